@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+/*
+ * A growing byte buffer.  Zeroed is a valid empty buffer.  Out of memory stops
+ * the part (must); whoever adds bytes from outside checks their size first.
+ */
+
+#include "base/str.h"
+
+struct buf {
+	char *at;
+	size_t len;
+	size_t cap;
+};
+
+void buf_fini(struct buf *b);  /* frees; leaves it empty and usable */
+void buf_wipe(struct buf *b);  /* the same, overwriting the bytes first */
+void buf_clear(struct buf *b); /* len = 0, keeps the memory */
+void buf_add(struct buf *b, struct str s);
+void buf_add_z(struct buf *b, const char *z);
+void buf_add_byte(struct buf *b, uint8_t byte);
+void buf_add_u64(struct buf *b, uint64_t decimal);
+void buf_addf(struct buf *b, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+char *buf_room(struct buf *b, size_t more); /* space for `more` bytes at the end */
+void buf_grew(struct buf *b, size_t more);  /* that many were written there */
+void buf_drop(struct buf *b, size_t front); /* removes bytes from the front */
+struct str buf_str(const struct buf *b);
+const char *buf_z(struct buf *b); /* terminated (NUL not counted in len) */
+
+void auto_buf_fini(struct buf *b);
+#define auto_buf __attribute__((cleanup(auto_buf_fini))) struct buf
+
+#endif

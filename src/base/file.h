@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+/* Descriptors and small files. */
+
+#include "base/buf.h"
+#include "base/err.h"
+
+void auto_close_fd(int *fd);
+void auto_free_ptr(void *p);
+#define auto_close __attribute__((cleanup(auto_close_fd)))
+#define auto_free  __attribute__((cleanup(auto_free_ptr)))
+int take_fd(int *fd); /* returns *fd and leaves -1 there */
+
+/* Whole file; more than limit bytes is ERR_LIMIT, absence is ERR_MISSING. */
+int file_read(const char *path, size_t limit, struct buf *out, struct err *e)
+    MUST_CHECK;
+int file_read_fd(int fd, size_t limit, struct buf *out, struct err *e)
+    MUST_CHECK;
+/* New file beside it, fsync, rename, fsync of the folder. */
+int file_write_atomic(const char *path, struct str bytes, unsigned mode,
+    struct err *e) MUST_CHECK;
+int file_write_all(int fd, struct str bytes, struct err *e) MUST_CHECK;
+/* mkdir -p; existing folders are left as they are. */
+int file_mkdirs(const char *path, unsigned mode, struct err *e) MUST_CHECK;
+
+/* An anonymous file with these bytes, sealed against every change
+ * (F_SEAL_WRITE|SHRINK|GROW|SEAL); position 0; close-on-exec. */
+int memfd_sealed(const char *name, struct str bytes, struct err *e) MUST_CHECK;
+/* Reads a memfd that somebody else sent: must be a sealed memfd (else
+ * ERR_INPUT), at most limit bytes (else ERR_LIMIT). */
+int memfd_read(int fd, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_ID_H
+#define BASE_ID_H
+
+/* Random bytes, ids, and the three encodings that everybody needs. */
+
+#include "base/buf.h"
+
+#define ID_TEXT 37 /* 36 characters and the NUL */
+
+struct id {
+	char text[ID_TEXT]; /* RFC 9562 version 7: sorts by time of making */
+};
+
+void random_bytes(void *at, size_t len); /* getrandom; must on failure */
+uint64_t random_u64(void);
+struct id id_new(void);
+bool id_valid(struct str s); /* any lower- or upper-case UUID form */
+
+void hex_add(struct buf *b, struct str bytes);
+void hex_text(const uint8_t *bytes, size_t n, char *out); /* 2n + NUL */
+bool hex_bytes(struct str hex, uint8_t *out, size_t n);   /* exactly n bytes */
+void base64_add(struct buf *b, struct str bytes);         /* RFC 4648, padded */
+void base64url_add(struct buf *b, struct str bytes);      /* unpadded */
+bool base64_decode(struct buf *b, struct str text); /* both alphabets, strict */
+void wipe(void *at, size_t len);                    /* not optimised away */
+bool equal_const_time(const void *a, const void *b, size_t len);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_MUST_H
+#define BASE_MUST_H
+
+/*
+ * Our own faults stop the part with its story: must(condition) is always
+ * compiled in, prints part, place, condition and the last trace lines, then
+ * aborts.  Never for anything that input can cause.
+ */
+
+void must_set_part(const char *name); /* name of this process in its story */
+void must_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void must_fail(const char *condition, const char *file, int line);
+
+#define must(condition)                                                        \
+	((condition) ? (void)0 : must_fail(#condition, __FILE__, __LINE__))
+
+#endif

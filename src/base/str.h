@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+/*
+ * A string is a pointer and a length; it borrows its bytes, may hold NUL and
+ * owns nothing.  Who must keep one copies it (arena_str, buf_add).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct str {
+	const char *at;
+	size_t len;
+};
+
+/* A literal, and the two halves of printing: printf(STR_FMT, STR_ARG(s)). */
+#define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
+#define STR_FMT      "%.*s"
+#define STR_ARG(s)   (int)(s).len, (s).at
+
+struct str str_of(const char *z); /* of a C string; NULL gives empty */
+struct str str_span(const void *at, size_t len);
+bool str_eq(struct str a, struct str b);
+bool str_eq_z(struct str a, const char *z);
+bool str_eq_nocase(struct str a, struct str b); /* ASCII letters only */
+int str_cmp(struct str a, struct str b);        /* bytewise, like memcmp */
+bool str_starts(struct str s, struct str prefix);
+bool str_ends(struct str s, struct str suffix);
+bool str_has(struct str s, char c);
+bool str_has_str(struct str s, struct str needle);
+struct str str_trim(struct str s); /* spaces and tabs at both ends */
+struct str str_sub(struct str s, size_t from, size_t len); /* clamped */
+
+/*
+ * Cuts *rest at the first sep: *head is what stood before, *rest what follows.
+ * Without a sep: *head is all, *rest empty, and the answer is false.
+ */
+bool str_cut(struct str *rest, char sep, struct str *head);
+
+/* Decimal digits only, all of s, no sign; false on anything else or overflow. */
+bool str_u64(struct str s, uint64_t *out);
+bool str_i64(struct str s, int64_t *out); /* one leading '-' allowed */
+
+/* Copies into a fixed field and terminates it; false if s does not fit whole
+ * or holds a NUL (the field is then the empty string). */
+bool str_copy(char *field, size_t size, struct str s);
+
+#endif

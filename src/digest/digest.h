@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DIGEST_DIGEST_H
+#define DIGEST_DIGEST_H
+
+/*
+ * SHA-256 (FIPS 180-4) by libsodium.  Digests name bodies, contracts,
+ * policies and arguments everywhere; this is the one place that makes them.
+ */
+
+#include "base/base.h"
+
+#define DIGEST_SIZE 32
+#define DIGEST_TEXT (2 * DIGEST_SIZE + 1)
+
+struct digest {
+	uint8_t bytes[DIGEST_SIZE];
+};
+
+struct digest_run {
+	uint8_t opaque[128] __attribute__((aligned(16)));
+};
+
+struct digest digest_of(struct str bytes);
+void digest_begin(struct digest_run *run);
+void digest_add(struct digest_run *run, struct str bytes);
+struct digest digest_end(struct digest_run *run);
+bool digest_eq(struct digest a, struct digest b);
+bool digest_is_zero(struct digest d);
+void digest_text(struct digest d, char text[DIGEST_TEXT]); /* lower-case hex */
+bool digest_parse(struct str hex, struct digest *d);
+
+#endif

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WIRE_RECORDS_H
+#define WIRE_RECORDS_H
+
+/*
+ * What parts say to each other.  Fixed size, no pointers, little-endian hosts
+ * only; every char field is NUL-terminated text (the receiver checks with
+ * wire_text_ok).  Bigger things ride along as descriptors, named in each
+ * comment in their order; a "body" is always a sealed memfd.  Times are
+ * CLOCK_MONOTONIC microseconds (one host, so all parts share that clock).
+ * `cell` numbers are unique in the life of a house; 0 is core's own egress.
+ */
+
+#include "base/base.h"
+
+#define WIRE_CREDENTIAL_MAX 64
+#define WIRE_HOST_MAX       256
+#define WIRE_SECRET_MAX     2048
+#define WIRE_ROW_MAX        2560
+#define WIRE_PEM_MAX        2048
+#define WIRE_TEXT_MAX       256
+
+struct wire_ready {
+	int32_t pid;
+	char text[WIRE_TEXT_MAX]; /* one line for the log; may be empty */
+};
+
+/* fds: [channel to that part].  Sent again after a part was restarted. */
+struct wire_part_up {
+	uint32_t part; /* enum wire_part */
+	int32_t pid;
+};
+
+/* ---- api ---- */
+
+enum wire_transport { WIRE_LOCAL = 1, WIRE_TCP = 2 };
+
+/* fds: [body] when has_body. */
+struct wire_api_ask {
+	uint64_t id;
+	uint32_t transport; /* enum wire_transport */
+	uint32_t uid;       /* peer uid of a local client, else UINT32_MAX */
+	uint8_t has_token;
+	uint8_t has_body;
+	uint8_t spare[6];
+	uint8_t token_digest[32]; /* SHA-256 of the bearer token */
+	char method[16];
+	char target[2048]; /* path and query as sent, checked by http */
+};
+
+/* fds: [body] when has_body.  more: another answer with the same id follows
+ * (the api sends the bodies as one chunked response). */
+struct wire_api_answer {
+	uint64_t id;
+	uint32_t status;
+	uint8_t more;
+	uint8_t has_body;
+	uint8_t spare[2];
+	char content_type[64];
+};
+
+struct wire_api_gone {
+	uint64_t id;
+};
+
+/* ---- vault ---- */
+
+struct wire_vault_hello {
+	uint8_t box_public[32];  /* X25519: clients seal secrets to it */
+	uint8_t sign_public[32]; /* Ed25519: checkpoints are signed with it */
+};
+
+/* fds: [channel].  To vault and resolver: the far end that belongs to the
+ * egress of `cell`.  To egress: [channel to vault, channel to resolver]. */
+struct wire_attach {
+	uint64_t cell;
+};
+
+/* Opens `box` (crypto_box_seal to box_public) and seals the secret into a row
+ * that is bound to credential, version, kind and hosts. */
+struct wire_vault_seal {
+	uint64_t id;
+	uint32_t version;
+	uint32_t kind; /* enum seal_kind */
+	char credential[WIRE_CREDENTIAL_MAX];
+	char hosts[512]; /* space-separated host[:port] list, canonical */
+	uint32_t box_size;
+	uint8_t box[WIRE_ROW_MAX];
+};
+
+struct wire_vault_sealed {
+	uint64_t id;
+	uint32_t ok;
+	uint32_t row_size;
+	uint8_t row[WIRE_ROW_MAX];
+	char text[WIRE_TEXT_MAX];
+};
+
+/* The intent is committed: this one request of this cell may use it once. */
+struct wire_vault_grant {
+	uint64_t number;
+	uint64_t cell;
+	uint64_t not_after; /* monotonic us, at most 30 s ahead */
+	uint32_t version;
+	uint32_t kind;
+	uint32_t claim_epoch;
+	uint16_t port;
+	uint16_t spare;
+	char credential[WIRE_CREDENTIAL_MAX];
+	char hosts[512];
+	char host[WIRE_HOST_MAX]; /* where it may be used now */
+	uint32_t row_size;
+	uint8_t row[WIRE_ROW_MAX];
+};
+
+struct wire_vault_granted {
+	uint64_t number;
+	uint32_t ok;
+	char text[WIRE_TEXT_MAX];
+};
+
+struct wire_vault_sign {
+	uint64_t id;
+	uint32_t size;
+	uint8_t text[1024];
+};
+
+struct wire_vault_signed {
+	uint64_t id;
+	uint8_t signature[64];
+};
+
+struct wire_redeem {
+	uint64_t number;
+	uint16_t port;
+	char host[WIRE_HOST_MAX];
+};
+
+struct wire_credential {
+	uint64_t number;
+	uint32_t ok;
+	uint32_t size;
+	uint8_t secret[WIRE_SECRET_MAX]; /* wiped by both ends after use */
+	char text[WIRE_TEXT_MAX];
+};
+
+/* ---- resolver ---- */
+
+struct wire_resolve {
+	uint64_t id;
+	char name[WIRE_HOST_MAX]; /* canonical */
+};
+
+#define WIRE_ADDRESSES_MAX 16
+
+struct wire_address {
+	uint8_t family; /* 4 or 6 */
+	uint8_t bytes[16];
+};
+
+struct wire_resolved {
+	uint64_t id;
+	uint32_t ok;
+	uint32_t count;
+	struct wire_address addresses[WIRE_ADDRESSES_MAX];
+	char text[WIRE_TEXT_MAX];
+};
+
+/* ---- sandbox ---- */
+
+enum wire_cell_flags {
+	WIRE_CELL_FENCE = 1,     /* fenced network with an egress; else no network */
+	WIRE_CELL_WORKSPACE = 2, /* a workspace descriptor is sent */
+};
+
+/* fds: [workspace folder] with WIRE_CELL_WORKSPACE.  Makes the namespaces, the
+ * fence with its listeners, and the egress that gets them. */
+struct wire_cell_make {
+	uint64_t cell;
+	uint32_t slot;  /* which of the node's ids this cell runs as */
+	uint32_t flags; /* enum wire_cell_flags */
+	uint64_t memory; /* bytes, 0 = default; of the whole cell */
+	uint64_t file_size; /* bytes, 0 = default */
+	uint32_t processes; /* 0 = default */
+	uint32_t files;     /* descriptors, 0 = default */
+	char hostname[64];
+};
+
+/* fds: [core's end of the channel to that cell's egress] when ok and fenced. */
+struct wire_cell_made {
+	uint64_t cell;
+	uint32_t ok;
+	char text[WIRE_TEXT_MAX];
+};
+
+/* Sent after FENCE_UP: mounts, certificate bundle, narrowing, ready to exec. */
+struct wire_cell_start {
+	uint64_t cell;
+	uint32_t ca_size; /* the cell's CA, PEM; 0 without a fence */
+	char ca[WIRE_PEM_MAX];
+};
+
+struct wire_cell_started {
+	uint64_t cell;
+	uint32_t ok;
+	char text[WIRE_TEXT_MAX];
+};
+
+/* fds: [plan, stdin, stdout, stderr]; plan is a sealed memfd: argc + envc
+ * NUL-terminated strings; the three are pipes. */
+struct wire_cell_exec {
+	uint64_t cell;
+	uint64_t exec;
+	uint32_t argc;
+	uint32_t envc;
+	uint64_t timeout; /* us; the process group is killed after it */
+	char folder[256]; /* working directory inside the cell */
+};
+
+enum wire_exec_end {
+	WIRE_EXITED = 1,   /* code is the exit status */
+	WIRE_SIGNALLED = 2, /* code is the signal */
+	WIRE_TIMED_OUT = 3,
+	WIRE_NOT_STARTED = 4, /* text says why */
+};
+
+struct wire_cell_executed {
+	uint64_t cell;
+	uint64_t exec;
+	uint32_t end; /* enum wire_exec_end */
+	int32_t code;
+	uint64_t cpu; /* us, user + system */
+	char text[WIRE_TEXT_MAX];
+};
+
+struct wire_cell_end {
+	uint64_t cell;
+};
+
+/* Everything of the cell is gone: processes, mounts, network, its egress. */
+struct wire_cell_ended {
+	uint64_t cell;
+	char text[WIRE_TEXT_MAX]; /* empty when it was asked for */
+};
+
+struct wire_agent_start {
+	uint64_t agent; /* number, unique in the life of a house */
+	uint32_t slot;
+};
+
+/* fds: [core's end of the channel to the agent] when ok. */
+struct wire_agent_started {
+	uint64_t agent;
+	uint32_t ok;
+	int32_t pid;
+	char text[WIRE_TEXT_MAX];
+};
+
+struct wire_agent_end {
+	uint64_t agent;
+};
+
+struct wire_agent_ended {
+	uint64_t agent;
+	char text[WIRE_TEXT_MAX];
+};
+
+enum wire_work {
+	WIRE_WORK_OWN = 1,    /* give the folder to the slot's id */
+	WIRE_WORK_DIGEST = 2, /* digest of the tree, by the slot's id, narrowed */
+	WIRE_WORK_DROP = 3,   /* remove the folder's contents */
+};
+
+/* fds: [folder]. */
+struct wire_work_ask {
+	uint64_t id;
+	uint32_t work; /* enum wire_work */
+	uint32_t slot;
+};
+
+struct wire_work_done {
+	uint64_t id;
+	uint32_t ok;
+	uint8_t digest[32];
+	char text[WIRE_TEXT_MAX];
+};
+
+/* fds: [tcp4, tcp6, udp4, udp6 listeners and the egress end of core's channel]
+ * sent as two packets would race, so the channel comes as the fifth. */
+struct wire_egress_fork {
+	uint64_t cell;
+	uint64_t cookie; /* SO_NETNS_COOKIE that the listeners must show */
+	uint32_t slot;
+};
+
+/* fds: [pidfd of the new egress]. */
+struct wire_egress_forked {
+	uint64_t cell;
+	uint32_t ok;
+	int32_t pid;
+	char text[WIRE_TEXT_MAX];
+};
+
+struct wire_egress_ended {
+	uint64_t cell;
+	char text[WIRE_TEXT_MAX];
+};
+
+/* ---- egress ---- */
+
+/* The egress holds its listeners and has made its CA. */
+struct wire_fence_up {
+	uint64_t cell;
+	uint32_t ca_size;
+	char ca[WIRE_PEM_MAX];
+};
+
+/* Everything it carries is closed when this passes; renewed by core. */
+struct wire_egress_lease {
+	uint64_t deadline;
+};
+
+#define WIRE_REFS_MAX 8
+
+enum wire_ref_flags { WIRE_REF_CREATE = 1, WIRE_REF_DELETE = 2 };
+
+struct wire_ref {
+	uint8_t flags;
+	char name[128];
+};
+
+enum wire_git { WIRE_GIT_NONE = 0, WIRE_GIT_FETCH = 1, WIRE_GIT_PUSH = 2 };
+
+/* A parsed request of the cell, in canonical form; nothing has left yet. */
+struct wire_intent {
+	uint64_t id;
+	uint16_t port;
+	uint8_t tls;
+	uint8_t git;             /* enum wire_git */
+	uint8_t own_credentials; /* the cell brought Authorization, Cookie, … */
+	uint8_t refs;            /* how many of ref[] count */
+	uint8_t named;           /* host came from the cell's pool, not an address */
+	uint8_t spare;
+	char method[32];
+	char host[WIRE_HOST_MAX];
+	char path[1024]; /* canonical */
+	char query[640];
+	struct wire_ref ref[WIRE_REFS_MAX];
+};
+
+enum wire_place { WIRE_PLACE_NONE = 0, WIRE_PLACE_HEADER = 1, WIRE_PLACE_BASIC = 2 };
+
+/* The intent is committed.  fds: [CA bundle, PEM memfd] when has_ca. */
+struct wire_go {
+	uint64_t id;
+	uint64_t grant; /* 0: no credential */
+	uint32_t place; /* enum wire_place */
+	uint16_t pin_port;
+	uint8_t pinned; /* dial pin:pin_port instead of resolving */
+	uint8_t tls;    /* towards the upstream */
+	uint8_t has_ca;
+	uint8_t keep_credentials; /* the rule says own_credentials */
+	uint8_t spare[2];
+	struct wire_address pin;
+	char name[64];    /* header name, or the Basic user */
+	char format[256]; /* of the header value, with {{secret}} once */
+	char rule[64];
+};
+
+struct wire_refuse {
+	uint64_t id;
+	uint32_t status; /* HTTP */
+	char error[32];  /* "denied", "approval_required", "unavailable" */
+	char rule[64];
+	char reason[256];
+	char next[768]; /* the smallest rule that would allow it */
+};
+
+enum wire_outcome_end {
+	WIRE_OUTCOME_ANSWERED = 1, /* status is the upstream's */
+	WIRE_OUTCOME_FAILED = 2,   /* text says where it failed */
+	WIRE_OUTCOME_REFUSED = 3,  /* by egress itself: text says why */
+};
+
+/* id 0: refused by egress before there was an intent (host and text only). */
+struct wire_outcome {
+	uint64_t id;
+	uint32_t end; /* enum wire_outcome_end */
+	uint32_t status;
+	uint64_t up;   /* body bytes */
+	uint64_t down;
+	uint64_t took; /* us */
+	uint8_t injected;
+	char host[WIRE_HOST_MAX];
+	char text[WIRE_TEXT_MAX];
+};
+
+/* Core's own request (model, HTTP tool).  fds: [body] when has_body, then
+ * [CA bundle] when go.has_ca.  Headers are "Name: value\r\n" lines. */
+struct wire_http_do {
+	struct wire_go go; /* go.id names the request */
+	uint64_t timeout;  /* us */
+	uint64_t answer_limit; /* bytes */
+	uint16_t port;
+	uint8_t has_body;
+	uint8_t spare[5];
+	char method[16];
+	char host[WIRE_HOST_MAX];
+	char target[1024];
+	char headers[1024];
+};
+
+/* fds: [body] when ok. */
+struct wire_http_done {
+	uint64_t id;
+	uint32_t ok;
+	uint32_t status;
+	uint32_t kind; /* enum err_kind when not ok */
+	char content_type[64];
+	char text[WIRE_TEXT_MAX];
+};
+
+/* ---- agent ---- */
+
+/* fds: [body]: JSON, see src/agent/DESIGN. */
+struct wire_run_begin {
+	uint64_t agent;
+};
+
+/* Every earlier event has been replayed; act from here. */
+struct wire_run_go {
+	uint64_t agent;
+};
+
+/* fds: [body]: a chat-completions request without url and credential. */
+struct wire_model_ask {
+	uint32_t turn; /* 1, 2, …; the same turn asked again is the same request */
+};
+
+/* fds: [body] when ok. */
+struct wire_model_reply {
+	uint32_t turn;
+	uint32_t ok;
+	uint32_t status;
+	uint32_t kind;
+	char text[WIRE_TEXT_MAX];
+};
+
+/* fds: [arguments, JSON object]. */
+struct wire_call_ask {
+	uint32_t ordinal; /* 1, 2, …; asked again after a restart: the same call */
+	char tool[64];
+};
+
+enum wire_call_end {
+	WIRE_CALL_OK = 1,     /* body is the result */
+	WIRE_CALL_FAILED = 2, /* body is {error, message, …} */
+	WIRE_CALL_DENIED = 3, /* the same; a policy or a person said no */
+};
+
+/* fds: [body]. */
+struct wire_call_result {
+	uint32_t ordinal;
+	uint32_t end; /* enum wire_call_end */
+	char tool[64];
+};
+
+enum wire_run_end { WIRE_RUN_COMPLETE = 1, WIRE_RUN_FAIL = 2, WIRE_RUN_BLOCK = 3 };
+
+/* fds: [body]: the typed result, or {error_type, message, …}. */
+struct wire_run_done {
+	uint32_t end; /* enum wire_run_end */
+};
+
+#endif
