@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
+
+#include "base/must.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define QUOTE_RING 8
+#define QUOTE_MOST 80
+
+static const struct {
+	const char *name;
+	int http;
+	int exit;
+	bool retry;
+} kinds[] = {
+	{ "none", 200, 0, false },
+#define ERR(kind, http, exit, retry, name) { name, http, exit, retry },
+#include "base/errors.def"
+#undef ERR
+};
+
+#define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
+
+int
+err_set(struct err *e, enum err_kind kind, const char *format, ...)
+{
+	/* Formatted beside it: an argument may be the old text. */
+	char text[sizeof(e->text)];
+	va_list list;
+
+	va_start(list, format);
+	must(vsnprintf(text, sizeof(text), format, list) >= 0);
+	va_end(list);
+	memcpy(e->text, text, strlen(text) + 1);
+	e->kind = kind;
+	return -1;
+}
+
+int
+err_sys(struct err *e, const char *format, ...)
+{
+	int number = errno;
+	char reason[128];
+	char text[sizeof(e->text)];
+	va_list list;
+
+	va_start(list, format);
+	must(vsnprintf(text, sizeof(text), format, list) >= 0);
+	va_end(list);
+	const char *why = strerror_r(number, reason, sizeof(reason));
+	/* A long context is cut, not the reason. */
+	size_t most = sizeof(e->text) - 3 - strlen(why);
+	err_set(e, ERR_IO, "%.*s: %s", (int)most, text, why);
+	errno = number;
+	return -1;
+}
+
+int
+err_wrap(struct err *e, const char *format, ...)
+{
+	char context[sizeof(e->text)];
+	va_list list;
+
+	va_start(list, format);
+	must(vsnprintf(context, sizeof(context), format, list) >= 0);
+	va_end(list);
+	return err_set(e, e->kind, "%s: %s", context, e->text);
+}
+
+static size_t
+kind_index(enum err_kind kind)
+{
+	must((size_t)kind < KIND_COUNT);
+	return (size_t)kind;
+}
+
+const char *
+err_name(enum err_kind kind)
+{
+	return kinds[kind_index(kind)].name;
+}
+
+int
+err_http(enum err_kind kind)
+{
+	return kinds[kind_index(kind)].http;
+}
+
+int
+err_exit(enum err_kind kind)
+{
+	return kinds[kind_index(kind)].exit;
+}
+
+bool
+err_retry(enum err_kind kind)
+{
+	return kinds[kind_index(kind)].retry;
+}
+
+/* How one byte is shown; at most 4 characters and the NUL. */
+static size_t
+quote_byte(unsigned char c, char out[5])
+{
+	static const char hex[] = "0123456789abcdef";
+
+	if (c == '"' || c == '\\') {
+		out[0] = '\\';
+		out[1] = (char)c;
+		return 2;
+	}
+	if (c >= 0x20 && c < 0x7f) {
+		out[0] = (char)c;
+		return 1;
+	}
+	if (c == '\n' || c == '\t' || c == '\r') {
+		out[0] = '\\';
+		out[1] = c == '\n' ? 'n' : c == '\t' ? 't' : 'r';
+		return 2;
+	}
+	out[0] = '\\';
+	out[1] = 'x';
+	out[2] = hex[c >> 4];
+	out[3] = hex[c & 15];
+	return 4;
+}
+
+const char *
+err_quote(struct str hostile)
+{
+	static char ring[QUOTE_RING][QUOTE_MOST + 1];
+	static unsigned turn;
+	char *out = ring[turn++ % QUOTE_RING];
+	size_t used = 1;
+
+	out[0] = '"';
+	for (size_t i = 0; i < hostile.len; i++) {
+		char shown[5];
+		size_t len = quote_byte((unsigned char)hostile.at[i], shown);
+		bool final = i + 1 == hostile.len;
+		/* Behind this byte there must be room for `..."` or `"`. */
+		if (used + len + (final ? 1 : 4) > QUOTE_MOST) {
+			memcpy(out + used, "...", 3);
+			used += 3;
+			break;
+		}
+		memcpy(out + used, shown, len);
+		used += len;
+	}
+	out[used++] = '"';
+	out[used] = 0;
+	return out;
+}

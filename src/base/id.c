@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/id.h"
+
+#include "base/clock.h"
+#include "base/must.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+void
+random_bytes(void *at, size_t len)
+{
+	char *to = at;
+
+	while (len > 0) {
+		ssize_t n = getrandom(to, len, 0);
+		if (n < 0 && errno == EINTR) {
+			continue;
+		}
+		must(n > 0);
+		to += n;
+		len -= (size_t)n;
+	}
+}
+
+uint64_t
+random_u64(void)
+{
+	uint64_t value;
+
+	random_bytes(&value, sizeof(value));
+	return value;
+}
+
+/*
+ * RFC 9562 §5.7 with §6.2 method 3: 48 bits of milliseconds, the fraction of
+ * the millisecond in the 12 bits behind the version, 62 random bits.  Within
+ * one process no id sorts before an earlier one, whatever the clock does.
+ */
+struct id
+id_new(void)
+{
+	static uint64_t last;
+	struct id id;
+	uint8_t bytes[16];
+	char hex[33];
+	uint64_t us = (uint64_t)wall_now().us;
+	uint64_t stamp = us / 1000 * 4096 + us % 1000 * 4096 / 1000;
+
+	if (stamp <= last) {
+		stamp = last + 1;
+	}
+	last = stamp;
+	random_bytes(bytes, sizeof(bytes));
+	for (size_t i = 0; i < 6; i++) {
+		bytes[i] = (uint8_t)(stamp >> (52 - 8 * i));
+	}
+	bytes[6] = (uint8_t)(0x70 | ((stamp >> 8) & 0x0f));
+	bytes[7] = (uint8_t)stamp;
+	bytes[8] = (uint8_t)(0x80 | (bytes[8] & 0x3f));
+	hex_text(bytes, sizeof(bytes), hex);
+	const char *from = hex;
+	char *to = id.text;
+	static const size_t groups[] = { 8, 4, 4, 4, 12 };
+	for (size_t i = 0; i < 5; i++) {
+		memcpy(to, from, groups[i]);
+		to += groups[i];
+		from += groups[i];
+		*to++ = i < 4 ? '-' : 0;
+	}
+	return id;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9') {
+		return c - '0';
+	}
+	if (c >= 'a' && c <= 'f') {
+		return c - 'a' + 10;
+	}
+	if (c >= 'A' && c <= 'F') {
+		return c - 'A' + 10;
+	}
+	return -1;
+}
+
+bool
+id_valid(struct str s)
+{
+	if (s.len != ID_TEXT - 1) {
+		return false;
+	}
+	for (size_t i = 0; i < s.len; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+		if (dash ? s.at[i] != '-' : hex_digit(s.at[i]) < 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void
+hex_text(const uint8_t *bytes, size_t n, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 15];
+	}
+	*out = 0;
+}
+
+void
+hex_add(struct buf *b, struct str bytes)
+{
+	must(bytes.len < SIZE_MAX / 4);
+	char *out = buf_room(b, 2 * bytes.len + 1);
+	hex_text((const uint8_t *)bytes.at, bytes.len, out);
+	buf_grew(b, 2 * bytes.len);
+}
+
+bool
+hex_bytes(struct str hex, uint8_t *out, size_t n)
+{
+	if (hex.len % 2 != 0 || hex.len / 2 != n) {
+		return false;
+	}
+	for (size_t i = 0; i < hex.len; i++) {
+		if (hex_digit(hex.at[i]) < 0) {
+			return false;
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		out[i] = (uint8_t)(hex_digit(hex.at[2 * i]) << 4 |
+		                   hex_digit(hex.at[2 * i + 1]));
+	}
+	return true;
+}
+
+void
+wipe(void *at, size_t len)
+{
+	explicit_bzero(at, len);
+}
+
+bool
+equal_const_time(const void *a, const void *b, size_t len)
+{
+	const volatile uint8_t *left = a;
+	const volatile uint8_t *right = b;
+	uint8_t differ = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		differ = (uint8_t)(differ | (left[i] ^ right[i]));
+	}
+	return differ == 0;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/must.h"
+#include "base/part.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define TEXT_MOST 1024
+
+static enum log_level most_level = LOG_INFO;
+static bool as_json;
+
+static const char *
+level_name(enum log_level level)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+
+	must((size_t)level < sizeof(names) / sizeof(names[0]));
+	return names[level];
+}
+
+void
+log_set_level(enum log_level level)
+{
+	most_level = level;
+}
+
+void
+log_set_json(bool json)
+{
+	as_json = json;
+}
+
+/* One event is one line of text: what would break the line, or write to a
+ * terminal, is shown as an escape that JSON knows as well. */
+static void
+add_text(struct buf *b, const char *z)
+{
+	for (; *z != 0; z++) {
+		unsigned char c = (unsigned char)*z;
+
+		if (c < 0x20 || c == 0x7f) {
+			buf_addf(b, "\\u%04x", c);
+		} else if (as_json && (c == '"' || c == '\\')) {
+			buf_add_byte(b, '\\');
+			buf_add_byte(b, c);
+		} else if (c >= 0x80 && as_json) {
+			buf_addf(b, "\\u%04x", c);
+		} else {
+			buf_add_byte(b, c);
+		}
+	}
+}
+
+static void
+add_field(struct buf *b, const char *key, const char *value, char after)
+{
+	if (as_json) {
+		buf_addf(b, "\"%s\":\"", key);
+	}
+	add_text(b, value);
+	if (as_json) {
+		buf_add_byte(b, '"');
+	}
+	buf_add_byte(b, (uint8_t)after);
+}
+
+/* A log that cannot be written must not stop the part. */
+static void
+tell(struct str line)
+{
+	while (line.len > 0) {
+		ssize_t n = write(STDERR_FILENO, line.at, line.len);
+		if (n < 0 && errno == EINTR) {
+			continue;
+		}
+		if (n <= 0) {
+			return;
+		}
+		line = str_sub(line, (size_t)n, line.len);
+	}
+}
+
+static void
+put(enum log_level level, const char *event, const char *text)
+{
+	auto_buf line = { 0 };
+	char now[WALL_TEXT_MAX];
+	char sep = as_json ? ',' : ' ';
+	int saved = errno;
+
+	wall_text(wall_now(), now);
+	if (as_json) {
+		buf_add_byte(&line, '{');
+	}
+	add_field(&line, "time", now, sep);
+	add_field(&line, "level", level_name(level), sep);
+	add_field(&line, "part", must_part(), sep);
+	add_field(&line, "event", event, sep);
+	add_field(&line, "text", text, as_json ? '}' : '\n');
+	if (as_json) {
+		buf_add_byte(&line, '\n');
+	}
+	tell(buf_str(&line));
+	errno = saved;
+}
+
+void
+log_line(enum log_level level, const char *event, const char *format, ...)
+{
+	char text[TEXT_MOST];
+	va_list list;
+
+	if (level > most_level) {
+		return;
+	}
+	va_start(list, format);
+	must(vsnprintf(text, sizeof(text), format, list) >= 0);
+	va_end(list);
+	must_trace("%s %s", event, text);
+	put(level, event, text);
+}
+
+void
+log_err(const char *event, const struct err *e)
+{
+	log_line(LOG_ERROR, event, "%s (%s)", e->text, err_name(e->kind));
+}

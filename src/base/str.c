@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/str.h"
+
+#include <string.h>
+
+struct str
+str_of(const char *z)
+{
+	return (struct str){ z, z ? strlen(z) : 0 };
+}
+
+struct str
+str_span(const void *at, size_t len)
+{
+	return (struct str){ at, len };
+}
+
+bool
+str_eq(struct str a, struct str b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+bool
+str_eq_z(struct str a, const char *z)
+{
+	return str_eq(a, str_of(z));
+}
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+bool
+str_eq_nocase(struct str a, struct str b)
+{
+	if (a.len != b.len) {
+		return false;
+	}
+	for (size_t i = 0; i < a.len; i++) {
+		if (lower(a.at[i]) != lower(b.at[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+int
+str_cmp(struct str a, struct str b)
+{
+	size_t both = a.len < b.len ? a.len : b.len;
+	int order = both == 0 ? 0 : memcmp(a.at, b.at, both);
+
+	if (order != 0) {
+		return order;
+	}
+	return (a.len > b.len) - (a.len < b.len);
+}
+
+bool
+str_starts(struct str s, struct str prefix)
+{
+	return s.len >= prefix.len &&
+	       str_eq(str_span(s.at, prefix.len), prefix);
+}
+
+bool
+str_ends(struct str s, struct str suffix)
+{
+	return s.len >= suffix.len &&
+	       str_eq(str_sub(s, s.len - suffix.len, suffix.len), suffix);
+}
+
+bool
+str_has(struct str s, char c)
+{
+	return s.len > 0 && memchr(s.at, c, s.len) != NULL;
+}
+
+bool
+str_has_str(struct str s, struct str needle)
+{
+	if (needle.len == 0) {
+		return true;
+	}
+	return s.len > 0 && memmem(s.at, s.len, needle.at, needle.len) != NULL;
+}
+
+struct str
+str_trim(struct str s)
+{
+	while (s.len > 0 && (s.at[0] == ' ' || s.at[0] == '\t')) {
+		s.at++;
+		s.len--;
+	}
+	while (
+	    s.len > 0 && (s.at[s.len - 1] == ' ' || s.at[s.len - 1] == '\t')) {
+		s.len--;
+	}
+	return s;
+}
+
+struct str
+str_sub(struct str s, size_t from, size_t len)
+{
+	if (from > s.len) {
+		from = s.len;
+	}
+	if (len > s.len - from) {
+		len = s.len - from;
+	}
+	return (struct str){ from > 0 ? s.at + from : s.at, len };
+}
+
+bool
+str_cut(struct str *rest, char sep, struct str *head)
+{
+	const char *at =
+	    rest->len > 0 ? memchr(rest->at, sep, rest->len) : NULL;
+	struct str all = *rest;
+
+	if (at == NULL) {
+		*head = all;
+		*rest = str_sub(all, all.len, 0);
+		return false;
+	}
+	size_t before = (size_t)(at - all.at);
+	*head = str_sub(all, 0, before);
+	*rest = str_sub(all, before + 1, all.len);
+	return true;
+}
+
+bool
+str_u64(struct str s, uint64_t *out)
+{
+	uint64_t value = 0;
+
+	if (s.len == 0) {
+		return false;
+	}
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] < '0' || s.at[i] > '9') {
+			return false;
+		}
+		uint64_t digit = (uint64_t)(s.at[i] - '0');
+		if (value > (UINT64_MAX - digit) / 10) {
+			return false;
+		}
+		value = value * 10 + digit;
+	}
+	*out = value;
+	return true;
+}
+
+bool
+str_i64(struct str s, int64_t *out)
+{
+	bool minus = s.len > 0 && s.at[0] == '-';
+	uint64_t most = (uint64_t)INT64_MAX + (minus ? 1 : 0);
+	uint64_t size;
+
+	if (!str_u64(str_sub(s, minus ? 1 : 0, s.len), &size) || size > most) {
+		return false;
+	}
+	*out = minus ? (int64_t)(0 - size) : (int64_t)size;
+	return true;
+}
+
+bool
+str_copy(char *field, size_t size, struct str s)
+{
+	if (size == 0) {
+		return false;
+	}
+	field[0] = 0;
+	if (s.len >= size || str_has(s, 0)) {
+		return false;
+	}
+	if (s.len > 0) {
+		memcpy(field, s.at, s.len);
+	}
+	field[s.len] = 0;
+	return true;
+}
