@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROLES_ROLES_H
+#define ROLES_ROLES_H
+
+/*
+ * What the operator wrote about the house (handrail.toml) and about a role
+ * (roles/R/role.toml): who may say yes, which models there are, which task
+ * types a role has and how much power each one carries.  gates.toml belongs
+ * to `policy`, mcp/server.toml to `tools`.
+ *
+ * Everything is an immutable tree in the caller's arena; a reload builds a new
+ * one and swaps.  Errors read "FILE:LINE:COLUMN: sentence" (ERR_INPUT).  The
+ * texts are an operator's, not an agent's; payloads and results are hostile.
+ */
+
+#include "digest/digest.h"
+#include "roles/identity.h"
+#include "schema/schema.h"
+
+#define ROLES_FILE_MAX    (1024 * 1024) /* bytes of one file */
+#define ROLES_MAX         256           /* roles in a folder */
+#define ROLES_RUNBOOK_MAX 256           /* steps of a runbook */
+
+struct limits {
+	uint64_t memory; /* bytes */
+	uint32_t pids;
+	uint64_t fsize; /* bytes */
+	int64_t wall;   /* microseconds */
+};
+
+struct config_operator {
+	struct str name;
+	uint32_t uid;
+	struct str buddy; /* len 0: none; so with every optional text */
+	struct str web;
+};
+
+struct config_model {
+	struct str name; /* "default" of [model.default] */
+	struct str url;
+	struct str model;
+	struct str credential;
+	struct str upstream;
+	struct str ca;
+	uint32_t max_tokens;
+	int64_t timeout; /* microseconds */
+};
+
+struct config {
+	struct str file;
+	struct str state; /* empty: the platform's default, the CLI knows it */
+	struct str store; /* empty: SQLite in the state folder */
+	struct str device;
+	struct str client;
+	struct str listen; /* as written: "127.0.0.1:7400" */
+	struct str roles;  /* as written; relative to the folder of `file` */
+	const struct config_operator *operators;
+	size_t operator_count;
+	const struct config_model *models;
+	size_t model_count;
+	uint32_t uid_base;
+	uint32_t cells;
+	struct limits limits;
+};
+
+int roles_parse_config(struct arena *a, struct str text, const char *file,
+    struct config *out, struct err *e) MUST_CHECK;
+int roles_load_config(struct arena *a, const char *path, struct config *out,
+    struct err *e) MUST_CHECK;
+const struct config_model *roles_find_model(
+    const struct config *c, struct str name);
+const struct config_operator *roles_find_operator(
+    const struct config *c, struct str name);
+/* The commented file of `handrail init`, which loads as it is. */
+void roles_write_config(struct buf *b, const char *operator_name, uint32_t uid);
+/* The same list as a table for the manual (Markdown). */
+void roles_write_manual(struct buf *b);
+
+enum brain { BRAIN_MODEL, BRAIN_RUNBOOK };
+
+struct task_type {
+	struct str name;
+	struct str description;
+	struct names tools; /* `finish` is always there besides */
+	enum brain brain;
+	struct str model;              /* "default" of "model.default" */
+	uint32_t turns;                /* model replies */
+	uint32_t calls;                /* tool calls */
+	int64_t wall;                  /* microseconds; 0: that of the limits */
+	const struct json *input_json; /* JSON Schemas, type object */
+	const struct json *output_json;
+	const struct schema *input;
+	const struct schema *output;
+	uint32_t line; /* of [task.NAME] in role.toml */
+};
+
+struct role {
+	struct str name; /* R */
+	struct str file; /* path of role.toml, for messages */
+	struct str description;
+	struct str problem; /* why this role is closed; empty: it is open */
+	const struct task_type *types;
+	size_t type_count;
+	const struct json *limits; /* the [limits] table or NULL */
+	struct digest digest;      /* SHA-256 of the file's bytes */
+};
+
+/* One role; `name` is the folder's, checked by the grammar. */
+int roles_parse_file(struct arena *a, struct str name, struct str text,
+    const char *file, struct role *out, struct err *e) MUST_CHECK;
+int roles_load(struct arena *a, const char *role_dir, struct role *out,
+    struct err *e) MUST_CHECK;
+
+struct roles {
+	const struct role *at; /* sorted by name */
+	size_t count;
+	size_t closed; /* how many have a problem */
+};
+/* Every folder in `dir`.  A role that does not load is there, without types,
+ * with its problem: at start the caller stops, at a reload the others run. */
+int roles_load_dir(struct arena *a, const char *dir, struct roles *out,
+    struct err *e) MUST_CHECK;
+const struct role *roles_find(const struct roles *r, struct str name);
+const struct task_type *roles_find_type(const struct role *r, struct str name);
+/* Every model that a task type names exists in the house. */
+int roles_check_models(
+    const struct role *r, const struct config *c, struct err *e) MUST_CHECK;
+/* The house's limits with the role's [limits] over them. */
+struct limits roles_limits(const struct config *c, const struct role *r);
+
+/* At dispatch: the payload (an object or NULL for none) against the type's
+ * input, and for a runbook type also roles_runbook_check. */
+int roles_check_payload(const struct task_type *t, const struct json *payload,
+    struct err *e) MUST_CHECK;
+/* At finish. */
+int roles_check_result(const struct task_type *t, const struct json *result,
+    struct err *e) MUST_CHECK;
+
+/*
+ * payload.runbook = [{id, tool, args, on_error: stop|continue|retry}]: ids are
+ * names and unique, a tool is one of the type's or `finish`, `finish` stands
+ * last, and a reference ${id.field} (also ${id.field.deeper}) in any text
+ * inside args names an earlier step.  Other text with ${ is no reference.
+ */
+int roles_runbook_check(const struct task_type *t, const struct json *runbook,
+    struct err *e) MUST_CHECK;
+/* The next reference in *rest: what stands before it, its id and its path
+ * ("field.deeper"); *rest goes behind it.  False when there is none left. */
+bool roles_next_reference(
+    struct str *rest, struct str *before, struct str *id, struct str *path);
+
+#endif
