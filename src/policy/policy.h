@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+/*
+ * gates.toml of one role: compile, decide, explain.  A [gate.*] says which
+ * calls a person must allow, an [egress.*] which requests may leave a cell.
+ * Decisions are pure and deny by default: no policy, an unreadable policy, a
+ * form that is not understood, no rule: DENY.  DESIGN has the file's grammar,
+ * the patterns, the order of specificity and the order of checks.
+ *
+ * A policy is immutable and lives in its arena.  Errors read
+ * "FILE:LINE:COLUMN: sentence" (ERR_INPUT).  Everything inside a call or a
+ * request is hostile.
+ */
+
+#include "digest/digest.h"
+#include "names/names.h"
+#include "json/json.h"
+
+#define POLICY_FILE_MAX      (1024 * 1024) /* bytes of gates.toml */
+#define POLICY_RULES_MAX     1000          /* gates and egress rules, each */
+#define POLICY_PATTERN_MAX   512           /* bytes of one pattern */
+#define POLICY_HINT_FIXED    120           /* bytes of fixed text in a hint */
+#define POLICY_HINT_VALUE    48            /* bytes of one shown value */
+#define POLICY_HINT_VALUES   8             /* variables in a hint */
+#define POLICY_PATH_MAX      8192          /* bytes of a request's path */
+#define POLICY_COMMANDS_MAX  256           /* ref updates in one push */
+#define POLICY_COMMAND_BYTES (256 * 1024)  /* of the command list of a push */
+#define POLICY_SURFACES      4
+
+struct policy;
+
+/* A missing file is a policy that denies everything (policy_is_closed). */
+int policy_load(struct arena *a, const char *path, const struct policy **out,
+    struct err *e) MUST_CHECK;
+/* file names the text in errors; a relative `ca` is relative to its folder. */
+int policy_parse(struct arena *a, struct str text, const char *file,
+    const struct policy **out, struct err *e) MUST_CHECK;
+/* Denies everything and says why: for a role whose policy did not load. */
+const struct policy *policy_closed(struct arena *a, struct str why);
+bool policy_is_closed(const struct policy *p);
+struct digest policy_digest(const struct policy *p); /* SHA-256 of the text */
+struct str policy_text(const struct policy *p);
+
+enum policy_verdict { POLICY_DENY, POLICY_ALLOW, POLICY_ASK };
+const char *policy_verdict_name(enum policy_verdict v); /* deny, allow, ask */
+
+/* Why not; reasons.def has the words and sentences. */
+enum policy_reason {
+	POLICY_NONE,
+#define REASON(id, word, sentence) POLICY_##id,
+#include "policy/reasons.def"
+#undef REASON
+};
+const char *policy_reason_name(enum policy_reason r); /* "no_rule" … */
+
+/* --- calls ---------------------------------------------------------------- */
+
+struct policy_call {
+	struct str identity; /* device__client__role */
+	struct str tool;
+	struct str action;       /* of the tool's contract */
+	const struct json *args; /* object, schema already checked; NULL: {} */
+};
+
+enum policy_surface { POLICY_BUDDY, POLICY_WEB, POLICY_CLI, POLICY_FILE };
+const char *policy_surface_name(enum policy_surface s);
+
+/* Several gates may match; what they ask is joined: every named principal
+ * must say yes and `people` different ones in all. */
+struct policy_ask {
+	const struct str *gates; /* names, in the file's order */
+	uint32_t gate_count;
+	uint32_t people;         /* 1 or 2, or more where more are named */
+	const struct str *named; /* operators who must be among them */
+	uint32_t named_count;
+	enum policy_surface surfaces[POLICY_SURFACES]; /* in order */
+	uint32_t surface_count;
+	struct str hint;    /* printable ASCII, bounded */
+	bool hint_cut;      /* a value was cut or escaped: it shows '~' or \u */
+	int64_t expires_us; /* from the asking on */
+};
+struct policy_call_decision {
+	enum policy_verdict verdict;
+	enum policy_reason reason; /* of a deny */
+	struct str text;           /* the reason as a sentence */
+	struct str rule;           /* "gate.spend", "defaults.unmatched" … */
+	struct policy_ask ask;     /* of an ask */
+};
+/* Strings of the decision live in a or in the policy. */
+void policy_call(struct arena *a, const struct policy *p,
+    const struct policy_call *c, struct policy_call_decision *d);
+
+/* --- requests ------------------------------------------------------------- */
+
+enum policy_git { POLICY_GIT_NO, POLICY_GIT_FETCH, POLICY_GIT_PUSH };
+/* What a request is to git's smart HTTP protocol, from its canonical path and
+ * raw query.  Looks like it and is not exactly it: ERR_DENIED. */
+int policy_git_request(struct str method, struct str path, struct str query,
+    struct str content_type, enum policy_git *service,
+    struct err *e) MUST_CHECK;
+
+struct policy_command {
+	struct str ref;    /* "refs/…", checked like git check-ref-format */
+	struct str old_id; /* 40 or 64 lower-case hex digits; zeros: creates */
+	struct str new_id; /* zeros: deletes */
+	bool creates;
+	bool deletes;
+};
+struct policy_commands {
+	bool complete; /* false: a good beginning, more bytes are needed */
+	bool probe;    /* git's empty push that only tries the login */
+	size_t used;   /* bytes before the pack (or push options) */
+	uint32_t count;
+	struct policy_command at[POLICY_COMMANDS_MAX];
+};
+/* The command list at the front of a git-receive-pack body.  Strings point
+ * into body.  Anything not exactly the protocol is ERR_INPUT, also a signed
+ * push; over a bound ERR_LIMIT. */
+int policy_git_commands(
+    struct str body, struct policy_commands *out, struct err *e) MUST_CHECK;
+
+struct policy_request {
+	struct str identity;
+	const struct names_host *host;
+	uint16_t port;
+	bool tls;          /* the cell speaks TLS */
+	struct str method; /* as sent */
+	struct str path;   /* canonical, without the query */
+	enum policy_git git;
+	/* Of the POST of a push; NULL: refs are not known yet (info/refs). */
+	const struct policy_commands *commands;
+	struct str from_tool;     /* the call this cell exists for, or empty */
+	bool has_own_credentials; /* the cell brought some itself */
+};
+
+struct policy_inject {
+	struct str credential; /* empty: nothing is injected */
+	struct str header;     /* with format: one "{{secret}}" in it */
+	struct str format;
+	struct str basic; /* or Basic with this user name; header is empty */
+};
+struct policy_egress { /* what a rule says besides its match */
+	struct str name;
+	uint32_t line;
+	struct policy_inject inject;
+	bool pinned; /* dial exactly this, never a looked-up address */
+	struct names_addr address;
+	uint16_t port;
+	struct str unix_path; /* a pin "unix:/…" instead of an address */
+	struct str ca;        /* path of the only CA for this upstream, or "" */
+	bool tls;             /* towards the upstream; false only with a pin */
+	bool own_credentials;
+	const struct str *only_for;
+	uint32_t only_for_count;
+};
+struct policy_request_decision {
+	enum policy_verdict verdict;        /* ALLOW or DENY */
+	const struct policy_egress *egress; /* of an allow; of a deny the
+	                        closest rule or NULL */
+	enum policy_reason reason;
+	struct str text; /* the reason as a sentence */
+	struct str rule; /* "egress.github" or empty */
+	struct str next; /* smallest rule, or deed, that would allow it */
+};
+void policy_request(struct arena *a, const struct policy *p,
+    const struct policy_request *r, struct policy_request_decision *d);
+
+/* --- for people ------------------------------------------------------------
+ */
+
+/* Lines of text: verdict, rule with its place, credential, where it is put,
+ * gate; or the first check that fails and the smallest rule that passes. */
+void policy_explain_call(
+    struct buf *out, const struct policy *p, const struct policy_call *c);
+void policy_explain_request(
+    struct buf *out, const struct policy *p, const struct policy_request *r);
+
+size_t policy_egress_count(const struct policy *p);
+const struct policy_egress *policy_egress_at(const struct policy *p, size_t n);
+
+struct policy_tool { /* a row of the role's catalogue */
+	struct str name;
+	struct str action;
+	struct str host; /* of an HTTP tool: canonical host, port, method */
+	uint16_t port;
+	struct str method;
+};
+struct policy_house { /* what a policy is checked against */
+	const struct policy_tool *tools;
+	size_t tool_count;
+	const struct str *operators; /* names of [operator.*] */
+	size_t operator_count;
+};
+struct policy_finding {
+	bool error;      /* the role must not run; else worth reading */
+	struct str text; /* "FILE:LINE: …", both places of a contradiction */
+};
+/* Is a gated effect also reachable ungated; does a name exist. */
+void policy_check(struct arena *a, const struct policy *p,
+    const struct policy_house *house, const struct policy_finding **findings,
+    size_t *count);
+
+#endif
