@@ -1,2 +1,216 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/base.h"
+#include <stdlib.h>
+
+#include "loop/inside.h"
+
+#define SETTLE_MAX                                                \
+	1000000 /* turns without rest: two owners feed each other \
+	         */
+
+struct loop *
+loop_make(const struct loop_ops *ops, void *inner)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+
+	must(loop);
+	loop->ops = ops;
+	loop->inner = inner;
+	loop->ios.next = &loop->ios;
+	loop->ios.previous = &loop->ios;
+	loop->now = ops->clock(loop);
+	/* What was done before the first turn ends with a hook, too. */
+	loop->ran = true;
+	return loop;
+}
+
+void
+loop_free(struct loop *loop)
+{
+	if (!loop) {
+		return;
+	}
+	must(!loop->turning);
+	must(loop->watchers == 0 && loop->timer_count == 0);
+	loop->ops->fini(loop);
+	free(loop->timers);
+	free(loop->calls);
+	free(loop);
+}
+
+struct mono
+loop_now(const struct loop *loop)
+{
+	return loop->now;
+}
+
+static void
+refresh(struct loop *loop)
+{
+	if (!loop->fresh) {
+		loop->now = loop->ops->clock(loop);
+		loop->fresh = true;
+	}
+}
+
+void
+loop_wake(struct loop *loop)
+{
+	refresh(loop);
+	loop->ran = true;
+}
+
+/* --- later and the hook --- */
+
+void
+loop_later(struct loop *loop, loop_fn *f, void *owner)
+{
+	must(f);
+	if (loop->call_count == loop->call_room) {
+		loop->call_room = loop->call_room ? 2 * loop->call_room : 16;
+		loop->calls = reallocarray(
+		    loop->calls, loop->call_room, sizeof(struct loop_call));
+		must(loop->calls);
+	}
+	loop->calls[loop->call_count++] =
+	    (struct loop_call){ .f = f, .owner = owner };
+}
+
+void
+loop_later_cancel(struct loop *loop, void *owner)
+{
+	for (size_t i = 0; i < loop->call_count; i++) {
+		if (loop->calls[i].owner == owner) {
+			loop->calls[i].f = NULL;
+		}
+	}
+}
+
+/* Only those that are there now; callbacks may add, and move the array. */
+static void
+run_calls(struct loop *loop)
+{
+	size_t count = loop->call_count;
+
+	for (size_t i = 0; i < count; i++) {
+		struct loop_call call = loop->calls[i];
+
+		/* Cancelling from now on is about calls still to come. */
+		loop->calls[i].f = NULL;
+		if (call.f) {
+			loop->ran = true;
+			call.f(call.owner);
+		}
+	}
+	loop->call_count -= count;
+	for (size_t i = 0; i < loop->call_count; i++) {
+		loop->calls[i] = loop->calls[count + i];
+	}
+}
+
+void
+loop_turn_end(struct loop *loop, loop_fn *f, void *owner)
+{
+	loop->hook = f;
+	loop->hook_owner = owner;
+}
+
+/* --- turns --- */
+
+static int64_t
+sleep_time(struct loop *loop, int64_t wait_us)
+{
+	const struct loop_timer *first = loop_timer_first(loop);
+
+	if (loop->call_count > 0 || loop->ran || wait_us <= 0) {
+		return 0;
+	}
+	if (!first) {
+		return wait_us;
+	}
+	int64_t left = first->deadline.us - loop->ops->clock(loop).us;
+
+	return left < 0 ? 0 : left < wait_us ? left : wait_us;
+}
+
+void
+loop_turn(struct loop *loop, int64_t wait_us)
+{
+	must(!loop->turning);
+	loop->turning = true;
+	loop->fresh = false;
+	loop->ops->wait(loop, sleep_time(loop, wait_us));
+	refresh(loop);
+	loop_timers_fire(loop);
+	run_calls(loop);
+	if (loop->ran && loop->hook) {
+		loop->hook(loop->hook_owner);
+	}
+	loop->busy = loop->ran;
+	loop->ran = false;
+	loop->turning = false;
+}
+
+void
+loop_stop(struct loop *loop)
+{
+	loop->stopped = true;
+}
+
+static bool
+has_work(const struct loop *loop)
+{
+	return loop->watchers > 0 || loop->timer_count > 0 ||
+	       loop->call_count > 0;
+}
+
+void
+loop_settle(struct loop *loop)
+{
+	size_t turns = 0;
+
+	do {
+		must(turns++ < SETTLE_MAX);
+		loop_turn(loop, 0);
+	} while (!loop->stopped && (loop->busy || loop->call_count > 0));
+}
+
+/* Virtual time jumps from deadline to deadline, up to `end`. */
+static void
+jump(struct loop *loop, struct mono end)
+{
+	const struct loop_timer *first;
+
+	loop_settle(loop);
+	while (!loop->stopped && (first = loop_timer_first(loop)) &&
+	       mono_passed(first->deadline, end)) {
+		loop_virtual_set(loop, first->deadline);
+		loop_settle(loop);
+	}
+}
+
+void
+loop_advance(struct loop *loop, int64_t us)
+{
+	must(us >= 0 && loop_is_virtual(loop));
+	struct mono end = mono_after(loop->ops->clock(loop), us);
+
+	loop->stopped = false;
+	jump(loop, end);
+	if (!loop->stopped) {
+		loop_virtual_set(loop, end);
+		loop->now = end;
+	}
+}
+
+void
+loop_run(struct loop *loop)
+{
+	loop->stopped = false;
+	if (loop_is_virtual(loop)) {
+		jump(loop, (struct mono){ INT64_MAX });
+		return;
+	}
+	while (!loop->stopped && has_work(loop)) {
+		loop_turn(loop, INT64_MAX);
+	}
+}

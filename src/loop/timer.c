@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "loop/inside.h"
+
+/*
+ * A binary heap by (deadline, order of arming).  Timers know their place, so
+ * cancelling needs no search.
+ */
+
+static bool
+before(const struct loop_timer *a, const struct loop_timer *b)
+{
+	if (a->deadline.us != b->deadline.us) {
+		return a->deadline.us < b->deadline.us;
+	}
+	return a->order < b->order;
+}
+
+static void
+put(struct loop *loop, size_t place, struct loop_timer *t)
+{
+	loop->timers[place] = t;
+	t->place = place;
+}
+
+static void
+rise(struct loop *loop, struct loop_timer *t)
+{
+	size_t place = t->place;
+
+	while (place > 0) {
+		size_t parent = (place - 1) / 2;
+
+		if (!before(t, loop->timers[parent])) {
+			break;
+		}
+		put(loop, place, loop->timers[parent]);
+		place = parent;
+	}
+	put(loop, place, t);
+}
+
+static void
+sink(struct loop *loop, struct loop_timer *t)
+{
+	size_t place = t->place;
+
+	for (;;) {
+		size_t child = 2 * place + 1;
+
+		if (child >= loop->timer_count) {
+			break;
+		}
+		if (child + 1 < loop->timer_count &&
+		    before(loop->timers[child + 1], loop->timers[child])) {
+			child++;
+		}
+		if (!before(loop->timers[child], t)) {
+			break;
+		}
+		put(loop, place, loop->timers[child]);
+		place = child;
+	}
+	put(loop, place, t);
+}
+
+static void
+make_room(struct loop *loop)
+{
+	if (loop->timer_count < loop->timer_room) {
+		return;
+	}
+	loop->timer_room = loop->timer_room ? 2 * loop->timer_room : 16;
+	loop->timers = reallocarray(
+	    loop->timers, loop->timer_room, sizeof(struct loop_timer *));
+	must(loop->timers);
+}
+
+void
+loop_timer_arm(struct loop_timer *t, struct loop *loop, struct mono deadline,
+    loop_fn *f, void *owner)
+{
+	must(f);
+	loop_timer_cancel(t);
+	make_room(loop);
+	/*
+	 * A deadline that has passed counts as now: sorted behind everything
+	 * that is already due, a timer that re-arms itself starves nobody.
+	 */
+	if (deadline.us < loop->now.us) {
+		deadline = loop->now;
+	}
+	*t = (struct loop_timer){
+		.loop = loop,
+		.fire = f,
+		.owner = owner,
+		.deadline = deadline,
+		.order = loop->order++,
+		.place = loop->timer_count++,
+	};
+	rise(loop, t);
+}
+
+void
+loop_timer_cancel(struct loop_timer *t)
+{
+	struct loop *loop = t->loop;
+
+	if (!loop) {
+		return;
+	}
+	must(t->place < loop->timer_count && loop->timers[t->place] == t);
+	struct loop_timer *last = loop->timers[--loop->timer_count];
+
+	if (last != t) {
+		last->place = t->place;
+		sink(loop, last);
+		rise(loop, last);
+	}
+	t->loop = NULL;
+}
+
+const struct loop_timer *
+loop_timer_first(const struct loop *loop)
+{
+	return loop->timer_count > 0 ? loop->timers[0] : NULL;
+}
+
+/* Timers armed by these callbacks wait for the next turn. */
+void
+loop_timers_fire(struct loop *loop)
+{
+	uint64_t limit = loop->order;
+
+	while (loop->timer_count > 0) {
+		struct loop_timer *t = loop->timers[0];
+
+		if (!mono_passed(t->deadline, loop->now) || t->order >= limit) {
+			return;
+		}
+		loop_timer_cancel(t);
+		loop->ran = true;
+		t->fire(t->owner);
+	}
+}

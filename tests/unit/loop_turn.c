@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "loop/loop.h"
+
+/* Timers, later calls and the hook, on the virtual clock and on the real one.
+ */
+
+struct diary {
+	struct loop *loop;
+	struct buf text;
+	struct loop_timer a, b, c;
+	int left;
+};
+
+static void
+note(struct diary *d, char c)
+{
+	buf_add_byte(&d->text, (uint8_t)c);
+}
+
+static void
+note_a(void *owner)
+{
+	note(owner, 'a');
+}
+
+static void
+note_b(void *owner)
+{
+	note(owner, 'b');
+}
+
+static void
+note_c(void *owner)
+{
+	note(owner, 'c');
+}
+
+static void
+note_end(void *owner)
+{
+	note(owner, '.');
+}
+
+static void
+expect(struct diary *d, const char *text)
+{
+	assert_string_equal(buf_z(&d->text), text);
+	buf_clear(&d->text);
+}
+
+static int
+open_virtual(void **state)
+{
+	struct diary *d = test_calloc(1, sizeof(*d));
+
+	d->loop = loop_new_virtual();
+	*state = d;
+	return 0;
+}
+
+static int
+close_virtual(void **state)
+{
+	struct diary *d = *state;
+
+	loop_free(d->loop);
+	buf_fini(&d->text);
+	test_free(d);
+	return 0;
+}
+
+static void
+arm(struct diary *d, struct loop_timer *t, int64_t us, loop_fn *f)
+{
+	loop_timer_arm(t, d->loop, mono_after(loop_now(d->loop), us), f, d);
+}
+
+static void
+timers_fire_by_deadline_then_by_order_of_arming(void **state)
+{
+	struct diary *d = *state;
+
+	arm(d, &d->b, 20, note_b);
+	arm(d, &d->c, 20, note_c);
+	arm(d, &d->a, 10, note_a);
+	loop_advance(d->loop, 9);
+	expect(d, "");
+	loop_advance(d->loop, 1);
+	expect(d, "a");
+	loop_advance(d->loop, 100);
+	expect(d, "bc");
+}
+
+static void
+virtual_time_moves_only_by_advance(void **state)
+{
+	struct diary *d = *state;
+	struct mono start = loop_now(d->loop);
+
+	loop_turn(d->loop, 1000);
+	assert_int_equal(loop_now(d->loop).us, start.us);
+	loop_advance(d->loop, 250);
+	assert_int_equal(loop_now(d->loop).us, start.us + 250);
+}
+
+static void
+a_timer_is_moved_by_arming_and_gone_by_cancelling(void **state)
+{
+	struct diary *d = *state;
+
+	arm(d, &d->a, 10, note_a);
+	arm(d, &d->b, 15, note_b);
+	arm(d, &d->a, 30, note_a);
+	loop_timer_cancel(&d->b);
+	loop_timer_cancel(&d->b);
+	loop_advance(d->loop, 29);
+	expect(d, "");
+	loop_advance(d->loop, 1);
+	expect(d, "a");
+}
+
+static void
+again(void *owner)
+{
+	struct diary *d = owner;
+
+	note(d, 'a');
+	if (--d->left > 0) {
+		loop_timer_arm(&d->a, d->loop, (struct mono){ 0 }, again, d);
+	}
+}
+
+static void
+a_timer_that_rearms_itself_in_the_past_starves_nobody(void **state)
+{
+	struct diary *d = *state;
+
+	d->left = 3;
+	loop_turn_end(d->loop, note_end, d);
+	loop_advance(d->loop, 0);
+	expect(d, ".");
+	arm(d, &d->a, 5, again);
+	arm(d, &d->b, 5, note_b);
+	loop_advance(d->loop, 5);
+	expect(d, "ab.a.a.");
+}
+
+static void
+many_timers_stay_in_order(void **state)
+{
+	struct diary *d = *state;
+	struct loop_timer timers[200] = { 0 };
+	uint32_t seed = 1;
+
+	for (size_t round = 0; round < 4; round++) {
+		for (size_t i = 0; i < COUNT(timers); i++) {
+			seed = seed * 1103515245u + 12345u;
+			arm(d, &timers[i], (seed >> 16) % 500, note_a);
+			if (seed & 0x8000) {
+				loop_timer_cancel(&timers[seed % 200]);
+			}
+		}
+	}
+	size_t armed = 0;
+
+	for (size_t i = 0; i < COUNT(timers); i++) {
+		armed += timers[i].loop != NULL;
+	}
+	for (int64_t t = 0; t <= 500; t++) {
+		struct mono now = loop_now(d->loop);
+
+		for (size_t i = 0; i < COUNT(timers); i++) {
+			assert_true(
+			    !timers[i].loop || timers[i].deadline.us >= now.us);
+		}
+		loop_advance(d->loop, 1);
+	}
+	assert_int_equal(d->text.len, armed);
+}
+
+static void
+later_later(void *owner)
+{
+	struct diary *d = owner;
+
+	note(d, '1');
+	loop_later(d->loop, note_b, d);
+}
+
+static void
+later_calls_run_in_order_and_their_own_in_the_next_turn(void **state)
+{
+	struct diary *d = *state;
+
+	loop_turn_end(d->loop, note_end, d);
+	loop_later(d->loop, later_later, d);
+	loop_later(d->loop, note_c, d);
+	loop_turn(d->loop, 1000);
+	expect(d, "1c.");
+	loop_turn(d->loop, 1000);
+	expect(d, "b.");
+	loop_turn(d->loop, 1000);
+	expect(d, "");
+}
+
+static void
+a_cancelled_later_call_does_not_run(void **state)
+{
+	struct diary *d = *state;
+	struct diary other = { .loop = d->loop };
+
+	loop_later(d->loop, note_a, &other);
+	loop_later(d->loop, note_b, d);
+	loop_later_cancel(d->loop, &other);
+	loop_advance(d->loop, 0);
+	expect(d, "b");
+	assert_int_equal(other.text.len, 0);
+}
+
+static void
+commit(void *owner)
+{
+	struct diary *d = owner;
+
+	note(d, '.');
+	if (d->left-- > 0) {
+		loop_later(d->loop, note_a, d);
+	}
+}
+
+static void
+what_the_hook_queues_is_not_forgotten(void **state)
+{
+	struct diary *d = *state;
+
+	d->left = 1;
+	loop_turn_end(d->loop, commit, d);
+	loop_advance(d->loop, 0);
+	expect(d, ".a.");
+	loop_advance(d->loop, 10);
+	expect(d, "");
+}
+
+static void
+the_hook_follows_every_turn_in_which_something_ran(void **state)
+{
+	struct diary *d = *state;
+
+	loop_turn_end(d->loop, note_end, d);
+	loop_advance(d->loop, 0);
+	expect(d, "."); /* for what was done before the first turn */
+	arm(d, &d->a, 10, note_a);
+	arm(d, &d->b, 10, note_b);
+	arm(d, &d->c, 20, note_c);
+	loop_advance(d->loop, 1000);
+	expect(d, "ab.c.");
+}
+
+static void
+stop(void *owner)
+{
+	struct diary *d = owner;
+
+	note(d, '!');
+	loop_stop(d->loop);
+}
+
+static void
+a_virtual_run_jumps_until_it_is_stopped(void **state)
+{
+	struct diary *d = *state;
+
+	arm(d, &d->a, CLOCK_MINUTE, note_a);
+	arm(d, &d->b, 2 * CLOCK_MINUTE, stop);
+	arm(d, &d->c, 3 * CLOCK_MINUTE, note_c);
+	loop_run(d->loop);
+	expect(d, "a!");
+	loop_run(d->loop);
+	expect(d, "c");
+}
+
+static void
+the_real_clock_fires_not_before_its_deadline(void **state)
+{
+	struct diary d = { .loop = loop_new() };
+	struct mono start = mono_now();
+
+	(void)state;
+	loop_turn_end(d.loop, note_end, &d);
+	loop_turn(d.loop, 0);
+	expect(&d, ".");
+	loop_timer_arm(&d.a, d.loop, mono_after(start, 5500), note_a, &d);
+	loop_timer_arm(&d.b, d.loop, mono_after(start, 2500), note_b, &d);
+	loop_run(d.loop);
+	assert_true(mono_passed(mono_after(start, 5500), mono_now()));
+	assert_true(mono_passed(mono_after(start, 5500), loop_now(d.loop)));
+	expect(&d, "b.a.");
+	buf_fini(&d.text);
+	loop_free(d.loop);
+}
+
+static void
+a_turn_without_events_sleeps_no_longer_than_asked(void **state)
+{
+	struct loop *loop = loop_new();
+
+	(void)state;
+	loop_turn(loop, 0);
+	struct mono start = mono_now();
+
+	loop_turn(loop, 3000);
+	assert_in_range(mono_now().us - start.us, 1000, CLOCK_SECOND);
+	loop_free(loop);
+}
+
+static void
+a_run_with_nothing_to_wait_for_returns(void **state)
+{
+	struct diary d = { .loop = loop_new() };
+
+	(void)state;
+	loop_later(d.loop, note_a, &d);
+	loop_run(d.loop);
+	expect(&d, "a");
+	buf_fini(&d.text);
+	loop_free(d.loop);
+}
+
+#define VIRTUAL(f) \
+	cmocka_unit_test_setup_teardown(f, open_virtual, close_virtual)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		VIRTUAL(timers_fire_by_deadline_then_by_order_of_arming),
+		VIRTUAL(virtual_time_moves_only_by_advance),
+		VIRTUAL(a_timer_is_moved_by_arming_and_gone_by_cancelling),
+		VIRTUAL(a_timer_that_rearms_itself_in_the_past_starves_nobody),
+		VIRTUAL(many_timers_stay_in_order),
+		VIRTUAL(
+		    later_calls_run_in_order_and_their_own_in_the_next_turn),
+		VIRTUAL(a_cancelled_later_call_does_not_run),
+		VIRTUAL(what_the_hook_queues_is_not_forgotten),
+		VIRTUAL(the_hook_follows_every_turn_in_which_something_ran),
+		VIRTUAL(a_virtual_run_jumps_until_it_is_stopped),
+		cmocka_unit_test(the_real_clock_fires_not_before_its_deadline),
+		cmocka_unit_test(
+		    a_turn_without_events_sleeps_no_longer_than_asked),
+		cmocka_unit_test(a_run_with_nothing_to_wait_for_returns),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
