@@ -119,7 +119,7 @@ quote_byte(unsigned char c, char out[5])
 	}
 	if (c == '\n' || c == '\t' || c == '\r') {
 		out[0] = '\\';
-		out[1] = c == '\n' ? 'n' : c == '\t' ? 't' : 'r';
+		out[1] = "tn__r"[c - '\t'];
 		return 2;
 	}
 	out[0] = '\\';

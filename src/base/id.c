@@ -135,8 +135,9 @@ hex_bytes(struct str hex, uint8_t *out, size_t n)
 		}
 	}
 	for (size_t i = 0; i < n; i++) {
-		out[i] = (uint8_t)(hex_digit(hex.at[2 * i]) << 4 |
-		                   hex_digit(hex.at[2 * i + 1]));
+		unsigned high = (unsigned)hex_digit(hex.at[2 * i]);
+		unsigned low = (unsigned)hex_digit(hex.at[2 * i + 1]);
+		out[i] = (uint8_t)(high << 4 | low);
 	}
 	return true;
 }

@@ -37,24 +37,30 @@ log_set_json(bool json)
 	as_json = json;
 }
 
-/* One event is one line of text: what would break the line, or write to a
- * terminal, is shown as an escape that JSON knows as well. */
+/*
+ * One event is one line of UTF-8: what would break the line, reach into a
+ * terminal or is no character is shown as an escape that JSON knows as well.
+ */
 static void
 add_text(struct buf *b, const char *z)
 {
-	for (; *z != 0; z++) {
-		unsigned char c = (unsigned char)*z;
+	struct str rest = str_of(z);
 
-		if (c < 0x20 || c == 0x7f) {
+	while (rest.len > 0) {
+		size_t n = str_utf8(rest);
+		unsigned char c = (unsigned char)rest.at[0];
+		unsigned char second = n == 2 ? (unsigned char)rest.at[1] : 0;
+		bool escape = as_json && (c == '"' || c == '\\');
+
+		if (n == 0 || c < 0x20 || c == 0x7f) {
 			buf_addf(b, "\\u%04x", c);
-		} else if (as_json && (c == '"' || c == '\\')) {
-			buf_add_byte(b, '\\');
-			buf_add_byte(b, c);
-		} else if (c >= 0x80 && as_json) {
-			buf_addf(b, "\\u%04x", c);
+		} else if (c == 0xc2 && second < 0xa0) {
+			buf_addf(b, "\\u%04x", second);
 		} else {
-			buf_add_byte(b, c);
+			buf_add(b, escape ? STR("\\") : STR(""));
+			buf_add(b, str_sub(rest, 0, n));
 		}
+		rest = str_sub(rest, n > 0 ? n : 1, rest.len);
 	}
 }
 

@@ -30,7 +30,7 @@ str_eq_z(struct str a, const char *z)
 static char
 lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+	return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
 
 bool
@@ -129,6 +129,48 @@ str_cut(struct str *rest, char sep, struct str *head)
 	size_t before = (size_t)(at - all.at);
 	*head = str_sub(all, 0, before);
 	*rest = str_sub(all, before + 1, all.len);
+	return true;
+}
+
+size_t
+str_utf8(struct str s)
+{
+	if (s.len == 0) {
+		return 0;
+	}
+	const uint8_t *at = (const uint8_t *)s.at;
+	uint8_t lead = at[0];
+	if (lead < 0x80) {
+		return 1;
+	}
+	size_t len = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+	if (lead < 0xc2 || lead > 0xf4 || s.len < len) {
+		return 0;
+	}
+	/* Only the second byte's range depends on the first. */
+	uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+	uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+	if (at[1] < low || at[1] > high) {
+		return 0;
+	}
+	for (size_t i = 2; i < len; i++) {
+		if ((at[i] & 0xc0) != 0x80) {
+			return 0;
+		}
+	}
+	return len;
+}
+
+bool
+str_is_utf8(struct str s)
+{
+	while (s.len > 0) {
+		size_t n = str_utf8(s);
+		if (n == 0) {
+			return false;
+		}
+		s = str_sub(s, n, s.len);
+	}
 	return true;
 }
 

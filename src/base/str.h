@@ -40,6 +40,11 @@ struct str str_sub(struct str s, size_t from, size_t len); /* clamped */
  */
 bool str_cut(struct str *rest, char sep, struct str *head);
 
+/* Bytes of the UTF-8 character that s begins with (RFC 3629: no surrogates, no
+ * overlong form, at most U+10FFFF); 0 if there is none. */
+size_t str_utf8(struct str s);
+bool str_is_utf8(struct str s);
+
 /* Decimal digits only, all of s, no sign; false on anything else or overflow. */
 bool str_u64(struct str s, uint64_t *out);
 bool str_i64(struct str s, int64_t *out); /* one leading '-' allowed */

@@ -24,11 +24,11 @@ enum json_type {
 
 struct json {
 	enum json_type type;
-	uint32_t line; /* 1-based place of the value; 0 when made in memory */
-	uint32_t column;
-	uint32_t count;     /* members of an array or object */
-	struct str text;    /* of a number, string or datetime */
-	struct str key;     /* when this is a member of an object */
+	uint32_t line;   /* 1-based place of the value; 0 when made in memory */
+	uint32_t column; /* in bytes */
+	uint32_t count;  /* members of an array or object */
+	struct str text; /* of a number, string or datetime */
+	struct str key;  /* when this is a member of an object */
 	struct json *first; /* first member */
 	struct json *last;
 	struct json *next; /* next member of the same parent */
@@ -41,11 +41,13 @@ struct json_limits {
 };
 extern const struct json_limits json_limits_default; /* 4 MiB, 64, 200,000 */
 
+#define JSON_DEPTH_MAX 256 /* of any tree here; limits may not exceed it */
+
 /* On failure e says line and column and what was expected (ERR_INPUT, or
  * ERR_LIMIT over a bound).  limits may be NULL for the default. */
 int json_parse(struct arena *a, struct str text,
-    const struct json_limits *limits, struct json **out, struct err *e)
-    MUST_CHECK;
+    const struct json_limits *limits, struct json **out,
+    struct err *e) MUST_CHECK;
 
 /* Lookups: NULL (or false) when absent or of another type; j may be NULL. */
 const struct json *json_get(const struct json *j, const char *key);
@@ -54,14 +56,16 @@ const struct json *json_at(const struct json *j, size_t index);
 bool json_text(const struct json *j, const char *key, struct str *out);
 bool json_i64(const struct json *j, const char *key, int64_t *out);
 bool json_bool(const struct json *j, const char *key, bool *out);
+/* Of the whole value: 1.0 and 1e3 are integers, 1.5 is none. */
 bool json_number_i64(const struct json *number, int64_t *out);
-bool json_number_double(const struct json *number, double *out);
+bool json_number_double(const struct json *number, double *out); /* finite */
 /* RFC 6901 pointer; "" is j itself. */
 const struct json *json_pointer(const struct json *j, struct str pointer);
-bool json_equal(const struct json *a, const struct json *b); /* by value */
+/* By value: members in any order, numbers as exact decimals (1.0 is 1). */
+bool json_equal(const struct json *a, const struct json *b);
 
-#define JSON_EACH(child, parent)                                               \
-	for (const struct json *child = (parent) ? (parent)->first : NULL;     \
+#define JSON_EACH(child, parent)                                           \
+	for (const struct json *child = (parent) ? (parent)->first : NULL; \
 	     child; child = child->next)
 
 /* Building in memory: everything lives in the arena; strings are copied. */
@@ -71,14 +75,17 @@ struct json *json_new_i64(struct arena *a, int64_t value);
 struct json *json_new_bool(struct arena *a, bool value);
 struct json *json_copy(struct arena *a, const struct json *j);
 /* Adds or replaces a member; takes `value`, returns it. */
-struct json *json_set(struct arena *a, struct json *object, const char *key,
-    struct json *value);
-struct json *json_set_str(struct arena *a, struct json *object, const char *key,
-    struct str s);
+struct json *json_set(
+    struct arena *a, struct json *object, const char *key, struct json *value);
+struct json *json_set_str(
+    struct arena *a, struct json *object, const char *key, struct str s);
 struct json *json_push(struct json *array, struct json *value);
 
-/* Writing.  json_write: members in their order, no spaces.  json_canonical:
- * RFC 8785 (keys sorted by UTF-16 units, numbers in shortest ES6 form). */
+/* Writing.  json_write: members in their order, no spaces; bytes that are not
+ * UTF-8 become U+FFFD, a datetime a string, TOML's inf and nan null.
+ * json_canonical: RFC 8785 (keys sorted by UTF-16 units, numbers in shortest
+ * ES6 form).  An integer, or a size, that no double holds is outside that RFC:
+ * it keeps its digits, so that two such numbers do not become one. */
 void json_write(struct buf *b, const struct json *j);
 void json_write_pretty(struct buf *b, const struct json *j); /* 2 spaces */
 void json_canonical(struct buf *b, const struct json *j);
@@ -91,7 +98,8 @@ struct json_out {
 	bool comma;
 };
 void json_out_init(struct json_out *o, struct buf *to);
-void json_out_object(struct json_out *o, const char *key); /* key NULL in arrays */
+void json_out_object(
+    struct json_out *o, const char *key); /* key NULL in arrays */
 void json_out_array(struct json_out *o, const char *key);
 void json_out_end(struct json_out *o, char closing); /* '}' or ']' */
 void json_out_str(struct json_out *o, const char *key, struct str s);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "json/json.h"
+
+#include <inttypes.h>
+
+void
+json_out_init(struct json_out *o, struct buf *to)
+{
+	*o = (struct json_out){ .to = to };
+}
+
+/* What stands before a value: the comma and the key. */
+static void
+lead(struct json_out *o, const char *key)
+{
+	if (o->comma) {
+		buf_add_byte(o->to, ',');
+	}
+	if (key != NULL) {
+		json_write_string(o->to, str_of(key));
+		buf_add_byte(o->to, ':');
+	}
+	o->comma = true;
+}
+
+void
+json_out_object(struct json_out *o, const char *key)
+{
+	lead(o, key);
+	buf_add_byte(o->to, '{');
+	o->depth++;
+	o->comma = false;
+}
+
+void
+json_out_array(struct json_out *o, const char *key)
+{
+	lead(o, key);
+	buf_add_byte(o->to, '[');
+	o->depth++;
+	o->comma = false;
+}
+
+void
+json_out_end(struct json_out *o, char closing)
+{
+	must(o->depth > 0 && (closing == '}' || closing == ']'));
+	buf_add_byte(o->to, (uint8_t)closing);
+	o->depth--;
+	o->comma = o->depth > 0;
+}
+
+void
+json_out_str(struct json_out *o, const char *key, struct str s)
+{
+	lead(o, key);
+	json_write_string(o->to, s);
+}
+
+void
+json_out_z(struct json_out *o, const char *key, const char *z)
+{
+	json_out_str(o, key, str_of(z));
+}
+
+void
+json_out_i64(struct json_out *o, const char *key, int64_t value)
+{
+	lead(o, key);
+	buf_addf(o->to, "%" PRId64, value);
+}
+
+void
+json_out_bool(struct json_out *o, const char *key, bool value)
+{
+	lead(o, key);
+	buf_add(o->to, value ? STR("true") : STR("false"));
+}
+
+void
+json_out_null(struct json_out *o, const char *key)
+{
+	lead(o, key);
+	buf_add(o->to, STR("null"));
+}
+
+void
+json_out_value(struct json_out *o, const char *key, const struct json *j)
+{
+	lead(o, key);
+	json_write(o->to, j);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "json/parts.h"
+
+/* Bytes that a string holds as they are; the rest is escaped or checked. */
+static bool
+is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+static void
+write_escape(struct buf *b, unsigned char c)
+{
+	static const char letters[32] = {
+		['\b'] = 'b',
+		['\t'] = 't',
+		['\n'] = 'n',
+		['\f'] = 'f',
+		['\r'] = 'r',
+	};
+	static const char hex[] = "0123456789abcdef";
+
+	if (c == '"' || c == '\\') {
+		char two[2] = { '\\', (char)c };
+		buf_add(b, str_span(two, 2));
+	} else if (letters[c] != 0) {
+		char two[2] = { '\\', letters[c] };
+		buf_add(b, str_span(two, 2));
+	} else {
+		char six[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+		buf_add(b, str_span(six, 6));
+	}
+}
+
+void
+json_write_string(struct buf *b, struct str s)
+{
+	size_t i = 0;
+
+	buf_add_byte(b, '"');
+	while (i < s.len) {
+		size_t run = i;
+		while (run < s.len && is_plain((unsigned char)s.at[run])) {
+			run++;
+		}
+		buf_add(b, str_sub(s, i, run - i));
+		i = run;
+		if (i == s.len) {
+			break;
+		}
+		unsigned char c = (unsigned char)s.at[i];
+		if (c < 0x80) {
+			write_escape(b, c);
+			i++;
+			continue;
+		}
+		size_t len = str_utf8(str_sub(s, i, s.len));
+		buf_add(b, len > 0 ? str_sub(s, i, len) : STR("\xef\xbf\xbd"));
+		i += len > 0 ? len : 1;
+	}
+	buf_add_byte(b, '"');
+}
+
+static void
+write_number(struct buf *b, struct str text)
+{
+	char last = text.len > 0 ? text.at[text.len - 1] : 0;
+
+	/* TOML's inf and nan have no form here. */
+	buf_add(b, last >= '0' && last <= '9' ? text : STR("null"));
+}
+
+static void
+write_leaf(struct buf *b, const struct json *j)
+{
+	switch (j->type) {
+	case JSON_NULL:
+		buf_add(b, STR("null"));
+		break;
+	case JSON_FALSE:
+		buf_add(b, STR("false"));
+		break;
+	case JSON_TRUE:
+		buf_add(b, STR("true"));
+		break;
+	case JSON_NUMBER:
+		write_number(b, j->text);
+		break;
+	case JSON_STRING:
+	case JSON_DATETIME:
+		json_write_string(b, j->text);
+		break;
+	case JSON_ARRAY:
+		buf_add(b, STR("[]"));
+		break;
+	case JSON_OBJECT:
+		buf_add(b, STR("{}"));
+		break;
+	}
+}
+
+static void
+new_line(struct buf *b, size_t depth)
+{
+	buf_add_byte(b, '\n');
+	for (size_t i = 0; i < depth; i++) {
+		buf_add(b, STR("  "));
+	}
+}
+
+static void
+write_tree(struct buf *b, const struct json *j, bool pretty)
+{
+	const struct json *stack[JSON_DEPTH_MAX];
+	size_t depth = 0;
+
+	for (;;) {
+		if (depth > 0 && stack[depth - 1]->type == JSON_OBJECT) {
+			json_write_string(b, j->key);
+			buf_add(b, pretty ? STR(": ") : STR(":"));
+		}
+		if (j->first != NULL) {
+			must(depth < JSON_DEPTH_MAX);
+			buf_add_byte(b, j->type == JSON_OBJECT ? '{' : '[');
+			stack[depth++] = j;
+			j = j->first;
+		} else {
+			write_leaf(b, j);
+			while (depth > 0 && j->next == NULL) {
+				j = stack[--depth];
+				if (pretty) {
+					new_line(b, depth);
+				}
+				buf_add_byte(
+				    b, j->type == JSON_OBJECT ? '}' : ']');
+			}
+			if (depth == 0) {
+				return;
+			}
+			buf_add_byte(b, ',');
+			j = j->next;
+		}
+		if (pretty) {
+			new_line(b, depth);
+		}
+	}
+}
+
+void
+json_write(struct buf *b, const struct json *j)
+{
+	write_tree(b, j, false);
+}
+
+void
+json_write_pretty(struct buf *b, const struct json *j)
+{
+	write_tree(b, j, true);
+}
