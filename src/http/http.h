@@ -81,12 +81,15 @@ struct http_reader {
 	bool response;
 	uint8_t state;
 	uint8_t interims;
-	uint8_t digits;   /* of the current chunk size */
-	uint64_t left;    /* of the body or chunk */
-	uint64_t total;   /* body bytes given out */
-	size_t line;      /* where the current line began, or its length */
-	size_t extra;     /* chunk extension or trailer bytes so far */
-	struct buf bytes; /* head, or the current trailer line */
+	uint8_t digits;     /* of the current chunk size */
+	uint16_t lines;     /* of the head so far */
+	size_t line;        /* where the current line of the head begins */
+	size_t extra;       /* chunk extension bytes so far */
+	size_t extra_line;  /* those of the current chunk line */
+	uint64_t left;      /* of the body or chunk */
+	uint64_t total;     /* body bytes announced or given out */
+	struct buf bytes;   /* the head as it stood */
+	struct buf trailer; /* all trailer lines */
 	struct arena arena;
 	struct http_head head;
 };
