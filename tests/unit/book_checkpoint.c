@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "book/book.h"
+
+#define ORIGIN STR("handrail.example/book")
+
+/* The room has no keys: a stand-in that only "signs" with the public key. */
+static void
+stand_in_sign(const uint8_t key[BOOK_KEY_SIZE], struct str message,
+    uint8_t sign[BOOK_SIGN_SIZE])
+{
+	struct digest_run run;
+
+	digest_begin(&run);
+	digest_add(&run, str_span(key, BOOK_KEY_SIZE));
+	digest_add(&run, message);
+	struct digest d = digest_end(&run);
+	memcpy(sign, d.bytes, DIGEST_SIZE);
+	memcpy(sign + DIGEST_SIZE, d.bytes, DIGEST_SIZE);
+}
+
+static bool
+stand_in_verify(const uint8_t key[BOOK_KEY_SIZE], struct str message,
+    const uint8_t sign[BOOK_SIGN_SIZE])
+{
+	uint8_t right[BOOK_SIGN_SIZE];
+
+	stand_in_sign(key, message, right);
+	return memcmp(right, sign, sizeof(right)) == 0;
+}
+
+static struct book_signer
+signer_of(const char *name, uint8_t fill)
+{
+	struct book_signer signer = { .name = str_of(name) };
+
+	memset(signer.key, fill, sizeof(signer.key));
+	return signer;
+}
+
+static void
+make_note(const char *lines, const struct book_signer *signer, struct buf *out)
+{
+	struct book_root root = { 18, digest_of(STR("root")) };
+	uint8_t sign[BOOK_SIGN_SIZE];
+	auto_buf text = { 0 };
+
+	book_note_text(ORIGIN, &root, &text);
+	buf_add_z(&text, lines);
+	stand_in_sign(signer->key, buf_str(&text), sign);
+	book_note_seal(buf_str(&text), signer, sign, out);
+}
+
+static int
+open_note(struct str note, const struct book_signer *signer,
+    struct book_root *root, struct err *e)
+{
+	return book_note_open(note, ORIGIN, signer, stand_in_verify, root, e);
+}
+
+static void
+a_checkpoint_reads_as_the_format_says(void **state)
+{
+	struct book_signer signer = signer_of("handrail.example", 7);
+	struct book_root root = { 0 };
+	struct err e = { 0 };
+	auto_buf note = { 0 };
+	static const char front[] =
+	    "handrail.example/book\n18\n"
+	    "SBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I=\n"
+	    "\n\xe2\x80\x94 handrail.example ";
+
+	(void)state;
+	make_note("", &signer, &note);
+	assert_true(str_starts(buf_str(&note), str_of(front)));
+	assert_true(str_ends(buf_str(&note), STR("\n")));
+	assert_int_equal(open_note(buf_str(&note), &signer, &root, &e), 0);
+	assert_int_equal(root.size, 18);
+	assert_true(digest_eq(root.root, digest_of(STR("root"))));
+}
+
+static void
+a_flipped_bit_anywhere_is_found(void **state)
+{
+	struct book_signer signer = signer_of("handrail.example", 7);
+	auto_buf note = { 0 };
+
+	(void)state;
+	make_note("extension\n", &signer, &note);
+	for (size_t bit = 0; bit < 8 * note.len; bit++) {
+		struct book_root root = { 0 };
+		struct err e = { 0 };
+
+		note.at[bit / 8] = (char)(note.at[bit / 8] ^ (1 << bit % 8));
+		assert_int_equal(
+		    open_note(buf_str(&note), &signer, &root, &e), -1);
+		assert_int_equal(root.size, 0);
+		note.at[bit / 8] = (char)(note.at[bit / 8] ^ (1 << bit % 8));
+	}
+}
+
+static void
+a_cut_checkpoint_is_refused(void **state)
+{
+	struct book_signer signer = signer_of("handrail.example", 7);
+	auto_buf note = { 0 };
+
+	(void)state;
+	make_note("", &signer, &note);
+	for (size_t len = 0; len < note.len; len++) {
+		struct book_root root = { 0 };
+		struct err e = { 0 };
+
+		assert_int_equal(
+		    open_note(str_span(note.at, len), &signer, &root, &e), -1);
+	}
+}
+
+static void
+signatures_of_others_are_ignored(void **state)
+{
+	struct book_signer signer = signer_of("handrail.example", 7);
+	struct book_signer older = signer_of("handrail.example", 8);
+	struct book_signer witness = signer_of("witness.example", 9);
+	struct book_root root = { 0 };
+	struct err e = { 0 };
+	auto_buf note = { 0 };
+	auto_buf other = { 0 };
+	auto_buf both = { 0 };
+
+	(void)state;
+	make_note("", &signer, &note);
+	/* The same name with another key id is an older key, not a forgery. */
+	make_note("", &older, &other);
+	struct str lines = buf_str(&other);
+	lines = str_sub(lines,
+	    lines.len - 1 -
+	        (size_t)(strlen("\xe2\x80\x94 handrail.example ") + 92),
+	    1000);
+	assert_true(str_starts(lines, STR("\xe2\x80\x94 ")));
+	buf_add(&both, buf_str(&note));
+	buf_add(&both, lines);
+	buf_add_z(&both, "\xe2\x80\x94 witness.example AAAA\n");
+	assert_int_equal(open_note(buf_str(&both), &signer, &root, &e), 0);
+	assert_int_equal(open_note(buf_str(&both), &older, &root, &e), 0);
+	assert_int_equal(open_note(buf_str(&both), &witness, &root, &e), -1);
+	assert_int_equal(e.kind, ERR_DENIED);
+}
+
+static void
+a_checkpoint_nobody_known_signed_is_refused(void **state)
+{
+	struct book_signer signer = signer_of("handrail.example", 7);
+	struct book_signer other_name = signer_of("other.example", 7);
+	struct book_signer other_key = signer_of("handrail.example", 6);
+	struct book_root root = { 0 };
+	struct err e = { 0 };
+	auto_buf note = { 0 };
+
+	(void)state;
+	make_note("", &signer, &note);
+	assert_int_equal(open_note(buf_str(&note), &other_name, &root, &e), -1);
+	assert_int_equal(e.kind, ERR_DENIED);
+	assert_int_equal(open_note(buf_str(&note), &other_key, &root, &e), -1);
+	assert_int_equal(e.kind, ERR_DENIED);
+}
+
+static void
+a_checkpoint_of_another_log_is_refused(void **state)
+{
+	struct book_signer signer = signer_of("handrail.example", 7);
+	struct book_root root = { 0 };
+	struct err e = { 0 };
+	auto_buf note = { 0 };
+
+	(void)state;
+	make_note("", &signer, &note);
+	assert_int_equal(
+	    book_note_open(buf_str(&note), STR("handrail.example/boo"), &signer,
+	        stand_in_verify, &root, &e),
+	    -1);
+	assert_int_equal(e.kind, ERR_DENIED);
+}
+
+/* Texts that a signer might have signed and that still are no checkpoint. */
+static void
+a_signed_text_that_is_no_checkpoint_is_refused(void **state)
+{
+	static const char root[] =
+	    "SBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I=";
+	static const struct {
+		const char *size;
+		const char *root;
+		const char *rest;
+		bool good;
+	} texts[] = {
+		{ "18", root, "", true },
+		{ "0", root, "", true },
+		{ "18", root, "more\n", true },
+		{ "018", root, "", false },
+		{ "+18", root, "", false },
+		{ "-1", root, "", false },
+		{ "", root, "", false },
+		{ "18 ", root, "", false },
+		{ "281474976710657", root, "", false },
+		{ "18446744073709551616", root, "", false },
+		{ "18", "", "", false },
+		{ "18", "AAAA", "", false },
+		/* Bits behind the last byte: a second form of the same hash. */
+		{ "18", "SBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7L=", "",
+		    false },
+		{ "18", root, "con\x01trol\n", false },
+	};
+	struct book_signer signer = signer_of("handrail.example", 7);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		uint8_t sign[BOOK_SIGN_SIZE];
+		struct book_root back = { 0 };
+		struct err e = { 0 };
+		auto_buf text = { 0 };
+		auto_buf note = { 0 };
+
+		buf_addf(&text, "handrail.example/book\n%s\n%s\n%s",
+		    texts[i].size, texts[i].root, texts[i].rest);
+		stand_in_sign(signer.key, buf_str(&text), sign);
+		book_note_seal(buf_str(&text), &signer, sign, &note);
+		assert_int_equal(open_note(buf_str(&note), &signer, &back, &e),
+		    texts[i].good ? 0 : -1);
+	}
+}
+
+static void
+too_many_signatures_are_refused(void **state)
+{
+	struct book_signer signer = signer_of("handrail.example", 7);
+	struct book_root root = { 0 };
+	struct err e = { 0 };
+	auto_buf note = { 0 };
+
+	(void)state;
+	make_note("", &signer, &note);
+	for (int i = 0; i < 15; i++) {
+		buf_add_z(&note, "\xe2\x80\x94 witness.example AAAA\n");
+	}
+	assert_int_equal(open_note(buf_str(&note), &signer, &root, &e), 0);
+	buf_add_z(&note, "\xe2\x80\x94 witness.example AAAA\n");
+	assert_int_equal(open_note(buf_str(&note), &signer, &root, &e), -1);
+}
+
+static void
+a_signer_reads_back_from_its_line(void **state)
+{
+	struct book_signer signer = signer_of("handrail.example", 7);
+	struct book_signer back = { 0 };
+	struct err e = { 0 };
+	auto_buf text = { 0 };
+
+	(void)state;
+	book_signer_text(&signer, &text);
+	assert_int_equal(book_signer_parse(buf_str(&text), &back, &e), 0);
+	assert_true(str_eq(back.name, signer.name));
+	assert_memory_equal(back.key, signer.key, BOOK_KEY_SIZE);
+	for (size_t i = 0; i < text.len; i++) {
+		text.at[i] = (char)(text.at[i] ^ 1);
+		assert_int_equal(
+		    book_signer_parse(buf_str(&text), &back, &e), -1);
+		text.at[i] = (char)(text.at[i] ^ 1);
+	}
+}
+
+/* The key and its line from the Go checksum database, which is one such log. */
+static void
+a_known_key_id_is_met(void **state)
+{
+	struct book_signer signer = { 0 };
+	struct err e = { 0 };
+	auto_buf text = { 0 };
+	static const char known[] =
+	    "sum.golang.org+033de0ae+"
+	    "Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
+
+	(void)state;
+	assert_int_equal(book_signer_parse(str_of(known), &signer, &e), 0);
+	assert_true(str_eq(signer.name, STR("sum.golang.org")));
+	book_signer_text(&signer, &text);
+	assert_true(str_eq(buf_str(&text), str_of(known)));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_checkpoint_reads_as_the_format_says),
+		cmocka_unit_test(a_flipped_bit_anywhere_is_found),
+		cmocka_unit_test(a_cut_checkpoint_is_refused),
+		cmocka_unit_test(signatures_of_others_are_ignored),
+		cmocka_unit_test(a_checkpoint_nobody_known_signed_is_refused),
+		cmocka_unit_test(a_checkpoint_of_another_log_is_refused),
+		cmocka_unit_test(
+		    a_signed_text_that_is_no_checkpoint_is_refused),
+		cmocka_unit_test(too_many_signatures_are_refused),
+		cmocka_unit_test(a_signer_reads_back_from_its_line),
+		cmocka_unit_test(a_known_key_id_is_met),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

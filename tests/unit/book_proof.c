@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "book/book.h"
+
+#define SIZES 200
+
+static struct digest leaf[SIZES];
+static struct book_root roots[SIZES + 1];
+static unsigned leaves_read;
+
+static int
+read_leaf(void *context, uint64_t index, struct digest *out, struct err *e)
+{
+	(void)context;
+	leaves_read++;
+	if (index >= SIZES) {
+		return err_set(e, ERR_MISSING, "no such leaf");
+	}
+	*out = leaf[index];
+	return 0;
+}
+
+static const struct book_leaves leaves = { .read = read_leaf };
+
+static int
+plant(void **state)
+{
+	struct book_tree tree = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < SIZES; i++) {
+		roots[i].size = i;
+		roots[i].root = book_tree_root(&tree);
+		leaf[i] = book_leaf(str_span(&i, sizeof(i)));
+		book_tree_add(&tree, leaf[i]);
+	}
+	roots[SIZES].size = SIZES;
+	roots[SIZES].root = book_tree_root(&tree);
+	return 0;
+}
+
+static void
+every_leaf_of_every_tree_is_proved(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	for (uint64_t size = 1; size <= SIZES; size++) {
+		for (uint64_t index = 0; index < size; index++) {
+			struct book_proof proof;
+
+			leaves_read = 0;
+			assert_int_equal(
+			    book_prove_leaf(leaves, index, size, &proof, &e),
+			    0);
+			assert_int_equal(leaves_read, size - 1);
+			assert_int_equal(book_check_leaf(leaf[index], index,
+			                     &roots[size], &proof, &e),
+			    0);
+		}
+	}
+}
+
+static void
+every_growth_is_proved(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	for (uint64_t size = 0; size <= SIZES; size++) {
+		for (uint64_t old = 0; old <= size; old++) {
+			struct book_proof proof;
+
+			assert_int_equal(
+			    book_prove_growth(leaves, old, size, &proof, &e),
+			    0);
+			assert_int_equal(book_check_growth(&roots[old],
+			                     &roots[size], &proof, &e),
+			    0);
+		}
+	}
+}
+
+static void
+flip(struct digest *d, unsigned bit)
+{
+	d->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+}
+
+static bool
+leaf_holds(uint64_t index, const struct book_root *root,
+    const struct book_proof *proof, struct digest hash)
+{
+	struct err e = { 0 };
+	int rc = book_check_leaf(hash, index, root, proof, &e);
+
+	assert_true(rc == 0 || e.kind == ERR_DENIED);
+	return rc == 0;
+}
+
+static bool
+growth_holds(const struct book_root *old, const struct book_root *root,
+    const struct book_proof *proof)
+{
+	struct err e = { 0 };
+	int rc = book_check_growth(old, root, proof, &e);
+
+	assert_true(rc == 0 || e.kind == ERR_DENIED);
+	return rc == 0;
+}
+
+/* Every bit of every node, of the leaf and of the root, for some trees. */
+static void
+flip_all_of_leaf(uint64_t index, struct book_root root, struct book_proof proof)
+{
+	struct digest hash = leaf[index];
+
+	for (unsigned bit = 0; bit < 256 * proof.count; bit++) {
+		flip(&proof.node[bit / 256], bit % 256);
+		assert_false(leaf_holds(index, &root, &proof, hash));
+		flip(&proof.node[bit / 256], bit % 256);
+	}
+	for (unsigned bit = 0; bit < 256; bit++) {
+		flip(&hash, bit);
+		assert_false(leaf_holds(index, &root, &proof, hash));
+		flip(&hash, bit);
+		flip(&root.root, bit);
+		assert_false(leaf_holds(index, &root, &proof, hash));
+		flip(&root.root, bit);
+	}
+	assert_true(leaf_holds(index, &root, &proof, hash));
+}
+
+static void
+a_flipped_bit_in_a_proof_of_a_leaf_is_found(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	for (uint64_t size = 1; size <= SIZES; size += 7) {
+		uint64_t index = random_u64() % size;
+		struct book_proof proof;
+
+		assert_int_equal(
+		    book_prove_leaf(leaves, index, size, &proof, &e), 0);
+		flip_all_of_leaf(index, roots[size], proof);
+	}
+}
+
+static void
+flip_all_of_growth(
+    struct book_root old, struct book_root root, struct book_proof proof)
+{
+	for (unsigned bit = 0; bit < 256 * proof.count; bit++) {
+		flip(&proof.node[bit / 256], bit % 256);
+		assert_false(growth_holds(&old, &root, &proof));
+		flip(&proof.node[bit / 256], bit % 256);
+	}
+	for (unsigned bit = 0; bit < 256; bit++) {
+		flip(&old.root, bit);
+		assert_false(growth_holds(&old, &root, &proof));
+		flip(&old.root, bit);
+		flip(&root.root, bit);
+		assert_false(growth_holds(&old, &root, &proof));
+		flip(&root.root, bit);
+	}
+	assert_true(growth_holds(&old, &root, &proof));
+}
+
+static void
+a_flipped_bit_in_a_proof_of_growth_is_found(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	for (uint64_t size = 2; size <= SIZES; size += 7) {
+		uint64_t old = 1 + random_u64() % (size - 1);
+		struct book_proof proof;
+
+		assert_int_equal(
+		    book_prove_growth(leaves, old, size, &proof, &e), 0);
+		flip_all_of_growth(roots[old], roots[size], proof);
+	}
+}
+
+/* Not only the hashes: another place, another size, a node more or fewer. */
+static void
+a_proof_holds_for_its_own_place_only(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	for (uint64_t size = 2; size <= 66; size++) {
+		uint64_t index = random_u64() % size;
+		struct book_proof proof;
+		struct book_proof other;
+
+		assert_int_equal(
+		    book_prove_leaf(leaves, index, size, &proof, &e), 0);
+		for (uint64_t wrong = 0; wrong < size + 70; wrong++) {
+			assert_int_equal(
+			    wrong == index, leaf_holds(wrong, &roots[size],
+			                        &proof, leaf[index]));
+		}
+		other = proof;
+		other.count--;
+		assert_false(
+		    leaf_holds(index, &roots[size], &other, leaf[index]));
+		other.count = proof.count + 1;
+		assert_false(
+		    leaf_holds(index, &roots[size], &other, leaf[index]));
+		other.count = BOOK_PROOF_MAX + 1;
+		assert_false(
+		    leaf_holds(index, &roots[size], &other, leaf[index]));
+	}
+}
+
+static void
+try_other_sizes(uint64_t old, uint64_t size, const struct book_proof *proof)
+{
+	for (uint64_t wrong = 1; wrong < size; wrong++) {
+		struct book_root claim = { wrong, roots[old].root };
+
+		assert_int_equal(wrong == old,
+		    growth_holds(&roots[wrong], &roots[size], proof));
+		/* What binds a root to its size is the signature over both:
+		 * a larger claim with the same root is not found here. */
+		if (wrong < old) {
+			assert_false(growth_holds(&claim, &roots[size], proof));
+		}
+	}
+}
+
+static void
+a_growth_holds_for_its_own_sizes_only(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	for (uint64_t size = 3; size <= 66; size++) {
+		uint64_t old = 1 + random_u64() % (size - 1);
+		struct book_proof proof;
+		struct book_proof other;
+
+		assert_int_equal(
+		    book_prove_growth(leaves, old, size, &proof, &e), 0);
+		try_other_sizes(old, size, &proof);
+		other = proof;
+		other.count--;
+		assert_false(growth_holds(&roots[old], &roots[size], &other));
+		other.count = proof.count + 1;
+		assert_false(growth_holds(&roots[old], &roots[size], &other));
+		/* Shrinking is no growth. */
+		assert_false(growth_holds(&roots[size], &roots[old], &proof));
+	}
+}
+
+static void
+an_equal_size_with_another_root_is_refused(void **state)
+{
+	struct book_proof none = { 0 };
+	struct book_root forged = roots[9];
+
+	(void)state;
+	flip(&forged.root, 0);
+	assert_true(growth_holds(&roots[9], &roots[9], &none));
+	assert_false(growth_holds(&forged, &roots[9], &none));
+	assert_true(growth_holds(&roots[0], &roots[9], &none));
+	forged.size = 0;
+	assert_false(growth_holds(&forged, &roots[9], &none));
+}
+
+/* RFC 6962 section 2.1.3 gives these by name for a tree of seven leaves. */
+static void
+the_examples_of_the_rfc_have_their_lengths(void **state)
+{
+	static const struct {
+		uint64_t index;
+		unsigned count;
+	} audit[] = { { 0, 3 }, { 3, 3 }, { 4, 3 }, { 6, 2 } };
+	static const struct {
+		uint64_t old;
+		unsigned count;
+	} growth[] = { { 3, 4 }, { 4, 1 }, { 6, 3 } };
+	struct book_proof proof;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(audit); i++) {
+		assert_int_equal(
+		    book_prove_leaf(leaves, audit[i].index, 7, &proof, &e), 0);
+		assert_int_equal(proof.count, audit[i].count);
+	}
+	for (size_t i = 0; i < COUNT(growth); i++) {
+		assert_int_equal(
+		    book_prove_growth(leaves, growth[i].old, 7, &proof, &e), 0);
+		assert_int_equal(proof.count, growth[i].count);
+	}
+	/* PROOF(3, D[7]) starts with the third leaf itself, then the fourth. */
+	assert_int_equal(book_prove_growth(leaves, 3, 7, &proof, &e), 0);
+	assert_true(digest_eq(proof.node[0], leaf[2]));
+	assert_true(digest_eq(proof.node[1], leaf[3]));
+}
+
+static void
+a_proof_of_what_is_not_there_is_refused(void **state)
+{
+	struct book_proof proof;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(book_prove_leaf(leaves, 0, 0, &proof, &e), -1);
+	assert_int_equal(book_prove_leaf(leaves, 5, 5, &proof, &e), -1);
+	assert_int_equal(book_prove_growth(leaves, 6, 5, &proof, &e), -1);
+	assert_int_equal(
+	    book_prove_leaf(leaves, 0, UINT64_MAX, &proof, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	/* A leaf that cannot be read ends the proof with its reader's words. */
+	assert_int_equal(book_prove_leaf(leaves, 0, SIZES + 1, &proof, &e), -1);
+	assert_int_equal(e.kind, ERR_MISSING);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_leaf_of_every_tree_is_proved),
+		cmocka_unit_test(every_growth_is_proved),
+		cmocka_unit_test(a_flipped_bit_in_a_proof_of_a_leaf_is_found),
+		cmocka_unit_test(a_flipped_bit_in_a_proof_of_growth_is_found),
+		cmocka_unit_test(a_proof_holds_for_its_own_place_only),
+		cmocka_unit_test(a_growth_holds_for_its_own_sizes_only),
+		cmocka_unit_test(an_equal_size_with_another_root_is_refused),
+		cmocka_unit_test(the_examples_of_the_rfc_have_their_lengths),
+		cmocka_unit_test(a_proof_of_what_is_not_there_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, plant, NULL);
+}
