@@ -66,23 +66,37 @@ json_bool(const struct json *j, const char *key, bool *out)
 	return true;
 }
 
-/* RFC 6901 §3: in a token ~1 is '/' and ~0 is '~'; nothing else follows a ~. */
+/* RFC 6901 §3: in a token ~1 is '/' and ~0 is '~'; nothing else follows a ~.
+ * The next character that is meant; NUL is not told from a mistake, so the
+ * caller looks at *rest, which a mistake leaves as it is. */
+static char
+take_token_char(struct str *rest)
+{
+	char c = rest->at[0];
+	size_t used = 1;
+
+	if (c == '~') {
+		if (rest->len < 2 ||
+		    (rest->at[1] != '0' && rest->at[1] != '1')) {
+			return 0;
+		}
+		c = "~/"[rest->at[1] - '0'];
+		used = 2;
+	}
+	*rest = str_sub(*rest, used, rest->len);
+	return c;
+}
+
 static bool
 token_is(struct str token, struct str key)
 {
 	size_t used = 0;
 
-	for (size_t i = 0; i < token.len; i++) {
-		char c = token.at[i];
-		if (c == '~') {
-			i++;
-			if (i == token.len ||
-			    (token.at[i] != '0' && token.at[i] != '1')) {
-				return false;
-			}
-			c = token.at[i] == '0' ? '~' : '/';
-		}
-		if (used == key.len || key.at[used] != c) {
+	while (token.len > 0) {
+		size_t before = token.len;
+		char c = take_token_char(&token);
+		if (token.len == before || used == key.len ||
+		    key.at[used] != c) {
 			return false;
 		}
 		used++;
@@ -91,26 +105,28 @@ token_is(struct str token, struct str key)
 }
 
 static const struct json *
-child_by_token(const struct json *j, struct str token)
+element_by_token(const struct json *array, struct str token)
 {
 	uint64_t index;
+	bool padded = token.len > 1 && token.at[0] == '0';
 
+	if (padded || !str_u64(token, &index)) {
+		return NULL;
+	}
+	return json_at(array, index);
+}
+
+static const struct json *
+child_by_token(const struct json *j, struct str token)
+{
 	if (j->type == JSON_ARRAY) {
-		bool padded = token.len > 1 && token.at[0] == '0';
-		if (padded || !str_u64(token, &index)) {
-			return NULL;
-		}
-		return json_at(j, index);
+		return element_by_token(j, token);
 	}
-	if (j->type == JSON_OBJECT) {
-		JSON_EACH(child, j)
-		{
-			if (token_is(token, child->key)) {
-				return child;
-			}
-		}
+	const struct json *child = j->type == JSON_OBJECT ? j->first : NULL;
+	while (child != NULL && !token_is(token, child->key)) {
+		child = child->next;
 	}
-	return NULL;
+	return child;
 }
 
 const struct json *

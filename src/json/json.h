@@ -64,9 +64,9 @@ const struct json *json_pointer(const struct json *j, struct str pointer);
 /* By value: members in any order, numbers as exact decimals (1.0 is 1). */
 bool json_equal(const struct json *a, const struct json *b);
 
-#define JSON_EACH(child, parent)                                           \
-	for (const struct json *child = (parent) ? (parent)->first : NULL; \
-	     child; child = child->next)
+#define JSON_EACH(child, parent)                                             \
+	for (const struct json *(child) = (parent) ? (parent)->first : NULL; \
+	     (child); (child) = (child)->next)
 
 /* Building in memory: everything lives in the arena; strings are copied. */
 struct json *json_new(struct arena *a, enum json_type type);

@@ -196,6 +196,17 @@ after_value(struct parser *p, struct json **open)
 	}
 }
 
+/* 1 if a first member follows: the container was opened and is not empty. */
+static int
+enter_container(struct parser *p, struct json **open, struct json *j)
+{
+	if (open_container(p, open, j) < 0) {
+		return -1;
+	}
+	json_skip_space(p);
+	return *p->at != (j->type == JSON_OBJECT ? '}' : ']');
+}
+
 static int
 parse_text(struct parser *p, struct json **out)
 {
@@ -209,16 +220,10 @@ parse_text(struct parser *p, struct json **out)
 			return -1;
 		}
 		root = root == NULL ? j : root;
-		if (json_is_container(j)) {
-			if (open_container(p, &open, j) < 0) {
-				return -1;
-			}
-			json_skip_space(p);
-			if (*p->at != (j->type == JSON_OBJECT ? '}' : ']')) {
-				continue;
-			}
+		more = json_is_container(j) ? enter_container(p, &open, j) : 0;
+		if (more == 0) {
+			more = after_value(p, &open);
 		}
-		more = after_value(p, &open);
 	}
 	if (more == 0) {
 		*out = root;

@@ -142,38 +142,45 @@ refuse_in_string(struct parser *p)
 	                          : "these bytes are not UTF-8");
 }
 
+/* At a byte that is neither plain nor an escape: one character of UTF-8 and
+ * the plain bytes behind it go to *to. */
+static int
+read_run(struct parser *p, char **to)
+{
+	char *from = p->at;
+	struct str rest = str_span(from, (size_t)(p->end - from));
+	size_t len = (unsigned char)*from < 0x20 ? 0 : str_utf8(rest);
+
+	if (len == 0) {
+		return refuse_in_string(p);
+	}
+	p->at += len;
+	while (plain[(unsigned char)*p->at]) {
+		p->at++;
+	}
+	len = (size_t)(p->at - from);
+	if (*to != from) {
+		memmove(*to, from, len);
+	}
+	*to += len;
+	return 0;
+}
+
 int
 json_read_string(struct parser *p, struct str *out)
 {
 	char *start = ++p->at;
-	char *to;
 
 	while (plain[(unsigned char)*p->at]) {
 		p->at++;
 	}
-	to = p->at;
+	char *to = p->at;
 	while (*p->at != '"') {
-		char *from = p->at;
-		if (*from == '\\') {
-			if (read_escape(p, &to) < 0) {
-				return -1;
-			}
-			continue;
+		int read =
+		    *p->at == '\\' ? read_escape(p, &to) : read_run(p, &to);
+		if (read < 0) {
+			return -1;
 		}
-		struct str rest = str_span(from, (size_t)(p->end - from));
-		size_t len = (unsigned char)*from < 0x20 ? 0 : str_utf8(rest);
-		if (len == 0) {
-			return refuse_in_string(p);
-		}
-		p->at += len;
-		while (plain[(unsigned char)*p->at]) {
-			p->at++;
-		}
-		len = (size_t)(p->at - from);
-		if (to != from) {
-			memmove(to, from, len);
-		}
-		to += len;
 	}
 	*to = 0;
 	p->at++;

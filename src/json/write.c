@@ -27,7 +27,8 @@ write_escape(struct buf *b, unsigned char c)
 		char two[2] = { '\\', letters[c] };
 		buf_add(b, str_span(two, 2));
 	} else {
-		char six[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+		char six[6] = { '\\', 'u', '0', '0', hex[c >> 4U],
+			hex[c & 15U] };
 		buf_add(b, str_span(six, 6));
 	}
 }
@@ -64,10 +65,10 @@ json_write_string(struct buf *b, struct str s)
 static void
 write_number(struct buf *b, struct str text)
 {
-	char last = text.len > 0 ? text.at[text.len - 1] : 0;
-
 	/* TOML's inf and nan have no form here. */
-	buf_add(b, last >= '0' && last <= '9' ? text : STR("null"));
+	bool word = str_has(text, 'n');
+
+	buf_add(b, word ? STR("null") : text);
 }
 
 static void
@@ -99,50 +100,71 @@ write_leaf(struct buf *b, const struct json *j)
 	}
 }
 
+struct writer {
+	struct buf *to;
+	bool pretty;
+	size_t depth;
+	const struct json *open[JSON_DEPTH_MAX];
+};
+
 static void
-new_line(struct buf *b, size_t depth)
+new_line(struct writer *w)
 {
-	buf_add_byte(b, '\n');
-	for (size_t i = 0; i < depth; i++) {
-		buf_add(b, STR("  "));
+	if (!w->pretty) {
+		return;
 	}
+	buf_add_byte(w->to, '\n');
+	for (size_t i = 0; i < w->depth; i++) {
+		buf_add(w->to, STR("  "));
+	}
+}
+
+static void
+write_key(struct writer *w, const struct json *j)
+{
+	if (w->depth > 0 && w->open[w->depth - 1]->type == JSON_OBJECT) {
+		json_write_string(w->to, j->key);
+		buf_add(w->to, w->pretty ? STR(": ") : STR(":"));
+	}
+}
+
+/* Closes what ends with j; NULL at the end of the tree, else what follows. */
+static const struct json *
+after(struct writer *w, const struct json *j)
+{
+	while (w->depth > 0 && j->next == NULL) {
+		j = w->open[--w->depth];
+		new_line(w);
+		buf_add_byte(w->to, j->type == JSON_OBJECT ? '}' : ']');
+	}
+	if (w->depth == 0) {
+		return NULL;
+	}
+	buf_add_byte(w->to, ',');
+	new_line(w);
+	return j->next;
 }
 
 static void
 write_tree(struct buf *b, const struct json *j, bool pretty)
 {
-	const struct json *stack[JSON_DEPTH_MAX];
-	size_t depth = 0;
+	struct writer w;
 
-	for (;;) {
-		if (depth > 0 && stack[depth - 1]->type == JSON_OBJECT) {
-			json_write_string(b, j->key);
-			buf_add(b, pretty ? STR(": ") : STR(":"));
-		}
-		if (j->first != NULL) {
-			must(depth < JSON_DEPTH_MAX);
-			buf_add_byte(b, j->type == JSON_OBJECT ? '{' : '[');
-			stack[depth++] = j;
-			j = j->first;
-		} else {
+	w.to = b;
+	w.pretty = pretty;
+	w.depth = 0;
+	while (j != NULL) {
+		write_key(&w, j);
+		if (j->first == NULL) {
 			write_leaf(b, j);
-			while (depth > 0 && j->next == NULL) {
-				j = stack[--depth];
-				if (pretty) {
-					new_line(b, depth);
-				}
-				buf_add_byte(
-				    b, j->type == JSON_OBJECT ? '}' : ']');
-			}
-			if (depth == 0) {
-				return;
-			}
-			buf_add_byte(b, ',');
-			j = j->next;
+			j = after(&w, j);
+			continue;
 		}
-		if (pretty) {
-			new_line(b, depth);
-		}
+		must(w.depth < JSON_DEPTH_MAX);
+		buf_add_byte(b, j->type == JSON_OBJECT ? '{' : '[');
+		w.open[w.depth++] = j;
+		new_line(&w);
+		j = j->first;
 	}
 }
 
