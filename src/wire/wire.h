@@ -21,7 +21,7 @@
 #define WIRE_RECORD_MAX    4096 /* bytes of a record, header not counted */
 #define WIRE_FDS_MAX       5    /* descriptors of one record */
 #define WIRE_QUEUE_RECORDS 256  /* waiting for one peer to read */
-#define WIRE_QUEUE_BYTES   (512 * 1024)
+#define WIRE_QUEUE_BYTES   524288
 #define WIRE_QUEUE_FDS     64
 #define WIRE_STALL_US      (10 * CLOCK_SECOND) /* none of them was read */
 #define WIRE_TURN_RECORDS  64 /* taken from one peer in one turn */
@@ -63,7 +63,8 @@ struct wire_peer;
 /*
  * `record` is wire_size(type) bytes, aligned, gone after the call.  The handler
  * takes a descriptor with take_fd(&fds[i]); those it leaves are closed.  It
- * may send, and may free this peer.
+ * may send, and may free this peer.  (A handler of a record without descriptors
+ * names it `__attribute__((unused)) int *fds`.)
  */
 typedef void wire_take_fn(void *owner, struct wire_peer *peer,
     const void *record, int *fds, size_t nfds);

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/inside.h"
+
+/* A record that waits for room in the socket. */
+struct entry {
+	struct entry *next;
+	enum wire_type type;
+	size_t nfds;
+	int fds[WIRE_FDS_MAX];
+	_Alignas(16) uint8_t record[];
+};
+
+/*
+ * 1. alive: fd is open and io watches it; not alive: neither, and the queue
+ *    is empty.
+ * 2. mute (and alive): the other end has gone; the queue is empty, nothing is
+ *    sent any more, what it left is still read.
+ * 3. The stall timer runs while the queue is not empty or the peer is mute
+ *    (it closed its ear, not its mouth), and only then.
+ */
+struct wire_peer {
+	struct loop *loop;
+	struct wire_end end;
+	struct loop_io io;
+	struct loop_timer stall;
+	int fd;
+	bool alive;
+	bool mute;
+	bool taking; /* records are being handed on: do not free */
+	bool freed;
+	struct err why;
+	struct entry *first;
+	struct entry *last;
+	size_t count;
+	size_t bytes;
+	size_t fds;
+};
+
+/* --- the queue --- */
+
+static void
+drop_first(struct wire_peer *peer)
+{
+	struct entry *entry = peer->first;
+	size_t size = wire_size(entry->type);
+
+	peer->first = entry->next;
+	peer->count--;
+	peer->bytes -= size;
+	peer->fds -= entry->nfds;
+	wire_close_all(entry->fds, entry->nfds);
+	wipe(entry->record, size);
+	free(entry);
+}
+
+static void
+drop_queue(struct wire_peer *peer)
+{
+	while (peer->first) {
+		drop_first(peer);
+	}
+	loop_timer_cancel(&peer->stall);
+}
+
+static void
+tell_closed(void *owner)
+{
+	struct wire_peer *peer = owner;
+
+	peer->end.closed(peer->end.owner, peer, &peer->why);
+}
+
+static void
+die(struct wire_peer *peer, const struct err *why)
+{
+	if (!peer->alive) {
+		return;
+	}
+	peer->alive = false;
+	peer->why = *why;
+	loop_io_close(&peer->io);
+	auto_close_fd(&peer->fd);
+	drop_queue(peer);
+	must_trace("%s: %s is dead: %s", wire_part_name(peer->end.self),
+	    wire_part_name(peer->end.other), why->text);
+	loop_later(peer->loop, tell_closed, peer);
+}
+
+static void
+die_of(struct wire_peer *peer, enum err_kind kind, const char *reason)
+{
+	struct err why = { 0 };
+
+	(void)err_set(
+	    &why, kind, "%s %s", wire_part_name(peer->end.other), reason);
+	die(peer, &why);
+}
+
+static void
+stalled(void *owner)
+{
+	struct wire_peer *peer = owner;
+
+	if (peer->mute) {
+		die_of(peer, ERR_UNAVAILABLE, "does not listen any more");
+	} else {
+		die_of(peer, ERR_TIMEOUT, "does not read what it is sent");
+	}
+}
+
+static void
+watch(struct wire_peer *peer)
+{
+	if (peer->alive) {
+		loop_io_want(&peer->io,
+		    peer->first ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+	}
+}
+
+static void
+arm_stall(struct wire_peer *peer)
+{
+	loop_timer_arm(&peer->stall, peer->loop,
+	    mono_after(loop_now(peer->loop), WIRE_STALL_US), stalled, peer);
+}
+
+static void
+enqueue(struct wire_peer *peer, enum wire_type type, const void *record,
+    const int *fds, size_t nfds)
+{
+	size_t size = wire_size(type);
+	struct entry *entry = calloc(1, sizeof(*entry) + size);
+
+	must(entry);
+	entry->type = type;
+	entry->nfds = nfds;
+	if (nfds > 0) {
+		memcpy(entry->fds, fds, nfds * sizeof(int));
+	}
+	memcpy(entry->record, record, size);
+	if (peer->first) {
+		peer->last->next = entry;
+	} else {
+		peer->first = entry;
+		arm_stall(peer);
+	}
+	peer->last = entry;
+	peer->count++;
+	peer->bytes += size;
+	peer->fds += nfds;
+}
+
+/* As wire_packet_send; a failure has been dealt with. */
+static int
+try_send(struct wire_peer *peer, enum wire_type type, const void *record,
+    const int *fds, size_t nfds)
+{
+	struct err e = { 0 };
+	int rc = wire_packet_send(peer->fd, type, record, fds, nfds, &e);
+
+	if (rc < 0 && e.kind == ERR_UNAVAILABLE) {
+		peer->mute = true;
+		drop_queue(peer);
+		arm_stall(peer);
+	} else if (rc < 0) {
+		die(peer, &e);
+	}
+	return rc;
+}
+
+static void
+flush(struct wire_peer *peer)
+{
+	while (peer->first) {
+		struct entry *entry = peer->first;
+
+		if (try_send(peer, entry->type, entry->record, entry->fds,
+		        entry->nfds) <= 0) {
+			break;
+		}
+		drop_first(peer);
+		if (peer->first) {
+			arm_stall(peer);
+		} else {
+			loop_timer_cancel(&peer->stall);
+		}
+	}
+	watch(peer);
+}
+
+static bool
+queue_full(const struct wire_peer *peer, size_t size, size_t nfds)
+{
+	return peer->count >= WIRE_QUEUE_RECORDS ||
+	       peer->bytes + size > WIRE_QUEUE_BYTES ||
+	       peer->fds + nfds > WIRE_QUEUE_FDS;
+}
+
+void
+wire_send(struct wire_peer *peer, enum wire_type type, const void *record,
+    const int *fds, size_t nfds)
+{
+	int taken[WIRE_FDS_MAX];
+
+	wire_must_send(type, record, nfds);
+	must(wire_sender(type) == peer->end.self);
+	must(wire_receiver(type) == peer->end.other);
+	for (size_t i = 0; i < nfds; i++) {
+		taken[i] = fds[i];
+	}
+	int rc = -1;
+
+	if (peer->alive && !peer->mute) {
+		must_trace("%s -> %s %s", wire_part_name(peer->end.self),
+		    wire_part_name(peer->end.other), wire_name(type));
+		rc =
+		    peer->first ? 0 : try_send(peer, type, record, taken, nfds);
+	}
+	if (rc == 0 && queue_full(peer, wire_size(type), nfds)) {
+		die_of(peer, ERR_LIMIT, "has too many records to read");
+	} else if (rc == 0) {
+		enqueue(peer, type, record, taken, nfds);
+		watch(peer);
+		return;
+	}
+	wire_close_all(taken, nfds);
+}
+
+size_t
+wire_queued(const struct wire_peer *peer)
+{
+	return peer->count;
+}
+
+/* --- taking --- */
+
+static const struct wire_handler *
+handler_of(const struct wire_peer *peer, enum wire_type type)
+{
+	for (size_t i = 0; i < peer->end.count; i++) {
+		if (peer->end.handlers[i].type == type) {
+			return &peer->end.handlers[i];
+		}
+	}
+	return NULL;
+}
+
+static int
+hand_on(struct wire_peer *peer, struct wire_packet *p, struct err *e)
+{
+	const struct wire_end *end = &peer->end;
+
+	if (wire_packet_check(p, end->other, end->self, e)) {
+		return -1;
+	}
+	enum wire_type type = p->header.type;
+	const struct wire_handler *handler = handler_of(peer, type);
+
+	if (!handler) {
+		return err_set(e, ERR_DENIED, "%s does not take %s",
+		    wire_part_name(end->self), wire_name(type));
+	}
+	must_trace("%s <- %s %s", wire_part_name(end->self),
+	    wire_part_name(end->other), wire_name(type));
+	handler->take(end->owner, peer, p->record, p->fds, p->nfds);
+	return 0;
+}
+
+/* One record; false when there is none left, or nobody to take it. */
+static bool
+take_one(struct wire_peer *peer)
+{
+	struct wire_packet p;
+	struct err e = { 0 };
+	int rc = wire_packet_receive(peer->fd, &p, &e);
+
+	if (rc > 0) {
+		int refused = hand_on(peer, &p, &e);
+
+		wire_packet_drop(&p);
+		rc = refused ? -1 : 1;
+	}
+	if (rc < 0) {
+		(void)err_wrap(&e, "%s", wire_part_name(peer->end.other));
+		die(peer, &e);
+	}
+	return rc > 0 && peer->alive;
+}
+
+static void
+ready(void *owner, unsigned events)
+{
+	struct wire_peer *peer = owner;
+
+	if (events & LOOP_WRITE) {
+		flush(peer);
+	}
+	if (!peer->alive || !(events & LOOP_READ)) {
+		return;
+	}
+	peer->taking = true;
+	for (int i = 0; i < WIRE_TURN_RECORDS && take_one(peer); i++) {
+	}
+	peer->taking = false;
+	if (peer->freed) {
+		free(peer);
+	}
+}
+
+/* --- life --- */
+
+static void
+must_be_sane(const struct wire_end *end)
+{
+	must(end->closed);
+	for (size_t i = 0; i < end->count; i++) {
+		enum wire_type type = end->handlers[i].type;
+
+		must(end->handlers[i].take);
+		must(wire_sender(type) == end->other);
+		must(wire_receiver(type) == end->self);
+	}
+}
+
+struct wire_peer *
+wire_peer_new(
+    struct loop *loop, int fd, const struct wire_end *end, struct err *e)
+{
+	must_be_sane(end);
+	struct wire_peer *peer = calloc(1, sizeof(*peer));
+
+	must(peer);
+	peer->loop = loop;
+	peer->end = *end;
+	peer->fd = fd;
+	if (loop_io_open(&peer->io, loop, fd, ready, peer, e)) {
+		auto_close_fd(&peer->fd);
+		free(peer);
+		return NULL;
+	}
+	peer->alive = true;
+	watch(peer);
+	return peer;
+}
+
+void
+wire_peer_free(struct wire_peer *peer)
+{
+	struct err why = { 0 };
+
+	if (!peer) {
+		return;
+	}
+	die(peer, &why);
+	loop_later_cancel(peer->loop, peer);
+	peer->freed = true;
+	if (!peer->taking) {
+		free(peer);
+	}
+}
+
+bool
+wire_peer_alive(const struct wire_peer *peer)
+{
+	return peer->alive;
+}
+
+enum part
+wire_peer_part(const struct wire_peer *peer)
+{
+	return peer->end.other;
+}
+
+void
+wire_peer_close(struct wire_peer *peer, const struct err *why)
+{
+	die(peer, why);
+}
