@@ -17,7 +17,8 @@
 
 #include "json/json.h"
 
-#define E2M_LINE_MAX (1024 * 1024) /* bytes of one line, newline included */
+#define E2M_LINE_MAX \
+	((size_t)1024 * 1024) /* bytes of one line, newline included */
 
 enum e2m_kind { E2M_ENVELOPE, E2M_TASK, E2M_TRANSITION };
 enum e2m_flag { E2M_UNSET, E2M_NO, E2M_YES };

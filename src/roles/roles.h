@@ -17,9 +17,9 @@
 #include "roles/identity.h"
 #include "schema/schema.h"
 
-#define ROLES_FILE_MAX    (1024 * 1024) /* bytes of one file */
-#define ROLES_MAX         256           /* roles in a folder */
-#define ROLES_RUNBOOK_MAX 256           /* steps of a runbook */
+#define ROLES_FILE_MAX    ((size_t)1024 * 1024) /* bytes of one file */
+#define ROLES_MAX         256                   /* roles in a folder */
+#define ROLES_RUNBOOK_MAX 256                   /* steps of a runbook */
 
 struct limits {
 	uint64_t memory; /* bytes */

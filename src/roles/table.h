@@ -55,4 +55,15 @@ int table_err(const char *file, const struct json *where, struct err *e,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 bool table_size(struct str text, uint64_t *bytes);
 
+/* Every node of a tree, parents first, without recursion.  A tree deeper than
+ * the stack sets `over`: whoever checks refuses it then. */
+#define TREE_DEPTH 96
+struct tree_walk {
+	const struct json *root;
+	const struct json *at[TREE_DEPTH];
+	uint32_t depth;
+	bool over;
+};
+const struct json *tree_next(struct tree_walk *w);
+
 #endif

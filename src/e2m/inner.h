@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef E2M_INNER_H
+#define E2M_INNER_H
+
+/* records.def and enums.def as tables; shared by this room's files only. */
+
+#include "e2m/e2m.h"
+
+enum e2m_need { E2M_REQUIRED, E2M_OPTIONAL };
+
+enum e2m_form {
+	FORM_TEXT,
+	FORM_RATING,
+	FORM_FLAG,
+	FORM_OBJECT,
+	FORM_TEXTS,
+	FORM_ERROR,
+	FORM_EVALUATOR,
+	FORM_type, /* the sets of enums.def */
+	FORM_mail_state,
+	FORM_state,
+	FORM_event,
+	FORM_status,
+};
+
+struct e2m_field {
+	const char *key;
+	enum e2m_need need;
+	enum e2m_form form;
+	size_t offset; /* in the record's struct */
+};
+
+struct e2m_shape {
+	const char *type; /* value of _type */
+	const struct e2m_field *fields;
+	size_t count;
+};
+
+extern const struct e2m_shape e2m_shapes[3]; /* by enum e2m_kind */
+
+/* The word of a set, NULL outside it; index 0 is absent. */
+const char *e2m_word(enum e2m_form set, unsigned value);
+/* Its value, 0 when the word is none of the set. */
+unsigned e2m_word_value(enum e2m_form set, struct str word);
+
+#endif

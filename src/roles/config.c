@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handrail.toml. */
+#include <string.h>
+
+#include "roles/inner.h"
+#include "toml/toml.h"
+
+#define CELLS_MAX  1000
+#define MEMORY_MIN (16ULL << 20)
+#define PIDS_MIN   4
+
+struct loading {
+	struct table_reader reader;
+	struct config *out;
+	struct err *e;
+};
+
+int
+roles_check_limits(const char *file, const struct json *where,
+    const struct limits *l, struct err *e)
+{
+	if (l->memory < MEMORY_MIN) {
+		return table_err(
+		    file, where, e, "memory: expected at least 16M");
+	}
+	if (l->pids < PIDS_MIN || l->pids > 65536) {
+		return table_err(
+		    file, where, e, "pids: expected 4 to 65536 processes");
+	}
+	if (l->fsize == 0) {
+		return table_err(file, where, e, "fsize: expected above 0");
+	}
+	return 0;
+}
+
+static const struct json *
+first_of(const struct json *table)
+{
+	return table != NULL ? table->first : NULL;
+}
+
+static bool
+is_loopback(struct str host)
+{
+	return str_starts(host, STR("127.0.0.1")) ||
+	       str_starts(host, STR("[::1]")) ||
+	       str_starts(host, STR("localhost"));
+}
+
+static struct str
+host_of(struct str url, size_t scheme)
+{
+	struct str rest = str_sub(url, scheme, url.len);
+	struct str host;
+
+	(void)str_cut(&rest, '/', &host);
+	return host;
+}
+
+/* A reply of a model is hostile text, but the token that goes with the
+ * question must not cross a network in clear. */
+static int
+check_model(
+    struct loading *l, const struct json *where, const struct config_model *m)
+{
+	bool tls = str_starts(m->url, STR("https://"));
+	bool plain = str_starts(m->url, STR("http://"));
+	struct str host = host_of(m->url, tls ? 8 : 7);
+	struct str rest = host;
+	struct str name;
+
+	(void)str_cut(&rest, ':', &name);
+	if ((!tls && !plain) || host.len == 0 || str_has(host, '@') ||
+	    str_has(m->url, ' ') || str_has(m->url, '\n')) {
+		return table_err(l->reader.file, json_get(where, "url"), l->e,
+		    "url: expected https://HOST/…, or http:// on loopback");
+	}
+	if (plain && !is_loopback(host)) {
+		return table_err(l->reader.file, json_get(where, "url"), l->e,
+		    "url: http is for loopback only; the token would cross "
+		    "the network in clear: write https");
+	}
+	if (m->model.len == 0 || m->max_tokens == 0) {
+		return table_err(l->reader.file, where, l->e,
+		    "model and max_tokens must not be empty");
+	}
+	return 0;
+}
+
+static int
+read_named(struct loading *l, const char *section, const struct json *item,
+    void *out, struct str *name)
+{
+	auto_buf shown = { 0 };
+
+	if (!roles_name_valid(item->key)) {
+		return table_err(l->reader.file, item, l->e,
+		    "[%s.%s]: expected a name of lower-case letters, digits "
+		    "and _",
+		    section, err_quote(item->key));
+	}
+	buf_addf(&shown, "[%s." STR_FMT "]", section, STR_ARG(item->key));
+	if (table_read(&l->reader, section, buf_z(&shown), item, out, l->e) <
+	    0) {
+		return -1;
+	}
+	*name = item->key;
+	return 0;
+}
+
+static int
+check_tables(struct loading *l, const struct json *table, const char *section)
+{
+	if (table == NULL) {
+		return 0;
+	}
+	if (table->type != JSON_OBJECT || table->count > 1000) {
+		return table_err(l->reader.file, table, l->e,
+		    "expected tables [%s.NAME], at most 1000", section);
+	}
+	JSON_EACH(item, table)
+	{
+		if (item->type != JSON_OBJECT) {
+			return table_err(l->reader.file, item, l->e,
+			    "expected a table [%s.NAME]", section);
+		}
+	}
+	return 0;
+}
+
+/* Two operators must be two people. */
+static int
+check_uid(struct loading *l, const struct json *where,
+    const struct config_operator *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].uid == list[n].uid) {
+			return table_err(l->reader.file, where, l->e,
+			    "two operators have the uid %u", list[n].uid);
+		}
+	}
+	return 0;
+}
+
+static int
+read_operators(struct loading *l, const struct json *table)
+{
+	struct config_operator *list;
+	size_t n = 0;
+
+	if (check_tables(l, table, "operator") < 0) {
+		return -1;
+	}
+	list = arena_array(
+	    l->reader.arena, table ? table->count : 0, sizeof(*list));
+	JSON_EACH(item, table)
+	{
+		if (read_named(l, "operator", item, &list[n], &list[n].name) <
+		        0 ||
+		    check_uid(l, item, list, n) < 0) {
+			return -1;
+		}
+		n++;
+	}
+	l->out->operators = list;
+	l->out->operator_count = n;
+	return 0;
+}
+
+static int
+read_models(struct loading *l, const struct json *table)
+{
+	struct config_model *list;
+	size_t n = 0;
+
+	if (check_tables(l, table, "model") < 0) {
+		return -1;
+	}
+	list = arena_array(
+	    l->reader.arena, table ? table->count : 0, sizeof(*list));
+	JSON_EACH(item, table)
+	{
+		struct config_model *m = &list[n++];
+
+		if (read_named(l, "model", item, m, &m->name) < 0 ||
+		    check_model(l, item, m) < 0) {
+			return -1;
+		}
+	}
+	l->out->models = list;
+	l->out->model_count = n;
+	return 0;
+}
+
+static int
+read_rest(struct loading *l, const struct house *h)
+{
+	struct node node = { 0 };
+
+	if (table_read(&l->reader, "node", "[node]", h->node, &node, l->e) <
+	        0 ||
+	    table_read(&l->reader, "limits", "[limits]", h->limits,
+	        &l->out->limits, l->e) < 0) {
+		return -1;
+	}
+	if (node.cells == 0 || node.cells > CELLS_MAX) {
+		return table_err(l->reader.file, first_of(h->node), l->e,
+		    "cells: expected 1 to 1000");
+	}
+	if (node.uid_base < 1000) {
+		return table_err(l->reader.file, first_of(h->node), l->e,
+		    "uid_base: expected at least 1000; below are the system's "
+		    "own ids");
+	}
+	l->out->uid_base = node.uid_base;
+	l->out->cells = node.cells;
+	return roles_check_limits(
+	    l->reader.file, h->limits, &l->out->limits, l->e);
+}
+
+int
+roles_parse_config(struct arena *a, struct str text, const char *file,
+    struct config *out, struct err *e)
+{
+	struct config c = { .file = arena_str(a, str_of(file)) };
+	struct loading l = { .reader = { a, c.file.at, roles_keys,
+		                 roles_key_count },
+		.out = &c,
+		.e = e };
+	struct house h = { 0 };
+	struct json *tree = NULL;
+
+	if (toml_parse(a, text, file, &tree, e) < 0 ||
+	    table_read(&l.reader, "house", "the top of the file", tree, &h, e) <
+	        0 ||
+	    read_operators(&l, h.operators) < 0 ||
+	    read_models(&l, h.models) < 0 || read_rest(&l, &h) < 0) {
+		return -1;
+	}
+	c.state = h.state;
+	c.store = h.store;
+	c.device = h.device;
+	c.client = h.client;
+	c.listen = h.listen;
+	c.roles = h.roles;
+	*out = c;
+	return 0;
+}
+
+int
+roles_load_config(
+    struct arena *a, const char *path, struct config *out, struct err *e)
+{
+	auto_buf text = { 0 };
+
+	if (file_read(path, ROLES_FILE_MAX, &text, e) < 0) {
+		return -1;
+	}
+	return roles_parse_config(
+	    a, arena_str(a, buf_str(&text)), path, out, e);
+}
+
+const struct config_model *
+roles_find_model(const struct config *c, struct str name)
+{
+	for (size_t i = 0; i < c->model_count; i++) {
+		if (str_eq(c->models[i].name, name)) {
+			return &c->models[i];
+		}
+	}
+	return NULL;
+}
+
+const struct config_operator *
+roles_find_operator(const struct config *c, struct str name)
+{
+	for (size_t i = 0; i < c->operator_count; i++) {
+		if (str_eq(c->operators[i].name, name)) {
+			return &c->operators[i];
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROLES_INNER_H
+#define ROLES_INNER_H
+
+/* Shared by the files of this room only. */
+
+#include "roles/roles.h"
+#include "roles/table.h"
+
+struct house {
+	struct str state;
+	struct str store;
+	struct str device;
+	struct str client;
+	struct str listen;
+	struct str roles;
+	const struct json *operators;
+	const struct json *models;
+	const struct json *node;
+	const struct json *limits;
+};
+
+struct node {
+	uint32_t uid_base;
+	uint32_t cells;
+};
+
+/* The rows of config.def and role.toml's own, for table_read. */
+extern const struct table_key roles_keys[];
+extern const size_t roles_key_count;
+
+/* Bounds that every limit has; `where` may be NULL. */
+int roles_check_limits(const char *file, const struct json *where,
+    const struct limits *l, struct err *e) MUST_CHECK;
+
+/* payload.runbook's own schema is put into the type's input. */
+int roles_compile_type(struct arena *a, const char *file,
+    const struct json *where, struct task_type *t, struct err *e) MUST_CHECK;
+
+#endif
