@@ -129,29 +129,39 @@ quote_byte(unsigned char c, char out[5])
 	return 4;
 }
 
+/* Whether all of it, and the quotes, may stand. */
+static bool
+fits_whole(struct str hostile)
+{
+	size_t sum = 2;
+	char shown[5];
+
+	for (size_t i = 0; i < hostile.len && sum <= QUOTE_MOST; i++) {
+		sum += quote_byte((unsigned char)hostile.at[i], shown);
+	}
+	return sum <= QUOTE_MOST;
+}
+
 const char *
 err_quote(struct str hostile)
 {
 	static char ring[QUOTE_RING][QUOTE_MOST + 1];
 	static unsigned turn;
 	char *out = ring[turn++ % QUOTE_RING];
+	const char *tail = fits_whole(hostile) ? "\"" : "...\"";
+	size_t most = QUOTE_MOST - strlen(tail);
 	size_t used = 1;
 
 	out[0] = '"';
 	for (size_t i = 0; i < hostile.len; i++) {
 		char shown[5];
 		size_t len = quote_byte((unsigned char)hostile.at[i], shown);
-		bool final = i + 1 == hostile.len;
-		/* Behind this byte there must be room for `..."` or `"`. */
-		if (used + len + (final ? 1 : 4) > QUOTE_MOST) {
-			memcpy(out + used, "...", 3);
-			used += 3;
+		if (used + len > most) {
 			break;
 		}
 		memcpy(out + used, shown, len);
 		used += len;
 	}
-	out[used++] = '"';
-	out[used] = 0;
+	memcpy(out + used, tail, strlen(tail) + 1);
 	return out;
 }

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/base.h"
+
+static char folder[] = "/tmp/handrail-base-XXXXXX";
+
+static const char *
+in_folder(struct buf *b, const char *name)
+{
+	buf_clear(b);
+	buf_addf(b, "%s/%s", folder, name);
+	return buf_z(b);
+}
+
+static int
+make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) == NULL ? -1 : 0;
+}
+
+static int
+remove_folder(void **state)
+{
+	static const char *const names[] = { "one", "dir/deep", "dir", "" };
+	auto_buf path = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		(void)remove(in_folder(&path, names[i]));
+	}
+	return 0;
+}
+
+static int
+count_entries(void)
+{
+	DIR *d = opendir(folder);
+	int count = 0;
+
+	assert_non_null(d);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while (readdir(d) != NULL) {
+		count++;
+	}
+	(void)closedir(d);
+	return count - 2;
+}
+
+static void
+what_is_written_is_read_with_its_mode_and_nothing_is_left(void **state)
+{
+	auto_buf path = { 0 };
+	auto_buf out = { 0 };
+	struct err e = { 0 };
+	struct stat found;
+	const char *one = in_folder(&path, "one");
+
+	(void)state;
+	assert_int_equal(file_write_atomic(one, STR("first"), 0600, &e), 0);
+	assert_int_equal(file_write_atomic(one, STR("se\0cond"), 0640, &e), 0);
+	assert_int_equal(stat(one, &found), 0);
+	assert_int_equal(found.st_mode & 07777, 0640);
+	buf_add_z(&out, "kept ");
+	assert_int_equal(file_read(one, 7, &out, &e), 0);
+	assert_true(str_eq(buf_str(&out), STR("kept se\0cond")));
+	assert_int_equal(count_entries(), 1);
+}
+
+static void
+a_file_over_the_limit_is_refused_and_not_half_read(void **state)
+{
+	auto_buf path = { 0 };
+	auto_buf out = { 0 };
+	auto_buf large = { 0 };
+	struct err e = { 0 };
+	const char *one = in_folder(&path, "one");
+
+	(void)state;
+	memset(buf_room(&large, 100000), 'x', 100000);
+	buf_grew(&large, 100000);
+	assert_int_equal(file_write_atomic(one, buf_str(&large), 0600, &e), 0);
+	assert_int_equal(file_read(one, 99999, &out, &e), -1);
+	assert_int_equal(e.kind, ERR_LIMIT);
+	assert_int_equal(out.len, 0);
+	assert_int_equal(file_read(one, 100000, &out, &e), 0);
+	assert_true(str_eq(buf_str(&out), buf_str(&large)));
+}
+
+static void
+absence_is_told_apart_from_failure(void **state)
+{
+	auto_buf path = { 0 };
+	auto_buf out = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(file_read(in_folder(&path, "none"), 10, &out, &e), -1);
+	assert_int_equal(e.kind, ERR_MISSING);
+	assert_true(str_has_str(str_of(e.text), STR("/none: No such file")));
+	assert_int_equal(file_read(folder, 10, &out, &e), -1);
+	assert_int_equal(e.kind, ERR_IO);
+	assert_int_equal(
+	    file_write_atomic(in_folder(&path, "none/x"), STR("x"), 0600, &e),
+	    -1);
+	assert_int_equal(e.kind, ERR_IO);
+}
+
+static void
+folders_are_made_all_the_way_and_left_as_they_are(void **state)
+{
+	auto_buf path = { 0 };
+	struct err e = { 0 };
+	struct stat found;
+
+	(void)state;
+	const char *deep = in_folder(&path, "dir/deep/");
+	assert_int_equal(file_mkdirs(deep, 0700, &e), 0);
+	assert_int_equal(file_mkdirs(deep, 0755, &e), 0);
+	assert_int_equal(stat(deep, &found), 0);
+	assert_int_equal(found.st_mode & 07777, 0700);
+	assert_int_equal(file_mkdirs(in_folder(&path, "one"), 0700, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	assert_int_equal(file_mkdirs("", 0700, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+}
+
+static void
+taking_a_descriptor_leaves_none_behind(void **state)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int taken = take_fd(&fd);
+
+	(void)state;
+	assert_true(taken >= 0);
+	assert_int_equal(fd, -1);
+	auto_close_fd(&fd);
+	auto_close_fd(&taken);
+	assert_int_equal(taken, -1);
+}
+
+static void
+a_sealed_memfd_is_read_and_cannot_change(void **state)
+{
+	struct err e = { 0 };
+	auto_buf out = { 0 };
+	auto_close int fd = memfd_sealed("test", STR("bo\0dy"), &e);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "x", 1), -1);
+	assert_int_equal(ftruncate(fd, 0), -1);
+	assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+	assert_int_equal(memfd_read(fd, 5, &out, &e), 0);
+	assert_true(str_eq(buf_str(&out), STR("bo\0dy")));
+	buf_clear(&out);
+	assert_int_equal(file_read_fd(fd, 5, &out, &e), 0);
+	assert_int_equal(out.len, 5);
+	assert_int_equal(memfd_read(fd, 4, &out, &e), -1);
+	assert_int_equal(e.kind, ERR_LIMIT);
+	assert_int_equal(out.len, 5);
+}
+
+static void
+what_is_not_sealed_or_no_memfd_is_refused(void **state)
+{
+	struct err e = { 0 };
+	auto_buf out = { 0 };
+	auto_close int open_one = memfd_create("t", MFD_ALLOW_SEALING);
+	auto_close int other = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(memfd_read(open_one, 5, &out, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	assert_int_equal(fcntl(open_one, F_ADD_SEALS,
+	                     F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL),
+	    0);
+	assert_int_equal(memfd_read(open_one, 5, &out, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	assert_int_equal(memfd_read(other, 5, &out, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    what_is_written_is_read_with_its_mode_and_nothing_is_left),
+		cmocka_unit_test(
+		    a_file_over_the_limit_is_refused_and_not_half_read),
+		cmocka_unit_test(absence_is_told_apart_from_failure),
+		cmocka_unit_test(
+		    folders_are_made_all_the_way_and_left_as_they_are),
+		cmocka_unit_test(taking_a_descriptor_leaves_none_behind),
+		cmocka_unit_test(a_sealed_memfd_is_read_and_cannot_change),
+		cmocka_unit_test(what_is_not_sealed_or_no_memfd_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+
+static void
+equality_looks_at_every_byte_and_the_length(void **state)
+{
+	(void)state;
+	assert_true(str_eq(STR("a\0b"), STR("a\0b")));
+	assert_false(str_eq(STR("a\0b"), STR("a\0c")));
+	assert_false(str_eq(STR("ab"), STR("abc")));
+	assert_true(str_eq(str_of(NULL), STR("")));
+	assert_true(str_eq_z(STR("ab"), "ab"));
+	assert_true(str_eq_nocase(STR("Content-TYPE"), STR("content-type")));
+	assert_false(str_eq_nocase(STR("k"), STR("\xe2\x84\xaa")));
+	assert_false(str_eq_nocase(STR("["), STR("{")));
+}
+
+static void
+order_is_by_unsigned_byte_then_length(void **state)
+{
+	(void)state;
+	assert_true(str_cmp(STR("a"), STR("b")) < 0);
+	assert_true(str_cmp(STR("\xff"), STR("a")) > 0);
+	assert_true(str_cmp(STR("a"), STR("ab")) < 0);
+	assert_int_equal(str_cmp(STR(""), str_of(NULL)), 0);
+}
+
+static void
+starts_ends_and_has_find_what_is_there(void **state)
+{
+	(void)state;
+	assert_true(str_starts(STR("abc"), STR("ab")));
+	assert_false(str_starts(STR("a"), STR("ab")));
+	assert_true(str_ends(STR("abc"), STR("bc")));
+	assert_false(str_ends(STR("c"), STR("bc")));
+	assert_true(str_starts(STR(""), STR("")));
+	assert_true(str_has(STR("abc"), 'c'));
+	assert_false(str_has(STR(""), 0));
+	assert_true(str_has_str(STR("abcd"), STR("bc")));
+	assert_false(str_has_str(STR("abcd"), STR("cb")));
+	assert_true(str_has_str(STR(""), STR("")));
+}
+
+static void
+trim_takes_blanks_and_tabs_only(void **state)
+{
+	(void)state;
+	assert_true(str_eq(str_trim(STR(" \ta b\t ")), STR("a b")));
+	assert_true(str_eq(str_trim(STR("\n a")), STR("\n a")));
+	assert_int_equal(str_trim(STR(" \t")).len, 0);
+}
+
+static void
+sub_is_clamped_to_the_string(void **state)
+{
+	(void)state;
+	assert_true(str_eq(str_sub(STR("abc"), 1, 1), STR("b")));
+	assert_true(str_eq(str_sub(STR("abc"), 1, SIZE_MAX), STR("bc")));
+	assert_int_equal(str_sub(STR("abc"), 9, 9).len, 0);
+}
+
+static void
+cut_gives_every_field_and_says_which_is_the_last(void **state)
+{
+	struct str rest = STR("a,,b");
+	struct str head;
+
+	(void)state;
+	assert_true(str_cut(&rest, ',', &head));
+	assert_true(str_eq(head, STR("a")));
+	assert_true(str_cut(&rest, ',', &head));
+	assert_int_equal(head.len, 0);
+	assert_false(str_cut(&rest, ',', &head));
+	assert_true(str_eq(head, STR("b")));
+	assert_int_equal(rest.len, 0);
+	assert_false(str_cut(&rest, ',', &head));
+	assert_int_equal(head.len, 0);
+}
+
+static void
+numbers_take_digits_only_and_never_wrap(void **state)
+{
+	uint64_t u = 7;
+	int64_t i = 7;
+
+	(void)state;
+	assert_true(str_u64(STR("18446744073709551615"), &u));
+	assert_true(u == UINT64_MAX);
+	assert_false(str_u64(STR("18446744073709551616"), &u));
+	assert_false(str_u64(STR("99999999999999999999"), &u));
+	assert_false(str_u64(STR(""), &u));
+	assert_false(str_u64(STR("+1"), &u));
+	assert_false(str_u64(STR(" 1"), &u));
+	assert_false(str_u64(STR("1a"), &u));
+	assert_true(u == UINT64_MAX);
+	assert_true(str_i64(STR("-9223372036854775808"), &i));
+	assert_true(i == INT64_MIN);
+	assert_true(str_i64(STR("9223372036854775807"), &i));
+	assert_true(i == INT64_MAX);
+	assert_false(str_i64(STR("9223372036854775808"), &i));
+	assert_false(str_i64(STR("-9223372036854775809"), &i));
+	assert_false(str_i64(STR("-"), &i));
+	assert_false(str_i64(STR("--1"), &i));
+}
+
+static void
+copy_takes_what_fits_whole_and_nothing_else(void **state)
+{
+	char field[4] = "zzz";
+
+	(void)state;
+	assert_true(str_copy(field, sizeof(field), STR("abc")));
+	assert_string_equal(field, "abc");
+	assert_false(str_copy(field, sizeof(field), STR("abcd")));
+	assert_string_equal(field, "");
+	assert_false(str_copy(field, sizeof(field), STR("a\0b")));
+	assert_string_equal(field, "");
+	assert_true(str_copy(field, sizeof(field), STR("")));
+	assert_false(str_copy(field, 0, STR("")));
+}
+
+static void
+utf8_knows_the_edges_of_every_length(void **state)
+{
+	(void)state;
+	assert_int_equal(str_utf8(STR("\x7f")), 1);
+	assert_int_equal(str_utf8(STR("\xc2\x80")), 2);
+	assert_int_equal(str_utf8(STR("\xdf\xbf")), 2);
+	assert_int_equal(str_utf8(STR("\xe0\xa0\x80")), 3);
+	assert_int_equal(str_utf8(STR("\xed\x9f\xbf")), 3);
+	assert_int_equal(str_utf8(STR("\xee\x80\x80")), 3);
+	assert_int_equal(str_utf8(STR("\xf0\x90\x80\x80")), 4);
+	assert_int_equal(str_utf8(STR("\xf4\x8f\xbf\xbf")), 4);
+}
+
+static void
+utf8_refuses_overlong_surrogate_large_and_cut(void **state)
+{
+	(void)state;
+	assert_int_equal(str_utf8(STR("")), 0);
+	assert_int_equal(str_utf8(STR("\x80")), 0);
+	assert_int_equal(str_utf8(STR("\xc0\x80")), 0);
+	assert_int_equal(str_utf8(STR("\xc1\xbf")), 0);
+	assert_int_equal(str_utf8(STR("\xe0\x9f\xbf")), 0);
+	assert_int_equal(str_utf8(STR("\xed\xa0\x80")), 0);
+	assert_int_equal(str_utf8(STR("\xf0\x8f\xbf\xbf")), 0);
+	assert_int_equal(str_utf8(STR("\xf4\x90\x80\x80")), 0);
+	assert_int_equal(str_utf8(STR("\xf5\x80\x80\x80")), 0);
+	assert_int_equal(str_utf8(STR("\xe2\x82")), 0);
+	assert_int_equal(str_utf8(STR("\xc3(")), 0);
+	assert_true(str_is_utf8(STR("gr\xc3\xbc\xc3\x9f")));
+	assert_false(str_is_utf8(STR("gr\xfc")));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(equality_looks_at_every_byte_and_the_length),
+		cmocka_unit_test(order_is_by_unsigned_byte_then_length),
+		cmocka_unit_test(starts_ends_and_has_find_what_is_there),
+		cmocka_unit_test(trim_takes_blanks_and_tabs_only),
+		cmocka_unit_test(sub_is_clamped_to_the_string),
+		cmocka_unit_test(
+		    cut_gives_every_field_and_says_which_is_the_last),
+		cmocka_unit_test(numbers_take_digits_only_and_never_wrap),
+		cmocka_unit_test(copy_takes_what_fits_whole_and_nothing_else),
+		cmocka_unit_test(utf8_knows_the_edges_of_every_length),
+		cmocka_unit_test(utf8_refuses_overlong_surrogate_large_and_cut),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
