@@ -53,8 +53,9 @@ const char *cell_host_text(const struct cell_host *host); /* one line */
 struct cell;
 
 enum cell_flags {
-	CELL_FENCE = 1,     /* fenced network; else none at all */
-	CELL_WORKSPACE = 2, /* plan.work is mounted at /work */
+	CELL_FENCE = 1,      /* fenced network; else none at all */
+	CELL_WORKSPACE = 2,  /* plan.work is mounted at /work */
+	CELL_PORTS_ONLY = 4, /* the fence as it is without nf_tables */
 };
 
 struct cell_plan {

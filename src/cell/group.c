@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory and process limits of a whole cell by cgroups, version 2 or 1, where
+ * this process may make them: `handrail.<pid>.<number>` below its own cgroup.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cell/inside.h"
+
+#define TOP        "/sys/fs/cgroup"
+#define NAME       "handrail."
+#define SELF_MAX   65536
+#define GROUP_PATH PATH_MAX
+
+static bool
+put(const char *folder, const char *file, const char *text)
+{
+	char path[GROUP_PATH];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, file);
+	auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t len = (ssize_t)strlen(text);
+
+	return fd >= 0 && write(fd, text, (size_t)len) == len;
+}
+
+static bool
+put_number(const char *folder, const char *file, uint64_t number)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+	return put(folder, file, text);
+}
+
+static void
+folder_of(char out[GROUP_PATH], const char *base, uint64_t number)
+{
+	(void)snprintf(out, GROUP_PATH, "%s/" NAME "%d.%llu", base, getpid(),
+	    (unsigned long long)number);
+}
+
+/* What an earlier, killed process of ours left; a busy one stays. */
+static void
+sweep(const char *base)
+{
+	DIR *d = opendir(base);
+	const struct dirent *entry;
+
+	while (d && (entry = readdir(d))) { /* NOLINT(concurrency-mt-unsafe) */
+		char path[GROUP_PATH];
+		const char *name = entry->d_name;
+
+		if (strncmp(name, NAME, sizeof(NAME) - 1) != 0) {
+			continue;
+		}
+		long pid = strtol(name + sizeof(NAME) - 1, NULL, 10);
+
+		if (pid > 1 && pid != getpid() && kill((pid_t)pid, 0) < 0 &&
+		    errno == ESRCH) {
+			(void)snprintf(path, sizeof(path), "%s/%s", base, name);
+			(void)rmdir(path);
+		}
+	}
+	if (d) {
+		(void)closedir(d);
+	}
+}
+
+static bool
+usable(const char *base, const char *limit_file)
+{
+	char path[GROUP_PATH];
+
+	if (access(base, W_OK | X_OK) < 0) {
+		return false;
+	}
+	sweep(base);
+	folder_of(path, base, 0);
+	if (mkdir(path, 0755) < 0 && errno != EEXIST) {
+		return false;
+	}
+	char file[GROUP_PATH + 32];
+
+	(void)snprintf(file, sizeof(file), "%s/%s", path, limit_file);
+	bool found = access(file, W_OK) == 0;
+
+	(void)rmdir(path);
+	return found;
+}
+
+/* The line of /proc/self/cgroup whose controllers hold `name`. */
+static bool
+own_path(const char *self, const char *name, char *out, size_t size)
+{
+	struct str rest = str_of(self);
+	struct str line;
+
+	while (rest.len > 0) {
+		struct str number, controllers, one;
+		bool found = false;
+
+		(void)str_cut(&rest, '\n', &line);
+		(void)str_cut(&line, ':', &number);
+		(void)str_cut(&line, ':', &controllers);
+		found = controllers.len == 0 && !*name;
+		while (!found && controllers.len > 0) {
+			(void)str_cut(&controllers, ',', &one);
+			found = *name && str_eq_z(one, name);
+		}
+		if (found) {
+			return str_copy(out, size, line);
+		}
+	}
+	return false;
+}
+
+static bool
+find_v1(struct group_place *place, const char *self, const char *name,
+    char *out, size_t size)
+{
+	char path[PATH_MAX / 4];
+	int len;
+
+	(void)place;
+	if (!own_path(self, name, path, sizeof(path))) {
+		return false;
+	}
+	len = snprintf(out, size, TOP "/%s%s", name, path);
+	if (len < 0 || (size_t)len >= size) {
+		return false;
+	}
+	if (access(out, F_OK) < 0) { /* seen from inside a container */
+		(void)snprintf(out, size, TOP "/%s", name);
+	}
+	return true;
+}
+
+static bool
+find_v2(struct group_place *place, const char *self)
+{
+	char path[PATH_MAX / 4];
+
+	if (access(TOP "/cgroup.controllers", R_OK) < 0 ||
+	    !own_path(self, "", path, sizeof(path))) {
+		return false;
+	}
+	(void)snprintf(place->memory, sizeof(place->memory), TOP "%s",
+	    strcmp(path, "/") == 0 ? "" : path);
+	/* Refused while processes sit in it, unless it is the topmost. */
+	(void)put(place->memory, "cgroup.subtree_control", "+memory +pids");
+	return usable(place->memory, "memory.max") &&
+	       usable(place->memory, "pids.max");
+}
+
+void
+group_find(struct group_place *place)
+{
+	auto_buf self = { 0 };
+	struct err e = { 0 };
+
+	place->version = CELL_GROUPS_NONE;
+	if (file_read("/proc/self/cgroup", SELF_MAX, &self, &e)) {
+		return;
+	}
+	if (find_v2(place, buf_z(&self))) {
+		place->version = CELL_GROUPS_V2;
+		return;
+	}
+	if (find_v1(place, buf_z(&self), "memory", place->memory,
+	        sizeof(place->memory)) &&
+	    find_v1(place, buf_z(&self), "pids", place->pids,
+	        sizeof(place->pids)) &&
+	    usable(place->memory, "memory.limit_in_bytes") &&
+	    usable(place->pids, "pids.max")) {
+		place->version = CELL_GROUPS_V1;
+	}
+}
+
+int
+group_make(const struct group_place *place, uint64_t number,
+    const struct limits *limits, struct err *e)
+{
+	char path[GROUP_PATH];
+	bool v2 = place->version == CELL_GROUPS_V2;
+	/* Its pid 1 counts as well. */
+	uint64_t processes = (uint64_t)limits->processes + 1;
+
+	folder_of(path, place->memory, number);
+	if (mkdir(path, 0755) < 0) {
+		return err_sys(e, "cgroup %s", path);
+	}
+	if (!put_number(path, v2 ? "memory.max" : "memory.limit_in_bytes",
+	        limits->memory)) {
+		return err_sys(e, "memory limit of %s", path);
+	}
+	/* Not there where the kernel does not count swap. */
+	(void)put_number(path,
+	    v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes",
+	    v2 ? 0 : limits->memory);
+	if (v2) {
+		return put_number(path, "pids.max", processes)
+		           ? 0
+		           : err_sys(e, "process limit of %s", path);
+	}
+	folder_of(path, place->pids, number);
+	if (mkdir(path, 0755) < 0) {
+		return err_sys(e, "cgroup %s", path);
+	}
+	return put_number(path, "pids.max", processes)
+	           ? 0
+	           : err_sys(e, "process limit of %s", path);
+}
+
+int
+group_enter(
+    const struct group_place *place, uint64_t number, pid_t pid, struct err *e)
+{
+	char path[GROUP_PATH];
+
+	folder_of(path, place->memory, number);
+	if (!put_number(path, "cgroup.procs", (uint64_t)pid)) {
+		return err_sys(e, "enter %s", path);
+	}
+	if (place->version == CELL_GROUPS_V2) {
+		return 0;
+	}
+	folder_of(path, place->pids, number);
+	return put_number(path, "cgroup.procs", (uint64_t)pid)
+	           ? 0
+	           : err_sys(e, "enter %s", path);
+}
+
+bool
+group_remove(const struct group_place *place, uint64_t number)
+{
+	char path[GROUP_PATH];
+	bool gone;
+
+	folder_of(path, place->memory, number);
+	gone = rmdir(path) == 0 || errno == ENOENT;
+	if (place->version == CELL_GROUPS_V1) {
+		folder_of(path, place->pids, number);
+		gone = (rmdir(path) == 0 || errno == ENOENT) && gone;
+	}
+	return gone;
+}

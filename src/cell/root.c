@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The root of an isolate: a list on a small tmpfs, built in a fresh mount
+ * namespace over /proc, then made the root; nothing of the host's tree stays.
+ * Every mount is nosuid and private; all but the device files are nodev.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cell/inside.h"
+
+#define BASE        "/proc" /* nothing that is bound comes from there */
+#define ROOT_SIZE   (8 * 1024 * 1024)
+#define TMP_DEFAULT (512ULL * 1024 * 1024)
+#define TMP_FILES   65536
+
+static const char *const devices[] = {
+	"null",
+	"zero",
+	"full",
+	"random",
+	"urandom",
+	"tty",
+};
+
+static const struct {
+	const char *name;
+	const char *target;
+} dev_links[] = {
+	{ "dev/ptmx", "pts/ptmx" },
+	{ "dev/fd", "/proc/self/fd" },
+	{ "dev/stdin", "/proc/self/fd/0" },
+	{ "dev/stdout", "/proc/self/fd/1" },
+	{ "dev/stderr", "/proc/self/fd/2" },
+	{ "dev/shm", "/tmp/.shm" },
+};
+
+static int
+folder(const char *path, mode_t mode, struct err *e)
+{
+	if (mkdir(path, mode) < 0) {
+		return err_sys(e, "folder %s of the root", path);
+	}
+	return 0;
+}
+
+static int
+attach(int tree, const char *to, uint64_t attributes, struct err *e)
+{
+	struct mount_attr set = {
+		.attr_set = attributes,
+		.propagation = MS_PRIVATE,
+	};
+
+	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &set,
+	        sizeof(set)) < 0) {
+		return err_sys(e, "narrow the mount at /%s", to);
+	}
+	if (move_mount(tree, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+		return err_sys(e, "mount at /%s", to);
+	}
+	return 0;
+}
+
+int
+root_bind(const char *from, const char *to, uint64_t attributes, struct err *e)
+{
+	auto_close int tree = open_tree(
+	    AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+
+	if (tree < 0) {
+		return err_sys(e, "take the mount %s", from);
+	}
+	return attach(tree, to, attributes, e);
+}
+
+int
+root_file(const char *path, struct str bytes, struct err *e)
+{
+	auto_close int fd =
+	    open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	if (fd < 0) {
+		return err_sys(e, "file /%s of the root", path);
+	}
+	return bytes.len > 0 ? file_write_all(fd, bytes, e) : 0;
+}
+
+static int
+mount_new(const char *type, const char *to, unsigned long flags,
+    const char *options, struct err *e)
+{
+	if (mount(type, to, type, MS_NOSUID | flags, options) < 0) {
+		return err_sys(e, "new %s at %s", type, to);
+	}
+	return 0;
+}
+
+/* A tmpfs over BASE, and the way into it. */
+static int
+begin_root(struct err *e)
+{
+	char options[64];
+
+	(void)snprintf(options, sizeof(options), "mode=755,size=%d", ROOT_SIZE);
+	(void)umask(022);
+	if (mount_new("tmpfs", BASE, MS_NODEV, options, e)) {
+		return -1;
+	}
+	if (chdir(BASE) < 0) {
+		return err_sys(e, "enter the new root");
+	}
+	return 0;
+}
+
+static int
+system_files(const struct cell_host *host, struct err *e)
+{
+	uint64_t ro = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+
+	if (folder("usr", 0755, e) || root_bind("/usr", "usr", ro, e)) {
+		return -1;
+	}
+	for (size_t i = 0; i < host->link_count; i++) {
+		const struct root_link *link = &host->links[i];
+		char from[32];
+
+		if (link->target[0]) {
+			if (symlink(link->target, link->name) < 0) {
+				return err_sys(e, "link /%s", link->name);
+			}
+			continue;
+		}
+		(void)snprintf(from, sizeof(from), "/%s", link->name);
+		if (folder(link->name, 0755, e) ||
+		    root_bind(from, link->name, ro, e)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+device_files(struct err *e)
+{
+	uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+
+	if (folder("dev", 0755, e) || folder("dev/pts", 0755, e)) {
+		return -1;
+	}
+	for (size_t i = 0; i < COUNT(devices); i++) {
+		char from[32];
+
+		(void)snprintf(from, sizeof(from), "/dev/%s", devices[i]);
+		if (root_file(from + 1, (struct str){ 0 }, e) ||
+		    root_bind(from, from + 1, attributes, e)) {
+			return -1;
+		}
+	}
+	for (size_t i = 0; i < COUNT(dev_links); i++) {
+		if (symlink(dev_links[i].target, dev_links[i].name) < 0) {
+			return err_sys(e, "link /%s", dev_links[i].name);
+		}
+	}
+	return mount_new("devpts", "dev/pts", MS_NOEXEC,
+	    "newinstance,ptmxmode=0666,mode=0620", e);
+}
+
+static int
+open_again(const struct inmate *me, struct err *e)
+{
+	struct stat now;
+	auto_close int tree = open_tree(
+	    AT_FDCWD, me->work_path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (tree < 0 || fstat(tree, &now) < 0) {
+		return err_sys(e, "workspace %s", me->work_path);
+	}
+	if (now.st_dev != me->work_stat.st_dev ||
+	    now.st_ino != me->work_stat.st_ino) {
+		return err_set(e, ERR_CONFLICT,
+		    "workspace %s is not the folder that was handed over",
+		    me->work_path);
+	}
+	return take_fd(&tree);
+}
+
+static int
+workspace(const struct inmate *me, struct err *e)
+{
+	uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+
+	if (folder("work", 0755, e)) {
+		return -1;
+	}
+	if (!(me->flags & CELL_WORKSPACE)) {
+		return 0;
+	}
+	if (me->work_detached) {
+		return attach(me->work, "work", attributes, e);
+	}
+	auto_close int tree = open_again(me, e);
+
+	return tree < 0 ? -1 : attach(tree, "work", attributes, e);
+}
+
+static int
+moving_parts(const struct inmate *me, struct err *e)
+{
+	char options[96];
+	uint64_t size = me->limits.memory / 2;
+
+	size = size < TMP_DEFAULT ? size : TMP_DEFAULT;
+	(void)snprintf(options, sizeof(options),
+	    "mode=1777,size=%llu,nr_inodes=%d", (unsigned long long)size,
+	    TMP_FILES);
+	if (folder("proc", 0555, e) ||
+	    mount_new("proc", "proc", MS_NODEV | MS_NOEXEC, "hidepid=2", e) ||
+	    folder("tmp", 0755, e) ||
+	    mount_new("tmpfs", "tmp", MS_NODEV, options, e) ||
+	    folder("tmp/home", 0700, e) || folder("tmp/.shm", 0777, e)) {
+		return -1;
+	}
+	return workspace(me, e);
+}
+
+/* The present folder becomes the root; the host's tree is let go. */
+int
+root_enter(bool readonly, struct err *e)
+{
+	struct mount_attr set = {
+		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+		            (readonly ? MOUNT_ATTR_RDONLY : 0),
+		.propagation = MS_PRIVATE,
+	};
+
+	if (mount_setattr(AT_FDCWD, BASE, 0, &set, sizeof(set)) < 0) {
+		return err_sys(e, "close the new root");
+	}
+	if (syscall(SYS_pivot_root, ".", ".") < 0) {
+		return err_sys(e, "pivot_root");
+	}
+	if (umount2(".", MNT_DETACH) < 0) {
+		return err_sys(e, "let go of the host's tree");
+	}
+	if (chdir("/") < 0) {
+		return err_sys(e, "enter the root");
+	}
+	return 0;
+}
+
+int
+root_build(const struct inmate *me, struct str ca, struct err *e)
+{
+	if (begin_root(e) || system_files(me->host, e) || device_files(e) ||
+	    root_etc(me, ca, e) || moving_parts(me, e)) {
+		return -1;
+	}
+	return root_enter(true, e);
+}
+
+/* The folders above a path, below the present one. */
+static int
+folders_above(const char *path, struct err *e)
+{
+	char part[PATH_MAX / 2];
+
+	must(strlen(path) < sizeof(part));
+	for (const char *slash = strchr(path, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
+		size_t len = (size_t)(slash - path);
+
+		memcpy(part, path, len);
+		part[len] = '\0';
+		if (mkdir(part, 0755) < 0 && errno != EEXIST) {
+			return err_sys(e, "folder /%s", part);
+		}
+	}
+	return 0;
+}
+
+int
+root_build_agent(const struct inmate *me, struct err *e)
+{
+	const struct cell_host *host = me->host;
+	uint64_t ro = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+	struct str nothing = { 0 };
+
+	if (begin_root(e) || root_file("agent", nothing, e) ||
+	    root_bind(host->agent, "agent", ro, e)) {
+		return -1;
+	}
+	for (size_t i = 0; i < host->lib_count; i++) {
+		const char *lib = host->libs[i];
+
+		if (folders_above(lib + 1, e) ||
+		    root_file(lib + 1, nothing, e) ||
+		    root_bind(lib, lib + 1, ro, e)) {
+			return -1;
+		}
+	}
+	return root_enter(true, e);
+}

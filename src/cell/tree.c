@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A walk over a folder that hostile code has filled: by descriptors, never
+ * through a symlink, never onto another file system, without recursion, and
+ * bounded in depth, entries and path length.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cell/inside.h"
+
+#define DEPTH_MAX   128
+#define ENTRIES_MAX 1000000
+#define PATH_LIMIT  4096
+
+struct level {
+	int fd;
+	struct buf names; /* each with its NUL */
+	const char **sorted;
+	size_t count;
+	size_t next;
+	size_t path; /* length of its own path */
+};
+
+struct trip {
+	const struct tree_walk *walk;
+	struct level levels[DEPTH_MAX];
+	size_t depth;
+	size_t entries;
+	dev_t device;
+	char path[PATH_LIMIT + 256];
+};
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void
+leave_level(struct level *level)
+{
+	auto_close_fd(&level->fd);
+	buf_fini(&level->names);
+	free((void *)level->sorted);
+	level->sorted = NULL;
+}
+
+static int
+read_names(struct trip *trip, struct level *level, struct err *e)
+{
+	int copy = fcntl(level->fd, F_DUPFD_CLOEXEC, 0);
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+
+	if (!d) {
+		auto_close_fd(&copy);
+		return err_sys(e, "list a folder of the workspace");
+	}
+	rewinddir(d);
+	while ((entry = readdir(d))) { /* NOLINT(concurrency-mt-unsafe) */
+		const char *name = entry->d_name;
+
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+			continue;
+		}
+		if (++trip->entries > ENTRIES_MAX) {
+			(void)closedir(d);
+			return err_set(e, ERR_LIMIT,
+			    "the workspace has more than %d entries",
+			    ENTRIES_MAX);
+		}
+		buf_add(&level->names, str_span(name, strlen(name) + 1));
+		level->count++;
+	}
+	(void)closedir(d);
+	return 0;
+}
+
+static void
+sort_names(const struct trip *trip, struct level *level)
+{
+	const char *at = level->names.at;
+
+	level->sorted =
+	    (const char **)calloc(level->count + 1, sizeof(*level->sorted));
+	must(level->sorted);
+	for (size_t i = 0; i < level->count; i++) {
+		level->sorted[i] = at;
+		at += strlen(at) + 1;
+	}
+	if (trip->walk->sorted && level->count > 1) {
+		qsort((void *)level->sorted, level->count,
+		    sizeof(*level->sorted), by_name);
+	}
+}
+
+/* Takes fd. */
+static int
+enter_level(struct trip *trip, int fd, size_t path, struct err *e)
+{
+	struct level *level = &trip->levels[trip->depth];
+
+	*level = (struct level){ .fd = fd, .path = path };
+	if (read_names(trip, level, e)) {
+		leave_level(level);
+		return -1;
+	}
+	sort_names(trip, level);
+	trip->depth++;
+	return 0;
+}
+
+static int
+enter_folder(struct trip *trip, const struct tree_entry *entry, struct err *e)
+{
+	struct stat now;
+	auto_close int fd = openat(entry->parent, entry->name,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &now) < 0) {
+		return err_sys(e, "open %s", err_quote(entry->path));
+	}
+	if (now.st_dev != trip->device || now.st_ino != entry->stat.st_ino) {
+		return err_set(e, ERR_CONFLICT, "%s changed under the walk",
+		    err_quote(entry->path));
+	}
+	if (trip->depth == DEPTH_MAX) {
+		return err_set(e, ERR_LIMIT, "%s is deeper than %d folders",
+		    err_quote(entry->path), DEPTH_MAX);
+	}
+	return enter_level(trip, take_fd(&fd), entry->path.len, e);
+}
+
+/* The next entry of the deepest folder. */
+static int
+step(struct trip *trip, struct err *e)
+{
+	struct level *level = &trip->levels[trip->depth - 1];
+	const char *name = level->sorted[level->next++];
+	size_t len = strlen(name);
+	size_t at = level->path;
+	struct tree_entry entry = { .parent = level->fd, .name = name };
+
+	if (at + len + 1 > PATH_LIMIT) {
+		return err_set(e, ERR_LIMIT,
+		    "a path of the workspace is longer than %d", PATH_LIMIT);
+	}
+	if (at > 0) {
+		trip->path[at++] = '/';
+	}
+	memcpy(trip->path + at, name, len);
+	entry.path = str_span(trip->path, at + len);
+	if (fstatat(level->fd, name, &entry.stat, AT_SYMLINK_NOFOLLOW) < 0) {
+		return err_sys(e, "look at %s", err_quote(entry.path));
+	}
+	if (entry.stat.st_dev != trip->device) {
+		return err_set(e, ERR_INPUT, "%s is on another file system",
+		    err_quote(entry.path));
+	}
+	if (trip->walk->visit(trip->walk->owner, &entry, e)) {
+		return -1;
+	}
+	return S_ISDIR(entry.stat.st_mode) ? enter_folder(trip, &entry, e) : 0;
+}
+
+/* The deepest folder is done; its parent's present name is its own. */
+static int
+rise(struct trip *trip, struct err *e)
+{
+	struct level *done = &trip->levels[trip->depth - 1];
+	size_t path = done->path;
+
+	leave_level(done);
+	trip->depth--;
+	if (trip->depth == 0 || !trip->walk->leave) {
+		return 0;
+	}
+	const struct level *parent = &trip->levels[trip->depth - 1];
+	struct tree_entry entry = {
+		.parent = parent->fd,
+		.name = parent->sorted[parent->next - 1],
+		.path = str_span(trip->path, path),
+	};
+
+	return trip->walk->leave(trip->walk->owner, &entry, e);
+}
+
+int
+tree_walk(int folder, const struct tree_walk *walk, struct err *e)
+{
+	struct trip *trip = calloc(1, sizeof(*trip));
+	struct stat top;
+	int status = 0;
+
+	must(trip);
+	trip->walk = walk;
+	auto_close int fd =
+	    openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &top) < 0) {
+		status = err_sys(e, "open the workspace");
+	} else {
+		trip->device = top.st_dev;
+		status = enter_level(trip, take_fd(&fd), 0, e);
+	}
+	while (status == 0 && trip->depth > 0) {
+		const struct level *level = &trip->levels[trip->depth - 1];
+
+		status =
+		    level->next < level->count ? step(trip, e) : rise(trip, e);
+	}
+	while (trip->depth > 0) {
+		leave_level(&trip->levels[--trip->depth]);
+	}
+	free(trip);
+	return status;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is done to a workspace from outside of a cell: check, digest, give,
+ * empty; by a short child with the slot's id and no more than it needs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "cell/inside.h"
+#include "jail/jail.h"
+
+#define CHUNK     (128 * 1024)
+#define BYTES_MAX (16ULL << 30)
+
+static int
+check_entry(void *owner, const struct tree_entry *entry, struct err *e)
+{
+	mode_t type = entry->stat.st_mode & S_IFMT;
+
+	(void)owner;
+	if (type == S_IFREG || type == S_IFDIR || type == S_IFLNK) {
+		return 0;
+	}
+	return err_set(e, ERR_DENIED,
+	    "%s in the workspace is a %s: remove it, a cell is not started "
+	    "with one",
+	    err_quote(entry->path),
+	    type == S_IFSOCK  ? "socket"
+	    : type == S_IFIFO ? "FIFO"
+	                      : "device");
+}
+
+int
+work_check(int folder, struct err *e)
+{
+	struct tree_walk walk = { .visit = check_entry };
+
+	return tree_walk(folder, &walk, e);
+}
+
+/* --- digest, see DESIGN ------------------------------------------------- */
+
+struct digesting {
+	struct digest_run run;
+	uint64_t bytes;
+	char *chunk;
+};
+
+static char
+type_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return 'f';
+	case S_IFDIR:
+		return 'd';
+	case S_IFLNK:
+		return 'l';
+	case S_IFSOCK:
+		return 's';
+	case S_IFIFO:
+		return 'p';
+	default:
+		return 'n';
+	}
+}
+
+static int
+digest_file(struct digesting *d, const struct tree_entry *entry,
+    struct digest *out, uint64_t *size, struct err *e)
+{
+	struct digest_run run;
+	struct stat now;
+	auto_close int fd = openat(entry->parent, entry->name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &now) < 0) {
+		return err_sys(e, "read %s", err_quote(entry->path));
+	}
+	if (!S_ISREG(now.st_mode) || now.st_ino != entry->stat.st_ino) {
+		return err_set(e, ERR_CONFLICT, "%s changed under the digest",
+		    err_quote(entry->path));
+	}
+	*size = 0;
+	digest_begin(&run);
+	for (;;) {
+		ssize_t got = read(fd, d->chunk, CHUNK);
+
+		if (got < 0 && errno == EINTR) {
+			continue;
+		}
+		if (got < 0) {
+			return err_sys(e, "read %s", err_quote(entry->path));
+		}
+		if (got == 0) {
+			break;
+		}
+		*size += (uint64_t)got;
+		d->bytes += (uint64_t)got;
+		if (d->bytes > BYTES_MAX) {
+			return err_set(e, ERR_LIMIT,
+			    "the workspace holds more than %llu GiB",
+			    BYTES_MAX >> 30);
+		}
+		digest_add(&run, str_span(d->chunk, (size_t)got));
+	}
+	*out = digest_end(&run);
+	return 0;
+}
+
+static int
+digest_link(const struct tree_entry *entry, struct digest *out, uint64_t *size,
+    struct err *e)
+{
+	char target[PATH_MAX];
+	ssize_t len =
+	    readlinkat(entry->parent, entry->name, target, sizeof(target));
+
+	if (len < 0) {
+		return err_sys(e, "read link %s", err_quote(entry->path));
+	}
+	*size = (uint64_t)len;
+	*out = digest_of(str_span(target, (size_t)len));
+	return 0;
+}
+
+static void
+put_number(uint8_t *at, uint64_t value, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++) {
+		at[i] = (uint8_t)(value >> (8 * i));
+	}
+}
+
+static int
+digest_entry(void *owner, const struct tree_entry *entry, struct err *e)
+{
+	struct digesting *d = owner;
+	struct digest content = { 0 };
+	uint64_t size = 0;
+	char type = type_of(entry->stat.st_mode);
+	uint8_t length[4];
+	uint8_t fields[1 + 4 + 8];
+
+	if (type == 'f' && digest_file(d, entry, &content, &size, e)) {
+		return -1;
+	}
+	if (type == 'l' && digest_link(entry, &content, &size, e)) {
+		return -1;
+	}
+	put_number(length, entry->path.len, 4);
+	fields[0] = (uint8_t)type;
+	put_number(fields + 1, entry->stat.st_mode & 07777, 4);
+	put_number(fields + 5, size, 8);
+	digest_add(&d->run, str_span(length, sizeof(length)));
+	digest_add(&d->run, entry->path);
+	digest_add(&d->run, str_span(fields, sizeof(fields)));
+	digest_add(&d->run, str_span(content.bytes, DIGEST_SIZE));
+	return 0;
+}
+
+int
+work_digest(int folder, struct digest *out, struct err *e)
+{
+	struct digesting d = { .chunk = malloc(CHUNK) };
+	struct tree_walk walk = {
+		.visit = digest_entry,
+		.owner = &d,
+		.sorted = true,
+	};
+	int status;
+
+	must(d.chunk);
+	digest_begin(&d.run);
+	digest_add(&d.run, STR("handrail workspace 1\n"));
+	status = tree_walk(folder, &walk, e);
+	free(d.chunk);
+	if (status == 0) {
+		*out = digest_end(&d.run);
+	}
+	return status;
+}
+
+/* --- drop --------------------------------------------------------------- */
+
+static int
+drop_entry(void *owner, const struct tree_entry *entry, struct err *e)
+{
+	(void)owner;
+	if (S_ISDIR(entry->stat.st_mode)) {
+		/* Its owner may have shut it; its owner is who we are. */
+		if ((entry->stat.st_mode & 0700) != 0700 &&
+		    fchmodat(entry->parent, entry->name, 0700, 0) < 0) {
+			return err_sys(e, "open up %s", err_quote(entry->path));
+		}
+		return 0;
+	}
+	if (unlinkat(entry->parent, entry->name, 0) < 0) {
+		return err_sys(e, "remove %s", err_quote(entry->path));
+	}
+	return 0;
+}
+
+static int
+drop_folder(void *owner, const struct tree_entry *entry, struct err *e)
+{
+	(void)owner;
+	if (unlinkat(entry->parent, entry->name, AT_REMOVEDIR) < 0) {
+		return err_sys(e, "remove %s", err_quote(entry->path));
+	}
+	return 0;
+}
+
+int
+work_drop(int folder, struct err *e)
+{
+	struct tree_walk walk = { .visit = drop_entry, .leave = drop_folder };
+
+	return tree_walk(folder, &walk, e);
+}
+
+/* --- own ---------------------------------------------------------------- */
+
+struct owning {
+	uid_t uid;
+	gid_t gid;
+};
+
+static int
+own_entry(void *owner, const struct tree_entry *entry, struct err *e)
+{
+	const struct owning *to = owner;
+
+	if (entry->stat.st_uid == to->uid && entry->stat.st_gid == to->gid) {
+		return 0;
+	}
+	if (fchownat(entry->parent, entry->name, to->uid, to->gid,
+	        AT_SYMLINK_NOFOLLOW) < 0) {
+		return err_sys(e, "give %s away", err_quote(entry->path));
+	}
+	return 0;
+}
+
+/* A folder that is already the slot's own holds nothing of another's: only
+ * its processes ever wrote there. */
+int
+work_own(int folder, uid_t uid, gid_t gid, struct err *e)
+{
+	struct owning to = { .uid = uid, .gid = gid };
+	struct tree_walk walk = { .visit = own_entry, .owner = &to };
+	struct stat st;
+
+	if (fstat(folder, &st) < 0) {
+		return err_sys(e, "look at the workspace");
+	}
+	if (st.st_uid == uid && st.st_gid == gid) {
+		return 0;
+	}
+	if (tree_walk(folder, &walk, e)) {
+		return -1;
+	}
+	/* Last, so that a walk that was cut short is taken up again. */
+	if (fchown(folder, uid, gid) < 0) {
+		return err_sys(e, "give the workspace away");
+	}
+	return 0;
+}
+
+/* --- the child ---------------------------------------------------------- */
+
+static int
+narrow(const struct work_task *task, struct err *e)
+{
+	bool drop = task->work == CELL_WORK_DROP;
+	bool own = task->work == CELL_WORK_OWN;
+	struct jail_path path = {
+		.fd = task->folder,
+		.rights = JAIL_READ | (drop ? JAIL_MAKE | JAIL_WRITE : 0U),
+	};
+	struct jail_plan plan = {
+		.part = "workspace helper",
+		.uid = own ? 0 : task->uid,
+		.gid = own ? 0 : task->gid,
+		.capabilities = own && task->uid
+		                    ? (1ULL << CAP_CHOWN) |
+		                          (1ULL << CAP_DAC_READ_SEARCH) |
+		                          (1ULL << CAP_FOWNER)
+		                    : 0,
+		.limits = { .nproc = JAIL_ZERO },
+		.landlock = true,
+		.paths = &path,
+		.path_count = 1,
+		.filter = own ? JAIL_FILTER_SANDBOX : JAIL_FILTER_PROMISES,
+		.promises = JAIL_STDIO | JAIL_FILES_READ |
+		            (drop ? (unsigned)JAIL_FILES_WRITE : 0U),
+	};
+
+	return jail_enter(&plan, e);
+}
+
+static int
+do_work(const struct work_task *task, struct note *note, struct err *e)
+{
+	struct digest digest = { 0 };
+
+	switch (task->work) {
+	case CELL_WORK_OWN:
+		if (task->uid == 0) {
+			return 0;
+		}
+		return work_own(task->folder, task->uid, task->gid, e);
+	case CELL_WORK_DIGEST:
+		if (work_digest(task->folder, &digest, e)) {
+			return -1;
+		}
+		memcpy(note->digest, digest.bytes, DIGEST_SIZE);
+		return 0;
+	case CELL_WORK_DROP:
+		return work_drop(task->folder, e);
+	}
+	return err_set(e, ERR_INPUT, "no such work");
+}
+
+_Noreturn void
+work_main(const struct work_task *asked)
+{
+	struct inmate me = {
+		.control = asked->control,
+		.work = asked->folder,
+		.channel = -1,
+	};
+	struct note note = { .kind = NOTE_WORKED };
+	struct work_task task = *asked;
+	struct err e = { 0 };
+
+	inmate_alone(&me);
+	task.control = me.control;
+	task.folder = me.work;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (narrow(&task, &e) || do_work(&task, &note, &e) ||
+	    control_send(
+	        task.control, str_span(&note, sizeof(note)), NULL, 0, &e)) {
+		inmate_fail(&me, &e);
+	}
+	_exit(0);
+}
