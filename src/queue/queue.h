@@ -59,11 +59,10 @@ struct queue_event {
 	struct str id; /* of the task or letter */
 	uint32_t epoch;
 	struct str owner; /* identity, or empty */
-	struct str body;  /* canonical JSON, all that queue_apply needs */
+	struct str body;  /* JSON, all that queue_apply needs */
 };
 enum queue_effect_kind {
-	QUEUE_READY, /* name: a task of this queue can be claimed */
-	QUEUE_RUN,   /* id, epoch, name: this owner has it again, start it */
+	QUEUE_READY, /* name: look whether this queue has a task to claim */
 	QUEUE_END,   /* id, epoch, name: end the run of this owner */
 	QUEUE_MAIL,  /* name: this mailbox has a new letter */
 	QUEUE_FINAL, /* id: completed or failed */
@@ -131,12 +130,14 @@ struct queue_touch { /* the commands that need no more than this */
 };
 typedef int queue_touch_fn(struct queue *q, struct arena *a,
     const struct queue_touch *c, struct queue_step *step, struct err *e);
-/* blocked → in_progress with a new epoch for the same owner. */
+/* blocked → in_progress: its owner can claim it again, under a new epoch. */
 MUST_CHECK queue_touch_fn queue_unblock;
 /* failed → pending; error and owner cleared. */
 MUST_CHECK queue_touch_fn queue_retry;
 /* pending, in_progress or blocked → failed, error_type "cancelled". */
 MUST_CHECK queue_touch_fn queue_cancel;
+/* in_progress, whoever has it → blocked with `why` (a wait that ran out). */
+MUST_CHECK queue_touch_fn queue_block;
 /* Not transitions: in_progress stays, who works on it changes. */
 MUST_CHECK queue_touch_fn queue_park;
 MUST_CHECK queue_touch_fn queue_wake;

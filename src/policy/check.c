@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/rules.h"
+
+/*
+ * A gate holds a call; what the call does must not be doable without it.  The
+ * file alone shows two ways round: a rule for every cell that covers what a
+ * gated call's own rule covers, and a rule for every cell that covers the
+ * place a gated HTTP tool calls.
+ */
+
+struct check {
+	struct arena *arena;
+	const struct policy *policy;
+	const struct policy_house *house;
+	struct policy_finding *list;
+	size_t count;
+	size_t room;
+};
+
+static void
+add(struct check *k, bool error, struct str text)
+{
+	if (k->count == k->room) {
+		size_t room = k->room ? 2 * k->room : 16;
+		struct policy_finding *list =
+		    arena_array(k->arena, room, sizeof(*list));
+
+		for (size_t i = 0; i < k->count; i++) {
+			list[i] = k->list[i];
+		}
+		k->list = list;
+		k->room = room;
+	}
+	k->list[k->count++] =
+	    (struct policy_finding){ .error = error, .text = text };
+}
+
+static const struct policy_tool *
+find_tool(const struct check *k, struct str name)
+{
+	for (size_t i = 0; i < k->house->tool_count; i++) {
+		if (str_eq(k->house->tools[i].name, name)) {
+			return &k->house->tools[i];
+		}
+	}
+	return NULL;
+}
+
+/* Line of the gate that may hold this tool (predicates and identities can let
+ * some of its calls pass); 0: the default holds it; false: nothing does. */
+static bool
+is_gated(const struct check *k, const struct policy_tool *t, uint32_t *line)
+{
+	for (uint32_t i = 0; i < k->policy->gate_count; i++) {
+		const struct gate *g = &k->policy->gates[i];
+
+		if ((g->tool.len == 0 || glob_match(g->tool, t->name)) &&
+		    (g->action.len == 0 || glob_match(g->action, t->action))) {
+			*line = g->line;
+			return true;
+		}
+	}
+	*line = 0;
+	return !str_eq_z(t->action, "read") &&
+	       k->policy->unmatched != UNMATCHED_ALLOW;
+}
+
+static bool
+only_gated(const struct check *k, const struct rule *r, uint32_t *line)
+{
+	for (uint32_t i = 0; i < r->out.only_for_count; i++) {
+		const struct policy_tool *t = find_tool(k, r->out.only_for[i]);
+
+		if (t && !is_gated(k, t, line)) {
+			return false;
+		}
+	}
+	return r->out.only_for_count > 0;
+}
+
+static bool
+is_mutating(const struct rule *r)
+{
+	struct str rest = r->method;
+	struct str one = { 0 };
+	bool more = true;
+
+	if (r->git_fetch || r->git_push) {
+		return r->git_push;
+	}
+	if (rest.len == 0) {
+		return true;
+	}
+	while (more) {
+		more = str_cut(&rest, '|', &one);
+		if (!str_eq_z(one, "GET") && !str_eq_z(one, "HEAD") &&
+		    !str_eq_z(one, "OPTIONS")) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The place of the gate for a sentence; the default has none. */
+static struct str
+gate_place(const struct check *k, uint32_t line)
+{
+	return line ? arena_printf(k->arena, "the gate of line %u", line)
+	            : STR("[defaults] unmatched");
+}
+
+static void
+check_pair(struct check *k, const struct rule *open, const struct rule *gated,
+    uint32_t gate_line)
+{
+	struct rule held = *gated;
+
+	held.out.only_for_count = 0; /* the requests, not the cells */
+	if (!rule_overlaps(open, &held)) {
+		return;
+	}
+	add(k, true,
+	    arena_printf(k->arena,
+	        STR_FMT ":%u: [egress." STR_FMT
+	                "] lets every cell do what [egress." STR_FMT
+	                "] of line %u keeps for a call that " STR_FMT
+	                " holds; add only_for or narrow it",
+	        STR_ARG(k->policy->file), open->out.line,
+	        STR_ARG(open->out.name), STR_ARG(gated->out.name),
+	        gated->out.line, STR_ARG(gate_place(k, gate_line))));
+}
+
+static bool
+covers_tool(const struct rule *r, const struct policy_tool *t)
+{
+	struct names_host host = { 0 };
+	struct err ignored = { 0 };
+
+	if (t->host.len == 0 || r->git_fetch || r->git_push ||
+	    names_host_parse(t->host, &host, &ignored)) {
+		return false;
+	}
+	return r->port == t->port && names_pattern_match(&r->host, &host) &&
+	       (r->method.len == 0 || glob_match(r->method, t->method));
+}
+
+static void
+check_tools(struct check *k, const struct rule *open)
+{
+	for (size_t i = 0; i < k->house->tool_count; i++) {
+		const struct policy_tool *t = &k->house->tools[i];
+		uint32_t line = 0;
+
+		if (str_eq_z(t->action, "read") || !covers_tool(open, t) ||
+		    !is_gated(k, t, &line)) {
+			continue;
+		}
+		add(k, true,
+		    arena_printf(k->arena,
+		        STR_FMT ":%u: [egress." STR_FMT
+		                "] lets every cell send what the tool " STR_FMT
+		                " sends, which " STR_FMT
+		                " holds; add only_for or narrow it",
+		        STR_ARG(k->policy->file), open->out.line,
+		        STR_ARG(open->out.name), STR_ARG(t->name),
+		        STR_ARG(gate_place(k, line))));
+	}
+}
+
+static void
+check_rule(struct check *k, const struct rule *r)
+{
+	uint32_t line = 0;
+	size_t before = k->count;
+
+	for (uint32_t i = 0; i < r->out.only_for_count; i++) {
+		if (!find_tool(k, r->out.only_for[i])) {
+			add(k, true,
+			    arena_printf(k->arena,
+			        STR_FMT ":%u: only_for names " STR_FMT
+			                ", and the role has no such tool",
+			        STR_ARG(k->policy->file), r->out.line,
+			        STR_ARG(r->out.only_for[i])));
+		}
+	}
+	if (!is_mutating(r) || only_gated(k, r, &line)) {
+		return;
+	}
+	for (uint32_t i = 0; i < k->policy->rule_count; i++) {
+		const struct rule *other = &k->policy->rules[i];
+
+		if (other != r && only_gated(k, other, &line)) {
+			check_pair(k, r, other, line);
+		}
+	}
+	check_tools(k, r);
+	if (k->count == before) {
+		add(k, false,
+		    arena_printf(k->arena,
+		        STR_FMT ":%u: [egress." STR_FMT
+		                "] allows requests to %s%s that change things, "
+		                "without a gate",
+		        STR_ARG(k->policy->file), r->out.line,
+		        STR_ARG(r->out.name), r->host.wild ? "*." : "",
+		        r->host.host.text));
+	}
+}
+
+static void
+check_operators(struct check *k)
+{
+	for (uint32_t i = 0; i < k->policy->gate_count; i++) {
+		const struct gate *g = &k->policy->gates[i];
+		bool known = g->named.len == 0;
+
+		for (size_t j = 0; j < k->house->operator_count; j++) {
+			known |= str_eq(g->named, k->house->operators[j]);
+		}
+		if (!known) {
+			add(k, true,
+			    arena_printf(k->arena,
+			        STR_FMT
+			        ":%u: [gate." STR_FMT "] requires \"" STR_FMT
+			        "\", and there is no [operator." STR_FMT "]",
+			        STR_ARG(k->policy->file), g->line,
+			        STR_ARG(g->name), STR_ARG(g->named),
+			        STR_ARG(g->named)));
+		} else if (g->people > k->house->operator_count) {
+			add(k, true,
+			    arena_printf(k->arena,
+			        STR_FMT
+			        ":%u: [gate." STR_FMT
+			        "] requires two operators, and the house has "
+			        "%zu",
+			        STR_ARG(k->policy->file), g->line,
+			        STR_ARG(g->name), k->house->operator_count));
+		}
+	}
+}
+
+void
+policy_check(struct arena *a, const struct policy *p,
+    const struct policy_house *house, const struct policy_finding **findings,
+    size_t *count)
+{
+	struct check k = { .arena = a, .policy = p, .house = house };
+
+	check_operators(&k);
+	for (uint32_t i = 0; i < p->rule_count; i++) {
+		check_rule(&k, &p->rules[i]);
+	}
+	*findings = k.list;
+	*count = k.count;
+}

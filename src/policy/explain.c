@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/rules.h"
+
+static const struct gate *
+find_gate(const struct policy *p, struct str name)
+{
+	for (uint32_t i = 0; i < p->gate_count; i++) {
+		if (str_eq(p->gates[i].name, name)) {
+			return &p->gates[i];
+		}
+	}
+	return NULL;
+}
+
+static void
+explain_people(struct buf *out, const struct policy_ask *ask)
+{
+	buf_addf(out, "asks      %u %s", ask->people,
+	    ask->people == 1 ? "operator" : "different operators");
+	for (uint32_t i = 0; i < ask->named_count; i++) {
+		buf_addf(out, "%s" STR_FMT, i == 0 ? ", among them " : " and ",
+		    STR_ARG(ask->named[i]));
+	}
+	buf_add_z(out, "\nshown on  ");
+	for (uint32_t i = 0; i < ask->surface_count; i++) {
+		buf_addf(out, "%s%s", i == 0 ? "" : ", ",
+		    policy_surface_name(ask->surfaces[i]));
+	}
+	buf_addf(out, "\nhint      " STR_FMT "%s\nexpires   in %lld s\n",
+	    STR_ARG(ask->hint),
+	    ask->hint_cut ? "   (a value was cut or escaped)" : "",
+	    (long long)(ask->expires_us / CLOCK_SECOND));
+}
+
+static void
+explain_gates(
+    struct buf *out, const struct policy *p, const struct policy_ask *ask)
+{
+	for (uint32_t i = 0; i < ask->gate_count; i++) {
+		const struct gate *g = find_gate(p, ask->gates[i]);
+
+		if (g) {
+			buf_addf(out,
+			    "gate      [gate." STR_FMT "] " STR_FMT ":%u\n",
+			    STR_ARG(g->name), STR_ARG(p->file), g->line);
+		}
+	}
+}
+
+void
+policy_explain_call(
+    struct buf *out, const struct policy *p, const struct policy_call *c)
+{
+	auto_arena a = { 0 };
+	struct policy_call_decision d = { 0 };
+
+	policy_call(&a, p, c, &d);
+	buf_addf(out, "verdict   %s\n", policy_verdict_name(d.verdict));
+	if (d.verdict == POLICY_DENY) {
+		buf_addf(out, "reason    %s: " STR_FMT "\n",
+		    policy_reason_name(d.reason), STR_ARG(d.text));
+	}
+	if (d.rule.len > 0) {
+		buf_addf(out, "rule      " STR_FMT "\n", STR_ARG(d.rule));
+	}
+	if (d.verdict == POLICY_ASK) {
+		explain_gates(out, p, &d.ask);
+		explain_people(out, &d.ask);
+	}
+	if (str_eq_z(d.rule, "read")) {
+		buf_add_z(out, "why       no gate matches and the tool only "
+		               "reads\n");
+	} else if (str_eq_z(d.rule, "defaults.unmatched")) {
+		buf_add_z(out, "why       no gate matches; [defaults] "
+		               "unmatched decides\n");
+	}
+}
+
+static void
+explain_inject(struct buf *out, const struct policy_inject *i)
+{
+	if (i->credential.len == 0) {
+		buf_add_z(out, "inject    nothing\n");
+		return;
+	}
+	buf_addf(
+	    out, "inject    credential " STR_FMT " ", STR_ARG(i->credential));
+	if (i->basic.len > 0) {
+		buf_addf(out, "as Basic password of " STR_FMT "\n",
+		    STR_ARG(i->basic));
+	} else {
+		buf_addf(out, "into header " STR_FMT " as \"" STR_FMT "\"\n",
+		    STR_ARG(i->header), STR_ARG(i->format));
+	}
+}
+
+static void
+explain_upstream(struct buf *out, const struct policy_egress *e)
+{
+	char text[NAMES_ADDR_TEXT] = { 0 };
+
+	if (!e->pinned) {
+		return;
+	}
+	if (e->unix_path.len > 0) {
+		buf_addf(out, "upstream  unix:" STR_FMT, STR_ARG(e->unix_path));
+	} else {
+		names_addr_text(&e->address, text);
+		buf_addf(out, "upstream  %s port %u", text, e->port);
+	}
+	buf_addf(out, " (pinned%s)\n", e->tls ? "" : ", without TLS");
+	if (e->ca.len > 0) {
+		buf_addf(out, "trust     " STR_FMT " alone\n", STR_ARG(e->ca));
+	}
+}
+
+static void
+explain_only_for(struct buf *out, const struct policy_egress *e)
+{
+	for (uint32_t i = 0; i < e->only_for_count; i++) {
+		buf_addf(out, "%s" STR_FMT "%s",
+		    i == 0 ? "only for  the call " : " or ",
+		    STR_ARG(e->only_for[i]),
+		    i + 1 == e->only_for_count ? "\n" : "");
+	}
+}
+
+void
+policy_explain_request(
+    struct buf *out, const struct policy *p, const struct policy_request *r)
+{
+	auto_arena a = { 0 };
+	struct policy_request_decision d = { 0 };
+
+	policy_request(&a, p, r, &d);
+	buf_addf(out, "verdict   %s\n", policy_verdict_name(d.verdict));
+	if (d.egress) {
+		buf_addf(out, "%s [" STR_FMT "] " STR_FMT ":%u\n",
+		    d.verdict == POLICY_ALLOW ? "rule     " : "closest  ",
+		    STR_ARG(d.rule), STR_ARG(p->file), d.egress->line);
+	}
+	if (d.verdict == POLICY_ALLOW) {
+		explain_inject(out, &d.egress->inject);
+		explain_upstream(out, d.egress);
+		explain_only_for(out, d.egress);
+		return;
+	}
+	buf_addf(out, "reason    %s: " STR_FMT "\nallowed by\n" STR_FMT "\n",
+	    policy_reason_name(d.reason), STR_ARG(d.text), STR_ARG(d.next));
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/rules.h"
+
+#define EXPIRES_DEFAULT (24 * 60 * CLOCK_MINUTE)
+#define CALL_KEYS       "tool|action|identity|args"
+#define REQUEST_KEYS    "host|port|method|path|git|ref|delete"
+
+static const char *const call_keys[] = { "tool", "action", "identity", "args" };
+static const char *const request_keys[] = { "host", "port", "method", "path",
+	"git", "ref", "delete" };
+static const char *const surface_names[POLICY_SURFACES] = { "buddy", "web",
+	"cli", "file" };
+
+const char *
+policy_surface_name(enum policy_surface s)
+{
+	return surface_names[s];
+}
+
+static const struct json *
+first_of(const struct json *table, const char *const *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct json *found = json_get(table, keys[i]);
+
+		if (found) {
+			return found;
+		}
+	}
+	return NULL;
+}
+
+/* Call or request?  Both in one gate could never match anything. */
+static int
+check_kind(struct compile *c, const struct json *match)
+{
+	const struct json *call = first_of(match, call_keys, COUNT(call_keys));
+	const struct json *request =
+	    first_of(match, request_keys, COUNT(request_keys));
+
+	if (call && request) {
+		return compile_fail(c, request,
+		    "\"" STR_FMT "\" is a key of requests and \"" STR_FMT
+		    "\" one of calls; a gate stands on one or the other",
+		    STR_ARG(request->key), STR_ARG(call->key));
+	}
+	if (request) {
+		return compile_fail(c, request,
+		    "a gate on requests (\"" STR_FMT
+		    "\") is not offered; put the gate on the call that makes "
+		    "the request, and only_for = [\"that tool\"] in the "
+		    "[egress.*] rule",
+		    STR_ARG(request->key));
+	}
+	return 0;
+}
+
+static int
+compile_pattern(struct compile *c, const struct json *table, const char *key,
+    struct str *out)
+{
+	if (compile_text(c, table, key, out)) {
+		return -1;
+	}
+	if (out->len > 0 && !glob_valid(*out)) {
+		return compile_fail(c, json_get(table, key),
+		    "%s must be at most 512 printable bytes, without an empty "
+		    "alternative between '|'",
+		    key);
+	}
+	return 0;
+}
+
+static int
+compile_match(struct compile *c, const struct json *match, struct gate *g)
+{
+	const struct json *args = NULL;
+
+	if (match->type != JSON_OBJECT) {
+		return compile_fail(c, match, "match must be a table");
+	}
+	if (check_kind(c, match) ||
+	    compile_keys(c, match, CALL_KEYS, "match of a gate")) {
+		return -1;
+	}
+	if (match->count == 0) {
+		return compile_fail(c, match,
+		    "match is empty; for every call write tool = \"*\"");
+	}
+	args = json_get(match, "args");
+	if (args && compile_predicates(c, args, g)) {
+		return -1;
+	}
+	return compile_pattern(c, match, "tool", &g->tool) ||
+	               compile_pattern(c, match, "action", &g->action) ||
+	               compile_pattern(c, match, "identity", &g->identity)
+	           ? -1
+	           : 0;
+}
+
+int
+compile_require(struct compile *c, const struct json *table, struct gate *g)
+{
+	const struct json *value = json_get(table, "require");
+	struct str word = { 0 };
+
+	if (!value) {
+		return compile_fail(c, table,
+		    "the gate has no require: \"operator\", \"two_operators\" "
+		    "or an operator's name");
+	}
+	if (compile_text(c, table, "require", &word)) {
+		return -1;
+	}
+	g->people = 1;
+	if (str_eq_z(word, "two_operators")) {
+		g->people = 2;
+		return 0;
+	}
+	if (str_eq_z(word, "operator")) {
+		return 0;
+	}
+	for (size_t i = 0; i < word.len; i++) {
+		char b = word.at[i];
+
+		if (!(b >= 'a' && b <= 'z') && !(b >= '0' && b <= '9') &&
+		    b != '_' && b != '-' && b != '.') {
+			return compile_fail(c, value,
+			    "require \"%s\" is neither \"operator\" nor "
+			    "\"two_operators\" nor an operator's name",
+			    err_quote(word));
+		}
+	}
+	if (word.len > 64) {
+		return compile_fail(
+		    c, value, "require: a name has at most 64 bytes");
+	}
+	g->named = word;
+	return 0;
+}
+
+static int
+add_surface(
+    struct compile *c, const struct json *at, struct str word, struct gate *g)
+{
+	for (uint32_t i = 0; i < POLICY_SURFACES; i++) {
+		if (!str_eq_z(word, surface_names[i])) {
+			continue;
+		}
+		for (uint32_t j = 0; j < g->surface_count; j++) {
+			if (g->surfaces[j] == (enum policy_surface)i) {
+				return compile_fail(c, at,
+				    "surface names \"" STR_FMT "\" twice",
+				    STR_ARG(word));
+			}
+		}
+		g->surfaces[g->surface_count++] = (enum policy_surface)i;
+		return 0;
+	}
+	return compile_fail(c, at,
+	    "unknown surface \"%s\"; there are buddy, web, cli, file and any",
+	    err_quote(word));
+}
+
+/* "buddy | web", ["buddy", "web"] or "any" (which never means file). */
+static int
+compile_surface(struct compile *c, const struct json *table, struct gate *g)
+{
+	const struct json *value = json_get(table, "surface");
+	struct str rest = { 0 };
+	struct str one = { 0 };
+	bool more = true;
+
+	if (!value ||
+	    (value->type == JSON_STRING && str_eq_z(value->text, "any"))) {
+		g->surfaces[0] = POLICY_BUDDY;
+		g->surfaces[1] = POLICY_WEB;
+		g->surfaces[2] = POLICY_CLI;
+		g->surface_count = 3;
+		return 0;
+	}
+	if (value->type == JSON_ARRAY && value->count > 0) {
+		JSON_EACH(child, value)
+		{
+			if (child->type != JSON_STRING ||
+			    add_surface(c, child, child->text, g)) {
+				return child->type == JSON_STRING
+				           ? -1
+				           : compile_fail(c, child,
+				                 "surface must be texts");
+			}
+		}
+		return 0;
+	}
+	if (value->type != JSON_STRING) {
+		return compile_fail(
+		    c, value, "surface must be a text like \"buddy | web\"");
+	}
+	rest = value->text;
+	while (more) {
+		more = str_cut(&rest, '|', &one);
+		if (add_surface(c, value, str_trim(one), g)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+compile_times(struct compile *c, const struct json *table, struct gate *g)
+{
+	struct str expires = { 0 };
+	struct str on_timeout = STR("deny");
+
+	if (compile_text(c, table, "expires", &expires) ||
+	    compile_text(c, table, "on_timeout", &on_timeout)) {
+		return -1;
+	}
+	g->expires_us = EXPIRES_DEFAULT;
+	if (expires.len > 0 && (!duration_parse(expires, &g->expires_us) ||
+	                           g->expires_us < CLOCK_SECOND)) {
+		return compile_fail(c, json_get(table, "expires"),
+		    "expires must be a time like \"20m\", at least 1s");
+	}
+	if (!str_eq_z(on_timeout, "deny")) {
+		return compile_fail(c, json_get(table, "on_timeout"),
+		    "on_timeout can only be \"deny\"");
+	}
+	return 0;
+}
+
+int
+compile_gate(struct compile *c, const struct json *table, struct gate *g)
+{
+	const struct json *match = json_get(table, "match");
+	const struct json *tool = json_get(table, "tool");
+
+	g->name = table->key;
+	g->line = table->line;
+	if (check_kind(c, table) ||
+	    compile_keys(c, table,
+	        "match|tool|require|surface|hint|expires|on_timeout",
+	        "a gate")) {
+		return -1;
+	}
+	if (match && tool) {
+		return compile_fail(c, tool,
+		    "the gate has both match and a tool of the older form; "
+		    "write match = { tool = … } only");
+	}
+	if (!match && !tool) {
+		return compile_fail(
+		    c, table, "the gate has no match: which calls is it for?");
+	}
+	if (match ? compile_match(c, match, g)
+	          : compile_pattern(c, table, "tool", &g->tool)) {
+		return -1;
+	}
+	return compile_require(c, table, g) || compile_surface(c, table, g) ||
+	               compile_hint(c, table, g) || compile_times(c, table, g)
+	           ? -1
+	           : 0;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/rules.h"
+
+/*
+ * The smallest rule that would allow a request, as text for gates.toml; it is
+ * shown and collected, never applied.  The request is hostile: what goes into
+ * the rule is canonical, quoted and bounded, and a path or ref that does not
+ * fit a pattern is widened rather than cut.
+ */
+
+static bool
+plain(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] < 0x21 || s.at[i] > 0x7e) {
+			return false;
+		}
+	}
+	return s.len > 0;
+}
+
+static void
+add_rule_name(struct buf *out, struct str host)
+{
+	size_t start = out->len;
+
+	for (size_t i = 0; i < host.len && i < 48; i++) {
+		char b = host.at[i];
+		bool keep = (b >= 'a' && b <= 'z') || (b >= '0' && b <= '9');
+
+		buf_add_byte(out, (uint8_t)(keep ? b : '_'));
+	}
+	if (out->len == start) {
+		buf_add_z(out, "rule");
+	}
+}
+
+static void
+add_member(struct buf *out, const char *key, struct str value)
+{
+	buf_addf(out, ", %s = ", key);
+	json_write_string(out, value);
+}
+
+/* Path of the repository: what stands before git's own part of it. */
+static struct str
+repository(struct str path)
+{
+	static const char *const ends[] = { "/info/refs", "/git-upload-pack",
+		"/git-receive-pack" };
+
+	for (size_t i = 0; i < COUNT(ends); i++) {
+		struct str end = str_of(ends[i]);
+
+		if (str_ends(path, end)) {
+			return str_sub(path, 0, path.len - end.len);
+		}
+	}
+	return path;
+}
+
+static void
+add_path(struct arena *a, struct buf *out, const struct policy_request *r)
+{
+	struct str path = r->path;
+
+	if (r->git != POLICY_GIT_NO) {
+		path = repository(path);
+		path = arena_printf(a, STR_FMT "/**", STR_ARG(path));
+	}
+	if (path.len > POLICY_PATTERN_MAX || path_problem(path)) {
+		path = STR("/**");
+	}
+	add_member(out, "path", path);
+}
+
+static bool
+ref_seen(const struct policy_commands *c, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (str_eq(c->at[i].ref, c->at[n].ref)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+add_refs(struct buf *out, const struct policy_commands *c)
+{
+	auto_buf refs = { 0 };
+	bool deletes = false;
+	bool fits = true;
+
+	for (uint32_t i = 0; i < c->count; i++) {
+		struct str ref = c->at[i].ref;
+
+		deletes |= c->at[i].deletes;
+		fits &= !path_problem(ref) && !str_has(ref, '|');
+		if (!ref_seen(c, i)) {
+			buf_addf(&refs, "%s" STR_FMT, refs.len > 0 ? "|" : "",
+			    STR_ARG(ref));
+		}
+	}
+	if (c->count > 0) {
+		fits &= refs.len <= POLICY_PATTERN_MAX;
+		add_member(out, "ref", fits ? buf_str(&refs) : STR("refs/**"));
+	}
+	if (deletes) {
+		buf_add_z(out, ", delete = true");
+	}
+}
+
+static void
+add_rule(struct arena *a, struct buf *out, const struct policy_request *r)
+{
+	struct str host = str_of(r->host->text);
+
+	buf_add_z(out, "[egress.");
+	add_rule_name(out, host);
+	buf_add_z(out, "]\nmatch = { host = ");
+	json_write_string(out, host);
+	if (r->port != 443) {
+		buf_addf(out, ", port = %u", r->port);
+	}
+	if (r->git == POLICY_GIT_NO) {
+		if (plain(r->method) && r->method.len <= 16) {
+			add_member(out, "method", r->method);
+		}
+		add_path(a, out, r);
+	} else {
+		add_path(a, out, r);
+		add_member(out, "git",
+		    r->git == POLICY_GIT_PUSH ? STR("push") : STR("fetch"));
+	}
+	if (r->git == POLICY_GIT_PUSH && r->commands) {
+		add_refs(out, r->commands);
+	}
+	buf_add_z(out, " }\n");
+	if (r->host->is_addr &&
+	    names_class_opens(names_addr_class(&r->host->addr)) != NAMES_OPEN) {
+		buf_addf(out, "upstream = \"%s%s%s:%u\"\n",
+		    r->host->addr.family == 6 ? "[" : "", r->host->text,
+		    r->host->addr.family == 6 ? "]" : "", r->port);
+	}
+}
+
+void
+request_next(struct arena *a, const struct policy_request *r,
+    struct policy_request_decision *d)
+{
+	auto_buf out = { 0 };
+
+	switch (d->reason) {
+	case POLICY_CLOSED:
+		buf_add_z(
+		    &out, "a gates.toml that loads, in the role's folder");
+		break;
+	case POLICY_PLAIN:
+		buf_add_z(&out, "ask over https");
+		break;
+	case POLICY_ONLY_FOR:
+		buf_addf(&out, "call the tool " STR_FMT,
+		    STR_ARG(d->egress->only_for[0]));
+		break;
+	case POLICY_OWN:
+		buf_addf(&out, "own_credentials = true in [" STR_FMT "]",
+		    STR_ARG(d->rule));
+		break;
+	case POLICY_NO_RULE:
+	case POLICY_PORT:
+	case POLICY_GIT:
+	case POLICY_METHOD:
+	case POLICY_PATH:
+	case POLICY_GIT_REF:
+	case POLICY_GIT_DELETE:
+		add_rule(a, &out, r);
+		break;
+	case POLICY_NONE:
+	case POLICY_UNMATCHED:
+	case POLICY_SURFACE:
+		break;
+	}
+	d->next = arena_str(a, buf_str(&out));
+}

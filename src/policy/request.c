@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/rules.h"
+
+static bool
+exists_in(const struct policy_egress *e, struct str tool)
+{
+	for (uint32_t i = 0; i < e->only_for_count; i++) {
+		if (str_eq(e->only_for[i], tool)) {
+			return true;
+		}
+	}
+	return e->only_for_count == 0;
+}
+
+static bool
+git_allows(const struct rule *r, enum policy_git git)
+{
+	switch (git) {
+	case POLICY_GIT_FETCH:
+		return r->git_fetch;
+	case POLICY_GIT_PUSH:
+		return r->git_push;
+	case POLICY_GIT_NO:
+		break;
+	}
+	return !r->git_fetch && !r->git_push;
+}
+
+/* Every ref of the push, or none is known yet. */
+static enum policy_reason
+check_refs(const struct rule *r, const struct policy_commands *commands)
+{
+	for (uint32_t i = 0; commands && i < commands->count; i++) {
+		if (r->ref.len > 0 && !ref_match(r->ref, commands->at[i].ref)) {
+			return POLICY_GIT_REF;
+		}
+	}
+	for (uint32_t i = 0; commands && i < commands->count; i++) {
+		if (commands->at[i].deletes && !r->may_delete) {
+			return POLICY_GIT_DELETE;
+		}
+	}
+	return POLICY_NONE;
+}
+
+/* The first check that fails, in the order of reasons.def. */
+static enum policy_reason
+check_rule(const struct rule *r, const struct policy_request *q)
+{
+	enum policy_reason refs = POLICY_NONE;
+
+	if (!names_pattern_match(&r->host, q->host)) {
+		return POLICY_NO_RULE;
+	}
+	if (r->port != q->port) {
+		return POLICY_PORT;
+	}
+	if (!q->tls && r->out.tls) {
+		return POLICY_PLAIN;
+	}
+	if (!git_allows(r, q->git)) {
+		return POLICY_GIT;
+	}
+	if (r->method.len > 0 && !glob_match(r->method, q->method)) {
+		return POLICY_METHOD;
+	}
+	if (r->path.len > 0 && !path_match(r->path, q->path)) {
+		return POLICY_PATH;
+	}
+	refs = q->git == POLICY_GIT_PUSH ? check_refs(r, q->commands)
+	                                 : POLICY_NONE;
+	if (refs != POLICY_NONE) {
+		return refs;
+	}
+	return exists_in(&r->out, q->from_tool) ? POLICY_NONE : POLICY_ONLY_FOR;
+}
+
+/* The rules are sorted: the first that passes is the most specific.  Else
+ * *reason is that of the rule that came furthest. */
+static const struct rule *
+choose(const struct policy *p, const struct policy_request *q,
+    enum policy_reason *reason)
+{
+	const struct rule *closest = NULL;
+
+	*reason = POLICY_NO_RULE;
+	for (uint32_t i = 0; i < p->rule_count; i++) {
+		const struct rule *r = &p->rules[i];
+		enum policy_reason failed = check_rule(r, q);
+
+		if (failed == POLICY_NONE) {
+			*reason = POLICY_NONE;
+			return r;
+		}
+		if (failed > *reason) {
+			*reason = failed;
+			closest = r;
+		}
+	}
+	return closest;
+}
+
+void
+policy_request(struct arena *a, const struct policy *p,
+    const struct policy_request *r, struct policy_request_decision *d)
+{
+	enum policy_reason reason = POLICY_CLOSED;
+	const struct rule *rule = p->closed ? NULL : choose(p, r, &reason);
+
+	*d = (struct policy_request_decision){ .reason = reason };
+	if (rule) {
+		d->egress = &rule->out;
+		d->rule =
+		    arena_printf(a, "egress." STR_FMT, STR_ARG(rule->out.name));
+	}
+	if (reason == POLICY_NONE && r->has_own_credentials &&
+	    !rule->out.own_credentials) {
+		d->reason = POLICY_OWN;
+	}
+	if (r->path.len > POLICY_PATH_MAX || r->path.len == 0 ||
+	    r->path.at[0] != '/') {
+		d->reason = POLICY_PATH;
+	}
+	if (d->reason == POLICY_NONE) {
+		d->verdict = POLICY_ALLOW;
+		return;
+	}
+	d->text =
+	    p->closed ? p->why : str_of(policy_reason_sentence(d->reason));
+	request_next(a, r, d);
+}

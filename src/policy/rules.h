@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef POLICY_RULES_H
+#define POLICY_RULES_H
+
+/* Inside of the room: the compiled form and the pure matchers. */
+
+#include "policy/policy.h"
+
+#define SEGMENTS_MAX   64 /* of a path pattern */
+#define PREDICATES_MAX 32 /* of one gate */
+#define ARGS_DEPTH_MAX 4
+#define RANKS          9
+
+/* --- matchers (glob.c, decimal.c) -------------------------------------------
+ */
+
+/* '*' any run of bytes, '|' alternatives, whole match, case matters. */
+bool glob_match(struct str pattern, struct str text);
+bool glob_valid(struct str pattern); /* no empty alternative, printable */
+bool glob_overlap(struct str a, struct str b); /* '*' only, no alternatives */
+/* '*' inside a segment, alone at least one byte; '**' any segments, at the end
+ * at least one.  Used for paths and refs. */
+bool path_match(struct str pattern, struct str path);
+bool path_overlap(struct str a, struct str b); /* never a false "no" */
+/* NULL, or what is wrong with it. */
+const char *path_problem(struct str pattern);
+bool ref_match(struct str pattern, struct str ref); /* '|' between paths */
+
+struct decimal {
+	struct str
+	    digits; /* with a '.' perhaps; first is not '0'; zero: empty */
+	int64_t exponent; /* of the first digit */
+	bool negative;
+};
+bool decimal_parse(struct str text, struct decimal *out);
+int decimal_compare(const struct decimal *a, const struct decimal *b);
+
+/* --- the compiled form
+ * -------------------------------------------------------- */
+
+enum predicate_op {
+	PREDICATE_GLOB,
+	PREDICATE_BOOL,
+	PREDICATE_LESS,
+	PREDICATE_LESS_EQUAL,
+	PREDICATE_EQUAL,
+	PREDICATE_NOT_EQUAL,
+	PREDICATE_MORE_EQUAL,
+	PREDICATE_MORE,
+};
+struct predicate {
+	struct str path[ARGS_DEPTH_MAX]; /* keys from args downwards */
+	uint32_t depth;
+	enum predicate_op op;
+	struct str pattern;
+	struct decimal number;
+	bool flag;
+};
+
+struct gate {
+	struct str name;
+	uint32_t line;
+	struct str tool; /* patterns; empty: any */
+	struct str action;
+	struct str identity;
+	struct predicate *predicates;
+	uint32_t predicate_count;
+	uint32_t people;
+	struct str named; /* empty: any operator */
+	enum policy_surface surfaces[POLICY_SURFACES];
+	uint32_t surface_count;
+	struct str hint; /* empty: tool and action */
+	int64_t expires_us;
+};
+
+struct rule {
+	struct policy_egress out;
+	struct names_pattern host;
+	uint16_t port;
+	struct str method; /* "GET|POST"; empty: any */
+	struct str path;   /* empty: any */
+	bool git_fetch;
+	bool git_push;
+	struct str ref; /* empty: any */
+	bool may_delete;
+	uint32_t rank[RANKS];
+};
+
+enum unmatched { UNMATCHED_ASK, UNMATCHED_ALLOW, UNMATCHED_DENY };
+
+struct policy {
+	struct str file;
+	struct str text;
+	struct digest digest;
+	bool closed;
+	struct str why; /* it is closed */
+	enum unmatched unmatched;
+	struct gate *gates; /* in the file's order */
+	uint32_t gate_count;
+	struct rule *rules; /* the most specific first */
+	uint32_t rule_count;
+};
+
+/* While a file is compiled. */
+struct compile {
+	struct arena *arena;
+	struct policy *policy;
+	const char *file;
+	struct str folder; /* of file, for `ca` */
+	struct err *e;
+};
+int compile_fail(struct compile *c, const struct json *at, const char *format,
+    ...) __attribute__((format(printf, 3, 4)));
+/* keys is "|a|b|": every other one in the table is an error. */
+int compile_keys(struct compile *c, const struct json *table, const char *keys,
+    const char *what);
+/* A string member; absent: *out stays. */
+int compile_text(struct compile *c, const struct json *table, const char *key,
+    struct str *out);
+int compile_gate(struct compile *c, const struct json *table, struct gate *g);
+int compile_rule(struct compile *c, const struct json *table, struct rule *r);
+int compile_require(
+    struct compile *c, const struct json *table, struct gate *g);
+int compile_predicates(
+    struct compile *c, const struct json *args, struct gate *g);
+int compile_hint(struct compile *c, const struct json *table, struct gate *g);
+
+/* rank.c */
+void rule_rank(struct rule *r);
+int rule_compare(const struct rule *a, const struct rule *b); /* <0: a first */
+bool rule_overlaps(const struct rule *a, const struct rule *b);
+/* Sorts; ERR_INPUT on a tie. */
+int rules_order(struct compile *c);
+
+/* call.c, hint.c, request.c, next.c */
+bool gate_matches(const struct gate *g, const struct policy_call *c);
+void hint_render(struct buf *out, const struct gate *g,
+    const struct policy_call *c, bool *cut);
+void request_next(struct arena *a, const struct policy_request *r,
+    struct policy_request_decision *d);
+const char *policy_reason_sentence(enum policy_reason r);
+const char *git_word(const struct rule *r);
+
+#endif
