@@ -147,7 +147,7 @@ int
 target_parse(struct http_reader *r, struct err *e)
 {
 	struct http_head *h = &r->head;
-	struct str host;
+	struct str host = { 0 };
 
 	if (!target_bytes(h->target)) {
 		return refuse(r, 400, e, "byte that no target may hold");

@@ -44,8 +44,8 @@ enum names_class {
 #undef CLASS
 #undef NET
 };
-/* An IPv4 address inside an IPv6 one (mapped, NAT64, 6to4, Teredo) gives the
- * worse of the two classes. */
+/* An IPv6 address that carries an IPv4 one (mapped, NAT64, 6to4) has the class
+ * of that; Teredo carries two, and has the worse. */
 enum names_class names_addr_class(const struct names_addr *a);
 const char *names_class_name(enum names_class c);
 enum names_opens names_class_opens(enum names_class c);
