@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store_help.h"
+
+static int
+list_keys(void *context, const struct store_row *row, struct err *e)
+{
+	struct buf *out = context;
+
+	(void)e;
+	buf_addf(out, STR_FMT "=" STR_FMT "@%llu ", STR_ARG(row->key),
+	    STR_ARG(row->value), (unsigned long long)row->version);
+	return 0;
+}
+
+static void
+expect_keys(struct store *store, const char *prefix, const char *expected)
+{
+	auto_buf out = { 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(store_rows_walk(store, STR("meta"), str_of(prefix),
+	                     list_keys, &out, &e),
+	    0);
+	assert_string_equal(buf_z(&out), expected);
+}
+
+static void
+put(struct store *store, const char *key, const char *value, uint64_t version)
+{
+	struct err e = { 0 };
+
+	begin(store);
+	if (put_row(store, key, value, version, &e)) {
+		fail_msg("%s", e.text);
+	}
+	commit(store);
+}
+
+static void
+a_row_reads_back_with_its_version(void **state)
+{
+	auto_store store = open_store();
+	auto_buf value = { 0 };
+	uint64_t version = 0;
+	struct err e = { 0 };
+
+	(void)state;
+	put(store, "github", "one", 3);
+	assert_int_equal(store_row_get(store, STR("meta"), STR("github"),
+	                     &value, &version, &e),
+	    0);
+	assert_true(str_eq(buf_str(&value), STR("one")));
+	assert_int_equal(version, 3);
+	assert_int_equal(
+	    store_row_get(store, STR("task"), STR("github"), &value, NULL, &e),
+	    -1);
+	assert_int_equal(e.kind, ERR_MISSING);
+	assert_int_equal(
+	    store_row_get(store, STR("meta"), STR("githu"), &value, NULL, &e),
+	    -1);
+	put(store, "empty", "", 0);
+	buf_clear(&value);
+	assert_int_equal(store_row_get(store, STR("meta"), STR("empty"), &value,
+	                     &version, &e),
+	    0);
+	assert_int_equal(value.len, 0);
+	assert_int_equal(version, 0);
+}
+
+static void
+a_version_never_falls(void **state)
+{
+	auto_store store = open_store();
+	struct err e = { 0 };
+
+	(void)state;
+	put(store, "k", "one", 3);
+	put(store, "k", "two", 3);
+	put(store, "k", "three", 9);
+	begin(store);
+	assert_int_equal(put_row(store, "k", "old", 8, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	assert_int_equal(store_commit(store, &e), -1);
+	expect_keys(store, "k", "k=three@9 ");
+}
+
+static void
+rows_walk_by_prefix_in_order(void **state)
+{
+	auto_store store = open_store();
+	uint64_t count = 0;
+	struct err e = { 0 };
+
+	(void)state;
+	put(store, "run/b", "2", 1);
+	put(store, "run/a", "1", 1);
+	put(store, "run0", "x", 1);
+	put(store, "ru", "x", 1);
+	put(store, "run/\xc3\xa4", "3", 1);
+	expect_keys(store, "run/", "run/a=1@1 run/b=2@1 run/\xc3\xa4=3@1 ");
+	expect_keys(store, "run/b", "run/b=2@1 ");
+	expect_keys(store, "s", "");
+	expect_keys(store, "ru",
+	    "ru=x@1 run/a=1@1 run/b=2@1 run/\xc3\xa4=3@1 "
+	    "run0=x@1 ");
+	assert_int_equal(store_rows_count(store, STR("meta"), &count, &e), 0);
+	assert_int_equal(count, 5);
+	assert_int_equal(store_rows_count(store, STR("task"), &count, &e), 0);
+	assert_int_equal(count, 0);
+}
+
+static void
+a_deleted_row_is_gone(void **state)
+{
+	auto_store store = open_store();
+	struct err e = { 0 };
+
+	(void)state;
+	put(store, "a", "1", 1);
+	put(store, "b", "2", 1);
+	begin(store);
+	assert_int_equal(store_row_delete(store, STR("meta"), STR("a"), &e), 0);
+	assert_int_equal(
+	    store_row_delete(store, STR("meta"), STR("a"), &e), -1);
+	assert_int_equal(e.kind, ERR_MISSING);
+	commit(store);
+	expect_keys(store, "", "b=2@1 ");
+}
+
+/* A sealed row that was deleted is not left in free pages of the file. */
+static void
+a_deleted_value_is_overwritten(void **state)
+{
+	struct store *store = open_store();
+	auto_buf file = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	put(store, "a", "needle-in-the-store", 1);
+	put(store, "b", "decoy-in-the-store", 1);
+	begin(store);
+	assert_int_equal(store_row_delete(store, STR("meta"), STR("a"), &e), 0);
+	commit(store);
+	assert_int_equal(store_checkpoint(store, &e), 0);
+	store_close(store);
+	assert_int_equal(file_read(path, 1 << 24, &file, &e), 0);
+	assert_true(str_has_str(buf_str(&file), STR("decoy-in-the-store")));
+	assert_false(str_has_str(buf_str(&file), STR("needle-in-the-store")));
+}
+
+static void
+a_row_over_its_bounds_is_refused(void **state)
+{
+	auto_store store = open_store();
+	auto_buf big = { 0 };
+	struct store_row row = { .space = STR("meta"), .key = STR("k") };
+	struct err e = { 0 };
+
+	(void)state;
+	memset(buf_room(&big, STORE_VALUE_MAX + 1), 'x', STORE_VALUE_MAX + 1);
+	buf_grew(&big, STORE_VALUE_MAX + 1);
+	row.value = buf_str(&big);
+	begin(store);
+	assert_int_equal(store_row_put(store, &row, &e), -1);
+	assert_int_equal(e.kind, ERR_LIMIT);
+	store_rollback(store);
+	row.value = STR("v");
+	row.key = str_span(big.at, STORE_KEY_MAX + 1);
+	begin(store);
+	assert_int_equal(store_row_put(store, &row, &e), -1);
+	assert_int_equal(e.kind, ERR_LIMIT);
+	store_rollback(store);
+	row.key = STR("");
+	begin(store);
+	assert_int_equal(store_row_put(store, &row, &e), -1);
+	store_rollback(store);
+	row.key = str_span(big.at, STORE_KEY_MAX);
+	begin(store);
+	assert_int_equal(store_row_put(store, &row, &e), 0);
+	commit(store);
+}
+
+/* Reads inside a walk are allowed: they stand on statements of their own. */
+static int
+read_another(void *context, const struct store_row *row, struct err *e)
+{
+	auto_buf value = { 0 };
+
+	(void)row;
+	return store_row_get(context, STR("meta"), STR("b"), &value, NULL, e);
+}
+
+static void
+a_walk_may_read_other_rows(void **state)
+{
+	auto_store store = open_store();
+	struct err e = { 0 };
+
+	(void)state;
+	put(store, "a", "1", 1);
+	put(store, "b", "2", 1);
+	assert_int_equal(store_rows_walk(store, STR("meta"), STR(""),
+	                     read_another, store, &e),
+	    0);
+}
+
+static int
+list_tasks(void *context, const struct store_task *task, struct err *e)
+{
+	struct buf *out = context;
+
+	(void)e;
+	buf_addf(out, STR_FMT "/" STR_FMT "/" STR_FMT " ", STR_ARG(task->id),
+	    STR_ARG(task->queue), STR_ARG(task->state));
+	assert_true(str_eq(task->record, STR("{}")));
+	assert_true(str_eq(task->owner, STR("engineering-coworker")));
+	assert_true(task->created_at.us % 1000000 == 5000);
+	return 0;
+}
+
+static void
+expect_tasks(struct store *store, const struct store_task *like, uint64_t limit,
+    const char *expected)
+{
+	auto_buf out = { 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(
+	    store_tasks_walk(store, like, limit, list_tasks, &out, &e), 0);
+	assert_string_equal(buf_z(&out), expected);
+}
+
+static void
+tasks_are_listed_newest_first(void **state)
+{
+	auto_store store = open_store();
+	struct store_task task = {
+		.id = STR("t1"),
+		.queue = STR("engineering"),
+		.subject = STR("fix it"),
+		.state = STR("pending"),
+		.owner = STR("engineering-coworker"),
+		.created_at = { 1795456800005000 },
+		.updated_at = { 1795456800005000 },
+		.record = STR("{}"),
+	};
+	struct store_task like = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	begin(store);
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	task.id = STR("t2");
+	task.queue = STR("finance");
+	task.created_at.us += CLOCK_SECOND;
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	task.id = STR("t3");
+	task.created_at.us += CLOCK_SECOND;
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	task.state = STR("completed");
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	commit(store);
+	expect_tasks(store, &like, 0,
+	    "t3/finance/completed t2/finance/pending t1/engineering/pending ");
+	expect_tasks(store, &like, 1, "t3/finance/completed ");
+	like.queue = STR("finance");
+	like.state = STR("pending");
+	expect_tasks(store, &like, 0, "t2/finance/pending ");
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
+	const struct CMUnitTest tests[] = {
+		TEST(a_row_reads_back_with_its_version),
+		TEST(a_version_never_falls),
+		TEST(rows_walk_by_prefix_in_order),
+		TEST(a_deleted_row_is_gone),
+		TEST(a_deleted_value_is_overwritten),
+		TEST(a_row_over_its_bounds_is_refused),
+		TEST(a_walk_may_read_other_rows),
+		TEST(tasks_are_listed_newest_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
