@@ -177,7 +177,7 @@ queue_finish(struct queue *q, struct arena *a, const struct queue_finish *c,
 	struct queue_finish whole = *c;
 	struct queue_step s = { 0 };
 	struct json *failure = NULL;
-	enum e2m_state next = E2M_state_none;
+	enum e2m_state next = E2M_PENDING;
 
 	if (!t) {
 		return -1;
