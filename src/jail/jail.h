@@ -47,6 +47,7 @@ struct jail_path {
 enum jail_filter {
 	JAIL_FILTER_PROMISES, /* allow-list: what was promised, no more */
 	JAIL_FILTER_SANDBOX,  /* deny-list: for the parent of cells */
+	JAIL_FILTER_CELL,     /* deny-list: for hostile code, before its exec */
 };
 
 enum jail_net {           /* TCP, where Landlock can say so (ABI 4) */
