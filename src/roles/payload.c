@@ -13,9 +13,8 @@ static const char runbook_schema[] =
 
 /* ---- schemas of a task type ---- */
 
-/* A copy with `type = "object"`: payloads and results are objects. */
-static struct json *
-object_schema(struct arena *a, const char *file, const char *which,
+struct json *
+table_schema(struct arena *a, const char *file, const char *which,
     const struct json *written, struct err *e)
 {
 	struct json *schema;
@@ -102,13 +101,13 @@ int
 roles_compile_type(struct arena *a, const char *file, const struct json *where,
     struct task_type *t, struct err *e)
 {
-	struct json *input = object_schema(a, file, "input", t->input_json, e);
+	struct json *input = table_schema(a, file, "input", t->input_json, e);
 	struct json *output;
 
 	if (input == NULL) {
 		return -1;
 	}
-	output = object_schema(a, file, "output", t->output_json, e);
+	output = table_schema(a, file, "output", t->output_json, e);
 	if (output == NULL) {
 		return -1;
 	}

@@ -55,6 +55,12 @@ int table_err(const char *file, const struct json *where, struct err *e,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 bool table_size(struct str text, uint64_t *bytes);
 
+/* A copy of a JSON Schema as it stands in TOML (NULL: nothing stands there),
+ * with type = "object" put in; NULL and `e` when it is no such schema.  `which`
+ * is its name in messages. */
+struct json *table_schema(struct arena *a, const char *file, const char *which,
+    const struct json *written, struct err *e) MUST_CHECK;
+
 /* Every node of a tree, parents first, without recursion.  A tree deeper than
  * the stack sets `over`: whoever checks refuses it then. */
 #define TREE_DEPTH 96

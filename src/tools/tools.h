@@ -19,9 +19,10 @@
 
 #define TOOLS_OUTPUT_DEFAULT (64U * 1024)
 #define TOOLS_OUTPUT_MAX     ((size_t)1024 * 1024) /* bytes of one result */
-#define TOOLS_ARGS_MAX       ((size_t)1024 * 1024) /* bytes of all arguments as JSON */
-#define TOOLS_ARGV_MAX       64
-#define TOOLS_VERSION        17 /* 16 hex digits and the NUL */
+#define TOOLS_ARGS_MAX \
+	((size_t)1024 * 1024) /* bytes of all arguments as JSON */
+#define TOOLS_ARGV_MAX 64
+#define TOOLS_VERSION  17 /* 16 hex digits and the NUL */
 
 enum tool_kind {
 	TOOL_EXEC,
