@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void
+session_run_fini(struct session_run *r)
+{
+	free(r->calls);
+	free(r->seqs);
+	*r = (struct session_run){ 0 };
+}
+
+static void
+add_seq(struct session_run *r, uint64_t seq)
+{
+	if (r->seq_count == r->seq_room) {
+		r->seq_room = r->seq_room ? 2 * r->seq_room : 16;
+		r->seqs = realloc(r->seqs, r->seq_room * sizeof(*r->seqs));
+		must(r->seqs != NULL);
+	}
+	r->seqs[r->seq_count++] = seq;
+}
+
+/* The row of a call that may not have been heard of yet. */
+static struct session_call *
+row(struct session_run *r, uint32_t ordinal)
+{
+	if (ordinal > r->call_room) {
+		uint32_t room = r->call_room ? 2 * r->call_room : 8;
+
+		while (room < ordinal) {
+			room *= 2;
+		}
+		r->calls = realloc(r->calls, room * sizeof(*r->calls));
+		must(r->calls != NULL);
+		r->call_room = room;
+	}
+	while (r->call_count < ordinal) {
+		r->calls[r->call_count] =
+		    (struct session_call){ .ordinal = r->call_count + 1 };
+		r->call_count++;
+	}
+	return &r->calls[ordinal - 1];
+}
+
+/* --- what a head says of its call
+ * ------------------------------------------------- */
+
+static int
+bad_body(const struct book_head *head, struct err *e)
+{
+	return err_set(e, ERR_INPUT, "head %llu: the body is no %s",
+	    (unsigned long long)head->seq, book_kind_name(head->kind));
+}
+
+static int
+read_decided(const struct book_head *head, const struct json *body,
+    struct session_call *c, enum session_call_event *event, struct err *e)
+{
+	struct str verdict = { 0 };
+	struct str tool = { 0 };
+	struct str args = { 0 };
+
+	if (!json_text(body, "verdict", &verdict) ||
+	    !json_text(body, "tool", &tool) ||
+	    !str_copy(c->tool, sizeof(c->tool), tool) ||
+	    !json_text(body, "args", &args) || !digest_parse(args, &c->args)) {
+		return bad_body(head, e);
+	}
+	if (str_eq_z(verdict, "allow")) {
+		*event = SESSION_ON_ALLOW;
+	} else if (str_eq_z(verdict, "ask")) {
+		*event = SESSION_ON_ASK;
+	} else if (str_eq_z(verdict, "deny")) {
+		*event = SESSION_ON_DENY;
+	} else {
+		return bad_body(head, e);
+	}
+	c->contract = head->contract;
+	c->wait[0] = '\0';
+	c->decided_seq = head->seq;
+	return 0;
+}
+
+/* *event stays as it is where the wait says nothing of the call's state. */
+static int
+read_wait(const struct book_head *head, const struct json *body,
+    struct session_call *c, enum session_call_event *event, bool *says,
+    struct err *e)
+{
+	struct str id = { 0 };
+	struct str word = { 0 };
+	struct str kind = { 0 };
+	struct str answer = { 0 };
+
+	if (!json_text(body, "id", &id) || !json_text(body, "event", &word)) {
+		return bad_body(head, e);
+	}
+	if (head->kind == BOOK_WAIT_PUT) {
+		(void)json_text(body, "kind", &kind);
+		if (str_eq_z(kind, "approval") &&
+		    !str_copy(c->wait, sizeof(c->wait), id)) {
+			return bad_body(head, e);
+		}
+		return 0;
+	}
+	(void)json_text(body, "answer", &answer);
+	if (!str_eq_z(id, c->wait)) {
+		return 0; /* a question about it, no approval */
+	}
+	if (str_eq_z(word, "decided")) {
+		*says = true;
+		*event = str_eq_z(answer, "approve") ? SESSION_ON_APPROVE
+		                                     : SESSION_ON_REFUSE;
+	} else if (str_eq_z(word, "expired")) {
+		*says = true;
+		*event = SESSION_ON_REFUSE;
+	}
+	return 0;
+}
+
+static int
+read_started(const struct book_head *head, struct session_call *c,
+    enum session_call_event *event, struct err *e)
+{
+	*event = SESSION_ON_START;
+	if (c->state == SESSION_CALL_STARTED) {
+		*event = SESSION_ON_RESTART;
+		if (head->epoch <= c->started_epoch) {
+			return err_set(e, ERR_CONFLICT,
+			    "head %llu: call %u starts twice under one claim",
+			    (unsigned long long)head->seq, c->ordinal);
+		}
+	}
+	c->started_epoch = head->epoch;
+	c->started_seq = head->seq;
+	c->starts++;
+	return 0;
+}
+
+/* Fills *c as the call is after this head. */
+static int
+read_call(const struct book_head *head, const struct json *body,
+    struct session_call *c, struct err *e)
+{
+	enum session_call_event event = SESSION_ON_SETTLE;
+	bool says = true;
+	int failed = 0;
+
+	switch ((int)head->kind) {
+	case BOOK_CALL_DECIDED:
+		failed = read_decided(head, body, c, &event, e);
+		break;
+	case BOOK_CALL_STARTED:
+		failed = read_started(head, c, &event, e);
+		break;
+	case BOOK_CALL_SETTLED:
+		c->settled_seq = head->seq;
+		break;
+	default:
+		says = false;
+		failed = read_wait(head, body, c, &event, &says, e);
+		break;
+	}
+	if (failed || !says) {
+		return failed;
+	}
+	return session_call_next(c->state, event, &c->state, e);
+}
+
+static bool
+is_of_call(const struct book_head *head)
+{
+	switch ((int)head->kind) {
+	case BOOK_CALL_DECIDED:
+	case BOOK_CALL_STARTED:
+	case BOOK_CALL_SETTLED:
+	case BOOK_WAIT_PUT:
+	case BOOK_WAIT_DECIDED:
+		return head->call > 0;
+	default:
+		return false;
+	}
+}
+
+static bool
+needs_body(const struct book_head *head)
+{
+	return (int)head->kind != BOOK_CALL_STARTED &&
+	       (int)head->kind != BOOK_CALL_SETTLED;
+}
+
+static int
+apply_call(struct session_run *r, const struct book_head *head, struct str body,
+    struct err *e)
+{
+	auto_arena a = { 0 };
+	struct json *tree = NULL;
+	struct session_call c = { .ordinal = head->call };
+
+	if (head->call > SESSION_CALLS_MAX) {
+		return err_set(e, ERR_LIMIT, "a run has more than %d calls",
+		    SESSION_CALLS_MAX);
+	}
+	if (needs_body(head) && json_parse(&a, body, NULL, &tree, e)) {
+		return err_wrap(e, "head %llu", (unsigned long long)head->seq);
+	}
+	if (head->call <= r->call_count) {
+		c = r->calls[head->call - 1];
+	}
+	if (read_call(head, tree, &c, e)) {
+		return -1;
+	}
+	*row(r, head->call) = c;
+	return 0;
+}
+
+static void
+apply_run(struct session_run *r, const struct book_head *head)
+{
+	switch ((int)head->kind) {
+	case BOOK_RUN_PARKED:
+		r->parked = true;
+		break;
+	case BOOK_RUN_RESUMED:
+	case BOOK_RUN_STARTED:
+		r->parked = false;
+		break;
+	case BOOK_RUN_ENDED:
+		r->ended = true;
+		r->parked = false;
+		break;
+	default:
+		break;
+	}
+}
+
+int
+session_apply(struct session_run *r, const struct book_head *head,
+    struct str body, struct err *e)
+{
+	uint64_t last = r->seq_count > 0 ? r->seqs[r->seq_count - 1] : 0;
+
+	if (r->seq_count > 0 && !book_id_eq(r->run, head->run)) {
+		return err_set(e, ERR_INPUT, "head %llu is of another run",
+		    (unsigned long long)head->seq);
+	}
+	if (head->seq <= last) {
+		return err_set(e, ERR_CONFLICT,
+		    "head %llu comes after %llu: order is that of the book",
+		    (unsigned long long)head->seq, (unsigned long long)last);
+	}
+	if (is_of_call(head) && apply_call(r, head, body, e)) {
+		return -1;
+	}
+	r->run = head->run;
+	if (!book_id_eq(head->task, (struct book_id){ 0 })) {
+		r->task = head->task;
+	}
+	if (head->epoch > r->epoch) {
+		r->epoch = head->epoch;
+	}
+	apply_run(r, head);
+	add_seq(r, head->seq);
+	return 0;
+}
+
+const struct session_call *
+session_call(const struct session_run *r, uint32_t ordinal)
+{
+	return ordinal > 0 && ordinal <= r->call_count ? &r->calls[ordinal - 1]
+	                                               : NULL;
+}
+
+enum session_call_state
+session_call_state(const struct session_run *r, uint32_t ordinal)
+{
+	const struct session_call *c = session_call(r, ordinal);
+
+	return c ? c->state : SESSION_CALL_NONE;
+}
+
+const struct session_call *
+session_unsettled(const struct session_run *r, uint32_t from)
+{
+	for (uint32_t n = from > 0 ? from : 1; n <= r->call_count; n++) {
+		if (r->calls[n - 1].state == SESSION_CALL_STARTED) {
+			return &r->calls[n - 1];
+		}
+	}
+	return NULL;
+}
+
+size_t
+session_after(const struct session_run *r, uint64_t seq)
+{
+	size_t low = 0;
+	size_t high = r->seq_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (r->seqs[middle] <= seq) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return low;
+}
+
+void
+session_write_decided(struct buf *out, const struct session_decided *d)
+{
+	struct json_out o = { 0 };
+	char text[DIGEST_TEXT] = { 0 };
+
+	json_out_init(&o, out);
+	json_out_object(&o, NULL);
+	json_out_str(&o, "verdict", d->verdict);
+	json_out_str(&o, "tool", d->tool);
+	digest_text(d->args, text);
+	json_out_z(&o, "args", text);
+	digest_text(d->contract, text);
+	json_out_z(&o, "contract", text);
+	json_out_str(&o, "rule", d->rule);
+	if (d->why.len > 0) {
+		json_out_str(&o, "why", d->why);
+	}
+	json_out_end(&o, '}');
+}

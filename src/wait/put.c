@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wait/table.h"
+
+#include <string.h>
+
+#define NAMES_MAX 16 /* surfaces */
+
+/* RFC 4648 base32 in lower case, 20 characters of 5 bits. */
+static void
+make_id(const uint8_t random[WAIT_ID_RANDOM], char id[WAIT_ID_TEXT])
+{
+	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
+	uint32_t bits = 0;
+	unsigned have = 0;
+	size_t used = 0;
+
+	memcpy(id, "w-", 2);
+	for (size_t i = 2; i < WAIT_ID_TEXT - 1; i++) {
+		if (have < 5) {
+			bits = bits << 8 | random[used++];
+			have += 8;
+		}
+		have -= 5;
+		id[i] = alphabet[bits >> have & 31];
+	}
+	id[WAIT_ID_TEXT - 1] = '\0';
+}
+
+static bool
+name_fits(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] < 0x21 || s.at[i] > 0x7e) {
+			return false;
+		}
+	}
+	return s.len > 0 && s.len <= WAIT_NAME_MAX;
+}
+
+static bool
+printable(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] < 0x20 || s.at[i] > 0x7e) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static int
+check_put(const struct wait_put *c, struct err *e)
+{
+	if (!name_fits(c->subject.identity) || !name_fits(c->subject.tool) ||
+	    !name_fits(c->subject.run) || !name_fits(c->asker)) {
+		return err_set(e, ERR_INPUT,
+		    "identity, tool, run and asker are 1..%d printable bytes",
+		    WAIT_NAME_MAX);
+	}
+	if (c->hint.len > WAIT_HINT_MAX || !printable(c->hint)) {
+		return err_set(e, ERR_INPUT,
+		    "a hint is at most %d bytes of printable ASCII",
+		    WAIT_HINT_MAX);
+	}
+	if (c->people == 0 || c->people > WAIT_NAMED_MAX ||
+	    c->named_count > c->people || c->surface_count == 0 ||
+	    c->surface_count > NAMES_MAX || c->expires_us <= 0 ||
+	    c->expires_us > INT64_MAX - c->now.us) {
+		return err_set(e, ERR_INPUT,
+		    "somebody must be able to answer: people, surfaces and "
+		    "expiry must be given");
+	}
+	return 0;
+}
+
+/* What the run asked before: the same again waits already, what was denied
+ * stays denied, and only so many may wait at once. */
+static int
+check_run(const struct wait_list *w, const struct wait_put *c,
+    const struct wait_item **same, struct err *e)
+{
+	struct digest digest = wait_digest(&c->subject);
+	struct digest effect = wait_effect(&c->subject);
+	size_t open = 0;
+
+	for (size_t n = 0; n < w->count; n++) {
+		const struct wait_item *i = &w->all[n]->shown;
+
+		if (!str_eq(i->run, c->subject.run) || i->kind != c->kind) {
+			continue;
+		}
+		open += i->state == WAIT_OPEN;
+		if (i->state == WAIT_OPEN && digest_eq(i->digest, digest)) {
+			*same = i;
+		}
+		if (i->state == WAIT_DENIED && c->kind == WAIT_APPROVAL &&
+		    digest_eq(i->effect, effect)) {
+			return err_set(e, ERR_DENIED,
+			    "a person denied this in this run already");
+		}
+	}
+	if (!*same && open >= WAIT_PER_RUN) {
+		return err_set(e, ERR_LIMIT,
+		    "%d questions of this run wait already", WAIT_PER_RUN);
+	}
+	return 0;
+}
+
+static void
+write_digest(struct json_out *o, const char *key, struct digest d)
+{
+	char text[DIGEST_TEXT] = { 0 };
+
+	digest_text(d, text);
+	json_out_z(o, key, text);
+}
+
+static void
+write_texts(
+    struct json_out *o, const char *key, const struct str *texts, uint32_t n)
+{
+	json_out_array(o, key);
+	for (uint32_t i = 0; i < n; i++) {
+		json_out_str(o, NULL, texts[i]);
+	}
+	json_out_end(o, ']');
+}
+
+static struct str
+write_put(struct arena *a, const struct wait_put *c, const char *id)
+{
+	const struct wait_subject *s = &c->subject;
+	struct json_out o = { 0 };
+	auto_buf out = { 0 };
+
+	json_out_init(&o, &out);
+	json_out_object(&o, NULL);
+	json_out_z(&o, "event", "put");
+	json_out_z(&o, "id", id);
+	json_out_i64(&o, "at_us", c->now.us);
+	json_out_i64(&o, "expires_at_us", c->now.us + c->expires_us);
+	json_out_z(&o, "kind", wait_kind_name(c->kind));
+	json_out_str(&o, "identity", s->identity);
+	json_out_str(&o, "tool", s->tool);
+	write_digest(&o, "contract", s->contract);
+	write_digest(&o, "args", s->args);
+	json_out_str(&o, "run", s->run);
+	json_out_i64(&o, "call", s->call);
+	write_digest(&o, "workspace", s->workspace);
+	write_digest(&o, "digest", wait_digest(s));
+	json_out_str(&o, "asker", c->asker);
+	json_out_str(&o, "gate", c->gate);
+	json_out_str(&o, "hint", c->hint);
+	json_out_bool(&o, "hint_cut", c->hint_cut);
+	json_out_i64(&o, "people", c->people);
+	write_texts(&o, "named", c->named, c->named_count);
+	write_texts(&o, "surfaces", c->surfaces, c->surface_count);
+	json_out_end(&o, '}');
+	return arena_str(a, buf_str(&out));
+}
+
+int
+wait_put(struct wait_list *w, struct arena *a, const struct wait_put *c,
+    const uint8_t random[WAIT_ID_RANDOM], struct wait_step *step, struct err *e)
+{
+	const struct wait_item *same = NULL;
+	char id[WAIT_ID_TEXT] = { 0 };
+
+	if (check_put(c, e) || check_run(w, c, &same, e)) {
+		return -1;
+	}
+	if (same) {
+		*step = (struct wait_step){
+			.id = arena_str(a, str_of(same->id)),
+			.duplicate = true,
+			.state = same->state,
+		};
+		return 0;
+	}
+	make_id(random, id);
+	must(!item_find(w, str_of(id)));
+	*step = (struct wait_step){
+		.id = arena_str(a, str_of(id)),
+		.body = write_put(a, c, id),
+		.state = WAIT_OPEN,
+	};
+	return 0;
+}

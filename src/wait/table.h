@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WAIT_TABLE_H
+#define WAIT_TABLE_H
+
+/* Inside of the room: the list that the events build. */
+
+#include "wait/wait.h"
+
+struct item {
+	struct wait_item shown;
+	size_t place; /* in the heap of expiries; NO_PLACE: not open */
+};
+
+#define NO_PLACE SIZE_MAX
+
+struct wait_list {
+	struct arena arena;
+	struct item **all; /* in order of being asked */
+	size_t count;
+	size_t room;
+	struct item **heap; /* the open ones, the next to expire first */
+	size_t heap_count;
+	size_t heap_room;
+	size_t *slots; /* id → index in all, plus one; open addressing */
+	size_t slot_room;
+	uint64_t seed;
+};
+
+/* list.c */
+struct item *item_find(const struct wait_list *w, struct str id);
+void item_add(struct wait_list *w, struct item *i);
+void heap_remove(struct wait_list *w, struct item *i);
+const char *wait_kind_yes(enum wait_kind k);
+const char *wait_kind_no(enum wait_kind k);
+
+#endif
