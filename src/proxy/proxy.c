@@ -1,2 +1,184 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/base.h"
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "proxy/inside.h"
+
+static int64_t
+or_default(int64_t us, int64_t otherwise)
+{
+	return us > 0 ? us : otherwise;
+}
+
+struct proxy *
+proxy_new(const struct proxy_setup *setup)
+{
+	struct proxy *p = calloc(1, sizeof(*p));
+	must(p);
+	p->setup = *setup;
+	struct proxy_times *t = &p->setup.times;
+	t->head = or_default(t->head, 10 * CLOCK_SECOND);
+	t->idle = or_default(t->idle, 60 * CLOCK_SECOND);
+	t->decision = or_default(t->decision, 30 * CLOCK_SECOND);
+	t->dial = or_default(t->dial, 10 * CLOCK_SECOND);
+	t->stall = or_default(t->stall, 300 * CLOCK_SECOND);
+	return p;
+}
+
+void
+proxy_free(struct proxy *p)
+{
+	if (!p) {
+		return;
+	}
+	while (p->conns) {
+		conn_free(p->conns);
+	}
+	while (p->fetches) {
+		fetch_free(p->fetches);
+	}
+	free(p);
+}
+
+void
+proxy_close_all(struct proxy *p, const char *why)
+{
+	struct conn *next;
+	for (struct conn *c = p->conns; c; c = next) {
+		next = c->next;
+		conn_abort(c, why);
+		conn_turn(c);
+	}
+	struct fetch *after;
+	for (struct fetch *f = p->fetches; f; f = after) {
+		after = f->next;
+		fetch_abort(f, why);
+	}
+}
+
+size_t
+proxy_carried(const struct proxy *p)
+{
+	return p->carried;
+}
+
+static void
+refuse_at_once(struct proxy *p, int fd, const char *host, const char *why)
+{
+	struct proxy_outcome o = {
+		.end = PROXY_REFUSED, .host = host, .text = why
+	};
+	close(fd);
+	p->setup.ops->outcome(p->setup.context, &o);
+}
+
+void
+proxy_carry(struct proxy *p, int fd, const struct names_addr *to, uint16_t port)
+{
+	struct proxy_origin origin = { .port = port };
+	must(p->setup.ca && p->setup.pool);
+	if (p->carried >= PROXY_CONNECTIONS) {
+		close(fd);
+		return;
+	}
+	origin.host.is_addr = true;
+	origin.host.addr = *to;
+	names_addr_text(to, origin.host.text);
+	if (names_pool_range(to)) {
+		const char *name = names_pool_name(p->setup.pool, to);
+		if (!name) {
+			refuse_at_once(p, fd, origin.host.text,
+			    "an address that stands for no name of this cell");
+			return;
+		}
+		struct err e;
+		if (names_host_parse(str_of(name), &origin.host, &e)) {
+			refuse_at_once(p, fd, "", e.text);
+			return;
+		}
+		origin.named = true;
+	}
+	conn_new(p, fd, &origin);
+}
+
+static struct conn *
+conn_asking(struct proxy *p, uint64_t id)
+{
+	for (struct conn *c = p->conns; c; c = c->next) {
+		if (c->id == id && c->state == CONN_ASKED) {
+			return c;
+		}
+	}
+	return NULL;
+}
+
+void
+proxy_go(struct proxy *p, uint64_t id, const struct proxy_go *go)
+{
+	struct conn *c = conn_asking(p, id);
+	if (c) {
+		conn_go(c, go);
+		return;
+	}
+	struct proxy_outcome o = { .id = id,
+		.end = PROXY_FAILED,
+		.host = "",
+		.text = "the cell hung up before the decision" };
+	p->setup.ops->outcome(p->setup.context, &o);
+}
+
+void
+proxy_refuse(struct proxy *p, uint64_t id, const struct proxy_refusal *refusal)
+{
+	struct conn *c = conn_asking(p, id);
+	if (c) {
+		conn_refuse(c, refusal);
+	}
+}
+
+/* The exchange of that id, and whom to tell that it moved. */
+static struct up *
+up_of(struct proxy *p, uint64_t id, loop_fn **turn, void **owner)
+{
+	for (struct conn *c = p->conns; c; c = c->next) {
+		if (c->id == id && c->state == CONN_CARRY) {
+			*turn = conn_turn;
+			*owner = c;
+			return c->up;
+		}
+	}
+	for (struct fetch *f = p->fetches; f; f = f->next) {
+		if (f->id == id) {
+			*turn = fetch_turn;
+			*owner = f;
+			return f->up;
+		}
+	}
+	return NULL;
+}
+
+void
+proxy_resolved(struct proxy *p, uint64_t id, const struct names_found *found,
+    const struct err *e)
+{
+	loop_fn *turn;
+	void *owner;
+	struct up *u = up_of(p, id, &turn, &owner);
+	if (u) {
+		up_resolved(u, found, e);
+		turn(owner);
+	}
+}
+
+void
+proxy_credential(
+    struct proxy *p, uint64_t id, struct str secret, const struct err *e)
+{
+	loop_fn *turn;
+	void *owner;
+	struct up *u = up_of(p, id, &turn, &owner);
+	if (u) {
+		up_credential(u, secret, e);
+		turn(owner);
+	}
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/inside.h"
+
+/* The exchange of one allowed request: body up, answer down. */
+
+static void
+write_continue(struct conn *c)
+{
+	if (c->request.head->expect && !c->continued && !c->body_done) {
+		link_write(&c->link, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+	}
+	c->continued = true;
+}
+
+/* It failed: typed when nothing was sent yet, else cut so that it shows. */
+static void
+failed(struct conn *c)
+{
+	const struct up *u = c->up;
+	struct proxy_refusal r = { .status = proxy_status(u->err.kind),
+		.error = u->refused ? "refused" : "unavailable",
+		.reason = u->err.text };
+	if (!u->refused && r.status < 500) {
+		r.status = 502;
+	}
+	conn_outcome(c, u->refused ? PROXY_REFUSED : PROXY_FAILED, r.status,
+	    u->err.text);
+	if (c->answered) {
+		conn_shut(c);
+		return;
+	}
+	conn_answer(c, &r);
+}
+
+/* The cell broke its own body: nobody can be told what was sent. */
+static void
+body_broken(struct conn *c, unsigned status, const char *text)
+{
+	struct proxy_refusal r = {
+		.status = status, .error = "refused", .reason = text
+	};
+	conn_outcome(c, PROXY_FAILED, status, text);
+	c->close = true;
+	if (c->answered) {
+		conn_shut(c);
+		return;
+	}
+	conn_answer(c, &r);
+}
+
+/* One event of the cell's body; true: go on. */
+static bool
+body_event(struct conn *c)
+{
+	struct http_event ev;
+	struct err e;
+	struct str in = buf_str(&c->link.in);
+	size_t had = in.len;
+	int broken = http_read(&c->reader, &in, &ev, &e);
+	if (!broken && ev.kind == HTTP_MORE && c->link.ended) {
+		broken = err_set(&e, ERR_INPUT, "the body was cut");
+	}
+	if (broken) {
+		unsigned status = c->reader.refusal;
+		body_broken(c, status ? status : 400, e.text);
+		return false;
+	}
+	if (ev.kind == HTTP_DATA) {
+		up_body(c->up, ev.data);
+	}
+	if (ev.kind == HTTP_END) {
+		up_body_end(c->up);
+		c->body_done = true;
+	}
+	link_used(&c->link, had - in.len);
+	return ev.kind == HTTP_DATA;
+}
+
+static bool
+carry_up(struct conn *c)
+{
+	struct up *u = c->up;
+	bool any = false;
+	if (c->body_done && c->held.len == 0) {
+		return false;
+	}
+	write_continue(c);
+	if (c->held.len > 0) {
+		up_body(u, buf_str(&c->held));
+		buf_wipe(&c->held);
+		if (c->body_done) {
+			up_body_end(u);
+		}
+		any = true;
+	}
+	while (!c->body_done && up_room(u) && body_event(c)) {
+		any = true;
+	}
+	link_send(&u->link);
+	return any;
+}
+
+static int
+answer_head(struct conn *c, const struct http_head *head, struct err *e)
+{
+	auto_buf b = { 0 };
+	c->close = c->close || !c->body_done || !c->request.head->keep_alive;
+	if (proxy_head_answer(
+	        &b, head, c->request.head, &c->chunked, &c->close, e)) {
+		return -1;
+	}
+	link_write(&c->link, buf_str(&b));
+	c->answered = true;
+	return 0;
+}
+
+static void
+answer_data(struct conn *c, struct str data)
+{
+	if (!c->chunked) {
+		link_write(&c->link, data);
+		return;
+	}
+	auto_buf chunk = { 0 };
+	http_write_chunk(&chunk, data);
+	link_write(&c->link, buf_str(&chunk));
+}
+
+static void
+answer_end(struct conn *c)
+{
+	if (c->chunked) {
+		auto_buf last = { 0 };
+		http_write_last_chunk(&last);
+		link_write(&c->link, buf_str(&last));
+	}
+	conn_outcome(c, PROXY_ANSWERED, c->up->reader.head.status, NULL);
+	c->close = c->close || !c->body_done;
+	c->state = CONN_ANSWER;
+	conn_arm(c, c->proxy->setup.times.stall);
+}
+
+/* One event of the answer; true: go on. */
+static bool
+answer_event(struct conn *c)
+{
+	struct up *u = c->up;
+	struct http_event ev;
+	struct err e;
+	int broken = up_read(u, &ev, &e);
+	if (!broken && ev.kind == HTTP_HEAD) {
+		broken = answer_head(c, ev.head, &e);
+	}
+	if (broken) {
+		struct err why;
+		err_set(&why, ERR_UNAVAILABLE, "upstream: %s", e.text);
+		up_fail(u, false, &why);
+		return false;
+	}
+	if (ev.kind == HTTP_DATA) {
+		answer_data(c, ev.data);
+	}
+	up_used(u);
+	if (ev.kind == HTTP_END) {
+		answer_end(c);
+		return false;
+	}
+	return ev.kind != HTTP_MORE;
+}
+
+static bool
+carry_down(struct conn *c)
+{
+	bool any = false;
+	link_fill(&c->up->link);
+	while (link_room(&c->link) && answer_event(c)) {
+		any = true;
+	}
+	link_send(&c->link);
+	return any || c->state != CONN_CARRY || c->up->state == UP_FAILED;
+}
+
+/* Whoever asked is gone; TLS has no half-closed askers. */
+static bool
+hung_up(const struct conn *c)
+{
+	return c->link.mute || c->link.why || (c->link.ended && c->link.tls);
+}
+
+bool
+conn_carry(struct conn *c)
+{
+	if (c->up->state == UP_FAILED) {
+		failed(c);
+		return true;
+	}
+	if (hung_up(c)) {
+		conn_abort(c, "the cell hung up");
+		return true;
+	}
+	if (c->up->state != UP_OPEN) {
+		return up_step(c->up);
+	}
+	bool any = carry_up(c);
+	if (c->state != CONN_CARRY) {
+		return true;
+	}
+	return carry_down(c) || any;
+}

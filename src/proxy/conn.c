@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/inside.h"
+
+#define TLS_FIRST_BYTE 0x16 /* a handshake record */
+#define LINGER_US      (2 * CLOCK_SECOND)
+#define LINGER_BYTES   (1024 * 1024)
+
+static void
+late(void *owner)
+{
+	struct conn *c = owner;
+	static const struct proxy_refusal slow = { .status = 504,
+		.error = "unavailable",
+		.reason = "no decision about this request came in time" };
+	switch (c->state) {
+	case CONN_ASKED:
+		conn_answer(c, &slow);
+		break;
+	case CONN_FIRST:
+	case CONN_SHAKE:
+	case CONN_COMMANDS:
+		conn_outcome(c, PROXY_REFUSED, 408, "no request came in time");
+		conn_shut(c);
+		break;
+	case CONN_HEAD:
+		if (!http_reader_idle(&c->reader) || !c->any) {
+			conn_outcome(
+			    c, PROXY_REFUSED, 408, "no request came in time");
+		}
+		conn_shut(c);
+		break;
+	case CONN_CARRY:
+	case CONN_ANSWER:
+	case CONN_LINGER:
+	case CONN_CLOSED:
+		conn_shut(c);
+		break;
+	}
+	conn_turn(c);
+}
+
+void
+conn_arm(struct conn *c, int64_t us)
+{
+	struct loop *loop = c->proxy->setup.loop;
+	loop_timer_arm(
+	    &c->timer, loop, mono_after(loop_now(loop), us), late, c);
+}
+
+void
+conn_shut(struct conn *c)
+{
+	if (c->link.fd >= 0) {
+		/* A reset: what was cut must not look whole. */
+		struct linger hard = { .l_onoff = 1 };
+		(void)setsockopt(
+		    c->link.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	}
+	loop_timer_cancel(&c->timer);
+	link_close(&c->link);
+	c->state = CONN_CLOSED;
+}
+
+/* Both sides have said all. */
+static void
+leave(struct conn *c)
+{
+	loop_timer_cancel(&c->timer);
+	link_close(&c->link);
+	c->state = CONN_CLOSED;
+}
+
+static void
+request_over(struct conn *c)
+{
+	up_free(c->up);
+	c->up = NULL;
+	if (c->asked) {
+		proxy_request_fini(&c->request);
+	}
+	c->asked = false;
+	free(c->commands);
+	c->commands = NULL;
+	buf_wipe(&c->held);
+	c->id = 0;
+}
+
+void
+conn_free(struct conn *c)
+{
+	request_over(c);
+	loop_timer_cancel(&c->timer);
+	link_close(&c->link);
+	http_reader_fini(&c->reader);
+	if (c->previous) {
+		c->previous->next = c->next;
+	} else {
+		c->proxy->conns = c->next;
+	}
+	if (c->next) {
+		c->next->previous = c->previous;
+	}
+	c->proxy->carried--;
+	free(c);
+}
+
+void
+conn_outcome(
+    struct conn *c, enum proxy_end end, unsigned status, const char *text)
+{
+	struct proxy_setup *s = &c->proxy->setup;
+	struct proxy_outcome o = { .id = c->id,
+		.end = end,
+		.status = status,
+		.host = c->asked ? c->request.origin.host.text
+		                 : c->origin.host.text,
+		.text = text ? text : "" };
+	if (c->up) {
+		o.up = c->up->sent;
+		o.down = c->up->got;
+		o.injected = c->up->injected;
+	}
+	if (c->id) {
+		o.took_us = loop_now(s->loop).us - c->since.us;
+	}
+	s->ops->outcome(s->context, &o);
+}
+
+void
+conn_abort(struct conn *c, const char *why)
+{
+	if (c->state == CONN_CARRY) {
+		conn_outcome(c, PROXY_FAILED, 0, why);
+	}
+	conn_shut(c);
+}
+
+/* Nothing of the body is left unread: another request may follow. */
+static bool
+body_over(struct conn *c)
+{
+	struct http_event ev = { .kind = HTTP_MORE };
+	struct str nothing = { 0 };
+	struct err e;
+	if (!c->body_done && !http_read(&c->reader, &nothing, &ev, &e)) {
+		c->body_done = ev.kind == HTTP_END;
+	}
+	return c->body_done;
+}
+
+void
+conn_answer(struct conn *c, const struct proxy_refusal *r)
+{
+	must(!c->answered);
+	bool keep = body_over(c) && c->reader.head.keep_alive && !c->close;
+	struct buf b = { 0 };
+	proxy_answer_write(&b, r, keep);
+	link_write(&c->link, buf_str(&b));
+	buf_fini(&b);
+	c->answered = true;
+	c->close = !keep;
+	c->state = CONN_ANSWER;
+	conn_arm(c, c->proxy->setup.times.head);
+}
+
+/* Refused before there is an intent: one row, one typed answer. */
+static void
+refuse_early(struct conn *c, unsigned status, const char *reason)
+{
+	struct proxy_refusal r = {
+		.status = status, .error = "refused", .reason = reason
+	};
+	conn_outcome(c, PROXY_REFUSED, status, reason);
+	conn_answer(c, &r);
+}
+
+static void
+ask(struct conn *c)
+{
+	struct proxy_setup *s = &c->proxy->setup;
+	struct proxy_request *r = &c->request;
+	struct proxy_intent i = { .id = ++c->proxy->last_id,
+		.method = r->method.at,
+		.host = r->origin.host.text,
+		.port = r->origin.port,
+		.tls = r->origin.tls,
+		.named = r->origin.named,
+		.own_credentials = r->own_credentials,
+		.path = r->path.at,
+		.query = r->query.at,
+		.git = r->git };
+	if (c->commands) {
+		i.refs = c->commands->refs;
+		i.ref_count = c->commands->count;
+	}
+	c->id = i.id;
+	c->since = loop_now(s->loop);
+	c->state = CONN_ASKED;
+	conn_arm(c, s->times.decision);
+	s->ops->intent(s->context, &i);
+}
+
+static void
+say_continue(struct conn *c)
+{
+	if (c->request.head->expect && !c->continued) {
+		link_write(&c->link, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+		c->continued = true;
+	}
+}
+
+/* An explicit proxy's first word: no effect yet, only a new origin. */
+static void
+open_tunnel(struct conn *c, const struct http_head *head)
+{
+	struct proxy_origin origin = { 0 };
+	struct err e;
+	if (names_hostport_parse(
+	        head->authority, 0, &origin.host, &origin.port, &e)) {
+		refuse_early(c, 400, e.text);
+		return;
+	}
+	if (!body_over(c)) {
+		refuse_early(c, 400, "CONNECT with a body");
+		return;
+	}
+	origin.named = !origin.host.is_addr;
+	c->origin = origin;
+	c->tunnel = true;
+	http_reader_next(&c->reader);
+	c->body_done = false;
+	c->any = false;
+	link_write(
+	    &c->link, STR("HTTP/1.1 200 Connection established\r\n\r\n"));
+	c->state = CONN_FIRST;
+	conn_arm(c, c->proxy->setup.times.head);
+}
+
+static void
+got_head(struct conn *c, const struct http_head *head)
+{
+	struct err e;
+	c->any = true;
+	if (head->form == HTTP_AUTHORITY) {
+		open_tunnel(c, head);
+		return;
+	}
+	if (!head->expect && http_find(head, "expect")) {
+		refuse_early(c, 417, "an Expect that is not 100-continue");
+		return;
+	}
+	if (proxy_request_make(&c->request, head, &c->origin, &e)) {
+		refuse_early(c, proxy_status(e.kind), e.text);
+		return;
+	}
+	c->asked = true;
+	if (!c->request.commands) {
+		ask(c);
+		return;
+	}
+	c->commands = calloc(1, sizeof(*c->commands));
+	must(c->commands);
+	say_continue(c);
+	c->state = CONN_COMMANDS;
+	conn_arm(c, c->proxy->setup.times.head);
+}
+
+static bool
+step_first(struct conn *c)
+{
+	if (c->link.in.len == 0) {
+		if (c->link.ended) {
+			conn_outcome(c, PROXY_REFUSED, 0, "nothing was asked");
+			leave(c);
+			return true;
+		}
+		return false;
+	}
+	if ((uint8_t)c->link.in.at[0] != TLS_FIRST_BYTE) {
+		c->reader.take_connect = !c->tunnel;
+		c->state = CONN_HEAD;
+		return true;
+	}
+	c->origin.tls = true;
+	c->state = CONN_SHAKE;
+	return true;
+}
+
+/* T01, T03: the name in the ClientHello must be the origin's. */
+static int
+choose(void *context, struct str sni, char host[TLS_HOST_SIZE], struct err *e)
+{
+	struct conn *c = context;
+	const struct proxy_origin *o = &c->origin;
+	struct names_host named;
+	if (sni.len == 0 && o->named) {
+		return err_set(e, ERR_DENIED,
+		    "no server name (SNI) in the TLS hello to %s",
+		    o->host.text);
+	}
+	if (sni.len > 0) {
+		if (names_host_parse(sni, &named, e)) {
+			return -1;
+		}
+		if (!o->named || strcmp(named.text, o->host.text) != 0) {
+			return err_set(e, ERR_DENIED,
+			    "the TLS hello names %s, but the connection is to "
+			    "%s",
+			    err_quote(str_of(named.text)), o->host.text);
+		}
+	}
+	must(str_copy(host, TLS_HOST_SIZE, str_of(o->host.text)));
+	return 0;
+}
+
+static bool
+step_shake(struct conn *c)
+{
+	if (!c->link.tls) {
+		link_secure(&c->link, tls_serve(c->proxy->setup.ca, choose, c));
+	}
+	link_fill(&c->link);
+	switch (tls_state(c->link.tls)) {
+	case TLS_SHAKING:
+		break;
+	case TLS_OPEN:
+		c->reader.take_connect = false;
+		c->state = CONN_HEAD;
+		return true;
+	case TLS_ENDED:
+		break;
+	case TLS_FAILED:
+		conn_outcome(c, PROXY_REFUSED, 0, tls_error(c->link.tls)->text);
+		c->close = true;
+		c->state = CONN_ANSWER;
+		return true;
+	}
+	if (c->link.ended) {
+		conn_outcome(c, PROXY_REFUSED, 0, "hung up in the TLS hello");
+		conn_shut(c);
+		return true;
+	}
+	return false;
+}
+
+static bool
+head_cut(struct conn *c)
+{
+	if (!http_reader_idle(&c->reader)) {
+		conn_outcome(c, PROXY_REFUSED, 0, "hung up within a request");
+	}
+	leave(c);
+	return true;
+}
+
+static bool
+step_head(struct conn *c)
+{
+	struct http_event ev;
+	struct err e;
+	bool idle = http_reader_idle(&c->reader);
+	struct str in = buf_str(&c->link.in);
+	size_t had = in.len;
+	if (had == 0) {
+		return c->link.ended ? head_cut(c) : false;
+	}
+	if (http_read(&c->reader, &in, &ev, &e)) {
+		c->close = true;
+		refuse_early(
+		    c, c->reader.refusal ? c->reader.refusal : 400, e.text);
+		return true;
+	}
+	link_used(&c->link, had - in.len);
+	if (ev.kind == HTTP_HEAD) {
+		got_head(c, ev.head);
+		return true;
+	}
+	if (idle && c->any) {
+		conn_arm(c, c->proxy->setup.times.head);
+	}
+	return had != in.len;
+}
+
+/* A push: its commands are read before anybody is asked. */
+static bool
+step_commands(struct conn *c)
+{
+	struct http_event ev;
+	struct err e;
+	struct str in = buf_str(&c->link.in);
+	size_t had = in.len;
+	int failed = http_read(&c->reader, &in, &ev, &e);
+	if (!failed && ev.kind == HTTP_MORE && c->link.ended && in.len == 0) {
+		conn_outcome(c, PROXY_REFUSED, 0, "hung up within a push");
+		conn_shut(c);
+		return true;
+	}
+	if (!failed && ev.kind == HTTP_DATA) {
+		buf_add(&c->held, ev.data);
+		failed =
+		    proxy_commands_read(c->commands, buf_str(&c->held), &e);
+	}
+	if (!failed && ev.kind == HTTP_END) {
+		c->body_done = true;
+		if (!c->commands->done) {
+			failed = err_set(
+			    &e, ERR_INPUT, "push: the commands have no end");
+		}
+	}
+	if (failed) {
+		c->close = true;
+		refuse_early(c, proxy_status(e.kind), e.text);
+		return true;
+	}
+	link_used(&c->link, had - in.len);
+	if (c->commands->done) {
+		ask(c);
+		return true;
+	}
+	return ev.kind != HTTP_MORE;
+}
+
+static void
+next_request(struct conn *c)
+{
+	request_over(c);
+	http_reader_next(&c->reader);
+	c->reader.take_connect = !c->tunnel && !c->link.tls;
+	c->body_done = false;
+	c->continued = false;
+	c->answered = false;
+	c->chunked = false;
+	c->state = CONN_HEAD;
+	link_rest(&c->link);
+	conn_arm(c, c->proxy->setup.times.idle);
+}
+
+static bool
+step_answer(struct conn *c)
+{
+	link_send(&c->link);
+	if (!link_flushed(&c->link)) {
+		return false;
+	}
+	if (c->link.mute) {
+		conn_shut(c);
+		return true;
+	}
+	if (!c->close) {
+		next_request(c);
+		return true;
+	}
+	if (c->link.tls && tls_state(c->link.tls) != TLS_FAILED) {
+		tls_close(c->link.tls);
+		link_fill(&c->link);
+		link_send(&c->link);
+	}
+	request_over(c);
+	(void)shutdown(c->link.fd, SHUT_WR);
+	c->state = CONN_LINGER;
+	conn_arm(c, LINGER_US);
+	return true;
+}
+
+static bool
+step_linger(struct conn *c)
+{
+	size_t n = c->link.in.len;
+	c->thrown += n;
+	link_used(&c->link, n);
+	if (c->link.ended || c->thrown > LINGER_BYTES) {
+		leave(c);
+		return true;
+	}
+	return n > 0;
+}
+
+static bool
+step(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_FIRST:
+		return step_first(c);
+	case CONN_SHAKE:
+		return step_shake(c);
+	case CONN_HEAD:
+		return step_head(c);
+	case CONN_COMMANDS:
+		return step_commands(c);
+	case CONN_CARRY:
+		return conn_carry(c);
+	case CONN_ANSWER:
+		return step_answer(c);
+	case CONN_LINGER:
+		return step_linger(c);
+	case CONN_ASKED:
+	case CONN_CLOSED:
+		return false;
+	}
+	return false;
+}
+
+void
+conn_turn(void *owner)
+{
+	struct conn *c = owner;
+	c->again = true;
+	if (c->turning) {
+		return;
+	}
+	c->turning = true;
+	link_fill(&c->link);
+	while (c->again) {
+		c->again = false;
+		c->again = step(c) || c->again;
+	}
+	c->turning = false;
+	if (c->state == CONN_CLOSED) {
+		conn_free(c);
+		return;
+	}
+	link_settle(&c->link);
+	if (c->up) {
+		link_settle(&c->up->link);
+	}
+}
+
+void
+conn_go(struct conn *c, const struct proxy_go *go)
+{
+	must(c->state == CONN_ASKED);
+	loop_timer_cancel(&c->timer);
+	c->state = CONN_CARRY;
+	c->up = up_new(c->proxy, c->id, &c->request, go);
+	up_begin(c->up, conn_turn, c);
+	conn_turn(c);
+}
+
+void
+conn_refuse(struct conn *c, const struct proxy_refusal *r)
+{
+	must(c->state == CONN_ASKED);
+	conn_answer(c, r);
+	conn_turn(c);
+}
+
+void
+conn_new(struct proxy *p, int fd, const struct proxy_origin *origin)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+	must(c);
+	c->proxy = p;
+	c->origin = *origin;
+	http_reader_request(&c->reader);
+	c->next = p->conns;
+	if (c->next) {
+		c->next->previous = c;
+	}
+	p->conns = c;
+	p->carried++;
+	if (link_open(&c->link, p->setup.loop, fd, conn_turn, c)) {
+		conn_free(c);
+		return;
+	}
+	conn_arm(c, p->setup.times.head);
+	link_settle(&c->link);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/inside.h"
+
+/*
+ * A request of the house is written as it would have come from a cell and read
+ * back by the same strict reader: one way to understand a request, one way out.
+ */
+
+void
+fetch_free(struct fetch *f)
+{
+	up_free(f->up);
+	loop_timer_cancel(&f->timer);
+	loop_later_cancel(f->proxy->setup.loop, f);
+	proxy_request_fini(&f->request);
+	http_reader_fini(&f->reader);
+	buf_wipe(&f->bytes);
+	buf_wipe(&f->answer);
+	if (f->previous) {
+		f->previous->next = f->next;
+	} else if (f->proxy->fetches == f) {
+		f->proxy->fetches = f->next;
+	}
+	if (f->next) {
+		f->next->previous = f->previous;
+	}
+	free(f);
+}
+
+static void
+over(struct fetch *f, const struct proxy_answer *answer, const struct err *e)
+{
+	struct proxy_setup *s = &f->proxy->setup;
+	if (!f->over) {
+		f->over = true;
+		s->ops->fetched(s->context, f->id, answer, e);
+	}
+}
+
+void
+fetch_abort(struct fetch *f, const char *why)
+{
+	struct err e;
+	err_set(&e, ERR_UNAVAILABLE, "%s", why);
+	over(f, NULL, &e);
+	fetch_turn(f);
+}
+
+static void
+late(void *owner)
+{
+	struct fetch *f = owner;
+	struct err e;
+	err_set(&e, ERR_TIMEOUT, "no whole answer from %s in time",
+	    f->request.origin.host.text);
+	over(f, NULL, &e);
+	fetch_turn(f);
+}
+
+static void
+body_up(struct fetch *f)
+{
+	while (!f->body_done && up_room(f->up)) {
+		struct http_event ev;
+		struct err e;
+		struct str in = str_sub(buf_str(&f->bytes), f->at, LINK_IN);
+		size_t had = in.len;
+		must(http_read(&f->reader, &in, &ev, &e) == 0);
+		f->at += had - in.len;
+		if (ev.kind == HTTP_DATA) {
+			up_body(f->up, ev.data);
+		}
+		f->body_done = ev.kind == HTTP_END;
+	}
+	link_send(&f->up->link);
+}
+
+static int
+answer_data(struct fetch *f, struct str data, struct err *e)
+{
+	if (data.len > f->limit - f->answer.len) {
+		return err_set(e, ERR_LIMIT,
+		    "the answer is longer than %llu bytes",
+		    (unsigned long long)f->limit);
+	}
+	buf_add(&f->answer, data);
+	return 0;
+}
+
+static void
+answer_head(struct fetch *f, const struct http_head *head)
+{
+	const struct str *type = http_find(head, "content-type");
+	f->status = head->status;
+	if (!type ||
+	    !str_copy(f->content_type, sizeof(f->content_type), *type)) {
+		f->content_type[0] = '\0';
+	}
+}
+
+/* One event of the answer; true: go on. */
+static bool
+answer_event(struct fetch *f)
+{
+	struct http_event ev;
+	struct err e;
+	int broken = up_read(f->up, &ev, &e);
+	if (!broken && ev.kind == HTTP_HEAD) {
+		answer_head(f, ev.head);
+	}
+	if (!broken && ev.kind == HTTP_DATA) {
+		broken = answer_data(f, ev.data, &e);
+	}
+	if (broken) {
+		up_fail(f->up, false, &e);
+		return false;
+	}
+	up_used(f->up);
+	if (ev.kind == HTTP_END) {
+		struct proxy_answer answer = { .status = f->status,
+			.content_type = str_of(f->content_type),
+			.body = buf_str(&f->answer) };
+		over(f, &answer, NULL);
+		return false;
+	}
+	return ev.kind != HTTP_MORE;
+}
+
+static bool
+step(struct fetch *f)
+{
+	struct up *u = f->up;
+	if (f->over) {
+		return false;
+	}
+	if (u->state == UP_FAILED) {
+		over(f, NULL, &u->err);
+		return false;
+	}
+	if (u->state != UP_OPEN) {
+		return up_step(u);
+	}
+	body_up(f);
+	link_fill(&u->link);
+	bool any = false;
+	while (answer_event(f)) {
+		any = true;
+	}
+	return any || u->state == UP_FAILED;
+}
+
+void
+fetch_turn(void *owner)
+{
+	struct fetch *f = owner;
+	f->again = true;
+	if (f->turning) {
+		return;
+	}
+	f->turning = true;
+	while (f->again) {
+		f->again = false;
+		f->again = step(f) || f->again;
+	}
+	f->turning = false;
+	if (f->over) {
+		fetch_free(f);
+		return;
+	}
+	link_settle(&f->up->link);
+}
+
+/* Not from inside proxy_fetch: its caller must know the id first. */
+static void
+begin(void *owner)
+{
+	struct fetch *f = owner;
+	up_begin(f->up, fetch_turn, f);
+	fetch_turn(f);
+}
+
+static void
+write_asked(struct fetch *f, const struct proxy_fetch *asked)
+{
+	struct buf *b = &f->bytes;
+	bool six = str_has(str_of(asked->host), ':');
+	buf_addf(b, "%s %s HTTP/1.1\r\n", asked->method, asked->target);
+	buf_addf(b, six ? "Host: [%s]" : "Host: %s", asked->host);
+	buf_addf(b, ":%u\r\n%s", asked->port, asked->headers);
+	if (asked->body.len > 0 || strcmp(asked->method, "POST") == 0) {
+		buf_addf(b, "Content-Length: %zu\r\n", asked->body.len);
+	}
+	buf_add_z(b, "\r\n");
+	buf_add(b, asked->body);
+}
+
+static int
+read_asked(struct fetch *f, const struct proxy_fetch *asked, struct err *e)
+{
+	struct proxy_origin origin = { .port = asked->port,
+		.tls = asked->go.tls };
+	struct str host = str_of(asked->host);
+	auto_buf text = { 0 };
+	buf_addf(&text, str_has(host, ':') ? "[%s]" : "%s", asked->host);
+	if (names_host_parse(buf_str(&text), &origin.host, e)) {
+		return -1;
+	}
+	origin.named = !origin.host.is_addr;
+	struct http_event ev = { .kind = HTTP_MORE };
+	struct str in = buf_str(&f->bytes);
+	size_t had = in.len;
+	if (http_read(&f->reader, &in, &ev, e)) {
+		return -1;
+	}
+	if (ev.kind != HTTP_HEAD || ev.head->form != HTTP_ORIGIN) {
+		return err_set(e, ERR_INPUT, "not a request");
+	}
+	f->at = had - in.len;
+	if (had - f->at != asked->body.len) {
+		return err_set(e, ERR_INPUT, "headers that end the head");
+	}
+	return proxy_request_make(&f->request, ev.head, &origin, e);
+}
+
+int
+proxy_fetch(struct proxy *p, const struct proxy_fetch *asked, uint64_t *id,
+    struct err *e)
+{
+	struct fetch *f = calloc(1, sizeof(*f));
+	must(f);
+	f->proxy = p;
+	f->limit = asked->answer_limit;
+	http_reader_request(&f->reader);
+	write_asked(f, asked);
+	if (read_asked(f, asked, e)) {
+		fetch_free(f);
+		return -1;
+	}
+	f->id = ++p->last_id;
+	*id = f->id;
+	f->next = p->fetches;
+	if (f->next) {
+		f->next->previous = f;
+	}
+	p->fetches = f;
+	loop_timer_arm(&f->timer, p->setup.loop,
+	    mono_after(loop_now(p->setup.loop), asked->timeout_us), late, f);
+	f->up = up_new(p, f->id, &f->request, &asked->go);
+	loop_later(p->setup.loop, begin, f);
+	return 0;
+}

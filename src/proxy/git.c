@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "proxy/git.h"
+
+#define PACKET_HEAD 4
+#define PACKET_MAX  65520
+
+enum proxy_git
+proxy_git_service(struct str method, struct str path, struct str query)
+{
+	if (str_eq_z(method, "GET") && str_ends(path, STR("/info/refs"))) {
+		if (str_eq_z(query, "service=git-upload-pack")) {
+			return PROXY_GIT_FETCH;
+		}
+		if (str_eq_z(query, "service=git-receive-pack")) {
+			return PROXY_GIT_PUSH;
+		}
+		return PROXY_GIT_NONE;
+	}
+	if (!str_eq_z(method, "POST")) {
+		return PROXY_GIT_NONE;
+	}
+	if (str_ends(path, STR("/git-upload-pack"))) {
+		return PROXY_GIT_FETCH;
+	}
+	if (str_ends(path, STR("/git-receive-pack"))) {
+		return PROXY_GIT_PUSH;
+	}
+	return PROXY_GIT_NONE;
+}
+
+bool
+proxy_git_has_commands(struct str method, struct str path)
+{
+	return str_eq_z(method, "POST") &&
+	       str_ends(path, STR("/git-receive-pack"));
+}
+
+static bool
+hex_value(char c, size_t *value)
+{
+	if (c >= '0' && c <= '9') {
+		*value = (size_t)(c - '0');
+		return true;
+	}
+	if (c >= 'a' && c <= 'f') {
+		*value = (size_t)(c - 'a') + 10;
+		return true;
+	}
+	if (c >= 'A' && c <= 'F') {
+		*value = (size_t)(c - 'A') + 10;
+		return true;
+	}
+	return false;
+}
+
+static bool
+packet_length(const char *at, size_t *length)
+{
+	size_t sum = 0;
+	for (size_t i = 0; i < PACKET_HEAD; i++) {
+		size_t digit;
+		if (!hex_value(at[i], &digit)) {
+			return false;
+		}
+		sum = sum * 16 + digit;
+	}
+	*length = sum;
+	return true;
+}
+
+/* All objects of one push have the length of the first. */
+static bool
+object_name(struct proxy_commands *c, struct str s, bool *zero)
+{
+	if (s.len != 40 && s.len != 64) {
+		return false;
+	}
+	if (c->object != 0 && c->object != s.len) {
+		return false;
+	}
+	*zero = true;
+	for (size_t i = 0; i < s.len; i++) {
+		size_t digit;
+		if (!hex_value(s.at[i], &digit) ||
+		    str_has(STR("ABCDEF"), s.at[i])) {
+			return false;
+		}
+		*zero = *zero && digit == 0;
+	}
+	c->object = s.len;
+	return true;
+}
+
+/* git-check-ref-format, and printable ASCII only. */
+static bool
+ref_name(struct str s)
+{
+	if (!str_starts(s, STR("refs/")) || str_ends(s, STR("/")) ||
+	    str_ends(s, STR(".")) || str_has_str(s, STR("..")) ||
+	    str_has_str(s, STR("//")) || str_has_str(s, STR("@{")) ||
+	    str_has_str(s, STR("/."))) {
+		return false;
+	}
+	struct str rest = s;
+	struct str part;
+	bool more = true;
+	while (more) {
+		more = str_cut(&rest, '/', &part);
+		if (part.len == 0 || str_ends(part, STR(".lock"))) {
+			return false;
+		}
+	}
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] <= ' ' || s.at[i] > '~' ||
+		    str_has(STR("~^:?*[\\"), s.at[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+named_before(const struct proxy_commands *c, struct str name)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		if (str_eq_z(name, c->refs[i].name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int
+read_command(struct proxy_commands *c, struct str line, struct err *e)
+{
+	struct str rest = line;
+	struct str command;
+	bool capable = str_cut(&rest, '\0', &command);
+	if (capable && c->count > 0) {
+		return err_set(
+		    e, ERR_INPUT, "push: capabilities behind a later command");
+	}
+	struct str before;
+	struct str after;
+	struct str name = command;
+	bool zero_before;
+	bool zero_after;
+	if (!str_cut(&name, ' ', &before) || !str_cut(&name, ' ', &after) ||
+	    !object_name(c, before, &zero_before) ||
+	    !object_name(c, after, &zero_after)) {
+		return err_set(e, ERR_INPUT, "push: not a command: %s",
+		    err_quote(command));
+	}
+	if (!ref_name(name)) {
+		return err_set(
+		    e, ERR_INPUT, "push: not a ref name: %s", err_quote(name));
+	}
+	if (named_before(c, name)) {
+		return err_set(
+		    e, ERR_INPUT, "push: %s named twice", err_quote(name));
+	}
+	if (c->count == PROXY_REFS) {
+		return err_set(e, ERR_LIMIT,
+		    "push: more than %d refs in one push", PROXY_REFS);
+	}
+	struct proxy_ref *ref = &c->refs[c->count];
+	if (!str_copy(ref->name, sizeof(ref->name), name)) {
+		return err_set(e, ERR_LIMIT,
+		    "push: a ref name longer than %d bytes",
+		    PROXY_REF_SIZE - 1);
+	}
+	ref->create = zero_before;
+	ref->remove = zero_after;
+	c->count++;
+	return 0;
+}
+
+static int
+read_line(struct proxy_commands *c, struct str line, struct err *e)
+{
+	if (str_ends(line, STR("\n"))) {
+		line.len--;
+	}
+	if (str_starts(line, STR("shallow "))) {
+		bool zero;
+		struct str object = str_sub(line, 8, line.len);
+		if (c->count == 0 && object_name(c, object, &zero)) {
+			return 0;
+		}
+		return err_set(e, ERR_INPUT, "push: not a shallow line");
+	}
+	if (str_starts(line, STR("push-cert"))) {
+		return err_set(e, ERR_INPUT, "push: signed pushes are refused");
+	}
+	return read_command(c, line, e);
+}
+
+int
+proxy_commands_read(struct proxy_commands *c, struct str bytes, struct err *e)
+{
+	while (!c->done) {
+		size_t left = bytes.len - c->at;
+		size_t length;
+		if (left >= PACKET_HEAD &&
+		    !packet_length(bytes.at + c->at, &length)) {
+			return err_set(e, ERR_INPUT, "push: not a packet line");
+		}
+		if (left >= PACKET_HEAD && length == 0) {
+			c->at += PACKET_HEAD;
+			c->done = true;
+			break;
+		}
+		if (left >= PACKET_HEAD &&
+		    (length <= PACKET_HEAD || length > PACKET_MAX)) {
+			return err_set(e, ERR_INPUT,
+			    "push: a packet line of %zu bytes", length);
+		}
+		if (left < PACKET_HEAD || left < length) {
+			break;
+		}
+		struct str line = { bytes.at + c->at + PACKET_HEAD,
+			length - PACKET_HEAD };
+		if (read_line(c, line, e)) {
+			return -1;
+		}
+		c->at += length;
+	}
+	if (!c->done && bytes.len >= PROXY_COMMANDS) {
+		return err_set(e, ERR_LIMIT,
+		    "push: no end of commands within %d bytes", PROXY_COMMANDS);
+	}
+	return 0;
+}

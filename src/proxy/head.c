@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "proxy/head.h"
+#include "json/json.h"
+
+/* P06: what would end the header, or mean different things to two readers. */
+static int
+secret_check(struct str secret, struct err *e)
+{
+	if (secret.len == 0) {
+		return err_set(e, ERR_DENIED, "the credential is empty");
+	}
+	for (size_t i = 0; i < secret.len; i++) {
+		if (secret.at[i] < ' ' || secret.at[i] > '~') {
+			return err_set(e, ERR_DENIED,
+			    "the credential holds a byte that no header may");
+		}
+	}
+	return 0;
+}
+
+static void
+value_of_header(struct buf *value, struct str format, struct str secret)
+{
+	struct str mark = STR("{{secret}}");
+	size_t at = 0;
+	while (!str_eq(str_sub(format, at, mark.len), mark)) {
+		at++;
+	}
+	buf_add(value, str_sub(format, 0, at));
+	buf_add(value, secret);
+	buf_add(value, str_sub(format, at + mark.len, format.len));
+}
+
+static void
+value_of_basic(struct buf *value, struct str user, struct str secret)
+{
+	struct buf pair = { 0 };
+	buf_room(&pair, user.len + 1 + secret.len + 1);
+	buf_add(&pair, user);
+	buf_add_byte(&pair, ':');
+	buf_add(&pair, secret);
+	buf_add(value, STR("Basic "));
+	base64_add(value, buf_str(&pair));
+	buf_wipe(&pair);
+}
+
+static struct str
+injected_name(const struct proxy_go *go)
+{
+	return go->place == PROXY_PLACE_BASIC ? STR("Authorization")
+	                                      : str_of(go->name);
+}
+
+static int
+write_credential(
+    struct buf *b, const struct proxy_go *go, struct str secret, struct err *e)
+{
+	if (secret_check(secret, e)) {
+		return -1;
+	}
+	struct buf value = { 0 };
+	buf_room(&value,
+	    sizeof(go->format) + sizeof(go->name) + 2 * secret.len + 64);
+	if (go->place == PROXY_PLACE_HEADER) {
+		value_of_header(&value, str_of(go->format), secret);
+	} else {
+		value_of_basic(&value, str_of(go->name), secret);
+	}
+	int failed =
+	    http_write_header(b, injected_name(go), buf_str(&value), e);
+	buf_wipe(&value);
+	if (failed) {
+		/* Its text may quote what it could not write. */
+		return err_set(
+		    e, ERR_DENIED, "the credential does not fit a header");
+	}
+	return 0;
+}
+
+/* H09, H10, P17: what of the cell's head goes on. */
+static bool
+passes(
+    const struct proxy_request *r, const struct proxy_go *go, struct str name)
+{
+	if (str_eq_nocase(name, STR("host")) ||
+	    str_eq_nocase(name, STR("content-length")) ||
+	    http_is_hop(r->head, name)) {
+		return false;
+	}
+	if (go->place == PROXY_PLACE_NONE) {
+		return go->keep_credentials || !proxy_own_header(name);
+	}
+	if (str_eq_nocase(name, injected_name(go)) ||
+	    str_eq_nocase(name, STR("accept-encoding"))) {
+		return false;
+	}
+	return go->keep_credentials || !proxy_own_header(name);
+}
+
+static size_t
+head_size(const struct proxy_request *r, struct str secret)
+{
+	size_t sum = 4096 + r->path.len + r->query.len + 2 * secret.len;
+	for (size_t i = 0; i < r->head->count; i++) {
+		sum += r->head->headers[i].name.len +
+		       r->head->headers[i].value.len + 4;
+	}
+	return sum;
+}
+
+static void
+host_text(struct buf *b, const struct proxy_origin *origin, bool tls)
+{
+	bool six = origin->host.is_addr && origin->host.addr.family == 6;
+	buf_addf(b, six ? "[%s]" : "%s", origin->host.text);
+	if (origin->port != (tls ? 443 : 80)) {
+		buf_addf(b, ":%u", origin->port);
+	}
+}
+
+static int
+write_head(struct buf *b, const struct proxy_request *r,
+    const struct proxy_go *go, struct str secret, struct err *e)
+{
+	auto_buf text = { 0 };
+	buf_add(&text, r->path);
+	if (r->has_query) {
+		buf_add_byte(&text, '?');
+		buf_add(&text, r->query);
+	}
+	if (http_write_request(b, r->method, buf_str(&text), e)) {
+		return -1;
+	}
+	buf_clear(&text);
+	host_text(&text, &r->origin, r->origin.tls);
+	if (http_write_header(b, STR("Host"), buf_str(&text), e)) {
+		return -1;
+	}
+	for (size_t i = 0; i < r->head->count; i++) {
+		const struct http_header *h = &r->head->headers[i];
+		if (passes(r, go, h->name) &&
+		    http_write_header(b, h->name, h->value, e)) {
+			return -1;
+		}
+	}
+	if (go->place != PROXY_PLACE_NONE) {
+		http_write_header_z(b, "Accept-Encoding", "identity");
+		if (write_credential(b, go, secret, e)) {
+			return -1;
+		}
+	}
+	if (r->head->framing == HTTP_LENGTH) {
+		http_write_length(b, r->head->length);
+	} else if (r->head->framing == HTTP_CHUNKED) {
+		http_write_header_z(b, "Transfer-Encoding", "chunked");
+	}
+	http_write_header_z(b, "Connection", "close");
+	http_write_end(b);
+	return 0;
+}
+
+int
+proxy_head_write(struct buf *b, const struct proxy_request *r,
+    const struct proxy_go *go, struct str secret, struct err *e)
+{
+	must(b->len == 0);
+	size_t size = head_size(r, secret);
+	buf_room(b, size);
+	if (write_head(b, r, go, secret, e)) {
+		buf_wipe(b);
+		return -1;
+	}
+	must(b->len <= size);
+	return 0;
+}
+
+static void
+write_answer_length(struct buf *b, const struct http_head *answer,
+    const struct http_head *asked)
+{
+	const struct str *length = http_find(answer, "content-length");
+	uint64_t n;
+	if (answer->framing == HTTP_LENGTH) {
+		http_write_length(b, answer->length);
+	} else if (str_eq_z(asked->method, "HEAD")) {
+		if (length && str_u64(*length, &n)) {
+			http_write_length(b, n);
+		}
+	} else if (answer->framing == HTTP_EMPTY && answer->status != 204 &&
+	           answer->status != 304) {
+		http_write_length(b, 0);
+	}
+}
+
+int
+proxy_head_answer(struct buf *b, const struct http_head *answer,
+    const struct http_head *asked, bool *chunked, bool *close, struct err *e)
+{
+	struct buf made = { 0 };
+	http_write_status(&made, answer->status);
+	for (size_t i = 0; i < answer->count; i++) {
+		const struct http_header *h = &answer->headers[i];
+		if (str_eq_nocase(h->name, STR("content-length")) ||
+		    http_is_hop(answer, h->name)) {
+			continue;
+		}
+		if (http_write_header(&made, h->name, h->value, e)) {
+			buf_fini(&made);
+			return -1;
+		}
+	}
+	bool unsure = answer->framing == HTTP_CHUNKED ||
+	              answer->framing == HTTP_UNTIL_CLOSE;
+	*chunked = unsure && asked->minor == 1;
+	*close = *close || (unsure && asked->minor == 0);
+	if (*chunked) {
+		http_write_header_z(&made, "Transfer-Encoding", "chunked");
+	} else {
+		write_answer_length(&made, answer, asked);
+	}
+	if (*close) {
+		http_write_header_z(&made, "Connection", "close");
+	}
+	http_write_end(&made);
+	buf_add(b, buf_str(&made));
+	buf_fini(&made);
+	return 0;
+}
+
+void
+proxy_answer_write(
+    struct buf *b, const struct proxy_refusal *r, bool keep_alive)
+{
+	auto_buf body = { 0 };
+	struct json_out o;
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_z(&o, "error", r->error ? r->error : "denied");
+	json_out_z(&o, "rule", r->rule ? r->rule : "");
+	json_out_z(&o, "reason", r->reason ? r->reason : "");
+	json_out_z(&o, "next", r->next ? r->next : "");
+	json_out_end(&o, '}');
+	buf_add_byte(&body, '\n');
+
+	auto_buf reason = { 0 };
+	buf_add_z(&reason, r->reason ? r->reason : "");
+	for (size_t i = 0; i < reason.len; i++) {
+		if (reason.at[i] < ' ' || reason.at[i] > '~') {
+			reason.at[i] = '?';
+		}
+	}
+	http_write_status(b, r->status);
+	http_write_header_z(b, "Content-Type", "application/json");
+	http_write_header_z(b, "Handrail-Reason", buf_z(&reason));
+	if (!keep_alive) {
+		http_write_header_z(b, "Connection", "close");
+	}
+	http_write_length(b, body.len);
+	http_write_end(b);
+	buf_add(b, buf_str(&body));
+}
+
+unsigned
+proxy_status(enum err_kind kind)
+{
+	switch (kind) {
+	case ERR_DENIED:
+		return 403;
+	case ERR_LIMIT:
+		return 413;
+	case ERR_INPUT:
+		return 400;
+	case ERR_TIMEOUT:
+		return 504;
+	case ERR_NONE:
+	case ERR_USAGE:
+	case ERR_MISSING:
+	case ERR_CONFLICT:
+	case ERR_WAITING:
+	case ERR_UNAVAILABLE:
+	case ERR_IO:
+		return 502;
+	}
+	return 502;
+}

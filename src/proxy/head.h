@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_HEAD_H
+#define PROXY_HEAD_H
+
+/* Requests in canonical form: made from a parsed head, written upstream. */
+
+#include "proxy/git.h"
+
+/* Where a connection leads: what SNI, Host and CONNECT are compared with. */
+struct proxy_origin {
+	struct names_host host;
+	uint16_t port;
+	bool tls;
+	bool named;
+};
+
+/* Everything lives in `arena` and in the reader whose head this is. */
+struct proxy_request {
+	struct arena arena;
+	struct proxy_origin origin;
+	const struct http_head *head;
+	struct str method;
+	struct str path;
+	struct str query;
+	bool has_query;
+	bool own_credentials;
+	enum proxy_git git;
+	bool commands; /* the body begins with a push's commands */
+};
+
+void proxy_request_fini(struct proxy_request *r);
+/* Judges form, authority and path of head against the connection's origin.
+ * -1: nothing of the request may leave; e goes into the typed answer. */
+int proxy_request_make(struct proxy_request *r, const struct http_head *head,
+    const struct proxy_origin *origin, struct err *e) MUST_CHECK;
+
+/* Does a head of this kind carry a credential of the cell's own? */
+bool proxy_own_header(struct str name);
+bool proxy_own_credentials(const struct http_head *head, struct str query);
+
+/* May this go be executed for that request?  ERR_DENIED says what forbids. */
+int proxy_go_check(const struct proxy_request *r, const struct proxy_go *go,
+    struct err *e) MUST_CHECK;
+
+/* The head for the upstream; with a place, the secret stands in b: the caller
+ * wipes b.  Adds in one allocation, so that no copy stays behind. */
+int proxy_head_write(struct buf *b, const struct proxy_request *r,
+    const struct proxy_go *go, struct str secret, struct err *e) MUST_CHECK;
+
+/* The head for the cell.  Sets *chunked when the body must be chunked, *close
+ * when the connection must end behind it. */
+int proxy_head_answer(struct buf *b, const struct http_head *answer,
+    const struct http_head *asked, bool *chunked, bool *close,
+    struct err *e) MUST_CHECK;
+
+/* A typed answer of our own: {error, rule, reason, next}. */
+void proxy_answer_write(
+    struct buf *b, const struct proxy_refusal *r, bool keep_alive);
+/* What an error of this room becomes. */
+unsigned proxy_status(enum err_kind kind);
+
+#endif

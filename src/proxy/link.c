@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/link.h"
+
+static void
+take_tls(struct link *l)
+{
+	tls_take(l->tls, &l->out);
+}
+
+static void
+end_of(struct link *l, const char *why)
+{
+	l->ended = true;
+	if (why && !l->why) {
+		l->why = why;
+	}
+	if (l->tls) {
+		tls_feed_end(l->tls);
+		take_tls(l);
+	}
+}
+
+bool
+link_fill(struct link *l)
+{
+	bool any = false;
+	if (!l->tls) {
+		return false;
+	}
+	while (l->in.len < LINK_IN) {
+		size_t room = LINK_IN - l->in.len;
+		size_t n = tls_read(l->tls, buf_room(&l->in, room), room);
+		if (n == 0) {
+			break;
+		}
+		buf_grew(&l->in, n);
+		any = true;
+	}
+	take_tls(l);
+	enum tls_state state = tls_state(l->tls);
+	if (state == TLS_FAILED || state == TLS_ENDED) {
+		if (!l->ended) {
+			any = true;
+		}
+		if (state == TLS_FAILED && !l->why) {
+			l->why = tls_error(l->tls)->text;
+		}
+		l->ended = true;
+	}
+	return any;
+}
+
+static void
+receive(struct link *l)
+{
+	static char piece[LINK_IN];
+	size_t room = l->tls ? sizeof(piece) : LINK_IN - l->in.len;
+	ssize_t n = recv(l->fd, piece, room, 0);
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR) {
+			end_of(l, strerrordesc_np(errno));
+			l->mute = true;
+		}
+		return;
+	}
+	if (n == 0) {
+		end_of(l, NULL);
+		link_fill(l);
+		return;
+	}
+	struct str bytes = { piece, (size_t)n };
+	if (!l->tls) {
+		buf_add(&l->in, bytes);
+		return;
+	}
+	/* The engine was empty (link_settle), so it takes all of it. */
+	size_t took = tls_feed(l->tls, bytes);
+	must(took == bytes.len || tls_state(l->tls) >= TLS_ENDED);
+	link_fill(l);
+}
+
+void
+link_send(struct link *l)
+{
+	while (l->out.len > 0 && !l->mute && !l->dialing) {
+		ssize_t n = send(l->fd, l->out.at, l->out.len, MSG_NOSIGNAL);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+			return;
+		}
+		if (n < 0) {
+			l->mute = true;
+			if (!l->why) {
+				l->why = strerrordesc_np(errno);
+			}
+			return;
+		}
+		buf_drop(&l->out, (size_t)n);
+	}
+	if (l->secret && l->out.len == 0) {
+		wipe(l->out.at, l->out.cap);
+		l->secret = false;
+	}
+}
+
+static void
+ready(void *owner, unsigned events)
+{
+	struct link *l = owner;
+	if (l->dialing) {
+		int error = 0;
+		socklen_t size = sizeof(error);
+		l->dialing = false;
+		if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &size) ||
+		    error) {
+			l->why = strerrordesc_np(error);
+			l->ended = true;
+			l->mute = true;
+		}
+		l->turn(l->owner);
+		return;
+	}
+	if (events & LOOP_WRITE) {
+		link_send(l);
+	}
+	if ((events & LOOP_READ) && !l->ended && l->in.len < LINK_IN) {
+		receive(l);
+	}
+	l->turn(l->owner);
+}
+
+int
+link_open(struct link *l, struct loop *loop, int fd, loop_fn *turn, void *owner)
+{
+	struct err e;
+	*l = (struct link){ .fd = fd, .turn = turn, .owner = owner };
+	if (loop_io_open(&l->io, loop, fd, ready, l, &e)) {
+		close(fd);
+		l->fd = -1;
+		return -1;
+	}
+	return 0;
+}
+
+void
+link_close(struct link *l)
+{
+	loop_io_close(&l->io);
+	if (l->fd >= 0) {
+		close(l->fd);
+	}
+	l->fd = -1;
+	tls_conn_free(l->tls);
+	l->tls = NULL;
+	buf_wipe(&l->in);
+	buf_wipe(&l->out);
+	l->ended = true;
+	l->mute = true;
+	l->why = NULL;
+}
+
+void
+link_secure(struct link *l, struct tls_conn *conn)
+{
+	must(!l->tls && l->in.len <= LINK_IN);
+	l->tls = conn;
+	struct buf hello = l->in;
+	l->in = (struct buf){ 0 };
+	size_t took = tls_feed(conn, buf_str(&hello));
+	must(took == hello.len || tls_state(conn) >= TLS_ENDED);
+	buf_fini(&hello);
+	link_fill(l);
+}
+
+void
+link_write(struct link *l, struct str bytes)
+{
+	if (l->mute) {
+		return;
+	}
+	if (!l->tls) {
+		buf_add(&l->out, bytes);
+		return;
+	}
+	while (bytes.len > 0) {
+		size_t n = tls_write(l->tls, bytes);
+		take_tls(l);
+		if (n == 0) {
+			l->mute = true;
+			return;
+		}
+		bytes = str_sub(bytes, n, bytes.len);
+	}
+}
+
+bool
+link_room(const struct link *l)
+{
+	return l->out.len < PROXY_BUFFER;
+}
+
+bool
+link_flushed(const struct link *l)
+{
+	return l->out.len == 0 || l->mute;
+}
+
+void
+link_used(struct link *l, size_t n)
+{
+	buf_drop(&l->in, n);
+	link_fill(l);
+}
+
+void
+link_settle(struct link *l)
+{
+	if (l->fd < 0) {
+		return;
+	}
+	link_send(l);
+	unsigned events = 0;
+	if (l->dialing || (l->out.len > 0 && !l->mute)) {
+		events |= LOOP_WRITE;
+	}
+	if (!l->dialing && !l->ended && l->in.len < LINK_IN) {
+		events |= LOOP_READ;
+	}
+	loop_io_want(&l->io, events);
+}
+
+void
+link_rest(struct link *l)
+{
+	if (l->in.len == 0) {
+		buf_wipe(&l->in);
+	}
+	if (l->out.len == 0) {
+		buf_wipe(&l->out);
+	}
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_LINK_H
+#define PROXY_LINK_H
+
+/*
+ * A socket, with TLS over it or not: bounded bytes in, bounded bytes out.  The
+ * owner is told by `turn` that something may have changed, then fills, reads
+ * `in`, writes, and settles.  It may close the link at any point.
+ */
+
+#include "proxy/proxy.h"
+
+#define LINK_IN 16384 /* bytes read ahead */
+
+struct link {
+	struct loop_io io;
+	int fd; /* -1: closed */
+	struct tls_conn *tls;
+	struct buf in;
+	struct buf out;
+	bool ended;      /* the peer will send nothing more than `in` */
+	bool mute;       /* the peer takes nothing more */
+	bool dialing;    /* connect(2) is under way */
+	bool secret;     /* `out` holds a credential in clear */
+	const char *why; /* of an end that was not orderly; NULL */
+	loop_fn *turn;
+	void *owner;
+};
+
+/* Takes fd.  -1: it cannot be watched (fd closed). */
+int link_open(struct link *l, struct loop *loop, int fd, loop_fn *turn,
+    void *owner) MUST_CHECK;
+void link_close(struct link *l); /* twice is fine */
+/* From here on TLS; takes conn.  What is in `in` is ciphertext. */
+void link_secure(struct link *l, struct tls_conn *conn);
+/* Moves what TLS has deciphered into `in`; true if there was any. */
+bool link_fill(struct link *l);
+/* All of it; the owner looks at link_room before. */
+void link_write(struct link *l, struct str bytes);
+bool link_room(const struct link *l);
+void link_send(struct link *l); /* what the socket takes now */
+bool link_flushed(const struct link *l);
+/* Takes n bytes off the front of `in`. */
+void link_used(struct link *l, size_t n);
+void link_settle(struct link *l); /* says to the loop what is wanted */
+/* Gives back memory that an idle connection does not need. */
+void link_rest(struct link *l);
+
+#endif

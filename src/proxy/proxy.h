@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_PROXY_H
+#define PROXY_PROXY_H
+
+/*
+ * What one egress carries: connections of its cell (or core's own requests),
+ * each turned into an intent, held until somebody decides, then sent to the
+ * one checked address with the credential put in at the point of use, or
+ * answered with a typed 403.  DESIGN has the states and every check.
+ *
+ * The room speaks to nobody but the cell and the upstream: asking (intent,
+ * name, credential) goes out through the ops and comes back by a call below,
+ * in any later turn or from inside the op.  Ids are this room's own and never
+ * repeat; an answer to an id that has gone is ignored (a go for one is
+ * reported as a failed outcome, so that each go has exactly one).
+ */
+
+#include "base/base.h"
+#include "http/http.h"
+#include "loop/loop.h"
+#include "names/names.h"
+#include "tls/tls.h"
+
+#define PROXY_CONNECTIONS 256 /* of one cell; more are closed at once */
+#define PROXY_METHOD_SIZE HTTP_METHOD_MAX
+#define PROXY_PATH_SIZE   1024
+#define PROXY_QUERY_SIZE  640
+#define PROXY_REFS        8
+#define PROXY_REF_SIZE    128
+#define PROXY_COMMANDS    65536 /* bytes of a push before its pack */
+#define PROXY_BUFFER      65536 /* bytes held in each direction */
+
+struct proxy;
+
+enum proxy_git { PROXY_GIT_NONE, PROXY_GIT_FETCH, PROXY_GIT_PUSH };
+
+struct proxy_ref {
+	bool create; /* it was not there before */
+	bool remove; /* it will not be there after */
+	char name[PROXY_REF_SIZE];
+};
+
+/* A parsed request in canonical form; nothing of it has left.  Borrowed. */
+struct proxy_intent {
+	uint64_t id;
+	const char *method;
+	const char *host; /* canonical name, or a literal when not named */
+	uint16_t port;
+	bool tls;
+	bool named;           /* a name of the pool (or of CONNECT) */
+	bool own_credentials; /* credentials.def found one in it */
+	const char *path;
+	const char *query;
+	enum proxy_git git;
+	const struct proxy_ref *refs;
+	size_t ref_count;
+};
+
+enum proxy_place { PROXY_PLACE_NONE, PROXY_PLACE_HEADER, PROXY_PLACE_BASIC };
+
+/* The decision: go.  Copied by whoever takes it. */
+struct proxy_go {
+	uint64_t grant; /* 0 exactly when place is NONE */
+	enum proxy_place place;
+	bool pinned; /* dial pin:pin_port; no look-up, no check of class */
+	struct names_addr pin;
+	uint16_t pin_port;
+	bool tls;              /* towards the upstream; false with a
+	                        * credential only when pinned */
+	bool keep_credentials; /* the cell's own may pass */
+	struct str ca;         /* PEM: whom to trust; empty: the roots */
+	char name[64];         /* header, or Basic user */
+	char format[256];      /* of the header, {{secret}} in it once */
+};
+
+struct proxy_refusal {
+	unsigned status;
+	const char *error;
+	const char *rule;
+	const char *reason;
+	const char *next; /* the smallest rule that would allow it */
+};
+
+enum proxy_end {
+	PROXY_ANSWERED, /* status is the upstream's */
+	PROXY_FAILED,   /* text says where */
+	PROXY_REFUSED,  /* by this room: text says why */
+};
+
+struct proxy_outcome {
+	uint64_t id; /* 0: refused before there was an intent */
+	enum proxy_end end;
+	unsigned status;
+	uint64_t up; /* body bytes */
+	uint64_t down;
+	int64_t took_us;
+	bool injected;
+	const char *host;
+	const char *text;
+};
+
+struct proxy_answer {
+	unsigned status;
+	struct str content_type;
+	struct str body;
+};
+
+/* How the room asks; every call may be answered from inside. */
+struct proxy_ops {
+	void (*intent)(void *context, const struct proxy_intent *intent);
+	void (*outcome)(void *context, const struct proxy_outcome *outcome);
+	void (*resolve)(void *context, uint64_t id, const char *name);
+	void (*redeem)(void *context, uint64_t id, uint64_t grant,
+	    const char *host, uint16_t port);
+	/* A fetch is over: answer, or NULL and e. */
+	void (*fetched)(void *context, uint64_t id,
+	    const struct proxy_answer *answer, const struct err *e);
+};
+
+struct proxy_times {      /* microseconds; 0 takes the default behind it */
+	int64_t head;     /* 10 s: first byte to whole head, TLS included */
+	int64_t idle;     /* 60 s: between requests of a connection */
+	int64_t decision; /* 30 s: for intent, name and credential each */
+	int64_t dial;     /* 10 s: connect and TLS, each address */
+	int64_t stall;    /* 300 s: no byte moved in either direction */
+};
+
+struct proxy_setup {
+	struct loop *loop;
+	const struct proxy_ops *ops;
+	void *context;
+	struct tls_ca *ca;       /* NULL: serves no cell */
+	struct names_pool *pool; /* NULL: serves no cell */
+	struct tls_trust *roots;
+	struct names_own own; /* the host's addresses; must stay */
+	struct proxy_times times;
+};
+
+struct proxy *proxy_new(const struct proxy_setup *setup);
+/* Closes everything it carries, without outcomes; NULL is nothing. */
+void proxy_free(struct proxy *p);
+/* The same, with a failed outcome for each request that had its go: the lease
+ * is over, or the vault went.  The proxy stays usable. */
+void proxy_close_all(struct proxy *p, const char *why);
+size_t proxy_carried(const struct proxy *p);
+
+/* A connection that the cell dialled to `to`:`port`; takes fd. */
+void proxy_carry(
+    struct proxy *p, int fd, const struct names_addr *to, uint16_t port);
+
+/* The answers. */
+void proxy_go(struct proxy *p, uint64_t id, const struct proxy_go *go);
+void proxy_refuse(
+    struct proxy *p, uint64_t id, const struct proxy_refusal *refusal);
+/* found NULL: e says why. */
+void proxy_resolved(struct proxy *p, uint64_t id,
+    const struct names_found *found, const struct err *e);
+/* secret.at NULL: e says why.  The caller wipes its copy afterwards. */
+void proxy_credential(
+    struct proxy *p, uint64_t id, struct str secret, const struct err *e);
+
+/* A request of our own house, already allowed: same way out, same checks. */
+struct proxy_fetch {
+	const char *method;
+	const char *host; /* canonical */
+	uint16_t port;
+	const char *target;  /* path and query */
+	const char *headers; /* "Name: value\r\n" lines */
+	struct str body;     /* copied */
+	int64_t timeout_us;
+	uint64_t answer_limit;
+	struct proxy_go go;
+};
+/* Gives the id that `fetched` and the answers above will name. */
+int proxy_fetch(struct proxy *p, const struct proxy_fetch *fetch, uint64_t *id,
+    struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "proxy/head.h"
+
+static const char *const own_headers[] = {
+#define HEADER(name) name,
+#define PARAM(name)
+#include "proxy/credentials.def"
+#undef HEADER
+#undef PARAM
+};
+
+static const char *const own_params[] = {
+#define HEADER(name)
+#define PARAM(name) name,
+#include "proxy/credentials.def"
+#undef HEADER
+#undef PARAM
+};
+
+void
+proxy_request_fini(struct proxy_request *r)
+{
+	arena_fini(&r->arena);
+	*r = (struct proxy_request){ 0 };
+}
+
+bool
+proxy_own_header(struct str name)
+{
+	for (size_t i = 0; i < COUNT(own_headers); i++) {
+		if (str_eq_nocase(name, str_of(own_headers[i]))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+own_param(struct str name)
+{
+	for (size_t i = 0; i < COUNT(own_params); i++) {
+		if (str_eq_nocase(name, str_of(own_params[i]))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+proxy_own_credentials(const struct http_head *head, struct str query)
+{
+	for (size_t i = 0; i < head->count; i++) {
+		if (proxy_own_header(head->headers[i].name)) {
+			return true;
+		}
+	}
+	struct str rest = query;
+	bool more = true;
+	while (more) {
+		struct str pair;
+		more = str_cut(&rest, '&', &pair);
+		struct str inner = pair;
+		bool inside = true;
+		while (inside) {
+			struct str name;
+			inside = str_cut(&inner, ';', &name);
+			struct str key;
+			str_cut(&name, '=', &key);
+			if (own_param(key)) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static uint16_t
+default_port(bool tls)
+{
+	return tls ? 443 : 80;
+}
+
+/* Explicit proxy: the authority of this one request is its origin. */
+static int
+origin_of_absolute(
+    struct proxy_origin *origin, const struct http_head *head, struct err *e)
+{
+	if (origin->tls) {
+		return err_set(e, ERR_DENIED,
+		    "a whole URL as target inside TLS is not accepted");
+	}
+	if (!str_eq_nocase(head->scheme, STR("http"))) {
+		return err_set(e, ERR_DENIED,
+		    "only http:// can be asked of a proxy; use CONNECT");
+	}
+	if (names_hostport_parse(
+	        head->authority, 80, &origin->host, &origin->port, e)) {
+		return -1;
+	}
+	origin->named = !origin->host.is_addr;
+	return 0;
+}
+
+/* N14, T02: the authority must be the origin and nothing else. */
+static int
+authority_is_origin(const struct proxy_origin *origin,
+    const struct http_head *head, struct err *e)
+{
+	struct names_host host;
+	uint16_t port;
+	if (head->authority.len == 0) {
+		return err_set(e, ERR_DENIED, "the request names no Host");
+	}
+	if (names_hostport_parse(
+	        head->authority, default_port(origin->tls), &host, &port, e)) {
+		return -1;
+	}
+	if (strcmp(host.text, origin->host.text) != 0) {
+		return err_set(e, ERR_DENIED,
+		    "Host says %s, but the connection is to %s",
+		    err_quote(str_of(host.text)),
+		    err_quote(str_of(origin->host.text)));
+	}
+	if (port != origin->port) {
+		return err_set(e, ERR_DENIED,
+		    "Host says port %u, but the connection is to port %u", port,
+		    origin->port);
+	}
+	return 0;
+}
+
+static int
+request_target(struct proxy_request *r, struct err *e)
+{
+	const struct http_head *h = r->head;
+	if (h->form == HTTP_AUTHORITY || h->form == HTTP_ASTERISK) {
+		return err_set(e, ERR_DENIED,
+		    "a target of this form is not accepted here");
+	}
+	if (http_path_canonical(&r->arena, h->path, false, &r->path, e) ||
+	    http_query_canonical(&r->arena, h->query, &r->query, e)) {
+		return -1;
+	}
+	r->has_query = h->has_query;
+	if (r->path.len >= PROXY_PATH_SIZE ||
+	    r->query.len >= PROXY_QUERY_SIZE ||
+	    h->method.len >= PROXY_METHOD_SIZE) {
+		return err_set(e, ERR_LIMIT,
+		    "path over %d, query over %d or method over %d bytes",
+		    PROXY_PATH_SIZE - 1, PROXY_QUERY_SIZE - 1,
+		    PROXY_METHOD_SIZE - 1);
+	}
+	r->path = arena_str(&r->arena, r->path);
+	r->query = arena_str(&r->arena, r->query);
+	r->method = arena_str(&r->arena, h->method);
+	return 0;
+}
+
+static int
+request_git(struct proxy_request *r, struct err *e)
+{
+	r->git = proxy_git_service(r->method, r->path, r->query);
+	r->commands = proxy_git_has_commands(r->method, r->path);
+	if (r->commands && http_find(r->head, "content-encoding")) {
+		return err_set(e, ERR_DENIED,
+		    "a push with Content-Encoding cannot be read");
+	}
+	return 0;
+}
+
+int
+proxy_request_make(struct proxy_request *r, const struct http_head *head,
+    const struct proxy_origin *origin, struct err *e)
+{
+	struct proxy_request made = { .head = head, .origin = *origin };
+	int failed = 0;
+	if (head->form == HTTP_ABSOLUTE) {
+		failed = origin_of_absolute(&made.origin, head, e);
+	} else {
+		failed = authority_is_origin(origin, head, e);
+	}
+	if (!failed && (head->upgrade || http_find(head, "upgrade"))) {
+		failed = err_set(e, ERR_DENIED, "Upgrade is not allowed");
+	}
+	if (failed || request_target(&made, e) || request_git(&made, e)) {
+		arena_fini(&made.arena);
+		return -1;
+	}
+	made.own_credentials = proxy_own_credentials(head, made.query);
+	*r = made;
+	return 0;
+}
+
+static bool
+framing_name(const struct http_head *head, struct str name)
+{
+	return str_eq_nocase(name, STR("host")) ||
+	       str_eq_nocase(name, STR("content-length")) ||
+	       str_eq_nocase(name, STR("content-type")) ||
+	       http_is_hop(head, name);
+}
+
+static bool
+format_ok(struct str format)
+{
+	struct str mark = STR("{{secret}}");
+	size_t found = 0;
+	for (size_t i = 0; i + mark.len <= format.len; i++) {
+		if (str_eq(str_sub(format, i, mark.len), mark)) {
+			found++;
+		}
+	}
+	return found == 1;
+}
+
+int
+proxy_go_check(
+    const struct proxy_request *r, const struct proxy_go *go, struct err *e)
+{
+	if (r->own_credentials && !go->keep_credentials) {
+		return err_set(e, ERR_DENIED,
+		    "the request brings a credential of its own; the rule "
+		    "does not say own_credentials = true");
+	}
+	if (go->place == PROXY_PLACE_NONE) {
+		if (go->grant != 0) {
+			return err_set(
+			    e, ERR_DENIED, "a grant without a place for it");
+		}
+	} else if (go->grant == 0) {
+		return err_set(e, ERR_DENIED, "a place without a grant");
+	} else if (!go->tls && !go->pinned) {
+		return err_set(e, ERR_DENIED,
+		    "a credential is never sent over plain HTTP");
+	} else if (!r->origin.tls && !go->pinned) {
+		return err_set(e, ERR_DENIED,
+		    "a host with a credential is reached over https only");
+	} else if (!r->origin.named && !go->pinned) {
+		return err_set(e, ERR_DENIED,
+		    "a credential is never sent to a bare address");
+	}
+	if (!r->origin.tls != !go->tls && !go->pinned) {
+		return err_set(e, ERR_DENIED,
+		    "http cannot become https, nor https http, without a pin");
+	}
+	if (go->place == PROXY_PLACE_HEADER &&
+	    (framing_name(r->head, str_of(go->name)) ||
+	        !format_ok(str_of(go->format)))) {
+		return err_set(e, ERR_DENIED,
+		    "header %s and its format cannot hold a credential",
+		    err_quote(str_of(go->name)));
+	}
+	if (go->place == PROXY_PLACE_BASIC && str_has(str_of(go->name), ':')) {
+		return err_set(e, ERR_DENIED, "a Basic user with a colon");
+	}
+	return 0;
+}

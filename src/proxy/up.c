@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/inside.h"
+
+static const struct proxy_times *
+times(const struct up *u)
+{
+	return &u->proxy->setup.times;
+}
+
+static void
+disconnect(struct up *u)
+{
+	link_close(&u->link);
+	http_reader_fini(&u->reader);
+	http_reader_response(&u->reader);
+}
+
+void
+up_fail(struct up *u, bool refused, const struct err *e)
+{
+	if (u->state == UP_FAILED) {
+		return;
+	}
+	u->state = UP_FAILED;
+	u->refused = refused;
+	u->err = *e;
+	loop_timer_cancel(&u->timer);
+	disconnect(u);
+}
+
+static void
+fail(struct up *u, enum err_kind kind, const char *what, const char *why)
+{
+	struct err e;
+	err_set(&e, kind, "%s: %s", what, why);
+	up_fail(u, false, &e);
+}
+
+static void late(void *owner);
+
+static void
+arm(struct up *u, int64_t us)
+{
+	struct loop *loop = u->proxy->setup.loop;
+	u->moved = loop_now(loop);
+	loop_timer_arm(&u->timer, loop, mono_after(u->moved, us), late, u);
+}
+
+static int
+address_of(const struct names_addr *a, uint16_t port,
+    struct sockaddr_storage *at, socklen_t *size)
+{
+	*at = (struct sockaddr_storage){ 0 };
+	if (a->family == 4) {
+		struct sockaddr_in *in = (struct sockaddr_in *)at;
+		in->sin_family = AF_INET;
+		in->sin_port = htons(port);
+		memcpy(&in->sin_addr, a->bytes, 4);
+		*size = sizeof(*in);
+		return AF_INET;
+	}
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)at;
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(port);
+	memcpy(&in6->sin6_addr, a->bytes, 16);
+	*size = sizeof(*in6);
+	return AF_INET6;
+}
+
+/* One address; false: it cannot even be tried. */
+static bool
+dial_one(struct up *u, const struct names_addr *a)
+{
+	struct sockaddr_storage at;
+	socklen_t size;
+	uint16_t port = u->go.pinned ? u->go.pin_port : u->request->origin.port;
+	int family = address_of(a, port, &at, &size);
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		return false;
+	}
+	int one = 1;
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ||
+	    (connect(fd, (struct sockaddr *)&at, size) &&
+	        errno != EINPROGRESS)) {
+		close(fd);
+		return false;
+	}
+	if (link_open(&u->link, u->proxy->setup.loop, fd, u->turn, u->owner)) {
+		return false;
+	}
+	u->link.dialing = true;
+	link_settle(&u->link);
+	return true;
+}
+
+static void
+dial_next(struct up *u, const char *why)
+{
+	disconnect(u);
+	while (u->next < u->count) {
+		u->state = UP_DIAL;
+		if (dial_one(u, &u->at[u->next++])) {
+			arm(u, times(u)->dial);
+			return;
+		}
+		why = strerrordesc_np(errno);
+	}
+	fail(u, ERR_UNAVAILABLE, "connecting upstream", why);
+}
+
+static void
+late(void *owner)
+{
+	struct up *u = owner;
+	struct loop *loop = u->proxy->setup.loop;
+	switch (u->state) {
+	case UP_RESOLVE:
+		fail(u, ERR_TIMEOUT, "resolving", "no answer in time");
+		break;
+	case UP_DIAL:
+		dial_next(u, "no answer in time");
+		break;
+	case UP_SHAKE:
+		fail(u, ERR_TIMEOUT, "TLS upstream", "no answer in time");
+		break;
+	case UP_REDEEM:
+		fail(u, ERR_TIMEOUT, "credential", "the vault did not answer");
+		break;
+	case UP_OPEN:;
+		struct mono due = mono_after(u->moved, times(u)->stall);
+		if (!mono_passed(due, loop_now(loop))) {
+			loop_timer_arm(&u->timer, loop, due, late, u);
+			return;
+		}
+		fail(u, ERR_TIMEOUT, "upstream", "nothing moved in time");
+		break;
+	case UP_FAILED:
+		return;
+	}
+	u->turn(u->owner);
+}
+
+struct up *
+up_new(struct proxy *p, uint64_t id, const struct proxy_request *request,
+    const struct proxy_go *go)
+{
+	struct up *u = calloc(1, sizeof(*u));
+	must(u);
+	u->proxy = p;
+	u->id = id;
+	u->request = request;
+	u->go = *go;
+	u->go.ca = (struct str){ 0 };
+	u->link.fd = -1;
+	http_reader_response(&u->reader);
+	struct err e;
+	if (proxy_go_check(request, go, &e)) {
+		up_fail(u, true, &e);
+	} else if (go->ca.len > 0 && tls_trust_pem(go->ca, &u->trust, &e)) {
+		err_wrap(&e, "the rule's ca");
+		up_fail(u, false, &e);
+	}
+	return u;
+}
+
+void
+up_free(struct up *u)
+{
+	if (!u) {
+		return;
+	}
+	loop_timer_cancel(&u->timer);
+	link_close(&u->link);
+	http_reader_fini(&u->reader);
+	tls_trust_free(u->trust);
+	free(u);
+}
+
+/* A01…A10: an address that was looked up or written by the cell. */
+static bool
+may_dial(const struct up *u, const struct names_addr *a, struct err *e)
+{
+	return names_addr_check(a, &u->proxy->setup.own, NULL, e) == 0;
+}
+
+void
+up_begin(struct up *u, loop_fn *turn, void *owner)
+{
+	u->turn = turn;
+	u->owner = owner;
+	if (u->state == UP_FAILED) {
+		return;
+	}
+	const struct names_host *host = &u->request->origin.host;
+	struct err e;
+	if (u->go.pinned) {
+		u->at[0] = u->go.pin;
+		u->count = 1;
+		dial_next(u, "no address");
+		return;
+	}
+	if (host->is_addr) {
+		if (!may_dial(u, &host->addr, &e)) {
+			up_fail(u, true, &e);
+			return;
+		}
+		u->at[0] = host->addr;
+		u->count = 1;
+		dial_next(u, "no address");
+		return;
+	}
+	u->state = UP_RESOLVE;
+	arm(u, times(u)->decision);
+	u->proxy->setup.ops->resolve(
+	    u->proxy->setup.context, u->id, host->text);
+}
+
+void
+up_resolved(struct up *u, const struct names_found *found, const struct err *e)
+{
+	if (u->state != UP_RESOLVE || u->count > 0) {
+		return;
+	}
+	if (!found) {
+		struct err wrapped = *e;
+		err_wrap(&wrapped, "resolving");
+		up_fail(u, false, &wrapped);
+		return;
+	}
+	struct err last;
+	err_set(&last, ERR_DENIED, "no address");
+	for (size_t i = 0; i < found->count; i++) {
+		if (may_dial(u, &found->at[i], &last)) {
+			u->at[u->count++] = found->at[i];
+		}
+	}
+	if (u->count == 0) {
+		up_fail(u, true, &last);
+		return;
+	}
+	dial_next(u, "no address");
+}
+
+static void
+open_with(struct up *u, struct str secret)
+{
+	struct err e;
+	struct buf head = { 0 };
+	if (proxy_head_write(&head, u->request, &u->go, secret, &e)) {
+		up_fail(u, true, &e);
+		return;
+	}
+	u->injected = u->go.place != PROXY_PLACE_NONE;
+	u->link.secret = u->injected && !u->link.tls;
+	if (u->link.secret) {
+		/* One allocation, wiped when sent. */
+		buf_room(&u->link.out, head.len);
+	}
+	link_write(&u->link, buf_str(&head));
+	buf_wipe(&head);
+	link_settle(&u->link);
+	u->reader.answer_to_head = str_eq_z(u->request->method, "HEAD");
+	u->state = UP_OPEN;
+	arm(u, times(u)->stall);
+}
+
+void
+up_credential(struct up *u, struct str secret, const struct err *e)
+{
+	if (u->state != UP_REDEEM) {
+		return;
+	}
+	if (!secret.at) {
+		struct err wrapped = *e;
+		err_wrap(&wrapped, "credential");
+		up_fail(u, false, &wrapped);
+		return;
+	}
+	open_with(u, secret);
+}
+
+static void
+verified(struct up *u)
+{
+	if (u->go.place == PROXY_PLACE_NONE) {
+		open_with(u, (struct str){ 0 });
+		return;
+	}
+	u->state = UP_REDEEM;
+	arm(u, times(u)->decision);
+	u->proxy->setup.ops->redeem(u->proxy->setup.context, u->id, u->go.grant,
+	    u->request->origin.host.text, u->request->origin.port);
+}
+
+static bool
+step_dial(struct up *u)
+{
+	if (u->link.dialing) {
+		return false;
+	}
+	if (u->link.ended) {
+		dial_next(u, u->link.why ? u->link.why : "refused");
+		return true;
+	}
+	if (!u->go.tls) {
+		verified(u);
+		return true;
+	}
+	struct tls_trust *t = u->trust ? u->trust : u->proxy->setup.roots;
+	link_secure(&u->link, tls_connect(t, u->request->origin.host.text));
+	link_settle(&u->link);
+	u->state = UP_SHAKE;
+	arm(u, times(u)->dial);
+	return true;
+}
+
+static bool
+step_shake(struct up *u)
+{
+	link_fill(&u->link);
+	switch (tls_state(u->link.tls)) {
+	case TLS_SHAKING:
+		link_settle(&u->link);
+		if (u->link.ended) {
+			fail(u, ERR_UNAVAILABLE, "TLS upstream", "it hung up");
+			return true;
+		}
+		return false;
+	case TLS_OPEN:
+		verified(u);
+		return true;
+	case TLS_ENDED:
+		fail(u, ERR_UNAVAILABLE, "TLS upstream", "it hung up");
+		return true;
+	case TLS_FAILED:
+		/* The alert, as far as the socket takes it. */
+		link_send(&u->link);
+		fail(u, ERR_UNAVAILABLE, "TLS upstream",
+		    tls_error(u->link.tls)->text);
+		return true;
+	}
+	return false;
+}
+
+bool
+up_step(struct up *u)
+{
+	switch (u->state) {
+	case UP_DIAL:
+		return step_dial(u);
+	case UP_SHAKE:
+		return step_shake(u);
+	case UP_RESOLVE:
+	case UP_REDEEM:
+	case UP_OPEN:
+	case UP_FAILED:
+		return false;
+	}
+	return false;
+}
+
+bool
+up_room(const struct up *u)
+{
+	return link_room(&u->link);
+}
+
+void
+up_body(struct up *u, struct str bytes)
+{
+	u->moved = loop_now(u->proxy->setup.loop);
+	u->sent += bytes.len;
+	if (u->request->head->framing != HTTP_CHUNKED) {
+		link_write(&u->link, bytes);
+		return;
+	}
+	auto_buf chunk = { 0 };
+	http_write_chunk(&chunk, bytes);
+	link_write(&u->link, buf_str(&chunk));
+}
+
+void
+up_body_end(struct up *u)
+{
+	if (u->request->head->framing == HTTP_CHUNKED) {
+		auto_buf last = { 0 };
+		http_write_last_chunk(&last);
+		link_write(&u->link, buf_str(&last));
+	}
+}
+
+int
+up_read(struct up *u, struct http_event *ev, struct err *e)
+{
+	struct str in = buf_str(&u->link.in);
+	size_t had = in.len;
+	if (http_read(&u->reader, &in, ev, e)) {
+		return -1;
+	}
+	u->taken = had - in.len;
+	if (ev->kind == HTTP_MORE && u->link.ended) {
+		if (u->link.why) {
+			return err_set(
+			    e, ERR_UNAVAILABLE, "the answer: %s", u->link.why);
+		}
+		if (http_read_eof(&u->reader, ev, e)) {
+			return err_wrap(e, "the answer");
+		}
+		if (ev->kind == HTTP_MORE) {
+			return err_set(e, ERR_UNAVAILABLE,
+			    "the upstream closed without an answer");
+		}
+	}
+	if (ev->kind == HTTP_DATA) {
+		u->got += ev->data.len;
+	}
+	if (u->taken > 0) {
+		u->moved = loop_now(u->proxy->setup.loop);
+	}
+	return 0;
+}
+
+void
+up_used(struct up *u)
+{
+	link_used(&u->link, u->taken);
+	u->taken = 0;
+}
