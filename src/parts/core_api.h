@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PARTS_CORE_API_H
+#define PARTS_CORE_API_H
+
+/*
+ * A client's question.  A route reads it, and either answers now (core_answer:
+ * nothing was written) or within a batch (core_answer_after: the answer leaves
+ * when what it announces is on the disk).  A route that returns -1 has written
+ * nothing; its error becomes the answer.
+ */
+
+#include "parts/core.h"
+
+struct core_ask {
+	struct core_ask *next;
+	uint64_t number;
+	uint64_t id; /* the api's */
+	struct arena arena;
+	struct str method;
+	struct str path;
+	struct str query;
+	struct str part;         /* what the '*' of the route's path stands for */
+	const struct json *body; /* NULL: none */
+	const struct core_operator *operator_; /* NULL: nobody known */
+	bool local;
+	bool gone; /* the client is away */
+	/* the prepared answer */
+	uint32_t status;
+	struct buf answer;
+	/* waiting for events */
+	uint64_t after;
+	struct book_id task;
+	struct loop_timer patience;
+	bool polling;
+	struct core *core;
+	/* waiting for the vault: the credential to be written */
+	char credential[WIRE_CREDENTIAL_MAX];
+	char hosts[512];
+	uint32_t version;
+	uint32_t kind;
+	bool sealing;
+	/* operator's sandbox */
+	uint64_t cell;
+	bool streaming;
+};
+
+typedef int core_route_fn(struct core *c, struct core_ask *ask, struct err *e);
+#define ROUTE(method, path, handler, who, what) core_route_fn handler;
+#include "parts/routes.def"
+#undef ROUTE
+
+/* Sends what `body` holds and forgets the question. */
+void core_answer(struct core *c, struct core_ask *ask, uint32_t status,
+    struct str body);
+/* After the batch; `body` is copied. */
+void core_answer_after(struct core *c, struct core_ask *ask, uint32_t status,
+    struct str body);
+void core_answer_err(struct core *c, struct core_ask *ask, const struct err *e);
+/* One piece of a streamed answer; more = false ends it. */
+void core_answer_piece(
+    struct core *c, struct core_ask *ask, struct str piece, bool more);
+struct core_ask *core_ask_find(struct core *c, uint64_t number);
+/* The value of ?name=, decoded; false when absent. */
+bool core_ask_query(struct core_ask *ask, const char *name, struct str *value);
+/* The role that ?identity= or the body's "identity" names. */
+int core_ask_role(struct core *c, struct core_ask *ask, struct core_role **role,
+    struct err *e) MUST_CHECK;
+
+void core_api_gone(struct core *c);
+wire_take_fn core_vault_sealed;
+wire_take_fn core_vault_signed;
+
+/* One head of the book as JSON, with its body when that is small JSON. */
+void core_event_json(struct core *c, struct json_out *o,
+    const struct book_head *head, bool with_body);
+
+#endif

@@ -1,0 +1,671 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A tool call: schema → catalogue of the identity → gate → decided, started,
+ * settled, each committed before what it announces.  What the book already
+ * knows of a call (after a crash, after an approval) decides how it goes on:
+ *
+ *   none      judge it
+ *   decided   it was allowed and did not start: start it
+ *   approved  use the approval up and start it
+ *   started   it may have happened: again only if the contract is idempotent
+ *   denied    settle it as denied
+ *   settled   the same answer again
+ */
+#include "parts/core_call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "parts/core.h"
+#include "parts/core_run.h"
+#include "parts/crash.h"
+
+#define BAD_RESULTS_MAX 3
+
+static struct core_call *
+find_call(struct core *c, uint64_t number)
+{
+	struct core_call *k = number ? c->calls : NULL;
+
+	while (k && k->number != number) {
+		k = k->next;
+	}
+	return k;
+}
+
+static void
+free_call(struct core *c, struct core_call *k)
+{
+	struct core_run *r = core_run_find(c, k->run);
+
+	for (struct core_call **at = &c->calls; *at; at = &(*at)->next) {
+		if (*at == k) {
+			*at = k->next;
+			break;
+		}
+	}
+	if (r && r->call == k->number) {
+		r->call = 0;
+		r->busy = 0;
+	}
+	buf_fini(&k->answer);
+	arena_fini(&k->arena);
+	free(k);
+}
+
+static const struct session_call *
+known(struct core *c, const struct core_run *r, uint32_t ordinal)
+{
+	const struct session_run *view =
+	    session_index_find(c->sessions, r->run);
+
+	return view ? session_call(view, ordinal) : NULL;
+}
+
+static void
+append(struct core *c, struct core_call *k, enum book_kind kind, struct str rule,
+    struct str body)
+{
+	struct core_run *r = core_run_find(c, k->run);
+	struct core_event event = {
+		.kind = kind,
+		.run = r,
+		.rule = rule,
+		.call = k->ordinal,
+		.policy = r->role->policy_digest,
+		.body = body,
+	};
+
+	if (k->tool) {
+		event.contract = k->tool->contract;
+	}
+	(void)core_append(c, &event);
+}
+
+static void
+decided(struct core *c, struct core_call *k, const char *verdict, struct str rule,
+    struct str why)
+{
+	auto_buf body = { 0 };
+	struct session_decided d = {
+		.verdict = str_of(verdict),
+		.tool = k->name,
+		.args = k->args_digest,
+		.why = why,
+		.rule = rule,
+	};
+
+	if (k->tool) {
+		d.contract = k->tool->contract;
+	}
+	session_write_decided(&body, &d);
+	append(c, k, BOOK_CALL_DECIDED, rule, buf_str(&body));
+}
+
+/* --- settling ---------------------------------------------------------------- */
+
+static void
+send_settled(struct core *c, uint64_t number)
+{
+	struct core_call *k = find_call(c, number);
+	struct core_run *r = k ? core_run_find(c, k->run) : NULL;
+
+	if (!k) {
+		return;
+	}
+	crash_point(CRASH_CORE_CALL_SETTLED);
+	if (r && r->phase == RUN_ACTING) {
+		core_agent_send_result(r, k->ordinal, buf_str(&k->answer));
+	}
+	free_call(c, k);
+}
+
+static void
+settle(struct core *c, struct core_call *k, const char *end,
+    const struct json *result)
+{
+	struct core_run *r = core_run_find(c, k->run);
+	struct json_out o;
+
+	buf_clear(&k->answer);
+	json_out_init(&o, &k->answer);
+	json_out_object(&o, NULL);
+	json_out_z(&o, "end", end);
+	json_out_str(&o, "tool", k->name);
+	json_out_value(&o, "result", result);
+	json_out_i64(&o, "took_us",
+	    loop_now(c->part.loop).us - k->begun.us);
+	json_out_end(&o, '}');
+	append(c, k, BOOK_CALL_SETTLED, str_of(end), buf_str(&k->answer));
+	r->deaths = 0;
+	core_after(c, send_settled, k->number);
+}
+
+static void
+settle_error(struct core *c, struct core_call *k, const char *end,
+    const char *error, struct str message)
+{
+	struct json *result = json_new(&k->arena, JSON_OBJECT);
+
+	(void)json_set_str(&k->arena, result, "error", str_of(error));
+	(void)json_set_str(&k->arena, result, "message", message);
+	settle(c, k, end, result);
+}
+
+/* Never started: a wrong call, or a policy's no. */
+static void
+refuse(struct core *c, struct core_call *k, const char *error, struct str rule,
+    struct str message)
+{
+	bool denied = strcmp(error, "denied") == 0;
+
+	decided(c, k, "deny", rule, str_sub(message, 0, 1000));
+	settle_error(c, k, denied ? "denied" : "failed", error, message);
+}
+
+/* --- starting ----------------------------------------------------------------- */
+
+static void
+exec_done(
+    struct core *c, uint64_t number, const struct core_exec_result *result)
+{
+	struct core_call *k = find_call(c, number);
+	struct core_run *r = k ? core_run_find(c, k->run) : NULL;
+	struct json *value;
+	struct err e = { 0 };
+	bool failed;
+
+	if (!k || !r || r->phase != RUN_ACTING || r->settled || result->lost) {
+		return; /* started and not settled: the book knows */
+	}
+	crash_point(CRASH_CORE_CALL_DONE);
+	if (result->end == WIRE_NOT_STARTED) {
+		settle_error(c, k, "failed", "not_started",
+		    arena_str(&k->arena, str_of(result->text)));
+		return;
+	}
+	if (result->end == WIRE_TIMED_OUT) {
+		settle_error(c, k, "failed", "timeout",
+		    arena_printf(&k->arena,
+			"the command did not end within %lld s",
+			(long long)(k->tool->timeout / CLOCK_SECOND)));
+		return;
+	}
+	struct tool_exit x = {
+		.status = result->end == WIRE_SIGNALLED ? 128 + result->code
+							: result->code,
+		.out = buf_str(&result->out),
+		.err = buf_str(&result->err),
+		.truncated = result->truncated,
+	};
+
+	if (tools_exec_result(&k->arena, k->tool, &x, &value, &failed, &e)) {
+		settle_error(c, k, "failed", "schema_validation",
+		    arena_str(&k->arena, str_of(e.text)));
+		return;
+	}
+	if (r->cell_was_lost && !k->tool->fresh &&
+	    value->type == JSON_OBJECT) {
+		(void)json_set_str(&k->arena, value, "sandbox",
+		    STR("started anew: earlier processes and /tmp are gone"));
+		r->cell_was_lost = false;
+	}
+	settle(c, k, failed ? "failed" : "ok", value);
+}
+
+static void
+exec_in_cell(struct core *c, struct core_call *k)
+{
+	struct core_run *r = core_run_find(c, k->run);
+	struct str only = k->tool->fresh ? k->tool->name : STR("");
+	struct core_cell *cell = core_run_cell(c, r, only);
+
+	if (!cell) {
+		r->cell_was_lost = true;
+		return; /* core_call_cell_ended comes back here */
+	}
+	struct core_exec_plan plan = {
+		.argv = k->plan.argv,
+		.argc = k->plan.argc,
+		.env = k->plan.env,
+		.env_count = k->plan.env_count,
+		.folder = k->plan.cwd,
+		.input = k->plan.input,
+		.timeout = k->tool->timeout,
+		.limit = k->tool->output_limit,
+		.number = k->number,
+		.done = exec_done,
+	};
+
+	k->sent = true;
+	core_cell_exec(c, cell, &plan);
+}
+
+void
+core_call_cell_ended(struct core *c, struct core_run *r)
+{
+	struct core_call *k = find_call(c, r->call);
+
+	if (k && k->started && !k->sent && r->phase == RUN_ACTING) {
+		exec_in_cell(c, k);
+	}
+}
+
+static void
+http_done(struct core *c, uint64_t number, const struct wire_http_done *head,
+    struct str body)
+{
+	struct core_call *k = find_call(c, number);
+	struct core_run *r = k ? core_run_find(c, k->run) : NULL;
+	struct json *value;
+
+	if (!k || !r || r->phase != RUN_ACTING || r->settled) {
+		return;
+	}
+	if (!head->ok) {
+		settle_error(c, k, "failed", err_name((enum err_kind)head->kind),
+		    arena_str(&k->arena, str_of(head->text)));
+		return;
+	}
+	auto_buf text = { 0 };
+
+	core_utf8(&text, body);
+	value = json_new(&k->arena, JSON_OBJECT);
+	(void)json_set(&k->arena, value, "status",
+	    json_new_i64(&k->arena, head->status));
+	(void)json_set_str(&k->arena, value, "content_type",
+	    str_of(head->content_type));
+	(void)json_set_str(&k->arena, value, "body", buf_str(&text));
+	settle(c, k, head->status < 400 ? "ok" : "failed", value);
+}
+
+static void
+effect(struct core *c, uint64_t number)
+{
+	struct core_call *k = find_call(c, number);
+	struct core_run *r = k ? core_run_find(c, k->run) : NULL;
+
+	if (!k || !r || r->phase != RUN_ACTING || r->settled) {
+		return;
+	}
+	crash_point(CRASH_CORE_CALL_STARTED);
+	if (k->tool->kind == TOOL_HTTP) {
+		core_http_tool(c, k, http_done);
+	} else {
+		exec_in_cell(c, k);
+	}
+}
+
+static void
+start(struct core *c, struct core_call *k)
+{
+	struct err e = { 0 };
+
+	if (tools_expand(&k->arena, k->tool, k->args, &k->plan, &e)) {
+		core_run_fail(c, core_run_find(c, k->run), "contract_changed",
+		    "requires_escalation", e.text);
+		return;
+	}
+	append(c, k, BOOK_CALL_STARTED, STR(""), STR(""));
+	k->started = true;
+	core_after(c, effect, k->number);
+}
+
+/* --- asking a person ------------------------------------------------------------ */
+
+static struct wait_subject
+subject_of(const struct core_run *r, const struct core_call *k)
+{
+	return (struct wait_subject){
+		.identity = str_of(r->role->identity),
+		.tool = k->name,
+		.contract = k->tool->contract,
+		.args = k->args_digest,
+		.run = str_of(r->run_text),
+		.call = k->ordinal,
+		.workspace = r->workspace,
+	};
+}
+
+static void
+put_wait(struct core *c, struct core_run *r, struct core_call *k)
+{
+	const struct policy_ask *ask = &k->decision.ask;
+	bool unknown = k->wait == WAIT_UNKNOWN_OUTCOME;
+	uint8_t random[WAIT_ID_RANDOM];
+	struct wait_step step = { 0 };
+	struct err e = { 0 };
+	struct str surfaces[POLICY_SURFACES];
+	struct wait_put put = {
+		.kind = k->wait,
+		.subject = subject_of(r, k),
+		.asker = str_of(r->role->identity),
+		.gate = k->decision.rule,
+		.hint = unknown ? STR("started, and its end was not seen")
+				: ask->hint,
+		.hint_cut = ask->hint_cut,
+		.people = unknown ? 1 : ask->people,
+		.named = ask->named,
+		.named_count = ask->named_count,
+		.surfaces = surfaces,
+		.surface_count = unknown ? 2 : ask->surface_count,
+		.now = wall_now(),
+		.expires_us =
+		    unknown ? 30 * 24 * 3600 * CLOCK_SECOND : ask->expires_us,
+	};
+
+	for (uint32_t i = 0; i < put.surface_count; i++) {
+		surfaces[i] = str_of(policy_surface_name(
+		    unknown ? (i ? POLICY_WEB : POLICY_CLI) : ask->surfaces[i]));
+	}
+	random_bytes(random, sizeof(random));
+	if (wait_put(c->waits, &k->arena, &put, random, &step, &e)) {
+		r->phase = RUN_OPENING;
+		core_run_fail(c, r, "approval_refused", "requires_escalation",
+		    e.text);
+		return;
+	}
+	if (!step.duplicate) {
+		(void)core_wait_step(c, BOOK_WAIT_PUT, step.id, step.body, r);
+	}
+	core_run_park(c, r);
+}
+
+void
+core_call_park(struct core *c, struct core_run *r)
+{
+	struct core_call *k = find_call(c, r->call);
+
+	must(k);
+	if (k->wait == WAIT_APPROVAL && !known(c, r, k->ordinal)) {
+		decided(c, k, "ask", k->decision.rule, STR(""));
+	}
+	put_wait(c, r, k);
+	core_expiry_arm(c);
+	free_call(c, k);
+}
+
+/* The three of the run end first: the workspace must have no writer when it
+ * is digested and shown. */
+static void
+ask_person(struct core *c, struct core_call *k, enum wait_kind kind)
+{
+	k->wait = kind;
+	k->parking = true;
+	core_run_close(c, core_run_find(c, k->run), THEN_PARK);
+}
+
+void
+core_call_dropped(struct core *c, struct core_run *r)
+{
+	struct core_call *k = find_call(c, r->call);
+
+	if (k && (!k->parking || r->then != THEN_PARK)) {
+		free_call(c, k);
+	}
+}
+
+static void
+use_approval(struct core *c, struct core_call *k, const struct session_call *s)
+{
+	struct core_run *r = core_run_find(c, k->run);
+	struct wait_subject subject = subject_of(r, k);
+	struct wait_consume use = {
+		.id = str_of(s->wait),
+		.digest = wait_digest(&subject),
+		.now = wall_now(),
+	};
+	struct wait_step step = { 0 };
+	struct err e = { 0 };
+
+	if (wait_consume(c->waits, &k->arena, &use, &step, &e)) {
+		core_run_fail(c, r, "approval_refused", "resolvable", e.text);
+		return;
+	}
+	/* One transaction with the start: an approval is used for exactly one. */
+	(void)core_wait_step(c, BOOK_WAIT_ENDED, use.id, step.body, r);
+	start(c, k);
+}
+
+static void
+settle_denied(struct core *c, struct core_call *k, const struct session_call *s)
+{
+	const struct wait_item *w = wait_find(c->waits, str_of(s->wait));
+	struct str why = w && w->reason.len ? w->reason : STR("no reason given");
+	struct str by = w && w->by.len ? w->by : STR("the policy");
+
+	if (w && w->state == WAIT_EXPIRED) {
+		core_run_block(c, core_run_find(c, k->run), "approval_expired",
+		    "nobody decided in time");
+		return;
+	}
+	settle_error(c, k, "denied", "denied",
+	    arena_printf(&k->arena, "denied by " STR_FMT ": " STR_FMT,
+		STR_ARG(by), STR_ARG(why)));
+}
+
+static const struct wait_item *
+find_unknown(struct core *c, const struct core_run *r, uint32_t ordinal)
+{
+	const struct wait_item *w;
+	const struct wait_item *found = NULL;
+
+	for (size_t i = 0; (w = wait_at(c->waits, i)); i++) {
+		if (w->kind == WAIT_UNKNOWN_OUTCOME && w->call == ordinal &&
+		    str_eq_z(w->run, r->run_text)) {
+			found = w;
+		}
+	}
+	return found;
+}
+
+/* It may have happened: nothing that cannot be repeated is repeated. */
+static void
+started_before(struct core *c, struct core_call *k)
+{
+	const struct wait_item *w =
+	    find_unknown(c, core_run_find(c, k->run), k->ordinal);
+
+	if (k->tool->idempotent) {
+		start(c, k);
+	} else if (w &&
+	    (w->state == WAIT_APPROVED || w->state == WAIT_DENIED)) {
+		bool happened = w->state == WAIT_APPROVED;
+
+		settle_error(c, k, happened ? "ok" : "failed",
+		    happened ? "happened" : "did_not_happen",
+		    arena_printf(&k->arena,
+			"a person (" STR_FMT ") says that it %s",
+			STR_ARG(w->by),
+			happened ? "happened" : "did not happen"));
+	} else {
+		ask_person(c, k, WAIT_UNKNOWN_OUTCOME);
+	}
+}
+
+/* --- judging ----------------------------------------------------------------------- */
+
+static void
+finish_task(struct core *c, struct core_call *k)
+{
+	struct core_run *r = core_run_find(c, k->run);
+	struct err e = { 0 };
+
+	if (tools_check_args(k->tool, k->args, &e) ||
+	    roles_check_result(r->type, k->args, &e)) {
+		if (++r->bad_results >= BAD_RESULTS_MAX ||
+		    r->type->brain == BRAIN_RUNBOOK) {
+			core_run_fail(
+			    c, r, "schema_validation", "resolvable", e.text);
+			return;
+		}
+		refuse(c, k, "input", STR("schema"),
+		    arena_printf(&k->arena, "the result is not of its type: %s",
+			e.text));
+		return;
+	}
+	decided(c, k, "allow", STR("builtin.finish"), STR(""));
+	append(c, k, BOOK_CALL_STARTED, STR(""), STR(""));
+	settle(c, k, "ok", k->args);
+	core_run_complete(c, r, k->args);
+}
+
+static struct str
+unknown_tool(struct core_call *k, const struct core_run *r)
+{
+	auto_buf names = { 0 };
+
+	for (size_t i = 0; i < r->granted.count; i++) {
+		buf_addf(&names, "%s" STR_FMT, i ? ", " : "",
+		    STR_ARG(r->granted.at[i]));
+	}
+	return arena_printf(&k->arena,
+	    "there is no tool %s for this task; it has: " STR_FMT ", finish",
+	    err_quote(k->name), STR_ARG(buf_str(&names)));
+}
+
+static void
+judge(struct core *c, struct core_call *k)
+{
+	struct core_run *r = core_run_find(c, k->run);
+	struct policy_call call = {
+		.identity = str_of(r->role->identity),
+		.tool = k->name,
+		.action = k->tool->action,
+		.args = k->args,
+	};
+	struct err e = { 0 };
+
+	if (tools_check_args(k->tool, k->args, &e) ||
+	    tools_expand(&k->arena, k->tool, k->args, &k->plan, &e)) {
+		refuse(c, k, e.kind == ERR_DENIED ? "denied" : "input",
+		    STR("schema"), arena_str(&k->arena, str_of(e.text)));
+		return;
+	}
+	if (k->tool->kind == TOOL_CLIENT) {
+		refuse(c, k, "input", STR("contract"),
+		    STR("nobody holds this session who could answer it"));
+		return;
+	}
+	policy_call(&k->arena, r->role->policy, &call, &k->decision);
+	switch (k->decision.verdict) {
+	case POLICY_DENY:
+		refuse(c, k, "denied", k->decision.rule, k->decision.text);
+		return;
+	case POLICY_ASK:
+		ask_person(c, k, WAIT_APPROVAL);
+		return;
+	case POLICY_ALLOW:
+		break;
+	}
+	decided(c, k, "allow", k->decision.rule, STR(""));
+	start(c, k);
+}
+
+static void
+go_on(struct core *c, struct core_call *k, const struct session_call *s)
+{
+	struct core_run *r = core_run_find(c, k->run);
+
+	if (!digest_eq(s->args, k->args_digest) ||
+	    !str_eq_z(k->name, s->tool)) {
+		core_run_fail(c, r, "agent_diverged", "requires_escalation",
+		    "asked again, the agent named another call");
+		return;
+	}
+	switch (s->state) {
+	case SESSION_CALL_NONE:
+		judge(c, k);
+		return;
+	case SESSION_CALL_DECIDED:
+		start(c, k);
+		return;
+	case SESSION_CALL_APPROVED:
+		use_approval(c, k, s);
+		return;
+	case SESSION_CALL_DENIED:
+		settle_denied(c, k, s);
+		return;
+	case SESSION_CALL_ASKED:
+		core_run_fail(c, r, "approval_lost", "resolvable",
+		    "the run went on before a person had decided");
+		return;
+	case SESSION_CALL_STARTED:
+		started_before(c, k);
+		return;
+	case SESSION_CALL_SETTLED:
+		break; /* replayed already: an agent that asks again diverged */
+	}
+	core_run_fail(c, r, "agent_diverged", "requires_escalation",
+	    "the agent asked again for a call that it has the result of");
+}
+
+static int
+read_args(struct core_call *k, struct str text, struct err *e)
+{
+	static const struct json_limits limits = {
+		.bytes = CORE_ARGS_MAX,
+		.depth = 32,
+		.nodes = 20000,
+	};
+	struct json *tree;
+	auto_buf canonical = { 0 };
+
+	if (!text.len) {
+		return err_set(e, ERR_LIMIT,
+		    "the arguments are over %d bytes", CORE_ARGS_MAX);
+	}
+	if (json_parse(&k->arena, arena_str(&k->arena, text), &limits, &tree,
+		e)) {
+		return -1;
+	}
+	if (tree->type != JSON_OBJECT) {
+		return err_set(
+		    e, ERR_INPUT, "the arguments must be a JSON object");
+	}
+	k->args = tree;
+	json_canonical(&canonical, tree);
+	k->args_digest = digest_of(buf_str(&canonical));
+	return 0;
+}
+
+void
+core_call_asked(struct core *c, struct core_run *r, uint32_t ordinal,
+    struct str tool, struct str args)
+{
+	struct core_call *k = calloc(1, sizeof(*k));
+	const struct session_call *s = known(c, r, ordinal);
+	struct err e = { 0 };
+
+	must(k);
+	k->number = core_number(c);
+	k->run = r->number;
+	k->ordinal = ordinal;
+	k->begun = loop_now(c->part.loop);
+	k->name = arena_str(&k->arena, tool);
+	k->next = c->calls;
+	c->calls = k;
+	r->call = k->number;
+	r->busy = ordinal;
+	k->args_digest = digest_of(args);
+	if (str_eq_z(tool, "finish")) {
+		k->tool = r->finish;
+	} else if (names_have(&r->granted, tool)) {
+		k->tool = tools_find(&r->role->catalogue, tool);
+	}
+	bool wrong = read_args(k, args, &e) != 0;
+
+	if (s && s->state != SESSION_CALL_NONE && k->tool && !wrong) {
+		go_on(c, k, s);
+	} else if (!k->tool) {
+		refuse(c, k, "unknown_tool", STR("catalogue"),
+		    unknown_tool(k, r));
+	} else if (wrong) {
+		refuse(c, k, "input", STR("schema"),
+		    arena_str(&k->arena, str_of(e.text)));
+	} else if (k->tool == r->finish) {
+		finish_task(c, k);
+	} else {
+		judge(c, k);
+	}
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PARTS_CORE_EGRESS_H
+#define PARTS_CORE_EGRESS_H
+
+/* A request between its intent and its outcome. */
+
+#include "parts/core.h"
+
+struct core_intent {
+	struct core_intent *next;
+	uint64_t number; /* also of its grant */
+	uint64_t id;     /* the egress's own name for it */
+	uint64_t cell;   /* 0: core's own request */
+	uint64_t run;
+	uint32_t epoch;
+	uint32_t call;
+	struct core_role *role; /* NULL: of no role */
+	struct arena arena;
+	/* what */
+	char host[WIRE_HOST_MAX];
+	uint16_t port;
+	struct str method;
+	struct str path;
+	enum wire_git git;
+	struct policy_commands commands;
+	/* how, by the rule */
+	struct str rule;
+	struct str credential;
+	enum wire_place place;
+	struct str place_name;
+	struct str format;
+	bool pinned;
+	struct names_addr pin;
+	uint16_t pin_port;
+	bool tls_up;
+	bool keep_credentials;
+	struct str ca;
+	bool gone; /* go was sent */
+	struct wire_refuse refusal;
+	/* core's own */
+	struct str target;
+	struct str headers;
+	struct buf body;
+	int64_t timeout;
+	uint64_t answer_limit;
+	uint64_t owner;
+	void (*done)(struct core *c, uint64_t number,
+	    const struct wire_http_done *head, struct str body);
+};
+
+extern const struct wire_handler core_own_egress_handlers[];
+extern const size_t core_own_egress_handler_count;
+wire_take_fn core_vault_granted;
+
+#endif

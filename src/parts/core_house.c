@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the operator wrote, loaded and checked: handrail.toml and, of each
+ * role, role.toml, gates.toml and mcp/server.toml.  At the start any fault
+ * stops the house; at a reload the role with the fault is closed until it
+ * loads, the others run (design §5).
+ */
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "parts/core.h"
+
+/* `roles = "…"` is relative to the folder of handrail.toml. */
+static struct str
+roles_folder(struct core *c)
+{
+	struct arena *a = &c->house.arena;
+	struct str file = str_of(c->config_file);
+	size_t slash = file.len;
+
+	if (c->house.config.roles.len && c->house.config.roles.at[0] == '/') {
+		return arena_str(a, c->house.config.roles);
+	}
+	while (slash > 0 && file.at[slash - 1] != '/') {
+		slash--;
+	}
+	return arena_printf(a, STR_FMT STR_FMT, (int)slash, file.at,
+	    STR_ARG(c->house.config.roles));
+}
+
+static struct names
+credential_names(struct core *c)
+{
+	struct arena *a = &c->house.arena;
+	size_t count = 0;
+
+	for (struct core_credential *k = c->credentials; k; k = k->next) {
+		count++;
+	}
+	struct str *at = arena_array(a, count + 1, sizeof(*at));
+	size_t n = 0;
+
+	for (struct core_credential *k = c->credentials; k; k = k->next) {
+		if (!k->archived) {
+			at[n++] = arena_str(a, str_of(k->name));
+		}
+	}
+	return (struct names){ .at = at, .count = n };
+}
+
+static int
+load_parts(struct core *c, struct core_role *r, struct str folder, struct err *e)
+{
+	struct arena *a = &c->house.arena;
+	struct str dir = arena_printf(
+	    a, STR_FMT "/" STR_FMT, STR_ARG(folder), STR_ARG(r->role->name));
+	struct str gates = arena_printf(a, STR_FMT "/gates.toml", STR_ARG(dir));
+	struct names credentials = credential_names(c);
+
+	if (r->role->problem.len) {
+		return err_set(
+		    e, ERR_INPUT, STR_FMT, STR_ARG(r->role->problem));
+	}
+	if (policy_load(a, gates.at, &r->policy, e) ||
+	    tools_load(a, dir.at, &r->catalogue, e) ||
+	    tools_check_role(&r->catalogue, r->role, e) ||
+	    roles_check_models(r->role, &c->house.config, e)) {
+		return -1;
+	}
+	r->seen = tools_for(a, &r->catalogue, &r->who, &credentials);
+	r->policy_digest = policy_digest(r->policy);
+	return 0;
+}
+
+static void
+name_role(struct core *c, struct core_role *r)
+{
+	r->who = c->house.home;
+	(void)str_copy(r->name, sizeof(r->name), r->role->name);
+	(void)str_copy(r->who.role, sizeof(r->who.role), r->role->name);
+	roles_print_identity(&r->who, r->identity);
+	roles_print_mailbox(r->name, r->mailbox);
+}
+
+static void
+close_role(struct core *c, struct core_role *r, const struct err *why)
+{
+	(void)str_copy(r->closed, sizeof(r->closed), str_of(why->text));
+	r->policy = policy_closed(&c->house.arena, str_of(why->text));
+	r->policy_digest = policy_digest(r->policy);
+	log_line(LOG_ERROR, "role", "%s is closed: %s", r->name, why->text);
+}
+
+static void
+policy_in_force(struct core *c, const struct core_role *r)
+{
+	struct core_event event = {
+		.kind = BOOK_POLICY_LOADED,
+		.identity = r->identity,
+		.rule = r->closed[0] ? STR("closed") : STR("loaded"),
+		.policy = r->policy_digest,
+		.contract = r->catalogue.digest,
+		.body = policy_text(r->policy),
+	};
+
+	(void)core_append(c, &event);
+	queue_add_name(c->queue, str_of(r->name));
+	queue_add_mailbox(c->queue, str_of(r->mailbox));
+}
+
+static int
+load_roles(struct core *c, bool first, struct err *e)
+{
+	struct arena *a = &c->house.arena;
+	struct str folder = roles_folder(c);
+	struct roles all;
+
+	if (roles_load_dir(a, folder.at, &all, e)) {
+		return -1;
+	}
+	struct core_role *roles =
+	    arena_array(a, all.count ? all.count : 1, sizeof(*roles));
+
+	for (size_t i = 0; i < all.count; i++) {
+		struct core_role *r = &roles[i];
+		struct err why = { 0 };
+
+		r->role = &all.at[i];
+		name_role(c, r);
+		if (load_parts(c, r, folder, &why)) {
+			if (first) {
+				*e = why;
+				return -1;
+			}
+			close_role(c, r, &why);
+		}
+	}
+	c->house.roles = roles;
+	c->house.role_count = all.count;
+	for (size_t i = 0; i < all.count; i++) {
+		policy_in_force(c, &roles[i]);
+	}
+	return 0;
+}
+
+static int
+load_operators(struct core *c, struct err *e)
+{
+	struct str rest = str_of(part_arg(&c->part, "operators"));
+	struct str one;
+	size_t most = 0;
+
+	for (size_t i = 0; i < rest.len; i++) {
+		most += rest.at[i] == ',';
+	}
+	c->house.operators = arena_array(
+	    &c->house.arena, most + 1, sizeof(*c->house.operators));
+	c->house.operator_count = 0;
+	while (str_cut(&rest, ',', &one)) {
+		struct core_operator *o =
+		    &c->house.operators[c->house.operator_count++];
+		struct str name;
+		struct str uid;
+		uint64_t number;
+
+		if (!str_cut(&one, ':', &name) || !str_cut(&one, ':', &uid) ||
+		    !str_u64(uid, &number) || !digest_parse(one, &o->token) ||
+		    !str_copy(o->name, sizeof(o->name), name)) {
+			return err_set(
+			    e, ERR_INPUT, "--operators is not name:uid:digest,…");
+		}
+		o->uid = (uint32_t)number;
+	}
+	return 0;
+}
+
+int
+core_house_load(struct core *c, bool first, struct err *e)
+{
+	struct config config;
+
+	if (roles_load_config(&c->house.arena, c->config_file, &config, e)) {
+		return -1;
+	}
+	c->house.config = config;
+	if (!str_copy(c->house.home.device, sizeof(c->house.home.device),
+		config.device) ||
+	    !str_copy(c->house.home.client, sizeof(c->house.home.client),
+		config.client)) {
+		return err_set(e, ERR_INPUT, "device or client is too long");
+	}
+	return load_operators(c, e) || load_roles(c, first, e) ? -1 : 0;
+}
+
+struct core_role *
+core_role_find(struct core *c, struct str any_form)
+{
+	struct identity who;
+	struct err e = { 0 };
+
+	if (roles_parse_any(any_form, &c->house.home, &who, &e)) {
+		return NULL;
+	}
+	for (size_t i = 0; i < c->house.role_count; i++) {
+		struct core_role *r = &c->house.roles[i];
+
+		if (strcmp(r->name, who.role) == 0 &&
+		    strcmp(r->who.device, who.device) == 0 &&
+		    strcmp(r->who.client, who.client) == 0) {
+			return r;
+		}
+	}
+	return NULL;
+}

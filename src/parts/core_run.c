@@ -1,0 +1,794 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a claimed task: claim → workspace → agent → acting → outcome.
+ * A run that waits for a person is parked: no process, its workspace without
+ * a writer.  Whatever dies (agent, cell, egress), the three end together and
+ * the run begins again under a new epoch, from the book.
+ */
+#include "parts/core_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "parts/core.h"
+#include "parts/crash.h"
+
+struct core_run *
+core_run_find(struct core *c, uint64_t number)
+{
+	for (struct core_run *r = number ? c->runs : NULL; r; r = r->next) {
+		if (r->number == number) {
+			return r;
+		}
+	}
+	return NULL;
+}
+
+struct core_run *
+core_run_of_task(struct core *c, struct str task)
+{
+	for (struct core_run *r = c->runs; r; r = r->next) {
+		if (str_eq_z(task, r->task_text)) {
+			return r;
+		}
+	}
+	return NULL;
+}
+
+struct core_run *
+core_run_by_id(struct core *c, struct book_id run)
+{
+	for (struct core_run *r = c->runs; r; r = r->next) {
+		if (book_id_eq(r->run, run)) {
+			return r;
+		}
+	}
+	return NULL;
+}
+
+static void
+free_run(struct core *c, struct core_run *r)
+{
+	for (struct core_run **at = &c->runs; *at; at = &(*at)->next) {
+		if (*at == r) {
+			*at = r->next;
+			break;
+		}
+	}
+	loop_timer_cancel(&r->wall);
+	if (r->has_slot) {
+		core_slot_give(c, r->slot);
+	}
+	if (r->work_fd >= 0) {
+		(void)close(r->work_fd);
+	}
+	wire_peer_free(r->agent_peer);
+	arena_fini(&r->arena);
+	free(r);
+}
+
+/* --- making a run of a task ------------------------------------------------ */
+
+static int
+load_record(struct core *c, struct core_run *r, struct err *e)
+{
+	auto_buf bytes = { 0 };
+	struct json *tree;
+	struct str type = STR("default");
+
+	if (store_row_get(c->book.store, STR("task"), str_of(r->task_text),
+		&bytes, NULL, e) ||
+	    json_parse(&r->arena, arena_str(&r->arena, buf_str(&bytes)), NULL,
+		&tree, e)) {
+		return err_wrap(e, "the record of task %s", r->task_text);
+	}
+	r->record = tree;
+	(void)json_text(json_get(tree, "payload"), "type", &type);
+	r->type = core_task_type(r->role, type);
+	if (!r->type) {
+		return err_set(e, ERR_INPUT,
+		    "role %s has no [task." STR_FMT "] (any more)",
+		    r->role->name, STR_ARG(type));
+	}
+	r->finish = tools_finish(&r->arena, r->type);
+	r->granted = roles_grant(&r->arena, &r->role->seen, &r->type->tools);
+	return 0;
+}
+
+/* The type a payload names, or the only one, or [task.default]. */
+const struct task_type *
+core_task_type(const struct core_role *role, struct str name)
+{
+	const struct task_type *t = roles_find_type(role->role, name);
+
+	if (!t && str_eq_z(name, "default") && role->role->type_count == 1) {
+		t = &role->role->types[0];
+	}
+	return t;
+}
+
+static struct core_run *
+new_run(struct core *c, struct core_role *role, struct str task)
+{
+	struct core_run *r = calloc(1, sizeof(*r));
+
+	must(r);
+	r->number = core_number(c);
+	r->role = role;
+	r->work_fd = -1;
+	must(str_copy(r->task_text, sizeof(r->task_text), task));
+	must(book_id_parse(task, &r->task));
+	r->next = c->runs;
+	c->runs = r;
+	return r;
+}
+
+/* The run that the book knows for this task and has not ended; else a new id. */
+static bool
+find_earlier(struct core *c, struct core_run *r)
+{
+	const struct session_run *s;
+
+	for (size_t i = 0; (s = session_index_at(c->sessions, i)); i++) {
+		if (book_id_eq(s->task, r->task) && !s->ended &&
+		    !book_id_eq(s->run, (struct book_id){ 0 })) {
+			r->run = s->run;
+			book_id_text(r->run, r->run_text);
+			return true;
+		}
+	}
+	struct id fresh = id_new();
+
+	must(book_id_parse(str_of(fresh.text), &r->run));
+	memcpy(r->run_text, fresh.text, sizeof(r->run_text));
+	return false;
+}
+
+static void begin(struct core *c, uint64_t number);
+
+static void
+run_started(struct core *c, struct core_run *r)
+{
+	auto_buf body = { 0 };
+	struct json_out o;
+
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_z(&o, "task", r->task_text);
+	json_out_str(&o, "type", r->type ? r->type->name : STR(""));
+	json_out_end(&o, '}');
+	struct core_event event = {
+		.kind = BOOK_RUN_STARTED,
+		.run = r,
+		.policy = r->role->policy_digest,
+		.contract = r->role->catalogue.digest,
+		.body = buf_str(&body),
+	};
+
+	(void)core_append(c, &event);
+}
+
+/* One claim; false: there is nothing (more) to claim in this role. */
+static bool
+claim_one(struct core *c, struct core_role *role)
+{
+	auto_arena a = { 0 };
+	struct queue_claim claim = {
+		.queue = str_of(role->name),
+		.owner = str_of(role->identity),
+		.incarnation = c->book.incarnation,
+		.now = wall_now(),
+	};
+	const struct queue_task *t =
+	    queue_next(c->queue, claim.queue, claim.owner);
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+	uint32_t slot;
+
+	if (!t || core_slot_take(c, &slot)) {
+		return false;
+	}
+	if (queue_claim(c->queue, &a, &claim, &step, &e)) {
+		core_slot_give(c, slot);
+		return false;
+	}
+	struct core_run *r = core_run_of_task(c, step.id);
+
+	if (r) {
+		must(r->phase == RUN_PARKED && !r->has_slot);
+	} else {
+		r = new_run(c, role, step.id);
+	}
+	r->slot = slot;
+	r->has_slot = true;
+	r->epoch = step.epoch;
+	r->phase = RUN_OPENING;
+	r->begun = loop_now(c->part.loop);
+	bool earlier = r->run_text[0] ? true : find_earlier(c, r);
+	int unloaded = r->record ? 0 : load_record(c, r, &e);
+
+	core_queue_step(c, &step, r);
+	if (!earlier) {
+		run_started(c, r);
+	}
+	core_task_row(c, queue_find(c->queue, str_of(r->task_text)));
+	if (unloaded) {
+		core_run_fail(
+		    c, r, "schema_validation", "requires_escalation", e.text);
+		return true;
+	}
+	core_after(c, begin, r->number);
+	return true;
+}
+
+static bool
+can_run(const struct core *c)
+{
+	return c->ready && !c->draining && c->sandbox && c->vault_ready &&
+	    c->egress && !c->book.stalled[0];
+}
+
+void
+core_claim(struct core *c)
+{
+	for (size_t i = 0; i < c->house.role_count; i++) {
+		struct core_role *role = &c->house.roles[i];
+
+		while (can_run(c) && !role->closed[0] && claim_one(c, role)) {
+		}
+	}
+}
+
+/* --- opening: workspace, then agent and cell -------------------------------- */
+
+static int
+open_workspace(struct core *c, struct core_run *r, struct err *e)
+{
+	auto_buf path = { 0 };
+
+	buf_addf(&path, "%s/work", r->run_text);
+	if ((mkdirat(c->runs_fd, r->run_text, 0711) && errno != EEXIST) ||
+	    (mkdirat(c->runs_fd, buf_z(&path), 0700) && errno != EEXIST)) {
+		return err_sys(e, "cannot make the workspace runs/%s",
+		    buf_z(&path));
+	}
+	r->work_fd = openat(c->runs_fd, buf_z(&path),
+	    O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return r->work_fd < 0
+	    ? err_sys(e, "cannot open the workspace runs/%s", buf_z(&path))
+	    : 0;
+}
+
+static void
+ask_work(struct core *c, struct core_run *r, enum wire_work work)
+{
+	struct wire_work_ask ask = {
+		.id = r->number,
+		.work = work,
+		.slot = r->slot,
+	};
+	int fd = fcntl(r->work_fd, F_DUPFD_CLOEXEC, 3);
+
+	must(fd >= 0);
+	wire_send(c->sandbox, WIRE_WORK_ASK, &ask, &fd, 1);
+}
+
+static void
+wall_passed(void *owner)
+{
+	struct core_run *r = owner;
+
+	core_run_fail(r->core, r, "timeout", "resolvable",
+	    "the task's wall-clock budget is spent");
+}
+
+static void
+begin(struct core *c, uint64_t number)
+{
+	struct core_run *r = core_run_find(c, number);
+	struct err e = { 0 };
+
+	if (!r || r->phase != RUN_OPENING) {
+		return;
+	}
+	crash_point(CRASH_CORE_RUN_BEGIN);
+	r->core = c;
+	if (r->work_fd < 0 && open_workspace(c, r, &e)) {
+		core_run_fail(c, r, "workspace", "resolvable", e.text);
+		return;
+	}
+	int64_t wall = r->type->wall;
+
+	if (!wall) {
+		wall = roles_limits(&c->house.config, r->role->role).wall;
+	}
+	if (wall) {
+		loop_timer_arm(&r->wall, c->part.loop,
+		    mono_after(loop_now(c->part.loop), wall), wall_passed, r);
+	}
+	ask_work(c, r, WIRE_WORK_OWN);
+}
+
+static void
+start_agent(struct core *c, struct core_run *r)
+{
+	struct wire_agent_start start = {
+		.agent = core_number(c),
+		.slot = r->slot,
+	};
+
+	r->agent = start.agent;
+	wire_send(c->sandbox, WIRE_AGENT_START, &start, NULL, 0);
+	if (!core_run_fresh_next(c, r)) {
+		(void)core_run_cell(c, r, STR(""));
+	}
+}
+
+/* The cell of this run for this tool; an older one of another kind ends first.
+ * NULL: not yet, core_run_cell_ended calls again. */
+struct core_cell *
+core_run_cell(struct core *c, struct core_run *r, struct str only_tool)
+{
+	struct core_cell *cell = core_cell_find(c, r->cell);
+
+	if (cell && cell->phase != CELL_ENDING &&
+	    str_eq_z(only_tool, cell->only_tool)) {
+		return cell;
+	}
+	if (cell) {
+		core_cell_end(c, cell);
+		return NULL;
+	}
+	struct core_cell_plan plan = {
+		.role = r->role,
+		.slot = r->slot,
+		.run = r->number,
+		.epoch = r->epoch,
+		.only_tool = only_tool,
+	};
+
+	cell = core_cell_make(c, &plan);
+	r->cell = cell->number;
+	return cell;
+}
+
+void
+core_work_done(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	struct core *c = owner;
+	const struct wire_work_done *done = record;
+	struct core_run *r = core_run_find(c, done->id);
+
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	if (!r) {
+		return; /* a dropped workspace: nobody waits */
+	}
+	if (!done->ok) {
+		core_run_fail(c, r, "workspace", "resolvable",
+		    wire_text_ok(done->text, sizeof(done->text))
+			? done->text
+			: "the workspace cannot be used");
+		return;
+	}
+	if (r->phase == RUN_CLOSING) {
+		memcpy(r->workspace.bytes, done->digest, DIGEST_SIZE);
+		core_call_park(c, r);
+	} else if (r->phase == RUN_OPENING && !r->owned) {
+		r->owned = true;
+		if (core_run_decided(c, r)) {
+			ask_work(c, r, WIRE_WORK_DIGEST);
+		} else {
+			start_agent(c, r);
+		}
+	} else if (r->phase == RUN_OPENING) {
+		memcpy(r->workspace.bytes, done->digest, DIGEST_SIZE);
+		start_agent(c, r);
+	}
+}
+
+/* --- closing ------------------------------------------------------------------ */
+
+static void
+closed(struct core *c, struct core_run *r)
+{
+	r->owned = false;
+	wire_peer_free(r->agent_peer);
+	r->agent_peer = NULL;
+	loop_timer_cancel(&r->wall);
+	switch (r->then) {
+	case THEN_PARK:
+		ask_work(c, r, WIRE_WORK_DIGEST);
+		return;
+	case THEN_AGAIN:
+		core_run_again(c, r);
+		return;
+	case THEN_STOP:
+		r->phase = RUN_PARKED; /* the next incarnation claims it */
+		core_slot_give(c, r->slot);
+		r->has_slot = false;
+		core_drained(c);
+		return;
+	case THEN_END:
+		break;
+	}
+	ask_work(c, r, WIRE_WORK_DROP);
+	free_run(c, r);
+	core_drained(c);
+	core_claim(c);
+}
+
+static void
+maybe_closed(struct core *c, struct core_run *r)
+{
+	if (r->phase == RUN_CLOSING && !r->agent && !r->cell) {
+		closed(c, r);
+	}
+}
+
+void
+core_run_close(struct core *c, struct core_run *r, enum core_run_then then)
+{
+	struct core_cell *cell = core_cell_find(c, r->cell);
+
+	if (r->phase == RUN_CLOSING) {
+		r->then = then > r->then ? then : r->then;
+		return;
+	}
+	r->phase = RUN_CLOSING;
+	r->then = then;
+	core_call_dropped(c, r);
+	if (cell) {
+		core_cell_end(c, cell);
+	} else {
+		r->cell = 0;
+	}
+	if (r->agent && !r->agent_ending) {
+		struct wire_agent_end end = { .agent = r->agent };
+
+		r->agent_ending = true;
+		wire_send(c->sandbox, WIRE_AGENT_END, &end, NULL, 0);
+	}
+	maybe_closed(c, r);
+}
+
+/* Its epoch ends here: whatever still speaks for it is stale. */
+void
+core_run_again(struct core *c, struct core_run *r)
+{
+	auto_arena a = { 0 };
+	struct queue_touch touch = {
+		.task = str_of(r->task_text),
+		.epoch = r->epoch,
+		.why = STR("agent or sandbox ended"),
+		.now = wall_now(),
+	};
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	if (++r->deaths > CORE_DEATHS_MAX) {
+		r->phase = RUN_OPENING;
+		core_run_fail(c, r, "agent_died", "requires_escalation",
+		    "agent or sandbox ended again and again without progress");
+		return;
+	}
+	core_slot_give(c, r->slot);
+	r->has_slot = false;
+	r->phase = RUN_PARKED;
+	if (queue_lease_lost(c->queue, &a, &touch, &step, &e)) {
+		log_err("run", &e);
+		free_run(c, r);
+		return;
+	}
+	core_queue_step(c, &step, r);
+	core_claim(c);
+}
+
+void
+core_run_cell_ended(struct core *c, struct core_run *r, const char *why)
+{
+	r->cell = 0;
+	if (r->phase == RUN_CLOSING) {
+		maybe_closed(c, r);
+		return;
+	}
+	if (why[0]) { /* nobody asked for it */
+		log_line(LOG_WARN, "cell", "of run %s ended: %s", r->run_text,
+		    why);
+		core_run_close(c, r, THEN_AGAIN);
+		return;
+	}
+	core_call_cell_ended(c, r);
+}
+
+void
+core_agent_ended(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	struct core *c = owner;
+	const struct wire_agent_ended *ended = record;
+	struct core_run *r = c->runs;
+
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	while (r && r->agent != ended->agent) {
+		r = r->next;
+	}
+	if (!r) {
+		return;
+	}
+	bool asked = r->agent_ending;
+
+	r->agent = 0;
+	r->agent_ending = false;
+	if (r->phase == RUN_CLOSING) {
+		maybe_closed(c, r);
+	} else if (!asked) {
+		log_line(LOG_WARN, "agent", "of run %s ended: %s", r->run_text,
+		    wire_text_ok(ended->text, sizeof(ended->text)) ? ended->text
+								   : "?");
+		core_run_close(c, r, THEN_AGAIN);
+	}
+}
+
+/* --- parked, woken, recovered -------------------------------------------------- */
+
+static void
+parked(struct core *c, uint64_t number)
+{
+	struct core_run *r = core_run_find(c, number);
+
+	if (r && r->phase == RUN_PARKED && r->has_slot) {
+		core_slot_give(c, r->slot);
+		r->has_slot = false;
+		core_drained(c);
+		core_claim(c);
+	}
+}
+
+/* Called by core_call_park within the batch that asks the person. */
+void
+core_run_park(struct core *c, struct core_run *r)
+{
+	auto_arena a = { 0 };
+	struct queue_touch touch = {
+		.task = str_of(r->task_text),
+		.epoch = r->epoch,
+		.why = STR("waits for a person"),
+		.now = wall_now(),
+	};
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	must(queue_park(c->queue, &a, &touch, &step, &e) == 0);
+	core_queue_step(c, &step, r);
+	r->phase = RUN_PARKED;
+	core_after(c, parked, r->number);
+}
+
+static void
+woken(struct core *c, uint64_t number)
+{
+	(void)number;
+	core_claim(c);
+}
+
+void
+core_run_wake_task(struct core *c, struct str task)
+{
+	auto_arena a = { 0 };
+	struct queue_touch touch = { .task = task, .now = wall_now() };
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	if (queue_wake(c->queue, &a, &touch, &step, &e)) {
+		return; /* not parked (any more) */
+	}
+	core_queue_step(c, &step, core_run_of_task(c, task));
+	core_after(c, woken, 0);
+}
+
+/* After a start: what the last incarnation had in hand is claimed anew, and a
+ * run whose question was answered meanwhile goes on. */
+void
+core_run_recover(struct core *c)
+{
+	const struct queue_task *t;
+
+	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
+		auto_arena a = { 0 };
+		struct queue_touch touch = {
+			.task = t->id,
+			.epoch = t->epoch,
+			.why = STR("the house started again"),
+			.now = wall_now(),
+		};
+		struct queue_step step = { 0 };
+		struct err e = { 0 };
+
+		if (t->hold == QUEUE_OWNED &&
+		    queue_lease_lost(c->queue, &a, &touch, &step, &e) == 0) {
+			core_queue_step(c, &step, NULL);
+		}
+	}
+	core_call_recover(c);
+}
+
+/* --- outcome --------------------------------------------------------------------- */
+
+static void
+end_run(struct core *c, uint64_t number)
+{
+	struct core_run *r = core_run_find(c, number);
+
+	if (r) {
+		core_run_close(c, r, THEN_END);
+	}
+}
+
+static void
+send_result_mail(struct core *c, struct core_run *r, struct arena *a,
+    struct e2m_record *mail, const struct json *payload, bool good)
+{
+	struct str from = STR("");
+
+	(void)json_text(r->record, "from", &from);
+	e2m_envelope_init(a, wall_now(), mail);
+	mail->as.envelope.envelope_type = E2M_TYPE_RESULT;
+	mail->as.envelope.from = str_of(r->role->mailbox);
+	mail->as.envelope.to = queue_has_mailbox(c->queue, from)
+	    ? from
+	    : STR("operator");
+	mail->as.envelope.subject = arena_printf(a, "%s %s",
+	    good ? "completed:" : "failed:", r->task_text);
+	mail->as.envelope.payload = payload;
+}
+
+static void
+outcome(struct core *c, struct core_run *r, enum e2m_event how,
+    const struct json *body)
+{
+	auto_arena a = { 0 };
+	struct e2m_record mail = { 0 };
+	struct json *payload = json_new(&a, JSON_OBJECT);
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	(void)json_set_str(&a, payload, "task_id", str_of(r->task_text));
+	(void)json_set(&a, payload, how == E2M_COMPLETE ? "result" : "error",
+	    json_copy(&a, body));
+	send_result_mail(c, r, &a, &mail, payload, how == E2M_COMPLETE);
+	struct queue_finish finish = {
+		.task = str_of(r->task_text),
+		.epoch = r->epoch,
+		.outcome = how,
+		.result = how == E2M_COMPLETE ? body : NULL,
+		.failure = how == E2M_COMPLETE ? NULL : body,
+		.mail = &mail.as.envelope,
+		.mail_count = 1,
+		.now = wall_now(),
+	};
+
+	if (queue_finish(c->queue, &a, &finish, &step, &e)) {
+		log_err("outcome", &e);
+		core_run_close(c, r, THEN_END);
+		return;
+	}
+	core_queue_step(c, &step, r);
+	core_waits_cancel(c, r);
+	struct core_event event = {
+		.kind = BOOK_RUN_ENDED,
+		.run = r,
+		.rule = str_of(e2m_event_name(how)),
+	};
+
+	(void)core_append(c, &event);
+	core_task_row(c, queue_find(c->queue, str_of(r->task_text)));
+	r->settled = true;
+	core_after(c, end_run, r->number);
+}
+
+void
+core_run_complete(struct core *c, struct core_run *r, const struct json *result)
+{
+	if (!r->settled) {
+		outcome(c, r, E2M_COMPLETE, result);
+	}
+}
+
+static void
+failure(struct core *c, struct core_run *r, enum e2m_event how,
+    const struct core_failure *f)
+{
+	auto_arena a = { 0 };
+	struct json *body = json_new(&a, JSON_OBJECT);
+
+	if (r->settled) {
+		return;
+	}
+	(void)json_set_str(&a, body, "error_type", str_of(f->error_type));
+	(void)json_set_str(&a, body, "class", str_of(f->class));
+	(void)json_set(&a, body, "resolvable",
+	    json_new_bool(&a, strcmp(f->class, "resolvable") == 0));
+	(void)json_set_str(&a, body, "suggested_skill", STR(""));
+	(void)json_set_str(&a, body, "message", str_of(f->message));
+	log_line(LOG_INFO, "run", "%s fails: %s: %s", r->run_text,
+	    f->error_type, f->message);
+	outcome(c, r, how, body);
+}
+
+void
+core_run_fail(struct core *c, struct core_run *r, const char *error_type,
+    const char *class, const char *message)
+{
+	struct core_failure f = { error_type, class, message };
+
+	failure(c, r, E2M_FAIL, &f);
+}
+
+void
+core_run_block(struct core *c, struct core_run *r, const char *error_type,
+    const char *message)
+{
+	struct core_failure f = { error_type, "requires_escalation", message };
+
+	failure(c, r, E2M_BLOCK, &f);
+}
+
+static void
+cancelled(struct core *c, uint64_t number)
+{
+	end_run(c, number);
+}
+
+int
+core_run_cancel(struct core *c, struct str task, struct err *e)
+{
+	auto_arena a = { 0 };
+	struct queue_touch touch = { .task = task, .now = wall_now() };
+	struct queue_step step = { 0 };
+	struct core_run *r = core_run_of_task(c, task);
+
+	if (queue_cancel(c->queue, &a, &touch, &step, e)) {
+		return -1;
+	}
+	core_queue_step(c, &step, r);
+	core_task_row(c, queue_find(c->queue, task));
+	if (r) {
+		r->settled = true;
+		core_waits_cancel(c, r);
+		struct core_event event = {
+			.kind = BOOK_RUN_ENDED,
+			.run = r,
+			.rule = STR("cancel"),
+		};
+
+		(void)core_append(c, &event);
+		core_after(c, cancelled, r->number);
+	}
+	return 0;
+}
+
+/* Stop claiming; what acts now is ended and claimed by the next house. */
+void
+core_runs_drain(struct core *c)
+{
+	struct core_run *next;
+
+	c->draining = true;
+	for (struct core_run *r = c->runs; r; r = next) {
+		next = r->next;
+		if (r->phase == RUN_OPENING || r->phase == RUN_ACTING) {
+			core_run_close(c, r, THEN_STOP);
+		}
+	}
+	core_drained(c);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PARTS_CORE_RUN_H
+#define PARTS_CORE_RUN_H
+
+/* What core_run.c, core_agent.c and core_call.c share about a run. */
+
+#include "parts/core.h"
+
+const struct task_type *core_task_type(
+    const struct core_role *role, struct str name);
+struct core_cell *core_run_cell(
+    struct core *c, struct core_run *r, struct str only_tool);
+void core_run_again(struct core *c, struct core_run *r);
+void core_run_park(struct core *c, struct core_run *r);
+void core_run_wake_task(struct core *c, struct str task);
+wire_take_fn core_work_done;
+wire_take_fn core_agent_ended;
+
+/* core_agent.c */
+wire_take_fn core_agent_started;
+
+/* core_call.c */
+/* A person has decided about this run's call: the workspace must be digested
+ * before anything can write to it. */
+bool core_run_decided(struct core *c, const struct core_run *r);
+/* The next call that will run is one for a fresh cell. */
+bool core_run_fresh_next(struct core *c, const struct core_run *r);
+void core_call_cell_ended(struct core *c, struct core_run *r);
+void core_waits_cancel(struct core *c, struct core_run *r);
+void core_call_recover(struct core *c);
+
+/* core.c: the house may close when nothing acts any more. */
+void core_drained(struct core *c);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PARTS_SUPERVISOR_H
+#define PARTS_SUPERVISOR_H
+
+/*
+ * The supervisor: keeps the privilege of the start, opens listeners and state,
+ * starts one executable a part and starts it again.  It reads no byte from a
+ * network and no secret; the only thing it parses is handrail.toml.
+ *
+ * Three fates (design §2): core and sandbox are one floor, with either of them
+ * everything ends and starts anew; api, vault, resolver and core's own egress
+ * are restarted alone; without the supervisor everything ends.
+ */
+
+#include "parts/part.h"
+#include "roles/roles.h"
+
+enum house_limits {
+	HOUSE_RESTART_FIRST_US = 50000, /* wait before a restart, doubled … */
+	HOUSE_RESTART_MOST_US = 5000000, /* … up to this */
+	HOUSE_STEADY_US = 10000000, /* alive so long: the wait begins anew */
+	HOUSE_DRAIN_US = 30000000,  /* what a stop waits for */
+};
+
+struct house;
+
+struct house_part {
+	struct house *house;
+	const struct house_row *row;
+	pid_t pid;              /* 0: not running */
+	struct loop_child child;
+	struct wire_peer *peer;
+	struct loop_timer again; /* restart after a wait */
+	struct mono started;
+	int64_t wait; /* us before the next restart */
+	bool ready;
+};
+
+/* Which parts there are, in the order of starting. */
+struct house_row {
+	enum part part;
+	const char *program; /* under libexec/handrail */
+	enum wire_type ready;
+	bool floor; /* its end is everybody's end */
+};
+
+#define HOUSE_PARTS 6
+
+struct house {
+	struct part_self self;
+	struct arena arena;
+	struct config config;
+	const char *config_file;
+	const char *state;
+	const char *libexec;
+	struct buf operators; /* name:uid:digest,… for core */
+	int lock;
+	int socket_listener;
+	int web_listener;
+	uint32_t uid_base; /* 0: not root, every part keeps our ids */
+	bool dev;
+	bool announced;
+	bool stopping;
+	int exit_code;
+	struct mono began;
+	struct loop_signal signals[3];
+	struct loop_timer drain;
+	struct house_part parts[HOUSE_PARTS];
+};
+
+/* state.c: the state folder, its lock, tokens and listeners. */
+int house_open_state(struct house *h, struct err *e) MUST_CHECK;
+/* spawn.c: one part with its channels; core is told of the others. */
+int house_spawn(struct house *h, struct house_part *p, struct err *e) MUST_CHECK;
+/* supervisor.c: the end of a part's channel that stays here. */
+struct wire_peer *house_listen(
+    struct house *h, enum part part, int fd, struct err *e);
+extern const struct house_row house_rows[HOUSE_PARTS];
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One part: two channels, its descriptors, its arguments, fork, exec.  The
+ * child closes everything it is not meant to have before the exec.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "parts/supervisor.h"
+
+#define ARGS_MAX 24
+
+/* Core first: every other part's channel is handed to it. */
+const struct house_row house_rows[HOUSE_PARTS] = {
+	{ PART_CORE, "core", WIRE_CORE_READY, true },
+	{ PART_VAULT, "vault", WIRE_VAULT_READY, false },
+	{ PART_SANDBOX, "sandbox", WIRE_SANDBOX_READY, true },
+	{ PART_RESOLVER, "resolver", WIRE_RESOLVER_READY, false },
+	{ PART_EGRESS, "egress", WIRE_EGRESS_READY, false },
+	{ PART_API, "api", WIRE_API_READY, false },
+};
+
+struct command {
+	const char *argv[ARGS_MAX];
+	size_t count;
+	struct arena *arena;
+};
+
+static void
+add(struct command *c, const char *name, const char *value)
+{
+	must(c->count + 3 < ARGS_MAX);
+	c->argv[c->count++] = name;
+	c->argv[c->count++] = value;
+}
+
+static void
+add_number(struct command *c, const char *name, uint64_t value)
+{
+	struct str text =
+	    arena_printf(c->arena, "%llu", (unsigned long long)value);
+
+	add(c, name, text.at);
+}
+
+/* Parts have the ids uid_base + 1 …, cell slots follow at uid_base + 100. */
+static uint32_t
+part_uid(const struct house *h, enum part part)
+{
+	return h->uid_base ? h->uid_base + (uint32_t)part : 0;
+}
+
+static void
+add_own(struct command *c, struct house *h, const struct house_row *row)
+{
+	switch (row->part) {
+	case PART_CORE:
+		add(c, "--config", h->config_file);
+		add(c, "--state", h->state);
+		add(c, "--operators", buf_z(&h->operators));
+		add(c, "--dev", h->dev ? "yes" : "no");
+		break;
+	case PART_VAULT:
+		add(c, "--state", h->state);
+		break;
+	case PART_EGRESS:
+		add(c, "--mode", "own");
+		break;
+	case PART_SANDBOX:
+		add(c, "--libexec", h->libexec);
+		add_number(c, "--uid-base", h->uid_base ? h->uid_base + 100 : 0);
+		add_number(c, "--slots", h->config.cells);
+		break;
+	case PART_NONE:
+	case PART_SUPERVISOR:
+	case PART_API:
+	case PART_RESOLVER:
+	case PART_AGENT:
+	case PART_COUNT:
+		break;
+	}
+}
+
+static void
+make_command(struct command *c, struct house *h, const struct house_row *row)
+{
+	struct str path =
+	    arena_printf(c->arena, "%s/%s", h->libexec, row->program);
+
+	c->argv[c->count++] = path.at;
+	if (row->part != PART_SANDBOX) { /* it needs the start's privilege */
+		add_number(c, "--uid", part_uid(h, row->part));
+	}
+	add_own(c, h, row);
+	c->argv[c->count] = NULL;
+}
+
+/* Moves a descriptor out of the way of the numbers that the child gets. */
+static int
+high(int fd)
+{
+	return fd < 0 ? -1 : fcntl(fd, F_DUPFD, 64);
+}
+
+_Noreturn static void
+become(const struct house *h, const struct house_part *p, struct command *c,
+    const int wanted[4])
+{
+	int at[4];
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (size_t i = 0; i < 4; i++) {
+		at[i] = high(wanted[i]);
+	}
+	for (size_t i = 0; i < 4; i++) {
+		int to = PART_SUPERVISOR_FD + (int)i;
+
+		if (at[i] < 0) {
+			(void)close(to);
+		} else if (dup2(at[i], to) < 0) {
+			_exit(127);
+		}
+	}
+	(void)close_range(PART_SUPERVISOR_FD + 4, ~0U, 0);
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)h;
+	(void)p;
+	(void)execv(c->argv[0], (char *const *)(uintptr_t)c->argv);
+	(void)dprintf(2, "handrail: cannot run %s: %s\n", c->argv[0],
+	    strerrordesc_np(errno));
+	_exit(127);
+}
+
+/* Core hears of every part, also again after that part was restarted. */
+static void
+tell_core(struct house *h, const struct house_part *p, int fd)
+{
+	struct wire_part_up up = { .part = p->row->part, .pid = p->pid };
+
+	for (size_t i = 0; i < HOUSE_PARTS; i++) {
+		if (h->parts[i].row->part == PART_CORE && h->parts[i].peer) {
+			wire_send(h->parts[i].peer, WIRE_PART_UP, &up, &fd, 1);
+			return;
+		}
+	}
+	(void)close(fd);
+}
+
+int
+house_spawn(struct house *h, struct house_part *p, struct err *e)
+{
+	auto_arena arena = { 0 };
+	struct command command = { .arena = &arena };
+	int up[2] = { -1, -1 };
+	int core[2] = { -1, -1 };
+	bool is_core = p->row->part == PART_CORE;
+	bool is_api = p->row->part == PART_API;
+
+	make_command(&command, h, p->row);
+	if (wire_pair(up, e) || (!is_core && wire_pair(core, e))) {
+		return -1;
+	}
+	int wanted[4] = { up[1], core[1], is_api ? h->socket_listener : -1,
+		is_api ? h->web_listener : -1 };
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		become(h, p, &command, wanted);
+	}
+	(void)close(up[1]);
+	if (core[1] >= 0) {
+		(void)close(core[1]);
+	}
+	if (pid < 0) {
+		return err_sys(e, "fork for %s", p->row->program);
+	}
+	p->pid = pid;
+	p->started = mono_now();
+	p->peer = house_listen(h, p->row->part, up[0], e);
+	if (!p->peer) {
+		(void)kill(pid, SIGKILL);
+		return -1;
+	}
+	if (!is_core) {
+		tell_core(h, p, core[0]);
+	}
+	return 0;
+}

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The vault: the root key in locked memory and nothing else.  It answers core
+ * (seal this box, register this grant, sign this text) and lends one secret to
+ * one egress for one request, on a grant that core made after the commit.
+ *
+ * The key is read before the powers are given up: from the systemd credential
+ * `handrail-vault-key`, from <state>/vault.key as it is (a key file), or
+ * unwrapped with the passphrase in <state>/vault.pass.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "jail/jail.h"
+#include "parts/part.h"
+#include "seal/seal.h"
+
+#define GRANTS_MAX 1024
+#define LENT_MAX   4096
+
+struct lent {
+	struct lent *next;
+	struct seal_grant grant;
+	uint64_t cell; /* the whole number; the grant's own field is 32 bits */
+	char hosts[512];
+	uint32_t kind;
+	struct buf row;
+};
+
+struct borrower {
+	struct borrower *next;
+	struct vault *vault;
+	uint64_t cell;
+	struct wire_peer *peer;
+};
+
+struct vault {
+	struct part_self part;
+	struct seal_key *key;
+	struct lent *grants;
+	size_t grant_count;
+	struct borrower *borrowers;
+};
+
+/* --- the key ------------------------------------------------------------------- */
+
+static int
+read_key_file(struct vault *v, const char *state, struct str bytes, struct err *e)
+{
+	auto_buf path = { 0 };
+	auto_buf pass = { 0 };
+	int result;
+
+	if (bytes.len != SEAL_KEYFILE) {
+		return seal_key_read(bytes, &v->key, e);
+	}
+	buf_addf(&path, "%s/vault.pass", state);
+	if (file_read(buf_z(&path), SEAL_PASS_MAX, &pass, e)) {
+		return err_wrap(e, "the passphrase of the vault");
+	}
+	result = seal_key_unwrap(bytes, buf_str(&pass), &v->key, e);
+	wipe(pass.at, pass.cap);
+	return result;
+}
+
+static int
+open_key(struct vault *v, struct err *e)
+{
+	const char *state = part_arg(&v->part, "state");
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	auto_buf path = { 0 };
+	auto_buf bytes = { 0 };
+	int result;
+
+	if (folder) {
+		buf_addf(&path, "%s/handrail-vault-key", folder);
+	}
+	if (!folder || access(buf_z(&path), F_OK)) {
+		buf_clear(&path);
+		buf_addf(&path, "%s/vault.key", state);
+	}
+	if (file_read(buf_z(&path), 4096, &bytes, e)) {
+		return err_wrap(e, "the vault key");
+	}
+	result = read_key_file(v, state, buf_str(&bytes), e);
+	wipe(bytes.at, bytes.cap);
+	return result ? err_wrap(e, "the vault key %s", buf_z(&path)) : 0;
+}
+
+/* --- bindings -------------------------------------------------------------------- */
+
+static void
+fill_binding(struct seal_binding *b, const char *credential, uint32_t version,
+    uint32_t kind, const char *hosts)
+{
+	struct str rest = str_of(hosts);
+
+	*b = (struct seal_binding){
+		.id = str_of(credential),
+		.version = version,
+		.kind = (enum seal_kind)kind,
+	};
+	while (rest.len && b->host_count < SEAL_HOSTS_MAX) {
+		struct str one;
+
+		(void)str_cut(&rest, ' ', &one);
+		if (one.len) {
+			b->hosts[b->host_count++] = one;
+		}
+	}
+}
+
+/* --- seal ------------------------------------------------------------------------ */
+
+static int
+seal_box_into_row(
+    struct vault *v, const struct wire_vault_seal *in, struct buf *row, struct err *e)
+{
+	auto_secret value = NULL;
+	struct seal_binding binding;
+	struct str clear;
+
+	if (!wire_text_ok(in->credential, sizeof(in->credential)) ||
+	    !wire_text_ok(in->hosts, sizeof(in->hosts)) ||
+	    in->box_size > sizeof(in->box)) {
+		return err_set(e, ERR_INPUT, "a request to seal has a wrong form");
+	}
+	if (seal_box_open(v->key, str_span(in->box, in->box_size), &value, e)) {
+		return -1;
+	}
+	secret_open(value, &clear);
+	if (clear.len == 0 || clear.len > WIRE_SECRET_MAX) {
+		return err_set(e, ERR_LIMIT,
+		    "a credential's value has 1 to %d bytes", WIRE_SECRET_MAX);
+	}
+	fill_binding(&binding, in->credential, in->version, in->kind, in->hosts);
+	return seal_row(v->key, &binding, clear, row, e);
+}
+
+static void
+take_seal(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	struct vault *v = owner;
+	const struct wire_vault_seal *in = record;
+	struct wire_vault_sealed out = { .id = in->id };
+	auto_buf row = { 0 };
+	struct err e = { 0 };
+
+	(void)fds;
+	(void)nfds;
+	if (seal_box_into_row(v, in, &row, &e)) {
+		(void)str_copy(out.text, sizeof(out.text),
+		    str_sub(str_of(e.text), 0, sizeof(out.text) - 1));
+	} else if (row.len > sizeof(out.row)) {
+		(void)str_copy(out.text, sizeof(out.text),
+		    STR("the value with its hosts is too long"));
+	} else {
+		out.ok = 1;
+		out.row_size = (uint32_t)row.len;
+		memcpy(out.row, row.at, row.len);
+	}
+	wire_send(peer, WIRE_VAULT_SEALED, &out, NULL, 0);
+}
+
+/* --- grants ---------------------------------------------------------------------- */
+
+static void
+drop_grant(struct vault *v, struct lent **at)
+{
+	struct lent *g = *at;
+
+	*at = g->next;
+	buf_fini(&g->row);
+	free(g);
+	v->grant_count--;
+}
+
+static void
+drop_old(struct vault *v)
+{
+	struct mono now = mono_now();
+
+	for (struct lent **at = &v->grants; *at;) {
+		if (mono_passed((*at)->grant.not_after, now)) {
+			drop_grant(v, at);
+		} else {
+			at = &(*at)->next;
+		}
+	}
+}
+
+static int
+check_grant(const struct vault *v, const struct wire_vault_grant *in,
+    struct err *e)
+{
+	int64_t ahead = (int64_t)in->not_after - mono_now().us;
+
+	if (!wire_text_ok(in->credential, sizeof(in->credential)) ||
+	    !wire_text_ok(in->hosts, sizeof(in->hosts)) ||
+	    !wire_text_ok(in->host, sizeof(in->host)) ||
+	    in->row_size > sizeof(in->row) || in->number == 0) {
+		return err_set(e, ERR_INPUT, "a grant has a wrong form");
+	}
+	if (ahead <= 0 || ahead > SEAL_GRANT_MAX_US) {
+		return err_set(e, ERR_DENIED, "a grant lives at most 30 s");
+	}
+	for (const struct lent *g = v->grants; g; g = g->next) {
+		if (g->grant.number == in->number) {
+			return err_set(e, ERR_CONFLICT, "a grant was made twice");
+		}
+	}
+	return v->grant_count < GRANTS_MAX
+	    ? 0
+	    : err_set(e, ERR_LIMIT, "too many grants wait to be used");
+}
+
+/* The sealed row's own binding decides where it may go, not core's word. */
+static int
+check_row(const struct vault *v, const struct wire_vault_grant *in, struct err *e)
+{
+	auto_secret value = NULL;
+	struct seal_binding binding;
+
+	fill_binding(&binding, in->credential, in->version, in->kind, in->hosts);
+	if (seal_row_open(v->key, str_span(in->row, in->row_size), &binding,
+		&value, e)) {
+		return -1;
+	}
+	return seal_binding_allows(&binding, str_of(in->host), in->port)
+	    ? 0
+	    : err_set(e, ERR_DENIED,
+		  "the credential %s is bound to %s, not to %s:%u",
+		  in->credential, in->hosts, in->host, in->port);
+}
+
+static void
+keep_grant(struct vault *v, const struct wire_vault_grant *in)
+{
+	struct lent *g = calloc(1, sizeof(*g));
+
+	must(g);
+	g->cell = in->cell;
+	g->kind = in->kind;
+	g->grant = (struct seal_grant){
+		.number = in->number,
+		.cell = (uint32_t)in->cell,
+		.epoch = in->claim_epoch,
+		.not_after = { (int64_t)in->not_after },
+		.version = in->version,
+		.port = in->port,
+		.place = SEAL_IN_HEADER,
+		.once = true,
+	};
+	(void)str_copy(g->grant.credential, sizeof(g->grant.credential),
+	    str_of(in->credential));
+	(void)str_copy(
+	    g->grant.host, sizeof(g->grant.host), str_of(in->host));
+	(void)str_copy(g->hosts, sizeof(g->hosts), str_of(in->hosts));
+	buf_add(&g->row, str_span(in->row, in->row_size));
+	g->next = v->grants;
+	v->grants = g;
+	v->grant_count++;
+}
+
+static void
+take_grant(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	struct vault *v = owner;
+	const struct wire_vault_grant *in = record;
+	struct wire_vault_granted out = { .number = in->number };
+	struct err e = { 0 };
+
+	(void)fds;
+	(void)nfds;
+	drop_old(v);
+	if (check_grant(v, in, &e) || check_row(v, in, &e)) {
+		(void)str_copy(out.text, sizeof(out.text),
+		    str_sub(str_of(e.text), 0, sizeof(out.text) - 1));
+	} else {
+		keep_grant(v, in);
+		out.ok = 1;
+	}
+	wire_send(peer, WIRE_VAULT_GRANTED, &out, NULL, 0);
+}
+
+/* --- redeeming --------------------------------------------------------------------- */
+
+static int
+lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,
+    struct wire_credential *out, struct err *e)
+{
+	struct lent **at = &v->grants;
+	struct seal_binding binding;
+	auto_secret value = NULL;
+	struct str clear;
+
+	while (*at && (*at)->grant.number != in->number) {
+		at = &(*at)->next;
+	}
+	/* A number that is another cell's is as unknown as any. */
+	if (!*at || (*at)->cell != b->cell ||
+	    !wire_text_ok(in->host, sizeof(in->host))) {
+		return err_set(e, ERR_DENIED, "there is no such grant");
+	}
+	struct lent *g = *at;
+	struct seal_grant_use use = {
+		.number = in->number,
+		.cell = (uint32_t)b->cell,
+		.epoch = g->grant.epoch,
+		.version = g->grant.version,
+		.port = in->port,
+		.place = g->grant.place,
+		.credential = str_of(g->grant.credential),
+		.host = str_of(in->host),
+	};
+
+	if (seal_grant_check(&g->grant, &use, mono_now(), e)) {
+		return -1;
+	}
+	fill_binding(&binding, g->grant.credential, g->grant.version, g->kind,
+	    g->hosts);
+	if (seal_row_open(v->key, buf_str(&g->row), &binding, &value, e)) {
+		return -1;
+	}
+	secret_open(value, &clear);
+	must(clear.len <= sizeof(out->secret));
+	memcpy(out->secret, clear.at, clear.len);
+	out->size = (uint32_t)clear.len;
+	out->ok = 1;
+	drop_grant(v, at); /* once */
+	return 0;
+}
+
+static void
+take_redeem(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	struct borrower *b = owner;
+	const struct wire_redeem *in = record;
+	struct wire_credential out = { .number = in->number };
+	struct err e = { 0 };
+
+	(void)fds;
+	(void)nfds;
+	if (lend(b->vault, b, in, &out, &e)) {
+		(void)str_copy(out.text, sizeof(out.text),
+		    str_sub(str_of(e.text), 0, sizeof(out.text) - 1));
+	}
+	wire_send(peer, WIRE_CREDENTIAL, &out, NULL, 0);
+	wipe(&out, sizeof(out));
+}
+
+static const struct wire_handler borrower_handlers[] = {
+	{ WIRE_REDEEM, take_redeem },
+};
+
+static void
+borrower_closed(void *owner, struct wire_peer *peer, const struct err *why)
+{
+	struct borrower *b = owner;
+	struct vault *v = b->vault;
+
+	if (why->kind == ERR_DENIED) {
+		log_err("egress", why);
+	}
+	for (struct borrower **at = &v->borrowers; *at; at = &(*at)->next) {
+		if (*at == b) {
+			*at = b->next;
+			break;
+		}
+	}
+	for (struct lent **at = &v->grants; *at;) {
+		if ((*at)->cell == b->cell) {
+			drop_grant(v, at);
+		} else {
+			at = &(*at)->next;
+		}
+	}
+	wire_peer_free(peer);
+	free(b);
+}
+
+static void
+take_attach(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	struct vault *v = owner;
+	const struct wire_attach *attach = record;
+	struct borrower *b = calloc(1, sizeof(*b));
+	struct err e = { 0 };
+	struct wire_end end = {
+		.self = PART_VAULT,
+		.other = PART_EGRESS,
+		.handlers = borrower_handlers,
+		.count = COUNT(borrower_handlers),
+		.closed = borrower_closed,
+		.owner = b,
+	};
+
+	(void)peer;
+	must(b && nfds == 1);
+	b->vault = v;
+	b->cell = attach->cell;
+	b->peer = wire_peer_new(v->part.loop, take_fd(&fds[0]), &end, &e);
+	if (!b->peer) {
+		log_err("attach", &e);
+		free(b);
+		return;
+	}
+	b->next = v->borrowers;
+	v->borrowers = b;
+}
+
+static void
+take_sign(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	struct vault *v = owner;
+	const struct wire_vault_sign *in = record;
+	struct wire_vault_signed out = { .id = in->id };
+
+	(void)fds;
+	(void)nfds;
+	if (in->size <= sizeof(in->text)) {
+		seal_sign(v->key, str_span(in->text, in->size), out.signature);
+	}
+	wire_send(peer, WIRE_VAULT_SIGNED, &out, NULL, 0);
+}
+
+static const struct wire_handler core_handlers[] = {
+	{ WIRE_VAULT_ATTACH, take_attach },
+	{ WIRE_VAULT_SEAL, take_seal },
+	{ WIRE_VAULT_GRANT, take_grant },
+	{ WIRE_VAULT_SIGN, take_sign },
+};
+
+static int
+give_up_power(struct vault *v, struct err *e)
+{
+	struct jail_plan plan = {
+		.part = "vault",
+		.uid = (uid_t)part_number(&v->part, "uid", 0),
+		.gid = (gid_t)part_number(&v->part, "uid", 0),
+		.limits = { .nofile = LENT_MAX, .nproc = JAIL_ZERO,
+		    .fsize = JAIL_ZERO },
+		.landlock = true,
+		.net = JAIL_NET_NONE,
+		.filter = JAIL_FILTER_PROMISES,
+		.promises = JAIL_STDIO | JAIL_LOCKED_MEMORY,
+	};
+
+	return jail_enter(&plan, e);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct vault v;
+	struct wire_vault_hello hello;
+	struct err e = { 0 };
+
+	part_begin(&v.part, PART_VAULT, argc, argv);
+	if (open_key(&v, &e) || give_up_power(&v, &e)) {
+		part_fail(&e);
+	}
+	part_join(&v.part, NULL, 0, core_handlers, COUNT(core_handlers), &v);
+	seal_box_public(v.key, hello.box_public);
+	seal_sign_public(v.key, hello.sign_public);
+	wire_send(v.part.core, WIRE_VAULT_HELLO, &hello, NULL, 0);
+	part_ready(&v.part, WIRE_VAULT_READY, "");
+	loop_run(v.part.loop);
+	return 0;
+}
