@@ -173,7 +173,7 @@ transparent(int fd, int family, struct err *e)
 	           : set_on(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, e);
 }
 
-/* plain: dual-stack and without the rule's help, on the port itself. */
+/* plain: on the port itself, without the rule's help; IPv6 is dual-stack. */
 static int
 listen_tcp(int family, uint16_t port, bool plain, struct err *e)
 {
@@ -227,11 +227,10 @@ fence_build(
 		return -1;
 	}
 	plain = plain || nft_redirect(FENCE_PORT, &why) != 0;
-	own[0] = plain ? listen_tcp(AF_INET6, 80, true, e)
-	               : listen_tcp(AF_INET, FENCE_PORT, false, e);
-	own[1] = own[0] < 0 ? -1
-	         : plain    ? listen_tcp(AF_INET6, 443, true, e)
-	                    : listen_tcp(AF_INET6, FENCE_PORT, false, e);
+	own[0] = listen_tcp(AF_INET, plain ? 80 : FENCE_PORT, plain, e);
+	own[1] = own[0] < 0
+	             ? -1
+	             : listen_tcp(AF_INET6, plain ? 443 : FENCE_PORT, plain, e);
 	own[2] = own[1] < 0 ? -1 : open_dns(AF_INET, e);
 	own[3] = own[2] < 0 ? -1 : open_dns(AF_INET6, e);
 	if (own[3] < 0) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Memory and process limits of a whole cell by cgroups, version 2 or 1, where
- * this process may make them: `handrail.<pid>.<number>` below its own cgroup.
+ * this process may make them: `handrail/<pid>.<number>` below its own cgroup.
+ * The folder `handrail` is made once and stays: later, with less power, only
+ * what is in it can be made and removed.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +17,8 @@
 #include "cell/inside.h"
 
 #define TOP        "/sys/fs/cgroup"
-#define NAME       "handrail."
+#define FOLDER     "/handrail"
+#define CONTROL    "+memory +pids"
 #define SELF_MAX   65536
 #define GROUP_PATH PATH_MAX
 
@@ -43,7 +46,7 @@ put_number(const char *folder, const char *file, uint64_t number)
 static void
 folder_of(char out[GROUP_PATH], const char *base, uint64_t number)
 {
-	(void)snprintf(out, GROUP_PATH, "%s/" NAME "%d.%llu", base, getpid(),
+	(void)snprintf(out, GROUP_PATH, "%s/%d.%llu", base, getpid(),
 	    (unsigned long long)number);
 }
 
@@ -58,10 +61,7 @@ sweep(const char *base)
 		char path[GROUP_PATH];
 		const char *name = entry->d_name;
 
-		if (strncmp(name, NAME, sizeof(NAME) - 1) != 0) {
-			continue;
-		}
-		long pid = strtol(name + sizeof(NAME) - 1, NULL, 10);
+		long pid = strtol(name, NULL, 10);
 
 		if (pid > 1 && pid != getpid() && kill((pid_t)pid, 0) < 0 &&
 		    errno == ESRCH) {
@@ -74,21 +74,29 @@ sweep(const char *base)
 	}
 }
 
+/* Makes the folder in `base`, which becomes it. */
 static bool
-usable(const char *base, const char *limit_file)
+usable(char *base, size_t size, const char *control, const char *limit_file)
 {
 	char path[GROUP_PATH];
+	char file[GROUP_PATH + 32];
+	size_t len = strlen(base);
 
-	if (access(base, W_OK | X_OK) < 0) {
+	if (len + sizeof(FOLDER) > size) {
 		return false;
+	}
+	(void)strcpy(base + len, FOLDER);
+	if (mkdir(base, 0755) < 0 && errno != EEXIST) {
+		return false;
+	}
+	if (*control) {
+		(void)put(base, "cgroup.subtree_control", control);
 	}
 	sweep(base);
 	folder_of(path, base, 0);
 	if (mkdir(path, 0755) < 0 && errno != EEXIST) {
 		return false;
 	}
-	char file[GROUP_PATH + 32];
-
 	(void)snprintf(file, sizeof(file), "%s/%s", path, limit_file);
 	bool found = access(file, W_OK) == 0;
 
@@ -123,13 +131,11 @@ own_path(const char *self, const char *name, char *out, size_t size)
 }
 
 static bool
-find_v1(struct group_place *place, const char *self, const char *name,
-    char *out, size_t size)
+find_v1(const char *self, const char *name, char *out, size_t size)
 {
 	char path[PATH_MAX / 4];
 	int len;
 
-	(void)place;
 	if (!own_path(self, name, path, sizeof(path))) {
 		return false;
 	}
@@ -155,9 +161,13 @@ find_v2(struct group_place *place, const char *self)
 	(void)snprintf(place->memory, sizeof(place->memory), TOP "%s",
 	    strcmp(path, "/") == 0 ? "" : path);
 	/* Refused while processes sit in it, unless it is the topmost. */
-	(void)put(place->memory, "cgroup.subtree_control", "+memory +pids");
-	return usable(place->memory, "memory.max") &&
-	       usable(place->memory, "pids.max");
+	(void)put(place->memory, "cgroup.subtree_control", CONTROL);
+	char pids[PATH_MAX / 2];
+
+	(void)strcpy(pids, place->memory);
+	return usable(place->memory, sizeof(place->memory), CONTROL,
+	           "memory.max") &&
+	       usable(pids, sizeof(pids), CONTROL, "pids.max");
 }
 
 void
@@ -174,12 +184,12 @@ group_find(struct group_place *place)
 		place->version = CELL_GROUPS_V2;
 		return;
 	}
-	if (find_v1(place, buf_z(&self), "memory", place->memory,
-	        sizeof(place->memory)) &&
-	    find_v1(place, buf_z(&self), "pids", place->pids,
-	        sizeof(place->pids)) &&
-	    usable(place->memory, "memory.limit_in_bytes") &&
-	    usable(place->pids, "pids.max")) {
+	if (find_v1(
+	        buf_z(&self), "memory", place->memory, sizeof(place->memory)) &&
+	    find_v1(buf_z(&self), "pids", place->pids, sizeof(place->pids)) &&
+	    usable(place->memory, sizeof(place->memory), "",
+	        "memory.limit_in_bytes") &&
+	    usable(place->pids, sizeof(place->pids), "", "pids.max")) {
 		place->version = CELL_GROUPS_V1;
 	}
 }

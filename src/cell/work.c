@@ -265,7 +265,7 @@ work_own(int folder, uid_t uid, gid_t gid, struct err *e)
 		return -1;
 	}
 	/* Last, so that a walk that was cut short is taken up again. */
-	if (fchown(folder, uid, gid) < 0) {
+	if (fchownat(folder, "", uid, gid, AT_EMPTY_PATH) < 0) {
 		return err_sys(e, "give the workspace away");
 	}
 	return 0;
