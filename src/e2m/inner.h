@@ -31,7 +31,8 @@ struct e2m_field {
 };
 
 struct e2m_shape {
-	const char *type; /* value of _type */
+	const char *type;  /* value of _type */
+	const char *shown; /* with its article, for messages */
 	const struct e2m_field *fields;
 	size_t count;
 };

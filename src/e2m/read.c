@@ -211,8 +211,8 @@ check_required(
 		const struct e2m_field *f = &shape->fields[i];
 
 		if (f->need == E2M_REQUIRED && !json_get(object, f->key)) {
-			return err_set(e, ERR_INPUT, "%s: is required in a %s",
-			    f->key, shape->type);
+			return err_set(e, ERR_INPUT, "%s: is required in %s",
+			    f->key, shape->shown);
 		}
 	}
 	return 0;
@@ -236,8 +236,8 @@ e2m_from_json(const struct json *object, struct e2m_record *out, struct err *e)
 			continue;
 		}
 		if (f == NULL) {
-			return err_set(e, ERR_INPUT, "%s: unknown key in a %s",
-			    err_quote(value->key), shape->type);
+			return err_set(e, ERR_INPUT, "%s: unknown key in %s",
+			    err_quote(value->key), shape->shown);
 		}
 		if (read_field(f, value, member(&r, f), e) < 0) {
 			return -1;

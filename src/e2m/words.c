@@ -28,12 +28,12 @@ enum {
 };
 
 const struct e2m_shape e2m_shapes[3] = {
-	[E2M_ENVELOPE] = { "envelope", &fields[AT_envelope_id],
+	[E2M_ENVELOPE] = { "envelope", "an envelope", &fields[AT_envelope_id],
 	    AT_task_id - AT_envelope_id },
-	[E2M_TASK] = { "task", &fields[AT_task_id],
+	[E2M_TASK] = { "task", "a task", &fields[AT_task_id],
 	    AT_transition_id - AT_task_id },
-	[E2M_TRANSITION] = { "transition", &fields[AT_transition_id],
-	    AT_END - AT_transition_id },
+	[E2M_TRANSITION] = { "transition", "a transition",
+	    &fields[AT_transition_id], AT_END - AT_transition_id },
 };
 
 static const struct words {
