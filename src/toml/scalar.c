@@ -160,7 +160,7 @@ based_value(struct str digits, uint64_t base, int64_t *out, bool *large)
 			continue;
 		}
 		uint64_t next = digit_of(c);
-		if (c == '_' || next >= base) {
+		if (next >= base) {
 			return false;
 		}
 		digit = true;

@@ -148,56 +148,64 @@ broken_inline_tables_are_refused(void **state)
 }
 
 /* Every way to define something twice. */
+static const char *const twice[] = {
+	"a=1\na=2",
+	"a=1\n\"a\"=2",
+	"a=1\na.b=2",
+	"a.b=1\na=2",
+	"a.b=1\na.b=2",
+	"a.b=1\na.b.c=2",
+	"[a]\n[a]",
+	"a=1\n[a]",
+	"a=1\n[a.b]",
+	"[a]\nb=1\n[a.b]",
+	"[a]\nb=1\n[a.b.c]",
+	"[a.b]\n[a]\nb=1",
+	"[a]\nb.c=1\n[a.b]",
+	"[a]\nb.c.d=1\n[a.b.c]",
+	"a.b=1\n[a]",
+	"[a.b.c]\nz=9\n[a]\nb.c.t=1",
+	"[a.b]\n[a]\nb.y=2",
+	"a={}\n[a]",
+	"a={}\n[a.b]",
+	"a={}\na.b=1",
+	"a={b.c=1}\n[a.b.d]",
+	"a={b={}}\n[a.b.c]",
+	"[t]\na={}\n[t.a.b]",
+	"[a]\n[[a]]",
+	"[[a]]\n[a]",
+	"[[a.b]]\n[a]\nb.y=2",
+	"[[a.b]]\n[a.b]",
+	"[a.b]\n[[a]]",
+	"a.b=1\n[[a]]",
+	"a=[]\n[[a]]",
+	"a=[{}]\n[[a]]",
+	"a=[{b=1}]\n[a.c]",
+	"a=[{}]\n[[a.b]]",
+	"[[a]]\na=1\n[[a.a]]",
+	"a=[]\na.b=1",
+	"[a.b.c]\n[a]\nb.x=1\n[a.b]",
+};
+
+static void
+assert_twice(const char *text)
+{
+	auto_arena a = { 0 };
+	struct json *j = NULL;
+	struct err e = { 0 };
+
+	if (toml_parse(&a, str_of(text), "t", &j, &e) == 0) {
+		fail_msg("taken: %s", text);
+	}
+	assert_int_equal(e.kind, ERR_INPUT);
+}
+
 static void
 nothing_is_defined_twice(void **state)
 {
-	static const char *const bad[] = {
-		"a=1\na=2",
-		"a=1\n\"a\"=2",
-		"a=1\na.b=2",
-		"a.b=1\na=2",
-		"a.b=1\na.b=2",
-		"a.b=1\na.b.c=2",
-		"[a]\n[a]",
-		"a=1\n[a]",
-		"a=1\n[a.b]",
-		"[a]\nb=1\n[a.b]",
-		"[a]\nb=1\n[a.b.c]",
-		"[a.b]\n[a]\nb=1",
-		"[a]\nb.c=1\n[a.b]",
-		"[a]\nb.c.d=1\n[a.b.c]",
-		"a.b=1\n[a]",
-		"[a.b.c]\nz=9\n[a]\nb.c.t=1",
-		"[a.b]\n[a]\nb.y=2",
-		"a={}\n[a]",
-		"a={}\n[a.b]",
-		"a={}\na.b=1",
-		"a={b.c=1}\n[a.b.d]",
-		"a={b={}}\n[a.b.c]",
-		"[t]\na={}\n[t.a.b]",
-		"[a]\n[[a]]",
-		"[[a]]\n[a]",
-		"[[a.b]]\n[a]\nb.y=2",
-		"[[a.b]]\n[a.b]",
-		"[a.b]\n[[a]]",
-		"a.b=1\n[[a]]",
-		"a=[]\n[[a]]",
-		"a=[{}]\n[[a]]",
-		"a=[{b=1}]\n[a.c]",
-		"a=[{}]\n[[a.b]]",
-		"[[a]]\na=1\n[[a.a]]",
-		"a=[]\na.b=1",
-	};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		auto_arena a = { 0 };
-		struct json *j = NULL;
-		struct err e = { 0 };
-		if (toml_parse(&a, str_of(bad[i]), "t", &j, &e) == 0) {
-			fail_msg("taken: %s", bad[i]);
-		}
-		assert_int_equal(e.kind, ERR_INPUT);
+	for (size_t i = 0; i < COUNT(twice); i++) {
+		assert_twice(twice[i]);
 	}
 	assert_refused(
 	    "[a]\nb=1\n[c]\n[a]", "t.toml:4:2: \"a\" is already there");
