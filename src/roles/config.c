@@ -39,12 +39,22 @@ first_of(const struct json *table)
 	return table != NULL ? table->first : NULL;
 }
 
+/* Exactly these three, with or without a port. */
 static bool
 is_loopback(struct str host)
 {
-	return str_starts(host, STR("127.0.0.1")) ||
-	       str_starts(host, STR("[::1]")) ||
-	       str_starts(host, STR("localhost"));
+	static const char *const names[] = { "127.0.0.1", "[::1]",
+		"localhost" };
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct str name = str_of(names[i]);
+
+		if (str_starts(host, name) &&
+		    (host.len == name.len || host.at[name.len] == ':')) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static struct str
@@ -66,10 +76,7 @@ check_model(
 	bool tls = str_starts(m->url, STR("https://"));
 	bool plain = str_starts(m->url, STR("http://"));
 	struct str host = host_of(m->url, tls ? 8 : 7);
-	struct str rest = host;
-	struct str name;
 
-	(void)str_cut(&rest, ':', &name);
 	if ((!tls && !plain) || host.len == 0 || str_has(host, '@') ||
 	    str_has(m->url, ' ') || str_has(m->url, '\n')) {
 		return table_err(l->reader.file, json_get(where, "url"), l->e,

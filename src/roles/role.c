@@ -244,7 +244,7 @@ roles_check_models(const struct role *r, const struct config *c, struct err *e)
 		if (t->brain == BRAIN_MODEL &&
 		    roles_find_model(c, t->model) == NULL) {
 			return err_set(e, ERR_INPUT,
-			    "%s:%u: [task." STR_FMT
+			    "%s:%u:1: [task." STR_FMT
 			    "]: there is no [model." STR_FMT "] in " STR_FMT,
 			    r->file.at, t->line, STR_ARG(t->name),
 			    STR_ARG(t->model), STR_ARG(c->file));
