@@ -117,7 +117,7 @@ size_t names_pool_count(const struct names_pool *p);
  * is ever looked up.  `localhost` is 127.0.0.1 (RFC 6761); DESIGN lists the
  * other answers. */
 void names_dns_answer(
-    struct names_pool *p, struct str query, struct buf *reply);
+    struct names_pool *p, struct str packet, struct buf *reply);
 
 /* --- asking the host's resolvers (c-ares) -------------------------------- */
 

@@ -78,14 +78,15 @@ enum tls_state tls_state(const struct tls_conn *c);
 const struct err *tls_error(const struct tls_conn *c); /* of TLS_FAILED */
 
 /*
- * The five moves.  After every feed, write or close: tls_take what is to be
- * sent; after every feed: tls_read until 0, then look at tls_state.
- * feed: bytes from the socket; takes all but what TLS_QUEUE_MAX forbids (read
- * first, then feed the rest) and answers how many.
- * take: adds to out all ciphertext that must be sent.
- * read: plaintext into at[room]; 0 means nothing now.
- * write: takes plaintext while TLS_OPEN or TLS_ENDED, at most TLS_QUEUE_MAX
- * waiting untaken; answers how many bytes; 0 while shaking.
+ * The moves.  After tls_connect, and after every feed, write or close: tls_take
+ * what is to be sent.  After every feed: tls_read until 0, then tls_state.
+ *
+ * - feed: bytes from the socket; takes all but what TLS_QUEUE_MAX forbids (read
+ *   first, then feed the rest) and answers how many;
+ * - take: adds to out all ciphertext that must be sent;
+ * - read: plaintext into at[room]; 0 means nothing now;
+ * - write: takes plaintext while TLS_OPEN or TLS_ENDED, with at most
+ *   TLS_QUEUE_MAX waiting untaken; answers how many bytes, 0 while shaking.
  */
 size_t tls_feed(struct tls_conn *c, struct str ciphertext);
 void tls_take(struct tls_conn *c, struct buf *out);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TLS_OWN_H
+#define TLS_OWN_H
+
+/* Inside the room. */
+
+#include <openssl/ssl.h>
+
+#include "tls/tls.h"
+
+struct leaf {
+	char host[TLS_HOST_SIZE];
+	X509 *certificate;
+	uint64_t used; /* turn of last use; 0: free */
+};
+
+struct tls_ca {
+	EVP_PKEY *key;
+	EVP_PKEY *leaf_key; /* one for all leaves */
+	X509 *certificate;
+	SSL_CTX *context;
+	struct buf pem;
+	uint64_t turn;
+	size_t minted;
+	struct leaf leaves[TLS_LEAVES_MAX];
+};
+
+struct tls_trust {
+	X509_STORE *store;
+	SSL_CTX *context;
+};
+
+struct tls_conn {
+	SSL *ssl;
+	BIO *in;  /* ciphertext to be read; owned by ssl */
+	BIO *out; /* ciphertext to be sent; owned by ssl */
+	enum tls_state state;
+	struct err error;
+	bool closed;     /* we said close-notify */
+	bool stream_end; /* the socket ended */
+	bool cert_asked; /* the peer wants a certificate of ours */
+	/* server */
+	struct tls_ca *ca;
+	tls_choose *choose;
+	void *context;
+	bool chosen;
+	size_t hello; /* bytes fed before the choice */
+	/* client */
+	char host[TLS_HOST_SIZE];
+};
+
+/* OpenSSL without configuration files; once. */
+void tls_start(void);
+/* What both sides have in common. */
+SSL_CTX *context_new(const SSL_METHOD *method);
+/* The last OpenSSL error as words; empties its queue. */
+const char *openssl_reason(void);
+/* Connections: shared construction. */
+struct tls_conn *conn_new(SSL_CTX *context);
+void conn_shake(struct tls_conn *c); /* as far as the bytes go */
+
+/* The certificate for host, from the cache or made now; borrowed. */
+X509 *ca_leaf(struct tls_ca *ca, const char *host);
+/* Extension by its configuration text, as in openssl.cnf. */
+void add_extension(X509 *subject, X509 *issuer, int nid, const char *value);
+
+/* Callback of the server's context. */
+int serve_hello(SSL *ssl, int *alert, void *unused);
+int serve_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+    const unsigned char *in, unsigned in_len, void *unused);
+
+#endif
