@@ -19,7 +19,7 @@
 #include "base/str.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define CONTAINER(pointer, type, member)                                       \
+#define CONTAINER(pointer, type, member) \
 	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

@@ -24,7 +24,8 @@ void buf_add_byte(struct buf *b, uint8_t byte);
 void buf_add_u64(struct buf *b, uint64_t decimal);
 void buf_addf(struct buf *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-char *buf_room(struct buf *b, size_t more); /* space for `more` bytes at the end */
+char *buf_room(
+    struct buf *b, size_t more); /* space for `more` bytes at the end */
 void buf_grew(struct buf *b, size_t more);  /* that many were written there */
 void buf_drop(struct buf *b, size_t front); /* removes bytes from the front */
 struct str buf_str(const struct buf *b);

@@ -14,10 +14,10 @@ void auto_free_ptr(void *p);
 int take_fd(int *fd); /* returns *fd and leaves -1 there */
 
 /* Whole file; more than limit bytes is ERR_LIMIT, absence is ERR_MISSING. */
-int file_read(const char *path, size_t limit, struct buf *out, struct err *e)
-    MUST_CHECK;
-int file_read_fd(int fd, size_t limit, struct buf *out, struct err *e)
-    MUST_CHECK;
+int file_read(
+    const char *path, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
+int file_read_fd(
+    int fd, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
 /* New file beside it, fsync, rename, fsync of the folder. */
 int file_write_atomic(const char *path, struct str bytes, unsigned mode,
     struct err *e) MUST_CHECK;

@@ -12,7 +12,7 @@ void must_set_part(const char *name); /* name of this process in its story */
 void must_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void must_fail(const char *condition, const char *file, int line);
 
-#define must(condition)                                                        \
+#define must(condition) \
 	((condition) ? (void)0 : must_fail(#condition, __FILE__, __LINE__))
 
 #endif

@@ -45,7 +45,8 @@ bool str_cut(struct str *rest, char sep, struct str *head);
 size_t str_utf8(struct str s);
 bool str_is_utf8(struct str s);
 
-/* Decimal digits only, all of s, no sign; false on anything else or overflow. */
+/* Decimal digits only, all of s, no sign; false on anything else or overflow.
+ */
 bool str_u64(struct str s, uint64_t *out);
 bool str_i64(struct str s, int64_t *out); /* one leading '-' allowed */
 
