@@ -24,6 +24,8 @@ child_end(const struct jail_plan *plan, act_fn *act)
 {
 	struct err e = { 0 };
 	int status = 0;
+
+	(void)fflush(stdout); /* else the child may say it again */
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
