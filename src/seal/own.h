@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_OWN_H
+#define SEAL_OWN_H
+
+/* For the files of this room only. */
+
+#include <endian.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "seal/seal.h"
+
+#define NONCE       crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+#define TAG         crypto_aead_xchacha20poly1305_ietf_ABYTES
+#define BINDING_MAX (2 + SEAL_ID_MAX + 7 + SEAL_HOSTS_MAX * (2 + SEAL_HOST_MAX))
+#define WRAPPED     (SEAL_RAW_KEY + TAG)
+
+/* Bytes alone, so that it may stand at the very end of its guarded page. */
+struct seal_key {
+	uint8_t root[SEAL_RAW_KEY];
+	uint8_t wrap[SEAL_RAW_KEY];
+	uint8_t mac[SEAL_RAW_KEY];
+	uint8_t sign_secret[crypto_sign_SECRETKEYBYTES];
+	uint8_t sign_public[SEAL_PUBLIC];
+	uint8_t box_secret[crypto_box_SECRETKEYBYTES];
+	uint8_t box_public[SEAL_PUBLIC];
+	uint8_t id[SEAL_KEY_ID];
+};
+
+void sodium_ready(void);
+/* Guarded memory to be filled and then closed; never NULL. */
+uint8_t *locked_new(size_t len);
+void locked_close(void *at); /* read-only from here on */
+struct secret *secret_room(size_t len, uint8_t **at); /* close it after */
+void secret_close(struct secret *secret);
+struct seal_key *key_from_root(const uint8_t root[SEAL_RAW_KEY]);
+
+/* An id; a host without a port: a name, or an address in brackets. */
+bool id_valid_text(struct str id);
+bool host_valid_text(struct str host);
+int binding_encode(const struct seal_binding *binding, struct buf *out,
+    struct err *e) MUST_CHECK;
+/* Borrows from bytes; takes only what encode writes. */
+int binding_decode(
+    struct str bytes, struct seal_binding *binding, struct err *e) MUST_CHECK;
+
+static inline void
+put_u16(uint8_t *at, unsigned value)
+{
+	uint16_t little = htole16((uint16_t)value);
+
+	memcpy(at, &little, sizeof(little));
+}
+
+static inline void
+put_u32(uint8_t *at, uint32_t value)
+{
+	uint32_t little = htole32(value);
+
+	memcpy(at, &little, sizeof(little));
+}
+
+static inline void
+put_u64(uint8_t *at, uint64_t value)
+{
+	uint64_t little = htole64(value);
+
+	memcpy(at, &little, sizeof(little));
+}
+
+static inline unsigned
+get_u16(const uint8_t *at)
+{
+	uint16_t little;
+
+	memcpy(&little, at, sizeof(little));
+	return le16toh(little);
+}
+
+static inline uint32_t
+get_u32(const uint8_t *at)
+{
+	uint32_t little;
+
+	memcpy(&little, at, sizeof(little));
+	return le32toh(little);
+}
+
+static inline uint64_t
+get_u64(const uint8_t *at)
+{
+	uint64_t little;
+
+	memcpy(&little, at, sizeof(little));
+	return le64toh(little);
+}
+
+#endif

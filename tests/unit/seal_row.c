@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "seal/seal.h"
+
+#define VALUE STR("ghp_0123456789")
+
+static struct seal_key *key;
+static struct seal_key *other_key;
+
+static int
+make_keys(void **state)
+{
+	(void)state;
+	key = seal_key_make();
+	other_key = seal_key_make();
+	return 0;
+}
+
+static int
+free_keys(void **state)
+{
+	(void)state;
+	seal_key_free(key);
+	seal_key_free(other_key);
+	return 0;
+}
+
+static struct seal_binding
+binding_of(void)
+{
+	struct seal_binding binding = {
+		.id = STR("github"),
+		.version = 3,
+		.kind = SEAL_STATIC_BEARER,
+		.host_count = 2,
+		.hosts = { STR("github.com"), STR("api.github.com:8443") },
+	};
+
+	return binding;
+}
+
+static void
+make_row(struct buf *row)
+{
+	struct seal_binding binding = binding_of();
+	struct err e = { 0 };
+
+	if (seal_row(key, &binding, VALUE, row, &e)) {
+		fail_msg("%s", e.text);
+	}
+}
+
+/* Tries to open; the kind of the error, ERR_NONE if it opened. */
+static enum err_kind
+try_open(const struct seal_key *with, struct str row,
+    const struct seal_binding *binding)
+{
+	auto_secret value = NULL;
+	struct str bytes;
+	struct err e = { 0 };
+
+	if (seal_row_open(with, row, binding, &value, &e)) {
+		assert_null(value);
+		assert_null(strstr(e.text, "ghp_"));
+		return e.kind;
+	}
+	secret_open(value, &bytes);
+	assert_true(str_eq(bytes, VALUE));
+	return ERR_NONE;
+}
+
+static void
+a_row_opens_with_its_key_and_binding(void **state)
+{
+	struct seal_binding binding = binding_of();
+	auto_buf row = { 0 };
+	auto_buf again = { 0 };
+
+	(void)state;
+	make_row(&row);
+	make_row(&again);
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_NONE);
+	assert_false(str_has_str(buf_str(&row), VALUE));
+	/* Random nonces and row keys: no two rows share a byte of ciphertext.
+	 */
+	assert_false(str_eq(buf_str(&row), buf_str(&again)));
+	/* The order in which hosts are named means nothing. */
+	binding.hosts[0] = STR("api.github.com:8443");
+	binding.hosts[1] = STR("github.com");
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_NONE);
+}
+
+static void
+the_bytes_stand_where_the_design_draws_them(void **state)
+{
+	auto_buf row = { 0 };
+	static const char clear[] = "\x06\0github\x03\0\0\0\x01\x02\0"
+	                            "\x13\0api.github.com:8443\x0a\0github.com";
+	size_t bound = sizeof(clear) - 1;
+
+	(void)state;
+	make_row(&row);
+	assert_memory_equal(row.at, "HRSR\x01\x01", 6);
+	assert_int_equal(row.at[6], (char)bound);
+	assert_int_equal(row.at[7], 0);
+	assert_memory_equal(row.at + 16, clear, bound);
+	assert_int_equal(row.len, 16 + bound + 112 - 16 + 16 + VALUE.len);
+}
+
+static void
+another_key_does_not_open(void **state)
+{
+	struct seal_binding binding = binding_of();
+	auto_buf row = { 0 };
+	struct err e = { 0 };
+	struct secret *none = NULL;
+
+	(void)state;
+	make_row(&row);
+	assert_int_equal(
+	    try_open(other_key, buf_str(&row), &binding), ERR_DENIED);
+	assert_int_equal(
+	    seal_row_open(other_key, buf_str(&row), &binding, &none, &e), -1);
+	assert_non_null(strstr(e.text, "another vault key"));
+	/* Even if the row claims to belong to that key. */
+	auto_buf theirs = { 0 };
+	assert_int_equal(
+	    seal_row(other_key, &binding, STR("x"), &theirs, &e), 0);
+	memcpy(row.at + 8, theirs.at + 8, SEAL_KEY_ID);
+	assert_int_equal(
+	    try_open(other_key, buf_str(&row), &binding), ERR_DENIED);
+}
+
+static void
+a_flipped_bit_anywhere_is_found(void **state)
+{
+	struct seal_binding binding = binding_of();
+	auto_buf row = { 0 };
+
+	(void)state;
+	make_row(&row);
+	for (size_t bit = 0; bit < 8 * row.len; bit++) {
+		row.at[bit / 8] = (char)(row.at[bit / 8] ^ (1 << bit % 8));
+		assert_int_not_equal(
+		    try_open(key, buf_str(&row), &binding), ERR_NONE);
+		row.at[bit / 8] = (char)(row.at[bit / 8] ^ (1 << bit % 8));
+	}
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_NONE);
+}
+
+static void
+a_cut_or_longer_row_is_refused(void **state)
+{
+	struct seal_binding binding = binding_of();
+	auto_buf row = { 0 };
+
+	(void)state;
+	make_row(&row);
+	for (size_t len = 0; len < row.len; len++) {
+		assert_int_not_equal(
+		    try_open(key, str_span(row.at, len), &binding), ERR_NONE);
+	}
+	buf_add_byte(&row, 0);
+	assert_int_not_equal(try_open(key, buf_str(&row), &binding), ERR_NONE);
+}
+
+static void
+another_binding_does_not_open(void **state)
+{
+	auto_buf row = { 0 };
+	struct seal_binding binding = binding_of();
+
+	(void)state;
+	make_row(&row);
+	binding.id = STR("githuc");
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_DENIED);
+	binding = binding_of();
+	binding.version = 4; /* the book knows a later one: rolled back */
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_DENIED);
+	binding = binding_of();
+	binding.kind = SEAL_BASIC;
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_DENIED);
+	binding = binding_of();
+	binding.hosts[0] = STR("github.org");
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_DENIED);
+	binding = binding_of();
+	binding.host_count = 1;
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_DENIED);
+	binding = binding_of();
+	binding.hosts[binding.host_count++] = STR("evil.example");
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_DENIED);
+}
+
+/* Whoever edits the row's clear part to match what is asked for, too. */
+static void
+an_edited_binding_does_not_open(void **state)
+{
+	struct seal_binding binding = binding_of();
+	auto_buf row = { 0 };
+	struct seal_binding read;
+	struct err e = { 0 };
+
+	(void)state;
+	make_row(&row);
+	char *version = memmem(row.at, row.len, "github\x03", 7);
+	assert_non_null(version);
+	version[6] = 4;
+	binding.version = 4;
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_DENIED);
+	version[6] = 3;
+	binding.version = 3;
+	char *host = memmem(row.at, row.len, "github.com", 10);
+	host = memmem(
+	    host + 1, row.len - (size_t)(host + 1 - row.at), "github.com", 10);
+	assert_non_null(host);
+	host[9] = 'n';
+	binding.hosts[0] = STR("github.con");
+	assert_int_equal(seal_row_read(buf_str(&row), &read, &e), 0);
+	assert_true(str_eq(read.hosts[1], STR("github.con")));
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_DENIED);
+}
+
+static void
+parts_of_two_rows_do_not_open_together(void **state)
+{
+	struct seal_binding binding = binding_of();
+	auto_buf row = { 0 };
+	auto_buf other = { 0 };
+	size_t tail = 24 + VALUE.len + 16;
+
+	(void)state;
+	make_row(&row);
+	make_row(&other);
+	memcpy(row.at + row.len - tail, other.at + other.len - tail, tail);
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_DENIED);
+}
+
+static void
+the_clear_part_is_read_without_a_key(void **state)
+{
+	auto_buf row = { 0 };
+	struct seal_binding read;
+	struct err e = { 0 };
+
+	(void)state;
+	make_row(&row);
+	assert_int_equal(seal_row_read(buf_str(&row), &read, &e), 0);
+	assert_true(str_eq(read.id, STR("github")));
+	assert_int_equal(read.version, 3);
+	assert_int_equal(read.kind, SEAL_STATIC_BEARER);
+	assert_int_equal(read.host_count, 2);
+	assert_true(str_eq(read.hosts[0], STR("api.github.com:8443")));
+	assert_true(str_eq(read.hosts[1], STR("github.com")));
+}
+
+static void
+a_rewrapped_row_opens_with_the_new_key_alone(void **state)
+{
+	struct seal_binding binding = binding_of();
+	auto_buf row = { 0 };
+	auto_buf moved = { 0 };
+	auto_buf none = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	make_row(&row);
+	assert_int_equal(
+	    seal_row_rewrap(key, other_key, buf_str(&row), &moved, &e), 0);
+	assert_int_equal(
+	    try_open(other_key, buf_str(&moved), &binding), ERR_NONE);
+	assert_int_equal(try_open(key, buf_str(&moved), &binding), ERR_DENIED);
+	assert_int_equal(
+	    seal_row_rewrap(other_key, key, buf_str(&row), &none, &e), -1);
+	assert_int_equal(e.kind, ERR_DENIED);
+	assert_int_equal(none.len, 0);
+}
+
+struct refused {
+	const char *id;
+	uint32_t version;
+	unsigned kind;
+	const char *hosts[3];
+};
+
+static void
+a_binding_that_is_none_is_refused(void **state)
+{
+	static const struct refused wrong[] = {
+		{ "", 1, 1, { "a.example" } },
+		{ "with space", 1, 1, { "a.example" } },
+		{ "../up", 1, 1, { "a.example" } },
+		{ "new\nline", 1, 1, { "a.example" } },
+		{ "id", 0, 1, { "a.example" } },
+		{ "id", 1, 0, { "a.example" } },
+		{ "id", 1, 7, { "a.example" } },
+		{ "id", 1, 1, { 0 } },
+		{ "id", 1, 1, { "" } },
+		{ "id", 1, 1, { "A.example" } },
+		{ "id", 1, 1, { "*.example" } },
+		{ "id", 1, 1, { "a.example/path" } },
+		{ "id", 1, 1, { "a.example:0" } },
+		{ "id", 1, 1, { "a.example:0443" } },
+		{ "id", 1, 1, { "a.example:65536" } },
+		{ "id", 1, 1, { "a.example:" } },
+		{ "id", 1, 1, { ":443" } },
+		{ "id", 1, 1, { "a.example:1:2" } },
+		{ "id", 1, 1, { "2001:db8::1" } },
+		{ "id", 1, 1, { "[]" } },
+		{ "id", 1, 1, { "[::1]x" } },
+		{ "id", 1, 1, { "b.example", "a.example", "b.example" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		struct seal_binding binding = {
+			.id = str_of(wrong[i].id),
+			.version = wrong[i].version,
+			.kind = (enum seal_kind)wrong[i].kind,
+		};
+		auto_buf row = { 0 };
+		struct err e = { 0 };
+
+		while (binding.host_count < 3 &&
+		       wrong[i].hosts[binding.host_count]) {
+			binding.hosts[binding.host_count] =
+			    str_of(wrong[i].hosts[binding.host_count]);
+			binding.host_count++;
+		}
+		assert_int_equal(seal_row(key, &binding, VALUE, &row, &e), -1);
+		assert_int_equal(e.kind, ERR_INPUT);
+		assert_int_equal(row.len, 0);
+	}
+}
+
+static void
+a_value_over_its_bounds_is_refused(void **state)
+{
+	struct seal_binding binding = binding_of();
+	auto_buf big = { 0 };
+	auto_buf row = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	memset(buf_room(&big, SEAL_VALUE_MAX + 1), 'x', SEAL_VALUE_MAX + 1);
+	buf_grew(&big, SEAL_VALUE_MAX + 1);
+	assert_int_equal(seal_row(key, &binding, buf_str(&big), &row, &e), -1);
+	assert_int_equal(e.kind, ERR_LIMIT);
+	assert_int_equal(seal_row(key, &binding, STR(""), &row, &e), -1);
+	assert_int_equal(e.kind, ERR_LIMIT);
+	assert_int_equal(
+	    seal_row(key, &binding, str_span(big.at, SEAL_VALUE_MAX), &row, &e),
+	    0);
+	assert_true(row.len <= SEAL_ROW_MAX);
+}
+
+static void
+a_host_is_allowed_only_as_it_is_bound(void **state)
+{
+	struct seal_binding binding = binding_of();
+
+	(void)state;
+	assert_true(seal_binding_allows(&binding, STR("github.com"), 443));
+	assert_true(seal_binding_allows(&binding, STR("api.github.com"), 8443));
+	assert_false(seal_binding_allows(&binding, STR("github.com"), 80));
+	assert_false(seal_binding_allows(&binding, STR("github.com"), 0));
+	assert_false(seal_binding_allows(&binding, STR("api.github.com"), 443));
+	assert_false(seal_binding_allows(&binding, STR("GitHub.com"), 443));
+	assert_false(seal_binding_allows(&binding, STR("xgithub.com"), 443));
+	assert_false(seal_binding_allows(&binding, STR("github.com."), 443));
+	assert_false(
+	    seal_binding_allows(&binding, STR("github.com\0.evil"), 443));
+	assert_false(seal_binding_allows(&binding, STR(""), 443));
+	binding.hosts[0] = STR("[2001:db8::1]");
+	binding.hosts[1] = STR("[2001:db8::1]:8443");
+	assert_true(seal_binding_allows(&binding, STR("[2001:db8::1]"), 443));
+	assert_true(seal_binding_allows(&binding, STR("[2001:db8::1]"), 8443));
+	assert_false(seal_binding_allows(&binding, STR("2001:db8::1"), 443));
+	binding = binding_of();
+	/* A host that carries the port of the entry in its own name. */
+	assert_false(
+	    seal_binding_allows(&binding, STR("api.github.com:8443"), 443));
+}
+
+static void
+every_kind_has_its_own_number_and_name(void **state)
+{
+	enum seal_kind kind = SEAL_KIND_NONE;
+
+	(void)state;
+#define SEAL_KIND(number, name, text)                      \
+	assert_int_equal(SEAL_##name, number);             \
+	assert_string_equal(seal_kind_name(number), text); \
+	assert_true(seal_kind_parse(STR(text), &kind));    \
+	assert_int_equal(kind, number);
+#include "seal/kinds.def"
+#undef SEAL_KIND
+	assert_string_equal(seal_kind_name(0), "unknown");
+	assert_string_equal(seal_kind_name(256), "unknown");
+	assert_false(seal_kind_parse(STR(""), &kind));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_row_opens_with_its_key_and_binding),
+		cmocka_unit_test(the_bytes_stand_where_the_design_draws_them),
+		cmocka_unit_test(another_key_does_not_open),
+		cmocka_unit_test(a_flipped_bit_anywhere_is_found),
+		cmocka_unit_test(a_cut_or_longer_row_is_refused),
+		cmocka_unit_test(another_binding_does_not_open),
+		cmocka_unit_test(an_edited_binding_does_not_open),
+		cmocka_unit_test(parts_of_two_rows_do_not_open_together),
+		cmocka_unit_test(the_clear_part_is_read_without_a_key),
+		cmocka_unit_test(a_rewrapped_row_opens_with_the_new_key_alone),
+		cmocka_unit_test(a_binding_that_is_none_is_refused),
+		cmocka_unit_test(a_value_over_its_bounds_is_refused),
+		cmocka_unit_test(a_host_is_allowed_only_as_it_is_bound),
+		cmocka_unit_test(every_kind_has_its_own_number_and_name),
+	};
+
+	return cmocka_run_group_tests(tests, make_keys, free_keys);
+}

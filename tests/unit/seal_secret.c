@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "seal/seal.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+#define NEEDLE "needle-in-the-memory"
+
+static void
+a_secret_opens_as_it_was_put(void **state)
+{
+	struct secret *secret = secret_new(STR("a\0b"));
+	struct str bytes;
+
+	(void)state;
+	secret_open(secret, &bytes);
+	assert_true(str_eq(bytes, STR("a\0b")));
+	secret_free(secret);
+	secret = secret_new(STR(""));
+	secret_open(secret, &bytes);
+	assert_int_equal(bytes.len, 0);
+	secret_free(secret);
+	secret_free(NULL);
+}
+
+/* What a wrong access costs: the child must die of it. */
+static int
+signal_of(void (*act)(void))
+{
+	static const struct rlimit none = { 0, 0 };
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		(void)setrlimit(RLIMIT_CORE, &none);
+		(void)signal(SIGSEGV, SIG_DFL);
+		(void)signal(SIGABRT, SIG_DFL);
+		(void)close(2);
+		act();
+		_exit(0);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static void
+write_into(void)
+{
+	auto_secret secret = secret_new(STR(NEEDLE));
+	struct str bytes;
+
+	secret_open(secret, &bytes);
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	((volatile char *)(uintptr_t)bytes.at)[0] = 'x';
+}
+
+static void
+read_behind(void)
+{
+	auto_secret secret = secret_new(STR(NEEDLE));
+	struct str bytes;
+	volatile char c;
+
+	secret_open(secret, &bytes);
+	c = ((const volatile char *)bytes.at)[bytes.len];
+	(void)c;
+}
+
+static void
+read_freed(void)
+{
+	struct secret *secret = secret_new(STR(NEEDLE));
+	struct str bytes;
+	volatile char c;
+
+	secret_open(secret, &bytes);
+	secret_free(secret);
+	c = ((const volatile char *)bytes.at)[0];
+	(void)c;
+}
+
+static void
+a_secret_is_fenced(void **state)
+{
+	(void)state;
+	assert_int_equal(signal_of(write_into), SIGSEGV);
+	assert_int_equal(signal_of(read_behind), SIGSEGV);
+	assert_int_equal(signal_of(read_freed), SIGSEGV);
+}
+
+static unsigned
+count_in(struct str bytes, struct str needle)
+{
+	unsigned count = 0;
+	const char *at = bytes.at;
+	size_t left = bytes.len;
+
+	while ((at = memmem(at, left, needle.at, needle.len))) {
+		at++;
+		left = (size_t)(bytes.at + bytes.len - at);
+		count++;
+	}
+	return count;
+}
+
+/* Every page this process can read, for the secret's bytes. */
+static unsigned
+count_in_memory(struct str needle)
+{
+	auto_buf maps = { 0 };
+	struct err e = { 0 };
+	struct str rest;
+	struct str line;
+	unsigned count = 0;
+
+	assert_int_equal(file_read("/proc/self/maps", 1 << 24, &maps, &e), 0);
+	rest = buf_str(&maps);
+	while (str_cut(&rest, '\n', &line)) {
+		unsigned long from;
+		unsigned long to;
+		char mode;
+
+		/* NOLINTNEXTLINE(cert-err34-c) */
+		if (sscanf(line.at, "%lx-%lx %c", &from, &to, &mode) != 3 ||
+		    mode != 'r' || str_has_str(line, STR("[v"))) {
+			continue;
+		}
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+		const char *at = (const char *)from;
+		count += count_in(str_span(at, to - from), needle);
+	}
+	return count;
+}
+
+/* The needle is made at run time, so that it stands in memory only where this
+ * test puts it: here, and in the secret. */
+static void
+a_freed_secret_is_wiped(void **state)
+{
+	char needle[33];
+	uint8_t bytes[16];
+	struct str text = { needle, 32 };
+	unsigned before;
+
+	(void)state;
+	if (SANITIZED) {
+		print_message("# skipped: shadow memory cannot be read\n");
+		return;
+	}
+	random_bytes(bytes, sizeof(bytes));
+	hex_text(bytes, sizeof(bytes), needle);
+	before = count_in_memory(text);
+	assert_true(before >= 1);
+
+	struct secret *secret = secret_new(text);
+	assert_int_equal(count_in_memory(text), before + 1);
+	secret_free(secret);
+	assert_int_equal(count_in_memory(text), before);
+}
+
+static void
+secrets_are_locked_and_not_dumped(void **state)
+{
+	auto_secret secret = secret_new(STR(NEEDLE));
+	auto_buf smaps = { 0 };
+	struct err e = { 0 };
+	struct str rest;
+	struct str line;
+	struct str bytes;
+	bool inside = false;
+	bool seen = false;
+
+	(void)state;
+	if (SANITIZED || !secret_memory_locked()) {
+		print_message("# skipped: RLIMIT_MEMLOCK is too small, or a "
+		              "sanitizer takes mlock away\n");
+		return;
+	}
+	secret_open(secret, &bytes);
+	assert_int_equal(file_read("/proc/self/smaps", 1 << 26, &smaps, &e), 0);
+	rest = buf_str(&smaps);
+	while (str_cut(&rest, '\n', &line)) {
+		unsigned long from;
+		unsigned long to;
+
+		/* NOLINTNEXTLINE(cert-err34-c) */
+		if (sscanf(line.at, "%lx-%lx ", &from, &to) == 2) {
+			inside = from <= (unsigned long)bytes.at &&
+			         (unsigned long)bytes.at < to;
+		}
+		if (inside && str_starts(line, STR("VmFlags:"))) {
+			seen = true;
+			assert_true(str_has_str(line, STR(" lo")));
+			assert_true(str_has_str(line, STR(" dd")));
+		}
+	}
+	assert_true(seen);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_secret_opens_as_it_was_put),
+		cmocka_unit_test(a_secret_is_fenced),
+		cmocka_unit_test(a_freed_secret_is_wiped),
+		cmocka_unit_test(secrets_are_locked_and_not_dumped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
