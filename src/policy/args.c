@@ -36,7 +36,7 @@ compile_string(struct compile *c, const struct json *value, struct predicate *p)
 		text = str_trim(str_sub(text, sign.len, text.len));
 		if (!decimal_parse(text, &p->number)) {
 			return compile_fail(c, value,
-			    "\"%s\" compares with something that is not a "
+			    "%s compares with something that is not a "
 			    "decimal number",
 			    err_quote(value->text));
 		}

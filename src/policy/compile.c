@@ -47,7 +47,7 @@ compile_keys(struct compile *c, const struct json *table, const char *keys,
 	{
 		if (!listed(keys, child->key)) {
 			return compile_fail(c, child,
-			    "unknown key \"%s\" in %s; it knows %s",
+			    "unknown key %s in %s; it knows %s",
 			    err_quote(child->key), what, keys);
 		}
 	}
@@ -129,7 +129,7 @@ count_tables(struct compile *c, const struct json *group, const char *what,
 		}
 		if (!name_valid(child->key)) {
 			return compile_fail(c, child,
-			    "the name \"%s\" must be 1..48 letters, digits, "
+			    "the name %s must be 1..48 letters, digits, "
 			    "'_' or '-'",
 			    err_quote(child->key));
 		}

@@ -98,7 +98,7 @@ compile_match(struct compile *c, const struct json *match, struct gate *g)
 	           : 0;
 }
 
-int
+static int
 compile_require(struct compile *c, const struct json *table, struct gate *g)
 {
 	const struct json *value = json_get(table, "require");
@@ -126,7 +126,7 @@ compile_require(struct compile *c, const struct json *table, struct gate *g)
 		if (!(b >= 'a' && b <= 'z') && !(b >= '0' && b <= '9') &&
 		    b != '_' && b != '-' && b != '.') {
 			return compile_fail(c, value,
-			    "require \"%s\" is neither \"operator\" nor "
+			    "require %s is neither \"operator\" nor "
 			    "\"two_operators\" nor an operator's name",
 			    err_quote(word));
 		}
@@ -158,7 +158,7 @@ add_surface(
 		return 0;
 	}
 	return compile_fail(c, at,
-	    "unknown surface \"%s\"; there are buddy, web, cli, file and any",
+	    "unknown surface %s; there are buddy, web, cli, file and any",
 	    err_quote(word));
 }
 

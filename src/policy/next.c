@@ -111,6 +111,15 @@ add_refs(struct buf *out, const struct policy_commands *c)
 	}
 }
 
+/* As a rule and a URL write it. */
+static struct str
+bracketed(struct arena *a, const struct names_host *host)
+{
+	return host->is_addr && host->addr.family == 6
+	           ? arena_printf(a, "[%s]", host->text)
+	           : str_of(host->text);
+}
+
 static void
 add_rule(struct arena *a, struct buf *out, const struct policy_request *r)
 {
@@ -119,7 +128,7 @@ add_rule(struct arena *a, struct buf *out, const struct policy_request *r)
 	buf_add_z(out, "[egress.");
 	add_rule_name(out, host);
 	buf_add_z(out, "]\nmatch = { host = ");
-	json_write_string(out, host);
+	json_write_string(out, bracketed(a, r->host));
 	if (r->port != 443) {
 		buf_addf(out, ", port = %u", r->port);
 	}
@@ -139,9 +148,8 @@ add_rule(struct arena *a, struct buf *out, const struct policy_request *r)
 	buf_add_z(out, " }\n");
 	if (r->host->is_addr &&
 	    names_class_opens(names_addr_class(&r->host->addr)) != NAMES_OPEN) {
-		buf_addf(out, "upstream = \"%s%s%s:%u\"\n",
-		    r->host->addr.family == 6 ? "[" : "", r->host->text,
-		    r->host->addr.family == 6 ? "]" : "", r->port);
+		buf_addf(out, "upstream = \"" STR_FMT ":%u\"\n",
+		    STR_ARG(bracketed(a, r->host)), r->port);
 	}
 }
 

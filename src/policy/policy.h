@@ -25,7 +25,7 @@
 #define POLICY_HINT_VALUE    48            /* bytes of one shown value */
 #define POLICY_HINT_VALUES   8             /* variables in a hint */
 #define POLICY_PATH_MAX      8192          /* bytes of a request's path */
-#define POLICY_COMMANDS_MAX  256           /* ref updates in one push */
+#define POLICY_COMMANDS_MAX  64            /* ref updates in one push */
 #define POLICY_COMMAND_BYTES (256 * 1024)  /* of the command list of a push */
 #define POLICY_SURFACES      4
 

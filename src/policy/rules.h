@@ -118,9 +118,9 @@ int compile_keys(struct compile *c, const struct json *table, const char *keys,
 int compile_text(struct compile *c, const struct json *table, const char *key,
     struct str *out);
 int compile_gate(struct compile *c, const struct json *table, struct gate *g);
+int compile_rule_match(
+    struct compile *c, const struct json *match, struct rule *r);
 int compile_rule(struct compile *c, const struct json *table, struct rule *r);
-int compile_require(
-    struct compile *c, const struct json *table, struct gate *g);
 int compile_predicates(
     struct compile *c, const struct json *args, struct gate *g);
 int compile_hint(struct compile *c, const struct json *table, struct gate *g);

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_help.h"
+
+#include <stdio.h>
+
+#define ME "linux__server__finance_coworker"
+
+static struct policy_call_decision
+decide(struct arena *a, const char *policy, const char *tool,
+    const char *action, const char *args)
+{
+	struct policy_call_decision d = { 0 };
+	struct policy_call c = {
+		.identity = STR(ME),
+		.tool = str_of(tool),
+		.action = str_of(action),
+		.args = args ? json_of(a, args) : NULL,
+	};
+
+	policy_call(a, policy_of(a, policy), &c, &d);
+	return d;
+}
+
+#define SPEND                                                \
+	"[gate.spend]\nmatch = { tool = \"*\", action = "    \
+	"\"purchase|subscribe\" }\nrequire = \"operator\"\n" \
+	"hint = \"{{vendor}} ${{amount}}\"\n"
+
+static void
+a_matching_gate_asks(void **state)
+{
+	auto_arena a = { 0 };
+	struct policy_call_decision d = decide(&a, SPEND, "buy", "purchase",
+	    "{\"vendor\":\"ACME\",\"amount\":12.50}");
+
+	(void)state;
+	assert_int_equal(d.verdict, POLICY_ASK);
+	assert_true(str_eq(d.rule, STR("gate.spend")));
+	assert_true(str_eq(d.ask.hint, STR("ACME $12.50")));
+	assert_false(d.ask.hint_cut);
+	assert_int_equal(d.ask.people, 1);
+	assert_int_equal(d.ask.surface_count, 3);
+	assert_int_equal(d.ask.expires_us, 24 * 60 * CLOCK_MINUTE);
+}
+
+static void
+near_misses_fall_to_the_default(void **state)
+{
+	static const char *const misses[] = { "purchase_x", "Purchase", "",
+		"purchase\n", "xpurchase" };
+	auto_arena a = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(misses); i++) {
+		struct policy_call_decision d =
+		    decide(&a, SPEND, "buy", misses[i], "{}");
+
+		assert_int_equal(d.verdict, POLICY_ASK);
+		assert_true(str_eq(d.rule, STR("defaults.unmatched")));
+	}
+}
+
+static void
+unmatched_reads_pass_and_the_rest_is_as_the_default_says(void **state)
+{
+	auto_arena a = { 0 };
+
+	(void)state;
+	assert_int_equal(
+	    decide(&a, "", "t", "read", "{}").verdict, POLICY_ALLOW);
+	assert_int_equal(
+	    decide(&a, "", "t", "write", "{}").verdict, POLICY_ASK);
+	assert_int_equal(
+	    decide(&a, "", "t", "reading", "{}").verdict, POLICY_ASK);
+	assert_int_equal(decide(&a, "[defaults]\nunmatched = \"allow\"\n", "t",
+	                     "write", "{}")
+	                     .verdict,
+	    POLICY_ALLOW);
+	struct policy_call_decision d = decide(
+	    &a, "[defaults]\nunmatched = \"deny\"\n", "t", "write", "{}");
+
+	assert_int_equal(d.verdict, POLICY_DENY);
+	assert_int_equal(d.reason, POLICY_UNMATCHED);
+	assert_int_equal(
+	    decide(&a, "[defaults]\nunmatched = \"deny\"\n", "t", "read", "{}")
+	        .verdict,
+	    POLICY_ALLOW);
+}
+
+static void
+a_gate_holds_reads_too(void **state)
+{
+	auto_arena a = { 0 };
+
+	(void)state;
+	assert_int_equal(
+	    decide(&a, "[gate.g]\ntool = \"look\"\nrequire = \"operator\"\n",
+	        "look", "read", "{}")
+	        .verdict,
+	    POLICY_ASK);
+}
+
+static void
+a_gate_can_name_an_identity(void **state)
+{
+	auto_arena a = { 0 };
+	const char *other =
+	    "[defaults]\nunmatched = \"allow\"\n[gate.g]\nmatch = { identity "
+	    "= \"cloud__*\" }\nrequire = \"operator\"\n";
+	const char *mine =
+	    "[defaults]\nunmatched = \"allow\"\n[gate.g]\nmatch = { identity "
+	    "= \"cloud__*|linux__*\" }\nrequire = \"operator\"\n";
+
+	(void)state;
+	assert_int_equal(
+	    decide(&a, other, "t", "w", "{}").verdict, POLICY_ALLOW);
+	assert_int_equal(decide(&a, mine, "t", "w", "{}").verdict, POLICY_ASK);
+}
+
+static enum policy_verdict
+with_args(const char *predicate, const char *args)
+{
+	auto_arena a = { 0 };
+	char text[300] = { 0 };
+
+	(void)snprintf(text, sizeof(text),
+	    "[defaults]\nunmatched = \"allow\"\n[gate.g]\n"
+	    "match = { tool = \"*\", %s }\nrequire = \"operator\"\n",
+	    predicate);
+	return decide(&a, text, "t", "w", args).verdict;
+}
+
+static void
+predicates_compare_arguments(void **state)
+{
+	static const struct {
+		const char *predicate;
+		const char *args;
+		bool asks;
+	} rows[] = {
+		{ "args.n = \"> 100\"", "{\"n\":100}", false },
+		{ "args.n = \"> 100\"", "{\"n\":100.01}", true },
+		{ "args.n = \">= 100\"", "{\"n\":1e2}", true },
+		{ "args.n = \"< 100\"", "{\"n\":99}", true },
+		{ "args.n = \"< 100\"", "{\"n\":100}", false },
+		{ "args.n = \"<=100\"", "{\"n\":101}", false },
+		{ "args.n = \"!= 5\"", "{\"n\":5.0}", false },
+		{ "args.n = \"!= 5\"", "{\"n\":6}", true },
+		{ "args.n = \"== 5\"", "{\"n\":6}", false },
+		{ "args.n = 5", "{\"n\":5}", true },
+		{ "args.n = 5", "{\"n\":6}", false },
+		{ "args.b = \"main|release/*\"", "{\"b\":\"main\"}", true },
+		{ "args.b = \"main|release/*\"", "{\"b\":\"release/1\"}",
+		    true },
+		{ "args.b = \"main|release/*\"", "{\"b\":\"agent/x\"}", false },
+		{ "args.b = \"main\"", "{\"b\":\"main2\"}", false },
+		{ "args.f = true", "{\"f\":true}", true },
+		{ "args.f = true", "{\"f\":false}", false },
+		{ "args.a.b = \"x\"", "{\"a\":{\"b\":\"x\"}}", true },
+		{ "args.a.b = \"x\"", "{\"a\":{\"b\":\"y\"}}", false },
+		{ "args = { n = \"> 1\", b = \"x\" }", "{\"n\":2,\"b\":\"x\"}",
+		    true },
+		{ "args = { n = \"> 1\", b = \"x\" }", "{\"n\":2,\"b\":\"y\"}",
+		    false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		bool asks =
+		    with_args(rows[i].predicate, rows[i].args) == POLICY_ASK;
+
+		if (asks != rows[i].asks) {
+			fail_msg("%s on %s", rows[i].predicate, rows[i].args);
+		}
+	}
+}
+
+static void
+what_a_predicate_cannot_judge_matches(void **state)
+{
+	static const char *const args[] = { "{}", "{\"n\":null}",
+		"{\"n\":\"1\"}", "{\"n\":true}", "{\"n\":[1]}",
+		"{\"n\":{\"n\":1}}", "{\"n\":1e1234567890123}" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(args); i++) {
+		if (with_args("args.n = \"> 100\"", args[i]) != POLICY_ASK) {
+			fail_msg("%s passed", args[i]);
+		}
+	}
+	assert_int_equal(with_args("args.n = \"x\"", "{\"n\":1}"), POLICY_ASK);
+	assert_int_equal(with_args("args.n = true", "{\"n\":1}"), POLICY_ASK);
+	assert_int_equal(with_args("args.n = \"x\"", NULL), POLICY_ASK);
+	assert_int_equal(
+	    with_args("args.a.b = \"x\"", "{\"a\":\"y\"}"), POLICY_ASK);
+}
+
+static void
+several_gates_ask_together(void **state)
+{
+	auto_arena a = { 0 };
+	struct policy_call_decision d = decide(&a,
+	    "[gate.a]\ntool = \"t\"\nrequire = \"alice\"\nhint = \"A\"\n"
+	    "surface = \"web | cli\"\nexpires = \"1h\"\n"
+	    "[gate.b]\ntool = \"t\"\nrequire = \"bob\"\nhint = \"B\"\n"
+	    "surface = [\"cli\", \"buddy\"]\n"
+	    "[gate.c]\ntool = \"t\"\nrequire = \"operator\"\nhint = \"C\"\n",
+	    "t", "w", "{}");
+
+	(void)state;
+	assert_int_equal(d.verdict, POLICY_ASK);
+	assert_int_equal(d.ask.gate_count, 3);
+	assert_int_equal(d.ask.people, 2);
+	assert_int_equal(d.ask.named_count, 2);
+	assert_int_equal(d.ask.surface_count, 1);
+	assert_int_equal(d.ask.surfaces[0], POLICY_CLI);
+	assert_int_equal(d.ask.expires_us, 60 * CLOCK_MINUTE);
+	assert_true(str_eq(d.ask.hint, STR("A; B; C")));
+}
+
+static void
+gates_without_a_common_surface_deny(void **state)
+{
+	auto_arena a = { 0 };
+	struct policy_call_decision d = decide(&a,
+	    "[gate.a]\ntool = \"t\"\nrequire = \"operator\"\n"
+	    "surface = \"web\"\n"
+	    "[gate.b]\ntool = \"t\"\nrequire = \"operator\"\n"
+	    "surface = \"file\"\n",
+	    "t", "w", "{}");
+
+	(void)state;
+	assert_int_equal(d.verdict, POLICY_DENY);
+	assert_int_equal(d.reason, POLICY_SURFACE);
+}
+
+/* I12 */
+static void
+a_hint_shows_only_printable_bounded_values(void **state)
+{
+	static const struct {
+		const char *args;
+		const char *hint;
+		bool cut;
+	} rows[] = {
+		{ "{\"v\":\"ACME\"}", "<ACME> 1", false },
+		{ "{\"v\":\"a\\nb\"}", "<a\\u{a}b> 1", true },
+		{ "{\"v\":\"\\u202e\"}", "<\\u{202e}> 1", true },
+		{ "{\"v\":\"\\u0430\"}", "<\\u{430}> 1", true },
+		{ "{\"v\":\"\\\\u{430}\"}", "<\\u{5c}u{430}> 1", true },
+		{ "{\"v\":"
+		  "\"0123456789012345678901234567890123456789012345678\"}",
+		    "<012345678901234567890123456789012345678901234567~> 1",
+		    true },
+		{ "{}", "<(none)> 1", false },
+		{ "{\"v\":[1,\"x\"]}", "<[1,\"x\"]> 1", false },
+		{ "{\"v\":{\"d\":1}}", "<{\"d\":1}> 1", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_arena a = { 0 };
+		struct policy_call_decision d = decide(&a,
+		    "[gate.g]\ntool = \"t\"\nrequire = \"operator\"\n"
+		    "hint = \"<{{ v }}> 1\"\n",
+		    "t", "w", rows[i].args);
+
+		assert_string_equal(arena_z(&a, d.ask.hint), rows[i].hint);
+		assert_int_equal(d.ask.hint_cut, rows[i].cut);
+	}
+}
+
+static void
+the_whole_hint_is_bounded_however_many_gates_match(void **state)
+{
+	auto_arena a = { 0 };
+	auto_buf text = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		buf_addf(&text,
+		    "[gate.g%d]\ntool = \"t\"\nrequire = \"operator\"\n"
+		    "hint = \"{{v}}{{v}}{{v}}\"\n",
+		    i);
+	}
+	struct policy_call_decision d = decide(&a, buf_z(&text), "t", "w",
+	    "{\"v\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}");
+
+	assert_int_equal(d.ask.gate_count, 100);
+	assert_true(d.ask.hint.len <= 1024);
+	assert_true(d.ask.hint_cut);
+	assert_int_equal(d.ask.hint.at[d.ask.hint.len - 1], '~');
+}
+
+static void
+explain_names_the_gate_and_its_line(void **state)
+{
+	auto_arena a = { 0 };
+	auto_buf out = { 0 };
+	struct policy_call c = { .identity = STR(ME),
+		.tool = STR("buy"),
+		.action = STR("purchase"),
+		.args = json_of(&a, "{\"vendor\":\"ACME\",\"amount\":1}") };
+
+	(void)state;
+	policy_explain_call(&out, policy_of(&a, SPEND), &c);
+	assert_true(str_has_str(buf_str(&out), STR("verdict   ask\n")));
+	assert_true(
+	    str_has_str(buf_str(&out), STR("[gate.spend] gates.toml:1\n")));
+	assert_true(str_has_str(buf_str(&out), STR("ACME $1")));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_matching_gate_asks),
+		cmocka_unit_test(near_misses_fall_to_the_default),
+		cmocka_unit_test(
+		    unmatched_reads_pass_and_the_rest_is_as_the_default_says),
+		cmocka_unit_test(a_gate_holds_reads_too),
+		cmocka_unit_test(a_gate_can_name_an_identity),
+		cmocka_unit_test(predicates_compare_arguments),
+		cmocka_unit_test(what_a_predicate_cannot_judge_matches),
+		cmocka_unit_test(several_gates_ask_together),
+		cmocka_unit_test(gates_without_a_common_surface_deny),
+		cmocka_unit_test(a_hint_shows_only_printable_bounded_values),
+		cmocka_unit_test(
+		    the_whole_hint_is_bounded_however_many_gates_match),
+		cmocka_unit_test(explain_names_the_gate_and_its_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

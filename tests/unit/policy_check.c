@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_help.h"
+
+static const struct policy_tool tools[] = {
+	{ .name = { "shell", 5 }, .action = { "exec", 4 } },
+	{ .name = { "git_push", 8 }, .action = { "push", 4 } },
+	{ .name = { "publish", 7 },
+	    .action = { "publish", 7 },
+	    .host = { "pub.good.test", 13 },
+	    .port = 443,
+	    .method = { "POST", 4 } },
+	{ .name = { "look", 4 }, .action = { "read", 4 } },
+};
+static const struct str operators[] = { { "alice", 5 } };
+
+static size_t
+check(struct arena *a, const char *text, const struct policy_finding **list)
+{
+	struct policy_house house = {
+		.tools = tools,
+		.tool_count = COUNT(tools),
+		.operators = operators,
+		.operator_count = COUNT(operators),
+	};
+	size_t count = 0;
+
+	policy_check(a, policy_of(a, text), &house, list, &count);
+	return count;
+}
+
+static void
+assert_finding(
+    const char *text, bool error, const char *first, const char *second)
+{
+	auto_arena a = { 0 };
+	const struct policy_finding *list = NULL;
+	size_t count = check(&a, text, &list);
+
+	if (count != 1 || list[0].error != error ||
+	    !str_has_str(list[0].text, str_of(first)) ||
+	    !str_has_str(list[0].text, str_of(second))) {
+		fail_msg("%zu findings: " STR_FMT, count,
+		    STR_ARG(count ? list[0].text : STR("")));
+	}
+}
+
+#define OPEN  "[defaults]\nunmatched = \"allow\"\n"
+#define GATED OPEN "[gate.push]\ntool = \"git_push\"\nrequire = \"operator\"\n"
+#define PUSH                                                                 \
+	"[egress.push]\nmatch = { host = \"git.good.test\", git = \"push\" " \
+	"}\nonly_for = [\"git_push\"]\n"
+
+static void
+a_sound_policy_has_no_findings(void **state)
+{
+	auto_arena a = { 0 };
+	const struct policy_finding *list = NULL;
+
+	(void)state;
+	assert_int_equal(check(&a,
+	                     GATED PUSH "[egress.clone]\nmatch = { host = "
+	                                "\"git.good.test\", git = \"fetch\" "
+	                                "}\n[egress.r]\nmatch = { host = "
+	                                "\"r.good.test\", method = \"GET\" }\n",
+	                     &list),
+	    0);
+}
+
+static void
+a_way_round_a_gated_call_names_both_lines(void **state)
+{
+	(void)state;
+	assert_finding(GATED PUSH "[egress.any]\nmatch = { host = "
+	                          "\"*.good.test\", git = \"fetch|push\" }\n",
+	    true, "gates.toml:9: [egress.any]",
+	    "[egress.push] of line 6 keeps for a call that the gate of line 3");
+	assert_finding(OPEN
+	    "[gate.p]\ntool = \"publish\"\nrequire = \"operator\"\n"
+	    "[egress.open]\nmatch = { host = \"pub.good.test\" }\n",
+	    true, "gates.toml:6: [egress.open]",
+	    "the tool publish sends, which the gate of line 3 holds");
+	assert_finding("[egress.open]\nmatch = { host = \"pub.good.test\" }\n",
+	    true, "the tool publish sends", "[defaults] unmatched holds");
+}
+
+static void
+a_host_that_may_be_changed_without_a_gate_is_listed(void **state)
+{
+	(void)state;
+	assert_finding(OPEN "[egress.w]\nmatch = { host = \"w.good.test\", "
+	                    "method = \"GET|PUT\" }\n",
+	    false, "gates.toml:3: [egress.w]", "without a gate");
+	assert_finding(
+	    OPEN PUSH, false, "gates.toml:3: [egress.push]", "without a gate");
+}
+
+static void
+names_must_exist(void **state)
+{
+	(void)state;
+	assert_finding("[gate.g]\ntool = \"t\"\nrequire = \"bob\"\n", true,
+	    "gates.toml:1: [gate.g]", "no [operator.bob]");
+	assert_finding("[gate.g]\ntool = \"t\"\nrequire = \"two_operators\"\n",
+	    true, "gates.toml:1: [gate.g]", "the house has 1");
+	assert_finding("[egress.r]\nmatch = { host = \"r.good.test\", method "
+	               "= \"GET\" }\nonly_for = [\"nothing\"]\n",
+	    true, "gates.toml:1: only_for", "no such tool");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_sound_policy_has_no_findings),
+		cmocka_unit_test(a_way_round_a_gated_call_names_both_lines),
+		cmocka_unit_test(
+		    a_host_that_may_be_changed_without_a_gate_is_listed),
+		cmocka_unit_test(names_must_exist),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_help.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GATE "[gate.g]\nrequire = \"operator\"\n"
+#define RULE "[egress.e]\nmatch = { host = \"api.example.com\" }\n"
+#define HOST "host = \"api.example.com\""
+
+static void
+assert_refused(const char *text, const char *place, const char *words)
+{
+	auto_arena a = { 0 };
+	const struct policy *p = NULL;
+	struct err e = { 0 };
+
+	if (policy_parse(&a, str_of(text), "gates.toml", &p, &e) == 0) {
+		fail_msg("taken: %s", text);
+	}
+	assert_null(p);
+	assert_int_equal(e.kind, ERR_INPUT);
+	if (strncmp(e.text, place, strlen(place)) != 0 ||
+	    !strstr(e.text, words)) {
+		fail_msg("%s\n  gives %s\n  not   %s … %s", text, e.text, place,
+		    words);
+	}
+}
+
+static void
+the_operators_own_example_loads(void **state)
+{
+	auto_arena a = { 0 };
+
+	(void)state;
+	(void)policy_of(&a,
+	    "[defaults]\nunmatched = \"ask\"\n"
+	    "[gate.spend]\n"
+	    "match   = { tool = \"*\", action = \"purchase|subscribe\" }\n"
+	    "require = \"operator\"\nsurface = \"buddy | web\"\n"
+	    "hint    = \"{{vendor}} ${{amount}}\"\n"
+	    "[gate.publish]\ntool = \"artifact_publish\"\n"
+	    "require = \"two_operators\"\nsurface = \"any\"\n"
+	    "expires = \"20m\"\non_timeout = \"deny\"\n"
+	    "[egress.github]\n"
+	    "match = { host = \"api.github.com\", method = \"GET|POST\", "
+	    "path = \"/repos/**\" }\n"
+	    "inject = { credential = \"github\", header = \"Authorization\", "
+	    "format = \"Bearer {{secret}}\" }\n"
+	    "[egress.push]\n"
+	    "match = { host = \"github.com\", git = \"push\", "
+	    "ref = \"refs/heads/agent/*\" }\n"
+	    "inject = { credential = \"github\", basic = \"x-access-token\" }\n"
+	    "only_for = [\"git_push\"]\n"
+	    "[egress.users]\nmatch = { host = \"users.internal\" }\n"
+	    "upstream = \"10.0.3.7:8443\"\nca = \"users-ca.pem\"\n");
+}
+
+static void
+an_unknown_key_is_refused_everywhere(void **state)
+{
+	(void)state;
+	assert_refused("x = 1\n", "gates.toml:1:5: ", "unknown key \"x\"");
+	assert_refused(
+	    "[defaults]\nmatched = \"ask\"\n", "gates.toml:2:", "\"matched\"");
+	assert_refused(GATE "tool = \"t\"\nremind = \"1h\"\n",
+	    "gates.toml:4:", "\"remind\"");
+	assert_refused(
+	    GATE "match = { tol = \"t\" }\n", "gates.toml:3:", "\"tol\"");
+	assert_refused(RULE "rate = 1\n", "gates.toml:3:", "\"rate\"");
+	assert_refused("[egress.e]\nmatch = { " HOST ", sni = \"x\" }\n",
+	    "gates.toml:2:", "\"sni\"");
+	assert_refused(RULE "inject = { credential = \"c\", body = \"b\" }\n",
+	    "gates.toml:3:", "\"body\"");
+}
+
+static void
+a_gate_stands_on_calls_only(void **state)
+{
+	(void)state;
+	assert_refused(GATE "match = { tool = \"t\", host = \"h.example\" }\n",
+	    "gates.toml:3:", "one or the other");
+	assert_refused(GATE "match = { host = \"h.example\" }\n",
+	    "gates.toml:3:", "put the gate on the call");
+	assert_refused(
+	    GATE "match = { git = \"push\" }\n", "gates.toml:3:", "only_for");
+	assert_refused(RULE "require = \"operator\"\n",
+	    "gates.toml:3:", "an egress rule never asks");
+	assert_refused(RULE "surface = \"web\"\n",
+	    "gates.toml:3:", "an egress rule never asks");
+}
+
+static void
+a_gate_says_what_it_is_for_and_who_decides(void **state)
+{
+	(void)state;
+	assert_refused(GATE, "gates.toml:1:", "no match");
+	assert_refused(GATE "match = {}\n", "gates.toml:3:", "match is empty");
+	assert_refused(GATE "tool = \"t\"\nmatch = { tool = \"t\" }\n",
+	    "gates.toml:3:", "both match and a tool");
+	assert_refused(
+	    "[gate.g]\ntool = \"t\"\n", "gates.toml:1:", "no require");
+	assert_refused("[gate.g]\ntool = \"t\"\nrequire = \"Alice!\"\n",
+	    "gates.toml:3:", "neither");
+	assert_refused(GATE "tool = \"t\"\nsurface = \"pager\"\n",
+	    "gates.toml:4:", "unknown surface");
+	assert_refused(GATE "tool = \"t\"\nsurface = \"web | web\"\n",
+	    "gates.toml:4:", "twice");
+	assert_refused(GATE "tool = \"t\"\nsurface = \"\"\n",
+	    "gates.toml:4:", "unknown surface");
+	assert_refused(
+	    GATE "tool = \"a||b\"\n", "gates.toml:3:", "empty alternative");
+	assert_refused(GATE "tool = \"t\"\nexpires = \"soon\"\n",
+	    "gates.toml:4:", "expires");
+	assert_refused(GATE "tool = \"t\"\non_timeout = \"allow\"\n",
+	    "gates.toml:4:", "only be \"deny\"");
+	assert_refused(GATE "tool = \"t\"\nhint = \"{{amount\"\n",
+	    "gates.toml:4:", "hint");
+	assert_refused(
+	    GATE "tool = \"t\"\nhint = \"{{}}\"\n", "gates.toml:4:", "hint");
+	assert_refused(
+	    GATE "tool = \"t\"\nhint = \"é\"\n", "gates.toml:4:", "printable");
+	assert_refused(GATE "match = { args = { n = \"> ten\" } }\n",
+	    "gates.toml:3:", "not a decimal number");
+	assert_refused(
+	    GATE "match = { args = {} }\n", "gates.toml:3:", "args must");
+	assert_refused(GATE "match = { args = { n = [1] } }\n",
+	    "gates.toml:3:", "compared with");
+	assert_refused("[defaults]\nunmatched = \"maybe\"\n",
+	    "gates.toml:2:", "unmatched");
+	assert_refused("[gate]\ng = 1\n", "gates.toml:2:", "[gate.NAME]");
+	assert_refused(
+	    "[gate.\"a b\"]\ntool = \"t\"\n", "gates.toml:1:", "the name");
+}
+
+/* N07, A09 and the pins. */
+static void
+a_host_that_says_too_much_is_refused(void **state)
+{
+	static const char *const hosts[] = { "*", "*.com", "a.*.b",
+		"*good.example.com", "a.**.b", "*.github.io", "0.0.0.0",
+		"169.254.169.254", "[::]", "", "a b", "evil.test\\u0000x" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(hosts); i++) {
+		char text[200] = { 0 };
+
+		(void)snprintf(text, sizeof(text),
+		    "[egress.e]\nmatch = { host = \"%s\" }\n", hosts[i]);
+		assert_refused(text, "gates.toml:2:", "host");
+	}
+	assert_refused(
+	    "[egress.e]\nmatch = { port = 1 }\n", "gates.toml:2:", "no host");
+	assert_refused("[egress.e]\nmatch = { host = \"10.0.0.1\" }\n",
+	    "gates.toml:2:", "add upstream");
+	assert_refused("[egress.e]\nmatch = { host = \"127.0.0.1\" }\n",
+	    "gates.toml:2:", "add upstream");
+	assert_refused(
+	    "[egress.e]\nonly_for = [\"t\"]\n", "gates.toml:1:", "no match");
+}
+
+static void
+every_other_bad_rule_is_refused(void **state)
+{
+	static const struct {
+		const char *match;
+		const char *words;
+	} bad[] = {
+		{ "port = 0", "port" },
+		{ "port = 65536", "port" },
+		{ "port = \"443\"", "port" },
+		{ "method = \"get\"", "method" },
+		{ "method = \"GET|\"", "method" },
+		{ "path = \"repos\"", "begin with '/'" },
+		{ "path = \"/a/../b\"", "segment" },
+		{ "path = \"/a?x\"", "'?'" },
+		{ "path = \"/a**\"", "inside a segment" },
+		{ "git = \"clone\"", "git must be" },
+		{ "git = \"push\", method = \"POST\"", "method" },
+		{ "git = \"fetch\", ref = \"refs/heads/a\"", "ref" },
+		{ "ref = \"refs/heads/a\"", "ref" },
+		{ "git = \"push\", ref = \"main\"", "refs/" },
+		{ "git = \"push\", delete = 1", "delete" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		char text[300] = { 0 };
+
+		(void)snprintf(text, sizeof(text),
+		    "[egress.e]\nmatch = { " HOST ", %s }\n", bad[i].match);
+		assert_refused(text, "gates.toml:2:", bad[i].words);
+	}
+	assert_refused(RULE "upstream = \"db.internal:1\"\n",
+	    "gates.toml:3:", "an address and a port");
+	assert_refused(RULE "upstream = \"10.0.0.1\"\n",
+	    "gates.toml:3:", "an address and a port");
+	assert_refused(RULE "upstream = \"169.254.169.254:80\"\n",
+	    "gates.toml:3:", "never opened");
+	assert_refused(
+	    RULE "upstream = \"unix:rel\"\n", "gates.toml:3:", "absolute");
+	assert_refused(RULE "tls = false\n", "gates.toml:3:", "pinned");
+	assert_refused(RULE "ca = \"x.pem\"\n", "gates.toml:3:", "pinned");
+	assert_refused(RULE "upstream = \"10.0.0.1:80\"\ntls = false\n"
+	                    "inject = { credential = \"c\", basic = \"u\" }\n",
+	    "gates.toml:4:", "without TLS");
+	assert_refused(RULE "only_for = []\n", "gates.toml:3:", "only_for");
+	assert_refused(RULE "only_for = \"t\"\n", "gates.toml:3:", "only_for");
+	assert_refused(RULE "own_credentials = 1\n", "gates.toml:3:", "own_");
+}
+
+/* P11 and the places. */
+static void
+a_credential_has_one_allowed_place(void **state)
+{
+	static const struct {
+		const char *inject;
+		const char *words;
+	} bad[] = {
+		{ "header = \"X-Key\"", "credential" },
+		{ "credential = \"c\"", "one place" },
+		{ "credential = \"c\", header = \"A\", basic = \"u\"",
+		    "one place" },
+		{ "credential = \"c\", header = \"Host\"", "belongs" },
+		{ "credential = \"c\", header = \"content-length\"",
+		    "belongs" },
+		{ "credential = \"c\", header = \"Transfer-Encoding\"",
+		    "belongs" },
+		{ "credential = \"c\", header = \"Connection\"", "belongs" },
+		{ "credential = \"c\", header = \"A B\"", "header" },
+		{ "credential = \"c\", header = \"A\", format = \"x\"",
+		    "{{secret}} once" },
+		{ "credential = \"c\", header = \"A\", "
+		  "format = \"{{secret}}{{secret}}\"",
+		    "{{secret}} once" },
+		{ "credential = \"c\", header = \"A\", "
+		  "format = \"a\\r\\n{{secret}}\"",
+		    "printable" },
+		{ "credential = \"c\", basic = \"u\", format = \"{{secret}}\"",
+		    "format" },
+		{ "credential = \"c\", basic = \"u:v\"", "basic" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		char text[300] = { 0 };
+
+		(void)snprintf(text, sizeof(text), RULE "inject = { %s }\n",
+		    bad[i].inject);
+		assert_refused(text, "gates.toml:3:", bad[i].words);
+	}
+}
+
+/* P10 */
+static void
+two_equally_specific_rules_are_refused(void **state)
+{
+	auto_arena a = { 0 };
+
+	(void)state;
+	assert_refused("[egress.a]\nmatch = { " HOST ", path = \"/a/*\" }\n"
+	               "[egress.b]\nmatch = { " HOST ", path = \"/*/b\" }\n",
+	    "gates.toml:3:1: ", "of line 1 are equally specific");
+	assert_refused("[egress.a]\nmatch = { " HOST ", method = \"GET\" }\n"
+	               "[egress.b]\nmatch = { " HOST ", method = \"GET\" }\n",
+	    "gates.toml:3:1: ", "equally specific");
+	assert_refused("[egress.a]\nmatch = { " HOST
+	               ", git = \"push\", ref = \"refs/heads/aa/*\" }\n"
+	               "[egress.b]\nmatch = { " HOST
+	               ", git = \"push\", ref = \"refs/heads/bb/*\" }\n",
+	    "gates.toml:3:1: ", "equally specific");
+	(void)policy_of(&a,
+	    "[egress.a]\nmatch = { " HOST ", method = \"GET\" }\n"
+	    "[egress.b]\nmatch = { " HOST ", method = \"PUT\" }\n"
+	    "[egress.c]\nmatch = { " HOST ", git = \"fetch\" }\n"
+	    "[egress.d]\nmatch = { " HOST ", git = \"push\" }\n"
+	    "[egress.e]\nmatch = { " HOST ", port = 8443 }\n"
+	    "[egress.f]\nmatch = { host = \"*.example.com\" }\n"
+	    "[egress.g]\nmatch = { " HOST " }\nonly_for = [\"x\"]\n"
+	    "[egress.h]\nmatch = { " HOST " }\nonly_for = [\"y\"]\n");
+}
+
+/* N12 */
+static void
+no_file_is_a_policy_that_denies_all(void **state)
+{
+	auto_arena a = { 0 };
+	const struct policy *p = NULL;
+	struct err e = { 0 };
+	struct policy_call_decision d = { .verdict = POLICY_ALLOW };
+	struct policy_call call = { .identity =
+		                        STR("linux__server__x_coworker"),
+		.tool = STR("look"),
+		.action = STR("read") };
+
+	(void)state;
+	assert_int_equal(policy_load(&a, "/nonexistent/gates.toml", &p, &e), 0);
+	assert_true(policy_is_closed(p));
+	policy_call(&a, p, &call, &d);
+	assert_int_equal(d.verdict, POLICY_DENY);
+	assert_int_equal(d.reason, POLICY_CLOSED);
+	assert_true(d.text.len > 0);
+}
+
+static void
+a_file_that_cannot_be_read_is_an_error(void **state)
+{
+	auto_arena a = { 0 };
+	const struct policy *p = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(policy_load(&a, "/proc/self", &p, &e), -1);
+	assert_null(p);
+}
+
+static void
+a_file_on_disk_gives_its_digest_and_finds_its_ca(void **state)
+{
+	auto_arena a = { 0 };
+	auto_buf path = { 0 };
+	const struct policy *p = NULL;
+	struct err e = { 0 };
+	char folder[] = "/tmp/handrail-policy-XXXXXX";
+	struct str text = STR(RULE "upstream = \"10.0.0.1:443\"\n"
+	                           "ca = \"ca.pem\"\n");
+	auto_buf ca = { 0 };
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	buf_addf(&path, "%s/gates.toml", folder);
+	buf_addf(&ca, "%s/ca.pem", folder);
+	assert_int_equal(file_write_atomic(buf_z(&path), text, 0600, &e), 0);
+	assert_int_equal(policy_load(&a, buf_z(&path), &p, &e), 0);
+	assert_int_equal(unlink(buf_z(&path)), 0);
+	assert_int_equal(rmdir(folder), 0);
+	assert_true(digest_eq(policy_digest(p), digest_of(text)));
+	assert_true(str_eq(policy_text(p), text));
+	assert_int_equal(policy_egress_count(p), 1);
+	assert_true(str_eq(policy_egress_at(p, 0)->ca, buf_str(&ca)));
+	assert_null(policy_egress_at(p, 1));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_operators_own_example_loads),
+		cmocka_unit_test(an_unknown_key_is_refused_everywhere),
+		cmocka_unit_test(a_gate_stands_on_calls_only),
+		cmocka_unit_test(a_gate_says_what_it_is_for_and_who_decides),
+		cmocka_unit_test(a_host_that_says_too_much_is_refused),
+		cmocka_unit_test(every_other_bad_rule_is_refused),
+		cmocka_unit_test(a_credential_has_one_allowed_place),
+		cmocka_unit_test(two_equally_specific_rules_are_refused),
+		cmocka_unit_test(no_file_is_a_policy_that_denies_all),
+		cmocka_unit_test(a_file_that_cannot_be_read_is_an_error),
+		cmocka_unit_test(
+		    a_file_on_disk_gives_its_digest_and_finds_its_ca),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

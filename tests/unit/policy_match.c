@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "policy/rules.h"
+
+static bool
+glob(const char *pattern, const char *text)
+{
+	return glob_match(str_of(pattern), str_of(text));
+}
+
+static void
+a_pattern_matches_whole_or_not_at_all(void **state)
+{
+	(void)state;
+	assert_true(glob("*", ""));
+	assert_true(glob("*", "anything|at\nall"));
+	assert_true(glob("purchase|subscribe|deploy_paid", "subscribe"));
+	assert_true(glob("git_*", "git_push"));
+	assert_true(glob("*_push", "git_push"));
+	assert_true(glob("a*b*c", "a__b_b__c"));
+	assert_false(glob("purchase|subscribe", "purchase_x"));
+	assert_false(glob("purchase|subscribe", "x_purchase"));
+	assert_false(glob("purchase|subscribe", "Purchase"));
+	assert_false(glob("purchase|subscribe", "purchase\n"));
+	assert_false(glob("purchase|subscribe", ""));
+	assert_false(glob("purchase|subscribe", "purchase|subscribe"));
+	assert_false(glob("a*b*c", "a__c_b_"));
+	assert_false(glob_match(STR("ab"), str_span("ab\0", 3)));
+}
+
+static bool
+path(const char *pattern, const char *text)
+{
+	return path_match(str_of(pattern), str_of(text));
+}
+
+static void
+a_star_is_one_segment_and_two_are_any(void **state)
+{
+	(void)state;
+	assert_true(path("/repos/**", "/repos/a/b"));
+	assert_true(path("/repos/**", "/repos/"));
+	assert_true(path("/**", "/"));
+	assert_true(path("/**", "/a/b/c"));
+	assert_true(path("/repos/*/issues", "/repos/x/issues"));
+	assert_true(path("/a/**/z", "/a/z"));
+	assert_true(path("/a/**/z", "/a/b/c/z"));
+	assert_true(path("/a/**/m/**/z", "/a/m/m/q/z"));
+	assert_true(path("/v*/x", "/v/x"));
+	assert_true(path("/*.git/info", "/a.git/info"));
+	assert_true(path("/a", "/a"));
+	assert_false(path("/repos/**", "/repos"));
+	assert_false(path("/repos/**", "/reposx/a"));
+	assert_false(path("/repos/*/issues", "/repos//issues"));
+	assert_false(path("/repos/*/issues", "/repos/a/b/issues"));
+	assert_false(path("/repos/*", "/repos/a/"));
+	assert_false(path("/a/**/z", "/a/b/c"));
+	assert_false(path("/a", "/a/"));
+	assert_false(path("/a", "/A"));
+	assert_false(path("refs/heads/agent/*", "refs/heads/agent/a/b"));
+	assert_false(path("refs/heads/agent/*", "refs/heads/agent/"));
+	assert_false(path("refs/heads/agent/*", "refs/heads/agents"));
+}
+
+static void
+overlap_never_misses_a_common_path(void **state)
+{
+	static const char *const patterns[] = { "/**", "/a/**", "/a/*",
+		"/a/*/c", "/a/b/c", "/*/b/**", "/a/**/z", "/a*c/x", "/ab*/x",
+		"/**/c", "/q" };
+	static const char *const paths[] = { "/", "/a/b", "/a/b/c", "/a/z",
+		"/a/b/z", "/x/b/q", "/abc/x", "/a/c", "/q", "/a/" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(patterns); i++) {
+		for (size_t j = 0; j < COUNT(patterns); j++) {
+			bool both = false;
+
+			for (size_t k = 0; k < COUNT(paths); k++) {
+				both |= path(patterns[i], paths[k]) &&
+				        path(patterns[j], paths[k]);
+			}
+			if (both && !path_overlap(str_of(patterns[i]),
+			                str_of(patterns[j]))) {
+				fail_msg("%s and %s", patterns[i], patterns[j]);
+			}
+		}
+	}
+	assert_false(path_overlap(STR("/a/*"), STR("/b/*")));
+	assert_false(path_overlap(STR("/a/b"), STR("/a/b/c")));
+	assert_false(path_overlap(STR("/x*y"), STR("/x*z")));
+	assert_false(path_overlap(STR("/a/**/z"), STR("/**/y")));
+}
+
+static int
+compare(const char *a, const char *b)
+{
+	struct decimal x = { 0 };
+	struct decimal y = { 0 };
+
+	assert_true(decimal_parse(str_of(a), &x));
+	assert_true(decimal_parse(str_of(b), &y));
+	return decimal_compare(&x, &y);
+}
+
+static void
+numbers_compare_without_rounding(void **state)
+{
+	(void)state;
+	assert_int_equal(compare("100", "100.000"), 0);
+	assert_int_equal(compare("1e2", "100"), 0);
+	assert_int_equal(compare("-0", "0.0"), 0);
+	assert_int_equal(compare("0.00", "0e9"), 0);
+	assert_int_equal(compare("0.1e1", "1"), 0);
+	assert_int_equal(compare("1000000000000000000000000000001",
+	                     "1000000000000000000000000000000"),
+	    1);
+	assert_int_equal(compare("0.1", "0.10000000000000000000000001"), -1);
+	assert_int_equal(compare("99.999", "100"), -1);
+	assert_int_equal(compare("-5", "-4"), -1);
+	assert_int_equal(compare("-5", "4"), -1);
+	assert_int_equal(compare("5e-3", "0.05"), -1);
+	assert_int_equal(compare("1e999999999", "9"), 1);
+	assert_int_equal(compare("12.5", "12.50001"), -1);
+	assert_int_equal(compare("9", "10"), -1);
+}
+
+static void
+what_is_no_decimal_number_is_refused(void **state)
+{
+	static const char *const bad[] = { "", "-", "+1", ".5", "5.", "1.2.3",
+		"1e", "1e1234567890", "0x10", "nan", "1_000", " 1", "1 ", "e5",
+		"--1", "1e+-2" };
+	struct decimal d = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		if (decimal_parse(str_of(bad[i]), &d)) {
+			fail_msg("taken: %s", bad[i]);
+		}
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_pattern_matches_whole_or_not_at_all),
+		cmocka_unit_test(a_star_is_one_segment_and_two_are_any),
+		cmocka_unit_test(overlap_never_misses_a_common_path),
+		cmocka_unit_test(numbers_compare_without_rounding),
+		cmocka_unit_test(what_is_no_decimal_number_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

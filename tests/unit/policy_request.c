@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_help.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct ask {
+	const char *host;
+	uint16_t port;
+	const char *method;
+	const char *path;
+	const char *tool;
+	enum policy_git git;
+	bool plain;
+	bool own;
+	const struct policy_commands *commands;
+};
+
+static struct policy_request_decision
+decide(struct arena *a, const struct policy *p, const struct ask *q)
+{
+	struct policy_request_decision d = { .verdict = POLICY_ALLOW };
+	struct names_host *host = arena_alloc(a, sizeof(*host));
+	struct err e = { 0 };
+	struct policy_request r = {
+		.identity = STR("linux__server__x_coworker"),
+		.host = host,
+		.port = q->port ? q->port : 443,
+		.tls = !q->plain,
+		.method = str_of(q->method ? q->method : "GET"),
+		.path = str_of(q->path ? q->path : "/"),
+		.git = q->git,
+		.commands = q->commands,
+		.from_tool = str_of(q->tool),
+		.has_own_credentials = q->own,
+	};
+
+	if (names_host_parse(str_of(q->host), host, &e)) {
+		fail_msg("%s", e.text);
+	}
+	policy_request(a, p, &r, &d);
+	if (d.verdict == POLICY_ALLOW) {
+		assert_int_equal(d.reason, POLICY_NONE);
+		assert_non_null(d.egress);
+	} else {
+		assert_int_equal(d.verdict, POLICY_DENY);
+		assert_int_not_equal(d.reason, POLICY_NONE);
+		assert_true(d.text.len > 0 && d.next.len > 0);
+	}
+	return d;
+}
+
+static void
+assert_asked(const char *policy, const struct ask *q, const char *outcome)
+{
+	auto_arena a = { 0 };
+	struct policy_request_decision d = decide(&a, policy_of(&a, policy), q);
+	const char *got = d.verdict == POLICY_ALLOW
+	                      ? arena_z(&a, d.rule)
+	                      : policy_reason_name(d.reason);
+
+	if (strcmp(got, outcome) != 0) {
+		fail_msg("%s %s%s: %s, not %s", q->method ? q->method : "GET",
+		    q->host, q->path ? q->path : "/", got, outcome);
+	}
+}
+
+#define API                                                  \
+	"[egress.api]\nmatch = { host = \"api.good.test\", " \
+	"method = \"GET|POST\", path = \"/repos/**\" }\n"
+#define SUFFIX "[egress.any]\nmatch = { host = \"*.good.test\" }\n"
+
+static void
+a_request_needs_a_rule_that_fits_in_every_way(void **state)
+{
+	(void)state;
+	assert_asked("", &(struct ask){ .host = "api.good.test" }, "no_rule");
+	assert_asked(API,
+	    &(struct ask){ .host = "api.good.test", .path = "/repos/a" },
+	    "egress.api");
+	assert_asked(API,
+	    &(struct ask){ .host = "api.evil.test", .path = "/repos/a" },
+	    "no_rule");
+	assert_asked(API,
+	    &(struct ask){ .host = "api.good.test",
+	        .path = "/repos/a",
+	        .method = "DELETE" },
+	    "method");
+	assert_asked(API,
+	    &(struct ask){
+	        .host = "api.good.test", .path = "/repos/a", .method = "get" },
+	    "method");
+	assert_asked(API,
+	    &(struct ask){ .host = "api.good.test", .path = "/users/a" },
+	    "path");
+	assert_asked(API,
+	    &(struct ask){
+	        .host = "api.good.test", .path = "/repos/a", .plain = true },
+	    "plain_http");
+	assert_asked(API,
+	    &(struct ask){
+	        .host = "api.good.test", .path = "/repos/a", .own = true },
+	    "own_credentials");
+	assert_asked(
+	    API, &(struct ask){ .host = "api.good.test", .path = "x" }, "path");
+}
+
+/* N06 */
+static void
+a_suffix_matches_on_label_boundaries(void **state)
+{
+	(void)state;
+	assert_asked(
+	    SUFFIX, &(struct ask){ .host = "a.good.test" }, "egress.any");
+	assert_asked(
+	    SUFFIX, &(struct ask){ .host = "a.b.good.test" }, "egress.any");
+	assert_asked(
+	    SUFFIX, &(struct ask){ .host = "evilgood.test" }, "no_rule");
+	assert_asked(
+	    SUFFIX, &(struct ask){ .host = "good.test.evil.test" }, "no_rule");
+	assert_asked(SUFFIX, &(struct ask){ .host = "good.test" }, "no_rule");
+	assert_asked(
+	    SUFFIX, &(struct ask){ .host = "A.GOOD.test." }, "egress.any");
+}
+
+/* N11 */
+static void
+a_port_matches_exactly(void **state)
+{
+	static const uint16_t others[] = { 22, 80, 444, 8443, 65535 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(others); i++) {
+		assert_asked(API,
+		    &(struct ask){ .host = "api.good.test",
+		        .port = others[i],
+		        .path = "/repos/a" },
+		    "port");
+	}
+}
+
+/* N10, A04 */
+static void
+an_address_matches_only_a_rule_with_an_address(void **state)
+{
+	(void)state;
+	assert_asked(
+	    SUFFIX, &(struct ask){ .host = "93.184.216.34" }, "no_rule");
+	assert_asked("[egress.a]\nmatch = { host = \"93.184.216.34\" }\n",
+	    &(struct ask){ .host = "93.184.216.34" }, "egress.a");
+	assert_asked("[egress.a]\nmatch = { host = \"10.0.0.7\" }\n"
+	             "upstream = \"10.0.0.7:443\"\n",
+	    &(struct ask){ .host = "10.0.0.7" }, "egress.a");
+}
+
+static void
+the_most_specific_rule_wins(void **state)
+{
+	const char *policy =
+	    SUFFIX API "[egress.host]\nmatch = { host = \"api.good.test\" }\n"
+	               "[egress.one]\nmatch = { host = \"api.good.test\", "
+	               "path = \"/repos/one\" }\n"
+	               "[egress.call]\nmatch = { host = \"api.good.test\" }\n"
+	               "only_for = [\"publish\"]\n";
+
+	(void)state;
+	assert_asked(
+	    policy, &(struct ask){ .host = "x.good.test" }, "egress.any");
+	assert_asked(
+	    policy, &(struct ask){ .host = "api.good.test" }, "egress.host");
+	assert_asked(policy,
+	    &(struct ask){ .host = "api.good.test", .path = "/repos/two" },
+	    "egress.api");
+	assert_asked(policy,
+	    &(struct ask){ .host = "api.good.test",
+	        .path = "/repos/two",
+	        .method = "PUT" },
+	    "egress.host");
+	assert_asked(policy,
+	    &(struct ask){ .host = "api.good.test", .path = "/repos/one" },
+	    "egress.one");
+	assert_asked(policy,
+	    &(struct ask){ .host = "api.good.test",
+	        .path = "/repos/one",
+	        .tool = "publish" },
+	    "egress.call");
+}
+
+/* P17: the rule that wins decides, not a laxer one behind it. */
+static void
+own_credentials_need_the_winning_rules_leave(void **state)
+{
+	const char *policy =
+	    "[egress.lax]\nmatch = { host = \"*.good.test\" }\n"
+	    "own_credentials = true\n"
+	    "[egress.strict]\nmatch = { host = \"api.good.test\" }\n";
+
+	(void)state;
+	assert_asked(policy,
+	    &(struct ask){ .host = "x.good.test", .own = true }, "egress.lax");
+	assert_asked(policy,
+	    &(struct ask){ .host = "api.good.test", .own = true },
+	    "own_credentials");
+}
+
+static void
+a_rule_for_a_call_exists_in_its_cell_only(void **state)
+{
+	const char *policy =
+	    "[egress.push]\nmatch = { host = \"git.good.test\", "
+	    "git = \"push\", ref = \"refs/heads/agent/*\" }\n"
+	    "only_for = [\"git_push\"]\n"
+	    "[egress.clone]\nmatch = { host = \"git.good.test\", "
+	    "git = \"fetch\" }\n";
+	struct ask push = { .host = "git.good.test",
+		.path = "/r.git/info/refs",
+		.git = POLICY_GIT_PUSH };
+
+	(void)state;
+	assert_asked(policy, &push, "only_for");
+	push.tool = "shell";
+	assert_asked(policy, &push, "only_for");
+	push.tool = "git_pushx";
+	assert_asked(policy, &push, "only_for");
+	push.tool = "git_push";
+	assert_asked(policy, &push, "egress.push");
+	push.tool = "";
+	push.git = POLICY_GIT_FETCH;
+	assert_asked(policy, &push, "egress.clone");
+	push.git = POLICY_GIT_NO;
+	assert_asked(policy, &push, "git");
+}
+
+/* A host-wide rule is no leave to push. */
+static void
+git_needs_a_rule_that_says_git(void **state)
+{
+	(void)state;
+	assert_asked("[egress.h]\nmatch = { host = \"git.good.test\" }\n",
+	    &(struct ask){ .host = "git.good.test", .git = POLICY_GIT_PUSH },
+	    "git");
+	assert_asked("[egress.h]\nmatch = { host = \"git.good.test\", "
+	             "git = \"fetch|push\" }\n",
+	    &(struct ask){ .host = "git.good.test", .git = POLICY_GIT_PUSH },
+	    "egress.h");
+}
+
+static struct policy_commands
+commands_of(const char *const *refs, size_t n, bool delete_last)
+{
+	struct policy_commands c = { .complete = true, .count = (uint32_t)n };
+
+	for (size_t i = 0; i < n; i++) {
+		c.at[i].ref = str_of(refs[i]);
+		c.at[i].deletes = delete_last && i + 1 == n;
+	}
+	return c;
+}
+
+static void
+a_push_must_fit_with_every_ref(void **state)
+{
+	const char *policy =
+	    "[egress.push]\nmatch = { host = \"git.good.test\", "
+	    "git = \"push\", ref = \"refs/heads/agent/*|refs/tags/t\" }\n";
+	const char *good[] = { "refs/heads/agent/a", "refs/tags/t" };
+	const char *mixed[] = { "refs/heads/agent/a", "refs/heads/main" };
+	const char *near[] = { "refs/heads/agent/a/b" };
+	struct policy_commands c = commands_of(good, 2, false);
+	struct ask push = { .host = "git.good.test",
+		.path = "/r.git/git-receive-pack",
+		.method = "POST",
+		.git = POLICY_GIT_PUSH,
+		.commands = &c };
+
+	(void)state;
+	assert_asked(policy, &push, "egress.push");
+	c = commands_of(mixed, 2, false);
+	assert_asked(policy, &push, "git_ref");
+	c = commands_of(near, 1, false);
+	assert_asked(policy, &push, "git_ref");
+	c = commands_of(good, 2, true);
+	assert_asked(policy, &push, "git_delete");
+	assert_asked("[egress.push]\nmatch = { host = \"git.good.test\", "
+	             "git = \"push\", delete = true }\n",
+	    &push, "egress.push");
+}
+
+static void
+a_pin_may_be_without_tls(void **state)
+{
+	const char *policy = "[egress.p]\nmatch = { host = \"p.internal\", "
+	                     "port = 80 }\n"
+	                     "upstream = \"127.0.0.1:8080\"\ntls = false\n";
+	auto_arena a = { 0 };
+	struct ask q = { .host = "p.internal", .port = 80, .plain = true };
+	struct policy_request_decision d =
+	    decide(&a, policy_of(&a, policy), &q);
+
+	(void)state;
+	assert_int_equal(d.verdict, POLICY_ALLOW);
+	assert_true(d.egress->pinned);
+	assert_false(d.egress->tls);
+	assert_int_equal(d.egress->port, 8080);
+}
+
+static void
+a_closed_policy_denies_every_request(void **state)
+{
+	auto_arena a = { 0 };
+	struct ask q = { .host = "api.good.test" };
+	struct policy_request_decision d =
+	    decide(&a, policy_closed(&a, STR("it did not load")), &q);
+
+	(void)state;
+	assert_int_equal(d.reason, POLICY_CLOSED);
+	assert_true(str_eq(d.text, STR("it did not load")));
+}
+
+/* What `next` says must be true: the rule it gives allows the request. */
+static void
+the_next_rule_allows_what_was_denied(void **state)
+{
+	const char *refs[] = { "refs/heads/a", "refs/heads/b" };
+	struct policy_commands two = commands_of(refs, 2, false);
+	struct policy_commands gone = commands_of(refs, 2, true);
+	const struct ask asks[] = {
+		{ .host = "api.good.test", .path = "/a/b" },
+		{ .host = "api.good.test", .path = "/a/**x" },
+		{ .host = "api.good.test", .port = 8443, .method = "PUT" },
+		{ .host = "93.184.216.34" },
+		{ .host = "10.1.2.3", .port = 8443 },
+		{ .host = "[fd00::7]", .port = 8443 },
+		{ .host = "g.good.test",
+		    .path = "/r.git/info/refs",
+		    .git = POLICY_GIT_FETCH },
+		{ .host = "g.good.test",
+		    .path = "/r.git/git-receive-pack",
+		    .method = "POST",
+		    .git = POLICY_GIT_PUSH,
+		    .commands = &two },
+		{ .host = "g.good.test",
+		    .path = "/r.git/git-receive-pack",
+		    .method = "POST",
+		    .git = POLICY_GIT_PUSH,
+		    .commands = &gone },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(asks); i++) {
+		auto_arena a = { 0 };
+		struct policy_request_decision d =
+		    decide(&a, policy_of(&a, API), &asks[i]);
+
+		assert_int_equal(d.verdict, POLICY_DENY);
+		d = decide(&a, policy_of(&a, arena_z(&a, d.next)), &asks[i]);
+		if (d.verdict != POLICY_ALLOW) {
+			fail_msg("%zu: " STR_FMT, i, STR_ARG(d.next));
+		}
+	}
+}
+
+static void
+next_is_bounded_and_quoted_whatever_the_path(void **state)
+{
+	auto_arena a = { 0 };
+	char path[POLICY_PATH_MAX + 2];
+	struct ask q = { .host = "api.good.test", .path = path };
+
+	(void)state;
+	memset(path, 'a', sizeof(path));
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	assert_true(decide(&a, policy_of(&a, ""), &q).next.len < 300);
+	q.path = "/\"\n[gate.x]\n";
+	assert_true(str_has_str(
+	    decide(&a, policy_of(&a, ""), &q).next, STR("path = \"/**\"")));
+}
+
+static void
+explain_shows_credential_place_and_pin(void **state)
+{
+	auto_arena a = { 0 };
+	auto_buf out = { 0 };
+	struct names_host host = { 0 };
+	struct err e = { 0 };
+	const struct policy *p = policy_of(&a,
+	    "[egress.users]\nmatch = { host = \"users.internal\" }\n"
+	    "inject = { credential = \"users\", header = \"X-Key\" }\n"
+	    "upstream = \"10.0.3.7:8443\"\nca = \"u.pem\"\n");
+	struct policy_request r = { .host = &host,
+		.port = 443,
+		.tls = true,
+		.method = STR("GET"),
+		.path = STR("/") };
+
+	(void)state;
+	assert_int_equal(names_host_parse(STR("users.internal"), &host, &e), 0);
+	policy_explain_request(&out, p, &r);
+	assert_string_equal(buf_z(&out),
+	    "verdict   allow\n"
+	    "rule      [egress.users] gates.toml:1\n"
+	    "inject    credential users into header X-Key as "
+	    "\"{{secret}}\"\n"
+	    "upstream  10.0.3.7 port 8443 (pinned)\n"
+	    "trust     u.pem alone\n");
+	buf_clear(&out);
+	r.port = 80;
+	policy_explain_request(&out, p, &r);
+	assert_true(str_has_str(buf_str(&out), STR("reason    port: ")));
+	assert_true(str_has_str(buf_str(&out), STR("port = 80")));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_request_needs_a_rule_that_fits_in_every_way),
+		cmocka_unit_test(a_suffix_matches_on_label_boundaries),
+		cmocka_unit_test(a_port_matches_exactly),
+		cmocka_unit_test(
+		    an_address_matches_only_a_rule_with_an_address),
+		cmocka_unit_test(the_most_specific_rule_wins),
+		cmocka_unit_test(own_credentials_need_the_winning_rules_leave),
+		cmocka_unit_test(a_rule_for_a_call_exists_in_its_cell_only),
+		cmocka_unit_test(git_needs_a_rule_that_says_git),
+		cmocka_unit_test(a_push_must_fit_with_every_ref),
+		cmocka_unit_test(a_pin_may_be_without_tls),
+		cmocka_unit_test(a_closed_policy_denies_every_request),
+		cmocka_unit_test(the_next_rule_allows_what_was_denied),
+		cmocka_unit_test(next_is_bounded_and_quoted_whatever_the_path),
+		cmocka_unit_test(explain_shows_credential_place_and_pin),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
