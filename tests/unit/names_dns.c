@@ -254,11 +254,22 @@ D06_malformed_queries_are_refused(void **state)
 	q.len = 12;
 	buf_add(&q, STR("\x40x\0\0\1\0\1"));
 	reply_is(buf_str(&q), FORMERR, 0);
-	/* 256 bytes of name. */
-	for (int i = 0; i < 127; i++) {
+	/* A label of 64, all there. */
+	q.len = 12;
+	buf_add_byte(&q, 64);
+	for (int i = 0; i < 64; i++) {
+		buf_add_byte(&q, 'a');
+	}
+	buf_add(&q, STR("\0\0\1\0\1"));
+	reply_is(buf_str(&q), FORMERR, 0);
+	/* 255 bytes of name on the wire are the most there may be. */
+	for (int i = 0; i < 126; i++) {
 		buf_add_z(&long_name, "a.");
 	}
-	buf_add_z(&long_name, "aa");
+	buf_add_z(&long_name, "a");
+	ask(&q, buf_z(&long_name), A);
+	reply_is(buf_str(&q), NOERROR, 1);
+	buf_add_z(&long_name, "a");
 	ask(&q, buf_z(&long_name), A);
 	reply_is(buf_str(&q), FORMERR, 0);
 	/* Oversized. */

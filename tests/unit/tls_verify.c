@@ -437,6 +437,50 @@ T05_renegotiation_is_refused(void **state)
 	cell_free(&cell);
 }
 
+/* OpenSSL's signature. */
+static void // NOLINTNEXTLINE(readability-function-size)
+count_hellos(int sent, int version, int type, const void *at, size_t len,
+    SSL *ssl, void *count)
+{
+	(void)version;
+	(void)ssl;
+	if (!sent && type == SSL3_RT_HANDSHAKE && len &&
+	    *(const uint8_t *)at == SSL3_MT_CLIENT_HELLO) {
+		*(unsigned *)count += 1;
+	}
+}
+
+static void
+T05_renegotiation_by_a_server_is_refused(void **state)
+{
+	struct fixture f = fixture_new();
+	struct tls_conn *c = tls_connect(f.trust, "good.test");
+	unsigned hellos = 0;
+	char byte;
+
+	(void)state;
+	SSL_CTX_set_max_proto_version(f.server, TLS1_2_VERSION);
+	SSL_CTX_set_msg_callback(f.server, count_hellos);
+	SSL_CTX_set_msg_callback_arg(f.server, &hellos);
+	struct plain server = plain_new(f.server, true);
+
+	plain_join(&server, c);
+	assert_int_equal(tls_state(c), TLS_OPEN);
+	assert_int_equal(SSL_renegotiate(server.ssl), 1);
+	for (int i = 0; i < 5; i++) {
+		plain_join(&server, c);
+		(void)tls_read(c, &byte, 1);
+		(void)SSL_read(server.ssl, &byte, 1);
+	}
+	assert_int_equal(hellos, 1);
+	SSL_free(server.ssl);
+	tls_conn_free(c);
+	SSL_CTX_free(f.server);
+	tls_trust_free(f.trust);
+	made_fini(&f.leaf);
+	made_fini(&f.root);
+}
+
 static void
 system_roots_are_read_once_and_refuse_a_cell(void **state)
 {
@@ -502,6 +546,7 @@ main(void)
 		cmocka_unit_test(only_http_1_1_is_spoken),
 		cmocka_unit_test(T13_nothing_is_resumed),
 		cmocka_unit_test(T05_renegotiation_is_refused),
+		cmocka_unit_test(T05_renegotiation_by_a_server_is_refused),
 		cmocka_unit_test(system_roots_are_read_once_and_refuse_a_cell),
 		cmocka_unit_test(pem_without_a_certificate_is_refused),
 	};
