@@ -154,6 +154,28 @@ signatures_of_others_are_ignored(void **state)
 	assert_int_equal(e.kind, ERR_DENIED);
 }
 
+/* One good line does not excuse a forged one in the same name and key. */
+static void
+a_bad_signature_beside_a_good_one_is_refused(void **state)
+{
+	struct book_signer signer = signer_of("handrail.example", 7);
+	struct book_root root = { 0 };
+	struct err e = { 0 };
+	auto_buf note = { 0 };
+	auto_buf other = { 0 };
+
+	(void)state;
+	make_note("", &signer, &note);
+	make_note("another text\n", &signer, &other);
+	const char *line = memmem(other.at, other.len, "\n\n", 2);
+	assert_non_null(line);
+	buf_add(&note,
+	    str_sub(buf_str(&other), (size_t)(line - other.at) + 2, 1000));
+	assert_int_equal(open_note(buf_str(&note), &signer, &root, &e), -1);
+	assert_int_equal(e.kind, ERR_DENIED);
+	assert_non_null(strstr(e.text, "does not match"));
+}
+
 static void
 a_checkpoint_nobody_known_signed_is_refused(void **state)
 {
@@ -213,6 +235,9 @@ a_signed_text_that_is_no_checkpoint_is_refused(void **state)
 		{ "18446744073709551616", root, "", false },
 		{ "18", "", "", false },
 		{ "18", "AAAA", "", false },
+		/* The other alphabet: a second form of the same hash. */
+		{ "18", "SBNJTRN-FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I=", "",
+		    false },
 		/* Bits behind the last byte: a second form of the same hash. */
 		{ "18", "SBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7L=", "",
 		    false },
@@ -302,6 +327,7 @@ main(void)
 		cmocka_unit_test(a_flipped_bit_anywhere_is_found),
 		cmocka_unit_test(a_cut_checkpoint_is_refused),
 		cmocka_unit_test(signatures_of_others_are_ignored),
+		cmocka_unit_test(a_bad_signature_beside_a_good_one_is_refused),
 		cmocka_unit_test(a_checkpoint_nobody_known_signed_is_refused),
 		cmocka_unit_test(a_checkpoint_of_another_log_is_refused),
 		cmocka_unit_test(

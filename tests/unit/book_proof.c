@@ -275,6 +275,10 @@ an_equal_size_with_another_root_is_refused(void **state)
 	assert_true(growth_holds(&roots[0], &roots[9], &none));
 	forged.size = 0;
 	assert_false(growth_holds(&forged, &roots[9], &none));
+	/* The newer tree under the claim of an older, larger size. */
+	forged.size = 8;
+	forged.root = roots[4].root;
+	assert_false(growth_holds(&forged, &roots[4], &none));
 }
 
 /* RFC 6962 section 2.1.3 gives these by name for a tree of seven leaves. */

@@ -228,6 +228,58 @@ an_edited_binding_does_not_open(void **state)
 }
 
 static void
+refusal(struct str row, const struct seal_binding *binding, const char *word)
+{
+	struct secret *none = NULL;
+	struct err e = { 0 };
+
+	assert_int_equal(seal_row_open(key, row, binding, &none, &e), -1);
+	assert_int_equal(e.kind, ERR_DENIED);
+	assert_non_null(strstr(e.text, word));
+}
+
+static void
+a_refusal_says_what_differs(void **state)
+{
+	auto_buf row = { 0 };
+	struct seal_binding binding = binding_of();
+
+	(void)state;
+	make_row(&row);
+	binding.id = STR("gitlab");
+	refusal(buf_str(&row), &binding, "in the place of credential gitlab");
+	binding = binding_of();
+	binding.version = 4;
+	refusal(buf_str(&row), &binding, "the book knows version 4");
+	binding = binding_of();
+	binding.host_count = 1;
+	refusal(buf_str(&row), &binding, "for other hosts");
+}
+
+/* Rewrapping must not make an edited row genuine. */
+static void
+an_edited_row_is_not_rewrapped(void **state)
+{
+	auto_buf row = { 0 };
+	auto_buf moved = { 0 };
+	size_t clear;
+
+	(void)state;
+	make_row(&row);
+	clear = 16 + (size_t)(uint8_t)row.at[6];
+	for (size_t bit = 0; bit < 8 * (clear + 24 + 48); bit++) {
+		struct err e = { 0 };
+
+		row.at[bit / 8] = (char)(row.at[bit / 8] ^ (1 << bit % 8));
+		assert_int_equal(
+		    seal_row_rewrap(key, other_key, buf_str(&row), &moved, &e),
+		    -1);
+		assert_int_equal(moved.len, 0);
+		row.at[bit / 8] = (char)(row.at[bit / 8] ^ (1 << bit % 8));
+	}
+}
+
+static void
 parts_of_two_rows_do_not_open_together(void **state)
 {
 	struct seal_binding binding = binding_of();
@@ -417,6 +469,8 @@ main(void)
 		cmocka_unit_test(a_cut_or_longer_row_is_refused),
 		cmocka_unit_test(another_binding_does_not_open),
 		cmocka_unit_test(an_edited_binding_does_not_open),
+		cmocka_unit_test(a_refusal_says_what_differs),
+		cmocka_unit_test(an_edited_row_is_not_rewrapped),
 		cmocka_unit_test(parts_of_two_rows_do_not_open_together),
 		cmocka_unit_test(the_clear_part_is_read_without_a_key),
 		cmocka_unit_test(a_rewrapped_row_opens_with_the_new_key_alone),
