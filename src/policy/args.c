@@ -34,7 +34,7 @@ compile_string(struct compile *c, const struct json *value, struct predicate *p)
 		}
 		p->op = operators[i].op;
 		text = str_trim(str_sub(text, sign.len, text.len));
-		if (!decimal_parse(text, &p->number)) {
+		if (!policy_decimal_parse(text, &p->number)) {
 			return compile_fail(c, value,
 			    "%s compares with something that is not a "
 			    "decimal number",
@@ -65,7 +65,7 @@ compile_value(struct compile *c, const struct json *value, struct predicate *p)
 		return 0;
 	case JSON_NUMBER:
 		p->op = PREDICATE_EQUAL;
-		if (decimal_parse(value->text, &p->number)) {
+		if (policy_decimal_parse(value->text, &p->number)) {
 			return 0;
 		}
 		break;
@@ -137,10 +137,10 @@ number_matches(const struct predicate *p, const struct json *value)
 	struct decimal d = { 0 };
 	int order = 0;
 
-	if (value->type != JSON_NUMBER || !decimal_parse(value->text, &d)) {
+	if (value->type != JSON_NUMBER || !policy_decimal_parse(value->text, &d)) {
 		return true;
 	}
-	order = decimal_compare(&d, &p->number);
+	order = policy_decimal_compare(&d, &p->number);
 	switch (p->op) {
 	case PREDICATE_LESS:
 		return order < 0;

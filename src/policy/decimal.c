@@ -45,7 +45,7 @@ exponent_parse(struct str s, int64_t *out)
 }
 
 bool
-decimal_parse(struct str text, struct decimal *out)
+policy_decimal_parse(struct str text, struct decimal *out)
 {
 	struct decimal d = { 0 };
 	struct str mantissa = text;
@@ -123,7 +123,7 @@ sign_of(const struct decimal *d)
 }
 
 int
-decimal_compare(const struct decimal *a, const struct decimal *b)
+policy_decimal_compare(const struct decimal *a, const struct decimal *b)
 {
 	int x = sign_of(a);
 	int y = sign_of(b);

@@ -32,8 +32,8 @@ struct decimal {
 	int64_t exponent; /* of the first digit */
 	bool negative;
 };
-bool decimal_parse(struct str text, struct decimal *out);
-int decimal_compare(const struct decimal *a, const struct decimal *b);
+bool policy_decimal_parse(struct str text, struct decimal *out);
+int policy_decimal_compare(const struct decimal *a, const struct decimal *b);
 
 /* --- the compiled form
  * -------------------------------------------------------- */

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+/*
+ * The command line: one file a command, one table of commands.  A command
+ * asks the house over its local socket (HTTP; the socket knows the uid, the
+ * operator's token is read from <state>/operators), prints for a person or,
+ * with --json, the answer as it came.  Exit codes: design §5.
+ */
+
+#include <stdio.h>
+
+#include "base/base.h"
+#include "json/json.h"
+#include "roles/roles.h"
+
+struct cli {
+	struct arena arena;
+	const char *program; /* argv[0] */
+	const char *state;   /* --state, the configuration's, or the default */
+	const char *config;  /* path of handrail.toml; NULL: none found */
+	bool state_given;
+	bool json;
+	bool color;
+};
+
+typedef int cli_command_fn(struct cli *c, int argc, char **argv);
+
+struct cli_command {
+	const char *name;
+	cli_command_fn *run;
+	const char *usage; /* what follows the name */
+	const char *what;  /* one line */
+};
+extern const struct cli_command cli_commands[];
+extern const size_t cli_command_count;
+
+#define COMMAND(name, function, usage, what) cli_command_fn function;
+#include "cli/commands.def"
+#undef COMMAND
+
+/* --- options: taken out of argv, wherever they stand before "--" -------------- */
+/* The value of `--name VALUE` or `--name=VALUE`; NULL when absent. */
+const char *cli_option(int *argc, char **argv, const char *name);
+bool cli_flag(int *argc, char **argv, const char *name);
+/* A wrong command line: says it with the command's usage, gives 2. */
+int cli_usage(const struct cli *c, const char *command, const char *problem);
+/* Says the error on stderr, gives its exit code. */
+int cli_fail(const struct err *e);
+
+/* --- asking the house ------------------------------------------------------------ */
+struct cli_answer {
+	unsigned status;
+	struct buf body;
+	struct json *tree; /* NULL when it is no JSON */
+};
+/* Each line of a streamed answer; -1 ends it. */
+typedef int cli_line_fn(void *context, struct str line);
+struct cli_ask {
+	const char *method;
+	struct str target;
+	struct str body;
+	cli_line_fn *line; /* streamed lines; NULL: the whole body */
+	void *context;
+};
+/* ERR_UNAVAILABLE: no house there.  An answer that is an error is an err. */
+int cli_send(struct cli *c, const struct cli_ask *ask, struct cli_answer *answer,
+    struct err *e) MUST_CHECK;
+/* GET target; printed as it came with --json (then *tree is NULL and the
+ * command is done), else the tree. */
+int cli_get(struct cli *c, const struct json **tree, struct err *e,
+    const char *format, ...) MUST_CHECK __attribute__((format(printf, 4, 5)));
+/* Percent-encodes for a query. */
+const char *cli_encode(struct cli *c, struct str text);
+/* Text of a member, or "" */
+const char *cli_text(struct cli *c, const struct json *j, const char *key);
+int64_t cli_number(const struct json *j, const char *key);
+
+/* --- printing ---------------------------------------------------------------------- */
+#define CLI_RED    "31"
+#define CLI_GREEN  "32"
+#define CLI_YELLOW "33"
+#define CLI_BLUE   "34"
+#define CLI_GREY   "90"
+#define CLI_BOLD   "1"
+/* The text with this colour on a terminal, plain elsewhere. */
+const char *cli_paint(struct cli *c, const char *color, const char *text);
+/* One event of the book as one line; nothing for kinds nobody watches. */
+void cli_print_event(struct cli *c, const struct json *event, int64_t begun_us);
+/* Follows a task until it has an outcome; its exit code. */
+int cli_watch(struct cli *c, const char *task, uint64_t after);
+
+/* --- files ----------------------------------------------------------------------------- */
+/* libexec/handrail beside this program, or of the build tree. */
+const char *cli_libexec(struct cli *c);
+/* The configuration, parsed; e when there is none. */
+int cli_config(struct cli *c, struct config *out, struct err *e) MUST_CHECK;
+/* An absolute form of a path, for a part with another working directory. */
+const char *cli_absolute(struct cli *c, const char *path);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What this kernel offers, what is therefore off, and how to mend it.  Each
+ * line is tried, not guessed: a namespace is made, a socket opened.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "jail/jail.h"
+
+struct finding {
+	const char *name;
+	bool good;
+	bool needed; /* without it `up` cannot run cells */
+	const char *without;
+	const char *mend;
+};
+
+/* Tries something in a child that may then be thrown away. */
+static bool
+in_child(bool (*attempt)(void))
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		_exit(attempt() ? 0 : 1);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid &&
+	    WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static bool
+user_namespace(void)
+{
+	return unshare(CLONE_NEWUSER) == 0;
+}
+
+static bool
+all_namespaces(void)
+{
+	return unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
+		   CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) == 0;
+}
+
+static bool
+nf_tables(void)
+{
+	return unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 &&
+	    socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER) >= 0;
+}
+
+/* TPROXY listeners need a transparent socket in the cell's namespace. */
+static bool
+transparent(void)
+{
+	int yes = 1;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET)) {
+		return false;
+	}
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 &&
+	    setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &yes, sizeof(yes)) == 0;
+}
+
+static bool
+netns_cookie(void)
+{
+	uint64_t cookie;
+	socklen_t size = sizeof(cookie);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 &&
+	    getsockopt(fd, SOL_SOCKET, 71, &cookie, &size) == 0;
+}
+
+static bool
+id_ranges(void)
+{
+	return geteuid() == 0 || (access("/usr/bin/newuidmap", X_OK) == 0 &&
+				     access("/etc/subuid", R_OK) == 0);
+}
+
+static bool
+cgroup_limits(void)
+{
+	return access("/sys/fs/cgroup/cgroup.subtree_control", W_OK) == 0 ||
+	    access("/sys/fs/cgroup/unified/cgroup.subtree_control", W_OK) == 0 ||
+	    access("/sys/fs/cgroup/memory", W_OK) == 0;
+}
+
+static const char *
+mend_namespaces(void)
+{
+	auto_buf text = { 0 };
+	struct err e = { 0 };
+
+	if (file_read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+		16, &text, &e) == 0 && text.len && text.at[0] == '1') {
+		return "AppArmor limits user namespaces: `sysctl -w "
+		       "kernel.apparmor_restrict_unprivileged_userns=0`, or an "
+		       "AppArmor profile with `userns,` for this program";
+	}
+	return "`sysctl -w user.max_user_namespaces=10000` (and "
+	       "kernel.unprivileged_userns_clone=1 on older Debian kernels)";
+}
+
+static void
+print_finding(struct cli *c, const struct finding *f, struct json_out *o)
+{
+	if (c->json) {
+		json_out_object(o, NULL);
+		json_out_z(o, "name", f->name);
+		json_out_bool(o, "ok", f->good);
+		json_out_z(o, "without", f->good ? "" : f->without);
+		json_out_z(o, "mend", f->good ? "" : f->mend);
+		json_out_end(o, '}');
+		return;
+	}
+	printf("%s %s\n", cli_paint(c, f->good ? CLI_GREEN : CLI_RED,
+		f->good ? "yes" : "no "), f->name);
+	if (!f->good) {
+		printf("      off: %s\n      mend: %s\n", f->without, f->mend);
+	}
+}
+
+int
+command_doctor(struct cli *c, int argc, char **argv)
+{
+	auto_buf text = { 0 };
+	struct json_out o;
+	int abi = jail_landlock_abi();
+	struct finding findings[] = {
+		{ "user namespaces", in_child(user_namespace), true,
+		    "no sandbox can be made", mend_namespaces() },
+		{ "mount, pid, net, ipc, uts and cgroup namespaces",
+		    in_child(all_namespaces), true, "no sandbox can be made",
+		    mend_namespaces() },
+		{ "seccomp filters", jail_seccomp_works(), true,
+		    "parts and cells cannot be narrowed",
+		    "a kernel with CONFIG_SECCOMP_FILTER" },
+		{ "Landlock", abi > 0, false,
+		    "parts keep the files their user can read; seccomp and ids "
+		    "are then the walls",
+		    "boot with lsm=landlock,… and CONFIG_SECURITY_LANDLOCK" },
+		{ "Landlock for TCP (ABI 4)", abi >= 4, false,
+		    "ports of core are limited by seccomp only", "kernel 6.7" },
+		{ "nf_tables in a namespace", in_child(nf_tables), false,
+		    "only ports 80, 443, 53 and the proxy's are answered; other "
+		    "ports are refused unseen",
+		    "modprobe nf_tables nft_tproxy" },
+		{ "transparent sockets in a namespace", in_child(transparent),
+		    true, "the fence has no listener", mend_namespaces() },
+		{ "SO_NETNS_COOKIE", netns_cookie(), false,
+		    "a listener's namespace is not asserted", "kernel 5.14" },
+		{ "ids for each part and cell", id_ranges(), false,
+		    "all parts and cells share one id: seccomp, Landlock and "
+		    "non-dumpable processes are the walls (THREATS.md)",
+		    "apt-get install uidmap, and a range in /etc/subuid" },
+		{ "cgroup limits", cgroup_limits(), false,
+		    "memory and processes are limited by rlimits only",
+		    "run as root or under a delegated systemd scope" },
+		{ "KVM", access("/dev/kvm", R_OK | W_OK) == 0, false,
+		    "microvm cells (not in this version) would be emulated",
+		    "join the group kvm" },
+	};
+	int missing = 0;
+
+	(void)argc;
+	(void)argv;
+	json_out_init(&o, &text);
+	json_out_object(&o, NULL);
+	json_out_array(&o, "findings");
+	for (size_t i = 0; i < COUNT(findings); i++) {
+		print_finding(c, &findings[i], &o);
+		missing += findings[i].needed && !findings[i].good;
+	}
+	json_out_end(&o, ']');
+	json_out_i64(&o, "landlock_abi", abi);
+	json_out_bool(&o, "ok", missing == 0);
+	json_out_end(&o, '}');
+	if (c->json) {
+		printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
+	} else {
+		printf("%s\n", missing ? "this host cannot run sandboxes yet"
+				       : "this host can run sandboxes");
+	}
+	return missing ? 1 : 0;
+}

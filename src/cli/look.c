@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking: status, roles, what an identity can, why something is decided so. */
+#include <string.h>
+
+#include "cli/cli.h"
+#include "e2m/e2m.h"
+#include "policy/policy.h"
+#include "tools/tools.h"
+
+int
+command_status(struct cli *c, int argc, char **argv)
+{
+	const struct json *t;
+	struct err e = { 0 };
+
+	(void)argv;
+	if (argc) {
+		return cli_usage(c, "status", "takes no arguments");
+	}
+	if (cli_get(c, &t, &e, "/api/status")) {
+		return cli_fail(&e);
+	}
+	if (!t) {
+		return 0;
+	}
+	printf("house   incarnation %lld, up %lld s, %lld events, state %s\n",
+	    (long long)cli_number(t, "incarnation"),
+	    (long long)cli_number(t, "up_seconds"),
+	    (long long)cli_number(t, "events"), cli_text(c, t, "state"));
+	printf("parts  ");
+	JSON_EACH(part, json_get(t, "parts"))
+	{
+		bool up = part->type == JSON_TRUE;
+
+		printf(" %s", cli_paint(c, up ? CLI_GREEN : CLI_RED,
+			arena_printf(&c->arena, STR_FMT "%s",
+			    STR_ARG(part->key), up ? "" : " (away)").at));
+	}
+	printf("\ntasks  ");
+	JSON_EACH(count, json_get(t, "tasks"))
+	{
+		printf(" " STR_FMT " " STR_FMT, STR_ARG(count->text),
+		    STR_ARG(count->key));
+	}
+	printf("\nwaiting %lld, runs %lld, sandboxes %lld\n",
+	    (long long)cli_number(t, "waiting"), (long long)cli_number(t, "runs"),
+	    (long long)cli_number(t, "sandboxes"));
+	if (cli_text(c, t, "stalled")[0]) {
+		printf("%s\n", cli_paint(c, CLI_RED, cli_text(c, t, "stalled")));
+	}
+	return 0;
+}
+
+/* --- roles --------------------------------------------------------------------------- */
+
+static int
+role_list(struct cli *c)
+{
+	const struct json *t;
+	struct err e = { 0 };
+
+	if (cli_get(c, &t, &e, "/api/roles")) {
+		return cli_fail(&e);
+	}
+	JSON_EACH(r, json_get(t, "roles"))
+	{
+		bool open = true;
+
+		(void)json_bool(r, "open", &open);
+		printf("%-16s %s  %s\n", cli_text(c, r, "role"),
+		    cli_text(c, r, "identity"),
+		    open ? "open" : cli_text(c, r, "closed"));
+	}
+	return 0;
+}
+
+static void
+house_of(struct cli *c, const struct catalogue *catalogue,
+    const struct config *config, struct policy_house *house)
+{
+	struct policy_tool *tools = arena_array(
+	    &c->arena, catalogue->count + 1, sizeof(*tools));
+	struct str *operators = arena_array(
+	    &c->arena, config->operator_count + 1, sizeof(*operators));
+
+	for (size_t i = 0; i < catalogue->count; i++) {
+		tools[i].name = catalogue->at[i].name;
+		tools[i].action = catalogue->at[i].action;
+	}
+	for (size_t i = 0; i < config->operator_count; i++) {
+		operators[i] = config->operators[i].name;
+	}
+	*house = (struct policy_house){
+		.tools = tools,
+		.tool_count = catalogue->count,
+		.operators = operators,
+		.operator_count = config->operator_count,
+	};
+}
+
+/* One role's files, as `up` would load them; the findings are printed. */
+static int
+check_role(struct cli *c, const struct config *config, const char *folder,
+    struct str name, struct err *e)
+{
+	struct arena *a = &c->arena;
+	struct str dir = arena_printf(a, "%s/" STR_FMT, folder, STR_ARG(name));
+	struct role role;
+	struct catalogue catalogue;
+	const struct policy *policy;
+	struct policy_house house;
+	const struct policy_finding *findings;
+	size_t count;
+	int bad = 0;
+
+	if (roles_load(a, dir.at, &role, e) ||
+	    policy_load(a, arena_printf(a, "%s/gates.toml", dir.at).at, &policy,
+		e) ||
+	    tools_load(a, dir.at, &catalogue, e) ||
+	    tools_check_role(&catalogue, &role, e) ||
+	    roles_check_models(&role, config, e)) {
+		return -1;
+	}
+	house_of(c, &catalogue, config, &house);
+	policy_check(a, policy, &house, &findings, &count);
+	for (size_t i = 0; i < count; i++) {
+		printf("%s " STR_FMT "\n",
+		    findings[i].error ? cli_paint(c, CLI_RED, "error")
+				      : cli_paint(c, CLI_YELLOW, "note"),
+		    STR_ARG(findings[i].text));
+		bad += findings[i].error;
+	}
+	if (!bad) {
+		printf("%s: %zu tools, %zu task types, %zu egress rules: ok\n",
+		    arena_z(a, name), catalogue.count, role.type_count,
+		    policy_egress_count(policy));
+	}
+	return bad ? err_set(e, ERR_DENIED, "role " STR_FMT " must not run",
+			 STR_ARG(name))
+		   : 0;
+}
+
+static int
+role_check(struct cli *c, int argc, char **argv)
+{
+	struct config config = { 0 };
+	struct err e = { 0 };
+	struct roles all;
+	const char *folder;
+	int result = 0;
+
+	if (c->config && cli_config(c, &config, &e)) {
+		return cli_fail(&e);
+	}
+	folder = argc ? argv[0] : arena_z(&c->arena, config.roles);
+	if (!argc && !c->config) {
+		return cli_usage(c, "role", "check wants a folder of roles");
+	}
+	if (roles_load_dir(&c->arena, folder, &all, &e)) {
+		return cli_fail(&e);
+	}
+	for (size_t i = 0; i < all.count; i++) {
+		struct err why = { 0 };
+
+		if (check_role(c, &config, folder, all.at[i].name, &why)) {
+			result = cli_fail(&why);
+		}
+	}
+	return result;
+}
+
+int
+command_role(struct cli *c, int argc, char **argv)
+{
+	if (argc == 1 && strcmp(argv[0], "list") == 0) {
+		return role_list(c);
+	}
+	if (argc >= 1 && argc <= 2 && strcmp(argv[0], "check") == 0) {
+		return role_check(c, argc - 1, argv + 1);
+	}
+	return cli_usage(c, "role", argc ? "no such verb" : NULL);
+}
+
+/* --- what an identity can, and why ------------------------------------------------------ */
+
+int
+command_can(struct cli *c, int argc, char **argv)
+{
+	const struct json *t;
+	struct err e = { 0 };
+
+	if (argc != 1) {
+		return cli_usage(c, "can", "wants one identity");
+	}
+	if (cli_get(c, &t, &e, "/api/can?identity=%s",
+		cli_encode(c, str_of(argv[0])))) {
+		return cli_fail(&e);
+	}
+	if (!t) {
+		return 0;
+	}
+	printf("%s\n", cli_text(c, t, "identity"));
+	JSON_EACH(tool, json_get(t, "tools"))
+	{
+		printf("  tool %-16s %-10s %-6s %s\n", cli_text(c, tool, "tool"),
+		    cli_text(c, tool, "action"), cli_text(c, tool, "verdict"),
+		    cli_text(c, tool, "rule"));
+	}
+	JSON_EACH(rule, json_get(t, "egress"))
+	{
+		printf("  egress.%s%s%s", cli_text(c, rule, "rule"),
+		    cli_text(c, rule, "credential")[0] ? ", injects " : "",
+		    cli_text(c, rule, "credential"));
+		JSON_EACH(only, json_get(rule, "only_for"))
+		{
+			printf(", only for " STR_FMT, STR_ARG(only->text));
+		}
+		(void)putchar('\n');
+	}
+	return 0;
+}
+
+static int
+explain_call(struct cli *c, const char *identity, const char *tool,
+    const char *args)
+{
+	struct json *tree;
+	struct json *body = json_new(&c->arena, JSON_OBJECT);
+	auto_buf text = { 0 };
+	struct err e = { 0 };
+	struct cli_answer answer = { 0 };
+	struct cli_ask ask = {
+		.method = "POST",
+		.target = STR("/api/explain"),
+	};
+
+	if (json_parse(&c->arena, str_of(args), NULL, &tree, &e)) {
+		(void)err_wrap(&e, "the arguments");
+		return cli_fail(&e);
+	}
+	(void)json_set_str(&c->arena, body, "identity", str_of(identity));
+	(void)json_set_str(&c->arena, body, "tool", str_of(tool));
+	(void)json_set(&c->arena, body, "args", tree);
+	json_write(&text, body);
+	ask.body = buf_str(&text);
+	if (cli_send(c, &ask, &answer, &e)) {
+		return cli_fail(&e);
+	}
+	if (c->json) {
+		printf(STR_FMT "\n", STR_ARG(buf_str(&answer.body)));
+	} else {
+		(void)fputs(cli_text(c, answer.tree, "text"), stdout);
+	}
+	return 0;
+}
+
+int
+command_explain(struct cli *c, int argc, char **argv)
+{
+	const char *method = cli_option(&argc, argv, "method");
+	const char *tool = cli_option(&argc, argv, "from-tool");
+	const struct json *t;
+	struct err e = { 0 };
+
+	if (argc == 3) {
+		return explain_call(c, argv[0], argv[1], argv[2]);
+	}
+	if (argc != 2) {
+		return cli_usage(c, "explain", NULL);
+	}
+	if (cli_get(c, &t, &e, "/api/explain?identity=%s&url=%s&method=%s%s%s",
+		cli_encode(c, str_of(argv[0])), cli_encode(c, str_of(argv[1])),
+		method ? cli_encode(c, str_of(method)) : "GET",
+		tool ? "&from_tool=" : "",
+		tool ? cli_encode(c, str_of(tool)) : "")) {
+		return cli_fail(&e);
+	}
+	if (t) {
+		(void)fputs(cli_text(c, t, "text"), stdout);
+	}
+	return 0;
+}
+
+/* --- e2m files ------------------------------------------------------------------------------ */
+
+int
+command_validate(struct cli *c, int argc, char **argv)
+{
+	int bad = 0;
+	size_t records = 0;
+
+	if (!argc) {
+		return cli_usage(c, "validate", "wants files");
+	}
+	for (int i = 0; i < argc; i++) {
+		auto_buf bytes = { 0 };
+		struct err e = { 0 };
+		struct e2m_lines lines;
+
+		if (file_read(argv[i], 256 << 20, &bytes, &e)) {
+			return cli_fail(&e);
+		}
+		lines = e2m_parse_lines(&c->arena, buf_str(&bytes), argv[i]);
+		records += lines.count;
+		for (size_t n = 0; n < lines.count; n++) {
+			if (lines.at[n].problem.len) {
+				bad++;
+				printf(c->json ? "{\"problem\":\"%s\"}\n" : "%s\n",
+				    arena_z(&c->arena, lines.at[n].problem));
+			}
+		}
+	}
+	if (!c->json) {
+		printf("%zu records, %d violations\n", records, bad);
+	}
+	return bad ? 1 : 0;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+const struct cli_command cli_commands[] = {
+#define COMMAND(name, function, usage, what) { name, function, usage, what },
+#include "cli/commands.def"
+#undef COMMAND
+};
+const size_t cli_command_count = COUNT(cli_commands);
+
+static int
+help(FILE *to)
+{
+	(void)fputs("handrail: run agents' hands behind a boundary that is not "
+		    "their own discretion\n\nusage: handrail COMMAND … "
+		    "[--state DIR] [--config FILE] [--json]\n\n", to);
+	for (size_t i = 0; i < cli_command_count; i++) {
+		(void)fprintf(to, "  %-9s %s\n", cli_commands[i].name,
+		    cli_commands[i].what);
+	}
+	(void)fputs("\nhandrail COMMAND --help tells more; ARCHITECTURE.md says "
+		    "how it works.\n", to);
+	return to == stdout ? 0 : 2;
+}
+
+static void
+find_config(struct cli *c)
+{
+	const char *home = getenv("HOME");
+	const char *places[] = {
+		"handrail.toml",
+		arena_printf(&c->arena, "%s/.config/handrail/handrail.toml",
+		    home ? home : "").at,
+		"/etc/handrail/handrail.toml",
+	};
+
+	for (size_t i = 0; !c->config && i < COUNT(places); i++) {
+		if (access(places[i], F_OK) == 0) {
+			c->config = places[i];
+		}
+	}
+}
+
+static void
+find_state(struct cli *c)
+{
+	const char *home = getenv("HOME");
+	struct config config;
+	struct err e = { 0 };
+
+	c->state_given = c->state != NULL;
+	if (!c->state && c->config && cli_config(c, &config, &e) == 0 &&
+	    config.state.len) {
+		c->state = arena_z(&c->arena, config.state);
+	}
+	if (!c->state) {
+		c->state = geteuid() == 0 || !home
+		    ? "/var/lib/handrail"
+		    : arena_printf(&c->arena, "%s/.local/state/handrail", home)
+			  .at;
+	}
+	c->state = cli_absolute(c, c->state);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct cli c;
+	const struct cli_command *command = NULL;
+
+	c.program = argv[0];
+	c.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	must_set_part("handrail");
+	if (argc < 2) {
+		return help(stderr);
+	}
+	for (size_t i = 0; i < cli_command_count; i++) {
+		if (strcmp(argv[1], cli_commands[i].name) == 0) {
+			command = &cli_commands[i];
+		}
+	}
+	if (!command) {
+		bool asked = strcmp(argv[1], "--help") == 0 ||
+		    strcmp(argv[1], "help") == 0;
+
+		if (!asked) {
+			(void)fprintf(
+			    stderr, "handrail: no command %s\n\n", argv[1]);
+		}
+		return help(asked ? stdout : stderr);
+	}
+	argc -= 2;
+	argv += 2;
+	if (cli_flag(&argc, argv, "help")) {
+		printf("handrail %s %s\n\n  %s\n", command->name, command->usage,
+		    command->what);
+		return 0;
+	}
+	c.state = cli_option(&argc, argv, "state");
+	c.config = cli_option(&argc, argv, "config");
+	c.json = cli_flag(&argc, argv, "json");
+	find_config(&c);
+	find_state(&c);
+	return command->run(&c, argc, argv);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+static void
+take_out(int *argc, char **argv, int at, int count)
+{
+	for (int i = at; i + count < *argc; i++) {
+		argv[i] = argv[i + count];
+	}
+	*argc -= count;
+}
+
+/* Index of the option, or -1; nothing behind "--" is one. */
+static int
+find(int argc, char **argv, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strncmp(argv[i], "--", 2) == 0 &&
+		    strncmp(argv[i] + 2, name, len) == 0 &&
+		    (argv[i][2 + len] == '\0' || argv[i][2 + len] == '=')) {
+			return i;
+		}
+	}
+	return -1;
+}
+
+const char *
+cli_option(int *argc, char **argv, const char *name)
+{
+	int at = find(*argc, argv, name);
+	const char *value;
+
+	if (at < 0) {
+		return NULL;
+	}
+	value = strchr(argv[at], '=');
+	if (value) {
+		take_out(argc, argv, at, 1);
+		return value + 1;
+	}
+	if (at + 1 >= *argc) {
+		return NULL;
+	}
+	value = argv[at + 1];
+	take_out(argc, argv, at, 2);
+	return value;
+}
+
+bool
+cli_flag(int *argc, char **argv, const char *name)
+{
+	int at = find(*argc, argv, name);
+
+	if (at < 0) {
+		return false;
+	}
+	take_out(argc, argv, at, 1);
+	return true;
+}
+
+int
+cli_usage(const struct cli *c, const char *command, const char *problem)
+{
+	(void)c;
+	if (problem) {
+		(void)fprintf(stderr, "handrail %s: %s\n", command, problem);
+	}
+	for (size_t i = 0; i < cli_command_count; i++) {
+		if (strcmp(cli_commands[i].name, command) == 0) {
+			(void)fprintf(stderr, "usage: handrail %s %s\n", command,
+			    cli_commands[i].usage);
+		}
+	}
+	return 2;
+}
+
+int
+cli_fail(const struct err *e)
+{
+	(void)fprintf(stderr, "handrail: %s\n", e->text);
+	return err_exit(e->kind);
+}
+
+const char *
+cli_paint(struct cli *c, const char *color, const char *text)
+{
+	return c->color ? arena_printf(
+			      &c->arena, "\033[%sm%s\033[0m", color, text).at
+			: text;
+}
+
+const char *
+cli_absolute(struct cli *c, const char *path)
+{
+	char here[PATH_MAX];
+
+	if (path[0] == '/' || !getcwd(here, sizeof(here))) {
+		return path;
+	}
+	return arena_printf(&c->arena, "%s/%s", here, path).at;
+}
+
+int
+cli_config(struct cli *c, struct config *out, struct err *e)
+{
+	if (!c->config) {
+		return err_set(e, ERR_INPUT,
+		    "there is no handrail.toml here, in ~/.config/handrail or "
+		    "in /etc/handrail: run `handrail init` first, or name one "
+		    "with --config");
+	}
+	return roles_load_config(&c->arena, c->config, out, e);
+}
+
+const char *
+cli_libexec(struct cli *c)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const char *places[] = { "../libexec/handrail", "../parts" };
+	char *slash;
+
+	if (n <= 0) {
+		return HANDRAIL_LIBEXEC;
+	}
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	if (slash) {
+		*slash = '\0';
+	}
+	for (size_t i = 0; i < COUNT(places); i++) {
+		struct str folder =
+		    arena_printf(&c->arena, "%s/%s", self, places[i]);
+		struct str part =
+		    arena_printf(&c->arena, "%s/supervisor", folder.at);
+
+		if (access(part.at, X_OK) == 0) {
+			return folder.at;
+		}
+	}
+	return HANDRAIL_LIBEXEC;
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tasks: dispatch, run, list, show, watch, cancel. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "e2m/e2m.h"
+
+#define PAYLOAD_MAX (4 * 1024 * 1024)
+
+static int
+read_payload(struct cli *c, const char *given, struct json **out, struct err *e)
+{
+	struct str text = str_of(given);
+	auto_buf bytes = { 0 };
+
+	if (given[0] == '@') {
+		if (file_read(given + 1, PAYLOAD_MAX, &bytes, e)) {
+			return err_wrap(e, "--payload");
+		}
+		text = arena_str(&c->arena, buf_str(&bytes));
+	}
+	if (json_parse(&c->arena, text, NULL, out, e)) {
+		return err_wrap(e, "--payload");
+	}
+	return (*out)->type == JSON_OBJECT
+	    ? 0
+	    : err_set(e, ERR_INPUT, "--payload must be a JSON object");
+}
+
+struct wanted {
+	const char *queue;
+	const char *subject;
+	const char *type;
+	const char *ke;
+	const char *payload;
+	bool prompt; /* the subject is the prompt too */
+};
+
+static int
+make_record(struct cli *c, const struct wanted *w, struct json **out,
+    struct err *e)
+{
+	struct arena *a = &c->arena;
+	struct json *task = json_new(a, JSON_OBJECT);
+	struct json *payload = json_new(a, JSON_OBJECT);
+	uint64_t score;
+
+	if (w->payload && read_payload(c, w->payload, &payload, e)) {
+		return -1;
+	}
+	(void)json_set_str(a, task, "queue", str_of(w->queue));
+	(void)json_set_str(a, task, "subject", str_of(w->subject));
+	if (w->type) {
+		(void)json_set_str(a, payload, "type", str_of(w->type));
+	}
+	if (w->prompt && !json_get(payload, "prompt")) {
+		(void)json_set_str(a, payload, "prompt", str_of(w->subject));
+	}
+	if (w->ke) {
+		if (!str_u64(str_of(w->ke), &score) || score < 1 || score > 5) {
+			return err_set(e, ERR_USAGE, "--ke takes 1 to 5");
+		}
+		(void)json_set(
+		    a, task, "ke_fit_score", json_new_i64(a, (int64_t)score));
+	}
+	(void)json_set(a, task, "payload", payload);
+	*out = task;
+	return 0;
+}
+
+/* Posts one record; the id and the event to follow it from. */
+static int
+post(struct cli *c, const struct json *record, const char **id,
+    uint64_t *after, struct err *e)
+{
+	auto_buf body = { 0 };
+	struct cli_answer answer = { 0 };
+	struct cli_ask ask = { .method = "POST", .target = STR("/api/tasks") };
+
+	json_write(&body, record);
+	ask.body = buf_str(&body);
+	if (cli_send(c, &ask, &answer, e)) {
+		return -1;
+	}
+	*id = cli_text(c, answer.tree, "id");
+	*after = 0;
+	return 0;
+}
+
+static int
+dispatch_one(struct cli *c, const struct json *record, bool wait)
+{
+	struct err e = { 0 };
+	const char *id;
+	uint64_t after;
+
+	if (post(c, record, &id, &after, &e)) {
+		return cli_fail(&e);
+	}
+	if (!wait) {
+		printf(c->json ? "{\"id\":\"%s\"}\n" : "%s\n", id);
+		return 0;
+	}
+	return cli_watch(c, id, after);
+}
+
+/* Every line of a JSONL file is checked before the first is sent: all or
+ * nothing is dispatched. */
+static int
+dispatch_file(struct cli *c, const char *path, bool wait)
+{
+	auto_buf bytes = { 0 };
+	struct err e = { 0 };
+	struct e2m_lines lines;
+	int result = 0;
+
+	if (file_read(path, 64 << 20, &bytes, &e)) {
+		return cli_fail(&e);
+	}
+	lines = e2m_parse_lines(&c->arena, buf_str(&bytes), path);
+	for (size_t i = 0; i < lines.count; i++) {
+		if (lines.at[i].problem.len) {
+			(void)fprintf(stderr, "handrail: " STR_FMT "\n",
+			    STR_ARG(lines.at[i].problem));
+		}
+	}
+	if (lines.bad || !lines.count) {
+		(void)fprintf(stderr, "handrail: nothing was dispatched from %s\n",
+		    path);
+		return 1;
+	}
+	for (size_t i = 0; i < lines.count && result == 0; i++) {
+		if (lines.at[i].record.kind == E2M_TASK) {
+			result = dispatch_one(c,
+			    e2m_to_json(&c->arena, &lines.at[i].record), wait);
+		}
+	}
+	return result;
+}
+
+int
+command_dispatch(struct cli *c, int argc, char **argv)
+{
+	const char *file = cli_option(&argc, argv, "file");
+	bool wait = cli_flag(&argc, argv, "wait");
+	struct wanted w = {
+		.queue = cli_option(&argc, argv, "queue"),
+		.subject = cli_option(&argc, argv, "subject"),
+		.type = cli_option(&argc, argv, "type"),
+		.ke = cli_option(&argc, argv, "ke"),
+		.payload = cli_option(&argc, argv, "payload"),
+	};
+	struct json *record;
+	struct err e = { 0 };
+
+	if (file && !w.queue && !argc) {
+		return dispatch_file(c, file, wait);
+	}
+	if (argc || !w.queue || !w.subject) {
+		return cli_usage(c, "dispatch", "--queue and --subject are needed");
+	}
+	if (make_record(c, &w, &record, &e)) {
+		return cli_fail(&e);
+	}
+	return dispatch_one(c, record, wait);
+}
+
+int
+command_run(struct cli *c, int argc, char **argv)
+{
+	struct wanted w = {
+		.payload = cli_option(&argc, argv, "payload"),
+		.ke = cli_option(&argc, argv, "ke"),
+		.prompt = true,
+	};
+	struct json *record;
+	struct err e = { 0 };
+	char role[IDENTITY_PART];
+
+	if (argc != 2 && argc != 3) {
+		return cli_usage(c, "run", "wants a role and a subject");
+	}
+	if (roles_parse_role(str_of(argv[0]), role, &e)) {
+		return cli_fail(&e);
+	}
+	w.queue = role;
+	w.type = argc == 3 ? argv[1] : NULL;
+	w.subject = argv[argc - 1];
+	if (make_record(c, &w, &record, &e)) {
+		return cli_fail(&e);
+	}
+	return dispatch_one(c, record, true);
+}
+
+/* --- looking --------------------------------------------------------------------- */
+
+static int
+list(struct cli *c, int argc, char **argv)
+{
+	const char *queue = cli_option(&argc, argv, "queue");
+	const char *state = cli_option(&argc, argv, "state");
+	const struct json *tree;
+	struct err e = { 0 };
+
+	if (cli_get(c, &tree, &e, "/api/tasks?queue=%s&state=%s",
+		queue ? cli_encode(c, str_of(queue)) : "",
+		state ? cli_encode(c, str_of(state)) : "")) {
+		return cli_fail(&e);
+	}
+	JSON_EACH(t, json_get(tree, "tasks"))
+	{
+		printf("%s  %-12s %-11s %s\n", cli_text(c, t, "id"),
+		    cli_text(c, t, "queue"), cli_text(c, t, "state"),
+		    cli_text(c, t, "subject"));
+	}
+	return 0;
+}
+
+static void
+show_calls(struct cli *c, const struct json *run)
+{
+	JSON_EACH(call, json_get(run, "calls"))
+	{
+		auto_buf result = { 0 };
+		const struct json *value = json_get(call, "result");
+
+		printf("  call %lld  %-12s %-9s", (long long)cli_number(call, "ordinal"),
+		    cli_text(c, call, "tool"), cli_text(c, call, "state"));
+		if (value) {
+			json_write(&result, value);
+			printf(" %s %.*s", cli_text(c, call, "end"),
+			    (int)(result.len > 300 ? 300 : result.len),
+			    result.at);
+		}
+		(void)putchar('\n');
+	}
+}
+
+static int
+show(struct cli *c, int argc, char **argv)
+{
+	const struct json *t;
+	struct err e = { 0 };
+	auto_buf text = { 0 };
+
+	if (argc != 1) {
+		return cli_usage(c, "task", "show wants the id of a task");
+	}
+	if (cli_get(c, &t, &e, "/api/tasks/%s", cli_encode(c, str_of(argv[0])))) {
+		return cli_fail(&e);
+	}
+	if (!t) {
+		return 0;
+	}
+	printf("%s  %s\n%s, queue %s, owner %s, epoch %lld\ncreated %s, updated "
+	       "%s\n", cli_text(c, t, "id"), cli_text(c, t, "subject"),
+	    cli_text(c, t, "state"), cli_text(c, t, "queue"),
+	    cli_text(c, t, "owner"), (long long)cli_number(t, "epoch"),
+	    cli_text(c, t, "created_at"), cli_text(c, t, "updated_at"));
+	JSON_EACH(run, json_get(t, "runs"))
+	{
+		printf("run %s\n", cli_text(c, run, "run"));
+		show_calls(c, run);
+	}
+	if (json_get(t, "result")) {
+		json_write(&text, json_get(t, "result"));
+		printf("result " STR_FMT "\n", STR_ARG(buf_str(&text)));
+	}
+	if (json_get(t, "error")) {
+		buf_clear(&text);
+		json_write(&text, json_get(t, "error"));
+		printf("error " STR_FMT "\n", STR_ARG(buf_str(&text)));
+	}
+	return 0;
+}
+
+static int
+watch(struct cli *c, int argc, char **argv)
+{
+	return argc == 1 ? cli_watch(c, argv[0], 0)
+			 : cli_usage(c, "task", "watch wants the id of a task");
+}
+
+static int
+cancel(struct cli *c, int argc, char **argv)
+{
+	struct err e = { 0 };
+	struct cli_answer answer = { 0 };
+	struct cli_ask ask = { .method = "POST", .body = STR("{}") };
+
+	if (argc != 1) {
+		return cli_usage(c, "task", "cancel wants the id of a task");
+	}
+	ask.target = arena_printf(&c->arena, "/api/tasks/%s/cancel",
+	    cli_encode(c, str_of(argv[0])));
+	if (cli_send(c, &ask, &answer, &e)) {
+		return cli_fail(&e);
+	}
+	printf("cancelled %s\n", argv[0]);
+	return 0;
+}
+
+int
+command_task(struct cli *c, int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		cli_command_fn *run;
+	} verbs[] = {
+		{ "list", list }, { "show", show }, { "watch", watch },
+		{ "cancel", cancel }, { "resolve", command_resolve },
+	};
+
+	for (size_t i = 0; argc && i < COUNT(verbs); i++) {
+		if (strcmp(argv[0], verbs[i].name) == 0) {
+			return verbs[i].run(c, argc - 1, argv + 1);
+		}
+	}
+	return cli_usage(c, "task", argc ? "no such verb" : NULL);
+}

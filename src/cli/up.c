@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* up: hands over to the supervisor.  init: files that `up` accepts as they are. */
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+int
+command_up(struct cli *c, int argc, char **argv)
+{
+	bool dev = cli_flag(&argc, argv, "dev");
+	struct err e = { 0 };
+	struct config config;
+
+	if (argc) {
+		return cli_usage(c, "up", "takes no other arguments");
+	}
+	if (cli_config(c, &config, &e)) {
+		return cli_fail(&e);
+	}
+	const char *libexec = cli_libexec(c);
+	const char *program =
+	    arena_printf(&c->arena, "%s/supervisor", libexec).at;
+	const char *args[] = {
+		program, "--config", cli_absolute(c, c->config), "--state",
+		c->state, "--libexec", libexec, dev ? "--dev" : NULL,
+		dev ? "yes" : NULL, NULL,
+	};
+
+	(void)execv(program, (char *const *)(uintptr_t)args);
+	(void)err_set(&e, ERR_IO, "cannot run %s: %s", program,
+	    strerrordesc_np(errno));
+	return cli_fail(&e);
+}
+
+/* --- init ------------------------------------------------------------------------ */
+
+static const char role_toml[] =
+    "# A first role: one type of task and no more power than it needs.\n"
+    "[task.default]\n"
+    "description = \"Run a fixed plan of tool calls (payload.runbook)\"\n"
+    "tools  = [\"shell\"]\n"
+    "brain  = \"runbook\"                 # or \"model.default\": see handrail.toml\n"
+    "budget = { turns = 20, calls = 40, wall = \"10m\" }\n"
+    "input.properties.prompt = { type = \"string\" }\n"
+    "output.properties.summary = { type = \"string\" }\n";
+
+static const char gates_toml[] =
+    "# What leaves the sandbox, and when a person must say yes first.\n"
+    "# Unmatched hosts are denied.  Tools without a gate are allowed if their\n"
+    "# action is \"read\"; for the others this decides: ask, allow or deny.\n"
+    "[defaults]\n"
+    "unmatched = \"ask\"\n"
+    "\n"
+    "# [egress.github]\n"
+    "# match  = { host = \"api.github.com\", method = \"GET\", path = \"/repos/**\" }\n"
+    "# inject = { credential = \"github\", header = \"Authorization\", format = \"Bearer {{secret}}\" }\n"
+    "\n"
+    "# [gate.push]\n"
+    "# match   = { tool = \"git_push\" }\n"
+    "# require = \"operator\"\n"
+    "# surface = \"cli\"\n"
+    "# hint    = \"push {{branch}}\"\n";
+
+static const char server_toml[] =
+    "# The role's tools: each a typed contract.  `{{argument}}` fills one place\n"
+    "# of one argument; nothing is ever split or quoted for you.\n"
+    "[tool.shell]\n"
+    "description = \"Run a shell command in the workspace /work\"\n"
+    "action      = \"execute\"\n"
+    "timeout     = \"2m\"\n"
+    "run         = { builtin = \"shell\" }\n"
+    "[tool.shell.input]\n"
+    "type = \"object\"\n"
+    "required = [\"command\"]\n"
+    "additionalProperties = false\n"
+    "properties.command = { type = \"string\", minLength = 1 }\n";
+
+static int
+write_new(struct cli *c, const char *folder, const char *name, struct str text,
+    struct err *e)
+{
+	struct str path = arena_printf(&c->arena, "%s/%s", folder, name);
+
+	if (access(path.at, F_OK) == 0) {
+		return err_set(e, ERR_CONFLICT,
+		    "%s is there already: init writes over nothing", path.at);
+	}
+	if (file_write_atomic(path.at, text, 0644, e)) {
+		return -1;
+	}
+	if (!c->json) {
+		printf("wrote %s\n", path.at);
+	}
+	return 0;
+}
+
+static int
+write_all(struct cli *c, const char *folder, struct err *e)
+{
+	auto_buf config = { 0 };
+	struct passwd *me = getpwuid(getuid()); /* NOLINT: single threaded */
+	struct str role = arena_printf(&c->arena, "%s/roles/helper/mcp", folder);
+	struct { const char *name; struct str text; } files[] = {
+		{ "roles/helper/role.toml", str_of(role_toml) },
+		{ "roles/helper/gates.toml", str_of(gates_toml) },
+		{ "roles/helper/mcp/server.toml", str_of(server_toml) },
+	};
+
+	roles_write_config(
+	    &config, me ? me->pw_name : "operator", (uint32_t)getuid());
+	if (file_mkdirs(role.at, 0755, e) ||
+	    write_new(c, folder, "handrail.toml", buf_str(&config), e)) {
+		return -1;
+	}
+	for (size_t i = 0; i < COUNT(files); i++) {
+		if (write_new(c, folder, files[i].name, files[i].text, e)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int
+command_init(struct cli *c, int argc, char **argv)
+{
+	const char *folder = argc ? argv[0] : ".";
+	struct err e = { 0 };
+
+	if (argc > 1) {
+		return cli_usage(c, "init", "takes one folder");
+	}
+	if (write_all(c, folder, &e)) {
+		return cli_fail(&e);
+	}
+	printf("next: handrail vault init --config %s/handrail.toml\n"
+	       "      handrail up --config %s/handrail.toml\n", folder, folder);
+	return 0;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One event, one line: what a person wants to see of the book as it happens.
+ */
+#include <string.h>
+
+#include "cli/cli.h"
+
+struct line {
+	const char *mark;
+	const char *color;
+	struct buf text;
+};
+
+static void
+say_request(struct cli *c, const struct json *body, struct buf *out)
+{
+	const char *git = cli_text(c, body, "git");
+	const char *method = cli_text(c, body, "method");
+
+	buf_addf(out, "%s%s%s", git[0] ? "git " : method,
+	    git[0] ? git : "", *method || *git ? " " : "");
+	buf_add_z(out, cli_text(c, body, "host"));
+	if (!git[0]) {
+		buf_add_z(out, cli_text(c, body, "path"));
+	}
+}
+
+static void
+say_settled(struct cli *c, const struct json *event, struct line *l)
+{
+	const struct json *body = json_get(event, "body");
+	const struct json *result = json_get(body, "result");
+	auto_buf text = { 0 };
+	bool ok = strcmp(cli_text(c, body, "end"), "ok") == 0;
+
+	l->mark = ok ? "✓" : "✗";
+	l->color = ok ? CLI_GREEN : CLI_RED;
+	buf_addf(&l->text, "%s %s", cli_text(c, body, "tool"),
+	    cli_text(c, body, "end"));
+	json_write(&text, result);
+	buf_addf(&l->text, "  %.*s%s  (%.1f ms)",
+	    (int)(text.len > 160 ? 160 : text.len), text.at,
+	    text.len > 160 ? "…" : "",
+	    (double)cli_number(body, "took_us") / 1000.0);
+}
+
+static void
+say_decided(struct cli *c, const struct json *event, struct line *l)
+{
+	const struct json *body = json_get(event, "body");
+	const char *verdict = cli_text(c, body, "verdict");
+
+	l->mark = strcmp(verdict, "allow") == 0 ? "·" : "!";
+	l->color = strcmp(verdict, "allow") == 0 ? CLI_GREY : CLI_YELLOW;
+	buf_addf(&l->text, "call %lld %s: %s by %s",
+	    (long long)cli_number(event, "call"), cli_text(c, body, "tool"),
+	    verdict, cli_text(c, event, "rule"));
+}
+
+static void
+say_wait(struct cli *c, const struct json *event, struct line *l)
+{
+	const struct json *body = json_get(event, "body");
+	bool put = strcmp(cli_text(c, event, "kind"), "wait_put") == 0;
+
+	l->mark = "?";
+	l->color = CLI_YELLOW;
+	if (put) {
+		buf_addf(&l->text, "waits for a person: %s  →  handrail approve %s",
+		    cli_text(c, body, "hint"), cli_text(c, body, "id"));
+	} else {
+		buf_addf(&l->text, "%s by %s on %s", cli_text(c, body, "answer"),
+		    cli_text(c, body, "principal"), cli_text(c, body, "surface"));
+	}
+}
+
+static void
+say_refused(struct cli *c, const struct json *event, struct line *l)
+{
+	const struct json *body = json_get(event, "body");
+
+	l->mark = "✗";
+	l->color = CLI_RED;
+	buf_add_z(&l->text, "refused ");
+	say_request(c, body, &l->text);
+	buf_addf(&l->text, ": %s", cli_text(c, body, "reason"));
+}
+
+static void
+say_went(struct cli *c, const struct json *event, struct line *l)
+{
+	const struct json *body = json_get(event, "body");
+	const char *credential = cli_text(c, body, "credential");
+
+	l->mark = "→";
+	l->color = CLI_BLUE;
+	say_request(c, body, &l->text);
+	buf_addf(&l->text, " by %s", cli_text(c, event, "rule"));
+	if (credential[0]) {
+		buf_addf(&l->text, ", credential %s injected", credential);
+	}
+}
+
+static void
+say_transition(struct cli *c, const struct json *event, struct line *l)
+{
+	const struct json *body = json_get(event, "body");
+	const char *what = cli_text(c, body, "event");
+	bool good = strcmp(what, "complete") == 0;
+
+	l->mark = good ? "■" : "▲";
+	l->color = good ? CLI_GREEN : CLI_RED;
+	buf_addf(&l->text, "task %s", what);
+}
+
+struct teller {
+	const char *kind;
+	const char *mark;
+	const char *text;
+	void (*say)(struct cli *c, const struct json *event, struct line *l);
+};
+
+static const struct teller tellers[] = {
+	{ "task_put", "□", "task put in the queue", NULL },
+	{ "mail_put", "✉", "letter put in the mailbox", NULL },
+	{ "task_claimed", "▶", "claimed", NULL },
+	{ "cell_started", "▣", "sandbox", NULL },
+	{ "run_parked", "‖", "parked: no process of it is left", NULL },
+	{ "run_resumed", "▶", "resumed", NULL },
+	{ "model_request", "…", "asks the model", NULL },
+	{ "call_decided", NULL, NULL, say_decided },
+	{ "call_settled", NULL, NULL, say_settled },
+	{ "wait_put", NULL, NULL, say_wait },
+	{ "wait_decided", NULL, NULL, say_wait },
+	{ "request_intent", NULL, NULL, say_went },
+	{ "request_denied", NULL, NULL, say_refused },
+	{ "task_transition", NULL, NULL, say_transition },
+};
+
+void
+cli_print_event(struct cli *c, const struct json *event, int64_t begun_us)
+{
+	const char *kind = cli_text(c, event, "kind");
+	double at = (double)(cli_number(event, "at_us") - begun_us) / 1e6;
+
+	for (size_t i = 0; i < COUNT(tellers); i++) {
+		struct line l = { tellers[i].mark, CLI_GREY, { 0 } };
+
+		if (strcmp(kind, tellers[i].kind) != 0) {
+			continue;
+		}
+		if (tellers[i].say) {
+			tellers[i].say(c, event, &l);
+		} else {
+			buf_add_z(&l.text, tellers[i].text);
+		}
+		printf("%8.3f s  %s %s\n", at, cli_paint(c, l.color, l.mark),
+		    buf_z(&l.text));
+		(void)fflush(stdout);
+		buf_fini(&l.text);
+	}
+}
+
+/* 0 while the task goes on; 1 completed, 2 failed, 3 blocked. */
+static int
+ended(struct cli *c, const struct json *event)
+{
+	const char *what = cli_text(c, json_get(event, "body"), "event");
+
+	if (strcmp(cli_text(c, event, "kind"), "task_transition") != 0) {
+		return 0;
+	}
+	return strcmp(what, "complete") == 0 ? 1
+	    : strcmp(what, "fail") == 0      ? 2
+	    : strcmp(what, "block") == 0     ? 3
+					     : 0;
+}
+
+static void
+print_result(struct cli *c, const char *task)
+{
+	const struct json *t;
+	struct err e = { 0 };
+	auto_buf text = { 0 };
+	bool json = c->json;
+
+	c->json = false;
+	if (cli_get(c, &t, &e, "/api/tasks/%s", task) == 0) {
+		const struct json *body = json_get(t, "result");
+
+		if (!body) {
+			body = json_get(t, "error");
+		}
+		if (body && json) {
+			json_write_pretty(&text, t);
+			printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
+		} else if (body) {
+			json_write(&text, body);
+			printf("%s " STR_FMT "\n", cli_text(c, t, "state"),
+			    STR_ARG(buf_str(&text)));
+		}
+	}
+	c->json = json;
+}
+
+int
+cli_watch(struct cli *c, const char *task, uint64_t after)
+{
+	int64_t begun = 0;
+	int end = 0;
+
+	if (!c->json) {
+		printf("task %s\n", task);
+	}
+	while (!end) {
+		struct cli_answer answer = { 0 };
+		struct cli_ask ask = { .method = "GET" };
+		struct err e = { 0 };
+
+		ask.target = arena_printf(&c->arena,
+		    "/api/events?task=%s&wait=30&after=%llu", task,
+		    (unsigned long long)after);
+		if (cli_send(c, &ask, &answer, &e)) {
+			return cli_fail(&e);
+		}
+		JSON_EACH(event, json_get(answer.tree, "events"))
+		{
+			begun = begun ? begun : cli_number(event, "at_us");
+			if (!c->json) {
+				cli_print_event(c, event, begun);
+			}
+			end = end ? end : ended(c, event);
+		}
+		after = (uint64_t)cli_number(answer.tree, "next");
+		buf_fini(&answer.body);
+	}
+	print_result(c, task);
+	return end == 1 ? 0 : 1;
+}

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one door in: HTTP on the local socket (fd 5) and on loopback TCP (fd 6).
+ * It parses strictly, names who asks (the peer's uid on the local socket, the
+ * digest of a bearer token), and passes the question on; core decides.  One
+ * request at a time on a connection, many connections.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "digest/digest.h"
+#include "http/http.h"
+#include "jail/jail.h"
+#include "parts/part.h"
+
+#define CLIENTS_MAX 256
+#define BODY_MAX    (4 * 1024 * 1024)
+#define PIECE       16384
+#define IDLE_US     (120 * CLOCK_SECOND)
+#define HEAD_US     (15 * CLOCK_SECOND)
+#define OUT_MAX     (64 * 1024 * 1024) /* unread answer of one client */
+#define SOCKET_FD   PART_EXTRA_FD
+#define WEB_FD      (PART_EXTRA_FD + 1)
+
+struct api;
+
+struct client {
+	struct client *next;
+	struct api *api;
+	struct loop_io io;
+	struct loop_timer idle;
+	int fd;
+	enum wire_transport transport;
+	uint32_t uid;
+	struct http_reader reader;
+	struct buf in;
+	struct buf body;
+	struct buf out;
+	uint64_t id; /* of the question that waits; 0: none */
+	bool chunked; /* a streamed answer has begun */
+	bool keep_alive;
+	bool closing; /* after what is in `out` */
+	struct wire_api_ask ask;
+};
+
+struct door {
+	struct api *api;
+	struct loop_io io;
+	int fd;
+	enum wire_transport transport;
+};
+
+struct api {
+	struct part_self part;
+	struct door doors[2];
+	struct client *clients;
+	size_t count;
+	uint64_t number;
+};
+
+static void
+drop(struct client *k)
+{
+	struct api *api = k->api;
+
+	if (k->id) {
+		struct wire_api_gone gone = { .id = k->id };
+
+		wire_send(api->part.core, WIRE_API_GONE, &gone, NULL, 0);
+	}
+	for (struct client **at = &api->clients; *at; at = &(*at)->next) {
+		if (*at == k) {
+			*at = k->next;
+			break;
+		}
+	}
+	api->count--;
+	loop_io_close(&k->io);
+	loop_timer_cancel(&k->idle);
+	loop_later_cancel(api->part.loop, k);
+	(void)close(k->fd);
+	http_reader_fini(&k->reader);
+	buf_fini(&k->in);
+	buf_wipe(&k->body);
+	buf_fini(&k->out);
+	free(k);
+}
+
+static void
+timed_out(void *owner)
+{
+	drop(owner);
+}
+
+static void
+patience(struct client *k, int64_t us)
+{
+	loop_timer_arm(&k->idle, k->api->part.loop,
+	    mono_after(loop_now(k->api->part.loop), us), timed_out, k);
+}
+
+static void
+want(struct client *k)
+{
+	unsigned events = k->out.len ? LOOP_WRITE : 0;
+
+	/* While a question waits only the client's going away is of interest:
+	 * reading finds its end. */
+	if (!k->closing) {
+		events |= LOOP_READ;
+	}
+	loop_io_want(&k->io, events);
+}
+
+/* --- a question ---------------------------------------------------------------- */
+
+static bool
+read_token(const struct http_head *head, struct wire_api_ask *ask)
+{
+	const struct str *value = http_find(head, "Authorization");
+	struct str prefix = STR("Bearer ");
+
+	if (!value) {
+		return true;
+	}
+	if (http_count(head, "Authorization") != 1 ||
+	    value->len <= prefix.len ||
+	    !str_eq_nocase(str_sub(*value, 0, prefix.len), prefix)) {
+		return false;
+	}
+	struct digest d = digest_of(
+	    str_trim(str_sub(*value, prefix.len, value->len)));
+
+	ask->has_token = 1;
+	memcpy(ask->token_digest, d.bytes, sizeof(ask->token_digest));
+	return true;
+}
+
+static void
+refuse(struct client *k, unsigned status, const char *error, const char *why)
+{
+	auto_buf body = { 0 };
+
+	buf_addf(&body, "{\"error\":\"%s\",\"message\":\"%s\"}", error, why);
+	http_write_answer(
+	    &k->out, status, "application/json", buf_str(&body), false);
+	k->closing = true;
+}
+
+/* A page of another origin must not speak with our voice: a browser that asks
+ * for itself says so, and a name that is not ours is a rebinding. */
+static bool
+same_origin(const struct client *k, const struct http_head *head)
+{
+	const struct str *site = http_find(head, "Sec-Fetch-Site");
+
+	if (k->transport == WIRE_LOCAL) {
+		return true;
+	}
+	if (http_find(head, "Origin")) {
+		return false;
+	}
+	return !site || str_eq_z(*site, "none") || str_eq_z(*site, "same-origin");
+}
+
+static bool
+known_host(const struct client *k, const struct http_head *head)
+{
+	struct str host = head->authority;
+	struct str name;
+
+	if (k->transport == WIRE_LOCAL) {
+		return true;
+	}
+	(void)str_cut(&host, ':', &name);
+	return str_eq_z(name, "127.0.0.1") || str_eq_z(name, "localhost");
+}
+
+static void
+take_head(struct client *k, const struct http_head *head)
+{
+	struct wire_api_ask *ask = &k->ask;
+
+	*ask = (struct wire_api_ask){
+		.transport = k->transport,
+		.uid = k->uid,
+	};
+	k->keep_alive = head->keep_alive;
+	buf_clear(&k->body);
+	if (head->form != HTTP_ORIGIN || !known_host(k, head) ||
+	    !same_origin(k, head)) {
+		refuse(k, 403, "denied",
+		    "this address is asked for by its own name, from no page of "
+		    "another origin");
+	} else if (!read_token(head, ask)) {
+		refuse(k, 401, "denied", "Authorization must be one Bearer token");
+	} else if (!str_copy(ask->method, sizeof(ask->method), head->method) ||
+	    !str_copy(ask->target, sizeof(ask->target), head->target)) {
+		refuse(k, 414, "limit", "method or path is too long");
+	} else if (head->expect) {
+		buf_add_z(&k->out, "HTTP/1.1 100 Continue\r\n\r\n");
+	}
+}
+
+static void
+send_ask(struct client *k)
+{
+	struct err e = { 0 };
+	int fd = -1;
+
+	k->ask.id = k->id = ++k->api->number;
+	if (k->body.len) {
+		fd = memfd_sealed("handrail-question", buf_str(&k->body), &e);
+		if (fd < 0) {
+			log_err("body", &e);
+			k->id = 0;
+			refuse(k, 503, "unavailable", "no memory for the body");
+			return;
+		}
+		k->ask.has_body = 1;
+	}
+	loop_timer_cancel(&k->idle);
+	wire_send(k->api->part.core, WIRE_API_ASK, &k->ask, &fd, fd >= 0);
+	buf_wipe(&k->body);
+}
+
+/* Works through what was read; stops at a whole question. */
+static void
+parse(struct client *k)
+{
+	struct str in = buf_str(&k->in);
+	struct http_event event;
+	struct err e = { 0 };
+
+	while (!k->id && !k->closing) {
+		if (http_read(&k->reader, &in, &event, &e)) {
+			refuse(k, k->reader.refusal ? k->reader.refusal : 400,
+			    "input", "this is no HTTP/1.1 request");
+			break;
+		}
+		if (event.kind == HTTP_MORE) {
+			break;
+		}
+		if (event.kind == HTTP_HEAD) {
+			take_head(k, event.head);
+		} else if (event.kind == HTTP_DATA) {
+			buf_add(&k->body, event.data);
+		} else if (event.kind == HTTP_END) {
+			send_ask(k);
+		}
+	}
+	buf_drop(&k->in, k->in.len - in.len);
+}
+
+/* --- bytes ------------------------------------------------------------------------ */
+
+static bool
+read_some(struct client *k)
+{
+	ssize_t n = read(k->fd, buf_room(&k->in, PIECE), PIECE);
+
+	if (n > 0) {
+		buf_grew(&k->in, (size_t)n);
+		return k->in.len <= HTTP_HEAD_MAX + BODY_MAX;
+	}
+	return n < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+/* False: the client is gone. */
+static bool
+write_some(struct client *k)
+{
+	while (k->out.len) {
+		ssize_t n = send(k->fd, k->out.at, k->out.len, MSG_NOSIGNAL);
+
+		if (n < 0) {
+			return errno == EAGAIN || errno == EINTR;
+		}
+		buf_drop(&k->out, (size_t)n);
+	}
+	return !k->closing;
+}
+
+static void
+flush(struct client *k)
+{
+	if (!write_some(k)) {
+		drop(k);
+	} else {
+		want(k);
+	}
+}
+
+static void
+client_ready(void *owner, unsigned ready)
+{
+	struct client *k = owner;
+
+	if ((ready & LOOP_READ) && !k->closing && !read_some(k)) {
+		drop(k);
+		return;
+	}
+	if (!k->id && k->in.len) {
+		parse(k);
+	}
+	flush(k);
+}
+
+/* --- the answer -------------------------------------------------------------------- */
+
+static void
+next_question(struct client *k)
+{
+	k->id = 0;
+	k->chunked = false;
+	if (!k->keep_alive) {
+		k->closing = true;
+		return;
+	}
+	http_reader_next(&k->reader);
+	k->reader.body_max = BODY_MAX;
+	patience(k, IDLE_US);
+	parse(k);
+}
+
+static void
+add_piece(struct client *k, const struct wire_api_answer *answer,
+    struct str body)
+{
+	if (!k->chunked && !answer->more) {
+		http_write_answer(&k->out, answer->status, answer->content_type,
+		    body, k->keep_alive);
+		next_question(k);
+		return;
+	}
+	if (!k->chunked) {
+		http_write_status(&k->out, answer->status);
+		http_write_header_z(
+		    &k->out, "Content-Type", answer->content_type);
+		http_write_header_z(&k->out, "Transfer-Encoding", "chunked");
+		http_write_end(&k->out);
+		k->chunked = true;
+	}
+	http_write_chunk(&k->out, body);
+	if (!answer->more) {
+		http_write_last_chunk(&k->out);
+		next_question(k);
+	}
+}
+
+static void
+take_answer(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	struct api *api = owner;
+	const struct wire_api_answer *answer = record;
+	struct client *k = api->clients;
+	auto_buf body = { 0 };
+	struct err e = { 0 };
+
+	(void)peer;
+	while (k && k->id != answer->id) {
+		k = k->next;
+	}
+	if (!k || !wire_text_ok(
+		      answer->content_type, sizeof(answer->content_type))) {
+		return;
+	}
+	if (answer->has_body &&
+	    (nfds != 1 || memfd_read(fds[0], OUT_MAX, &body, &e))) {
+		log_err("answer", &e);
+		drop(k);
+		return;
+	}
+	add_piece(k, answer, buf_str(&body));
+	if (k->out.len > OUT_MAX) {
+		drop(k);
+		return;
+	}
+	flush(k);
+}
+
+static const struct wire_handler core_handlers[] = {
+	{ WIRE_API_ANSWER, take_answer },
+};
+
+/* --- the door ----------------------------------------------------------------------- */
+
+static void
+welcome(struct door *door, int fd)
+{
+	struct api *api = door->api;
+	struct client *k = calloc(1, sizeof(*k));
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	struct err e = { 0 };
+
+	must(k);
+	k->api = api;
+	k->fd = fd;
+	k->transport = door->transport;
+	k->uid = UINT32_MAX;
+	if (door->transport == WIRE_LOCAL &&
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0) {
+		k->uid = peer.uid;
+	}
+	http_reader_request(&k->reader);
+	k->reader.body_max = BODY_MAX;
+	k->next = api->clients;
+	api->clients = k;
+	api->count++;
+	if (loop_io_open(&k->io, api->part.loop, fd, client_ready, k, &e)) {
+		log_err("client", &e);
+		drop(k);
+		return;
+	}
+	patience(k, HEAD_US);
+	want(k);
+}
+
+static void
+door_ready(void *owner, unsigned ready)
+{
+	struct door *door = owner;
+
+	(void)ready;
+	for (int i = 0; i < 16; i++) {
+		int fd = accept4(
+		    door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0) {
+			return;
+		}
+		if (door->api->count >= CLIENTS_MAX) {
+			(void)close(fd); /* the backlog holds the rest */
+			return;
+		}
+		welcome(door, fd);
+	}
+}
+
+static int
+open_door(struct api *api, size_t which, int fd, enum wire_transport transport,
+    struct err *e)
+{
+	struct door *door = &api->doors[which];
+
+	*door = (struct door){
+		.api = api, .fd = fd, .transport = transport
+	};
+	if (loop_io_open(&door->io, api->part.loop, fd, door_ready, door, e)) {
+		return -1;
+	}
+	loop_io_want(&door->io, LOOP_READ);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct api api;
+	struct err e = { 0 };
+
+	part_begin(&api.part, PART_API, argc, argv);
+	struct jail_plan plan = {
+		.part = "api",
+		.uid = (uid_t)part_number(&api.part, "uid", 0),
+		.gid = (gid_t)part_number(&api.part, "uid", 0),
+		.limits = { .nofile = CLIENTS_MAX + 64, .nproc = JAIL_ZERO },
+		.landlock = true,
+		.net = JAIL_NET_NONE,
+		.filter = JAIL_FILTER_PROMISES,
+		.promises = JAIL_STDIO | JAIL_ACCEPT,
+	};
+
+	if (jail_enter(&plan, &e)) {
+		part_fail(&e);
+	}
+	part_join(&api.part, NULL, 0, core_handlers, COUNT(core_handlers), &api);
+	if (open_door(&api, 0, SOCKET_FD, WIRE_LOCAL, &e) ||
+	    open_door(&api, 1, WEB_FD, WIRE_TCP, &e)) {
+		part_fail(&e);
+	}
+	part_ready(&api.part, WIRE_API_READY, "");
+	loop_run(api.part.loop);
+	return 0;
+}
