@@ -72,12 +72,7 @@ static const char server_toml[] =
     "description = \"Run a shell command in the workspace /work\"\n"
     "action      = \"execute\"\n"
     "timeout     = \"2m\"\n"
-    "run         = { builtin = \"shell\" }\n"
-    "[tool.shell.input]\n"
-    "type = \"object\"\n"
-    "required = [\"command\"]\n"
-    "additionalProperties = false\n"
-    "properties.command = { type = \"string\", minLength = 1 }\n";
+    "run         = { builtin = \"shell\" }\n";
 
 static int
 write_new(struct cli *c, const char *folder, const char *name, struct str text,

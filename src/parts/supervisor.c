@@ -229,15 +229,26 @@ static const struct wire_handler handlers[] = {
 	{ WIRE_SANDBOX_READY, take_ready },
 };
 
-/* Called by house_spawn for the end of a new channel that stays here. */
+/* A part says one thing to us: that it is ready. */
+static const struct wire_handler *
+handler_of(enum part part)
+{
+	for (size_t i = 0; i < COUNT(handlers); i++) {
+		if (wire_sender(handlers[i].type) == part) {
+			return &handlers[i];
+		}
+	}
+	return NULL;
+}
+
 struct wire_peer *
 house_listen(struct house *h, enum part part, int fd, struct err *e)
 {
 	struct wire_end end = {
 		.self = PART_SUPERVISOR,
 		.other = part,
-		.handlers = handlers,
-		.count = COUNT(handlers),
+		.handlers = handler_of(part),
+		.count = 1,
 		.closed = channel_gone,
 		.owner = h,
 	};
