@@ -52,15 +52,46 @@ tools_check_result(
 
 /* ---- exec ---- */
 
+/* ["sh", "-c", SCRIPT, …]: what stands behind the script are its parameters
+ * and never options of the shell (POSIX sh: options end at the first operand).
+ */
+static bool
+is_script_call(const struct json *argv)
+{
+	static const char *const shells[] = { "sh", "bash", "dash", "zsh",
+		"ksh", "ash" };
+	struct str rest = argv->first->text;
+	struct str flags = argv->count > 2 ? argv->first->next->text : STR("");
+	struct str program;
+	bool shell = false;
+
+	while (str_cut(&rest, '/', &program)) {
+	}
+	for (size_t i = 0; i < COUNT(shells); i++) {
+		shell = shell || str_eq_z(program, shells[i]);
+	}
+	for (size_t i = 1; i < flags.len; i++) {
+		shell = shell && str_has(STR("ceulx"), flags.at[i]);
+	}
+	return shell && flags.len > 1 && flags.at[0] == '-' &&
+	       str_has(flags, 'c') &&
+	       !str_starts(json_at(argv, 2)->text, STR("-"));
+}
+
 bool
 argv_is_guarded(const struct json *element, const struct json *argv)
 {
 	const struct json *anchor = NULL;
+	size_t index = 0;
 
 	for (const struct json *j = argv->first; j != element; j = j->next) {
+		index++;
 		if (!template_begins(j->text)) {
 			anchor = j;
 		}
+	}
+	if (index > 2 && is_script_call(argv)) {
+		return true;
 	}
 	return anchor != NULL && str_eq_z(anchor->text, "--");
 }

@@ -129,6 +129,26 @@ a_guard_or_a_declaration_lets_a_dash_through(void **state)
 }
 
 static void
+what_stands_behind_a_script_is_its_parameter(void **state)
+{
+	static const char dash[] = "{\"x\":\"-a\",\"y\":\"-b\"}";
+
+	(void)state;
+	expands("{ exec = [\"/bin/sh\", \"-c\", \"f\", \"f\", \"{{x}}\"] }",
+	    dash, "/bin/sh|-c|f|f|-a");
+	expands("{ exec = [\"bash\", \"-euc\", \"f\", \"{{x}}\"] }", dash,
+	    "bash|-euc|f|-a");
+	refuses("{ exec = [\"sh\", \"f\", \"-d\", \"{{x}}:\"] }", dash,
+	    "x: may not begin with '-', sh would read it as an option");
+	refuses("{ exec = [\"bash\", \"-o\", \"f\", \"{{x}}\"] }", dash,
+	    "x: may not begin with '-', bash would read it as an option");
+	refuses("{ exec = [\"git\", \"-c\", \"a.b=c\", \"{{x}}\"] }", dash,
+	    "x: may not begin with '-', git would read it as an option");
+	refuses("{ exec = [\"sh\", \"-c\", \"-x\", \"{{x}}\"] }", dash,
+	    "x: may not begin with '-', sh would read it as an option");
+}
+
+static void
 a_nul_reaches_no_program(void **state)
 {
 	(void)state;
@@ -424,6 +444,7 @@ main(void)
 		cmocka_unit_test(an_argument_stays_one_element),
 		cmocka_unit_test(an_argument_does_not_become_an_option),
 		cmocka_unit_test(a_guard_or_a_declaration_lets_a_dash_through),
+		cmocka_unit_test(what_stands_behind_a_script_is_its_parameter),
 		cmocka_unit_test(a_nul_reaches_no_program),
 		cmocka_unit_test(numbers_defaults_and_the_rest_of_a_plan),
 		cmocka_unit_test(arguments_are_checked_by_their_schema),
