@@ -140,7 +140,7 @@ what_stands_behind_a_script_is_its_parameter(void **state)
 	    "bash|-euc|f|-a");
 	refuses("{ exec = [\"sh\", \"f\", \"-d\", \"{{x}}:\"] }", dash,
 	    "x: may not begin with '-', sh would read it as an option");
-	refuses("{ exec = [\"bash\", \"-o\", \"f\", \"{{x}}\"] }", dash,
+	refuses("{ exec = [\"bash\", \"-oc\", \"f\", \"{{x}}\"] }", dash,
 	    "x: may not begin with '-', bash would read it as an option");
 	refuses("{ exec = [\"git\", \"-c\", \"a.b=c\", \"{{x}}\"] }", dash,
 	    "x: may not begin with '-', git would read it as an option");
