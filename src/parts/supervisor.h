@@ -46,6 +46,13 @@ struct house_row {
 
 #define HOUSE_PARTS 6
 
+/* The subordinate range of an ordinary user. */
+struct house_ids {
+	bool found;
+	uint64_t first_uid, uids;
+	uint64_t first_gid, gids;
+};
+
 struct house {
 	struct part_self self;
 	struct arena arena;
@@ -58,6 +65,7 @@ struct house {
 	int socket_listener;
 	int web_listener;
 	uint32_t uid_base; /* 0: not root, every part keeps our ids */
+	struct house_ids ids;
 	bool dev;
 	bool announced;
 	bool stopping;
@@ -70,6 +78,12 @@ struct house {
 
 /* state.c: the state folder, its lock, tokens and listeners. */
 int house_open_state(struct house *h, struct err *e) MUST_CHECK;
+/* ids.c: a user namespace for sandbox where there is a range for it.  The
+ * child waits in house_ids_wait until its parent has mapped it. */
+void house_find_ids(struct house *h);
+void house_ids_wait(int in, int out);
+int house_ids_map(
+    struct house *h, pid_t pid, int in, int out, struct err *e) MUST_CHECK;
 /* spawn.c: one part with its channels; core is told of the others. */
 int house_spawn(struct house *h, struct house_part *p, struct err *e) MUST_CHECK;
 /* supervisor.c: the end of a part's channel that stays here. */

@@ -75,7 +75,10 @@ add_own(struct command *c, struct house *h, const struct house_row *row)
 		break;
 	case PART_SANDBOX:
 		add(c, "--libexec", h->libexec);
-		add_number(c, "--uid-base", h->uid_base ? h->uid_base + 100 : 0);
+		add_number(c, "--uid-base",
+		    h->uid_base        ? h->uid_base + 100
+			: h->ids.found ? 100
+				       : 0);
 		add_number(c, "--slots", h->config.cells);
 		break;
 	case PART_NONE:
@@ -110,8 +113,7 @@ high(int fd)
 }
 
 _Noreturn static void
-become(const struct house *h, const struct house_part *p, struct command *c,
-    const int wanted[4])
+become(struct command *c, const int wanted[4])
 {
 	int at[4];
 
@@ -133,8 +135,6 @@ become(const struct house *h, const struct house_part *p, struct command *c,
 
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)h;
-	(void)p;
 	(void)execv(c->argv[0], (char *const *)(uintptr_t)c->argv);
 	(void)dprintf(2, "handrail: cannot run %s: %s\n", c->argv[0],
 	    strerrordesc_np(errno));
@@ -172,10 +172,31 @@ house_spawn(struct house *h, struct house_part *p, struct err *e)
 	}
 	int wanted[4] = { up[1], core[1], is_api ? h->socket_listener : -1,
 		is_api ? h->web_listener : -1 };
+	bool maps = p->row->part == PART_SANDBOX && h->ids.found;
+	int ask[2] = { -1, -1 };
+	int go[2] = { -1, -1 };
+
+	if (maps && (pipe2(ask, O_CLOEXEC) || pipe2(go, O_CLOEXEC))) {
+		return err_sys(e, "pipe");
+	}
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		become(h, p, &command, wanted);
+		if (maps) {
+			house_ids_wait(go[0], ask[1]);
+		}
+		become(&command, wanted);
+	}
+	if (maps) {
+		(void)close(ask[1]);
+		int bad = pid < 0 || house_ids_map(h, pid, ask[0], go[1], e);
+
+		(void)close(ask[0]);
+		(void)close(go[0]);
+		(void)close(go[1]);
+		if (bad) {
+			return -1;
+		}
 	}
 	(void)close(up[1]);
 	if (core[1] >= 0) {

@@ -188,6 +188,7 @@ int
 house_open_state(struct house *h, struct err *e)
 {
 	h->uid_base = geteuid() == 0 ? h->config.uid_base : 0;
+	house_find_ids(h);
 	if (file_mkdirs(h->state, 0711, e) || lock_state(h, e) ||
 	    need_vault_key(h, e) ||
 	    part_folder(h, "book", PART_CORE, 0700, e) ||
