@@ -35,7 +35,7 @@ compile_string(struct compile *c, const struct json *value, struct predicate *p)
 		p->op = operators[i].op;
 		text = str_trim(str_sub(text, sign.len, text.len));
 		if (!policy_decimal_parse(text, &p->number)) {
-			return compile_fail(c, value,
+			return policy_compile_fail(c, value,
 			    "%s compares with something that is not a "
 			    "decimal number",
 			    err_quote(value->text));
@@ -44,8 +44,8 @@ compile_string(struct compile *c, const struct json *value, struct predicate *p)
 	}
 	p->op = PREDICATE_GLOB;
 	p->pattern = value->text;
-	if (value->text.len == 0 || !glob_valid(value->text)) {
-		return compile_fail(c, value,
+	if (value->text.len == 0 || !policy_glob_valid(value->text)) {
+		return policy_compile_fail(c, value,
 		    "an argument's pattern is 1..512 printable bytes, without "
 		    "an empty alternative between '|'");
 	}
@@ -75,20 +75,21 @@ compile_value(struct compile *c, const struct json *value, struct predicate *p)
 	case JSON_DATETIME:
 		break;
 	}
-	return compile_fail(c, value,
+	return policy_compile_fail(c, value,
 	    "an argument is compared with a text, a decimal number, true or "
 	    "false");
 }
 
 /* Walks the nested tables depth first; stack[n] is the place at depth n. */
 int
-compile_predicates(struct compile *c, const struct json *args, struct gate *g)
+policy_compile_predicates(
+    struct compile *c, const struct json *args, struct gate *g)
 {
 	const struct json *stack[ARGS_DEPTH_MAX] = { 0 };
 	uint32_t depth = 0;
 
 	if (args->type != JSON_OBJECT || args->count == 0) {
-		return compile_fail(c, args,
+		return policy_compile_fail(c, args,
 		    "args must be a table like { amount = \"> 100\" }");
 	}
 	g->predicates =
@@ -107,7 +108,7 @@ compile_predicates(struct compile *c, const struct json *args, struct gate *g)
 		}
 		if (at->type == JSON_OBJECT) {
 			if (depth + 1 == ARGS_DEPTH_MAX || at->count == 0) {
-				return compile_fail(c, at,
+				return policy_compile_fail(c, at,
 				    "args: tables hold something and nest at "
 				    "most 4 deep");
 			}
@@ -115,7 +116,7 @@ compile_predicates(struct compile *c, const struct json *args, struct gate *g)
 			continue;
 		}
 		if (g->predicate_count == PREDICATES_MAX) {
-			return compile_fail(
+			return policy_compile_fail(
 			    c, at, "args: at most 32 predicates in a gate");
 		}
 		struct predicate *p = &g->predicates[g->predicate_count++];
@@ -137,7 +138,8 @@ number_matches(const struct predicate *p, const struct json *value)
 	struct decimal d = { 0 };
 	int order = 0;
 
-	if (value->type != JSON_NUMBER || !policy_decimal_parse(value->text, &d)) {
+	if (value->type != JSON_NUMBER ||
+	    !policy_decimal_parse(value->text, &d)) {
 		return true;
 	}
 	order = policy_decimal_compare(&d, &p->number);
@@ -175,7 +177,7 @@ predicate_matches(const struct predicate *p, const struct json *args)
 	if (p->op == PREDICATE_GLOB) {
 		return value->type != JSON_STRING ||
 		       value->text.len > TEXT_MAX ||
-		       glob_match(p->pattern, value->text);
+		       policy_glob_match(p->pattern, value->text);
 	}
 	if (p->op == PREDICATE_BOOL) {
 		return value->type != (p->flag ? JSON_FALSE : JSON_TRUE);
@@ -184,11 +186,12 @@ predicate_matches(const struct predicate *p, const struct json *args)
 }
 
 bool
-gate_matches(const struct gate *g, const struct policy_call *c)
+policy_gate_matches(const struct gate *g, const struct policy_call *c)
 {
-	if ((g->tool.len > 0 && !glob_match(g->tool, c->tool)) ||
-	    (g->action.len > 0 && !glob_match(g->action, c->action)) ||
-	    (g->identity.len > 0 && !glob_match(g->identity, c->identity))) {
+	if ((g->tool.len > 0 && !policy_glob_match(g->tool, c->tool)) ||
+	    (g->action.len > 0 && !policy_glob_match(g->action, c->action)) ||
+	    (g->identity.len > 0 &&
+	        !policy_glob_match(g->identity, c->identity))) {
 		return false;
 	}
 	for (uint32_t i = 0; i < g->predicate_count; i++) {

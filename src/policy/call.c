@@ -75,7 +75,7 @@ add_hint(struct buf *hint, const struct gate *g, const struct policy_call *c,
 	if (before > 0) {
 		buf_add_z(hint, "; ");
 	}
-	hint_render(hint, g, c, cut);
+	policy_hint_render(hint, g, c, cut);
 	if (hint->len > HINT_ALL_MAX) {
 		hint->len = before;
 		buf_add_byte(hint, '~');
@@ -179,7 +179,7 @@ policy_call(struct arena *a, const struct policy *p,
 	}
 	matching = arena_array(a, p->gate_count, sizeof(*matching));
 	for (uint32_t i = 0; i < p->gate_count; i++) {
-		if (gate_matches(&p->gates[i], c)) {
+		if (policy_gate_matches(&p->gates[i], c)) {
 			matching[count++] = &p->gates[i];
 		}
 	}

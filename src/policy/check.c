@@ -54,8 +54,9 @@ is_gated(const struct check *k, const struct policy_tool *t, uint32_t *line)
 	for (uint32_t i = 0; i < k->policy->gate_count; i++) {
 		const struct gate *g = &k->policy->gates[i];
 
-		if ((g->tool.len == 0 || glob_match(g->tool, t->name)) &&
-		    (g->action.len == 0 || glob_match(g->action, t->action))) {
+		if ((g->tool.len == 0 || policy_glob_match(g->tool, t->name)) &&
+		    (g->action.len == 0 ||
+		        policy_glob_match(g->action, t->action))) {
 			*line = g->line;
 			return true;
 		}
@@ -116,7 +117,7 @@ check_pair(struct check *k, const struct rule *open, const struct rule *gated,
 	struct rule held = *gated;
 
 	held.out.only_for_count = 0; /* the requests, not the cells */
-	if (!rule_overlaps(open, &held)) {
+	if (!policy_rule_overlaps(open, &held)) {
 		return;
 	}
 	add(k, true,
@@ -141,7 +142,7 @@ covers_tool(const struct rule *r, const struct policy_tool *t)
 		return false;
 	}
 	return r->port == t->port && names_pattern_match(&r->host, &host) &&
-	       (r->method.len == 0 || glob_match(r->method, t->method));
+	       (r->method.len == 0 || policy_glob_match(r->method, t->method));
 }
 
 static void

@@ -8,7 +8,8 @@
 #include "toml/toml.h"
 
 int
-compile_fail(struct compile *c, const struct json *at, const char *format, ...)
+policy_compile_fail(
+    struct compile *c, const struct json *at, const char *format, ...)
 {
 	char text[sizeof(c->e->text)];
 	va_list list;
@@ -37,16 +38,17 @@ listed(const char *keys, struct str key)
 }
 
 int
-compile_keys(struct compile *c, const struct json *table, const char *keys,
-    const char *what)
+policy_compile_keys(struct compile *c, const struct json *table,
+    const char *keys, const char *what)
 {
 	if (table->type != JSON_OBJECT) {
-		return compile_fail(c, table, "%s must be a table", what);
+		return policy_compile_fail(
+		    c, table, "%s must be a table", what);
 	}
 	JSON_EACH(child, table)
 	{
 		if (!listed(keys, child->key)) {
-			return compile_fail(c, child,
+			return policy_compile_fail(c, child,
 			    "unknown key %s in %s; it knows %s",
 			    err_quote(child->key), what, keys);
 		}
@@ -55,8 +57,8 @@ compile_keys(struct compile *c, const struct json *table, const char *keys,
 }
 
 int
-compile_text(struct compile *c, const struct json *table, const char *key,
-    struct str *out)
+policy_compile_text(struct compile *c, const struct json *table,
+    const char *key, struct str *out)
 {
 	const struct json *value = json_get(table, key);
 
@@ -64,7 +66,7 @@ compile_text(struct compile *c, const struct json *table, const char *key,
 		return 0;
 	}
 	if (value->type != JSON_STRING || value->text.len == 0) {
-		return compile_fail(
+		return policy_compile_fail(
 		    c, value, "%s must be a text that is not empty", key);
 	}
 	*out = value->text;
@@ -90,8 +92,8 @@ compile_defaults(struct compile *c, const struct json *table)
 {
 	struct str word = STR("ask");
 
-	if (compile_keys(c, table, "unmatched", "[defaults]") ||
-	    compile_text(c, table, "unmatched", &word)) {
+	if (policy_compile_keys(c, table, "unmatched", "[defaults]") ||
+	    policy_compile_text(c, table, "unmatched", &word)) {
 		return -1;
 	}
 	if (str_eq_z(word, "ask")) {
@@ -101,7 +103,7 @@ compile_defaults(struct compile *c, const struct json *table)
 	} else if (str_eq_z(word, "deny")) {
 		c->policy->unmatched = UNMATCHED_DENY;
 	} else {
-		return compile_fail(c, json_get(table, "unmatched"),
+		return policy_compile_fail(c, json_get(table, "unmatched"),
 		    "unmatched must be \"ask\", \"allow\" or \"deny\"");
 	}
 	return 0;
@@ -113,22 +115,22 @@ count_tables(struct compile *c, const struct json *group, const char *what,
     uint32_t *count)
 {
 	if (group->type != JSON_OBJECT) {
-		return compile_fail(
+		return policy_compile_fail(
 		    c, group, "%s must be tables: [%s.NAME]", what, what);
 	}
 	if (group->count > POLICY_RULES_MAX) {
-		return compile_fail(
+		return policy_compile_fail(
 		    c, group, "more than %d %s rules", POLICY_RULES_MAX, what);
 	}
 	JSON_EACH(child, group)
 	{
 		if (child->type != JSON_OBJECT) {
-			return compile_fail(c, child,
+			return policy_compile_fail(c, child,
 			    "[%s] holds tables only: write [%s.NAME]", what,
 			    what);
 		}
 		if (!name_valid(child->key)) {
-			return compile_fail(c, child,
+			return policy_compile_fail(c, child,
 			    "the name %s must be 1..48 letters, digits, "
 			    "'_' or '-'",
 			    err_quote(child->key));
@@ -150,7 +152,7 @@ compile_gates(struct compile *c, const struct json *group)
 	p->gates = arena_array(c->arena, n, sizeof(*p->gates));
 	JSON_EACH(child, group)
 	{
-		if (compile_gate(c, child, &p->gates[p->gate_count])) {
+		if (policy_compile_gate(c, child, &p->gates[p->gate_count])) {
 			return -1;
 		}
 		p->gate_count++;
@@ -172,13 +174,13 @@ compile_rules(struct compile *c, const struct json *group)
 	{
 		struct rule *r = &p->rules[p->rule_count];
 
-		if (compile_rule(c, child, r)) {
+		if (policy_compile_rule(c, child, r)) {
 			return -1;
 		}
-		rule_rank(r);
+		policy_rule_rank(r);
 		p->rule_count++;
 	}
-	return rules_order(c);
+	return policy_rules_order(c);
 }
 
 static int
@@ -188,7 +190,7 @@ compile_top(struct compile *c, const struct json *top)
 	const struct json *gates = json_get(top, "gate");
 	const struct json *rules = json_get(top, "egress");
 
-	if (compile_keys(c, top, "defaults|gate|egress", "gates.toml")) {
+	if (policy_compile_keys(c, top, "defaults|gate|egress", "gates.toml")) {
 		return -1;
 	}
 	if (defaults && compile_defaults(c, defaults)) {

@@ -32,12 +32,12 @@ check_header(
 	const struct json *at = json_get(inject, "header");
 
 	if (!is_token(i->header, 64) || str_has(i->header, '.')) {
-		return compile_fail(
+		return policy_compile_fail(
 		    c, at, "header must be a name like \"Authorization\"");
 	}
 	for (size_t n = 0; n < COUNT(never_headers); n++) {
 		if (str_eq_nocase(i->header, str_of(never_headers[n]))) {
-			return compile_fail(c, at,
+			return policy_compile_fail(c, at,
 			    "header \"" STR_FMT
 			    "\" belongs to the message, not to a rule",
 			    STR_ARG(i->header));
@@ -63,7 +63,7 @@ check_format(
 		}
 	}
 	if (found != 1 || i->format.len > 256) {
-		return compile_fail(c, at ? at : inject,
+		return policy_compile_fail(c, at ? at : inject,
 		    "format must be printable and hold {{secret}} once");
 	}
 	return 0;
@@ -74,32 +74,33 @@ compile_inject(
     struct compile *c, const struct json *inject, struct policy_inject *i)
 {
 	i->format = STR("{{secret}}");
-	if (compile_keys(
+	if (policy_compile_keys(
 	        c, inject, "credential|header|format|basic", "inject") ||
-	    compile_text(c, inject, "credential", &i->credential) ||
-	    compile_text(c, inject, "header", &i->header) ||
-	    compile_text(c, inject, "format", &i->format) ||
-	    compile_text(c, inject, "basic", &i->basic)) {
+	    policy_compile_text(c, inject, "credential", &i->credential) ||
+	    policy_compile_text(c, inject, "header", &i->header) ||
+	    policy_compile_text(c, inject, "format", &i->format) ||
+	    policy_compile_text(c, inject, "basic", &i->basic)) {
 		return -1;
 	}
 	if (!is_token(i->credential, 64)) {
-		return compile_fail(c, inject,
+		return policy_compile_fail(c, inject,
 		    "inject needs credential: the name it has in the vault");
 	}
 	if ((i->header.len > 0) == (i->basic.len > 0)) {
-		return compile_fail(c, inject,
+		return policy_compile_fail(c, inject,
 		    "inject needs one place: header (with format) or basic "
 		    "(a user name)");
 	}
 	if (i->basic.len > 0) {
 		i->format = STR("");
 		if (json_get(inject, "format")) {
-			return compile_fail(c, json_get(inject, "format"),
+			return policy_compile_fail(c,
+			    json_get(inject, "format"),
 			    "format stands beside header, not beside basic");
 		}
 		return is_token(i->basic, 64)
 		           ? 0
-		           : compile_fail(c, json_get(inject, "basic"),
+		           : policy_compile_fail(c, json_get(inject, "basic"),
 		                 "basic must be a user name like "
 		                 "\"x-access-token\"");
 	}
@@ -115,7 +116,7 @@ compile_pin(struct compile *c, const struct json *table, struct rule *r)
 	struct err why = { 0 };
 	struct str text = { 0 };
 
-	if (compile_text(c, table, "upstream", &text)) {
+	if (policy_compile_text(c, table, "upstream", &text)) {
 		return -1;
 	}
 	if (!value) {
@@ -127,19 +128,19 @@ compile_pin(struct compile *c, const struct json *table, struct rule *r)
 		return r->out.unix_path.len > 1 && r->out.unix_path.len < 108 &&
 		               r->out.unix_path.at[0] == '/'
 		           ? 0
-		           : compile_fail(c, value,
+		           : policy_compile_fail(c, value,
 		                 "upstream: unix: is followed by an absolute "
 		                 "path of "
 		                 "at most 107 bytes");
 	}
 	if (names_hostport_parse(text, 0, &host, &r->out.port, &why) ||
 	    !host.is_addr) {
-		return compile_fail(c, value,
+		return policy_compile_fail(c, value,
 		    "upstream must be an address and a port, as "
 		    "\"10.0.3.7:8443\" or \"[fd00::7]:8443\"");
 	}
 	if (names_class_opens(names_addr_class(&host.addr)) == NAMES_NEVER) {
-		return compile_fail(c, value,
+		return policy_compile_fail(c, value,
 		    "upstream: %s addresses are never opened",
 		    names_class_name(names_addr_class(&host.addr)));
 	}
@@ -155,23 +156,24 @@ compile_upstream(struct compile *c, const struct json *table, struct rule *r)
 	struct str file = { 0 };
 
 	r->out.tls = true;
-	if (compile_pin(c, table, r) || compile_text(c, table, "ca", &file)) {
+	if (compile_pin(c, table, r) ||
+	    policy_compile_text(c, table, "ca", &file)) {
 		return -1;
 	}
 	if (tls && !json_bool(table, "tls", &r->out.tls)) {
-		return compile_fail(c, tls, "tls must be true or false");
+		return policy_compile_fail(c, tls, "tls must be true or false");
 	}
 	if (!r->out.tls && !r->out.pinned) {
-		return compile_fail(c, tls,
+		return policy_compile_fail(c, tls,
 		    "tls = false is allowed only with a pinned upstream");
 	}
 	if (!r->out.tls && r->out.inject.credential.len > 0) {
-		return compile_fail(c, tls,
+		return policy_compile_fail(c, tls,
 		    "a credential is never sent without TLS: take away tls = "
 		    "false or inject");
 	}
 	if (ca && (!r->out.pinned || !r->out.tls)) {
-		return compile_fail(c, ca,
+		return policy_compile_fail(c, ca,
 		    "ca is the trust for one pinned upstream over TLS; there "
 		    "is none here");
 	}
@@ -184,7 +186,7 @@ compile_upstream(struct compile *c, const struct json *table, struct rule *r)
 	if (r->host.host.is_addr && !r->out.pinned &&
 	    names_class_opens(names_addr_class(&r->host.host.addr)) !=
 	        NAMES_OPEN) {
-		return compile_fail(c,
+		return policy_compile_fail(c,
 		    json_get(json_get(table, "match"), "host"),
 		    "a %s address is reached only by a pin: add upstream",
 		    names_class_name(names_addr_class(&r->host.host.addr)));
@@ -203,14 +205,14 @@ compile_only_for(struct compile *c, const struct json *table, struct rule *r)
 	}
 	if (value->type != JSON_ARRAY || value->count == 0 ||
 	    value->count > ONLY_FOR_MAX) {
-		return compile_fail(c, value,
+		return policy_compile_fail(c, value,
 		    "only_for must be 1 to 32 tool names: [\"git_push\"]");
 	}
 	tools = arena_array(c->arena, value->count, sizeof(*tools));
 	JSON_EACH(child, value)
 	{
 		if (child->type != JSON_STRING || !is_token(child->text, 64)) {
-			return compile_fail(
+			return policy_compile_fail(
 			    c, child, "only_for holds names of tools");
 		}
 		tools[r->out.only_for_count++] = child->text;
@@ -220,7 +222,7 @@ compile_only_for(struct compile *c, const struct json *table, struct rule *r)
 }
 
 int
-compile_rule(struct compile *c, const struct json *table, struct rule *r)
+policy_compile_rule(struct compile *c, const struct json *table, struct rule *r)
 {
 	const struct json *match = json_get(table, "match");
 	const struct json *inject = json_get(table, "inject");
@@ -233,27 +235,27 @@ compile_rule(struct compile *c, const struct json *table, struct rule *r)
 		ask = json_get(table, "surface");
 	}
 	if (ask) {
-		return compile_fail(c, ask,
+		return policy_compile_fail(c, ask,
 		    "an egress rule never asks; put a [gate.*] on the call and "
 		    "only_for = [\"that tool\"] here");
 	}
-	if (compile_keys(c, table,
+	if (policy_compile_keys(c, table,
 	        "match|inject|upstream|ca|tls|only_for|own_credentials",
 	        "an egress rule")) {
 		return -1;
 	}
 	if (!match) {
-		return compile_fail(
+		return policy_compile_fail(
 		    c, table, "the rule has no match: at least a host");
 	}
-	if (compile_rule_match(c, match, r) ||
+	if (policy_compile_rule_match(c, match, r) ||
 	    (inject && compile_inject(c, inject, &r->out.inject)) ||
 	    compile_upstream(c, table, r) || compile_only_for(c, table, r)) {
 		return -1;
 	}
 	if (own &&
 	    !json_bool(table, "own_credentials", &r->out.own_credentials)) {
-		return compile_fail(
+		return policy_compile_fail(
 		    c, own, "own_credentials must be true or false");
 	}
 	return 0;

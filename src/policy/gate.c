@@ -39,13 +39,13 @@ check_kind(struct compile *c, const struct json *match)
 	    first_of(match, request_keys, COUNT(request_keys));
 
 	if (call && request) {
-		return compile_fail(c, request,
+		return policy_compile_fail(c, request,
 		    "\"" STR_FMT "\" is a key of requests and \"" STR_FMT
 		    "\" one of calls; a gate stands on one or the other",
 		    STR_ARG(request->key), STR_ARG(call->key));
 	}
 	if (request) {
-		return compile_fail(c, request,
+		return policy_compile_fail(c, request,
 		    "a gate on requests (\"" STR_FMT
 		    "\") is not offered; put the gate on the call that makes "
 		    "the request, and only_for = [\"that tool\"] in the "
@@ -59,11 +59,11 @@ static int
 compile_pattern(struct compile *c, const struct json *table, const char *key,
     struct str *out)
 {
-	if (compile_text(c, table, key, out)) {
+	if (policy_compile_text(c, table, key, out)) {
 		return -1;
 	}
-	if (out->len > 0 && !glob_valid(*out)) {
-		return compile_fail(c, json_get(table, key),
+	if (out->len > 0 && !policy_glob_valid(*out)) {
+		return policy_compile_fail(c, json_get(table, key),
 		    "%s must be at most 512 printable bytes, without an empty "
 		    "alternative between '|'",
 		    key);
@@ -77,18 +77,18 @@ compile_match(struct compile *c, const struct json *match, struct gate *g)
 	const struct json *args = NULL;
 
 	if (match->type != JSON_OBJECT) {
-		return compile_fail(c, match, "match must be a table");
+		return policy_compile_fail(c, match, "match must be a table");
 	}
 	if (check_kind(c, match) ||
-	    compile_keys(c, match, CALL_KEYS, "match of a gate")) {
+	    policy_compile_keys(c, match, CALL_KEYS, "match of a gate")) {
 		return -1;
 	}
 	if (match->count == 0) {
-		return compile_fail(c, match,
+		return policy_compile_fail(c, match,
 		    "match is empty; for every call write tool = \"*\"");
 	}
 	args = json_get(match, "args");
-	if (args && compile_predicates(c, args, g)) {
+	if (args && policy_compile_predicates(c, args, g)) {
 		return -1;
 	}
 	return compile_pattern(c, match, "tool", &g->tool) ||
@@ -105,11 +105,11 @@ compile_require(struct compile *c, const struct json *table, struct gate *g)
 	struct str word = { 0 };
 
 	if (!value) {
-		return compile_fail(c, table,
+		return policy_compile_fail(c, table,
 		    "the gate has no require: \"operator\", \"two_operators\" "
 		    "or an operator's name");
 	}
-	if (compile_text(c, table, "require", &word)) {
+	if (policy_compile_text(c, table, "require", &word)) {
 		return -1;
 	}
 	g->people = 1;
@@ -125,14 +125,14 @@ compile_require(struct compile *c, const struct json *table, struct gate *g)
 
 		if (!(b >= 'a' && b <= 'z') && !(b >= '0' && b <= '9') &&
 		    b != '_' && b != '-' && b != '.') {
-			return compile_fail(c, value,
+			return policy_compile_fail(c, value,
 			    "require %s is neither \"operator\" nor "
 			    "\"two_operators\" nor an operator's name",
 			    err_quote(word));
 		}
 	}
 	if (word.len > 64) {
-		return compile_fail(
+		return policy_compile_fail(
 		    c, value, "require: a name has at most 64 bytes");
 	}
 	g->named = word;
@@ -149,7 +149,7 @@ add_surface(
 		}
 		for (uint32_t j = 0; j < g->surface_count; j++) {
 			if (g->surfaces[j] == (enum policy_surface)i) {
-				return compile_fail(c, at,
+				return policy_compile_fail(c, at,
 				    "surface names \"" STR_FMT "\" twice",
 				    STR_ARG(word));
 			}
@@ -157,7 +157,7 @@ add_surface(
 		g->surfaces[g->surface_count++] = (enum policy_surface)i;
 		return 0;
 	}
-	return compile_fail(c, at,
+	return policy_compile_fail(c, at,
 	    "unknown surface %s; there are buddy, web, cli, file and any",
 	    err_quote(word));
 }
@@ -186,14 +186,14 @@ compile_surface(struct compile *c, const struct json *table, struct gate *g)
 			    add_surface(c, child, child->text, g)) {
 				return child->type == JSON_STRING
 				           ? -1
-				           : compile_fail(c, child,
+				           : policy_compile_fail(c, child,
 				                 "surface must be texts");
 			}
 		}
 		return 0;
 	}
 	if (value->type != JSON_STRING) {
-		return compile_fail(
+		return policy_compile_fail(
 		    c, value, "surface must be a text like \"buddy | web\"");
 	}
 	rest = value->text;
@@ -212,25 +212,25 @@ compile_times(struct compile *c, const struct json *table, struct gate *g)
 	struct str expires = { 0 };
 	struct str on_timeout = STR("deny");
 
-	if (compile_text(c, table, "expires", &expires) ||
-	    compile_text(c, table, "on_timeout", &on_timeout)) {
+	if (policy_compile_text(c, table, "expires", &expires) ||
+	    policy_compile_text(c, table, "on_timeout", &on_timeout)) {
 		return -1;
 	}
 	g->expires_us = EXPIRES_DEFAULT;
 	if (expires.len > 0 && (!duration_parse(expires, &g->expires_us) ||
 	                           g->expires_us < CLOCK_SECOND)) {
-		return compile_fail(c, json_get(table, "expires"),
+		return policy_compile_fail(c, json_get(table, "expires"),
 		    "expires must be a time like \"20m\", at least 1s");
 	}
 	if (!str_eq_z(on_timeout, "deny")) {
-		return compile_fail(c, json_get(table, "on_timeout"),
+		return policy_compile_fail(c, json_get(table, "on_timeout"),
 		    "on_timeout can only be \"deny\"");
 	}
 	return 0;
 }
 
 int
-compile_gate(struct compile *c, const struct json *table, struct gate *g)
+policy_compile_gate(struct compile *c, const struct json *table, struct gate *g)
 {
 	const struct json *match = json_get(table, "match");
 	const struct json *tool = json_get(table, "tool");
@@ -238,18 +238,18 @@ compile_gate(struct compile *c, const struct json *table, struct gate *g)
 	g->name = table->key;
 	g->line = table->line;
 	if (check_kind(c, table) ||
-	    compile_keys(c, table,
+	    policy_compile_keys(c, table,
 	        "match|tool|require|surface|hint|expires|on_timeout",
 	        "a gate")) {
 		return -1;
 	}
 	if (match && tool) {
-		return compile_fail(c, tool,
+		return policy_compile_fail(c, tool,
 		    "the gate has both match and a tool of the older form; "
 		    "write match = { tool = … } only");
 	}
 	if (!match && !tool) {
-		return compile_fail(
+		return policy_compile_fail(
 		    c, table, "the gate has no match: which calls is it for?");
 	}
 	if (match ? compile_match(c, match, g)
@@ -257,7 +257,8 @@ compile_gate(struct compile *c, const struct json *table, struct gate *g)
 		return -1;
 	}
 	return compile_require(c, table, g) || compile_surface(c, table, g) ||
-	               compile_hint(c, table, g) || compile_times(c, table, g)
+	               policy_compile_hint(c, table, g) ||
+	               compile_times(c, table, g)
 	           ? -1
 	           : 0;
 }

@@ -31,7 +31,7 @@ match_one(struct str p, struct str s)
 }
 
 bool
-glob_match(struct str pattern, struct str text)
+policy_glob_match(struct str pattern, struct str text)
 {
 	struct str rest = pattern;
 	struct str one = { 0 };
@@ -47,7 +47,7 @@ glob_match(struct str pattern, struct str text)
 }
 
 bool
-glob_valid(struct str pattern)
+policy_glob_valid(struct str pattern)
 {
 	struct str rest = pattern;
 	struct str one = { 0 };
@@ -76,7 +76,7 @@ glob_valid(struct str pattern)
  * and the first j of b can have matched the same text; a row at a time.
  */
 bool
-glob_overlap(struct str a, struct str b)
+policy_glob_overlap(struct str a, struct str b)
 {
 	bool row[2][POLICY_PATTERN_MAX + 1] = { 0 };
 
@@ -155,7 +155,7 @@ walk_step(struct walk *w)
 }
 
 bool
-path_match(struct str pattern, struct str path)
+policy_path_match(struct str pattern, struct str path)
 {
 	struct walk p = { pattern, true };
 	struct walk s = { path, true };
@@ -189,7 +189,7 @@ path_match(struct str pattern, struct str path)
 }
 
 bool
-ref_match(struct str pattern, struct str ref)
+policy_ref_match(struct str pattern, struct str ref)
 {
 	struct str rest = pattern;
 	struct str one = { 0 };
@@ -197,7 +197,7 @@ ref_match(struct str pattern, struct str ref)
 
 	while (more) {
 		more = str_cut(&rest, '|', &one);
-		if (path_match(one, ref)) {
+		if (policy_path_match(one, ref)) {
 			return true;
 		}
 	}
@@ -218,7 +218,7 @@ split(struct str path, struct str out[SEGMENTS_MAX])
 
 /* The same walk as glob_overlap, a segment being what a byte is there. */
 bool
-path_overlap(struct str a, struct str b)
+policy_path_overlap(struct str a, struct str b)
 {
 	struct str x[SEGMENTS_MAX];
 	struct str y[SEGMENTS_MAX];
@@ -241,7 +241,8 @@ path_overlap(struct str a, struct str b)
 			if (any && j < ny) {
 				reach[i][j + 1] = true;
 			}
-			if (i < nx && j < ny && glob_overlap(x[i], y[j])) {
+			if (i < nx && j < ny &&
+			    policy_glob_overlap(x[i], y[j])) {
 				reach[i + 1][j + 1] = true;
 			}
 		}
@@ -250,7 +251,7 @@ path_overlap(struct str a, struct str b)
 }
 
 const char *
-path_problem(struct str pattern)
+policy_path_problem(struct str pattern)
 {
 	struct str rest = pattern;
 	struct str one = { 0 };

@@ -49,7 +49,7 @@ variable_valid(struct str name)
 }
 
 int
-compile_hint(struct compile *c, const struct json *table, struct gate *g)
+policy_compile_hint(struct compile *c, const struct json *table, struct gate *g)
 {
 	const struct json *value = json_get(table, "hint");
 	struct str rest = { 0 };
@@ -63,12 +63,12 @@ compile_hint(struct compile *c, const struct json *table, struct gate *g)
 	if (!value) {
 		return 0;
 	}
-	if (compile_text(c, table, "hint", &g->hint)) {
+	if (policy_compile_text(c, table, "hint", &g->hint)) {
 		return -1;
 	}
 	for (size_t i = 0; i < g->hint.len; i++) {
 		if (g->hint.at[i] < 0x20 || g->hint.at[i] > 0x7e) {
-			return compile_fail(
+			return policy_compile_fail(
 			    c, value, "hint must be printable ASCII");
 		}
 	}
@@ -77,14 +77,14 @@ compile_hint(struct compile *c, const struct json *table, struct gate *g)
 		more = next_variable(&rest, &fixed, &name, &bad);
 		fixed_len += fixed.len;
 		if (bad || (more && !variable_valid(name))) {
-			return compile_fail(c, value,
+			return policy_compile_fail(c, value,
 			    "hint: a variable is written {{name}} or "
 			    "{{name.deeper}}");
 		}
 		count += more;
 	}
 	if (fixed_len > POLICY_HINT_FIXED || count > POLICY_HINT_VALUES) {
-		return compile_fail(c, value,
+		return policy_compile_fail(c, value,
 		    "hint: at most %d bytes of text and %d variables",
 		    POLICY_HINT_FIXED, POLICY_HINT_VALUES);
 	}
@@ -172,8 +172,8 @@ add_argument(
 }
 
 void
-hint_render(struct buf *out, const struct gate *g, const struct policy_call *c,
-    bool *cut)
+policy_hint_render(struct buf *out, const struct gate *g,
+    const struct policy_call *c, bool *cut)
 {
 	struct str rest = g->hint;
 	struct str fixed = { 0 };

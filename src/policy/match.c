@@ -10,15 +10,15 @@ compile_host(struct compile *c, const struct json *match, struct rule *r)
 	struct err why = { 0 };
 
 	if (!value || value->type != JSON_STRING) {
-		return compile_fail(c, value ? value : match,
+		return policy_compile_fail(c, value ? value : match,
 		    "the rule has no host: a name, \"*.suffix\" or an address");
 	}
 	if (names_pattern_parse(value->text, &r->host, &why)) {
-		return compile_fail(c, value, "host: %s", why.text);
+		return policy_compile_fail(c, value, "host: %s", why.text);
 	}
 	if (r->host.host.is_addr && names_class_opens(names_addr_class(
 	                                &r->host.host.addr)) == NAMES_NEVER) {
-		return compile_fail(c, value,
+		return policy_compile_fail(c, value,
 		    "host: %s addresses are never opened",
 		    names_class_name(names_addr_class(&r->host.host.addr)));
 	}
@@ -36,7 +36,7 @@ compile_port(struct compile *c, const struct json *match, struct rule *r)
 		return 0;
 	}
 	if (!json_number_i64(value, &port) || port < 1 || port > 65535) {
-		return compile_fail(
+		return policy_compile_fail(
 		    c, value, "port must be a number from 1 to 65535");
 	}
 	r->port = (uint16_t)port;
@@ -55,7 +55,7 @@ compile_method(struct compile *c, const struct json *match, struct rule *r)
 	if (!value) {
 		return 0;
 	}
-	if (compile_text(c, match, "method", &r->method)) {
+	if (policy_compile_text(c, match, "method", &r->method)) {
 		return -1;
 	}
 	for (rest = r->method; more; count++) {
@@ -66,7 +66,7 @@ compile_method(struct compile *c, const struct json *match, struct rule *r)
 			}
 		}
 		if (one.len == 0 || one.len > 16 || count == METHODS_MAX) {
-			return compile_fail(c, value,
+			return policy_compile_fail(c, value,
 			    "method must be upper-case names like "
 			    "\"GET|POST\"");
 		}
@@ -79,18 +79,18 @@ compile_path(struct compile *c, const struct json *match, struct rule *r)
 {
 	const char *problem = NULL;
 
-	if (compile_text(c, match, "path", &r->path)) {
+	if (policy_compile_text(c, match, "path", &r->path)) {
 		return -1;
 	}
 	if (r->path.len == 0) {
 		return 0;
 	}
-	problem = path_problem(r->path);
+	problem = policy_path_problem(r->path);
 	if (!problem && r->path.at[0] != '/') {
 		problem = "does not begin with '/'";
 	}
-	return problem ? compile_fail(c, json_get(match, "path"), "path %s %s",
-	                     err_quote(r->path), problem)
+	return problem ? policy_compile_fail(c, json_get(match, "path"),
+	                     "path %s %s", err_quote(r->path), problem)
 	               : 0;
 }
 
@@ -101,7 +101,7 @@ compile_ref(struct compile *c, const struct json *match, struct rule *r)
 	struct str one = { 0 };
 	bool more = true;
 
-	if (compile_text(c, match, "ref", &r->ref)) {
+	if (policy_compile_text(c, match, "ref", &r->ref)) {
 		return -1;
 	}
 	if (r->ref.len == 0) {
@@ -111,12 +111,12 @@ compile_ref(struct compile *c, const struct json *match, struct rule *r)
 		const char *problem = NULL;
 
 		more = str_cut(&rest, '|', &one);
-		problem = path_problem(one);
+		problem = policy_path_problem(one);
 		if (!problem && !str_starts(one, STR("refs/"))) {
 			problem = "does not begin with \"refs/\"";
 		}
 		if (problem) {
-			return compile_fail(c, json_get(match, "ref"),
+			return policy_compile_fail(c, json_get(match, "ref"),
 			    "ref %s %s", err_quote(one), problem);
 		}
 	}
@@ -131,7 +131,8 @@ compile_git(struct compile *c, const struct json *match, struct rule *r)
 	const struct json *may_delete = json_get(match, "delete");
 	struct str word = { 0 };
 
-	if (compile_text(c, match, "git", &word) || compile_ref(c, match, r)) {
+	if (policy_compile_text(c, match, "git", &word) ||
+	    compile_ref(c, match, r)) {
 		return -1;
 	}
 	r->git_fetch = str_eq_z(word, "fetch") ||
@@ -140,32 +141,34 @@ compile_git(struct compile *c, const struct json *match, struct rule *r)
 	r->git_push = str_eq_z(word, "push") || str_eq_z(word, "fetch|push") ||
 	              str_eq_z(word, "push|fetch");
 	if (value && !r->git_fetch && !r->git_push) {
-		return compile_fail(c, value,
+		return policy_compile_fail(c, value,
 		    "git must be \"fetch\", \"push\" or \"fetch|push\"");
 	}
 	if (value && r->method.len > 0) {
-		return compile_fail(c, json_get(match, "method"),
+		return policy_compile_fail(c, json_get(match, "method"),
 		    "method says nothing beside git, which fixes it");
 	}
 	if (!only) {
 		only = may_delete;
 	}
 	if (only && !r->git_push) {
-		return compile_fail(c, only,
+		return policy_compile_fail(c, only,
 		    "\"" STR_FMT "\" stands only beside git = \"push\"",
 		    STR_ARG(only->key));
 	}
 	if (may_delete && !json_bool(match, "delete", &r->may_delete)) {
-		return compile_fail(
+		return policy_compile_fail(
 		    c, may_delete, "delete must be true or false");
 	}
 	return 0;
 }
 
 int
-compile_rule_match(struct compile *c, const struct json *match, struct rule *r)
+policy_compile_rule_match(
+    struct compile *c, const struct json *match, struct rule *r)
 {
-	return compile_keys(c, match, "host|port|method|path|git|ref|delete",
+	return policy_compile_keys(c, match,
+	           "host|port|method|path|git|ref|delete",
 	           "match of an egress rule") ||
 	               compile_host(c, match, r) || compile_port(c, match, r) ||
 	               compile_method(c, match, r) ||

@@ -68,7 +68,7 @@ add_path(struct arena *a, struct buf *out, const struct policy_request *r)
 		path = repository(path);
 		path = arena_printf(a, STR_FMT "/**", STR_ARG(path));
 	}
-	if (path.len > POLICY_PATTERN_MAX || path_problem(path)) {
+	if (path.len > POLICY_PATTERN_MAX || policy_path_problem(path)) {
 		path = STR("/**");
 	}
 	add_member(out, "path", path);
@@ -96,7 +96,7 @@ add_refs(struct buf *out, const struct policy_commands *c)
 		struct str ref = c->at[i].ref;
 
 		deletes |= c->at[i].deletes;
-		fits &= !path_problem(ref) && !str_has(ref, '|');
+		fits &= !policy_path_problem(ref) && !str_has(ref, '|');
 		if (!ref_seen(c, i)) {
 			buf_addf(&refs, "%s" STR_FMT, refs.len > 0 ? "|" : "",
 			    STR_ARG(ref));
@@ -154,7 +154,7 @@ add_rule(struct arena *a, struct buf *out, const struct policy_request *r)
 }
 
 void
-request_next(struct arena *a, const struct policy_request *r,
+policy_request_next(struct arena *a, const struct policy_request *r,
     struct policy_request_decision *d)
 {
 	auto_buf out = { 0 };

@@ -40,7 +40,7 @@ path_form(struct str path)
 
 /* Compared from the front; the larger is the more specific.  DESIGN. */
 void
-rule_rank(struct rule *r)
+policy_rule_rank(struct rule *r)
 {
 	uint32_t *k = r->rank;
 
@@ -57,7 +57,7 @@ rule_rank(struct rule *r)
 }
 
 int
-rule_compare(const struct rule *a, const struct rule *b)
+policy_rule_compare(const struct rule *a, const struct rule *b)
 {
 	for (size_t i = 0; i < RANKS; i++) {
 		if (a->rank[i] != b->rank[i]) {
@@ -79,7 +79,7 @@ methods_overlap(struct str a, struct str b)
 	}
 	while (more) {
 		more = str_cut(&rest, '|', &one);
-		if (glob_match(b, one)) {
+		if (policy_glob_match(b, one)) {
 			return true;
 		}
 	}
@@ -121,7 +121,7 @@ cells_overlap(const struct policy_egress *a, const struct policy_egress *b)
 
 /* Refs are left out: at a push's first request none is known yet. */
 bool
-rule_overlaps(const struct rule *a, const struct rule *b)
+policy_rule_overlaps(const struct rule *a, const struct rule *b)
 {
 	bool a_git = a->git_fetch || a->git_push;
 	bool b_git = b->git_fetch || b->git_push;
@@ -136,7 +136,7 @@ rule_overlaps(const struct rule *a, const struct rule *b)
 		return false;
 	}
 	return a->path.len == 0 || b->path.len == 0 ||
-	       path_overlap(a->path, b->path);
+	       policy_path_overlap(a->path, b->path);
 }
 
 static int
@@ -144,7 +144,7 @@ by_rank(const void *a, const void *b)
 {
 	const struct rule *x = a;
 	const struct rule *y = b;
-	int order = rule_compare(x, y);
+	int order = policy_rule_compare(x, y);
 
 	if (order != 0) {
 		return order;
@@ -156,7 +156,7 @@ by_rank(const void *a, const void *b)
 }
 
 int
-rules_order(struct compile *c)
+policy_rules_order(struct compile *c)
 {
 	struct policy *p = c->policy;
 
@@ -167,11 +167,12 @@ rules_order(struct compile *c)
 		const struct rule *a = &p->rules[i];
 
 		for (uint32_t j = i + 1;
-		     j < p->rule_count && rule_compare(a, &p->rules[j]) == 0;
+		     j < p->rule_count &&
+		     policy_rule_compare(a, &p->rules[j]) == 0;
 		     j++) {
 			const struct rule *b = &p->rules[j];
 
-			if (rule_overlaps(a, b)) {
+			if (policy_rule_overlaps(a, b)) {
 				return err_set(c->e, ERR_INPUT,
 				    "%s:%u:1: [egress." STR_FMT
 				    "] and [egress." STR_FMT

@@ -31,7 +31,8 @@ static enum policy_reason
 check_refs(const struct rule *r, const struct policy_commands *commands)
 {
 	for (uint32_t i = 0; commands && i < commands->count; i++) {
-		if (r->ref.len > 0 && !ref_match(r->ref, commands->at[i].ref)) {
+		if (r->ref.len > 0 &&
+		    !policy_ref_match(r->ref, commands->at[i].ref)) {
 			return POLICY_GIT_REF;
 		}
 	}
@@ -61,10 +62,10 @@ check_rule(const struct rule *r, const struct policy_request *q)
 	if (!git_allows(r, q->git)) {
 		return POLICY_GIT;
 	}
-	if (r->method.len > 0 && !glob_match(r->method, q->method)) {
+	if (r->method.len > 0 && !policy_glob_match(r->method, q->method)) {
 		return POLICY_METHOD;
 	}
-	if (r->path.len > 0 && !path_match(r->path, q->path)) {
+	if (r->path.len > 0 && !policy_path_match(r->path, q->path)) {
 		return POLICY_PATH;
 	}
 	refs = q->git == POLICY_GIT_PUSH ? check_refs(r, q->commands)
@@ -127,5 +128,5 @@ policy_request(struct arena *a, const struct policy *p,
 	}
 	d->text =
 	    p->closed ? p->why : str_of(policy_reason_sentence(d->reason));
-	request_next(a, r, d);
+	policy_request_next(a, r, d);
 }

@@ -15,16 +15,19 @@
  */
 
 /* '*' any run of bytes, '|' alternatives, whole match, case matters. */
-bool glob_match(struct str pattern, struct str text);
-bool glob_valid(struct str pattern); /* no empty alternative, printable */
-bool glob_overlap(struct str a, struct str b); /* '*' only, no alternatives */
+bool policy_glob_match(struct str pattern, struct str text);
+bool policy_glob_valid(
+    struct str pattern); /* no empty alternative, printable */
+bool policy_glob_overlap(
+    struct str a, struct str b); /* '*' only, no alternatives */
 /* '*' inside a segment, alone at least one byte; '**' any segments, at the end
  * at least one.  Used for paths and refs. */
-bool path_match(struct str pattern, struct str path);
-bool path_overlap(struct str a, struct str b); /* never a false "no" */
+bool policy_path_match(struct str pattern, struct str path);
+bool policy_path_overlap(struct str a, struct str b); /* never a false "no" */
 /* NULL, or what is wrong with it. */
-const char *path_problem(struct str pattern);
-bool ref_match(struct str pattern, struct str ref); /* '|' between paths */
+const char *policy_path_problem(struct str pattern);
+bool policy_ref_match(
+    struct str pattern, struct str ref); /* '|' between paths */
 
 struct decimal {
 	struct str
@@ -109,36 +112,39 @@ struct compile {
 	struct str folder; /* of file, for `ca` */
 	struct err *e;
 };
-int compile_fail(struct compile *c, const struct json *at, const char *format,
-    ...) __attribute__((format(printf, 3, 4)));
+int policy_compile_fail(struct compile *c, const struct json *at,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* keys is "|a|b|": every other one in the table is an error. */
-int compile_keys(struct compile *c, const struct json *table, const char *keys,
-    const char *what);
+int policy_compile_keys(struct compile *c, const struct json *table,
+    const char *keys, const char *what);
 /* A string member; absent: *out stays. */
-int compile_text(struct compile *c, const struct json *table, const char *key,
-    struct str *out);
-int compile_gate(struct compile *c, const struct json *table, struct gate *g);
-int compile_rule_match(
+int policy_compile_text(struct compile *c, const struct json *table,
+    const char *key, struct str *out);
+int policy_compile_gate(
+    struct compile *c, const struct json *table, struct gate *g);
+int policy_compile_rule_match(
     struct compile *c, const struct json *match, struct rule *r);
-int compile_rule(struct compile *c, const struct json *table, struct rule *r);
-int compile_predicates(
+int policy_compile_rule(
+    struct compile *c, const struct json *table, struct rule *r);
+int policy_compile_predicates(
     struct compile *c, const struct json *args, struct gate *g);
-int compile_hint(struct compile *c, const struct json *table, struct gate *g);
+int policy_compile_hint(
+    struct compile *c, const struct json *table, struct gate *g);
 
 /* rank.c */
-void rule_rank(struct rule *r);
-int rule_compare(const struct rule *a, const struct rule *b); /* <0: a first */
-bool rule_overlaps(const struct rule *a, const struct rule *b);
+void policy_rule_rank(struct rule *r);
+int policy_rule_compare(
+    const struct rule *a, const struct rule *b); /* <0: a first */
+bool policy_rule_overlaps(const struct rule *a, const struct rule *b);
 /* Sorts; ERR_INPUT on a tie. */
-int rules_order(struct compile *c);
+int policy_rules_order(struct compile *c);
 
 /* call.c, hint.c, request.c, next.c */
-bool gate_matches(const struct gate *g, const struct policy_call *c);
-void hint_render(struct buf *out, const struct gate *g,
+bool policy_gate_matches(const struct gate *g, const struct policy_call *c);
+void policy_hint_render(struct buf *out, const struct gate *g,
     const struct policy_call *c, bool *cut);
-void request_next(struct arena *a, const struct policy_request *r,
+void policy_request_next(struct arena *a, const struct policy_request *r,
     struct policy_request_decision *d);
 const char *policy_reason_sentence(enum policy_reason r);
-const char *git_word(const struct rule *r);
 
 #endif

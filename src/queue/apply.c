@@ -33,9 +33,9 @@ leave(struct task *t)
 		return;
 	}
 	if (t->shown.hold == QUEUE_LOOSE) {
-		loose_remove(t);
+		queue_loose_remove(t);
 	} else {
-		ready_remove(t);
+		queue_ready_remove(t);
 	}
 }
 
@@ -46,9 +46,9 @@ enter(struct task *t, enum queue_hold hold, enum e2m_state state)
 	t->shown.hold = hold;
 	t->shown.state = state;
 	if (hold == QUEUE_LOOSE) {
-		loose_add(t);
-	} else if (task_eligible(t)) {
-		ready_add(t);
+		queue_loose_add(t);
+	} else if (queue_task_eligible(t)) {
+		queue_ready_add(t);
 	}
 }
 
@@ -98,12 +98,12 @@ keep_answer(
 	if (!json_text(v->body, "ack_key", &key)) {
 		return 0;
 	}
-	if (map_get(&q->answers, key)) {
+	if (queue_map_get(&q->answers, key)) {
 		return err_set(e, ERR_CONFLICT, "the ack_key was used before");
 	}
 	answer = arena_alloc(&q->arena, sizeof(*answer));
 	*answer = (struct answer){ v->task, state, v->epoch };
-	map_put(&q->answers, arena_str(&q->arena, key), answer);
+	queue_map_put(&q->answers, arena_str(&q->arena, key), answer);
 	return 0;
 }
 
@@ -124,8 +124,8 @@ apply_complete(struct queue *q, const struct touch *v, struct err *e)
 
 		must(d->shown.unmet > 0);
 		d->shown.unmet--;
-		if (task_eligible(d)) {
-			ready_add(d);
+		if (queue_task_eligible(d)) {
+			queue_ready_add(d);
 		}
 	}
 	return 0;
@@ -254,7 +254,7 @@ apply_touch(struct queue *q, apply_fn *apply, const struct json *body,
 		return err_set(e, ERR_INPUT, "an event has no id, at or epoch");
 	}
 	v.epoch = (uint32_t)epoch;
-	v.task = task_find(q, id);
+	v.task = queue_task_find(q, id);
 	if (!v.task) {
 		return err_set(e, ERR_CONFLICT, "an event is of no task: %s",
 		    err_quote(id));
@@ -283,11 +283,11 @@ queue_apply(struct queue *q, struct str body, uint64_t seq, struct err *e)
 	}
 	switch (kind) {
 	case QUEUE_EVENT_PUT:
-		return apply_put(q, tree, seq, e);
+		return queue_apply_put(q, tree, seq, e);
 	case QUEUE_EVENT_MAIL:
-		return apply_mail(q, tree, seq, e);
+		return queue_apply_mail(q, tree, seq, e);
 	case QUEUE_EVENT_ACK:
-		return apply_ack(q, tree, e);
+		return queue_apply_ack(q, tree, e);
 	case QUEUE_EVENT_REFUSED:
 		return 0;
 	case QUEUE_EVENT_CLAIM:

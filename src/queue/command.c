@@ -2,9 +2,9 @@
 #include "queue/state.h"
 
 struct task *
-task_need(const struct queue *q, struct str id, struct err *e)
+queue_task_need(const struct queue *q, struct str id, struct err *e)
 {
-	struct task *t = task_find(q, id);
+	struct task *t = queue_task_find(q, id);
 
 	if (!t) {
 		(void)err_set(
@@ -15,7 +15,7 @@ task_need(const struct queue *q, struct str id, struct err *e)
 
 /* Only the owner of the last claim may speak for the task. */
 int
-task_need_owned(const struct task *t, uint32_t epoch, struct err *e)
+queue_task_need_owned(const struct task *t, uint32_t epoch, struct err *e)
 {
 	if (t->shown.hold != QUEUE_OWNED || t->shown.epoch != epoch) {
 		return err_set(e, ERR_CONFLICT,
@@ -28,14 +28,14 @@ task_need_owned(const struct task *t, uint32_t epoch, struct err *e)
 }
 
 int
-task_need_transition(const struct task *t, enum e2m_event event,
+queue_task_need_transition(const struct task *t, enum e2m_event event,
     enum e2m_state *next, struct err *e)
 {
 	return e2m_transition(t->shown.state, event, next, e);
 }
 
 void
-body_add_states(
+queue_body_add_states(
     struct arena *a, struct json *body, enum e2m_state from, enum e2m_state to)
 {
 	json_set_str(a, body, "prior_state", str_of(e2m_state_name(from)));
@@ -43,14 +43,14 @@ body_add_states(
 }
 
 void
-body_add_epoch(struct arena *a, struct json *body, uint32_t epoch)
+queue_body_add_epoch(struct arena *a, struct json *body, uint32_t epoch)
 {
 	json_set(a, body, "epoch", json_new_i64(a, epoch));
 }
 
 void
-step_tell(struct queue_step *s, struct arena *a, enum queue_effect_kind kind,
-    const struct task *t)
+queue_step_tell(struct queue_step *s, struct arena *a,
+    enum queue_effect_kind kind, const struct task *t)
 {
 	struct queue_effect f = { .kind = kind };
 
@@ -61,11 +61,11 @@ step_tell(struct queue_step *s, struct arena *a, enum queue_effect_kind kind,
 		f.epoch = t->shown.epoch;
 		f.name = kind == QUEUE_END ? t->shown.owner : STR("");
 	}
-	step_effect(s, a, &f);
+	queue_step_effect(s, a, &f);
 }
 
 void
-step_done(struct queue_step *s, struct arena *a, const struct task *t,
+queue_step_done(struct queue_step *s, struct arena *a, const struct task *t,
     enum e2m_state state)
 {
 	s->id = arena_str(a, t->shown.id);
@@ -81,17 +81,17 @@ yield_claim(struct queue_step *s, struct arena *a, const struct task *t,
     const struct queue_claim *c, bool to_cancel)
 {
 	struct json *body =
-	    step_body(a, QUEUE_EVENT_CLAIM, t->shown.id, c->now);
+	    queue_step_body(a, QUEUE_EVENT_CLAIM, t->shown.id, c->now);
 	struct queue_event *v = &s->events[s->event_count];
 
-	body_add_epoch(a, body, t->shown.epoch + 1);
+	queue_body_add_epoch(a, body, t->shown.epoch + 1);
 	json_set_str(a, body, "owner", c->owner);
 	json_set(a, body, "incarnation", json_new_i64(a, c->incarnation));
-	body_add_states(a, body, t->shown.state, E2M_IN_PROGRESS);
+	queue_body_add_states(a, body, t->shown.state, E2M_IN_PROGRESS);
 	if (to_cancel) {
 		json_set(a, body, "to_cancel", json_new_bool(a, true));
 	}
-	step_add(s, a, QUEUE_EVENT_CLAIM, t, body);
+	queue_step_add(s, a, QUEUE_EVENT_CLAIM, t, body);
 	v->epoch = t->shown.epoch + 1;
 	v->owner = arena_str(a, c->owner);
 }
@@ -100,7 +100,7 @@ int
 queue_claim(struct queue *q, struct arena *a, const struct queue_claim *c,
     struct queue_step *step, struct err *e)
 {
-	const struct line *l = line_find(q, c->queue);
+	const struct line *l = queue_line_find(q, c->queue);
 	const struct task *t = NULL;
 	struct queue_step s = { 0 };
 
@@ -112,14 +112,14 @@ queue_claim(struct queue *q, struct arena *a, const struct queue_claim *c,
 		return err_set(e, ERR_INPUT,
 		    "a claim needs an owner of 1..%d bytes", QUEUE_OWNER_MAX);
 	}
-	t = ready_best(l, c->owner);
+	t = queue_ready_best(l, c->owner);
 	if (!t) {
 		return err_set(e, ERR_MISSING, "nothing to claim in %s",
 		    err_quote(c->queue));
 	}
-	step_init(&s, a, 1);
+	queue_step_init(&s, a, 1);
 	yield_claim(&s, a, t, c, false);
-	step_done(&s, a, t, E2M_IN_PROGRESS);
+	queue_step_done(&s, a, t, E2M_IN_PROGRESS);
 	s.epoch = t->shown.epoch + 1;
 	*step = s;
 	return 0;
@@ -132,30 +132,30 @@ static void
 yield_touch(struct queue_step *s, struct arena *a, const struct task *t,
     const struct queue_touch *c, enum queue_event_kind kind)
 {
-	struct json *body = step_body(a, kind, t->shown.id, c->now);
+	struct json *body = queue_step_body(a, kind, t->shown.id, c->now);
 
-	body_add_epoch(a, body, t->shown.epoch);
+	queue_body_add_epoch(a, body, t->shown.epoch);
 	if (c->why.len > 0) {
 		json_set_str(a, body, "why", c->why);
 	}
-	step_add(s, a, kind, t, body);
+	queue_step_add(s, a, kind, t, body);
 }
 
 int
 queue_unblock(struct queue *q, struct arena *a, const struct queue_touch *c,
     struct queue_step *step, struct err *e)
 {
-	const struct task *t = task_need(q, c->task, e);
+	const struct task *t = queue_task_need(q, c->task, e);
 	struct queue_step s = { 0 };
 	enum e2m_state next = 0;
 
-	if (!t || task_need_transition(t, E2M_UNBLOCK, &next, e)) {
+	if (!t || queue_task_need_transition(t, E2M_UNBLOCK, &next, e)) {
 		return -1;
 	}
-	step_init(&s, a, 1);
+	queue_step_init(&s, a, 1);
 	yield_touch(&s, a, t, c, QUEUE_EVENT_UNBLOCK);
-	step_tell(&s, a, QUEUE_READY, t);
-	step_done(&s, a, t, next);
+	queue_step_tell(&s, a, QUEUE_READY, t);
+	queue_step_done(&s, a, t, next);
 	*step = s;
 	return 0;
 }
@@ -164,19 +164,19 @@ int
 queue_retry(struct queue *q, struct arena *a, const struct queue_touch *c,
     struct queue_step *step, struct err *e)
 {
-	const struct task *t = task_need(q, c->task, e);
+	const struct task *t = queue_task_need(q, c->task, e);
 	struct queue_step s = { 0 };
 	enum e2m_state next = 0;
 
-	if (!t || task_need_transition(t, E2M_RETRY, &next, e)) {
+	if (!t || queue_task_need_transition(t, E2M_RETRY, &next, e)) {
 		return -1;
 	}
-	step_init(&s, a, 1);
+	queue_step_init(&s, a, 1);
 	yield_touch(&s, a, t, c, QUEUE_EVENT_RETRY);
 	if (t->shown.unmet == 0) {
-		step_tell(&s, a, QUEUE_READY, t);
+		queue_step_tell(&s, a, QUEUE_READY, t);
 	}
-	step_done(&s, a, t, next);
+	queue_step_done(&s, a, t, next);
 	*step = s;
 	return 0;
 }
@@ -199,7 +199,7 @@ int
 queue_cancel(struct queue *q, struct arena *a, const struct queue_touch *c,
     struct queue_step *step, struct err *e)
 {
-	const struct task *t = task_need(q, c->task, e);
+	const struct task *t = queue_task_need(q, c->task, e);
 	struct queue_finish fail = { .outcome = E2M_FAIL, .now = c->now };
 	struct queue_step s = { 0 };
 
@@ -211,7 +211,7 @@ queue_cancel(struct queue *q, struct arena *a, const struct queue_touch *c,
 		    "the task is %s: there is nothing to cancel",
 		    e2m_state_name(t->shown.state));
 	}
-	step_init(&s, a, 2);
+	queue_step_init(&s, a, 2);
 	fail.epoch = t->shown.epoch;
 	if (t->shown.state == E2M_PENDING) {
 		yield_claim(&s, a, t,
@@ -222,12 +222,12 @@ queue_cancel(struct queue *q, struct arena *a, const struct queue_touch *c,
 	} else if (t->shown.state == E2M_BLOCKED) {
 		yield_touch(&s, a, t, c, QUEUE_EVENT_UNBLOCK);
 	} else if (t->shown.hold == QUEUE_OWNED) {
-		step_tell(&s, a, QUEUE_END, t);
+		queue_step_tell(&s, a, QUEUE_END, t);
 	}
 	fail.failure = failure_of(
 	    a, "cancelled", c->why.len > 0 ? c->why : STR("cancelled"));
-	finish_yield(&s, a, t, &fail, E2M_FAILED);
-	step_done(&s, a, t, E2M_FAILED);
+	queue_finish_yield(&s, a, t, &fail, E2M_FAILED);
+	queue_step_done(&s, a, t, E2M_FAILED);
 	s.epoch = fail.epoch;
 	*step = s;
 	return 0;
@@ -237,22 +237,22 @@ int
 queue_block(struct queue *q, struct arena *a, const struct queue_touch *c,
     struct queue_step *step, struct err *e)
 {
-	const struct task *t = task_need(q, c->task, e);
+	const struct task *t = queue_task_need(q, c->task, e);
 	struct queue_finish block = { .outcome = E2M_BLOCK, .now = c->now };
 	struct queue_step s = { 0 };
 	enum e2m_state next = 0;
 
-	if (!t || task_need_transition(t, E2M_BLOCK, &next, e)) {
+	if (!t || queue_task_need_transition(t, E2M_BLOCK, &next, e)) {
 		return -1;
 	}
-	step_init(&s, a, 1);
+	queue_step_init(&s, a, 1);
 	if (t->shown.hold == QUEUE_OWNED) {
-		step_tell(&s, a, QUEUE_END, t);
+		queue_step_tell(&s, a, QUEUE_END, t);
 	}
 	block.epoch = t->shown.epoch;
 	block.failure = failure_of(a, "blocked", c->why);
-	finish_yield(&s, a, t, &block, next);
-	step_done(&s, a, t, next);
+	queue_finish_yield(&s, a, t, &block, next);
+	queue_step_done(&s, a, t, next);
 	*step = s;
 	return 0;
 }
@@ -261,15 +261,15 @@ int
 queue_park(struct queue *q, struct arena *a, const struct queue_touch *c,
     struct queue_step *step, struct err *e)
 {
-	const struct task *t = task_need(q, c->task, e);
+	const struct task *t = queue_task_need(q, c->task, e);
 	struct queue_step s = { 0 };
 
-	if (!t || task_need_owned(t, c->epoch, e)) {
+	if (!t || queue_task_need_owned(t, c->epoch, e)) {
 		return -1;
 	}
-	step_init(&s, a, 1);
+	queue_step_init(&s, a, 1);
 	yield_touch(&s, a, t, c, QUEUE_EVENT_PARK);
-	step_done(&s, a, t, t->shown.state);
+	queue_step_done(&s, a, t, t->shown.state);
 	*step = s;
 	return 0;
 }
@@ -278,7 +278,7 @@ int
 queue_wake(struct queue *q, struct arena *a, const struct queue_touch *c,
     struct queue_step *step, struct err *e)
 {
-	const struct task *t = task_need(q, c->task, e);
+	const struct task *t = queue_task_need(q, c->task, e);
 	struct queue_step s = { 0 };
 
 	if (!t) {
@@ -289,10 +289,10 @@ queue_wake(struct queue *q, struct arena *a, const struct queue_touch *c,
 		    "the task is %s, not parked: there is nothing to wake",
 		    queue_hold_name(t->shown.hold));
 	}
-	step_init(&s, a, 1);
+	queue_step_init(&s, a, 1);
 	yield_touch(&s, a, t, c, QUEUE_EVENT_WAKE);
-	step_tell(&s, a, QUEUE_READY, t);
-	step_done(&s, a, t, t->shown.state);
+	queue_step_tell(&s, a, QUEUE_READY, t);
+	queue_step_done(&s, a, t, t->shown.state);
 	*step = s;
 	return 0;
 }
@@ -301,17 +301,17 @@ int
 queue_lease_lost(struct queue *q, struct arena *a, const struct queue_touch *c,
     struct queue_step *step, struct err *e)
 {
-	const struct task *t = task_need(q, c->task, e);
+	const struct task *t = queue_task_need(q, c->task, e);
 	struct queue_step s = { 0 };
 
-	if (!t || task_need_owned(t, c->epoch, e)) {
+	if (!t || queue_task_need_owned(t, c->epoch, e)) {
 		return -1;
 	}
-	step_init(&s, a, 1);
+	queue_step_init(&s, a, 1);
 	yield_touch(&s, a, t, c, QUEUE_EVENT_LEASE_LOST);
-	step_tell(&s, a, QUEUE_END, t);
-	step_tell(&s, a, QUEUE_READY, t);
-	step_done(&s, a, t, t->shown.state);
+	queue_step_tell(&s, a, QUEUE_END, t);
+	queue_step_tell(&s, a, QUEUE_READY, t);
+	queue_step_done(&s, a, t, t->shown.state);
 	*step = s;
 	return 0;
 }
@@ -320,12 +320,13 @@ struct queue_event
 queue_refused(struct arena *a, const struct queue_touch *c)
 {
 	struct queue_step s = { 0 };
-	struct json *body = step_body(a, QUEUE_EVENT_REFUSED, c->task, c->now);
+	struct json *body =
+	    queue_step_body(a, QUEUE_EVENT_REFUSED, c->task, c->now);
 
-	body_add_epoch(a, body, c->epoch);
+	queue_body_add_epoch(a, body, c->epoch);
 	json_set_str(a, body, "why", c->why);
-	step_init(&s, a, 1);
-	step_add(&s, a, QUEUE_EVENT_REFUSED, NULL, body);
+	queue_step_init(&s, a, 1);
+	queue_step_add(&s, a, QUEUE_EVENT_REFUSED, NULL, body);
 	s.events[0].id = arena_str(a, c->task);
 	s.events[0].epoch = c->epoch;
 	return s.events[0];

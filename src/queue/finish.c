@@ -54,21 +54,21 @@ tell_dependants(struct queue_step *s, struct arena *a, const struct task *t)
 		const struct task *d = t->dependants[i];
 
 		if (d->shown.hold == QUEUE_WAITING && d->shown.unmet == 1) {
-			step_tell(s, a, QUEUE_READY, d);
+			queue_step_tell(s, a, QUEUE_READY, d);
 		}
 	}
 }
 
 void
-finish_yield(struct queue_step *s, struct arena *a, const struct task *t,
+queue_finish_yield(struct queue_step *s, struct arena *a, const struct task *t,
     const struct queue_finish *c, enum e2m_state next)
 {
 	enum queue_event_kind kind = kind_of(c->outcome);
-	struct json *body = step_body(a, kind, t->shown.id, c->now);
+	struct json *body = queue_step_body(a, kind, t->shown.id, c->now);
 
-	body_add_epoch(a, body, c->epoch);
+	queue_body_add_epoch(a, body, c->epoch);
 	json_set_str(a, body, "owner", t->shown.owner);
-	body_add_states(a, body, E2M_IN_PROGRESS, next);
+	queue_body_add_states(a, body, E2M_IN_PROGRESS, next);
 	if (c->ack_key.len > 0) {
 		json_set_str(a, body, "ack_key", c->ack_key);
 	}
@@ -78,10 +78,10 @@ finish_yield(struct queue_step *s, struct arena *a, const struct task *t,
 	if (c->failure) {
 		json_set(a, body, "error", json_copy(a, c->failure));
 	}
-	step_add(s, a, kind, t, body);
+	queue_step_add(s, a, kind, t, body);
 	s->events[s->event_count - 1].epoch = c->epoch;
 	if (e2m_is_final(next)) {
-		step_tell(s, a, QUEUE_FINAL, t);
+		queue_step_tell(s, a, QUEUE_FINAL, t);
 	}
 	if (next == E2M_COMPLETED) {
 		tell_dependants(s, a, t);
@@ -117,12 +117,12 @@ judge_batch(struct queue *q, struct arena *a, const struct queue_finish *c,
     struct queue_step *s, struct err *e)
 {
 	for (size_t i = 0; i < c->follow_up_count; i++) {
-		if (put_judge(q, a, &c->follow_ups[i], s, e)) {
+		if (queue_put_judge(q, a, &c->follow_ups[i], s, e)) {
 			return err_wrap(e, "follow-up %zu", i + 1);
 		}
 	}
 	for (size_t i = 0; i < c->mail_count; i++) {
-		if (mail_judge(q, a, &c->mail[i], s, e)) {
+		if (queue_mail_judge(q, a, &c->mail[i], s, e)) {
 			return err_wrap(e, "letter %zu", i + 1);
 		}
 	}
@@ -134,7 +134,7 @@ judge_batch(struct queue *q, struct arena *a, const struct queue_finish *c,
 static const struct answer *
 first_answer(const struct queue *q, struct str ack_key)
 {
-	return ack_key.len > 0 ? map_get(&q->answers, ack_key) : NULL;
+	return ack_key.len > 0 ? queue_map_get(&q->answers, ack_key) : NULL;
 }
 
 static int
@@ -160,10 +160,11 @@ judge_outcome(const struct task *t, const struct queue_finish *c,
 {
 	must(c->outcome == E2M_COMPLETE || c->outcome == E2M_FAIL ||
 	     c->outcome == E2M_BLOCK);
-	if (task_need_owned(t, c->epoch, e)) {
+	if (queue_task_need_owned(t, c->epoch, e)) {
 		return -1;
 	}
-	return task_need_transition(t, c->outcome, next, e) || check_batch(c, e)
+	return queue_task_need_transition(t, c->outcome, next, e) ||
+	               check_batch(c, e)
 	           ? -1
 	           : 0;
 }
@@ -172,7 +173,7 @@ int
 queue_finish(struct queue *q, struct arena *a, const struct queue_finish *c,
     struct queue_step *step, struct err *e)
 {
-	const struct task *t = task_need(q, c->task, e);
+	const struct task *t = queue_task_need(q, c->task, e);
 	const struct answer *answer = first_answer(q, c->ack_key);
 	struct queue_finish whole = *c;
 	struct queue_step s = { 0 };
@@ -198,12 +199,12 @@ queue_finish(struct queue *q, struct arena *a, const struct queue_finish *c,
 	}
 	whole.failure = failure;
 	whole.result = c->outcome == E2M_COMPLETE ? c->result : NULL;
-	step_init(&s, a, 1 + 2 * c->follow_up_count + c->mail_count);
-	finish_yield(&s, a, t, &whole, next);
+	queue_step_init(&s, a, 1 + 2 * c->follow_up_count + c->mail_count);
+	queue_finish_yield(&s, a, t, &whole, next);
 	if (judge_batch(q, a, c, &s, e)) {
 		return -1;
 	}
-	step_done(&s, a, t, next);
+	queue_step_done(&s, a, t, next);
 	*step = s;
 	return 0;
 }

@@ -23,7 +23,7 @@ judge_times(const struct e2m_envelope *m, struct err *e)
 }
 
 int
-mail_judge(struct queue *q, struct arena *a, const struct e2m_envelope *m,
+queue_mail_judge(struct queue *q, struct arena *a, const struct e2m_envelope *m,
     struct queue_step *s, struct err *e)
 {
 	struct e2m_record r = { .kind = E2M_ENVELOPE, .as.envelope = *m };
@@ -44,7 +44,7 @@ mail_judge(struct queue *q, struct arena *a, const struct e2m_envelope *m,
 			    e, ERR_INPUT, "two letters have the same id");
 		}
 	}
-	if (map_get(&q->letters, m->id)) {
+	if (queue_map_get(&q->letters, m->id)) {
 		return err_set(e, ERR_CONFLICT, "the letter %s exists already",
 		    err_quote(m->id));
 	}
@@ -63,9 +63,9 @@ mail_judge(struct queue *q, struct arena *a, const struct e2m_envelope *m,
 	json_set_str(
 	    a, body, "event", str_of(queue_event_word(QUEUE_EVENT_MAIL)));
 	json_set(a, body, "mail", e2m_to_json(a, &r));
-	step_add(s, a, QUEUE_EVENT_MAIL, NULL, body);
+	queue_step_add(s, a, QUEUE_EVENT_MAIL, NULL, body);
 	v->id = arena_str(a, m->id);
-	step_effect(
+	queue_step_effect(
 	    s, a, &(struct queue_effect){ .kind = QUEUE_MAIL, .name = m->to });
 	return 0;
 }
@@ -76,8 +76,8 @@ queue_mail_send(struct queue *q, struct arena *a, const struct e2m_envelope *m,
 {
 	struct queue_step s = { 0 };
 
-	step_init(&s, a, 1);
-	if (mail_judge(q, a, m, &s, e)) {
+	queue_step_init(&s, a, 1);
+	if (queue_mail_judge(q, a, m, &s, e)) {
 		return -1;
 	}
 	s.id = arena_str(a, m->id);
@@ -100,7 +100,7 @@ int
 queue_mail_ack(struct queue *q, struct arena *a, const struct queue_ack *c,
     struct queue_step *step, struct err *e)
 {
-	const struct letter *m = map_get(&q->letters, c->letter);
+	const struct letter *m = queue_map_get(&q->letters, c->letter);
 	struct queue_step s = { 0 };
 	struct json *body = NULL;
 
@@ -109,7 +109,7 @@ queue_mail_ack(struct queue *q, struct arena *a, const struct queue_ack *c,
 		return err_set(e, ERR_MISSING, "%s has no letter %s",
 		    err_quote(c->mailbox), err_quote(c->letter));
 	}
-	step_init(&s, a, 1);
+	queue_step_init(&s, a, 1);
 	s.id = arena_str(a, m->shown.id);
 	if (has_read(m, c->mailbox)) {
 		s.duplicate = true;
@@ -121,12 +121,12 @@ queue_mail_ack(struct queue *q, struct arena *a, const struct queue_ack *c,
 		    "more than %d readers acknowledged the letter",
 		    QUEUE_READERS_MAX);
 	}
-	body = step_body(a, QUEUE_EVENT_ACK, m->shown.id, c->now);
+	body = queue_step_body(a, QUEUE_EVENT_ACK, m->shown.id, c->now);
 	json_set_str(a, body, "acked_by", c->mailbox);
 	if (c->note.len > 0) {
 		json_set_str(a, body, "note", c->note);
 	}
-	step_add(&s, a, QUEUE_EVENT_ACK, NULL, body);
+	queue_step_add(&s, a, QUEUE_EVENT_ACK, NULL, body);
 	s.events[0].id = s.id;
 	*step = s;
 	return 0;
@@ -142,7 +142,7 @@ make_letter(struct queue *q, const struct e2m_envelope *r, uint64_t seq)
 	struct queue_letter *s = &m->shown;
 
 	s->id = arena_str(&q->arena, r->id);
-	s->to = box_get(q, r->to)->name;
+	s->to = queue_box_get(q, r->to)->name;
 	s->from = arena_str(&q->arena, r->from);
 	s->subject = arena_str(&q->arena, r->subject);
 	s->type = r->envelope_type;
@@ -158,7 +158,7 @@ make_letter(struct queue *q, const struct e2m_envelope *r, uint64_t seq)
 }
 
 int
-apply_mail(
+queue_apply_mail(
     struct queue *q, const struct json *body, uint64_t seq, struct err *e)
 {
 	const struct json *row = json_get(body, "mail");
@@ -170,23 +170,23 @@ apply_mail(
 	    r.as.envelope.id.len == 0 || judge_times(&r.as.envelope, e)) {
 		return err_set(e, ERR_INPUT, "mail: the body holds no letter");
 	}
-	if (map_get(&q->letters, r.as.envelope.id)) {
+	if (queue_map_get(&q->letters, r.as.envelope.id)) {
 		return err_set(e, ERR_CONFLICT, "mail: the letter is there");
 	}
 	m = make_letter(q, &r.as.envelope, seq);
-	map_put(&q->letters, m->shown.id, m);
-	q->mail = list_grow(
+	queue_map_put(&q->letters, m->shown.id, m);
+	q->mail = queue_list_grow(
 	    q->mail, q->mail_count, &q->mail_room, sizeof(struct letter *));
 	q->mail[q->mail_count++] = m;
-	b = box_get(q, m->shown.to);
-	b->letters =
-	    list_grow(b->letters, b->count, &b->room, sizeof(struct letter *));
+	b = queue_box_get(q, m->shown.to);
+	b->letters = queue_list_grow(
+	    b->letters, b->count, &b->room, sizeof(struct letter *));
 	b->letters[b->count++] = m;
 	return 0;
 }
 
 int
-apply_ack(struct queue *q, const struct json *body, struct err *e)
+queue_apply_ack(struct queue *q, const struct json *body, struct err *e)
 {
 	struct str id = { 0 };
 	struct str reader = { 0 };
@@ -197,13 +197,13 @@ apply_ack(struct queue *q, const struct json *body, struct err *e)
 		return err_set(
 		    e, ERR_INPUT, "ack: the body has no id or reader");
 	}
-	m = map_get(&q->letters, id);
+	m = queue_map_get(&q->letters, id);
 	if (!m || has_read(m, reader) ||
 	    (!m->broadcast && !str_eq(m->shown.to, reader))) {
 		return err_set(
 		    e, ERR_CONFLICT, "ack: no such letter, or acked before");
 	}
-	m->readers = list_grow(
+	m->readers = queue_list_grow(
 	    m->readers, m->reader_count, &m->reader_room, sizeof(struct str));
 	m->readers[m->reader_count++] = arena_str(&q->arena, reader);
 	return 0;
@@ -256,7 +256,7 @@ queue_mail_receive(const struct queue *q, struct str mailbox, struct wall now,
 	size_t count = 0;
 
 	for (size_t n = 0; n < COUNT(names); n++) {
-		const struct box *b = box_find(q, names[n]);
+		const struct box *b = queue_box_find(q, names[n]);
 
 		if (n == 1 && is_broadcast(mailbox)) {
 			break;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 void
-map_fini(struct map *m)
+queue_map_fini(struct map *m)
 {
 	free(m->slots);
 	*m = (struct map){ 0 };
@@ -37,7 +37,7 @@ slot_of(const struct map *m, struct str key)
 }
 
 void *
-map_get(const struct map *m, struct str key)
+queue_map_get(const struct map *m, struct str key)
 {
 	return m->room ? slot_of(m, key)->value : NULL;
 }
@@ -59,7 +59,7 @@ widen(struct map *m)
 }
 
 void
-map_put(struct map *m, struct str key, void *value)
+queue_map_put(struct map *m, struct str key, void *value)
 {
 	struct map_slot *slot = NULL;
 
@@ -73,7 +73,7 @@ map_put(struct map *m, struct str key, void *value)
 }
 
 void *
-list_grow(void *at, size_t count, size_t *room, size_t size)
+queue_list_grow(void *at, size_t count, size_t *room, size_t size)
 {
 	if (count < *room) {
 		return at;

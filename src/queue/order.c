@@ -3,7 +3,7 @@
 
 /* The one total order of claims: DESIGN. */
 bool
-task_before(const struct task *a, const struct task *b)
+queue_task_before(const struct task *a, const struct task *b)
 {
 	if (a->shown.score != b->shown.score) {
 		return a->shown.score > b->shown.score;
@@ -26,7 +26,7 @@ sift_up(struct line *l, size_t place)
 {
 	struct task *t = l->heap[place];
 
-	while (place > 0 && task_before(t, l->heap[(place - 1) / 2])) {
+	while (place > 0 && queue_task_before(t, l->heap[(place - 1) / 2])) {
 		set(l, place, l->heap[(place - 1) / 2]);
 		place = (place - 1) / 2;
 	}
@@ -45,10 +45,10 @@ sift_down(struct line *l, size_t place)
 			break;
 		}
 		if (child + 1 < l->count &&
-		    task_before(l->heap[child + 1], l->heap[child])) {
+		    queue_task_before(l->heap[child + 1], l->heap[child])) {
 			child++;
 		}
-		if (!task_before(l->heap[child], t)) {
+		if (!queue_task_before(l->heap[child], t)) {
 			break;
 		}
 		set(l, place, l->heap[child]);
@@ -58,18 +58,19 @@ sift_down(struct line *l, size_t place)
 }
 
 void
-ready_add(struct task *t)
+queue_ready_add(struct task *t)
 {
 	struct line *l = t->line;
 
 	must(t->place == NO_PLACE);
-	l->heap = list_grow(l->heap, l->count, &l->room, sizeof(struct task *));
+	l->heap =
+	    queue_list_grow(l->heap, l->count, &l->room, sizeof(struct task *));
 	l->heap[l->count++] = t;
 	sift_up(l, l->count - 1);
 }
 
 void
-ready_remove(struct task *t)
+queue_ready_remove(struct task *t)
 {
 	struct line *l = t->line;
 	size_t place = t->place;
@@ -87,19 +88,19 @@ ready_remove(struct task *t)
 }
 
 void
-loose_add(struct task *t)
+queue_loose_add(struct task *t)
 {
 	struct line *l = t->line;
 
 	must(t->place == NO_PLACE);
-	l->loose = list_grow(
+	l->loose = queue_list_grow(
 	    l->loose, l->loose_count, &l->loose_room, sizeof(struct task *));
 	t->place = l->loose_count;
 	l->loose[l->loose_count++] = t;
 }
 
 void
-loose_remove(struct task *t)
+queue_loose_remove(struct task *t)
 {
 	struct line *l = t->line;
 	struct task *last = l->loose[l->loose_count - 1];
@@ -114,7 +115,7 @@ loose_remove(struct task *t)
 /* A loose task goes back to the identity that had it: its calls and approvals
  * are that identity's. */
 struct task *
-ready_best(const struct line *l, struct str owner)
+queue_ready_best(const struct line *l, struct str owner)
 {
 	struct task *best = l->count > 0 ? l->heap[0] : NULL;
 
@@ -122,7 +123,7 @@ ready_best(const struct line *l, struct str owner)
 		struct task *t = l->loose[i];
 
 		if (str_eq(t->shown.owner, owner) &&
-		    (!best || task_before(t, best))) {
+		    (!best || queue_task_before(t, best))) {
 			best = t;
 		}
 	}

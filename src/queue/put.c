@@ -23,7 +23,7 @@ judge_links(const struct queue *q, const struct e2m_task *t,
 			return err_set(e, ERR_INPUT,
 			    "%s must name other tasks by their ids", what);
 		}
-		if (!task_find(q, child->text)) {
+		if (!queue_task_find(q, child->text)) {
 			return err_set(e, ERR_INPUT,
 			    "%s names the task %s, which does not exist", what,
 			    err_quote(child->text));
@@ -57,8 +57,9 @@ closes_cycle(struct queue *q, const struct e2m_task *t)
 	q->mark++;
 	JSON_EACH(child, t->depends_on)
 	{
-		stack = list_grow(stack, count, &room, sizeof(struct task *));
-		stack[count++] = task_find(q, child->text);
+		stack =
+		    queue_list_grow(stack, count, &room, sizeof(struct task *));
+		stack[count++] = queue_task_find(q, child->text);
 	}
 	while (count > 0 && !found) {
 		struct task *at = stack[--count];
@@ -69,7 +70,7 @@ closes_cycle(struct queue *q, const struct e2m_task *t)
 		at->mark = q->mark;
 		found = has_text(t->blocks, at->shown.id);
 		for (size_t i = 0; i < at->depend_count; i++) {
-			stack = list_grow(
+			stack = queue_list_grow(
 			    stack, count, &room, sizeof(struct task *));
 			stack[count++] = at->depends[i];
 		}
@@ -83,7 +84,7 @@ judge_blocks(struct queue *q, const struct e2m_task *t, struct err *e)
 {
 	JSON_EACH(child, t->blocks)
 	{
-		const struct task *other = task_find(q, child->text);
+		const struct task *other = queue_task_find(q, child->text);
 
 		if (other->shown.hold != QUEUE_WAITING) {
 			return err_set(e, ERR_CONFLICT,
@@ -110,7 +111,7 @@ judge_task(struct queue *q, const struct e2m_task *t, struct err *e)
 	if (e2m_check(&r, e)) {
 		return -1;
 	}
-	if (task_find(q, t->id)) {
+	if (queue_task_find(q, t->id)) {
 		return err_set(e, ERR_CONFLICT, "the task %s exists already",
 		    err_quote(t->id));
 	}
@@ -153,13 +154,13 @@ yield(struct arena *a, const struct queue_put *c, struct queue_step *s)
 		json_set_str(a, body, "key", c->key);
 	}
 	json_set(a, body, "task", e2m_to_json(a, &r));
-	step_add(s, a, QUEUE_EVENT_PUT, NULL, body);
+	queue_step_add(s, a, QUEUE_EVENT_PUT, NULL, body);
 	v->id = arena_str(a, c->task->id);
-	step_effect(s, a, &ready);
+	queue_step_effect(s, a, &ready);
 }
 
 int
-put_judge(struct queue *q, struct arena *a, const struct queue_put *c,
+queue_put_judge(struct queue *q, struct arena *a, const struct queue_put *c,
     struct queue_step *s, struct err *e)
 {
 	const struct task *first = NULL;
@@ -168,7 +169,7 @@ put_judge(struct queue *q, struct arena *a, const struct queue_put *c,
 		return err_set(e, ERR_LIMIT,
 		    "an idempotency key has at most %d bytes", QUEUE_ID_MAX);
 	}
-	first = c->key.len > 0 ? map_get(&q->keys, c->key) : NULL;
+	first = c->key.len > 0 ? queue_map_get(&q->keys, c->key) : NULL;
 	if (first) {
 		s->id = arena_str(a, first->shown.id);
 		s->state = first->shown.state;
@@ -181,7 +182,7 @@ put_judge(struct queue *q, struct arena *a, const struct queue_put *c,
 	yield(a, c, s);
 	s->id = arena_str(a, c->task->id);
 	s->state = E2M_PENDING;
-	return c->mail ? mail_judge(q, a, c->mail, s, e) : 0;
+	return c->mail ? queue_mail_judge(q, a, c->mail, s, e) : 0;
 }
 
 int
@@ -190,8 +191,8 @@ queue_put(struct queue *q, struct arena *a, const struct queue_put *c,
 {
 	struct queue_step s = { 0 };
 
-	step_init(&s, a, 2);
-	if (put_judge(q, a, c, &s, e)) {
+	queue_step_init(&s, a, 2);
+	if (queue_put_judge(q, a, c, &s, e)) {
 		return -1;
 	}
 	*step = s;
@@ -209,11 +210,11 @@ link_tasks(struct task *later, struct task *earlier)
 			return;
 		}
 	}
-	later->depends = list_grow(later->depends, later->depend_count,
+	later->depends = queue_list_grow(later->depends, later->depend_count,
 	    &later->depend_room, sizeof(struct task *));
 	later->depends[later->depend_count++] = earlier;
 	earlier->dependants =
-	    list_grow(earlier->dependants, earlier->dependant_count,
+	    queue_list_grow(earlier->dependants, earlier->dependant_count,
 	        &earlier->dependant_room, sizeof(struct task *));
 	earlier->dependants[earlier->dependant_count++] = later;
 	later->shown.unmet += earlier->shown.hold != QUEUE_COMPLETE;
@@ -225,7 +226,7 @@ make_task(struct queue *q, const struct e2m_task *r, uint64_t seq)
 	struct task *t = arena_alloc(&q->arena, sizeof(*t));
 	struct queue_task *s = &t->shown;
 
-	t->line = line_get(q, r->queue);
+	t->line = queue_line_get(q, r->queue);
 	t->place = NO_PLACE;
 	s->id = arena_str(&q->arena, r->id);
 	s->queue = t->line->name;
@@ -252,15 +253,15 @@ check_applicable(const struct queue *q, const struct json *body,
 	if (t->id.len == 0 || !wall_parse(t->created_at, &created)) {
 		return err_set(e, ERR_INPUT, "put: the task has no id or time");
 	}
-	if (task_find(q, t->id) ||
-	    (json_text(body, "key", &key) && map_get(&q->keys, key))) {
+	if (queue_task_find(q, t->id) ||
+	    (json_text(body, "key", &key) && queue_map_get(&q->keys, key))) {
 		return err_set(e, ERR_CONFLICT, "put: the task %s is there",
 		    err_quote(t->id));
 	}
 	for (size_t i = 0; i < COUNT(lists); i++) {
 		JSON_EACH(child, lists[i])
 		{
-			if (!task_find(q, child->text)) {
+			if (!queue_task_find(q, child->text)) {
 				return err_set(e, ERR_CONFLICT,
 				    "put: the task %s is not there",
 				    err_quote(child->text));
@@ -271,7 +272,8 @@ check_applicable(const struct queue *q, const struct json *body,
 }
 
 int
-apply_put(struct queue *q, const struct json *body, uint64_t seq, struct err *e)
+queue_apply_put(
+    struct queue *q, const struct json *body, uint64_t seq, struct err *e)
 {
 	const struct json *row = json_get(body, "task");
 	struct e2m_record r = { 0 };
@@ -285,28 +287,29 @@ apply_put(struct queue *q, const struct json *body, uint64_t seq, struct err *e)
 		return -1;
 	}
 	t = make_task(q, &r.as.task, seq);
-	map_put(&q->tasks, t->shown.id, t);
-	q->all = list_grow(q->all, q->count, &q->room, sizeof(struct task *));
+	queue_map_put(&q->tasks, t->shown.id, t);
+	q->all =
+	    queue_list_grow(q->all, q->count, &q->room, sizeof(struct task *));
 	q->all[q->count++] = t;
 	if (json_text(body, "key", &key)) {
-		map_put(&q->keys, arena_str(&q->arena, key), t);
+		queue_map_put(&q->keys, arena_str(&q->arena, key), t);
 	}
 	JSON_EACH(child, r.as.task.depends_on)
 	{
-		link_tasks(t, task_find(q, child->text));
+		link_tasks(t, queue_task_find(q, child->text));
 	}
 	JSON_EACH(child, r.as.task.blocks)
 	{
-		struct task *other = task_find(q, child->text);
+		struct task *other = queue_task_find(q, child->text);
 
 		link_tasks(other, t);
-		if (other->place != NO_PLACE && !task_eligible(other) &&
+		if (other->place != NO_PLACE && !queue_task_eligible(other) &&
 		    other->shown.hold == QUEUE_WAITING) {
-			ready_remove(other);
+			queue_ready_remove(other);
 		}
 	}
-	if (task_eligible(t)) {
-		ready_add(t);
+	if (queue_task_eligible(t)) {
+		queue_ready_add(t);
 	}
 	return 0;
 }

@@ -90,62 +90,62 @@ queue_free(struct queue *q)
 	}
 	free(q->all);
 	free(q->mail);
-	map_fini(&q->tasks);
-	map_fini(&q->keys);
-	map_fini(&q->answers);
-	map_fini(&q->lines);
-	map_fini(&q->boxes);
-	map_fini(&q->letters);
+	queue_map_fini(&q->tasks);
+	queue_map_fini(&q->keys);
+	queue_map_fini(&q->answers);
+	queue_map_fini(&q->lines);
+	queue_map_fini(&q->boxes);
+	queue_map_fini(&q->letters);
 	arena_fini(&q->arena);
 	free(q);
 }
 
 struct line *
-line_find(const struct queue *q, struct str name)
+queue_line_find(const struct queue *q, struct str name)
 {
-	return map_get(&q->lines, name);
+	return queue_map_get(&q->lines, name);
 }
 
 struct line *
-line_get(struct queue *q, struct str name)
+queue_line_get(struct queue *q, struct str name)
 {
-	struct line *l = line_find(q, name);
+	struct line *l = queue_line_find(q, name);
 
 	if (!l) {
 		l = arena_alloc(&q->arena, sizeof(*l));
 		l->name = arena_str(&q->arena, name);
-		map_put(&q->lines, l->name, l);
+		queue_map_put(&q->lines, l->name, l);
 	}
 	return l;
 }
 
 struct box *
-box_find(const struct queue *q, struct str name)
+queue_box_find(const struct queue *q, struct str name)
 {
-	return map_get(&q->boxes, name);
+	return queue_map_get(&q->boxes, name);
 }
 
 struct box *
-box_get(struct queue *q, struct str name)
+queue_box_get(struct queue *q, struct str name)
 {
-	struct box *b = box_find(q, name);
+	struct box *b = queue_box_find(q, name);
 
 	if (!b) {
 		b = arena_alloc(&q->arena, sizeof(*b));
 		b->name = arena_str(&q->arena, name);
-		map_put(&q->boxes, b->name, b);
+		queue_map_put(&q->boxes, b->name, b);
 	}
 	return b;
 }
 
 struct task *
-task_find(const struct queue *q, struct str id)
+queue_task_find(const struct queue *q, struct str id)
 {
-	return map_get(&q->tasks, id);
+	return queue_map_get(&q->tasks, id);
 }
 
 bool
-task_eligible(const struct task *t)
+queue_task_eligible(const struct task *t)
 {
 	return t->shown.hold == QUEUE_WAITING && t->shown.unmet == 0;
 }
@@ -153,19 +153,19 @@ task_eligible(const struct task *t)
 void
 queue_add_name(struct queue *q, struct str queue_name)
 {
-	line_get(q, queue_name)->known = true;
+	queue_line_get(q, queue_name)->known = true;
 }
 
 void
 queue_add_mailbox(struct queue *q, struct str mailbox)
 {
-	box_get(q, mailbox)->known = true;
+	queue_box_get(q, mailbox)->known = true;
 }
 
 bool
 queue_has_name(const struct queue *q, struct str queue_name)
 {
-	const struct line *l = line_find(q, queue_name);
+	const struct line *l = queue_line_find(q, queue_name);
 
 	return l && l->known;
 }
@@ -173,7 +173,7 @@ queue_has_name(const struct queue *q, struct str queue_name)
 bool
 queue_has_mailbox(const struct queue *q, struct str mailbox)
 {
-	const struct box *b = box_find(q, mailbox);
+	const struct box *b = queue_box_find(q, mailbox);
 
 	return b && b->known;
 }
@@ -181,7 +181,7 @@ queue_has_mailbox(const struct queue *q, struct str mailbox)
 const struct queue_task *
 queue_find(const struct queue *q, struct str id)
 {
-	const struct task *t = task_find(q, id);
+	const struct task *t = queue_task_find(q, id);
 
 	return t ? &t->shown : NULL;
 }
@@ -195,8 +195,8 @@ queue_at(const struct queue *q, size_t index)
 const struct queue_task *
 queue_next(const struct queue *q, struct str queue_name, struct str owner)
 {
-	const struct line *l = line_find(q, queue_name);
-	const struct task *t = l ? ready_best(l, owner) : NULL;
+	const struct line *l = queue_line_find(q, queue_name);
+	const struct task *t = l ? queue_ready_best(l, owner) : NULL;
 
 	return t ? &t->shown : NULL;
 }

@@ -23,12 +23,12 @@ struct map {
 	size_t room; /* a power of two */
 	uint64_t seed;
 };
-void map_fini(struct map *m);
-void *map_get(const struct map *m, struct str key); /* NULL: absent */
+void queue_map_fini(struct map *m);
+void *queue_map_get(const struct map *m, struct str key); /* NULL: absent */
 /* The key must live as long as the map and must not be there yet. */
-void map_put(struct map *m, struct str key, void *value);
+void queue_map_put(struct map *m, struct str key, void *value);
 /* Room for one more element in a heap array. */
-void *list_grow(void *at, size_t count, size_t *room, size_t size);
+void *queue_list_grow(void *at, size_t count, size_t *room, size_t size);
 
 /* --- state
  * -------------------------------------------------------------------------- */
@@ -101,58 +101,60 @@ struct queue {
 };
 
 /* order.c: which waits first, and the heap */
-bool task_before(const struct task *a, const struct task *b);
-void ready_add(struct task *t);
-void ready_remove(struct task *t);
-void loose_add(struct task *t);
-void loose_remove(struct task *t);
-struct task *ready_best(const struct line *l, struct str owner);
+bool queue_task_before(const struct task *a, const struct task *b);
+void queue_ready_add(struct task *t);
+void queue_ready_remove(struct task *t);
+void queue_loose_add(struct task *t);
+void queue_loose_remove(struct task *t);
+struct task *queue_ready_best(const struct line *l, struct str owner);
 
-struct line *line_find(const struct queue *q, struct str name);
-struct line *line_get(struct queue *q, struct str name); /* made on demand */
-struct box *box_find(const struct queue *q, struct str name);
-struct box *box_get(struct queue *q, struct str name);
-struct task *task_find(const struct queue *q, struct str id);
-bool task_eligible(const struct task *t);
+struct line *queue_line_find(const struct queue *q, struct str name);
+struct line *queue_line_get(
+    struct queue *q, struct str name); /* made on demand */
+struct box *queue_box_find(const struct queue *q, struct str name);
+struct box *queue_box_get(struct queue *q, struct str name);
+struct task *queue_task_find(const struct queue *q, struct str id);
+bool queue_task_eligible(const struct task *t);
 
 /* step.c: building the answer of a command */
-void step_init(struct queue_step *s, struct arena *a, size_t events);
-struct json *step_body(struct arena *a, enum queue_event_kind kind,
+void queue_step_init(struct queue_step *s, struct arena *a, size_t events);
+struct json *queue_step_body(struct arena *a, enum queue_event_kind kind,
     struct str id, struct wall now);
-void step_add(struct queue_step *s, struct arena *a, enum queue_event_kind kind,
-    const struct task *t, struct json *body);
-void step_effect(
+void queue_step_add(struct queue_step *s, struct arena *a,
+    enum queue_event_kind kind, const struct task *t, struct json *body);
+void queue_step_effect(
     struct queue_step *s, struct arena *a, const struct queue_effect *effect);
 
 /* command.c: shared by the commands on one task */
-struct task *task_need(const struct queue *q, struct str id, struct err *e);
+struct task *queue_task_need(
+    const struct queue *q, struct str id, struct err *e);
 /* Only the owner of the last claim may speak for the task. */
-int task_need_owned(const struct task *t, uint32_t epoch, struct err *e);
-int task_need_transition(const struct task *t, enum e2m_event event,
+int queue_task_need_owned(const struct task *t, uint32_t epoch, struct err *e);
+int queue_task_need_transition(const struct task *t, enum e2m_event event,
     enum e2m_state *next, struct err *e);
-void body_add_states(
+void queue_body_add_states(
     struct arena *a, struct json *body, enum e2m_state from, enum e2m_state to);
-void body_add_epoch(struct arena *a, struct json *body, uint32_t epoch);
-void step_tell(struct queue_step *s, struct arena *a,
+void queue_body_add_epoch(struct arena *a, struct json *body, uint32_t epoch);
+void queue_step_tell(struct queue_step *s, struct arena *a,
     enum queue_effect_kind kind, const struct task *t);
-void step_done(struct queue_step *s, struct arena *a, const struct task *t,
-    enum e2m_state state);
+void queue_step_done(struct queue_step *s, struct arena *a,
+    const struct task *t, enum e2m_state state);
 /* finish.c: the event of an outcome that was judged */
-void finish_yield(struct queue_step *s, struct arena *a, const struct task *t,
-    const struct queue_finish *c, enum e2m_state next);
+void queue_finish_yield(struct queue_step *s, struct arena *a,
+    const struct task *t, const struct queue_finish *c, enum e2m_state next);
 
 /* put.c and mail.c: what a batch needs of each other's commands */
 #define STEP_EVENTS_MAX (2 * QUEUE_BATCH_MAX + QUEUE_BATCH_MAX + 4)
-int put_judge(struct queue *q, struct arena *a, const struct queue_put *c,
+int queue_put_judge(struct queue *q, struct arena *a, const struct queue_put *c,
     struct queue_step *s, struct err *e);
-int mail_judge(struct queue *q, struct arena *a, const struct e2m_envelope *m,
-    struct queue_step *s, struct err *e);
+int queue_mail_judge(struct queue *q, struct arena *a,
+    const struct e2m_envelope *m, struct queue_step *s, struct err *e);
 
 /* apply.c calls these for the events of put.c and mail.c. */
-int apply_put(
+int queue_apply_put(
     struct queue *q, const struct json *body, uint64_t seq, struct err *e);
-int apply_mail(
+int queue_apply_mail(
     struct queue *q, const struct json *body, uint64_t seq, struct err *e);
-int apply_ack(struct queue *q, const struct json *body, struct err *e);
+int queue_apply_ack(struct queue *q, const struct json *body, struct err *e);
 
 #endif

@@ -2,7 +2,7 @@
 #include "queue/state.h"
 
 void
-step_init(struct queue_step *s, struct arena *a, size_t events)
+queue_step_init(struct queue_step *s, struct arena *a, size_t events)
 {
 	must(events <= STEP_EVENTS_MAX);
 	*s = (struct queue_step){ 0 };
@@ -10,7 +10,7 @@ step_init(struct queue_step *s, struct arena *a, size_t events)
 }
 
 struct json *
-step_body(
+queue_step_body(
     struct arena *a, enum queue_event_kind kind, struct str id, struct wall now)
 {
 	struct json *body = json_new(a, JSON_OBJECT);
@@ -24,8 +24,8 @@ step_body(
 }
 
 void
-step_add(struct queue_step *s, struct arena *a, enum queue_event_kind kind,
-    const struct task *t, struct json *body)
+queue_step_add(struct queue_step *s, struct arena *a,
+    enum queue_event_kind kind, const struct task *t, struct json *body)
 {
 	struct queue_event *v = &s->events[s->event_count++];
 	auto_buf text = { 0 };
@@ -42,7 +42,7 @@ step_add(struct queue_step *s, struct arena *a, enum queue_event_kind kind,
 
 /* The array doubles in the arena: it is full at each power of two. */
 void
-step_effect(
+queue_step_effect(
     struct queue_step *s, struct arena *a, const struct queue_effect *effect)
 {
 	struct queue_effect *list = s->effects;

@@ -127,14 +127,14 @@ apply_put(struct wait_list *w, const struct json *body, struct err *e)
 		    "its subject");
 	}
 	(void)json_text(body, "id", &id);
-	if (item_find(w, id)) {
+	if (wait_item_find(w, id)) {
 		return err_set(
 		    e, ERR_CONFLICT, "put: %s waits already", err_quote(id));
 	}
 	i->shown.state = WAIT_OPEN;
 	i->shown.yes =
 	    arena_array(&w->arena, i->shown.people, sizeof(*i->shown.yes));
-	item_add(w, i);
+	wait_item_add(w, i);
 	return 0;
 }
 
@@ -149,7 +149,7 @@ static void
 settle(
     struct wait_list *w, struct item *i, enum wait_state state, struct wall at)
 {
-	heap_remove(w, i);
+	wait_heap_remove(w, i);
 	i->shown.state = state;
 	i->shown.decided = at;
 }
@@ -253,7 +253,7 @@ wait_apply(struct wait_list *w, struct str body, struct err *e)
 	if (str_eq_z(event, "put")) {
 		return apply_put(w, tree, e);
 	}
-	i = item_find(w, id);
+	i = wait_item_find(w, id);
 	if (!i) {
 		return err_set(
 		    e, ERR_CONFLICT, "nothing waits as %s", err_quote(id));

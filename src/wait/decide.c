@@ -4,7 +4,7 @@
 static struct item *
 need_item(const struct wait_list *w, struct str id, struct err *e)
 {
-	struct item *i = item_find(w, id);
+	struct item *i = wait_item_find(w, id);
 
 	if (!i) {
 		(void)err_set(

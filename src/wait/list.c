@@ -105,7 +105,7 @@ slot_of(const struct wait_list *w, struct str id)
 }
 
 struct item *
-item_find(const struct wait_list *w, struct str id)
+wait_item_find(const struct wait_list *w, struct str id)
 {
 	size_t found = w->slot_room ? *slot_of(w, id) : 0;
 
@@ -182,7 +182,7 @@ sift(struct wait_list *w, size_t place)
 }
 
 void
-heap_remove(struct wait_list *w, struct item *i)
+wait_heap_remove(struct wait_list *w, struct item *i)
 {
 	struct item *last = NULL;
 	size_t place = i->place;
@@ -200,9 +200,9 @@ heap_remove(struct wait_list *w, struct item *i)
 }
 
 void
-item_add(struct wait_list *w, struct item *i)
+wait_item_add(struct wait_list *w, struct item *i)
 {
-	must(!item_find(w, str_of(i->shown.id)));
+	must(!wait_item_find(w, str_of(i->shown.id)));
 	w->all = grow(w->all, w->count, &w->room, sizeof(struct item *));
 	w->all[w->count++] = i;
 	if (4 * w->count > 3 * w->slot_room) {
@@ -223,7 +223,7 @@ item_add(struct wait_list *w, struct item *i)
 const struct wait_item *
 wait_find(const struct wait_list *w, struct str id)
 {
-	const struct item *i = item_find(w, id);
+	const struct item *i = wait_item_find(w, id);
 
 	return i ? &i->shown : NULL;
 }

@@ -178,7 +178,7 @@ wait_put(struct wait_list *w, struct arena *a, const struct wait_put *c,
 		return 0;
 	}
 	make_id(random, id);
-	must(!item_find(w, str_of(id)));
+	must(!wait_item_find(w, str_of(id)));
 	*step = (struct wait_step){
 		.id = arena_str(a, str_of(id)),
 		.body = write_put(a, c, id),

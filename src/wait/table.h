@@ -27,9 +27,9 @@ struct wait_list {
 };
 
 /* list.c */
-struct item *item_find(const struct wait_list *w, struct str id);
-void item_add(struct wait_list *w, struct item *i);
-void heap_remove(struct wait_list *w, struct item *i);
+struct item *wait_item_find(const struct wait_list *w, struct str id);
+void wait_item_add(struct wait_list *w, struct item *i);
+void wait_heap_remove(struct wait_list *w, struct item *i);
 const char *wait_kind_yes(enum wait_kind k);
 const char *wait_kind_no(enum wait_kind k);
 

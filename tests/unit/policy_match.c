@@ -11,7 +11,7 @@
 static bool
 glob(const char *pattern, const char *text)
 {
-	return glob_match(str_of(pattern), str_of(text));
+	return policy_glob_match(str_of(pattern), str_of(text));
 }
 
 static void
@@ -31,13 +31,13 @@ a_pattern_matches_whole_or_not_at_all(void **state)
 	assert_false(glob("purchase|subscribe", ""));
 	assert_false(glob("purchase|subscribe", "purchase|subscribe"));
 	assert_false(glob("a*b*c", "a__c_b_"));
-	assert_false(glob_match(STR("ab"), str_span("ab\0", 3)));
+	assert_false(policy_glob_match(STR("ab"), str_span("ab\0", 3)));
 }
 
 static bool
 path(const char *pattern, const char *text)
 {
-	return path_match(str_of(pattern), str_of(text));
+	return policy_path_match(str_of(pattern), str_of(text));
 }
 
 static void
@@ -86,16 +86,16 @@ overlap_never_misses_a_common_path(void **state)
 				both |= path(patterns[i], paths[k]) &&
 				        path(patterns[j], paths[k]);
 			}
-			if (both && !path_overlap(str_of(patterns[i]),
+			if (both && !policy_path_overlap(str_of(patterns[i]),
 			                str_of(patterns[j]))) {
 				fail_msg("%s and %s", patterns[i], patterns[j]);
 			}
 		}
 	}
-	assert_false(path_overlap(STR("/a/*"), STR("/b/*")));
-	assert_false(path_overlap(STR("/a/b"), STR("/a/b/c")));
-	assert_false(path_overlap(STR("/x*y"), STR("/x*z")));
-	assert_false(path_overlap(STR("/a/**/z"), STR("/**/y")));
+	assert_false(policy_path_overlap(STR("/a/*"), STR("/b/*")));
+	assert_false(policy_path_overlap(STR("/a/b"), STR("/a/b/c")));
+	assert_false(policy_path_overlap(STR("/x*y"), STR("/x*z")));
+	assert_false(policy_path_overlap(STR("/a/**/z"), STR("/**/y")));
 }
 
 static int
@@ -104,9 +104,9 @@ compare(const char *a, const char *b)
 	struct decimal x = { 0 };
 	struct decimal y = { 0 };
 
-	assert_true(decimal_parse(str_of(a), &x));
-	assert_true(decimal_parse(str_of(b), &y));
-	return decimal_compare(&x, &y);
+	assert_true(policy_decimal_parse(str_of(a), &x));
+	assert_true(policy_decimal_parse(str_of(b), &y));
+	return policy_decimal_compare(&x, &y);
 }
 
 static void
@@ -141,7 +141,7 @@ what_is_no_decimal_number_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
-		if (decimal_parse(str_of(bad[i]), &d)) {
+		if (policy_decimal_parse(str_of(bad[i]), &d)) {
 			fail_msg("taken: %s", bad[i]);
 		}
 	}
