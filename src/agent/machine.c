@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine: events are judged, the table says what follows. */
+#include "agent/inside.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define EXPLAIN_MAX 1000 /* bytes of a result in a message */
+
+struct move {
+	enum state state;
+	enum input input;
+	enum state next;
+	act_fn *act;
+};
+
+static const struct move moves[] = {
+#define MOVE(state, input, next, act) \
+	{ STATE_##state, INPUT_##input, STATE_##next, act },
+#include "agent/moves.def"
+#undef MOVE
+};
+
+static const enum agent_want wants[] = {
+#define STATE(name, want) want,
+#include "agent/states.def"
+#undef STATE
+};
+
+static void
+feed(struct agent *a, enum input input)
+{
+	while (input != INPUT_NOTHING) {
+		const struct move *m = NULL;
+
+		for (size_t i = 0; i < COUNT(moves); i++) {
+			if (moves[i].state == a->state &&
+			    moves[i].input == input) {
+				m = &moves[i];
+				break;
+			}
+		}
+		must(m);
+		a->state = m->next;
+		input = m->act ? m->act(a) : INPUT_NOTHING;
+	}
+}
+
+/* --- giving up ---------------------------------------------------------------
+ */
+
+void
+agent_give_up(struct agent *a, const char *error_type, const char *format, ...)
+{
+	va_list args;
+	char *text = NULL;
+
+	va_start(args, format);
+	must(vasprintf(&text, format, args) >= 0);
+	va_end(args);
+	a->error_type = error_type;
+	buf_clear(&a->message);
+	buf_add_z(&a->message, text);
+	free(text);
+}
+
+enum input
+agent_diverged(struct agent *a)
+{
+	a->end = AGENT_BLOCK;
+	agent_give_up(a, "agent_diverged",
+	    "the book holds an event that this agent never asked for; was the "
+	    "house upgraded while the task ran? Dispatch the task again");
+	return INPUT_NOTHING;
+}
+
+struct str
+agent_explain(struct arena *a, const struct json *result)
+{
+	auto_buf text = { 0 };
+	struct str error = STR("");
+	struct str message;
+
+	if (json_text(result, "message", &message)) {
+		(void)json_text(result, "error", &error);
+		buf_addf(&text, STR_FMT "%s" STR_FMT, STR_ARG(error),
+		    error.len ? ": " : "", STR_ARG(message));
+	} else {
+		json_write(&text, result);
+	}
+	return arena_str(a, str_sub(buf_str(&text), 0, EXPLAIN_MAX));
+}
+
+/* --- from outside
+ * -------------------------------------------------------------- */
+
+static int
+begin(struct agent *a, struct err *e)
+{
+	struct str brain = STR("");
+
+	(void)json_text(a->begin, "brain", &brain);
+	if (str_eq_z(brain, "runbook")) {
+		const struct json *runbook = json_get(a->begin, "runbook");
+
+		if (runbook_check(runbook, e)) {
+			return -1;
+		}
+		a->runbook.step = runbook->first;
+		feed(a, INPUT_RUNBOOK);
+		return 0;
+	}
+	return err_set(e, ERR_INPUT, "brain: %s is none", err_quote(brain));
+}
+
+int
+agent_new(struct str text, struct agent **out, struct err *e)
+{
+	static const struct json_limits limits = {
+		.bytes = AGENT_BEGIN_MAX,
+		.depth = 64,
+		.nodes = 200000,
+	};
+	struct agent *a = calloc(1, sizeof(*a));
+	struct json *tree;
+
+	must(a);
+	if (json_parse(
+	        &a->arena, arena_str(&a->arena, text), &limits, &tree, e)) {
+		agent_free(a);
+		return err_wrap(e, "the task as core tells it");
+	}
+	a->begin = tree;
+	if (begin(a, e)) {
+		agent_free(a);
+		return err_wrap(e, "the task as core tells it");
+	}
+	*out = a;
+	return 0;
+}
+
+void
+agent_free(struct agent *a)
+{
+	if (a) {
+		buf_fini(&a->args);
+		buf_fini(&a->message);
+		arena_fini(&a->arena);
+		free(a);
+	}
+}
+
+struct agent_ask
+agent_asks(const struct agent *a)
+{
+	struct agent_ask ask = { .want = wants[a->state] };
+
+	if (ask.want == AGENT_CALL) {
+		ask.number = a->ordinal;
+		ask.tool = a->tool;
+	} else if (ask.want == AGENT_DONE) {
+		ask.end = a->end;
+	}
+	return ask;
+}
+
+void
+agent_write_body(const struct agent *a, struct buf *out)
+{
+	struct json_out o;
+
+	switch (wants[a->state]) {
+	case AGENT_CALL:
+		buf_add(out, buf_str(&a->args));
+		break;
+	case AGENT_DONE:
+		json_out_init(&o, out);
+		json_out_object(&o, NULL);
+		json_out_z(&o, "error_type", a->error_type);
+		json_out_str(&o, "message", buf_str(&a->message));
+		json_out_end(&o, '}');
+		break;
+	case AGENT_MODEL:
+	case AGENT_REST:
+		break;
+	}
+}
+
+int
+agent_take_call(
+    struct agent *a, const struct agent_call_event *event, struct err *e)
+{
+	static const struct json_limits limits = {
+		.bytes = AGENT_RESULT_MAX * 2, /* escaped by core */
+		.depth = 64,
+		.nodes = 200000,
+	};
+	struct json *tree;
+
+	if (json_parse(&a->arena, arena_str(&a->arena, event->body), &limits,
+	        &tree, e)) {
+		return err_wrap(e, "the result of call %u", event->ordinal);
+	}
+	a->result = tree;
+	a->result_end = event->end;
+	if (wants[a->state] != AGENT_CALL || event->ordinal != a->ordinal ||
+	    !str_eq_z(event->tool, a->tool)) {
+		feed(a, INPUT_STRANGE);
+		return 0;
+	}
+	feed(a, runbook_judge(a));
+	return 0;
+}
+
+int
+agent_take_model(
+    struct agent *a, const struct agent_model_event *event, struct err *e)
+{
+	if (event->body.len > AGENT_REPLY_MAX) {
+		return err_set(
+		    e, ERR_LIMIT, "a reply of %zu bytes", event->body.len);
+	}
+	feed(a, INPUT_STRANGE);
+	return 0;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The part `agent`, the real executable, with this program as its core: what it
+ * asks, what it does with the answers, and what ends it.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "wire/wire.h"
+
+#define WAIT_US (10 * CLOCK_SECOND)
+
+struct brain {
+	pid_t pid;
+	int core;
+	char body[65536]; /* of what it asked last */
+};
+
+/* --- the scripted core ------------------------------------------------------
+ */
+
+static int
+set_up(void **state)
+{
+	struct brain *b = calloc(1, sizeof(*b));
+	int ends[2];
+	struct err e;
+
+	assert_non_null(b);
+	assert_int_equal(wire_pair(ends, &e), 0);
+	b->pid = fork();
+	assert_true(b->pid >= 0);
+	if (b->pid == 0) {
+		(void)dup2(ends[1], 3);
+		(void)close_range(4, ~0U, 0);
+		(void)execl(getenv("HANDRAIL_AGENT"), "agent", (char *)NULL);
+		_exit(127);
+	}
+	(void)close(ends[1]);
+	b->core = ends[0];
+	*state = b;
+	return 0;
+}
+
+/* Its exit status, or 1000 + the signal. */
+static int
+end_of(struct brain *b)
+{
+	int status;
+
+	assert_int_equal(waitpid(b->pid, &status, 0), b->pid);
+	b->pid = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status)
+	                         : 1000 + WTERMSIG(status);
+}
+
+static int
+tear_down(void **state)
+{
+	struct brain *b = *state;
+
+	(void)close(b->core);
+	if (b->pid) {
+		assert_int_equal(end_of(b), 0);
+	}
+	free(b);
+	return 0;
+}
+
+static void
+send_body(
+    struct brain *b, enum wire_type type, const void *record, const char *text)
+{
+	struct err e;
+	int fd = memfd_sealed("body", str_of(text), &e);
+
+	assert_true(fd >= 0);
+	assert_int_equal(wire_send_now(b->core, type, record, &fd, 1, &e), 0);
+}
+
+static void
+begin(struct brain *b, const char *text)
+{
+	struct wire_run_begin record = { .agent = 1 };
+
+	send_body(b, WIRE_RUN_BEGIN, &record, text);
+}
+
+static void
+go(struct brain *b)
+{
+	struct wire_run_go record = { .agent = 1 };
+	struct err e;
+
+	assert_int_equal(
+	    wire_send_now(b->core, WIRE_RUN_GO, &record, NULL, 0, &e), 0);
+}
+
+static void
+answer(struct brain *b, uint32_t ordinal, enum wire_call_end end,
+    const char *tool, const char *text)
+{
+	struct wire_call_result record = { .ordinal = ordinal, .end = end };
+
+	assert_true(str_copy(record.tool, sizeof(record.tool), str_of(tool)));
+	send_body(b, WIRE_CALL_RESULT, &record, text);
+}
+
+static void
+take(struct brain *b, enum wire_type type, void *record)
+{
+	struct wire_fds fds = { 0 };
+	auto_buf body = { 0 };
+	struct err e = { 0 };
+
+	if (wire_take_now(b->core, type, WAIT_US, record, &fds, &e)) {
+		fail_msg("%s", e.text);
+	}
+	assert_int_equal(fds.count, 1);
+	assert_int_equal(memfd_read(fds.at[0], 1 << 20, &body, &e), 0);
+	assert_true(str_copy(b->body, sizeof(b->body), buf_str(&body)));
+	(void)close(fds.at[0]);
+}
+
+static void
+asks_call(struct brain *b, uint32_t ordinal, const char *tool, const char *args)
+{
+	struct wire_call_ask ask;
+
+	take(b, WIRE_CALL_ASK, &ask);
+	assert_string_equal(ask.tool, tool);
+	assert_int_equal(ask.ordinal, ordinal);
+	assert_string_equal(b->body, args);
+}
+
+static void
+is_silent(struct brain *b)
+{
+	struct pollfd p = { b->core, POLLIN, 0 };
+
+	assert_int_equal(poll(&p, 1, 100), 0);
+}
+
+/* --- tests ------------------------------------------------------------------
+ */
+
+#define RUNBOOK(steps)                                                      \
+	"{\"run\":\"r1\",\"task\":{\"subject\":\"x\"},\"type\":\"t\","      \
+	"\"identity\":\"i\",\"brain\":\"runbook\",\"runbook\":[" steps "]," \
+	"\"tools\":[],\"budget\":{\"turns\":1,\"calls\":9}}"
+
+static const char clone_and_push[] = RUNBOOK(
+    "{\"id\":\"clone\",\"tool\":\"git_clone\",\"args\":{\"url\":\"u\"}},"
+    "{\"id\":\"test\",\"tool\":\"shell\",\"args\":{\"command\":"
+    "\"cd ${clone.path} && make\"},\"on_error\":\"continue\"},"
+    "{\"id\":\"push\",\"tool\":\"git_push\",\"args\":{\"commit\":"
+    "\"${clone.head.commit}\",\"exit\":\"${test.exit}\"},"
+    "\"on_error\":\"retry\"},"
+    "{\"id\":\"end\",\"tool\":\"finish\",\"args\":{\"n\":\"${push.n}\"}}");
+
+static void
+a_runbook_runs_with_references_and_on_error(void **state)
+{
+	struct brain *b = *state;
+
+	begin(b, clone_and_push);
+	is_silent(b);
+	go(b);
+	asks_call(b, 1, "git_clone", "{\"url\":\"u\"}");
+	answer(b, 1, WIRE_CALL_OK, "git_clone",
+	    "{\"path\":\"/work/r\",\"head\":{\"commit\":\"abc\"}}");
+	asks_call(b, 2, "shell", "{\"command\":\"cd /work/r && make\"}");
+	answer(b, 2, WIRE_CALL_FAILED, "shell", "{\"exit\":2}");
+	asks_call(b, 3, "git_push", "{\"commit\":\"abc\",\"exit\":2}");
+	answer(b, 3, WIRE_CALL_FAILED, "git_push", "{\"error\":\"timeout\"}");
+	asks_call(b, 4, "git_push", "{\"commit\":\"abc\",\"exit\":2}");
+	answer(b, 4, WIRE_CALL_OK, "git_push", "{\"n\":7}");
+	asks_call(b, 5, "finish", "{\"n\":7}");
+	answer(b, 5, WIRE_CALL_OK, "finish", "{\"n\":7}");
+	is_silent(b);
+}
+
+static void
+what_the_book_holds_is_not_asked_again(void **state)
+{
+	struct brain *b = *state;
+
+	begin(b, clone_and_push);
+	answer(b, 1, WIRE_CALL_OK, "git_clone",
+	    "{\"path\":\"/work/r\",\"head\":{\"commit\":\"abc\"}}");
+	answer(b, 2, WIRE_CALL_OK, "shell", "{\"exit\":0}");
+	is_silent(b);
+	go(b);
+	asks_call(b, 3, "git_push", "{\"commit\":\"abc\",\"exit\":0}");
+}
+
+static void
+a_step_that_fails_with_stop_ends_the_run(void **state)
+{
+	struct brain *b = *state;
+	struct wire_run_done done;
+
+	begin(b, clone_and_push);
+	go(b);
+	asks_call(b, 1, "git_clone", "{\"url\":\"u\"}");
+	answer(b, 1, WIRE_CALL_DENIED, "git_clone",
+	    "{\"error\":\"denied\",\"message\":\"no rule\"}");
+	take(b, WIRE_RUN_DONE, &done);
+	assert_int_equal(done.end, WIRE_RUN_FAIL);
+	assert_string_equal(b->body, "{\"error_type\":\"denied\",\"message\":"
+	                             "\"step \\\"clone\\\" (git_clone) "
+	                             "was denied: denied: no rule\"}");
+}
+
+static void
+a_record_that_is_no_record_ends_it(void **state)
+{
+	struct brain *b = *state;
+
+	assert_int_equal(send(b->core, "nonsense", 8, 0), 8);
+	assert_int_equal(end_of(b), 1);
+}
+
+static void
+a_go_before_the_task_ends_it(void **state)
+{
+	struct brain *b = *state;
+
+	go(b);
+	assert_int_equal(end_of(b), 1);
+}
+
+static void
+a_result_before_the_task_ends_it(void **state)
+{
+	struct brain *b = *state;
+
+	answer(b, 1, WIRE_CALL_OK, "shell", "{}");
+	assert_int_equal(end_of(b), 1);
+}
+
+static void
+a_result_that_is_no_json_ends_it(void **state)
+{
+	struct brain *b = *state;
+
+	begin(b, clone_and_push);
+	answer(b, 1, WIRE_CALL_OK, "git_clone", "{\"path\":");
+	assert_int_equal(end_of(b), 1);
+}
+
+static void
+a_result_with_an_unknown_end_ends_it(void **state)
+{
+	struct brain *b = *state;
+
+	begin(b, clone_and_push);
+	answer(b, 1, (enum wire_call_end)9, "git_clone", "{}");
+	assert_int_equal(end_of(b), 1);
+}
+
+static void
+a_task_of_no_known_brain_ends_it(void **state)
+{
+	struct brain *b = *state;
+
+	begin(b, "{\"brain\":\"none\"}");
+	assert_int_equal(end_of(b), 1);
+}
+
+static void
+an_event_that_it_never_asked_for_blocks_the_run(void **state)
+{
+	struct brain *b = *state;
+	struct wire_run_done done;
+
+	begin(b, clone_and_push);
+	answer(b, 1, WIRE_CALL_OK, "shell", "{}");
+	go(b);
+	take(b, WIRE_RUN_DONE, &done);
+	assert_int_equal(done.end, WIRE_RUN_BLOCK);
+	assert_non_null(strstr(b->body, "\"agent_diverged\""));
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_runbook_runs_with_references_and_on_error),
+		TEST(what_the_book_holds_is_not_asked_again),
+		TEST(a_step_that_fails_with_stop_ends_the_run),
+		TEST(a_record_that_is_no_record_ends_it),
+		TEST(a_go_before_the_task_ends_it),
+		TEST(a_result_before_the_task_ends_it),
+		TEST(a_result_that_is_no_json_ends_it),
+		TEST(a_result_with_an_unknown_end_ends_it),
+		TEST(a_task_of_no_known_brain_ends_it),
+		TEST(an_event_that_it_never_asked_for_blocks_the_run),
+	};
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
