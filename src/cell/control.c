@@ -24,16 +24,15 @@ int
 control_send(
     int fd, struct str record, const int *fds, size_t nfds, struct err *e)
 {
-	struct iovec part = {
-		.iov_base = (void *)(uintptr_t)record.at,
-		.iov_len = record.len,
-	};
+	struct iovec part = { .iov_len = record.len };
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(CONTROL_FDS_MAX * sizeof(int))];
 	} room = { 0 };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
+	/* The kernel only reads it. */
+	memcpy(&part.iov_base, &record.at, sizeof(record.at));
 	must(nfds <= CONTROL_FDS_MAX);
 	if (nfds > 0) {
 		message.msg_control = room.bytes;
@@ -57,26 +56,32 @@ control_send(
 }
 
 static size_t
+keep_some(const struct cmsghdr *c, int fds[CONTROL_FDS_MAX], size_t kept)
+{
+	size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+	for (size_t i = 0; i < count; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+		if (kept < CONTROL_FDS_MAX) {
+			fds[kept++] = fd;
+		} else {
+			(void)close(fd);
+		}
+	}
+	return kept;
+}
+
+static size_t
 keep_fds(struct msghdr *message, int fds[CONTROL_FDS_MAX])
 {
 	size_t kept = 0;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c;
 	     c = CMSG_NXTHDR(message, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
-			continue;
-		}
-		size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (kept < CONTROL_FDS_MAX) {
-				fds[kept++] = fd;
-			} else {
-				(void)close(fd);
-			}
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+			kept = keep_some(c, fds, kept);
 		}
 	}
 	return kept;

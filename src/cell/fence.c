@@ -68,6 +68,33 @@ local_default(uint8_t family, uint32_t seq)
 	};
 }
 
+static struct link_request
+loopback_up(void)
+{
+	return (struct link_request){
+		.head = {
+			.nlmsg_len = sizeof(struct link_request),
+			.nlmsg_type = RTM_NEWLINK,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+			.nlmsg_seq = 1,
+		},
+		.link = {
+			.ifi_family = AF_UNSPEC,
+			.ifi_index = LO_INDEX,
+			.ifi_flags = IFF_UP,
+			.ifi_change = IFF_UP,
+		},
+	};
+}
+
+int
+fence_none(struct err *e)
+{
+	struct link_request up = loopback_up();
+
+	return netlink_talk(NETLINK_ROUTE, str_span(&up, sizeof(up)), 1, e);
+}
+
 static int
 all_local(struct err *e)
 {
@@ -76,20 +103,7 @@ all_local(struct err *e)
 		struct route_request four;
 		struct route_request six;
 	} ask = {
-		.up = {
-			.head = {
-				.nlmsg_len = sizeof(struct link_request),
-				.nlmsg_type = RTM_NEWLINK,
-				.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
-				.nlmsg_seq = 1,
-			},
-			.link = {
-				.ifi_family = AF_UNSPEC,
-				.ifi_index = LO_INDEX,
-				.ifi_flags = IFF_UP,
-				.ifi_change = IFF_UP,
-			},
-		},
+		.up = loopback_up(),
 		.four = local_default(AF_INET, 2),
 		.six = local_default(AF_INET6, 3),
 	};

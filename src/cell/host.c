@@ -13,7 +13,7 @@
 #include "cell/inside.h"
 #include "jail/jail.h"
 
-#define HOST_FILE_MAX (4 * 1024 * 1024)
+#define HOST_FILE_MAX ((size_t)4 * 1024 * 1024)
 
 static const char *const link_names[] = {
 	"bin",
@@ -92,6 +92,18 @@ find_ids(struct cell_host *host, const struct cell_house *house, struct err *e)
 }
 
 static int
+read_target(struct root_link *link, const char *path, struct err *e)
+{
+	ssize_t len = readlink(path, link->target, sizeof(link->target) - 1);
+
+	if (len <= 0 || len >= (ssize_t)sizeof(link->target) - 1) {
+		return err_set(e, ERR_IO, "%s leads too far", path);
+	}
+	link->target[len] = '\0';
+	return 0;
+}
+
+static int
 find_links(struct cell_host *host, struct err *e)
 {
 	for (size_t i = 0; i < COUNT(link_names); i++) {
@@ -106,16 +118,8 @@ find_links(struct cell_host *host, struct err *e)
 		*link = (struct root_link){ 0 };
 		must(str_copy(
 		    link->name, sizeof(link->name), str_of(link_names[i])));
-		if (S_ISLNK(st.st_mode)) {
-			ssize_t len = readlink(
-			    path, link->target, sizeof(link->target) - 1);
-
-			if (len <= 0 ||
-			    len >= (ssize_t)sizeof(link->target) - 1) {
-				return err_set(
-				    e, ERR_IO, "%s leads too far", path);
-			}
-			link->target[len] = '\0';
+		if (S_ISLNK(st.st_mode) && read_target(link, path, e)) {
+			return -1;
 		}
 		host->link_count++;
 	}

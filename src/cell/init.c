@@ -41,6 +41,7 @@ inmate_fail(const struct inmate *me, const struct err *e)
 void
 inmate_alone(struct inmate *me)
 {
+	struct sigaction usual = { .sa_handler = SIG_DFL };
 	int *keep[] = { &me->control, &me->work, &me->channel };
 	int next = 3;
 
@@ -60,12 +61,12 @@ inmate_alone(struct inmate *me)
 	}
 	(void)close_range((unsigned)next, ~0U, 0);
 	for (int number = 1; number < NSIG; number++) {
-		(void)signal(number, SIG_DFL);
+		(void)sigaction(number, &usual, NULL);
 	}
 	sigset_t none;
 
 	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 int
@@ -229,7 +230,8 @@ init_main(struct inmate *me)
 	struct err e = { 0 };
 
 	inmate_alone(me);
-	if ((me->flags & CELL_FENCE) && build_fence(me, listeners, &e)) {
+	if ((me->flags & CELL_FENCE) ? build_fence(me, listeners, &e)
+	                             : fence_none(&e)) {
 		inmate_fail(me, &e);
 	}
 	if (await_start(me, &order, &e)) {

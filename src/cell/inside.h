@@ -171,6 +171,8 @@ int inmate_narrow(const struct inmate *me, struct err *e) MUST_CHECK;
 /* Fresh namespace → fence.  ports_only: no nf_tables here. */
 int fence_build(bool plain, int listeners[CELL_LISTENERS], bool *ports_only,
     struct err *e) MUST_CHECK;
+/* No way out at all, but a loopback of its own. */
+int fence_none(struct err *e) MUST_CHECK;
 int nft_redirect(uint16_t port, struct err *e) MUST_CHECK;
 /* Sends a buffer of netlink messages and waits for `acks` of them. */
 int netlink_talk(
@@ -204,7 +206,9 @@ struct tree_walk {
 	tree_fn *visit; /* every entry, a folder before what is in it */
 	tree_fn *leave; /* every folder after what was in it; may be NULL */
 	void *owner;
-	bool sorted; /* by name, bytewise, in every folder */
+	tree_fn *deep; /* a folder beyond the bounds; NULL: that is an error */
+	bool *rest;    /* set if entries beyond the bounds are left; the same */
+	bool sorted;   /* by name, bytewise, in every folder */
 };
 
 int tree_walk(
@@ -221,6 +225,6 @@ struct work_task {
 	uid_t uid; /* 0: the one id of this process */
 	gid_t gid;
 };
-_Noreturn void work_main(const struct work_task *task);
+_Noreturn void work_main(const struct work_task *asked);
 
 #endif

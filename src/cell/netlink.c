@@ -10,13 +10,31 @@
 
 #define ANSWER_MAX 8192
 
+static int
+read_one(
+    const char *at, const struct nlmsghdr *head, unsigned *acks, struct err *e)
+{
+	struct nlmsgerr answer;
+
+	if (head->nlmsg_type != NLMSG_ERROR ||
+	    head->nlmsg_len < NLMSG_HDRLEN + sizeof(answer)) {
+		return 0;
+	}
+	memcpy(&answer, at + NLMSG_HDRLEN, sizeof(answer));
+	if (answer.error) {
+		errno = -answer.error;
+		return err_sys(e, "netlink request %u", head->nlmsg_seq);
+	}
+	(*acks)++;
+	return 0;
+}
+
 /* Counts the acknowledgements in one datagram; -1 at the first refusal. */
 static int
 count_acks(const char *at, size_t len, unsigned *acks, struct err *e)
 {
 	while (len >= sizeof(struct nlmsghdr)) {
 		struct nlmsghdr head;
-		struct nlmsgerr answer;
 
 		memcpy(&head, at, sizeof(head));
 		size_t step = NLMSG_ALIGN(head.nlmsg_len);
@@ -24,18 +42,12 @@ count_acks(const char *at, size_t len, unsigned *acks, struct err *e)
 		if (head.nlmsg_len < sizeof(head) || head.nlmsg_len > len) {
 			return err_set(e, ERR_IO, "netlink answer cut short");
 		}
-		if (head.nlmsg_type == NLMSG_ERROR &&
-		    head.nlmsg_len >= NLMSG_HDRLEN + sizeof(answer)) {
-			memcpy(&answer, at + NLMSG_HDRLEN, sizeof(answer));
-			if (answer.error) {
-				errno = -answer.error;
-				return err_sys(
-				    e, "netlink request %u", head.nlmsg_seq);
-			}
-			(*acks)++;
+		if (read_one(at, &head, acks, e)) {
+			return -1;
 		}
-		at += step < len ? step : len;
-		len -= step < len ? step : len;
+		step = step < len ? step : len;
+		at += step;
+		len -= step;
 	}
 	return 0;
 }

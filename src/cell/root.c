@@ -15,6 +15,7 @@
 #include "cell/inside.h"
 
 #define BASE        "/proc" /* nothing that is bound comes from there */
+#define READ_ONLY   (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define ROOT_SIZE   (8 * 1024 * 1024)
 #define TMP_DEFAULT (512ULL * 1024 * 1024)
 #define TMP_FILES   65536
@@ -119,26 +120,30 @@ begin_root(struct err *e)
 }
 
 static int
+system_link(const struct root_link *link, struct err *e)
+{
+	char from[32];
+
+	if (link->target[0]) {
+		return symlink(link->target, link->name) < 0
+		           ? err_sys(e, "link /%s", link->name)
+		           : 0;
+	}
+	(void)snprintf(from, sizeof(from), "/%s", link->name);
+	if (folder(link->name, 0755, e)) {
+		return -1;
+	}
+	return root_bind(from, link->name, READ_ONLY, e);
+}
+
+static int
 system_files(const struct cell_host *host, struct err *e)
 {
-	uint64_t ro = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-
-	if (folder("usr", 0755, e) || root_bind("/usr", "usr", ro, e)) {
+	if (folder("usr", 0755, e) || root_bind("/usr", "usr", READ_ONLY, e)) {
 		return -1;
 	}
 	for (size_t i = 0; i < host->link_count; i++) {
-		const struct root_link *link = &host->links[i];
-		char from[32];
-
-		if (link->target[0]) {
-			if (symlink(link->target, link->name) < 0) {
-				return err_sys(e, "link /%s", link->name);
-			}
-			continue;
-		}
-		(void)snprintf(from, sizeof(from), "/%s", link->name);
-		if (folder(link->name, 0755, e) ||
-		    root_bind(from, link->name, ro, e)) {
+		if (system_link(&host->links[i], e)) {
 			return -1;
 		}
 	}
@@ -288,11 +293,10 @@ int
 root_build_agent(const struct inmate *me, struct err *e)
 {
 	const struct cell_host *host = me->host;
-	uint64_t ro = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 	struct str nothing = { 0 };
 
 	if (begin_root(e) || root_file("agent", nothing, e) ||
-	    root_bind(host->agent, "agent", ro, e)) {
+	    root_bind(host->agent, "agent", READ_ONLY, e)) {
 		return -1;
 	}
 	for (size_t i = 0; i < host->lib_count; i++) {
@@ -300,7 +304,7 @@ root_build_agent(const struct inmate *me, struct err *e)
 
 		if (folders_above(lib + 1, e) ||
 		    root_file(lib + 1, nothing, e) ||
-		    root_bind(lib, lib + 1, ro, e)) {
+		    root_bind(lib, lib + 1, READ_ONLY, e)) {
 			return -1;
 		}
 	}

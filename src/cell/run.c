@@ -120,6 +120,7 @@ execute(struct start *s)
 static int
 command_main(void *arg)
 {
+	struct sigaction usual = { .sa_handler = SIG_DFL };
 	struct start *s = arg;
 	sigset_t none;
 
@@ -141,9 +142,9 @@ command_main(void *arg)
 		s->error = errno;
 		_exit(127);
 	}
-	(void)signal(SIGCHLD, SIG_DFL);
+	(void)sigaction(SIGCHLD, &usual, NULL);
 	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 	s->failed = s->argv[0];
 	execute(s);
 	_exit(127);
@@ -187,7 +188,8 @@ add_variable(char **envp, size_t *count, const char *ours)
 			return;
 		}
 	}
-	envp[(*count)++] = (char *)(uintptr_t)ours;
+	memcpy(&envp[*count], &ours, sizeof(ours)); /* execve takes no const */
+	(*count)++;
 }
 
 static char **
@@ -220,10 +222,10 @@ path_of(char **envp)
 }
 
 static struct running *
-free_place(struct run *run)
+find_command(struct run *run, pid_t pid)
 {
 	for (size_t i = 0; i < COMMANDS_MAX; i++) {
-		if (run->commands[i].pid == 0) {
+		if (run->commands[i].pid == pid) {
 			return &run->commands[i];
 		}
 	}
@@ -233,7 +235,7 @@ free_place(struct run *run)
 static void
 launch(struct run *run, const struct order *order, struct start *s)
 {
-	struct running *place = free_place(run);
+	struct running *place = find_command(run, 0); /* a free one */
 	char why[CELL_TEXT_MAX];
 	pid_t pid;
 
@@ -355,10 +357,10 @@ reap(struct run *run)
 	pid_t pid;
 
 	while ((pid = wait4(-1, &status, WNOHANG, &use)) > 0) {
-		for (size_t i = 0; i < COMMANDS_MAX; i++) {
-			if (run->commands[i].pid == pid) {
-				ended(run, &run->commands[i], status, &use);
-			}
+		struct running *r = find_command(run, pid);
+
+		if (r) {
+			ended(run, r, status, &use);
 		}
 	}
 }
@@ -407,7 +409,7 @@ run_loop(struct inmate *me)
 	(void)sigemptyset(&none);
 	(void)sigemptyset(&mask);
 	(void)sigaddset(&mask, SIGCHLD);
-	(void)sigprocmask(SIG_BLOCK, &mask, NULL);
+	(void)pthread_sigmask(SIG_BLOCK, &mask, NULL);
 	(void)sigaction(SIGCHLD, &wake, NULL);
 	for (;;) {
 		struct pollfd control = { .fd = me->control, .events = POLLIN };

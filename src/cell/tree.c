@@ -15,7 +15,7 @@
 
 #define DEPTH_MAX   128
 #define ENTRIES_MAX 1000000
-#define PATH_LIMIT  4096
+#define PATH_LIMIT  4096 /* of a folder that is entered */
 
 struct level {
 	int fd;
@@ -32,7 +32,7 @@ struct trip {
 	size_t depth;
 	size_t entries;
 	dev_t device;
-	char path[PATH_LIMIT + 256];
+	char path[PATH_LIMIT + 2 + NAME_MAX];
 };
 
 static int
@@ -68,7 +68,11 @@ read_names(struct trip *trip, struct level *level, struct err *e)
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
 			continue;
 		}
-		if (++trip->entries > ENTRIES_MAX) {
+		if (++trip->entries > ENTRIES_MAX && trip->walk->rest) {
+			*trip->walk->rest = true;
+			break;
+		}
+		if (trip->entries > ENTRIES_MAX) {
 			(void)closedir(d);
 			return err_set(e, ERR_LIMIT,
 			    "the workspace has more than %d entries",
@@ -119,6 +123,14 @@ static int
 enter_folder(struct trip *trip, const struct tree_entry *entry, struct err *e)
 {
 	struct stat now;
+
+	if (trip->depth == DEPTH_MAX || entry->path.len > PATH_LIMIT) {
+		return trip->walk->deep
+		           ? trip->walk->deep(trip->walk->owner, entry, e)
+		           : err_set(e, ERR_LIMIT,
+		                 "%s is deeper than %d folders or %d bytes",
+		                 err_quote(entry->path), DEPTH_MAX, PATH_LIMIT);
+	}
 	auto_close int fd = openat(entry->parent, entry->name,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -128,10 +140,6 @@ enter_folder(struct trip *trip, const struct tree_entry *entry, struct err *e)
 	if (now.st_dev != trip->device || now.st_ino != entry->stat.st_ino) {
 		return err_set(e, ERR_CONFLICT, "%s changed under the walk",
 		    err_quote(entry->path));
-	}
-	if (trip->depth == DEPTH_MAX) {
-		return err_set(e, ERR_LIMIT, "%s is deeper than %d folders",
-		    err_quote(entry->path), DEPTH_MAX);
 	}
 	return enter_level(trip, take_fd(&fd), entry->path.len, e);
 }
@@ -146,10 +154,7 @@ step(struct trip *trip, struct err *e)
 	size_t at = level->path;
 	struct tree_entry entry = { .parent = level->fd, .name = name };
 
-	if (at + len + 1 > PATH_LIMIT) {
-		return err_set(e, ERR_LIMIT,
-		    "a path of the workspace is longer than %d", PATH_LIMIT);
-	}
+	must(at + len + 1 < sizeof(trip->path));
 	if (at > 0) {
 		trip->path[at++] = '/';
 	}

@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -14,7 +15,7 @@
 #include "cell/inside.h"
 #include "jail/jail.h"
 
-#define CHUNK     (128 * 1024)
+#define CHUNK     ((size_t)128 * 1024)
 #define BYTES_MAX (16ULL << 30)
 
 static int
@@ -186,7 +187,12 @@ work_digest(int folder, struct digest *out, struct err *e)
 	return status;
 }
 
-/* --- drop --------------------------------------------------------------- */
+/* --- drop, of any depth and number: in as many walks as it takes ---------- */
+
+struct dropping {
+	int top;
+	bool rest;
+};
 
 static int
 drop_entry(void *owner, const struct tree_entry *entry, struct err *e)
@@ -209,19 +215,48 @@ drop_entry(void *owner, const struct tree_entry *entry, struct err *e)
 static int
 drop_folder(void *owner, const struct tree_entry *entry, struct err *e)
 {
-	(void)owner;
-	if (unlinkat(entry->parent, entry->name, AT_REMOVEDIR) < 0) {
+	const struct dropping *d = owner;
+
+	if (unlinkat(entry->parent, entry->name, AT_REMOVEDIR) < 0 &&
+	    !(d->rest && errno == ENOTEMPTY)) {
 		return err_sys(e, "remove %s", err_quote(entry->path));
 	}
+	return 0;
+}
+
+/* Up to the top under a name of its own, for the next walk. */
+static int
+lift_folder(void *owner, const struct tree_entry *entry, struct err *e)
+{
+	struct dropping *d = owner;
+	struct id id = id_new();
+
+	if (renameat(entry->parent, entry->name, d->top, id.text) < 0) {
+		return err_sys(e, "move %s", err_quote(entry->path));
+	}
+	d->rest = true;
 	return 0;
 }
 
 int
 work_drop(int folder, struct err *e)
 {
-	struct tree_walk walk = { .visit = drop_entry, .leave = drop_folder };
+	struct dropping d = { .top = folder };
+	struct tree_walk walk = {
+		.visit = drop_entry,
+		.leave = drop_folder,
+		.deep = lift_folder,
+		.rest = &d.rest,
+		.owner = &d,
+	};
 
-	return tree_walk(folder, &walk, e);
+	do {
+		d.rest = false;
+		if (tree_walk(folder, &walk, e)) {
+			return -1;
+		}
+	} while (d.rest);
+	return 0;
 }
 
 /* --- own ---------------------------------------------------------------- */
@@ -286,11 +321,10 @@ narrow(const struct work_task *task, struct err *e)
 		.part = "workspace helper",
 		.uid = own ? 0 : task->uid,
 		.gid = own ? 0 : task->gid,
-		.capabilities = own && task->uid
-		                    ? (1ULL << CAP_CHOWN) |
-		                          (1ULL << CAP_DAC_READ_SEARCH) |
-		                          (1ULL << CAP_FOWNER)
-		                    : 0,
+		.capabilities =
+		    own && task->uid
+		        ? (1ULL << CAP_CHOWN) | (1ULL << CAP_DAC_READ_SEARCH)
+		        : 0,
 		.limits = { .nproc = JAIL_ZERO },
 		.landlock = true,
 		.paths = &path,

@@ -74,8 +74,7 @@ narrow(struct err *e)
 		.capabilities = (1ULL << CAP_SYS_ADMIN) | (1ULL << CAP_SETUID) |
 		                (1ULL << CAP_SETGID) | (1ULL << CAP_CHOWN) |
 		                (1ULL << CAP_DAC_READ_SEARCH) |
-		                (1ULL << CAP_FOWNER) | (1ULL << CAP_KILL) |
-		                (1ULL << CAP_SETPCAP),
+		                (1ULL << CAP_KILL) | (1ULL << CAP_SETPCAP),
 		.limits = { .nofile = FILES_MAX },
 		.landlock = false,
 		.filter = JAIL_FILTER_SANDBOX,

@@ -105,6 +105,8 @@ agent_notes(void *owner, unsigned ready)
 	send_started(a->sandbox, &started, &fd);
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
+
 void
 sandbox_agent_start(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
@@ -260,3 +262,4 @@ sandbox_work_ask(void *owner, struct wire_peer *peer, const void *record,
 	}
 	loop_io_want(&w->notes, LOOP_READ);
 }
+/* NOLINTEND(readability-non-const-parameter) */

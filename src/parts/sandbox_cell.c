@@ -299,6 +299,8 @@ sandbox_cell_make(void *owner, struct wire_peer *peer, const void *record,
 	}
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
+
 void
 sandbox_cell_start(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
@@ -374,3 +376,4 @@ sandbox_cell_end(void *owner, struct wire_peer *peer, const void *record,
 		sandbox_cell_stop(c, NULL);
 	}
 }
+/* NOLINTEND(readability-non-const-parameter) */

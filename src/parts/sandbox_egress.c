@@ -33,7 +33,7 @@ become_zygote(const char *path, int channel, char **argv)
 	(void)fcntl(3, F_SETFD, 0); /* also when it was 3 before */
 	(void)close_range(4, ~0U, 0);
 	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 	(void)execv(path, argv);
 	(void)dprintf(
 	    2, "handrail: cannot run %s: %s\n", path, strerrordesc_np(errno));
@@ -78,7 +78,8 @@ zygote_closed(void *owner, struct wire_peer *peer, const struct err *why)
 	(void)owner;
 	(void)peer;
 	log_err("zygote", why);
-	exit(1); /* without it no cell can be fenced: the floor starts again */
+	/* Without it no cell can be fenced: the floor starts again. */
+	exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
 int
@@ -178,6 +179,8 @@ take_forked(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	sandbox_cell_made(c);
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
+
 static void
 take_ended(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
@@ -194,3 +197,4 @@ take_ended(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		    c, ended->text[0] ? ended->text : "its egress ended");
 	}
 }
+/* NOLINTEND(readability-non-const-parameter) */

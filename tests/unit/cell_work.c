@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The digest of a workspace as a property, and what helpers may never do. */
+#include "cell_help.h"
+
+#include <sys/un.h>
+
+#define TREES 40
+
+/* Everything below is done as the slot's id, as a cell would have. */
+static void
+as_slot(const struct bed *bed, const char *folder, void (*act)(const char *))
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		if (cell_host_ids(bed->host) == CELL_IDS_SLOTS &&
+		    (setresgid(
+		         UID_BASE + SLOT, UID_BASE + SLOT, UID_BASE + SLOT) ||
+		        setresuid(UID_BASE + SLOT, UID_BASE + SLOT,
+		            UID_BASE + SLOT))) {
+			_exit(1);
+		}
+		if (chdir(folder)) {
+			_exit(2);
+		}
+		act(folder);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static struct digest
+digest(struct bed *bed)
+{
+	struct cell_event event;
+
+	if (!work(bed, CELL_WORK_DIGEST, bed->work, &event)) {
+		fail_msg("%s", event.text);
+	}
+	return event.digest;
+}
+
+static void
+empty(struct bed *bed)
+{
+	struct cell_event event;
+
+	if (!work(bed, CELL_WORK_DROP, bed->work, &event)) {
+		fail_msg("%s", event.text);
+	}
+}
+
+static void
+put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	(void)!write(fd, text, strlen(text));
+	(void)close(fd);
+}
+
+static void
+small_tree(const char *folder)
+{
+	(void)folder;
+	(void)umask(022);
+	put("b", "beta");
+	(void)mkdir("a", 0755);
+	put("a/x", "");
+	put("a.txt", "alpha");
+	(void)!symlink("b", "link");
+	(void)mkdir("empty", 0755);
+}
+
+static void
+the_digest_is_the_one_that_DESIGN_describes(void **state)
+{
+	static const struct {
+		const char *path;
+		char type;
+		uint32_t mode;
+		const char *content;
+	} rows[] = {
+		{ "a", 'd', 0755, NULL },
+		{ "a/x", 'f', 0644, "" },
+		{ "a.txt", 'f', 0644, "alpha" },
+		{ "b", 'f', 0644, "beta" },
+		{ "empty", 'd', 0755, NULL },
+		{ "link", 'l', 0777, "b" },
+	};
+	struct bed *bed = *state;
+	struct digest_run run;
+
+	empty(bed);
+	as_slot(bed, bed->work, small_tree);
+	digest_begin(&run);
+	digest_add(&run, STR("handrail workspace 1\n"));
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct str content = str_of(rows[i].content);
+		struct digest of = { 0 };
+		uint32_t path = (uint32_t)strlen(rows[i].path);
+		uint64_t size = content.len;
+
+		if (rows[i].content) {
+			of = digest_of(content);
+		}
+		digest_add(&run, str_span(&path, 4));
+		digest_add(&run, str_of(rows[i].path));
+		digest_add(&run, str_span(&rows[i].type, 1));
+		digest_add(&run, str_span(&rows[i].mode, 4));
+		digest_add(&run, str_span(&size, 8));
+		digest_add(&run, str_span(of.bytes, DIGEST_SIZE));
+	}
+	assert_true(digest_eq(digest(bed), digest_end(&run)));
+}
+
+static void
+rename_it(const char *folder)
+{
+	(void)folder;
+	(void)rename("b", "c");
+}
+
+static void
+rename_back(const char *folder)
+{
+	(void)folder;
+	(void)rename("c", "b");
+}
+
+static void
+change_mode(const char *folder)
+{
+	(void)folder;
+	(void)chmod("b", 0755);
+}
+
+static void
+change_content(const char *folder)
+{
+	(void)folder;
+	put("b", "Beta");
+	(void)chmod("b", 0644);
+}
+
+static void
+turn_link(const char *folder)
+{
+	(void)folder;
+	put("b", "beta");
+	(void)unlink("link");
+	(void)!symlink("c", "link");
+}
+
+static void
+link_to_file(const char *folder)
+{
+	(void)folder;
+	(void)unlink("link");
+	put("link", "b");
+}
+
+static void
+add_empty(const char *folder)
+{
+	(void)folder;
+	(void)mkdir("more", 0755);
+}
+
+static void
+every_change_changes_it_and_none_other(void **state)
+{
+	static void (*const changes[])(const char *) = { rename_it, change_mode,
+		change_content, turn_link, link_to_file, add_empty };
+	struct bed *bed = *state;
+	struct digest seen[COUNT(changes) + 1];
+
+	empty(bed);
+	as_slot(bed, bed->work, small_tree);
+	seen[0] = digest(bed);
+	assert_true(digest_eq(seen[0], digest(bed)));
+	as_slot(bed, bed->work, rename_it);
+	as_slot(bed, bed->work, rename_back);
+	assert_true(digest_eq(seen[0], digest(bed)));
+	for (size_t i = 0; i < COUNT(changes); i++) {
+		as_slot(bed, bed->work, changes[i]);
+		seen[i + 1] = digest(bed);
+		for (size_t k = 0; k <= i; k++) {
+			assert_false(digest_eq(seen[k], seen[i + 1]));
+		}
+		if (i == 0) {
+			as_slot(bed, bed->work, rename_back);
+		}
+	}
+	/* The same things made anew, and in another order, are the same. */
+	empty(bed);
+	as_slot(bed, bed->work, add_empty);
+	empty(bed);
+	as_slot(bed, bed->work, small_tree);
+	assert_true(digest_eq(seen[0], digest(bed)));
+}
+
+static unsigned seed;
+
+static void
+random_tree(const char *folder)
+{
+	unsigned s = seed;
+	char path[64];
+
+	(void)folder;
+	for (int i = 0; i < 12; i++) {
+		unsigned shape = (unsigned)rand_r(&s);
+
+		(void)snprintf(path, sizeof(path), "%c%u", "abc"[shape % 3],
+		    shape / 3 % 50);
+		if (shape & 64) {
+			(void)mkdir(path, 0700);
+			(void)strcat(path, "/in");
+		}
+		put(path, shape & 128 ? "x" : "y");
+	}
+}
+
+static void
+one_more(const char *folder)
+{
+	(void)folder;
+	put("zzz", "new");
+}
+
+static void
+random_trees_repeat_and_differ(void **state)
+{
+	struct bed *bed = *state;
+	struct digest last = { 0 };
+
+	for (seed = 1; seed <= TREES; seed++) {
+		empty(bed);
+		as_slot(bed, bed->work, random_tree);
+		struct digest first = digest(bed);
+
+		assert_false(digest_eq(first, last));
+		empty(bed);
+		as_slot(bed, bed->work, random_tree);
+		assert_true(digest_eq(first, digest(bed)));
+		as_slot(bed, bed->work, one_more);
+		assert_false(digest_eq(first, digest(bed)));
+		last = first;
+	}
+}
+
+static char outside[64];
+
+static void
+point_outside(const char *folder)
+{
+	(void)folder;
+	(void)!symlink(outside, "out");
+	(void)!symlink("/etc/passwd", "passwd");
+	(void)mkdir("shut", 0700);
+	put("shut/file", "x");
+	(void)chmod("shut", 0);
+}
+
+static void
+open_up(const char *folder)
+{
+	(void)folder;
+	(void)chmod("shut", 0700);
+}
+
+static void
+no_helper_follows_a_link_out(void **state)
+{
+	struct bed *bed = *state;
+	char path[96];
+	struct cell_event event;
+
+	(void)strcpy(outside, "/tmp/cell-outside-XXXXXX");
+	assert_non_null(mkdtemp(outside));
+	assert_int_equal(chmod(outside, 0777), 0);
+	(void)snprintf(path, sizeof(path), "%s/kept", outside);
+	put(path, "1");
+	assert_int_equal(chmod(path, 0666), 0);
+	empty(bed);
+	as_slot(bed, bed->work, point_outside);
+	/* What cannot be read cannot be vouched for. */
+	assert_false(work(bed, CELL_WORK_DIGEST, bed->work, &event));
+	assert_non_null(strstr(event.text, "shut"));
+	as_slot(bed, bed->work, open_up);
+	struct digest before = digest(bed);
+
+	put(path, "2");
+	assert_true(digest_eq(before, digest(bed)));
+	as_slot(bed, bed->work, point_outside);
+	empty(bed);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(outside), 0);
+	assert_int_equal(rmdir(bed->work), 0); /* it is empty: shut and all */
+	assert_int_equal(mkdir(bed->work, 0700), 0);
+	own(bed, bed->work);
+}
+
+static void
+dig(const char *folder)
+{
+	(void)folder;
+	for (int i = 0; i < 200; i++) {
+		if (mkdir("d", 0700) || chdir("d")) {
+			_exit(3);
+		}
+	}
+}
+
+static void
+dig_wide(const char *folder)
+{
+	char name[256];
+
+	(void)folder;
+	memset(name, 'w', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	for (int i = 0; i < 40; i++) {
+		if (mkdir(name, 0700) || chdir(name)) {
+			_exit(3);
+		}
+		put("file", "x");
+	}
+}
+
+static void
+a_bottomless_tree_is_not_digested_but_dropped(void **state)
+{
+	struct bed *bed = *state;
+	struct cell_event event;
+
+	empty(bed);
+	as_slot(bed, bed->work, dig);
+	assert_false(work(bed, CELL_WORK_DIGEST, bed->work, &event));
+	assert_non_null(strstr(event.text, "deeper"));
+	empty(bed);
+	(void)digest(bed);
+	as_slot(bed, bed->work, dig_wide);
+	assert_false(work(bed, CELL_WORK_DIGEST, bed->work, &event));
+	empty(bed);
+	(void)digest(bed);
+}
+
+static void
+a_workspace_is_given_whole_to_another_slot(void **state)
+{
+	struct bed *bed = *state;
+	struct cell_event event;
+	struct stat st;
+	char path[96];
+
+	if (cell_host_ids(bed->host) == CELL_IDS_ONE) {
+		print_message("# skipped: one id for all cells here\n");
+		skip();
+	}
+	empty(bed);
+	as_slot(bed, bed->work, small_tree);
+	assert_int_equal(chown(bed->work, 0, 0), 0);
+	own(bed, bed->work);
+	(void)snprintf(path, sizeof(path), "%s/link", bed->work);
+	int fd = open(bed->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct cell *helper;
+	struct err e;
+
+	assert_int_equal(
+	    cell_work(bed->host, CELL_WORK_OWN, SLOT + 1, fd, &helper, &e), 0);
+	expect(helper, CELL_WORKED, &event);
+	cell_free(helper);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(st.st_uid, UID_BASE + SLOT + 1);
+	/* And the old slot cannot even look any more. */
+	assert_false(work(bed, CELL_WORK_DIGEST, bed->work, &event));
+	assert_int_equal(
+	    cell_work(bed->host, CELL_WORK_OWN, 99, fd, &helper, &e), -1);
+	(void)close(fd);
+	own(bed, bed->work);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_digest_is_the_one_that_DESIGN_describes),
+		cmocka_unit_test(every_change_changes_it_and_none_other),
+		cmocka_unit_test(random_trees_repeat_and_differ),
+		cmocka_unit_test(no_helper_follows_a_link_out),
+		cmocka_unit_test(a_bottomless_tree_is_not_digested_but_dropped),
+		cmocka_unit_test(a_workspace_is_given_whole_to_another_slot),
+	};
+
+	return cmocka_run_group_tests(tests, bed_up, bed_down);
+}
