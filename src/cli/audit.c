@@ -32,7 +32,7 @@ tail(struct cli *c, int argc, char **argv)
 	c->json = json;
 	last = (uint64_t)cli_number(status, "events");
 	if (cli_get(c, &t, &e, "/api/events?after=%llu",
-		(unsigned long long)(last > n ? last - n : 0))) {
+	        (unsigned long long)(last > n ? last - n : 0))) {
 		return cli_fail(&e);
 	}
 	JSON_EACH(event, json_get(t, "events"))
@@ -59,7 +59,8 @@ verify(struct cli *c)
 		    cli_paint(c, CLI_GREEN, "audit ok"),
 		    (long long)cli_number(t, "events"),
 		    (long long)cli_number(t, "bodies"),
-		    (long long)cli_number(t, "expired"), cli_text(c, t, "root"));
+		    (long long)cli_number(t, "expired"),
+		    cli_text(c, t, "root"));
 	}
 	return 0;
 }
@@ -81,7 +82,8 @@ check_proof(const struct json *t, struct book_head *head, struct err *e)
 	{
 		if (proof.count == BOOK_PROOF_MAX ||
 		    !digest_parse(node->text, &proof.node[proof.count++])) {
-			return err_set(e, ERR_INPUT, "the proof has a bad node");
+			return err_set(
+			    e, ERR_INPUT, "the proof has a bad node");
 		}
 	}
 	if (book_head_decode(str_span(bytes, sizeof(bytes)), head, e)) {
@@ -101,10 +103,11 @@ prove(struct cli *c, int argc, char **argv)
 	char body[DIGEST_TEXT];
 
 	if (argc != 1) {
-		return cli_usage(c, "audit", "prove wants the number of an event");
+		return cli_usage(
+		    c, "audit", "prove wants the number of an event");
 	}
 	if (cli_get(c, &t, &e, "/api/audit/prove?seq=%s",
-		cli_encode(c, str_of(argv[0])))) {
+	        cli_encode(c, str_of(argv[0])))) {
 		return cli_fail(&e);
 	}
 	if (!t) {
@@ -115,8 +118,9 @@ prove(struct cli *c, int argc, char **argv)
 	}
 	wall_text(head.time, at);
 	digest_text(head.body, body);
-	printf("%s  event %llu %s at %s\n  identity %s\n  rule %s, call %u, epoch "
-	       "%u\n  body sha256 %s\n  in the tree of %lld events with root %s\n",
+	printf(
+	    "%s  event %llu %s at %s\n  identity %s\n  rule %s, call %u, epoch "
+	    "%u\n  body sha256 %s\n  in the tree of %lld events with root %s\n",
 	    cli_paint(c, CLI_GREEN, "proven"), (unsigned long long)head.seq,
 	    book_kind_name(head.kind), at, head.identity, head.rule, head.call,
 	    head.epoch, body, (long long)cli_number(t, "size"),

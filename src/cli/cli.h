@@ -12,8 +12,8 @@
 #include <stdio.h>
 
 #include "base/base.h"
-#include "json/json.h"
 #include "roles/roles.h"
+#include "json/json.h"
 
 struct cli {
 	struct arena arena;
@@ -40,7 +40,8 @@ extern const size_t cli_command_count;
 #include "cli/commands.def"
 #undef COMMAND
 
-/* --- options: taken out of argv, wherever they stand before "--" -------------- */
+/* --- options: taken out of argv, wherever they stand before "--"
+ * -------------- */
 /* The value of `--name VALUE` or `--name=VALUE`; NULL when absent. */
 const char *cli_option(int *argc, char **argv, const char *name);
 bool cli_flag(int *argc, char **argv, const char *name);
@@ -49,7 +50,8 @@ int cli_usage(const struct cli *c, const char *command, const char *problem);
 /* Says the error on stderr, gives its exit code. */
 int cli_fail(const struct err *e);
 
-/* --- asking the house ------------------------------------------------------------ */
+/* --- asking the house
+ * ------------------------------------------------------------ */
 struct cli_answer {
 	unsigned status;
 	struct buf body;
@@ -65,8 +67,8 @@ struct cli_ask {
 	void *context;
 };
 /* ERR_UNAVAILABLE: no house there.  An answer that is an error is an err. */
-int cli_send(struct cli *c, const struct cli_ask *ask, struct cli_answer *answer,
-    struct err *e) MUST_CHECK;
+int cli_send(struct cli *c, const struct cli_ask *ask,
+    struct cli_answer *answer, struct err *e) MUST_CHECK;
 /* GET target; printed as it came with --json (then *tree is NULL and the
  * command is done), else the tree. */
 int cli_get(struct cli *c, const struct json **tree, struct err *e,
@@ -77,7 +79,8 @@ const char *cli_encode(struct cli *c, struct str text);
 const char *cli_text(struct cli *c, const struct json *j, const char *key);
 int64_t cli_number(const struct json *j, const char *key);
 
-/* --- printing ---------------------------------------------------------------------- */
+/* --- printing
+ * ---------------------------------------------------------------------- */
 #define CLI_RED    "31"
 #define CLI_GREEN  "32"
 #define CLI_YELLOW "33"
@@ -91,7 +94,9 @@ void cli_print_event(struct cli *c, const struct json *event, int64_t begun_us);
 /* Follows a task until it has an outcome; its exit code. */
 int cli_watch(struct cli *c, const char *task, uint64_t after);
 
-/* --- files ----------------------------------------------------------------------------- */
+/* --- files
+ * -----------------------------------------------------------------------------
+ */
 /* libexec/handrail beside this program, or of the build tree. */
 const char *cli_libexec(struct cli *c);
 /* The configuration, parsed; e when there is none. */

@@ -20,7 +20,8 @@
 
 #define PIECE 65536
 
-/* --- who we are ------------------------------------------------------------------ */
+/* --- who we are
+ * ------------------------------------------------------------------ */
 
 static bool
 token_of(const char *folder, const char *name, struct buf *token, bool any)
@@ -30,8 +31,8 @@ token_of(const char *folder, const char *name, struct buf *token, bool any)
 	struct err e = { 0 };
 
 	buf_addf(&path, "%s/%s", folder, name);
-	if (!str_ends(str_of(name), STR(".token")) ||
-	    stat(buf_z(&path), &st) || (!any && st.st_uid != geteuid())) {
+	if (!str_ends(str_of(name), STR(".token")) || stat(buf_z(&path), &st) ||
+	    (!any && st.st_uid != geteuid())) {
 		return false;
 	}
 	buf_clear(token);
@@ -43,8 +44,7 @@ static void
 find_token(struct cli *c, struct buf *token)
 {
 	const char *given = getenv("HANDRAIL_TOKEN");
-	struct str folder =
-	    arena_printf(&c->arena, "%s/operators", c->state);
+	struct str folder = arena_printf(&c->arena, "%s/operators", c->state);
 
 	if (given) {
 		buf_add_z(token, given);
@@ -65,7 +65,8 @@ find_token(struct cli *c, struct buf *token)
 	}
 }
 
-/* --- the connection ---------------------------------------------------------------- */
+/* --- the connection
+ * ---------------------------------------------------------------- */
 
 static int
 connect_local(struct cli *c, struct err *e)
@@ -82,8 +83,10 @@ connect_local(struct cli *c, struct err *e)
 			(void)close(fd);
 		}
 		return err_set(e, ERR_UNAVAILABLE,
-		    "no house is up at %s (%s): start it with `handrail up`, or "
-		    "name its --state", path.at, strerrordesc_np(why));
+		    "no house is up at %s (%s): start it with `handrail up`, "
+		    "or "
+		    "name its --state",
+		    path.at, strerrordesc_np(why));
 	}
 	return fd;
 }
@@ -101,14 +104,15 @@ connect_url(const char *url, struct err *e)
 	if (!str_eq_z(u.scheme, "http") ||
 	    !str_copy(host, sizeof(host), u.host) ||
 	    inet_pton(AF_INET, host, &at.sin_addr) != 1) {
-		return err_set(e, ERR_USAGE,
-		    "HANDRAIL_URL: expected http://ADDRESS:PORT");
+		return err_set(
+		    e, ERR_USAGE, "HANDRAIL_URL: expected http://ADDRESS:PORT");
 	}
 	at.sin_port = htons(u.port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at))) {
-		return err_set(e, ERR_UNAVAILABLE, "no house answers at %s", url);
+		return err_set(
+		    e, ERR_UNAVAILABLE, "no house answers at %s", url);
 	}
 	return fd;
 }
@@ -130,7 +134,7 @@ send_request(struct cli *c, int fd, const struct cli_ask *ask, struct err *e)
 		buf_addf(&value, "Bearer " STR_FMT,
 		    STR_ARG(str_trim(buf_str(&token))));
 		if (http_write_header(
-			&out, STR("Authorization"), buf_str(&value), e)) {
+		        &out, STR("Authorization"), buf_str(&value), e)) {
 			return -1;
 		}
 	}
@@ -276,7 +280,7 @@ cli_send(struct cli *c, const struct cli_ask *ask, struct cli_answer *answer,
 		return -1;
 	}
 	if (json_parse(&c->arena, buf_str(&answer->body), NULL, &answer->tree,
-		&ignored)) {
+	        &ignored)) {
 		answer->tree = NULL;
 	}
 	return answer->status >= 400 ? error_answer(answer, e) : 0;

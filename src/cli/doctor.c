@@ -5,13 +5,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <linux/netlink.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -36,7 +36,7 @@ in_child(bool (*attempt)(void))
 		_exit(attempt() ? 0 : 1);
 	}
 	return pid > 0 && waitpid(pid, &status, 0) == pid &&
-	    WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	       WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 static bool
@@ -48,15 +48,17 @@ user_namespace(void)
 static bool
 all_namespaces(void)
 {
-	return unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
-		   CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) == 0;
+	return unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
+	               CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+	               CLONE_NEWCGROUP) == 0;
 }
 
 static bool
 nf_tables(void)
 {
 	return unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 &&
-	    socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER) >= 0;
+	       socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER) >=
+	           0;
 }
 
 /* TPROXY listeners need a transparent socket in the cell's namespace. */
@@ -70,8 +72,8 @@ transparent(void)
 	}
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	return fd >= 0 &&
-	    setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &yes, sizeof(yes)) == 0;
+	return fd >= 0 && setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &yes,
+	                      sizeof(yes)) == 0;
 }
 
 static bool
@@ -81,23 +83,23 @@ netns_cookie(void)
 	socklen_t size = sizeof(cookie);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	return fd >= 0 &&
-	    getsockopt(fd, SOL_SOCKET, 71, &cookie, &size) == 0;
+	return fd >= 0 && getsockopt(fd, SOL_SOCKET, 71, &cookie, &size) == 0;
 }
 
 static bool
 id_ranges(void)
 {
 	return geteuid() == 0 || (access("/usr/bin/newuidmap", X_OK) == 0 &&
-				     access("/etc/subuid", R_OK) == 0);
+	                             access("/etc/subuid", R_OK) == 0);
 }
 
 static bool
 cgroup_limits(void)
 {
 	return access("/sys/fs/cgroup/cgroup.subtree_control", W_OK) == 0 ||
-	    access("/sys/fs/cgroup/unified/cgroup.subtree_control", W_OK) == 0 ||
-	    access("/sys/fs/cgroup/memory", W_OK) == 0;
+	       access("/sys/fs/cgroup/unified/cgroup.subtree_control", W_OK) ==
+	           0 ||
+	       access("/sys/fs/cgroup/memory", W_OK) == 0;
 }
 
 static const char *
@@ -107,7 +109,8 @@ mend_namespaces(void)
 	struct err e = { 0 };
 
 	if (file_read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-		16, &text, &e) == 0 && text.len && text.at[0] == '1') {
+	        16, &text, &e) == 0 &&
+	    text.len && text.at[0] == '1') {
 		return "AppArmor limits user namespaces: `sysctl -w "
 		       "kernel.apparmor_restrict_unprivileged_userns=0`, or an "
 		       "AppArmor profile with `userns,` for this program";
@@ -128,8 +131,10 @@ print_finding(struct cli *c, const struct finding *f, struct json_out *o)
 		json_out_end(o, '}');
 		return;
 	}
-	printf("%s %s\n", cli_paint(c, f->good ? CLI_GREEN : CLI_RED,
-		f->good ? "yes" : "no "), f->name);
+	printf("%s %s\n",
+	    cli_paint(
+	        c, f->good ? CLI_GREEN : CLI_RED, f->good ? "yes" : "no "),
+	    f->name);
 	if (!f->good) {
 		printf("      off: %s\n      mend: %s\n", f->without, f->mend);
 	}
@@ -157,7 +162,8 @@ command_doctor(struct cli *c, int argc, char **argv)
 		{ "Landlock for TCP (ABI 4)", abi >= 4, false,
 		    "ports of core are limited by seccomp only", "kernel 6.7" },
 		{ "nf_tables in a namespace", in_child(nf_tables), false,
-		    "only ports 80, 443, 53 and the proxy's are answered; other "
+		    "only ports 80, 443, 53 and the proxy's are answered; "
+		    "other "
 		    "ports are refused unseen",
 		    "modprobe nf_tables nft_tproxy" },
 		{ "transparent sockets in a namespace", in_child(transparent),
@@ -194,7 +200,7 @@ command_doctor(struct cli *c, int argc, char **argv)
 		printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
 	} else {
 		printf("%s\n", missing ? "this host cannot run sandboxes yet"
-				       : "this host can run sandboxes");
+		                       : "this host can run sandboxes");
 	}
 	return missing ? 1 : 0;
 }

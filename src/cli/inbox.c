@@ -37,7 +37,8 @@ command_inbox(struct cli *c, int argc, char **argv)
 	if (tree && !count) {
 		printf("nothing waits\n");
 	} else if (tree && !all) {
-		printf("handrail approve ID | handrail deny ID --reason \"…\"\n");
+		printf(
+		    "handrail approve ID | handrail deny ID --reason \"…\"\n");
 	}
 	return 0;
 }
@@ -59,8 +60,8 @@ say(struct cli *c, const char *id, const char *decision, const char *reason)
 	}
 	json_out_end(&o, '}');
 	ask.body = buf_str(&body);
-	ask.target = arena_printf(
-	    &c->arena, "/api/waits/%s", cli_encode(c, str_of(id)));
+	ask.target =
+	    arena_printf(&c->arena, "/api/waits/%s", cli_encode(c, str_of(id)));
 	if (cli_send(c, &ask, &answer, &e)) {
 		return cli_fail(&e);
 	}
@@ -82,7 +83,7 @@ int
 command_approve(struct cli *c, int argc, char **argv)
 {
 	return argc == 1 ? say(c, argv[0], "approve", NULL)
-			 : cli_usage(c, "approve", "wants the id of a wait");
+	                 : cli_usage(c, "approve", "wants the id of a wait");
 }
 
 int

@@ -33,8 +33,9 @@ command_status(struct cli *c, int argc, char **argv)
 		bool up = part->type == JSON_TRUE;
 
 		printf(" %s", cli_paint(c, up ? CLI_GREEN : CLI_RED,
-			arena_printf(&c->arena, STR_FMT "%s",
-			    STR_ARG(part->key), up ? "" : " (away)").at));
+		                  arena_printf(&c->arena, STR_FMT "%s",
+		                      STR_ARG(part->key), up ? "" : " (away)")
+		                      .at));
 	}
 	printf("\ntasks  ");
 	JSON_EACH(count, json_get(t, "tasks"))
@@ -43,15 +44,19 @@ command_status(struct cli *c, int argc, char **argv)
 		    STR_ARG(count->key));
 	}
 	printf("\nwaiting %lld, runs %lld, sandboxes %lld\n",
-	    (long long)cli_number(t, "waiting"), (long long)cli_number(t, "runs"),
+	    (long long)cli_number(t, "waiting"),
+	    (long long)cli_number(t, "runs"),
 	    (long long)cli_number(t, "sandboxes"));
 	if (cli_text(c, t, "stalled")[0]) {
-		printf("%s\n", cli_paint(c, CLI_RED, cli_text(c, t, "stalled")));
+		printf(
+		    "%s\n", cli_paint(c, CLI_RED, cli_text(c, t, "stalled")));
 	}
 	return 0;
 }
 
-/* --- roles --------------------------------------------------------------------------- */
+/* --- roles
+ * ---------------------------------------------------------------------------
+ */
 
 static int
 role_list(struct cli *c)
@@ -78,8 +83,8 @@ static void
 house_of(struct cli *c, const struct catalogue *catalogue,
     const struct config *config, struct policy_house *house)
 {
-	struct policy_tool *tools = arena_array(
-	    &c->arena, catalogue->count + 1, sizeof(*tools));
+	struct policy_tool *tools =
+	    arena_array(&c->arena, catalogue->count + 1, sizeof(*tools));
 	struct str *operators = arena_array(
 	    &c->arena, config->operator_count + 1, sizeof(*operators));
 
@@ -114,8 +119,8 @@ check_role(struct cli *c, const struct config *config, const char *folder,
 	int bad = 0;
 
 	if (roles_load(a, dir.at, &role, e) ||
-	    policy_load(a, arena_printf(a, "%s/gates.toml", dir.at).at, &policy,
-		e) ||
+	    policy_load(
+	        a, arena_printf(a, "%s/gates.toml", dir.at).at, &policy, e) ||
 	    tools_load(a, dir.at, &catalogue, e) ||
 	    tools_check_role(&catalogue, &role, e) ||
 	    roles_check_models(&role, config, e)) {
@@ -126,7 +131,7 @@ check_role(struct cli *c, const struct config *config, const char *folder,
 	for (size_t i = 0; i < count; i++) {
 		printf("%s " STR_FMT "\n",
 		    findings[i].error ? cli_paint(c, CLI_RED, "error")
-				      : cli_paint(c, CLI_YELLOW, "note"),
+		                      : cli_paint(c, CLI_YELLOW, "note"),
 		    STR_ARG(findings[i].text));
 		bad += findings[i].error;
 	}
@@ -136,8 +141,8 @@ check_role(struct cli *c, const struct config *config, const char *folder,
 		    policy_egress_count(policy));
 	}
 	return bad ? err_set(e, ERR_DENIED, "role " STR_FMT " must not run",
-			 STR_ARG(name))
-		   : 0;
+	                 STR_ARG(name))
+	           : 0;
 }
 
 static int
@@ -181,7 +186,8 @@ command_role(struct cli *c, int argc, char **argv)
 	return cli_usage(c, "role", argc ? "no such verb" : NULL);
 }
 
-/* --- what an identity can, and why ------------------------------------------------------ */
+/* --- what an identity can, and why
+ * ------------------------------------------------------ */
 
 int
 command_can(struct cli *c, int argc, char **argv)
@@ -193,7 +199,7 @@ command_can(struct cli *c, int argc, char **argv)
 		return cli_usage(c, "can", "wants one identity");
 	}
 	if (cli_get(c, &t, &e, "/api/can?identity=%s",
-		cli_encode(c, str_of(argv[0])))) {
+	        cli_encode(c, str_of(argv[0])))) {
 		return cli_fail(&e);
 	}
 	if (!t) {
@@ -202,9 +208,9 @@ command_can(struct cli *c, int argc, char **argv)
 	printf("%s\n", cli_text(c, t, "identity"));
 	JSON_EACH(tool, json_get(t, "tools"))
 	{
-		printf("  tool %-16s %-10s %-6s %s\n", cli_text(c, tool, "tool"),
-		    cli_text(c, tool, "action"), cli_text(c, tool, "verdict"),
-		    cli_text(c, tool, "rule"));
+		printf("  tool %-16s %-10s %-6s %s\n",
+		    cli_text(c, tool, "tool"), cli_text(c, tool, "action"),
+		    cli_text(c, tool, "verdict"), cli_text(c, tool, "rule"));
 	}
 	JSON_EACH(rule, json_get(t, "egress"))
 	{
@@ -221,8 +227,8 @@ command_can(struct cli *c, int argc, char **argv)
 }
 
 static int
-explain_call(struct cli *c, const char *identity, const char *tool,
-    const char *args)
+explain_call(
+    struct cli *c, const char *identity, const char *tool, const char *args)
 {
 	struct json *tree;
 	struct json *body = json_new(&c->arena, JSON_OBJECT);
@@ -269,10 +275,10 @@ command_explain(struct cli *c, int argc, char **argv)
 		return cli_usage(c, "explain", NULL);
 	}
 	if (cli_get(c, &t, &e, "/api/explain?identity=%s&url=%s&method=%s%s%s",
-		cli_encode(c, str_of(argv[0])), cli_encode(c, str_of(argv[1])),
-		method ? cli_encode(c, str_of(method)) : "GET",
-		tool ? "&from_tool=" : "",
-		tool ? cli_encode(c, str_of(tool)) : "")) {
+	        cli_encode(c, str_of(argv[0])), cli_encode(c, str_of(argv[1])),
+	        method ? cli_encode(c, str_of(method)) : "GET",
+	        tool ? "&from_tool=" : "",
+	        tool ? cli_encode(c, str_of(tool)) : "")) {
 		return cli_fail(&e);
 	}
 	if (t) {
@@ -281,7 +287,9 @@ command_explain(struct cli *c, int argc, char **argv)
 	return 0;
 }
 
-/* --- e2m files ------------------------------------------------------------------------------ */
+/* --- e2m files
+ * ------------------------------------------------------------------------------
+ */
 
 int
 command_validate(struct cli *c, int argc, char **argv)
@@ -305,7 +313,8 @@ command_validate(struct cli *c, int argc, char **argv)
 		for (size_t n = 0; n < lines.count; n++) {
 			if (lines.at[n].problem.len) {
 				bad++;
-				printf(c->json ? "{\"problem\":\"%s\"}\n" : "%s\n",
+				printf(
+				    c->json ? "{\"problem\":\"%s\"}\n" : "%s\n",
 				    arena_z(&c->arena, lines.at[n].problem));
 			}
 		}

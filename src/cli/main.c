@@ -17,14 +17,17 @@ static int
 help(FILE *to)
 {
 	(void)fputs("handrail: run agents' hands behind a boundary that is not "
-		    "their own discretion\n\nusage: handrail COMMAND … "
-		    "[--state DIR] [--config FILE] [--json]\n\n", to);
+	            "their own discretion\n\nusage: handrail COMMAND … "
+	            "[--state DIR] [--config FILE] [--json]\n\n",
+	    to);
 	for (size_t i = 0; i < cli_command_count; i++) {
 		(void)fprintf(to, "  %-9s %s\n", cli_commands[i].name,
 		    cli_commands[i].what);
 	}
-	(void)fputs("\nhandrail COMMAND --help tells more; ARCHITECTURE.md says "
-		    "how it works.\n", to);
+	(void)fputs(
+	    "\nhandrail COMMAND --help tells more; ARCHITECTURE.md says "
+	    "how it works.\n",
+	    to);
 	return to == stdout ? 0 : 2;
 }
 
@@ -35,7 +38,8 @@ find_config(struct cli *c)
 	const char *places[] = {
 		"handrail.toml",
 		arena_printf(&c->arena, "%s/.config/handrail/handrail.toml",
-		    home ? home : "").at,
+		    home ? home : "")
+		    .at,
 		"/etc/handrail/handrail.toml",
 	};
 
@@ -60,9 +64,10 @@ find_state(struct cli *c)
 	}
 	if (!c->state) {
 		c->state = geteuid() == 0 || !home
-		    ? "/var/lib/handrail"
-		    : arena_printf(&c->arena, "%s/.local/state/handrail", home)
-			  .at;
+		               ? "/var/lib/handrail"
+		               : arena_printf(&c->arena,
+		                     "%s/.local/state/handrail", home)
+		                     .at;
 	}
 	c->state = cli_absolute(c, c->state);
 }
@@ -86,7 +91,7 @@ main(int argc, char **argv)
 	}
 	if (!command) {
 		bool asked = strcmp(argv[1], "--help") == 0 ||
-		    strcmp(argv[1], "help") == 0;
+		             strcmp(argv[1], "help") == 0;
 
 		if (!asked) {
 			(void)fprintf(
@@ -97,8 +102,8 @@ main(int argc, char **argv)
 	argc -= 2;
 	argv += 2;
 	if (cli_flag(&argc, argv, "help")) {
-		printf("handrail %s %s\n\n  %s\n", command->name, command->usage,
-		    command->what);
+		printf("handrail %s %s\n\n  %s\n", command->name,
+		    command->usage, command->what);
 		return 0;
 	}
 	c.state = cli_option(&argc, argv, "state");

@@ -74,8 +74,8 @@ cli_usage(const struct cli *c, const char *command, const char *problem)
 	}
 	for (size_t i = 0; i < cli_command_count; i++) {
 		if (strcmp(cli_commands[i].name, command) == 0) {
-			(void)fprintf(stderr, "usage: handrail %s %s\n", command,
-			    cli_commands[i].usage);
+			(void)fprintf(stderr, "usage: handrail %s %s\n",
+			    command, cli_commands[i].usage);
 		}
 	}
 	return 2;
@@ -91,9 +91,10 @@ cli_fail(const struct err *e)
 const char *
 cli_paint(struct cli *c, const char *color, const char *text)
 {
-	return c->color ? arena_printf(
-			      &c->arena, "\033[%sm%s\033[0m", color, text).at
-			: text;
+	return c->color
+	           ? arena_printf(&c->arena, "\033[%sm%s\033[0m", color, text)
+	                 .at
+	           : text;
 }
 
 const char *

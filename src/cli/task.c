@@ -24,8 +24,8 @@ read_payload(struct cli *c, const char *given, struct json **out, struct err *e)
 		return err_wrap(e, "--payload");
 	}
 	return (*out)->type == JSON_OBJECT
-	    ? 0
-	    : err_set(e, ERR_INPUT, "--payload must be a JSON object");
+	           ? 0
+	           : err_set(e, ERR_INPUT, "--payload must be a JSON object");
 }
 
 struct wanted {
@@ -38,8 +38,8 @@ struct wanted {
 };
 
 static int
-make_record(struct cli *c, const struct wanted *w, struct json **out,
-    struct err *e)
+make_record(
+    struct cli *c, const struct wanted *w, struct json **out, struct err *e)
 {
 	struct arena *a = &c->arena;
 	struct json *task = json_new(a, JSON_OBJECT);
@@ -71,8 +71,8 @@ make_record(struct cli *c, const struct wanted *w, struct json **out,
 
 /* Posts one record; the id and the event to follow it from. */
 static int
-post(struct cli *c, const struct json *record, const char **id,
-    uint64_t *after, struct err *e)
+post(struct cli *c, const struct json *record, const char **id, uint64_t *after,
+    struct err *e)
 {
 	auto_buf body = { 0 };
 	struct cli_answer answer = { 0 };
@@ -126,8 +126,8 @@ dispatch_file(struct cli *c, const char *path, bool wait)
 		}
 	}
 	if (lines.bad || !lines.count) {
-		(void)fprintf(stderr, "handrail: nothing was dispatched from %s\n",
-		    path);
+		(void)fprintf(
+		    stderr, "handrail: nothing was dispatched from %s\n", path);
 		return 1;
 	}
 	for (size_t i = 0; i < lines.count && result == 0; i++) {
@@ -158,7 +158,8 @@ command_dispatch(struct cli *c, int argc, char **argv)
 		return dispatch_file(c, file, wait);
 	}
 	if (argc || !w.queue || !w.subject) {
-		return cli_usage(c, "dispatch", "--queue and --subject are needed");
+		return cli_usage(
+		    c, "dispatch", "--queue and --subject are needed");
 	}
 	if (make_record(c, &w, &record, &e)) {
 		return cli_fail(&e);
@@ -193,7 +194,8 @@ command_run(struct cli *c, int argc, char **argv)
 	return dispatch_one(c, record, true);
 }
 
-/* --- looking --------------------------------------------------------------------- */
+/* --- looking
+ * --------------------------------------------------------------------- */
 
 static int
 list(struct cli *c, int argc, char **argv)
@@ -204,8 +206,8 @@ list(struct cli *c, int argc, char **argv)
 	struct err e = { 0 };
 
 	if (cli_get(c, &tree, &e, "/api/tasks?queue=%s&state=%s",
-		queue ? cli_encode(c, str_of(queue)) : "",
-		state ? cli_encode(c, str_of(state)) : "")) {
+	        queue ? cli_encode(c, str_of(queue)) : "",
+	        state ? cli_encode(c, str_of(state)) : "")) {
 		return cli_fail(&e);
 	}
 	JSON_EACH(t, json_get(tree, "tasks"))
@@ -225,7 +227,8 @@ show_calls(struct cli *c, const struct json *run)
 		auto_buf result = { 0 };
 		const struct json *value = json_get(call, "result");
 
-		printf("  call %lld  %-12s %-9s", (long long)cli_number(call, "ordinal"),
+		printf("  call %lld  %-12s %-9s",
+		    (long long)cli_number(call, "ordinal"),
 		    cli_text(c, call, "tool"), cli_text(c, call, "state"));
 		if (value) {
 			json_write(&result, value);
@@ -247,14 +250,17 @@ show(struct cli *c, int argc, char **argv)
 	if (argc != 1) {
 		return cli_usage(c, "task", "show wants the id of a task");
 	}
-	if (cli_get(c, &t, &e, "/api/tasks/%s", cli_encode(c, str_of(argv[0])))) {
+	if (cli_get(
+	        c, &t, &e, "/api/tasks/%s", cli_encode(c, str_of(argv[0])))) {
 		return cli_fail(&e);
 	}
 	if (!t) {
 		return 0;
 	}
-	printf("%s  %s\n%s, queue %s, owner %s, epoch %lld\ncreated %s, updated "
-	       "%s\n", cli_text(c, t, "id"), cli_text(c, t, "subject"),
+	printf(
+	    "%s  %s\n%s, queue %s, owner %s, epoch %lld\ncreated %s, updated "
+	    "%s\n",
+	    cli_text(c, t, "id"), cli_text(c, t, "subject"),
 	    cli_text(c, t, "state"), cli_text(c, t, "queue"),
 	    cli_text(c, t, "owner"), (long long)cli_number(t, "epoch"),
 	    cli_text(c, t, "created_at"), cli_text(c, t, "updated_at"));
@@ -279,7 +285,7 @@ static int
 watch(struct cli *c, int argc, char **argv)
 {
 	return argc == 1 ? cli_watch(c, argv[0], 0)
-			 : cli_usage(c, "task", "watch wants the id of a task");
+	                 : cli_usage(c, "task", "watch wants the id of a task");
 }
 
 static int
@@ -292,8 +298,8 @@ cancel(struct cli *c, int argc, char **argv)
 	if (argc != 1) {
 		return cli_usage(c, "task", "cancel wants the id of a task");
 	}
-	ask.target = arena_printf(&c->arena, "/api/tasks/%s/cancel",
-	    cli_encode(c, str_of(argv[0])));
+	ask.target = arena_printf(
+	    &c->arena, "/api/tasks/%s/cancel", cli_encode(c, str_of(argv[0])));
 	if (cli_send(c, &ask, &answer, &e)) {
 		return cli_fail(&e);
 	}
@@ -308,8 +314,11 @@ command_task(struct cli *c, int argc, char **argv)
 		const char *name;
 		cli_command_fn *run;
 	} verbs[] = {
-		{ "list", list }, { "show", show }, { "watch", watch },
-		{ "cancel", cancel }, { "resolve", command_resolve },
+		{ "list", list },
+		{ "show", show },
+		{ "watch", watch },
+		{ "cancel", cancel },
+		{ "resolve", command_resolve },
 	};
 
 	for (size_t i = 0; argc && i < COUNT(verbs); i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* up: hands over to the supervisor.  init: files that `up` accepts as they are. */
+/* up: hands over to the supervisor.  init: files that `up` accepts as they are.
+ */
 #include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -25,25 +26,34 @@ command_up(struct cli *c, int argc, char **argv)
 	const char *program =
 	    arena_printf(&c->arena, "%s/supervisor", libexec).at;
 	const char *args[] = {
-		program, "--config", cli_absolute(c, c->config), "--state",
-		c->state, "--libexec", libexec, dev ? "--dev" : NULL,
-		dev ? "yes" : NULL, NULL,
+		program,
+		"--config",
+		cli_absolute(c, c->config),
+		"--state",
+		c->state,
+		"--libexec",
+		libexec,
+		dev ? "--dev" : NULL,
+		dev ? "yes" : NULL,
+		NULL,
 	};
 
 	(void)execv(program, (char *const *)(uintptr_t)args);
-	(void)err_set(&e, ERR_IO, "cannot run %s: %s", program,
-	    strerrordesc_np(errno));
+	(void)err_set(
+	    &e, ERR_IO, "cannot run %s: %s", program, strerrordesc_np(errno));
 	return cli_fail(&e);
 }
 
-/* --- init ------------------------------------------------------------------------ */
+/* --- init
+ * ------------------------------------------------------------------------ */
 
 static const char role_toml[] =
     "# A first role: one type of task and no more power than it needs.\n"
     "[task.default]\n"
     "description = \"Run a fixed plan of tool calls (payload.runbook)\"\n"
     "tools  = [\"shell\"]\n"
-    "brain  = \"runbook\"                 # or \"model.default\": see handrail.toml\n"
+    "brain  = \"runbook\"                 # or \"model.default\": see "
+    "handrail.toml\n"
     "budget = { turns = 20, calls = 40, wall = \"10m\" }\n"
     "input.properties.prompt = { type = \"string\" }\n"
     "output.properties.summary = { type = \"string\" }\n";
@@ -56,8 +66,10 @@ static const char gates_toml[] =
     "unmatched = \"ask\"\n"
     "\n"
     "# [egress.github]\n"
-    "# match  = { host = \"api.github.com\", method = \"GET\", path = \"/repos/**\" }\n"
-    "# inject = { credential = \"github\", header = \"Authorization\", format = \"Bearer {{secret}}\" }\n"
+    "# match  = { host = \"api.github.com\", method = \"GET\", path = "
+    "\"/repos/**\" }\n"
+    "# inject = { credential = \"github\", header = \"Authorization\", format "
+    "= \"Bearer {{secret}}\" }\n"
     "\n"
     "# [gate.push]\n"
     "# match   = { tool = \"git_push\" }\n"
@@ -66,7 +78,8 @@ static const char gates_toml[] =
     "# hint    = \"push {{branch}}\"\n";
 
 static const char server_toml[] =
-    "# The role's tools: each a typed contract.  `{{argument}}` fills one place\n"
+    "# The role's tools: each a typed contract.  `{{argument}}` fills one "
+    "place\n"
     "# of one argument; nothing is ever split or quoted for you.\n"
     "[tool.shell]\n"
     "description = \"Run a shell command in the workspace /work\"\n"
@@ -98,8 +111,12 @@ write_all(struct cli *c, const char *folder, struct err *e)
 {
 	auto_buf config = { 0 };
 	struct passwd *me = getpwuid(getuid()); /* NOLINT: single threaded */
-	struct str role = arena_printf(&c->arena, "%s/roles/helper/mcp", folder);
-	struct { const char *name; struct str text; } files[] = {
+	struct str role =
+	    arena_printf(&c->arena, "%s/roles/helper/mcp", folder);
+	struct {
+		const char *name;
+		struct str text;
+	} files[] = {
 		{ "roles/helper/role.toml", str_of(role_toml) },
 		{ "roles/helper/gates.toml", str_of(gates_toml) },
 		{ "roles/helper/mcp/server.toml", str_of(server_toml) },
@@ -132,6 +149,7 @@ command_init(struct cli *c, int argc, char **argv)
 		return cli_fail(&e);
 	}
 	printf("next: handrail vault init --config %s/handrail.toml\n"
-	       "      handrail up --config %s/handrail.toml\n", folder, folder);
+	       "      handrail up --config %s/handrail.toml\n",
+	    folder, folder);
 	return 0;
 }

@@ -14,7 +14,8 @@
 #include "cli/cli.h"
 #include "seal/seal.h"
 
-/* --- init: a key file, no house needed --------------------------------------------- */
+/* --- init: a key file, no house needed
+ * --------------------------------------------- */
 
 static int
 make_key(struct cli *c, const char *pass_file, struct err *e)
@@ -32,15 +33,16 @@ make_key(struct cli *c, const char *pass_file, struct err *e)
 	if (access(path.at, F_OK) == 0) {
 		return err_set(e, ERR_CONFLICT,
 		    "%s is there already: making another would lose every "
-		    "credential sealed under it", path.at);
+		    "credential sealed under it",
+		    path.at);
 	}
 	if (pass_file) {
 		auto_buf pass = { 0 };
 		uint8_t wrapped[SEAL_KEYFILE];
 
 		result = file_read(pass_file, SEAL_PASS_MAX, &pass, e);
-		result = result ||
-		    seal_key_wrap(key, buf_str(&pass), wrapped, e);
+		result =
+		    result || seal_key_wrap(key, buf_str(&pass), wrapped, e);
 		wipe(pass.at, pass.cap);
 		if (result) {
 			return -1;
@@ -56,7 +58,8 @@ make_key(struct cli *c, const char *pass_file, struct err *e)
 	wipe(bytes.at, bytes.cap);
 	if (result == 0) {
 		printf("wrote %s (0600): keep a copy of it elsewhere, without "
-		       "it no credential can be opened\n", path.at);
+		       "it no credential can be opened\n",
+		    path.at);
 	}
 	return result ? -1 : 0;
 }
@@ -77,7 +80,8 @@ init(struct cli *c, int argc, char **argv)
 	return 0;
 }
 
-/* --- a value, from a file or standard input ------------------------------------------ */
+/* --- a value, from a file or standard input
+ * ------------------------------------------ */
 
 static int
 read_value(const char *file, struct buf *value, struct err *e)
@@ -106,10 +110,10 @@ read_value(const char *file, struct buf *value, struct err *e)
 		result = 0;
 	} else {
 		result = file ? file_read(file, 4096, value, e)
-			      : file_read_fd(STDIN_FILENO, 4096, value, e);
+		              : file_read_fd(STDIN_FILENO, 4096, value, e);
 	}
 	while (value->len && (value->at[value->len - 1] == '\n' ||
-				 value->at[value->len - 1] == '\r')) {
+	                         value->at[value->len - 1] == '\r')) {
 		value->len--;
 	}
 	if (result == 0 && !value->len) {
@@ -141,7 +145,7 @@ box_value(struct cli *c, const char *file, struct buf *text, struct err *e)
 		return err_set(e, ERR_UNAVAILABLE, "the vault named no key");
 	}
 	result = read_value(file, &value, e) ||
-	    seal_box((const uint8_t *)public.at, buf_str(&value), &box, e);
+	         seal_box((const uint8_t *)public.at, buf_str(&value), &box, e);
 	wipe(value.at, value.cap);
 	if (result) {
 		return -1;
@@ -213,7 +217,8 @@ rotate(struct cli *c, int argc, char **argv)
 	}
 	return send_value(c,
 	    arena_printf(&c->arena, "/api/vault/credentials/%s/rotate",
-		cli_encode(c, str_of(argv[0]))).at,
+	        cli_encode(c, str_of(argv[0])))
+	        .at,
 	    argv[0], NULL, file);
 }
 
@@ -229,7 +234,7 @@ archive(struct cli *c, int argc, char **argv)
 	}
 	ask.target =
 	    arena_printf(&c->arena, "/api/vault/credentials/%s/archive",
-		cli_encode(c, str_of(argv[0])));
+	        cli_encode(c, str_of(argv[0])));
 	if (cli_send(c, &ask, &answer, &e)) {
 		return cli_fail(&e);
 	}
@@ -254,8 +259,8 @@ list(struct cli *c, int argc, char **argv)
 
 		(void)json_bool(k, "archived", &archived);
 		printf("%-24s version %lld  %s%s\n", cli_text(c, k, "name"),
-		    (long long)cli_number(k, "version"), cli_text(c, k, "hosts"),
-		    archived ? "  (archived)" : "");
+		    (long long)cli_number(k, "version"),
+		    cli_text(c, k, "hosts"), archived ? "  (archived)" : "");
 	}
 	return 0;
 }
@@ -267,8 +272,11 @@ command_vault(struct cli *c, int argc, char **argv)
 		const char *name;
 		cli_command_fn *run;
 	} verbs[] = {
-		{ "init", init }, { "put", put }, { "list", list },
-		{ "rotate", rotate }, { "archive", archive },
+		{ "init", init },
+		{ "put", put },
+		{ "list", list },
+		{ "rotate", rotate },
+		{ "archive", archive },
 	};
 
 	for (size_t i = 0; argc && i < COUNT(verbs); i++) {

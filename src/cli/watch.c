@@ -18,8 +18,8 @@ say_request(struct cli *c, const struct json *body, struct buf *out)
 	const char *git = cli_text(c, body, "git");
 	const char *method = cli_text(c, body, "method");
 
-	buf_addf(out, "%s%s%s", git[0] ? "git " : method,
-	    git[0] ? git : "", *method || *git ? " " : "");
+	buf_addf(out, "%s%s%s", git[0] ? "git " : method, git[0] ? git : "",
+	    *method || *git ? " " : "");
 	buf_add_z(out, cli_text(c, body, "host"));
 	if (!git[0]) {
 		buf_add_z(out, cli_text(c, body, "path"));
@@ -67,11 +67,13 @@ say_wait(struct cli *c, const struct json *event, struct line *l)
 	l->mark = "?";
 	l->color = CLI_YELLOW;
 	if (put) {
-		buf_addf(&l->text, "waits for a person: %s  →  handrail approve %s",
+		buf_addf(&l->text,
+		    "waits for a person: %s  →  handrail approve %s",
 		    cli_text(c, body, "hint"), cli_text(c, body, "id"));
 	} else {
-		buf_addf(&l->text, "%s by %s on %s", cli_text(c, body, "answer"),
-		    cli_text(c, body, "principal"), cli_text(c, body, "surface"));
+		buf_addf(&l->text, "%s by %s on %s",
+		    cli_text(c, body, "answer"), cli_text(c, body, "principal"),
+		    cli_text(c, body, "surface"));
 	}
 }
 
@@ -172,9 +174,9 @@ ended(struct cli *c, const struct json *event)
 		return 0;
 	}
 	return strcmp(what, "complete") == 0 ? 1
-	    : strcmp(what, "fail") == 0      ? 2
-	    : strcmp(what, "block") == 0     ? 3
-					     : 0;
+	       : strcmp(what, "fail") == 0   ? 2
+	       : strcmp(what, "block") == 0  ? 3
+	                                     : 0;
 }
 
 static void

@@ -39,7 +39,7 @@ struct client {
 	struct buf in;
 	struct buf body;
 	struct buf out;
-	uint64_t id; /* of the question that waits; 0: none */
+	uint64_t id;  /* of the question that waits; 0: none */
 	bool chunked; /* a streamed answer has begun */
 	bool keep_alive;
 	bool closing; /* after what is in `out` */
@@ -115,7 +115,8 @@ want(struct client *k)
 	loop_io_want(&k->io, events);
 }
 
-/* --- a question ---------------------------------------------------------------- */
+/* --- a question
+ * ---------------------------------------------------------------- */
 
 static bool
 read_token(const struct http_head *head, struct wire_api_ask *ask)
@@ -131,8 +132,8 @@ read_token(const struct http_head *head, struct wire_api_ask *ask)
 	    !str_eq_nocase(str_sub(*value, 0, prefix.len), prefix)) {
 		return false;
 	}
-	struct digest d = digest_of(
-	    str_trim(str_sub(*value, prefix.len, value->len)));
+	struct digest d =
+	    digest_of(str_trim(str_sub(*value, prefix.len, value->len)));
 
 	ask->has_token = 1;
 	memcpy(ask->token_digest, d.bytes, sizeof(ask->token_digest));
@@ -163,7 +164,8 @@ same_origin(const struct client *k, const struct http_head *head)
 	if (http_find(head, "Origin")) {
 		return false;
 	}
-	return !site || str_eq_z(*site, "none") || str_eq_z(*site, "same-origin");
+	return !site || str_eq_z(*site, "none") ||
+	       str_eq_z(*site, "same-origin");
 }
 
 static bool
@@ -193,12 +195,14 @@ take_head(struct client *k, const struct http_head *head)
 	if (head->form != HTTP_ORIGIN || !known_host(k, head) ||
 	    !same_origin(k, head)) {
 		refuse(k, 403, "denied",
-		    "this address is asked for by its own name, from no page of "
+		    "this address is asked for by its own name, from no page "
+		    "of "
 		    "another origin");
 	} else if (!read_token(head, ask)) {
-		refuse(k, 401, "denied", "Authorization must be one Bearer token");
+		refuse(
+		    k, 401, "denied", "Authorization must be one Bearer token");
 	} else if (!str_copy(ask->method, sizeof(ask->method), head->method) ||
-	    !str_copy(ask->target, sizeof(ask->target), head->target)) {
+	           !str_copy(ask->target, sizeof(ask->target), head->target)) {
 		refuse(k, 414, "limit", "method or path is too long");
 	} else if (head->expect) {
 		buf_add_z(&k->out, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -255,7 +259,8 @@ parse(struct client *k)
 	buf_drop(&k->in, k->in.len - in.len);
 }
 
-/* --- bytes ------------------------------------------------------------------------ */
+/* --- bytes
+ * ------------------------------------------------------------------------ */
 
 static bool
 read_some(struct client *k)
@@ -309,7 +314,8 @@ client_ready(void *owner, unsigned ready)
 	flush(k);
 }
 
-/* --- the answer -------------------------------------------------------------------- */
+/* --- the answer
+ * -------------------------------------------------------------------- */
 
 static void
 next_question(struct client *k)
@@ -327,8 +333,8 @@ next_question(struct client *k)
 }
 
 static void
-add_piece(struct client *k, const struct wire_api_answer *answer,
-    struct str body)
+add_piece(
+    struct client *k, const struct wire_api_answer *answer, struct str body)
 {
 	if (!k->chunked && !answer->more) {
 		http_write_answer(&k->out, answer->status, answer->content_type,
@@ -365,8 +371,8 @@ take_answer(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	while (k && k->id != answer->id) {
 		k = k->next;
 	}
-	if (!k || !wire_text_ok(
-		      answer->content_type, sizeof(answer->content_type))) {
+	if (!k ||
+	    !wire_text_ok(answer->content_type, sizeof(answer->content_type))) {
 		return;
 	}
 	if (answer->has_body &&
@@ -387,7 +393,8 @@ static const struct wire_handler core_handlers[] = {
 	{ WIRE_API_ANSWER, take_answer },
 };
 
-/* --- the door ----------------------------------------------------------------------- */
+/* --- the door
+ * ----------------------------------------------------------------------- */
 
 static void
 welcome(struct door *door, int fd)
@@ -428,8 +435,8 @@ door_ready(void *owner, unsigned ready)
 
 	(void)ready;
 	for (int i = 0; i < 16; i++) {
-		int fd = accept4(
-		    door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd =
+		    accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0) {
 			return;
@@ -448,9 +455,7 @@ open_door(struct api *api, size_t which, int fd, enum wire_transport transport,
 {
 	struct door *door = &api->doors[which];
 
-	*door = (struct door){
-		.api = api, .fd = fd, .transport = transport
-	};
+	*door = (struct door){ .api = api, .fd = fd, .transport = transport };
 	if (loop_io_open(&door->io, api->part.loop, fd, door_ready, door, e)) {
 		return -1;
 	}
@@ -479,7 +484,8 @@ main(int argc, char **argv)
 	if (jail_enter(&plan, &e)) {
 		part_fail(&e);
 	}
-	part_join(&api.part, NULL, 0, core_handlers, COUNT(core_handlers), &api);
+	part_join(
+	    &api.part, NULL, 0, core_handlers, COUNT(core_handlers), &api);
 	if (open_door(&api, 0, SOCKET_FD, WIRE_LOCAL, &e) ||
 	    open_door(&api, 1, WEB_FD, WIRE_TCP, &e)) {
 		part_fail(&e);

@@ -62,8 +62,12 @@ core_utf8(struct buf *out, struct str bytes)
 {
 	for (size_t i = 0; i < bytes.len;) {
 		uint8_t b = (uint8_t)bytes.at[i];
-		size_t n = b < 0x80 ? 1 : b < 0xC2 ? 0 : b < 0xE0 ? 2
-		    : b < 0xF0 ? 3 : b < 0xF5 ? 4 : 0;
+		size_t n = b < 0x80   ? 1
+		           : b < 0xC2 ? 0
+		           : b < 0xE0 ? 2
+		           : b < 0xF0 ? 3
+		           : b < 0xF5 ? 4
+		                      : 0;
 		bool good = n > 0 && i + n <= bytes.len;
 
 		for (size_t k = 1; good && k < n; k++) {
@@ -73,9 +77,9 @@ core_utf8(struct buf *out, struct str bytes)
 			uint8_t second = (uint8_t)bytes.at[i + 1];
 
 			good = !(b == 0xE0 && second < 0xA0) &&
-			    !(b == 0xED && second > 0x9F) &&
-			    !(b == 0xF0 && second < 0x90) &&
-			    !(b == 0xF4 && second > 0x8F);
+			       !(b == 0xED && second > 0x9F) &&
+			       !(b == 0xF0 && second < 0x90) &&
+			       !(b == 0xF4 && second > 0x8F);
 		}
 		if (good) {
 			buf_add(out, str_sub(bytes, i, n));
@@ -87,7 +91,8 @@ core_utf8(struct buf *out, struct str bytes)
 	}
 }
 
-/* --- the other parts --------------------------------------------------------- */
+/* --- the other parts ---------------------------------------------------------
+ */
 
 static void
 vault_hello(void *owner, struct wire_peer *peer, const void *record, int *fds,
@@ -237,7 +242,8 @@ static const struct wire_handler supervisor_handlers[] = {
 	{ WIRE_PART_UP, part_up },
 };
 
-/* --- start and stop -------------------------------------------------------------- */
+/* --- start and stop
+ * -------------------------------------------------------------- */
 
 static void
 reload(struct core *c)
@@ -300,8 +306,7 @@ folder_of(struct arena *a, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	return slash ? arena_z(a, str_span(path, (size_t)(slash - path)))
-		     : ".";
+	return slash ? arena_z(a, str_span(path, (size_t)(slash - path))) : ".";
 }
 
 static int
@@ -326,8 +331,7 @@ give_up_power(struct core *c, struct err *e)
 		.path_count = COUNT(paths),
 		.net = JAIL_NET_NONE,
 		.filter = JAIL_FILTER_PROMISES,
-		.promises =
-		    JAIL_STDIO | JAIL_FILES_READ | JAIL_FILES_WRITE,
+		.promises = JAIL_STDIO | JAIL_FILES_READ | JAIL_FILES_WRITE,
 	};
 
 	return jail_enter(&plan, e);
@@ -388,7 +392,7 @@ main(int argc, char **argv)
 	c.config_file = part_arg(&c.part, "config");
 	c.state = part_arg(&c.part, "state");
 	c.dev = part_arg(&c.part, "dev") &&
-	    strcmp(part_arg(&c.part, "dev"), "yes") == 0;
+	        strcmp(part_arg(&c.part, "dev"), "yes") == 0;
 	c.began = mono_now();
 	must(c.config_file && c.state && part_arg(&c.part, "operators"));
 	if (open_core(&c, &e)) {
@@ -396,7 +400,7 @@ main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < COUNT(numbers); i++) {
 		if (loop_signal_open(&c.signals[i], c.part.loop, numbers[i],
-			on_signal, &c, &e)) {
+		        on_signal, &c, &e)) {
 			part_fail(&e);
 		}
 	}

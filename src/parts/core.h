@@ -26,11 +26,12 @@
 #include "wait/wait.h"
 
 enum core_limits {
-	CORE_ARGS_MAX = 256 * 1024,        /* bytes of a call's arguments */
-	CORE_RESULT_MAX = 1024 * 1024,     /* bytes of a result */
-	CORE_MODEL_MAX = 8 * 1024 * 1024,  /* bytes of a model body */
+	CORE_ARGS_MAX = 256 * 1024,       /* bytes of a call's arguments */
+	CORE_RESULT_MAX = 1024 * 1024,    /* bytes of a result */
+	CORE_MODEL_MAX = 8 * 1024 * 1024, /* bytes of a model body */
 	CORE_API_BODY_MAX = 4 * 1024 * 1024,
-	CORE_DEATHS_MAX = 5, /* of agent or cell without a settled call between */
+	CORE_DEATHS_MAX =
+	    5, /* of agent or cell without a settled call between */
 	CORE_GRANT_US = 20 * 1000000,
 	CORE_LEASE_US = 30 * 1000000, /* egress closes everything after it */
 };
@@ -61,8 +62,8 @@ uint64_t core_append(struct core *c, const struct core_event *event);
 /* After the batch is committed, in order. */
 void core_after(struct core *c, core_effect_fn *fn, uint64_t number);
 /* A row to be written in the same transaction. */
-void core_row(struct core *c, const char *space, struct str key, struct str value,
-    uint64_t version);
+void core_row(struct core *c, const char *space, struct str key,
+    struct str value, uint64_t version);
 void core_task_row(struct core *c, const struct queue_task *t);
 /* Events of the queue and of waits: appended and applied. */
 void core_queue_step(
@@ -116,7 +117,8 @@ struct core_operator {
 };
 
 struct core_house {
-	struct arena arena; /* never shrinks: runs hold what a reload replaced */
+	struct arena
+	    arena; /* never shrinks: runs hold what a reload replaced */
 	struct config config;
 	struct identity home;
 	struct core_role *roles;
@@ -128,7 +130,8 @@ struct core_house {
 int core_house_load(struct core *c, bool first, struct err *e) MUST_CHECK;
 struct core_role *core_role_find(struct core *c, struct str any_form);
 
-/* --- core_vault.c: sealed rows ---------------------------------------------- */
+/* --- core_vault.c: sealed rows ----------------------------------------------
+ */
 
 struct core_credential {
 	struct core_credential *next;
@@ -145,7 +148,8 @@ const struct core_credential *core_credential_find(
 void core_vault_ready(struct core *c);
 int core_vault_load(struct core *c, struct err *e) MUST_CHECK;
 
-/* --- core_cell.c: sandboxes and what runs in them ---------------------------- */
+/* --- core_cell.c: sandboxes and what runs in them ----------------------------
+ */
 
 enum core_cell_phase { CELL_MAKING, CELL_STARTING, CELL_READY, CELL_ENDING };
 
@@ -176,7 +180,7 @@ struct core_exec_result {
 	struct buf err;
 	bool truncated;
 	const char *text; /* of WIRE_NOT_STARTED */
-	bool lost; /* its sandbox ended: what it did is not known */
+	bool lost;        /* its sandbox ended: what it did is not known */
 };
 
 /* Called once; result is the callee's to read until it returns. */
@@ -194,7 +198,7 @@ struct core_exec_plan {
 	struct str folder;
 	struct str input;
 	int64_t timeout;
-	uint32_t limit; /* bytes kept of each stream */
+	uint32_t limit;  /* bytes kept of each stream */
 	uint64_t number; /* handed to the callbacks */
 	core_exec_done_fn *done;
 	core_exec_data_fn *data;
@@ -210,7 +214,8 @@ struct core_cell_plan {
 	int work_fd; /* borrowed */
 };
 
-struct core_cell *core_cell_make(struct core *c, const struct core_cell_plan *p);
+struct core_cell *core_cell_make(
+    struct core *c, const struct core_cell_plan *p);
 struct core_cell *core_cell_find(struct core *c, uint64_t number);
 void core_cell_exec(
     struct core *c, struct core_cell *cell, const struct core_exec_plan *plan);
@@ -221,7 +226,8 @@ void core_cells_attach(struct core *c, enum part part);
 int core_slot_take(struct core *c, uint32_t *slot);
 void core_slot_give(struct core *c, uint32_t slot);
 
-/* --- core_run.c: the life of a claimed task ---------------------------------- */
+/* --- core_run.c: the life of a claimed task ----------------------------------
+ */
 
 enum core_run_phase {
 	RUN_OPENING, /* workspace, agent */
@@ -251,14 +257,14 @@ struct core_run {
 	enum core_run_then then;
 	int work_fd;
 	struct digest workspace; /* when parked or resumed; else zero */
-	uint64_t agent; /* 0: none */
+	uint64_t agent;          /* 0: none */
 	struct wire_peer *agent_peer;
 	bool agent_ending;
-	uint64_t cell; /* 0: none */
-	uint32_t busy; /* ordinal of the call under way, 0: none */
-	uint64_t call; /* its number in core_call.c */
+	uint64_t cell;       /* 0: none */
+	uint32_t busy;       /* ordinal of the call under way, 0: none */
+	uint64_t call;       /* its number in core_call.c */
 	uint32_t model_turn; /* asked and not answered, 0: none */
-	struct buf reply; /* the event that waits for its commit */
+	struct buf reply;    /* the event that waits for its commit */
 	uint32_t deaths;
 	bool cell_was_lost; /* the next result says so */
 	struct core *core;
@@ -275,7 +281,8 @@ struct core_run *core_run_of_task(struct core *c, struct str task);
 struct core_run *core_run_by_id(struct core *c, struct book_id run);
 void core_run_recover(struct core *c);
 /* One outcome: appended with everything that goes with it. */
-void core_run_complete(struct core *c, struct core_run *r, const struct json *result);
+void core_run_complete(
+    struct core *c, struct core_run *r, const struct json *result);
 void core_run_fail(struct core *c, struct core_run *r, const char *error_type,
     const char *class, const char *message);
 void core_run_block(struct core *c, struct core_run *r, const char *error_type,
@@ -285,17 +292,19 @@ struct core_failure {
 	const char *class; /* resolvable, unresolvable, requires_escalation */
 	const char *message;
 };
-void core_run_close(struct core *c, struct core_run *r, enum core_run_then then);
+void core_run_close(
+    struct core *c, struct core_run *r, enum core_run_then then);
 void core_run_cell_ended(struct core *c, struct core_run *r, const char *why);
-void core_agent_send_result(struct core_run *r, uint32_t ordinal,
-    struct str settled);
+void core_agent_send_result(
+    struct core_run *r, uint32_t ordinal, struct str settled);
 int core_run_cancel(struct core *c, struct str task, struct err *e) MUST_CHECK;
 void core_runs_drain(struct core *c);
 void core_sandbox_up(struct core *c);
 extern const struct wire_handler core_agent_handlers[];
 extern const size_t core_agent_handler_count;
 
-/* --- core_call.c: a tool call ------------------------------------------------- */
+/* --- core_call.c: a tool call
+ * ------------------------------------------------- */
 
 void core_call_asked(struct core *c, struct core_run *r, uint32_t ordinal,
     struct str tool, struct str args);
@@ -306,7 +315,8 @@ void core_call_dropped(struct core *c, struct core_run *r);
 int core_wait_say(
     struct core *c, const struct wait_decide *say, struct err *e) MUST_CHECK;
 
-/* --- core_egress.c: requests that leave --------------------------------------- */
+/* --- core_egress.c: requests that leave
+ * --------------------------------------- */
 
 extern const struct wire_handler core_egress_handlers[];
 extern const size_t core_egress_handler_count;
@@ -348,7 +358,8 @@ struct core_place {
 int core_place_parse(struct arena *a, struct str url, struct core_place *out,
     struct err *e) MUST_CHECK;
 
-/* --- core_api.c: what clients ask ---------------------------------------------- */
+/* --- core_api.c: what clients ask
+ * ---------------------------------------------- */
 
 extern const struct wire_handler core_api_handlers[];
 extern const size_t core_api_handler_count;
@@ -356,7 +367,8 @@ extern const size_t core_api_handler_count;
 void core_api_events(struct core *c);
 void core_api_sandbox_ended(struct core *c, uint64_t api, const char *why);
 
-/* --------------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------------------
+ */
 
 struct core_agent;
 struct core_ask;
@@ -385,7 +397,7 @@ struct core {
 	struct core_cell *cells;
 	struct core_intent *intents;
 	struct core_call *calls;
-	struct core_ask *asks; /* of the api, waiting for something */
+	struct core_ask *asks;  /* of the api, waiting for something */
 	struct core_ask *seals; /* of the vault, by id */
 	struct core_poll *polls;
 	uint8_t *slots;

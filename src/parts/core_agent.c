@@ -14,7 +14,8 @@
 #include "parts/core_call.h"
 #include "parts/core_run.h"
 
-/* --- telling it its task ------------------------------------------------------ */
+/* --- telling it its task
+ * ------------------------------------------------------ */
 
 static void
 write_begin(struct core *c, struct core_run *r, struct buf *body)
@@ -112,9 +113,9 @@ core_agent_send_result(struct core_run *r, uint32_t ordinal, struct str settled)
 	must(json_parse(&a, settled, NULL, &tree, &e) == 0);
 	(void)json_text(tree, "end", &end);
 	(void)json_text(tree, "tool", &tool);
-	result.end = str_eq_z(end, "ok")  ? WIRE_CALL_OK
-	    : str_eq_z(end, "denied")     ? WIRE_CALL_DENIED
-					  : WIRE_CALL_FAILED;
+	result.end = str_eq_z(end, "ok")       ? WIRE_CALL_OK
+	             : str_eq_z(end, "denied") ? WIRE_CALL_DENIED
+	                                       : WIRE_CALL_FAILED;
 	(void)str_copy(result.tool, sizeof(result.tool), tool);
 	json_write(&body, json_get(tree, "result"));
 	int fd = core_memfd(buf_str(&body));
@@ -155,8 +156,9 @@ replay(struct core *c, struct core_run *r)
 	for (size_t at = 0; at < all.heads.len; at += BOOK_HEAD_SIZE) {
 		struct book_head head;
 
-		must(book_head_decode(str_span(all.heads.at + at,
-			 BOOK_HEAD_SIZE), &head, &e) == 0);
+		must(book_head_decode(
+		         str_span(all.heads.at + at, BOOK_HEAD_SIZE), &head,
+		         &e) == 0);
 		replay_one(c, r, &head);
 	}
 	buf_fini(&all.heads);
@@ -168,8 +170,8 @@ agent_closed(void *owner, struct wire_peer *peer, const struct err *why)
 	struct core_run *r = owner;
 
 	if (why->kind != ERR_UNAVAILABLE) {
-		log_line(LOG_WARN, "agent", "of run %s: %s", r->run_text,
-		    why->text);
+		log_line(
+		    LOG_WARN, "agent", "of run %s: %s", r->run_text, why->text);
 	}
 	wire_peer_free(peer);
 	r->agent_peer = NULL;
@@ -208,8 +210,7 @@ core_agent_started(void *owner, struct wire_peer *peer, const void *record,
 		.owner = r,
 	};
 
-	r->agent_peer =
-	    wire_peer_new(c->part.loop, take_fd(&fds[0]), &end, &e);
+	r->agent_peer = wire_peer_new(c->part.loop, take_fd(&fds[0]), &end, &e);
 	must(r->agent_peer);
 	r->phase = RUN_ACTING;
 	auto_buf body = { 0 };
@@ -224,7 +225,8 @@ core_agent_started(void *owner, struct wire_peer *peer, const void *record,
 	wire_send(r->agent_peer, WIRE_RUN_GO, &go, NULL, 0);
 }
 
-/* --- hearing it ----------------------------------------------------------------- */
+/* --- hearing it
+ * ----------------------------------------------------------------- */
 
 static void
 broke_rules(struct core_run *r, const char *how)
@@ -259,7 +261,8 @@ take_call(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	}
 	if (core_body(fds, nfds, 0, CORE_ARGS_MAX, &args, &e)) {
 		if (e.kind != ERR_LIMIT) {
-			broke_rules(r, "sent arguments that are no sealed body");
+			broke_rules(
+			    r, "sent arguments that are no sealed body");
 			return;
 		}
 		buf_clear(&args); /* too big: refused as any wrong arguments */
@@ -269,8 +272,8 @@ take_call(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		    "the task's budget of tool calls is spent");
 		return;
 	}
-	core_call_asked(r->core, r, ask->ordinal, str_of(ask->tool),
-	    buf_str(&args));
+	core_call_asked(
+	    r->core, r, ask->ordinal, str_of(ask->tool), buf_str(&args));
 }
 
 static void
@@ -312,7 +315,8 @@ take_done(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	    arena_z(&a, str_sub(message, 0, 4000)));
 }
 
-/* --- a model's reply --------------------------------------------------------------- */
+/* --- a model's reply
+ * --------------------------------------------------------------- */
 
 static void
 model_reply_event(struct core *c, struct core_run *r,
@@ -388,15 +392,16 @@ ask_model(struct core *c, struct core_run *r, struct str body)
 		.body = body,
 	};
 	struct core_http h = {
-		.rule = arena_printf(
-		    &r->arena, "model." STR_FMT, STR_ARG(m->name)),
+		.rule =
+		    arena_printf(&r->arena, "model." STR_FMT, STR_ARG(m->name)),
 		.method = STR("POST"),
 		.url = url,
 		.headers = STR("Content-Type: application/json\r\n"
-			       "Accept: application/json\r\n"),
+		               "Accept: application/json\r\n"),
 		.body = body,
 		.credential = m->credential,
-		.place = m->credential.len ? WIRE_PLACE_HEADER : WIRE_PLACE_NONE,
+		.place =
+		    m->credential.len ? WIRE_PLACE_HEADER : WIRE_PLACE_NONE,
 		.place_name = STR("Authorization"),
 		.format = STR("Bearer {{secret}}"),
 		.upstream = m->upstream,

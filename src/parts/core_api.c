@@ -76,8 +76,8 @@ send_answer(struct core *c, struct core_ask *ask, const char *type,
 }
 
 void
-core_answer(struct core *c, struct core_ask *ask, uint32_t status,
-    struct str body)
+core_answer(
+    struct core *c, struct core_ask *ask, uint32_t status, struct str body)
 {
 	ask->status = status;
 	send_answer(c, ask, "application/json", body, false);
@@ -106,8 +106,8 @@ answer_now(struct core *c, uint64_t number)
 }
 
 void
-core_answer_after(struct core *c, struct core_ask *ask, uint32_t status,
-    struct str body)
+core_answer_after(
+    struct core *c, struct core_ask *ask, uint32_t status, struct str body)
 {
 	ask->status = status;
 	buf_clear(&ask->answer);
@@ -130,7 +130,8 @@ core_answer_err(struct core *c, struct core_ask *ask, const struct err *e)
 	core_answer(c, ask, (uint32_t)err_http(e->kind), buf_str(&body));
 }
 
-/* --- reading the question ------------------------------------------------------ */
+/* --- reading the question
+ * ------------------------------------------------------ */
 
 static void
 add_decoded(struct buf *out, struct str text)
@@ -143,13 +144,12 @@ add_decoded(struct buf *out, struct str text)
 			buf_add_byte(out, byte);
 			i += 2;
 		} else if (text.at[i] == '%' && i + 3 == text.len &&
-		    hex_bytes(str_sub(text, i + 1, 2), &byte, 1)) {
+		           hex_bytes(str_sub(text, i + 1, 2), &byte, 1)) {
 			buf_add_byte(out, byte);
 			i += 2;
 		} else {
-			buf_add_byte(out, text.at[i] == '+'
-				? ' '
-				: (uint8_t)text.at[i]);
+			buf_add_byte(
+			    out, text.at[i] == '+' ? ' ' : (uint8_t)text.at[i]);
 		}
 	}
 }
@@ -187,9 +187,10 @@ core_ask_role(struct core *c, struct core_ask *ask, struct core_role **role,
 	}
 	*role = core_role_find(c, name);
 	return *role ? 0
-		     : err_set(e, ERR_MISSING,
-			   "no role here has the identity %s; `handrail role "
-			   "list` names them", err_quote(name));
+	             : err_set(e, ERR_MISSING,
+	                   "no role here has the identity %s; `handrail role "
+	                   "list` names them",
+	                   err_quote(name));
 }
 
 /* "/api/tasks/STAR/cancel" with one STAR: a segment without a slash. */
@@ -235,8 +236,8 @@ who_asks(struct core *c, const struct wire_api_ask *in)
 	for (size_t i = 0; in->has_token && i < c->house.operator_count; i++) {
 		const struct core_operator *o = &c->house.operators[i];
 
-		if (equal_const_time(o->token.bytes, in->token_digest,
-			DIGEST_SIZE) &&
+		if (equal_const_time(
+		        o->token.bytes, in->token_digest, DIGEST_SIZE) &&
 		    (in->transport == WIRE_TCP || o->uid == in->uid)) {
 			return o;
 		}
@@ -276,7 +277,7 @@ handle(struct core *c, struct core_ask *ask)
 	if (!route) {
 		(void)err_set(&e, known_path ? ERR_INPUT : ERR_MISSING,
 		    known_path ? "that path takes another method"
-			       : "there is nothing at this path");
+		               : "there is nothing at this path");
 		core_answer_err(c, ask, &e);
 		return;
 	}
@@ -302,7 +303,7 @@ read_body(struct core_ask *ask, int *fds, size_t nfds, struct err *e)
 
 	if (core_body(fds, nfds, 0, CORE_API_BODY_MAX, &bytes, e) ||
 	    json_parse(&ask->arena, arena_str(&ask->arena, buf_str(&bytes)),
-		NULL, &tree, e)) {
+	        NULL, &tree, e)) {
 		return err_wrap(e, "the body");
 	}
 	ask->body = tree;
@@ -344,7 +345,8 @@ take_ask(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	handle(c, ask);
 }
 
-/* --- the client or the api is gone ----------------------------------------------- */
+/* --- the client or the api is gone
+ * ----------------------------------------------- */
 
 static void
 forget(struct core *c, struct core_ask *ask)

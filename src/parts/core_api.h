@@ -19,8 +19,8 @@ struct core_ask {
 	struct str method;
 	struct str path;
 	struct str query;
-	struct str part;         /* what the '*' of the route's path stands for */
-	const struct json *body; /* NULL: none */
+	struct str part; /* what the '*' of the route's path stands for */
+	const struct json *body;               /* NULL: none */
 	const struct core_operator *operator_; /* NULL: nobody known */
 	bool local;
 	bool gone; /* the client is away */
@@ -50,11 +50,11 @@ typedef int core_route_fn(struct core *c, struct core_ask *ask, struct err *e);
 #undef ROUTE
 
 /* Sends what `body` holds and forgets the question. */
-void core_answer(struct core *c, struct core_ask *ask, uint32_t status,
-    struct str body);
+void core_answer(
+    struct core *c, struct core_ask *ask, uint32_t status, struct str body);
 /* After the batch; `body` is copied. */
-void core_answer_after(struct core *c, struct core_ask *ask, uint32_t status,
-    struct str body);
+void core_answer_after(
+    struct core *c, struct core_ask *ask, uint32_t status, struct str body);
 void core_answer_err(struct core *c, struct core_ask *ask, const struct err *e);
 /* One piece of a streamed answer; more = false ends it. */
 void core_answer_piece(

@@ -67,7 +67,8 @@ core_event_json(struct core *c, struct json_out *o,
 	json_out_end(o, '}');
 }
 
-/* --- follow ------------------------------------------------------------------------- */
+/* --- follow
+ * ------------------------------------------------------------------------- */
 
 static int
 keep_head(void *context, const struct store_head *row, struct err *e)
@@ -104,7 +105,7 @@ write_events(struct core *c, struct core_ask *ask, struct buf *body)
 		struct book_head head;
 
 		must(book_head_decode(str_span(heads.at + at, BOOK_HEAD_SIZE),
-			 &head, &e) == 0);
+		         &head, &e) == 0);
 		core_event_json(c, &o, &head, true);
 		next = head.seq;
 	}
@@ -133,7 +134,8 @@ route_events(struct core *c, struct core_ask *ask, struct err *e)
 	uint64_t seconds = 0;
 	auto_buf body = { 0 };
 
-	if (core_ask_query(ask, "after", &text) && !str_u64(text, &ask->after)) {
+	if (core_ask_query(ask, "after", &text) &&
+	    !str_u64(text, &ask->after)) {
 		return err_set(e, ERR_INPUT, "?after= must be a number");
 	}
 	if (core_ask_query(ask, "task", &text) &&
@@ -152,7 +154,8 @@ route_events(struct core *c, struct core_ask *ask, struct err *e)
 	ask->polling = true;
 	ask->core = c;
 	loop_timer_arm(&ask->patience, c->part.loop,
-	    mono_after(loop_now(c->part.loop), us < PATIENCE_US ? us : PATIENCE_US),
+	    mono_after(
+	        loop_now(c->part.loop), us < PATIENCE_US ? us : PATIENCE_US),
 	    patience_over, ask);
 	return 0;
 }
@@ -173,7 +176,9 @@ core_api_events(struct core *c)
 	}
 }
 
-/* --- verify ---------------------------------------------------------------------------- */
+/* --- verify
+ * ----------------------------------------------------------------------------
+ */
 
 struct verify {
 	struct core *core;
@@ -200,9 +205,10 @@ verify_body(struct verify *v, const struct book_head *head, struct err *e)
 	}
 	v->bodies++;
 	return digest_eq(digest_of(buf_str(&body)), head->body)
-	    ? 0
-	    : err_set(e, ERR_DENIED, "the body of event %llu was changed",
-		  (unsigned long long)head->seq);
+	           ? 0
+	           : err_set(e, ERR_DENIED,
+	                 "the body of event %llu was changed",
+	                 (unsigned long long)head->seq);
 }
 
 static int
@@ -221,8 +227,7 @@ verify_all(struct verify *v, struct str heads, struct err *e)
 			return err_set(e, ERR_DENIED, "event %llu is missing",
 			    (unsigned long long)(at / BOOK_HEAD_SIZE + 1));
 		}
-		if (store_leaf_get(
-			v->core->book.store, head.seq, leaf, e)) {
+		if (store_leaf_get(v->core->book.store, head.seq, leaf, e)) {
 			return -1;
 		}
 		if (memcmp(leaf, own.bytes, sizeof(leaf)) != 0) {
@@ -271,7 +276,9 @@ route_verify(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
-/* --- prove -------------------------------------------------------------------------------- */
+/* --- prove
+ * --------------------------------------------------------------------------------
+ */
 
 static int
 read_leaf(void *context, uint64_t index, struct digest *leaf, struct err *e)

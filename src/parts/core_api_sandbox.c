@@ -10,9 +10,9 @@
 #include "parts/core_api.h"
 #include "parts/core_cell.h"
 
-#define ARGV_MAX     256
-#define PIECE_MAX    49152
-#define RUN_MAX_US   (3600 * CLOCK_SECOND)
+#define ARGV_MAX   256
+#define PIECE_MAX  49152
+#define RUN_MAX_US (3600 * CLOCK_SECOND)
 
 static void
 output(struct core *c, uint64_t number, int stream, struct str data)
@@ -53,7 +53,7 @@ done(struct core *c, uint64_t number, const struct core_exec_result *result)
 	} else {
 		buf_addf(&ask->answer, "{\"exit\":%d}",
 		    result->end == WIRE_EXITED ? result->code
-					       : 128 + result->code);
+		                               : 128 + result->code);
 	}
 	buf_add_byte(&ask->answer, '\n');
 	if (cell) {
@@ -117,7 +117,8 @@ route_sandbox(struct core *c, struct core_ask *ask, struct err *e)
 	}
 	if (role->closed[0] || !c->sandbox || c->draining) {
 		return err_set(e, ERR_UNAVAILABLE, "%s",
-		    role->closed[0] ? role->closed : "the sandbox part is away");
+		    role->closed[0] ? role->closed
+		                    : "the sandbox part is away");
 	}
 	if (core_slot_take(c, &slot)) {
 		return err_set(e, ERR_UNAVAILABLE,

@@ -10,7 +10,8 @@
 
 #define LIST_MAX 500
 
-/* --- the house ------------------------------------------------------------------ */
+/* --- the house
+ * ------------------------------------------------------------------ */
 
 int
 route_health(struct core *c, struct core_ask *ask, struct err *e)
@@ -44,8 +45,8 @@ write_counts(struct core *c, struct json_out *o)
 	}
 	json_out_object(o, "tasks");
 	for (int s = E2M_PENDING; s <= E2M_FAILED; s++) {
-		json_out_i64(o, e2m_state_name((enum e2m_state)s),
-		    (int64_t)counts[s]);
+		json_out_i64(
+		    o, e2m_state_name((enum e2m_state)s), (int64_t)counts[s]);
 	}
 	json_out_end(o, '}');
 	for (size_t i = 0; (w = wait_at(c->waits, i)); i++) {
@@ -88,8 +89,8 @@ route_status(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_z(&o, "stalled", core_stalled(c));
 	json_out_i64(&o, "incarnation", c->book.incarnation);
 	json_out_i64(&o, "events", (int64_t)c->book.seq);
-	json_out_i64(&o, "up_seconds",
-	    (mono_now().us - c->began.us) / CLOCK_SECOND);
+	json_out_i64(
+	    &o, "up_seconds", (mono_now().us - c->began.us) / CLOCK_SECOND);
 	json_out_z(&o, "state", c->state);
 	write_parts(c, &o);
 	json_out_i64(&o, "sandboxes", cells);
@@ -132,7 +133,8 @@ route_roles(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
-/* --- dispatch --------------------------------------------------------------------- */
+/* --- dispatch
+ * --------------------------------------------------------------------- */
 
 /* The e2m task of a request: a whole record ("_type":"task"), or its parts. */
 static int
@@ -193,7 +195,8 @@ check_payload(struct core *c, struct core_ask *ask, struct core_role *role,
 	if (!found) {
 		return err_set(e, ERR_INPUT,
 		    "role %s has no task type %s: name one of its [task.*] "
-		    "(`handrail role list`)", role->name, err_quote(type));
+		    "(`handrail role list`)",
+		    role->name, err_quote(type));
 	}
 	JSON_EACH(member, t->payload)
 	{
@@ -204,8 +207,8 @@ check_payload(struct core *c, struct core_ask *ask, struct core_role *role,
 		}
 	}
 	if (roles_check_payload(found, payload, e)) {
-		return err_wrap(e, "payload of type " STR_FMT,
-		    STR_ARG(found->name));
+		return err_wrap(
+		    e, "payload of type " STR_FMT, STR_ARG(found->name));
 	}
 	return tools_check_no_provider_key(t->payload, e);
 }
@@ -262,7 +265,8 @@ route_put(struct core *c, struct core_ask *ask, struct err *e)
 	if (!role) {
 		return err_set(e, ERR_MISSING,
 		    "no role here works on the queue %s; `handrail role list` "
-		    "names them", err_quote(task.as.task.queue));
+		    "names them",
+		    err_quote(task.as.task.queue));
 	}
 	if (role->closed[0]) {
 		return err_set(e, ERR_UNAVAILABLE, "role %s is closed: %s",
@@ -300,8 +304,8 @@ int
 route_cancel(struct core *c, struct core_ask *ask, struct err *e)
 {
 	if (!queue_find(c->queue, ask->part)) {
-		return err_set(
-		    e, ERR_MISSING, "there is no task %s", err_quote(ask->part));
+		return err_set(e, ERR_MISSING, "there is no task %s",
+		    err_quote(ask->part));
 	}
 	if (core_run_cancel(c, ask->part, e)) {
 		return -1;
@@ -310,7 +314,8 @@ route_cancel(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
-/* --- list and show -------------------------------------------------------------------- */
+/* --- list and show
+ * -------------------------------------------------------------------- */
 
 static void
 write_task(struct json_out *o, const struct queue_task *t)
@@ -384,8 +389,8 @@ write_calls(struct core *c, struct json_out *o, const struct session_run *view)
 		json_out_i64(o, "started", (int64_t)s->started_seq);
 		json_out_i64(o, "settled", (int64_t)s->settled_seq);
 		if (s->settled_seq &&
-		    store_body_get(c->book.store, s->settled_seq, &settled,
-			&e) == 0 &&
+		    store_body_get(
+		        c->book.store, s->settled_seq, &settled, &e) == 0 &&
 		    json_parse(&a, buf_str(&settled), NULL, &tree, &e) == 0) {
 			json_out_value(o, "end", json_get(tree, "end"));
 			json_out_value(o, "result", json_get(tree, "result"));
@@ -464,7 +469,7 @@ route_task(struct core *c, struct core_ask *ask, struct err *e)
 	write_task(&o, t);
 	write_outcome(c, &o, t);
 	if (store_row_get(
-		c->book.store, STR("task"), t->id, &record, NULL, e) == 0 &&
+	        c->book.store, STR("task"), t->id, &record, NULL, e) == 0 &&
 	    json_parse(&ask->arena, buf_str(&record), NULL, &tree, e) == 0) {
 		json_out_value(&o, "record", tree);
 	}

@@ -69,7 +69,8 @@ route_vault_list(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
-/* --- put and rotate: box in, row out ------------------------------------------- */
+/* --- put and rotate: box in, row out
+ * ------------------------------------------- */
 
 static int
 name_ok(struct str name, struct err *e)
@@ -77,7 +78,7 @@ name_ok(struct str name, struct err *e)
 	for (size_t i = 0; i < name.len; i++) {
 		char ch = name.at[i];
 		bool good = (ch >= 'a' && ch <= 'z') || ch == '-' ||
-		    ch == '_' || (ch >= '0' && ch <= '9');
+		            ch == '_' || (ch >= '0' && ch <= '9');
 
 		if (!good) {
 			name.len = 0;
@@ -133,8 +134,10 @@ route_vault_put(struct core *c, struct core_ask *ask, struct err *e)
 	k = core_credential_find(c, name);
 	if (k && !k->archived) {
 		return err_set(e, ERR_CONFLICT,
-		    "there is a credential %s: `handrail vault rotate %s` gives "
-		    "it a new value", k->name, k->name);
+		    "there is a credential %s: `handrail vault rotate %s` "
+		    "gives "
+		    "it a new value",
+		    k->name, k->name);
 	}
 	if (!json_text(ask->body, "hosts", &hosts) || !hosts.len ||
 	    !str_copy(ask->hosts, sizeof(ask->hosts), hosts)) {
@@ -155,7 +158,8 @@ find_live(struct core *c, struct core_ask *ask, struct core_credential **k,
 	if (!*k || (*k)->archived) {
 		return err_set(e, ERR_MISSING,
 		    "there is no credential %s in use; `handrail vault list` "
-		    "names them", err_quote(ask->part));
+		    "names them",
+		    err_quote(ask->part));
 	}
 	return 0;
 }
@@ -249,8 +253,8 @@ core_vault_sealed(void *owner, struct wire_peer *peer, const void *record,
 	if (!sealed->ok || sealed->row_size > sizeof(sealed->row)) {
 		(void)err_set(&e, ERR_INPUT, "%s",
 		    wire_text_ok(sealed->text, sizeof(sealed->text))
-			? sealed->text
-			: "the vault refused");
+		        ? sealed->text
+		        : "the vault refused");
 		core_answer_err(c, ask, &e);
 		return;
 	}

@@ -38,8 +38,8 @@ route_decide(struct core *c, struct core_ask *ask, struct err *e)
 
 	(void)json_text(ask->body, "decision", &decision);
 	(void)json_text(ask->body, "reason", &say.reason);
-	say.yes = str_eq_z(decision, "approve") ||
-	    str_eq_z(decision, "happened");
+	say.yes =
+	    str_eq_z(decision, "approve") || str_eq_z(decision, "happened");
 	if (!say.yes && !str_eq_z(decision, "deny") &&
 	    !str_eq_z(decision, "did_not")) {
 		return err_set(e, ERR_INPUT,
@@ -50,15 +50,17 @@ route_decide(struct core *c, struct core_ask *ask, struct err *e)
 		return -1;
 	}
 	w = wait_find(c->waits, ask->part);
-	buf_addf(&body, "{\"id\":\"%s\",\"state\":\"%s\",\"tool\":\"" STR_FMT
-		 "\",\"people\":%u,\"said\":%u}",
+	buf_addf(&body,
+	    "{\"id\":\"%s\",\"state\":\"%s\",\"tool\":\"" STR_FMT
+	    "\",\"people\":%u,\"said\":%u}",
 	    w->id, wait_state_name(w->state), STR_ARG(w->tool), w->people,
 	    w->yes_count);
 	core_answer_after(c, ask, 200, buf_str(&body));
 	return 0;
 }
 
-/* --- what would happen ------------------------------------------------------------ */
+/* --- what would happen
+ * ------------------------------------------------------------ */
 
 static void
 write_effects(struct json_out *o, const struct core_role *r)
@@ -122,8 +124,8 @@ route_can(struct core *c, struct core_ask *ask, struct err *e)
 }
 
 static int
-explain_call(struct core_ask *ask, struct core_role *r, struct buf *text,
-    struct err *e)
+explain_call(
+    struct core_ask *ask, struct core_role *r, struct buf *text, struct err *e)
 {
 	struct str name = STR("");
 	const struct tool *t;
@@ -168,8 +170,8 @@ explain_url(struct core_ask *ask, struct core_role *r, struct str url,
 	request.port = at.port;
 	request.tls = at.tls;
 	request.path = at.path;
-	if (policy_git_request(request.method, at.path, at.query, STR(""),
-		&request.git, e)) {
+	if (policy_git_request(
+	        request.method, at.path, at.query, STR(""), &request.git, e)) {
 		return -1;
 	}
 	policy_explain_request(text, r->policy, &request);
@@ -189,8 +191,8 @@ route_explain(struct core *c, struct core_ask *ask, struct err *e)
 		return -1;
 	}
 	if (core_ask_query(ask, "url", &url)
-		? explain_url(ask, r, url, &text, e)
-		: explain_call(ask, r, &text, e)) {
+	        ? explain_url(ask, r, url, &text, e)
+	        : explain_call(ask, r, &text, e)) {
 		return -1;
 	}
 	json_out_init(&o, &body);

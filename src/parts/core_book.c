@@ -72,7 +72,8 @@ free_write(struct core_write *w)
 }
 
 static void
-fill_head(struct core *c, const struct core_event *event, struct book_head *head)
+fill_head(
+    struct core *c, const struct core_event *event, struct book_head *head)
 {
 	head->seq = ++c->book.seq;
 	head->time = wall_now();
@@ -246,8 +247,8 @@ write_head(struct core *c, const struct core_write *w, struct err *e)
 		.seq = w->seq,
 		.time_us = w->head.time.us,
 		.kind = str_of(book_kind_name(w->head.kind)),
-		.task = book_id_eq(w->head.task, none) ? NULL
-						       : w->head.task.bytes,
+		.task =
+		    book_id_eq(w->head.task, none) ? NULL : w->head.task.bytes,
 		.run = book_id_eq(w->head.run, none) ? NULL : w->head.run.bytes,
 		.leaf = w->leaf.bytes,
 		.head = str_span(w->bytes, sizeof(w->bytes)),
@@ -260,7 +261,8 @@ write_head(struct core *c, const struct core_write *w, struct err *e)
 		return 0;
 	}
 	return store_body_add(c->book.store, w->seq,
-	    w->head.time.us / (24 * 3600 * CLOCK_SECOND), buf_str(&w->value), e);
+	    w->head.time.us / (24 * 3600 * CLOCK_SECOND), buf_str(&w->value),
+	    e);
 }
 
 static int
@@ -318,7 +320,8 @@ stall(struct core *c, const struct err *e)
 	}
 	(void)snprintf(c->book.stalled, sizeof(c->book.stalled),
 	    "the book cannot be written (%s): nothing is done until it can; "
-	    "free space or mend the disk under %s", e->text, c->state);
+	    "free space or mend the disk under %s",
+	    e->text, c->state);
 	loop_timer_arm(&c->book.again, c->part.loop,
 	    mono_after(loop_now(c->part.loop), RETRY_US), commit_turn, c);
 }
@@ -425,7 +428,7 @@ replay_views(struct replay *r, const struct book_head *head, struct err *e)
 		return -1;
 	}
 	if ((head->kind == BOOK_WAIT_PUT || head->kind == BOOK_WAIT_DECIDED ||
-		head->kind == BOOK_WAIT_ENDED) &&
+	        head->kind == BOOK_WAIT_ENDED) &&
 	    wait_apply(c->waits, body, e)) {
 		return -1;
 	}

@@ -22,8 +22,8 @@
 
 #define BAD_RESULTS_MAX 3
 
-static struct core_call *
-find_call(struct core *c, uint64_t number)
+struct core_call *
+core_call_find(struct core *c, uint64_t number)
 {
 	struct core_call *k = number ? c->calls : NULL;
 
@@ -33,8 +33,8 @@ find_call(struct core *c, uint64_t number)
 	return k;
 }
 
-static void
-free_call(struct core *c, struct core_call *k)
+void
+core_call_free(struct core *c, struct core_call *k)
 {
 	struct core_run *r = core_run_find(c, k->run);
 
@@ -53,8 +53,8 @@ free_call(struct core *c, struct core_call *k)
 	free(k);
 }
 
-static const struct session_call *
-known(struct core *c, const struct core_run *r, uint32_t ordinal)
+const struct session_call *
+core_call_known(struct core *c, const struct core_run *r, uint32_t ordinal)
 {
 	const struct session_run *view =
 	    session_index_find(c->sessions, r->run);
@@ -63,8 +63,8 @@ known(struct core *c, const struct core_run *r, uint32_t ordinal)
 }
 
 static void
-append(struct core *c, struct core_call *k, enum book_kind kind, struct str rule,
-    struct str body)
+append(struct core *c, struct core_call *k, enum book_kind kind,
+    struct str rule, struct str body)
 {
 	struct core_run *r = core_run_find(c, k->run);
 	struct core_event event = {
@@ -82,9 +82,9 @@ append(struct core *c, struct core_call *k, enum book_kind kind, struct str rule
 	(void)core_append(c, &event);
 }
 
-static void
-decided(struct core *c, struct core_call *k, const char *verdict, struct str rule,
-    struct str why)
+void
+core_call_decide(struct core *c, struct core_call *k, const char *verdict,
+    struct str rule, struct str why)
 {
 	auto_buf body = { 0 };
 	struct session_decided d = {
@@ -102,12 +102,13 @@ decided(struct core *c, struct core_call *k, const char *verdict, struct str rul
 	append(c, k, BOOK_CALL_DECIDED, rule, buf_str(&body));
 }
 
-/* --- settling ---------------------------------------------------------------- */
+/* --- settling ----------------------------------------------------------------
+ */
 
 static void
 send_settled(struct core *c, uint64_t number)
 {
-	struct core_call *k = find_call(c, number);
+	struct core_call *k = core_call_find(c, number);
 	struct core_run *r = k ? core_run_find(c, k->run) : NULL;
 
 	if (!k) {
@@ -117,7 +118,7 @@ send_settled(struct core *c, uint64_t number)
 	if (r && r->phase == RUN_ACTING) {
 		core_agent_send_result(r, k->ordinal, buf_str(&k->answer));
 	}
-	free_call(c, k);
+	core_call_free(c, k);
 }
 
 static void
@@ -133,16 +134,15 @@ settle(struct core *c, struct core_call *k, const char *end,
 	json_out_z(&o, "end", end);
 	json_out_str(&o, "tool", k->name);
 	json_out_value(&o, "result", result);
-	json_out_i64(&o, "took_us",
-	    loop_now(c->part.loop).us - k->begun.us);
+	json_out_i64(&o, "took_us", loop_now(c->part.loop).us - k->begun.us);
 	json_out_end(&o, '}');
 	append(c, k, BOOK_CALL_SETTLED, str_of(end), buf_str(&k->answer));
 	r->deaths = 0;
 	core_after(c, send_settled, k->number);
 }
 
-static void
-settle_error(struct core *c, struct core_call *k, const char *end,
+void
+core_call_settle_error(struct core *c, struct core_call *k, const char *end,
     const char *error, struct str message)
 {
 	struct json *result = json_new(&k->arena, JSON_OBJECT);
@@ -159,17 +159,19 @@ refuse(struct core *c, struct core_call *k, const char *error, struct str rule,
 {
 	bool denied = strcmp(error, "denied") == 0;
 
-	decided(c, k, "deny", rule, str_sub(message, 0, 1000));
-	settle_error(c, k, denied ? "denied" : "failed", error, message);
+	core_call_decide(c, k, "deny", rule, str_sub(message, 0, 1000));
+	core_call_settle_error(
+	    c, k, denied ? "denied" : "failed", error, message);
 }
 
-/* --- starting ----------------------------------------------------------------- */
+/* --- starting
+ * ----------------------------------------------------------------- */
 
 static void
 exec_done(
     struct core *c, uint64_t number, const struct core_exec_result *result)
 {
-	struct core_call *k = find_call(c, number);
+	struct core_call *k = core_call_find(c, number);
 	struct core_run *r = k ? core_run_find(c, k->run) : NULL;
 	struct json *value;
 	struct err e = { 0 };
@@ -180,32 +182,31 @@ exec_done(
 	}
 	crash_point(CRASH_CORE_CALL_DONE);
 	if (result->end == WIRE_NOT_STARTED) {
-		settle_error(c, k, "failed", "not_started",
+		core_call_settle_error(c, k, "failed", "not_started",
 		    arena_str(&k->arena, str_of(result->text)));
 		return;
 	}
 	if (result->end == WIRE_TIMED_OUT) {
-		settle_error(c, k, "failed", "timeout",
+		core_call_settle_error(c, k, "failed", "timeout",
 		    arena_printf(&k->arena,
-			"the command did not end within %lld s",
-			(long long)(k->tool->timeout / CLOCK_SECOND)));
+		        "the command did not end within %lld s",
+		        (long long)(k->tool->timeout / CLOCK_SECOND)));
 		return;
 	}
 	struct tool_exit x = {
 		.status = result->end == WIRE_SIGNALLED ? 128 + result->code
-							: result->code,
+		                                        : result->code,
 		.out = buf_str(&result->out),
 		.err = buf_str(&result->err),
 		.truncated = result->truncated,
 	};
 
 	if (tools_exec_result(&k->arena, k->tool, &x, &value, &failed, &e)) {
-		settle_error(c, k, "failed", "schema_validation",
+		core_call_settle_error(c, k, "failed", "schema_validation",
 		    arena_str(&k->arena, str_of(e.text)));
 		return;
 	}
-	if (r->cell_was_lost && !k->tool->fresh &&
-	    value->type == JSON_OBJECT) {
+	if (r->cell_was_lost && !k->tool->fresh && value->type == JSON_OBJECT) {
 		(void)json_set_str(&k->arena, value, "sandbox",
 		    STR("started anew: earlier processes and /tmp are gone"));
 		r->cell_was_lost = false;
@@ -244,7 +245,7 @@ exec_in_cell(struct core *c, struct core_call *k)
 void
 core_call_cell_ended(struct core *c, struct core_run *r)
 {
-	struct core_call *k = find_call(c, r->call);
+	struct core_call *k = core_call_find(c, r->call);
 
 	if (k && k->started && !k->sent && r->phase == RUN_ACTING) {
 		exec_in_cell(c, k);
@@ -255,7 +256,7 @@ static void
 http_done(struct core *c, uint64_t number, const struct wire_http_done *head,
     struct str body)
 {
-	struct core_call *k = find_call(c, number);
+	struct core_call *k = core_call_find(c, number);
 	struct core_run *r = k ? core_run_find(c, k->run) : NULL;
 	struct json *value;
 
@@ -263,7 +264,8 @@ http_done(struct core *c, uint64_t number, const struct wire_http_done *head,
 		return;
 	}
 	if (!head->ok) {
-		settle_error(c, k, "failed", err_name((enum err_kind)head->kind),
+		core_call_settle_error(c, k, "failed",
+		    err_name((enum err_kind)head->kind),
 		    arena_str(&k->arena, str_of(head->text)));
 		return;
 	}
@@ -271,10 +273,10 @@ http_done(struct core *c, uint64_t number, const struct wire_http_done *head,
 
 	core_utf8(&text, body);
 	value = json_new(&k->arena, JSON_OBJECT);
-	(void)json_set(&k->arena, value, "status",
-	    json_new_i64(&k->arena, head->status));
-	(void)json_set_str(&k->arena, value, "content_type",
-	    str_of(head->content_type));
+	(void)json_set(
+	    &k->arena, value, "status", json_new_i64(&k->arena, head->status));
+	(void)json_set_str(
+	    &k->arena, value, "content_type", str_of(head->content_type));
 	(void)json_set_str(&k->arena, value, "body", buf_str(&text));
 	settle(c, k, head->status < 400 ? "ok" : "failed", value);
 }
@@ -282,7 +284,7 @@ http_done(struct core *c, uint64_t number, const struct wire_http_done *head,
 static void
 effect(struct core *c, uint64_t number)
 {
-	struct core_call *k = find_call(c, number);
+	struct core_call *k = core_call_find(c, number);
 	struct core_run *r = k ? core_run_find(c, k->run) : NULL;
 
 	if (!k || !r || r->phase != RUN_ACTING || r->settled) {
@@ -296,8 +298,8 @@ effect(struct core *c, uint64_t number)
 	}
 }
 
-static void
-start(struct core *c, struct core_call *k)
+void
+core_call_start(struct core *c, struct core_call *k)
 {
 	struct err e = { 0 };
 
@@ -311,179 +313,8 @@ start(struct core *c, struct core_call *k)
 	core_after(c, effect, k->number);
 }
 
-/* --- asking a person ------------------------------------------------------------ */
-
-static struct wait_subject
-subject_of(const struct core_run *r, const struct core_call *k)
-{
-	return (struct wait_subject){
-		.identity = str_of(r->role->identity),
-		.tool = k->name,
-		.contract = k->tool->contract,
-		.args = k->args_digest,
-		.run = str_of(r->run_text),
-		.call = k->ordinal,
-		.workspace = r->workspace,
-	};
-}
-
-static void
-put_wait(struct core *c, struct core_run *r, struct core_call *k)
-{
-	const struct policy_ask *ask = &k->decision.ask;
-	bool unknown = k->wait == WAIT_UNKNOWN_OUTCOME;
-	uint8_t random[WAIT_ID_RANDOM];
-	struct wait_step step = { 0 };
-	struct err e = { 0 };
-	struct str surfaces[POLICY_SURFACES];
-	struct wait_put put = {
-		.kind = k->wait,
-		.subject = subject_of(r, k),
-		.asker = str_of(r->role->identity),
-		.gate = k->decision.rule,
-		.hint = unknown ? STR("started, and its end was not seen")
-				: ask->hint,
-		.hint_cut = ask->hint_cut,
-		.people = unknown ? 1 : ask->people,
-		.named = ask->named,
-		.named_count = ask->named_count,
-		.surfaces = surfaces,
-		.surface_count = unknown ? 2 : ask->surface_count,
-		.now = wall_now(),
-		.expires_us =
-		    unknown ? 30 * 24 * 3600 * CLOCK_SECOND : ask->expires_us,
-	};
-
-	for (uint32_t i = 0; i < put.surface_count; i++) {
-		surfaces[i] = str_of(policy_surface_name(
-		    unknown ? (i ? POLICY_WEB : POLICY_CLI) : ask->surfaces[i]));
-	}
-	random_bytes(random, sizeof(random));
-	if (wait_put(c->waits, &k->arena, &put, random, &step, &e)) {
-		r->phase = RUN_OPENING;
-		core_run_fail(c, r, "approval_refused", "requires_escalation",
-		    e.text);
-		return;
-	}
-	if (!step.duplicate) {
-		(void)core_wait_step(c, BOOK_WAIT_PUT, step.id, step.body, r);
-	}
-	core_run_park(c, r);
-}
-
-void
-core_call_park(struct core *c, struct core_run *r)
-{
-	struct core_call *k = find_call(c, r->call);
-
-	must(k);
-	if (k->wait == WAIT_APPROVAL && !known(c, r, k->ordinal)) {
-		decided(c, k, "ask", k->decision.rule, STR(""));
-	}
-	put_wait(c, r, k);
-	core_expiry_arm(c);
-	free_call(c, k);
-}
-
-/* The three of the run end first: the workspace must have no writer when it
- * is digested and shown. */
-static void
-ask_person(struct core *c, struct core_call *k, enum wait_kind kind)
-{
-	k->wait = kind;
-	k->parking = true;
-	core_run_close(c, core_run_find(c, k->run), THEN_PARK);
-}
-
-void
-core_call_dropped(struct core *c, struct core_run *r)
-{
-	struct core_call *k = find_call(c, r->call);
-
-	if (k && (!k->parking || r->then != THEN_PARK)) {
-		free_call(c, k);
-	}
-}
-
-static void
-use_approval(struct core *c, struct core_call *k, const struct session_call *s)
-{
-	struct core_run *r = core_run_find(c, k->run);
-	struct wait_subject subject = subject_of(r, k);
-	struct wait_consume use = {
-		.id = str_of(s->wait),
-		.digest = wait_digest(&subject),
-		.now = wall_now(),
-	};
-	struct wait_step step = { 0 };
-	struct err e = { 0 };
-
-	if (wait_consume(c->waits, &k->arena, &use, &step, &e)) {
-		core_run_fail(c, r, "approval_refused", "resolvable", e.text);
-		return;
-	}
-	/* One transaction with the start: an approval is used for exactly one. */
-	(void)core_wait_step(c, BOOK_WAIT_ENDED, use.id, step.body, r);
-	start(c, k);
-}
-
-static void
-settle_denied(struct core *c, struct core_call *k, const struct session_call *s)
-{
-	const struct wait_item *w = wait_find(c->waits, str_of(s->wait));
-	struct str why = w && w->reason.len ? w->reason : STR("no reason given");
-	struct str by = w && w->by.len ? w->by : STR("the policy");
-
-	if (w && w->state == WAIT_EXPIRED) {
-		core_run_block(c, core_run_find(c, k->run), "approval_expired",
-		    "nobody decided in time");
-		return;
-	}
-	settle_error(c, k, "denied", "denied",
-	    arena_printf(&k->arena, "denied by " STR_FMT ": " STR_FMT,
-		STR_ARG(by), STR_ARG(why)));
-}
-
-static const struct wait_item *
-find_unknown(struct core *c, const struct core_run *r, uint32_t ordinal)
-{
-	const struct wait_item *w;
-	const struct wait_item *found = NULL;
-
-	for (size_t i = 0; (w = wait_at(c->waits, i)); i++) {
-		if (w->kind == WAIT_UNKNOWN_OUTCOME && w->call == ordinal &&
-		    str_eq_z(w->run, r->run_text)) {
-			found = w;
-		}
-	}
-	return found;
-}
-
-/* It may have happened: nothing that cannot be repeated is repeated. */
-static void
-started_before(struct core *c, struct core_call *k)
-{
-	const struct wait_item *w =
-	    find_unknown(c, core_run_find(c, k->run), k->ordinal);
-
-	if (k->tool->idempotent) {
-		start(c, k);
-	} else if (w &&
-	    (w->state == WAIT_APPROVED || w->state == WAIT_DENIED)) {
-		bool happened = w->state == WAIT_APPROVED;
-
-		settle_error(c, k, happened ? "ok" : "failed",
-		    happened ? "happened" : "did_not_happen",
-		    arena_printf(&k->arena,
-			"a person (" STR_FMT ") says that it %s",
-			STR_ARG(w->by),
-			happened ? "happened" : "did not happen"));
-	} else {
-		ask_person(c, k, WAIT_UNKNOWN_OUTCOME);
-	}
-}
-
-/* --- judging ----------------------------------------------------------------------- */
+/* --- judging
+ * ----------------------------------------------------------------------- */
 
 static void
 finish_task(struct core *c, struct core_call *k)
@@ -501,10 +332,10 @@ finish_task(struct core *c, struct core_call *k)
 		}
 		refuse(c, k, "input", STR("schema"),
 		    arena_printf(&k->arena, "the result is not of its type: %s",
-			e.text));
+		        e.text));
 		return;
 	}
-	decided(c, k, "allow", STR("builtin.finish"), STR(""));
+	core_call_decide(c, k, "allow", STR("builtin.finish"), STR(""));
 	append(c, k, BOOK_CALL_STARTED, STR(""), STR(""));
 	settle(c, k, "ok", k->args);
 	core_run_complete(c, r, k->args);
@@ -553,13 +384,13 @@ judge(struct core *c, struct core_call *k)
 		refuse(c, k, "denied", k->decision.rule, k->decision.text);
 		return;
 	case POLICY_ASK:
-		ask_person(c, k, WAIT_APPROVAL);
+		core_call_ask_person(c, k, WAIT_APPROVAL);
 		return;
 	case POLICY_ALLOW:
 		break;
 	}
-	decided(c, k, "allow", k->decision.rule, STR(""));
-	start(c, k);
+	core_call_decide(c, k, "allow", k->decision.rule, STR(""));
+	core_call_start(c, k);
 }
 
 static void
@@ -578,20 +409,20 @@ go_on(struct core *c, struct core_call *k, const struct session_call *s)
 		judge(c, k);
 		return;
 	case SESSION_CALL_DECIDED:
-		start(c, k);
+		core_call_start(c, k);
 		return;
 	case SESSION_CALL_APPROVED:
-		use_approval(c, k, s);
+		core_call_use_approval(c, k, s);
 		return;
 	case SESSION_CALL_DENIED:
-		settle_denied(c, k, s);
+		core_call_settle_denied(c, k, s);
 		return;
 	case SESSION_CALL_ASKED:
 		core_run_fail(c, r, "approval_lost", "resolvable",
 		    "the run went on before a person had decided");
 		return;
 	case SESSION_CALL_STARTED:
-		started_before(c, k);
+		core_call_started_before(c, k);
 		return;
 	case SESSION_CALL_SETTLED:
 		break; /* replayed already: an agent that asks again diverged */
@@ -612,11 +443,11 @@ read_args(struct core_call *k, struct str text, struct err *e)
 	auto_buf canonical = { 0 };
 
 	if (!text.len) {
-		return err_set(e, ERR_LIMIT,
-		    "the arguments are over %d bytes", CORE_ARGS_MAX);
+		return err_set(e, ERR_LIMIT, "the arguments are over %d bytes",
+		    CORE_ARGS_MAX);
 	}
-	if (json_parse(&k->arena, arena_str(&k->arena, text), &limits, &tree,
-		e)) {
+	if (json_parse(
+	        &k->arena, arena_str(&k->arena, text), &limits, &tree, e)) {
 		return -1;
 	}
 	if (tree->type != JSON_OBJECT) {
@@ -634,7 +465,7 @@ core_call_asked(struct core *c, struct core_run *r, uint32_t ordinal,
     struct str tool, struct str args)
 {
 	struct core_call *k = calloc(1, sizeof(*k));
-	const struct session_call *s = known(c, r, ordinal);
+	const struct session_call *s = core_call_known(c, r, ordinal);
 	struct err e = { 0 };
 
 	must(k);
@@ -658,8 +489,8 @@ core_call_asked(struct core *c, struct core_run *r, uint32_t ordinal,
 	if (s && s->state != SESSION_CALL_NONE && k->tool && !wrong) {
 		go_on(c, k, s);
 	} else if (!k->tool) {
-		refuse(c, k, "unknown_tool", STR("catalogue"),
-		    unknown_tool(k, r));
+		refuse(
+		    c, k, "unknown_tool", STR("catalogue"), unknown_tool(k, r));
 	} else if (wrong) {
 		refuse(c, k, "input", STR("schema"),
 		    arena_str(&k->arena, str_of(e.text)));

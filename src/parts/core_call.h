@@ -21,12 +21,36 @@ struct core_call {
 	enum wait_kind wait;
 	bool parking; /* decided to ask; the run is closing for it */
 	bool started;
-	bool sent; /* the command is with its cell */
+	bool sent;         /* the command is with its cell */
 	struct buf answer; /* the settled event, sent after its commit */
 	struct mono begun;
 };
 
-/* core_egress.c: the HTTP request of a tool, judged by the egress rules. */
+/* core_call.c */
+struct core_call *core_call_find(struct core *c, uint64_t number);
+void core_call_free(struct core *c, struct core_call *k);
+/* What the book knows of it; NULL: nothing. */
+const struct session_call *core_call_known(
+    struct core *c, const struct core_run *r, uint32_t ordinal);
+void core_call_decide(struct core *c, struct core_call *k, const char *verdict,
+    struct str rule, struct str why);
+void core_call_settle_error(struct core *c, struct core_call *k,
+    const char *end, const char *error, struct str message);
+void core_call_start(struct core *c, struct core_call *k);
+
+/* core_approval.c */
+/* Agent and cell end first: the workspace must have no writer when it is
+ * digested and shown. */
+void core_call_ask_person(
+    struct core *c, struct core_call *k, enum wait_kind kind);
+void core_call_use_approval(
+    struct core *c, struct core_call *k, const struct session_call *s);
+void core_call_settle_denied(
+    struct core *c, struct core_call *k, const struct session_call *s);
+/* It may have happened: nothing that cannot be repeated is repeated. */
+void core_call_started_before(struct core *c, struct core_call *k);
+
+/* core_http.c: the HTTP request of a tool, judged by the egress rules. */
 typedef void core_http_done_fn(struct core *c, uint64_t number,
     const struct wire_http_done *head, struct str body);
 void core_http_tool(

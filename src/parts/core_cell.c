@@ -103,7 +103,8 @@ core_cell_make(struct core *c, const struct core_cell_plan *p)
 	return cell;
 }
 
-/* --- the egress of a cell -------------------------------------------------- */
+/* --- the egress of a cell --------------------------------------------------
+ */
 
 static void
 renew_lease(void *owner)
@@ -186,8 +187,8 @@ egress_closed(void *owner, struct wire_peer *peer, const struct err *why)
 }
 
 void
-core_cell_made(void *owner, struct wire_peer *peer, const void *record, int *fds,
-    size_t nfds)
+core_cell_made(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
 {
 	struct core *c = owner;
 	const struct wire_cell_made *made = record;
@@ -261,7 +262,8 @@ core_cell_started(void *owner, struct wire_peer *peer, const void *record,
 	core_execs_flush(c, cell);
 }
 
-/* --- the end ----------------------------------------------------------------- */
+/* --- the end -----------------------------------------------------------------
+ */
 
 void
 core_cell_end(struct core *c, struct core_cell *cell)
@@ -328,7 +330,8 @@ core_cell_ended(void *owner, struct wire_peer *peer, const void *record,
 	}
 }
 
-/* --- slots: which of the node's ids a run's cells have ---------------------- */
+/* --- slots: which of the node's ids a run's cells have ----------------------
+ */
 
 int
 core_slot_take(struct core *c, uint32_t *slot)

@@ -16,6 +16,7 @@ wire_take_fn core_cell_made;
 wire_take_fn core_cell_started;
 wire_take_fn core_cell_ended;
 void core_cell_fence_up(struct core_cell *cell, const struct wire_fence_up *up);
-void core_egress_attach(struct core *c, struct wire_peer *egress, uint64_t cell);
+void core_egress_attach(
+    struct core *c, struct wire_peer *egress, uint64_t cell);
 
 #endif

@@ -48,6 +48,23 @@ struct core_intent {
 	    const struct wire_http_done *head, struct str body);
 };
 
+struct core_intent *core_intent_new(struct core *c, uint64_t cell);
+struct core_intent *core_intent_find(struct core *c, uint64_t number);
+void core_intent_free(struct core *c, struct core_intent *i);
+/* By the egress rules of its role: refused, or core_intent_commit. */
+void core_intent_judge(
+    struct core *c, struct core_intent *i, const struct policy_request *r);
+/* Written down; goes on when that is on the disk. */
+void core_intent_commit(struct core *c, struct core_intent *i);
+void core_intent_unavailable(
+    struct core *c, struct core_intent *i, const char *what);
+void core_intent_outcome(
+    struct core *c, const struct core_intent *i, const struct wire_outcome *o);
+/* Tells the owner of core's own request that it failed; it is gone then. */
+void core_intent_answer(struct core *c, struct core_intent *i,
+    enum err_kind kind, const char *text);
+
+/* core_http.c */
 extern const struct wire_handler core_own_egress_handlers[];
 extern const size_t core_own_egress_handler_count;
 wire_take_fn core_vault_granted;

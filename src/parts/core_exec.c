@@ -183,7 +183,7 @@ output_pipe(struct core_exec *x, int number, int *end, struct err *e)
 	}
 	s->fd = fds[0];
 	if (loop_io_open(
-		&s->io, x->core->part.loop, s->fd, stream_ready, s, e)) {
+	        &s->io, x->core->part.loop, s->fd, stream_ready, s, e)) {
 		(void)close(fds[1]);
 		return -1;
 	}
@@ -312,9 +312,8 @@ core_cell_executed(void *owner, struct wire_peer *peer, const void *record,
 	x->ended = true;
 	x->result.end = (enum wire_exec_end)done->end;
 	x->result.code = done->code;
-	x->result.text = wire_text_ok(done->text, sizeof(done->text))
-	    ? done->text
-	    : "";
+	x->result.text =
+	    wire_text_ok(done->text, sizeof(done->text)) ? done->text : "";
 	/* What a process left behind in the pipe counts; what its children may
 	 * still write does not. */
 	for (int i = 0; i < 2; i++) {

@@ -50,7 +50,8 @@ credential_names(struct core *c)
 }
 
 static int
-load_parts(struct core *c, struct core_role *r, struct str folder, struct err *e)
+load_parts(
+    struct core *c, struct core_role *r, struct str folder, struct err *e)
 {
 	struct arena *a = &c->house.arena;
 	struct str dir = arena_printf(
@@ -154,8 +155,8 @@ load_operators(struct core *c, struct err *e)
 	for (size_t i = 0; i < rest.len; i++) {
 		most += rest.at[i] == ',';
 	}
-	c->house.operators = arena_array(
-	    &c->house.arena, most + 1, sizeof(*c->house.operators));
+	c->house.operators =
+	    arena_array(&c->house.arena, most + 1, sizeof(*c->house.operators));
 	c->house.operator_count = 0;
 	while (str_cut(&rest, ',', &one)) {
 		struct core_operator *o =
@@ -167,8 +168,8 @@ load_operators(struct core *c, struct err *e)
 		if (!str_cut(&one, ':', &name) || !str_cut(&one, ':', &uid) ||
 		    !str_u64(uid, &number) || !digest_parse(one, &o->token) ||
 		    !str_copy(o->name, sizeof(o->name), name)) {
-			return err_set(
-			    e, ERR_INPUT, "--operators is not name:uid:digest,…");
+			return err_set(e, ERR_INPUT,
+			    "--operators is not name:uid:digest,…");
 		}
 		o->uid = (uint32_t)number;
 	}
@@ -185,9 +186,9 @@ core_house_load(struct core *c, bool first, struct err *e)
 	}
 	c->house.config = config;
 	if (!str_copy(c->house.home.device, sizeof(c->house.home.device),
-		config.device) ||
+	        config.device) ||
 	    !str_copy(c->house.home.client, sizeof(c->house.home.client),
-		config.client)) {
+	        config.client)) {
 		return err_set(e, ERR_INPUT, "device or client is too long");
 	}
 	return load_operators(c, e) || load_roles(c, first, e) ? -1 : 0;

@@ -72,7 +72,8 @@ free_run(struct core *c, struct core_run *r)
 	free(r);
 }
 
-/* --- making a run of a task ------------------------------------------------ */
+/* --- making a run of a task ------------------------------------------------
+ */
 
 static int
 load_record(struct core *c, struct core_run *r, struct err *e)
@@ -82,9 +83,9 @@ load_record(struct core *c, struct core_run *r, struct err *e)
 	struct str type = STR("default");
 
 	if (store_row_get(c->book.store, STR("task"), str_of(r->task_text),
-		&bytes, NULL, e) ||
+	        &bytes, NULL, e) ||
 	    json_parse(&r->arena, arena_str(&r->arena, buf_str(&bytes)), NULL,
-		&tree, e)) {
+	        &tree, e)) {
 		return err_wrap(e, "the record of task %s", r->task_text);
 	}
 	r->record = tree;
@@ -128,7 +129,8 @@ new_run(struct core *c, struct core_role *role, struct str task)
 	return r;
 }
 
-/* The run that the book knows for this task and has not ended; else a new id. */
+/* The run that the book knows for this task and has not ended; else a new id.
+ */
 static bool
 find_earlier(struct core *c, struct core_run *r)
 {
@@ -230,7 +232,7 @@ static bool
 can_run(const struct core *c)
 {
 	return c->ready && !c->draining && c->sandbox && c->vault_ready &&
-	    c->egress && !c->book.stalled[0];
+	       c->egress && !c->book.stalled[0];
 }
 
 void
@@ -244,7 +246,8 @@ core_claim(struct core *c)
 	}
 }
 
-/* --- opening: workspace, then agent and cell -------------------------------- */
+/* --- opening: workspace, then agent and cell --------------------------------
+ */
 
 static int
 open_workspace(struct core *c, struct core_run *r, struct err *e)
@@ -254,14 +257,14 @@ open_workspace(struct core *c, struct core_run *r, struct err *e)
 	buf_addf(&path, "%s/work", r->run_text);
 	if ((mkdirat(c->runs_fd, r->run_text, 0711) && errno != EEXIST) ||
 	    (mkdirat(c->runs_fd, buf_z(&path), 0700) && errno != EEXIST)) {
-		return err_sys(e, "cannot make the workspace runs/%s",
-		    buf_z(&path));
+		return err_sys(
+		    e, "cannot make the workspace runs/%s", buf_z(&path));
 	}
 	r->work_fd = openat(c->runs_fd, buf_z(&path),
 	    O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return r->work_fd < 0
-	    ? err_sys(e, "cannot open the workspace runs/%s", buf_z(&path))
-	    : 0;
+	return r->work_fd < 0 ? err_sys(e, "cannot open the workspace runs/%s",
+	                            buf_z(&path))
+	                      : 0;
 }
 
 static void
@@ -374,8 +377,8 @@ core_work_done(void *owner, struct wire_peer *peer, const void *record,
 	if (!done->ok) {
 		core_run_fail(c, r, "workspace", "resolvable",
 		    wire_text_ok(done->text, sizeof(done->text))
-			? done->text
-			: "the workspace cannot be used");
+		        ? done->text
+		        : "the workspace cannot be used");
 		return;
 	}
 	if (r->phase == RUN_CLOSING) {
@@ -394,7 +397,8 @@ core_work_done(void *owner, struct wire_peer *peer, const void *record,
 	}
 }
 
-/* --- closing ------------------------------------------------------------------ */
+/* --- closing
+ * ------------------------------------------------------------------ */
 
 static void
 closed(struct core *c, struct core_run *r)
@@ -500,8 +504,8 @@ core_run_cell_ended(struct core *c, struct core_run *r, const char *why)
 		return;
 	}
 	if (why[0]) { /* nobody asked for it */
-		log_line(LOG_WARN, "cell", "of run %s ended: %s", r->run_text,
-		    why);
+		log_line(
+		    LOG_WARN, "cell", "of run %s ended: %s", r->run_text, why);
 		core_run_close(c, r, THEN_AGAIN);
 		return;
 	}
@@ -534,247 +538,9 @@ core_agent_ended(void *owner, struct wire_peer *peer, const void *record,
 	} else if (!asked) {
 		log_line(LOG_WARN, "agent", "of run %s ended: %s", r->run_text,
 		    wire_text_ok(ended->text, sizeof(ended->text)) ? ended->text
-								   : "?");
+		                                                   : "?");
 		core_run_close(c, r, THEN_AGAIN);
 	}
-}
-
-/* --- parked, woken, recovered -------------------------------------------------- */
-
-static void
-parked(struct core *c, uint64_t number)
-{
-	struct core_run *r = core_run_find(c, number);
-
-	if (r && r->phase == RUN_PARKED && r->has_slot) {
-		core_slot_give(c, r->slot);
-		r->has_slot = false;
-		core_drained(c);
-		core_claim(c);
-	}
-}
-
-/* Called by core_call_park within the batch that asks the person. */
-void
-core_run_park(struct core *c, struct core_run *r)
-{
-	auto_arena a = { 0 };
-	struct queue_touch touch = {
-		.task = str_of(r->task_text),
-		.epoch = r->epoch,
-		.why = STR("waits for a person"),
-		.now = wall_now(),
-	};
-	struct queue_step step = { 0 };
-	struct err e = { 0 };
-
-	must(queue_park(c->queue, &a, &touch, &step, &e) == 0);
-	core_queue_step(c, &step, r);
-	r->phase = RUN_PARKED;
-	core_after(c, parked, r->number);
-}
-
-static void
-woken(struct core *c, uint64_t number)
-{
-	(void)number;
-	core_claim(c);
-}
-
-void
-core_run_wake_task(struct core *c, struct str task)
-{
-	auto_arena a = { 0 };
-	struct queue_touch touch = { .task = task, .now = wall_now() };
-	struct queue_step step = { 0 };
-	struct err e = { 0 };
-
-	if (queue_wake(c->queue, &a, &touch, &step, &e)) {
-		return; /* not parked (any more) */
-	}
-	core_queue_step(c, &step, core_run_of_task(c, task));
-	core_after(c, woken, 0);
-}
-
-/* After a start: what the last incarnation had in hand is claimed anew, and a
- * run whose question was answered meanwhile goes on. */
-void
-core_run_recover(struct core *c)
-{
-	const struct queue_task *t;
-
-	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
-		auto_arena a = { 0 };
-		struct queue_touch touch = {
-			.task = t->id,
-			.epoch = t->epoch,
-			.why = STR("the house started again"),
-			.now = wall_now(),
-		};
-		struct queue_step step = { 0 };
-		struct err e = { 0 };
-
-		if (t->hold == QUEUE_OWNED &&
-		    queue_lease_lost(c->queue, &a, &touch, &step, &e) == 0) {
-			core_queue_step(c, &step, NULL);
-		}
-	}
-	core_call_recover(c);
-}
-
-/* --- outcome --------------------------------------------------------------------- */
-
-static void
-end_run(struct core *c, uint64_t number)
-{
-	struct core_run *r = core_run_find(c, number);
-
-	if (r) {
-		core_run_close(c, r, THEN_END);
-	}
-}
-
-static void
-send_result_mail(struct core *c, struct core_run *r, struct arena *a,
-    struct e2m_record *mail, const struct json *payload, bool good)
-{
-	struct str from = STR("");
-
-	(void)json_text(r->record, "from", &from);
-	e2m_envelope_init(a, wall_now(), mail);
-	mail->as.envelope.envelope_type = E2M_TYPE_RESULT;
-	mail->as.envelope.from = str_of(r->role->mailbox);
-	mail->as.envelope.to = queue_has_mailbox(c->queue, from)
-	    ? from
-	    : STR("operator");
-	mail->as.envelope.subject = arena_printf(a, "%s %s",
-	    good ? "completed:" : "failed:", r->task_text);
-	mail->as.envelope.payload = payload;
-}
-
-static void
-outcome(struct core *c, struct core_run *r, enum e2m_event how,
-    const struct json *body)
-{
-	auto_arena a = { 0 };
-	struct e2m_record mail = { 0 };
-	struct json *payload = json_new(&a, JSON_OBJECT);
-	struct queue_step step = { 0 };
-	struct err e = { 0 };
-
-	(void)json_set_str(&a, payload, "task_id", str_of(r->task_text));
-	(void)json_set(&a, payload, how == E2M_COMPLETE ? "result" : "error",
-	    json_copy(&a, body));
-	send_result_mail(c, r, &a, &mail, payload, how == E2M_COMPLETE);
-	struct queue_finish finish = {
-		.task = str_of(r->task_text),
-		.epoch = r->epoch,
-		.outcome = how,
-		.result = how == E2M_COMPLETE ? body : NULL,
-		.failure = how == E2M_COMPLETE ? NULL : body,
-		.mail = &mail.as.envelope,
-		.mail_count = 1,
-		.now = wall_now(),
-	};
-
-	if (queue_finish(c->queue, &a, &finish, &step, &e)) {
-		log_err("outcome", &e);
-		core_run_close(c, r, THEN_END);
-		return;
-	}
-	core_queue_step(c, &step, r);
-	core_waits_cancel(c, r);
-	struct core_event event = {
-		.kind = BOOK_RUN_ENDED,
-		.run = r,
-		.rule = str_of(e2m_event_name(how)),
-	};
-
-	(void)core_append(c, &event);
-	core_task_row(c, queue_find(c->queue, str_of(r->task_text)));
-	r->settled = true;
-	core_after(c, end_run, r->number);
-}
-
-void
-core_run_complete(struct core *c, struct core_run *r, const struct json *result)
-{
-	if (!r->settled) {
-		outcome(c, r, E2M_COMPLETE, result);
-	}
-}
-
-static void
-failure(struct core *c, struct core_run *r, enum e2m_event how,
-    const struct core_failure *f)
-{
-	auto_arena a = { 0 };
-	struct json *body = json_new(&a, JSON_OBJECT);
-
-	if (r->settled) {
-		return;
-	}
-	(void)json_set_str(&a, body, "error_type", str_of(f->error_type));
-	(void)json_set_str(&a, body, "class", str_of(f->class));
-	(void)json_set(&a, body, "resolvable",
-	    json_new_bool(&a, strcmp(f->class, "resolvable") == 0));
-	(void)json_set_str(&a, body, "suggested_skill", STR(""));
-	(void)json_set_str(&a, body, "message", str_of(f->message));
-	log_line(LOG_INFO, "run", "%s fails: %s: %s", r->run_text,
-	    f->error_type, f->message);
-	outcome(c, r, how, body);
-}
-
-void
-core_run_fail(struct core *c, struct core_run *r, const char *error_type,
-    const char *class, const char *message)
-{
-	struct core_failure f = { error_type, class, message };
-
-	failure(c, r, E2M_FAIL, &f);
-}
-
-void
-core_run_block(struct core *c, struct core_run *r, const char *error_type,
-    const char *message)
-{
-	struct core_failure f = { error_type, "requires_escalation", message };
-
-	failure(c, r, E2M_BLOCK, &f);
-}
-
-static void
-cancelled(struct core *c, uint64_t number)
-{
-	end_run(c, number);
-}
-
-int
-core_run_cancel(struct core *c, struct str task, struct err *e)
-{
-	auto_arena a = { 0 };
-	struct queue_touch touch = { .task = task, .now = wall_now() };
-	struct queue_step step = { 0 };
-	struct core_run *r = core_run_of_task(c, task);
-
-	if (queue_cancel(c->queue, &a, &touch, &step, e)) {
-		return -1;
-	}
-	core_queue_step(c, &step, r);
-	core_task_row(c, queue_find(c->queue, task));
-	if (r) {
-		r->settled = true;
-		core_waits_cancel(c, r);
-		struct core_event event = {
-			.kind = BOOK_RUN_ENDED,
-			.run = r,
-			.rule = STR("cancel"),
-		};
-
-		(void)core_append(c, &event);
-		core_after(c, cancelled, r->number);
-	}
-	return 0;
 }
 
 /* Stop claiming; what acts now is ended and claimed by the next house. */

@@ -84,11 +84,11 @@ core_vault_load(struct core *c, struct err *e)
 {
 	struct store_heads all = { .from = 1 };
 
-	if (store_rows_walk(c->book.store, STR("sealed"), STR(""), load_row, c,
-		e)) {
+	if (store_rows_walk(
+	        c->book.store, STR("sealed"), STR(""), load_row, c, e)) {
 		return -1;
 	}
 	return c->credentials
-	    ? store_heads_walk(c->book.store, &all, check_version, c, e)
-	    : 0;
+	           ? store_heads_walk(c->book.store, &all, check_version, c, e)
+	           : 0;
 }

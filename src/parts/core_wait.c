@@ -90,7 +90,7 @@ core_waits_cancel(struct core *c, struct core_run *r)
 
 		if (w->state == WAIT_OPEN && str_eq_z(w->run, r->run_text) &&
 		    wait_cancel(c->waits, &a, str_of(w->id), wall_now(), &step,
-			&e) == 0) {
+		        &e) == 0) {
 			(void)core_wait_step(
 			    c, BOOK_WAIT_ENDED, str_of(w->id), step.body, r);
 		}
@@ -103,7 +103,8 @@ core_call_recover(struct core *c)
 	core_expiry_arm(c);
 }
 
-/* A call of this run that a person has decided about and that has not gone on. */
+/* A call of this run that a person has decided about and that has not gone on.
+ */
 static const struct session_call *
 decided_call(struct core *c, const struct core_run *r)
 {

@@ -18,7 +18,8 @@ part_begin(struct part_self *p, enum part self, int argc, char **argv)
 	if (fcntl(PART_SUPERVISOR_FD, F_GETFD) < 0) {
 		(void)fprintf(stderr,
 		    "handrail %s: this is a part of the house, started by "
-		    "`handrail up`\n", wire_part_name(self));
+		    "`handrail up`\n",
+		    wire_part_name(self));
 		exit(2);
 	}
 	p->loop = loop_new();

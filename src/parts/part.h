@@ -38,7 +38,8 @@ void part_begin(struct part_self *p, enum part self, int argc, char **argv);
 /* The value behind `--name`; NULL when absent. */
 const char *part_arg(const struct part_self *p, const char *name);
 /* The same as a number; absent or no number gives `otherwise`. */
-uint64_t part_number(const struct part_self *p, const char *name, uint64_t otherwise);
+uint64_t part_number(
+    const struct part_self *p, const char *name, uint64_t otherwise);
 
 /* Opens the two channels on the loop; either's end stops the process. */
 void part_join(struct part_self *p, const struct wire_handler *from_supervisor,

@@ -70,7 +70,8 @@ next_wait(struct house_part *p)
 	struct house *h = p->house;
 	struct mono now = loop_now(h->self.loop);
 
-	if (!p->wait || mono_passed(mono_after(p->started, HOUSE_STEADY_US), now)) {
+	if (!p->wait ||
+	    mono_passed(mono_after(p->started, HOUSE_STEADY_US), now)) {
 		p->wait = HOUSE_RESTART_FIRST_US;
 	} else if (p->wait < HOUSE_RESTART_MOST_US) {
 		p->wait *= 2;
@@ -92,7 +93,7 @@ start_alone(void *owner)
 		return;
 	}
 	if (loop_child_open(
-		&p->child, p->house->self.loop, p->pid, part_ended, p, &e)) {
+	        &p->child, p->house->self.loop, p->pid, part_ended, p, &e)) {
 		log_err("restart", &e);
 		end_all(p->house);
 	}
@@ -266,7 +267,7 @@ start_all(struct house *h)
 		p->started = loop_now(h->self.loop);
 		if (house_spawn(h, p, &e) ||
 		    loop_child_open(
-			&p->child, h->self.loop, p->pid, part_ended, p, &e)) {
+		        &p->child, h->self.loop, p->pid, part_ended, p, &e)) {
 			log_err("start", &e);
 			h->stopping = true;
 			h->exit_code = err_exit(e.kind);
@@ -340,7 +341,7 @@ open_house(struct house *h, struct err *e)
 	}
 	for (size_t i = 0; i < COUNT(numbers); i++) {
 		if (loop_signal_open(&h->signals[i], h->self.loop, numbers[i],
-			on_signal, h, e)) {
+		        on_signal, h, e)) {
 			return -1;
 		}
 	}
@@ -364,8 +365,8 @@ main(int argc, char **argv)
 	h.state = part_arg(&h.self, "state");
 	h.dev = part_arg(&h.self, "dev") != NULL;
 	if (!h.config_file || !h.libexec || !h.state) {
-		(void)fprintf(stderr,
-		    "handrail supervisor: started by `handrail up`\n");
+		(void)fprintf(
+		    stderr, "handrail supervisor: started by `handrail up`\n");
 		return 2;
 	}
 	h.self.loop = loop_new();

@@ -27,7 +27,7 @@ struct house;
 struct house_part {
 	struct house *house;
 	const struct house_row *row;
-	pid_t pid;              /* 0: not running */
+	pid_t pid; /* 0: not running */
 	struct loop_child child;
 	struct wire_peer *peer;
 	struct loop_timer again; /* restart after a wait */
@@ -85,7 +85,8 @@ void house_ids_wait(int in, int out);
 int house_ids_map(
     struct house *h, pid_t pid, int in, int out, struct err *e) MUST_CHECK;
 /* spawn.c: one part with its channels; core is told of the others. */
-int house_spawn(struct house *h, struct house_part *p, struct err *e) MUST_CHECK;
+int house_spawn(
+    struct house *h, struct house_part *p, struct err *e) MUST_CHECK;
 /* supervisor.c: the end of a part's channel that stays here. */
 struct wire_peer *house_listen(
     struct house *h, enum part part, int fd, struct err *e);

@@ -24,8 +24,8 @@
 
 /* name:first:count, the line of this user by name or number. */
 static bool
-read_range(const char *file, const struct passwd *me, uint64_t *first,
-    uint64_t *count)
+read_range(
+    const char *file, const struct passwd *me, uint64_t *first, uint64_t *count)
 {
 	auto_buf text = { 0 };
 	struct err e = { 0 };
@@ -45,7 +45,7 @@ read_range(const char *file, const struct passwd *me, uint64_t *first,
 		(void)str_cut(&line, ':', &name);
 		(void)str_cut(&line, ':', &from);
 		if ((str_eq_z(name, me->pw_name) ||
-			(str_u64(name, &uid) && uid == me->pw_uid)) &&
+		        (str_u64(name, &uid) && uid == me->pw_uid)) &&
 		    str_u64(from, first) && str_u64(str_trim(line), count)) {
 			return true;
 		}
@@ -56,7 +56,8 @@ read_range(const char *file, const struct passwd *me, uint64_t *first,
 void
 house_find_ids(struct house *h)
 {
-	struct passwd *me = getpwuid(geteuid()); /* NOLINT(concurrency-mt-unsafe): one thread */
+	struct passwd *me =
+	    getpwuid(geteuid()); /* NOLINT(concurrency-mt-unsafe): one thread */
 	uint64_t wanted = 100 + h->config.cells;
 	struct house_ids *ids = &h->ids;
 
@@ -98,7 +99,8 @@ run_helper(struct house *h, const char *helper, pid_t pid, uint64_t own,
 	    !WIFEXITED(status) || WEXITSTATUS(status)) {
 		return err_set(e, ERR_IO,
 		    "%s did not map the ids of /etc/subuid (see `handrail "
-		    "doctor`)", helper);
+		    "doctor`)",
+		    helper);
 	}
 	return 0;
 }
@@ -123,7 +125,8 @@ house_ids_map(struct house *h, pid_t pid, int in, int out, struct err *e)
 
 	if (read(in, &byte, 1) != 1) {
 		return err_set(e, ERR_IO,
-		    "no user namespace for the sandbox (see `handrail doctor`)");
+		    "no user namespace for the sandbox (see `handrail "
+		    "doctor`)");
 	}
 	if (run_helper(h, NEWUIDMAP, pid, geteuid(), uids, e) ||
 	    run_helper(h, NEWGIDMAP, pid, getegid(), gids, e)) {

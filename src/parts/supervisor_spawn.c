@@ -76,9 +76,9 @@ add_own(struct command *c, struct house *h, const struct house_row *row)
 	case PART_SANDBOX:
 		add(c, "--libexec", h->libexec);
 		add_number(c, "--uid-base",
-		    h->uid_base        ? h->uid_base + 100
-			: h->ids.found ? 100
-				       : 0);
+		    h->uid_base    ? h->uid_base + 100
+		    : h->ids.found ? 100
+		                   : 0);
 		add_number(c, "--slots", h->config.cells);
 		break;
 	case PART_NONE:

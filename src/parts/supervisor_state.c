@@ -3,10 +3,10 @@
  * What the house stands on: the state folder and its lock, the operators'
  * tokens, the two listeners.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,8 @@ lock_state(struct house *h, struct err *e)
 {
 	struct str path = arena_printf(&h->arena, "%s/lock", h->state);
 
-	h->lock = open(path.at, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	h->lock =
+	    open(path.at, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (h->lock < 0) {
 		return err_sys(e, "cannot open %s", path.at);
 	}
@@ -41,8 +42,8 @@ lock_state(struct house *h, struct err *e)
 
 /* A folder below the state that one part owns. */
 static int
-part_folder(
-    struct house *h, const char *name, enum part owner, unsigned mode, struct err *e)
+part_folder(struct house *h, const char *name, enum part owner, unsigned mode,
+    struct err *e)
 {
 	struct str path = arena_printf(&h->arena, "%s/%s", h->state, name);
 
@@ -60,9 +61,8 @@ part_folder(
 /* Made at the first start, 0600, the operator's own; the house keeps only its
  * digest.  A cell never has the state folder. */
 static int
-operator_token(
-    struct house *h, const struct config_operator *o, struct buf *token,
-    struct err *e)
+operator_token(struct house *h, const struct config_operator *o,
+    struct buf *token, struct err *e)
 {
 	struct str path = arena_printf(&h->arena,
 	    "%s/operators/" STR_FMT ".token", h->state, STR_ARG(o->name));
@@ -117,9 +117,9 @@ static int
 need_vault_key(struct house *h, struct err *e)
 {
 	const char *folder = getenv("CREDENTIALS_DIRECTORY");
-	struct str given = folder
-	    ? arena_printf(&h->arena, "%s/handrail-vault-key", folder)
-	    : STR("");
+	struct str given =
+	    folder ? arena_printf(&h->arena, "%s/handrail-vault-key", folder)
+	           : STR("");
 	struct str own = arena_printf(&h->arena, "%s/vault.key", h->state);
 
 	if ((given.len && access(given.at, F_OK) == 0) ||
@@ -128,7 +128,8 @@ need_vault_key(struct house *h, struct err *e)
 	}
 	return err_set(e, ERR_INPUT,
 	    "there is no vault key in %s: run `handrail vault init --state %s` "
-	    "first", h->state, h->state);
+	    "first",
+	    h->state, h->state);
 }
 
 static int
@@ -140,8 +141,8 @@ listen_local(struct house *h, struct err *e)
 	if (!str_copy(at.sun_path, sizeof(at.sun_path), path)) {
 		return err_set(e, ERR_INPUT,
 		    "the path %s is too long for a socket (%zu bytes at most): "
-		    "choose a shorter --state", path.at,
-		    sizeof(at.sun_path) - 1);
+		    "choose a shorter --state",
+		    path.at, sizeof(at.sun_path) - 1);
 	}
 	h->socket_listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	(void)unlink(path.at);
@@ -164,22 +165,24 @@ listen_web(struct house *h, struct err *e)
 
 	(void)str_cut(&rest, ':', &address);
 	if (!str_u64(rest, &port) || port == 0 || port > 65535 ||
-	    inet_pton(AF_INET, arena_z(&h->arena, address), &at.sin_addr) != 1) {
+	    inet_pton(AF_INET, arena_z(&h->arena, address), &at.sin_addr) !=
+	        1) {
 		return err_set(e, ERR_INPUT,
 		    "listen = \"" STR_FMT "\" in %s: expected ADDRESS:PORT, "
-		    "for example 127.0.0.1:7400", STR_ARG(h->config.listen),
-		    h->config_file);
+		    "for example 127.0.0.1:7400",
+		    STR_ARG(h->config.listen), h->config_file);
 	}
 	at.sin_port = htons((uint16_t)port);
 	h->web_listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (h->web_listener < 0 ||
-	    setsockopt(h->web_listener, SOL_SOCKET, SO_REUSEADDR, &yes,
-		sizeof(yes)) ||
+	    setsockopt(
+	        h->web_listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) ||
 	    bind(h->web_listener, (struct sockaddr *)&at, sizeof(at)) ||
 	    listen(h->web_listener, BACKLOG)) {
 		return err_sys(e,
 		    "cannot listen on " STR_FMT " (choose another `listen` in "
-		    "%s)", STR_ARG(h->config.listen), h->config_file);
+		    "%s)",
+		    STR_ARG(h->config.listen), h->config_file);
 	}
 	return 0;
 }

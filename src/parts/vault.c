@@ -44,10 +44,12 @@ struct vault {
 	struct borrower *borrowers;
 };
 
-/* --- the key ------------------------------------------------------------------- */
+/* --- the key
+ * ------------------------------------------------------------------- */
 
 static int
-read_key_file(struct vault *v, const char *state, struct str bytes, struct err *e)
+read_key_file(
+    struct vault *v, const char *state, struct str bytes, struct err *e)
 {
 	auto_buf path = { 0 };
 	auto_buf pass = { 0 };
@@ -89,7 +91,8 @@ open_key(struct vault *v, struct err *e)
 	return result ? err_wrap(e, "the vault key %s", buf_z(&path)) : 0;
 }
 
-/* --- bindings -------------------------------------------------------------------- */
+/* --- bindings
+ * -------------------------------------------------------------------- */
 
 static void
 fill_binding(struct seal_binding *b, const char *credential, uint32_t version,
@@ -112,11 +115,12 @@ fill_binding(struct seal_binding *b, const char *credential, uint32_t version,
 	}
 }
 
-/* --- seal ------------------------------------------------------------------------ */
+/* --- seal
+ * ------------------------------------------------------------------------ */
 
 static int
-seal_box_into_row(
-    struct vault *v, const struct wire_vault_seal *in, struct buf *row, struct err *e)
+seal_box_into_row(struct vault *v, const struct wire_vault_seal *in,
+    struct buf *row, struct err *e)
 {
 	auto_secret value = NULL;
 	struct seal_binding binding;
@@ -125,7 +129,8 @@ seal_box_into_row(
 	if (!wire_text_ok(in->credential, sizeof(in->credential)) ||
 	    !wire_text_ok(in->hosts, sizeof(in->hosts)) ||
 	    in->box_size > sizeof(in->box)) {
-		return err_set(e, ERR_INPUT, "a request to seal has a wrong form");
+		return err_set(
+		    e, ERR_INPUT, "a request to seal has a wrong form");
 	}
 	if (seal_box_open(v->key, str_span(in->box, in->box_size), &value, e)) {
 		return -1;
@@ -135,7 +140,8 @@ seal_box_into_row(
 		return err_set(e, ERR_LIMIT,
 		    "a credential's value has 1 to %d bytes", WIRE_SECRET_MAX);
 	}
-	fill_binding(&binding, in->credential, in->version, in->kind, in->hosts);
+	fill_binding(
+	    &binding, in->credential, in->version, in->kind, in->hosts);
 	return seal_row(v->key, &binding, clear, row, e);
 }
 
@@ -165,7 +171,8 @@ take_seal(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	wire_send(peer, WIRE_VAULT_SEALED, &out, NULL, 0);
 }
 
-/* --- grants ---------------------------------------------------------------------- */
+/* --- grants
+ * ---------------------------------------------------------------------- */
 
 static void
 drop_grant(struct vault *v, struct lent **at)
@@ -193,8 +200,8 @@ drop_old(struct vault *v)
 }
 
 static int
-check_grant(const struct vault *v, const struct wire_vault_grant *in,
-    struct err *e)
+check_grant(
+    const struct vault *v, const struct wire_vault_grant *in, struct err *e)
 {
 	int64_t ahead = (int64_t)in->not_after - mono_now().us;
 
@@ -209,31 +216,34 @@ check_grant(const struct vault *v, const struct wire_vault_grant *in,
 	}
 	for (const struct lent *g = v->grants; g; g = g->next) {
 		if (g->grant.number == in->number) {
-			return err_set(e, ERR_CONFLICT, "a grant was made twice");
+			return err_set(
+			    e, ERR_CONFLICT, "a grant was made twice");
 		}
 	}
 	return v->grant_count < GRANTS_MAX
-	    ? 0
-	    : err_set(e, ERR_LIMIT, "too many grants wait to be used");
+	           ? 0
+	           : err_set(e, ERR_LIMIT, "too many grants wait to be used");
 }
 
 /* The sealed row's own binding decides where it may go, not core's word. */
 static int
-check_row(const struct vault *v, const struct wire_vault_grant *in, struct err *e)
+check_row(
+    const struct vault *v, const struct wire_vault_grant *in, struct err *e)
 {
 	auto_secret value = NULL;
 	struct seal_binding binding;
 
-	fill_binding(&binding, in->credential, in->version, in->kind, in->hosts);
-	if (seal_row_open(v->key, str_span(in->row, in->row_size), &binding,
-		&value, e)) {
+	fill_binding(
+	    &binding, in->credential, in->version, in->kind, in->hosts);
+	if (seal_row_open(
+	        v->key, str_span(in->row, in->row_size), &binding, &value, e)) {
 		return -1;
 	}
 	return seal_binding_allows(&binding, str_of(in->host), in->port)
-	    ? 0
-	    : err_set(e, ERR_DENIED,
-		  "the credential %s is bound to %s, not to %s:%u",
-		  in->credential, in->hosts, in->host, in->port);
+	           ? 0
+	           : err_set(e, ERR_DENIED,
+	                 "the credential %s is bound to %s, not to %s:%u",
+	                 in->credential, in->hosts, in->host, in->port);
 }
 
 static void
@@ -256,8 +266,7 @@ keep_grant(struct vault *v, const struct wire_vault_grant *in)
 	};
 	(void)str_copy(g->grant.credential, sizeof(g->grant.credential),
 	    str_of(in->credential));
-	(void)str_copy(
-	    g->grant.host, sizeof(g->grant.host), str_of(in->host));
+	(void)str_copy(g->grant.host, sizeof(g->grant.host), str_of(in->host));
 	(void)str_copy(g->hosts, sizeof(g->hosts), str_of(in->hosts));
 	buf_add(&g->row, str_span(in->row, in->row_size));
 	g->next = v->grants;
@@ -287,7 +296,8 @@ take_grant(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	wire_send(peer, WIRE_VAULT_GRANTED, &out, NULL, 0);
 }
 
-/* --- redeeming --------------------------------------------------------------------- */
+/* --- redeeming
+ * --------------------------------------------------------------------- */
 
 static int
 lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,
@@ -321,8 +331,8 @@ lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,
 	if (seal_grant_check(&g->grant, &use, mono_now(), e)) {
 		return -1;
 	}
-	fill_binding(&binding, g->grant.credential, g->grant.version, g->kind,
-	    g->hosts);
+	fill_binding(
+	    &binding, g->grant.credential, g->grant.version, g->kind, g->hosts);
 	if (seal_row_open(v->key, buf_str(&g->row), &binding, &value, e)) {
 		return -1;
 	}
@@ -445,7 +455,8 @@ give_up_power(struct vault *v, struct err *e)
 		.part = "vault",
 		.uid = (uid_t)part_number(&v->part, "uid", 0),
 		.gid = (gid_t)part_number(&v->part, "uid", 0),
-		.limits = { .nofile = LENT_MAX, .nproc = JAIL_ZERO,
+		.limits = { .nofile = LENT_MAX,
+		    .nproc = JAIL_ZERO,
 		    .fsize = JAIL_ZERO },
 		.landlock = true,
 		.net = JAIL_NET_NONE,

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Core's own requests (a model, an HTTP tool): the same order as for a cell's,
+ * intent, commit, grant, do; carried by core's own egress.
+ */
+#include "http/http.h"
+#include "parts/core.h"
+#include "parts/core_call.h"
+#include "parts/core_egress.h"
+
+int
+core_place_parse(
+    struct arena *a, struct str url, struct core_place *out, struct err *e)
+{
+	struct http_url u;
+
+	if (http_url_parse(url, &u, e) ||
+	    names_host_parse(u.host, &out->host, e) ||
+	    http_path_canonical(a, u.path, false, &out->path, e)) {
+		return err_wrap(e, "the URL %s", err_quote(url));
+	}
+	out->port = u.port;
+	out->tls = str_eq_z(u.scheme, "https");
+	out->query = u.query;
+	out->has_query = u.has_query;
+	return 0;
+}
+
+static void
+fill_own(struct core_intent *i, const struct core_http *h,
+    const struct core_place *at)
+{
+	struct arena *a = &i->arena;
+
+	i->run = h->run ? h->run->number : 0;
+	i->epoch = h->run ? h->run->epoch : 0;
+	i->role = h->run ? h->run->role : NULL;
+	i->call = h->call;
+	i->owner = h->number;
+	i->done = h->done;
+	i->port = at->port;
+	i->tls_up = at->tls;
+	i->rule = arena_str(a, h->rule);
+	i->method = arena_str(a, h->method);
+	i->path = at->path;
+	i->target = at->has_query ? arena_printf(a, STR_FMT "?" STR_FMT,
+	                                STR_ARG(at->path), STR_ARG(at->query))
+	                          : at->path;
+	i->headers = arena_str(a, h->headers);
+	i->credential = arena_str(a, h->credential);
+	i->place = h->place;
+	i->place_name = arena_str(a, h->place_name);
+	i->format = arena_str(a, h->format);
+	i->ca = arena_str(a, h->ca);
+	i->timeout = h->timeout;
+	i->answer_limit = h->answer_limit;
+	buf_add(&i->body, h->body);
+	(void)str_copy(i->host, sizeof(i->host), str_of(at->host.text));
+}
+
+static int
+take_pin(struct core_intent *i, struct str upstream, struct err *e)
+{
+	struct names_host host;
+
+	if (!upstream.len) {
+		return 0;
+	}
+	if (names_hostport_parse(upstream, 0, &host, &i->pin_port, e) ||
+	    !host.is_addr) {
+		return err_set(e, ERR_INPUT,
+		    "upstream %s: expected ADDRESS:PORT", err_quote(upstream));
+	}
+	i->pinned = true;
+	i->pin = host.addr;
+	return 0;
+}
+
+void
+core_http_do(struct core *c, const struct core_http *h)
+{
+	struct core_intent *i = core_intent_new(c, 0);
+	struct core_place at = { 0 };
+	struct err e = { 0 };
+
+	if (core_place_parse(&i->arena, h->url, &at, &e)) {
+		i->done = h->done;
+		i->owner = h->number;
+		core_intent_answer(c, i, e.kind, e.text);
+		return;
+	}
+	fill_own(i, h, &at);
+	if (take_pin(i, h->upstream, &e)) {
+		core_intent_answer(c, i, e.kind, e.text);
+		return;
+	}
+	if (!c->egress) {
+		core_intent_unavailable(c, i, "the egress of core is away");
+		return;
+	}
+	core_intent_commit(c, i);
+}
+
+/* An HTTP tool goes where the egress rules of its role let it go. */
+void
+core_http_tool(struct core *c, struct core_call *k, core_http_done_fn *done)
+{
+	struct core_run *r = core_run_find(c, k->run);
+	auto_buf headers = { 0 };
+	struct core_intent *i = core_intent_new(c, 0);
+	struct core_place at = { 0 };
+	struct err e = { 0 };
+
+	for (size_t n = 0; n < k->plan.header_count; n++) {
+		buf_addf(&headers, STR_FMT ": " STR_FMT "\r\n",
+		    STR_ARG(k->plan.headers[n].name),
+		    STR_ARG(k->plan.headers[n].value));
+	}
+	if (k->plan.body_json) {
+		buf_add_z(&headers, "Content-Type: application/json\r\n");
+	}
+	struct core_http h = {
+		.method = k->plan.method,
+		.url = k->plan.url,
+		.headers = buf_str(&headers),
+		.body = k->plan.body,
+		.timeout = k->tool->timeout,
+		.answer_limit = k->tool->output_limit,
+		.run = r,
+		.call = k->ordinal,
+		.number = k->number,
+		.done = done,
+	};
+
+	if (core_place_parse(&i->arena, h.url, &at, &e)) {
+		i->done = h.done;
+		i->owner = h.number;
+		core_intent_answer(c, i, e.kind, e.text);
+		return;
+	}
+	fill_own(i, &h, &at);
+	struct policy_request request = {
+		.identity = str_of(r->role->identity),
+		.host = &at.host,
+		.port = at.port,
+		.tls = at.tls,
+		.method = i->method,
+		.path = i->path,
+		.from_tool = k->name,
+	};
+
+	core_intent_judge(c, i, &request);
+}
+
+static void
+take_http_done(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	struct core *c = owner;
+	const struct wire_http_done *done = record;
+	struct core_intent *i = core_intent_find(c, done->id);
+	struct wire_http_done copy = *done;
+	auto_buf body = { 0 };
+	struct err e = { 0 };
+
+	(void)peer;
+	if (!i || !i->done || !i->gone) {
+		return;
+	}
+	copy.text[sizeof(copy.text) - 1] = '\0';
+	copy.content_type[sizeof(copy.content_type) - 1] = '\0';
+	if (copy.ok &&
+	    core_body(fds, nfds, 0, (size_t)i->answer_limit, &body, &e)) {
+		copy.ok = 0;
+		copy.kind = (uint32_t)e.kind;
+		core_text(copy.text, sizeof(copy.text), e.text);
+	}
+	struct wire_outcome o = {
+		.end = copy.ok ? WIRE_OUTCOME_ANSWERED : WIRE_OUTCOME_FAILED,
+		.status = copy.status,
+		.up = i->body.len,
+		.down = body.len,
+		.injected = i->credential.len > 0,
+	};
+
+	core_text(o.text, sizeof(o.text), copy.text);
+	core_intent_outcome(c, i, &o);
+	i->done(c, i->owner, &copy, buf_str(&body));
+	core_intent_free(c, i);
+}
+
+const struct wire_handler core_own_egress_handlers[] = {
+	{ WIRE_HTTP_DONE, take_http_done },
+};
+const size_t core_own_egress_handler_count = COUNT(core_own_egress_handlers);
+
+void
+core_own_egress_gone(struct core *c)
+{
+	struct core_intent *next;
+
+	for (struct core_intent *i = c->intents; i; i = next) {
+		next = i->next;
+		if (i->done && i->gone) {
+			core_intent_answer(c, i, ERR_UNAVAILABLE,
+			    "the egress ended before the answer came");
+			next = c->intents; /* its owner may have asked anew */
+		}
+	}
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A run without a process: parked for a person, woken, found after a start. */
+#include "parts/core.h"
+#include "parts/core_run.h"
+
+static void
+parked(struct core *c, uint64_t number)
+{
+	struct core_run *r = core_run_find(c, number);
+
+	if (r && r->phase == RUN_PARKED && r->has_slot) {
+		core_slot_give(c, r->slot);
+		r->has_slot = false;
+		core_drained(c);
+		core_claim(c);
+	}
+}
+
+/* Called by core_call_park within the batch that asks the person. */
+void
+core_run_park(struct core *c, struct core_run *r)
+{
+	auto_arena a = { 0 };
+	struct queue_touch touch = {
+		.task = str_of(r->task_text),
+		.epoch = r->epoch,
+		.why = STR("waits for a person"),
+		.now = wall_now(),
+	};
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	must(queue_park(c->queue, &a, &touch, &step, &e) == 0);
+	core_queue_step(c, &step, r);
+	r->phase = RUN_PARKED;
+	core_after(c, parked, r->number);
+}
+
+static void
+woken(struct core *c, uint64_t number)
+{
+	(void)number;
+	core_claim(c);
+}
+
+void
+core_run_wake_task(struct core *c, struct str task)
+{
+	auto_arena a = { 0 };
+	struct queue_touch touch = { .task = task, .now = wall_now() };
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	if (queue_wake(c->queue, &a, &touch, &step, &e)) {
+		return; /* not parked (any more) */
+	}
+	core_queue_step(c, &step, core_run_of_task(c, task));
+	core_after(c, woken, 0);
+}
+
+/* After a start: what the last incarnation had in hand is claimed anew, and a
+ * run whose question was answered meanwhile goes on. */
+void
+core_run_recover(struct core *c)
+{
+	const struct queue_task *t;
+
+	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
+		auto_arena a = { 0 };
+		struct queue_touch touch = {
+			.task = t->id,
+			.epoch = t->epoch,
+			.why = STR("the house started again"),
+			.now = wall_now(),
+		};
+		struct queue_step step = { 0 };
+		struct err e = { 0 };
+
+		if (t->hold == QUEUE_OWNED &&
+		    queue_lease_lost(c->queue, &a, &touch, &step, &e) == 0) {
+			core_queue_step(c, &step, NULL);
+		}
+	}
+	core_call_recover(c);
+}
