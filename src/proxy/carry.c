@@ -7,7 +7,8 @@ static void
 write_continue(struct conn *c)
 {
 	if (c->request.head->expect && !c->continued && !c->body_done) {
-		link_write(&c->link, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+		proxy_link_write(
+		    &c->link, STR("HTTP/1.1 100 Continue\r\n\r\n"));
 	}
 	c->continued = true;
 }
@@ -23,13 +24,13 @@ failed(struct conn *c)
 	if (!u->refused && r.status < 500) {
 		r.status = 502;
 	}
-	conn_outcome(c, u->refused ? PROXY_REFUSED : PROXY_FAILED, r.status,
-	    u->err.text);
+	proxy_conn_outcome(c, u->refused ? PROXY_REFUSED : PROXY_FAILED,
+	    r.status, u->err.text);
 	if (c->answered) {
-		conn_shut(c);
+		proxy_conn_shut(c);
 		return;
 	}
-	conn_answer(c, &r);
+	proxy_conn_answer(c, &r);
 }
 
 /* The cell broke its own body: nobody can be told what was sent. */
@@ -39,13 +40,13 @@ body_broken(struct conn *c, unsigned status, const char *text)
 	struct proxy_refusal r = {
 		.status = status, .error = "refused", .reason = text
 	};
-	conn_outcome(c, PROXY_FAILED, status, text);
+	proxy_conn_outcome(c, PROXY_FAILED, status, text);
 	c->close = true;
 	if (c->answered) {
-		conn_shut(c);
+		proxy_conn_shut(c);
 		return;
 	}
-	conn_answer(c, &r);
+	proxy_conn_answer(c, &r);
 }
 
 /* One event of the cell's body; true: go on. */
@@ -66,13 +67,13 @@ body_event(struct conn *c)
 		return false;
 	}
 	if (ev.kind == HTTP_DATA) {
-		up_body(c->up, ev.data);
+		proxy_up_body(c->up, ev.data);
 	}
 	if (ev.kind == HTTP_END) {
-		up_body_end(c->up);
+		proxy_up_body_end(c->up);
 		c->body_done = true;
 	}
-	link_used(&c->link, had - in.len);
+	proxy_link_used(&c->link, had - in.len);
 	return ev.kind == HTTP_DATA;
 }
 
@@ -86,17 +87,17 @@ carry_up(struct conn *c)
 	}
 	write_continue(c);
 	if (c->held.len > 0) {
-		up_body(u, buf_str(&c->held));
+		proxy_up_body(u, buf_str(&c->held));
 		buf_wipe(&c->held);
 		if (c->body_done) {
-			up_body_end(u);
+			proxy_up_body_end(u);
 		}
 		any = true;
 	}
-	while (!c->body_done && up_room(u) && body_event(c)) {
+	while (!c->body_done && proxy_up_room(u) && body_event(c)) {
 		any = true;
 	}
-	link_send(&u->link);
+	proxy_link_send(&u->link);
 	return any;
 }
 
@@ -109,7 +110,7 @@ answer_head(struct conn *c, const struct http_head *head, struct err *e)
 	        &b, head, c->request.head, &c->chunked, &c->close, e)) {
 		return -1;
 	}
-	link_write(&c->link, buf_str(&b));
+	proxy_link_write(&c->link, buf_str(&b));
 	c->answered = true;
 	return 0;
 }
@@ -118,12 +119,12 @@ static void
 answer_data(struct conn *c, struct str data)
 {
 	if (!c->chunked) {
-		link_write(&c->link, data);
+		proxy_link_write(&c->link, data);
 		return;
 	}
 	auto_buf chunk = { 0 };
 	http_write_chunk(&chunk, data);
-	link_write(&c->link, buf_str(&chunk));
+	proxy_link_write(&c->link, buf_str(&chunk));
 }
 
 static void
@@ -132,12 +133,12 @@ answer_end(struct conn *c)
 	if (c->chunked) {
 		auto_buf last = { 0 };
 		http_write_last_chunk(&last);
-		link_write(&c->link, buf_str(&last));
+		proxy_link_write(&c->link, buf_str(&last));
 	}
-	conn_outcome(c, PROXY_ANSWERED, c->up->reader.head.status, NULL);
+	proxy_conn_outcome(c, PROXY_ANSWERED, c->up->reader.head.status, NULL);
 	c->close = c->close || !c->body_done;
 	c->state = CONN_ANSWER;
-	conn_arm(c, c->proxy->setup.times.stall);
+	proxy_conn_arm(c, c->proxy->setup.times.stall);
 }
 
 /* One event of the answer; true: go on. */
@@ -147,20 +148,20 @@ answer_event(struct conn *c)
 	struct up *u = c->up;
 	struct http_event ev;
 	struct err e;
-	int broken = up_read(u, &ev, &e);
+	int broken = proxy_up_read(u, &ev, &e);
 	if (!broken && ev.kind == HTTP_HEAD) {
 		broken = answer_head(c, ev.head, &e);
 	}
 	if (broken) {
 		struct err why;
 		err_set(&why, ERR_UNAVAILABLE, "upstream: %s", e.text);
-		up_fail(u, false, &why);
+		proxy_up_fail(u, false, &why);
 		return false;
 	}
 	if (ev.kind == HTTP_DATA) {
 		answer_data(c, ev.data);
 	}
-	up_used(u);
+	proxy_up_used(u);
 	if (ev.kind == HTTP_END) {
 		answer_end(c);
 		return false;
@@ -172,11 +173,11 @@ static bool
 carry_down(struct conn *c)
 {
 	bool any = false;
-	link_fill(&c->up->link);
-	while (link_room(&c->link) && answer_event(c)) {
+	proxy_link_fill(&c->up->link);
+	while (proxy_link_room(&c->link) && answer_event(c)) {
 		any = true;
 	}
-	link_send(&c->link);
+	proxy_link_send(&c->link);
 	return any || c->state != CONN_CARRY || c->up->state == UP_FAILED;
 }
 
@@ -188,18 +189,18 @@ hung_up(const struct conn *c)
 }
 
 bool
-conn_carry(struct conn *c)
+proxy_conn_carry(struct conn *c)
 {
 	if (c->up->state == UP_FAILED) {
 		failed(c);
 		return true;
 	}
 	if (hung_up(c)) {
-		conn_abort(c, "the cell hung up");
+		proxy_conn_abort(c, "the cell hung up");
 		return true;
 	}
 	if (c->up->state != UP_OPEN) {
-		return up_step(c->up);
+		return proxy_up_step(c->up);
 	}
 	bool any = carry_up(c);
 	if (c->state != CONN_CARRY) {

@@ -19,33 +19,34 @@ late(void *owner)
 		.reason = "no decision about this request came in time" };
 	switch (c->state) {
 	case CONN_ASKED:
-		conn_answer(c, &slow);
+		proxy_conn_answer(c, &slow);
 		break;
 	case CONN_FIRST:
 	case CONN_SHAKE:
 	case CONN_COMMANDS:
-		conn_outcome(c, PROXY_REFUSED, 408, "no request came in time");
-		conn_shut(c);
+		proxy_conn_outcome(
+		    c, PROXY_REFUSED, 408, "no request came in time");
+		proxy_conn_shut(c);
 		break;
 	case CONN_HEAD:
 		if (!http_reader_idle(&c->reader) || !c->any) {
-			conn_outcome(
+			proxy_conn_outcome(
 			    c, PROXY_REFUSED, 408, "no request came in time");
 		}
-		conn_shut(c);
+		proxy_conn_shut(c);
 		break;
 	case CONN_CARRY:
 	case CONN_ANSWER:
 	case CONN_LINGER:
 	case CONN_CLOSED:
-		conn_shut(c);
+		proxy_conn_shut(c);
 		break;
 	}
-	conn_turn(c);
+	proxy_conn_turn(c);
 }
 
 void
-conn_arm(struct conn *c, int64_t us)
+proxy_conn_arm(struct conn *c, int64_t us)
 {
 	struct loop *loop = c->proxy->setup.loop;
 	loop_timer_arm(
@@ -53,7 +54,7 @@ conn_arm(struct conn *c, int64_t us)
 }
 
 void
-conn_shut(struct conn *c)
+proxy_conn_shut(struct conn *c)
 {
 	if (c->link.fd >= 0) {
 		/* A reset: what was cut must not look whole. */
@@ -62,7 +63,7 @@ conn_shut(struct conn *c)
 		    c->link.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 	}
 	loop_timer_cancel(&c->timer);
-	link_close(&c->link);
+	proxy_link_close(&c->link);
 	c->state = CONN_CLOSED;
 }
 
@@ -71,14 +72,14 @@ static void
 leave(struct conn *c)
 {
 	loop_timer_cancel(&c->timer);
-	link_close(&c->link);
+	proxy_link_close(&c->link);
 	c->state = CONN_CLOSED;
 }
 
 static void
 request_over(struct conn *c)
 {
-	up_free(c->up);
+	proxy_up_free(c->up);
 	c->up = NULL;
 	if (c->asked) {
 		proxy_request_fini(&c->request);
@@ -91,11 +92,11 @@ request_over(struct conn *c)
 }
 
 void
-conn_free(struct conn *c)
+proxy_conn_free(struct conn *c)
 {
 	request_over(c);
 	loop_timer_cancel(&c->timer);
-	link_close(&c->link);
+	proxy_link_close(&c->link);
 	http_reader_fini(&c->reader);
 	if (c->previous) {
 		c->previous->next = c->next;
@@ -110,7 +111,7 @@ conn_free(struct conn *c)
 }
 
 void
-conn_outcome(
+proxy_conn_outcome(
     struct conn *c, enum proxy_end end, unsigned status, const char *text)
 {
 	struct proxy_setup *s = &c->proxy->setup;
@@ -132,12 +133,12 @@ conn_outcome(
 }
 
 void
-conn_abort(struct conn *c, const char *why)
+proxy_conn_abort(struct conn *c, const char *why)
 {
 	if (c->state == CONN_CARRY) {
-		conn_outcome(c, PROXY_FAILED, 0, why);
+		proxy_conn_outcome(c, PROXY_FAILED, 0, why);
 	}
-	conn_shut(c);
+	proxy_conn_shut(c);
 }
 
 /* Nothing of the body is left unread: another request may follow. */
@@ -154,18 +155,18 @@ body_over(struct conn *c)
 }
 
 void
-conn_answer(struct conn *c, const struct proxy_refusal *r)
+proxy_conn_answer(struct conn *c, const struct proxy_refusal *r)
 {
 	must(!c->answered);
 	bool keep = body_over(c) && c->reader.head.keep_alive && !c->close;
 	struct buf b = { 0 };
 	proxy_answer_write(&b, r, keep);
-	link_write(&c->link, buf_str(&b));
+	proxy_link_write(&c->link, buf_str(&b));
 	buf_fini(&b);
 	c->answered = true;
 	c->close = !keep;
 	c->state = CONN_ANSWER;
-	conn_arm(c, c->proxy->setup.times.head);
+	proxy_conn_arm(c, c->proxy->setup.times.head);
 }
 
 /* Refused before there is an intent: one row, one typed answer. */
@@ -175,8 +176,9 @@ refuse_early(struct conn *c, unsigned status, const char *reason)
 	struct proxy_refusal r = {
 		.status = status, .error = "refused", .reason = reason
 	};
-	conn_outcome(c, PROXY_REFUSED, status, reason);
-	conn_answer(c, &r);
+	c->close = true; /* T11: whoever goes astray says no more */
+	proxy_conn_outcome(c, PROXY_REFUSED, status, reason);
+	proxy_conn_answer(c, &r);
 }
 
 static void
@@ -201,7 +203,7 @@ ask(struct conn *c)
 	c->id = i.id;
 	c->since = loop_now(s->loop);
 	c->state = CONN_ASKED;
-	conn_arm(c, s->times.decision);
+	proxy_conn_arm(c, s->times.decision);
 	s->ops->intent(s->context, &i);
 }
 
@@ -209,7 +211,8 @@ static void
 say_continue(struct conn *c)
 {
 	if (c->request.head->expect && !c->continued) {
-		link_write(&c->link, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+		proxy_link_write(
+		    &c->link, STR("HTTP/1.1 100 Continue\r\n\r\n"));
 		c->continued = true;
 	}
 }
@@ -235,10 +238,10 @@ open_tunnel(struct conn *c, const struct http_head *head)
 	http_reader_next(&c->reader);
 	c->body_done = false;
 	c->any = false;
-	link_write(
+	proxy_link_write(
 	    &c->link, STR("HTTP/1.1 200 Connection established\r\n\r\n"));
 	c->state = CONN_FIRST;
-	conn_arm(c, c->proxy->setup.times.head);
+	proxy_conn_arm(c, c->proxy->setup.times.head);
 }
 
 static void
@@ -267,7 +270,7 @@ got_head(struct conn *c, const struct http_head *head)
 	must(c->commands);
 	say_continue(c);
 	c->state = CONN_COMMANDS;
-	conn_arm(c, c->proxy->setup.times.head);
+	proxy_conn_arm(c, c->proxy->setup.times.head);
 }
 
 static bool
@@ -275,7 +278,8 @@ step_first(struct conn *c)
 {
 	if (c->link.in.len == 0) {
 		if (c->link.ended) {
-			conn_outcome(c, PROXY_REFUSED, 0, "nothing was asked");
+			proxy_conn_outcome(
+			    c, PROXY_REFUSED, 0, "nothing was asked");
 			leave(c);
 			return true;
 		}
@@ -322,9 +326,10 @@ static bool
 step_shake(struct conn *c)
 {
 	if (!c->link.tls) {
-		link_secure(&c->link, tls_serve(c->proxy->setup.ca, choose, c));
+		proxy_link_secure(
+		    &c->link, tls_serve(c->proxy->setup.ca, choose, c));
 	}
-	link_fill(&c->link);
+	proxy_link_fill(&c->link);
 	switch (tls_state(c->link.tls)) {
 	case TLS_SHAKING:
 		break;
@@ -335,14 +340,16 @@ step_shake(struct conn *c)
 	case TLS_ENDED:
 		break;
 	case TLS_FAILED:
-		conn_outcome(c, PROXY_REFUSED, 0, tls_error(c->link.tls)->text);
+		proxy_conn_outcome(
+		    c, PROXY_REFUSED, 0, tls_error(c->link.tls)->text);
 		c->close = true;
 		c->state = CONN_ANSWER;
 		return true;
 	}
 	if (c->link.ended) {
-		conn_outcome(c, PROXY_REFUSED, 0, "hung up in the TLS hello");
-		conn_shut(c);
+		proxy_conn_outcome(
+		    c, PROXY_REFUSED, 0, "hung up in the TLS hello");
+		proxy_conn_shut(c);
 		return true;
 	}
 	return false;
@@ -352,10 +359,29 @@ static bool
 head_cut(struct conn *c)
 {
 	if (!http_reader_idle(&c->reader)) {
-		conn_outcome(c, PROXY_REFUSED, 0, "hung up within a request");
+		proxy_conn_outcome(
+		    c, PROXY_REFUSED, 0, "hung up within a request");
 	}
 	leave(c);
 	return true;
+}
+
+/* T10: SSH and the like are told at their first bytes, not at the end of a
+ * head that never comes: a method is a token and a space. */
+static bool
+may_be_http(struct str in)
+{
+	size_t n = in.len < PROXY_METHOD_SIZE ? in.len : PROXY_METHOD_SIZE;
+	for (size_t i = 0; i < n; i++) {
+		char b = in.at[i];
+		if (b == ' ') {
+			return i > 0;
+		}
+		if (b < ' ' || b > '~') {
+			return false;
+		}
+	}
+	return in.len < PROXY_METHOD_SIZE;
 }
 
 static bool
@@ -369,19 +395,22 @@ step_head(struct conn *c)
 	if (had == 0) {
 		return c->link.ended ? head_cut(c) : false;
 	}
+	if (idle && !may_be_http(in)) {
+		refuse_early(c, 400, "neither TLS nor HTTP was spoken");
+		return true;
+	}
 	if (http_read(&c->reader, &in, &ev, &e)) {
-		c->close = true;
 		refuse_early(
 		    c, c->reader.refusal ? c->reader.refusal : 400, e.text);
 		return true;
 	}
-	link_used(&c->link, had - in.len);
+	proxy_link_used(&c->link, had - in.len);
 	if (ev.kind == HTTP_HEAD) {
 		got_head(c, ev.head);
 		return true;
 	}
 	if (idle && c->any) {
-		conn_arm(c, c->proxy->setup.times.head);
+		proxy_conn_arm(c, c->proxy->setup.times.head);
 	}
 	return had != in.len;
 }
@@ -396,8 +425,9 @@ step_commands(struct conn *c)
 	size_t had = in.len;
 	int failed = http_read(&c->reader, &in, &ev, &e);
 	if (!failed && ev.kind == HTTP_MORE && c->link.ended && in.len == 0) {
-		conn_outcome(c, PROXY_REFUSED, 0, "hung up within a push");
-		conn_shut(c);
+		proxy_conn_outcome(
+		    c, PROXY_REFUSED, 0, "hung up within a push");
+		proxy_conn_shut(c);
 		return true;
 	}
 	if (!failed && ev.kind == HTTP_DATA) {
@@ -413,11 +443,10 @@ step_commands(struct conn *c)
 		}
 	}
 	if (failed) {
-		c->close = true;
 		refuse_early(c, proxy_status(e.kind), e.text);
 		return true;
 	}
-	link_used(&c->link, had - in.len);
+	proxy_link_used(&c->link, had - in.len);
 	if (c->commands->done) {
 		ask(c);
 		return true;
@@ -436,19 +465,19 @@ next_request(struct conn *c)
 	c->answered = false;
 	c->chunked = false;
 	c->state = CONN_HEAD;
-	link_rest(&c->link);
-	conn_arm(c, c->proxy->setup.times.idle);
+	proxy_link_rest(&c->link);
+	proxy_conn_arm(c, c->proxy->setup.times.idle);
 }
 
 static bool
 step_answer(struct conn *c)
 {
-	link_send(&c->link);
-	if (!link_flushed(&c->link)) {
+	proxy_link_send(&c->link);
+	if (!proxy_link_flushed(&c->link)) {
 		return false;
 	}
 	if (c->link.mute) {
-		conn_shut(c);
+		proxy_conn_shut(c);
 		return true;
 	}
 	if (!c->close) {
@@ -457,13 +486,13 @@ step_answer(struct conn *c)
 	}
 	if (c->link.tls && tls_state(c->link.tls) != TLS_FAILED) {
 		tls_close(c->link.tls);
-		link_fill(&c->link);
-		link_send(&c->link);
+		proxy_link_fill(&c->link);
+		proxy_link_send(&c->link);
 	}
 	request_over(c);
 	(void)shutdown(c->link.fd, SHUT_WR);
 	c->state = CONN_LINGER;
-	conn_arm(c, LINGER_US);
+	proxy_conn_arm(c, LINGER_US);
 	return true;
 }
 
@@ -472,7 +501,7 @@ step_linger(struct conn *c)
 {
 	size_t n = c->link.in.len;
 	c->thrown += n;
-	link_used(&c->link, n);
+	proxy_link_used(&c->link, n);
 	if (c->link.ended || c->thrown > LINGER_BYTES) {
 		leave(c);
 		return true;
@@ -493,7 +522,7 @@ step(struct conn *c)
 	case CONN_COMMANDS:
 		return step_commands(c);
 	case CONN_CARRY:
-		return conn_carry(c);
+		return proxy_conn_carry(c);
 	case CONN_ANSWER:
 		return step_answer(c);
 	case CONN_LINGER:
@@ -506,7 +535,7 @@ step(struct conn *c)
 }
 
 void
-conn_turn(void *owner)
+proxy_conn_turn(void *owner)
 {
 	struct conn *c = owner;
 	c->again = true;
@@ -514,43 +543,43 @@ conn_turn(void *owner)
 		return;
 	}
 	c->turning = true;
-	link_fill(&c->link);
+	proxy_link_fill(&c->link);
 	while (c->again) {
 		c->again = false;
 		c->again = step(c) || c->again;
 	}
 	c->turning = false;
 	if (c->state == CONN_CLOSED) {
-		conn_free(c);
+		proxy_conn_free(c);
 		return;
 	}
-	link_settle(&c->link);
+	proxy_link_settle(&c->link);
 	if (c->up) {
-		link_settle(&c->up->link);
+		proxy_link_settle(&c->up->link);
 	}
 }
 
 void
-conn_go(struct conn *c, const struct proxy_go *go)
+proxy_conn_go(struct conn *c, const struct proxy_go *go)
 {
 	must(c->state == CONN_ASKED);
 	loop_timer_cancel(&c->timer);
 	c->state = CONN_CARRY;
-	c->up = up_new(c->proxy, c->id, &c->request, go);
-	up_begin(c->up, conn_turn, c);
-	conn_turn(c);
+	c->up = proxy_up_new(c->proxy, c->id, &c->request, go);
+	proxy_up_begin(c->up, proxy_conn_turn, c);
+	proxy_conn_turn(c);
 }
 
 void
-conn_refuse(struct conn *c, const struct proxy_refusal *r)
+proxy_conn_refuse(struct conn *c, const struct proxy_refusal *r)
 {
 	must(c->state == CONN_ASKED);
-	conn_answer(c, r);
-	conn_turn(c);
+	proxy_conn_answer(c, r);
+	proxy_conn_turn(c);
 }
 
 void
-conn_new(struct proxy *p, int fd, const struct proxy_origin *origin)
+proxy_conn_new(struct proxy *p, int fd, const struct proxy_origin *origin)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 	must(c);
@@ -563,10 +592,10 @@ conn_new(struct proxy *p, int fd, const struct proxy_origin *origin)
 	}
 	p->conns = c;
 	p->carried++;
-	if (link_open(&c->link, p->setup.loop, fd, conn_turn, c)) {
-		conn_free(c);
+	if (proxy_link_open(&c->link, p->setup.loop, fd, proxy_conn_turn, c)) {
+		proxy_conn_free(c);
 		return;
 	}
-	conn_arm(c, p->setup.times.head);
-	link_settle(&c->link);
+	proxy_conn_arm(c, p->setup.times.head);
+	proxy_link_settle(&c->link);
 }

@@ -10,9 +10,9 @@
  */
 
 void
-fetch_free(struct fetch *f)
+proxy_fetch_free(struct fetch *f)
 {
-	up_free(f->up);
+	proxy_up_free(f->up);
 	loop_timer_cancel(&f->timer);
 	loop_later_cancel(f->proxy->setup.loop, f);
 	proxy_request_fini(&f->request);
@@ -41,12 +41,12 @@ over(struct fetch *f, const struct proxy_answer *answer, const struct err *e)
 }
 
 void
-fetch_abort(struct fetch *f, const char *why)
+proxy_fetch_abort(struct fetch *f, const char *why)
 {
 	struct err e;
 	err_set(&e, ERR_UNAVAILABLE, "%s", why);
 	over(f, NULL, &e);
-	fetch_turn(f);
+	proxy_fetch_turn(f);
 }
 
 static void
@@ -57,13 +57,13 @@ late(void *owner)
 	err_set(&e, ERR_TIMEOUT, "no whole answer from %s in time",
 	    f->request.origin.host.text);
 	over(f, NULL, &e);
-	fetch_turn(f);
+	proxy_fetch_turn(f);
 }
 
 static void
 body_up(struct fetch *f)
 {
-	while (!f->body_done && up_room(f->up)) {
+	while (!f->body_done && proxy_up_room(f->up)) {
 		struct http_event ev;
 		struct err e;
 		struct str in = str_sub(buf_str(&f->bytes), f->at, LINK_IN);
@@ -71,11 +71,11 @@ body_up(struct fetch *f)
 		must(http_read(&f->reader, &in, &ev, &e) == 0);
 		f->at += had - in.len;
 		if (ev.kind == HTTP_DATA) {
-			up_body(f->up, ev.data);
+			proxy_up_body(f->up, ev.data);
 		}
 		f->body_done = ev.kind == HTTP_END;
 	}
-	link_send(&f->up->link);
+	proxy_link_send(&f->up->link);
 }
 
 static int
@@ -107,7 +107,7 @@ answer_event(struct fetch *f)
 {
 	struct http_event ev;
 	struct err e;
-	int broken = up_read(f->up, &ev, &e);
+	int broken = proxy_up_read(f->up, &ev, &e);
 	if (!broken && ev.kind == HTTP_HEAD) {
 		answer_head(f, ev.head);
 	}
@@ -115,10 +115,10 @@ answer_event(struct fetch *f)
 		broken = answer_data(f, ev.data, &e);
 	}
 	if (broken) {
-		up_fail(f->up, false, &e);
+		proxy_up_fail(f->up, false, &e);
 		return false;
 	}
-	up_used(f->up);
+	proxy_up_used(f->up);
 	if (ev.kind == HTTP_END) {
 		struct proxy_answer answer = { .status = f->status,
 			.content_type = str_of(f->content_type),
@@ -141,10 +141,10 @@ step(struct fetch *f)
 		return false;
 	}
 	if (u->state != UP_OPEN) {
-		return up_step(u);
+		return proxy_up_step(u);
 	}
 	body_up(f);
-	link_fill(&u->link);
+	proxy_link_fill(&u->link);
 	bool any = false;
 	while (answer_event(f)) {
 		any = true;
@@ -153,7 +153,7 @@ step(struct fetch *f)
 }
 
 void
-fetch_turn(void *owner)
+proxy_fetch_turn(void *owner)
 {
 	struct fetch *f = owner;
 	f->again = true;
@@ -167,10 +167,10 @@ fetch_turn(void *owner)
 	}
 	f->turning = false;
 	if (f->over) {
-		fetch_free(f);
+		proxy_fetch_free(f);
 		return;
 	}
-	link_settle(&f->up->link);
+	proxy_link_settle(&f->up->link);
 }
 
 /* Not from inside proxy_fetch: its caller must know the id first. */
@@ -178,8 +178,8 @@ static void
 begin(void *owner)
 {
 	struct fetch *f = owner;
-	up_begin(f->up, fetch_turn, f);
-	fetch_turn(f);
+	proxy_up_begin(f->up, proxy_fetch_turn, f);
+	proxy_fetch_turn(f);
 }
 
 static void
@@ -236,7 +236,7 @@ proxy_fetch(struct proxy *p, const struct proxy_fetch *asked, uint64_t *id,
 	http_reader_request(&f->reader);
 	write_asked(f, asked);
 	if (read_asked(f, asked, e)) {
-		fetch_free(f);
+		proxy_fetch_free(f);
 		return -1;
 	}
 	f->id = ++p->last_id;
@@ -248,7 +248,7 @@ proxy_fetch(struct proxy *p, const struct proxy_fetch *asked, uint64_t *id,
 	p->fetches = f;
 	loop_timer_arm(&f->timer, p->setup.loop,
 	    mono_after(loop_now(p->setup.loop), asked->timeout_us), late, f);
-	f->up = up_new(p, f->id, &f->request, &asked->go);
+	f->up = proxy_up_new(p, f->id, &f->request, &asked->go);
 	loop_later(p->setup.loop, begin, f);
 	return 0;
 }

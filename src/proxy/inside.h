@@ -43,22 +43,24 @@ struct up {
 };
 
 /* Never calls turn from inside; begin may leave UP_FAILED. */
-struct up *up_new(struct proxy *p, uint64_t id,
+struct up *proxy_up_new(struct proxy *p, uint64_t id,
     const struct proxy_request *request, const struct proxy_go *go);
-void up_begin(struct up *u, loop_fn *turn, void *owner);
-void up_free(struct up *u); /* NULL is nothing */
-bool up_step(struct up *u); /* true: something changed */
-void up_resolved(
+void proxy_up_begin(struct up *u, loop_fn *turn, void *owner);
+void proxy_up_free(struct up *u); /* NULL is nothing */
+bool proxy_up_step(struct up *u); /* true: something changed */
+void proxy_up_resolved(
     struct up *u, const struct names_found *found, const struct err *e);
-void up_credential(struct up *u, struct str secret, const struct err *e);
-void up_fail(struct up *u, bool refused, const struct err *e);
-bool up_room(const struct up *u);
-void up_body(struct up *u, struct str bytes); /* framed as the head said */
-void up_body_end(struct up *u);
+void proxy_up_credential(struct up *u, struct str secret, const struct err *e);
+void proxy_up_fail(struct up *u, bool refused, const struct err *e);
+bool proxy_up_room(const struct up *u);
+void proxy_up_body(
+    struct up *u, struct str bytes); /* framed as the head said */
+void proxy_up_body_end(struct up *u);
 /* The next event of the answer; HTTP_MORE: nothing now.  data stays until
- * up_used, which follows every event. */
-int up_read(struct up *u, struct http_event *ev, struct err *e) MUST_CHECK;
-void up_used(struct up *u);
+ * proxy_up_used, which follows every event. */
+int proxy_up_read(
+    struct up *u, struct http_event *ev, struct err *e) MUST_CHECK;
+void proxy_up_used(struct up *u);
 
 /* --- a connection of the cell ------------------------------------------- */
 
@@ -78,7 +80,7 @@ struct conn {
 	struct conn *next, *previous;
 	struct proxy *proxy;
 	enum conn_state state;
-	bool turning; /* inside conn_turn */
+	bool turning; /* inside proxy_conn_turn */
 	bool again;   /* something changed meanwhile */
 	bool tunnel;  /* behind a CONNECT */
 	bool any;     /* a whole head was read on it */
@@ -102,22 +104,22 @@ struct conn {
 	size_t thrown; /* bytes, while lingering */
 };
 
-void conn_new(struct proxy *p, int fd, const struct proxy_origin *origin);
-void conn_turn(void *owner);
-void conn_go(struct conn *c, const struct proxy_go *go);
-void conn_refuse(struct conn *c, const struct proxy_refusal *r);
+void proxy_conn_new(struct proxy *p, int fd, const struct proxy_origin *origin);
+void proxy_conn_turn(void *owner);
+void proxy_conn_go(struct conn *c, const struct proxy_go *go);
+void proxy_conn_refuse(struct conn *c, const struct proxy_refusal *r);
 /* Ends it at once; a request that had its go gets a failed outcome. */
-void conn_abort(struct conn *c, const char *why);
-void conn_free(struct conn *c);
+void proxy_conn_abort(struct conn *c, const char *why);
+void proxy_conn_free(struct conn *c);
 /* Sends a typed answer of our own, once; says so when there is no intent. */
-void conn_answer(struct conn *c, const struct proxy_refusal *r);
+void proxy_conn_answer(struct conn *c, const struct proxy_refusal *r);
 /* The outcome of the present request, or of none. */
-void conn_outcome(
+void proxy_conn_outcome(
     struct conn *c, enum proxy_end end, unsigned status, const char *text);
-void conn_arm(struct conn *c, int64_t us);
-void conn_shut(struct conn *c); /* CLOSED, without an orderly end */
+void proxy_conn_arm(struct conn *c, int64_t us);
+void proxy_conn_shut(struct conn *c); /* CLOSED, without an orderly end */
 /* carry.c: one step of CARRY; true: something changed. */
-bool conn_carry(struct conn *c);
+bool proxy_conn_carry(struct conn *c);
 
 /* --- a request of the house --------------------------------------------- */
 
@@ -141,9 +143,9 @@ struct fetch {
 	struct loop_timer timer;
 };
 
-void fetch_turn(void *owner);
-void fetch_abort(struct fetch *f, const char *why);
-void fetch_free(struct fetch *f);
+void proxy_fetch_turn(void *owner);
+void proxy_fetch_abort(struct fetch *f, const char *why);
+void proxy_fetch_free(struct fetch *f);
 
 struct proxy {
 	struct proxy_setup setup;

@@ -26,31 +26,29 @@ end_of(struct link *l, const char *why)
 }
 
 bool
-link_fill(struct link *l)
+proxy_link_fill(struct link *l)
 {
 	bool any = false;
 	if (!l->tls) {
 		return false;
 	}
-	while (l->in.len < LINK_IN) {
+	bool drained = false;
+	while (!drained && l->in.len < LINK_IN) {
 		size_t room = LINK_IN - l->in.len;
 		size_t n = tls_read(l->tls, buf_room(&l->in, room), room);
-		if (n == 0) {
-			break;
-		}
 		buf_grew(&l->in, n);
-		any = true;
+		drained = n == 0;
+		any = any || n > 0;
 	}
 	take_tls(l);
 	enum tls_state state = tls_state(l->tls);
-	if (state == TLS_FAILED || state == TLS_ENDED) {
-		if (!l->ended) {
-			any = true;
-		}
-		if (state == TLS_FAILED && !l->why) {
-			l->why = tls_error(l->tls)->text;
-		}
+	if (drained && !l->ended &&
+	    (state == TLS_FAILED || state == TLS_ENDED)) {
+		any = true;
 		l->ended = true;
+	}
+	if (state == TLS_FAILED && !l->why) {
+		l->why = tls_error(l->tls)->text;
 	}
 	return any;
 }
@@ -70,7 +68,7 @@ receive(struct link *l)
 	}
 	if (n == 0) {
 		end_of(l, NULL);
-		link_fill(l);
+		proxy_link_fill(l);
 		return;
 	}
 	struct str bytes = { piece, (size_t)n };
@@ -78,14 +76,14 @@ receive(struct link *l)
 		buf_add(&l->in, bytes);
 		return;
 	}
-	/* The engine was empty (link_settle), so it takes all of it. */
+	/* The engine was empty (proxy_link_settle), so it takes all of it. */
 	size_t took = tls_feed(l->tls, bytes);
 	must(took == bytes.len || tls_state(l->tls) >= TLS_ENDED);
-	link_fill(l);
+	proxy_link_fill(l);
 }
 
 void
-link_send(struct link *l)
+proxy_link_send(struct link *l)
 {
 	while (l->out.len > 0 && !l->mute && !l->dialing) {
 		ssize_t n = send(l->fd, l->out.at, l->out.len, MSG_NOSIGNAL);
@@ -125,7 +123,7 @@ ready(void *owner, unsigned events)
 		return;
 	}
 	if (events & LOOP_WRITE) {
-		link_send(l);
+		proxy_link_send(l);
 	}
 	if ((events & LOOP_READ) && !l->ended && l->in.len < LINK_IN) {
 		receive(l);
@@ -134,7 +132,8 @@ ready(void *owner, unsigned events)
 }
 
 int
-link_open(struct link *l, struct loop *loop, int fd, loop_fn *turn, void *owner)
+proxy_link_open(
+    struct link *l, struct loop *loop, int fd, loop_fn *turn, void *owner)
 {
 	struct err e;
 	*l = (struct link){ .fd = fd, .turn = turn, .owner = owner };
@@ -147,7 +146,7 @@ link_open(struct link *l, struct loop *loop, int fd, loop_fn *turn, void *owner)
 }
 
 void
-link_close(struct link *l)
+proxy_link_close(struct link *l)
 {
 	loop_io_close(&l->io);
 	if (l->fd >= 0) {
@@ -164,7 +163,7 @@ link_close(struct link *l)
 }
 
 void
-link_secure(struct link *l, struct tls_conn *conn)
+proxy_link_secure(struct link *l, struct tls_conn *conn)
 {
 	must(!l->tls && l->in.len <= LINK_IN);
 	l->tls = conn;
@@ -173,11 +172,11 @@ link_secure(struct link *l, struct tls_conn *conn)
 	size_t took = tls_feed(conn, buf_str(&hello));
 	must(took == hello.len || tls_state(conn) >= TLS_ENDED);
 	buf_fini(&hello);
-	link_fill(l);
+	proxy_link_fill(l);
 }
 
 void
-link_write(struct link *l, struct str bytes)
+proxy_link_write(struct link *l, struct str bytes)
 {
 	if (l->mute) {
 		return;
@@ -198,31 +197,31 @@ link_write(struct link *l, struct str bytes)
 }
 
 bool
-link_room(const struct link *l)
+proxy_link_room(const struct link *l)
 {
 	return l->out.len < PROXY_BUFFER;
 }
 
 bool
-link_flushed(const struct link *l)
+proxy_link_flushed(const struct link *l)
 {
 	return l->out.len == 0 || l->mute;
 }
 
 void
-link_used(struct link *l, size_t n)
+proxy_link_used(struct link *l, size_t n)
 {
 	buf_drop(&l->in, n);
-	link_fill(l);
+	proxy_link_fill(l);
 }
 
 void
-link_settle(struct link *l)
+proxy_link_settle(struct link *l)
 {
 	if (l->fd < 0) {
 		return;
 	}
-	link_send(l);
+	proxy_link_send(l);
 	unsigned events = 0;
 	if (l->dialing || (l->out.len > 0 && !l->mute)) {
 		events |= LOOP_WRITE;
@@ -234,7 +233,7 @@ link_settle(struct link *l)
 }
 
 void
-link_rest(struct link *l)
+proxy_link_rest(struct link *l)
 {
 	if (l->in.len == 0) {
 		buf_wipe(&l->in);

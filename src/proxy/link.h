@@ -28,22 +28,22 @@ struct link {
 };
 
 /* Takes fd.  -1: it cannot be watched (fd closed). */
-int link_open(struct link *l, struct loop *loop, int fd, loop_fn *turn,
+int proxy_link_open(struct link *l, struct loop *loop, int fd, loop_fn *turn,
     void *owner) MUST_CHECK;
-void link_close(struct link *l); /* twice is fine */
+void proxy_link_close(struct link *l); /* twice is fine */
 /* From here on TLS; takes conn.  What is in `in` is ciphertext. */
-void link_secure(struct link *l, struct tls_conn *conn);
+void proxy_link_secure(struct link *l, struct tls_conn *conn);
 /* Moves what TLS has deciphered into `in`; true if there was any. */
-bool link_fill(struct link *l);
-/* All of it; the owner looks at link_room before. */
-void link_write(struct link *l, struct str bytes);
-bool link_room(const struct link *l);
-void link_send(struct link *l); /* what the socket takes now */
-bool link_flushed(const struct link *l);
+bool proxy_link_fill(struct link *l);
+/* All of it; the owner looks at proxy_link_room before. */
+void proxy_link_write(struct link *l, struct str bytes);
+bool proxy_link_room(const struct link *l);
+void proxy_link_send(struct link *l); /* what the socket takes now */
+bool proxy_link_flushed(const struct link *l);
 /* Takes n bytes off the front of `in`. */
-void link_used(struct link *l, size_t n);
-void link_settle(struct link *l); /* says to the loop what is wanted */
+void proxy_link_used(struct link *l, size_t n);
+void proxy_link_settle(struct link *l); /* says to the loop what is wanted */
 /* Gives back memory that an idle connection does not need. */
-void link_rest(struct link *l);
+void proxy_link_rest(struct link *l);
 
 #endif

@@ -32,10 +32,10 @@ proxy_free(struct proxy *p)
 		return;
 	}
 	while (p->conns) {
-		conn_free(p->conns);
+		proxy_conn_free(p->conns);
 	}
 	while (p->fetches) {
-		fetch_free(p->fetches);
+		proxy_fetch_free(p->fetches);
 	}
 	free(p);
 }
@@ -46,13 +46,13 @@ proxy_close_all(struct proxy *p, const char *why)
 	struct conn *next;
 	for (struct conn *c = p->conns; c; c = next) {
 		next = c->next;
-		conn_abort(c, why);
-		conn_turn(c);
+		proxy_conn_abort(c, why);
+		proxy_conn_turn(c);
 	}
 	struct fetch *after;
 	for (struct fetch *f = p->fetches; f; f = after) {
 		after = f->next;
-		fetch_abort(f, why);
+		proxy_fetch_abort(f, why);
 	}
 }
 
@@ -98,7 +98,7 @@ proxy_carry(struct proxy *p, int fd, const struct names_addr *to, uint16_t port)
 		}
 		origin.named = true;
 	}
-	conn_new(p, fd, &origin);
+	proxy_conn_new(p, fd, &origin);
 }
 
 static struct conn *
@@ -117,7 +117,7 @@ proxy_go(struct proxy *p, uint64_t id, const struct proxy_go *go)
 {
 	struct conn *c = conn_asking(p, id);
 	if (c) {
-		conn_go(c, go);
+		proxy_conn_go(c, go);
 		return;
 	}
 	struct proxy_outcome o = { .id = id,
@@ -132,7 +132,7 @@ proxy_refuse(struct proxy *p, uint64_t id, const struct proxy_refusal *refusal)
 {
 	struct conn *c = conn_asking(p, id);
 	if (c) {
-		conn_refuse(c, refusal);
+		proxy_conn_refuse(c, refusal);
 	}
 }
 
@@ -142,14 +142,14 @@ up_of(struct proxy *p, uint64_t id, loop_fn **turn, void **owner)
 {
 	for (struct conn *c = p->conns; c; c = c->next) {
 		if (c->id == id && c->state == CONN_CARRY) {
-			*turn = conn_turn;
+			*turn = proxy_conn_turn;
 			*owner = c;
 			return c->up;
 		}
 	}
 	for (struct fetch *f = p->fetches; f; f = f->next) {
 		if (f->id == id) {
-			*turn = fetch_turn;
+			*turn = proxy_fetch_turn;
 			*owner = f;
 			return f->up;
 		}
@@ -165,7 +165,7 @@ proxy_resolved(struct proxy *p, uint64_t id, const struct names_found *found,
 	void *owner;
 	struct up *u = up_of(p, id, &turn, &owner);
 	if (u) {
-		up_resolved(u, found, e);
+		proxy_up_resolved(u, found, e);
 		turn(owner);
 	}
 }
@@ -178,7 +178,7 @@ proxy_credential(
 	void *owner;
 	struct up *u = up_of(p, id, &turn, &owner);
 	if (u) {
-		up_credential(u, secret, e);
+		proxy_up_credential(u, secret, e);
 		turn(owner);
 	}
 }

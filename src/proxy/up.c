@@ -18,13 +18,13 @@ times(const struct up *u)
 static void
 disconnect(struct up *u)
 {
-	link_close(&u->link);
+	proxy_link_close(&u->link);
 	http_reader_fini(&u->reader);
 	http_reader_response(&u->reader);
 }
 
 void
-up_fail(struct up *u, bool refused, const struct err *e)
+proxy_up_fail(struct up *u, bool refused, const struct err *e)
 {
 	if (u->state == UP_FAILED) {
 		return;
@@ -41,7 +41,7 @@ fail(struct up *u, enum err_kind kind, const char *what, const char *why)
 {
 	struct err e;
 	err_set(&e, kind, "%s: %s", what, why);
-	up_fail(u, false, &e);
+	proxy_up_fail(u, false, &e);
 }
 
 static void late(void *owner);
@@ -94,11 +94,12 @@ dial_one(struct up *u, const struct names_addr *a)
 		close(fd);
 		return false;
 	}
-	if (link_open(&u->link, u->proxy->setup.loop, fd, u->turn, u->owner)) {
+	if (proxy_link_open(
+	        &u->link, u->proxy->setup.loop, fd, u->turn, u->owner)) {
 		return false;
 	}
 	u->link.dialing = true;
-	link_settle(&u->link);
+	proxy_link_settle(&u->link);
 	return true;
 }
 
@@ -150,7 +151,7 @@ late(void *owner)
 }
 
 struct up *
-up_new(struct proxy *p, uint64_t id, const struct proxy_request *request,
+proxy_up_new(struct proxy *p, uint64_t id, const struct proxy_request *request,
     const struct proxy_go *go)
 {
 	struct up *u = calloc(1, sizeof(*u));
@@ -164,22 +165,22 @@ up_new(struct proxy *p, uint64_t id, const struct proxy_request *request,
 	http_reader_response(&u->reader);
 	struct err e;
 	if (proxy_go_check(request, go, &e)) {
-		up_fail(u, true, &e);
+		proxy_up_fail(u, true, &e);
 	} else if (go->ca.len > 0 && tls_trust_pem(go->ca, &u->trust, &e)) {
 		err_wrap(&e, "the rule's ca");
-		up_fail(u, false, &e);
+		proxy_up_fail(u, false, &e);
 	}
 	return u;
 }
 
 void
-up_free(struct up *u)
+proxy_up_free(struct up *u)
 {
 	if (!u) {
 		return;
 	}
 	loop_timer_cancel(&u->timer);
-	link_close(&u->link);
+	proxy_link_close(&u->link);
 	http_reader_fini(&u->reader);
 	tls_trust_free(u->trust);
 	free(u);
@@ -193,7 +194,7 @@ may_dial(const struct up *u, const struct names_addr *a, struct err *e)
 }
 
 void
-up_begin(struct up *u, loop_fn *turn, void *owner)
+proxy_up_begin(struct up *u, loop_fn *turn, void *owner)
 {
 	u->turn = turn;
 	u->owner = owner;
@@ -210,7 +211,7 @@ up_begin(struct up *u, loop_fn *turn, void *owner)
 	}
 	if (host->is_addr) {
 		if (!may_dial(u, &host->addr, &e)) {
-			up_fail(u, true, &e);
+			proxy_up_fail(u, true, &e);
 			return;
 		}
 		u->at[0] = host->addr;
@@ -225,7 +226,8 @@ up_begin(struct up *u, loop_fn *turn, void *owner)
 }
 
 void
-up_resolved(struct up *u, const struct names_found *found, const struct err *e)
+proxy_up_resolved(
+    struct up *u, const struct names_found *found, const struct err *e)
 {
 	if (u->state != UP_RESOLVE || u->count > 0) {
 		return;
@@ -233,7 +235,7 @@ up_resolved(struct up *u, const struct names_found *found, const struct err *e)
 	if (!found) {
 		struct err wrapped = *e;
 		err_wrap(&wrapped, "resolving");
-		up_fail(u, false, &wrapped);
+		proxy_up_fail(u, false, &wrapped);
 		return;
 	}
 	struct err last;
@@ -244,7 +246,7 @@ up_resolved(struct up *u, const struct names_found *found, const struct err *e)
 		}
 	}
 	if (u->count == 0) {
-		up_fail(u, true, &last);
+		proxy_up_fail(u, true, &last);
 		return;
 	}
 	dial_next(u, "no address");
@@ -256,7 +258,7 @@ open_with(struct up *u, struct str secret)
 	struct err e;
 	struct buf head = { 0 };
 	if (proxy_head_write(&head, u->request, &u->go, secret, &e)) {
-		up_fail(u, true, &e);
+		proxy_up_fail(u, true, &e);
 		return;
 	}
 	u->injected = u->go.place != PROXY_PLACE_NONE;
@@ -265,16 +267,16 @@ open_with(struct up *u, struct str secret)
 		/* One allocation, wiped when sent. */
 		buf_room(&u->link.out, head.len);
 	}
-	link_write(&u->link, buf_str(&head));
+	proxy_link_write(&u->link, buf_str(&head));
 	buf_wipe(&head);
-	link_settle(&u->link);
+	proxy_link_settle(&u->link);
 	u->reader.answer_to_head = str_eq_z(u->request->method, "HEAD");
 	u->state = UP_OPEN;
 	arm(u, times(u)->stall);
 }
 
 void
-up_credential(struct up *u, struct str secret, const struct err *e)
+proxy_up_credential(struct up *u, struct str secret, const struct err *e)
 {
 	if (u->state != UP_REDEEM) {
 		return;
@@ -282,7 +284,7 @@ up_credential(struct up *u, struct str secret, const struct err *e)
 	if (!secret.at) {
 		struct err wrapped = *e;
 		err_wrap(&wrapped, "credential");
-		up_fail(u, false, &wrapped);
+		proxy_up_fail(u, false, &wrapped);
 		return;
 	}
 	open_with(u, secret);
@@ -316,8 +318,9 @@ step_dial(struct up *u)
 		return true;
 	}
 	struct tls_trust *t = u->trust ? u->trust : u->proxy->setup.roots;
-	link_secure(&u->link, tls_connect(t, u->request->origin.host.text));
-	link_settle(&u->link);
+	proxy_link_secure(
+	    &u->link, tls_connect(t, u->request->origin.host.text));
+	proxy_link_settle(&u->link);
 	u->state = UP_SHAKE;
 	arm(u, times(u)->dial);
 	return true;
@@ -326,10 +329,10 @@ step_dial(struct up *u)
 static bool
 step_shake(struct up *u)
 {
-	link_fill(&u->link);
+	proxy_link_fill(&u->link);
 	switch (tls_state(u->link.tls)) {
 	case TLS_SHAKING:
-		link_settle(&u->link);
+		proxy_link_settle(&u->link);
 		if (u->link.ended) {
 			fail(u, ERR_UNAVAILABLE, "TLS upstream", "it hung up");
 			return true;
@@ -343,7 +346,7 @@ step_shake(struct up *u)
 		return true;
 	case TLS_FAILED:
 		/* The alert, as far as the socket takes it. */
-		link_send(&u->link);
+		proxy_link_send(&u->link);
 		fail(u, ERR_UNAVAILABLE, "TLS upstream",
 		    tls_error(u->link.tls)->text);
 		return true;
@@ -352,7 +355,7 @@ step_shake(struct up *u)
 }
 
 bool
-up_step(struct up *u)
+proxy_up_step(struct up *u)
 {
 	switch (u->state) {
 	case UP_DIAL:
@@ -369,37 +372,37 @@ up_step(struct up *u)
 }
 
 bool
-up_room(const struct up *u)
+proxy_up_room(const struct up *u)
 {
-	return link_room(&u->link);
+	return proxy_link_room(&u->link);
 }
 
 void
-up_body(struct up *u, struct str bytes)
+proxy_up_body(struct up *u, struct str bytes)
 {
 	u->moved = loop_now(u->proxy->setup.loop);
 	u->sent += bytes.len;
 	if (u->request->head->framing != HTTP_CHUNKED) {
-		link_write(&u->link, bytes);
+		proxy_link_write(&u->link, bytes);
 		return;
 	}
 	auto_buf chunk = { 0 };
 	http_write_chunk(&chunk, bytes);
-	link_write(&u->link, buf_str(&chunk));
+	proxy_link_write(&u->link, buf_str(&chunk));
 }
 
 void
-up_body_end(struct up *u)
+proxy_up_body_end(struct up *u)
 {
 	if (u->request->head->framing == HTTP_CHUNKED) {
 		auto_buf last = { 0 };
 		http_write_last_chunk(&last);
-		link_write(&u->link, buf_str(&last));
+		proxy_link_write(&u->link, buf_str(&last));
 	}
 }
 
 int
-up_read(struct up *u, struct http_event *ev, struct err *e)
+proxy_up_read(struct up *u, struct http_event *ev, struct err *e)
 {
 	struct str in = buf_str(&u->link.in);
 	size_t had = in.len;
@@ -430,8 +433,8 @@ up_read(struct up *u, struct http_event *ev, struct err *e)
 }
 
 void
-up_used(struct up *u)
+proxy_up_used(struct up *u)
 {
-	link_used(&u->link, u->taken);
+	proxy_link_used(&u->link, u->taken);
 	u->taken = 0;
 }
