@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PARTS_EGRESS_H
+#define PARTS_EGRESS_H
+
+/*
+ * The one door out.  `--mode own`: core's own requests, a child of the
+ * supervisor (fd 3 supervisor, fd 4 core).  `--mode zygote`: fd 3 is the
+ * sandbox part; forks one egress per cell, which keeps that cell's listeners,
+ * its channel to core, and what core sends on it.
+ *
+ *	egress.c         start, the two modes, losing power
+ *	egress_zygote.c  fork on EGRESS_FORK, ends on the child's end
+ *	egress_cell.c    listeners, names, lease of one cell
+ *	egress_peers.c   proxy's questions as records, records as its answers
+ */
+
+#include "base/base.h"
+#include "loop/loop.h"
+#include "names/names.h"
+#include "parts/part.h"
+#include "proxy/proxy.h"
+#include "tls/tls.h"
+#include "wire/wire.h"
+
+#define EGRESS_LISTENERS 4 /* tcp4, tcp6, udp4, udp6 */
+#define EGRESS_OWN_MAX   64
+
+/* What every egress of this host shares; made once, before any power goes. */
+struct egress_host {
+	struct tls_trust *roots;
+	struct names_addr own[EGRESS_OWN_MAX];
+	size_t own_count;
+};
+
+/* A question that is out. */
+struct egress_open {
+	struct egress_open *next;
+	uint64_t id;    /* the proxy's */
+	uint64_t grant; /* of a redeem; 0: a look-up */
+};
+
+/* A request of the house under way. */
+struct egress_fetch {
+	struct egress_fetch *next;
+	uint64_t id;   /* the proxy's */
+	uint64_t core; /* core's */
+};
+
+struct egress {
+	uint64_t cell; /* 0: core's own */
+	struct loop *loop;
+	struct wire_peer *core;
+	struct wire_peer *vault;    /* NULL: away */
+	struct wire_peer *resolver; /* NULL: away */
+	struct tls_ca *ca;
+	struct names_pool *pool;
+	struct proxy *proxy;
+	struct egress_open *open;
+	struct egress_fetch *fetches;
+	struct loop_timer lease;
+	bool lease_over;
+	struct egress_listener {
+		struct egress *egress;
+		struct loop_io io;
+		struct loop_timer rest;
+		bool udp;
+	} listeners[EGRESS_LISTENERS];
+};
+
+/* The egress of slot N runs as uid_base + N; 0: all keep our id. */
+_Noreturn void egress_zygote(const struct egress_host *host, uint64_t uid_base);
+/* In the forked child; fds are the listeners and the channel to core. */
+_Noreturn void egress_cell(const struct egress_host *host, uint64_t cell,
+    const int fds[EGRESS_LISTENERS + 1]);
+
+/* Gives power up; uid 0 keeps the ids. */
+int egress_jail(
+    const char *name, uid_t uid, bool own, struct err *e) MUST_CHECK;
+
+/* egress_peers.c */
+extern const struct wire_handler egress_cell_handlers[];
+extern const size_t egress_cell_handler_count;
+extern const struct wire_handler egress_own_handlers[];
+extern const size_t egress_own_handler_count;
+extern const struct proxy_ops egress_ops;
+void egress_proxy(struct egress *g, const struct egress_host *host);
+void egress_lease(struct egress *g, struct mono deadline);
+
+#endif

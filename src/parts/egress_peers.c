@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parts/egress.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CA_LIMIT   ((size_t)256 * 1024)
+#define BODY_LIMIT ((size_t)64 * 1024 * 1024)
+
+/* --- what has been asked, and of whom ------------------------------------- */
+
+static void
+open_add(struct egress *g, uint64_t id, uint64_t grant)
+{
+	struct egress_open *o = calloc(1, sizeof(*o));
+	must(o);
+	*o = (struct egress_open){ .next = g->open, .id = id, .grant = grant };
+	g->open = o;
+}
+
+/* Takes one off the list: by grant, or a look-up by its id. */
+static bool
+open_take(struct egress *g, uint64_t grant, uint64_t *id)
+{
+	for (struct egress_open **at = &g->open; *at; at = &(*at)->next) {
+		struct egress_open *o = *at;
+		if (o->grant == grant && (grant != 0 || o->id == *id)) {
+			*id = o->id;
+			*at = o->next;
+			free(o);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+fail_open(struct egress *g, bool redeem, const char *text)
+{
+	struct err e;
+	err_set(&e, ERR_UNAVAILABLE, "%s", text);
+	struct egress_open *o = g->open;
+	while (o) {
+		uint64_t id = o->id;
+		uint64_t grant = o->grant;
+		if ((grant != 0) == redeem && open_take(g, grant, &id)) {
+			if (redeem) {
+				proxy_credential(
+				    g->proxy, id, (struct str){ 0 }, &e);
+			} else {
+				proxy_resolved(g->proxy, id, NULL, &e);
+			}
+			o = g->open; /* the list may have changed */
+			continue;
+		}
+		o = o->next;
+	}
+}
+
+/* --- the proxy asks ------------------------------------------------------- */
+
+static void
+text_to(char *field, size_t size, const char *text)
+{
+	must(str_copy(field, size, str_of(text)));
+}
+
+static void
+text_cut(char *field, size_t size, const char *text)
+{
+	struct str s = str_of(text);
+	must(str_copy(field, size, str_sub(s, 0, size - 1)));
+}
+
+static void
+on_intent(void *context, const struct proxy_intent *i)
+{
+	struct egress *g = context;
+	struct wire_intent w = { .id = i->id,
+		.port = i->port,
+		.tls = i->tls,
+		.git = (uint8_t)i->git,
+		.own_credentials = i->own_credentials,
+		.refs = (uint8_t)i->ref_count,
+		.named = i->named };
+	_Static_assert(PROXY_REFS == WIRE_REFS_MAX, "refs of one push");
+	_Static_assert((int)PROXY_GIT_PUSH == (int)WIRE_GIT_PUSH, "git");
+	text_to(w.method, sizeof(w.method), i->method);
+	text_to(w.host, sizeof(w.host), i->host);
+	text_to(w.path, sizeof(w.path), i->path);
+	text_to(w.query, sizeof(w.query), i->query);
+	for (size_t n = 0; n < i->ref_count; n++) {
+		const struct proxy_ref *ref = &i->refs[n];
+		text_to(w.ref[n].name, sizeof(w.ref[n].name), ref->name);
+		w.ref[n].flags = (uint8_t)((ref->create ? WIRE_REF_CREATE : 0) |
+		                           (ref->remove ? WIRE_REF_DELETE : 0));
+	}
+	wire_send(g->core, WIRE_INTENT, &w, NULL, 0);
+}
+
+static void
+on_outcome(void *context, const struct proxy_outcome *o)
+{
+	struct egress *g = context;
+	struct wire_outcome w = { .id = o->id,
+		.status = o->status,
+		.up = o->up,
+		.down = o->down,
+		.took = o->took_us > 0 ? (uint64_t)o->took_us : 0,
+		.injected = o->injected };
+	switch (o->end) {
+	case PROXY_ANSWERED:
+		w.end = WIRE_OUTCOME_ANSWERED;
+		break;
+	case PROXY_FAILED:
+		w.end = WIRE_OUTCOME_FAILED;
+		break;
+	case PROXY_REFUSED:
+		w.end = WIRE_OUTCOME_REFUSED;
+		break;
+	}
+	text_to(w.host, sizeof(w.host), o->host);
+	text_cut(w.text, sizeof(w.text), o->text);
+	wire_send(g->core, WIRE_OUTCOME, &w, NULL, 0);
+}
+
+static void
+on_resolve(void *context, uint64_t id, const char *name)
+{
+	struct egress *g = context;
+	struct wire_resolve w = { .id = id };
+	if (!g->resolver || !wire_peer_alive(g->resolver)) {
+		struct err e;
+		err_set(&e, ERR_UNAVAILABLE, "the resolver is away");
+		proxy_resolved(g->proxy, id, NULL, &e);
+		return;
+	}
+	text_to(w.name, sizeof(w.name), name);
+	open_add(g, id, 0);
+	wire_send(g->resolver, WIRE_RESOLVE, &w, NULL, 0);
+}
+
+static void
+on_redeem(
+    void *context, uint64_t id, uint64_t grant, const char *host, uint16_t port)
+{
+	struct egress *g = context;
+	struct wire_redeem w = { .number = grant, .port = port };
+	if (!g->vault || !wire_peer_alive(g->vault)) {
+		struct err e;
+		err_set(&e, ERR_UNAVAILABLE, "the vault is away");
+		proxy_credential(g->proxy, id, (struct str){ 0 }, &e);
+		return;
+	}
+	text_to(w.host, sizeof(w.host), host);
+	open_add(g, id, grant);
+	wire_send(g->vault, WIRE_REDEEM, &w, NULL, 0);
+}
+
+static void
+on_fetched(void *context, uint64_t id, const struct proxy_answer *answer,
+    const struct err *why)
+{
+	struct egress *g = context;
+	struct wire_http_done w = { 0 };
+	struct err e;
+	struct egress_fetch **at = &g->fetches;
+	while (*at && (*at)->id != id) {
+		at = &(*at)->next;
+	}
+	must(*at);
+	struct egress_fetch *f = *at;
+	*at = f->next;
+	w.id = f->core;
+	free(f);
+	int fd = -1;
+	if (answer) {
+		fd = memfd_sealed("answer", answer->body, &e);
+		why = &e;
+	}
+	if (fd < 0) {
+		w.kind = (uint32_t)why->kind;
+		text_cut(w.text, sizeof(w.text), why->text);
+		wire_send(g->core, WIRE_HTTP_DONE, &w, NULL, 0);
+		return;
+	}
+	w.ok = 1;
+	w.status = answer->status;
+	struct str type = answer->content_type;
+	if (!str_copy(w.content_type, sizeof(w.content_type),
+	        str_sub(type, 0, sizeof(w.content_type) - 1))) {
+		w.content_type[0] = '\0';
+	}
+	wire_send(g->core, WIRE_HTTP_DONE, &w, &fd, 1);
+}
+
+const struct proxy_ops egress_ops = {
+	.intent = on_intent,
+	.outcome = on_outcome,
+	.resolve = on_resolve,
+	.redeem = on_redeem,
+	.fetched = on_fetched,
+};
+
+/* --- answers come --------------------------------------------------------- */
+
+/* A more trusted end sent what no honest one sends: we are out of step. */
+_Noreturn static void
+out_of_step(const char *what)
+{
+	log_line(LOG_ERROR, "record", "%s makes no sense", what);
+	exit(1);
+}
+
+static void
+take_credential(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	struct egress *g = owner;
+	struct wire_credential w;
+	struct err e;
+	uint64_t id = 0;
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	memcpy(&w, record, sizeof(w));
+	if (!wire_text_ok(w.text, sizeof(w.text)) ||
+	    w.size > sizeof(w.secret)) {
+		out_of_step("CREDENTIAL");
+	}
+	if (w.number != 0 && open_take(g, w.number, &id)) {
+		struct str secret = { (const char *)w.secret, w.size };
+		err_set(&e, ERR_DENIED, "%s", w.text);
+		proxy_credential(
+		    g->proxy, id, w.ok ? secret : (struct str){ 0 }, &e);
+	}
+	wipe(&w, sizeof(w));
+}
+
+static bool
+address_from(const struct wire_address *w, struct names_addr *out)
+{
+	if (w->family != 4 && w->family != 6) {
+		return false;
+	}
+	*out = (struct names_addr){ .family = w->family };
+	memcpy(out->bytes, w->bytes, w->family == 4 ? 4 : 16);
+	return true;
+}
+
+static void
+take_resolved(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	struct egress *g = owner;
+	const struct wire_resolved *w = record;
+	struct names_found found = { .count = w->count };
+	struct err e;
+	uint64_t id = w->id;
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	_Static_assert(NAMES_ANSWERS_MAX == WIRE_ADDRESSES_MAX, "addresses");
+	if (!wire_text_ok(w->text, sizeof(w->text)) ||
+	    w->count > NAMES_ANSWERS_MAX || (w->ok && w->count == 0)) {
+		out_of_step("RESOLVED");
+	}
+	for (size_t i = 0; i < found.count; i++) {
+		if (!address_from(&w->addresses[i], &found.at[i])) {
+			out_of_step("RESOLVED");
+		}
+	}
+	err_set(&e, ERR_UNAVAILABLE, "%s", w->text);
+	if (open_take(g, 0, &id)) {
+		proxy_resolved(g->proxy, id, w->ok ? &found : NULL, &e);
+	}
+}
+
+static const struct wire_handler vault_handlers[] = {
+	{ WIRE_CREDENTIAL, take_credential },
+};
+
+static const struct wire_handler resolver_handlers[] = {
+	{ WIRE_RESOLVED, take_resolved },
+};
+
+static void
+peer_closed(void *owner, struct wire_peer *peer, const struct err *why)
+{
+	struct egress *g = owner;
+	(void)why;
+	bool vault = peer == g->vault;
+	if (vault) {
+		g->vault = NULL;
+	} else if (peer == g->resolver) {
+		g->resolver = NULL;
+	}
+	wire_peer_free(peer);
+	fail_open(g, vault, vault ? "the vault is away" : "no resolver");
+}
+
+static struct wire_peer *
+join(struct egress *g, int fd, enum part other,
+    const struct wire_handler *handler)
+{
+	struct err e;
+	struct wire_end end = { .self = PART_EGRESS,
+		.other = other,
+		.handlers = handler,
+		.count = 1,
+		.closed = peer_closed,
+		.owner = g };
+	struct wire_peer *peer = wire_peer_new(g->loop, fd, &end, &e);
+	if (!peer) {
+		log_err("channel", &e);
+	}
+	return peer;
+}
+
+/* Sent again when the vault or the resolver was started again. */
+static void
+take_peers(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	struct egress *g = owner;
+	const struct wire_attach *w = record;
+	(void)peer;
+	if (nfds != 2 || w->cell != g->cell) {
+		out_of_step("EGRESS_PEERS");
+	}
+	wire_peer_free(g->vault);
+	g->vault = NULL;
+	fail_open(g, true, "the vault was started again");
+	wire_peer_free(g->resolver);
+	g->resolver = NULL;
+	fail_open(g, false, "the resolver was started again");
+	g->vault = join(g, take_fd(&fds[0]), PART_VAULT, vault_handlers);
+	g->resolver =
+	    join(g, take_fd(&fds[1]), PART_RESOLVER, resolver_handlers);
+}
+
+static void
+take_lease(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	const struct wire_egress_lease *w = record;
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	egress_lease(owner, (struct mono){ (int64_t)w->deadline });
+}
+
+static bool
+go_from(const struct wire_go *w, struct proxy_go *go)
+{
+	if (!wire_text_ok(w->name, sizeof(w->name)) ||
+	    !wire_text_ok(w->format, sizeof(w->format)) ||
+	    !wire_text_ok(w->rule, sizeof(w->rule)) ||
+	    w->place > WIRE_PLACE_BASIC) {
+		return false;
+	}
+	*go = (struct proxy_go){ .grant = w->grant,
+		.place = (enum proxy_place)w->place,
+		.pinned = w->pinned,
+		.pin_port = w->pin_port,
+		.tls = w->tls,
+		.keep_credentials = w->keep_credentials };
+	_Static_assert((int)PROXY_PLACE_BASIC == (int)WIRE_PLACE_BASIC, "");
+	_Static_assert(sizeof(go->name) == sizeof(w->name), "name");
+	_Static_assert(sizeof(go->format) == sizeof(w->format), "format");
+	memcpy(go->name, w->name, sizeof(go->name));
+	memcpy(go->format, w->format, sizeof(go->format));
+	return !go->pinned ||
+	       (address_from(&w->pin, &go->pin) && go->pin_port != 0);
+}
+
+static void
+take_go(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	struct egress *g = owner;
+	const struct wire_go *w = record;
+	struct proxy_go go;
+	struct err e;
+	auto_buf ca = { 0 };
+	(void)peer;
+	if (!go_from(w, &go) || nfds != (w->has_ca ? 1U : 0U)) {
+		out_of_step("GO");
+	}
+	if (w->has_ca && memfd_read(fds[0], CA_LIMIT, &ca, &e)) {
+		out_of_step("the CA of GO");
+	}
+	go.ca = buf_str(&ca);
+	proxy_go(g->proxy, w->id, &go);
+}
+
+static void
+take_refuse(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	struct egress *g = owner;
+	const struct wire_refuse *w = record;
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	if (!wire_text_ok(w->error, sizeof(w->error)) ||
+	    !wire_text_ok(w->rule, sizeof(w->rule)) ||
+	    !wire_text_ok(w->reason, sizeof(w->reason)) ||
+	    !wire_text_ok(w->next, sizeof(w->next)) || w->status < 400 ||
+	    w->status > 599) {
+		out_of_step("REFUSE");
+	}
+	struct proxy_refusal r = { .status = w->status,
+		.error = w->error,
+		.rule = w->rule,
+		.reason = w->reason,
+		.next = w->next };
+	proxy_refuse(g->proxy, w->id, &r);
+}
+
+/* --- requests of the house ------------------------------------------------ */
+
+static void
+fetch_refused(struct egress *g, uint64_t id, const struct err *why)
+{
+	struct wire_http_done w = { .id = id, .kind = (uint32_t)why->kind };
+	text_cut(w.text, sizeof(w.text), why->text);
+	wire_send(g->core, WIRE_HTTP_DONE, &w, NULL, 0);
+}
+
+static int
+fetch_bodies(const struct wire_http_do *w, int *fds, struct buf *body,
+    struct buf *ca, struct err *e)
+{
+	size_t at = 0;
+	if (w->has_body && memfd_read(fds[at++], BODY_LIMIT, body, e)) {
+		return err_wrap(e, "body");
+	}
+	if (w->go.has_ca && memfd_read(fds[at], CA_LIMIT, ca, e)) {
+		return err_wrap(e, "ca");
+	}
+	return 0;
+}
+
+static void
+take_http_do(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	struct egress *g = owner;
+	const struct wire_http_do *w = record;
+	struct proxy_fetch f = { .method = w->method,
+		.host = w->host,
+		.port = w->port,
+		.target = w->target,
+		.headers = w->headers,
+		.timeout_us = (int64_t)w->timeout,
+		.answer_limit = w->answer_limit };
+	struct err e;
+	auto_buf body = { 0 };
+	auto_buf ca = { 0 };
+	(void)peer;
+	if (!go_from(&w->go, &f.go) ||
+	    nfds != (w->has_body ? 1U : 0U) + (w->go.has_ca ? 1U : 0U) ||
+	    !wire_text_ok(w->method, sizeof(w->method)) ||
+	    !wire_text_ok(w->host, sizeof(w->host)) ||
+	    !wire_text_ok(w->target, sizeof(w->target)) ||
+	    !wire_text_ok(w->headers, sizeof(w->headers)) ||
+	    w->timeout > INT64_MAX) {
+		out_of_step("HTTP_DO");
+	}
+	uint64_t id;
+	if (fetch_bodies(w, fds, &body, &ca, &e)) {
+		fetch_refused(g, w->go.id, &e);
+		return;
+	}
+	f.body = buf_str(&body);
+	f.go.ca = buf_str(&ca);
+	if (proxy_fetch(g->proxy, &f, &id, &e)) {
+		fetch_refused(g, w->go.id, &e);
+		return;
+	}
+	struct egress_fetch *open = calloc(1, sizeof(*open));
+	must(open);
+	*open = (struct egress_fetch){
+		.next = g->fetches, .id = id, .core = w->go.id
+	};
+	g->fetches = open;
+}
+
+const struct wire_handler egress_cell_handlers[] = {
+	{ WIRE_EGRESS_PEERS, take_peers },
+	{ WIRE_EGRESS_LEASE, take_lease },
+	{ WIRE_GO, take_go },
+	{ WIRE_REFUSE, take_refuse },
+};
+const size_t egress_cell_handler_count = COUNT(egress_cell_handlers);
+
+const struct wire_handler egress_own_handlers[] = {
+	{ WIRE_EGRESS_PEERS, take_peers },
+	{ WIRE_EGRESS_LEASE, take_lease },
+	{ WIRE_HTTP_DO, take_http_do },
+};
+const size_t egress_own_handler_count = COUNT(egress_own_handlers);
+
+void
+egress_proxy(struct egress *g, const struct egress_host *host)
+{
+	struct proxy_setup setup = { .loop = g->loop,
+		.ops = &egress_ops,
+		.context = g,
+		.ca = g->ca,
+		.pool = g->pool,
+		.roots = host->roots,
+		.own = { host->own, host->own_count } };
+	g->proxy = proxy_new(&setup);
+}
