@@ -72,7 +72,7 @@ say_wait(struct cli *c, const struct json *event, struct line *l)
 		    cli_text(c, body, "hint"), cli_text(c, body, "id"));
 	} else {
 		buf_addf(&l->text, "%s by %s on %s",
-		    cli_text(c, body, "answer"), cli_text(c, body, "principal"),
+		    cli_text(c, body, "answer"), cli_text(c, body, "by"),
 		    cli_text(c, body, "surface"));
 	}
 }

@@ -212,6 +212,8 @@ claim_one(struct core *c, struct core_role *role)
 	r->phase = RUN_OPENING;
 	r->begun = loop_now(c->part.loop);
 	bool earlier = r->run_text[0] ? true : find_earlier(c, r);
+
+	r->cell_was_lost = earlier;
 	int unloaded = r->record ? 0 : load_record(c, r, &e);
 
 	core_queue_step(c, &step, r);
