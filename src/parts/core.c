@@ -232,6 +232,9 @@ part_up(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	}
 	*slot = wire_peer_new(c->part.loop, take_fd(&fds[0]), &end, &e);
 	must(*slot);
+	if (up->part == PART_SANDBOX) {
+		core_work_sweep(c);
+	}
 	if (up->part == PART_RESOLVER || up->part == PART_EGRESS) {
 		core_cells_attach(c, (enum part)up->part);
 	}

@@ -82,6 +82,7 @@ struct core_pending; /* an effect waiting for the commit */
 struct core_write;   /* a head, body or row of the batch */
 
 struct core_book {
+	char path[4096];
 	struct store *store;
 	struct book_tree tree;
 	uint64_t seq;
@@ -297,6 +298,9 @@ void core_run_close(
 void core_run_cell_ended(struct core *c, struct core_run *r, const char *why);
 void core_agent_send_result(
     struct core_run *r, uint32_t ordinal, struct str settled);
+/* core_work.c: workspaces of ended runs go, also those of an earlier house. */
+void core_work_drop(struct core *c, struct str run, uint32_t slot);
+void core_work_sweep(struct core *c);
 int core_run_cancel(struct core *c, struct str task, struct err *e) MUST_CHECK;
 void core_runs_drain(struct core *c);
 void core_sandbox_up(struct core *c);
@@ -374,7 +378,7 @@ struct core_agent;
 struct core_ask;
 struct core_intent;
 struct core_call;
-struct core_poll;
+struct core_drop;
 
 struct core {
 	struct part_self part;
@@ -399,7 +403,7 @@ struct core {
 	struct core_call *calls;
 	struct core_ask *asks;  /* of the api, waiting for something */
 	struct core_ask *seals; /* of the vault, by id */
-	struct core_poll *polls;
+	struct core_drop *drops;
 	uint8_t *slots;
 	uint32_t slot_count;
 	uint64_t number; /* the last one given out */

@@ -312,6 +312,41 @@ write_batch(struct core *c, struct err *e)
 	return 0;
 }
 
+/* After a failed fsync nobody knows what is on the disk: the store is opened
+ * anew, and a book that is not where this batch begins is replayed from the
+ * start by a new incarnation. */
+static void
+open_again(struct core *c)
+{
+	struct err e = { 0 };
+	uint64_t first = 0;
+
+	for (struct core_write *w = c->book.writes; w && !first; w = w->next) {
+		first = w->kind == WRITE_HEAD ? w->seq : 0;
+	}
+	store_close(c->book.store);
+	c->book.store = NULL;
+	if (store_open(c->book.path, 0, &c->book.store, &e)) {
+		log_err("book", &e);
+		exit(err_exit(e.kind));
+	}
+	if (first && store_last_seq(c->book.store) + 1 != first) {
+		log_line(LOG_ERROR, "book",
+		    "the disk kept another end of the "
+		    "book: starting anew from it");
+		exit(1);
+	}
+}
+
+static void
+try_again(void *owner)
+{
+	struct core *c = owner;
+
+	open_again(c);
+	commit_turn(c);
+}
+
 static void
 stall(struct core *c, const struct err *e)
 {
@@ -323,7 +358,7 @@ stall(struct core *c, const struct err *e)
 	    "free space or mend the disk under %s",
 	    e->text, c->state);
 	loop_timer_arm(&c->book.again, c->part.loop,
-	    mono_after(loop_now(c->part.loop), RETRY_US), commit_turn, c);
+	    mono_after(loop_now(c->part.loop), RETRY_US), try_again, c);
 }
 
 static void
@@ -389,6 +424,9 @@ core_book_open(struct core *c, const char *path, struct err *e)
 {
 	uint64_t incarnation;
 
+	if (!str_copy(c->book.path, sizeof(c->book.path), str_of(path))) {
+		return err_set(e, ERR_INPUT, "the path %s is too long", path);
+	}
 	if (store_open(path, STORE_CREATE, &c->book.store, e) ||
 	    store_incarnation_next(c->book.store, &incarnation, e)) {
 		return -1;

@@ -373,8 +373,8 @@ core_work_done(void *owner, struct wire_peer *peer, const void *record,
 	(void)peer;
 	(void)fds;
 	(void)nfds;
-	if (!r) {
-		return; /* a dropped workspace: nobody waits */
+	if (core_work_dropped(c, done->id) || !r) {
+		return;
 	}
 	if (!done->ok) {
 		core_run_fail(c, r, "workspace", "resolvable",
@@ -425,7 +425,7 @@ closed(struct core *c, struct core_run *r)
 	case THEN_END:
 		break;
 	}
-	ask_work(c, r, WIRE_WORK_DROP);
+	core_work_drop(c, str_of(r->run_text), r->slot);
 	free_run(c, r);
 	core_drained(c);
 	core_claim(c);

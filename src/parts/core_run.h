@@ -14,6 +14,8 @@ void core_run_again(struct core *c, struct core_run *r);
 void core_run_park(struct core *c, struct core_run *r);
 void core_run_wake_task(struct core *c, struct str task);
 wire_take_fn core_work_done;
+/* core_work.c: was that the answer to a drop? */
+bool core_work_dropped(struct core *c, uint64_t number);
 wire_take_fn core_agent_ended;
 
 /* core_agent.c */

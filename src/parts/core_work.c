@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of workspaces: sandbox empties the folder (the files are its cell's
+ * id's), core removes the empty folders.  What a house that crashed left
+ * behind is found at the start: a run without an outcome keeps its workspace.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "parts/core.h"
+#include "parts/core_run.h"
+
+struct core_drop {
+	struct core_drop *next;
+	uint64_t number;
+	char run[ID_TEXT];
+};
+
+static int
+open_work(struct core *c, const char *run)
+{
+	char path[ID_TEXT + 8];
+
+	(void)snprintf(path, sizeof(path), "%s/work", run);
+	return openat(
+	    c->runs_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static void
+remove_folders(struct core *c, const char *run)
+{
+	char path[ID_TEXT + 8];
+
+	(void)snprintf(path, sizeof(path), "%s/work", run);
+	(void)unlinkat(c->runs_fd, path, AT_REMOVEDIR);
+	(void)unlinkat(c->runs_fd, run, AT_REMOVEDIR);
+}
+
+void
+core_work_drop(struct core *c, struct str run, uint32_t slot)
+{
+	struct core_drop *d = calloc(1, sizeof(*d));
+	int fd;
+
+	must(d && str_copy(d->run, sizeof(d->run), run));
+	fd = open_work(c, d->run);
+	if (fd < 0 || !c->sandbox) {
+		remove_folders(c, d->run);
+		free(d);
+		return;
+	}
+	d->number = core_number(c);
+	d->next = c->drops;
+	c->drops = d;
+	struct wire_work_ask ask = {
+		.id = d->number,
+		.work = WIRE_WORK_DROP,
+		.slot = slot,
+	};
+
+	wire_send(c->sandbox, WIRE_WORK_ASK, &ask, &fd, 1);
+}
+
+bool
+core_work_dropped(struct core *c, uint64_t number)
+{
+	for (struct core_drop **at = &c->drops; *at; at = &(*at)->next) {
+		struct core_drop *d = *at;
+
+		if (d->number == number) {
+			remove_folders(c, d->run);
+			*at = d->next;
+			free(d);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A run that the book does not know as going on needs no workspace. */
+static bool
+is_over(const struct core *c, const char *name)
+{
+	struct book_id id;
+	const struct session_run *view;
+
+	if (!book_id_parse(str_of(name), &id)) {
+		return false; /* not ours */
+	}
+	view = session_index_find(c->sessions, id);
+	return !view || view->ended;
+}
+
+void
+core_work_sweep(struct core *c)
+{
+	int fd = openat(c->runs_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *f;
+
+	while (d && (f = readdir(d))) {
+		if (is_over(c, f->d_name)) {
+			core_work_drop(c, str_of(f->d_name), 0);
+		}
+	}
+	if (d) {
+		(void)closedir(d);
+	}
+}
