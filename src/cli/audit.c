@@ -7,6 +7,7 @@
 
 #include "book/book.h"
 #include "cli/cli.h"
+#include "seal/seal.h"
 
 static int
 tail(struct cli *c, int argc, char **argv)
@@ -128,6 +129,34 @@ prove(struct cli *c, int argc, char **argv)
 	return 0;
 }
 
+/* The signature is checked here, by the key that the house names: whoever kept
+ * that signer line from before compares it. */
+static int
+checkpoint(struct cli *c)
+{
+	const struct json *t;
+	struct err e = { 0 };
+	struct book_signer signer;
+	struct book_root root;
+	const char *note;
+
+	if (cli_get(c, &t, &e, "/api/audit/checkpoint")) {
+		return cli_fail(&e);
+	}
+	if (!t) {
+		return 0;
+	}
+	note = cli_text(c, t, "checkpoint");
+	if (book_signer_parse(
+		str_of(cli_text(c, t, "signer")), &signer, &e) ||
+	    book_note_open(str_of(note), signer.name, &signer, seal_verify,
+		&root, &e)) {
+		return cli_fail(&e);
+	}
+	printf("%ssigner %s\n", note, cli_text(c, t, "signer"));
+	return 0;
+}
+
 int
 command_audit(struct cli *c, int argc, char **argv)
 {
@@ -141,6 +170,9 @@ command_audit(struct cli *c, int argc, char **argv)
 	}
 	if (strcmp(verb, "prove") == 0) {
 		return prove(c, argc - 1, argv + 1);
+	}
+	if (strcmp(verb, "checkpoint") == 0) {
+		return checkpoint(c);
 	}
 	return cli_usage(c, "audit", argc ? "no such verb" : NULL);
 }

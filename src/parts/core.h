@@ -130,6 +130,9 @@ struct core_house {
 
 int core_house_load(struct core *c, bool first, struct err *e) MUST_CHECK;
 struct core_role *core_role_find(struct core *c, struct str any_form);
+/* A call of it gets a cell of its own: its contract says so, or an egress rule
+ * exists only for it. */
+bool core_tool_fresh(const struct core_role *r, const struct tool *t);
 
 /* --- core_vault.c: sealed rows ----------------------------------------------
  */

@@ -346,3 +346,67 @@ route_prove(struct core *c, struct core_ask *ask, struct err *e)
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;
 }
+
+/* --- checkpoint --- */
+
+#define ORIGIN "handrail"
+
+/* What is signed: the tree of this moment; kept until the vault answers. */
+int
+route_checkpoint(struct core *c, struct core_ask *ask, struct err *e)
+{
+	struct book_root root = {
+		.size = c->book.tree.size,
+		.root = book_tree_root(&c->book.tree),
+	};
+	struct wire_vault_sign sign = { .id = ask->number };
+
+	if (!c->vault_ready) {
+		return err_set(e, ERR_UNAVAILABLE, "the vault is away");
+	}
+	buf_clear(&ask->answer);
+	book_note_text(STR(ORIGIN), &root, &ask->answer);
+	must(ask->answer.len <= sizeof(sign.text));
+	sign.size = (uint32_t)ask->answer.len;
+	memcpy(sign.text, ask->answer.at, ask->answer.len);
+	ask->sealing = true;
+	wire_send(c->vault, WIRE_VAULT_SIGN, &sign, NULL, 0);
+	return 0;
+}
+
+void
+core_vault_signed(void *owner, struct wire_peer *peer, const void *record,
+    __attribute__((unused)) int *fds, size_t nfds)
+{
+	struct core *c = owner;
+	const struct wire_vault_signed *got = record;
+	struct core_ask *ask = core_ask_find(c, got->id);
+	struct book_signer signer = { .name = STR(ORIGIN) };
+	auto_buf note = { 0 };
+	auto_buf line = { 0 };
+	auto_buf body = { 0 };
+	struct json_out o;
+
+	(void)peer;
+	(void)nfds;
+	if (!ask || !ask->sealing) {
+		return;
+	}
+	ask->sealing = false;
+	memcpy(signer.key, c->vault_keys.sign_public, sizeof(signer.key));
+	book_note_seal(
+	    buf_str(&ask->answer), &signer, got->signature, &note);
+	book_signer_text(&signer, &line);
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_str(&o, "checkpoint", buf_str(&note));
+	json_out_str(&o, "signer", buf_str(&line));
+	json_out_end(&o, '}');
+	struct core_event event = {
+		.kind = BOOK_CHECKPOINT,
+		.body = buf_str(&body),
+	};
+
+	(void)core_append(c, &event);
+	core_answer_after(c, ask, 200, buf_str(&body));
+}

@@ -294,14 +294,3 @@ route_vault_archive(struct core *c, struct core_ask *ask, struct err *e)
 	answer_credential(c, ask, k);
 	return 0;
 }
-
-void
-core_vault_signed(void *owner, struct wire_peer *peer, const void *record,
-    int *fds, size_t nfds)
-{
-	(void)owner;
-	(void)peer;
-	(void)record;
-	(void)fds;
-	(void)nfds;
-}

@@ -112,7 +112,7 @@ route_can(struct core *c, struct core_ask *ask, struct err *e)
 		json_out_str(&o, "action", t->action);
 		json_out_z(&o, "verdict", policy_verdict_name(d.verdict));
 		json_out_str(&o, "rule", d.rule);
-		json_out_bool(&o, "fresh", t->fresh);
+		json_out_bool(&o, "fresh", core_tool_fresh(r, t));
 		json_out_end(&o, '}');
 	}
 	json_out_end(&o, ']');

@@ -206,7 +206,7 @@ exec_done(
 		    arena_str(&k->arena, str_of(e.text)));
 		return;
 	}
-	if (r->cell_was_lost && !k->tool->fresh && value->type == JSON_OBJECT) {
+	if (r->cell_was_lost && !core_tool_fresh(r->role, k->tool) && value->type == JSON_OBJECT) {
 		(void)json_set_str(&k->arena, value, "sandbox",
 		    STR("started anew: earlier processes and /tmp are gone"));
 		r->cell_was_lost = false;
@@ -218,7 +218,8 @@ static void
 exec_in_cell(struct core *c, struct core_call *k)
 {
 	struct core_run *r = core_run_find(c, k->run);
-	struct str only = k->tool->fresh ? k->tool->name : STR("");
+	bool fresh = core_tool_fresh(r->role, k->tool);
+	struct str only = fresh ? k->tool->name : STR("");
 	struct core_cell *cell = core_run_cell(c, r, only);
 
 	if (!cell) {

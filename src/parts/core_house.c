@@ -84,6 +84,21 @@ name_role(struct core *c, struct core_role *r)
 	roles_print_mailbox(r->name, r->mailbox);
 }
 
+bool
+core_tool_fresh(const struct core_role *r, const struct tool *t)
+{
+	for (size_t i = 0; i < policy_egress_count(r->policy); i++) {
+		const struct policy_egress *x = policy_egress_at(r->policy, i);
+
+		for (uint32_t n = 0; n < x->only_for_count; n++) {
+			if (str_eq(x->only_for[n], t->name)) {
+				return true;
+			}
+		}
+	}
+	return t->fresh;
+}
+
 static void
 close_role(struct core *c, struct core_role *r, const struct err *why)
 {

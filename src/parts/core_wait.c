@@ -132,5 +132,5 @@ core_run_fresh_next(struct core *c, const struct core_run *r)
 	const struct tool *t =
 	    s ? tools_find(&r->role->catalogue, str_of(s->tool)) : NULL;
 
-	return t && t->fresh;
+	return t && core_tool_fresh(r->role, t);
 }
