@@ -109,7 +109,7 @@ own(struct part_self *p, const struct egress_host *host)
 	g.core = p->core;
 	part_ready(p, WIRE_EGRESS_READY, "");
 	loop_run(p->loop);
-	exit(0);
+	exit(0); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
 int

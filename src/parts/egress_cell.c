@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ACCEPT_TURN 32 /* connections or datagrams taken in one turn */
-#define ACCEPT_REST (100 * 1000)
+#define ACCEPT_TURN 32     /* connections or datagrams taken in one turn */
+#define ACCEPT_REST 100000 /* us */
 #define CA_DAYS     30
 
 /* --- connections ---------------------------------------------------------- */

@@ -34,26 +34,31 @@ open_take(struct egress *g, uint64_t grant, uint64_t *id)
 	return false;
 }
 
+static struct egress_open *
+open_of(struct egress *g, bool redeem)
+{
+	struct egress_open *o = g->open;
+	while (o && (o->grant != 0) != redeem) {
+		o = o->next;
+	}
+	return o;
+}
+
+/* Whoever was asked has gone: nobody waits for an answer. */
 static void
 fail_open(struct egress *g, bool redeem, const char *text)
 {
 	struct err e;
+	struct egress_open *o;
 	err_set(&e, ERR_UNAVAILABLE, "%s", text);
-	struct egress_open *o = g->open;
-	while (o) {
+	while ((o = open_of(g, redeem))) {
 		uint64_t id = o->id;
-		uint64_t grant = o->grant;
-		if ((grant != 0) == redeem && open_take(g, grant, &id)) {
-			if (redeem) {
-				proxy_credential(
-				    g->proxy, id, (struct str){ 0 }, &e);
-			} else {
-				proxy_resolved(g->proxy, id, NULL, &e);
-			}
-			o = g->open; /* the list may have changed */
-			continue;
+		must(open_take(g, o->grant, &id));
+		if (redeem) {
+			proxy_credential(g->proxy, id, (struct str){ 0 }, &e);
+		} else {
+			proxy_resolved(g->proxy, id, NULL, &e);
 		}
-		o = o->next;
 	}
 }
 
@@ -209,8 +214,10 @@ _Noreturn static void
 out_of_step(const char *what)
 {
 	log_line(LOG_ERROR, "record", "%s makes no sense", what);
-	exit(1);
+	exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
+
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
 
 static void
 take_credential(void *owner, struct wire_peer *peer, const void *record,
@@ -486,6 +493,8 @@ take_http_do(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	};
 	g->fetches = open;
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 const struct wire_handler egress_cell_handlers[] = {
 	{ WIRE_EGRESS_PEERS, take_peers },

@@ -205,6 +205,23 @@ on_end(struct zygote *z, size_t i)
 	}
 }
 
+static void
+turn(struct zygote *z)
+{
+	if (poll(z->polls, z->count + 1, -1) < 0) {
+		must(errno == EINTR);
+		return;
+	}
+	for (size_t i = z->count; i > 0; i--) {
+		if (z->polls[i].revents) {
+			on_end(z, i - 1);
+		}
+	}
+	if (z->polls[0].revents) {
+		on_fork(z);
+	}
+}
+
 void
 egress_zygote(const struct egress_host *host, uint64_t uid_base)
 {
@@ -221,17 +238,6 @@ egress_zygote(const struct egress_host *host, uint64_t uid_base)
 	mine = -1;
 	z.polls[0] = (struct pollfd){ .fd = SANDBOX_FD, .events = POLLIN };
 	for (;;) {
-		if (poll(z.polls, z.count + 1, -1) < 0) {
-			must(errno == EINTR);
-			continue;
-		}
-		for (size_t i = z.count; i > 0; i--) {
-			if (z.polls[i].revents) {
-				on_end(&z, i - 1);
-			}
-		}
-		if (z.polls[0].revents) {
-			on_fork(&z);
-		}
+		turn(&z);
 	}
 }

@@ -76,6 +76,8 @@ found_it(void *context, const struct names_found *found, const struct err *e)
 	free(l);
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
+
 static void
 take_resolve(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
@@ -105,6 +107,8 @@ take_resolve(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	c->count++;
 	names_resolve(c->resolver->names, host.text, LOOKUP_US, found_it, l);
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 static const struct wire_handler client_handlers[] = {
 	{ WIRE_RESOLVE, take_resolve },
@@ -139,7 +143,7 @@ take_attach(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)record;
 	if (nfds != 1) {
 		log_line(LOG_ERROR, "record", "RESOLVER_ATTACH without one fd");
-		exit(1);
+		exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
 	}
 	struct client *c = calloc(1, sizeof(*c));
 	must(c);

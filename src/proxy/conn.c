@@ -8,7 +8,7 @@
 
 #define TLS_FIRST_BYTE 0x16 /* a handshake record */
 #define LINGER_US      (2 * CLOCK_SECOND)
-#define LINGER_BYTES   (1024 * 1024)
+#define LINGER_BYTES   ((size_t)1024 * 1024)
 
 static void
 late(void *owner)

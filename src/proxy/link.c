@@ -82,19 +82,25 @@ receive(struct link *l)
 	proxy_link_fill(l);
 }
 
+static void
+not_sent(struct link *l, int error)
+{
+	if (error == EAGAIN || error == EINTR) {
+		return;
+	}
+	l->mute = true;
+	if (!l->why) {
+		l->why = strerrordesc_np(error);
+	}
+}
+
 void
 proxy_link_send(struct link *l)
 {
 	while (l->out.len > 0 && !l->mute && !l->dialing) {
 		ssize_t n = send(l->fd, l->out.at, l->out.len, MSG_NOSIGNAL);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			return;
-		}
 		if (n < 0) {
-			l->mute = true;
-			if (!l->why) {
-				l->why = strerrordesc_np(errno);
-			}
+			not_sent(l, errno);
 			return;
 		}
 		buf_drop(&l->out, (size_t)n);

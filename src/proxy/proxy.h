@@ -172,7 +172,7 @@ struct proxy_fetch {
 	struct proxy_go go;
 };
 /* Gives the id that `fetched` and the answers above will name. */
-int proxy_fetch(struct proxy *p, const struct proxy_fetch *fetch, uint64_t *id,
+int proxy_fetch(struct proxy *p, const struct proxy_fetch *asked, uint64_t *id,
     struct err *e) MUST_CHECK;
 
 #endif

@@ -48,6 +48,25 @@ own_param(struct str name)
 	return false;
 }
 
+/* Some servers take ';' for '&': both cut. */
+static bool
+own_in_query(struct str query)
+{
+	for (size_t i = 0, from = 0; i <= query.len; i++) {
+		if (i < query.len && query.at[i] != '&' && query.at[i] != ';') {
+			continue;
+		}
+		struct str key;
+		struct str pair = str_sub(query, from, i - from);
+		(void)str_cut(&pair, '=', &key);
+		if (own_param(key)) {
+			return true;
+		}
+		from = i + 1;
+	}
+	return false;
+}
+
 bool
 proxy_own_credentials(const struct http_head *head, struct str query)
 {
@@ -56,24 +75,7 @@ proxy_own_credentials(const struct http_head *head, struct str query)
 			return true;
 		}
 	}
-	struct str rest = query;
-	bool more = true;
-	while (more) {
-		struct str pair;
-		more = str_cut(&rest, '&', &pair);
-		struct str inner = pair;
-		bool inside = true;
-		while (inside) {
-			struct str name;
-			inside = str_cut(&inner, ';', &name);
-			struct str key;
-			str_cut(&name, '=', &key);
-			if (own_param(key)) {
-				return true;
-			}
-		}
-	}
-	return false;
+	return own_in_query(query);
 }
 
 static uint16_t

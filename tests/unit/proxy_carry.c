@@ -404,7 +404,7 @@ L01_slow_heads_are_cut(void **state)
 	struct rig r;
 	struct end slow;
 	struct end fast;
-	struct proxy_times times = { .head = 60 * 1000 };
+	struct proxy_times times = { .head = 60000 };
 	rig_new(&r, &times);
 	rig_pin(&r);
 	cell_dial(&r, &slow, GOOD, 80);
@@ -445,7 +445,7 @@ no_decision_in_time_is_a_no(void **state)
 	(void)state;
 	struct rig r;
 	struct end c;
-	struct proxy_times times = { .decision = 30 * 1000 };
+	struct proxy_times times = { .decision = 30000 };
 	rig_new(&r, &times);
 	cell_good(&r, &c);
 	end_say_z(&c, GET_GOOD);

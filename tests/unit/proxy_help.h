@@ -392,21 +392,23 @@ rig_turns(struct rig *r, int count)
 	}
 }
 
+static inline void
+rig_wait(struct rig *r, struct mono limit, const char *condition)
+{
+	if (mono_passed(limit, mono_now())) {
+		fail_msg("never: %s (outcome %zu: %s)", condition, r->outcomes,
+		    r->outcome.text);
+	}
+	(void)usleep(100);
+	loop_turn(r->loop, 0);
+	origin_step(&r->origin);
+}
+
 /* Runs until the condition holds; two seconds are a failure. */
-#define rig_until(r, condition)                                                \
-	do {                                                                   \
-		struct mono limit_ = mono_after(mono_now(), 2 * CLOCK_SECOND); \
-		while (!(condition)) {                                         \
-			if (mono_passed(limit_, mono_now())) {                 \
-				fail_msg("never: %s (outcome %zu: %s)",        \
-				    #condition, (r)->outcomes,                 \
-				    (r)->outcome.text);                        \
-			}                                                      \
-			(void)usleep(100);                                     \
-			loop_turn((r)->loop, 0);                               \
-			origin_step(&(r)->origin);                             \
-		}                                                              \
-	} while (0)
+#define rig_until(r, condition)                                             \
+	for (struct mono limit_ = mono_after(mono_now(), 2 * CLOCK_SECOND); \
+	     !(condition); rig_wait(r, limit_, #condition)) {               \
+	}
 
 /* A connection of the cell to a literal address. */
 static inline void

@@ -515,7 +515,7 @@ an_answer_over_its_limit_or_time_is_a_failure(void **state)
 		struct proxy_fetch f = fetch_of(&r);
 		if (late) {
 			r.origin.answer = NULL;
-			f.timeout_us = 30 * 1000;
+			f.timeout_us = 30000;
 		} else {
 			f.answer_limit = 4;
 		}

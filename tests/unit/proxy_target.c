@@ -316,42 +316,51 @@ T03_no_server_name_is_refused(void **state)
 	done(&r, &c);
 }
 
+enum wrong { WRONG_NAME, WRONG_CA, NO_TLS, WRONG_COUNT };
+
+static void
+unproven(struct rig *r, enum wrong wrong, struct tls_ca *other)
+{
+	struct end c;
+	rig_new(r, NULL);
+	rig_inject(r);
+	r->origin.name = wrong == WRONG_NAME ? "evil.test" : NULL;
+	r->origin.tls = wrong != NO_TLS;
+	if (wrong == WRONG_CA) {
+		r->go.ca = tls_ca_pem(other);
+	}
+	if (wrong == NO_TLS) {
+		r->origin.answer = NULL;
+	}
+	cell_good(r, &c);
+	end_say_z(&c, GET_GOOD);
+	if (wrong == NO_TLS) {
+		rig_until(r, r->origin.count == 1);
+		rig_until(r, r->origin.at[0].got.len > 0);
+		end_say_z(&r->origin.at[0], "HTTP/1.1 400 No\r\n\r\n");
+	}
+	rig_until(r, end_got(&c, "}\n"));
+	assert_true(end_got(&c, "HTTP/1.1 502 "));
+	end_close(&c);
+}
+
 static void
 T04_an_unproven_upstream_gets_no_byte_and_no_credential(void **state)
 {
 	(void)state;
-	for (int wrong = 0; wrong < 3; wrong++) {
+	struct err e;
+	struct tls_ca *other;
+	assert_int_equal(tls_ca_new("other", 1, &other, &e), 0);
+	for (enum wrong wrong = 0; wrong < WRONG_COUNT; wrong++) {
 		struct rig r;
-		struct end c;
-		struct err e;
-		struct tls_ca *other;
-		rig_new(&r, NULL);
-		rig_inject(&r);
-		assert_int_equal(tls_ca_new("other", 1, &other, &e), 0);
-		if (wrong == 0) {
-			r.origin.name = "evil.test";
-		} else if (wrong == 1) {
-			r.go.ca = tls_ca_pem(other);
-		} else {
-			r.origin.tls = false;
-			r.origin.answer = NULL;
-		}
-		cell_good(&r, &c);
-		end_say_z(&c, GET_GOOD);
-		if (wrong == 2) {
-			rig_until(&r, r.origin.count == 1);
-			rig_until(&r, r.origin.at[0].got.len > 0);
-			end_say_z(&r.origin.at[0], "HTTP/1.1 400 No\r\n\r\n");
-		}
-		rig_until(&r, end_got(&c, "}\n"));
-		assert_true(end_got(&c, "HTTP/1.1 502 "));
+		unproven(&r, wrong, other);
 		assert_int_equal(r.redeems, 0);
 		assert_int_equal(r.outcome.end, PROXY_FAILED);
 		assert_false(r.outcome.injected);
 		assert_false(end_got(&r.origin.at[0], "GET"));
-		done(&r, &c);
-		tls_ca_free(other);
+		rig_free(&r);
 	}
+	tls_ca_free(other);
 }
 
 static void
