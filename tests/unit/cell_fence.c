@@ -220,6 +220,41 @@ the_listeners_are_of_the_cells_namespace_and_bounded(void **state)
 	cell_free(second);
 }
 
+/* I07: once hostile code may run, not even pid 1 holds one of them. */
+static void
+pid_1_has_let_go_of_the_listeners(void **state)
+{
+	struct bed *bed = *state;
+	struct cell_event fenced;
+	/* Two that the parent forgot to mark close-on-exec. */
+	int low = dup(0), high = fcntl(0, F_DUPFD, 100);
+	struct cell *cell = fenced_cell(bed, 0, &fenced);
+	char path[300], target[64];
+
+	(void)close(low);
+	(void)close(high);
+	for (int fd = 0; fd < 128; fd++) {
+		(void)snprintf(
+		    path, sizeof(path), "/proc/%d/fd/%d", cell_pid(cell), fd);
+		ssize_t len = readlink(path, target, sizeof(target) - 1);
+
+		if (len < 0 && errno == EACCES) {
+			close_listeners(&fenced);
+			cell_free(cell);
+			print_message("# skipped: only root may look\n");
+			skip();
+		}
+		if (fd > 3) {
+			assert_int_equal(len, -1);
+		} else {
+			assert_memory_equal(
+			    target, fd == 3 ? "socket:" : "/null", 5);
+		}
+	}
+	close_listeners(&fenced);
+	cell_free(cell);
+}
+
 static void
 a_cell_without_a_fence_reaches_nothing(void **state)
 {
@@ -432,6 +467,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(without_nf_tables_the_two_web_ports_remain),
 		cmocka_unit_test(
 		    the_listeners_are_of_the_cells_namespace_and_bounded),
+		cmocka_unit_test(pid_1_has_let_go_of_the_listeners),
 		cmocka_unit_test(a_cell_without_a_fence_reaches_nothing),
 		cmocka_unit_test(
 		    the_network_is_gone_when_cell_and_listeners_are),

@@ -203,7 +203,7 @@ launch(struct cell *cell, const char *const *words, int64_t timeout)
 
 		buf_add(&plan, str_span(word, strlen(word) + 1));
 	}
-	buf_add(&plan, str_span("ASAN_OPTIONS=detect_leaks=0", 28));
+	buf_add(&plan, STR("ASAN_OPTIONS=detect_leaks=0:disable_coredump=0\0"));
 	command.envc = 1;
 	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);

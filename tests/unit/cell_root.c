@@ -105,6 +105,15 @@ no_power_is_left_and_none_can_come(void **state)
 	    "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
 	    "CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n"
 	    "CapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n");
+	/* Nor has pid 1, which nobody replaced by an exec. */
+	char path[64];
+	auto_buf status = { 0 };
+	struct err e;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", cell_pid(cell));
+	assert_int_equal(file_read(path, 65536, &status, &e), 0);
+	assert_non_null(strstr(buf_z(&status), "CapPrm:\t0000000000000000\n"
+	                                       "CapEff:\t0000000000000000\n"));
 	/* B18: one byte; a limit of nothing would still run a piped handler */
 	(void)probe(bed, cell, "core");
 	assert_string_equal(bed->text, "1 1\n");

@@ -312,6 +312,25 @@ end(struct house *h, uint64_t number)
 	assert_string_equal(ended.text, "");
 }
 
+/* Processes of this house's egress program; the zygote is one. */
+static int
+egresses(const struct house *h, int *last)
+{
+	char command[256];
+	int pid, count = 0;
+
+	(void)snprintf(command, sizeof(command),
+	    "cd /proc && grep -l -s '^%s/egres[s]' [0-9]*/cmdline", h->folder);
+	FILE *f = popen(command, "r"); /* NOLINT(cert-env33-c) */
+
+	while (f && fscanf(f, "%d/cmdline ", &pid) == 1) {
+		*last = pid > *last ? pid : *last;
+		count++;
+	}
+	(void)pclose(f);
+	return count;
+}
+
 /* --- tests ---------------------------------------------------------------- */
 
 static void
@@ -358,8 +377,12 @@ what_a_fenced_cell_dials_reaches_its_egress(void **state)
 
 	assert_int_equal(done.end, WIRE_EXITED);
 	assert_non_null(strstr(text, "egress\n"));
-	(void)close(core.at[0]);
+	int last = 0;
+
+	assert_int_equal(egresses(h, &last), 2);
 	end(h, 10);
+	assert_int_equal(egresses(h, &last), 1); /* already at CELL_ENDED */
+	(void)close(core.at[0]);
 }
 
 static void
@@ -371,18 +394,10 @@ a_cell_ends_with_its_egress(void **state)
 
 	make(h, 11, WIRE_CELL_FENCE, &core);
 	start(h, 11);
+	int last = 0;
+
 	/* Of the two with that name the younger is the cell's own. */
-	char command[256];
-
-	(void)snprintf(command, sizeof(command),
-	    "cd /proc && grep -l -s '^%s/egres[s]' [0-9]*/cmdline", h->folder);
-	FILE *f = popen(command, "r"); /* NOLINT(cert-env33-c) */
-	int pid, last = 0;
-
-	while (f && fscanf(f, "%d/cmdline", &pid) == 1) {
-		last = pid > last ? pid : last;
-	}
-	(void)pclose(f);
+	assert_int_equal(egresses(h, &last), 2);
 	assert_true(last > 1);
 	assert_int_equal(kill(last, SIGKILL), 0);
 	hear(h, WIRE_CELL_ENDED, &ended, NULL);
@@ -395,15 +410,24 @@ static void
 a_plan_that_makes_no_sense_is_refused_and_ends(void **state)
 {
 	struct house *h = *state;
-	struct wire_cell_make m = { .cell = 20, .slot = 99999, .flags = 128 };
+	const struct wire_cell_make plans[] = {
+		{ .cell = 20, .slot = 99999 },
+		{ .cell = 21, .slot = 2, .flags = 128 },
+		{ .cell = 22, .slot = 2, .flags = WIRE_CELL_WORKSPACE },
+		{ .cell = 23, .slot = 2, .hostname = "No/Name" },
+	};
 	struct wire_cell_made made;
 	struct wire_cell_ended ended;
 
-	tell(h, WIRE_CELL_MAKE, &m, NULL, 0);
-	hear(h, WIRE_CELL_MADE, &made, NULL);
-	assert_int_equal(made.ok, 0);
-	assert_string_not_equal(made.text, "");
-	hear(h, WIRE_CELL_ENDED, &ended, NULL);
+	/* Without ids of their own all slots are one. */
+	for (size_t i = getuid() ? 1 : 0; i < COUNT(plans); i++) {
+		tell(h, WIRE_CELL_MAKE, &plans[i], NULL, 0);
+		hear(h, WIRE_CELL_MADE, &made, NULL);
+		assert_int_equal(made.ok, 0);
+		assert_string_not_equal(made.text, "");
+		hear(h, WIRE_CELL_ENDED, &ended, NULL);
+		assert_int_equal(ended.cell, plans[i].cell);
+	}
 }
 
 static void
