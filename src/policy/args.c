@@ -6,7 +6,7 @@
  * (absent, null, of another type, enormous) counts as matching: the gate holds.
  */
 
-#define TEXT_MAX (64 * 1024) /* a longer argument is not judged */
+#define TEXT_MAX ((size_t)64 * 1024) /* a longer argument is not judged */
 
 static const struct {
 	const char *text;
@@ -35,7 +35,7 @@ compile_string(struct compile *c, const struct json *value, struct predicate *p)
 		p->op = operators[i].op;
 		text = str_trim(str_sub(text, sign.len, text.len));
 		if (!policy_decimal_parse(text, &p->number)) {
-			return policy_compile_fail(c, value,
+			return policy_refuse(c, value,
 			    "%s compares with something that is not a "
 			    "decimal number",
 			    err_quote(value->text));
@@ -45,7 +45,7 @@ compile_string(struct compile *c, const struct json *value, struct predicate *p)
 	p->op = PREDICATE_GLOB;
 	p->pattern = value->text;
 	if (value->text.len == 0 || !policy_glob_valid(value->text)) {
-		return policy_compile_fail(c, value,
+		return policy_refuse(c, value,
 		    "an argument's pattern is 1..512 printable bytes, without "
 		    "an empty alternative between '|'");
 	}
@@ -75,61 +75,85 @@ compile_value(struct compile *c, const struct json *value, struct predicate *p)
 	case JSON_DATETIME:
 		break;
 	}
-	return policy_compile_fail(c, value,
+	return policy_refuse(c, value,
 	    "an argument is compared with a text, a decimal number, true or "
 	    "false");
 }
 
-/* Walks the nested tables depth first; stack[n] is the place at depth n. */
+/* The place in the nested tables: at[n] is the member at depth n. */
+struct walk {
+	const struct json *at[ARGS_DEPTH_MAX];
+	uint32_t depth;
+};
+
+static int
+walk_down(struct compile *c, struct walk *w)
+{
+	const struct json *table = w->at[w->depth];
+
+	if (w->depth + 1 == ARGS_DEPTH_MAX || table->count == 0) {
+		return policy_refuse(c, table,
+		    "args: tables hold something and nest at most 4 deep");
+	}
+	w->at[++w->depth] = table->first;
+	return 0;
+}
+
+/* To the next member, upwards where a table ends; false behind the last. */
+static bool
+walk_on(struct walk *w)
+{
+	w->at[w->depth] = w->at[w->depth]->next;
+	while (!w->at[w->depth]) {
+		if (w->depth == 0) {
+			return false;
+		}
+		w->depth--;
+		w->at[w->depth] = w->at[w->depth]->next;
+	}
+	return true;
+}
+
+static int
+add_predicate(struct compile *c, const struct walk *w, struct gate *g)
+{
+	struct predicate *p = &g->predicates[g->predicate_count];
+
+	if (g->predicate_count == PREDICATES_MAX) {
+		return policy_refuse(c, w->at[w->depth],
+		    "args: at most 32 predicates in a gate");
+	}
+	g->predicate_count++;
+	for (uint32_t i = 0; i <= w->depth; i++) {
+		p->path[i] = w->at[i]->key;
+	}
+	p->depth = w->depth + 1;
+	return compile_value(c, w->at[w->depth], p);
+}
+
 int
 policy_compile_predicates(
     struct compile *c, const struct json *args, struct gate *g)
 {
-	const struct json *stack[ARGS_DEPTH_MAX] = { 0 };
-	uint32_t depth = 0;
+	struct walk w = { 0 };
+	bool more = true;
 
 	if (args->type != JSON_OBJECT || args->count == 0) {
-		return policy_compile_fail(c, args,
+		return policy_refuse(c, args,
 		    "args must be a table like { amount = \"> 100\" }");
 	}
 	g->predicates =
 	    arena_array(c->arena, PREDICATES_MAX, sizeof(*g->predicates));
-	stack[0] = args->first;
-	for (;;) {
-		const struct json *at = stack[depth];
+	w.at[0] = args->first;
+	while (more) {
+		bool table = w.at[w.depth]->type == JSON_OBJECT;
 
-		if (!at) {
-			if (depth == 0) {
-				return 0;
-			}
-			depth--;
-			stack[depth] = stack[depth]->next;
-			continue;
-		}
-		if (at->type == JSON_OBJECT) {
-			if (depth + 1 == ARGS_DEPTH_MAX || at->count == 0) {
-				return policy_compile_fail(c, at,
-				    "args: tables hold something and nest at "
-				    "most 4 deep");
-			}
-			stack[++depth] = at->first;
-			continue;
-		}
-		if (g->predicate_count == PREDICATES_MAX) {
-			return policy_compile_fail(
-			    c, at, "args: at most 32 predicates in a gate");
-		}
-		struct predicate *p = &g->predicates[g->predicate_count++];
-
-		for (uint32_t i = 0; i <= depth; i++) {
-			p->path[i] = stack[i]->key;
-		}
-		p->depth = depth + 1;
-		if (compile_value(c, at, p)) {
+		if (table ? walk_down(c, &w) : add_predicate(c, &w, g)) {
 			return -1;
 		}
-		stack[depth] = at->next;
+		more = table || walk_on(&w);
 	}
+	return 0;
 }
 
 static bool

@@ -140,7 +140,7 @@ decide_unmatched(struct arena *a, const struct policy *p,
 		.people = 1,
 		.surfaces = { POLICY_BUDDY, POLICY_WEB, POLICY_CLI },
 		.surface_count = 3,
-		.expires_us = 24 * 60 * CLOCK_MINUTE,
+		.expires_us = INT64_C(1440) * CLOCK_MINUTE,
 	};
 	const struct gate *gate = &unmatched;
 
@@ -177,7 +177,7 @@ policy_call(struct arena *a, const struct policy *p,
 		d->text = p->why;
 		return;
 	}
-	matching = arena_array(a, p->gate_count, sizeof(*matching));
+	matching = arena_array(a, p->gate_count, sizeof(const struct gate *));
 	for (uint32_t i = 0; i < p->gate_count; i++) {
 		if (policy_gate_matches(&p->gates[i], c)) {
 			matching[count++] = &p->gates[i];

@@ -1,25 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/rules.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-
-#include "toml/toml.h"
-
-int
-policy_compile_fail(
-    struct compile *c, const struct json *at, const char *format, ...)
-{
-	char text[sizeof(c->e->text)];
-	va_list list;
-
-	va_start(list, format);
-	(void)vsnprintf(text, sizeof(text), format, list);
-	va_end(list);
-	return err_set(c->e, ERR_INPUT, "%s:%u:%u: %s", c->file, at->line,
-	    at->column, text);
-}
 
 static bool
 listed(const char *keys, struct str key)
@@ -42,13 +24,12 @@ policy_compile_keys(struct compile *c, const struct json *table,
     const char *keys, const char *what)
 {
 	if (table->type != JSON_OBJECT) {
-		return policy_compile_fail(
-		    c, table, "%s must be a table", what);
+		return policy_refuse(c, table, "%s must be a table", what);
 	}
 	JSON_EACH(child, table)
 	{
 		if (!listed(keys, child->key)) {
-			return policy_compile_fail(c, child,
+			return policy_refuse(c, child,
 			    "unknown key %s in %s; it knows %s",
 			    err_quote(child->key), what, keys);
 		}
@@ -66,7 +47,7 @@ policy_compile_text(struct compile *c, const struct json *table,
 		return 0;
 	}
 	if (value->type != JSON_STRING || value->text.len == 0) {
-		return policy_compile_fail(
+		return policy_refuse(
 		    c, value, "%s must be a text that is not empty", key);
 	}
 	*out = value->text;
@@ -103,7 +84,7 @@ compile_defaults(struct compile *c, const struct json *table)
 	} else if (str_eq_z(word, "deny")) {
 		c->policy->unmatched = UNMATCHED_DENY;
 	} else {
-		return policy_compile_fail(c, json_get(table, "unmatched"),
+		return policy_refuse(c, json_get(table, "unmatched"),
 		    "unmatched must be \"ask\", \"allow\" or \"deny\"");
 	}
 	return 0;
@@ -115,22 +96,22 @@ count_tables(struct compile *c, const struct json *group, const char *what,
     uint32_t *count)
 {
 	if (group->type != JSON_OBJECT) {
-		return policy_compile_fail(
+		return policy_refuse(
 		    c, group, "%s must be tables: [%s.NAME]", what, what);
 	}
 	if (group->count > POLICY_RULES_MAX) {
-		return policy_compile_fail(
+		return policy_refuse(
 		    c, group, "more than %d %s rules", POLICY_RULES_MAX, what);
 	}
 	JSON_EACH(child, group)
 	{
 		if (child->type != JSON_OBJECT) {
-			return policy_compile_fail(c, child,
+			return policy_refuse(c, child,
 			    "[%s] holds tables only: write [%s.NAME]", what,
 			    what);
 		}
 		if (!name_valid(child->key)) {
-			return policy_compile_fail(c, child,
+			return policy_refuse(c, child,
 			    "the name %s must be 1..48 letters, digits, "
 			    "'_' or '-'",
 			    err_quote(child->key));

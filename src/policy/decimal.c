@@ -103,8 +103,8 @@ compare_digits(struct str a, struct str b)
 			j++;
 			continue;
 		}
-		char x = i < a.len ? a.at[i++] : '0';
-		char y = j < b.len ? b.at[j++] : '0';
+		int x = i < a.len ? a.at[i++] : '0';
+		int y = j < b.len ? b.at[j++] : '0';
 
 		if (x != y) {
 			return x < y ? -1 : 1;

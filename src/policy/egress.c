@@ -32,12 +32,12 @@ check_header(
 	const struct json *at = json_get(inject, "header");
 
 	if (!is_token(i->header, 64) || str_has(i->header, '.')) {
-		return policy_compile_fail(
+		return policy_refuse(
 		    c, at, "header must be a name like \"Authorization\"");
 	}
 	for (size_t n = 0; n < COUNT(never_headers); n++) {
 		if (str_eq_nocase(i->header, str_of(never_headers[n]))) {
-			return policy_compile_fail(c, at,
+			return policy_refuse(c, at,
 			    "header \"" STR_FMT
 			    "\" belongs to the message, not to a rule",
 			    STR_ARG(i->header));
@@ -63,7 +63,7 @@ check_format(
 		}
 	}
 	if (found != 1 || i->format.len > 256) {
-		return policy_compile_fail(c, at ? at : inject,
+		return policy_refuse(c, at ? at : inject,
 		    "format must be printable and hold {{secret}} once");
 	}
 	return 0;
@@ -83,24 +83,23 @@ compile_inject(
 		return -1;
 	}
 	if (!is_token(i->credential, 64)) {
-		return policy_compile_fail(c, inject,
+		return policy_refuse(c, inject,
 		    "inject needs credential: the name it has in the vault");
 	}
 	if ((i->header.len > 0) == (i->basic.len > 0)) {
-		return policy_compile_fail(c, inject,
+		return policy_refuse(c, inject,
 		    "inject needs one place: header (with format) or basic "
 		    "(a user name)");
 	}
 	if (i->basic.len > 0) {
 		i->format = STR("");
 		if (json_get(inject, "format")) {
-			return policy_compile_fail(c,
-			    json_get(inject, "format"),
+			return policy_refuse(c, json_get(inject, "format"),
 			    "format stands beside header, not beside basic");
 		}
 		return is_token(i->basic, 64)
 		           ? 0
-		           : policy_compile_fail(c, json_get(inject, "basic"),
+		           : policy_refuse(c, json_get(inject, "basic"),
 		                 "basic must be a user name like "
 		                 "\"x-access-token\"");
 	}
@@ -128,19 +127,19 @@ compile_pin(struct compile *c, const struct json *table, struct rule *r)
 		return r->out.unix_path.len > 1 && r->out.unix_path.len < 108 &&
 		               r->out.unix_path.at[0] == '/'
 		           ? 0
-		           : policy_compile_fail(c, value,
+		           : policy_refuse(c, value,
 		                 "upstream: unix: is followed by an absolute "
 		                 "path of "
 		                 "at most 107 bytes");
 	}
 	if (names_hostport_parse(text, 0, &host, &r->out.port, &why) ||
 	    !host.is_addr) {
-		return policy_compile_fail(c, value,
+		return policy_refuse(c, value,
 		    "upstream must be an address and a port, as "
 		    "\"10.0.3.7:8443\" or \"[fd00::7]:8443\"");
 	}
 	if (names_class_opens(names_addr_class(&host.addr)) == NAMES_NEVER) {
-		return policy_compile_fail(c, value,
+		return policy_refuse(c, value,
 		    "upstream: %s addresses are never opened",
 		    names_class_name(names_addr_class(&host.addr)));
 	}
@@ -161,19 +160,19 @@ compile_upstream(struct compile *c, const struct json *table, struct rule *r)
 		return -1;
 	}
 	if (tls && !json_bool(table, "tls", &r->out.tls)) {
-		return policy_compile_fail(c, tls, "tls must be true or false");
+		return policy_refuse(c, tls, "tls must be true or false");
 	}
 	if (!r->out.tls && !r->out.pinned) {
-		return policy_compile_fail(c, tls,
+		return policy_refuse(c, tls,
 		    "tls = false is allowed only with a pinned upstream");
 	}
 	if (!r->out.tls && r->out.inject.credential.len > 0) {
-		return policy_compile_fail(c, tls,
+		return policy_refuse(c, tls,
 		    "a credential is never sent without TLS: take away tls = "
 		    "false or inject");
 	}
 	if (ca && (!r->out.pinned || !r->out.tls)) {
-		return policy_compile_fail(c, ca,
+		return policy_refuse(c, ca,
 		    "ca is the trust for one pinned upstream over TLS; there "
 		    "is none here");
 	}
@@ -186,7 +185,7 @@ compile_upstream(struct compile *c, const struct json *table, struct rule *r)
 	if (r->host.host.is_addr && !r->out.pinned &&
 	    names_class_opens(names_addr_class(&r->host.host.addr)) !=
 	        NAMES_OPEN) {
-		return policy_compile_fail(c,
+		return policy_refuse(c,
 		    json_get(json_get(table, "match"), "host"),
 		    "a %s address is reached only by a pin: add upstream",
 		    names_class_name(names_addr_class(&r->host.host.addr)));
@@ -205,14 +204,14 @@ compile_only_for(struct compile *c, const struct json *table, struct rule *r)
 	}
 	if (value->type != JSON_ARRAY || value->count == 0 ||
 	    value->count > ONLY_FOR_MAX) {
-		return policy_compile_fail(c, value,
+		return policy_refuse(c, value,
 		    "only_for must be 1 to 32 tool names: [\"git_push\"]");
 	}
 	tools = arena_array(c->arena, value->count, sizeof(*tools));
 	JSON_EACH(child, value)
 	{
 		if (child->type != JSON_STRING || !is_token(child->text, 64)) {
-			return policy_compile_fail(
+			return policy_refuse(
 			    c, child, "only_for holds names of tools");
 		}
 		tools[r->out.only_for_count++] = child->text;
@@ -235,7 +234,7 @@ policy_compile_rule(struct compile *c, const struct json *table, struct rule *r)
 		ask = json_get(table, "surface");
 	}
 	if (ask) {
-		return policy_compile_fail(c, ask,
+		return policy_refuse(c, ask,
 		    "an egress rule never asks; put a [gate.*] on the call and "
 		    "only_for = [\"that tool\"] here");
 	}
@@ -245,7 +244,7 @@ policy_compile_rule(struct compile *c, const struct json *table, struct rule *r)
 		return -1;
 	}
 	if (!match) {
-		return policy_compile_fail(
+		return policy_refuse(
 		    c, table, "the rule has no match: at least a host");
 	}
 	if (policy_compile_rule_match(c, match, r) ||
@@ -255,7 +254,7 @@ policy_compile_rule(struct compile *c, const struct json *table, struct rule *r)
 	}
 	if (own &&
 	    !json_bool(table, "own_credentials", &r->out.own_credentials)) {
-		return policy_compile_fail(
+		return policy_refuse(
 		    c, own, "own_credentials must be true or false");
 	}
 	return 0;

@@ -139,7 +139,7 @@ policy_explain_request(
 		    d.verdict == POLICY_ALLOW ? "rule     " : "closest  ",
 		    STR_ARG(d.rule), STR_ARG(p->file), d.egress->line);
 	}
-	if (d.verdict == POLICY_ALLOW) {
+	if (d.verdict == POLICY_ALLOW && d.egress) {
 		explain_inject(out, &d.egress->inject);
 		explain_upstream(out, d.egress);
 		explain_only_for(out, d.egress);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/rules.h"
 
-#define EXPIRES_DEFAULT (24 * 60 * CLOCK_MINUTE)
+#define EXPIRES_DEFAULT (INT64_C(1440) * CLOCK_MINUTE)
 #define CALL_KEYS       "tool|action|identity|args"
 #define REQUEST_KEYS    "host|port|method|path|git|ref|delete"
 
@@ -39,13 +39,13 @@ check_kind(struct compile *c, const struct json *match)
 	    first_of(match, request_keys, COUNT(request_keys));
 
 	if (call && request) {
-		return policy_compile_fail(c, request,
+		return policy_refuse(c, request,
 		    "\"" STR_FMT "\" is a key of requests and \"" STR_FMT
 		    "\" one of calls; a gate stands on one or the other",
 		    STR_ARG(request->key), STR_ARG(call->key));
 	}
 	if (request) {
-		return policy_compile_fail(c, request,
+		return policy_refuse(c, request,
 		    "a gate on requests (\"" STR_FMT
 		    "\") is not offered; put the gate on the call that makes "
 		    "the request, and only_for = [\"that tool\"] in the "
@@ -63,7 +63,7 @@ compile_pattern(struct compile *c, const struct json *table, const char *key,
 		return -1;
 	}
 	if (out->len > 0 && !policy_glob_valid(*out)) {
-		return policy_compile_fail(c, json_get(table, key),
+		return policy_refuse(c, json_get(table, key),
 		    "%s must be at most 512 printable bytes, without an empty "
 		    "alternative between '|'",
 		    key);
@@ -77,14 +77,14 @@ compile_match(struct compile *c, const struct json *match, struct gate *g)
 	const struct json *args = NULL;
 
 	if (match->type != JSON_OBJECT) {
-		return policy_compile_fail(c, match, "match must be a table");
+		return policy_refuse(c, match, "match must be a table");
 	}
 	if (check_kind(c, match) ||
 	    policy_compile_keys(c, match, CALL_KEYS, "match of a gate")) {
 		return -1;
 	}
 	if (match->count == 0) {
-		return policy_compile_fail(c, match,
+		return policy_refuse(c, match,
 		    "match is empty; for every call write tool = \"*\"");
 	}
 	args = json_get(match, "args");
@@ -105,7 +105,7 @@ compile_require(struct compile *c, const struct json *table, struct gate *g)
 	struct str word = { 0 };
 
 	if (!value) {
-		return policy_compile_fail(c, table,
+		return policy_refuse(c, table,
 		    "the gate has no require: \"operator\", \"two_operators\" "
 		    "or an operator's name");
 	}
@@ -125,41 +125,69 @@ compile_require(struct compile *c, const struct json *table, struct gate *g)
 
 		if (!(b >= 'a' && b <= 'z') && !(b >= '0' && b <= '9') &&
 		    b != '_' && b != '-' && b != '.') {
-			return policy_compile_fail(c, value,
+			return policy_refuse(c, value,
 			    "require %s is neither \"operator\" nor "
 			    "\"two_operators\" nor an operator's name",
 			    err_quote(word));
 		}
 	}
 	if (word.len > 64) {
-		return policy_compile_fail(
+		return policy_refuse(
 		    c, value, "require: a name has at most 64 bytes");
 	}
 	g->named = word;
 	return 0;
 }
 
+static bool
+surface_parse(struct str word, enum policy_surface *surface)
+{
+	for (int i = 0; i < POLICY_SURFACES; i++) {
+		if (str_eq_z(word, surface_names[i])) {
+			*surface = (enum policy_surface)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 static int
 add_surface(
     struct compile *c, const struct json *at, struct str word, struct gate *g)
 {
-	for (uint32_t i = 0; i < POLICY_SURFACES; i++) {
-		if (!str_eq_z(word, surface_names[i])) {
-			continue;
-		}
-		for (uint32_t j = 0; j < g->surface_count; j++) {
-			if (g->surfaces[j] == (enum policy_surface)i) {
-				return policy_compile_fail(c, at,
-				    "surface names \"" STR_FMT "\" twice",
-				    STR_ARG(word));
-			}
-		}
-		g->surfaces[g->surface_count++] = (enum policy_surface)i;
-		return 0;
+	enum policy_surface surface = POLICY_BUDDY;
+
+	if (at->type != JSON_STRING || !surface_parse(word, &surface)) {
+		return policy_refuse(c, at,
+		    "unknown surface %s; there are buddy, web, cli, file and "
+		    "any",
+		    err_quote(word));
 	}
-	return policy_compile_fail(c, at,
-	    "unknown surface %s; there are buddy, web, cli, file and any",
-	    err_quote(word));
+	for (uint32_t i = 0; i < g->surface_count; i++) {
+		if (g->surfaces[i] == surface) {
+			return policy_refuse(c, at,
+			    "surface names \"" STR_FMT "\" twice",
+			    STR_ARG(word));
+		}
+	}
+	g->surfaces[g->surface_count++] = surface;
+	return 0;
+}
+
+static int
+add_alternatives(struct compile *c, const struct json *value, struct gate *g)
+{
+	struct str rest = value->text;
+	struct str one = { 0 };
+	bool more = true;
+
+	while (more) {
+		more = str_cut(&rest, '|', &one);
+		if (add_surface(c, value, str_trim(one), g)) {
+			return -1;
+		}
+	}
+	return 0;
 }
 
 /* "buddy | web", ["buddy", "web"] or "any" (which never means file). */
@@ -167,9 +195,6 @@ static int
 compile_surface(struct compile *c, const struct json *table, struct gate *g)
 {
 	const struct json *value = json_get(table, "surface");
-	struct str rest = { 0 };
-	struct str one = { 0 };
-	bool more = true;
 
 	if (!value ||
 	    (value->type == JSON_STRING && str_eq_z(value->text, "any"))) {
@@ -179,27 +204,16 @@ compile_surface(struct compile *c, const struct json *table, struct gate *g)
 		g->surface_count = 3;
 		return 0;
 	}
-	if (value->type == JSON_ARRAY && value->count > 0) {
-		JSON_EACH(child, value)
-		{
-			if (child->type != JSON_STRING ||
-			    add_surface(c, child, child->text, g)) {
-				return child->type == JSON_STRING
-				           ? -1
-				           : policy_compile_fail(c, child,
-				                 "surface must be texts");
-			}
-		}
-		return 0;
+	if (value->type == JSON_STRING) {
+		return add_alternatives(c, value, g);
 	}
-	if (value->type != JSON_STRING) {
-		return policy_compile_fail(
+	if (value->type != JSON_ARRAY || value->count == 0) {
+		return policy_refuse(
 		    c, value, "surface must be a text like \"buddy | web\"");
 	}
-	rest = value->text;
-	while (more) {
-		more = str_cut(&rest, '|', &one);
-		if (add_surface(c, value, str_trim(one), g)) {
+	JSON_EACH(child, value)
+	{
+		if (add_surface(c, child, child->text, g)) {
 			return -1;
 		}
 	}
@@ -219,11 +233,11 @@ compile_times(struct compile *c, const struct json *table, struct gate *g)
 	g->expires_us = EXPIRES_DEFAULT;
 	if (expires.len > 0 && (!duration_parse(expires, &g->expires_us) ||
 	                           g->expires_us < CLOCK_SECOND)) {
-		return policy_compile_fail(c, json_get(table, "expires"),
+		return policy_refuse(c, json_get(table, "expires"),
 		    "expires must be a time like \"20m\", at least 1s");
 	}
 	if (!str_eq_z(on_timeout, "deny")) {
-		return policy_compile_fail(c, json_get(table, "on_timeout"),
+		return policy_refuse(c, json_get(table, "on_timeout"),
 		    "on_timeout can only be \"deny\"");
 	}
 	return 0;
@@ -244,12 +258,12 @@ policy_compile_gate(struct compile *c, const struct json *table, struct gate *g)
 		return -1;
 	}
 	if (match && tool) {
-		return policy_compile_fail(c, tool,
+		return policy_refuse(c, tool,
 		    "the gate has both match and a tool of the older form; "
 		    "write match = { tool = … } only");
 	}
 	if (!match && !tool) {
-		return policy_compile_fail(
+		return policy_refuse(
 		    c, table, "the gate has no match: which calls is it for?");
 	}
 	if (match ? compile_match(c, match, g)

@@ -25,40 +25,64 @@ hex_value(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/* The byte at *i, decoded; *i goes to its last byte. */
+static uint8_t
+decode(struct str path, size_t *i)
+{
+	uint8_t b = (uint8_t)path.at[*i];
+	int high = 0;
+	int low = 0;
+
+	if (b != '%' || *i + 2 >= path.len) {
+		return b;
+	}
+	high = hex_value(path.at[*i + 1]);
+	low = hex_value(path.at[*i + 2]);
+	if (high < 0 || low < 0) {
+		return b;
+	}
+	*i += 2;
+	return (uint8_t)(high * 16 + low);
+}
+
+/* A '/' also ends a "." segment, and stands once. */
+static void
+add_slash(struct buf *out)
+{
+	if (str_ends(buf_str(out), STR("/."))) {
+		out->len--;
+	}
+	if (!str_ends(buf_str(out), STR("/"))) {
+		buf_add_byte(out, '/');
+	}
+}
+
+static bool
+ends_in(struct str s, const char *set)
+{
+	return s.len > 0 && s.at && strchr(set, s.at[s.len - 1]);
+}
+
 /* What a lax server may make of the path: decoded, lower case, without
- * parameters, empty segments at the end or a NUL's tail. */
+ * parameters, empty segments or a NUL's tail. */
 static void
 loosen(struct str path, struct buf *out)
 {
 	for (size_t i = 0; i < path.len; i++) {
-		char b = path.at[i];
+		uint8_t b = decode(path, &i);
 
-		if (b == '%' && i + 2 < path.len) {
-			int high = hex_value(path.at[i + 1]);
-			int low = hex_value(path.at[i + 2]);
-
-			if (high >= 0 && low >= 0) {
-				b = (char)(high * 16 + low);
-				i += 2;
-			}
-		}
 		if (b == ';' || b == '\0' || b == '?') {
 			break;
 		}
-		if (b >= 'A' && b <= 'Z') {
-			b = (char)(b - 'A' + 'a');
-		}
-		b = b == '\\' ? '/' : b;
-		if (b == '/' && str_ends(buf_str(out), STR("/."))) {
-			out->len--;
-		}
-		if (b != '/' || !str_ends(buf_str(out), STR("/"))) {
-			buf_add_byte(out, (uint8_t)b);
+		if (b == '/' || b == '\\') {
+			add_slash(out);
+		} else if (b >= 'A' && b <= 'Z') {
+			buf_add_byte(out, (uint8_t)(b - 'A' + 'a'));
+		} else {
+			buf_add_byte(out, b);
 		}
 	}
-	while (out->len > 0 &&
-	       (out->at[out->len - 1] == '/' || out->at[out->len - 1] == ' ' ||
-	           out->at[out->len - 1] == '.')) {
+	while (ends_in(buf_str(out), "/ .")) {
 		out->len--;
 	}
 }
@@ -341,39 +365,37 @@ finish_list(struct str body, size_t used, size_t shallow,
 }
 
 static int
+too_long(struct err *e)
+{
+	return err_set(e, ERR_LIMIT, "the push's commands exceed 256 KiB");
+}
+
+static int
 parse_list(struct str body, struct policy_commands *out, struct err *e)
 {
 	struct packets p = { .body = body };
 	struct str line = { 0 };
 	size_t shallow = 0;
+	enum packet kind = next_packet(&p, &line);
 
-	for (;;) {
-		size_t before = p.at;
-
-		switch (next_packet(&p, &line)) {
-		case PACKET_LINE:
-			if (parse_line(line, out, &shallow, e)) {
-				return -1;
-			}
-			break;
-		case PACKET_FLUSH:
-			return finish_list(body, p.at, shallow, out, e);
-		case PACKET_MORE:
-			if (body.len >= POLICY_COMMAND_BYTES) {
-				return err_set(e, ERR_LIMIT,
-				    "the push's commands exceed 256 KiB");
-			}
-			out->used = before;
-			return 0;
-		case PACKET_BAD:
-			return err_set(e, ERR_INPUT,
-			    "the push does not begin with pkt-lines");
+	while (kind == PACKET_LINE) {
+		if (parse_line(line, out, &shallow, e)) {
+			return -1;
 		}
 		if (p.at > POLICY_COMMAND_BYTES) {
-			return err_set(
-			    e, ERR_LIMIT, "the push's commands exceed 256 KiB");
+			return too_long(e);
 		}
+		kind = next_packet(&p, &line);
 	}
+	if (kind == PACKET_BAD) {
+		return err_set(
+		    e, ERR_INPUT, "the push does not begin with pkt-lines");
+	}
+	if (kind == PACKET_FLUSH) {
+		return finish_list(body, p.at, shallow, out, e);
+	}
+	out->used = p.at;
+	return body.len >= POLICY_COMMAND_BYTES ? too_long(e) : 0;
 }
 
 int

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/rules.h"
 
+#include <string.h>
+
 /* One alternative: the last '*' is the only one that needs another try. */
 static bool
 match_one(struct str p, struct str s)
@@ -71,48 +73,50 @@ policy_glob_valid(struct str pattern)
 	return true;
 }
 
+/* One place of the walk below: what it reaches in its row and the next. */
+static void
+overlap_step(const char *a, const char *b, bool *now, bool *down)
+{
+	bool star = (a && *a == '*') || (b && *b == '*');
+
+	if (!now[0]) {
+		return;
+	}
+	if (star && b) {
+		now[1] = true;
+	}
+	if (star && a) {
+		down[0] = true;
+	}
+	if (a && b && *a == *b) {
+		down[1] = true;
+	}
+}
+
 /*
- * Is there a text that both match?  reach[j] says that the first i bytes of a
+ * Is there a text that both match?  row[j] says that the first i bytes of a
  * and the first j of b can have matched the same text; a row at a time.
  */
 bool
 policy_glob_overlap(struct str a, struct str b)
 {
-	bool row[2][POLICY_PATTERN_MAX + 1] = { 0 };
+	bool rows[2][POLICY_PATTERN_MAX + 2] = { 0 };
 
 	if (a.len > POLICY_PATTERN_MAX || b.len > POLICY_PATTERN_MAX) {
 		return true;
 	}
-	row[0][0] = true;
+	rows[0][0] = true;
 	for (size_t i = 0; i <= a.len; i++) {
-		bool *now = row[i & 1];
-		bool *down = row[(i + 1) & 1];
-		bool star_a = i < a.len && a.at[i] == '*';
+		bool *now = rows[i & 1];
+		bool *down = rows[(i + 1) & 1];
 
+		memset(down, 0, sizeof(rows[0]));
 		for (size_t j = 0; j <= b.len; j++) {
-			down[j] = false;
-		}
-		for (size_t j = 0; j <= b.len; j++) {
-			bool star_b = j < b.len && b.at[j] == '*';
-
-			if (!now[j]) {
-				continue;
-			}
-			if (j < b.len && (star_a || star_b)) {
-				now[j + 1] = true;
-			}
-			if (i < a.len && (star_a || star_b)) {
-				down[j] = true;
-			}
-			if (i < a.len && j < b.len && a.at[i] == b.at[j]) {
-				down[j + 1] = true;
-			}
-		}
-		if (i == a.len) {
-			return now[b.len];
+			overlap_step(i < a.len ? a.at + i : NULL,
+			    j < b.len ? b.at + j : NULL, now + j, down + j);
 		}
 	}
-	return false;
+	return rows[a.len & 1][b.len];
 }
 
 static bool
@@ -154,6 +158,20 @@ walk_step(struct walk *w)
 	w->left = str_cut(&w->rest, '/', &head);
 }
 
+/* Goes on behind one more segment of the last '**', where there was one. */
+static bool
+walk_again(struct walk *s, struct walk *p, struct walk *s_again,
+    const struct walk *p_again)
+{
+	if (!s_again->left) {
+		return false;
+	}
+	walk_step(s_again);
+	*s = *s_again;
+	*p = *p_again;
+	return true;
+}
+
 bool
 policy_path_match(struct str pattern, struct str path)
 {
@@ -161,27 +179,23 @@ policy_path_match(struct str pattern, struct str path)
 	struct walk s = { path, true };
 	struct walk p_again = { 0 };
 	struct walk s_again = { 0 };
-	bool again = false;
 
 	while (s.left) {
 		struct str want = p.left ? walk_peek(&p) : STR("");
+		bool any = p.left && is_any(want);
 
-		if (p.left && is_any(want)) {
+		if (any) {
 			walk_step(&p);
-			if (!p.left) {
-				return true; /* at the end: >= 1 segment */
-			}
 			p_again = p;
 			s_again = s;
-			again = true;
-		} else if (p.left && segment_match(want, walk_peek(&s))) {
+		}
+		if (any && !p.left) {
+			return true; /* at the end: one segment or more */
+		}
+		if (!any && p.left && segment_match(want, walk_peek(&s))) {
 			walk_step(&p);
 			walk_step(&s);
-		} else if (again) {
-			walk_step(&s_again);
-			p = p_again;
-			s = s_again;
-		} else {
+		} else if (!any && !walk_again(&s, &p, &s_again, &p_again)) {
 			return false;
 		}
 	}
@@ -204,50 +218,62 @@ policy_ref_match(struct str pattern, struct str ref)
 	return false;
 }
 
-static size_t
-split(struct str path, struct str out[SEGMENTS_MAX])
+struct split {
+	struct str at[SEGMENTS_MAX];
+	size_t count;
+};
+
+static struct split
+split(struct str path)
 {
-	size_t n = 0;
+	struct split s = { 0 };
 	bool more = true;
 
-	while (more && n < SEGMENTS_MAX) {
-		more = str_cut(&path, '/', &out[n++]);
+	while (more && s.count < SEGMENTS_MAX) {
+		more = str_cut(&path, '/', &s.at[s.count++]);
 	}
-	return n;
+	return s;
 }
 
-/* The same walk as glob_overlap, a segment being what a byte is there. */
+/* What place j of the walk reaches: itself and the next in its row (now) and
+ * in the next (down). */
+static void
+path_step(const struct str *x, const struct str *y, bool *now, bool *down)
+{
+	bool any = (x && is_any(*x)) || (y && is_any(*y));
+
+	if (!now[0]) {
+		return;
+	}
+	if (any && y) {
+		now[1] = true;
+	}
+	if (any && x) {
+		down[0] = true;
+	}
+	if (x && y && policy_glob_overlap(*x, *y)) {
+		down[1] = true;
+	}
+}
+
+/* The same walk as policy_glob_overlap, a segment being what a byte is there.
+ */
 bool
 policy_path_overlap(struct str a, struct str b)
 {
-	struct str x[SEGMENTS_MAX];
-	struct str y[SEGMENTS_MAX];
-	size_t nx = split(a, x);
-	size_t ny = split(b, y);
-	bool reach[SEGMENTS_MAX + 1][SEGMENTS_MAX + 1] = { 0 };
+	struct split x = split(a);
+	struct split y = split(b);
+	bool reach[SEGMENTS_MAX + 2][SEGMENTS_MAX + 2] = { 0 };
 
 	reach[0][0] = true;
-	for (size_t i = 0; i <= nx; i++) {
-		for (size_t j = 0; j <= ny; j++) {
-			bool any = (i < nx && is_any(x[i])) ||
-			           (j < ny && is_any(y[j]));
-
-			if (!reach[i][j]) {
-				continue;
-			}
-			if (any && i < nx) {
-				reach[i + 1][j] = true;
-			}
-			if (any && j < ny) {
-				reach[i][j + 1] = true;
-			}
-			if (i < nx && j < ny &&
-			    policy_glob_overlap(x[i], y[j])) {
-				reach[i + 1][j + 1] = true;
-			}
+	for (size_t i = 0; i <= x.count; i++) {
+		for (size_t j = 0; j <= y.count; j++) {
+			path_step(i < x.count ? &x.at[i] : NULL,
+			    j < y.count ? &y.at[j] : NULL, &reach[i][j],
+			    &reach[i + 1][j]);
 		}
 	}
-	return reach[nx][ny];
+	return reach[x.count][y.count];
 }
 
 const char *

@@ -8,29 +8,37 @@
  * else.
  */
 
+/* Place of two equal bytes; s.len: none. */
+static size_t
+find_pair(struct str s, size_t from, char byte)
+{
+	for (size_t i = from; i + 1 < s.len; i++) {
+		if (s.at[i] == byte && s.at[i + 1] == byte) {
+			return i;
+		}
+	}
+	return s.len;
+}
+
 /* Cuts the text before "{{", the variable and what follows "}}".  False: no
  * variable left.  *bad: an opening without its end. */
 static bool
 next_variable(struct str *rest, struct str *fixed, struct str *name, bool *bad)
 {
-	for (size_t i = 0; i + 1 < rest->len; i++) {
-		if (rest->at[i] != '{' || rest->at[i + 1] != '{') {
-			continue;
-		}
-		for (size_t j = i + 2; j + 1 < rest->len; j++) {
-			if (rest->at[j] == '}' && rest->at[j + 1] == '}') {
-				*fixed = str_sub(*rest, 0, i);
-				*name =
-				    str_trim(str_sub(*rest, i + 2, j - i - 2));
-				*rest = str_sub(*rest, j + 2, rest->len);
-				return true;
-			}
-		}
+	size_t open = find_pair(*rest, 0, '{');
+	size_t close = find_pair(*rest, open + 2, '}');
+
+	*fixed = str_sub(*rest, 0, open);
+	if (open == rest->len) {
+		return false;
+	}
+	if (close >= rest->len) {
 		*bad = true;
 		return false;
 	}
-	*fixed = *rest;
-	return false;
+	*name = str_trim(str_sub(*rest, open + 2, close - open - 2));
+	*rest = str_sub(*rest, close + 2, rest->len);
+	return true;
 }
 
 static bool
@@ -68,7 +76,7 @@ policy_compile_hint(struct compile *c, const struct json *table, struct gate *g)
 	}
 	for (size_t i = 0; i < g->hint.len; i++) {
 		if (g->hint.at[i] < 0x20 || g->hint.at[i] > 0x7e) {
-			return policy_compile_fail(
+			return policy_refuse(
 			    c, value, "hint must be printable ASCII");
 		}
 	}
@@ -77,14 +85,14 @@ policy_compile_hint(struct compile *c, const struct json *table, struct gate *g)
 		more = next_variable(&rest, &fixed, &name, &bad);
 		fixed_len += fixed.len;
 		if (bad || (more && !variable_valid(name))) {
-			return policy_compile_fail(c, value,
+			return policy_refuse(c, value,
 			    "hint: a variable is written {{name}} or "
 			    "{{name.deeper}}");
 		}
 		count += more;
 	}
 	if (fixed_len > POLICY_HINT_FIXED || count > POLICY_HINT_VALUES) {
-		return policy_compile_fail(c, value,
+		return policy_refuse(c, value,
 		    "hint: at most %d bytes of text and %d variables",
 		    POLICY_HINT_FIXED, POLICY_HINT_VALUES);
 	}

@@ -10,15 +10,15 @@ compile_host(struct compile *c, const struct json *match, struct rule *r)
 	struct err why = { 0 };
 
 	if (!value || value->type != JSON_STRING) {
-		return policy_compile_fail(c, value ? value : match,
+		return policy_refuse(c, value ? value : match,
 		    "the rule has no host: a name, \"*.suffix\" or an address");
 	}
 	if (names_pattern_parse(value->text, &r->host, &why)) {
-		return policy_compile_fail(c, value, "host: %s", why.text);
+		return policy_refuse(c, value, "host: %s", why.text);
 	}
 	if (r->host.host.is_addr && names_class_opens(names_addr_class(
 	                                &r->host.host.addr)) == NAMES_NEVER) {
-		return policy_compile_fail(c, value,
+		return policy_refuse(c, value,
 		    "host: %s addresses are never opened",
 		    names_class_name(names_addr_class(&r->host.host.addr)));
 	}
@@ -36,23 +36,33 @@ compile_port(struct compile *c, const struct json *match, struct rule *r)
 		return 0;
 	}
 	if (!json_number_i64(value, &port) || port < 1 || port > 65535) {
-		return policy_compile_fail(
+		return policy_refuse(
 		    c, value, "port must be a number from 1 to 65535");
 	}
 	r->port = (uint16_t)port;
 	return 0;
 }
 
+static bool
+is_method(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] < 'A' || s.at[i] > 'Z') {
+			return false;
+		}
+	}
+	return s.len > 0 && s.len <= 16;
+}
+
 static int
 compile_method(struct compile *c, const struct json *match, struct rule *r)
 {
-	const struct json *value = json_get(match, "method");
 	struct str rest = { 0 };
 	struct str one = { 0 };
 	bool more = true;
 	size_t count = 0;
 
-	if (!value) {
+	if (!json_get(match, "method")) {
 		return 0;
 	}
 	if (policy_compile_text(c, match, "method", &r->method)) {
@@ -60,13 +70,8 @@ compile_method(struct compile *c, const struct json *match, struct rule *r)
 	}
 	for (rest = r->method; more; count++) {
 		more = str_cut(&rest, '|', &one);
-		for (size_t i = 0; i < one.len; i++) {
-			if (one.at[i] < 'A' || one.at[i] > 'Z') {
-				one.len = 0;
-			}
-		}
-		if (one.len == 0 || one.len > 16 || count == METHODS_MAX) {
-			return policy_compile_fail(c, value,
+		if (!is_method(one) || count == METHODS_MAX) {
+			return policy_refuse(c, json_get(match, "method"),
 			    "method must be upper-case names like "
 			    "\"GET|POST\"");
 		}
@@ -89,8 +94,8 @@ compile_path(struct compile *c, const struct json *match, struct rule *r)
 	if (!problem && r->path.at[0] != '/') {
 		problem = "does not begin with '/'";
 	}
-	return problem ? policy_compile_fail(c, json_get(match, "path"),
-	                     "path %s %s", err_quote(r->path), problem)
+	return problem ? policy_refuse(c, json_get(match, "path"), "path %s %s",
+	                     err_quote(r->path), problem)
 	               : 0;
 }
 
@@ -116,7 +121,7 @@ compile_ref(struct compile *c, const struct json *match, struct rule *r)
 			problem = "does not begin with \"refs/\"";
 		}
 		if (problem) {
-			return policy_compile_fail(c, json_get(match, "ref"),
+			return policy_refuse(c, json_get(match, "ref"),
 			    "ref %s %s", err_quote(one), problem);
 		}
 	}
@@ -141,23 +146,23 @@ compile_git(struct compile *c, const struct json *match, struct rule *r)
 	r->git_push = str_eq_z(word, "push") || str_eq_z(word, "fetch|push") ||
 	              str_eq_z(word, "push|fetch");
 	if (value && !r->git_fetch && !r->git_push) {
-		return policy_compile_fail(c, value,
+		return policy_refuse(c, value,
 		    "git must be \"fetch\", \"push\" or \"fetch|push\"");
 	}
 	if (value && r->method.len > 0) {
-		return policy_compile_fail(c, json_get(match, "method"),
+		return policy_refuse(c, json_get(match, "method"),
 		    "method says nothing beside git, which fixes it");
 	}
 	if (!only) {
 		only = may_delete;
 	}
 	if (only && !r->git_push) {
-		return policy_compile_fail(c, only,
+		return policy_refuse(c, only,
 		    "\"" STR_FMT "\" stands only beside git = \"push\"",
 		    STR_ARG(only->key));
 	}
 	if (may_delete && !json_bool(match, "delete", &r->may_delete)) {
-		return policy_compile_fail(
+		return policy_refuse(
 		    c, may_delete, "delete must be true or false");
 	}
 	return 0;

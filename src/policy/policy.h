@@ -18,16 +18,17 @@
 #include "names/names.h"
 #include "json/json.h"
 
-#define POLICY_FILE_MAX      (1024 * 1024) /* bytes of gates.toml */
-#define POLICY_RULES_MAX     1000          /* gates and egress rules, each */
-#define POLICY_PATTERN_MAX   512           /* bytes of one pattern */
-#define POLICY_HINT_FIXED    120           /* bytes of fixed text in a hint */
-#define POLICY_HINT_VALUE    48            /* bytes of one shown value */
-#define POLICY_HINT_VALUES   8             /* variables in a hint */
-#define POLICY_PATH_MAX      8192          /* bytes of a request's path */
-#define POLICY_COMMANDS_MAX  64            /* ref updates in one push */
-#define POLICY_COMMAND_BYTES (256 * 1024)  /* of the command list of a push */
-#define POLICY_SURFACES      4
+#define POLICY_FILE_MAX     ((size_t)1024 * 1024) /* bytes of gates.toml */
+#define POLICY_RULES_MAX    1000 /* gates and egress rules, each */
+#define POLICY_PATTERN_MAX  512  /* bytes of one pattern */
+#define POLICY_HINT_FIXED   120  /* bytes of fixed text in a hint */
+#define POLICY_HINT_VALUE   48   /* bytes of one shown value */
+#define POLICY_HINT_VALUES  8    /* variables in a hint */
+#define POLICY_PATH_MAX     8192 /* bytes of a request's path */
+#define POLICY_COMMANDS_MAX 64   /* ref updates in one push */
+#define POLICY_COMMAND_BYTES \
+	((size_t)256 * 1024) /* of the command list of a push */
+#define POLICY_SURFACES 4
 
 struct policy;
 

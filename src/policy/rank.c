@@ -103,20 +103,16 @@ hosts_overlap(const struct names_pattern *a, const struct names_pattern *b)
 	               : names_pattern_match(b, &a->host);
 }
 
+/* Is there a cell in which both exist? */
 static bool
 cells_overlap(const struct policy_egress *a, const struct policy_egress *b)
 {
-	if (a->only_for_count == 0 || b->only_for_count == 0) {
-		return true;
+	bool common = a->only_for_count == 0 || b->only_for_count == 0;
+
+	for (uint32_t i = 0; !common && i < a->only_for_count; i++) {
+		common = policy_exists_in(b, a->only_for[i]);
 	}
-	for (uint32_t i = 0; i < a->only_for_count; i++) {
-		for (uint32_t j = 0; j < b->only_for_count; j++) {
-			if (str_eq(a->only_for[i], b->only_for[j])) {
-				return true;
-			}
-		}
-	}
-	return false;
+	return common;
 }
 
 /* Refs are left out: at a push's first request none is known yet. */
@@ -155,6 +151,21 @@ by_rank(const void *a, const void *b)
 	return str_cmp(x->out.name, y->out.name);
 }
 
+/* A later rule of the same rank that shares a request with rule n, or NULL. */
+static const struct rule *
+find_tie(const struct policy *p, uint32_t n)
+{
+	for (uint32_t j = n + 1; j < p->rule_count; j++) {
+		if (policy_rule_compare(&p->rules[n], &p->rules[j]) != 0) {
+			return NULL;
+		}
+		if (policy_rule_overlaps(&p->rules[n], &p->rules[j])) {
+			return &p->rules[j];
+		}
+	}
+	return NULL;
+}
+
 int
 policy_rules_order(struct compile *c)
 {
@@ -165,23 +176,15 @@ policy_rules_order(struct compile *c)
 	}
 	for (uint32_t i = 0; i < p->rule_count; i++) {
 		const struct rule *a = &p->rules[i];
+		const struct rule *b = find_tie(p, i);
 
-		for (uint32_t j = i + 1;
-		     j < p->rule_count &&
-		     policy_rule_compare(a, &p->rules[j]) == 0;
-		     j++) {
-			const struct rule *b = &p->rules[j];
-
-			if (policy_rule_overlaps(a, b)) {
-				return err_set(c->e, ERR_INPUT,
-				    "%s:%u:1: [egress." STR_FMT
-				    "] and [egress." STR_FMT
-				    "] of line %u are equally specific for the "
-				    "same requests; make them one or narrow "
-				    "one",
-				    c->file, b->out.line, STR_ARG(b->out.name),
-				    STR_ARG(a->out.name), a->out.line);
-			}
+		if (b) {
+			return err_set(c->e, ERR_INPUT,
+			    "%s:%u:1: [egress." STR_FMT "] and [egress." STR_FMT
+			    "] of line %u are equally specific for the same "
+			    "requests; make them one or narrow one",
+			    c->file, b->out.line, STR_ARG(b->out.name),
+			    STR_ARG(a->out.name), a->out.line);
 		}
 	}
 	return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/rules.h"
 
-static bool
-exists_in(const struct policy_egress *e, struct str tool)
+bool
+policy_exists_in(const struct policy_egress *e, struct str tool)
 {
 	for (uint32_t i = 0; i < e->only_for_count; i++) {
 		if (str_eq(e->only_for[i], tool)) {
@@ -73,7 +73,8 @@ check_rule(const struct rule *r, const struct policy_request *q)
 	if (refs != POLICY_NONE) {
 		return refs;
 	}
-	return exists_in(&r->out, q->from_tool) ? POLICY_NONE : POLICY_ONLY_FOR;
+	return policy_exists_in(&r->out, q->from_tool) ? POLICY_NONE
+	                                               : POLICY_ONLY_FOR;
 }
 
 /* The rules are sorted: the first that passes is the most specific.  Else
@@ -114,6 +115,7 @@ policy_request(struct arena *a, const struct policy *p,
 		d->rule =
 		    arena_printf(a, "egress." STR_FMT, STR_ARG(rule->out.name));
 	}
+	must(rule != NULL || reason != POLICY_NONE);
 	if (reason == POLICY_NONE && r->has_own_credentials &&
 	    !rule->out.own_credentials) {
 		d->reason = POLICY_OWN;

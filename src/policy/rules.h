@@ -5,6 +5,7 @@
 /* Inside of the room: the compiled form and the pure matchers. */
 
 #include "policy/policy.h"
+#include "toml/toml.h"
 
 #define SEGMENTS_MAX   64 /* of a path pattern */
 #define PREDICATES_MAX 32 /* of one gate */
@@ -112,8 +113,8 @@ struct compile {
 	struct str folder; /* of file, for `ca` */
 	struct err *e;
 };
-int policy_compile_fail(struct compile *c, const struct json *at,
-    const char *format, ...) __attribute__((format(printf, 3, 4)));
+#define policy_refuse(c, at, ...) \
+	toml_refuse((c)->e, (c)->file, at, __VA_ARGS__)
 /* keys is "|a|b|": every other one in the table is an error. */
 int policy_compile_keys(struct compile *c, const struct json *table,
     const char *keys, const char *what);
@@ -140,6 +141,8 @@ bool policy_rule_overlaps(const struct rule *a, const struct rule *b);
 int policy_rules_order(struct compile *c);
 
 /* call.c, hint.c, request.c, next.c */
+/* Is there such a rule in the cell of this call (empty: an ordinary one)? */
+bool policy_exists_in(const struct policy_egress *e, struct str tool);
 bool policy_gate_matches(const struct gate *g, const struct policy_call *c);
 void policy_hint_render(struct buf *out, const struct gate *g,
     const struct policy_call *c, bool *cut);

@@ -88,10 +88,19 @@ queue_finish_yield(struct queue_step *s, struct arena *a, const struct task *t,
 	}
 }
 
+static bool
+same_put(const struct queue_put *a, const struct queue_put *b)
+{
+	return str_eq(a->task->id, b->task->id) ||
+	       (a->key.len > 0 && str_eq(a->key, b->key));
+}
+
 /* Two puts of one batch with the same id or key would be judged apart. */
 static int
 check_batch(const struct queue_finish *c, struct err *e)
 {
+	bool twice = false;
+
 	if (c->follow_up_count > QUEUE_BATCH_MAX ||
 	    c->mail_count > QUEUE_BATCH_MAX) {
 		return err_set(e, ERR_LIMIT,
@@ -99,17 +108,12 @@ check_batch(const struct queue_finish *c, struct err *e)
 	}
 	for (size_t i = 0; i < c->follow_up_count; i++) {
 		for (size_t j = 0; j < i; j++) {
-			const struct queue_put *x = &c->follow_ups[i];
-			const struct queue_put *y = &c->follow_ups[j];
-
-			if (str_eq(x->task->id, y->task->id) ||
-			    (x->key.len > 0 && str_eq(x->key, y->key))) {
-				return err_set(e, ERR_INPUT,
-				    "two follow-ups have the same id or key");
-			}
+			twice |= same_put(&c->follow_ups[i], &c->follow_ups[j]);
 		}
 	}
-	return 0;
+	return twice ? err_set(e, ERR_INPUT,
+	                   "two follow-ups have the same id or key")
+	             : 0;
 }
 
 static int

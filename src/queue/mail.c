@@ -227,6 +227,13 @@ letter_before(const struct queue_letter *a, const struct queue_letter *b)
 	return str_cmp(a->id, b->id) < 0;
 }
 
+struct queue_reader {
+	struct str mailbox;
+	struct wall now;
+	const struct queue_letter **out;
+	size_t max;
+};
+
 /* Keeps the best `max` in order; returns the new count. */
 static size_t
 insert(const struct queue_letter **out, size_t count, size_t max,
@@ -248,28 +255,30 @@ insert(const struct queue_letter **out, size_t count, size_t max,
 	return count + 1;
 }
 
+static size_t
+receive_box(const struct box *b, const struct queue_reader *r, size_t count)
+{
+	for (size_t i = 0; b && i < b->count; i++) {
+		const struct letter *m = b->letters[i];
+		int64_t expires = m->shown.expires.us;
+
+		if (!has_read(m, r->mailbox) &&
+		    (expires == 0 || r->now.us < expires)) {
+			count = insert(r->out, count, r->max, &m->shown);
+		}
+	}
+	return count;
+}
+
 size_t
 queue_mail_receive(const struct queue *q, struct str mailbox, struct wall now,
     const struct queue_letter **out, size_t max)
 {
-	struct str names[] = { mailbox, STR("broadcast") };
-	size_t count = 0;
+	struct queue_reader r = { mailbox, now, out, max };
+	size_t count = receive_box(queue_box_find(q, mailbox), &r, 0);
 
-	for (size_t n = 0; n < COUNT(names); n++) {
-		const struct box *b = queue_box_find(q, names[n]);
-
-		if (n == 1 && is_broadcast(mailbox)) {
-			break;
-		}
-		for (size_t i = 0; b && i < b->count; i++) {
-			const struct letter *m = b->letters[i];
-			int64_t expires = m->shown.expires.us;
-
-			if (!has_read(m, mailbox) &&
-			    (expires == 0 || now.us < expires)) {
-				count = insert(out, count, max, &m->shown);
-			}
-		}
+	if (is_broadcast(mailbox)) {
+		return count;
 	}
-	return count;
+	return receive_box(queue_box_find(q, STR("broadcast")), &r, count);
 }

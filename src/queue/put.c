@@ -242,11 +242,24 @@ make_task(struct queue *q, const struct e2m_task *r, uint64_t seq)
 	return t;
 }
 
+/* The first of the list that is not there; NULL: all are. */
+static const struct json *
+find_unknown(const struct queue *q, const struct json *list)
+{
+	JSON_EACH(child, list)
+	{
+		if (!queue_task_find(q, child->text)) {
+			return child;
+		}
+	}
+	return NULL;
+}
+
 static int
 check_applicable(const struct queue *q, const struct json *body,
     const struct e2m_task *t, struct err *e)
 {
-	const struct json *lists[] = { t->depends_on, t->blocks };
+	const struct json *unknown = find_unknown(q, t->depends_on);
 	struct wall created = { 0 };
 	struct str key = { 0 };
 
@@ -258,15 +271,12 @@ check_applicable(const struct queue *q, const struct json *body,
 		return err_set(e, ERR_CONFLICT, "put: the task %s is there",
 		    err_quote(t->id));
 	}
-	for (size_t i = 0; i < COUNT(lists); i++) {
-		JSON_EACH(child, lists[i])
-		{
-			if (!queue_task_find(q, child->text)) {
-				return err_set(e, ERR_CONFLICT,
-				    "put: the task %s is not there",
-				    err_quote(child->text));
-			}
-		}
+	if (!unknown) {
+		unknown = find_unknown(q, t->blocks);
+	}
+	if (unknown) {
+		return err_set(e, ERR_CONFLICT, "put: the task %s is not there",
+		    err_quote(unknown->text));
 	}
 	return 0;
 }

@@ -59,19 +59,19 @@ struct digest wait_effect(const struct wait_subject *s);
 void wait_code(struct digest d, char code[WAIT_CODE_TEXT]);
 
 struct wait_put {
-	enum wait_kind kind;
 	struct wait_subject subject;
-	struct str asker; /* never decides; an identity or a principal */
-	struct str gate;  /* rule that asks, "gate.spend" */
-	struct str hint;  /* printable ASCII */
-	bool hint_cut;
-	uint32_t people;         /* different principals that must say yes */
-	const struct str *named; /* who must be among them */
-	uint32_t named_count;
+	struct str asker;           /* never decides; identity or principal */
+	struct str gate;            /* rule that asks, "gate.spend" */
+	struct str hint;            /* printable ASCII */
+	const struct str *named;    /* who must be among those who say yes */
 	const struct str *surfaces; /* an answer counts only from these */
-	uint32_t surface_count;
 	struct wall now;
 	int64_t expires_us; /* from now on, > 0 */
+	enum wait_kind kind;
+	uint32_t people; /* different principals that must say yes */
+	uint32_t named_count;
+	uint32_t surface_count;
+	bool hint_cut;
 };
 struct wait_decide {
 	struct str id;

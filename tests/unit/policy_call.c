@@ -40,7 +40,7 @@ a_matching_gate_asks(void **state)
 	assert_false(d.ask.hint_cut);
 	assert_int_equal(d.ask.people, 1);
 	assert_int_equal(d.ask.surface_count, 3);
-	assert_int_equal(d.ask.expires_us, 24 * 60 * CLOCK_MINUTE);
+	assert_int_equal(d.ask.expires_us, INT64_C(1440) * CLOCK_MINUTE);
 }
 
 static void
@@ -166,12 +166,13 @@ predicates_compare_arguments(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_arena a = { 0 };
 		bool asks =
 		    with_args(rows[i].predicate, rows[i].args) == POLICY_ASK;
 
-		if (asks != rows[i].asks) {
-			fail_msg("%s on %s", rows[i].predicate, rows[i].args);
-		}
+		assert_row(asks == rows[i].asks,
+		    arena_z(&a, arena_printf(&a, "%s on %s", rows[i].predicate,
+		                    rows[i].args)));
 	}
 }
 
@@ -184,9 +185,9 @@ what_a_predicate_cannot_judge_matches(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(args); i++) {
-		if (with_args("args.n = \"> 100\"", args[i]) != POLICY_ASK) {
-			fail_msg("%s passed", args[i]);
-		}
+		assert_row(
+		    with_args("args.n = \"> 100\"", args[i]) == POLICY_ASK,
+		    args[i]);
 	}
 	assert_int_equal(with_args("args.n = \"x\"", "{\"n\":1}"), POLICY_ASK);
 	assert_int_equal(with_args("args.n = true", "{\"n\":1}"), POLICY_ASK);

@@ -58,10 +58,9 @@ what_only_resembles_the_protocol_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(paths); i++) {
-		if (strcmp(service("POST", paths[i], "", POST_PUSH),
-		        "refused") != 0) {
-			fail_msg("%s", paths[i]);
-		}
+		assert_row(strcmp(service("POST", paths[i], "", POST_PUSH),
+		               "refused") == 0,
+		    paths[i]);
 	}
 	assert_string_equal(
 	    service("PUT", "/r.git/git-receive-pack", "", POST_PUSH),

@@ -11,6 +11,15 @@
 
 #include "policy/policy.h"
 
+/* A row of a table: which one it was that broke. */
+static inline void
+assert_row(bool ok, const char *row)
+{
+	if (!ok) {
+		fail_msg("%s", row);
+	}
+}
+
 static inline const struct policy *
 policy_of(struct arena *a, const char *text)
 {

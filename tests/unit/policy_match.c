@@ -8,8 +8,17 @@
 
 #include "policy/rules.h"
 
+/* A row of a table: which one it was that broke. */
+static void
+assert_row(bool ok, const char *row, const char *and)
+{
+	if (!ok) {
+		fail_msg("%s and %s", row, and);
+	}
+}
+
 static bool
-glob(const char *pattern, const char *text)
+matches(const char *pattern, const char *text)
 {
 	return policy_glob_match(str_of(pattern), str_of(text));
 }
@@ -18,24 +27,24 @@ static void
 a_pattern_matches_whole_or_not_at_all(void **state)
 {
 	(void)state;
-	assert_true(glob("*", ""));
-	assert_true(glob("*", "anything|at\nall"));
-	assert_true(glob("purchase|subscribe|deploy_paid", "subscribe"));
-	assert_true(glob("git_*", "git_push"));
-	assert_true(glob("*_push", "git_push"));
-	assert_true(glob("a*b*c", "a__b_b__c"));
-	assert_false(glob("purchase|subscribe", "purchase_x"));
-	assert_false(glob("purchase|subscribe", "x_purchase"));
-	assert_false(glob("purchase|subscribe", "Purchase"));
-	assert_false(glob("purchase|subscribe", "purchase\n"));
-	assert_false(glob("purchase|subscribe", ""));
-	assert_false(glob("purchase|subscribe", "purchase|subscribe"));
-	assert_false(glob("a*b*c", "a__c_b_"));
+	assert_true(matches("*", ""));
+	assert_true(matches("*", "anything|at\nall"));
+	assert_true(matches("purchase|subscribe|deploy_paid", "subscribe"));
+	assert_true(matches("git_*", "git_push"));
+	assert_true(matches("*_push", "git_push"));
+	assert_true(matches("a*b*c", "a__b_b__c"));
+	assert_false(matches("purchase|subscribe", "purchase_x"));
+	assert_false(matches("purchase|subscribe", "x_purchase"));
+	assert_false(matches("purchase|subscribe", "Purchase"));
+	assert_false(matches("purchase|subscribe", "purchase\n"));
+	assert_false(matches("purchase|subscribe", ""));
+	assert_false(matches("purchase|subscribe", "purchase|subscribe"));
+	assert_false(matches("a*b*c", "a__c_b_"));
 	assert_false(policy_glob_match(STR("ab"), str_span("ab\0", 3)));
 }
 
 static bool
-path(const char *pattern, const char *text)
+fits(const char *pattern, const char *text)
 {
 	return policy_path_match(str_of(pattern), str_of(text));
 }
@@ -44,28 +53,28 @@ static void
 a_star_is_one_segment_and_two_are_any(void **state)
 {
 	(void)state;
-	assert_true(path("/repos/**", "/repos/a/b"));
-	assert_true(path("/repos/**", "/repos/"));
-	assert_true(path("/**", "/"));
-	assert_true(path("/**", "/a/b/c"));
-	assert_true(path("/repos/*/issues", "/repos/x/issues"));
-	assert_true(path("/a/**/z", "/a/z"));
-	assert_true(path("/a/**/z", "/a/b/c/z"));
-	assert_true(path("/a/**/m/**/z", "/a/m/m/q/z"));
-	assert_true(path("/v*/x", "/v/x"));
-	assert_true(path("/*.git/info", "/a.git/info"));
-	assert_true(path("/a", "/a"));
-	assert_false(path("/repos/**", "/repos"));
-	assert_false(path("/repos/**", "/reposx/a"));
-	assert_false(path("/repos/*/issues", "/repos//issues"));
-	assert_false(path("/repos/*/issues", "/repos/a/b/issues"));
-	assert_false(path("/repos/*", "/repos/a/"));
-	assert_false(path("/a/**/z", "/a/b/c"));
-	assert_false(path("/a", "/a/"));
-	assert_false(path("/a", "/A"));
-	assert_false(path("refs/heads/agent/*", "refs/heads/agent/a/b"));
-	assert_false(path("refs/heads/agent/*", "refs/heads/agent/"));
-	assert_false(path("refs/heads/agent/*", "refs/heads/agents"));
+	assert_true(fits("/repos/**", "/repos/a/b"));
+	assert_true(fits("/repos/**", "/repos/"));
+	assert_true(fits("/**", "/"));
+	assert_true(fits("/**", "/a/b/c"));
+	assert_true(fits("/repos/*/issues", "/repos/x/issues"));
+	assert_true(fits("/a/**/z", "/a/z"));
+	assert_true(fits("/a/**/z", "/a/b/c/z"));
+	assert_true(fits("/a/**/m/**/z", "/a/m/m/q/z"));
+	assert_true(fits("/v*/x", "/v/x"));
+	assert_true(fits("/*.git/info", "/a.git/info"));
+	assert_true(fits("/a", "/a"));
+	assert_false(fits("/repos/**", "/repos"));
+	assert_false(fits("/repos/**", "/reposx/a"));
+	assert_false(fits("/repos/*/issues", "/repos//issues"));
+	assert_false(fits("/repos/*/issues", "/repos/a/b/issues"));
+	assert_false(fits("/repos/*", "/repos/a/"));
+	assert_false(fits("/a/**/z", "/a/b/c"));
+	assert_false(fits("/a", "/a/"));
+	assert_false(fits("/a", "/A"));
+	assert_false(fits("refs/heads/agent/*", "refs/heads/agent/a/b"));
+	assert_false(fits("refs/heads/agent/*", "refs/heads/agent/"));
+	assert_false(fits("refs/heads/agent/*", "refs/heads/agents"));
 }
 
 static void
@@ -78,19 +87,16 @@ overlap_never_misses_a_common_path(void **state)
 		"/a/b/z", "/x/b/q", "/abc/x", "/a/c", "/q", "/a/" };
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(patterns); i++) {
-		for (size_t j = 0; j < COUNT(patterns); j++) {
-			bool both = false;
+	for (size_t n = 0; n < COUNT(patterns) * COUNT(patterns); n++) {
+		const char *a = patterns[n / COUNT(patterns)];
+		const char *b = patterns[n % COUNT(patterns)];
+		bool both = false;
 
-			for (size_t k = 0; k < COUNT(paths); k++) {
-				both |= path(patterns[i], paths[k]) &&
-				        path(patterns[j], paths[k]);
-			}
-			if (both && !policy_path_overlap(str_of(patterns[i]),
-			                str_of(patterns[j]))) {
-				fail_msg("%s and %s", patterns[i], patterns[j]);
-			}
+		for (size_t k = 0; k < COUNT(paths); k++) {
+			both |= fits(a, paths[k]) && fits(b, paths[k]);
 		}
+		assert_row(
+		    !both || policy_path_overlap(str_of(a), str_of(b)), a, b);
 	}
 	assert_false(policy_path_overlap(STR("/a/*"), STR("/b/*")));
 	assert_false(policy_path_overlap(STR("/a/b"), STR("/a/b/c")));
@@ -141,9 +147,8 @@ what_is_no_decimal_number_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
-		if (policy_decimal_parse(str_of(bad[i]), &d)) {
-			fail_msg("taken: %s", bad[i]);
-		}
+		assert_row(
+		    !policy_decimal_parse(str_of(bad[i]), &d), bad[i], "taken");
 	}
 }
 

@@ -56,16 +56,23 @@ dump_of(struct world *w, const struct queue *q)
 	return arena_str(&w->arena, buf_str(&b));
 }
 
+/* A row of a table: which one it was that broke. */
+static inline void
+assert_row(bool ok, const char *row, const char *why)
+{
+	if (!ok) {
+		fail_msg("%s: %s", row, why);
+	}
+}
+
 static inline void
 apply_step(struct world *w, const struct queue_step *s)
 {
 	for (size_t i = 0; i < s->event_count; i++) {
 		w->log[w->logged++] = arena_str(&w->arena, s->events[i].body);
-		if (queue_apply(
-		        w->queue, s->events[i].body, w->logged, &w->e)) {
-			fail_msg(STR_FMT ": %s", STR_ARG(s->events[i].body),
-			    w->e.text);
-		}
+		assert_row(queue_apply(w->queue, s->events[i].body, w->logged,
+		               &w->e) == 0,
+		    arena_z(&w->arena, s->events[i].body), w->e.text);
 	}
 }
 

@@ -208,11 +208,12 @@ a_bad_task_is_refused(void **state)
 	t.created_at = STR("now");
 	assert_int_equal(put(&w, &t, &s), -1);
 	t = task_of(&w, 1);
-	t.depends_on = json_new(&w.arena, JSON_ARRAY);
+	struct json *many = json_new(&w.arena, JSON_ARRAY);
+
 	for (int i = 0; i <= QUEUE_DEPENDS_MAX; i++) {
-		json_push((struct json *)(uintptr_t)t.depends_on,
-		    json_new_str(&w.arena, uuid(&w, 2)));
+		json_push(many, json_new_str(&w.arena, uuid(&w, 2)));
 	}
+	t.depends_on = many;
 	assert_int_equal(put(&w, &t, &s), -1);
 	assert_int_equal(w.logged, 0);
 	world_fini(&w);

@@ -194,7 +194,7 @@ play(uint64_t seed)
 
 	world_init(&g.w);
 	for (int i = 0; i < COMMANDS; i++) {
-		g.w.now.us += draw(&g, 1000) * 1000;
+		g.w.now.us += INT64_C(1000) * draw(&g, 1000);
 		switch (draw(&g, 8)) {
 		case 0:
 		case 1:

@@ -22,6 +22,15 @@ struct world {
 	struct err e;
 };
 
+/* A row of a table: which one it was that broke. */
+static void
+assert_row(bool ok, size_t row)
+{
+	if (!ok) {
+		fail_msg("row %zu", row);
+	}
+}
+
 static const struct str surfaces[] = { { "cli", 3 }, { "web", 3 } };
 
 static void
@@ -200,9 +209,7 @@ every_part_of_the_subject_is_bound(void **state)
 	other[5].call = 2;
 	other[6].workspace.bytes[5] ^= 1;
 	for (size_t i = 0; i < COUNT(other); i++) {
-		if (digest_eq(d, wait_digest(&other[i]))) {
-			fail_msg("part %zu is not bound", i);
-		}
+		assert_row(!digest_eq(d, wait_digest(&other[i])), i);
 	}
 	/* The effect is the same whatever its ordinal and workspace. */
 	assert_true(digest_eq(wait_effect(&base), wait_effect(&other[5])));
@@ -443,7 +450,7 @@ at_most_eight_wait_for_a_run(void **state)
 {
 	struct world w;
 	struct wait_step s = { 0 };
-	struct wait_put c = { 0 };
+	struct wait_put c = question(9);
 
 	(void)state;
 	init(&w);
@@ -455,7 +462,6 @@ at_most_eight_wait_for_a_run(void **state)
 	assert_int_equal(put(&w, question(9), &s), -1);
 	assert_int_equal(w.e.kind, ERR_LIMIT);
 	assert_int_equal(put(&w, question(8), &s), 0); /* the same again */
-	c = question(9);
 	c.subject.run = STR("00000000-0000-7000-8000-000000000002");
 	assert_int_equal(put(&w, c, &s), 0);
 	assert_int_equal(say(&w, last, "alice", true, &s), 0);
@@ -485,9 +491,7 @@ a_question_that_nobody_could_answer_is_refused(void **state)
 	bad[6].subject.tool = STR("git push");
 	bad[7].expires_us = INT64_MAX;
 	for (size_t i = 0; i < COUNT(bad); i++) {
-		if (put(&w, bad[i], &s) == 0) {
-			fail_msg("%zu was taken", i);
-		}
+		assert_row(put(&w, bad[i], &s) == -1, i);
 	}
 	fini(&w);
 }
@@ -549,9 +553,7 @@ a_forged_event_is_not_applied(void **state)
 		buf_add(&body, head);
 		buf_add(&body, s.id);
 		buf_add(&body, str_sub(rest, 1, rest.len));
-		if (wait_apply(w.list, buf_str(&body), &w.e) == 0) {
-			fail_msg("%s", bodies[i]);
-		}
+		assert_row(wait_apply(w.list, buf_str(&body), &w.e) == -1, i);
 	}
 	/* Another subject under the old digest. */
 	auto_buf forged = { 0 };
