@@ -23,13 +23,14 @@
 #include "base/base.h"
 #include "digest/digest.h"
 
-#define CELL_TEXT_MAX   256
-#define CELL_CA_MAX     2048
-#define CELL_PLAN_BYTES ((size_t)1024 * 1024) /* of one command's plan memfd \
-	                                       */
-#define CELL_WORDS_MAX 8192                   /* argc + envc */
-#define CELL_LISTENERS 4                      /* tcp4, tcp6, udp4, udp6 */
-#define CELL_INSIDE_ID 1000 /* uid and gid as the cell sees them */
+#define CELL_TEXT_MAX 256
+#define CELL_CA_MAX   2048
+#define CELL_PLAN_BYTES                                      \
+	((size_t)1024 * 1024) /* of one command's plan memfd \
+	                       */
+#define CELL_WORDS_MAX 8192   /* argc + envc */
+#define CELL_LISTENERS 4      /* tcp4, tcp6, udp4, udp6 */
+#define CELL_INSIDE_ID 1000   /* uid and gid as the cell sees them */
 
 /* What this process may do, learned once; every isolate borrows it. */
 struct cell_host;

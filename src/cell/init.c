@@ -208,7 +208,7 @@ check_work(const struct inmate *me, struct err *e)
 static int
 settle(struct inmate *me, struct str ca, struct err *e)
 {
-	if (inmate_ids(me, e) || root_build(me, ca, e)) {
+	if (root_take(me, e) || inmate_ids(me, e) || root_build(me, ca, e)) {
 		return -1;
 	}
 	auto_close_fd(&me->work);
@@ -260,8 +260,8 @@ agent_main(struct inmate *me)
 	struct err e = { 0 };
 
 	inmate_alone(me);
-	if (await_start(me, &order, &e) || inmate_ids(me, &e) ||
-	    root_build_agent(me, &e) ||
+	if (await_start(me, &order, &e) || root_take_agent(me, &e) ||
+	    inmate_ids(me, &e) || root_build_agent(me, &e) ||
 	    sethostname(me->hostname, strlen(me->hostname)) < 0 ||
 	    inmate_narrow(me, &e)) {
 		inmate_fail(me, &e);

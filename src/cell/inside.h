@@ -149,9 +149,8 @@ struct cell {
 struct inmate {
 	const struct cell_host *host;
 	int control;
-	int work; /* detached mount, or a folder to open again by its path */
+	int work; /* detached mount: workspace, or the agent's executable */
 	int channel;
-	bool work_detached;
 	uint32_t flags;
 	struct limits limits;
 	char hostname[64];
@@ -178,6 +177,9 @@ int nft_redirect(uint16_t port, struct err *e) MUST_CHECK;
 int netlink_talk(
     int family, struct str messages, unsigned acks, struct err *e) MUST_CHECK;
 
+/* What only the parent's id may reach; before the ids change. */
+int root_take(struct inmate *me, struct err *e) MUST_CHECK;
+int root_take_agent(struct inmate *me, struct err *e) MUST_CHECK;
 int root_build(
     const struct inmate *me, struct str ca, struct err *e) MUST_CHECK;
 int root_build_agent(const struct inmate *me, struct err *e) MUST_CHECK;

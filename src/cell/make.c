@@ -140,8 +140,7 @@ take_work(struct inmate *child, const struct cell_plan *plan, struct err *e)
 	}
 	child->work = open_tree(plan->work, "",
 	    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-	child->work_detached = child->work >= 0;
-	if (child->work_detached) {
+	if (child->work >= 0) {
 		return 0;
 	}
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", plan->work);

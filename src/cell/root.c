@@ -68,16 +68,21 @@ attach(int tree, const char *to, uint64_t attributes, struct err *e)
 	return 0;
 }
 
+static int
+take_tree(const char *from, unsigned flags, struct err *e)
+{
+	int tree = open_tree(
+	    AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+
+	return tree < 0 ? err_sys(e, "take the mount %s", from) : tree;
+}
+
 int
 root_bind(const char *from, const char *to, uint64_t attributes, struct err *e)
 {
-	auto_close int tree = open_tree(
-	    AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	auto_close int tree = take_tree(from, AT_RECURSIVE, e);
 
-	if (tree < 0) {
-		return err_sys(e, "take the mount %s", from);
-	}
-	return attach(tree, to, attributes, e);
+	return tree < 0 ? -1 : attach(tree, to, attributes, e);
 }
 
 int
@@ -180,11 +185,10 @@ static int
 open_again(const struct inmate *me, struct err *e)
 {
 	struct stat now;
-	auto_close int tree = open_tree(
-	    AT_FDCWD, me->work_path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	auto_close int tree = take_tree(me->work_path, 0, e);
 
 	if (tree < 0 || fstat(tree, &now) < 0) {
-		return err_sys(e, "workspace %s", me->work_path);
+		return err_wrap(e, "workspace");
 	}
 	if (now.st_dev != me->work_stat.st_dev ||
 	    now.st_ino != me->work_stat.st_ino) {
@@ -195,23 +199,33 @@ open_again(const struct inmate *me, struct err *e)
 	return take_fd(&tree);
 }
 
+int
+root_take(struct inmate *me, struct err *e)
+{
+	if ((me->flags & CELL_WORKSPACE) && me->work < 0) {
+		me->work = open_again(me, e);
+		return me->work < 0 ? -1 : 0;
+	}
+	return 0;
+}
+
+int
+root_take_agent(struct inmate *me, struct err *e)
+{
+	me->work = take_tree(me->host->agent, 0, e);
+	return me->work < 0 ? -1 : 0;
+}
+
 static int
 workspace(const struct inmate *me, struct err *e)
 {
-	uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-
 	if (folder("work", 0755, e)) {
 		return -1;
 	}
-	if (!(me->flags & CELL_WORKSPACE)) {
-		return 0;
-	}
-	if (me->work_detached) {
-		return attach(me->work, "work", attributes, e);
-	}
-	auto_close int tree = open_again(me, e);
-
-	return tree < 0 ? -1 : attach(tree, "work", attributes, e);
+	return me->flags & CELL_WORKSPACE
+	           ? attach(me->work, "work",
+	                 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, e)
+	           : 0;
 }
 
 static int
@@ -296,7 +310,7 @@ root_build_agent(const struct inmate *me, struct err *e)
 	struct str nothing = { 0 };
 
 	if (begin_root(e) || root_file("agent", nothing, e) ||
-	    root_bind(host->agent, "agent", READ_ONLY, e)) {
+	    attach(me->work, "agent", READ_ONLY, e)) {
 		return -1;
 	}
 	for (size_t i = 0; i < host->lib_count; i++) {
