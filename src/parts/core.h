@@ -302,7 +302,7 @@ void core_run_cell_ended(struct core *c, struct core_run *r, const char *why);
 void core_agent_send_result(
     struct core_run *r, uint32_t ordinal, struct str settled);
 /* core_work.c: workspaces of ended runs go, also those of an earlier house. */
-void core_work_drop(struct core *c, struct str run, uint32_t slot);
+void core_work_drop(struct core *c, struct str run);
 void core_work_sweep(struct core *c);
 int core_run_cancel(struct core *c, struct str task, struct err *e) MUST_CHECK;
 void core_runs_drain(struct core *c);

@@ -394,8 +394,7 @@ core_vault_signed(void *owner, struct wire_peer *peer, const void *record,
 	}
 	ask->sealing = false;
 	memcpy(signer.key, c->vault_keys.sign_public, sizeof(signer.key));
-	book_note_seal(
-	    buf_str(&ask->answer), &signer, got->signature, &note);
+	book_note_seal(buf_str(&ask->answer), &signer, got->signature, &note);
 	book_signer_text(&signer, &line);
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);

@@ -206,7 +206,8 @@ exec_done(
 		    arena_str(&k->arena, str_of(e.text)));
 		return;
 	}
-	if (r->cell_was_lost && !core_tool_fresh(r->role, k->tool) && value->type == JSON_OBJECT) {
+	if (r->cell_was_lost && !core_tool_fresh(r->role, k->tool) &&
+	    value->type == JSON_OBJECT) {
 		(void)json_set_str(&k->arena, value, "sandbox",
 		    STR("started anew: earlier processes and /tmp are gone"));
 		r->cell_was_lost = false;

@@ -66,7 +66,7 @@ outcome(struct core *c, struct core_run *r, enum e2m_event how,
 		return;
 	}
 	core_queue_step(c, &step, r);
-	core_waits_cancel(c, r);
+	core_waits_cancel(c, str_of(r->run_text));
 	struct core_event event = {
 		.kind = BOOK_RUN_ENDED,
 		.run = r,
@@ -130,6 +130,25 @@ static void
 cancelled(struct core *c, uint64_t number)
 {
 	end_run(c, number);
+	core_work_sweep(c);
+}
+
+/* The run of this task that has no outcome; zero: none. */
+static struct book_id
+open_run(const struct core *c, struct str task)
+{
+	const struct session_run *view;
+	struct book_id id;
+
+	if (!book_id_parse(task, &id)) {
+		return (struct book_id){ 0 };
+	}
+	for (size_t i = 0; (view = session_index_at(c->sessions, i)); i++) {
+		if (book_id_eq(view->task, id) && !view->ended) {
+			return view->run;
+		}
+	}
+	return (struct book_id){ 0 };
 }
 
 int
@@ -139,23 +158,28 @@ core_run_cancel(struct core *c, struct str task, struct err *e)
 	struct queue_touch touch = { .task = task, .now = wall_now() };
 	struct queue_step step = { 0 };
 	struct core_run *r = core_run_of_task(c, task);
+	struct core_event event = {
+		.kind = BOOK_RUN_ENDED,
+		.run_id = open_run(c, task),
+		.rule = STR("cancel"),
+	};
+	char text[ID_TEXT];
 
 	if (queue_cancel(c->queue, &a, &touch, &step, e)) {
 		return -1;
 	}
 	core_queue_step(c, &step, r);
 	core_task_row(c, queue_find(c->queue, task));
+	book_id_text(event.run_id, text);
+	if (text[0]) {
+		(void)book_id_parse(task, &event.task);
+		core_waits_cancel(c, str_of(text));
+		event.run = r;
+		(void)core_append(c, &event);
+	}
 	if (r) {
 		r->settled = true;
-		core_waits_cancel(c, r);
-		struct core_event event = {
-			.kind = BOOK_RUN_ENDED,
-			.run = r,
-			.rule = STR("cancel"),
-		};
-
-		(void)core_append(c, &event);
-		core_after(c, cancelled, r->number);
 	}
+	core_after(c, cancelled, r ? r->number : 0);
 	return 0;
 }

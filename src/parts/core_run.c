@@ -362,6 +362,8 @@ core_run_cell(struct core *c, struct core_run *r, struct str only_tool)
 	return cell;
 }
 
+static void closed(struct core *c, struct core_run *r);
+
 void
 core_work_done(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
@@ -383,7 +385,9 @@ core_work_done(void *owner, struct wire_peer *peer, const void *record,
 		        : "the workspace cannot be used");
 		return;
 	}
-	if (r->phase == RUN_CLOSING) {
+	if (r->phase == RUN_CLOSING && (r->then != THEN_PARK || r->settled)) {
+		closed(c, r); /* cancelled or stopped while it was digested */
+	} else if (r->phase == RUN_CLOSING) {
 		memcpy(r->workspace.bytes, done->digest, DIGEST_SIZE);
 		core_call_park(c, r);
 	} else if (r->phase == RUN_OPENING && !r->owned) {
@@ -405,6 +409,7 @@ core_work_done(void *owner, struct wire_peer *peer, const void *record,
 static void
 closed(struct core *c, struct core_run *r)
 {
+	core_call_dropped(c, r);
 	r->owned = false;
 	wire_peer_free(r->agent_peer);
 	r->agent_peer = NULL;
@@ -425,7 +430,7 @@ closed(struct core *c, struct core_run *r)
 	case THEN_END:
 		break;
 	}
-	core_work_drop(c, str_of(r->run_text), r->slot);
+	core_work_drop(c, str_of(r->run_text));
 	free_run(c, r);
 	core_drained(c);
 	core_claim(c);

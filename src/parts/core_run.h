@@ -28,7 +28,7 @@ bool core_run_decided(struct core *c, const struct core_run *r);
 /* The next call that will run is one for a fresh cell. */
 bool core_run_fresh_next(struct core *c, const struct core_run *r);
 void core_call_cell_ended(struct core *c, struct core_run *r);
-void core_waits_cancel(struct core *c, struct core_run *r);
+void core_waits_cancel(struct core *c, struct str run);
 void core_call_recover(struct core *c);
 
 /* core.c: the house may close when nothing acts any more. */

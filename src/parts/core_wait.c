@@ -79,7 +79,7 @@ core_expiry_arm(struct core *c)
 }
 
 void
-core_waits_cancel(struct core *c, struct core_run *r)
+core_waits_cancel(struct core *c, struct str run)
 {
 	const struct wait_item *w;
 
@@ -88,11 +88,11 @@ core_waits_cancel(struct core *c, struct core_run *r)
 		struct wait_step step = { 0 };
 		struct err e = { 0 };
 
-		if (w->state == WAIT_OPEN && str_eq_z(w->run, r->run_text) &&
+		if (w->state == WAIT_OPEN && str_eq(w->run, run) &&
 		    wait_cancel(c->waits, &a, str_of(w->id), wall_now(), &step,
 		        &e) == 0) {
 			(void)core_wait_step(
-			    c, BOOK_WAIT_ENDED, str_of(w->id), step.body, r);
+			    c, BOOK_WAIT_ENDED, str_of(w->id), step.body, NULL);
 		}
 	}
 }

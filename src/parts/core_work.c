@@ -17,6 +17,7 @@
 struct core_drop {
 	struct core_drop *next;
 	uint64_t number;
+	bool owned; /* given to one slot's id, which may then remove it */
 	char run[ID_TEXT];
 };
 
@@ -40,45 +41,58 @@ remove_folders(struct core *c, const char *run)
 	(void)unlinkat(c->runs_fd, run, AT_REMOVEDIR);
 }
 
+static bool
+ask(struct core *c, const struct core_drop *d, enum wire_work work)
+{
+	struct wire_work_ask record = { .id = d->number, .work = work };
+	int fd = open_work(c, d->run);
+
+	if (fd < 0 || !c->sandbox) {
+		return false;
+	}
+	wire_send(c->sandbox, WIRE_WORK_ASK, &record, &fd, 1);
+	return true;
+}
+
+/* Its files may be of several slots' ids: first they become one slot's. */
 void
-core_work_drop(struct core *c, struct str run, uint32_t slot)
+core_work_drop(struct core *c, struct str run)
 {
 	struct core_drop *d = calloc(1, sizeof(*d));
-	int fd;
 
 	must(d && str_copy(d->run, sizeof(d->run), run));
-	fd = open_work(c, d->run);
-	if (fd < 0 || !c->sandbox) {
+	d->number = core_number(c);
+	if (!ask(c, d, WIRE_WORK_OWN)) {
 		remove_folders(c, d->run);
 		free(d);
 		return;
 	}
-	d->number = core_number(c);
 	d->next = c->drops;
 	c->drops = d;
-	struct wire_work_ask ask = {
-		.id = d->number,
-		.work = WIRE_WORK_DROP,
-		.slot = slot,
-	};
-
-	wire_send(c->sandbox, WIRE_WORK_ASK, &ask, &fd, 1);
 }
 
 bool
 core_work_dropped(struct core *c, uint64_t number)
 {
-	for (struct core_drop **at = &c->drops; *at; at = &(*at)->next) {
-		struct core_drop *d = *at;
+	struct core_drop **at = &c->drops;
+	struct core_drop *d;
 
-		if (d->number == number) {
-			remove_folders(c, d->run);
-			*at = d->next;
-			free(d);
+	while (*at && (*at)->number != number) {
+		at = &(*at)->next;
+	}
+	d = *at;
+	if (d && !d->owned) {
+		d->owned = true;
+		if (ask(c, d, WIRE_WORK_DROP)) {
 			return true;
 		}
 	}
-	return false;
+	if (d) {
+		remove_folders(c, d->run);
+		*at = d->next;
+		free(d);
+	}
+	return d != NULL;
 }
 
 /* A run that the book does not know as going on needs no workspace. */
@@ -104,7 +118,7 @@ core_work_sweep(struct core *c)
 
 	while (d && (f = readdir(d))) {
 		if (is_over(c, f->d_name)) {
-			core_work_drop(c, str_of(f->d_name), 0);
+			core_work_drop(c, str_of(f->d_name));
 		}
 	}
 	if (d) {
