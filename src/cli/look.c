@@ -145,6 +145,20 @@ check_role(struct cli *c, const struct config *config, const char *folder,
 	           : 0;
 }
 
+/* `roles = "…"` is relative to the folder of handrail.toml. */
+static const char *
+roles_folder(struct cli *c, const struct config *config)
+{
+	const char *slash = c->config ? strrchr(c->config, '/') : NULL;
+
+	if (!slash || str_starts(config->roles, STR("/"))) {
+		return arena_z(&c->arena, config->roles);
+	}
+	return arena_printf(&c->arena, "%.*s" STR_FMT,
+	    (int)(slash - c->config) + 1, c->config, STR_ARG(config->roles))
+	    .at;
+}
+
 static int
 role_check(struct cli *c, int argc, char **argv)
 {
@@ -157,7 +171,7 @@ role_check(struct cli *c, int argc, char **argv)
 	if (c->config && cli_config(c, &config, &e)) {
 		return cli_fail(&e);
 	}
-	folder = argc ? argv[0] : arena_z(&c->arena, config.roles);
+	folder = argc ? argv[0] : roles_folder(c, &config);
 	if (!argc && !c->config) {
 		return cli_usage(c, "role", "check wants a folder of roles");
 	}
