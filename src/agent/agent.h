@@ -15,7 +15,7 @@
 #include "base/base.h"
 
 #define AGENT_BEGIN_MAX  (8U << 20)   /* bytes of the task as core tells it */
-#define AGENT_RESULT_MAX (1U << 20)   /* bytes of a call's result */
+#define AGENT_RESULT_MAX (16U << 20)  /* bytes of a call's result */
 #define AGENT_REPLY_MAX  (8U << 20)   /* bytes of a model's reply */
 #define AGENT_ARGS_MAX   (256U << 10) /* bytes of a call's arguments */
 #define AGENT_TOOL_MAX   64           /* bytes of a tool's name and its NUL */

@@ -111,6 +111,13 @@ begin(struct agent *a, struct err *e)
 		feed(a, INPUT_RUNBOOK);
 		return 0;
 	}
+	if (str_eq_z(brain, "model")) {
+		if (brain_check(a, e)) {
+			return -1;
+		}
+		feed(a, INPUT_MODEL);
+		return 0;
+	}
 	return err_set(e, ERR_INPUT, "brain: %s is none", err_quote(brain));
 }
 
@@ -146,6 +153,7 @@ agent_free(struct agent *a)
 	if (a) {
 		buf_fini(&a->args);
 		buf_fini(&a->message);
+		arena_fini(&a->event);
 		arena_fini(&a->arena);
 		free(a);
 	}
@@ -159,6 +167,9 @@ agent_asks(const struct agent *a)
 	if (ask.want == AGENT_CALL) {
 		ask.number = a->ordinal;
 		ask.tool = a->tool;
+	} else if (ask.want == AGENT_MODEL) {
+		ask.number = a->turn;
+		ask.wait_us = a->brain.wait_us;
 	} else if (ask.want == AGENT_DONE) {
 		ask.end = a->end;
 	}
@@ -168,6 +179,12 @@ agent_asks(const struct agent *a)
 void
 agent_write_body(const struct agent *a, struct buf *out)
 {
+	struct model_request request = {
+		.model = a->brain.model,
+		.max_tokens = a->brain.max_tokens,
+		.tools = json_get(a->begin, "tools"),
+		.messages = a->brain.first,
+	};
 	struct json_out o;
 
 	switch (wants[a->state]) {
@@ -182,6 +199,8 @@ agent_write_body(const struct agent *a, struct buf *out)
 		json_out_end(&o, '}');
 		break;
 	case AGENT_MODEL:
+		model_write_request(out, &request);
+		break;
 	case AGENT_REST:
 		break;
 	}
@@ -192,13 +211,14 @@ agent_take_call(
     struct agent *a, const struct agent_call_event *event, struct err *e)
 {
 	static const struct json_limits limits = {
-		.bytes = AGENT_RESULT_MAX * 2, /* escaped by core */
-		.depth = 64,
-		.nodes = 200000,
+		.bytes = AGENT_RESULT_MAX,
+		.depth = 128,
+		.nodes = 500000,
 	};
+	bool model = a->state == STATE_ACT;
 	struct json *tree;
 
-	if (json_parse(&a->arena, arena_str(&a->arena, event->body), &limits,
+	if (json_parse(&a->event, arena_str(&a->event, event->body), &limits,
 	        &tree, e)) {
 		return err_wrap(e, "the result of call %u", event->ordinal);
 	}
@@ -207,9 +227,10 @@ agent_take_call(
 	if (wants[a->state] != AGENT_CALL || event->ordinal != a->ordinal ||
 	    !str_eq_z(event->tool, a->tool)) {
 		feed(a, INPUT_STRANGE);
-		return 0;
+	} else {
+		feed(a, model ? brain_judge_result(a) : runbook_judge(a));
 	}
-	feed(a, runbook_judge(a));
+	arena_fini(&a->event);
 	return 0;
 }
 
@@ -221,6 +242,11 @@ agent_take_model(
 		return err_set(
 		    e, ERR_LIMIT, "a reply of %zu bytes", event->body.len);
 	}
-	feed(a, INPUT_STRANGE);
+	if (wants[a->state] != AGENT_MODEL || event->turn != a->turn) {
+		feed(a, INPUT_STRANGE);
+	} else {
+		feed(a, brain_judge_reply(a, event));
+	}
+	arena_fini(&a->event);
 	return 0;
 }

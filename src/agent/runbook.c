@@ -158,10 +158,33 @@ runbook_judge(const struct agent *a)
 	return INPUT_CALL_STOP;
 }
 
+/* A later step may name it; too much rather than too little counts. */
+static bool
+is_named_later(const struct agent *a)
+{
+	const struct json *step = a->runbook.step;
+	auto_buf name = { 0 };
+
+	buf_addf(&name, "${" STR_FMT ".", STR_ARG(word_of(step, "id")));
+	while ((step = step->next)) {
+		auto_buf text = { 0 };
+
+		if (json_get(step, "args")) {
+			json_write(&text, json_get(step, "args"));
+		}
+		if (str_has_str(buf_str(&text), buf_str(&name))) {
+			return true;
+		}
+	}
+	return false;
+}
+
 enum input
 runbook_keep(struct agent *a)
 {
-	keep(a, a->result);
+	if (is_named_later(a)) {
+		keep(a, json_copy(&a->arena, a->result));
+	}
 	return runbook_next(a);
 }
 

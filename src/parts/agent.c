@@ -169,7 +169,7 @@ take_result(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	    !wire_text_ok(result->tool, sizeof(result->tool))) {
 		broken("a result that is not of its form");
 	}
-	read_body(fds[0], 2 * AGENT_RESULT_MAX, &body);
+	read_body(fds[0], AGENT_RESULT_MAX, &body);
 	struct agent_call_event event = {
 		.ordinal = result->ordinal,
 		.end = (enum agent_call_end)(result->end - WIRE_CALL_OK),
