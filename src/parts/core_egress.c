@@ -60,6 +60,23 @@ in_force(struct core *c, const struct core_cell *cell)
 	                         r->phase == RUN_ACTING);
 }
 
+/* An address outside the cell's pool comes as it is, without brackets. */
+static int
+parse_host(
+    const struct wire_intent *in, struct names_host *host, struct err *e)
+{
+	if (in->named) {
+		return names_host_parse(str_of(in->host), host, e);
+	}
+	*host = (struct names_host){ .is_addr = true };
+	if (!names_addr_parse(str_of(in->host), &host->addr) ||
+	    !str_copy(host->text, sizeof(host->text), str_of(in->host))) {
+		return err_set(e, ERR_INPUT, "%s is no address",
+		    err_quote(str_of(in->host)));
+	}
+	return 0;
+}
+
 static void
 take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
@@ -89,7 +106,7 @@ take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		core_intent_unavailable(c, i, "this sandbox's claim is over");
 		return;
 	}
-	if (names_host_parse(str_of(in->host), &host, &e)) {
+	if (parse_host(in, &host, &e)) {
 		core_intent_unavailable(c, i, e.text);
 		return;
 	}
