@@ -231,10 +231,11 @@ check_operators(struct check *k)
 			    arena_printf(k->arena,
 			        STR_FMT
 			        ":%u: [gate." STR_FMT
-			        "] requires two operators, and the house has "
+			        "] requires %u operators, and the house has "
 			        "%zu",
 			        STR_ARG(k->policy->file), g->line,
-			        STR_ARG(g->name), k->house->operator_count));
+			        STR_ARG(g->name), g->people,
+			        k->house->operator_count));
 		}
 	}
 }
@@ -246,7 +247,9 @@ policy_check(struct arena *a, const struct policy *p,
 {
 	struct check k = { .arena = a, .policy = p, .house = house };
 
-	check_operators(&k);
+	if (house->operators) {
+		check_operators(&k);
+	}
 	for (uint32_t i = 0; i < p->rule_count; i++) {
 		check_rule(&k, &p->rules[i]);
 	}

@@ -172,8 +172,7 @@ policy_git_request(struct str method, struct str path, struct str query,
 	return service_post(method, path, content_type, service, e);
 }
 
-/* --- pkt-lines
- * ---------------------------------------------------------------- */
+/* --- pkt-lines --- */
 
 struct packets {
 	struct str body;

@@ -16,19 +16,17 @@
 
 #include "digest/digest.h"
 #include "names/names.h"
+#include "policy/git.h"
 #include "json/json.h"
 
-#define POLICY_FILE_MAX     ((size_t)1024 * 1024) /* bytes of gates.toml */
-#define POLICY_RULES_MAX    1000 /* gates and egress rules, each */
-#define POLICY_PATTERN_MAX  512  /* bytes of one pattern */
-#define POLICY_HINT_FIXED   120  /* bytes of fixed text in a hint */
-#define POLICY_HINT_VALUE   48   /* bytes of one shown value */
-#define POLICY_HINT_VALUES  8    /* variables in a hint */
-#define POLICY_PATH_MAX     8192 /* bytes of a request's path */
-#define POLICY_COMMANDS_MAX 64   /* ref updates in one push */
-#define POLICY_COMMAND_BYTES \
-	((size_t)256 * 1024) /* of the command list of a push */
-#define POLICY_SURFACES 4
+#define POLICY_FILE_MAX    ((size_t)1024 * 1024) /* bytes of gates.toml */
+#define POLICY_RULES_MAX   1000 /* gates and egress rules, each */
+#define POLICY_PATTERN_MAX 512  /* bytes of one pattern */
+#define POLICY_HINT_FIXED  120  /* bytes of fixed text in a hint */
+#define POLICY_HINT_VALUE  48   /* bytes of one shown value */
+#define POLICY_HINT_VALUES 8    /* variables in a hint */
+#define POLICY_PATH_MAX    8192 /* bytes of a request's path */
+#define POLICY_SURFACES    4
 
 struct policy;
 
@@ -56,7 +54,7 @@ enum policy_reason {
 };
 const char *policy_reason_name(enum policy_reason r); /* "no_rule" … */
 
-/* --- calls ---------------------------------------------------------------- */
+/* --- calls --- */
 
 struct policy_call {
 	struct str identity; /* device__client__role */
@@ -93,34 +91,7 @@ struct policy_call_decision {
 void policy_call(struct arena *a, const struct policy *p,
     const struct policy_call *c, struct policy_call_decision *d);
 
-/* --- requests ------------------------------------------------------------- */
-
-enum policy_git { POLICY_GIT_NO, POLICY_GIT_FETCH, POLICY_GIT_PUSH };
-/* What a request is to git's smart HTTP protocol, from its canonical path and
- * raw query.  Looks like it and is not exactly it: ERR_DENIED. */
-int policy_git_request(struct str method, struct str path, struct str query,
-    struct str content_type, enum policy_git *service,
-    struct err *e) MUST_CHECK;
-
-struct policy_command {
-	struct str ref;    /* "refs/…", checked like git check-ref-format */
-	struct str old_id; /* 40 or 64 lower-case hex digits; zeros: creates */
-	struct str new_id; /* zeros: deletes */
-	bool creates;
-	bool deletes;
-};
-struct policy_commands {
-	bool complete; /* false: a good beginning, more bytes are needed */
-	bool probe;    /* git's empty push that only tries the login */
-	size_t used;   /* bytes before the pack (or push options) */
-	uint32_t count;
-	struct policy_command at[POLICY_COMMANDS_MAX];
-};
-/* The command list at the front of a git-receive-pack body.  Strings point
- * into body.  Anything not exactly the protocol is ERR_INPUT, also a signed
- * push; over a bound ERR_LIMIT. */
-int policy_git_commands(
-    struct str body, struct policy_commands *out, struct err *e) MUST_CHECK;
+/* --- requests --- */
 
 struct policy_request {
 	struct str identity;
@@ -191,7 +162,8 @@ struct policy_tool { /* a row of the role's catalogue */
 struct policy_house { /* what a policy is checked against */
 	const struct policy_tool *tools;
 	size_t tool_count;
-	const struct str *operators; /* names of [operator.*] */
+	const struct str *operators; /* names of [operator.*]; NULL: unknown,
+	                              * gates are not held against them */
 	size_t operator_count;
 };
 struct policy_finding {

@@ -39,8 +39,7 @@ struct decimal {
 bool policy_decimal_parse(struct str text, struct decimal *out);
 int policy_decimal_compare(const struct decimal *a, const struct decimal *b);
 
-/* --- the compiled form
- * -------------------------------------------------------- */
+/* --- the compiled form --- */
 
 enum predicate_op {
 	PREDICATE_GLOB,

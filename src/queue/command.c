@@ -125,8 +125,7 @@ queue_claim(struct queue *q, struct arena *a, const struct queue_claim *c,
 	return 0;
 }
 
-/* --- the commands on one task
- * ---------------------------------------------------- */
+/* --- the commands on one task --- */
 
 static void
 yield_touch(struct queue_step *s, struct arena *a, const struct task *t,

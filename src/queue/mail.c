@@ -132,8 +132,7 @@ queue_mail_ack(struct queue *q, struct arena *a, const struct queue_ack *c,
 	return 0;
 }
 
-/* --- applying
- * ------------------------------------------------------------------- */
+/* --- applying --- */
 
 static struct letter *
 make_letter(struct queue *q, const struct e2m_envelope *r, uint64_t seq)
@@ -209,8 +208,7 @@ queue_apply_ack(struct queue *q, const struct json *body, struct err *e)
 	return 0;
 }
 
-/* --- reading
- * -------------------------------------------------------------------- */
+/* --- reading --- */
 
 static bool
 letter_before(const struct queue_letter *a, const struct queue_letter *b)

@@ -5,8 +5,7 @@
 
 #define SCORE_DEFAULT 3
 
-/* --- judging
- * ------------------------------------------------------------------ */
+/* --- judging --- */
 
 /* depends_on or blocks: known tasks, not too many, not itself. */
 static int
@@ -199,8 +198,7 @@ queue_put(struct queue *q, struct arena *a, const struct queue_put *c,
 	return 0;
 }
 
-/* --- applying
- * ------------------------------------------------------------------ */
+/* --- applying --- */
 
 static void
 link_tasks(struct task *later, struct task *earlier)

@@ -20,15 +20,14 @@
  * work come later.
  */
 
-#include "e2m/e2m.h"
-#include "json/json.h"
+#include "queue/mail.h"
+#include "queue/step.h"
 
 #define QUEUE_ID_MAX      64 /* bytes of a task or letter id, key, ack_key */
 #define QUEUE_NAME_MAX    64 /* of a queue or mailbox */
 #define QUEUE_OWNER_MAX   135
-#define QUEUE_DEPENDS_MAX 64  /* each of depends_on and blocks */
-#define QUEUE_BATCH_MAX   32  /* follow-ups, and letters, of one command */
-#define QUEUE_READERS_MAX 256 /* acknowledgements of one broadcast */
+#define QUEUE_DEPENDS_MAX 64 /* each of depends_on and blocks */
+#define QUEUE_BATCH_MAX   32 /* follow-ups, and letters, of one command */
 
 struct queue;
 
@@ -43,49 +42,7 @@ void queue_add_mailbox(struct queue *q, struct str mailbox);
 bool queue_has_name(const struct queue *q, struct str queue_name);
 bool queue_has_mailbox(const struct queue *q, struct str mailbox);
 
-/* --- what a command yields --------------------------------------------------
- */
-
-enum queue_event_kind {
-#define QUEUE_EVENT(id, word, head) QUEUE_EVENT_##id,
-#include "queue/events.def"
-#undef QUEUE_EVENT
-};
-const char *queue_event_head(enum queue_event_kind k); /* book kind's name */
-const char *queue_event_word(enum queue_event_kind k); /* "event" in the body */
-
-struct queue_event {
-	enum queue_event_kind kind;
-	struct str id; /* of the task or letter */
-	uint32_t epoch;
-	struct str owner; /* identity, or empty */
-	struct str body;  /* JSON, all that queue_apply needs */
-};
-enum queue_effect_kind {
-	QUEUE_READY, /* name: look whether this queue has a task to claim */
-	QUEUE_END,   /* id, epoch, name: end the run of this owner */
-	QUEUE_MAIL,  /* name: this mailbox has a new letter */
-	QUEUE_FINAL, /* id: completed or failed */
-};
-struct queue_effect {
-	enum queue_effect_kind kind;
-	struct str id;
-	struct str name;
-	uint32_t epoch;
-};
-struct queue_step { /* lives in the arena of the command */
-	struct queue_event *events;
-	size_t event_count;
-	struct queue_effect *effects;
-	size_t effect_count;
-	struct str id;  /* the task or letter; of a duplicate put the first */
-	uint32_t epoch; /* of a claim, an unblock */
-	bool duplicate; /* said before: no events, the first answer */
-	enum e2m_state state; /* of the task after the step */
-};
-
-/* --- commands: 0 with a step, or -1 and nothing
- * ------------------------------- */
+/* --- commands: 0 with a step, or -1 and nothing --- */
 
 struct queue_put {
 	const struct e2m_task *task;     /* state pending, id set */
@@ -146,23 +103,7 @@ MUST_CHECK queue_touch_fn queue_lease_lost;
  * Applying it changes nothing. */
 struct queue_event queue_refused(struct arena *a, const struct queue_touch *c);
 
-/* mail.c: letters.  Envelope state is pending, `to` a mailbox or "broadcast".
- */
-int queue_mail_send(struct queue *q, struct arena *a,
-    const struct e2m_envelope *m, struct queue_step *step,
-    struct err *e) MUST_CHECK;
-struct queue_ack {
-	struct str mailbox; /* the reader's; a broadcast is acked per reader */
-	struct str letter;
-	struct str note;
-	struct wall now;
-};
-/* Acked twice is a duplicate, not an error. */
-int queue_mail_ack(struct queue *q, struct arena *a, const struct queue_ack *c,
-    struct queue_step *step, struct err *e) MUST_CHECK;
-
-/* --- state
- * -------------------------------------------------------------------- */
+/* --- state --- */
 
 /* One event in: of a step just yielded, or of the log.  seq is its number in
  * the log (0: not known yet).  ERR_INPUT or ERR_CONFLICT: this log was not
@@ -201,23 +142,6 @@ const struct queue_task *queue_at(const struct queue *q, size_t index);
 /* What queue_claim would take; NULL: nothing. */
 const struct queue_task *queue_next(
     const struct queue *q, struct str queue_name, struct str owner);
-
-struct queue_letter {
-	struct str id;
-	struct str to;
-	struct str from;
-	struct str subject;
-	enum e2m_type type;
-	bool ack_required;
-	uint32_t priority;
-	struct wall at;
-	struct wall expires; /* us 0: never */
-	uint64_t seq;
-};
-/* Pending letters of a mailbox with broadcasts, ack_required first, then
- * priority, age, id.  Does not consume.  At most max; returns how many. */
-size_t queue_mail_receive(const struct queue *q, struct str mailbox,
-    struct wall now, const struct queue_letter **out, size_t max);
 
 /* Every field of the state as canonical JSON (tests compare two machines). */
 void queue_dump(const struct queue *q, struct buf *out);

@@ -10,8 +10,7 @@
 
 #include "queue/queue.h"
 
-/* --- map.c: text → pointer, never shrinks
- * -------------------------------------- */
+/* --- map.c: text → pointer, never shrinks --- */
 
 struct map_slot {
 	struct str key;
@@ -30,8 +29,7 @@ void queue_map_put(struct map *m, struct str key, void *value);
 /* Room for one more element in a heap array. */
 void *queue_list_grow(void *at, size_t count, size_t *room, size_t size);
 
-/* --- state
- * -------------------------------------------------------------------------- */
+/* --- state --- */
 
 struct task;
 

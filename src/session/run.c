@@ -45,8 +45,7 @@ row(struct session_run *r, uint32_t ordinal)
 	return &r->calls[ordinal - 1];
 }
 
-/* --- what a head says of its call
- * ------------------------------------------------- */
+/* --- what a head says of its call --- */
 
 static int
 bad_body(const struct book_head *head, struct err *e)

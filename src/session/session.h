@@ -16,8 +16,7 @@
 #define SESSION_TOOL_MAX  64   /* bytes */
 #define SESSION_WAIT_MAX  40   /* a wait's id and the NUL */
 
-/* --- one call
- * ----------------------------------------------------------------- */
+/* --- one call --- */
 
 enum session_call_state {
 #define STATE(id, word, sentence) SESSION_##id,
@@ -53,8 +52,7 @@ struct session_call {
 	uint64_t settled_seq;
 };
 
-/* --- one run
- * -------------------------------------------------------------------- */
+/* --- one run --- */
 
 struct session_run {
 	struct book_id run;
@@ -104,8 +102,7 @@ struct session_decided {
 };
 void session_write_decided(struct buf *out, const struct session_decided *d);
 
-/* --- all runs
- * --------------------------------------------------------------------- */
+/* --- all runs --- */
 
 struct session_index; /* run → its view */
 

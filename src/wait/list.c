@@ -83,8 +83,7 @@ wait_list_free(struct wait_list *w)
 	free(w);
 }
 
-/* --- by id
- * ---------------------------------------------------------------------- */
+/* --- by id --- */
 
 static size_t *
 slot_of(const struct wait_list *w, struct str id)
@@ -137,8 +136,7 @@ widen_slots(struct wait_list *w)
 	}
 }
 
-/* --- by time
- * ---------------------------------------------------------------------- */
+/* --- by time --- */
 
 static bool
 earlier(const struct item *a, const struct item *b)
@@ -217,8 +215,7 @@ wait_item_add(struct wait_list *w, struct item *i)
 	sift(w, i->place);
 }
 
-/* --- reading
- * ------------------------------------------------------------------------ */
+/* --- reading --- */
 
 const struct wait_item *
 wait_find(const struct wait_list *w, struct str id)

@@ -83,6 +83,17 @@ a_way_round_a_gated_call_names_both_lines(void **state)
 	    true, "the tool publish sends", "[defaults] unmatched holds");
 }
 
+/* The cell of a call that nothing holds is no better than every cell. */
+static void
+a_way_round_by_an_ungated_call_is_one_too(void **state)
+{
+	(void)state;
+	assert_finding(GATED PUSH
+	    "[egress.any]\nmatch = { host = \"*.good.test\", git = \"push\" }"
+	    "\nonly_for = [\"look\"]\n",
+	    true, "gates.toml:9: [egress.any]", "[egress.push] of line 6");
+}
+
 static void
 a_host_that_may_be_changed_without_a_gate_is_listed(void **state)
 {
@@ -107,15 +118,37 @@ names_must_exist(void **state)
 	    true, "gates.toml:1: only_for", "no such tool");
 }
 
+static void
+without_a_house_gates_are_not_held_against_operators(void **state)
+{
+	auto_arena a = { 0 };
+	const struct policy_finding *list = NULL;
+	const char *two = OPEN "[gate.push]\ntool = \"git_push\"\n"
+	                       "require = \"two_operators\"\n";
+	struct policy_house house = {
+		.tools = tools,
+		.tool_count = COUNT(tools),
+	};
+	size_t count = 0;
+
+	(void)state;
+	policy_check(&a, policy_of(&a, two), &house, &list, &count);
+	assert_int_equal(count, 0);
+	assert_finding(two, true, "requires 2 operators", "the house has 1");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sound_policy_has_no_findings),
 		cmocka_unit_test(a_way_round_a_gated_call_names_both_lines),
+		cmocka_unit_test(a_way_round_by_an_ungated_call_is_one_too),
 		cmocka_unit_test(
 		    a_host_that_may_be_changed_without_a_gate_is_listed),
 		cmocka_unit_test(names_must_exist),
+		cmocka_unit_test(
+		    without_a_house_gates_are_not_held_against_operators),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,6 +205,19 @@ every_other_body_is_refused(void **state)
 }
 
 static void
+a_signed_push_is_refused_by_name(void **state)
+{
+	auto_buf body = { 0 };
+	struct policy_commands c = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	add_line(&body, STR("push-cert\0 x"));
+	assert_int_equal(policy_git_commands(buf_str(&body), &c, &e), -1);
+	assert_non_null(strstr(e.text, "signed push"));
+}
+
+static void
 a_bad_ref_is_refused(void **state)
 {
 	static const char *const refs[] = { "HEAD", "heads/a", "refs/heads/",
@@ -284,6 +297,7 @@ main(void)
 		cmocka_unit_test(
 		    the_empty_push_that_tries_the_login_is_a_probe),
 		cmocka_unit_test(every_other_body_is_refused),
+		cmocka_unit_test(a_signed_push_is_refused_by_name),
 		cmocka_unit_test(a_bad_ref_is_refused),
 		cmocka_unit_test(a_second_command_cannot_hide),
 		cmocka_unit_test(a_push_is_bounded),

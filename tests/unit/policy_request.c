@@ -105,6 +105,17 @@ a_request_needs_a_rule_that_fits_in_every_way(void **state)
 	    API, &(struct ask){ .host = "api.good.test", .path = "x" }, "path");
 }
 
+/* Also where the rule has no path: such a request was not made canonical. */
+static void
+a_path_that_is_none_is_denied(void **state)
+{
+	(void)state;
+	assert_asked(SUFFIX,
+	    &(struct ask){ .host = "a.good.test", .path = "x" }, "path");
+	assert_asked(
+	    SUFFIX, &(struct ask){ .host = "a.good.test", .path = "" }, "path");
+}
+
 /* N06 */
 static void
 a_suffix_matches_on_label_boundaries(void **state)
@@ -416,6 +427,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_needs_a_rule_that_fits_in_every_way),
+		cmocka_unit_test(a_path_that_is_none_is_denied),
 		cmocka_unit_test(a_suffix_matches_on_label_boundaries),
 		cmocka_unit_test(a_port_matches_exactly),
 		cmocka_unit_test(

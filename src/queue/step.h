@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef QUEUE_STEP_H
+#define QUEUE_STEP_H
+
+/* What a command yields: events to append, effects to perform after the
+ * commit, and the answer. */
+
+#include "e2m/e2m.h"
+
+enum queue_event_kind {
+#define QUEUE_EVENT(id, word, head) QUEUE_EVENT_##id,
+#include "queue/events.def"
+#undef QUEUE_EVENT
+};
+const char *queue_event_head(enum queue_event_kind k); /* book kind's name */
+const char *queue_event_word(enum queue_event_kind k); /* "event" in the body */
+
+struct queue_event {
+	enum queue_event_kind kind;
+	struct str id; /* of the task or letter */
+	uint32_t epoch;
+	struct str owner; /* identity, or empty */
+	struct str body;  /* JSON, all that queue_apply needs */
+};
+enum queue_effect_kind {
+	QUEUE_READY, /* name: look whether this queue has a task to claim */
+	QUEUE_END,   /* id, epoch, name: end the run of this owner */
+	QUEUE_MAIL,  /* name: this mailbox has a new letter */
+	QUEUE_FINAL, /* id: completed or failed */
+};
+struct queue_effect {
+	enum queue_effect_kind kind;
+	struct str id;
+	struct str name;
+	uint32_t epoch;
+};
+struct queue_step { /* lives in the arena of the command */
+	struct queue_event *events;
+	size_t event_count;
+	struct queue_effect *effects;
+	size_t effect_count;
+	struct str id;  /* the task or letter; of a duplicate put the first */
+	uint32_t epoch; /* of a claim, an unblock */
+	bool duplicate; /* said before: no events, the first answer */
+	enum e2m_state state; /* of the task after the step */
+};
+
+#endif
