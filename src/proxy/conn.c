@@ -253,10 +253,6 @@ got_head(struct conn *c, const struct http_head *head)
 		open_tunnel(c, head);
 		return;
 	}
-	if (!head->expect && http_find(head, "expect")) {
-		refuse_early(c, 417, "an Expect that is not 100-continue");
-		return;
-	}
 	if (proxy_request_make(&c->request, head, &c->origin, &e)) {
 		refuse_early(c, proxy_status(e.kind), e.text);
 		return;

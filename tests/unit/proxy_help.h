@@ -194,6 +194,9 @@ origin_listen(struct origin *o, struct loop *loop, const char *address)
 	o->loop = loop;
 	o->tls = true;
 	o->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int small = 16384; /* so that a reader who stops is felt */
+	assert_int_equal(
+	    setsockopt(o->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
 	assert_int_equal(bind(o->fd, (struct sockaddr *)&at, size), 0);
 	assert_int_equal(listen(o->fd, 16), 0);
 	assert_int_equal(getsockname(o->fd, (struct sockaddr *)&at, &size), 0);

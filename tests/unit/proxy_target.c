@@ -392,32 +392,89 @@ a_pin_with_its_own_ca_is_verified_by_it(void **state)
 	rig_free(&r);
 }
 
+/* A go that may not be executed for such a request: says why, leaves none. */
+static void
+refused_go(struct rig *r, bool cell_tls, const char *why)
+{
+	struct end c;
+	if (cell_tls) {
+		cell_good(r, &c);
+	} else {
+		cell_dial(r, &c, GOOD, 80);
+	}
+	end_say_z(&c, GET_GOOD);
+	rig_until(r, end_got(&c, "}\n"));
+	assert_true(end_got(&c, "HTTP/1.1 403 "));
+	if (!strstr(r->outcome.text, why)) {
+		fail_msg("%s does not say %s", r->outcome.text, why);
+	}
+	assert_int_equal(r->outcome.end, PROXY_REFUSED);
+	assert_int_equal(r->redeems, 0);
+	assert_int_equal(r->resolves, 0);
+	assert_origin_untouched(r);
+	done(r, &c);
+}
+
 static void
 T06_a_credential_never_goes_in_clear(void **state)
 {
 	(void)state;
-	/* 0: asked by http://. 1: sent by http.  Neither with a pin. */
-	for (int which = 0; which < 2; which++) {
+	for (int which = 0; which < 3; which++) {
 		struct rig r;
-		struct end c;
 		rig_new(&r, NULL);
 		rig_inject(&r);
 		r.go.pinned = false;
 		r.go.tls = which == 0;
-		if (which == 0) {
-			cell_dial(&r, &c, GOOD, 80);
-		} else {
-			cell_good(&r, &c);
-		}
-		end_say_z(&c, GET_GOOD);
-		rig_until(&r, end_got(&c, "}\n"));
-		assert_true(end_got(&c, "HTTP/1.1 403 "));
-		assert_int_equal(r.outcome.end, PROXY_REFUSED);
-		assert_int_equal(r.redeems, 0);
-		assert_int_equal(r.resolves, 0);
-		assert_origin_untouched(&r);
-		done(&r, &c);
+		refused_go(&r, which == 1,
+		    which == 0 ? "over https only" : "over plain HTTP");
 	}
+}
+
+static void
+http_does_not_become_https_without_a_pin(void **state)
+{
+	(void)state;
+	for (int tls = 0; tls < 2; tls++) {
+		struct rig r;
+		rig_new(&r, NULL);
+		rig_pin(&r);
+		r.go.pinned = false;
+		r.go.tls = !tls;
+		refused_go(&r, tls, "without a pin");
+	}
+}
+
+static void
+V12_a_place_and_a_grant_come_together(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	r.go.grant = 0;
+	refused_go(&r, true, "without a grant");
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	r.go.grant = 9;
+	refused_go(&r, true, "without a place");
+}
+
+static void
+H13_a_tunnel_in_a_plain_tunnel_is_refused(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	cell_dial(&r, &c, "proxy.test", 3128);
+	end_say_z(&c, "CONNECT good.test:80 HTTP/1.1\r\n"
+	              "Host: good.test:80\r\n\r\n");
+	rig_until(&r, end_got(&c, "200 Connection established\r\n\r\n"));
+	end_say_z(&c, "CONNECT evil.test:80 HTTP/1.1\r\n"
+	              "Host: evil.test:80\r\n\r\n");
+	assert_refused_early(&r, "");
+	done(&r, &c);
 }
 
 static void
@@ -534,6 +591,9 @@ main(void)
 		    T04_an_unproven_upstream_gets_no_byte_and_no_credential),
 		cmocka_unit_test(a_pin_with_its_own_ca_is_verified_by_it),
 		cmocka_unit_test(T06_a_credential_never_goes_in_clear),
+		cmocka_unit_test(http_does_not_become_https_without_a_pin),
+		cmocka_unit_test(V12_a_place_and_a_grant_come_together),
+		cmocka_unit_test(H13_a_tunnel_in_a_plain_tunnel_is_refused),
 		cmocka_unit_test(
 		    T07_the_leaf_of_one_cell_is_worthless_in_another),
 		cmocka_unit_test(T10_what_is_neither_tls_nor_http_is_refused),
