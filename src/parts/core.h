@@ -372,6 +372,8 @@ extern const struct wire_handler core_api_handlers[];
 extern const size_t core_api_handler_count;
 /* The book has grown: whoever waits for events hears of it. */
 void core_api_events(struct core *c);
+/* The commit failed: whoever waits for it hears so now. */
+void core_api_stalled(struct core *c);
 void core_api_sandbox_ended(struct core *c, uint64_t api, const char *why);
 
 /* ---------------------------------------------------------------------------------

@@ -110,9 +110,31 @@ core_answer_after(
     struct core *c, struct core_ask *ask, uint32_t status, struct str body)
 {
 	ask->status = status;
+	ask->written = true;
 	buf_clear(&ask->answer);
 	buf_add(&ask->answer, body);
 	core_after(c, answer_now, ask->number);
+}
+
+/* Its batch is kept: what was asked for may still be done, and it is told so.
+ */
+void
+core_api_stalled(struct core *c)
+{
+	struct core_ask *next;
+
+	for (struct core_ask *ask = c->asks; ask; ask = next) {
+		struct err e = { 0 };
+
+		next = ask->next;
+		if (ask->written) {
+			(void)err_set(&e, ERR_UNAVAILABLE,
+			    "%s; what you asked for is kept, and done then: "
+			    "look before you ask again",
+			    core_stalled(c));
+			core_answer_err(c, ask, &e);
+		}
+	}
 }
 
 void

@@ -23,7 +23,8 @@ struct core_ask {
 	const struct json *body;               /* NULL: none */
 	const struct core_operator *operator_; /* NULL: nobody known */
 	bool local;
-	bool gone; /* the client is away */
+	bool gone;    /* the client is away */
+	bool written; /* its answer waits for the commit */
 	/* the prepared answer */
 	uint32_t status;
 	struct buf answer;

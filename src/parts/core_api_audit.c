@@ -139,8 +139,10 @@ route_events(struct core *c, struct core_ask *ask, struct err *e)
 		return err_set(e, ERR_INPUT, "?after= must be a number");
 	}
 	if (core_ask_query(ask, "task", &text) &&
-	    !book_id_parse(text, &ask->task)) {
-		return err_set(e, ERR_INPUT, "?task= must be the id of a task");
+	    (!book_id_parse(text, &ask->task) || !queue_find(c->queue, text))) {
+		return err_set(e, ERR_MISSING,
+		    "there is no task %s; `handrail task list` names them",
+		    err_quote(text));
 	}
 	if (core_ask_query(ask, "wait", &text) && !str_u64(text, &seconds)) {
 		return err_set(e, ERR_INPUT, "?wait= must be seconds");

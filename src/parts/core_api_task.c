@@ -180,6 +180,46 @@ read_task(struct core_ask *ask, struct e2m_record *out, struct err *e)
 	return 0;
 }
 
+static bool
+has_reference(const struct json *args)
+{
+	auto_buf text = { 0 };
+	struct str before;
+	struct str id;
+	struct str path;
+
+	if (args) {
+		json_write(&text, args);
+	}
+	struct str rest = buf_str(&text);
+
+	return roles_next_reference(&rest, &before, &id, &path);
+}
+
+/* Arguments that are whole already are checked now; those that name results
+ * when the call comes. */
+static int
+check_steps(
+    const struct core_role *role, const struct json *payload, struct err *e)
+{
+	size_t index = 0;
+
+	JSON_EACH(step, json_get(payload, "runbook"))
+	{
+		const struct json *args = json_get(step, "args");
+		struct str name = STR("");
+
+		(void)json_text(step, "tool", &name);
+		const struct tool *t = tools_find(&role->catalogue, name);
+
+		if (t && !has_reference(args) && tools_check_args(t, args, e)) {
+			return err_wrap(e, "payload: runbook[%zu].args", index);
+		}
+		index++;
+	}
+	return 0;
+}
+
 /* The payload against its type; `type` itself is no part of what is typed. */
 static int
 check_payload(struct core *c, struct core_ask *ask, struct core_role *role,
@@ -206,7 +246,8 @@ check_payload(struct core *c, struct core_ask *ask, struct core_role *role,
 			    json_copy(&ask->arena, member));
 		}
 	}
-	if (roles_check_payload(found, payload, e)) {
+	if (roles_check_payload(found, payload, e) ||
+	    (found->brain == BRAIN_RUNBOOK && check_steps(role, payload, e))) {
 		return err_wrap(
 		    e, "payload of type " STR_FMT, STR_ARG(found->name));
 	}

@@ -357,6 +357,7 @@ stall(struct core *c, const struct err *e)
 	    "the book cannot be written (%s): nothing is done until it can; "
 	    "free space or mend the disk under %s",
 	    e->text, c->state);
+	core_api_stalled(c);
 	loop_timer_arm(&c->book.again, c->part.loop,
 	    mono_after(loop_now(c->part.loop), RETRY_US), try_again, c);
 }
