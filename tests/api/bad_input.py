@@ -1,0 +1,480 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that can be wrong with what a house is given: each gives one
+sentence that says what, where and what to do, the exit code of the design, and
+loses nothing."""
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from house import *  # noqa: E402,F403
+
+TYPED = """\
+[task.add]
+tools  = ["shell", "add"]
+brain  = "runbook"
+input.required = ["left", "right"]
+input.properties.left  = { type = "integer" }
+input.properties.right = { type = "integer" }
+output.required = ["sum"]
+output.properties.sum = { type = "integer" }
+"""
+
+ADD = SERVER + """
+[tool.add]
+description = "Add two numbers"
+action      = "read"
+idempotent  = true
+[tool.add.input]
+type = "object"
+required = ["left", "right"]
+additionalProperties = false
+properties.left  = { type = "integer" }
+properties.right = { type = "integer" }
+[tool.add.run]
+exec = ["/bin/sh", "-c", 'echo $(($1 + $2))', "add", "{{left}}", "{{right}}"]
+"""
+
+CALC = {'role.toml': TYPED, 'gates.toml': GATES, 'mcp/server.toml': ADD}
+ROLES = {'helper': HELPER, 'calc': CALC}
+
+
+def finish(**args):
+    return {'id': 'end', 'tool': 'finish', 'args': args}
+
+
+def add(left, right, id='sum'):
+    return {'id': id, 'tool': 'add', 'args': {'left': left, 'right': right}}
+
+
+def sentence(answer, code, *words):
+    """The exit code, and one sentence on stderr that holds all words."""
+    lines = [line for line in answer.err.splitlines() if line.strip()]
+    need(answer.code == code, 'exit code %d is wanted:' % code, answer)
+    need(lines and not any(w in answer.err for w in
+                           ('Assertion', 'must', 'Traceback')) or
+         'must' in words or lines, 'a sentence is wanted:', answer)
+    for word in words:
+        need(word in answer.err, 'it must say %r:' % word, answer)
+    return lines
+
+
+def one_sentence(answer, code, *words):
+    need(len(sentence(answer, code, *words)) == 1, 'one sentence:', answer)
+
+
+class Unchanged:
+    """Nothing is lost and nothing has come: the same tasks, the book whole."""
+
+    def __init__(self, h):
+        self.h = h
+
+    def __enter__(self):
+        self.before = self.h.read('task', 'list')
+        self.pids = self.h.pids()
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            need(self.h.read('task', 'list') == self.before,
+                 'the tasks have changed')
+            need(self.h.pids() == self.pids, 'a part was started again')
+            self.h.verified()
+
+
+HOUSE = None
+
+
+def house():
+    global HOUSE
+    if HOUSE is None:
+        HOUSE = House(ROLES)
+        HOUSE.start()
+        task = HOUSE.run([add(1, 2), finish(sum=3)], queue='calc', kind='add',
+                         left=1, right=2)
+        need(task['state'] == 'completed', task)
+    return HOUSE
+
+
+# --- e2m lines ------------------------------------------------------------------
+
+GOOD = ('{"_type":"task","id":"01930000-0000-7000-8000-00000000000%d",'
+        '"queue":"calc","subject":"s","from":"tester","state":"pending",'
+        '"created_at":"2026-01-01T00:00:00Z",'
+        '"updated_at":"2026-01-01T00:00:00Z","payload":{"type":"add","left":1,'
+        '"right":2,"runbook":[{"id":"a","tool":"add",'
+        '"args":{"left":1,"right":2}}]}}\n')
+
+
+def lines_file(h, text):
+    path = os.path.join(h.folder, 'tasks.jsonl')
+    write(path, text)
+    return path
+
+
+@test
+def malformed_lines_name_the_file_and_line_and_nothing_is_dispatched():
+    h = house()
+    for bad in ('{"_type":"task"\n', 'no json at all\n', '[]\n',
+                '{"_type":"task","_type":"task"}\n',
+                '{"_type":"letter"}\n', '{"_type":"task","id":"x"}\n',
+                GOOD % 2 + GOOD.replace('"pending"', '"sleeping"') % 3):
+        with Unchanged(h):
+            path = lines_file(h, GOOD % 1 + bad)
+            line = 1 + len(bad.splitlines())
+            a = h.cli('dispatch', '--file', path)
+            sentence(a, 1, '%s:%d' % (path, line), 'nothing was dispatched')
+            need(len(a.err.splitlines()) == 2, 'one sentence a line:', a)
+
+
+@test
+def a_file_that_is_not_there_is_named():
+    h = house()
+    one_sentence(h.cli('dispatch', '--file', '/nowhere/tasks'), 4,
+                 '/nowhere/tasks')
+
+
+@test
+def an_empty_file_dispatches_nothing():
+    h = house()
+    with Unchanged(h):
+        sentence(h.cli('dispatch', '--file', lines_file(h, '')), 1, 'nothing')
+
+
+# --- tasks -------------------------------------------------------------------------
+
+def dispatch(h, payload, queue='calc', kind='add'):
+    return h.cli('dispatch', '--queue', queue, '--subject', 's', '--type',
+                 kind, '--payload', json.dumps(payload))
+
+
+@test
+def a_payload_that_is_not_of_its_type_is_refused_at_dispatch():
+    h = house()
+    steps = [add(1, 2)]
+    with Unchanged(h):
+        one_sentence(dispatch(h, {'left': 1, 'right': 'two',
+                                  'runbook': steps}), 1, 'payload', 'right',
+                     'whole number')
+        one_sentence(dispatch(h, {'left': 1, 'runbook': steps}), 1, 'payload',
+                     'right')
+        one_sentence(dispatch(h, {'left': 1, 'right': 2}), 1, 'runbook')
+        one_sentence(dispatch(h, {}, kind='subtract'), 1, 'subtract')
+        one_sentence(h.cli('dispatch', '--queue', 'calc', '--subject', 's',
+                           '--payload', '{"left":'), 1, '--payload')
+        one_sentence(h.cli('dispatch', '--queue', 'calc', '--subject', 's',
+                           '--payload', '[]'), 1, '--payload', 'object')
+
+
+@test
+def an_unknown_queue_is_not_found():
+    h = house()
+    with Unchanged(h):
+        one_sentence(dispatch(h, {}, queue='nobody'), 4, 'nobody', 'role list')
+
+
+@test
+def an_unknown_tool_in_a_runbook_is_refused_at_dispatch():
+    h = house()
+    with Unchanged(h):
+        one_sentence(dispatch(h, {
+            'left': 1, 'right': 2,
+            'runbook': [{'id': 'a', 'tool': 'format_disk', 'args': {}}]}), 1,
+            'format_disk', 'runbook')
+
+
+@test
+def arguments_that_do_not_match_are_refused_at_dispatch():
+    h = house()
+    with Unchanged(h):
+        one_sentence(dispatch(h, {'left': 1, 'right': 2, 'runbook': [
+            add(1, 'two')]}), 1, 'right', 'runbook')
+        one_sentence(dispatch(h, {'left': 1, 'right': 2, 'runbook': [
+            {'id': 'a', 'tool': 'add', 'args': {'left': 1}}]}), 1, 'right')
+        one_sentence(dispatch(h, {'left': 1, 'right': 2, 'runbook': [
+            {'id': 'a', 'tool': 'add',
+             'args': {'left': '${later.stdout}', 'right': 2}}]}), 1, 'later')
+
+
+@test
+def arguments_made_of_results_are_checked_before_the_call():
+    h = house()
+    task = h.run([shell('echo two', id='word'),
+                  add(1, '${word.stdout}')], queue='calc', kind='add', left=1,
+                 right=2)
+    call = task['runs'][0]['calls'][1]
+    need(task['state'] == 'failed', task)
+    need(call['starts'] == 0 and call['result']['error'] == 'input' and
+         'right' in call['result']['message'], call)
+
+
+@test
+def a_result_that_is_not_of_its_type_fails_the_task():
+    h = house()
+    task = h.run([finish(sum='three')], queue='calc', kind='add', left=1,
+                 right=2)
+    need(task['error']['error_type'] == 'schema_validation' and
+         'sum' in task['error']['message'], task)
+    need(h.outcomes(task['id']) == ['fail'], h.outcomes(task['id']))
+
+
+@test
+def an_unknown_task_is_not_found():
+    h = house()
+    for args in (('show',), ('cancel',), ('watch',)):
+        one_sentence(h.cli('task', *args,
+                           '01930000-0000-7000-8000-0000000000ff'), 4,
+                     '01930000-0000-7000-8000-0000000000ff')
+    one_sentence(h.cli('task', 'show', '../../etc/passwd'), 4)
+    one_sentence(h.cli('approve', 'nothing'), 4, 'nothing')
+
+
+@test
+def a_wrong_command_line_is_usage():
+    h = house()
+    for args in (('dispatch',), ('task', 'paint'), ('status', 'now'),
+                 ('deny', 'x'), ('sandbox', 'run'), ('fly',), ('up', 'now')):
+        a = h.cli(*args)
+        need(a.code == 2 and 'handrail' in a.err, args, a)
+
+
+# --- what an operator wrote ------------------------------------------------------
+
+def wrong_file(path, text, code, *words):
+    """up with one file changed."""
+    with House(ROLES) as h:
+        write(os.path.join(h.folder, path), text)
+        h.ok('vault', 'init')
+        h.spawn()
+        got = h.wait(10)
+        log = h.log()
+        need(got == code, 'exit code %d, not %d:\n%s' % (code, got, log))
+        said = [line for line in log.splitlines()
+                if all(w in line for w in words)]
+        need(len(said) == 1, 'one line with %s:\n%s' % (words, log))
+        h.gone()
+
+
+@test
+def an_unknown_key_names_file_line_and_column():
+    wrong_file('handrail.toml', 'device = "linux"\nmodels = 3\n', 1,
+               'handrail.toml:2:1', 'models')
+    wrong_file('roles/calc/role.toml', TYPED + 'tolls = ["shell"]\n', 1,
+               'roles/calc/role.toml:9:', 'tolls')
+    wrong_file('roles/calc/gates.toml', GATES + '\n[gate.a]\nmacht = {}\n', 1,
+               'roles/calc/gates.toml:5:', 'macht')
+    wrong_file('roles/calc/mcp/server.toml', SERVER + 'indempotent = true\n',
+               1, 'mcp/server.toml:6:', 'indempotent')
+
+
+@test
+def broken_toml_names_file_line_and_column():
+    wrong_file('handrail.toml', 'device = "linux\n', 1, 'handrail.toml:1:')
+    wrong_file('roles/calc/gates.toml', '[defaults]\nunmatched = "allow"\n'
+               'unmatched = "deny"\n', 1, 'gates.toml:3:1')
+    wrong_file('roles/calc/gates.toml', '[defaults]\nunmatched = "maybe"\n', 1,
+               'gates.toml:2:', 'unmatched', 'ask')
+
+
+@test
+def a_role_that_names_what_is_not_there_does_not_come_up():
+    wrong_file('roles/calc/role.toml', TYPED.replace('"add"]', '"addd"]'), 1,
+               'addd')
+    wrong_file('roles/calc/role.toml', TYPED.replace(
+        '"runbook"', '"model.other"'), 1, 'model.other')
+
+
+@test
+def no_configuration_says_how_to_get_one():
+    with House() as h:
+        os.unlink(h.config)
+        a = subprocess.run([h.handrail, 'up', '--state', h.state], cwd='/tmp',
+                           env={**h.env, 'HOME': h.folder}, text=True,
+                           capture_output=True)
+        one_sentence(Answer(a.returncode, a.stdout, a.stderr), 1,
+                     'handrail init', '--config')
+
+
+@test
+def a_closed_role_is_named_at_reload_and_the_others_run():
+    with House(ROLES) as h:
+        h.start()
+        h.role_file('calc', 'gates.toml', '[defaults]\nunmatchd = "ask"\n')
+        core = h.pids()['core']
+        os.kill(core, signal.SIGHUP)
+        until(lambda: 'gates.toml:2:1' in h.log(), 5, 'no word of the reload')
+        one_sentence(dispatch(h, {'left': 1, 'right': 2, 'runbook': [
+            add(1, 2)]}), 3, 'calc', 'closed', 'gates.toml:2:1')
+        need(h.run([shell('true')])['runs'][0]['calls'][0]['end'] == 'ok')
+        h.role_file('calc', 'gates.toml', GATES)
+        os.kill(core, signal.SIGHUP)
+        until(lambda: dispatch(h, {'left': 1, 'right': 2, 'runbook': [
+            add(1, 2)]}).code == 0, 5, 'the role stays closed')
+
+
+# --- the house itself ----------------------------------------------------------------
+
+@test
+def a_second_house_on_the_same_state_is_a_conflict():
+    h = house()
+    with Unchanged(h):
+        one_sentence(h.cli('up'), 5, h.state, 'already', '--state')
+
+
+@test
+def a_taken_address_is_named():
+    with House() as h:
+        s = socket.socket()
+        s.bind(('127.0.0.1', h.port))
+        s.listen()
+        h.ok('vault', 'init')
+        one_sentence(h.cli('up'), 1, '127.0.0.1:%d' % h.port, 'listen')
+        s.close()
+
+
+@test
+def no_house_is_unavailable():
+    with House() as h:
+        for args in (('status',), ('task', 'list'), ('inbox',)):
+            one_sentence(h.cli(*args), 3, 'cli.sock', 'handrail up')
+        one_sentence(h.cli('status', env={
+            'HANDRAIL_URL': 'http://127.0.0.1:%d' % h.port}), 3,
+            str(h.port))
+
+
+@test
+def without_a_vault_key_the_house_says_how_to_make_one():
+    with House() as h:
+        one_sentence(h.cli('up'), 1, 'handrail vault init', h.state)
+        h.ok('vault', 'init')
+        one_sentence(h.cli('vault', 'init'), 5, 'vault.key')
+
+
+@test
+def a_provider_key_in_the_environment_closes_the_house():
+    with House() as h:
+        h.ok('vault', 'init')
+        a = h.cli('up', env={'ANTHROPIC_API_KEY': 'sk-ant-0123456789'})
+        one_sentence(a, 1, 'ANTHROPIC_API_KEY', 'unset', 'vault put')
+        need('sk-ant' not in a.err + a.out, 'the key itself was shown')
+
+
+@test
+def an_empty_provider_key_is_removed_with_a_warning():
+    with House() as h:
+        h.start(env={'ANTHROPIC_API_KEY': ''})
+        need('warn' in h.log() and 'ANTHROPIC_API_KEY' in h.log(), h.log())
+        for pid in descendants(h.process.pid):
+            with open('/proc/%d/environ' % pid, 'rb') as f:
+                need(b'ANTHROPIC' not in f.read(), 'it reached a part')
+
+
+@test
+def clients_do_not_mind_a_provider_key():
+    h = house()
+    need(h.cli('status', env={'ANTHROPIC_API_KEY': 'x'}).code == 0)
+
+
+@test
+def a_provider_key_in_arguments_is_refused_and_not_shown():
+    h = house()
+    key = 'sk-ant-api03-' + 'A1b2' * 24
+    with Unchanged(h):
+        a = dispatch(h, {'left': 1, 'right': 2, 'runbook': [
+            shell('export ANTHROPIC_API_KEY=%s' % key)]})
+        sentence(a, 1)
+        need(key not in a.err + a.out, 'the key itself was shown')
+
+
+# --- a full disk ------------------------------------------------------------------
+
+def own_mounts():
+    """`up` inside a mount namespace with a small tmpfs as the book's folder."""
+    if os.getuid() == 0:
+        wrap = ['unshare', '--mount', '--propagation', 'private']
+    else:
+        wrap = ['unshare', '--user', '--map-current-user', '--keep-caps',
+                '--mount']
+    if subprocess.run(wrap + ['true'], stderr=subprocess.DEVNULL).returncode:
+        raise Skipped('no mount namespace here')
+    return wrap + ['sh', '-c', 'mount -t tmpfs -o size=1500k,mode=0755 tmpfs '
+                   '"$STATE/book" && exec "$@"', 'sh']
+
+
+@test
+def a_full_disk_answers_503_and_loses_nothing():
+    with House(ROLES) as h:
+        os.makedirs(os.path.join(h.state, 'book'))
+        h.start(wrap=own_mounts(), env={'STATE': h.state})
+        before = h.run([add(1, 2), finish(sum=3)], queue='calc', kind='add',
+                       left=1, right=2)
+        need(before['state'] == 'completed', before)
+        filler = '/proc/%d/root%s/book/filler' % (h.process.pid, h.state)
+        with open(filler, 'wb', buffering=0) as f:
+            try:
+                while True:
+                    f.write(b'\0' * 4096)
+            except OSError:
+                pass
+        body = {'queue': 'calc', 'subject': 'full', 'payload': {
+            'type': 'add', 'left': 4, 'right': 5,
+            'note': 'x' * 100000,
+            'runbook': [add(4, 5), finish(sum=9)]}}
+        pids = h.pids()
+        a = h.post('/api/tasks', body)
+        need(a.code == 503, 'dispatch on a full disk', a)
+        need(h.state in a.json['message'] and 'space' in a.json['message'], a)
+        one_sentence(dispatch(h, {'left': 1, 'right': 2, 'runbook': [
+            add(1, 2)]}), 3, h.state, 'space')
+        need(h.get('/healthz', token=False).code == 503)
+        need(h.read('status')['stalled'], 'status does not say it')
+        need(h.task(before['id'])['state'] == 'completed', 'reading')
+        os.unlink(filler)
+        until(lambda: h.get('/healthz', token=False).code == 200, 10,
+              'it does not go on')
+        need(h.pids() == pids, 'a part was started again')
+        task = h.run([add(4, 5), finish(sum=9)], queue='calc', kind='add',
+                     left=4, right=5)
+        need(task['state'] == 'completed', task)
+        for t in h.read('task', 'list')['tasks']:
+            need(h.outcome(t['id'])['state'] in FINAL, t)
+            need(len(h.outcomes(t['id'])) == 1, t)
+        h.verified()
+
+
+@test
+def a_disk_that_fills_during_a_run_stops_effects_until_there_is_space():
+    with House(ROLES) as h:
+        os.makedirs(os.path.join(h.state, 'book'))
+        h.start(wrap=own_mounts(), env={'STATE': h.state})
+        work = shell('echo one >>/work/log; sleep 0.5')
+        task = h.dispatch([dict(work, id='s%d' % n) for n in range(6)] + [
+            shell('wc -l </work/log', id='count')])
+        until(lambda: 'call_settled' in h.kinds(task), 10, 'no call ends')
+        filler = '/proc/%d/root%s/book/filler' % (h.process.pid, h.state)
+        with open(filler, 'wb', buffering=0) as f:
+            try:
+                while True:
+                    f.write(b'\0' * 4096)
+            except OSError:
+                pass
+        until(lambda: h.get('/healthz', token=False).code == 503, 10,
+              'the disk is not full')
+        time.sleep(1.2)
+        os.unlink(filler)
+        done = h.outcome(task)
+        calls = done['runs'][0]['calls']
+        need([c['starts'] for c in calls] == [1] * 7, calls)
+        need(calls[-1]['result']['stdout'].strip() == '6', calls[-1])
+        need(len(h.outcomes(task)) == 1, h.outcomes(task))
+        h.verified()
+
+
+if __name__ == '__main__':
+    code = main()
+    if HOUSE:
+        HOUSE.__exit__()
+    sys.exit(code)

@@ -1,0 +1,523 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A house of one's own for a test: made in a temporary folder, started,
+stopped, asked; and the processes that belong to it, and to it alone.
+
+Nothing here ends a process that is not a descendant of this test.  Orphans of
+a house become this process's children, so what a house leaves behind is seen.
+"""
+import ctypes
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+BUILD = os.path.abspath(os.environ.get('HANDRAIL_BUILD') or
+                        os.environ.get('BUILD') or
+                        os.path.join(SOURCE, 'build'))
+PARTS = ('core', 'vault', 'sandbox', 'resolver', 'egress', 'api')
+FINAL = ('completed', 'failed', 'blocked')
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+class Failed(AssertionError):
+    pass
+
+
+class Skipped(Exception):
+    pass
+
+
+def need(condition, text='', *about):
+    """An expectation; `about` is shown where it does not hold."""
+    if not condition:
+        raise Failed(' '.join([text] + [str(a) for a in about]) or 'no')
+
+
+def until(what, seconds=10.0, text='', every=0.02):
+    """The first true value of what(), asked again and again."""
+    end = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failed('after %g s: %s' % (seconds, text or 'still not so'))
+        time.sleep(every)
+
+
+# --- processes ----------------------------------------------------------------
+
+def processes():
+    """pid -> (parent, name); a process that has ended but is not yet waited
+    for is none."""
+    found = {}
+    for pid in os.listdir('/proc'):
+        if not pid.isdigit():
+            continue
+        try:
+            with open('/proc/%s/stat' % pid) as f:
+                stat = f.read()
+        except OSError:
+            continue
+        at = stat.rindex(')')
+        state, parent = stat[at + 2:].split()[:2]
+        if state not in 'ZX':
+            found[int(pid)] = (int(parent), stat[stat.index('(') + 1:at])
+    return found
+
+
+def descendants(root, table=None):
+    """pid -> name of everything below a process."""
+    table = table or processes()
+    children = {}
+    for pid, (parent, _) in table.items():
+        children.setdefault(parent, []).append(pid)
+    found, level = {}, [root]
+    while level:
+        level = [c for p in level for c in children.get(p, ())]
+        found.update((pid, table[pid][1]) for pid in level)
+    return found
+
+
+def end_process(pid, number=signal.SIGKILL):
+    """Signals a process, only if it is below this test."""
+    if pid in descendants(os.getpid()):
+        os.kill(pid, number)
+        return True
+    return False
+
+
+def reap_orphans(known=()):
+    """Collects what was handed to us by a dying house."""
+    while True:
+        try:
+            info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if info is None or info.si_pid in known:
+            return
+        os.waitpid(info.si_pid, 0)
+
+
+COMPANIONS = []  # what this test started and has not ended: Popen objects
+
+
+def adopt_orphans():
+    LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def with_parent():
+    """In a child before its exec: it does not outlive the test."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+# --- what a house is made of ----------------------------------------------------
+
+CONFIG = """\
+state  = "{state}"
+listen = "127.0.0.1:{port}"
+roles  = "roles"
+
+[operator.tester]
+uid = {uid}
+
+[node]
+cells = {cells}
+uid_base = {uid_base}
+"""
+
+ROLE = """\
+[task.default]
+tools  = ["shell"]
+brain  = "runbook"
+budget = { turns = 20, calls = 20, wall = "2m" }
+"""
+
+GATES = """\
+[defaults]
+unmatched = "allow"
+"""
+
+SERVER = """\
+[tool.shell]
+description = "Run a shell command in the workspace /work"
+action      = "execute"
+timeout     = "1m"
+run         = { builtin = "shell" }
+"""
+
+HELPER = {'role.toml': ROLE, 'gates.toml': GATES, 'mcp/server.toml': SERVER}
+HELPER_ID = 'linux__server__helper_coworker'
+
+
+def write(path, text, mode=0o644):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'w') as f:
+        f.write(text)
+    os.chmod(path, mode)
+
+
+class Answer:
+    """Of a command or of a request: code, out, err; json of what it said."""
+
+    def __init__(self, code, out, err=''):
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self):
+        try:
+            return json.loads(self.out)
+        except ValueError:
+            raise Failed('no JSON: %r' % self.out[:400])
+
+    def __str__(self):
+        return '(%s) %s%s' % (self.code, self.out[-600:], self.err[-900:])
+
+
+class Local(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__('localhost', timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class House:
+    """One house; `with House() as h:` removes everything at the end."""
+
+    def __init__(self, roles=None, config='', build=BUILD, cells=4,
+                 uid_base=700000):
+        self.folder = tempfile.mkdtemp(prefix='hr-')
+        os.chmod(self.folder, 0o755)
+        self.state = os.path.join(self.folder, 'state')
+        self.config = os.path.join(self.folder, 'handrail.toml')
+        self.log_path = os.path.join(self.folder, 'log')
+        self.handrail = os.path.join(build, 'src', 'cli', 'handrail')
+        self.port = free_port()
+        self.process = None
+        self.env = {k: v for k, v in os.environ.items() if k not in
+                    ('ANTHROPIC_API_KEY', 'HANDRAIL_URL', 'HANDRAIL_TOKEN',
+                     'HANDRAIL_CRASH', 'CREDENTIALS_DIRECTORY', 'NOTIFY_SOCKET')}
+        write(self.config, CONFIG.format(
+            state=self.state, port=self.port, uid=os.getuid(), cells=cells,
+            uid_base=uid_base) + config)
+        for name, files in (roles or {'helper': HELPER}).items():
+            for path, text in files.items():
+                self.role_file(name, path, text)
+        adopt_orphans()
+
+    def role_file(self, role, path, text):
+        write(os.path.join(self.folder, 'roles', role, path), text)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        if not os.environ.get('KEEP'):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- commands
+
+    def cli(self, *args, env=None, input=None, timeout=60):
+        command = [self.handrail, args[0], '--config', self.config,
+                   '--state', self.state, *args[1:]]
+        done = subprocess.run(
+            command, env={**self.env, **(env or {})}, input=input, text=True,
+            errors='replace', timeout=timeout, cwd=self.folder,
+            stdin=subprocess.DEVNULL if input is None else None,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def ok(self, *args, **more):
+        """A command that must succeed."""
+        a = self.cli(*args, **more)
+        need(a.code == 0, 'handrail %s' % ' '.join(args), a)
+        return a
+
+    def read(self, *args):
+        return self.ok(*args, '--json').json
+
+    # --- up and down
+
+    def log(self):
+        try:
+            with open(self.log_path, errors='replace') as f:
+                return f.read()
+        except FileNotFoundError:
+            return ''
+
+    def spawn(self, env=None, wrap=(), before=None, args=()):
+        """Starts `handrail up` and does not wait for it."""
+        def child():
+            with_parent()
+            if before:
+                before()
+        self.mark = len(self.log())
+        with open(self.log_path, 'a') as log:
+            self.process = subprocess.Popen(
+                [*wrap, self.handrail, 'up', '--config', self.config,
+                 '--state', self.state, *args],
+                env={**self.env, **(env or {})}, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=subprocess.STDOUT, cwd=self.folder,
+                preexec_fn=child)
+        COMPANIONS.append(self.process)
+
+    def ready(self):
+        return 'ready: http://' in self.log()[self.mark:] or \
+            re.search(r'ready\b.*cli\.sock', self.log()[self.mark:])
+
+    def start(self, seconds=20, **more):
+        if not os.path.exists(os.path.join(self.state, 'vault.key')):
+            self.ok('vault', 'init')
+        self.spawn(**more)
+
+        def up():
+            if self.process.poll() is not None:
+                raise Failed('the house ended with %d:\n%s' % (
+                    self.process.returncode, self.log()[self.mark:][-2000:]))
+            return self.ready()
+        until(up, seconds, 'the house is not ready:\n' + self.log()[-2000:])
+        return self
+
+    def stop(self, seconds=40):
+        """The polite way; its exit code."""
+        if self.process is None:
+            return None
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait(seconds)
+
+    def wait(self, seconds=40):
+        try:
+            code = self.process.wait(seconds)
+            COMPANIONS.remove(self.process)
+        except subprocess.TimeoutExpired:
+            raise Failed('after %g s the house still stands:\n%s' % (
+                seconds, self.log()[-2000:]))
+        self.process = None
+        return code
+
+    def kill(self):
+        if self.process:
+            if self.process.poll() is None:
+                self.process.kill()
+            self.process.wait()
+            COMPANIONS.remove(self.process)
+            self.process = None
+            try:
+                self.gone()
+            except Failed:
+                for pid in self.left():
+                    end_process(pid)
+
+    def left(self):
+        """What of this house is still there: pid -> name.  Everything below
+        this test but what other houses and servers of it have."""
+        others = {p.pid for p in COMPANIONS if p is not self.process}
+        reap_orphans(others | ({self.process.pid} if self.process else set()))
+        table = processes()
+        for pid in others:
+            for below in descendants(pid, table):
+                table.pop(below, None)
+            table.pop(pid, None)
+        return {pid: name for pid, name in
+                descendants(os.getpid(), table).items()}
+
+    def gone(self, seconds=2.0):
+        """No process of the house is left."""
+        until(lambda: not self.left(), seconds,
+              'processes are left: %s' % self.left())
+
+    def pids(self):
+        """name -> pid of the parts that stand now."""
+        table = processes()
+        return {name: pid for pid, (parent, name) in table.items()
+                if parent == self.process.pid and name in PARTS}
+
+    def whole(self, seconds=10):
+        """All parts stand, and the house answers."""
+        def all_there():
+            pids = self.pids()
+            if set(pids) != set(PARTS):
+                return None
+            a = self.get('/api/status', quiet=True)
+            return pids if a and a.code == 200 and a.json['ok'] and \
+                all(a.json['parts'].values()) else None
+        return until(all_there, seconds, 'the house is not whole')
+
+    # --- HTTP
+
+    def token(self):
+        with open(os.path.join(self.state, 'operators/tester.token')) as f:
+            return f.read().strip()
+
+    def ask(self, method, target, body=None, token=True, tcp=False,
+            headers=None, timeout=30):
+        at = http.client.HTTPConnection('127.0.0.1', self.port,
+                                        timeout=timeout) if tcp else \
+            Local(os.path.join(self.state, 'cli.sock'), timeout)
+        send = dict(headers or {})
+        if token:
+            send.setdefault('Authorization', 'Bearer ' + (
+                self.token() if token is True else token))
+        if body is not None and not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+        try:
+            at.request(method, target, body, send)
+            answer = at.getresponse()
+            return Answer(answer.status, answer.read().decode())
+        finally:
+            at.close()
+
+    def get(self, target, quiet=False, **more):
+        try:
+            return self.ask('GET', target, **more)
+        except (OSError, http.client.HTTPException):
+            if quiet:
+                return None
+            raise
+
+    def post(self, target, body, **more):
+        return self.ask('POST', target, body, **more)
+
+    # --- tasks
+
+    def dispatch(self, steps, queue='helper', subject='a test', kind=None,
+                 **payload):
+        payload['runbook'] = steps
+        if kind:
+            payload['type'] = kind
+        a = self.post('/api/tasks', {'queue': queue, 'subject': subject,
+                                     'payload': payload})
+        need(a.code == 201, 'dispatch', a)
+        return a.json['id']
+
+    def task(self, task):
+        a = self.get('/api/tasks/' + task)
+        need(a.code == 200, 'task', a)
+        return a.json
+
+    def outcome(self, task, seconds=30):
+        """The task once it has ended; the house may fall meanwhile."""
+        def ended():
+            a = self.get('/api/tasks/' + task, quiet=True)
+            return a.json if a and a.code == 200 and \
+                a.json['state'] in FINAL else None
+        try:
+            return until(ended, seconds, every=0.03)
+        except Failed:
+            a = self.get('/api/tasks/' + task, quiet=True)
+            raise Failed('the task has not ended: %s\n%s' % (
+                a and a.out[-1500:], self.log()[-1500:]))
+
+    def run(self, steps, seconds=30, **more):
+        return self.outcome(self.dispatch(steps, **more), seconds)
+
+    def events(self, task=None):
+        found, after = [], 0
+        while True:
+            a = self.get('/api/events?after=%d%s' % (
+                after, '&task=' + task if task else ''))
+            need(a.code == 200, 'events', a)
+            if not a.json['events']:
+                return found
+            found += a.json['events']
+            after = a.json['next']
+
+    def kinds(self, task):
+        return [e['kind'] for e in self.events(task)]
+
+    def outcomes(self, task):
+        """The transitions of a task that end it: exactly one, always."""
+        return [e['body']['event'] for e in self.events(task)
+                if e['kind'] == 'task_transition' and
+                e['body'].get('event') in ('complete', 'fail', 'block')]
+
+    def waits(self):
+        return self.get('/api/waits').json['waits']
+
+    def waiting(self, seconds=15):
+        """The first thing that waits for a person."""
+        def one():
+            a = self.get('/api/waits', quiet=True)
+            return a.json['waits'] if a and a.code == 200 else None
+        return until(one, seconds, 'nothing waits')[0]
+
+    def say(self, wait, decision, reason=None):
+        body = {'decision': decision}
+        if reason:
+            body['reason'] = reason
+        return self.post('/api/waits/' + wait['id'], body)
+
+    def verified(self):
+        a = self.cli('audit', 'verify')
+        need(a.code == 0, 'audit verify', a)
+        return a.out
+
+
+def shell(command, id='step', on_error='stop', **args):
+    return {'id': id, 'tool': 'shell', 'args': {'command': command, **args},
+            'on_error': on_error}
+
+
+# --- TAP ------------------------------------------------------------------------
+
+TESTS = []
+
+
+def test(function):
+    """Its name is a sentence; it returns, raises, or skips with a reason."""
+    TESTS.append(function)
+    return function
+
+
+def main():
+    """Runs the tests, all or those whose name holds an argument's word."""
+    words = sys.argv[1:]
+    chosen = [t for t in TESTS if not words or
+              any(w in t.__name__ for w in words)]
+    bad = 0
+    print('1..%d' % len(chosen), flush=True)
+    for number, function in enumerate(chosen, 1):
+        name = function.__name__
+        began = time.monotonic()
+        try:
+            function()
+            line = 'ok %d - %s' % (number, name)
+        except Skipped as why:
+            line = 'ok %d - %s # SKIP %s' % (number, name, why)
+        except Exception as e:
+            bad += 1
+            text = str(e) if isinstance(e, Failed) else traceback.format_exc()
+            if isinstance(e, Failed):
+                at = traceback.extract_tb(e.__traceback__)
+                here = [f for f in at if f.filename != __file__]
+                if here:
+                    text = 'line %d: %s' % (here[-1].lineno, text)
+            for row in text.splitlines():
+                print('# ' + row)
+            line = 'not ok %d - %s' % (number, name)
+        print(line, flush=True)
+        print('# %.1f s' % (time.monotonic() - began), flush=True)
+    return 1 if bad else 0
