@@ -19,6 +19,13 @@
 
 #define CORE_FD 3
 
+enum {
+#define ERR(kind, http, exit, retry, name) KIND_##kind,
+#include "base/errors.def"
+#undef ERR
+	LAST_KIND, /* enum err_kind counts from 1 */
+};
+
 struct self {
 	struct loop *loop;
 	struct wire_peer *core;
@@ -194,6 +201,7 @@ take_reply(void *owner, struct wire_peer *peer, const void *record, int *fds,
 
 	(void)peer;
 	if (!p->agent || nfds != (reply->ok ? 1U : 0U) ||
+	    reply->kind > LAST_KIND ||
 	    !wire_text_ok(reply->text, sizeof(reply->text))) {
 		broken("a model's reply that is not of its form");
 	}
