@@ -178,6 +178,20 @@ a_stale_epoch_changes_nothing(void **state)
 	assert_owners_only(LOST);
 }
 
+static void
+assert_not_claimed(
+    struct world *w, struct str id, uint32_t epoch, const char *owner)
+{
+	struct str body = arena_printf(&w->arena,
+	    "{\"event\":\"claim\",\"id\":\"" STR_FMT
+	    "\",\"at\":\"2026-01-01T00:00:00Z\",\"epoch\":%u,"
+	    "\"owner\":\"%s\",\"incarnation\":1}",
+	    STR_ARG(id), epoch, owner);
+
+	assert_int_equal(queue_apply(w->queue, body, 9, &w->e), -1);
+	assert_int_equal(w->e.kind, ERR_CONFLICT);
+}
+
 /* The same of a log that somebody wrote by hand. */
 static void
 a_stale_event_is_not_applied(void **state)
@@ -205,15 +219,9 @@ a_stale_event_is_not_applied(void **state)
 
 	assert_int_equal(touch(&w, queue_lease_lost, id, 1, &step), 0);
 	before = dump_of(&w, w.queue);
-	assert_int_equal(
-	    queue_apply(w.queue,
-	        arena_printf(&w.arena,
-	            "{\"event\":\"claim\",\"id\":\"" STR_FMT
-	            "\",\"at\":\"2026-01-01T00:00:00Z\",\"epoch\":1,"
-	            "\"owner\":\"" ME "\",\"incarnation\":1}",
-	            STR_ARG(id)),
-	        9, &w.e),
-	    -1);
+	/* A claim under an old epoch, and one by another identity. */
+	assert_not_claimed(&w, id, 1, ME);
+	assert_not_claimed(&w, id, 2, YOU);
 	assert_int_equal(queue_apply(w.queue, STR("{}"), 9, &w.e), -1);
 	assert_int_equal(
 	    queue_apply(w.queue, STR("{\"event\":\"burn\"}"), 9, &w.e), -1);

@@ -210,12 +210,16 @@ a_bad_task_is_refused(void **state)
 	t = task_of(&w, 1);
 	struct json *many = json_new(&w.arena, JSON_ARRAY);
 
+	struct e2m_task known = task_of(&w, 2);
+
+	assert_int_equal(put(&w, &known, &s), 0);
 	for (int i = 0; i <= QUEUE_DEPENDS_MAX; i++) {
 		json_push(many, json_new_str(&w.arena, uuid(&w, 2)));
 	}
 	t.depends_on = many;
 	assert_int_equal(put(&w, &t, &s), -1);
-	assert_int_equal(w.logged, 0);
+	assert_int_equal(w.e.kind, ERR_LIMIT);
+	assert_int_equal(w.logged, 1);
 	world_fini(&w);
 }
 
