@@ -172,6 +172,30 @@ policy_git_request(struct str method, struct str path, struct str query,
 	return service_post(method, path, content_type, service, e);
 }
 
+/* GET and HEAD only read, so that a wrong guess at an advertisement costs
+ * nothing; what could be a push must be known as one. */
+bool
+policy_git_agrees(struct str method, struct str path, enum policy_git git)
+{
+	bool reads = str_eq_z(method, "GET") || str_eq_z(method, "HEAD");
+	enum policy_git by_path = POLICY_GIT_NO;
+
+	if (reads) {
+		return str_ends(path, STR("/info/refs")) ||
+		       (git == POLICY_GIT_NO && !resembles(path, "/info/refs"));
+	}
+	if (str_ends(path, STR("/git-receive-pack"))) {
+		by_path = POLICY_GIT_PUSH;
+	} else if (str_ends(path, STR("/git-upload-pack"))) {
+		by_path = POLICY_GIT_FETCH;
+	} else if (resembles(path, "/git-receive-pack") ||
+	           resembles(path, "/git-upload-pack")) {
+		return false;
+	}
+	return git == by_path &&
+	       (git == POLICY_GIT_NO || str_eq_z(method, "POST"));
+}
+
 /* --- pkt-lines --- */
 
 struct packets {

@@ -175,6 +175,9 @@ policy_request_next(struct arena *a, const struct policy_request *r,
 		buf_addf(&out, "own_credentials = true in [" STR_FMT "]",
 		    STR_ARG(d->rule));
 		break;
+	case POLICY_GIT_FORM:
+		buf_add_z(&out, "git's smart HTTP protocol, exactly");
+		break;
 	case POLICY_NO_RULE:
 	case POLICY_PORT:
 	case POLICY_GIT:

@@ -124,6 +124,10 @@ policy_request(struct arena *a, const struct policy *p,
 	    r->path.at[0] != '/') {
 		d->reason = POLICY_PATH;
 	}
+	if (d->reason == POLICY_NONE &&
+	    !policy_git_agrees(r->method, r->path, r->git)) {
+		d->reason = POLICY_GIT_FORM;
+	}
 	if (d->reason == POLICY_NONE) {
 		d->verdict = POLICY_ALLOW;
 		return;

@@ -246,14 +246,63 @@ a_rule_for_a_call_exists_in_its_cell_only(void **state)
 static void
 git_needs_a_rule_that_says_git(void **state)
 {
+	struct ask push = { .host = "git.good.test",
+		.path = "/r.git/info/refs",
+		.git = POLICY_GIT_PUSH };
+
 	(void)state;
-	assert_asked("[egress.h]\nmatch = { host = \"git.good.test\" }\n",
-	    &(struct ask){ .host = "git.good.test", .git = POLICY_GIT_PUSH },
-	    "git");
+	assert_asked(
+	    "[egress.h]\nmatch = { host = \"git.good.test\" }\n", &push, "git");
 	assert_asked("[egress.h]\nmatch = { host = \"git.good.test\", "
 	             "git = \"fetch|push\" }\n",
-	    &(struct ask){ .host = "git.good.test", .git = POLICY_GIT_PUSH },
-	    "egress.h");
+	    &push, "egress.h");
+}
+
+/* Whoever tells what a request is to git may be mistaken or worse. */
+static void
+a_push_that_is_not_called_one_is_denied(void **state)
+{
+	static const struct {
+		const char *method;
+		const char *path;
+		enum policy_git git;
+	} rows[] = {
+		{ "POST", "/r.git/git-receive-pack", POLICY_GIT_NO },
+		{ "POST", "/r.git/git-receive-pack/", POLICY_GIT_NO },
+		{ "POST", "/r.git%2Fgit-receive-pack", POLICY_GIT_NO },
+		{ "POST", "/r.git%2fGIT-RECEIVE-PACK", POLICY_GIT_NO },
+		{ "PUT", "/r.git/git-receive-pack", POLICY_GIT_NO },
+		{ "POST", "/r.git/git-upload-pack", POLICY_GIT_NO },
+		{ "POST", "/r.git/git-receive-pack", POLICY_GIT_FETCH },
+		{ "PUT", "/r.git/git-upload-pack", POLICY_GIT_FETCH },
+		{ "POST", "/r.git/other", POLICY_GIT_FETCH },
+		{ "GET", "/r.git/other", POLICY_GIT_FETCH },
+		{ "GET", "/r.git/info%2Frefs", POLICY_GIT_NO },
+	};
+	const char *policy =
+	    "[egress.web]\nmatch = { host = \"git.good.test\" }\n"
+	    "[egress.clone]\nmatch = { host = \"git.good.test\", "
+	    "git = \"fetch\" }\n";
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_asked(policy,
+		    &(struct ask){ .host = "git.good.test",
+		        .method = rows[i].method,
+		        .path = rows[i].path,
+		        .git = rows[i].git },
+		    "git_form");
+	}
+	assert_asked(policy,
+	    &(struct ask){ .host = "git.good.test",
+	        .method = "POST",
+	        .path = "/r.git/git-upload-pack",
+	        .git = POLICY_GIT_FETCH },
+	    "egress.clone");
+	assert_asked(policy,
+	    &(struct ask){
+	        .host = "git.good.test", .path = "/r.git/info/refs" },
+	    "egress.web");
 }
 
 static struct policy_commands
@@ -436,6 +485,7 @@ main(void)
 		cmocka_unit_test(own_credentials_need_the_winning_rules_leave),
 		cmocka_unit_test(a_rule_for_a_call_exists_in_its_cell_only),
 		cmocka_unit_test(git_needs_a_rule_that_says_git),
+		cmocka_unit_test(a_push_that_is_not_called_one_is_denied),
 		cmocka_unit_test(a_push_must_fit_with_every_ref),
 		cmocka_unit_test(a_pin_may_be_without_tls),
 		cmocka_unit_test(a_closed_policy_denies_every_request),
