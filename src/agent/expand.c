@@ -69,12 +69,13 @@ static struct reference
 next_reference(struct str s, size_t *at)
 {
 	for (; *at + 1 < s.len; (*at)++) {
-		if (s.at[*at] == '$' && s.at[*at + 1] == '{') {
-			struct reference r = reference_at(s, *at);
+		struct reference r = { 0 };
 
-			if (r.length) {
-				return r;
-			}
+		if (s.at[*at] == '$' && s.at[*at + 1] == '{') {
+			r = reference_at(s, *at);
+		}
+		if (r.length) {
+			return r;
 		}
 	}
 	*at = s.len;
@@ -185,40 +186,69 @@ expand_leaf(const struct json *j, const struct outcome *outcomes,
 	return too_big(out, e);
 }
 
+/* Where the walk through the arguments is. */
+struct walk {
+	const struct json *above[EXPAND_DEPTH];
+	size_t depth;
+	const struct json *at; /* NULL: it is done */
+};
+
+static int
+step_down(struct walk *w, struct buf *out, struct err *e)
+{
+	if (w->depth == EXPAND_DEPTH) {
+		return err_set(
+		    e, ERR_LIMIT, "the arguments are nested too deep");
+	}
+	buf_add_byte(out, w->at->type == JSON_OBJECT ? '{' : '[');
+	w->above[w->depth++] = w->at;
+	w->at = w->at->first;
+	return 0;
+}
+
+static void
+step_on(struct walk *w, struct buf *out)
+{
+	while (w->depth && !w->at->next) {
+		w->at = w->above[--w->depth];
+		buf_add_byte(out, w->at->type == JSON_OBJECT ? '}' : ']');
+	}
+	if (w->depth) {
+		buf_add_byte(out, ',');
+		w->at = w->at->next;
+	} else {
+		w->at = NULL;
+	}
+}
+
+static int
+step(struct walk *w, const struct outcome *outcomes, struct buf *out,
+    struct err *e)
+{
+	if (w->depth && w->above[w->depth - 1]->type == JSON_OBJECT) {
+		json_write_string(out, w->at->key);
+		buf_add_byte(out, ':');
+	}
+	if (is_branch(w->at) && w->at->first) {
+		return step_down(w, out, e);
+	}
+	if (expand_leaf(w->at, outcomes, out, e)) {
+		return -1;
+	}
+	step_on(w, out);
+	return 0;
+}
+
 int
 expand_args(const struct json *args, const struct outcome *outcomes,
     struct buf *out, struct err *e)
 {
-	const struct json *above[EXPAND_DEPTH];
-	const struct json *j = args;
-	size_t depth = 0;
+	struct walk w = { .at = args };
 
-	for (;;) {
-		if (depth && above[depth - 1]->type == JSON_OBJECT) {
-			json_write_string(out, j->key);
-			buf_add_byte(out, ':');
-		}
-		if (is_branch(j) && j->first) {
-			if (depth == EXPAND_DEPTH) {
-				return err_set(e, ERR_LIMIT,
-				    "the arguments are nested too deep");
-			}
-			buf_add_byte(out, j->type == JSON_OBJECT ? '{' : '[');
-			above[depth++] = j;
-			j = j->first;
-			continue;
-		}
-		if (expand_leaf(j, outcomes, out, e)) {
+	while (w.at) {
+		if (step(&w, outcomes, out, e)) {
 			return -1;
 		}
-		while (depth && !j->next) {
-			j = above[--depth];
-			buf_add_byte(out, j->type == JSON_OBJECT ? '}' : ']');
-		}
-		if (!depth) {
-			return 0;
-		}
-		buf_add_byte(out, ',');
-		j = j->next;
 	}
+	return 0;
 }

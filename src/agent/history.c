@@ -14,7 +14,7 @@
 #define RESULT_TAIL (32U << 10)
 #define KEPT        4 /* results that the first shrinking leaves alone */
 #define SMALL       200
-#define CUT         1000
+#define CUT         1000UL
 
 static const char duties[] =
     "You are given one task. You act only by calling tools; text alone changes "

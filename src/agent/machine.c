@@ -28,20 +28,23 @@ static const enum agent_want wants[] = {
 #undef STATE
 };
 
+static const struct move *
+find_move(enum state state, enum input input)
+{
+	const struct move *m = moves;
+
+	while (m->state != state || m->input != input) {
+		must(++m < moves + COUNT(moves));
+	}
+	return m;
+}
+
 static void
 feed(struct agent *a, enum input input)
 {
 	while (input != INPUT_NOTHING) {
-		const struct move *m = NULL;
+		const struct move *m = find_move(a->state, input);
 
-		for (size_t i = 0; i < COUNT(moves); i++) {
-			if (moves[i].state == a->state &&
-			    moves[i].input == input) {
-				m = &moves[i];
-				break;
-			}
-		}
-		must(m);
 		a->state = m->next;
 		input = m->act ? m->act(a) : INPUT_NOTHING;
 	}
@@ -96,7 +99,7 @@ agent_explain(struct arena *a, const struct json *result)
  * -------------------------------------------------------------- */
 
 static int
-begin(struct agent *a, struct err *e)
+start(struct agent *a, struct err *e)
 {
 	struct str brain = STR("");
 
@@ -122,7 +125,7 @@ begin(struct agent *a, struct err *e)
 }
 
 int
-agent_new(struct str text, struct agent **out, struct err *e)
+agent_new(struct str begin, struct agent **out, struct err *e)
 {
 	static const struct json_limits limits = {
 		.bytes = AGENT_BEGIN_MAX,
@@ -134,12 +137,12 @@ agent_new(struct str text, struct agent **out, struct err *e)
 
 	must(a);
 	if (json_parse(
-	        &a->arena, arena_str(&a->arena, text), &limits, &tree, e)) {
+	        &a->arena, arena_str(&a->arena, begin), &limits, &tree, e)) {
 		agent_free(a);
 		return err_wrap(e, "the task as core tells it");
 	}
 	a->begin = tree;
-	if (begin(a, e)) {
+	if (start(a, e)) {
 		agent_free(a);
 		return err_wrap(e, "the task as core tells it");
 	}

@@ -20,9 +20,9 @@ model_text_of(struct arena *a, const struct json *content)
 	if (content->type == JSON_ARRAY) {
 		JSON_EACH(item, content)
 		{
-			if (json_text(item, "text", &part)) {
-				buf_add(&text, part);
-			}
+			part = STR("");
+			(void)json_text(item, "text", &part);
+			buf_add(&text, part);
 		}
 	} else {
 		json_write(&text, content);

@@ -40,7 +40,10 @@ write_name(struct json_out *o, struct str name)
 		bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 		            (c >= '0' && c <= '9') || c == '_' || c == '-';
 
-		shown[i] = fine ? c : '_';
+		shown[i] = '_';
+		if (fine) {
+			shown[i] = c;
+		}
 	}
 	json_out_str(
 	    o, "name", length ? str_span(shown, length) : STR("unnamed"));

@@ -38,7 +38,7 @@ _Noreturn static void
 fail(const struct err *e)
 {
 	(void)fprintf(stderr, "handrail agent: %s\n", e->text);
-	exit(1);
+	exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
 /* What core sent cannot be what it meant: not one step further. */
@@ -106,12 +106,19 @@ ask(struct self *p)
 		return;
 	}
 	if (next.wait_us > 0) {
+		/* All agents of a house would else come back at once. */
+		int64_t more =
+		    (int64_t)(random_u64() % (uint64_t)(next.wait_us / 2 + 1));
+
 		loop_timer_arm(&p->pause, p->loop,
-		    mono_after(loop_now(p->loop), next.wait_us), send_ask, p);
+		    mono_after(loop_now(p->loop), next.wait_us + more),
+		    send_ask, p);
 		return;
 	}
 	send_ask(p);
 }
+
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
 
 /* --- hearing -----------------------------------------------------------------
  */
@@ -223,6 +230,8 @@ take_reply(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	ask(p);
 }
 
+/* NOLINTEND(readability-non-const-parameter) */
+
 static const struct wire_handler handlers[] = {
 	{ WIRE_RUN_BEGIN, take_begin },
 	{ WIRE_RUN_GO, take_go },
@@ -238,7 +247,7 @@ core_closed(void *owner, struct wire_peer *peer, const struct err *why)
 	if (why->kind != ERR_UNAVAILABLE) {
 		fail(why);
 	}
-	exit(0);
+	exit(0); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
 static int
@@ -248,7 +257,7 @@ give_up_power(struct err *e)
 		.part = "agent",
 		.limits = { .nofile = 64,
 		    .nproc = JAIL_ZERO,
-		    .fsize = 2 * AGENT_REPLY_MAX,
+		    .fsize = 2UL * AGENT_REPLY_MAX,
 		    .as = 512U << 20 },
 		.landlock = true,
 		.net = JAIL_NET_NONE,

@@ -31,6 +31,13 @@
 	         "finish") "]}"
 #define MODEL MODEL_AS("small")
 
+/* With the case in a list that did it. */
+static inline void
+unexpected(const char *text)
+{
+	fail_msg("%s", text);
+}
+
 static inline struct agent *
 born(const char *begin)
 {

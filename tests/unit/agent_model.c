@@ -393,26 +393,24 @@ make_calls(struct agent *a, uint32_t count, const char *text)
 	}
 }
 
-static char *
-long_result(size_t size)
+static void
+long_text(struct buf *text, size_t size, char quote)
 {
-	char *text = malloc(size + 1);
-
-	assert_non_null(text);
-	memset(text, 'x', size);
-	text[0] = text[size - 1] = '"';
-	text[size] = 0;
-	return text;
+	memset(buf_room(text, size), 'x', size);
+	buf_grew(text, size);
+	text->at[0] = text->at[size - 1] = quote;
+	(void)buf_z(text);
 }
 
 static void
 a_context_too_long_is_made_smaller_and_asked_again(void **state)
 {
 	struct agent *a = born(MODEL);
-	auto_free char *text = long_result(5000);
+	auto_buf text = { 0 };
 
 	(void)state;
-	make_calls(a, 6, text);
+	long_text(&text, 5000, '"');
+	make_calls(a, 6, text.at);
 	asks_model(a, 7);
 	reply_status(a, 400, TOO_LONG);
 	asks_model(a, 8);
@@ -431,11 +429,12 @@ static void
 one_huge_result_is_shown_in_part(void **state)
 {
 	struct agent *a = born(MODEL);
-	auto_free char *text = long_result(1000000);
+	auto_buf text = { 0 };
 	auto_buf body = { 0 };
 
 	(void)state;
-	make_calls(a, 1, text);
+	long_text(&text, 1000000, '"');
+	make_calls(a, 1, text.at);
 	assert_int_equal(says(a, "bytes left out …]"), 1);
 	assert_true(strlen(body_of(a, &body)) < 200000);
 	agent_free(a);
@@ -445,16 +444,17 @@ static void
 a_request_stays_within_what_core_takes(void **state)
 {
 	struct agent *a = born(MODEL);
-	auto_free char *text = long_result(120000);
+	auto_buf text = { 0 };
 	auto_buf body = { 0 };
 
 	(void)state;
+	long_text(&text, 120000, '"');
 	for (uint32_t i = 0; i < 40; i++) {
 		auto_buf call = { 0 };
 
 		buf_addf(&call, CALLS(CALL_OF("shell", "{\\\"b\\\":%u}")), i);
 		reply(a, buf_z(&call));
-		result(a, AGENT_CALL_OK, text);
+		result(a, AGENT_CALL_OK, text.at);
 		assert_true(strlen(body_of(a, &body)) < AGENT_REPLY_MAX / 4);
 	}
 	agent_free(a);
@@ -464,16 +464,16 @@ static void
 replies_that_never_end_fill_the_context(void **state)
 {
 	struct agent *a = born(MODEL);
-	auto_free char *text = long_result(200000);
+	auto_buf text = { 0 };
 	auto_buf call = { 0 };
 
 	(void)state;
-	text[0] = text[199999] = 'y';
+	long_text(&text, 200000, 'y');
 	for (uint32_t i = 0; i < 20 && agent_asks(a).want == AGENT_MODEL; i++) {
 		buf_clear(&call);
 		buf_addf(&call,
 		    CALLS(CALL_OF("shell", "{\\\"b%u\\\":\\\"%s\\\"}")), i,
-		    text);
+		    text.at);
 		reply(a, buf_z(&call));
 		result(a, AGENT_CALL_OK, "{}");
 	}
@@ -485,13 +485,13 @@ static void
 arguments_over_their_bound_are_told(void **state)
 {
 	struct agent *a = born(MODEL);
-	auto_free char *text = long_result(300000);
+	auto_buf text = { 0 };
 	auto_buf call = { 0 };
 
 	(void)state;
-	text[0] = text[299999] = 'y';
+	long_text(&text, 300000, 'y');
 	buf_addf(
-	    &call, CALLS(CALL_OF("shell", "{\\\"b\\\":\\\"%s\\\"}")), text);
+	    &call, CALLS(CALL_OF("shell", "{\\\"b\\\":\\\"%s\\\"}")), text.at);
 	reply(a, buf_z(&call));
 	asks_model(a, 2);
 	assert_int_equal(says(a, "the arguments are over 256 KiB"), 1);

@@ -341,7 +341,7 @@ a_task_that_is_not_of_its_form_is_refused(void **state)
 		struct err e = { 0 };
 
 		if (!agent_new(str_of(wrong[i]), &a, &e)) {
-			fail_msg("%s", wrong[i]);
+			unexpected(wrong[i]);
 		}
 		assert_null(a);
 		assert_true(e.text[0]);

@@ -59,7 +59,7 @@ a_message_is_printable_and_short(void **state)
 
 #define CF(code)                                                               \
 	"{\"success\":false,\"errors\":[{\"code\":" code ",\"message\":\"m\"}" \
-	                                                 "]}"
+	"]}"
 
 static void
 codes_of_workers_ai_decide_before_the_status(void **state)

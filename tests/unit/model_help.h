@@ -42,6 +42,13 @@ answer(uint32_t status, const char *body)
 	return answer_sized(status, body, 4000);
 }
 
+/* With the case in a list that did it. */
+static inline void
+unexpected(const char *text)
+{
+	fail_msg("%s", text);
+}
+
 static inline void
 equals(struct str s, const char *expected)
 {

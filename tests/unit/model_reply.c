@@ -342,7 +342,7 @@ quirk_20_arguments_are_never_mended(void **state)
 		if (r.failed || r.reply.call_count != 1 ||
 		    !str_has_str(r.reply.calls[0].problem,
 		        STR("the arguments are not valid JSON: line 1"))) {
-			fail_msg("%s", wrong[i]);
+			unexpected(wrong[i]);
 		}
 		equals(r.reply.calls[0].arguments, "{}");
 		arena_fini(&r.arena);
@@ -485,8 +485,7 @@ quirk_27_usage_that_is_missing_is_estimated(void **state)
 	static const char *const without[] = {
 		"{\"choices\":[{\"message\":{\"content\":\"xxxxxx\"}}]}",
 		"{\"choices\":[{\"message\":{}}],\"usage\":null}     ",
-		"{\"choices\":[{\"message\":{}}],\"usage\":{\"prompt_tokens\":"
-		"-1,\"completion_tokens\":1}}",
+		"{\"choices\":[{\"message\":{}}],\"usage\":{}}",
 	};
 
 	for (size_t i = 0; i < COUNT(without); i++) {
@@ -515,8 +514,7 @@ quirk_28_an_answer_without_choices_is_an_error(void **state)
 		"{\"choices\":{}}",
 		"{\"choices\":[{\"message\":\"x\"}]}",
 		"{\"choices\":[],\"response\":\"x\"}",
-		"{\"error\":{\"message\":\"in the middle\"},\"choices\":[{"
-		"\"message\":{\"content\":\"x\"}}]}",
+		"{\"error\":{},\"choices\":[{\"message\":{}}]}",
 		"{\"success\":false,\"result\":{\"response\":\"x\"}}",
 	};
 
@@ -525,7 +523,7 @@ quirk_28_an_answer_without_choices_is_an_error(void **state)
 		struct read r = answer(200, forms[i]);
 
 		if (!r.failed) {
-			fail_msg("%s", forms[i]);
+			unexpected(forms[i]);
 		}
 		assert_int_equal(r.why.cause, MODEL_NONSENSE);
 		assert_int_equal(r.why.next, MODEL_RETRY);
