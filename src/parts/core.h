@@ -171,6 +171,7 @@ struct core_cell {
 	char only_tool[64]; /* the call this cell exists for, or empty */
 	struct core *core;
 	struct wire_peer *egress;
+	bool lost; /* its egress ended, and nobody had asked for it */
 	struct core_exec *execs; /* waiting and running */
 	struct loop_timer lease;
 	struct loop *lease_loop;

@@ -475,7 +475,8 @@ write_outcome(struct core *c, struct json_out *o, const struct queue_task *t)
 	struct json *tree;
 	struct err e = { 0 };
 
-	if (t->last_seq && e2m_is_final(t->state) &&
+	if (t->last_seq &&
+	    (e2m_is_final(t->state) || t->state == E2M_BLOCKED) &&
 	    store_body_get(c->book.store, t->last_seq, &body, &e) == 0 &&
 	    json_parse(&a, buf_str(&body), NULL, &tree, &e) == 0) {
 		const struct json *result = json_get(tree, "result");

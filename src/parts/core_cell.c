@@ -183,6 +183,7 @@ egress_closed(void *owner, struct wire_peer *peer, const struct err *why)
 	core_egress_gone(c, cell);
 	wire_peer_free(peer);
 	cell->egress = NULL;
+	cell->lost = cell->phase != CELL_ENDING;
 	core_cell_end(c, cell);
 }
 
@@ -217,6 +218,7 @@ core_cell_made(void *owner, struct wire_peer *peer, const void *record,
 	cell->egress = wire_peer_new(c->part.loop, take_fd(&fds[0]), &end, &e);
 	if (!cell->egress) {
 		log_err("cell", &e);
+		cell->lost = true;
 		core_cell_end(c, cell);
 		return;
 	}
@@ -310,6 +312,9 @@ core_cell_ended(void *owner, struct wire_peer *peer, const void *record,
 	}
 	core_text(text, sizeof(text),
 	    wire_text_ok(ended->text, sizeof(ended->text)) ? ended->text : "?");
+	if (cell->lost && !text[0]) {
+		core_text(text, sizeof(text), "its egress ended");
+	}
 	cell->phase = CELL_ENDING;
 	if (cell->egress) {
 		core_egress_gone(c, cell);
