@@ -39,10 +39,10 @@ class Skipped(Exception):
     pass
 
 
-def need(condition, text='', *about):
-    """An expectation; `about` is shown where it does not hold."""
+def need(condition, *about):
+    """An expectation; `about` is told where it does not hold."""
     if not condition:
-        raise Failed(' '.join([text] + [str(a) for a in about]) or 'no')
+        raise Failed(' '.join(str(a) for a in about) or 'it does not hold')
 
 
 def until(what, seconds=10.0, text='', every=0.02):
