@@ -23,9 +23,10 @@ egress_jail(const char *name, uid_t uid, bool own, struct err *e)
 	struct jail_plan plan = { .part = name,
 		.uid = uid,
 		.gid = (gid_t)uid,
+		/* File sizes stay free: stderr may be one, and no other can be
+		 * opened. */
 		.limits = { .nofile = own ? JAIL_KEEP : CELL_FILES,
 		    .nproc = JAIL_ZERO,
-		    .fsize = own ? JAIL_KEEP : JAIL_ZERO,
 		    .data = own ? JAIL_KEEP : CELL_DATA,
 		    .memlock = JAIL_ZERO },
 		.landlock = true,

@@ -190,7 +190,9 @@ write_asked(struct fetch *f, const struct proxy_fetch *asked)
 	buf_addf(b, "%s %s HTTP/1.1\r\n", asked->method, asked->target);
 	buf_addf(b, six ? "Host: [%s]" : "Host: %s", asked->host);
 	buf_addf(b, ":%u\r\n%s", asked->port, asked->headers);
-	if (asked->body.len > 0 || strcmp(asked->method, "POST") == 0) {
+	bool bare = strcmp(asked->method, "GET") == 0 ||
+	            strcmp(asked->method, "HEAD") == 0;
+	if (asked->body.len > 0 || !bare) {
 		buf_addf(b, "Content-Length: %zu\r\n", asked->body.len);
 	}
 	buf_add_z(b, "\r\n");
