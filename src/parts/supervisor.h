@@ -79,11 +79,17 @@ struct house {
 /* state.c: the state folder, its lock, tokens and listeners. */
 int house_open_state(struct house *h, struct err *e) MUST_CHECK;
 /* ids.c: a user namespace for sandbox where there is a range for it.  The
- * child waits in house_ids_wait until its parent has mapped it. */
+ * child waits at the gate until its parent has mapped it. */
+struct house_gate {
+	int ask[2]; /* child: I am in my namespace */
+	int go[2];  /* parent: it is mapped */
+};
 void house_find_ids(struct house *h);
-void house_ids_wait(int in, int out);
-int house_ids_map(
-    struct house *h, pid_t pid, int in, int out, struct err *e) MUST_CHECK;
+int house_gate_open(struct house_gate *g, struct err *e) MUST_CHECK;
+void house_gate_close(struct house_gate *g);
+void house_gate_wait(struct house_gate *g);
+int house_gate_map(
+    struct house *h, pid_t pid, struct house_gate *g, struct err *e) MUST_CHECK;
 /* spawn.c: one part with its channels; core is told of the others. */
 int house_spawn(
     struct house *h, struct house_part *p, struct err *e) MUST_CHECK;

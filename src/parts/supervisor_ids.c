@@ -105,25 +105,55 @@ run_helper(struct house *h, const char *helper, pid_t pid, uint64_t own,
 	return 0;
 }
 
+int
+house_gate_open(struct house_gate *g, struct err *e)
+{
+	return pipe2(g->ask, O_CLOEXEC) || pipe2(g->go, O_CLOEXEC)
+	           ? err_sys(e, "pipe")
+	           : 0;
+}
+
+static void
+close_end(int *fd)
+{
+	if (*fd >= 0) {
+		(void)close(take_fd(fd));
+	}
+}
+
 void
-house_ids_wait(int in, int out)
+house_gate_close(struct house_gate *g)
+{
+	close_end(&g->ask[0]);
+	close_end(&g->ask[1]);
+	close_end(&g->go[0]);
+	close_end(&g->go[1]);
+}
+
+/* The other ends are closed first: without a parent this child ends. */
+void
+house_gate_wait(struct house_gate *g)
 {
 	char byte = 0;
 
-	if (unshare(CLONE_NEWUSER) || write(out, "u", 1) != 1 ||
-	    read(in, &byte, 1) != 1) {
+	close_end(&g->ask[0]);
+	close_end(&g->go[1]);
+	if (unshare(CLONE_NEWUSER) || write(g->ask[1], "u", 1) != 1 ||
+	    read(g->go[0], &byte, 1) != 1) {
 		_exit(126);
 	}
 }
 
 int
-house_ids_map(struct house *h, pid_t pid, int in, int out, struct err *e)
+house_gate_map(struct house *h, pid_t pid, struct house_gate *g, struct err *e)
 {
 	uint64_t uids[2] = { h->ids.first_uid, h->ids.uids };
 	uint64_t gids[2] = { h->ids.first_gid, h->ids.gids };
 	char byte;
 
-	if (read(in, &byte, 1) != 1) {
+	close_end(&g->ask[1]);
+	close_end(&g->go[0]);
+	if (read(g->ask[0], &byte, 1) != 1) {
 		return err_set(e, ERR_IO,
 		    "no user namespace for the sandbox (see `handrail "
 		    "doctor`)");
@@ -132,5 +162,5 @@ house_ids_map(struct house *h, pid_t pid, int in, int out, struct err *e)
 	    run_helper(h, NEWGIDMAP, pid, getegid(), gids, e)) {
 		return -1;
 	}
-	return write(out, "g", 1) == 1 ? 0 : err_sys(e, "sandbox");
+	return write(g->go[1], "g", 1) == 1 ? 0 : err_sys(e, "sandbox");
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "parts/supervisor.h"
@@ -156,64 +157,104 @@ tell_core(struct house *h, const struct house_part *p, int fd)
 	(void)close(fd);
 }
 
-int
-house_spawn(struct house *h, struct house_part *p, struct err *e)
+/* A child that is about to become the part; with ids it first waits until its
+ * user namespace is mapped. */
+static pid_t
+start_child(struct house *h, const struct house_part *p, struct command *c,
+    const int wanted[4], struct err *e)
 {
-	auto_arena arena = { 0 };
-	struct command command = { .arena = &arena };
-	int up[2] = { -1, -1 };
-	int core[2] = { -1, -1 };
-	bool is_core = p->row->part == PART_CORE;
-	bool is_api = p->row->part == PART_API;
-
-	make_command(&command, h, p->row);
-	if (wire_pair(up, e) || (!is_core && wire_pair(core, e))) {
-		return -1;
-	}
-	int wanted[4] = { up[1], core[1], is_api ? h->socket_listener : -1,
-		is_api ? h->web_listener : -1 };
 	bool maps = p->row->part == PART_SANDBOX && h->ids.found;
-	int ask[2] = { -1, -1 };
-	int go[2] = { -1, -1 };
+	struct house_gate gate = { { -1, -1 }, { -1, -1 } };
 
-	if (maps && (pipe2(ask, O_CLOEXEC) || pipe2(go, O_CLOEXEC))) {
-		return err_sys(e, "pipe");
+	if (maps && house_gate_open(&gate, e)) {
+		return -1;
 	}
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		if (maps) {
-			house_ids_wait(go[0], ask[1]);
+			house_gate_wait(&gate);
 		}
-		become(&command, wanted);
-	}
-	if (maps) {
-		(void)close(ask[1]);
-		int bad = pid < 0 || house_ids_map(h, pid, ask[0], go[1], e);
-
-		(void)close(ask[0]);
-		(void)close(go[0]);
-		(void)close(go[1]);
-		if (bad) {
-			return -1;
-		}
-	}
-	(void)close(up[1]);
-	if (core[1] >= 0) {
-		(void)close(core[1]);
+		become(c, wanted);
 	}
 	if (pid < 0) {
-		return err_sys(e, "fork for %s", p->row->program);
+		(void)err_sys(e, "fork for %s", p->row->program);
 	}
-	p->pid = pid;
-	p->started = mono_now();
-	p->peer = house_listen(h, p->row->part, up[0], e);
-	if (!p->peer) {
+	if (maps && pid > 0 && house_gate_map(h, pid, &gate, e)) {
 		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
+		pid = -1;
+	}
+	house_gate_close(&gate);
+	return pid;
+}
+
+/* A range that cannot be mapped here (a container, a namespace of somebody
+ * else's) is as good as none: one id for all, and doctor says so. */
+static pid_t
+start_or_share(struct house *h, const struct house_part *p, struct command *c,
+    const int wanted[4], struct err *e)
+{
+	pid_t pid = start_child(h, p, c, wanted, e);
+
+	if (pid < 0 && p->row->part == PART_SANDBOX && h->ids.found) {
+		log_line(LOG_WARN, "ids", "%s; parts and cells share one id",
+		    e->text);
+		h->ids.found = false;
+		*e = (struct err){ 0 };
+		c->count = 0;
+		make_command(c, h, p->row);
+		pid = start_child(h, p, c, wanted, e);
+	}
+	return pid;
+}
+
+int
+house_spawn(struct house *h, struct house_part *p, struct err *e)
+{
+	auto_arena arena = { 0 };
+	struct command command = { .arena = &arena };
+	auto_close int up = -1;
+	auto_close int core = -1;
+	int mine[2] = { -1, -1 };
+	bool is_core = p->row->part == PART_CORE;
+	bool is_api = p->row->part == PART_API;
+	int pair[2];
+
+	make_command(&command, h, p->row);
+	if (wire_pair(pair, e)) {
+		return -1;
+	}
+	mine[0] = pair[0];
+	up = pair[1];
+	if (!is_core) {
+		if (wire_pair(pair, e)) {
+			(void)close(mine[0]);
+			return -1;
+		}
+		mine[1] = pair[0];
+		core = pair[1];
+	}
+	int wanted[4] = { up, core, is_api ? h->socket_listener : -1,
+		is_api ? h->web_listener : -1 };
+
+	p->pid = start_or_share(h, p, &command, wanted, e);
+	p->started = mono_now();
+	p->peer = p->pid > 0 ? house_listen(h, p->row->part, mine[0], e) : NULL;
+	if (!p->peer) {
+		if (p->pid > 0) {
+			(void)kill(p->pid, SIGKILL);
+		} else {
+			(void)close(mine[0]);
+		}
+		if (mine[1] >= 0) {
+			(void)close(mine[1]);
+		}
+		p->pid = 0;
 		return -1;
 	}
 	if (!is_core) {
-		tell_core(h, p, core[0]);
+		tell_core(h, p, mine[1]);
 	}
 	return 0;
 }
