@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,8 +33,8 @@ struct bench {
 	struct cell_host *host;
 	int plan;
 	int null;
+	int peer;
 	uint64_t number;
-	bool grouped;
 };
 
 _Noreturn static void
@@ -95,7 +96,7 @@ ours(struct bench *b)
 }
 
 static double
-theirs(void)
+run_peer(void)
 {
 	extern char **environ;
 	struct mono start = mono_now();
@@ -110,6 +111,41 @@ theirs(void)
 		give_up("bwrap failed");
 	}
 	return (double)(mono_now().us - start.us) / 1000;
+}
+
+/* The peer stays in the mount namespace that we were started in. */
+static int
+start_peer(void)
+{
+	int pair[2];
+	char go;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		give_up("no socketpair");
+	}
+	if (fork() == 0) {
+		(void)close(pair[0]);
+		while (read(pair[1], &go, 1) == 1) {
+			double took = run_peer();
+
+			(void)!write(pair[1], &took, sizeof(took));
+		}
+		_exit(0);
+	}
+	(void)close(pair[1]);
+	return pair[0];
+}
+
+static double
+theirs(const struct bench *b)
+{
+	double took = 0;
+
+	if (write(b->peer, "", 1) != 1 ||
+	    read(b->peer, &took, sizeof(took)) != sizeof(took)) {
+		give_up("bwrap failed");
+	}
+	return took;
 }
 
 static int
@@ -144,17 +180,18 @@ main(int argc, char **argv)
 	if (rounds < 1 || rounds > MOST || each < 1 || each > MOST) {
 		give_up("isolate [ROUNDS [EACH]]");
 	}
+	b.peer = start_peer();
 	b.plan = memfd_sealed("plan", str_span("true", 5), &e);
 	if (b.plan < 0 || cell_host_open(&house, &b.host, &e)) {
 		give_up(e.text);
 	}
 	printf("%s; %d rounds of %d\n", cell_host_text(b.host), rounds, each);
 	(void)ours(&b);
-	(void)theirs();
+	(void)theirs(&b);
 	for (int r = 0; r < rounds; r++) {
 		for (int i = 0; i < each; i++) {
 			our[i] = ours(&b);
-			their[i] = theirs();
+			their[i] = theirs(&b);
 		}
 		mine[r] = median(our, (size_t)each);
 		peers[r] = median(their, (size_t)each);

@@ -44,6 +44,10 @@ struct cell_house {
 enum cell_ids { CELL_IDS_ONE, CELL_IDS_SLOTS };
 enum cell_groups { CELL_GROUPS_NONE, CELL_GROUPS_V1, CELL_GROUPS_V2 };
 
+/*
+ * Where this process may mount it gets a mount namespace of its own, with what
+ * all roots have in common over /boot; it must be single-threaded.
+ */
 int cell_host_open(const struct cell_house *house, struct cell_host **out,
     struct err *e) MUST_CHECK;
 void cell_host_free(struct cell_host *host); /* after its last isolate */
@@ -107,6 +111,7 @@ enum cell_work {
 	CELL_WORK_OWN,    /* the folder and all in it belong to the slot */
 	CELL_WORK_DIGEST, /* never follows a symlink; bounded */
 	CELL_WORK_DROP,   /* the folder's contents are removed */
+	CELL_WORK_CHECK, /* no socket, FIFO or device that the slot can reach */
 };
 int cell_work(struct cell_host *host, enum cell_work work, uint32_t slot,
     int folder, struct cell **out, struct err *e) MUST_CHECK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The generated /etc: what programs look up, and nothing of this host's. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -30,7 +31,7 @@ folders(struct err *e)
 		"etc/ssl/certs" };
 
 	for (size_t i = 0; i < COUNT(names); i++) {
-		if (mkdir(names[i], 0755) < 0) {
+		if (mkdir(names[i], 0755) < 0 && errno != EEXIST) {
 			return err_sys(e, "folder /%s", names[i]);
 		}
 	}

@@ -126,32 +126,40 @@ find_links(struct cell_host *host, struct err *e)
 	return 0;
 }
 
-void
+static bool
+same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool
 host_refresh(struct cell_host *host)
 {
+	bool changed = false;
+
 	for (size_t i = 0; i < HOST_FILES; i++) {
 		struct host_file *file = &host->files[i];
-		struct stat st;
+		struct stat st = { 0 };
 		struct err e = { 0 };
 		auto_buf fresh = { 0 };
 
 		file->path = file_paths[i];
 		if (stat(file->path, &st) < 0 || !S_ISREG(st.st_mode)) {
-			buf_clear(&file->bytes);
-			file->changed = (struct timespec){ 0 };
+			st = (struct stat){ 0 };
+		}
+		if (same_time(st.st_mtim, file->changed)) {
 			continue;
 		}
-		if (file->bytes.len > 0 &&
-		    st.st_mtim.tv_sec == file->changed.tv_sec &&
-		    st.st_mtim.tv_nsec == file->changed.tv_nsec) {
-			continue;
+		if (st.st_mtim.tv_sec &&
+		    file_read(file->path, HOST_FILE_MAX, &fresh, &e)) {
+			continue; /* being replaced: at the next cell */
 		}
-		if (file_read(file->path, HOST_FILE_MAX, &fresh, &e) == 0) {
-			buf_clear(&file->bytes);
-			buf_add(&file->bytes, buf_str(&fresh));
-			file->changed = st.st_mtim;
-		}
+		buf_clear(&file->bytes);
+		buf_add(&file->bytes, buf_str(&fresh));
+		file->changed = st.st_mtim;
+		changed = true;
 	}
+	return changed;
 }
 
 /* "name => /path (0x…)" or "/path (0x…)"; the vdso has no path. */
@@ -261,7 +269,11 @@ cell_host_open(
 		}
 	}
 	host->alternatives = access("/etc/alternatives", R_OK | X_OK) == 0;
-	host_refresh(host);
+	host->mounts = has_capability(CAP_SYS_ADMIN);
+	(void)host_refresh(host);
+	if (host->mounts) {
+		root_prepare(host);
+	}
 	group_find(&host->groups);
 	describe(host);
 	*out = host;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -51,15 +52,16 @@ inmate_alone(struct inmate *me)
 		}
 	}
 	(void)close_range(0, 63, 0);
-	for (int fd = 0; fd < 3; fd++) {
-		(void)open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
-	}
+	(void)open("/dev/null", O_RDWR); /* is 0 */
+	(void)dup2(0, 1);
+	(void)dup2(0, 2);
 	for (size_t i = 0; i < COUNT(keep); i++) {
 		if (*keep[i] >= 0) {
 			*keep[i] = dup3(*keep[i], next++, O_CLOEXEC);
 		}
 	}
 	(void)close_range((unsigned)next, ~0U, 0);
+	/* Ignored ones too: whoever started the house may have ignored some. */
 	for (int number = 1; number < NSIG; number++) {
 		(void)sigaction(number, &usual, NULL);
 	}
@@ -155,6 +157,13 @@ inmate_narrow(const struct inmate *me, struct err *e)
 }
 
 static int
+own_network(struct err *e)
+{
+	return unshare(CLONE_NEWNET) < 0 ? err_sys(e, "new network namespace")
+	                                 : 0;
+}
+
+static int
 build_fence(
     const struct inmate *me, int listeners[CELL_LISTENERS], struct err *e)
 {
@@ -230,6 +239,9 @@ init_main(struct inmate *me)
 	struct err e = { 0 };
 
 	inmate_alone(me);
+	if (own_network(&e)) {
+		inmate_fail(me, &e);
+	}
 	if ((me->flags & CELL_FENCE) ? build_fence(me, listeners, &e)
 	                             : fence_none(&e)) {
 		inmate_fail(me, &e);
@@ -260,8 +272,9 @@ agent_main(struct inmate *me)
 	struct err e = { 0 };
 
 	inmate_alone(me);
-	if (await_start(me, &order, &e) || root_take_agent(me, &e) ||
-	    inmate_ids(me, &e) || root_build_agent(me, &e) ||
+	if (own_network(&e) || await_start(me, &order, &e) ||
+	    root_take_agent(me, &e) || inmate_ids(me, &e) ||
+	    root_build_agent(me, &e) ||
 	    sethostname(me->hostname, strlen(me->hostname)) < 0 ||
 	    inmate_narrow(me, &e)) {
 		inmate_fail(me, &e);

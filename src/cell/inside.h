@@ -11,6 +11,7 @@
 #include "cell/cell.h"
 
 #define CONTROL_FDS_MAX 4
+#define PLAIN_NAME      "cell" /* of a cell that was given none */
 #define ROOT_LINKS_MAX  8
 #define AGENT_LIBS_MAX  16
 
@@ -94,6 +95,8 @@ struct cell_host {
 	struct root_link links[ROOT_LINKS_MAX];
 	size_t link_count;
 	bool alternatives;
+	bool mounts;   /* CAP_SYS_ADMIN: a template can be made */
+	bool template; /* and is there */
 	struct host_file files[HOST_FILES];
 	char agent[PATH_MAX / 2];
 	char libs[AGENT_LIBS_MAX][PATH_MAX / 8];
@@ -104,7 +107,7 @@ struct cell_host {
 
 uid_t host_uid(const struct cell_host *host, uint32_t slot);
 gid_t host_gid(const struct cell_host *host, uint32_t slot);
-void host_refresh(struct cell_host *host); /* files that changed since */
+bool host_refresh(struct cell_host *host); /* did a file change since? */
 
 /* --- cgroups ------------------------------------------------------------ */
 
@@ -177,6 +180,9 @@ int nft_redirect(uint16_t port, struct err *e) MUST_CHECK;
 int netlink_talk(
     int family, struct str messages, unsigned acks, struct err *e) MUST_CHECK;
 
+/* Makes what cells have in common, once; after host_refresh said so, again.
+ * For those who may mount: gives this process a mount namespace of its own. */
+void root_prepare(struct cell_host *host);
 /* What only the parent's id may reach; before the ids change. */
 int root_take(struct inmate *me, struct err *e) MUST_CHECK;
 int root_take_agent(struct inmate *me, struct err *e) MUST_CHECK;
@@ -185,7 +191,6 @@ int root_build(
 int root_build_agent(const struct inmate *me, struct err *e) MUST_CHECK;
 int root_bind(const char *from, const char *to, uint64_t attributes,
     struct err *e) MUST_CHECK;
-int root_enter(bool readonly, struct err *e) MUST_CHECK;
 int root_etc(const struct inmate *me, struct str ca, struct err *e) MUST_CHECK;
 int root_file(const char *path, struct str bytes, struct err *e) MUST_CHECK;
 bool root_has_bundle(const struct inmate *me);
@@ -210,11 +215,13 @@ struct tree_walk {
 	void *owner;
 	tree_fn *deep; /* a folder beyond the bounds; NULL: that is an error */
 	bool *rest;    /* set if entries beyond the bounds are left; the same */
+	bool lenient;  /* passes by what cannot be read, over file systems */
 	bool sorted;   /* by name, bytewise, in every folder */
 };
 
 int tree_walk(
     int folder, const struct tree_walk *walk, struct err *e) MUST_CHECK;
+int work_check_system(int folder, struct err *e) MUST_CHECK;
 int work_check(int folder, struct err *e) MUST_CHECK; /* socket, FIFO, device */
 int work_digest(int folder, struct digest *out, struct err *e) MUST_CHECK;
 int work_drop(int folder, struct err *e) MUST_CHECK;

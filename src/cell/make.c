@@ -18,9 +18,11 @@
 
 #include "cell/inside.h"
 
+/* The network, the slowest to make, is the child's to unshare: meanwhile the
+ * parent writes ids and limits. */
 #define NAMESPACES                                                   \
-	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | \
-	    CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | \
+	    CLONE_NEWUTS | CLONE_NEWCGROUP)
 #define DEFAULT_MEMORY    (2ULL << 30)
 #define DEFAULT_FILE_SIZE (2ULL << 30)
 #define DEFAULT_PROCESSES 256
@@ -161,6 +163,21 @@ hostname_ok(const char *name)
 	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
+static int
+limit(struct cell *cell, const struct limits *limits, struct err *e)
+{
+	const struct group_place *groups = &cell->host->groups;
+
+	if (groups->version == CELL_GROUPS_NONE) {
+		return 0;
+	}
+	cell->grouped = true;
+	if (group_make(groups, cell->number, limits, e)) {
+		return -1;
+	}
+	return group_enter(groups, cell->number, cell->pid, e);
+}
+
 /* Clones; the child goes its way, the parent writes ids and limits. */
 static int
 spawn(struct cell *cell, struct inmate *child, uint32_t slot, struct err *e)
@@ -171,14 +188,6 @@ spawn(struct cell *cell, struct inmate *child, uint32_t slot, struct err *e)
 	if (slot >= host->slots && host->ids == CELL_IDS_SLOTS) {
 		return err_set(
 		    e, ERR_INPUT, "slot %u of %u", slot, host->slots);
-	}
-	if (cell->kind == KIND_CELL &&
-	    host->groups.version != CELL_GROUPS_NONE) {
-		cell->grouped = true;
-		if (group_make(
-		        &host->groups, cell->number, &child->limits, e)) {
-			return -1;
-		}
 	}
 	if (control_pair(ends, e)) {
 		return -1;
@@ -204,9 +213,7 @@ spawn(struct cell *cell, struct inmate *child, uint32_t slot, struct err *e)
 	    write_ids(cell, e)) {
 		return -1;
 	}
-	return cell->grouped
-	           ? group_enter(&host->groups, cell->number, cell->pid, e)
-	           : 0;
+	return cell->kind == KIND_CELL ? limit(cell, &child->limits, e) : 0;
 }
 
 int
@@ -214,7 +221,7 @@ cell_make(struct cell_host *host, const struct cell_plan *plan,
     struct cell **out, struct err *e)
 {
 	const char *name =
-	    plan->hostname && *plan->hostname ? plan->hostname : "cell";
+	    plan->hostname && *plan->hostname ? plan->hostname : PLAIN_NAME;
 	struct inmate child = { .flags = plan->flags, .channel = -1 };
 	struct cell *cell;
 	int failed;
@@ -228,7 +235,9 @@ cell_make(struct cell_host *host, const struct cell_plan *plan,
 	if (take_work(&child, plan, e)) {
 		return -1;
 	}
-	host_refresh(host);
+	if (host_refresh(host) && host->template) {
+		root_prepare(host);
+	}
 	cell = new_cell(host, KIND_CELL);
 	cell->number = plan->number;
 	cell->fenced = (plan->flags & CELL_FENCE) != 0;

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -15,6 +16,7 @@
 #include "cell/inside.h"
 
 #define BASE        "/proc" /* nothing that is bound comes from there */
+#define TEMPLATE    "/boot" /* nor anything else that cells need */
 #define READ_ONLY   (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define ROOT_SIZE   (8 * 1024 * 1024)
 #define TMP_DEFAULT (512ULL * 1024 * 1024)
@@ -107,18 +109,18 @@ mount_new(const char *type, const char *to, unsigned long flags,
 	return 0;
 }
 
-/* A tmpfs over BASE, and the way into it. */
+/* A tmpfs over `base`, and the way into it. */
 static int
-begin_root(struct err *e)
+begin_root(const char *base, struct err *e)
 {
 	char options[64];
 
 	(void)snprintf(options, sizeof(options), "mode=755,size=%d", ROOT_SIZE);
 	(void)umask(022);
-	if (mount_new("tmpfs", BASE, MS_NODEV, options, e)) {
+	if (mount_new("tmpfs", base, MS_NODEV, options, e)) {
 		return -1;
 	}
-	if (chdir(BASE) < 0) {
+	if (chdir(base) < 0) {
 		return err_sys(e, "enter the new root");
 	}
 	return 0;
@@ -155,20 +157,29 @@ system_files(const struct cell_host *host, struct err *e)
 	return 0;
 }
 
+/* Narrowed with all others at the end; only these may stay devices. */
+static int
+device_file(const char *name, struct err *e)
+{
+	char from[32];
+	const char *to = from + 1;
+
+	(void)snprintf(from, sizeof(from), "/dev/%s", name);
+	if (mknod(to, S_IFREG | 0644, 0) < 0 ||
+	    mount(from, to, NULL, MS_BIND, NULL) < 0) {
+		return err_sys(e, "device %s", from);
+	}
+	return 0;
+}
+
 static int
 device_files(struct err *e)
 {
-	uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
-
 	if (folder("dev", 0755, e) || folder("dev/pts", 0755, e)) {
 		return -1;
 	}
 	for (size_t i = 0; i < COUNT(devices); i++) {
-		char from[32];
-
-		(void)snprintf(from, sizeof(from), "/dev/%s", devices[i]);
-		if (root_file(from + 1, (struct str){ 0 }, e) ||
-		    root_bind(from, from + 1, attributes, e)) {
+		if (device_file(devices[i], e)) {
 			return -1;
 		}
 	}
@@ -177,8 +188,7 @@ device_files(struct err *e)
 			return err_sys(e, "link /%s", dev_links[i].name);
 		}
 	}
-	return mount_new("devpts", "dev/pts", MS_NOEXEC,
-	    "newinstance,ptmxmode=0666,mode=0620", e);
+	return 0;
 }
 
 static int
@@ -216,16 +226,16 @@ root_take_agent(struct inmate *me, struct err *e)
 	return me->work < 0 ? -1 : 0;
 }
 
+/* All that does not differ between two cells, but for the bundle in /etc. */
 static int
-workspace(const struct inmate *me, struct err *e)
+frame(const struct inmate *me, struct str ca, struct err *e)
 {
-	if (folder("work", 0755, e)) {
+	if (system_files(me->host, e) || device_files(e) ||
+	    root_etc(me, ca, e) || folder("proc", 0555, e) ||
+	    folder("tmp", 0755, e)) {
 		return -1;
 	}
-	return me->flags & CELL_WORKSPACE
-	           ? attach(me->work, "work",
-	                 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, e)
-	           : 0;
+	return folder("work", 0755, e);
 }
 
 static int
@@ -238,28 +248,42 @@ moving_parts(const struct inmate *me, struct err *e)
 	(void)snprintf(options, sizeof(options),
 	    "mode=1777,size=%llu,nr_inodes=%d", (unsigned long long)size,
 	    TMP_FILES);
-	if (folder("proc", 0555, e) ||
-	    mount_new("proc", "proc", MS_NODEV | MS_NOEXEC, "hidepid=2", e) ||
-	    folder("tmp", 0755, e) ||
+	if (mount_new("proc", "proc", MS_NODEV | MS_NOEXEC, "hidepid=2", e) ||
+	    mount_new("devpts", "dev/pts", MS_NOEXEC,
+	        "newinstance,ptmxmode=0666,mode=0620", e) ||
 	    mount_new("tmpfs", "tmp", MS_NODEV, options, e) ||
 	    folder("tmp/home", 0700, e) || folder("tmp/.shm", 0777, e)) {
 		return -1;
 	}
-	return workspace(me, e);
+	return me->flags & CELL_WORKSPACE
+	           ? attach(me->work, "work",
+	                 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, e)
+	           : 0;
+}
+
+static int
+close_root(const char *base, struct err *e)
+{
+	struct mount_attr every = {
+		.attr_set = MOUNT_ATTR_NOSUID,
+		.propagation = MS_PRIVATE,
+	};
+	struct mount_attr root = { .attr_set = READ_ONLY };
+
+	if (mount_setattr(AT_FDCWD, base, AT_RECURSIVE, &every, sizeof(every)) <
+	        0 ||
+	    mount_setattr(AT_FDCWD, base, 0, &root, sizeof(root)) < 0) {
+		return err_sys(e, "close the new root");
+	}
+	return 0;
 }
 
 /* The present folder becomes the root; the host's tree is let go. */
-int
-root_enter(bool readonly, struct err *e)
+static int
+enter_root(struct err *e)
 {
-	struct mount_attr set = {
-		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-		            (readonly ? MOUNT_ATTR_RDONLY : 0),
-		.propagation = MS_PRIVATE,
-	};
-
-	if (mount_setattr(AT_FDCWD, BASE, 0, &set, sizeof(set)) < 0) {
-		return err_sys(e, "close the new root");
+	if (close_root(BASE, e)) {
+		return -1;
 	}
 	if (syscall(SYS_pivot_root, ".", ".") < 0) {
 		return err_sys(e, "pivot_root");
@@ -273,14 +297,88 @@ root_enter(bool readonly, struct err *e)
 	return 0;
 }
 
+/* --- the template: the frame made once, in a mount namespace of our own ----
+ */
+
+static int
+make_template(struct cell_host *host, struct err *e)
+{
+	struct inmate any = { .host = host, .hostname = PLAIN_NAME };
+	struct str none = { 0 };
+
+	if (begin_root(TEMPLATE, e)) {
+		return -1;
+	}
+	if (frame(&any, none, e) || close_root(TEMPLATE, e)) {
+		(void)umount2(TEMPLATE, MNT_DETACH);
+		return -1;
+	}
+	return 0;
+}
+
+void
+root_prepare(struct cell_host *host)
+{
+	auto_close int back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	mode_t mask = umask(022);
+	struct err e = { 0 };
+
+	if (host->template) {
+		host->template = false;
+		(void)umount2(TEMPLATE, MNT_DETACH);
+	} else if (unshare(CLONE_NEWNS) < 0 ||
+	           mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) {
+		(void)umask(mask);
+		return;
+	}
+	/* Without it every cell makes its own frame: slower, the same. */
+	host->template = make_template(host, &e) == 0;
+	(void)umask(mask);
+	must(fchdir(back) == 0);
+}
+
+/* Over the template's, where this cell's differs. */
+static int
+own_etc(const struct inmate *me, struct str ca, struct err *e)
+{
+	struct mount_attr shut = { .attr_set = MOUNT_ATTR_RDONLY };
+
+	if (!(me->flags & CELL_FENCE) &&
+	    strcmp(me->hostname, PLAIN_NAME) == 0) {
+		return 0;
+	}
+	if (mount_new("tmpfs", "etc", MS_NODEV, "mode=755,size=8m", e) ||
+	    root_etc(me, ca, e)) {
+		return -1;
+	}
+	return mount_setattr(AT_FDCWD, "etc", 0, &shut, sizeof(shut)) < 0
+	           ? err_sys(e, "close /etc")
+	           : 0;
+}
+
+static int
+from_template(const struct inmate *me, struct str ca, struct err *e)
+{
+	(void)umask(022);
+	if (root_bind(TEMPLATE, BASE, 0, e)) {
+		return -1;
+	}
+	if (chdir(BASE) < 0) {
+		return err_sys(e, "enter the new root");
+	}
+	return own_etc(me, ca, e);
+}
+
 int
 root_build(const struct inmate *me, struct str ca, struct err *e)
 {
-	if (begin_root(e) || system_files(me->host, e) || device_files(e) ||
-	    root_etc(me, ca, e) || moving_parts(me, e)) {
+	bool made = me->host->template;
+
+	if (made ? from_template(me, ca, e)
+	         : (begin_root(BASE, e) || frame(me, ca, e))) {
 		return -1;
 	}
-	return root_enter(true, e);
+	return moving_parts(me, e) ? -1 : enter_root(e);
 }
 
 /* The folders above a path, below the present one. */
@@ -309,7 +407,7 @@ root_build_agent(const struct inmate *me, struct err *e)
 	const struct cell_host *host = me->host;
 	struct str nothing = { 0 };
 
-	if (begin_root(e) || root_file("agent", nothing, e) ||
+	if (begin_root(BASE, e) || root_file("agent", nothing, e) ||
 	    attach(me->work, "agent", READ_ONLY, e)) {
 		return -1;
 	}
@@ -322,5 +420,5 @@ root_build_agent(const struct inmate *me, struct err *e)
 			return -1;
 		}
 	}
-	return root_enter(true, e);
+	return enter_root(e);
 }

@@ -134,10 +134,14 @@ enter_folder(struct trip *trip, const struct tree_entry *entry, struct err *e)
 	auto_close int fd = openat(entry->parent, entry->name,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
+	if (fd < 0 && trip->walk->lenient) {
+		return 0;
+	}
 	if (fd < 0 || fstat(fd, &now) < 0) {
 		return err_sys(e, "open %s", err_quote(entry->path));
 	}
-	if (now.st_dev != trip->device || now.st_ino != entry->stat.st_ino) {
+	if (now.st_dev != entry->stat.st_dev ||
+	    now.st_ino != entry->stat.st_ino) {
 		return err_set(e, ERR_CONFLICT, "%s changed under the walk",
 		    err_quote(entry->path));
 	}
@@ -161,9 +165,12 @@ step(struct trip *trip, struct err *e)
 	memcpy(trip->path + at, name, len);
 	entry.path = str_span(trip->path, at + len);
 	if (fstatat(level->fd, name, &entry.stat, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (trip->walk->lenient) {
+			return 0; /* not ours to see, or just removed */
+		}
 		return err_sys(e, "look at %s", err_quote(entry.path));
 	}
-	if (entry.stat.st_dev != trip->device) {
+	if (entry.stat.st_dev != trip->device && !trip->walk->lenient) {
 		return err_set(e, ERR_INPUT, "%s is on another file system",
 		    err_quote(entry.path));
 	}

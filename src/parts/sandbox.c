@@ -121,6 +121,7 @@ main(int argc, char **argv)
 		part_fail(&e);
 	}
 	part_ready(&s->part, WIRE_SANDBOX_READY, cell_host_text(s->host));
+	sandbox_check(s);
 	loop_run(s->part.loop);
 	return 0;
 }

@@ -68,6 +68,7 @@ struct sandbox_work {
 	struct sandbox *sandbox;
 	struct cell *cell;
 	uint64_t id;
+	bool check; /* our own: nobody hears of it unless it fails */
 	struct loop_io notes;
 };
 
@@ -79,6 +80,7 @@ struct sandbox {
 	struct sandbox_cell *cells;
 	struct sandbox_agent *agents;
 	struct sandbox_work *works;
+	char unsafe[WIRE_TEXT_MAX]; /* what cells share holds a door: why */
 };
 
 void sandbox_text(char field[WIRE_TEXT_MAX], const char *text);
@@ -106,5 +108,7 @@ void sandbox_egress_kill(struct sandbox_cell *c);
 wire_take_fn sandbox_agent_start;
 wire_take_fn sandbox_agent_end;
 wire_take_fn sandbox_work_ask;
+/* Looks through what all cells share, in the background, once. */
+void sandbox_check(struct sandbox *s);
 
 #endif

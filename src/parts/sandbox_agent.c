@@ -2,6 +2,7 @@
 /* Agents, each in an empty isolate, and the helpers of workspaces. */
 #include "parts/sandbox.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -199,6 +200,24 @@ work_gone(struct sandbox_work *w)
 	free(w);
 }
 
+/* A socket that a cell could connect to: no cell is safe with it. */
+static void
+checked(struct sandbox *s, const struct cell_event *v)
+{
+	struct err e = { 0 };
+
+	if (v->kind == CELL_WORKED) {
+		return;
+	}
+	(void)err_set(&e, ERR_DENIED, "%s",
+	    v->text[0] ? v->text : "/usr could not be looked through");
+	log_err("check", &e);
+	sandbox_text(s->unsafe, e.text);
+	for (struct sandbox_cell *c = s->cells; c; c = c->next) {
+		sandbox_cell_stop(c, s->unsafe);
+	}
+}
+
 static void
 work_notes(void *owner, unsigned ready)
 {
@@ -210,13 +229,49 @@ work_notes(void *owner, unsigned ready)
 	if (v.kind == CELL_NOTHING) {
 		return;
 	}
-	if (v.kind == CELL_WORKED) {
+	if (w->check) {
+		checked(w->sandbox, &v);
+	} else if (v.kind == CELL_WORKED) {
 		work_answer(w->sandbox, w->id, &v.digest, NULL);
 	} else {
 		work_answer(w->sandbox, w->id, NULL,
 		    v.text[0] ? v.text : "the workspace helper was ended");
 	}
 	work_gone(w);
+}
+
+static int
+work_watch(struct sandbox *s, struct sandbox_work *w, struct err *e)
+{
+	struct sandbox_work *kept = calloc(1, sizeof(*kept));
+
+	must(kept);
+	*kept = *w;
+	kept->sandbox = s;
+	kept->next = s->works;
+	s->works = kept;
+	if (loop_io_open(&kept->notes, s->part.loop, cell_fd(kept->cell),
+	        work_notes, kept, e)) {
+		work_gone(kept);
+		return -1;
+	}
+	loop_io_want(&kept->notes, LOOP_READ);
+	return 0;
+}
+
+void
+sandbox_check(struct sandbox *s)
+{
+	auto_close int fd = open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct sandbox_work w = { .check = true };
+	struct cell_event never = { .kind = CELL_FAILED };
+	struct err e = { 0 };
+
+	if (fd < 0 || cell_work(s->host, CELL_WORK_CHECK, 0, fd, &w.cell, &e) ||
+	    work_watch(s, &w, &e)) {
+		sandbox_text(never.text, e.text);
+		checked(s, &never);
+	}
 }
 
 _Static_assert((int)CELL_WORK_OWN + 1 == (int)WIRE_WORK_OWN &&
@@ -244,22 +299,10 @@ sandbox_work_ask(void *owner, struct wire_peer *peer, const void *record,
 		work_answer(s, ask->id, NULL, e.text);
 		return;
 	}
-	struct sandbox_work *w = calloc(1, sizeof(*w));
+	struct sandbox_work w = { .id = ask->id, .cell = cell };
 
-	must(w);
-	*w = (struct sandbox_work){
-		.next = s->works,
-		.sandbox = s,
-		.cell = cell,
-		.id = ask->id,
-	};
-	s->works = w;
-	if (loop_io_open(
-	        &w->notes, s->part.loop, cell_fd(cell), work_notes, w, &e)) {
+	if (work_watch(s, &w, &e)) {
 		work_answer(s, ask->id, NULL, e.text);
-		work_gone(w);
-		return;
 	}
-	loop_io_want(&w->notes, LOOP_READ);
 }
 /* NOLINTEND(readability-non-const-parameter) */

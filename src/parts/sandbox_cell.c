@@ -270,7 +270,10 @@ sandbox_cell_make(void *owner, struct wire_peer *peer, const void *record,
 		    (unsigned long long)make->cell);
 		return;
 	}
-	if (plan_of(make, fds, nfds, &plan, &e) ||
+	if (s->unsafe[0]) {
+		(void)err_set(&e, ERR_DENIED, "%s", s->unsafe);
+	}
+	if (s->unsafe[0] || plan_of(make, fds, nfds, &plan, &e) ||
 	    cell_make(s->host, &plan, &cell, &e)) {
 		send_made(s, make->cell, e.text, NULL);
 		send_ended(s, make->cell, e.text);

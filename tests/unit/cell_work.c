@@ -351,6 +351,37 @@ a_bottomless_tree_is_not_digested_but_dropped(void **state)
 }
 
 static void
+doors(const char *folder)
+{
+	(void)folder;
+	(void)mkdir("deep", 0700);
+	(void)mkfifo("deep/pipe", 0600);
+}
+
+static void
+shut_door(const char *folder)
+{
+	(void)folder;
+	(void)chmod("deep", 0);
+}
+
+static void
+what_cells_share_is_checked_for_doors_they_can_reach(void **state)
+{
+	struct bed *bed = *state;
+	struct cell_event event;
+
+	empty(bed);
+	assert_true(work(bed, CELL_WORK_CHECK, bed->work, &event));
+	as_slot(bed, bed->work, doors);
+	assert_false(work(bed, CELL_WORK_CHECK, bed->work, &event));
+	assert_non_null(strstr(event.text, "\"deep/pipe\" in /usr is a FIFO"));
+	as_slot(bed, bed->work, shut_door);
+	assert_true(work(bed, CELL_WORK_CHECK, bed->work, &event));
+	empty(bed);
+}
+
+static void
 a_workspace_is_given_whole_to_another_slot(void **state)
 {
 	struct bed *bed = *state;
@@ -394,6 +425,8 @@ main(void)
 		cmocka_unit_test(random_trees_repeat_and_differ),
 		cmocka_unit_test(no_helper_follows_a_link_out),
 		cmocka_unit_test(a_bottomless_tree_is_not_digested_but_dropped),
+		cmocka_unit_test(
+		    what_cells_share_is_checked_for_doors_they_can_reach),
 		cmocka_unit_test(a_workspace_is_given_whole_to_another_slot),
 	};
 
