@@ -59,6 +59,7 @@ struct egress {
 	struct egress_fetch *fetches;
 	struct loop_timer lease;
 	bool lease_over;
+	uint64_t unsaid; /* refusals that core had no room to hear of */
 	struct egress_listener {
 		struct egress *egress;
 		struct loop_io io;

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CA_LIMIT   ((size_t)256 * 1024)
-#define BODY_LIMIT ((size_t)64 * 1024 * 1024)
+#define CA_LIMIT    ((size_t)256 * 1024)
+#define UNSAID_FROM 64 /* records that core has not read yet */
+#define BODY_LIMIT  ((size_t)64 * 1024 * 1024)
 
 /* --- what has been asked, and of whom ------------------------------------- */
 
@@ -103,10 +104,38 @@ on_intent(void *context, const struct proxy_intent *i)
 	wire_send(g->core, WIRE_INTENT, &w, NULL, 0);
 }
 
+/* L07: a flood of refusals becomes a count before it fills core's queue, whose
+ * overflow would end this egress and its cell. */
+static bool
+goes_unsaid(struct egress *g, const struct proxy_outcome *o)
+{
+	if (o->id != 0 || wire_queued(g->core) < UNSAID_FROM) {
+		return false;
+	}
+	g->unsaid++;
+	return true;
+}
+
+static void
+outcome_text(struct egress *g, const struct proxy_outcome *o, struct buf *text)
+{
+	if (o->id == 0 && g->unsaid > 0) {
+		buf_addf(
+		    text, "(and %llu more) ", (unsigned long long)g->unsaid);
+		g->unsaid = 0;
+	}
+	buf_add_z(text, o->text);
+}
+
 static void
 on_outcome(void *context, const struct proxy_outcome *o)
 {
 	struct egress *g = context;
+	auto_buf text = { 0 };
+	if (goes_unsaid(g, o)) {
+		return;
+	}
+	outcome_text(g, o, &text);
 	struct wire_outcome w = { .id = o->id,
 		.status = o->status,
 		.up = o->up,
@@ -125,7 +154,7 @@ on_outcome(void *context, const struct proxy_outcome *o)
 		break;
 	}
 	text_to(w.host, sizeof(w.host), o->host);
-	text_cut(w.text, sizeof(w.text), o->text);
+	text_cut(w.text, sizeof(w.text), buf_z(&text));
 	wire_send(g->core, WIRE_OUTCOME, &w, NULL, 0);
 }
 

@@ -28,7 +28,8 @@ struct house {
 	struct wire_fence_up fence;
 	struct wire_cell_executed done;
 	/* what core decides */
-	bool refuse, silent, no_lease;
+	bool refuse, silent;
+	bool slow; /* core reads once in a while */
 	enum wire_place place;
 	size_t intents, outcomes, early, redeems;
 	struct wire_intent intent;
@@ -414,7 +415,7 @@ run(uint64_t cell, const char *script, struct buf *text)
 	wire_send(house.sandbox, WIRE_CELL_EXEC, &x, fds, 4);
 	struct mono limit = mono_after(mono_now(), 15 * CLOCK_SECOND);
 	while (!house.executed && !mono_passed(limit, mono_now())) {
-		(void)usleep(200);
+		(void)usleep(house.slow ? 300000 : 200);
 		loop_turn(house.loop, 0);
 		origin_step(&house.origin);
 		read_more(out[0], text);
@@ -609,6 +610,33 @@ X03_nothing_is_carried_behind_the_lease(void **state)
 }
 
 static void
+L07_a_flood_of_refusals_is_counted_and_harms_nobody(void **state)
+{
+	(void)state;
+	auto_buf text = { 0 };
+	cell_up(9);
+	static const char script[] =
+	    "cat > /tmp/f.py <<'X'\n"
+	    "import socket,time\n"
+	    "for i in range(3000):\n"
+	    "  s=socket.socket(); s.settimeout(3)\n"
+	    "  try:\n"
+	    "    s.connect(('198.19.200.1',80)); s.recv(1)\n"
+	    "  except OSError: pass\n"
+	    "  s.close()\n"
+	    "X\n"
+	    "timeout 11 python3 /tmp/f.py";
+	house.slow = true;
+	(void)run(9, script, &text);
+	house.slow = false;
+	assert_false(house.egress_gone);
+	assert_int_equal(run(9, "curl -sS https://good.test/", &text), 0);
+	assert_true(house.early > 0);
+	print_message("# %zu rows of 3000 refusals\n", house.early);
+	cell_down(9);
+}
+
+static void
 I08_the_cell_ends_with_its_egress(void **state)
 {
 	(void)state;
@@ -681,6 +709,8 @@ main(void)
 		cmocka_unit_test(
 		    D04_names_are_answered_from_whatever_server_was_asked),
 		cmocka_unit_test(X03_nothing_is_carried_behind_the_lease),
+		cmocka_unit_test(
+		    L07_a_flood_of_refusals_is_counted_and_harms_nobody),
 		cmocka_unit_test(I08_the_cell_ends_with_its_egress),
 		cmocka_unit_test(an_egress_ends_when_core_hangs_up),
 		cmocka_unit_test(an_egress_is_narrow_and_small),
