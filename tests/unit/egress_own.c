@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/wait.h>
 
@@ -304,6 +305,107 @@ requests_of_the_house_are_made_and_answered(void **state)
 	end_part();
 }
 
+static int
+listener(int family, int type, bool any)
+{
+	int fd = socket(family, type | SOCK_CLOEXEC, 0);
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
+	struct sockaddr_in four = { .sin_family = AF_INET };
+	bool v4 = family == AF_INET;
+	assert_true(fd >= 0);
+	if (!any) {
+		six.sin6_addr = in6addr_loopback;
+		four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	}
+	assert_int_equal(
+	    bind(fd, v4 ? (struct sockaddr *)&four : (struct sockaddr *)&six,
+	        v4 ? sizeof(four) : sizeof(six)),
+	    0);
+	if (type == SOCK_STREAM) {
+		assert_int_equal(listen(fd, 1), 0);
+	}
+	return fd;
+}
+
+/* Four listeners: the host's, or of a network namespace nobody else has. */
+static bool
+listeners(int fds[4], bool fresh)
+{
+	auto_close int back = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (fresh && unshare(CLONE_NEWNET)) {
+		return false;
+	}
+	for (int i = 0; i < 4; i++) {
+		fds[i] = listener(i % 2 ? AF_INET6 : AF_INET,
+		    i < 2 ? SOCK_STREAM : SOCK_DGRAM, fresh);
+	}
+	if (fresh) {
+		assert_int_equal(setns(back, CLONE_NEWNET), 0);
+	}
+	return true;
+}
+
+static void
+fork_refused(int channel, uint64_t cookie, bool fresh)
+{
+	struct wire_egress_fork w = { .cell = 1, .cookie = cookie };
+	struct wire_egress_forked done;
+	struct err e;
+	int core[2];
+	int fds[5];
+	if (!listeners(fds, fresh)) {
+		print_message("# no new network namespace here\n");
+		return;
+	}
+	assert_int_equal(wire_pair(core, &e), 0);
+	fds[4] = core[1];
+	assert_int_equal(
+	    wire_send_now(channel, WIRE_EGRESS_FORK, &w, fds, 5, &e), 0);
+	assert_int_equal(wire_take_now(channel, WIRE_EGRESS_FORKED,
+	                     5 * CLOCK_SECOND, &done, NULL, &e),
+	    0);
+	assert_int_equal(done.ok, 0);
+	assert_non_null(strstr(done.text, "another network namespace"));
+	(void)close(core[0]);
+}
+
+static void
+I09_a_listener_from_the_wrong_network_is_refused(void **state)
+{
+	(void)state;
+	char path[512];
+	int up[2];
+	int status = -1;
+	struct err e;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	(void)snprintf(
+	    path, sizeof(path), "%s/egress", getenv("HANDRAIL_LIBEXEC"));
+	assert_int_equal(wire_pair(up, &e), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)dup2(fcntl(up[1], F_DUPFD, 64), 3);
+		(void)close_range(4, ~0U, 0);
+		(void)execl(path, "egress", "--mode", "zygote", (char *)NULL);
+		_exit(127);
+	}
+	(void)close(up[1]);
+	uint64_t own = 0;
+	socklen_t size = sizeof(own);
+	int any = listener(AF_INET, SOCK_STREAM, false);
+	assert_int_equal(
+	    getsockopt(any, SOL_SOCKET, 71 /* SO_NETNS_COOKIE */, &own, &size),
+	    0);
+	(void)close(any);
+	/* The host's own listeners, and listeners that are not what was said.
+	 */
+	fork_refused(up[0], own, false);
+	fork_refused(up[0], own + 1000000, true);
+	(void)close(up[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* Answers A for good.test, nothing for the rest. */
 static void
 dns_ready(void *owner, unsigned ready)
@@ -443,6 +545,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_of_the_house_are_made_and_answered),
+		cmocka_unit_test(
+		    I09_a_listener_from_the_wrong_network_is_refused),
 		cmocka_unit_test(names_are_looked_up_for_whoever_was_attached),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

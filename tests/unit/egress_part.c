@@ -566,15 +566,16 @@ D04_names_are_answered_from_whatever_server_was_asked(void **state)
 	static const char script[] =
 	    "cat > /tmp/q.py <<'X'\n"
 	    "import socket,struct\n"
-	    "def ask(f,a):\n"
+	    "def ask(f,a,own):\n"
 	    "  s=socket.socket(f,socket.SOCK_DGRAM); s.settimeout(3)\n"
+	    "  s.bind((own,0))\n"
 	    "  q=struct.pack('>6H',7,256,1,0,0,0)+b'\\4data\\4evil\\4test\\0'"
 	    "+struct.pack('>2H',1,1)\n"
 	    "  s.sendto(q,(a,53)); r,w=s.recvfrom(600)\n"
 	    "  print(w[0]==a, socket.inet_ntoa(r[-4:]))\n"
-	    "ask(socket.AF_INET,'192.0.2.53')\n"
-	    "ask(socket.AF_INET,'8.8.8.8')\n"
-	    "ask(socket.AF_INET6,'2001:db8::53')\n"
+	    "ask(socket.AF_INET,'192.0.2.53','10.9.9.9')\n"
+	    "ask(socket.AF_INET,'8.8.8.8','172.16.0.9')\n"
+	    "ask(socket.AF_INET6,'2001:db8::53','2001:db8::99')\n"
 	    "X\n"
 	    "python3 /tmp/q.py 2>&1";
 	(void)run(4, script, &text);
