@@ -105,6 +105,7 @@ ask(struct self *p)
 	if (!p->going) {
 		return;
 	}
+	loop_timer_cancel(&p->pause);
 	if (next.wait_us > 0) {
 		/* All agents of a house would else come back at once. */
 		int64_t more =

@@ -228,6 +228,169 @@ a_step_that_fails_with_stop_ends_the_run(void **state)
 }
 
 static void
+has_no_power_left(void **state)
+{
+	struct brain *b = *state;
+	auto_buf path = { 0 };
+	auto_buf text = { 0 };
+	struct err e;
+
+#ifdef HANDRAIL_NO_JAIL
+	skip();
+#endif
+	begin(b, clone_and_push);
+	go(b);
+	asks_call(b, 1, "git_clone", "{\"url\":\"u\"}");
+	buf_addf(&path, "/proc/%d/status", b->pid);
+	assert_int_equal(file_read(buf_z(&path), 65536, &text, &e), 0);
+	assert_non_null(strstr(buf_z(&text), "Seccomp:\t2"));
+	assert_non_null(strstr(buf_z(&text), "NoNewPrivs:\t1"));
+	assert_non_null(strstr(buf_z(&text), "CapEff:\t0000000000000000"));
+	assert_non_null(strstr(buf_z(&text), "Threads:\t1\n"));
+}
+
+static void
+answer_model(struct brain *b, uint32_t turn, uint32_t status, const char *text)
+{
+	struct wire_model_reply record = {
+		.turn = turn,
+		.ok = 1,
+		.status = status,
+	};
+
+	send_body(b, WIRE_MODEL_REPLY, &record, text);
+}
+
+static void
+asks_model(struct brain *b, uint32_t turn, const char *words)
+{
+	struct wire_model_ask ask;
+
+	take(b, WIRE_MODEL_ASK, &ask);
+	assert_int_equal(ask.turn, turn);
+	assert_non_null(strstr(b->body, words));
+}
+
+static const char decide[] =
+    "{\"run\":\"r1\",\"task\":{\"subject\":\"x\"},\"type\":\"t\","
+    "\"identity\":\"i\",\"brain\":\"model\",\"model\":\"m\","
+    "\"max_tokens\":9,\"tools\":[],\"budget\":{}}";
+
+#define CALL(name, args)                                              \
+	"{\"choices\":[{\"message\":{\"tool_calls\":[{\"function\":{" \
+	"\"name\":\"" name "\",\"arguments\":\"" args "\"}}]}}]}"
+
+static void
+a_models_transcript_runs_to_its_finish(void **state)
+{
+	struct brain *b = *state;
+	struct wire_model_reply lost = {
+		.turn = 1,
+		.kind = ERR_UNAVAILABLE,
+		.text = "no route",
+	};
+	struct err e;
+
+	begin(b, decide);
+	assert_int_equal(
+	    wire_send_now(b->core, WIRE_MODEL_REPLY, &lost, NULL, 0, &e), 0);
+	answer_model(b, 2, 200, CALL("shell", "{\\\"command\\\":\\\"ls\\\"}"));
+	is_silent(b);
+	go(b);
+	asks_call(b, 1, "shell", "{\"command\":\"ls\"}");
+	answer(b, 1, WIRE_CALL_DENIED, "shell",
+	    "{\"error\":\"denied\",\"message\":\"not today\"}");
+	asks_model(b, 3, "not today");
+	answer_model(b, 3, 200, CALL("finish", "{\\\"n\\\":1}"));
+	asks_call(b, 2, "finish", "{\"n\":1}");
+	answer(b, 2, WIRE_CALL_OK, "finish", "{\"n\":1}");
+	is_silent(b);
+}
+
+static void
+a_busy_model_is_asked_again_after_a_pause(void **state)
+{
+	struct brain *b = *state;
+
+	begin(b, decide);
+	go(b);
+	asks_model(b, 1, "Task: x");
+	answer_model(b, 1, 429, "{\"error\":\"slow down\"}");
+	struct mono before = mono_now();
+
+	asks_model(b, 2, "Task: x");
+	assert_true(mono_now().us - before.us >= CLOCK_SECOND);
+	assert_true(mono_now().us - before.us < 3 * CLOCK_SECOND);
+}
+
+static void
+a_model_that_refuses_ends_the_run_with_advice(void **state)
+{
+	struct brain *b = *state;
+	struct wire_run_done done;
+
+	begin(b, decide);
+	go(b);
+	asks_model(b, 1, "Task: x");
+	answer_model(b, 1, 401, "{\"error\":\"bad key\"}");
+	take(b, WIRE_RUN_DONE, &done);
+	assert_int_equal(done.end, WIRE_RUN_FAIL);
+	assert_non_null(strstr(b->body, "\"model_error\""));
+	assert_non_null(strstr(b->body, "credential in the vault"));
+}
+
+static void
+a_reply_with_an_unknown_kind_ends_it(void **state)
+{
+	struct brain *b = *state;
+	struct wire_model_reply lost = { .turn = 1, .kind = 99 };
+	struct err e;
+
+	begin(b, decide);
+	assert_int_equal(
+	    wire_send_now(b->core, WIRE_MODEL_REPLY, &lost, NULL, 0, &e), 0);
+	assert_int_equal(end_of(b), 1);
+}
+
+static void
+a_reply_without_its_body_ends_it(void **state)
+{
+	struct brain *b = *state;
+	struct wire_model_reply reply = { .turn = 1, .ok = 1, .status = 200 };
+	struct err e;
+
+	begin(b, decide);
+	assert_int_equal(
+	    wire_send_now(b->core, WIRE_MODEL_REPLY, &reply, NULL, 0, &e), 0);
+	assert_int_equal(end_of(b), 1);
+}
+
+static void
+a_body_that_is_not_sealed_ends_it(void **state)
+{
+	struct brain *b = *state;
+	struct wire_run_begin record = { .agent = 1 };
+	int ends[2];
+	struct err e;
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(
+	    wire_send_now(b->core, WIRE_RUN_BEGIN, &record, ends, 1, &e), 0);
+	(void)close(ends[1]);
+	assert_int_equal(end_of(b), 1);
+}
+
+static void
+a_second_beginning_ends_it(void **state)
+{
+	struct brain *b = *state;
+
+	begin(b, decide);
+	begin(b, decide);
+	assert_int_equal(end_of(b), 1);
+}
+
+static void
 a_record_that_is_no_record_ends_it(void **state)
 {
 	struct brain *b = *state;
@@ -305,6 +468,14 @@ main(void)
 		TEST(a_runbook_runs_with_references_and_on_error),
 		TEST(what_the_book_holds_is_not_asked_again),
 		TEST(a_step_that_fails_with_stop_ends_the_run),
+		TEST(has_no_power_left),
+		TEST(a_models_transcript_runs_to_its_finish),
+		TEST(a_busy_model_is_asked_again_after_a_pause),
+		TEST(a_model_that_refuses_ends_the_run_with_advice),
+		TEST(a_reply_with_an_unknown_kind_ends_it),
+		TEST(a_reply_without_its_body_ends_it),
+		TEST(a_body_that_is_not_sealed_ends_it),
+		TEST(a_second_beginning_ends_it),
 		TEST(a_record_that_is_no_record_ends_it),
 		TEST(a_go_before_the_task_ends_it),
 		TEST(a_result_before_the_task_ends_it),

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/inside.h"
 #include "agent_help.h"
 
 #define STEP(id, tool, args) \
@@ -122,6 +123,27 @@ arguments_cannot_grow_without_bound(void **state)
 	result(a, AGENT_CALL_OK, buf_z(&value));
 	gave_up(a, "reference", "over 262144 bytes");
 	agent_free(a);
+}
+
+static void
+arguments_nested_too_deep_are_an_error(void **state)
+{
+	auto_arena a = { 0 };
+	struct json *inner = json_new(&a, JSON_ARRAY);
+	struct err e = { 0 };
+
+	(void)state;
+	(void)json_push(inner, json_new_i64(&a, 1));
+	for (int depth = 1; depth <= 80; depth++) {
+		struct json *outer = json_new(&a, JSON_ARRAY);
+		auto_buf out = { 0 };
+
+		assert_int_equal(
+		    expand_args(inner, NULL, &out, &e), depth <= 64 ? 0 : -1);
+		(void)json_push(outer, inner);
+		inner = outer;
+	}
+	assert_int_equal(e.kind, ERR_LIMIT);
 }
 
 /* --- on_error ----------------------------------------------------------------
@@ -372,6 +394,7 @@ main(void)
 		cmocka_unit_test(what_a_result_says_is_not_expanded_again),
 		cmocka_unit_test(a_missing_field_is_an_error_of_the_step),
 		cmocka_unit_test(arguments_cannot_grow_without_bound),
+		cmocka_unit_test(arguments_nested_too_deep_are_an_error),
 		cmocka_unit_test(a_failed_step_with_stop_ends_the_run),
 		cmocka_unit_test(a_failed_step_with_continue_goes_on),
 		cmocka_unit_test(a_denied_step_with_continue_goes_on),

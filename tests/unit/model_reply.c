@@ -486,6 +486,8 @@ quirk_27_usage_that_is_missing_is_estimated(void **state)
 		"{\"choices\":[{\"message\":{\"content\":\"xxxxxx\"}}]}",
 		"{\"choices\":[{\"message\":{}}],\"usage\":null}     ",
 		"{\"choices\":[{\"message\":{}}],\"usage\":{}}",
+		("{\"choices\":[{\"message\":{}}],\"usage\":{\"prompt_tokens\":"
+		 "-1,\"completion_tokens\":1}}"),
 	};
 
 	for (size_t i = 0; i < COUNT(without); i++) {
