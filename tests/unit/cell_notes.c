@@ -4,6 +4,7 @@
  * send, or not now, fails the cell and leaks no descriptor.  Case I09.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -72,6 +74,83 @@ hear(struct stage *s, struct str bytes, const int *fds, size_t nfds)
 	assert_int_equal(control_send(s->far, bytes, fds, nfds, &e), 0);
 	cell_next(s->cell, &event);
 	return event.kind;
+}
+
+/* Sockets of a network that is not ours; false where none can be made. */
+static bool
+foreign_sockets(int fds[CONTROL_FDS_MAX])
+{
+	struct err e = { 0 };
+	char byte;
+	size_t count = 0;
+	int ends[2];
+
+	assert_int_equal(control_pair(ends, &e), 0);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (unshare(CLONE_NEWUSER | CLONE_NEWNET)) {
+			_exit(1);
+		}
+		for (int i = 0; i < CONTROL_FDS_MAX; i++) {
+			fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		}
+		_exit(control_send(ends[1], STR("x"), fds, CONTROL_FDS_MAX, &e)
+		          ? 1
+		          : 0);
+	}
+	(void)close(ends[1]);
+	(void)waitpid(pid, NULL, 0);
+	bool got = control_take(ends[0], &byte, 1, fds, &count) == CONTROL_TOOK;
+
+	(void)close(ends[0]);
+	return got && count == CONTROL_FDS_MAX;
+}
+
+static void
+only_four_and_only_before_the_start(void **state)
+{
+	static const struct {
+		size_t count;
+		bool started;
+		bool fenced;
+		enum cell_event_kind answer;
+	} rows[] = {
+		{ 4, false, true, CELL_FENCED },
+		{ 3, false, true, CELL_FAILED },
+		{ 4, true, true, CELL_FAILED },
+		{ 4, false, false, CELL_FAILED },
+	};
+	struct note note = { .kind = NOTE_FENCED };
+	int fds[CONTROL_FDS_MAX];
+
+	(void)state;
+	if (!foreign_sockets(fds)) {
+		print_message("# skipped: no user namespaces here\n");
+		skip();
+	}
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct cell_event event;
+		struct err e = { 0 };
+		struct stage s;
+
+		open_stage(&s, KIND_CELL);
+		s.cell->started = rows[i].started;
+		s.cell->fenced = rows[i].fenced;
+		assert_int_equal(
+		    control_send(s.far, str_span(&note, sizeof(note)), fds,
+		        rows[i].count, &e),
+		    0);
+		cell_next(s.cell, &event);
+		assert_int_equal(event.kind, rows[i].answer);
+		for (size_t k = 0; i == 0 && k < CELL_LISTENERS; k++) {
+			(void)close(event.listeners[k]);
+		}
+		close_stage(&s);
+	}
+	for (size_t i = 0; i < CONTROL_FDS_MAX; i++) {
+		(void)close(fds[i]);
+	}
 }
 
 /* One note to a fresh cell of that kind. */
@@ -141,10 +220,12 @@ listeners_that_are_not_the_cells_are_refused(void **state)
 static void
 a_datagram_of_another_size_is_refused(void **state)
 {
-	static const char bytes[sizeof(struct note) + 8];
-	const size_t sizes[] = { 1, sizeof(struct note) - 1,
+	static struct {
+		struct note note;
+		char more[8];
+	} bytes = { .note = { .kind = NOTE_EXECUTED, .end = CELL_EXITED } };
+	const size_t sizes[] = { 64, sizeof(struct note) - 1,
 		sizeof(struct note) + 1, sizeof(bytes) };
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(sizes); i++) {
@@ -153,11 +234,10 @@ a_datagram_of_another_size_is_refused(void **state)
 
 		open_stage(&s, KIND_CELL);
 		assert_int_equal(
-		    hear(&s, str_span(bytes, sizes[i]), &null, 1), CELL_FAILED);
+		    hear(&s, str_span(&bytes, sizes[i]), NULL, 0), CELL_FAILED);
 		close_stage(&s);
 		assert_int_equal(open_descriptors(), before);
 	}
-	(void)close(null);
 }
 
 static void
@@ -192,6 +272,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_note_out_of_place_is_refused),
 		cmocka_unit_test(listeners_that_are_not_the_cells_are_refused),
+		cmocka_unit_test(only_four_and_only_before_the_start),
 		cmocka_unit_test(a_datagram_of_another_size_is_refused),
 		cmocka_unit_test(
 		    an_agent_has_started_when_it_said_so_and_was_executed),
