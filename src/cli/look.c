@@ -98,7 +98,7 @@ house_of(struct cli *c, const struct catalogue *catalogue,
 	*house = (struct policy_house){
 		.tools = tools,
 		.tool_count = catalogue->count,
-		.operators = operators,
+		.operators = c->config ? operators : NULL,
 		.operator_count = config->operator_count,
 	};
 }
@@ -123,7 +123,7 @@ check_role(struct cli *c, const struct config *config, const char *folder,
 	        a, arena_printf(a, "%s/gates.toml", dir.at).at, &policy, e) ||
 	    tools_load(a, dir.at, &catalogue, e) ||
 	    tools_check_role(&catalogue, &role, e) ||
-	    roles_check_models(&role, config, e)) {
+	    (c->config && roles_check_models(&role, config, e))) {
 		return -1;
 	}
 	house_of(c, &catalogue, config, &house);
