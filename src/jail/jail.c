@@ -37,6 +37,7 @@ enter(const struct jail_plan *plan, struct err *e)
 	bool walls = jail_compiled_in();
 	unsigned key = key_of(plan);
 	auto_close int ruleset = -1;
+	int with_parent = 0;
 
 	/* Needs the power that goes: paths may be root's. */
 	if (walls && plan->landlock && jail_ruleset(plan, &ruleset, e)) {
@@ -47,12 +48,14 @@ enter(const struct jail_plan *plan, struct err *e)
 	}
 	tzset(); /* libc reads its file at the first date, which is later */
 
+	(void)prctl(PR_GET_PDEATHSIG, &with_parent, 0, 0, 0);
 	if (jail_ids(plan, e)) {
 		return -1;
 	}
-	/* After the ids: changing them changes it. */
-	if (walls && prctl(PR_SET_DUMPABLE, plan->dumpable, 0, 0, 0)) {
-		return err_sys(e, "cannot change dumpable");
+	/* After the ids: changing them changes both. */
+	if ((walls && prctl(PR_SET_DUMPABLE, plan->dumpable, 0, 0, 0)) ||
+	    prctl(PR_SET_PDEATHSIG, with_parent, 0, 0, 0)) {
+		return err_sys(e, "cannot keep what an id's change took");
 	}
 	if (jail_limit(&plan->limits, e) || jail_no_new_privs(e) ||
 	    jail_restrict(ruleset, e)) {

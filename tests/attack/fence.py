@@ -262,6 +262,18 @@ def nothing_of_a_cell_is_left_when_it_has_ended_B14():
 
 
 @test
+def the_core_limit_cannot_be_made_nothing_B18():
+    # With a limit of nothing a crash runs the host's piped core handler.
+    a = cell('python3', '-c', '''
+import resource
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+print(*resource.getrlimit(resource.RLIMIT_CORE))
+''')
+    need(a.out.strip() == '1 1', a)
+    need(script('set -e; ulimit -c 0; echo goes on').out.strip() == 'goes on')
+
+
+@test
 def a_descriptor_of_the_house_is_not_in_the_cell_I07():
     a = script('ls -l /proc/self/fd | grep -v " [012] -> pipe" | grep -c -e socket -e pidfd')
     need(a.out.strip() == '0', a)
