@@ -46,6 +46,17 @@ route_decide(struct core *c, struct core_ask *ask, struct err *e)
 		    "decision must be approve or deny (happened or did_not for "
 		    "an unknown outcome)");
 	}
+	w = wait_find(c->waits, ask->part);
+	if (w && (w->kind == WAIT_UNKNOWN_OUTCOME) !=
+	             (str_eq_z(decision, "happened") ||
+	                 str_eq_z(decision, "did_not"))) {
+		return err_set(e, ERR_INPUT,
+		    w->kind == WAIT_UNKNOWN_OUTCOME
+		        ? "nobody asks for leave here, it may have happened: "
+		          "`handrail task resolve %s --happened` or --did-not"
+		        : "%s asks for leave: approve or deny it",
+		    w->id);
+	}
 	if (core_wait_say(c, &say, e)) {
 		return -1;
 	}

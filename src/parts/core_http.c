@@ -202,6 +202,12 @@ core_own_egress_gone(struct core *c)
 	for (struct core_intent *i = c->intents; i; i = next) {
 		next = i->next;
 		if (i->done && i->gone) {
+			struct wire_outcome o = { .end = WIRE_OUTCOME_FAILED };
+
+			core_text(o.text, sizeof(o.text),
+			    "the egress of core ended first: the outcome is "
+			    "unknown");
+			core_intent_outcome(c, i, &o);
 			core_intent_answer(c, i, ERR_UNAVAILABLE,
 			    "the egress ended before the answer came");
 			next = c->intents; /* its owner may have asked anew */

@@ -187,9 +187,25 @@ listen_web(struct house *h, struct err *e)
 	return 0;
 }
 
+/* What is not served yet is refused, not ignored. */
+static int
+refuse_other_store(const struct house *h, struct err *e)
+{
+	return h->config.store.len
+	           ? err_set(e, ERR_INPUT,
+	                 "%s: store = \"" STR_FMT
+	                 "\" is not served yet: leave it out, "
+	                 "the book is SQLite in the state folder",
+	                 h->config_file, STR_ARG(h->config.store))
+	           : 0;
+}
+
 int
 house_open_state(struct house *h, struct err *e)
 {
+	if (refuse_other_store(h, e)) {
+		return -1;
+	}
 	h->uid_base = geteuid() == 0 ? h->config.uid_base : 0;
 	house_find_ids(h);
 	if (file_mkdirs(h->state, 0711, e) || lock_state(h, e) ||
