@@ -91,8 +91,11 @@ int64_t cli_number(const struct json *j, const char *key);
 const char *cli_paint(struct cli *c, const char *color, const char *text);
 /* One event of the book as one line; nothing for kinds nobody watches. */
 void cli_print_event(struct cli *c, const struct json *event, int64_t begun_us);
-/* Follows a task until it has an outcome; its exit code. */
-int cli_watch(struct cli *c, const char *task, uint64_t after);
+/* Follows a task until it has an outcome; its exit code.  After `seconds` (0:
+ * never) it gives up: 6 if a person must decide, else 1. */
+int cli_watch(struct cli *c, const char *task, uint64_t seconds);
+/* The value of --timeout SECONDS, 0 without; UINT64_MAX: it is no number. */
+uint64_t cli_timeout(int *argc, char **argv);
 
 /* --- files
  * -----------------------------------------------------------------------------

@@ -69,10 +69,9 @@ make_record(
 	return 0;
 }
 
-/* Posts one record; the id and the event to follow it from. */
+/* Posts one record; its id. */
 static int
-post(struct cli *c, const struct json *record, const char **id, uint64_t *after,
-    struct err *e)
+post(struct cli *c, const struct json *record, const char **id, struct err *e)
 {
 	auto_buf body = { 0 };
 	struct cli_answer answer = { 0 };
@@ -84,31 +83,34 @@ post(struct cli *c, const struct json *record, const char **id, uint64_t *after,
 		return -1;
 	}
 	*id = cli_text(c, answer.tree, "id");
-	*after = 0;
 	return 0;
 }
 
+struct patience {
+	bool wait;
+	uint64_t seconds;
+};
+
 static int
-dispatch_one(struct cli *c, const struct json *record, bool wait)
+dispatch_one(struct cli *c, const struct json *record, const struct patience *p)
 {
 	struct err e = { 0 };
 	const char *id;
-	uint64_t after;
 
-	if (post(c, record, &id, &after, &e)) {
+	if (post(c, record, &id, &e)) {
 		return cli_fail(&e);
 	}
-	if (!wait) {
+	if (!p->wait) {
 		printf(c->json ? "{\"id\":\"%s\"}\n" : "%s\n", id);
 		return 0;
 	}
-	return cli_watch(c, id, after);
+	return cli_watch(c, id, p->seconds);
 }
 
 /* Every line of a JSONL file is checked before the first is sent: all or
  * nothing is dispatched. */
 static int
-dispatch_file(struct cli *c, const char *path, bool wait)
+dispatch_file(struct cli *c, const char *path, const struct patience *p)
 {
 	auto_buf bytes = { 0 };
 	struct err e = { 0 };
@@ -132,8 +134,8 @@ dispatch_file(struct cli *c, const char *path, bool wait)
 	}
 	for (size_t i = 0; i < lines.count && result == 0; i++) {
 		if (lines.at[i].record.kind == E2M_TASK) {
-			result = dispatch_one(c,
-			    e2m_to_json(&c->arena, &lines.at[i].record), wait);
+			result = dispatch_one(
+			    c, e2m_to_json(&c->arena, &lines.at[i].record), p);
 		}
 	}
 	return result;
@@ -143,7 +145,10 @@ int
 command_dispatch(struct cli *c, int argc, char **argv)
 {
 	const char *file = cli_option(&argc, argv, "file");
-	bool wait = cli_flag(&argc, argv, "wait");
+	struct patience p = {
+		.wait = cli_flag(&argc, argv, "wait"),
+		.seconds = cli_timeout(&argc, argv),
+	};
 	struct wanted w = {
 		.queue = cli_option(&argc, argv, "queue"),
 		.subject = cli_option(&argc, argv, "subject"),
@@ -155,16 +160,16 @@ command_dispatch(struct cli *c, int argc, char **argv)
 	struct err e = { 0 };
 
 	if (file && !w.queue && !argc) {
-		return dispatch_file(c, file, wait);
+		return dispatch_file(c, file, &p);
 	}
-	if (argc || !w.queue || !w.subject) {
+	if (argc || !w.queue || !w.subject || p.seconds == UINT64_MAX) {
 		return cli_usage(
 		    c, "dispatch", "--queue and --subject are needed");
 	}
 	if (make_record(c, &w, &record, &e)) {
 		return cli_fail(&e);
 	}
-	return dispatch_one(c, record, wait);
+	return dispatch_one(c, record, &p);
 }
 
 int
@@ -175,11 +180,15 @@ command_run(struct cli *c, int argc, char **argv)
 		.ke = cli_option(&argc, argv, "ke"),
 		.prompt = true,
 	};
+	struct patience p = {
+		.wait = true,
+		.seconds = cli_timeout(&argc, argv),
+	};
 	struct json *record;
 	struct err e = { 0 };
 	char role[IDENTITY_PART];
 
-	if (argc != 2 && argc != 3) {
+	if ((argc != 2 && argc != 3) || p.seconds == UINT64_MAX) {
 		return cli_usage(c, "run", "wants a role and a subject");
 	}
 	if (roles_parse_role(str_of(argv[0]), role, &e)) {
@@ -191,7 +200,7 @@ command_run(struct cli *c, int argc, char **argv)
 	if (make_record(c, &w, &record, &e)) {
 		return cli_fail(&e);
 	}
-	return dispatch_one(c, record, true);
+	return dispatch_one(c, record, &p);
 }
 
 /* --- looking
@@ -284,8 +293,11 @@ show(struct cli *c, int argc, char **argv)
 static int
 watch(struct cli *c, int argc, char **argv)
 {
-	return argc == 1 ? cli_watch(c, argv[0], 0)
-	                 : cli_usage(c, "task", "watch wants the id of a task");
+	uint64_t seconds = cli_timeout(&argc, argv);
+
+	return argc == 1 && seconds != UINT64_MAX
+	           ? cli_watch(c, argv[0], seconds)
+	           : cli_usage(c, "task", "watch wants the id of a task");
 }
 
 static int

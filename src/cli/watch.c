@@ -66,7 +66,13 @@ say_wait(struct cli *c, const struct json *event, struct line *l)
 
 	l->mark = "?";
 	l->color = CLI_YELLOW;
-	if (put) {
+	if (put && strcmp(cli_text(c, body, "kind"), "unknown_outcome") == 0) {
+		buf_addf(&l->text,
+		    "a person must say whether call %lld happened  →  handrail "
+		    "task resolve %s --happened | --did-not",
+		    (long long)cli_number(event, "call"),
+		    cli_text(c, body, "id"));
+	} else if (put) {
 		buf_addf(&l->text,
 		    "waits for a person: %s  →  handrail approve %s",
 		    cli_text(c, body, "hint"), cli_text(c, body, "id"));
@@ -206,9 +212,78 @@ print_result(struct cli *c, const char *task)
 	c->json = json;
 }
 
-int
-cli_watch(struct cli *c, const char *task, uint64_t after)
+/* Out of patience: a task that is parked waits for a person. */
+static int
+gave_up(struct cli *c, const char *task)
 {
+	const struct json *t;
+	struct err e = { 0 };
+	bool json = c->json;
+	int code = 1;
+
+	c->json = false;
+	if (cli_get(c, &t, &e, "/api/tasks/%s", task)) {
+		return cli_fail(&e);
+	}
+	c->json = json;
+	if (strcmp(cli_text(c, t, "hold"), "parked") == 0) {
+		(void)err_set(&e, ERR_WAITING,
+		    "task %s still waits for a person: `handrail inbox`", task);
+		code = cli_fail(&e);
+	} else {
+		(void)fprintf(stderr,
+		    "handrail: task %s has not ended: `handrail task watch "
+		    "%s`\n",
+		    task, task);
+	}
+	return code;
+}
+
+uint64_t
+cli_timeout(int *argc, char **argv)
+{
+	const char *given = cli_option(argc, argv, "timeout");
+	uint64_t seconds = 0;
+
+	return given && !str_u64(str_of(given), &seconds) ? UINT64_MAX
+	                                                  : seconds;
+}
+
+/* One page of events; 0 while the task goes on, else how it ended. */
+static int
+watch_page(struct cli *c, const char *task, uint64_t *after, int64_t *begun,
+    struct err *e)
+{
+	struct cli_answer answer = { 0 };
+	struct cli_ask ask = { .method = "GET" };
+	int end = 0;
+
+	ask.target =
+	    arena_printf(&c->arena, "/api/events?task=%s&wait=1&after=%llu",
+	        task, (unsigned long long)*after);
+	if (cli_send(c, &ask, &answer, e)) {
+		return -1;
+	}
+	JSON_EACH(event, json_get(answer.tree, "events"))
+	{
+		*begun = *begun ? *begun : cli_number(event, "at_us");
+		if (!c->json) {
+			cli_print_event(c, event, *begun);
+		}
+		end = end ? end : ended(c, event);
+	}
+	*after = (uint64_t)cli_number(answer.tree, "next");
+	buf_fini(&answer.body);
+	return end;
+}
+
+int
+cli_watch(struct cli *c, const char *task, uint64_t seconds)
+{
+	struct mono until =
+	    mono_after(mono_now(), (int64_t)seconds * CLOCK_SECOND);
+	struct err e = { 0 };
+	uint64_t after = 0;
 	int64_t begun = 0;
 	int end = 0;
 
@@ -216,26 +291,13 @@ cli_watch(struct cli *c, const char *task, uint64_t after)
 		printf("task %s\n", task);
 	}
 	while (!end) {
-		struct cli_answer answer = { 0 };
-		struct cli_ask ask = { .method = "GET" };
-		struct err e = { 0 };
-
-		ask.target = arena_printf(&c->arena,
-		    "/api/events?task=%s&wait=30&after=%llu", task,
-		    (unsigned long long)after);
-		if (cli_send(c, &ask, &answer, &e)) {
-			return cli_fail(&e);
+		end = watch_page(c, task, &after, &begun, &e);
+		if (!end && seconds && mono_passed(until, mono_now())) {
+			return gave_up(c, task);
 		}
-		JSON_EACH(event, json_get(answer.tree, "events"))
-		{
-			begun = begun ? begun : cli_number(event, "at_us");
-			if (!c->json) {
-				cli_print_event(c, event, begun);
-			}
-			end = end ? end : ended(c, event);
-		}
-		after = (uint64_t)cli_number(answer.tree, "next");
-		buf_fini(&answer.body);
+	}
+	if (end < 0) {
+		return cli_fail(&e);
 	}
 	print_result(c, task);
 	return end == 1 ? 0 : 1;
