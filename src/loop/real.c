@@ -190,7 +190,9 @@ real_wait(struct loop *loop, int64_t us)
 		ms = SLEEP_MAX_MS;
 	}
 	uv_update_time(&real->uv);
-	must(!uv_timer_start(&real->wake, woken, (uint64_t)ms, 0));
+	/* It repeats: one shot could fire before the poll, when a millisecond
+	 * has passed meanwhile, and the poll would then wait without an end. */
+	must(!uv_timer_start(&real->wake, woken, (uint64_t)ms, (uint64_t)ms));
 	(void)uv_run(&real->uv, UV_RUN_ONCE);
 	must(!uv_timer_stop(&real->wake));
 }
