@@ -56,9 +56,13 @@ begin_again(void *owner)
 
 	for (size_t i = 0; i < HOUSE_PARTS; i++) {
 		if (h->parts[i].pid) {
-			return; /* its end will call us again */
+			loop_timer_arm(&h->drain, h->self.loop,
+			    mono_after(loop_now(h->self.loop), HOUSE_LOOK_US),
+			    begin_again, h);
+			return;
 		}
 	}
+	h->falling = false;
 	if (!h->stopping) {
 		start_all(h);
 	}
@@ -104,6 +108,7 @@ floor_fell(struct house *h, struct house_part *p)
 {
 	struct mono when = mono_after(loop_now(h->self.loop), next_wait(p));
 
+	h->falling = true;
 	for (size_t i = 0; i < HOUSE_PARTS; i++) {
 		struct house_part *other = &h->parts[i];
 
@@ -158,8 +163,8 @@ part_ended(void *owner, pid_t pid, int code, int killer)
 	if (code || killer || p->row->floor) {
 		say_end(p, code, killer);
 	}
-	if (h->drain.loop) {
-		return; /* the floor has fallen: begin_again takes care */
+	if (h->falling) {
+		return; /* begin_again takes care */
 	}
 	if (p->row->floor) {
 		floor_fell(h, p);

@@ -19,6 +19,7 @@ enum house_limits {
 	HOUSE_RESTART_FIRST_US = 50000, /* wait before a restart, doubled … */
 	HOUSE_RESTART_MOST_US = 5000000, /* … up to this */
 	HOUSE_STEADY_US = 10000000, /* alive so long: the wait begins anew */
+	HOUSE_LOOK_US = 5000,       /* whether all have ended */
 	HOUSE_DRAIN_US = 30000000,  /* what a stop waits for */
 };
 
@@ -69,6 +70,7 @@ struct house {
 	bool dev;
 	bool announced;
 	bool stopping;
+	bool falling; /* the floor has gone: all end, then all start */
 	int exit_code;
 	struct mono began;
 	struct loop_signal signals[3];

@@ -58,7 +58,8 @@ house_find_ids(struct house *h)
 {
 	struct passwd *me =
 	    getpwuid(geteuid()); /* NOLINT(concurrency-mt-unsafe): one thread */
-	uint64_t wanted = 100 + h->config.cells;
+	/* A cell's egress has its id behind those of all cells. */
+	uint64_t wanted = 100 + 2 * (uint64_t)h->config.cells;
 	struct house_ids *ids = &h->ids;
 
 	if (geteuid() == 0 || !me || access(NEWUIDMAP, X_OK) ||
