@@ -58,20 +58,26 @@ fill_own(struct core_intent *i, const struct core_http *h,
 	(void)str_copy(i->host, sizeof(i->host), str_of(at->host.text));
 }
 
+/* An address in the url that the operator wrote is the pin that `upstream`
+ * would be, and localhost is this host: nothing is looked up for either. */
 static int
-take_pin(struct core_intent *i, struct str upstream, struct err *e)
+take_pin(struct core_intent *i, struct str upstream,
+    const struct core_place *at, struct err *e)
 {
-	struct names_host host;
+	struct names_host host = at->host;
 
-	if (!upstream.len) {
-		return 0;
+	i->pin_port = at->port;
+	if (upstream.len) {
+		if (names_hostport_parse(upstream, 0, &host, &i->pin_port, e) ||
+		    !host.is_addr) {
+			return err_set(e, ERR_INPUT,
+			    "upstream %s: expected ADDRESS:PORT",
+			    err_quote(upstream));
+		}
+	} else if (str_eq_z(str_of(host.text), "localhost")) {
+		host.is_addr = names_addr_parse(STR("127.0.0.1"), &host.addr);
 	}
-	if (names_hostport_parse(upstream, 0, &host, &i->pin_port, e) ||
-	    !host.is_addr) {
-		return err_set(e, ERR_INPUT,
-		    "upstream %s: expected ADDRESS:PORT", err_quote(upstream));
-	}
-	i->pinned = true;
+	i->pinned = host.is_addr;
 	i->pin = host.addr;
 	return 0;
 }
@@ -90,7 +96,7 @@ core_http_do(struct core *c, const struct core_http *h)
 		return;
 	}
 	fill_own(i, h, &at);
-	if (take_pin(i, h->upstream, &e)) {
+	if (take_pin(i, h->upstream, &at, &e)) {
 		core_intent_answer(c, i, e.kind, e.text);
 		return;
 	}
