@@ -85,7 +85,7 @@ usable(char *base, size_t size, const char *control, const char *limit_file)
 	if (len + sizeof(FOLDER) > size) {
 		return false;
 	}
-	(void)strcpy(base + len, FOLDER);
+	memcpy(base + len, FOLDER, sizeof(FOLDER));
 	if (mkdir(base, 0755) < 0 && errno != EEXIST) {
 		return false;
 	}
@@ -164,7 +164,7 @@ find_v2(struct group_place *place, const char *self)
 	(void)put(place->memory, "cgroup.subtree_control", CONTROL);
 	char pids[PATH_MAX / 2];
 
-	(void)strcpy(pids, place->memory);
+	(void)snprintf(pids, sizeof(pids), "%s", place->memory);
 	return usable(place->memory, sizeof(place->memory), CONTROL,
 	           "memory.max") &&
 	       usable(pids, sizeof(pids), CONTROL, "pids.max");

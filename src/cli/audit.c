@@ -147,10 +147,9 @@ checkpoint(struct cli *c)
 		return 0;
 	}
 	note = cli_text(c, t, "checkpoint");
-	if (book_signer_parse(
-		str_of(cli_text(c, t, "signer")), &signer, &e) ||
-	    book_note_open(str_of(note), signer.name, &signer, seal_verify,
-		&root, &e)) {
+	if (book_signer_parse(str_of(cli_text(c, t, "signer")), &signer, &e) ||
+	    book_note_open(
+	        str_of(note), signer.name, &signer, seal_verify, &root, &e)) {
 		return cli_fail(&e);
 	}
 	printf("%ssigner %s\n", note, cli_text(c, t, "signer"));

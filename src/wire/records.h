@@ -169,7 +169,8 @@ struct wire_resolved {
 /* ---- sandbox ---- */
 
 enum wire_cell_flags {
-	WIRE_CELL_FENCE = 1,     /* fenced network with an egress; else no network */
+	WIRE_CELL_FENCE =
+	    1, /* fenced network with an egress; else no network */
 	WIRE_CELL_WORKSPACE = 2, /* a workspace descriptor is sent */
 };
 
@@ -177,9 +178,9 @@ enum wire_cell_flags {
  * fence with its listeners, and the egress that gets them. */
 struct wire_cell_make {
 	uint64_t cell;
-	uint32_t slot;  /* which of the node's ids this cell runs as */
-	uint32_t flags; /* enum wire_cell_flags */
-	uint64_t memory; /* bytes, 0 = default; of the whole cell */
+	uint32_t slot;      /* which of the node's ids this cell runs as */
+	uint32_t flags;     /* enum wire_cell_flags */
+	uint64_t memory;    /* bytes, 0 = default; of the whole cell */
 	uint64_t file_size; /* bytes, 0 = default */
 	uint32_t processes; /* 0 = default */
 	uint32_t files;     /* descriptors, 0 = default */
@@ -218,7 +219,7 @@ struct wire_cell_exec {
 };
 
 enum wire_exec_end {
-	WIRE_EXITED = 1,   /* code is the exit status */
+	WIRE_EXITED = 1,    /* code is the exit status */
 	WIRE_SIGNALLED = 2, /* code is the signal */
 	WIRE_TIMED_OUT = 3,
 	WIRE_NOT_STARTED = 4, /* text says why */
@@ -266,9 +267,10 @@ struct wire_agent_ended {
 };
 
 enum wire_work {
-	WIRE_WORK_OWN = 1,    /* give the folder to the slot's id */
-	WIRE_WORK_DIGEST = 2, /* digest of the tree, by the slot's id, narrowed */
-	WIRE_WORK_DROP = 3,   /* remove the folder's contents */
+	WIRE_WORK_OWN = 1, /* give the folder to the slot's id */
+	WIRE_WORK_DIGEST =
+	    2,              /* digest of the tree, by the slot's id, narrowed */
+	WIRE_WORK_DROP = 3, /* remove the folder's contents */
 };
 
 /* fds: [folder]. */
@@ -339,7 +341,7 @@ struct wire_intent {
 	uint8_t git;             /* enum wire_git */
 	uint8_t own_credentials; /* the cell brought Authorization, Cookie, … */
 	uint8_t refs;            /* how many of ref[] count */
-	uint8_t named;           /* host came from the cell's pool, not an address */
+	uint8_t named; /* host came from the cell's pool, not an address */
 	uint8_t spare;
 	char method[32];
 	char host[WIRE_HOST_MAX];
@@ -348,7 +350,11 @@ struct wire_intent {
 	struct wire_ref ref[WIRE_REFS_MAX];
 };
 
-enum wire_place { WIRE_PLACE_NONE = 0, WIRE_PLACE_HEADER = 1, WIRE_PLACE_BASIC = 2 };
+enum wire_place {
+	WIRE_PLACE_NONE = 0,
+	WIRE_PLACE_HEADER = 1,
+	WIRE_PLACE_BASIC = 2
+};
 
 /* The intent is committed.  fds: [CA bundle, PEM memfd] when has_ca. */
 struct wire_go {
@@ -387,7 +393,7 @@ struct wire_outcome {
 	uint64_t id;
 	uint32_t end; /* enum wire_outcome_end */
 	uint32_t status;
-	uint64_t up;   /* body bytes */
+	uint64_t up; /* body bytes */
 	uint64_t down;
 	uint64_t took; /* us */
 	uint8_t injected;
@@ -398,8 +404,8 @@ struct wire_outcome {
 /* Core's own request (model, HTTP tool).  fds: [body] when has_body, then
  * [CA bundle] when go.has_ca.  Headers are "Name: value\r\n" lines. */
 struct wire_http_do {
-	struct wire_go go; /* go.id names the request */
-	uint64_t timeout;  /* us */
+	struct wire_go go;     /* go.id names the request */
+	uint64_t timeout;      /* us */
 	uint64_t answer_limit; /* bytes */
 	uint16_t port;
 	uint8_t has_body;
@@ -434,7 +440,8 @@ struct wire_run_go {
 
 /* fds: [body]: a chat-completions request without url and credential. */
 struct wire_model_ask {
-	uint32_t turn; /* 1, 2, …; the same turn asked again is the same request */
+	uint32_t
+	    turn; /* 1, 2, …; the same turn asked again is the same request */
 };
 
 /* fds: [body] when ok. */
@@ -448,7 +455,8 @@ struct wire_model_reply {
 
 /* fds: [arguments, JSON object]. */
 struct wire_call_ask {
-	uint32_t ordinal; /* 1, 2, …; asked again after a restart: the same call */
+	uint32_t
+	    ordinal; /* 1, 2, …; asked again after a restart: the same call */
 	char tool[64];
 };
 
@@ -465,7 +473,11 @@ struct wire_call_result {
 	char tool[64];
 };
 
-enum wire_run_end { WIRE_RUN_COMPLETE = 1, WIRE_RUN_FAIL = 2, WIRE_RUN_BLOCK = 3 };
+enum wire_run_end {
+	WIRE_RUN_COMPLETE = 1,
+	WIRE_RUN_FAIL = 2,
+	WIRE_RUN_BLOCK = 3
+};
 
 /* fds: [body]: the typed result, or {error_type, message, …}. */
 struct wire_run_done {

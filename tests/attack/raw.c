@@ -14,9 +14,9 @@ call(long number, long a, long b, long c)
 	long result;
 
 	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c)
-			 : "rcx", "r11", "memory");
+	                 : "=a"(result)
+	                 : "a"(number), "D"(a), "S"(b), "d"(c)
+	                 : "rcx", "r11", "memory");
 	return result;
 }
 
@@ -57,8 +57,8 @@ run(const char *hex, const char *number)
 	six.sin6_port = wire;
 	long fd = call(__NR_socket, length == 4 ? 2 : 10, 1, 0);
 	long done = length == 4
-	    ? call(__NR_connect, fd, (long)&four, sizeof(four))
-	    : call(__NR_connect, fd, (long)&six, sizeof(six));
+	                ? call(__NR_connect, fd, (long)&four, sizeof(four))
+	                : call(__NR_connect, fd, (long)&six, sizeof(six));
 
 	if (done < 0) {
 		return (int)-done;
@@ -81,4 +81,5 @@ enter(const long *stack)
 	}
 }
 
-__asm__(".globl _start\n_start: mov %rsp, %rdi\n and $-16, %rsp\n call enter\n");
+__asm__(
+    ".globl _start\n_start: mov %rsp, %rdi\n and $-16, %rsp\n call enter\n");
