@@ -116,9 +116,13 @@ int
 model_unreachable(struct arena *a, const struct model_answer *answer,
     struct model_failure *why)
 {
+	/* An answer came, and it broke the rules of HTTP: cut, mostly. */
+	bool broken = answer->kind == ERR_INPUT;
+	bool again = broken || err_retry(answer->kind);
+
 	*why = (struct model_failure){
-		.next = err_retry(answer->kind) ? MODEL_RETRY : MODEL_FINAL,
-		.cause = MODEL_UNREACHABLE,
+		.next = again ? MODEL_RETRY : MODEL_FINAL,
+		.cause = broken ? MODEL_NONSENSE : MODEL_UNREACHABLE,
 		.message = printable(a, answer->text),
 	};
 	return -1;
