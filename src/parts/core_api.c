@@ -95,6 +95,8 @@ core_answer_piece(
 	}
 }
 
+static void handle_committed(struct core *c, uint64_t number);
+
 static void
 answer_now(struct core *c, uint64_t number)
 {
@@ -133,6 +135,8 @@ core_api_stalled(struct core *c)
 			    "look before you ask again",
 			    core_stalled(c));
 			core_answer_err(c, ask, &e);
+		} else if (ask->reading) {
+			handle_committed(c, ask->number);
 		}
 	}
 }
@@ -317,15 +321,40 @@ handle(struct core *c, struct core_ask *ask)
 	}
 }
 
+/* Nobody is told what is not on the disk: a question about a state that this
+ * turn has changed is answered after its commit. */
+static void
+handle_committed(struct core *c, uint64_t number)
+{
+	struct core_ask *ask = core_ask_find(c, number);
+
+	if (!ask) {
+		return;
+	}
+	ask->reading = c->book.writes && !core_stalled(c)[0] &&
+	               str_eq_z(ask->method, "GET");
+	if (ask->reading) {
+		core_after(c, handle_committed, number);
+	} else {
+		handle(c, ask);
+	}
+}
+
 static int
 read_body(struct core_ask *ask, int *fds, size_t nfds, struct err *e)
 {
+	/* Within what is read again of the events that hold it. */
+	static const struct json_limits limits = {
+		.bytes = CORE_API_BODY_MAX,
+		.depth = 48,
+		.nodes = 100000,
+	};
 	auto_buf bytes = { 0 };
 	struct json *tree;
 
 	if (core_body(fds, nfds, 0, CORE_API_BODY_MAX, &bytes, e) ||
 	    json_parse(&ask->arena, arena_str(&ask->arena, buf_str(&bytes)),
-	        NULL, &tree, e)) {
+	        &limits, &tree, e)) {
 		return err_wrap(e, "the body");
 	}
 	ask->body = tree;
@@ -364,7 +393,7 @@ take_ask(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		core_answer_err(c, ask, &e);
 		return;
 	}
-	handle(c, ask);
+	handle_committed(c, ask->number);
 }
 
 /* --- the client or the api is gone
@@ -409,6 +438,23 @@ core_api_gone(struct core *c)
 	for (struct core_ask *ask = c->asks; ask; ask = next) {
 		next = ask->next;
 		forget(c, ask);
+	}
+}
+
+void
+core_api_vault_gone(struct core *c)
+{
+	struct core_ask *next;
+
+	for (struct core_ask *ask = c->asks; ask; ask = next) {
+		struct err e = { 0 };
+
+		next = ask->next;
+		if (ask->sealing) {
+			(void)err_set(
+			    &e, ERR_UNAVAILABLE, "the vault ended meanwhile");
+			core_answer_err(c, ask, &e);
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ struct core_ask {
 	const struct core_operator *operator_; /* NULL: nobody known */
 	bool local;
 	bool gone;    /* the client is away */
+	bool reading; /* and waits for the commit of what it would read */
 	bool written; /* its answer waits for the commit */
 	/* the prepared answer */
 	uint32_t status;
@@ -68,6 +69,7 @@ int core_ask_role(struct core *c, struct core_ask *ask, struct core_role **role,
     struct err *e) MUST_CHECK;
 
 void core_api_gone(struct core *c);
+void core_api_vault_gone(struct core *c); /* who waits for it hears so */
 wire_take_fn core_vault_sealed;
 wire_take_fn core_vault_signed;
 
