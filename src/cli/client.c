@@ -117,6 +117,27 @@ connect_url(const char *url, struct err *e)
 	return fd;
 }
 
+/* Not by write: a house that falls now must not end us without a word. */
+static int
+send_all(int fd, struct str bytes, struct err *e)
+{
+	while (bytes.len) {
+		ssize_t n = send(fd, bytes.at, bytes.len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR) {
+			continue;
+		}
+		if (n < 0) {
+			return err_set(e, ERR_UNAVAILABLE,
+			    "the house closed before it was asked (%s): look "
+			    "whether it is up with `handrail status`",
+			    strerrordesc_np(errno));
+		}
+		bytes = str_sub(bytes, (size_t)n, bytes.len);
+	}
+	return 0;
+}
+
 static int
 send_request(struct cli *c, int fd, const struct cli_ask *ask, struct err *e)
 {
@@ -145,7 +166,7 @@ send_request(struct cli *c, int fd, const struct cli_ask *ask, struct err *e)
 	}
 	http_write_end(&out);
 	buf_add(&out, ask->body);
-	result = file_write_all(fd, buf_str(&out), e);
+	result = send_all(fd, buf_str(&out), e);
 	wipe(out.at, out.cap);
 	wipe(token.at, token.cap);
 	wipe(value.at, value.cap);
