@@ -21,6 +21,7 @@
 #define SANDBOX_START_US (60 * CLOCK_SECOND) /* a big workspace is checked */
 #define SANDBOX_REAP_US  (5 * 1000LL)
 #define SANDBOX_REAPS    400
+#define SANDBOX_CHECKS   5 /* of /usr, where the helper was ended */
 
 enum cell_phase {
 	PHASE_MAKING, /* namespaces, fence, egress */
@@ -80,6 +81,7 @@ struct sandbox {
 	struct sandbox_cell *cells;
 	struct sandbox_agent *agents;
 	struct sandbox_work *works;
+	unsigned checks; /* of /usr, that were ended before their word */
 	char unsafe[WIRE_TEXT_MAX]; /* what cells share holds a door: why */
 };
 
