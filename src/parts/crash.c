@@ -2,6 +2,7 @@
 #include "parts/crash.h"
 
 #ifdef HANDRAIL_CRASH_POINTS
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +16,24 @@ static const char *const names[] = {
 #undef CRASH
 };
 
-/* HANDRAIL_CRASH=NAME[:n]: the n-th passage ends the part.  A part that was
- * started again is not armed: HANDRAIL_CRASH_ONCE names a file made before. */
+/* The first to make the file may die; without a file everybody may. */
+static bool
+is_first(void)
+{
+	const char *once = getenv("HANDRAIL_CRASH_ONCE");
+	int fd;
+
+	if (!once) {
+		return true;
+	}
+	fd = open(once, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return fd >= 0;
+}
+
 void
 crash_point(enum crash_name name)
 {
-	static int passages;
+	static uint64_t passages;
 	const char *armed = getenv("HANDRAIL_CRASH");
 	size_t len = strlen(names[name]);
 	uint64_t wanted = 1;
@@ -32,7 +45,7 @@ crash_point(enum crash_name name)
 	if (armed[len] == ':') {
 		(void)str_u64(str_of(armed + len + 1), &wanted);
 	}
-	if (++passages == (int)wanted) {
+	if (++passages == wanted && is_first()) {
 		(void)kill(getpid(), SIGKILL);
 	}
 }

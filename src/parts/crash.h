@@ -6,7 +6,9 @@
  * Named places where a test may end this part, as kill -9 would: the build
  * option crash_points compiles them in, HANDRAIL_CRASH=name[:n] arms one (the
  * n-th passage), and every name stands in crash.def, which the crash suite
- * walks.  In a release build crash_point() is nothing.
+ * walks.  HANDRAIL_CRASH_ONCE=path disarms it for whoever comes after: only
+ * the process that makes that file dies (core may write in state/book alone).
+ * In a release build crash_point() is nothing.
  */
 
 enum crash_name {

@@ -208,7 +208,7 @@ class House:
 
     def __init__(self, roles=None, config='', build=BUILD, cells=4,
                  uid_base=700000):
-        self.folder = tempfile.mkdtemp(prefix='hr-')
+        self.folder = tempfile.mkdtemp(prefix='house-')
         os.chmod(self.folder, 0o755)
         self.state = os.path.join(self.folder, 'state')
         self.config = os.path.join(self.folder, 'handrail.toml')

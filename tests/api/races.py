@@ -1,0 +1,461 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What happens at an unlucky moment: two things in one turn of core, a part
+that stands still while another ends, bytes that are too many.  A part that is
+stopped (SIGSTOP) makes the moment last."""
+import base64
+import contextlib
+import ctypes
+import ctypes.util
+import http.server
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import uuid
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from house import *  # noqa: E402,F403
+from model_server import ModelServer  # noqa: E402
+
+LOUD = {
+    'role.toml': """\
+[task.default]
+tools  = ["shell", "publish", "say"]
+brain  = "runbook"
+budget = { turns = 20, calls = 20, wall = "2m" }
+""",
+    'gates.toml': """\
+[defaults]
+unmatched = "allow"
+
+[gate.publish]
+match   = { tool = "publish" }
+require = "operator"
+surface = "cli"
+expires = "1m"
+hint    = "publish"
+""",
+    'mcp/server.toml': SERVER.replace('timeout     = "1m"',
+                                      'timeout = "1m"\noutput_limit = "1M"') +
+    """
+[tool.publish]
+description = "Publish"
+action      = "publish"
+[tool.publish.run]
+exec = ["/bin/true"]
+
+[tool.say]
+description = "Say"
+action      = "read"
+[tool.say.run]
+exec = ["/bin/echo", "said"]
+"""}
+
+THINKER = {
+    'role.toml': """\
+[task.default]
+tools  = ["shell"]
+brain  = "model.default"
+budget = { turns = 20, calls = 20, wall = "2m" }
+""",
+    'gates.toml': GATES, 'mcp/server.toml': SERVER}
+
+CALLER = {
+    'role.toml': ROLE, 'mcp/server.toml': SERVER,
+    'gates.toml': """\
+[defaults]
+unmatched = "allow"
+
+[egress.there]
+match    = {{ host = "there.test", port = 80, method = "GET" }}
+upstream = "127.0.0.1:{port}"
+inject   = {{ credential = "there", header = "X-Token", format = "{{{{secret}}}}" }}
+"""}
+
+
+@contextlib.contextmanager
+def stopped(*pids):
+    """These parts stand still inside the block."""
+    for pid in pids:
+        end_process(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            end_process(pid, signal.SIGCONT)
+
+
+def below(h, name):
+    return [pid for pid, n in descendants(h.process.pid).items() if n == name]
+
+
+def same_house(h, incarnation=1):
+    need(h.get('/api/status').json['incarnation'] == incarnation,
+         'core has fallen:', h.log()[-1500:])
+
+
+def idle(h):
+    until(lambda: h.get('/api/status').json['sandboxes'] == 0 and
+          h.get('/api/status').json['runs'] == 0, 10,
+          'a sandbox or run is left: ' + h.get('/api/status').out)
+
+
+def finish(**args):
+    return {'id': 'end', 'tool': 'finish', 'args': args}
+
+
+def box(h, value):
+    """A value sealed to the vault's key, as the command line does it."""
+    sodium = ctypes.CDLL(ctypes.util.find_library('sodium') or
+                         'libsodium.so.23')
+    key = base64.b64decode(h.get('/api/vault/key').json['box'])
+    out = ctypes.create_string_buffer(len(value) + 48)
+    need(sodium.crypto_box_seal(out, value, ctypes.c_ulonglong(len(value)),
+                                key) == 0, 'crypto_box_seal')
+    return base64.b64encode(out.raw).decode()
+
+
+# --- too much -------------------------------------------------------------------
+
+@test
+def a_result_that_grows_six_fold_in_the_book_harms_nobody():
+    with House({'loud': LOUD}) as h:
+        h.start()
+        t = h.run([shell('head -c 1000000 /dev/zero | tee /dev/stderr'),
+                   finish()], queue='loud')
+        need(t['state'] == 'completed', t['state'], h.log()[-900:])
+        same_house(h)
+
+
+@test
+def a_model_reply_that_grows_six_fold_in_the_book_harms_nobody():
+    noise = {'status': 200, 'body': '\x01' * 6500000}
+    little = {'status': 200, 'body': '\x01' * 900000}
+    end = {'call': 'finish', 'arguments': {}}
+    with ModelServer([noise, little, end]) as m, \
+            House({'thinker': THINKER}, model(m)) as h:
+        h.start()
+        t = h.outcome(h.dispatch_to('thinker'), 40)
+        need(t['state'] in ('completed', 'failed'), t)
+        same_house(h)
+        need(h.get('/api/status').json['stalled'] == '', 'stalled')
+
+
+@test
+def a_payload_at_the_bound_of_what_is_read_harms_nobody():
+    with House({'loud': LOUD}) as h:
+        h.start()
+        for deep in range(40, 66):
+            inner = '[' * deep + ']' * deep
+            a = h.post('/api/tasks', '{"queue":"loud","subject":"s","payload":'
+                       '{"runbook":[{"id":"a","tool":"say","args":{"x":%s}}]}}'
+                       % inner)
+            need(a.code in (201, 400, 413), deep, a)
+        for many in (99900, 199950, 199980, 199990):
+            a = h.post('/api/tasks', '{"queue":"loud","subject":"s","payload":'
+                       '{"runbook":[{"id":"a","tool":"say","args":{"x":[%s]}}]'
+                       '}}' % ','.join(['0'] * many))
+            need(a.code in (201, 400, 413), many, a)
+        same_house(h)
+
+
+@test
+def one_id_in_two_spellings_is_not_two_tasks():
+    with House({'loud': LOUD}) as h:
+        h.start()
+        for wrong in (str(uuid.uuid4()).upper().replace('0', 'A'),
+                      '00000000-0000-0000-0000-000000000000'):
+            a = h.post('/api/tasks', {
+                'id': wrong, 'queue': 'loud', 'subject': 's',
+                'payload': {'runbook': [finish()]}})
+            need(a.code == 400 and 'UUID' in a.out, a)
+
+
+# --- the vault ------------------------------------------------------------------
+
+def at_once(*asks):
+    """Answers of requests that core finds in one turn."""
+    answers = [None] * len(asks)
+
+    def one(n):
+        answers[n] = asks[n]()
+    threads = [threading.Thread(target=one, args=(n,))
+               for n in range(len(asks))]
+    for t in threads:
+        t.start()
+    return threads, answers
+
+
+@test
+def two_rotations_at_once_are_one_and_an_archive_stays():
+    with House() as h:
+        h.start()
+        at = '/api/vault/credentials'
+        a = h.post(at, {'name': 'there', 'hosts': 'there.test:80',
+                        'box': box(h, b'first')})
+        need(a.code == 200, a)
+        value = box(h, b'second')
+        with stopped(h.pids()['vault']):
+            threads, answers = at_once(
+                *[lambda: h.post(at + '/there/rotate', {'box': value})] * 4)
+            time.sleep(0.3)
+        for t in threads:
+            t.join()
+        need(sorted(a.code for a in answers) == [200, 409, 409, 409],
+             *[str(a) for a in answers])
+        with stopped(h.pids()['vault']):
+            threads, answers = at_once(
+                lambda: h.post(at + '/there/rotate', {'box': value}))
+            time.sleep(0.3)
+            need(h.post(at + '/there/archive', {}).code == 200, 'archive')
+        threads[0].join()
+        need(answers[0].code == 409, answers[0])
+        k = h.get(at).json['credentials'][0]
+        need(k['archived'] and k['version'] == 3, k)
+
+
+@test
+def who_waits_for_a_vault_that_ends_is_told():
+    with House() as h:
+        h.start()
+        value = box(h, b'first')
+        vault = h.pids()['vault']
+        with stopped(vault):
+            threads, answers = at_once(lambda: h.post(
+                '/api/vault/credentials', {'name': 'there', 'hosts': 'a.test',
+                                           'box': value}, timeout=10))
+            time.sleep(0.3)
+            end_process(vault)
+        threads[0].join()
+        need(answers[0] is not None and answers[0].code == 503, answers[0])
+
+
+# --- a claim that has ended -------------------------------------------------------
+
+class Upstream:
+    """Answers every request with 200, and counts."""
+
+    def __enter__(self):
+        came = self.came = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                came.append(self.path)
+                self.send_response(200)
+                self.send_header('Content-Length', '0')
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0),
+                                                      Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever,
+                         daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@test
+def nothing_leaves_for_a_run_that_was_cancelled_meanwhile():
+    with Upstream() as up:
+        role = {**CALLER,
+                'gates.toml': CALLER['gates.toml'].format(port=up.port)}
+        with House({'caller': role}) as h:
+            h.start()
+            need(h.post('/api/vault/credentials', {
+                'name': 'there', 'hosts': 'there.test:80',
+                'box': box(h, b'value')}).code == 200, 'put')
+            get = 'curl -sS http://there.test/%s'
+            t = h.dispatch([shell(get % 'one'), shell('sleep 2', 'wait'),
+                            shell(get % 'two', 'more')], queue='caller')
+            until(lambda: up.came, 10, 'the first did not come: ' + h.log())
+            pids = h.pids()
+            until(lambda: h.kinds(t).count('call_started') == 2, 5)
+            with stopped(pids['vault']):
+                until(lambda: h.kinds(t).count('request_intent') == 2, 10)
+                with stopped(pids['sandbox']):
+                    need(h.post('/api/tasks/%s/cancel' % t, {}).code == 200,
+                         'cancel')
+                    need('run_ended' in h.kinds(t), h.kinds(t))
+                    end_process(pids['vault'], signal.SIGCONT)
+                    time.sleep(0.7)
+            need(up.came == ['/one'], up.came)
+            idle(h)
+
+
+@test
+def what_is_reloaded_is_in_force_for_a_run_that_waits():
+    with House({'loud': LOUD}) as h:
+        h.start()
+        t = h.dispatch([{'id': 'p', 'tool': 'publish', 'args': {}},
+                        {'id': 's', 'tool': 'say', 'args': {}}, finish()],
+                       queue='loud')
+        wait = h.waiting()
+        h.role_file('loud', 'gates.toml', LOUD['gates.toml'] + """
+[gate.say]
+match   = { tool = "say" }
+require = "operator"
+surface = "cli"
+expires = "1m"
+hint    = "say"
+""")
+        h.process.send_signal(signal.SIGHUP)
+        until(lambda: 'reload' in h.log(), 5)
+        need(h.say(wait, 'approve').code == 200, 'approve')
+        need(h.waiting()['tool'] == 'say', h.waits())
+
+
+@test
+def a_role_that_is_closed_at_reload_lets_nothing_out_of_its_sandbox():
+    with Upstream() as up:
+        role = {**CALLER, 'gates.toml': CALLER['gates.toml'].format(
+            port=up.port).split('inject')[0]}
+        with House({'caller': role}) as h:
+            h.start()
+            t = h.dispatch([shell(
+                'curl -sS http://there.test/one; while ! test -e go; do '
+                'sleep 0.1; i=$((i+1)); test $i -gt 30 && break; done; '
+                'curl -sS http://there.test/two')], queue='caller')
+            until(lambda: up.came, 10, 'the first did not come: ' + h.log())
+            h.role_file('caller', 'gates.toml', 'wrong = [')
+            h.process.send_signal(signal.SIGHUP)
+            until(lambda: 'is closed' in h.log(), 5)
+            h.outcome(t)
+            need(up.came == ['/one'], up.came)
+
+
+# --- a model ----------------------------------------------------------------------
+
+def model(m):
+    return """
+[model.default]
+url     = "%s"
+model   = "scripted"
+timeout = "20s"
+""" % m.url
+
+
+def dispatch_to(self, queue):
+    a = self.post('/api/tasks', {'queue': queue, 'subject': 'think',
+                                 'payload': {}})
+    need(a.code == 201, a)
+    return a.json['id']
+
+
+House.dispatch_to = dispatch_to
+
+
+@test
+def an_agent_that_ends_while_a_model_thinks_begins_again():
+    end = {'call': 'finish', 'arguments': {}}
+    with ModelServer([{**end, 'delay': 3}, end, end]) as m, \
+            House({'thinker': THINKER}, model(m)) as h:
+        h.start()
+        t = h.dispatch_to('thinker')
+        until(lambda: m.requests, 10, 'the model was not asked: ' + h.log())
+        for pid in until(lambda: below(h, 'agent'), 5):
+            end_process(pid)
+        t = h.outcome(t)
+        need(t['state'] == 'completed', t)
+        need(t['epoch'] == 2, t['epoch'])
+
+
+@test
+def a_model_that_is_taken_out_fails_the_run_and_not_the_house():
+    with ModelServer([{'call': 'shell', 'arguments': {'command': 'sleep 1'}},
+                      {'call': 'finish', 'arguments': {}}]) as m, \
+            House({'thinker': THINKER}) as h:
+        with open(h.config) as f:
+            without = f.read()
+        write(h.config, without + model(m))
+        h.start()
+        t = h.dispatch_to('thinker')
+        until(lambda: m.requests, 10, 'the model was not asked: ' + h.log())
+        write(h.config, without)
+        h.process.send_signal(signal.SIGHUP)
+        t = h.outcome(t)
+        same_house(h)
+        need(t['state'] == 'failed', t)
+
+
+# --- the end of things --------------------------------------------------------------
+
+@test
+def a_sandbox_whose_client_leaves_at_once_is_given_back():
+    with House(cells=1) as h:
+        h.start()
+        body = json.dumps({'identity': HELPER_ID, 'argv': ['/bin/true']})
+        for _ in range(3):
+            with stopped(h.pids()['core']):
+                s = socket.socket(socket.AF_UNIX)
+                s.connect(os.path.join(h.state, 'cli.sock'))
+                s.sendall(('POST /api/sandbox HTTP/1.1\r\nHost: localhost\r\n'
+                           'Authorization: Bearer %s\r\nContent-Length: %d\r\n'
+                           '\r\n%s' % (h.token(), len(body), body)).encode())
+                time.sleep(0.2)
+                s.close()
+                time.sleep(0.2)
+            idle(h)
+        need(h.cli('sandbox', 'run', '--identity', HELPER_ID, '--',
+                   '/bin/true').code == 0, 'the slot is lost')
+
+
+@test
+def a_stop_while_a_run_begins_again_does_not_hang():
+    with House() as h:
+        h.start()
+        t = h.dispatch([shell('sleep 20')])
+        until(lambda: 'call_started' in h.kinds(t), 10)
+        sandbox = h.pids()['sandbox']
+        with stopped(sandbox):
+            for pid in below(h, 'agent'):
+                end_process(pid)
+            time.sleep(0.3)
+            h.process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+        began = time.monotonic()
+        need(h.wait(40) == 0, 'code')
+        need(time.monotonic() - began < 8, 'it took too long')
+
+
+@test
+def a_workspace_that_cannot_be_digested_fails_the_run_and_frees_it():
+    with House({'loud': LOUD}) as h:
+        h.start()
+        t = h.run([shell('p=/work; cd $p; i=0; while mkdir d && cd d && '
+                         'test $i -lt 140; do i=$((i+1)); done; true'),
+                   {'id': 'p', 'tool': 'publish', 'args': {}}], queue='loud')
+        need(t['state'] == 'failed' and t['error']['error_type'] ==
+             'workspace', t)
+        idle(h)
+        began = time.monotonic()
+        need(h.stop() == 0 and time.monotonic() - began < 8, 'it hangs')
+
+
+@test
+def cancelled_while_it_parks_a_run_ends_once():
+    with House({'loud': LOUD}) as h:
+        h.start()
+        t = h.dispatch([shell('true'),
+                        {'id': 'p', 'tool': 'publish', 'args': {}}],
+                       queue='loud')
+        until(lambda: 'call_settled' in h.kinds(t), 10)
+        with stopped(h.pids()['sandbox']):
+            time.sleep(0.1)
+            a = h.post('/api/tasks/%s/cancel' % t, {})
+            need(a.code == 200, a)
+        idle(h)
+        need(h.outcomes(t) == ['fail'] and not h.waits(), h.outcomes(t))
+        same_house(h)
+        h.verified()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
