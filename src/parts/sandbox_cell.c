@@ -71,6 +71,7 @@ gone(struct sandbox_cell *c)
 	loop_io_close(&c->death);
 	loop_io_close(&c->egress_death);
 	loop_timer_cancel(&c->limit);
+	loop_later_cancel(c->sandbox->part.loop, c);
 	auto_close_fd(&c->core_end);
 	auto_close_fd(&c->egress);
 	cell_free(c->cell);
