@@ -3,9 +3,9 @@
 #define BASE_BASE_H
 
 /*
- * Floor 0: what every room stands on.  Strings, buffers, arenas, errors,
- * must(), log, clocks, ids, random, hex, small files.  No state but the part's
- * name, the log level and the trace ring.  Single threaded.
+ * Floor 0: what every room stands on.  Strings, buffers, arenas, maps,
+ * errors, must(), log, clocks, ids, random, hex, small files.  No state but the
+ * part's name, the log level and the trace ring.  Single threaded.
  */
 
 #include "base/arena.h"
@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/must.h"
 #include "base/str.h"
 

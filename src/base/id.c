@@ -72,7 +72,7 @@ id_new(void)
 	return id;
 }
 
-static int
+int
 hex_digit(char c)
 {
 	if (c >= '0' && c <= '9') {

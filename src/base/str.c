@@ -174,6 +174,56 @@ str_is_utf8(struct str s)
 	return true;
 }
 
+char *
+str_put_utf8(char *to, uint32_t point)
+{
+	if (point < 0x80) {
+		*to++ = (char)point;
+		return to;
+	}
+	if (point < 0x800) {
+		*to++ = (char)(0xc0 | point >> 6);
+	} else if (point < 0x10000) {
+		*to++ = (char)(0xe0 | point >> 12);
+		*to++ = (char)(0x80 | (point >> 6 & 0x3f));
+	} else {
+		*to++ = (char)(0xf0 | point >> 18);
+		*to++ = (char)(0x80 | (point >> 12 & 0x3f));
+		*to++ = (char)(0x80 | (point >> 6 & 0x3f));
+	}
+	*to++ = (char)(0x80 | (point & 0x3f));
+	return to;
+}
+
+/* The last star is the only one to come back to. */
+bool
+str_glob(struct str pattern, struct str text)
+{
+	size_t p = 0;
+	size_t t = 0;
+	size_t star = SIZE_MAX;
+	size_t mark = 0;
+
+	while (t < text.len) {
+		if (p < pattern.len && pattern.at[p] == '*') {
+			star = p++;
+			mark = t;
+		} else if (p < pattern.len && pattern.at[p] == text.at[t]) {
+			p++;
+			t++;
+		} else if (star != SIZE_MAX) {
+			p = star + 1;
+			t = ++mark;
+		} else {
+			return false;
+		}
+	}
+	while (p < pattern.len && pattern.at[p] == '*') {
+		p++;
+	}
+	return p == pattern.len;
+}
+
 bool
 str_u64(struct str s, uint64_t *out)
 {

@@ -44,6 +44,13 @@ bool str_cut(struct str *rest, char sep, struct str *head);
  * overlong form, at most U+10FFFF); 0 if there is none. */
 size_t str_utf8(struct str s);
 bool str_is_utf8(struct str s);
+/* The character of that number (a Unicode scalar value) to at most 4 bytes;
+ * the place behind it. */
+char *str_put_utf8(char *to, uint32_t point);
+
+/* '*' is any run of bytes, everything else itself; the whole text.  At most
+ * pattern × text steps. */
+bool str_glob(struct str pattern, struct str text);
 
 /* Decimal digits only, all of s, no sign; false on anything else or overflow.
  */

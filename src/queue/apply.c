@@ -98,12 +98,12 @@ keep_answer(
 	if (!json_text(v->body, "ack_key", &key)) {
 		return 0;
 	}
-	if (queue_map_get(&q->answers, key)) {
+	if (map_get(&q->answers, key)) {
 		return err_set(e, ERR_CONFLICT, "the ack_key was used before");
 	}
 	answer = arena_alloc(&q->arena, sizeof(*answer));
 	*answer = (struct answer){ v->task, state, v->epoch };
-	queue_map_put(&q->answers, arena_str(&q->arena, key), answer);
+	map_put(&q->answers, arena_str(&q->arena, key), answer);
 	return 0;
 }
 

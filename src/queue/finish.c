@@ -138,7 +138,7 @@ judge_batch(struct queue *q, struct arena *a, const struct queue_finish *c,
 static const struct answer *
 first_answer(const struct queue *q, struct str ack_key)
 {
-	return ack_key.len > 0 ? queue_map_get(&q->answers, ack_key) : NULL;
+	return ack_key.len > 0 ? map_get(&q->answers, ack_key) : NULL;
 }
 
 static int

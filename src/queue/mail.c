@@ -44,7 +44,7 @@ queue_mail_judge(struct queue *q, struct arena *a, const struct e2m_envelope *m,
 			    e, ERR_INPUT, "two letters have the same id");
 		}
 	}
-	if (queue_map_get(&q->letters, m->id)) {
+	if (map_get(&q->letters, m->id)) {
 		return err_set(e, ERR_CONFLICT, "the letter %s exists already",
 		    err_quote(m->id));
 	}
@@ -100,7 +100,7 @@ int
 queue_mail_ack(struct queue *q, struct arena *a, const struct queue_ack *c,
     struct queue_step *step, struct err *e)
 {
-	const struct letter *m = queue_map_get(&q->letters, c->letter);
+	const struct letter *m = map_get(&q->letters, c->letter);
 	struct queue_step s = { 0 };
 	struct json *body = NULL;
 
@@ -169,17 +169,17 @@ queue_apply_mail(
 	    r.as.envelope.id.len == 0 || judge_times(&r.as.envelope, e)) {
 		return err_set(e, ERR_INPUT, "mail: the body holds no letter");
 	}
-	if (queue_map_get(&q->letters, r.as.envelope.id)) {
+	if (map_get(&q->letters, r.as.envelope.id)) {
 		return err_set(e, ERR_CONFLICT, "mail: the letter is there");
 	}
 	m = make_letter(q, &r.as.envelope, seq);
-	queue_map_put(&q->letters, m->shown.id, m);
-	q->mail = queue_list_grow(
+	map_put(&q->letters, m->shown.id, m);
+	q->mail = array_grow(
 	    q->mail, q->mail_count, &q->mail_room, sizeof(struct letter *));
 	q->mail[q->mail_count++] = m;
 	b = queue_box_get(q, m->shown.to);
-	b->letters = queue_list_grow(
-	    b->letters, b->count, &b->room, sizeof(struct letter *));
+	b->letters =
+	    array_grow(b->letters, b->count, &b->room, sizeof(struct letter *));
 	b->letters[b->count++] = m;
 	return 0;
 }
@@ -196,13 +196,13 @@ queue_apply_ack(struct queue *q, const struct json *body, struct err *e)
 		return err_set(
 		    e, ERR_INPUT, "ack: the body has no id or reader");
 	}
-	m = queue_map_get(&q->letters, id);
+	m = map_get(&q->letters, id);
 	if (!m || has_read(m, reader) ||
 	    (!m->broadcast && !str_eq(m->shown.to, reader))) {
 		return err_set(
 		    e, ERR_CONFLICT, "ack: no such letter, or acked before");
 	}
-	m->readers = queue_list_grow(
+	m->readers = array_grow(
 	    m->readers, m->reader_count, &m->reader_room, sizeof(struct str));
 	m->readers[m->reader_count++] = arena_str(&q->arena, reader);
 	return 0;

@@ -64,7 +64,7 @@ queue_ready_add(struct task *t)
 
 	must(t->place == NO_PLACE);
 	l->heap =
-	    queue_list_grow(l->heap, l->count, &l->room, sizeof(struct task *));
+	    array_grow(l->heap, l->count, &l->room, sizeof(struct task *));
 	l->heap[l->count++] = t;
 	sift_up(l, l->count - 1);
 }
@@ -93,7 +93,7 @@ queue_loose_add(struct task *t)
 	struct line *l = t->line;
 
 	must(t->place == NO_PLACE);
-	l->loose = queue_list_grow(
+	l->loose = array_grow(
 	    l->loose, l->loose_count, &l->loose_room, sizeof(struct task *));
 	t->place = l->loose_count;
 	l->loose[l->loose_count++] = t;

@@ -56,8 +56,7 @@ closes_cycle(struct queue *q, const struct e2m_task *t)
 	q->mark++;
 	JSON_EACH(child, t->depends_on)
 	{
-		stack =
-		    queue_list_grow(stack, count, &room, sizeof(struct task *));
+		stack = array_grow(stack, count, &room, sizeof(struct task *));
 		stack[count++] = queue_task_find(q, child->text);
 	}
 	while (count > 0 && !found) {
@@ -69,7 +68,7 @@ closes_cycle(struct queue *q, const struct e2m_task *t)
 		at->mark = q->mark;
 		found = has_text(t->blocks, at->shown.id);
 		for (size_t i = 0; i < at->depend_count; i++) {
-			stack = queue_list_grow(
+			stack = array_grow(
 			    stack, count, &room, sizeof(struct task *));
 			stack[count++] = at->depends[i];
 		}
@@ -168,7 +167,7 @@ queue_put_judge(struct queue *q, struct arena *a, const struct queue_put *c,
 		return err_set(e, ERR_LIMIT,
 		    "an idempotency key has at most %d bytes", QUEUE_ID_MAX);
 	}
-	first = c->key.len > 0 ? queue_map_get(&q->keys, c->key) : NULL;
+	first = c->key.len > 0 ? map_get(&q->keys, c->key) : NULL;
 	if (first) {
 		s->id = arena_str(a, first->shown.id);
 		s->state = first->shown.state;
@@ -208,11 +207,11 @@ link_tasks(struct task *later, struct task *earlier)
 			return;
 		}
 	}
-	later->depends = queue_list_grow(later->depends, later->depend_count,
+	later->depends = array_grow(later->depends, later->depend_count,
 	    &later->depend_room, sizeof(struct task *));
 	later->depends[later->depend_count++] = earlier;
 	earlier->dependants =
-	    queue_list_grow(earlier->dependants, earlier->dependant_count,
+	    array_grow(earlier->dependants, earlier->dependant_count,
 	        &earlier->dependant_room, sizeof(struct task *));
 	earlier->dependants[earlier->dependant_count++] = later;
 	later->shown.unmet += earlier->shown.hold != QUEUE_COMPLETE;
@@ -265,7 +264,7 @@ check_applicable(const struct queue *q, const struct json *body,
 		return err_set(e, ERR_INPUT, "put: the task has no id or time");
 	}
 	if (queue_task_find(q, t->id) ||
-	    (json_text(body, "key", &key) && queue_map_get(&q->keys, key))) {
+	    (json_text(body, "key", &key) && map_get(&q->keys, key))) {
 		return err_set(e, ERR_CONFLICT, "put: the task %s is there",
 		    err_quote(t->id));
 	}
@@ -295,12 +294,11 @@ queue_apply_put(
 		return -1;
 	}
 	t = make_task(q, &r.as.task, seq);
-	queue_map_put(&q->tasks, t->shown.id, t);
-	q->all =
-	    queue_list_grow(q->all, q->count, &q->room, sizeof(struct task *));
+	map_put(&q->tasks, t->shown.id, t);
+	q->all = array_grow(q->all, q->count, &q->room, sizeof(struct task *));
 	q->all[q->count++] = t;
 	if (json_text(body, "key", &key)) {
-		queue_map_put(&q->keys, arena_str(&q->arena, key), t);
+		map_put(&q->keys, arena_str(&q->arena, key), t);
 	}
 	JSON_EACH(child, r.as.task.depends_on)
 	{

@@ -90,12 +90,12 @@ queue_free(struct queue *q)
 	}
 	free(q->all);
 	free(q->mail);
-	queue_map_fini(&q->tasks);
-	queue_map_fini(&q->keys);
-	queue_map_fini(&q->answers);
-	queue_map_fini(&q->lines);
-	queue_map_fini(&q->boxes);
-	queue_map_fini(&q->letters);
+	map_fini(&q->tasks);
+	map_fini(&q->keys);
+	map_fini(&q->answers);
+	map_fini(&q->lines);
+	map_fini(&q->boxes);
+	map_fini(&q->letters);
 	arena_fini(&q->arena);
 	free(q);
 }
@@ -103,7 +103,7 @@ queue_free(struct queue *q)
 struct line *
 queue_line_find(const struct queue *q, struct str name)
 {
-	return queue_map_get(&q->lines, name);
+	return map_get(&q->lines, name);
 }
 
 struct line *
@@ -114,7 +114,7 @@ queue_line_get(struct queue *q, struct str name)
 	if (!l) {
 		l = arena_alloc(&q->arena, sizeof(*l));
 		l->name = arena_str(&q->arena, name);
-		queue_map_put(&q->lines, l->name, l);
+		map_put(&q->lines, l->name, l);
 	}
 	return l;
 }
@@ -122,7 +122,7 @@ queue_line_get(struct queue *q, struct str name)
 struct box *
 queue_box_find(const struct queue *q, struct str name)
 {
-	return queue_map_get(&q->boxes, name);
+	return map_get(&q->boxes, name);
 }
 
 struct box *
@@ -133,7 +133,7 @@ queue_box_get(struct queue *q, struct str name)
 	if (!b) {
 		b = arena_alloc(&q->arena, sizeof(*b));
 		b->name = arena_str(&q->arena, name);
-		queue_map_put(&q->boxes, b->name, b);
+		map_put(&q->boxes, b->name, b);
 	}
 	return b;
 }
@@ -141,7 +141,7 @@ queue_box_get(struct queue *q, struct str name)
 struct task *
 queue_task_find(const struct queue *q, struct str id)
 {
-	return queue_map_get(&q->tasks, id);
+	return map_get(&q->tasks, id);
 }
 
 bool

@@ -10,27 +10,6 @@
 
 #include "queue/queue.h"
 
-/* --- map.c: text → pointer, never shrinks --- */
-
-struct map_slot {
-	struct str key;
-	void *value;
-};
-struct map {
-	struct map_slot *slots;
-	size_t count;
-	size_t room; /* a power of two */
-	uint64_t seed;
-};
-void queue_map_fini(struct map *m);
-void *queue_map_get(const struct map *m, struct str key); /* NULL: absent */
-/* The key must live as long as the map and must not be there yet. */
-void queue_map_put(struct map *m, struct str key, void *value);
-/* Room for one more element in a heap array. */
-void *queue_list_grow(void *at, size_t count, size_t *room, size_t size);
-
-/* --- state --- */
-
 struct task;
 
 struct line { /* a queue by its name */

@@ -88,6 +88,13 @@ hex_goes_there_and_back(void **state)
 	assert_true(hex_bytes(STR("007FaBff"), out, 4));
 	hex_text(out, 4, text);
 	assert_string_equal(text, "007fabff");
+	assert_int_equal(hex_digit('0'), 0);
+	assert_int_equal(hex_digit('9'), 9);
+	assert_int_equal(hex_digit('a'), 10);
+	assert_int_equal(hex_digit('F'), 15);
+	assert_int_equal(hex_digit('g'), -1);
+	assert_int_equal(hex_digit('@'), -1);
+	assert_int_equal(hex_digit('\0'), -1);
 	assert_false(hex_bytes(STR("007fabf"), out, 4));
 	assert_false(hex_bytes(STR("007fabff0"), out, 4));
 	assert_false(hex_bytes(STR("007fabff00"), out, 4));

@@ -159,6 +159,74 @@ utf8_refuses_overlong_surrogate_large_and_cut(void **state)
 	assert_false(str_is_utf8(STR("gr\xfc")));
 }
 
+/* Every character comes back from its number as the one that str_utf8 reads. */
+static void
+every_number_is_written_as_the_character_that_is_read(void **state)
+{
+	static const struct {
+		uint32_t point;
+		struct str text;
+	} edges[] = {
+		{ 0, STR("\0") },
+		{ 0x7f, STR("\x7f") },
+		{ 0x80, STR("\xc2\x80") },
+		{ 0x7ff, STR("\xdf\xbf") },
+		{ 0x800, STR("\xe0\xa0\x80") },
+		{ 0xffff, STR("\xef\xbf\xbf") },
+		{ 0x10000, STR("\xf0\x90\x80\x80") },
+		{ 0x10ffff, STR("\xf4\x8f\xbf\xbf") },
+	};
+	char text[4];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(edges); i++) {
+		size_t len =
+		    (size_t)(str_put_utf8(text, edges[i].point) - text);
+
+		assert_true(str_eq(str_span(text, len), edges[i].text));
+	}
+	for (uint32_t point = 0; point <= 0x10ffff; point++) {
+		if (point == 0xd800) {
+			point = 0xe000;
+		}
+		size_t len = (size_t)(str_put_utf8(text, point) - text);
+
+		assert_int_equal(str_utf8(str_span(text, len)), len);
+	}
+}
+
+static void
+a_star_is_any_run_and_the_rest_is_itself(void **state)
+{
+	static const struct {
+		const char *pattern;
+		const char *text;
+		bool matches;
+	} rows[] = {
+		{ "", "", true },
+		{ "", "a", false },
+		{ "a", "", false },
+		{ "*", "", true },
+		{ "*", "abc", true },
+		{ "a*c", "abc", true },
+		{ "a*c", "ac", true },
+		{ "a*c", "abcd", false },
+		{ "a*b*c", "aXbYbZc", true },
+		{ "*ab", "aab", true },
+		{ "a**", "a", true },
+		{ "a*?", "ab", false },
+		{ "ab", "aB", false },
+		{ "abc*", "ab", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(
+		    str_glob(str_of(rows[i].pattern), str_of(rows[i].text)),
+		    rows[i].matches);
+	}
+}
+
 int
 main(void)
 {
@@ -174,6 +242,9 @@ main(void)
 		cmocka_unit_test(copy_takes_what_fits_whole_and_nothing_else),
 		cmocka_unit_test(utf8_knows_the_edges_of_every_length),
 		cmocka_unit_test(utf8_refuses_overlong_surrogate_large_and_cut),
+		cmocka_unit_test(
+		    every_number_is_written_as_the_character_that_is_read),
+		cmocka_unit_test(a_star_is_any_run_and_the_rest_is_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "queue/state.h"
+#include "base/map.h"
+
+#include "base/must.h"
 
 #include <stdlib.h>
 
 void
-queue_map_fini(struct map *m)
+map_fini(struct map *m)
 {
 	free(m->slots);
 	*m = (struct map){ 0 };
 }
 
-/* FNV-1a from a secret start, then mixed: keys come from outside. */
+/* FNV-1a from the seed, then mixed with it. */
 static uint64_t
 hash(uint64_t seed, struct str key)
 {
@@ -25,6 +27,7 @@ hash(uint64_t seed, struct str key)
 	return h ^ h >> 31;
 }
 
+/* Where the key stands, or the free slot where it belongs. */
 static struct map_slot *
 slot_of(const struct map *m, struct str key)
 {
@@ -37,7 +40,7 @@ slot_of(const struct map *m, struct str key)
 }
 
 void *
-queue_map_get(const struct map *m, struct str key)
+map_get(const struct map *m, struct str key)
 {
 	return m->room ? slot_of(m, key)->value : NULL;
 }
@@ -59,7 +62,7 @@ widen(struct map *m)
 }
 
 void
-queue_map_put(struct map *m, struct str key, void *value)
+map_put(struct map *m, struct str key, void *value)
 {
 	struct map_slot *slot = NULL;
 
@@ -73,14 +76,13 @@ queue_map_put(struct map *m, struct str key, void *value)
 }
 
 void *
-queue_list_grow(void *at, size_t count, size_t *room, size_t size)
+array_grow(void *at, size_t count, size_t *room, size_t size)
 {
 	if (count < *room) {
 		return at;
 	}
-	*room = *room ? 2 * *room : 4;
-	must(*room <= SIZE_MAX / size);
-	at = realloc(at, *room * size);
+	*room = *room ? 2 * *room : 8;
+	at = reallocarray(at, *room, size);
 	must(at != NULL);
 	return at;
 }
