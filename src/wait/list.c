@@ -66,7 +66,7 @@ wait_list_new(uint64_t seed)
 	struct wait_list *w = calloc(1, sizeof(*w));
 
 	must(w != NULL);
-	w->seed = seed;
+	w->ids.seed = seed;
 	return w;
 }
 
@@ -78,62 +78,15 @@ wait_list_free(struct wait_list *w)
 	}
 	free(w->all);
 	free(w->heap);
-	free(w->slots);
+	map_fini(&w->ids);
 	arena_fini(&w->arena);
 	free(w);
-}
-
-/* --- by id --- */
-
-static size_t *
-slot_of(const struct wait_list *w, struct str id)
-{
-	uint64_t h = w->seed ^ 0xcbf29ce484222325ULL;
-	size_t at = 0;
-
-	for (size_t i = 0; i < id.len; i++) {
-		h = (h ^ (unsigned char)id.at[i]) * 0x100000001b3ULL;
-	}
-	h ^= h >> 32;
-	at = (size_t)h & (w->slot_room - 1);
-	while (w->slots[at] != 0 &&
-	       !str_eq_z(id, w->all[w->slots[at] - 1]->shown.id)) {
-		at = (at + 1) & (w->slot_room - 1);
-	}
-	return &w->slots[at];
 }
 
 struct item *
 wait_item_find(const struct wait_list *w, struct str id)
 {
-	size_t found = w->slot_room ? *slot_of(w, id) : 0;
-
-	return found ? w->all[found - 1] : NULL;
-}
-
-static void *
-grow(void *at, size_t count, size_t *room, size_t size)
-{
-	if (count < *room) {
-		return at;
-	}
-	*room = *room ? 2 * *room : 16;
-	must(*room <= SIZE_MAX / size);
-	at = realloc(at, *room * size);
-	must(at != NULL);
-	return at;
-}
-
-static void
-widen_slots(struct wait_list *w)
-{
-	free(w->slots);
-	w->slot_room = w->slot_room ? 2 * w->slot_room : 64;
-	w->slots = calloc(w->slot_room, sizeof(*w->slots));
-	must(w->slots != NULL);
-	for (size_t i = 0; i < w->count; i++) {
-		*slot_of(w, str_of(w->all[i]->shown.id)) = i + 1;
-	}
+	return map_get(&w->ids, id);
 }
 
 /* --- by time --- */
@@ -200,16 +153,11 @@ wait_heap_remove(struct wait_list *w, struct item *i)
 void
 wait_item_add(struct wait_list *w, struct item *i)
 {
-	must(!wait_item_find(w, str_of(i->shown.id)));
-	w->all = grow(w->all, w->count, &w->room, sizeof(struct item *));
+	map_put(&w->ids, str_of(i->shown.id), i);
+	w->all = array_grow(w->all, w->count, &w->room, sizeof(struct item *));
 	w->all[w->count++] = i;
-	if (4 * w->count > 3 * w->slot_room) {
-		widen_slots(w);
-	} else {
-		*slot_of(w, str_of(i->shown.id)) = w->count;
-	}
-	w->heap =
-	    grow(w->heap, w->heap_count, &w->heap_room, sizeof(struct item *));
+	w->heap = array_grow(
+	    w->heap, w->heap_count, &w->heap_room, sizeof(struct item *));
 	i->place = w->heap_count;
 	w->heap[w->heap_count++] = i;
 	sift(w, i->place);
@@ -241,8 +189,8 @@ wait_next_expiry(const struct wait_list *w, struct wall *at)
 	return true;
 }
 
-static void
-write_texts(
+void
+wait_write_texts(
     struct json_out *o, const char *key, const struct str *texts, uint32_t n)
 {
 	json_out_array(o, key);
@@ -279,9 +227,9 @@ write_item(struct json_out *o, const struct wait_item *i)
 	json_out_str(o, "hint", i->hint);
 	json_out_bool(o, "hint_cut", i->hint_cut);
 	json_out_i64(o, "people", i->people);
-	write_texts(o, "named", i->named, i->named_count);
-	write_texts(o, "yes", i->yes, i->yes_count);
-	write_texts(o, "surfaces", i->surfaces, i->surface_count);
+	wait_write_texts(o, "named", i->named, i->named_count);
+	wait_write_texts(o, "yes", i->yes, i->yes_count);
+	wait_write_texts(o, "surfaces", i->surfaces, i->surface_count);
 	write_time(o, "asked", i->asked);
 	write_time(o, "expires", i->expires);
 	write_time(o, "decided", i->decided);

@@ -115,17 +115,6 @@ write_digest(struct json_out *o, const char *key, struct digest d)
 	json_out_z(o, key, text);
 }
 
-static void
-write_texts(
-    struct json_out *o, const char *key, const struct str *texts, uint32_t n)
-{
-	json_out_array(o, key);
-	for (uint32_t i = 0; i < n; i++) {
-		json_out_str(o, NULL, texts[i]);
-	}
-	json_out_end(o, ']');
-}
-
 static struct str
 write_put(struct arena *a, const struct wait_put *c, const char *id)
 {
@@ -153,8 +142,8 @@ write_put(struct arena *a, const struct wait_put *c, const char *id)
 	json_out_str(&o, "hint", c->hint);
 	json_out_bool(&o, "hint_cut", c->hint_cut);
 	json_out_i64(&o, "people", c->people);
-	write_texts(&o, "named", c->named, c->named_count);
-	write_texts(&o, "surfaces", c->surfaces, c->surface_count);
+	wait_write_texts(&o, "named", c->named, c->named_count);
+	wait_write_texts(&o, "surfaces", c->surfaces, c->surface_count);
 	json_out_end(&o, '}');
 	return arena_str(a, buf_str(&out));
 }

@@ -21,9 +21,7 @@ struct wait_list {
 	struct item **heap; /* the open ones, the next to expire first */
 	size_t heap_count;
 	size_t heap_room;
-	size_t *slots; /* id → index in all, plus one; open addressing */
-	size_t slot_room;
-	uint64_t seed;
+	struct map ids; /* → struct item */
 };
 
 /* list.c */
@@ -32,5 +30,7 @@ void wait_item_add(struct wait_list *w, struct item *i);
 void wait_heap_remove(struct wait_list *w, struct item *i);
 const char *wait_kind_yes(enum wait_kind k);
 const char *wait_kind_no(enum wait_kind k);
+void wait_write_texts(
+    struct json_out *o, const char *key, const struct str *texts, uint32_t n);
 
 #endif
