@@ -15,11 +15,8 @@ session_run_fini(struct session_run *r)
 static void
 add_seq(struct session_run *r, uint64_t seq)
 {
-	if (r->seq_count == r->seq_room) {
-		r->seq_room = r->seq_room ? 2 * r->seq_room : 16;
-		r->seqs = realloc(r->seqs, r->seq_room * sizeof(*r->seqs));
-		must(r->seqs != NULL);
-	}
+	r->seqs =
+	    array_grow(r->seqs, r->seq_count, &r->seq_room, sizeof(*r->seqs));
 	r->seqs[r->seq_count++] = seq;
 }
 
