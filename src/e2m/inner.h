@@ -39,6 +39,16 @@ struct e2m_shape {
 
 extern const struct e2m_shape e2m_shapes[3]; /* by enum e2m_kind */
 
+/* Reading, for both readers: the field of a key, NULL when it is none; its
+ * value into the record; which record an object says it is. */
+const struct e2m_field *e2m_find_field(
+    const struct e2m_shape *shape, struct str key);
+int e2m_read_field(const struct e2m_field *f, const struct json *value,
+    struct e2m_record *r, struct err *e) MUST_CHECK;
+int e2m_find_kind(
+    const struct json *object, enum e2m_kind *kind, struct err *e) MUST_CHECK;
+bool e2m_is_blank(struct str line);
+
 /* The word of a set, NULL outside it; index 0 is absent. */
 const char *e2m_word(enum e2m_form set, unsigned value);
 /* Its value, 0 when the word is none of the set. */

@@ -145,10 +145,12 @@ read_tree(const struct e2m_field *f, const struct json *value, void *at,
 	return 0;
 }
 
-static int
-read_field(const struct e2m_field *f, const struct json *value, void *at,
-    struct err *e)
+int
+e2m_read_field(const struct e2m_field *f, const struct json *value,
+    struct e2m_record *r, struct err *e)
 {
+	void *at = member(r, f);
+
 	switch (f->form) {
 	case FORM_TEXT:
 		return read_text(f, value, at, e);
@@ -172,8 +174,8 @@ read_field(const struct e2m_field *f, const struct json *value, void *at,
 	return -1;
 }
 
-static const struct e2m_field *
-find_field(const struct e2m_shape *shape, struct str key)
+const struct e2m_field *
+e2m_find_field(const struct e2m_shape *shape, struct str key)
 {
 	for (size_t i = 0; i < shape->count; i++) {
 		if (str_eq_z(key, shape->fields[i].key)) {
@@ -183,8 +185,8 @@ find_field(const struct e2m_shape *shape, struct str key)
 	return NULL;
 }
 
-static int
-find_shape(const struct json *object, enum e2m_kind *kind, struct err *e)
+int
+e2m_find_kind(const struct json *object, enum e2m_kind *kind, struct err *e)
 {
 	struct str type = { 0 };
 
@@ -224,13 +226,13 @@ e2m_from_json(const struct json *object, struct e2m_record *out, struct err *e)
 	struct e2m_record r = { 0 };
 	const struct e2m_shape *shape;
 
-	if (find_shape(object, &r.kind, e) < 0) {
+	if (e2m_find_kind(object, &r.kind, e) < 0) {
 		return -1;
 	}
 	shape = &e2m_shapes[r.kind];
 	JSON_EACH(value, object)
 	{
-		const struct e2m_field *f = find_field(shape, value->key);
+		const struct e2m_field *f = e2m_find_field(shape, value->key);
 
 		if (str_eq_z(value->key, "_type")) {
 			continue;
@@ -239,7 +241,7 @@ e2m_from_json(const struct json *object, struct e2m_record *out, struct err *e)
 			return err_set(e, ERR_INPUT, "%s: unknown key in %s",
 			    err_quote(value->key), shape->shown);
 		}
-		if (read_field(f, value, member(&r, f), e) < 0) {
+		if (e2m_read_field(f, value, &r, e) < 0) {
 			return -1;
 		}
 	}
@@ -265,8 +267,8 @@ e2m_parse_line(
 	return e2m_from_json(object, out, e);
 }
 
-static bool
-is_blank(struct str line)
+bool
+e2m_is_blank(struct str line)
 {
 	for (size_t i = 0; i < line.len; i++) {
 		if (!str_has(STR(" \t\r"), line.at[i])) {
@@ -302,7 +304,7 @@ e2m_parse_lines(struct arena *a, struct str bytes, const char *file)
 		whole = str_cut(&bytes, '\n', &l->raw);
 		l->number = ++number;
 		l->torn = !whole;
-		if (is_blank(l->raw)) {
+		if (e2m_is_blank(l->raw)) {
 			continue;
 		}
 		r.count++;
