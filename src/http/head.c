@@ -131,7 +131,7 @@ parse_headers(struct http_reader *r, struct str rest, struct err *e)
 		if (!head_line(line, &h->headers[h->count])) {
 			return refuse(r, 400, e, "malformed header line");
 		}
-		if (!r->response && !syntax_utf8(line)) {
+		if (!r->response && !str_is_utf8(line)) {
 			return refuse(r, 400, e, "header is not UTF-8");
 		}
 		h->count++;

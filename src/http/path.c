@@ -38,8 +38,8 @@ escape_at(struct str s, size_t i)
 	if (s.at[i] != '%' || s.len - i < 3) {
 		return -1;
 	}
-	int high = syntax_hex(s.at[i + 1]);
-	int low = syntax_hex(s.at[i + 2]);
+	int high = hex_digit(s.at[i + 1]);
+	int low = hex_digit(s.at[i + 2]);
 
 	return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
@@ -152,7 +152,7 @@ check_bytes(struct str decoded, struct err *e)
 			return err_set(e, ERR_INPUT, "doubly encoded path");
 		}
 	}
-	if (!syntax_utf8(decoded)) {
+	if (!str_is_utf8(decoded)) {
 		return err_set(e, ERR_INPUT, "path is not UTF-8");
 	}
 	return 0;

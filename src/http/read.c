@@ -230,7 +230,7 @@ static int
 read_size(struct http_reader *r, struct str *in, struct err *e)
 {
 	char c = take(in, 1).at[0];
-	int digit = syntax_hex(c);
+	int digit = hex_digit(c);
 
 	if (digit >= 0) {
 		if (++r->digits > 16) {

@@ -78,67 +78,6 @@ syntax_value(struct str s)
 	return true;
 }
 
-/* Bytes of the sequence that begins with `first`, and the range that its
- * second byte must lie in; 0 for none. */
-static size_t
-utf8_length(uint8_t first, uint8_t *low, uint8_t *high)
-{
-	*low = 0x80;
-	*high = 0xbf;
-	if (first < 0x80) {
-		return 1;
-	}
-	if (first >= 0xc2 && first <= 0xdf) {
-		return 2;
-	}
-	if (first >= 0xe0 && first <= 0xef) {
-		*low = first == 0xe0 ? 0xa0 : 0x80;
-		*high = first == 0xed ? 0x9f : 0xbf;
-		return 3;
-	}
-	if (first >= 0xf0 && first <= 0xf4) {
-		*low = first == 0xf0 ? 0x90 : 0x80;
-		*high = first == 0xf4 ? 0x8f : 0xbf;
-		return 4;
-	}
-	return 0;
-}
-
-static bool
-utf8_sequence(struct str s, size_t *n)
-{
-	uint8_t low;
-	uint8_t high;
-
-	*n = utf8_length((uint8_t)s.at[0], &low, &high);
-	if (!*n || *n > s.len) {
-		return false;
-	}
-	for (size_t k = 1; k < *n; k++) {
-		uint8_t c = (uint8_t)s.at[k];
-
-		if (c < low || c > high) {
-			return false;
-		}
-		low = 0x80;
-		high = 0xbf;
-	}
-	return true;
-}
-
-bool
-syntax_utf8(struct str s)
-{
-	size_t n;
-
-	for (size_t i = 0; i < s.len; i += n) {
-		if (!utf8_sequence(str_sub(s, i, s.len), &n)) {
-			return false;
-		}
-	}
-	return true;
-}
-
 bool
 syntax_digits(struct str s)
 {
@@ -148,21 +87,6 @@ syntax_digits(struct str s)
 		}
 	}
 	return s.len > 0;
-}
-
-int
-syntax_hex(char c)
-{
-	if (c >= '0' && c <= '9') {
-		return c - '0';
-	}
-	if (c >= 'a' && c <= 'f') {
-		return c - 'a' + 10;
-	}
-	if (c >= 'A' && c <= 'F') {
-		return c - 'A' + 10;
-	}
-	return -1;
 }
 
 bool
@@ -183,7 +107,7 @@ bracketed(struct str s, struct str *host, struct str *port)
 	size_t n = 1;
 
 	while (n < s.len && s.at[n] != ']') {
-		if (syntax_hex(s.at[n]) < 0 && s.at[n] != ':' &&
+		if (hex_digit(s.at[n]) < 0 && s.at[n] != ':' &&
 		    s.at[n] != '.') {
 			return false;
 		}

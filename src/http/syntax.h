@@ -8,9 +8,7 @@
 
 bool syntax_token(struct str s); /* not empty, token characters only */
 bool syntax_value(struct str s); /* no control byte but tab, no DEL */
-bool syntax_utf8(struct str s);  /* RFC 3629, no surrogates, no overlong */
 bool syntax_digits(struct str s);
-int syntax_hex(char c); /* 0..15, or -1 */
 bool syntax_unreserved(uint8_t c);
 bool syntax_segment(uint8_t c); /* pchar without '%' */
 /* host[:port] of allowed bytes, brackets in place; port text may be empty. */
