@@ -54,27 +54,6 @@ read_hex4(const char *at, uint32_t *unit)
 	return true;
 }
 
-static char *
-put_utf8(char *to, uint32_t point)
-{
-	if (point < 0x80) {
-		*to++ = (char)point;
-		return to;
-	}
-	if (point < 0x800) {
-		*to++ = (char)(0xc0 | point >> 6);
-	} else if (point < 0x10000) {
-		*to++ = (char)(0xe0 | point >> 12);
-		*to++ = (char)(0x80 | (point >> 6 & 0x3f));
-	} else {
-		*to++ = (char)(0xf0 | point >> 18);
-		*to++ = (char)(0x80 | (point >> 12 & 0x3f));
-		*to++ = (char)(0x80 | (point >> 6 & 0x3f));
-	}
-	*to++ = (char)(0x80 | (point & 0x3f));
-	return to;
-}
-
 /* p->at is behind "\u"; a pair of surrogates is one character. */
 static int
 read_unicode(struct parser *p, char **to)
@@ -97,7 +76,7 @@ read_unicode(struct parser *p, char **to)
 		p->at += 6;
 	}
 	p->at += 4;
-	*to = put_utf8(*to, unit);
+	*to = str_put_utf8(*to, unit);
 	return 0;
 }
 

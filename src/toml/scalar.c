@@ -135,16 +135,6 @@ take_decimal(struct str word, struct buf *text, bool *whole)
 	return word.len == 0;
 }
 
-static uint64_t
-digit_of(char c)
-{
-	if (is_digit(c)) {
-		return (uint64_t)(c - '0');
-	}
-	char lower = (char)(c | 0x20);
-	return lower >= 'a' && lower <= 'f' ? (uint64_t)(lower - 'a') + 10 : 16;
-}
-
 /* Behind 0x, 0o or 0b; *large where only the size is wrong. */
 static bool
 based_value(struct str digits, uint64_t base, int64_t *out, bool *large)
@@ -159,7 +149,8 @@ based_value(struct str digits, uint64_t base, int64_t *out, bool *large)
 			digit = false;
 			continue;
 		}
-		uint64_t next = digit_of(c);
+		/* No digit at all is -1, above every base. */
+		uint64_t next = (uint64_t)hex_digit(c);
 		if (next >= base) {
 			return false;
 		}

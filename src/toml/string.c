@@ -10,37 +10,6 @@ struct string {
 	bool lines; /* of the kind with three quotes */
 };
 
-static uint32_t
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9') {
-		return (uint32_t)(c - '0');
-	}
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a') + 10 : 16;
-}
-
-static char *
-put_utf8(char *to, uint32_t point)
-{
-	if (point < 0x80) {
-		*to++ = (char)point;
-		return to;
-	}
-	if (point < 0x800) {
-		*to++ = (char)(0xc0 | point >> 6);
-	} else if (point < 0x10000) {
-		*to++ = (char)(0xe0 | point >> 12);
-		*to++ = (char)(0x80 | (point >> 6 & 0x3f));
-	} else {
-		*to++ = (char)(0xf0 | point >> 18);
-		*to++ = (char)(0x80 | (point >> 12 & 0x3f));
-		*to++ = (char)(0x80 | (point >> 6 & 0x3f));
-	}
-	*to++ = (char)(0x80 | (point & 0x3f));
-	return to;
-}
-
 /* r->at is behind the letter; the NUL at the end is no hex digit. */
 static int
 read_point(struct reader *r, struct string *s, size_t digits)
@@ -48,19 +17,19 @@ read_point(struct reader *r, struct string *s, size_t digits)
 	uint32_t point = 0;
 
 	for (size_t i = 0; i < digits; i++) {
-		uint32_t digit = hex_value(r->at[i]);
-		if (digit > 15) {
+		int digit = hex_digit(r->at[i]);
+		if (digit < 0) {
 			return text_refuse(
 			    r, digits == 4 ? "expected 4 hex digits after \\u"
 			                   : "expected 8 hex digits after \\U");
 		}
-		point = point << 4 | digit;
+		point = point << 4 | (uint32_t)digit;
 	}
 	if (point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) {
 		return text_refuse(r, "no character has this number");
 	}
 	r->at += digits;
-	s->to = put_utf8(s->to, point);
+	s->to = str_put_utf8(s->to, point);
 	return 0;
 }
 
