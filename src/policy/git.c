@@ -13,18 +13,6 @@
 #define SHALLOW_MAX 1000
 #define REF_MAX     1024
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9') {
-		return c - '0';
-	}
-	if (c >= 'a' && c <= 'f') {
-		return c - 'a' + 10;
-	}
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* The byte at *i, decoded; *i goes to its last byte. */
 static uint8_t
 decode(struct str path, size_t *i)
@@ -36,8 +24,8 @@ decode(struct str path, size_t *i)
 	if (b != '%' || *i + 2 >= path.len) {
 		return b;
 	}
-	high = hex_value(path.at[*i + 1]);
-	low = hex_value(path.at[*i + 2]);
+	high = hex_digit(path.at[*i + 1]);
+	low = hex_digit(path.at[*i + 2]);
 	if (high < 0 || low < 0) {
 		return b;
 	}
@@ -211,7 +199,7 @@ next_packet(struct packets *p, struct str *line)
 	size_t len = 0;
 
 	for (size_t i = 0; i < 4 && i < left; i++) {
-		int digit = hex_value(p->body.at[p->at + i]);
+		int digit = hex_digit(p->body.at[p->at + i]);
 
 		if (digit < 0) {
 			return PACKET_BAD;
@@ -240,7 +228,7 @@ static bool
 is_object(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (hex_value(s.at[i]) < 0 ||
+		if (hex_digit(s.at[i]) < 0 ||
 		    (s.at[i] >= 'A' && s.at[i] <= 'F')) {
 			return false;
 		}

@@ -3,35 +3,6 @@
 
 #include <string.h>
 
-/* One alternative: the last '*' is the only one that needs another try. */
-static bool
-match_one(struct str p, struct str s)
-{
-	size_t i = 0;
-	size_t j = 0;
-	size_t star = SIZE_MAX;
-	size_t mark = 0;
-
-	while (j < s.len) {
-		if (i < p.len && p.at[i] == '*') {
-			star = i++;
-			mark = j;
-		} else if (i < p.len && p.at[i] == s.at[j]) {
-			i++;
-			j++;
-		} else if (star != SIZE_MAX) {
-			i = star + 1;
-			j = ++mark;
-		} else {
-			return false;
-		}
-	}
-	while (i < p.len && p.at[i] == '*') {
-		i++;
-	}
-	return i == p.len;
-}
-
 bool
 policy_glob_match(struct str pattern, struct str text)
 {
@@ -41,7 +12,7 @@ policy_glob_match(struct str pattern, struct str text)
 
 	while (more) {
 		more = str_cut(&rest, '|', &one);
-		if (match_one(one, text)) {
+		if (str_glob(one, text)) {
 			return true;
 		}
 	}
@@ -131,7 +102,7 @@ segment_match(struct str pattern, struct str segment)
 	if (str_eq(pattern, STR("*"))) {
 		return segment.len > 0;
 	}
-	return match_one(pattern, segment);
+	return str_glob(pattern, segment);
 }
 
 /* A walk over the segments of a path; `left` is false behind the last. */

@@ -38,33 +38,15 @@ proxy_git_has_commands(struct str method, struct str path)
 }
 
 static bool
-hex_value(char c, size_t *value)
-{
-	if (c >= '0' && c <= '9') {
-		*value = (size_t)(c - '0');
-		return true;
-	}
-	if (c >= 'a' && c <= 'f') {
-		*value = (size_t)(c - 'a') + 10;
-		return true;
-	}
-	if (c >= 'A' && c <= 'F') {
-		*value = (size_t)(c - 'A') + 10;
-		return true;
-	}
-	return false;
-}
-
-static bool
 packet_length(const char *at, size_t *length)
 {
 	size_t sum = 0;
 	for (size_t i = 0; i < PACKET_HEAD; i++) {
-		size_t digit;
-		if (!hex_value(at[i], &digit)) {
+		int digit = hex_digit(at[i]);
+		if (digit < 0) {
 			return false;
 		}
-		sum = sum * 16 + digit;
+		sum = sum * 16 + (size_t)digit;
 	}
 	*length = sum;
 	return true;
@@ -82,9 +64,8 @@ object_name(struct proxy_commands *c, struct str s, bool *zero)
 	}
 	*zero = true;
 	for (size_t i = 0; i < s.len; i++) {
-		size_t digit;
-		if (!hex_value(s.at[i], &digit) ||
-		    str_has(STR("ABCDEF"), s.at[i])) {
+		int digit = hex_digit(s.at[i]);
+		if (digit < 0 || str_has(STR("ABCDEF"), s.at[i])) {
 			return false;
 		}
 		*zero = *zero && digit == 0;

@@ -202,36 +202,6 @@ roles_check_pattern(struct str pattern, struct err *e)
 	return 0;
 }
 
-/* `*` is any run of characters; the last star is the only one to come back
- * to, so the work is length × length at most. */
-static bool
-glob_matches(struct str pattern, struct str text)
-{
-	size_t p = 0;
-	size_t t = 0;
-	size_t star = SIZE_MAX;
-	size_t mark = 0;
-
-	while (t < text.len) {
-		if (p < pattern.len && pattern.at[p] == '*') {
-			star = p++;
-			mark = t;
-		} else if (p < pattern.len && pattern.at[p] == text.at[t]) {
-			p++;
-			t++;
-		} else if (star != SIZE_MAX) {
-			p = star + 1;
-			t = ++mark;
-		} else {
-			return false;
-		}
-	}
-	while (p < pattern.len && pattern.at[p] == '*') {
-		p++;
-	}
-	return p == pattern.len;
-}
-
 bool
 roles_pattern_matches(struct str pattern, const struct identity *i)
 {
@@ -242,7 +212,7 @@ roles_pattern_matches(struct str pattern, const struct identity *i)
 		return false;
 	}
 	roles_print_identity(i, text);
-	return glob_matches(pattern, str_of(text));
+	return str_glob(pattern, str_of(text));
 }
 
 /* ---- sets of names ---- */
