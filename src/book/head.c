@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <endian.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "book/book.h"
 
 #define HEAD_FORMAT 1
@@ -28,57 +28,6 @@ enum {
 	AT_RULE = 296,
 	AT_ZERO = 360,
 };
-
-static void
-put_u16(uint8_t *at, unsigned value)
-{
-	uint16_t little = htole16((uint16_t)value);
-
-	memcpy(at, &little, sizeof(little));
-}
-
-static void
-put_u32(uint8_t *at, uint32_t value)
-{
-	uint32_t little = htole32(value);
-
-	memcpy(at, &little, sizeof(little));
-}
-
-static void
-put_u64(uint8_t *at, uint64_t value)
-{
-	uint64_t little = htole64(value);
-
-	memcpy(at, &little, sizeof(little));
-}
-
-static unsigned
-get_u16(const uint8_t *at)
-{
-	uint16_t little;
-
-	memcpy(&little, at, sizeof(little));
-	return le16toh(little);
-}
-
-static uint32_t
-get_u32(const uint8_t *at)
-{
-	uint32_t little;
-
-	memcpy(&little, at, sizeof(little));
-	return le32toh(little);
-}
-
-static uint64_t
-get_u64(const uint8_t *at)
-{
-	uint64_t little;
-
-	memcpy(&little, at, sizeof(little));
-	return le64toh(little);
-}
 
 /* Length of the text in a field, or -1 if the field has no lawful form. */
 static int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <endian.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "book/book.h"
 #include "book/own.h"
 
@@ -62,9 +62,10 @@ book_tree_root(const struct book_tree *tree)
 void
 book_tree_save(const struct book_tree *tree, struct buf *out)
 {
-	uint64_t size = htole64(tree->size);
+	uint8_t size[sizeof(uint64_t)];
 
-	buf_add(out, str_span(&size, sizeof(size)));
+	put_u64(size, tree->size);
+	buf_add(out, str_span(size, sizeof(size)));
 	for (int level = 48; level >= 0; level--) {
 		if ((tree->size >> level) & 1) {
 			buf_add(out,
@@ -82,8 +83,7 @@ book_tree_load(struct str saved, struct book_tree *tree, struct err *e)
 	if (saved.len < at) {
 		return err_set(e, ERR_INPUT, "a saved tree is too short");
 	}
-	memcpy(&read.size, saved.at, sizeof(uint64_t));
-	read.size = le64toh(read.size);
+	read.size = get_u64((const uint8_t *)saved.at);
 	if (read.size > BOOK_TREE_SIZE ||
 	    saved.len !=
 	        at + (size_t)__builtin_popcountll(read.size) * DIGEST_SIZE) {

@@ -4,10 +4,10 @@
 
 /* For the files of this room only. */
 
-#include <endian.h>
 #include <sodium.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "seal/seal.h"
 
 #define NONCE       crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
@@ -43,56 +43,5 @@ int binding_encode(const struct seal_binding *binding, struct buf *out,
 /* Borrows from bytes; takes only what encode writes. */
 int binding_decode(
     struct str bytes, struct seal_binding *binding, struct err *e) MUST_CHECK;
-
-static inline void
-put_u16(uint8_t *at, unsigned value)
-{
-	uint16_t little = htole16((uint16_t)value);
-
-	memcpy(at, &little, sizeof(little));
-}
-
-static inline void
-put_u32(uint8_t *at, uint32_t value)
-{
-	uint32_t little = htole32(value);
-
-	memcpy(at, &little, sizeof(little));
-}
-
-static inline void
-put_u64(uint8_t *at, uint64_t value)
-{
-	uint64_t little = htole64(value);
-
-	memcpy(at, &little, sizeof(little));
-}
-
-static inline unsigned
-get_u16(const uint8_t *at)
-{
-	uint16_t little;
-
-	memcpy(&little, at, sizeof(little));
-	return le16toh(little);
-}
-
-static inline uint32_t
-get_u32(const uint8_t *at)
-{
-	uint32_t little;
-
-	memcpy(&little, at, sizeof(little));
-	return le32toh(little);
-}
-
-static inline uint64_t
-get_u64(const uint8_t *at)
-{
-	uint64_t little;
-
-	memcpy(&little, at, sizeof(little));
-	return le64toh(little);
-}
 
 #endif
