@@ -61,27 +61,9 @@ void
 core_utf8(struct buf *out, struct str bytes)
 {
 	for (size_t i = 0; i < bytes.len;) {
-		uint8_t b = (uint8_t)bytes.at[i];
-		size_t n = b < 0x80   ? 1
-		           : b < 0xC2 ? 0
-		           : b < 0xE0 ? 2
-		           : b < 0xF0 ? 3
-		           : b < 0xF5 ? 4
-		                      : 0;
-		bool good = n > 0 && i + n <= bytes.len;
+		size_t n = str_utf8(str_sub(bytes, i, bytes.len));
 
-		for (size_t k = 1; good && k < n; k++) {
-			good = ((uint8_t)bytes.at[i + k] & 0xC0) == 0x80;
-		}
-		if (good && n > 2) {
-			uint8_t second = (uint8_t)bytes.at[i + 1];
-
-			good = !(b == 0xE0 && second < 0xA0) &&
-			       !(b == 0xED && second > 0x9F) &&
-			       !(b == 0xF0 && second < 0x90) &&
-			       !(b == 0xF4 && second > 0x8F);
-		}
-		if (good) {
+		if (n > 0) {
 			buf_add(out, str_sub(bytes, i, n));
 			i += n;
 		} else {
