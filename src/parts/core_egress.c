@@ -47,23 +47,9 @@ copy_intent(struct core_intent *i, const struct wire_intent *in)
 	i->commands.probe = in->refs == 0;
 }
 
-/* A cell speaks: its epoch must be the one in force. */
-static bool
-in_force(struct core *c, const struct core_cell *cell)
-{
-	const struct core_run *r = core_run_find(c, cell->run);
-
-	if (cell->phase == CELL_ENDING || c->draining || core_stalled(c)[0]) {
-		return false;
-	}
-	return !cell->run || (r && r->epoch == cell->epoch && !r->settled &&
-	                         r->phase == RUN_ACTING);
-}
-
 /* An address outside the cell's pool comes as it is, without brackets. */
 static int
-parse_host(
-    const struct wire_intent *in, struct names_host *host, struct err *e)
+parse_host(const struct wire_intent *in, struct names_host *host, struct err *e)
 {
 	if (in->named) {
 		return names_host_parse(str_of(in->host), host, e);
@@ -102,7 +88,7 @@ take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	i->run = cell->run;
 	i->epoch = cell->epoch;
 	i->call = r ? r->busy : 0;
-	if (!in_force(c, cell)) {
+	if (!core_intent_in_force(c, i)) {
 		core_intent_unavailable(c, i, "this sandbox's claim is over");
 		return;
 	}
@@ -179,10 +165,9 @@ take_outcome(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	}
 	for (struct core_intent *i = c->intents; i; i = i->next) {
 		if (i->cell == cell->number && i->id == o->id && !i->done) {
-			if (i->gone) {
-				core_intent_outcome(c, i, o);
-				core_intent_free(c, i);
-			}
+			/* Before the go: who asked has left, none is sent. */
+			core_intent_outcome(c, i, o);
+			core_intent_free(c, i);
 			return;
 		}
 	}

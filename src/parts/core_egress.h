@@ -54,6 +54,8 @@ void core_intent_free(struct core *c, struct core_intent *i);
 /* By the egress rules of its role: refused, or core_intent_commit. */
 void core_intent_judge(
     struct core *c, struct core_intent *i, const struct policy_request *r);
+/* What asked still stands: its cell, its run, under the same claim. */
+bool core_intent_in_force(struct core *c, const struct core_intent *i);
 /* Written down; goes on when that is on the disk. */
 void core_intent_commit(struct core *c, struct core_intent *i);
 void core_intent_unavailable(

@@ -57,6 +57,20 @@ core_intent_free(struct core *c, struct core_intent *i)
 	free(i);
 }
 
+bool
+core_intent_in_force(struct core *c, const struct core_intent *i)
+{
+	const struct core_cell *cell = core_cell_find(c, i->cell);
+	const struct core_run *r = core_run_find(c, i->run);
+
+	if (c->draining || core_stalled(c)[0] ||
+	    (i->cell && (!cell || cell->phase == CELL_ENDING))) {
+		return false;
+	}
+	return !i->run || (r && r->epoch == i->epoch && !r->settled &&
+	                      r->phase == RUN_ACTING);
+}
+
 /* --- the book's rows ---------------------------------------------------------
  */
 
@@ -88,7 +102,6 @@ static void
 request_event(struct core *c, const struct core_intent *i, enum book_kind kind,
     struct str rule, struct str body)
 {
-	struct core_cell *cell = core_cell_find(c, i->cell);
 	struct core_event event = {
 		.kind = kind,
 		.identity = i->role ? i->role->identity : NULL,
@@ -101,7 +114,6 @@ request_event(struct core *c, const struct core_intent *i, enum book_kind kind,
 	if (i->role) {
 		event.policy = i->role->policy_digest;
 	}
-	(void)cell;
 	(void)core_append(c, &event);
 }
 
@@ -338,13 +350,27 @@ send_grant(struct core *c, struct core_intent *i)
 	wire_send(c->vault, WIRE_VAULT_GRANT, &grant, NULL, 0);
 }
 
+/* Between its commit, its grant and its go the claim may have ended. */
+static bool
+may_go_on(struct core *c, struct core_intent *i)
+{
+	if (!i || i->gone || i->refusal.status) {
+		return false;
+	}
+	if (!core_intent_in_force(c, i)) {
+		core_intent_unavailable(c, i, "this claim is over");
+		return false;
+	}
+	return true;
+}
+
 /* The intent is on the disk. */
 static void
 intent_committed(struct core *c, uint64_t number)
 {
 	struct core_intent *i = core_intent_find(c, number);
 
-	if (!i) {
+	if (!may_go_on(c, i)) {
 		return;
 	}
 	crash_point(CRASH_CORE_INTENT);
@@ -366,7 +392,7 @@ core_vault_granted(void *owner, struct wire_peer *peer, const void *record,
 	(void)peer;
 	(void)fds;
 	(void)nfds;
-	if (!i || i->gone) {
+	if (!may_go_on(c, i)) {
 		return;
 	}
 	if (!granted->ok) {
