@@ -29,7 +29,7 @@ enum core_limits {
 	CORE_ARGS_MAX = 256 * 1024,       /* bytes of a call's arguments */
 	CORE_RESULT_MAX = 1024 * 1024,    /* bytes of a result */
 	CORE_MODEL_MAX = 8 * 1024 * 1024, /* bytes of a model body */
-	CORE_API_BODY_MAX = 4 * 1024 * 1024,
+	CORE_API_BODY_MAX = 3 * 1024 * 1024,
 	CORE_DEATHS_MAX =
 	    5, /* of agent or cell without a settled call between */
 	CORE_GRANT_US = 20 * 1000000,
@@ -171,7 +171,8 @@ struct core_cell {
 	char only_tool[64]; /* the call this cell exists for, or empty */
 	struct core *core;
 	struct wire_peer *egress;
-	bool lost; /* its egress ended, and nobody had asked for it */
+	bool asked; /* the sandbox knows of it */
+	bool lost;  /* its egress ended, and nobody had asked for it */
 	struct core_exec *execs; /* waiting and running */
 	struct loop_timer lease;
 	struct loop *lease_loop;
@@ -265,11 +266,12 @@ struct core_run {
 	uint64_t agent;          /* 0: none */
 	struct wire_peer *agent_peer;
 	bool agent_ending;
-	uint64_t cell;       /* 0: none */
-	uint32_t busy;       /* ordinal of the call under way, 0: none */
-	uint64_t call;       /* its number in core_call.c */
-	uint32_t model_turn; /* asked and not answered, 0: none */
-	struct buf reply;    /* the event that waits for its commit */
+	uint64_t cell;          /* 0: none */
+	uint32_t busy;          /* ordinal of the call under way, 0: none */
+	uint64_t call;          /* its number in core_call.c */
+	uint32_t model_turn;    /* asked and not answered, 0: none */
+	uint32_t model_replied; /* the last turn that the book has a reply of */
+	struct buf reply;       /* the event that waits for its commit */
 	uint32_t deaths;
 	bool cell_was_lost; /* the next result says so */
 	struct core *core;
@@ -353,6 +355,8 @@ struct core_http {
 void core_http_do(struct core *c, const struct core_http *h);
 void core_egress_gone(struct core *c, struct core_cell *cell);
 void core_own_egress_gone(struct core *c);
+/* Core's own requests for this run: nobody is told how they end. */
+void core_run_requests_gone(struct core *c, const struct core_run *r);
 void core_vault_gone(struct core *c);
 /* A URL as policy sees it, for core's own requests and for explain. */
 struct core_place {

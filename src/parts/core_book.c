@@ -375,6 +375,18 @@ drop_writes(struct core *c)
 }
 
 static void
+drop_effects(struct core *c)
+{
+	while (c->book.pending) {
+		struct core_pending *p = c->book.pending;
+
+		c->book.pending = p->next;
+		free(p);
+	}
+	c->book.pending_last = NULL;
+}
+
+static void
 run_effects(struct core *c)
 {
 	struct core_pending *p = c->book.pending;
@@ -388,6 +400,13 @@ run_effects(struct core *c)
 		free(p);
 		p = next;
 	}
+}
+
+static void
+claim_again(struct core *c, uint64_t number)
+{
+	(void)number;
+	core_claim(c);
 }
 
 static void
@@ -409,7 +428,10 @@ commit_turn(void *owner)
 			stall(c, &e);
 			return;
 		}
-		c->book.stalled[0] = '\0';
+		if (c->book.stalled[0]) { /* nothing was claimed meanwhile */
+			c->book.stalled[0] = '\0';
+			core_after(c, claim_again, 0);
+		}
 		c->book.commits += grown;
 		drop_writes(c);
 		run_effects(c);
@@ -541,6 +563,9 @@ core_stalled(const struct core *c)
 void
 core_book_close(struct core *c)
 {
+	if (!c->sandbox) {
+		drop_effects(c); /* there is nobody to carry them out */
+	}
 	commit_turn(c);
 	store_close(c->book.store);
 	c->book.store = NULL;

@@ -73,6 +73,7 @@ send_make(struct core *c, uint64_t number)
 	};
 	int fd = -1;
 
+	cell->asked = true;
 	core_text(make.hostname, sizeof(make.hostname), "sandbox");
 	if (r && r->work_fd >= 0) {
 		fd = fcntl(r->work_fd, F_DUPFD_CLOEXEC, 3);
@@ -158,9 +159,8 @@ core_egress_attach(struct core *c, struct wire_peer *egress, uint64_t cell)
 void
 core_cells_attach(struct core *c, enum part part)
 {
-	(void)part;
 	for (struct core_cell *cell = c->cells; cell; cell = cell->next) {
-		if (cell->egress) {
+		if (cell->egress && part != PART_EGRESS) {
 			core_egress_attach(c, cell->egress, cell->number);
 		}
 	}
@@ -267,6 +267,19 @@ core_cell_started(void *owner, struct wire_peer *peer, const void *record,
 /* --- the end -----------------------------------------------------------------
  */
 
+static void ended(struct core *c, struct core_cell *cell, const char *text);
+
+/* Ended before the sandbox was asked for it: who would say so? */
+static void
+never_made(struct core *c, uint64_t number)
+{
+	struct core_cell *cell = core_cell_find(c, number);
+
+	if (cell) {
+		ended(c, cell, "");
+	}
+}
+
 void
 core_cell_end(struct core *c, struct core_cell *cell)
 {
@@ -276,7 +289,9 @@ core_cell_end(struct core *c, struct core_cell *cell)
 		return;
 	}
 	cell->phase = CELL_ENDING;
-	if (c->sandbox) {
+	if (!cell->asked) {
+		core_after(c, never_made, cell->number);
+	} else if (c->sandbox) {
 		wire_send(c->sandbox, WIRE_CELL_END, &end, NULL, 0);
 	}
 }
@@ -295,13 +310,37 @@ unlink_cell(struct core *c, struct core_cell *cell)
 	free(cell);
 }
 
+static void
+ended(struct core *c, struct core_cell *cell, const char *text)
+{
+	uint64_t run = cell->run;
+	uint64_t api = cell->api;
+	uint32_t slot = cell->slot;
+
+	cell->phase = CELL_ENDING;
+	if (cell->egress) {
+		core_egress_gone(c, cell);
+	}
+	cell_event(c, cell, BOOK_CELL_ENDED, text);
+	core_execs_drop(c, cell, text[0] ? text : "the sandbox ended");
+	unlink_cell(c, cell);
+	struct core_run *r = core_run_find(c, run);
+
+	if (r) {
+		core_run_cell_ended(c, r, text);
+	} else if (!run) {
+		core_slot_give(c, slot);
+		core_api_sandbox_ended(c, api, text);
+	}
+}
+
 void
 core_cell_ended(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
 {
 	struct core *c = owner;
-	const struct wire_cell_ended *ended = record;
-	struct core_cell *cell = core_cell_find(c, ended->cell);
+	const struct wire_cell_ended *done = record;
+	struct core_cell *cell = core_cell_find(c, done->cell);
 	char text[WIRE_TEXT_MAX];
 
 	(void)peer;
@@ -311,28 +350,11 @@ core_cell_ended(void *owner, struct wire_peer *peer, const void *record,
 		return;
 	}
 	core_text(text, sizeof(text),
-	    wire_text_ok(ended->text, sizeof(ended->text)) ? ended->text : "?");
+	    wire_text_ok(done->text, sizeof(done->text)) ? done->text : "?");
 	if (cell->lost && !text[0]) {
 		core_text(text, sizeof(text), "its egress ended");
 	}
-	cell->phase = CELL_ENDING;
-	if (cell->egress) {
-		core_egress_gone(c, cell);
-	}
-	cell_event(c, cell, BOOK_CELL_ENDED, text);
-	core_execs_drop(c, cell, text[0] ? text : "the sandbox ended");
-	struct core_run *r = core_run_find(c, cell->run);
-	uint64_t api = cell->api;
-	uint32_t slot = cell->slot;
-	bool of_run = cell->run != 0;
-
-	unlink_cell(c, cell);
-	if (r) {
-		core_run_cell_ended(c, r, text);
-	} else if (!of_run) {
-		core_slot_give(c, slot);
-		core_api_sandbox_ended(c, api, text);
-	}
+	ended(c, cell, text);
 }
 
 /* --- slots: which of the node's ids a run's cells have ----------------------

@@ -220,3 +220,24 @@ core_own_egress_gone(struct core *c)
 		}
 	}
 }
+
+void
+core_run_requests_gone(struct core *c, const struct core_run *r)
+{
+	struct core_intent *next;
+
+	for (struct core_intent *i = c->intents; i; i = next) {
+		next = i->next;
+		if (!i->done || i->run != r->number) {
+			continue;
+		}
+		if (i->gone) {
+			struct wire_outcome o = { .end = WIRE_OUTCOME_FAILED };
+
+			core_text(o.text, sizeof(o.text),
+			    "its run ended first: the outcome is unknown");
+			core_intent_outcome(c, i, &o);
+		}
+		core_intent_free(c, i);
+	}
+}

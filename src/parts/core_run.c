@@ -68,6 +68,7 @@ free_run(struct core *c, struct core_run *r)
 		(void)close(r->work_fd);
 	}
 	wire_peer_free(r->agent_peer);
+	buf_fini(&r->reply);
 	arena_fini(&r->arena);
 	free(r);
 }
@@ -214,7 +215,8 @@ claim_one(struct core *c, struct core_role *role)
 	bool earlier = r->run_text[0] ? true : find_earlier(c, r);
 
 	r->cell_was_lost = earlier;
-	int unloaded = r->record ? 0 : load_record(c, r, &e);
+	r->role = role; /* as it is in force now */
+	int unloaded = load_record(c, r, &e);
 
 	core_queue_step(c, &step, r);
 	if (!earlier) {
@@ -378,7 +380,11 @@ core_work_done(void *owner, struct wire_peer *peer, const void *record,
 	if (core_work_dropped(c, done->id) || !r) {
 		return;
 	}
-	if (!done->ok) {
+	if (r->settled && r->phase != RUN_CLOSING) {
+		return; /* end_run comes */
+	}
+	if (!done->ok && !r->settled) {
+		r->phase = RUN_OPENING; /* nothing of it stands */
 		core_run_fail(c, r, "workspace", "resolvable",
 		    wire_text_ok(done->text, sizeof(done->text))
 		        ? done->text
@@ -407,6 +413,14 @@ core_work_done(void *owner, struct wire_peer *peer, const void *record,
  * ------------------------------------------------------------------ */
 
 static void
+leave_slot(struct core *c, struct core_run *r)
+{
+	r->phase = RUN_PARKED;
+	core_slot_give(c, r->slot);
+	r->has_slot = false;
+}
+
+static void
 closed(struct core *c, struct core_run *r)
 {
 	core_call_dropped(c, r);
@@ -414,6 +428,14 @@ closed(struct core *c, struct core_run *r)
 	wire_peer_free(r->agent_peer);
 	r->agent_peer = NULL;
 	loop_timer_cancel(&r->wall);
+	r->model_turn = 0;
+	buf_fini(&r->reply);
+	core_run_requests_gone(c, r);
+	if (r->settled && r->then < THEN_END) {
+		/* Its outcome is not on the disk yet; then end_run comes. */
+		leave_slot(c, r);
+		return;
+	}
 	switch (r->then) {
 	case THEN_PARK:
 		ask_work(c, r, WIRE_WORK_DIGEST);
@@ -422,9 +444,7 @@ closed(struct core *c, struct core_run *r)
 		core_run_again(c, r);
 		return;
 	case THEN_STOP:
-		r->phase = RUN_PARKED; /* the next incarnation claims it */
-		core_slot_give(c, r->slot);
-		r->has_slot = false;
+		leave_slot(c, r); /* the next incarnation claims it */
 		core_drained(c);
 		return;
 	case THEN_END:
@@ -490,15 +510,14 @@ core_run_again(struct core *c, struct core_run *r)
 		    "agent or sandbox ended again and again without progress");
 		return;
 	}
-	core_slot_give(c, r->slot);
-	r->has_slot = false;
-	r->phase = RUN_PARKED;
+	leave_slot(c, r);
 	if (queue_lease_lost(c->queue, &a, &touch, &step, &e)) {
 		log_err("run", &e);
 		free_run(c, r);
 		return;
 	}
 	core_queue_step(c, &step, r);
+	core_drained(c);
 	core_claim(c);
 }
 
