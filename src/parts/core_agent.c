@@ -14,6 +14,19 @@
 #include "parts/core_call.h"
 #include "parts/core_run.h"
 
+/* A body as core wrote it: a reply or result within, every byte escaped. */
+static const struct json_limits own_body = {
+	.bytes = STORE_BODY_MAX,
+	.depth = 68,
+	.nodes = 210000,
+};
+/* What an agent may say: the queue's event around it must still be read. */
+static const struct json_limits outcome_limits = {
+	.bytes = CORE_RESULT_MAX,
+	.depth = 32,
+	.nodes = 20000,
+};
+
 /* --- telling it its task
  * ------------------------------------------------------ */
 
@@ -76,7 +89,7 @@ send_model_reply(struct core_run *r, struct str bytes)
 	int64_t number = 0;
 	bool ok = false;
 
-	must(json_parse(&a, bytes, NULL, &tree, &e) == 0);
+	must(json_parse(&a, bytes, &own_body, &tree, &e) == 0);
 	(void)json_i64(tree, "turn", &number);
 	reply.turn = (uint32_t)number;
 	(void)json_bool(tree, "ok", &ok);
@@ -110,7 +123,7 @@ core_agent_send_result(struct core_run *r, uint32_t ordinal, struct str settled)
 	if (!r->agent_peer) {
 		return;
 	}
-	must(json_parse(&a, settled, NULL, &tree, &e) == 0);
+	must(json_parse(&a, settled, &own_body, &tree, &e) == 0);
 	(void)json_text(tree, "end", &end);
 	(void)json_text(tree, "tool", &tool);
 	result.end = str_eq_z(end, "ok")       ? WIRE_CALL_OK
@@ -137,6 +150,7 @@ replay_one(struct core *c, struct core_run *r, const struct book_head *head)
 		return;
 	}
 	if (head->kind == BOOK_MODEL_REPLY) {
+		r->model_replied = head->call;
 		send_model_reply(r, buf_str(&body));
 	} else {
 		core_agent_send_result(r, head->call, buf_str(&body));
@@ -237,6 +251,16 @@ broke_rules(struct core_run *r, const char *how)
 	wire_peer_close(r->agent_peer, &why);
 }
 
+/* Calls are numbered 1, 2, …: those the book knows, then the next. */
+static uint32_t
+next_ordinal(const struct core_run *r)
+{
+	const struct session_run *view =
+	    session_index_find(r->core->sessions, r->run);
+
+	return view ? view->call_count + 1 : 1;
+}
+
 static void
 take_call(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
@@ -267,7 +291,11 @@ take_call(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		}
 		buf_clear(&args); /* too big: refused as any wrong arguments */
 	}
-	if (ask->ordinal > r->type->calls) {
+	if (ask->ordinal > next_ordinal(r)) {
+		broke_rules(r, "left calls out");
+		return;
+	}
+	if (ask->ordinal > r->type->calls || ask->ordinal > SESSION_CALLS_MAX) {
 		core_run_fail(r->core, r, "budget", "resolvable",
 		    "the task's budget of tool calls is spent");
 		return;
@@ -294,7 +322,7 @@ take_done(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		return;
 	}
 	if (core_body(fds, nfds, 0, CORE_RESULT_MAX, &body, &e) ||
-	    json_parse(&a, buf_str(&body), NULL, &tree, &e) ||
+	    json_parse(&a, buf_str(&body), &outcome_limits, &tree, &e) ||
 	    tree->type != JSON_OBJECT) {
 		broke_rules(r, "sent an outcome that is no JSON object");
 		return;
@@ -333,12 +361,10 @@ model_reply_event(struct core *c, struct core_run *r,
 	json_out_i64(&o, "kind", head->kind);
 	json_out_z(&o, "text", head->text);
 	if (ok) {
-		auto_buf text = { 0 };
-
-		core_utf8(&text, body);
-		json_out_str(&o, "reply", buf_str(&text));
+		json_out_str(&o, "reply", body);
 	}
 	json_out_end(&o, '}');
+	r->model_replied = r->model_turn;
 	struct core_event event = {
 		.kind = BOOK_MODEL_REPLY,
 		.run = r,
@@ -347,6 +373,16 @@ model_reply_event(struct core *c, struct core_run *r,
 	};
 
 	(void)core_append(c, &event);
+}
+
+/* Every byte of a reply may stand as six in the book. */
+static bool
+fits_book(struct str reply)
+{
+	auto_buf text = { 0 };
+
+	json_write_string(&text, reply);
+	return text.len <= STORE_BODY_MAX / 2;
 }
 
 static void
@@ -370,8 +406,18 @@ model_done(struct core *c, uint64_t number, const struct wire_http_done *head,
 	if (!r || r->phase != RUN_ACTING || r->settled || !r->model_turn) {
 		return;
 	}
+	struct wire_http_done fitting = *head;
+	auto_buf text = { 0 };
+
+	core_utf8(&text, body);
+	if (head->ok && !fits_book(buf_str(&text))) {
+		fitting.ok = 0;
+		fitting.kind = ERR_LIMIT;
+		core_text(fitting.text, sizeof(fitting.text),
+		    "the model's answer is too long");
+	}
 	buf_clear(&r->reply);
-	model_reply_event(c, r, head, body, &r->reply);
+	model_reply_event(c, r, &fitting, buf_str(&text), &r->reply);
 	core_after(c, reply_committed, number);
 }
 
@@ -381,7 +427,11 @@ ask_model(struct core *c, struct core_run *r, struct str body)
 	const struct config_model *m =
 	    roles_find_model(&c->house.config, r->type->model);
 
-	must(m); /* roles_check_models */
+	if (!m) { /* taken out since the run began */
+		core_run_fail(c, r, "no_model", "requires_escalation",
+		    "handrail.toml has no such [model.*] any more");
+		return;
+	}
 	struct str url = arena_printf(
 	    &r->arena, STR_FMT "/chat/completions", STR_ARG(m->url));
 	struct core_event event = {
@@ -430,7 +480,8 @@ take_model(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	if (r->phase != RUN_ACTING || r->settled) {
 		return;
 	}
-	if (r->type->brain != BRAIN_MODEL || r->model_turn || !ask->turn ||
+	if (r->type->brain != BRAIN_MODEL || r->model_turn ||
+	    ask->turn != r->model_replied + 1 ||
 	    core_body(fds, nfds, 0, CORE_MODEL_MAX, &body, &e)) {
 		broke_rules(r, "asked for a model where it may not");
 		return;

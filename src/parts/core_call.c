@@ -490,6 +490,10 @@ core_call_asked(struct core *c, struct core_run *r, uint32_t ordinal,
 
 	if (s && s->state != SESSION_CALL_NONE && k->tool && !wrong) {
 		go_on(c, k, s);
+	} else if (s && s->state != SESSION_CALL_NONE) {
+		core_run_fail(c, r, "agent_diverged", "requires_escalation",
+		    "asked again, the agent named another call, or one that "
+		    "is no more");
 	} else if (!k->tool) {
 		refuse(
 		    c, k, "unknown_tool", STR("catalogue"), unknown_tool(k, r));
