@@ -150,6 +150,7 @@ peer_closed(void *owner, struct wire_peer *peer, const struct err *why)
 		exit(c->draining ? 0 : 1);
 	case PART_VAULT:
 		core_vault_gone(c);
+		core_api_vault_gone(c);
 		break;
 	case PART_EGRESS:
 		core_own_egress_gone(c);

@@ -173,6 +173,17 @@ read_task(struct core_ask *ask, struct e2m_record *out, struct err *e)
 	if (e2m_from_json(tree, out, e) || e2m_check(out, e)) {
 		return -1;
 	}
+	struct book_id id;
+	char canonical[ID_TEXT] = "";
+
+	if (book_id_parse(out->as.task.id, &id)) {
+		book_id_text(id, canonical);
+	}
+	/* Two spellings would be two tasks, and one in the book. */
+	if (!str_eq_z(out->as.task.id, canonical)) {
+		return err_set(e, ERR_INPUT,
+		    "id: expected a UUID in small letters, not all zero");
+	}
 	if (out->kind != E2M_TASK || out->as.task.state != E2M_PENDING) {
 		return err_set(e, ERR_INPUT,
 		    "dispatch takes a task record in state pending");

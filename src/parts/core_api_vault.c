@@ -259,6 +259,14 @@ core_vault_sealed(void *owner, struct wire_peer *peer, const void *record,
 		return;
 	}
 	k = mutable_find(c, str_of(ask->credential));
+	if (ask->version != (k ? k->version : 0) + 1) {
+		(void)err_set(&e, ERR_CONFLICT,
+		    "the credential %s was changed meanwhile: nothing was "
+		    "written",
+		    ask->credential);
+		core_answer_err(c, ask, &e);
+		return;
+	}
 	if (!k) {
 		k = calloc(1, sizeof(*k));
 		must(k);
@@ -292,5 +300,6 @@ route_vault_archive(struct core *c, struct core_ask *ask, struct err *e)
 	buf_clear(&k->row);
 	write_credential(c, k, BOOK_CREDENTIAL_ARCHIVED);
 	answer_credential(c, ask, k);
+	core_after(c, see_again, 0);
 	return 0;
 }

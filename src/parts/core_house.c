@@ -125,6 +125,44 @@ policy_in_force(struct core *c, const struct core_role *r)
 	queue_add_mailbox(c->queue, str_of(r->mailbox));
 }
 
+/* The role of this name as it is now in force; one that is no more is closed.
+ */
+static struct core_role *
+role_now(struct core *c, const struct core_role *was)
+{
+	struct core_role *gone;
+	struct err why = { 0 };
+
+	for (size_t i = 0; i < c->house.role_count; i++) {
+		if (strcmp(c->house.roles[i].name, was->name) == 0) {
+			return &c->house.roles[i];
+		}
+	}
+	gone = arena_alloc(&c->house.arena, sizeof(*gone));
+	*gone = *was;
+	gone->catalogue = (struct catalogue){ 0 };
+	gone->seen = (struct names){ 0 };
+	(void)err_set(&why, ERR_MISSING, "the role was taken out");
+	close_role(c, gone, &why);
+	return gone;
+}
+
+/* What runs is judged by what is in force, not by what it began under. */
+static void
+follow(struct core *c)
+{
+	for (struct core_run *r = c->runs; r; r = r->next) {
+		r->role = role_now(c, r->role);
+		if (r->type) {
+			r->granted = roles_grant(
+			    &r->arena, &r->role->seen, &r->type->tools);
+		}
+	}
+	for (struct core_cell *cell = c->cells; cell; cell = cell->next) {
+		cell->role = role_now(c, cell->role);
+	}
+}
+
 static int
 load_roles(struct core *c, bool first, struct err *e)
 {
@@ -154,6 +192,7 @@ load_roles(struct core *c, bool first, struct err *e)
 	}
 	c->house.roles = roles;
 	c->house.role_count = all.count;
+	follow(c);
 	for (size_t i = 0; i < all.count; i++) {
 		policy_in_force(c, &roles[i]);
 	}

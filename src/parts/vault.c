@@ -383,8 +383,14 @@ borrower_closed(void *owner, struct wire_peer *peer, const struct err *why)
 			break;
 		}
 	}
+	bool attached = false;
+
+	for (struct borrower *other = v->borrowers; other;
+	     other = other->next) {
+		attached |= other->cell == b->cell;
+	}
 	for (struct lent **at = &v->grants; *at;) {
-		if ((*at)->cell == b->cell) {
+		if (!attached && (*at)->cell == b->cell) {
 			drop_grant(v, at);
 		} else {
 			at = &(*at)->next;

@@ -11,6 +11,8 @@ import http.server
 import os
 import signal
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -70,9 +72,8 @@ CALLER = {
 unmatched = "allow"
 
 [egress.there]
-match    = {{ host = "there.test", port = 80, method = "GET" }}
+match    = {{ host = "there.test", method = "GET" }}
 upstream = "127.0.0.1:{port}"
-inject   = {{ credential = "there", header = "X-Token", format = "{{{{secret}}}}" }}
 """}
 
 
@@ -85,7 +86,8 @@ def stopped(*pids):
         yield
     finally:
         for pid in pids:
-            end_process(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):
+                end_process(pid, signal.SIGCONT)
 
 
 def below(h, name):
@@ -151,13 +153,12 @@ def a_payload_at_the_bound_of_what_is_read_harms_nobody():
         for deep in range(40, 66):
             inner = '[' * deep + ']' * deep
             a = h.post('/api/tasks', '{"queue":"loud","subject":"s","payload":'
-                       '{"runbook":[{"id":"a","tool":"say","args":{"x":%s}}]}}'
-                       % inner)
+                       '{"x":%s,"runbook":[{"id":"a","tool":"say"}]}}' % inner)
             need(a.code in (201, 400, 413), deep, a)
         for many in (99900, 199950, 199980, 199990):
             a = h.post('/api/tasks', '{"queue":"loud","subject":"s","payload":'
-                       '{"runbook":[{"id":"a","tool":"say","args":{"x":[%s]}}]'
-                       '}}' % ','.join(['0'] * many))
+                       '{"x":[%s],"runbook":[{"id":"a","tool":"say"}]}}'
+                       % ','.join(['0'] * many))
             need(a.code in (201, 400, 413), many, a)
         same_house(h)
 
@@ -238,6 +239,33 @@ def who_waits_for_a_vault_that_ends_is_told():
 class Upstream:
     """Answers every request with 200, and counts."""
 
+    def __init__(self, folder=None):
+        self.folder = folder  # of its key and certificate; None: no TLS
+
+    def role(self):
+        gates = CALLER['gates.toml'].format(port=self.port)
+        if self.folder:
+            gates += """ca = "%s/cert.pem"
+inject = { credential = "there", header = "X-Token", format = "{{secret}}" }
+""" % self.folder
+        else:
+            gates = gates.replace('method', 'port = 80, method') + \
+                'tls = false\n'
+        return {'caller': {**CALLER, 'gates.toml': gates}}
+
+    def secure(self):
+        key, cert = (os.path.join(self.folder, n)
+                     for n in ('key.pem', 'cert.pem'))
+        subprocess.run(
+            ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+             'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj',
+             '/CN=there.test', '-addext', 'subjectAltName=DNS:there.test',
+             '-keyout', key, '-out', cert], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        self.server.socket = context.wrap_socket(
+            self.server.socket, server_side=True)
+
     def __enter__(self):
         came = self.came = []
 
@@ -253,6 +281,8 @@ class Upstream:
         self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0),
                                                       Handler)
         self.port = self.server.server_address[1]
+        if self.folder:
+            self.secure()
         threading.Thread(target=self.server.serve_forever,
                          daemon=True).start()
         return self
@@ -264,15 +294,16 @@ class Upstream:
 
 @test
 def nothing_leaves_for_a_run_that_was_cancelled_meanwhile():
-    with Upstream() as up:
-        role = {**CALLER,
-                'gates.toml': CALLER['gates.toml'].format(port=up.port)}
-        with House({'caller': role}) as h:
+    with House() as h:
+        os.chmod(h.folder, 0o755)
+        with Upstream(h.folder) as up:
+            for path, text in up.role()['caller'].items():
+                h.role_file('caller', path, text)
             h.start()
             need(h.post('/api/vault/credentials', {
-                'name': 'there', 'hosts': 'there.test:80',
+                'name': 'there', 'hosts': 'there.test',
                 'box': box(h, b'value')}).code == 200, 'put')
-            get = 'curl -sS http://there.test/%s'
+            get = 'curl -sS https://there.test/%s'
             t = h.dispatch([shell(get % 'one'), shell('sleep 2', 'wait'),
                             shell(get % 'two', 'more')], queue='caller')
             until(lambda: up.came, 10, 'the first did not come: ' + h.log())
@@ -315,9 +346,7 @@ hint    = "say"
 @test
 def a_role_that_is_closed_at_reload_lets_nothing_out_of_its_sandbox():
     with Upstream() as up:
-        role = {**CALLER, 'gates.toml': CALLER['gates.toml'].format(
-            port=up.port).split('inject')[0]}
-        with House({'caller': role}) as h:
+        with House(up.role()) as h:
             h.start()
             t = h.dispatch([shell(
                 'curl -sS http://there.test/one; while ! test -e go; do '
