@@ -315,7 +315,9 @@ the_real_clock_fires_not_before_its_deadline(void **state)
 	loop_run(d.loop);
 	assert_true(mono_passed(mono_after(start, 5500), mono_now()));
 	assert_true(mono_passed(mono_after(start, 5500), loop_now(d.loop)));
-	expect(&d, "b.a.");
+	/* On a busy machine both may be due in one turn. */
+	assert_true(str_eq(buf_str(&d.text), STR("b.a.")) ||
+	            str_eq(buf_str(&d.text), STR("ba.")));
 	buf_fini(&d.text);
 	loop_free(d.loop);
 }
