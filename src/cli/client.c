@@ -46,8 +46,8 @@ find_token(struct cli *c, struct buf *token)
 	const char *given = getenv("HANDRAIL_TOKEN");
 	struct str folder = arena_printf(&c->arena, "%s/operators", c->state);
 
-	if (given) {
-		buf_add_z(token, given);
+	if (given || getenv("HANDRAIL_URL")) { /* no file's token goes there */
+		buf_add_z(token, given ? given : "");
 		return;
 	}
 	for (int any = 0; any < 2 && !token->len; any++) {
@@ -103,9 +103,11 @@ connect_url(const char *url, struct err *e)
 	}
 	if (!str_eq_z(u.scheme, "http") ||
 	    !str_copy(host, sizeof(host), u.host) ||
-	    inet_pton(AF_INET, host, &at.sin_addr) != 1) {
-		return err_set(
-		    e, ERR_USAGE, "HANDRAIL_URL: expected http://ADDRESS:PORT");
+	    inet_pton(AF_INET, host, &at.sin_addr) != 1 ||
+	    ntohl(at.sin_addr.s_addr) >> 24 != 127) {
+		return err_set(e, ERR_USAGE,
+		    "HANDRAIL_URL: expected http://127.0.0.1:PORT: over a "
+		    "network the token would travel in clear, use a tunnel");
 	}
 	at.sin_port = htons(u.port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -414,6 +414,21 @@ def a_model_that_is_taken_out_fails_the_run_and_not_the_house():
         need(t['state'] == 'failed', t)
 
 
+@test
+def an_operators_token_goes_to_no_other_machine_and_no_url_by_itself():
+    with House() as h:
+        h.start()
+        a = h.cli('task', 'list', env={'HANDRAIL_URL': 'http://192.0.2.1:1'})
+        need(a.code == 2 and 'clear' in a.err, a)
+        a = h.cli('task', 'list', env={
+            'HANDRAIL_URL': 'http://127.0.0.1:%d' % h.port})
+        need(a.code == 1, a)
+        a = h.cli('task', 'list', env={
+            'HANDRAIL_URL': 'http://127.0.0.1:%d' % h.port,
+            'HANDRAIL_TOKEN': h.token()})
+        need(a.code == 0, a)
+
+
 # --- the end of things --------------------------------------------------------------
 
 @test
