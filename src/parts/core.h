@@ -32,6 +32,7 @@ enum core_limits {
 	CORE_API_BODY_MAX = 3 * 1024 * 1024,
 	CORE_DEATHS_MAX =
 	    5, /* of agent or cell without a settled call between */
+	CORE_CA_MAX = 1024 * 1024, /* bytes of a CA bundle */
 	CORE_GRANT_US = 20 * 1000000,
 	CORE_LEASE_US = 30 * 1000000, /* egress closes everything after it */
 };

@@ -49,6 +49,62 @@ credential_names(struct core *c)
 	return (struct names){ .at = at, .count = n };
 }
 
+/* What `role check` refuses does not run: a gated effect that is also
+ * reachable ungated, a gate that nobody of this house could open. */
+static int
+check_policy(struct core *c, const struct core_role *r, struct err *e)
+{
+	struct arena *a = &c->house.arena;
+	struct policy_tool *tools =
+	    arena_array(a, r->catalogue.count + 1, sizeof(*tools));
+	struct str *operators =
+	    arena_array(a, c->house.operator_count + 1, sizeof(*operators));
+	struct policy_house house = {
+		.tools = tools,
+		.tool_count = r->catalogue.count,
+		.operators = operators,
+		.operator_count = c->house.operator_count,
+	};
+	const struct policy_finding *findings;
+	size_t count;
+
+	for (size_t i = 0; i < r->catalogue.count; i++) {
+		tools[i].name = r->catalogue.at[i].name;
+		tools[i].action = r->catalogue.at[i].action;
+	}
+	for (size_t i = 0; i < c->house.operator_count; i++) {
+		operators[i] = str_of(c->house.operators[i].name);
+	}
+	policy_check(a, r->policy, &house, &findings, &count);
+	for (size_t i = 0; i < count; i++) {
+		if (findings[i].error) {
+			return err_set(
+			    e, ERR_INPUT, STR_FMT, STR_ARG(findings[i].text));
+		}
+	}
+	return 0;
+}
+
+/* A CA that core may not read would fail at the first request only. */
+static int
+check_authorities(struct core *c, const struct core_role *r, struct err *e)
+{
+	for (size_t i = 0; i < policy_egress_count(r->policy); i++) {
+		const struct policy_egress *x = policy_egress_at(r->policy, i);
+		auto_buf pem = { 0 };
+
+		if (x->ca.len && file_read(arena_z(&c->house.arena, x->ca),
+		                     CORE_CA_MAX, &pem, e)) {
+			return err_wrap(e,
+			    "the ca of egress." STR_FMT
+			    " (it must lie beside handrail.toml, readable to "
+			    "everybody)",
+			    STR_ARG(x->name));
+		}
+	}
+	return 0;
+}
+
 static int
 load_parts(
     struct core *c, struct core_role *r, struct str folder, struct err *e)
@@ -66,7 +122,8 @@ load_parts(
 	if (policy_load(a, gates.at, &r->policy, e) ||
 	    tools_load(a, dir.at, &r->catalogue, e) ||
 	    tools_check_role(&r->catalogue, r->role, e) ||
-	    roles_check_models(r->role, &c->house.config, e)) {
+	    roles_check_models(r->role, &c->house.config, e) ||
+	    check_policy(c, r, e) || check_authorities(c, r, e)) {
 		return -1;
 	}
 	r->seen = tools_for(a, &r->catalogue, &r->who, &credentials);

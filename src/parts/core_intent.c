@@ -17,8 +17,6 @@
 #include "parts/core_cell.h"
 #include "parts/crash.h"
 
-#define CA_MAX (1024 * 1024)
-
 struct core_intent *
 core_intent_find(struct core *c, uint64_t number)
 {
@@ -232,7 +230,8 @@ fill_go(struct core_intent *i, struct wire_go *go, int *ca, struct err *e)
 	if (i->ca.len) {
 		auto_buf pem = { 0 };
 
-		if (file_read(arena_z(&i->arena, i->ca), CA_MAX, &pem, e)) {
+		if (file_read(
+		        arena_z(&i->arena, i->ca), CORE_CA_MAX, &pem, e)) {
 			return err_wrap(
 			    e, "the CA of rule " STR_FMT, STR_ARG(i->rule));
 		}

@@ -7,7 +7,7 @@ static const char runbook_schema[] =
     "\"type\":\"object\",\"required\":[\"id\",\"tool\"],"
     "\"additionalProperties\":false,\"properties\":{"
     "\"id\":{\"type\":\"string\",\"pattern\":\"^[a-z][a-z0-9_]{0,63}$\"},"
-    "\"tool\":{\"type\":\"string\",\"pattern\":\"^[a-z][a-z0-9_]{0,63}$\"},"
+    "\"tool\":{\"type\":\"string\",\"pattern\":\"^[a-z][a-z0-9_]{0,62}$\"},"
     "\"args\":{\"type\":\"object\"},"
     "\"on_error\":{\"enum\":[\"stop\",\"continue\",\"retry\"]}}}}";
 
