@@ -23,7 +23,7 @@ same_alone(const struct json *a, const struct json *b)
 	}
 	if (a->type == JSON_NUMBER && json_decimal_of(a->text, &left) &&
 	    json_decimal_of(b->text, &right)) {
-		return json_decimal_equal(left, right);
+		return json_decimal_compare(&left, &right) == 0;
 	}
 	return str_eq(a->text, b->text);
 }

@@ -68,6 +68,31 @@ bool json_equal(const struct json *a, const struct json *b);
 	for (const struct json *(child) = (parent) ? (parent)->first : NULL; \
 	     (child); (child) = (child)->next)
 
+/*
+ * A number as written, without rounding: sign, the significant digits and the
+ * power of ten of the last one.  Zero has no digits, no sign and power 0; a
+ * whole number's power is not negative.
+ */
+struct json_decimal {
+	bool minus;
+	bool far; /* an exponent beyond ±JSON_EXPONENT_MAX was written; its
+	             size may be cut off, and the power with it */
+	struct str digits; /* of the text, maybe with a dot among them; the
+	                      first and last are not 0 */
+	size_t count;      /* of them, without the dot */
+	int64_t power;
+};
+#define JSON_EXPONENT_MAX 999999999
+#define JSON_DIVISOR_MAX  15
+/* False if it is no number; zeros in front do no harm. */
+bool json_decimal_of(struct str text, struct json_decimal *out);
+int json_decimal_compare(
+    const struct json_decimal *a, const struct json_decimal *b);
+/* Is d a whole multiple?  The divisor is not zero and has at most
+ * JSON_DIVISOR_MAX digits (must); signs do not count. */
+bool json_decimal_divides(
+    const struct json_decimal *divisor, const struct json_decimal *d);
+
 /* Building in memory: everything lives in the arena; strings are copied. */
 struct json *json_new(struct arena *a, enum json_type type);
 struct json *json_new_str(struct arena *a, struct str s);

@@ -6,129 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPONENT_MOST 1000000000000LL
-
-static struct str
-take_digits(struct str *rest)
-{
-	size_t n = 0;
-
-	while (n < rest->len && rest->at[n] >= '0' && rest->at[n] <= '9') {
-		n++;
-	}
-	struct str digits = str_sub(*rest, 0, n);
-	*rest = str_sub(*rest, n, rest->len);
-	return digits;
-}
-
-static bool
-take_char(struct str *rest, char c)
-{
-	if (rest->len == 0 || rest->at[0] != c) {
-		return false;
-	}
-	*rest = str_sub(*rest, 1, rest->len);
-	return true;
-}
-
-/* "e-12"; a size that no text of ours can reach is cut off. */
-static bool
-take_exponent(struct str *rest, int64_t *out)
-{
-	*out = 0;
-	if (!take_char(rest, 'e') && !take_char(rest, 'E')) {
-		return true;
-	}
-	bool minus = take_char(rest, '-');
-	if (!minus) {
-		(void)take_char(rest, '+');
-	}
-	struct str digits = take_digits(rest);
-	if (digits.len == 0) {
-		return false;
-	}
-	int64_t value = 0;
-	for (size_t i = 0; i < digits.len && value < EXPONENT_MOST; i++) {
-		value = value * 10 + (digits.at[i] - '0');
-	}
-	*out = minus ? -value : value;
-	return true;
-}
-
-static bool
-is_padding(char c)
-{
-	return c == '0' || c == '.';
-}
-
-bool
-json_decimal_of(struct str text, struct json_decimal *out)
-{
-	struct json_decimal d = { 0 };
-	struct str rest = text;
-	struct str fraction = { 0 };
-	int64_t exponent;
-
-	d.minus = take_char(&rest, '-');
-	struct str all = rest;
-	struct str whole = take_digits(&rest);
-	bool dot = take_char(&rest, '.');
-	if (dot) {
-		fraction = take_digits(&rest);
-	}
-	if (whole.len == 0 || (dot && fraction.len == 0)) {
-		return false;
-	}
-	all.len = (size_t)(rest.at - all.at);
-	if (!take_exponent(&rest, &exponent) || rest.len != 0) {
-		return false;
-	}
-	d.power = exponent - (int64_t)fraction.len;
-	while (all.len > 0 && is_padding(all.at[0])) {
-		all = str_sub(all, 1, all.len);
-	}
-	while (all.len > 0 && is_padding(all.at[all.len - 1])) {
-		d.power += all.at[--all.len] == '0';
-	}
-	/* Zero is one number, whatever its sign and power. */
-	if (all.len == 0) {
-		d = (struct json_decimal){ 0 };
-	}
-	d.digits = all;
-	*out = d;
-	return true;
-}
-
-/* The digit at *i, past a dot; -1 at the end. */
-static int
-next_digit(struct str digits, size_t *i)
-{
-	if (*i < digits.len && digits.at[*i] == '.') {
-		(*i)++;
-	}
-	return *i < digits.len ? digits.at[(*i)++] - '0' : -1;
-}
-
-bool
-json_decimal_equal(struct json_decimal a, struct json_decimal b)
-{
-	size_t left = 0;
-	size_t right = 0;
-
-	if (a.minus != b.minus || a.power != b.power) {
-		return false;
-	}
-	for (;;) {
-		int digit = next_digit(a.digits, &left);
-		if (digit != next_digit(b.digits, &right)) {
-			return false;
-		}
-		if (digit < 0) {
-			return true;
-		}
-	}
-}
-
 bool
 json_number_i64(const struct json *number, int64_t *out)
 {
@@ -143,7 +20,7 @@ json_number_i64(const struct json *number, int64_t *out)
 		return false;
 	}
 	/* Gathered below zero, where the range is one larger. */
-	for (int digit; (digit = next_digit(d.digits, &i)) >= 0;) {
+	for (int digit; (digit = json_decimal_next(&d, &i)) >= 0;) {
 		if (__builtin_mul_overflow(value, 10, &value) ||
 		    __builtin_sub_overflow(value, digit, &value)) {
 			return false;

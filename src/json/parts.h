@@ -32,18 +32,8 @@ int json_key_order(struct str a, struct str b);
  * json_key_order if asked, equal keys by place. */
 const struct json **json_members(const struct json *j, bool sorted);
 
-/*
- * A number as written, taken apart without rounding: sign, the significant
- * digits (the first and last are not zero; a span of what was written that may
- * hold one dot) and the power of ten of the last one.
- */
-struct json_decimal {
-	bool minus;
-	struct str digits; /* empty for zero */
-	int64_t power;
-};
-bool json_decimal_of(struct str text, struct json_decimal *out);
-bool json_decimal_equal(struct json_decimal a, struct json_decimal b);
+/* The digit at *i, past a dot, and *i behind it; -1 at the end. */
+int json_decimal_next(const struct json_decimal *d, size_t *i);
 
 /* ES6 Number::toString of a finite number into text, NUL at the end. */
 #define JSON_ES6_MAX 32
