@@ -21,6 +21,13 @@ static const struct {
 	{ "=", PREDICATE_EQUAL },
 };
 
+/* Any length and no rounding, but the exponent is not too far. */
+static bool
+number_of(struct str text, struct json_decimal *d)
+{
+	return json_decimal_of(text, d) && !d->far;
+}
+
 static int
 compile_string(struct compile *c, const struct json *value, struct predicate *p)
 {
@@ -34,7 +41,7 @@ compile_string(struct compile *c, const struct json *value, struct predicate *p)
 		}
 		p->op = operators[i].op;
 		text = str_trim(str_sub(text, sign.len, text.len));
-		if (!policy_decimal_parse(text, &p->number)) {
+		if (!number_of(text, &p->number)) {
 			return policy_refuse(c, value,
 			    "%s compares with something that is not a "
 			    "decimal number",
@@ -65,7 +72,7 @@ compile_value(struct compile *c, const struct json *value, struct predicate *p)
 		return 0;
 	case JSON_NUMBER:
 		p->op = PREDICATE_EQUAL;
-		if (policy_decimal_parse(value->text, &p->number)) {
+		if (number_of(value->text, &p->number)) {
 			return 0;
 		}
 		break;
@@ -159,14 +166,13 @@ policy_compile_predicates(
 static bool
 number_matches(const struct predicate *p, const struct json *value)
 {
-	struct decimal d = { 0 };
+	struct json_decimal d = { 0 };
 	int order = 0;
 
-	if (value->type != JSON_NUMBER ||
-	    !policy_decimal_parse(value->text, &d)) {
+	if (value->type != JSON_NUMBER || !number_of(value->text, &d)) {
 		return true;
 	}
-	order = policy_decimal_compare(&d, &p->number);
+	order = json_decimal_compare(&d, &p->number);
 	switch (p->op) {
 	case PREDICATE_LESS:
 		return order < 0;

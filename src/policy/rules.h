@@ -12,8 +12,7 @@
 #define ARGS_DEPTH_MAX 4
 #define RANKS          9
 
-/* --- matchers (glob.c, decimal.c) -------------------------------------------
- */
+/* --- matchers (glob.c) --- */
 
 /* '*' any run of bytes, '|' alternatives, whole match, case matters. */
 bool policy_glob_match(struct str pattern, struct str text);
@@ -29,15 +28,6 @@ bool policy_path_overlap(struct str a, struct str b); /* never a false "no" */
 const char *policy_path_problem(struct str pattern);
 bool policy_ref_match(
     struct str pattern, struct str ref); /* '|' between paths */
-
-struct decimal {
-	struct str
-	    digits; /* with a '.' perhaps; first is not '0'; zero: empty */
-	int64_t exponent; /* of the first digit */
-	bool negative;
-};
-bool policy_decimal_parse(struct str text, struct decimal *out);
-int policy_decimal_compare(const struct decimal *a, const struct decimal *b);
 
 /* --- the compiled form --- */
 
@@ -56,7 +46,7 @@ struct predicate {
 	uint32_t depth;
 	enum predicate_op op;
 	struct str pattern;
-	struct decimal number;
+	struct json_decimal number;
 	bool flag;
 };
 

@@ -63,25 +63,15 @@ struct schema {
 	struct schema *ref;
 };
 
-/*
- * A JSON number without rounding: 0.d1d2… × 10^point, where the digits are
- * those of the text from the first to the last that is not 0; none is zero.
- */
-struct decimal {
-	bool negative;
-	int64_t point;
-	const char *whole; /* digits before the point of the text */
-	size_t whole_len;
-	const char *rest;
-	size_t first; /* first significant digit, counted over both runs */
-	size_t count;
-};
-bool decimal_parse(struct str text, struct decimal *d);
-int decimal_compare(const struct decimal *a, const struct decimal *b);
-bool decimal_is_integer(const struct decimal *d);
-/* `divisor` has at most SCHEMA_DIVISOR_MAX significant digits, above zero. */
-bool decimal_is_multiple(
-    const struct decimal *d, const struct decimal *divisor);
+/* A number that can be compared: its exponent is not too far, and it is not
+ * longer than 4,096 digits with sign, dot and exponent. */
+#define NUMBER_BYTES_MAX ((size_t)4096 + 16)
+static inline bool
+number_of(struct str text, struct json_decimal *d)
+{
+	return text.len <= NUMBER_BYTES_MAX && json_decimal_of(text, d) &&
+	       !d->far;
+}
 
 /* PCRE2 with the options nearest to ECMA-262 with the `u` flag; the code lives
  * in the arena.  On failure *offset is the place in the pattern. */

@@ -52,9 +52,9 @@ read_count(
 static int
 read_number(struct compiling *c, const struct json *value, struct str *out)
 {
-	struct decimal d;
+	struct json_decimal d;
 
-	if (value->type != JSON_NUMBER || !decimal_parse(value->text, &d)) {
+	if (value->type != JSON_NUMBER || !number_of(value->text, &d)) {
 		return schema_refuse(c, value, "expected a number");
 	}
 	*out = value->text;
@@ -210,10 +210,10 @@ key_unique(struct compiling *c, struct schema *s, const struct json *value)
 static int
 key_multiple(struct compiling *c, struct schema *s, const struct json *value)
 {
-	struct decimal d;
+	struct json_decimal d;
 
-	if (value->type != JSON_NUMBER || !decimal_parse(value->text, &d) ||
-	    d.negative || d.count == 0 || d.count > SCHEMA_DIVISOR_MAX) {
+	if (value->type != JSON_NUMBER || !number_of(value->text, &d) ||
+	    d.minus || d.count == 0 || d.count > JSON_DIVISOR_MAX) {
 		return schema_refuse(c, value,
 		    "expected a number above 0 with at most 15 digits");
 	}

@@ -22,7 +22,6 @@
 #define SCHEMA_DEPTH_MAX   64      /* nesting of a schema */
 #define SCHEMA_CHECK_DEPTH 256     /* nested schemas at work on one value */
 #define SCHEMA_STEPS_MAX   1000000 /* schema applications in one check */
-#define SCHEMA_DIVISOR_MAX 15      /* significant digits of multipleOf */
 
 struct schema;
 
@@ -42,9 +41,5 @@ int schema_compile(struct arena *a, const struct json *root, const char *name,
  */
 int schema_check(
     const struct schema *s, const struct json *value, struct err *e) MUST_CHECK;
-
-/* Compares two JSON number texts exactly: -1, 0, 1; false when one is not a
- * number of at most 4,096 digits and an exponent below 10^9. */
-bool schema_compare_numbers(struct str a, struct str b, int *order);
 
 #endif

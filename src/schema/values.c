@@ -9,7 +9,7 @@
 static unsigned
 types_of(const struct json *v)
 {
-	struct decimal d;
+	struct json_decimal d;
 
 	switch (v->type) {
 	case JSON_NULL:
@@ -18,7 +18,7 @@ types_of(const struct json *v)
 	case JSON_TRUE:
 		return TYPE_BOOLEAN;
 	case JSON_NUMBER:
-		return decimal_parse(v->text, &d) && decimal_is_integer(&d)
+		return number_of(v->text, &d) && d.power >= 0
 		           ? TYPE_NUMBER | TYPE_INTEGER
 		           : TYPE_NUMBER;
 	case JSON_ARRAY:
@@ -175,16 +175,16 @@ schema_check_string(
 }
 
 static bool
-holds(struct str bound, const struct decimal *d, int lowest, int highest)
+holds(struct str bound, const struct json_decimal *d, int lowest, int highest)
 {
-	struct decimal b;
+	struct json_decimal b;
 	int order;
 
 	if (bound.at == NULL) {
 		return true;
 	}
-	must(decimal_parse(bound, &b));
-	order = decimal_compare(d, &b);
+	must(number_of(bound, &b));
+	order = json_decimal_compare(d, &b);
 	return order >= lowest && order <= highest;
 }
 
@@ -192,13 +192,13 @@ int
 schema_check_number(
     struct checking *k, const struct schema *s, const struct json *v)
 {
-	struct decimal d;
-	struct decimal divisor;
+	struct json_decimal d;
+	struct json_decimal divisor;
 
 	if (v->type != JSON_NUMBER) {
 		return 0;
 	}
-	if (!decimal_parse(v->text, &d)) {
+	if (!number_of(v->text, &d)) {
 		return schema_wrong(k, "this number cannot be compared");
 	}
 	if (!holds(s->minimum, &d, 0, 1)) {
@@ -220,8 +220,8 @@ schema_check_number(
 	if (s->multiple.at == NULL) {
 		return 0;
 	}
-	must(decimal_parse(s->multiple, &divisor));
-	return decimal_is_multiple(&d, &divisor)
+	must(number_of(s->multiple, &divisor));
+	return json_decimal_divides(&divisor, &d)
 	           ? 0
 	           : schema_wrong(k, "expected a multiple of " STR_FMT,
 	                 STR_ARG(s->multiple));

@@ -181,7 +181,8 @@ what_a_predicate_cannot_judge_matches(void **state)
 {
 	static const char *const args[] = { "{}", "{\"n\":null}",
 		"{\"n\":\"1\"}", "{\"n\":true}", "{\"n\":[1]}",
-		"{\"n\":{\"n\":1}}", "{\"n\":1e1234567890123}" };
+		"{\"n\":{\"n\":1}}", "{\"n\":1e1234567890123}",
+		"{\"n\":-1e1234567890}", "{\"n\":1e-1000000000}" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(args); i++) {

@@ -124,6 +124,8 @@ a_gate_says_what_it_is_for_and_who_decides(void **state)
 	    GATE "tool = \"t\"\nhint = \"é\"\n", "gates.toml:4:", "printable");
 	assert_refused(GATE "match = { args = { n = \"> ten\" } }\n",
 	    "gates.toml:3:", "not a decimal number");
+	assert_refused(GATE "match = { args = { n = \"> 1e1234567890\" } }\n",
+	    "gates.toml:3:", "not a decimal number");
 	assert_refused(
 	    GATE "match = { args = {} }\n", "gates.toml:3:", "args must");
 	assert_refused(GATE "match = { args = { n = [1] } }\n",

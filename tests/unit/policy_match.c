@@ -104,54 +104,6 @@ overlap_never_misses_a_common_path(void **state)
 	assert_false(policy_path_overlap(STR("/a/**/z"), STR("/**/y")));
 }
 
-static int
-compare(const char *a, const char *b)
-{
-	struct decimal x = { 0 };
-	struct decimal y = { 0 };
-
-	assert_true(policy_decimal_parse(str_of(a), &x));
-	assert_true(policy_decimal_parse(str_of(b), &y));
-	return policy_decimal_compare(&x, &y);
-}
-
-static void
-numbers_compare_without_rounding(void **state)
-{
-	(void)state;
-	assert_int_equal(compare("100", "100.000"), 0);
-	assert_int_equal(compare("1e2", "100"), 0);
-	assert_int_equal(compare("-0", "0.0"), 0);
-	assert_int_equal(compare("0.00", "0e9"), 0);
-	assert_int_equal(compare("0.1e1", "1"), 0);
-	assert_int_equal(compare("1000000000000000000000000000001",
-	                     "1000000000000000000000000000000"),
-	    1);
-	assert_int_equal(compare("0.1", "0.10000000000000000000000001"), -1);
-	assert_int_equal(compare("99.999", "100"), -1);
-	assert_int_equal(compare("-5", "-4"), -1);
-	assert_int_equal(compare("-5", "4"), -1);
-	assert_int_equal(compare("5e-3", "0.05"), -1);
-	assert_int_equal(compare("1e999999999", "9"), 1);
-	assert_int_equal(compare("12.5", "12.50001"), -1);
-	assert_int_equal(compare("9", "10"), -1);
-}
-
-static void
-what_is_no_decimal_number_is_refused(void **state)
-{
-	static const char *const bad[] = { "", "-", "+1", ".5", "5.", "1.2.3",
-		"1e", "1e1234567890", "0x10", "nan", "1_000", " 1", "1 ", "e5",
-		"--1", "1e+-2" };
-	struct decimal d = { 0 };
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		assert_row(
-		    !policy_decimal_parse(str_of(bad[i]), &d), bad[i], "taken");
-	}
-}
-
 int
 main(void)
 {
@@ -159,8 +111,6 @@ main(void)
 		cmocka_unit_test(a_pattern_matches_whole_or_not_at_all),
 		cmocka_unit_test(a_star_is_one_segment_and_two_are_any),
 		cmocka_unit_test(overlap_never_misses_a_common_path),
-		cmocka_unit_test(numbers_compare_without_rounding),
-		cmocka_unit_test(what_is_no_decimal_number_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,6 +189,9 @@ numbers_are_compared_without_rounding(void **state)
 	    "value: expected less than 100");
 	fits("{\"maximum\":1e300}", "9.99e299");
 	fits("{\"minimum\":0}", "-0.0");
+	fits("{\"minimum\":0}", "1e999999999");
+	refuses("{\"minimum\":0}", "1e1000000000",
+	    "value: this number cannot be compared");
 }
 
 static void
