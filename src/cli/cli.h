@@ -36,12 +36,14 @@ struct cli_command {
 extern const struct cli_command cli_commands[];
 extern const size_t cli_command_count;
 
+cli_command_fn cli_task_import; /* verbs of `task` with a file of their own */
+cli_command_fn cli_task_export;
+
 #define COMMAND(name, function, usage, what) cli_command_fn function;
 #include "cli/commands.def"
 #undef COMMAND
 
-/* --- options: taken out of argv, wherever they stand before "--"
- * -------------- */
+/* --- options: taken out of argv, wherever they stand before "--" --- */
 /* The value of `--name VALUE` or `--name=VALUE`; NULL when absent. */
 const char *cli_option(int *argc, char **argv, const char *name);
 bool cli_flag(int *argc, char **argv, const char *name);
@@ -50,8 +52,7 @@ int cli_usage(const struct cli *c, const char *command, const char *problem);
 /* Says the error on stderr, gives its exit code. */
 int cli_fail(const struct err *e);
 
-/* --- asking the house
- * ------------------------------------------------------------ */
+/* --- asking the house --- */
 struct cli_answer {
 	unsigned status;
 	struct buf body;
@@ -79,8 +80,7 @@ const char *cli_encode(struct cli *c, struct str text);
 const char *cli_text(struct cli *c, const struct json *j, const char *key);
 int64_t cli_number(const struct json *j, const char *key);
 
-/* --- printing
- * ---------------------------------------------------------------------- */
+/* --- printing --- */
 #define CLI_RED    "31"
 #define CLI_GREEN  "32"
 #define CLI_YELLOW "33"
@@ -97,9 +97,16 @@ int cli_watch(struct cli *c, const char *task, uint64_t seconds);
 /* The value of --timeout SECONDS, 0 without; UINT64_MAX: it is no number. */
 uint64_t cli_timeout(int *argc, char **argv);
 
-/* --- files
- * -----------------------------------------------------------------------------
- */
+/* --- files --- */
+/* The *.jsonl of a folder, sorted; a folder that is not there has none. */
+struct cli_files {
+	const char **at;
+	size_t count;
+};
+int cli_jsonl(struct cli *c, const char *folder, struct cli_files *out,
+    struct err *e) MUST_CHECK;
+/* The last part of a path, without .jsonl. */
+const char *cli_stem(struct cli *c, const char *path);
 /* libexec/handrail beside this program, or of the build tree. */
 const char *cli_libexec(struct cli *c);
 /* The configuration, parsed; e when there is none. */

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "e2m/e2m.h"
 #include "policy/policy.h"
 #include "tools/tools.h"
 
@@ -54,9 +53,7 @@ command_status(struct cli *c, int argc, char **argv)
 	return 0;
 }
 
-/* --- roles
- * ---------------------------------------------------------------------------
- */
+/* --- roles --- */
 
 static int
 role_list(struct cli *c)
@@ -200,8 +197,7 @@ command_role(struct cli *c, int argc, char **argv)
 	return cli_usage(c, "role", argc ? "no such verb" : NULL);
 }
 
-/* --- what an identity can, and why
- * ------------------------------------------------------ */
+/* --- what an identity can, and why --- */
 
 int
 command_can(struct cli *c, int argc, char **argv)
@@ -299,42 +295,4 @@ command_explain(struct cli *c, int argc, char **argv)
 		(void)fputs(cli_text(c, t, "text"), stdout);
 	}
 	return 0;
-}
-
-/* --- e2m files
- * ------------------------------------------------------------------------------
- */
-
-int
-command_validate(struct cli *c, int argc, char **argv)
-{
-	int bad = 0;
-	size_t records = 0;
-
-	if (!argc) {
-		return cli_usage(c, "validate", "wants files");
-	}
-	for (int i = 0; i < argc; i++) {
-		auto_buf bytes = { 0 };
-		struct err e = { 0 };
-		struct e2m_lines lines;
-
-		if (file_read(argv[i], 256 << 20, &bytes, &e)) {
-			return cli_fail(&e);
-		}
-		lines = e2m_parse_lines(&c->arena, buf_str(&bytes), argv[i]);
-		records += lines.count;
-		for (size_t n = 0; n < lines.count; n++) {
-			if (lines.at[n].problem.len) {
-				bad++;
-				printf(
-				    c->json ? "{\"problem\":\"%s\"}\n" : "%s\n",
-				    arena_z(&c->arena, lines.at[n].problem));
-			}
-		}
-	}
-	if (!c->json) {
-		printf("%zu records, %d violations\n", records, bad);
-	}
-	return bad ? 1 : 0;
 }

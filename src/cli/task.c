@@ -203,8 +203,7 @@ command_run(struct cli *c, int argc, char **argv)
 	return dispatch_one(c, record, &p);
 }
 
-/* --- looking
- * --------------------------------------------------------------------- */
+/* --- looking --- */
 
 static int
 list(struct cli *c, int argc, char **argv)
@@ -331,6 +330,8 @@ command_task(struct cli *c, int argc, char **argv)
 		{ "watch", watch },
 		{ "cancel", cancel },
 		{ "resolve", command_resolve },
+		{ "import", cli_task_import },
+		{ "export", cli_task_export },
 	};
 
 	for (size_t i = 0; argc && i < COUNT(verbs); i++) {

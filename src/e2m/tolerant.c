@@ -288,13 +288,14 @@ check_moves(struct e2m_reader *r, struct arena *a, struct e2m_loose *l)
 	case E2M_TASK:
 		known->state = l->record.as.task.state;
 		known->letter = false;
-		return;
+		break;
 	case E2M_TRANSITION:
 		if (!known->letter && !is_receipt(&l->record.as.transition)) {
 			check_transition(a, l, known);
 		}
-		return;
+		break;
 	}
+	l->state = known->state;
 }
 
 /* ---- the reader ---- */

@@ -32,6 +32,7 @@ struct e2m_loose {
 	const struct json *tree;  /* NULL: unreadable */
 	bool has_record;          /* _type is one of the three */
 	struct e2m_record record; /* what is well formed; the rest is absent */
+	enum e2m_state state; /* of its task after this line; or not known */
 	struct e2m_deviation *deviations;
 	size_t deviation_count;
 };

@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `task import DIR`: the pending tasks of DIR/queues/<queue>.jsonl into the
+ * house.  Nothing is sent without --write.  The idempotency key of a task is
+ * its id in the file, so that a second import changes nothing; an id that is
+ * no UUID gets a new one and stands in payload.legacy with whatever else the
+ * canon has no place for.
+ */
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "e2m/tolerant.h"
+
+#define FILE_MAX ((size_t)64 * 1024 * 1024)
+
+struct item {
+	struct item *next; /* in the order of the files */
+	struct str id;
+	struct json *body;    /* NULL: only transitions so far */
+	enum e2m_state state; /* E2M_no_state: a word of others */
+	const char *house_id; /* once it is there */
+	const char *outcome;
+	struct str problem;
+};
+
+struct import {
+	struct cli *c;
+	bool write;
+	struct item *first;
+	struct item **end;
+	void *by_id;
+	struct json_out out; /* with --json */
+	uint64_t lines;
+	uint64_t unreadable;
+	uint64_t deviations;
+	uint64_t letters;
+	uint64_t legacy;
+	uint64_t tasks;
+	uint64_t states[E2M_FAILED + 1];
+	uint64_t sent;
+	uint64_t there;
+	uint64_t refused;
+};
+
+/* --- reading --- */
+
+static int
+by_id(const void *a, const void *b)
+{
+	return str_cmp(
+	    ((const struct item *)a)->id, ((const struct item *)b)->id);
+}
+
+static struct item *
+find(struct import *in, struct str id)
+{
+	struct item key = { .id = id };
+	struct item **at = tfind(&key, &in->by_id, by_id);
+
+	return at ? *at : NULL;
+}
+
+static struct item *
+item_of(struct import *in, struct str id)
+{
+	struct item *item = find(in, id);
+
+	if (item) {
+		return item;
+	}
+	item = arena_alloc(&in->c->arena, sizeof(*item));
+	item->id = arena_str(&in->c->arena, id);
+	must(tsearch(item, &in->by_id, by_id) != NULL);
+	*in->end = item;
+	in->end = &item->next;
+	return item;
+}
+
+/* Would the house take this member as it stands? */
+static bool
+fits(const struct json *member)
+{
+	struct wall t;
+
+	if (str_eq_z(member->key, "id")) {
+		return id_valid(member->text);
+	}
+	if (str_eq_z(member->key, "created_at") ||
+	    str_eq_z(member->key, "updated_at")) {
+		return wall_parse(member->text, &t);
+	}
+	return true;
+}
+
+/* A member under its own key, which may hold any byte. */
+static void
+carry(struct arena *a, struct json *object, const struct json *member)
+{
+	struct str name = arena_printf(a, "%u", object->count);
+	struct json *copy = json_set(a, object, name.at, json_copy(a, member));
+
+	copy->key = arena_str(a, member->key);
+}
+
+static void
+add_legacy(struct arena *a, struct json *body, struct json *legacy)
+{
+	const struct json *given = json_get(body, "payload");
+	struct json *payload =
+	    given ? json_copy(a, given) : json_new(a, JSON_OBJECT);
+	struct str name = STR("legacy");
+
+	while (json_get(payload, name.at)) {
+		name = arena_printf(a, "_%s", name.at);
+	}
+	(void)json_set(a, payload, name.at, legacy);
+	(void)json_set(a, body, "payload", payload);
+}
+
+static struct json *
+body_of(struct import *in, const struct e2m_loose *line, const char *queue)
+{
+	struct arena *a = &in->c->arena;
+	struct json *clean = e2m_to_json(a, &line->record);
+	struct json *body = json_new(a, JSON_OBJECT);
+	struct json *legacy = json_new(a, JSON_OBJECT);
+
+	JSON_EACH(member, line->tree)
+	{
+		if (json_get_str(clean, member->key) && fits(member)) {
+			carry(a, body, member);
+		} else {
+			carry(a, legacy, member);
+		}
+	}
+	if (!json_get(body, "queue")) {
+		(void)json_set_str(a, body, "queue", str_of(queue));
+	}
+	(void)json_set_str(a, body, "state", STR("pending"));
+	if (legacy->count) {
+		add_legacy(a, body, legacy);
+	}
+	return body;
+}
+
+static void
+read_line(struct import *in, const struct e2m_loose *line, const char *queue)
+{
+	struct str id;
+	bool changed = false;
+
+	in->lines++;
+	in->unreadable += line->tree == NULL;
+	in->deviations += line->deviation_count;
+	if (line->tree) {
+		(void)e2m_canon(&in->c->arena, line->tree, &changed);
+		in->legacy += changed;
+	}
+	if (!line->has_record || !json_text(line->tree, "id", &id)) {
+		return;
+	}
+	if (line->record.kind == E2M_ENVELOPE) {
+		in->letters++;
+		return;
+	}
+	if (!queue) {
+		return;
+	}
+	struct item *item = item_of(in, id);
+
+	if (line->record.kind == E2M_TASK) {
+		item->body = body_of(in, line, queue);
+	}
+	item->state = line->state;
+}
+
+static int
+read_file(struct import *in, const char *path, const char *queue, struct err *e)
+{
+	auto_buf bytes = { 0 };
+	struct e2m_reader reader;
+	struct e2m_loose line;
+
+	if (file_read(path, FILE_MAX, &bytes, e)) {
+		return -1;
+	}
+	e2m_reader_init(&reader, arena_str(&in->c->arena, buf_str(&bytes)),
+	    queue ? E2M_IN_QUEUE : E2M_IN_MAILBOX);
+	while (e2m_reader_next(&reader, &in->c->arena, &line)) {
+		for (size_t i = 0; i < line.deviation_count; i++) {
+			struct str text = e2m_deviation_text(&in->c->arena,
+			    path, line.number, &line.deviations[i]);
+
+			(void)fprintf(stderr, STR_FMT "\n", STR_ARG(text));
+		}
+		read_line(in, &line, queue);
+	}
+	e2m_reader_fini(&reader);
+	return 0;
+}
+
+static int
+read_folder(struct import *in, const char *folder, struct err *e)
+{
+	struct arena *a = &in->c->arena;
+	struct cli_files queues = { 0 };
+	struct cli_files letters = { 0 };
+
+	if (cli_jsonl(
+	        in->c, arena_printf(a, "%s/queues", folder).at, &queues, e) ||
+	    cli_jsonl(
+	        in->c, arena_printf(a, "%s/mailbox", folder).at, &letters, e)) {
+		return -1;
+	}
+	if (!queues.count && !letters.count) {
+		return err_set(e, ERR_MISSING,
+		    "%s holds neither queues/*.jsonl nor mailbox/*.jsonl",
+		    folder);
+	}
+	for (size_t i = 0; i < queues.count; i++) {
+		if (read_file(
+		        in, queues.at[i], cli_stem(in->c, queues.at[i]), e)) {
+			return -1;
+		}
+	}
+	for (size_t i = 0; i < letters.count; i++) {
+		if (read_file(in, letters.at[i], NULL, e)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* --- edges --- */
+
+static bool
+is_pending(const struct item *item)
+{
+	return item && item->body && item->state == E2M_PENDING;
+}
+
+/* `blocks` among these tasks is depends_on of the other side: the house knows
+ * no task before it is put. */
+static void
+turn_blocks(struct import *in, struct item *item)
+{
+	struct arena *a = &in->c->arena;
+	const struct json *blocks = json_get(item->body, "blocks");
+	struct json *left = json_new(a, JSON_ARRAY);
+
+	if (!blocks) {
+		return;
+	}
+	JSON_EACH(id, blocks)
+	{
+		struct item *other = find(in, id->text);
+
+		if (!other || !other->body) {
+			(void)json_push(left, json_copy(a, id));
+			continue;
+		}
+		const struct json *had = json_get(other->body, "depends_on");
+		struct json *list =
+		    had ? json_copy(a, had) : json_new(a, JSON_ARRAY);
+
+		(void)json_push(list, json_new_str(a, item->id));
+		(void)json_set(a, other->body, "depends_on", list);
+	}
+	(void)json_set(a, item->body, "blocks", left);
+}
+
+static bool
+has_text(const struct json *list, struct str text)
+{
+	JSON_EACH(item, list)
+	{
+		if (str_eq(item->text, text)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+depend(struct import *in, struct json *list, struct str name)
+{
+	if (!has_text(list, name)) {
+		(void)json_push(list, json_new_str(&in->c->arena, name));
+	}
+}
+
+/* Names what the house knows; false while a task of ours is not there yet. */
+static bool
+resolve_depends(struct import *in, struct item *item)
+{
+	const struct json *had = json_get(item->body, "depends_on");
+	struct json *list = json_new(&in->c->arena, JSON_ARRAY);
+
+	JSON_EACH(id, had)
+	{
+		struct item *other = find(in, id->text);
+
+		if (is_pending(other) && !other->house_id) {
+			return false;
+		}
+		if (is_pending(other)) {
+			depend(in, list, str_of(other->house_id));
+		} else if (!other || !other->body ||
+		           other->state != E2M_COMPLETED) {
+			depend(in, list, id->text);
+		}
+	}
+	if (had) {
+		(void)json_set(&in->c->arena, item->body, "depends_on", list);
+	}
+	return true;
+}
+
+/* --- sending --- */
+
+static bool
+is_there(struct import *in, const struct item *item)
+{
+	struct cli_answer answer = { 0 };
+	struct err e = { 0 };
+	struct cli_ask ask = { .method = "GET" };
+	bool there;
+
+	if (!id_valid(item->id)) {
+		return false;
+	}
+	ask.target = arena_printf(
+	    &in->c->arena, "/api/tasks/%s", cli_encode(in->c, item->id));
+	there = cli_send(in->c, &ask, &answer, &e) == 0;
+	buf_fini(&answer.body);
+	return there;
+}
+
+/* -1: no house; else the item says what came of it. */
+static int
+send_item(struct import *in, struct item *item, struct err *e)
+{
+	auto_buf body = { 0 };
+	struct cli_answer answer = { 0 };
+	struct cli_ask ask = { .method = "POST" };
+	bool there = false;
+	int result;
+
+	if (is_there(in, item)) {
+		item->house_id = arena_z(&in->c->arena, item->id);
+		item->outcome = "there";
+		in->there++;
+		return 0;
+	}
+	json_write(&body, item->body);
+	ask.body = buf_str(&body);
+	ask.target = arena_printf(
+	    &in->c->arena, "/api/tasks?key=%s", cli_encode(in->c, item->id));
+	result = cli_send(in->c, &ask, &answer, e);
+	buf_fini(&answer.body);
+	if (result && !answer.status) {
+		return -1;
+	}
+	if (result) {
+		item->outcome = "refused";
+		item->problem = arena_str(&in->c->arena, str_of(e->text));
+		in->refused++;
+		return 0;
+	}
+	(void)json_bool(answer.tree, "duplicate", &there);
+	item->house_id = cli_text(in->c, answer.tree, "id");
+	item->outcome = there ? "there" : "dispatched";
+	in->there += there;
+	in->sent += !there;
+	return 0;
+}
+
+/* Those whose dependencies are there. */
+static int
+send_round(struct import *in, bool *sent, struct err *e)
+{
+	for (struct item *i = in->first; i; i = i->next) {
+		if (!is_pending(i) || i->outcome || !resolve_depends(in, i)) {
+			continue;
+		}
+		if (send_item(in, i, e)) {
+			return -1;
+		}
+		*sent = true;
+	}
+	return 0;
+}
+
+/* Again and again over what is left, until a round sends nothing. */
+static int
+send_all(struct import *in, struct err *e)
+{
+	bool more;
+
+	do {
+		more = false;
+		if (send_round(in, &more, e)) {
+			return -1;
+		}
+	} while (more);
+	for (struct item *i = in->first; i; i = i->next) {
+		if (is_pending(i) && !i->outcome) {
+			i->outcome = "refused";
+			i->problem = STR("it depends on a task that was not "
+			                 "taken, or on itself");
+			in->refused++;
+		}
+	}
+	return 0;
+}
+
+/* --- telling --- */
+
+static void
+print_item(struct import *in, const struct item *i)
+{
+	struct cli *c = in->c;
+	const char *what = i->outcome ? i->outcome : "would dispatch";
+
+	if (c->json) {
+		json_out_object(&in->out, NULL);
+		json_out_str(&in->out, "id", i->id);
+		json_out_z(&in->out, "queue", cli_text(c, i->body, "queue"));
+		json_out_z(&in->out, "outcome", what);
+		if (i->house_id) {
+			json_out_z(&in->out, "house_id", i->house_id);
+		}
+		if (i->problem.len) {
+			json_out_str(&in->out, "problem", i->problem);
+		}
+		json_out_end(&in->out, '}');
+		return;
+	}
+	printf("%s %s to %s%s%s%s" STR_FMT "\n", what, err_quote(i->id),
+	    cli_text(c, i->body, "queue"),
+	    i->house_id && !str_eq_z(i->id, i->house_id) ? " as " : "",
+	    i->house_id && !str_eq_z(i->id, i->house_id) ? i->house_id : "",
+	    i->problem.len ? ": " : "", STR_ARG(i->problem));
+}
+
+static void
+print_counts(struct import *in)
+{
+	const struct {
+		const char *name;
+		uint64_t n;
+	} counts[] = {
+		{ "lines", in->lines },
+		{ "unreadable", in->unreadable },
+		{ "deviations", in->deviations },
+		{ "letters", in->letters },
+		{ "legacy", in->legacy },
+		{ "tasks", in->tasks },
+		{ "pending", in->states[E2M_PENDING] },
+		{ "in_progress", in->states[E2M_IN_PROGRESS] },
+		{ "completed", in->states[E2M_COMPLETED] },
+		{ "blocked", in->states[E2M_BLOCKED] },
+		{ "failed", in->states[E2M_FAILED] },
+		{ "other", in->states[E2M_no_state] },
+		{ "dispatched", in->sent },
+		{ "there", in->there },
+		{ "refused", in->refused },
+	};
+
+	for (size_t i = 0; i < COUNT(counts); i++) {
+		if (in->c->json) {
+			json_out_i64(
+			    &in->out, counts[i].name, (int64_t)counts[i].n);
+		} else {
+			printf("%s%llu %s", i ? ", " : "",
+			    (unsigned long long)counts[i].n, counts[i].name);
+		}
+	}
+}
+
+static void
+print_all(struct import *in)
+{
+	auto_buf text = { 0 };
+
+	json_out_init(&in->out, &text);
+	json_out_object(&in->out, NULL);
+	json_out_bool(&in->out, "write", in->write);
+	json_out_array(&in->out, "tasks");
+	for (struct item *i = in->first; i; i = i->next) {
+		in->tasks += i->body != NULL;
+		in->states[i->state] += i->body != NULL;
+		if (is_pending(i)) {
+			print_item(in, i);
+		}
+	}
+	json_out_end(&in->out, ']');
+	json_out_object(&in->out, "counts");
+	print_counts(in);
+	json_out_end(&in->out, '}');
+	json_out_end(&in->out, '}');
+	if (in->c->json) {
+		printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
+		return;
+	}
+	printf(
+	    "%s\n", in->write ? "" : "\nnothing was sent: --write dispatches");
+}
+
+static void
+keep(void *node)
+{
+	(void)node; /* it lives in the arena */
+}
+
+int
+cli_task_import(struct cli *c, int argc, char **argv)
+{
+	struct import in = { .c = c };
+	struct err e = { 0 };
+	int result;
+
+	in.end = &in.first;
+	in.write = cli_flag(&argc, argv, "write");
+	if (argc != 1) {
+		return cli_usage(c, "task", "import wants a folder");
+	}
+	result = read_folder(&in, argv[0], &e);
+	for (struct item *i = in.first; i && !result; i = i->next) {
+		if (is_pending(i)) {
+			turn_blocks(&in, i);
+		}
+	}
+	if (!result && in.write) {
+		result = send_all(&in, &e);
+	}
+	if (!result) {
+		print_all(&in);
+	}
+	tdestroy(in.by_id, keep);
+	return result ? cli_fail(&e) : in.refused || in.unreadable;
+}
