@@ -115,8 +115,7 @@ want(struct client *k)
 	loop_io_want(&k->io, events);
 }
 
-/* --- a question
- * ---------------------------------------------------------------- */
+/* --- a question --- */
 
 static bool
 read_token(const struct http_head *head, struct wire_api_ask *ask)
@@ -259,8 +258,7 @@ parse(struct client *k)
 	buf_drop(&k->in, k->in.len - in.len);
 }
 
-/* --- bytes
- * ------------------------------------------------------------------------ */
+/* --- bytes --- */
 
 static bool
 read_some(struct client *k)
@@ -314,8 +312,7 @@ client_ready(void *owner, unsigned ready)
 	flush(k);
 }
 
-/* --- the answer
- * -------------------------------------------------------------------- */
+/* --- the answer --- */
 
 static void
 next_question(struct client *k)
@@ -393,8 +390,7 @@ static const struct wire_handler core_handlers[] = {
 	{ WIRE_API_ANSWER, take_answer },
 };
 
-/* --- the door
- * ----------------------------------------------------------------------- */
+/* --- the door --- */
 
 static void
 welcome(struct door *door, int fd)

@@ -73,8 +73,7 @@ core_utf8(struct buf *out, struct str bytes)
 	}
 }
 
-/* --- the other parts ---------------------------------------------------------
- */
+/* --- the other parts --- */
 
 static void
 vault_hello(void *owner, struct wire_peer *peer, const void *record, int *fds,
@@ -228,8 +227,7 @@ static const struct wire_handler supervisor_handlers[] = {
 	{ WIRE_PART_UP, part_up },
 };
 
-/* --- start and stop
- * -------------------------------------------------------------- */
+/* --- start and stop --- */
 
 static void
 reload(struct core *c)

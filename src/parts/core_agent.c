@@ -27,8 +27,7 @@ static const struct json_limits outcome_limits = {
 	.nodes = 20000,
 };
 
-/* --- telling it its task
- * ------------------------------------------------------ */
+/* --- telling it its task --- */
 
 static void
 write_begin(struct core *c, struct core_run *r, struct buf *body)
@@ -239,8 +238,7 @@ core_agent_started(void *owner, struct wire_peer *peer, const void *record,
 	wire_send(r->agent_peer, WIRE_RUN_GO, &go, NULL, 0);
 }
 
-/* --- hearing it
- * ----------------------------------------------------------------- */
+/* --- hearing it --- */
 
 static void
 broke_rules(struct core_run *r, const char *how)
@@ -343,8 +341,7 @@ take_done(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	    arena_z(&a, str_sub(message, 0, 4000)));
 }
 
-/* --- a model's reply
- * --------------------------------------------------------------- */
+/* --- a model's reply --- */
 
 static void
 model_reply_event(struct core *c, struct core_run *r,

@@ -156,8 +156,7 @@ core_answer_err(struct core *c, struct core_ask *ask, const struct err *e)
 	core_answer(c, ask, (uint32_t)err_http(e->kind), buf_str(&body));
 }
 
-/* --- reading the question
- * ------------------------------------------------------ */
+/* --- reading the question --- */
 
 static void
 add_decoded(struct buf *out, struct str text)
@@ -396,8 +395,7 @@ take_ask(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	handle_committed(c, ask->number);
 }
 
-/* --- the client or the api is gone
- * ----------------------------------------------- */
+/* --- the client or the api is gone --- */
 
 static void
 forget(struct core *c, struct core_ask *ask)

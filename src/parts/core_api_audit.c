@@ -67,8 +67,7 @@ core_event_json(struct core *c, struct json_out *o,
 	json_out_end(o, '}');
 }
 
-/* --- follow
- * ------------------------------------------------------------------------- */
+/* --- follow --- */
 
 static int
 keep_head(void *context, const struct store_head *row, struct err *e)
@@ -178,9 +177,7 @@ core_api_events(struct core *c)
 	}
 }
 
-/* --- verify
- * ----------------------------------------------------------------------------
- */
+/* --- verify --- */
 
 struct verify {
 	struct core *core;
@@ -278,9 +275,7 @@ route_verify(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
-/* --- prove
- * --------------------------------------------------------------------------------
- */
+/* --- prove --- */
 
 static int
 read_leaf(void *context, uint64_t index, struct digest *leaf, struct err *e)

@@ -10,8 +10,7 @@
 
 #define LIST_MAX 500
 
-/* --- the house
- * ------------------------------------------------------------------ */
+/* --- the house --- */
 
 int
 route_health(struct core *c, struct core_ask *ask, struct err *e)
@@ -133,8 +132,7 @@ route_roles(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
-/* --- dispatch
- * --------------------------------------------------------------------- */
+/* --- dispatch --- */
 
 /* The e2m task of a request: a whole record ("_type":"task"), or its parts. */
 static int
@@ -366,8 +364,7 @@ route_cancel(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
-/* --- list and show
- * -------------------------------------------------------------------- */
+/* --- list and show --- */
 
 static void
 write_task(struct json_out *o, const struct queue_task *t)

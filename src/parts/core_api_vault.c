@@ -69,8 +69,7 @@ route_vault_list(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
-/* --- put and rotate: box in, row out
- * ------------------------------------------- */
+/* --- put and rotate: box in, row out --- */
 
 static int
 name_ok(struct str name, struct err *e)

@@ -70,8 +70,7 @@ route_decide(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
-/* --- what would happen
- * ------------------------------------------------------------ */
+/* --- what would happen --- */
 
 static void
 write_effects(struct json_out *o, const struct core_role *r)

@@ -102,8 +102,7 @@ core_call_decide(struct core *c, struct core_call *k, const char *verdict,
 	append(c, k, BOOK_CALL_DECIDED, rule, buf_str(&body));
 }
 
-/* --- settling ----------------------------------------------------------------
- */
+/* --- settling --- */
 
 static void
 send_settled(struct core *c, uint64_t number)
@@ -164,8 +163,7 @@ refuse(struct core *c, struct core_call *k, const char *error, struct str rule,
 	    c, k, denied ? "denied" : "failed", error, message);
 }
 
-/* --- starting
- * ----------------------------------------------------------------- */
+/* --- starting --- */
 
 static void
 exec_done(
@@ -315,8 +313,7 @@ core_call_start(struct core *c, struct core_call *k)
 	core_after(c, effect, k->number);
 }
 
-/* --- judging
- * ----------------------------------------------------------------------- */
+/* --- judging --- */
 
 static void
 finish_task(struct core *c, struct core_call *k)

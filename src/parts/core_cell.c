@@ -104,8 +104,7 @@ core_cell_make(struct core *c, const struct core_cell_plan *p)
 	return cell;
 }
 
-/* --- the egress of a cell --------------------------------------------------
- */
+/* --- the egress of a cell --- */
 
 static void
 renew_lease(void *owner)
@@ -264,8 +263,7 @@ core_cell_started(void *owner, struct wire_peer *peer, const void *record,
 	core_execs_flush(c, cell);
 }
 
-/* --- the end -----------------------------------------------------------------
- */
+/* --- the end --- */
 
 static void ended(struct core *c, struct core_cell *cell, const char *text);
 
@@ -357,8 +355,7 @@ core_cell_ended(void *owner, struct wire_peer *peer, const void *record,
 	ended(c, cell, text);
 }
 
-/* --- slots: which of the node's ids a run's cells have ----------------------
- */
+/* --- slots: which of the node's ids a run's cells have --- */
 
 int
 core_slot_take(struct core *c, uint32_t *slot)

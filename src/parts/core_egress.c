@@ -114,8 +114,7 @@ take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	core_intent_judge(c, i, &request);
 }
 
-/* --- outcomes
- * ------------------------------------------------------------------------ */
+/* --- outcomes --- */
 
 /* Refused by the egress itself, before there was an intent. */
 static void

@@ -69,8 +69,7 @@ core_intent_in_force(struct core *c, const struct core_intent *i)
 	                      r->phase == RUN_ACTING);
 }
 
-/* --- the book's rows ---------------------------------------------------------
- */
+/* --- the book's rows --- */
 
 static void
 write_request(const struct core_intent *i, struct json_out *o)
@@ -115,8 +114,7 @@ request_event(struct core *c, const struct core_intent *i, enum book_kind kind,
 	(void)core_append(c, &event);
 }
 
-/* --- refusing
- * ------------------------------------------------------------------ */
+/* --- refusing --- */
 
 static struct wire_peer *
 egress_of(struct core *c, const struct core_intent *i)
@@ -206,8 +204,7 @@ core_intent_unavailable(struct core *c, struct core_intent *i, const char *what)
 	refuse(c, i, &why);
 }
 
-/* --- go
- * -------------------------------------------------------------------------- */
+/* --- go --- */
 
 static int
 fill_go(struct core_intent *i, struct wire_go *go, int *ca, struct err *e)
@@ -404,8 +401,7 @@ core_vault_granted(void *owner, struct wire_peer *peer, const void *record,
 	send_go(c, i);
 }
 
-/* --- judging
- * ------------------------------------------------------------------------ */
+/* --- judging --- */
 
 static void
 take_rule(struct core_intent *i, const struct policy_egress *rule)

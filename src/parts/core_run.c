@@ -73,8 +73,7 @@ free_run(struct core *c, struct core_run *r)
 	free(r);
 }
 
-/* --- making a run of a task ------------------------------------------------
- */
+/* --- making a run of a task --- */
 
 static int
 load_record(struct core *c, struct core_run *r, struct err *e)
@@ -250,8 +249,7 @@ core_claim(struct core *c)
 	}
 }
 
-/* --- opening: workspace, then agent and cell --------------------------------
- */
+/* --- opening: workspace, then agent and cell --- */
 
 static int
 open_workspace(struct core *c, struct core_run *r, struct err *e)
@@ -409,8 +407,7 @@ core_work_done(void *owner, struct wire_peer *peer, const void *record,
 	}
 }
 
-/* --- closing
- * ------------------------------------------------------------------ */
+/* --- closing --- */
 
 static void
 leave_slot(struct core *c, struct core_run *r)

@@ -44,8 +44,7 @@ struct vault {
 	struct borrower *borrowers;
 };
 
-/* --- the key
- * ------------------------------------------------------------------- */
+/* --- the key --- */
 
 static int
 read_key_file(
@@ -91,8 +90,7 @@ open_key(struct vault *v, struct err *e)
 	return result ? err_wrap(e, "the vault key %s", buf_z(&path)) : 0;
 }
 
-/* --- bindings
- * -------------------------------------------------------------------- */
+/* --- bindings --- */
 
 static void
 fill_binding(struct seal_binding *b, const char *credential, uint32_t version,
@@ -115,8 +113,7 @@ fill_binding(struct seal_binding *b, const char *credential, uint32_t version,
 	}
 }
 
-/* --- seal
- * ------------------------------------------------------------------------ */
+/* --- seal --- */
 
 static int
 seal_box_into_row(struct vault *v, const struct wire_vault_seal *in,
@@ -171,8 +168,7 @@ take_seal(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	wire_send(peer, WIRE_VAULT_SEALED, &out, NULL, 0);
 }
 
-/* --- grants
- * ---------------------------------------------------------------------- */
+/* --- grants --- */
 
 static void
 drop_grant(struct vault *v, struct lent **at)
@@ -296,8 +292,7 @@ take_grant(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	wire_send(peer, WIRE_VAULT_GRANTED, &out, NULL, 0);
 }
 
-/* --- redeeming
- * --------------------------------------------------------------------- */
+/* --- redeeming --- */
 
 static int
 lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PARTS_CORE_ROLES_H
+#define PARTS_CORE_ROLES_H
+
+/* A chapter of core.h, which includes it: what the operator wrote, and sealed
+ * rows. */
+
+struct core_role {
+	char name[IDENTITY_PART];
+	char identity[IDENTITY_TEXT];
+	char mailbox[IDENTITY_TEXT];
+	struct identity who;
+	const struct role *role;
+	const struct policy *policy;
+	struct digest policy_digest;
+	struct catalogue catalogue;
+	struct names seen; /* tools that this identity may see */
+	char closed[400];  /* why, or empty */
+};
+
+struct core_operator {
+	char name[64];
+	uint32_t uid;
+	struct digest token;
+};
+
+struct core_house {
+	struct arena
+	    arena; /* never shrinks: runs hold what a reload replaced */
+	struct config config;
+	struct identity home;
+	struct core_role *roles;
+	size_t role_count;
+	struct core_operator *operators;
+	size_t operator_count;
+};
+
+int core_house_load(struct core *c, bool first, struct err *e) MUST_CHECK;
+struct core_role *core_role_find(struct core *c, struct str any_form);
+/* A call of it gets a cell of its own: its contract says so, or an egress rule
+ * exists only for it. */
+bool core_tool_fresh(const struct core_role *r, const struct tool *t);
+
+struct core_credential {
+	struct core_credential *next;
+	char name[WIRE_CREDENTIAL_MAX];
+	char hosts[512];
+	uint32_t version;
+	uint32_t kind;
+	bool archived;
+	struct buf row;
+};
+
+const struct core_credential *core_credential_find(
+    const struct core *c, struct str name);
+void core_vault_ready(struct core *c);
+int core_vault_load(struct core *c, struct err *e) MUST_CHECK;
+
+#endif
