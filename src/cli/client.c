@@ -20,8 +20,7 @@
 
 #define PIECE 65536
 
-/* --- who we are
- * ------------------------------------------------------------------ */
+/* --- who we are --- */
 
 static bool
 token_of(const char *folder, const char *name, struct buf *token, bool any)
@@ -65,8 +64,7 @@ find_token(struct cli *c, struct buf *token)
 	}
 }
 
-/* --- the connection
- * ---------------------------------------------------------------- */
+/* --- the connection --- */
 
 static int
 connect_local(struct cli *c, struct err *e)

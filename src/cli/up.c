@@ -44,8 +44,7 @@ command_up(struct cli *c, int argc, char **argv)
 	return cli_fail(&e);
 }
 
-/* --- init
- * ------------------------------------------------------------------------ */
+/* --- init --- */
 
 static const char role_toml[] =
     "# A first role: one type of task and no more power than it needs.\n"

@@ -14,8 +14,7 @@
 #include "cli/cli.h"
 #include "seal/seal.h"
 
-/* --- init: a key file, no house needed
- * --------------------------------------------- */
+/* --- init: a key file, no house needed --- */
 
 static int
 make_key(struct cli *c, const char *pass_file, struct err *e)
@@ -80,8 +79,7 @@ init(struct cli *c, int argc, char **argv)
 	return 0;
 }
 
-/* --- a value, from a file or standard input
- * ------------------------------------------ */
+/* --- a value, from a file or standard input --- */
 
 static int
 read_value(const char *file, struct buf *value, struct err *e)

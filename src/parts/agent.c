@@ -51,8 +51,7 @@ broken(const char *what)
 	fail(&e);
 }
 
-/* --- asking ------------------------------------------------------------------
- */
+/* --- asking --- */
 
 static void
 send_with_body(struct self *p, enum wire_type type, const void *record)
@@ -121,8 +120,7 @@ ask(struct self *p)
 
 /* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
 
-/* --- hearing -----------------------------------------------------------------
- */
+/* --- hearing --- */
 
 static void
 read_body(int fd, size_t limit, struct buf *body)

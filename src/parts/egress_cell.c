@@ -12,7 +12,7 @@
 #define ACCEPT_REST 100000 /* us */
 #define CA_DAYS     30
 
-/* --- connections ---------------------------------------------------------- */
+/* --- connections --- */
 
 static bool
 address_of(
@@ -89,7 +89,7 @@ tcp_ready(void *owner, unsigned ready)
 	}
 }
 
-/* --- names ---------------------------------------------------------------- */
+/* --- names --- */
 
 union control {
 	struct cmsghdr align;
@@ -174,7 +174,7 @@ listen_on(struct egress *g, size_t i, int fd, struct err *e)
 	return 0;
 }
 
-/* --- the lease ------------------------------------------------------------ */
+/* --- the lease --- */
 
 static void
 lease_over(void *owner)
@@ -197,7 +197,7 @@ egress_lease(struct egress *g, struct mono deadline)
 	loop_timer_arm(&g->lease, g->loop, deadline, lease_over, g);
 }
 
-/* --- one cell ------------------------------------------------------------- */
+/* --- one cell --- */
 
 /* Core is gone, or this end broke its rules: everything ends with us. */
 _Noreturn static void

@@ -8,7 +8,7 @@
 #define UNSAID_FROM 64 /* records that core has not read yet */
 #define BODY_LIMIT  ((size_t)64 * 1024 * 1024)
 
-/* --- what has been asked, and of whom ------------------------------------- */
+/* --- what has been asked, and of whom --- */
 
 static void
 open_add(struct egress *g, uint64_t id, uint64_t grant)
@@ -63,7 +63,7 @@ fail_open(struct egress *g, bool redeem, const char *text)
 	}
 }
 
-/* --- the proxy asks ------------------------------------------------------- */
+/* --- the proxy asks --- */
 
 static void
 text_to(char *field, size_t size, const char *text)
@@ -236,7 +236,7 @@ const struct proxy_ops egress_ops = {
 	.fetched = on_fetched,
 };
 
-/* --- answers come --------------------------------------------------------- */
+/* --- answers come --- */
 
 /* A more trusted end sent what no honest one sends: we are out of step. */
 _Noreturn static void
@@ -454,7 +454,7 @@ take_refuse(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	proxy_refuse(g->proxy, w->id, &r);
 }
 
-/* --- requests of the house ------------------------------------------------ */
+/* --- requests of the house --- */
 
 static void
 fetch_refused(struct egress *g, uint64_t id, const struct err *why)

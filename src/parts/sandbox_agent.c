@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- agents -------------------------------------------------------------- */
+/* --- agents --- */
 
 static struct sandbox_agent *
 agent_find(struct sandbox *s, uint64_t number)
@@ -170,8 +170,7 @@ sandbox_agent_end(void *owner, struct wire_peer *peer, const void *record,
 	}
 }
 
-/* --- workspace helpers -----------------------------------------------------
- */
+/* --- workspace helpers --- */
 
 static void
 work_answer(struct sandbox *s, uint64_t id, const struct digest *digest,

@@ -56,7 +56,7 @@ send_ended(struct sandbox *s, uint64_t number, const char *why)
 	wire_send(s->part.core, WIRE_CELL_ENDED, &ended, NULL, 0);
 }
 
-/* --- the end ------------------------------------------------------------ */
+/* --- the end --- */
 
 static void
 gone(struct sandbox_cell *c)
@@ -136,7 +136,7 @@ too_slow(void *owner)
 	sandbox_cell_stop(owner, "it took too long to start");
 }
 
-/* --- notes -------------------------------------------------------------- */
+/* --- notes --- */
 
 _Static_assert((int)CELL_EXITED == (int)WIRE_EXITED &&
                    (int)CELL_SIGNALLED == (int)WIRE_SIGNALLED &&
@@ -211,7 +211,7 @@ take_notes(void *owner, unsigned ready)
 	}
 }
 
-/* --- what core asks ------------------------------------------------------ */
+/* --- what core asks --- */
 
 static int
 watch(struct sandbox_cell *c, struct err *e)

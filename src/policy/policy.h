@@ -139,8 +139,7 @@ struct policy_request_decision {
 void policy_request(struct arena *a, const struct policy *p,
     const struct policy_request *r, struct policy_request_decision *d);
 
-/* --- for people ------------------------------------------------------------
- */
+/* --- for people --- */
 
 /* Lines of text: verdict, rule with its place, credential, where it is put,
  * gate; or the first check that fails and the smallest rule that passes. */

@@ -73,8 +73,7 @@ queue_step_done(struct queue_step *s, struct arena *a, const struct task *t,
 	s->state = state;
 }
 
-/* --- claim -------------------------------------------------------------------
- */
+/* --- claim --- */
 
 static void
 yield_claim(struct queue_step *s, struct arena *a, const struct task *t,
