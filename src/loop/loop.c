@@ -65,12 +65,8 @@ void
 loop_later(struct loop *loop, loop_fn *f, void *owner)
 {
 	must(f);
-	if (loop->call_count == loop->call_room) {
-		loop->call_room = loop->call_room ? 2 * loop->call_room : 16;
-		loop->calls = reallocarray(
-		    loop->calls, loop->call_room, sizeof(struct loop_call));
-		must(loop->calls);
-	}
+	loop->calls = array_grow(loop->calls, loop->call_count,
+	    &loop->call_room, sizeof(struct loop_call));
 	loop->calls[loop->call_count++] =
 	    (struct loop_call){ .f = f, .owner = owner };
 }

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
-
 #include "loop/inside.h"
 
 /*
@@ -65,25 +63,14 @@ sink(struct loop *loop, struct loop_timer *t)
 	put(loop, place, t);
 }
 
-static void
-make_room(struct loop *loop)
-{
-	if (loop->timer_count < loop->timer_room) {
-		return;
-	}
-	loop->timer_room = loop->timer_room ? 2 * loop->timer_room : 16;
-	loop->timers = reallocarray(
-	    loop->timers, loop->timer_room, sizeof(struct loop_timer *));
-	must(loop->timers);
-}
-
 void
 loop_timer_arm(struct loop_timer *t, struct loop *loop, struct mono deadline,
     loop_fn *f, void *owner)
 {
 	must(f);
 	loop_timer_cancel(t);
-	make_room(loop);
+	loop->timers = array_grow(loop->timers, loop->timer_count,
+	    &loop->timer_room, sizeof(struct loop_timer *));
 	/*
 	 * A deadline that has passed counts as now: sorted behind everything
 	 * that is already due, a timer that re-arms itself starves nobody.
