@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/syntax.h"
 
-#include <string.h>
-
 enum {
 	TOKEN = 1,
 	UNRESERVED = 2,

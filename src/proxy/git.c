@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "proxy/git.h"
 
 #define PACKET_HEAD 4

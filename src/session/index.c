@@ -2,7 +2,6 @@
 #include "session/session.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct session_index {
 	struct session_run **all; /* in order of their first head */
