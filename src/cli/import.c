@@ -10,69 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "e2m/tolerant.h"
+#include "cli/import.h"
 
 #define FILE_MAX ((size_t)64 * 1024 * 1024)
 
-struct item {
-	struct item *next; /* in the order of the files */
-	struct str id;
-	struct json *body;    /* NULL: only transitions so far */
-	enum e2m_state state; /* E2M_no_state: a word of others */
-	const char *house_id; /* once it is there */
-	const char *outcome;
-	struct str problem;
-};
-
-struct import {
-	struct cli *c;
-	bool write;
-	struct item *first;
-	struct item **end;
-	void *by_id;
-	struct json_out out; /* with --json */
-	uint64_t lines;
-	uint64_t unreadable;
-	uint64_t deviations;
-	uint64_t letters;
-	uint64_t legacy;
-	uint64_t tasks;
-	uint64_t states[E2M_FAILED + 1];
-	uint64_t sent;
-	uint64_t there;
-	uint64_t refused;
-};
-
 /* --- reading --- */
-
-static int
-by_id(const void *a, const void *b)
-{
-	return str_cmp(
-	    ((const struct item *)a)->id, ((const struct item *)b)->id);
-}
-
-static struct item *
-find(struct import *in, struct str id)
-{
-	struct item key = { .id = id };
-	struct item **at = tfind(&key, &in->by_id, by_id);
-
-	return at ? *at : NULL;
-}
 
 static struct item *
 item_of(struct import *in, struct str id)
 {
-	struct item *item = find(in, id);
+	struct item *item = import_find(in, id);
 
 	if (item) {
 		return item;
 	}
 	item = arena_alloc(&in->c->arena, sizeof(*item));
 	item->id = arena_str(&in->c->arena, id);
-	must(tsearch(item, &in->by_id, by_id) != NULL);
+	must(tsearch(item, &in->by_id, import_by_id) != NULL);
 	*in->end = item;
 	in->end = &item->next;
 	return item;
@@ -233,189 +187,6 @@ read_folder(struct import *in, const char *folder, struct err *e)
 	return 0;
 }
 
-/* --- edges --- */
-
-static bool
-is_pending(const struct item *item)
-{
-	return item && item->body && item->state == E2M_PENDING;
-}
-
-/* `blocks` among these tasks is depends_on of the other side: the house knows
- * no task before it is put. */
-static void
-turn_blocks(struct import *in, struct item *item)
-{
-	struct arena *a = &in->c->arena;
-	const struct json *blocks = json_get(item->body, "blocks");
-	struct json *left = json_new(a, JSON_ARRAY);
-
-	if (!blocks) {
-		return;
-	}
-	JSON_EACH(id, blocks)
-	{
-		struct item *other = find(in, id->text);
-
-		if (!other || !other->body) {
-			(void)json_push(left, json_copy(a, id));
-			continue;
-		}
-		const struct json *had = json_get(other->body, "depends_on");
-		struct json *list =
-		    had ? json_copy(a, had) : json_new(a, JSON_ARRAY);
-
-		(void)json_push(list, json_new_str(a, item->id));
-		(void)json_set(a, other->body, "depends_on", list);
-	}
-	(void)json_set(a, item->body, "blocks", left);
-}
-
-static bool
-has_text(const struct json *list, struct str text)
-{
-	JSON_EACH(item, list)
-	{
-		if (str_eq(item->text, text)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static void
-depend(struct import *in, struct json *list, struct str name)
-{
-	if (!has_text(list, name)) {
-		(void)json_push(list, json_new_str(&in->c->arena, name));
-	}
-}
-
-/* Names what the house knows; false while a task of ours is not there yet. */
-static bool
-resolve_depends(struct import *in, struct item *item)
-{
-	const struct json *had = json_get(item->body, "depends_on");
-	struct json *list = json_new(&in->c->arena, JSON_ARRAY);
-
-	JSON_EACH(id, had)
-	{
-		struct item *other = find(in, id->text);
-
-		if (is_pending(other) && !other->house_id) {
-			return false;
-		}
-		if (is_pending(other)) {
-			depend(in, list, str_of(other->house_id));
-		} else if (!other || !other->body ||
-		           other->state != E2M_COMPLETED) {
-			depend(in, list, id->text);
-		}
-	}
-	if (had) {
-		(void)json_set(&in->c->arena, item->body, "depends_on", list);
-	}
-	return true;
-}
-
-/* --- sending --- */
-
-static bool
-is_there(struct import *in, const struct item *item)
-{
-	struct cli_answer answer = { 0 };
-	struct err e = { 0 };
-	struct cli_ask ask = { .method = "GET" };
-	bool there;
-
-	if (!id_valid(item->id)) {
-		return false;
-	}
-	ask.target = arena_printf(
-	    &in->c->arena, "/api/tasks/%s", cli_encode(in->c, item->id));
-	there = cli_send(in->c, &ask, &answer, &e) == 0;
-	buf_fini(&answer.body);
-	return there;
-}
-
-/* -1: no house; else the item says what came of it. */
-static int
-send_item(struct import *in, struct item *item, struct err *e)
-{
-	auto_buf body = { 0 };
-	struct cli_answer answer = { 0 };
-	struct cli_ask ask = { .method = "POST" };
-	bool there = false;
-	int result;
-
-	if (is_there(in, item)) {
-		item->house_id = arena_z(&in->c->arena, item->id);
-		item->outcome = "there";
-		in->there++;
-		return 0;
-	}
-	json_write(&body, item->body);
-	ask.body = buf_str(&body);
-	ask.target = arena_printf(
-	    &in->c->arena, "/api/tasks?key=%s", cli_encode(in->c, item->id));
-	result = cli_send(in->c, &ask, &answer, e);
-	buf_fini(&answer.body);
-	if (result && !answer.status) {
-		return -1;
-	}
-	if (result) {
-		item->outcome = "refused";
-		item->problem = arena_str(&in->c->arena, str_of(e->text));
-		in->refused++;
-		return 0;
-	}
-	(void)json_bool(answer.tree, "duplicate", &there);
-	item->house_id = cli_text(in->c, answer.tree, "id");
-	item->outcome = there ? "there" : "dispatched";
-	in->there += there;
-	in->sent += !there;
-	return 0;
-}
-
-/* Those whose dependencies are there. */
-static int
-send_round(struct import *in, bool *sent, struct err *e)
-{
-	for (struct item *i = in->first; i; i = i->next) {
-		if (!is_pending(i) || i->outcome || !resolve_depends(in, i)) {
-			continue;
-		}
-		if (send_item(in, i, e)) {
-			return -1;
-		}
-		*sent = true;
-	}
-	return 0;
-}
-
-/* Again and again over what is left, until a round sends nothing. */
-static int
-send_all(struct import *in, struct err *e)
-{
-	bool more;
-
-	do {
-		more = false;
-		if (send_round(in, &more, e)) {
-			return -1;
-		}
-	} while (more);
-	for (struct item *i = in->first; i; i = i->next) {
-		if (is_pending(i) && !i->outcome) {
-			i->outcome = "refused";
-			i->problem = STR("it depends on a task that was not "
-			                 "taken, or on itself");
-			in->refused++;
-		}
-	}
-	return 0;
-}
-
 /* --- telling --- */
 
 static void
@@ -492,7 +263,7 @@ print_all(struct import *in)
 	for (struct item *i = in->first; i; i = i->next) {
 		in->tasks += i->body != NULL;
 		in->states[i->state] += i->body != NULL;
-		if (is_pending(i)) {
+		if (import_is_pending(i)) {
 			print_item(in, i);
 		}
 	}
@@ -528,13 +299,8 @@ cli_task_import(struct cli *c, int argc, char **argv)
 		return cli_usage(c, "task", "import wants a folder");
 	}
 	result = read_folder(&in, argv[0], &e);
-	for (struct item *i = in.first; i && !result; i = i->next) {
-		if (is_pending(i)) {
-			turn_blocks(&in, i);
-		}
-	}
 	if (!result && in.write) {
-		result = send_all(&in, &e);
+		result = import_send(&in, &e);
 	}
 	if (!result) {
 		print_all(&in);
