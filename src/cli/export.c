@@ -6,99 +6,8 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "cli/cli.h"
-#include "e2m/e2m.h"
-
-struct file {
-	struct file *next;
-	const char *path;
-	struct buf lines;
-};
-
-struct moved {
-	struct moved *next; /* in the order of being put */
-	struct str id;
-	struct file *file;
-	struct json *record; /* as it is now */
-	enum e2m_state state;
-	bool moved;
-};
-
-struct outgoing {
-	struct cli *c;
-	const char *folder;
-	struct file *files;
-	struct moved *first;
-	struct moved **end;
-	void *by_id;
-	uint64_t tasks;
-	uint64_t transitions;
-	uint64_t letters;
-	uint64_t acks;
-	uint64_t hidden;
-};
-
-/* --- files --- */
-
-/* Every byte outside [A-Za-z0-9_-] of a name is _ in its file's name. */
-static struct file *
-file_of(struct outgoing *x, const char *folder, struct str name)
-{
-	auto_buf stem = { 0 };
-	struct file *f;
-
-	if (strcmp(folder, "mailbox") == 0 && str_eq_z(name, "broadcast")) {
-		name = STR("_broadcast");
-	}
-	for (size_t i = 0; i < name.len; i++) {
-		char ch = name.at[i];
-		bool plain = (ch >= 'a' && ch <= 'z') ||
-		             (ch >= 'A' && ch <= 'Z') ||
-		             (ch >= '0' && ch <= '9') || ch == '-';
-
-		buf_add_byte(&stem, plain ? (uint8_t)ch : '_');
-	}
-	const char *path = arena_printf(
-	    &x->c->arena, "%s/%s/%s.jsonl", x->folder, folder, buf_z(&stem))
-	                       .at;
-
-	for (f = x->files; f; f = f->next) {
-		if (strcmp(f->path, path) == 0) {
-			return f;
-		}
-	}
-	f = arena_alloc(&x->c->arena, sizeof(*f));
-	f->path = path;
-	f->next = x->files;
-	x->files = f;
-	return f;
-}
-
-static int
-write_files(struct outgoing *x, struct err *e)
-{
-	for (struct file *f = x->files; f; f = f->next) {
-		if (access(f->path, F_OK) == 0) {
-			return err_set(e, ERR_CONFLICT,
-			    "%s is there already: export into a new folder",
-			    f->path);
-		}
-	}
-	if (file_mkdirs(arena_printf(&x->c->arena, "%s/queues", x->folder).at,
-	        0755, e) ||
-	    file_mkdirs(arena_printf(&x->c->arena, "%s/mailbox", x->folder).at,
-	        0755, e)) {
-		return -1;
-	}
-	for (struct file *f = x->files; f; f = f->next) {
-		if (file_write_atomic(f->path, buf_str(&f->lines), 0600, e)) {
-			return -1;
-		}
-	}
-	return 0;
-}
+#include "cli/export.h"
 
 /* --- tasks --- */
 
@@ -143,7 +52,7 @@ take_put(struct outgoing *x, const struct json *event, struct err *e)
 		    (long long)cli_number(event, "seq"));
 	}
 	t->id = r.as.task.id;
-	t->file = file_of(x, "queues", r.as.task.queue);
+	t->file = export_file(x, "queues", r.as.task.queue);
 	t->record = json_copy(a, task);
 	t->state = E2M_PENDING;
 	must(tsearch(t, &x->by_id, by_id) != NULL);
@@ -299,7 +208,7 @@ take_letter(struct outgoing *x, const struct json *event, struct err *e)
 		return err_wrap(
 		    e, "event %lld", (long long)cli_number(event, "seq"));
 	}
-	e2m_write_line(&file_of(x, "mailbox", r.as.envelope.to)->lines, &r);
+	e2m_write_line(&export_file(x, "mailbox", r.as.envelope.to)->lines, &r);
 	x->letters++;
 	return 0;
 }
@@ -320,7 +229,7 @@ take_ack(struct outgoing *x, const struct json *event, struct err *e)
 	t->event = E2M_ACK;
 	t->status = E2M_STATUS_ACKED;
 	(void)json_text(body, "note", &t->note);
-	e2m_write_line(&file_of(x, "mailbox", t->acked_by)->lines, &r);
+	e2m_write_line(&export_file(x, "mailbox", t->acked_by)->lines, &r);
 	x->acks++;
 	return 0;
 }
@@ -430,7 +339,7 @@ cli_task_export(struct cli *c, int argc, char **argv)
 	}
 	x.folder = argv[0];
 	result =
-	    read_events(&x, &e) || write_last(&x, &e) || write_files(&x, &e);
+	    read_events(&x, &e) || write_last(&x, &e) || export_write(&x, &e);
 	for (struct file *f = x.files; f; f = f->next) {
 		buf_fini(&f->lines);
 	}
