@@ -146,6 +146,7 @@ struct cell_event {
 	char text[CELL_TEXT_MAX];
 };
 
+/* Both stay open until cell_free: stop watching them before that. */
 int cell_fd(const struct cell *cell);    /* readable: call cell_next */
 int cell_pidfd(const struct cell *cell); /* readable: all of it is dead */
 pid_t cell_pid(const struct cell *cell);

@@ -126,8 +126,9 @@ at_end(struct cell *cell, struct cell_event *event)
 		event->kind = CELL_STARTED;
 		cell->said_ready = false;
 	}
+	/* Not the descriptor: somebody's loop still watches it, and the next
+	 * cell would be given its number. */
 	cell->closed = true;
-	auto_close_fd(&cell->control);
 }
 
 void

@@ -263,6 +263,8 @@ an_agent_has_started_when_it_said_so_and_was_executed(void **state)
 	s.far = -1;
 	cell_next(s.cell, &event);
 	assert_int_equal(event.kind, CELL_GONE);
+	/* Whoever watches it has not been told yet. */
+	assert_true(fcntl(cell_fd(s.cell), F_GETFD) >= 0);
 	close_stage(&s);
 }
 
