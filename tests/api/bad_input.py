@@ -4,8 +4,6 @@
 sentence that says what, where and what to do, the exit code of the design, and
 loses nothing."""
 import os
-import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -391,34 +389,14 @@ def a_provider_key_in_arguments_is_refused_and_not_shown():
 
 # --- a full disk ------------------------------------------------------------------
 
-def own_mounts():
-    """`up` inside a mount namespace with a small tmpfs as the book's folder."""
-    if os.getuid() == 0:
-        wrap = ['unshare', '--mount', '--propagation', 'private']
-    else:
-        wrap = ['unshare', '--user', '--map-current-user', '--keep-caps',
-                '--mount']
-    if subprocess.run(wrap + ['true'], stderr=subprocess.DEVNULL).returncode:
-        raise Skipped('no mount namespace here')
-    return wrap + ['sh', '-c', 'mount -t tmpfs -o size=1500k,mode=0755 tmpfs '
-                   '"$STATE/book" && exec "$@"', 'sh']
-
-
 @test
 def a_full_disk_answers_503_and_loses_nothing():
     with House(ROLES) as h:
-        os.makedirs(os.path.join(h.state, 'book'))
-        h.start(wrap=own_mounts(), env={'STATE': h.state})
+        h.on_tiny_disk()
         before = h.run([add(1, 2), finish(sum=3)], queue='calc', kind='add',
                        left=1, right=2)
         need(before['state'] == 'completed', before)
-        filler = '/proc/%d/root%s/book/filler' % (h.process.pid, h.state)
-        with open(filler, 'wb', buffering=0) as f:
-            try:
-                while True:
-                    f.write(b'\0' * 4096)
-            except OSError:
-                pass
+        h.fill_disk()
         body = {'queue': 'calc', 'subject': 'full', 'payload': {
             'type': 'add', 'left': 4, 'right': 5,
             'note': 'x' * 100000,
@@ -432,7 +410,7 @@ def a_full_disk_answers_503_and_loses_nothing():
         need(h.get('/healthz', token=False).code == 503)
         need(h.read('status')['stalled'], 'status does not say it')
         need(h.task(before['id'])['state'] == 'completed', 'reading')
-        os.unlink(filler)
+        h.free_disk()
         until(lambda: h.get('/healthz', token=False).code == 200, 10,
               'it does not go on')
         need(h.pids() == pids, 'a part was started again')
@@ -448,23 +426,16 @@ def a_full_disk_answers_503_and_loses_nothing():
 @test
 def a_disk_that_fills_during_a_run_stops_effects_until_there_is_space():
     with House(ROLES) as h:
-        os.makedirs(os.path.join(h.state, 'book'))
-        h.start(wrap=own_mounts(), env={'STATE': h.state})
+        h.on_tiny_disk()
         work = shell('echo one >>/work/log; sleep 0.5')
         task = h.dispatch([dict(work, id='s%d' % n) for n in range(6)] + [
             shell('wc -l </work/log', id='count')])
         until(lambda: 'call_settled' in h.kinds(task), 10, 'no call ends')
-        filler = '/proc/%d/root%s/book/filler' % (h.process.pid, h.state)
-        with open(filler, 'wb', buffering=0) as f:
-            try:
-                while True:
-                    f.write(b'\0' * 4096)
-            except OSError:
-                pass
+        h.fill_disk()
         until(lambda: h.get('/healthz', token=False).code == 503, 10,
               'the disk is not full')
         time.sleep(1.2)
-        os.unlink(filler)
+        h.free_disk()
         done = h.outcome(task)
         calls = done['runs'][0]['calls']
         need([c['starts'] for c in calls] == [1] * 7, calls)

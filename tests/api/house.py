@@ -203,11 +203,30 @@ class Local(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+# part=program,… : what stands in the place of a part, to see a test fail.
+INSTEAD = dict(x.split('=', 1)
+               for x in os.environ.get('HANDRAIL_INSTEAD', '').split(',') if x)
+
+
+def tiny_book(size='1500k'):
+    """What to start a house with, so that its book is on a small disk of its
+    own; the folder must be there (House.on_tiny_disk)."""
+    if os.getuid() == 0:
+        wrap = ['unshare', '--mount', '--propagation', 'private']
+    else:
+        wrap = ['unshare', '--user', '--map-current-user', '--keep-caps',
+                '--mount']
+    if subprocess.run(wrap + ['true'], stderr=subprocess.DEVNULL).returncode:
+        raise Skipped('no mount namespace here')
+    return wrap + ['sh', '-c', 'mount -t tmpfs -o size=%s,mode=0755 tmpfs '
+                   '"$STATE/book" && exec "$@"' % size, 'sh']
+
+
 class House:
     """One house; `with House() as h:` removes everything at the end."""
 
     def __init__(self, roles=None, config='', build=BUILD, cells=4,
-                 uid_base=700000):
+                 uid_base=700000, instead=None):
         self.folder = tempfile.mkdtemp(prefix='house-')
         os.chmod(self.folder, 0o755)
         self.state = os.path.join(self.folder, 'state')
@@ -225,7 +244,23 @@ class House:
         for name, files in (roles or {'helper': HELPER}).items():
             for path, text in files.items():
                 self.role_file(name, path, text)
+        if INSTEAD or instead:
+            self.replace_parts(build, {**INSTEAD, **(instead or {})})
         adopt_orphans()
+
+    def replace_parts(self, build, programs):
+        """A program folder of its own, where some parts are others."""
+        parts = os.path.join(build, 'src', 'parts')
+        libexec = os.path.join(self.folder, 'libexec', 'handrail')
+        os.makedirs(libexec)
+        for name in PARTS + ('supervisor', 'agent'):
+            put = shutil.copy if name in programs else os.symlink
+            put(programs.get(name) or os.path.join(parts, name),
+                os.path.join(libexec, name))
+        os.makedirs(os.path.join(self.folder, 'bin'))
+        mine = os.path.join(self.folder, 'bin', 'handrail')
+        shutil.copy(self.handrail, mine)
+        self.handrail = mine
 
     def role_file(self, role, path, text):
         write(os.path.join(self.folder, 'roles', role, path), text)
@@ -300,6 +335,25 @@ class House:
             return self.ready()
         until(up, seconds, 'the house is not ready:\n' + self.log()[-2000:])
         return self
+
+    def on_tiny_disk(self):
+        """Starts it with a book that can be filled."""
+        os.makedirs(os.path.join(self.state, 'book'), exist_ok=True)
+        return self.start(wrap=tiny_book(), env={'STATE': self.state})
+
+    def filler(self):
+        return '/proc/%d/root%s/book/filler' % (self.process.pid, self.state)
+
+    def fill_disk(self):
+        with open(self.filler(), 'wb', buffering=0) as f:
+            try:
+                while True:
+                    f.write(bytes(4096))
+            except OSError:
+                pass
+
+    def free_disk(self):
+        os.unlink(self.filler())
 
     def stop(self, seconds=40):
         """The polite way; its exit code."""
