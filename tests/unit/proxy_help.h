@@ -408,9 +408,9 @@ rig_wait(struct rig *r, struct mono limit, const char *condition)
 }
 
 /* Runs until the condition holds; two seconds are a failure. */
-#define rig_until(r, condition)                                             \
-	for (struct mono limit_ = mono_after(mono_now(), 2 * CLOCK_SECOND); \
-	     !(condition); rig_wait(r, limit_, #condition)) {               \
+#define rig_until(r, condition)                                              \
+	for (struct mono limit_ = mono_after(mono_now(), 20 * CLOCK_SECOND); \
+	     !(condition); rig_wait(r, limit_, #condition)) {                \
 	}
 
 /* A connection of the cell to a literal address. */
