@@ -96,8 +96,10 @@ static int
 set_limits(const struct inmate *me, struct err *e)
 {
 	const struct limits *limits = &me->limits;
-	/* Coarse, and only where no cgroup counts what is really used. */
-	bool alone = me->host->groups.version == CELL_GROUPS_NONE;
+	/* Coarse, and only where no cgroup counts what is really used.  A
+	 * sanitizer's shadow does not fit in it. */
+	bool alone =
+	    me->host->groups.version == CELL_GROUPS_NONE && jail_compiled_in();
 	const struct {
 		int resource;
 		rlim_t value;
