@@ -238,9 +238,21 @@ can_run(const struct core *c)
 	       c->egress && !c->book.stalled[0];
 }
 
+static void
+claim_committed(struct core *c, uint64_t number)
+{
+	(void)number;
+	core_claim(c);
+}
+
+/* A task that this turn put has its record only after the commit. */
 void
 core_claim(struct core *c)
 {
+	if (c->book.writes) {
+		core_after(c, claim_committed, 0);
+		return;
+	}
 	for (size_t i = 0; i < c->house.role_count; i++) {
 		struct core_role *role = &c->house.roles[i];
 
