@@ -233,8 +233,13 @@ work_notes(void *owner, unsigned ready)
 		return;
 	}
 	if (w->check) {
-		checked(w->sandbox, &v);
-	} else if (v.kind == CELL_WORKED) {
+		struct sandbox *s = w->sandbox;
+
+		work_gone(w); /* first: the next one may get its descriptor */
+		checked(s, &v);
+		return;
+	}
+	if (v.kind == CELL_WORKED) {
 		work_answer(w->sandbox, w->id, &v.digest, NULL);
 	} else {
 		work_answer(w->sandbox, w->id, NULL,
