@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
@@ -295,6 +296,31 @@ def the_same_key_puts_one_task():
     one = h.post('/api/tasks?key=k1', body).json
     two = h.post('/api/tasks?key=k1', body).json
     need(one['id'] == two['id'] and two['duplicate'], one, two)
+
+
+@test
+def a_task_is_claimed_only_once_its_record_is_on_the_disk():
+    with House(ROLES) as h:
+        h.start()
+        pids = h.whole()
+        ids = []
+        os.kill(pids['core'], signal.SIGSTOP)
+        try:
+            # In one turn of core: the task comes, then a part that was started
+            # again, which is a reason to claim.
+            ask = threading.Thread(target=lambda: ids.append(
+                h.dispatch([finish(count=1)], queue='worker')))
+            ask.start()
+            time.sleep(0.3)
+            end_process(pids['resolver'])
+            until(lambda: h.pids().get('resolver', pids['resolver']) !=
+                  pids['resolver'], 5, 'the resolver does not come back')
+            time.sleep(0.2)
+        finally:
+            os.kill(pids['core'], signal.SIGCONT)
+        ask.join()
+        t = h.outcome(ids[0])
+        need(t['state'] == 'completed', t)
 
 
 # --- gates -------------------------------------------------------------------------
