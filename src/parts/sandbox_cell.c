@@ -261,7 +261,7 @@ sandbox_cell_make(void *owner, struct wire_peer *peer, const void *record,
 {
 	struct sandbox *s = owner;
 	const struct wire_cell_make *make = record;
-	struct cell_plan plan;
+	struct cell_plan plan = { 0 };
 	struct cell *cell;
 	struct err e = { 0 };
 
@@ -343,6 +343,9 @@ sandbox_cell_exec(void *owner, struct wire_peer *peer, const void *record,
 	struct err e = { 0 };
 
 	(void)peer;
+	if (c && c->phase == PHASE_ENDING) {
+		return; /* its end is told, and that of all that it ran */
+	}
 	if (!c || c->phase != PHASE_READY || nfds != 4 ||
 	    !wire_text_ok(exec->folder, sizeof(exec->folder))) {
 		sandbox_text(v.text, "there is no such cell to run it in");
@@ -359,9 +362,14 @@ sandbox_cell_exec(void *owner, struct wire_peer *peer, const void *record,
 		.stdio = { fds[1], fds[2], fds[3] },
 	};
 
-	if (cell_exec(c->cell, &command, &e)) {
+	if (!cell_exec(c->cell, &command, &e)) {
+		return;
+	}
+	if (e.kind == ERR_INPUT || e.kind == ERR_LIMIT) {
 		sandbox_text(v.text, e.text);
 		send_executed(s, exec->cell, &v);
+	} else {
+		sandbox_cell_stop(c, e.text); /* pid 1 is dead already */
 	}
 }
 
