@@ -88,7 +88,7 @@ read_names(struct trip *trip, struct level *level, struct err *e)
 static void
 sort_names(const struct trip *trip, struct level *level)
 {
-	const char *at = level->names.at;
+	const char *at = buf_z(&level->names);
 
 	level->sorted =
 	    (const char **)calloc(level->count + 1, sizeof(*level->sorted));

@@ -99,7 +99,7 @@ prove(struct cli *c, int argc, char **argv)
 {
 	const struct json *t;
 	struct err e = { 0 };
-	struct book_head head;
+	struct book_head head = { 0 };
 	char at[WALL_TEXT_MAX];
 	char body[DIGEST_TEXT];
 

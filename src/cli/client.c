@@ -38,6 +38,20 @@ token_of(const char *folder, const char *name, struct buf *token, bool any)
 	return file_read(buf_z(&path), 4096, token, &e) == 0;
 }
 
+static void
+look_for_token(const char *folder, struct buf *token, bool any)
+{
+	DIR *d = opendir(folder);
+	bool found = false;
+
+	for (struct dirent *f; d && !found && (f = readdir(d));) {
+		found = token_of(folder, f->d_name, token, any);
+	}
+	if (d) {
+		(void)closedir(d);
+	}
+}
+
 /* Our own operator's token; root may take another's. */
 static void
 find_token(struct cli *c, struct buf *token)
@@ -49,18 +63,9 @@ find_token(struct cli *c, struct buf *token)
 		buf_add_z(token, given ? given : "");
 		return;
 	}
-	for (int any = 0; any < 2 && !token->len; any++) {
-		DIR *d = opendir(folder.at);
-
-		if (!d) {
-			return;
-		}
-		for (struct dirent *f; (f = readdir(d));) {
-			if (token_of(folder.at, f->d_name, token, any)) {
-				break;
-			}
-		}
-		(void)closedir(d);
+	look_for_token(folder.at, token, false);
+	if (!token->len) {
+		look_for_token(folder.at, token, true);
 	}
 }
 

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "e2m/e2m.h"
 
-#define PAYLOAD_MAX (4 * 1024 * 1024)
+#define PAYLOAD_MAX ((size_t)4 * 1024 * 1024)
 
 static int
 read_payload(struct cli *c, const char *given, struct json **out, struct err *e)
@@ -156,7 +156,7 @@ command_dispatch(struct cli *c, int argc, char **argv)
 		.ke = cli_option(&argc, argv, "ke"),
 		.payload = cli_option(&argc, argv, "payload"),
 	};
-	struct json *record;
+	struct json *record = NULL;
 	struct err e = { 0 };
 
 	if (file && !w.queue && !argc) {
@@ -184,7 +184,7 @@ command_run(struct cli *c, int argc, char **argv)
 		.wait = true,
 		.seconds = cli_timeout(&argc, argv),
 	};
-	struct json *record;
+	struct json *record = NULL;
 	struct err e = { 0 };
 	char role[IDENTITY_PART];
 

@@ -38,6 +38,7 @@ command_up(struct cli *c, int argc, char **argv)
 		NULL,
 	};
 
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): execv only reads */
 	(void)execv(program, (char *const *)(uintptr_t)args);
 	(void)err_set(
 	    &e, ERR_IO, "cannot run %s: %s", program, strerrordesc_np(errno));

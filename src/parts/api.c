@@ -17,11 +17,11 @@
 #include "parts/part.h"
 
 #define CLIENTS_MAX 256
-#define BODY_MAX    (4 * 1024 * 1024)
+#define BODY_MAX    ((size_t)4 * 1024 * 1024)
 #define PIECE       16384
 #define IDLE_US     (120 * CLOCK_SECOND)
 #define HEAD_US     (15 * CLOCK_SECOND)
-#define OUT_MAX     (64 * 1024 * 1024) /* unread answer of one client */
+#define OUT_MAX     ((size_t)64 * 1024 * 1024) /* unread answer of one client */
 #define SOCKET_FD   PART_EXTRA_FD
 #define WEB_FD      (PART_EXTRA_FD + 1)
 

@@ -168,10 +168,6 @@ add_decoded(struct buf *out, struct str text)
 		    hex_bytes(str_sub(text, i + 1, 2), &byte, 1)) {
 			buf_add_byte(out, byte);
 			i += 2;
-		} else if (text.at[i] == '%' && i + 3 == text.len &&
-		           hex_bytes(str_sub(text, i + 1, 2), &byte, 1)) {
-			buf_add_byte(out, byte);
-			i += 2;
 		} else {
 			buf_add_byte(
 			    out, text.at[i] == '+' ? ' ' : (uint8_t)text.at[i]);

@@ -224,7 +224,7 @@ verify_all(struct verify *v, struct str heads, struct err *e)
 		}
 		if (head.seq != at / BOOK_HEAD_SIZE + 1) {
 			return err_set(e, ERR_DENIED, "event %llu is missing",
-			    (unsigned long long)(at / BOOK_HEAD_SIZE + 1));
+			    (unsigned long long)at / BOOK_HEAD_SIZE + 1);
 		}
 		if (store_leaf_get(v->core->book.store, head.seq, leaf, e)) {
 			return -1;

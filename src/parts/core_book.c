@@ -261,8 +261,8 @@ write_head(struct core *c, const struct core_write *w, struct err *e)
 		return 0;
 	}
 	return store_body_add(c->book.store, w->seq,
-	    w->head.time.us / (24 * 3600 * CLOCK_SECOND), buf_str(&w->value),
-	    e);
+	    w->head.time.us / (INT64_C(24) * 3600 * CLOCK_SECOND),
+	    buf_str(&w->value), e);
 }
 
 static int

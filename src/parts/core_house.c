@@ -141,16 +141,23 @@ name_role(struct core *c, struct core_role *r)
 	roles_print_mailbox(r->name, r->mailbox);
 }
 
+static bool
+only_for(const struct policy_egress *x, struct str tool)
+{
+	for (uint32_t n = 0; n < x->only_for_count; n++) {
+		if (str_eq(x->only_for[n], tool)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool
 core_tool_fresh(const struct core_role *r, const struct tool *t)
 {
 	for (size_t i = 0; i < policy_egress_count(r->policy); i++) {
-		const struct policy_egress *x = policy_egress_at(r->policy, i);
-
-		for (uint32_t n = 0; n < x->only_for_count; n++) {
-			if (str_eq(x->only_for[n], t->name)) {
-				return true;
-			}
+		if (only_for(policy_egress_at(r->policy, i), t->name)) {
+			return true;
 		}
 	}
 	return t->fresh;
@@ -239,13 +246,14 @@ load_roles(struct core *c, bool first, struct err *e)
 
 		r->role = &all.at[i];
 		name_role(c, r);
-		if (load_parts(c, r, folder, &why)) {
-			if (first) {
-				*e = why;
-				return -1;
-			}
-			close_role(c, r, &why);
+		if (load_parts(c, r, folder, &why) == 0) {
+			continue;
 		}
+		if (first) {
+			*e = why;
+			return -1;
+		}
+		close_role(c, r, &why);
 	}
 	c->house.roles = roles;
 	c->house.role_count = all.count;

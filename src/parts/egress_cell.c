@@ -46,7 +46,7 @@ address_of(
 static void
 accepted(struct egress *g, int fd)
 {
-	struct sockaddr_storage at;
+	struct sockaddr_storage at = { 0 };
 	socklen_t size = sizeof(at);
 	struct names_addr to;
 	uint16_t port;
@@ -115,7 +115,7 @@ static bool
 answer_one(struct egress_listener *l)
 {
 	char query[NAMES_QUERY_MAX];
-	struct sockaddr_storage from;
+	struct sockaddr_storage from = { 0 };
 	union control control = { 0 };
 	struct iovec piece = { query, sizeof(query) };
 	struct msghdr m = { .msg_name = &from,

@@ -93,6 +93,7 @@ run_helper(struct house *h, const char *helper, pid_t pid, uint64_t own,
 	int status = 0;
 
 	if (child == 0) {
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): only read */
 		(void)execv(helper, (char *const *)(uintptr_t)argv);
 		_exit(127);
 	}

@@ -136,6 +136,7 @@ become(struct command *c, const int wanted[4])
 
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): execv only reads */
 	(void)execv(c->argv[0], (char *const *)(uintptr_t)c->argv);
 	(void)dprintf(2, "handrail: cannot run %s: %s\n", c->argv[0],
 	    strerrordesc_np(errno));

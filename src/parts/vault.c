@@ -163,7 +163,7 @@ take_seal(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	} else {
 		out.ok = 1;
 		out.row_size = (uint32_t)row.len;
-		memcpy(out.row, row.at, row.len);
+		memcpy(out.row, buf_z(&row), row.len);
 	}
 	wire_send(peer, WIRE_VAULT_SEALED, &out, NULL, 0);
 }

@@ -19,9 +19,9 @@
 static void
 answer_tcp(int listener)
 {
-	struct sockaddr_storage at;
+	struct sockaddr_storage at = { 0 };
 	socklen_t size = sizeof(at);
-	char text[128], address[64];
+	char text[128], address[64] = "";
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd < 0) {
@@ -320,7 +320,7 @@ count_namespaces(const char *folder)
 	    cell_host_open(&house, &bed.host, &e)) {
 		return 77;
 	}
-	(void)strcpy(bed.work, folder);
+	(void)snprintf(bed.work, sizeof(bed.work), "%s", folder);
 	struct cell *cell = fenced_cell(&bed, 0, &fenced);
 
 	if (another_fits()) {

@@ -214,11 +214,12 @@ random_tree(const char *folder)
 	for (int i = 0; i < 12; i++) {
 		unsigned shape = (unsigned)rand_r(&s);
 
-		(void)snprintf(path, sizeof(path), "%c%u", "abc"[shape % 3],
+		int len = snprintf(path, sizeof(path), "%c%u", "abc"[shape % 3],
 		    shape / 3 % 50);
 		if (shape & 64) {
 			(void)mkdir(path, 0700);
-			(void)strcat(path, "/in");
+			(void)snprintf(
+			    path + len, sizeof(path) - (size_t)len, "/in");
 		}
 		put(path, shape & 128 ? "x" : "y");
 	}

@@ -501,9 +501,8 @@ a_push_is_asked_with_its_refs_and_sent_whole(void **state)
 	assert_int_equal(r.intent.git, PROXY_GIT_PUSH);
 	assert_int_equal(r.intent.ref_count, 1);
 	assert_string_equal(r.intent.refs[0].name, "refs/heads/agent/f");
-	struct str got = buf_str(&r.origin.at[0].got);
 	rig_until(&r, end_got(&r.origin.at[0], "PACK-and-more"));
-	got = buf_str(&r.origin.at[0].got);
+	struct str got = buf_str(&r.origin.at[0].got);
 	assert_memory_equal(got.at + got.len - body.len, body.at, body.len);
 	assert_int_equal(r.outcome.up, body.len);
 	end_close(&c);
