@@ -143,6 +143,31 @@ const struct queue_task *queue_at(const struct queue *q, size_t index);
 const struct queue_task *queue_next(
     const struct queue *q, struct str queue_name, struct str owner);
 
+/*
+ * Restart without the whole log.  A task's saved form is written with its row
+ * when it is put and at its end, and now and then between (the oldest unsaved
+ * first), so that a start loads the saved forms and applies only the events
+ * after the oldest unsaved one.  Applying an event that a saved form already
+ * has (seq <= its last_seq) is nothing.
+ */
+void queue_task_save(
+    const struct queue *q, const struct queue_task *t, struct buf *out);
+/* ERR_INPUT: not a saved form.  In any order; a task twice: the newer seq. */
+int queue_task_load(struct queue *q, struct str saved, struct err *e) MUST_CHECK;
+void queue_letter_save(
+    const struct queue *q, const struct queue_letter *m, struct buf *out);
+int queue_letter_load(
+    struct queue *q, struct str saved, struct err *e) MUST_CHECK;
+/* After all loads, before the first apply: dependencies and heaps. */
+int queue_load_end(struct queue *q, struct err *e) MUST_CHECK;
+/* The task whose oldest event after its last save is the oldest of all, and the
+ * seq of that event; NULL: all are saved. */
+const struct queue_task *queue_unsaved(const struct queue *q, uint64_t *since);
+void queue_saved(struct queue *q, struct str id); /* as of now */
+/* Another head of the book names this task: the trail of a task (store) goes
+ * through every head of it, not only through the queue's. */
+void queue_saw(struct queue *q, struct str id, uint64_t seq);
+
 /* Every field of the state as canonical JSON (tests compare two machines). */
 void queue_dump(const struct queue *q, struct buf *out);
 
