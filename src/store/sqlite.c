@@ -195,6 +195,20 @@ make_file(const char *path, struct err *e)
 	return 0;
 }
 
+/* One thread, and nobody asks how much memory SQLite has; it takes no locks
+ * then.  Too late for it (a test's own use of SQLite) is no harm. */
+static void
+configure(void)
+{
+	static bool done;
+
+	if (!done) {
+		(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+		(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+		done = true;
+	}
+}
+
 static int
 open_file(struct sqlite *s, const char *path, struct err *e)
 {
@@ -377,6 +391,7 @@ static const struct store_ops ops = {
 	.task_put = sqlite_task_put,
 	.task_get = sqlite_task_get,
 	.tasks_walk = sqlite_tasks_walk,
+	.tasks_all = sqlite_tasks_all,
 	.live_walk = sqlite_live_walk,
 	.inbox_walk = no_inbox,
 	.inbox_drop = no_inbox_drop,
@@ -401,6 +416,7 @@ sqlite_store_open(
 {
 	struct sqlite *made;
 
+	configure();
 	if ((flags & STORE_CREATE) && make_file(path, e)) {
 		return -1;
 	}

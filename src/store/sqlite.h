@@ -137,6 +137,8 @@ int sqlite_task_get(struct store *store, struct str id, store_task_fn *each,
     void *context, struct err *e);
 int sqlite_tasks_walk(struct store *store, const struct store_task *like,
     uint64_t limit, store_task_fn *each, void *context, struct err *e);
+int sqlite_tasks_all(
+    struct store *store, store_task_fn *each, void *context, struct err *e);
 int sqlite_live_walk(
     struct store *store, store_task_fn *each, void *context, struct err *e);
 
