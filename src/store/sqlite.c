@@ -102,6 +102,9 @@ sqlite_fault(struct sqlite *s, const char *doing, struct err *e)
 
 	must((code & 0xff) != SQLITE_NOMEM && (code & 0xff) != SQLITE_MISUSE);
 	(void)fault_by_code(s, code, doing, e);
+	if (no_room(s, code)) {
+		reserve_give(&s->reserve);
+	}
 	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
 		(void)err_set(e, ERR_IO,
 		    "%s: the disk of %s did not confirm a write; restart the "
@@ -289,6 +292,7 @@ sqlite_close(struct store *store)
 	}
 	must(sqlite3_close(s->db) == SQLITE_OK);
 	sqlite_log_fini(s);
+	reserve_close(&s->reserve);
 	buf_fini(&s->store.where);
 	free(s);
 }
@@ -357,10 +361,9 @@ no_bell(struct store *store)
 }
 
 static bool
-never_low(const struct store *store)
+is_low(const struct store *store)
 {
-	(void)store;
-	return false;
+	return ((const struct sqlite *)store)->reserve.low;
 }
 
 static const struct store_ops ops = {
@@ -397,7 +400,7 @@ static const struct store_ops ops = {
 	.inbox_drop = no_inbox_drop,
 	.inbox_fd = no_inbox_fd,
 	.inbox_bell = no_bell,
-	.low = never_low,
+	.low = is_low,
 	.backup_start = sqlite_backup_start,
 	.backup_step = sqlite_backup_step,
 	.backup_free = sqlite_backup_free,
@@ -430,9 +433,13 @@ sqlite_store_open(
 	buf_add_z(&made->store.where, path);
 	(void)buf_z(&made->store.where);
 	made->words = pack_words_new();
+	made->reserve.fd = -1;
 	if (open_file(made, path, e) || enter(made, e)) {
 		sqlite_close(&made->store);
 		return -1;
+	}
+	if (!made->store.read_only) {
+		reserve_open(&made->reserve, path);
 	}
 	*store = &made->store;
 	return 0;

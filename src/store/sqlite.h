@@ -8,6 +8,7 @@
 
 #include "store/ops.h"
 #include "store/pack.h"
+#include "store/reserve.h"
 
 enum statement {
 #define STATEMENT(name, sql) STATEMENT_##name,
@@ -50,6 +51,7 @@ struct sqlite {
 	struct pending pending;
 	struct unpacked unpacked;
 	struct buf packed; /* scratch */
+	struct reserve reserve;
 };
 
 struct sqlite *sqlite_of(struct store *store);

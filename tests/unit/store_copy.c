@@ -21,10 +21,13 @@ remove_two(void **state)
 	char name[128];
 
 	(void)unlink(other);
-	(void)snprintf(name, sizeof(name), "%s-wal", other);
-	(void)unlink(name);
-	(void)snprintf(name, sizeof(name), "%s-journal", other);
-	(void)unlink(name);
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const ends[] = { "-wal", "-journal",
+			"-reserve" };
+
+		(void)snprintf(name, sizeof(name), "%s%s", other, ends[i]);
+		(void)unlink(name);
+	}
 	return remove_folder(state);
 }
 
