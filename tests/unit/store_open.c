@@ -192,6 +192,8 @@ old_row(sqlite3 *db, const char *text, uint64_t seq, struct str bytes)
 static void
 old_heads(sqlite3 *db, uint64_t count)
 {
+	assert_int_equal(
+	    sqlite3_exec(db, "BEGIN", NULL, NULL, NULL), SQLITE_OK);
 	for (uint64_t seq = 1; seq <= count; seq++) {
 		uint8_t head[STORE_HEAD_SIZE];
 		char body[32];
@@ -209,6 +211,8 @@ old_heads(sqlite3 *db, uint64_t count)
 			    str_of(body));
 		}
 	}
+	assert_int_equal(
+	    sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
 }
 
 static int
