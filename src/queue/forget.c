@@ -58,6 +58,31 @@ old_free(struct old *old)
 
 #define ENDED_LETTER(n) CONTAINER(n, struct letter, end)
 
+/* What the store does not have yet stays, and whatever ended after it: its
+ * events would be applied again without it. */
+static struct wall
+saved_before(const struct queue *q, struct wall before)
+{
+	struct old old = old_of(q, before);
+
+	for (size_t i = 0; i < old.task_count; i++) {
+		const struct task *t = TASK_OF(old.tasks[i]);
+
+		if (t->unsaved && t->shown.updated.us < before.us) {
+			before = t->shown.updated;
+		}
+	}
+	for (size_t i = 0; i < old.letter_count; i++) {
+		const struct letter *m = ENDED_LETTER(old.letters[i]);
+
+		if (m->unsaved && heap_key(&m->end) < before.us) {
+			before.us = heap_key(&m->end);
+		}
+	}
+	old_free(&old);
+	return queue_ms(before);
+}
+
 int
 queue_forget(struct queue *q, struct arena *a, struct wall before,
     struct wall now, struct queue_step *step, struct err *e)
@@ -68,14 +93,14 @@ queue_forget(struct queue *q, struct arena *a, struct wall before,
 	struct queue_change change = {
 		.kind = QUEUE_EVENT_FORGET,
 		.at = now,
-		.before = before,
 	};
 
 	if (before.us > now.us) {
 		return err_set(
 		    e, ERR_INPUT, "what has not ended yet cannot be forgotten");
 	}
-	old = old_of(q, queue_ms(before));
+	change.before = saved_before(q, queue_ms(before));
+	old = old_of(q, change.before);
 	gone = arena_array(
 	    a, old.task_count + old.letter_count + 1, sizeof(*gone));
 	for (size_t i = 0; i < old.task_count; i++) {
