@@ -4,10 +4,11 @@
 
 #include <stdlib.h>
 
-/* What ended long ago leaves the memory.  Which they are depends on the state
- * and on `before` alone, never on an order in a heap. */
+/* What ended long ago leaves the memory: all that ended before a moment, but
+ * for those that the event names.  A replay cannot judge that anew, for it
+ * loads others as they became later. */
 
-/* A failed task that others still name may be retried for them. */
+/* A failed task that others wait for may be retried for them. */
 static bool
 may_go(const struct task *t)
 {
@@ -37,14 +38,8 @@ static struct old
 old_of(const struct queue *q, struct wall before)
 {
 	struct old old = { 0 };
-	size_t found = 0;
 
-	old.tasks = find_old(&q->ended, before, &found);
-	for (size_t i = 0; i < found; i++) {
-		if (may_go(TASK_OF(old.tasks[i]))) {
-			old.tasks[old.task_count++] = old.tasks[i];
-		}
-	}
+	old.tasks = find_old(&q->ended, before, &old.task_count);
 	old.letters = find_old(&q->letters_ended, before, &old.letter_count);
 	return old;
 }
@@ -90,6 +85,7 @@ queue_forget(struct queue *q, struct arena *a, struct wall before,
 	struct old old = { 0 };
 	struct queue_step s = { 0 };
 	struct str *gone = NULL;
+	struct str *keep = NULL;
 	struct queue_change change = {
 		.kind = QUEUE_EVENT_FORGET,
 		.at = now,
@@ -103,10 +99,18 @@ queue_forget(struct queue *q, struct arena *a, struct wall before,
 	old = old_of(q, change.before);
 	gone = arena_array(
 	    a, old.task_count + old.letter_count + 1, sizeof(*gone));
+	keep = arena_array(a, old.task_count + 1, sizeof(*keep));
 	for (size_t i = 0; i < old.task_count; i++) {
-		gone[s.gone_count++] =
-		    arena_str(a, TASK_OF(old.tasks[i])->shown.id);
+		const struct task *t = TASK_OF(old.tasks[i]);
+		struct str id = arena_str(a, t->shown.id);
+
+		if (may_go(t)) {
+			gone[s.gone_count++] = id;
+		} else {
+			keep[change.keep_count++] = id;
+		}
 	}
+	change.keep = keep;
 	for (size_t i = 0; i < old.letter_count; i++) {
 		gone[s.gone_count++] =
 		    arena_str(a, ENDED_LETTER(old.letters[i])->shown.id);
@@ -146,10 +150,19 @@ queue_apply_forget(
 	struct old old = old_of(q, c->before);
 
 	(void)e;
+	q->mark++;
+	for (size_t i = 0; i < c->keep_count; i++) {
+		struct task *t = queue_task_find(q, c->keep[i]);
+
+		if (t) {
+			t->mark = q->mark;
+		}
+	}
 	for (size_t i = 0; i < old.task_count; i++) {
 		struct task *t = TASK_OF(old.tasks[i]);
 
-		if (seq == 0 || seq > t->shown.last_seq) {
+		if (t->mark != q->mark &&
+		    (seq == 0 || seq > t->shown.last_seq)) {
 			q->all.at[t->index] = NULL;
 			queue_task_unlink(q, t, seq);
 			queue_task_free(q, t);

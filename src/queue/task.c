@@ -245,8 +245,8 @@ queue_task_adopt(struct task *child, struct task *parent)
 	}
 }
 
-/* Out of everybody's lists; nobody depends on it.  Its children have no parent
- * any more, and are saved anew. */
+/* Out of everybody's lists.  What depends on it waits for its recall; its
+ * children have no parent any more, and are saved anew. */
 void
 queue_task_unlink(struct queue *q, struct task *t, uint64_t seq)
 {
@@ -258,6 +258,10 @@ queue_task_unlink(struct queue *q, struct task *t, uint64_t seq)
 		list_drop(&earlier->more->dependants, t);
 		earlier->more->unblock -= t->urgency;
 		queue_order_changed(earlier);
+	}
+	for (size_t i = 0; m && i < m->dependants.count; i++) {
+		list_drop(&m->dependants.at[i]->more->depends, t);
+		m->dependants.at[i]->more->absent++;
 	}
 	for (size_t i = 0; m && i < m->children.count; i++) {
 		struct task *child = m->children.at[i];
