@@ -12,6 +12,12 @@ struct cut { /* what is left of the bytes; `bad` stays once it is set */
 	bool bad;
 };
 
+static const char *
+str_end(struct str s)
+{
+	return s.len > 0 ? s.at + s.len : s.at;
+}
+
 static uint8_t
 take_byte(struct cut *c)
 {
@@ -83,7 +89,7 @@ take_text(struct cut *c)
 static struct cut
 cut_of(struct str saved, uint8_t kind)
 {
-	struct cut c = { saved.at, saved.at + saved.len, false };
+	struct cut c = { saved.at, str_end(saved), false };
 
 	c.bad |= take_byte(&c) != kind;
 	c.bad |= take_byte(&c) != FORM_VERSION;
@@ -353,7 +359,7 @@ queue_task_load(struct queue *q, struct str saved, struct err *e)
 static void
 link_loaded(struct queue *q, const struct loaded *l)
 {
-	struct cut c = { l->links.at, l->links.at + l->links.len, false };
+	struct cut c = { l->links.at, str_end(l->links), false };
 	struct more *m = l->task->more;
 	uint64_t count = l->links.len > 0 ? take_number(&c) : 0;
 	struct task *parent = NULL;
@@ -365,8 +371,7 @@ link_loaded(struct queue *q, const struct loaded *l)
 		if (earlier) {
 			queue_task_link(l->task, earlier);
 		} else {
-			m->absent++;
-			l->task->shown.unmet++;
+			queue_absent_add(l->task, id);
 		}
 	}
 	parent =

@@ -69,7 +69,9 @@ struct more { /* what few tasks have */
 	struct key *key;
 	struct answer *answers; /* the newest first */
 	uint32_t answer_count;
-	uint32_t absent;  /* of a form's unmet: the put is still to come */
+	struct str *absent; /* of unmet: ids whose put is still to come */
+	size_t absent_count;
+	size_t absent_room;
 	uint32_t unblock; /* urgency of the dependants, summed */
 	struct queue_retry_policy retry;
 	struct queue_every every;
@@ -194,6 +196,8 @@ struct task *queue_task_new(struct queue *q, const struct queue_task *like);
 struct more *queue_task_more(struct task *t);
 void queue_task_free(struct queue *q, struct task *t); /* links are gone */
 void queue_task_link(struct task *later, struct task *earlier);
+void queue_absent_add(struct task *t, struct str id);
+void queue_absent_drop(struct task *t, struct str id); /* or nothing */
 void queue_task_release(struct queue *q, struct task *t, uint64_t seq);
 void queue_task_unlink(struct queue *q, struct task *t, uint64_t seq);
 void queue_task_adopt(struct task *child, struct task *parent);

@@ -147,6 +147,10 @@ static void
 free_more(struct queue *q, struct more *m)
 {
 	queue_said_drop(q, m);
+	for (size_t i = 0; i < m->absent_count; i++) {
+		queue_text_free(&m->absent[i]);
+	}
+	free(m->absent);
 	free(m->depends.at);
 	free(m->dependants.at);
 	free(m->children.at);
@@ -236,6 +240,33 @@ queue_task_release(struct queue *q, struct task *t, uint64_t seq)
 	}
 }
 
+/* It waits for a task that is not in the memory: a saved form named it. */
+void
+queue_absent_add(struct task *t, struct str id)
+{
+	struct more *m = queue_task_more(t);
+
+	m->absent = array_grow(
+	    m->absent, m->absent_count, &m->absent_room, sizeof(struct str));
+	m->absent[m->absent_count++] = queue_text_keep(id);
+	t->shown.unmet++;
+}
+
+void
+queue_absent_drop(struct task *t, struct str id)
+{
+	struct more *m = t->more;
+
+	for (size_t i = 0; m && i < m->absent_count; i++) {
+		if (str_eq(m->absent[i], id)) {
+			queue_text_free(&m->absent[i]);
+			m->absent[i] = m->absent[--m->absent_count];
+			t->shown.unmet--;
+			return;
+		}
+	}
+}
+
 void
 queue_task_adopt(struct task *child, struct task *parent)
 {
@@ -261,7 +292,8 @@ queue_task_unlink(struct queue *q, struct task *t, uint64_t seq)
 	}
 	for (size_t i = 0; m && i < m->dependants.count; i++) {
 		list_drop(&m->dependants.at[i]->more->depends, t);
-		m->dependants.at[i]->more->absent++;
+		m->dependants.at[i]->shown.unmet--;
+		queue_absent_add(m->dependants.at[i], t->shown.id);
 	}
 	for (size_t i = 0; m && i < m->children.count; i++) {
 		struct task *child = m->children.at[i];
