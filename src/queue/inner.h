@@ -53,6 +53,8 @@ item_key_fn queue_answer_key;
 void list_add(struct list *l, struct task *t);
 void list_drop(struct list *l, const struct task *t);
 
+/* To *at, which moves behind it and its NUL. */
+struct str queue_text_put(char **at, struct str s);
 struct str queue_text_keep(struct str s); /* on the heap */
 void queue_text_free(struct str *s);
 void queue_unsaved_add(
