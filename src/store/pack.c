@@ -55,6 +55,12 @@ static const struct {
 	{ 296, 64 },     /* rule */
 };
 
+static unsigned
+has_word(size_t field)
+{
+	return (unsigned)HAS_WORD << field;
+}
+
 struct packer {
 	struct pack_words *words;
 	const struct pack_head *heads;
@@ -168,7 +174,7 @@ what_it_has(const struct packer *p, size_t i)
 	has |= get_u32(head + AT_EPOCH) ? HAS_EPOCH : 0;
 	has |= get_u32(head + AT_CALL) ? HAS_CALL : 0;
 	for (size_t f = 0; f < COUNT(word_fields); f++) {
-		has |= field_word(head, f).len ? HAS_WORD << f : 0;
+		has |= field_word(head, f).len ? has_word(f) : 0;
 	}
 	return has;
 }
@@ -203,7 +209,7 @@ put_fields(struct packer *p, size_t i, unsigned has, uint8_t *to)
 		to = put_varint(to + DIGEST, get_u32(head + AT_BODY_SIZE));
 	}
 	for (size_t f = 0; f < COUNT(word_fields); f++) {
-		if (has & HAS_WORD << f) {
+		if (has & has_word(f)) {
 			to = put_word(p, f, field_word(head, f), to);
 		}
 	}
@@ -334,7 +340,7 @@ take_fields(struct unpacker *u, unsigned has, uint8_t *head)
 		    (uint32_t)take_varint(&u->from, UINT32_MAX));
 	}
 	for (size_t f = 0; f < COUNT(word_fields); f++) {
-		if (has & HAS_WORD << f) {
+		if (has & has_word(f)) {
 			take_word(u, f, head);
 		}
 	}
