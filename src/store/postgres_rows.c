@@ -93,8 +93,8 @@ rows_page(struct postgres *p, struct rows_walk *walk, struct err *e)
 
 	param_bytes(&params, buf_str(&walk->last_space));
 	param_bytes(&params, buf_str(&walk->last_key));
-	rc = postgres_ask(p, walk->space.len ? READ_ROWS_FROM : READ_ROWS,
-	    &params, &r, e);
+	rc = postgres_ask(
+	    p, walk->space.len ? READ_ROWS_FROM : READ_ROWS, &params, &r, e);
 	buf_fini(&params.bytes);
 	return rc ? -1 : give_rows(walk, r, e);
 }
@@ -132,8 +132,8 @@ postgres_rows_count(
 	int rc;
 
 	param_text(&params, space);
-	rc = postgres_ask(
-	    (struct postgres *)s, READ_ROWS_COUNT, &params, &r, e);
+	rc =
+	    postgres_ask((struct postgres *)s, READ_ROWS_COUNT, &params, &r, e);
 	buf_fini(&params.bytes);
 	if (rc) {
 		return -1;
@@ -142,8 +142,8 @@ postgres_rows_count(
 	return 0;
 }
 
-static struct store_task
-task_of(const PGresult *r, int i)
+struct store_task
+postgres_task(const PGresult *r, int i)
 {
 	return (struct store_task){
 		.id = column_str(r, i, 0),
@@ -170,8 +170,7 @@ postgres_task_get(struct store *s, struct str id, store_task_fn *each,
 	int rc;
 
 	param_text(&params, id);
-	rc = postgres_ask(
-	    (struct postgres *)s, READ_TASK, &params, &r, e);
+	rc = postgres_ask((struct postgres *)s, READ_TASK, &params, &r, e);
 	buf_fini(&params.bytes);
 	if (rc) {
 		return -1;
@@ -180,7 +179,7 @@ postgres_task_get(struct store *s, struct str id, store_task_fn *each,
 		return err_set(
 		    e, ERR_MISSING, "there is no task %s", err_quote(id));
 	}
-	task = task_of(r, 0);
+	task = postgres_task(r, 0);
 	return each(context, &task, e);
 }
 
@@ -206,15 +205,14 @@ postgres_tasks_walk(struct store *s, const struct store_task *like,
 		param_text(&params, like->state);
 		param_i64(&params, created);
 		param_bytes(&params, buf_str(&last));
-		param_i64(&params,
-		    limit && limit - given < TASKS_PAGE
-		        ? (int64_t)(limit - given)
-		        : TASKS_PAGE);
+		param_i64(&params, limit && limit - given < TASKS_PAGE
+		                       ? (int64_t)(limit - given)
+		                       : TASKS_PAGE);
 		rc = postgres_ask(
 		    (struct postgres *)s, READ_TASKS, &params, &r, e);
 		count = rc ? 0 : pq.ntuples(r);
 		for (int i = 0; i < count && rc == 0; i++, given++) {
-			struct store_task task = task_of(r, i);
+			struct store_task task = postgres_task(r, i);
 
 			rc = each(context, &task, e);
 		}
@@ -246,7 +244,7 @@ postgres_live_walk(
 		    (struct postgres *)s, READ_LIVE, &params, &r, e);
 		count = rc ? 0 : pq.ntuples(r);
 		for (int i = 0; i < count && rc == 0; i++) {
-			struct store_task task = task_of(r, i);
+			struct store_task task = postgres_task(r, i);
 
 			rc = each(context, &task, e);
 		}

@@ -79,8 +79,8 @@ choose_schema(struct postgres_where *where, struct err *e)
 		name.len = strcspn(name.at, ", ");
 	}
 	for (size_t i = 0; i < name.len; i++) {
-		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789_",
-		        name.at[i])) {
+		if (!strchr(
+		        "abcdefghijklmnopqrstuvwxyz0123456789_", name.at[i])) {
 			name.len = 0;
 		}
 	}
@@ -124,8 +124,7 @@ add_host(
 
 /* Every address of a name is a server to try. */
 static int
-resolve(
-    struct hosts *hosts, struct str name, struct str port, struct err *e)
+resolve(struct hosts *hosts, struct str name, struct str port, struct err *e)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
@@ -257,8 +256,7 @@ postgres_where_keep(struct postgres_where *where, const PGconn *conn)
 PGconn *
 postgres_where_start(const struct postgres_where *where)
 {
-	PGconn *conn =
-	    pq.connectStartParams(where->keys, where->values, 0);
+	PGconn *conn = pq.connectStartParams(where->keys, where->values, 0);
 
 	must(conn);
 	return conn;

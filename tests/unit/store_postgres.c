@@ -6,7 +6,8 @@
 #include <sys/wait.h>
 
 /* What only the store on PostgreSQL has: one owner of many nodes, connections
- * that end, the inbox.  A server of its own for all tests, a schema for each. */
+ * that end, the inbox.  A server of its own for all tests, a schema for each.
+ */
 
 static struct store *
 open_only(void)
@@ -48,7 +49,8 @@ sql(const char *text)
 static void
 end_lease(void)
 {
-	(void)sql("UPDATE owner SET lease = clock_timestamp() - interval '1 s'");
+	(void)sql(
+	    "UPDATE owner SET lease = clock_timestamp() - interval '1 s'");
 }
 
 static int
@@ -398,8 +400,8 @@ take(void *context, uint64_t number, struct str record, struct err *e)
 	size_t len = strlen(taken->all);
 
 	(void)e;
-	(void)snprintf(taken->all + len, sizeof(taken->all) - len,
-	    STR_FMT " ", STR_ARG(record));
+	(void)snprintf(taken->all + len, sizeof(taken->all) - len, STR_FMT " ",
+	    STR_ARG(record));
 	taken->last = number;
 	return 0;
 }
@@ -438,8 +440,8 @@ another_program_enqueues_by_an_insert(void **state)
 	assert_string_equal(sql("SELECT record FROM inbox"), "{\"b\":2}");
 }
 
-/* src/store/postgres_role.sql, for a house that shall not be able to change what
- * it wrote. */
+/* src/store/postgres_role.sql, for a house that shall not be able to change
+ * what it wrote. */
 static void
 a_role_may_append_and_not_change(void **state)
 {
