@@ -28,6 +28,11 @@ struct postgres_where {
 };
 int postgres_where_read(
     struct postgres_where *where, const char *url, struct err *e) MUST_CHECK;
+/* Its first half: nothing is looked up. */
+int postgres_where_parse(
+    struct postgres_where *where, const char *url, struct err *e) MUST_CHECK;
+const char *postgres_where_value(
+    const struct postgres_where *where, const char *key); /* NULL: unsaid */
 /* Who we were and by what password, so that no later connect reads a file. */
 void postgres_where_keep(struct postgres_where *where, const PGconn *conn);
 PGconn *postgres_where_start(const struct postgres_where *where);

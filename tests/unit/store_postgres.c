@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_help.h"
 
+#include "store/needs.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -544,6 +546,39 @@ a_snapshot_becomes_a_file_and_a_file_a_store(void **state)
 	assert_int_equal(unlink(at), 0);
 }
 
+static void
+a_url_says_what_a_jailed_house_must_keep(void **state)
+{
+	struct store_needs needs;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(store_needs("/var/lib/book.db", &needs, &e), 0);
+	assert_false(needs.inet || needs.local || needs.file_count);
+	assert_int_equal(
+	    store_needs(
+	        "postgres://u:hunter2@one:5433,two/db?sslmode=verify-full"
+	        "&sslrootcert=/etc/ca.pem",
+	        &needs, &e),
+	    0);
+	assert_true(needs.inet);
+	assert_false(needs.local);
+	assert_int_equal(needs.port_count, 2);
+	assert_int_equal(needs.ports[0], 5433);
+	assert_int_equal(needs.ports[1], 5432);
+	assert_int_equal(needs.file_count, 1);
+	assert_string_equal(needs.files[0], "/etc/ca.pem");
+	assert_int_equal(
+	    store_needs("postgres:///db?host=/run/pg", &needs, &e), 0);
+	assert_true(needs.local && !needs.inet);
+	assert_string_equal(needs.folders[0], "/run/pg");
+	assert_int_equal(store_needs("postgres://h:0/db", &needs, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	assert_int_equal(
+	    store_needs("postgres://a,b,c,d,e,f,g,h,i/db", &needs, &e), -1);
+	assert_int_equal(e.kind, ERR_LIMIT);
+}
+
 int
 main(void)
 {
@@ -565,6 +600,7 @@ main(void)
 		TEST(heads_are_neither_changed_nor_deleted_by_sql),
 		TEST(another_program_enqueues_by_an_insert),
 		TEST(a_role_may_append_and_not_change),
+		TEST(a_url_says_what_a_jailed_house_must_keep),
 		TEST(a_snapshot_becomes_a_file_and_a_file_a_store),
 	};
 
