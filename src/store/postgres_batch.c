@@ -174,6 +174,14 @@ postgres_row_delete(
 	return 0;
 }
 
+const struct store_task *
+batch_task_find(const struct batch *b, struct str id)
+{
+	uintptr_t found = (uintptr_t)map_get(&b->task_index, id);
+
+	return found ? &b->tasks[found - 1] : NULL;
+}
+
 int
 postgres_task_put(struct store *s, const struct store_task *task, struct err *e)
 {

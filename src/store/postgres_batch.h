@@ -50,6 +50,7 @@ void batch_clear(struct postgres *p, bool undone);
 /* NULL: this batch says nothing of it. */
 const struct batch_row *batch_row_find(
     const struct batch *b, struct str space, struct str key);
+const struct store_task *batch_task_find(const struct batch *b, struct str id);
 void batch_free(struct batch *b);
 int batch_send(struct postgres *p); /* 0, or -1: the connection is lost */
 void batch_pack(struct postgres *p);

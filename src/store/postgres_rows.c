@@ -164,22 +164,32 @@ int
 postgres_task_get(struct store *s, struct str id, store_task_fn *each,
     void *context, struct err *e)
 {
+	struct postgres *p = (struct postgres *)s;
+	const struct store_task *own = batch_task_find(&p->batch, id);
 	struct params params = { 0 };
 	auto_result r = NULL;
-	struct store_task task;
+	struct store_task task = { 0 };
 	int rc;
 
 	param_text(&params, id);
-	rc = postgres_ask((struct postgres *)s, READ_TASK, &params, &r, e);
+	rc = postgres_ask(p, READ_TASK, &params, &r, e);
 	buf_fini(&params.bytes);
 	if (rc) {
 		return -1;
 	}
-	if (pq.ntuples(r) < 1) {
+	if (pq.ntuples(r) < 1 && !own) {
 		return err_set(
 		    e, ERR_MISSING, "there is no task %s", err_quote(id));
 	}
-	task = postgres_task(r, 0);
+	if (pq.ntuples(r) > 0) {
+		task = postgres_task(r, 0);
+	}
+	if (own) {
+		struct str record = own->record.len ? own->record : task.record;
+
+		task = *own;
+		task.record = record;
+	}
 	return each(context, &task, e);
 }
 
@@ -244,7 +254,12 @@ postgres_live_walk(
 		    (struct postgres *)s, READ_LIVE, &params, &r, e);
 		count = rc ? 0 : pq.ntuples(r);
 		for (int i = 0; i < count && rc == 0; i++) {
-			struct store_task task = postgres_task(r, i);
+			struct store_task task = {
+				.id = column_str(r, i, 0),
+				.saved = column_str(r, i, 1),
+				.last_seq = column_u64(r, i, 2),
+				.live = true,
+			};
 
 			rc = each(context, &task, e);
 		}
