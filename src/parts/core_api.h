@@ -12,7 +12,8 @@
 #include "parts/core.h"
 
 struct core_ask {
-	struct core_ask *next;
+	struct core_ask *next, **at; /* of all; what points to it */
+	struct core_ask *next_alike; /* of its slot by number */
 	uint64_t number;
 	uint64_t id; /* the api's */
 	struct arena arena;
@@ -46,10 +47,25 @@ struct core_ask {
 	bool streaming;
 };
 
+enum core_who { OPEN, READ, ACT };
 typedef int core_route_fn(struct core *c, struct core_ask *ask, struct err *e);
 #define ROUTE(method, path, handler, who, what) core_route_fn handler;
 #include "parts/routes.def"
 #undef ROUTE
+struct core_route {
+	const char *method;
+	const char *path; /* at most one segment is '*': any */
+	core_route_fn *handler;
+	enum core_who who;
+};
+/* Fills ask->part.  NULL: none; another method has this path or not. */
+const struct core_route *core_route_find(
+    struct core *c, struct core_ask *ask, bool *known_path);
+/* A principal is the token, and on the local socket also the peer's uid. */
+const struct core_operator *core_route_principal(
+    struct core *c, const struct wire_api_ask_head *in);
+int core_route_may(struct core *c, const struct core_ask *ask,
+    enum core_who who, struct err *e) MUST_CHECK;
 
 /* Sends what `body` holds and forgets the question. */
 void core_answer(
