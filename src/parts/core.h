@@ -146,6 +146,7 @@ struct core {
 	struct core_ask *asks; /* of the api, waiting for something */
 	struct core_ask *ask_slots[CORE_ASK_SLOTS]; /* the same, by number */
 	struct map routes;                          /* by path */
+	struct core_workers *workers;               /* core_worker.c */
 	struct core_ask *seals;                     /* of the vault, by id */
 	struct core_drop *drops;
 	uint8_t *slots;

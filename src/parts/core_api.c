@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "http/http.h"
-#include "parts/core.h"
+#include "parts/core_worker.h"
 
 /* --- all questions --- */
 
@@ -117,7 +117,9 @@ core_answer_piece(
     struct core *c, struct core_ask *ask, struct str piece, bool more)
 {
 	ask->status = 200;
-	send_answer(c, ask, "application/x-ndjson", piece, more);
+	send_answer(c, ask,
+	    ask->events ? "text/event-stream" : "application/x-ndjson", piece,
+	    more);
 	if (!more) {
 		free_ask(c, ask);
 	}
@@ -169,19 +171,35 @@ core_api_stalled(struct core *c)
 	}
 }
 
-void
-core_answer_err(struct core *c, struct core_ask *ask, const struct err *e)
+static void
+write_err(struct buf *body, const struct err *e)
 {
-	auto_buf body = { 0 };
 	struct json_out o;
 
-	json_out_init(&o, &body);
+	json_out_init(&o, body);
 	json_out_object(&o, NULL);
 	json_out_z(&o, "error", err_name(e->kind));
 	json_out_i64(&o, "exit", err_exit(e->kind));
 	json_out_z(&o, "message", e->text);
 	json_out_end(&o, '}');
+}
+
+void
+core_answer_err(struct core *c, struct core_ask *ask, const struct err *e)
+{
+	auto_buf body = { 0 };
+
+	write_err(&body, e);
 	core_answer(c, ask, (uint32_t)err_http(e->kind), buf_str(&body));
+}
+
+void
+core_answer_err_after(struct core *c, struct core_ask *ask, const struct err *e)
+{
+	auto_buf body = { 0 };
+
+	write_err(&body, e);
+	core_answer_after(c, ask, (uint32_t)err_http(e->kind), buf_str(&body));
 }
 
 /* --- reading the question --- */
@@ -340,6 +358,9 @@ take(struct core *c, struct wire_peer *peer, const struct wire_api_ask_head *in,
 	ask->method = arena_str(&ask->arena, str_of(in->method));
 	ask->query = arena_str(&ask->arena, target);
 	(void)str_cut(&ask->query, '?', &ask->path);
+	ask->key = arena_str(&ask->arena, str_of(in->key));
+	ask->events = in->events != 0;
+	ask->last = in->last;
 	ask->local = in->transport == WIRE_LOCAL;
 	ask->operator_ = core_route_principal(c, in);
 	add_ask(c, ask);
@@ -349,6 +370,7 @@ take(struct core *c, struct wire_peer *peer, const struct wire_api_ask_head *in,
 		return;
 	}
 	handle_committed(c, ask->number);
+	core_worker_offer_later(c);
 }
 
 static void
@@ -381,6 +403,9 @@ forget(struct core *c, struct core_ask *ask)
 	ask->gone = true;
 	if (cell) {
 		core_cell_end(c, cell); /* core_api_sandbox_ended frees it */
+	} else if (ask->claiming) {
+		core_worker_wait_end(c, ask->number);
+		free_ask(c, ask);
 	} else if (ask->polling) {
 		free_ask(c, ask);
 	}

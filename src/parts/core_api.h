@@ -23,6 +23,9 @@ struct core_ask {
 	struct str part; /* what the '*' of the route's path stands for */
 	const struct json *body;               /* NULL: none */
 	const struct core_operator *operator_; /* NULL: nobody known */
+	struct str key;                        /* Idempotency-Key, or empty */
+	bool events;                           /* Accept: text/event-stream */
+	uint64_t last;                         /* Last-Event-ID, or 0 */
 	bool local;
 	bool gone;    /* the client is away */
 	bool reading; /* and waits for the commit of what it would read */
@@ -42,6 +45,9 @@ struct core_ask {
 	uint32_t version;
 	uint32_t kind;
 	bool sealing;
+	/* a worker's, waiting for a task or for the commit of its claim */
+	struct core_claim *claim;
+	bool claiming; /* waits for a task */
 	/* operator's sandbox */
 	uint64_t cell;
 	bool streaming;
@@ -74,6 +80,9 @@ void core_answer(
 void core_answer_after(
     struct core *c, struct core_ask *ask, uint32_t status, struct str body);
 void core_answer_err(struct core *c, struct core_ask *ask, const struct err *e);
+/* What was refused is on record first. */
+void core_answer_err_after(
+    struct core *c, struct core_ask *ask, const struct err *e);
 /* One piece of a streamed answer; more = false ends it. */
 void core_answer_piece(
     struct core *c, struct core_ask *ask, struct str piece, bool more);

@@ -32,8 +32,9 @@ wire_api_ask_take(const struct wire_api_ask_head *head, struct str text,
 	size_t size = head->target_size;
 
 	if (!wire_text_ok(head->method, sizeof(head->method)) ||
+	    !wire_text_ok(head->key, sizeof(head->key)) ||
 	    (head->transport != WIRE_LOCAL && head->transport != WIRE_TCP) ||
-	    head->has_token > 1 ||
+	    head->has_token > 1 || head->events > 1 ||
 	    !one_place(head->has_body, head->body_size, nfds)) {
 		return false;
 	}

@@ -14,8 +14,8 @@
 #include "base/base.h"
 
 #define WIRE_API_TARGET_MAX 2047 /* bytes of a target */
-#define WIRE_API_SHORT      896  /* bytes of text */
-#define WIRE_API_LONG       3968
+#define WIRE_API_SHORT      880  /* bytes of text */
+#define WIRE_API_LONG       3952
 
 enum wire_transport { WIRE_LOCAL = 1, WIRE_TCP = 2 };
 
@@ -25,10 +25,13 @@ struct wire_api_ask_head {
 	uint32_t uid;       /* peer uid of a local client, else UINT32_MAX */
 	uint8_t has_token;
 	uint8_t has_body; /* as a descriptor */
-	uint8_t spare[2];
+	uint8_t events;   /* Accept: text/event-stream */
+	uint8_t spare;
 	uint16_t target_size;     /* bytes before the NUL */
 	uint16_t body_size;       /* bytes behind it */
+	uint64_t last;            /* Last-Event-ID; 0: none */
 	uint8_t token_digest[32]; /* SHA-256 of the bearer token */
+	char key[64];             /* Idempotency-Key, or "" */
 	char method[16];
 };
 

@@ -123,12 +123,15 @@ a_target_over_the_limit_is_refused(void **state)
 }
 
 static void
-a_method_without_an_end_is_refused(void **state)
+a_method_or_a_key_without_an_end_is_refused(void **state)
 {
 	struct question q = good_question();
 
 	(void)state;
 	memset(q.record.head.method, 'A', sizeof(q.record.head.method));
+	assert_false(taken(&q, 0));
+	q = good_question();
+	memset(q.record.head.key, 'A', sizeof(q.record.head.key));
 	assert_false(taken(&q, 0));
 }
 
@@ -211,7 +214,7 @@ main(void)
 		cmocka_unit_test(
 		    a_target_that_does_not_end_where_it_says_is_refused),
 		cmocka_unit_test(a_target_over_the_limit_is_refused),
-		cmocka_unit_test(a_method_without_an_end_is_refused),
+		cmocka_unit_test(a_method_or_a_key_without_an_end_is_refused),
 		cmocka_unit_test(a_transport_that_is_none_is_refused),
 		cmocka_unit_test(
 		    a_body_is_in_one_place_and_its_descriptor_is_announced),
