@@ -33,6 +33,7 @@ enum core_limits {
 	CORE_DEATHS_MAX =
 	    5, /* of agent or cell without a settled call between */
 	CORE_CA_MAX = 1024 * 1024, /* bytes of a CA bundle */
+	CORE_ASK_SLOTS = 256,
 	CORE_GRANT_US = 20 * 1000000,
 	CORE_LEASE_US = 30 * 1000000, /* egress closes everything after it */
 };
@@ -142,8 +143,11 @@ struct core {
 	struct core_cell *cells;
 	struct core_intent *intents;
 	struct core_call *calls;
-	struct core_ask *asks;  /* of the api, waiting for something */
-	struct core_ask *seals; /* of the vault, by id */
+	struct core_ask *asks; /* of the api, waiting for something */
+	struct core_ask *ask_slots[CORE_ASK_SLOTS]; /* the same, by number */
+	struct map routes;                          /* by path */
+	struct core_workers *workers;               /* core_worker.c */
+	struct core_ask *seals;                     /* of the vault, by id */
 	struct core_drop *drops;
 	uint8_t *slots;
 	uint32_t slot_count;

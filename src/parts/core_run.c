@@ -6,6 +6,7 @@
  * the run begins again under a new epoch, from the book.
  */
 #include "parts/core_run.h"
+#include "parts/core_worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -249,6 +250,7 @@ claim_committed(struct core *c, uint64_t number)
 void
 core_claim(struct core *c)
 {
+	core_worker_offer_later(c);
 	if (c->book.writes) {
 		core_after(c, claim_committed, 0);
 		return;
@@ -256,7 +258,8 @@ core_claim(struct core *c)
 	for (size_t i = 0; i < c->house.role_count; i++) {
 		struct core_role *role = &c->house.roles[i];
 
-		while (can_run(c) && !role->closed[0] && claim_one(c, role)) {
+		while (can_run(c) && !role->closed[0] && !role->role->outside &&
+		       claim_one(c, role)) {
 		}
 	}
 }

@@ -76,7 +76,8 @@ void roles_write_config(struct buf *b, const char *operator_name, uint32_t uid);
 /* The same list as a table for the manual (Markdown). */
 void roles_write_manual(struct buf *b);
 
-enum brain { BRAIN_MODEL, BRAIN_RUNBOOK };
+/* WORKER: a program of the operator's; of every type of a role served so. */
+enum brain { BRAIN_MODEL, BRAIN_RUNBOOK, BRAIN_WORKER };
 
 struct task_type {
 	struct str name;
@@ -101,6 +102,8 @@ struct role {
 	struct str problem; /* why this role is closed; empty: it is open */
 	const struct task_type *types;
 	size_t type_count;
+	bool
+	    outside; /* [queue] served = "worker": not by agents of the house */
 	const struct json *limits; /* the [limits] table or NULL */
 	struct digest digest;      /* SHA-256 of the file's bytes */
 };
