@@ -38,8 +38,9 @@
 struct store;
 
 enum store_flags {
-	STORE_CREATE = 1, /* make the file (mode 0600) or the tables if absent */
-	STORE_READ = 2,   /* only to look; owns nothing, writes nothing */
+	STORE_CREATE =
+	    1,          /* make the file (mode 0600) or the tables if absent */
+	STORE_READ = 2, /* only to look; owns nothing, writes nothing */
 };
 
 /* ERR_MISSING without STORE_CREATE; ERR_CONFLICT if another process has the
@@ -80,6 +81,9 @@ const char *store_why(const struct store *store);
 int64_t store_beat_us(const struct store *store);
 void store_rollback(struct store *store);
 bool store_in_transaction(const struct store *store);
+/* The disk is full but for a reserve, in which what was begun can end: the
+ * store still takes everything, whoever asks for new work must be refused. */
+bool store_low(const struct store *store);
 /* Housekeeping of quiet moments (SQLite: moves the WAL into the file). */
 int store_checkpoint(struct store *store, struct err *e) MUST_CHECK;
 /* Reads everything (slow): ERR_IO with the first fault found. */
@@ -98,8 +102,8 @@ struct store_head {
 
 int store_head_add(struct store *store, const struct store_head *head,
     struct err *e) MUST_CHECK;
-/* The body of a head that was added before in the same transaction; day = days
- * since 1970, UTC. */
+/* The body of a head that was added before in the same transaction, in the
+ * order of heads; day = days since 1970, UTC. */
 int store_body_add(struct store *store, uint64_t seq, int64_t day,
     struct str bytes, struct err *e) MUST_CHECK;
 uint64_t store_last_seq(
@@ -151,51 +155,7 @@ int store_rows_walk(struct store *store, struct str space, struct str prefix,
 int store_rows_count(struct store *store, struct str space, uint64_t *count,
     struct err *e) MUST_CHECK;
 
-/* Tasks, as plain SQL sees them: written when a task is put and at its end.
- * `saved` is the queue's own form of it: what a start loads instead of the
- * whole log. */
-struct store_task {
-	struct str id;
-	struct str queue;
-	struct str subject;
-	struct str state;
-	struct str owner;
-	struct wall created_at;
-	struct wall updated_at;
-	struct str record; /* JSON: the DurableTask as it was put, with its end */
-	struct str saved;
-	uint64_t last_seq; /* of its newest head when this was written */
-	bool live;         /* a start must load it */
-};
-typedef int store_task_fn(
-    void *context, const struct store_task *task, struct err *e);
-/* An empty record keeps the one that is there. */
-int store_task_put(struct store *store, const struct store_task *task,
-    struct err *e) MUST_CHECK;
-/* ERR_MISSING. `each` is called once. */
-int store_task_get(struct store *store, struct str id, store_task_fn *each,
-    void *context, struct err *e) MUST_CHECK;
-/* Newest first; empty queue or state: any; limit 0: all. */
-int store_tasks_walk(struct store *store, const struct store_task *like,
-    uint64_t limit, store_task_fn *each, void *context,
-    struct err *e) MUST_CHECK;
-/* Every live one, in any order; `record` is not read. */
-int store_live_walk(struct store *store, store_task_fn *each, void *context,
-    struct err *e) MUST_CHECK;
-
-/*
- * The inbox: how other programs enqueue (PostgreSQL only; SQLite has none).  A
- * record is an e2m line; taking it and dropping its row are one transaction.
- */
-typedef int store_inbox_fn(
-    void *context, uint64_t number, struct str record, struct err *e);
-int store_inbox_walk(struct store *store, uint64_t limit, store_inbox_fn *each,
-    void *context, struct err *e) MUST_CHECK;
-int store_inbox_drop(
-    struct store *store, uint64_t number, struct err *e) MUST_CHECK;
-/* Readable when the doorbell rang; -1: none.  store_inbox_bell empties it. */
-int store_inbox_fd(const struct store *store);
-void store_inbox_bell(struct store *store);
+#include "store/tasks.h"
 
 /*
  * A backup is a SQLite store: it opens, verifies and is read like any other.
@@ -206,8 +166,8 @@ struct store_backup;
 int store_backup_start(struct store *store, const char *path,
     struct store_backup **backup, struct err *e) MUST_CHECK;
 /* 1: more to do, 0: done and durable. */
-int store_backup_step(struct store_backup *backup, unsigned *percent,
-    struct err *e) MUST_CHECK;
+int store_backup_step(
+    struct store_backup *backup, unsigned *percent, struct err *e) MUST_CHECK;
 void store_backup_free(struct store_backup *backup); /* unfinished: removed */
 /* Everything of `from` into the empty store `to`, in transactions of its own;
  * `to` then has been owned as often as `from`. */
