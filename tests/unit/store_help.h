@@ -16,9 +16,82 @@
 #include "base/bytes.h"
 #include "store/store.h"
 
+/*
+ * The same tests stand on both stores: a file compiled with STORE_ON_POSTGRES
+ * has a server of its own for all its tests, and a schema of it for each.
+ */
+#ifdef STORE_ON_POSTGRES
+#include "postgres/cluster.h"
+
+static struct cluster cluster;
+static char path[256];
+static int schemas;
+
+static inline int
+start_server(void **state)
+{
+	(void)state;
+	cluster_make(&cluster);
+	cluster_start(&cluster);
+	return 0;
+}
+
+static inline int
+stop_server(void **state)
+{
+	(void)state;
+	cluster_remove(&cluster);
+	return 0;
+}
+
+static inline void
+new_path(void)
+{
+	char schema[32];
+
+	(void)snprintf(schema, sizeof(schema), "test_%d", schemas++);
+	cluster_url(&cluster, schemas % 2, schema, path, sizeof(path));
+}
+
+static inline int
+make_folder(void **state)
+{
+	(void)state;
+	new_path();
+	return 0;
+}
+
+static inline int
+remove_folder(void **state)
+{
+	(void)state;
+	return 0;
+}
+
+static inline void
+remove_store(void)
+{
+	new_path();
+}
+#else
+
 /* A folder of its own for each test, and the path of a store in it. */
 static char folder[64];
 static char path[96];
+
+static inline int
+start_server(void **state)
+{
+	(void)state;
+	return 0;
+}
+
+static inline int
+stop_server(void **state)
+{
+	(void)state;
+	return 0;
+}
 
 static inline int
 make_folder(void **state)
@@ -46,6 +119,13 @@ remove_folder(void **state)
 	return rmdir(folder);
 }
 
+static inline void
+remove_store(void)
+{
+	assert_int_equal(unlink(path), 0);
+}
+#endif
+
 static inline struct store *
 open_store(void)
 {
@@ -55,6 +135,14 @@ open_store(void)
 	if (store_open(path, STORE_CREATE, &store, &e)) {
 		fail_msg("%s", e.text);
 	}
+#ifdef STORE_ON_POSTGRES
+	uint64_t incarnation;
+
+	/* Nobody writes there but its owner. */
+	if (store_own(store, "test", &incarnation, &e)) {
+		fail_msg("%s", e.text);
+	}
+#endif
 	return store;
 }
 
