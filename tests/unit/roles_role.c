@@ -379,7 +379,7 @@ a_queue_of_workers_has_types_without_a_brain(void **state)
 	        "role.toml", &r, &e),
 	    -1);
 	assert_string_equal(
-	    e.text, "role.toml:4:1: served: expected \"house\" or \"worker\"");
+	    e.text, "role.toml:4:10: served: expected \"house\" or \"worker\"");
 }
 
 int
