@@ -53,6 +53,8 @@ bool core_batch_empty(const struct core_batch *b);
 int core_batch_write(struct core *c, const struct core_batch *b,
     struct err *e) MUST_CHECK;
 bool core_is_queue_kind(enum book_kind kind);
+/* It was claimed and has no outcome: calls and waits of it may be open. */
+bool core_task_lives(const struct queue_task *t);
 /* The key of a body that is kept aside: rows "kept". */
 void core_kept_key(uint64_t seq, struct buf *key);
 /* Heads of one task are a trail: it goes through this one as well. */

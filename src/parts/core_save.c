@@ -97,6 +97,23 @@ core_save_tasks(struct core *c)
 	}
 }
 
+void
+core_save_whole(struct core *c)
+{
+	const struct queue_task *t;
+	const struct queue_letter *m;
+	uint64_t since;
+
+	while ((t = queue_unsaved(c->queue, &since))) {
+		core_task_row(c, t);
+		queue_saved(c->queue, t->id);
+	}
+	while ((m = queue_letter_unsaved(c->queue, &since))) {
+		core_letter_row(c, m);
+	}
+	c->book.tree_due = true;
+}
+
 static uint64_t
 oldest_unsaved(const struct core *c)
 {
@@ -153,13 +170,14 @@ core_save_tree(struct core *c, bool now)
 	auto_buf value = { 0 };
 	struct mono time = loop_now(c->part.loop);
 
-	if (!now && c->book.seq - c->book.saved_seq < TREE_EVENTS &&
+	if (!now && !c->book.tree_due && c->book.seq - c->book.saved_seq < TREE_EVENTS &&
 	    !mono_passed(mono_after(c->book.saved_at, TREE_US), time)) {
 		return;
 	}
 	write_start(c, &value);
 	core_row(c, "meta", STR("start"), buf_str(&value), c->book.seq);
 	c->book.saved_seq = c->book.seq;
+	c->book.tree_due = false;
 	c->book.saved_at = time;
 	if (oldest_unsaved(c) > c->book.aged) {
 		c->book.aged = c->book.seq; /* late from a minute on */
