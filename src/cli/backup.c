@@ -181,7 +181,7 @@ int
 cli_verify_file(struct cli *c, const char *file)
 {
 	const char *args[] = { book_program(c), "--do", "verify", "--file",
-		cli_absolute(c, file), NULL };
+		cli_absolute(c, file), "--json", c->json ? "yes" : "no", NULL };
 
 	return become_book(c, args);
 }
@@ -213,6 +213,8 @@ command_restore(struct cli *c, int argc, char **argv)
 		cli_absolute(c, argv[0]),
 		"--state",
 		c->state,
+		"--json",
+		c->json ? "yes" : "no",
 		store_fd ? "--store-fd" : NULL,
 		store_fd,
 		NULL,
