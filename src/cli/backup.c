@@ -6,13 +6,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 
-#define LOOK_US 100000
+#define LOOK_MS 100
 
 static int
 ask(struct cli *c, const char *method, const char *target,
@@ -54,7 +55,7 @@ wait_for_it(struct cli *c, int64_t *size, int64_t *events, struct err *e)
 			*events = cli_number(t, "events");
 			return 0;
 		}
-		(void)usleep(LOOK_US);
+		(void)poll(NULL, 0, LOOK_MS);
 	}
 }
 
@@ -65,8 +66,8 @@ fetch(struct cli *c, int fd, int64_t size, struct err *e)
 
 	while (from < size) {
 		struct cli_answer answer = { 0 };
-		struct str target = arena_printf(&c->arena,
-		    "/api/backup/bytes?from=%lld", (long long)from);
+		struct str target = arena_printf(
+		    &c->arena, "/api/backup/bytes?from=%lld", (long long)from);
 		int failed = ask(c, "GET", target.at, &answer, e);
 
 		if (!failed && !answer.body.len) {

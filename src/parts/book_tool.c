@@ -7,8 +7,8 @@
  *   --do restore --file F --state D  makes F the book: of the state folder, or
  *                                    of the server whose URL is in --store-fd
  *
- * A line on stdout (--json yes: JSON), or a sentence on stderr and the exit code
- * of its kind.
+ * A line on stdout (--json yes: JSON), or a sentence on stderr and the exit
+ * code of its kind.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,9 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "json/json.h"
 #include "parts/part.h"
 #include "parts/verify.h"
+#include "json/json.h"
 
 #define URL_MAX 4000
 
@@ -97,8 +97,8 @@ lock_state(const char *state, struct err *e)
 	int fd;
 
 	buf_addf(&path, "%s/lock", state);
-	fd = open(buf_z(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-	    0600);
+	fd =
+	    open(buf_z(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) {
 		return err_sys(e, "cannot open %s", buf_z(&path));
 	}
@@ -215,8 +215,7 @@ make_file(struct store *from, const char *path, const char *file,
 	auto_store to = NULL;
 
 	return store_open(path, STORE_CREATE, &to, e) ||
-	               fill(from, to, file, above, e) ||
-	               store_checkpoint(to, e)
+	               fill(from, to, file, above, e) || store_checkpoint(to, e)
 	           ? -1
 	           : 0;
 }
@@ -292,8 +291,9 @@ restore(const struct part_self *p, const char *file, struct err *e)
 		return -1;
 	}
 	if (!wants_json(p)) {
-		(void)printf("restored  %llu events; `handrail up` goes on from "
-		             "there\n",
+		(void)printf(
+		    "restored  %llu events; `handrail up` goes on from "
+		    "there\n",
 		    (unsigned long long)v.tree.size);
 		return 0;
 	}

@@ -24,8 +24,7 @@ day_of(const struct book_head *head)
 }
 
 static int
-keep_aside(
-    struct core *c, const struct book_head *head, struct err *e)
+keep_aside(struct core *c, const struct book_head *head, struct err *e)
 {
 	auto_buf body = { 0 };
 	auto_buf key = { 0 };
@@ -99,8 +98,7 @@ drop_unneeded(struct core *c, struct err *e)
 		char task[ID_TEXT];
 
 		(void)str_u64(key, &seq);
-		result = store_head_get(
-		    c->book.store, seq, keep_seq, &head, e);
+		result = store_head_get(c->book.store, seq, keep_seq, &head, e);
 		book_id_text(head.task, task);
 		t = queue_find(c->queue, str_of(task));
 		if (!result && (!t || !core_task_lives(t))) {
@@ -206,8 +204,8 @@ look(void *owner)
 	bool quiet = c->book.commits == c->book.commits_then;
 	struct err e = { 0 };
 
-	loop_timer_arm(&c->book.keep, c->part.loop, mono_after(now, LOOK_US),
-	    look, c);
+	loop_timer_arm(
+	    &c->book.keep, c->part.loop, mono_after(now, LOOK_US), look, c);
 	if (core_stalled(c)[0]) {
 		return;
 	}

@@ -75,11 +75,11 @@ int core_run_heads(struct core *c, struct book_id run, uint64_t after,
     struct buf *heads, struct err *e) MUST_CHECK;
 /* ERR_MISSING: it expired.  Also of a head that is not on the disk yet, and of
  * what was kept aside for a task that lives. */
-int core_body_get(struct core *c, uint64_t seq, struct buf *out,
-    struct err *e) MUST_CHECK;
+int core_body_get(
+    struct core *c, uint64_t seq, struct buf *out, struct err *e) MUST_CHECK;
 /* The DurableTask as it was put. */
-int core_task_record(struct core *c, struct str task, struct buf *out,
-    struct err *e) MUST_CHECK;
+int core_task_record(
+    struct core *c, struct str task, struct buf *out, struct err *e) MUST_CHECK;
 /* Seq of the newest transition of this task; 0: none. */
 uint64_t core_task_end(struct core *c, struct str task);
 

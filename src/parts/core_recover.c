@@ -10,8 +10,8 @@
 
 #include "parts/core_batch.h"
 
-#define CHUNK      4096 /* heads read at once */
-#define SAVE_CHUNK 4096 /* writes of one transaction of the first start */
+#define CHUNK      4096       /* heads read at once */
+#define SAVE_CHUNK 4096       /* writes of one transaction of the first start */
 #define RAISE      (1U << 20) /* claims that a task may have had since */
 
 int
@@ -100,8 +100,8 @@ replay_head(
 }
 
 static int
-replay_chunk(struct core *c, struct str heads, uint64_t from, bool all,
-    struct err *e)
+replay_chunk(
+    struct core *c, struct str heads, uint64_t from, bool all, struct err *e)
 {
 	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
 		struct str bytes = str_sub(heads, at, BOOK_HEAD_SIZE);
@@ -134,8 +134,8 @@ replay(struct core *c, uint64_t from, bool all, struct err *e)
 	c->book.seq = c->book.tree.size;
 	while (next <= last) {
 		buf_clear(&heads);
-		if (store_heads_walk(c->book.store, next, CHUNK, keep_head,
-		        &heads, e) ||
+		if (store_heads_walk(
+		        c->book.store, next, CHUNK, keep_head, &heads, e) ||
 		    replay_chunk(c, buf_str(&heads), from, all, e)) {
 			return -1;
 		}
@@ -146,8 +146,7 @@ replay(struct core *c, uint64_t from, bool all, struct err *e)
 			    (unsigned long long)next);
 		}
 		next += heads.len / BOOK_HEAD_SIZE;
-		if (all && c->book.forming.writes &&
-		    core_commit_now(c, e)) {
+		if (all && c->book.forming.writes && core_commit_now(c, e)) {
 			return -1;
 		}
 	}
@@ -190,8 +189,8 @@ trail_head(struct trails *t, const struct book_head *head, struct err *e)
 		return -1;
 	}
 	if (is_wait(head)) {
-		t->asked = array_grow(
-		    t->asked, t->count, &t->room, sizeof(*t->asked));
+		t->asked =
+		    array_grow(t->asked, t->count, &t->room, sizeof(*t->asked));
 		t->asked[t->count++] = (struct asked){
 			.seq = head->seq,
 			.body = arena_str(&t->arena, buf_str(&body)),
@@ -259,7 +258,8 @@ load_trails(struct core *c, struct err *e)
 
 	for (size_t i = 0; !result && (task = queue_at(c->queue, i)); i++) {
 		if (core_task_lives(task) && load_trail(&t, task, e)) {
-			result = err_wrap(e, "task " STR_FMT, STR_ARG(task->id));
+			result =
+			    err_wrap(e, "task " STR_FMT, STR_ARG(task->id));
 		}
 	}
 	if (!result) {
