@@ -243,6 +243,7 @@ queue_change_write(struct queue *q, struct arena *a, struct buf *out,
 	case QUEUE_EVENT_WAKE:
 	case QUEUE_EVENT_LEASE_LOST:
 	case QUEUE_EVENT_REFUSED:
+	case QUEUE_EVENT_RAISE:
 		write_touch(q, &o, c);
 		break;
 	}
