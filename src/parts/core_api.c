@@ -12,6 +12,8 @@
 #include "http/http.h"
 #include "parts/core_worker.h"
 
+#define READ_WAITS_MAX 3 /* commits that a question waits for */
+
 /* --- all questions --- */
 
 struct core_ask *
@@ -40,8 +42,19 @@ add_ask(struct core *c, struct core_ask *ask)
 	c->asks = ask;
 }
 
-static void
-free_ask(struct core *c, struct core_ask *ask)
+struct core_ask *
+core_ask_new(struct core *c)
+{
+	struct core_ask *ask = calloc(1, sizeof(*ask));
+
+	must(ask);
+	ask->number = core_number(c);
+	add_ask(c, ask);
+	return ask;
+}
+
+void
+core_ask_free(struct core *c, struct core_ask *ask)
 {
 	struct core_ask **alike = &c->ask_slots[ask->number % CORE_ASK_SLOTS];
 
@@ -107,9 +120,15 @@ void
 core_answer(
     struct core *c, struct core_ask *ask, uint32_t status, struct str body)
 {
+	if (ask->waited == READ_WAITS_MAX && core_unwritten(c) &&
+	    !core_stalled(c)[0]) {
+		ask->waited++; /* only once */
+		core_answer_after(c, ask, status, body);
+		return;
+	}
 	ask->status = status;
 	send_answer(c, ask, "application/json", body, false);
-	free_ask(c, ask);
+	core_ask_free(c, ask);
 }
 
 void
@@ -121,7 +140,7 @@ core_answer_piece(
 	    ask->events ? "text/event-stream" : "application/x-ndjson", piece,
 	    more);
 	if (!more) {
-		free_ask(c, ask);
+		core_ask_free(c, ask);
 	}
 }
 
@@ -289,7 +308,9 @@ handle(struct core *c, struct core_ask *ask)
 }
 
 /* Nobody is told what is not on the disk: a question about a state that this
- * turn has changed is answered after its commit. */
+ * turn has changed is answered after its commit.  A house that writes without
+ * a pause is read after some commits, and then its answer waits for the next
+ * one. */
 static void
 handle_committed(struct core *c, uint64_t number)
 {
@@ -298,8 +319,10 @@ handle_committed(struct core *c, uint64_t number)
 	if (!ask) {
 		return;
 	}
-	ask->reading = c->book.writes && !core_stalled(c)[0] &&
-	               str_eq_z(ask->method, "GET");
+	ask->reading = core_unwritten(c) && !core_stalled(c)[0] &&
+	               str_eq_z(ask->method, "GET") &&
+	               ask->waited < READ_WAITS_MAX;
+	ask->waited += ask->reading;
 	if (ask->reading) {
 		core_after(c, handle_committed, number);
 	} else {
@@ -350,10 +373,8 @@ take(struct core *c, struct wire_peer *peer, const struct wire_api_ask_head *in,
 		wire_peer_close(peer, &e);
 		return;
 	}
-	struct core_ask *ask = calloc(1, sizeof(*ask));
+	struct core_ask *ask = core_ask_new(c);
 
-	must(ask);
-	ask->number = core_number(c);
 	ask->id = in->id;
 	ask->method = arena_str(&ask->arena, str_of(in->method));
 	ask->query = arena_str(&ask->arena, target);
@@ -363,7 +384,6 @@ take(struct core *c, struct wire_peer *peer, const struct wire_api_ask_head *in,
 	ask->last = in->last;
 	ask->local = in->transport == WIRE_LOCAL;
 	ask->operator_ = core_route_principal(c, in);
-	add_ask(c, ask);
 	if ((body.len && read_body(ask, body, &e)) ||
 	    (in->has_body && read_body_file(ask, fds, nfds, &e))) {
 		core_answer_err(c, ask, &e);
@@ -405,9 +425,9 @@ forget(struct core *c, struct core_ask *ask)
 		core_cell_end(c, cell); /* core_api_sandbox_ended frees it */
 	} else if (ask->claiming) {
 		core_worker_wait_end(c, ask->number);
-		free_ask(c, ask);
+		core_ask_free(c, ask);
 	} else if (ask->polling) {
-		free_ask(c, ask);
+		core_ask_free(c, ask);
 	}
 }
 

@@ -29,6 +29,7 @@ struct core_ask {
 	bool local;
 	bool gone;    /* the client is away */
 	bool reading; /* and waits for the commit of what it would read */
+	unsigned waited; /* for how many commits */
 	bool written; /* its answer waits for the commit */
 	/* the prepared answer */
 	uint32_t status;
@@ -86,6 +87,9 @@ void core_answer_err_after(
 /* One piece of a streamed answer; more = false ends it. */
 void core_answer_piece(
     struct core *c, struct core_ask *ask, struct str piece, bool more);
+/* A question of core's own (the inbox): `gone`, so nobody hears the answer. */
+struct core_ask *core_ask_new(struct core *c);
+void core_ask_free(struct core *c, struct core_ask *ask);
 struct core_ask *core_ask_find(struct core *c, uint64_t number);
 /* The value of ?name=, decoded; false when absent. */
 bool core_ask_query(struct core_ask *ask, const char *name, struct str *value);

@@ -152,8 +152,7 @@ write_claimed(struct core *c, struct core_ask *ask, struct json_out *o,
 	json_out_i64(o, "epoch", (int64_t)got->epoch);
 	json_out_str(o, "queue", t->queue);
 	json_out_i64(o, "attempts", (int64_t)t->attempts);
-	if (store_row_get(
-	        c->book.store, STR("task"), t->id, &record, NULL, &e) == 0) {
+	if (core_task_record(c, t->id, &record, &e) == 0) {
 		learn_type(ask, lease, buf_str(&record));
 		/* As it was written, which was by us. */
 		buf_add(o->to, STR(",\"record\":"));

@@ -151,6 +151,11 @@ int queue_forget(struct queue *q, struct arena *a, struct wall before,
 int queue_recall(struct queue *q, struct arena *a, struct str saved,
     struct wall now, struct queue_step *step, struct err *e) MUST_CHECK;
 
+/* After a restore: every epoch of the queue goes up by so much.  The caller
+ * saves every task in the batch of the event, whose seq is on no trail. */
+int queue_raise(struct queue *q, struct arena *a, uint32_t by, struct wall now,
+    struct queue_step *step, struct err *e) MUST_CHECK;
+
 /* --- state --- */
 
 /* One event in: of a step just yielded, or of the log.  seq is its number in

@@ -49,7 +49,8 @@ struct config_model {
 struct config {
 	struct str file;
 	struct str state; /* empty: the platform's default, the CLI knows it */
-	struct str store; /* empty: SQLite in the state folder */
+	struct str store; /* empty: SQLite in the state folder; else a URL, which
+	                     may hold a password: never shown */
 	struct str device;
 	struct str client;
 	struct str listen; /* as written: "127.0.0.1:7400" */
@@ -61,6 +62,8 @@ struct config {
 	uint32_t uid_base;
 	uint32_t cells;
 	struct limits limits;
+	int64_t keep_bodies; /* microseconds; 0: for ever */
+	int64_t keep_ended;
 };
 
 int roles_parse_config(struct arena *a, struct str text, const char *file,
