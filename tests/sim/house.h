@@ -34,7 +34,7 @@
 #define SIM_EVENTS 1024
 #define SIM_INTENT 1024
 
-#define SIM_STORM_US (120 * CLOCK_SECOND)
+#define SIM_STORM_US (60 * CLOCK_SECOND)
 #define SIM_CALM_US  (3600 * CLOCK_SECOND)
 
 /* Planted bugs: each must be noticed.  The build has them all; a game has at

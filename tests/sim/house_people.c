@@ -203,7 +203,7 @@ sim_people_begin(void)
 		sim_always(sim_draw(20000000), say_put, (uint64_t)i, 0);
 		if (sim_draw(6) == 0) {
 			sim_always(
-			    sim_draw(90000000), say_cancel, (uint64_t)i, 0);
+			    sim_draw(50000000), say_cancel, (uint64_t)i, 0);
 		}
 	}
 }

@@ -568,21 +568,31 @@ sim_witness_sends(
 static struct queue *again;
 static struct wait_list *waits_again;
 
+static bool
+is_of_queue(enum book_kind kind)
+{
+	static bool of_queue[64];
+	static bool known;
+
+	for (int k = QUEUE_EVENT_PUT; k <= QUEUE_EVENT_ACK && !known; k++) {
+		const char *name = queue_event_head((enum queue_event_kind)k);
+		enum book_kind one = BOOK_KIND_NONE;
+
+		must(book_kind_parse(str_of(name), &one) && one < 64);
+		of_queue[one] = true;
+	}
+	known = true;
+	return of_queue[kind % 64];
+}
+
 static void
 replay(const struct book_head *head, struct str body)
 {
 	struct err e = { 0 };
 	int bad = 0;
 
-	for (int k = QUEUE_EVENT_PUT; k <= QUEUE_EVENT_ACK; k++) {
-		enum book_kind kind = BOOK_KIND_NONE;
-
-		must(book_kind_parse(
-		    str_of(queue_event_head((enum queue_event_kind)k)), &kind));
-		if (kind == head->kind) {
-			bad = queue_apply(again, body, head->seq, &e);
-			break;
-		}
+	if (is_of_queue(head->kind)) {
+		bad = queue_apply(again, body, head->seq, &e);
 	}
 	if (head->kind == BOOK_WAIT_PUT || head->kind == BOOK_WAIT_DECIDED ||
 	    head->kind == BOOK_WAIT_ENDED) {
