@@ -29,13 +29,13 @@
 #define SIM_CELLS  24
 #define SIM_AGENTS 24
 #define SIM_EXECS  24
-#define SIM_ASKS   256
+#define SIM_ASKS   4096
 #define SIM_WAITS  64
 #define SIM_EVENTS 1024
 #define SIM_INTENT 1024
 
 #define SIM_STORM_US (60 * CLOCK_SECOND)
-#define SIM_CALM_US  (3600 * CLOCK_SECOND)
+#define SIM_CALM_US  (12 * 3600 * CLOCK_SECOND) /* clocks were set back */
 
 /* Planted bugs: each must be noticed.  The build has them all; a game has at
  * most one. */
@@ -165,7 +165,8 @@ struct sim {
 	struct loop *loop;
 	int64_t mono_us; /* when there is no loop */
 	int64_t wall_off;
-	int64_t frozen_at; /* 0: the wall clock goes on */
+	int64_t frozen_at;  /* 0: the wall clock goes on */
+	int64_t full_until; /* the disk takes nothing till then */
 	/* the house */
 	struct core *core;
 	uint32_t house; /* 1, 2, …; 0: none */
@@ -203,7 +204,7 @@ struct sim_seen {
 	    killed_before, killed_after, kills, claims, leases_lost, execs,
 	    parks, intents, completed, failed, blocked, cancelled, jumps,
 	    dead_agents, dead_cells, dead_egresses, dead_vaults, dead_apis,
-	    unknown, denied, doubled;
+	    unknown, denied, doubled, full_disks;
 };
 extern struct sim_seen *sim_seen;
 

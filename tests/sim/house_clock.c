@@ -50,20 +50,15 @@ sim_delay(int64_t most)
 	return 100 + sim_draw((uint32_t)(sim.calm ? 20000 : most));
 }
 
-void __wrap_random_bytes(void *at, size_t len);
-void
-__wrap_random_bytes(void *at, size_t len)
+ssize_t __wrap_getrandom(void *at, size_t len, unsigned flags);
+ssize_t
+__wrap_getrandom(void *at, size_t len, unsigned flags)
 {
+	(void)flags;
 	for (size_t i = 0; i < len; i++) {
 		((uint8_t *)at)[i] = (uint8_t)(roll() >> 32);
 	}
-}
-
-uint64_t __wrap_random_u64(void);
-uint64_t
-__wrap_random_u64(void)
-{
-	return roll();
+	return (ssize_t)len;
 }
 
 /* --- clocks --- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A game: tasks of a few calls each, a storm of a minute in which everything
- * may die at any moment, then calm until each task has its end, or an hour has
- * passed.  The houses follow each other in one process: what a house had in
+ * may die at any moment, then calm until each task has its end, or half a day
+ * has passed.  The houses follow each other in one process: what a house had in
  * memory is dropped, its descriptors are closed.
  */
 #include <dirent.h>
@@ -94,6 +94,10 @@ misfortune(uint64_t a, uint64_t b)
 	case 10:
 		clocks();
 		break;
+	case 11:
+		sim_seen->full_disks++;
+		sim.full_until = mono_now().us + sim_draw(15000000);
+		break;
 	default:
 		break;
 	}
@@ -153,7 +157,7 @@ account(void)
 			sim_fault(
 			    "task %s was acknowledged and is lost", t->id);
 		}
-		if (t->ends > 1 || (is_over(t) && t->ends != 1)) {
+		if (is_over(t) && t->ends != (t->hold != SIM_BLOCKED)) {
 			sim_fault("task %s has %u ends", t->id, t->ends);
 		}
 		if (t->cancel_told && t->hold != SIM_FAILED) {
@@ -195,12 +199,12 @@ too_late(uint64_t a, uint64_t b)
 		const struct sim_task *t = &sim.tasks[i];
 
 		if (!is_over(t) && !is_stuck(t)) {
-			sim_fault("an hour of calm, and task %s (%s) has no "
+			sim_fault("half a day of calm, and task %s (%s) has no "
 			          "end: hold %d, epoch %u",
 			    t->id, t->plan, t->hold, t->epoch);
 		}
 	}
-	sim_fault("an hour of calm, and the game is not over");
+	sim_fault("half a day of calm, and the game is not over");
 }
 
 /* --- houses --- */
@@ -232,7 +236,7 @@ make_tasks(void)
 {
 	static const char letters[] = "wwaagfm";
 
-	sim.task_count = 2 + (int)sim_draw(SIM_TASKS - 1);
+	sim.task_count = 2 + (int)sim_draw(3);
 	for (int i = 0; i < sim.task_count; i++) {
 		struct sim_task *t = &sim.tasks[i];
 

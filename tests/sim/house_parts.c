@@ -435,7 +435,8 @@ take_ready(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)fds;
 	(void)nfds;
 	for (size_t i = 0; i < COUNT(parts); i++) {
-		sim_later(sim_delay(500000), part_up, parts[i], 0);
+		sim_later(sim_delay(sim_one_in(10) ? 20000000 : 500000),
+		    part_up, parts[i], 0);
 	}
 }
 

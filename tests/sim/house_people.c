@@ -161,6 +161,8 @@ heard(struct sim_ask *a, uint32_t status)
 		sim_seen->cancelled += status == 200;
 	} else if (status != 200 && status != 409) {
 		sim_fault("a decision was refused: %u", status);
+	} else if (status == 409 && !sim.waits[a->of].decided) {
+		again(a->kind, a->of); /* too late, by a clock that jumps */
 	}
 }
 

@@ -33,6 +33,7 @@ static struct disk {
 	struct kept_row *rows, *batch;
 	uint64_t incarnation;
 	size_t committed; /* heads */
+	size_t told;      /* of them the witness knows what core knows */
 	size_t late;      /* a planted bug: said to be, and not yet */
 	bool open;
 } disk;
@@ -61,11 +62,23 @@ sim_store_reset(void)
 	disk.rows = row;
 }
 
+/* What landed and was said to have failed, core does not know until it looks:
+ * till then nothing that it does may build on it. */
+static void
+tell_witness(void)
+{
+	for (; disk.told < disk.committed; disk.told++) {
+		sim_witness_head(
+		    &disk.heads[disk.told].read, disk.heads[disk.told].body);
+	}
+}
+
 void
 sim_store_undo(void)
 {
+	tell_witness();
 	disk.head_count = disk.committed - disk.late;
-	disk.committed = disk.head_count;
+	disk.committed = disk.told = disk.head_count;
 	disk.late = 0;
 	disk.batch = NULL;
 	disk.open = false;
@@ -117,7 +130,7 @@ int
 store_begin(struct store *store, struct err *e)
 {
 	must(!store->disk->open);
-	if (sim_one_in(150)) {
+	if (sim_one_in(150) || mono_now().us < sim.full_until) {
 		return says_no(e);
 	}
 	store->disk->open = true;
@@ -145,10 +158,7 @@ land(void)
 	disk.batch = NULL;
 	disk.late =
 	    sim_bug == BUG_COMMIT_LATE ? disk.head_count - disk.committed : 0;
-	for (size_t i = disk.committed; i < disk.head_count; i++) {
-		sim_seen->heads++;
-		sim_witness_head(&disk.heads[i].read, disk.heads[i].body);
-	}
+	sim_seen->heads += disk.head_count - disk.committed;
 	disk.committed = disk.head_count;
 	disk.open = false;
 	sim_seen->commits++;
@@ -176,6 +186,7 @@ store_commit(struct store *store, struct err *e)
 		sim_seen->lost_replies++;
 		return says_no(e);
 	}
+	tell_witness();
 	return 0;
 }
 

@@ -112,7 +112,7 @@ claimed(struct sim_task *t, uint32_t epoch)
 static void
 transition(struct sim_task *t, struct str event, uint32_t epoch)
 {
-	if (is_final(t)) {
+	if (t->ends) {
 		sim_fault(
 		    "task %s ends twice: " STR_FMT, t->id, STR_ARG(event));
 	}
@@ -120,20 +120,28 @@ transition(struct sim_task *t, struct str event, uint32_t epoch)
 		must_own(t, epoch, "a completion");
 		t->hold = SIM_COMPLETE;
 		sim_seen->completed++;
+		t->ends++;
 	} else if (str_eq_z(event, "block")) {
+		if (t->hold == SIM_WAITS_ || t->hold == SIM_BLOCKED) {
+			sim_fault("task %s is blocked out of hold %d", t->id,
+			    t->hold);
+		}
 		t->hold = SIM_BLOCKED;
 		sim_seen->blocked++;
+	} else if (str_eq_z(event, "unblock") && t->cancel_asked &&
+	           t->hold == SIM_BLOCKED) {
+		t->hold = SIM_LOOSE; /* the first half of its cancel */
 	} else if (str_eq_z(event, "fail")) {
 		if (!t->cancel_asked) {
 			must_own(t, epoch, "a failure");
 		}
 		t->hold = SIM_FAILED;
+		t->ends++;
 		sim_seen->failed++;
 	} else {
 		sim_fault("task %s: nobody asked for " STR_FMT, t->id,
 		    STR_ARG(event));
 	}
-	t->ends++;
 }
 
 static void
