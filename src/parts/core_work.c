@@ -121,7 +121,7 @@ sweep_committed(struct core *c, uint64_t number)
 void
 core_work_sweep(struct core *c)
 {
-	if (c->book.writes) {
+	if (core_unwritten(c)) {
 		core_after(c, sweep_committed, 0);
 		return;
 	}

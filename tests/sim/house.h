@@ -12,7 +12,7 @@
  * Everything is drawn from the seed: the same seed is the same game.
  *
  *   house_clock.c   the clock, the dice, the end of a process, what is to come
- *   house_store.c   store.h in memory, with faults
+ *   house_store.c   a store in memory, with faults
  *   house_witness.c what is on the disk, and whether it covers what core does
  *   house_parts.c   supervisor, sandbox, cells, vault
  *   house_agent.c   agents and the egresses
@@ -96,7 +96,7 @@ struct sim_wait {
 	uint32_t call;
 	bool unknown; /* an outcome that nobody saw */
 	bool decided;
-	bool asked; /* a person is at it */
+	bool ended; /* used, or not needed any more */
 };
 
 struct sim_intent {
@@ -204,7 +204,7 @@ struct sim_seen {
 	    killed_before, killed_after, kills, claims, leases_lost, execs,
 	    parks, intents, completed, failed, blocked, cancelled, jumps,
 	    dead_agents, dead_cells, dead_egresses, dead_vaults, dead_apis,
-	    unknown, denied, doubled, full_disks;
+	    unknown, denied, doubled, full_disks, deposed;
 };
 extern struct sim_seen *sim_seen;
 

@@ -174,7 +174,7 @@ look(uint64_t a, uint64_t b)
 {
 	(void)a;
 	(void)b;
-	if (!sim.loop || !sim.core->ready || sim.core->book.writes) {
+	if (!sim.loop || !sim.core->ready || core_unwritten(sim.core)) {
 		sim_always(CLOCK_SECOND, look, 0, 0);
 		return;
 	}

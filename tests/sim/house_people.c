@@ -41,13 +41,10 @@ static bool
 ask(const struct sim_ask *what, const char *method, const char *target,
     struct str body)
 {
-	struct wire_api_ask record = { .transport = WIRE_LOCAL,
-		.uid = 1000,
-		.has_token = 1,
-		.has_body = body.len > 0 };
+	struct wire_api_ask record = {
+		.head = { .transport = WIRE_LOCAL, .uid = 1000, .has_token = 1 }
+	};
 	struct digest token = digest_of(STR("token"));
-	struct err e = { 0 };
-	int fd = -1;
 
 	if (!sim.api) {
 		again(what->kind, what->of);
@@ -57,15 +54,13 @@ ask(const struct sim_ask *what, const char *method, const char *target,
 	sim.asks[sim.ask_count] = *what;
 	sim.asks[sim.ask_count].open = true;
 	sim.asks[sim.ask_count].house = sim.house;
-	record.id = (uint64_t)++sim.ask_count;
-	memcpy(record.token_digest, token.bytes, sizeof(token.bytes));
-	must(str_copy(record.method, sizeof(record.method), str_of(method)));
-	must(str_copy(record.target, sizeof(record.target), str_of(target)));
-	if (body.len) {
-		fd = memfd_sealed("ask", body, &e);
-		must(fd >= 0);
-	}
-	wire_send(sim.api, WIRE_API_ASK, &record, &fd, fd >= 0);
+	record.head.id = (uint64_t)++sim.ask_count;
+	memcpy(record.head.token_digest, token.bytes, sizeof(token.bytes));
+	must(str_copy(
+	    record.head.method, sizeof(record.head.method), str_of(method)));
+	wire_api_ask_put(&record.head, record.text, sizeof(record.text),
+	    str_of(target), body);
+	wire_send(sim.api, WIRE_API_ASK, &record, NULL, 0);
 	return true;
 }
 
@@ -122,7 +117,7 @@ sim_person_look(uint64_t wait, uint64_t b)
 	const char *word;
 
 	(void)b;
-	if (w->decided) {
+	if (w->decided || w->ended) {
 		return;
 	}
 	what.yes = w->unknown ? sim.tasks[w->task].calls[w->call].execs > 0
@@ -159,6 +154,8 @@ heard(struct sim_ask *a, uint32_t status)
 		}
 		t->cancel_told = status == 200;
 		sim_seen->cancelled += status == 200;
+	} else if (status == 404 && sim.waits[a->of].ended) {
+		return; /* its task has ended, and was forgotten */
 	} else if (status != 200 && status != 409) {
 		sim_fault("a decision was refused: %u", status);
 	} else if (status == 409 && !sim.waits[a->of].decided) {
@@ -170,20 +167,21 @@ static void
 take_answer(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
 {
-	const struct wire_api_answer *answer = record;
-	struct sim_ask *a = sim_answer_of(answer->id);
+	const struct wire_api_answer_head *head = record;
+	struct sim_ask *a = sim_answer_of(head->id);
 
 	(void)owner;
 	(void)peer;
 	(void)fds;
 	(void)nfds;
 	if (a) {
-		heard(a, answer->status);
+		heard(a, head->status);
 	}
 }
 
 const struct wire_handler sim_api_handlers[] = {
 	{ WIRE_API_ANSWER, take_answer },
+	{ WIRE_API_ANSWER_LONG, take_answer },
 };
 const size_t sim_api_handler_count = COUNT(sim_api_handlers);
 

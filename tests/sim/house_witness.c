@@ -268,6 +268,7 @@ wait_head(struct sim_task *t, const struct book_head *head, struct str body)
 	must(i < sim.wait_count);
 	(void)json_text(tree, "event", &word);
 	w->decided |= head->kind == BOOK_WAIT_DECIDED;
+	w->ended |= head->kind == BOOK_WAIT_ENDED;
 	if (str_eq_z(word, "consumed") && ++t->calls[w->call].used > 1) {
 		sim_fault("an approval of task %s is used twice", t->id);
 	}
@@ -466,7 +467,7 @@ http_sent(const struct wire_http_do *http)
 }
 
 static void
-answered(const struct wire_api_answer *answer)
+answered(const struct wire_api_answer_head *answer)
 {
 	const struct sim_ask *ask = sim_answer_of(answer->id);
 
@@ -539,6 +540,7 @@ sim_witness_sends(
 {
 	switch ((unsigned)type) {
 	case WIRE_API_ANSWER:
+	case WIRE_API_ANSWER_LONG:
 		answered(record);
 		break;
 	case WIRE_CELL_MAKE:
@@ -579,14 +581,18 @@ static struct wait_list *waits_again;
 static bool
 is_of_queue(enum book_kind kind)
 {
+	static const char *const names[] = {
+#define QUEUE_EVENT(id, word, head) head,
+#include "queue/events.def"
+#undef QUEUE_EVENT
+	};
 	static bool of_queue[64];
 	static bool known;
 
-	for (int k = QUEUE_EVENT_PUT; k <= QUEUE_EVENT_ACK && !known; k++) {
-		const char *name = queue_event_head((enum queue_event_kind)k);
+	for (size_t k = 0; k < COUNT(names) && !known; k++) {
 		enum book_kind one = BOOK_KIND_NONE;
 
-		must(book_kind_parse(str_of(name), &one) && one < 64);
+		must(book_kind_parse(str_of(names[k]), &one) && one < 64);
 		of_queue[one] = true;
 	}
 	known = true;
@@ -596,11 +602,16 @@ is_of_queue(enum book_kind kind)
 static void
 replay(const struct book_head *head, struct str body)
 {
+	char task[ID_TEXT];
 	struct err e = { 0 };
 	int bad = 0;
 
 	if (is_of_queue(head->kind)) {
 		bad = queue_apply(again, body, head->seq, &e);
+	}
+	book_id_text(head->task, task);
+	if (task[0] && queue_find(again, str_of(task))) {
+		queue_saw(again, str_of(task), head->seq);
 	}
 	if (head->kind == BOOK_WAIT_PUT || head->kind == BOOK_WAIT_DECIDED ||
 	    head->kind == BOOK_WAIT_ENDED) {
@@ -618,16 +629,16 @@ sim_witness_derived(void)
 	auto_buf live = { 0 };
 	auto_buf rebuilt = { 0 };
 
-	if (!sim.core || sim.core->book.writes) {
+	if (!sim.core || core_unwritten(sim.core)) {
 		return;
 	}
 	again = queue_new(1);
 	waits_again = wait_list_new(1);
 	sim_store_each(replay);
 	queue_dump(sim.core->queue, &live);
-	wait_write_list(&live, sim.core->waits, true);
+	wait_write_list(&live, sim.core->waits, false);
 	queue_dump(again, &rebuilt);
-	wait_write_list(&rebuilt, waits_again, true);
+	wait_write_list(&rebuilt, waits_again, false);
 	queue_free(again);
 	wait_list_free(waits_again);
 	if (!str_eq(buf_str(&live), buf_str(&rebuilt))) {

@@ -318,6 +318,7 @@ tell(void)
 	TELL(denied);
 	TELL(doubled);
 	TELL(full_disks);
+	TELL(deposed);
 #undef TELL
 }
 
