@@ -122,6 +122,7 @@ history_add(struct history *h, struct str line, struct err *e)
 		    "falls)");
 	}
 	h->last = at;
+	h->lines++;
 	o = find_op(h, number);
 	if (!o) {
 		h->ops =
@@ -129,7 +130,8 @@ history_add(struct history *h, struct str line, struct err *e)
 		o = &h->ops[h->count++];
 		*o = (struct op){ .number = number,
 			.what = (enum what)what,
-			.asked = at,
+			.asked = h->lines,
+			.asked_at = at,
 			.answered = INT64_MAX };
 		read_asked(h, o, tree);
 	} else if (o->what != (enum what)what || o->said != LOST || say == 3) {
@@ -139,7 +141,8 @@ history_add(struct history *h, struct str line, struct err *e)
 	read_both(h, o, tree);
 	if (say == OK || say == NO) {
 		o->said = (enum said)say;
-		o->answered = at;
+		o->answered = h->lines;
+		o->answered_at = at;
 	}
 	return 0;
 }
@@ -230,7 +233,7 @@ check_taken(const struct history *h, const struct op *claim, struct err *e)
 		if ((l->what != CLAIM && l->what != RENEW) || l->said != OK ||
 		    !of_task(l, claim) || l->epoch >= claim->epoch ||
 		    l->answered > claim->asked ||
-		    claim->answered >= l->asked + l->lease) {
+		    claim->answered_at >= l->asked_at + l->lease) {
 			continue;
 		}
 		for (size_t n = 0; n < h->count && !gone; n++) {
@@ -354,8 +357,8 @@ check_one(const struct history *h, const struct op *o, struct err *e)
 /* --- by search --- */
 
 static int
-explain(const struct history *h, const struct op *first, unsigned ghosts,
-    struct err *e)
+explain(
+    const struct history *h, const struct op *first, bool ghosts, struct err *e)
 {
 	const struct op *ops[HISTORY_OPS_MAX];
 	size_t count = 0;
@@ -395,12 +398,13 @@ is_first(const struct history *h, const struct op *o)
 int
 history_check(struct history *h, struct err *e)
 {
-	unsigned ghosts = 0;
+	bool ghosts = false;
 
 	for (size_t i = 0; i < h->count; i++) {
 		const struct op *o = &h->ops[i];
 
-		ghosts += o->what == CLAIM && o->said == LOST;
+		/* What ran out on its way to the worker was heard as none. */
+		ghosts |= o->what == CLAIM && o->said != OK;
 		if (check_one(h, o, e)) {
 			return -1;
 		}

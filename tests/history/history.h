@@ -13,6 +13,8 @@
  *
  *   {"at": us, "op": n, "do": WHAT, "say": "ask"|"ok"|"no"|"lost", …}
  *
+ * The order of the lines is the order of what was said; `at` is for leases.
+ *
  *   do       ask                                   ok
  *   put      task, queue, rank, depends[], key
  *   claim    queue                                 task, epoch, lease (us)

@@ -25,8 +25,10 @@ struct op {
 	int64_t number;
 	enum what what;
 	enum said said;
-	int64_t asked;
+	int64_t asked;    /* line: the order of what was said */
 	int64_t answered; /* INT64_MAX: never */
+	int64_t asked_at; /* us */
+	int64_t answered_at;
 	struct str task;
 	struct str queue;
 	struct str key;
@@ -45,12 +47,12 @@ struct history {
 	struct arena arena;
 	struct op *ops;
 	size_t count, room;
-	int64_t last; /* what was said last */
+	int64_t last; /* us of what was said last */
+	int64_t lines;
 };
 
 /* search.c: is there an order of these that explains every answer? ghosts:
- * claims whose answer was lost, of whichever task. */
-bool history_explains(
-    const struct op *const *ops, size_t count, unsigned ghosts);
+ * claims of which nobody heard, of whichever task. */
+bool history_explains(const struct op *const *ops, size_t count, bool ghosts);
 
 #endif

@@ -24,7 +24,6 @@ struct model { /* without holes: it is compared by its bytes */
 	uint64_t hold;
 	int64_t epoch;
 	uint64_t accepted; /* 1 + the finish that was, 0: none */
-	uint64_t ghosts;
 };
 
 struct node {
@@ -36,6 +35,8 @@ struct search {
 	struct arena arena;
 	const struct op *const *ops;
 	size_t count;
+	bool ghosts;     /* claims of which nobody heard */
+	int64_t highest; /* epoch that somebody heard of */
 	struct map seen;
 	struct node *todo;
 	size_t todo_count, todo_room;
@@ -196,11 +197,10 @@ push_silent(struct search *s, const struct node *n)
 	if (n->m.hold == H_OWNED) {
 		next.m.hold = H_LOOSE;
 		push(s, &next);
-	} else if (n->m.ghosts > 0 &&
+	} else if (s->ghosts && n->m.epoch < s->highest &&
 	           (n->m.hold == H_WAITING || n->m.hold == H_LOOSE)) {
 		next.m.hold = H_OWNED;
 		next.m.epoch++;
-		next.m.ghosts--;
 		push(s, &next);
 	}
 }
@@ -237,14 +237,18 @@ expand(struct search *s, const struct node *n)
 }
 
 bool
-history_explains(const struct op *const *ops, size_t count, unsigned ghosts)
+history_explains(const struct op *const *ops, size_t count, bool ghosts)
 {
 	struct search s = { .ops = ops, .count = count, .seen = { .seed = 1 } };
 	struct node n;
 	bool found = false;
 
 	memset(&n, 0, sizeof(n));
-	n.m.ghosts = ghosts;
+	s.ghosts = ghosts;
+	for (size_t i = 0; i < count; i++) {
+		s.highest =
+		    ops[i]->epoch > s.highest ? ops[i]->epoch : s.highest;
+	}
 	must(count <= HISTORY_OPS_MAX);
 	push(&s, &n);
 	while (!found && s.todo_count > 0) {

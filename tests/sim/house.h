@@ -17,22 +17,25 @@
  *   house_parts.c   supervisor, sandbox, cells, vault
  *   house_agent.c   agents and the egresses
  *   house_people.c  clients and people
+ *   house_worker.c  workers, and what they say happened
  *   house_game.c    a game: a storm, then calm, then the account
  */
 
 #include <setjmp.h>
 
+#include "history/history.h"
 #include "parts/core.h"
 
-#define SIM_TASKS  6
-#define SIM_CALLS  8 /* of one task */
-#define SIM_CELLS  24
-#define SIM_AGENTS 24
-#define SIM_EXECS  24
-#define SIM_ASKS   4096
-#define SIM_WAITS  64
-#define SIM_EVENTS 1024
-#define SIM_INTENT 1024
+#define SIM_TASKS   8
+#define SIM_WORKERS 3
+#define SIM_CALLS   8 /* of one task */
+#define SIM_CELLS   24
+#define SIM_AGENTS  24
+#define SIM_EXECS   24
+#define SIM_ASKS    256
+#define SIM_WAITS   64
+#define SIM_EVENTS  1024
+#define SIM_INTENT  1024
 
 #define SIM_STORM_US (60 * CLOCK_SECOND)
 #define SIM_CALM_US  (12 * 3600 * CLOCK_SECOND) /* clocks were set back */
@@ -75,6 +78,7 @@ struct sim_task {
 	char id[ID_TEXT];
 	char run[ID_TEXT];
 	char plan[SIM_CALLS + 1]; /* a letter a call */
+	bool outside;             /* workers do it, not an agent */
 	int depends;              /* on that task, or -1 */
 	uint32_t score;
 	/* on the disk */
@@ -134,14 +138,26 @@ struct sim_agent {
 	bool asked;
 };
 
-enum sim_ask_kind { ASK_PUT, ASK_CANCEL, ASK_DECIDE, ASK_READ };
+enum sim_ask_kind { ASK_PUT, ASK_CANCEL, ASK_DECIDE, ASK_WORK };
 
 struct sim_ask {
 	enum sim_ask_kind kind;
-	int of; /* task or wait */
+	int of; /* task, wait or worker */
+	uint64_t id;
+	uint64_t op; /* of the history */
 	uint32_t house;
 	bool open;
 	bool yes; /* what was decided */
+};
+
+struct sim_worker {
+	int doing;
+	int task;
+	uint32_t epoch;
+	uint64_t op;
+	uint64_t turn; /* an event of an older one is none */
+	int64_t until;
+	bool silent, fails;
 };
 
 typedef void sim_fn(uint64_t a, uint64_t b);
@@ -188,7 +204,10 @@ struct sim {
 	uint64_t cells_started[SIM_INTENT]; /* on the disk, of this house */
 	int cells_started_count;
 	struct sim_ask asks[SIM_ASKS];
-	int ask_count;
+	uint64_t ask_count;
+	struct sim_worker workers[SIM_WORKERS];
+	struct history *history;
+	uint64_t ops;
 	uint64_t paths;
 	struct sim_event events[SIM_EVENTS];
 	int event_count;
@@ -204,7 +223,7 @@ struct sim_seen {
 	    killed_before, killed_after, kills, claims, leases_lost, execs,
 	    parks, intents, completed, failed, blocked, cancelled, jumps,
 	    dead_agents, dead_cells, dead_egresses, dead_vaults, dead_apis,
-	    unknown, denied, doubled, full_disks, deposed;
+	    unknown, denied, doubled, full_disks, deposed, milled, stale;
 };
 extern struct sim_seen *sim_seen;
 
@@ -263,6 +282,21 @@ void sim_people_begin(void);
 void sim_people_house_down(void); /* nobody will be answered */
 void sim_person_look(uint64_t a, uint64_t b);
 struct sim_ask *sim_answer_of(uint64_t id);
+/* False: nobody listens, and whoever asks hears so. */
+bool sim_ask(const struct sim_ask *what, const char *method, const char *target,
+    struct str body);
+
+const struct json *sim_answer_body(struct arena *a, bool is_long,
+    const void *record, const int *fds, size_t nfds);
+
+/* house_worker.c */
+void sim_say(uint64_t op, const char *what, const char *say, const char *more);
+sim_fn sim_worker_goes_on;
+void sim_worker_unheard(uint64_t k);
+void sim_worker_hears(uint64_t k, uint32_t status, const struct json *body);
+void sim_worker_is_told(uint64_t k, uint32_t status, const struct json *body);
+void sim_workers_begin(void);
+void sim_history_check(void);
 
 /* house_game.c: NULL, or what went wrong. */
 const char *sim_play(uint64_t seed, const char *folder);

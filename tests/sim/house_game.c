@@ -184,6 +184,7 @@ look(uint64_t a, uint64_t b)
 	if (sim.calm && all_done()) {
 		sim_witness_derived();
 		account();
+		sim_history_check();
 		sim.over = true;
 	} else {
 		sim_always(5 * CLOCK_SECOND, look, 0, 0);
@@ -236,18 +237,22 @@ make_tasks(void)
 {
 	static const char letters[] = "wwaagfm";
 
-	sim.task_count = 2 + (int)sim_draw(3);
+	int last[2] = { -1, -1 };
+
+	sim.task_count = 2 + (int)sim_draw(4);
 	for (int i = 0; i < sim.task_count; i++) {
 		struct sim_task *t = &sim.tasks[i];
 
 		(void)snprintf(t->id, sizeof(t->id),
 		    "00000000-0000-7000-8000-%012d", i + 1);
+		t->outside = sim_draw(3) == 0;
 		for (uint32_t n = 0; n < 1 + sim_draw(4); n++) {
 			t->plan[n] = letters[sim_draw(sizeof(letters) - 1)];
 		}
 		t->score = 1 + sim_draw(5);
-		t->depends =
-		    i > 0 && sim_draw(3) == 0 ? (int)sim_draw((uint32_t)i) : -1;
+		/* On its own kind: its history knows no other. */
+		t->depends = sim_draw(3) == 0 ? last[t->outside] : -1;
+		last[t->outside] = i;
 	}
 }
 
@@ -272,6 +277,7 @@ raise_house(void)
 	}
 	sim.house++;
 	sim_seen->houses++;
+	sim_say(++sim.ops, "restart", "ok", "");
 	must(sim.house < HOUSES);
 	sim_witness_house();
 	must(wire_pair(pair, &e) == 0);
@@ -292,7 +298,9 @@ const char *
 sim_play(uint64_t seed, const char *folder)
 {
 	arena_fini(&sim.arena);
+	history_free(sim.history);
 	sim = (struct sim){ .seed = seed,
+		.history = history_new(),
 		.random = seed * 0x9e3779b97f4a7c15ULL + 1,
 		.mono_us = CLOCK_SECOND };
 	must(str_copy(sim.folder, sizeof(sim.folder), str_of(folder)));

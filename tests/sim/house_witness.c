@@ -467,11 +467,15 @@ http_sent(const struct wire_http_do *http)
 }
 
 static void
-answered(const struct wire_api_answer_head *answer)
+answered(const struct wire_api_answer_head *answer, const struct json *body)
 {
 	const struct sim_ask *ask = sim_answer_of(answer->id);
 
 	if (!ask) {
+		return;
+	}
+	if (ask->kind == ASK_WORK) {
+		sim_worker_is_told((uint64_t)ask->of, answer->status, body);
 		return;
 	}
 	bool early = (ask->kind == ASK_PUT && answer->status == 201 &&
@@ -538,10 +542,14 @@ void
 sim_witness_sends(
     enum wire_type type, const void *record, const int *fds, size_t nfds)
 {
+	auto_arena a = { 0 };
+
 	switch ((unsigned)type) {
 	case WIRE_API_ANSWER:
 	case WIRE_API_ANSWER_LONG:
-		answered(record);
+		answered(
+		    record, sim_answer_body(&a, type == WIRE_API_ANSWER_LONG,
+		                record, fds, nfds));
 		break;
 	case WIRE_CELL_MAKE:
 		cell_asked(((const struct wire_cell_make *)record)->cell);

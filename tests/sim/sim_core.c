@@ -66,6 +66,9 @@ static const char role[] =
     "tools = [\"write\", \"again\", \"gated\", \"fetch\"]\n"
     "brain = \"model.default\"\n"
     "budget = { turns = 50, calls = 50, wall = \"2h\" }\n";
+static const char mill[] = "[task.default]\ntools = []\n"
+                           "[queue]\nserved = \"worker\"\n";
+static const char no_gates[] = "[defaults]\nunmatched = \"allow\"\n";
 static const char gates[] =
     "[defaults]\nunmatched = \"allow\"\n"
     "[gate.gated]\nmatch = { tool = \"gated\" }\nrequire = \"operator\"\n"
@@ -105,7 +108,8 @@ static void
 write_files(const char *at)
 {
 	static const char *const folders[] = { "", "/state", "/state/book",
-		"/state/runs", "/roles", "/roles/helper", "/roles/helper/mcp" };
+		"/state/runs", "/roles", "/roles/helper", "/roles/helper/mcp",
+		"/roles/mill", "/roles/mill/mcp" };
 	auto_buf text = { 0 };
 	auto_buf path = { 0 };
 
@@ -131,6 +135,9 @@ write_files(const char *at)
 	    "http = { method = \"GET\", url = "
 	    "\"https://up.test/do/{{task}}/{{n}}\" }");
 	write_file("roles/helper/mcp/server.toml", buf_str(&text));
+	write_file("roles/mill/role.toml", str_of(mill));
+	write_file("roles/mill/gates.toml", str_of(no_gates));
+	write_file("roles/mill/mcp/server.toml", STR(""));
 }
 
 /* --- workers --- */
@@ -319,6 +326,8 @@ tell(void)
 	TELL(doubled);
 	TELL(full_disks);
 	TELL(deposed);
+	TELL(milled);
+	TELL(stale);
 #undef TELL
 }
 
