@@ -322,3 +322,40 @@ __wrap_core_call_started_before(struct core *c, struct core_call *k)
 		__real_core_call_started_before(c, k);
 	}
 }
+
+/* A rescue that comes late, and takes the task from whoever has it then. */
+static void
+rescue(uint64_t task, uint64_t b)
+{
+	auto_arena a = { 0 };
+	struct str id = str_of(sim.tasks[task].id);
+	const struct queue_task *t = queue_find(sim.core->queue, id);
+	struct queue_touch touch = {
+		.task = id,
+		.epoch = t ? t->epoch : 0,
+		.now = wall_now(),
+	};
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	(void)b;
+	if (queue_lease_lost(sim.core->queue, &a, &touch, &step, &e) == 0) {
+		core_queue_step(sim.core, &step, NULL);
+	}
+}
+
+int __real_queue_lease_lost(struct queue *q, struct arena *a,
+    const struct queue_touch *c, struct queue_step *step, struct err *e);
+int __wrap_queue_lease_lost(struct queue *q, struct arena *a,
+    const struct queue_touch *c, struct queue_step *step, struct err *e);
+int
+__wrap_queue_lease_lost(struct queue *q, struct arena *a,
+    const struct queue_touch *c, struct queue_step *step, struct err *e)
+{
+	int task = sim_task_of(c->task);
+
+	if (sim_bug == BUG_RESCUE && sim.tasks[task].outside) {
+		sim_later(CLOCK_SECOND * 3 / 2, rescue, (uint64_t)task, 0);
+	}
+	return __real_queue_lease_lost(q, a, c, step, e);
+}
