@@ -6,13 +6,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 
-#define LOOK_US 100000
+#define LOOK_MS 100
 
 static int
 ask(struct cli *c, const char *method, const char *target,
@@ -54,7 +55,7 @@ wait_for_it(struct cli *c, int64_t *size, int64_t *events, struct err *e)
 			*events = cli_number(t, "events");
 			return 0;
 		}
-		(void)usleep(LOOK_US);
+		(void)poll(NULL, 0, LOOK_MS);
 	}
 }
 
@@ -65,8 +66,8 @@ fetch(struct cli *c, int fd, int64_t size, struct err *e)
 
 	while (from < size) {
 		struct cli_answer answer = { 0 };
-		struct str target = arena_printf(&c->arena,
-		    "/api/backup/bytes?from=%lld", (long long)from);
+		struct str target = arena_printf(
+		    &c->arena, "/api/backup/bytes?from=%lld", (long long)from);
 		int failed = ask(c, "GET", target.at, &answer, e);
 
 		if (!failed && !answer.body.len) {
@@ -181,7 +182,7 @@ int
 cli_verify_file(struct cli *c, const char *file)
 {
 	const char *args[] = { book_program(c), "--do", "verify", "--file",
-		cli_absolute(c, file), NULL };
+		cli_absolute(c, file), "--json", c->json ? "yes" : "no", NULL };
 
 	return become_book(c, args);
 }
@@ -213,6 +214,8 @@ command_restore(struct cli *c, int argc, char **argv)
 		cli_absolute(c, argv[0]),
 		"--state",
 		c->state,
+		"--json",
+		c->json ? "yes" : "no",
 		store_fd ? "--store-fd" : NULL,
 		store_fd,
 		NULL,

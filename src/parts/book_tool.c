@@ -7,8 +7,8 @@
  *   --do restore --file F --state D  makes F the book: of the state folder, or
  *                                    of the server whose URL is in --store-fd
  *
- * One line of JSON on stdout, or a sentence on stderr and the exit code of its
- * kind.
+ * A line on stdout (--json yes: JSON), or a sentence on stderr and the exit
+ * code of its kind.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,9 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "json/json.h"
 #include "parts/part.h"
 #include "parts/verify.h"
+#include "json/json.h"
 
 #define URL_MAX 4000
 
@@ -29,6 +29,14 @@ say(struct json_out *o, struct buf *line)
 {
 	json_out_end(o, '}');
 	(void)printf("%s\n", buf_z(line));
+}
+
+static bool
+wants_json(const struct part_self *p)
+{
+	const char *given = part_arg(p, "json");
+
+	return given && strcmp(given, "yes") == 0;
 }
 
 static int
@@ -44,7 +52,7 @@ verify_all(struct verify *v, struct err *e)
 }
 
 static int
-verify_file(const char *file, struct err *e)
+verify_file(const struct part_self *p, const char *file, struct err *e)
 {
 	auto_store store = NULL;
 	struct verify v = { 0 };
@@ -60,6 +68,14 @@ verify_file(const char *file, struct err *e)
 		return -1;
 	}
 	digest_text(book_tree_root(&v.tree), root);
+	if (!wants_json(p)) {
+		(void)printf("audit ok  %llu events, %llu bodies, %llu "
+		             "expired, root %s\n",
+		    (unsigned long long)v.tree.size,
+		    (unsigned long long)v.bodies, (unsigned long long)v.expired,
+		    root);
+		return 0;
+	}
 	json_out_init(&o, &line);
 	json_out_object(&o, NULL);
 	json_out_bool(&o, "ok", true);
@@ -81,8 +97,8 @@ lock_state(const char *state, struct err *e)
 	int fd;
 
 	buf_addf(&path, "%s/lock", state);
-	fd = open(buf_z(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-	    0600);
+	fd =
+	    open(buf_z(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) {
 		return err_sys(e, "cannot open %s", buf_z(&path));
 	}
@@ -137,7 +153,8 @@ leave_note(struct store *to, const char *file, uint64_t events, struct err *e)
 	           : 0;
 }
 
-/* Above every incarnation that the old book had. */
+/* Owned by the copy as often as `from` was; more often, if the old book was:
+ * the next house is above them all. */
 static int
 fill(struct store *from, struct store *to, const char *file, uint64_t above,
     struct err *e)
@@ -151,11 +168,11 @@ fill(struct store *from, struct store *to, const char *file, uint64_t above,
 	if (store_copy(from, to, e)) {
 		return -1;
 	}
-	do {
+	while (incarnation < above) {
 		if (store_own(to, "restore", &incarnation, e)) {
 			return -1;
 		}
-	} while (incarnation <= above);
+	}
 	return leave_note(to, file, store_last_seq(from), e);
 }
 
@@ -198,8 +215,7 @@ make_file(struct store *from, const char *path, const char *file,
 	auto_store to = NULL;
 
 	return store_open(path, STORE_CREATE, &to, e) ||
-	               fill(from, to, file, above, e) ||
-	               store_checkpoint(to, e)
+	               fill(from, to, file, above, e) || store_checkpoint(to, e)
 	           ? -1
 	           : 0;
 }
@@ -274,6 +290,13 @@ restore(const struct part_self *p, const char *file, struct err *e)
 	           : restore_file(from, state, file, e)) {
 		return -1;
 	}
+	if (!wants_json(p)) {
+		(void)printf(
+		    "restored  %llu events; `handrail up` goes on from "
+		    "there\n",
+		    (unsigned long long)v.tree.size);
+		return 0;
+	}
 	json_out_init(&o, &line);
 	json_out_object(&o, NULL);
 	json_out_bool(&o, "ok", true);
@@ -298,7 +321,7 @@ main(int argc, char **argv)
 		return 2;
 	}
 	if (strcmp(what, "restore") == 0 ? restore(&p, file, &e)
-	                                 : verify_file(file, &e)) {
+	                                 : verify_file(&p, file, &e)) {
 		part_fail(&e);
 	}
 	return 0;

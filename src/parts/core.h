@@ -10,9 +10,9 @@
  *   judge a command → append its events → commit (once a loop turn) → effects
  *
  * core_append only adds to the batch that forms; core_after queues what may
- * happen once that batch is on the disk (core_book.c says it exactly).  Nothing else may send an effect.
- * Objects are named across a commit or a record by number, never by pointer:
- * they may be gone when the answer comes.
+ * happen once that batch is on the disk (core_book.c says it exactly).  Nothing
+ * else may send an effect. Objects are named across a commit or a record by
+ * number, never by pointer: they may be gone when the answer comes.
  */
 
 #include "book/book.h"

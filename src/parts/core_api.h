@@ -27,10 +27,10 @@ struct core_ask {
 	bool events;                           /* Accept: text/event-stream */
 	uint64_t last;                         /* Last-Event-ID, or 0 */
 	bool local;
-	bool gone;    /* the client is away */
-	bool reading; /* and waits for the commit of what it would read */
+	bool gone;       /* the client is away */
+	bool reading;    /* and waits for the commit of what it would read */
 	unsigned waited; /* for how many commits */
-	bool written; /* its answer waits for the commit */
+	bool written;    /* its answer waits for the commit */
 	/* the prepared answer */
 	uint32_t status;
 	struct buf answer;

@@ -81,13 +81,12 @@ keep_head(void *context, const struct store_head *row, struct err *e)
 
 /* Only what is on the disk. */
 static int
-read_events(struct core *c, struct core_ask *ask, struct buf *heads,
-    struct err *e)
+read_events(
+    struct core *c, struct core_ask *ask, struct buf *heads, struct err *e)
 {
 	char task[ID_TEXT];
-	uint64_t left = c->book.durable > ask->after
-	                    ? c->book.durable - ask->after
-	                    : 0;
+	uint64_t left =
+	    c->book.durable > ask->after ? c->book.durable - ask->after : 0;
 
 	book_id_text(ask->task, task);
 	if (!task[0]) {

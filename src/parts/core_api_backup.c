@@ -14,9 +14,9 @@
 #include "parts/core.h"
 #include "parts/core_api.h"
 
-#define PIECE_MAX    ((size_t)4 * 1024 * 1024)
-#define PATIENCE_US  (10 * CLOCK_MINUTE) /* without a question about it */
-#define STEPS_US     2000                /* of one turn */
+#define PIECE_MAX   ((size_t)4 * 1024 * 1024)
+#define PATIENCE_US (10 * CLOCK_MINUTE) /* without a question about it */
+#define STEPS_US    2000                /* of one turn */
 
 struct core_backup {
 	struct core *core;
@@ -104,13 +104,13 @@ more(void *owner)
 	struct err e = { 0 };
 	int left = 1;
 
-	while (left > 0 && !c->book.under_way &&
-	       !mono_passed(until, mono_now())) {
+	while (
+	    left > 0 && !c->book.under_way && !mono_passed(until, mono_now())) {
 		left = store_backup_step(b->store, &b->percent, &e);
 	}
 	if (left > 0) {
-		loop_timer_arm(&b->turn, c->part.loop,
-		    loop_now(c->part.loop), more, b);
+		loop_timer_arm(
+		    &b->turn, c->part.loop, loop_now(c->part.loop), more, b);
 		return;
 	}
 	b->events = c->book.durable;
@@ -141,8 +141,8 @@ route_backup_start(struct core *c, struct core_ask *ask, struct err *e)
 	(void)unlink(b->path);
 	if (c->book.under_way) {
 		free(b);
-		return err_set(e, ERR_UNAVAILABLE,
-		    "a commit is under way; ask again");
+		return err_set(
+		    e, ERR_UNAVAILABLE, "a commit is under way; ask again");
 	}
 	if (store_backup_start(c->book.store, b->path, &b->store, e)) {
 		free(b);
@@ -150,8 +150,7 @@ route_backup_start(struct core *c, struct core_ask *ask, struct err *e)
 	}
 	c->book.backup = b;
 	asked(b);
-	loop_timer_arm(
-	    &b->turn, c->part.loop, loop_now(c->part.loop), more, b);
+	loop_timer_arm(&b->turn, c->part.loop, loop_now(c->part.loop), more, b);
 	return route_backup(c, ask, e);
 }
 

@@ -44,15 +44,16 @@ struct core_pending {
 };
 
 /* The next write of the batch that is forming. */
-struct core_write *core_batch_add(
-    struct core *c, enum core_write_kind kind);
+struct core_write *core_batch_add(struct core *c, enum core_write_kind kind);
 /* What the batch holds is fixed: rows of tasks are made from their state. */
 void core_batch_close(struct core *c);
 void core_batch_free(struct core_batch *b); /* effects too */
 bool core_batch_empty(const struct core_batch *b);
-int core_batch_write(struct core *c, const struct core_batch *b,
-    struct err *e) MUST_CHECK;
+int core_batch_write(
+    struct core *c, const struct core_batch *b, struct err *e) MUST_CHECK;
 bool core_is_queue_kind(enum book_kind kind);
+/* It was claimed and has no outcome: calls and waits of it may be open. */
+bool core_task_lives(const struct queue_task *t);
 /* The key of a body that is kept aside: rows "kept". */
 void core_kept_key(uint64_t seq, struct buf *key);
 /* Heads of one task are a trail: it goes through this one as well. */

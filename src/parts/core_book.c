@@ -192,23 +192,18 @@ core_inbox_drop(struct core *c, uint64_t number)
 
 /* --- the queue's and the waits' events --- */
 
-static const enum queue_event_kind queue_kinds[] = {
-#define QUEUE_EVENT(id, word, head) QUEUE_EVENT_##id,
-#include "queue/events.def"
-#undef QUEUE_EVENT
-};
+#define QUEUE_KINDS (QUEUE_EVENT_RAISE + 1) /* the last of them */
 
 /* Which kind of head each event is, looked up once. */
 static const enum book_kind *
 kinds(void)
 {
-	static enum book_kind heads[COUNT(queue_kinds)];
+	static enum book_kind heads[QUEUE_KINDS];
 
-	for (size_t i = 0; !heads[0] && i < COUNT(queue_kinds); i++) {
-		size_t at = COUNT(queue_kinds) - 1 - i; /* the first comes last */
+	for (int k = QUEUE_KINDS - 1; !heads[0] && k >= 0; k--) {
+		const char *name = queue_event_head((enum queue_event_kind)k);
 
-		must(book_kind_parse(
-		    str_of(queue_event_head(queue_kinds[at])), &heads[at]));
+		must(book_kind_parse(str_of(name), &heads[k]));
 	}
 	return heads;
 }
@@ -218,7 +213,7 @@ core_is_queue_kind(enum book_kind kind)
 {
 	const enum book_kind *heads = kinds();
 
-	for (size_t i = 0; i < COUNT(queue_kinds); i++) {
+	for (size_t i = 0; i < QUEUE_KINDS; i++) {
 		if (heads[i] == kind) {
 			return true;
 		}

@@ -64,7 +64,8 @@ stall(struct core *c, const char *why)
 	bool before = c->book.stalled[0] != '\0';
 
 	(void)snprintf(c->book.stalled, sizeof(c->book.stalled),
-	    "the book cannot be written (%s): nothing is done until it can", why);
+	    "the book cannot be written (%s): nothing is done until it can",
+	    why);
 	if (!before) {
 		log_line(LOG_ERROR, "book", "%s", c->book.stalled);
 	}

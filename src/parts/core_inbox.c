@@ -14,7 +14,7 @@
 #include "parts/core_call.h"
 
 #define LOOK_US   CLOCK_SECOND
-#define TAKE_MAX  64           /* records of one look */
+#define TAKE_MAX  64             /* records of one look */
 #define SHOWN_MAX ((size_t)4096) /* bytes of a refused record that are kept */
 
 struct taken {
@@ -124,9 +124,9 @@ static void
 committed(struct core *c, uint64_t full)
 {
 	c->book.inbox_busy = false;
-	look_again(c, full ? 0
-	                   : LOOK_US / 2 +
-	                         (int64_t)(random_u64() % (uint64_t)LOOK_US));
+	look_again(c,
+	    full ? 0
+	         : LOOK_US / 2 + (int64_t)(random_u64() % (uint64_t)LOOK_US));
 }
 
 /* What was read is taken or left in one batch, and only then is read again: a
@@ -178,8 +178,8 @@ core_inbox_watch(struct core *c)
 	struct err e = { 0 };
 
 	loop_io_close(&c->book.bell);
-	if (fd >= 0 && loop_io_open(&c->book.bell, c->part.loop, fd, rang, c,
-	                   &e) == 0) {
+	if (fd >= 0 &&
+	    loop_io_open(&c->book.bell, c->part.loop, fd, rang, c, &e) == 0) {
 		loop_io_want(&c->book.bell, LOOP_READ);
 	}
 }

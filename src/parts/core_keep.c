@@ -24,8 +24,7 @@ day_of(const struct book_head *head)
 }
 
 static int
-keep_aside(
-    struct core *c, const struct book_head *head, struct err *e)
+keep_aside(struct core *c, const struct book_head *head, struct err *e)
 {
 	auto_buf body = { 0 };
 	auto_buf key = { 0 };
@@ -99,11 +98,10 @@ drop_unneeded(struct core *c, struct err *e)
 		char task[ID_TEXT];
 
 		(void)str_u64(key, &seq);
-		result = store_head_get(
-		    c->book.store, seq, keep_seq, &head, e);
+		result = store_head_get(c->book.store, seq, keep_seq, &head, e);
 		book_id_text(head.task, task);
 		t = queue_find(c->queue, str_of(task));
-		if (!result && (!t || e2m_is_final(t->state))) {
+		if (!result && (!t || !core_task_lives(t))) {
 			core_row_drop(c, "kept", key);
 		}
 	}
@@ -117,8 +115,7 @@ keep_what_lives(struct core *c, int64_t before_day, struct err *e)
 	const struct queue_task *t;
 
 	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
-		if (t->epoch && !e2m_is_final(t->state) &&
-		    t->created.us / DAY_US < before_day &&
+		if (core_task_lives(t) && t->created.us / DAY_US < before_day &&
 		    keep_task(c, t, before_day, e)) {
 			return err_wrap(e, "task " STR_FMT, STR_ARG(t->id));
 		}
@@ -159,58 +156,23 @@ expire(struct core *c)
 		log_err("bodies", &e);
 		return;
 	}
+	core_save_whole(c);
 	core_after(c, expire_days, (uint64_t)before);
 }
 
 /* --- memory --- */
 
+/* Their rows are marked before they go: a start loads them no more. */
 static void
-mark_tasks(struct core *c, struct wall before)
+let_go(struct core *c, struct str id)
 {
-	const struct queue_task *t;
+	const struct queue_task *t = queue_find(c->queue, id);
 
-	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
-		if (e2m_is_final(t->state) && t->updated.us < before.us) {
-			core_task_forget(c, t);
-		}
+	if (t) {
+		core_task_forget(c, t);
+	} else {
+		core_row_drop(c, "mail", id);
 	}
-}
-
-struct letters {
-	struct arena arena;
-	struct str *keys;
-	size_t count;
-	size_t room;
-};
-
-static int
-keep_key(void *context, const struct store_row *row, struct err *e)
-{
-	struct letters *l = context;
-
-	(void)e;
-	l->keys = array_grow(l->keys, l->count, &l->room, sizeof(*l->keys));
-	l->keys[l->count++] = arena_str(&l->arena, row->key);
-	return 0;
-}
-
-static void
-drop_letters(struct core *c)
-{
-	struct letters l = { 0 };
-	struct err e = { 0 };
-
-	if (store_rows_walk(c->book.store, STR("mail"), STR(""), keep_key, &l,
-	        &e)) {
-		log_err("mail", &e);
-	}
-	for (size_t i = 0; i < l.count; i++) {
-		if (!queue_letter_find(c->queue, l.keys[i])) {
-			core_row_drop(c, "mail", l.keys[i]);
-		}
-	}
-	free(l.keys);
-	arena_fini(&l.arena);
 }
 
 static void
@@ -222,18 +184,14 @@ forget(struct core *c)
 	struct queue_step step = { 0 };
 	struct err e = { 0 };
 
-	if (core_unwritten(c)) {
-		return; /* the rows that are looked at are not whole */
-	}
 	if (queue_forget(c->queue, &a, before, now, &step, &e)) {
 		log_err("queue", &e);
 		return;
 	}
-	if (step.event_count) {
-		mark_tasks(c, before);
-		core_queue_step(c, &step, NULL);
-		drop_letters(c);
+	for (size_t i = 0; i < step.gone_count; i++) {
+		let_go(c, step.gone[i]);
 	}
+	core_queue_step(c, &step, NULL);
 }
 
 /* --- when --- */
@@ -246,8 +204,8 @@ look(void *owner)
 	bool quiet = c->book.commits == c->book.commits_then;
 	struct err e = { 0 };
 
-	loop_timer_arm(&c->book.keep, c->part.loop, mono_after(now, LOOK_US),
-	    look, c);
+	loop_timer_arm(
+	    &c->book.keep, c->part.loop, mono_after(now, LOOK_US), look, c);
 	if (core_stalled(c)[0]) {
 		return;
 	}

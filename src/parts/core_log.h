@@ -75,11 +75,11 @@ int core_run_heads(struct core *c, struct book_id run, uint64_t after,
     struct buf *heads, struct err *e) MUST_CHECK;
 /* ERR_MISSING: it expired.  Also of a head that is not on the disk yet, and of
  * what was kept aside for a task that lives. */
-int core_body_get(struct core *c, uint64_t seq, struct buf *out,
-    struct err *e) MUST_CHECK;
+int core_body_get(
+    struct core *c, uint64_t seq, struct buf *out, struct err *e) MUST_CHECK;
 /* The DurableTask as it was put. */
-int core_task_record(struct core *c, struct str task, struct buf *out,
-    struct err *e) MUST_CHECK;
+int core_task_record(
+    struct core *c, struct str task, struct buf *out, struct err *e) MUST_CHECK;
 /* Seq of the newest transition of this task; 0: none. */
 uint64_t core_task_end(struct core *c, struct str task);
 
@@ -97,6 +97,8 @@ int core_book_recover(struct core *c, struct err *e) MUST_CHECK;
  * longest time; then the tree, when it is due or `now`. */
 void core_save_tasks(struct core *c);
 void core_save_tree(struct core *c, bool now);
+/* Everything with the next batch: a start then reads no head before it. */
+void core_save_whole(struct core *c);
 struct core_credential_seen {
 	struct core_credential_seen *next;
 	uint32_t version;
@@ -153,6 +155,7 @@ struct core_book {
 	uint64_t commits;
 	/* core_save.c */
 	struct core_credential_seen *credentials;
+	bool tree_due;
 	uint64_t saved_seq; /* of the tree in the row "meta/tree" */
 	struct mono saved_at;
 	uint64_t aged; /* heads up to here are older than the window */

@@ -67,8 +67,8 @@ core_task_heads(struct core *c, struct str task, uint64_t after,
 	if (trail_end(c, task, &end, e)) {
 		return -1;
 	}
-	return end > after ? store_trail_walk(c->book.store, end, after,
-	                         keep_head, heads, e)
+	return end > after ? store_trail_walk(
+	                         c->book.store, end, after, keep_head, heads, e)
 	                   : 0;
 }
 
@@ -149,7 +149,8 @@ static bool
 unwritten_body(const struct core_batch *b, uint64_t seq, struct buf *out)
 {
 	for (const struct core_write *w = b->writes; w; w = w->next) {
-		if (w->kind == CORE_WRITE_HEAD && w->seq == seq && w->has_body) {
+		if (w->kind == CORE_WRITE_HEAD && w->seq == seq &&
+		    w->has_body) {
 			buf_add(out, buf_str(&w->value));
 			return true;
 		}
@@ -196,8 +197,7 @@ keep_record(void *context, const struct store_task *t, struct err *e)
 }
 
 static bool
-unwritten_record(
-    const struct core_batch *b, struct str task, struct buf *out)
+unwritten_record(const struct core_batch *b, struct str task, struct buf *out)
 {
 	for (const struct core_write *w = b->writes; w; w = w->next) {
 		if (w->kind == CORE_WRITE_TASK && w->value.len &&

@@ -10,8 +10,9 @@
 
 #include "parts/core_batch.h"
 
-#define CHUNK      4096 /* heads read at once */
-#define SAVE_CHUNK 4096 /* writes of one transaction of the first start */
+#define CHUNK      4096       /* heads read at once */
+#define SAVE_CHUNK 4096       /* writes of one transaction of the first start */
+#define RAISE      (1U << 20) /* claims that a task may have had since */
 
 int
 core_book_open(struct core *c, const char *where, struct err *e)
@@ -99,8 +100,8 @@ replay_head(
 }
 
 static int
-replay_chunk(struct core *c, struct str heads, uint64_t from, bool all,
-    struct err *e)
+replay_chunk(
+    struct core *c, struct str heads, uint64_t from, bool all, struct err *e)
 {
 	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
 		struct str bytes = str_sub(heads, at, BOOK_HEAD_SIZE);
@@ -133,8 +134,8 @@ replay(struct core *c, uint64_t from, bool all, struct err *e)
 	c->book.seq = c->book.tree.size;
 	while (next <= last) {
 		buf_clear(&heads);
-		if (store_heads_walk(c->book.store, next, CHUNK, keep_head,
-		        &heads, e) ||
+		if (store_heads_walk(
+		        c->book.store, next, CHUNK, keep_head, &heads, e) ||
 		    replay_chunk(c, buf_str(&heads), from, all, e)) {
 			return -1;
 		}
@@ -145,8 +146,7 @@ replay(struct core *c, uint64_t from, bool all, struct err *e)
 			    (unsigned long long)next);
 		}
 		next += heads.len / BOOK_HEAD_SIZE;
-		if (all && c->book.forming.writes &&
-		    core_commit_now(c, e)) {
+		if (all && c->book.forming.writes && core_commit_now(c, e)) {
 			return -1;
 		}
 	}
@@ -189,8 +189,8 @@ trail_head(struct trails *t, const struct book_head *head, struct err *e)
 		return -1;
 	}
 	if (is_wait(head)) {
-		t->asked = array_grow(
-		    t->asked, t->count, &t->room, sizeof(*t->asked));
+		t->asked =
+		    array_grow(t->asked, t->count, &t->room, sizeof(*t->asked));
 		t->asked[t->count++] = (struct asked){
 			.seq = head->seq,
 			.body = arena_str(&t->arena, buf_str(&body)),
@@ -243,11 +243,10 @@ apply_waits(struct trails *t, struct err *e)
 	return 0;
 }
 
-/* A task that was claimed and has no outcome may have runs. */
-static bool
-has_runs(const struct queue_task *t)
+bool
+core_task_lives(const struct queue_task *t)
 {
-	return t->epoch && !e2m_is_final(t->state);
+	return t->hold != QUEUE_WAITING && !e2m_is_final(t->state);
 }
 
 static int
@@ -258,8 +257,9 @@ load_trails(struct core *c, struct err *e)
 	int result = 0;
 
 	for (size_t i = 0; !result && (task = queue_at(c->queue, i)); i++) {
-		if (has_runs(task) && load_trail(&t, task, e)) {
-			result = err_wrap(e, "task " STR_FMT, STR_ARG(task->id));
+		if (core_task_lives(task) && load_trail(&t, task, e)) {
+			result =
+			    err_wrap(e, "task " STR_FMT, STR_ARG(task->id));
 		}
 	}
 	if (!result) {
@@ -272,7 +272,8 @@ load_trails(struct core *c, struct err *e)
 
 /* --- all of it --- */
 
-/* After the one start that read everything: so that no other has to. */
+/* Every task and letter, so that no other start has to read what this one has.
+ */
 static int
 save_all(struct core *c, struct err *e)
 {
@@ -281,9 +282,8 @@ save_all(struct core *c, struct err *e)
 	uint64_t since;
 	size_t n = 0;
 
-	while ((t = queue_unsaved(c->queue, &since))) {
+	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
 		core_task_row(c, t);
-		queue_saved(c->queue, t->id);
 		if (++n % SAVE_CHUNK == 0 && core_commit_now(c, e)) {
 			return -1;
 		}
@@ -296,6 +296,50 @@ save_all(struct core *c, struct err *e)
 	}
 	core_save_tree(c, true);
 	return core_commit_now(c, e);
+}
+
+/* --- the first start after `handrail restore` --- */
+
+/* The note of the restore becomes a head, and every claim that a lost part of
+ * the log may hold is stale.  All of it is one transaction. */
+static int
+raise_epochs(struct core *c, struct str note, struct err *e)
+{
+	auto_arena a = { 0 };
+	struct queue_step step = { 0 };
+	const struct queue_task *t;
+
+	if (queue_raise(c->queue, &a, RAISE, wall_now(), &step, e)) {
+		return -1;
+	}
+	struct core_event event = { .kind = BOOK_RESTORED, .body = note };
+
+	core_queue_step(c, &step, NULL);
+	(void)core_append(c, &event);
+	core_row_drop(c, "meta", STR("restored"));
+	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
+		core_task_row(c, t);
+	}
+	log_line(LOG_WARN, "book", "restored from a backup: " STR_FMT,
+	    STR_ARG(note));
+	core_save_tree(c, true);
+	return core_commit_now(c, e);
+}
+
+static int
+after_restore(struct core *c, struct err *e)
+{
+	auto_buf note = { 0 };
+
+	if (store_row_get(c->book.store, STR("meta"), STR("restored"), &note,
+	        NULL, e) == 0) {
+		return raise_epochs(c, buf_str(&note), e);
+	}
+	if (e->kind != ERR_MISSING) {
+		return -1;
+	}
+	*e = (struct err){ 0 };
+	return 0;
 }
 
 int
@@ -324,5 +368,7 @@ core_book_recover(struct core *c, struct err *e)
 	    load_trails(c, e)) {
 		return -1;
 	}
-	return all && c->book.seq ? save_all(c, e) : 0;
+	return (all && c->book.seq && save_all(c, e)) || after_restore(c, e)
+	           ? -1
+	           : 0;
 }

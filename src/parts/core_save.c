@@ -77,8 +77,8 @@ core_save_tasks(struct core *c)
 	const struct queue_task *t;
 	const struct queue_letter *m;
 	uint64_t since;
-	bool aged = mono_passed(mono_after(c->book.aged_at, WINDOW_US),
-	    loop_now(c->part.loop));
+	bool aged = mono_passed(
+	    mono_after(c->book.aged_at, WINDOW_US), loop_now(c->part.loop));
 
 	for (int n = 0; n < SAVE_BATCH; n++) {
 		t = queue_unsaved(c->queue, &since);
@@ -95,6 +95,23 @@ core_save_tasks(struct core *c)
 		}
 		core_letter_row(c, m);
 	}
+}
+
+void
+core_save_whole(struct core *c)
+{
+	const struct queue_task *t;
+	const struct queue_letter *m;
+	uint64_t since;
+
+	while ((t = queue_unsaved(c->queue, &since))) {
+		core_task_row(c, t);
+		queue_saved(c->queue, t->id);
+	}
+	while ((m = queue_letter_unsaved(c->queue, &since))) {
+		core_letter_row(c, m);
+	}
+	c->book.tree_due = true;
 }
 
 static uint64_t
@@ -153,13 +170,15 @@ core_save_tree(struct core *c, bool now)
 	auto_buf value = { 0 };
 	struct mono time = loop_now(c->part.loop);
 
-	if (!now && c->book.seq - c->book.saved_seq < TREE_EVENTS &&
+	if (!now && !c->book.tree_due &&
+	    c->book.seq - c->book.saved_seq < TREE_EVENTS &&
 	    !mono_passed(mono_after(c->book.saved_at, TREE_US), time)) {
 		return;
 	}
 	write_start(c, &value);
 	core_row(c, "meta", STR("start"), buf_str(&value), c->book.seq);
 	c->book.saved_seq = c->book.seq;
+	c->book.tree_due = false;
 	c->book.saved_at = time;
 	if (oldest_unsaved(c) > c->book.aged) {
 		c->book.aged = c->book.seq; /* late from a minute on */
@@ -199,8 +218,8 @@ read_credentials(struct core *c, struct str *rest)
 		seen.call = get_u32(at);
 		len = at[4];
 		if (!cut(rest, len, &at) ||
-		    !str_copy(seen.rule, sizeof(seen.rule),
-		        str_span(at, len))) {
+		    !str_copy(
+		        seen.rule, sizeof(seen.rule), str_span(at, len))) {
 			return false;
 		}
 		core_save_saw(c, &seen);
@@ -216,8 +235,8 @@ core_save_load(struct core *c, uint64_t *from, struct err *e)
 	const uint8_t *at;
 	uint32_t len;
 
-	if (store_row_get(c->book.store, STR("meta"), STR("start"), &value,
-	        NULL, e)) {
+	if (store_row_get(
+	        c->book.store, STR("meta"), STR("start"), &value, NULL, e)) {
 		return -1;
 	}
 	rest = buf_str(&value);

@@ -49,8 +49,8 @@ struct config_model {
 struct config {
 	struct str file;
 	struct str state; /* empty: the platform's default, the CLI knows it */
-	struct str store; /* empty: SQLite in the state folder; else a URL, which
-	                     may hold a password: never shown */
+	struct str store; /* empty: SQLite in the state folder; else a URL,
+	                     which may hold a password: never shown */
 	struct str device;
 	struct str client;
 	struct str listen; /* as written: "127.0.0.1:7400" */

@@ -6,7 +6,8 @@
  * Views over the book, per run: how far it has come and what became of each of
  * its calls.  This is what core asks after a crash.  Pure and derived: a view
  * is rebuilt by giving it every head of the run in order of seq; nothing here
- * is written anywhere, and which heads a run has the book's trail says.  Call states and the bodies that are read: DESIGN.
+ * is written anywhere, and which heads a run has the book's trail says.  Call
+ * states and the bodies that are read: DESIGN.
  */
 
 #include "book/book.h"

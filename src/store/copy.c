@@ -70,12 +70,11 @@ copy_task(void *context, const struct store_task *task, struct err *e)
 static int
 copy_all(struct copy *copy, struct err *e)
 {
-	struct store_task any = { 0 };
 	uint64_t times;
 
 	if (store_heads_walk(copy->from, 0, 0, copy_head, copy, e) ||
 	    store_rows_walk(copy->from, STR(""), STR(""), copy_row, copy, e) ||
-	    store_tasks_walk(copy->from, &any, 0, copy_task, copy, e) ||
+	    copy->from->ops->tasks_all(copy->from, copy_task, copy, e) ||
 	    copy->from->ops->owned(copy->from, &times, e)) {
 		return -1;
 	}

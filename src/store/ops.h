@@ -71,6 +71,9 @@ struct store_ops {
 	    void *context, struct err *e);
 	int (*tasks_walk)(struct store *s, const struct store_task *like,
 	    uint64_t limit, store_task_fn *each, void *context, struct err *e);
+	/* Every one, in the order in which they were first put. */
+	int (*tasks_all)(
+	    struct store *s, store_task_fn *each, void *context, struct err *e);
 	int (*live_walk)(
 	    struct store *s, store_task_fn *each, void *context, struct err *e);
 	int (*inbox_walk)(struct store *s, uint64_t limit, store_inbox_fn *each,

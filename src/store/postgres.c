@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "store/pack.h"
 #include "store/postgres.h"
 
 #define OPEN_US (10 * CLOCK_SECOND)
@@ -207,6 +206,8 @@ new_store(const char *url, unsigned flags)
 	p->base.ops = &ops;
 	p->base.read_only = flags & STORE_READ;
 	p->words = pack_words_new();
+	p->seed = random_u64();
+	p->day_failed = -1;
 	buf_add_z(&p->base.where, url);
 	(void)buf_z(&p->base.where);
 	return p;
@@ -223,9 +224,9 @@ enter(struct postgres *p, const char *url, unsigned flags, struct err *e)
 	}
 	postgres_where_keep(&p->where, p->reading);
 	return postgres_prepare_schema(p, flags, e) ||
-	           postgres_words_load(p, e) || postgres_last_load(p, e)
-	    ? -1
-	    : 0;
+	               postgres_words_load(p, e) || postgres_last_load(p, e)
+	           ? -1
+	           : 0;
 }
 
 int

@@ -123,8 +123,8 @@ refused(const PGresult *r, struct err *e)
 	const char *code = pq.resultErrorField(r, PG_DIAG_SQLSTATE);
 	const char *text = pq.resultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 	/* Class 57: shut down, cancelled by the deadline; 55: a lock. */
-	bool away = !code || strncmp(code, "57", 2) == 0 ||
-	            strncmp(code, "55", 2) == 0;
+	bool away =
+	    !code || strncmp(code, "57", 2) == 0 || strncmp(code, "55", 2) == 0;
 
 	return err_set(e, away ? ERR_UNAVAILABLE : ERR_IO,
 	    "PostgreSQL said: %s (%s)",
@@ -141,8 +141,8 @@ postgres_exchange(
 	ExecStatusType status;
 
 	if (send_all(conn, deadline_us) || receive(conn, deadline_us)) {
-		return err_set(e, ERR_UNAVAILABLE,
-		    "PostgreSQL did not answer in time");
+		return err_set(
+		    e, ERR_UNAVAILABLE, "PostgreSQL did not answer in time");
 	}
 	while ((r = pq.getResult(conn))) {
 		if (!first || pq.resultStatus(first) != PGRES_FATAL_ERROR) {
@@ -186,16 +186,16 @@ postgres_send(PGconn *conn, const char *name, const struct params *params)
 		lengths[i] = (int)(end - params->start[i]);
 		formats[i] = 1;
 	}
-	return pq.sendQueryPrepared(conn, name, (int)params->count, values,
-	           lengths, formats, 1)
+	return pq.sendQueryPrepared(
+	           conn, name, (int)params->count, values, lengths, formats, 1)
 	           ? 0
 	           : -1;
 }
 
 /* SQL that gives no rows, several statements too (then one transaction). */
 int
-postgres_run(struct postgres *p, PGconn *conn, const char *sql,
-    int64_t wait_us, struct err *e)
+postgres_run(struct postgres *p, PGconn *conn, const char *sql, int64_t wait_us,
+    struct err *e)
 {
 	auto_result done = NULL;
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,6 +15,7 @@
 
 #define STEP_HEADS 500
 #define STEP_BYTES (1u << 20)
+#define STEP_TASKS 200
 
 enum stage {
 	STAGE_HEADS,
@@ -30,8 +33,12 @@ struct postgres_backup {
 	struct buf making; /* its name until it is done */
 	enum stage stage;
 	uint64_t next;
-	size_t bytes; /* in the open transaction */
-	bool full;    /* the step has done enough */
+	size_t bytes;     /* in the open transaction */
+	bool full;        /* the step has done enough */
+	struct buf space; /* the last row and the last task that were copied */
+	struct buf key;
+	int64_t created;
+	struct buf id;
 };
 
 static int
@@ -56,20 +63,73 @@ copy_head(void *context, const struct store_head *head, struct err *e)
 	return b->full ? -1 : 0;
 }
 
+/* The next page of rows after the last one, whose place is kept. */
 static int
-copy_row(void *context, const struct store_row *row, struct err *e)
+copy_rows(struct postgres_backup *b, struct err *e)
 {
-	struct postgres_backup *b = context;
+	struct params params = { 0 };
+	auto_result r = NULL;
+	int count;
+	int rc;
 
-	return store_row_put(b->to, row, e);
+	param_bytes(&params, buf_str(&b->space));
+	param_bytes(&params, buf_str(&b->key));
+	rc =
+	    postgres_ask((struct postgres *)b->from, READ_ROWS, &params, &r, e);
+	buf_fini(&params.bytes);
+	count = rc ? 0 : pq.ntuples(r);
+	for (int i = 0; i < count && rc == 0; i++) {
+		struct store_row row = {
+			.space = column_str(r, i, 0),
+			.key = column_str(r, i, 1),
+			.version = column_u64(r, i, 2),
+			.value = column_str(r, i, 3),
+		};
+
+		rc = store_row_put(b->to, &row, e);
+	}
+	if (count == 0) {
+		b->stage = STAGE_TASKS;
+		b->created = INT64_MAX; /* "infinity" */
+		return rc;
+	}
+	buf_clear(&b->space);
+	buf_add(&b->space, column_str(r, count - 1, 0));
+	buf_clear(&b->key);
+	buf_add(&b->key, column_str(r, count - 1, 1));
+	return rc;
 }
 
 static int
-copy_task(void *context, const struct store_task *task, struct err *e)
+copy_tasks(struct postgres_backup *b, struct err *e)
 {
-	struct postgres_backup *b = context;
+	struct params params = { 0 };
+	auto_result r = NULL;
+	int count;
+	int rc;
 
-	return store_task_put(b->to, task, e);
+	param_text(&params, STR(""));
+	param_text(&params, STR(""));
+	param_i64(&params, b->created);
+	param_bytes(&params, buf_str(&b->id));
+	param_i64(&params, STEP_TASKS);
+	rc = postgres_ask(
+	    (struct postgres *)b->from, READ_TASKS, &params, &r, e);
+	buf_fini(&params.bytes);
+	count = rc ? 0 : pq.ntuples(r);
+	for (int i = 0; i < count && rc == 0; i++) {
+		struct store_task task = postgres_task(r, i);
+
+		rc = store_task_put(b->to, &task, e);
+	}
+	if (count == 0) {
+		b->stage = STAGE_OWNED;
+		return rc;
+	}
+	b->created = column_i64(r, count - 1, 5);
+	buf_clear(&b->id);
+	buf_add(&b->id, column_str(r, count - 1, 0));
+	return rc;
 }
 
 static int
@@ -77,8 +137,7 @@ copy_heads(struct postgres_backup *b, struct err *e)
 {
 	b->full = false;
 	b->bytes = 0;
-	if (store_heads_walk(
-	        b->from, b->next, STEP_HEADS, copy_head, b, e) &&
+	if (store_heads_walk(b->from, b->next, STEP_HEADS, copy_head, b, e) &&
 	    !b->full) {
 		return -1;
 	}
@@ -92,28 +151,44 @@ copy_heads(struct postgres_backup *b, struct err *e)
 static int
 copy_some(struct postgres_backup *b, struct err *e)
 {
-	struct store_task any = { 0 };
 	uint64_t times;
 
 	switch (b->stage) {
 	case STAGE_HEADS:
 		return copy_heads(b, e);
 	case STAGE_ROWS:
-		b->stage = STAGE_TASKS;
-		return store_rows_walk(
-		    b->from, STR(""), STR(""), copy_row, b, e);
+		return copy_rows(b, e);
 	case STAGE_TASKS:
-		b->stage = STAGE_OWNED;
-		return store_tasks_walk(b->from, &any, 0, copy_task, b, e);
+		return copy_tasks(b, e);
 	case STAGE_OWNED:
 		b->stage = STAGE_DONE;
 		return b->from->ops->owned(b->from, &times, e) ||
-		               (times &&
-		                   b->to->ops->owned_set(b->to, times, e))
+		               (times && b->to->ops->owned_set(b->to, times, e))
 		           ? -1
 		           : 0;
 	case STAGE_DONE:
 		break;
+	}
+	return 0;
+}
+
+/* The folder remembers a new name only after an fsync of its own. */
+static int
+sync_folder(const char *path, struct err *e)
+{
+	struct str at = str_of(path);
+	auto_buf folder = { 0 };
+
+	while (at.len > 0 && at.at[at.len - 1] != '/') {
+		at.len--;
+	}
+	buf_add(&folder, at.len ? at : STR("."));
+
+	auto_close int fd =
+	    open(buf_z(&folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd)) {
+		return err_sys(e, "the folder of the backup %s", path);
 	}
 	return 0;
 }
@@ -127,10 +202,12 @@ finish(struct postgres_backup *b, struct err *e)
 	}
 	store_close(b->to);
 	b->to = NULL;
-	if (link(buf_z(&b->making), buf_z(&b->path))) {
+	/* Over nothing; a jailed core may rename, and not link. */
+	if (renameat2(AT_FDCWD, buf_z(&b->making), AT_FDCWD, buf_z(&b->path),
+	        RENAME_NOREPLACE)) {
 		return err_sys(e, "naming the backup %s", buf_z(&b->path));
 	}
-	return 0;
+	return sync_folder(buf_z(&b->path), e);
 }
 
 int
@@ -178,6 +255,9 @@ postgres_backup_free(struct store_backup *backup)
 	}
 	buf_fini(&b->path);
 	buf_fini(&b->making);
+	buf_fini(&b->space);
+	buf_fini(&b->key);
+	buf_fini(&b->id);
 	free(b);
 }
 
@@ -198,8 +278,7 @@ start(struct postgres_backup *b, const char *path, struct err *e)
 	buf_addf(&b->making, "%s.%s", path, id_new().text);
 	if (postgres_snapshot(
 	        (struct postgres *)b->backup.store, &b->from, e) ||
-	    sqlite_store_open(
-	        buf_z(&b->making), STORE_CREATE, &b->to, e)) {
+	    sqlite_store_open(buf_z(&b->making), STORE_CREATE, &b->to, e)) {
 		return -1;
 	}
 	return store_own(b->to, "backup", &incarnation, e);

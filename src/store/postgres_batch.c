@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/pack.h"
 #include "store/postgres.h"
 
 /* What a transaction gathers, and how it is sent: one statement a table, with
@@ -36,6 +35,8 @@ batch_clear(struct postgres *p, bool undone)
 	arena_fini(&b->arena);
 	map_fini(&b->row_index);
 	map_fini(&b->task_index);
+	b->row_index.seed = p->seed;
+	b->task_index.seed = p->seed;
 	b->head_count = 0;
 	b->body_count = 0;
 	b->row_count = 0;
@@ -51,14 +52,13 @@ batch_pack(struct postgres *p)
 	struct batch *b = &p->batch;
 
 	if (b->head_count) {
-		pack_heads(p->words, b->first, b->heads, b->head_count,
-		    &b->packed);
+		pack_heads(
+		    p->words, b->first, b->heads, b->head_count, &b->packed);
 	}
 }
 
 int
-postgres_head_add(
-    struct store *s, const struct store_head *head, struct err *e)
+postgres_head_add(struct store *s, const struct store_head *head, struct err *e)
 {
 	struct postgres *p = (struct postgres *)s;
 	struct batch *b = &p->batch;
@@ -77,8 +77,8 @@ postgres_head_add(
 }
 
 int
-postgres_body_add(struct store *s, uint64_t seq, int64_t day, struct str bytes,
-    struct err *e)
+postgres_body_add(
+    struct store *s, uint64_t seq, int64_t day, struct str bytes, struct err *e)
 {
 	struct postgres *p = (struct postgres *)s;
 	struct batch *b = &p->batch;
@@ -174,9 +174,16 @@ postgres_row_delete(
 	return 0;
 }
 
+const struct store_task *
+batch_task_find(const struct batch *b, struct str id)
+{
+	uintptr_t found = (uintptr_t)map_get(&b->task_index, id);
+
+	return found ? &b->tasks[found - 1] : NULL;
+}
+
 int
-postgres_task_put(
-    struct store *s, const struct store_task *task, struct err *e)
+postgres_task_put(struct store *s, const struct store_task *task, struct err *e)
 {
 	struct batch *b = &((struct postgres *)s)->batch;
 	uintptr_t found = (uintptr_t)map_get(&b->task_index, task->id);
@@ -199,8 +206,8 @@ postgres_task_put(
 		    (void *)found); /* NOLINT(performance-no-int-to-ptr) */
 	}
 	at = &b->tasks[found - 1];
-	record = task->record.len ? arena_str(&b->arena, task->record)
-	                          : at->record;
+	record =
+	    task->record.len ? arena_str(&b->arena, task->record) : at->record;
 	*at = (struct store_task){
 		.id = at->id,
 		.queue = arena_str(&b->arena, task->queue),

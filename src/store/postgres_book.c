@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "store/pack.h"
 #include "store/postgres.h"
 
 /* The book as it is read, and the partitions of its bodies. */
@@ -188,8 +187,7 @@ postgres_head_get(struct store *s, uint64_t seq, store_head_fn *each,
 }
 
 static bool
-batch_body(
-    const struct batch *b, uint64_t seq, int64_t *day, struct buf *out)
+batch_body(const struct batch *b, uint64_t seq, int64_t *day, struct buf *out)
 {
 	for (size_t i = 0; i < b->body_count; i++) {
 		if (b->bodies[i].seq == seq) {
@@ -204,8 +202,8 @@ batch_body(
 }
 
 int
-postgres_body_get(struct store *s, uint64_t seq, int64_t *day, struct buf *out,
-    struct err *e)
+postgres_body_get(
+    struct store *s, uint64_t seq, int64_t *day, struct buf *out, struct err *e)
 {
 	struct postgres *p = (struct postgres *)s;
 	struct params params = { 0 };
@@ -257,8 +255,8 @@ days_load(struct postgres *p, struct err *e)
 	for (int i = 0; i < pq.ntuples(r); i++) {
 		p->days = array_grow(
 		    p->days, p->day_count, &p->day_room, sizeof(*p->days));
-		p->day_count += str_i64(
-		    column_str(r, i, 0), &p->days[p->day_count]);
+		p->day_count +=
+		    str_i64(column_str(r, i, 0), &p->days[p->day_count]);
 	}
 	return 0;
 }
@@ -290,12 +288,11 @@ day_make(struct postgres *p, int64_t day, struct err *e)
 	    "ALTER TABLE body ATTACH PARTITION body_%" PRId64
 	    " FOR VALUES IN (%" PRId64 ");",
 	    day, day, day);
-	if (postgres_run(
-	        p, p->reading, buf_z(&sql), POSTGRES_READ_US, e)) {
+	if (postgres_run(p, p->reading, buf_z(&sql), POSTGRES_READ_US, e)) {
 		return -1;
 	}
-	p->days = array_grow(
-	    p->days, p->day_count, &p->day_room, sizeof(*p->days));
+	p->days =
+	    array_grow(p->days, p->day_count, &p->day_room, sizeof(*p->days));
 	p->days[p->day_count++] = day;
 	return 0;
 }
@@ -333,8 +330,8 @@ drop_days(struct postgres *p, int64_t before_day, struct err *e)
 	    p->epoch, p->line.session, before_day);
 	for (size_t i = 0; i < p->day_count; i++) {
 		if (p->days[i] < before_day) {
-			buf_addf(&sql, "DROP TABLE body_%" PRId64 ";",
-			    p->days[i]);
+			buf_addf(
+			    &sql, "DROP TABLE body_%" PRId64 ";", p->days[i]);
 		}
 	}
 	return postgres_run(p, p->reading, buf_z(&sql), POSTGRES_READ_US, e);
@@ -381,7 +378,8 @@ postgres_day_make(struct postgres *p, int64_t day)
 {
 	struct err ignored = { 0 };
 
-	if (!day_known(p, day) && p->reading) {
-		(void)!day_make(p, day, &ignored);
+	if (!day_known(p, day) && p->day_failed != day && p->reading &&
+	    day_make(p, day, &ignored)) {
+		p->day_failed = day;
 	}
 }

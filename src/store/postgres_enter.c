@@ -62,8 +62,7 @@ ask(struct postgres *p, enum enter what, const char *sql)
 
 	must(line->sent_count < LINE_SENT_MAX);
 	line->sent[line->sent_count++] = (int)what;
-	return pq.sendQueryParams(
-	           line->conn, sql, 0, NULL, NULL, NULL, NULL, 1)
+	return pq.sendQueryParams(line->conn, sql, 0, NULL, NULL, NULL, NULL, 1)
 	           ? 0
 	           : -1;
 }
@@ -82,15 +81,15 @@ line_enter(struct postgres *p)
 	(void)snprintf(
 	    session, sizeof(session), new_session, (long long)p->epoch);
 	if (ask(p, ENTER_SERVER, ask_server) ||
-	    ask(p, ENTER_END_OLD, end_old) ||
-	    ask(p, ENTER_SESSION, session) || ask(p, ENTER_LAST, last_row)) {
+	    ask(p, ENTER_END_OLD, end_old) || ask(p, ENTER_SESSION, session) ||
+	    ask(p, ENTER_LAST, last_row)) {
 		return -1;
 	}
 	for (size_t i = 0; i < WRITES; i++) {
 		must(line->sent_count < LINE_SENT_MAX);
 		line->sent[line->sent_count++] = ENTER_PREPARE;
-		if (!pq.sendPrepare(line->conn, writes[i].name, writes[i].sql,
-		        0, NULL)) {
+		if (!pq.sendPrepare(
+		        line->conn, writes[i].name, writes[i].sql, 0, NULL)) {
 			return -1;
 		}
 	}

@@ -24,8 +24,7 @@ postgres_bell_hang(struct postgres *p)
 		return;
 	}
 	p->bell_us = boot_us();
-	p->bell = postgres_connect(
-	    p, boot_us() + POSTGRES_READ_US, &ignored);
+	p->bell = postgres_connect(p, boot_us() + POSTGRES_READ_US, &ignored);
 	if (p->bell && postgres_run(p, p->bell, "LISTEN handrail_inbox",
 	                   POSTGRES_READ_US, &ignored)) {
 		take_down(p);
@@ -55,7 +54,8 @@ postgres_inbox_walk(struct store *s, uint64_t limit, store_inbox_fn *each,
 
 	must(limit <= INT32_MAX);
 	param_i64(&params, 0);
-	param_i64(&params, limit ? (int64_t)(limit + p->batch.drop_count) : 1000);
+	param_i64(
+	    &params, limit ? (int64_t)(limit + p->batch.drop_count) : 1000);
 	rc = postgres_ask(p, READ_INBOX, &params, &r, e);
 	buf_fini(&params.bytes);
 	for (int i = 0; rc == 0 && i < pq.ntuples(r); i++) {

@@ -37,7 +37,8 @@ line_close(struct postgres *p)
 	p->line.state = LINE_DOWN;
 }
 
-/* Tries again, later each time, so that many nodes do not come at once. */
+/* Tries again: at once, then later each time, and by chance not together with
+ * other nodes. */
 void
 line_lost(struct postgres *p, const char *why)
 {
@@ -47,13 +48,11 @@ line_lost(struct postgres *p, const char *why)
 	buf_clear(&p->why);
 	buf_addf(&p->why, "PostgreSQL: %s; connecting again", why);
 	line_close(p);
-	if (line->backoff_us < BACKOFF_MIN) {
-		line->backoff_us = BACKOFF_MIN;
-	}
 	random_bytes(&jitter, sizeof(jitter));
 	line->retry_us = boot_us() + line->backoff_us / 2 +
 	                 line->backoff_us / 2 * jitter / UINT16_MAX;
-	line->backoff_us *= 2;
+	line->backoff_us =
+	    line->backoff_us ? line->backoff_us * 2 : BACKOFF_MIN;
 	if (line->backoff_us > BACKOFF_MAX) {
 		line->backoff_us = BACKOFF_MAX;
 	}
@@ -97,8 +96,8 @@ line_send(struct postgres *p, enum write what, const struct params *params)
 	return 0;
 }
 
-static int
-flush(struct postgres *p)
+int
+line_flush(struct postgres *p)
 {
 	int rc = pq.flush(p->line.conn);
 
@@ -114,9 +113,10 @@ end_round(struct postgres *p, enum line_state state)
 
 	line->sent_at = 0;
 	line->failed = false;
+	line->warned = false;
 	line->state = state;
 	heard(p);
-	return pq.pipelineSync(line->conn) && flush(p) == 0 ? 0 : -1;
+	return pq.pipelineSync(line->conn) && line_flush(p) == 0 ? 0 : -1;
 }
 
 static int
@@ -142,8 +142,7 @@ send_round(struct postgres *p)
 
 	line->sent_us = boot_us();
 	line->sent_count = 0;
-	line->renewing =
-	    line->sure || line->sent_us - p->held_us >= RENEW_US;
+	line->renewing = line->sure || line->sent_us - p->held_us >= RENEW_US;
 	if (send_fenced(p, WRITE_GUARD) || (!line->sure && batch_send(p)) ||
 	    (line->renewing && send_fenced(p, WRITE_RENEW)) ||
 	    end_round(p, LINE_SENDING)) {
@@ -157,6 +156,17 @@ ready_for(const PGconn *conn, short events)
 	struct pollfd one = { .fd = pq.socket(conn), .events = events };
 
 	return poll(&one, 1, 0) > 0;
+}
+
+/* A warning beside a commit is the server's way to say that it gave up waiting
+ * for its synchronous standby (somebody cancelled the statement). */
+static void
+note_warning(void *context, const char *text)
+{
+	struct postgres *p = context;
+
+	(void)text;
+	p->line.warned = true;
 }
 
 static void
@@ -178,125 +188,12 @@ go_on_connecting(struct postgres *p)
 	}
 	line->sent_us = boot_us();
 	line->sent_count = 0;
+	(void)pq.setNoticeProcessor(line->conn, note_warning, p);
 	if (pq.setnonblocking(line->conn, 1) ||
 	    !pq.enterPipelineMode(line->conn) || line_enter(p) ||
 	    end_round(p, LINE_ENTERING)) {
 		line_lost(p, postgres_said(p, pq.errorMessage(line->conn)));
 	}
-}
-
-static void
-note_error(struct postgres *p, const PGresult *r)
-{
-	struct line *line = &p->line;
-	const char *code = pq.resultErrorField(r, PG_DIAG_SQLSTATE);
-	const char *text = pq.resultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-
-	line->failed = true;
-	line->failed_at = line->sent_at < line->sent_count
-	                      ? line->sent[line->sent_at]
-	                      : -1;
-	(void)str_copy(line->code, sizeof(line->code), str_of(code));
-	(void)err_set(&line->error, ERR_IO, "PostgreSQL said: %s (%s)",
-	    err_quote(str_of(text ? text : "the connection is lost")),
-	    code ? code : "-");
-}
-
-static void
-take_reply(struct postgres *p, const PGresult *r)
-{
-	struct line *line = &p->line;
-	ExecStatusType status = pq.resultStatus(r);
-
-	if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
-		if (line->state == LINE_ENTERING &&
-		    line->sent_at < line->sent_count) {
-			line_enter_reply(p, line->sent[line->sent_at], r);
-		}
-	} else if (status != PGRES_PIPELINE_ABORTED && !line->failed) {
-		note_error(p, r);
-	}
-}
-
-/* 1 all replies of the round are here, 0 some are awaited, -1 lost. */
-static int
-take_replies(struct postgres *p)
-{
-	struct line *line = &p->line;
-
-	if ((line->unflushed && flush(p)) || !pq.consumeInput(line->conn)) {
-		return -1;
-	}
-	while (!pq.isBusy(line->conn)) {
-		auto_result r = pq.getResult(line->conn);
-
-		heard(p);
-		if (r && pq.resultStatus(r) == PGRES_PIPELINE_SYNC) {
-			return 1;
-		}
-		if (r) {
-			take_reply(p, r);
-		} else if (line->sent_at++ > line->sent_count + 1) {
-			return -1;
-		}
-		if (pq.status(line->conn) == CONNECTION_BAD) {
-			return -1;
-		}
-	}
-	return 0;
-}
-
-/* What another try may mend: the server goes down or is crowded, a deadlock, a
- * primary that became a standby, another connection of ours that wrote the same
- * batch first. */
-static bool
-passing(const struct line *line)
-{
-	static const char *const codes[] = { "57", "53", "40", "08", "55P03",
-		"25006" };
-
-	if (line->code[0] == 0 || line->sure ||
-	    (line->failed_at == WRITE_LOG &&
-	        strcmp(line->code, "23505") == 0)) {
-		return true;
-	}
-	for (size_t i = 0; i < COUNT(codes); i++) {
-		if (strncmp(line->code, codes[i], strlen(codes[i])) == 0) {
-			return strcmp(line->code, "53100") != 0;
-		}
-	}
-	return false;
-}
-
-/* The batch was refused, and with it all its statements. */
-static int
-refused(struct postgres *p, struct err *e)
-{
-	struct line *line = &p->line;
-	bool zero = strcmp(line->code, "22012") == 0;
-
-	if (line->failed_at == WRITE_GUARD && zero) {
-		return line_dead(p, ERR_CONFLICT,
-		    "another node has taken over the log; this house must end",
-		    e);
-	}
-	if (passing(line)) {
-		line_lost(p, line->error.text);
-		return 1;
-	}
-	line->state = LINE_READY;
-	line->committing = false;
-	if (line->failed_at == WRITE_ROW_CHECK && zero) {
-		return err_set(e, ERR_CONFLICT,
-		    "writing rows: one has a later version already");
-	}
-	*e = line->error;
-	if (strcmp(line->code, "53100") == 0) {
-		return err_set(e, ERR_IO,
-		    "there is no room left on the disk of PostgreSQL; make "
-		    "room and try again, what was acknowledged is safe");
-	}
-	return -1;
 }
 
 /*
@@ -310,14 +207,18 @@ confirmed(struct postgres *p)
 {
 	struct line *line = &p->line;
 
+	if (line->warned) {
+		line_lost(p, "the server warns of what it committed");
+		return 1;
+	}
 	if (line->renewing) {
 		p->held_us = line->sent_us;
 	}
 	line->sure = true;
 	if (boot_us() - p->held_us > POSTGRES_SAFE_US) {
 		buf_clear(&p->why);
-		buf_add_z(&p->why,
-		    "the lease of the log is in doubt; renewing it");
+		buf_add_z(
+		    &p->why, "the lease of the log is in doubt; renewing it");
 		send_round(p);
 		return 1;
 	}
@@ -356,13 +257,12 @@ static int
 go_on_talking(struct postgres *p, struct err *e)
 {
 	struct line *line = &p->line;
-	int rc = take_replies(p);
+	int rc = line_replies(p);
 
 	if (rc < 0) {
-		line_lost(p,
-		    line->failed
-		        ? line->error.text
-		        : postgres_said(p, pq.errorMessage(line->conn)));
+		line_lost(p, line->failed ? line->error.text
+		                          : postgres_said(p,
+		                                pq.errorMessage(line->conn)));
 		return 1;
 	}
 	if (rc == 0) {
@@ -375,7 +275,7 @@ go_on_talking(struct postgres *p, struct err *e)
 		}
 		return entered(p, e);
 	}
-	return line->failed ? refused(p, e) : confirmed(p);
+	return line->failed ? line_refused(p, e) : confirmed(p);
 }
 
 /* A link may be half open, or somebody between us holds it up: after a while
@@ -448,8 +348,9 @@ line_fd(const struct postgres *p, bool *for_write)
 {
 	const struct line *line = &p->line;
 
-	*for_write = line->conn && (line->unflushed ||
-	                 (line->state == LINE_CONNECTING &&
-	                     line->wants == PGRES_POLLING_WRITING));
+	*for_write =
+	    line->conn &&
+	    (line->unflushed || (line->state == LINE_CONNECTING &&
+	                            line->wants == PGRES_POLLING_WRITING));
 	return line->conn ? pq.socket(line->conn) : -1;
 }

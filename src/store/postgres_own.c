@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/pack.h"
 #include "store/postgres.h"
 
 /* Becoming the one writer.  DESIGN has the argument why at most one node starts
@@ -162,8 +161,8 @@ postgres_own(
 
 	must(!p->owned);
 	if (!str_copy(p->node, sizeof(p->node), str_of(node)) || !*node) {
-		return err_set(e, ERR_INPUT,
-		    "a node's name has 1 to %zu bytes", sizeof(p->node) - 1);
+		return err_set(e, ERR_INPUT, "a node's name has 1 to %zu bytes",
+		    sizeof(p->node) - 1);
 	}
 	if (watch_and_take(p, e) || wait_entered(p, e)) {
 		return -1;

@@ -192,8 +192,8 @@ column_bool(const PGresult *r, int row, int column)
 struct str
 column_str(const PGresult *r, int row, int column)
 {
-	return str_span(pq.getvalue(r, row, column),
-	    (size_t)pq.getlength(r, row, column));
+	return str_span(
+	    pq.getvalue(r, row, column), (size_t)pq.getlength(r, row, column));
 }
 
 void

@@ -93,8 +93,8 @@ rows_page(struct postgres *p, struct rows_walk *walk, struct err *e)
 
 	param_bytes(&params, buf_str(&walk->last_space));
 	param_bytes(&params, buf_str(&walk->last_key));
-	rc = postgres_ask(p, walk->space.len ? READ_ROWS_FROM : READ_ROWS,
-	    &params, &r, e);
+	rc = postgres_ask(
+	    p, walk->space.len ? READ_ROWS_FROM : READ_ROWS, &params, &r, e);
 	buf_fini(&params.bytes);
 	return rc ? -1 : give_rows(walk, r, e);
 }
@@ -132,8 +132,8 @@ postgres_rows_count(
 	int rc;
 
 	param_text(&params, space);
-	rc = postgres_ask(
-	    (struct postgres *)s, READ_ROWS_COUNT, &params, &r, e);
+	rc =
+	    postgres_ask((struct postgres *)s, READ_ROWS_COUNT, &params, &r, e);
 	buf_fini(&params.bytes);
 	if (rc) {
 		return -1;
@@ -142,8 +142,8 @@ postgres_rows_count(
 	return 0;
 }
 
-static struct store_task
-task_of(const PGresult *r, int i)
+struct store_task
+postgres_task(const PGresult *r, int i)
 {
 	return (struct store_task){
 		.id = column_str(r, i, 0),
@@ -164,23 +164,32 @@ int
 postgres_task_get(struct store *s, struct str id, store_task_fn *each,
     void *context, struct err *e)
 {
+	struct postgres *p = (struct postgres *)s;
+	const struct store_task *own = batch_task_find(&p->batch, id);
 	struct params params = { 0 };
 	auto_result r = NULL;
-	struct store_task task;
+	struct store_task task = { 0 };
 	int rc;
 
 	param_text(&params, id);
-	rc = postgres_ask(
-	    (struct postgres *)s, READ_TASK, &params, &r, e);
+	rc = postgres_ask(p, READ_TASK, &params, &r, e);
 	buf_fini(&params.bytes);
 	if (rc) {
 		return -1;
 	}
-	if (pq.ntuples(r) < 1) {
+	if (pq.ntuples(r) < 1 && !own) {
 		return err_set(
 		    e, ERR_MISSING, "there is no task %s", err_quote(id));
 	}
-	task = task_of(r, 0);
+	if (pq.ntuples(r) > 0) {
+		task = postgres_task(r, 0);
+	}
+	if (own) {
+		struct str record = own->record.len ? own->record : task.record;
+
+		task = *own;
+		task.record = record;
+	}
 	return each(context, &task, e);
 }
 
@@ -206,15 +215,14 @@ postgres_tasks_walk(struct store *s, const struct store_task *like,
 		param_text(&params, like->state);
 		param_i64(&params, created);
 		param_bytes(&params, buf_str(&last));
-		param_i64(&params,
-		    limit && limit - given < TASKS_PAGE
-		        ? (int64_t)(limit - given)
-		        : TASKS_PAGE);
+		param_i64(&params, limit && limit - given < TASKS_PAGE
+		                       ? (int64_t)(limit - given)
+		                       : TASKS_PAGE);
 		rc = postgres_ask(
 		    (struct postgres *)s, READ_TASKS, &params, &r, e);
 		count = rc ? 0 : pq.ntuples(r);
 		for (int i = 0; i < count && rc == 0; i++, given++) {
-			struct store_task task = task_of(r, i);
+			struct store_task task = postgres_task(r, i);
 
 			rc = each(context, &task, e);
 		}
@@ -246,7 +254,12 @@ postgres_live_walk(
 		    (struct postgres *)s, READ_LIVE, &params, &r, e);
 		count = rc ? 0 : pq.ntuples(r);
 		for (int i = 0; i < count && rc == 0; i++) {
-			struct store_task task = task_of(r, i);
+			struct store_task task = {
+				.id = column_str(r, i, 0),
+				.saved = column_str(r, i, 1),
+				.last_seq = column_u64(r, i, 2),
+				.live = true,
+			};
 
 			rc = each(context, &task, e);
 		}

@@ -70,8 +70,8 @@ read_step(struct postgres *p, int64_t *step, struct err *e)
 }
 
 static int
-check_step(const struct postgres *p, int64_t step, unsigned flags,
-    struct err *e)
+check_step(
+    const struct postgres *p, int64_t step, unsigned flags, struct err *e)
 {
 	if (step > NEWEST) {
 		return err_set(e, ERR_INPUT,
@@ -115,8 +115,7 @@ make_step(struct postgres *p, size_t i, struct err *e)
 
 	buf_addf(&sql, "%s INSERT INTO meta (step) VALUES (%d)", steps[i].sql,
 	    steps[i].number);
-	return postgres_run(
-	    p, p->reading, buf_z(&sql), 30 * CLOCK_SECOND, e);
+	return postgres_run(p, p->reading, buf_z(&sql), 30 * CLOCK_SECOND, e);
 }
 
 static int

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "store/pack.h"
 #include "store/postgres.h"
 
 /* A batch as the parameters of its statements. */
@@ -69,8 +68,7 @@ sort_bodies(struct batch *b)
 }
 
 static void
-pack_group(
-    const struct batch_body *from, size_t count, struct buf *out)
+pack_group(const struct batch_body *from, size_t count, struct buf *out)
 {
 	struct pack_body *bodies = calloc(count, sizeof(*bodies));
 
@@ -106,8 +104,8 @@ send_bodies(struct postgres *p, struct params *params)
 	}
 	param_array(params, TYPE_INT8, groups);
 	for (size_t i = 0; i < b->body_count; i += group_size(b, i)) {
-		element_i64(params,
-		    (int64_t)b->bodies[i + group_size(b, i) - 1].seq);
+		element_i64(
+		    params, (int64_t)b->bodies[i + group_size(b, i) - 1].seq);
 	}
 	param_array(params, TYPE_INT4, groups);
 	for (size_t i = 0; i < b->body_count; i += group_size(b, i)) {
@@ -260,8 +258,7 @@ send_each(struct postgres *p, struct params *params)
 {
 	const struct batch *b = &p->batch;
 
-	if (b->head_count &&
-	    (send_log(p, params) || send_words(p, params))) {
+	if (b->head_count && (send_log(p, params) || send_words(p, params))) {
 		return -1;
 	}
 	if (b->body_count && send_bodies(p, params)) {

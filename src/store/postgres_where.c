@@ -39,8 +39,8 @@ static const struct {
 	{ "tcp_user_timeout", "10000", false },
 };
 
-static const char *
-value_of(const struct postgres_where *where, const char *key)
+const char *
+postgres_where_value(const struct postgres_where *where, const char *key)
 {
 	for (size_t i = 0; i < where->count; i++) {
 		if (strcmp(where->keys[i], key) == 0) {
@@ -70,7 +70,7 @@ set(struct postgres_where *where, const char *key, const char *value)
 static int
 choose_schema(struct postgres_where *where, struct err *e)
 {
-	const char *options = value_of(where, "options");
+	const char *options = postgres_where_value(where, "options");
 	const char *path = options ? strstr(options, "search_path=") : NULL;
 	struct str name = STR("handrail");
 
@@ -79,8 +79,8 @@ choose_schema(struct postgres_where *where, struct err *e)
 		name.len = strcspn(name.at, ", ");
 	}
 	for (size_t i = 0; i < name.len; i++) {
-		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789_",
-		        name.at[i])) {
+		if (!strchr(
+		        "abcdefghijklmnopqrstuvwxyz0123456789_", name.at[i])) {
 			name.len = 0;
 		}
 	}
@@ -96,7 +96,7 @@ choose_schema(struct postgres_where *where, struct err *e)
 static void
 set_options(struct postgres_where *where)
 {
-	const char *options = value_of(where, "options");
+	const char *options = postgres_where_value(where, "options");
 	auto_buf all = { 0 };
 
 	buf_addf(&all, "%s%s -c search_path=%s", options ? options : "",
@@ -124,8 +124,7 @@ add_host(
 
 /* Every address of a name is a server to try. */
 static int
-resolve(
-    struct hosts *hosts, struct str name, struct str port, struct err *e)
+resolve(struct hosts *hosts, struct str name, struct str port, struct err *e)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
@@ -156,25 +155,26 @@ resolve(
 static int
 resolve_all(struct postgres_where *where, struct hosts *hosts, struct err *e)
 {
-	struct str names = str_of(value_of(where, "host"));
-	struct str ports = str_of(value_of(where, "port"));
-	struct str last = STR("");
+	struct str names = str_of(postgres_where_value(where, "host"));
+	struct str ports = str_of(postgres_where_value(where, "port"));
+	/* One port for all, or one for each. */
+	bool shared = !str_has(ports, ',');
 	bool more = true;
 
 	while (more) {
 		struct str name;
-		struct str port;
+		struct str port = ports;
 
 		more = str_cut(&names, ',', &name);
-		(void)str_cut(&ports, ',', &port);
-		/* One port for all, or one for each. */
-		last = port.len || !last.len ? port : last;
+		if (!shared) {
+			(void)str_cut(&ports, ',', &port);
+		}
 		if (name.len && *name.at != '/' && *name.at != '@') {
-			if (resolve(hosts, name, last, e)) {
+			if (resolve(hosts, name, port, e)) {
 				return -1;
 			}
 		} else {
-			add_host(hosts, name, "", last);
+			add_host(hosts, name, "", port);
 		}
 	}
 	return 0;
@@ -186,7 +186,8 @@ set_addresses(struct postgres_where *where, struct err *e)
 	struct hosts hosts = { 0 };
 	int rc = 0;
 
-	if (value_of(where, "host") && !value_of(where, "hostaddr")) {
+	if (postgres_where_value(where, "host") &&
+	    !postgres_where_value(where, "hostaddr")) {
 		rc = resolve_all(where, &hosts, e);
 		if (rc == 0) {
 			set(where, "host", buf_z(&hosts.names));
@@ -201,8 +202,9 @@ set_addresses(struct postgres_where *where, struct err *e)
 }
 
 /* libpq's own sentence may quote the URL and with it a password. */
-static int
-read_url(struct postgres_where *where, const char *url, struct err *e)
+int
+postgres_where_parse(
+    struct postgres_where *where, const char *url, struct err *e)
 {
 	char *why = NULL;
 	PQconninfoOption *all = pq.conninfoParse(url, &why);
@@ -228,13 +230,14 @@ int
 postgres_where_read(
     struct postgres_where *where, const char *url, struct err *e)
 {
-	if (read_url(where, url, e) || choose_schema(where, e) ||
+	if (postgres_where_parse(where, url, e) || choose_schema(where, e) ||
 	    set_addresses(where, e)) {
 		return -1;
 	}
 	set_options(where);
 	for (size_t i = 0; i < COUNT(fixed); i++) {
-		if (fixed[i].ours || !value_of(where, fixed[i].key)) {
+		if (fixed[i].ours ||
+		    !postgres_where_value(where, fixed[i].key)) {
 			set(where, fixed[i].key, fixed[i].value);
 		}
 	}
@@ -246,10 +249,10 @@ postgres_where_keep(struct postgres_where *where, const PGconn *conn)
 {
 	const char *pass = pq.pass(conn);
 
-	if (!value_of(where, "user")) {
+	if (!postgres_where_value(where, "user")) {
 		set(where, "user", pq.user(conn));
 	}
-	if (pass && *pass && !value_of(where, "password")) {
+	if (pass && *pass && !postgres_where_value(where, "password")) {
 		set(where, "password", pass);
 	}
 }
@@ -257,8 +260,7 @@ postgres_where_keep(struct postgres_where *where, const PGconn *conn)
 PGconn *
 postgres_where_start(const struct postgres_where *where)
 {
-	PGconn *conn =
-	    pq.connectStartParams(where->keys, where->values, 0);
+	PGconn *conn = pq.connectStartParams(where->keys, where->values, 0);
 
 	must(conn);
 	return conn;

@@ -102,6 +102,9 @@ sqlite_fault(struct sqlite *s, const char *doing, struct err *e)
 
 	must((code & 0xff) != SQLITE_NOMEM && (code & 0xff) != SQLITE_MISUSE);
 	(void)fault_by_code(s, code, doing, e);
+	if (no_room(s, code)) {
+		reserve_give(&s->reserve);
+	}
 	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
 		(void)err_set(e, ERR_IO,
 		    "%s: the disk of %s did not confirm a write; restart the "
@@ -195,6 +198,20 @@ make_file(const char *path, struct err *e)
 	return 0;
 }
 
+/* One thread, and nobody asks how much memory SQLite has; it takes no locks
+ * then.  Too late for it (a test's own use of SQLite) is no harm. */
+static void
+configure(void)
+{
+	static bool done;
+
+	if (!done) {
+		(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+		(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+		done = true;
+	}
+}
+
 static int
 open_file(struct sqlite *s, const char *path, struct err *e)
 {
@@ -275,6 +292,7 @@ sqlite_close(struct store *store)
 	}
 	must(sqlite3_close(s->db) == SQLITE_OK);
 	sqlite_log_fini(s);
+	reserve_close(&s->reserve);
 	buf_fini(&s->store.where);
 	free(s);
 }
@@ -343,10 +361,9 @@ no_bell(struct store *store)
 }
 
 static bool
-never_low(const struct store *store)
+is_low(const struct store *store)
 {
-	(void)store;
-	return false;
+	return ((const struct sqlite *)store)->reserve.low;
 }
 
 static const struct store_ops ops = {
@@ -377,12 +394,13 @@ static const struct store_ops ops = {
 	.task_put = sqlite_task_put,
 	.task_get = sqlite_task_get,
 	.tasks_walk = sqlite_tasks_walk,
+	.tasks_all = sqlite_tasks_all,
 	.live_walk = sqlite_live_walk,
 	.inbox_walk = no_inbox,
 	.inbox_drop = no_inbox_drop,
 	.inbox_fd = no_inbox_fd,
 	.inbox_bell = no_bell,
-	.low = never_low,
+	.low = is_low,
 	.backup_start = sqlite_backup_start,
 	.backup_step = sqlite_backup_step,
 	.backup_free = sqlite_backup_free,
@@ -401,6 +419,7 @@ sqlite_store_open(
 {
 	struct sqlite *made;
 
+	configure();
 	if ((flags & STORE_CREATE) && make_file(path, e)) {
 		return -1;
 	}
@@ -414,9 +433,13 @@ sqlite_store_open(
 	buf_add_z(&made->store.where, path);
 	(void)buf_z(&made->store.where);
 	made->words = pack_words_new();
+	made->reserve.fd = -1;
 	if (open_file(made, path, e) || enter(made, e)) {
 		sqlite_close(&made->store);
 		return -1;
+	}
+	if (!made->store.read_only) {
+		reserve_open(&made->reserve, path);
 	}
 	*store = &made->store;
 	return 0;

@@ -8,6 +8,7 @@
 
 #include "store/ops.h"
 #include "store/pack.h"
+#include "store/reserve.h"
 
 enum statement {
 #define STATEMENT(name, sql) STATEMENT_##name,
@@ -50,6 +51,7 @@ struct sqlite {
 	struct pending pending;
 	struct unpacked unpacked;
 	struct buf packed; /* scratch */
+	struct reserve reserve;
 };
 
 struct sqlite *sqlite_of(struct store *store);
@@ -137,6 +139,8 @@ int sqlite_task_get(struct store *store, struct str id, store_task_fn *each,
     void *context, struct err *e);
 int sqlite_tasks_walk(struct store *store, const struct store_task *like,
     uint64_t limit, store_task_fn *each, void *context, struct err *e);
+int sqlite_tasks_all(
+    struct store *store, store_task_fn *each, void *context, struct err *e);
 int sqlite_live_walk(
     struct store *store, store_task_fn *each, void *context, struct err *e);
 

@@ -101,6 +101,7 @@ sqlite_begin(struct store *store, struct err *e)
 {
 	struct sqlite *s = sqlite_of(store);
 
+	reserve_take(&s->reserve);
 	if (write_step(s, STATEMENT_BEGIN, "beginning to write", e)) {
 		undo(s);
 		return -1;

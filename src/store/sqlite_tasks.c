@@ -1,5 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "store/sqlite.h"
+
+/* wall_text of a moment near the last one: most are of the same day. */
+static struct str
+time_text(struct wall t, char text[WALL_TEXT_MAX])
+{
+	static int64_t day = INT64_MIN;
+	static char start[WALL_TEXT_MAX];
+	int64_t ms = t.us / 1000;
+	int64_t in_day = ms % 86400000;
+
+	if (t.us < 0) {
+		wall_text(t, text);
+		return str_of(text);
+	}
+	if (ms - in_day != day) {
+		wall_text(t, start);
+		day = ms - in_day;
+	}
+	memcpy(text, start, sizeof(start));
+	for (int i = 0; i < 9; i++) {
+		static const uint8_t at[] = { 22, 21, 20, 18, 17, 15, 14, 12,
+			11 };
+		static const uint8_t base[] = { 10, 10, 10, 10, 6, 10, 6, 10,
+			10 };
+
+		text[at[i]] = (char)('0' + in_day % base[i]);
+		in_day /= base[i];
+	}
+	return str_of(text);
+}
 
 int
 sqlite_task_put(
@@ -10,15 +42,13 @@ sqlite_task_put(
 	char created_at[WALL_TEXT_MAX];
 	char updated_at[WALL_TEXT_MAX];
 
-	wall_text(task->created_at, created_at);
-	wall_text(task->updated_at, updated_at);
 	bind_text(statement, 1, task->id);
 	bind_text(statement, 2, task->queue);
 	bind_text(statement, 3, task->subject);
 	bind_text(statement, 4, task->state);
 	bind_text(statement, 5, task->owner);
-	bind_text(statement, 6, str_of(created_at));
-	bind_text(statement, 7, str_of(updated_at));
+	bind_text(statement, 6, time_text(task->created_at, created_at));
+	bind_text(statement, 7, time_text(task->updated_at, updated_at));
 	bind_text(statement, 8, task->record);
 	bind_blob(statement, 9, task->saved);
 	bind_number(statement, 10, (int64_t)task->last_seq);
@@ -69,24 +99,40 @@ sqlite_task_get(struct store *store, struct str id, store_task_fn *each,
 	return found;
 }
 
+static int
+give_tasks(struct sqlite *s, enum statement which, store_task_fn *each,
+    void *context, struct err *e)
+{
+	int found;
+
+	while ((found = read_step(s, which, e)) == 1) {
+		if (give_task(s->statements[which], each, context, e)) {
+			read_end(s, which);
+			return -1;
+		}
+	}
+	return found;
+}
+
 int
 sqlite_tasks_walk(struct store *store, const struct store_task *like,
     uint64_t limit, store_task_fn *each, void *context, struct err *e)
 {
 	struct sqlite *s = sqlite_of(store);
 	sqlite3_stmt *statement = s->statements[STATEMENT_TASKS];
-	int found;
 
 	bind_text(statement, 1, like->queue);
 	bind_text(statement, 2, like->state);
 	bind_number(statement, 3, limit ? (int64_t)limit : -1);
-	while ((found = read_step(s, STATEMENT_TASKS, e)) == 1) {
-		if (give_task(statement, each, context, e)) {
-			read_end(s, STATEMENT_TASKS);
-			return -1;
-		}
-	}
-	return found;
+	return give_tasks(s, STATEMENT_TASKS, each, context, e);
+}
+
+int
+sqlite_tasks_all(
+    struct store *store, store_task_fn *each, void *context, struct err *e)
+{
+	return give_tasks(
+	    sqlite_of(store), STATEMENT_TASKS_OLD, each, context, e);
 }
 
 int

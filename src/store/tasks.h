@@ -33,7 +33,8 @@ int store_task_put(struct store *store, const struct store_task *task,
 /* ERR_MISSING. `each` is called once. */
 int store_task_get(struct store *store, struct str id, store_task_fn *each,
     void *context, struct err *e) MUST_CHECK;
-/* Newest first; empty queue or state: any; limit 0: all. */
+/* The last that was first put comes first; empty queue or state: any; limit 0:
+ * all. */
 int store_tasks_walk(struct store *store, const struct store_task *like,
     uint64_t limit, store_task_fn *each, void *context,
     struct err *e) MUST_CHECK;

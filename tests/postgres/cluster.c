@@ -47,8 +47,8 @@ cluster_missing(void)
 	char folder[128];
 
 	return find_programs(folder, sizeof(folder))
-	    ? NULL
-	    : "needs the Debian package postgresql";
+	           ? NULL
+	           : "needs the Debian package postgresql";
 }
 
 /* A server refuses to run as root. */
@@ -64,8 +64,8 @@ become_ordinary(const struct cluster *c)
 }
 
 static pid_t
-start(const struct cluster *c, const char *program, const char *const *arguments,
-    int output)
+start(const struct cluster *c, const char *program,
+    const char *const *arguments, int output)
 {
 	pid_t child = fork();
 	char path[256];
@@ -128,8 +128,8 @@ free_port(void)
 void
 cluster_make(struct cluster *c)
 {
-	const char *arguments[] = { "initdb", "-D", "data", "-U", "handrail", "-A",
-		"trust", "-E", "UTF8", "--locale=C", "--no-sync",
+	const char *arguments[] = { "initdb", "-D", "data", "-U", "handrail",
+		"-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
 		"--no-instructions", NULL };
 	int log;
 
@@ -154,8 +154,7 @@ is_ready(const struct cluster *c)
 	auto_buf file = { 0 };
 	struct err e;
 
-	(void)snprintf(
-	    path, sizeof(path), "%s/data/postmaster.pid", c->folder);
+	(void)snprintf(path, sizeof(path), "%s/data/postmaster.pid", c->folder);
 	return file_read(path, 4096, &file, &e) == 0 &&
 	       str_has_str(buf_str(&file), STR("ready"));
 }
@@ -173,10 +172,10 @@ try_start(struct cluster *c)
 {
 	char port[16];
 	char socket[80];
-	const char *arguments[] = { "postgres", "-D", "data", "-p", port, "-k", socket,
-		"-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=16MB",
-		"-c", "max_connections=40", "-c", "logging_collector=off", "-c",
-		"max_wal_size=256MB", NULL };
+	const char *arguments[] = { "postgres", "-D", "data", "-p", port, "-k",
+		socket, "-c", "listen_addresses=127.0.0.1", "-c",
+		"shared_buffers=16MB", "-c", "max_connections=40", "-c",
+		"logging_collector=off", "-c", "max_wal_size=256MB", NULL };
 	int log = open_log(c);
 
 	(void)snprintf(port, sizeof(port), "%d", c->port);
@@ -226,14 +225,13 @@ cluster_kill(struct cluster *c, int signal)
 	}
 	c->server = 0;
 	/* A killed server leaves it, and it says "ready". */
-	(void)snprintf(
-	    path, sizeof(path), "%s/data/postmaster.pid", c->folder);
+	(void)snprintf(path, sizeof(path), "%s/data/postmaster.pid", c->folder);
 	(void)unlink(path);
 }
 
 static int
-remove_one(const char *path, const struct stat *status, int type,
-    struct FTW *place)
+remove_one(
+    const char *path, const struct stat *status, int type, struct FTW *place)
 {
 	(void)status;
 	(void)type;
@@ -246,8 +244,8 @@ cluster_remove(struct cluster *c)
 {
 	cluster_kill(c, SIGQUIT);
 	if (c->folder[0]) {
-		must(nftw(c->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) ==
-		     0);
+		must(
+		    nftw(c->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0);
 	}
 	memset(c, 0, sizeof(*c));
 }
@@ -263,22 +261,22 @@ cluster_url(const struct cluster *c, bool tcp, const char *schema, char *url,
 		    c->port, schema);
 	} else {
 		(void)snprintf(url, size,
-		    "postgres:///postgres?user=handrail&host=%s&port=%d&options="
+		    "postgres:///"
+		    "postgres?user=handrail&host=%s&port=%d&options="
 		    "-csearch_path%%3D%s",
 		    c->folder, c->port, schema);
 	}
 }
 
 void
-cluster_sql(
-    const struct cluster *c, const char *sql, char *answer, size_t size)
+cluster_sql(const struct cluster *c, const char *sql, char *answer, size_t size)
 {
 	char port[16];
 	char folder[80];
 	char *text = strdup(sql);
-	const char *arguments[] = { "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h",
-		folder, "-p", port, "-U", "handrail", "-d", "postgres", "-c",
-		text, NULL };
+	const char *arguments[] = { "psql", "-XqAt", "-v", "ON_ERROR_STOP=1",
+		"-h", folder, "-p", port, "-U", "handrail", "-d", "postgres",
+		"-c", text, NULL };
 	int fd = memfd_create("answer", MFD_CLOEXEC);
 	ssize_t got;
 

@@ -341,7 +341,8 @@ main(void)
 		cmocka_unit_test(
 		    a_head_out_of_order_or_of_another_run_changes_nothing),
 		cmocka_unit_test(a_body_that_is_not_of_its_form_is_refused),
-		cmocka_unit_test(ended_runs_go_oldest_first_and_the_others_stay),
+		cmocka_unit_test(
+		    ended_runs_go_oldest_first_and_the_others_stay),
 		cmocka_unit_test(the_index_keeps_runs_apart),
 	};
 

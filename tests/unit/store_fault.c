@@ -124,6 +124,7 @@ every_write_may_find_the_disk_full(void **state)
 		if (failed) {
 			assert_int_equal(e.kind, ERR_IO);
 			assert_non_null(strstr(e.text, "no room left"));
+			assert_true(store_low(store));
 			runs++;
 		} else {
 			last += 2;

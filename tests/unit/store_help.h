@@ -108,7 +108,8 @@ make_folder(void **state)
 static inline int
 remove_folder(void **state)
 {
-	static const char *const ends[] = { "", "-wal", "-journal" };
+	static const char *const ends[] = { "", "-wal", "-journal",
+		"-reserve" };
 	char name[128];
 
 	(void)state;

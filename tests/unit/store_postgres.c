@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_help.h"
 
+#include "store/needs.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 
 /* What only the store on PostgreSQL has: one owner of many nodes, connections
- * that end, the inbox.  A server of its own for all tests, a schema for each. */
+ * that end, the inbox.  A server of its own for all tests, a schema for each.
+ */
 
 static struct store *
 open_only(void)
@@ -48,7 +51,8 @@ sql(const char *text)
 static void
 end_lease(void)
 {
-	(void)sql("UPDATE owner SET lease = clock_timestamp() - interval '1 s'");
+	(void)sql(
+	    "UPDATE owner SET lease = clock_timestamp() - interval '1 s'");
 }
 
 static int
@@ -398,8 +402,8 @@ take(void *context, uint64_t number, struct str record, struct err *e)
 	size_t len = strlen(taken->all);
 
 	(void)e;
-	(void)snprintf(taken->all + len, sizeof(taken->all) - len,
-	    STR_FMT " ", STR_ARG(record));
+	(void)snprintf(taken->all + len, sizeof(taken->all) - len, STR_FMT " ",
+	    STR_ARG(record));
 	taken->last = number;
 	return 0;
 }
@@ -438,8 +442,8 @@ another_program_enqueues_by_an_insert(void **state)
 	assert_string_equal(sql("SELECT record FROM inbox"), "{\"b\":2}");
 }
 
-/* src/store/postgres_role.sql, for a house that shall not be able to change what
- * it wrote. */
+/* src/store/postgres_role.sql, for a house that shall not be able to change
+ * what it wrote. */
 static void
 a_role_may_append_and_not_change(void **state)
 {
@@ -542,6 +546,39 @@ a_snapshot_becomes_a_file_and_a_file_a_store(void **state)
 	assert_int_equal(unlink(at), 0);
 }
 
+static void
+a_url_says_what_a_jailed_house_must_keep(void **state)
+{
+	struct store_needs needs;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(store_needs("/var/lib/book.db", &needs, &e), 0);
+	assert_false(needs.inet || needs.local || needs.file_count);
+	assert_int_equal(
+	    store_needs(
+	        "postgres://u:hunter2@one:5433,two/db?sslmode=verify-full"
+	        "&sslrootcert=/etc/ca.pem",
+	        &needs, &e),
+	    0);
+	assert_true(needs.inet);
+	assert_false(needs.local);
+	assert_int_equal(needs.port_count, 2);
+	assert_int_equal(needs.ports[0], 5433);
+	assert_int_equal(needs.ports[1], 5432);
+	assert_int_equal(needs.file_count, 1);
+	assert_string_equal(needs.files[0], "/etc/ca.pem");
+	assert_int_equal(
+	    store_needs("postgres:///db?host=/run/pg", &needs, &e), 0);
+	assert_true(needs.local && !needs.inet);
+	assert_string_equal(needs.folders[0], "/run/pg");
+	assert_int_equal(store_needs("postgres://h:0/db", &needs, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	assert_int_equal(
+	    store_needs("postgres://a,b,c,d,e,f,g,h,i/db", &needs, &e), -1);
+	assert_int_equal(e.kind, ERR_LIMIT);
+}
+
 int
 main(void)
 {
@@ -563,6 +600,7 @@ main(void)
 		TEST(heads_are_neither_changed_nor_deleted_by_sql),
 		TEST(another_program_enqueues_by_an_insert),
 		TEST(a_role_may_append_and_not_change),
+		TEST(a_url_says_what_a_jailed_house_must_keep),
 		TEST(a_snapshot_becomes_a_file_and_a_file_a_store),
 	};
 
