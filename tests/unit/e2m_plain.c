@@ -208,7 +208,7 @@ what_is_too_much_is_left_to_the_reader(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	for (int i = 0; i < 70; i++) {
+	for (int i = 0; i < 63; i++) {
 		at = json_set(&a, at, "x", json_new(&a, JSON_OBJECT));
 	}
 	assert_false(e2m_is_plain(&r));
