@@ -124,8 +124,9 @@ main(int argc, char **argv)
 		(void)fprintf(stderr, "%s\n", e.text);
 	}
 	(void)unlink(buf_z(&path));
-	for (const char *const *tail = (const char *const[]){ "-wal",
-	         "-reserve", NULL }; *tail; tail++) {
+	for (const char *const *tail =
+	         (const char *const[]){ "-wal", "-reserve", NULL };
+	     *tail; tail++) {
 		auto_buf more = { 0 };
 
 		buf_addf(&more, "%s%s", buf_z(&path), *tail);
