@@ -91,6 +91,8 @@ route_status(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_i64(
 	    &o, "up_seconds", (mono_now().us - c->began.us) / CLOCK_SECOND);
 	json_out_z(&o, "state", c->state);
+	json_out_z(
+	    &o, "store", store_is_url(c->where) ? "postgresql" : "sqlite");
 	write_parts(c, &o);
 	json_out_i64(&o, "sandboxes", cells);
 	json_out_i64(&o, "runs", runs);
