@@ -10,7 +10,7 @@
 static bool
 take(struct reserve *r)
 {
-	if (fallocate(r->fd, 0, 0, 2 * RESERVE_SIZE)) {
+	if (fallocate(r->fd, 0, 0, 2L * RESERVE_SIZE)) {
 		return false;
 	}
 	r->held = ftruncate(r->fd, RESERVE_SIZE) == 0;
