@@ -95,6 +95,21 @@ nobody_writes_who_does_not_own(void **state)
 }
 
 /* A house that does nothing but keep its lease. */
+_Noreturn static void
+keep_house(const char *node, int ready)
+{
+	struct store *store = open_only();
+	struct err e = { 0 };
+
+	(void)own(store, node);
+	assert_int_equal(write(ready, "x", 1), 1);
+	do {
+		(void)poll(NULL, 0, 100);
+		begin(store);
+	} while (store_commit(store, &e) == 0);
+	_exit(1);
+}
+
 static pid_t
 living_house(const char *node)
 {
@@ -106,22 +121,11 @@ living_house(const char *node)
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		struct store *store = open_only();
-		struct err e = { 0 };
-
-		(void)own(store, node);
-		assert_int_equal(write(ready[1], "x", 1), 1);
-		for (;;) {
-			(void)poll(NULL, 0, 100);
-			begin(store);
-			if (store_commit(store, &e)) {
-				_exit(1);
-			}
-		}
+		keep_house(node, ready[1]);
 	}
 	assert_int_equal(read(ready[0], &byte, 1), 1);
-	(void)close(ready[0]);
-	(void)close(ready[1]);
+	assert_int_equal(close(ready[0]), 0);
+	assert_int_equal(close(ready[1]), 0);
 	return child;
 }
 
@@ -202,8 +206,8 @@ a_deposed_owner_appends_nothing(void **state)
 		/* A newer connection of its own, which it knows nothing of. */
 		"UPDATE owner SET session = session + 1",
 		/* It must connect again and finds out by that. */
-		"UPDATE owner SET epoch = epoch + 1;"
-		"SELECT pg_terminate_backend(backend, 5000) FROM owner",
+		("UPDATE owner SET epoch = epoch + 1;"
+		 "SELECT pg_terminate_backend(backend, 5000) FROM owner"),
 	};
 
 	(void)state;
