@@ -12,18 +12,6 @@ queue_task_key(const struct item *i)
 	return CONTAINER(i, struct task, item)->shown.id;
 }
 
-struct str
-queue_key_key(const struct item *i)
-{
-	return CONTAINER(i, struct key, item)->text;
-}
-
-struct str
-queue_answer_key(const struct item *i)
-{
-	return CONTAINER(i, struct answer, item)->text;
-}
-
 void
 list_add(struct list *l, struct task *t)
 {
@@ -50,8 +38,8 @@ queue_task_find(const struct queue *q, struct str id)
 	return i ? CONTAINER(i, struct task, item) : NULL;
 }
 
-static struct str
-keep(char **at, struct str s)
+struct str
+queue_text_put(char **at, struct str s)
 {
 	char *here = *at;
 
@@ -75,9 +63,9 @@ queue_task_new(struct queue *q, const struct queue_task *like)
 	*t = (struct task){ .shown = *like };
 	at = t->texts;
 	t->line = queue_line_get(q, like->queue);
-	t->shown.id = keep(&at, like->id);
-	t->shown.subject = keep(&at, like->subject);
-	t->shown.from = keep(&at, like->from);
+	t->shown.id = queue_text_put(&at, like->id);
+	t->shown.subject = queue_text_put(&at, like->subject);
+	t->shown.from = queue_text_put(&at, like->from);
 	t->shown.queue = t->line->name;
 	t->shown.owner = queue_name_keep(q, like->owner);
 	t->line->waiting += like->hold == QUEUE_WAITING;
@@ -103,25 +91,13 @@ queue_task_more(struct task *t)
 }
 
 static void
-free_answer(struct queue *q, struct answer *answer)
-{
-	table_drop(&q->answers, &answer->item);
-	free(answer);
-}
-
-static void
 free_more(struct queue *q, struct more *m)
 {
-	struct answer *older = NULL;
-
-	for (struct answer *i = m->answers; i; i = older) {
-		older = i->older;
-		free_answer(q, i);
+	queue_said_drop(q, m);
+	for (size_t i = 0; i < m->absent_count; i++) {
+		queue_text_free(&m->absent[i]);
 	}
-	if (m->key) {
-		table_drop(&q->keys, &m->key->item);
-		free(m->key);
-	}
+	free(m->absent);
 	free(m->depends.at);
 	free(m->dependants.at);
 	free(m->children.at);
@@ -153,7 +129,7 @@ queue_text_keep(struct str s)
 	char *end = at;
 
 	must(at != NULL);
-	return keep(&end, s);
+	return queue_text_put(&end, s);
 }
 
 void
@@ -165,11 +141,15 @@ queue_text_free(struct str *s)
 
 /* --- links --- */
 
+/* Only what is not complete yet is linked: complete stays complete. */
 void
 queue_task_link(struct task *later, struct task *earlier)
 {
 	struct more *m = queue_task_more(later);
 
+	if (earlier->shown.hold == QUEUE_COMPLETE) {
+		return;
+	}
 	for (size_t i = 0; i < m->depends.count; i++) {
 		if (m->depends.at[i] == earlier) {
 			return;
@@ -178,19 +158,73 @@ queue_task_link(struct task *later, struct task *earlier)
 	list_add(&m->depends, earlier);
 	list_add(&queue_task_more(earlier)->dependants, later);
 	earlier->more->unblock += later->urgency;
-	later->shown.unmet += earlier->shown.hold != QUEUE_COMPLETE;
+	later->shown.unmet++;
 	queue_order_changed(earlier);
+}
+
+/* It is complete: whoever waited for it waits for one less, and is saved anew,
+ * for its form names what may be forgotten from now on. */
+void
+queue_task_release(struct queue *q, struct task *t, uint64_t seq)
+{
+	struct more *m = t->more;
+
+	for (size_t i = 0; m && i < m->dependants.count; i++) {
+		struct task *d = m->dependants.at[i];
+
+		must(d->shown.unmet > 0);
+		list_drop(&d->more->depends, t);
+		d->shown.unmet--;
+		queue_task_unsaved(q, d, seq);
+		if (d->shown.hold == QUEUE_WAITING) {
+			queue_place(q, d);
+		}
+	}
+	if (m) {
+		m->dependants.count = 0;
+		m->unblock = 0;
+		queue_order_changed(t);
+	}
+}
+
+/* It waits for a task that is not in the memory: a saved form named it. */
+void
+queue_absent_add(struct task *t, struct str id)
+{
+	struct more *m = queue_task_more(t);
+
+	m->absent = array_grow(
+	    m->absent, m->absent_count, &m->absent_room, sizeof(struct str));
+	m->absent[m->absent_count++] = queue_text_keep(id);
+	t->shown.unmet++;
+}
+
+void
+queue_absent_drop(struct task *t, struct str id)
+{
+	struct more *m = t->more;
+
+	for (size_t i = 0; m && i < m->absent_count; i++) {
+		if (str_eq(m->absent[i], id)) {
+			queue_text_free(&m->absent[i]);
+			m->absent[i] = m->absent[--m->absent_count];
+			t->shown.unmet--;
+			return;
+		}
+	}
 }
 
 void
 queue_task_adopt(struct task *child, struct task *parent)
 {
-	queue_task_more(child)->parent = parent;
-	list_add(&queue_task_more(parent)->children, child);
+	if (!queue_task_more(child)->parent) {
+		child->more->parent = parent;
+		list_add(&queue_task_more(parent)->children, child);
+	}
 }
 
-/* Out of everybody's lists.  Whoever depended on it is saved anew: its form
- * must not name what is not there any more. */
+/* Out of everybody's lists.  What depends on it waits for its recall; its
+ * children have no parent any more, and are saved anew. */
 void
 queue_task_unlink(struct queue *q, struct task *t, uint64_t seq)
 {
@@ -205,160 +239,17 @@ queue_task_unlink(struct queue *q, struct task *t, uint64_t seq)
 	}
 	for (size_t i = 0; m && i < m->dependants.count; i++) {
 		list_drop(&m->dependants.at[i]->more->depends, t);
-		queue_task_unsaved(q, m->dependants.at[i], seq);
+		m->dependants.at[i]->shown.unmet--;
+		queue_absent_add(m->dependants.at[i], t->shown.id);
 	}
 	for (size_t i = 0; m && i < m->children.count; i++) {
-		m->children.at[i]->more->parent = NULL;
+		struct task *child = m->children.at[i];
+
+		child->more->parent = NULL;
+		queue_text_free(&child->more->parent_id);
+		queue_task_unsaved(q, child, seq);
 	}
 	if (m && m->parent) {
 		list_drop(&m->parent->more->children, t);
-	}
-}
-
-/* --- what was said once --- */
-
-void
-queue_key_add(struct queue *q, struct task *t, struct str text)
-{
-	struct key *k = malloc(sizeof(*k) + text.len + 1);
-	char *at = NULL;
-
-	must(k != NULL);
-	at = (char *)(k + 1);
-	*k = (struct key){ .task = t, .text = keep(&at, text) };
-	table_put(&q->keys, &k->item);
-	queue_task_more(t)->key = k;
-}
-
-struct task *
-queue_key_find(const struct queue *q, struct str text)
-{
-	struct item *i = text.len > 0 ? table_get(&q->keys, text) : NULL;
-
-	return i ? CONTAINER(i, struct key, item)->task : NULL;
-}
-
-struct answer *
-queue_answer_find(const struct queue *q, struct str text)
-{
-	struct item *i = text.len > 0 ? table_get(&q->answers, text) : NULL;
-
-	return i ? CONTAINER(i, struct answer, item) : NULL;
-}
-
-/* The oldest of too many goes. */
-static void
-bound_answers(struct queue *q, struct more *m)
-{
-	struct answer **at = &m->answers;
-
-	if (m->answer_count <= QUEUE_ANSWERS_MAX) {
-		return;
-	}
-	while ((*at)->older) {
-		at = &(*at)->older;
-	}
-	free_answer(q, *at);
-	*at = NULL;
-	m->answer_count--;
-}
-
-void
-queue_answer_add(struct queue *q, struct task *t, struct str text,
-    enum e2m_state state, uint32_t epoch)
-{
-	struct more *m = queue_task_more(t);
-	struct answer *answer = malloc(sizeof(*answer) + text.len + 1);
-	char *at = NULL;
-
-	must(answer != NULL);
-	at = (char *)(answer + 1);
-	*answer = (struct answer){
-		.task = t,
-		.text = keep(&at, text),
-		.older = m->answers,
-		.state = state,
-		.epoch = epoch,
-	};
-	table_put(&q->answers, &answer->item);
-	m->answers = answer;
-	m->answer_count++;
-	bound_answers(q, m);
-}
-
-/* --- what the store has not --- */
-
-void
-queue_unsaved_add(
-    struct unsaved_list *l, struct unsaved **at, void *owner, uint64_t seq)
-{
-	struct unsaved *u = NULL;
-
-	if (*at || seq == 0) {
-		return;
-	}
-	u = malloc(sizeof(*u));
-	must(u != NULL);
-	*u =
-	    (struct unsaved){ .before = l->last, .owner = owner, .since = seq };
-	*(l->last ? &l->last->after : &l->first) = u;
-	l->last = u;
-	*at = u;
-}
-
-void
-queue_unsaved_drop(struct unsaved_list *l, struct unsaved **at)
-{
-	struct unsaved *u = *at;
-
-	if (!u) {
-		return;
-	}
-	*(u->before ? &u->before->after : &l->first) = u->after;
-	*(u->after ? &u->after->before : &l->last) = u->before;
-	free(u);
-	*at = NULL;
-}
-
-void
-queue_task_unsaved(struct queue *q, struct task *t, uint64_t seq)
-{
-	queue_unsaved_add(&q->unsaved, &t->unsaved, t, seq);
-}
-
-void
-queue_task_touched(struct queue *q, struct task *t, uint64_t seq)
-{
-	t->shown.last_seq = seq;
-	queue_task_unsaved(q, t, seq);
-}
-
-const struct queue_task *
-queue_unsaved(const struct queue *q, uint64_t *since)
-{
-	const struct unsaved *u = q->unsaved.first;
-	const struct task *t = u ? u->owner : NULL;
-
-	*since = u ? u->since : 0;
-	return t ? &t->shown : NULL;
-}
-
-void
-queue_saved(struct queue *q, struct str id)
-{
-	struct task *t = queue_task_find(q, id);
-
-	if (t) {
-		queue_unsaved_drop(&q->unsaved, &t->unsaved);
-	}
-}
-
-void
-queue_saw(struct queue *q, struct str id, uint64_t seq)
-{
-	struct task *t = queue_task_find(q, id);
-
-	if (t && seq > t->shown.last_seq) {
-		queue_task_touched(q, t, seq);
 	}
 }
