@@ -10,8 +10,8 @@ the book is whole, and nothing of the house is left once it has stopped.
     SEED=number        repeat what a run printed
     PASSAGES=n         at most so many passages of each point
     ALL=1              every passage, also where there are many
-    STORE=postgres     on a PostgreSQL of the test's own: each death of core
-                       costs the rest of its lease, so there are fewer
+    STORE=postgres     on a PostgreSQL of the test's own: a death of the whole
+                       house costs the rest of its lease, so there are fewer
 """
 import ctypes
 import http.client
@@ -32,9 +32,9 @@ from git_server import HOST, GitServer  # noqa: E402
 POSTGRES = os.environ.get('STORE') == 'postgres'
 SOAK = bool(os.environ.get('SOAK'))
 MOMENTS = int(os.environ.get('MOMENTS') or
-              (500 if SOAK else 4 if POSTGRES else 60))
+              (500 if SOAK else 12 if POSTGRES else 60))
 PASSAGES = int(os.environ.get('PASSAGES') or
-               (1 if POSTGRES and not SOAK else 99))
+               (2 if POSTGRES and not SOAK else 99))
 PATIENCE = 60 if POSTGRES else 30  # a lease is 10 s
 ALL = bool(os.environ.get('ALL'))
 SEED = int(os.environ.get('SEED') or random.SystemRandom().randrange(1 << 32))
@@ -273,7 +273,7 @@ def point_test(name, gated):
 
 
 for name in points():
-    for gated in (False, True) if SOAK or not POSTGRES else (False,):
+    for gated in (False, True):
         test(point_test(name, gated))
 
 

@@ -5,8 +5,8 @@ house are killed -9; then tests/history judges whether a queue that keeps its
 promises could have answered so.
 
     history.py STORE   sqlite or postgres
-    KILLS=200          how many (20, on PostgreSQL 6, where a death of core costs
-                       the rest of its lease; 500 with SOAK=1)
+    KILLS=200          how many (20, on PostgreSQL 6, where a death of the house
+                       costs the rest of its lease; 500 with SOAK=1)
     SEED=number        the dice of the kills
 """
 import http.client
