@@ -329,7 +329,7 @@ finish_task(struct core *c, struct core_call *k)
 			    c, r, "schema_validation", "resolvable", e.text);
 			return;
 		}
-		refuse(c, k, "input", STR("schema"),
+		refuse(c, k, "input", STR(CORE_BAD_RESULT),
 		    arena_printf(&k->arena, "the result is not of its type: %s",
 		        e.text));
 		return;
@@ -364,6 +364,7 @@ judge(struct core *c, struct core_call *k)
 		.action = k->tool->action,
 		.args = k->args,
 	};
+	const struct wait_item *w;
 	struct err e = { 0 };
 
 	if (tools_check_args(k->tool, k->args, &e) ||
@@ -383,10 +384,22 @@ judge(struct core *c, struct core_call *k)
 		refuse(c, k, "denied", k->decision.rule, k->decision.text);
 		return;
 	case POLICY_ASK:
-		core_call_ask_person(c, k, WAIT_APPROVAL);
-		return;
 	case POLICY_ALLOW:
 		break;
+	}
+	if ((w = core_call_denied_before(c, k))) {
+		refuse(c, k, "denied", w->gate,
+		    arena_printf(&k->arena,
+		        "denied by " STR_FMT ": " STR_FMT
+		        "; the same call stays denied for this run",
+		        STR_ARG(w->by),
+		        STR_ARG(w->reason.len ? w->reason
+		                              : STR("no reason given"))));
+		return;
+	}
+	if (k->decision.verdict == POLICY_ASK) {
+		core_call_ask_person(c, k, WAIT_APPROVAL);
+		return;
 	}
 	core_call_decide(c, k, "allow", k->decision.rule, STR(""));
 	core_call_start(c, k);

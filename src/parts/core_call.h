@@ -6,6 +6,9 @@
 
 #include "parts/core.h"
 
+/* The rule of a finish whose result was not of its type: counted from heads. */
+#define CORE_BAD_RESULT "builtin.finish.wrong"
+
 struct core_call {
 	struct core_call *next;
 	uint64_t number;
@@ -45,6 +48,9 @@ void core_call_ask_person(
     struct core *c, struct core_call *k, enum wait_kind kind);
 void core_call_use_approval(
     struct core *c, struct core_call *k, const struct session_call *s);
+/* A person's no to this very effect, earlier in this run; NULL: none. */
+const struct wait_item *core_call_denied_before(
+    struct core *c, const struct core_call *k);
 void core_call_settle_denied(
     struct core *c, struct core_call *k, const struct session_call *s);
 /* It may have happened: nothing that cannot be repeated is repeated. */

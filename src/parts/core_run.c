@@ -296,15 +296,6 @@ ask_work(struct core *c, struct core_run *r, enum wire_work work)
 }
 
 static void
-wall_passed(void *owner)
-{
-	struct core_run *r = owner;
-
-	core_run_fail(r->core, r, "timeout", "resolvable",
-	    "the task's wall-clock budget is spent");
-}
-
-static void
 begin(struct core *c, uint64_t number)
 {
 	struct core_run *r = core_run_find(c, number);
@@ -319,15 +310,7 @@ begin(struct core *c, uint64_t number)
 		core_run_fail(c, r, "workspace", "resolvable", e.text);
 		return;
 	}
-	int64_t wall = r->type->wall;
-
-	if (!wall) {
-		wall = roles_limits(&c->house.config, r->role->role).wall;
-	}
-	if (wall) {
-		loop_timer_arm(&r->wall, c->part.loop,
-		    mono_after(loop_now(c->part.loop), wall), wall_passed, r);
-	}
+	core_run_budget(c, r);
 	ask_work(c, r, WIRE_WORK_OWN);
 }
 

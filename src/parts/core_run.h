@@ -18,6 +18,15 @@ wire_take_fn core_work_done;
 bool core_work_dropped(struct core *c, uint64_t number);
 wire_take_fn core_agent_ended;
 
+/* core_budget.c: what earlier claims of this run used up, from the book, and
+ * the timer over what is left of its wall-clock budget. */
+void core_run_budget(struct core *c, struct core_run *r);
+
+/* core_session.c: heads of one run after `after`, in order, appended to out as
+ * they stand in the book; at most `limit` (0: all). */
+void core_run_heads(struct core *c, struct book_id run, uint64_t after,
+    uint64_t limit, struct buf *out);
+
 /* core_agent.c */
 wire_take_fn core_agent_started;
 
