@@ -139,6 +139,22 @@ read_token(const struct http_head *head, struct wire_api_ask *ask)
 	return true;
 }
 
+/* What core wants to know of the rest: each at most once, and of its form. */
+static bool
+read_headers(const struct http_head *head, struct wire_api_ask *ask)
+{
+	const struct str *accept = http_find(head, "Accept");
+	const struct str *last = http_find(head, "Last-Event-ID");
+	const struct str *key = http_find(head, "Idempotency-Key");
+
+	ask->events = accept && str_has_str(*accept, STR("text/event-stream"));
+	return (!last || (http_count(head, "Last-Event-ID") == 1 &&
+	                     str_u64(*last, &ask->last))) &&
+	       (!key || (http_count(head, "Idempotency-Key") == 1 &&
+	                    str_copy(ask->key, sizeof(ask->key), *key) &&
+	                    wire_text_ok(ask->key, sizeof(ask->key))));
+}
+
 static void
 refuse(struct client *k, unsigned status, const char *error, const char *why)
 {
@@ -200,6 +216,10 @@ take_head(struct client *k, const struct http_head *head)
 	} else if (!read_token(head, ask)) {
 		refuse(
 		    k, 401, "denied", "Authorization must be one Bearer token");
+	} else if (!read_headers(head, ask)) {
+		refuse(k, 400, "input",
+		    "Last-Event-ID is one number, Idempotency-Key one text of "
+		    "at most 63 printable characters");
 	} else if (!str_copy(ask->method, sizeof(ask->method), head->method) ||
 	           !str_copy(ask->target, sizeof(ask->target), head->target)) {
 		refuse(k, 414, "limit", "method or path is too long");

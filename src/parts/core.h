@@ -16,6 +16,7 @@
  */
 
 #include "book/book.h"
+#include "parts/grant.h"
 #include "parts/part.h"
 #include "policy/policy.h"
 #include "queue/queue.h"
@@ -149,6 +150,7 @@ struct core {
 	uint32_t slot_count;
 	uint64_t number; /* the last one given out */
 	struct loop_timer expiry;
+	struct loop_timer due; /* of tasks */
 	struct loop_signal signals[2];
 	struct mono began;
 };

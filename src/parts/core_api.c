@@ -89,7 +89,9 @@ core_answer_piece(
     struct core *c, struct core_ask *ask, struct str piece, bool more)
 {
 	ask->status = 200;
-	send_answer(c, ask, "application/x-ndjson", piece, more);
+	send_answer(c, ask,
+	    ask->events ? "text/event-stream" : "application/x-ndjson", piece,
+	    more);
 	if (!more) {
 		free_ask(c, ask);
 	}
@@ -368,7 +370,8 @@ take_ask(void *owner, struct wire_peer *peer, const void *record, int *fds,
 
 	must(ask);
 	if (!wire_text_ok(in->method, sizeof(in->method)) ||
-	    !wire_text_ok(in->target, sizeof(in->target))) {
+	    !wire_text_ok(in->target, sizeof(in->target)) ||
+	    !wire_text_ok(in->key, sizeof(in->key))) {
 		free(ask);
 		(void)err_set(&e, ERR_DENIED, "a question is not of its form");
 		wire_peer_close(peer, &e);
@@ -380,6 +383,9 @@ take_ask(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	target = arena_str(&ask->arena, str_of(in->target));
 	ask->query = target;
 	(void)str_cut(&ask->query, '?', &ask->path);
+	ask->key = arena_str(&ask->arena, str_of(in->key));
+	ask->events = in->events != 0;
+	ask->last = in->last;
 	ask->local = in->transport == WIRE_LOCAL;
 	ask->operator_ = who_asks(c, in);
 	ask->next = c->asks;

@@ -22,6 +22,9 @@ struct core_ask {
 	struct str part; /* what the '*' of the route's path stands for */
 	const struct json *body;               /* NULL: none */
 	const struct core_operator *operator_; /* NULL: nobody known */
+	struct str key;                        /* Idempotency-Key, or empty */
+	bool events;                           /* Accept: text/event-stream */
+	uint64_t last;                         /* Last-Event-ID, or 0 */
 	bool local;
 	bool gone;    /* the client is away */
 	bool reading; /* and waits for the commit of what it would read */

@@ -120,8 +120,8 @@ send_settled(struct core *c, uint64_t number)
 	core_call_free(c, k);
 }
 
-static void
-settle(struct core *c, struct core_call *k, const char *end,
+void
+core_call_settle(struct core *c, struct core_call *k, const char *end,
     const struct json *result)
 {
 	struct core_run *r = core_run_find(c, k->run);
@@ -148,7 +148,7 @@ core_call_settle_error(struct core *c, struct core_call *k, const char *end,
 
 	(void)json_set_str(&k->arena, result, "error", str_of(error));
 	(void)json_set_str(&k->arena, result, "message", message);
-	settle(c, k, end, result);
+	core_call_settle(c, k, end, result);
 }
 
 /* Never started: a wrong call, or a policy's no. */
@@ -210,7 +210,7 @@ exec_done(
 		    STR("started anew: earlier processes and /tmp are gone"));
 		r->cell_was_lost = false;
 	}
-	settle(c, k, failed ? "failed" : "ok", value);
+	core_call_settle(c, k, failed ? "failed" : "ok", value);
 }
 
 static void
@@ -278,7 +278,7 @@ http_done(struct core *c, uint64_t number, const struct wire_http_done *head,
 	(void)json_set_str(
 	    &k->arena, value, "content_type", str_of(head->content_type));
 	(void)json_set_str(&k->arena, value, "body", buf_str(&text));
-	settle(c, k, head->status < 400 ? "ok" : "failed", value);
+	core_call_settle(c, k, head->status < 400 ? "ok" : "failed", value);
 }
 
 static void
@@ -310,7 +310,11 @@ core_call_start(struct core *c, struct core_call *k)
 	}
 	append(c, k, BOOK_CALL_STARTED, STR(""), STR(""));
 	k->started = true;
-	core_after(c, effect, k->number);
+	if (k->tool->kind == TOOL_DISPATCH) {
+		core_call_dispatch(c, k);
+	} else {
+		core_after(c, effect, k->number);
+	}
 }
 
 /* --- judging --- */
@@ -336,7 +340,7 @@ finish_task(struct core *c, struct core_call *k)
 	}
 	core_call_decide(c, k, "allow", STR("builtin.finish"), STR(""));
 	append(c, k, BOOK_CALL_STARTED, STR(""), STR(""));
-	settle(c, k, "ok", k->args);
+	core_call_settle(c, k, "ok", k->args);
 	core_run_complete(c, r, k->args);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "parts/core.h"
+#include "parts/core_run.h"
 
 /* `roles = "…"` is relative to the folder of handrail.toml. */
 static struct str
@@ -218,8 +219,7 @@ follow(struct core *c)
 	for (struct core_run *r = c->runs; r; r = r->next) {
 		r->role = role_now(c, r->role);
 		if (r->type) {
-			r->granted = roles_grant(
-			    &r->arena, &r->role->seen, &r->type->tools);
+			core_grant_renew(c, r);
 		}
 	}
 	for (struct core_cell *cell = c->cells; cell; cell = cell->next) {

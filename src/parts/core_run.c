@@ -97,8 +97,7 @@ load_record(struct core *c, struct core_run *r, struct err *e)
 		    r->role->name, STR_ARG(type));
 	}
 	r->finish = tools_finish(&r->arena, r->type);
-	r->granted = roles_grant(&r->arena, &r->role->seen, &r->type->tools);
-	return 0;
+	return core_grant_load(c, r, e);
 }
 
 /* The type a payload names, or the only one, or [task.default]. */

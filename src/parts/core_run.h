@@ -18,6 +18,18 @@ wire_take_fn core_work_done;
 bool core_work_dropped(struct core *c, uint64_t number);
 wire_take_fn core_agent_ended;
 
+/* core_grant.c: what a run may, now: its ceiling out of its record, and its
+ * tools; the ceiling of a task that it makes; a request that its own policy
+ * allowed, put to those who made it. */
+int core_grant_load(
+    struct core *c, struct core_run *r, struct err *e) MUST_CHECK;
+void core_grant_renew(struct core *c, struct core_run *r);
+int core_grant_child(struct core *c, const struct core_run *r, struct arena *a,
+    struct grant *out, struct err *e) MUST_CHECK;
+void core_grant_request(struct core *c, const struct core_run *r,
+    struct arena *a, const struct policy_request *request,
+    struct policy_request_decision *d);
+
 /* core_budget.c: what earlier claims of this run used up, from the book, and
  * the timer over what is left of its wall-clock budget. */
 void core_run_budget(struct core *c, struct core_run *r);

@@ -140,10 +140,10 @@ grant_child(struct arena *a, const struct grant_house *h,
 	for (size_t i = 0; i + 1 < most; i++) {
 		add_name(through, &count, above->through.at[i]);
 	}
-	if (count > GRANT_DEPTH_MAX) {
+	if (above->bounded && above->depth >= GRANT_DEPTH_MAX) {
 		return err_set(e, ERR_LIMIT,
-		    "a task of more than %d roles in a row: let a person put "
-		    "it",
+		    "this task was made by a task that was made by a task …, "
+		    "%d in all: let a person put the next",
 		    GRANT_DEPTH_MAX);
 	}
 	struct names tools =
@@ -151,6 +151,7 @@ grant_child(struct arena *a, const struct grant_house *h,
 
 	*out = (struct grant){
 		.bounded = true,
+		.depth = above->bounded ? above->depth + 1 : 1,
 		.parent = parent->task,
 		.tools = tools,
 		.credentials =
@@ -244,6 +245,7 @@ grant_json(struct arena *a, const struct grant *g)
 	}
 	o = json_new(a, JSON_OBJECT);
 	(void)json_set_str(a, o, "parent", g->parent);
+	(void)json_set(a, o, "depth", json_new_i64(a, g->depth));
 	write_names(a, o, "tools", &g->tools);
 	write_names(a, o, "credentials", &g->credentials);
 	write_names(a, o, "through", &g->through);
@@ -280,6 +282,7 @@ grant_read(struct arena *a, const struct json *written, struct grant *out,
 {
 	struct grant g = { .bounded = true };
 	struct str parent = STR("");
+	int64_t depth = 0;
 
 	if (!written) {
 		*out = (struct grant){ 0 };
@@ -290,6 +293,12 @@ grant_read(struct arena *a, const struct json *written, struct grant *out,
 	    read_names(a, written, "through", &g.through, e)) {
 		return -1;
 	}
+	if (!json_i64(written, "depth", &depth) || depth < 1 ||
+	    depth > GRANT_DEPTH_MAX) {
+		return err_set(e, ERR_INPUT, "grant.depth: expected 1 to %d",
+		    GRANT_DEPTH_MAX);
+	}
+	g.depth = (uint32_t)depth;
 	(void)json_text(written, "parent", &parent);
 	g.parent = arena_str(a, parent);
 	*out = g;

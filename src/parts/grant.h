@@ -38,6 +38,7 @@ const struct grant_power *grant_find(
 
 struct grant {
 	bool bounded;      /* false: no ceiling, and nothing below is read */
+	uint32_t depth;    /* 1: made by a task that a person put */
 	struct str parent; /* id of the task that made it */
 	struct names tools;
 	struct names credentials;

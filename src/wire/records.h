@@ -42,8 +42,11 @@ struct wire_api_ask {
 	uint32_t uid;       /* peer uid of a local client, else UINT32_MAX */
 	uint8_t has_token;
 	uint8_t has_body;
-	uint8_t spare[6];
+	uint8_t events; /* Accept: text/event-stream */
+	uint8_t spare[5];
+	uint64_t last; /* Last-Event-ID; 0: none */
 	uint8_t token_digest[32]; /* SHA-256 of the bearer token */
+	char key[64];             /* Idempotency-Key, or "" */
 	char method[16];
 	char target[2048]; /* path and query as sent, checked by http */
 };

@@ -363,6 +363,35 @@ a_parent_whose_role_was_taken_out_allows_nothing(void **state)
 }
 
 static void
+generations_end(void **state)
+{
+	static struct made_house m;
+	auto_arena a = { 0 };
+	struct grant ceiling = { 0 };
+	struct made_task t;
+	struct err e = { 0 };
+
+	(void)state;
+	dice = 3;
+	make_house(&a, &m);
+	for (unsigned depth = 0; depth < GRANT_DEPTH_MAX; depth++) {
+		t = put_task(&a, &m, &ceiling);
+		ceiling = ceiling_of(&a, &m, &t);
+		assert_int_equal(ceiling.depth, depth + 1);
+	}
+	t = put_task(&a, &m, &ceiling);
+	struct grant_parent parent = {
+		.task = STR("0196"),
+		.power = &m.powers[t.role],
+		.type = t.type,
+		.ceiling = &t.ceiling,
+	};
+
+	assert_int_equal(grant_child(&a, &m.house, &parent, &ceiling, &e), -1);
+	assert_int_equal(e.kind, ERR_LIMIT);
+}
+
+static void
 what_is_no_grant_is_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -371,6 +400,11 @@ what_is_no_grant_is_refused(void **state)
 		"{\"tools\":{},\"credentials\":[],\"through\":[]}",
 		"{\"tools\":[1],\"credentials\":[],\"through\":[]}",
 		"{\"tools\":[],\"credentials\":[],\"through\":\"x\"}",
+		"{\"tools\":[],\"credentials\":[],\"through\":[]}",
+		"{\"depth\":0,\"tools\":[],\"credentials\":[],"
+		"\"through\":[]}",
+		"{\"depth\":9,\"tools\":[],\"credentials\":[],"
+		"\"through\":[]}",
 	};
 
 	(void)state;
@@ -396,6 +430,7 @@ main(void)
 		cmocka_unit_test(a_task_that_a_person_put_has_no_ceiling),
 		cmocka_unit_test(
 		    a_parent_whose_role_was_taken_out_allows_nothing),
+		cmocka_unit_test(generations_end),
 		cmocka_unit_test(what_is_no_grant_is_refused),
 	};
 
