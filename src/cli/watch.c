@@ -122,6 +122,17 @@ say_transition(struct cli *c, const struct json *event, struct line *l)
 	buf_addf(&l->text, "task %s", what);
 }
 
+static void
+say_carried(struct cli *c, const struct json *event, struct line *l)
+{
+	const struct json *body = json_get(event, "body");
+
+	l->mark = "↻";
+	buf_addf(&l->text, "carried from event %lld of %s: %s %s",
+	    (long long)cli_number(body, "seq"), cli_text(c, body, "run"),
+	    cli_text(c, body, "kind"), cli_text(c, event, "rule"));
+}
+
 struct teller {
 	const char *kind;
 	const char *mark;
@@ -137,6 +148,7 @@ static const struct teller tellers[] = {
 	{ "run_parked", "‖", "parked: no process of it is left", NULL },
 	{ "run_resumed", "▶", "resumed", NULL },
 	{ "model_request", "…", "asks the model", NULL },
+	{ "session_event", NULL, NULL, say_carried },
 	{ "call_decided", NULL, NULL, say_decided },
 	{ "call_settled", NULL, NULL, say_settled },
 	{ "wait_put", NULL, NULL, say_wait },

@@ -253,8 +253,11 @@ write_calls(struct core *c, struct json_out *o, const struct session_run *view)
 		    store_body_get(
 		        c->book.store, s->settled_seq, &settled, &e) == 0 &&
 		    json_parse(&a, buf_str(&settled), NULL, &tree, &e) == 0) {
-			json_out_value(o, "end", json_get(tree, "end"));
-			json_out_value(o, "result", json_get(tree, "result"));
+			const struct json *carried = json_get(tree, "body");
+			const struct json *event = carried ? carried : tree;
+
+			json_out_value(o, "end", json_get(event, "end"));
+			json_out_value(o, "result", json_get(event, "result"));
 		}
 		json_out_end(o, '}');
 	}

@@ -65,7 +65,9 @@ core_run_budget(struct core *c, struct core_run *r)
 	auto_buf heads = { 0 };
 	struct err e = { 0 };
 
-	core_run_heads(c, r->run, 0, 0, &heads);
+	if (core_run_heads(c, r->run, 0, &heads, &e)) {
+		log_err("budget", &e);
+	}
 	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
 		struct book_head head;
 

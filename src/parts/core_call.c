@@ -207,8 +207,12 @@ exec_done(
 	if (r->cell_was_lost && !core_tool_fresh(r->role, k->tool) &&
 	    value->type == JSON_OBJECT) {
 		(void)json_set_str(&k->arena, value, "sandbox",
-		    STR("started anew: earlier processes and /tmp are gone"));
+		    r->forked ? STR("a fork: its workspace is empty, earlier "
+		                    "processes and /tmp are gone")
+		              : STR("started anew: earlier processes and /tmp "
+		                    "are gone"));
 		r->cell_was_lost = false;
+		r->forked = false;
 	}
 	core_call_settle(c, k, failed ? "failed" : "ok", value);
 }

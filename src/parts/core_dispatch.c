@@ -284,8 +284,8 @@ core_dispatch(struct core *c, struct arena *a, const struct core_dispatch *d,
 	core_queue_step(c, &step, NULL);
 	if (!step.duplicate) {
 		json_write(&record, e2m_to_json(a, &p.task));
-		core_row(c, "task", step.id, buf_str(&record), 1);
-		core_task_row(c, queue_find(c->queue, step.id));
+		core_task_put(
+		    c, queue_find(c->queue, step.id), buf_str(&record));
 		core_due_arm(c);
 	}
 	core_after(c, claim_later, 0);
@@ -312,7 +312,6 @@ core_dispatch_rows(struct core *c, const struct queue_step *step)
 		}
 		must(json_parse(&a, q->body, NULL, &tree, &e) == 0);
 		json_write(&record, json_get(tree, "task"));
-		core_row(c, "task", q->id, buf_str(&record), 1);
-		core_task_row(c, queue_find(c->queue, q->id));
+		core_task_put(c, queue_find(c->queue, q->id), buf_str(&record));
 	}
 }

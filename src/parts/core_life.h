@@ -44,6 +44,7 @@ struct core_run {
 	struct buf reply;       /* the event that waits for its commit */
 	uint32_t deaths;
 	bool cell_was_lost; /* the next result says so */
+	bool forked;        /* and that its workspace is empty */
 	struct core *core;
 	bool owned;   /* the workspace belongs to this slot's id */
 	bool settled; /* its outcome is appended: nothing else may be */

@@ -162,6 +162,7 @@ run_started(struct core *c, struct core_run *r)
 	json_out_object(&o, NULL);
 	json_out_z(&o, "task", r->task_text);
 	json_out_str(&o, "type", r->type ? r->type->name : STR(""));
+	core_run_origin(c, r, &o);
 	json_out_end(&o, '}');
 	struct core_event event = {
 		.kind = BOOK_RUN_STARTED,
@@ -219,8 +220,12 @@ claim_one(struct core *c, struct core_role *role)
 	core_queue_step(c, &step, r);
 	if (!earlier) {
 		run_started(c, r);
+		core_run_history(c, r);
 	}
 	core_task_row(c, queue_find(c->queue, str_of(r->task_text)));
+	if (r->settled) {
+		return true;
+	}
 	if (unloaded) {
 		core_run_fail(
 		    c, r, "schema_validation", "requires_escalation", e.text);

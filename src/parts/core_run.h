@@ -5,6 +5,7 @@
 /* What core_run.c, core_agent.c and core_call.c share about a run. */
 
 #include "parts/core.h"
+#include "parts/core_shim.h"
 
 const struct task_type *core_task_type(
     const struct core_role *role, struct str name);
@@ -34,10 +35,14 @@ void core_grant_request(struct core *c, const struct core_run *r,
  * the timer over what is left of its wall-clock budget. */
 void core_run_budget(struct core *c, struct core_run *r);
 
-/* core_session.c: heads of one run after `after`, in order, appended to out as
- * they stand in the book; at most `limit` (0: all). */
-void core_run_heads(struct core *c, struct book_id run, uint64_t after,
-    uint64_t limit, struct buf *out);
+/* core_fork.c: what a run's first head says besides: what it may, so that a
+ * fork has no more, and of a fork its origin.  Then the history that it begins
+ * with, in the same batch; a run that cannot have it fails. */
+void core_run_origin(struct core *c, struct core_run *r, struct json_out *o);
+void core_run_history(struct core *c, struct core_run *r);
+/* The event that a carried head holds; its kind, or BOOK_KIND_NONE. */
+enum book_kind core_carried(
+    struct arena *a, struct str body, const struct json **event);
 
 /* core_agent.c */
 wire_take_fn core_agent_started;
