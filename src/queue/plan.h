@@ -7,7 +7,7 @@
 
 #include "queue/step.h"
 
-#define QUEUE_LOST_MAX      10  /* lost leases of a task without an outcome */
+#define QUEUE_LOST_MAX      32  /* lost leases of a task without an outcome */
 #define QUEUE_CRON_MAX      128 /* bytes of a cron line */
 #define QUEUE_ZONE_MAX      64  /* bytes of a time zone's name */
 #define QUEUE_ZONE_FILE_MAX ((size_t)64 * 1024)

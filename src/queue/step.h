@@ -51,9 +51,11 @@ struct queue_step { /* lives in the arena of the command */
 	bool duplicate; /* said before: no events, the first answer */
 	bool more;      /* of a bounded command: say it again for the rest */
 	bool dead;      /* failed for good: a dead letter (queue_redrive) */
-	enum e2m_state state; /* of the task after the step */
-	struct wall again;    /* of a failure that is retried: when */
-	struct str next;      /* of a recurring task: the next one's id */
+	enum e2m_state state;   /* of the task after the step */
+	struct wall again;      /* of a failure that is retried: when */
+	struct str next;        /* of a recurring task: the next one's id */
+	const struct str *gone; /* of forget: tasks and letters */
+	size_t gone_count;
 	const struct queue_claimed *claims; /* of a claim, a handed-off put */
 	size_t claim_count;
 };

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/state.h"
+
+/* Tasks: one piece of memory each, and little more for the few that need it. */
+
+#include <stdlib.h>
+#include <string.h>
+
+struct str
+queue_task_key(const struct item *i)
+{
+	return CONTAINER(i, struct task, item)->shown.id;
+}
+
+struct str
+queue_key_key(const struct item *i)
+{
+	return CONTAINER(i, struct key, item)->text;
+}
+
+struct str
+queue_answer_key(const struct item *i)
+{
+	return CONTAINER(i, struct answer, item)->text;
+}
+
+void
+list_add(struct list *l, struct task *t)
+{
+	l->at = array_grow(l->at, l->count, &l->room, sizeof(struct task *));
+	l->at[l->count++] = t;
+}
+
+void
+list_drop(struct list *l, const struct task *t)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		if (l->at[i] == t) {
+			l->at[i] = l->at[--l->count];
+			return;
+		}
+	}
+}
+
+struct task *
+queue_task_find(const struct queue *q, struct str id)
+{
+	struct item *i = table_get(&q->tasks, id);
+
+	return i ? CONTAINER(i, struct task, item) : NULL;
+}
+
+static struct str
+keep(char **at, struct str s)
+{
+	char *here = *at;
+
+	if (s.len > 0) {
+		memcpy(here, s.at, s.len);
+	}
+	here[s.len] = '\0';
+	*at += s.len + 1;
+	return str_span(here, s.len);
+}
+
+/* Copies what `like` says; it is in the table and in `all`, not yet placed. */
+struct task *
+queue_task_new(struct queue *q, const struct queue_task *like)
+{
+	size_t texts = like->id.len + like->subject.len + like->from.len + 3;
+	struct task *t = malloc(sizeof(*t) + texts);
+	char *at = NULL;
+
+	must(t != NULL && q->all.count < UINT32_MAX);
+	*t = (struct task){ .shown = *like };
+	at = t->texts;
+	t->line = queue_line_get(q, like->queue);
+	t->shown.id = keep(&at, like->id);
+	t->shown.subject = keep(&at, like->subject);
+	t->shown.from = keep(&at, like->from);
+	t->shown.queue = t->line->name;
+	t->shown.owner = queue_name_keep(q, like->owner);
+	t->line->waiting += like->hold == QUEUE_WAITING;
+	t->line->running += like->hold == QUEUE_OWNED;
+	t->index = (uint32_t)q->all.count;
+	table_put(&q->tasks, &t->item);
+	if (q->all.count > 0 &&
+	    q->all.at[q->all.count - 1]->shown.put_seq > like->put_seq) {
+		q->disorder = true;
+	}
+	list_add(&q->all, t);
+	return t;
+}
+
+struct more *
+queue_task_more(struct task *t)
+{
+	if (!t->more) {
+		t->more = calloc(1, sizeof(*t->more));
+		must(t->more != NULL);
+	}
+	return t->more;
+}
+
+static void
+free_answer(struct queue *q, struct answer *answer)
+{
+	table_drop(&q->answers, &answer->item);
+	free(answer);
+}
+
+static void
+free_more(struct queue *q, struct more *m)
+{
+	struct answer *older = NULL;
+
+	for (struct answer *i = m->answers; i; i = older) {
+		older = i->older;
+		free_answer(q, i);
+	}
+	if (m->key) {
+		table_drop(&q->keys, &m->key->item);
+		free(m->key);
+	}
+	free(m->depends.at);
+	free(m->dependants.at);
+	free(m->children.at);
+	queue_text_free(&m->parent_id);
+	queue_text_free(&m->template);
+	queue_text_free(&m->every.cron);
+	free(m);
+}
+
+/* It is out of `all` already. */
+void
+queue_task_free(struct queue *q, struct task *t)
+{
+	heap_remove(&t->node);
+	table_drop(&q->tasks, &t->item);
+	t->line->waiting -= t->shown.hold == QUEUE_WAITING;
+	t->line->running -= t->shown.hold == QUEUE_OWNED;
+	queue_unsaved_drop(&q->unsaved, &t->unsaved);
+	if (t->more) {
+		free_more(q, t->more);
+	}
+	free(t);
+}
+
+struct str
+queue_text_keep(struct str s)
+{
+	char *at = malloc(s.len + 1);
+	char *end = at;
+
+	must(at != NULL);
+	return keep(&end, s);
+}
+
+void
+queue_text_free(struct str *s)
+{
+	free((char *)(uintptr_t)s->at);
+	*s = (struct str){ 0 };
+}
+
+/* --- links --- */
+
+void
+queue_task_link(struct task *later, struct task *earlier)
+{
+	struct more *m = queue_task_more(later);
+
+	for (size_t i = 0; i < m->depends.count; i++) {
+		if (m->depends.at[i] == earlier) {
+			return;
+		}
+	}
+	list_add(&m->depends, earlier);
+	list_add(&queue_task_more(earlier)->dependants, later);
+	earlier->more->unblock += later->urgency;
+	later->shown.unmet += earlier->shown.hold != QUEUE_COMPLETE;
+	queue_order_changed(earlier);
+}
+
+void
+queue_task_adopt(struct task *child, struct task *parent)
+{
+	queue_task_more(child)->parent = parent;
+	list_add(&queue_task_more(parent)->children, child);
+}
+
+/* Out of everybody's lists.  Whoever depended on it is saved anew: its form
+ * must not name what is not there any more. */
+void
+queue_task_unlink(struct queue *q, struct task *t, uint64_t seq)
+{
+	struct more *m = t->more;
+
+	for (size_t i = 0; m && i < m->depends.count; i++) {
+		struct task *earlier = m->depends.at[i];
+
+		list_drop(&earlier->more->dependants, t);
+		earlier->more->unblock -= t->urgency;
+		queue_order_changed(earlier);
+	}
+	for (size_t i = 0; m && i < m->dependants.count; i++) {
+		list_drop(&m->dependants.at[i]->more->depends, t);
+		queue_task_unsaved(q, m->dependants.at[i], seq);
+	}
+	for (size_t i = 0; m && i < m->children.count; i++) {
+		m->children.at[i]->more->parent = NULL;
+	}
+	if (m && m->parent) {
+		list_drop(&m->parent->more->children, t);
+	}
+}
+
+/* --- what was said once --- */
+
+void
+queue_key_add(struct queue *q, struct task *t, struct str text)
+{
+	struct key *k = malloc(sizeof(*k) + text.len + 1);
+	char *at = NULL;
+
+	must(k != NULL);
+	at = (char *)(k + 1);
+	*k = (struct key){ .task = t, .text = keep(&at, text) };
+	table_put(&q->keys, &k->item);
+	queue_task_more(t)->key = k;
+}
+
+struct task *
+queue_key_find(const struct queue *q, struct str text)
+{
+	struct item *i = text.len > 0 ? table_get(&q->keys, text) : NULL;
+
+	return i ? CONTAINER(i, struct key, item)->task : NULL;
+}
+
+struct answer *
+queue_answer_find(const struct queue *q, struct str text)
+{
+	struct item *i = text.len > 0 ? table_get(&q->answers, text) : NULL;
+
+	return i ? CONTAINER(i, struct answer, item) : NULL;
+}
+
+/* The oldest of too many goes. */
+static void
+bound_answers(struct queue *q, struct more *m)
+{
+	struct answer **at = &m->answers;
+
+	if (m->answer_count <= QUEUE_ANSWERS_MAX) {
+		return;
+	}
+	while ((*at)->older) {
+		at = &(*at)->older;
+	}
+	free_answer(q, *at);
+	*at = NULL;
+	m->answer_count--;
+}
+
+void
+queue_answer_add(struct queue *q, struct task *t, struct str text,
+    enum e2m_state state, uint32_t epoch)
+{
+	struct more *m = queue_task_more(t);
+	struct answer *answer = malloc(sizeof(*answer) + text.len + 1);
+	char *at = NULL;
+
+	must(answer != NULL);
+	at = (char *)(answer + 1);
+	*answer = (struct answer){
+		.task = t,
+		.text = keep(&at, text),
+		.older = m->answers,
+		.state = state,
+		.epoch = epoch,
+	};
+	table_put(&q->answers, &answer->item);
+	m->answers = answer;
+	m->answer_count++;
+	bound_answers(q, m);
+}
+
+/* --- what the store has not --- */
+
+void
+queue_unsaved_add(
+    struct unsaved_list *l, struct unsaved **at, void *owner, uint64_t seq)
+{
+	struct unsaved *u = NULL;
+
+	if (*at || seq == 0) {
+		return;
+	}
+	u = malloc(sizeof(*u));
+	must(u != NULL);
+	*u =
+	    (struct unsaved){ .before = l->last, .owner = owner, .since = seq };
+	*(l->last ? &l->last->after : &l->first) = u;
+	l->last = u;
+	*at = u;
+}
+
+void
+queue_unsaved_drop(struct unsaved_list *l, struct unsaved **at)
+{
+	struct unsaved *u = *at;
+
+	if (!u) {
+		return;
+	}
+	*(u->before ? &u->before->after : &l->first) = u->after;
+	*(u->after ? &u->after->before : &l->last) = u->before;
+	free(u);
+	*at = NULL;
+}
+
+void
+queue_task_unsaved(struct queue *q, struct task *t, uint64_t seq)
+{
+	queue_unsaved_add(&q->unsaved, &t->unsaved, t, seq);
+}
+
+void
+queue_task_touched(struct queue *q, struct task *t, uint64_t seq)
+{
+	t->shown.last_seq = seq;
+	queue_task_unsaved(q, t, seq);
+}
+
+const struct queue_task *
+queue_unsaved(const struct queue *q, uint64_t *since)
+{
+	const struct unsaved *u = q->unsaved.first;
+	const struct task *t = u ? u->owner : NULL;
+
+	*since = u ? u->since : 0;
+	return t ? &t->shown : NULL;
+}
+
+void
+queue_saved(struct queue *q, struct str id)
+{
+	struct task *t = queue_task_find(q, id);
+
+	if (t) {
+		queue_unsaved_drop(&q->unsaved, &t->unsaved);
+	}
+}
+
+void
+queue_saw(struct queue *q, struct str id, uint64_t seq)
+{
+	struct task *t = queue_task_find(q, id);
+
+	if (t && seq > t->shown.last_seq) {
+		queue_task_touched(q, t, seq);
+	}
+}
