@@ -31,6 +31,25 @@ route_health(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
+/* By queue and state; what scans nothing but the names of queues. */
+static void
+write_queues(struct core *c, struct json_out *o)
+{
+	json_out_array(o, "queues");
+	for (size_t i = 0; i < c->house.role_count; i++) {
+		struct str name = str_of(c->house.roles[i].name);
+		struct queue_count n = queue_count(c->queue, name);
+
+		json_out_object(o, NULL);
+		json_out_str(o, "queue", name);
+		json_out_i64(o, "ready", n.ready);
+		json_out_i64(o, "waiting", n.waiting);
+		json_out_i64(o, "running", n.running);
+		json_out_end(o, '}');
+	}
+	json_out_end(o, ']');
+}
+
 static void
 write_counts(struct core *c, struct json_out *o)
 {
@@ -38,9 +57,14 @@ write_counts(struct core *c, struct json_out *o)
 	const struct queue_task *t;
 	const struct wait_item *w;
 	int64_t waiting = 0;
+	int64_t delayed = 0;
+	int64_t dead = 0;
+	int64_t now = wall_now().us;
 
 	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
 		counts[t->state]++;
+		dead += t->dead;
+		delayed += t->state == E2M_PENDING && t->not_before.us > now;
 	}
 	json_out_object(o, "tasks");
 	for (int s = E2M_PENDING; s <= E2M_FAILED; s++) {
@@ -48,6 +72,9 @@ write_counts(struct core *c, struct json_out *o)
 		    o, e2m_state_name((enum e2m_state)s), (int64_t)counts[s]);
 	}
 	json_out_end(o, '}');
+	json_out_i64(o, "delayed", delayed);
+	json_out_i64(o, "dead", dead);
+	write_queues(c, o);
 	for (size_t i = 0; (w = wait_at(c->waits, i)); i++) {
 		waiting += w->state == WAIT_OPEN;
 	}
@@ -176,6 +203,68 @@ route_cancel(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
+static void
+claim_again(struct core *c, uint64_t number)
+{
+	(void)number;
+	core_claim(c);
+}
+
+static int
+go_on(struct core *c, struct core_ask *ask, queue_touch_fn *command,
+    struct err *e)
+{
+	struct queue_touch touch = {
+		.task = ask->part,
+		.now = wall_now(),
+		.random = random_u64(),
+	};
+	struct queue_step step = { 0 };
+
+	if (command(c->queue, &ask->arena, &touch, &step, e)) {
+		return -1;
+	}
+	core_queue_step(c, &step, NULL);
+	core_task_row(c, queue_find(c->queue, ask->part));
+	core_due_arm(c);
+	core_after(c, claim_again, 0);
+	core_answer_after(c, ask, 200, STR("{\"again\":true}"));
+	return 0;
+}
+
+static const struct queue_task *
+task_named(struct core *c, struct str id, struct err *e)
+{
+	const struct queue_task *t = queue_find(c->queue, id);
+
+	if (!t) {
+		(void)err_set(e, ERR_MISSING,
+		    "there is no task %s; `handrail task list` names them",
+		    err_quote(id));
+	}
+	return t;
+}
+
+/* A blocked task goes on under its owner, a failed one waits again. */
+int
+route_retry(struct core *c, struct core_ask *ask, struct err *e)
+{
+	const struct queue_task *t = task_named(c, ask->part, e);
+
+	if (!t) {
+		return -1;
+	}
+	return go_on(
+	    c, ask, t->state == E2M_BLOCKED ? queue_unblock : queue_retry, e);
+}
+
+int
+route_redrive(struct core *c, struct core_ask *ask, struct err *e)
+{
+	return task_named(c, ask->part, e) ? go_on(c, ask, queue_redrive, e)
+	                                   : -1;
+}
+
 /* --- list and show --- */
 
 static void
@@ -190,6 +279,15 @@ write_task(struct json_out *o, const struct queue_task *t)
 	json_out_z(o, "hold", queue_hold_name(t->hold));
 	json_out_str(o, "owner", t->owner);
 	json_out_i64(o, "epoch", (int64_t)t->epoch);
+	json_out_i64(o, "attempts", t->attempts);
+	json_out_bool(o, "dead", t->dead);
+	if (t->unmet) {
+		json_out_i64(o, "unmet", t->unmet);
+	}
+	if (t->not_before.us) {
+		wall_text(t->not_before, at);
+		json_out_z(o, "not_before", at);
+	}
 	wall_text(t->created, at);
 	json_out_z(o, "created_at", at);
 	wall_text(t->updated, at);
@@ -203,18 +301,21 @@ route_tasks(struct core *c, struct core_ask *ask, struct err *e)
 	struct json_out o;
 	struct str queue = STR("");
 	struct str state = STR("");
+	struct str dead = STR("");
 	const struct queue_task *t;
 	int listed = 0;
 
 	(void)e;
 	(void)core_ask_query(ask, "queue", &queue);
 	(void)core_ask_query(ask, "state", &state);
+	(void)core_ask_query(ask, "dead", &dead);
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_array(&o, "tasks");
 	for (size_t i = 0; (t = queue_at(c->queue, i)) && listed < LIST_MAX;
 	     i++) {
-		if ((queue.len && !str_eq(queue, t->queue)) ||
+		if ((str_eq_z(dead, "1") && !t->dead) ||
+		    (queue.len && !str_eq(queue, t->queue)) ||
 		    (state.len && !str_eq_z(state, e2m_state_name(t->state)))) {
 			continue;
 		}

@@ -144,22 +144,44 @@ type_of(const struct core_role *role, const struct json *payload, struct err *e)
 	return found;
 }
 
-/* What core alone writes into payload.handrail. */
+static bool
+is_among(struct str key, const char *const *names, size_t count)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < count; i++) {
+		found = found || str_eq_z(key, names[i]);
+	}
+	return found;
+}
+
+/* What whoever puts a task may say, and what core alone writes. */
 static int
 seal_handrail(struct arena *a, const struct core_dispatch *d,
     struct e2m_task *task, struct err *e)
 {
+	static const char *const theirs[] = { "not_before", "due_date",
+		"estimated_hours", "retry", "every" };
 	static const char *const own[] = { "grant", "fork" };
 	const struct json *given = json_get(task->payload, "handrail");
 	struct json *payload;
 	struct json *handrail;
 
-	for (size_t i = 0; i < COUNT(own); i++) {
-		if (json_get(given, own[i])) {
+	JSON_EACH(member, given)
+	{
+		if (is_among(member->key, own, COUNT(own))) {
 			return err_set(e, ERR_DENIED,
-			    "payload.handrail.%s is written by the house, "
-			    "never by who puts a task",
-			    own[i]);
+			    "payload.handrail." STR_FMT
+			    " is written by the house, never by who puts a "
+			    "task",
+			    STR_ARG(member->key));
+		}
+		if (!is_among(member->key, theirs, COUNT(theirs))) {
+			return err_set(e, ERR_INPUT,
+			    "payload.handrail.%s is not known; known here: "
+			    "not_before, due_date, estimated_hours, retry, "
+			    "every",
+			    err_quote(member->key));
 		}
 	}
 	if (!d->ceiling && !d->fork) {
@@ -257,7 +279,9 @@ core_dispatch_judge(struct core *c, struct arena *a,
 			.cap_us = type->retry.cap,
 		},
 	};
-	return queue_put_read(&out->put, e);
+	return queue_put_read(&out->put, e) || core_zone_use(c, &out->put, e)
+	           ? -1
+	           : 0;
 }
 
 /* --- putting --- */

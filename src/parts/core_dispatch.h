@@ -43,6 +43,13 @@ int core_dispatch(struct core *c, struct arena *a,
     const struct core_dispatch *d, struct core_dispatched *out,
     struct err *e) MUST_CHECK;
 
+/* core_zone.c: the time zone that a series names, read from the system now and
+ * again at every start; the first time of a cron line, where the record says
+ * none. */
+int core_zone_use(
+    struct core *c, struct queue_put *put, struct err *e) MUST_CHECK;
+void core_zones_recover(struct core *c);
+
 /* The records and rows of every task that a step puts (of a finish, the next
  * of a series), in the step's batch. */
 void core_dispatch_rows(struct core *c, const struct queue_step *step);

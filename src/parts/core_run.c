@@ -175,6 +175,16 @@ run_started(struct core *c, struct core_run *r)
 	(void)core_append(c, &event);
 }
 
+/* It was ended and is tried again, and the run of before has processes still:
+ * when they are gone, core_claim comes again. */
+static bool
+is_leaving(struct core *c, const struct queue_task *t)
+{
+	const struct core_run *r = core_run_of_task(c, t->id);
+
+	return r && (r->phase != RUN_PARKED || r->settled);
+}
+
 /* One claim; false: there is nothing (more) to claim in this role. */
 static bool
 claim_one(struct core *c, struct core_role *role)
@@ -192,7 +202,7 @@ claim_one(struct core *c, struct core_role *role)
 	struct err e = { 0 };
 	uint32_t slot;
 
-	if (!t || core_slot_take(c, &slot)) {
+	if (!t || is_leaving(c, t) || core_slot_take(c, &slot)) {
 		return false;
 	}
 	if (queue_claim(c->queue, &a, &claim, &step, &e)) {

@@ -7,6 +7,7 @@
 
 #include "parts/core.h"
 #include "parts/core_call.h"
+#include "parts/core_dispatch.h"
 #include "parts/core_run.h"
 
 static void
@@ -130,6 +131,7 @@ core_waits_cancel(struct core *c, struct str run)
 void
 core_call_recover(struct core *c)
 {
+	core_zones_recover(c);
 	core_expiry_arm(c);
 	core_due_arm(c);
 }
