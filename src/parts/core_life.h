@@ -24,8 +24,8 @@ struct core_run {
 	const struct tool *finish;
 	struct arena arena;
 	const struct json *record; /* the task as it was put */
-	struct grant ceiling; /* of a task that another one made */
-	struct names granted; /* tools */
+	struct grant ceiling;      /* of a task that another one made */
+	struct names granted;      /* tools */
 	uint32_t epoch;
 	uint32_t slot;
 	bool has_slot;

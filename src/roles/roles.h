@@ -78,7 +78,7 @@ void roles_write_manual(struct buf *b);
 
 enum brain { BRAIN_MODEL, BRAIN_RUNBOOK };
 
-struct type_retry { /* of a failure that may pass */
+struct type_retry {        /* of a failure that may pass */
 	uint32_t attempts; /* 0: never by itself */
 	int64_t base;      /* microseconds; 0: the queue's own */
 	int64_t cap;
@@ -89,12 +89,12 @@ struct task_type {
 	struct str description;
 	struct names tools; /* `finish` is always there besides */
 	enum brain brain;
-	struct str model;              /* "default" of "model.default" */
-	uint32_t turns;                /* model replies */
-	uint32_t calls;                /* tool calls */
-	int64_t wall;                  /* microseconds; 0: that of the limits */
+	struct str model; /* "default" of "model.default" */
+	uint32_t turns;   /* model replies */
+	uint32_t calls;   /* tool calls */
+	int64_t wall;     /* microseconds; 0: that of the limits */
 	struct type_retry retry;
-	struct str skill; /* suggested_skill of its failures */
+	struct str skill;              /* suggested_skill of its failures */
 	const struct json *input_json; /* JSON Schemas, type object */
 	const struct json *output_json;
 	const struct schema *input;
@@ -102,7 +102,7 @@ struct task_type {
 	uint32_t line; /* of [task.NAME] in role.toml */
 };
 
-struct role_queue { /* [queue]; 0: no limit */
+struct role_queue {          /* [queue]; 0: no limit */
 	uint32_t running;    /* tasks at once */
 	uint32_t waiting;    /* pending; over it a dispatch is refused */
 	uint32_t per_minute; /* dispatches */

@@ -44,7 +44,7 @@ struct wire_api_ask {
 	uint8_t has_body;
 	uint8_t events; /* Accept: text/event-stream */
 	uint8_t spare[5];
-	uint64_t last; /* Last-Event-ID; 0: none */
+	uint64_t last;            /* Last-Event-ID; 0: none */
 	uint8_t token_digest[32]; /* SHA-256 of the bearer token */
 	char key[64];             /* Idempotency-Key, or "" */
 	char method[16];
