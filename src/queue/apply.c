@@ -65,8 +65,6 @@ static int
 apply_complete(struct queue *q, struct task *t, const struct queue_change *c,
     struct err *e)
 {
-	const struct more *m = NULL;
-
 	if (!is_under_way(t, c) || t->shown.hold != QUEUE_OWNED) {
 		return illegal(t, c, e);
 	}
@@ -76,16 +74,6 @@ apply_complete(struct queue *q, struct task *t, const struct queue_change *c,
 	t->shown.lost = 0;
 	t->shown.updated = c->at;
 	queue_hold(q, t, QUEUE_COMPLETE);
-	m = t->more;
-	for (size_t i = 0; m && i < m->dependants.count; i++) {
-		struct task *d = m->dependants.at[i];
-
-		must(d->shown.unmet > 0);
-		d->shown.unmet--;
-		if (d->shown.hold == QUEUE_WAITING) {
-			queue_place(q, d);
-		}
-	}
 	return 0;
 }
 
@@ -211,6 +199,9 @@ apply_touch(
 	}
 	if (on_task[c->kind](q, t, c, e)) {
 		return -1;
+	}
+	if (t->shown.hold == QUEUE_COMPLETE) {
+		queue_task_release(q, t, seq);
 	}
 	t->shown.updated = c->at;
 	queue_task_touched(q, t, seq);

@@ -53,7 +53,6 @@ static void
 add_more(struct queue *q, struct task *t, const struct put_change *p)
 {
 	struct more *m = queue_task_more(t);
-	struct task *parent = queue_task_find(q, p->parent);
 
 	m->retry = p->retry;
 	if (p->retry.max_attempts == 0 && p->retry.max_lost == 0) {
@@ -70,9 +69,6 @@ add_more(struct queue *q, struct task *t, const struct put_change *p)
 	if (p->parent.len > 0) {
 		m->parent_id = queue_text_keep(p->parent);
 	}
-	if (parent) {
-		queue_task_adopt(t, parent);
-	}
 }
 
 static void
@@ -84,22 +80,66 @@ count_put(struct line *l, struct wall at)
 	l->minute = minute;
 }
 
+/* A saved form may have counted what was not there when it was loaded. */
 static void
-link_all(struct queue *q, struct task *t, const struct e2m_task *r)
+link(struct task *later, struct task *earlier)
+{
+	size_t before = later->more ? later->more->depends.count : 0;
+
+	queue_task_link(later, earlier);
+	if (later->more && later->more->depends.count > before &&
+	    later->more->absent > 0) {
+		later->more->absent--;
+		later->shown.unmet--;
+	}
+}
+
+static void
+link_earlier(struct queue *q, struct task *t, const struct e2m_task *r)
 {
 	JSON_EACH(child, r->depends_on)
 	{
-		queue_task_link(t, queue_task_find(q, child->text));
+		struct task *earlier = queue_task_find(q, child->text);
+
+		if (earlier) {
+			link(t, earlier);
+		}
 	}
-	JSON_EACH(child, r->blocks)
+}
+
+static void
+find_parent(struct queue *q, struct task *t)
+{
+	struct str id = t->more ? t->more->parent_id : STR("");
+	struct task *parent = id.len > 0 ? queue_task_find(q, id) : NULL;
+
+	if (parent) {
+		queue_task_adopt(t, parent);
+	}
+}
+
+/* What a put changes of other tasks: it is done again where the new one's
+ * saved form is there already, for theirs may be older. */
+static void
+change_others(
+    struct queue *q, struct task *t, const struct put_change *p, uint64_t seq)
+{
+	struct task *after =
+	    p->after.len > 0 ? queue_task_find(q, p->after) : NULL;
+
+	JSON_EACH(child, p->task.blocks)
 	{
 		struct task *other = queue_task_find(q, child->text);
 
-		queue_task_link(other, t);
-		queue_task_unsaved(q, other, t->shown.put_seq);
-		if (other->shown.hold == QUEUE_WAITING) {
+		if (other) {
+			link(other, t);
+			queue_task_unsaved(q, other, seq);
 			queue_place(q, other);
 		}
+	}
+	if (after) {
+		queue_task_more(after)->rearmed = true;
+		queue_task_unsaved(q, after, seq);
 	}
 }
 
@@ -111,9 +151,12 @@ queue_apply_put(
 	const struct e2m_task *r = &p->task;
 	struct task *t = queue_task_find(q, r->id);
 	struct queue_task like = { 0 };
-	struct task *after = NULL;
 
 	if (t && seq > 0 && seq <= t->shown.last_seq) {
+		link_earlier(q, t, r);
+		change_others(q, t, p, seq);
+		find_parent(q, t);
+		queue_place(q, t);
 		return 0;
 	}
 	if (check(q, p, &like.created, e)) {
@@ -140,15 +183,12 @@ queue_apply_put(
 	if (has_more(p)) {
 		add_more(q, t, p);
 	}
-	link_all(q, t, r);
+	link_earlier(q, t, r);
+	change_others(q, t, p, seq);
+	find_parent(q, t);
 	t->key = queue_order_key(t);
 	queue_place(q, t);
 	count_put(t->line, c->at.us ? c->at : like.created);
-	after = p->after.len > 0 ? queue_task_find(q, p->after) : NULL;
-	if (after) {
-		queue_task_more(after)->rearmed = true;
-		queue_task_unsaved(q, after, seq);
-	}
 	queue_task_touched(q, t, seq);
 	return 0;
 }

@@ -185,6 +185,21 @@ write_ack(struct queue *q, struct json_out *o, const struct queue_change *c)
 }
 
 static void
+write_forget(struct queue *q, struct json_out *o, const struct queue_change *c)
+{
+	write_time(q, o, "at", c->at);
+	write_time(q, o, "before", c->before);
+	if (c->keep_count == 0) {
+		return;
+	}
+	json_out_array(o, "keep");
+	for (size_t i = 0; i < c->keep_count; i++) {
+		json_out_str(o, NULL, c->keep[i]);
+	}
+	json_out_end(o, ']');
+}
+
+static void
 write_recall(struct queue *q, struct json_out *o, const struct queue_change *c)
 {
 	auto_buf hex = { 0 };
@@ -214,8 +229,7 @@ queue_change_write(struct queue *q, struct buf *out, struct queue_change *c)
 		write_ack(q, &o, c);
 		break;
 	case QUEUE_EVENT_FORGET:
-		write_time(q, &o, "at", c->at);
-		write_time(q, &o, "before", c->before);
+		write_forget(q, &o, c);
 		break;
 	case QUEUE_EVENT_RECALL:
 		write_recall(q, &o, c);

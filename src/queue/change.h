@@ -41,7 +41,9 @@ struct queue_change {
 	const struct json *result;
 	const struct json *failure;
 	struct wall not_before;
-	struct wall before; /* of a forget */
+	struct wall before;     /* of a forget, */
+	const struct str *keep; /* and what stays all the same */
+	size_t keep_count;
 	struct str saved;   /* of a recall: the form's bytes */
 	struct str reader;
 	struct str decision;

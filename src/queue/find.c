@@ -17,17 +17,22 @@ by_put(const void *a, const void *b)
 	return (x->index > y->index) - (x->index < y->index);
 }
 
-void
-queue_all_sort(struct queue *q)
+/* The order is put right when somebody looks: a rebuild would sort at every
+ * put.  It is no part of the state, so a reader may do it. */
+static const struct list *
+all_of(const struct queue *shown)
 {
+	struct queue *q = (struct queue *)(uintptr_t)shown;
+
 	if (!q->disorder) {
-		return;
+		return &q->all;
 	}
 	qsort(q->all.at, q->all.count, sizeof(struct task *), by_put);
 	for (size_t i = 0; i < q->all.count; i++) {
 		q->all.at[i]->index = (uint32_t)i;
 	}
 	q->disorder = false;
+	return &q->all;
 }
 
 const struct queue_task *
@@ -41,7 +46,9 @@ queue_find(const struct queue *q, struct str id)
 const struct queue_task *
 queue_at(const struct queue *q, size_t index)
 {
-	return index < q->all.count ? &q->all.at[index]->shown : NULL;
+	const struct list *all = all_of(q);
+
+	return index < all->count ? &all->at[index]->shown : NULL;
 }
 
 const struct queue_task *
@@ -59,14 +66,38 @@ queue_next(const struct queue *q, struct str queue_name, struct str owner)
 
 /* --- the dump --- */
 
+static int
+by_task(const void *a, const void *b)
+{
+	const struct task *x = *(struct task *const *)a;
+	const struct task *y = *(struct task *const *)b;
+
+	return str_cmp(x->shown.id, y->shown.id);
+}
+
+/* A set: its order in memory says nothing. */
+static void
+dump_depends(struct json_out *o, const struct list *l)
+{
+	auto_arena a = { 0 };
+	struct task **all =
+	    arena_array(&a, l->count + 1, sizeof(struct task *));
+
+	for (size_t i = 0; i < l->count; i++) {
+		all[i] = l->at[i];
+	}
+	qsort(all, l->count, sizeof(struct task *), by_task);
+	json_out_array(o, "depends");
+	for (size_t i = 0; i < l->count; i++) {
+		json_out_str(o, NULL, all[i]->shown.id);
+	}
+	json_out_end(o, ']');
+}
+
 static void
 dump_more(struct json_out *o, const struct more *m)
 {
-	json_out_array(o, "depends");
-	for (size_t i = 0; i < m->depends.count; i++) {
-		json_out_str(o, NULL, m->depends.at[i]->shown.id);
-	}
-	json_out_end(o, ']');
+	dump_depends(o, &m->depends);
 	json_out_str(o, "parent", m->parent_id);
 	json_out_bool(o, "parent_known", m->parent != NULL);
 	json_out_i64(o, "children", (int64_t)m->children.count);
@@ -186,13 +217,14 @@ dump_mail(struct json_out *o, const struct queue *q)
 void
 queue_dump(const struct queue *q, struct buf *out)
 {
+	const struct list *all = all_of(q);
 	struct json_out o = { 0 };
 
 	json_out_init(&o, out);
 	json_out_object(&o, NULL);
 	json_out_array(&o, "tasks");
-	for (size_t i = 0; i < q->all.count; i++) {
-		dump_task(&o, q->all.at[i]);
+	for (size_t i = 0; i < all->count; i++) {
+		dump_task(&o, all->at[i]);
 	}
 	json_out_end(&o, ']');
 	json_out_array(&o, "mail");

@@ -4,10 +4,11 @@
 
 #include <stdlib.h>
 
-/* What ended long ago leaves the memory.  Which they are depends on the state
- * and on `before` alone, never on an order in a heap. */
+/* What ended long ago leaves the memory: all that ended before a moment, but
+ * for those that the event names.  A replay cannot judge that anew, for it
+ * loads others as they became later. */
 
-/* A failed task that others still name may be retried for them. */
+/* A failed task that others wait for may be retried for them. */
 static bool
 may_go(const struct task *t)
 {
@@ -37,14 +38,8 @@ static struct old
 old_of(const struct queue *q, struct wall before)
 {
 	struct old old = { 0 };
-	size_t found = 0;
 
-	old.tasks = find_old(&q->ended, before, &found);
-	for (size_t i = 0; i < found; i++) {
-		if (may_go(TASK_OF(old.tasks[i]))) {
-			old.tasks[old.task_count++] = old.tasks[i];
-		}
-	}
+	old.tasks = find_old(&q->ended, before, &old.task_count);
 	old.letters = find_old(&q->letters_ended, before, &old.letter_count);
 	return old;
 }
@@ -58,6 +53,31 @@ old_free(struct old *old)
 
 #define ENDED_LETTER(n) CONTAINER(n, struct letter, end)
 
+/* What the store does not have yet stays, and whatever ended after it: its
+ * events would be applied again without it. */
+static struct wall
+saved_before(const struct queue *q, struct wall before)
+{
+	struct old old = old_of(q, before);
+
+	for (size_t i = 0; i < old.task_count; i++) {
+		const struct task *t = TASK_OF(old.tasks[i]);
+
+		if (t->unsaved && t->shown.updated.us < before.us) {
+			before = t->shown.updated;
+		}
+	}
+	for (size_t i = 0; i < old.letter_count; i++) {
+		const struct letter *m = ENDED_LETTER(old.letters[i]);
+
+		if (m->unsaved && heap_key(&m->end) < before.us) {
+			before.us = heap_key(&m->end);
+		}
+	}
+	old_free(&old);
+	return queue_ms(before);
+}
+
 int
 queue_forget(struct queue *q, struct arena *a, struct wall before,
     struct wall now, struct queue_step *step, struct err *e)
@@ -65,23 +85,32 @@ queue_forget(struct queue *q, struct arena *a, struct wall before,
 	struct old old = { 0 };
 	struct queue_step s = { 0 };
 	struct str *gone = NULL;
+	struct str *keep = NULL;
 	struct queue_change change = {
 		.kind = QUEUE_EVENT_FORGET,
 		.at = now,
-		.before = before,
 	};
 
 	if (before.us > now.us) {
 		return err_set(
 		    e, ERR_INPUT, "what has not ended yet cannot be forgotten");
 	}
-	old = old_of(q, queue_ms(before));
+	change.before = saved_before(q, queue_ms(before));
+	old = old_of(q, change.before);
 	gone = arena_array(
 	    a, old.task_count + old.letter_count + 1, sizeof(*gone));
+	keep = arena_array(a, old.task_count + 1, sizeof(*keep));
 	for (size_t i = 0; i < old.task_count; i++) {
-		gone[s.gone_count++] =
-		    arena_str(a, TASK_OF(old.tasks[i])->shown.id);
+		const struct task *t = TASK_OF(old.tasks[i]);
+		struct str id = arena_str(a, t->shown.id);
+
+		if (may_go(t)) {
+			gone[s.gone_count++] = id;
+		} else {
+			keep[change.keep_count++] = id;
+		}
 	}
+	change.keep = keep;
 	for (size_t i = 0; i < old.letter_count; i++) {
 		gone[s.gone_count++] =
 		    arena_str(a, ENDED_LETTER(old.letters[i])->shown.id);
@@ -121,10 +150,19 @@ queue_apply_forget(
 	struct old old = old_of(q, c->before);
 
 	(void)e;
+	q->mark++;
+	for (size_t i = 0; i < c->keep_count; i++) {
+		struct task *t = queue_task_find(q, c->keep[i]);
+
+		if (t) {
+			t->mark = q->mark;
+		}
+	}
 	for (size_t i = 0; i < old.task_count; i++) {
 		struct task *t = TASK_OF(old.tasks[i]);
 
-		if (seq == 0 || seq > t->shown.last_seq) {
+		if (t->mark != q->mark &&
+		    (seq == 0 || seq > t->shown.last_seq)) {
 			q->all.at[t->index] = NULL;
 			queue_task_unlink(q, t, seq);
 			queue_task_free(q, t);

@@ -130,9 +130,8 @@ take_head(struct cut *c, struct head *h)
 	h->tenths = (uint16_t)tenths;
 }
 
-/* Looks once without keeping anything: is it whole? */
 static void
-skip_more(struct cut *c)
+skip_to_links(struct cut *c)
 {
 	uint64_t count = 0;
 
@@ -150,9 +149,17 @@ skip_more(struct cut *c)
 		c->bad |= take_byte(c) > E2M_FAILED;
 		(void)take_u32(c);
 	}
+}
+
+/* Looks once without keeping anything: is it whole? */
+static void
+skip_more(struct cut *c)
+{
+	uint64_t count = 0;
+
+	skip_to_links(c);
 	count = take_number(c);
 	for (uint64_t i = 0; i < count && !c->bad; i++) {
-		c->bad |= take_byte(c) > 1;
 		(void)take_text(c);
 	}
 }
@@ -176,6 +183,37 @@ static struct str
 keep_text(struct str s)
 {
 	return s.len > 0 ? queue_text_keep(s) : (struct str){ 0 };
+}
+
+/* A key or ack_key that two forms have was forgotten with the older one. */
+static void
+load_key(struct queue *q, struct task *t, struct str key)
+{
+	struct task *other = queue_key_find(q, key);
+
+	if (key.len == 0 ||
+	    (other && other->shown.last_seq > t->shown.last_seq)) {
+		return;
+	}
+	if (other) {
+		queue_key_drop(q, other->more);
+	}
+	queue_key_add(q, t, key);
+}
+
+static bool
+is_ours(struct queue *q, const struct task *t, struct str ack_key)
+{
+	struct answer *other = queue_answer_find(q, ack_key);
+
+	if (ack_key.len == 0 ||
+	    (other && other->task->shown.last_seq >= t->shown.last_seq)) {
+		return false;
+	}
+	if (other) {
+		queue_answer_drop(q, other);
+	}
+	return true;
 }
 
 /* The newest answer stands first, and is added last. */
@@ -202,8 +240,10 @@ load_answers(struct queue *q, struct task *t, struct cut *c, struct err *e)
 		}
 	}
 	for (size_t i = count; i > 0; i--) {
-		queue_answer_add(q, t, list[i - 1].text, list[i - 1].state,
-		    list[i - 1].epoch);
+		if (is_ours(q, t, list[i - 1].text)) {
+			queue_answer_add(q, t, list[i - 1].text,
+			    list[i - 1].state, list[i - 1].epoch);
+		}
 	}
 	return 0;
 }
@@ -224,13 +264,7 @@ load_more(struct queue *q, struct task *t, struct cut *c, struct err *e)
 	m->retry.max_lost = take_u32(c);
 	m->retry.base_us = take_us(c);
 	m->retry.cap_us = take_us(c);
-	if (key.len > 0) {
-		if (queue_key_find(q, key)) {
-			return err_set(
-			    e, ERR_CONFLICT, "two forms have the same key");
-		}
-		queue_key_add(q, t, key);
-	}
+	load_key(q, t, key);
 	return load_answers(q, t, c, e);
 }
 
@@ -314,8 +348,10 @@ queue_task_load(struct queue *q, struct str saved, struct err *e)
 	return load_task(q, &h, &more, &q->load_arena, e);
 }
 
-static int
-link_loaded(struct queue *q, const struct loaded *l, struct err *e)
+/* What it waits for and is not there is put by an event still to be applied;
+ * if none comes, the task is never claimed. */
+static void
+link_loaded(struct queue *q, const struct loaded *l)
 {
 	struct cut c = { l->links.at, l->links.at + l->links.len, false };
 	struct more *m = l->task->more;
@@ -323,16 +359,14 @@ link_loaded(struct queue *q, const struct loaded *l, struct err *e)
 	struct task *parent = NULL;
 
 	for (uint64_t i = 0; i < count; i++) {
-		bool met = take_byte(&c) != 0;
 		struct str id = take_text(&c);
 		struct task *earlier = queue_task_find(q, id);
 
 		if (earlier) {
 			queue_task_link(l->task, earlier);
-		} else if (!met) {
-			return err_set(e, ERR_CONFLICT,
-			    "the task %s waits for %s, which was not loaded",
-			    err_quote(l->task->shown.id), err_quote(id));
+		} else {
+			m->absent++;
+			l->task->shown.unmet++;
 		}
 	}
 	parent =
@@ -340,16 +374,14 @@ link_loaded(struct queue *q, const struct loaded *l, struct err *e)
 	if (parent) {
 		queue_task_adopt(l->task, parent);
 	}
-	return 0;
 }
 
 int
 queue_load_end(struct queue *q, struct err *e)
 {
+	(void)e;
 	for (size_t i = 0; i < q->loaded_count; i++) {
-		if (link_loaded(q, &q->loaded[i], e)) {
-			return -1;
-		}
+		link_loaded(q, &q->loaded[i]);
 	}
 	for (size_t i = 0; i < q->loaded_count; i++) {
 		struct task *t = q->loaded[i].task;
@@ -357,7 +389,6 @@ queue_load_end(struct queue *q, struct err *e)
 		t->key = queue_order_key(t);
 		queue_place(q, t);
 	}
-	queue_all_sort(q);
 	free(q->loaded);
 	q->loaded = NULL;
 	q->loaded_count = 0;
@@ -367,6 +398,24 @@ queue_load_end(struct queue *q, struct err *e)
 }
 
 /* --- back from the store --- */
+
+static bool
+may_come(const struct queue *q, const struct cut *more, uint8_t flags)
+{
+	struct cut c = *more;
+	uint64_t count = 0;
+
+	if (flags & FORM_MORE) {
+		skip_to_links(&c);
+		count = take_number(&c);
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		if (!queue_task_find(q, take_text(&c))) {
+			return false;
+		}
+	}
+	return true;
+}
 
 int
 queue_recall(struct queue *q, struct arena *a, struct str saved,
@@ -387,6 +436,12 @@ queue_recall(struct queue *q, struct arena *a, struct str saved,
 	if (h.shown.hold != QUEUE_COMPLETE && h.shown.hold != QUEUE_FAILED) {
 		return err_set(e, ERR_CONFLICT,
 		    "the task %s did not end: it was never forgotten",
+		    err_quote(h.shown.id));
+	}
+	if (!may_come(q, &more, h.flags)) {
+		return err_set(e, ERR_CONFLICT,
+		    "the task %s depends on one that is forgotten and not "
+		    "complete: recall that one first",
 		    err_quote(h.shown.id));
 	}
 	change.id = arena_str(a, h.shown.id);
@@ -422,17 +477,16 @@ queue_apply_recall(
 		return -1;
 	}
 	l = q->loaded[0];
-	if (link_loaded(q, &l, e)) {
-		queue_task_unlink(q, l.task, 0);
-		drop_loaded(q, l.task);
-		return -1;
-	}
+	link_loaded(q, &l);
 	q->loaded_count = 0;
-	l.task->key = queue_order_key(l.task);
-	l.task->shown.updated = c->at;
-	queue_place(q, l.task);
-	queue_all_sort(q);
-	queue_task_touched(q, l.task, seq);
+	t = l.task;
+	if (t->more) {
+		queue_said_drop(q, t->more);
+	}
+	t->key = queue_order_key(t);
+	t->shown.updated = c->at;
+	queue_place(q, t);
+	queue_task_touched(q, t, seq);
 	return 0;
 }
 

@@ -144,10 +144,13 @@ struct wall queue_next_due(const struct queue *q);
 
 /* Final tasks and done or expired letters not touched since `before` leave the
  * memory (not the store): their keys and answers with them.  A failed task that
- * others wait for stays.  No event if there is nothing. */
+ * others wait for stays, and what is not saved.  No event if there is nothing.
+ * The forms of step.gone may be left out of a load once nothing is unsaved from
+ * before this event (queue_unsaved, queue_letter_unsaved). */
 int queue_forget(struct queue *q, struct arena *a, struct wall before,
     struct wall now, struct queue_step *step, struct err *e) MUST_CHECK;
-/* Back from its saved form, to be retried or depended upon. */
+/* Back from its saved form, to be retried or depended upon; its key and answers
+ * stay forgotten.  The row is left out of a load until it is saved anew. */
 int queue_recall(struct queue *q, struct arena *a, struct str saved,
     struct wall now, struct queue_step *step, struct err *e) MUST_CHECK;
 

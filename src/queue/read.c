@@ -125,12 +125,22 @@ read_ack(const struct json *body, struct queue_change *c, struct err *e)
 }
 
 static int
-read_forget(const struct json *body, struct queue_change *c, struct err *e)
+read_forget(struct arena *a, const struct json *body, struct queue_change *c,
+    struct err *e)
 {
+	const struct json *keep = json_get(body, "keep");
+	struct str *list = NULL;
+
 	if (!read_time(body, "at", &c->at) || !json_get(body, "before") ||
 	    !read_time(body, "before", &c->before)) {
 		return err_set(e, ERR_INPUT, "forget: the body has no before");
 	}
+	list = keep ? arena_array(a, keep->count + 1, sizeof(*list)) : NULL;
+	JSON_EACH(child, keep)
+	{
+		list[c->keep_count++] = child->text;
+	}
+	c->keep = list;
 	return 0;
 }
 
@@ -199,7 +209,7 @@ queue_change_read(
 	} else if (c.kind == QUEUE_EVENT_ACK) {
 		rc = read_ack(tree, &c, e);
 	} else if (c.kind == QUEUE_EVENT_FORGET) {
-		rc = read_forget(tree, &c, e);
+		rc = read_forget(a, tree, &c, e);
 	} else if (c.kind == QUEUE_EVENT_RECALL) {
 		rc = read_recall(a, tree, &c, e);
 	} else {

@@ -48,10 +48,7 @@ put_more(struct buf *out, const struct more *m)
 	}
 	put_number(out, m->depends.count);
 	for (size_t i = 0; i < m->depends.count; i++) {
-		const struct queue_task *d = &m->depends.at[i]->shown;
-
-		buf_add_byte(out, d->hold == QUEUE_COMPLETE);
-		put_text(out, d->id);
+		put_text(out, m->depends.at[i]->shown.id);
 	}
 }
 

@@ -69,6 +69,7 @@ struct more { /* what few tasks have */
 	struct key *key;
 	struct answer *answers; /* the newest first */
 	uint32_t answer_count;
+	uint32_t absent;  /* of a form's unmet: the put is still to come */
 	uint32_t unblock; /* urgency of the dependants, summed */
 	struct queue_retry_policy retry;
 	struct queue_every every;
@@ -193,16 +194,19 @@ struct task *queue_task_new(struct queue *q, const struct queue_task *like);
 struct more *queue_task_more(struct task *t);
 void queue_task_free(struct queue *q, struct task *t); /* links are gone */
 void queue_task_link(struct task *later, struct task *earlier);
+void queue_task_release(struct queue *q, struct task *t, uint64_t seq);
 void queue_task_unlink(struct queue *q, struct task *t, uint64_t seq);
 void queue_task_adopt(struct task *child, struct task *parent);
 void queue_task_touched(struct queue *q, struct task *t, uint64_t seq);
 void queue_task_unsaved(struct queue *q, struct task *t, uint64_t seq);
+void queue_key_drop(struct queue *q, struct more *m);
+void queue_answer_drop(struct queue *q, struct answer *answer);
+void queue_said_drop(struct queue *q, struct more *m);
 void queue_key_add(struct queue *q, struct task *t, struct str text);
 void queue_answer_add(struct queue *q, struct task *t, struct str text,
     enum e2m_state state, uint32_t epoch);
 struct task *queue_key_find(const struct queue *q, struct str text);
 struct answer *queue_answer_find(const struct queue *q, struct str text);
-void queue_all_sort(struct queue *q);
 item_key_fn queue_task_key;
 item_key_fn queue_key_key;
 item_key_fn queue_answer_key;

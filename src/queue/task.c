@@ -109,19 +109,44 @@ free_answer(struct queue *q, struct answer *answer)
 	free(answer);
 }
 
-static void
-free_more(struct queue *q, struct more *m)
+void
+queue_key_drop(struct queue *q, struct more *m)
 {
-	struct answer *older = NULL;
-
-	for (struct answer *i = m->answers; i; i = older) {
-		older = i->older;
-		free_answer(q, i);
-	}
 	if (m->key) {
 		table_drop(&q->keys, &m->key->item);
 		free(m->key);
+		m->key = NULL;
 	}
+}
+
+void
+queue_answer_drop(struct queue *q, struct answer *answer)
+{
+	struct more *m = answer->task->more;
+	struct answer **at = &m->answers;
+
+	while (*at != answer) {
+		at = &(*at)->older;
+	}
+	*at = answer->older;
+	m->answer_count--;
+	free_answer(q, answer);
+}
+
+/* Its key and its answers may be used anew. */
+void
+queue_said_drop(struct queue *q, struct more *m)
+{
+	queue_key_drop(q, m);
+	while (m->answers) {
+		queue_answer_drop(q, m->answers);
+	}
+}
+
+static void
+free_more(struct queue *q, struct more *m)
+{
+	queue_said_drop(q, m);
 	free(m->depends.at);
 	free(m->dependants.at);
 	free(m->children.at);
@@ -165,11 +190,15 @@ queue_text_free(struct str *s)
 
 /* --- links --- */
 
+/* Only what is not complete yet is linked: complete stays complete. */
 void
 queue_task_link(struct task *later, struct task *earlier)
 {
 	struct more *m = queue_task_more(later);
 
+	if (earlier->shown.hold == QUEUE_COMPLETE) {
+		return;
+	}
 	for (size_t i = 0; i < m->depends.count; i++) {
 		if (m->depends.at[i] == earlier) {
 			return;
@@ -178,19 +207,46 @@ queue_task_link(struct task *later, struct task *earlier)
 	list_add(&m->depends, earlier);
 	list_add(&queue_task_more(earlier)->dependants, later);
 	earlier->more->unblock += later->urgency;
-	later->shown.unmet += earlier->shown.hold != QUEUE_COMPLETE;
+	later->shown.unmet++;
 	queue_order_changed(earlier);
+}
+
+/* It is complete: whoever waited for it waits for one less, and is saved anew,
+ * for its form names what may be forgotten from now on. */
+void
+queue_task_release(struct queue *q, struct task *t, uint64_t seq)
+{
+	struct more *m = t->more;
+
+	for (size_t i = 0; m && i < m->dependants.count; i++) {
+		struct task *d = m->dependants.at[i];
+
+		must(d->shown.unmet > 0);
+		list_drop(&d->more->depends, t);
+		d->shown.unmet--;
+		queue_task_unsaved(q, d, seq);
+		if (d->shown.hold == QUEUE_WAITING) {
+			queue_place(q, d);
+		}
+	}
+	if (m) {
+		m->dependants.count = 0;
+		m->unblock = 0;
+		queue_order_changed(t);
+	}
 }
 
 void
 queue_task_adopt(struct task *child, struct task *parent)
 {
-	queue_task_more(child)->parent = parent;
-	list_add(&queue_task_more(parent)->children, child);
+	if (!queue_task_more(child)->parent) {
+		child->more->parent = parent;
+		list_add(&queue_task_more(parent)->children, child);
+	}
 }
 
-/* Out of everybody's lists.  Whoever depended on it is saved anew: its form
- * must not name what is not there any more. */
+/* Out of everybody's lists.  What depends on it waits for its recall; its
+ * children have no parent any more, and are saved anew. */
 void
 queue_task_unlink(struct queue *q, struct task *t, uint64_t seq)
 {
@@ -205,10 +261,14 @@ queue_task_unlink(struct queue *q, struct task *t, uint64_t seq)
 	}
 	for (size_t i = 0; m && i < m->dependants.count; i++) {
 		list_drop(&m->dependants.at[i]->more->depends, t);
-		queue_task_unsaved(q, m->dependants.at[i], seq);
+		m->dependants.at[i]->more->absent++;
 	}
 	for (size_t i = 0; m && i < m->children.count; i++) {
-		m->children.at[i]->more->parent = NULL;
+		struct task *child = m->children.at[i];
+
+		child->more->parent = NULL;
+		queue_text_free(&child->more->parent_id);
+		queue_task_unsaved(q, child, seq);
 	}
 	if (m && m->parent) {
 		list_drop(&m->parent->more->children, t);
@@ -248,19 +308,17 @@ queue_answer_find(const struct queue *q, struct str text)
 
 /* The oldest of too many goes. */
 static void
-bound_answers(struct queue *q, struct more *m)
+bound_answers(struct queue *q, const struct more *m)
 {
-	struct answer **at = &m->answers;
+	struct answer *last = m->answers;
 
 	if (m->answer_count <= QUEUE_ANSWERS_MAX) {
 		return;
 	}
-	while ((*at)->older) {
-		at = &(*at)->older;
+	while (last->older) {
+		last = last->older;
 	}
-	free_answer(q, *at);
-	*at = NULL;
-	m->answer_count--;
+	queue_answer_drop(q, last);
 }
 
 void
