@@ -170,10 +170,10 @@ make_record(
 	return 0;
 }
 
-/* Posts one record; its id. */
+/* Posts one record; what the house says of it. */
 static int
-post(struct cli *c, const struct json *record, const char *key, const char **id,
-    struct err *e)
+post(struct cli *c, const struct json *record, const char *key,
+    const struct json **put, struct err *e)
 {
 	auto_buf body = { 0 };
 	struct cli_answer answer = { 0 };
@@ -189,7 +189,7 @@ post(struct cli *c, const struct json *record, const char *key, const char **id,
 	if (cli_send(c, &ask, &answer, e)) {
 		return -1;
 	}
-	*id = cli_text(c, answer.tree, "id");
+	*put = answer.tree;
 	return 0;
 }
 
@@ -203,16 +203,22 @@ static int
 dispatch_one(struct cli *c, const struct json *record, const struct patience *p)
 {
 	struct err e = { 0 };
-	const char *id;
+	const struct json *put;
+	auto_buf text = { 0 };
 
-	if (post(c, record, p->key, &id, &e)) {
+	if (post(c, record, p->key, &put, &e)) {
 		return cli_fail(&e);
 	}
-	if (!p->wait) {
-		printf(c->json ? "{\"id\":\"%s\"}\n" : "%s\n", id);
-		return 0;
+	if (p->wait) {
+		return cli_watch(c, cli_text(c, put, "id"), p->seconds);
 	}
-	return cli_watch(c, id, p->seconds);
+	if (c->json) {
+		json_write(&text, put);
+		printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
+	} else {
+		printf("%s\n", cli_text(c, put, "id"));
+	}
+	return 0;
 }
 
 /* Every line of a JSONL file is checked before the first is sent: all or

@@ -84,6 +84,8 @@ def the_same_key_is_the_same_task():
     first = put(h, '--key', 'one')
     second = put(h, '--key', 'one')
     need(first.code == 0 and first.out == second.out, first, second)
+    said = json.loads(put(h, '--key', 'one', '--json').out)
+    need(said['duplicate'] and said['id'] == first.out.strip(), said)
     body = {'queue': 'helper', 'subject': 'x', 'payload': {'runbook': [FINISH]}}
     a = h.post('/api/tasks', body, headers={'Idempotency-Key': 'one'})
     need(a.json['id'] == first.out.strip() and a.json['duplicate'], a)
@@ -190,6 +192,8 @@ def a_failure_that_may_pass_is_tried_again_and_then_is_dead():
     need(sorted(m['type'] for m in sent) == ['escalate', 'result'],
          'one letter about each end', sent)
     need(task in h.ok('task', 'list', '--dead').out)
+    watched = h.cli('task', 'watch', task)
+    need(watched.code == 1 and watched.out.count('tried again at') == 2, watched)
     need(task not in h.ok('task', 'list', '--state', 'completed').out)
     need(h.cli('task', 'redrive', task).code == 0)
     t = until(lambda: [x for x in [h.task(task)] if len(x['runs']) == 6 and
