@@ -49,6 +49,38 @@ write_session(
 	json_out_i64(o, "calls", view->call_count);
 }
 
+/* Of one task all, also those whose views are gone: its heads name them. */
+static void
+write_runs_of(struct core *c, struct json_out *o, struct str task)
+{
+	auto_buf heads = { 0 };
+	struct book_id last = { 0 };
+	struct err e = { 0 };
+
+	if (core_task_heads(c, task, 0, &heads, &e)) {
+		return; /* there is no such task */
+	}
+	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
+		const struct session_run *view;
+		struct session_run gone = { .ended = true };
+		struct book_head head;
+
+		must(book_head_decode(str_span(heads.at + at, BOOK_HEAD_SIZE),
+		         &head, &e) == 0);
+		if (head.kind != BOOK_RUN_STARTED ||
+		    book_id_eq(head.run, last)) {
+			continue;
+		}
+		last = head.run;
+		gone.run = head.run;
+		gone.task = head.task;
+		view = session_index_find(c->sessions, head.run);
+		json_out_object(o, NULL);
+		write_session(c, o, view ? view : &gone);
+		json_out_end(o, '}');
+	}
+}
+
 int
 route_sessions(struct core *c, struct core_ask *ask, struct err *e)
 {
@@ -63,13 +95,16 @@ route_sessions(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_array(&o, "sessions");
+	if (task.len) {
+		write_runs_of(c, &o, task);
+	}
 	for (size_t i = 0;
 	     (view = session_index_at(c->sessions, i)) && listed < LIST_MAX;
 	     i++) {
 		char text[ID_TEXT];
 
 		book_id_text(view->task, text);
-		if (!text[0] || (task.len && !str_eq_z(task, text))) {
+		if (!text[0] || task.len) {
 			continue;
 		}
 		json_out_object(&o, NULL);

@@ -166,7 +166,7 @@ route_put(struct core *c, struct core_ask *ask, struct err *e)
 {
 	struct core_dispatch d = {
 		.record = ask->body,
-		.from = str_of(ask->operator_->name),
+		.from = str_of(ask->operator_ ? ask->operator_->name : ""),
 		.key = ask->key,
 	};
 	struct core_dispatched put;
@@ -235,8 +235,10 @@ go_on(struct core *c, struct core_ask *ask, queue_touch_fn *command,
 static const struct queue_task *
 task_named(struct core *c, struct str id, struct err *e)
 {
-	const struct queue_task *t = queue_find(c->queue, id);
+	const struct queue_task *t;
 
+	core_dispatch_recall(c, id);
+	t = queue_find(c->queue, id);
 	if (!t) {
 		(void)err_set(e, ERR_MISSING,
 		    "there is no task %s; `handrail task list` names them",
@@ -351,8 +353,7 @@ write_calls(struct core *c, struct json_out *o, const struct session_run *view)
 		json_out_i64(o, "started", (int64_t)s->started_seq);
 		json_out_i64(o, "settled", (int64_t)s->settled_seq);
 		if (s->settled_seq &&
-		    store_body_get(
-		        c->book.store, s->settled_seq, &settled, &e) == 0 &&
+		    core_body_get(c, s->settled_seq, &settled, &e) == 0 &&
 		    json_parse(&a, buf_str(&settled), NULL, &tree, &e) == 0) {
 			const struct json *carried = json_get(tree, "body");
 			const struct json *event = carried ? carried : tree;
@@ -399,9 +400,8 @@ write_outcome(struct core *c, struct json_out *o, const struct queue_task *t)
 	struct json *tree;
 	struct err e = { 0 };
 
-	if (t->last_seq &&
-	    (e2m_is_final(t->state) || t->state == E2M_BLOCKED) &&
-	    store_body_get(c->book.store, t->last_seq, &body, &e) == 0 &&
+	if ((e2m_is_final(t->state) || t->state == E2M_BLOCKED) &&
+	    core_body_get(c, core_task_end(c, t->id), &body, &e) == 0 &&
 	    json_parse(&a, buf_str(&body), NULL, &tree, &e) == 0) {
 		const struct json *result = json_get(tree, "result");
 		const struct json *error = json_get(tree, "error");
@@ -415,10 +415,54 @@ write_outcome(struct core *c, struct json_out *o, const struct queue_task *t)
 	}
 }
 
+struct found {
+	struct arena *arena;
+	struct queue_task task;
+};
+
+static int
+keep_task(void *context, const struct store_task *row, struct err *e)
+{
+	struct found *f = context;
+	struct queue_task *t = &f->task;
+	enum e2m_state state = E2M_no_state;
+
+	(void)e;
+	t->id = arena_str(f->arena, row->id);
+	t->queue = arena_str(f->arena, row->queue);
+	t->subject = arena_str(f->arena, row->subject);
+	t->owner = arena_str(f->arena, row->owner);
+	t->created = row->created_at;
+	t->updated = row->updated_at;
+	if (e2m_state_parse(row->state, &state)) {
+		t->state = state;
+	}
+	t->hold = t->state == E2M_COMPLETED ? QUEUE_COMPLETE : QUEUE_FAILED;
+	return 0;
+}
+
+/* The queue forgets what ended long ago; its row stays. */
+static const struct queue_task *
+find_task(struct core *c, struct core_ask *ask)
+{
+	const struct queue_task *t = queue_find(c->queue, ask->part);
+	struct found *f;
+	struct err e = { 0 };
+
+	if (t) {
+		return t;
+	}
+	f = arena_alloc(&ask->arena, sizeof(*f));
+	f->arena = &ask->arena;
+	return store_task_get(c->book.store, ask->part, keep_task, f, &e)
+	           ? NULL
+	           : &f->task;
+}
+
 int
 route_task(struct core *c, struct core_ask *ask, struct err *e)
 {
-	const struct queue_task *t = queue_find(c->queue, ask->part);
+	const struct queue_task *t = find_task(c, ask);
 	auto_buf body = { 0 };
 	auto_buf record = { 0 };
 	struct json *tree;
@@ -434,8 +478,7 @@ route_task(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_object(&o, NULL);
 	write_task(&o, t);
 	write_outcome(c, &o, t);
-	if (store_row_get(
-	        c->book.store, STR("task"), t->id, &record, NULL, e) == 0 &&
+	if (core_task_record(c, t->id, &record, e) == 0 &&
 	    json_parse(&ask->arena, buf_str(&record), NULL, &tree, e) == 0) {
 		json_out_value(&o, "record", tree);
 	}

@@ -286,6 +286,47 @@ core_dispatch_judge(struct core *c, struct arena *a,
 
 /* --- putting --- */
 
+static int
+keep_saved(void *context, const struct store_task *row, struct err *e)
+{
+	struct buf *saved = context;
+
+	(void)e;
+	buf_add(saved, row->saved);
+	return 0;
+}
+
+void
+core_dispatch_recall(struct core *c, struct str id)
+{
+	auto_arena a = { 0 };
+	auto_buf saved = { 0 };
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	if (queue_find(c->queue, id) ||
+	    store_task_get(c->book.store, id, keep_saved, &saved, &e) ||
+	    !saved.len) {
+		return;
+	}
+	if (queue_recall(
+	        c->queue, &a, buf_str(&saved), wall_now(), &step, &e)) {
+		log_err("queue", &e);
+		return;
+	}
+	core_queue_step(c, &step, NULL);
+	core_task_row(c, queue_find(c->queue, id));
+}
+
+static void
+recall_links(struct core *c, const struct e2m_task *task)
+{
+	JSON_EACH(id, task->depends_on)
+	{
+		core_dispatch_recall(c, id->text);
+	}
+}
+
 static void
 claim_later(struct core *c, uint64_t number)
 {
@@ -301,8 +342,11 @@ core_dispatch(struct core *c, struct arena *a, const struct core_dispatch *d,
 	struct queue_step step = { 0 };
 	auto_buf record = { 0 };
 
-	if (core_dispatch_judge(c, a, d, &p, e) ||
-	    queue_put(c->queue, a, &p.put, &step, e)) {
+	if (core_may_begin(c, e) || core_dispatch_judge(c, a, d, &p, e)) {
+		return -1;
+	}
+	recall_links(c, &p.task.as.task);
+	if (queue_put(c->queue, a, &p.put, &step, e)) {
 		return -1;
 	}
 	core_queue_step(c, &step, NULL);

@@ -50,6 +50,10 @@ int core_zone_use(
     struct core *c, struct queue_put *put, struct err *e) MUST_CHECK;
 void core_zones_recover(struct core *c);
 
+/* A task that ended long ago, back into the memory, to be depended upon or to
+ * go on; nothing if it is there, or was never. */
+void core_dispatch_recall(struct core *c, struct str id);
+
 /* The records and rows of every task that a step puts (of a finish, the next
  * of a series), in the step's batch. */
 void core_dispatch_rows(struct core *c, const struct queue_step *step);

@@ -5,7 +5,6 @@
 /* What core_run.c, core_agent.c and core_call.c share about a run. */
 
 #include "parts/core.h"
-#include "parts/core_shim.h"
 
 const struct task_type *core_task_type(
     const struct core_role *role, struct str name);

@@ -223,6 +223,8 @@ apply(
 		return queue_apply_forget(q, c, seq, e);
 	case QUEUE_EVENT_RECALL:
 		return queue_apply_recall(q, c, seq, e);
+	case QUEUE_EVENT_RAISE:
+		return queue_apply_raise(q, c, seq, e);
 	case QUEUE_EVENT_REFUSED:
 		return 0;
 	case QUEUE_EVENT_CLAIM:

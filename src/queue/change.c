@@ -244,6 +244,7 @@ queue_change_write(struct queue *q, struct buf *out, struct queue_change *c)
 	case QUEUE_EVENT_WAKE:
 	case QUEUE_EVENT_LEASE_LOST:
 	case QUEUE_EVENT_REFUSED:
+	case QUEUE_EVENT_RAISE:
 		write_touch(q, &o, c);
 		break;
 	}

@@ -7,7 +7,7 @@
 static bool
 kind_parse(struct str word, enum queue_event_kind *kind)
 {
-	for (int k = QUEUE_EVENT_PUT; k <= QUEUE_EVENT_RECALL; k++) {
+	for (int k = QUEUE_EVENT_PUT; k <= QUEUE_EVENT_RAISE; k++) {
 		if (str_eq_z(
 		        word, queue_event_word((enum queue_event_kind)k))) {
 			*kind = (enum queue_event_kind)k;

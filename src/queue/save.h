@@ -12,7 +12,9 @@
 
 #include "queue/mail.h"
 
+struct queue;
 struct queue_task;
+struct queue_step;
 
 void queue_task_save(
     const struct queue *q, const struct queue_task *t, struct buf *out);
@@ -36,5 +38,10 @@ void queue_letter_saved(struct queue *q, struct str id);
 /* Another head of the book names this task: the trail of a task (store) goes
  * through every head of it, not only through the queue's. */
 void queue_saw(struct queue *q, struct str id, uint64_t seq);
+
+/* After a restore: every epoch of the queue goes up by so much.  The caller
+ * saves every task in the batch of the event, whose seq is on no trail. */
+int queue_raise(struct queue *q, struct arena *a, uint32_t by, struct wall now,
+    struct queue_step *step, struct err *e) MUST_CHECK;
 
 #endif

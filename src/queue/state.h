@@ -310,6 +310,7 @@ apply_fn queue_apply_mail;
 apply_fn queue_apply_ack;
 apply_fn queue_apply_forget;
 apply_fn queue_apply_recall;
+apply_fn queue_apply_raise;
 
 /* plan.c */
 int queue_every_check(

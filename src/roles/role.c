@@ -15,6 +15,11 @@ struct role_file {
 	const struct json *queue;
 };
 
+struct queue_file {
+	struct role_queue limits;
+	struct str served;
+};
+
 struct type_file {
 	struct str description;
 	struct names tools;
@@ -45,6 +50,10 @@ static const struct table_key keys[] = {
 	    "bounds of its tasks"),
 	ROW("role", role_file, "queue", queue, TREE, OPTIONAL, "",
 	    "how much its queue takes, who repairs"),
+
+	ROW("queue", queue_file, "served", served, TEXT, OPTIONAL, "house",
+	    "who works on it: \"house\", or \"worker\": a program of the "
+	    "operator's that claims over HTTP"),
 
 	ROW("task", type_file, "description", description, TEXT, OPTIONAL, "",
 	    "what a task of this type does"),
@@ -78,15 +87,15 @@ static const struct table_key keys[] = {
 	ROW("retry", type_retry, "cap", cap, DURATION, OPTIONAL, "1h",
 	    "longest wait of all"),
 
-	ROW("queue", role_queue, "running", running, COUNT, OPTIONAL, "",
+	ROW("queue", queue_file, "running", limits.running, COUNT, OPTIONAL, "",
 	    "most tasks at once"),
-	ROW("queue", role_queue, "waiting", waiting, COUNT, OPTIONAL, "",
+	ROW("queue", queue_file, "waiting", limits.waiting, COUNT, OPTIONAL, "",
 	    "most tasks that wait; more are refused"),
-	ROW("queue", role_queue, "per_minute", per_minute, COUNT, OPTIONAL, "",
+	ROW("queue", queue_file, "per_minute", limits.per_minute, COUNT, OPTIONAL, "",
 	    "most dispatches in a minute"),
-	ROW("queue", role_queue, "weight", weight, COUNT, OPTIONAL, "1",
+	ROW("queue", queue_file, "weight", limits.weight, COUNT, OPTIONAL, "1",
 	    "share among queues that one worker serves"),
-	ROW("queue", role_queue, "repair", repair, PART, OPTIONAL, "",
+	ROW("queue", queue_file, "repair", limits.repair, PART, OPTIONAL, "",
 	    "queue that repairs what failed here"),
 
 	/* No defaults: what is absent stays as the house has it. */
@@ -157,20 +166,6 @@ read_retry(const struct table_reader *r, const struct json *where,
 }
 
 static int
-read_queue(const struct table_reader *r, const struct json *where,
-    struct role_queue *out, struct err *e)
-{
-	if (table_read(r, "queue", "[queue]", where, out, e) < 0) {
-		return -1;
-	}
-	if (out->weight == 0 || out->weight > WEIGHT_MAX) {
-		return table_err(
-		    r->file, where, e, "[queue]: weight is 1 to 100");
-	}
-	return 0;
-}
-
-static int
 read_type(const struct table_reader *r, const struct json *where,
     struct task_type *t, struct err *e)
 {
@@ -211,6 +206,28 @@ read_type(const struct table_reader *r, const struct json *where,
 }
 
 static int
+read_queue(const struct table_reader *r, const struct json *table,
+    struct role *out, struct err *e)
+{
+	struct queue_file f = { 0 };
+
+	if (table_read(r, "queue", "[queue]", table, &f, e) < 0) {
+		return -1;
+	}
+	out->outside = str_eq_z(f.served, "worker");
+	if (!out->outside && !str_eq_z(f.served, "house")) {
+		return table_err(r->file, json_get(table, "served"), e,
+		    "served: expected \"house\" or \"worker\"");
+	}
+	if (f.limits.weight == 0 || f.limits.weight > WEIGHT_MAX) {
+		return table_err(
+		    r->file, table, e, "[queue]: weight is 1 to 100");
+	}
+	out->queue = f.limits;
+	return 0;
+}
+
+static int
 read_types(const struct table_reader *r, const struct json *table,
     struct role *out, struct err *e)
 {
@@ -230,6 +247,9 @@ read_types(const struct table_reader *r, const struct json *table,
 		}
 		if (read_type(r, item, &list[out->type_count], e) < 0) {
 			return -1;
+		}
+		if (out->outside) {
+			list[out->type_count].brain = BRAIN_WORKER;
 		}
 		out->type_count++;
 	}
@@ -278,8 +298,8 @@ roles_parse_file(struct arena *a, struct str name, struct str text,
 	}
 	if (toml_parse(a, text, file, &tree, e) < 0 ||
 	    table_read(&r, "role", "the top of the file", tree, &f, e) < 0 ||
+	    read_queue(&r, f.queue, &role, e) < 0 ||
 	    read_types(&r, f.types, &role, e) < 0 ||
-	    read_queue(&r, f.queue, &role.queue, e) < 0 ||
 	    read_limits(file, f.limits, &l, e) < 0 ||
 	    roles_check_limits(file, f.limits, &l, e) < 0) {
 		return -1;

@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of the queue, each line `NAME: VALUE UNIT, RATIO x PEER (spread)`.
+
+usage: bench/queue.py BUILD-FOLDER [NAME…]
+
+Every peer runs in the same run, on the same disk and the same server, in turns
+with ours; a line shows medians over the passes and how far they lie apart.
+Peers come from npm (bench/package.json, installed under the build folder) and
+Debian; nothing listens but on loopback; everything is made in a temporary
+folder and ended.  bench/README.md says what each line means.
+"""
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+import house as houses
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PASSES = int(os.environ.get("PASSES", "3"))
+SECONDS = int(os.environ.get("SECONDS", "3"))
+ROLE = {
+    "role.toml": '[task.default]\ntools = []\n\n[queue]\nserved = "worker"\n',
+    "gates.toml": '[defaults]\nunmatched = "deny"\n',
+    "mcp/server.toml": "",
+}
+
+
+def median(values):
+    return sorted(values)[len(values) // 2]
+
+
+def spread(values, digits=0):
+    return f"{min(values):.{digits}f} to {max(values):.{digits}f}"
+
+
+def say(name, unit, ours, peers, digits=0, more=""):
+    """peers: [(name, values)]; the ratio is of the medians."""
+    value = median(ours)
+    line = f"{name}: {value:.{digits}f} {unit}"
+    for peer, values in peers:
+        line += f", {value / median(values):.{2 if value < median(values) * 10 else 1}f} x {peer}"
+    line += f" (passes {spread(ours, digits)}"
+    for peer, values in peers:
+        line += f"; {peer} {median(values):.{digits}f}, {spread(values, digits)}"
+    print(line + (f"; {more}" if more else "") + ")", flush=True)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def cpu(pids):
+    """Microseconds of processor time of these processes so far."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+                row = f.read().rsplit(")", 1)[1].split()
+            total += (int(row[11]) + int(row[12])) * 1000000 // os.sysconf("SC_CLK_TCK")
+        except OSError:
+            pass
+    return total
+
+
+class Run:
+    """What all figures of one run share: build, folder, peers, servers."""
+
+    def __init__(self, build):
+        self.build = os.path.abspath(build)
+        self.folder = tempfile.mkdtemp(prefix="handrail-queue-")
+        os.chmod(self.folder, 0o755)
+        self.started = []
+        self.cluster = None
+        self.modules = self.build + "/bench-peers"
+
+    def close(self):
+        for process in self.started:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(20)
+        if self.cluster:
+            self.cluster.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def sub(self, name):
+        path = f"{self.folder}/{name}"
+        os.makedirs(path, exist_ok=True)
+        return path
+
+    def start(self, argv, **more):
+        with open(self.folder + "/log", "ab") as log:
+            process = subprocess.Popen(argv, stdout=log, stderr=log, **more)
+        self.started.append(process)
+        return process
+
+    def install(self):
+        """The peers, once for each lock file."""
+        with open(HERE + "/package-lock.json", "rb") as f:
+            stamp = hashlib.sha256(f.read()).hexdigest()
+        mark = self.modules + "/installed"
+        if os.path.exists(mark):
+            with open(mark, encoding="utf-8") as f:
+                if f.read() == stamp:
+                    return
+        os.makedirs(self.modules, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(f"{HERE}/{name}", self.modules)
+        node = dict(os.environ, PATH=f"{self.modules}/node_modules/node/bin:{os.environ['PATH']}")
+        for environment, words in (
+                (None, ("ci", "--ignore-scripts", "--no-audit", "--no-fund")),
+                (None, ("rebuild", "node")),
+                (node, ("rebuild", "better-sqlite3"))):  # for the node that runs it
+            subprocess.run(["npm", *words], cwd=self.modules, check=True, env=environment,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(mark, "w", encoding="utf-8") as f:
+            f.write(stamp)
+
+    def peer(self, script, *names, tasks=20000, **more):
+        """The lines of a peer as {name: figure}."""
+        self.install()
+        environment = dict(os.environ, PEER_MODULES=self.modules, PEER_TASKS=str(tasks), **more)
+        done = subprocess.run([f"{self.modules}/node_modules/node/bin/node",
+                               f"{HERE}/peers/{script}", *names],
+                              env=environment, capture_output=True, text=True, timeout=300,
+                              check=False)
+        if done.returncode:
+            sys.exit(f"{script}: {done.stderr[-2000:]}")
+        return {row["name"]: row for row in map(json.loads, done.stdout.splitlines())}
+
+    def load(self, port, plan, connections, seconds, token="", tasks=None):
+        """tasks a second, p50 and p99 in microseconds, tasks, and how many
+        connections found nothing left."""
+        words = [f"{self.build}/bench/bench_queue_load", str(port), plan, str(connections),
+                 str(seconds), *([token] if token else []), *([str(tasks)] if tasks else [])]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"{' '.join(words[1:5])}: {done.stderr[-2000:]}")
+        row = [float(x) for x in done.stdout.split()]
+        return {"rate": row[0], "p50": row[1], "p99": row[2], "tasks": row[3], "empty": row[4]}
+
+    def own(self, *words):
+        """bench_queue: one figure in process, as a dict."""
+        done = subprocess.run([f"{self.build}/bench/bench_queue", *map(str, words)],
+                              capture_output=True, text=True, check=False, timeout=600)
+        if done.returncode:
+            sys.exit(f"bench_queue {' '.join(map(str, words))}: {done.stderr[-2000:]}")
+        return json.loads(done.stdout)
+
+    def postgres(self):
+        if not self.cluster:
+            self.cluster = Cluster(self.sub("postgres"))
+        return self.cluster
+
+
+class Cluster:
+    """A private PostgreSQL with its own defaults: fsync, synchronous_commit and
+    full_page_writes are on."""
+
+    def __init__(self, folder):
+        found = sorted(os.listdir("/usr/lib/postgresql")) if os.path.isdir("/usr/lib/postgresql") else []
+        if not found:
+            sys.exit("no PostgreSQL server: apt-get install postgresql-15")
+        self.programs = f"/usr/lib/postgresql/{found[-1]}/bin"
+        self.data = folder + "/data"
+        self.port = free_port()
+        self.user = pwd.getpwnam("postgres") if os.getuid() == 0 else None
+        if self.user:
+            os.chown(folder, self.user.pw_uid, self.user.pw_gid)
+        self.run("initdb", "-D", self.data, "-U", "bench", "-A", "trust", "--locale=C", "-E", "UTF8")
+        self.run("pg_ctl", "-D", self.data, "-l", folder + "/log", "-w", "-o",
+                 f"-p {self.port} -k {folder} -h 127.0.0.1 -c max_connections=200", "start")
+        self.url = f"postgres://bench@127.0.0.1:{self.port}/postgres"
+
+    def run(self, program, *words):
+        subprocess.run([f"{self.programs}/{program}", *words], check=True, cwd="/",
+                       user=self.user.pw_uid if self.user else None,
+                       group=self.user.pw_gid if self.user else None,
+                       extra_groups=[] if self.user else None,
+                       stdout=subprocess.DEVNULL, env=dict(os.environ, LC_ALL="C", HOME="/"))
+
+    def sql(self, text, wait=True):
+        words = [f"{self.programs}/psql", self.url, "-qAt", "-c", text]
+        if not wait:
+            return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+    def close(self):
+        self.run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
+
+
+class Object:
+    """The peer over HTTP: workerd with one SQLite Durable Object."""
+
+    def __init__(self, run):
+        run.install()
+        self.run = run
+        self.port = free_port()
+        folder = tempfile.mkdtemp(prefix="object-", dir=run.folder)
+        os.mkdir(folder + "/disk")
+        shutil.copy(f"{HERE}/peers/object.js", folder)
+        with open(f"{HERE}/peers/object.capnp", encoding="utf-8") as f:
+            config = f.read().replace("@DISK@", folder + "/disk").replace("@PORT@", str(self.port))
+        with open(folder + "/config.capnp", "w", encoding="utf-8") as f:
+            f.write(config)
+        program = f"{run.modules}/node_modules/@cloudflare/workerd-linux-64/bin/workerd"
+        self.process = run.start([program, "serve", folder + "/config.capnp"])
+        end = time.monotonic() + 20
+        while True:
+            try:
+                self.get("/nop")
+                break
+            except OSError:
+                if time.monotonic() > end or self.process.poll() is not None:
+                    sys.exit("workerd did not come up")
+                time.sleep(0.05)
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
+            return answer.read()
+
+    def fill(self, count):
+        self.get(f"/fill?n={count}")
+
+    def measure(self, plan, connections, seconds):
+        before = cpu([self.process.pid])
+        found = self.run.load(self.port, plan, connections, seconds)
+        found["cpu"] = (cpu([self.process.pid]) - before) / max(found["tasks"], 1)
+        return found
+
+
+class Mill(houses.House):
+    """A house with a queue that workers serve."""
+
+    def __init__(self, run):
+        super().__init__(run.build)
+        self.bench = run
+        for name, text in ROLE.items():
+            path = f"{self.folder}/roles/bench/{name}"
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+        with open(self.folder + "/handrail.toml", encoding="utf-8") as f:
+            self.port = int(f.read().split('listen = "127.0.0.1:')[1].split('"')[0])
+        self.up()
+
+    def fill(self, count):
+        self.bench.load(self.port, "put", 64, 60, self.token(), count)
+
+    def measure(self, plan, connections, seconds):
+        pids = [p for p, name in self.parts().items() if name in ("api", "core")]
+        before = cpu(pids)
+        found = self.bench.load(self.port, plan, connections, seconds, self.token())
+        found["cpu"] = (cpu(pids) - before) / max(found["tasks"], 1)
+        return found
+
+
+def over_http(run, name, plan, peer_plan, connections, key="rate"):
+    """The same load on both, in turns, each with enough to do."""
+    mill, peer = Mill(run), Object(run)
+    ours, theirs, own_cpu, peer_cpu = [], [], [], []
+    try:
+        mill.fill(500)
+        peer.fill(500)
+        guess = [s.measure(p, connections, 1)["rate"] for s, p in ((mill, plan), (peer, peer_plan))]
+        for n in range(PASSES):
+            sides = [(mill, plan, ours, own_cpu, guess[0]), (peer, peer_plan, theirs, peer_cpu, guess[1])]
+            for side, what, values, costs, rate in sides if n % 2 else reversed(sides):
+                side.fill(int(max(rate, 200) * SECONDS * 1.5) + 200)
+                found = side.measure(what, connections, SECONDS)
+                values.append(found[key])
+                costs.append(found["cpu"])
+    finally:
+        mill.close()
+        peer.process.terminate()
+    more = f"server's processor time a task {median(own_cpu):.0f} us, the peer's {median(peer_cpu):.0f} us"
+    if key == "rate":
+        say(name, "tasks/s", ours, [("workerd Durable Object", theirs)], more=more)
+    else:
+        say(name, "ms", [v / 1000 for v in ours],
+            [("workerd Durable Object", [v / 1000 for v in theirs])], 3, more)
+
+
+def http_one(run, name):
+    over_http(run, name, "work", "cycle", 64)
+
+
+def http_two(run, name):
+    over_http(run, name, "pair", "two", 64)
+
+
+def http_p50(run, name):
+    over_http(run, name, "work", "cycle", 1, "p50")
+
+
+FIGURES = {
+    "queue-http-one": http_one,
+    "queue-http-two": http_two,
+    "queue-http-p50": http_p50,
+}
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    run = Run(sys.argv[1])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        for name in sys.argv[2:] or FIGURES:
+            FIGURES[name](run, name)
+    finally:
+        run.close()
+
+
+if __name__ == "__main__":
+    main()
