@@ -157,7 +157,7 @@ struct core {
 	uint32_t slot_count;
 	uint64_t number; /* the last one given out */
 	struct loop_timer expiry;
-	struct loop_timer due; /* of tasks */
+	struct loop_timer due;       /* of tasks */
 	struct verifying *verifying; /* core_api_proof.c */
 	struct loop_timer verify_turn;
 	struct loop_signal signals[2];

@@ -13,7 +13,10 @@ static const char before_reading[] = "PRAGMA locking_mode = EXCLUSIVE;"
                                      "PRAGMA temp_store = MEMORY;"
                                      "PRAGMA cell_size_check = ON;"
                                      "PRAGMA cache_size = -2000;";
-static const char before_writing[] = "PRAGMA synchronous = FULL;"
+/* EXTRA is FULL once there is a WAL.  Before, it makes sure of the removal of
+ * the journal under which the file became one with a WAL: a power cut could
+ * bring that back, and it would undo all that followed. */
+static const char before_writing[] = "PRAGMA synchronous = EXTRA;"
                                      "PRAGMA secure_delete = ON;"
                                      "PRAGMA wal_autocheckpoint = 4000;"
                                      "PRAGMA journal_size_limit = 67108864;";
@@ -254,7 +257,8 @@ enter_to_write(struct sqlite *s, int64_t step, struct err *e)
 {
 	auto_buf answer = { 0 };
 
-	if (sqlite_ask(s, "PRAGMA journal_mode = WAL", &answer, e)) {
+	if (sqlite_run(s, before_writing, opening, e) ||
+	    sqlite_ask(s, "PRAGMA journal_mode = WAL", &answer, e)) {
 		return -1;
 	}
 	if (!str_eq_z(buf_str(&answer), "wal")) {
@@ -262,9 +266,7 @@ enter_to_write(struct sqlite *s, int64_t step, struct err *e)
 		    "%s: its file system cannot keep a write-ahead log",
 		    s->store.where.at);
 	}
-	return sqlite_run(s, before_writing, opening, e)
-	           ? -1
-	           : sqlite_steps(s, step, e);
+	return sqlite_steps(s, step, e);
 }
 
 static int

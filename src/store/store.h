@@ -7,7 +7,7 @@
  * a table of tasks for plain SQL.  Two living implementations behind one door:
  *
  *   a path          one SQLite file, one connection, exclusive lock, WAL,
- *                   synchronous=FULL
+ *                   each commit synced
  *   postgres://…    one PostgreSQL (15 or later, libpq at run time), shared by
  *                   nodes of which one owns the log
  *

@@ -383,6 +383,7 @@ a_body_without_its_head_is_refused(void **state)
 		assert_int_equal(
 		    store_body_add(store, wrong[i], 1, STR("x"), &e), -1);
 		assert_int_equal(e.kind, ERR_CONFLICT);
+		assert_non_null(strstr(e.text, "not in this batch"));
 		store_rollback(store);
 	}
 

@@ -213,11 +213,11 @@ a_full_disk_at_the_start_leaves_room_to_finish(void **state)
 static void
 the_reserve_is_a_private_file(void **state)
 {
-	auto_store store = open_store();
 	struct stat status;
 	char name[128];
 
 	(void)state;
+	store_close(open_store());
 	(void)snprintf(name, sizeof(name), "%s-reserve", path);
 	assert_int_equal(stat(name, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);

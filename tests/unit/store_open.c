@@ -192,6 +192,8 @@ old_row(sqlite3 *db, const char *text, uint64_t seq, struct str bytes)
 static void
 old_heads(sqlite3 *db, uint64_t count)
 {
+	assert_int_equal(
+	    sqlite3_exec(db, "BEGIN", NULL, NULL, NULL), SQLITE_OK);
 	for (uint64_t seq = 1; seq <= count; seq++) {
 		uint8_t head[STORE_HEAD_SIZE];
 		char body[32];
@@ -209,6 +211,8 @@ old_heads(sqlite3 *db, uint64_t count)
 			    str_of(body));
 		}
 	}
+	assert_int_equal(
+	    sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
 }
 
 static int
@@ -305,22 +309,43 @@ nothing_seen(void *context, const struct store_head *head, struct err *e)
 	return 0;
 }
 
+/* A process that commits one head and ends without closing. */
+static void
+leave_a_log(void)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child == 0) {
+		struct store *store = open_store();
+		struct err e = { 0 };
+
+		begin(store);
+		must(!add_head(store, 1, &e));
+		commit(store);
+		_exit(0);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 /* Bytes and log are as they were, whatever was looked at. */
 static void
 a_look_changes_nothing(void **state)
 {
-	struct store *store = open_store();
+	struct store *store = NULL;
 	auto_buf before = { 0 };
 	auto_buf after = { 0 };
 	uint64_t count = 0;
 	struct err e = { 0 };
+	char wal[128];
 
 	(void)state;
-	begin(store);
-	assert_int_equal(add_head(store, 1, &e), 0);
-	commit(store);
-	store_close(store);
+	leave_a_log();
+	(void)snprintf(wal, sizeof(wal), "%s-wal", path);
 	assert_int_equal(file_read(path, 1 << 24, &before, &e), 0);
+	assert_int_equal(file_read(wal, 1 << 24, &before, &e), 0);
 	assert_int_equal(store_open(path, STORE_READ, &store, &e), 0);
 	assert_int_equal(
 	    store_heads_walk(store, 0, 0, nothing_seen, &count, &e), 0);
@@ -328,6 +353,7 @@ a_look_changes_nothing(void **state)
 	assert_int_equal(store_check(store, &e), 0);
 	store_close(store);
 	assert_int_equal(file_read(path, 1 << 24, &after, &e), 0);
+	assert_int_equal(file_read(wal, 1 << 24, &after, &e), 0);
 	assert_true(str_eq(buf_str(&before), buf_str(&after)));
 	store = NULL;
 	assert_int_equal(unlink(path), 0);
@@ -384,6 +410,119 @@ a_damaged_store_is_named_damaged(void **state)
 	store_close(store);
 }
 
+/* A head of another identity each time. */
+static void
+add_named(struct store *store, uint64_t seq, const char *name)
+{
+	uint8_t bytes[STORE_HEAD_SIZE];
+	struct store_head head = { .seq = seq, .head = bytes };
+	struct err e = { 0 };
+
+	head_bytes(seq, bytes);
+	memset(bytes + 200, 0, 96);
+	memcpy(bytes + 200, name, strlen(name));
+	assert_int_equal(store_head_add(store, &head, &e), 0);
+}
+
+static int
+same_name(void *context, const struct store_head *head, struct err *e)
+{
+	(void)e;
+	assert_string_equal(head->head + 200, context);
+	return 0;
+}
+
+static void
+expect_named(struct store *store, uint64_t seq, const char *name)
+{
+	struct err e = { 0 };
+
+	assert_int_equal(
+	    store_head_get(store, seq, same_name, (void *)name, &e), 0);
+}
+
+/* Neither its words nor what was read of it outlive a batch that is undone. */
+static void
+an_undone_batch_leaves_no_word_behind(void **state)
+{
+	struct store *store = open_store();
+	struct err e = { 0 };
+
+	(void)state;
+	begin(store);
+	for (uint64_t seq = 1; seq <= 3; seq++) {
+		assert_int_equal(add_head(store, seq, &e), 0);
+	}
+	commit(store);
+	begin(store);
+	add_named(store, 4, "undone");
+	expect_named(store, 4, "undone");
+	store_rollback(store);
+	begin(store);
+	add_named(store, 4, "kept");
+	commit(store);
+	expect_named(store, 4, "kept");
+	begin(store);
+	add_named(store, 5, "undone");
+	commit(store);
+	store_close(store);
+	store = open_store();
+	expect_named(store, 4, "kept");
+	expect_named(store, 5, "undone");
+	assert_int_equal(store_check(store, &e), 0);
+	store_close(store);
+}
+
+/* Whoever edits the file can do what the triggers forbid. */
+static void
+a_log_with_a_gap_is_named(void **state)
+{
+	static const struct {
+		const char *edit;
+		const char *word;
+	} edits[] = {
+		{ "DROP TRIGGER log_remains; DELETE FROM log WHERE first = 3",
+		    "after 2 are missing" },
+		{ "DROP TRIGGER log_stays;"
+		  "UPDATE log SET count = 9 WHERE first = 3",
+		    "from 3 on are 2, not 9" },
+		{ "UPDATE body SET count = 9", "as they were" },
+		{ "UPDATE body SET first = 900", "as they were" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(edits); i++) {
+		struct store *store = open_store();
+		struct err e = { 0 };
+
+		for (uint64_t seq = 1; seq <= 6; seq++) {
+			if (seq % 2) {
+				begin(store);
+			}
+			assert_int_equal(add_head(store, seq, &e), 0);
+			if (seq % 2 == 0) {
+				assert_int_equal(store_body_add(store, seq,
+				                     seq == 4, STR("x"), &e),
+				    0);
+				commit(store);
+			}
+		}
+		begin(store);
+		uint64_t count;
+		assert_int_equal(store_bodies_expire(store, 1, &count, &e), 0);
+		commit(store);
+		assert_int_equal(store_check(store, &e), 0);
+		store_close(store);
+		sql(edits[i].edit);
+		store = open_store();
+		assert_int_equal(store_check(store, &e), -1);
+		assert_int_equal(e.kind, ERR_IO);
+		assert_non_null(strstr(e.text, edits[i].word));
+		store_close(store);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
 static void
 each_incarnation_has_the_next_number(void **state)
 {
@@ -417,6 +556,8 @@ main(void)
 		TEST(a_look_changes_nothing),
 		TEST(a_failed_step_is_undone),
 		TEST(a_damaged_store_is_named_damaged),
+		TEST(an_undone_batch_leaves_no_word_behind),
+		TEST(a_log_with_a_gap_is_named),
 		TEST(each_incarnation_has_the_next_number),
 	};
 

@@ -291,6 +291,59 @@ a_blob_that_was_not_packed_is_an_error(void **state)
 	pack_words_free(w);
 }
 
+/* Each is a blob of one head that one rule forbids, beside one that none does.
+ */
+static void
+each_rule_of_a_blob_is_kept(void **state)
+{
+	static const struct {
+		struct str blob;
+		bool good;
+	} blobs[] = {
+		/* format, count, bits, kind, time */
+		{ STR("\x01\x01\x00\x00\x07\x02"), true },
+		{ STR("\x02\x01\x00\x00\x07\x02"), false },
+		{ STR("\x01\x00"), false },
+		{ STR("\x01\x01\x00\x00\x07\x02\x00"), false },
+		{ STR("\x01\x01\x00\x20\x07\x02"), false },
+		{ STR("\x01\x01\x80\x00\x01\x07\x02"), true },
+		/* before: itself; none that late */
+		{ STR("\x01\x01\x80\x00\x00\x07\x02"), false },
+		{ STR("\x01\x01\x80\x00\x05\x07\x02"), false },
+		/* the task of a head that is not there */
+		{ STR("\x01\x01\x04\x00\x07\x02\x01"), false },
+		/* an identity: word 0, none such, written out, empty */
+		{ STR("\x01\x01\x00\x08\x07\x02\x01"), true },
+		{ STR("\x01\x01\x00\x08\x07\x02\x02"), false },
+		{ STR("\x01\x01\x00\x08\x07\x02\x00\x02me"), true },
+		{ STR("\x01\x01\x00\x08\x07\x02\x00\x00"), false },
+		/* a kind and a number that are too great */
+		{ STR("\x01\x01\x00\x00\x80\x80\x04\x02"), false },
+		{ STR("\x01\x01\x00\x00\x07\xff\xff\xff\xff\xff\xff\xff\xff"
+		      "\xff\x02"),
+		    false },
+		/* raw and something else */
+		{ STR("\x01\x01\x03\x00"), false },
+	};
+	struct pack_words *w = pack_words_new();
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(pack_words_add(w, 0, STR("me"), &e), 0);
+	for (size_t i = 0; i < COUNT(blobs); i++) {
+		size_t left = 1;
+		int done =
+		    unpack_heads(w, 5, blobs[i].blob, take_any, &left, &e);
+
+		if (done != (blobs[i].good ? 0 : -1)) {
+			fail_msg("blob %zu", i);
+		}
+	}
+	assert_int_equal(
+	    unpack_heads(w, 0, blobs[0].blob, take_any, NULL, &e), -1);
+	pack_words_free(w);
+}
+
 static void
 bodies_come_back_one_by_one(void **state)
 {
@@ -462,6 +515,7 @@ main(void)
 		cmocka_unit_test(a_word_out_of_its_order_is_refused),
 		cmocka_unit_test(words_without_end_are_written_out),
 		cmocka_unit_test(a_blob_that_was_not_packed_is_an_error),
+		cmocka_unit_test(each_rule_of_a_blob_is_kept),
 		cmocka_unit_test(bodies_come_back_one_by_one),
 		cmocka_unit_test(bodies_that_were_not_packed_are_an_error),
 		cmocka_unit_test(a_claim_and_its_finish_take_few_bytes),
