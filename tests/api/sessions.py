@@ -190,7 +190,9 @@ def no_event_is_lost_between_list_and_follow_while_it_is_written():
     print('# SEED=%d' % seed)
     dice = random.Random(seed)
     for _ in range(3):
-        steps = [shell('true', id='s%d' % i) for i in range(15)] + [FINISH]
+        steps = [shell('true', id='s%d' % i) for i in range(25)] + [FINISH]
+        for _ in range(2):
+            h.dispatch(steps, queue='counter')  # others write meanwhile
         task = h.dispatch(steps, queue='counter')
         session = session_of(h, task)
         readers, wrong = [], []
