@@ -117,11 +117,14 @@ class Run:
         os.makedirs(self.modules, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(f"{HERE}/{name}", self.modules)
-        node = dict(os.environ, PATH=f"{self.modules}/node_modules/node/bin:{os.environ['PATH']}")
+        # Native parts are built for the node that runs them, from its own headers.
+        node = dict(os.environ, PATH=f"{self.modules}/node_modules/node/bin:{os.environ['PATH']}",
+                    npm_config_nodedir=self.modules + "/node_modules/node/node_modules/node-linux-"
+                    + {"x86_64": "x64", "aarch64": "arm64"}[os.uname().machine])
         for environment, words in (
                 (None, ("ci", "--ignore-scripts", "--no-audit", "--no-fund")),
                 (None, ("rebuild", "node")),
-                (node, ("rebuild", "better-sqlite3"))):  # for the node that runs it
+                (node, ("rebuild", "better-sqlite3"))):
             subprocess.run(["npm", *words], cwd=self.modules, check=True, env=environment,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with open(mark, "w", encoding="utf-8") as f:
@@ -214,7 +217,8 @@ class Object:
             config = f.read().replace("@DISK@", folder + "/disk").replace("@PORT@", str(self.port))
         with open(folder + "/config.capnp", "w", encoding="utf-8") as f:
             f.write(config)
-        program = f"{run.modules}/node_modules/@cloudflare/workerd-linux-64/bin/workerd"
+        program = f"{run.modules}/node_modules/@cloudflare/workerd-linux-" + (
+            "64" if os.uname().machine == "x86_64" else "arm64") + "/bin/workerd"
         self.process = run.start([program, "serve", folder + "/config.capnp"])
         end = time.monotonic() + 20
         while True:
@@ -304,10 +308,200 @@ def http_p50(run, name):
     over_http(run, name, "work", "cycle", 1, "p50")
 
 
+def in_process(run, name, words, tasks):
+    """Ours and plainjob in turns on the same disk."""
+    ours, theirs, costs = [], [], []
+    for n in range(PASSES):
+        folder = tempfile.mkdtemp(dir=run.folder)
+        own = run.own("drain", folder + "/book.db", tasks, 64, *words)
+        peer = run.peer("plainjob.mjs", tasks=5000, PEER_FOLDER=folder)
+        if peer["settings"] != {"name": "settings", "sync": 2, "journal": "wal"}:
+            sys.exit(f"plainjob runs with {peer['settings']}")
+        ours.append(own["rate"])
+        costs.append(own["cpu_us"])
+        theirs.append(peer["drain"]["rate"])
+        shutil.rmtree(folder)
+    say(name, "tasks/s", ours, [("plainjob FULL", theirs)],
+        more=f"{median(costs):.1f} us of processor a task, {tasks} tasks, 64 in flight")
+
+
+def sqlite(run, name):
+    in_process(run, name, [], 100000)
+
+
+def sqlite_bare(run, name):
+    in_process(run, name, ["no-tree", "no-rows"], 200000)
+
+
+def start_sqlite(run, name):
+    folder = tempfile.mkdtemp(dir=run.folder)
+    ours = [run.own("start", f"{folder}/{n}.db", 200) for n in range(PASSES)]
+    say(name, "ms p50", [o["p50_us"] / 1e3 for o in ours], [], 3,
+        f"p99 {median([o['p99_us'] for o in ours]) / 1e3:.3f} ms; a put to somebody who waits, "
+        "in process, until it is durable")
+
+
+def fresh_log(cluster, count=[0]):  # pylint: disable=dangerous-default-value
+    """A schema of its own for each pass."""
+    count[0] += 1
+    return f"{cluster.url}?options=-csearch_path%3Dbench{count[0]}", f"bench{count[0]}"
+
+
+def own_log(cluster):
+    url, schema = fresh_log(cluster)
+    cluster.sql(f"create schema {schema}")
+    return url
+
+
+def postgres(run, name):
+    """400 in flight on both sides: four times a batch of 100."""
+    cluster, ours, batched, boss = run.postgres(), [], [], []
+    for _ in range(PASSES):
+        ours.append(run.own("drain", own_log(cluster), 100000, 400)["rate"])
+        batched.append(run.peer("graphile.mjs", "batched.drain", PEER_POSTGRES=cluster.url)
+                       ["batched.drain"]["rate"])
+        boss.append(run.peer("pgboss.mjs", "drain", PEER_POSTGRES=cluster.url)["drain"]["rate"])
+    say(name, "tasks/s", ours, [("graphile-worker batched", batched), ("pg-boss batched", boss)])
+
+
+def postgres_single(run, name):
+    cluster, ours, theirs = run.postgres(), [], []
+    for _ in range(PASSES):
+        ours.append(run.own("drain", own_log(cluster), 50000, 64)["rate"])
+        theirs.append(run.peer("graphile.mjs", "default.drain", tasks=8000,
+                               PEER_POSTGRES=cluster.url)["default.drain"]["rate"])
+    say(name, "tasks/s", ours, [("graphile-worker at its defaults", theirs)],
+        more="64 in flight through one node, in process")
+
+
+def start_postgres(run, name):
+    cluster, ours, graphile, boss = run.postgres(), [], [], []
+    for _ in range(PASSES):
+        ours.append(run.own("start", own_log(cluster), 200)["p50_us"] / 1e3)
+        graphile.append(run.peer("graphile.mjs", "default.start", PEER_POSTGRES=cluster.url)
+                        ["default.start"]["p50"])
+        boss.append(run.peer("pgboss.mjs", "start", PEER_POSTGRES=cluster.url)["start"]["p50"])
+    say(name, "ms p50", ours, [("graphile-worker", graphile), ("pg-boss", boss)], 3)
+
+
+def held_snapshot(run, name):
+    """The same drain before and while another session holds an old snapshot."""
+    cluster = run.postgres()
+    url = own_log(cluster)
+    free = [run.own("drain", url, 50000, 400)["rate"] for _ in range(PASSES)]
+    holder = cluster.sql("begin isolation level repeatable read; "
+                         "select count(*) from pg_class; select pg_sleep(600)", wait=False)
+    time.sleep(0.5)
+    held = [run.own("drain", url, 50000, 400)["rate"] for _ in range(4 + PASSES)]
+    cluster.sql("select count(pg_terminate_backend(pid)) from pg_stat_activity "
+                "where query like '%pg_sleep(600)%' and pid <> pg_backend_pid()")
+    holder.wait(20)
+    kept = [100 * h / median(free) for h in held[4:]]
+    print(f"{name}: {median(kept):.0f} % of the free rate after {4 * 50} thousand tasks under a held "
+          f"snapshot (passes {spread(kept)}; free {median(free):.0f} tasks/s, {spread(free)})", flush=True)
+
+
+def wal(run, name):
+    cluster, found = run.postgres(), {}
+    for what, words in (("log", ["no-rows"]), ("all", [])):
+        sizes = []
+        for _ in range(PASSES):
+            url = own_log(cluster)
+            # The puts are in both: what is left is claim and finish.
+            whole, puts = wal_of(run, cluster, url, words)
+            sizes.append((whole - puts) / 50000)
+        found[what] = sizes
+    rows = median(found["all"]) - median(found["log"])
+    print(f"{name}: {median(found['log']):.0f} B a claim and finish (passes {spread(found['log'])}; "
+          f"task rows besides {rows:.0f} B)", flush=True)
+
+
+def wal_of(run, cluster, url, words):
+    at = "select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
+    sizes = []
+    for plan in ("drain", "put"):
+        cluster.sql("checkpoint")
+        before = float(cluster.sql(at))
+        run.own(plan, url, 50000, 400, *words)
+        sizes.append(float(cluster.sql(at)) - before)
+    return sizes
+
+
+def recover(run, name):
+    found = []
+    for _ in range(PASSES):
+        folder = tempfile.mkdtemp(dir=run.folder)
+        found.append(run.own("recover", folder + "/book.db", 1000000))
+        shutil.rmtree(folder)
+    say(name, "s", [f["seconds"] for f in found], [], 3,
+        f"1M pending, store and queue in process: open {median([f['open'] for f in found]):.2f} s, "
+        f"load {median([f['load'] for f in found]):.2f} s")
+
+
+def flat(run, name):
+    found = [run.own("flat", "-", 1000000) for _ in range(PASSES)]
+    ratios = [f["many_ns"] / f["few_ns"] for f in found]
+    print(f"{name}: {median(ratios):.2f} x claim p99 at 1M tasks over 1k (passes {spread(ratios, 2)}; "
+          f"{median([f['many_ns'] for f in found])} ns over {median([f['few_ns'] for f in found])} ns)",
+          flush=True)
+
+
+def idle(run, name):
+    """A house with 10k tasks that one worker holds and beats for."""
+    mill = Mill(run)
+    seconds, held = 12, 10000
+    try:
+        mill.fill(held)
+        count = 0
+        while count < held:
+            count += len(ask(mill, "claim", queues=["bench"], n=64)["tasks"])
+        pids = list(mill.parts())
+        core = [p for p, n in mill.parts().items() if n == "core"]
+        busy, writes, begun = cpu(pids), written(core), time.monotonic()
+        while time.monotonic() - begun < seconds:
+            ask(mill, "beat")
+            time.sleep(3)
+        us = (time.monotonic() - begun) * 1e6
+        print(f"{name}: {100 * (cpu(pids) - busy) / us:.2f} % of a core, "
+              f"{(written(core) - writes) / us * 1e6:.2f} writes/s (all parts, {count} leased tasks, "
+              f"a beat each 3 s, {seconds} s)", flush=True)
+    finally:
+        mill.close()
+
+
+def written(pids):
+    """Write calls of these processes so far."""
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/io", encoding="utf-8") as f:
+            total += int(f.read().split("syscw: ")[1].split()[0])
+    return total
+
+
+def ask(mill, what, **more):
+    body = json.dumps({"worker": "idle", "lease_ms": 60000, **more}).encode()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{mill.port}/api/queue/{what}", body,
+        {"Authorization": "Bearer " + mill.token()})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
 FIGURES = {
+    "queue-sqlite": sqlite,
+    "queue-sqlite-bare": sqlite_bare,
     "queue-http-one": http_one,
     "queue-http-two": http_two,
     "queue-http-p50": http_p50,
+    "queue-postgres": postgres,
+    "queue-postgres-single": postgres_single,
+    "queue-start-sqlite": start_sqlite,
+    "queue-start-postgres": start_postgres,
+    "queue-held-snapshot": held_snapshot,
+    "queue-wal": wal,
+    "queue-idle": idle,
+    "queue-recover": recover,
+    "queue-flat": flat,
 }
 
 

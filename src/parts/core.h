@@ -149,9 +149,11 @@ struct core {
 	struct core_call *calls;
 	struct core_ask *asks; /* of the api, waiting for something */
 	struct core_ask *ask_slots[CORE_ASK_SLOTS]; /* the same, by number */
-	struct map routes;                          /* by path */
-	struct core_workers *workers;               /* core_worker.c */
-	struct core_ask *seals;                     /* of the vault, by id */
+	struct core_ask *asks_free;                 /* their memory is kept */
+	size_t asks_free_count;
+	struct map routes;            /* by path */
+	struct core_workers *workers; /* core_worker.c */
+	struct core_ask *seals;       /* of the vault, by id */
 	struct core_drop *drops;
 	uint8_t *slots;
 	uint32_t slot_count;

@@ -14,6 +14,8 @@
 
 #define READ_WAITS_MAX 3 /* commits that a question waits for */
 
+#define FREE_MAX 64 /* questions whose memory waits for the next ones */
+
 /* --- all questions --- */
 
 struct core_ask *
@@ -45,9 +47,16 @@ add_ask(struct core *c, struct core_ask *ask)
 struct core_ask *
 core_ask_new(struct core *c)
 {
-	struct core_ask *ask = calloc(1, sizeof(*ask));
+	struct core_ask *ask = c->asks_free;
 
-	must(ask);
+	if (ask) {
+		c->asks_free = ask->next;
+		c->asks_free_count--;
+		*ask = (struct core_ask){ .arena = ask->arena };
+	} else {
+		ask = calloc(1, sizeof(*ask));
+		must(ask);
+	}
 	ask->number = core_number(c);
 	add_ask(c, ask);
 	return ask;
@@ -68,8 +77,15 @@ core_ask_free(struct core *c, struct core_ask *ask)
 	}
 	loop_timer_cancel(&ask->patience);
 	buf_fini(&ask->answer);
-	arena_fini(&ask->arena);
-	free(ask);
+	if (c->asks_free_count >= FREE_MAX) {
+		arena_fini(&ask->arena);
+		free(ask);
+		return;
+	}
+	arena_clear(&ask->arena);
+	ask->next = c->asks_free;
+	c->asks_free = ask;
+	c->asks_free_count++;
 }
 
 /* --- the answer --- */

@@ -107,6 +107,7 @@ read_claim(
 	int64_t n = 1;
 
 	claim->ask = ask->number;
+	claim->arena = &ask->arena;
 	claim->worker = w;
 	claim->lease_us = w->lease_us;
 	if (read_queues(c, ask, claim, e) ||
@@ -125,14 +126,19 @@ read_claim(
 static void
 learn_type(struct core_ask *ask, struct core_lease *lease, struct str record)
 {
+	const struct role *role = lease->role->role;
 	struct json *tree;
 	struct str type = STR("default");
 	struct err e = { 0 };
 
+	if (role->type_count == 1) {
+		lease->type = role->types;
+		return;
+	}
 	if (json_parse(&ask->arena, record, NULL, &tree, &e) == 0) {
 		(void)json_text(json_get(tree, "payload"), "type", &type);
 	}
-	lease->type = roles_find_type(lease->role->role, type);
+	lease->type = roles_find_type(role, type);
 }
 
 static void

@@ -284,7 +284,6 @@ core_worker_role(struct core *c, struct str queue)
 static bool
 claim_of(struct core *c, struct core_claim *claim, const char *queue)
 {
-	auto_arena a = { 0 };
 	struct core_role *role = core_worker_role(c, str_of(queue));
 	struct core_claimed *got = &claim->taken[claim->taken_count];
 	struct queue_step step = { 0 };
@@ -300,7 +299,7 @@ claim_of(struct core *c, struct core_claim *claim, const char *queue)
 		.now = wall_now(),
 	};
 
-	if (queue_claim(c->queue, &a, &command, &step, &e)) {
+	if (queue_claim(c->queue, claim->arena, &command, &step, &e)) {
 		return false;
 	}
 	must(str_copy(got->task, sizeof(got->task), step.id));

@@ -63,6 +63,7 @@ struct core_claimed {
 struct core_claim {
 	struct core_claim *next; /* of those that wait */
 	uint64_t ask;
+	struct arena *arena;        /* of the question */
 	struct core_worker *worker; /* while it waits */
 	int64_t lease_us;
 	const char *queues[CORE_QUEUES_MAX];

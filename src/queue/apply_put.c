@@ -80,18 +80,12 @@ count_put(struct line *l, struct wall at)
 	l->minute = minute;
 }
 
-/* A saved form may have counted what was not there when it was loaded. */
+/* A saved form may have named what was not there when it was loaded. */
 static void
 link(struct task *later, struct task *earlier)
 {
-	size_t before = later->more ? later->more->depends.count : 0;
-
+	queue_absent_drop(later, earlier->shown.id);
 	queue_task_link(later, earlier);
-	if (later->more && later->more->depends.count > before &&
-	    later->more->absent > 0) {
-		later->more->absent--;
-		later->shown.unmet--;
-	}
 }
 
 static void

@@ -44,7 +44,7 @@ struct queue_change {
 	struct wall before;     /* of a forget, */
 	const struct str *keep; /* and what stays all the same */
 	size_t keep_count;
-	struct str saved;   /* of a recall: the form's bytes */
+	struct str saved; /* of a recall: the form's bytes */
 	struct str reader;
 	struct str decision;
 	struct str note;
@@ -55,8 +55,9 @@ struct queue_change {
 
 struct queue;
 
-void queue_change_write(
-    struct queue *q, struct buf *out, struct queue_change *c);
+/* The arena holds the trees of records in between. */
+void queue_change_write(struct queue *q, struct arena *a, struct buf *out,
+    const struct queue_change *c);
 int queue_change_read(struct arena *a, struct str body,
     struct queue_change *out, struct err *e) MUST_CHECK;
 /* Text of a time as every body has it. */

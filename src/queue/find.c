@@ -98,6 +98,7 @@ static void
 dump_more(struct json_out *o, const struct more *m)
 {
 	dump_depends(o, &m->depends);
+	json_out_i64(o, "absent", (int64_t)m->absent_count);
 	json_out_str(o, "parent", m->parent_id);
 	json_out_bool(o, "parent_known", m->parent != NULL);
 	json_out_i64(o, "children", (int64_t)m->children.count);

@@ -5,7 +5,6 @@
  * forgotten. */
 
 #include <stdlib.h>
-#include <string.h>
 
 /* A letter that asks for an ack, and one of higher priority, are before. */
 #define ACK_KEY      (INT64_C(1) << 61)
@@ -131,19 +130,6 @@ part(struct queue *q, struct letter *m)
 	}
 }
 
-static struct str
-keep(char **at, struct str s)
-{
-	char *here = *at;
-
-	if (s.len > 0) {
-		memcpy(here, s.at, s.len);
-	}
-	here[s.len] = '\0';
-	*at += s.len + 1;
-	return str_span(here, s.len);
-}
-
 static size_t
 texts_of(const struct letter_parts *p)
 {
@@ -163,18 +149,18 @@ keep_texts(struct letter *m, const struct letter_parts *p)
 	char *at = m->texts;
 	struct queue_letter *s = &m->shown;
 
-	s->id = keep(&at, s->id);
-	s->from = keep(&at, s->from);
-	s->subject = keep(&at, s->subject);
-	s->thread = keep(&at, s->thread);
-	s->reply_to = keep(&at, s->reply_to);
-	s->task = keep(&at, s->task);
+	s->id = queue_text_put(&at, s->id);
+	s->from = queue_text_put(&at, s->from);
+	s->subject = queue_text_put(&at, s->subject);
+	s->thread = queue_text_put(&at, s->thread);
+	s->reply_to = queue_text_put(&at, s->reply_to);
+	s->task = queue_text_put(&at, s->task);
 	if (p->option_count > 0) {
 		m->options = calloc(p->option_count, sizeof(*m->options));
 		must(m->options != NULL);
 	}
 	for (size_t i = 0; i < p->option_count; i++) {
-		m->options[i] = keep(&at, p->options[i]);
+		m->options[i] = queue_text_put(&at, p->options[i]);
 	}
 	m->option_count = p->option_count;
 }

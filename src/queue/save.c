@@ -46,9 +46,12 @@ put_more(struct buf *out, const struct more *m)
 		buf_add_byte(out, (uint8_t)i->state);
 		put_number(out, i->epoch);
 	}
-	put_number(out, m->depends.count);
+	put_number(out, m->depends.count + m->absent_count);
 	for (size_t i = 0; i < m->depends.count; i++) {
 		put_text(out, m->depends.at[i]->shown.id);
+	}
+	for (size_t i = 0; i < m->absent_count; i++) {
+		put_text(out, m->absent[i]);
 	}
 }
 

@@ -12,18 +12,6 @@ queue_task_key(const struct item *i)
 	return CONTAINER(i, struct task, item)->shown.id;
 }
 
-struct str
-queue_key_key(const struct item *i)
-{
-	return CONTAINER(i, struct key, item)->text;
-}
-
-struct str
-queue_answer_key(const struct item *i)
-{
-	return CONTAINER(i, struct answer, item)->text;
-}
-
 void
 list_add(struct list *l, struct task *t)
 {
@@ -50,8 +38,8 @@ queue_task_find(const struct queue *q, struct str id)
 	return i ? CONTAINER(i, struct task, item) : NULL;
 }
 
-static struct str
-keep(char **at, struct str s)
+struct str
+queue_text_put(char **at, struct str s)
 {
 	char *here = *at;
 
@@ -75,9 +63,9 @@ queue_task_new(struct queue *q, const struct queue_task *like)
 	*t = (struct task){ .shown = *like };
 	at = t->texts;
 	t->line = queue_line_get(q, like->queue);
-	t->shown.id = keep(&at, like->id);
-	t->shown.subject = keep(&at, like->subject);
-	t->shown.from = keep(&at, like->from);
+	t->shown.id = queue_text_put(&at, like->id);
+	t->shown.subject = queue_text_put(&at, like->subject);
+	t->shown.from = queue_text_put(&at, like->from);
 	t->shown.queue = t->line->name;
 	t->shown.owner = queue_name_keep(q, like->owner);
 	t->line->waiting += like->hold == QUEUE_WAITING;
@@ -103,50 +91,13 @@ queue_task_more(struct task *t)
 }
 
 static void
-free_answer(struct queue *q, struct answer *answer)
-{
-	table_drop(&q->answers, &answer->item);
-	free(answer);
-}
-
-void
-queue_key_drop(struct queue *q, struct more *m)
-{
-	if (m->key) {
-		table_drop(&q->keys, &m->key->item);
-		free(m->key);
-		m->key = NULL;
-	}
-}
-
-void
-queue_answer_drop(struct queue *q, struct answer *answer)
-{
-	struct more *m = answer->task->more;
-	struct answer **at = &m->answers;
-
-	while (*at != answer) {
-		at = &(*at)->older;
-	}
-	*at = answer->older;
-	m->answer_count--;
-	free_answer(q, answer);
-}
-
-/* Its key and its answers may be used anew. */
-void
-queue_said_drop(struct queue *q, struct more *m)
-{
-	queue_key_drop(q, m);
-	while (m->answers) {
-		queue_answer_drop(q, m->answers);
-	}
-}
-
-static void
 free_more(struct queue *q, struct more *m)
 {
 	queue_said_drop(q, m);
+	for (size_t i = 0; i < m->absent_count; i++) {
+		queue_text_free(&m->absent[i]);
+	}
+	free(m->absent);
 	free(m->depends.at);
 	free(m->dependants.at);
 	free(m->children.at);
@@ -178,7 +129,7 @@ queue_text_keep(struct str s)
 	char *end = at;
 
 	must(at != NULL);
-	return keep(&end, s);
+	return queue_text_put(&end, s);
 }
 
 void
@@ -236,6 +187,33 @@ queue_task_release(struct queue *q, struct task *t, uint64_t seq)
 	}
 }
 
+/* It waits for a task that is not in the memory: a saved form named it. */
+void
+queue_absent_add(struct task *t, struct str id)
+{
+	struct more *m = queue_task_more(t);
+
+	m->absent = array_grow(
+	    m->absent, m->absent_count, &m->absent_room, sizeof(struct str));
+	m->absent[m->absent_count++] = queue_text_keep(id);
+	t->shown.unmet++;
+}
+
+void
+queue_absent_drop(struct task *t, struct str id)
+{
+	struct more *m = t->more;
+
+	for (size_t i = 0; m && i < m->absent_count; i++) {
+		if (str_eq(m->absent[i], id)) {
+			queue_text_free(&m->absent[i]);
+			m->absent[i] = m->absent[--m->absent_count];
+			t->shown.unmet--;
+			return;
+		}
+	}
+}
+
 void
 queue_task_adopt(struct task *child, struct task *parent)
 {
@@ -261,7 +239,8 @@ queue_task_unlink(struct queue *q, struct task *t, uint64_t seq)
 	}
 	for (size_t i = 0; m && i < m->dependants.count; i++) {
 		list_drop(&m->dependants.at[i]->more->depends, t);
-		m->dependants.at[i]->more->absent++;
+		m->dependants.at[i]->shown.unmet--;
+		queue_absent_add(m->dependants.at[i], t->shown.id);
 	}
 	for (size_t i = 0; m && i < m->children.count; i++) {
 		struct task *child = m->children.at[i];
@@ -272,151 +251,5 @@ queue_task_unlink(struct queue *q, struct task *t, uint64_t seq)
 	}
 	if (m && m->parent) {
 		list_drop(&m->parent->more->children, t);
-	}
-}
-
-/* --- what was said once --- */
-
-void
-queue_key_add(struct queue *q, struct task *t, struct str text)
-{
-	struct key *k = malloc(sizeof(*k) + text.len + 1);
-	char *at = NULL;
-
-	must(k != NULL);
-	at = (char *)(k + 1);
-	*k = (struct key){ .task = t, .text = keep(&at, text) };
-	table_put(&q->keys, &k->item);
-	queue_task_more(t)->key = k;
-}
-
-struct task *
-queue_key_find(const struct queue *q, struct str text)
-{
-	struct item *i = text.len > 0 ? table_get(&q->keys, text) : NULL;
-
-	return i ? CONTAINER(i, struct key, item)->task : NULL;
-}
-
-struct answer *
-queue_answer_find(const struct queue *q, struct str text)
-{
-	struct item *i = text.len > 0 ? table_get(&q->answers, text) : NULL;
-
-	return i ? CONTAINER(i, struct answer, item) : NULL;
-}
-
-/* The oldest of too many goes. */
-static void
-bound_answers(struct queue *q, const struct more *m)
-{
-	struct answer *last = m->answers;
-
-	if (m->answer_count <= QUEUE_ANSWERS_MAX) {
-		return;
-	}
-	while (last->older) {
-		last = last->older;
-	}
-	queue_answer_drop(q, last);
-}
-
-void
-queue_answer_add(struct queue *q, struct task *t, struct str text,
-    enum e2m_state state, uint32_t epoch)
-{
-	struct more *m = queue_task_more(t);
-	struct answer *answer = malloc(sizeof(*answer) + text.len + 1);
-	char *at = NULL;
-
-	must(answer != NULL);
-	at = (char *)(answer + 1);
-	*answer = (struct answer){
-		.task = t,
-		.text = keep(&at, text),
-		.older = m->answers,
-		.state = state,
-		.epoch = epoch,
-	};
-	table_put(&q->answers, &answer->item);
-	m->answers = answer;
-	m->answer_count++;
-	bound_answers(q, m);
-}
-
-/* --- what the store has not --- */
-
-void
-queue_unsaved_add(
-    struct unsaved_list *l, struct unsaved **at, void *owner, uint64_t seq)
-{
-	struct unsaved *u = NULL;
-
-	if (*at || seq == 0) {
-		return;
-	}
-	u = malloc(sizeof(*u));
-	must(u != NULL);
-	*u =
-	    (struct unsaved){ .before = l->last, .owner = owner, .since = seq };
-	*(l->last ? &l->last->after : &l->first) = u;
-	l->last = u;
-	*at = u;
-}
-
-void
-queue_unsaved_drop(struct unsaved_list *l, struct unsaved **at)
-{
-	struct unsaved *u = *at;
-
-	if (!u) {
-		return;
-	}
-	*(u->before ? &u->before->after : &l->first) = u->after;
-	*(u->after ? &u->after->before : &l->last) = u->before;
-	free(u);
-	*at = NULL;
-}
-
-void
-queue_task_unsaved(struct queue *q, struct task *t, uint64_t seq)
-{
-	queue_unsaved_add(&q->unsaved, &t->unsaved, t, seq);
-}
-
-void
-queue_task_touched(struct queue *q, struct task *t, uint64_t seq)
-{
-	t->shown.last_seq = seq;
-	queue_task_unsaved(q, t, seq);
-}
-
-const struct queue_task *
-queue_unsaved(const struct queue *q, uint64_t *since)
-{
-	const struct unsaved *u = q->unsaved.first;
-	const struct task *t = u ? u->owner : NULL;
-
-	*since = u ? u->since : 0;
-	return t ? &t->shown : NULL;
-}
-
-void
-queue_saved(struct queue *q, struct str id)
-{
-	struct task *t = queue_task_find(q, id);
-
-	if (t) {
-		queue_unsaved_drop(&q->unsaved, &t->unsaved);
-	}
-}
-
-void
-queue_saw(struct queue *q, struct str id, uint64_t seq)
-{
-	struct task *t = queue_task_find(q, id);
-
-	if (t && seq > t->shown.last_seq) {
-		queue_task_touched(q, t, seq);
 	}
 }

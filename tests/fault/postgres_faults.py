@@ -305,7 +305,8 @@ def a_promoted_standby_has_every_acknowledged_batch(server, rng):
     standby = None
     try:
         standby = primary.standby()
-        url = primary.url('promoted', [primary.port, standby.port])
+        # The standby first: nothing is ever asked of it while it is one.
+        url = primary.url('promoted', [standby.port, primary.port])
         writer = Writer(url, 'a')
         writer.wait_for('ack', 50)
         time.sleep(rng.random() * 0.2)

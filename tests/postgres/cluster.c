@@ -293,3 +293,20 @@ cluster_sql(const struct cluster *c, const char *sql, char *answer, size_t size)
 	must(close(fd) == 0);
 	free(text);
 }
+
+pid_t
+cluster_sql_start(
+    const struct cluster *c, const char *first, const char *second)
+{
+	char port[16];
+	const char *arguments[] = { "psql", "-XqAt", "-h", c->folder, "-p",
+		port, "-U", "handrail", "-d", "postgres", "-c", first, "-c",
+		second, NULL };
+	int log = open_log(c);
+	pid_t child;
+
+	(void)snprintf(port, sizeof(port), "%d", c->port);
+	child = start(c, "psql", arguments, log);
+	must(close(log) == 0);
+	return child;
+}

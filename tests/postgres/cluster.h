@@ -32,5 +32,8 @@ void cluster_url(const struct cluster *c, bool tcp, const char *schema,
 /* SQL by psql, as the superuser; what it prints, without its last newline. */
 void cluster_sql(
     const struct cluster *c, const char *sql, char *answer, size_t size);
+/* Two commands one after the other, not waited for: the psql that runs them. */
+pid_t cluster_sql_start(
+    const struct cluster *c, const char *first, const char *second);
 
 #endif

@@ -226,7 +226,8 @@ a_resolvable_failure_is_tried_again_then_dead(void **state)
 		    w.queue, s.id, failure_of(&w, "resolvable")));
 		assert_false(queue_would_retry(
 		    w.queue, s.id, failure_of(&w, "unresolvable")));
-		assert_int_equal(fails(&w, s.id, epoch, "resolvable", 0, &s), 0);
+		assert_int_equal(
+		    fails(&w, s.id, epoch, "resolvable", 0, &s), 0);
 		assert_int_equal(s.state, E2M_PENDING);
 		assert_false(s.dead);
 		assert_int_equal(

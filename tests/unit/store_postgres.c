@@ -172,9 +172,11 @@ a_node_that_starts_again_need_not_wait(void **state)
 
 	(void)state;
 	end_house(house);
+	(void)sql("UPDATE owner SET lease = lease + interval '1 h'");
 	assert_int_equal(own(store, "a"), 2);
-	assert_string_equal(
-	    sql("SELECT lease > clock_timestamp() FROM owner"), "t");
+	assert_string_equal(sql("SELECT lease < clock_timestamp() + interval "
+	                        "'11 s' FROM owner"),
+	    "t");
 }
 
 static void
@@ -186,6 +188,8 @@ a_node_that_ends_well_leaves_no_lease(void **state)
 	(void)state;
 	assert_int_equal(own(first, "a"), 1);
 	store_close(first);
+	assert_string_equal(
+	    sql("SELECT lease < clock_timestamp() FROM owner"), "t");
 	assert_int_equal(own(second, "b"), 2);
 }
 
@@ -195,6 +199,8 @@ a_deposed_owner_appends_nothing(void **state)
 	static const char *const usurped[] = {
 		/* Its connection is whole; only the guard knows. */
 		"UPDATE owner SET epoch = epoch + 1",
+		/* A newer connection of its own, which it knows nothing of. */
+		"UPDATE owner SET session = session + 1",
 		/* It must connect again and finds out by that. */
 		"UPDATE owner SET epoch = epoch + 1;"
 		"SELECT pg_terminate_backend(backend, 5000) FROM owner",
@@ -278,6 +284,116 @@ a_commit_survives_the_end_of_its_connection(void **state)
 	        " FROM log"),
 	    "20 20 20");
 	assert_int_equal(store_check(store, &e), 0);
+}
+
+/* The server process of a connection that is dead to us may wait for the rest
+ * of a batch, with its lock, for ever. */
+static void
+a_half_sent_batch_holds_nobody_up(void **state)
+{
+	auto_store store = open_store();
+	char hold[256];
+	char wait[128];
+	struct err e = { 0 };
+	pid_t psql;
+
+	(void)state;
+	(void)snprintf(hold, sizeof(hold),
+	    "UPDATE test_%d.owner SET backend = pg_backend_pid(), since ="
+	    " (SELECT backend_start FROM pg_stat_activity"
+	    " WHERE pid = pg_backend_pid())",
+	    schemas - 1);
+	(void)snprintf(wait, sizeof(wait),
+	    "SELECT one FROM test_%d.owner FOR UPDATE;"
+	    "SELECT pg_sleep(100000)",
+	    schemas - 1);
+	(void)sql("SELECT pg_terminate_backend(backend, 5000) FROM owner");
+	psql = cluster_sql_start(&cluster, hold, wait);
+	while (strcmp(sql("SELECT count(*) FROM pg_stat_activity"
+	                  " WHERE wait_event = 'PgSleep'"),
+	           "1") != 0) {
+		(void)poll(NULL, 0, 20);
+	}
+	begin(store);
+	assert_int_equal(add_head(store, 1, &e), 0);
+	commit(store);
+	assert_int_equal(waitpid(psql, NULL, 0), psql);
+}
+
+static void
+set_standby(const char *name)
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof(text),
+	    "ALTER SYSTEM SET synchronous_standby_names = '%s'", name);
+	cluster_sql(&cluster, text, NULL, 0);
+	cluster_sql(&cluster, "SELECT pg_reload_conf()", NULL, 0);
+}
+
+static bool
+waits_for_a_standby(void)
+{
+	return strcmp(sql("SELECT count(*) FROM pg_stat_activity"
+	                  " WHERE wait_event = 'SyncRep'"),
+	           "1") == 0;
+}
+
+/* Whoever cancels the wait for a standby leaves a commit that is not on it. */
+static void
+a_commit_without_its_standby_is_not_believed(void **state)
+{
+	auto_store store = open_store();
+	uint64_t seq = 0;
+	char count[24];
+	struct err e = { 0 };
+	int done = 0;
+
+	(void)state;
+	set_standby("nobody");
+	/* The server's processes hear of it one after the other. */
+	while (done == 0) {
+		begin(store);
+		assert_int_equal(add_head(store, ++seq, &e), 0);
+		done = store_commit_start(store, &e);
+		while (done == 1 && !waits_for_a_standby()) {
+			done = store_commit_step(store, &e);
+		}
+	}
+	assert_int_equal(done, 1);
+	(void)sql("SELECT pg_cancel_backend(backend) FROM owner");
+	while (!*store_why(store)) {
+		(void)poll(NULL, 0, 20);
+		assert_int_equal(store_commit_step(store, &e), 1);
+	}
+	(void)snprintf(count, sizeof(count), "%d", (int)seq);
+	assert_string_equal(sql("SELECT count(*) FROM log"), count);
+	for (int i = 0; i < 20; i++) {
+		(void)poll(NULL, 0, 20);
+		assert_int_equal(store_commit_step(store, &e), 1);
+	}
+	set_standby("");
+	assert_int_equal(step_until_done(store, &e), 0);
+	assert_string_equal(sql("SELECT count(*) FROM log"), count);
+}
+
+static void
+a_deposed_owner_drops_no_bodies(void **state)
+{
+	auto_store store = open_store();
+	uint64_t count = 0;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(store);
+	assert_int_equal(add_head(store, 1, &e), 0);
+	assert_int_equal(store_body_add(store, 1, 7, STR("body"), &e), 0);
+	commit(store);
+	(void)sql("UPDATE owner SET epoch = epoch + 1");
+	begin(store);
+	assert_int_equal(store_bodies_expire(store, 8, &count, &e), -1);
+	store_rollback(store);
+	assert_string_equal(sql("SELECT count(*) FROM body"), "1");
 }
 
 static void
@@ -593,6 +709,9 @@ main(void)
 		TEST(a_deposed_owner_appends_nothing),
 		TEST(the_next_owner_continues_the_log),
 		TEST(a_commit_survives_the_end_of_its_connection),
+		TEST(a_half_sent_batch_holds_nobody_up),
+		TEST(a_commit_without_its_standby_is_not_believed),
+		TEST(a_deposed_owner_drops_no_bodies),
 		TEST(a_commit_waits_for_a_server_that_restarts),
 		TEST(an_empty_commit_keeps_the_lease),
 		TEST(acknowledged_heads_that_are_gone_end_the_house),
