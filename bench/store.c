@@ -60,7 +60,8 @@ add_head(struct store *store, uint64_t seq, const uint8_t *task)
 	for (size_t i = 0; i < 32; i += 8) {
 		put_u64(head + 160 + i, seq * 0x9e3779b97f4a7c15ULL * (i + 1));
 	}
-	memcpy(head + 200, "linux__cli__engineering_coworker", 32);
+	(void)snprintf(
+	    (char *)head + 200, 96, "linux__cli__engineering_coworker");
 	add.before = seq % 2 ? 0 : seq - 1;
 	check(store_head_add(store, &add, &e), &e);
 	hex_text(task, 16, id);

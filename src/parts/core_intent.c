@@ -15,6 +15,7 @@
 #include "parts/core.h"
 #include "parts/core_call.h"
 #include "parts/core_cell.h"
+#include "parts/core_run.h"
 #include "parts/crash.h"
 
 struct core_intent *
@@ -452,6 +453,7 @@ core_intent_judge(
 	struct policy_request_decision d = { 0 };
 
 	policy_request(&i->arena, i->role->policy, r, &d);
+	core_grant_request(c, core_run_find(c, i->run), &i->arena, r, &d);
 	if (d.verdict != POLICY_ALLOW) {
 		struct refusal why = {
 			.status = 403,

@@ -391,7 +391,7 @@ sqlite_body_get(struct store *store, uint64_t seq, int64_t *day,
 {
 	struct sqlite *s = sqlite_of(store);
 	struct unpacked *u = &s->unpacked;
-	struct str bytes;
+	struct str bytes = { 0 };
 
 	if (settle(s, e)) {
 		return -1;

@@ -70,16 +70,13 @@ sqlite_shape(struct sqlite *s, int64_t *step, struct err *e)
 }
 
 static int
-do_step(struct sqlite *s, size_t i, struct err *e)
+fill_step(struct sqlite *s, size_t i, struct err *e)
 {
 	auto_buf mark = { 0 };
 
 	buf_addf(&mark,
 	    "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
 	    APPLICATION, steps[i].number);
-	if (sqlite_run(s, "BEGIN IMMEDIATE", preparing, e)) {
-		return -1;
-	}
 	if (steps[i].code ? steps[i].code(s, e)
 	                  : sqlite_run(s, steps[i].sql, preparing, e)) {
 		return -1;
@@ -87,15 +84,26 @@ do_step(struct sqlite *s, size_t i, struct err *e)
 	return sqlite_run(s, buf_z(&mark), preparing, e);
 }
 
+static int
+do_step(struct sqlite *s, size_t i, struct err *e)
+{
+	if (sqlite_run(s, "BEGIN IMMEDIATE", preparing, e)) {
+		return -1;
+	}
+	if (fill_step(s, i, e) == 0) {
+		return 0;
+	}
+	if (!sqlite3_get_autocommit(s->db)) {
+		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	}
+	return -1;
+}
+
 int
 sqlite_steps(struct sqlite *s, int64_t done, struct err *e)
 {
 	for (size_t i = 0; i < COUNT(steps); i++) {
 		if (steps[i].number > done && do_step(s, i, e)) {
-			if (!sqlite3_get_autocommit(s->db)) {
-				(void)sqlite3_exec(
-				    s->db, "ROLLBACK", NULL, NULL, NULL);
-			}
 			return -1;
 		}
 	}

@@ -103,6 +103,33 @@ expect_bodies(struct store *store, uint64_t last)
 	}
 }
 
+/* Works until the disk says no; the last head by then. */
+static uint64_t
+work_until_full(struct store *store)
+{
+	struct err e = { 0 };
+
+	fill_disk(0);
+	while (work(store, 300000, &e) == 0) {
+	}
+	must(e.kind == ERR_IO && strstr(e.text, "no room left"));
+	must(store_low(store));
+	return store_last_seq(store);
+}
+
+static void
+wait_for_room(struct store *store)
+{
+	struct err e = { 0 };
+
+	for (int i = 0; i < 40 && store_low(store); i++) {
+		(void)usleep(50000);
+		must(!store_begin(store, &e));
+		must(!store_commit(store, &e));
+	}
+	must(!store_low(store));
+}
+
 static void
 disk_full_story(void)
 {
@@ -111,39 +138,22 @@ disk_full_story(void)
 	uint64_t last;
 
 	must(!store_low(store));
-	for (int i = 0; i < 20; i++) {
-		must(!work(store, 3000, &e));
-	}
-	fill_disk(0);
-	while (work(store, 300000, &e) == 0) {
-	}
-	must(e.kind == ERR_IO && strstr(e.text, "no room left"));
-	must(store_low(store));
-	last = store_last_seq(store);
+	must(!work(store, 3000, &e));
+	last = work_until_full(store);
 	/* What was begun can end: the reserve is theirs, and is not taken back
 	 * while there is nothing to take. */
 	for (int i = 0; i < 200; i++) {
 		must(!work(store, 3000, &e));
 		must(store_low(store));
 	}
-	last += 200;
-	expect_bodies(store, last);
+	expect_bodies(store, last + 200);
 	/* The reserve too has an end; what was acknowledged stays. */
-	fill_disk(0);
-	while (work(store, 300000, &e) == 0) {
-		last++;
-	}
-	must(e.kind == ERR_IO && strstr(e.text, "no room left"));
+	last = work_until_full(store);
 	expect_bodies(store, last);
 	/* Room again, and no new open. */
 	must(!unlink(ballast));
 	must(!work(store, 3000, &e));
-	for (int i = 0; i < 40 && store_low(store); i++) {
-		(void)usleep(50000);
-		must(!store_begin(store, &e));
-		must(!store_commit(store, &e));
-	}
-	must(!store_low(store));
+	wait_for_room(store);
 	expect_bodies(store, last + 1);
 	store_close(store);
 	store = open_store();

@@ -167,6 +167,15 @@ commit(struct store *store)
 	}
 }
 
+/* Without the zero behind it. */
+static inline void
+copy_text(uint8_t *to, const char *text)
+{
+	while (*text) {
+		*to++ = (uint8_t)*text++;
+	}
+}
+
 /* The bytes of a head, told by its number: a head of the book's format 1, of
  * one of three tasks, or of none. */
 static inline void
@@ -181,7 +190,7 @@ head_bytes(uint64_t seq, uint8_t head[STORE_HEAD_SIZE])
 	put_u32(head + 28, (uint32_t)seq);
 	memset(head + 48, (int)(seq % 3), STORE_ID_SIZE);
 	memset(head + 64, 0xab, 32);
-	memcpy(head + 200, "linux__cli__engineer", 20);
+	copy_text(head + 200, "linux__cli__engineer");
 }
 
 static inline uint64_t

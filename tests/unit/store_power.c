@@ -34,8 +34,9 @@ body_of(uint64_t seq, struct buf *body)
 {
 	buf_clear(body);
 	for (uint64_t i = 0; i < 20 + seq % 5 * 300; i++) {
-		buf_addf(body, "%llx",
-		    (unsigned long long)((seq + 1) * (i + 7) * 2654435761));
+		uint64_t number = (seq + 1) * (i + 7) * 2654435761;
+
+		buf_addf(body, "%llx", (unsigned long long)number);
 	}
 }
 
@@ -137,27 +138,35 @@ same_task(void *context, const struct store_task *task, struct err *e)
 	           : err_set(e, ERR_IO, "a task of another batch");
 }
 
+/* The bodies of batch i in a store that has batches up to `batch`. */
 static int
-same_bodies(struct store *store, int batch, struct err *e)
+same_bodies_of(struct store *store, int i, int batch, struct err *e)
 {
+	bool gone = batch >= EXPIRES && i < EXPIRES / 2;
 	auto_buf body = { 0 };
 	auto_buf found = { 0 };
 
+	for (uint64_t seq = last_of(i - 1) + 1; seq <= last_of(i); seq++) {
+		bool there;
+
+		buf_clear(&found);
+		body_of(seq, &body);
+		there = store_body_get(store, seq, &found, e) == 0;
+		if (there == gone ||
+		    (there && !str_eq(buf_str(&body), buf_str(&found)))) {
+			return err_set(e, ERR_IO, "body %llu is another",
+			    (unsigned long long)seq);
+		}
+	}
+	return 0;
+}
+
+static int
+same_bodies(struct store *store, int batch, struct err *e)
+{
 	for (int i = 1; i <= batch; i++) {
-		bool gone = batch >= EXPIRES && i < EXPIRES / 2;
-
-		for (uint64_t seq = last_of(i - 1) + 1; seq <= last_of(i);
-		     seq++) {
-			bool there;
-
-			buf_clear(&found);
-			body_of(seq, &body);
-			there = store_body_get(store, seq, &found, e) == 0;
-			if (there == gone || (there && !str_eq(buf_str(&body),
-			                                   buf_str(&found)))) {
-				return err_set(e, ERR_IO, "body %llu",
-				    (unsigned long long)seq);
-			}
+		if (same_bodies_of(store, i, batch, e)) {
+			return -1;
 		}
 	}
 	return 0;
@@ -225,28 +234,33 @@ tries(void)
 	return getenv("SOAK") ? 40 : 2; /* random disks after each cut */
 }
 
-/* Faults of all cuts; the first is told. */
+/* Faults of all disks after this cut; the first fault of a test is told. */
+static size_t
+cut_here(size_t cut, bool lies, bool told)
+{
+	static const char *const names[] = { "nothing", "all", "some" };
+	size_t faults = 0;
+
+	for (int i = 0; i < 2 + tries(); i++) {
+		enum leave leave = i < 2 ? (enum leave)i : LEAVE_SOME;
+		struct err e = { 0 };
+
+		if (recover(cut, leave, lies, &e) && faults++ == 0 && !told) {
+			print_message("# cut after %zu of %zu, %s left: %s\n",
+			    cut, disk.count, names[leave], e.text);
+		}
+	}
+	return faults;
+}
+
 static size_t
 cut_everywhere(bool lies, size_t step, size_t *recoveries)
 {
 	size_t faults = 0;
 
 	for (size_t cut = 0; cut <= disk.count; cut += step) {
-		for (int i = 0; i < 2 + tries(); i++) {
-			enum leave leave = i < 2 ? (enum leave)i : LEAVE_SOME;
-			struct err e = { 0 };
-
-			++*recoveries;
-			if (recover(cut, leave, lies, &e) && faults++ == 0) {
-				print_message(
-				    "# cut after %zu of %zu, %s: %s\n", cut,
-				    disk.count,
-				    leave == LEAVE_NOTHING ? "nothing left"
-				    : leave == LEAVE_ALL   ? "all left"
-				                           : "some left",
-				    e.text);
-			}
-		}
+		faults += cut_here(cut, lies, faults > 0);
+		*recoveries += (size_t)(2 + tries());
 	}
 	return faults;
 }
