@@ -26,6 +26,8 @@ struct core_intent {
 	/* how, by the rule */
 	struct str rule;
 	struct str credential;
+	uint32_t version;     /* of it, that was granted */
+	struct digest policy; /* that allowed it */
 	enum wire_place place;
 	struct str place_name;
 	struct str format;

@@ -215,6 +215,10 @@ fill_go(struct core_intent *i, struct wire_go *go, int *ca, struct err *e)
 	go->place = i->place;
 	go->tls = i->tls_up;
 	go->keep_credentials = i->keep_credentials;
+	go->version = i->version;
+	memcpy(go->policy, i->policy.bytes, sizeof(go->policy));
+	core_text(go->credential, sizeof(go->credential),
+	    arena_z(&i->arena, i->credential));
 	go->pinned = i->pinned;
 	go->pin_port = i->pin_port;
 	go->pin.family = i->pin.family;
@@ -336,6 +340,7 @@ send_grant(struct core *c, struct core_intent *i)
 		return;
 	}
 	grant.version = k->version;
+	i->version = k->version;
 	grant.kind = k->kind;
 	core_text(grant.credential, sizeof(grant.credential), k->name);
 	core_text(grant.hosts, sizeof(grant.hosts), k->hosts);
@@ -465,6 +470,7 @@ core_intent_judge(
 		return;
 	}
 	take_rule(i, d.egress);
+	i->policy = i->role->policy_digest;
 	if (d.egress->unix_path.len) {
 		core_intent_unavailable(
 		    c, i, "unix sockets as upstreams are not served yet");

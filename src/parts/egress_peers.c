@@ -392,6 +392,7 @@ go_from(const struct wire_go *w, struct proxy_go *go)
 	if (!wire_text_ok(w->name, sizeof(w->name)) ||
 	    !wire_text_ok(w->format, sizeof(w->format)) ||
 	    !wire_text_ok(w->rule, sizeof(w->rule)) ||
+	    !wire_text_ok(w->credential, sizeof(w->credential)) ||
 	    w->place > WIRE_PLACE_BASIC) {
 		return false;
 	}
@@ -400,10 +401,16 @@ go_from(const struct wire_go *w, struct proxy_go *go)
 		.pinned = w->pinned,
 		.pin_port = w->pin_port,
 		.tls = w->tls,
+		.version = w->version,
 		.keep_credentials = w->keep_credentials };
 	_Static_assert((int)PROXY_PLACE_BASIC == (int)WIRE_PLACE_BASIC, "");
 	_Static_assert(sizeof(go->name) == sizeof(w->name), "name");
 	_Static_assert(sizeof(go->format) == sizeof(w->format), "format");
+	_Static_assert(sizeof(go->policy) == sizeof(w->policy), "policy");
+	_Static_assert(
+	    sizeof(go->credential) == sizeof(w->credential), "credential");
+	memcpy(&go->policy, w->policy, sizeof(go->policy));
+	memcpy(go->credential, w->credential, sizeof(go->credential));
 	memcpy(go->name, w->name, sizeof(go->name));
 	memcpy(go->format, w->format, sizeof(go->format));
 	return !go->pinned ||

@@ -97,7 +97,7 @@ carry_up(struct conn *c)
 	while (!c->body_done && proxy_up_room(u) && body_event(c)) {
 		any = true;
 	}
-	proxy_link_send(&u->link);
+	proxy_link_send(u->link);
 	return any;
 }
 
@@ -136,6 +136,9 @@ answer_end(struct conn *c)
 		proxy_link_write(&c->link, buf_str(&last));
 	}
 	proxy_conn_outcome(c, PROXY_ANSWERED, c->up->reader.head.status, NULL);
+	if (c->body_done) {
+		proxy_up_keep(c->up);
+	}
 	c->close = c->close || !c->body_done;
 	c->state = CONN_ANSWER;
 	proxy_conn_arm(c, c->proxy->setup.times.stall);
@@ -173,12 +176,12 @@ static bool
 carry_down(struct conn *c)
 {
 	bool any = false;
-	proxy_link_fill(&c->up->link);
+	proxy_link_fill(c->up->link);
 	while (proxy_link_room(&c->link) && answer_event(c)) {
 		any = true;
 	}
 	proxy_link_send(&c->link);
-	return any || c->state != CONN_CARRY || c->up->state == UP_FAILED;
+	return any || c->state != CONN_CARRY || c->up->state != UP_OPEN;
 }
 
 /* Whoever asked is gone; TLS has no half-closed askers. */

@@ -550,9 +550,7 @@ proxy_conn_turn(void *owner)
 		return;
 	}
 	proxy_link_settle(&c->link);
-	if (c->up) {
-		proxy_link_settle(&c->up->link);
-	}
+	proxy_up_settle(c->up);
 }
 
 void

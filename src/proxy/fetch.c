@@ -75,7 +75,7 @@ body_up(struct fetch *f)
 		}
 		f->body_done = ev.kind == HTTP_END;
 	}
-	proxy_link_send(&f->up->link);
+	proxy_link_send(f->up->link);
 }
 
 static int
@@ -105,9 +105,10 @@ answer_head(struct fetch *f, const struct http_head *head)
 static bool
 answer_event(struct fetch *f)
 {
+	struct up *u = f->up;
 	struct http_event ev;
 	struct err e;
-	int broken = proxy_up_read(f->up, &ev, &e);
+	int broken = proxy_up_read(u, &ev, &e);
 	if (!broken && ev.kind == HTTP_HEAD) {
 		answer_head(f, ev.head);
 	}
@@ -115,14 +116,17 @@ answer_event(struct fetch *f)
 		broken = answer_data(f, ev.data, &e);
 	}
 	if (broken) {
-		proxy_up_fail(f->up, false, &e);
+		proxy_up_fail(u, false, &e);
 		return false;
 	}
-	proxy_up_used(f->up);
+	proxy_up_used(u);
 	if (ev.kind == HTTP_END) {
 		struct proxy_answer answer = { .status = f->status,
 			.content_type = str_of(f->content_type),
 			.body = buf_str(&f->answer) };
+		if (f->body_done) {
+			proxy_up_keep(u);
+		}
 		over(f, &answer, NULL);
 		return false;
 	}
@@ -144,12 +148,12 @@ step(struct fetch *f)
 		return proxy_up_step(u);
 	}
 	body_up(f);
-	proxy_link_fill(&u->link);
+	proxy_link_fill(u->link);
 	bool any = false;
 	while (answer_event(f)) {
 		any = true;
 	}
-	return any || u->state == UP_FAILED;
+	return any || u->state != UP_OPEN;
 }
 
 void
@@ -170,7 +174,7 @@ proxy_fetch_turn(void *owner)
 		proxy_fetch_free(f);
 		return;
 	}
-	proxy_link_settle(&f->up->link);
+	proxy_up_settle(f->up);
 }
 
 /* Not from inside proxy_fetch: its caller must know the id first. */

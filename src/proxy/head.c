@@ -156,7 +156,6 @@ write_head(struct buf *b, const struct proxy_request *r,
 	} else if (r->head->framing == HTTP_CHUNKED) {
 		http_write_header_z(b, "Transfer-Encoding", "chunked");
 	}
-	http_write_header_z(b, "Connection", "close");
 	http_write_end(b);
 	return 0;
 }

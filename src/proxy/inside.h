@@ -14,6 +14,23 @@ enum up_state {
 	UP_REDEEM,
 	UP_OPEN,
 	UP_FAILED, /* err says why; refused: it was this room's own no */
+	UP_DONE,   /* the answer has ended, the connection is kept */
+};
+
+/* What a connection was opened for: a kept one serves only its like. */
+struct up_way {
+	char host[NAMES_HOST_SIZE]; /* the name that was verified */
+	uint16_t port;
+	bool tls;
+	bool two; /* HTTP/2 */
+	bool pinned;
+	struct names_addr at; /* the address that was dialled */
+	uint16_t at_port;     /* of a pin */
+	struct digest ca;     /* of the PEM it was verified by */
+	struct digest policy; /* that allowed it */
+	char credential[64];  /* that it carried, or "" */
+	uint32_t version;
+	struct mono born;
 };
 
 /* The way out of one request; see DESIGN. */
@@ -29,8 +46,11 @@ struct up {
 	struct tls_trust *trust; /* of go.ca; NULL: the roots */
 	struct names_addr at[NAMES_ANSWERS_MAX];
 	size_t count;
-	size_t next; /* address to dial after this one fails */
-	struct link link;
+	size_t next;       /* address to dial after this one fails */
+	struct link *link; /* NULL: none yet, or given back */
+	bool reused;       /* link was kept from another request */
+	struct up_way way;
+	struct buf secret; /* while it may still be needed */
 	struct http_reader reader;
 	struct loop_timer timer;
 	size_t taken;      /* bytes of link.in behind the last event */
@@ -61,6 +81,38 @@ void proxy_up_body_end(struct up *u);
 int proxy_up_read(
     struct up *u, struct http_event *ev, struct err *e) MUST_CHECK;
 void proxy_up_used(struct up *u);
+/* The exchange is complete both ways: what is clean may serve another. */
+void proxy_up_keep(struct up *u);
+void proxy_up_settle(struct up *u); /* NULL is nothing */
+/* A kept connection gave no answer to a safe request: a fresh one is tried. */
+bool proxy_up_again(struct up *u);
+/* speak.c: sends the head, with the secret where the go says. */
+int proxy_up_say(struct up *u, struct str secret, struct err *e) MUST_CHECK;
+
+/* --- kept connections: pool.c -------------------------------------------- */
+
+#define PROXY_KEPT_ONE    8                   /* of one way */
+#define PROXY_KEPT_LIFE   (60 * CLOCK_SECOND) /* since it was dialled */
+#define PROXY_KEPT_UNSAFE CLOCK_SECOND /* idle, for what cannot be repeated */
+
+struct kept {
+	struct kept *next, *previous;
+	struct proxy *proxy;
+	struct link *link;
+	struct up_way way;
+	struct mono since;
+	struct loop_timer timer;
+};
+
+/* Takes link; closes it where it cannot be kept. */
+void proxy_pool_put(
+    struct proxy *p, struct link *link, const struct up_way *way);
+/* One that is open and still allowed, or NULL; way learns its address. */
+struct link *proxy_pool_take(
+    struct proxy *p, struct up_way *way, int64_t idle_max);
+void proxy_pool_policy(struct proxy *p, const struct digest *policy);
+void proxy_pool_close(struct proxy *p);
+bool proxy_way_eq(const struct up_way *a, const struct up_way *b);
 
 /* --- a connection of the cell ------------------------------------------- */
 
@@ -151,6 +203,8 @@ struct proxy {
 	struct proxy_setup setup;
 	struct conn *conns;
 	struct fetch *fetches;
+	struct kept *kept; /* the latest first */
+	size_t kept_count;
 	size_t carried; /* connections */
 	uint64_t last_id;
 };

@@ -31,6 +31,7 @@ struct link {
 int proxy_link_open(struct link *l, struct loop *loop, int fd, loop_fn *turn,
     void *owner) MUST_CHECK;
 void proxy_link_close(struct link *l); /* twice is fine */
+void proxy_link_free(struct link *l);  /* one of the heap; NULL is nothing */
 /* From here on TLS; takes conn.  What is in `in` is ciphertext. */
 void proxy_link_secure(struct link *l, struct tls_conn *conn);
 /* Moves what TLS has deciphered into `in`; true if there was any. */
@@ -43,6 +44,11 @@ bool proxy_link_flushed(const struct link *l);
 /* Takes n bytes off the front of `in`. */
 void proxy_link_used(struct link *l, size_t n);
 void proxy_link_settle(struct link *l); /* says to the loop what is wanted */
+/* Takes what has come, without telling the owner. */
+void proxy_link_poll(struct link *l);
+/* Open both ways and nothing unread. */
+bool proxy_link_silent(const struct link *l);
+bool proxy_link_quiet(const struct link *l); /* and nothing unsent */
 /* Gives back memory that an idle connection does not need. */
 void proxy_link_rest(struct link *l);
 

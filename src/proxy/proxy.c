@@ -22,6 +22,7 @@ proxy_new(const struct proxy_setup *setup)
 	t->decision = or_default(t->decision, 30 * CLOCK_SECOND);
 	t->dial = or_default(t->dial, 10 * CLOCK_SECOND);
 	t->stall = or_default(t->stall, 300 * CLOCK_SECOND);
+	t->kept = or_default(t->kept, 15 * CLOCK_SECOND);
 	return p;
 }
 
@@ -37,6 +38,7 @@ proxy_free(struct proxy *p)
 	while (p->fetches) {
 		proxy_fetch_free(p->fetches);
 	}
+	proxy_pool_close(p);
 	free(p);
 }
 
@@ -54,6 +56,13 @@ proxy_close_all(struct proxy *p, const char *why)
 		after = f->next;
 		proxy_fetch_abort(f, why);
 	}
+	proxy_pool_close(p);
+}
+
+size_t
+proxy_kept(const struct proxy *p)
+{
+	return p->kept_count;
 }
 
 size_t

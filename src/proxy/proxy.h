@@ -16,6 +16,7 @@
  */
 
 #include "base/base.h"
+#include "digest/digest.h"
 #include "http/http.h"
 #include "loop/loop.h"
 #include "names/names.h"
@@ -29,6 +30,7 @@
 #define PROXY_REF_SIZE    128
 #define PROXY_COMMANDS    65536 /* bytes of a push before its pack */
 #define PROXY_BUFFER      65536 /* bytes held in each direction */
+#define PROXY_KEPT        32    /* upstream connections that wait for use */
 
 struct proxy;
 
@@ -69,8 +71,11 @@ struct proxy_go {
 	                        * credential only when pinned */
 	bool keep_credentials; /* the cell's own may pass */
 	struct str ca;         /* PEM: whom to trust; empty: the roots */
-	char name[64];         /* header, or Basic user */
-	char format[256];      /* of the header, {{secret}} in it once */
+	struct digest policy;  /* that allowed it */
+	char credential[64];   /* its name, and which of its versions */
+	uint32_t version;
+	char name[64];    /* header, or Basic user */
+	char format[256]; /* of the header, {{secret}} in it once */
 };
 
 struct proxy_refusal {
@@ -123,6 +128,7 @@ struct proxy_times {      /* microseconds; 0 takes the default behind it */
 	int64_t decision; /* 30 s: for intent, name and credential each */
 	int64_t dial;     /* 10 s: connect and TLS, each address */
 	int64_t stall;    /* 300 s: no byte moved in either direction */
+	int64_t kept;     /* 15 s: an upstream connection without use */
 };
 
 struct proxy_setup {
@@ -143,6 +149,7 @@ void proxy_free(struct proxy *p);
  * is over, or the vault went.  The proxy stays usable. */
 void proxy_close_all(struct proxy *p, const char *why);
 size_t proxy_carried(const struct proxy *p);
+size_t proxy_kept(const struct proxy *p);
 
 /* A connection that the cell dialled to `to`:`port`; takes fd. */
 void proxy_carry(

@@ -367,7 +367,10 @@ struct wire_go {
 	uint8_t has_ca;
 	uint8_t keep_credentials; /* the rule says own_credentials */
 	uint8_t spare[2];
+	uint32_t version;   /* of the credential */
+	uint8_t policy[32]; /* digest of the policy that allows it */
 	struct wire_address pin;
+	char credential[WIRE_CREDENTIAL_MAX];
 	char name[64];    /* header name, or the Basic user */
 	char format[256]; /* of the header value, with {{secret}} once */
 	char rule[64];

@@ -32,6 +32,7 @@ struct end {
 	bool open;
 	bool gone;  /* the other side ended it */
 	bool stuck; /* reads nothing */
+	size_t seen; /* bytes of got that were answered */
 };
 
 struct origin {
@@ -43,8 +44,7 @@ struct origin {
 	struct tls_ca *ca;
 	const char *name;   /* in its certificate; NULL: what was asked for */
 	const char *answer; /* written behind each head */
-	size_t answered;
-	struct end at[8];
+	struct end at[16];
 	size_t count;
 };
 
@@ -213,8 +213,9 @@ origin_step(struct origin *o)
 {
 	for (size_t i = 0; o->answer && i < o->count; i++) {
 		struct end *x = &o->at[i];
-		if (end_got(x, "\r\n\r\n") && i >= o->answered) {
-			o->answered = i + 1;
+		struct str fresh = str_sub(buf_str(&x->got), x->seen, SIZE_MAX);
+		if (str_has_str(fresh, STR("\r\n\r\n"))) {
+			x->seen = x->got.len;
 			end_say_z(x, o->answer);
 		}
 	}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/inside.h"
+
+/* What is said to an upstream and heard of it, once the way is open. */
+
+int
+proxy_up_say(struct up *u, struct str secret, struct err *e)
+{
+	struct buf head = { 0 };
+	if (proxy_head_write(&head, u->request, &u->go, secret, e)) {
+		return -1;
+	}
+	u->injected = u->go.place != PROXY_PLACE_NONE;
+	u->link->secret = u->injected && !u->link->tls;
+	if (u->link->secret) {
+		/* One allocation, wiped when sent. */
+		buf_room(&u->link->out, head.len);
+	}
+	proxy_link_write(u->link, buf_str(&head));
+	buf_wipe(&head);
+	u->reader.answer_to_head = str_eq_z(u->request->method, "HEAD");
+	return 0;
+}
+
+bool
+proxy_up_room(const struct up *u)
+{
+	return proxy_link_room(u->link);
+}
+
+void
+proxy_up_body(struct up *u, struct str bytes)
+{
+	u->moved = loop_now(u->proxy->setup.loop);
+	u->sent += bytes.len;
+	if (u->request->head->framing != HTTP_CHUNKED) {
+		proxy_link_write(u->link, bytes);
+		return;
+	}
+	auto_buf chunk = { 0 };
+	http_write_chunk(&chunk, bytes);
+	proxy_link_write(u->link, buf_str(&chunk));
+}
+
+void
+proxy_up_body_end(struct up *u)
+{
+	if (u->request->head->framing == HTTP_CHUNKED) {
+		auto_buf last = { 0 };
+		http_write_last_chunk(&last);
+		proxy_link_write(u->link, buf_str(&last));
+	}
+}
+
+int
+proxy_up_read(struct up *u, struct http_event *ev, struct err *e)
+{
+	struct str in = buf_str(&u->link->in);
+	size_t had = in.len;
+	if (http_read(&u->reader, &in, ev, e)) {
+		return -1;
+	}
+	u->taken = had - in.len;
+	if (ev->kind == HTTP_MORE && u->link->ended) {
+		if (proxy_up_again(u)) {
+			return 0;
+		}
+		if (u->link->why) {
+			return err_set(
+			    e, ERR_UNAVAILABLE, "the answer: %s", u->link->why);
+		}
+		if (http_read_eof(&u->reader, ev, e)) {
+			return err_wrap(e, "the answer");
+		}
+		if (ev->kind == HTTP_MORE) {
+			return err_set(e, ERR_UNAVAILABLE,
+			    "the upstream closed without an answer");
+		}
+	}
+	if (ev->kind == HTTP_DATA) {
+		u->got += ev->data.len;
+	}
+	if (u->taken > 0) {
+		buf_wipe(&u->secret); /* it will not be asked again */
+		u->moved = loop_now(u->proxy->setup.loop);
+	}
+	return 0;
+}
+
+void
+proxy_up_used(struct up *u)
+{
+	if (u->link) {
+		proxy_link_used(u->link, u->taken);
+	}
+	u->taken = 0;
+}
+
+void
+proxy_up_keep(struct up *u)
+{
+	bool clean = u->state == UP_OPEN && u->reader.head.keep_alive &&
+	             u->reader.head.framing != HTTP_UNTIL_CLOSE;
+	if (!clean) {
+		return;
+	}
+	proxy_link_send(u->link);
+	proxy_link_fill(u->link);
+	proxy_pool_put(u->proxy, u->link, &u->way);
+	u->link = NULL;
+	u->state = UP_DONE;
+	loop_timer_cancel(&u->timer);
+}
+
+void
+proxy_up_settle(struct up *u)
+{
+	if (u && u->link) {
+		proxy_link_settle(u->link);
+	}
+}
