@@ -496,6 +496,9 @@ core_intent_outcome(
 	json_out_i64(&out, "down", (int64_t)o->down);
 	json_out_i64(&out, "took_us", (int64_t)o->took);
 	json_out_bool(&out, "injected", o->injected != 0);
+	if (o->scrubbed) {
+		json_out_i64(&out, "scrubbed", o->scrubbed);
+	}
 	json_out_z(&out, "text", o->text);
 	json_out_end(&out, '}');
 	request_event(c, i, BOOK_REQUEST_OUTCOME, i->rule, buf_str(&body));

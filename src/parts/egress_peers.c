@@ -141,6 +141,8 @@ on_outcome(void *context, const struct proxy_outcome *o)
 		.up = o->up,
 		.down = o->down,
 		.took = o->took_us > 0 ? (uint64_t)o->took_us : 0,
+		.scrubbed = (uint32_t)(o->scrubbed < UINT32_MAX ? o->scrubbed
+		                                                : UINT32_MAX),
 		.injected = o->injected };
 	switch (o->end) {
 	case PROXY_ANSWERED:

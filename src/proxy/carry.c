@@ -105,19 +105,29 @@ static int
 answer_head(struct conn *c, const struct http_head *head, struct err *e)
 {
 	auto_buf b = { 0 };
-	c->close = c->close || !c->body_done || !c->request.head->keep_alive;
-	if (proxy_head_answer(
-	        &b, head, c->request.head, &c->chunked, &c->close, e)) {
+	struct up *u = c->up;
+	if (proxy_up_scrub(u, head, false, e)) {
 		return -1;
 	}
+	struct proxy_answer_form form = { .needles = c->proxy->needles,
+		.opened = u->scrub.decoder != NULL,
+		.close =
+		    c->close || !c->body_done || !c->request.head->keep_alive };
+	if (proxy_head_answer(&b, head, c->request.head, &form, e)) {
+		return -1;
+	}
+	u->scrub.found += form.found;
+	c->chunked = form.chunked;
+	c->close = form.close;
 	proxy_link_write(&c->link, buf_str(&b));
 	c->answered = true;
 	return 0;
 }
 
 static void
-answer_data(struct conn *c, struct str data)
+answer_data(void *owner, struct str data)
 {
+	struct conn *c = owner;
 	if (!c->chunked) {
 		proxy_link_write(&c->link, data);
 		return;
@@ -127,21 +137,45 @@ answer_data(struct conn *c, struct str data)
 	proxy_link_write(&c->link, buf_str(&chunk));
 }
 
-static void
-answer_end(struct conn *c)
+static int
+answer_end(struct conn *c, struct err *e)
 {
+	if (proxy_scrub_end(&c->up->scrub, answer_data, c, e)) {
+		return -1;
+	}
 	if (c->chunked) {
 		auto_buf last = { 0 };
 		http_write_last_chunk(&last);
 		proxy_link_write(&c->link, buf_str(&last));
 	}
 	proxy_conn_outcome(c, PROXY_ANSWERED, c->up->reader.head.status, NULL);
-	if (c->body_done) {
-		proxy_up_keep(c->up);
-	}
 	c->close = c->close || !c->body_done;
 	c->state = CONN_ANSWER;
 	proxy_conn_arm(c, c->proxy->setup.times.stall);
+	return 0;
+}
+
+static int
+answer_take(struct conn *c, const struct http_event *ev, struct err *e)
+{
+	struct up *u = c->up;
+	switch (ev->kind) {
+	case HTTP_HEAD:
+		return answer_head(c, ev->head, e);
+	case HTTP_DATA:
+		if (proxy_scrub_on(&u->scrub)) {
+			return proxy_scrub(
+			    &u->scrub, ev->data, answer_data, c, e);
+		}
+		answer_data(c, ev->data);
+		return 0;
+	case HTTP_END:
+		return answer_end(c, e);
+	case HTTP_MORE:
+	case HTTP_INTERIM:
+		break;
+	}
+	return 0;
 }
 
 /* One event of the answer; true: go on. */
@@ -151,22 +185,17 @@ answer_event(struct conn *c)
 	struct up *u = c->up;
 	struct http_event ev;
 	struct err e;
-	int broken = proxy_up_read(u, &ev, &e);
-	if (!broken && ev.kind == HTTP_HEAD) {
-		broken = answer_head(c, ev.head, &e);
-	}
-	if (broken) {
+	if (proxy_up_read(u, &ev, &e) || answer_take(c, &ev, &e)) {
 		struct err why;
 		err_set(&why, ERR_UNAVAILABLE, "upstream: %s", e.text);
 		proxy_up_fail(u, false, &why);
 		return false;
 	}
-	if (ev.kind == HTTP_DATA) {
-		answer_data(c, ev.data);
-	}
 	proxy_up_used(u);
 	if (ev.kind == HTTP_END) {
-		answer_end(c);
+		if (c->body_done) {
+			proxy_up_keep(u);
+		}
 		return false;
 	}
 	return ev.kind != HTTP_MORE;

@@ -125,6 +125,7 @@ proxy_conn_outcome(
 		o.up = c->up->sent;
 		o.down = c->up->got;
 		o.injected = c->up->injected;
+		o.scrubbed = c->up->scrub.found;
 	}
 	if (c->id) {
 		o.took_us = loop_now(s->loop).us - c->since.us;

@@ -78,20 +78,18 @@ body_up(struct fetch *f)
 	proxy_link_send(f->up->link);
 }
 
-static int
-answer_data(struct fetch *f, struct str data, struct err *e)
+static void
+answer_data(void *owner, struct str data)
 {
-	if (data.len > f->limit - f->answer.len) {
-		return err_set(e, ERR_LIMIT,
-		    "the answer is longer than %llu bytes",
-		    (unsigned long long)f->limit);
+	struct fetch *f = owner;
+	f->too_long = f->too_long || data.len > f->limit - f->answer.len;
+	if (!f->too_long) {
+		buf_add(&f->answer, data);
 	}
-	buf_add(&f->answer, data);
-	return 0;
 }
 
-static void
-answer_head(struct fetch *f, const struct http_head *head)
+static int
+answer_head(struct fetch *f, const struct http_head *head, struct err *e)
 {
 	const struct str *type = http_find(head, "content-type");
 	f->status = head->status;
@@ -99,6 +97,30 @@ answer_head(struct fetch *f, const struct http_head *head)
 	    !str_copy(f->content_type, sizeof(f->content_type), *type)) {
 		f->content_type[0] = '\0';
 	}
+	return proxy_up_scrub(f->up, head, true, e);
+}
+
+static int
+answer_take(struct fetch *f, const struct http_event *ev, struct err *e)
+{
+	struct scrub *s = &f->up->scrub;
+	int failed = 0;
+	if (ev->kind == HTTP_HEAD) {
+		return answer_head(f, ev->head, e);
+	}
+	if (ev->kind == HTTP_DATA && proxy_scrub_on(s)) {
+		failed = proxy_scrub(s, ev->data, answer_data, f, e);
+	} else if (ev->kind == HTTP_DATA) {
+		answer_data(f, ev->data);
+	} else if (ev->kind == HTTP_END) {
+		failed = proxy_scrub_end(s, answer_data, f, e);
+	}
+	if (!failed && f->too_long) {
+		return err_set(e, ERR_LIMIT,
+		    "the answer is longer than %llu bytes",
+		    (unsigned long long)f->limit);
+	}
+	return failed;
 }
 
 /* One event of the answer; true: go on. */
@@ -108,14 +130,7 @@ answer_event(struct fetch *f)
 	struct up *u = f->up;
 	struct http_event ev;
 	struct err e;
-	int broken = proxy_up_read(u, &ev, &e);
-	if (!broken && ev.kind == HTTP_HEAD) {
-		answer_head(f, ev.head);
-	}
-	if (!broken && ev.kind == HTTP_DATA) {
-		broken = answer_data(f, ev.data, &e);
-	}
-	if (broken) {
+	if (proxy_up_read(u, &ev, &e) || answer_take(f, &ev, &e)) {
 		proxy_up_fail(u, false, &e);
 		return false;
 	}

@@ -79,6 +79,13 @@ write_credential(
 	return 0;
 }
 
+/* The answer will be read for credentials. */
+static bool
+wants_plain(const struct proxy_go *go)
+{
+	return go->scrub || go->place != PROXY_PLACE_NONE;
+}
+
 /* H09, H10, P17: what of the cell's head goes on. */
 static bool
 passes(
@@ -89,11 +96,16 @@ passes(
 	    http_is_hop(r->head, name)) {
 		return false;
 	}
+	if (wants_plain(go) && str_eq_nocase(name, STR("accept-encoding"))) {
+		return false;
+	}
 	if (go->place == PROXY_PLACE_NONE) {
 		return go->keep_credentials || !proxy_own_header(name);
 	}
+	/* R08: a Range could show a credential half by half. */
 	if (str_eq_nocase(name, injected_name(go)) ||
-	    str_eq_nocase(name, STR("accept-encoding"))) {
+	    str_eq_nocase(name, STR("range")) ||
+	    str_eq_nocase(name, STR("if-range"))) {
 		return false;
 	}
 	return go->keep_credentials || !proxy_own_header(name);
@@ -145,11 +157,12 @@ write_head(struct buf *b, const struct proxy_request *r,
 			return -1;
 		}
 	}
-	if (go->place != PROXY_PLACE_NONE) {
+	if (wants_plain(go)) {
 		http_write_header_z(b, "Accept-Encoding", "identity");
-		if (write_credential(b, go, secret, e)) {
-			return -1;
-		}
+	}
+	if (go->place != PROXY_PLACE_NONE &&
+	    write_credential(b, go, secret, e)) {
+		return -1;
 	}
 	if (r->head->framing == HTTP_LENGTH) {
 		http_write_length(b, r->head->length);
@@ -193,33 +206,59 @@ write_answer_length(struct buf *b, const struct http_head *answer,
 	}
 }
 
+static bool
+answer_passes(const struct http_head *answer,
+    const struct proxy_answer_form *form, struct str name)
+{
+	return !str_eq_nocase(name, STR("content-length")) &&
+	       !http_is_hop(answer, name) &&
+	       !(form->opened && str_eq_nocase(name, STR("content-encoding")));
+}
+
+/* R01: no credential in a value; a name cannot be mended. */
+static int
+write_answer_header(struct buf *b, const struct http_header *h,
+    struct proxy_answer_form *form, struct err *e)
+{
+	auto_buf value = { 0 };
+	size_t at = 0;
+	size_t len = 0;
+	if (!form->needles) {
+		return http_write_header(b, h->name, h->value, e);
+	}
+	if (proxy_needles_find(form->needles, h->name, &at, &len)) {
+		return err_set(e, ERR_DENIED,
+		    "the answer has a credential in the name of a header");
+	}
+	form->found += proxy_scrub_text(form->needles, h->value, &value);
+	return http_write_header(b, h->name, buf_str(&value), e);
+}
+
 int
 proxy_head_answer(struct buf *b, const struct http_head *answer,
-    const struct http_head *asked, bool *chunked, bool *close, struct err *e)
+    const struct http_head *asked, struct proxy_answer_form *form,
+    struct err *e)
 {
 	struct buf made = { 0 };
 	http_write_status(&made, answer->status);
 	for (size_t i = 0; i < answer->count; i++) {
 		const struct http_header *h = &answer->headers[i];
-		if (str_eq_nocase(h->name, STR("content-length")) ||
-		    http_is_hop(answer, h->name)) {
-			continue;
-		}
-		if (http_write_header(&made, h->name, h->value, e)) {
+		if (answer_passes(answer, form, h->name) &&
+		    write_answer_header(&made, h, form, e)) {
 			buf_fini(&made);
 			return -1;
 		}
 	}
 	bool unsure = answer->framing == HTTP_CHUNKED ||
-	              answer->framing == HTTP_UNTIL_CLOSE;
-	*chunked = unsure && asked->minor == 1;
-	*close = *close || (unsure && asked->minor == 0);
-	if (*chunked) {
+	              answer->framing == HTTP_UNTIL_CLOSE || form->opened;
+	form->chunked = unsure && asked->minor == 1;
+	form->close = form->close || (unsure && asked->minor == 0);
+	if (form->chunked) {
 		http_write_header_z(&made, "Transfer-Encoding", "chunked");
-	} else {
+	} else if (!unsure) {
 		write_answer_length(&made, answer, asked);
 	}
-	if (*close) {
+	if (form->close) {
 		http_write_header_z(&made, "Connection", "close");
 	}
 	http_write_end(&made);

@@ -50,7 +50,8 @@ struct up {
 	struct link *link; /* NULL: none yet, or given back */
 	bool reused;       /* link was kept from another request */
 	struct up_way way;
-	struct buf secret; /* while it may still be needed */
+	struct buf secret;  /* while it may still be needed */
+	struct scrub scrub; /* of the answer's body */
 	struct http_reader reader;
 	struct loop_timer timer;
 	size_t taken;      /* bytes of link.in behind the last event */
@@ -86,6 +87,9 @@ void proxy_up_keep(struct up *u);
 void proxy_up_settle(struct up *u); /* NULL is nothing */
 /* A kept connection gave no answer to a safe request: a fresh one is tried. */
 bool proxy_up_again(struct up *u);
+/* The answer's head has come: may its body be read, and how? */
+int proxy_up_scrub(struct up *u, const struct http_head *answer, bool rewrite,
+    struct err *e) MUST_CHECK;
 /* speak.c: sends the head, with the secret where the go says. */
 int proxy_up_say(struct up *u, struct str secret, struct err *e) MUST_CHECK;
 
@@ -180,7 +184,8 @@ struct fetch {
 	struct proxy *proxy;
 	bool turning;
 	bool again;
-	bool over; /* fetched was called */
+	bool over;     /* fetched was called */
+	bool too_long; /* the answer, for its limit */
 	bool body_done;
 	uint64_t id;
 	uint64_t limit;
@@ -203,10 +208,14 @@ struct proxy {
 	struct proxy_setup setup;
 	struct conn *conns;
 	struct fetch *fetches;
-	struct kept *kept; /* the latest first */
+	struct needles *needles; /* what this cell has used */
+	struct kept *kept;       /* the latest first */
 	size_t kept_count;
 	size_t carried; /* connections */
 	uint64_t last_id;
 };
+
+/* R05: what is said of a failure may quote an upstream. */
+void proxy_clean(const struct proxy *p, struct err *e);
 
 #endif

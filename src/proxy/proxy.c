@@ -16,6 +16,7 @@ proxy_new(const struct proxy_setup *setup)
 	struct proxy *p = calloc(1, sizeof(*p));
 	must(p);
 	p->setup = *setup;
+	p->needles = proxy_needles_new();
 	struct proxy_times *t = &p->setup.times;
 	t->head = or_default(t->head, 10 * CLOCK_SECOND);
 	t->idle = or_default(t->idle, 60 * CLOCK_SECOND);
@@ -39,6 +40,7 @@ proxy_free(struct proxy *p)
 		proxy_fetch_free(p->fetches);
 	}
 	proxy_pool_close(p);
+	proxy_needles_free(p->needles);
 	free(p);
 }
 
@@ -57,6 +59,15 @@ proxy_close_all(struct proxy *p, const char *why)
 		proxy_fetch_abort(f, why);
 	}
 	proxy_pool_close(p);
+}
+
+void
+proxy_clean(const struct proxy *p, struct err *e)
+{
+	auto_buf text = { 0 };
+	if (proxy_scrub_text(p->needles, str_of(e->text), &text)) {
+		err_set(e, e->kind, "%s", buf_z(&text));
+	}
 }
 
 size_t

@@ -70,6 +70,7 @@ struct proxy_go {
 	bool tls;              /* towards the upstream; false with a
 	                        * credential only when pinned */
 	bool keep_credentials; /* the cell's own may pass */
+	bool scrub;            /* the answer will be read; set by the room */
 	struct str ca;         /* PEM: whom to trust; empty: the roots */
 	struct digest policy;  /* that allowed it */
 	char credential[64];   /* its name, and which of its versions */
@@ -100,6 +101,7 @@ struct proxy_outcome {
 	uint64_t down;
 	int64_t took_us;
 	bool injected;
+	uint64_t scrubbed; /* credentials found in the answer */
 	const char *host;
 	const char *text;
 };

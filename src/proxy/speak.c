@@ -7,6 +7,11 @@ int
 proxy_up_say(struct up *u, struct str secret, struct err *e)
 {
 	struct buf head = { 0 };
+	struct needles *needles = u->proxy->needles;
+	if (proxy_needles_add(needles, secret, e)) {
+		return -1;
+	}
+	u->go.scrub = proxy_needles_count(needles) > 0;
 	if (proxy_head_write(&head, u->request, &u->go, secret, e)) {
 		return -1;
 	}
@@ -85,6 +90,18 @@ proxy_up_read(struct up *u, struct http_event *ev, struct err *e)
 		u->moved = loop_now(u->proxy->setup.loop);
 	}
 	return 0;
+}
+
+int
+proxy_up_scrub(
+    struct up *u, const struct http_head *answer, bool rewrite, struct err *e)
+{
+	if (answer->status == 206 && u->injected) {
+		return err_set(e, ERR_DENIED,
+		    "a part (206) was answered, which nobody asked for");
+	}
+	return proxy_scrub_begin(
+	    &u->scrub, u->proxy->needles, answer, rewrite, e);
 }
 
 void

@@ -34,6 +34,7 @@ proxy_up_fail(struct up *u, bool refused, const struct err *e)
 	u->state = UP_FAILED;
 	u->refused = refused;
 	u->err = *e;
+	proxy_clean(u->proxy, &u->err);
 	loop_timer_cancel(&u->timer);
 	buf_wipe(&u->secret);
 	disconnect(u);
@@ -212,6 +213,7 @@ proxy_up_free(struct up *u)
 	proxy_link_free(u->link);
 	http_reader_fini(&u->reader);
 	buf_wipe(&u->secret);
+	proxy_scrub_fini(&u->scrub);
 	tls_trust_free(u->trust);
 	free(u);
 }

@@ -398,7 +398,8 @@ struct wire_outcome {
 	uint32_t status;
 	uint64_t up; /* body bytes */
 	uint64_t down;
-	uint64_t took; /* us */
+	uint64_t took;     /* us */
+	uint32_t scrubbed; /* credentials found in the answer */
 	uint8_t injected;
 	char host[WIRE_HOST_MAX];
 	char text[WIRE_TEXT_MAX];

@@ -82,6 +82,7 @@ struct rig {
 		unsigned status;
 		uint64_t up, down;
 		bool injected;
+		uint64_t scrubbed;
 		char text[400];
 	} outcome;
 	size_t redeems, resolves;
@@ -266,6 +267,7 @@ rig_outcome(void *context, const struct proxy_outcome *o)
 	r->outcome.up = o->up;
 	r->outcome.down = o->down;
 	r->outcome.injected = o->injected;
+	r->outcome.scrubbed = o->scrubbed;
 	assert_null(strstr(o->text, SECRET));
 	assert_true(str_copy(
 	    r->outcome.text, sizeof(r->outcome.text), str_of(o->text)));
