@@ -61,13 +61,13 @@ body_event(struct conn *c)
 	if (!broken && ev.kind == HTTP_MORE && c->link.ended) {
 		broken = err_set(&e, ERR_INPUT, "the body was cut");
 	}
+	if (!broken && ev.kind == HTTP_DATA) {
+		broken = proxy_up_body(c->up, ev.data, &e);
+	}
 	if (broken) {
 		unsigned status = c->reader.refusal;
-		body_broken(c, status ? status : 400, e.text);
+		body_broken(c, status ? status : proxy_status(e.kind), e.text);
 		return false;
-	}
-	if (ev.kind == HTTP_DATA) {
-		proxy_up_body(c->up, ev.data);
 	}
 	if (ev.kind == HTTP_END) {
 		proxy_up_body_end(c->up);
@@ -87,7 +87,11 @@ carry_up(struct conn *c)
 	}
 	write_continue(c);
 	if (c->held.len > 0) {
-		proxy_up_body(u, buf_str(&c->held));
+		struct err e;
+		if (proxy_up_body(u, buf_str(&c->held), &e)) {
+			body_broken(c, 413, e.text);
+			return true;
+		}
 		buf_wipe(&c->held);
 		if (c->body_done) {
 			proxy_up_body_end(u);

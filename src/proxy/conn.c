@@ -24,6 +24,7 @@ late(void *owner)
 	case CONN_FIRST:
 	case CONN_SHAKE:
 	case CONN_COMMANDS:
+	case CONN_GATHER:
 		proxy_conn_outcome(
 		    c, PROXY_REFUSED, 408, "no request came in time");
 		proxy_conn_shut(c);
@@ -136,7 +137,7 @@ proxy_conn_outcome(
 void
 proxy_conn_abort(struct conn *c, const char *why)
 {
-	if (c->state == CONN_CARRY) {
+	if (c->state == CONN_CARRY || c->state == CONN_GATHER) {
 		proxy_conn_outcome(c, PROXY_FAILED, 0, why);
 	}
 	proxy_conn_shut(c);
@@ -194,7 +195,7 @@ ask(struct conn *c)
 		.tls = r->origin.tls,
 		.named = r->origin.named,
 		.own_credentials = r->own_credentials,
-		.path = r->path.at,
+		.path = proxy_place_masked(&r->arena, r->path).at,
 		.query = r->query.at,
 		.git = r->git };
 	if (c->commands) {
@@ -452,6 +453,48 @@ step_commands(struct conn *c)
 }
 
 static void
+begin_up(struct conn *c)
+{
+	loop_timer_cancel(&c->timer);
+	c->state = CONN_CARRY;
+	c->up->whole = &c->held;
+	proxy_up_begin(c->up, proxy_conn_turn, c);
+}
+
+/* P07: the length of a body that is changed must be known before its head. */
+static bool
+step_gather(struct conn *c)
+{
+	struct http_event ev = { .kind = HTTP_END };
+	struct err e;
+	struct str in = buf_str(&c->link.in);
+	size_t had = in.len;
+	int failed = c->body_done ? 0 : http_read(&c->reader, &in, &ev, &e);
+	if (!failed && ev.kind == HTTP_MORE && c->link.ended) {
+		failed = err_set(&e, ERR_INPUT, "the body was cut");
+	}
+	if (!failed && ev.kind == HTTP_DATA) {
+		buf_add(&c->held, ev.data);
+		if (c->held.len > PLACE_BODY_MAX) {
+			failed = err_set(&e, ERR_LIMIT,
+			    "a body over %zu bytes cannot take a credential",
+			    PLACE_BODY_MAX);
+		}
+	}
+	if (failed) {
+		refuse_early(c, proxy_status(e.kind), e.text);
+		return true;
+	}
+	proxy_link_used(&c->link, had - in.len);
+	if (ev.kind == HTTP_END) {
+		c->body_done = true;
+		begin_up(c);
+		return true;
+	}
+	return ev.kind != HTTP_MORE;
+}
+
+static void
 next_request(struct conn *c)
 {
 	request_over(c);
@@ -518,6 +561,8 @@ step(struct conn *c)
 		return step_head(c);
 	case CONN_COMMANDS:
 		return step_commands(c);
+	case CONN_GATHER:
+		return step_gather(c);
 	case CONN_CARRY:
 		return proxy_conn_carry(c);
 	case CONN_ANSWER:
@@ -558,10 +603,14 @@ void
 proxy_conn_go(struct conn *c, const struct proxy_go *go)
 {
 	must(c->state == CONN_ASKED);
-	loop_timer_cancel(&c->timer);
-	c->state = CONN_CARRY;
 	c->up = proxy_up_new(c->proxy, c->id, &c->request, go);
-	proxy_up_begin(c->up, proxy_conn_turn, c);
+	if (proxy_place_in_body(go) && c->up->state != UP_FAILED) {
+		say_continue(c);
+		c->state = CONN_GATHER;
+		proxy_conn_arm(c, c->proxy->setup.times.head);
+	} else {
+		begin_up(c);
+	}
 	proxy_conn_turn(c);
 }
 

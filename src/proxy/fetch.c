@@ -18,6 +18,7 @@ proxy_fetch_free(struct fetch *f)
 	proxy_request_fini(&f->request);
 	http_reader_fini(&f->reader);
 	buf_wipe(&f->bytes);
+	buf_wipe(&f->whole);
 	buf_wipe(&f->answer);
 	if (f->previous) {
 		f->previous->next = f->next;
@@ -70,8 +71,9 @@ body_up(struct fetch *f)
 		size_t had = in.len;
 		must(http_read(&f->reader, &in, &ev, &e) == 0);
 		f->at += had - in.len;
-		if (ev.kind == HTTP_DATA) {
-			proxy_up_body(f->up, ev.data);
+		if (ev.kind == HTTP_DATA && proxy_up_body(f->up, ev.data, &e)) {
+			proxy_up_fail(f->up, true, &e);
+			return;
 		}
 		f->body_done = ev.kind == HTTP_END;
 	}
@@ -270,6 +272,11 @@ proxy_fetch(struct proxy *p, const struct proxy_fetch *asked, uint64_t *id,
 	loop_timer_arm(&f->timer, p->setup.loop,
 	    mono_after(loop_now(p->setup.loop), asked->timeout_us), late, f);
 	f->up = proxy_up_new(p, f->id, &f->request, &asked->go);
+	if (proxy_place_in_body(&asked->go)) {
+		buf_add(&f->whole, asked->body);
+		f->up->whole = &f->whole;
+		f->body_done = true;
+	}
 	loop_later(p->setup.loop, begin, f);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "proxy/head.h"
+#include "proxy/place.h"
 #include "json/json.h"
 
 /* P06: what would end the header, or mean different things to two readers. */
@@ -46,20 +46,26 @@ value_of_basic(struct buf *value, struct str user, struct str secret)
 	buf_wipe(&pair);
 }
 
+static bool
+in_header(const struct proxy_go *go)
+{
+	return go->place == PROXY_PLACE_HEADER ||
+	       go->place == PROXY_PLACE_BASIC;
+}
+
+/* The header that holds the credential; "" where it goes elsewhere. */
 static struct str
 injected_name(const struct proxy_go *go)
 {
-	return go->place == PROXY_PLACE_BASIC ? STR("Authorization")
-	                                      : str_of(go->name);
+	return go->place == PROXY_PLACE_BASIC    ? STR("Authorization")
+	       : go->place == PROXY_PLACE_HEADER ? str_of(go->name)
+	                                         : STR("");
 }
 
 static int
 write_credential(
     struct buf *b, const struct proxy_go *go, struct str secret, struct err *e)
 {
-	if (secret_check(secret, e)) {
-		return -1;
-	}
 	struct buf value = { 0 };
 	buf_room(&value,
 	    sizeof(go->format) + sizeof(go->name) + 2 * secret.len + 64);
@@ -77,6 +83,41 @@ write_credential(
 		    e, ERR_DENIED, "the credential does not fit a header");
 	}
 	return 0;
+}
+
+/* The cell's own header, its placeholder replaced. */
+static int
+write_replaced(struct buf *b, const struct http_header *h,
+    const struct proxy_go *go, struct str secret, struct err *e)
+{
+	struct buf value = { 0 };
+	int failed = proxy_place_value(&value, h->value, go, secret, e) ||
+	             http_write_header(b, h->name, buf_str(&value), e);
+	buf_wipe(&value);
+	return failed ? err_set(e, ERR_DENIED,
+	                    "the credential does not fit its header")
+	              : 0;
+}
+
+/* Puts it into a header of its own, or into the one with the placeholder. */
+static int
+write_injected(struct buf *b, const struct proxy_request *r,
+    const struct proxy_go *go, struct str secret, struct err *e)
+{
+	if (!in_header(go)) {
+		return 0;
+	}
+	if (!go->placeholder[0] || go->place == PROXY_PLACE_BASIC) {
+		return write_credential(b, go, secret, e);
+	}
+	for (size_t i = 0; i < r->head->count; i++) {
+		const struct http_header *h = &r->head->headers[i];
+		if (str_eq_nocase(h->name, str_of(go->name)) &&
+		    proxy_place_marked(h->value)) {
+			return write_replaced(b, h, go, secret, e);
+		}
+	}
+	return err_set(e, ERR_DENIED, "the placeholder is not in its header");
 }
 
 /* The answer will be read for credentials. */
@@ -114,7 +155,7 @@ passes(
 static size_t
 head_size(const struct proxy_request *r, struct str secret)
 {
-	size_t sum = 4096 + r->path.len + r->query.len + 2 * secret.len;
+	size_t sum = 4096 + r->path.len + r->query.len + 3 * secret.len;
 	for (size_t i = 0; i < r->head->count; i++) {
 		sum += r->head->headers[i].name.len +
 		       r->head->headers[i].value.len + 4;
@@ -133,19 +174,32 @@ host_text(struct buf *b, const struct proxy_origin *origin, bool tls)
 }
 
 static int
-write_head(struct buf *b, const struct proxy_request *r,
+write_request_line(struct buf *b, const struct proxy_request *r,
     const struct proxy_go *go, struct str secret, struct err *e)
 {
-	auto_buf text = { 0 };
-	buf_add(&text, r->path);
-	if (r->has_query) {
-		buf_add_byte(&text, '?');
-		buf_add(&text, r->query);
-	}
-	if (http_write_request(b, r->method, buf_str(&text), e)) {
+	struct buf target = { 0 };
+	int failed = proxy_place_target(&target, r, go, secret, e) ||
+	             http_write_request(b, r->method, buf_str(&target), e);
+	buf_wipe(&target);
+	if (failed && go->place == PROXY_PLACE_NONE) {
 		return -1;
 	}
-	buf_clear(&text);
+	/* Its text may quote what it could not write. */
+	return failed ? err_set(e, ERR_DENIED,
+	                    "the request has no place that its credential "
+	                    "could go into")
+	              : 0;
+}
+
+static int
+write_head(struct buf *b, const struct proxy_request *r,
+    const struct proxy_go *go, struct str secret, const struct buf *body,
+    struct err *e)
+{
+	auto_buf text = { 0 };
+	if (write_request_line(b, r, go, secret, e)) {
+		return -1;
+	}
 	host_text(&text, &r->origin, r->origin.tls);
 	if (http_write_header(b, STR("Host"), buf_str(&text), e)) {
 		return -1;
@@ -160,11 +214,12 @@ write_head(struct buf *b, const struct proxy_request *r,
 	if (wants_plain(go)) {
 		http_write_header_z(b, "Accept-Encoding", "identity");
 	}
-	if (go->place != PROXY_PLACE_NONE &&
-	    write_credential(b, go, secret, e)) {
+	if (write_injected(b, r, go, secret, e)) {
 		return -1;
 	}
-	if (r->head->framing == HTTP_LENGTH) {
+	if (body) {
+		http_write_length(b, body->len);
+	} else if (r->head->framing == HTTP_LENGTH) {
 		http_write_length(b, r->head->length);
 	} else if (r->head->framing == HTTP_CHUNKED) {
 		http_write_header_z(b, "Transfer-Encoding", "chunked");
@@ -175,12 +230,16 @@ write_head(struct buf *b, const struct proxy_request *r,
 
 int
 proxy_head_write(struct buf *b, const struct proxy_request *r,
-    const struct proxy_go *go, struct str secret, struct err *e)
+    const struct proxy_go *go, struct str secret, const struct buf *body,
+    struct err *e)
 {
+	if (go->place != PROXY_PLACE_NONE && secret_check(secret, e)) {
+		return -1;
+	}
 	must(b->len == 0);
 	size_t size = head_size(r, secret);
 	buf_room(b, size);
-	if (write_head(b, r, go, secret, e)) {
+	if (write_head(b, r, go, secret, body, e)) {
 		buf_wipe(b);
 		return -1;
 	}

@@ -43,10 +43,12 @@ bool proxy_own_credentials(const struct http_head *head, struct str query);
 int proxy_go_check(const struct proxy_request *r, const struct proxy_go *go,
     struct err *e) MUST_CHECK;
 
-/* The head for the upstream; with a place, the secret stands in b: the caller
- * wipes b.  Adds in one allocation, so that no copy stays behind. */
+/* The head for the upstream; body: what it ends with, where that was changed
+ * (NULL: framed as the cell framed it).  With a place, the secret stands in b:
+ * the caller wipes b.  Adds in one allocation, so that no copy stays behind. */
 int proxy_head_write(struct buf *b, const struct proxy_request *r,
-    const struct proxy_go *go, struct str secret, struct err *e) MUST_CHECK;
+    const struct proxy_go *go, struct str secret, const struct buf *body,
+    struct err *e) MUST_CHECK;
 
 /* How an answer is passed on to the cell. */
 struct proxy_answer_form {

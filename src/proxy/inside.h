@@ -4,8 +4,8 @@
 
 /* What the files of this room share. */
 
-#include "proxy/head.h"
 #include "proxy/link.h"
+#include "proxy/place.h"
 
 enum up_state {
 	UP_RESOLVE,
@@ -51,6 +51,7 @@ struct up {
 	bool reused;       /* link was kept from another request */
 	struct up_way way;
 	struct buf secret;  /* while it may still be needed */
+	struct buf *whole;  /* the body, where the credential goes into it */
 	struct scrub scrub; /* of the answer's body */
 	struct http_reader reader;
 	struct loop_timer timer;
@@ -74,8 +75,8 @@ void proxy_up_resolved(
 void proxy_up_credential(struct up *u, struct str secret, const struct err *e);
 void proxy_up_fail(struct up *u, bool refused, const struct err *e);
 bool proxy_up_room(const struct up *u);
-void proxy_up_body(
-    struct up *u, struct str bytes); /* framed as the head said */
+/* Framed as the head said; ERR_LIMIT: over the rule's bound. */
+int proxy_up_body(struct up *u, struct str bytes, struct err *e) MUST_CHECK;
 void proxy_up_body_end(struct up *u);
 /* The next event of the answer; HTTP_MORE: nothing now.  data stays until
  * proxy_up_used, which follows every event. */
@@ -126,6 +127,7 @@ enum conn_state {
 	CONN_HEAD,
 	CONN_COMMANDS,
 	CONN_ASKED,
+	CONN_GATHER, /* go: the whole body is needed before it is changed */
 	CONN_CARRY,
 	CONN_ANSWER,
 	CONN_LINGER,
@@ -191,6 +193,7 @@ struct fetch {
 	uint64_t limit;
 	struct buf bytes; /* the request as it would have come from a cell */
 	size_t at;        /* bytes of it read */
+	struct buf whole; /* its body, where the credential goes into it */
 	struct http_reader reader;
 	struct proxy_request request;
 	struct up *up;

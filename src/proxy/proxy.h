@@ -58,7 +58,15 @@ struct proxy_intent {
 	size_t ref_count;
 };
 
-enum proxy_place { PROXY_PLACE_NONE, PROXY_PLACE_HEADER, PROXY_PLACE_BASIC };
+enum proxy_place {
+	PROXY_PLACE_NONE,
+	PROXY_PLACE_HEADER, /* name */
+	PROXY_PLACE_BASIC,  /* name is the user */
+	PROXY_PLACE_QUERY,  /* name is the parameter */
+	PROXY_PLACE_PATH,   /* name is the number of the segment, from 1 */
+	PROXY_PLACE_JSON,   /* name is the pointer (RFC 6901) */
+	PROXY_PLACE_FORM,   /* name is the field */
+};
 
 /* The decision: go.  Copied by whoever takes it. */
 struct proxy_go {
@@ -75,8 +83,12 @@ struct proxy_go {
 	struct digest policy;  /* that allowed it */
 	char credential[64];   /* its name, and which of its versions */
 	uint32_t version;
-	char name[64];    /* header, or Basic user */
-	char format[256]; /* of the header, {{secret}} in it once */
+	char name[64];        /* by place */
+	char format[256];     /* {{secret}} in it once; not of BASIC */
+	char placeholder[64]; /* must stand at the place, and gives way to the
+	                       * secret; "": the secret is put there */
+	uint64_t up_max;      /* bytes of the body; 0: no bound */
+	uint64_t down_max;
 };
 
 struct proxy_refusal {

@@ -12,17 +12,29 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 		return -1;
 	}
 	u->go.scrub = proxy_needles_count(needles) > 0;
-	if (proxy_head_write(&head, u->request, &u->go, secret, e)) {
+	struct buf body = { 0 };
+	bool changed = proxy_place_in_body(&u->go);
+	if ((changed && proxy_place_body(&body, u->request, &u->go, secret,
+	                    buf_str(u->whole), e)) ||
+	    proxy_head_write(
+	        &head, u->request, &u->go, secret, changed ? &body : NULL, e)) {
+		buf_wipe(&body);
 		return -1;
 	}
 	u->injected = u->go.place != PROXY_PLACE_NONE;
 	u->link->secret = u->injected && !u->link->tls;
 	if (u->link->secret) {
 		/* One allocation, wiped when sent. */
-		buf_room(&u->link->out, head.len);
+		buf_room(&u->link->out, head.len + body.len);
 	}
 	proxy_link_write(u->link, buf_str(&head));
+	proxy_link_write(u->link, buf_str(&body));
+	u->sent += body.len;
 	buf_wipe(&head);
+	buf_wipe(&body);
+	if (changed) {
+		buf_wipe(u->whole);
+	}
 	u->reader.answer_to_head = str_eq_z(u->request->method, "HEAD");
 	return 0;
 }
@@ -33,18 +45,25 @@ proxy_up_room(const struct up *u)
 	return proxy_link_room(u->link);
 }
 
-void
-proxy_up_body(struct up *u, struct str bytes)
+int
+proxy_up_body(struct up *u, struct str bytes, struct err *e)
 {
 	u->moved = loop_now(u->proxy->setup.loop);
 	u->sent += bytes.len;
+	if (u->go.up_max && u->sent > u->go.up_max) {
+		return err_set(e, ERR_LIMIT,
+		    "the body is longer than the %llu bytes that the rule "
+		    "allows",
+		    (unsigned long long)u->go.up_max);
+	}
 	if (u->request->head->framing != HTTP_CHUNKED) {
 		proxy_link_write(u->link, bytes);
-		return;
+		return 0;
 	}
 	auto_buf chunk = { 0 };
 	http_write_chunk(&chunk, bytes);
 	proxy_link_write(u->link, buf_str(&chunk));
+	return 0;
 }
 
 void
@@ -84,6 +103,12 @@ proxy_up_read(struct up *u, struct http_event *ev, struct err *e)
 	}
 	if (ev->kind == HTTP_DATA) {
 		u->got += ev->data.len;
+		if (u->go.down_max && u->got > u->go.down_max) {
+			return err_set(e, ERR_LIMIT,
+			    "it is longer than the %llu bytes that the rule "
+			    "allows",
+			    (unsigned long long)u->go.down_max);
+		}
 	}
 	if (u->taken > 0) {
 		buf_wipe(&u->secret); /* it will not be asked again */
