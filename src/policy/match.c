@@ -3,6 +3,16 @@
 
 #define METHODS_MAX 16
 
+/* A09: "10.0.0.0/8", "::1/128". */
+static bool
+is_network(struct str text)
+{
+	struct str address = { 0 };
+	struct names_addr a;
+
+	return str_cut(&text, '/', &address) && names_addr_parse(address, &a);
+}
+
 static int
 compile_host(struct compile *c, const struct json *match, struct rule *r)
 {
@@ -12,6 +22,11 @@ compile_host(struct compile *c, const struct json *match, struct rule *r)
 	if (!value || value->type != JSON_STRING) {
 		return policy_refuse(c, value ? value : match,
 		    "the rule has no host: a name, \"*.suffix\" or an address");
+	}
+	if (is_network(value->text)) {
+		return policy_refuse(c, value,
+		    "host: a network is never opened as a range; name a host, "
+		    "or pin one address with upstream");
 	}
 	if (names_pattern_parse(value->text, &r->host, &why)) {
 		return policy_refuse(c, value, "host: %s", why.text);

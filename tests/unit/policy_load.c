@@ -69,7 +69,7 @@ an_unknown_key_is_refused_everywhere(void **state)
 	    "gates.toml:4:", "\"remind\"");
 	assert_refused(
 	    GATE "match = { tol = \"t\" }\n", "gates.toml:3:", "\"tol\"");
-	assert_refused(RULE "rate = 1\n", "gates.toml:3:", "\"rate\"");
+	assert_refused(RULE "speed = 1\n", "gates.toml:3:", "\"speed\"");
 	assert_refused("[egress.e]\nmatch = { " HOST ", sni = \"x\" }\n",
 	    "gates.toml:2:", "\"sni\"");
 	assert_refused(RULE "inject = { credential = \"c\", body = \"b\" }\n",
