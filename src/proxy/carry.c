@@ -110,6 +110,9 @@ answer_head(struct conn *c, const struct http_head *head, struct err *e)
 {
 	auto_buf b = { 0 };
 	struct up *u = c->up;
+	if (head->status == 101) {
+		return proxy_conn_switch(c, head, e);
+	}
 	if (proxy_up_scrub(u, head, false, e)) {
 		return -1;
 	}
@@ -159,6 +162,14 @@ answer_end(struct conn *c, struct err *e)
 	return 0;
 }
 
+static void
+begin_pipe(struct conn *c)
+{
+	loop_timer_cancel(&c->up->timer);
+	c->state = CONN_PIPE;
+	proxy_conn_arm(c, c->proxy->setup.times.pipe);
+}
+
 static int
 answer_take(struct conn *c, const struct http_event *ev, struct err *e)
 {
@@ -174,6 +185,10 @@ answer_take(struct conn *c, const struct http_event *ev, struct err *e)
 		answer_data(c, ev->data);
 		return 0;
 	case HTTP_END:
+		if (u->reader.head.status == 101) {
+			begin_pipe(c);
+			return 0;
+		}
 		return answer_end(c, e);
 	case HTTP_MORE:
 	case HTTP_INTERIM:
@@ -197,7 +212,7 @@ answer_event(struct conn *c)
 	}
 	proxy_up_used(u);
 	if (ev.kind == HTTP_END) {
-		if (c->body_done) {
+		if (c->body_done && c->state == CONN_ANSWER) {
 			proxy_up_keep(u);
 		}
 		return false;
@@ -237,6 +252,10 @@ proxy_conn_carry(struct conn *c)
 	}
 	if (c->up->state != UP_OPEN) {
 		return proxy_up_step(c->up);
+	}
+	if (c->request.tunnel) {
+		begin_pipe(c);
+		return true;
 	}
 	bool any = carry_up(c);
 	if (c->state != CONN_CARRY) {

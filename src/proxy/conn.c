@@ -36,6 +36,10 @@ late(void *owner)
 		}
 		proxy_conn_shut(c);
 		break;
+	case CONN_PIPE:
+		proxy_conn_outcome(c, PROXY_FAILED, 0, "nothing moved in time");
+		proxy_conn_shut(c);
+		break;
 	case CONN_CARRY:
 	case CONN_ANSWER:
 	case CONN_LINGER:
@@ -89,6 +93,7 @@ request_over(struct conn *c)
 	free(c->commands);
 	c->commands = NULL;
 	buf_wipe(&c->held);
+	buf_wipe(&c->control);
 	c->id = 0;
 }
 
@@ -137,7 +142,8 @@ proxy_conn_outcome(
 void
 proxy_conn_abort(struct conn *c, const char *why)
 {
-	if (c->state == CONN_CARRY || c->state == CONN_GATHER) {
+	if (c->state == CONN_CARRY || c->state == CONN_GATHER ||
+	    c->state == CONN_PIPE) {
 		proxy_conn_outcome(c, PROXY_FAILED, 0, why);
 	}
 	proxy_conn_shut(c);
@@ -197,7 +203,8 @@ ask(struct conn *c)
 		.own_credentials = r->own_credentials,
 		.path = proxy_place_masked(&r->arena, r->path).at,
 		.query = r->query.at,
-		.git = r->git };
+		.git = r->git,
+		.websocket = r->websocket };
 	if (c->commands) {
 		i.refs = c->commands->refs;
 		i.ref_count = c->commands->count;
@@ -274,6 +281,10 @@ got_head(struct conn *c, const struct http_head *head)
 static bool
 step_first(struct conn *c)
 {
+	if (proxy_is_tunnel(c->proxy, &c->origin)) {
+		proxy_conn_tunnel(c);
+		return true;
+	}
 	if (c->link.in.len == 0) {
 		if (c->link.ended) {
 			proxy_conn_outcome(
@@ -565,6 +576,8 @@ step(struct conn *c)
 		return step_gather(c);
 	case CONN_CARRY:
 		return proxy_conn_carry(c);
+	case CONN_PIPE:
+		return proxy_conn_pipe(c);
 	case CONN_ANSWER:
 		return step_answer(c);
 	case CONN_LINGER:
@@ -641,5 +654,5 @@ proxy_conn_new(struct proxy *p, int fd, const struct proxy_origin *origin)
 		return;
 	}
 	proxy_conn_arm(c, p->setup.times.head);
-	proxy_link_settle(&c->link);
+	proxy_conn_turn(c);
 }

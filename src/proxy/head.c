@@ -134,6 +134,7 @@ passes(
 {
 	if (str_eq_nocase(name, STR("host")) ||
 	    str_eq_nocase(name, STR("content-length")) ||
+	    str_eq_nocase(name, STR("sec-websocket-extensions")) ||
 	    http_is_hop(r->head, name)) {
 		return false;
 	}
@@ -216,6 +217,10 @@ write_head(struct buf *b, const struct proxy_request *r,
 	}
 	if (write_injected(b, r, go, secret, e)) {
 		return -1;
+	}
+	if (r->websocket) {
+		http_write_header_z(b, "Upgrade", "websocket");
+		http_write_header_z(b, "Connection", "Upgrade");
 	}
 	if (body) {
 		http_write_length(b, body->len);

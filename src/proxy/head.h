@@ -26,7 +26,9 @@ struct proxy_request {
 	bool has_query;
 	bool own_credentials;
 	enum proxy_git git;
-	bool commands; /* the body begins with a push's commands */
+	bool commands;  /* the body begins with a push's commands */
+	bool websocket; /* it asks for that upgrade */
+	bool tunnel;    /* no request at all: bytes that are not read */
 };
 
 void proxy_request_fini(struct proxy_request *r);

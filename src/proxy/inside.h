@@ -129,6 +129,7 @@ enum conn_state {
 	CONN_ASKED,
 	CONN_GATHER, /* go: the whole body is needed before it is changed */
 	CONN_CARRY,
+	CONN_PIPE, /* a tunnel, or a WebSocket behind its 101 */
 	CONN_ANSWER,
 	CONN_LINGER,
 	CONN_CLOSED,
@@ -160,6 +161,13 @@ struct conn {
 	struct http_reader reader;
 	struct loop_timer timer;
 	size_t thrown; /* bytes, while lingering */
+	/* of a pipe */
+	bool end_up; /* the cell's end was passed on */
+	bool end_down;
+	bool message_began; /* a fragment of it went to the cell */
+	struct http_socket from_cell;
+	struct http_socket from_up;
+	struct buf control; /* of a control frame in pieces */
 };
 
 void proxy_conn_new(struct proxy *p, int fd, const struct proxy_origin *origin);
@@ -176,6 +184,14 @@ void proxy_conn_outcome(
     struct conn *c, enum proxy_end end, unsigned status, const char *text);
 void proxy_conn_arm(struct conn *c, int64_t us);
 void proxy_conn_shut(struct conn *c); /* CLOSED, without an orderly end */
+/* pipe.c */
+int proxy_socket_asked(const struct http_head *head, struct err *e) MUST_CHECK;
+/* The 101 of the upstream goes to the cell; what follows is a pipe. */
+int proxy_conn_switch(
+    struct conn *c, const struct http_head *answer, struct err *e) MUST_CHECK;
+bool proxy_conn_pipe(struct conn *c); /* one step; true: something changed */
+bool proxy_is_tunnel(const struct proxy *p, const struct proxy_origin *origin);
+void proxy_conn_tunnel(struct conn *c); /* asks about one */
 /* carry.c: one step of CARRY; true: something changed. */
 bool proxy_conn_carry(struct conn *c);
 
@@ -211,6 +227,7 @@ struct proxy {
 	struct proxy_setup setup;
 	struct conn *conns;
 	struct fetch *fetches;
+	struct buf tunnels;      /* struct proxy_tunnel, some */
 	struct needles *needles; /* what this cell has used */
 	struct kept *kept;       /* the latest first */
 	size_t kept_count;

@@ -23,6 +23,7 @@ proxy_new(const struct proxy_setup *setup)
 	t->decision = or_default(t->decision, 30 * CLOCK_SECOND);
 	t->dial = or_default(t->dial, 10 * CLOCK_SECOND);
 	t->stall = or_default(t->stall, 300 * CLOCK_SECOND);
+	t->pipe = or_default(t->pipe, 3600 * CLOCK_SECOND);
 	t->kept = or_default(t->kept, 15 * CLOCK_SECOND);
 	return p;
 }
@@ -41,6 +42,7 @@ proxy_free(struct proxy *p)
 	}
 	proxy_pool_close(p);
 	proxy_needles_free(p->needles);
+	buf_fini(&p->tunnels);
 	free(p);
 }
 
@@ -80,6 +82,22 @@ size_t
 proxy_carried(const struct proxy *p)
 {
 	return p->carried;
+}
+
+void
+proxy_policy(struct proxy *p, const struct digest *policy)
+{
+	struct conn *next;
+	for (struct conn *c = p->conns; c; c = next) {
+		next = c->next;
+		if (c->up && !digest_eq(c->up->way.policy, *policy)) {
+			proxy_conn_abort(c,
+			    "the policy that allowed it is not in force any "
+			    "more");
+			proxy_conn_turn(c);
+		}
+	}
+	proxy_pool_policy(p, policy);
 }
 
 static void

@@ -29,6 +29,7 @@
 #define PROXY_REFS        8
 #define PROXY_REF_SIZE    128
 #define PROXY_COMMANDS    65536 /* bytes of a push before its pack */
+#define PROXY_TUNNELS     64    /* rules of protocol = "tcp" */
 #define PROXY_BUFFER      65536 /* bytes held in each direction */
 #define PROXY_KEPT        32    /* upstream connections that wait for use */
 
@@ -56,6 +57,8 @@ struct proxy_intent {
 	enum proxy_git git;
 	const struct proxy_ref *refs;
 	size_t ref_count;
+	bool websocket; /* it asks for an upgrade */
+	bool tunnel;    /* a connection: no method, no path */
 };
 
 enum proxy_place {
@@ -87,6 +90,7 @@ struct proxy_go {
 	char format[256];     /* {{secret}} in it once; not of BASIC */
 	char placeholder[64]; /* must stand at the place, and gives way to the
 	                       * secret; "": the secret is put there */
+	bool websocket;       /* the upgrade may be asked for */
 	uint64_t up_max;      /* bytes of the body; 0: no bound */
 	uint64_t down_max;
 };
@@ -142,7 +146,8 @@ struct proxy_times {      /* microseconds; 0 takes the default behind it */
 	int64_t decision; /* 30 s: for intent, name and credential each */
 	int64_t dial;     /* 10 s: connect and TLS, each address */
 	int64_t stall;    /* 300 s: no byte moved in either direction */
-	int64_t kept;     /* 15 s: an upstream connection without use */
+	int64_t pipe; /* 1 h: a tunnel or WebSocket on which nothing moves */
+	int64_t kept; /* 15 s: an upstream connection without use */
 };
 
 struct proxy_setup {
@@ -168,6 +173,17 @@ size_t proxy_kept(const struct proxy *p);
 /* A connection that the cell dialled to `to`:`port`; takes fd. */
 void proxy_carry(
     struct proxy *p, int fd, const struct names_addr *to, uint16_t port);
+
+/* Connections to these are tunnels: asked about at once, never read.  Only a
+ * hint: whether one may be, the answer says. */
+struct proxy_tunnel {
+	struct names_pattern host;
+	uint16_t port;
+};
+void proxy_tunnels(
+    struct proxy *p, const struct proxy_tunnel *at, size_t count);
+/* Another policy is in force: what an older one allowed is closed. */
+void proxy_policy(struct proxy *p, const struct digest *policy);
 
 /* The answers. */
 void proxy_go(struct proxy *p, uint64_t id, const struct proxy_go *go);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "proxy/place.h"
+#include "proxy/inside.h"
 
 static const char *const own_headers[] = {
 #define HEADER(name) name,
@@ -185,8 +185,9 @@ proxy_request_make(struct proxy_request *r, const struct http_head *head,
 	} else {
 		failed = authority_is_origin(origin, head, e);
 	}
-	if (!failed && (head->upgrade || http_find(head, "upgrade"))) {
-		failed = err_set(e, ERR_DENIED, "Upgrade is not allowed");
+	made.websocket = head->upgrade || http_find(head, "upgrade");
+	if (!failed && made.websocket) {
+		failed = proxy_socket_asked(head, e);
 	}
 	if (failed || request_target(&made, e) || request_git(&made, e)) {
 		arena_fini(&made.arena);
@@ -270,6 +271,10 @@ proxy_go_check(
 		return err_set(e, ERR_DENIED,
 		    "the request brings a credential of its own; the rule "
 		    "does not say own_credentials = true");
+	}
+	if (r->websocket && !go->websocket) {
+		return err_set(
+		    e, ERR_DENIED, "the rule does not say websocket = true");
 	}
 	if (go->place == PROXY_PLACE_NONE) {
 		if (go->grant != 0) {

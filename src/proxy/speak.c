@@ -35,6 +35,7 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 	if (changed) {
 		buf_wipe(u->whole);
 	}
+	u->reader.take_upgrade = u->request->websocket;
 	u->reader.answer_to_head = str_eq_z(u->request->method, "HEAD");
 	return 0;
 }

@@ -275,8 +275,10 @@ proxy_up_begin(struct up *u, loop_fn *turn, void *owner)
 	if (u->state == UP_FAILED) {
 		return;
 	}
-	u->link = proxy_pool_take(u->proxy, &u->way,
-	    safe(u) ? u->proxy->setup.times.kept : PROXY_KEPT_UNSAFE);
+	if (!u->request->tunnel && !u->request->websocket) {
+		u->link = proxy_pool_take(u->proxy, &u->way,
+		    safe(u) ? u->proxy->setup.times.kept : PROXY_KEPT_UNSAFE);
+	}
 	if (!u->link) {
 		find_way(u);
 		return;
@@ -345,6 +347,11 @@ open_with(struct up *u, struct str secret)
 static void
 ready_to_ask(struct up *u)
 {
+	if (u->request->tunnel) {
+		u->state = UP_OPEN;
+		arm(u, times(u)->stall);
+		return;
+	}
 	proxy_link_poll(u->link);
 	if (proxy_link_silent(u->link)) {
 		open_with(u, buf_str(&u->secret));

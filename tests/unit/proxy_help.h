@@ -70,7 +70,7 @@ struct rig {
 	struct {
 		char method[32], host[256], path[1024], query[640];
 		uint16_t port;
-		bool tls, named, own;
+		bool tls, named, own, websocket, tunnel;
 		enum proxy_git git;
 		struct proxy_ref refs[PROXY_REFS];
 		size_t ref_count;
@@ -243,6 +243,8 @@ rig_intent(void *context, const struct proxy_intent *i)
 	r->intent.tls = i->tls;
 	r->intent.named = i->named;
 	r->intent.own = i->own_credentials;
+	r->intent.websocket = i->websocket;
+	r->intent.tunnel = i->tunnel;
 	r->intent.git = i->git;
 	r->intent.ref_count = i->ref_count;
 	if (i->ref_count > 0) {

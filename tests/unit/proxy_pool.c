@@ -314,9 +314,9 @@ a_policy_or_the_lease_that_ends_closes_what_is_kept(void **state)
 	rig_kept(&r, &c);
 	struct digest same = { 0 };
 	struct digest other = { .bytes = { 1 } };
-	proxy_pool_policy(r.proxy, &same);
+	proxy_policy(r.proxy, &same);
 	assert_int_equal(proxy_kept(r.proxy), 1);
-	proxy_pool_policy(r.proxy, &other);
+	proxy_policy(r.proxy, &other);
 	assert_int_equal(proxy_kept(r.proxy), 0);
 	ask(&r, &c, GET_GOOD);
 	assert_int_equal(proxy_kept(r.proxy), 1);
