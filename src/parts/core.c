@@ -15,6 +15,7 @@
 
 #include "jail/jail.h"
 #include "parts/core_api.h"
+#include "parts/core_egress.h"
 #include "parts/core_call.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
@@ -238,6 +239,7 @@ reload(struct core *c)
 		log_err("reload", &e);
 		return;
 	}
+	core_egress_rules_all(c);
 	log_line(LOG_INFO, "reload", "%zu roles", c->house.role_count);
 	core_claim(c);
 }

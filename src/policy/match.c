@@ -31,6 +31,7 @@ compile_host(struct compile *c, const struct json *match, struct rule *r)
 	if (names_pattern_parse(value->text, &r->host, &why)) {
 		return policy_refuse(c, value, "host: %s", why.text);
 	}
+	r->out.match_host = value->text;
 	if (r->host.host.is_addr && names_class_opens(names_addr_class(
 	                                &r->host.host.addr)) == NAMES_NEVER) {
 		return policy_refuse(c, value,
@@ -47,6 +48,7 @@ compile_port(struct compile *c, const struct json *match, struct rule *r)
 	int64_t port = 0;
 
 	r->port = 443;
+	r->out.match_port = r->port;
 	if (!value) {
 		return 0;
 	}
@@ -55,6 +57,7 @@ compile_port(struct compile *c, const struct json *match, struct rule *r)
 		    c, value, "port must be a number from 1 to 65535");
 	}
 	r->port = (uint16_t)port;
+	r->out.match_port = r->port;
 	return 0;
 }
 

@@ -21,6 +21,7 @@
 
 #define POLICY_FILE_MAX    ((size_t)1024 * 1024) /* bytes of gates.toml */
 #define POLICY_RULES_MAX   1000 /* gates and egress rules, each */
+#define POLICY_TUNNELS_MAX 12 /* egress rules with protocol = "tcp" */
 #define POLICY_PATTERN_MAX 512  /* bytes of one pattern */
 #define POLICY_HINT_FIXED  120  /* bytes of fixed text in a hint */
 #define POLICY_HINT_VALUE  48   /* bytes of one shown value */
@@ -134,6 +135,8 @@ struct policy_egress { /* what a rule says besides its match */
 	struct str ca;        /* path of the only CA for this upstream, or "" */
 	bool tls;             /* towards the upstream; false only with a pin */
 	bool own_credentials;
+	struct str match_host; /* as the rule writes it */
+	uint16_t match_port;
 	bool tunnel;         /* protocol = "tcp": bytes that are not read */
 	bool websocket;      /* an upgrade may be asked for */
 	uint64_t body_max;   /* bytes of a request; 0: no bound, as below */
@@ -167,6 +170,8 @@ void policy_explain_request(
 
 size_t policy_egress_count(const struct policy *p);
 const struct policy_egress *policy_egress_at(const struct policy *p, size_t n);
+/* Is there such a rule in the cell of this call (empty: an ordinary one)? */
+bool policy_exists_for(const struct policy_egress *e, struct str tool);
 
 struct policy_tool { /* a row of the role's catalogue */
 	struct str name;

@@ -29,7 +29,7 @@
 #define PROXY_REFS        8
 #define PROXY_REF_SIZE    128
 #define PROXY_COMMANDS    65536 /* bytes of a push before its pack */
-#define PROXY_TUNNELS     64    /* rules of protocol = "tcp" */
+#define PROXY_TUNNELS     12    /* rules of protocol = "tcp" */
 #define PROXY_BUFFER      65536 /* bytes held in each direction */
 #define PROXY_KEPT        32    /* upstream connections that wait for use */
 

@@ -306,7 +306,7 @@ rig_coded(struct rig *r, struct end *c, struct str body, const char *coding)
 }
 
 static void
-compressed_answers_are_opened_or_refused_R02_R07(void **state)
+compressed_answers_are_opened_or_refused_R02_R05_R07(void **state)
 {
 	(void)state;
 	struct rig r;
@@ -480,7 +480,7 @@ main(void)
 		cmocka_unit_test(text_of_open_length_is_rewritten_R01),
 		cmocka_unit_test(what_may_not_change_is_cut_R01),
 		cmocka_unit_test(
-		    compressed_answers_are_opened_or_refused_R02_R07),
+		    compressed_answers_are_opened_or_refused_R02_R05_R07),
 		cmocka_unit_test(
 		    parts_of_a_credentialed_answer_are_not_asked_for_R08),
 		cmocka_unit_test(
