@@ -15,7 +15,6 @@
 
 #include "jail/jail.h"
 #include "parts/core_api.h"
-#include "parts/core_egress.h"
 #include "parts/core_call.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"

@@ -21,7 +21,7 @@
 
 #define POLICY_FILE_MAX    ((size_t)1024 * 1024) /* bytes of gates.toml */
 #define POLICY_RULES_MAX   1000 /* gates and egress rules, each */
-#define POLICY_TUNNELS_MAX 12 /* egress rules with protocol = "tcp" */
+#define POLICY_TUNNELS_MAX 12   /* egress rules with protocol = "tcp" */
 #define POLICY_PATTERN_MAX 512  /* bytes of one pattern */
 #define POLICY_HINT_FIXED  120  /* bytes of fixed text in a hint */
 #define POLICY_HINT_VALUE  48   /* bytes of one shown value */

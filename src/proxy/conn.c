@@ -6,9 +6,8 @@
 
 #include "proxy/inside.h"
 
-#define TLS_FIRST_BYTE 0x16 /* a handshake record */
-#define LINGER_US      (2 * CLOCK_SECOND)
-#define LINGER_BYTES   ((size_t)1024 * 1024)
+#define LINGER_US    (2 * CLOCK_SECOND)
+#define LINGER_BYTES ((size_t)1024 * 1024)
 
 static void
 late(void *owner)
@@ -73,8 +72,8 @@ proxy_conn_shut(struct conn *c)
 }
 
 /* Both sides have said all. */
-static void
-leave(struct conn *c)
+void
+proxy_conn_leave(struct conn *c)
 {
 	loop_timer_cancel(&c->timer);
 	proxy_link_close(&c->link);
@@ -150,8 +149,8 @@ proxy_conn_abort(struct conn *c, const char *why)
 }
 
 /* Nothing of the body is left unread: another request may follow. */
-static bool
-body_over(struct conn *c)
+bool
+proxy_conn_body_over(struct conn *c)
 {
 	struct http_event ev = { .kind = HTTP_MORE };
 	struct str nothing = { 0 };
@@ -166,7 +165,8 @@ void
 proxy_conn_answer(struct conn *c, const struct proxy_refusal *r)
 {
 	must(!c->answered);
-	bool keep = body_over(c) && c->reader.head.keep_alive && !c->close;
+	bool keep =
+	    proxy_conn_body_over(c) && c->reader.head.keep_alive && !c->close;
 	struct buf b = { 0 };
 	proxy_answer_write(&b, r, keep);
 	proxy_link_write(&c->link, buf_str(&b));
@@ -178,8 +178,8 @@ proxy_conn_answer(struct conn *c, const struct proxy_refusal *r)
 }
 
 /* Refused before there is an intent: one row, one typed answer. */
-static void
-refuse_early(struct conn *c, unsigned status, const char *reason)
+void
+proxy_conn_refuse_early(struct conn *c, unsigned status, const char *reason)
 {
 	struct proxy_refusal r = {
 		.status = status, .error = "refused", .reason = reason
@@ -226,44 +226,17 @@ say_continue(struct conn *c)
 	}
 }
 
-/* An explicit proxy's first word: no effect yet, only a new origin. */
-static void
-open_tunnel(struct conn *c, const struct http_head *head)
-{
-	struct proxy_origin origin = { 0 };
-	struct err e;
-	if (names_hostport_parse(
-	        head->authority, 0, &origin.host, &origin.port, &e)) {
-		refuse_early(c, 400, e.text);
-		return;
-	}
-	if (!body_over(c)) {
-		refuse_early(c, 400, "CONNECT with a body");
-		return;
-	}
-	origin.named = !origin.host.is_addr;
-	c->origin = origin;
-	c->tunnel = true;
-	http_reader_next(&c->reader);
-	c->body_done = false;
-	c->any = false;
-	proxy_link_write(
-	    &c->link, STR("HTTP/1.1 200 Connection established\r\n\r\n"));
-	c->state = CONN_FIRST;
-	proxy_conn_arm(c, c->proxy->setup.times.head);
-}
-
 static void
 got_head(struct conn *c, const struct http_head *head)
 {
 	struct err e;
 	c->any = true;
 	if (head->form == HTTP_AUTHORITY) {
-		open_tunnel(c, head);
+		proxy_conn_connect(c, head);
 		return;
 	}
 	if (proxy_request_make(&c->request, head, &c->origin, &e)) {
-		refuse_early(c, proxy_status(e.kind), e.text);
+		proxy_conn_refuse_early(c, proxy_status(e.kind), e.text);
 		return;
 	}
 	c->asked = true;
@@ -279,99 +252,13 @@ got_head(struct conn *c, const struct http_head *head)
 }
 
 static bool
-step_first(struct conn *c)
-{
-	if (proxy_is_tunnel(c->proxy, &c->origin)) {
-		proxy_conn_tunnel(c);
-		return true;
-	}
-	if (c->link.in.len == 0) {
-		if (c->link.ended) {
-			proxy_conn_outcome(
-			    c, PROXY_REFUSED, 0, "nothing was asked");
-			leave(c);
-			return true;
-		}
-		return false;
-	}
-	if ((uint8_t)c->link.in.at[0] != TLS_FIRST_BYTE) {
-		c->reader.take_connect = !c->tunnel;
-		c->state = CONN_HEAD;
-		return true;
-	}
-	c->origin.tls = true;
-	c->state = CONN_SHAKE;
-	return true;
-}
-
-/* T01, T03: the name in the ClientHello must be the origin's. */
-static int
-choose(void *context, struct str sni, char host[TLS_HOST_SIZE], struct err *e)
-{
-	struct conn *c = context;
-	const struct proxy_origin *o = &c->origin;
-	struct names_host named;
-	if (sni.len == 0 && o->named) {
-		return err_set(e, ERR_DENIED,
-		    "no server name (SNI) in the TLS hello to %s",
-		    o->host.text);
-	}
-	if (sni.len > 0) {
-		if (names_host_parse(sni, &named, e)) {
-			return -1;
-		}
-		if (!o->named || strcmp(named.text, o->host.text) != 0) {
-			return err_set(e, ERR_DENIED,
-			    "the TLS hello names %s, but the connection is to "
-			    "%s",
-			    err_quote(str_of(named.text)), o->host.text);
-		}
-	}
-	must(str_copy(host, TLS_HOST_SIZE, str_of(o->host.text)));
-	return 0;
-}
-
-static bool
-step_shake(struct conn *c)
-{
-	if (!c->link.tls) {
-		proxy_link_secure(
-		    &c->link, tls_serve(c->proxy->setup.ca, choose, c));
-	}
-	proxy_link_fill(&c->link);
-	switch (tls_state(c->link.tls)) {
-	case TLS_SHAKING:
-		break;
-	case TLS_OPEN:
-		c->reader.take_connect = false;
-		c->state = CONN_HEAD;
-		return true;
-	case TLS_ENDED:
-		break;
-	case TLS_FAILED:
-		proxy_conn_outcome(
-		    c, PROXY_REFUSED, 0, tls_error(c->link.tls)->text);
-		c->close = true;
-		c->state = CONN_ANSWER;
-		return true;
-	}
-	if (c->link.ended) {
-		proxy_conn_outcome(
-		    c, PROXY_REFUSED, 0, "hung up in the TLS hello");
-		proxy_conn_shut(c);
-		return true;
-	}
-	return false;
-}
-
-static bool
 head_cut(struct conn *c)
 {
 	if (!http_reader_idle(&c->reader)) {
 		proxy_conn_outcome(
 		    c, PROXY_REFUSED, 0, "hung up within a request");
 	}
-	leave(c);
+	proxy_conn_leave(c);
 	return true;
 }
 
@@ -405,11 +292,12 @@ step_head(struct conn *c)
 		return c->link.ended ? head_cut(c) : false;
 	}
 	if (idle && !may_be_http(in)) {
-		refuse_early(c, 400, "neither TLS nor HTTP was spoken");
+		proxy_conn_refuse_early(
+		    c, 400, "neither TLS nor HTTP was spoken");
 		return true;
 	}
 	if (http_read(&c->reader, &in, &ev, &e)) {
-		refuse_early(
+		proxy_conn_refuse_early(
 		    c, c->reader.refusal ? c->reader.refusal : 400, e.text);
 		return true;
 	}
@@ -452,7 +340,7 @@ step_commands(struct conn *c)
 		}
 	}
 	if (failed) {
-		refuse_early(c, proxy_status(e.kind), e.text);
+		proxy_conn_refuse_early(c, proxy_status(e.kind), e.text);
 		return true;
 	}
 	proxy_link_used(&c->link, had - in.len);
@@ -493,7 +381,7 @@ step_gather(struct conn *c)
 		}
 	}
 	if (failed) {
-		refuse_early(c, proxy_status(e.kind), e.text);
+		proxy_conn_refuse_early(c, proxy_status(e.kind), e.text);
 		return true;
 	}
 	proxy_link_used(&c->link, had - in.len);
@@ -554,7 +442,7 @@ step_linger(struct conn *c)
 	c->thrown += n;
 	proxy_link_used(&c->link, n);
 	if (c->link.ended || c->thrown > LINGER_BYTES) {
-		leave(c);
+		proxy_conn_leave(c);
 		return true;
 	}
 	return n > 0;
@@ -565,9 +453,9 @@ step(struct conn *c)
 {
 	switch (c->state) {
 	case CONN_FIRST:
-		return step_first(c);
+		return proxy_conn_first(c);
 	case CONN_SHAKE:
-		return step_shake(c);
+		return proxy_conn_hello(c);
 	case CONN_HEAD:
 		return step_head(c);
 	case CONN_COMMANDS:

@@ -30,8 +30,8 @@ struct end {
 	struct buf got;
 	struct buf later; /* to be written once TLS is open */
 	bool open;
-	bool gone;  /* the other side ended it */
-	bool stuck; /* reads nothing */
+	bool gone;   /* the other side ended it */
+	bool stuck;  /* reads nothing */
 	size_t seen; /* bytes of got that were answered */
 };
 
