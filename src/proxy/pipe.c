@@ -193,9 +193,8 @@ frame_down(struct conn *c, const struct http_frame *f, struct err *e)
 		return 0;
 	}
 	if (f->began && !c->message_began && s->held.len == 0) {
-		*s = (struct scrub){ .needles = c->proxy->needles,
-			.cut = from->binary,
-			.found = s->found };
+		s->needles = c->proxy->needles;
+		s->cut = from->binary;
 	}
 	if (f->bytes.len > 0 && proxy_scrub(s, f->bytes, fragment, c, e)) {
 		return -1;

@@ -60,8 +60,8 @@ every_form_is_found_in_every_cut_R01_R02_R03(void **state)
 		"ab/c+d\\\"e f=<9>",
 		"ab\\/c+d\\\"e f=<9>",
 		"ab/c\\u002bd\\\"e f\\u003d\\u003c9\\u003e",
-		"\\u0061\\u0062\\u002f\\u0063\\u002b\\u0064\\u0022\\u0065"
-		"\\u0020\\u0066\\u003d\\u003c\\u0039\\u003e",
+		("\\u0061\\u0062\\u002f\\u0063\\u002b\\u0064\\u0022\\u0065"
+		 "\\u0020\\u0066\\u003d\\u003c\\u0039\\u003e"),
 	};
 	for (size_t i = 0; i < COUNT(forms); i++) {
 		assert_gone(n, forms[i]);
