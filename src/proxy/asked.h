@@ -61,6 +61,7 @@ struct proxy_go {
 	bool tls;              /* towards the upstream; false with a
 	                        * credential only when pinned */
 	bool keep_credentials; /* the cell's own may pass */
+	bool trailers;         /* TE: trailers goes on; set by the room */
 	bool scrub;            /* the answer will be read; set by the room */
 	struct str ca;         /* PEM: whom to trust; empty: the roots */
 	struct digest policy;  /* that allowed it */

@@ -144,13 +144,29 @@ answer_data(void *owner, struct str data)
 	proxy_link_write(&c->link, buf_str(&chunk));
 }
 
+/* gRPC says in them how it went; without credentials, as all else. */
+static void
+write_trailers(struct conn *c)
+{
+	auto_buf last = { 0 };
+	struct str lines = buf_str(&c->up->reader.trailer);
+	buf_add_z(&last, "0\r\n");
+	c->up->scrub.found += proxy_scrub_text(c->proxy->needles, lines, &last);
+	if (lines.len == 0) {
+		buf_add_z(&last, "\r\n");
+	}
+	proxy_link_write(&c->link, buf_str(&last));
+}
+
 static int
 answer_end(struct conn *c, struct err *e)
 {
 	if (proxy_scrub_end(&c->up->scrub, answer_data, c, e)) {
 		return -1;
 	}
-	if (c->chunked) {
+	if (c->chunked && c->stream) {
+		write_trailers(c);
+	} else if (c->chunked) {
 		auto_buf last = { 0 };
 		http_write_last_chunk(&last);
 		proxy_link_write(&c->link, buf_str(&last));
@@ -261,5 +277,7 @@ proxy_conn_carry(struct conn *c)
 	if (c->state != CONN_CARRY) {
 		return true;
 	}
-	return carry_down(c) || any;
+	/* What comes down may open a window for what goes up. */
+	bool full = !proxy_up_room(c->up);
+	return carry_down(c) || any || (full && proxy_up_room(c->up));
 }

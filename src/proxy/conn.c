@@ -39,6 +39,13 @@ late(void *owner)
 		proxy_conn_outcome(c, PROXY_FAILED, 0, "nothing moved in time");
 		proxy_conn_shut(c);
 		break;
+	case CONN_TWO:
+		if (c->streams) {
+			proxy_conn_arm(c, c->proxy->setup.times.stall);
+			return;
+		}
+		proxy_conn_shut(c);
+		break;
 	case CONN_CARRY:
 	case CONN_ANSWER:
 	case CONN_LINGER:
@@ -99,6 +106,13 @@ request_over(struct conn *c)
 void
 proxy_conn_free(struct conn *c)
 {
+	if (c->two) {
+		proxy_front_end(c);
+	}
+	if (c->stream) {
+		proxy_stream_gone(c);
+	}
+	loop_later_cancel(c->proxy->setup.loop, c);
 	request_over(c);
 	loop_timer_cancel(&c->timer);
 	proxy_link_close(&c->link);
@@ -240,6 +254,7 @@ got_head(struct conn *c, const struct http_head *head)
 		return;
 	}
 	c->asked = true;
+	c->request.two = c->stream != NULL;
 	if (!c->request.commands) {
 		ask(c);
 		return;
@@ -423,6 +438,10 @@ step_answer(struct conn *c)
 		next_request(c);
 		return true;
 	}
+	if (c->stream) {
+		proxy_conn_leave(c);
+		return true;
+	}
 	if (c->link.tls && tls_state(c->link.tls) != TLS_FAILED) {
 		tls_close(c->link.tls);
 		proxy_link_fill(&c->link);
@@ -464,6 +483,8 @@ step(struct conn *c)
 		return step_gather(c);
 	case CONN_CARRY:
 		return proxy_conn_carry(c);
+	case CONN_TWO:
+		return proxy_front_step(c);
 	case CONN_PIPE:
 		return proxy_conn_pipe(c);
 	case CONN_ANSWER:
@@ -523,8 +544,8 @@ proxy_conn_refuse(struct conn *c, const struct proxy_refusal *r)
 	proxy_conn_turn(c);
 }
 
-void
-proxy_conn_new(struct proxy *p, int fd, const struct proxy_origin *origin)
+struct conn *
+proxy_conn_make(struct proxy *p, const struct proxy_origin *origin)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 	must(c);
@@ -537,6 +558,13 @@ proxy_conn_new(struct proxy *p, int fd, const struct proxy_origin *origin)
 	}
 	p->conns = c;
 	p->carried++;
+	return c;
+}
+
+void
+proxy_conn_new(struct proxy *p, int fd, const struct proxy_origin *origin)
+{
+	struct conn *c = proxy_conn_make(p, origin);
 	if (proxy_link_open(&c->link, p->setup.loop, fd, proxy_conn_turn, c)) {
 		proxy_conn_free(c);
 		return;

@@ -218,6 +218,9 @@ write_head(struct buf *b, const struct proxy_request *r,
 	if (write_injected(b, r, go, secret, e)) {
 		return -1;
 	}
+	if (go->trailers) {
+		http_write_header_z(b, "TE", "trailers");
+	}
 	if (r->websocket) {
 		http_write_header_z(b, "Upgrade", "websocket");
 		http_write_header_z(b, "Connection", "Upgrade");

@@ -28,6 +28,7 @@ struct proxy_request {
 	enum proxy_git git;
 	bool commands;  /* the body begins with a push's commands */
 	bool websocket; /* it asks for that upgrade */
+	bool two;       /* it came by HTTP/2: an upstream may speak it too */
 	bool tunnel;    /* no request at all: bytes that are not read */
 };
 

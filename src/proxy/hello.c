@@ -64,14 +64,19 @@ bool
 proxy_conn_hello(struct conn *c)
 {
 	if (!c->link.tls) {
-		proxy_link_secure(
-		    &c->link, tls_serve(c->proxy->setup.ca, choose, c));
+		struct tls_conn *tls = tls_serve(c->proxy->setup.ca, choose, c);
+		tls_serve_two(tls, false);
+		proxy_link_secure(&c->link, tls);
 	}
 	proxy_link_fill(&c->link);
 	switch (tls_state(c->link.tls)) {
 	case TLS_SHAKING:
 		break;
 	case TLS_OPEN:
+		if (tls_two(c->link.tls)) {
+			proxy_front_begin(c);
+			return true;
+		}
 		c->reader.take_connect = false;
 		c->state = CONN_HEAD;
 		return true;

@@ -17,6 +17,7 @@ enum conn_state {
 	CONN_ASKED,
 	CONN_GATHER, /* go: the whole body is needed before it is changed */
 	CONN_CARRY,
+	CONN_TWO,  /* HTTP/2: its streams are connections of their own */
 	CONN_PIPE, /* a tunnel, or a WebSocket behind its 101 */
 	CONN_ANSWER,
 	CONN_LINGER,
@@ -49,6 +50,10 @@ struct conn {
 	struct http_reader reader;
 	struct loop_timer timer;
 	size_t thrown; /* bytes, while lingering */
+	/* of HTTP/2 */
+	struct http_two *two;   /* of CONN_TWO */
+	struct stream *streams; /* of CONN_TWO */
+	struct stream *stream;  /* that this one serves; NULL: a socket */
 	/* of a pipe */
 	bool end_up; /* the cell's end was passed on */
 	bool end_down;
@@ -81,6 +86,13 @@ void proxy_conn_leave(struct conn *c);     /* CLOSED: both have said all */
 bool proxy_conn_first(struct conn *c);
 bool proxy_conn_hello(struct conn *c);
 void proxy_conn_connect(struct conn *c, const struct http_head *head);
+/* front.c */
+void proxy_front_begin(struct conn *c);
+bool proxy_front_step(struct conn *c);
+void proxy_front_end(struct conn *c);   /* with its streams */
+void proxy_stream_gone(struct conn *c); /* the conn of a stream is freed */
+struct conn *proxy_conn_make(
+    struct proxy *p, const struct proxy_origin *origin);
 /* pipe.c */
 int proxy_socket_asked(const struct http_head *head, struct err *e) MUST_CHECK;
 /* The 101 of the upstream goes to the cell; what follows is a pipe. */

@@ -98,7 +98,7 @@ not_sent(struct link *l, int error)
 void
 proxy_link_send(struct link *l)
 {
-	while (l->out.len > 0 && !l->mute && !l->dialing) {
+	while (l->out.len > 0 && !l->mute && !l->dialing && !l->memory) {
 		ssize_t n = send(l->fd, l->out.at, l->out.len, MSG_NOSIGNAL);
 		if (n < 0) {
 			not_sent(l, errno);
@@ -234,6 +234,10 @@ proxy_link_used(struct link *l, size_t n)
 void
 proxy_link_settle(struct link *l)
 {
+	if (l->memory) {
+		l->turn(l->owner);
+		return;
+	}
 	if (l->fd < 0) {
 		return;
 	}

@@ -18,10 +18,11 @@ struct link {
 	struct tls_conn *tls;
 	struct buf in;
 	struct buf out;
-	bool ended;      /* the peer will send nothing more than `in` */
-	bool mute;       /* the peer takes nothing more */
-	bool dialing;    /* connect(2) is under way */
-	bool secret;     /* `out` holds a credential in clear */
+	bool ended;   /* the peer will send nothing more than `in` */
+	bool mute;    /* the peer takes nothing more */
+	bool dialing; /* connect(2) is under way */
+	bool memory;  /* no socket: `settle` calls turn, which empties `out` */
+	bool secret;  /* `out` holds a credential in clear */
 	const char *why; /* of an end that was not orderly; NULL */
 	loop_fn *turn;
 	void *owner;

@@ -11,6 +11,8 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 	if (proxy_needles_add(needles, secret, e)) {
 		return -1;
 	}
+	u->go.trailers =
+	    u->two && http_has_token(u->request->head, "te", "trailers");
 	u->go.scrub = proxy_needles_count(needles) > 0;
 	struct buf body = { 0 };
 	bool changed = proxy_place_in_body(&u->go);
@@ -27,8 +29,14 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 		/* One allocation, wiped when sent. */
 		buf_room(&u->link->out, head.len + body.len);
 	}
-	proxy_link_write(u->link, buf_str(&head));
-	proxy_link_write(u->link, buf_str(&body));
+	int failed = 0;
+	if (u->two) {
+		failed =
+		    proxy_two_say(u, buf_str(&head), changed ? &body : NULL, e);
+	} else {
+		proxy_link_write(u->link, buf_str(&head));
+		proxy_link_write(u->link, buf_str(&body));
+	}
 	u->sent += body.len;
 	buf_wipe(&head);
 	buf_wipe(&body);
@@ -37,13 +45,14 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 	}
 	u->reader.take_upgrade = u->request->websocket;
 	u->reader.answer_to_head = str_eq_z(u->request->method, "HEAD");
-	return 0;
+	return failed;
 }
 
 bool
 proxy_up_room(const struct up *u)
 {
-	return proxy_link_room(u->link);
+	return proxy_link_room(u->link) &&
+	       (!u->two || http_two_waiting(u->two, u->stream) < PROXY_BUFFER);
 }
 
 int
@@ -56,6 +65,10 @@ proxy_up_body(struct up *u, struct str bytes, struct err *e)
 		    "the body is longer than the %llu bytes that the rule "
 		    "allows",
 		    (unsigned long long)u->go.up_max);
+	}
+	if (u->two) {
+		proxy_two_body(u, bytes);
+		return 0;
 	}
 	if (u->request->head->framing != HTTP_CHUNKED) {
 		proxy_link_write(u->link, bytes);
@@ -70,7 +83,9 @@ proxy_up_body(struct up *u, struct str bytes, struct err *e)
 void
 proxy_up_body_end(struct up *u)
 {
-	if (u->request->head->framing == HTTP_CHUNKED) {
+	if (u->two) {
+		proxy_two_body_end(u);
+	} else if (u->request->head->framing == HTTP_CHUNKED) {
 		auto_buf last = { 0 };
 		http_write_last_chunk(&last);
 		proxy_link_write(u->link, buf_str(&last));
@@ -80,13 +95,21 @@ proxy_up_body_end(struct up *u)
 int
 proxy_up_read(struct up *u, struct http_event *ev, struct err *e)
 {
-	struct str in = buf_str(&u->link->in);
+	if (u->two && proxy_two_fill(u, e)) {
+		return -1;
+	}
+	struct str in = buf_str(u->two ? &u->text : &u->link->in);
 	size_t had = in.len;
 	if (http_read(&u->reader, &in, ev, e)) {
 		return -1;
 	}
 	u->taken = had - in.len;
-	if (ev->kind == HTTP_MORE && u->link->ended) {
+	if (u->two && ev->kind == HTTP_MORE &&
+	    (u->link->ended || u->text_end || u->text_closed)) {
+		return err_set(e, ERR_UNAVAILABLE,
+		    "the upstream closed without a whole answer");
+	}
+	if (ev->kind == HTTP_MORE && u->link->ended && !u->two) {
 		if (proxy_up_again(u)) {
 			return 0;
 		}
@@ -133,7 +156,9 @@ proxy_up_scrub(
 void
 proxy_up_used(struct up *u)
 {
-	if (u->link) {
+	if (u->two) {
+		buf_drop(&u->text, u->taken);
+	} else if (u->link) {
 		proxy_link_used(u->link, u->taken);
 	}
 	u->taken = 0;
@@ -142,7 +167,8 @@ proxy_up_used(struct up *u)
 void
 proxy_up_keep(struct up *u)
 {
-	bool clean = u->state == UP_OPEN && u->reader.head.keep_alive &&
+	bool clean = u->state == UP_OPEN && !u->two &&
+	             u->reader.head.keep_alive &&
 	             u->reader.head.framing != HTTP_UNTIL_CLOSE;
 	if (!clean) {
 		return;

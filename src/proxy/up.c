@@ -18,6 +18,9 @@ times(const struct up *u)
 static void
 disconnect(struct up *u)
 {
+	http_two_free(u->two);
+	u->two = NULL;
+	buf_wipe(&u->text);
 	proxy_link_free(u->link);
 	u->link = NULL;
 	u->reused = false;
@@ -167,6 +170,7 @@ way_of(struct up *u, const struct proxy_go *go)
 	struct up_way *w = &u->way;
 	*w = (struct up_way){ .port = u->request->origin.port,
 		.tls = go->tls,
+		.two = u->request->two,
 		.pinned = go->pinned,
 		.at = go->pin,
 		.at_port = go->pin_port,
@@ -210,6 +214,8 @@ proxy_up_free(struct up *u)
 		return;
 	}
 	loop_timer_cancel(&u->timer);
+	http_two_free(u->two);
+	buf_wipe(&u->text);
 	proxy_link_free(u->link);
 	http_reader_fini(&u->reader);
 	buf_wipe(&u->secret);
@@ -353,7 +359,7 @@ ready_to_ask(struct up *u)
 		return;
 	}
 	proxy_link_poll(u->link);
-	if (proxy_link_silent(u->link)) {
+	if (u->two ? !u->link->ended : proxy_link_silent(u->link)) {
 		open_with(u, buf_str(&u->secret));
 	} else if (u->reused) {
 		disconnect(u);
@@ -410,8 +416,10 @@ step_dial(struct up *u)
 		return true;
 	}
 	struct tls_trust *t = u->trust ? u->trust : u->proxy->setup.roots;
-	proxy_link_secure(
-	    u->link, tls_connect(t, u->request->origin.host.text));
+	const char *host = u->request->origin.host.text;
+	proxy_link_secure(u->link, u->request->two
+	                               ? tls_connect_two(t, host, false)
+	                               : tls_connect(t, host));
 	proxy_link_settle(u->link);
 	u->state = UP_SHAKE;
 	arm(u, times(u)->dial);
@@ -431,6 +439,9 @@ step_shake(struct up *u)
 		}
 		return false;
 	case TLS_OPEN:
+		if (tls_two(u->link->tls)) {
+			proxy_two_begin(u);
+		}
 		verified(u);
 		return true;
 	case TLS_ENDED:

@@ -46,9 +46,14 @@ struct up {
 	struct tls_trust *trust; /* of go.ca; NULL: the roots */
 	struct names_addr at[NAMES_ANSWERS_MAX];
 	size_t count;
-	size_t next;       /* address to dial after this one fails */
-	struct link *link; /* NULL: none yet, or given back */
-	bool reused;       /* link was kept from another request */
+	size_t next;          /* address to dial after this one fails */
+	struct link *link;    /* NULL: none yet, or given back */
+	struct http_two *two; /* NULL: HTTP/1.1 */
+	int32_t stream;
+	struct buf text; /* of the answer by two, as HTTP/1.1 */
+	bool text_end;
+	bool text_closed;
+	bool reused; /* link was kept from another request */
 	struct up_way way;
 	struct buf secret;  /* while it may still be needed */
 	struct buf *whole;  /* the body, where the credential goes into it */
@@ -93,6 +98,14 @@ int proxy_up_scrub(struct up *u, const struct http_head *answer, bool rewrite,
     struct err *e) MUST_CHECK;
 /* speak.c: sends the head, with the secret where the go says. */
 int proxy_up_say(struct up *u, struct str secret, struct err *e) MUST_CHECK;
+
+/* speak_two.c */
+void proxy_two_begin(struct up *u);
+int proxy_two_say(struct up *u, struct str head, const struct buf *body,
+    struct err *e) MUST_CHECK;
+void proxy_two_body(struct up *u, struct str bytes);
+void proxy_two_body_end(struct up *u);
+int proxy_two_fill(struct up *u, struct err *e) MUST_CHECK;
 
 /* --- kept connections: pool.c -------------------------------------------- */
 

@@ -41,6 +41,7 @@ struct origin {
 	int fd;
 	uint16_t port;
 	bool tls;
+	bool two; /* offers HTTP/2 */
 	struct tls_ca *ca;
 	const char *name;   /* in its certificate; NULL: what was asked for */
 	const char *answer; /* written behind each head */
@@ -181,8 +182,12 @@ origin_ready(void *owner, unsigned ready)
 		return;
 	}
 	assert_true(o->count < COUNT(o->at));
-	end_open(&o->at[o->count++], o->loop, fd,
-	    o->tls ? tls_serve(o->ca, origin_choose, o) : NULL);
+	struct tls_conn *tls =
+	    o->tls ? tls_serve(o->ca, origin_choose, o) : NULL;
+	if (tls && o->two) {
+		tls_serve_two(tls, true);
+	}
+	end_open(&o->at[o->count++], o->loop, fd, tls);
 }
 
 static inline void
