@@ -1,43 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "http/two.h"
 
-#include <ctype.h>
-#include <nghttp2/nghttp2.h>
 #include <stdlib.h>
 
-#include "http/http.h"
+#include "http/two_inner.h"
 
 #define EMPTY_FRAMES 1000 /* of no byte and no end, in one session */
 
-struct stream {
-	struct stream *next, *previous;
-	int32_t id;
-	struct buf head;  /* text of the head that is coming */
-	struct buf extra; /* lines behind its first: the fields */
-	struct buf out;   /* data not yet framed */
-	struct buf trailers;
-	bool out_end;
-	bool began;   /* its head was given out */
-	bool length;  /* its message has a Content-Length */
-	size_t given; /* bytes whose window is not open again */
-	/* of the head that is coming */
-	struct buf method, path, authority;
-	unsigned status;
-	bool host;
-};
-
-struct http_two {
-	nghttp2_session *session;
-	const struct http_two_ops *ops;
-	void *owner;
-	bool server;
-	bool failed;
-	unsigned empty;
-	struct stream *streams;
-};
-
-static struct stream *
-stream_of(const struct http_two *t, int32_t id)
+struct stream *
+two_stream(const struct http_two *t, int32_t id)
 {
 	struct stream *s = t->streams;
 	while (s && s->id != id) {
@@ -58,8 +28,8 @@ fields_clear(struct stream *s)
 	s->host = false;
 }
 
-static struct stream *
-stream_new(struct http_two *t)
+struct stream *
+two_stream_new(struct http_two *t)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 	must(s);
@@ -71,8 +41,8 @@ stream_new(struct http_two *t)
 	return s;
 }
 
-static void
-stream_free(struct http_two *t, struct stream *s)
+void
+two_stream_free(struct http_two *t, struct stream *s)
 {
 	if (s->previous) {
 		s->previous->next = s->next;
@@ -97,10 +67,10 @@ on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 	struct http_two *t = context;
 	int32_t id = frame->hd.stream_id;
 	(void)session;
-	if (stream_of(t, id)) {
+	if (two_stream(t, id)) {
 		return 0;
 	}
-	struct stream *s = stream_new(t);
+	struct stream *s = two_stream_new(t);
 	s->id = id;
 	return 0;
 }
@@ -123,7 +93,7 @@ on_field(nghttp2_session *session, const nghttp2_frame *frame,
     size_t value_size, uint8_t flags, void *context)
 {
 	struct http_two *t = context;
-	struct stream *s = stream_of(t, frame->hd.stream_id);
+	struct stream *s = two_stream(t, frame->hd.stream_id);
 	struct str n = str_span(name, name_size);
 	struct str v = str_span(value, value_size);
 	struct err e;
@@ -216,7 +186,7 @@ static int
 on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
 	struct http_two *t = context;
-	struct stream *s = stream_of(t, frame->hd.stream_id);
+	struct stream *s = two_stream(t, frame->hd.stream_id);
 	bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
 	(void)session;
 	if (frame->hd.type == NGHTTP2_DATA && frame->hd.length == 0 && !end &&
@@ -243,7 +213,7 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t id,
     const uint8_t *bytes, size_t size, void *context)
 {
 	struct http_two *t = context;
-	struct stream *s = stream_of(t, id);
+	struct stream *s = two_stream(t, id);
 	struct str data = str_span(bytes, size);
 	(void)session;
 	(void)flags;
@@ -265,12 +235,12 @@ static int
 on_close(nghttp2_session *session, int32_t id, uint32_t error, void *context)
 {
 	struct http_two *t = context;
-	struct stream *s = stream_of(t, id);
+	struct stream *s = two_stream(t, id);
 	(void)session;
 	if (s) {
 		t->ops->closed(t->owner, id, error == NGHTTP2_NO_ERROR);
 		(void)nghttp2_session_consume_connection(t->session, s->given);
-		stream_free(t, s);
+		two_stream_free(t, s);
 	}
 	return 0;
 }
@@ -361,7 +331,7 @@ http_two_free(struct http_two *t)
 		t->ops = &silent;
 		nghttp2_session_del(t->session);
 		while (t->streams) {
-			stream_free(t, t->streams);
+			two_stream_free(t, t->streams);
 		}
 		free(t);
 	}
@@ -398,217 +368,4 @@ http_two_over(const struct http_two *t)
 {
 	return t->failed || (!nghttp2_session_want_read(t->session) &&
 	                        !nghttp2_session_want_write(t->session));
-}
-
-/* --- what goes -------------------------------------------------------------
- */
-
-struct fields {
-	nghttp2_nv at[HTTP_HEADERS_MAX + 8];
-	size_t count;
-	struct arena arena;
-	uint8_t flags;
-};
-
-static void
-field_add(struct fields *f, struct str name, struct str value)
-{
-	must(f->count < COUNT(f->at));
-	struct str low = arena_str(&f->arena, name);
-	char *at = (char *)(uintptr_t)low.at;
-	for (size_t i = 0; i < low.len; i++) {
-		at[i] = (char)tolower((unsigned char)at[i]);
-	}
-	f->at[f->count++] = (nghttp2_nv){ .name = (uint8_t *)at,
-		.namelen = low.len,
-		.value = (uint8_t *)(uintptr_t)value.at,
-		.valuelen = value.len,
-		.flags = f->flags };
-}
-
-/* What frames an HTTP/1.1 message has no place here. */
-static void
-fields_add(struct fields *f, const struct http_head *h)
-{
-	for (size_t i = 0; i < h->count; i++) {
-		struct str name = h->headers[i].name;
-		if (!str_eq_nocase(name, STR("host")) &&
-		    !str_eq_nocase(name, STR("connection")) &&
-		    !str_eq_nocase(name, STR("transfer-encoding"))) {
-			field_add(f, name, h->headers[i].value);
-		}
-	}
-}
-
-static void
-submit_trailers(struct http_two *t, struct stream *s)
-{
-	struct fields f = { 0 };
-	struct str rest = buf_str(&s->trailers);
-	struct str line;
-	bool more = true;
-	while (more && f.count < HTTP_HEADERS_MAX) {
-		more = str_cut(&rest, '\n', &line);
-		struct str value = str_trim(line);
-		struct str name;
-		if (value.len > 0 && value.at[value.len - 1] == '\r') {
-			value.len--;
-		}
-		if (str_cut(&value, ':', &name)) {
-			field_add(&f, name, str_trim(value));
-		}
-	}
-	(void)nghttp2_submit_trailer(t->session, s->id, f.at, f.count);
-	arena_fini(&f.arena);
-}
-
-static ssize_t
-source(nghttp2_session *session, int32_t id, uint8_t *at, size_t room,
-    uint32_t *flags, nghttp2_data_source *from, void *context)
-{
-	struct http_two *t = context;
-	struct stream *s = stream_of(t, id);
-	(void)session;
-	(void)from;
-	if (!s) {
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	}
-	size_t n = s->out.len < room ? s->out.len : room;
-	if (n == 0 && !s->out_end) {
-		return NGHTTP2_ERR_DEFERRED;
-	}
-	if (n > 0) {
-		__builtin_memcpy(at, s->out.at, n);
-		buf_drop(&s->out, n);
-	}
-	if (s->out.len == 0 && s->out_end) {
-		*flags |= NGHTTP2_DATA_FLAG_EOF;
-		if (s->trailers.len > 0) {
-			*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-			submit_trailers(t, s);
-		}
-	}
-	return (ssize_t)n;
-}
-
-static int
-read_head(struct http_reader *r, struct str head, const struct http_head **out,
-    struct err *e)
-{
-	struct http_event ev = { .kind = HTTP_MORE };
-	if (http_read(r, &head, &ev, e) || ev.kind != HTTP_HEAD) {
-		return ev.kind == HTTP_HEAD
-		           ? -1
-		           : err_set(e, ERR_INPUT, "HTTP/2: not a whole head");
-	}
-	*out = ev.head;
-	return 0;
-}
-
-int
-http_two_ask(struct http_two *t, struct str head, bool body, bool secret,
-    int32_t *stream, struct err *e)
-{
-	struct http_reader r;
-	const struct http_head *h = NULL;
-	struct fields f = { .flags = secret ? NGHTTP2_NV_FLAG_NO_INDEX : 0 };
-	nghttp2_data_provider from = { .read_callback = source };
-	http_reader_request(&r);
-	int failed = read_head(&r, head, &h, e);
-	if (!failed) {
-		struct stream *s = stream_new(t);
-		field_add(&f, STR(":method"), h->method);
-		field_add(&f, STR(":scheme"), STR("https"));
-		field_add(&f, STR(":authority"), h->authority);
-		field_add(&f, STR(":path"), h->target);
-		fields_add(&f, h);
-		*stream = nghttp2_submit_request(
-		    t->session, NULL, f.at, f.count, body ? &from : NULL, NULL);
-		s->id = *stream;
-		if (*stream < 0) {
-			stream_free(t, s);
-			failed = err_set(e, ERR_UNAVAILABLE, "HTTP/2: %s",
-			    nghttp2_strerror(*stream));
-		}
-	}
-	arena_fini(&f.arena);
-	http_reader_fini(&r);
-	return failed;
-}
-
-int
-http_two_answer(struct http_two *t, int32_t stream, struct str head, bool body,
-    struct err *e)
-{
-	struct http_reader r;
-	const struct http_head *h = NULL;
-	struct fields f = { 0 };
-	char status[8];
-	nghttp2_data_provider from = { .read_callback = source };
-	http_reader_response(&r);
-	r.answer_to_head = !body;
-	int failed = read_head(&r, head, &h, e);
-	if (!failed) {
-		auto_buf number = { 0 };
-		buf_add_u64(&number, h->status);
-		must(str_copy(status, sizeof(status), buf_str(&number)));
-		field_add(&f, STR(":status"), str_of(status));
-		fields_add(&f, h);
-		int answer = nghttp2_submit_response(
-		    t->session, stream, f.at, f.count, body ? &from : NULL);
-		failed = answer ? err_set(e, ERR_UNAVAILABLE, "HTTP/2: %s",
-		                      nghttp2_strerror(answer))
-		                : 0;
-	}
-	arena_fini(&f.arena);
-	http_reader_fini(&r);
-	return failed;
-}
-
-void
-http_two_data(struct http_two *t, int32_t stream, struct str bytes)
-{
-	struct stream *s = stream_of(t, stream);
-	if (s) {
-		buf_add(&s->out, bytes);
-		(void)nghttp2_session_resume_data(t->session, stream);
-	}
-}
-
-void
-http_two_end(struct http_two *t, int32_t stream, struct str trailers)
-{
-	struct stream *s = stream_of(t, stream);
-	if (!s || s->out_end) {
-		return;
-	}
-	s->out_end = true;
-	if (str_has(trailers, ':')) {
-		buf_add(&s->trailers, trailers);
-	}
-	(void)nghttp2_session_resume_data(t->session, stream);
-}
-
-size_t
-http_two_waiting(const struct http_two *t, int32_t stream)
-{
-	const struct stream *s = stream_of(t, stream);
-	return s ? s->out.len : 0;
-}
-
-void
-http_two_taken(struct http_two *t, int32_t stream)
-{
-	struct stream *s = stream_of(t, stream);
-	if (s && s->given > 0) {
-		(void)nghttp2_session_consume(t->session, stream, s->given);
-		s->given = 0;
-	}
-}
-
-void
-http_two_reset(struct http_two *t, int32_t stream)
-{
-	(void)nghttp2_submit_rst_stream(
-	    t->session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
 }

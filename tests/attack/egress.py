@@ -35,6 +35,8 @@ def talk(t):
                 return heard
             heard = b''
         if t['tls']:
+            if t['alpn']:
+                context.set_alpn_protocols([t['alpn']])
             if t['sni'] != t['host']:
                 context.check_hostname = False
             s = context.wrap_socket(s, server_hostname=t['sni'] or None)
@@ -117,10 +119,10 @@ def world():
     return WORLD
 
 
-def to(host, *say, tls=True, port=None, sni=None, via='', wait=5, until=''):
+def to(host, *say, tls=True, port=None, sni=None, via='', wait=5, until='', alpn=''):
     """One connection: what is said is text (latin-1) or bytes."""
     return {'host': host, 'port': port or (443 if tls else 80), 'tls': tls,
-            'sni': host if sni is None else sni, 'via': via, 'wait': wait, 'until': until,
+            'sni': host if sni is None else sni, 'via': via, 'alpn': alpn, 'wait': wait, 'until': until,
             'say': [base64.b64encode(s if isinstance(s, bytes) else s.encode('latin1')).decode()
                     for s in say]}
 
@@ -393,6 +395,50 @@ def W02_W04_a_websocket_is_carried_and_washed():
     need(CANARY.encode() not in heard, heard)
     heard, = cell(to('sock.test', upgrade, b'\xf1\x01a', wait=3))
     need(b'101' in heard, heard)
+
+
+def frame(kind, flags, stream, payload=b''):
+    return len(payload).to_bytes(3, 'big') + bytes((kind, flags)) + \
+        stream.to_bytes(4, 'big') + payload
+
+
+def two(stream, host, path='/two', more=b''):
+    """A GET of HTTP/2: pseudo fields from the static table, nothing indexed."""
+    fields = b'\x82\x87\x04%c%s\x01%c%s' % (len(path), path.encode(), len(host),
+                                             host.encode()) + more
+    return frame(1, 5, stream, fields)
+
+
+PREFACE = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(4, 0, 0)
+
+
+@test
+def G05_a_client_of_http2_alone_is_served():
+    had = len(world().good.got)
+    heard, = cell(to('good.test', PREFACE + two(1, 'good.test') + two(3, 'good.test', '/echo'),
+                     alpn='h2', wait=3))
+    need(b'ok' in heard and b'removed-by-handrail' in heard, heard)
+    need(CANARY.encode() not in heard, heard)
+    need(b'GET /two HTTP/1.1' in world().good.got[had:], world().good.got[had:])
+
+
+@test
+def G01_G02_a_stream_is_judged_as_strictly():
+    for more, reason in ((b'\0\x06cookie\3a=b', 'own_credentials'),
+                         (b'\0\x0d' b'authorization\4mine', 'own_credentials')):
+        refused(to('good.test', PREFACE + two(1, 'good.test', more=more), alpn='h2', wait=3),
+                reason=reason)
+    refused(to('good.test', PREFACE + two(1, 'evil.test'), alpn='h2', wait=3),
+            reason='Host says')
+    refused(to('good.test', PREFACE + two(1, 'good.test', '/a/../b'), alpn='h2', wait=3))
+    heard, = cell(to('good.test', PREFACE + two(1, 'good.test', more=b'\0\1x\4a\r\nb') +
+                     two(3, 'good.test', '/three'), alpn='h2', wait=3))
+    need(b'ok' in heard, 'the next stream works', heard)
+
+
+@test
+def G05_prior_knowledge_on_plain_tcp_is_refused():
+    refused(to('good.test', PREFACE + two(1, 'good.test'), tls=False, port=443, wait=3))
 
 
 @test
