@@ -178,35 +178,51 @@ messages_that_are_none_are_not_given_out_G01_G02_G04(void **state)
 {
 	(void)state;
 	/* Literal fields without indexing: 0, length, name, length, value. */
-#define GET_LINE "\x82\x87\x84\x41\x06x.test"
-	static const struct str frames[] = {
-		/* an upper-case name */
-		STR("\0\0\x12\1\5\0\0\0\1" GET_LINE "\0\1A\1b\x20"),
-		/* a pseudo field behind another */
-		STR("\0\0\x16\1\5\0\0\0\1" GET_LINE "\0\1a\1b\0\5:path\1/"),
-		/* connection */
-		STR("\0\0\x1b\1\5\0\0\0\1" GET_LINE "\0\x0a"
-		    "connection\1x\x20"),
-		/* transfer-encoding */
-		STR("\0\0\x26\1\5\0\0\0\1" GET_LINE "\0\x11"
-		    "transfer-encoding\7chunked"),
-		/* CR LF within a value */
-		STR("\0\0\x13\1\5\0\0\0\1" GET_LINE "\0\1a\4b\r\nc"),
-		/* a Host that is another */
-		STR("\0\0\x19\1\5\0\0\0\1" GET_LINE "\0\4host\6y.test"),
-		/* DATA before HEADERS */
-		STR("\0\0\5\0\1\0\0\0\1hello"),
+	static const struct {
+		struct str fields;
+		bool given;
+	} rows[] = {
+		{ STR(""), true },
+		{ STR("\0\1a\1b"), true },
+		{ STR("\0\4host\6x.test"), true },
+		{ STR("\0\4host\6y.test"), false },
+		{ STR("\0\1A\1b"), false },
+		{ STR("\0\1a\1b\0\5:path\1/"), false },
+		{ STR("\0\5:path\1/"), false }, /* a second one */
+		{ STR("\0\x0a"
+		      "connection\1x"),
+		    false },
+		{ STR("\0\x11"
+		      "transfer-encoding\7chunked"),
+		    false },
+		{ STR("\0\2te\4gzip"), false },
+		{ STR("\0\1a\4b\r\nc"), false },
+		{ STR("\0\1a\3b\0c"), false },
 	};
-	for (size_t i = 0; i < COUNT(frames); i++) {
+	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct pair p;
+		auto_buf frame = { 0 };
+		struct str line = STR("\x82\x87\x84\x41\x06x.test");
+		buf_add(&frame, STR("\0\0"));
+		buf_add_byte(&frame, (uint8_t)(line.len + rows[i].fields.len));
+		buf_add(&frame, STR("\1\5\0\0\0\1"));
+		buf_add(&frame, line);
+		buf_add(&frame, rows[i].fields);
 		pair_new(&p);
-		(void)say(&p, STR(PREFACE));
-		(void)say(&p, frames[i]);
-		if (p.server.text.len > 0) {
+		assert_int_equal(say(&p, STR(PREFACE)), 0);
+		(void)!say(&p, buf_str(&frame));
+		if ((p.server.text.len > 0) != rows[i].given) {
 			fail_msg("row %zu: %s", i, buf_z(&p.server.text));
 		}
 		pair_free(&p);
 	}
+	/* DATA before HEADERS. */
+	struct pair p;
+	pair_new(&p);
+	assert_int_equal(say(&p, STR(PREFACE)), 0);
+	(void)!say(&p, STR("\0\0\5\0\1\0\0\0\1hello"));
+	assert_int_equal(p.server.text.len, 0);
+	pair_free(&p);
 }
 
 static void
