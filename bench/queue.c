@@ -148,7 +148,9 @@ write_row(struct bench *b, const struct queue_task *t, struct str record)
 		return;
 	}
 	queue_task_save(b->queue, t, &saved);
+	bool final = e2m_is_final(t->state);
 	struct store_task row = {
+		.number = t->put_seq,
 		.id = t->id,
 		.queue = t->queue,
 		.subject = t->subject,
@@ -159,7 +161,8 @@ write_row(struct bench *b, const struct queue_task *t, struct str record)
 		.record = record,
 		.saved = buf_str(&saved),
 		.last_seq = t->last_seq,
-		.live = !e2m_is_final(t->state),
+		.live = true, /* it is kept for a while */
+		.ending = final,
 	};
 
 	check(store_task_put(b->store, &row, &e), &e);

@@ -186,6 +186,7 @@ static const struct store_ops ops = {
 	.task_put = postgres_task_put,
 	.task_get = postgres_task_get,
 	.tasks_walk = postgres_tasks_walk,
+	.tasks_all = postgres_tasks_all,
 	.live_walk = postgres_live_walk,
 	.inbox_walk = postgres_inbox_walk,
 	.inbox_drop = postgres_inbox_drop,

@@ -562,6 +562,46 @@ another_program_enqueues_by_an_insert(void **state)
 	assert_string_equal(sql("SELECT record FROM inbox"), "{\"b\":2}");
 }
 
+/* People ask the view; the rows of a task are written once each. */
+static void
+a_task_that_ends_changes_no_row(void **state)
+{
+	auto_store store = open_store();
+	struct store_task task = {
+		.number = 3,
+		.id = STR("t1"),
+		.queue = STR("engineering"),
+		.state = STR("pending"),
+		.record = STR("{}"),
+		.saved = STR("saved"),
+		.last_seq = 3,
+		.live = true,
+	};
+	static const char rows[] =
+	    "SELECT t.ctid || ' ' || t.xmin || ' ' || t.xmax || ' ' || l.ctid"
+	    " || ' ' || l.xmin || ' ' || l.xmax FROM task t, task_live l";
+	char before[256];
+	struct err e = { 0 };
+
+	(void)state;
+	begin(store);
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	commit(store);
+	(void)snprintf(before, sizeof(before), "%s", sql(rows));
+	assert_true(strlen(before) > 10);
+	task.record = STR("");
+	task.state = STR("completed");
+	task.last_seq = 5;
+	task.ending = true;
+	begin(store);
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	commit(store);
+	assert_string_equal(sql(rows), before);
+	assert_string_equal(
+	    sql("SELECT id || queue || state || last_seq || live FROM tasks"),
+	    "t1engineeringcompleted5true");
+}
+
 /* src/store/postgres_role.sql, for a house that shall not be able to change
  * what it wrote. */
 static void
@@ -730,6 +770,7 @@ main(void)
 		TEST(what_cannot_be_opened_is_told_without_its_password),
 		TEST(heads_are_neither_changed_nor_deleted_by_sql),
 		TEST(another_program_enqueues_by_an_insert),
+		TEST(a_task_that_ends_changes_no_row),
 		TEST(a_role_may_append_and_not_change),
 		TEST(a_url_says_what_a_jailed_house_must_keep),
 		TEST(a_snapshot_becomes_a_file_and_a_file_a_store),
