@@ -151,6 +151,8 @@ close_store(struct store *s)
 	batch_free(&p->batch);
 	pack_words_free(p->words);
 	arena_fini(&p->where.arena);
+	free(p->unpacked.heads);
+	buf_fini(&p->unpacked.content);
 	buf_fini(&p->line.log_heads);
 	buf_fini(&p->why);
 	buf_fini(&p->base.where);

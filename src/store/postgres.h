@@ -94,6 +94,18 @@ struct line {
 	struct buf log_heads;
 };
 
+/* The rows of the log and of bodies that were unpacked last, so that a trail is
+ * not a question a head.  Rows are never changed. */
+struct unpacked {
+	uint64_t first;
+	struct pack_head *heads;
+	size_t count; /* 0: none */
+	size_t room;
+	uint64_t body_first;
+	int64_t body_day;
+	struct buf content; /* empty: none */
+};
+
 struct postgres {
 	struct store base; /* first */
 	struct postgres_where where;
@@ -101,6 +113,7 @@ struct postgres {
 	struct batch batch;
 	struct pack_words *words;
 	uint32_t words_stored; /* of words, those in the table */
+	struct unpacked unpacked;
 	PGconn *reading;
 	bool prepared[READS]; /* on the reading connection */
 	bool snapshot;        /* all reads in one transaction */
