@@ -457,6 +457,13 @@ a_batch_may_have_a_task_more_than_once(void **state)
 	}
 	expect_life(
 	    store, "t1 {} 5000 6000 7 1 end", "t1  0 0 7 1 end", "completed");
+	begin(store);
+	task.ending = false;
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	task.live = false;
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	commit(store);
+	expect_life(store, "t1 {} 5000 6000 7 0 end", "", "completed");
 }
 
 #ifndef STORE_ON_POSTGRES /* it reads its own batch */
