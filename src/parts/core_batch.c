@@ -103,6 +103,7 @@ fill_task(struct core *c, struct core_write *w, const struct queue_task *t)
 
 	queue_task_save(c->queue, t, &w->saved);
 	w->row = (struct store_task){
+		.number = t->put_seq,
 		.id = arena_str(a, t->id),
 		.queue = arena_str(a, t->queue),
 		.subject = arena_str(a, t->subject),
@@ -114,6 +115,7 @@ fill_task(struct core *c, struct core_write *w, const struct queue_task *t)
 		.saved = buf_str(&w->saved),
 		.last_seq = t->last_seq,
 		.live = true,
+		.ending = w->ending && e2m_is_final(t->state),
 	};
 }
 
