@@ -3,8 +3,8 @@
  * The queue in process: the rooms queue, book and store as core joins them,
  * without HTTP.  A turn ends the tasks that the last one claimed and claims as
  * many anew: every outcome and every claim is a head in the tree with its body,
- * every end rewrites the task's row, one transaction a turn, and a task counts
- * when its turn is durable.
+ * completed with the others of its turn, every end rewrites the task's row, one
+ * transaction a turn, and a task counts when its turn is durable.
  *
  *     bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows]
  *     bench_queue put|start STORE TASKS
@@ -30,6 +30,13 @@
 #define SAMPLES_MAX 1000000
 #define DAY_US      (INT64_C(24) * 3600 * CLOCK_SECOND)
 
+struct head {
+	uint8_t bytes[BOOK_HEAD_SIZE];
+	uint64_t before;
+	int64_t day;
+	struct str body;
+};
+
 struct bench {
 	const char *where;
 	struct store *store; /* NULL: the machine alone */
@@ -37,6 +44,9 @@ struct bench {
 	struct book_tree tree;
 	uint64_t seq;
 	uint64_t incarnation;
+	struct head *heads; /* of this turn */
+	size_t head_count, head_room;
+	struct arena bodies;
 	bool no_tree;
 	bool no_rows;
 };
@@ -93,32 +103,59 @@ open_book(struct bench *b)
 }
 
 static void
-write_head(struct bench *b, const struct queue_event *event, uint64_t before)
+add_head(struct bench *b, const struct queue_event *event, uint64_t before)
 {
+	struct head *h;
 	struct book_head head = {
 		.seq = ++b->seq,
 		.time = wall_now(),
 		.incarnation = (uint32_t)b->incarnation,
 		.epoch = event->epoch,
 	};
-	uint8_t bytes[BOOK_HEAD_SIZE];
-	struct store_head row = { head.seq, before, bytes };
-	struct err e = { 0 };
 
+	b->heads = array_grow(
+	    b->heads, b->head_count, &b->head_room, sizeof(struct head));
+	h = &b->heads[b->head_count++];
 	must(
 	    book_kind_parse(str_of(queue_event_head(event->kind)), &head.kind));
 	(void)book_id_parse(event->id, &head.task);
 	(void)str_copy(head.identity, sizeof(head.identity), OWNER);
-	book_head_body(&head, event->body);
-	book_head_encode(&head, bytes);
-	if (!b->no_tree) {
-		book_tree_add(
-		    &b->tree, book_leaf(str_span(bytes, sizeof(bytes))));
+	book_head_body_later(&head, event->body);
+	book_head_encode(&head, h->bytes);
+	h->before = before;
+	h->day = head.time.us / DAY_US;
+	h->body = arena_str(&b->bodies, event->body);
+}
+
+/* The heads of the turn, all at once: digests, tree, store. */
+static void
+write_heads(struct bench *b)
+{
+	uint64_t first = b->seq - b->head_count + 1;
+	auto_free struct book_new_head *heads =
+	    calloc(b->head_count + 1, sizeof(*heads));
+	struct err e = { 0 };
+
+	must(heads);
+	for (size_t i = 0; i < b->head_count; i++) {
+		heads[i].bytes = b->heads[i].bytes;
+		heads[i].body = b->heads[i].body;
 	}
-	check(store_head_add(b->store, &row, &e), &e);
-	check(store_body_add(
-	          b->store, head.seq, head.time.us / DAY_US, event->body, &e),
-	    &e);
+	if (b->no_tree) {
+		book_bodies_name(heads, b->head_count);
+	} else {
+		book_tree_add_heads(&b->tree, heads, b->head_count);
+	}
+	for (size_t i = 0; i < b->head_count; i++) {
+		const struct head *h = &b->heads[i];
+		struct store_head row = { first + i, h->before, h->bytes };
+
+		check(store_head_add(b->store, &row, &e), &e);
+		check(store_body_add(b->store, first + i, h->day, h->body, &e),
+		    &e);
+	}
+	b->head_count = 0;
+	arena_clear(&b->bodies);
 }
 
 static void
@@ -130,7 +167,7 @@ write_step(struct bench *b, const struct queue_step *step)
 		struct err e = { 0 };
 
 		if (b->store) {
-			write_head(b, event, t ? t->last_seq : 0);
+			add_head(b, event, t ? t->last_seq : 0);
 		} else {
 			b->seq++;
 		}
@@ -182,6 +219,7 @@ commit(struct bench *b)
 	struct err e = { 0 };
 
 	if (b->store) {
+		write_heads(b);
 		check(store_commit(b->store, &e), &e);
 	}
 }
