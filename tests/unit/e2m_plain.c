@@ -29,7 +29,7 @@ any_text(void)
 		STR(""),
 		STR("a"),
 		STR("b"),
-		STR("\xff"),
+		STR("\xfd"),
 		STR("\xfe"),
 		STR("\x01\\"),
 		STR("a longer text of more than sixteen bytes"),
