@@ -77,6 +77,7 @@ fill_task(struct core *c, struct core_write *w, const struct queue_task *t)
 	queue_task_save(c->queue, t, &c->book.scratch);
 	w->row = arena_alloc(a, sizeof(*w->row));
 	*w->row = (struct store_task){
+		.number = t->put_seq,
 		.id = w->key,
 		.queue = arena_str(a, t->queue),
 		.subject = arena_str(a, t->subject),
@@ -88,6 +89,7 @@ fill_task(struct core *c, struct core_write *w, const struct queue_task *t)
 		.saved = arena_str(a, buf_str(&c->book.scratch)),
 		.last_seq = t->last_seq,
 		.live = true,
+		.ending = w->ending && e2m_is_final(t->state),
 	};
 }
 

@@ -21,6 +21,7 @@ struct core_write {
 	enum core_write_kind kind;
 	bool has_body;
 	bool forgotten; /* task */
+	bool ending;    /* task */
 	/* head */
 	uint64_t seq;
 	uint64_t before; /* the task's previous head */

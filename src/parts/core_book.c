@@ -175,6 +175,15 @@ core_task_row(struct core *c, const struct queue_task *t)
 }
 
 void
+core_task_ended(struct core *c, const struct queue_task *t)
+{
+	struct core_write *w = core_batch_add(c, CORE_WRITE_TASK);
+
+	w->key = arena_str(&c->book.forming.memory, t->id);
+	w->ending = true;
+}
+
+void
 core_letter_row(struct core *c, const struct queue_letter *m)
 {
 	auto_buf saved = { 0 };

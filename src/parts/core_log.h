@@ -34,6 +34,8 @@ void core_row_drop(struct core *c, const char *space, struct str key);
 void core_task_put(
     struct core *c, const struct queue_task *t, struct str record);
 void core_task_row(struct core *c, const struct queue_task *t);
+/* The same of a task that was live until this batch, and ends. */
+void core_task_ended(struct core *c, const struct queue_task *t);
 /* A final task that is about to leave the memory: a start loads it no more,
  * unless it is still here when the batch is closed. */
 void core_task_forget(struct core *c, const struct queue_task *t);
