@@ -143,6 +143,7 @@ struct core {
 	bool vault_ready;
 	struct wire_vault_hello vault_keys;
 	struct core_credential *credentials;
+	struct core_rate *rates; /* core_rate.c */
 	struct core_run *runs;
 	struct core_cell *cells;
 	struct core_intent *intents;
