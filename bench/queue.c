@@ -3,8 +3,8 @@
  * The queue in process: the rooms queue, book and store as core joins them,
  * without HTTP.  A turn ends the tasks that the last one claimed and claims as
  * many anew: every outcome and every claim is a head in the tree with its body,
- * every end rewrites the task's row, one transaction a turn, and a task counts
- * when its turn is durable.
+ * completed with the others of its turn, every end rewrites the task's row, one
+ * transaction a turn, and a task counts when its turn is durable.
  *
  *     bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows] [halves]
  *     bench_queue put|start STORE TASKS
@@ -24,6 +24,7 @@
 
 #include "book/book.h"
 #include "queue/queue.h"
+#include "queue_heads.h"
 #include "queue_notes.h"
 #include "store/store.h"
 
@@ -32,7 +33,6 @@
 #define PUT_BATCH   1000
 #define FLIGHT_MAX  1000
 #define SAMPLES_MAX 1000000
-#define DAY_US      (INT64_C(24) * 3600 * CLOCK_SECOND)
 
 struct bench {
 	const char *where;
@@ -41,6 +41,7 @@ struct bench {
 	struct book_tree tree;
 	uint64_t seq;
 	uint64_t incarnation;
+	struct heads heads; /* of this turn */
 	bool no_tree;
 	bool no_rows;
 	bool halves;
@@ -99,7 +100,7 @@ open_book(struct bench *b)
 }
 
 static void
-write_head(struct bench *b, const struct queue_event *event, uint64_t before)
+add_head(struct bench *b, const struct queue_event *event, uint64_t before)
 {
 	struct book_head head = {
 		.seq = ++b->seq,
@@ -107,29 +108,34 @@ write_head(struct bench *b, const struct queue_event *event, uint64_t before)
 		.incarnation = (uint32_t)b->incarnation,
 		.epoch = event->epoch,
 	};
-	uint8_t bytes[BOOK_HEAD_SIZE];
-	struct store_head row = { head.seq, before, bytes };
-	struct err e = { 0 };
 
 	must(
 	    book_kind_parse(str_of(queue_event_head(event->kind)), &head.kind));
 	(void)book_id_parse(event->id, &head.task);
 	(void)str_copy(head.identity, sizeof(head.identity), OWNER);
-	book_head_body(&head, event->body);
-	book_head_encode(&head, bytes);
-	if (!b->no_tree) {
-		book_tree_add(
-		    &b->tree, book_leaf(str_span(bytes, sizeof(bytes))));
+	heads_add(&b->heads, &head, event->body)->before = before;
+}
+
+/* The heads of the turn, all at once: digests, tree, store. */
+static void
+write_heads(struct bench *b)
+{
+	struct err e = { 0 };
+
+	heads_complete(&b->heads, b->no_tree ? NULL : &b->tree);
+	for (size_t i = 0; i < b->heads.count; i++) {
+		const struct head *h = &b->heads.at[i];
+		struct store_head row = { h->seq, h->before, h->bytes };
+
+		if (b->forming) {
+			notes_head(b->forming, &row, h->day, h->body);
+			continue;
+		}
+		check(store_head_add(b->store, &row, &e), &e);
+		check(
+		    store_body_add(b->store, h->seq, h->day, h->body, &e), &e);
 	}
-	if (b->forming) {
-		notes_head(
-		    b->forming, &row, head.time.us / DAY_US, event->body);
-		return;
-	}
-	check(store_head_add(b->store, &row, &e), &e);
-	check(store_body_add(
-	          b->store, head.seq, head.time.us / DAY_US, event->body, &e),
-	    &e);
+	heads_clear(&b->heads);
 }
 
 static void
@@ -141,7 +147,7 @@ write_step(struct bench *b, const struct queue_step *step)
 		struct err e = { 0 };
 
 		if (b->store) {
-			write_head(b, event, t ? t->last_seq : 0);
+			add_head(b, event, t ? t->last_seq : 0);
 		} else {
 			b->seq++;
 		}
@@ -200,6 +206,7 @@ commit(struct bench *b)
 	struct err e = { 0 };
 
 	if (b->store) {
+		write_heads(b);
 		check(store_commit(b->store, &e), &e);
 	}
 }
@@ -369,6 +376,7 @@ form(struct bench *b, struct half *h, size_t most, const struct json *result)
 		finish(b, &h->held[i], result);
 	}
 	h->taken = claim(b, h->held, most);
+	write_heads(b);
 	b->forming = NULL;
 	return ended;
 }

@@ -130,6 +130,7 @@ struct core_pending; /* an effect waiting for the commit */
 struct core_write;   /* a head, body or row of the batch */
 
 struct core_batch {
+	struct arena memory; /* all that it holds */
 	struct core_write *writes, *writes_last;
 	struct core_pending *pending, *pending_last;
 	uint64_t last;               /* seq of its last head; 0: it has none */
@@ -142,6 +143,8 @@ struct core_book {
 	struct store *store;
 	struct core_batch forming; /* grows */
 	struct core_batch flying;  /* closed: is being committed */
+	struct arena spare;        /* memory for the batch after it */
+	struct buf scratch;        /* what a start loads of one task */
 	bool under_way;            /* the store has it */
 	bool beat_due;             /* the lease needs a commit */
 	struct book_tree tree;     /* all heads */
