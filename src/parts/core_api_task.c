@@ -163,20 +163,80 @@ route_roles(struct core *c, struct core_ask *ask, struct err *e)
 
 /* --- dispatch --- */
 
+/* One text, however often it is said: a second, other one is a mistake. */
+static int
+say_key(
+    struct core_dispatch *d, struct str key, const char *where, struct err *e)
+{
+	if (key.len == 0 || key.len > QUEUE_ID_MAX) {
+		return err_set(e, ERR_INPUT,
+		    "%s: an idempotency key has 1 to %d bytes", where,
+		    QUEUE_ID_MAX);
+	}
+	if (d->key.len && !str_eq(d->key, key)) {
+		return err_set(e, ERR_INPUT,
+		    "%s: it is not the key that is said elsewhere in this "
+		    "request; say one key once",
+		    where);
+	}
+	d->key = key;
+	return 0;
+}
+
+/* The body without its `key`, which is no part of the record. */
+static int
+take_key(struct core_ask *ask, struct core_dispatch *d, struct err *e)
+{
+	const struct json *key = json_get(ask->body, "key");
+	struct json *record;
+
+	if (!key) {
+		return 0;
+	}
+	if (key->type != JSON_STRING) {
+		return err_set(e, ERR_INPUT, "key: expected a text");
+	}
+	record = json_new(&ask->arena, JSON_OBJECT);
+	JSON_EACH(member, ask->body)
+	{
+		if (member != key) {
+			(void)json_set(&ask->arena, record,
+			    arena_z(&ask->arena, member->key),
+			    json_copy(&ask->arena, member));
+		}
+	}
+	d->record = record;
+	return say_key(d, key->text, "key", e);
+}
+
+/* The key in the header, as ?key= or in the body: one rule for all three. */
+static int
+read_key(struct core_ask *ask, struct core_dispatch *d, struct err *e)
+{
+	struct str key;
+
+	if (ask->key.len && say_key(d, ask->key, "Idempotency-Key", e)) {
+		return -1;
+	}
+	if (core_ask_query(ask, "key", &key) && say_key(d, key, "?key=", e)) {
+		return -1;
+	}
+	return take_key(ask, d, e);
+}
+
 int
 route_put(struct core *c, struct core_ask *ask, struct err *e)
 {
 	struct core_dispatch d = {
 		.record = ask->body,
 		.from = str_of(ask->operator_ ? ask->operator_->name : ""),
-		.key = ask->key,
 	};
 	struct core_dispatched put;
 	auto_buf answer = { 0 };
 	struct json_out o;
 
-	(void)core_ask_query(ask, "key", &d.key);
-	if (core_dispatch(c, &ask->arena, &d, &put, e)) {
+	if (read_key(ask, &d, e) ||
+	    core_dispatch(c, &ask->arena, &d, &put, e)) {
 		return -1;
 	}
 	json_out_init(&o, &answer);
@@ -187,7 +247,7 @@ route_put(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_bool(&o, "duplicate", put.duplicate);
 	json_out_i64(&o, "after", (int64_t)c->book.seq);
 	json_out_end(&o, '}');
-	core_answer_after(c, ask, 201, buf_str(&answer));
+	core_answer_after(c, ask, put.duplicate ? 200 : 201, buf_str(&answer));
 	return 0;
 }
 

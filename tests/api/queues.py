@@ -96,6 +96,38 @@ def the_same_key_is_the_same_task():
 
 
 @test
+def a_key_is_the_same_wherever_it_is_said():
+    h = house()
+    body = {'queue': 'helper', 'subject': 'x', 'payload': {'runbook': [FINISH]}}
+    ways = {'header': lambda k: h.post('/api/tasks', body,
+                                       headers={'Idempotency-Key': k}),
+            'query': lambda k: h.post('/api/tasks?key=' + k, body),
+            'member': lambda k: h.post('/api/tasks', {**body, 'key': k})}
+    for name, first in ways.items():
+        key = name + '-' + 'k' * (63 - len(name))  # as long as it may be
+        a = first(key)
+        need(a.code == 201 and not a.json['duplicate'], name, a)
+        for other in ways.values():
+            b = other(key)
+            need(b.code == 200 and b.json['duplicate'] and
+                 b.json['id'] == a.json['id'], name, a, b)
+        need('key' not in h.task(a.json['id'])['record'], name)
+    # Said twice it is one, if it is the same.
+    twice = {**body, 'key': 'both'}
+    need(h.post('/api/tasks?key=both', twice).code == 201)
+    before = h.get('/api/status').json['events']
+    for a in (h.post('/api/tasks?key=other', twice),
+              h.post('/api/tasks', twice, headers={'Idempotency-Key': 'other'}),
+              h.post('/api/tasks?key=', body),
+              h.post('/api/tasks', {**body, 'key': ''}),
+              h.post('/api/tasks', {**body, 'key': 7}),
+              h.post('/api/tasks', {**body, 'key': 'x' * 65})):
+        need(a.code == 400 and 'key' in a.json['message'], a)
+    since = h.get('/api/events?after=%d' % before).json['events']
+    need('task_put' not in [e['kind'] for e in since], since)
+
+
+@test
 def an_unknown_queue_writes_nothing():
     h = house()
     before = h.get('/api/status').json['events']
