@@ -153,7 +153,7 @@ write_claimed(struct core *c, struct core_ask *ask, struct json_out *o,
 	if (!lease || !t || lease->epoch != got->epoch) {
 		return; /* cancelled between its commit and now */
 	}
-	lease->ask = 0;
+	core_lease_heard(lease, ask->claim->lease_us);
 	json_out_object(o, NULL);
 	json_out_z(o, "task", got->task);
 	json_out_i64(o, "epoch", (int64_t)got->epoch);

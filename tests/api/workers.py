@@ -202,6 +202,42 @@ def a_silent_worker_loses_everything_it_holds():
 
 
 @test
+def a_lease_is_counted_from_the_hand_over():
+    with house() as h:
+        h.start()
+        got = []
+        t = threading.Thread(target=lambda: got.extend(
+            claim(h, 'a', wait_ms=20000, lease_ms=3000)))
+        t.start()
+        time.sleep(4)  # longer than the lease: the wait goes on
+        need(t.is_alive(), got)
+        [task] = put(h)
+        t.join(5)
+        need(got and got[0]['task'] == task, got)
+        time.sleep(2)  # from the question on it would be over twice
+        need(claim(h, 'b') == [])
+        need('task_lease_lost' not in h.kinds(task), h.kinds(task))
+        say(h, 'finish', 'a', **end(got[0]))
+
+
+@test
+def who_waits_is_silent_about_what_it_holds():
+    with house() as h:
+        h.start()
+        [task] = put(h)
+        [old] = claim(h, 'a', lease_ms=1000)
+        new = []
+        t = threading.Thread(target=lambda: new.extend(
+            claim(h, 'a', wait_ms=20000, lease_ms=1000)))
+        t.start()
+        t.join(10)  # it loses the one, and gets it as the next
+        need(new and new[0]['task'] == task and new[0]['epoch'] == 2, new)
+        need('task_lease_lost' in h.kinds(task), h.kinds(task))
+        say(h, 'finish', 'a', code=409, **end(old))
+        say(h, 'finish', 'a', **end(new[0]))
+
+
+@test
 def one_beat_keeps_everything_that_a_worker_holds():
     with house() as h:
         h.start()
