@@ -357,11 +357,14 @@ record_refusal(struct core *c, struct core_ask *ask, const struct finish *f,
 		.why = str_of(why->text),
 		.now = f->command.now,
 	};
+	const struct queue_task *t = queue_find(c->queue, touch.task);
+	const struct core_role *role = t ? core_worker_role(c, t->queue) : NULL;
 	struct queue_event event;
 	struct queue_step step = { .events = &event, .event_count = 1 };
 
-	if (queue_find(c->queue, touch.task)) {
+	if (t) {
 		event = queue_refused(&ask->arena, &touch);
+		event.owner = role ? str_of(role->identity) : STR("");
 		core_queue_step(c, &step, NULL);
 	}
 }

@@ -31,6 +31,7 @@ fill_head(
 	head->time = wall_now();
 	head->kind = event->kind;
 	head->incarnation = c->book.incarnation;
+	head->epoch = event->epoch;
 	head->call = event->call;
 	head->task = event->task;
 	head->run = event->run_id;
@@ -246,11 +247,16 @@ core_queue_step(
 			.run = run,
 			.body = q->body,
 		};
+		char owner[QUEUE_OWNER_MAX + 1];
 		struct book_id task;
 		struct err e = { 0 };
 
-		if (!run) {
+		if (!run) { /* a worker's, or nobody's */
 			(void)book_id_parse(q->id, &event.task);
+			event.epoch = q->epoch;
+			event.identity =
+			    str_copy(owner, sizeof(owner), q->owner) ? owner
+			                                             : NULL;
 		}
 		uint64_t seq = append(c, &event, &task);
 

@@ -12,6 +12,7 @@ struct core_event {
 	const struct core_run *run; /* fills run, task, epoch, role digests */
 	struct book_id task;        /* where there is no such object */
 	struct book_id run_id;
+	uint32_t epoch;
 	uint32_t call;
 	struct digest policy;
 	struct digest contract;

@@ -87,6 +87,26 @@ def agents_of_the_house_leave_a_queue_of_workers_alone():
 
 
 @test
+def heads_of_a_worker_say_under_which_epoch_and_as_whom():
+    with house() as h:
+        h.start()
+        [task] = put(h)
+        [old] = claim(h, 'a', lease_ms=1000)
+        until(lambda: 'task_lease_lost' in h.kinds(task), 10)
+        [new] = claim(h, 'b')
+        say(h, 'finish', 'a', code=409, **end(old))
+        say(h, 'finish', 'b', **end(new))
+        said = [(e['kind'], e.get('epoch', 0), e.get('identity', ''))
+                for e in h.events(task) if e['kind'] != 'mail_put']
+        me = 'linux__server__mill_coworker'
+        need(said == [('task_put', 0, ''), ('task_claimed', 1, me),
+                      ('task_lease_lost', 1, me), ('task_claimed', 2, me),
+                      ('task_refused', 1, me), ('task_transition', 2, me)],
+             said)
+        h.verified()
+
+
+@test
 def two_workers_never_hold_the_same_task():
     with house() as h:
         h.start()
