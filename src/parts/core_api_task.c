@@ -163,65 +163,19 @@ route_roles(struct core *c, struct core_ask *ask, struct err *e)
 
 /* --- dispatch --- */
 
-/* One text, however often it is said: a second, other one is a mistake. */
-static int
-say_key(
-    struct core_dispatch *d, struct str key, const char *where, struct err *e)
-{
-	if (key.len == 0 || key.len > QUEUE_ID_MAX) {
-		return err_set(e, ERR_INPUT,
-		    "%s: an idempotency key has 1 to %d bytes", where,
-		    QUEUE_ID_MAX);
-	}
-	if (d->key.len && !str_eq(d->key, key)) {
-		return err_set(e, ERR_INPUT,
-		    "%s: it is not the key that is said elsewhere in this "
-		    "request; say one key once",
-		    where);
-	}
-	d->key = key;
-	return 0;
-}
-
-/* The body without its `key`, which is no part of the record. */
-static int
-take_key(struct core_ask *ask, struct core_dispatch *d, struct err *e)
-{
-	const struct json *key = json_get(ask->body, "key");
-	struct json *record;
-
-	if (!key) {
-		return 0;
-	}
-	if (key->type != JSON_STRING) {
-		return err_set(e, ERR_INPUT, "key: expected a text");
-	}
-	record = json_new(&ask->arena, JSON_OBJECT);
-	JSON_EACH(member, ask->body)
-	{
-		if (member != key) {
-			(void)json_set(&ask->arena, record,
-			    arena_z(&ask->arena, member->key),
-			    json_copy(&ask->arena, member));
-		}
-	}
-	d->record = record;
-	return say_key(d, key->text, "key", e);
-}
-
-/* The key in the header, as ?key= or in the body: one rule for all three. */
+/* In the header, as ?key= or, at the door, in the record: one rule. */
 static int
 read_key(struct core_ask *ask, struct core_dispatch *d, struct err *e)
 {
 	struct str key;
 
-	if (ask->key.len && say_key(d, ask->key, "Idempotency-Key", e)) {
+	if (ask->key.len &&
+	    core_dispatch_key(&d->key, ask->key, "Idempotency-Key", e)) {
 		return -1;
 	}
-	if (core_ask_query(ask, "key", &key) && say_key(d, key, "?key=", e)) {
-		return -1;
-	}
-	return take_key(ask, d, e);
+	return core_ask_query(ask, "key", &key)
+	           ? core_dispatch_key(&d->key, key, "?key=", e)
+	           : 0;
 }
 
 int

@@ -94,6 +94,13 @@ void core_lease_heard(struct core_lease *lease, int64_t lease_us);
 /* Nobody is there to hear the answer: what it claimed can be claimed again. */
 void core_worker_unheard(struct core *c, uint64_t ask);
 
+/* core_follow.c: adds to a finish what it puts besides: `list` of follow-ups
+ * (or NULL), and of a failure that is not tried again the operator's letter and
+ * the task that repairs. */
+#define CORE_FOLLOW_MAX (QUEUE_BATCH_MAX - 1) /* and as many letters */
+int core_follow(struct core *c, struct arena *a, const struct core_lease *lease,
+    const struct json *list, struct queue_finish *f, struct err *e) MUST_CHECK;
+
 /* core_api_work.c: the tasks of this question are claimed. */
 void core_work_claimed(struct core *c, uint64_t ask);
 
