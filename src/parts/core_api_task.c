@@ -348,65 +348,6 @@ route_tasks(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
-static void
-write_calls(struct core *c, struct json_out *o, const struct session_run *view)
-{
-	json_out_array(o, "calls");
-	for (uint32_t i = 0; i < view->call_count; i++) {
-		const struct session_call *s = &view->calls[i];
-		auto_buf settled = { 0 };
-		auto_arena a = { 0 };
-		struct json *tree;
-		struct err e = { 0 };
-
-		json_out_object(o, NULL);
-		json_out_i64(o, "ordinal", s->ordinal);
-		json_out_z(o, "tool", s->tool);
-		json_out_z(o, "state", session_state_name(s->state));
-		json_out_z(o, "wait", s->wait);
-		json_out_i64(o, "starts", s->starts);
-		json_out_i64(o, "decided", (int64_t)s->decided_seq);
-		json_out_i64(o, "started", (int64_t)s->started_seq);
-		json_out_i64(o, "settled", (int64_t)s->settled_seq);
-		if (s->settled_seq &&
-		    core_body_get(c, s->settled_seq, &settled, &e) == 0 &&
-		    json_parse(&a, buf_str(&settled), NULL, &tree, &e) == 0) {
-			const struct json *carried = json_get(tree, "body");
-			const struct json *event = carried ? carried : tree;
-
-			json_out_value(o, "end", json_get(event, "end"));
-			json_out_value(o, "result", json_get(event, "result"));
-		}
-		json_out_end(o, '}');
-	}
-	json_out_end(o, ']');
-}
-
-static void
-write_runs(struct core *c, struct json_out *o, struct book_id task)
-{
-	const struct session_run *view;
-
-	json_out_array(o, "runs");
-	for (size_t i = 0; (view = session_index_at(c->sessions, i)); i++) {
-		char text[ID_TEXT];
-
-		if (!book_id_eq(view->task, task) ||
-		    book_id_eq(view->run, (struct book_id){ 0 })) {
-			continue;
-		}
-		book_id_text(view->run, text);
-		json_out_object(o, NULL);
-		json_out_z(o, "run", text);
-		json_out_i64(o, "epoch", view->epoch);
-		json_out_bool(o, "parked", view->parked);
-		json_out_bool(o, "ended", view->ended);
-		write_calls(c, o, view);
-		json_out_end(o, '}');
-	}
-	json_out_end(o, ']');
-}
-
 /* The last transition of the task carries its result or its error. */
 static void
 write_outcome(struct core *c, struct json_out *o, const struct queue_task *t)
@@ -441,23 +382,24 @@ keep_task(void *context, const struct store_task *row, struct err *e)
 {
 	struct found *f = context;
 	struct queue_task *t = &f->task;
-	enum e2m_state state = E2M_no_state;
 
-	(void)e;
+	if (row->saved.len) {
+		return queue_task_read(f->arena, row->saved, t, e);
+	}
+	/* Of an earlier program. */
 	t->id = arena_str(f->arena, row->id);
 	t->queue = arena_str(f->arena, row->queue);
 	t->subject = arena_str(f->arena, row->subject);
 	t->owner = arena_str(f->arena, row->owner);
 	t->created = row->created_at;
 	t->updated = row->updated_at;
-	if (e2m_state_parse(row->state, &state)) {
-		t->state = state;
-	}
-	t->hold = t->state == E2M_COMPLETED ? QUEUE_COMPLETE : QUEUE_FAILED;
+	t->hold =
+	    str_eq_z(row->state, "completed") ? QUEUE_COMPLETE : QUEUE_FAILED;
+	t->state = t->hold == QUEUE_COMPLETE ? E2M_COMPLETED : E2M_FAILED;
 	return 0;
 }
 
-/* The queue forgets what ended long ago; its row stays. */
+/* The queue forgets what ended long ago; its saved form stays. */
 static const struct queue_task *
 find_task(struct core *c, struct core_ask *ask)
 {
@@ -483,7 +425,6 @@ route_task(struct core *c, struct core_ask *ask, struct err *e)
 	auto_buf record = { 0 };
 	struct json *tree;
 	struct json_out o;
-	struct book_id id;
 
 	if (!t) {
 		return err_set(e, ERR_MISSING,
@@ -499,9 +440,7 @@ route_task(struct core *c, struct core_ask *ask, struct err *e)
 		json_out_value(&o, "record", tree);
 	}
 	*e = (struct err){ 0 };
-	if (book_id_parse(t->id, &id)) {
-		write_runs(c, &o, id);
-	}
+	core_runs_json(c, &o, t->id);
 	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;

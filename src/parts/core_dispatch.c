@@ -91,6 +91,33 @@ read_task(struct arena *a, const struct core_dispatch *d,
 }
 
 static int
+saw_row(void *context, const struct store_task *row, struct err *e)
+{
+	(void)context;
+	(void)row;
+	(void)e;
+	return 0;
+}
+
+/* The queue knows what is in its memory; one that it forgot has its row. */
+static int
+check_new(struct core *c, const struct core_dispatch *d,
+    const struct e2m_task *task, struct err *e)
+{
+	struct err none = { 0 };
+
+	if (!json_get(d->record, "id") || queue_find(c->queue, task->id) ||
+	    store_task_get(c->book.store, task->id, saw_row, NULL, &none)) {
+		return none.kind == ERR_NONE || none.kind == ERR_MISSING
+		           ? 0
+		           : err_set(e, none.kind, "%s", none.text);
+	}
+	return err_set(e, ERR_CONFLICT,
+	    "the task %s exists already, and ended long ago",
+	    err_quote(task->id));
+}
+
+static int
 check_form(const struct e2m_record *task, struct err *e)
 {
 	struct book_id id;
@@ -307,7 +334,8 @@ core_dispatch_judge(struct core *c, struct arena *a,
 	if (!d->record) {
 		return err_set(e, ERR_INPUT, "no body");
 	}
-	if (read_task(a, d, &out->task, &key, e) || check_form(&out->task, e)) {
+	if (read_task(a, d, &out->task, &key, e) || check_form(&out->task, e) ||
+	    check_new(c, d, task, e)) {
 		return -1;
 	}
 	out->role = role_of_queue(c, task->queue, e);

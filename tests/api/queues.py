@@ -205,6 +205,72 @@ def a_cron_line_waits_in_its_zone_also_after_a_restart():
         need(h.task(t['id'])['not_before'] == t['not_before'])
 
 
+# --- what ended long ago --------------------------------------------------------
+
+SHORT = MODEL + '\n[book]\nkeep_ended = "1s"\n'
+
+
+def forgotten(h, *tasks):
+    """They left the memory: the book says before when."""
+    last = max(h.task(t)['updated_at'] for t in tasks)
+    until(lambda: [e for e in h.events() if e['kind'] == 'queue_forgot' and
+                   e['body']['before'] > last], 20, 'it is not forgotten')
+
+
+@test
+def a_task_that_was_forgotten_can_be_shown_retried_and_depended_upon():
+    with House(ROLES, config=SHORT) as h:
+        h.start()
+        good = put(h, '--key', 'mine').out.strip()
+        bad = put(h, steps=FAIL).out.strip()
+        dead = put(h, kind='again', steps=FAIL).out.strip()
+        for task in (good, bad, dead):
+            h.outcome(task)
+        until(lambda: h.task(dead)['dead'], 20)
+        forgotten(h, good, bad, dead)
+        for again in (False, True):
+            if again:
+                h.stop()
+                h.start()
+            t = h.task(good)
+            need(t['state'] == 'completed' and t['runs'] and
+                 t['record']['subject'] == 'x', again, t)
+            t = h.task(bad)
+            need(t['state'] == 'failed' and t['error'] and
+                 (t['epoch'], t['attempts'], len(t['runs'])) == (1, 1, 1) and
+                 t['runs'][0]['calls'][0]['result']['exit'] == 3, again, t)
+            t = h.task(dead)
+            need(t['dead'] and t['attempts'] == len(t['runs']) == 3, again, t)
+            need(h.outcomes(good) == ['complete'], h.events(good))
+        need(h.cli('task', 'retry', good).code == 5)
+        # It goes on where it was: the next epoch, the next attempt.
+        need(h.cli('task', 'retry', bad).code == 0)
+        until(lambda: len(h.task(bad)['runs']) == 2, 15, 'no second run')
+        t = h.outcome(bad)
+        need(t['epoch'] == 2 and h.outcomes(bad) == ['fail', 'fail'], t)
+        need(h.cli('task', 'redrive', dead).code == 0)
+        until(lambda: len(h.task(dead)['runs']) == 6, 20, 'no redrive')
+        # What depends on it is claimed; on nothing, it is refused.
+        after = put(h, '--after', good).out.strip()
+        need(h.outcome(after)['state'] == 'completed')
+        need(put(h, '--after', '0b54c5f0-5c0f-4d3c-9d9a-70a9b2a3c4d5').code)
+        # Its key has gone with it, its id has not.
+        forgotten(h, good, after)
+        said = json.loads(put(h, '--key', 'mine', '--json').out)
+        need(not said['duplicate'] and said['id'] != good, said)
+        body = {'queue': 'helper', 'subject': 'x', 'id': good,
+                'payload': {'runbook': [FINISH]}}
+        events = len(h.events(good))
+        a = h.post('/api/tasks', body)
+        need(a.code == 409 and good in a.json['message'], a)
+        need(len(h.events(good)) == events)
+        h.stop()
+        h.start()
+        for task in (good, bad, dead, after):
+            need(h.task(task)['state'] in ('completed', 'failed'), task)
+        h.verified()
+
+
 # --- failures -------------------------------------------------------------------
 
 @test
