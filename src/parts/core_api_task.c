@@ -53,27 +53,18 @@ write_queues(struct core *c, struct json_out *o)
 static void
 write_counts(struct core *c, struct json_out *o)
 {
-	uint64_t counts[E2M_FAILED + 1] = { 0 };
-	const struct queue_task *t;
+	struct queue_totals all = queue_totals(c->queue);
 	const struct wait_item *w;
 	int64_t waiting = 0;
-	int64_t delayed = 0;
-	int64_t dead = 0;
-	int64_t now = wall_now().us;
 
-	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
-		counts[t->state]++;
-		dead += t->dead;
-		delayed += t->state == E2M_PENDING && t->not_before.us > now;
-	}
 	json_out_object(o, "tasks");
 	for (int s = E2M_PENDING; s <= E2M_FAILED; s++) {
 		json_out_i64(
-		    o, e2m_state_name((enum e2m_state)s), (int64_t)counts[s]);
+		    o, e2m_state_name((enum e2m_state)s), all.states[s]);
 	}
 	json_out_end(o, '}');
-	json_out_i64(o, "delayed", delayed);
-	json_out_i64(o, "dead", dead);
+	json_out_i64(o, "delayed", all.delayed);
+	json_out_i64(o, "dead", all.dead);
 	write_queues(c, o);
 	for (size_t i = 0; (w = wait_at(c->waits, i)); i++) {
 		waiting += w->state == WAIT_OPEN;
