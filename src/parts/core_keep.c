@@ -244,8 +244,9 @@ checkpoint(struct core *c)
 	bool quiet = c->book.commits == c->book.commits_then;
 	struct err e = { 0 };
 
+	/* A heartbeat writes nothing and is a commit under way all the same. */
 	if (quiet && c->book.commits != c->book.checkpointed &&
-	    !core_unwritten(c)) {
+	    !core_unwritten(c) && !c->book.under_way) {
 		c->book.checkpointed = c->book.commits;
 		if (store_checkpoint(c->book.store, &e)) {
 			log_err("book", &e);
