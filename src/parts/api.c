@@ -219,7 +219,7 @@ take_head(struct client *k, const struct http_head *head)
 	} else if (!read_headers(head, ask)) {
 		refuse(k, 400, "input",
 		    "Last-Event-ID is one number, Idempotency-Key one text of "
-		    "at most 63 printable characters");
+		    "at most 64 bytes");
 	} else if (!str_copy(ask->method, sizeof(ask->method), head->method) ||
 	           head->target.len > WIRE_API_TARGET_MAX) {
 		refuse(k, 414, "limit", "method or path is too long");

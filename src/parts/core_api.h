@@ -110,6 +110,9 @@ wire_take_fn core_vault_signed;
 /* core_api_session.c: events that a session's follower waits for. */
 void core_session_events(struct core *c, struct core_ask *ask);
 
+/* core_api_runs.c: "runs": all of this task, with their calls. */
+void core_runs_json(struct core *c, struct json_out *o, struct str task);
+
 /* One head of the book as JSON, with its body when that is small JSON. */
 void core_event_json(struct core *c, struct json_out *o,
     const struct book_head *head, bool with_body);

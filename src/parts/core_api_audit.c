@@ -157,7 +157,7 @@ route_events(struct core *c, struct core_ask *ask, struct err *e)
 		return err_set(e, ERR_INPUT, "?after= must be a number");
 	}
 	if (core_ask_query(ask, "task", &text) &&
-	    (!book_id_parse(text, &ask->task) || !queue_find(c->queue, text))) {
+	    (!book_id_parse(text, &ask->task) || !core_task_known(c, text))) {
 		return err_set(e, ERR_MISSING,
 		    "there is no task %s; `handrail task list` names them",
 		    err_quote(text));

@@ -53,27 +53,18 @@ write_queues(struct core *c, struct json_out *o)
 static void
 write_counts(struct core *c, struct json_out *o)
 {
-	uint64_t counts[E2M_FAILED + 1] = { 0 };
-	const struct queue_task *t;
+	struct queue_totals all = queue_totals(c->queue);
 	const struct wait_item *w;
 	int64_t waiting = 0;
-	int64_t delayed = 0;
-	int64_t dead = 0;
-	int64_t now = wall_now().us;
 
-	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
-		counts[t->state]++;
-		dead += t->dead;
-		delayed += t->state == E2M_PENDING && t->not_before.us > now;
-	}
 	json_out_object(o, "tasks");
 	for (int s = E2M_PENDING; s <= E2M_FAILED; s++) {
 		json_out_i64(
-		    o, e2m_state_name((enum e2m_state)s), (int64_t)counts[s]);
+		    o, e2m_state_name((enum e2m_state)s), all.states[s]);
 	}
 	json_out_end(o, '}');
-	json_out_i64(o, "delayed", delayed);
-	json_out_i64(o, "dead", dead);
+	json_out_i64(o, "delayed", all.delayed);
+	json_out_i64(o, "dead", all.dead);
 	write_queues(c, o);
 	for (size_t i = 0; (w = wait_at(c->waits, i)); i++) {
 		waiting += w->state == WAIT_OPEN;
@@ -163,20 +154,34 @@ route_roles(struct core *c, struct core_ask *ask, struct err *e)
 
 /* --- dispatch --- */
 
+/* In the header, as ?key= or, at the door, in the record: one rule. */
+static int
+read_key(struct core_ask *ask, struct core_dispatch *d, struct err *e)
+{
+	struct str key;
+
+	if (ask->key.len &&
+	    core_dispatch_key(&d->key, ask->key, "Idempotency-Key", e)) {
+		return -1;
+	}
+	return core_ask_query(ask, "key", &key)
+	           ? core_dispatch_key(&d->key, key, "?key=", e)
+	           : 0;
+}
+
 int
 route_put(struct core *c, struct core_ask *ask, struct err *e)
 {
 	struct core_dispatch d = {
 		.record = ask->body,
 		.from = str_of(ask->operator_ ? ask->operator_->name : ""),
-		.key = ask->key,
 	};
 	struct core_dispatched put;
 	auto_buf answer = { 0 };
 	struct json_out o;
 
-	(void)core_ask_query(ask, "key", &d.key);
-	if (core_dispatch(c, &ask->arena, &d, &put, e)) {
+	if (read_key(ask, &d, e) ||
+	    core_dispatch(c, &ask->arena, &d, &put, e)) {
 		return -1;
 	}
 	json_out_init(&o, &answer);
@@ -187,7 +192,7 @@ route_put(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_bool(&o, "duplicate", put.duplicate);
 	json_out_i64(&o, "after", (int64_t)c->book.seq);
 	json_out_end(&o, '}');
-	core_answer_after(c, ask, 201, buf_str(&answer));
+	core_answer_after(c, ask, put.duplicate ? 200 : 201, buf_str(&answer));
 	return 0;
 }
 
@@ -334,65 +339,6 @@ route_tasks(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
-static void
-write_calls(struct core *c, struct json_out *o, const struct session_run *view)
-{
-	json_out_array(o, "calls");
-	for (uint32_t i = 0; i < view->call_count; i++) {
-		const struct session_call *s = &view->calls[i];
-		auto_buf settled = { 0 };
-		auto_arena a = { 0 };
-		struct json *tree;
-		struct err e = { 0 };
-
-		json_out_object(o, NULL);
-		json_out_i64(o, "ordinal", s->ordinal);
-		json_out_z(o, "tool", s->tool);
-		json_out_z(o, "state", session_state_name(s->state));
-		json_out_z(o, "wait", s->wait);
-		json_out_i64(o, "starts", s->starts);
-		json_out_i64(o, "decided", (int64_t)s->decided_seq);
-		json_out_i64(o, "started", (int64_t)s->started_seq);
-		json_out_i64(o, "settled", (int64_t)s->settled_seq);
-		if (s->settled_seq &&
-		    core_body_get(c, s->settled_seq, &settled, &e) == 0 &&
-		    json_parse(&a, buf_str(&settled), NULL, &tree, &e) == 0) {
-			const struct json *carried = json_get(tree, "body");
-			const struct json *event = carried ? carried : tree;
-
-			json_out_value(o, "end", json_get(event, "end"));
-			json_out_value(o, "result", json_get(event, "result"));
-		}
-		json_out_end(o, '}');
-	}
-	json_out_end(o, ']');
-}
-
-static void
-write_runs(struct core *c, struct json_out *o, struct book_id task)
-{
-	const struct session_run *view;
-
-	json_out_array(o, "runs");
-	for (size_t i = 0; (view = session_index_at(c->sessions, i)); i++) {
-		char text[ID_TEXT];
-
-		if (!book_id_eq(view->task, task) ||
-		    book_id_eq(view->run, (struct book_id){ 0 })) {
-			continue;
-		}
-		book_id_text(view->run, text);
-		json_out_object(o, NULL);
-		json_out_z(o, "run", text);
-		json_out_i64(o, "epoch", view->epoch);
-		json_out_bool(o, "parked", view->parked);
-		json_out_bool(o, "ended", view->ended);
-		write_calls(c, o, view);
-		json_out_end(o, '}');
-	}
-	json_out_end(o, ']');
-}
-
 /* The last transition of the task carries its result or its error. */
 static void
 write_outcome(struct core *c, struct json_out *o, const struct queue_task *t)
@@ -427,23 +373,24 @@ keep_task(void *context, const struct store_task *row, struct err *e)
 {
 	struct found *f = context;
 	struct queue_task *t = &f->task;
-	enum e2m_state state = E2M_no_state;
 
-	(void)e;
+	if (row->saved.len) {
+		return queue_task_read(f->arena, row->saved, t, e);
+	}
+	/* Of an earlier program. */
 	t->id = arena_str(f->arena, row->id);
 	t->queue = arena_str(f->arena, row->queue);
 	t->subject = arena_str(f->arena, row->subject);
 	t->owner = arena_str(f->arena, row->owner);
 	t->created = row->created_at;
 	t->updated = row->updated_at;
-	if (e2m_state_parse(row->state, &state)) {
-		t->state = state;
-	}
-	t->hold = t->state == E2M_COMPLETED ? QUEUE_COMPLETE : QUEUE_FAILED;
+	t->hold =
+	    str_eq_z(row->state, "completed") ? QUEUE_COMPLETE : QUEUE_FAILED;
+	t->state = t->hold == QUEUE_COMPLETE ? E2M_COMPLETED : E2M_FAILED;
 	return 0;
 }
 
-/* The queue forgets what ended long ago; its row stays. */
+/* The queue forgets what ended long ago; its saved form stays. */
 static const struct queue_task *
 find_task(struct core *c, struct core_ask *ask)
 {
@@ -469,7 +416,6 @@ route_task(struct core *c, struct core_ask *ask, struct err *e)
 	auto_buf record = { 0 };
 	struct json *tree;
 	struct json_out o;
-	struct book_id id;
 
 	if (!t) {
 		return err_set(e, ERR_MISSING,
@@ -485,9 +431,7 @@ route_task(struct core *c, struct core_ask *ask, struct err *e)
 		json_out_value(&o, "record", tree);
 	}
 	*e = (struct err){ 0 };
-	if (book_id_parse(t->id, &id)) {
-		write_runs(c, &o, id);
-	}
+	core_runs_json(c, &o, t->id);
 	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;

@@ -153,7 +153,7 @@ write_claimed(struct core *c, struct core_ask *ask, struct json_out *o,
 	if (!lease || !t || lease->epoch != got->epoch) {
 		return; /* cancelled between its commit and now */
 	}
-	lease->ask = 0;
+	core_lease_heard(lease, ask->claim->lease_us);
 	json_out_object(o, NULL);
 	json_out_z(o, "task", got->task);
 	json_out_i64(o, "epoch", (int64_t)got->epoch);
@@ -243,7 +243,8 @@ claim(struct core *c, struct core_ask *ask, int64_t wait_ms)
 
 struct finish {
 	struct queue_finish command;
-	struct core_lease *lease; /* NULL: this worker does not hold it */
+	const struct json *follow_ups; /* or NULL */
+	struct core_lease *lease;      /* NULL: this worker does not hold it */
 };
 
 static int
@@ -280,10 +281,10 @@ read_mail(struct core_ask *ask, const struct json *list, struct queue_finish *f,
 	if (!list) {
 		return 0;
 	}
-	if (list->type != JSON_ARRAY || list->count > QUEUE_BATCH_MAX) {
+	if (list->type != JSON_ARRAY || list->count > CORE_FOLLOW_MAX) {
 		return err_set(e, ERR_INPUT,
 		    "mail: expected a list of at most %d letters",
-		    QUEUE_BATCH_MAX);
+		    CORE_FOLLOW_MAX);
 	}
 	at = arena_array(&ask->arena, list->count, sizeof(*at));
 	JSON_EACH(letter, list)
@@ -324,6 +325,7 @@ read_finish(struct core *c, struct core_ask *ask, const struct json *body,
 	    read_mail(ask, json_get(body, "mail"), command, e)) {
 		return -1;
 	}
+	f->follow_ups = json_get(body, "follow_ups");
 	f->lease = core_lease_find(c, command->task);
 	return 0;
 }
@@ -357,11 +359,14 @@ record_refusal(struct core *c, struct core_ask *ask, const struct finish *f,
 		.why = str_of(why->text),
 		.now = f->command.now,
 	};
+	const struct queue_task *t = queue_find(c->queue, touch.task);
+	const struct core_role *role = t ? core_worker_role(c, t->queue) : NULL;
 	struct queue_event event;
 	struct queue_step step = { .events = &event, .event_count = 1 };
 
-	if (queue_find(c->queue, touch.task)) {
+	if (t) {
 		event = queue_refused(&ask->arena, &touch);
+		event.owner = role ? str_of(role->identity) : STR("");
 		core_queue_step(c, &step, NULL);
 	}
 }
@@ -384,13 +389,15 @@ enum end { ENDED, REFUSED /* and recorded */, WRONG };
 
 static enum end
 judge(struct core *c, struct core_ask *ask, const struct core_worker *w,
-    const struct finish *f, struct queue_step *step, struct err *e)
+    struct finish *f, struct queue_step *step, struct err *e)
 {
 	/* An answer that was lost is given again, lease or no lease. */
 	if (said_before(c, ask, f, step)) {
 		return ENDED;
 	}
 	if (may_finish(w, f, e) == 0 &&
+	    core_follow(
+	        c, &ask->arena, f->lease, f->follow_ups, &f->command, e) == 0 &&
 	    queue_finish(c->queue, &ask->arena, &f->command, step, e) == 0) {
 		return ENDED;
 	}
@@ -469,7 +476,8 @@ int
 route_finish(struct core *c, struct core_ask *ask, struct err *e)
 {
 	static const char *const keys[] = { "worker", "lease_ms", "task",
-		"epoch", "outcome", "result", "error", "mail", "ack_key" };
+		"epoch", "outcome", "result", "error", "mail", "follow_ups",
+		"ack_key" };
 	struct core_worker *w;
 
 	if (only(ask->body, keys, COUNT(keys), e) ||
@@ -494,7 +502,7 @@ route_work(struct core *c, struct core_ask *ask, struct err *e)
 	static const char *const keys[] = { "worker", "queues", "n", "wait_ms",
 		"lease_ms", "finish" };
 	static const char *const end_keys[] = { "task", "epoch", "outcome",
-		"result", "error", "mail", "ack_key" };
+		"result", "error", "mail", "follow_ups", "ack_key" };
 	const struct json *last = json_get(ask->body, "finish");
 	enum end end = ENDED;
 	struct core_worker *w;

@@ -32,6 +32,7 @@ fill_head(
 	head->time = wall_now();
 	head->kind = event->kind;
 	head->incarnation = c->book.incarnation;
+	head->epoch = event->epoch;
 	head->call = event->call;
 	head->task = event->task;
 	head->run = event->run_id;
@@ -231,6 +232,17 @@ core_is_queue_kind(enum book_kind kind)
 	return false;
 }
 
+static void
+apply(struct core *c, const struct queue_event *q, uint64_t seq)
+{
+	struct err e = { 0 };
+
+	if (queue_apply_event(c->queue, q, seq, &e)) {
+		log_err("queue", &e);
+		must(!"a queue event that its own machine refuses");
+	}
+}
+
 /* A letter's saved form goes to the disk with whatever changed it. */
 static void
 save_letter(struct core *c, const struct queue_event *q)
@@ -256,17 +268,26 @@ core_queue_step(
 			.run = run,
 			.body = q->body,
 		};
+		char owner[QUEUE_OWNER_MAX + 1];
 		struct book_id task;
-		struct err e = { 0 };
 
-		if (!run) {
+		if (!run) { /* a worker's, or nobody's */
 			(void)book_id_parse(q->id, &event.task);
+			event.epoch = q->epoch;
+			event.identity =
+			    str_copy(owner, sizeof(owner), q->owner) ? owner
+			                                             : NULL;
+		}
+		/* It comes with the end of its trail, where this goes on. */
+		bool comes = q->kind == QUEUE_EVENT_RECALL;
+
+		if (comes) {
+			apply(c, q, 0);
 		}
 		uint64_t seq = append(c, &event, &task);
 
-		if (queue_apply_event(c->queue, q, seq, &e)) {
-			log_err("queue", &e);
-			must(!"a queue event that its own machine refuses");
+		if (!comes) {
+			apply(c, q, seq);
 		}
 		/* Applied first: what was seen is not applied again. */
 		core_trail(c, task, seq);

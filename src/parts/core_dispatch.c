@@ -8,6 +8,52 @@
 
 /* --- the record --- */
 
+int
+core_dispatch_key(
+    struct str *key, struct str said, const char *where, struct err *e)
+{
+	if (said.len == 0 || said.len > QUEUE_ID_MAX) {
+		return err_set(e, ERR_INPUT,
+		    "%s: an idempotency key has 1 to %d bytes", where,
+		    QUEUE_ID_MAX);
+	}
+	if (key->len && !str_eq(*key, said)) {
+		return err_set(e, ERR_INPUT,
+		    "%s: it is not the key that is said elsewhere in this "
+		    "request; say one key",
+		    where);
+	}
+	*key = said;
+	return 0;
+}
+
+/* Its `key` is no part of it. */
+static int
+take_key(struct arena *a, const struct json *record, struct json **out,
+    struct str *key, struct err *e)
+{
+	const struct json *said = json_get(record, "key");
+	struct json *rest;
+
+	if (!said) {
+		*out = json_copy(a, record);
+		return 0;
+	}
+	if (said->type != JSON_STRING) {
+		return err_set(e, ERR_INPUT, "key: expected a text");
+	}
+	rest = json_new(a, JSON_OBJECT);
+	JSON_EACH(member, record)
+	{
+		if (member != said) {
+			(void)json_set(a, rest, arena_z(a, member->key),
+			    json_copy(a, member));
+		}
+	}
+	*out = rest;
+	return core_dispatch_key(key, said->text, "key", e);
+}
+
 static void
 set_default(
     struct arena *a, struct json *tree, const char *key, struct str text)
@@ -20,14 +66,17 @@ set_default(
 /* The e2m task of a request: a whole record ("_type":"task"), or its parts. */
 static int
 read_task(struct arena *a, const struct core_dispatch *d,
-    struct e2m_record *out, struct err *e)
+    struct e2m_record *out, struct str *key, struct err *e)
 {
-	struct json *tree = json_copy(a, d->record);
+	struct json *tree = NULL;
 	struct id fresh = id_new();
 	char now[WALL_TEXT_MAX];
 
-	if (tree->type != JSON_OBJECT) {
+	if (d->record->type != JSON_OBJECT) {
 		return err_set(e, ERR_INPUT, "the body must be an object");
+	}
+	if (take_key(a, d->record, &tree, key, e)) {
+		return -1;
 	}
 	wall_text(wall_now(), now);
 	set_default(a, tree, "_type", STR("task"));
@@ -39,6 +88,33 @@ read_task(struct arena *a, const struct core_dispatch *d,
 		set_default(a, tree, "from", d->from);
 	}
 	return e2m_from_json(tree, out, e) || e2m_check(out, e) ? -1 : 0;
+}
+
+static int
+saw_row(void *context, const struct store_task *row, struct err *e)
+{
+	(void)context;
+	(void)row;
+	(void)e;
+	return 0;
+}
+
+/* The queue knows what is in its memory; one that it forgot has its row. */
+static int
+check_new(struct core *c, const struct core_dispatch *d,
+    const struct e2m_task *task, struct err *e)
+{
+	struct err none = { 0 };
+
+	if (!json_get(d->record, "id") || queue_find(c->queue, task->id) ||
+	    store_task_get(c->book.store, task->id, saw_row, NULL, &none)) {
+		return none.kind == ERR_NONE || none.kind == ERR_MISSING
+		           ? 0
+		           : err_set(e, none.kind, "%s", none.text);
+	}
+	return err_set(e, ERR_CONFLICT,
+	    "the task %s exists already, and ended long ago",
+	    err_quote(task->id));
 }
 
 static int
@@ -252,12 +328,14 @@ core_dispatch_judge(struct core *c, struct arena *a,
 {
 	struct e2m_task *task = &out->task.as.task;
 	const struct task_type *type;
+	struct str key = d->key;
 
 	*out = (struct core_put){ 0 };
 	if (!d->record) {
 		return err_set(e, ERR_INPUT, "no body");
 	}
-	if (read_task(a, d, &out->task, e) || check_form(&out->task, e)) {
+	if (read_task(a, d, &out->task, &key, e) || check_form(&out->task, e) ||
+	    check_new(c, d, task, e)) {
 		return -1;
 	}
 	out->role = role_of_queue(c, task->queue, e);
@@ -270,7 +348,7 @@ core_dispatch_judge(struct core *c, struct arena *a,
 	out->put = (struct queue_put){
 		.task = task,
 		.mail = &out->mail.as.envelope,
-		.key = d->key,
+		.key = key,
 		.now = wall_now(),
 		.parent = d->parent,
 		.retry = {
@@ -318,8 +396,8 @@ core_dispatch_recall(struct core *c, struct str id)
 	core_task_row(c, queue_find(c->queue, id));
 }
 
-static void
-recall_links(struct core *c, const struct e2m_task *task)
+void
+core_dispatch_links(struct core *c, const struct e2m_task *task)
 {
 	JSON_EACH(id, task->depends_on)
 	{
@@ -345,7 +423,7 @@ core_dispatch(struct core *c, struct arena *a, const struct core_dispatch *d,
 	if (core_may_begin(c, e) || core_dispatch_judge(c, a, d, &p, e)) {
 		return -1;
 	}
-	recall_links(c, &p.task.as.task);
+	core_dispatch_links(c, &p.task.as.task);
 	if (queue_put(c->queue, a, &p.put, &step, e)) {
 		return -1;
 	}
@@ -368,6 +446,8 @@ core_dispatch(struct core *c, struct arena *a, const struct core_dispatch *d,
 void
 core_dispatch_rows(struct core *c, const struct queue_step *step)
 {
+	bool any = false;
+
 	for (size_t i = 0; i < step->event_count; i++) {
 		const struct queue_event *q = &step->events[i];
 		auto_arena a = { 0 };
@@ -381,5 +461,9 @@ core_dispatch_rows(struct core *c, const struct queue_step *step)
 		must(json_parse(&a, q->body, NULL, &tree, &e) == 0);
 		json_write(&record, json_get(tree, "task"));
 		core_task_put(c, queue_find(c->queue, q->id), buf_str(&record));
+		any = true;
+	}
+	if (any) {
+		core_after(c, claim_later, 0);
 	}
 }

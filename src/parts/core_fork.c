@@ -343,6 +343,6 @@ route_session_fork(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_i64(&out, "at", at);
 	json_out_bool(&out, "duplicate", put.duplicate);
 	json_out_end(&out, '}');
-	core_answer_after(c, ask, 201, buf_str(&answer));
+	core_answer_after(c, ask, put.duplicate ? 200 : 201, buf_str(&answer));
 	return 0;
 }

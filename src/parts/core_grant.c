@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The grant of a run, against the roles as they are in force. */
 #include "parts/core.h"
+#include "parts/core_dispatch.h"
 #include "parts/core_run.h"
 
 static struct grant_power
@@ -54,19 +55,39 @@ core_grant_renew(struct core *c, struct core_run *r)
 }
 
 int
-core_grant_child(struct core *c, const struct core_run *r, struct arena *a,
+core_grant_made(struct core *c, const struct core_maker *by, struct arena *a,
     struct grant *out, struct err *e)
 {
 	struct grant_house house = house_of(c, a);
-	struct grant_power own = power_of(r->role);
+	struct grant_power own = power_of(by->role);
 	struct grant_parent parent = {
-		.task = arena_str(a, str_of(r->task_text)),
+		.task = arena_str(a, by->task),
 		.power = &own,
-		.type = r->type,
-		.ceiling = &r->ceiling,
+		.type = by->type,
+		.ceiling = by->ceiling,
 	};
 
 	return grant_child(a, &house, &parent, out, e);
+}
+
+struct core_maker
+core_run_maker(const struct core_run *r)
+{
+	return (struct core_maker){
+		.role = r->role,
+		.type = r->type,
+		.ceiling = &r->ceiling,
+		.task = str_of(r->task_text),
+	};
+}
+
+int
+core_grant_child(struct core *c, const struct core_run *r, struct arena *a,
+    struct grant *out, struct err *e)
+{
+	struct core_maker by = core_run_maker(r);
+
+	return core_grant_made(c, &by, a, out, e);
 }
 
 void

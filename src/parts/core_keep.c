@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Housekeeping.  Each minute of a quiet house: the WAL is moved into the file.
- * Each hour: tasks and letters that ended long ago leave the memory.  Each day:
+ * Each hour, or as often as `[book] keep_ended` if that is less: tasks and
+ * letters that ended longer ago than that leave the memory.  Each day:
  * bodies older than `[book] keep_bodies` go; what a task that lives still needs
  * of them (its calls, waits, replies) is kept aside in rows "kept" first, and
  * goes with the task.
@@ -13,6 +14,7 @@
 
 #define LOOK_US   CLOCK_MINUTE
 #define FORGET_US (60 * CLOCK_MINUTE)
+#define SAVE_MAX  4096 /* rows of one batch */
 #define DAY_US    (INT64_C(24) * 3600 * CLOCK_SECOND)
 
 /* --- bodies --- */
@@ -175,15 +177,22 @@ let_go(struct core *c, struct str id)
 	}
 }
 
+static struct wall
+forget_before(const struct core *c)
+{
+	return (struct wall){ wall_now().us - c->house.config.keep_ended };
+}
+
 static void
-forget(struct core *c)
+forget_saved(struct core *c, uint64_t number)
 {
 	auto_arena a = { 0 };
 	struct wall now = wall_now();
-	struct wall before = { now.us - c->house.config.keep_ended };
+	struct wall before = forget_before(c);
 	struct queue_step step = { 0 };
 	struct err e = { 0 };
 
+	(void)number;
 	if (queue_forget(c->queue, &a, before, now, &step, &e)) {
 		log_err("queue", &e);
 		return;
@@ -194,21 +203,47 @@ forget(struct core *c)
 	core_queue_step(c, &step, NULL);
 }
 
+/* What is not saved stays in the memory, and in a quiet house nothing else is
+ * written that would save it. */
+static void
+forget(struct core *c)
+{
+	struct wall before = forget_before(c);
+	const struct queue_task *t;
+	uint64_t since;
+
+	for (int n = 0; n < SAVE_MAX && (t = queue_unsaved(c->queue, &since)) &&
+	                t->updated.us < before.us;
+	     n++) {
+		core_task_row(c, t);
+		queue_saved(c->queue, t->id);
+	}
+	core_after(c, forget_saved, 0);
+}
+
 /* --- when --- */
 
-static void
-look(void *owner)
+static int64_t
+least(int64_t a, int64_t b)
 {
-	struct core *c = owner;
-	struct mono now = loop_now(c->part.loop);
+	return a < b ? a : b;
+}
+
+/* How often: not more than each second, whatever is written. */
+static int64_t
+forget_us(const struct core *c)
+{
+	int64_t keep = c->house.config.keep_ended;
+
+	return keep < CLOCK_SECOND ? CLOCK_SECOND : least(keep, FORGET_US);
+}
+
+static void
+checkpoint(struct core *c)
+{
 	bool quiet = c->book.commits == c->book.commits_then;
 	struct err e = { 0 };
 
-	loop_timer_arm(
-	    &c->book.keep, c->part.loop, mono_after(now, LOOK_US), look, c);
-	if (core_stalled(c)[0]) {
-		return;
-	}
 	/* A heartbeat writes nothing and is a commit under way all the same. */
 	if (quiet && c->book.commits != c->book.checkpointed &&
 	    !core_unwritten(c) && !c->book.under_way) {
@@ -218,16 +253,34 @@ look(void *owner)
 		}
 	}
 	c->book.commits_then = c->book.commits;
-	if (mono_passed(mono_after(c->book.forgot_at, FORGET_US), now)) {
+}
+
+static void
+look(void *owner)
+{
+	struct core *c = owner;
+	struct mono now = loop_now(c->part.loop);
+
+	loop_timer_arm(&c->book.keep, c->part.loop,
+	    mono_after(now, least(LOOK_US, forget_us(c))), look, c);
+	if (core_stalled(c)[0]) {
+		return;
+	}
+	if (mono_passed(mono_after(c->book.looked_at, LOOK_US), now)) {
+		c->book.looked_at = now;
+		checkpoint(c);
+		expire(c);
+	}
+	if (mono_passed(mono_after(c->book.forgot_at, forget_us(c)), now)) {
 		c->book.forgot_at = now;
 		forget(c);
 	}
-	expire(c);
 }
 
 void
 core_keep_begin(struct core *c)
 {
 	c->book.forgot_at = loop_now(c->part.loop);
+	c->book.looked_at = mono_after(c->book.forgot_at, -LOOK_US);
 	look(c);
 }

@@ -12,6 +12,7 @@ struct core_event {
 	const struct core_run *run; /* fills run, task, epoch, role digests */
 	struct book_id task;        /* where there is no such object */
 	struct book_id run_id;
+	uint32_t epoch;
 	uint32_t call;
 	struct digest policy;
 	struct digest contract;
@@ -79,6 +80,8 @@ int core_run_heads(struct core *c, struct book_id run, uint64_t after,
  * what was kept aside for a task that lives. */
 int core_body_get(
     struct core *c, uint64_t seq, struct buf *out, struct err *e) MUST_CHECK;
+/* In the memory, or forgotten and in its row. */
+bool core_task_known(struct core *c, struct str task);
 /* The DurableTask as it was put. */
 int core_task_record(
     struct core *c, struct str task, struct buf *out, struct err *e) MUST_CHECK;
@@ -175,6 +178,7 @@ struct core_book {
 	/* core_keep.c */
 	struct loop_timer keep;
 	struct mono forgot_at;
+	struct mono looked_at;
 	int64_t expired_day;
 	uint64_t commits_then;
 	uint64_t checkpointed;

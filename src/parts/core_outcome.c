@@ -9,7 +9,6 @@
 #include "parts/core_dispatch.h"
 #include "parts/core_run.h"
 #include "parts/core_worker.h"
-#include "queue/repair.h"
 
 static void
 end_run(struct core *c, uint64_t number)
@@ -39,50 +38,6 @@ result_letter(struct core *c, struct core_run *r, struct arena *a,
 	out->payload = payload;
 }
 
-/* What a failure leaves besides its error: the letter to the operator, and
- * where the role names a queue that repairs, a task for it.  What repairs is
- * not itself repaired. */
-struct repair {
-	struct e2m_envelope letter;
-	struct core_put put;
-	bool has_put;
-};
-
-static void
-make_repair(struct core *c, struct core_run *r, struct arena *a,
-    const struct json *error, struct repair *out)
-{
-	struct str queue = r->role->role->queue.repair;
-	struct queue_repair q = {
-		.task = queue_find(c->queue, str_of(r->task_text)),
-		.failure = error,
-		.queue = queue,
-		.task_id = arena_str(a, str_of(id_new().text)),
-		.letter_id = arena_str(a, str_of(id_new().text)),
-		.now = wall_now(),
-	};
-	struct e2m_record task = { .kind = E2M_TASK };
-	struct grant ceiling = { 0 };
-	struct core_dispatch d = { .ceiling = &ceiling };
-	struct str class = STR("");
-	struct err e = { 0 };
-
-	queue_repair_letter(a, &q, &out->letter);
-	(void)json_text(error, "class", &class);
-	if (!queue.len || !r->type || str_eq_z(queue, r->role->name) ||
-	    !str_eq_z(class, "resolvable")) {
-		return;
-	}
-	queue_repair_task(a, &q, &task.as.task);
-	d.record = e2m_to_json(a, &task);
-	if (core_grant_child(c, r, a, &ceiling, &e) ||
-	    core_dispatch_judge(c, a, &d, &out->put, &e)) {
-		log_err("repair", &e); /* the operator has the letter */
-		return;
-	}
-	out->has_put = true;
-}
-
 static void
 outcome(struct core *c, struct core_run *r, enum e2m_event how,
     const struct json *body)
@@ -92,7 +47,8 @@ outcome(struct core *c, struct core_run *r, enum e2m_event how,
 	bool again = how == E2M_FAIL &&
 	             queue_would_retry(c->queue, str_of(r->task_text), body);
 	struct e2m_envelope mail[2];
-	struct repair repair = { 0 };
+	struct core_maker by = core_run_maker(r);
+	struct core_repair repair = { 0 };
 	struct json *payload = json_new(&a, JSON_OBJECT);
 	struct queue_step step = { 0 };
 	struct queue_finish finish = {
@@ -115,7 +71,7 @@ outcome(struct core *c, struct core_run *r, enum e2m_event how,
 		    c, r, &a, &mail[finish.mail_count++], payload, good);
 	}
 	if (!again && !good) {
-		make_repair(c, r, &a, body, &repair);
+		core_repair_make(c, &by, &a, body, &repair);
 		mail[finish.mail_count++] = repair.letter;
 		finish.follow_ups = &repair.put.put;
 		finish.follow_up_count = repair.has_put;

@@ -16,6 +16,16 @@ keep_seq(void *context, const struct store_task *t, struct err *e)
 	return 0;
 }
 
+bool
+core_task_known(struct core *c, struct str task)
+{
+	uint64_t seq;
+	struct err e = { 0 };
+
+	return queue_find(c->queue, task) ||
+	       store_task_get(c->book.store, task, keep_seq, &seq, &e) == 0;
+}
+
 /* The first head of this task in the batch; NULL: none. */
 static const struct core_write *
 first_of(const struct core_batch *b, struct book_id task)

@@ -24,6 +24,7 @@ wire_take_fn core_agent_ended;
 int core_grant_load(
     struct core *c, struct core_run *r, struct err *e) MUST_CHECK;
 void core_grant_renew(struct core *c, struct core_run *r);
+struct core_maker core_run_maker(const struct core_run *r);
 int core_grant_child(struct core *c, const struct core_run *r, struct arena *a,
     struct grant *out, struct err *e) MUST_CHECK;
 void core_grant_request(struct core *c, const struct core_run *r,

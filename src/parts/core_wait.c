@@ -10,6 +10,8 @@
 #include "parts/core_dispatch.h"
 #include "parts/core_run.h"
 
+#define LOOK_US CLOCK_MINUTE
+
 static void
 wake(struct core *c, struct str run)
 {
@@ -25,22 +27,6 @@ wake(struct core *c, struct str run)
 		book_id_text(view->task, task);
 		core_run_wake_task(c, str_of(task));
 	}
-}
-
-int
-core_wait_say(struct core *c, const struct wait_decide *say, struct err *e)
-{
-	auto_arena a = { 0 };
-	struct wait_step step = { 0 };
-
-	if (wait_decide(c->waits, &a, say, &step, e)) {
-		return -1;
-	}
-	(void)core_wait_step(c, BOOK_WAIT_DECIDED, step.id, step.body, NULL);
-	if (step.settled) {
-		wake(c, wait_find(c->waits, step.id)->run);
-	}
-	return 0;
 }
 
 static void
@@ -63,20 +49,46 @@ expire(void *owner)
 	core_expiry_arm(c);
 }
 
+/* Timers are monotonic, and these moments are the wall's, which may jump: it is
+ * looked at again before long. */
+static void
+arm_at(struct core *c, struct loop_timer *timer, struct wall at, loop_fn *fn)
+{
+	int64_t us = at.us - wall_now().us;
+
+	us = us < 0 ? 0 : us;
+	us = us < LOOK_US ? us : LOOK_US;
+	loop_timer_arm(timer, c->part.loop,
+	    mono_after(mono_now(), us + CLOCK_SECOND / 100), fn, c);
+}
+
 void
 core_expiry_arm(struct core *c)
 {
 	struct wall at;
-	struct wall now = wall_now();
-	int64_t us;
 
 	loop_timer_cancel(&c->expiry);
-	if (!wait_next_expiry(c->waits, &at)) {
-		return;
+	if (wait_next_expiry(c->waits, &at)) {
+		arm_at(c, &c->expiry, at, expire);
 	}
-	us = at.us > now.us ? at.us - now.us : 0;
-	loop_timer_arm(&c->expiry, c->part.loop,
-	    mono_after(mono_now(), us + CLOCK_SECOND / 100), expire, c);
+}
+
+int
+core_wait_say(struct core *c, const struct wait_decide *say, struct err *e)
+{
+	auto_arena a = { 0 };
+	struct wait_step step = { 0 };
+
+	if (wait_decide(c->waits, &a, say, &step, e)) {
+		/* It may be over, and the timer has yet to see it. */
+		expire(c);
+		return -1;
+	}
+	(void)core_wait_step(c, BOOK_WAIT_DECIDED, step.id, step.body, NULL);
+	if (step.settled) {
+		wake(c, wait_find(c->waits, step.id)->run);
+	}
+	return 0;
 }
 
 /* --- what becomes due --- */
@@ -95,17 +107,13 @@ core_due_arm(struct core *c)
 {
 	auto_arena a = { 0 };
 	struct queue_step step = { 0 };
-	struct wall now = wall_now();
 	struct wall at;
 
-	queue_due(c->queue, &a, now, &step);
+	queue_due(c->queue, &a, wall_now(), &step);
 	at = queue_next_due(c->queue);
 	loop_timer_cancel(&c->due);
 	if (at.us) {
-		int64_t us = at.us > now.us ? at.us - now.us : 0;
-
-		loop_timer_arm(&c->due, c->part.loop,
-		    mono_after(mono_now(), us + CLOCK_SECOND / 100), due, c);
+		arm_at(c, &c->due, at, due);
 	}
 }
 

@@ -153,16 +153,25 @@ core_worker_find(
 	return w;
 }
 
-static void
-end_waits(struct core *c, const struct core_worker *w)
+static bool
+is_waiting(const struct core *c, const struct core_worker *w)
 {
-	struct core_claim *next;
+	const struct core_claim *k = c->workers->waiting;
 
-	for (struct core_claim *k = c->workers->waiting; k; k = next) {
-		next = k->next;
-		if (k->worker == w) {
-			core_work_claimed(c, k->ask); /* got nothing */
-		}
+	while (k && k->worker != w) {
+		k = k->next;
+	}
+	return k != NULL;
+}
+
+static void
+lose_all(struct core *c, struct core_worker *w)
+{
+	log_line(LOG_WARN, "worker",
+	    "%s was silent for its lease and loses %zu tasks", w->name,
+	    w->held);
+	while (w->leases) {
+		lose(c, w->leases, "the worker was silent for its lease");
 	}
 }
 
@@ -171,14 +180,6 @@ end_session(struct core *c, struct core_worker *w)
 {
 	struct core_worker **at = &c->workers->all;
 
-	log_line(LOG_WARN, "worker",
-	    "%s was silent for its lease and loses %zu "
-	    "tasks",
-	    w->name, w->held);
-	end_waits(c, w);
-	while (w->leases) {
-		lose(c, w->leases, "the worker was silent for its lease");
-	}
 	while (*at != w) {
 		at = &(*at)->next;
 	}
@@ -195,10 +196,19 @@ look(void *owner)
 {
 	struct core_worker *w = owner;
 
-	if (mono_passed(w->deadline, mono_now())) {
-		end_session(w->core, w);
-	} else {
+	if (!mono_passed(w->deadline, mono_now())) {
 		watch(w);
+		return;
+	}
+	if (w->leases) {
+		lose_all(w->core, w);
+	}
+	if (is_waiting(w->core, w)) {
+		/* Its question stands, and is renewed when it is answered. */
+		w->deadline = mono_after(mono_now(), w->lease_us);
+		watch(w);
+	} else {
+		end_session(w->core, w);
 	}
 }
 
@@ -219,6 +229,15 @@ renew(struct core_worker *w, int64_t lease_us)
 	if (sooner || !w->timer.loop) {
 		watch(w);
 	}
+}
+
+/* A lease is counted from when the worker may hear of it, not from when it
+ * asked. */
+void
+core_lease_heard(struct core_lease *lease, int64_t lease_us)
+{
+	lease->ask = 0;
+	renew(lease->worker, lease_us);
 }
 
 static bool
@@ -363,6 +382,7 @@ core_worker_offer(struct core *c)
 		next = k->next;
 		core_worker_claim(c, k);
 		if (k->taken_count) {
+			renew(k->worker, k->lease_us);
 			core_work_claimed(c, k->ask);
 		}
 	}

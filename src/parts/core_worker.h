@@ -7,10 +7,11 @@
  * "worker"): they claim over HTTP, hold a task under an epoch, and finish it.
  *
  * A lease belongs to the worker's session, a name under one operator's token,
- * and not to a task: whatever the session asks renews it for all it holds.  A
- * session silent for its lease loses everything (task_lease_lost) and is
- * forgotten.  The monotonic clock decides that; the epoch decides who may
- * finish.  Sessions live in memory: a new incarnation voids every lease.
+ * and not to a task: whatever the session asks renews it for all it holds, and
+ * so does the answer that hands it a task.  A session silent for its lease
+ * loses everything (task_lease_lost), and is forgotten unless it waits for a
+ * task. The monotonic clock decides that; the epoch decides who may finish.
+ * Sessions live in memory: a new incarnation voids every lease.
  */
 
 #include "parts/core.h"
@@ -64,7 +65,7 @@ struct core_claim {
 	struct core_claim *next; /* of those that wait */
 	uint64_t ask;
 	struct arena *arena;        /* of the question */
-	struct core_worker *worker; /* while it waits */
+	struct core_worker *worker; /* until it is answered */
 	int64_t lease_us;
 	const char *queues[CORE_QUEUES_MAX];
 	size_t queue_count;
@@ -88,8 +89,17 @@ void core_worker_offer_later(struct core *c);
 
 struct core_lease *core_lease_find(const struct core *c, struct str task);
 void core_lease_drop(struct core *c, struct core_lease *lease); /* settled */
+/* The answer that says so leaves: it holds for lease_us from now. */
+void core_lease_heard(struct core_lease *lease, int64_t lease_us);
 /* Nobody is there to hear the answer: what it claimed can be claimed again. */
 void core_worker_unheard(struct core *c, uint64_t ask);
+
+/* core_follow.c: adds to a finish what it puts besides: `list` of follow-ups
+ * (or NULL), and of a failure that is not tried again the operator's letter and
+ * the task that repairs. */
+#define CORE_FOLLOW_MAX (QUEUE_BATCH_MAX - 1) /* and as many letters */
+int core_follow(struct core *c, struct arena *a, const struct core_lease *lease,
+    const struct json *list, struct queue_finish *f, struct err *e) MUST_CHECK;
 
 /* core_api_work.c: the tasks of this question are claimed. */
 void core_work_claimed(struct core *c, uint64_t ask);

@@ -103,6 +103,7 @@ apply_fail(struct queue *q, struct task *t, const struct queue_change *c,
 		return -1;
 	}
 	t->shown.lost = 0;
+	q->dead += c->dead;
 	t->shown.dead = c->dead;
 	t->shown.updated = c->at;
 	queue_hold(q, t, QUEUE_FAILED);
@@ -128,6 +129,7 @@ apply_retry(struct queue *q, struct task *t, const struct queue_change *c,
 		return illegal(t, c, e);
 	}
 	t->shown.owner = STR("");
+	q->dead -= t->shown.dead;
 	t->shown.dead = false;
 	t->shown.not_before = c->not_before;
 	if (c->redrive) {

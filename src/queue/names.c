@@ -4,6 +4,7 @@
 /* The machine itself, and the names it knows for as long as it lives. */
 
 #include <stdlib.h>
+#include <string.h>
 
 struct queue *
 queue_new(uint64_t seed)
@@ -174,4 +175,16 @@ queue_count(const struct queue *q, struct str queue_name)
 	return l ? (struct queue_count){ (uint32_t)l->ready.count, l->waiting,
 		l->running }
 	         : (struct queue_count){ 0 };
+}
+
+struct queue_totals
+queue_totals(const struct queue *q)
+{
+	struct queue_totals t = {
+		.delayed = (uint32_t)q->later.count,
+		.dead = q->dead,
+	};
+
+	memcpy(t.states, q->states, sizeof(t.states));
+	return t;
 }

@@ -191,6 +191,8 @@ queue_hold(struct queue *q, struct task *t, enum queue_hold hold)
 
 	l->waiting -= t->shown.hold == QUEUE_WAITING;
 	l->running -= t->shown.hold == QUEUE_OWNED;
+	q->states[t->shown.state]--;
+	q->states[states[hold]]++;
 	t->shown.hold = hold;
 	t->shown.state = states[hold];
 	l->waiting += hold == QUEUE_WAITING;

@@ -86,6 +86,33 @@ queue_apply_recall(
 	}
 	t->shown.updated = c->at;
 	queue_place(q, t);
-	queue_task_touched(q, t, seq);
+	if (seq > 0) { /* else it goes on from the end of its own trail */
+		queue_task_touched(q, t, seq);
+	}
+	return 0;
+}
+
+int
+queue_task_read(
+    struct arena *a, struct str saved, struct queue_task *out, struct err *e)
+{
+	static const enum e2m_state states[] = {
+#define HOLD(id, word, e2m_state) [QUEUE_##id] = e2m_state,
+#include "queue/states.def"
+#undef HOLD
+	};
+	struct head h = { 0 };
+	struct cut more = { 0 };
+
+	if (form_check(saved, &h, &more, e)) {
+		return -1;
+	}
+	*out = h.shown;
+	out->id = arena_str(a, h.shown.id);
+	out->queue = arena_str(a, h.shown.queue);
+	out->subject = arena_str(a, h.shown.subject);
+	out->from = arena_str(a, h.shown.from);
+	out->owner = arena_str(a, h.shown.owner);
+	out->state = states[h.shown.hold];
 	return 0;
 }

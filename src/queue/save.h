@@ -18,6 +18,10 @@ struct queue_step;
 
 void queue_task_save(
     const struct queue *q, const struct queue_task *t, struct buf *out);
+/* The state in a saved form, to be read; texts in the arena.  ERR_INPUT: none.
+ */
+int queue_task_read(struct arena *a, struct str saved, struct queue_task *out,
+    struct err *e) MUST_CHECK;
 /* ERR_INPUT: not a saved form.  In any order; a task twice: the newer seq. */
 int queue_task_load(
     struct queue *q, struct str saved, struct err *e) MUST_CHECK;

@@ -150,6 +150,8 @@ struct queue {
 	struct heap owned;
 	struct heap ended; /* by `updated` */
 	struct heap letters_ended;
+	uint32_t states[E2M_FAILED + 1]; /* how many tasks are in each */
+	uint32_t dead;
 	struct wall clock; /* the latest time a command named */
 	uint64_t pass;     /* of the queue served last */
 	uint32_t mark;

@@ -70,6 +70,8 @@ queue_task_new(struct queue *q, const struct queue_task *like)
 	t->shown.owner = queue_name_keep(q, like->owner);
 	t->line->waiting += like->hold == QUEUE_WAITING;
 	t->line->running += like->hold == QUEUE_OWNED;
+	q->states[like->state]++;
+	q->dead += like->dead;
 	t->index = (uint32_t)q->all.count;
 	table_put(&q->tasks, &t->item);
 	if (q->all.count > 0 &&
@@ -115,6 +117,8 @@ queue_task_free(struct queue *q, struct task *t)
 	table_drop(&q->tasks, &t->item);
 	t->line->waiting -= t->shown.hold == QUEUE_WAITING;
 	t->line->running -= t->shown.hold == QUEUE_OWNED;
+	q->states[t->shown.state]--;
+	q->dead -= t->shown.dead;
 	queue_unsaved_drop(&q->unsaved, &t->unsaved);
 	if (t->more) {
 		free_more(q, t->more);

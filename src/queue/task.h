@@ -48,6 +48,12 @@ struct queue_count {
 	uint32_t running; /* owned */
 };
 struct queue_count queue_count(const struct queue *q, struct str queue_name);
+struct queue_totals { /* of all that are in the memory */
+	uint32_t states[E2M_FAILED + 1];
+	uint32_t delayed; /* pending, and only their time is to come */
+	uint32_t dead;
+};
+struct queue_totals queue_totals(const struct queue *q);
 
 /* Every field of the state as canonical JSON (tests compare two machines). */
 void queue_dump(const struct queue *q, struct buf *out);

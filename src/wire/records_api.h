@@ -31,8 +31,8 @@ struct wire_api_ask_head {
 	uint16_t body_size;       /* bytes behind it */
 	uint64_t last;            /* Last-Event-ID; 0: none */
 	uint8_t token_digest[32]; /* SHA-256 of the bearer token */
-	char key[64];             /* Idempotency-Key, or "" */
-	char method[16];
+	char key[68];             /* Idempotency-Key, or "" */
+	char method[12];
 };
 
 struct wire_api_ask {

@@ -96,6 +96,38 @@ def the_same_key_is_the_same_task():
 
 
 @test
+def a_key_is_the_same_wherever_it_is_said():
+    h = house()
+    body = {'queue': 'helper', 'subject': 'x', 'payload': {'runbook': [FINISH]}}
+    ways = {'header': lambda k: h.post('/api/tasks', body,
+                                       headers={'Idempotency-Key': k}),
+            'query': lambda k: h.post('/api/tasks?key=' + k, body),
+            'member': lambda k: h.post('/api/tasks', {**body, 'key': k})}
+    for name, first in ways.items():
+        key = name + '-' + 'k' * (63 - len(name))  # as long as it may be
+        a = first(key)
+        need(a.code == 201 and not a.json['duplicate'], name, a)
+        for other in ways.values():
+            b = other(key)
+            need(b.code == 200 and b.json['duplicate'] and
+                 b.json['id'] == a.json['id'], name, a, b)
+        need('key' not in h.task(a.json['id'])['record'], name)
+    # Said twice it is one, if it is the same.
+    twice = {**body, 'key': 'both'}
+    need(h.post('/api/tasks?key=both', twice).code == 201)
+    before = h.get('/api/status').json['events']
+    for a in (h.post('/api/tasks?key=other', twice),
+              h.post('/api/tasks', twice, headers={'Idempotency-Key': 'other'}),
+              h.post('/api/tasks?key=', body),
+              h.post('/api/tasks', {**body, 'key': ''}),
+              h.post('/api/tasks', {**body, 'key': 7}),
+              h.post('/api/tasks', {**body, 'key': 'x' * 65})):
+        need(a.code == 400 and 'key' in a.json['message'], a)
+    since = h.get('/api/events?after=%d' % before).json['events']
+    need('task_put' not in [e['kind'] for e in since], since)
+
+
+@test
 def an_unknown_queue_writes_nothing():
     h = house()
     before = h.get('/api/status').json['events']
@@ -171,6 +203,72 @@ def a_cron_line_waits_in_its_zone_also_after_a_restart():
         h.stop()
         h.start()
         need(h.task(t['id'])['not_before'] == t['not_before'])
+
+
+# --- what ended long ago --------------------------------------------------------
+
+SHORT = MODEL + '\n[book]\nkeep_ended = "1s"\n'
+
+
+def forgotten(h, *tasks):
+    """They left the memory: the book says before when."""
+    last = max(h.task(t)['updated_at'] for t in tasks)
+    until(lambda: [e for e in h.events() if e['kind'] == 'queue_forgot' and
+                   e['body']['before'] > last], 20, 'it is not forgotten')
+
+
+@test
+def a_task_that_was_forgotten_can_be_shown_retried_and_depended_upon():
+    with House(ROLES, config=SHORT) as h:
+        h.start()
+        good = put(h, '--key', 'mine').out.strip()
+        bad = put(h, steps=FAIL).out.strip()
+        dead = put(h, kind='again', steps=FAIL).out.strip()
+        for task in (good, bad, dead):
+            h.outcome(task)
+        until(lambda: h.task(dead)['dead'], 20)
+        forgotten(h, good, bad, dead)
+        for again in (False, True):
+            if again:
+                h.stop()
+                h.start()
+            t = h.task(good)
+            need(t['state'] == 'completed' and t['runs'] and
+                 t['record']['subject'] == 'x', again, t)
+            t = h.task(bad)
+            need(t['state'] == 'failed' and t['error'] and
+                 (t['epoch'], t['attempts'], len(t['runs'])) == (1, 1, 1) and
+                 t['runs'][0]['calls'][0]['result']['exit'] == 3, again, t)
+            t = h.task(dead)
+            need(t['dead'] and t['attempts'] == len(t['runs']) == 3, again, t)
+            need(h.outcomes(good) == ['complete'], h.events(good))
+        need(h.cli('task', 'retry', good).code == 5)
+        # It goes on where it was: the next epoch, the next attempt.
+        need(h.cli('task', 'retry', bad).code == 0)
+        until(lambda: len(h.task(bad)['runs']) == 2, 15, 'no second run')
+        t = h.outcome(bad)
+        need(t['epoch'] == 2 and h.outcomes(bad) == ['fail', 'fail'], t)
+        need(h.cli('task', 'redrive', dead).code == 0)
+        until(lambda: len(h.task(dead)['runs']) == 6, 20, 'no redrive')
+        # What depends on it is claimed; on nothing, it is refused.
+        after = put(h, '--after', good).out.strip()
+        need(h.outcome(after)['state'] == 'completed')
+        need(put(h, '--after', '0b54c5f0-5c0f-4d3c-9d9a-70a9b2a3c4d5').code)
+        # Its key has gone with it, its id has not.
+        forgotten(h, good, after)
+        said = json.loads(put(h, '--key', 'mine', '--json').out)
+        need(not said['duplicate'] and said['id'] != good, said)
+        body = {'queue': 'helper', 'subject': 'x', 'id': good,
+                'payload': {'runbook': [FINISH]}}
+        events = len(h.events(good))
+        a = h.post('/api/tasks', body)
+        need(a.code == 409 and good in a.json['message'], a)
+        need(len(h.events(good)) == events)
+        h.stop()
+        h.start()
+        for task in (good, bad, dead, after):
+            need(h.task(task)['state'] in ('completed', 'failed'), task)
+        h.verified()
 
 
 # --- failures -------------------------------------------------------------------

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs of the operator's that work on a queue themselves: claim, finish,
 work, beat."""
+import json
 import os
 import signal
 import subprocess
@@ -18,10 +19,21 @@ tools = []
 output.required = ["flour"]
 output.properties.flour = { type = "integer" }
 
+[task.again]
+tools = []
+retry = { attempts = 2, base = "10ms", cap = "20ms" }
+
+[queue]
+served = "worker"
+repair = "fixer"
+''', 'gates.toml': GATES, 'mcp/server.toml': SERVER}
+FIXER = {'role.toml': '''[task.default]
+tools = []
+
 [queue]
 served = "worker"
 ''', 'gates.toml': GATES, 'mcp/server.toml': SERVER}
-ROLES = {'mill': MILL, 'helper': HELPER}
+ROLES = {'mill': MILL, 'helper': HELPER, 'fixer': FIXER}
 GOOD = {'flour': 7}
 
 
@@ -73,6 +85,26 @@ def a_worker_claims_what_was_put_and_ends_it():
              said)
         need(h.task(task)['result'] == GOOD, h.task(task))
         need(h.kinds(task).count('task_transition') == 1, h.kinds(task))
+        h.verified()
+
+
+@test
+def heads_of_a_worker_say_under_which_epoch_and_as_whom():
+    with house() as h:
+        h.start()
+        [task] = put(h)
+        [old] = claim(h, 'a', lease_ms=1000)
+        until(lambda: 'task_lease_lost' in h.kinds(task), 10)
+        [new] = claim(h, 'b')
+        say(h, 'finish', 'a', code=409, **end(old))
+        say(h, 'finish', 'b', **end(new))
+        said = [(e['kind'], e.get('epoch', 0), e.get('identity', ''))
+                for e in h.events(task) if e['kind'] != 'mail_put']
+        me = 'linux__server__mill_coworker'
+        need(said == [('task_put', 0, ''), ('task_claimed', 1, me),
+                      ('task_lease_lost', 1, me), ('task_claimed', 2, me),
+                      ('task_refused', 1, me), ('task_transition', 2, me)],
+             said)
         h.verified()
 
 
@@ -202,6 +234,42 @@ def a_silent_worker_loses_everything_it_holds():
 
 
 @test
+def a_lease_is_counted_from_the_hand_over():
+    with house() as h:
+        h.start()
+        got = []
+        t = threading.Thread(target=lambda: got.extend(
+            claim(h, 'a', wait_ms=20000, lease_ms=3000)))
+        t.start()
+        time.sleep(4)  # longer than the lease: the wait goes on
+        need(t.is_alive(), got)
+        [task] = put(h)
+        t.join(5)
+        need(got and got[0]['task'] == task, got)
+        time.sleep(2)  # from the question on it would be over twice
+        need(claim(h, 'b') == [])
+        need('task_lease_lost' not in h.kinds(task), h.kinds(task))
+        say(h, 'finish', 'a', **end(got[0]))
+
+
+@test
+def who_waits_is_silent_about_what_it_holds():
+    with house() as h:
+        h.start()
+        [task] = put(h)
+        [old] = claim(h, 'a', lease_ms=1000)
+        new = []
+        t = threading.Thread(target=lambda: new.extend(
+            claim(h, 'a', wait_ms=20000, lease_ms=1000)))
+        t.start()
+        t.join(10)  # it loses the one, and gets it as the next
+        need(new and new[0]['task'] == task and new[0]['epoch'] == 2, new)
+        need('task_lease_lost' in h.kinds(task), h.kinds(task))
+        say(h, 'finish', 'a', code=409, **end(old))
+        say(h, 'finish', 'a', **end(new[0]))
+
+
+@test
 def one_beat_keeps_everything_that_a_worker_holds():
     with house() as h:
         h.start()
@@ -282,6 +350,153 @@ def a_failure_is_written_whole():
         error = h.task(got['task'])['error']
         need(set(error) == {'error_type', 'class', 'resolvable',
                             'suggested_skill', 'message'}, error)
+
+
+def fail(task, group='resolvable', **more):
+    return {'task': task['task'], 'epoch': task['epoch'], 'outcome': 'fail',
+            'error': {'error_type': 'stone_broke', 'class': group,
+                      'message': 'the stone broke'}, **more}
+
+
+def of_queue(h, queue):
+    return h.get('/api/tasks?queue=' + queue).json['tasks']
+
+
+def about(h, task):
+    return [m['letter'] for m in
+            h.get('/api/mail?mailbox=operator').json['letters']
+            if m['letter']['payload'].get('task_id') == task]
+
+
+@test
+def a_failure_of_a_worker_leaves_a_letter_and_a_task_that_repairs():
+    with house() as h:
+        h.start()
+        [task] = put(h)
+        [got] = claim(h, 'a')
+        say(h, 'finish', 'a', code=400, **{**fail(got), 'error': None})
+        say(h, 'finish', 'a', code=400, **fail(got, 'bad luck'))
+        need(state(h, task) == 'in_progress' and not of_queue(h, 'fixer'))
+        say(h, 'finish', 'a', **fail(got, ack_key='k'))
+        need(say(h, 'finish', 'a', **fail(got, ack_key='k'))['duplicate'])
+        [letter] = about(h, task)
+        need(letter['envelope_type'] == 'escalate' and
+             letter['payload']['error']['error_type'] == 'stone_broke', letter)
+        [made] = of_queue(h, 'fixer')
+        record = h.task(made['id'])['record']
+        need(record['payload']['task_id'] == task, record)
+        grant = record['payload']['handrail']['grant']
+        need(grant['parent'] == task and grant['tools'] == [], grant)
+        seqs = {e['kind']: e['seq'] for e in h.events() if task in json.dumps(e)
+                and e['kind'] in ('task_transition', 'task_put', 'mail_put')}
+        need(max(seqs.values()) - min(seqs.values()) <= 4, seqs)
+        # What repairs is not itself repaired; an unresolvable one is told.
+        [fix] = claim(h, 'a', queues=['fixer'])
+        say(h, 'finish', 'a', **fail(fix))
+        [other] = put(h)
+        say(h, 'finish', 'a', **fail(claim(h, 'a')[0], 'unresolvable'))
+        need(len(of_queue(h, 'fixer')) == 1 and len(about(h, other)) == 1)
+        h.verified()
+
+
+@test
+def a_failure_that_is_tried_again_leaves_nothing():
+    with house() as h:
+        h.start()
+        task = h.post('/api/tasks', {'queue': 'mill', 'subject': 'x',
+                                     'payload': {'type': 'again'}}).json['id']
+        say(h, 'finish', 'a', **fail(claim(h, 'a', wait_ms=5000)[0]))
+        need(not about(h, task) and not of_queue(h, 'fixer'))
+        [got] = claim(h, 'a', wait_ms=5000)
+        need(got['task'] == task and got['attempts'] == 2, got)
+        say(h, 'finish', 'a', **fail(got))
+        need(len(about(h, task)) == 1 and len(of_queue(h, 'fixer')) == 1)
+        need(h.task(task)['dead'])
+
+
+@test
+def the_follow_ups_of_a_finish_are_put_with_it():
+    with house() as h:
+        h.start()
+        [task] = put(h)
+        [got] = claim(h, 'a')
+        child = {'queue': 'fixer', 'subject': 'sweep', 'payload': {'n': 1}}
+        step = {'queue': 'helper', 'subject': 'walk', 'key': 'once',
+                'payload': {'runbook': [{'id': 'end', 'tool': 'finish',
+                                         'args': {}}]}}
+        said = say(h, 'finish', 'a',
+                   **end(got, follow_ups=[child, step], ack_key='k'))
+        need(said['state'] == 'completed', said)
+        [made] = of_queue(h, 'fixer')
+        record = h.task(made['id'])['record']
+        grant = record['payload']['handrail']['grant']
+        need(grant['parent'] == task and
+             'mill_coworker' in grant['through'][0], grant)
+        need(record['from'] == 'mill-coworker', record)
+        # The house's own agents begin at once with what is theirs.
+        [walk] = of_queue(h, 'helper')
+        need(h.outcome(walk['id'])['state'] == 'completed')
+        kinds = [e['kind'] for e in h.events() if e['kind'] != 'mail_put']
+        at = kinds.index('task_transition')
+        need(kinds[at + 1:at + 3] == ['task_put', 'task_put'], kinds)
+        again = say(h, 'finish', 'a',
+                    **end(got, follow_ups=[child, step], ack_key='k'))
+        need(again['duplicate'] and len(of_queue(h, 'fixer')) == 1, again)
+        h.stop()
+        h.start()
+        need(len(of_queue(h, 'fixer')) == len(of_queue(h, 'helper')) == 1)
+        h.verified()
+
+
+@test
+def a_bad_follow_up_leaves_everything_as_it_was():
+    with house() as h:
+        h.start()
+        [task] = put(h)
+        [got] = claim(h, 'a')
+        good = {'queue': 'fixer', 'subject': 's', 'payload': {}}
+        for code, bad in ((404, {**good, 'queue': 'nobody'}),
+                          (400, {'queue': 'fixer'}),
+                          (400, {**good, 'also': 1}),
+                          (400, {**good, 'key': ''}),
+                          (400, {**good, 'payload': {'type': 'none'}}),
+                          (400, 'text'),
+                          (403, {**good, 'payload': {
+                              'handrail': {'grant': {}}}})):
+            a = say(h, 'finish', 'a', code=code,
+                    **end(got, follow_ups=[good, bad]))
+            need('follow_ups[1]' in a['message'], bad, a)
+        say(h, 'finish', 'a', code=400, **end(got, follow_ups={}))
+        say(h, 'finish', 'a', code=400, **end(got, follow_ups=[good] * 32))
+        say(h, 'finish', 'a', code=400,
+            **end(got, follow_ups=[{**good, 'key': 'k'}] * 2))
+        need(state(h, task) == 'in_progress' and not of_queue(h, 'fixer'))
+        say(h, 'finish', 'b', code=409, **end(got, follow_ups=[good]))
+        need(not of_queue(h, 'fixer'))
+        say(h, 'finish', 'a', **end(got, follow_ups=[good]))
+
+
+@test
+def what_a_follow_up_makes_may_do_no_more_than_the_first():
+    with house() as h:
+        h.start()
+        [task] = put(h)
+        for depth in range(1, 9):
+            [got] = claim(h, 'a', queues=['mill', 'fixer'])
+            more = {} if depth > 1 else {'result': GOOD}
+            say(h, 'finish', 'a', **{**end(got), **more, 'follow_ups': [
+                {'queue': 'fixer', 'subject': 'deeper', 'payload': {}}]})
+            [made] = [t for t in of_queue(h, 'fixer')
+                      if t['state'] == 'pending']
+            grant = h.task(made['id'])['record']['payload']['handrail']['grant']
+            need(grant['depth'] == depth and grant['parent'] == got['task'] and
+                 any('mill_coworker' in w for w in grant['through']), grant)
+        [got] = claim(h, 'a', queues=['fixer'])
+        a = h.ask('POST', '/api/queue/finish', {
+            'worker': 'a', **end(got), 'follow_ups': [
+                {'queue': 'fixer', 'subject': 'too deep', 'payload': {}}]})
+        need(a.code not in (200, 500) and '8 in all' in a.json['message'], a)
+        say(h, 'finish', 'a', **end(got))
 
 
 @test

@@ -74,10 +74,11 @@ class Soul(threading.Thread):
         except Exception as f:
             self.fault = f
 
-    def ask(self, target, body):
+    def ask(self, target, body, headers=None):
         """None: nobody knows."""
         try:
-            a = self.town.house.ask('POST', target, body, timeout=8)
+            a = self.town.house.ask('POST', target, body, timeout=8,
+                                    headers=headers)
         except (OSError, http.client.HTTPException, Failed):
             time.sleep(0.05)
             return None
@@ -98,10 +99,11 @@ class Client(Soul):
         while not self.town.over.is_set():
             op = d.say(None, 'put', 'ask', task=task, queue='mill',
                        depends=depends)
-            a = self.ask('/api/tasks?key=' + task, body)
+            a = self.ask('/api/tasks', body, {'Idempotency-Key': task})
             d.say(op, 'put', 'lost' if a is None else 'ok')
             if a is not None:
-                need(a.code == 201, a)
+                need(a.code == (200 if a.json['duplicate'] else 201), a)
+                need(a.json['id'] == task, a)
                 self.town.put.append(task)
                 break
         if self.dice.random() < 0.1:

@@ -89,7 +89,7 @@ struct sim_task {
 	uint32_t epoch;
 	uint32_t ends; /* terminal transitions */
 	uint32_t run_ends;
-	uint32_t lost; /* leases */
+	uint32_t lost;   /* leases */
 	uint32_t writes; /* to its workspace: what a digest sees */
 	struct sim_call calls[SIM_CALLS + 1];
 	/* what its client knows */
@@ -105,6 +105,10 @@ struct sim_wait {
 	bool unknown; /* an outcome that nobody saw */
 	bool decided;
 	bool ended; /* used, or not needed any more */
+	bool alone; /* nobody comes to look at it */
+	/* seen open in this house and past its time, since then */
+	uint32_t late_house;
+	int64_t late_since;
 };
 
 struct sim_intent {
@@ -227,7 +231,8 @@ struct sim_seen {
 	    killed_before, killed_after, kills, claims, leases_lost, execs,
 	    parks, intents, completed, failed, blocked, cancelled, jumps,
 	    dead_agents, dead_cells, dead_egresses, dead_vaults, dead_apis,
-	    unknown, denied, doubled, full_disks, deposed, milled, stale;
+	    unknown, denied, doubled, full_disks, deposed, milled, stale,
+	    expired;
 };
 extern struct sim_seen *sim_seen;
 
@@ -287,6 +292,7 @@ extern const size_t sim_api_handler_count;
 void sim_people_begin(void);
 void sim_people_house_down(void); /* nobody will be answered */
 void sim_person_look(uint64_t a, uint64_t b);
+void sim_waits_end(void); /* whose time is over is expired before long */
 struct sim_ask *sim_answer_of(uint64_t id);
 /* False: nobody listens, and whoever asks hears so. */
 bool sim_ask(const struct sim_ask *what, const char *method, const char *target,

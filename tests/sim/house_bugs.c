@@ -127,3 +127,21 @@ __wrap_queue_lease_lost(struct queue *q, struct arena *a,
 	}
 	return __real_queue_lease_lost(q, a, c, step, e);
 }
+
+void __real_loop_timer_arm(struct loop_timer *t, struct loop *loop,
+    struct mono at, loop_fn *fn, void *owner);
+void __wrap_loop_timer_arm(struct loop_timer *t, struct loop *loop,
+    struct mono at, loop_fn *fn, void *owner);
+void
+__wrap_loop_timer_arm(struct loop_timer *t, struct loop *loop, struct mono at,
+    loop_fn *fn, void *owner)
+{
+	struct wall over;
+
+	if (sim_bug == BUG_WALL_ONCE && sim.core && t == &sim.core->expiry &&
+	    wait_next_expiry(sim.core->waits, &over) &&
+	    over.us > wall_now().us) {
+		at = mono_after(mono_now(), over.us - wall_now().us);
+	}
+	__real_loop_timer_arm(t, loop, at, fn, owner);
+}

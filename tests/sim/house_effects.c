@@ -109,7 +109,8 @@ answered(const struct wire_api_answer_head *answer, const struct json *body)
 		sim_worker_is_told((uint64_t)ask->of, answer->status, body);
 		return;
 	}
-	bool early = (ask->kind == ASK_PUT && answer->status == 201 &&
+	bool early = (ask->kind == ASK_PUT &&
+	                 (answer->status == 201 || answer->status == 200) &&
 	                 sim.tasks[ask->of].hold == SIM_ABSENT) ||
 	             (ask->kind == ASK_CANCEL && answer->status == 200 &&
 	                 sim.tasks[ask->of].hold != SIM_FAILED) ||

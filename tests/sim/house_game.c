@@ -29,18 +29,24 @@ any_cell(void)
 	return c->number && !c->ending ? c : NULL;
 }
 
+/* It goes on from where it stood. */
+static void
+thaw(void)
+{
+	if (sim.frozen_at) {
+		sim.wall_off += sim.frozen_at - mono_now().us;
+		sim.frozen_at = 0;
+	}
+}
+
 static void
 clocks(void)
 {
-	int64_t now = sim.frozen_at ? sim.frozen_at : mono_now().us;
-
 	sim_seen->jumps++;
 	if (sim_draw(3) == 0 && !sim.frozen_at) {
-		sim.frozen_at = now;
+		sim.frozen_at = mono_now().us;
 	} else {
-		/* It goes on from where it stood. */
-		sim.wall_off += now - mono_now().us;
-		sim.frozen_at = 0;
+		thaw();
 		sim.wall_off += ((int64_t)sim_draw(7201) - 3600) * CLOCK_SECOND;
 	}
 }
@@ -108,6 +114,7 @@ calm(uint64_t a, uint64_t b)
 {
 	(void)a;
 	(void)b;
+	thaw(); /* or what nobody comes to look at would wait for ever */
 	sim.calm = true;
 }
 
@@ -178,6 +185,7 @@ look(uint64_t a, uint64_t b)
 		sim_always(CLOCK_SECOND, look, 0, 0);
 		return;
 	}
+	sim_waits_end();
 	if (sim_draw(8) == 0) {
 		sim_witness_derived();
 	}

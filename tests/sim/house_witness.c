@@ -270,12 +270,17 @@ wait_head(struct sim_task *t, const struct book_head *head, struct str body)
 			.unknown = str_eq_z(word, "unknown_outcome") };
 		(void)str_copy(w->id, sizeof(w->id), id);
 		sim_seen->unknown += w->unknown;
-		sim_always(sim_delay(4000000), sim_person_look, (uint64_t)i, 0);
+		w->alone = !w->unknown && sim_draw(6) == 0;
+		if (!w->alone) {
+			sim_always(sim_delay(4000000), sim_person_look,
+			    (uint64_t)i, 0);
+		}
 		return;
 	}
 	must(i < sim.wait_count);
 	(void)json_text(tree, "event", &word);
 	w->decided |= head->kind == BOOK_WAIT_DECIDED;
+	sim_seen->expired += str_eq_z(word, "expired");
 	w->ended |= head->kind == BOOK_WAIT_ENDED;
 	if (str_eq_z(word, "consumed") && ++t->calls[w->call].used > 1) {
 		sim_fault("an approval of task %s is used twice", t->id);

@@ -242,6 +242,7 @@ tell(void)
 	TELL(deposed);
 	TELL(milled);
 	TELL(stale);
+	TELL(expired);
 #undef TELL
 }
 
@@ -301,6 +302,7 @@ a_storm_is_in_every_hundred_games(void **state)
 	assert_true(SEEN(deposed) > SEEN(games) / 100);
 	assert_true(SEEN(milled) > SEEN(games) / 4);
 	assert_true(SEEN(stale) > SEEN(games) / 4);
+	assert_true(SEEN(expired) > SEEN(games) / 20);
 }
 
 static void

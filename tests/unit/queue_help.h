@@ -47,11 +47,27 @@ world_fini(struct world *w)
 	arena_fini(&w->arena);
 }
 
+/* What is counted is what is there. */
+static inline void
+check_totals(const struct queue *q)
+{
+	struct queue_totals all = queue_totals(q);
+	struct queue_totals seen = { .delayed = all.delayed };
+	const struct queue_task *t;
+
+	for (size_t i = 0; (t = queue_at(q, i)); i++) {
+		seen.states[t->state]++;
+		seen.dead += t->dead;
+	}
+	assert_memory_equal(&all, &seen, sizeof(all));
+}
+
 static inline struct str
 dump_of(struct world *w, const struct queue *q)
 {
 	auto_buf b = { 0 };
 
+	check_totals(q);
 	queue_dump(q, &b);
 	return arena_str(&w->arena, buf_str(&b));
 }
