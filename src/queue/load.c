@@ -197,9 +197,11 @@ int
 form_load(struct queue *q, const struct head *h, struct cut *more,
     struct loaded *out, struct err *e)
 {
-	struct task *t = queue_task_new(q, &h->shown);
+	struct queue_task shown = h->shown;
+	struct task *t = NULL;
 
-	t->shown.state = queue_hold_state(t->shown.hold);
+	shown.state = queue_hold_state(shown.hold); /* counted as it is made */
+	t = queue_task_new(q, &shown);
 	t->urgency = h->urgency;
 	t->tenths = h->tenths;
 	t->mail_waits = h->flags & FORM_MAIL_WAITS;
