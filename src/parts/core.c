@@ -105,6 +105,7 @@ vault_hello(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)nfds;
 	c->vault_keys = *(const struct wire_vault_hello *)record;
 	c->vault_ready = true;
+	core_key_know(c);
 	core_cells_attach(c, PART_VAULT);
 	core_claim(c);
 }
@@ -378,7 +379,7 @@ open_core(struct core *c, struct err *e)
 	core_commit_begin(c);
 	core_backup_sweep(c);
 	house_started(c);
-	if (core_house_load(c, true, e)) {
+	if (core_house_load(c, true, e) || core_operators_know(c, e)) {
 		return -1;
 	}
 	c->slot_count = c->house.config.cells;

@@ -134,6 +134,7 @@ struct core {
 	bool draining;
 	int runs_fd;
 	struct core_house house;
+	struct map texts; /* digests that are in the store, or on their way */
 	struct core_book book;
 	struct queue *queue;
 	struct session_index *sessions;

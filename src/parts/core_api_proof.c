@@ -215,8 +215,6 @@ route_prove(struct core *c, struct core_ask *ask, struct err *e)
 
 /* --- checkpoint --- */
 
-#define ORIGIN "handrail"
-
 /* What is signed: the tree on the disk; kept until the vault answers. */
 int
 route_checkpoint(struct core *c, struct core_ask *ask, struct err *e)
@@ -231,7 +229,7 @@ route_checkpoint(struct core *c, struct core_ask *ask, struct err *e)
 		return err_set(e, ERR_UNAVAILABLE, "the vault is away");
 	}
 	buf_clear(&ask->answer);
-	book_note_text(STR(ORIGIN), &root, &ask->answer);
+	book_note_text(STR(CORE_ORIGIN), &root, &ask->answer);
 	must(ask->answer.len <= sizeof(sign.text));
 	sign.size = (uint32_t)ask->answer.len;
 	memcpy(sign.text, ask->answer.at, ask->answer.len);
@@ -247,7 +245,7 @@ core_vault_signed(void *owner, struct wire_peer *peer, const void *record,
 	struct core *c = owner;
 	const struct wire_vault_signed *got = record;
 	struct core_ask *ask = core_ask_find(c, got->id);
-	struct book_signer signer = { .name = STR(ORIGIN) };
+	struct book_signer signer = { .name = STR(CORE_ORIGIN) };
 	auto_buf note = { 0 };
 	auto_buf line = { 0 };
 	auto_buf body = { 0 };

@@ -72,7 +72,6 @@ append(struct core *c, struct core_call *k, enum book_kind kind,
 		.run = r,
 		.rule = rule,
 		.call = k->ordinal,
-		.policy = r->role->policy_digest,
 		.body = body,
 	};
 

@@ -108,7 +108,8 @@ struct role {
 	bool
 	    outside; /* [queue] served = "worker": not by agents of the house */
 	const struct json *limits; /* the [limits] table or NULL */
-	struct digest digest;      /* SHA-256 of the file's bytes */
+	struct str text;           /* the file's bytes, as long as the arena */
+	struct digest digest;      /* SHA-256 of them */
 };
 
 /* One role; `name` is the folder's, checked by the grammar. */
