@@ -122,6 +122,8 @@ struct core_ask;
 struct core_intent;
 struct core_call;
 struct core_drop;
+struct core_blocks;
+struct core_sign;
 struct verifying;
 
 struct core {
@@ -159,6 +161,8 @@ struct core {
 	uint32_t slot_count;
 	uint64_t number; /* the last one given out */
 	struct loop_timer expiry;
+	struct core_blocks *blocks;  /* core_proof.c */
+	struct core_sign *signs;
 	struct verifying *verifying; /* core_api_proof.c */
 	struct loop_timer verify_turn;
 	struct loop_signal signals[2];

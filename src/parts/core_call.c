@@ -76,6 +76,7 @@ append(struct core *c, struct core_call *k, enum book_kind kind,
 	};
 
 	if (k->tool) {
+		core_text_keep_tool(c, k->tool);
 		event.contract = k->tool->contract;
 	}
 	(void)core_append(c, &event);

@@ -47,6 +47,7 @@ bool core_tool_fresh(const struct core_role *r, const struct tool *t);
 
 /* In the batch that forms, before the first head that names them. */
 void core_text_keep(struct core *c, const struct core_role *r);
+void core_text_keep_tool(struct core *c, const struct tool *t); /* `finish` */
 /* ERR_MISSING: this house never had it in force. */
 int core_text_get(struct core *c, struct digest digest, struct buf *out,
     struct err *e) MUST_CHECK;

@@ -12,6 +12,12 @@
 #include "parts/core.h"
 #include "parts/core_api.h"
 
+static bool
+is_kept(const struct core *c, struct digest d)
+{
+	return map_get(&c->texts, str_span(d.bytes, DIGEST_SIZE)) != NULL;
+}
+
 static void
 keep(struct core *c, struct digest digest, struct str text)
 {
@@ -22,12 +28,12 @@ keep(struct core *c, struct digest digest, struct str text)
 	char hex[DIGEST_TEXT];
 
 	must(digest_eq(digest_of(text), digest));
-	if (map_get(&c->texts, bytes)) {
+	if (is_kept(c, digest)) {
 		return;
 	}
 	digest_text(digest, hex);
-	if (store_row_get(c->book.store, STR("text"), str_of(hex), &old, NULL,
-	        &e)) {
+	if (store_row_get(
+	        c->book.store, STR("text"), str_of(hex), &old, NULL, &e)) {
 		core_row(c, "text", str_of(hex), text, 1);
 	}
 	/* Its batch is written before anything of this house that is later. */
@@ -35,25 +41,31 @@ keep(struct core *c, struct digest digest, struct str text)
 }
 
 void
-core_text_keep(struct core *c, const struct core_role *r)
+core_text_keep_tool(struct core *c, const struct tool *t)
 {
 	auto_arena a = { 0 };
+	auto_buf text = { 0 };
 
-	keep(c, r->policy_digest, policy_text(r->policy));
-	keep(c, r->role->digest, r->role->text);
-	keep(c, r->catalogue.digest, r->catalogue.text);
-	for (size_t i = 0; i < r->catalogue.count; i++) {
-		const struct tool *t = &r->catalogue.at[i];
-		auto_buf text = { 0 };
-
+	if (!is_kept(c, t->contract)) {
 		json_canonical(&text, tools_contract_json(&a, t));
 		keep(c, t->contract, buf_str(&text));
 	}
 }
 
+void
+core_text_keep(struct core *c, const struct core_role *r)
+{
+	keep(c, r->policy_digest, policy_text(r->policy));
+	keep(c, r->role->digest, r->role->text);
+	keep(c, r->catalogue.digest, r->catalogue.text);
+	for (size_t i = 0; i < r->catalogue.count; i++) {
+		core_text_keep_tool(c, &r->catalogue.at[i]);
+	}
+}
+
 int
-core_text_get(struct core *c, struct digest digest, struct buf *out,
-    struct err *e)
+core_text_get(
+    struct core *c, struct digest digest, struct buf *out, struct err *e)
 {
 	char hex[DIGEST_TEXT];
 
