@@ -164,7 +164,7 @@ verify(struct cli *c, int argc, char **argv)
 /* The signature is checked here, by the key that the house names: whoever kept
  * that signer line from before compares it. */
 static int
-checkpoint(struct cli *c)
+checkpoint(struct cli *c, bool published)
 {
 	const struct json *t;
 	struct err e = { 0 };
@@ -172,7 +172,8 @@ checkpoint(struct cli *c)
 	struct book_root root;
 	const char *note;
 
-	if (cli_get(c, &t, &e, "/api/audit/checkpoint")) {
+	if (cli_get(c, &t, &e, "/api/audit/checkpoint%s",
+	        published ? "?published=1" : "")) {
 		return cli_fail(&e);
 	}
 	if (!t) {
@@ -206,7 +207,7 @@ command_audit(struct cli *c, int argc, char **argv)
 		return cli_audit_export(c, argc - 1, argv + 1);
 	}
 	if (strcmp(verb, "checkpoint") == 0) {
-		return checkpoint(c);
+		return checkpoint(c, cli_flag(&argc, argv, "published"));
 	}
 	return cli_usage(c, "audit", argc ? "no such verb" : NULL);
 }

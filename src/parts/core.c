@@ -320,11 +320,14 @@ give_up_power(struct core *c, struct err *e)
 	struct str book = arena_printf(a, "%s/book", c->state);
 	struct str runs = arena_printf(a, "%s/runs", c->state);
 	struct core_ports ports;
+	const char *publish = part_arg(&c->part, "publish");
 	struct jail_path paths[] = {
 		{ .path = folder_of(a, c->config_file), .rights = JAIL_READ },
 		{ .path = book.at,
 		    .rights = JAIL_READ | JAIL_WRITE | JAIL_MAKE },
 		{ .path = runs.at, .rights = JAIL_READ | JAIL_MAKE },
+		{ .path = publish ? folder_of(a, publish) : book.at,
+		    .rights = JAIL_READ | JAIL_WRITE | JAIL_MAKE },
 	};
 	struct jail_plan plan = {
 		.part = "core",
@@ -387,6 +390,7 @@ open_core(struct core *c, struct err *e)
 	must(c->slots);
 	core_run_recover(c);
 	core_keep_begin(c);
+	core_publish_begin(c);
 	core_inbox_begin(c);
 	return 0;
 }

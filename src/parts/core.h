@@ -124,6 +124,7 @@ struct core_call;
 struct core_drop;
 struct core_blocks;
 struct core_sign;
+struct core_publish;
 struct verifying;
 
 struct core {
@@ -163,6 +164,7 @@ struct core {
 	struct loop_timer expiry;
 	struct core_blocks *blocks;  /* core_proof.c */
 	struct core_sign *signs;
+	struct core_publish *publish; /* core_publish.c */
 	struct verifying *verifying; /* core_api_proof.c */
 	struct loop_timer verify_turn;
 	struct loop_signal signals[2];

@@ -115,6 +115,7 @@ append(struct core *c, const struct core_event *event, struct book_id *task)
 	book_tree_add(
 	    &c->book.tree, book_leaf(str_span(w->bytes, sizeof(w->bytes))));
 	core_save_saw(c, &head);
+	core_publish_saw(c, &head);
 	if (session_index_apply(c->sessions, &head, event->body, &e)) {
 		/* Core judged this event against that same view. */
 		log_err("session", &e);

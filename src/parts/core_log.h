@@ -119,6 +119,13 @@ void core_inbox_watch(struct core *c);
 
 void core_keep_begin(struct core *c);
 
+/* --- core_publish.c: the tree, signed now and then, and where it goes --- */
+
+void core_publish_begin(struct core *c);
+void core_publish_saw(struct core *c, const struct book_head *head);
+/* Of the newest that is out, for status. */
+void core_publish_write(const struct core *c, struct json_out *o);
+
 /* --- core_api_backup.c --- */
 
 void core_backup_sweep(struct core *c); /* what an earlier house left */

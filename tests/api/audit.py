@@ -5,6 +5,7 @@ secret is, and it is checked without the house that wrote it."""
 import base64
 import copy
 import hashlib
+import http.server
 import json
 import os
 import random
@@ -13,6 +14,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from git_server import GitServer, HOST  # noqa: E402
@@ -410,6 +413,125 @@ def no_changed_byte_of_a_receipt_passes():
             except ValueError:
                 same = False
             need((far.receipt(bad).code == 0) == same, at, bad[at - 20:at + 20])
+
+
+# --- notes that leave the machine ---------------------------------------------------
+
+class Witness:
+    """Takes notes and adds a line to each."""
+
+    def __init__(self, status=200):
+        self.notes, self.status = [], status
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                size = int(self.headers['Content-Length'])
+                outer.notes.append(self.rfile.read(size).decode())
+                line = ('— witness.test %s\n— handrail AAAA\nnonsense\n' %
+                        base64.b64encode(b'w' * 76).decode()).encode()
+                self.send_response(outer.status)
+                self.send_header('Content-Length', str(len(line)))
+                self.end_headers()
+                self.wfile.write(line)
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.url = 'http://127.0.0.1:%d/notes' % self.server.server_port
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+def audit_keys(publish, every=5, wait='1s'):
+    return '\n[audit]\npublish = "%s"\nevery = %d\nwait = "%s"\n' % (
+        publish, every, wait)
+
+
+def size_of(text):
+    return int(text.splitlines()[1])
+
+
+@test
+def notes_go_to_a_file_and_what_they_cover_cannot_be_cut():
+    with House() as h, Elsewhere(h) as far:
+        folder = os.path.join(h.folder, 'published')
+        path = os.path.join(folder, 'note')
+        os.mkdir(folder)
+        os.chmod(folder, 0o777)
+        with open(h.config, 'a') as f:
+            f.write(audit_keys('file:' + path))
+        h.start()
+        line = signer(h)
+        until(lambda: os.path.exists(path), text=h.log()[-2000:])
+        h.run([shell('true')])
+        last = h.events()[-1]['seq']
+
+        def covers():
+            with open(path) as f:
+                return size_of(f.read()) >= last
+        until(covers, 20, text=json.dumps(h.get('/api/status').json))
+        need(far.verify('--checkpoint', path, '--signer', line).code == 0)
+        h.ok('audit', 'verify', '--against', path, '--signer', line)
+        need(os.listdir(folder) == ['note'], os.listdir(folder))
+        # A quiet house signs no more.
+        time.sleep(2.5)
+        count = len(h.events())
+        time.sleep(2.5)
+        need(len(h.events()) == count, h.events()[count:])
+        # A book that is smaller than its note says so, and keeps the note.
+        with open(path) as f:
+            text = f.read()
+        big = text.splitlines(True)
+        big[1] = '1000000\n'
+        write(path, ''.join(big), 0o666)
+        h.run([shell('true')])
+        until(lambda: 'cut off or restored' in
+              h.get('/api/status').json['published']['problem'], 20)
+        with open(path) as f:
+            need(f.read() == ''.join(big))
+        need(h.stop() == 0)
+
+
+@test
+def notes_go_to_a_url_and_cosignatures_are_kept():
+    with Witness() as w, House(config=audit_keys(w.url)) as h:
+        h.start()
+        line = signer(h)
+        until(lambda: w.notes, 20, text=h.log()[-2000:])
+        h.run([shell('true')])
+        last = h.events()[-1]['seq']
+        until(lambda: size_of(w.notes[-1]) >= last, 20)
+        kept = until(lambda: (lambda n: n if 'witness.test' in n else None)(
+            h.read('audit', 'checkpoint', '--published')['checkpoint']), 10)
+        need(kept.count('— ') == 2 and 'nonsense' not in kept, kept)
+        write(os.path.join(h.folder, 'note'), kept)
+        h.ok('audit', 'verify', '--checkpoint',
+             os.path.join(h.folder, 'note'), '--signer', line)
+        intents = [e for e in h.events() if e['rule'] == 'audit.publish']
+        need({e['kind'] for e in intents} ==
+             {'request_intent', 'request_outcome'}, intents)
+        w.status = 500
+        h.run([shell('true')])
+        until(lambda: 'status 500' in
+              h.get('/api/status').json['published']['problem'], 20)
+
+
+@test
+def a_house_that_publishes_nowhere_known_does_not_start():
+    for bad in ('ftp://x', 'file:note', 'http://elsewhere.test/'):
+        with House(config=audit_keys(bad)) as h:
+            h.ok('vault', 'init')
+            h.spawn()
+            need(h.wait() == 1 and 'publish: expected' in h.log(), h.log())
 
 
 # --- for other programs, and for the operator --------------------------------------
