@@ -162,10 +162,10 @@ struct core {
 	uint32_t slot_count;
 	uint64_t number; /* the last one given out */
 	struct loop_timer expiry;
-	struct core_blocks *blocks;  /* core_proof.c */
+	struct core_blocks *blocks; /* core_proof.c */
 	struct core_sign *signs;
 	struct core_publish *publish; /* core_publish.c */
-	struct verifying *verifying; /* core_api_proof.c */
+	struct verifying *verifying;  /* core_api_proof.c */
 	struct loop_timer verify_turn;
 	struct loop_signal signals[2];
 	struct mono began;

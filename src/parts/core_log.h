@@ -9,13 +9,13 @@ struct core_event {
 	enum book_kind kind;
 	const char *identity;
 	struct str rule;
-	const struct core_run *run; /* fills run, task, epoch, and its role */
+	const struct core_run *run;   /* fills run, task, epoch, and its role */
 	const struct core_role *role; /* fills identity and digests in force */
-	struct book_id task;        /* where there is no such object */
+	struct book_id task;          /* where there is no such object */
 	struct book_id run_id;
 	uint32_t call;
 	struct digest contract; /* of the tool; else the role's catalogue */
-	struct str body; /* empty: none */
+	struct str body;        /* empty: none */
 };
 
 /* --- core_book.c: what is appended --- */

@@ -60,7 +60,7 @@ struct catalogue {
 	struct str file;
 	const struct tool *at; /* in the order of the file */
 	size_t count;
-	struct str text;      /* a line a tool: its contract's digest, its name */
+	struct str text; /* a line a tool: its contract's digest, its name */
 	struct digest digest; /* of that text; changes with any tool */
 };
 

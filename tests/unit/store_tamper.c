@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <sodium.h>
 #include <sqlite3.h>
 
 #include "base/bytes.h"
@@ -31,7 +30,7 @@
 
 static char folder[64];
 static char path[96];
-static uint8_t secret[crypto_sign_SECRETKEYBYTES];
+static struct seal_key *key;
 static struct book_signer signer = { .name = { "handrail", 8 } };
 static struct book_root kept; /* at the end, outside of the file */
 
@@ -47,8 +46,7 @@ sign_note(const struct book_tree *tree, struct buf *body)
 	struct json_out o;
 
 	book_note_text(signer.name, &root, &text);
-	(void)crypto_sign_detached(
-	    sign, NULL, (const uint8_t *)text.at, text.len, secret);
+	seal_sign(key, buf_str(&text), sign);
 	book_note_seal(buf_str(&text), &signer, sign, &note);
 	json_out_init(&o, body);
 	json_out_object(&o, NULL);
@@ -104,7 +102,8 @@ make_book(void **state)
 	assert_non_null(mkdtemp(made));
 	(void)snprintf(folder, sizeof(folder), "%s", made);
 	(void)snprintf(path, sizeof(path), "%s/book.db", folder);
-	(void)crypto_sign_keypair(signer.key, secret);
+	key = seal_key_make();
+	seal_sign_public(key, signer.key);
 	assert_int_equal(store_open(path, STORE_CREATE, &s, &e), 0);
 	for (uint64_t seq = 1; seq <= EVENTS; seq++) {
 		if (seq % BATCH == 1) {
@@ -127,6 +126,7 @@ remove_book(void **state)
 	char command[128];
 
 	(void)state;
+	seal_key_free(key);
 	(void)snprintf(command, sizeof(command), "rm -rf %s", folder);
 	return system(command);
 }
