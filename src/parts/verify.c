@@ -12,6 +12,7 @@
  * CHUNK, and the leaves since the oldest of them. */
 struct verify_marks {
 	struct book_tree tree[TREES];      /* of size n: [n / CHUNK % TREES] */
+	struct digest chunk[CHUNK];        /* leaves of what is read */
 	struct digest leaf[VERIFY_LEAVES]; /* of index n: [n % …] */
 };
 
@@ -167,9 +168,9 @@ verify_against(struct verify *v, struct err *e)
 }
 
 static int
-verify_head(struct verify *v, struct str bytes, struct err *e)
+verify_head(
+    struct verify *v, struct str bytes, struct digest leaf, struct err *e)
 {
-	struct digest leaf = book_leaf(bytes);
 	struct book_head head;
 
 	if (book_head_decode(bytes, &head, e)) {
@@ -228,9 +229,12 @@ verify_step(struct verify *v, struct err *e)
 		return err_set(e, ERR_DENIED, "event %llu is missing",
 		    (unsigned long long)v->tree.size + 1);
 	}
-	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
-		if (verify_head(
-		        v, str_span(heads.at + at, BOOK_HEAD_SIZE), e)) {
+	book_leaf_many((const uint8_t *)heads.at, heads.len / BOOK_HEAD_SIZE,
+	    v->marks->chunk);
+	for (size_t n = 0; n < heads.len / BOOK_HEAD_SIZE; n++) {
+		if (verify_head(v,
+		        str_span(heads.at + n * BOOK_HEAD_SIZE, BOOK_HEAD_SIZE),
+		        v->marks->chunk[n], e)) {
 			return -1;
 		}
 	}

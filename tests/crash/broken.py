@@ -44,7 +44,8 @@ def without_the_commit_a_task_is_lost():
 @test
 def without_the_commit_a_history_is_no_queues():
     red('crash/history.py', ['sqlite'], 'core', 'core_break_commit',
-        ['is lost', 'is settled twice', 'no order', 'one epoch'])
+        ['is lost', 'is settled twice', 'no order', 'one epoch',
+         'which does not exist'])
 
 
 @test

@@ -615,7 +615,9 @@ a_snapshot_becomes_a_file_and_a_file_a_store(void **state)
 	struct store_backup *backup = NULL;
 	struct store *file = NULL;
 	auto_buf body = { 0 };
+	char home[64];
 	char at[128];
+	char reserve[144];
 	unsigned percent = 0;
 	int more = 1;
 	struct err e = { 0 };
@@ -629,7 +631,9 @@ a_snapshot_becomes_a_file_and_a_file_a_store(void **state)
 	}
 	assert_int_equal(put_row(store, "k", "v", 4, &e), 0);
 	commit(store);
-	(void)snprintf(at, sizeof(at), "/tmp/handrail-backup-%d", getpid());
+	(void)snprintf(home, sizeof(home), "/tmp/handrail-backup-XXXXXX");
+	assert_non_null(mkdtemp(home));
+	(void)snprintf(at, sizeof(at), "%s/book.db", home);
 	assert_int_equal(store_backup_start(store, at, &backup, &e), 0);
 	begin(store);
 	assert_int_equal(add_head(store, 1201, &e), 0);
@@ -663,7 +667,11 @@ a_snapshot_becomes_a_file_and_a_file_a_store(void **state)
 	assert_int_equal(
 	    store_row_get(copy, STR("meta"), STR("k"), &body, NULL, &e), 0);
 	store_close(file);
+	(void)snprintf(reserve, sizeof(reserve), "%s-reserve", at);
+	(void)unlink(reserve);
 	assert_int_equal(unlink(at), 0);
+	/* The backup left nothing else. */
+	assert_int_equal(rmdir(home), 0);
 }
 
 static void
