@@ -498,11 +498,9 @@ grant_event(struct core *c, const struct core_intent *i)
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_i64(&o, "request", (int64_t)i->number);
-	json_out_i64(&o, "cell", (int64_t)i->cell);
 	json_out_i64(&o, "version", k->version);
 	json_out_z(&o, "host", i->host);
 	json_out_i64(&o, "port", i->port);
-	json_out_i64(&o, "seconds", CORE_GRANT_US / CLOCK_SECOND);
 	json_out_end(&o, '}');
 	request_event(c, i, BOOK_GRANT_MADE, i->credential, buf_str(&body));
 }
