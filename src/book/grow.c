@@ -138,3 +138,12 @@ book_leaf_many(const uint8_t *heads, size_t count, struct digest *leaves)
 		count -= some;
 	}
 }
+
+void
+book_bodies_name(const struct book_new_head *heads, size_t count)
+{
+	for (size_t at = 0; at < count; at += CHUNK) {
+		name_bodies(
+		    heads + at, count - at < CHUNK ? count - at : CHUNK);
+	}
+}

@@ -89,6 +89,7 @@ struct sim_task {
 	uint32_t epoch;
 	uint32_t ends; /* terminal transitions */
 	uint32_t run_ends;
+	uint32_t lost; /* leases */
 	uint32_t writes; /* to its workspace: what a digest sees */
 	struct sim_call calls[SIM_CALLS + 1];
 	/* what its client knows */

@@ -303,6 +303,7 @@ take_nothing(void *owner, struct wire_peer *peer, const void *record, int *fds,
 static const struct wire_handler egress_handlers[] = {
 	{ WIRE_EGRESS_PEERS, take_nothing },
 	{ WIRE_EGRESS_LEASE, take_nothing },
+	{ WIRE_EGRESS_RULES, take_nothing },
 	{ WIRE_GO, take_cell_go },
 	{ WIRE_REFUSE, take_nothing },
 };

@@ -108,6 +108,14 @@ claimed(struct sim_task *t, uint32_t epoch)
 	sim_seen->claims++;
 }
 
+/* Whoever had it was lost so often that it counts as the task's own doing. */
+static bool
+is_given_up(const struct sim_task *t, uint32_t epoch)
+{
+	return t->hold == SIM_LOOSE && t->epoch == epoch &&
+	       t->lost >= QUEUE_LOST_MAX;
+}
+
 static void
 transition(struct sim_task *t, struct str event, uint32_t epoch)
 {
@@ -131,7 +139,7 @@ transition(struct sim_task *t, struct str event, uint32_t epoch)
 	           t->hold == SIM_BLOCKED) {
 		t->hold = SIM_LOOSE; /* the first half of its cancel */
 	} else if (str_eq_z(event, "fail")) {
-		if (!t->cancel_asked) {
+		if (!t->cancel_asked && !is_given_up(t, epoch)) {
 			sim_must_own(t, epoch, "a failure");
 		}
 		t->hold = SIM_FAILED;
@@ -173,6 +181,7 @@ queue_head(struct sim_task *t, const struct book_head *head, struct str body)
 	case BOOK_TASK_LEASE_LOST:
 		sim_must_own(t, (uint32_t)epoch, "a lost lease");
 		t->hold = SIM_LOOSE;
+		t->lost++;
 		sim_seen->leases_lost++;
 		break;
 	case BOOK_RUN_PARKED:
