@@ -81,7 +81,11 @@ struct book_tree {
 };
 
 struct digest book_leaf(struct str head); /* SHA-256(0x00 ‖ head) */
+/* Of heads that lie one behind the other, in a fraction of the time. */
+void book_leaf_many(const uint8_t *heads, size_t count, struct digest *leaves);
 void book_tree_add(struct book_tree *tree, struct digest leaf);
+/* A whole block at once: the size is a multiple of BOOK_BLOCK (must). */
+void book_tree_add_block(struct book_tree *tree, struct digest root);
 /* The heads of a batch, in order, in a fraction of the time: each gets the
  * digest of its body, then its leaf. */
 struct book_new_head {
@@ -107,8 +111,13 @@ struct book_proof {
 	struct digest node[BOOK_PROOF_MAX];
 };
 
+/* The roots of whole blocks, where they are known, spare reading their leaves:
+ * `block` gives that of leaves index .. index + BOOK_BLOCK - 1, index being a
+ * multiple of BOOK_BLOCK. */
+#define BOOK_BLOCK 1024
 struct book_leaves {
 	book_leaf_fn *read;
+	book_leaf_fn *block; /* NULL: none are known */
 	void *context;
 };
 
@@ -149,6 +158,9 @@ void book_note_seal(struct str text, const struct book_signer *signer,
 int book_note_open(struct str note, struct str origin,
     const struct book_signer *signer, book_verify_fn *verify,
     struct book_root *root, struct err *e) MUST_CHECK;
+/* What the note says, whoever signed it. */
+int book_note_read(
+    struct str note, struct book_root *root, struct err *e) MUST_CHECK;
 /* The signer as one line, "name+keyid+base64": what a verifier keeps.
  * The parsed name borrows from text. */
 void book_signer_text(const struct book_signer *signer, struct buf *out);

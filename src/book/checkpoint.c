@@ -97,6 +97,7 @@ decode_exact(struct str text, uint8_t *out, size_t size)
 	return true;
 }
 
+/* Of any origin, if none is given. */
 static int
 parse_text(
     struct str text, struct str origin, struct book_root *root, struct err *e)
@@ -106,7 +107,8 @@ parse_text(
 	struct str line;
 
 	(void)str_cut(&rest, '\n', &line);
-	if (!str_eq(line, origin)) {
+	if (origin.len ? !str_eq(line, origin)
+	               : !line_valid(line, ORIGIN_MAX)) {
 		return err_set(e, ERR_DENIED,
 		    "the checkpoint is of another log: %s", err_quote(line));
 	}
@@ -204,31 +206,52 @@ judge_signs(struct str text, struct str lines, const struct book_signer *signer,
 	return 0;
 }
 
-int
-book_note_open(struct str note, struct str origin,
-    const struct book_signer *signer, book_verify_fn *verify,
-    struct book_root *root, struct err *e)
+/* The first blank line parts them: none can stand inside the text. */
+static int
+cut_note(struct str note, struct str *text, struct str *lines, struct err *e)
 {
 	const char *blank;
-	struct str text;
-	struct str lines;
 
 	if (note.len > BOOK_NOTE_MAX) {
 		return err_set(
 		    e, ERR_LIMIT, "a checkpoint over %d bytes", BOOK_NOTE_MAX);
 	}
-	/* The first blank line: none can stand inside the text. */
 	blank = note.len ? memmem(note.at, note.len, "\n\n", 2) : NULL;
 	if (!blank) {
 		return err_set(
 		    e, ERR_INPUT, "a checkpoint has no blank line in it");
 	}
-	text = str_span(note.at, (size_t)(blank - note.at) + 1);
-	lines = str_sub(note, text.len + 1, note.len);
-	if (judge_signs(text, lines, signer, verify, e)) {
+	*text = str_span(note.at, (size_t)(blank - note.at) + 1);
+	*lines = str_sub(note, text->len + 1, note.len);
+	return 0;
+}
+
+int
+book_note_open(struct str note, struct str origin,
+    const struct book_signer *signer, book_verify_fn *verify,
+    struct book_root *root, struct err *e)
+{
+	struct str text;
+	struct str lines;
+
+	must(origin.len > 0);
+	if (cut_note(note, &text, &lines, e) ||
+	    judge_signs(text, lines, signer, verify, e)) {
 		return -1;
 	}
 	return parse_text(text, origin, root, e);
+}
+
+int
+book_note_read(struct str note, struct book_root *root, struct err *e)
+{
+	struct str text;
+	struct str lines;
+
+	return cut_note(note, &text, &lines, e) ||
+	               parse_text(text, STR(""), root, e)
+	           ? -1
+	           : 0;
 }
 
 void

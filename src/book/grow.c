@@ -120,6 +120,26 @@ book_tree_add_heads(
 }
 
 void
+book_leaf_many(const uint8_t *heads, size_t count, struct digest *leaves)
+{
+	while (count > 0) {
+		size_t some = count < CHUNK ? count : CHUNK;
+		uint8_t bytes[CHUNK][1 + BOOK_HEAD_SIZE];
+		struct str texts[CHUNK];
+
+		for (size_t i = 0; i < some; i++) {
+			bytes[i][0] = 0;
+			memcpy(bytes[i] + 1, heads, BOOK_HEAD_SIZE);
+			texts[i] = str_span(bytes[i], sizeof(bytes[i]));
+			heads += BOOK_HEAD_SIZE;
+		}
+		digest_many(texts, some, leaves);
+		leaves += some;
+		count -= some;
+	}
+}
+
+void
 book_bodies_name(const struct book_new_head *heads, size_t count)
 {
 	for (size_t at = 0; at < count; at += CHUNK) {

@@ -21,14 +21,24 @@ range_root(struct book_leaves leaves, uint64_t from, uint64_t to,
     struct digest *root, struct err *e)
 {
 	struct book_tree tree = { 0 };
+	uint64_t index = from;
 
-	for (uint64_t index = from; index < to; index++) {
-		struct digest leaf;
+	while (index < to) {
+		bool whole = leaves.block && index % BOOK_BLOCK == 0 &&
+		             to - index >= BOOK_BLOCK;
+		struct digest one;
 
-		if (leaves.read(leaves.context, index, &leaf, e)) {
+		if (whole ? leaves.block(leaves.context, index, &one, e)
+		          : leaves.read(leaves.context, index, &one, e)) {
 			return -1;
 		}
-		book_tree_add(&tree, leaf);
+		if (whole) {
+			book_tree_add_block(&tree, one);
+			index += BOOK_BLOCK;
+		} else {
+			book_tree_add(&tree, one);
+			index++;
+		}
 	}
 	*root = book_tree_root(&tree);
 	return 0;

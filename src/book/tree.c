@@ -27,11 +27,12 @@ node_hash(struct digest left, struct digest right)
 	return digest_of(str_span(bytes, sizeof(bytes)));
 }
 
-void
-book_tree_add(struct book_tree *tree, struct digest leaf)
+/* The root of 2^from leaves; the size is a multiple of so many. */
+static void
+add_at(struct book_tree *tree, unsigned from, struct digest root)
 {
-	struct digest carry = leaf;
-	unsigned level = 0;
+	struct digest carry = root;
+	unsigned level = from;
 
 	must(tree->size < BOOK_TREE_SIZE);
 	while ((tree->size >> level) & 1) {
@@ -39,7 +40,20 @@ book_tree_add(struct book_tree *tree, struct digest leaf)
 		level++;
 	}
 	tree->subtree[level] = carry;
-	tree->size++;
+	tree->size += UINT64_C(1) << from;
+}
+
+void
+book_tree_add(struct book_tree *tree, struct digest leaf)
+{
+	add_at(tree, 0, leaf);
+}
+
+void
+book_tree_add_block(struct book_tree *tree, struct digest root)
+{
+	must(tree->size % BOOK_BLOCK == 0);
+	add_at(tree, (unsigned)__builtin_ctz(BOOK_BLOCK), root);
 }
 
 struct digest

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The book: tail it, have it verified, prove one event.  The proof is checked
- * here again, from the bytes of the head alone: the house's word is not taken.
+ * The book: tail it, have it verified, have its tree signed.  Proofs:
+ * audit_prove.c; lines for other programs: audit_export.c.
  */
 #include <string.h>
 
-#include "book/book.h"
-#include "cli/cli.h"
+#include "cli/proof.h"
 #include "seal/seal.h"
 
 static int
@@ -46,93 +45,126 @@ tail(struct cli *c, int argc, char **argv)
 	return 0;
 }
 
+/* What was kept elsewhere, as the house and libexec/handrail/book take it. */
+struct kept {
+	struct book_root root;
+	bool given;
+	const char *size;
+	const char *hex;
+	const char *signer; /* the line */
+};
+
 static int
-verify(struct cli *c)
+read_kept(struct cli *c, const char *note, const char *given, struct kept *out,
+    struct err *e)
+{
+	struct book_signer signer;
+	auto_buf line = { 0 };
+	char hex[DIGEST_TEXT];
+
+	if (given) {
+		if (cli_signer(c, given, &signer, e)) {
+			return -1;
+		}
+		book_signer_text(&signer, &line);
+		out->signer = arena_z(&c->arena, buf_str(&line));
+	}
+	if (!note) {
+		return 0;
+	}
+	if (cli_note(c, note, given ? &signer : NULL, &out->root, e)) {
+		return -1;
+	}
+	digest_text(out->root.root, hex);
+	out->given = true;
+	out->hex = arena_z(&c->arena, str_of(hex));
+	out->size =
+	    arena_printf(&c->arena, "%llu", (unsigned long long)out->root.size)
+	        .at;
+	return 0;
+}
+
+static int
+verify_house(struct cli *c, const struct kept *kept)
 {
 	const struct json *t;
 	struct err e = { 0 };
 
-	if (cli_get(c, &t, &e, "/api/audit/verify")) {
+	if (cli_get(c, &t, &e, "/api/audit/verify%s%s%s%s",
+	        kept->given ? "?size=" : "", kept->given ? kept->size : "",
+	        kept->given ? "&root=" : "", kept->given ? kept->hex : "")) {
 		return cli_fail(&e);
 	}
 	if (t) {
-		printf("%s  %lld events, %lld bodies, %lld expired, root %s\n",
+		printf("%s  %lld events, %lld bodies, %lld expired, %lld "
+		       "checkpoints, root %s\n",
 		    cli_paint(c, CLI_GREEN, "audit ok"),
 		    (long long)cli_number(t, "events"),
 		    (long long)cli_number(t, "bodies"),
 		    (long long)cli_number(t, "expired"),
+		    (long long)cli_number(t, "checkpoints"),
 		    cli_text(c, t, "root"));
 	}
 	return 0;
 }
 
+/* A note alone: who signed it, what it says. */
 static int
-check_proof(const struct json *t, struct book_head *head, struct err *e)
+verify_note(struct cli *c, const char *file, const char *given)
 {
-	struct book_proof proof = { 0 };
-	struct book_root root = { .size = (uint64_t)cli_number(t, "size") };
-	uint8_t bytes[BOOK_HEAD_SIZE];
-	struct str text = STR("");
+	struct book_signer signer;
+	struct book_root root;
+	struct err e = { 0 };
+	char hex[DIGEST_TEXT];
 
-	if (!json_text(t, "head", &text) ||
-	    !hex_bytes(text, bytes, sizeof(bytes)) ||
-	    !json_text(t, "root", &text) || !digest_parse(text, &root.root)) {
-		return err_set(e, ERR_INPUT, "the proof is not of its form");
+	if (!given) {
+		return cli_usage(c, "audit",
+		    "verify --checkpoint wants --signer: the line that `audit "
+		    "checkpoint` prints, kept from before");
 	}
-	JSON_EACH(node, json_get(t, "proof"))
-	{
-		if (proof.count == BOOK_PROOF_MAX ||
-		    !digest_parse(node->text, &proof.node[proof.count++])) {
-			return err_set(
-			    e, ERR_INPUT, "the proof has a bad node");
-		}
+	if (cli_signer(c, given, &signer, &e) ||
+	    cli_note(c, file, &signer, &root, &e)) {
+		return cli_fail(&e);
 	}
-	if (book_head_decode(str_span(bytes, sizeof(bytes)), head, e)) {
-		return -1;
-	}
-	return book_check_leaf(book_leaf(str_span(bytes, sizeof(bytes))),
-	    head->seq - 1, &root, &proof, e);
+	digest_text(root.root, hex);
+	printf("%s  a tree of %llu events with root %s\n",
+	    cli_paint(c, CLI_GREEN, "checkpoint ok"),
+	    (unsigned long long)root.size, hex);
+	return 0;
 }
 
 static int
-prove(struct cli *c, int argc, char **argv)
+verify(struct cli *c, int argc, char **argv)
 {
-	const struct json *t;
+	const char *receipt = cli_option(&argc, argv, "receipt");
+	const char *checkpoint = cli_option(&argc, argv, "checkpoint");
+	const char *file = cli_option(&argc, argv, "file");
+	const char *against = cli_option(&argc, argv, "against");
+	const char *signer = cli_option(&argc, argv, "signer");
+	struct kept kept = { 0 };
 	struct err e = { 0 };
-	struct book_head head = { 0 };
-	char at[WALL_TEXT_MAX];
-	char body[DIGEST_TEXT];
 
-	if (argc != 1) {
-		return cli_usage(
-		    c, "audit", "prove wants the number of an event");
+	if (argc || (receipt && checkpoint) ||
+	    ((receipt || checkpoint) && (file || against))) {
+		return cli_usage(c, "audit", "verify takes other options");
 	}
-	if (cli_get(c, &t, &e, "/api/audit/prove?seq=%s",
-	        cli_encode(c, str_of(argv[0])))) {
+	if (receipt) {
+		return cli_verify_receipt(c, receipt, signer);
+	}
+	if (checkpoint) {
+		return verify_note(c, checkpoint, signer);
+	}
+	if (read_kept(c, against, signer, &kept, &e)) {
 		return cli_fail(&e);
 	}
-	if (!t) {
-		return 0;
-	}
-	if (check_proof(t, &head, &e)) {
-		return cli_fail(&e);
-	}
-	wall_text(head.time, at);
-	digest_text(head.body, body);
-	printf(
-	    "%s  event %llu %s at %s\n  identity %s\n  rule %s, call %u, epoch "
-	    "%u\n  body sha256 %s\n  in the tree of %lld events with root %s\n",
-	    cli_paint(c, CLI_GREEN, "proven"), (unsigned long long)head.seq,
-	    book_kind_name(head.kind), at, head.identity, head.rule, head.call,
-	    head.epoch, body, (long long)cli_number(t, "size"),
-	    cli_text(c, t, "root"));
-	return 0;
+	return file ? cli_verify_file(c, file, kept.size, kept.hex, kept.signer)
+	            : verify_house(c, &kept);
 }
 
 /* The signature is checked here, by the key that the house names: whoever kept
  * that signer line from before compares it. */
 static int
-checkpoint(struct cli *c)
+checkpoint(struct cli *c, bool published)
 {
 	const struct json *t;
 	struct err e = { 0 };
@@ -140,7 +172,8 @@ checkpoint(struct cli *c)
 	struct book_root root;
 	const char *note;
 
-	if (cli_get(c, &t, &e, "/api/audit/checkpoint")) {
+	if (cli_get(c, &t, &e, "/api/audit/checkpoint%s",
+	        published ? "?published=1" : "")) {
 		return cli_fail(&e);
 	}
 	if (!t) {
@@ -165,15 +198,16 @@ command_audit(struct cli *c, int argc, char **argv)
 		return tail(c, argc - 1, argv + 1);
 	}
 	if (strcmp(verb, "verify") == 0) {
-		const char *file = cli_option(&argc, argv, "file");
-
-		return file ? cli_verify_file(c, file) : verify(c);
+		return verify(c, argc - 1, argv + 1);
 	}
 	if (strcmp(verb, "prove") == 0) {
-		return prove(c, argc - 1, argv + 1);
+		return cli_audit_prove(c, argc - 1, argv + 1);
+	}
+	if (strcmp(verb, "export") == 0) {
+		return cli_audit_export(c, argc - 1, argv + 1);
 	}
 	if (strcmp(verb, "checkpoint") == 0) {
-		return checkpoint(c);
+		return checkpoint(c, cli_flag(&argc, argv, "published"));
 	}
 	return cli_usage(c, "audit", argc ? "no such verb" : NULL);
 }

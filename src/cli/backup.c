@@ -179,11 +179,23 @@ book_program(struct cli *c)
 }
 
 int
-cli_verify_file(struct cli *c, const char *file)
+cli_verify_file(struct cli *c, const char *file, const char *size,
+    const char *root, const char *signer)
 {
-	const char *args[] = { book_program(c), "--do", "verify", "--file",
-		cli_absolute(c, file), "--json", c->json ? "yes" : "no", NULL };
+	const char *args[14] = { book_program(c), "--do", "verify", "--file",
+		cli_absolute(c, file), "--json", c->json ? "yes" : "no" };
+	size_t n = 7;
 
+	if (size) {
+		args[n++] = "--size";
+		args[n++] = size;
+		args[n++] = "--root";
+		args[n++] = root;
+	}
+	if (signer) {
+		args[n++] = "--signer";
+		args[n++] = signer;
+	}
 	return become_book(c, args);
 }
 

@@ -3,7 +3,9 @@
  * What is done to a book while no house has it open; started by the command
  * line, so that the client itself has no database in its address space.
  *
- *   --do verify  --file F            reads a backup, every head and body
+ *   --do verify  --file F            reads a backup, every head and body;
+ *                [--size N --root HEX] against a checkpoint kept elsewhere,
+ *                [--signer LINE] with the signatures of those in the book
  *   --do restore --file F --state D  makes F the book: of the state folder, or
  *                                    of the server whose URL is in --store-fd
  *
@@ -20,6 +22,7 @@
 
 #include "parts/part.h"
 #include "parts/verify.h"
+#include "seal/seal.h"
 #include "json/json.h"
 
 #define URL_MAX 4000
@@ -48,7 +51,29 @@ verify_all(struct verify *v, struct err *e)
 	do {
 		left = verify_step(v, e);
 	} while (left > 0);
+	verify_fini(v);
 	return left;
+}
+
+/* What the command line was given besides the file. */
+static int
+read_wishes(const struct part_self *p, struct verify *v,
+    struct book_signer *signer, struct err *e)
+{
+	const char *size = part_arg(p, "size");
+	const char *root = part_arg(p, "root");
+	const char *line = part_arg(p, "signer");
+
+	if (size && (!str_u64(str_of(size), &v->against.size) || !root ||
+	                !digest_parse(str_of(root), &v->against.root))) {
+		return err_set(e, ERR_INPUT, "--size or --root is none");
+	}
+	if (line) {
+		v->signer = signer;
+		v->verify = seal_verify;
+		return book_signer_parse(str_of(line), signer, e);
+	}
+	return 0;
 }
 
 static int
@@ -56,6 +81,7 @@ verify_file(const struct part_self *p, const char *file, struct err *e)
 {
 	auto_store store = NULL;
 	struct verify v = { 0 };
+	struct book_signer signer;
 	auto_buf line = { 0 };
 	struct json_out o;
 	char root[DIGEST_TEXT];
@@ -64,16 +90,17 @@ verify_file(const struct part_self *p, const char *file, struct err *e)
 		return -1;
 	}
 	v.store = store;
-	if (store_check(store, e) || verify_all(&v, e)) {
+	if (read_wishes(p, &v, &signer, e) || verify_all(&v, e) ||
+	    store_check(store, e)) {
 		return -1;
 	}
 	digest_text(book_tree_root(&v.tree), root);
 	if (!wants_json(p)) {
 		(void)printf("audit ok  %llu events, %llu bodies, %llu "
-		             "expired, root %s\n",
+		             "expired, %llu checkpoints, root %s\n",
 		    (unsigned long long)v.tree.size,
 		    (unsigned long long)v.bodies, (unsigned long long)v.expired,
-		    root);
+		    (unsigned long long)v.checkpoints, root);
 		return 0;
 	}
 	json_out_init(&o, &line);
@@ -82,6 +109,7 @@ verify_file(const struct part_self *p, const char *file, struct err *e)
 	json_out_i64(&o, "events", (int64_t)v.tree.size);
 	json_out_i64(&o, "bodies", (int64_t)v.bodies);
 	json_out_i64(&o, "expired", (int64_t)v.expired);
+	json_out_i64(&o, "checkpoints", (int64_t)v.checkpoints);
 	json_out_z(&o, "root", root);
 	say(&o, &line);
 	return 0;

@@ -105,6 +105,7 @@ vault_hello(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)nfds;
 	c->vault_keys = *(const struct wire_vault_hello *)record;
 	c->vault_ready = true;
+	core_key_know(c);
 	core_cells_attach(c, PART_VAULT);
 	core_claim(c);
 }
@@ -320,11 +321,14 @@ give_up_power(struct core *c, struct err *e)
 	struct str book = arena_printf(a, "%s/book", c->state);
 	struct str runs = arena_printf(a, "%s/runs", c->state);
 	struct core_ports ports;
+	const char *publish = part_arg(&c->part, "publish");
 	struct jail_path paths[] = {
 		{ .path = folder_of(a, c->config_file), .rights = JAIL_READ },
 		{ .path = book.at,
 		    .rights = JAIL_READ | JAIL_WRITE | JAIL_MAKE },
 		{ .path = runs.at, .rights = JAIL_READ | JAIL_MAKE },
+		{ .path = publish ? folder_of(a, publish) : book.at,
+		    .rights = JAIL_READ | JAIL_WRITE | JAIL_MAKE },
 		{ .path = "/usr/share/zoneinfo", .rights = JAIL_READ },
 	};
 	bool zones = access(paths[COUNT(paths) - 1].path, R_OK) == 0;
@@ -381,7 +385,7 @@ open_core(struct core *c, struct err *e)
 	core_commit_begin(c);
 	core_backup_sweep(c);
 	house_started(c);
-	if (core_house_load(c, true, e)) {
+	if (core_house_load(c, true, e) || core_operators_know(c, e)) {
 		return -1;
 	}
 	c->slot_count = c->house.config.cells;
@@ -389,6 +393,7 @@ open_core(struct core *c, struct err *e)
 	must(c->slots);
 	core_run_recover(c);
 	core_keep_begin(c);
+	core_publish_begin(c);
 	core_inbox_begin(c);
 	return 0;
 }

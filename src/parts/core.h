@@ -123,6 +123,9 @@ struct core_ask;
 struct core_intent;
 struct core_call;
 struct core_drop;
+struct core_blocks;
+struct core_sign;
+struct core_publish;
 struct verifying;
 
 struct core {
@@ -135,6 +138,7 @@ struct core {
 	bool draining;
 	int runs_fd;
 	struct core_house house;
+	struct map texts; /* digests that are in the store, or on their way */
 	struct core_book book;
 	struct queue *queue;
 	struct session_index *sessions;
@@ -160,8 +164,11 @@ struct core {
 	uint32_t slot_count;
 	uint64_t number; /* the last one given out */
 	struct loop_timer expiry;
-	struct loop_timer due;       /* of tasks */
-	struct verifying *verifying; /* core_api_proof.c */
+	struct loop_timer due;        /* of tasks */
+	struct core_blocks *blocks;   /* core_proof.c */
+	struct core_sign *signs;      /* the same */
+	struct core_publish *publish; /* core_publish.c */
+	struct verifying *verifying;  /* core_api_proof.c */
 	struct loop_timer verify_turn;
 	struct loop_signal signals[2];
 	struct mono began;

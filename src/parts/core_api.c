@@ -4,6 +4,7 @@
  * parsed HTTP strictly; path, query and body are still a client's words.
  */
 #include "parts/core_api.h"
+#include "parts/core_proof.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -481,6 +482,7 @@ core_api_vault_gone(struct core *c)
 {
 	struct core_ask *next;
 
+	core_sign_gone(c);
 	for (struct core_ask *ask = c->asks; ask; ask = next) {
 		struct err e = { 0 };
 

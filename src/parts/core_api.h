@@ -51,6 +51,8 @@ struct core_ask {
 	uint32_t version;
 	uint32_t kind;
 	bool sealing;
+	/* waiting for the blocks of proofs */
+	int (*again)(struct core *c, struct core_ask *ask, struct err *e);
 	/* a worker's, waiting for a task or for the commit of its claim */
 	struct core_claim *claim;
 	bool claiming; /* waits for a task */

@@ -32,6 +32,17 @@ write_ids(struct json_out *o, const struct book_head *head)
 	}
 }
 
+static void
+write_digest(struct json_out *o, const char *key, struct digest d)
+{
+	char text[DIGEST_TEXT];
+
+	if (!digest_is_zero(d)) {
+		digest_text(d, text);
+		json_out_z(o, key, text);
+	}
+}
+
 void
 core_event_json(struct core *c, struct json_out *o,
     const struct book_head *head, bool with_body)
@@ -51,13 +62,11 @@ core_event_json(struct core *c, struct json_out *o,
 	json_out_z(o, "identity", head->identity);
 	json_out_z(o, "rule", head->rule);
 	write_ids(o, head);
-	if (!digest_is_zero(head->policy)) {
-		digest_text(head->policy, text);
-		json_out_z(o, "policy", text);
-	}
+	write_digest(o, "policy", head->policy);
+	write_digest(o, "contract", head->contract);
+	write_digest(o, "role", head->role);
 	if (head->has_body) {
-		digest_text(head->body, text);
-		json_out_z(o, "digest", text);
+		write_digest(o, "digest", head->body);
 	}
 	if (with_body && head->has_body && head->body_size <= BODY_MAX &&
 	    core_body_get(c, head->seq, &body, &e) == 0 &&

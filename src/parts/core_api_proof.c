@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Routes that show what the book is worth: verify all of it, prove one event,
- * sign the tree.  Each speaks of what is on the disk.
+ * Routes that show what the book is worth: verify all of it, prove one event or
+ * the growth from an older tree, sign the tree.  Each speaks of what is on the
+ * disk.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "parts/core.h"
 #include "parts/core_api.h"
+#include "parts/core_proof.h"
 #include "parts/verify.h"
 
 /* --- verify: a long book in many turns --- */
@@ -42,6 +44,7 @@ verified(struct verifying *j, struct core_ask *ask)
 	json_out_i64(&o, "events", (int64_t)j->verify.tree.size);
 	json_out_i64(&o, "bodies", (int64_t)j->verify.bodies);
 	json_out_i64(&o, "expired", (int64_t)j->verify.expired);
+	json_out_i64(&o, "checkpoints", (int64_t)j->verify.checkpoints);
 	digest_text(root, text);
 	json_out_z(&o, "root", text);
 	json_out_end(&o, '}');
@@ -68,13 +71,37 @@ verify_more(void *owner)
 	} else if (ask) {
 		verified(j, ask);
 	}
+	verify_fini(&j->verify);
 	free(j);
+}
+
+/* ?size= and ?root=: of a checkpoint that somebody kept elsewhere. */
+static int
+read_against(struct core_ask *ask, struct book_root *out, struct err *e)
+{
+	struct str size;
+	struct str root;
+
+	if (!core_ask_query(ask, "size", &size)) {
+		return 0;
+	}
+	if (!str_u64(size, &out->size) || !core_ask_query(ask, "root", &root) ||
+	    !digest_parse(root, &out->root)) {
+		return err_set(e, ERR_INPUT,
+		    "?size= must be a number and ?root= 64 hex digits");
+	}
+	return 0;
 }
 
 int
 route_verify(struct core *c, struct core_ask *ask, struct err *e)
 {
+	struct book_root against = { 0 };
 	struct verifying *j;
+
+	if (read_against(ask, &against, e)) {
+		return -1;
+	}
 
 	if (c->verifying) {
 		return err_set(e, ERR_CONFLICT,
@@ -88,6 +115,7 @@ route_verify(struct core *c, struct core_ask *ask, struct err *e)
 	j->tree = c->book.durable_tree;
 	j->verify.store = c->book.store;
 	j->verify.last = c->book.durable;
+	j->verify.against = against;
 	c->verifying = j;
 	verify_more(j);
 	return 0;
@@ -95,79 +123,37 @@ route_verify(struct core *c, struct core_ask *ask, struct err *e)
 
 /* --- prove --- */
 
-#define LEAVES 1024 /* read at once: a proof reads ascending runs */
-
-struct leaves {
-	struct core *core;
-	uint64_t first;
-	size_t count;
-	struct digest at[LEAVES];
-};
-
-static int
-keep_leaf(void *context, const struct store_head *row, struct err *e)
+static void
+write_proof(struct json_out *o, const struct book_proof *proof)
 {
-	struct leaves *l = context;
+	char digest[DIGEST_TEXT];
 
-	(void)e;
-	l->at[l->count++] = book_leaf(str_span(row->head, BOOK_HEAD_SIZE));
-	return 0;
-}
-
-static int
-read_leaf(void *context, uint64_t index, struct digest *leaf, struct err *e)
-{
-	struct leaves *l = context;
-
-	if (index < l->first || index >= l->first + l->count) {
-		l->first = index;
-		l->count = 0;
-		if (store_heads_walk(l->core->book.store, index + 1, LEAVES,
-		        keep_leaf, l, e)) {
-			return -1;
-		}
-		if (!l->count) {
-			return err_set(e, ERR_MISSING,
-			    "event %llu is missing: run `handrail audit "
-			    "verify`",
-			    (unsigned long long)index + 1);
-		}
+	json_out_array(o, "proof");
+	for (unsigned i = 0; i < proof->count; i++) {
+		digest_text(proof->node[i], digest);
+		json_out_z(o, NULL, digest);
 	}
-	*leaf = l->at[index - l->first];
-	return 0;
+	json_out_end(o, ']');
 }
 
+/* ?size=: in the tree as it was then; else in today's. */
 static int
-keep_head(void *context, const struct store_head *row, struct err *e)
+read_size(struct core *c, struct core_ask *ask, uint64_t *size, struct err *e)
 {
-	(void)e;
-	buf_add(context, str_span(row->head, BOOK_HEAD_SIZE));
-	return 0;
-}
+	struct str text;
 
-static int
-find_head(struct core *c, uint64_t seq, struct buf *bytes, struct err *e)
-{
-	if (seq == 0 || seq > c->book.durable) {
-		return err_set(e, ERR_MISSING, "the book has no event %llu",
-		    (unsigned long long)seq);
+	*size = c->book.durable_tree.size;
+	if (!core_ask_query(ask, "size", &text)) {
+		return 0;
 	}
-	return store_head_get(c->book.store, seq, keep_head, bytes, e);
-}
-
-static int
-prove(struct core *c, uint64_t seq, struct book_proof *proof, struct err *e)
-{
-	struct leaves *l = calloc(1, sizeof(*l));
-
-	must(l);
-	l->core = c;
-	struct book_leaves leaves = { .read = read_leaf, .context = l };
-	int result = book_prove_leaf(
-	    leaves, seq - 1, c->book.durable_tree.size, proof, e);
-
-	free(l);
-	return result;
+	if (!str_u64(text, size) || *size < 1 ||
+	    *size > c->book.durable_tree.size) {
+		return err_set(e, ERR_INPUT,
+		    "?size= must be a number from 1 to %llu: so many events "
+		    "has the book",
+		    (unsigned long long)c->book.durable_tree.size);
+	}
+	return 0;
 }
 
 int
@@ -175,6 +161,7 @@ route_prove(struct core *c, struct core_ask *ask, struct err *e)
 {
 	struct book_proof proof;
 	struct book_head head;
+	struct book_root root;
 	auto_buf bytes = { 0 };
 	auto_buf body = { 0 };
 	auto_buf hex = { 0 };
@@ -186,25 +173,27 @@ route_prove(struct core *c, struct core_ask *ask, struct err *e)
 	if (!core_ask_query(ask, "seq", &text) || !str_u64(text, &seq)) {
 		return err_set(e, ERR_INPUT, "?seq= must be an event's number");
 	}
-	if (find_head(c, seq, &bytes, e) ||
+	if (read_size(c, ask, &root.size, e)) {
+		return -1;
+	}
+	if (!core_proof_ready(c, ask, route_prove)) {
+		return 0;
+	}
+	if (core_head_get(c, seq, &bytes, e) ||
 	    book_head_decode(buf_str(&bytes), &head, e) ||
-	    prove(c, seq, &proof, e)) {
+	    core_prove_leaf(c, seq, root.size, &proof, e) ||
+	    core_root_at(c, root.size, &root.root, e)) {
 		return -1;
 	}
 	hex_add(&hex, buf_str(&bytes));
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_i64(&o, "seq", (int64_t)seq);
-	json_out_i64(&o, "size", (int64_t)c->book.durable_tree.size);
-	digest_text(book_tree_root(&c->book.durable_tree), digest);
+	json_out_i64(&o, "size", (int64_t)root.size);
+	digest_text(root.root, digest);
 	json_out_z(&o, "root", digest);
 	json_out_str(&o, "head", buf_str(&hex));
-	json_out_array(&o, "proof");
-	for (unsigned i = 0; i < proof.count; i++) {
-		digest_text(proof.node[i], digest);
-		json_out_z(&o, NULL, digest);
-	}
-	json_out_end(&o, ']');
+	write_proof(&o, &proof);
 	json_out_array(&o, "event");
 	core_event_json(c, &o, &head, true);
 	json_out_end(&o, ']');
@@ -213,65 +202,107 @@ route_prove(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
-/* --- checkpoint --- */
-
-#define ORIGIN "handrail"
-
-/* What is signed: the tree on the disk; kept until the vault answers. */
+/* ?from= and ?size=: that the tree of `size` holds all of that of `from`. */
 int
-route_checkpoint(struct core *c, struct core_ask *ask, struct err *e)
+route_growth(struct core *c, struct core_ask *ask, struct err *e)
 {
-	struct book_root root = {
-		.size = c->book.durable_tree.size,
-		.root = book_tree_root(&c->book.durable_tree),
-	};
-	struct wire_vault_sign sign = { .id = ask->number };
+	struct book_proof proof;
+	auto_buf body = { 0 };
+	struct json_out o;
+	struct str text;
+	uint64_t size;
+	uint64_t from = 0;
 
-	if (!c->vault_ready) {
-		return err_set(e, ERR_UNAVAILABLE, "the vault is away");
+	if (read_size(c, ask, &size, e)) {
+		return -1;
 	}
-	buf_clear(&ask->answer);
-	book_note_text(STR(ORIGIN), &root, &ask->answer);
-	must(ask->answer.len <= sizeof(sign.text));
-	sign.size = (uint32_t)ask->answer.len;
-	memcpy(sign.text, ask->answer.at, ask->answer.len);
-	ask->sealing = true;
-	wire_send(c->vault, WIRE_VAULT_SIGN, &sign, NULL, 0);
+	if (!core_ask_query(ask, "from", &text) || !str_u64(text, &from) ||
+	    from > size) {
+		return err_set(e, ERR_INPUT,
+		    "?from= must be the size of an older tree, at most %llu: "
+		    "so many events has the book",
+		    (unsigned long long)size);
+	}
+	if (!core_proof_ready(c, ask, route_growth)) {
+		return 0;
+	}
+	if (core_prove_growth(c, from, size, &proof, e)) {
+		return -1;
+	}
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_i64(&o, "from", (int64_t)from);
+	json_out_i64(&o, "size", (int64_t)size);
+	write_proof(&o, &proof);
+	json_out_end(&o, '}');
+	core_answer(c, ask, 200, buf_str(&body));
 	return 0;
 }
 
-void
-core_vault_signed(void *owner, struct wire_peer *peer, const void *record,
-    __attribute__((unused)) int *fds, size_t nfds)
+/* --- checkpoint --- */
+
+static void
+checkpoint_signed(struct core *c, uint64_t number, const struct book_root *root,
+    struct str note)
 {
-	struct core *c = owner;
-	const struct wire_vault_signed *got = record;
-	struct core_ask *ask = core_ask_find(c, got->id);
-	struct book_signer signer = { .name = STR(ORIGIN) };
+	struct core_ask *ask = core_ask_find(c, number);
+	auto_buf line = { 0 };
+	auto_buf body = { 0 };
+	struct json_out o;
+	struct err e = { 0 };
+
+	(void)root;
+	if (!ask) {
+		return;
+	}
+	if (!note.len) {
+		(void)err_set(&e, ERR_UNAVAILABLE, "the vault ended meanwhile");
+		core_answer_err(c, ask, &e);
+		return;
+	}
+	core_signer(c, &line);
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_str(&o, "checkpoint", note);
+	json_out_str(&o, "signer", buf_str(&line));
+	json_out_end(&o, '}');
+	core_answer_after(c, ask, 200, buf_str(&body));
+}
+
+/* The newest one that was signed on its own, with what witnesses added. */
+static int
+answer_published(struct core *c, struct core_ask *ask, struct err *e)
+{
 	auto_buf note = { 0 };
 	auto_buf line = { 0 };
 	auto_buf body = { 0 };
 	struct json_out o;
 
-	(void)peer;
-	(void)nfds;
-	if (!ask || !ask->sealing) {
-		return;
+	if (store_row_get(c->book.store, STR("meta"), STR("checkpoint"), &note,
+	        NULL, e)) {
+		return e->kind == ERR_MISSING
+		           ? err_set(e, ERR_MISSING,
+		                 "no tree was signed yet: [audit] every and "
+		                 "wait say when")
+		           : -1;
 	}
-	ask->sealing = false;
-	memcpy(signer.key, c->vault_keys.sign_public, sizeof(signer.key));
-	book_note_seal(buf_str(&ask->answer), &signer, got->signature, &note);
-	book_signer_text(&signer, &line);
+	core_signer(c, &line);
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_str(&o, "checkpoint", buf_str(&note));
 	json_out_str(&o, "signer", buf_str(&line));
 	json_out_end(&o, '}');
-	struct core_event event = {
-		.kind = BOOK_CHECKPOINT,
-		.body = buf_str(&body),
-	};
+	core_answer(c, ask, 200, buf_str(&body));
+	return 0;
+}
 
-	(void)core_append(c, &event);
-	core_answer_after(c, ask, 200, buf_str(&body));
+int
+route_checkpoint(struct core *c, struct core_ask *ask, struct err *e)
+{
+	struct str text;
+
+	if (core_ask_query(ask, "published", &text)) {
+		return answer_published(c, ask, e);
+	}
+	return core_sign_tree(c, checkpoint_signed, ask->number, e);
 }

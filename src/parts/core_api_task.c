@@ -112,6 +112,7 @@ route_status(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_z(
 	    &o, "store", store_is_url(c->where) ? "postgresql" : "sqlite");
 	write_parts(c, &o);
+	core_publish_write(c, &o);
 	json_out_i64(&o, "sandboxes", cells);
 	json_out_i64(&o, "runs", runs);
 	write_counts(c, &o);

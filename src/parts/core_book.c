@@ -24,6 +24,17 @@
 
 #include "parts/core_batch.h"
 
+/* What is in force: texts that lie under these digests (core_texts.c). */
+static void
+fill_role(struct book_head *head, const struct core_role *role)
+{
+	head->policy = role->policy_digest;
+	head->role = role->role->digest;
+	if (digest_is_zero(head->contract)) {
+		head->contract = role->catalogue.digest;
+	}
+}
+
 static void
 fill_head(
     struct core *c, const struct core_event *event, struct book_head *head)
@@ -36,8 +47,8 @@ fill_head(
 	head->call = event->call;
 	head->task = event->task;
 	head->run = event->run_id;
-	head->policy = event->policy;
 	head->contract = event->contract;
+	const struct core_role *role = event->role;
 	const char *identity = event->identity;
 
 	if (event->run) {
@@ -46,8 +57,11 @@ fill_head(
 		head->run = r->run;
 		head->task = r->task;
 		head->epoch = r->epoch;
-		head->role = r->role->role->digest;
-		identity = identity ? identity : r->role->identity;
+		role = role ? role : r->role;
+	}
+	if (role) {
+		fill_role(head, role);
+		identity = identity ? identity : role->identity;
 	}
 	if (identity) {
 		must(str_copy(head->identity, sizeof(head->identity),
@@ -104,6 +118,7 @@ append(struct core *c, const struct core_event *event, struct book_id *task)
 	w->task = head.task;
 	c->book.forming.last = head.seq;
 	core_save_saw(c, &head);
+	core_publish_saw(c, &head);
 	if (session_index_apply(c->sessions, &head, event->body, &e)) {
 		/* Core judged this event against that same view. */
 		log_err("session", &e);
@@ -305,6 +320,8 @@ fill_wait(struct core *c, struct str id, struct core_event *event)
 		return;
 	}
 	event->call = item->call;
+	event->contract = item->contract;
+	event->role = core_role_find(c, item->identity);
 	view = session_index_find(c->sessions, event->run_id);
 	if (view) {
 		event->task = view->task;

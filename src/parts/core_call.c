@@ -72,11 +72,11 @@ append(struct core *c, struct core_call *k, enum book_kind kind,
 		.run = r,
 		.rule = rule,
 		.call = k->ordinal,
-		.policy = r->role->policy_digest,
 		.body = body,
 	};
 
 	if (k->tool) {
+		core_text_keep_tool(c, k->tool);
 		event.contract = k->tool->contract;
 	}
 	(void)core_append(c, &event);

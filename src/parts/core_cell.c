@@ -35,7 +35,7 @@ cell_event(struct core *c, const struct core_cell *cell, enum book_kind kind,
 	json_out_end(&o, '}');
 	struct core_event event = {
 		.kind = kind,
-		.identity = cell->role->identity,
+		.role = cell->role,
 		.run = core_run_find(c, cell->run),
 		.body = buf_str(&body),
 	};

@@ -130,10 +130,9 @@ early_refusal(
 	struct json_out out;
 	struct core_event event = {
 		.kind = BOOK_REQUEST_DENIED,
-		.identity = cell->role->identity,
+		.role = cell->role,
 		.rule = STR("egress"),
 		.run = core_run_find(c, cell->run),
-		.policy = cell->role->policy_digest,
 	};
 
 	json_out_init(&out, &body);

@@ -192,13 +192,12 @@ policy_in_force(struct core *c, const struct core_role *r)
 {
 	struct core_event event = {
 		.kind = BOOK_POLICY_LOADED,
-		.identity = r->identity,
+		.role = r,
 		.rule = r->closed[0] ? STR("closed") : STR("loaded"),
-		.policy = r->policy_digest,
-		.contract = r->catalogue.digest,
 		.body = policy_text(r->policy),
 	};
 
+	core_text_keep(c, r);
 	(void)core_append(c, &event);
 	queue_add_name(c->queue, str_of(r->name));
 	queue_add_mailbox(c->queue, str_of(r->mailbox));

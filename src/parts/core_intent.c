@@ -105,16 +105,13 @@ request_event(struct core *c, const struct core_intent *i, enum book_kind kind,
 {
 	struct core_event event = {
 		.kind = kind,
-		.identity = i->role ? i->role->identity : NULL,
+		.role = i->role,
 		.rule = rule,
 		.run = core_run_find(c, i->run),
 		.call = i->call,
 		.body = body,
 	};
 
-	if (i->role) {
-		event.policy = i->role->policy_digest;
-	}
 	(void)core_append(c, &event);
 }
 
@@ -486,6 +483,28 @@ take_rule(struct core_intent *i, const struct policy_egress *rule)
 	i->keep_credentials = rule->own_credentials;
 }
 
+/* The use of a credential, in the batch of the intent that it is for. */
+static void
+grant_event(struct core *c, const struct core_intent *i)
+{
+	const struct core_credential *k =
+	    core_credential_find(c, i->credential);
+	auto_buf body = { 0 };
+	struct json_out o;
+
+	if (!k || k->archived) {
+		return;
+	}
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_i64(&o, "request", (int64_t)i->number);
+	json_out_i64(&o, "version", k->version);
+	json_out_z(&o, "host", i->host);
+	json_out_i64(&o, "port", i->port);
+	json_out_end(&o, '}');
+	request_event(c, i, BOOK_GRANT_MADE, i->credential, buf_str(&body));
+}
+
 void
 core_intent_commit(struct core *c, struct core_intent *i)
 {
@@ -496,6 +515,9 @@ core_intent_commit(struct core *c, struct core_intent *i)
 	write_request(i, &o);
 	json_out_end(&o, '}');
 	request_event(c, i, BOOK_REQUEST_INTENT, i->rule, buf_str(&body));
+	if (i->credential.len) {
+		grant_event(c, i);
+	}
 #ifdef HANDRAIL_BREAK_ORDER
 	/* Only the test that proves the order matters builds this. */
 	intent_committed(c, i->number);

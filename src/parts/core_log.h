@@ -9,14 +9,14 @@ struct core_event {
 	enum book_kind kind;
 	const char *identity;
 	struct str rule;
-	const struct core_run *run; /* fills run, task, epoch, role digests */
-	struct book_id task;        /* where there is no such object */
+	const struct core_run *run;   /* fills run, task, epoch, and its role */
+	const struct core_role *role; /* fills identity and digests in force */
+	struct book_id task;          /* where there is no such object */
 	struct book_id run_id;
 	uint32_t epoch;
 	uint32_t call;
-	struct digest policy;
-	struct digest contract;
-	struct str body; /* empty: none */
+	struct digest contract; /* of the tool; else the role's catalogue */
+	struct str body;        /* empty: none */
 };
 
 /* --- core_book.c: what is appended --- */
@@ -123,6 +123,13 @@ void core_inbox_watch(struct core *c);
 /* --- core_keep.c: housekeeping --- */
 
 void core_keep_begin(struct core *c);
+
+/* --- core_publish.c: the tree, signed now and then, and where it goes --- */
+
+void core_publish_begin(struct core *c);
+void core_publish_saw(struct core *c, const struct book_head *head);
+/* Of the newest that is out, for status. */
+void core_publish_write(const struct core *c, struct json_out *o);
 
 /* --- core_api_backup.c --- */
 

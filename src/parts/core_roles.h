@@ -41,6 +41,21 @@ struct core_role *core_role_find(struct core *c, struct str any_form);
  * exists only for it. */
 bool core_tool_fresh(const struct core_role *r, const struct tool *t);
 
+/* --- core_texts.c: what heads name by digest, who is who --- */
+
+#define CORE_ORIGIN "handrail" /* of checkpoints: the log, and its signer */
+
+/* In the batch that forms, before the first head that names them. */
+void core_text_keep(struct core *c, const struct core_role *r);
+void core_text_keep_tool(struct core *c, const struct tool *t); /* `finish` */
+/* ERR_MISSING: this house never had it in force. */
+int core_text_get(struct core *c, struct digest digest, struct buf *out,
+    struct err *e) MUST_CHECK;
+/* Heads for operators, tokens, keys that the book does not know yet. */
+int core_operators_know(struct core *c, struct err *e) MUST_CHECK;
+void core_key_know(struct core *c);
+void core_signer(const struct core *c, struct buf *line);
+
 struct core_credential {
 	struct core_credential *next;
 	char name[WIRE_CREDENTIAL_MAX];

@@ -167,8 +167,6 @@ run_started(struct core *c, struct core_run *r)
 	struct core_event event = {
 		.kind = BOOK_RUN_STARTED,
 		.run = r,
-		.policy = r->role->policy_digest,
-		.contract = r->role->catalogue.digest,
 		.body = buf_str(&body),
 	};
 

@@ -67,6 +67,12 @@ add_own(struct command *c, struct house *h, const struct house_row *row)
 		add(c, "--state", h->state);
 		add(c, "--operators", buf_z(&h->operators));
 		add(c, "--dev", h->dev ? "yes" : "no");
+		if (str_starts(h->config.audit.publish, STR("file:"))) {
+			add(c, "--publish",
+			    arena_z(
+			        c->arena, str_sub(h->config.audit.publish, 5,
+			                      h->config.audit.publish.len)));
+		}
 		if (h->store >= 0) {
 			add(c, "--store", "5"); /* PART_EXTRA_FD */
 		}

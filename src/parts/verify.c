@@ -1,7 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parts/verify.h"
 
-#define CHUNK 2048 /* heads */
+#include <stdlib.h>
+
+#include "json/json.h"
+
+#define CHUNK 2048 /* heads, VERIFY_LEAVES is a multiple */
+#define TREES (VERIFY_LEAVES / CHUNK)
+
+/* What the tree was at sizes that are behind: the tree at the last multiples of
+ * CHUNK, and the leaves since the oldest of them. */
+struct verify_marks {
+	struct book_tree tree[TREES];      /* of size n: [n / CHUNK % TREES] */
+	struct digest chunk[CHUNK];        /* leaves of what is read */
+	struct digest leaf[VERIFY_LEAVES]; /* of index n: [n % …] */
+};
 
 static int
 keep_head(void *context, const struct store_head *row, struct err *e)
@@ -10,6 +23,101 @@ keep_head(void *context, const struct store_head *row, struct err *e)
 	buf_add(context, str_span(row->head, BOOK_HEAD_SIZE));
 	return 0;
 }
+
+/* --- the tree as it was --- */
+
+static void
+mark(struct verify *v, struct digest leaf)
+{
+	uint64_t size = v->tree.size;
+
+	if (size % CHUNK == 0) {
+		v->marks->tree[size / CHUNK % TREES] = v->tree;
+	}
+	v->marks->leaf[size % VERIFY_LEAVES] = leaf;
+}
+
+/* False: it is further behind than the marks. */
+static bool
+root_at(const struct verify *v, uint64_t size, struct digest *root)
+{
+	const struct book_tree *start = &v->marks->tree[size / CHUNK % TREES];
+	struct book_tree tree = *start;
+
+	if (size == v->tree.size) {
+		*root = book_tree_root(&v->tree);
+		return true;
+	}
+	if (size > v->tree.size || tree.size != size / CHUNK * CHUNK) {
+		return false;
+	}
+	while (tree.size < size) {
+		book_tree_add(&tree, v->marks->leaf[tree.size % VERIFY_LEAVES]);
+	}
+	*root = book_tree_root(&tree);
+	return true;
+}
+
+/* --- checkpoints that stand in the book --- */
+
+static int
+no_checkpoint(uint64_t seq, struct err *e)
+{
+	e->kind = ERR_DENIED;
+	return err_wrap(
+	    e, "the checkpoint in event %llu", (unsigned long long)seq);
+}
+
+static int
+compare(
+    struct verify *v, uint64_t seq, const struct book_root *said, struct err *e)
+{
+	struct digest root;
+
+	if (!root_at(v, said->size, &root)) {
+		v->unchecked++;
+		return 0;
+	}
+	if (!digest_eq(root, said->root)) {
+		return err_set(e, ERR_DENIED,
+		    "an event was changed: the first %llu events are not those "
+		    "of the checkpoint in event %llu; the first that differs "
+		    "is "
+		    "one of %llu to %llu",
+		    (unsigned long long)said->size, (unsigned long long)seq,
+		    (unsigned long long)v->good + 1,
+		    (unsigned long long)said->size);
+	}
+	v->checkpoints++;
+	v->good = said->size > v->good ? said->size : v->good;
+	return 0;
+}
+
+static int
+verify_checkpoint(
+    struct verify *v, uint64_t seq, struct str body, struct err *e)
+{
+	auto_arena a = { 0 };
+	struct book_root said = { 0 };
+	struct json *tree;
+	struct str note;
+
+	if (json_parse(&a, body, NULL, &tree, e)) {
+		return no_checkpoint(seq, e);
+	}
+	if (!json_text(tree, "checkpoint", &note)) {
+		(void)err_set(e, ERR_DENIED, "it has no note");
+		return no_checkpoint(seq, e);
+	}
+	if (v->signer ? book_note_open(note, v->signer->name, v->signer,
+	                    v->verify, &said, e)
+	              : book_note_read(note, &said, e)) {
+		return no_checkpoint(seq, e);
+	}
+	return compare(v, seq, &said, e);
+}
+
+/* --- heads and bodies --- */
 
 static int
 verify_body(struct verify *v, const struct book_head *head, struct err *e)
@@ -21,22 +129,47 @@ verify_body(struct verify *v, const struct book_head *head, struct err *e)
 	}
 	if (store_body_get(v->store, head->seq, &body, e)) {
 		if (e->kind != ERR_MISSING) {
-			return -1;
+			return err_wrap(e, "the body of event %llu",
+			    (unsigned long long)head->seq);
 		}
 		*e = (struct err){ 0 };
 		v->expired++;
 		return 0;
 	}
 	v->bodies++;
-	return digest_eq(digest_of(buf_str(&body)), head->body)
-	           ? 0
-	           : err_set(e, ERR_DENIED,
-	                 "the body of event %llu was changed",
-	                 (unsigned long long)head->seq);
+	if (body.len != head->body_size ||
+	    !digest_eq(digest_of(buf_str(&body)), head->body)) {
+		return err_set(e, ERR_DENIED,
+		    "the body of event %llu was changed",
+		    (unsigned long long)head->seq);
+	}
+	return head->kind == BOOK_CHECKPOINT
+	           ? verify_checkpoint(v, head->seq, buf_str(&body), e)
+	           : 0;
 }
 
 static int
-verify_head(struct verify *v, struct str bytes, struct err *e)
+verify_against(struct verify *v, struct err *e)
+{
+	if (v->against.size != v->tree.size || v->against.size == 0) {
+		return 0;
+	}
+	if (!digest_eq(book_tree_root(&v->tree), v->against.root)) {
+		return err_set(e, ERR_DENIED,
+		    "the first %llu events are not those of the checkpoint "
+		    "that you gave: one of %llu to %llu was changed, or the "
+		    "whole book was replaced",
+		    (unsigned long long)v->against.size,
+		    (unsigned long long)v->good + 1,
+		    (unsigned long long)v->against.size);
+	}
+	v->good = v->against.size;
+	return 0;
+}
+
+static int
+verify_head(
+    struct verify *v, struct str bytes, struct digest leaf, struct err *e)
 {
 	struct book_head head;
 
@@ -49,8 +182,30 @@ verify_head(struct verify *v, struct str bytes, struct err *e)
 		return err_set(e, ERR_DENIED, "event %llu is missing",
 		    (unsigned long long)v->tree.size + 1);
 	}
-	book_tree_add(&v->tree, book_leaf(bytes));
-	return verify_body(v, &head, e);
+	mark(v, leaf);
+	book_tree_add(&v->tree, leaf);
+	return verify_body(v, &head, e) || verify_against(v, e) ? -1 : 0;
+}
+
+static int
+verify_length(const struct verify *v, struct err *e)
+{
+	return v->against.size <= v->last
+	           ? 0
+	           : err_set(e, ERR_DENIED,
+	                 "the book was cut off: it ends with event %llu, and "
+	                 "the checkpoint that you gave has %llu",
+	                 (unsigned long long)v->last,
+	                 (unsigned long long)v->against.size);
+}
+
+/* What the store itself finds broken stands in the heads from here on. */
+static int
+no_heads(const struct verify *v, struct buf *heads, struct err *e)
+{
+	e->kind = ERR_DENIED;
+	return err_wrap(e, "event %llu or one of the same batch",
+	    (unsigned long long)v->tree.size + heads->len / BOOK_HEAD_SIZE + 1);
 }
 
 int
@@ -59,22 +214,36 @@ verify_step(struct verify *v, struct err *e)
 	uint64_t left = v->last - v->tree.size;
 	auto_buf heads = { 0 };
 
+	if (!v->marks) {
+		v->marks = calloc(1, sizeof(*v->marks));
+		must(v->marks);
+	}
 	if (!left) {
-		return 0;
+		return verify_length(v, e);
 	}
 	if (store_heads_walk(v->store, v->tree.size + 1,
 	        left < CHUNK ? left : CHUNK, keep_head, &heads, e)) {
-		return -1;
+		return no_heads(v, &heads, e);
 	}
 	if (!heads.len) {
 		return err_set(e, ERR_DENIED, "event %llu is missing",
 		    (unsigned long long)v->tree.size + 1);
 	}
-	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
-		if (verify_head(
-		        v, str_span(heads.at + at, BOOK_HEAD_SIZE), e)) {
+	book_leaf_many((const uint8_t *)heads.at, heads.len / BOOK_HEAD_SIZE,
+	    v->marks->chunk);
+	for (size_t n = 0; n < heads.len / BOOK_HEAD_SIZE; n++) {
+		if (verify_head(v,
+		        str_span(heads.at + n * BOOK_HEAD_SIZE, BOOK_HEAD_SIZE),
+		        v->marks->chunk[n], e)) {
 			return -1;
 		}
 	}
-	return v->tree.size < v->last;
+	return v->tree.size < v->last ? 1 : verify_length(v, e);
+}
+
+void
+verify_fini(struct verify *v)
+{
+	free(v->marks);
+	v->marks = NULL;
 }

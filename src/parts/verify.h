@@ -2,11 +2,22 @@
 #ifndef PARTS_VERIFY_H
 #define PARTS_VERIFY_H
 
-/* Reads a whole book, of a house that runs or of a file: every head is there,
- * every body is the one its head names or has expired. */
+/*
+ * Reads a whole book, of a house that runs or of a file: every head is there,
+ * every body is the one its head names or has expired, and the tree was at each
+ * checkpoint in the book what that checkpoint says.  The first event that does
+ * not fit is named; where only a root does not fit, the events between the last
+ * checkpoint that did and this one.
+ *
+ * Each head is decoded and hashed once, in the order of the log.
+ */
 
 #include "book/book.h"
 #include "store/store.h"
+
+#define VERIFY_LEAVES 16384 /* how far behind its head a checkpoint may be */
+
+struct verify_marks;
 
 struct verify {
 	struct store *store;
@@ -14,10 +25,19 @@ struct verify {
 	struct book_tree tree;
 	uint64_t bodies;
 	uint64_t expired;
+	uint64_t checkpoints;     /* of the book that fitted */
+	uint64_t unchecked;       /* those that were too far behind */
+	struct book_root against; /* kept elsewhere; size 0: none */
+	uint64_t good;            /* size of the newest tree that fitted */
+	/* NULL: what a checkpoint says is compared, its signature is not */
+	const struct book_signer *signer;
+	book_verify_fn *verify;
+	struct verify_marks *marks;
 };
 
 /* Some thousand heads: 1: more to do, 0: done, ERR_DENIED with what is wrong.
  */
 int verify_step(struct verify *v, struct err *e) MUST_CHECK;
+void verify_fini(struct verify *v);
 
 #endif

@@ -214,6 +214,35 @@ check_store(struct loading *l, const struct json *tree, struct str store)
 }
 
 static int
+read_audit(struct loading *l, const struct json *table)
+{
+	struct config_audit *a = &l->out->audit;
+	bool file;
+	bool tls;
+	bool plain;
+
+	if (table_read(&l->reader, "audit", "[audit]", table, a, l->e) < 0) {
+		return -1;
+	}
+	file = str_starts(a->publish, STR("file:/")) &&
+	       !str_ends(a->publish, STR("/"));
+	tls = str_starts(a->publish, STR("https://"));
+	plain = str_starts(a->publish, STR("http://")) &&
+	        is_loopback(host_of(a->publish, 7));
+	if (a->publish.len && !file && !tls && !plain) {
+		return table_err(l->reader.file, json_get(table, "publish"),
+		    l->e,
+		    "publish: expected file:/PATH, https://HOST/…, or http:// "
+		    "on loopback");
+	}
+	if (a->every == 0 || a->wait < CLOCK_SECOND) {
+		return table_err(l->reader.file, first_of(table), l->e,
+		    "every: expected at least 1; wait: at least 1s");
+	}
+	return 0;
+}
+
+static int
 read_rest(struct loading *l, const struct house *h)
 {
 	struct node node = { 0 };
@@ -240,6 +269,9 @@ read_rest(struct loading *l, const struct house *h)
 		return table_err(l->reader.file, first_of(h->book), l->e,
 		    "keep_bodies: expected at least 1d; bodies go by whole "
 		    "days");
+	}
+	if (read_audit(l, h->audit) < 0) {
+		return -1;
 	}
 	l->out->keep_bodies = book.keep_bodies;
 	l->out->keep_ended = book.keep_ended;

@@ -19,6 +19,7 @@ struct house {
 	const struct json *node;
 	const struct json *limits;
 	const struct json *book;
+	const struct json *audit;
 };
 
 struct node {

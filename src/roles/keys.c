@@ -11,6 +11,7 @@
 #define SECTION_node     struct node
 #define SECTION_limits   struct limits
 #define SECTION_book     struct book_keys
+#define SECTION_audit    struct config_audit
 
 /* clang-format off */
 #define KEY(section, member, form, need, fallback, sentence)                   \
@@ -28,6 +29,7 @@ const struct table_key roles_keys[] = {
 	TREE("node", node),
 	TREE("limits", limits),
 	TREE("book", book),
+	TREE("audit", audit),
 };
 const size_t roles_key_count = COUNT(roles_keys);
 
@@ -83,6 +85,8 @@ roles_write_config(struct buf *b, const char *operator_name, uint32_t uid)
 	write_section(b, "node", "# ", false);
 	buf_add_z(b, "\n[book]\n");
 	write_section(b, "book", "# ", false);
+	buf_add_z(b, "\n[audit]\n");
+	write_section(b, "audit", "# ", false);
 	buf_add_z(b, "\n# Bounds of one task; role.toml may lower or raise "
 	             "them.\n[limits]\n");
 	write_section(b, "limits", "# ", false);

@@ -284,6 +284,7 @@ roles_parse_file(struct arena *a, struct str name, struct str text,
 {
 	struct role role = { .name = arena_str(a, name),
 		.file = arena_str(a, str_of(file)),
+		.text = arena_str(a, text),
 		.digest = digest_of(text) };
 	const struct table_reader r = { a, role.file.at, keys, COUNT(keys) };
 	struct limits l = { 1ULL << 30, 256, 1ULL << 30, CLOCK_MINUTE };

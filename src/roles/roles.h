@@ -46,6 +46,14 @@ struct config_model {
 	int64_t timeout; /* microseconds */
 };
 
+struct config_audit {
+	struct str publish; /* "file:/…", "https://…"; empty: nowhere */
+	struct str upstream;
+	struct str ca;
+	uint32_t every; /* events */
+	int64_t wait;   /* microseconds */
+};
+
 struct config {
 	struct str file;
 	struct str state; /* empty: the platform's default, the CLI knows it */
@@ -64,6 +72,7 @@ struct config {
 	struct limits limits;
 	int64_t keep_bodies; /* microseconds; 0: for ever */
 	int64_t keep_ended;
+	struct config_audit audit;
 };
 
 int roles_parse_config(struct arena *a, struct str text, const char *file,
@@ -125,7 +134,8 @@ struct role {
 	bool
 	    outside; /* [queue] served = "worker": not by agents of the house */
 	const struct json *limits; /* the [limits] table or NULL */
-	struct digest digest;      /* SHA-256 of the file's bytes */
+	struct str text;           /* the file's bytes, as long as the arena */
+	struct digest digest;      /* SHA-256 of them */
 };
 
 /* One role; `name` is the folder's, checked by the grammar. */

@@ -279,12 +279,22 @@ check_confirms(const char *file, const struct catalogue *c,
 	return 0;
 }
 
+/* "DIGEST  NAME": every contract is named by the text that is digested. */
+static void
+add_line(struct buf *text, const struct tool *t)
+{
+	char hex[DIGEST_TEXT];
+
+	digest_text(t->contract, hex);
+	buf_addf(text, "%s  " STR_FMT "\n", hex, STR_ARG(t->name));
+}
+
 static int
 read_tools(struct arena *a, const char *file, const struct json *tables,
     struct catalogue *out, struct err *e)
 {
 	struct tool *list;
-	struct digest_run run;
+	auto_buf text = { 0 };
 
 	if (tables != NULL &&
 	    (tables->type != JSON_OBJECT || tables->count > TOOLS_MAX)) {
@@ -292,7 +302,6 @@ read_tools(struct arena *a, const char *file, const struct json *tables,
 		    file, tables, e, "expected at most 512 tables [tool.NAME]");
 	}
 	list = arena_array(a, tables ? tables->count : 0, sizeof(*list));
-	digest_begin(&run);
 	JSON_EACH(item, tables)
 	{
 		struct tool *t = &list[out->count];
@@ -301,11 +310,12 @@ read_tools(struct arena *a, const char *file, const struct json *tables,
 		if (read_tool(&l, item) < 0) {
 			return -1;
 		}
-		digest_add(&run, str_span(t->contract.bytes, DIGEST_SIZE));
+		add_line(&text, t);
 		out->count++;
 	}
 	out->at = list;
-	out->digest = digest_end(&run);
+	out->text = arena_str(a, buf_str(&text));
+	out->digest = digest_of(out->text);
 	return check_confirms(file, out, tables, e);
 }
 

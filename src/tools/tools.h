@@ -61,7 +61,8 @@ struct catalogue {
 	struct str file;
 	const struct tool *at; /* in the order of the file */
 	size_t count;
-	struct digest digest; /* over every contract; changes with any tool */
+	struct str text; /* a line a tool: its contract's digest, its name */
+	struct digest digest; /* of that text; changes with any tool */
 };
 
 int tools_parse(struct arena *a, struct str text, const char *file,

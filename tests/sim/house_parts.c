@@ -340,6 +340,20 @@ take_grant(void *owner, struct wire_peer *peer, const void *record, int *fds,
 }
 
 static void
+take_sign(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	struct wire_vault_signed done = {
+		.id = ((const struct wire_vault_sign *)record)->id,
+	};
+
+	(void)owner;
+	(void)fds;
+	(void)nfds;
+	wire_send(peer, WIRE_VAULT_SIGNED, &done, NULL, 0);
+}
+
+static void
 take_attach(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
 {
@@ -353,6 +367,7 @@ take_attach(void *owner, struct wire_peer *peer, const void *record, int *fds,
 static const struct wire_handler vault_handlers[] = {
 	{ WIRE_VAULT_ATTACH, take_attach },
 	{ WIRE_VAULT_GRANT, take_grant },
+	{ WIRE_VAULT_SIGN, take_sign },
 };
 
 static const struct wire_handler resolver_handlers[] = {

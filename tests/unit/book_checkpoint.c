@@ -319,6 +319,24 @@ a_known_key_id_is_met(void **state)
 	assert_true(str_eq(buf_str(&text), str_of(known)));
 }
 
+static void
+a_note_is_read_whoever_signed_it(void **state)
+{
+	struct book_signer other = signer_of("somebody.example", 9);
+	struct book_root root = { 0 };
+	struct err e = { 0 };
+	auto_buf note = { 0 };
+
+	(void)state;
+	make_note("", &other, &note);
+	assert_int_equal(book_note_read(buf_str(&note), &root, &e), 0);
+	assert_int_equal(root.size, 18);
+	assert_true(digest_eq(root.root, digest_of(STR("root"))));
+	assert_int_equal(book_note_read(STR("a\n1\n"), &root, &e), -1);
+	assert_int_equal(
+	    book_note_read(STR("\n1\nAA==\n\nx\n"), &root, &e), -1);
+}
+
 int
 main(void)
 {
@@ -335,6 +353,7 @@ main(void)
 		cmocka_unit_test(too_many_signatures_are_refused),
 		cmocka_unit_test(a_signer_reads_back_from_its_line),
 		cmocka_unit_test(a_known_key_id_is_met),
+		cmocka_unit_test(a_note_is_read_whoever_signed_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -331,6 +331,70 @@ a_proof_of_what_is_not_there_is_refused(void **state)
 	assert_int_equal(e.kind, ERR_MISSING);
 }
 
+/* A long log: leaf n is the hash of n, whole blocks are known by their root. */
+static int
+long_leaf(void *context, uint64_t index, struct digest *out, struct err *e)
+{
+	(void)context;
+	(void)e;
+	leaves_read++;
+	*out = book_leaf(str_span(&index, sizeof(index)));
+	return 0;
+}
+
+static int
+long_block(void *context, uint64_t index, struct digest *out, struct err *e)
+{
+	struct book_tree tree = { 0 };
+	unsigned before = leaves_read;
+
+	assert_int_equal(index % BOOK_BLOCK, 0);
+	for (uint64_t i = index; i < index + BOOK_BLOCK; i++) {
+		struct digest one;
+
+		assert_int_equal(long_leaf(context, i, &one, e), 0);
+		book_tree_add(&tree, one);
+	}
+	leaves_read = before;
+	*out = book_tree_root(&tree);
+	return 0;
+}
+
+static bool
+same_proof(const struct book_proof *a, const struct book_proof *b)
+{
+	return a->count == b->count &&
+	       memcmp(a->node, b->node, a->count * sizeof(a->node[0])) == 0;
+}
+
+static void
+known_blocks_give_the_same_proofs_and_spare_reading(void **state)
+{
+	static const uint64_t places[] = { 0, 1023, 1024, 2500, 5000 };
+	const struct book_leaves slow = { .read = long_leaf };
+	const struct book_leaves fast = { long_leaf, long_block, NULL };
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(places); i++) {
+		struct book_proof a;
+		struct book_proof b;
+
+		assert_int_equal(
+		    book_prove_leaf(slow, places[i], 5001, &a, &e), 0);
+		leaves_read = 0;
+		assert_int_equal(
+		    book_prove_leaf(fast, places[i], 5001, &b, &e), 0);
+		assert_true(leaves_read < 2 * BOOK_BLOCK);
+		assert_true(same_proof(&a, &b));
+		assert_int_equal(
+		    book_prove_growth(slow, places[i], 5001, &a, &e), 0);
+		assert_int_equal(
+		    book_prove_growth(fast, places[i], 5001, &b, &e), 0);
+		assert_true(same_proof(&a, &b));
+	}
+}
+
 int
 main(void)
 {
@@ -344,6 +408,8 @@ main(void)
 		cmocka_unit_test(an_equal_size_with_another_root_is_refused),
 		cmocka_unit_test(the_examples_of_the_rfc_have_their_lengths),
 		cmocka_unit_test(a_proof_of_what_is_not_there_is_refused),
+		cmocka_unit_test(
+		    known_blocks_give_the_same_proofs_and_spare_reading),
 	};
 
 	return cmocka_run_group_tests(tests, plant, NULL);

@@ -155,6 +155,23 @@ a_saved_tree_of_a_wrong_length_is_refused(void **state)
 	assert_int_equal(back.size, 0);
 }
 
+static void
+leaves_of_many_are_those_of_each(void **state)
+{
+	static uint8_t heads[70][BOOK_HEAD_SIZE];
+	struct digest made[70];
+
+	(void)state;
+	for (size_t i = 0; i < 70; i++) {
+		memset(heads[i], (int)i, sizeof(heads[i]));
+	}
+	book_leaf_many(heads[0], 70, made);
+	for (size_t i = 0; i < 70; i++) {
+		assert_true(digest_eq(
+		    made[i], book_leaf(str_span(heads[i], sizeof(heads[i])))));
+	}
+}
+
 int
 main(void)
 {
@@ -164,6 +181,7 @@ main(void)
 		cmocka_unit_test(a_leaf_is_never_a_node),
 		cmocka_unit_test(a_saved_tree_grows_on_as_if_never_saved),
 		cmocka_unit_test(a_saved_tree_of_a_wrong_length_is_refused),
+		cmocka_unit_test(leaves_of_many_are_those_of_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

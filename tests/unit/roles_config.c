@@ -100,7 +100,7 @@ an_unknown_key_names_its_place_and_the_known_ones(void **state)
 	refuses("state = \"/s\"\ndevise = \"linux\"\n",
 	    "h.toml:2:10: unknown key \"devise\" in the top of the file; "
 	    "known here: state, store, device, client, listen, roles, "
-	    "operator, model, node, limits, book");
+	    "operator, model, node, limits, book, audit");
 	refuses("[operator.alice]\nuid = 1\nbudy = \"x\"\n",
 	    "h.toml:3:8: unknown key \"budy\" in [operator.alice]; known "
 	    "here: uid, buddy, web");
@@ -110,7 +110,7 @@ an_unknown_key_names_its_place_and_the_known_ones(void **state)
 	refuses("[credential.github]\nvalue = \"x\"\n",
 	    "h.toml:1:2: unknown key \"credential\" in the top of the file; "
 	    "known here: state, store, device, client, listen, roles, "
-	    "operator, model, node, limits, book");
+	    "operator, model, node, limits, book, audit");
 }
 
 static void

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How fast a book is verified: heads a second, and beside it the floor of the
+ * same machine in the same run, the two hashes that the tree needs of each
+ * head.  A head in five has a body.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "parts/verify.h"
+
+#define BATCH 100
+
+static double
+cpu_seconds(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void
+write_book(struct store *s, uint64_t count)
+{
+	struct err e = { 0 };
+
+	for (uint64_t seq = 1; seq <= count; seq++) {
+		uint8_t bytes[BOOK_HEAD_SIZE];
+		struct store_head row = { .seq = seq, .head = bytes };
+		struct book_head head = { .seq = seq,
+			.time = { (int64_t)seq * 37 },
+			.kind = BOOK_REQUEST_INTENT,
+			.identity = "linux__server__helper_coworker",
+			.rule = "egress.github" };
+		char body[200];
+		int len = snprintf(body, sizeof(body),
+		    "{\"request\":%llu,\"method\":\"GET\",\"host\":"
+		    "\"api.github.test\",\"port\":443,\"path\":\"/a/b\"}",
+		    (unsigned long long)seq);
+		bool has_body = seq % 5 == 0;
+
+		if (has_body) {
+			book_head_body(&head, str_span(body, (size_t)len));
+		}
+		book_head_encode(&head, bytes);
+		must(seq % BATCH != 1 || store_begin(s, &e) == 0);
+		must(store_head_add(s, &row, &e) == 0);
+		must(!has_body || store_body_add(s, seq, 1,
+		                      str_span(body, (size_t)len), &e) == 0);
+		must(seq % BATCH != 0 || store_commit(s, &e) == 0);
+	}
+}
+
+static double
+floor_seconds(uint64_t count)
+{
+	static uint8_t bytes[BOOK_HEAD_SIZE];
+	struct book_tree tree = { 0 };
+	double began = cpu_seconds();
+
+	for (uint64_t i = 0; i < count; i++) {
+		memcpy(bytes + 8, &i, sizeof(i));
+		book_tree_add(&tree, book_leaf(str_span(bytes, sizeof(bytes))));
+	}
+	return cpu_seconds() - began;
+}
+
+int
+main(int argc, char **argv)
+{
+	uint64_t count = 1000000;
+	char path[] = "/tmp/bench-audit-XXXXXX";
+	struct store *s = NULL;
+	struct verify v = { 0 };
+	struct err e = { 0 };
+	int left;
+	int fd = mkstemp(path);
+
+	must(fd >= 0 && (argc < 2 || str_u64(str_of(argv[1]), &count)));
+	(void)close(fd);
+	(void)unlink(path);
+	count = count / BATCH * BATCH;
+	must(store_open(path, STORE_CREATE, &s, &e) == 0);
+	write_book(s, count);
+	v.store = s;
+	v.last = count;
+	double began = cpu_seconds();
+
+	do {
+		left = verify_step(&v, &e);
+	} while (left > 0);
+	double took = cpu_seconds() - began;
+
+	must(left == 0);
+	printf("audit-verify: %.0f heads/s, %.2f x hashing alone\n",
+	    (double)count / took, floor_seconds(count) / took);
+	verify_fini(&v);
+	store_close(s);
+	(void)unlink(path);
+	return 0;
+}

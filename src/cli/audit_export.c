@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `audit export`: the book as lines for other programs, as this house says it
+ * (jsonl) or in the classes of OCSF.  The lines are for searching, the heads
+ * are the evidence: a line is proven with `audit prove`.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/proof.h"
+
+static const struct ocsf {
+	enum book_kind kind;
+	int category;
+	int class_;
+	int activity;
+} classes[] = {
+#define OCSF(kind, category, class_, activity) \
+	{ BOOK_##kind, category, class_, activity },
+#include "cli/ocsf.def"
+#undef OCSF
+};
+
+static struct ocsf
+class_of(const char *name)
+{
+	enum book_kind kind;
+
+	for (size_t i = 0;
+	     book_kind_parse(str_of(name), &kind) && i < COUNT(classes); i++) {
+		if (classes[i].kind == kind) {
+			return classes[i];
+		}
+	}
+	return (struct ocsf){ .category = 6, .class_ = 6002, .activity = 99 };
+}
+
+static void
+write_metadata(struct json_out *o, const struct json *event)
+{
+	auto_buf uid = { 0 };
+
+	buf_addf(&uid, "%lld", (long long)cli_number(event, "seq"));
+	json_out_object(o, "metadata");
+	json_out_z(o, "version", "1.3.0");
+	json_out_str(o, "uid", buf_str(&uid));
+	json_out_z(o, "log_name", "handrail");
+	json_out_object(o, "product");
+	json_out_z(o, "name", "Handrail");
+	json_out_z(o, "vendor_name", "Handrail");
+	json_out_end(o, '}');
+	json_out_end(o, '}');
+}
+
+static void
+write_request(struct cli *c, struct json_out *o, const struct json *body)
+{
+	json_out_object(o, "http_request");
+	json_out_z(o, "http_method", cli_text(c, body, "method"));
+	json_out_object(o, "url");
+	json_out_z(o, "hostname", cli_text(c, body, "host"));
+	json_out_i64(o, "port", cli_number(body, "port"));
+	json_out_z(o, "path", cli_text(c, body, "path"));
+	json_out_end(o, '}');
+	json_out_end(o, '}');
+}
+
+/* Denied is a failure of somebody's attempt; all else is what happened. */
+static bool
+is_denied(struct cli *c, const struct json *event)
+{
+	const struct json *body = json_get(event, "body");
+
+	return strcmp(cli_text(c, event, "kind"), "request_denied") == 0 ||
+	       strcmp(cli_text(c, body, "verdict"), "deny") == 0;
+}
+
+static void
+write_ocsf(struct cli *c, struct buf *line, const struct json *event)
+{
+	const struct json *body = json_get(event, "body");
+	struct ocsf class_ = class_of(cli_text(c, event, "kind"));
+	bool denied = is_denied(c, event);
+	struct json_out o;
+
+	json_out_init(&o, line);
+	json_out_object(&o, NULL);
+	json_out_i64(&o, "category_uid", class_.category);
+	json_out_i64(&o, "class_uid", class_.class_);
+	json_out_i64(&o, "activity_id", class_.activity);
+	json_out_i64(&o, "type_uid", class_.class_ * 100LL + class_.activity);
+	json_out_i64(&o, "time", cli_number(event, "at_us") / 1000);
+	json_out_i64(&o, "severity_id", denied ? 3 : 1);
+	json_out_i64(&o, "status_id", denied ? 2 : 1);
+	json_out_z(&o, "message", cli_text(c, event, "kind"));
+	write_metadata(&o, event);
+	json_out_object(&o, "actor");
+	json_out_object(&o, "user");
+	json_out_z(&o, "name", cli_text(c, event, "identity"));
+	json_out_end(&o, '}');
+	json_out_end(&o, '}');
+	if (class_.class_ == 4002) {
+		write_request(c, &o, body);
+	}
+	json_out_value(&o, "unmapped", event);
+	json_out_end(&o, '}');
+}
+
+/* A page of events; the number of the last one. */
+static int
+write_page(struct cli *c, struct json *t, bool ocsf, long long *after)
+{
+	auto_buf line = { 0 };
+
+	JSON_EACH(event, json_get(t, "events"))
+	{
+		buf_clear(&line);
+		if (ocsf) {
+			write_ocsf(c, &line, event);
+		} else {
+			json_write(&line, event);
+		}
+		buf_add_byte(&line, '\n');
+		if (fwrite(line.at, 1, line.len, stdout) != line.len) {
+			return -1;
+		}
+	}
+	*after = cli_number(t, "next");
+	return 0;
+}
+
+/* Every page in an arena of its own: the book may be long. */
+static int
+next_page(struct cli *c, bool ocsf, long long *after, struct err *e)
+{
+	struct cli page = *c;
+	struct cli_answer answer = { 0 };
+	struct cli_ask ask = { .method = "GET" };
+
+	page.arena = (struct arena){ 0 };
+	ask.target =
+	    arena_printf(&page.arena, "/api/events?after=%lld", *after);
+	int result = cli_send(&page, &ask, &answer, e);
+
+	if (!result && !answer.tree) {
+		result = err_set(e, ERR_LIMIT,
+		    "the events after %lld are too long for one answer",
+		    *after);
+	}
+	if (!result && write_page(&page, answer.tree, ocsf, after)) {
+		result = err_set(e, ERR_IO, "cannot write the lines");
+	}
+	buf_fini(&answer.body);
+	arena_fini(&page.arena);
+	return result;
+}
+
+int
+cli_audit_export(struct cli *c, int argc, char **argv)
+{
+	const char *format = cli_option(&argc, argv, "format");
+	const char *from = cli_option(&argc, argv, "after");
+	bool ocsf = format && strcmp(format, "ocsf") == 0;
+	uint64_t start = 0;
+	long long after;
+	long long before;
+	struct err e = { 0 };
+
+	if (argc || (format && !ocsf && strcmp(format, "jsonl") != 0) ||
+	    (from && !str_u64(str_of(from), &start))) {
+		return cli_usage(c, "audit",
+		    "export takes --format jsonl|ocsf and --after SEQ");
+	}
+	after = (long long)start;
+	do {
+		before = after;
+		if (next_page(c, ocsf, &after, &e)) {
+			return cli_fail(&e);
+		}
+	} while (after > before);
+	return 0;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `suggest TASK`: what was refused to a task, and the smallest rule that would
+ * have let it pass, as TOML that an operator may read and paste.  Nothing is
+ * ever applied: a refusal is often the right answer.
+ */
+#include <string.h>
+
+#include "cli/cli.h"
+
+struct advice {
+	struct advice *next;
+	struct str text;   /* a rule, or what else would help */
+	struct str reason; /* of the first refusal */
+	int64_t seq;       /* its event */
+	unsigned times;
+};
+
+static bool
+is_rule(struct str text)
+{
+	return str_starts(text, STR("[egress."));
+}
+
+static void
+add(struct cli *c, struct advice **all, const struct json *event)
+{
+	const struct json *body = json_get(event, "body");
+	struct advice **at = all;
+	struct str text = STR("");
+
+	if (!str_eq_z(str_of(cli_text(c, event, "kind")), "request_denied") ||
+	    !json_text(body, "next", &text) || !text.len) {
+		return;
+	}
+	while (*at && !str_eq((*at)->text, text)) {
+		at = &(*at)->next;
+	}
+	if (!*at) {
+		*at = arena_alloc(&c->arena, sizeof(**at));
+		(*at)->text = text;
+		(*at)->seq = cli_number(event, "seq");
+		(void)json_text(body, "reason", &(*at)->reason);
+	}
+	(*at)->times++;
+}
+
+static int
+read_task(struct cli *c, const char *task, struct advice **all, struct err *e)
+{
+	long long after = 0;
+	long long before;
+	bool json = c->json;
+
+	c->json = false;
+	do {
+		const struct json *t;
+
+		before = after;
+		if (cli_get(c, &t, e, "/api/events?task=%s&after=%lld",
+		        cli_encode(c, str_of(task)), after)) {
+			return -1;
+		}
+		JSON_EACH(event, json_get(t, "events"))
+		{
+			add(c, all, event);
+		}
+		after = cli_number(t, "next");
+	} while (after > before);
+	c->json = json;
+	return 0;
+}
+
+/* One line, whatever stands in it: it becomes a comment. */
+static void
+comment(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		(void)putchar((uint8_t)text.at[i] < 0x20 ? ' ' : text.at[i]);
+	}
+	(void)putchar('\n');
+}
+
+static struct str
+table_name(struct str rule)
+{
+	struct str rest = rule;
+	struct str name;
+
+	(void)str_cut(&rest, ']', &name);
+	return name;
+}
+
+/* Two rules of one host must not have one name. */
+static void
+print_rule(const struct advice *all, const struct advice *one)
+{
+	struct str name = table_name(one->text);
+	unsigned same = 1;
+
+	for (const struct advice *a = all; a != one; a = a->next) {
+		same += str_eq(table_name(a->text), name);
+	}
+	if (same == 1) {
+		printf(STR_FMT "\n", STR_ARG(one->text));
+		return;
+	}
+	printf(STR_FMT "_%u" STR_FMT "\n", STR_ARG(name), same,
+	    STR_ARG(str_sub(one->text, name.len, one->text.len)));
+}
+
+static void
+print_advice(const struct advice *all, const char *task)
+{
+	printf("# Refused to task %s.  Nothing is applied: read each rule, "
+	       "and paste\n# into the role's gates.toml only what the task "
+	       "ought to be allowed.\n",
+	    task);
+	for (const struct advice *a = all; a; a = a->next) {
+		printf("\n# event %lld, %u time%s: ", (long long)a->seq,
+		    a->times, a->times == 1 ? "" : "s");
+		comment(a->reason);
+		if (is_rule(a->text)) {
+			print_rule(all, a);
+		} else {
+			printf("# what would help: ");
+			comment(a->text);
+		}
+	}
+}
+
+static void
+print_json(const struct advice *all)
+{
+	auto_buf line = { 0 };
+	struct json_out o;
+
+	json_out_init(&o, &line);
+	json_out_object(&o, NULL);
+	json_out_array(&o, "suggestions");
+	for (const struct advice *a = all; a; a = a->next) {
+		json_out_object(&o, NULL);
+		json_out_str(&o, "next", a->text);
+		json_out_bool(&o, "rule", is_rule(a->text));
+		json_out_str(&o, "reason", a->reason);
+		json_out_i64(&o, "event", a->seq);
+		json_out_i64(&o, "times", a->times);
+		json_out_end(&o, '}');
+	}
+	json_out_end(&o, ']');
+	json_out_end(&o, '}');
+	printf("%s\n", buf_z(&line));
+}
+
+int
+command_suggest(struct cli *c, int argc, char **argv)
+{
+	struct advice *all = NULL;
+	struct err e = { 0 };
+
+	if (argc != 1) {
+		return cli_usage(c, "suggest", "wants the id of a task");
+	}
+	if (read_task(c, argv[0], &all, &e)) {
+		return cli_fail(&e);
+	}
+	if (c->json) {
+		print_json(all);
+	} else if (!all) {
+		printf("# nothing was refused to task %s\n", argv[0]);
+	} else {
+		print_advice(all, argv[0]);
+	}
+	return 0;
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The receipt of a task: everything the book has of it, in one file that is
+ * checked without the house (book/DESIGN, "Receipt").  First a head
+ * `receipt_made` names all its events; when that is on the disk the tree is
+ * signed, and the proofs lead to what was signed.
+ */
+#include <stdlib.h>
+
+#include "parts/core.h"
+#include "parts/core_api.h"
+#include "parts/core_proof.h"
+
+#define RECEIPT_MAX ((size_t)24 * 1024 * 1024) /* bytes of bodies in one */
+
+struct receipt {
+	struct core *core;
+	struct json_out out;
+	const struct book_root *root;
+	struct digest *named; /* texts that were written */
+	size_t named_count;
+	size_t named_room;
+	size_t bytes;
+};
+
+/* --- one event --- */
+
+static void
+write_proof(struct json_out *o, const struct book_proof *proof)
+{
+	auto_buf hex = { 0 };
+
+	json_out_array(o, "proof");
+	for (unsigned i = 0; i < proof->count; i++) {
+		buf_clear(&hex);
+		hex_add(&hex, str_span(proof->node[i].bytes, DIGEST_SIZE));
+		json_out_str(o, NULL, buf_str(&hex));
+	}
+	json_out_end(o, ']');
+}
+
+static void
+write_bytes(
+    struct json_out *o, const char *plain, const char *coded, struct str bytes)
+{
+	auto_buf text = { 0 };
+
+	if (str_is_utf8(bytes)) {
+		json_out_str(o, plain, bytes);
+		return;
+	}
+	base64_add(&text, bytes);
+	json_out_str(o, coded, buf_str(&text));
+}
+
+static int
+write_body(struct receipt *r, const struct book_head *head, struct err *e)
+{
+	auto_buf body = { 0 };
+
+	if (!head->has_body) {
+		return 0;
+	}
+	if (r->bytes + head->body_size > RECEIPT_MAX) {
+		json_out_bool(&r->out, "left_out", true);
+		return 0;
+	}
+	if (core_body_get(r->core, head->seq, &body, e)) {
+		if (e->kind != ERR_MISSING) {
+			return -1;
+		}
+		*e = (struct err){ 0 };
+		json_out_bool(&r->out, "expired", true);
+		return 0;
+	}
+	r->bytes += body.len;
+	write_bytes(&r->out, "body", "body64", buf_str(&body));
+	return 0;
+}
+
+static int
+write_event(struct receipt *r, struct str bytes, struct err *e)
+{
+	struct book_proof proof;
+	struct book_head head;
+	auto_buf hex = { 0 };
+
+	if (book_head_decode(bytes, &head, e) ||
+	    core_prove_leaf(r->core, head.seq, r->root->size, &proof, e)) {
+		return -1;
+	}
+	hex_add(&hex, bytes);
+	json_out_object(&r->out, NULL);
+	json_out_str(&r->out, "head", buf_str(&hex));
+	write_proof(&r->out, &proof);
+	if (write_body(r, &head, e)) {
+		return -1;
+	}
+	json_out_end(&r->out, '}');
+	return 0;
+}
+
+/* --- the texts that its heads name --- */
+
+static bool
+is_named(struct receipt *r, struct digest d)
+{
+	for (size_t i = 0; i < r->named_count; i++) {
+		if (digest_eq(r->named[i], d)) {
+			return true;
+		}
+	}
+	r->named = array_grow(
+	    r->named, r->named_count, &r->named_room, sizeof(*r->named));
+	r->named[r->named_count++] = d;
+	return false;
+}
+
+/* One that this house never had (a book of an older program) is not there. */
+static void
+write_text(struct receipt *r, struct digest d)
+{
+	auto_buf text = { 0 };
+	struct err e = { 0 };
+	char hex[DIGEST_TEXT];
+
+	if (digest_is_zero(d) || is_named(r, d)) {
+		return;
+	}
+	digest_text(d, hex);
+	json_out_object(&r->out, NULL);
+	json_out_z(&r->out, "digest", hex);
+	if (core_text_get(r->core, d, &text, &e)) {
+		json_out_bool(&r->out, "missing", true);
+	} else {
+		write_bytes(&r->out, "text", "text64", buf_str(&text));
+	}
+	json_out_end(&r->out, '}');
+}
+
+static int
+write_texts(struct receipt *r, const struct buf *heads, struct err *e)
+{
+	json_out_array(&r->out, "texts");
+	for (size_t at = 0; at < heads->len; at += BOOK_HEAD_SIZE) {
+		struct book_head head;
+
+		if (book_head_decode(
+		        str_span(heads->at + at, BOOK_HEAD_SIZE), &head, e)) {
+			return -1;
+		}
+		write_text(r, head.policy);
+		write_text(r, head.contract);
+		write_text(r, head.role);
+	}
+	json_out_end(&r->out, ']');
+	return 0;
+}
+
+/* --- all of it --- */
+
+/* The task's events that the list names: those that were on the disk. */
+static int
+read_heads(
+    struct core *c, struct core_ask *ask, struct buf *heads, struct err *e)
+{
+	struct buf all = { 0 };
+	int result = core_task_heads(c, ask->part, 0, &all, e);
+	size_t keep = 0;
+
+	while (!result && keep < all.len) {
+		struct book_head head;
+
+		result = book_head_decode(
+		    str_span(all.at + keep, BOOK_HEAD_SIZE), &head, e);
+		if (result || head.seq > ask->last) {
+			break;
+		}
+		keep += BOOK_HEAD_SIZE;
+	}
+	if (!result) {
+		buf_add(heads, str_sub(buf_str(&all), 0, keep));
+	}
+	buf_fini(&all);
+	return result;
+}
+
+static int
+write_receipt(
+    struct receipt *r, struct core_ask *ask, struct str note, struct err *e)
+{
+	struct json_out *o = &r->out;
+	auto_buf heads = { 0 };
+	auto_buf line = { 0 };
+
+	if (read_heads(r->core, ask, &heads, e) ||
+	    core_head_get(r->core, ask->after, &heads, e)) {
+		return -1;
+	}
+	core_signer(r->core, &line);
+	json_out_object(o, NULL);
+	json_out_z(o, "format", "handrail-receipt-1");
+	json_out_str(o, "task", ask->part);
+	json_out_str(o, "checkpoint", note);
+	json_out_str(o, "signer", buf_str(&line));
+	json_out_array(o, "events");
+	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
+		if (write_event(
+		        r, str_span(heads.at + at, BOOK_HEAD_SIZE), e)) {
+			return -1;
+		}
+	}
+	json_out_end(o, ']');
+	if (write_texts(r, &heads, e)) {
+		return -1;
+	}
+	json_out_end(o, '}');
+	return 0;
+}
+
+static void
+receipt_signed(struct core *c, uint64_t number, const struct book_root *root,
+    struct str note)
+{
+	struct core_ask *ask = core_ask_find(c, number);
+	struct receipt r = { .core = c, .root = root };
+	auto_buf body = { 0 };
+	struct err e = { 0 };
+
+	if (!ask) {
+		return;
+	}
+	if (!note.len) {
+		(void)err_set(&e, ERR_UNAVAILABLE, "the vault ended meanwhile");
+		core_answer_err(c, ask, &e);
+		return;
+	}
+	json_out_init(&r.out, &body);
+	int failed = write_receipt(&r, ask, note, &e);
+
+	free(r.named);
+	if (failed) {
+		core_answer_err(c, ask, &e);
+	} else {
+		core_answer_after(c, ask, 200, buf_str(&body));
+	}
+}
+
+/* The blocks are there, or this is called again. */
+static int
+sign_it(struct core *c, struct core_ask *ask, struct err *e)
+{
+	return core_proof_ready(c, ask, sign_it)
+	           ? core_sign_tree(c, receipt_signed, ask->number, e)
+	           : 0;
+}
+
+/* The list of its events is on the disk. */
+static void
+listed(struct core *c, uint64_t number)
+{
+	struct core_ask *ask = core_ask_find(c, number);
+	struct err e = { 0 };
+
+	if (!ask) {
+		return;
+	}
+	ask->written = false;
+	if (sign_it(c, ask, &e)) {
+		core_answer_err(c, ask, &e);
+	}
+}
+
+/* Bodies that the receipt will not have: nobody can take one out later. */
+static bool
+is_without(struct core *c, const struct book_head *head, size_t *bytes)
+{
+	auto_buf body = { 0 };
+	struct err e = { 0 };
+
+	if (!head->has_body) {
+		return false;
+	}
+	if (*bytes + head->body_size > RECEIPT_MAX ||
+	    core_body_get(c, head->seq, &body, &e)) {
+		return true;
+	}
+	*bytes += body.len;
+	return false;
+}
+
+static int
+write_list(
+    struct core *c, struct core_ask *ask, struct buf *body, struct err *e)
+{
+	auto_arena a = { 0 };
+	auto_buf heads = { 0 };
+	struct json *list = json_new(&a, JSON_OBJECT);
+	size_t bytes = 0;
+
+	if (core_task_heads(c, ask->part, 0, &heads, e)) {
+		return -1;
+	}
+	(void)json_set_str(&a, list, "task", ask->part);
+	struct json *events =
+	    json_set(&a, list, "events", json_new(&a, JSON_ARRAY));
+	struct json *without =
+	    json_set(&a, list, "without", json_new(&a, JSON_ARRAY));
+
+	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
+		struct book_head head;
+
+		if (book_head_decode(
+		        str_span(heads.at + at, BOOK_HEAD_SIZE), &head, e)) {
+			return -1;
+		}
+		(void)json_push(events, json_new_i64(&a, (int64_t)head.seq));
+		if (is_without(c, &head, &bytes)) {
+			(void)json_push(
+			    without, json_new_i64(&a, (int64_t)head.seq));
+		}
+	}
+	json_write(body, list);
+	return 0;
+}
+
+int
+route_receipt(struct core *c, struct core_ask *ask, struct err *e)
+{
+	struct core_event event = { .kind = BOOK_RECEIPT_MADE };
+	auto_buf body = { 0 };
+
+	if (!c->vault_ready) {
+		return err_set(e, ERR_UNAVAILABLE,
+		    "the vault is away: nobody signs a receipt");
+	}
+	if (!book_id_parse(ask->part, &event.task) ||
+	    write_list(c, ask, &body, e)) {
+		return e->kind ? -1
+		               : err_set(e, ERR_MISSING, "there is no task %s",
+		                     err_quote(ask->part));
+	}
+	if (ask->operator_) {
+		event.identity = ask->operator_->name;
+	}
+	event.body = buf_str(&body);
+	ask->last = c->book.durable;
+	ask->written = true;
+	ask->after = core_append(c, &event);
+	core_after(c, listed, ask->number);
+	return 0;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tree is signed after `[audit] every` events, and at the latest `wait`
+ * after the first that is not covered; then the note goes where `publish` says.
+ * From the moment a note has left this machine, nobody on it can change what is
+ * before it unseen.
+ *
+ *   idle → signing → committing → sending → idle
+ *
+ * What this part writes of its own doing (checkpoint, its requests) does not
+ * count as an event, or a quiet house would sign for ever.  A note that did not
+ * get out is not sent again: the next one covers all that it covered.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "parts/core.h"
+#include "parts/core_proof.h"
+
+#define RULE       "audit.publish"
+#define AGAIN_US   (30 * CLOCK_SECOND)
+#define TIMEOUT_US (10 * CLOCK_SECOND)
+#define KEY        "checkpoint" /* the row meta/… : the newest note */
+
+struct core_publish {
+	struct loop_timer timer;
+	uint64_t told; /* events since the tree was signed */
+	bool armed;
+	bool busy;
+	struct buf note; /* that is under way */
+	struct book_root root;
+	uint64_t out; /* size of the newest tree that got out */
+	struct wall out_at;
+	char problem[400];
+};
+
+static struct core_publish *
+publish(struct core *c)
+{
+	if (!c->publish) {
+		c->publish = calloc(1, sizeof(*c->publish));
+		must(c->publish);
+	}
+	return c->publish;
+}
+
+static void due(void *owner);
+
+static void
+arm(struct core *c, int64_t us)
+{
+	c->publish->armed = true;
+	loop_timer_arm(&c->publish->timer, c->part.loop,
+	    mono_after(loop_now(c->part.loop), us), due, c);
+}
+
+/* Events came meanwhile: they wait their own time. */
+static void
+rest(struct core *c)
+{
+	struct core_publish *p = publish(c);
+
+	p->busy = false;
+	if (p->problem[0]) {
+		log_line(LOG_ERROR, "audit", "publish: %s", p->problem);
+	}
+	if (p->told) {
+		arm(c, p->told >= c->house.config.audit.every
+		           ? 0
+		           : c->house.config.audit.wait);
+	}
+}
+
+static void
+got_out(struct core *c)
+{
+	struct core_publish *p = publish(c);
+
+	p->problem[0] = '\0';
+	p->out = p->root.size;
+	p->out_at = wall_now();
+}
+
+/* --- to a file --- */
+
+static void
+to_file(struct core *c, struct str url)
+{
+	struct core_publish *p = publish(c);
+	const char *path =
+	    arena_z(&c->house.arena, str_sub(url, strlen("file:"), url.len));
+	struct book_root old = { 0 };
+	auto_buf note = { 0 };
+	struct err e = { 0 };
+
+	/* A tree never grows smaller: that book was cut, or is restored. */
+	if (file_read(path, BOOK_NOTE_MAX, &note, &e) == 0 &&
+	    book_note_read(buf_str(&note), &old, &e) == 0 &&
+	    old.size > p->root.size) {
+		(void)err_set(&e, ERR_CONFLICT,
+		    "%s has a tree of %llu events, this book %llu: it was cut "
+		    "off or restored; keep that file, move it aside, and the "
+		    "next one is written",
+		    path, (unsigned long long)old.size,
+		    (unsigned long long)p->root.size);
+		core_text(p->problem, sizeof(p->problem), e.text);
+		return;
+	}
+	e = (struct err){ 0 };
+	if (file_write_atomic(path, buf_str(&p->note), 0644, &e)) {
+		(void)err_wrap(
+		    &e, "the folder must be writable for core's own id");
+		core_text(p->problem, sizeof(p->problem), e.text);
+		return;
+	}
+	got_out(c);
+}
+
+/* --- to a URL, with what witnesses say to it --- */
+
+/* A line of another name in the form of a signature. */
+static bool
+is_cosign(struct str line)
+{
+	static const struct str dash = { "\xe2\x80\x94 ", 4 };
+	struct str rest = line;
+	struct str name;
+
+	if (!str_starts(line, dash)) {
+		return false;
+	}
+	rest = str_sub(line, dash.len, line.len);
+	return str_cut(&rest, ' ', &name) && name.len &&
+	       !str_eq_z(name, CORE_ORIGIN) && rest.len &&
+	       !str_has(rest, ' ') && !str_has(rest, '\r');
+}
+
+static void
+keep_cosigns(struct core *c, struct str answer)
+{
+	struct core_publish *p = publish(c);
+	struct str rest = answer;
+	struct str line;
+	struct book_root same;
+	struct err e = { 0 };
+	size_t before = p->note.len;
+
+	for (int n = 0; n < 8 && rest.len; n++) {
+		(void)str_cut(&rest, '\n', &line);
+		if (is_cosign(line)) {
+			buf_add(&p->note, line);
+			buf_add_byte(&p->note, '\n');
+		}
+	}
+	if (p->note.len > before &&
+	    book_note_read(buf_str(&p->note), &same, &e) == 0) {
+		core_row(c, "meta", STR(KEY), buf_str(&p->note), p->root.size);
+	}
+}
+
+static void
+url_answered(struct core *c, uint64_t number, const struct wire_http_done *done,
+    struct str body)
+{
+	struct core_publish *p = publish(c);
+	auto_buf why = { 0 };
+
+	(void)number;
+	if (done->ok && done->status >= 200 && done->status < 300) {
+		got_out(c);
+		keep_cosigns(c, body);
+	} else {
+		buf_addf(&why, "not taken: %s (status %u)",
+		    done->ok ? "the answer was no" : done->text, done->status);
+		core_text(p->problem, sizeof(p->problem), buf_z(&why));
+	}
+	rest(c);
+}
+
+static void
+to_url(struct core *c, const struct config_audit *a)
+{
+	struct core_http h = {
+		.rule = STR(RULE),
+		.method = STR("POST"),
+		.url = a->publish,
+		.headers = STR("Content-Type: text/plain; charset=utf-8\r\n"),
+		.body = buf_str(&publish(c)->note),
+		.upstream = a->upstream,
+		.ca = a->ca,
+		.timeout = TIMEOUT_US,
+		.answer_limit = BOOK_NOTE_MAX,
+		.done = url_answered,
+	};
+
+	core_http_do(c, &h);
+}
+
+/* The head that names the note is on the disk. */
+static void
+committed(struct core *c, uint64_t number)
+{
+	const struct config_audit *a = &c->house.config.audit;
+
+	(void)number;
+	if (str_starts(a->publish, STR("file:"))) {
+		to_file(c, a->publish);
+		rest(c);
+	} else if (a->publish.len) {
+		to_url(c, a);
+	} else {
+		rest(c);
+	}
+}
+
+/* --- signing --- */
+
+static void
+is_signed(struct core *c, uint64_t number, const struct book_root *root,
+    struct str note)
+{
+	struct core_publish *p = publish(c);
+
+	(void)number;
+	if (!note.len) {
+		p->busy = false;
+		arm(c, AGAIN_US);
+		return;
+	}
+	p->root = *root;
+	p->told = 0;
+	buf_clear(&p->note);
+	buf_add(&p->note, note);
+	core_row(c, "meta", STR(KEY), note, root->size);
+	core_after(c, committed, 0);
+}
+
+/* Later, when the vault is away or the disk does not take what there is. */
+static void
+due(void *owner)
+{
+	struct core *c = owner;
+	struct core_publish *p = publish(c);
+	struct err e = { 0 };
+
+	p->armed = false;
+	if (p->busy || !p->told || c->draining) {
+		return;
+	}
+	if (core_stalled(c)[0] || core_sign_tree(c, is_signed, 0, &e)) {
+		arm(c, AGAIN_US);
+		return;
+	}
+	p->busy = true;
+}
+
+void
+core_publish_saw(struct core *c, const struct book_head *head)
+{
+	struct core_publish *p = publish(c);
+	const struct config_audit *a = &c->house.config.audit;
+
+	if (head->kind == BOOK_CHECKPOINT || strcmp(head->rule, RULE) == 0) {
+		return;
+	}
+	p->told++;
+	/* Before the configuration is read nothing is due. */
+	if (p->busy || !a->every) {
+		return;
+	}
+	if (p->told == a->every) {
+		arm(c, 0);
+	} else if (!p->armed) {
+		arm(c, a->wait);
+	}
+}
+
+void
+core_publish_begin(struct core *c)
+{
+	if (publish(c)->told && !c->publish->armed) {
+		arm(c, c->house.config.audit.wait);
+	}
+}
+
+void
+core_publish_write(const struct core *c, struct json_out *o)
+{
+	const struct core_publish *p = c->publish;
+	char at[WALL_TEXT_MAX];
+
+	if (!p || !c->house.config.audit.publish.len) {
+		return;
+	}
+	json_out_object(o, "published");
+	json_out_i64(o, "events", (int64_t)p->out);
+	if (p->out) {
+		wall_text(p->out_at, at);
+		json_out_z(o, "at", at);
+	}
+	json_out_z(o, "problem", p->problem);
+	json_out_end(o, '}');
+}

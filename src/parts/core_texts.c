@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was in force, to be read years later: the texts of policies, roles and
+ * contracts, and who the operators are.  Each text is a row of the space "text"
+ * under its SHA-256; heads name that digest.  A text is in the batch of the
+ * first head that names it, or on the disk before, and no row of "text" is ever
+ * dropped or changed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "parts/core.h"
+#include "parts/core_api.h"
+
+static bool
+is_kept(const struct core *c, struct digest d)
+{
+	return map_get(&c->texts, str_span(d.bytes, DIGEST_SIZE)) != NULL;
+}
+
+static void
+keep(struct core *c, struct digest digest, struct str text)
+{
+	struct arena *a = &c->house.arena;
+	struct str bytes = str_span(digest.bytes, DIGEST_SIZE);
+	auto_buf old = { 0 };
+	struct err e = { 0 };
+	char hex[DIGEST_TEXT];
+
+	must(digest_eq(digest_of(text), digest));
+	if (is_kept(c, digest)) {
+		return;
+	}
+	digest_text(digest, hex);
+	if (store_row_get(
+	        c->book.store, STR("text"), str_of(hex), &old, NULL, &e)) {
+		core_row(c, "text", str_of(hex), text, 1);
+	}
+	/* Its batch is written before anything of this house that is later. */
+	map_put(&c->texts, arena_str(a, bytes), c);
+}
+
+void
+core_text_keep_tool(struct core *c, const struct tool *t)
+{
+	auto_arena a = { 0 };
+	auto_buf text = { 0 };
+
+	if (!is_kept(c, t->contract)) {
+		json_canonical(&text, tools_contract_json(&a, t));
+		keep(c, t->contract, buf_str(&text));
+	}
+}
+
+void
+core_text_keep(struct core *c, const struct core_role *r)
+{
+	keep(c, r->policy_digest, policy_text(r->policy));
+	keep(c, r->role->digest, r->role->text);
+	keep(c, r->catalogue.digest, r->catalogue.text);
+	for (size_t i = 0; i < r->catalogue.count; i++) {
+		core_text_keep_tool(c, &r->catalogue.at[i]);
+	}
+}
+
+int
+core_text_get(
+    struct core *c, struct digest digest, struct buf *out, struct err *e)
+{
+	char hex[DIGEST_TEXT];
+
+	digest_text(digest, hex);
+	return store_row_get(
+	    c->book.store, STR("text"), str_of(hex), out, NULL, e);
+}
+
+/* --- who may say yes --- */
+
+/* The row: "UID DIGEST" of the token; its version counts the tokens. */
+static void
+write_operator(const struct core_operator *o, struct buf *row)
+{
+	char hex[DIGEST_TEXT];
+
+	digest_text(o->token, hex);
+	buf_addf(row, "%u %s", o->uid, hex);
+}
+
+static void
+operator_event(struct core *c, enum book_kind kind, struct str name,
+    uint64_t version, uint32_t uid)
+{
+	auto_buf body = { 0 };
+	struct json_out o;
+
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_str(&o, "operator", name);
+	if (kind == BOOK_OPERATOR_MADE) {
+		json_out_i64(&o, "uid", uid);
+	}
+	json_out_i64(&o, "token", (int64_t)version);
+	json_out_end(&o, '}');
+	struct core_event event = {
+		.kind = kind,
+		.rule = name,
+		.body = buf_str(&body),
+	};
+
+	(void)core_append(c, &event);
+}
+
+static void
+know_operator(struct core *c, const struct core_operator *o)
+{
+	auto_buf row = { 0 };
+	auto_buf old = { 0 };
+	uint64_t version = 0;
+	struct str name = str_of(o->name);
+	struct err e = { 0 };
+
+	write_operator(o, &row);
+	if (store_row_get(
+	        c->book.store, STR("operator"), name, &old, &version, &e)) {
+		version = 0;
+	}
+	if (str_eq(buf_str(&old), buf_str(&row))) {
+		return;
+	}
+	core_row(c, "operator", name, buf_str(&row), version + 1);
+	operator_event(c, BOOK_OPERATOR_MADE, name, version + 1, o->uid);
+}
+
+static int
+gone(void *context, const struct store_row *row, struct err *e)
+{
+	struct core *c = context;
+
+	(void)e;
+	for (size_t i = 0; i < c->house.operator_count; i++) {
+		if (str_eq_z(row->key, c->house.operators[i].name)) {
+			return 0;
+		}
+	}
+	/* An empty row keeps the count of the tokens that this name had. */
+	if (row->value.len) {
+		core_row(c, "operator", row->key, STR(""), row->version + 1);
+		operator_event(
+		    c, BOOK_OPERATOR_GONE, row->key, row->version, 0);
+	}
+	return 0;
+}
+
+int
+core_operators_know(struct core *c, struct err *e)
+{
+	if (store_rows_walk(
+	        c->book.store, STR("operator"), STR(""), gone, c, e)) {
+		return -1;
+	}
+	for (size_t i = 0; i < c->house.operator_count; i++) {
+		know_operator(c, &c->house.operators[i]);
+	}
+	return 0;
+}
+
+/* --- the key that signs --- */
+
+void
+core_signer(const struct core *c, struct buf *line)
+{
+	struct book_signer signer = { .name = STR(CORE_ORIGIN) };
+
+	memcpy(signer.key, c->vault_keys.sign_public, sizeof(signer.key));
+	book_signer_text(&signer, line);
+}
+
+void
+core_key_know(struct core *c)
+{
+	auto_buf line = { 0 };
+	auto_buf old = { 0 };
+	auto_buf body = { 0 };
+	struct json_out o;
+	uint64_t version = 0;
+	struct err e = { 0 };
+
+	core_signer(c, &line);
+	if (store_row_get(c->book.store, STR("meta"), STR("signer"), &old,
+	        &version, &e)) {
+		version = 0;
+	}
+	if (str_eq(buf_str(&old), buf_str(&line))) {
+		return;
+	}
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_str(&o, "signer", buf_str(&line));
+	if (old.len) {
+		json_out_str(&o, "before", buf_str(&old));
+	}
+	json_out_end(&o, '}');
+	struct core_event event = {
+		.kind = BOOK_KEY_IN_FORCE,
+		.rule = STR("signer"),
+		.body = buf_str(&body),
+	};
+
+	core_row(c, "meta", STR("signer"), buf_str(&line), version + 1);
+	(void)core_append(c, &event);
+}

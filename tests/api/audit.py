@@ -1,0 +1,585 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The book as evidence: what it names is kept, what happened is in it, nothing
+secret is, and it is checked without the house that wrote it."""
+import base64
+import copy
+import hashlib
+import http.server
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from git_server import GitServer, HOST  # noqa: E402
+from house import *  # noqa: E402,F403
+
+ASKS = {**HELPER, 'gates.toml': """\
+[defaults]
+unmatched = "allow"
+
+[gate.rule]
+match   = { tool = "shell" }
+require = "operator"
+surface = "cli"
+"""}
+
+# What these say depends on a policy, a role or a contract.
+DECISIONS = ('policy_loaded', 'run_started', 'call_decided', 'call_started',
+             'call_settled', 'wait_put', 'wait_decided', 'wait_ended',
+             'request_intent', 'request_denied', 'request_outcome',
+             'grant_made', 'cell_started', 'run_ended')
+
+
+def book(h):
+    """The store of a house that is stopped."""
+    return sqlite3.connect(os.path.join(h.state, 'book/book.db'))
+
+
+def pushed(h, g, branch='agent/audit'):
+    h.ok('vault', 'put', 'demo-git', '--host', HOST, input=g.token)
+    t = h.run(g.steps(branch, 'stop'), queue='engineering', kind='fix_test',
+              repo=g.url)
+    need(t['state'] == 'completed', t)
+    return t
+
+
+def receipt(h, task, name='receipt.json'):
+    path = os.path.join(h.folder, name)
+    h.ok('receipt', task, '-o', path)
+    with open(path) as f:
+        return path, json.load(f)
+
+
+def signer(h):
+    return h.read('audit', 'checkpoint')['signer']
+
+
+def note(h, name):
+    """A checkpoint of now, kept in a file."""
+    path = os.path.join(h.folder, name)
+    write(path, h.read('audit', 'checkpoint')['checkpoint'])
+    return path
+
+
+class Elsewhere:
+    """Another machine: the program, and no house, state or configuration."""
+
+    def __init__(self, h):
+        self.handrail, self.folder = h.handrail, tempfile.mkdtemp()
+        self.env = {'PATH': os.environ['PATH'], 'HOME': self.folder}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder)
+
+    def verify(self, *args):
+        done = subprocess.run([self.handrail, 'audit', 'verify', *args],
+                              env=self.env, cwd=self.folder, text=True,
+                              capture_output=True, timeout=60)
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def receipt(self, made, *args):
+        path = os.path.join(self.folder, 'receipt.json')
+        write(path, made if isinstance(made, str) else json.dumps(made))
+        return self.verify('--receipt', path, *args)
+
+
+# --- what is in the book --------------------------------------------------------
+
+@test
+def every_decision_names_texts_that_are_kept():
+    with GitServer() as g, House({'engineering': g.role(False),
+                                  'helper': ASKS}) as h:
+        h.start()
+        pushed(h, g)
+        task = h.dispatch([shell('true'), {'id': 'end', 'tool': 'finish',
+                                           'args': {}}])
+        need(h.say(h.waiting(), 'approve').code == 200)
+        h.outcome(task)
+        h.ok('sandbox', 'run', '--identity', HELPER_ID, '--', 'true')
+        events = h.events()
+        seen = set()
+        h.stop()
+        texts = dict(book(h).execute(
+            "SELECT key, value FROM rows WHERE space = 'text'"))
+        for key, value in texts.items():
+            need(hashlib.sha256(value).hexdigest() == key, key)
+        for e in events:
+            if e['kind'] not in DECISIONS:
+                continue
+            seen.add(e['kind'])
+            for what in ('policy', 'contract', 'role'):
+                need(e.get(what) in texts, e['seq'], e['kind'], what,
+                     e.get(what))
+        need(seen == set(DECISIONS) - {'request_denied'}, seen)
+
+
+@test
+def a_text_that_was_replaced_is_still_there():
+    with House() as h:
+        h.start()
+        old = [e for e in h.events() if e['kind'] == 'policy_loaded'][0]
+        h.role_file('helper', 'gates.toml', GATES + '# another\n')
+        h.role_file('helper', 'role.toml', ROLE + '# another\n')
+        os.kill(h.pids()['core'], signal_number('HUP'))
+        new = until(lambda: [e for e in h.events() if
+                             e['kind'] == 'policy_loaded' and
+                             e['policy'] != old['policy']])[0]
+        need(new['role'] != old['role'] and
+             new['contract'] == old['contract'], new, old)
+        h.stop()
+        texts = dict(book(h).execute(
+            "SELECT key, value FROM rows WHERE space = 'text'"))
+        need(texts[old['policy']] == GATES.encode() and
+             texts[new['policy']] == (GATES + '# another\n').encode() and
+             texts[old['role']] == ROLE.encode(), list(texts))
+
+
+def signal_number(name):
+    import signal
+    return getattr(signal, 'SIG' + name)
+
+
+@test
+def a_grant_stands_between_its_intent_and_its_outcome():
+    with GitServer() as g, House({'engineering': g.role(False)}) as h:
+        h.start()
+        t = pushed(h, g)
+        order = {}
+        for e in h.events(t['id']):
+            if e['kind'] in ('request_intent', 'grant_made',
+                             'request_outcome'):
+                order.setdefault(e['body']['request'], []).append(e['kind'])
+        need(order and all(x == ['request_intent', 'grant_made',
+                                 'request_outcome']
+                           for x in order.values()), order)
+        grant = [e for e in h.events() if e['kind'] == 'grant_made'][0]
+        need(grant['rule'] == 'demo-git' and grant['body']['version'] == 1 and
+             grant['body']['host'] == HOST, grant)
+
+
+@test
+def operators_tokens_and_the_key_are_told_once_each():
+    def told(h):
+        return [(e['kind'], e['rule']) for e in h.events() if e['kind'] in
+                ('operator_made', 'operator_gone', 'key_in_force')]
+    with House() as h:
+        h.start()
+        first = [('operator_made', 'tester'), ('key_in_force', 'signer')]
+        until(lambda: told(h) == first, text=str(told(h)))
+        h.stop()
+        h.start()
+        need(told(h) == first, told(h))
+        h.stop()
+        os.unlink(os.path.join(h.state, 'operators/tester.token'))
+        with open(h.config, 'a') as f:
+            f.write('\n[operator.other]\nuid = %d\n' % (os.getuid() + 1))
+        h.start()
+        need(told(h)[2:] == [('operator_made', 'tester'),
+                             ('operator_made', 'other')], told(h))
+        h.stop()
+        with open(h.config) as f:
+            text = f.read()
+        write(h.config, text[:text.index('\n[operator.other]')])
+        h.start()
+        need(told(h)[4:] == [('operator_gone', 'other')], told(h))
+
+
+def forms(canary):
+    raw = canary.encode()
+    found = {raw, raw.hex().encode(), base64.b64encode(raw).rstrip(b'='),
+             base64.urlsafe_b64encode(raw).rstrip(b'=')}
+    for lead in (1, 2):
+        found.add(base64.b64encode(b'\0' * lead + raw)[4:-4])
+    return found
+
+
+@test
+def no_secret_query_or_header_is_in_a_head_a_body_or_a_log():
+    """git itself asks with a query (?service=…) and with headers of its own."""
+    with GitServer() as g, House({'engineering': g.role(False)}) as h:
+        h.start()
+        t = pushed(h, g)
+        path, _ = receipt(h, t['id'])
+        said = json.dumps(h.events()) + h.ok('audit', 'export').out
+        with open(path) as f:
+            said += f.read()
+        requests = [e for e in h.events(t['id'])
+                    if e['kind'].startswith('request_')]
+        need(len(requests) >= 6, requests)
+        h.stop()
+        said = said.encode() + h.log().encode()
+        for e in requests:
+            text = json.dumps(e)
+            need('service=' not in text and 'git/2' not in text and
+                 '?' not in e['body'].get('path', ''), e)
+        for form in forms(g.token):
+            need(form not in said, 'the token is there as', form)
+        # The same search finds what was planted.
+        need(any(f in said + base64.b64encode(b'x' + g.token.encode())
+                 for f in forms(g.token)))
+
+
+# --- proofs ---------------------------------------------------------------------
+
+@test
+def an_event_is_proven_in_any_tree_since():
+    with House() as h:
+        h.start()
+        h.run([shell('true')])
+        last = len(h.events())
+        for size in (1, 2, 7, last):
+            for seq in {1, (size + 1) // 2, size}:
+                a = h.read('audit', 'prove', str(seq), '--size', str(size))
+                need(a['size'] == size and a['seq'] == seq, a)
+        need(h.cli('audit', 'prove', '8', '--size', '7').code == 4)
+        need(h.cli('audit', 'prove', '1', '--size', str(last + 900)).code == 1)
+        need('proven' in h.ok('audit', 'prove', '3').out)
+
+
+@test
+def growth_is_proven_from_every_checkpoint_kept():
+    with House() as h, Elsewhere(h) as far:
+        h.start()
+        kept = [note(h, 'note-%d' % n) for n in range(4)]
+        line = signer(h)
+        write(os.path.join(h.folder, 'signer'), line + '\n')
+        for a in kept:
+            h.ok('audit', 'prove', '--from', a, '--signer', line)
+            need(far.verify('--checkpoint', a, '--signer', line).code == 0)
+        a = h.ok('audit', 'prove', '--from', kept[0], '--to', kept[2],
+                 '--signer', '@' + os.path.join(h.folder, 'signer'))
+        need('proven' in a.out, a)
+        # A tree that never was, signed or not.
+        with open(kept[1]) as f:
+            text = f.read()
+        lines = text.splitlines(True)
+        root = base64.b64decode(lines[2])
+        lines[2] = base64.b64encode(bytes([root[0] ^ 1]) +
+                                    root[1:]).decode() + '\n'
+        write(os.path.join(h.folder, 'forged'), ''.join(lines))
+        forged = os.path.join(h.folder, 'forged')
+        need(h.cli('audit', 'prove', '--from', forged).code == 1)
+        need(h.cli('audit', 'verify', '--against', forged).code == 1)
+        a = far.verify('--checkpoint', forged, '--signer', line)
+        need(a.code == 1 and 'does not match' in a.err, a)
+        other = line[:-6] + ('A' if line[-6] != 'A' else 'B') + line[-5:]
+        need(far.verify('--checkpoint', kept[0], '--signer', other).code == 1)
+        h.ok('audit', 'verify', '--against', kept[3], '--signer', line)
+
+
+@test
+def a_book_that_was_cut_or_replaced_is_found_by_a_note_from_before():
+    with House() as h:
+        h.start()
+        h.ok('backup', os.path.join(h.folder, 'old'))
+        h.run([shell('true')])
+        kept, line = note(h, 'note'), signer(h)
+        h.ok('backup', os.path.join(h.folder, 'new'))
+        h.ok('audit', 'verify', '--file', os.path.join(h.folder, 'new'),
+             '--against', kept, '--signer', line)
+        a = h.cli('audit', 'verify', '--file', os.path.join(h.folder, 'old'))
+        need(a.code == 0, 'alone it looks whole', a)
+        a = h.cli('audit', 'verify', '--file', os.path.join(h.folder, 'old'),
+                  '--against', kept)
+        need(a.code == 1 and 'cut off' in a.err, a)
+        h.stop()
+        with House() as other:
+            other.start()
+            for _ in range(6):
+                other.run([shell('true')])
+            other.ok('backup', os.path.join(other.folder, 'copy'))
+            a = h.cli('audit', 'verify', '--file',
+                      os.path.join(other.folder, 'copy'), '--against', kept)
+            need(a.code == 1 and 'not those of the checkpoint' in a.err, a)
+
+
+# --- receipts -------------------------------------------------------------------
+
+@test
+def a_receipt_is_checked_on_another_machine():
+    with GitServer() as g, House({'engineering': g.role(False),
+                                  'helper': ASKS}) as h, \
+            Elsewhere(h) as far:
+        h.start()
+        t = pushed(h, g)
+        before = h.events(t['id'])
+        path, made = receipt(h, t['id'])
+        line = signer(h)
+        with open(path) as f:
+            text = f.read()
+        a = far.receipt(text, '--signer', line, '--json')
+        need(a.code == 0 and a.json['signer_compared'] and
+             a.json['task'] == t['id'], a)
+        listed = json.loads(made['events'][-1]['body'])['events']
+        need({e['seq'] for e in before} <= set(listed) and
+             a.json['events'] == len(listed) + 1, a, listed)
+        texts = [x.get('text') for x in made['texts']]
+        need(g.role(False)['gates.toml'] in texts, 'the policy is in it')
+        # What was approved, and by whom.
+        task = h.dispatch([shell('true')])
+        need(h.say(h.waiting(), 'approve').code == 200)
+        h.outcome(task)
+        _, made = receipt(h, task)
+        need('tester' in json.dumps([e.get('body') for e in made['events']]))
+        need(far.receipt(made, '--signer', line).code == 0)
+        # Of one that runs, and again of the same.
+        _, made = receipt(h, task)
+        need(far.receipt(made, '--signer', line).code == 0)
+        need(h.cli('receipt', '00000000-0000-4000-8000-000000000001').code == 4)
+
+
+def changed_text(s):
+    """Some texts that are not s."""
+    if not s:
+        return ['x']
+    at = sorted({0, len(s) // 2, len(s) - 1})
+    return [s[:i] + ('0' if s[i] != '0' else '1') + s[i + 1:] for i in at] + \
+        [s[:-1], s + '0']
+
+
+def mutations(tree, path=()):
+    """(where, a changed copy's part) for each value of the tree."""
+    if isinstance(tree, dict):
+        for key in tree:
+            yield path + (key,), 'taken out', lambda t, k=key: t.pop(k)
+            yield from mutations(tree[key], path + (key,))
+        yield path + ('',), 'put in', lambda t: t.update(more=1)
+    elif isinstance(tree, list):
+        for i, one in enumerate(tree):
+            yield path + (i,), 'taken out', lambda t, n=i: t.pop(n)
+            yield path + (i,), 'twice', lambda t, n=i: t.insert(n, t[n])
+            yield from mutations(one, path + (i,))
+        if len(tree) > 1 and tree[0] != tree[1]:
+            yield path + (0,), 'swapped', lambda t: t.insert(0, t.pop(1))
+    elif isinstance(tree, str):
+        for new in changed_text(tree):
+            yield path, 'changed', lambda t, k=path[-1], n=new: \
+                t.__setitem__(k, n)
+    else:
+        yield path, 'changed', lambda t, k=path[-1]: t.__setitem__(k, None)
+
+
+@test
+def no_change_of_a_receipt_passes():
+    with House({'helper': ASKS}) as h, Elsewhere(h) as far:
+        h.start()
+        task = h.dispatch([shell('true')])
+        need(h.say(h.waiting(), 'deny', 'no').code == 200)
+        h.outcome(task)
+        _, made = receipt(h, task)
+        line = signer(h)
+        h.stop()
+        need(far.receipt(made, '--signer', line).code == 0)
+        count = 0
+        for path, how, change in mutations(made):
+            bad = copy.deepcopy(made)
+            at = bad
+            for key in path[:-1]:
+                at = at[key]
+            change(at)
+            a = far.receipt(bad, '--signer', line)
+            # The order of texts says nothing; a text twice is no lie.
+            if path[0] == 'texts' and how in ('swapped', 'twice') and \
+                    len(path) == 2:
+                continue
+            need(a.code == 1, path, how, a)
+            count += 1
+        need(count > 300, count)
+
+
+@test
+def no_changed_byte_of_a_receipt_passes():
+    seed = int(os.environ.get('SEED', random.randrange(1 << 32)))
+    print('# SEED=%d' % seed)
+    pick = random.Random(seed)
+    with House() as h, Elsewhere(h) as far:
+        h.start()
+        _, made = receipt(h, h.run([shell('true')])['id'])
+        h.stop()
+        text = json.dumps(made)
+        for _ in range(300):
+            at = pick.randrange(len(text))
+            bad = text[:at] + chr(pick.randrange(32, 127)) + text[at + 1:]
+            try:
+                same = json.loads(bad) == made
+            except ValueError:
+                same = False
+            need((far.receipt(bad).code == 0) == same, at, bad[at - 20:at + 20])
+
+
+# --- notes that leave the machine ---------------------------------------------------
+
+class Witness:
+    """Takes notes and adds a line to each."""
+
+    def __init__(self, status=200):
+        self.notes, self.status = [], status
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                size = int(self.headers['Content-Length'])
+                outer.notes.append(self.rfile.read(size).decode())
+                line = ('— witness.test %s\n— handrail AAAA\nnonsense\n' %
+                        base64.b64encode(b'w' * 76).decode()).encode()
+                self.send_response(outer.status)
+                self.send_header('Content-Length', str(len(line)))
+                self.end_headers()
+                self.wfile.write(line)
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.url = 'http://127.0.0.1:%d/notes' % self.server.server_port
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+def audit_keys(publish, every=5, wait='1s'):
+    return '\n[audit]\npublish = "%s"\nevery = %d\nwait = "%s"\n' % (
+        publish, every, wait)
+
+
+def size_of(text):
+    return int(text.splitlines()[1])
+
+
+@test
+def notes_go_to_a_file_and_what_they_cover_cannot_be_cut():
+    with House() as h, Elsewhere(h) as far:
+        folder = os.path.join(h.folder, 'published')
+        path = os.path.join(folder, 'note')
+        os.mkdir(folder)
+        os.chmod(folder, 0o777)
+        with open(h.config, 'a') as f:
+            f.write(audit_keys('file:' + path))
+        h.start()
+        line = signer(h)
+        until(lambda: os.path.exists(path), text=h.log()[-2000:])
+        h.run([shell('true')])
+        last = h.events()[-1]['seq']
+
+        def covers():
+            with open(path) as f:
+                return size_of(f.read()) >= last
+        until(covers, 20, text=json.dumps(h.get('/api/status').json))
+        need(far.verify('--checkpoint', path, '--signer', line).code == 0)
+        h.ok('audit', 'verify', '--against', path, '--signer', line)
+        need(os.listdir(folder) == ['note'], os.listdir(folder))
+        # A quiet house signs no more.
+        time.sleep(2.5)
+        count = len(h.events())
+        time.sleep(2.5)
+        need(len(h.events()) == count, h.events()[count:])
+        # A book that is smaller than its note says so, and keeps the note.
+        with open(path) as f:
+            text = f.read()
+        big = text.splitlines(True)
+        big[1] = '1000000\n'
+        write(path, ''.join(big), 0o666)
+        h.run([shell('true')])
+        until(lambda: 'cut off or restored' in
+              h.get('/api/status').json['published']['problem'], 20)
+        with open(path) as f:
+            need(f.read() == ''.join(big))
+        need(h.stop() == 0)
+
+
+@test
+def notes_go_to_a_url_and_cosignatures_are_kept():
+    with Witness() as w, House(config=audit_keys(w.url)) as h:
+        h.start()
+        line = signer(h)
+        until(lambda: w.notes, 20, text=h.log()[-2000:])
+        h.run([shell('true')])
+        last = h.events()[-1]['seq']
+        until(lambda: size_of(w.notes[-1]) >= last, 20)
+        kept = until(lambda: (lambda n: n if 'witness.test' in n else None)(
+            h.read('audit', 'checkpoint', '--published')['checkpoint']), 10)
+        need(kept.count('— ') == 2 and 'nonsense' not in kept, kept)
+        write(os.path.join(h.folder, 'note'), kept)
+        h.ok('audit', 'verify', '--checkpoint',
+             os.path.join(h.folder, 'note'), '--signer', line)
+        intents = [e for e in h.events() if e['rule'] == 'audit.publish']
+        need({e['kind'] for e in intents} ==
+             {'request_intent', 'request_outcome'}, intents)
+        w.status = 500
+        h.run([shell('true')])
+        until(lambda: 'status 500' in
+              h.get('/api/status').json['published']['problem'], 20)
+
+
+@test
+def a_house_that_publishes_nowhere_known_does_not_start():
+    for bad in ('ftp://x', 'file:note', 'http://elsewhere.test/'):
+        with House(config=audit_keys(bad)) as h:
+            h.ok('vault', 'init')
+            h.spawn()
+            need(h.wait() == 1 and 'publish: expected' in h.log(), h.log())
+
+
+# --- for other programs, and for the operator --------------------------------------
+
+@test
+def the_book_is_exported_as_lines():
+    with House() as h:
+        h.start()
+        h.run([shell('true')])
+        lines = [json.loads(x) for x in h.ok('audit', 'export').out.split('\n')
+                 if x]
+        need([x['seq'] for x in lines] == list(range(1, len(lines) + 1)))
+        part = h.ok('audit', 'export', '--after', '3', '--format', 'ocsf').out
+        ocsf = [json.loads(x) for x in part.split('\n') if x]
+        need(ocsf[0]['metadata']['uid'] == '4' and
+             len(ocsf) == len(lines) - 3, ocsf[0])
+        for x in ocsf:
+            need(x['type_uid'] == x['class_uid'] * 100 + x['activity_id'] and
+                 x['class_uid'] // 1000 == x['category_uid'] and
+                 x['time'] > 1600000000000, x)
+        need(h.cli('audit', 'export', '--format', 'xml').code == 2)
+
+
+@test
+def refusals_become_suggestions_that_load():
+    ask = ('for i in 1 2; do python3 -c "import urllib.request as u; '
+           'u.urlopen(\'https://api.one.test/a/b?token=canary-query\')"; done;'
+           'python3 -c "import urllib.request as u; '
+           'u.urlopen(u.Request(\'https://api.one.test/c\', method=\'PUT\'))";'
+           'true')
+    with House() as h:
+        h.start()
+        t = h.run([shell(ask)])
+        found = h.read('suggest', t['id'])['suggestions']
+        toml = h.ok('suggest', t['id']).out
+        if not found:
+            raise Failed('nothing was refused: %s' % json.dumps(t)[-800:])
+        need(len({x['next'] for x in found}) == len(found), found)
+        denied = [e for e in h.events() if e['kind'] == 'request_denied']
+        need('canary-query' not in toml + json.dumps(denied), toml)
+        h.role_file('helper', 'gates.toml', GATES + toml)
+        need(h.ok('role', 'check', os.path.join(h.folder, 'roles')))
+        need('nothing was refused' in
+             h.ok('suggest', h.run([shell('true')])['id']).out)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
