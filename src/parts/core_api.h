@@ -47,9 +47,8 @@ struct core_ask {
 	struct core *core;
 	/* waiting for the vault: the credential to be written */
 	char credential[WIRE_CREDENTIAL_MAX];
-	char hosts[512];
 	uint32_t version;
-	uint32_t kind;
+	bool putting; /* a new one; else a new value of one */
 	bool sealing;
 	/* a worker's, waiting for a task or for the commit of its claim */
 	struct core_claim *claim;

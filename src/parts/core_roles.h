@@ -41,19 +41,6 @@ struct core_role *core_role_find(struct core *c, struct str any_form);
  * exists only for it. */
 bool core_tool_fresh(const struct core_role *r, const struct tool *t);
 
-struct core_credential {
-	struct core_credential *next;
-	char name[WIRE_CREDENTIAL_MAX];
-	char hosts[512];
-	uint32_t version;
-	uint32_t kind;
-	bool archived;
-	struct buf row;
-};
-
-const struct core_credential *core_credential_find(
-    const struct core *c, struct str name);
-void core_vault_ready(struct core *c);
-int core_vault_load(struct core *c, struct err *e) MUST_CHECK;
+#include "parts/core_vault.h"
 
 #endif
