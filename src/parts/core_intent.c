@@ -314,7 +314,8 @@ send_grant(struct core *c, struct core_intent *i)
 		.port = i->port,
 	};
 
-	const char *unfit = k ? core_credential_unfit(c, k) : "none of that name";
+	const char *unfit =
+	    k ? core_credential_unfit(c, k) : "none of that name";
 
 	if (unfit) {
 		struct refusal why = {
@@ -324,8 +325,7 @@ send_grant(struct core *c, struct core_intent *i)
 			.reason = arena_printf(&i->arena,
 			    "the rule names the credential \"" STR_FMT
 			    "\", and the vault has %s",
-			    STR_ARG(i->credential),
-			    unfit),
+			    STR_ARG(i->credential), unfit),
 			.next = arena_printf(&i->arena,
 			    "handrail vault %s " STR_FMT "%s%s",
 			    k && !k->archived ? "rotate" : "put",
