@@ -331,6 +331,7 @@ command_vault(struct cli *c, int argc, char **argv)
 		cli_command_fn *run;
 	} verbs[] = {
 		{ "init", vault_init },
+		{ "migrate", vault_migrate },
 		{ "put", put },
 		{ "list", list },
 		{ "show", show },

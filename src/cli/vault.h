@@ -21,5 +21,6 @@ int vault_box(struct cli *c, const struct vault_value *value, struct buf *text,
     struct err *e) MUST_CHECK;
 
 cli_command_fn vault_init;
+cli_command_fn vault_migrate;
 
 #endif

@@ -1,70 +1,120 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The root key of a house, made once.  No house is needed. */
-#include <string.h>
-#include <unistd.h>
-
+/* The root key of a house: made once, moved from place to place.  No house is
+ * needed, and none is disturbed. */
 #include "cli/vault.h"
-#include "seal/seal.h"
+#include "rootkey/rootkey.h"
 
+/* Reads --source, --to or --forget; without it the default stands. */
 static int
-make_key(struct cli *c, const char *pass_file, struct err *e)
+take_place(const char *name, enum rootkey_source *place, struct err *e)
 {
-	struct str path = arena_printf(&c->arena, "%s/vault.key", c->state);
-	auto_seal_key key = seal_key_make();
-	auto_buf bytes = { 0 };
-	auto_secret raw = NULL;
-	struct str clear;
-	int result;
+	return !name || rootkey_parse(str_of(name), place)
+	           ? 0
+	           : err_set(e, ERR_INPUT,
+	                 "%s is no place for a key: file, passphrase, systemd, "
+	                 "secret-service or keychain",
+	                 err_quote(str_of(name)));
+}
 
-	if (file_mkdirs(c->state, 0711, e)) {
-		return -1;
+/* The passphrase of a file, to be wiped. */
+static int
+take_pass(const char *file, enum rootkey_source place, struct buf *pass,
+    struct err *e)
+{
+	if ((place == ROOTKEY_PASSPHRASE) != (file != NULL)) {
+		return err_set(e, ERR_INPUT,
+		    "the place passphrase, and it alone, wants "
+		    "--passphrase-file F");
 	}
-	if (access(path.at, F_OK) == 0) {
-		return err_set(e, ERR_CONFLICT,
-		    "%s is there already: making another would lose every "
-		    "credential sealed under it",
-		    path.at);
-	}
-	if (pass_file) {
-		auto_buf pass = { 0 };
-		uint8_t wrapped[SEAL_KEYFILE];
+	return file ? file_read(file, SEAL_PASS_MAX, pass, e) : 0;
+}
 
-		result = file_read(pass_file, SEAL_PASS_MAX, &pass, e);
-		result =
-		    result || seal_key_wrap(key, buf_str(&pass), wrapped, e);
-		wipe(pass.at, pass.cap);
-		if (result) {
-			return -1;
-		}
-		buf_add(&bytes, str_span(wrapped, sizeof(wrapped)));
-	} else {
-		seal_key_export(key, &raw);
-		secret_open(raw, &clear);
-		hex_add(&bytes, clear);
-		buf_add_byte(&bytes, '\n');
+static void
+say_passphrase(const struct cli *c, enum rootkey_source place)
+{
+	if (place == ROOTKEY_PASSPHRASE) {
+		printf("the house reads the passphrase from %s/vault.pass\n",
+		    c->state);
 	}
-	result = file_write_atomic(path.at, buf_str(&bytes), 0600, e);
-	wipe(bytes.at, bytes.cap);
-	if (result == 0) {
-		printf("wrote %s (0600): keep a copy of it elsewhere, without "
-		       "it no credential can be opened\n",
-		    path.at);
-	}
-	return result ? -1 : 0;
 }
 
 int
 vault_init(struct cli *c, int argc, char **argv)
 {
-	const char *pass_file = cli_option(&argc, argv, "passphrase-file");
+	const char *file = cli_option(&argc, argv, "passphrase-file");
+	const char *name = cli_option(&argc, argv, "source");
+	enum rootkey_source place = file ? ROOTKEY_PASSPHRASE : ROOTKEY_FILE;
+	auto_seal_key key = seal_key_make();
+	auto_buf pass = { 0 };
 	struct err e = { 0 };
+	int result;
 
-	if (make_key(c, pass_file, &e)) {
+	if (argc) {
+		return cli_usage(c, "vault", "init wants no name");
+	}
+	result = take_place(name, &place, &e) ||
+	         take_pass(file, place, &pass, &e) ||
+	         file_mkdirs(c->state, 0711, &e) ||
+	         rootkey_keep(c->state, place, key, buf_str(&pass), &e);
+	wipe(pass.at, pass.cap);
+	if (result) {
 		return cli_fail(&e);
 	}
-	if (pass_file) {
-		printf("the house reads the passphrase from %s/vault.pass\n",
+	if (place == ROOTKEY_FILE || place == ROOTKEY_PASSPHRASE) {
+		printf(
+		    "wrote %s/vault.key (0600): keep a copy of it elsewhere, "
+		    "without it no credential can be opened\n",
 		    c->state);
+	} else {
+		printf("the root key is in %s: without it no credential can be "
+		       "opened\n",
+		    rootkey_what(place));
+	}
+	say_passphrase(c, place);
+	return 0;
+}
+
+int
+vault_migrate(struct cli *c, int argc, char **argv)
+{
+	const char *file = cli_option(&argc, argv, "passphrase-file");
+	const char *to = cli_option(&argc, argv, "to");
+	const char *forget = cli_option(&argc, argv, "forget");
+	enum rootkey_source place = ROOTKEY_FILE;
+	enum rootkey_source old = ROOTKEY_FILE;
+	enum rootkey_source from;
+	auto_buf pass = { 0 };
+	struct err e = { 0 };
+	int result;
+
+	if (argc || (!to && !forget)) {
+		return cli_usage(c, "vault",
+		    "migrate wants --to PLACE, and then --forget OLDPLACE");
+	}
+	result = take_place(to, &place, &e) || take_place(forget, &old, &e) ||
+	         rootkey_where(c->state, &from, &e);
+	if (!result && to) {
+		result = take_pass(file, place, &pass, &e) ||
+		         rootkey_move(c->state, place, buf_str(&pass), &e);
+		wipe(pass.at, pass.cap);
+	}
+	if (!result && to) {
+		printf("the root key is in %s, read back from there\n",
+		    rootkey_what(place));
+		say_passphrase(c, place);
+	}
+	if (!result && forget) {
+		result = rootkey_forget(c->state, old, &e);
+	}
+	if (result) {
+		return cli_fail(&e);
+	}
+	if (forget) {
+		printf("it is no longer in %s\n", rootkey_what(old));
+	} else if (from != place && from != ROOTKEY_SYSTEMD) {
+		printf("it still is in %s: `handrail vault migrate --forget "
+		       "%s` removes it there\n",
+		    rootkey_what(from), rootkey_name(from));
 	}
 	return 0;
 }

@@ -4,7 +4,7 @@
  * (seal this box, register this grant, sign this text) and lends one secret to
  * one egress for one request, on a grant that core made after the commit.
  *
- * The key is read before the powers are given up (vault_key.c).
+ * The key is read before the powers are given up (room rootkey).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 #include "jail/jail.h"
 #include "parts/part.h"
-#include "parts/vault_key.h"
+#include "rootkey/rootkey.h"
 #include "seal/seal.h"
 
 #define GRANTS_MAX 1024
@@ -41,6 +41,20 @@ struct vault {
 	size_t grant_count;
 	struct borrower *borrowers;
 };
+
+static int
+open_key(struct vault *v, struct err *e)
+{
+	const char *state = part_arg(&v->part, "state");
+	enum rootkey_source source;
+
+	if (rootkey_where(state, &source, e) ||
+	    rootkey_read(state, source, &v->key, e)) {
+		e->kind = ERR_INPUT; /* the house cannot start like this */
+		return -1;
+	}
+	return 0;
+}
 
 /* --- bindings --- */
 
@@ -555,8 +569,7 @@ main(int argc, char **argv)
 	struct err e = { 0 };
 
 	part_begin(&v.part, PART_VAULT, argc, argv);
-	if (vault_key_open(part_arg(&v.part, "state"), &v.key, &e) ||
-	    give_up_power(&v, &e)) {
+	if (open_key(&v, &e) || give_up_power(&v, &e)) {
 		part_fail(&e);
 	}
 	part_join(&v.part, NULL, 0, core_handlers, COUNT(core_handlers), &v);

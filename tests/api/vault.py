@@ -374,6 +374,55 @@ def an_access_token_is_lent_and_one_that_has_ended_is_not():
             need(up.shown == ['access-1'], up.shown)
 
 
+# --- the root key -------------------------------------------------------------------
+
+SECURITY = """\
+#!/bin/sh
+d="{folder}/keychain"
+case "$1" in
+-i) read -r v u s service a account w hex; echo "$hex" > "$d/$service-$account";;
+find-generic-password) [ -e "$d/$3-$5" ] || exit 44; cat "$d/$3-$5";;
+*) exit 2;;
+esac
+"""
+
+
+@test
+def a_root_key_that_moved_opens_what_was_sealed_before():
+    with House() as h:
+        os.mkdir(h.folder + '/keychain')
+        os.chmod(h.folder + '/keychain', 0o777)
+        write(h.folder + '/tools/security', SECURITY.format(folder=h.folder),
+              0o755)
+        h.env['PATH'] = h.folder + '/tools:' + h.env['PATH']
+        with Upstream(h.folder) as up:
+            up.role(h)
+            h.start()
+            put(h, 'there', b'sealed-before')
+            sign = h.get('/api/vault/key').json
+            write(h.folder + '/pass', 'a long passphrase\n', 0o600)
+            write(h.state + '/vault.pass', 'a long passphrase\n', 0o600)
+            h.ok('vault', 'migrate', '--to', 'passphrase',
+                 '--passphrase-file', h.folder + '/pass')
+            need(h.cli('vault', 'migrate', '--to', 'nowhere').code == 1, 'to')
+            for move in (None, 'keychain', 'file'):
+                if move:
+                    h.ok('vault', 'migrate', '--to', move)
+                h.stop()
+                h.start()
+                call(h)
+                need(h.get('/api/vault/key').json == sign, 'another key')
+            need(up.shown == ['sealed-before'] * 3, up.shown)
+            # Without the place that it names, the house does not start.
+            h.ok('vault', 'migrate', '--to', 'keychain')
+            h.ok('vault', 'migrate', '--forget', 'file')
+            need(not os.path.exists(h.state + '/vault.key'), 'forget')
+            h.stop()
+            os.rename(h.folder + '/keychain', h.folder + '/away')
+            a = h.cli('up')
+            need(a.code == 1 and 'Keychain' in a.err + a.out, a)
+
+
 # --- what somebody does to the store ------------------------------------------------
 
 def book(h):
