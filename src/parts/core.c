@@ -259,6 +259,7 @@ reload(struct core *c)
 		log_err("reload", &e);
 		return;
 	}
+	core_egress_rules_all(c);
 	log_line(LOG_INFO, "reload", "%zu roles", c->house.role_count);
 	core_claim(c);
 }

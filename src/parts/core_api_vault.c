@@ -228,7 +228,8 @@ leave_no_copy(struct core *c, uint64_t number)
 {
 	struct err e = { 0 };
 
-	if (store_scrub(c->book.store, &e)) {
+	if (!store_in_transaction(c->book.store) &&
+	    store_scrub(c->book.store, &e)) {
 		log_err("the value that was dropped", &e);
 	}
 	see_again(c, number);

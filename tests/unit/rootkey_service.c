@@ -39,7 +39,7 @@ a_key_lives_in_a_real_keyring(void **context)
 	auto_seal_key key = seal_key_make();
 	auto_seal_key found = NULL;
 	auto_seal_key none = NULL;
-	enum rootkey_source now;
+	enum rootkey_source now = ROOTKEY_FILE;
 	char one[2 * SEAL_KEY_ID + 1];
 	char other[2 * SEAL_KEY_ID + 1];
 	struct err e = { 0 };
