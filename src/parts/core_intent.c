@@ -512,6 +512,21 @@ core_intent_judge(
 {
 	struct policy_request_decision d = { 0 };
 
+	if (i->over) {
+		struct refusal why = {
+			.status = 403,
+			.error = "denied",
+			.rule = STR("vault"),
+			.reason = arena_printf(&i->arena,
+			    "it brings a value of the credential %s that was "
+			    "rotated out, archived or deleted",
+			    i->over->name),
+			.next = STR("no rule lets it pass"),
+		};
+
+		refuse(c, i, &why);
+		return;
+	}
 	policy_request(&i->arena, i->role->policy, r, &d);
 	core_grant_request(c, core_run_find(c, i->run), &i->arena, r, &d);
 	if (d.verdict != POLICY_ALLOW) {
