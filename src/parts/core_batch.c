@@ -60,6 +60,40 @@ core_batch_empty(const struct core_batch *b)
 	return !b->writes && !b->pending;
 }
 
+/* --- hashing --- */
+
+void
+core_batch_new_head(struct core *c, struct core_write *w)
+{
+	struct core_batch *b = &c->book.forming;
+
+	b->unhashed = b->unhashed ? b->unhashed : w;
+	b->unhashed_count++;
+}
+
+void
+core_batch_hash(struct core *c)
+{
+	struct core_batch *b = &c->book.forming;
+	auto_free struct book_new_head *heads =
+	    calloc(b->unhashed_count + 1, sizeof(*heads));
+	size_t count = 0;
+
+	must(heads);
+	for (struct core_write *w = b->unhashed; w; w = w->next) {
+		if (w->kind == CORE_WRITE_HEAD) {
+			heads[count++] = (struct book_new_head){
+				.bytes = w->bytes,
+				.body = buf_str(&w->value),
+			};
+		}
+	}
+	must(count == b->unhashed_count);
+	book_tree_add_heads(&c->book.tree, heads, count);
+	b->unhashed = NULL;
+	b->unhashed_count = 0;
+}
+
 /* --- closing: what goes to the disk is fixed --- */
 
 static void
@@ -69,6 +103,7 @@ fill_task(struct core *c, struct core_write *w, const struct queue_task *t)
 
 	queue_task_save(c->queue, t, &w->saved);
 	w->row = (struct store_task){
+		.number = t->put_seq,
 		.id = arena_str(a, t->id),
 		.queue = arena_str(a, t->queue),
 		.subject = arena_str(a, t->subject),
@@ -80,6 +115,7 @@ fill_task(struct core *c, struct core_write *w, const struct queue_task *t)
 		.saved = buf_str(&w->saved),
 		.last_seq = t->last_seq,
 		.live = true,
+		.ending = w->ending && e2m_is_final(t->state),
 	};
 }
 
@@ -122,6 +158,7 @@ core_batch_close(struct core *c)
 			close_task(c, w);
 		}
 	}
+	core_batch_hash(c);
 	if (b->writes) {
 		core_save_tree(c, false);
 	}

@@ -351,7 +351,7 @@ core_dispatch(struct core *c, struct arena *a, const struct core_dispatch *d,
 	}
 	core_queue_step(c, &step, NULL);
 	if (!step.duplicate) {
-		json_write(&record, e2m_to_json(a, &p.task));
+		e2m_write(&record, &p.task);
 		core_task_put(
 		    c, queue_find(c->queue, step.id), buf_str(&record));
 		core_due_arm(c);

@@ -34,6 +34,8 @@ void core_row_drop(struct core *c, const char *space, struct str key);
 void core_task_put(
     struct core *c, const struct queue_task *t, struct str record);
 void core_task_row(struct core *c, const struct queue_task *t);
+/* The same of a task that was live until this batch, and ends. */
+void core_task_ended(struct core *c, const struct queue_task *t);
 /* A final task that is about to leave the memory: a start loads it no more,
  * unless it is still here when the batch is closed. */
 void core_task_forget(struct core *c, const struct queue_task *t);
@@ -130,7 +132,9 @@ struct core_write;   /* a head, body or row of the batch */
 struct core_batch {
 	struct core_write *writes, *writes_last;
 	struct core_pending *pending, *pending_last;
-	uint64_t last; /* seq of its last head; 0: it has none */
+	uint64_t last;               /* seq of its last head; 0: it has none */
+	struct core_write *unhashed; /* the first head not in the tree yet */
+	size_t unhashed_count;       /* heads from there on */
 };
 
 struct core_book {
