@@ -145,7 +145,9 @@ hex_bytes(struct str hex, uint8_t *out, size_t n)
 void
 wipe(void *at, size_t len)
 {
-	explicit_bzero(at, len);
+	if (len > 0) { /* an empty buffer has no bytes to point at */
+		explicit_bzero(at, len);
+	}
 }
 
 bool

@@ -1,188 +1,102 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Credentials.  A value is read from a file or standard input, sealed to the
- * vault's public key here, and wiped; what travels and what is stored only the
- * vault can open.  No command prints a value.
+ * Credentials and vaults.  Values go in (vault_value.c) and never come out: no
+ * command prints one.
  */
-#include <errno.h>
-#include <stdlib.h>
+#include "cli/vault.h"
+
 #include <string.h>
-#include <sys/stat.h>
-#include <termios.h>
-#include <unistd.h>
 
-#include "cli/cli.h"
-#include "seal/seal.h"
+/* --- what is sent --- */
 
-/* --- init: a key file, no house needed --- */
-
-static int
-make_key(struct cli *c, const char *pass_file, struct err *e)
-{
-	struct str path = arena_printf(&c->arena, "%s/vault.key", c->state);
-	auto_seal_key key = seal_key_make();
-	auto_buf bytes = { 0 };
-	auto_secret raw = NULL;
-	struct str clear;
-	int result;
-
-	if (file_mkdirs(c->state, 0711, e)) {
-		return -1;
-	}
-	if (access(path.at, F_OK) == 0) {
-		return err_set(e, ERR_CONFLICT,
-		    "%s is there already: making another would lose every "
-		    "credential sealed under it",
-		    path.at);
-	}
-	if (pass_file) {
-		auto_buf pass = { 0 };
-		uint8_t wrapped[SEAL_KEYFILE];
-
-		result = file_read(pass_file, SEAL_PASS_MAX, &pass, e);
-		result =
-		    result || seal_key_wrap(key, buf_str(&pass), wrapped, e);
-		wipe(pass.at, pass.cap);
-		if (result) {
-			return -1;
-		}
-		buf_add(&bytes, str_span(wrapped, sizeof(wrapped)));
-	} else {
-		seal_key_export(key, &raw);
-		secret_open(raw, &clear);
-		hex_add(&bytes, clear);
-		buf_add_byte(&bytes, '\n');
-	}
-	result = file_write_atomic(path.at, buf_str(&bytes), 0600, e);
-	wipe(bytes.at, bytes.cap);
-	if (result == 0) {
-		printf("wrote %s (0600): keep a copy of it elsewhere, without "
-		       "it no credential can be opened\n",
-		    path.at);
-	}
-	return result ? -1 : 0;
-}
+/* An option of the command line and the member of the request it becomes. */
+static const struct {
+	const char *option;
+	const char *member;
+} said[] = {
+	{ "vault", "vault" },
+	{ "kind", "kind" },
+	{ "url", "mcp_server_url" },
+	{ "token-endpoint", "token_endpoint" },
+	{ "client-id", "client_id" },
+	{ "scope", "scope" },
+	{ "resource", "resource" },
+	{ "header", "header" },
+	{ "variable", "variable" },
+	{ "username", "username" },
+	{ "display-name", "display_name" },
+};
 
 static int
-init(struct cli *c, int argc, char **argv)
+take_value(int *argc, char **argv, struct vault_value *value, struct err *e)
 {
-	const char *pass_file = cli_option(&argc, argv, "passphrase-file");
-	struct err e = { 0 };
+	const char *expires = cli_option(argc, argv, "expires");
+	struct wall at = { 0 };
 
-	if (make_key(c, pass_file, &e)) {
-		return cli_fail(&e);
+	value->file = cli_option(argc, argv, "file");
+	value->refresh = cli_option(argc, argv, "refresh-token-file");
+	value->client = cli_option(argc, argv, "client-secret-file");
+	if (expires && !wall_parse(str_of(expires), &at)) {
+		return err_set(e, ERR_INPUT,
+		    "--expires %s: expected a time as 2026-12-24T18:00:00Z",
+		    expires);
 	}
-	if (pass_file) {
-		printf("the house reads the passphrase from %s/vault.pass\n",
-		    c->state);
-	}
+	value->expires = at.us / CLOCK_SECOND;
+	value->tokens |= value->refresh || value->client || expires;
 	return 0;
 }
 
-/* --- a value, from a file or standard input --- */
-
 static int
-read_value(const char *file, struct buf *value, struct err *e)
-{
-	struct termios old;
-	bool terminal = !file && tcgetattr(STDIN_FILENO, &old) == 0;
-	int result;
-
-	if (terminal) {
-		struct termios quiet = old;
-
-		(void)fputs("value (not shown): ", stderr);
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-		char *line = NULL;
-		size_t room = 0;
-		ssize_t n = getline(&line, &room, stdin);
-
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-		(void)fputc('\n', stderr);
-		if (n > 0) {
-			buf_add(value, str_span(line, (size_t)n));
-		}
-		wipe(line, room);
-		free(line);
-		result = 0;
-	} else {
-		result = file ? file_read(file, 4096, value, e)
-		              : file_read_fd(STDIN_FILENO, 4096, value, e);
-	}
-	while (value->len && (value->at[value->len - 1] == '\n' ||
-	                         value->at[value->len - 1] == '\r')) {
-		value->len--;
-	}
-	if (result == 0 && !value->len) {
-		return err_set(e, ERR_INPUT,
-		    "no value came: pipe it in, or name a file with --file");
-	}
-	return result;
-}
-
-static int
-box_value(struct cli *c, const char *file, struct buf *text, struct err *e)
+send(struct cli *c, struct str target, struct str body,
+    const struct json **tree, struct err *e)
 {
 	struct cli_ask ask = {
-		.method = "GET",
-		.target = STR("/api/vault/key"),
+		.method = "POST",
+		.target = target,
+		.body = body.len ? body : STR("{}"),
 	};
 	struct cli_answer answer = { 0 };
-	auto_buf public = { 0 };
-	auto_buf value = { 0 };
-	auto_buf box = { 0 };
-	struct str key;
-	int result;
 
 	if (cli_send(c, &ask, &answer, e)) {
 		return -1;
 	}
-	if (!json_text(answer.tree, "box", &key) ||
-	    !base64_decode(&public, key) || public.len != SEAL_PUBLIC) {
-		return err_set(e, ERR_UNAVAILABLE, "the vault named no key");
+	*tree = answer.tree;
+	if (c->json) {
+		printf(STR_FMT "\n", STR_ARG(buf_str(&answer.body)));
+		*tree = NULL;
 	}
-	result = read_value(file, &value, e) ||
-	         seal_box((const uint8_t *)public.at, buf_str(&value), &box, e);
-	wipe(value.at, value.cap);
-	if (result) {
-		return -1;
-	}
-	base64_add(text, buf_str(&box));
 	return 0;
 }
 
+static struct str
+credential_path(struct cli *c, const char *name, const char *verb)
+{
+	return arena_printf(&c->arena, "/api/vault/credentials/%s%s",
+	    cli_encode(c, str_of(name)), verb);
+}
+
+/* --- put and rotate --- */
+
 static int
-send_value(struct cli *c, const char *target, const char *name,
-    const char *hosts, const char *file)
+send_value(struct cli *c, struct str target, struct json *body,
+    const struct vault_value *value, const char *name)
 {
 	auto_buf box = { 0 };
-	auto_buf body = { 0 };
-	struct json_out o;
+	auto_buf text = { 0 };
+	const struct json *tree;
 	struct err e = { 0 };
-	struct cli_answer answer = { 0 };
-	struct cli_ask ask = { .method = "POST", .target = str_of(target) };
 
-	if (box_value(c, file, &box, &e)) {
+	if (vault_box(c, value, &box, &e)) {
 		return cli_fail(&e);
 	}
-	json_out_init(&o, &body);
-	json_out_object(&o, NULL);
-	json_out_z(&o, "name", name);
-	if (hosts) {
-		json_out_z(&o, "hosts", hosts);
-	}
-	json_out_str(&o, "box", buf_str(&box));
-	json_out_end(&o, '}');
-	ask.body = buf_str(&body);
-	if (cli_send(c, &ask, &answer, &e)) {
+	(void)json_set_str(&c->arena, body, "box", buf_str(&box));
+	json_write(&text, body);
+	if (send(c, target, buf_str(&text), &tree, &e)) {
 		return cli_fail(&e);
 	}
-	if (c->json) {
-		printf(STR_FMT "\n", STR_ARG(buf_str(&answer.body)));
-	} else {
+	if (tree) {
 		printf("%s: version %lld\n", name,
-		    (long long)cli_number(answer.tree, "version"));
+		    (long long)cli_number(tree, "version"));
 	}
 	return 0;
 }
@@ -190,65 +104,139 @@ send_value(struct cli *c, const char *target, const char *name,
 static int
 put(struct cli *c, int argc, char **argv)
 {
-	const char *file = cli_option(&argc, argv, "file");
+	struct json *body = json_new(&c->arena, JSON_OBJECT);
+	struct vault_value value = { 0 };
 	auto_buf hosts = { 0 };
 	const char *host;
+	struct err e = { 0 };
 
 	while ((host = cli_option(&argc, argv, "host"))) {
 		buf_addf(&hosts, "%s%s", hosts.len ? " " : "", host);
 	}
-	if (argc != 1 || !hosts.len) {
+	for (size_t i = 0; i < COUNT(said); i++) {
+		const char *text = cli_option(&argc, argv, said[i].option);
+
+		if (text) {
+			(void)json_set_str(
+			    &c->arena, body, said[i].member, str_of(text));
+		}
+		value.tokens |= text && strstr(text, "oauth") &&
+		                strcmp(said[i].option, "kind") == 0;
+	}
+	if (take_value(&argc, argv, &value, &e)) {
+		return cli_fail(&e);
+	}
+	if (argc != 1 || (!hosts.len && !json_get(body, "mcp_server_url"))) {
 		return cli_usage(c, "vault",
-		    "put wants a NAME and at least one --host NAME[:PORT]");
+		    "put wants a NAME and at least one --host NAME[:PORT], or "
+		    "--url");
+	}
+	(void)json_set_str(&c->arena, body, "name", str_of(argv[0]));
+	if (hosts.len) {
+		(void)json_set_str(&c->arena, body, "hosts", buf_str(&hosts));
 	}
 	return send_value(
-	    c, "/api/vault/credentials", argv[0], buf_z(&hosts), file);
+	    c, STR("/api/vault/credentials"), body, &value, argv[0]);
+}
+
+static int
+kind_of(
+    struct cli *c, const char *name, struct vault_value *value, struct err *e)
+{
+	struct cli_ask ask = {
+		.method = "GET",
+		.target = credential_path(c, name, ""),
+	};
+	struct cli_answer answer = { 0 };
+
+	if (cli_send(c, &ask, &answer, e)) {
+		return -1;
+	}
+	value->tokens |=
+	    strstr(cli_text(c, answer.tree, "kind"), "oauth") != NULL;
+	return 0;
 }
 
 static int
 rotate(struct cli *c, int argc, char **argv)
 {
-	const char *file = cli_option(&argc, argv, "file");
+	struct json *body = json_new(&c->arena, JSON_OBJECT);
+	const char *label = cli_option(&argc, argv, "display-name");
+	struct vault_value value = { 0 };
+	struct err e = { 0 };
 
+	if (take_value(&argc, argv, &value, &e)) {
+		return cli_fail(&e);
+	}
 	if (argc != 1) {
 		return cli_usage(c, "vault", "rotate wants a NAME");
 	}
-	return send_value(c,
-	    arena_printf(&c->arena, "/api/vault/credentials/%s/rotate",
-	        cli_encode(c, str_of(argv[0])))
-	        .at,
-	    argv[0], NULL, file);
+	if (label) {
+		(void)json_set_str(
+		    &c->arena, body, "display_name", str_of(label));
+	}
+	if (kind_of(c, argv[0], &value, &e)) {
+		return cli_fail(&e);
+	}
+	return send_value(
+	    c, credential_path(c, argv[0], "/rotate"), body, &value, argv[0]);
+}
+
+/* --- the end of one --- */
+
+/* `archive NAME`, `delete NAME`, or the same of a whole vault. */
+static int
+end_of(struct cli *c, int argc, char **argv, const char *verb, const char *done)
+{
+	const char *vault = cli_option(&argc, argv, "vault");
+	const struct json *tree;
+	struct err e = { 0 };
+
+	if (argc != (vault ? 0 : 1)) {
+		return cli_usage(
+		    c, "vault", "archive and delete want a NAME or --vault V");
+	}
+	if (send(c,
+	        vault ? arena_printf(&c->arena, "/api/vaults/%s/%s",
+	                    cli_encode(c, str_of(vault)), verb)
+	              : credential_path(c, argv[0],
+	                    arena_printf(&c->arena, "/%s", verb).at),
+	        STR(""), &tree, &e)) {
+		return cli_fail(&e);
+	}
+	if (tree) {
+		printf("%s: %s\n", vault ? vault : argv[0], done);
+	}
+	return 0;
 }
 
 static int
 archive(struct cli *c, int argc, char **argv)
 {
-	struct err e = { 0 };
-	struct cli_answer answer = { 0 };
-	struct cli_ask ask = { .method = "POST", .body = STR("{}") };
-
-	if (argc != 1) {
-		return cli_usage(c, "vault", "archive wants a NAME");
-	}
-	ask.target =
-	    arena_printf(&c->arena, "/api/vault/credentials/%s/archive",
-	        cli_encode(c, str_of(argv[0])));
-	if (cli_send(c, &ask, &answer, &e)) {
-		return cli_fail(&e);
-	}
-	printf("%s: archived, its value is gone\n", argv[0]);
-	return 0;
+	return end_of(c, argc, argv, "archive", "archived, its value is gone");
 }
+
+static int delete (struct cli *c, int argc, char **argv)
+{
+	return end_of(c, argc, argv, "delete", "deleted, its key is destroyed");
+}
+
+/* --- looking --- */
 
 static int
 list(struct cli *c, int argc, char **argv)
 {
+	const char *vault = cli_option(&argc, argv, "vault");
+	bool all = cli_flag(&argc, argv, "archived");
 	const struct json *tree;
 	struct err e = { 0 };
 
-	(void)argc;
-	(void)argv;
-	if (cli_get(c, &tree, &e, "/api/vault/credentials")) {
+	if (argc) {
+		return cli_usage(c, "vault", "list wants no name");
+	}
+	if (cli_get(c, &tree, &e, "/api/vault/credentials?archived=%d%s%s", all,
+	        vault ? "&vault=" : "",
+	        vault ? cli_encode(c, str_of(vault)) : "")) {
 		return cli_fail(&e);
 	}
 	JSON_EACH(k, json_get(tree, "credentials"))
@@ -256,9 +244,81 @@ list(struct cli *c, int argc, char **argv)
 		bool archived = false;
 
 		(void)json_bool(k, "archived", &archived);
-		printf("%-24s version %lld  %s%s\n", cli_text(c, k, "name"),
-		    (long long)cli_number(k, "version"),
-		    cli_text(c, k, "hosts"), archived ? "  (archived)" : "");
+		printf("%-24s version %lld  %s  %s%s%s%s\n",
+		    cli_text(c, k, "name"), (long long)cli_number(k, "version"),
+		    cli_text(c, k, "kind"), cli_text(c, k, "hosts"),
+		    archived ? "  (archived)" : "",
+		    json_get(k, "refused") ? "  NOT USED: " : "",
+		    cli_text(c, k, "refused"));
+	}
+	return 0;
+}
+
+static int
+show(struct cli *c, int argc, char **argv)
+{
+	struct cli_ask ask = { .method = "GET" };
+	struct cli_answer answer = { 0 };
+	auto_buf text = { 0 };
+	struct err e = { 0 };
+
+	if (argc != 1) {
+		return cli_usage(c, "vault", "show wants a NAME");
+	}
+	ask.target = credential_path(c, argv[0], "");
+	if (cli_send(c, &ask, &answer, &e)) {
+		return cli_fail(&e);
+	}
+	json_write_pretty(&text, answer.tree);
+	printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
+	return 0;
+}
+
+static int
+vaults(struct cli *c, int argc, char **argv)
+{
+	bool all = cli_flag(&argc, argv, "archived");
+	const struct json *tree;
+	struct err e = { 0 };
+
+	if (cli_get(c, &tree, &e, "/api/vaults?archived=%d", all)) {
+		return cli_fail(&e);
+	}
+	JSON_EACH(v, json_get(tree, "vaults"))
+	{
+		bool archived = false;
+
+		(void)json_bool(v, "archived", &archived);
+		printf("%-24s %lld credentials  %s%s\n", cli_text(c, v, "name"),
+		    (long long)cli_number(v, "credentials"),
+		    cli_text(c, v, "id"), archived ? "  (archived)" : "");
+	}
+	return 0;
+}
+
+static int
+create(struct cli *c, int argc, char **argv)
+{
+	struct json *body = json_new(&c->arena, JSON_OBJECT);
+	const char *label = cli_option(&argc, argv, "display-name");
+	const struct json *tree;
+	auto_buf text = { 0 };
+	struct err e = { 0 };
+
+	if (argc != 1) {
+		return cli_usage(c, "vault", "create wants a NAME");
+	}
+	(void)json_set_str(&c->arena, body, "name", str_of(argv[0]));
+	if (label) {
+		(void)json_set_str(
+		    &c->arena, body, "display_name", str_of(label));
+	}
+	json_write(&text, body);
+	if (send(c, STR("/api/vaults"), buf_str(&text), &tree, &e)) {
+		return cli_fail(&e);
+	}
+	if (tree) {
+		printf("%s: %s\n", argv[0], cli_text(c, tree, "id"));
 	}
 	return 0;
 }
@@ -270,11 +330,16 @@ command_vault(struct cli *c, int argc, char **argv)
 		const char *name;
 		cli_command_fn *run;
 	} verbs[] = {
-		{ "init", init },
+		{ "init", vault_init },
+		{ "migrate", vault_migrate },
 		{ "put", put },
 		{ "list", list },
+		{ "show", show },
 		{ "rotate", rotate },
 		{ "archive", archive },
+		{ "delete", delete },
+		{ "create", create },
+		{ "vaults", vaults },
 	};
 
 	for (size_t i = 0; argc && i < COUNT(verbs); i++) {

@@ -106,6 +106,7 @@ vault_hello(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	c->vault_keys = *(const struct wire_vault_hello *)record;
 	c->vault_ready = true;
 	core_key_know(c);
+	core_vault_check(c);
 	core_cells_attach(c, PART_VAULT);
 	core_claim(c);
 }
@@ -113,6 +114,7 @@ vault_hello(void *owner, struct wire_peer *peer, const void *record, int *fds,
 static const struct wire_handler vault_handlers[] = {
 	{ WIRE_VAULT_HELLO, vault_hello },
 	{ WIRE_VAULT_SEALED, core_vault_sealed },
+	{ WIRE_VAULT_CHECKED, core_vault_checked },
 	{ WIRE_VAULT_GRANTED, core_vault_granted },
 	{ WIRE_VAULT_SIGNED, core_vault_signed },
 };

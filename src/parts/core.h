@@ -147,6 +147,10 @@ struct core {
 	bool vault_ready;
 	struct wire_vault_hello vault_keys;
 	struct core_credential *credentials;
+	struct core_vault *vaults;
+	struct core_mark *marks;
+	uint64_t checking; /* the number of the row that the vault looks at */
+	char checking_name[WIRE_CREDENTIAL_MAX];
 	struct core_rate *rates; /* core_rate.c */
 	struct core_run *runs;
 	struct core_cell *cells;

@@ -47,9 +47,8 @@ struct core_ask {
 	struct core *core;
 	/* waiting for the vault: the credential to be written */
 	char credential[WIRE_CREDENTIAL_MAX];
-	char hosts[512];
 	uint32_t version;
-	uint32_t kind;
+	bool putting; /* a new one; else a new value of one */
 	bool sealing;
 	/* waiting for the blocks of proofs */
 	int (*again)(struct core *c, struct core_ask *ask, struct err *e);

@@ -9,19 +9,7 @@
 
 #include "parts/core.h"
 #include "parts/core_api.h"
-
-#define KIND_BEARER 1
-
-static struct core_credential *
-mutable_find(struct core *c, struct str name)
-{
-	struct core_credential *k = c->credentials;
-
-	while (k && !str_eq_z(name, k->name)) {
-		k = k->next;
-	}
-	return k;
-}
+#include "parts/core_draft.h"
 
 int
 route_vault_key(struct core *c, struct core_ask *ask, struct err *e)
@@ -45,23 +33,41 @@ route_vault_key(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
+/* --- looking --- */
+
+/* ?archived=1 shows those as well. */
+static bool
+wants_archived(struct core_ask *ask)
+{
+	struct str value;
+
+	return core_ask_query(ask, "archived", &value) && str_eq_z(value, "1");
+}
+
 int
 route_vault_list(struct core *c, struct core_ask *ask, struct err *e)
 {
+	const struct core_vault *vault = NULL;
+	bool all = wants_archived(ask);
 	auto_buf body = { 0 };
+	struct str name;
 	struct json_out o;
 
-	(void)e;
+	if (core_ask_query(ask, "vault", &name)) {
+		vault = core_vault_find(c, name);
+		if (!vault) {
+			return err_set(e, ERR_MISSING, "there is no vault %s",
+			    err_quote(name));
+		}
+	}
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_array(&o, "credentials");
 	for (struct core_credential *k = c->credentials; k; k = k->next) {
-		json_out_object(&o, NULL);
-		json_out_z(&o, "name", k->name);
-		json_out_z(&o, "hosts", k->hosts);
-		json_out_i64(&o, "version", k->version);
-		json_out_bool(&o, "archived", k->archived);
-		json_out_end(&o, '}');
+		if ((all || !k->archived) &&
+		    (!vault || strcmp(k->vault, vault->id) == 0)) {
+			core_credential_write(c, &ask->arena, &o, NULL, k);
+		}
 	}
 	json_out_end(&o, ']');
 	json_out_end(&o, '}');
@@ -69,36 +75,60 @@ route_vault_list(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
-/* --- put and rotate: box in, row out --- */
-
-static int
-name_ok(struct str name, struct err *e)
+static struct core_credential *
+mutable_find(struct core *c, struct str name)
 {
-	for (size_t i = 0; i < name.len; i++) {
-		char ch = name.at[i];
-		bool good = (ch >= 'a' && ch <= 'z') || ch == '-' ||
-		            ch == '_' || (ch >= '0' && ch <= '9');
+	struct core_credential *k = c->credentials;
 
-		if (!good) {
-			name.len = 0;
-		}
+	while (k && !str_eq_z(name, k->name) && !str_eq_z(name, k->id)) {
+		k = k->next;
 	}
-	if (name.len == 0 || name.len >= WIRE_CREDENTIAL_MAX) {
-		return err_set(e, ERR_INPUT,
-		    "a credential's name has 1 to %d of a-z, 0-9, - and _",
-		    WIRE_CREDENTIAL_MAX - 1);
-	}
-	return 0;
+	return k;
 }
 
 static int
-ask_vault(struct core *c, struct core_ask *ask, struct err *e)
+find(struct core *c, struct core_ask *ask, struct core_credential **k,
+    struct err *e)
 {
-	struct wire_vault_seal seal = {
-		.id = ask->number,
-		.version = ask->version,
-		.kind = ask->kind,
-	};
+	*k = mutable_find(c, ask->part);
+	return *k ? 0
+	          : err_set(e, ERR_MISSING,
+	                "there is no credential %s; `handrail vault list` "
+	                "names them",
+	                err_quote(ask->part));
+}
+
+static void
+write_answer(struct core *c, struct core_ask *ask,
+    const struct core_credential *k, struct buf *body)
+{
+	struct json_out o;
+
+	json_out_init(&o, body);
+	core_credential_write(c, &ask->arena, &o, NULL, k);
+}
+
+int
+route_vault_show(struct core *c, struct core_ask *ask, struct err *e)
+{
+	struct core_credential *k;
+	auto_buf body = { 0 };
+
+	if (find(c, ask, &k, e)) {
+		return -1;
+	}
+	write_answer(c, ask, k, &body);
+	core_answer(c, ask, 200, buf_str(&body));
+	return 0;
+}
+
+/* --- put and rotate: box in, row out --- */
+
+static int
+ask_vault(struct core *c, struct core_ask *ask, const struct core_credential *k,
+    struct err *e)
+{
+	struct wire_vault_seal seal = { .id = ask->number };
 	auto_buf box = { 0 };
 	struct str text;
 
@@ -110,8 +140,10 @@ ask_vault(struct core *c, struct core_ask *ask, struct err *e)
 		return err_set(e, ERR_INPUT,
 		    "expected \"box\": the value sealed to the vault's key");
 	}
-	core_text(seal.credential, sizeof(seal.credential), ask->credential);
-	core_text(seal.hosts, sizeof(seal.hosts), ask->hosts);
+	core_text(ask->credential, sizeof(ask->credential), k->name);
+	ask->version = core_credential_version(c, k->name) + 1;
+	core_credential_binding(k, &seal.binding);
+	seal.binding.version = ask->version;
 	seal.box_size = (uint32_t)box.len;
 	memcpy(seal.box, box.at, box.len);
 	ask->sealing = true;
@@ -122,45 +154,37 @@ ask_vault(struct core *c, struct core_ask *ask, struct err *e)
 int
 route_vault_put(struct core *c, struct core_ask *ask, struct err *e)
 {
-	struct str name = STR("");
-	struct str hosts = STR("");
-	const struct core_credential *k;
+	struct core_credential *draft;
+	int result;
 
-	(void)json_text(ask->body, "name", &name);
-	if (name_ok(name, e)) {
+	draft = core_draft_read(c, &ask->arena, ask->body, e);
+	if (!draft) {
 		return -1;
 	}
-	k = core_credential_find(c, name);
-	if (k && !k->archived) {
-		return err_set(e, ERR_CONFLICT,
-		    "there is a credential %s: `handrail vault rotate %s` "
-		    "gives "
-		    "it a new value",
-		    k->name, k->name);
-	}
-	if (!json_text(ask->body, "hosts", &hosts) || !hosts.len ||
-	    !str_copy(ask->hosts, sizeof(ask->hosts), hosts)) {
-		return err_set(e, ERR_INPUT,
-		    "a credential is bound to hosts: --host NAME[:PORT]");
-	}
-	(void)str_copy(ask->credential, sizeof(ask->credential), name);
-	ask->version = k ? k->version + 1 : 1;
-	ask->kind = KIND_BEARER;
-	return ask_vault(c, ask, e);
+	ask->putting = true;
+	result = ask_vault(c, ask, draft, e);
+	core_credential_free(draft);
+	return result;
 }
 
-static int
-find_live(struct core *c, struct core_ask *ask, struct core_credential **k,
-    struct err *e)
+static bool
+names_labels(const struct json *body)
 {
-	*k = mutable_find(c, ask->part);
-	if (!*k || (*k)->archived) {
-		return err_set(e, ERR_MISSING,
-		    "there is no credential %s in use; `handrail vault list` "
-		    "names them",
-		    err_quote(ask->part));
+	return json_get(body, "display_name") || json_get(body, "metadata");
+}
+
+/* Display name and metadata alone: no new version, nothing is sealed. */
+static void
+change(struct core *c, struct core_ask *ask, struct core_credential *k)
+{
+	auto_buf body = { 0 };
+
+	if (names_labels(ask->body)) {
+		k->changed = wall_now();
+		core_credential_record(c, k, BOOK_CREDENTIAL_CHANGED);
 	}
-	return 0;
+	write_answer(c, ask, k, &body);
+	core_answer_after(c, ask, 200, buf_str(&body));
 }
 
 int
@@ -168,57 +192,23 @@ route_vault_rotate(struct core *c, struct core_ask *ask, struct err *e)
 {
 	struct core_credential *k;
 
-	if (find_live(c, ask, &k, e)) {
+	if (find(c, ask, &k, e) || core_draft_mutable(ask->body, e)) {
 		return -1;
 	}
-	(void)str_copy(
-	    ask->credential, sizeof(ask->credential), str_of(k->name));
-	(void)str_copy(ask->hosts, sizeof(ask->hosts), str_of(k->hosts));
-	ask->version = k->version + 1;
-	ask->kind = k->kind;
-	return ask_vault(c, ask, e);
-}
-
-/* The row and the head that knows its version: one batch. */
-static void
-write_credential(
-    struct core *c, const struct core_credential *k, enum book_kind kind)
-{
-	auto_buf value = { 0 };
-	auto_buf text = { 0 };
-	struct json_out o;
-	struct core_event event = {
-		.kind = kind,
-		.rule = str_of(k->name),
-		.call = k->version,
-	};
-
-	base64_add(&text, buf_str(&k->row));
-	json_out_init(&o, &value);
-	json_out_object(&o, NULL);
-	json_out_z(&o, "hosts", k->hosts);
-	json_out_i64(&o, "kind", k->kind);
-	json_out_bool(&o, "archived", k->archived);
-	json_out_str(&o, "row", buf_str(&text));
-	json_out_end(&o, '}');
-	core_row(c, "sealed", str_of(k->name), buf_str(&value), k->version);
-	(void)core_append(c, &event);
-}
-
-static void
-answer_credential(
-    struct core *c, struct core_ask *ask, const struct core_credential *k)
-{
-	auto_buf body = { 0 };
-	struct json_out o;
-
-	json_out_init(&o, &body);
-	json_out_object(&o, NULL);
-	json_out_z(&o, "name", k->name);
-	json_out_i64(&o, "version", k->version);
-	json_out_bool(&o, "archived", k->archived);
-	json_out_end(&o, '}');
-	core_answer_after(c, ask, 200, buf_str(&body));
+	if (k->archived) {
+		return err_set(e, ERR_MISSING,
+		    "the credential %s is archived; `handrail vault put %s` "
+		    "makes it anew",
+		    k->name, k->name);
+	}
+	if (!json_get(ask->body, "box") && names_labels(ask->body)) {
+		if (core_draft_labels(ask->body, k->label, &k->metadata, e)) {
+			return -1;
+		}
+		change(c, ask, k);
+		return 0;
+	}
+	return ask_vault(c, ask, k, e);
 }
 
 static void
@@ -232,6 +222,99 @@ see_again(struct core *c, uint64_t number)
 	}
 }
 
+/* What was dropped also leaves the log in front of the store's file. */
+static void
+leave_no_copy(struct core *c, uint64_t number)
+{
+	struct err e = { 0 };
+
+	if (!store_in_transaction(c->book.store) &&
+	    store_scrub(c->book.store, &e)) {
+		log_err("the value that was dropped", &e);
+	}
+	see_again(c, number);
+}
+
+/* Whether what the vault sealed may be kept.  What a client was told to do
+ * while it was sealed comes first. */
+static int
+judge_sealed(struct core *c, struct core_ask *ask,
+    const struct wire_vault_sealed *sealed, struct core_credential **k,
+    struct err *e)
+{
+	struct core_credential *is = mutable_find(c, str_of(ask->credential));
+	uint32_t version = core_credential_version(c, ask->credential);
+	const struct core_mark *over;
+
+	if (!sealed->ok || sealed->row_size > sizeof(sealed->row)) {
+		return err_set(e, ERR_INPUT, "%s",
+		    wire_text_ok(sealed->text, sizeof(sealed->text))
+		        ? sealed->text
+		        : "the vault refused");
+	}
+	if (ask->version != version + 1 || (!ask->putting && !is)) {
+		return err_set(e, ERR_CONFLICT,
+		    "the credential %s was changed meanwhile: nothing was "
+		    "written",
+		    ask->credential);
+	}
+	over = core_mark_find(c, sealed->mark);
+	if (over) {
+		return err_set(e, ERR_CONFLICT,
+		    "this value was one of the credential %s and was rotated "
+		    "out, archived or deleted: it does not come back; make a "
+		    "new one where it came from",
+		    over->name);
+	}
+	if (ask->putting) {
+		*k = core_draft_read(c, &ask->arena, ask->body, e);
+		return *k ? 0 : -1;
+	}
+	*k = is;
+	return core_draft_labels(ask->body, is->label, &is->metadata, e);
+}
+
+/* In the place of an archived one of its name. */
+static void
+add_credential(struct core *c, struct core_credential *k)
+{
+	struct core_credential **at = &c->credentials;
+
+	while (*at && strcmp((*at)->name, k->name) != 0) {
+		at = &(*at)->next;
+	}
+	if (*at) {
+		struct core_credential *old = *at;
+
+		*at = old->next;
+		core_credential_free(old);
+	}
+	k->next = c->credentials;
+	c->credentials = k;
+}
+
+static void
+keep_row(struct core *c, struct core_ask *ask, struct core_credential *k,
+    const struct wire_vault_sealed *sealed)
+{
+	auto_buf body = { 0 };
+
+	if (!ask->putting) {
+		core_mark_over(c, k);
+	}
+	k->version = ask->version;
+	k->checked = true;
+	k->refused[0] = 0;
+	memcpy(k->mark, sealed->mark, WIRE_MARK);
+	buf_clear(&k->row);
+	buf_add(&k->row, str_span(sealed->row, sealed->row_size));
+	core_credential_record(
+	    c, k, ask->putting ? BOOK_CREDENTIAL_PUT : BOOK_CREDENTIAL_ROTATED);
+	write_answer(c, ask, k, &body);
+	core_answer_after(c, ask, 200, buf_str(&body));
+	core_after(c, ask->putting ? see_again : leave_no_copy, 0);
+}
+
 void
 core_vault_sealed(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
@@ -239,7 +322,7 @@ core_vault_sealed(void *owner, struct wire_peer *peer, const void *record,
 	struct core *c = owner;
 	const struct wire_vault_sealed *sealed = record;
 	struct core_ask *ask = core_ask_find(c, sealed->id);
-	struct core_credential *k;
+	struct core_credential *k = NULL;
 	struct err e = { 0 };
 
 	(void)peer;
@@ -249,56 +332,92 @@ core_vault_sealed(void *owner, struct wire_peer *peer, const void *record,
 		return;
 	}
 	ask->sealing = false;
-	if (!sealed->ok || sealed->row_size > sizeof(sealed->row)) {
-		(void)err_set(&e, ERR_INPUT, "%s",
-		    wire_text_ok(sealed->text, sizeof(sealed->text))
-		        ? sealed->text
-		        : "the vault refused");
+	if (judge_sealed(c, ask, sealed, &k, &e)) {
 		core_answer_err(c, ask, &e);
 		return;
 	}
-	k = mutable_find(c, str_of(ask->credential));
-	if (ask->version != (k ? k->version : 0) + 1) {
-		(void)err_set(&e, ERR_CONFLICT,
-		    "the credential %s was changed meanwhile: nothing was "
-		    "written",
-		    ask->credential);
-		core_answer_err(c, ask, &e);
+	if (ask->putting) {
+		add_credential(c, k);
+	} else if (memcmp(k->mark, sealed->mark, WIRE_MARK) == 0) {
+		change(c, ask, k); /* the same value again */
+		return;
+	} else {
+		k->rotated = k->changed = wall_now();
+	}
+	keep_row(c, ask, k, sealed);
+}
+
+/* --- archive and delete --- */
+
+void
+core_credential_archive(struct core *c, struct core_credential *k)
+{
+	if (k->archived) {
 		return;
 	}
-	if (!k) {
-		k = calloc(1, sizeof(*k));
-		must(k);
-		(void)str_copy(
-		    k->name, sizeof(k->name), str_of(ask->credential));
-		k->next = c->credentials;
-		c->credentials = k;
+	core_mark_over(c, k);
+	k->archived = true;
+	k->changed = k->archived_at = wall_now();
+	k->version = core_credential_version(c, k->name) + 1;
+	k->refused[0] = 0;
+	buf_fini(&k->row);
+	core_credential_record(c, k, BOOK_CREDENTIAL_ARCHIVED);
+	core_after(c, leave_no_copy, 0);
+}
+
+void
+core_credential_delete(struct core *c, struct core_credential *k)
+{
+	struct core_credential **at = &c->credentials;
+	struct core_event event = {
+		.kind = BOOK_CREDENTIAL_DELETED,
+		.rule = str_of(k->name),
+		.call = core_credential_version(c, k->name) + 1,
+	};
+
+	core_mark_over(c, k);
+	core_row_drop(c, "sealed", str_of(k->name));
+	(void)core_append(c, &event);
+	core_after(c, leave_no_copy, 0);
+	while (*at != k) {
+		at = &(*at)->next;
 	}
-	(void)str_copy(k->hosts, sizeof(k->hosts), str_of(ask->hosts));
-	k->kind = ask->kind;
-	k->version = ask->version;
-	k->archived = false;
-	buf_clear(&k->row);
-	buf_add(&k->row, str_span(sealed->row, sealed->row_size));
-	write_credential(c, k,
-	    k->version == 1 ? BOOK_CREDENTIAL_PUT : BOOK_CREDENTIAL_ROTATED);
-	answer_credential(c, ask, k);
-	core_after(c, see_again, 0);
+	*at = k->next;
+	core_credential_free(k);
 }
 
 int
 route_vault_archive(struct core *c, struct core_ask *ask, struct err *e)
 {
 	struct core_credential *k;
+	auto_buf body = { 0 };
 
-	if (find_live(c, ask, &k, e)) {
+	if (find(c, ask, &k, e)) {
 		return -1;
 	}
-	k->archived = true;
-	k->version++;
-	buf_clear(&k->row);
-	write_credential(c, k, BOOK_CREDENTIAL_ARCHIVED);
-	answer_credential(c, ask, k);
-	core_after(c, see_again, 0);
+	core_credential_archive(c, k);
+	write_answer(c, ask, k, &body);
+	core_answer_after(c, ask, 200, buf_str(&body));
+	return 0;
+}
+
+int
+route_vault_delete(struct core *c, struct core_ask *ask, struct err *e)
+{
+	struct core_credential *k;
+	auto_buf body = { 0 };
+	struct json_out o;
+
+	if (find(c, ask, &k, e)) {
+		return -1;
+	}
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_z(&o, "id", k->id);
+	json_out_z(&o, "name", k->name);
+	json_out_bool(&o, "deleted", true);
+	json_out_end(&o, '}');
+	core_credential_delete(c, k);
+	core_answer_after(c, ask, 200, buf_str(&body));
 	return 0;
 }

@@ -87,6 +87,7 @@ take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	struct core_run *r = core_run_find(c, cell->run);
 
 	copy_intent(i, in);
+	i->over = core_mark_find(c, in->own_mark);
 	i->role = cell->role;
 	i->run = cell->run;
 	i->epoch = cell->epoch;

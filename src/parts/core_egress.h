@@ -17,6 +17,7 @@ struct core_intent {
 	struct core_role *role; /* NULL: of no role */
 	struct arena arena;
 	/* what */
+	const struct core_mark *over; /* it brings this revoked value; NULL */
 	char host[WIRE_HOST_MAX];
 	uint16_t port;
 	struct str method;

@@ -342,7 +342,10 @@ send_grant(struct core *c, struct core_intent *i)
 		.port = i->port,
 	};
 
-	if (!k || k->archived) {
+	const char *unfit =
+	    k ? core_credential_unfit(c, k) : "none of that name";
+
+	if (unfit) {
 		struct refusal why = {
 			.status = 403,
 			.error = "denied",
@@ -350,11 +353,13 @@ send_grant(struct core *c, struct core_intent *i)
 			.reason = arena_printf(&i->arena,
 			    "the rule names the credential \"" STR_FMT
 			    "\", and the vault has %s",
-			    STR_ARG(i->credential),
-			    k ? "archived it" : "none of that name"),
+			    STR_ARG(i->credential), unfit),
 			.next = arena_printf(&i->arena,
-			    "handrail vault put " STR_FMT " --host %s",
-			    STR_ARG(i->credential), i->host),
+			    "handrail vault %s " STR_FMT "%s%s",
+			    k && !k->archived ? "rotate" : "put",
+			    STR_ARG(i->credential),
+			    k && !k->archived ? "" : " --host ",
+			    k && !k->archived ? "" : i->host),
 		};
 
 		refuse(c, i, &why);
@@ -364,14 +369,11 @@ send_grant(struct core *c, struct core_intent *i)
 		core_intent_unavailable(c, i, "the vault is away");
 		return;
 	}
-	grant.version = k->version;
+	core_credential_binding(k, &grant.binding);
 	i->version = k->version;
-	grant.kind = k->kind;
-	core_text(grant.credential, sizeof(grant.credential), k->name);
-	core_text(grant.hosts, sizeof(grant.hosts), k->hosts);
 #ifdef HANDRAIL_FORGE_GRANT
 	/* Only the test that proves that the vault looks itself builds this. */
-	core_text(grant.hosts, sizeof(grant.hosts), "*");
+	core_text(grant.binding.hosts, sizeof(grant.binding.hosts), "*");
 #endif
 	core_text(grant.host, sizeof(grant.host), i->host);
 	must(k->row.len <= sizeof(grant.row));
@@ -532,6 +534,21 @@ core_intent_judge(
 {
 	struct policy_request_decision d = { 0 };
 
+	if (i->over) {
+		struct refusal why = {
+			.status = 403,
+			.error = "denied",
+			.rule = STR("vault"),
+			.reason = arena_printf(&i->arena,
+			    "it brings a value of the credential %s that was "
+			    "rotated out, archived or deleted",
+			    i->over->name),
+			.next = STR("no rule lets it pass"),
+		};
+
+		refuse(c, i, &why);
+		return;
+	}
 	policy_request(&i->arena, i->role->policy, r, &d);
 	core_grant_request(c, core_run_find(c, i->run), &i->arena, r, &d);
 	if (d.verdict != POLICY_ALLOW) {

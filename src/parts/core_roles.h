@@ -56,19 +56,6 @@ int core_operators_know(struct core *c, struct err *e) MUST_CHECK;
 void core_key_know(struct core *c);
 void core_signer(const struct core *c, struct buf *line);
 
-struct core_credential {
-	struct core_credential *next;
-	char name[WIRE_CREDENTIAL_MAX];
-	char hosts[512];
-	uint32_t version;
-	uint32_t kind;
-	bool archived;
-	struct buf row;
-};
-
-const struct core_credential *core_credential_find(
-    const struct core *c, struct str name);
-void core_vault_ready(struct core *c);
-int core_vault_load(struct core *c, struct err *e) MUST_CHECK;
+#include "parts/core_vault.h"
 
 #endif

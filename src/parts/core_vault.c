@@ -2,54 +2,376 @@
 /*
  * Credentials as core knows them: sealed rows that it stores and cannot open,
  * with the newest version of each in the book.  A row whose version the book
- * does not know, or knows a newer one of, is not used.
+ * does not know, or knows a newer one of, is not used; nor is one that the
+ * vault cannot open as what it is said to be.  Both are found at the start and
+ * written down, and looked at again at each use.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "parts/core.h"
 
+static const struct {
+	uint32_t kind;
+	const char *name;
+} kinds[] = {
+#define SEAL_KIND(number, kind, name) { (number), name },
+#include "seal/kinds.def"
+#undef SEAL_KIND
+};
+
+const char *
+core_kind_name(uint32_t kind)
+{
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		if (kinds[i].kind == kind) {
+			return kinds[i].name;
+		}
+	}
+	return "unknown";
+}
+
+bool
+core_kind_parse(struct str name, uint32_t *kind)
+{
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		if (str_eq_z(name, kinds[i].name)) {
+			*kind = kinds[i].kind;
+			return true;
+		}
+	}
+	return false;
+}
+
 const struct core_credential *
 core_credential_find(const struct core *c, struct str name)
 {
 	for (struct core_credential *k = c->credentials; k; k = k->next) {
-		if (str_eq_z(name, k->name)) {
+		if (str_eq_z(name, k->name) || str_eq_z(name, k->id)) {
 			return k;
 		}
 	}
 	return NULL;
 }
 
-/* The row as stored: one line of JSON, the sealed bytes in base64. */
+struct core_vault *
+core_vault_find(struct core *c, struct str name_or_id)
+{
+	for (struct core_vault *v = c->vaults; v; v = v->next) {
+		if (str_eq_z(name_or_id, v->name) ||
+		    str_eq_z(name_or_id, v->id)) {
+			return v;
+		}
+	}
+	return NULL;
+}
+
+const char *
+core_credential_unfit(const struct core *c, const struct core_credential *k)
+{
+	if (k->archived) {
+		return "archived it";
+	}
+	if (k->refused[0]) {
+		return k->refused;
+	}
+	return core_credential_version(c, k->name) == k->version
+	           ? NULL
+	           : "another version of it than the book";
+}
+
+void
+core_credential_binding(
+    const struct core_credential *k, struct wire_binding *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->version = k->version;
+	out->kind = k->kind;
+	core_text(out->credential, sizeof(out->credential), k->name);
+	core_text(out->hosts, sizeof(out->hosts), k->hosts);
+	core_text(out->issuer, sizeof(out->issuer), k->issuer);
+	if (k->facts.len) {
+		struct digest d = digest_of(buf_str(&k->facts));
+
+		memcpy(out->facts, d.bytes, sizeof(out->facts));
+	}
+}
+
+/* --- values that are over --- */
+
+const struct core_mark *
+core_mark_find(const struct core *c, const uint8_t mark[WIRE_MARK])
+{
+	const struct core_mark *found = c->marks;
+
+	while (found && memcmp(found->mark, mark, WIRE_MARK) != 0) {
+		found = found->next;
+	}
+	return found;
+}
+
+static void
+add_mark(struct core *c, const uint8_t mark[WIRE_MARK], const char *name)
+{
+	struct core_mark *m = calloc(1, sizeof(*m));
+
+	must(m);
+	memcpy(m->mark, mark, WIRE_MARK);
+	core_text(m->name, sizeof(m->name), name);
+	m->next = c->marks;
+	c->marks = m;
+}
+
+void
+core_mark_over(struct core *c, struct core_credential *k)
+{
+	static const uint8_t none[WIRE_MARK];
+	char key[2 * WIRE_MARK + 1];
+
+	if (memcmp(k->mark, none, WIRE_MARK) != 0 &&
+	    !core_mark_find(c, k->mark)) {
+		hex_text(k->mark, WIRE_MARK, key);
+		core_row(c, "sealed_over", str_of(key), str_of(k->name), 1);
+		add_mark(c, k->mark, k->name);
+	}
+	memset(k->mark, 0, WIRE_MARK);
+}
+
+static int
+load_mark(void *context, const struct store_row *row, struct err *e)
+{
+	struct core *c = context;
+	uint8_t mark[WIRE_MARK];
+	char name[WIRE_CREDENTIAL_MAX];
+
+	if (!hex_bytes(row->key, mark, WIRE_MARK) ||
+	    !str_copy(name, sizeof(name), row->value)) {
+		return err_set(e, ERR_INPUT,
+		    "the stored mark %s cannot be read", err_quote(row->key));
+	}
+	add_mark(c, mark, name);
+	return 0;
+}
+
+/* --- rows of the store --- */
+
+static void
+write_wall(struct json_out *o, const char *key, struct wall at)
+{
+	if (at.us) {
+		json_out_i64(o, key, at.us);
+	}
+}
+
+void
+core_credential_save(struct core *c, const struct core_credential *k)
+{
+	auto_buf value = { 0 };
+	auto_buf text = { 0 };
+	char mark[2 * WIRE_MARK + 1];
+	struct json_out o;
+
+	base64_add(&text, buf_str(&k->row));
+	hex_text(k->mark, WIRE_MARK, mark);
+	json_out_init(&o, &value);
+	json_out_object(&o, NULL);
+	json_out_z(&o, "id", k->id);
+	json_out_z(&o, "vault", k->vault);
+	json_out_z(&o, "label", k->label);
+	json_out_z(&o, "hosts", k->hosts);
+	json_out_z(&o, "issuer", k->issuer);
+	json_out_z(&o, "url", k->url);
+	json_out_i64(&o, "kind", k->kind);
+	json_out_bool(&o, "archived", k->archived);
+	write_wall(&o, "made", k->made);
+	write_wall(&o, "changed", k->changed);
+	write_wall(&o, "rotated", k->rotated);
+	write_wall(&o, "archived_at", k->archived_at);
+	json_out_str(&o, "facts", buf_str(&k->facts));
+	json_out_str(&o, "metadata", buf_str(&k->metadata));
+	json_out_z(&o, "mark", mark);
+	json_out_str(&o, "row", buf_str(&text));
+	json_out_end(&o, '}');
+	core_row(c, "sealed", str_of(k->name), buf_str(&value), k->version);
+}
+
+void
+core_vault_save(struct core *c, const struct core_vault *v)
+{
+	auto_buf value = { 0 };
+	struct json_out o;
+
+	json_out_init(&o, &value);
+	json_out_object(&o, NULL);
+	json_out_z(&o, "name", v->name);
+	json_out_z(&o, "label", v->label);
+	json_out_str(&o, "metadata", buf_str(&v->metadata));
+	json_out_bool(&o, "archived", v->archived);
+	write_wall(&o, "made", v->made);
+	write_wall(&o, "changed", v->changed);
+	write_wall(&o, "archived_at", v->archived_at);
+	json_out_end(&o, '}');
+	core_row(c, "vault", str_of(v->id), buf_str(&value), 1);
+}
+
+static void
+read_wall(const struct json *tree, const char *key, struct wall *at)
+{
+	(void)json_i64(tree, key, &at->us);
+}
+
+/* False if it is there and too long. */
+static bool
+read_text(const struct json *tree, const char *key, char *out, size_t size)
+{
+	struct str text = STR("");
+
+	(void)json_text(tree, key, &text);
+	return str_copy(out, size, text);
+}
+
+static void
+read_buf(const struct json *tree, const char *key, struct buf *out)
+{
+	struct str text = STR("");
+
+	(void)json_text(tree, key, &text);
+	buf_add(out, text);
+}
+
+/* A credential of a program that gave none has the same id at every start. */
+static void
+id_of_name(struct core_credential *k)
+{
+	char text[DIGEST_TEXT];
+
+	digest_text(digest_of(str_of(k->name)), text);
+	(void)snprintf(k->id, sizeof(k->id), "vcrd_%.32s", text);
+}
+
+static bool
+read_credential(const struct json *tree, struct core_credential *k)
+{
+	struct str text;
+	int64_t kind;
+
+	if (!json_text(tree, "hosts", &text) ||
+	    !str_copy(k->hosts, sizeof(k->hosts), text) ||
+	    !json_i64(tree, "kind", &kind) || !json_text(tree, "row", &text) ||
+	    !base64_decode(&k->row, text) || k->row.len > WIRE_ROW_MAX) {
+		return false;
+	}
+	k->kind = (uint32_t)kind;
+	(void)json_bool(tree, "archived", &k->archived);
+	read_wall(tree, "made", &k->made);
+	read_wall(tree, "changed", &k->changed);
+	read_wall(tree, "rotated", &k->rotated);
+	read_wall(tree, "archived_at", &k->archived_at);
+	read_buf(tree, "facts", &k->facts);
+	read_buf(tree, "metadata", &k->metadata);
+	if (json_text(tree, "mark", &text) &&
+	    !hex_bytes(text, k->mark, WIRE_MARK)) {
+		return false;
+	}
+	if (!read_text(tree, "id", k->id, sizeof(k->id)) ||
+	    !read_text(tree, "vault", k->vault, sizeof(k->vault)) ||
+	    !read_text(tree, "label", k->label, sizeof(k->label)) ||
+	    !read_text(tree, "issuer", k->issuer, sizeof(k->issuer)) ||
+	    !read_text(tree, "url", k->url, sizeof(k->url))) {
+		return false;
+	}
+	if (!k->id[0]) {
+		id_of_name(k);
+	}
+	if (!k->vault[0]) {
+		core_text(k->vault, sizeof(k->vault), CORE_VAULT_DEFAULT);
+	}
+	return true;
+}
+
+/* Newest first: by the time of making, then by name backwards. */
+static void
+insert(struct core *c, struct core_credential *k)
+{
+	struct core_credential **at = &c->credentials;
+
+	while (*at && ((*at)->made.us > k->made.us ||
+	                  ((*at)->made.us == k->made.us &&
+	                      strcmp((*at)->name, k->name) > 0))) {
+		at = &(*at)->next;
+	}
+	k->next = *at;
+	*at = k;
+}
+
 static int
 load_row(void *context, const struct store_row *row, struct err *e)
 {
 	struct core *c = context;
 	auto_arena a = { 0 };
 	struct json *tree;
-	struct str text;
-	int64_t kind;
-	bool archived = false;
 	struct core_credential *k = calloc(1, sizeof(*k));
 
 	must(k);
-	k->next = c->credentials;
-	c->credentials = k;
 	if (json_parse(&a, row->value, NULL, &tree, e) ||
 	    !str_copy(k->name, sizeof(k->name), row->key) ||
-	    !json_text(tree, "hosts", &text) ||
-	    !str_copy(k->hosts, sizeof(k->hosts), text) ||
-	    !json_i64(tree, "kind", &kind) || !json_text(tree, "row", &text) ||
-	    !base64_decode(&k->row, text)) {
+	    !read_credential(tree, k)) {
+		free(k);
 		return err_set(e, ERR_INPUT,
 		    "the stored credential %s cannot be read",
 		    err_quote(row->key));
 	}
-	(void)json_bool(tree, "archived", &archived);
-	k->archived = archived;
-	k->kind = (uint32_t)kind;
 	k->version = (uint32_t)row->version;
+	insert(c, k);
 	return 0;
+}
+
+static int
+load_vault(void *context, const struct store_row *row, struct err *e)
+{
+	struct core *c = context;
+	auto_arena a = { 0 };
+	struct json *tree;
+	struct core_vault *v = calloc(1, sizeof(*v));
+	struct core_vault **at = &c->vaults;
+
+	must(v);
+	if (json_parse(&a, row->value, NULL, &tree, e) ||
+	    !str_copy(v->id, sizeof(v->id), row->key) ||
+	    !read_text(tree, "name", v->name, sizeof(v->name)) ||
+	    !read_text(tree, "label", v->label, sizeof(v->label))) {
+		free(v);
+		return err_set(e, ERR_INPUT,
+		    "the stored vault %s cannot be read", err_quote(row->key));
+	}
+	read_buf(tree, "metadata", &v->metadata);
+	(void)json_bool(tree, "archived", &v->archived);
+	read_wall(tree, "made", &v->made);
+	read_wall(tree, "changed", &v->changed);
+	read_wall(tree, "archived_at", &v->archived_at);
+	while (*at && (*at)->made.us > v->made.us) {
+		at = &(*at)->next;
+	}
+	v->next = *at;
+	*at = v;
+	return 0;
+}
+
+/* The vault that every house has, without a row: the oldest. */
+static void
+default_vault(struct core *c)
+{
+	struct core_vault **at = &c->vaults;
+	struct core_vault *v = calloc(1, sizeof(*v));
+
+	must(v);
+	core_text(v->id, sizeof(v->id), CORE_VAULT_DEFAULT);
+	core_text(v->name, sizeof(v->name), "default");
+	while (*at) {
+		at = &(*at)->next;
+	}
+	*at = v;
 }
 
 /* The book's newest version of each name must be the row's. */
@@ -57,19 +379,105 @@ int
 core_vault_load(struct core *c, struct err *e)
 {
 	if (store_rows_walk(
-	        c->book.store, STR("sealed"), STR(""), load_row, c, e)) {
+	        c->book.store, STR("sealed"), STR(""), load_row, c, e) ||
+	    store_rows_walk(
+	        c->book.store, STR("vault"), STR(""), load_vault, c, e) ||
+	    store_rows_walk(
+	        c->book.store, STR("sealed_over"), STR(""), load_mark, c, e)) {
 		return -1;
 	}
+	default_vault(c);
 	for (struct core_credential *k = c->credentials; k; k = k->next) {
 		uint32_t newest = core_credential_version(c, k->name);
 
-		if (newest > k->version) {
-			k->archived = true;
-			log_line(LOG_ERROR, "vault",
-			    "the stored row of %s is older than the book says "
-			    "(version %u, book %u): it is not used; rotate it",
-			    k->name, k->version, newest);
+		if (newest != k->version) {
+			(void)snprintf(k->refused, sizeof(k->refused),
+			    "a row of it of version %u where the book says %u",
+			    k->version, newest);
 		}
 	}
 	return 0;
+}
+
+/* --- does each row open? --- */
+
+static void
+refuse_row(struct core *c, struct core_credential *k)
+{
+	auto_buf body = { 0 };
+	struct json_out o;
+	struct core_event event = {
+		.kind = BOOK_CREDENTIAL_REFUSED,
+		.rule = str_of(k->name),
+		.call = core_credential_version(c, k->name),
+	};
+
+	k->checked = true;
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_i64(&o, "stored", k->version);
+	json_out_z(&o, "reason", k->refused);
+	json_out_end(&o, '}');
+	event.body = buf_str(&body);
+	(void)core_append(c, &event);
+	log_line(LOG_ERROR, "vault",
+	    "the credential %s is not used: the vault has %s; `handrail vault "
+	    "rotate %s` puts it in again",
+	    k->name, k->refused, k->name);
+}
+
+void
+core_vault_check(struct core *c)
+{
+	struct wire_vault_check check = { 0 };
+
+	if (!c->vault_ready) {
+		return;
+	}
+	for (struct core_credential *k = c->credentials; k; k = k->next) {
+		if (k->archived || k->checked) {
+			continue;
+		}
+		if (k->refused[0]) {
+			refuse_row(c, k);
+			continue;
+		}
+		core_credential_binding(k, &check.binding);
+		check.id = c->checking = core_number(c);
+		check.row_size = (uint32_t)k->row.len;
+		memcpy(check.row, k->row.at, k->row.len);
+		wire_send(c->vault, WIRE_VAULT_CHECK, &check, NULL, 0);
+		core_text(c->checking_name, sizeof(c->checking_name), k->name);
+		return;
+	}
+	c->checking = 0;
+}
+
+void
+core_vault_checked(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	struct core *c = owner;
+	const struct wire_vault_checked *in = record;
+	struct core_credential *k = c->credentials;
+
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	if (in->id != c->checking) {
+		return;
+	}
+	while (k && strcmp(k->name, c->checking_name) != 0) {
+		k = k->next;
+	}
+	if (k && !k->checked && in->ok) {
+		k->checked = true;
+		memcpy(k->mark, in->mark, WIRE_MARK);
+	} else if (k && !k->checked) {
+		(void)snprintf(k->refused, sizeof(k->refused),
+		    "a row of it that does not open: %.200s",
+		    wire_text_ok(in->text, sizeof(in->text)) ? in->text : "");
+		refuse_row(c, k);
+	}
+	core_vault_check(c);
 }

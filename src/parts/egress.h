@@ -60,6 +60,7 @@ struct egress {
 	struct egress_fetch *fetches;
 	struct loop_timer lease;
 	bool lease_over;
+	struct egress_marking *markings; /* egress_mark.c */
 	uint64_t unsaid; /* refusals that core had no room to hear of */
 	struct egress_listener {
 		struct egress *egress;
@@ -86,6 +87,11 @@ extern const struct wire_handler egress_own_handlers[];
 extern const size_t egress_own_handler_count;
 extern const struct proxy_ops egress_ops;
 void egress_proxy(struct egress *g, const struct egress_host *host);
+/* egress_mark.c: an intent whose own credential the vault marks first. */
+void egress_mark_ask(
+    struct egress *g, const struct wire_intent *intent, struct str value);
+void egress_mark_gone(struct egress *g); /* the vault: none of them goes on */
+wire_take_fn egress_mark_told;
 void egress_lease(struct egress *g, struct mono deadline);
 
 /* egress_rules.c */

@@ -104,7 +104,11 @@ on_intent(void *context, const struct proxy_intent *i)
 		w.ref[n].flags = (uint8_t)((ref->create ? WIRE_REF_CREATE : 0) |
 		                           (ref->remove ? WIRE_REF_DELETE : 0));
 	}
-	wire_send(g->core, WIRE_INTENT, &w, NULL, 0);
+	if (i->own.len && i->own.len <= WIRE_SECRET_MAX) {
+		egress_mark_ask(g, &w, i->own);
+	} else {
+		wire_send(g->core, WIRE_INTENT, &w, NULL, 0);
+	}
 }
 
 /* L07: a flood of refusals becomes a count before it fills core's queue, whose
@@ -311,6 +315,7 @@ take_resolved(void *owner, struct wire_peer *peer, const void *record, int *fds,
 
 static const struct wire_handler vault_handlers[] = {
 	{ WIRE_CREDENTIAL, take_credential },
+	{ WIRE_MARK_TOLD, egress_mark_told },
 };
 
 static const struct wire_handler resolver_handlers[] = {
@@ -330,6 +335,9 @@ peer_closed(void *owner, struct wire_peer *peer, const struct err *why)
 	}
 	wire_peer_free(peer);
 	fail_open(g, vault, vault ? "the vault is away" : "no resolver");
+	if (vault) {
+		egress_mark_gone(g);
+	}
 }
 
 static struct wire_peer *
@@ -340,7 +348,8 @@ join(struct egress *g, int fd, enum part other,
 	struct wire_end end = { .self = PART_EGRESS,
 		.other = other,
 		.handlers = handler,
-		.count = 1,
+		.count = other == PART_VAULT ? COUNT(vault_handlers)
+		                             : COUNT(resolver_handlers),
 		.closed = peer_closed,
 		.owner = g };
 	struct wire_peer *peer = wire_peer_new(g->loop, fd, &end, &e);
@@ -364,6 +373,7 @@ take_peers(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	wire_peer_free(g->vault);
 	g->vault = NULL;
 	fail_open(g, true, "the vault was started again");
+	egress_mark_gone(g);
 	wire_peer_free(g->resolver);
 	g->resolver = NULL;
 	fail_open(g, false, "the resolver was started again");

@@ -122,7 +122,12 @@ need_vault_key(struct house *h, struct err *e)
 	    folder ? arena_printf(&h->arena, "%s/handrail-vault-key", folder)
 	           : STR("");
 	struct str own = arena_printf(&h->arena, "%s/vault.key", h->state);
+	struct str said = arena_printf(&h->arena, "%s/vault.source", h->state);
 
+	if (access(said.at, F_OK) == 0) {
+		return 0; /* it lives elsewhere: the vault finds it, or says why
+		           */
+	}
 	if ((given.len && access(given.at, F_OK) == 0) ||
 	    access(own.at, F_OK) == 0) {
 		return 0;

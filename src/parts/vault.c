@@ -4,9 +4,7 @@
  * (seal this box, register this grant, sign this text) and lends one secret to
  * one egress for one request, on a grant that core made after the commit.
  *
- * The key is read before the powers are given up: from the systemd credential
- * `handrail-vault-key`, from <state>/vault.key as it is (a key file), or
- * unwrapped with the passphrase in <state>/vault.pass.
+ * The key is read before the powers are given up (room rootkey).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +13,7 @@
 
 #include "jail/jail.h"
 #include "parts/part.h"
+#include "rootkey/rootkey.h"
 #include "seal/seal.h"
 
 #define GRANTS_MAX 1024
@@ -24,8 +23,7 @@ struct lent {
 	struct lent *next;
 	struct seal_grant grant;
 	uint64_t cell; /* the whole number; the grant's own field is 32 bits */
-	char hosts[512];
-	uint32_t kind;
+	struct wire_binding binding;
 	struct buf row;
 };
 
@@ -44,65 +42,42 @@ struct vault {
 	struct borrower *borrowers;
 };
 
-/* --- the key --- */
-
-static int
-read_key_file(
-    struct vault *v, const char *state, struct str bytes, struct err *e)
-{
-	auto_buf path = { 0 };
-	auto_buf pass = { 0 };
-	int result;
-
-	if (bytes.len != SEAL_KEYFILE) {
-		return seal_key_read(bytes, &v->key, e);
-	}
-	buf_addf(&path, "%s/vault.pass", state);
-	if (file_read(buf_z(&path), SEAL_PASS_MAX, &pass, e)) {
-		return err_wrap(e, "the passphrase of the vault");
-	}
-	result = seal_key_unwrap(bytes, buf_str(&pass), &v->key, e);
-	wipe(pass.at, pass.cap);
-	return result;
-}
-
 static int
 open_key(struct vault *v, struct err *e)
 {
 	const char *state = part_arg(&v->part, "state");
-	const char *folder = getenv("CREDENTIALS_DIRECTORY");
-	auto_buf path = { 0 };
-	auto_buf bytes = { 0 };
-	int result;
+	enum rootkey_source source;
 
-	if (folder) {
-		buf_addf(&path, "%s/handrail-vault-key", folder);
+	if (rootkey_where(state, &source, e) ||
+	    rootkey_read(state, source, &v->key, e)) {
+		e->kind = ERR_INPUT; /* the house cannot start like this */
+		return -1;
 	}
-	if (!folder || access(buf_z(&path), F_OK)) {
-		buf_clear(&path);
-		buf_addf(&path, "%s/vault.key", state);
-	}
-	if (file_read(buf_z(&path), 4096, &bytes, e)) {
-		return err_wrap(e, "the vault key");
-	}
-	result = read_key_file(v, state, buf_str(&bytes), e);
-	wipe(bytes.at, bytes.cap);
-	return result ? err_wrap(e, "the vault key %s", buf_z(&path)) : 0;
+	return 0;
 }
 
 /* --- bindings --- */
 
-static void
-fill_binding(struct seal_binding *b, const char *credential, uint32_t version,
-    uint32_t kind, const char *hosts)
+static bool
+text_ok(const struct wire_binding *in)
 {
-	struct str rest = str_of(hosts);
+	return wire_text_ok(in->credential, sizeof(in->credential)) &&
+	       wire_text_ok(in->hosts, sizeof(in->hosts)) &&
+	       wire_text_ok(in->issuer, sizeof(in->issuer));
+}
+
+static void
+fill_binding(struct seal_binding *b, const struct wire_binding *in)
+{
+	struct str rest = str_of(in->hosts);
 
 	*b = (struct seal_binding){
-		.id = str_of(credential),
-		.version = version,
-		.kind = (enum seal_kind)kind,
+		.id = str_of(in->credential),
+		.version = in->version,
+		.kind = (enum seal_kind)in->kind,
+		.issuer = str_of(in->issuer),
 	};
+	memcpy(b->facts, in->facts, sizeof(b->facts));
 	while (rest.len && b->host_count < SEAL_HOSTS_MAX) {
 		struct str one;
 
@@ -113,19 +88,64 @@ fill_binding(struct seal_binding *b, const char *credential, uint32_t version,
 	}
 }
 
+static void
+say_why(char *text, size_t size, const struct err *e)
+{
+	(void)str_copy(text, size, str_sub(str_of(e->text), 0, size - 1));
+}
+
 /* --- seal --- */
+
+/* A value that would break a header's line cannot be used: it is refused before
+ * it is kept (P06). */
+static int
+check_value(enum seal_kind kind, struct str clear, struct err *e)
+{
+	struct seal_tokens tokens;
+
+	if (clear.len == 0 || clear.len > WIRE_SECRET_MAX) {
+		return err_set(e, ERR_LIMIT,
+		    "a credential's value has 1 to %d bytes", WIRE_SECRET_MAX);
+	}
+	if (seal_kind_is_tokens(kind)) {
+		return seal_tokens_read(clear, &tokens, e);
+	}
+	for (size_t i = 0; i < clear.len; i++) {
+		if (clear.at[i] == '\r' || clear.at[i] == '\n' ||
+		    clear.at[i] == 0) {
+			return err_set(e, ERR_INPUT,
+			    "a credential's value has no line end and no NUL "
+			    "in it");
+		}
+	}
+	return 0;
+}
+
+/* Of tokens the one that lives longest: it is what must not come back. */
+static void
+mark_value(const struct vault *v, enum seal_kind kind, struct str clear,
+    uint8_t mark[SEAL_MAC])
+{
+	struct seal_tokens tokens;
+	struct err e = { 0 };
+
+	if (seal_kind_is_tokens(kind) &&
+	    seal_tokens_read(clear, &tokens, &e) == 0) {
+		clear = tokens.refresh.len ? tokens.refresh : tokens.access;
+	}
+	seal_mark(v->key, clear, mark);
+}
 
 static int
 seal_box_into_row(struct vault *v, const struct wire_vault_seal *in,
-    struct buf *row, struct err *e)
+    struct wire_vault_sealed *out, struct err *e)
 {
 	auto_secret value = NULL;
+	auto_buf row = { 0 };
 	struct seal_binding binding;
 	struct str clear;
 
-	if (!wire_text_ok(in->credential, sizeof(in->credential)) ||
-	    !wire_text_ok(in->hosts, sizeof(in->hosts)) ||
-	    in->box_size > sizeof(in->box)) {
+	if (!text_ok(&in->binding) || in->box_size > sizeof(in->box)) {
 		return err_set(
 		    e, ERR_INPUT, "a request to seal has a wrong form");
 	}
@@ -133,13 +153,21 @@ seal_box_into_row(struct vault *v, const struct wire_vault_seal *in,
 		return -1;
 	}
 	secret_open(value, &clear);
-	if (clear.len == 0 || clear.len > WIRE_SECRET_MAX) {
-		return err_set(e, ERR_LIMIT,
-		    "a credential's value has 1 to %d bytes", WIRE_SECRET_MAX);
+	fill_binding(&binding, &in->binding);
+	if (check_value(binding.kind, clear, e) ||
+	    seal_row(v->key, &binding, clear, &row, e)) {
+		return -1;
 	}
-	fill_binding(
-	    &binding, in->credential, in->version, in->kind, in->hosts);
-	return seal_row(v->key, &binding, clear, row, e);
+	if (row.len > sizeof(out->row)) {
+		return err_set(e, ERR_LIMIT,
+		    "the value with its hosts is too long by %zu bytes",
+		    row.len - sizeof(out->row));
+	}
+	out->ok = 1;
+	out->row_size = (uint32_t)row.len;
+	memcpy(out->row, row.at, row.len);
+	mark_value(v, binding.kind, clear, out->mark);
+	return 0;
 }
 
 static void
@@ -149,23 +177,53 @@ take_seal(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	struct vault *v = owner;
 	const struct wire_vault_seal *in = record;
 	struct wire_vault_sealed out = { .id = in->id };
-	auto_buf row = { 0 };
 	struct err e = { 0 };
 
 	(void)fds;
 	(void)nfds;
-	if (seal_box_into_row(v, in, &row, &e)) {
-		(void)str_copy(out.text, sizeof(out.text),
-		    str_sub(str_of(e.text), 0, sizeof(out.text) - 1));
-	} else if (row.len > sizeof(out.row)) {
-		(void)str_copy(out.text, sizeof(out.text),
-		    STR("the value with its hosts is too long"));
-	} else {
-		out.ok = 1;
-		out.row_size = (uint32_t)row.len;
-		memcpy(out.row, buf_z(&row), row.len);
+	if (seal_box_into_row(v, in, &out, &e)) {
+		say_why(out.text, sizeof(out.text), &e);
 	}
 	wire_send(peer, WIRE_VAULT_SEALED, &out, NULL, 0);
+}
+
+static int
+check_stored(const struct vault *v, const struct wire_vault_check *in,
+    struct wire_vault_checked *out, struct err *e)
+{
+	auto_secret value = NULL;
+	struct seal_binding binding;
+	struct str clear;
+
+	if (!text_ok(&in->binding) || in->row_size > sizeof(in->row)) {
+		return err_set(e, ERR_INPUT, "a check has a wrong form");
+	}
+	fill_binding(&binding, &in->binding);
+	if (seal_row_open(
+	        v->key, str_span(in->row, in->row_size), &binding, &value, e)) {
+		return -1;
+	}
+	secret_open(value, &clear);
+	mark_value(v, binding.kind, clear, out->mark);
+	out->ok = 1;
+	return 0;
+}
+
+static void
+take_check(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	struct vault *v = owner;
+	const struct wire_vault_check *in = record;
+	struct wire_vault_checked out = { .id = in->id };
+	struct err e = { 0 };
+
+	(void)fds;
+	(void)nfds;
+	if (check_stored(v, in, &out, &e)) {
+		say_why(out.text, sizeof(out.text), &e);
+	}
+	wire_send(peer, WIRE_VAULT_CHECKED, &out, NULL, 0);
 }
 
 /* --- grants --- */
@@ -201,8 +259,7 @@ check_grant(
 {
 	int64_t ahead = (int64_t)in->not_after - mono_now().us;
 
-	if (!wire_text_ok(in->credential, sizeof(in->credential)) ||
-	    !wire_text_ok(in->hosts, sizeof(in->hosts)) ||
+	if (!text_ok(&in->binding) ||
 	    !wire_text_ok(in->host, sizeof(in->host)) ||
 	    in->row_size > sizeof(in->row) || in->number == 0) {
 		return err_set(e, ERR_INPUT, "a grant has a wrong form");
@@ -229,8 +286,7 @@ check_row(
 	auto_secret value = NULL;
 	struct seal_binding binding;
 
-	fill_binding(
-	    &binding, in->credential, in->version, in->kind, in->hosts);
+	fill_binding(&binding, &in->binding);
 	if (seal_row_open(
 	        v->key, str_span(in->row, in->row_size), &binding, &value, e)) {
 		return -1;
@@ -239,7 +295,8 @@ check_row(
 	           ? 0
 	           : err_set(e, ERR_DENIED,
 	                 "the credential %s is bound to %s, not to %s:%u",
-	                 in->credential, in->hosts, in->host, in->port);
+	                 in->binding.credential, in->binding.hosts, in->host,
+	                 in->port);
 }
 
 static void
@@ -249,21 +306,20 @@ keep_grant(struct vault *v, const struct wire_vault_grant *in)
 
 	must(g);
 	g->cell = in->cell;
-	g->kind = in->kind;
+	g->binding = in->binding;
 	g->grant = (struct seal_grant){
 		.number = in->number,
 		.cell = (uint32_t)in->cell,
 		.epoch = in->claim_epoch,
 		.not_after = { (int64_t)in->not_after },
-		.version = in->version,
+		.version = in->binding.version,
 		.port = in->port,
 		.place = SEAL_IN_HEADER,
 		.once = true,
 	};
 	(void)str_copy(g->grant.credential, sizeof(g->grant.credential),
-	    str_of(in->credential));
+	    str_of(in->binding.credential));
 	(void)str_copy(g->grant.host, sizeof(g->grant.host), str_of(in->host));
-	(void)str_copy(g->hosts, sizeof(g->hosts), str_of(in->hosts));
 	buf_add(&g->row, str_span(in->row, in->row_size));
 	g->next = v->grants;
 	v->grants = g;
@@ -283,8 +339,7 @@ take_grant(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)nfds;
 	drop_old(v);
 	if (check_grant(v, in, &e) || check_row(v, in, &e)) {
-		(void)str_copy(out.text, sizeof(out.text),
-		    str_sub(str_of(e.text), 0, sizeof(out.text) - 1));
+		say_why(out.text, sizeof(out.text), &e);
 	} else {
 		keep_grant(v, in);
 		out.ok = 1;
@@ -293,6 +348,26 @@ take_grant(void *owner, struct wire_peer *peer, const void *record, int *fds,
 }
 
 /* --- redeeming --- */
+
+/* Of an OAuth credential the access token is lent, while it lives. */
+static int
+take_access(struct str *clear, struct err *e)
+{
+	struct seal_tokens tokens;
+
+	if (seal_tokens_read(*clear, &tokens, e)) {
+		return -1;
+	}
+	if (!tokens.access.len ||
+	    (tokens.expires &&
+	        tokens.expires * CLOCK_SECOND <= wall_now().us)) {
+		return err_set(e, ERR_DENIED,
+		    "the access token has ended: `handrail vault rotate` puts "
+		    "a new one in");
+	}
+	*clear = tokens.access;
+	return 0;
+}
 
 static int
 lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,
@@ -326,12 +401,14 @@ lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,
 	if (seal_grant_check(&g->grant, &use, mono_now(), e)) {
 		return -1;
 	}
-	fill_binding(
-	    &binding, g->grant.credential, g->grant.version, g->kind, g->hosts);
+	fill_binding(&binding, &g->binding);
 	if (seal_row_open(v->key, buf_str(&g->row), &binding, &value, e)) {
 		return -1;
 	}
 	secret_open(value, &clear);
+	if (seal_kind_is_tokens(binding.kind) && take_access(&clear, e)) {
+		return -1;
+	}
 	must(clear.len <= sizeof(out->secret));
 	memcpy(out->secret, clear.at, clear.len);
 	out->size = (uint32_t)clear.len;
@@ -352,15 +429,32 @@ take_redeem(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)fds;
 	(void)nfds;
 	if (lend(b->vault, b, in, &out, &e)) {
-		(void)str_copy(out.text, sizeof(out.text),
-		    str_sub(str_of(e.text), 0, sizeof(out.text) - 1));
+		say_why(out.text, sizeof(out.text), &e);
 	}
 	wire_send(peer, WIRE_CREDENTIAL, &out, NULL, 0);
 	wipe(&out, sizeof(out));
 }
 
+static void
+take_mark_ask(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	const struct borrower *b = owner;
+	const struct wire_mark_ask *in = record;
+	struct wire_mark_told out = { .id = in->id };
+
+	(void)fds;
+	(void)nfds;
+	if (in->size <= sizeof(in->value)) {
+		seal_mark(
+		    b->vault->key, str_span(in->value, in->size), out.mark);
+	}
+	wire_send(peer, WIRE_MARK_TOLD, &out, NULL, 0);
+}
+
 static const struct wire_handler borrower_handlers[] = {
 	{ WIRE_REDEEM, take_redeem },
+	{ WIRE_MARK_ASK, take_mark_ask },
 };
 
 static void
@@ -445,6 +539,7 @@ take_sign(void *owner, struct wire_peer *peer, const void *record, int *fds,
 static const struct wire_handler core_handlers[] = {
 	{ WIRE_VAULT_ATTACH, take_attach },
 	{ WIRE_VAULT_SEAL, take_seal },
+	{ WIRE_VAULT_CHECK, take_check },
 	{ WIRE_VAULT_GRANT, take_grant },
 	{ WIRE_VAULT_SIGN, take_sign },
 };

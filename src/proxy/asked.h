@@ -32,6 +32,7 @@ struct proxy_intent {
 	bool tls;
 	bool named;           /* a name of the pool (or of CONNECT) */
 	bool own_credentials; /* credentials.def found one in it */
+	struct str own;       /* its value, or empty: not to be kept */
 	const char *path;
 	const char *query;
 	enum proxy_git git;

@@ -208,7 +208,13 @@ ask(struct conn *c)
 {
 	struct proxy_setup *s = &c->proxy->setup;
 	struct proxy_request *r = &c->request;
+	auto_buf own = { 0 };
+
+	if (r->own_credentials) {
+		proxy_own_value(r->head, &own);
+	}
 	struct proxy_intent i = { .id = ++c->proxy->last_id,
+		.own = buf_str(&own),
 		.method = r->method.at,
 		.host = r->origin.host.text,
 		.port = r->origin.port,
@@ -228,6 +234,7 @@ ask(struct conn *c)
 	c->state = CONN_ASKED;
 	proxy_conn_arm(c, s->times.decision);
 	s->ops->intent(s->context, &i);
+	wipe(own.at, own.cap);
 }
 
 static void

@@ -34,6 +34,12 @@ seal_mac_good(const struct seal_key *key, struct str purpose,
 }
 
 void
+seal_mark(const struct seal_key *key, struct str value, uint8_t mark[SEAL_MAC])
+{
+	seal_mac(key, STR("handrail value mark"), value, mark);
+}
+
+void
 seal_sign(
     const struct seal_key *key, struct str message, uint8_t sign[SEAL_SIGN])
 {

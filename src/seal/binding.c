@@ -119,6 +119,13 @@ check_binding(const struct seal_binding *binding, struct err *e)
 		    "%d",
 		    STR_ARG(binding->id), binding->host_count, SEAL_HOSTS_MAX);
 	}
+	if (binding->issuer.len && !entry_valid(binding->issuer)) {
+		return err_set(e, ERR_INPUT,
+		    "credential " STR_FMT
+		    " has its tokens from %s, which is no "
+		    "host or host:port in lower case",
+		    STR_ARG(binding->id), err_quote(binding->issuer));
+	}
 	for (size_t i = 0; i < binding->host_count; i++) {
 		if (!entry_valid(binding->hosts[i])) {
 			return err_set(e, ERR_INPUT,
@@ -160,15 +167,28 @@ add_u16(struct buf *out, size_t value)
 	buf_add(out, str_span(bytes, sizeof(bytes)));
 }
 
+static bool
+facts_empty(const uint8_t facts[SEAL_FACTS])
+{
+	return sodium_is_zero(facts, SEAL_FACTS) == 1;
+}
+
 int
-binding_encode(
-    const struct seal_binding *binding, struct buf *out, struct err *e)
+binding_encode(const struct seal_binding *binding, uint8_t format,
+    struct buf *out, struct err *e)
 {
 	struct seal_binding sorted = *binding;
 	uint8_t version[4];
 
 	if (check_binding(binding, e)) {
 		return -1;
+	}
+	if (format == 1 &&
+	    (binding->issuer.len || !facts_empty(binding->facts))) {
+		return err_set(e, ERR_DENIED,
+		    "credential " STR_FMT " was sealed before it had the "
+		    "properties that it is said to have; put it in again",
+		    STR_ARG(binding->id));
 	}
 	if (!sort_hosts(sorted.hosts, sorted.host_count)) {
 		return err_set(e, ERR_INPUT,
@@ -184,6 +204,11 @@ binding_encode(
 	for (size_t i = 0; i < sorted.host_count; i++) {
 		add_u16(out, sorted.hosts[i].len);
 		buf_add(out, sorted.hosts[i]);
+	}
+	if (format > 1) {
+		add_u16(out, sorted.issuer.len);
+		buf_add(out, sorted.issuer);
+		buf_add(out, str_span(sorted.facts, SEAL_FACTS));
 	}
 	return 0;
 }
@@ -220,7 +245,20 @@ take_text(struct str *rest, struct str *text)
 }
 
 static bool
-take_binding(struct str rest, struct seal_binding *binding)
+take_properties(struct str *rest, struct seal_binding *binding)
+{
+	struct str facts;
+
+	if (!take_text(rest, &binding->issuer) ||
+	    !take(rest, SEAL_FACTS, &facts)) {
+		return false;
+	}
+	memcpy(binding->facts, facts.at, SEAL_FACTS);
+	return true;
+}
+
+static bool
+take_binding(struct str rest, uint8_t format, struct seal_binding *binding)
 {
 	struct str fixed;
 	unsigned count;
@@ -239,15 +277,17 @@ take_binding(struct str rest, struct seal_binding *binding)
 			return false;
 		}
 	}
-	return rest.len == 0;
+	return (format == 1 || take_properties(&rest, binding)) &&
+	       rest.len == 0;
 }
 
 int
-binding_decode(struct str bytes, struct seal_binding *binding, struct err *e)
+binding_decode(struct str bytes, uint8_t format, struct seal_binding *binding,
+    struct err *e)
 {
 	struct seal_binding read = { 0 };
 
-	if (bytes.len > BINDING_MAX || !take_binding(bytes, &read)) {
+	if (bytes.len > BINDING_MAX || !take_binding(bytes, format, &read)) {
 		return err_set(
 		    e, ERR_INPUT, "a sealed row has no readable binding");
 	}
@@ -258,6 +298,14 @@ binding_decode(struct str bytes, struct seal_binding *binding, struct err *e)
 	return 0;
 }
 
+static bool
+entry_is(struct str entry, struct str host, uint16_t port)
+{
+	struct str name;
+
+	return cut_port(entry, &name) == port && str_eq(name, host);
+}
+
 bool
 seal_binding_allows(
     const struct seal_binding *binding, struct str host, uint16_t port)
@@ -266,12 +314,17 @@ seal_binding_allows(
 		return false;
 	}
 	for (size_t i = 0; i < binding->host_count; i++) {
-		struct str name;
-
-		if (cut_port(binding->hosts[i], &name) == port &&
-		    str_eq(name, host)) {
+		if (entry_is(binding->hosts[i], host, port)) {
 			return true;
 		}
 	}
 	return false;
+}
+
+bool
+seal_binding_issues(
+    const struct seal_binding *binding, struct str host, uint16_t port)
+{
+	return host_valid_text(host) && port != 0 && binding->issuer.len &&
+	       entry_is(binding->issuer, host, port);
 }

@@ -10,10 +10,12 @@
 #include "base/bytes.h"
 #include "seal/seal.h"
 
-#define NONCE       crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
-#define TAG         crypto_aead_xchacha20poly1305_ietf_ABYTES
-#define BINDING_MAX (2 + SEAL_ID_MAX + 7 + SEAL_HOSTS_MAX * (2 + SEAL_HOST_MAX))
-#define WRAPPED     (SEAL_RAW_KEY + TAG)
+#define NONCE crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+#define TAG   crypto_aead_xchacha20poly1305_ietf_ABYTES
+#define BINDING_MAX                                                         \
+	(2 + SEAL_ID_MAX + 7 + (SEAL_HOSTS_MAX + 1) * (2 + SEAL_HOST_MAX) + \
+	    SEAL_FACTS)
+#define WRAPPED (SEAL_RAW_KEY + TAG)
 
 /* Bytes alone, so that it may stand at the very end of its guarded page. */
 struct seal_key {
@@ -38,10 +40,12 @@ struct seal_key *key_from_root(const uint8_t root[SEAL_RAW_KEY]);
 /* An id; a host without a port: a name, or an address in brackets. */
 bool id_valid_text(struct str id);
 bool host_valid_text(struct str host);
-int binding_encode(const struct seal_binding *binding, struct buf *out,
-    struct err *e) MUST_CHECK;
+/* `format` is the row's.  ERR_DENIED if format 1 cannot say what the binding
+ * says. */
+int binding_encode(const struct seal_binding *binding, uint8_t format,
+    struct buf *out, struct err *e) MUST_CHECK;
 /* Borrows from bytes; takes only what encode writes. */
-int binding_decode(
-    struct str bytes, struct seal_binding *binding, struct err *e) MUST_CHECK;
+int binding_decode(struct str bytes, uint8_t format,
+    struct seal_binding *binding, struct err *e) MUST_CHECK;
 
 #endif

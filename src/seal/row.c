@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "seal/own.h"
 
-#define FORMAT 1
+#define FORMAT 2  /* what is written; 1 is still read */
 #define FIXED  16 /* bytes before the binding */
 
 enum { AT_FORMAT = 4, AT_KIND = 5, AT_BINDING = 6, AT_KEY_ID = 8 };
@@ -15,6 +15,7 @@ struct row {
 	struct str wrapped;
 	struct str nonce;
 	struct str sealed;
+	uint8_t format;
 	uint8_t kind;
 };
 
@@ -27,15 +28,16 @@ bytes_of(struct str s)
 static int
 parse_row(struct str row, struct row *parts, struct err *e)
 {
-	static const char magic[] = { 'H', 'R', 'S', 'R', FORMAT };
 	struct row cut = { 0 };
 	size_t at;
 
 	if (row.len < FIXED || row.len > SEAL_ROW_MAX ||
-	    memcmp(row.at, magic, sizeof(magic)) != 0) {
+	    !str_starts(row, STR("HRSR")) || row.at[AT_FORMAT] < 1 ||
+	    row.at[AT_FORMAT] > FORMAT) {
 		return err_set(
 		    e, ERR_INPUT, "this is not a sealed row of this version");
 	}
+	cut.format = bytes_of(row)[AT_FORMAT];
 	cut.kind = bytes_of(row)[AT_KIND];
 	cut.key_id = str_sub(row, AT_KEY_ID, SEAL_KEY_ID);
 	cut.binding = str_sub(row, FIXED, get_u16(bytes_of(row) + AT_BINDING));
@@ -61,9 +63,9 @@ key_aad(struct str clear, struct buf *out)
 }
 
 static void
-value_aad(uint8_t kind, struct str binding, struct buf *out)
+value_aad(uint8_t format, uint8_t kind, struct str binding, struct buf *out)
 {
-	buf_add(out, STR("HRV1"));
+	buf_add(out, format == 1 ? STR("HRV1") : STR("HRV2"));
 	buf_add_byte(out, kind);
 	buf_add(out, binding);
 }
@@ -92,10 +94,10 @@ aead_open(const uint8_t *key, struct str nonce, struct str sealed,
 }
 
 static void
-add_clear(const struct seal_key *key, uint8_t kind, struct str binding,
-    struct buf *out)
+add_clear(const struct seal_key *key, uint8_t format, uint8_t kind,
+    struct str binding, struct buf *out)
 {
-	uint8_t fixed[FIXED] = { 'H', 'R', 'S', 'R', FORMAT, kind };
+	uint8_t fixed[FIXED] = { 'H', 'R', 'S', 'R', format, kind };
 
 	put_u16(fixed + AT_BINDING, (unsigned)binding.len);
 	memcpy(fixed + AT_KEY_ID, key->id, SEAL_KEY_ID);
@@ -112,7 +114,7 @@ seal_row(const struct seal_key *key, const struct seal_binding *binding,
 	auto_buf made = { 0 };
 	auto_buf aad = { 0 };
 
-	if (binding_encode(binding, &bound, e)) {
+	if (binding_encode(binding, FORMAT, &bound, e)) {
 		return -1;
 	}
 	if (value.len < 1 || value.len > SEAL_VALUE_MAX) {
@@ -121,11 +123,11 @@ seal_row(const struct seal_key *key, const struct seal_binding *binding,
 		    SEAL_VALUE_MAX, value.len);
 	}
 	random_bytes(row_key, sizeof(row_key));
-	add_clear(key, (uint8_t)binding->kind, buf_str(&bound), &made);
+	add_clear(key, FORMAT, (uint8_t)binding->kind, buf_str(&bound), &made);
 	key_aad(buf_str(&made), &aad);
 	aead_seal(key->wrap, str_span(row_key, sizeof(row_key)), &aad, &made);
 	buf_clear(&aad);
-	value_aad((uint8_t)binding->kind, buf_str(&bound), &aad);
+	value_aad(FORMAT, (uint8_t)binding->kind, buf_str(&bound), &aad);
 	aead_seal(row_key, value, &aad, &made);
 	wipe(row_key, sizeof(row_key));
 	buf_add(row, buf_str(&made));
@@ -139,7 +141,7 @@ seal_row_read(struct str row, struct seal_binding *binding, struct err *e)
 	struct row parts = { 0 };
 
 	if (parse_row(row, &parts, e) ||
-	    binding_decode(parts.binding, &read, e)) {
+	    binding_decode(parts.binding, parts.format, &read, e)) {
 		return -1;
 	}
 	if (parts.kind != read.kind) {
@@ -172,8 +174,8 @@ refuse_binding(struct str row, const struct seal_binding *wanted, struct err *e)
 		    STR_ARG(is.id), is.version, wanted->version);
 	}
 	return err_set(e, ERR_DENIED,
-	    "credential " STR_FMT " is sealed for other hosts or as another "
-	    "kind; put it in again",
+	    "credential " STR_FMT " is sealed for other hosts, as another "
+	    "kind or with other properties; put it in again",
 	    STR_ARG(is.id));
 }
 
@@ -208,7 +210,8 @@ seal_row_open(const struct seal_key *key, struct str row,
 	uint8_t *clear;
 	bool good;
 
-	if (parse_row(row, &parts, e) || binding_encode(binding, &bound, e)) {
+	if (parse_row(row, &parts, e) ||
+	    binding_encode(binding, parts.format, &bound, e)) {
 		return -1;
 	}
 	if (!str_eq(parts.binding, buf_str(&bound)) ||
@@ -219,7 +222,7 @@ seal_row_open(const struct seal_key *key, struct str row,
 		return -1;
 	}
 	made = secret_room(parts.sealed.len - TAG, &clear);
-	value_aad((uint8_t)binding->kind, buf_str(&bound), &aad);
+	value_aad(parts.format, (uint8_t)binding->kind, buf_str(&bound), &aad);
 	good = aead_open(row_key, parts.nonce, parts.sealed, &aad, clear);
 	wipe(row_key, sizeof(row_key));
 	if (!good) {
@@ -247,7 +250,7 @@ seal_row_rewrap(const struct seal_key *from, const struct seal_key *to,
 	    open_row_key(from, &parts, row_key, e)) {
 		return -1;
 	}
-	add_clear(to, parts.kind, parts.binding, &made);
+	add_clear(to, parts.format, parts.kind, parts.binding, &made);
 	key_aad(buf_str(&made), &aad);
 	aead_seal(to->wrap, str_span(row_key, sizeof(row_key)), &aad, &made);
 	wipe(row_key, sizeof(row_key));

@@ -24,6 +24,7 @@
 #define SEAL_PUBLIC       32
 #define SEAL_SIGN         64
 #define SEAL_MAC          32
+#define SEAL_FACTS        32
 #define SEAL_PASS_MIN     8
 #define SEAL_PASS_MAX     1024
 #define SEAL_GRANT_SIZE   352
@@ -69,15 +70,22 @@ const char *seal_kind_name(unsigned kind); /* "unknown" for no kind */
 bool seal_kind_parse(struct str name, enum seal_kind *kind);
 
 /* What a value is bound to.  Hosts are "name" (port 443) or "name:port",
- * lower case; their order means nothing, one given twice is refused. */
+ * lower case; their order means nothing, one given twice is refused.  `issuer`
+ * is the one host of the token endpoint: a refresh token goes there and nowhere
+ * else; `facts` is the digest of what core keeps in clear beside the row and
+ * may not change.  Both may be empty, and are in rows of format 1. */
 struct seal_binding {
 	struct str id;
 	uint32_t version; /* from 1 */
 	enum seal_kind kind;
 	size_t host_count; /* 1..SEAL_HOSTS_MAX */
 	struct str hosts[SEAL_HOSTS_MAX];
+	struct str issuer;
+	uint8_t facts[SEAL_FACTS];
 };
 bool seal_binding_allows(
+    const struct seal_binding *binding, struct str host, uint16_t port);
+bool seal_binding_issues(
     const struct seal_binding *binding, struct str host, uint16_t port);
 
 int seal_row(const struct seal_key *key, const struct seal_binding *binding,
@@ -94,6 +102,25 @@ int seal_row_open(const struct seal_key *key, struct str row,
 /* The same row under another root key; the value itself is not opened. */
 int seal_row_rewrap(const struct seal_key *from, const struct seal_key *to,
     struct str row, struct buf *out, struct err *e) MUST_CHECK;
+
+/* What an OAuth credential holds, as one value.  Both ends are programs of
+ * ours, so it has a form of its own (DESIGN) and the vault reads no JSON.  A
+ * token is printable ASCII without spaces. */
+struct seal_tokens {
+	int64_t expires; /* Unix seconds; 0: not known */
+	struct str access;
+	struct str refresh; /* empty: none */
+	struct str client;  /* the client's secret; empty: none */
+};
+int seal_tokens_write(const struct seal_tokens *tokens, struct buf *out,
+    struct err *e) MUST_CHECK;
+int seal_tokens_read(/* borrows from value */
+    struct str value, struct seal_tokens *tokens, struct err *e) MUST_CHECK;
+bool seal_kind_is_tokens(enum seal_kind kind);
+
+/* Whether two values are the same, for whoever may not see them: a MAC. */
+void seal_mark(
+    const struct seal_key *key, struct str value, uint8_t mark[SEAL_MAC]);
 
 /* Questions the vault answers instead of lending its key. */
 void seal_mac(const struct seal_key *key, struct str purpose,

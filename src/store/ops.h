@@ -40,6 +40,7 @@ struct store_ops {
 	int64_t (*beat_us)(const struct store *s);
 	void (*rollback)(struct store *s); /* nothing open: nothing */
 	int (*checkpoint)(struct store *s, struct err *e);
+	int (*scrub)(struct store *s, struct err *e);
 	int (*check)(struct store *s, struct err *e);
 	int (*head_add)(
 	    struct store *s, const struct store_head *head, struct err *e);

@@ -173,6 +173,7 @@ static const struct store_ops ops = {
 	.beat_us = beat_us,
 	.rollback = rollback,
 	.checkpoint = checkpoint,
+	.scrub = checkpoint,
 	.check = check,
 	.head_add = postgres_head_add,
 	.body_add = postgres_body_add,

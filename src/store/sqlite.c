@@ -381,6 +381,7 @@ static const struct store_ops ops = {
 	.beat_us = no_beat,
 	.rollback = sqlite_rollback,
 	.checkpoint = sqlite_checkpoint,
+	.scrub = sqlite_scrub,
 	.check = sqlite_check,
 	.head_add = sqlite_head_add,
 	.body_add = sqlite_body_add,

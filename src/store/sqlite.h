@@ -101,6 +101,7 @@ int sqlite_begin(struct store *store, struct err *e);
 int sqlite_commit(struct store *store, struct err *e);
 void sqlite_rollback(struct store *store);
 int sqlite_checkpoint(struct store *store, struct err *e);
+int sqlite_scrub(struct store *store, struct err *e);
 
 /* The log (sqlite_log.c).  flush writes what is pending as rows. */
 int sqlite_load_log(struct sqlite *s, struct err *e) MUST_CHECK;

@@ -193,3 +193,17 @@ sqlite_checkpoint(struct store *store, struct err *e)
 	}
 	return 0;
 }
+
+/* secure_delete has put zeros over what was dropped, in the pages; the frames
+ * of before are still in the log until it is cut. */
+int
+sqlite_scrub(struct store *store, struct err *e)
+{
+	struct sqlite *s = sqlite_of(store);
+
+	if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+	        NULL, NULL) != SQLITE_OK) {
+		return sqlite_fault(s, "cutting the log of the store", e);
+	}
+	return 0;
+}

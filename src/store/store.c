@@ -210,6 +210,14 @@ store_checkpoint(struct store *store, struct err *e)
 }
 
 int
+store_scrub(struct store *store, struct err *e)
+{
+	must(!store_in_transaction(store));
+	must(!store->walking && !store->read_only);
+	return may_read(store, e) ? -1 : store->ops->scrub(store, e);
+}
+
+int
 store_check(struct store *store, struct err *e)
 {
 	must(!store->walking);

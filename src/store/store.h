@@ -86,6 +86,9 @@ bool store_in_transaction(const struct store *store);
 bool store_low(const struct store *store);
 /* Housekeeping of quiet moments (SQLite: moves the WAL into the file). */
 int store_checkpoint(struct store *store, struct err *e) MUST_CHECK;
+/* What was dropped or written over stands in no file of the store from here on
+ * (SQLite; on PostgreSQL its own vacuum and log decide, nothing is done). */
+int store_scrub(struct store *store, struct err *e) MUST_CHECK;
 /* Reads everything (slow): ERR_IO with the first fault found. */
 int store_check(struct store *store, struct err *e) MUST_CHECK;
 

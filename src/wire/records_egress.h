@@ -58,6 +58,7 @@ struct wire_intent {
 	uint8_t refs;            /* how many of ref[] count */
 	uint8_t named; /* host came from the cell's pool, not an address */
 	uint8_t kind;  /* enum wire_asked */
+	uint8_t own_mark[WIRE_MARK]; /* of a credential it brought, or zero */
 	char method[32];
 	char host[WIRE_HOST_MAX];
 	char path[1024]; /* canonical */

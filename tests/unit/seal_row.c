@@ -102,16 +102,122 @@ the_bytes_stand_where_the_design_draws_them(void **state)
 {
 	auto_buf row = { 0 };
 	static const char clear[] = "\x06\0github\x03\0\0\0\x01\x02\0"
-	                            "\x13\0api.github.com:8443\x0a\0github.com";
+	                            "\x13\0api.github.com:8443\x0a\0github.com"
+	                            "\0\0"
+	                            "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	                            "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 	size_t bound = sizeof(clear) - 1;
 
 	(void)state;
 	make_row(&row);
-	assert_memory_equal(row.at, "HRSR\x01\x01", 6);
+	assert_memory_equal(row.at, "HRSR\x02\x01", 6);
 	assert_int_equal(row.at[6], (char)bound);
 	assert_int_equal(row.at[7], 0);
 	assert_memory_equal(row.at + 16, clear, bound);
 	assert_int_equal(row.len, 16 + bound + 112 - 16 + 16 + VALUE.len);
+}
+
+/* Made by the program that wrote format 1, under the root key 01 02 … 20. */
+static const char old_row[] =
+    "48525352010130002fb379b010ff7d9606006769746875620300000001020013"
+    "006170692e6769746875622e636f6d3a383434330a006769746875622e636f6d"
+    "6465666768696a6b6c6d6e6f707172737475767778797a7bb44e75344cc092ec"
+    "77b602ad7669a18503256974c361f06975ff764aa8a5970506de8f71aa9db9c6"
+    "24dd0b4b440ac1b882838485868788898a8b8c8d8e8f90919293949596979899"
+    "0f80d8efd4da2abb0e9e36415a85ac95b5e84c968cc3945cbb84857ddbf5";
+
+static void
+a_row_of_format_1_still_opens(void **state)
+{
+	struct seal_binding binding = binding_of();
+	struct seal_key *old_key = NULL;
+	auto_buf row = { 0 };
+	auto_buf moved = { 0 };
+	uint8_t root[SEAL_RAW_KEY];
+	uint8_t bytes[sizeof(old_row) / 2];
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(root); i++) {
+		root[i] = (uint8_t)(i + 1);
+	}
+	assert_int_equal(
+	    seal_key_read(str_span(root, sizeof(root)), &old_key, &e), 0);
+	assert_true(hex_bytes(str_of(old_row), bytes, sizeof(bytes)));
+	buf_add(&row, str_span(bytes, sizeof(bytes)));
+	assert_int_equal(try_open(old_key, buf_str(&row), &binding), ERR_NONE);
+	assert_int_equal(
+	    seal_row_rewrap(old_key, key, buf_str(&row), &moved, &e), 0);
+	assert_int_equal(try_open(key, buf_str(&moved), &binding), ERR_NONE);
+	/* It cannot be given what format 2 binds, nor pass for format 2. */
+	binding.issuer = STR("id.example");
+	assert_int_equal(
+	    try_open(old_key, buf_str(&row), &binding), ERR_DENIED);
+	binding = binding_of();
+	row.at[4] = 2;
+	assert_int_not_equal(
+	    try_open(old_key, buf_str(&row), &binding), ERR_NONE);
+	seal_key_free(old_key);
+}
+
+/* Who edits the store cannot send a refresh token elsewhere. */
+static void
+another_issuer_or_fact_does_not_open(void **state)
+{
+	struct seal_binding binding = binding_of();
+	auto_buf row = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	binding.issuer = STR("id.example:8443");
+	binding.facts[7] = 1;
+	assert_int_equal(seal_row(key, &binding, VALUE, &row, &e), 0);
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_NONE);
+	binding.issuer = STR("id.examplf:8443");
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_DENIED);
+	char *issuer = memmem(row.at, row.len, "id.example", 10);
+	assert_non_null(issuer);
+	issuer[9] = 'f';
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_DENIED);
+	issuer[9] = 'e';
+	binding.issuer = STR("id.example:8443");
+	binding.facts[7] = 2;
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_DENIED);
+	binding.facts[7] = 1;
+	binding.issuer = STR("");
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_DENIED);
+	binding.issuer = STR("Id.example");
+	assert_int_equal(try_open(key, buf_str(&row), &binding), ERR_INPUT);
+}
+
+static void
+the_issuer_alone_gets_what_is_its(void **state)
+{
+	struct seal_binding binding = binding_of();
+
+	(void)state;
+	assert_false(seal_binding_issues(&binding, STR("github.com"), 443));
+	binding.issuer = STR("id.example:8443");
+	assert_true(seal_binding_issues(&binding, STR("id.example"), 8443));
+	assert_false(seal_binding_issues(&binding, STR("id.example"), 443));
+	assert_false(seal_binding_issues(&binding, STR("github.com"), 443));
+	assert_false(seal_binding_allows(&binding, STR("id.example"), 8443));
+}
+
+static void
+a_mark_tells_same_from_other_and_needs_the_key(void **state)
+{
+	uint8_t mark[SEAL_MAC];
+	uint8_t again[SEAL_MAC];
+
+	(void)state;
+	seal_mark(key, VALUE, mark);
+	seal_mark(key, VALUE, again);
+	assert_memory_equal(mark, again, SEAL_MAC);
+	seal_mark(key, STR("ghp_0123456788"), again);
+	assert_memory_not_equal(mark, again, SEAL_MAC);
+	seal_mark(other_key, VALUE, again);
+	assert_memory_not_equal(mark, again, SEAL_MAC);
 }
 
 static void
@@ -464,6 +570,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_row_opens_with_its_key_and_binding),
 		cmocka_unit_test(the_bytes_stand_where_the_design_draws_them),
+		cmocka_unit_test(a_row_of_format_1_still_opens),
+		cmocka_unit_test(another_issuer_or_fact_does_not_open),
+		cmocka_unit_test(the_issuer_alone_gets_what_is_its),
+		cmocka_unit_test(
+		    a_mark_tells_same_from_other_and_needs_the_key),
 		cmocka_unit_test(another_key_does_not_open),
 		cmocka_unit_test(a_flipped_bit_anywhere_is_found),
 		cmocka_unit_test(a_cut_or_longer_row_is_refused),

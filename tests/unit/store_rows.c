@@ -149,6 +149,31 @@ a_deleted_value_is_overwritten(void **state)
 	assert_false(str_has_str(buf_str(&file), STR("needle-in-the-store")));
 }
 
+/* And while the store is open, not in the log in front of the file either. */
+static void
+a_scrubbed_value_is_in_no_file(void **state)
+{
+	auto_store store = open_store();
+	auto_buf log_path = { 0 };
+	auto_buf file = { 0 };
+	auto_buf log = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	put(store, "a", "needle-in-the-store", 1);
+	put(store, "b", "decoy-in-the-store", 1);
+	begin(store);
+	assert_int_equal(store_row_delete(store, STR("meta"), STR("a"), &e), 0);
+	commit(store);
+	assert_int_equal(store_scrub(store, &e), 0);
+	buf_addf(&log_path, "%s-wal", path);
+	assert_int_equal(file_read(path, 1 << 24, &file, &e), 0);
+	assert_int_equal(file_read(buf_z(&log_path), 1 << 24, &log, &e), 0);
+	assert_true(str_has_str(buf_str(&file), STR("decoy-in-the-store")));
+	assert_false(str_has_str(buf_str(&file), STR("needle-in-the-store")));
+	assert_false(str_has_str(buf_str(&log), STR("needle-in-the-store")));
+}
+
 #endif
 
 static void
@@ -539,6 +564,7 @@ main(void)
 		TEST(a_deleted_row_is_gone),
 #ifndef STORE_ON_POSTGRES
 		TEST(a_deleted_value_is_overwritten),
+		TEST(a_scrubbed_value_is_in_no_file),
 #endif
 		TEST(a_row_over_its_bounds_is_refused),
 		TEST(a_walk_may_read_other_rows),

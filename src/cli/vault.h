@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_VAULT_H
+#define CLI_VAULT_H
+
+/* Values on their way in: read here, boxed to the vault's key, wiped. */
+
+#include "cli/cli.h"
+
+/* What a value is made of; files that are NULL are not there, and without any
+ * the value comes from standard input or the terminal. */
+struct vault_value {
+	const char *file;    /* the value, or the access token */
+	const char *refresh; /* with one of these it is a set of tokens */
+	const char *client;
+	int64_t expires; /* Unix seconds, 0: not known */
+	bool tokens;
+};
+
+/* base64 of the box. */
+int vault_box(struct cli *c, const struct vault_value *value, struct buf *text,
+    struct err *e) MUST_CHECK;
+
+cli_command_fn vault_init;
+cli_command_fn vault_migrate;
+
+#endif

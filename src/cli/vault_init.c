@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The root key of a house: made once, moved from place to place.  No house is
+ * needed, and none is disturbed. */
+#include "cli/vault.h"
+#include "rootkey/rootkey.h"
+
+/* Reads --source, --to or --forget; without it the default stands. */
+static int
+take_place(const char *name, enum rootkey_source *place, struct err *e)
+{
+	return !name || rootkey_parse(str_of(name), place)
+	           ? 0
+	           : err_set(e, ERR_INPUT,
+	                 "%s is no place for a key: file, passphrase, systemd, "
+	                 "secret-service or keychain",
+	                 err_quote(str_of(name)));
+}
+
+/* The passphrase of a file, to be wiped. */
+static int
+take_pass(const char *file, enum rootkey_source place, struct buf *pass,
+    struct err *e)
+{
+	if ((place == ROOTKEY_PASSPHRASE) != (file != NULL)) {
+		return err_set(e, ERR_INPUT,
+		    "the place passphrase, and it alone, wants "
+		    "--passphrase-file F");
+	}
+	return file ? file_read(file, SEAL_PASS_MAX, pass, e) : 0;
+}
+
+static void
+say_passphrase(const struct cli *c, enum rootkey_source place)
+{
+	if (place == ROOTKEY_PASSPHRASE) {
+		printf("the house reads the passphrase from %s/vault.pass\n",
+		    c->state);
+	}
+}
+
+int
+vault_init(struct cli *c, int argc, char **argv)
+{
+	const char *file = cli_option(&argc, argv, "passphrase-file");
+	const char *name = cli_option(&argc, argv, "source");
+	enum rootkey_source place = file ? ROOTKEY_PASSPHRASE : ROOTKEY_FILE;
+	auto_seal_key key = seal_key_make();
+	auto_buf pass = { 0 };
+	struct err e = { 0 };
+	int result;
+
+	if (argc) {
+		return cli_usage(c, "vault", "init wants no name");
+	}
+	result = take_place(name, &place, &e) ||
+	         take_pass(file, place, &pass, &e) ||
+	         file_mkdirs(c->state, 0711, &e) ||
+	         rootkey_keep(c->state, place, key, buf_str(&pass), &e);
+	wipe(pass.at, pass.cap);
+	if (result) {
+		return cli_fail(&e);
+	}
+	if (place == ROOTKEY_FILE || place == ROOTKEY_PASSPHRASE) {
+		printf(
+		    "wrote %s/vault.key (0600): keep a copy of it elsewhere, "
+		    "without it no credential can be opened\n",
+		    c->state);
+	} else {
+		printf("the root key is in %s: without it no credential can be "
+		       "opened\n",
+		    rootkey_what(place));
+	}
+	say_passphrase(c, place);
+	return 0;
+}
+
+int
+vault_migrate(struct cli *c, int argc, char **argv)
+{
+	const char *file = cli_option(&argc, argv, "passphrase-file");
+	const char *to = cli_option(&argc, argv, "to");
+	const char *forget = cli_option(&argc, argv, "forget");
+	enum rootkey_source place = ROOTKEY_FILE;
+	enum rootkey_source old = ROOTKEY_FILE;
+	enum rootkey_source from;
+	auto_buf pass = { 0 };
+	struct err e = { 0 };
+	int result;
+
+	if (argc || (!to && !forget)) {
+		return cli_usage(c, "vault",
+		    "migrate wants --to PLACE, and then --forget OLDPLACE");
+	}
+	result = take_place(to, &place, &e) || take_place(forget, &old, &e) ||
+	         rootkey_where(c->state, &from, &e);
+	if (!result && to) {
+		result = take_pass(file, place, &pass, &e) ||
+		         rootkey_move(c->state, place, buf_str(&pass), &e);
+		wipe(pass.at, pass.cap);
+	}
+	if (!result && to) {
+		printf("the root key is in %s, read back from there\n",
+		    rootkey_what(place));
+		say_passphrase(c, place);
+	}
+	if (!result && forget) {
+		result = rootkey_forget(c->state, old, &e);
+	}
+	if (result) {
+		return cli_fail(&e);
+	}
+	if (forget) {
+		printf("it is no longer in %s\n", rootkey_what(old));
+	} else if (from != place && from != ROOTKEY_SYSTEMD) {
+		printf("it still is in %s: `handrail vault migrate --forget "
+		       "%s` removes it there\n",
+		    rootkey_what(from), rootkey_name(from));
+	}
+	return 0;
+}

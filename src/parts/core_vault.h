@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PARTS_CORE_VAULT_H
+#define PARTS_CORE_VAULT_H
+
+/*
+ * A chapter of core.h, which includes it: vaults and credentials as core knows
+ * them.  Names, hosts and properties stand here in clear, the value is a sealed
+ * row that only the vault can open, its mark a number that only the vault can
+ * make.  Newest first in every list.
+ */
+
+#define CORE_VAULT_ID      48
+#define CORE_VAULT_DEFAULT "vlt_default"
+#define CORE_VAULT_MAX     20 /* credentials in use in one vault */
+#define CORE_URL_MAX       400
+#define CORE_LABEL_MAX     128
+#define CORE_META_MAX      2048 /* bytes of metadata as JSON */
+
+struct core_vault {
+	struct core_vault *next;
+	char id[CORE_VAULT_ID];
+	char name[WIRE_CREDENTIAL_MAX];
+	char label[CORE_LABEL_MAX];
+	struct buf metadata; /* JSON object, or empty */
+	struct wall made, changed, archived_at;
+	bool archived;
+};
+
+struct core_credential {
+	struct core_credential *next;
+	char id[CORE_VAULT_ID];
+	char name[WIRE_CREDENTIAL_MAX];
+	char vault[CORE_VAULT_ID]; /* its id */
+	char label[CORE_LABEL_MAX];
+	char hosts[512];
+	char issuer[WIRE_HOST_MAX]; /* host[:port] of the token endpoint */
+	char url[CORE_URL_MAX];     /* mcp_server_url, or empty */
+	uint32_t version;
+	uint32_t kind; /* enum seal_kind, by wire_binding */
+	bool archived;
+	bool checked; /* the vault has opened this row since it stands */
+	char refused[WIRE_TEXT_MAX]; /* why its row is not used, or empty */
+	struct wall made, changed, rotated, archived_at;
+	struct buf facts; /* canonical JSON of what never changes, or empty */
+	struct buf metadata;
+	struct buf row;
+	uint8_t mark[WIRE_MARK]; /* of its value; zero: not known */
+};
+
+/* A value that was a credential's and is no more. */
+struct core_mark {
+	struct core_mark *next;
+	uint8_t mark[WIRE_MARK];
+	char name[WIRE_CREDENTIAL_MAX];
+};
+
+/* By name or by id. */
+const struct core_credential *core_credential_find(
+    const struct core *c, struct str name);
+/* Why it may not be used now, as the end of a sentence; NULL: it may. */
+const char *core_credential_unfit(
+    const struct core *c, const struct core_credential *k);
+void core_credential_binding(
+    const struct core_credential *k, struct wire_binding *out);
+struct core_vault *core_vault_find(struct core *c, struct str name_or_id);
+const char *core_kind_name(uint32_t kind);
+bool core_kind_parse(struct str name, uint32_t *kind);
+
+/* Rows of the store: written with the next batch. */
+void core_credential_save(struct core *c, const struct core_credential *k);
+void core_vault_save(struct core *c, const struct core_vault *v);
+/* Its value is over: whoever brings it again is recognised. */
+void core_mark_over(struct core *c, struct core_credential *k);
+/* NULL: it never was a credential's, or still is one. */
+const struct core_mark *core_mark_find(
+    const struct core *c, const uint8_t mark[WIRE_MARK]);
+
+int core_vault_load(struct core *c, struct err *e) MUST_CHECK;
+/* Asks the vault, one row after the other, whether it opens. */
+void core_vault_check(struct core *c);
+wire_take_fn core_vault_checked;
+
+#endif

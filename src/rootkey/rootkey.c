@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "digest/digest.h"
+#include "rootkey/inside.h"
+
+static const struct {
+	const char *name;
+	const char *what;
+} sources[] = {
+#define ROOTKEY(source, name, what) [ROOTKEY_##source] = { name, what },
+#include "rootkey/sources.def"
+#undef ROOTKEY
+};
+
+const char *
+rootkey_name(enum rootkey_source source)
+{
+	return sources[source].name;
+}
+
+const char *
+rootkey_what(enum rootkey_source source)
+{
+	return sources[source].what;
+}
+
+bool
+rootkey_parse(struct str name, enum rootkey_source *source)
+{
+	for (int i = 0; i < ROOTKEY_COUNT; i++) {
+		if (str_eq_z(name, sources[i].name)) {
+			*source = (enum rootkey_source)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* --- paths and names --- */
+
+static const char *
+path_of(struct buf *path, const char *state, const char *name)
+{
+	buf_clear(path);
+	buf_addf(path, "%s/%s", state, name);
+	return buf_z(path);
+}
+
+static bool
+credential_path(struct buf *path)
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+
+	return folder &&
+	       access(path_of(path, folder, "handrail-vault-key"), F_OK) == 0;
+}
+
+/* Two houses of one person do not share a key: a digest of the folder's name
+ * stands for the house, in bytes that no quoting can break. */
+static void
+house_name(const char *state, char name[33])
+{
+	char *real = realpath(state, NULL);
+	char text[DIGEST_TEXT];
+
+	digest_text(digest_of(str_of(real ? real : state)), text);
+	free(real);
+	(void)snprintf(name, 33, "%.32s", text);
+}
+
+/* --- where --- */
+
+/* What a house has that says nothing. */
+static enum rootkey_source
+unsaid(const char *state)
+{
+	auto_buf path = { 0 };
+	auto_buf bytes = { 0 };
+	struct err e = { 0 };
+	enum rootkey_source source = ROOTKEY_FILE;
+
+	if (credential_path(&path)) {
+		return ROOTKEY_SYSTEMD;
+	}
+	if (file_read(path_of(&path, state, "vault.key"), 4096, &bytes, &e) ==
+	        0 &&
+	    bytes.len == SEAL_KEYFILE) {
+		source = ROOTKEY_PASSPHRASE;
+	}
+	wipe(bytes.at, bytes.cap);
+	return source;
+}
+
+int
+rootkey_where(const char *state, enum rootkey_source *source, struct err *e)
+{
+	auto_buf path = { 0 };
+	auto_buf text = { 0 };
+
+	if (access(path_of(&path, state, "vault.source"), F_OK)) {
+		*source = unsaid(state);
+		return 0;
+	}
+	if (file_read(buf_z(&path), 256, &text, e)) {
+		return -1;
+	}
+	if (str_ends(buf_str(&text), STR("\n"))) {
+		text.len--;
+	}
+	return rootkey_parse(buf_str(&text), source)
+	           ? 0
+	           : err_set(e, ERR_INPUT,
+	                 "%s names no place for a key: file, passphrase, "
+	                 "systemd, secret-service or keychain",
+	                 buf_z(&path));
+}
+
+/* --- reading --- */
+
+static int
+read_file(
+    const char *path, const char *state, struct seal_key **key, struct err *e)
+{
+	auto_buf bytes = { 0 };
+	auto_buf pass_path = { 0 };
+	auto_buf pass = { 0 };
+	int result;
+
+	if (access(path, F_OK)) {
+		return err_set(e, ERR_MISSING, "there is no %s", path);
+	}
+	if (file_read(path, 4096, &bytes, e)) {
+		return -1;
+	}
+	if (bytes.len != SEAL_KEYFILE) {
+		result = seal_key_read(buf_str(&bytes), key, e);
+	} else {
+		result = file_read(path_of(&pass_path, state, "vault.pass"),
+		             SEAL_PASS_MAX, &pass, e)
+		             ? err_wrap(e, "the passphrase of the vault")
+		             : seal_key_unwrap(
+		                   buf_str(&bytes), buf_str(&pass), key, e);
+	}
+	wipe(bytes.at, bytes.cap);
+	wipe(pass.at, pass.cap);
+	return result ? err_wrap(e, "the vault key %s", path) : 0;
+}
+
+static int
+read_service(const char *state, enum rootkey_source source,
+    struct seal_key **key, struct err *e)
+{
+	auto_buf hex = { 0 };
+	char house[33];
+	int result;
+
+	house_name(state, house);
+	result = source == ROOTKEY_KEYCHAIN
+	             ? keychain_read(house, &hex, e)
+	             : secret_service_read(house, &hex, e);
+	result = result || seal_key_read(buf_str(&hex), key, e);
+	wipe(hex.at, hex.cap);
+	return result ? err_wrap(e, "the vault key in %s", rootkey_what(source))
+	              : 0;
+}
+
+int
+rootkey_read(const char *state, enum rootkey_source source,
+    struct seal_key **key, struct err *e)
+{
+	auto_buf path = { 0 };
+
+	switch (source) {
+	case ROOTKEY_SECRET_SERVICE:
+	case ROOTKEY_KEYCHAIN:
+		return read_service(state, source, key, e);
+	case ROOTKEY_SYSTEMD:
+		return credential_path(&path)
+		           ? read_file(buf_z(&path), state, key, e)
+		           : err_set(e, ERR_MISSING,
+		                 "systemd gave no credential "
+		                 "handrail-vault-key");
+	case ROOTKEY_FILE:
+	case ROOTKEY_PASSPHRASE:
+	case ROOTKEY_COUNT:
+		break;
+	}
+	return read_file(path_of(&path, state, "vault.key"), state, key, e);
+}
+
+/* --- keeping --- */
+
+static int
+write_file(const char *path, enum rootkey_source source,
+    const struct seal_key *key, struct str passphrase, struct err *e)
+{
+	uint8_t wrapped[SEAL_KEYFILE];
+	auto_secret raw = NULL;
+	auto_buf bytes = { 0 };
+	struct str clear;
+	int result;
+
+	if (source == ROOTKEY_PASSPHRASE) {
+		if (seal_key_wrap(key, passphrase, wrapped, e)) {
+			return -1;
+		}
+		buf_add(&bytes, str_span(wrapped, sizeof(wrapped)));
+	} else {
+		seal_key_export(key, &raw);
+		secret_open(raw, &clear);
+		hex_add(&bytes, clear);
+		buf_add_byte(&bytes, '\n');
+	}
+	result = file_write_atomic(path, buf_str(&bytes), 0600, e);
+	wipe(bytes.at, bytes.cap);
+	return result;
+}
+
+static int
+write_service(const char *state, enum rootkey_source source,
+    const struct seal_key *key, struct err *e)
+{
+	auto_secret raw = NULL;
+	auto_buf hex = { 0 };
+	struct str clear;
+	char house[33];
+	int result;
+
+	house_name(state, house);
+	seal_key_export(key, &raw);
+	secret_open(raw, &clear);
+	hex_add(&hex, clear);
+	result = source == ROOTKEY_KEYCHAIN
+	             ? keychain_keep(house, buf_str(&hex), e)
+	             : secret_service_keep(house, buf_str(&hex), e);
+	wipe(hex.at, hex.cap);
+	return result;
+}
+
+static int
+same_key(const struct seal_key *a, const struct seal_key *b,
+    enum rootkey_source where, struct err *e)
+{
+	char one[2 * SEAL_KEY_ID + 1];
+	char other[2 * SEAL_KEY_ID + 1];
+
+	seal_key_id(a, one);
+	seal_key_id(b, other);
+	return strcmp(one, other) == 0
+	           ? 0
+	           : err_set(e, ERR_CONFLICT,
+	                 "%s holds another key (%s) than this house's (%s): "
+	                 "nothing was changed",
+	                 rootkey_what(where), other, one);
+}
+
+static int
+say_where(const char *state, enum rootkey_source source, struct err *e)
+{
+	auto_buf path = { 0 };
+	auto_buf line = { 0 };
+
+	buf_addf(&line, "%s\n", rootkey_name(source));
+	return file_write_atomic(
+	    path_of(&path, state, "vault.source"), buf_str(&line), 0644, e);
+}
+
+static bool
+is_file(enum rootkey_source source)
+{
+	return source == ROOTKEY_FILE || source == ROOTKEY_PASSPHRASE;
+}
+
+int
+rootkey_keep(const char *state, enum rootkey_source source,
+    const struct seal_key *key, struct str passphrase, struct err *e)
+{
+	auto_seal_key there = NULL;
+	auto_buf path = { 0 };
+	struct err none = { 0 };
+
+	if (source == ROOTKEY_SYSTEMD) {
+		return err_set(e, ERR_INPUT,
+		    "a systemd credential is made by systemd-creds(1)");
+	}
+	if (access(path_of(&path, state, "vault.key"), F_OK) == 0) {
+		return err_set(e, ERR_CONFLICT,
+		    "%s is there already: making another would lose every "
+		    "credential sealed under it",
+		    buf_z(&path));
+	}
+	if (is_file(source)) {
+		return write_file(buf_z(&path), source, key, passphrase, e);
+	}
+	if (rootkey_read(state, source, &there, &none) == 0) {
+		return err_set(e, ERR_CONFLICT,
+		    "%s holds a key of this house already",
+		    rootkey_what(source));
+	}
+	if (none.kind != ERR_MISSING) {
+		*e = none;
+		return -1;
+	}
+	return write_service(state, source, key, e) ||
+	               say_where(state, source, e)
+	           ? -1
+	           : 0;
+}
+
+/* --- moving --- */
+
+/* Beside the old one, proven, then over it in one rename. */
+static int
+move_to_file(const char *state, enum rootkey_source to,
+    const struct seal_key *key, struct str passphrase, struct err *e)
+{
+	auto_seal_key proven = NULL;
+	auto_buf next = { 0 };
+	auto_buf path = { 0 };
+
+	(void)path_of(&next, state, "vault.key.next");
+	(void)path_of(&path, state, "vault.key");
+	if (write_file(buf_z(&next), to, key, passphrase, e) ||
+	    read_file(buf_z(&next), state, &proven, e) ||
+	    same_key(key, proven, to, e)) {
+		(void)unlink(buf_z(&next));
+		return -1;
+	}
+	return rename(buf_z(&next), buf_z(&path))
+	           ? err_sys(e, "putting %s in place", buf_z(&path))
+	           : 0;
+}
+
+static int
+move_to_service(const char *state, enum rootkey_source to,
+    const struct seal_key *key, struct err *e)
+{
+	auto_seal_key there = NULL;
+	auto_seal_key proven = NULL;
+	struct err none = { 0 };
+
+	if (rootkey_read(state, to, &there, &none) == 0) {
+		return same_key(key, there, to, e); /* an earlier try */
+	}
+	if (none.kind != ERR_MISSING || to == ROOTKEY_SYSTEMD) {
+		*e = none;
+		return -1;
+	}
+	return write_service(state, to, key, e) ||
+	               rootkey_read(state, to, &proven, e) ||
+	               same_key(key, proven, to, e)
+	           ? -1
+	           : 0;
+}
+
+int
+rootkey_move(const char *state, enum rootkey_source to, struct str passphrase,
+    struct err *e)
+{
+	auto_seal_key key = NULL;
+	enum rootkey_source from;
+
+	if (rootkey_where(state, &from, e) ||
+	    rootkey_read(state, from, &key, e)) {
+		return -1;
+	}
+	if (from == to && to != ROOTKEY_PASSPHRASE) {
+		return 0;
+	}
+	if (is_file(to) ? move_to_file(state, to, key, passphrase, e)
+	                : move_to_service(state, to, key, e)) {
+		return -1;
+	}
+	return say_where(state, to, e);
+}
+
+int
+rootkey_forget(const char *state, enum rootkey_source source, struct err *e)
+{
+	enum rootkey_source now;
+	auto_buf path = { 0 };
+	char house[33];
+
+	if (rootkey_where(state, &now, e)) {
+		return -1;
+	}
+	if (now == source || (is_file(now) && is_file(source))) {
+		return err_set(e, ERR_CONFLICT,
+		    "%s is where the key of this house lives",
+		    rootkey_what(source));
+	}
+	house_name(state, house);
+	switch (source) {
+	case ROOTKEY_SECRET_SERVICE:
+		return secret_service_forget(house, e);
+	case ROOTKEY_KEYCHAIN:
+		return keychain_forget(house, e);
+	case ROOTKEY_SYSTEMD:
+	case ROOTKEY_COUNT:
+		return 0;
+	case ROOTKEY_FILE:
+	case ROOTKEY_PASSPHRASE:
+		break;
+	}
+	(void)path_of(&path, state, "vault.key");
+	return unlink(buf_z(&path)) && errno != ENOENT
+	           ? err_sys(e, "removing %s", buf_z(&path))
+	           : 0;
+}

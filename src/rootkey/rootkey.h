@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ROOTKEY_ROOTKEY_H
+#define ROOTKEY_ROOTKEY_H
+
+/*
+ * Where the root key of a house lives: read, kept, moved.  A house says it in
+ * <state>/vault.source; one without that file has a systemd credential if there
+ * is one, else <state>/vault.key.
+ *
+ * libsecret (opened at run time) and `security` run in a child that ends at
+ * once: their threads and what they leave in memory do not stay in the vault.
+ * A key goes to them over pipes, never as an argument.
+ */
+
+#include "seal/seal.h"
+
+enum rootkey_source {
+#define ROOTKEY(source, name, what) ROOTKEY_##source,
+#include "rootkey/sources.def"
+#undef ROOTKEY
+	ROOTKEY_COUNT,
+};
+
+const char *rootkey_name(enum rootkey_source source);
+const char *rootkey_what(enum rootkey_source source);
+bool rootkey_parse(struct str name, enum rootkey_source *source);
+
+/* Where this house's key lives.  ERR_INPUT: vault.source names no place. */
+int rootkey_where(
+    const char *state, enum rootkey_source *source, struct err *e) MUST_CHECK;
+/* ERR_MISSING: there is none in that place. */
+int rootkey_read(const char *state, enum rootkey_source source,
+    struct seal_key **key, struct err *e) MUST_CHECK;
+/* The first key of a house; `passphrase` is for that source alone.
+ * ERR_CONFLICT: there is one there already. */
+int rootkey_keep(const char *state, enum rootkey_source source,
+    const struct seal_key *key, struct str passphrase,
+    struct err *e) MUST_CHECK;
+/*
+ * The same root key in another place.  It is read back from there before
+ * vault.source names it, in one rename: until then the old place is in force,
+ * and whoever was interrupted moves again.  Nothing sealed changes.  A systemd
+ * credential is made by systemd-creds(1): here it is only proven.
+ */
+int rootkey_move(const char *state, enum rootkey_source to,
+    struct str passphrase, struct err *e) MUST_CHECK;
+/* Out of a place that is no longer in force. */
+int rootkey_forget(
+    const char *state, enum rootkey_source source, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,705 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The vault from outside: kinds, the life of a credential, rows that somebody
+put back, values that come again, and that no value is ever seen."""
+import base64
+import ctypes
+import ctypes.util
+import glob
+import http.server
+import json
+import os
+import sqlite3
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from house import *  # noqa: E402,F403
+
+AT = '/api/vault/credentials'
+
+CALLER = {
+    'role.toml': ROLE,
+    'mcp/server.toml': SERVER,
+    'gates.toml': """\
+[defaults]
+unmatched = "allow"
+
+[egress.there]
+match    = {{ host = "there.test", method = "GET", path = "/**" }}
+upstream = "127.0.0.1:{port}"
+ca       = "{folder}/cert.pem"
+inject   = {{ credential = "there", header = "X-Token", format = "{{{{secret}}}}" }}
+""",
+}
+
+
+def box(h, value):
+    """A value sealed to the vault's key, as the command line does it."""
+    sodium = ctypes.CDLL(ctypes.util.find_library('sodium') or
+                         'libsodium.so.23')
+    key = base64.b64decode(h.get('/api/vault/key').json['box'])
+    out = ctypes.create_string_buffer(len(value) + 48)
+    need(sodium.crypto_box_seal(out, value, ctypes.c_ulonglong(len(value)),
+                                key) == 0, 'crypto_box_seal')
+    return base64.b64encode(out.raw).decode()
+
+
+def tokens(access, refresh=b'', client=b'', expires=0):
+    """A set of tokens as src/seal/DESIGN draws it."""
+    return b'HRTK\x01\0' + struct.pack('<q', expires) + b''.join(
+        struct.pack('<H', len(t)) + t for t in (access, refresh, client))
+
+
+def put(h, name, value=None, code=200, **more):
+    value = value or b'value-of-' + name.encode()
+    if 'mcp_server_url' not in more:
+        more.setdefault('hosts', 'there.test')
+    a = h.post(AT, {'name': name, 'box': box(h, value), **more})
+    need(a.code == code, name, more, a)
+    return a.json
+
+
+def post(h, name, verb, code=200, **body):
+    a = h.post('%s/%s/%s' % (AT, name, verb), body)
+    need(a.code == code, name, verb, a)
+    return a
+
+
+def names(h, query=''):
+    return [k['name'] for k in h.get(AT + query).json['credentials']]
+
+
+def heads(h, kind):
+    return [e for e in h.events() if e['kind'] == kind]
+
+
+class Upstream:
+    """there.test, by TLS; keeps every token it was shown and answers with a
+    word of its own."""
+
+    def __init__(self, folder, answer=b'hello'):
+        self.folder, self.answer = folder, answer
+
+    def __enter__(self):
+        key, cert = (os.path.join(self.folder, n)
+                     for n in ('key.pem', 'cert.pem'))
+        subprocess.run(
+            ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+             'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj',
+             '/CN=there.test', '-addext', 'subjectAltName=DNS:there.test',
+             '-keyout', key, '-out', cert], check=True, capture_output=True)
+        shown = self.shown = []
+        answer = self.answer
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                shown.append(self.headers.get('X-Token'))
+                self.send_response(200)
+                self.send_header('Content-Length', str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0),
+                                                      Handler)
+        self.port = self.server.server_address[1]
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        self.server.socket = context.wrap_socket(
+            self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever,
+                         daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def role(self, h):
+        for path, text in CALLER.items():
+            if path == 'gates.toml':
+                text = text.format(port=self.port, folder=self.folder)
+            h.role_file('caller', path, text)
+
+
+def finish():
+    return {'id': 'end', 'tool': 'finish', 'args': {'result': {}}}
+
+
+def call(h, command='curl -sS https://there.test/'):
+    """One shell command in a sandbox; what it printed."""
+    task = h.run([shell(command), finish()], queue='caller')
+    need(task['state'] == 'completed', json.dumps(task)[:1500])
+    return json.dumps([e for e in h.events(task['id'])
+                       if e['kind'] == 'call_settled'])
+
+
+# --- kinds ----------------------------------------------------------------------
+
+@test
+def each_kind_is_kept_and_shown_without_its_value():
+    kinds = {
+        'static_bearer': ({}, b'bearer-value'),
+        'basic': ({'username': 'somebody'}, b'basic-value'),
+        'header': ({'header': 'X-Api-Key'}, b'header-value'),
+        'environment_variable': ({'variable': 'API_KEY'}, b'variable-value'),
+        'mcp_oauth': ({'mcp_server_url': 'https://mcp.test:8443/mcp',
+                       'token_endpoint': 'https://id.test/token',
+                       'client_id': 'client-1'},
+                      tokens(b'access-value', b'refresh-value')),
+        'oauth_refresh': ({'token_endpoint': 'https://id.test/token',
+                           'client_id': 'client-1'},
+                          tokens(b'access-value', b'refresh-value-2',
+                                 b'client-value')),
+    }
+    with House() as h:
+        h.start()
+        for kind, (more, value) in kinds.items():
+            k = put(h, kind.replace('_', '-'), value, kind=kind, **more)
+            need(k['kind'] == kind and k['version'] == 1, k)
+            need(k['id'].startswith('vcrd_') and k['vault'] == 'default', k)
+            for key, text in more.items():
+                need(k['properties'][key] == text, key, k)
+        need(h.get(AT + '/mcp-oauth').json['hosts'] == 'mcp.test:8443', 'host')
+        seen = h.get(AT).out + ''.join(
+            h.get(AT + '/' + n).out for n in names(h))
+        need('-value' not in seen, seen)
+        need(names(h) == [k.replace('_', '-') for k in reversed(kinds)],
+             names(h))
+        h.stop()
+        h.start()
+        need(names(h) == [k.replace('_', '-') for k in reversed(kinds)],
+             names(h))
+        need(not heads(h, 'credential_refused'), heads(h, 'credential_refused'))
+
+
+@test
+def what_a_kind_must_say_is_asked_for():
+    url = {'mcp_server_url': 'https://mcp.test/'}
+    end = {'token_endpoint': 'https://id.test/token', 'client_id': 'c'}
+    t = tokens(b'access')
+    with House() as h:
+        h.start()
+        for value, more in (
+                (b'v', {'kind': 'magic'}),
+                (b'v', {'kind': 'header'}),
+                (b'v', {'kind': 'header', 'header': 'X Y'}),
+                (b'v', {'header': 'X-Y'}),
+                (b'v', {'kind': 'environment_variable'}),
+                (b'v', {'kind': 'environment_variable', 'variable': 'a b'}),
+                (b'v', {'client_id': 'c'}),
+                (t, {'kind': 'mcp_oauth'}),
+                (t, {'kind': 'mcp_oauth', **url, 'client_id': 'c'}),
+                (t, {'kind': 'oauth_refresh'}),
+                (t, {'kind': 'oauth_refresh', **end,
+                     'token_endpoint': 'http://id.test/token'}),
+                (t, {'kind': 'oauth_refresh', **end,
+                     'token_endpoint': 'ftp://id.test/'}),
+                (b'v', {'mcp_server_url': 'http://mcp.test/'}),
+                (b'v', {'kind': 'oauth_refresh', **end}),
+                (tokens(b'a\r\nX: y'), {'kind': 'oauth_refresh', **end}),
+                (b'a\r\nX-Y: z', {}),
+                (b'a\0b', {}),
+                (b'v', {'hosts': 'UPPER.test'}),
+                (b'v', {'hosts': '*.test'}),
+                (b'v', {'vault': 'nowhere'}),
+                (b'v', {'metadata': [1]}),
+                (b'v', {'metadata': {'x': 'y' * 3000}}),
+                (b'v', {'display_name': 'x' * 200})):
+            if 'mcp_server_url' not in more:
+                more = {'hosts': 'there.test', **more}
+            a = h.post(AT, {'name': 'wrong', 'box': box(h, value), **more})
+            need(a.code in (400, 404), value, more, a)
+            need('error' in a.json, a)
+        need(names(h, '?archived=1') == [], names(h, '?archived=1'))
+        # The legitimate neighbours.
+        put(h, 'one', t, kind='mcp_oauth', **url)
+        put(h, 'two', t, kind='oauth_refresh', **end)
+
+
+# --- the life of one --------------------------------------------------------------
+
+@test
+def one_is_in_use_for_a_url_in_a_vault_and_twenty_in_all():
+    url = {'mcp_server_url': 'https://mcp.test/mcp'}
+    with House() as h:
+        h.start()
+        a = h.post('/api/vaults', {'name': 'second', 'display_name': 'The 2nd',
+                                   'metadata': {'team': 'x'}})
+        need(a.code == 200 and a.json['id'].startswith('vlt_'), a)
+        need(a.json['metadata'] == {'team': 'x'}, a)
+        need(h.post('/api/vaults', {'name': 'second'}).code == 409, 'twice')
+        put(h, 'first', **url)
+        put(h, 'again', code=409, **url)
+        put(h, 'first', code=409, vault='second')
+        put(h, 'again', vault='second', **url)
+        post(h, 'first', 'archive')
+        put(h, 'third', b'third', **url)  # the archived one freed it
+        for n in range(19):
+            put(h, 'more-%d' % n)
+        put(h, 'too-many', code=409)
+        post(h, 'more-7', 'archive')
+        put(h, 'enough')
+        need(len(names(h)) == 21 and len(names(h, '?vault=second')) == 1,
+             names(h))
+        need(h.get(AT + '?vault=nowhere').code == 404, 'nowhere')
+
+
+@test
+def what_is_fixed_cannot_be_rotated_and_the_same_value_is_no_rotation():
+    with House() as h:
+        h.start()
+        k = put(h, 'there', b'first')
+        for key in ('mcp_server_url', 'token_endpoint', 'client_id', 'hosts',
+                    'vault', 'kind', 'header'):
+            a = post(h, 'there', 'rotate', 400, box=box(h, b'second'),
+                     **{key: 'x'})
+            need(key in a.out, a)
+        need(post(h, 'there', 'rotate', box=box(h, b'second'))
+             .json['version'] == 2, 'rotate')
+        # A client that asks again after a lost answer.
+        need(post(h, 'there', 'rotate', box=box(h, b'second'))
+             .json['version'] == 2, 'the same again')
+        a = post(h, k['id'], 'rotate', display_name='New', metadata={'a': 1})
+        need(a.json['version'] == 2 and a.json['display_name'] == 'New' and
+             a.json['metadata'] == {'a': 1}, a)
+        need(len(heads(h, 'credential_rotated')) == 1, 'one head a rotation')
+        need(len(heads(h, 'credential_changed')) == 1, 'one head a change')
+
+
+@test
+def archive_is_idempotent_hides_and_keeps_the_record():
+    with House() as h:
+        h.start()
+        put(h, 'there')
+        need(post(h, 'there', 'archive').json['archived'], 'archive')
+        need(post(h, 'there', 'archive').json['version'] == 2, 'again')
+        need(len(heads(h, 'credential_archived')) == 1, 'one head')
+        need(names(h) == [] and names(h, '?archived=1') == ['there'], 'lists')
+        post(h, 'there', 'rotate', 404, box=box(h, b'x'))
+        k = put(h, 'there', b'another')
+        need(k['version'] == 3, k)
+        need(names(h) == ['there'], names(h))
+
+
+@test
+def a_vault_takes_its_credentials_with_it():
+    with House() as h:
+        h.start()
+        for v in ('a', 'b'):
+            need(h.post('/api/vaults', {'name': v}).code == 200, v)
+            put(h, 'one-' + v, b'1' + v.encode(), vault=v)
+            put(h, 'two-' + v, b'2' + v.encode(), vault=v)
+        put(h, 'stays')
+        need(h.post('/api/vaults/a/archive', {}).json['archived'], 'archive')
+        need(h.post('/api/vaults/a/archive', {}).code == 200, 'again')
+        need(names(h) == ['stays', 'two-b', 'one-b'], names(h))
+        put(h, 'late', code=409, vault='a')
+        need(h.post('/api/vaults/b/delete', {}).code == 200, 'delete')
+        need(h.get('/api/vaults/b').code == 404, 'gone')
+        need(names(h, '?archived=1') == ['stays', 'two-a', 'one-a'],
+             names(h, '?archived=1'))
+        need(h.post('/api/vaults/default/delete', {}).code == 400, 'default')
+        need([v['name'] for v in h.get('/api/vaults').json['vaults']] ==
+             ['default'], h.get('/api/vaults'))
+        need(len(heads(h, 'credential_deleted')) == 2, 'two heads')
+        h.stop()
+        h.start()
+        need([v['name'] for v in
+              h.get('/api/vaults?archived=1').json['vaults']] ==
+             ['a', 'default'], h.get('/api/vaults?archived=1'))
+
+
+@test
+def the_command_line_says_the_same():
+    with House() as h:
+        h.start()
+        h.ok('vault', 'create', 'team')
+        h.ok('vault', 'put', 'git', '--host', 'git.test', '--vault', 'team',
+             '--kind', 'basic', '--username', 'me', input='a-secret\n')
+        secret = os.path.join(h.folder, 'refresh')
+        write(secret, 'refresh-1\n', 0o600)
+        h.ok('vault', 'put', 'mail', '--kind', 'oauth_refresh', '--host',
+             'mail.test', '--token-endpoint', 'https://id.test/token',
+             '--client-id', 'me', '--refresh-token-file', secret)
+        h.ok('vault', 'rotate', 'git', input='another-secret\n')
+        a = h.ok('vault', 'list')
+        need('mail' in a.out and 'version 2' in a.out, a)
+        need('basic' in h.ok('vault', 'show', 'git').out, 'show')
+        h.ok('vault', 'archive', 'git')
+        need('git' not in h.ok('vault', 'list').out, 'archived is hidden')
+        need('(archived)' in h.ok('vault', 'list', '--archived').out, 'shown')
+        h.ok('vault', 'delete', 'git')
+        need(h.cli('vault', 'delete', 'git').code == 4, 'is gone')
+        h.ok('vault', 'delete', '--vault', 'team')
+        need('team' not in h.ok('vault', 'vaults', '--archived').out, 'gone')
+
+
+@test
+def a_rotation_reaches_the_next_request_without_a_restart():
+    with House() as h:
+        with Upstream(h.folder) as up:
+            up.role(h)
+            h.start()
+            put(h, 'there', b'token-one')
+            call(h)
+            post(h, 'there', 'rotate', box=box(h, b'token-two'))
+            call(h)
+            need(up.shown == ['token-one', 'token-two'], up.shown)
+            post(h, 'there', 'archive')
+            call(h, 'curl -sS https://there.test/ || true')
+            need(len(up.shown) == 2, up.shown)
+
+
+@test
+def an_access_token_is_lent_and_one_that_has_ended_is_not():
+    with House() as h:
+        with Upstream(h.folder) as up:
+            up.role(h)
+            h.start()
+            more = {'kind': 'oauth_refresh', 'client_id': 'c',
+                    'token_endpoint': 'https://id.test/token'}
+            put(h, 'there', tokens(b'access-1', b'refresh-1'), **more)
+            call(h)
+            need(up.shown == ['access-1'], up.shown)
+            post(h, 'there', 'rotate',
+                 box=box(h, tokens(b'access-2', b'refresh-2', expires=1)))
+            call(h, 'curl -sS https://there.test/ || true')
+            need(up.shown == ['access-1'], up.shown)
+
+
+# --- the root key -------------------------------------------------------------------
+
+SECURITY = """\
+#!/bin/sh
+d="{folder}/keychain"
+case "$1" in
+-i) read -r v u s service a account w hex; echo "$hex" > "$d/$service-$account";;
+find-generic-password) [ -e "$d/$3-$5" ] || exit 44; cat "$d/$3-$5";;
+*) exit 2;;
+esac
+"""
+
+
+@test
+def a_root_key_that_moved_opens_what_was_sealed_before():
+    with House() as h:
+        os.mkdir(h.folder + '/keychain')
+        os.chmod(h.folder + '/keychain', 0o777)
+        write(h.folder + '/tools/security', SECURITY.format(folder=h.folder),
+              0o755)
+        h.env['PATH'] = h.folder + '/tools:' + h.env['PATH']
+        with Upstream(h.folder) as up:
+            up.role(h)
+            h.start()
+            put(h, 'there', b'sealed-before')
+            sign = h.get('/api/vault/key').json
+            write(h.folder + '/pass', 'a long passphrase\n', 0o600)
+            write(h.state + '/vault.pass', 'a long passphrase\n', 0o600)
+            h.ok('vault', 'migrate', '--to', 'passphrase',
+                 '--passphrase-file', h.folder + '/pass')
+            need(h.cli('vault', 'migrate', '--to', 'nowhere').code == 1, 'to')
+            for move in (None, 'keychain', 'file'):
+                if move:
+                    h.ok('vault', 'migrate', '--to', move)
+                h.stop()
+                h.start()
+                call(h)
+                need(h.get('/api/vault/key').json == sign, 'another key')
+            need(up.shown == ['sealed-before'] * 3, up.shown)
+            # Without the place that it names, the house does not start.
+            h.ok('vault', 'migrate', '--to', 'keychain')
+            h.ok('vault', 'migrate', '--forget', 'file')
+            need(not os.path.exists(h.state + '/vault.key'), 'forget')
+            h.stop()
+            os.rename(h.folder + '/keychain', h.folder + '/away')
+            a = h.cli('up')
+            need(a.code == 1 and 'Keychain' in a.err + a.out, a)
+
+
+# --- what somebody does to the store ------------------------------------------------
+
+def book(h):
+    found = [f for f in glob.glob(h.state + '/book/*')
+             if open(f, 'rb').read(15) == b'SQLite format 3']
+    need(len(found) == 1, found)
+    return found[0]
+
+
+def stored(h, name='there'):
+    with sqlite3.connect(book(h)) as db:
+        found = db.execute("SELECT version, value FROM rows WHERE "
+                           "space = 'sealed' AND key = ?", (name,)).fetchone()
+    db.close()
+    return found
+
+
+def put_back(h, version, value, name='there'):
+    with sqlite3.connect(book(h)) as db:
+        db.execute("INSERT OR REPLACE INTO rows (space, key, version, value) "
+                   "VALUES ('sealed', ?, ?, ?)", (name, version, value))
+    db.close()
+
+
+def refused(h, up, before):
+    """Found at the start, on record, and not used."""
+    until(lambda: len(heads(h, 'credential_refused')) == 1, 10,
+          'the old row was not found')
+    call(h, 'curl -sS https://there.test/ || true')
+    need(len(up.shown) == before, up.shown)
+    need(h.get(AT + '/there').json['refused'], 'said to who looks')
+
+
+@test
+def V11_a_row_of_before_is_found_at_the_start_and_not_used():
+    for same_number in (False, True):
+        with House() as h:
+            with Upstream(h.folder) as up:
+                up.role(h)
+                h.start()
+                put(h, 'there', b'token-one')
+                h.stop()
+                old = stored(h)
+                h.start()
+                post(h, 'there', 'rotate', box=box(h, b'token-two'))
+                call(h)
+                need(not heads(h, 'credential_refused'), 'the twin')
+                h.stop()
+                put_back(h, 2 if same_number else old[0], old[1])
+                h.start()
+                refused(h, up, 1)
+                # The way out that the sentence names.
+                post(h, 'there', 'rotate', box=box(h, b'token-three'))
+                call(h)
+                need(up.shown == ['token-two', 'token-three'], up.shown)
+
+
+@test
+def I13_an_archived_credential_that_is_put_back_is_found():
+    with House() as h:
+        with Upstream(h.folder) as up:
+            up.role(h)
+            h.start()
+            put(h, 'there', b'token-one')
+            call(h)
+            h.stop()
+            old = stored(h)
+            h.start()
+            post(h, 'there', 'archive')
+            h.stop()
+            put_back(h, 2, old[1])
+            h.start()
+            refused(h, up, 1)
+
+
+@test
+def V06_a_row_with_another_host_or_endpoint_is_found():
+    for change in ({'hosts': 'evil.test'}, {'issuer': 'evil.test'},
+                   {'facts': '{"vault":"vlt_default"}'}):
+        with House() as h:
+            h.start()
+            put(h, 'there', tokens(b'a', b'r'), kind='oauth_refresh',
+                token_endpoint='https://id.test/token', client_id='c')
+            h.stop()
+            version, value = stored(h)
+            value = json.dumps({**json.loads(value), **change})
+            put_back(h, version, value.encode())
+            h.start()
+            until(lambda: heads(h, 'credential_refused'), 10, change)
+
+
+@test
+def what_is_deleted_or_archived_is_in_no_file_of_the_house():
+    with House() as h:
+        h.start()
+        for name in ('stays', 'goes', 'sleeps'):
+            put(h, name, b'v-' + name.encode())
+        h.stop()
+        rows = {n: json.loads(stored(h, n)[1])['row'].encode()
+                for n in ('stays', 'goes', 'sleeps')}
+        h.start()
+        post(h, 'goes', 'delete')
+        post(h, 'sleeps', 'archive')
+
+        def found(row):
+            return [f for f in glob.glob(h.state + '/**', recursive=True)
+                    if os.path.isfile(f) and row in open(f, 'rb').read()]
+        need(found(rows['stays']), 'the decoy is not found: the test is blind')
+        until(lambda: not found(rows['goes']), 5, found(rows['goes']))
+        until(lambda: not found(rows['sleeps']), 5, found(rows['sleeps']))
+        need(h.get(AT + '/goes').code == 404, 'goes')
+        post(h, 'goes', 'delete', 404)
+        need(put(h, 'goes', b'new')['version'] == 3, 'versions go on')
+
+
+# --- values that come again ---------------------------------------------------------
+
+@test
+def a_value_that_was_revoked_is_recognised_when_it_comes_again():
+    with House() as h:
+        h.start()
+        put(h, 'there', b'leaked-one')
+        post(h, 'there', 'rotate', box=box(h, b'leaked-two'))
+        a = post(h, 'there', 'rotate', 409, box=box(h, b'leaked-one'))
+        need('there' in a.out and 'leaked' not in a.out, a)
+        post(h, 'there', 'archive')
+        put(h, 'other', b'leaked-two', code=409)
+        put(h, 'other', b'never-seen')
+        post(h, 'other', 'delete')
+        h.stop()
+        h.start()
+        for value in (b'leaked-one', b'leaked-two', b'never-seen'):
+            put(h, 'third', value, code=409)
+        put(h, 'third', b'leaked-onf')
+        # Of tokens the refresh token counts, whatever stands beside it.
+        more = {'kind': 'oauth_refresh', 'client_id': 'c',
+                'token_endpoint': 'https://id.test/token'}
+        put(h, 'set', tokens(b'a1', b'r1'), **more)
+        post(h, 'set', 'archive')
+        put(h, 'set', tokens(b'a2', b'r1'), code=409, **more)
+        put(h, 'set', tokens(b'a1', b'r2'), **more)
+
+
+@test
+def a_revoked_value_that_a_sandbox_sends_itself_is_recognised():
+    leak = ('curl -sS -H "Authorization: Bearer %s" https://there.test/; '
+            'curl -sS -u me:%s https://there.test/')
+    with House() as h:
+        with Upstream(h.folder) as up:
+            up.role(h)
+            h.role_file('caller', 'gates.toml', CALLER['gates.toml'].format(
+                port=up.port, folder=up.folder).split('inject')[0] +
+                'own_credentials = true\n')
+            h.start()
+            put(h, 'there', b'leaked-one')
+            post(h, 'there', 'rotate', box=box(h, b'leaked-two'))
+            call(h, leak % (2 * ('somebody-elses',)))  # the neighbour
+            need(len(up.shown) == 2, up.shown)
+            said = call(h, leak % (2 * ('leaked-one',)))
+            need(len(up.shown) == 2, up.shown)
+            need(said.count('rotated out') >= 2 and 'there' in said, said)
+            denied = heads(h, 'request_denied')
+            need(len(denied) == 2 and
+                 'leaked' not in json.dumps(denied), denied)
+            # Without the vault nobody could say: closed.
+            pid = h.pids()['vault']
+            os.kill(pid, 19)
+            t = h.dispatch([shell(leak % (2 * ('somebody-elses',)) +
+                                  ' || true'), finish()], queue='caller')
+            until(lambda: 'call_started' in h.kinds(t), 10)
+            time.sleep(0.5)
+            end_process(pid)
+            until(lambda: 'the vault' in json.dumps(h.events(t)), 15,
+                  'no refusal')
+
+
+# --- no value is ever seen ------------------------------------------------------------
+
+def encodings(value):
+    """Every way in which a value may stand in something else."""
+    found = {value, value.hex().encode(), value.hex().upper().encode(),
+             urllib.parse.quote(value, safe='').encode(),
+             b''.join(b'%%%02x' % c for c in value),
+             b''.join(b'%%%02X' % c for c in value),
+             b''.join(b'\\u%04x' % c for c in value),
+             json.dumps(value.decode())[1:-1].encode(), value[::-1]}
+    for before in range(3):
+        coded = base64.b64encode(b'\0' * before + value)
+        coded = coded[-(-before * 4 // 3) + (before > 0):].rstrip(b'=')[:-1]
+        found |= {coded, coded.replace(b'+', b'-').replace(b'/', b'_')}
+    return found
+
+
+def process_texts(root):
+    for pid in [root, *descendants(root)]:
+        for name in ('environ', 'cmdline', 'comm'):
+            try:
+                with open('/proc/%d/%s' % (pid, name), 'rb') as f:
+                    yield '%s of %d' % (name, pid), f.read()
+            except OSError:
+                pass
+
+
+def artefacts(h):
+    for path in glob.glob(h.folder + '/**', recursive=True):
+        if os.path.isfile(path) and not path.endswith('.sock'):
+            with open(path, 'rb') as f:
+                yield path, f.read()
+    yield from process_texts(h.process.pid)
+    for line in open(os.path.join(SOURCE, 'src/parts/routes.def')):
+        if line.startswith('ROUTE("GET"'):
+            path = line.split('"')[3].replace('*', 'there')
+            if path not in ('/api/backup/bytes', '/api/events'):
+                a = h.get(path, quiet=True)
+                yield path, (a.out if a else '').encode()
+    yield 'the events', json.dumps(h.events()).encode()
+    for words in (('vault', 'list', '--archived'), ('vault', 'show', 'there'),
+                  ('vault', 'vaults'), ('status',), ('audit', 'tail')):
+        a = h.cli(*words)
+        yield ' '.join(words), (a.out + a.err).encode()
+
+
+@test
+def V08_no_planted_value_is_in_anything_that_can_be_read():
+    planted = {'there': b'CANARY>~?one+/7f3a-Q', 'hdr': b'CANARY>~?two+/91bc-W',
+               'env': b'CANARY>~?thr+/55de-E'}
+    sets = {'set': (b'CANARY-acc-0d1e', b'CANARY-ref-88aa', b'CANARY-cli-4c4c')}
+    with House() as h:
+        with Upstream(h.folder, b'DECOY-that-a-cell-reads') as up:
+            up.role(h)
+            h.start(env={'HANDRAIL_LOG': 'debug'})
+            put(h, 'there', planted['there'])
+            put(h, 'hdr', planted['hdr'], kind='header', header='X-Api-Key')
+            put(h, 'env', planted['env'], kind='environment_variable',
+                variable='API_KEY')
+            put(h, 'set', tokens(*sets['set']), kind='oauth_refresh',
+                token_endpoint='https://id.test/token', client_id='c')
+            h.ok('vault', 'put', 'cli', '--host', 'a.test',
+                 input='CANARY-cli-put-77\n')
+            said = call(h)
+            need(up.shown == [planted['there'].decode()], up.shown)
+            need('DECOY-that-a-cell-reads' in said, said)
+            call(h, 'env; cat /proc/self/environ; ls -laR /work')
+            post(h, 'hdr', 'rotate', box=box(h, b'CANARY-second-66'))
+            post(h, 'env', 'archive')
+            post(h, 'set', 'rotate', 400, box=box(h, b'CANARY-no-tokens-3'))
+            post(h, 'there', 'rotate', 400, box='CANARY', kind='x')
+            needles = {}
+            for value in [*planted.values(), *sets['set'],
+                          b'CANARY-cli-put-77', b'CANARY-second-66',
+                          b'CANARY-no-tokens-3']:
+                for text in encodings(value):
+                    needles[text] = value
+            decoys, blind = 0, encodings(b'DECOY-that-a-cell-reads')
+            for name, text in artefacts(h):
+                for needle, value in needles.items():
+                    need(needle not in text, 'the value %r is in %s' % (
+                        value, name))
+                decoys += any(d in text for d in blind)
+            need(decoys > 0, 'the decoy was not found: the test is blind')
+
+
+@test
+def V07_the_vault_leaves_no_core_file_and_cannot_be_read():
+    with House() as h:
+        h.start()
+        put(h, 'there', b'CANARY-memory-11')
+        pid = h.pids()['vault']
+        with open('/proc/%d/limits' % pid) as f:
+            line = [x for x in f if x.startswith('Max core file size')][0]
+        # 0, or the 1 byte that also keeps a core from a program that waits
+        # for them (core(5)).
+        need(max(map(int, line.split()[4:6])) <= 1, line)
+        need(os.stat('/proc/%d/environ' % pid).st_uid == 0 or
+             os.getuid() != 0, 'it is dumpable')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

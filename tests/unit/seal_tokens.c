@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "seal/seal.h"
+
+static const struct seal_tokens whole = {
+	.expires = 1800000000,
+	.access = { "at-1", 4 },
+	.refresh = { "rt-22", 5 },
+	.client = { "secret", 6 },
+};
+
+static void
+make(const struct seal_tokens *tokens, struct buf *value)
+{
+	struct err e = { 0 };
+
+	if (seal_tokens_write(tokens, value, &e)) {
+		fail_msg("%s", e.text);
+	}
+}
+
+static void
+what_was_written_is_read(void **state)
+{
+	auto_buf value = { 0 };
+	struct seal_tokens read;
+	struct err e = { 0 };
+
+	(void)state;
+	make(&whole, &value);
+	assert_int_equal(seal_tokens_read(buf_str(&value), &read, &e), 0);
+	assert_int_equal(read.expires, whole.expires);
+	assert_true(str_eq(read.access, STR("at-1")));
+	assert_true(str_eq(read.refresh, STR("rt-22")));
+	assert_true(str_eq(read.client, STR("secret")));
+}
+
+static void
+the_bytes_stand_where_the_design_draws_them(void **state)
+{
+	static const char bytes[] = "HRTK\x01\0\0\xd2\x49\x6b\0\0\0\0"
+	                            "\x04\0at-1\x05\0rt-22\x06\0secret";
+	auto_buf value = { 0 };
+
+	(void)state;
+	make(&whole, &value);
+	assert_int_equal(value.len, sizeof(bytes) - 1);
+	assert_memory_equal(value.at, bytes, value.len);
+}
+
+static void
+a_cut_or_longer_set_is_refused(void **state)
+{
+	auto_buf value = { 0 };
+	struct seal_tokens read;
+	struct err e = { 0 };
+
+	(void)state;
+	make(&whole, &value);
+	for (size_t len = 0; len < value.len; len++) {
+		assert_int_equal(
+		    seal_tokens_read(str_span(value.at, len), &read, &e), -1);
+	}
+	buf_add_byte(&value, 'x');
+	assert_int_equal(seal_tokens_read(buf_str(&value), &read, &e), -1);
+	assert_null(strstr(e.text, "at-1"));
+}
+
+static void
+a_token_that_could_break_a_header_is_refused(void **state)
+{
+	static const char *const wrong[] = { "a b", "a\rb", "a\nb", "a\x7f",
+		"\xc3\xa4", "\t" };
+	auto_buf value = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		struct seal_tokens t = whole;
+		struct seal_tokens read;
+		char *at;
+
+		t.refresh = str_of(wrong[i]);
+		assert_int_equal(seal_tokens_write(&t, &value, &e), -1);
+		assert_int_equal(value.len, 0);
+		/* Nor when somebody else wrote it. */
+		make(&whole, &value);
+		at = memmem(value.at, value.len, "rt-22", 5);
+		assert_non_null(at);
+		at[1] = wrong[i][strlen(wrong[i]) - 1];
+		if (at[1] != 'b') {
+			assert_int_equal(
+			    seal_tokens_read(buf_str(&value), &read, &e), -1);
+		}
+		buf_clear(&value);
+	}
+}
+
+static void
+an_empty_set_and_a_time_before_1970_are_refused(void **state)
+{
+	struct seal_tokens none = { .expires = 1 };
+	struct seal_tokens early = whole;
+	auto_buf value = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	early.expires = -1;
+	assert_int_equal(seal_tokens_write(&none, &value, &e), -1);
+	assert_int_equal(seal_tokens_write(&early, &value, &e), -1);
+	assert_int_equal(value.len, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_written_is_read),
+		cmocka_unit_test(the_bytes_stand_where_the_design_draws_them),
+		cmocka_unit_test(a_cut_or_longer_set_is_refused),
+		cmocka_unit_test(a_token_that_could_break_a_header_is_refused),
+		cmocka_unit_test(
+		    an_empty_set_and_a_time_before_1970_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
