@@ -10,6 +10,7 @@
 
 #define ALIGNMENT   16
 #define BLOCK_FIRST ((size_t)4096)
+#define BLOCK_KEPT  ((size_t)32 * 1024)
 #define BLOCK_MOST  ((size_t)256 * 1024)
 
 /* The head block is the one being filled; memory is zero past `used`. */
@@ -32,6 +33,24 @@ arena_fini(struct arena *a)
 		block = next;
 	}
 	*a = (struct arena){ 0 };
+}
+
+void
+arena_clear(struct arena *a)
+{
+	struct arena_block *kept = a->head;
+
+	if (kept == NULL || kept->size > BLOCK_KEPT) {
+		arena_fini(a);
+		return;
+	}
+	struct arena rest = { .head = kept->next };
+
+	arena_fini(&rest);
+	memset(kept->bytes, 0, kept->used);
+	kept->used = 0;
+	kept->next = NULL;
+	*a = (struct arena){ .head = kept };
 }
 
 void

@@ -165,7 +165,9 @@ command_audit(struct cli *c, int argc, char **argv)
 		return tail(c, argc - 1, argv + 1);
 	}
 	if (strcmp(verb, "verify") == 0) {
-		return verify(c);
+		const char *file = cli_option(&argc, argv, "file");
+
+		return file ? cli_verify_file(c, file) : verify(c);
 	}
 	if (strcmp(verb, "prove") == 0) {
 		return prove(c, argc - 1, argv + 1);

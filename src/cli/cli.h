@@ -107,6 +107,10 @@ int cli_jsonl(struct cli *c, const char *folder, struct cli_files *out,
     struct err *e) MUST_CHECK;
 /* The last part of a path, without .jsonl. */
 const char *cli_stem(struct cli *c, const char *path);
+/* backup.c: `audit verify --file`; does not come back. */
+int cli_verify_file(struct cli *c, const char *file);
+/* A sealed file with the URL, as the number of its descriptor; NULL and e. */
+const char *cli_store_fd(struct cli *c, const char *url, struct err *e);
 /* libexec/handrail beside this program, or of the build tree. */
 const char *cli_libexec(struct cli *c);
 /* The configuration, parsed; e when there is none. */

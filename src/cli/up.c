@@ -2,6 +2,7 @@
 /* up: hands over to the supervisor.  init: files that `up` accepts as they are.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +10,36 @@
 
 #include "cli/cli.h"
 
+/* A part's arguments are seen by everybody; what a sealed file holds is not. */
+const char *
+cli_store_fd(struct cli *c, const char *url, struct err *e)
+{
+	struct str text = str_of(url);
+	int fd;
+
+	if (!str_starts(text, STR("postgres://")) &&
+	    !str_starts(text, STR("postgresql://"))) {
+		(void)err_set(e, ERR_USAGE,
+		    "--store takes postgres://USER@HOST:PORT/DATABASE");
+		return NULL;
+	}
+	fd = memfd_sealed("handrail-store", text, e);
+	if (fd < 0) {
+		return NULL;
+	}
+	if (fcntl(fd, F_SETFD, 0)) {
+		(void)err_sys(e, "the descriptor of --store");
+		return NULL;
+	}
+	return arena_printf(&c->arena, "%d", fd).at;
+}
+
 int
 command_up(struct cli *c, int argc, char **argv)
 {
 	bool dev = cli_flag(&argc, argv, "dev");
+	const char *store = cli_option(&argc, argv, "store");
+	const char *store_fd = NULL;
 	struct err e = { 0 };
 	struct config config;
 
@@ -20,6 +47,9 @@ command_up(struct cli *c, int argc, char **argv)
 		return cli_usage(c, "up", "takes no other arguments");
 	}
 	if (cli_config(c, &config, &e)) {
+		return cli_fail(&e);
+	}
+	if (store && !(store_fd = cli_store_fd(c, store, &e))) {
 		return cli_fail(&e);
 	}
 	const char *libexec = cli_libexec(c);
@@ -33,8 +63,10 @@ command_up(struct cli *c, int argc, char **argv)
 		c->state,
 		"--libexec",
 		libexec,
-		dev ? "--dev" : NULL,
-		dev ? "yes" : NULL,
+		"--dev",
+		dev ? "yes" : "no",
+		store_fd ? "--store-fd" : NULL,
+		store_fd,
 		NULL,
 	};
 

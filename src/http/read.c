@@ -49,7 +49,7 @@ static void
 forget_head(struct http_reader *r)
 {
 	buf_clear(&r->bytes);
-	arena_fini(&r->arena);
+	arena_clear(&r->arena);
 	r->head = (struct http_head){ 0 };
 	r->line = 0;
 	r->lines = 0;

@@ -19,6 +19,7 @@
 #define CLIENTS_MAX 256
 #define BODY_MAX    ((size_t)4 * 1024 * 1024)
 #define PIECE       16384
+#define KEEP_MAX    ((size_t)64 * 1024) /* of a body's memory, kept */
 #define IDLE_US     (120 * CLOCK_SECOND)
 #define HEAD_US     (15 * CLOCK_SECOND)
 #define OUT_MAX     ((size_t)64 * 1024 * 1024) /* unread answer of one client */
@@ -28,7 +29,6 @@
 struct api;
 
 struct client {
-	struct client *next;
 	struct api *api;
 	struct loop_io io;
 	struct loop_timer idle;
@@ -40,10 +40,13 @@ struct client {
 	struct buf body;
 	struct buf out;
 	uint64_t id;  /* of the question that waits; 0: none */
+	size_t slot;  /* in the table */
 	bool chunked; /* a streamed answer has begun */
 	bool keep_alive;
 	bool closing; /* after what is in `out` */
-	struct wire_api_ask ask;
+	/* The question: who asks; method and target stand in the reader. */
+	struct wire_api_ask_head ask;
+	const struct http_head *head;
 };
 
 struct door {
@@ -53,10 +56,12 @@ struct door {
 	enum wire_transport transport;
 };
 
+/* A question's id ends with the slot of its client, so that the answer finds
+ * it at once; the number before it makes the id unique. */
 struct api {
 	struct part_self part;
 	struct door doors[2];
-	struct client *clients;
+	struct client *clients[CLIENTS_MAX];
 	size_t count;
 	uint64_t number;
 };
@@ -71,12 +76,7 @@ drop(struct client *k)
 
 		wire_send(api->part.core, WIRE_API_GONE, &gone, NULL, 0);
 	}
-	for (struct client **at = &api->clients; *at; at = &(*at)->next) {
-		if (*at == k) {
-			*at = k->next;
-			break;
-		}
-	}
+	api->clients[k->slot] = NULL;
 	api->count--;
 	loop_io_close(&k->io);
 	loop_timer_cancel(&k->idle);
@@ -118,7 +118,7 @@ want(struct client *k)
 /* --- a question --- */
 
 static bool
-read_token(const struct http_head *head, struct wire_api_ask *ask)
+read_token(const struct http_head *head, struct wire_api_ask_head *ask)
 {
 	const struct str *value = http_find(head, "Authorization");
 	struct str prefix = STR("Bearer ");
@@ -137,6 +137,22 @@ read_token(const struct http_head *head, struct wire_api_ask *ask)
 	ask->has_token = 1;
 	memcpy(ask->token_digest, d.bytes, sizeof(ask->token_digest));
 	return true;
+}
+
+/* What core wants to know of the rest: each at most once, and of its form. */
+static bool
+read_headers(const struct http_head *head, struct wire_api_ask_head *ask)
+{
+	const struct str *accept = http_find(head, "Accept");
+	const struct str *last = http_find(head, "Last-Event-ID");
+	const struct str *key = http_find(head, "Idempotency-Key");
+
+	ask->events = accept && str_has_str(*accept, STR("text/event-stream"));
+	return (!last || (http_count(head, "Last-Event-ID") == 1 &&
+	                     str_u64(*last, &ask->last))) &&
+	       (!key || (http_count(head, "Idempotency-Key") == 1 &&
+	                    str_copy(ask->key, sizeof(ask->key), *key) &&
+	                    wire_text_ok(ask->key, sizeof(ask->key))));
 }
 
 static void
@@ -183,14 +199,14 @@ known_host(const struct client *k, const struct http_head *head)
 static void
 take_head(struct client *k, const struct http_head *head)
 {
-	struct wire_api_ask *ask = &k->ask;
+	struct wire_api_ask_head *ask = &k->ask;
 
-	*ask = (struct wire_api_ask){
+	*ask = (struct wire_api_ask_head){
 		.transport = k->transport,
 		.uid = k->uid,
 	};
+	k->head = head;
 	k->keep_alive = head->keep_alive;
-	buf_clear(&k->body);
 	if (head->form != HTTP_ORIGIN || !known_host(k, head) ||
 	    !same_origin(k, head)) {
 		refuse(k, 403, "denied",
@@ -200,34 +216,80 @@ take_head(struct client *k, const struct http_head *head)
 	} else if (!read_token(head, ask)) {
 		refuse(
 		    k, 401, "denied", "Authorization must be one Bearer token");
+	} else if (!read_headers(head, ask)) {
+		refuse(k, 400, "input",
+		    "Last-Event-ID is one number, Idempotency-Key one text of "
+		    "at most 63 printable characters");
 	} else if (!str_copy(ask->method, sizeof(ask->method), head->method) ||
-	           !str_copy(ask->target, sizeof(ask->target), head->target)) {
+	           head->target.len > WIRE_API_TARGET_MAX) {
 		refuse(k, 414, "limit", "method or path is too long");
 	} else if (head->expect) {
 		buf_add_z(&k->out, "HTTP/1.1 100 Continue\r\n\r\n");
 	}
 }
 
+/* Bodies may hold a secret; the memory of a small one is kept. */
 static void
-send_ask(struct client *k)
+forget_body(struct client *k)
 {
-	struct err e = { 0 };
+	if (k->body.cap > KEEP_MAX) {
+		buf_wipe(&k->body);
+	} else if (k->body.len) {
+		wipe(k->body.at, k->body.len);
+		buf_clear(&k->body);
+	}
+}
+
+static void
+send_short(struct client *k)
+{
+	struct wire_api_ask record = { 0 };
+
+	wire_api_ask_put(&k->ask, record.text, sizeof(record.text),
+	    k->head->target, buf_str(&k->body));
+	record.head = k->ask;
+	wire_send(k->api->part.core, WIRE_API_ASK, &record, NULL, 0);
+}
+
+static int
+send_long(struct client *k, bool with_body, struct err *e)
+{
+	struct wire_api_ask_long record = { 0 };
 	int fd = -1;
 
-	k->ask.id = k->id = ++k->api->number;
-	if (k->body.len) {
-		fd = memfd_sealed("handrail-question", buf_str(&k->body), &e);
+	if (!with_body) {
+		fd = memfd_sealed("handrail-question", buf_str(&k->body), e);
 		if (fd < 0) {
-			log_err("body", &e);
-			k->id = 0;
-			refuse(k, 503, "unavailable", "no memory for the body");
-			return;
+			return -1;
 		}
 		k->ask.has_body = 1;
 	}
-	loop_timer_cancel(&k->idle);
-	wire_send(k->api->part.core, WIRE_API_ASK, &k->ask, &fd, fd >= 0);
-	buf_wipe(&k->body);
+	wire_api_ask_put(&k->ask, record.text, sizeof(record.text),
+	    k->head->target, with_body ? buf_str(&k->body) : STR(""));
+	record.head = k->ask;
+	wire_send(k->api->part.core, WIRE_API_ASK_LONG, &record, &fd, fd >= 0);
+	wipe(&record, sizeof(record));
+	return 0;
+}
+
+static void
+send_ask(struct client *k)
+{
+	size_t size = k->head->target.len + 1 + k->body.len;
+	struct err e = { 0 };
+
+	k->ask.id = k->id = ++k->api->number * CLIENTS_MAX + k->slot;
+	if (size <= WIRE_API_SHORT) {
+		send_short(k);
+	} else if (send_long(k, size <= WIRE_API_LONG, &e)) {
+		log_err("body", &e);
+		k->id = 0;
+		refuse(k, 503, "unavailable", "no memory for the body");
+	}
+	if (k->id) {
+		loop_timer_cancel(&k->idle);
+	}
+	forget_body(k);
 }
 
 /* Works through what was read; stops at a whole question. */
@@ -330,8 +392,8 @@ next_question(struct client *k)
 }
 
 static void
-add_piece(
-    struct client *k, const struct wire_api_answer *answer, struct str body)
+add_piece(struct client *k, const struct wire_api_answer_head *answer,
+    struct str body)
 {
 	if (!k->chunked && !answer->more) {
 		http_write_answer(&k->out, answer->status, answer->content_type,
@@ -355,30 +417,26 @@ add_piece(
 }
 
 static void
-take_answer(void *owner, struct wire_peer *peer, const void *record, int *fds,
-    size_t nfds)
+answer_client(struct api *api, const struct wire_api_answer_head *answer,
+    struct str text, int *fds, size_t nfds)
 {
-	struct api *api = owner;
-	const struct wire_api_answer *answer = record;
-	struct client *k = api->clients;
+	struct client *k = api->clients[answer->id % CLIENTS_MAX];
 	auto_buf body = { 0 };
 	struct err e = { 0 };
 
-	(void)peer;
-	while (k && k->id != answer->id) {
-		k = k->next;
-	}
-	if (!k ||
-	    !wire_text_ok(answer->content_type, sizeof(answer->content_type))) {
+	if (!wire_api_answer_take(answer, text, nfds, &text) || !k ||
+	    k->id != answer->id) {
 		return;
 	}
-	if (answer->has_body &&
-	    (nfds != 1 || memfd_read(fds[0], OUT_MAX, &body, &e))) {
-		log_err("answer", &e);
-		drop(k);
-		return;
+	if (answer->has_body) {
+		if (memfd_read(fds[0], OUT_MAX, &body, &e)) {
+			log_err("answer", &e);
+			drop(k);
+			return;
+		}
+		text = buf_str(&body);
 	}
-	add_piece(k, answer, buf_str(&body));
+	add_piece(k, answer, text);
 	if (k->out.len > OUT_MAX) {
 		drop(k);
 		return;
@@ -386,8 +444,31 @@ take_answer(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	flush(k);
 }
 
+static void
+take_answer(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	const struct wire_api_answer *in = record;
+
+	(void)peer;
+	answer_client(
+	    owner, &in->head, str_span(in->text, sizeof(in->text)), fds, nfds);
+}
+
+static void
+take_long_answer(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	const struct wire_api_answer_long *in = record;
+
+	(void)peer;
+	answer_client(
+	    owner, &in->head, str_span(in->text, sizeof(in->text)), fds, nfds);
+}
+
 static const struct wire_handler core_handlers[] = {
 	{ WIRE_API_ANSWER, take_answer },
+	{ WIRE_API_ANSWER_LONG, take_long_answer },
 };
 
 /* --- the door --- */
@@ -412,8 +493,10 @@ welcome(struct door *door, int fd)
 	}
 	http_reader_request(&k->reader);
 	k->reader.body_max = BODY_MAX;
-	k->next = api->clients;
-	api->clients = k;
+	while (api->clients[k->slot]) {
+		k->slot++; /* one is free: count says so */
+	}
+	api->clients[k->slot] = k;
 	api->count++;
 	if (loop_io_open(&k->io, api->part.loop, fd, client_ready, k, &e)) {
 		log_err("client", &e);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "jail/jail.h"
@@ -19,6 +20,7 @@
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
 #include "parts/core_run.h"
+#include "parts/core_store.h"
 
 uint64_t
 core_number(struct core *c)
@@ -71,6 +73,23 @@ core_utf8(struct buf *out, struct str bytes)
 			i++;
 		}
 	}
+}
+
+static char node[512];
+
+static void
+name_node(const struct core *c)
+{
+	struct utsname host;
+
+	must(uname(&host) == 0);
+	(void)snprintf(node, sizeof(node), "%s:%s", host.nodename, c->state);
+}
+
+const char *
+core_node_name(void)
+{
+	return node;
 }
 
 /* --- the other parts --- */
@@ -299,6 +318,7 @@ give_up_power(struct core *c, struct err *e)
 	struct arena *a = &c->house.arena;
 	struct str book = arena_printf(a, "%s/book", c->state);
 	struct str runs = arena_printf(a, "%s/runs", c->state);
+	struct core_ports ports;
 	struct jail_path paths[] = {
 		{ .path = folder_of(a, c->config_file), .rights = JAIL_READ },
 		{ .path = book.at,
@@ -318,7 +338,27 @@ give_up_power(struct core *c, struct err *e)
 		.promises = JAIL_STDIO | JAIL_FILES_READ | JAIL_FILES_WRITE,
 	};
 
+	if (store_is_url(c->where)) {
+		core_store_ports(str_of(c->where), &ports);
+		plan.net = JAIL_NET_PORTS;
+		plan.ports = ports.at;
+		plan.port_count = ports.count;
+		plan.promises |= JAIL_INET | JAIL_LOCAL;
+	}
 	return jail_enter(&plan, e);
+}
+
+/* A server is reached, and what its library loads is loaded, while there is
+ * the power to; a file is made by the id that keeps it. */
+static int
+open_book(struct core *c, struct err *e)
+{
+	if (store_is_url(c->where)) {
+		return core_book_open(c, c->where, e) || give_up_power(c, e)
+		           ? -1
+		           : 0;
+	}
+	return give_up_power(c, e) || core_book_open(c, c->where, e) ? -1 : 0;
 }
 
 static int
@@ -331,15 +371,12 @@ open_core(struct core *c, struct err *e)
 	if (c->runs_fd < 0) {
 		return err_sys(e, "cannot open %s", buf_z(&path));
 	}
-	if (give_up_power(c, e)) {
+	if (core_store_find(c, e) || open_book(c, e) ||
+	    core_book_recover(c, e) || core_vault_load(c, e)) {
 		return -1;
 	}
-	buf_clear(&path);
-	buf_addf(&path, "%s/book/book.db", c->state);
-	if (core_book_open(c, buf_z(&path), e) || core_book_replay(c, e) ||
-	    core_vault_load(c, e)) {
-		return -1;
-	}
+	core_commit_begin(c);
+	core_backup_sweep(c);
 	house_started(c);
 	if (core_house_load(c, true, e)) {
 		return -1;
@@ -348,6 +385,8 @@ open_core(struct core *c, struct err *e)
 	c->slots = calloc(c->slot_count ? c->slot_count : 1, 1);
 	must(c->slots);
 	core_run_recover(c);
+	core_keep_begin(c);
+	core_inbox_begin(c);
 	return 0;
 }
 
@@ -379,6 +418,7 @@ main(int argc, char **argv)
 	        strcmp(part_arg(&c.part, "dev"), "yes") == 0;
 	c.began = mono_now();
 	must(c.config_file && c.state && part_arg(&c.part, "operators"));
+	name_node(&c);
 	if (open_core(&c, &e)) {
 		part_fail(&e);
 	}

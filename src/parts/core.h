@@ -9,10 +9,10 @@
  *
  *   judge a command → append its events → commit (once a loop turn) → effects
  *
- * core_append only adds to the batch of this turn; core_after queues what may
- * happen once that batch is on the disk.  Nothing else may send an effect.
- * Objects are named across a commit or a record by number, never by pointer:
- * they may be gone when the answer comes.
+ * core_append only adds to the batch that forms; core_after queues what may
+ * happen once that batch is on the disk (core_book.c says it exactly).  Nothing
+ * else may send an effect. Objects are named across a commit or a record by
+ * number, never by pointer: they may be gone when the answer comes.
  */
 
 #include "book/book.h"
@@ -33,7 +33,9 @@ enum core_limits {
 	CORE_DEATHS_MAX =
 	    5, /* of agent or cell without a settled call between */
 	CORE_CA_MAX = 1024 * 1024, /* bytes of a CA bundle */
+	CORE_ASK_SLOTS = 256,
 	CORE_GRANT_US = 20 * 1000000,
+	CORE_URL_MAX = 4000,
 	CORE_LEASE_US = 30 * 1000000, /* egress closes everything after it */
 };
 
@@ -120,11 +122,13 @@ struct core_ask;
 struct core_intent;
 struct core_call;
 struct core_drop;
+struct verifying;
 
 struct core {
 	struct part_self part;
 	const char *config_file;
 	const char *state;
+	const char *where; /* the store: a path or a URL (never shown) */
 	bool dev;
 	bool ready;
 	bool draining;
@@ -142,13 +146,20 @@ struct core {
 	struct core_cell *cells;
 	struct core_intent *intents;
 	struct core_call *calls;
-	struct core_ask *asks;  /* of the api, waiting for something */
-	struct core_ask *seals; /* of the vault, by id */
+	struct core_ask *asks; /* of the api, waiting for something */
+	struct core_ask *ask_slots[CORE_ASK_SLOTS]; /* the same, by number */
+	struct core_ask *asks_free;                 /* their memory is kept */
+	size_t asks_free_count;
+	struct map routes;            /* by path */
+	struct core_workers *workers; /* core_worker.c */
+	struct core_ask *seals;       /* of the vault, by id */
 	struct core_drop *drops;
 	uint8_t *slots;
 	uint32_t slot_count;
 	uint64_t number; /* the last one given out */
 	struct loop_timer expiry;
+	struct verifying *verifying; /* core_api_proof.c */
+	struct loop_timer verify_turn;
 	struct loop_signal signals[2];
 	struct mono began;
 };
@@ -160,5 +171,7 @@ int core_body(int *fds, size_t nfds, size_t index, size_t limit,
 int core_memfd(struct str body); /* sealed; must succeed */
 /* Cuts a text to fit a record's field. */
 void core_text(char *field, size_t size, const char *text);
+/* This house among those that share a store: "host:/state/folder". */
+const char *core_node_name(void);
 
 #endif

@@ -62,20 +62,6 @@ write_begin(struct core *c, struct core_run *r, struct buf *body)
 	json_out_end(&o, '}');
 }
 
-struct replayed {
-	struct buf heads;
-};
-
-static int
-keep_head(void *context, const struct store_head *row, struct err *e)
-{
-	struct replayed *r = context;
-
-	(void)e;
-	buf_add(&r->heads, row->head);
-	return 0;
-}
-
 static void
 send_model_reply(struct core_run *r, struct str bytes)
 {
@@ -144,7 +130,7 @@ replay_one(struct core *c, struct core_run *r, const struct book_head *head)
 	if (head->kind != BOOK_MODEL_REPLY && head->kind != BOOK_CALL_SETTLED) {
 		return;
 	}
-	if (store_body_get(c->book.store, head->seq, &body, &e)) {
+	if (core_body_get(c, head->seq, &body, &e)) {
 		log_err("replay", &e);
 		return;
 	}
@@ -159,22 +145,19 @@ replay_one(struct core *c, struct core_run *r, const struct book_head *head)
 static void
 replay(struct core *c, struct core_run *r)
 {
-	struct replayed all = { { 0 } };
-	struct store_heads mine = { .from = 1, .run = r->run.bytes };
+	auto_buf heads = { 0 };
 	struct err e = { 0 };
 
-	if (store_heads_walk(c->book.store, &mine, keep_head, &all, &e)) {
+	if (core_run_heads(c, r->run, 0, &heads, &e)) {
 		log_err("replay", &e);
 	}
-	for (size_t at = 0; at < all.heads.len; at += BOOK_HEAD_SIZE) {
+	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
 		struct book_head head;
 
-		must(book_head_decode(
-		         str_span(all.heads.at + at, BOOK_HEAD_SIZE), &head,
-		         &e) == 0);
+		must(book_head_decode(str_span(heads.at + at, BOOK_HEAD_SIZE),
+		         &head, &e) == 0);
 		replay_one(c, r, &head);
 	}
-	buf_fini(&all.heads);
 }
 
 static void

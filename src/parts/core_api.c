@@ -10,78 +10,141 @@
 #include <unistd.h>
 
 #include "http/http.h"
-#include "parts/core.h"
+#include "parts/core_worker.h"
 
-enum route_who { OPEN, READ, ACT };
+#define READ_WAITS_MAX 3 /* commits that a question waits for */
 
-struct route {
-	const char *method;
-	const char *path;
-	core_route_fn *handler;
-	enum route_who who;
-};
+#define FREE_MAX 64 /* questions whose memory waits for the next ones */
 
-static const struct route routes[] = {
-#define ROUTE(method, path, handler, who, what) { method, path, handler, who },
-#include "parts/routes.def"
-#undef ROUTE
-};
+/* --- all questions --- */
 
 struct core_ask *
 core_ask_find(struct core *c, uint64_t number)
 {
-	struct core_ask *ask = number ? c->asks : NULL;
+	struct core_ask *ask = c->ask_slots[number % CORE_ASK_SLOTS];
 
 	while (ask && ask->number != number) {
-		ask = ask->next;
+		ask = ask->next_alike;
 	}
 	return ask;
 }
 
 static void
-free_ask(struct core *c, struct core_ask *ask)
+add_ask(struct core *c, struct core_ask *ask)
 {
-	for (struct core_ask **at = &c->asks; *at; at = &(*at)->next) {
-		if (*at == ask) {
-			*at = ask->next;
-			break;
-		}
+	struct core_ask **slot = &c->ask_slots[ask->number % CORE_ASK_SLOTS];
+
+	ask->next_alike = *slot;
+	*slot = ask;
+	ask->next = c->asks;
+	ask->at = &c->asks;
+	if (c->asks) {
+		c->asks->at = &ask->next;
+	}
+	c->asks = ask;
+}
+
+struct core_ask *
+core_ask_new(struct core *c)
+{
+	struct core_ask *ask = c->asks_free;
+
+	if (ask) {
+		c->asks_free = ask->next;
+		c->asks_free_count--;
+		*ask = (struct core_ask){ .arena = ask->arena };
+	} else {
+		ask = calloc(1, sizeof(*ask));
+		must(ask);
+	}
+	ask->number = core_number(c);
+	add_ask(c, ask);
+	return ask;
+}
+
+void
+core_ask_free(struct core *c, struct core_ask *ask)
+{
+	struct core_ask **alike = &c->ask_slots[ask->number % CORE_ASK_SLOTS];
+
+	while (*alike != ask) {
+		alike = &(*alike)->next_alike;
+	}
+	*alike = ask->next_alike;
+	*ask->at = ask->next;
+	if (ask->next) {
+		ask->next->at = ask->at;
 	}
 	loop_timer_cancel(&ask->patience);
 	buf_fini(&ask->answer);
-	arena_fini(&ask->arena);
-	free(ask);
+	if (c->asks_free_count >= FREE_MAX) {
+		arena_fini(&ask->arena);
+		free(ask);
+		return;
+	}
+	arena_clear(&ask->arena);
+	ask->next = c->asks_free;
+	c->asks_free = ask;
+	c->asks_free_count++;
+}
+
+/* --- the answer --- */
+
+static void
+send_long_answer(
+    struct core *c, const struct wire_api_answer_head *head, struct str body)
+{
+	struct wire_api_answer_long answer = { .head = *head };
+	int fd = -1;
+
+	if (body.len > sizeof(answer.text)) {
+		answer.head.has_body = 1;
+		fd = core_memfd(body);
+	} else {
+		answer.head.body_size = (uint16_t)body.len;
+		memcpy(answer.text, body.at, body.len);
+	}
+	wire_send(c->api, WIRE_API_ANSWER_LONG, &answer, &fd, fd >= 0);
 }
 
 static void
 send_answer(struct core *c, struct core_ask *ask, const char *type,
     struct str body, bool more)
 {
-	struct wire_api_answer answer = {
-		.id = ask->id,
-		.status = ask->status,
-		.more = more,
-		.has_body = body.len > 0,
-	};
-	int fd = -1;
+	struct wire_api_answer answer = { 0 };
+	struct wire_api_answer_head *head = &answer.head;
 
 	if (!c->api || ask->gone) {
 		return;
 	}
-	core_text(answer.content_type, sizeof(answer.content_type), type);
-	if (body.len) {
-		fd = core_memfd(body);
+	head->id = ask->id;
+	head->status = ask->status;
+	head->more = more;
+	core_text(head->content_type, sizeof(head->content_type), type);
+	if (body.len > sizeof(answer.text)) {
+		send_long_answer(c, head, body);
+		return;
 	}
-	wire_send(c->api, WIRE_API_ANSWER, &answer, &fd, fd >= 0);
+	head->body_size = (uint16_t)body.len;
+	if (body.len) {
+		memcpy(answer.text, body.at, body.len);
+	}
+	wire_send(c->api, WIRE_API_ANSWER, &answer, NULL, 0);
 }
 
 void
 core_answer(
     struct core *c, struct core_ask *ask, uint32_t status, struct str body)
 {
+	if (ask->waited == READ_WAITS_MAX && core_unwritten(c) &&
+	    !core_stalled(c)[0]) {
+		ask->waited++; /* only once */
+		core_answer_after(c, ask, status, body);
+		return;
+	}
 	ask->status = status;
 	send_answer(c, ask, "application/json", body, false);
-	free_ask(c, ask);
+	core_ask_free(c, ask);
 }
 
 void
@@ -89,9 +152,11 @@ core_answer_piece(
     struct core *c, struct core_ask *ask, struct str piece, bool more)
 {
 	ask->status = 200;
-	send_answer(c, ask, "application/x-ndjson", piece, more);
+	send_answer(c, ask,
+	    ask->events ? "text/event-stream" : "application/x-ndjson", piece,
+	    more);
 	if (!more) {
-		free_ask(c, ask);
+		core_ask_free(c, ask);
 	}
 }
 
@@ -141,19 +206,35 @@ core_api_stalled(struct core *c)
 	}
 }
 
-void
-core_answer_err(struct core *c, struct core_ask *ask, const struct err *e)
+static void
+write_err(struct buf *body, const struct err *e)
 {
-	auto_buf body = { 0 };
 	struct json_out o;
 
-	json_out_init(&o, &body);
+	json_out_init(&o, body);
 	json_out_object(&o, NULL);
 	json_out_z(&o, "error", err_name(e->kind));
 	json_out_i64(&o, "exit", err_exit(e->kind));
 	json_out_z(&o, "message", e->text);
 	json_out_end(&o, '}');
+}
+
+void
+core_answer_err(struct core *c, struct core_ask *ask, const struct err *e)
+{
+	auto_buf body = { 0 };
+
+	write_err(&body, e);
 	core_answer(c, ask, (uint32_t)err_http(e->kind), buf_str(&body));
+}
+
+void
+core_answer_err_after(struct core *c, struct core_ask *ask, const struct err *e)
+{
+	auto_buf body = { 0 };
+
+	write_err(&body, e);
+	core_answer_after(c, ask, (uint32_t)err_http(e->kind), buf_str(&body));
 }
 
 /* --- reading the question --- */
@@ -214,86 +295,12 @@ core_ask_role(struct core *c, struct core_ask *ask, struct core_role **role,
 	                   err_quote(name));
 }
 
-/* "/api/tasks/STAR/cancel" with one STAR: a segment without a slash. */
-static bool
-path_matches(const char *pattern, struct str path, struct str *part)
-{
-	const char *star = strchr(pattern, '*');
-
-	if (!star) {
-		return str_eq_z(path, pattern);
-	}
-	struct str before = str_span(pattern, (size_t)(star - pattern));
-	struct str behind = str_of(star + 1);
-
-	if (path.len <= before.len + behind.len || !str_starts(path, before) ||
-	    !str_ends(path, behind)) {
-		return false;
-	}
-	*part = str_sub(path, before.len, path.len - before.len - behind.len);
-	return !str_has(*part, '/');
-}
-
-static const struct route *
-find_route(struct core_ask *ask, bool *known_path)
-{
-	*known_path = false;
-	for (size_t i = 0; i < COUNT(routes); i++) {
-		if (!path_matches(routes[i].path, ask->path, &ask->part)) {
-			continue;
-		}
-		*known_path = true;
-		if (str_eq_z(ask->method, routes[i].method)) {
-			return &routes[i];
-		}
-	}
-	return NULL;
-}
-
-/* A principal is the token, and on the local socket also the peer's uid. */
-static const struct core_operator *
-who_asks(struct core *c, const struct wire_api_ask *in)
-{
-	for (size_t i = 0; in->has_token && i < c->house.operator_count; i++) {
-		const struct core_operator *o = &c->house.operators[i];
-
-		if (equal_const_time(
-		        o->token.bytes, in->token_digest, DIGEST_SIZE) &&
-		    (in->transport == WIRE_TCP || o->uid == in->uid)) {
-			return o;
-		}
-	}
-	return NULL;
-}
-
-static int
-may_ask(struct core *c, const struct core_ask *ask, enum route_who who,
-    struct err *e)
-{
-	(void)c;
-	if (who == OPEN) {
-		return 0;
-	}
-	if (!ask->operator_) {
-		return err_set(e, ERR_DENIED,
-		    "no operator of this house: the local socket wants the uid "
-		    "and the token of one [operator.*] (the token is in "
-		    "<state>/operators/NAME.token)");
-	}
-	if (who == ACT && !ask->local) {
-		return err_set(e, ERR_DENIED,
-		    "this is decided on the local socket only: use `handrail` "
-		    "on the machine of the house");
-	}
-	return 0;
-}
-
 static void
 handle(struct core *c, struct core_ask *ask)
 {
 	struct err e = { 0 };
 	bool known_path;
-	const struct route *route = find_route(ask, &known_path);
+	const struct core_route *route = core_route_find(c, ask, &known_path);
 
 	if (!route) {
 		(void)err_set(&e, known_path ? ERR_INPUT : ERR_MISSING,
@@ -302,7 +309,7 @@ handle(struct core *c, struct core_ask *ask)
 		core_answer_err(c, ask, &e);
 		return;
 	}
-	if (may_ask(c, ask, route->who, &e)) {
+	if (core_route_may(c, ask, route->who, &e)) {
 		core_answer_err(c, ask, &e);
 		return;
 	}
@@ -317,7 +324,9 @@ handle(struct core *c, struct core_ask *ask)
 }
 
 /* Nobody is told what is not on the disk: a question about a state that this
- * turn has changed is answered after its commit. */
+ * turn has changed is answered after its commit.  A house that writes without
+ * a pause is read after some commits, and then its answer waits for the next
+ * one. */
 static void
 handle_committed(struct core *c, uint64_t number)
 {
@@ -326,8 +335,10 @@ handle_committed(struct core *c, uint64_t number)
 	if (!ask) {
 		return;
 	}
-	ask->reading = c->book.writes && !core_stalled(c)[0] &&
-	               str_eq_z(ask->method, "GET");
+	ask->reading = core_unwritten(c) && !core_stalled(c)[0] &&
+	               str_eq_z(ask->method, "GET") &&
+	               ask->waited < READ_WAITS_MAX;
+	ask->waited += ask->reading;
 	if (ask->reading) {
 		core_after(c, handle_committed, number);
 	} else {
@@ -336,7 +347,7 @@ handle_committed(struct core *c, uint64_t number)
 }
 
 static int
-read_body(struct core_ask *ask, int *fds, size_t nfds, struct err *e)
+read_body(struct core_ask *ask, struct str bytes, struct err *e)
 {
 	/* Within what is read again of the events that hold it. */
 	static const struct json_limits limits = {
@@ -344,51 +355,78 @@ read_body(struct core_ask *ask, int *fds, size_t nfds, struct err *e)
 		.depth = 48,
 		.nodes = 100000,
 	};
-	auto_buf bytes = { 0 };
 	struct json *tree;
 
-	if (core_body(fds, nfds, 0, CORE_API_BODY_MAX, &bytes, e) ||
-	    json_parse(&ask->arena, arena_str(&ask->arena, buf_str(&bytes)),
-	        &limits, &tree, e)) {
+	if (json_parse(&ask->arena, arena_str(&ask->arena, bytes), &limits,
+	        &tree, e)) {
 		return err_wrap(e, "the body");
 	}
 	ask->body = tree;
 	return 0;
 }
 
-static void
-take_ask(void *owner, struct wire_peer *peer, const void *record, int *fds,
-    size_t nfds)
+static int
+read_body_file(struct core_ask *ask, int *fds, size_t nfds, struct err *e)
 {
-	struct core *c = owner;
-	const struct wire_api_ask *in = record;
-	struct core_ask *ask = calloc(1, sizeof(*ask));
-	struct err e = { 0 };
-	struct str target;
+	auto_buf bytes = { 0 };
 
-	must(ask);
-	if (!wire_text_ok(in->method, sizeof(in->method)) ||
-	    !wire_text_ok(in->target, sizeof(in->target))) {
-		free(ask);
+	if (core_body(fds, nfds, 0, CORE_API_BODY_MAX, &bytes, e)) {
+		return err_wrap(e, "the body");
+	}
+	return read_body(ask, buf_str(&bytes), e);
+}
+
+static void
+take(struct core *c, struct wire_peer *peer, const struct wire_api_ask_head *in,
+    struct str text, int *fds, size_t nfds)
+{
+	struct str target;
+	struct str body;
+	struct err e = { 0 };
+
+	if (!wire_api_ask_take(in, text, nfds, &target, &body)) {
 		(void)err_set(&e, ERR_DENIED, "a question is not of its form");
 		wire_peer_close(peer, &e);
 		return;
 	}
-	ask->number = core_number(c);
+	struct core_ask *ask = core_ask_new(c);
+
 	ask->id = in->id;
 	ask->method = arena_str(&ask->arena, str_of(in->method));
-	target = arena_str(&ask->arena, str_of(in->target));
-	ask->query = target;
+	ask->query = arena_str(&ask->arena, target);
 	(void)str_cut(&ask->query, '?', &ask->path);
+	ask->key = arena_str(&ask->arena, str_of(in->key));
+	ask->events = in->events != 0;
+	ask->last = in->last;
 	ask->local = in->transport == WIRE_LOCAL;
-	ask->operator_ = who_asks(c, in);
-	ask->next = c->asks;
-	c->asks = ask;
-	if (in->has_body && read_body(ask, fds, nfds, &e)) {
+	ask->operator_ = core_route_principal(c, in);
+	if ((body.len && read_body(ask, body, &e)) ||
+	    (in->has_body && read_body_file(ask, fds, nfds, &e))) {
 		core_answer_err(c, ask, &e);
 		return;
 	}
 	handle_committed(c, ask->number);
+	core_worker_offer_later(c);
+}
+
+static void
+take_ask(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	const struct wire_api_ask *in = record;
+
+	take(owner, peer, &in->head, str_span(in->text, sizeof(in->text)), fds,
+	    nfds);
+}
+
+static void
+take_long_ask(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	const struct wire_api_ask_long *in = record;
+
+	take(owner, peer, &in->head, str_span(in->text, sizeof(in->text)), fds,
+	    nfds);
 }
 
 /* --- the client or the api is gone --- */
@@ -401,8 +439,11 @@ forget(struct core *c, struct core_ask *ask)
 	ask->gone = true;
 	if (cell) {
 		core_cell_end(c, cell); /* core_api_sandbox_ended frees it */
+	} else if (ask->claiming) {
+		core_worker_wait_end(c, ask->number);
+		core_ask_free(c, ask);
 	} else if (ask->polling) {
-		free_ask(c, ask);
+		core_ask_free(c, ask);
 	}
 }
 
@@ -454,6 +495,7 @@ core_api_vault_gone(struct core *c)
 
 const struct wire_handler core_api_handlers[] = {
 	{ WIRE_API_ASK, take_ask },
+	{ WIRE_API_ASK_LONG, take_long_ask },
 	{ WIRE_API_GONE, take_gone },
 };
 const size_t core_api_handler_count = COUNT(core_api_handlers);

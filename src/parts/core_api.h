@@ -12,7 +12,8 @@
 #include "parts/core.h"
 
 struct core_ask {
-	struct core_ask *next;
+	struct core_ask *next, **at; /* of all; what points to it */
+	struct core_ask *next_alike; /* of its slot by number */
 	uint64_t number;
 	uint64_t id; /* the api's */
 	struct arena arena;
@@ -22,10 +23,14 @@ struct core_ask {
 	struct str part; /* what the '*' of the route's path stands for */
 	const struct json *body;               /* NULL: none */
 	const struct core_operator *operator_; /* NULL: nobody known */
+	struct str key;                        /* Idempotency-Key, or empty */
+	bool events;                           /* Accept: text/event-stream */
+	uint64_t last;                         /* Last-Event-ID, or 0 */
 	bool local;
-	bool gone;    /* the client is away */
-	bool reading; /* and waits for the commit of what it would read */
-	bool written; /* its answer waits for the commit */
+	bool gone;       /* the client is away */
+	bool reading;    /* and waits for the commit of what it would read */
+	unsigned waited; /* for how many commits */
+	bool written;    /* its answer waits for the commit */
 	/* the prepared answer */
 	uint32_t status;
 	struct buf answer;
@@ -41,15 +46,33 @@ struct core_ask {
 	uint32_t version;
 	uint32_t kind;
 	bool sealing;
+	/* a worker's, waiting for a task or for the commit of its claim */
+	struct core_claim *claim;
+	bool claiming; /* waits for a task */
 	/* operator's sandbox */
 	uint64_t cell;
 	bool streaming;
 };
 
+enum core_who { OPEN, READ, ACT };
 typedef int core_route_fn(struct core *c, struct core_ask *ask, struct err *e);
 #define ROUTE(method, path, handler, who, what) core_route_fn handler;
 #include "parts/routes.def"
 #undef ROUTE
+struct core_route {
+	const char *method;
+	const char *path; /* at most one segment is '*': any */
+	core_route_fn *handler;
+	enum core_who who;
+};
+/* Fills ask->part.  NULL: none; another method has this path or not. */
+const struct core_route *core_route_find(
+    struct core *c, struct core_ask *ask, bool *known_path);
+/* A principal is the token, and on the local socket also the peer's uid. */
+const struct core_operator *core_route_principal(
+    struct core *c, const struct wire_api_ask_head *in);
+int core_route_may(struct core *c, const struct core_ask *ask,
+    enum core_who who, struct err *e) MUST_CHECK;
 
 /* Sends what `body` holds and forgets the question. */
 void core_answer(
@@ -58,9 +81,15 @@ void core_answer(
 void core_answer_after(
     struct core *c, struct core_ask *ask, uint32_t status, struct str body);
 void core_answer_err(struct core *c, struct core_ask *ask, const struct err *e);
+/* What was refused is on record first. */
+void core_answer_err_after(
+    struct core *c, struct core_ask *ask, const struct err *e);
 /* One piece of a streamed answer; more = false ends it. */
 void core_answer_piece(
     struct core *c, struct core_ask *ask, struct str piece, bool more);
+/* A question of core's own (the inbox): `gone`, so nobody hears the answer. */
+struct core_ask *core_ask_new(struct core *c);
+void core_ask_free(struct core *c, struct core_ask *ask);
 struct core_ask *core_ask_find(struct core *c, uint64_t number);
 /* The value of ?name=, decoded; false when absent. */
 bool core_ask_query(struct core_ask *ask, const char *name, struct str *value);

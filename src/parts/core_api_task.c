@@ -307,6 +307,9 @@ route_put(struct core *c, struct core_ask *ask, struct err *e)
 	auto_buf answer = { 0 };
 	struct json_out o;
 
+	if (core_may_begin(c, e)) {
+		return -1;
+	}
 	if (!ask->body || read_task(ask, &task, e)) {
 		return ask->body ? -1 : err_set(e, ERR_INPUT, "no body");
 	}
@@ -334,8 +337,8 @@ route_put(struct core *c, struct core_ask *ask, struct err *e)
 	core_queue_step(c, &step, NULL);
 	if (!step.duplicate) {
 		json_write(&record, e2m_to_json(&ask->arena, &task));
-		core_row(c, "task", step.id, buf_str(&record), 1);
-		core_task_row(c, queue_find(c->queue, step.id));
+		core_task_put(
+		    c, queue_find(c->queue, step.id), buf_str(&record));
 	}
 	json_out_init(&o, &answer);
 	json_out_object(&o, NULL);
@@ -438,8 +441,7 @@ write_calls(struct core *c, struct json_out *o, const struct session_run *view)
 		json_out_i64(o, "started", (int64_t)s->started_seq);
 		json_out_i64(o, "settled", (int64_t)s->settled_seq);
 		if (s->settled_seq &&
-		    store_body_get(
-		        c->book.store, s->settled_seq, &settled, &e) == 0 &&
+		    core_body_get(c, s->settled_seq, &settled, &e) == 0 &&
 		    json_parse(&a, buf_str(&settled), NULL, &tree, &e) == 0) {
 			json_out_value(o, "end", json_get(tree, "end"));
 			json_out_value(o, "result", json_get(tree, "result"));
@@ -483,9 +485,8 @@ write_outcome(struct core *c, struct json_out *o, const struct queue_task *t)
 	struct json *tree;
 	struct err e = { 0 };
 
-	if (t->last_seq &&
-	    (e2m_is_final(t->state) || t->state == E2M_BLOCKED) &&
-	    store_body_get(c->book.store, t->last_seq, &body, &e) == 0 &&
+	if ((e2m_is_final(t->state) || t->state == E2M_BLOCKED) &&
+	    core_body_get(c, core_task_end(c, t->id), &body, &e) == 0 &&
 	    json_parse(&a, buf_str(&body), NULL, &tree, &e) == 0) {
 		const struct json *result = json_get(tree, "result");
 		const struct json *error = json_get(tree, "error");
@@ -518,8 +519,7 @@ route_task(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_object(&o, NULL);
 	write_task(&o, t);
 	write_outcome(c, &o, t);
-	if (store_row_get(
-	        c->book.store, STR("task"), t->id, &record, NULL, e) == 0 &&
+	if (core_task_record(c, t->id, &record, e) == 0 &&
 	    json_parse(&ask->arena, buf_str(&record), NULL, &tree, e) == 0) {
 		json_out_value(&o, "record", tree);
 	}

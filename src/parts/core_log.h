@@ -2,8 +2,8 @@
 #ifndef PARTS_CORE_LOG_H
 #define PARTS_CORE_LOG_H
 
-/* A chapter of core.h, which includes it: the batch, its commit, its effects.
- */
+/* A chapter of core.h, which includes it: the batch, its commit, its effects,
+ * and what of the book is read again. */
 
 struct core_event {
 	enum book_kind kind;
@@ -18,43 +18,159 @@ struct core_event {
 	struct str body; /* empty: none */
 };
 
+/* --- core_book.c: what is appended --- */
+
 /* The next head of the book; its seq.  Views (session, tree) follow at once. */
 uint64_t core_append(struct core *c, const struct core_event *event);
 /* After the batch is committed, in order. */
 void core_after(struct core *c, core_effect_fn *fn, uint64_t number);
-/* A row to be written in the same transaction. */
+/* A row to be written, or dropped, in the same transaction. */
 void core_row(struct core *c, const char *space, struct str key,
     struct str value, uint64_t version);
+void core_row_drop(struct core *c, const char *space, struct str key);
+/* The row of a task as it is when the batch is closed, with what a start loads
+ * of it; record: the DurableTask as it was put, or empty to keep what is there.
+ */
+void core_task_put(
+    struct core *c, const struct queue_task *t, struct str record);
 void core_task_row(struct core *c, const struct queue_task *t);
+/* A final task that is about to leave the memory: a start loads it no more,
+ * unless it is still here when the batch is closed. */
+void core_task_forget(struct core *c, const struct queue_task *t);
+void core_letter_row(struct core *c, const struct queue_letter *m);
+/* Taken from the inbox: its row goes with what was made of it. */
+void core_inbox_drop(struct core *c, uint64_t number);
 /* Events of the queue and of waits: appended and applied. */
 void core_queue_step(
     struct core *c, const struct queue_step *step, const struct core_run *run);
 /* `run` and `call` as the wait itself says, the run may have no object now. */
 uint64_t core_wait_step(struct core *c, enum book_kind kind, struct str id,
     struct str body, const struct core_run *run);
-int core_book_open(struct core *c, const char *path, struct err *e) MUST_CHECK;
-/* Rebuilds every view from the log. */
-int core_book_replay(struct core *c, struct err *e) MUST_CHECK;
+
+/* --- core_commit.c: the disk --- */
+
+/* There is something that is not on the disk yet: whoever is told of the state
+ * now is told too early. */
+bool core_unwritten(const struct core *c);
 /* Why the disk does not take the batch; empty when all is well. */
 const char *core_stalled(const struct core *c);
+/* New work is refused: the batch cannot be written, or there is only room left
+ * to finish what was begun. */
+int core_may_begin(const struct core *c, struct err *e) MUST_CHECK;
+void core_commit_begin(struct core *c); /* from now on, at each turn's end */
+int core_commit_now(struct core *c, struct err *e) MUST_CHECK; /* waits */
+/* Whole days of bodies go; nothing may be in flight. */
+int core_bodies_expire(struct core *c, int64_t before_day, uint64_t *count,
+    struct err *e) MUST_CHECK;
 void core_book_close(struct core *c); /* commits what there is */
+_Noreturn void core_deposed(const struct err *e);
 
+/* --- core_read.c: what is read again --- */
+
+/* Heads (BOOK_HEAD_SIZE each) appended to `heads`, ascending, of one task or
+ * run; only what is on the disk and after `after`. */
+int core_task_heads(struct core *c, struct str task, uint64_t after,
+    struct buf *heads, struct err *e) MUST_CHECK;
+int core_run_heads(struct core *c, struct book_id run, uint64_t after,
+    struct buf *heads, struct err *e) MUST_CHECK;
+/* ERR_MISSING: it expired.  Also of a head that is not on the disk yet, and of
+ * what was kept aside for a task that lives. */
+int core_body_get(
+    struct core *c, uint64_t seq, struct buf *out, struct err *e) MUST_CHECK;
+/* The DurableTask as it was put. */
+int core_task_record(
+    struct core *c, struct str task, struct buf *out, struct err *e) MUST_CHECK;
+/* Seq of the newest transition of this task; 0: none. */
+uint64_t core_task_end(struct core *c, struct str task);
+
+/* --- core_recover.c: the start --- */
+
+/* Opens the store; what needs power (sockets, libraries) is done by it. */
+int core_book_open(struct core *c, const char *where, struct err *e) MUST_CHECK;
+/* Becomes its owner and rebuilds every view: saved tasks, letters, the tree,
+ * then the heads that are younger than what was saved. */
+int core_book_recover(struct core *c, struct err *e) MUST_CHECK;
+
+/* --- core_save.c: so that a start need not read the whole log --- */
+
+/* Into the batch that is being closed: the tasks that were not saved for the
+ * longest time; then the tree, when it is due or `now`. */
+void core_save_tasks(struct core *c);
+void core_save_tree(struct core *c, bool now);
+/* Everything with the next batch: a start then reads no head before it. */
+void core_save_whole(struct core *c);
+struct core_credential_seen {
+	struct core_credential_seen *next;
+	uint32_t version;
+	char name[BOOK_RULE_MAX + 1];
+};
+/* The newest version of a credential that the book names. */
+void core_save_saw(struct core *c, const struct book_head *head);
+/* The oldest head that a start must still be given. */
+int core_save_load(struct core *c, uint64_t *from, struct err *e) MUST_CHECK;
+uint32_t core_credential_version(const struct core *c, const char *name);
+
+/* --- core_inbox.c: what other programs enqueue --- */
+
+void core_inbox_begin(struct core *c);
+void core_inbox_watch(struct core *c);
+
+/* --- core_keep.c: housekeeping --- */
+
+void core_keep_begin(struct core *c);
+
+/* --- core_api_backup.c --- */
+
+void core_backup_sweep(struct core *c); /* what an earlier house left */
+
+struct core_backup;  /* the one that is being made, or fetched */
 struct core_pending; /* an effect waiting for the commit */
 struct core_write;   /* a head, body or row of the batch */
 
-struct core_book {
-	char path[4096];
-	struct store *store;
-	struct book_tree tree;
-	uint64_t seq;
-	uint32_t incarnation;
+struct core_batch {
 	struct core_write *writes, *writes_last;
 	struct core_pending *pending, *pending_last;
-	bool hooked;
-	struct loop_timer again;
+	uint64_t last; /* seq of its last head; 0: it has none */
+};
+
+struct core_book {
+	char where[4096]; /* path, or URL (may hold a password: never shown) */
+	struct store *store;
+	struct core_batch forming; /* grows */
+	struct core_batch flying;  /* closed: is being committed */
+	bool under_way;            /* the store has it */
+	bool beat_due;             /* the lease needs a commit */
+	struct book_tree tree;     /* all heads */
+	struct book_tree flying_tree;
+	struct book_tree durable_tree; /* those on the disk */
+	uint64_t seq;                  /* of the last head */
+	uint64_t durable;              /* of the last one on the disk */
+	uint32_t incarnation;
+	struct loop_io io;
+	int io_fd;
+	struct loop_timer again; /* the next try, the next look */
+	struct loop_timer beat;
+	struct mono sent;
 	char stalled[900];
 	uint64_t commits;
-	uint64_t commit_us;
+	/* core_save.c */
+	struct core_credential_seen *credentials;
+	bool tree_due;
+	uint64_t saved_seq; /* of the tree in the row "meta/tree" */
+	struct mono saved_at;
+	uint64_t aged; /* heads up to here are older than the window */
+	struct mono aged_at;
+	struct core_backup *backup;
+	/* core_inbox.c */
+	struct loop_timer inbox_timer;
+	struct loop_io bell;
+	bool inbox_busy;
+	/* core_keep.c */
+	struct loop_timer keep;
+	struct mono forgot_at;
+	int64_t expired_day;
+	uint64_t commits_then;
+	uint64_t checkpointed;
 };
 
 #endif

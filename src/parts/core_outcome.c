@@ -7,6 +7,7 @@
 
 #include "parts/core.h"
 #include "parts/core_run.h"
+#include "parts/core_worker.h"
 
 static void
 end_run(struct core *c, uint64_t number)
@@ -158,6 +159,7 @@ core_run_cancel(struct core *c, struct str task, struct err *e)
 	struct queue_touch touch = { .task = task, .now = wall_now() };
 	struct queue_step step = { 0 };
 	struct core_run *r = core_run_of_task(c, task);
+	struct core_lease *lease = core_lease_find(c, task);
 	struct core_event event = {
 		.kind = BOOK_RUN_ENDED,
 		.run_id = open_run(c, task),
@@ -179,6 +181,9 @@ core_run_cancel(struct core *c, struct str task, struct err *e)
 	}
 	if (r) {
 		r->settled = true;
+	}
+	if (lease) { /* the next beat of its worker says so */
+		core_lease_drop(c, lease);
 	}
 	core_after(c, cancelled, r ? r->number : 0);
 	return 0;

@@ -63,23 +63,19 @@ core_run_wake_task(struct core *c, struct str task)
 void
 core_run_recover(struct core *c)
 {
-	const struct queue_task *t;
+	struct queue_step step = { .more = true };
 
-	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
+	while (step.more) {
 		auto_arena a = { 0 };
-		struct queue_touch touch = {
-			.task = t->id,
-			.epoch = t->epoch,
-			.why = STR("the house started again"),
-			.now = wall_now(),
-		};
-		struct queue_step step = { 0 };
 		struct err e = { 0 };
 
-		if (t->hold == QUEUE_OWNED &&
-		    queue_lease_lost(c->queue, &a, &touch, &step, &e) == 0) {
-			core_queue_step(c, &step, NULL);
+		step = (struct queue_step){ 0 };
+		if (queue_leases_lost(c->queue, &a, c->book.incarnation,
+		        wall_now(), &step, &e)) {
+			log_err("recover", &e);
+			return;
 		}
+		core_queue_step(c, &step, NULL);
 	}
 	core_call_recover(c);
 }

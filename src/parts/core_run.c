@@ -6,6 +6,7 @@
  * the run begins again under a new epoch, from the book.
  */
 #include "parts/core_run.h"
+#include "parts/core_worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,8 +83,7 @@ load_record(struct core *c, struct core_run *r, struct err *e)
 	struct json *tree;
 	struct str type = STR("default");
 
-	if (store_row_get(c->book.store, STR("task"), str_of(r->task_text),
-	        &bytes, NULL, e) ||
+	if (core_task_record(c, str_of(r->task_text), &bytes, e) ||
 	    json_parse(&r->arena, arena_str(&r->arena, buf_str(&bytes)), NULL,
 	        &tree, e)) {
 		return err_wrap(e, "the record of task %s", r->task_text);
@@ -173,6 +173,7 @@ run_started(struct core *c, struct core_run *r)
 	};
 
 	(void)core_append(c, &event);
+	core_row(c, "run", str_of(r->run_text), str_of(r->task_text), 1);
 }
 
 /* One claim; false: there is nothing (more) to claim in this role. */
@@ -221,7 +222,6 @@ claim_one(struct core *c, struct core_role *role)
 	if (!earlier) {
 		run_started(c, r);
 	}
-	core_task_row(c, queue_find(c->queue, str_of(r->task_text)));
 	if (unloaded) {
 		core_run_fail(
 		    c, r, "schema_validation", "requires_escalation", e.text);
@@ -238,25 +238,15 @@ can_run(const struct core *c)
 	       c->egress && !c->book.stalled[0];
 }
 
-static void
-claim_committed(struct core *c, uint64_t number)
-{
-	(void)number;
-	core_claim(c);
-}
-
-/* A task that this turn put has its record only after the commit. */
 void
 core_claim(struct core *c)
 {
-	if (c->book.writes) {
-		core_after(c, claim_committed, 0);
-		return;
-	}
+	core_worker_offer_later(c);
 	for (size_t i = 0; i < c->house.role_count; i++) {
 		struct core_role *role = &c->house.roles[i];
 
-		while (can_run(c) && !role->closed[0] && claim_one(c, role)) {
+		while (can_run(c) && !role->closed[0] && !role->role->outside &&
+		       claim_one(c, role)) {
 		}
 	}
 }

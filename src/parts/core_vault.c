@@ -53,42 +53,23 @@ load_row(void *context, const struct store_row *row, struct err *e)
 }
 
 /* The book's newest version of each name must be the row's. */
-static int
-check_version(void *context, const struct store_head *row, struct err *e)
-{
-	struct core *c = context;
-	struct book_head head;
-
-	if (book_head_decode(row->head, &head, e)) {
-		return -1;
-	}
-	if (head.kind != BOOK_CREDENTIAL_PUT &&
-	    head.kind != BOOK_CREDENTIAL_ROTATED &&
-	    head.kind != BOOK_CREDENTIAL_ARCHIVED) {
-		return 0;
-	}
-	for (struct core_credential *k = c->credentials; k; k = k->next) {
-		if (strcmp(k->name, head.rule) == 0 && head.call > k->version) {
-			k->archived = true;
-			log_line(LOG_ERROR, "vault",
-			    "the stored row of %s is older than the book says "
-			    "(version %u, book %u): it is not used; rotate it",
-			    k->name, k->version, head.call);
-		}
-	}
-	return 0;
-}
-
 int
 core_vault_load(struct core *c, struct err *e)
 {
-	struct store_heads all = { .from = 1 };
-
 	if (store_rows_walk(
 	        c->book.store, STR("sealed"), STR(""), load_row, c, e)) {
 		return -1;
 	}
-	return c->credentials
-	           ? store_heads_walk(c->book.store, &all, check_version, c, e)
-	           : 0;
+	for (struct core_credential *k = c->credentials; k; k = k->next) {
+		uint32_t newest = core_credential_version(c, k->name);
+
+		if (newest > k->version) {
+			k->archived = true;
+			log_line(LOG_ERROR, "vault",
+			    "the stored row of %s is older than the book says "
+			    "(version %u, book %u): it is not used; rotate it",
+			    k->name, k->version, newest);
+		}
+	}
+	return 0;
 }

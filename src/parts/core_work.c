@@ -109,9 +109,22 @@ is_over(const struct core *c, const char *name)
 	return !view || view->ended;
 }
 
+static void
+sweep_committed(struct core *c, uint64_t number)
+{
+	(void)number;
+	core_work_sweep(c);
+}
+
+/* An end that is not on the disk may not be one: its run goes on then, and
+ * needs its files. */
 void
 core_work_sweep(struct core *c)
 {
+	if (core_unwritten(c)) {
+		core_after(c, sweep_committed, 0);
+		return;
+	}
 	int fd = openat(c->runs_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *f;

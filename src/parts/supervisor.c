@@ -160,6 +160,13 @@ part_ended(void *owner, pid_t pid, int code, int killer)
 		end_all(h);
 		return;
 	}
+	if (p->row->part == PART_CORE && code == err_exit(ERR_CONFLICT)) {
+		/* Another node has the book: here nothing is done any more. */
+		h->stopping = true;
+		h->exit_code = code;
+		end_all(h);
+		return;
+	}
 	if (code || killer || p->row->floor) {
 		say_end(p, code, killer);
 	}
@@ -368,7 +375,8 @@ main(int argc, char **argv)
 	h.config_file = part_arg(&h.self, "config");
 	h.libexec = part_arg(&h.self, "libexec");
 	h.state = part_arg(&h.self, "state");
-	h.dev = part_arg(&h.self, "dev") != NULL;
+	h.dev = part_arg(&h.self, "dev") &&
+	        strcmp(part_arg(&h.self, "dev"), "yes") == 0;
 	if (!h.config_file || !h.libexec || !h.state) {
 		(void)fprintf(
 		    stderr, "handrail supervisor: started by `handrail up`\n");

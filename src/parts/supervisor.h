@@ -63,6 +63,7 @@ struct house {
 	const char *libexec;
 	struct buf operators; /* name:uid:digest,… for core */
 	int lock;
+	int store; /* a sealed file with its URL; -1: SQLite */
 	int socket_listener;
 	int web_listener;
 	uint32_t uid_base; /* 0: not root, every part keeps our ids */

@@ -67,6 +67,9 @@ add_own(struct command *c, struct house *h, const struct house_row *row)
 		add(c, "--state", h->state);
 		add(c, "--operators", buf_z(&h->operators));
 		add(c, "--dev", h->dev ? "yes" : "no");
+		if (h->store >= 0) {
+			add(c, "--store", "5"); /* PART_EXTRA_FD */
+		}
 		break;
 	case PART_VAULT:
 		add(c, "--state", h->state);
@@ -236,7 +239,8 @@ house_spawn(struct house *h, struct house_part *p, struct err *e)
 		mine[1] = pair[0];
 		core = pair[1];
 	}
-	int wanted[4] = { up, core, is_api ? h->socket_listener : -1,
+	int extra = is_core ? h->store : -1;
+	int wanted[4] = { up, core, is_api ? h->socket_listener : extra,
 		is_api ? h->web_listener : -1 };
 
 	p->pid = start_or_share(h, p, &command, wanted, e);

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,23 +188,31 @@ listen_web(struct house *h, struct err *e)
 	return 0;
 }
 
-/* What is not served yet is refused, not ignored. */
+/* Core alone is given the URL, by a descriptor: it may hold a password. */
 static int
-refuse_other_store(const struct house *h, struct err *e)
+open_store(struct house *h, struct err *e)
 {
-	return h->config.store.len
-	           ? err_set(e, ERR_INPUT,
-	                 "%s: store = \"" STR_FMT
-	                 "\" is not served yet: leave it out, "
-	                 "the book is SQLite in the state folder",
-	                 h->config_file, STR_ARG(h->config.store))
-	           : 0;
+	const char *given = part_arg(&h->self, "store-fd");
+	uint64_t number;
+
+	h->store = -1;
+	if (given && str_u64(str_of(given), &number) && number < INT_MAX) {
+		h->store = (int)number;
+		return fcntl(h->store, F_SETFD, FD_CLOEXEC)
+		           ? err_sys(e, "the descriptor of --store")
+		           : 0;
+	}
+	if (h->config.store.len) {
+		h->store = memfd_sealed("handrail-store", h->config.store, e);
+		return h->store < 0 ? -1 : 0;
+	}
+	return 0;
 }
 
 int
 house_open_state(struct house *h, struct err *e)
 {
-	if (refuse_other_store(h, e)) {
+	if (open_store(h, e)) {
 		return -1;
 	}
 	h->uid_base = geteuid() == 0 ? h->config.uid_base : 0;

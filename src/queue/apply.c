@@ -1,219 +1,178 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue/state.h"
 
-#include <string.h>
-
 /*
  * The only place where the state changes.  An event is checked again here,
  * although a command has judged it: a log that breaks the machine was not
  * written by it, and a rebuild must say so.
  */
 
-struct touch { /* the common members of an event on one task */
-	struct task *task;
-	struct wall at;
-	uint32_t epoch;
-	const struct json *body;
-};
-typedef int apply_fn(struct queue *q, const struct touch *v, struct err *e);
+typedef int touch_fn(struct queue *q, struct task *t,
+    const struct queue_change *c, struct err *e);
 
 static int
-illegal(const struct touch *v, const char *word, struct err *e)
+illegal(const struct task *t, const struct queue_change *c, struct err *e)
 {
 	return err_set(e, ERR_CONFLICT,
-	    "%s under epoch %u cannot follow: the task is %s, epoch %u", word,
-	    v->epoch, queue_hold_name(v->task->shown.hold),
-	    v->task->shown.epoch);
-}
-
-static void
-leave(struct task *t)
-{
-	if (t->place == NO_PLACE) {
-		return;
-	}
-	if (t->shown.hold == QUEUE_LOOSE) {
-		queue_loose_remove(t);
-	} else {
-		queue_ready_remove(t);
-	}
-}
-
-static void
-enter(struct task *t, enum queue_hold hold, enum e2m_state state)
-{
-	leave(t);
-	t->shown.hold = hold;
-	t->shown.state = state;
-	if (hold == QUEUE_LOOSE) {
-		queue_loose_add(t);
-	} else if (queue_task_eligible(t)) {
-		queue_ready_add(t);
-	}
+	    "%s under epoch %u cannot follow: the task is %s, epoch %u",
+	    queue_event_word(c->kind), c->epoch, queue_hold_name(t->shown.hold),
+	    t->shown.epoch);
 }
 
 static int
-apply_claim(struct queue *q, const struct touch *v, struct err *e)
+apply_claim(struct queue *q, struct task *t, const struct queue_change *c,
+    struct err *e)
 {
-	struct task *t = v->task;
 	struct queue_task *s = &t->shown;
-	struct str owner = { 0 };
-	int64_t incarnation = 0;
-	bool to_cancel = false;
 
-	(void)json_bool(v->body, "to_cancel", &to_cancel);
-	if (!json_text(v->body, "owner", &owner) || owner.len == 0 ||
-	    !json_i64(v->body, "incarnation", &incarnation) ||
-	    incarnation < 0 || incarnation > UINT32_MAX) {
-		return err_set(e, ERR_INPUT, "claim: no owner or incarnation");
-	}
-	if (v->epoch != s->epoch + 1 ||
+	if (c->epoch != s->epoch + 1 ||
 	    (s->hold != QUEUE_LOOSE && s->hold != QUEUE_WAITING) ||
-	    (s->hold == QUEUE_WAITING && s->unmet > 0 && !to_cancel) ||
-	    (s->hold == QUEUE_LOOSE && !str_eq(s->owner, owner))) {
-		return illegal(v, "claim", e);
+	    (s->hold == QUEUE_WAITING && s->unmet > 0 && !c->to_cancel) ||
+	    (s->hold == QUEUE_LOOSE && !str_eq(s->owner, c->owner))) {
+		return illegal(t, c, e);
 	}
 	s->attempts += s->hold == QUEUE_WAITING;
-	enter(t, QUEUE_OWNED, E2M_IN_PROGRESS);
-	s->epoch = v->epoch;
-	s->owner = arena_str(&q->arena, owner);
-	s->incarnation = (uint32_t)incarnation;
+	s->epoch = c->epoch;
+	s->owner = queue_name_keep(q, c->owner);
+	s->incarnation = c->incarnation;
+	s->not_before.us = 0;
+	queue_hold(q, t, QUEUE_OWNED);
+	queue_line_served(q, t->line);
 	return 0;
 }
 
 static bool
-is_under_way(const struct touch *v)
+is_under_way(const struct task *t, const struct queue_change *c)
 {
-	return v->task->shown.state == E2M_IN_PROGRESS &&
-	       v->task->shown.epoch == v->epoch;
+	return t->shown.state == E2M_IN_PROGRESS && t->shown.epoch == c->epoch;
 }
 
 static int
-keep_answer(
-    struct queue *q, const struct touch *v, enum e2m_state state, struct err *e)
+keep_answer(struct queue *q, struct task *t, const struct queue_change *c,
+    enum e2m_state state, struct err *e)
 {
-	struct answer *answer = NULL;
-	struct str key = { 0 };
-
-	if (!json_text(v->body, "ack_key", &key)) {
+	if (c->ack_key.len == 0) {
 		return 0;
 	}
-	if (map_get(&q->answers, key)) {
+	if (queue_answer_find(q, c->ack_key)) {
 		return err_set(e, ERR_CONFLICT, "the ack_key was used before");
 	}
-	answer = arena_alloc(&q->arena, sizeof(*answer));
-	*answer = (struct answer){ v->task, state, v->epoch };
-	map_put(&q->answers, arena_str(&q->arena, key), answer);
+	queue_answer_add(q, t, c->ack_key, state, c->epoch);
 	return 0;
 }
 
 static int
-apply_complete(struct queue *q, const struct touch *v, struct err *e)
+apply_complete(struct queue *q, struct task *t, const struct queue_change *c,
+    struct err *e)
 {
-	struct task *t = v->task;
-
-	if (!is_under_way(v) || t->shown.hold != QUEUE_OWNED) {
-		return illegal(v, "complete", e);
+	if (!is_under_way(t, c) || t->shown.hold != QUEUE_OWNED) {
+		return illegal(t, c, e);
 	}
-	if (keep_answer(q, v, E2M_COMPLETED, e)) {
+	if (keep_answer(q, t, c, E2M_COMPLETED, e)) {
 		return -1;
 	}
-	enter(t, QUEUE_COMPLETE, E2M_COMPLETED);
-	for (size_t i = 0; i < t->dependant_count; i++) {
-		struct task *d = t->dependants[i];
-
-		must(d->shown.unmet > 0);
-		d->shown.unmet--;
-		if (queue_task_eligible(d)) {
-			queue_ready_add(d);
-		}
-	}
+	t->shown.lost = 0;
+	t->shown.updated = c->at;
+	queue_hold(q, t, QUEUE_COMPLETE);
 	return 0;
 }
 
 static int
-apply_block(struct queue *q, const struct touch *v, struct err *e)
+apply_block(struct queue *q, struct task *t, const struct queue_change *c,
+    struct err *e)
 {
-	if (!is_under_way(v)) {
-		return illegal(v, "block", e);
+	if (!is_under_way(t, c)) {
+		return illegal(t, c, e);
 	}
-	if (keep_answer(q, v, E2M_BLOCKED, e)) {
+	if (keep_answer(q, t, c, E2M_BLOCKED, e)) {
 		return -1;
 	}
-	enter(v->task, QUEUE_STOPPED, E2M_BLOCKED);
+	t->shown.lost = 0;
+	queue_hold(q, t, QUEUE_STOPPED);
 	return 0;
 }
 
 static int
-apply_fail(struct queue *q, const struct touch *v, struct err *e)
+apply_fail(struct queue *q, struct task *t, const struct queue_change *c,
+    struct err *e)
 {
-	if (!is_under_way(v)) {
-		return illegal(v, "fail", e);
+	if (!is_under_way(t, c)) {
+		return illegal(t, c, e);
 	}
-	if (keep_answer(q, v, E2M_FAILED, e)) {
+	if (keep_answer(q, t, c, c->again ? E2M_PENDING : E2M_FAILED, e)) {
 		return -1;
 	}
-	enter(v->task, QUEUE_FAILED, E2M_FAILED);
+	t->shown.lost = 0;
+	t->shown.dead = c->dead;
+	t->shown.updated = c->at;
+	queue_hold(q, t, QUEUE_FAILED);
 	return 0;
 }
 
 static int
-apply_unblock(struct queue *q, const struct touch *v, struct err *e)
+apply_unblock(struct queue *q, struct task *t, const struct queue_change *c,
+    struct err *e)
 {
-	(void)q;
-	if (v->task->shown.hold != QUEUE_STOPPED) {
-		return illegal(v, "unblock", e);
+	if (t->shown.hold != QUEUE_STOPPED) {
+		return illegal(t, c, e);
 	}
-	enter(v->task, QUEUE_LOOSE, E2M_IN_PROGRESS);
+	queue_hold(q, t, QUEUE_LOOSE);
 	return 0;
 }
 
 static int
-apply_retry(struct queue *q, const struct touch *v, struct err *e)
+apply_retry(struct queue *q, struct task *t, const struct queue_change *c,
+    struct err *e)
 {
-	(void)q;
-	if (v->task->shown.hold != QUEUE_FAILED) {
-		return illegal(v, "retry", e);
+	if (t->shown.hold != QUEUE_FAILED) {
+		return illegal(t, c, e);
 	}
-	v->task->shown.owner = STR("");
-	enter(v->task, QUEUE_WAITING, E2M_PENDING);
+	t->shown.owner = STR("");
+	t->shown.dead = false;
+	t->shown.not_before = c->not_before;
+	if (c->redrive) {
+		t->shown.attempts = 0;
+	}
+	queue_hold(q, t, QUEUE_WAITING);
 	return 0;
 }
 
 static int
-apply_park(struct queue *q, const struct touch *v, struct err *e)
+apply_park(struct queue *q, struct task *t, const struct queue_change *c,
+    struct err *e)
 {
-	(void)q;
-	if (!is_under_way(v) || v->task->shown.hold != QUEUE_OWNED) {
-		return illegal(v, "park", e);
+	if (!is_under_way(t, c) || t->shown.hold != QUEUE_OWNED) {
+		return illegal(t, c, e);
 	}
-	enter(v->task, QUEUE_PARKED, E2M_IN_PROGRESS);
+	t->shown.lost = 0;
+	queue_hold(q, t, QUEUE_PARKED);
 	return 0;
 }
 
 static int
-apply_wake(struct queue *q, const struct touch *v, struct err *e)
+apply_wake(struct queue *q, struct task *t, const struct queue_change *c,
+    struct err *e)
 {
-	(void)q;
-	if (v->task->shown.hold != QUEUE_PARKED) {
-		return illegal(v, "wake", e);
+	if (t->shown.hold != QUEUE_PARKED) {
+		return illegal(t, c, e);
 	}
-	enter(v->task, QUEUE_LOOSE, E2M_IN_PROGRESS);
+	queue_hold(q, t, QUEUE_LOOSE);
 	return 0;
 }
 
 static int
-apply_lease_lost(struct queue *q, const struct touch *v, struct err *e)
+apply_lease_lost(struct queue *q, struct task *t, const struct queue_change *c,
+    struct err *e)
 {
-	(void)q;
-	if (!is_under_way(v) || v->task->shown.hold != QUEUE_OWNED) {
-		return illegal(v, "lease_lost", e);
+	if (!is_under_way(t, c) || t->shown.hold != QUEUE_OWNED) {
+		return illegal(t, c, e);
 	}
-	enter(v->task, QUEUE_LOOSE, E2M_IN_PROGRESS);
+	t->shown.lost++;
+	queue_hold(q, t, QUEUE_LOOSE);
 	return 0;
 }
 
-static apply_fn *const on_task[] = {
+static touch_fn *const on_task[] = {
 	[QUEUE_EVENT_CLAIM] = apply_claim,
 	[QUEUE_EVENT_COMPLETE] = apply_complete,
 	[QUEUE_EVENT_BLOCK] = apply_block,
@@ -223,47 +182,62 @@ static apply_fn *const on_task[] = {
 	[QUEUE_EVENT_PARK] = apply_park,
 	[QUEUE_EVENT_WAKE] = apply_wake,
 	[QUEUE_EVENT_LEASE_LOST] = apply_lease_lost,
-	[QUEUE_EVENT_ACK] = NULL,
 };
 
-static bool
-kind_parse(struct str word, enum queue_event_kind *kind)
+static int
+apply_touch(
+    struct queue *q, const struct queue_change *c, uint64_t seq, struct err *e)
 {
-	for (int k = QUEUE_EVENT_PUT; k <= QUEUE_EVENT_ACK; k++) {
-		if (str_eq_z(
-		        word, queue_event_word((enum queue_event_kind)k))) {
-			*kind = (enum queue_event_kind)k;
-			return true;
-		}
+	struct task *t = queue_task_find(q, c->id);
+
+	if (!t) {
+		return err_set(e, ERR_CONFLICT, "an event is of no task: %s",
+		    err_quote(c->id));
 	}
-	return false;
+	if (seq > 0 && seq <= t->shown.last_seq) {
+		return 0;
+	}
+	if (on_task[c->kind](q, t, c, e)) {
+		return -1;
+	}
+	if (t->shown.hold == QUEUE_COMPLETE) {
+		queue_task_release(q, t, seq);
+	}
+	t->shown.updated = c->at;
+	queue_task_touched(q, t, seq);
+	return 0;
 }
 
 static int
-apply_touch(struct queue *q, apply_fn *apply, const struct json *body,
-    uint64_t seq, struct err *e)
+apply(
+    struct queue *q, const struct queue_change *c, uint64_t seq, struct err *e)
 {
-	struct touch v = { .body = body };
-	struct str id = { 0 };
-	struct str at = { 0 };
-	int64_t epoch = 0;
-
-	if (!json_text(body, "id", &id) || !json_text(body, "at", &at) ||
-	    !wall_parse(at, &v.at) || !json_i64(body, "epoch", &epoch) ||
-	    epoch < 0 || epoch > UINT32_MAX) {
-		return err_set(e, ERR_INPUT, "an event has no id, at or epoch");
+	switch (c->kind) {
+	case QUEUE_EVENT_PUT:
+		return queue_apply_put(q, c, seq, e);
+	case QUEUE_EVENT_MAIL:
+		return queue_apply_mail(q, c, seq, e);
+	case QUEUE_EVENT_ACK:
+		return queue_apply_ack(q, c, seq, e);
+	case QUEUE_EVENT_FORGET:
+		return queue_apply_forget(q, c, seq, e);
+	case QUEUE_EVENT_RECALL:
+		return queue_apply_recall(q, c, seq, e);
+	case QUEUE_EVENT_RAISE:
+		return queue_apply_raise(q, c, seq, e);
+	case QUEUE_EVENT_REFUSED:
+		return 0;
+	case QUEUE_EVENT_CLAIM:
+	case QUEUE_EVENT_COMPLETE:
+	case QUEUE_EVENT_FAIL:
+	case QUEUE_EVENT_BLOCK:
+	case QUEUE_EVENT_UNBLOCK:
+	case QUEUE_EVENT_RETRY:
+	case QUEUE_EVENT_PARK:
+	case QUEUE_EVENT_WAKE:
+	case QUEUE_EVENT_LEASE_LOST:
+		return apply_touch(q, c, seq, e);
 	}
-	v.epoch = (uint32_t)epoch;
-	v.task = queue_task_find(q, id);
-	if (!v.task) {
-		return err_set(e, ERR_CONFLICT, "an event is of no task: %s",
-		    err_quote(id));
-	}
-	if (apply(q, &v, e)) {
-		return -1;
-	}
-	v.task->shown.updated = v.at;
-	v.task->shown.last_seq = seq;
 	return 0;
 }
 
@@ -271,35 +245,15 @@ int
 queue_apply(struct queue *q, struct str body, uint64_t seq, struct err *e)
 {
 	auto_arena a = { 0 };
-	struct json *tree = NULL;
-	struct str word = { 0 };
-	enum queue_event_kind kind = QUEUE_EVENT_PUT;
+	struct queue_change c = { 0 };
 
-	if (json_parse(&a, body, NULL, &tree, e)) {
-		return -1;
-	}
-	if (!json_text(tree, "event", &word) || !kind_parse(word, &kind)) {
-		return err_set(e, ERR_INPUT, "not an event of the queue");
-	}
-	switch (kind) {
-	case QUEUE_EVENT_PUT:
-		return queue_apply_put(q, tree, seq, e);
-	case QUEUE_EVENT_MAIL:
-		return queue_apply_mail(q, tree, seq, e);
-	case QUEUE_EVENT_ACK:
-		return queue_apply_ack(q, tree, e);
-	case QUEUE_EVENT_REFUSED:
-		return 0;
-	case QUEUE_EVENT_CLAIM:
-	case QUEUE_EVENT_COMPLETE:
-	case QUEUE_EVENT_BLOCK:
-	case QUEUE_EVENT_FAIL:
-	case QUEUE_EVENT_UNBLOCK:
-	case QUEUE_EVENT_RETRY:
-	case QUEUE_EVENT_PARK:
-	case QUEUE_EVENT_WAKE:
-	case QUEUE_EVENT_LEASE_LOST:
-		return apply_touch(q, on_task[kind], tree, seq, e);
-	}
-	return 0;
+	return queue_change_read(&a, body, &c, e) ? -1 : apply(q, &c, seq, e);
+}
+
+int
+queue_apply_event(struct queue *q, const struct queue_event *event,
+    uint64_t seq, struct err *e)
+{
+	must(event->change != NULL);
+	return apply(q, event->change, seq, e);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/repair.h"
 #include "queue/state.h"
 
 static bool
@@ -9,33 +10,64 @@ group_valid(struct str group)
 	       str_eq_z(group, "requires_escalation");
 }
 
-/* {error_type, class, resolvable, suggested_skill, message}, always whole. */
-static int
-normal_failure(
-    struct arena *a, const struct json *given, struct json **out, struct err *e)
+int
+queue_failure_check(const struct json *failure, struct err *e)
 {
-	struct json *full = json_new(a, JSON_OBJECT);
 	struct str type = { 0 };
 	struct str group = { 0 };
-	struct str skill = { 0 };
 	struct str message = { 0 };
 
-	if (!json_text(given, "error_type", &type) || type.len == 0 ||
-	    !json_text(given, "message", &message) ||
-	    !json_text(given, "class", &group) || !group_valid(group)) {
+	if (!json_text(failure, "error_type", &type) || type.len == 0 ||
+	    !json_text(failure, "message", &message) ||
+	    !json_text(failure, "class", &group) || !group_valid(group)) {
 		return err_set(e, ERR_INPUT,
 		    "a failure needs error_type, message and class "
 		    "(resolvable, unresolvable or requires_escalation)");
 	}
-	(void)json_text(given, "suggested_skill", &skill);
-	json_set_str(a, full, "error_type", type);
-	json_set_str(a, full, "class", group);
-	json_set(a, full, "resolvable",
-	    json_new_bool(a, str_eq_z(group, "resolvable")));
-	json_set_str(a, full, "suggested_skill", skill);
-	json_set_str(a, full, "message", message);
-	*out = full;
 	return 0;
+}
+
+static bool
+is_resolvable(const struct json *failure)
+{
+	struct str group = { 0 };
+
+	return json_text(failure, "class", &group) &&
+	       str_eq_z(group, "resolvable");
+}
+
+/* {error_type, class, resolvable, suggested_skill, message}, always whole. */
+static struct json *
+normal_failure(struct arena *a, const struct json *given)
+{
+	static const char *const keys[] = { "error_type", "class", NULL,
+		"suggested_skill", "message" };
+	struct json *full = json_new(a, JSON_OBJECT);
+
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		struct str text = { 0 };
+
+		if (keys[i]) {
+			(void)json_text(given, keys[i], &text);
+			json_set_str(a, full, keys[i], text);
+		} else {
+			json_set(a, full, "resolvable",
+			    json_new_bool(a, is_resolvable(given)));
+		}
+	}
+	return full;
+}
+
+static void
+tell_dependants(struct queue_step *s, struct arena *a, const struct task *t)
+{
+	for (size_t i = 0; t->more && i < t->more->dependants.count; i++) {
+		const struct task *d = t->more->dependants.at[i];
+
+		if (d->shown.hold == QUEUE_WAITING && d->shown.unmet == 1) {
+			queue_step_tell(s, a, QUEUE_READY, d);
+		}
+	}
 }
 
 static enum queue_event_kind
@@ -47,46 +79,117 @@ kind_of(enum e2m_event outcome)
 	return outcome == E2M_FAIL ? QUEUE_EVENT_FAIL : QUEUE_EVENT_BLOCK;
 }
 
-static void
-tell_dependants(struct queue_step *s, struct arena *a, const struct task *t)
-{
-	for (size_t i = 0; i < t->dependant_count; i++) {
-		const struct task *d = t->dependants[i];
+/* --- the next of a series --- */
 
-		if (d->shown.hold == QUEUE_WAITING && d->shown.unmet == 1) {
-			queue_step_tell(s, a, QUEUE_READY, d);
-		}
+/* A version 7 UUID (RFC 9562) of this moment; the same random number does for
+ * several tasks. */
+static struct str
+next_id(struct arena *a, const struct ending *end)
+{
+	uint64_t ms = (uint64_t)(end->now.us / 1000);
+	uint64_t mixed = end->random ^ 0x9e3779b97f4a7c15ULL;
+	struct str id = end->task->shown.id;
+
+	for (size_t i = 0; i < id.len; i++) {
+		mixed = (mixed ^ (unsigned char)id.at[i]) * 0x100000001b3ULL;
+		mixed ^= mixed >> 31;
 	}
+	return arena_printf(a, "%08x-%04x-7%03x-%04x-%012llx",
+	    (unsigned)(ms >> 16), (unsigned)(ms & 0xffff),
+	    (unsigned)(end->random & 0xfff), 0x8000U | (unsigned)(mixed >> 50),
+	    (unsigned long long)(mixed & 0xffffffffffffULL));
 }
 
-void
-queue_finish_yield(struct queue_step *s, struct arena *a, const struct task *t,
-    const struct queue_finish *c, enum e2m_state next)
+static int
+next_record(struct arena *a, const struct ending *end, struct e2m_task *out,
+    struct err *e)
 {
-	enum queue_event_kind kind = kind_of(c->outcome);
-	struct json *body = queue_step_body(a, kind, t->shown.id, c->now);
+	struct json *tree = NULL;
+	struct e2m_record r = { 0 };
+	char at[WALL_TEXT_MAX] = { 0 };
 
-	queue_body_add_epoch(a, body, c->epoch);
-	json_set_str(a, body, "owner", t->shown.owner);
-	queue_body_add_states(a, body, E2M_IN_PROGRESS, next);
-	if (c->ack_key.len > 0) {
-		json_set_str(a, body, "ack_key", c->ack_key);
+	if (json_parse(a, end->task->more->template, NULL, &tree, e) ||
+	    e2m_from_json(tree, &r, e)) {
+		return -1;
 	}
-	if (c->result) {
-		json_set(a, body, "result", json_copy(a, c->result));
+	wall_text(end->now, at);
+	*out = r.as.task;
+	out->id = next_id(a, end);
+	out->created_at = arena_str(a, str_of(at));
+	out->updated_at = out->created_at;
+	out->depends_on = NULL;
+	out->blocks = NULL;
+	return 0;
+}
+
+static int
+yield_next(struct queue *q, struct queue_step *s, struct arena *a,
+    const struct ending *end, struct err *e)
+{
+	const struct more *m = end->task->more;
+	struct e2m_task *task = arena_alloc(a, sizeof(*task));
+	struct queue_put put = { .task = task, .now = end->now };
+	struct put_case c = { &put, end->task->shown.id, true };
+	struct queue_step inner = *s;
+
+	if (!m || m->rearmed || (m->every.cron.len == 0 && m->every.us == 0)) {
+		return 0;
 	}
-	if (c->failure) {
-		json_set(a, body, "error", json_copy(a, c->failure));
+	put.every = m->every;
+	put.retry = m->retry;
+	put.parent = m->parent ? m->parent_id : STR("");
+	if (!queue_every_next(q, &m->every, end->now, &put.not_before)) {
+		return 0;
 	}
-	queue_step_add(s, a, kind, t, body);
-	s->events[s->event_count - 1].epoch = c->epoch;
-	if (e2m_is_final(next)) {
-		queue_step_tell(s, a, QUEUE_FINAL, t);
+	if (next_record(a, end, task, e) ||
+	    queue_put_judge(q, a, &c, &inner, e)) {
+		return err_wrap(e, "the next of the series");
 	}
-	if (next == E2M_COMPLETED) {
+	inner.next = inner.id;
+	*s = inner;
+	return 0;
+}
+
+int
+queue_end_yield(struct queue *q, struct queue_step *s, struct arena *a,
+    const struct ending *end, struct err *e)
+{
+	const struct task *t = end->task;
+	struct queue_change change =
+	    queue_change_of(kind_of(end->outcome), t, end->now);
+
+	change.epoch = end->epoch;
+	change.from = E2M_IN_PROGRESS;
+	change.to = end->next;
+	change.ack_key = end->ack_key;
+	change.again = end->retry;
+	change.dead = end->dead;
+	change.result = end->result;
+	change.failure = end->failure;
+	queue_step_yield(q, s, a, &change);
+	queue_step_room(s, a, t);
+	s->dead = end->dead;
+	if (end->retry) {
+		change = queue_change_of(QUEUE_EVENT_RETRY, t, end->now);
+		change.epoch = end->epoch;
+		change.not_before = queue_ms((struct wall){
+		    end->now.us + queue_retry_delay(&t->more->retry,
+		                      t->shown.attempts, end->random) });
+		s->again = change.not_before;
+		queue_step_yield(q, s, a, &change);
+		return 0;
+	}
+	if (!e2m_is_final(end->next)) {
+		return 0;
+	}
+	queue_step_tell(s, a, QUEUE_FINAL, t);
+	if (end->next == E2M_COMPLETED) {
 		tell_dependants(s, a, t);
 	}
+	return end->no_next ? 0 : yield_next(q, s, a, end, e);
 }
+
+/* --- the command --- */
 
 static bool
 same_put(const struct queue_put *a, const struct queue_put *b)
@@ -121,24 +224,19 @@ judge_batch(struct queue *q, struct arena *a, const struct queue_finish *c,
     struct queue_step *s, struct err *e)
 {
 	for (size_t i = 0; i < c->follow_up_count; i++) {
-		if (queue_put_judge(q, a, &c->follow_ups[i], s, e)) {
+		struct put_case put = { &c->follow_ups[i], { 0 }, true };
+
+		if (queue_put_judge(q, a, &put, s, e)) {
 			return err_wrap(e, "follow-up %zu", i + 1);
 		}
 	}
 	for (size_t i = 0; i < c->mail_count; i++) {
-		if (queue_mail_judge(q, a, &c->mail[i], s, e)) {
+		if (queue_mail_judge(q, a, &c->mail[i], STR(""), s, e)) {
 			return err_wrap(e, "letter %zu", i + 1);
 		}
 	}
 	s->duplicate = false; /* said of the finish, not of a follow-up */
 	return 0;
-}
-
-/* The answer that this ack_key got; NULL: none yet. */
-static const struct answer *
-first_answer(const struct queue *q, struct str ack_key)
-{
-	return ack_key.len > 0 ? map_get(&q->answers, ack_key) : NULL;
 }
 
 static int
@@ -158,33 +256,66 @@ repeat_answer(struct arena *a, const struct answer *answer,
 	return 0;
 }
 
-static int
-judge_outcome(const struct task *t, const struct queue_finish *c,
-    enum e2m_state *next, struct err *e)
+static bool
+is_tried_again(const struct task *t, const struct json *failure)
 {
+	return t->more && t->shown.attempts < t->more->retry.max_attempts &&
+	       is_resolvable(failure);
+}
+
+bool
+queue_would_retry(
+    const struct queue *q, struct str task, const struct json *failure)
+{
+	const struct task *t = queue_task_find(q, task);
+
+	return t && is_tried_again(t, failure);
+}
+
+static int
+judge_ending(struct arena *a, const struct queue_finish *c, struct ending *end,
+    struct err *e)
+{
+	const struct task *t = end->task;
+
 	must(c->outcome == E2M_COMPLETE || c->outcome == E2M_FAIL ||
 	     c->outcome == E2M_BLOCK);
-	if (queue_task_need_owned(t, c->epoch, e)) {
+	if (queue_task_need_owned(t, c->epoch, e) ||
+	    e2m_transition(t->shown.state, c->outcome, &end->next, e) ||
+	    check_batch(c, e)) {
 		return -1;
 	}
-	return queue_task_need_transition(t, c->outcome, next, e) ||
-	               check_batch(c, e)
-	           ? -1
-	           : 0;
+	if (c->outcome == E2M_COMPLETE) {
+		end->result = c->result;
+		return 0;
+	}
+	if (queue_failure_check(c->failure, e)) {
+		return -1;
+	}
+	end->failure = normal_failure(a, c->failure);
+	end->retry = c->outcome == E2M_FAIL && is_tried_again(t, c->failure);
+	end->dead = c->outcome == E2M_FAIL && !end->retry && t->more &&
+	            t->more->retry.max_attempts > 0 &&
+	            is_resolvable(c->failure);
+	return 0;
 }
 
 int
 queue_finish(struct queue *q, struct arena *a, const struct queue_finish *c,
     struct queue_step *step, struct err *e)
 {
-	const struct task *t = queue_task_need(q, c->task, e);
-	const struct answer *answer = first_answer(q, c->ack_key);
-	struct queue_finish whole = *c;
+	const struct answer *answer = queue_answer_find(q, c->ack_key);
+	struct ending end = {
+		.task = queue_task_need(q, c->task, e),
+		.epoch = c->epoch,
+		.outcome = c->outcome,
+		.ack_key = c->ack_key,
+		.now = c->now,
+		.random = c->random,
+	};
 	struct queue_step s = { 0 };
-	struct json *failure = NULL;
-	enum e2m_state next = E2M_PENDING;
 
-	if (!t) {
+	if (!end.task) {
 		return -1;
 	}
 	if (c->ack_key.len > QUEUE_ID_MAX) {
@@ -194,21 +325,11 @@ queue_finish(struct queue *q, struct arena *a, const struct queue_finish *c,
 	if (answer) {
 		return repeat_answer(a, answer, c, step, e);
 	}
-	if (judge_outcome(t, c, &next, e)) {
+	if (judge_ending(a, c, &end, e) || queue_end_yield(q, &s, a, &end, e) ||
+	    judge_batch(q, a, c, &s, e)) {
 		return -1;
 	}
-	if (c->outcome != E2M_COMPLETE &&
-	    normal_failure(a, c->failure, &failure, e)) {
-		return -1;
-	}
-	whole.failure = failure;
-	whole.result = c->outcome == E2M_COMPLETE ? c->result : NULL;
-	queue_step_init(&s, a, 1 + 2 * c->follow_up_count + c->mail_count);
-	queue_finish_yield(&s, a, t, &whole, next);
-	if (judge_batch(q, a, c, &s, e)) {
-		return -1;
-	}
-	queue_step_done(&s, a, t, next);
+	queue_step_done(&s, a, end.task, end.retry ? E2M_PENDING : end.next);
 	*step = s;
 	return 0;
 }

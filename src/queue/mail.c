@@ -3,12 +3,6 @@
 
 #define PRIORITY_DEFAULT 3
 
-static bool
-is_broadcast(struct str to)
-{
-	return str_eq_z(to, "broadcast");
-}
-
 static int
 judge_times(const struct e2m_envelope *m, struct err *e)
 {
@@ -22,20 +16,37 @@ judge_times(const struct e2m_envelope *m, struct err *e)
 	return 0;
 }
 
-int
-queue_mail_judge(struct queue *q, struct arena *a, const struct e2m_envelope *m,
-    struct queue_step *s, struct err *e)
+static int
+judge_decision(const struct e2m_envelope *m, struct err *e)
 {
-	struct e2m_record r = { .kind = E2M_ENVELOPE, .as.envelope = *m };
-	struct json *body = NULL;
-	struct queue_event *v = &s->events[s->event_count];
-
-	if (e2m_check(&r, e)) {
-		return -1;
+	if (m->decision_options &&
+	    m->decision_options->count > QUEUE_OPTIONS_MAX) {
+		return err_set(e, ERR_LIMIT,
+		    "a letter has at most %d decision_options",
+		    QUEUE_OPTIONS_MAX);
 	}
-	if (m->id.len > QUEUE_ID_MAX) {
+	JSON_EACH(child, m->decision_options)
+	{
+		if (child->text.len == 0 ||
+		    child->text.len > QUEUE_OPTION_MAX) {
+			return err_set(e, ERR_INPUT,
+			    "each of decision_options has 1..%d bytes",
+			    QUEUE_OPTION_MAX);
+		}
+	}
+	return 0;
+}
+
+static int
+judge_id(const struct queue *q, const struct e2m_envelope *m,
+    const struct queue_step *s, struct err *e)
+{
+	if (m->id.len > QUEUE_ID_MAX || m->thread_id.len > QUEUE_ID_MAX ||
+	    m->reply_to.len > QUEUE_ID_MAX) {
 		return err_set(e, ERR_INPUT,
-		    "the letter's id must be 1..%d bytes", QUEUE_ID_MAX);
+		    "the letter's id, thread_id and reply_to have at most %d "
+		    "bytes",
+		    QUEUE_ID_MAX);
 	}
 	for (size_t i = 0; i < s->event_count; i++) {
 		if (s->events[i].kind == QUEUE_EVENT_MAIL &&
@@ -44,9 +55,23 @@ queue_mail_judge(struct queue *q, struct arena *a, const struct e2m_envelope *m,
 			    e, ERR_INPUT, "two letters have the same id");
 		}
 	}
-	if (map_get(&q->letters, m->id)) {
+	if (queue_letter_get(q, m->id)) {
 		return err_set(e, ERR_CONFLICT, "the letter %s exists already",
 		    err_quote(m->id));
+	}
+	return 0;
+}
+
+int
+queue_mail_judge(struct queue *q, struct arena *a, const struct e2m_envelope *m,
+    struct str task, struct queue_step *s, struct err *e)
+{
+	struct e2m_record r = { .kind = E2M_ENVELOPE, .as.envelope = *m };
+	struct e2m_envelope *kept = NULL;
+	struct queue_change change = { .kind = QUEUE_EVENT_MAIL };
+
+	if (e2m_check(&r, e) || judge_id(q, m, s, e)) {
+		return -1;
 	}
 	if (m->state != E2M_MAIL_PENDING) {
 		return err_set(e, ERR_INPUT, "a new letter must be pending");
@@ -56,15 +81,15 @@ queue_mail_judge(struct queue *q, struct arena *a, const struct e2m_envelope *m,
 		    "there is no mailbox %s; nothing was written",
 		    err_quote(m->to));
 	}
-	if (judge_times(m, e)) {
+	if (judge_times(m, e) || judge_decision(m, e)) {
 		return -1;
 	}
-	body = json_new(a, JSON_OBJECT);
-	json_set_str(
-	    a, body, "event", str_of(queue_event_word(QUEUE_EVENT_MAIL)));
-	json_set(a, body, "mail", e2m_to_json(a, &r));
-	queue_step_add(s, a, QUEUE_EVENT_MAIL, NULL, body);
-	v->id = arena_str(a, m->id);
+	kept = arena_alloc(a, sizeof(*kept));
+	*kept = *m;
+	change.id = m->id;
+	change.task = task;
+	change.mail = kept;
+	queue_step_yield(q, s, a, &change);
 	queue_step_effect(
 	    s, a, &(struct queue_effect){ .kind = QUEUE_MAIL, .name = m->to });
 	return 0;
@@ -76,8 +101,7 @@ queue_mail_send(struct queue *q, struct arena *a, const struct e2m_envelope *m,
 {
 	struct queue_step s = { 0 };
 
-	queue_step_init(&s, a, 1);
-	if (queue_mail_judge(q, a, m, &s, e)) {
+	if (queue_mail_judge(q, a, m, STR(""), &s, e)) {
 		return -1;
 	}
 	s.id = arena_str(a, m->id);
@@ -85,198 +109,163 @@ queue_mail_send(struct queue *q, struct arena *a, const struct e2m_envelope *m,
 	return 0;
 }
 
-static bool
-has_read(const struct letter *m, struct str mailbox)
+static int
+judge_choice(const struct letter *m, const struct queue_ack *c, struct err *e)
 {
-	for (size_t i = 0; i < m->reader_count; i++) {
-		if (str_eq(m->readers[i], mailbox)) {
-			return true;
+	if (!m->shown.requires_decision) {
+		return c->decision.len > 0
+		           ? err_set(e, ERR_INPUT,
+		                 "the letter asks for no decision")
+		           : 0;
+	}
+	for (size_t i = 0; i < m->option_count; i++) {
+		if (str_eq(m->options[i], c->decision)) {
+			return 0;
 		}
 	}
-	return false;
+	if (c->decision.len == 0 || c->decision.len > QUEUE_OPTION_MAX ||
+	    m->option_count > 0) {
+		return err_set(e, ERR_INPUT,
+		    "the letter asks for a decision: name one of its "
+		    "decision_options (%s is none)",
+		    err_quote(c->decision));
+	}
+	return 0;
 }
 
 int
 queue_mail_ack(struct queue *q, struct arena *a, const struct queue_ack *c,
     struct queue_step *step, struct err *e)
 {
-	const struct letter *m = map_get(&q->letters, c->letter);
+	const struct letter *m = queue_letter_get(q, c->letter);
+	struct queue_change change = { .kind = QUEUE_EVENT_ACK };
 	struct queue_step s = { 0 };
-	struct json *body = NULL;
 
 	if (!m || !queue_has_mailbox(q, c->mailbox) ||
 	    (!m->broadcast && !str_eq(m->shown.to, c->mailbox))) {
 		return err_set(e, ERR_MISSING, "%s has no letter %s",
 		    err_quote(c->mailbox), err_quote(c->letter));
 	}
-	queue_step_init(&s, a, 1);
 	s.id = arena_str(a, m->shown.id);
-	if (has_read(m, c->mailbox)) {
+	if (queue_letter_has_read(m, c->mailbox)) {
 		s.duplicate = true;
 		*step = s;
 		return 0;
+	}
+	if (judge_choice(m, c, e)) {
+		return -1;
 	}
 	if (m->reader_count == QUEUE_READERS_MAX) {
 		return err_set(e, ERR_LIMIT,
 		    "more than %d readers acknowledged the letter",
 		    QUEUE_READERS_MAX);
 	}
-	body = queue_step_body(a, QUEUE_EVENT_ACK, m->shown.id, c->now);
-	json_set_str(a, body, "acked_by", c->mailbox);
-	if (c->note.len > 0) {
-		json_set_str(a, body, "note", c->note);
-	}
-	queue_step_add(&s, a, QUEUE_EVENT_ACK, NULL, body);
-	s.events[0].id = s.id;
+	change.id = s.id;
+	change.at = c->now;
+	change.reader = c->mailbox;
+	change.decision = c->decision;
+	change.note = c->note;
+	queue_step_yield(q, &s, a, &change);
 	*step = s;
 	return 0;
 }
 
 /* --- applying --- */
 
-static struct letter *
-make_letter(struct queue *q, const struct e2m_envelope *r, uint64_t seq)
+/* A reply without a thread is in that of what it replies to, or begins one
+ * that is named by it. */
+static struct str
+thread_of(const struct queue *q, const struct e2m_envelope *r)
 {
-	struct letter *m = arena_alloc(&q->arena, sizeof(*m));
-	struct queue_letter *s = &m->shown;
+	const struct letter *first = queue_letter_get(q, r->reply_to);
 
-	s->id = arena_str(&q->arena, r->id);
-	s->to = queue_box_get(q, r->to)->name;
-	s->from = arena_str(&q->arena, r->from);
-	s->subject = arena_str(&q->arena, r->subject);
+	if (r->thread_id.len > 0 || r->reply_to.len == 0) {
+		return r->thread_id;
+	}
+	return first && first->shown.thread.len > 0 ? first->shown.thread
+	                                            : r->reply_to;
+}
+
+int
+queue_apply_mail(
+    struct queue *q, const struct queue_change *c, uint64_t seq, struct err *e)
+{
+	const struct e2m_envelope *r = c->mail;
+	struct letter *m = queue_letter_get(q, r->id);
+	struct letter_parts parts = { 0 };
+	struct str options[QUEUE_OPTIONS_MAX] = { 0 };
+	struct queue_letter *s = &parts.shown;
+
+	if (m && seq > 0 && seq <= m->shown.last_seq) {
+		return 0;
+	}
+	if (m) {
+		return err_set(e, ERR_CONFLICT, "mail: the letter is there");
+	}
+	s->id = r->id;
+	s->to = r->to;
+	s->from = r->from;
+	s->subject = r->subject;
+	s->thread = thread_of(q, r);
+	s->reply_to = r->reply_to;
+	s->task = c->task;
 	s->type = r->envelope_type;
 	s->ack_required = r->ack_required == E2M_YES;
+	s->requires_decision = r->requires_decision == E2M_YES;
 	s->priority = r->priority ? r->priority : PRIORITY_DEFAULT;
 	must(wall_parse(r->at, &s->at));
 	if (r->expires_at.len > 0) {
 		must(wall_parse(r->expires_at, &s->expires));
 	}
 	s->seq = seq;
-	m->broadcast = is_broadcast(r->to);
-	return m;
-}
-
-int
-queue_apply_mail(
-    struct queue *q, const struct json *body, uint64_t seq, struct err *e)
-{
-	const struct json *row = json_get(body, "mail");
-	struct e2m_record r = { 0 };
-	struct letter *m = NULL;
-	struct box *b = NULL;
-
-	if (!row || e2m_from_json(row, &r, e) || r.kind != E2M_ENVELOPE ||
-	    r.as.envelope.id.len == 0 || judge_times(&r.as.envelope, e)) {
-		return err_set(e, ERR_INPUT, "mail: the body holds no letter");
+	s->last_seq = seq;
+	parts.updated = s->at;
+	parts.options = options;
+	JSON_EACH(child, r->decision_options)
+	{
+		if (parts.option_count < COUNT(options)) {
+			options[parts.option_count++] = child->text;
+		}
 	}
-	if (map_get(&q->letters, r.as.envelope.id)) {
-		return err_set(e, ERR_CONFLICT, "mail: the letter is there");
-	}
-	m = make_letter(q, &r.as.envelope, seq);
-	map_put(&q->letters, m->shown.id, m);
-	q->mail = array_grow(
-	    q->mail, q->mail_count, &q->mail_room, sizeof(struct letter *));
-	q->mail[q->mail_count++] = m;
-	b = queue_box_get(q, m->shown.to);
-	b->letters =
-	    array_grow(b->letters, b->count, &b->room, sizeof(struct letter *));
-	b->letters[b->count++] = m;
+	m = queue_letter_new(q, &parts);
+	queue_unsaved_add(&q->letters_unsaved, &m->unsaved, m, seq);
 	return 0;
 }
 
-int
-queue_apply_ack(struct queue *q, const struct json *body, struct err *e)
+/* The task that came with the letter no longer goes ahead for it. */
+static void
+settle_task(struct queue *q, struct str id, uint64_t seq)
 {
-	struct str id = { 0 };
-	struct str reader = { 0 };
-	struct letter *m = NULL;
+	struct task *t = id.len > 0 ? queue_task_find(q, id) : NULL;
 
-	if (!json_text(body, "id", &id) ||
-	    !json_text(body, "acked_by", &reader)) {
-		return err_set(
-		    e, ERR_INPUT, "ack: the body has no id or reader");
+	if (t && t->mail_waits) {
+		t->mail_waits = false;
+		queue_order_changed(t);
+		queue_task_unsaved(q, t, seq);
 	}
-	m = map_get(&q->letters, id);
-	if (!m || has_read(m, reader) ||
-	    (!m->broadcast && !str_eq(m->shown.to, reader))) {
+}
+
+int
+queue_apply_ack(
+    struct queue *q, const struct queue_change *c, uint64_t seq, struct err *e)
+{
+	struct letter *m = queue_letter_get(q, c->id);
+
+	if (m && seq > 0 && seq <= m->shown.last_seq) {
+		settle_task(q, m->shown.task, seq);
+		return 0;
+	}
+	if (!m || queue_letter_has_read(m, c->reader) ||
+	    (!m->broadcast && !str_eq(m->shown.to, c->reader))) {
 		return err_set(
 		    e, ERR_CONFLICT, "ack: no such letter, or acked before");
 	}
-	m->readers = array_grow(
-	    m->readers, m->reader_count, &m->reader_room, sizeof(struct str));
-	m->readers[m->reader_count++] = arena_str(&q->arena, reader);
+	m->updated = c->at;
+	queue_letter_decide(m, c->decision);
+	queue_letter_read(q, m, c->reader);
+	queue_letter_end(q, m);
+	settle_task(q, m->shown.task, seq);
+	m->shown.last_seq = seq;
+	queue_unsaved_add(&q->letters_unsaved, &m->unsaved, m, seq);
 	return 0;
-}
-
-/* --- reading --- */
-
-static bool
-letter_before(const struct queue_letter *a, const struct queue_letter *b)
-{
-	if (a->ack_required != b->ack_required) {
-		return a->ack_required;
-	}
-	if (a->priority != b->priority) {
-		return a->priority > b->priority;
-	}
-	if (a->at.us != b->at.us) {
-		return a->at.us < b->at.us;
-	}
-	return str_cmp(a->id, b->id) < 0;
-}
-
-struct queue_reader {
-	struct str mailbox;
-	struct wall now;
-	const struct queue_letter **out;
-	size_t max;
-};
-
-/* Keeps the best `max` in order; returns the new count. */
-static size_t
-insert(const struct queue_letter **out, size_t count, size_t max,
-    const struct queue_letter *m)
-{
-	size_t at = count;
-
-	if (count == max) {
-		if (max == 0 || !letter_before(m, out[max - 1])) {
-			return count;
-		}
-		at = --count;
-	}
-	while (at > 0 && letter_before(m, out[at - 1])) {
-		out[at] = out[at - 1];
-		at--;
-	}
-	out[at] = m;
-	return count + 1;
-}
-
-static size_t
-receive_box(const struct box *b, const struct queue_reader *r, size_t count)
-{
-	for (size_t i = 0; b && i < b->count; i++) {
-		const struct letter *m = b->letters[i];
-		int64_t expires = m->shown.expires.us;
-
-		if (!has_read(m, r->mailbox) &&
-		    (expires == 0 || r->now.us < expires)) {
-			count = insert(r->out, count, r->max, &m->shown);
-		}
-	}
-	return count;
-}
-
-size_t
-queue_mail_receive(const struct queue *q, struct str mailbox, struct wall now,
-    const struct queue_letter **out, size_t max)
-{
-	struct queue_reader r = { mailbox, now, out, max };
-	size_t count = receive_box(queue_box_find(q, mailbox), &r, 0);
-
-	if (is_broadcast(mailbox)) {
-		return count;
-	}
-	return receive_box(queue_box_find(q, STR("broadcast")), &r, count);
 }

@@ -1,131 +1,242 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue/state.h"
 
-/* The one total order of claims: DESIGN. */
+/*
+ * The one total order of claims (DESIGN) as a number that does not change
+ * while a task waits: its age, moved ahead by what it is worth.  So what is
+ * worth less still comes before whatever is put long enough after it.
+ */
+
+#define HOUR_US    (3600 * CLOCK_SECOND)
+#define MAIL_US    (12 * HOUR_US) /* more than all the rest together */
+#define SCORE_US   (2 * HOUR_US)  /* a step of ke_fit_score */
+#define TENTH_US   3600000LL      /* a tenth of a point; 100 points an hour */
+#define FULL       1000           /* tenths */
+#define PASS_WHOLE 5040           /* of a queue of weight 1 */
+
+/* Of platform.md 2.4, by whole days; none is 30. */
+uint8_t
+queue_order_urgency(struct wall due, struct wall now)
+{
+	int64_t left = due.us - now.us;
+	int64_t day = 24 * HOUR_US;
+
+	if (due.us == 0) {
+		return 30;
+	}
+	if (left < 0) {
+		return 100;
+	}
+	if (left < day) {
+		return 95;
+	}
+	if (left < 3 * day) {
+		return 80;
+	}
+	if (left < 7 * day) {
+		return 60;
+	}
+	return left < 14 * day ? 40 : 20;
+}
+
+static int64_t
+share_of(struct str queue_name)
+{
+	if (str_eq_z(queue_name, "product-management")) {
+		return 12;
+	}
+	if (str_eq_z(queue_name, "engineering")) {
+		return 11;
+	}
+	return str_eq_z(queue_name, "design") ? 9 : 10;
+}
+
+static int64_t
+at_most_full(int64_t tenths)
+{
+	return tenths < FULL ? tenths : FULL;
+}
+
+/* urgency .30, impact .25, dependency_unblock .20, effort .15, in tenths of a
+ * point; staleness is the age itself. */
+static int64_t
+total_of(const struct task *t)
+{
+	int64_t impact = at_most_full(
+	    (int64_t)t->shown.score * 20 * share_of(t->shown.queue));
+	int64_t effort =
+	    t->tenths ? at_most_full(impact * 50 / t->tenths) : FULL / 2;
+	int64_t unblock = 0;
+
+	if (t->more && t->more->dependants.count > 0) {
+		unblock = (int64_t)t->more->unblock * 10 /
+		          (int64_t)t->more->dependants.count;
+	}
+	return (30 * 10 * (int64_t)t->urgency + 25 * impact + 20 * unblock +
+	           15 * effort) /
+	       100;
+}
+
+int64_t
+queue_order_key(const struct task *t)
+{
+	return t->shown.created.us - (t->mail_waits ? MAIL_US : 0) -
+	       t->shown.score * SCORE_US - total_of(t) * TENTH_US;
+}
+
+void
+queue_order_changed(struct task *t)
+{
+	const struct heap *h = t->node.heap;
+
+	t->key = queue_order_key(t);
+	if (h && (t->shown.hold == QUEUE_LOOSE || h == &t->line->ready)) {
+		heap_move(&t->node, t->key);
+	}
+}
+
+/* Of two with the same key. */
 bool
-queue_task_before(const struct task *a, const struct task *b)
+queue_task_first(const struct node *a, const struct node *b)
 {
-	if (a->shown.score != b->shown.score) {
-		return a->shown.score > b->shown.score;
+	const struct queue_task *x = &TASK_OF(a)->shown;
+	const struct queue_task *y = &TASK_OF(b)->shown;
+
+	if (x->created.us != y->created.us) {
+		return x->created.us < y->created.us;
 	}
-	if (a->shown.created.us != b->shown.created.us) {
-		return a->shown.created.us < b->shown.created.us;
+	return str_cmp(x->id, y->id) < 0;
+}
+
+struct seat *
+queue_seat_find(const struct line *l, struct str owner)
+{
+	for (size_t i = 0; i < l->seat_count; i++) {
+		if (str_eq(l->seats[i]->owner, owner)) {
+			return l->seats[i];
+		}
 	}
-	return str_cmp(a->shown.id, b->shown.id) < 0;
+	return NULL;
+}
+
+static struct seat *
+seat_get(struct queue *q, struct line *l, struct str owner)
+{
+	struct seat *s = queue_seat_find(l, owner);
+
+	if (!s) {
+		s = arena_alloc(&q->arena, sizeof(*s));
+		s->owner = queue_name_keep(q, owner);
+		s->loose.before = queue_task_first;
+		l->seats = array_grow(l->seats, l->seat_count, &l->seat_room,
+		    sizeof(struct seat *));
+		l->seats[l->seat_count++] = s;
+	}
+	return s;
 }
 
 static void
-set(struct line *l, size_t place, struct task *t)
+place_waiting(struct queue *q, struct task *t)
 {
-	l->heap[place] = t;
-	t->place = place;
-}
-
-static void
-sift_up(struct line *l, size_t place)
-{
-	struct task *t = l->heap[place];
-
-	while (place > 0 && queue_task_before(t, l->heap[(place - 1) / 2])) {
-		set(l, place, l->heap[(place - 1) / 2]);
-		place = (place - 1) / 2;
-	}
-	set(l, place, t);
-}
-
-static void
-sift_down(struct line *l, size_t place)
-{
-	struct task *t = l->heap[place];
-
-	for (;;) {
-		size_t child = 2 * place + 1;
-
-		if (child >= l->count) {
-			break;
-		}
-		if (child + 1 < l->count &&
-		    queue_task_before(l->heap[child + 1], l->heap[child])) {
-			child++;
-		}
-		if (!queue_task_before(l->heap[child], t)) {
-			break;
-		}
-		set(l, place, l->heap[child]);
-		place = child;
-	}
-	set(l, place, t);
-}
-
-void
-queue_ready_add(struct task *t)
-{
-	struct line *l = t->line;
-
-	must(t->place == NO_PLACE);
-	l->heap =
-	    array_grow(l->heap, l->count, &l->room, sizeof(struct task *));
-	l->heap[l->count++] = t;
-	sift_up(l, l->count - 1);
-}
-
-void
-queue_ready_remove(struct task *t)
-{
-	struct line *l = t->line;
-	size_t place = t->place;
-	struct task *last = l->heap[l->count - 1];
-
-	must(place < l->count && l->heap[place] == t);
-	l->count--;
-	t->place = NO_PLACE;
-	if (last == t) {
+	if (t->shown.unmet > 0) {
 		return;
 	}
-	set(l, place, last);
-	sift_up(l, place);
-	sift_down(l, last->place);
+	if (t->shown.not_before.us > q->clock.us) {
+		heap_add(&q->later, t->shown.not_before.us, &t->node);
+	} else {
+		heap_add(&t->line->ready, t->key, &t->node);
+	}
 }
 
 void
-queue_loose_add(struct task *t)
+queue_place(struct queue *q, struct task *t)
 {
-	struct line *l = t->line;
-
-	must(t->place == NO_PLACE);
-	l->loose = array_grow(
-	    l->loose, l->loose_count, &l->loose_room, sizeof(struct task *));
-	t->place = l->loose_count;
-	l->loose[l->loose_count++] = t;
+	heap_remove(&t->node);
+	switch (t->shown.hold) {
+	case QUEUE_WAITING:
+		place_waiting(q, t);
+		break;
+	case QUEUE_LOOSE:
+		heap_add(&seat_get(q, t->line, t->shown.owner)->loose, t->key,
+		    &t->node);
+		break;
+	case QUEUE_OWNED:
+		heap_add(&q->owned, t->shown.incarnation, &t->node);
+		break;
+	case QUEUE_COMPLETE:
+	case QUEUE_FAILED:
+		heap_add(&q->ended, t->shown.updated.us, &t->node);
+		break;
+	case QUEUE_PARKED:
+	case QUEUE_STOPPED:
+		break;
+	}
 }
 
+static const enum e2m_state states[] = {
+#define HOLD(id, word, e2m_state) [QUEUE_##id] = e2m_state,
+#include "queue/states.def"
+#undef HOLD
+};
+
 void
-queue_loose_remove(struct task *t)
+queue_hold(struct queue *q, struct task *t, enum queue_hold hold)
 {
 	struct line *l = t->line;
-	struct task *last = l->loose[l->loose_count - 1];
 
-	must(t->place < l->loose_count && l->loose[t->place] == t);
-	l->loose[t->place] = last;
-	last->place = t->place;
-	l->loose_count--;
-	t->place = NO_PLACE;
+	l->waiting -= t->shown.hold == QUEUE_WAITING;
+	l->running -= t->shown.hold == QUEUE_OWNED;
+	t->shown.hold = hold;
+	t->shown.state = states[hold];
+	l->waiting += hold == QUEUE_WAITING;
+	l->running += hold == QUEUE_OWNED;
+	queue_place(q, t);
 }
 
 /* A loose task goes back to the identity that had it: its calls and approvals
  * are that identity's. */
 struct task *
-queue_ready_best(const struct line *l, struct str owner)
+queue_line_best(const struct line *l, struct str owner)
 {
-	struct task *best = l->count > 0 ? l->heap[0] : NULL;
+	const struct seat *s = queue_seat_find(l, owner);
+	struct node *ready = heap_first(&l->ready);
+	struct node *loose = s ? heap_first(&s->loose) : NULL;
 
-	for (size_t i = 0; i < l->loose_count; i++) {
-		struct task *t = l->loose[i];
-
-		if (str_eq(t->shown.owner, owner) &&
-		    (!best || queue_task_before(t, best))) {
-			best = t;
-		}
+	if (!loose || !ready) {
+		ready = ready ? ready : loose;
+		return ready ? TASK_OF(ready) : NULL;
 	}
-	return best;
+	if (heap_key(loose) != heap_key(ready)) {
+		return TASK_OF(
+		    heap_key(loose) < heap_key(ready) ? loose : ready);
+	}
+	return TASK_OF(queue_task_first(loose, ready) ? loose : ready);
+}
+
+/* Time goes on: what waited for it waits for a claim now. */
+void
+queue_mature(struct queue *q, struct wall now)
+{
+	if (now.us > q->clock.us) {
+		q->clock = now;
+	}
+	while (q->later.count > 0 && q->later.at[0].key <= q->clock.us) {
+		queue_place(q, TASK_OF(heap_first(&q->later)));
+	}
+}
+
+/* A queue that had nothing for a while does not save up turns. */
+uint64_t
+queue_line_pass(const struct queue *q, const struct line *l)
+{
+	return l->pass > q->pass ? l->pass : q->pass;
+}
+
+void
+queue_line_served(struct queue *q, struct line *l)
+{
+	uint32_t weight = l->limits.weight ? l->limits.weight : 1;
+
+	q->pass = queue_line_pass(q, l);
+	l->pass = q->pass + (weight < PASS_WHOLE ? PASS_WHOLE / weight : 1);
 }

@@ -3,9 +3,7 @@
 
 #include <stdlib.h>
 
-#define SCORE_DEFAULT 3
-
-/* --- judging --- */
+/* Judging a new task. */
 
 /* depends_on or blocks: known tasks, not too many, not itself. */
 static int
@@ -48,32 +46,28 @@ has_text(const struct json *list, struct str text)
 static bool
 closes_cycle(struct queue *q, const struct e2m_task *t)
 {
-	struct task **stack = NULL;
-	size_t count = 0;
-	size_t room = 0;
+	struct list stack = { 0 };
 	bool found = false;
 
 	q->mark++;
 	JSON_EACH(child, t->depends_on)
 	{
-		stack = array_grow(stack, count, &room, sizeof(struct task *));
-		stack[count++] = queue_task_find(q, child->text);
+		list_add(&stack, queue_task_find(q, child->text));
 	}
-	while (count > 0 && !found) {
-		struct task *at = stack[--count];
+	while (stack.count > 0 && !found) {
+		struct task *at = stack.at[--stack.count];
 
 		if (at->mark == q->mark) {
 			continue;
 		}
 		at->mark = q->mark;
 		found = has_text(t->blocks, at->shown.id);
-		for (size_t i = 0; i < at->depend_count; i++) {
-			stack = array_grow(
-			    stack, count, &room, sizeof(struct task *));
-			stack[count++] = at->depends[i];
+		for (size_t i = 0; at->more && i < at->more->depends.count;
+		     i++) {
+			list_add(&stack, at->more->depends.at[i]);
 		}
 	}
-	free(stack);
+	free(stack.at);
 	return found;
 }
 
@@ -103,7 +97,6 @@ static int
 judge_task(struct queue *q, const struct e2m_task *t, struct err *e)
 {
 	struct wall created = { 0 };
-
 	struct e2m_record r = { .kind = E2M_TASK, .as.task = *t };
 
 	if (e2m_check(&r, e)) {
@@ -118,15 +111,13 @@ judge_task(struct queue *q, const struct e2m_task *t, struct err *e)
 		    "a new task must be pending, this one is %s",
 		    t->state ? e2m_state_name(t->state) : "without a state");
 	}
-	if (!queue_has_name(q, t->queue)) {
-		return err_set(e, ERR_INPUT,
-		    "there is no queue %s; nothing was written",
-		    err_quote(t->queue));
-	}
 	if (!wall_parse(t->created_at, &created) || created.us < 0) {
 		return err_set(e, ERR_INPUT,
 		    "created_at %s is no RFC 3339 time",
 		    err_quote(t->created_at));
+	}
+	if (!t->depends_on && !t->blocks) {
+		return 0;
 	}
 	return judge_links(q, t, t->depends_on, "depends_on", e) ||
 	               judge_links(q, t, t->blocks, "blocks", e) ||
@@ -135,52 +126,198 @@ judge_task(struct queue *q, const struct e2m_task *t, struct err *e)
 	           : 0;
 }
 
-static void
-yield(struct arena *a, const struct queue_put *c, struct queue_step *s)
+static struct wall
+time_of(const struct queue_put *c)
 {
-	struct e2m_record r = { .kind = E2M_TASK, .as.task = *c->task };
-	struct json *body = json_new(a, JSON_OBJECT);
-	struct queue_event *v = &s->events[s->event_count];
-	struct queue_effect ready = {
-		.kind = QUEUE_READY,
-		.name = c->task->queue,
+	struct wall at = c->now;
+
+	if (at.us == 0) {
+		(void)wall_parse(c->task->created_at, &at);
+	}
+	return queue_ms(at);
+}
+
+static int
+judge_queue(const struct queue *q, const struct put_case *c, struct err *e)
+{
+	struct str name = c->put->task->queue;
+	const struct line *l = queue_line_find(q, name);
+	int64_t minute = time_of(c->put).us / CLOCK_MINUTE;
+
+	if (c->after.len > 0) {
+		return 0; /* the queue was there when the series began */
+	}
+	if (!l || !l->known) {
+		return err_set(e, ERR_INPUT,
+		    "there is no queue %s; nothing was written",
+		    err_quote(name));
+	}
+	if (c->ours) {
+		return 0;
+	}
+	if (l->limits.max_waiting > 0 && l->waiting >= l->limits.max_waiting) {
+		return err_set(e, ERR_LIMIT,
+		    "the queue %s has %u tasks waiting, its limit: try later",
+		    err_quote(name), l->waiting);
+	}
+	if (l->limits.puts_per_minute > 0 && l->minute == minute &&
+	    l->puts >= l->limits.puts_per_minute) {
+		return err_set(e, ERR_LIMIT,
+		    "the queue %s takes %u tasks a minute: try later",
+		    err_quote(name), l->limits.puts_per_minute);
+	}
+	return 0;
+}
+
+static int
+judge_plan(const struct queue *q, const struct queue_put *c, struct err *e)
+{
+	if (c->parent.len > 0 && !queue_task_find(q, c->parent)) {
+		return err_set(e, ERR_INPUT, "the parent %s does not exist",
+		    err_quote(c->parent));
+	}
+	if (c->not_before.us < 0 || c->due.us < 0 || c->retry.base_us < 0 ||
+	    c->retry.cap_us < 0 || c->estimated_tenths > UINT16_MAX) {
+		return err_set(e, ERR_INPUT,
+		    "a time, a delay or estimated_hours is out of range");
+	}
+	return queue_every_check(q, &c->every, e);
+}
+
+static struct str
+row_text(struct arena *a, const struct e2m_task *t)
+{
+	auto_buf text = { 0 };
+	struct e2m_record r = { .kind = E2M_TASK, .as.task = *t };
+
+	json_write(&text, e2m_to_json(a, &r));
+	return arena_str(a, buf_str(&text));
+}
+
+static void
+yield(struct queue *q, struct arena *a, const struct put_case *c,
+    struct queue_step *s)
+{
+	const struct queue_put *put = c->put;
+	struct put_change *p = arena_alloc(a, sizeof(*p));
+	struct queue_change change = {
+		.kind = QUEUE_EVENT_PUT,
+		.id = put->task->id,
+		.at = time_of(put),
+		.put = p,
 	};
 
-	json_set_str(
-	    a, body, "event", str_of(queue_event_word(QUEUE_EVENT_PUT)));
-	if (c->key.len > 0) {
-		json_set_str(a, body, "key", c->key);
+	*p = (struct put_change){
+		.task = *put->task,
+		.key = put->key,
+		.not_before = queue_ms(put->not_before),
+		.retry = put->retry,
+		.every = put->every,
+		.due = queue_ms(put->due),
+		.tenths = put->estimated_tenths,
+		.parent = put->parent,
+		.after = c->after,
+	};
+	if (put->every.cron.len > 0 || put->every.us > 0) {
+		p->row = row_text(a, put->task);
 	}
-	json_set(a, body, "task", e2m_to_json(a, &r));
-	queue_step_add(s, a, QUEUE_EVENT_PUT, NULL, body);
-	v->id = arena_str(a, c->task->id);
-	queue_step_effect(s, a, &ready);
+	if (put->mail && put->mail->ack_required == E2M_YES) {
+		p->letter = put->mail->id;
+	}
+	queue_step_yield(q, s, a, &change);
+	if (put->not_before.us <= change.at.us) {
+		queue_step_effect(s, a,
+		    &(struct queue_effect){
+		        .kind = QUEUE_READY, .name = put->task->queue });
+	}
 }
 
 int
-queue_put_judge(struct queue *q, struct arena *a, const struct queue_put *c,
+queue_put_judge(struct queue *q, struct arena *a, const struct put_case *c,
     struct queue_step *s, struct err *e)
 {
+	const struct queue_put *put = c->put;
 	const struct task *first = NULL;
 
-	if (c->key.len > QUEUE_ID_MAX) {
+	if (put->key.len > QUEUE_ID_MAX) {
 		return err_set(e, ERR_LIMIT,
 		    "an idempotency key has at most %d bytes", QUEUE_ID_MAX);
 	}
-	first = c->key.len > 0 ? map_get(&q->keys, c->key) : NULL;
+	first = queue_key_find(q, put->key);
 	if (first) {
 		s->id = arena_str(a, first->shown.id);
 		s->state = first->shown.state;
 		s->duplicate = true;
 		return 0;
 	}
-	if (judge_task(q, c->task, e)) {
+	if (judge_task(q, put->task, e) || judge_queue(q, c, e) ||
+	    judge_plan(q, put, e)) {
 		return -1;
 	}
-	yield(a, c, s);
-	s->id = arena_str(a, c->task->id);
+	yield(q, a, c, s);
+	s->id = arena_str(a, put->task->id);
 	s->state = E2M_PENDING;
-	return c->mail ? queue_mail_judge(q, a, c->mail, s, e) : 0;
+	return put->mail
+	           ? queue_mail_judge(q, a, put->mail, put->task->id, s, e)
+	           : 0;
+}
+
+/* --- hand-off --- */
+
+static bool
+is_met(const struct queue *q, const struct json *depends_on)
+{
+	JSON_EACH(child, depends_on)
+	{
+		if (queue_task_find(q, child->text)->shown.hold !=
+		    QUEUE_COMPLETE) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Somebody waits because there is nothing in its queues: this is the best. */
+static bool
+is_nothing_else(const struct queue *q, const struct queue_claim *c)
+{
+	const struct str *names = c->queue_count > 0 ? c->queues : &c->queue;
+	size_t count = c->queue_count > 0 ? c->queue_count : 1;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct line *l = queue_line_find(q, names[i]);
+
+		if (l && queue_line_best(l, c->owner)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static int
+hand_off(struct queue *q, struct arena *a, const struct queue_put *c,
+    struct queue_step *s, struct err *e)
+{
+	const struct queue_claim *claim = c->claim;
+	const struct line *l = queue_line_find(q, c->task->queue);
+	struct queue_task fresh = { .id = c->task->id, .state = E2M_PENDING };
+
+	if (queue_claim_check(claim, e)) {
+		return -1;
+	}
+	queue_mature(q, claim->now);
+	if (!queue_claim_serves(claim, c->task->queue) ||
+	    queue_ms(c->not_before).us > claim->now.us ||
+	    !is_met(q, c->task->depends_on) || !is_nothing_else(q, claim) ||
+	    (l->limits.max_running > 0 &&
+	        l->running >= l->limits.max_running)) {
+		return 0;
+	}
+	queue_claim_yield(q, s, a, &fresh, claim, false);
+	queue_step_claimed(s, a, fresh.id, 1);
+	s->epoch = 1;
+	s->state = E2M_IN_PROGRESS;
+	return 0;
 }
 
 int
@@ -188,134 +325,14 @@ queue_put(struct queue *q, struct arena *a, const struct queue_put *c,
     struct queue_step *step, struct err *e)
 {
 	struct queue_step s = { 0 };
+	struct put_case given = { .put = c };
 
-	queue_step_init(&s, a, 2);
-	if (queue_put_judge(q, a, c, &s, e)) {
+	if (queue_put_judge(q, a, &given, &s, e)) {
+		return -1;
+	}
+	if (c->claim && !s.duplicate && hand_off(q, a, c, &s, e)) {
 		return -1;
 	}
 	*step = s;
-	return 0;
-}
-
-/* --- applying --- */
-
-static void
-link_tasks(struct task *later, struct task *earlier)
-{
-	for (size_t i = 0; i < later->depend_count; i++) {
-		if (later->depends[i] == earlier) {
-			return;
-		}
-	}
-	later->depends = array_grow(later->depends, later->depend_count,
-	    &later->depend_room, sizeof(struct task *));
-	later->depends[later->depend_count++] = earlier;
-	earlier->dependants =
-	    array_grow(earlier->dependants, earlier->dependant_count,
-	        &earlier->dependant_room, sizeof(struct task *));
-	earlier->dependants[earlier->dependant_count++] = later;
-	later->shown.unmet += earlier->shown.hold != QUEUE_COMPLETE;
-}
-
-static struct task *
-make_task(struct queue *q, const struct e2m_task *r, uint64_t seq)
-{
-	struct task *t = arena_alloc(&q->arena, sizeof(*t));
-	struct queue_task *s = &t->shown;
-
-	t->line = queue_line_get(q, r->queue);
-	t->place = NO_PLACE;
-	s->id = arena_str(&q->arena, r->id);
-	s->queue = t->line->name;
-	s->subject = arena_str(&q->arena, r->subject);
-	s->from = arena_str(&q->arena, r->from);
-	s->hold = QUEUE_WAITING;
-	s->state = E2M_PENDING;
-	s->score = r->ke_fit_score ? r->ke_fit_score : SCORE_DEFAULT;
-	must(wall_parse(r->created_at, &s->created));
-	s->updated = s->created;
-	s->put_seq = seq;
-	s->last_seq = seq;
-	return t;
-}
-
-/* The first of the list that is not there; NULL: all are. */
-static const struct json *
-find_unknown(const struct queue *q, const struct json *list)
-{
-	JSON_EACH(child, list)
-	{
-		if (!queue_task_find(q, child->text)) {
-			return child;
-		}
-	}
-	return NULL;
-}
-
-static int
-check_applicable(const struct queue *q, const struct json *body,
-    const struct e2m_task *t, struct err *e)
-{
-	const struct json *unknown = find_unknown(q, t->depends_on);
-	struct wall created = { 0 };
-	struct str key = { 0 };
-
-	if (t->id.len == 0 || !wall_parse(t->created_at, &created)) {
-		return err_set(e, ERR_INPUT, "put: the task has no id or time");
-	}
-	if (queue_task_find(q, t->id) ||
-	    (json_text(body, "key", &key) && map_get(&q->keys, key))) {
-		return err_set(e, ERR_CONFLICT, "put: the task %s is there",
-		    err_quote(t->id));
-	}
-	if (!unknown) {
-		unknown = find_unknown(q, t->blocks);
-	}
-	if (unknown) {
-		return err_set(e, ERR_CONFLICT, "put: the task %s is not there",
-		    err_quote(unknown->text));
-	}
-	return 0;
-}
-
-int
-queue_apply_put(
-    struct queue *q, const struct json *body, uint64_t seq, struct err *e)
-{
-	const struct json *row = json_get(body, "task");
-	struct e2m_record r = { 0 };
-	struct task *t = NULL;
-	struct str key = { 0 };
-
-	if (!row || e2m_from_json(row, &r, e) || r.kind != E2M_TASK) {
-		return err_set(e, ERR_INPUT, "put: the body holds no task");
-	}
-	if (check_applicable(q, body, &r.as.task, e)) {
-		return -1;
-	}
-	t = make_task(q, &r.as.task, seq);
-	map_put(&q->tasks, t->shown.id, t);
-	q->all = array_grow(q->all, q->count, &q->room, sizeof(struct task *));
-	q->all[q->count++] = t;
-	if (json_text(body, "key", &key)) {
-		map_put(&q->keys, arena_str(&q->arena, key), t);
-	}
-	JSON_EACH(child, r.as.task.depends_on)
-	{
-		link_tasks(t, queue_task_find(q, child->text));
-	}
-	JSON_EACH(child, r.as.task.blocks)
-	{
-		struct task *other = queue_task_find(q, child->text);
-
-		link_tasks(other, t);
-		if (other->place != NO_PLACE && !queue_task_eligible(other) &&
-		    other->shown.hold == QUEUE_WAITING) {
-			queue_ready_remove(other);
-		}
-	}
-	if (queue_task_eligible(t)) {
-		queue_ready_add(t);
-	}
 	return 0;
 }

@@ -11,23 +11,27 @@
  *
  *   queue_finish(q, …, &step, e)      judge
  *   store: append step.events         one transaction
- *   queue_apply each event            before the next command is judged
+ *   queue_apply_event each            before the next command is judged
  *   commit, then step.effects, then the answer
  *
- * States, events and their bodies: DESIGN.  Order of claims: ke_fit_score
- * downwards (absent is 3), then created_at, then id.  Ageing, weights, retry
- * with back-off, delayed and recurring tasks and ack_required mail ahead of
- * work come later.
+ * States, the order of claims, events and their bodies: DESIGN.  `random` of a
+ * command is 64 random bits of the caller; 0 is allowed and gives no jitter.
  */
 
 #include "queue/mail.h"
+#include "queue/plan.h"
+#include "queue/save.h"
 #include "queue/step.h"
+#include "queue/task.h"
 
 #define QUEUE_ID_MAX      64 /* bytes of a task or letter id, key, ack_key */
 #define QUEUE_NAME_MAX    64 /* of a queue or mailbox */
 #define QUEUE_OWNER_MAX   135
-#define QUEUE_DEPENDS_MAX 64 /* each of depends_on and blocks */
-#define QUEUE_BATCH_MAX   32 /* follow-ups, and letters, of one command */
+#define QUEUE_DEPENDS_MAX 64  /* each of depends_on and blocks */
+#define QUEUE_BATCH_MAX   32  /* follow-ups, and letters, of one command */
+#define QUEUE_CLAIM_MAX   256 /* tasks of one claim */
+#define QUEUE_BULK_MAX    256 /* tasks of one step of a bounded command */
+#define QUEUE_ANSWERS_MAX 8   /* ack_keys remembered of one task */
 
 struct queue;
 
@@ -44,23 +48,39 @@ bool queue_has_mailbox(const struct queue *q, struct str mailbox);
 
 /* --- commands: 0 with a step, or -1 and nothing --- */
 
-struct queue_put {
-	const struct e2m_task *task;     /* state pending, id set */
-	const struct e2m_envelope *mail; /* appears together with it, or NULL */
-	struct str key;                  /* idempotency key or empty */
-};
-int queue_put(struct queue *q, struct arena *a, const struct queue_put *c,
-    struct queue_step *step, struct err *e) MUST_CHECK;
-
 struct queue_claim {
-	struct str queue;
+	struct str queue;         /* this one, or */
+	const struct str *queues; /* of these, in turn by their weights */
+	size_t queue_count;
+	size_t max;           /* tasks; 0 is one */
 	struct str owner;     /* identity */
 	uint32_t incarnation; /* of the node that holds the lease */
 	struct wall now;
 };
-/* ERR_MISSING: nothing to claim now. */
+/* ERR_MISSING: nothing to claim now.  Several tasks: step.claims. */
 int queue_claim(struct queue *q, struct arena *a, const struct queue_claim *c,
     struct queue_step *step, struct err *e) MUST_CHECK;
+
+struct queue_put {
+	const struct e2m_task *task;     /* state pending, id set */
+	const struct e2m_envelope *mail; /* appears together with it, or NULL */
+	struct str key;  /* idempotency key or empty; lives as its task does,
+	                    at least the time of queue_forget after its end */
+	struct wall now; /* 0: the task's created_at */
+	struct wall not_before; /* 0: at once */
+	struct queue_retry_policy retry;
+	struct queue_every every;
+	struct wall due;           /* 0: no due date */
+	uint32_t estimated_tenths; /* hours * 10; 0: unknown */
+	struct str parent; /* a known task: cancelling it cancels this one */
+	const struct queue_claim *claim; /* somebody waits: if this task may be
+	                     claimed and is next, step.claims has it */
+};
+int queue_put(struct queue *q, struct arena *a, const struct queue_put *c,
+    struct queue_step *step, struct err *e) MUST_CHECK;
+/* not_before, retry, every, due_date, estimated_hours from the task's
+ * payload.handrail (DESIGN) into *c; absent: untouched. */
+int queue_put_read(struct queue_put *c, struct err *e) MUST_CHECK;
 
 struct queue_finish {
 	struct str task;
@@ -74,16 +94,21 @@ struct queue_finish {
 	const struct e2m_envelope *mail;
 	size_t mail_count;
 	struct wall now;
+	uint64_t random;
 };
 /* A stale epoch is ERR_CONFLICT; record it with queue_refused. */
 int queue_finish(struct queue *q, struct arena *a, const struct queue_finish *c,
     struct queue_step *step, struct err *e) MUST_CHECK;
+/* Would queue_finish of FAIL try it again?  Then it needs no repair. */
+bool queue_would_retry(
+    const struct queue *q, struct str task, const struct json *failure);
 
 struct queue_touch { /* the commands that need no more than this */
 	struct str task;
 	uint32_t epoch; /* of park and lease_lost; else 0 */
 	struct str why; /* a sentence or empty */
 	struct wall now;
+	uint64_t random; /* of cancel and lease_lost */
 };
 typedef int queue_touch_fn(struct queue *q, struct arena *a,
     const struct queue_touch *c, struct queue_step *step, struct err *e);
@@ -91,84 +116,54 @@ typedef int queue_touch_fn(struct queue *q, struct arena *a,
 MUST_CHECK queue_touch_fn queue_unblock;
 /* failed → pending; error and owner cleared. */
 MUST_CHECK queue_touch_fn queue_retry;
-/* pending, in_progress or blocked → failed, error_type "cancelled". */
+/* The same with attempts 0 and its lost leases forgotten. */
+MUST_CHECK queue_touch_fn queue_redrive;
+/* pending, in_progress or blocked → failed, error_type "cancelled"; its
+ * children that wait are cancelled before it.  step.more: say it again. */
 MUST_CHECK queue_touch_fn queue_cancel;
 /* in_progress, whoever has it → blocked with `why` (a wait that ran out). */
 MUST_CHECK queue_touch_fn queue_block;
 /* Not transitions: in_progress stays, who works on it changes. */
 MUST_CHECK queue_touch_fn queue_park;
 MUST_CHECK queue_touch_fn queue_wake;
+/* After max_lost of them in a row the task is dead. */
 MUST_CHECK queue_touch_fn queue_lease_lost;
 /* The event that says: a command came under an epoch that is not in force.
  * Applying it changes nothing. */
 struct queue_event queue_refused(struct arena *a, const struct queue_touch *c);
+/* Every owned task of an incarnation before this one loses its lease; at most
+ * QUEUE_BULK_MAX a step. */
+int queue_leases_lost(struct queue *q, struct arena *a, uint32_t incarnation,
+    struct wall now, struct queue_step *step, struct err *e) MUST_CHECK;
 
-/* --- state --- */
+/* Whatever has become due by now can be claimed; effects, and no events: on
+ * which side of its time a task stands is not state.  A claim does it too. */
+void queue_due(
+    struct queue *q, struct arena *a, struct wall now, struct queue_step *step);
+/* When queue_due has something to do; us 0: never. */
+struct wall queue_next_due(const struct queue *q);
+
+/* Final tasks and done or expired letters not touched since `before` leave the
+ * memory (not the store): their keys and answers with them.  A failed task that
+ * others wait for stays, and what is not saved.  No event if there is nothing.
+ * The forms of step.gone may be left out of a load once nothing is unsaved from
+ * before this event (queue_unsaved, queue_letter_unsaved). */
+int queue_forget(struct queue *q, struct arena *a, struct wall before,
+    struct wall now, struct queue_step *step, struct err *e) MUST_CHECK;
+/* Back from its saved form, to be retried or depended upon; its key and answers
+ * stay forgotten.  The row is left out of a load until it is saved anew. */
+int queue_recall(struct queue *q, struct arena *a, struct str saved,
+    struct wall now, struct queue_step *step, struct err *e) MUST_CHECK;
+
+/* --- state; reading it: queue/task.h --- */
 
 /* One event in: of a step just yielded, or of the log.  seq is its number in
  * the log (0: not known yet).  ERR_INPUT or ERR_CONFLICT: this log was not
  * written by this machine; nothing changed. */
 int queue_apply(
     struct queue *q, struct str body, uint64_t seq, struct err *e) MUST_CHECK;
-
-enum queue_hold { /* who works on it; states.def */
-#define HOLD(id, word, e2m_state) QUEUE_##id,
-#include "queue/states.def"
-#undef HOLD
-};
-const char *queue_hold_name(enum queue_hold h);
-
-struct queue_task { /* read only for others */
-	struct str id;
-	struct str queue;
-	struct str subject;
-	struct str from;
-	struct str owner; /* empty: none yet, or cleared by retry */
-	enum queue_hold hold;
-	enum e2m_state state;
-	uint32_t score; /* 1..5 */
-	struct wall created;
-	struct wall updated;
-	uint32_t epoch;       /* of the last claim; 0: never claimed */
-	uint32_t incarnation; /* of the last claim */
-	uint32_t attempts;    /* claims that began from pending */
-	uint32_t unmet;       /* dependencies not completed */
-	uint64_t put_seq;     /* where its body is */
-	uint64_t last_seq;    /* of its last event */
-};
-const struct queue_task *queue_find(const struct queue *q, struct str id);
-/* In order of being put; NULL past the end. */
-const struct queue_task *queue_at(const struct queue *q, size_t index);
-/* What queue_claim would take; NULL: nothing. */
-const struct queue_task *queue_next(
-    const struct queue *q, struct str queue_name, struct str owner);
-
-/*
- * Restart without the whole log.  A task's saved form is written with its row
- * when it is put and at its end, and now and then between (the oldest unsaved
- * first), so that a start loads the saved forms and applies only the events
- * after the oldest unsaved one.  Applying an event that a saved form already
- * has (seq <= its last_seq) is nothing.
- */
-void queue_task_save(
-    const struct queue *q, const struct queue_task *t, struct buf *out);
-/* ERR_INPUT: not a saved form.  In any order; a task twice: the newer seq. */
-int queue_task_load(struct queue *q, struct str saved, struct err *e) MUST_CHECK;
-void queue_letter_save(
-    const struct queue *q, const struct queue_letter *m, struct buf *out);
-int queue_letter_load(
-    struct queue *q, struct str saved, struct err *e) MUST_CHECK;
-/* After all loads, before the first apply: dependencies and heaps. */
-int queue_load_end(struct queue *q, struct err *e) MUST_CHECK;
-/* The task whose oldest event after its last save is the oldest of all, and the
- * seq of that event; NULL: all are saved. */
-const struct queue_task *queue_unsaved(const struct queue *q, uint64_t *since);
-void queue_saved(struct queue *q, struct str id); /* as of now */
-/* Another head of the book names this task: the trail of a task (store) goes
- * through every head of it, not only through the queue's. */
-void queue_saw(struct queue *q, struct str id, uint64_t seq);
-
-/* Every field of the state as canonical JSON (tests compare two machines). */
-void queue_dump(const struct queue *q, struct buf *out);
+/* The same without reading the body again: an event of a step of this queue. */
+int queue_apply_event(struct queue *q, const struct queue_event *event,
+    uint64_t seq, struct err *e) MUST_CHECK;
 
 #endif

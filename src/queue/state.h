@@ -2,136 +2,172 @@
 #ifndef QUEUE_STATE_H
 #define QUEUE_STATE_H
 
-/*
- * Inside of the room: the state that the events build.  Everything lives as
- * long as the queue; a finished task keeps its row, for dependencies, retries
- * and repeated answers.
- */
+/* Inside of the room: the state that the events build. */
 
+#include "queue/change.h"
+#include "queue/heap.h"
 #include "queue/queue.h"
 
 struct task;
+struct letter;
 
+struct seat { /* loose tasks of one identity in one queue */
+	struct str owner;
+	struct heap loose;
+};
 struct line { /* a queue by its name */
 	struct str name;
-	bool known;         /* roles name it */
-	struct task **heap; /* waiting and eligible, the best first */
+	bool known;        /* roles name it */
+	struct heap ready; /* waiting, and nothing is in the way */
+	struct seat **seats;
+	size_t seat_count;
+	size_t seat_room;
+	uint32_t waiting; /* pending */
+	uint32_t running; /* owned */
+	struct queue_limits limits;
+	uint64_t pass;  /* how much it was served, by weight */
+	uint32_t taken; /* within one judgement of a claim, else 0 */
+	int64_t minute; /* of the last put, and how many in it */
+	uint32_t puts;
+};
+
+struct list { /* of tasks */
+	struct task **at;
 	size_t count;
 	size_t room;
-	struct task **loose; /* in progress without an owner, unordered */
-	size_t loose_count;
-	size_t loose_room;
 };
-
-#define NO_PLACE SIZE_MAX
-
-struct task {
-	struct queue_task shown;
-	struct line *line;
-	size_t place; /* in line->heap or line->loose; NO_PLACE: in neither */
-	struct task **depends;
-	size_t depend_count;
-	size_t depend_room;
-	struct task **dependants;
-	size_t dependant_count;
-	size_t dependant_room;
-	uint64_t mark; /* of the last walk that saw it */
-};
-
-struct answer { /* to a finish, by its ack_key */
+struct key { /* an idempotency key */
+	struct item item;
+	struct str text;
 	struct task *task;
+};
+struct answer { /* to a finish, by its ack_key */
+	struct item item;
+	struct str text;
+	struct task *task;
+	struct answer *older;
 	enum e2m_state state;
 	uint32_t epoch;
 };
+struct unsaved { /* in order of `since`; of tasks or of letters */
+	struct unsaved *before;
+	struct unsaved *after;
+	void *owner;
+	uint64_t since;
+};
+struct unsaved_list {
+	struct unsaved *first;
+	struct unsaved *last;
+};
 
+struct more { /* what few tasks have */
+	struct list depends;
+	struct list dependants;
+	struct list children;
+	struct task *parent; /* NULL: none, or forgotten */
+	struct str parent_id;
+	struct key *key;
+	struct answer *answers; /* the newest first */
+	uint32_t answer_count;
+	struct str *absent; /* of unmet: ids whose put is still to come */
+	size_t absent_count;
+	size_t absent_room;
+	uint32_t unblock; /* urgency of the dependants, summed */
+	struct queue_retry_policy retry;
+	struct queue_every every;
+	struct str template; /* of a recurring task: its DurableTask as JSON */
+	bool rearmed;        /* the next one was put */
+};
+struct task {
+	struct node node; /* ready, later, loose, owned or ended; or in none */
+	struct item item; /* by its id */
+	struct queue_task shown;
+	int64_t key; /* its place in the order */
+	struct line *line;
+	struct more *more;
+	struct unsaved *unsaved;
+	uint32_t index;  /* in all */
+	uint32_t mark;   /* of the last walk that saw it */
+	uint16_t tenths; /* estimated hours * 10; 0: unknown */
+	uint8_t urgency;
+	bool mail_waits; /* the letter that came with it asks for an ack */
+	char texts[];
+};
+
+struct thread {
+	struct item item;
+	struct str text;
+	struct letter *first;
+	struct letter *last;
+};
 struct letter {
+	struct node node; /* in its box, until it is acked */
+	struct node end;  /* in letters_ended, once it may be forgotten */
+	struct item item;
 	struct queue_letter shown;
+	struct wall updated;
+	struct box *box;
+	struct thread *thread; /* or NULL */
+	struct letter *before; /* in the thread */
+	struct letter *after;
+	struct unsaved *unsaved;
 	struct str *readers; /* mailboxes that acknowledged it */
 	size_t reader_count;
 	size_t reader_room;
+	struct str *options;
+	size_t option_count;
+	uint32_t index; /* in mail */
 	bool broadcast;
+	char texts[];
 };
-
 struct box {
 	struct str name;
 	bool known;
-	struct letter **letters; /* in order of arrival */
-	size_t count;
-	size_t room;
+	struct heap letters; /* waiting */
+};
+
+struct loaded { /* between queue_task_load and queue_load_end */
+	struct task *task;
+	struct str links; /* the part of the saved form that names others */
 };
 
 struct queue {
-	struct arena arena; /* texts and fixed rows */
-	struct map tasks;
-	struct map keys;
-	struct map answers;
+	struct arena arena; /* names: of queues, mailboxes, identities, zones */
+	struct table tasks;
+	struct table keys;
+	struct table answers;
+	struct table letters;
+	struct table threads;
 	struct map lines;
 	struct map boxes;
-	struct map letters;
-	struct task **all; /* in order of being put */
-	size_t count;
-	size_t room;
-	struct letter **mail; /* in order of being sent */
+	struct map names;
+	struct map zones;
+	struct list all; /* in order of being put, unless `disorder` */
+	bool disorder;
+	struct letter **mail; /* in no order */
 	size_t mail_count;
 	size_t mail_room;
-	uint64_t mark;
+	struct heap later; /* waiting for their time */
+	struct heap owned;
+	struct heap ended; /* by `updated` */
+	struct heap letters_ended;
+	struct wall clock; /* the latest time a command named */
+	uint64_t pass;     /* of the queue served last */
+	uint32_t mark;
+	struct unsaved_list unsaved;
+	struct unsaved_list letters_unsaved;
+	struct loaded *loaded;
+	size_t loaded_count;
+	size_t loaded_room;
+	struct arena load_arena;
+	struct buf scratch;
+	int64_t day; /* whose date day_text is */
+	char day_text[WALL_TEXT_MAX];
 };
 
-/* order.c: which waits first, and the heap */
-bool queue_task_before(const struct task *a, const struct task *b);
-void queue_ready_add(struct task *t);
-void queue_ready_remove(struct task *t);
-void queue_loose_add(struct task *t);
-void queue_loose_remove(struct task *t);
-struct task *queue_ready_best(const struct line *l, struct str owner);
+#define TASK_OF(n)   CONTAINER(n, struct task, node)
+#define LETTER_OF(n) CONTAINER(n, struct letter, node)
 
-struct line *queue_line_find(const struct queue *q, struct str name);
-struct line *queue_line_get(
-    struct queue *q, struct str name); /* made on demand */
-struct box *queue_box_find(const struct queue *q, struct str name);
-struct box *queue_box_get(struct queue *q, struct str name);
-struct task *queue_task_find(const struct queue *q, struct str id);
-bool queue_task_eligible(const struct task *t);
-
-/* step.c: building the answer of a command */
-void queue_step_init(struct queue_step *s, struct arena *a, size_t events);
-struct json *queue_step_body(struct arena *a, enum queue_event_kind kind,
-    struct str id, struct wall now);
-void queue_step_add(struct queue_step *s, struct arena *a,
-    enum queue_event_kind kind, const struct task *t, struct json *body);
-void queue_step_effect(
-    struct queue_step *s, struct arena *a, const struct queue_effect *effect);
-
-/* command.c: shared by the commands on one task */
-struct task *queue_task_need(
-    const struct queue *q, struct str id, struct err *e);
-/* Only the owner of the last claim may speak for the task. */
-int queue_task_need_owned(const struct task *t, uint32_t epoch, struct err *e);
-int queue_task_need_transition(const struct task *t, enum e2m_event event,
-    enum e2m_state *next, struct err *e);
-void queue_body_add_states(
-    struct arena *a, struct json *body, enum e2m_state from, enum e2m_state to);
-void queue_body_add_epoch(struct arena *a, struct json *body, uint32_t epoch);
-void queue_step_tell(struct queue_step *s, struct arena *a,
-    enum queue_effect_kind kind, const struct task *t);
-void queue_step_done(struct queue_step *s, struct arena *a,
-    const struct task *t, enum e2m_state state);
-/* finish.c: the event of an outcome that was judged */
-void queue_finish_yield(struct queue_step *s, struct arena *a,
-    const struct task *t, const struct queue_finish *c, enum e2m_state next);
-
-/* put.c and mail.c: what a batch needs of each other's commands */
-#define STEP_EVENTS_MAX (2 * QUEUE_BATCH_MAX + QUEUE_BATCH_MAX + 4)
-int queue_put_judge(struct queue *q, struct arena *a, const struct queue_put *c,
-    struct queue_step *s, struct err *e);
-int queue_mail_judge(struct queue *q, struct arena *a,
-    const struct e2m_envelope *m, struct queue_step *s, struct err *e);
-
-/* apply.c calls these for the events of put.c and mail.c. */
-int queue_apply_put(
-    struct queue *q, const struct json *body, uint64_t seq, struct err *e);
-int queue_apply_mail(
-    struct queue *q, const struct json *body, uint64_t seq, struct err *e);
-int queue_apply_ack(struct queue *q, const struct json *body, struct err *e);
+#include "queue/inner.h"
 
 #endif

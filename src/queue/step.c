@@ -1,55 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue/state.h"
 
-void
-queue_step_init(struct queue_step *s, struct arena *a, size_t events)
+#include <string.h>
+
+static const char *const event_heads[] = {
+#define QUEUE_EVENT(id, word, head) head,
+#include "queue/events.def"
+#undef QUEUE_EVENT
+};
+static const char *const event_words[] = {
+#define QUEUE_EVENT(id, word, head) word,
+#include "queue/events.def"
+#undef QUEUE_EVENT
+};
+static const char *const hold_names[] = {
+#define HOLD(id, word, e2m_state) word,
+#include "queue/states.def"
+#undef HOLD
+};
+
+const char *
+queue_event_head(enum queue_event_kind k)
 {
-	must(events <= STEP_EVENTS_MAX);
-	*s = (struct queue_step){ 0 };
-	s->events = arena_array(a, events, sizeof(*s->events));
+	return event_heads[k];
 }
 
-struct json *
-queue_step_body(
-    struct arena *a, enum queue_event_kind kind, struct str id, struct wall now)
+const char *
+queue_event_word(enum queue_event_kind k)
 {
-	struct json *body = json_new(a, JSON_OBJECT);
-	char at[WALL_TEXT_MAX] = { 0 };
-
-	wall_text(now, at);
-	json_set_str(a, body, "event", str_of(queue_event_word(kind)));
-	json_set_str(a, body, "id", id);
-	json_set_str(a, body, "at", str_of(at));
-	return body;
+	return event_words[k];
 }
 
-void
-queue_step_add(struct queue_step *s, struct arena *a,
-    enum queue_event_kind kind, const struct task *t, struct json *body)
+const char *
+queue_hold_name(enum queue_hold h)
 {
-	struct queue_event *v = &s->events[s->event_count++];
-	auto_buf text = { 0 };
+	return hold_names[h];
+}
 
-	json_write(&text, body);
-	v->kind = kind;
-	v->body = arena_str(a, buf_str(&text));
-	if (t) {
-		v->id = arena_str(a, t->shown.id);
-		v->epoch = t->shown.epoch;
-		v->owner = arena_str(a, t->shown.owner);
+struct wall
+queue_ms(struct wall t)
+{
+	int64_t part = t.us % 1000;
+
+	return (struct wall){ t.us - (part < 0 ? part + 1000 : part) };
+}
+
+/* A list in the arena that doubles: it is full at each power of two. */
+static void *
+room_for_one(struct arena *a, void *list, size_t count, size_t size)
+{
+	void *wider = NULL;
+
+	if ((count & (count - 1)) != 0) {
+		return list;
 	}
+	wider = arena_array(a, count ? 2 * count : 1, size);
+	if (count > 0) {
+		memcpy(wider, list, count * size);
+	}
+	return wider;
 }
 
-/* The array doubles in the arena: it is full at each power of two. */
+struct queue_event *
+queue_step_yield(struct queue *q, struct queue_step *s, struct arena *a,
+    const struct queue_change *c)
+{
+	struct queue_change *kept = arena_alloc(a, sizeof(*kept));
+	struct queue_event *v = NULL;
+
+	s->events =
+	    room_for_one(a, s->events, s->event_count, sizeof(*s->events));
+	v = &s->events[s->event_count++];
+	*kept = *c;
+	kept->at = queue_ms(c->at);
+	kept->not_before = queue_ms(c->not_before);
+	kept->before = queue_ms(c->before);
+	buf_clear(&q->scratch);
+	queue_change_write(q, a, &q->scratch, kept);
+	*v = (struct queue_event){
+		.kind = c->kind,
+		.id = c->id,
+		.epoch = c->epoch,
+		.owner = c->owner,
+		.body = arena_str(a, buf_str(&q->scratch)),
+		.change = kept,
+	};
+	return v;
+}
+
 void
 queue_step_effect(
     struct queue_step *s, struct arena *a, const struct queue_effect *effect)
 {
-	struct queue_effect *list = s->effects;
-	size_t n = s->effect_count;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct queue_effect *f = &list[i];
+	for (size_t i = 0; i < s->effect_count; i++) {
+		const struct queue_effect *f = &s->effects[i];
 
 		if (f->kind == effect->kind && f->epoch == effect->epoch &&
 		    str_eq(f->id, effect->id) &&
@@ -57,17 +101,61 @@ queue_step_effect(
 			return;
 		}
 	}
-	if ((n & (n - 1)) == 0) {
-		list = arena_array(a, n ? 2 * n : 1, sizeof(*list));
-		for (size_t i = 0; i < n; i++) {
-			list[i] = s->effects[i];
-		}
-		s->effects = list;
-	}
-	list[s->effect_count++] = (struct queue_effect){
+	s->effects =
+	    room_for_one(a, s->effects, s->effect_count, sizeof(*s->effects));
+	s->effects[s->effect_count++] = (struct queue_effect){
 		.kind = effect->kind,
 		.id = arena_str(a, effect->id),
 		.name = arena_str(a, effect->name),
 		.epoch = effect->epoch,
 	};
+}
+
+void
+queue_step_tell(struct queue_step *s, struct arena *a,
+    enum queue_effect_kind kind, const struct task *t)
+{
+	struct queue_effect f = { .kind = kind };
+
+	if (kind == QUEUE_READY) {
+		f.name = t->shown.queue;
+	} else {
+		f.id = t->shown.id;
+		f.epoch = t->shown.epoch;
+		f.name = kind == QUEUE_END ? t->shown.owner : STR("");
+	}
+	queue_step_effect(s, a, &f);
+}
+
+void
+queue_step_done(struct queue_step *s, struct arena *a, const struct task *t,
+    enum e2m_state state)
+{
+	s->id = arena_str(a, t->shown.id);
+	s->epoch = t->shown.epoch;
+	s->state = state;
+}
+
+void
+queue_step_claimed(
+    struct queue_step *s, struct arena *a, struct str id, uint32_t epoch)
+{
+	struct queue_claimed *list =
+	    room_for_one(a, (struct queue_claimed *)(uintptr_t)s->claims,
+	        s->claim_count, sizeof(*list));
+
+	list[s->claim_count++] =
+	    (struct queue_claimed){ arena_str(a, id), epoch };
+	s->claims = list;
+}
+
+void
+queue_step_room(struct queue_step *s, struct arena *a, const struct task *t)
+{
+	const struct line *l = t->line;
+
+	if (t->shown.hold == QUEUE_OWNED && l->limits.max_running > 0 &&
+	    l->running >= l->limits.max_running && l->ready.count > 0) {
+		queue_step_tell(s, a, QUEUE_READY, t);
+	}
 }

@@ -15,23 +15,30 @@ enum queue_event_kind {
 const char *queue_event_head(enum queue_event_kind k); /* book kind's name */
 const char *queue_event_word(enum queue_event_kind k); /* "event" in the body */
 
+struct queue_change; /* the body, already read: of this room alone */
+
 struct queue_event {
 	enum queue_event_kind kind;
-	struct str id; /* of the task or letter */
+	struct str id; /* of the task or letter; empty: of neither */
 	uint32_t epoch;
 	struct str owner; /* identity, or empty */
 	struct str body;  /* JSON, all that queue_apply needs */
+	const struct queue_change *change; /* for queue_apply_event */
 };
 enum queue_effect_kind {
 	QUEUE_READY, /* name: look whether this queue has a task to claim */
 	QUEUE_END,   /* id, epoch, name: end the run of this owner */
 	QUEUE_MAIL,  /* name: this mailbox has a new letter */
-	QUEUE_FINAL, /* id: completed or failed */
+	QUEUE_FINAL, /* id: completed or failed, and stays so */
 };
 struct queue_effect {
 	enum queue_effect_kind kind;
 	struct str id;
 	struct str name;
+	uint32_t epoch;
+};
+struct queue_claimed {
+	struct str id;
 	uint32_t epoch;
 };
 struct queue_step { /* lives in the arena of the command */
@@ -42,7 +49,15 @@ struct queue_step { /* lives in the arena of the command */
 	struct str id;  /* the task or letter; of a duplicate put the first */
 	uint32_t epoch; /* of a claim, an unblock */
 	bool duplicate; /* said before: no events, the first answer */
-	enum e2m_state state; /* of the task after the step */
+	bool more;      /* of a bounded command: say it again for the rest */
+	bool dead;      /* failed for good: a dead letter (queue_redrive) */
+	enum e2m_state state;   /* of the task after the step */
+	struct wall again;      /* of a failure that is retried: when */
+	struct str next;        /* of a recurring task: the next one's id */
+	const struct str *gone; /* of forget: tasks and letters */
+	size_t gone_count;
+	const struct queue_claimed *claims; /* of a claim, a handed-off put */
+	size_t claim_count;
 };
 
 #endif

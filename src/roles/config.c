@@ -8,6 +8,7 @@
 #define CELLS_MAX  1000
 #define MEMORY_MIN (16ULL << 20)
 #define PIDS_MIN   4
+#define DAY_US     (24 * 60 * CLOCK_MINUTE)
 
 struct loading {
 	struct table_reader reader;
@@ -199,15 +200,31 @@ read_models(struct loading *l, const struct json *table)
 	return 0;
 }
 
+/* The text of the URL is not shown: it may hold a password. */
+static int
+check_store(struct loading *l, const struct json *tree, struct str store)
+{
+	return !store.len || str_starts(store, STR("postgres://")) ||
+	               str_starts(store, STR("postgresql://"))
+	           ? 0
+	           : table_err(l->reader.file, json_get(tree, "store"), l->e,
+	                 "store: expected postgres://USER@HOST:PORT/DATABASE, "
+	                 "or no such line: then it is SQLite in the state "
+	                 "folder");
+}
+
 static int
 read_rest(struct loading *l, const struct house *h)
 {
 	struct node node = { 0 };
+	struct book_keys book = { 0 };
 
 	if (table_read(&l->reader, "node", "[node]", h->node, &node, l->e) <
 	        0 ||
 	    table_read(&l->reader, "limits", "[limits]", h->limits,
-	        &l->out->limits, l->e) < 0) {
+	        &l->out->limits, l->e) < 0 ||
+	    table_read(&l->reader, "book", "[book]", h->book, &book, l->e) <
+	        0) {
 		return -1;
 	}
 	if (node.cells == 0 || node.cells > CELLS_MAX) {
@@ -219,6 +236,13 @@ read_rest(struct loading *l, const struct house *h)
 		    "uid_base: expected at least 1000; below are the system's "
 		    "own ids");
 	}
+	if (book.keep_bodies && book.keep_bodies < DAY_US) {
+		return table_err(l->reader.file, first_of(h->book), l->e,
+		    "keep_bodies: expected at least 1d; bodies go by whole "
+		    "days");
+	}
+	l->out->keep_bodies = book.keep_bodies;
+	l->out->keep_ended = book.keep_ended;
 	l->out->uid_base = node.uid_base;
 	l->out->cells = node.cells;
 	return roles_check_limits(
@@ -240,6 +264,7 @@ roles_parse_config(struct arena *a, struct str text, const char *file,
 	if (toml_parse(a, text, file, &tree, e) < 0 ||
 	    table_read(&l.reader, "house", "the top of the file", tree, &h, e) <
 	        0 ||
+	    check_store(&l, tree, h.store) < 0 ||
 	    read_operators(&l, h.operators) < 0 ||
 	    read_models(&l, h.models) < 0 || read_rest(&l, &h) < 0) {
 		return -1;

@@ -18,11 +18,17 @@ struct house {
 	const struct json *models;
 	const struct json *node;
 	const struct json *limits;
+	const struct json *book;
 };
 
 struct node {
 	uint32_t uid_base;
 	uint32_t cells;
+};
+
+struct book_keys { /* microseconds */
+	int64_t keep_bodies;
+	int64_t keep_ended;
 };
 
 /* The rows of config.def and role.toml's own, for table_read. */

@@ -10,6 +10,7 @@
 #define SECTION_model    struct config_model
 #define SECTION_node     struct node
 #define SECTION_limits   struct limits
+#define SECTION_book     struct book_keys
 
 /* clang-format off */
 #define KEY(section, member, form, need, fallback, sentence)                   \
@@ -26,6 +27,7 @@ const struct table_key roles_keys[] = {
 	TREE("model", models),
 	TREE("node", node),
 	TREE("limits", limits),
+	TREE("book", book),
 };
 const size_t roles_key_count = COUNT(roles_keys);
 
@@ -79,6 +81,8 @@ roles_write_config(struct buf *b, const char *operator_name, uint32_t uid)
 	write_section(b, "model", "# ", false);
 	buf_add_z(b, "\n[node]\n");
 	write_section(b, "node", "# ", false);
+	buf_add_z(b, "\n[book]\n");
+	write_section(b, "book", "# ", false);
 	buf_add_z(b, "\n# Bounds of one task; role.toml may lower or raise "
 	             "them.\n[limits]\n");
 	write_section(b, "limits", "# ", false);

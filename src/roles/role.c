@@ -10,6 +10,11 @@ struct role_file {
 	struct str description;
 	const struct json *types;
 	const struct json *limits;
+	const struct json *queue;
+};
+
+struct queue_file {
+	struct str served;
 };
 
 struct type_file {
@@ -38,6 +43,13 @@ static const struct table_key keys[] = {
 	    "its task types, [task.TYPE]"),
 	ROW("role", role_file, "limits", limits, TREE, OPTIONAL, "",
 	    "bounds of its tasks"),
+
+	ROW("role", role_file, "queue", queue, TREE, OPTIONAL, "",
+	    "its queue, [queue]"),
+
+	ROW("queue", queue_file, "served", served, TEXT, OPTIONAL, "house",
+	    "who works on it: \"house\", or \"worker\": a program of the "
+	    "operator's that claims over HTTP"),
 
 	ROW("task", type_file, "description", description, TEXT, OPTIONAL, "",
 	    "what a task of this type does"),
@@ -146,6 +158,23 @@ read_type(const struct table_reader *r, const struct json *where,
 }
 
 static int
+read_queue(const struct table_reader *r, const struct json *table,
+    struct role *out, struct err *e)
+{
+	struct queue_file f = { 0 };
+
+	if (table_read(r, "queue", "[queue]", table, &f, e) < 0) {
+		return -1;
+	}
+	out->outside = str_eq_z(f.served, "worker");
+	if (!out->outside && !str_eq_z(f.served, "house")) {
+		return table_err(r->file, json_get(table, "served"), e,
+		    "served: expected \"house\" or \"worker\"");
+	}
+	return 0;
+}
+
+static int
 read_types(const struct table_reader *r, const struct json *table,
     struct role *out, struct err *e)
 {
@@ -165,6 +194,9 @@ read_types(const struct table_reader *r, const struct json *table,
 		}
 		if (read_type(r, item, &list[out->type_count], e) < 0) {
 			return -1;
+		}
+		if (out->outside) {
+			list[out->type_count].brain = BRAIN_WORKER;
 		}
 		out->type_count++;
 	}
@@ -213,6 +245,7 @@ roles_parse_file(struct arena *a, struct str name, struct str text,
 	}
 	if (toml_parse(a, text, file, &tree, e) < 0 ||
 	    table_read(&r, "role", "the top of the file", tree, &f, e) < 0 ||
+	    read_queue(&r, f.queue, &role, e) < 0 ||
 	    read_types(&r, f.types, &role, e) < 0 ||
 	    read_limits(file, f.limits, &l, e) < 0 ||
 	    roles_check_limits(file, f.limits, &l, e) < 0) {

@@ -49,7 +49,8 @@ struct config_model {
 struct config {
 	struct str file;
 	struct str state; /* empty: the platform's default, the CLI knows it */
-	struct str store; /* empty: SQLite in the state folder */
+	struct str store; /* empty: SQLite in the state folder; else a URL,
+	                     which may hold a password: never shown */
 	struct str device;
 	struct str client;
 	struct str listen; /* as written: "127.0.0.1:7400" */
@@ -61,6 +62,8 @@ struct config {
 	uint32_t uid_base;
 	uint32_t cells;
 	struct limits limits;
+	int64_t keep_bodies; /* microseconds; 0: for ever */
+	int64_t keep_ended;
 };
 
 int roles_parse_config(struct arena *a, struct str text, const char *file,
@@ -76,7 +79,8 @@ void roles_write_config(struct buf *b, const char *operator_name, uint32_t uid);
 /* The same list as a table for the manual (Markdown). */
 void roles_write_manual(struct buf *b);
 
-enum brain { BRAIN_MODEL, BRAIN_RUNBOOK };
+/* WORKER: a program of the operator's; of every type of a role served so. */
+enum brain { BRAIN_MODEL, BRAIN_RUNBOOK, BRAIN_WORKER };
 
 struct task_type {
 	struct str name;
@@ -101,6 +105,8 @@ struct role {
 	struct str problem; /* why this role is closed; empty: it is open */
 	const struct task_type *types;
 	size_t type_count;
+	bool
+	    outside; /* [queue] served = "worker": not by agents of the house */
 	const struct json *limits; /* the [limits] table or NULL */
 	struct digest digest;      /* SHA-256 of the file's bytes */
 };

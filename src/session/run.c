@@ -8,16 +8,7 @@ void
 session_run_fini(struct session_run *r)
 {
 	free(r->calls);
-	free(r->seqs);
 	*r = (struct session_run){ 0 };
-}
-
-static void
-add_seq(struct session_run *r, uint64_t seq)
-{
-	r->seqs =
-	    array_grow(r->seqs, r->seq_count, &r->seq_room, sizeof(*r->seqs));
-	r->seqs[r->seq_count++] = seq;
 }
 
 /* The row of a call that may not have been heard of yet. */
@@ -25,7 +16,7 @@ static struct session_call *
 row(struct session_run *r, uint32_t ordinal)
 {
 	if (ordinal > r->call_room) {
-		uint32_t room = r->call_room ? 2 * r->call_room : 8;
+		uint32_t room = r->call_room ? 2 * r->call_room : 2;
 
 		while (room < ordinal) {
 			room *= 2;
@@ -237,16 +228,15 @@ int
 session_apply(struct session_run *r, const struct book_head *head,
     struct str body, struct err *e)
 {
-	uint64_t last = r->seq_count > 0 ? r->seqs[r->seq_count - 1] : 0;
-
-	if (r->seq_count > 0 && !book_id_eq(r->run, head->run)) {
+	if (r->head_count > 0 && !book_id_eq(r->run, head->run)) {
 		return err_set(e, ERR_INPUT, "head %llu is of another run",
 		    (unsigned long long)head->seq);
 	}
-	if (head->seq <= last) {
+	if (head->seq <= r->last_seq) {
 		return err_set(e, ERR_CONFLICT,
 		    "head %llu comes after %llu: order is that of the book",
-		    (unsigned long long)head->seq, (unsigned long long)last);
+		    (unsigned long long)head->seq,
+		    (unsigned long long)r->last_seq);
 	}
 	if (is_of_call(head) && apply_call(r, head, body, e)) {
 		return -1;
@@ -259,7 +249,9 @@ session_apply(struct session_run *r, const struct book_head *head,
 		r->epoch = head->epoch;
 	}
 	apply_run(r, head);
-	add_seq(r, head->seq);
+	r->first_seq = r->head_count ? r->first_seq : head->seq;
+	r->last_seq = head->seq;
+	r->head_count++;
 	return 0;
 }
 
@@ -287,24 +279,6 @@ session_unsettled(const struct session_run *r, uint32_t from)
 		}
 	}
 	return NULL;
-}
-
-size_t
-session_after(const struct session_run *r, uint64_t seq)
-{
-	size_t low = 0;
-	size_t high = r->seq_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (r->seqs[middle] <= seq) {
-			low = middle + 1;
-		} else {
-			high = middle;
-		}
-	}
-	return low;
 }
 
 void

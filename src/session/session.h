@@ -3,10 +3,11 @@
 #define SESSION_SESSION_H
 
 /*
- * Views over the book, per run: which events it has, in order, and what became
- * of each of its calls.  This is what core asks after a crash.  Pure and
- * derived: a view is rebuilt by giving it every head in order of seq; nothing
- * here is written anywhere.  Call states and the bodies that are read: DESIGN.
+ * Views over the book, per run: how far it has come and what became of each of
+ * its calls.  This is what core asks after a crash.  Pure and derived: a view
+ * is rebuilt by giving it every head of the run in order of seq; nothing here
+ * is written anywhere, and which heads a run has the book's trail says.  Call
+ * states and the bodies that are read: DESIGN.
  */
 
 #include "book/book.h"
@@ -63,16 +64,16 @@ struct session_run {
 	uint32_t call_count;        /* calls[n - 1] is call n */
 	struct session_call *calls; /* owned */
 	uint32_t call_room;
-	uint64_t *seqs; /* owned: every head of this run, ascending */
-	size_t seq_count;
-	size_t seq_room;
+	uint64_t head_count;
+	uint64_t first_seq; /* of its heads; 0: it has none yet */
+	uint64_t last_seq;
 };
 
 void session_run_fini(struct session_run *r); /* a zeroed one is valid */
 
 /*
  * The next head of this run (head->run is its run, or the view is new) with
- * its body.  Heads that say nothing about calls are only listed.  A head that
+ * its body.  Heads that say nothing about calls are only counted.  A head that
  * cannot follow is ERR_CONFLICT and changes nothing; a body that is not of its
  * form is ERR_INPUT.
  */
@@ -88,9 +89,6 @@ enum session_call_state session_call_state(
  * happened.  NULL: none. */
 const struct session_call *session_unsettled(
     const struct session_run *r, uint32_t from);
-/* Index of the first event after this seq (0: from the beginning). */
-size_t session_after(const struct session_run *r, uint64_t seq);
-
 /* The body of call_decided as session reads it: verdict allow, ask or deny. */
 struct session_decided {
 	struct str verdict;
@@ -106,6 +104,9 @@ void session_write_decided(struct buf *out, const struct session_decided *d);
 
 struct session_index; /* run → its view */
 
+#define SESSION_ENDED_MAX 1024 /* views kept of runs that have ended */
+
+/* Views of ended runs go, the oldest first, once there are twice as many. */
 struct session_index *session_index_new(uint64_t seed);
 void session_index_free(struct session_index *x); /* NULL is nothing */
 /* Gives the head to the view of its run; heads without a run are nothing. */

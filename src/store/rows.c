@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
-#include "store/own.h"
+#include "store/door.h"
 
 #define SPACE_MAX 32
 
 static int
-row_sizes(const struct store_row *row, struct err *e)
+row_fits(const struct store_row *row, struct err *e)
 {
 	if (row->key.len < 1 || row->key.len > STORE_KEY_MAX) {
 		return err_set(e, ERR_LIMIT,
@@ -23,127 +21,152 @@ row_sizes(const struct store_row *row, struct err *e)
 int
 store_row_put(struct store *store, const struct store_row *row, struct err *e)
 {
-	sqlite3_stmt *statement = store->statements[STATEMENT_ROW_PUT];
-
 	must(row->space.len > 0 && row->space.len <= SPACE_MAX);
 	must(row->version <= INT64_MAX);
 	if (may_write(store, e)) {
 		return -1;
 	}
-	if (row_sizes(row, e)) {
-		return break_transaction(store, e);
+	if (row_fits(row, e)) {
+		return store_break(store, e);
 	}
-	bind_text(statement, 1, row->space);
-	bind_text(statement, 2, row->key);
-	bind_number(statement, 3, (int64_t)row->version);
-	bind_blob(statement, 4, row->value);
-	if (write_step(store, STATEMENT_ROW_PUT, "writing a row", e)) {
-		return -1;
-	}
-	if (sqlite3_changes64(store->db) == 0) {
-		(void)err_set(e, ERR_CONFLICT,
-		    "the row %s of " STR_FMT
-		    " has a later version than %llu already",
-		    err_quote(row->key), STR_ARG(row->space),
-		    (unsigned long long)row->version);
-		return break_transaction(store, e);
-	}
-	return 0;
+	return wrote(store, store->ops->row_put(store, row, e), e);
 }
 
 int
 store_row_get(struct store *store, struct str space, struct str key,
     struct buf *out, uint64_t *version, struct err *e)
 {
-	sqlite3_stmt *statement = store->statements[STATEMENT_ROW];
-	int found;
-
-	if (may_read(store, e)) {
-		return -1;
-	}
-	bind_text(statement, 1, space);
-	bind_text(statement, 2, key);
-	found = read_step(store, STATEMENT_ROW, e);
-	if (found < 0) {
-		return -1;
-	}
-	if (found == 0) {
-		return err_set(e, ERR_MISSING, "there is no " STR_FMT " %s",
-		    STR_ARG(space), err_quote(key));
-	}
-	if (version) {
-		*version = (uint64_t)sqlite3_column_int64(statement, 0);
-	}
-	buf_add(out, column_blob(statement, 1));
-	read_end(store, STATEMENT_ROW);
-	return 0;
+	return may_read(store, e)
+	           ? -1
+	           : store->ops->row_get(store, space, key, out, version, e);
 }
 
 int
 store_row_delete(
     struct store *store, struct str space, struct str key, struct err *e)
 {
-	sqlite3_stmt *statement = store->statements[STATEMENT_ROW_DELETE];
-
 	if (may_write(store, e)) {
 		return -1;
 	}
-	bind_text(statement, 1, space);
-	bind_text(statement, 2, key);
-	if (write_step(store, STATEMENT_ROW_DELETE, "deleting a row", e)) {
-		return -1;
-	}
-	if (sqlite3_changes64(store->db) == 0) {
-		return err_set(e, ERR_MISSING, "there is no " STR_FMT " %s",
-		    STR_ARG(space), err_quote(key));
-	}
-	return 0;
+	return wrote(store, store->ops->row_delete(store, space, key, e), e);
 }
 
 int
 store_rows_walk(struct store *store, struct str space, struct str prefix,
     store_row_fn *each, void *context, struct err *e)
 {
-	sqlite3_stmt *statement = store->statements[STATEMENT_ROWS];
-	int found;
+	int done;
 
 	must(!store->walking);
 	if (may_read(store, e)) {
 		return -1;
 	}
-	bind_text(statement, 1, space);
-	bind_text(statement, 2, prefix);
 	store->walking = true;
-	while ((found = read_step(store, STATEMENT_ROWS, e)) == 1) {
-		struct store_row row = {
-			.space = space,
-			.key = column_text(statement, 0),
-			.version = (uint64_t)sqlite3_column_int64(statement, 1),
-			.value = column_blob(statement, 2),
-		};
-
-		if (!str_starts(row.key, prefix)) {
-			read_end(store, STATEMENT_ROWS);
-			found = 0;
-			break;
-		}
-		if (each(context, &row, e)) {
-			read_end(store, STATEMENT_ROWS);
-			found = -1;
-			break;
-		}
-	}
+	done = store->ops->rows_walk(store, space, prefix, each, context, e);
 	store->walking = false;
-	return found;
+	return done;
 }
 
 int
 store_rows_count(
     struct store *store, struct str space, uint64_t *count, struct err *e)
 {
+	return may_read(store, e)
+	           ? -1
+	           : store->ops->rows_count(store, space, count, e);
+}
+
+int
+store_task_put(
+    struct store *store, const struct store_task *task, struct err *e)
+{
+	must(task->last_seq <= INT64_MAX);
+	if (may_write(store, e)) {
+		return -1;
+	}
+	if (task->record.len > STORE_VALUE_MAX ||
+	    task->saved.len > STORE_VALUE_MAX) {
+		(void)err_set(e, ERR_LIMIT, "a task of %zu bytes, over %u",
+		    task->record.len + task->saved.len, STORE_VALUE_MAX);
+		return store_break(store, e);
+	}
+	return wrote(store, store->ops->task_put(store, task, e), e);
+}
+
+int
+store_task_get(struct store *store, struct str id, store_task_fn *each,
+    void *context, struct err *e)
+{
+	return may_read(store, e)
+	           ? -1
+	           : store->ops->task_get(store, id, each, context, e);
+}
+
+int
+store_tasks_walk(struct store *store, const struct store_task *like,
+    uint64_t limit, store_task_fn *each, void *context, struct err *e)
+{
+	int done;
+
+	must(!store->walking && limit <= INT64_MAX);
 	if (may_read(store, e)) {
 		return -1;
 	}
-	bind_text(store->statements[STATEMENT_ROWS_COUNT], 1, space);
-	return sqlite_number(store, STATEMENT_ROWS_COUNT, count, e);
+	store->walking = true;
+	done = store->ops->tasks_walk(store, like, limit, each, context, e);
+	store->walking = false;
+	return done;
+}
+
+int
+store_live_walk(
+    struct store *store, store_task_fn *each, void *context, struct err *e)
+{
+	int done;
+
+	must(!store->walking);
+	if (may_read(store, e)) {
+		return -1;
+	}
+	store->walking = true;
+	done = store->ops->live_walk(store, each, context, e);
+	store->walking = false;
+	return done;
+}
+
+int
+store_inbox_walk(struct store *store, uint64_t limit, store_inbox_fn *each,
+    void *context, struct err *e)
+{
+	int done;
+
+	must(!store->walking && limit <= INT64_MAX);
+	if (may_read(store, e)) {
+		return -1;
+	}
+	store->walking = true;
+	done = store->ops->inbox_walk(store, limit, each, context, e);
+	store->walking = false;
+	return done;
+}
+
+int
+store_inbox_drop(struct store *store, uint64_t number, struct err *e)
+{
+	if (may_write(store, e)) {
+		return -1;
+	}
+	return wrote(store, store->ops->inbox_drop(store, number, e), e);
+}
+
+int
+store_inbox_fd(const struct store *store)
+{
+	return store->ops->inbox_fd(store);
+}
+
+void
+store_inbox_bell(struct store *store)
+{
+	store->ops->inbox_bell(store);
 }

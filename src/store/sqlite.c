@@ -5,9 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/own.h"
-
-#define APPLICATION 0x48524c31 /* "HRL1" */
+#include "store/sqlite.h"
 
 /* https://sqlite.org/pragma.html; the lock mode comes before anything that
  * reads, so that the WAL index never becomes a file (DESIGN). */
@@ -15,10 +13,13 @@ static const char before_reading[] = "PRAGMA locking_mode = EXCLUSIVE;"
                                      "PRAGMA temp_store = MEMORY;"
                                      "PRAGMA cell_size_check = ON;"
                                      "PRAGMA cache_size = -2000;";
-static const char before_writing[] = "PRAGMA synchronous = FULL;"
+/* EXTRA is FULL once there is a WAL.  Before, it makes sure of the removal of
+ * the journal under which the file became one with a WAL: a power cut could
+ * bring that back, and it would undo all that followed. */
+static const char before_writing[] = "PRAGMA synchronous = EXTRA;"
                                      "PRAGMA secure_delete = ON;"
-                                     "PRAGMA wal_autocheckpoint = 1000;"
-                                     "PRAGMA journal_size_limit = 16777216;";
+                                     "PRAGMA wal_autocheckpoint = 4000;"
+                                     "PRAGMA journal_size_limit = 67108864;";
 
 static const char *const statement_sql[STATEMENTS] = {
 #define STATEMENT(name, sql) [STATEMENT_##name] = (sql),
@@ -26,24 +27,15 @@ static const char *const statement_sql[STATEMENTS] = {
 #undef STATEMENT
 };
 
-static const struct {
-	int number;
-	const char *sql;
-} steps[] = {
-#define STORE_STEP(number, sql) { number, sql },
-#include "store/steps.def"
-#undef STORE_STEP
-};
-
 /* errno of the last failure on one of the two files; SQLite keeps it there and
  * gives no other way to it (sqlite3_system_errno reads a later errno). */
 static int
-last_errno(const struct store *store, int which_file)
+last_errno(const struct sqlite *s, int which_file)
 {
 	sqlite3_file *file = NULL;
 	int why = 0;
 
-	if (sqlite3_file_control(store->db, "main", which_file, &file) ==
+	if (sqlite3_file_control(s->db, "main", which_file, &file) ==
 	        SQLITE_OK &&
 	    file && file->pMethods) {
 		(void)file->pMethods->xFileControl(
@@ -53,17 +45,17 @@ last_errno(const struct store *store, int which_file)
 }
 
 static int
-fault_errno(const struct store *store)
+fault_errno(const struct sqlite *s)
 {
-	int why = last_errno(store, SQLITE_FCNTL_JOURNAL_POINTER);
+	int why = last_errno(s, SQLITE_FCNTL_JOURNAL_POINTER);
 
-	return why ? why : last_errno(store, SQLITE_FCNTL_FILE_POINTER);
+	return why ? why : last_errno(s, SQLITE_FCNTL_FILE_POINTER);
 }
 
 static bool
-no_room(const struct store *store, int code)
+no_room(const struct sqlite *s, int code)
 {
-	int why = fault_errno(store);
+	int why = fault_errno(s);
 
 	return (code & 0xff) == SQLITE_FULL ||
 	       (code == SQLITE_IOERR_WRITE && (why == EDQUOT || why == EFBIG));
@@ -71,12 +63,12 @@ no_room(const struct store *store, int code)
 
 static int
 fault_by_code(
-    const struct store *store, int code, const char *doing, struct err *e)
+    const struct sqlite *s, int code, const char *doing, struct err *e)
 {
-	const char *path = store->path.at;
-	const char *said = sqlite3_errmsg(store->db);
+	const char *path = s->store.where.at;
+	const char *said = sqlite3_errmsg(s->db);
 
-	if (no_room(store, code)) {
+	if (no_room(s, code)) {
 		return err_set(e, ERR_IO,
 		    "%s: there is no room left for %s; make room and try "
 		    "again, what was acknowledged is safe",
@@ -102,65 +94,67 @@ fault_by_code(
 		return err_set(e, ERR_LIMIT, "%s: %s", doing, said);
 	default:
 		return err_set(e, ERR_IO, "%s: %s: %s (SQLite %d, errno %d)",
-		    doing, path, said, code, fault_errno(store));
+		    doing, path, said, code, fault_errno(s));
 	}
 }
 
 int
-sqlite_fault(struct store *store, const char *doing, struct err *e)
+sqlite_fault(struct sqlite *s, const char *doing, struct err *e)
 {
-	int code = sqlite3_extended_errcode(store->db);
+	int code = sqlite3_extended_errcode(s->db);
 
 	must((code & 0xff) != SQLITE_NOMEM && (code & 0xff) != SQLITE_MISUSE);
-	(void)fault_by_code(store, code, doing, e);
+	(void)fault_by_code(s, code, doing, e);
+	if (no_room(s, code)) {
+		reserve_give(&s->reserve);
+	}
 	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
 		(void)err_set(e, ERR_IO,
 		    "%s: the disk of %s did not confirm a write; restart the "
 		    "house, it then reads what is truly there",
-		    doing, store->path.at);
-		store->state = STATE_DEAD;
-		store->fault = *e;
+		    doing, s->store.where.at);
+		s->store.state = STORE_DEAD;
+		s->store.fault = *e;
 	}
 	return -1;
 }
 
 int
-sqlite_run(
-    struct store *store, const char *sql, const char *doing, struct err *e)
+sqlite_run(struct sqlite *s, const char *sql, const char *doing, struct err *e)
 {
-	if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-		return sqlite_fault(store, doing, e);
+	if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+		return sqlite_fault(s, doing, e);
 	}
 	return 0;
 }
 
 int
 sqlite_number(
-    struct store *store, enum statement which, uint64_t *number, struct err *e)
+    struct sqlite *s, enum statement which, uint64_t *number, struct err *e)
 {
-	int found = read_step(store, which, e);
+	int found = read_step(s, which, e);
 
 	if (found < 0) {
 		return -1;
 	}
 	must(found == 1);
-	*number = (uint64_t)sqlite3_column_int64(store->statements[which], 0);
-	read_end(store, which);
+	*number = (uint64_t)sqlite3_column_int64(s->statements[which], 0);
+	read_end(s, which);
 	return 0;
 }
 
 /* For the questions that come before the statements can be prepared. */
-static int
-ask(struct store *store, const char *sql, struct buf *answer, struct err *e)
+int
+sqlite_ask(struct sqlite *s, const char *sql, struct buf *answer, struct err *e)
 {
 	sqlite3_stmt *statement = NULL;
-	int rc = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
+	int rc = sqlite3_prepare_v2(s->db, sql, -1, &statement, NULL);
 
 	if (rc == SQLITE_OK) {
 		rc = sqlite3_step(statement);
 	}
 	if (rc != SQLITE_ROW) {
-		(void)sqlite_fault(store, "opening the store", e);
+		(void)sqlite_fault(s, "opening the store", e);
 		(void)sqlite3_finalize(statement);
 		return -1;
 	}
@@ -170,87 +164,24 @@ ask(struct store *store, const char *sql, struct buf *answer, struct err *e)
 	return 0;
 }
 
-static int
-ask_number(struct store *store, const char *sql, int64_t *number, struct err *e)
+int
+sqlite_prepare(struct sqlite *s, enum statement which, struct err *e)
 {
-	auto_buf answer = { 0 };
-
-	if (ask(store, sql, &answer, e)) {
-		return -1;
-	}
-	must(str_i64(buf_str(&answer), number));
-	return 0;
-}
-
-/* Number of the last step that was made; nothing was written yet. */
-static int
-read_shape(struct store *store, int64_t *step, struct err *e)
-{
-	int64_t application;
-	int64_t objects;
-
-	if (ask_number(store, "PRAGMA application_id", &application, e) ||
-	    ask_number(store, "PRAGMA user_version", step, e) ||
-	    ask_number(
-	        store, "SELECT count(*) FROM sqlite_schema", &objects, e)) {
-		return -1;
-	}
-	if (application == 0 && *step == 0 && objects == 0) {
-		return 0;
-	}
-	if (application != APPLICATION || *step < 1) {
-		return err_set(e, ERR_INPUT,
-		    "%s is not a store of Handrail; choose another path",
-		    store->path.at);
-	}
-	if (*step > steps[COUNT(steps) - 1].number) {
-		return err_set(e, ERR_INPUT,
-		    "%s was written by a newer Handrail (step %lld, this one "
-		    "knows %d); install that version",
-		    store->path.at, (long long)*step,
-		    steps[COUNT(steps) - 1].number);
+	if (!s->statements[which] &&
+	    sqlite3_prepare_v3(s->db, statement_sql[which], -1,
+	        SQLITE_PREPARE_PERSISTENT, &s->statements[which],
+	        NULL) != SQLITE_OK) {
+		return sqlite_fault(s, "opening the store", e);
 	}
 	return 0;
 }
 
 static int
-make_step(struct store *store, size_t i, struct err *e)
-{
-	auto_buf sql = { 0 };
-
-	buf_addf(&sql,
-	    "BEGIN IMMEDIATE; %s; PRAGMA application_id = %d; "
-	    "PRAGMA user_version = %d; COMMIT",
-	    steps[i].sql, APPLICATION, steps[i].number);
-	if (sqlite_run(store, buf_z(&sql), "preparing the store", e)) {
-		if (!sqlite3_get_autocommit(store->db)) {
-			(void)sqlite3_exec(
-			    store->db, "ROLLBACK", NULL, NULL, NULL);
-		}
-		return -1;
-	}
-	return 0;
-}
-
-static int
-make_steps(struct store *store, int64_t done, struct err *e)
-{
-	for (size_t i = 0; i < COUNT(steps); i++) {
-		if (steps[i].number > done && make_step(store, i, e)) {
-			return -1;
-		}
-	}
-	return 0;
-}
-
-static int
-prepare_statements(struct store *store, struct err *e)
+prepare_statements(struct sqlite *s, struct err *e)
 {
 	for (size_t i = 0; i < STATEMENTS; i++) {
-		if (sqlite3_prepare_v3(store->db, statement_sql[i], -1,
-		        SQLITE_PREPARE_PERSISTENT, &store->statements[i],
-		        NULL) != SQLITE_OK) {
-			return sqlite_fault(store, "opening the store", e);
+		if (sqlite_prepare(s, (enum statement)i, e)) {
+			return -1;
 		}
 	}
 	return 0;
@@ -270,57 +201,227 @@ make_file(const char *path, struct err *e)
 	return 0;
 }
 
-static int
-open_file(struct store *store, const char *path, struct err *e)
+/* One thread, and nobody asks how much memory SQLite has; it takes no locks
+ * then.  Too late for it (a test's own use of SQLite) is no harm. */
+static void
+configure(void)
 {
-	int rc = sqlite3_open_v2(path, &store->db,
-	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-	    NULL);
+	static bool done;
 
-	must(store->db);
-	if (rc != SQLITE_OK) {
-		return sqlite_fault(store, "opening the store", e);
+	if (!done) {
+		(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+		(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+		done = true;
 	}
-	must(sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) ==
-	     SQLITE_OK);
-	must(sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0,
-	         NULL) == SQLITE_OK);
-	(void)sqlite3_limit(
-	    store->db, SQLITE_LIMIT_LENGTH, (int)(STORE_BODY_MAX + (1u << 20)));
-	return 0;
 }
 
 static int
-enter(struct store *store, struct err *e)
+open_file(struct sqlite *s, const char *path, struct err *e)
+{
+	int rc = sqlite3_open_v2(path, &s->db,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+	    NULL);
+
+	must(s->db);
+	if (rc != SQLITE_OK) {
+		return sqlite_fault(s, "opening the store", e);
+	}
+	must(sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) ==
+	     SQLITE_OK);
+	must(sqlite3_db_config(
+	         s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) == SQLITE_OK);
+	(void)sqlite3_limit(
+	    s->db, SQLITE_LIMIT_LENGTH, (int)(STORE_BODY_MAX + (1u << 20)));
+	return 0;
+}
+
+static const char opening[] = "opening the store";
+
+/* Only to look: no step is made, and the end leaves the WAL where it is. */
+static int
+enter_to_read(struct sqlite *s, int64_t step, struct err *e)
+{
+	if (step != sqlite_last_step()) {
+		return err_set(e, ERR_INPUT,
+		    "%s was written by an older Handrail (step %lld, this one "
+		    "writes %d); start a house on it once",
+		    s->store.where.at, (long long)step, sqlite_last_step());
+	}
+	must(sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+	         NULL) == SQLITE_OK);
+	return sqlite_run(s, "PRAGMA query_only = ON", opening, e);
+}
+
+static int
+enter_to_write(struct sqlite *s, int64_t step, struct err *e)
 {
 	auto_buf answer = { 0 };
-	int64_t step;
 
-	if (sqlite_run(store, before_reading, "opening the store", e) ||
-	    read_shape(store, &step, e) ||
-	    ask(store, "PRAGMA journal_mode = WAL", &answer, e)) {
+	if (sqlite_run(s, before_writing, opening, e) ||
+	    sqlite_ask(s, "PRAGMA journal_mode = WAL", &answer, e)) {
 		return -1;
 	}
 	if (!str_eq_z(buf_str(&answer), "wal")) {
 		return err_set(e, ERR_IO,
 		    "%s: its file system cannot keep a write-ahead log",
-		    store->path.at);
+		    s->store.where.at);
 	}
-	if (sqlite_run(store, before_writing, "opening the store", e) ||
-	    make_steps(store, step, e) || prepare_statements(store, e) ||
-	    sqlite_number(store, STATEMENT_LAST, &store->last, e)) {
+	return sqlite_steps(s, step, e);
+}
+
+static int
+enter(struct sqlite *s, struct err *e)
+{
+	int64_t step;
+
+	if (sqlite_run(s, before_reading, opening, e) ||
+	    sqlite_shape(s, &step, e) ||
+	    (s->store.read_only ? enter_to_read(s, step, e)
+	                        : enter_to_write(s, step, e)) ||
+	    prepare_statements(s, e)) {
 		return -1;
 	}
-	store->committed = store->last;
+	return sqlite_load_log(s, e);
+}
+
+static void
+sqlite_close(struct store *store)
+{
+	struct sqlite *s = sqlite_of(store);
+
+	for (size_t i = 0; i < STATEMENTS; i++) {
+		(void)sqlite3_finalize(s->statements[i]);
+	}
+	must(sqlite3_close(s->db) == SQLITE_OK);
+	sqlite_log_fini(s);
+	reserve_close(&s->reserve);
+	buf_fini(&s->store.where);
+	free(s);
+}
+
+static int
+no_step(struct store *store, struct err *e)
+{
+	(void)store;
+	(void)e;
+	must(false); /* no commit is ever under way */
+	return -1;
+}
+
+static int
+no_fd(const struct store *store, bool *for_write)
+{
+	(void)store;
+	*for_write = false;
+	return -1;
+}
+
+static const char *
+no_reason(const struct store *store)
+{
+	(void)store;
+	return "";
+}
+
+static int64_t
+no_beat(const struct store *store)
+{
+	(void)store;
 	return 0;
 }
 
+static int
+no_inbox(struct store *store, uint64_t limit, store_inbox_fn *each,
+    void *context, struct err *e)
+{
+	(void)store;
+	(void)limit;
+	(void)each;
+	(void)context;
+	(void)e;
+	return 0;
+}
+
+static int
+no_inbox_drop(struct store *store, uint64_t number, struct err *e)
+{
+	(void)number;
+	return err_set(e, ERR_MISSING, "%s has no inbox", store->where.at);
+}
+
+static int
+no_inbox_fd(const struct store *store)
+{
+	(void)store;
+	return -1;
+}
+
+static void
+no_bell(struct store *store)
+{
+	(void)store;
+}
+
+static bool
+is_low(const struct store *store)
+{
+	return ((const struct sqlite *)store)->reserve.low;
+}
+
+static const struct store_ops ops = {
+	.close = sqlite_close,
+	.own = sqlite_own,
+	.owned = sqlite_owned,
+	.owned_set = sqlite_owned_set,
+	.begin = sqlite_begin,
+	.commit = sqlite_commit,
+	.step = no_step,
+	.fd = no_fd,
+	.why = no_reason,
+	.beat_us = no_beat,
+	.rollback = sqlite_rollback,
+	.checkpoint = sqlite_checkpoint,
+	.check = sqlite_check,
+	.head_add = sqlite_head_add,
+	.body_add = sqlite_body_add,
+	.heads_walk = sqlite_heads_walk,
+	.head_get = sqlite_head_get,
+	.body_get = sqlite_body_get,
+	.bodies_expire = sqlite_bodies_expire,
+	.row_put = sqlite_row_put,
+	.row_get = sqlite_row_get,
+	.row_delete = sqlite_row_delete,
+	.rows_walk = sqlite_rows_walk,
+	.rows_count = sqlite_rows_count,
+	.task_put = sqlite_task_put,
+	.task_get = sqlite_task_get,
+	.tasks_walk = sqlite_tasks_walk,
+	.tasks_all = sqlite_tasks_all,
+	.live_walk = sqlite_live_walk,
+	.inbox_walk = no_inbox,
+	.inbox_drop = no_inbox_drop,
+	.inbox_fd = no_inbox_fd,
+	.inbox_bell = no_bell,
+	.low = is_low,
+	.backup_start = sqlite_backup_start,
+	.backup_step = sqlite_backup_step,
+	.backup_free = sqlite_backup_free,
+};
+
+struct sqlite *
+sqlite_of(struct store *store)
+{
+	must(store->ops == &ops);
+	return CONTAINER(store, struct sqlite, store);
+}
+
 int
-store_open(
+sqlite_store_open(
     const char *path, unsigned flags, struct store **store, struct err *e)
 {
-	auto_store made = NULL;
+	struct sqlite *made;
 
+	configure();
 	if ((flags & STORE_CREATE) && make_file(path, e)) {
 		return -1;
 	}
@@ -329,60 +430,19 @@ store_open(
 	}
 	made = calloc(1, sizeof(*made));
 	must(made);
-	buf_add_z(&made->path, path);
-	(void)buf_z(&made->path);
+	made->store.ops = &ops;
+	made->store.read_only = (flags & STORE_READ) != 0;
+	buf_add_z(&made->store.where, path);
+	(void)buf_z(&made->store.where);
+	made->words = pack_words_new();
+	made->reserve.fd = -1;
 	if (open_file(made, path, e) || enter(made, e)) {
+		sqlite_close(&made->store);
 		return -1;
 	}
-	*store = made;
-	made = NULL;
-	return 0;
-}
-
-void
-store_close(struct store *store)
-{
-	if (!store) {
-		return;
+	if (!made->store.read_only) {
+		reserve_open(&made->reserve, path);
 	}
-	must(!store->walking);
-	if (store->state == STATE_OPEN) {
-		store_rollback(store);
-	}
-	for (size_t i = 0; i < STATEMENTS; i++) {
-		(void)sqlite3_finalize(store->statements[i]);
-	}
-	must(sqlite3_close(store->db) == SQLITE_OK);
-	buf_fini(&store->path);
-	free(store);
-}
-
-void
-auto_store_close(struct store **store)
-{
-	store_close(*store);
-}
-
-int
-store_check(struct store *store, struct err *e)
-{
-	auto_buf answer = { 0 };
-	uint64_t heads;
-
-	if (may_read(store, e) ||
-	    ask(store, "PRAGMA integrity_check(1)", &answer, e) ||
-	    sqlite_number(store, STATEMENT_COUNT_HEADS, &heads, e)) {
-		return -1;
-	}
-	if (!str_eq_z(buf_str(&answer), "ok")) {
-		return err_set(e, ERR_IO, "%s is damaged: %s", store->path.at,
-		    err_quote(buf_str(&answer)));
-	}
-	if (heads != store->last) {
-		return err_set(e, ERR_IO,
-		    "%s has %llu heads but the last is number %llu",
-		    store->path.at, (unsigned long long)heads,
-		    (unsigned long long)store->last);
-	}
+	*store = &made->store;
 	return 0;
 }

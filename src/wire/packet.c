@@ -104,7 +104,9 @@ wire_packet_drop(struct wire_packet *p)
 {
 	wire_close_all(p->fds, p->nfds);
 	p->nfds = 0;
-	wipe(p->record, sizeof(p->record));
+	if (p->got > sizeof(p->header)) {
+		wipe(p->record, p->got - sizeof(p->header));
+	}
 }
 
 static int
@@ -132,6 +134,7 @@ wire_packet_receive(int fd, struct wire_packet *p, struct err *e)
 	ssize_t n;
 
 	p->nfds = 0;
+	p->got = 0;
 	/* ECONNRESET comes once, before what the other end sent before it
 	 * closed; that is still to be had. */
 	do {

@@ -33,31 +33,7 @@ struct wire_part_up {
 
 /* ---- api ---- */
 
-enum wire_transport { WIRE_LOCAL = 1, WIRE_TCP = 2 };
-
-/* fds: [body] when has_body. */
-struct wire_api_ask {
-	uint64_t id;
-	uint32_t transport; /* enum wire_transport */
-	uint32_t uid;       /* peer uid of a local client, else UINT32_MAX */
-	uint8_t has_token;
-	uint8_t has_body;
-	uint8_t spare[6];
-	uint8_t token_digest[32]; /* SHA-256 of the bearer token */
-	char method[16];
-	char target[2048]; /* path and query as sent, checked by http */
-};
-
-/* fds: [body] when has_body.  more: another answer with the same id follows
- * (the api sends the bodies as one chunked response). */
-struct wire_api_answer {
-	uint64_t id;
-	uint32_t status;
-	uint8_t more;
-	uint8_t has_body;
-	uint8_t spare[2];
-	char content_type[64];
-};
+#include "wire/records_api.h"
 
 struct wire_api_gone {
 	uint64_t id;

@@ -112,6 +112,34 @@ a_large_request_does_not_waste_the_block(void **state)
 }
 
 static void
+a_cleared_arena_is_zero_and_counts_from_nothing(void **state)
+{
+	auto_arena a = { 0 };
+
+	(void)state;
+	for (size_t size = 1; size < 200000; size *= 3) {
+		char *at = arena_alloc(&a, size);
+
+		memset(at, 0xaa, size);
+		arena_clear(&a);
+		assert_int_equal(a.used, 0);
+		at = arena_alloc(&a, size);
+		for (size_t i = 0; i < size; i++) {
+			assert_int_equal(at[i], 0);
+		}
+		memset(at, 0xaa, size);
+		memset(arena_alloc(&a, 3000), 0xaa, 3000);
+		memset(arena_alloc(&a, 3000), 0xaa, 3000);
+		arena_clear(&a);
+		at = arena_alloc(&a, 6000);
+		for (size_t i = 0; i < 6000; i++) {
+			assert_int_equal(at[i], 0);
+		}
+		arena_clear(&a);
+	}
+}
+
+static void
 arena_strings_are_copies_with_a_nul_behind(void **state)
 {
 	auto_arena a = { 0 };
@@ -141,6 +169,8 @@ main(void)
 		cmocka_unit_test(many_small_additions_arrive_in_order),
 		cmocka_unit_test(arena_memory_is_zero_aligned_and_apart),
 		cmocka_unit_test(a_large_request_does_not_waste_the_block),
+		cmocka_unit_test(
+		    a_cleared_arena_is_zero_and_counts_from_nothing),
 		cmocka_unit_test(arena_strings_are_copies_with_a_nul_behind),
 	};
 

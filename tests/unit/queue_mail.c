@@ -161,6 +161,171 @@ a_bad_letter_is_refused(void **state)
 	world_fini(&w);
 }
 
+static int
+decide(struct world *w, const char *id, const char *decision)
+{
+	struct queue_step s = { 0 };
+	struct queue_ack c = {
+		.mailbox = STR(ENG),
+		.letter = str_of(id),
+		.decision = str_of(decision),
+		.now = w->now,
+	};
+
+	if (queue_mail_ack(w->queue, &w->arena, &c, &s, &w->e)) {
+		return -1;
+	}
+	apply_step(w, &s);
+	return 0;
+}
+
+static void
+a_decision_is_one_of_the_options(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	struct e2m_envelope m = letter(&w, "m", ENG);
+	struct e2m_envelope open = letter(&w, "open", ENG);
+	struct e2m_envelope none = letter(&w, "none", ENG);
+	struct json *options = json_new(&w.arena, JSON_ARRAY);
+
+	json_push(options, json_new_str(&w.arena, STR("retry")));
+	json_push(options, json_new_str(&w.arena, STR("drop")));
+	m.requires_decision = E2M_YES;
+	m.decision_options = options;
+	open.requires_decision = E2M_YES;
+	assert_int_equal(send(&w, &m), 0);
+	assert_int_equal(send(&w, &open), 0);
+	assert_int_equal(send(&w, &none), 0);
+	assert_int_equal(decide(&w, "m", ""), -1);
+	assert_int_equal(decide(&w, "m", "maybe"), -1);
+	assert_int_equal(w.e.kind, ERR_INPUT);
+	assert_int_equal(decide(&w, "m", "drop"), 0);
+	assert_true(
+	    str_eq_z(queue_letter_find(w.queue, STR("m"))->decision, "drop"));
+	assert_true(queue_letter_find(w.queue, STR("m"))->done);
+	assert_int_equal(decide(&w, "open", ""), -1);
+	assert_int_equal(decide(&w, "open", "as you like"), 0);
+	assert_int_equal(decide(&w, "none", "drop"), -1);
+	assert_int_equal(decide(&w, "none", ""), 0);
+	assert_replays(&w);
+	world_fini(&w);
+}
+
+static void
+a_reply_is_in_the_thread_of_its_letter(void **state)
+{
+	struct world w;
+	const struct queue_letter *out[8] = { 0 };
+
+	(void)state;
+	world_init(&w);
+	struct e2m_envelope first = letter(&w, "first", ENG);
+	struct e2m_envelope reply = letter(&w, "reply", FIN);
+	struct e2m_envelope again = letter(&w, "again", ENG);
+	struct e2m_envelope other = letter(&w, "other", ENG);
+
+	reply.reply_to = STR("first");
+	again.reply_to = STR("reply");
+	other.thread_id = STR("else");
+	assert_int_equal(send(&w, &first), 0);
+	assert_int_equal(send(&w, &other), 0);
+	assert_int_equal(send(&w, &reply), 0);
+	assert_int_equal(send(&w, &again), 0);
+	assert_int_equal(
+	    queue_mail_thread(w.queue, STR("first"), out, COUNT(out)), 3);
+	assert_true(str_eq_z(out[0]->id, "first"));
+	assert_true(str_eq_z(out[1]->id, "reply"));
+	assert_true(str_eq_z(out[2]->id, "again"));
+	assert_int_equal(
+	    queue_mail_thread(w.queue, STR("else"), out, COUNT(out)), 1);
+	assert_int_equal(
+	    queue_mail_thread(w.queue, STR("nothing"), out, COUNT(out)), 0);
+	assert_replays(&w);
+	world_fini(&w);
+}
+
+static void
+done_and_expired_letters_are_forgotten(void **state)
+{
+	struct world w;
+	struct queue_step s = { 0 };
+	bool twice = false;
+
+	(void)state;
+	world_init(&w);
+	struct e2m_envelope done = letter(&w, "done", ENG);
+	struct e2m_envelope waits = letter(&w, "waits", ENG);
+	struct e2m_envelope old = letter(&w, "old", "broadcast");
+
+	old.expires_at = STR("2023-11-14T22:20:00Z");
+	assert_int_equal(send(&w, &done), 0);
+	assert_int_equal(send(&w, &waits), 0);
+	assert_int_equal(send(&w, &old), 0);
+	assert_int_equal(ack(&w, ENG, "done", &twice), 0);
+	queue_letter_saved(w.queue, STR("done"));
+	queue_letter_saved(w.queue, STR("waits"));
+	queue_letter_saved(w.queue, STR("old"));
+	w.now.us += 3600 * CLOCK_SECOND;
+	assert_int_equal(
+	    queue_forget(w.queue, &w.arena, w.now, w.now, &s, &w.e), 0);
+	apply_step(&w, &s);
+	assert_int_equal(s.gone_count, 2);
+	assert_null(queue_letter_find(w.queue, STR("done")));
+	assert_null(queue_letter_find(w.queue, STR("old")));
+	assert_non_null(queue_letter_find(w.queue, STR("waits")));
+	assert_replays(&w);
+	world_fini(&w);
+}
+
+/* Against a plain sort of all: the frontier of a heap must miss none. */
+static void
+the_first_of_many_are_shown_in_order(void **state)
+{
+	struct world w;
+	const struct queue_letter *few[10] = { 0 };
+	const struct queue_letter *all[600] = { 0 };
+	bool twice = false;
+	size_t count = 0;
+
+	(void)state;
+	world_init(&w);
+	for (unsigned i = 0; i < 500; i++) {
+		struct e2m_envelope m = letter(&w,
+		    arena_z(&w.arena, arena_printf(&w.arena, "m%u", i)),
+		    i % 3 ? ENG : "broadcast");
+
+		m.priority = 1 + i * 7 % 5;
+		m.ack_required = i % 11 == 0 ? E2M_YES : E2M_UNSET;
+		w.now.us += 1000LL * (i * 31 % 17);
+		assert_int_equal(send(&w, &m), 0);
+		if (i % 4 == 0) {
+			assert_int_equal(
+			    ack(&w, ENG, arena_z(&w.arena, m.id), &twice), 0);
+		}
+	}
+	count = receive(&w, ENG, all, COUNT(all));
+	assert_int_equal(count, 375);
+	for (size_t i = 1; i < count; i++) {
+		const struct queue_letter *a = all[i - 1];
+		const struct queue_letter *b = all[i];
+
+		assert_true(a->ack_required >= b->ack_required);
+		if (a->ack_required == b->ack_required) {
+			assert_true(a->priority >= b->priority);
+			assert_true(
+			    a->priority > b->priority || a->at.us <= b->at.us);
+		}
+	}
+	assert_int_equal(receive(&w, ENG, few, COUNT(few)), COUNT(few));
+	for (size_t i = 0; i < COUNT(few); i++) {
+		assert_ptr_equal(few[i], all[i]);
+	}
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -170,6 +335,10 @@ main(void)
 		cmocka_unit_test(
 		    what_must_be_acked_comes_first_and_what_expired_not_at_all),
 		cmocka_unit_test(a_bad_letter_is_refused),
+		cmocka_unit_test(a_decision_is_one_of_the_options),
+		cmocka_unit_test(a_reply_is_in_the_thread_of_its_letter),
+		cmocka_unit_test(done_and_expired_letters_are_forgotten),
+		cmocka_unit_test(the_first_of_many_are_shown_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

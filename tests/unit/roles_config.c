@@ -100,7 +100,7 @@ an_unknown_key_names_its_place_and_the_known_ones(void **state)
 	refuses("state = \"/s\"\ndevise = \"linux\"\n",
 	    "h.toml:2:10: unknown key \"devise\" in the top of the file; "
 	    "known here: state, store, device, client, listen, roles, "
-	    "operator, model, node, limits");
+	    "operator, model, node, limits, book");
 	refuses("[operator.alice]\nuid = 1\nbudy = \"x\"\n",
 	    "h.toml:3:8: unknown key \"budy\" in [operator.alice]; known "
 	    "here: uid, buddy, web");
@@ -110,7 +110,19 @@ an_unknown_key_names_its_place_and_the_known_ones(void **state)
 	refuses("[credential.github]\nvalue = \"x\"\n",
 	    "h.toml:1:2: unknown key \"credential\" in the top of the file; "
 	    "known here: state, store, device, client, listen, roles, "
-	    "operator, model, node, limits");
+	    "operator, model, node, limits, book");
+}
+
+static void
+a_store_is_a_url_of_postgresql_and_is_not_shown(void **state)
+{
+	(void)state;
+	refuses("store = \"mysql://u:hush@h/d\"\n",
+	    "h.toml:1:9: store: expected postgres://USER@HOST:PORT/DATABASE, "
+	    "or no such line: then it is SQLite in the state folder");
+	refuses("[book]\nkeep_bodies = \"23h\"\n",
+	    "h.toml:2:15: keep_bodies: expected at least 1d; bodies go by "
+	    "whole days");
 }
 
 static void
@@ -302,6 +314,8 @@ main(void)
 		cmocka_unit_test(everything_that_can_be_written_is_read),
 		cmocka_unit_test(
 		    an_unknown_key_names_its_place_and_the_known_ones),
+		cmocka_unit_test(
+		    a_store_is_a_url_of_postgresql_and_is_not_shown),
 		cmocka_unit_test(a_wrong_value_says_what_was_expected),
 		cmocka_unit_test(bounds_are_checked_at_load),
 		cmocka_unit_test(two_operators_are_two_people),

@@ -357,6 +357,31 @@ a_bad_role_is_closed_and_the_others_load(void **state)
 	assert_int_equal(roles_load_dir(&a, "/nonexistent", &r, &e), -1);
 }
 
+static void
+a_queue_of_workers_has_types_without_a_brain(void **state)
+{
+	auto_arena a = { 0 };
+	struct role r;
+	struct err e = { 0 };
+	const struct config none = { 0 };
+
+	(void)state;
+	load(&a, "[task.a]\ntools = []\n[queue]\nserved = \"worker\"\n", &r);
+	assert_true(r.outside);
+	assert_int_equal(r.types[0].brain, BRAIN_WORKER);
+	assert_int_equal(roles_check_models(&r, &none, &e), 0);
+	load(&a, "[task.a]\ntools = []\n[queue]\nserved = \"house\"\n", &r);
+	assert_false(r.outside);
+	assert_int_equal(r.types[0].brain, BRAIN_MODEL);
+	assert_int_equal(
+	    roles_parse_file(&a, STR("x"),
+	        STR("[task.a]\ntools = []\n[queue]\nserved = \"me\"\n"),
+	        "role.toml", &r, &e),
+	    -1);
+	assert_string_equal(
+	    e.text, "role.toml:4:10: served: expected \"house\" or \"worker\"");
+}
+
 int
 main(void)
 {
@@ -371,6 +396,7 @@ main(void)
 		cmocka_unit_test(references_are_cut_out_in_order),
 		cmocka_unit_test(a_runbook_type_has_no_runbook_of_its_own),
 		cmocka_unit_test(a_bad_role_is_closed_and_the_others_load),
+		cmocka_unit_test(a_queue_of_workers_has_types_without_a_brain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "session/session.h"
 
 #define STATES 7
@@ -135,7 +136,7 @@ a_run_tells_what_became_of_each_call(void **state)
 	assert_true(
 	    digest_eq(session_call(&s.run, 2)->args, digest_of(STR("{}"))));
 	assert_int_equal(s.run.epoch, 2);
-	assert_int_equal(s.run.seq_count, 12);
+	assert_int_equal(s.run.head_count, 12);
 	assert_null(session_call(&s.run, 0));
 	assert_null(session_call(&s.run, 4));
 	session_run_fini(&s.run);
@@ -217,7 +218,7 @@ a_head_out_of_order_or_of_another_run_changes_nothing(void **state)
 	other.run = the_run;
 	other.seq = 1;
 	assert_int_equal(session_apply(&s.run, &other, STR(""), &s.e), -1);
-	assert_int_equal(s.run.seq_count, 1);
+	assert_int_equal(s.run.head_count, 1);
 	assert_false(s.run.ended);
 	session_run_fini(&s.run);
 }
@@ -246,22 +247,52 @@ a_body_that_is_not_of_its_form_is_refused(void **state)
 }
 
 static void
-the_list_goes_on_after_any_event(void **state)
+one_head(struct session_index *x, unsigned run, uint64_t seq, enum book_kind k)
 {
-	struct story s = { .epoch = 1 };
+	struct book_head head = { .seq = seq, .kind = k };
+	struct err e = { 0 };
+
+	put_u32(head.run.bytes, run + 1);
+	assert_int_equal(session_index_apply(x, &head, STR(""), &e), 0);
+}
+
+static struct session_run *
+view_of(const struct session_index *x, unsigned run)
+{
+	struct book_id id = { 0 };
+
+	put_u32(id.bytes, run + 1);
+	return session_index_find(x, id);
+}
+
+static void
+ended_runs_go_oldest_first_and_the_others_stay(void **state)
+{
+	struct session_index *x = session_index_new(7);
+	unsigned count = 4 * SESSION_ENDED_MAX;
+	uint64_t seq = 0;
+	size_t views = 0;
 
 	(void)state;
-	for (int i = 0; i < 20; i++) {
-		s.seq += (uint64_t)i; /* other runs' heads lie between */
-		assert_int_equal(tell(&s, BOOK_SESSION_EVENT, 0, ""), 0);
+	for (unsigned n = 0; n < count; n++) {
+		one_head(x, n, ++seq, BOOK_RUN_STARTED);
+		if (n % 4) { /* every fourth goes on */
+			one_head(x, n, ++seq, BOOK_RUN_ENDED);
+		}
 	}
-	for (uint64_t seq = 0; seq <= s.seq + 1; seq++) {
-		size_t at = session_after(&s.run, seq);
-
-		assert_true(at == 0 || s.run.seqs[at - 1] <= seq);
-		assert_true(at == s.run.seq_count || s.run.seqs[at] > seq);
+	while (session_index_at(x, views)) {
+		views++;
 	}
-	session_run_fini(&s.run);
+	assert_true(views <= count / 4 + 2 * SESSION_ENDED_MAX);
+	for (unsigned n = 0; n < count; n += 4) {
+		assert_non_null(view_of(x, n));
+		assert_false(view_of(x, n)->ended);
+	}
+	assert_null(view_of(x, 1));
+	assert_non_null(view_of(x, count - 1));
+	one_head(x, 1, ++seq, BOOK_CELL_ENDED); /* late: makes none again */
+	assert_null(view_of(x, 1));
+	session_index_free(x);
 }
 
 static void
@@ -291,8 +322,8 @@ the_index_keeps_runs_apart(void **state)
 		struct session_run *run = session_index_find(x, id);
 
 		assert_ptr_equal(run, session_index_at(x, n - 1));
-		assert_int_equal(run->seq_count, 3);
-		assert_int_equal(run->seqs[0], n + 1);
+		assert_int_equal(run->head_count, 3);
+		assert_int_equal(run->first_seq, n + 1);
 	}
 	session_index_free(x);
 }
@@ -310,7 +341,8 @@ main(void)
 		cmocka_unit_test(
 		    a_head_out_of_order_or_of_another_run_changes_nothing),
 		cmocka_unit_test(a_body_that_is_not_of_its_form_is_refused),
-		cmocka_unit_test(the_list_goes_on_after_any_event),
+		cmocka_unit_test(
+		    ended_runs_go_oldest_first_and_the_others_stay),
 		cmocka_unit_test(the_index_keeps_runs_apart),
 	};
 

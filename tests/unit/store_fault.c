@@ -62,15 +62,17 @@ write_batch(struct store *store, struct err *e)
 	char body[5000];
 	char value[24];
 
-	memset(body, 'b', sizeof(body));
 	(void)snprintf(
 	    value, sizeof(value), "%llu", (unsigned long long)seq + 1);
 	if (store_begin(store, e)) {
 		return -1;
 	}
-	if (add_head(store, seq, e) || add_head(store, seq + 1, e) ||
+	/* What does not get smaller. */
+	random_bytes(body, sizeof(body));
+	if (add_head(store, seq, e) ||
 	    store_body_add(
 	        store, seq, 1, (struct str){ body, sizeof(body) }, e) ||
+	    add_head(store, seq + 1, e) ||
 	    put_row(store, "last", value, seq, e)) {
 		store_rollback(store);
 		return -1;
@@ -122,6 +124,7 @@ every_write_may_find_the_disk_full(void **state)
 		if (failed) {
 			assert_int_equal(e.kind, ERR_IO);
 			assert_non_null(strstr(e.text, "no room left"));
+			assert_true(store_low(store));
 			runs++;
 		} else {
 			last += 2;

@@ -146,23 +146,219 @@ a_store_of_a_newer_version_is_refused(void **state)
 	opening_is_refused(ERR_INPUT, "newer Handrail");
 }
 
-/* What step 1 left behind, with a head in it, grows up. */
+/* A store as a program that knew the steps up to `last` (3 at most) made it,
+ * by their own SQL. */
+static sqlite3 *
+old_store(int last)
+{
+	static const char *const steps[] = {
+#define STORE_STEP(number, sql)       [number] = (sql),
+#define STORE_STEP_CODE(number, code) [number] = NULL,
+#include "store/steps.def"
+#undef STORE_STEP
+#undef STORE_STEP_CODE
+	};
+	sqlite3 *db = NULL;
+	char mark[96];
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	for (int i = 1; i <= last; i++) {
+		assert_int_equal(
+		    sqlite3_exec(db, steps[i], NULL, NULL, NULL), SQLITE_OK);
+	}
+	(void)snprintf(mark, sizeof(mark),
+	    "PRAGMA application_id = 0x48524c31; PRAGMA user_version = %d",
+	    last);
+	assert_int_equal(sqlite3_exec(db, mark, NULL, NULL, NULL), SQLITE_OK);
+	return db;
+}
+
+static void
+old_row(sqlite3 *db, const char *text, uint64_t seq, struct str bytes)
+{
+	sqlite3_stmt *row = NULL;
+
+	assert_int_equal(
+	    sqlite3_prepare_v2(db, text, -1, &row, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_bind_int64(row, 1, (int64_t)seq), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_bind_blob64(row, 2, bytes.at, bytes.len, SQLITE_STATIC),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_step(row), SQLITE_DONE);
+	assert_int_equal(sqlite3_finalize(row), SQLITE_OK);
+}
+
+/* Every head but the last of three has a body. */
+static void
+old_heads(sqlite3 *db, uint64_t count)
+{
+	assert_int_equal(
+	    sqlite3_exec(db, "BEGIN", NULL, NULL, NULL), SQLITE_OK);
+	for (uint64_t seq = 1; seq <= count; seq++) {
+		uint8_t head[STORE_HEAD_SIZE];
+		char body[32];
+
+		head_bytes(seq, head);
+		old_row(db,
+		    "INSERT INTO head VALUES (?1, 5, 'restored', NULL, NULL,"
+		    " zeroblob(32), ?2)",
+		    seq, str_span(head, sizeof(head)));
+		(void)snprintf(
+		    body, sizeof(body), "body %llu", (unsigned long long)seq);
+		if (seq % 3) {
+			old_row(db,
+			    "INSERT INTO body VALUES (?1, ?1 / 100, ?2)", seq,
+			    str_of(body));
+		}
+	}
+	assert_int_equal(
+	    sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+}
+
+static int
+expect_old_head(void *context, const struct store_head *head, struct err *e)
+{
+	auto_buf body = { 0 };
+	char told[32];
+
+	expect_head(head);
+	(void)snprintf(
+	    told, sizeof(told), "body %llu", (unsigned long long)head->seq);
+	if (head->seq % 3) {
+		assert_int_equal(
+		    store_body_get(context, head->seq, &body, e), 0);
+		assert_string_equal(buf_z(&body), told);
+	} else {
+		assert_int_equal(
+		    store_body_get(context, head->seq, &body, e), -1);
+		assert_int_equal(e->kind, ERR_MISSING);
+	}
+	return 0;
+}
+
+/* The trail of a task is found out as well. */
 static void
 an_older_store_is_brought_up_step_by_step(void **state)
 {
 	(void)state;
-	store_close(open_store());
-	sql("DROP VIEW book; DROP TABLE tasks; DROP TABLE rows;"
-	    "INSERT INTO head VALUES (1, 5, 'restored', NULL, NULL,"
-	    " zeroblob(32), x'01'); PRAGMA user_version = 1");
+	for (int step = 1; step <= 3; step++) {
+		sqlite3 *db = old_store(step);
+		uint64_t count = 0;
+		struct err e = { 0 };
 
-	auto_store store = open_store();
+		old_heads(db, 700);
+		assert_int_equal(sqlite3_close(db), SQLITE_OK);
+
+		struct store *store = open_store();
+		assert_int_equal(store_last_seq(store), 700);
+		assert_int_equal(
+		    store_heads_walk(store, 0, 0, expect_old_head, store, &e),
+		    0);
+		assert_int_equal(store_check(store, &e), 0);
+		begin(store);
+		assert_int_equal(put_row(store, "a", "b", 1, &e), 0);
+		assert_int_equal(add_head(store, 701, &e), 0);
+		assert_int_equal(store_bodies_expire(store, 7, &count, &e), 0);
+		commit(store);
+		assert_int_equal(count, 467 - 1);
+		store_close(store);
+		store = open_store();
+		assert_int_equal(store_last_seq(store), 701);
+		store_close(store);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
+static void
+an_old_store_that_is_damaged_stays_as_it_is(void **state)
+{
+	sqlite3 *db = old_store(3);
+
+	(void)state;
+	old_heads(db, 300);
+	old_row(db,
+	    "INSERT INTO head VALUES (?1, 5, 'restored', NULL, NULL,"
+	    " zeroblob(32), ?2)",
+	    301, STR("short"));
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	opening_is_refused(ERR_IO, "head 301");
+	sql("SELECT head FROM head; SELECT bytes FROM body; "
+	    "SELECT at FROM book");
+}
+
+static void
+an_old_store_is_not_brought_up_by_a_look(void **state)
+{
+	struct store *store = NULL;
 	struct err e = { 0 };
-	assert_int_equal(store_last_seq(store), 1);
-	begin(store);
-	assert_int_equal(put_row(store, "a", "b", 1, &e), 0);
-	assert_int_equal(add_head(store, 2, &e), 0);
-	commit(store);
+
+	(void)state;
+	assert_int_equal(sqlite3_close(old_store(3)), SQLITE_OK);
+	assert_int_equal(store_open(path, STORE_READ, &store, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	assert_non_null(strstr(e.text, "older Handrail"));
+	sql("SELECT at FROM book");
+}
+
+static int
+nothing_seen(void *context, const struct store_head *head, struct err *e)
+{
+	(void)e;
+	expect_head(head);
+	++*(uint64_t *)context;
+	return 0;
+}
+
+/* A process that commits one head and ends without closing. */
+static void
+leave_a_log(void)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child == 0) {
+		struct store *store = open_store();
+		struct err e = { 0 };
+
+		begin(store);
+		must(!add_head(store, 1, &e));
+		commit(store);
+		_exit(0);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+/* Bytes and log are as they were, whatever was looked at. */
+static void
+a_look_changes_nothing(void **state)
+{
+	struct store *store = NULL;
+	auto_buf before = { 0 };
+	auto_buf after = { 0 };
+	uint64_t count = 0;
+	struct err e = { 0 };
+	char wal[128];
+
+	(void)state;
+	leave_a_log();
+	(void)snprintf(wal, sizeof(wal), "%s-wal", path);
+	assert_int_equal(file_read(path, 1 << 24, &before, &e), 0);
+	assert_int_equal(file_read(wal, 1 << 24, &before, &e), 0);
+	assert_int_equal(store_open(path, STORE_READ, &store, &e), 0);
+	assert_int_equal(
+	    store_heads_walk(store, 0, 0, nothing_seen, &count, &e), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(store_check(store, &e), 0);
+	store_close(store);
+	assert_int_equal(file_read(path, 1 << 24, &after, &e), 0);
+	assert_int_equal(file_read(wal, 1 << 24, &after, &e), 0);
+	assert_true(str_eq(buf_str(&before), buf_str(&after)));
+	store = NULL;
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(store_open(path, STORE_READ, &store, &e), -1);
+	assert_int_equal(e.kind, ERR_MISSING);
 }
 
 /* A step that cannot be made leaves the store at the step before. */
@@ -171,10 +367,11 @@ a_failed_step_is_undone(void **state)
 {
 	struct store *store = NULL;
 	struct err e = { 0 };
+	sqlite3 *db = old_store(1);
 
 	(void)state;
-	store_close(open_store());
-	sql("DROP VIEW book; DROP TABLE rows; PRAGMA user_version = 1");
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	sql("CREATE TABLE tasks (theirs)");
 	/* Step 2 succeeds, step 3 finds its table there already. */
 	assert_int_equal(store_open(path, 0, &store, &e), -1);
 	sql("DROP TABLE tasks");
@@ -213,6 +410,126 @@ a_damaged_store_is_named_damaged(void **state)
 	store_close(store);
 }
 
+/* A head of another identity each time. */
+static void
+add_named(struct store *store, uint64_t seq, const char *name)
+{
+	uint8_t bytes[STORE_HEAD_SIZE];
+	struct store_head head = { .seq = seq, .head = bytes };
+	struct err e = { 0 };
+
+	head_bytes(seq, bytes);
+	memset(bytes + 200, 0, 96);
+	copy_text(bytes + 200, name);
+	assert_int_equal(store_head_add(store, &head, &e), 0);
+}
+
+static int
+same_name(void *context, const struct store_head *head, struct err *e)
+{
+	(void)e;
+	assert_string_equal(head->head + 200, context);
+	return 0;
+}
+
+static void
+expect_named(struct store *store, uint64_t seq, const char *name)
+{
+	struct err e = { 0 };
+
+	assert_int_equal(
+	    store_head_get(store, seq, same_name, (void *)name, &e), 0);
+}
+
+/* Neither its words nor what was read of it outlive a batch that is undone. */
+static void
+an_undone_batch_leaves_no_word_behind(void **state)
+{
+	struct store *store = open_store();
+	struct err e = { 0 };
+
+	(void)state;
+	begin(store);
+	for (uint64_t seq = 1; seq <= 3; seq++) {
+		assert_int_equal(add_head(store, seq, &e), 0);
+	}
+	commit(store);
+	begin(store);
+	add_named(store, 4, "undone");
+	expect_named(store, 4, "undone");
+	store_rollback(store);
+	begin(store);
+	add_named(store, 4, "kept");
+	commit(store);
+	expect_named(store, 4, "kept");
+	begin(store);
+	add_named(store, 5, "undone");
+	commit(store);
+	store_close(store);
+	store = open_store();
+	expect_named(store, 4, "kept");
+	expect_named(store, 5, "undone");
+	assert_int_equal(store_check(store, &e), 0);
+	store_close(store);
+}
+
+/* Three batches of two heads; of the second one a body is left. */
+static void
+make_three_batches(void)
+{
+	auto_store store = open_store();
+	uint64_t count;
+	struct err e = { 0 };
+
+	for (uint64_t seq = 1; seq <= 6; seq += 2) {
+		begin(store);
+		assert_int_equal(add_head(store, seq, &e), 0);
+		assert_int_equal(add_head(store, seq + 1, &e), 0);
+		assert_int_equal(
+		    store_body_add(store, seq + 1, seq == 3, STR("x"), &e), 0);
+		commit(store);
+	}
+	begin(store);
+	assert_int_equal(store_bodies_expire(store, 1, &count, &e), 0);
+	commit(store);
+	assert_int_equal(count, 2);
+	assert_int_equal(store_check(store, &e), 0);
+}
+
+static void
+check_says(const char *word)
+{
+	auto_store store = open_store();
+	struct err e = { 0 };
+
+	assert_int_equal(store_check(store, &e), -1);
+	assert_int_equal(e.kind, ERR_IO);
+	assert_non_null(strstr(e.text, word));
+}
+
+/* Whoever edits the file can do what the triggers forbid. */
+static void
+a_log_with_a_gap_is_named(void **state)
+{
+	static const char *const edits[][2] = {
+		{ "DROP TRIGGER log_remains; DELETE FROM log WHERE first = 3",
+		    "after 2 are missing" },
+		{ "DROP TRIGGER log_stays;"
+		  "UPDATE log SET count = 9 WHERE first = 3",
+		    "from 3 on are 2, not 9" },
+		{ "UPDATE body SET count = 9", "as they were" },
+		{ "UPDATE body SET first = 900", "as they were" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(edits); i++) {
+		make_three_batches();
+		sql(edits[i][0]);
+		check_says(edits[i][1]);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
 static void
 each_incarnation_has_the_next_number(void **state)
 {
@@ -223,7 +540,7 @@ each_incarnation_has_the_next_number(void **state)
 		auto_store store = open_store();
 		struct err e = { 0 };
 
-		assert_int_equal(store_incarnation_next(store, &number, &e), 0);
+		assert_int_equal(store_own(store, "node", &number, &e), 0);
 		assert_int_equal(number, i);
 	}
 }
@@ -241,8 +558,13 @@ main(void)
 		TEST(a_file_of_another_program_is_refused),
 		TEST(a_store_of_a_newer_version_is_refused),
 		TEST(an_older_store_is_brought_up_step_by_step),
+		TEST(an_old_store_that_is_damaged_stays_as_it_is),
+		TEST(an_old_store_is_not_brought_up_by_a_look),
+		TEST(a_look_changes_nothing),
 		TEST(a_failed_step_is_undone),
 		TEST(a_damaged_store_is_named_damaged),
+		TEST(an_undone_batch_leaves_no_word_behind),
+		TEST(a_log_with_a_gap_is_named),
 		TEST(each_incarnation_has_the_next_number),
 	};
 

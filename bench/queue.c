@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The queue in process: the rooms queue, book and store as core joins them,
+ * without HTTP.  A turn ends the tasks that the last one claimed and claims as
+ * many anew: every outcome and every claim is a head in the tree with its body,
+ * every end rewrites the task's row, one transaction a turn, and a task counts
+ * when its turn is durable.
+ *
+ *     bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows]
+ *     bench_queue put|start STORE TASKS
+ *     bench_queue recover STORE TASKS
+ *     bench_queue flat - TASKS
+ *
+ * STORE is a path that does not exist yet, or postgres://….  One line of JSON.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "book/book.h"
+#include "queue/queue.h"
+#include "store/store.h"
+
+#define QUEUE_NAME  STR("bench")
+#define OWNER       STR("linux__server__bench_coworker")
+#define PUT_BATCH   1000
+#define FLIGHT_MAX  1000
+#define SAMPLES_MAX 1000000
+#define DAY_US      (INT64_C(24) * 3600 * CLOCK_SECOND)
+
+struct bench {
+	const char *where;
+	struct store *store; /* NULL: the machine alone */
+	struct queue *queue;
+	struct book_tree tree;
+	uint64_t seq;
+	uint64_t incarnation;
+	bool no_tree;
+	bool no_rows;
+};
+
+struct held {
+	char id[ID_TEXT];
+	uint32_t epoch;
+};
+
+static void
+check(int result, const struct err *e)
+{
+	if (result) {
+		(void)fprintf(stderr, "bench_queue: %s\n", e->text);
+		exit(1); /* NOLINT(concurrency-mt-unsafe) */
+	}
+}
+
+static double
+processor_us(void)
+{
+	struct rusage use;
+
+	must(getrusage(RUSAGE_SELF, &use) == 0);
+	return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e6 +
+	       (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static uint32_t
+share(uint32_t *samples, size_t count, unsigned percent)
+{
+	qsort(samples, count, sizeof(*samples), by_value);
+	return count ? samples[count * percent / 100] : 0;
+}
+
+/* --- as core does it --- */
+
+static void
+open_book(struct bench *b)
+{
+	struct err e = { 0 };
+
+	check(store_open(b->where, STORE_CREATE, &b->store, &e), &e);
+	check(store_own(b->store, "bench", &b->incarnation, &e), &e);
+	b->seq = store_last_seq(b->store);
+}
+
+static void
+write_head(struct bench *b, const struct queue_event *event, uint64_t before)
+{
+	struct book_head head = {
+		.seq = ++b->seq,
+		.time = wall_now(),
+		.incarnation = (uint32_t)b->incarnation,
+		.epoch = event->epoch,
+	};
+	uint8_t bytes[BOOK_HEAD_SIZE];
+	struct store_head row = { head.seq, before, bytes };
+	struct err e = { 0 };
+
+	must(
+	    book_kind_parse(str_of(queue_event_head(event->kind)), &head.kind));
+	(void)book_id_parse(event->id, &head.task);
+	(void)str_copy(head.identity, sizeof(head.identity), OWNER);
+	book_head_body(&head, event->body);
+	book_head_encode(&head, bytes);
+	if (!b->no_tree) {
+		book_tree_add(
+		    &b->tree, book_leaf(str_span(bytes, sizeof(bytes))));
+	}
+	check(store_head_add(b->store, &row, &e), &e);
+	check(store_body_add(
+	          b->store, head.seq, head.time.us / DAY_US, event->body, &e),
+	    &e);
+}
+
+static void
+write_step(struct bench *b, const struct queue_step *step)
+{
+	for (size_t i = 0; i < step->event_count; i++) {
+		const struct queue_event *event = &step->events[i];
+		const struct queue_task *t = queue_find(b->queue, event->id);
+		struct err e = { 0 };
+
+		if (b->store) {
+			write_head(b, event, t ? t->last_seq : 0);
+		} else {
+			b->seq++;
+		}
+		check(queue_apply_event(b->queue, event, b->seq, &e), &e);
+	}
+}
+
+static void
+write_row(struct bench *b, const struct queue_task *t, struct str record)
+{
+	auto_buf saved = { 0 };
+	struct err e = { 0 };
+
+	if (!b->store || (b->no_rows && !record.len)) {
+		return;
+	}
+	queue_task_save(b->queue, t, &saved);
+	struct store_task row = {
+		.id = t->id,
+		.queue = t->queue,
+		.subject = t->subject,
+		.state = str_of(e2m_state_name(t->state)),
+		.owner = t->owner,
+		.created_at = t->created,
+		.updated_at = t->updated,
+		.record = record,
+		.saved = buf_str(&saved),
+		.last_seq = t->last_seq,
+		.live = !e2m_is_final(t->state),
+	};
+
+	check(store_task_put(b->store, &row, &e), &e);
+	queue_saved(b->queue, t->id);
+}
+
+static void
+begin(struct bench *b)
+{
+	struct err e = { 0 };
+
+	if (b->store) {
+		check(store_begin(b->store, &e), &e);
+	}
+}
+
+static void
+commit(struct bench *b)
+{
+	struct err e = { 0 };
+
+	if (b->store) {
+		check(store_commit(b->store, &e), &e);
+	}
+}
+
+/* --- commands --- */
+
+static void
+put_one(struct bench *b, const struct queue_claim *waiting, struct held *got)
+{
+	auto_arena a = { 0 };
+	auto_buf record = { 0 };
+	struct e2m_record task = { 0 };
+	struct queue_put put = {
+		.task = &task.as.task,
+		.now = wall_now(),
+		.claim = waiting,
+	};
+	struct json *payload = json_new(&a, JSON_OBJECT);
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	e2m_task_init(&a, put.now, &task);
+	task.as.task.queue = QUEUE_NAME;
+	task.as.task.subject = STR("a task");
+	(void)json_set_str(&a, payload, "x",
+	    STR("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"));
+	task.as.task.payload = payload;
+	check(queue_put(b->queue, &a, &put, &step, &e), &e);
+	write_step(b, &step);
+	json_write(&record, e2m_to_json(&a, &task));
+	write_row(b, queue_find(b->queue, step.id), buf_str(&record));
+	if (got) {
+		must(step.claim_count == 1);
+		(void)str_copy(got->id, sizeof(got->id), step.claims[0].id);
+		got->epoch = step.claims[0].epoch;
+	}
+}
+
+static void
+put_all(struct bench *b, uint64_t count)
+{
+	for (uint64_t done = 0; done < count;) {
+		begin(b);
+		for (int i = 0; i < PUT_BATCH && done < count; i++, done++) {
+			put_one(b, NULL, NULL);
+		}
+		commit(b);
+	}
+}
+
+static struct queue_claim
+claimer(const struct bench *b, size_t max)
+{
+	return (struct queue_claim){
+		.queue = QUEUE_NAME,
+		.owner = OWNER,
+		.incarnation = (uint32_t)b->incarnation,
+		.max = max,
+		.now = wall_now(),
+	};
+}
+
+static size_t
+claim(struct bench *b, struct held *held, size_t max)
+{
+	auto_arena a = { 0 };
+	size_t taken = 0;
+
+	while (taken < max) {
+		size_t some = max - taken < QUEUE_CLAIM_MAX ? max - taken
+		                                            : QUEUE_CLAIM_MAX;
+		struct queue_claim command = claimer(b, some);
+		struct queue_step step = { 0 };
+		struct err e = { 0 };
+
+		if (queue_claim(b->queue, &a, &command, &step, &e)) {
+			must(e.kind == ERR_MISSING);
+			break;
+		}
+		write_step(b, &step);
+		for (size_t i = 0; i < step.claim_count; i++, taken++) {
+			(void)str_copy(held[taken].id, sizeof(held[taken].id),
+			    step.claims[i].id);
+			held[taken].epoch = step.claims[i].epoch;
+		}
+	}
+	return taken;
+}
+
+static void
+finish(struct bench *b, const struct held *held, const struct json *result)
+{
+	auto_arena a = { 0 };
+	struct queue_finish command = {
+		.task = str_of(held->id),
+		.epoch = held->epoch,
+		.outcome = E2M_COMPLETE,
+		.result = result,
+		.now = wall_now(),
+	};
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	check(queue_finish(b->queue, &a, &command, &step, &e), &e);
+	write_step(b, &step);
+	write_row(b, queue_find(b->queue, step.id), STR(""));
+}
+
+/* --- figures --- */
+
+static int
+drain(struct bench *b, uint64_t count, size_t flight)
+{
+	static struct held held[FLIGHT_MAX];
+	auto_arena a = { 0 };
+	struct json *result = json_new(&a, JSON_OBJECT);
+	uint64_t done = 0;
+	uint64_t turns = 0;
+
+	(void)json_set(&a, result, "ok", json_new_bool(&a, true));
+	open_book(b);
+	put_all(b, count);
+	double busy = processor_us();
+	struct mono begun = mono_now();
+
+	begin(b);
+	size_t taken = claim(b, held, flight);
+
+	commit(b);
+	while (taken > 0) {
+		begin(b);
+		for (size_t i = 0; i < taken; i++) {
+			finish(b, &held[i], result);
+		}
+		size_t next = claim(b, held, flight);
+
+		commit(b);
+		done += taken;
+		taken = next;
+		turns++;
+	}
+	must(done == count);
+	double us = (double)(mono_now().us - begun.us);
+
+	store_close(b->store);
+	printf("{\"rate\":%.0f,\"cpu_us\":%.2f,\"turn_us\":%.0f}\n",
+	    (double)count * 1e6 / us, (processor_us() - busy) / (double)count,
+	    us / (double)turns);
+	return 0;
+}
+
+static int
+put(struct bench *b, uint64_t count)
+{
+	open_book(b);
+	put_all(b, count);
+	store_close(b->store);
+	printf("{\"puts\":%llu}\n", (unsigned long long)count);
+	return 0;
+}
+
+/* Somebody waits: put and claim are one commit. */
+static int
+start(struct bench *b, uint64_t count)
+{
+	uint32_t *samples = calloc(count, sizeof(*samples));
+	auto_arena a = { 0 };
+	struct json *result = json_new(&a, JSON_OBJECT);
+
+	must(samples);
+	open_book(b);
+	for (uint64_t i = 0; i < count; i++) {
+		struct held got;
+
+		(void)usleep((useconds_t)(2000 + random_u64() % 8000));
+		struct queue_claim waiting = claimer(b, 1);
+		struct mono begun = mono_now();
+
+		begin(b);
+		put_one(b, &waiting, &got);
+		commit(b);
+		samples[i] = (uint32_t)(mono_now().us - begun.us);
+		begin(b);
+		finish(b, &got, result);
+		commit(b);
+	}
+	uint32_t p50 = share(samples, count, 50);
+
+	printf(
+	    "{\"p50_us\":%u,\"p99_us\":%u}\n", p50, share(samples, count, 99));
+	free(samples);
+	return 0;
+}
+
+static int
+load_task(void *context, const struct store_task *task, struct err *e)
+{
+	struct bench *b = context;
+
+	return queue_task_load(b->queue, task->saved, e);
+}
+
+static int
+recover(struct bench *b, uint64_t count)
+{
+	struct held one;
+	struct err e = { 0 };
+
+	open_book(b);
+	put_all(b, count);
+	store_close(b->store);
+	queue_free(b->queue);
+	struct mono begun = mono_now();
+
+	b->queue = queue_new(random_u64());
+	queue_add_name(b->queue, QUEUE_NAME);
+	open_book(b);
+	struct mono opened = mono_now();
+
+	check(store_live_walk(b->store, load_task, b, &e), &e);
+	struct mono loaded = mono_now();
+
+	check(queue_load_end(b->queue, &e), &e);
+	struct mono ready = mono_now();
+
+	begin(b);
+	must(claim(b, &one, 1) == 1);
+	commit(b);
+	printf("{\"seconds\":%.3f,\"open\":%.3f,\"load\":%.3f,\"end\":%.3f}\n",
+	    (double)(ready.us - begun.us) / 1e6,
+	    (double)(opened.us - begun.us) / 1e6,
+	    (double)(loaded.us - opened.us) / 1e6,
+	    (double)(ready.us - loaded.us) / 1e6);
+	return 0;
+}
+
+/* A claim and the put that takes its place, at a steady number of tasks. */
+static uint32_t
+claim_p99(struct bench *b, uint64_t count)
+{
+	static uint32_t samples[20000];
+	static uint32_t p99[5];
+	struct held got;
+
+	while (queue_count(b->queue, QUEUE_NAME).ready < count) {
+		put_one(b, NULL, NULL);
+	}
+	for (size_t r = 0; r < COUNT(p99); r++) {
+		for (size_t i = 0; i < COUNT(samples); i++) {
+			struct timespec from, to;
+
+			must(!clock_gettime(CLOCK_MONOTONIC, &from));
+			must(claim(b, &got, 1) == 1);
+			must(!clock_gettime(CLOCK_MONOTONIC, &to));
+			samples[i] =
+			    (uint32_t)((to.tv_sec - from.tv_sec) * 1000000000 +
+			               to.tv_nsec - from.tv_nsec);
+			put_one(b, NULL, NULL);
+		}
+		p99[r] = share(samples, COUNT(samples), 99);
+	}
+	return share(p99, COUNT(p99), 50);
+}
+
+static int
+flat(struct bench *b, uint64_t count)
+{
+	uint32_t few = claim_p99(b, 1000);
+	uint32_t many = claim_p99(b, count);
+
+	printf("{\"few_ns\":%u,\"many_ns\":%u}\n", few, many);
+	return 0;
+}
+
+static int
+usage(void)
+{
+	(void)fprintf(stderr,
+	    "bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows]\n"
+	    "bench_queue put|start|recover STORE TASKS\n"
+	    "bench_queue flat - TASKS\n");
+	return 2;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct bench b = { .queue = queue_new(random_u64()) };
+	uint64_t count;
+	uint64_t flight = 64;
+
+	if (argc < 4 || !str_u64(str_of(argv[3]), &count) || count < 1) {
+		return usage();
+	}
+	b.where = argv[2];
+	if (argc > 4 && (!str_u64(str_of(argv[4]), &flight) || flight < 1 ||
+	                    flight > FLIGHT_MAX)) {
+		return usage();
+	}
+	for (int i = 5; i < argc; i++) {
+		b.no_tree |= strcmp(argv[i], "no-tree") == 0;
+		b.no_rows |= strcmp(argv[i], "no-rows") == 0;
+	}
+	queue_add_name(b.queue, QUEUE_NAME);
+	if (strcmp(argv[1], "drain") == 0) {
+		return drain(&b, count, flight);
+	}
+	if (strcmp(argv[1], "start") == 0) {
+		return start(&b, count);
+	}
+	if (strcmp(argv[1], "put") == 0) {
+		return put(&b, count);
+	}
+	if (strcmp(argv[1], "recover") == 0) {
+		return recover(&b, count);
+	}
+	return strcmp(argv[1], "flat") == 0 ? flat(&b, count) : usage();
+}

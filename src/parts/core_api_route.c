@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which route a question takes, who asks, and whether that one may.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "parts/core_api.h"
+
+#define PATTERN_MAX 256 /* bytes of a path of the table, with its star */
+
+/* The routes of one path, in the core's map under it. */
+struct routes_of {
+	const struct core_route *route;
+	struct routes_of *next; /* another method */
+};
+
+static const struct core_route routes[] = {
+#define ROUTE(method, path, handler, who, what) { method, path, handler, who },
+#include "parts/routes.def"
+#undef ROUTE
+};
+
+/* --- which route --- */
+
+static void
+know_routes(struct core *c)
+{
+	struct routes_of *entry = calloc(COUNT(routes), sizeof(*entry));
+
+	must(entry);
+	for (size_t i = 0; i < COUNT(routes); i++, entry++) {
+		struct routes_of *same =
+		    map_get(&c->routes, str_of(routes[i].path));
+
+		entry->route = &routes[i];
+		if (same) {
+			entry->next = same->next;
+			same->next = entry;
+		} else {
+			map_put(&c->routes, str_of(routes[i].path), entry);
+		}
+	}
+}
+
+/* The path with its segment at `from` as a star; `*part` is that segment. */
+static const struct routes_of *
+with_star(const struct core *c, struct str path, size_t from, struct str *part)
+{
+	char text[PATTERN_MAX];
+	size_t end = from;
+
+	while (end < path.len && path.at[end] != '/') {
+		end++;
+	}
+	*part = str_sub(path, from, end - from);
+	size_t len = path.len - part->len + 1;
+
+	if (!part->len || len > sizeof(text)) {
+		return NULL;
+	}
+	memcpy(text, path.at, from);
+	text[from] = '*';
+	memcpy(text + from + 1, path.at + end, path.len - end);
+	return map_get(&c->routes, str_span(text, len));
+}
+
+/* "/api/tasks/STAR/cancel" with one STAR: a segment that is not empty. */
+static const struct routes_of *
+routes_of_path(struct core *c, struct str path, struct str *part)
+{
+	const struct routes_of *found;
+
+	if (!c->routes.count) {
+		know_routes(c);
+	}
+	found = map_get(&c->routes, path);
+	for (size_t i = path.len; i > 0 && !found; i--) {
+		if (path.at[i - 1] == '/') {
+			found = with_star(c, path, i, part);
+		}
+	}
+	return found;
+}
+
+const struct core_route *
+core_route_find(struct core *c, struct core_ask *ask, bool *known_path)
+{
+	const struct routes_of *found =
+	    routes_of_path(c, ask->path, &ask->part);
+
+	*known_path = found != NULL;
+	while (found && !str_eq_z(ask->method, found->route->method)) {
+		found = found->next;
+	}
+	return found ? found->route : NULL;
+}
+
+/* A principal is the token, and on the local socket also the peer's uid. */
+const struct core_operator *
+core_route_principal(struct core *c, const struct wire_api_ask_head *in)
+{
+	for (size_t i = 0; in->has_token && i < c->house.operator_count; i++) {
+		const struct core_operator *o = &c->house.operators[i];
+
+		if (equal_const_time(
+		        o->token.bytes, in->token_digest, DIGEST_SIZE) &&
+		    (in->transport == WIRE_TCP || o->uid == in->uid)) {
+			return o;
+		}
+	}
+	return NULL;
+}
+
+int
+core_route_may(struct core *c, const struct core_ask *ask, enum core_who who,
+    struct err *e)
+{
+	(void)c;
+	if (who == OPEN) {
+		return 0;
+	}
+	if (!ask->operator_) {
+		return err_set(e, ERR_DENIED,
+		    "no operator of this house: the local socket wants the uid "
+		    "and the token of one [operator.*] (the token is in "
+		    "<state>/operators/NAME.token)");
+	}
+	if (who == ACT && !ask->local) {
+		return err_set(e, ERR_DENIED,
+		    "this is decided on the local socket only: use `handrail` "
+		    "on the machine of the house");
+	}
+	return 0;
+}

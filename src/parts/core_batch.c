@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A batch: what it holds, the moment from which it does not change, how it is
+ * given to the store.
+ */
+#include "parts/core_batch.h"
+
+#include <stdlib.h>
+
+#define DAY_US (INT64_C(24) * 3600 * CLOCK_SECOND)
+
+struct core_write *
+core_batch_add(struct core *c, enum core_write_kind kind)
+{
+	struct core_batch *b = &c->book.forming;
+	struct core_write *w = calloc(1, sizeof(*w));
+
+	must(w);
+	w->kind = kind;
+	if (b->writes_last) {
+		b->writes_last->next = w;
+	} else {
+		b->writes = w;
+	}
+	b->writes_last = w;
+	return w;
+}
+
+static void
+free_write(struct core_write *w)
+{
+	buf_fini(&w->key);
+	buf_fini(&w->value);
+	buf_fini(&w->saved);
+	arena_fini(&w->arena);
+	free(w);
+}
+
+void
+core_batch_free(struct core_batch *b)
+{
+	while (b->writes) {
+		struct core_write *w = b->writes;
+
+		b->writes = w->next;
+		free_write(w);
+	}
+	while (b->pending) {
+		struct core_pending *p = b->pending;
+
+		b->pending = p->next;
+		free(p);
+	}
+	*b = (struct core_batch){ 0 };
+}
+
+bool
+core_batch_empty(const struct core_batch *b)
+{
+	return !b->writes && !b->pending;
+}
+
+/* --- closing: what goes to the disk is fixed --- */
+
+static void
+fill_task(struct core *c, struct core_write *w, const struct queue_task *t)
+{
+	struct arena *a = &w->arena;
+
+	queue_task_save(c->queue, t, &w->saved);
+	w->row = (struct store_task){
+		.id = arena_str(a, t->id),
+		.queue = arena_str(a, t->queue),
+		.subject = arena_str(a, t->subject),
+		.state = arena_str(a, str_of(e2m_state_name(t->state))),
+		.owner = arena_str(a, t->owner),
+		.created_at = t->created,
+		.updated_at = t->updated,
+		.record = buf_str(&w->value),
+		.saved = buf_str(&w->saved),
+		.last_seq = t->last_seq,
+		.live = true,
+	};
+}
+
+/* As the heads of this batch have made it. */
+static void
+close_task(struct core *c, struct core_write *w)
+{
+	const struct queue_task *t = queue_find(c->queue, buf_str(&w->key));
+
+	if (w->forgotten) {
+		w->row.live = t != NULL; /* others wait for it: it stayed */
+	} else if (t) {
+		fill_task(c, w, t);
+	}
+	if (t) {
+		queue_saved(c->queue, t->id);
+	}
+}
+
+void
+core_task_forget(struct core *c, const struct queue_task *t)
+{
+	struct core_write *w = core_batch_add(c, CORE_WRITE_TASK);
+
+	buf_add(&w->key, t->id);
+	w->forgotten = true;
+	fill_task(c, w, t);
+}
+
+void
+core_batch_close(struct core *c)
+{
+	struct core_batch *b = &c->book.forming;
+
+	if (b->writes) {
+		core_save_tasks(c);
+	}
+	for (struct core_write *w = b->writes; w; w = w->next) {
+		if (w->kind == CORE_WRITE_TASK) {
+			close_task(c, w);
+		}
+	}
+	if (b->writes) {
+		core_save_tree(c, false);
+	}
+	must(core_batch_empty(&c->book.flying));
+	c->book.flying = *b;
+	*b = (struct core_batch){ 0 };
+	c->book.flying_tree = c->book.tree;
+}
+
+static int
+write_head(struct core *c, const struct core_write *w, struct err *e)
+{
+	struct store_head head = {
+		.seq = w->seq,
+		.before = w->before,
+		.head = w->bytes,
+	};
+
+	if (store_head_add(c->book.store, &head, e)) {
+		return -1;
+	}
+	return w->has_body ? store_body_add(c->book.store, w->seq,
+	                         w->time.us / DAY_US, buf_str(&w->value), e)
+	                   : 0;
+}
+
+static int
+write_one(struct core *c, const struct core_write *w, struct err *e)
+{
+	struct store_row row;
+
+	switch (w->kind) {
+	case CORE_WRITE_HEAD:
+		return write_head(c, w, e);
+	case CORE_WRITE_TASK:
+		return w->row.id.len ? store_task_put(c->book.store, &w->row, e)
+		                     : 0;
+	case CORE_WRITE_DROP:
+		return store_row_delete(
+		    c->book.store, str_of(w->space), buf_str(&w->key), e);
+	case CORE_WRITE_INBOX:
+		return store_inbox_drop(c->book.store, w->seq, e);
+	case CORE_WRITE_ROW:
+		break;
+	}
+	row = (struct store_row){
+		.space = str_of(w->space),
+		.key = buf_str(&w->key),
+		.value = buf_str(&w->value),
+		.version = w->version,
+	};
+	return store_row_put(c->book.store, &row, e);
+}
+
+int
+core_batch_write(struct core *c, const struct core_batch *b, struct err *e)
+{
+	if (store_begin(c->book.store, e)) {
+		return -1;
+	}
+	for (struct core_write *w = b->writes; w; w = w->next) {
+		if (write_one(c, w, e)) {
+			store_rollback(c->book.store);
+			return -1;
+		}
+	}
+	return 0;
+}

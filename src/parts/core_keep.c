@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Housekeeping.  Each minute of a quiet house: the WAL is moved into the file.
+ * Each hour: tasks and letters that ended long ago leave the memory.  Each day:
+ * bodies older than `[book] keep_bodies` go; what a task that lives still needs
+ * of them (its calls, waits, replies) is kept aside in rows "kept" first, and
+ * goes with the task.
+ */
+#include "parts/core_batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_US   CLOCK_MINUTE
+#define FORGET_US (60 * CLOCK_MINUTE)
+#define DAY_US    (INT64_C(24) * 3600 * CLOCK_SECOND)
+
+/* --- bodies --- */
+
+static int64_t
+day_of(const struct book_head *head)
+{
+	return head->time.us / DAY_US;
+}
+
+static int
+keep_aside(struct core *c, const struct book_head *head, struct err *e)
+{
+	auto_buf body = { 0 };
+	auto_buf key = { 0 };
+
+	if (store_body_get(c->book.store, head->seq, &body, e)) {
+		return e->kind == ERR_MISSING ? 0 : -1;
+	}
+	core_kept_key(head->seq, &key);
+	core_row(c, "kept", buf_str(&key), buf_str(&body), 1);
+	return 0;
+}
+
+static int
+keep_task(struct core *c, const struct queue_task *t, int64_t before_day,
+    struct err *e)
+{
+	auto_buf heads = { 0 };
+
+	if (core_task_heads(c, t->id, 0, &heads, e)) {
+		return -1;
+	}
+	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
+		struct book_head head;
+
+		if (book_head_decode(
+		        str_span(heads.at + at, BOOK_HEAD_SIZE), &head, e) ||
+		    (head.has_body && day_of(&head) < before_day &&
+		        keep_aside(c, &head, e))) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+struct dropping {
+	struct core *core;
+	struct buf keys;
+};
+
+/* Of a task that lives no more (or of none). */
+static int
+drop_kept(void *context, const struct store_row *row, struct err *e)
+{
+	struct dropping *d = context;
+
+	(void)e;
+	buf_add(&d->keys, row->key);
+	return 0;
+}
+
+static int
+keep_seq(void *context, const struct store_head *row, struct err *e)
+{
+	struct book_head *head = context;
+
+	return book_head_decode(str_span(row->head, BOOK_HEAD_SIZE), head, e);
+}
+
+static int
+drop_unneeded(struct core *c, struct err *e)
+{
+	struct dropping d = { .core = c };
+	int result = store_rows_walk(
+	    c->book.store, STR("kept"), STR(""), drop_kept, &d, e);
+
+	for (size_t at = 0; !result && at + 20 <= d.keys.len; at += 20) {
+		struct str key = str_span(d.keys.at + at, 20);
+		struct book_head head = { 0 };
+		const struct queue_task *t;
+		uint64_t seq = 0;
+		char task[ID_TEXT];
+
+		(void)str_u64(key, &seq);
+		result = store_head_get(c->book.store, seq, keep_seq, &head, e);
+		book_id_text(head.task, task);
+		t = queue_find(c->queue, str_of(task));
+		if (!result && (!t || !core_task_lives(t))) {
+			core_row_drop(c, "kept", key);
+		}
+	}
+	buf_fini(&d.keys);
+	return result;
+}
+
+static int
+keep_what_lives(struct core *c, int64_t before_day, struct err *e)
+{
+	const struct queue_task *t;
+
+	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
+		if (core_task_lives(t) && t->created.us / DAY_US < before_day &&
+		    keep_task(c, t, before_day, e)) {
+			return err_wrap(e, "task " STR_FMT, STR_ARG(t->id));
+		}
+	}
+	return drop_unneeded(c, e);
+}
+
+/* The rows are on the disk: now the days may go. */
+static void
+expire_days(struct core *c, uint64_t before_day)
+{
+	uint64_t count = 0;
+	struct err e = { 0 };
+
+	if (core_bodies_expire(c, (int64_t)before_day, &count, &e)) {
+		log_err("bodies", &e);
+		return;
+	}
+	c->book.expired_day = (int64_t)before_day;
+	if (count) {
+		log_line(LOG_INFO, "bodies",
+		    "%llu bodies have expired ([book] keep_bodies)",
+		    (unsigned long long)count);
+	}
+}
+
+static void
+expire(struct core *c)
+{
+	int64_t keep = c->house.config.keep_bodies;
+	int64_t before = (wall_now().us - keep) / DAY_US;
+	struct err e = { 0 };
+
+	if (!keep || before <= c->book.expired_day) {
+		return;
+	}
+	if (keep_what_lives(c, before, &e)) {
+		log_err("bodies", &e);
+		return;
+	}
+	core_save_whole(c);
+	core_after(c, expire_days, (uint64_t)before);
+}
+
+/* --- memory --- */
+
+/* Their rows are marked before they go: a start loads them no more. */
+static void
+let_go(struct core *c, struct str id)
+{
+	const struct queue_task *t = queue_find(c->queue, id);
+
+	if (t) {
+		core_task_forget(c, t);
+	} else {
+		core_row_drop(c, "mail", id);
+	}
+}
+
+static void
+forget(struct core *c)
+{
+	auto_arena a = { 0 };
+	struct wall now = wall_now();
+	struct wall before = { now.us - c->house.config.keep_ended };
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	if (queue_forget(c->queue, &a, before, now, &step, &e)) {
+		log_err("queue", &e);
+		return;
+	}
+	for (size_t i = 0; i < step.gone_count; i++) {
+		let_go(c, step.gone[i]);
+	}
+	core_queue_step(c, &step, NULL);
+}
+
+/* --- when --- */
+
+static void
+look(void *owner)
+{
+	struct core *c = owner;
+	struct mono now = loop_now(c->part.loop);
+	bool quiet = c->book.commits == c->book.commits_then;
+	struct err e = { 0 };
+
+	loop_timer_arm(
+	    &c->book.keep, c->part.loop, mono_after(now, LOOK_US), look, c);
+	if (core_stalled(c)[0]) {
+		return;
+	}
+	if (quiet && c->book.commits != c->book.checkpointed &&
+	    !core_unwritten(c)) {
+		c->book.checkpointed = c->book.commits;
+		if (store_checkpoint(c->book.store, &e)) {
+			log_err("book", &e);
+		}
+	}
+	c->book.commits_then = c->book.commits;
+	if (mono_passed(mono_after(c->book.forgot_at, FORGET_US), now)) {
+		c->book.forgot_at = now;
+		forget(c);
+	}
+	expire(c);
+}
+
+void
+core_keep_begin(struct core *c)
+{
+	c->book.forgot_at = loop_now(c->part.loop);
+	look(c);
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The start: saved tasks and letters, the tree as it was saved, then the heads
+ * that are younger than the oldest that was not saved; last the calls and the
+ * waits of tasks that live, from their trails.  A store without the row
+ * "meta/start" (an older program's) is read from its first head, once.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "parts/core_batch.h"
+
+#define CHUNK      4096       /* heads read at once */
+#define SAVE_CHUNK 4096       /* writes of one transaction of the first start */
+#define RAISE      (1U << 20) /* claims that a task may have had since */
+
+int
+core_book_open(struct core *c, const char *where, struct err *e)
+{
+	if (!str_copy(c->book.where, sizeof(c->book.where), str_of(where))) {
+		return err_set(e, ERR_INPUT,
+		    "where the book lies is said in more than %zu bytes",
+		    sizeof(c->book.where) - 1);
+	}
+	if (store_open(c->book.where, STORE_CREATE, &c->book.store, e)) {
+		return -1;
+	}
+	c->queue = queue_new(random_u64());
+	c->sessions = session_index_new(random_u64());
+	c->waits = wait_list_new(random_u64());
+	return 0;
+}
+
+/* --- what was saved --- */
+
+static int
+load_task(void *context, const struct store_task *t, struct err *e)
+{
+	struct core *c = context;
+
+	return t->saved.len
+	           ? queue_task_load(c->queue, t->saved, e)
+	           : err_set(e, ERR_INPUT, "the row of task %s is not whole",
+	                 err_quote(t->id));
+}
+
+static int
+load_letter(void *context, const struct store_row *row, struct err *e)
+{
+	struct core *c = context;
+
+	return queue_letter_load(c->queue, row->value, e)
+	           ? err_wrap(e, "letter %s", err_quote(row->key))
+	           : 0;
+}
+
+/* --- the heads after it --- */
+
+static int
+keep_head(void *context, const struct store_head *row, struct err *e)
+{
+	(void)e;
+	buf_add(context, str_span(row->head, BOOK_HEAD_SIZE));
+	return 0;
+}
+
+/* A store of an older program has no rows of runs and none of letters. */
+static void
+write_missing_rows(struct core *c, const struct book_head *head)
+{
+	char run[ID_TEXT];
+	char task[ID_TEXT];
+
+	if (head->kind != BOOK_RUN_STARTED) {
+		return;
+	}
+	book_id_text(head->run, run);
+	book_id_text(head->task, task);
+	core_row(c, "run", str_of(run), str_of(task), 1);
+}
+
+static int
+replay_head(
+    struct core *c, const struct book_head *head, bool all, struct err *e)
+{
+	auto_buf body = { 0 };
+
+	core_save_saw(c, head);
+	if (core_is_queue_kind(head->kind)) {
+		if (core_body_get(c, head->seq, &body, e) ||
+		    queue_apply(c->queue, buf_str(&body), head->seq, e)) {
+			return -1;
+		}
+	}
+	core_trail(c, head->task, head->seq);
+	if (all) {
+		write_missing_rows(c, head);
+	}
+	return 0;
+}
+
+static int
+replay_chunk(
+    struct core *c, struct str heads, uint64_t from, bool all, struct err *e)
+{
+	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
+		struct str bytes = str_sub(heads, at, BOOK_HEAD_SIZE);
+		struct book_head head;
+
+		if (book_head_decode(bytes, &head, e)) {
+			return -1;
+		}
+		if (head.seq == c->book.tree.size + 1) {
+			book_tree_add(&c->book.tree, book_leaf(bytes));
+		}
+		c->book.seq = head.seq;
+		if (head.seq >= from && replay_head(c, &head, all, e)) {
+			return err_wrap(e, "replaying event %llu (%s)",
+			    (unsigned long long)head.seq,
+			    book_kind_name(head.kind));
+		}
+	}
+	return 0;
+}
+
+static int
+replay(struct core *c, uint64_t from, bool all, struct err *e)
+{
+	uint64_t last = store_last_seq(c->book.store);
+	uint64_t next =
+	    from < c->book.tree.size + 1 ? from : c->book.tree.size + 1;
+	auto_buf heads = { 0 };
+
+	c->book.seq = c->book.tree.size;
+	while (next <= last) {
+		buf_clear(&heads);
+		if (store_heads_walk(
+		        c->book.store, next, CHUNK, keep_head, &heads, e) ||
+		    replay_chunk(c, buf_str(&heads), from, all, e)) {
+			return -1;
+		}
+		if (!heads.len) {
+			return err_set(e, ERR_INPUT,
+			    "the log ends before event %llu: restore a backup "
+			    "(`handrail restore`)",
+			    (unsigned long long)next);
+		}
+		next += heads.len / BOOK_HEAD_SIZE;
+		if (all && c->book.forming.writes && core_commit_now(c, e)) {
+			return -1;
+		}
+	}
+	c->book.seq = last;
+	c->book.durable = last;
+	c->book.durable_tree = c->book.tree;
+	return 0;
+}
+
+/* --- calls and waits of what lives --- */
+
+struct asked { /* a wait's event: applied in order of seq */
+	uint64_t seq;
+	struct str body;
+};
+
+struct trails {
+	struct core *core;
+	struct arena arena;
+	struct asked *asked;
+	size_t count;
+	size_t room;
+};
+
+static bool
+is_wait(const struct book_head *head)
+{
+	return head->kind == BOOK_WAIT_PUT || head->kind == BOOK_WAIT_DECIDED ||
+	       head->kind == BOOK_WAIT_ENDED;
+}
+
+static int
+trail_head(struct trails *t, const struct book_head *head, struct err *e)
+{
+	struct core *c = t->core;
+	auto_buf body = { 0 };
+
+	if ((is_wait(head) || head->kind == BOOK_CALL_DECIDED) &&
+	    core_body_get(c, head->seq, &body, e)) {
+		return -1;
+	}
+	if (is_wait(head)) {
+		t->asked =
+		    array_grow(t->asked, t->count, &t->room, sizeof(*t->asked));
+		t->asked[t->count++] = (struct asked){
+			.seq = head->seq,
+			.body = arena_str(&t->arena, buf_str(&body)),
+		};
+	}
+	return session_index_apply(c->sessions, head, buf_str(&body), e);
+}
+
+static int
+load_trail(struct trails *t, const struct queue_task *task, struct err *e)
+{
+	auto_buf heads = { 0 };
+
+	if (core_task_heads(t->core, task->id, 0, &heads, e)) {
+		return -1;
+	}
+	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
+		struct book_head head;
+
+		if (book_head_decode(
+		        str_span(heads.at + at, BOOK_HEAD_SIZE), &head, e) ||
+		    trail_head(t, &head, e)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+by_seq(const void *a, const void *b)
+{
+	const struct asked *x = a;
+	const struct asked *y = b;
+
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+static int
+apply_waits(struct trails *t, struct err *e)
+{
+	if (t->count) {
+		qsort(t->asked, t->count, sizeof(*t->asked), by_seq);
+	}
+	for (size_t i = 0; i < t->count; i++) {
+		if (wait_apply(t->core->waits, t->asked[i].body, e)) {
+			return err_wrap(e, "replaying event %llu",
+			    (unsigned long long)t->asked[i].seq);
+		}
+	}
+	return 0;
+}
+
+bool
+core_task_lives(const struct queue_task *t)
+{
+	return t->hold != QUEUE_WAITING && !e2m_is_final(t->state);
+}
+
+static int
+load_trails(struct core *c, struct err *e)
+{
+	struct trails t = { .core = c };
+	const struct queue_task *task;
+	int result = 0;
+
+	for (size_t i = 0; !result && (task = queue_at(c->queue, i)); i++) {
+		if (core_task_lives(task) && load_trail(&t, task, e)) {
+			result =
+			    err_wrap(e, "task " STR_FMT, STR_ARG(task->id));
+		}
+	}
+	if (!result) {
+		result = apply_waits(&t, e);
+	}
+	free(t.asked);
+	arena_fini(&t.arena);
+	return result;
+}
+
+/* --- all of it --- */
+
+/* Every task and letter, so that no other start has to read what this one has.
+ */
+static int
+save_all(struct core *c, struct err *e)
+{
+	const struct queue_task *t;
+	const struct queue_letter *m;
+	uint64_t since;
+	size_t n = 0;
+
+	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
+		core_task_row(c, t);
+		if (++n % SAVE_CHUNK == 0 && core_commit_now(c, e)) {
+			return -1;
+		}
+	}
+	while ((m = queue_letter_unsaved(c->queue, &since))) {
+		core_letter_row(c, m);
+		if (++n % SAVE_CHUNK == 0 && core_commit_now(c, e)) {
+			return -1;
+		}
+	}
+	core_save_tree(c, true);
+	return core_commit_now(c, e);
+}
+
+/* --- the first start after `handrail restore` --- */
+
+/* The note of the restore becomes a head, and every claim that a lost part of
+ * the log may hold is stale.  All of it is one transaction. */
+static int
+raise_epochs(struct core *c, struct str note, struct err *e)
+{
+	auto_arena a = { 0 };
+	struct queue_step step = { 0 };
+	const struct queue_task *t;
+
+	if (queue_raise(c->queue, &a, RAISE, wall_now(), &step, e)) {
+		return -1;
+	}
+	struct core_event event = { .kind = BOOK_RESTORED, .body = note };
+
+	core_queue_step(c, &step, NULL);
+	(void)core_append(c, &event);
+	core_row_drop(c, "meta", STR("restored"));
+	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
+		core_task_row(c, t);
+	}
+	log_line(LOG_WARN, "book", "restored from a backup: " STR_FMT,
+	    STR_ARG(note));
+	core_save_tree(c, true);
+	return core_commit_now(c, e);
+}
+
+static int
+after_restore(struct core *c, struct err *e)
+{
+	auto_buf note = { 0 };
+
+	if (store_row_get(c->book.store, STR("meta"), STR("restored"), &note,
+	        NULL, e) == 0) {
+		return raise_epochs(c, buf_str(&note), e);
+	}
+	if (e->kind != ERR_MISSING) {
+		return -1;
+	}
+	*e = (struct err){ 0 };
+	return 0;
+}
+
+int
+core_book_recover(struct core *c, struct err *e)
+{
+	uint64_t incarnation = 0;
+	uint64_t from = 1;
+	bool all = false;
+
+	if (store_own(c->book.store, core_node_name(), &incarnation, e)) {
+		return -1;
+	}
+	c->book.incarnation = (uint32_t)incarnation;
+	if (core_save_load(c, &from, e)) {
+		if (e->kind != ERR_MISSING) {
+			return -1;
+		}
+		*e = (struct err){ 0 };
+		all = true;
+	} else if (store_live_walk(c->book.store, load_task, c, e) ||
+	           store_rows_walk(c->book.store, STR("mail"), STR(""),
+	               load_letter, c, e)) {
+		return -1;
+	}
+	if (queue_load_end(c->queue, e) || replay(c, from, all, e) ||
+	    load_trails(c, e)) {
+		return -1;
+	}
+	return (all && c->book.seq && save_all(c, e)) || after_restore(c, e)
+	           ? -1
+	           : 0;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/heap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CHILDREN 4
+
+void
+heap_fini(struct heap *h)
+{
+	free(h->at);
+	*h = (struct heap){ 0 };
+}
+
+static bool
+is_before(
+    const struct heap *h, const struct heap_slot *a, const struct heap_slot *b)
+{
+	if (a->key != b->key) {
+		return a->key < b->key;
+	}
+	return h->before && h->before(a->node, b->node);
+}
+
+static void
+set(struct heap *h, size_t place, struct heap_slot slot)
+{
+	h->at[place] = slot;
+	slot.node->place = (uint32_t)place;
+}
+
+static void
+sift_up(struct heap *h, size_t place)
+{
+	struct heap_slot slot = h->at[place];
+
+	while (place > 0) {
+		size_t above = (place - 1) / CHILDREN;
+
+		if (!is_before(h, &slot, &h->at[above])) {
+			break;
+		}
+		set(h, place, h->at[above]);
+		place = above;
+	}
+	set(h, place, slot);
+}
+
+/* The best child of a place; count: it has none. */
+static size_t
+best_child(const struct heap *h, size_t place)
+{
+	size_t first = CHILDREN * place + 1;
+	size_t best = first < h->count ? first : h->count;
+
+	for (size_t i = first + 1; i < first + CHILDREN && i < h->count; i++) {
+		if (is_before(h, &h->at[i], &h->at[best])) {
+			best = i;
+		}
+	}
+	return best;
+}
+
+static void
+sift_down(struct heap *h, size_t place)
+{
+	struct heap_slot slot = h->at[place];
+
+	for (;;) {
+		size_t child = best_child(h, place);
+
+		if (child == h->count || !is_before(h, &h->at[child], &slot)) {
+			break;
+		}
+		set(h, place, h->at[child]);
+		place = child;
+	}
+	set(h, place, slot);
+}
+
+void
+heap_add(struct heap *h, int64_t key, struct node *n)
+{
+	must(n->heap == NULL && h->count < UINT32_MAX);
+	h->at = array_grow(h->at, h->count, &h->room, sizeof(struct heap_slot));
+	h->at[h->count] = (struct heap_slot){ key, n };
+	n->heap = h;
+	sift_up(h, h->count++);
+}
+
+void
+heap_remove(struct node *n)
+{
+	struct heap *h = n->heap;
+	struct heap_slot last = { 0 };
+
+	if (!h) {
+		return;
+	}
+	must(n->place < h->count && h->at[n->place].node == n);
+	last = h->at[--h->count];
+	n->heap = NULL;
+	if (last.node != n) {
+		set(h, n->place, last);
+		sift_up(h, n->place);
+		sift_down(h, last.node->place);
+	}
+}
+
+void
+heap_move(struct node *n, int64_t key)
+{
+	struct heap *h = n->heap;
+
+	h->at[n->place].key = key;
+	sift_up(h, n->place);
+	sift_down(h, n->place);
+}
+
+struct node *
+heap_first(const struct heap *h)
+{
+	return h->count > 0 ? h->at[0].node : NULL;
+}
+
+int64_t
+heap_key(const struct node *n)
+{
+	return n->heap->at[n->place].key;
+}
+
+/* What was found is its own list of where to look below. */
+size_t
+heap_below(const struct heap *h, int64_t key, struct node **out, size_t max)
+{
+	size_t count = 0;
+
+	if (h->count == 0 || max == 0 || h->at[0].key >= key) {
+		return 0;
+	}
+	out[count++] = h->at[0].node;
+	for (size_t i = 0; i < count; i++) {
+		size_t child = CHILDREN * (size_t)out[i]->place + 1;
+		size_t end = child + CHILDREN;
+
+		for (; child < end && child < h->count && count < max;
+		     child++) {
+			if (h->at[child].key < key) {
+				out[count++] = h->at[child].node;
+			}
+		}
+	}
+	return count;
+}
+
+/* --- tables --- */
+
+void
+table_fini(struct table *t)
+{
+	free(t->chains);
+	t->chains = NULL;
+	t->count = 0;
+	t->room = 0;
+}
+
+/* Eight bytes a turn; the seed keeps others from choosing collisions. */
+static uint32_t
+hash(uint64_t seed, struct str key)
+{
+	uint64_t h = seed ^ (key.len * 0x9e3779b97f4a7c15ULL);
+	size_t i = 0;
+
+	for (; i + 8 <= key.len; i += 8) {
+		uint64_t part = 0;
+
+		memcpy(&part, key.at + i, sizeof(part));
+		h = (h ^ part) * 0xff51afd7ed558ccdULL;
+		h ^= h >> 32 ^ seed;
+	}
+	for (; i < key.len; i++) {
+		h = (h ^ (unsigned char)key.at[i]) * 0x100000001b3ULL;
+	}
+	h ^= h >> 29;
+	h *= 0x9e3779b97f4a7c15ULL ^ (seed | 1);
+	return (uint32_t)(h >> 32);
+}
+
+struct item *
+table_get(const struct table *t, struct str key)
+{
+	uint32_t h = hash(t->seed, key);
+	struct item *i = t->room ? t->chains[h & (t->room - 1)] : NULL;
+
+	while (i && (i->hash != h || !str_eq(t->key(i), key))) {
+		i = i->same;
+	}
+	return i;
+}
+
+static void
+widen(struct table *t)
+{
+	size_t room = t->room ? 2 * t->room : 64;
+	struct item **chains = calloc(room, sizeof(*chains));
+
+	must(chains != NULL);
+	for (size_t n = 0; n < t->room; n++) {
+		struct item *next = NULL;
+
+		for (struct item *i = t->chains[n]; i; i = next) {
+			next = i->same;
+			i->same = chains[i->hash & (room - 1)];
+			chains[i->hash & (room - 1)] = i;
+		}
+	}
+	free(t->chains);
+	t->chains = chains;
+	t->room = room;
+}
+
+void
+table_put(struct table *t, struct item *i)
+{
+	struct item **chain = NULL;
+
+	if (t->count >= t->room) {
+		widen(t);
+	}
+	i->hash = hash(t->seed, t->key(i));
+	chain = &t->chains[i->hash & (t->room - 1)];
+	i->same = *chain;
+	*chain = i;
+	t->count++;
+}
+
+void
+table_drop(struct table *t, struct item *i)
+{
+	struct item **at = &t->chains[i->hash & (t->room - 1)];
+
+	while (*at != i) {
+		must(*at != NULL);
+		at = &(*at)->same;
+	}
+	*at = i->same;
+	t->count--;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_POSTGRES_BATCH_H
+#define STORE_POSTGRES_BATCH_H
+
+/* What a transaction gathers before it is sent. */
+
+#include "store/ops.h"
+#include "store/pack.h"
+
+struct postgres;
+
+struct batch_body {
+	uint64_t seq;
+	int64_t day;
+	struct str bytes;
+};
+struct batch_row {
+	struct str space;
+	struct str key;
+	struct str value;
+	uint64_t version;
+	bool put;
+	bool deleted; /* before it was put, or at the end */
+};
+struct batch {
+	struct arena arena;
+	struct pack_head *heads;
+	size_t head_count;
+	size_t head_room;
+	uint64_t first;
+	struct batch_body *bodies;
+	size_t body_count;
+	size_t body_room;
+	struct batch_row *rows;
+	size_t row_count;
+	size_t row_room;
+	struct map row_index; /* number of the row + 1 */
+	struct store_task *tasks;
+	size_t task_count;
+	size_t task_room;
+	struct map task_index;
+	int64_t *drops;
+	size_t drop_count;
+	size_t drop_room;
+	uint64_t owned_times; /* the epoch to be, 0: as it is */
+	struct buf packed;    /* the heads, once the commit was asked for */
+};
+
+void batch_clear(struct postgres *p, bool undone);
+/* NULL: this batch says nothing of it. */
+const struct batch_row *batch_row_find(
+    const struct batch *b, struct str space, struct str key);
+const struct store_task *batch_task_find(const struct batch *b, struct str id);
+void batch_free(struct batch *b);
+int batch_send(struct postgres *p); /* 0, or -1: the connection is lost */
+void batch_pack(struct postgres *p);
+
+#endif

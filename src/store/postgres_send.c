@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "store/postgres.h"
+
+/* A batch as the parameters of its statements. */
+
+static int
+send_log(struct postgres *p, struct params *params)
+{
+	params_clear(params);
+	param_i64(params, (int64_t)p->batch.first);
+	param_i32(params, (int32_t)p->batch.head_count);
+	param_i64(params, p->epoch);
+	param_bytes(params, buf_str(&p->batch.packed));
+	return line_send(p, WRITE_LOG, params);
+}
+
+static int
+send_words(struct postgres *p, struct params *params)
+{
+	uint32_t end = pack_words_count(p->words);
+
+	if (end == p->words_stored) {
+		return 0;
+	}
+	params_clear(params);
+	param_array(params, TYPE_INT4, end - p->words_stored);
+	for (uint32_t i = p->words_stored; i < end; i++) {
+		element_i32(params, (int32_t)i);
+	}
+	param_array(params, TYPE_BYTEA, end - p->words_stored);
+	for (uint32_t i = p->words_stored; i < end; i++) {
+		element_bytes(params, pack_words_at(p->words, i));
+	}
+	return line_send(p, WRITE_WORD, params);
+}
+
+/* How many bodies from number `from` on go into one row: those of the same day,
+ * in a row, up to a size. */
+static size_t
+group_size(const struct batch *b, size_t from)
+{
+	size_t bytes = b->bodies[from].bytes.len;
+	size_t end = from + 1;
+
+	while (end < b->body_count &&
+	       b->bodies[end].day == b->bodies[from].day &&
+	       bytes + b->bodies[end].bytes.len <= STORE_BODIES_MAX) {
+		bytes += b->bodies[end++].bytes.len;
+	}
+	return end - from;
+}
+
+/* Sorted by day, keeping their order: nearly always all of one day. */
+static void
+sort_bodies(struct batch *b)
+{
+	for (size_t i = 1; i < b->body_count; i++) {
+		struct batch_body moved = b->bodies[i];
+		size_t at = i;
+
+		for (; at > 0 && b->bodies[at - 1].day > moved.day; at--) {
+			b->bodies[at] = b->bodies[at - 1];
+		}
+		b->bodies[at] = moved;
+	}
+}
+
+static void
+pack_group(const struct batch_body *from, size_t count, struct buf *out)
+{
+	struct pack_body *bodies = calloc(count, sizeof(*bodies));
+
+	must(bodies);
+	for (size_t i = 0; i < count; i++) {
+		bodies[i].seq = from[i].seq;
+		bodies[i].bytes = from[i].bytes;
+	}
+	buf_clear(out);
+	pack_bodies(from->seq, bodies, count, out);
+	free(bodies);
+}
+
+static int
+send_bodies(struct postgres *p, struct params *params)
+{
+	struct batch *b = &p->batch;
+	auto_buf blob = { 0 };
+	size_t groups = 0;
+
+	sort_bodies(b);
+	for (size_t i = 0; i < b->body_count; i += group_size(b, i)) {
+		groups++;
+	}
+	params_clear(params);
+	param_array(params, TYPE_INT4, groups);
+	for (size_t i = 0; i < b->body_count; i += group_size(b, i)) {
+		element_i32(params, (int32_t)b->bodies[i].day);
+	}
+	param_array(params, TYPE_INT8, groups);
+	for (size_t i = 0; i < b->body_count; i += group_size(b, i)) {
+		element_i64(params, (int64_t)b->bodies[i].seq);
+	}
+	param_array(params, TYPE_INT8, groups);
+	for (size_t i = 0; i < b->body_count; i += group_size(b, i)) {
+		element_i64(
+		    params, (int64_t)b->bodies[i + group_size(b, i) - 1].seq);
+	}
+	param_array(params, TYPE_INT4, groups);
+	for (size_t i = 0; i < b->body_count; i += group_size(b, i)) {
+		element_i32(params, (int32_t)group_size(b, i));
+	}
+	param_array(params, TYPE_BYTEA, groups);
+	for (size_t i = 0; i < b->body_count; i += group_size(b, i)) {
+		pack_group(&b->bodies[i], group_size(b, i), &blob);
+		element_bytes(params, buf_str(&blob));
+	}
+	return line_send(p, WRITE_BODY, params);
+}
+
+static size_t
+count_rows(const struct batch *b, bool put)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < b->row_count; i++) {
+		count += put ? b->rows[i].put : b->rows[i].deleted;
+	}
+	return count;
+}
+
+/* The columns that say which rows. */
+static void
+row_keys(const struct batch *b, bool put, size_t count, struct params *params)
+{
+	params_clear(params);
+	param_array(params, TYPE_TEXT, count);
+	for (size_t i = 0; i < b->row_count; i++) {
+		if (put ? b->rows[i].put : b->rows[i].deleted) {
+			element_text(params, b->rows[i].space);
+		}
+	}
+	param_array(params, TYPE_BYTEA, count);
+	for (size_t i = 0; i < b->row_count; i++) {
+		if (put ? b->rows[i].put : b->rows[i].deleted) {
+			element_bytes(params, b->rows[i].key);
+		}
+	}
+}
+
+static int
+send_rows(struct postgres *p, struct params *params)
+{
+	const struct batch *b = &p->batch;
+	size_t puts = count_rows(b, true);
+	size_t deletes = count_rows(b, false);
+
+	if (deletes) {
+		row_keys(b, false, deletes, params);
+		if (line_send(p, WRITE_ROW_DELETE, params)) {
+			return -1;
+		}
+	}
+	if (!puts) {
+		return 0;
+	}
+	row_keys(b, true, puts, params);
+	param_array(params, TYPE_INT8, puts);
+	for (size_t i = 0; i < b->row_count; i++) {
+		if (b->rows[i].put) {
+			element_i64(params, (int64_t)b->rows[i].version);
+		}
+	}
+	if (line_send(p, WRITE_ROW_CHECK, params)) {
+		return -1;
+	}
+	param_array(params, TYPE_BYTEA, puts);
+	for (size_t i = 0; i < b->row_count; i++) {
+		if (b->rows[i].put) {
+			element_bytes(params, b->rows[i].value);
+		}
+	}
+	return line_send(p, WRITE_ROW_PUT, params);
+}
+
+static void
+task_texts(const struct batch *b, struct params *params, size_t member)
+{
+	param_array(params, TYPE_TEXT, b->task_count);
+	for (size_t i = 0; i < b->task_count; i++) {
+		const char *task = (const char *)&b->tasks[i];
+
+		element_text(
+		    params, *(const struct str *)(const void *)(task + member));
+	}
+}
+
+static int
+send_tasks(struct postgres *p, struct params *params)
+{
+	const struct batch *b = &p->batch;
+	size_t count = b->task_count;
+
+	params_clear(params);
+	task_texts(b, params, offsetof(struct store_task, id));
+	task_texts(b, params, offsetof(struct store_task, queue));
+	task_texts(b, params, offsetof(struct store_task, subject));
+	task_texts(b, params, offsetof(struct store_task, state));
+	task_texts(b, params, offsetof(struct store_task, owner));
+	param_array(params, TYPE_TIME, count);
+	for (size_t i = 0; i < count; i++) {
+		element_i64(params, postgres_time(b->tasks[i].created_at));
+	}
+	param_array(params, TYPE_TIME, count);
+	for (size_t i = 0; i < count; i++) {
+		element_i64(params, postgres_time(b->tasks[i].updated_at));
+	}
+	task_texts(b, params, offsetof(struct store_task, record));
+	param_array(params, TYPE_BYTEA, count);
+	for (size_t i = 0; i < count; i++) {
+		element_bytes(params, b->tasks[i].saved);
+	}
+	param_array(params, TYPE_INT8, count);
+	for (size_t i = 0; i < count; i++) {
+		element_i64(params, (int64_t)b->tasks[i].last_seq);
+	}
+	param_array(params, TYPE_BOOL, count);
+	for (size_t i = 0; i < count; i++) {
+		element_bool(params, b->tasks[i].live);
+	}
+	return line_send(p, WRITE_TASK_PUT, params);
+}
+
+static int
+send_drops(struct postgres *p, struct params *params)
+{
+	params_clear(params);
+	param_array(params, TYPE_INT8, p->batch.drop_count);
+	for (size_t i = 0; i < p->batch.drop_count; i++) {
+		element_i64(params, p->batch.drops[i]);
+	}
+	return line_send(p, WRITE_INBOX_DROP, params);
+}
+
+static int
+send_epoch(struct postgres *p, struct params *params)
+{
+	params_clear(params);
+	param_i64(params, p->epoch);
+	param_i64(params, p->line.session);
+	param_i64(params, (int64_t)p->batch.owned_times);
+	return line_send(p, WRITE_EPOCH, params);
+}
+
+static int
+send_each(struct postgres *p, struct params *params)
+{
+	const struct batch *b = &p->batch;
+
+	if (b->head_count && (send_log(p, params) || send_words(p, params))) {
+		return -1;
+	}
+	if (b->body_count && send_bodies(p, params)) {
+		return -1;
+	}
+	if (b->row_count && send_rows(p, params)) {
+		return -1;
+	}
+	if (b->task_count && send_tasks(p, params)) {
+		return -1;
+	}
+	if (b->drop_count && send_drops(p, params)) {
+		return -1;
+	}
+	return b->owned_times ? send_epoch(p, params) : 0;
+}
+
+int
+batch_send(struct postgres *p)
+{
+	struct params params = { 0 };
+	int rc = send_each(p, &params);
+
+	buf_fini(&params.bytes);
+	return rc;
+}

@@ -1,0 +1,378 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Where the book lies: a start from what was saved, bodies that expire, backup
+and restore, and two houses on one PostgreSQL."""
+import glob
+import json
+import os
+import signal
+import sqlite3
+import stat
+import sys
+import time
+import uuid
+from contextlib import closing
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                '..', 'postgres'))
+import cluster  # noqa: E402
+from house import *  # noqa: E402,F403
+
+SLOW = {
+    'role.toml': """\
+[task.default]
+tools  = ["shell", "publish"]
+brain  = "runbook"
+budget = { calls = 20, wall = "5m" }
+""",
+    'gates.toml': """\
+[defaults]
+unmatched = "allow"
+
+[gate.publish]
+match   = { tool = "publish" }
+require = "operator"
+surface = "cli"
+expires = "90d"
+""",
+    'mcp/server.toml': """\
+[tool.shell]
+description = "Run a shell command"
+action      = "execute"
+run         = { builtin = "shell" }
+
+[tool.publish]
+description = "Show it to everybody"
+action      = "publish"
+run         = { exec = ["sh", "-c", "echo $1 >>/work/out; cat /work/out", "sh", "{{what}}"] }
+[tool.publish.input]
+type = "object"
+required = ["what"]
+properties.what = { type = "string", pattern = "^[a-z]+$" }
+""",
+}
+ROLES = {'worker': SLOW}
+
+SERVER = None
+
+
+def server():
+    """One PostgreSQL for all tests, a schema for each."""
+    global SERVER
+    if not cluster.programs():
+        raise Skipped('there is no PostgreSQL: apt-get install postgresql')
+    if SERVER is None:
+        SERVER = cluster.Cluster.new()
+        COMPANIONS.append(SERVER.server)
+    return SERVER
+
+
+def schema():
+    return 'h' + uuid.uuid4().hex[:8]
+
+
+def publish(what='a', id='published'):
+    return {'id': id, 'tool': 'publish', 'args': {'what': what}}
+
+
+def finish(**args):
+    return {'id': 'end', 'tool': 'finish', 'args': args}
+
+
+def two_waiting(h):
+    """Two tasks that wait for a yes, and what they wait for."""
+    ids = [h.dispatch([shell('echo before >/work/f', id='first'), publish(),
+                       shell('cat /work/f', id='last'), finish()],
+                      queue='worker') for _ in range(2)]
+    until(lambda: len(h.waits()) == 2, 30, 'two must wait')
+    return ids, h.waits()
+
+
+def said_yes(h, ids, waits):
+    for w in waits:
+        a = h.say(w, 'approve')
+        need(a.code == 200, a)
+    for id in ids:
+        t = h.outcome(id)
+        need(t['state'] == 'completed', t, h.log()[-3000:])
+        need([c['starts'] for c in t['runs'][-1]['calls']] == [1] * 4, t)
+        need(h.outcomes(id) == ['complete'], id)
+
+
+def in_the_past(days):
+    """What a house of so many days ago runs in: its wall clock alone is moved."""
+    found = glob.glob('/usr/lib/*/faketime/libfaketime.so.1')
+    if not found:
+        raise Skipped('there is no libfaketime: apt-get install faketime')
+    return {'LD_PRELOAD': found[0], 'FAKETIME': '-%dd' % days,
+            'FAKETIME_DONT_FAKE_MONOTONIC': '1'}
+
+
+@test
+def what_waits_is_there_after_a_start_from_what_was_saved():
+    with House(ROLES) as h:
+        h.start()
+        ids, waits = two_waiting(h)
+        done = h.run([shell('true'), finish()], queue='worker')
+        for n in range(2):
+            need(h.stop() == 0)
+            h.start()
+            need({w['id'] for w in h.waits()} == {w['id'] for w in waits})
+            need(h.task(done['id'])['state'] == 'completed')
+        said_yes(h, ids, waits)
+        h.verified()
+
+
+@test
+def a_start_needs_no_body_of_a_day_that_is_gone():
+    with House(ROLES, config='\n[book]\nkeep_bodies = "30d"\n') as h:
+        h.start(env=in_the_past(40))
+        ids, waits = two_waiting(h)
+        done = h.run([shell('true'), finish()], queue='worker')
+        put = {'queue': 'worker', 'subject': 'repeated',
+               'payload': {'runbook': [finish()]}}
+        first = h.post('/api/tasks?key=again', put).json
+        h.outcome(first['id'])
+        whole = h.read('audit', 'verify')
+        need(whole['expired'] == 0 and whole['bodies'] > 20, whole)
+        need(h.stop() == 0)
+        h.start()                # keeps aside what lives, drops the days
+        until(lambda: h.read('audit', 'verify')['expired'] > 0, 10,
+              'bodies must expire')
+        now = h.read('audit', 'verify')
+        need(now['ok'] and now['expired'] >= whole['bodies'], now)
+        need(now['events'] > whole['events'], now)
+        need(h.stop() == 0)
+        h.start()                # reads none of them
+        need({w['id'] for w in h.waits()} == {w['id'] for w in waits})
+        again = h.post('/api/tasks?key=again', put).json
+        need(again['id'] == first['id'] and again['duplicate'], again)
+        said_yes(h, ids, waits)
+        need(h.task(done['id'])['state'] == 'completed')
+        h.verified()
+
+
+@test
+def a_short_keep_bodies_is_refused_with_its_line():
+    with House(ROLES, config='\n[book]\nkeep_bodies = "1h"\n') as h:
+        h.ok('vault', 'init')
+        h.spawn()
+        need(h.wait() == 1)
+        need('handrail.toml:' in h.log() and 'at least 1d' in h.log(), h.log())
+
+
+# --- backup and restore
+
+
+def backed_up(h, name):
+    path = os.path.join(h.folder, name)
+    told = h.read('backup', path)
+    need(told['file'] == path and told['events'] > 0, told)
+    need(stat.S_IMODE(os.stat(path).st_mode) == 0o600)
+    return path
+
+
+def claims_of(h, id):
+    return [e['epoch'] for e in h.events(id) if e['kind'] == 'task_claimed']
+
+
+def restored_and_goes_on(h, path, ids, waits, before, *where):
+    a = h.cli('restore', path, *where)
+    need(a.code == 5 and 'stop it first' in a.err, a)
+    need(h.stop() == 0)
+    need(h.read('restore', path, *where)['ok'])
+    h.start(args=where)
+    status = h.read('status')
+    need(status['incarnation'] > before['incarnation'], status, before)
+    need({w['id'] for w in h.waits()} == {w['id'] for w in waits})
+    need('restored' in [e['kind'] for e in h.events()])
+    epochs = {id: claims_of(h, id)[-1] for id in ids}
+    said_yes(h, ids, waits)
+    for id in ids:
+        need(claims_of(h, id)[-1] > epochs[id] + 100000, claims_of(h, id))
+    h.verified()
+
+
+@test
+def a_backup_of_a_running_house_is_whole_and_comes_back():
+    with House(ROLES) as h:
+        h.start()
+        ids, waits = two_waiting(h)
+        path = backed_up(h, 'one.backup')
+        a = h.cli('backup', path)
+        need(a.code == 5 and 'writes over nothing' in a.err, a)
+        told = h.read('audit', 'verify', '--file', path)
+        need(told['ok'] and told['expired'] == 0, told)
+        lost = h.run([shell('true'), finish()], queue='worker')
+        before = h.read('status')
+        restored_and_goes_on(h, path, ids, waits, before)
+        need(h.cli('task', 'show', lost['id']).code == 4)
+        kept = [n for n in os.listdir(h.state + '/book')
+                if n.startswith('before-restore-')]
+        need(kept, os.listdir(h.state + '/book'))
+
+
+@test
+def a_backup_that_was_changed_is_refused():
+    with House(ROLES) as h:
+        h.start()
+        h.run([shell('true'), finish()], queue='worker')
+        path = backed_up(h, 'one.backup')
+        need(h.stop() == 0)
+        with closing(sqlite3.connect(path)) as db:
+            (first, blob), = db.execute(
+                'SELECT first, bodies FROM body ORDER BY first DESC LIMIT 1')
+            db.execute('UPDATE body SET bodies = ? WHERE first = ?',
+                       (blob[:-1] + bytes([blob[-1] ^ 1]), first))
+            db.commit()
+        a = h.cli('audit', 'verify', '--file', path)
+        need(a.code == 1, a)
+        a = h.cli('restore', path)
+        need(a.code == 1, a)
+        h.start()                # the book is as it was
+        h.verified()
+
+
+# --- one PostgreSQL
+
+
+def on_server(s, name):
+    return ['--store', s.url(name)]
+
+
+@test
+def a_house_works_on_postgresql_and_says_no_password():
+    s = server()
+    where = on_server(s, schema())
+    with House(ROLES) as h:
+        h.start(args=where)
+        ids, waits = two_waiting(h)
+        need(h.stop() == 0)
+        h.start(args=where)
+        need({w['id'] for w in h.waits()} == {w['id'] for w in waits})
+        said_yes(h, ids, waits)
+        for pid in descendants(h.process.pid):
+            with open('/proc/%d/cmdline' % pid, 'rb') as f:
+                need(b'postgres' not in f.read())
+        h.verified()
+
+
+@test
+def a_second_house_is_refused_while_the_first_lives_and_takes_over_after():
+    s = server()
+    where = on_server(s, schema())
+    with House(ROLES) as a, House(ROLES, uid_base=710000) as b:
+        a.start(args=where)
+        ids, waits = two_waiting(a)
+        b.ok('vault', 'init')
+        b.spawn(args=where)
+        need(b.wait(20) == 5, b.log())
+        need(a.state in b.log(), b.log())       # names the holder
+        need({w['id'] for w in a.waits()} == {w['id'] for w in waits})
+        done = a.run([shell('true'), finish()], queue='worker')
+        a.kill()
+        began = time.monotonic()
+        b.start(seconds=25, args=where)
+        took = time.monotonic() - began
+        print('# taken over after %.1f s' % took)
+        need({w['id'] for w in b.waits()} == {w['id'] for w in waits})
+        need(b.task(done['id'])['state'] == 'completed')
+        b.verified()
+
+
+@test
+def an_owner_that_was_only_paused_ends_itself_when_it_wakes():
+    s = server()
+    where = on_server(s, schema())
+    with House(ROLES) as a, House(ROLES, uid_base=710000) as b:
+        a.start(args=where)
+        core = next(p for p, name in descendants(a.process.pid).items()
+                    if name == 'core')
+        os.kill(core, signal.SIGSTOP)
+        try:
+            b.start(seconds=30, args=where)
+        finally:
+            os.kill(core, signal.SIGCONT)
+        need(a.wait(20) == 5, a.log())
+        need('has lost the book' in a.log(), a.log())
+        t = b.run([shell('true'), finish()], queue='worker')
+        need(t['state'] == 'completed', t)
+        b.verified()
+
+
+@test
+def a_server_that_restarts_is_waited_for():
+    server()
+    s = cluster.Cluster.new()
+    COMPANIONS.append(s.server)
+    try:
+        where = on_server(s, schema())
+        with House(ROLES) as h:
+            h.start(args=where)
+            h.run([shell('true'), finish()], queue='worker')
+            s.stop()
+            steps = {'queue': 'worker', 'subject': 'meanwhile',
+                     'payload': {'runbook': [shell('true'), finish()]}}
+            a = h.post('/api/tasks', steps, timeout=30)
+            need(a.code == 503 and 'book cannot be written' in str(a), a)
+            s.start()
+            COMPANIONS.append(s.server)
+            until(lambda: h.read('status')['ok'], 15, 'it must go on')
+            t = h.run([shell('true'), finish()], queue='worker')
+            need(t['state'] == 'completed', t)
+            h.verified()
+    finally:
+        s.remove()
+
+
+@test
+def another_program_enqueues_by_an_insert():
+    s = server()
+    name = schema()
+    with House(ROLES) as h:
+        h.start(args=on_server(s, name))
+        good = {'_type': 'task', 'queue': 'worker', 'subject': 'by insert',
+                'payload': {'runbook': [shell('true'), finish()]}}
+        for record in ('{"queue": 5}', 'no json at all', json.dumps(good)):
+            s.sql("INSERT INTO %s.inbox(record) VALUES ('%s')" % (
+                name, record.replace("'", "''")))
+        until(lambda: any(t['subject'] == 'by insert' and
+                          t['state'] == 'completed' for t in
+                          h.read('task', 'list')['tasks']), 20,
+              'the good one must run')
+        refused = [e for e in h.events() if e['kind'] == 'inbox_refused']
+        need(len(refused) == 2, refused)
+        need(s.sql('SELECT count(*) FROM %s.inbox' % name).strip() == '0')
+        h.verified()
+
+
+@test
+def a_backup_goes_from_either_store_to_the_other():
+    s = server()
+    with House(ROLES) as h:
+        h.start()
+        ids, waits = two_waiting(h)
+        path = backed_up(h, 'from-sqlite')
+        before = h.read('status')
+        where = on_server(s, schema())
+        restored_and_goes_on(h, path, ids, waits, before, *where)
+    with House(ROLES) as h:
+        where = on_server(s, schema())
+        h.start(args=where)
+        ids, waits = two_waiting(h)
+        path = backed_up(h, 'from-postgresql')
+        told = h.read('audit', 'verify', '--file', path)
+        need(told['ok'], told)
+        before = h.read('status')
+        restored_and_goes_on(h, path, ids, waits, before)
+
+
+if __name__ == '__main__':
+    code = 1
+    try:
+        code = main()
+    finally:
+        if SERVER:
+            SERVER.remove()
+    sys.exit(code)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A PostgreSQL of a test's own, for tests in Python: Debian's programs, a
+folder under /tmp, the user nobody when the test runs as root, a socket in that
+folder and a free port of 127.0.0.1; fsync is on.  `remove` ends it by its pid.
+"""
+
+import ctypes
+import glob
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+NOBODY = 65534
+PR_SET_PDEATHSIG = 1
+
+
+def programs():
+    """The folder of the newest server, or None."""
+    found = sorted(glob.glob('/usr/lib/postgresql/*/bin/postgres'),
+                   key=lambda p: float(p.split('/')[4]))
+    return os.path.dirname(found[-1]) if found else None
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+def ordinary():
+    """Run in a child: a server refuses to be root, and ends with its test."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+class Cluster:
+    def __init__(self, folder=None):
+        self.programs = programs()
+        self.folder = folder or tempfile.mkdtemp(prefix='handrail-postgres-')
+        self.port = free_port()
+        self.server = None
+        if os.geteuid() == 0:
+            os.chown(self.folder, NOBODY, NOBODY)
+
+    @classmethod
+    def new(cls):
+        c = cls()
+        c.run('initdb', '-D', 'data', '-U', 'handrail', '-A', 'trust', '-E',
+              'UTF8', '--locale=C', '--no-sync', '--no-instructions')
+        c.start()
+        return c
+
+    def spawn(self, program, *args, **more):
+        return subprocess.Popen([os.path.join(self.programs, program), *args],
+                                cwd=self.folder, preexec_fn=ordinary, **more)
+
+    def run(self, program, *args):
+        child = self.spawn(program, *args, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True)
+        output = child.communicate(timeout=60)[0]
+        if child.returncode:
+            raise RuntimeError(f'{program}: {output}')
+        return output
+
+    def start(self, *settings):
+        options = ['listen_addresses=127.0.0.1', 'shared_buffers=16MB',
+                   'max_connections=40', 'max_wal_size=256MB',
+                   'wal_keep_size=64MB', *settings]
+        log = open(os.path.join(self.folder, 'log'), 'ab')
+        self.server = self.spawn(
+            'postgres', '-D', 'data', '-p', str(self.port), '-k', self.folder,
+            *[word for o in options for word in ('-c', o)],
+            stdout=log, stderr=log)
+        log.close()
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if self.server.poll() is not None:
+                break
+            if 'ready' in self.pid_file():
+                return
+            time.sleep(0.02)
+        with open(os.path.join(self.folder, 'log')) as text:
+            raise RuntimeError('postgres did not start: ' + text.read()[-2000:])
+
+    def pid_file(self):
+        try:
+            with open(os.path.join(self.folder, 'data/postmaster.pid')) as f:
+                return f.read()
+        except OSError:
+            return ''
+
+    def pids(self):
+        """The server and all its processes."""
+        found = [self.server.pid]
+        for entry in os.listdir('/proc'):
+            if entry.isdigit():
+                try:
+                    with open(f'/proc/{entry}/stat') as f:
+                        stat = f.read()
+                except OSError:
+                    continue
+                if int(stat.rsplit(')', 1)[1].split()[1]) == self.server.pid:
+                    found.append(int(entry))
+        return found
+
+    def signal_all(self, number):
+        for pid in self.pids():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+    def stop(self, number=signal.SIGINT):
+        """SIGINT: a clean restart's; SIGKILL: of every process."""
+        if self.server is None:
+            return
+        if number == signal.SIGKILL:
+            self.signal_all(number)
+        else:
+            self.server.send_signal(number)
+        self.server.wait()
+        self.server = None
+        # A killed server leaves it, and it says "ready".
+        try:
+            os.unlink(os.path.join(self.folder, 'data/postmaster.pid'))
+        except FileNotFoundError:
+            pass
+
+    def remove(self):
+        if self.server is not None:
+            self.signal_all(signal.SIGCONT)
+        self.stop(signal.SIGKILL)
+        shutil.rmtree(self.folder)
+
+    def sql(self, text):
+        return self.run('psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-h',
+                        self.folder, '-p', str(self.port), '-U', 'handrail',
+                        '-d', 'postgres', '-c', text).strip()
+
+    def url(self, schema, ports=None):
+        hosts = ','.join(f'127.0.0.1:{p}' for p in ports or [self.port])
+        return (f'postgres://handrail@{hosts}/postgres'
+                f'?options=-csearch_path%3D{schema}')
+
+    def standby(self):
+        """A started copy that every commit from now on waits for."""
+        other = Cluster()
+        other.run('pg_basebackup', '-D', 'data', '-R', '-X', 'stream', '-c',
+                  'fast', '-h', self.folder, '-p', str(self.port), '-U',
+                  'handrail')
+        other.start()
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.sql('SELECT pg_reload_conf()')
+        deadline = time.monotonic() + 30
+        while 'sync' not in self.sql(
+                'SELECT sync_state FROM pg_stat_replication'):
+            if time.monotonic() > deadline:
+                raise RuntimeError('the standby does not follow')
+            time.sleep(0.05)
+        return other
+
+    def promote(self):
+        self.run('pg_ctl', 'promote', '-D', 'data', '-w')

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "store/store.h"
+
+/*
+ * A writer for the fault tests: appends numbered batches as fast as it can and
+ * says on a line of its own what happened, each with the machine's monotonic
+ * time in microseconds.
+ *
+ *     driver URL NODE     own TIME EPOCH LAST
+ *                         ack TIME EPOCH FIRST COUNT NUMBER   it is durable
+ *                         why TIME SENTENCE                   it takes long
+ *                         end TIME KIND SENTENCE
+ *     driver URL read     head SEQ EPOCH NUMBER BODY, for each of the log
+ *
+ * It ends well when its input ends.
+ */
+
+static struct store *store;
+static uint64_t epoch;
+
+static long long
+now(void)
+{
+	return (long long)mono_now().us;
+}
+
+static int
+ended(const struct err *e)
+{
+	(void)printf("end %lld %s %s\n", now(), err_name(e->kind), e->text);
+	return e->kind == ERR_CONFLICT ? 5 : 1;
+}
+
+static int
+add(uint64_t seq, uint64_t number, struct err *e)
+{
+	uint8_t bytes[STORE_HEAD_SIZE] = { 0 };
+	struct store_head head = { .seq = seq, .head = bytes };
+	char body[64];
+
+	put_u16(bytes, 1);
+	put_u64(bytes + 8, seq);
+	put_u64(bytes + 16, 1795456800000000 + seq);
+	put_u32(bytes + 24, (uint32_t)epoch);
+	put_u32(bytes + 28, (uint32_t)number);
+	(void)snprintf(body, sizeof(body), "%llu/%llu",
+	    (unsigned long long)epoch, (unsigned long long)number);
+	return store_head_add(store, &head, e) ||
+	               store_body_add(store, seq, 20000, str_of(body), e)
+	           ? -1
+	           : 0;
+}
+
+static int
+wait_for(int done, struct err *e)
+{
+	char said[512] = "";
+
+	while (done == 1) {
+		struct pollfd one = { 0 };
+		bool for_write = false;
+
+		one.fd = store_fd(store, &for_write);
+		one.events = for_write ? POLLOUT : POLLIN;
+		(void)poll(&one, 1, 50);
+		done = store_commit_step(store, e);
+		if (done == 1 && strcmp(said, store_why(store)) != 0) {
+			(void)snprintf(
+			    said, sizeof(said), "%s", store_why(store));
+			(void)printf("why %lld %s\n", now(), said);
+		}
+	}
+	return done;
+}
+
+/* 1 to 5 heads, a row, sometimes nothing at all. */
+static int
+batch(uint64_t number, struct err *e)
+{
+	uint64_t first = store_last_seq(store) + 1;
+	uint64_t count = number % 6;
+	struct store_row row = {
+		.space = STR("meta"),
+		.key = STR("number"),
+		.value = STR("x"),
+		.version = epoch << 32 | number,
+	};
+
+	if (store_begin(store, e)) {
+		return -1;
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		if (add(first + i, number, e)) {
+			return -1;
+		}
+	}
+	if (store_row_put(store, &row, e) ||
+	    wait_for(store_commit_start(store, e), e)) {
+		return -1;
+	}
+	(void)printf("ack %lld %llu %llu %llu %llu\n", now(),
+	    (unsigned long long)epoch, (unsigned long long)first,
+	    (unsigned long long)count, (unsigned long long)number);
+	return 0;
+}
+
+static bool
+told_to_end(void)
+{
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	return poll(&input, 1, 0) > 0;
+}
+
+static int
+write_batches(const char *node, struct err *e)
+{
+	if (store_own(store, node, &epoch, e)) {
+		return -1;
+	}
+	(void)printf("own %lld %llu %llu\n", now(), (unsigned long long)epoch,
+	    (unsigned long long)store_last_seq(store));
+	for (uint64_t number = 1; !told_to_end(); number++) {
+		if (batch(number, e)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+print_head(void *context, const struct store_head *head, struct err *e)
+{
+	auto_buf body = { 0 };
+
+	(void)context;
+	if (store_body_get(store, head->seq, &body, e)) {
+		return -1;
+	}
+	(void)printf("head %llu %u %u %s\n", (unsigned long long)head->seq,
+	    get_u32(head->head + 24), get_u32(head->head + 28), buf_z(&body));
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct err e = { 0 };
+	bool reading;
+	int rc;
+
+	must(argc == 3);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	reading = strcmp(argv[2], "read") == 0;
+	if (store_open(
+	        argv[1], reading ? STORE_READ : STORE_CREATE, &store, &e)) {
+		return ended(&e);
+	}
+	rc = reading ? store_heads_walk(store, 0, 0, print_head, NULL, &e)
+	             : write_batches(argv[2], &e);
+	if (rc) {
+		rc = ended(&e);
+	}
+	store_close(store);
+	return rc;
+}

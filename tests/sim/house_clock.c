@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The clock, the dice, the end of a process.  The linker puts these in the
+ * place of the real ones (--wrap), for core and every room below it.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "jail/jail.h"
+#include "loop/inside.h"
+#include "parts/core_api.h"
+#include "parts/core_call.h"
+#include "sim/house.h"
+
+#define WALL_BEGIN 1700000000000000
+
+struct sim sim;
+enum sim_bug sim_bug;
+struct sim_seen *sim_seen;
+
+/* --- dice --- */
+
+static uint64_t
+roll(void)
+{
+	sim.random ^= sim.random << 13;
+	sim.random ^= sim.random >> 7;
+	sim.random ^= sim.random << 17;
+	return sim.random;
+}
+
+uint32_t
+sim_draw(uint32_t below)
+{
+	return (uint32_t)((roll() >> 20) % below);
+}
+
+bool
+sim_one_in(uint32_t n)
+{
+	return !sim.calm && sim_draw(n) == 0;
+}
+
+int64_t
+sim_delay(int64_t most)
+{
+	return 100 + sim_draw((uint32_t)(sim.calm ? 20000 : most));
+}
+
+ssize_t __wrap_getrandom(void *at, size_t len, unsigned flags);
+ssize_t
+__wrap_getrandom(void *at, size_t len, unsigned flags)
+{
+	(void)flags;
+	for (size_t i = 0; i < len; i++) {
+		((uint8_t *)at)[i] = (uint8_t)(roll() >> 32);
+	}
+	return (ssize_t)len;
+}
+
+/* --- clocks --- */
+
+struct mono __wrap_mono_now(void);
+struct mono
+__wrap_mono_now(void)
+{
+	return sim.loop ? loop_now(sim.loop) : (struct mono){ sim.mono_us };
+}
+
+struct wall __wrap_wall_now(void);
+struct wall
+__wrap_wall_now(void)
+{
+	int64_t now = sim.frozen_at ? sim.frozen_at : __wrap_mono_now().us;
+
+	return (struct wall){ WALL_BEGIN + sim.wall_off + now };
+}
+
+/* The clock of a new house goes on where the last one stopped. */
+struct loop *__wrap_loop_new(void);
+struct loop *
+__wrap_loop_new(void)
+{
+	struct loop *loop = loop_new_virtual();
+
+	loop_virtual_set(loop, (struct mono){ sim.mono_us });
+	loop->now.us = sim.mono_us;
+	sim.loop = loop;
+	return loop;
+}
+
+/* --- what is to come --- */
+
+static void
+add(int64_t us, uint32_t house, const struct sim_event *what)
+{
+	struct sim_event *e = &sim.events[sim.event_count++];
+
+	must(sim.event_count < SIM_EVENTS);
+	*e = *what;
+	e->at = __wrap_mono_now().us + us;
+	e->order = sim.order++;
+	e->house = house;
+}
+
+void
+sim_later(int64_t us, sim_fn *fn, uint64_t a, uint64_t b)
+{
+	add(us, sim.house, &(struct sim_event){ .fn = fn, .a = a, .b = b });
+}
+
+void
+sim_always(int64_t us, sim_fn *fn, uint64_t a, uint64_t b)
+{
+	add(us, 0, &(struct sim_event){ .fn = fn, .a = a, .b = b });
+}
+
+/* Those of a house that is no more are dropped. */
+static int
+find_next(void)
+{
+	int best = -1;
+
+	for (int i = 0; i < sim.event_count; i++) {
+		const struct sim_event *e = &sim.events[i];
+
+		if (e->house && e->house != sim.house) {
+			sim.events[i--] = sim.events[--sim.event_count];
+		} else if (best < 0 || e->at < sim.events[best].at ||
+		           (e->at == sim.events[best].at &&
+		               e->order < sim.events[best].order)) {
+			best = i;
+		}
+	}
+	return best;
+}
+
+/* To the next event or the next timer of core, whichever comes first. */
+static void
+advance(struct loop *loop, int64_t at)
+{
+	const struct loop_timer *first = loop_timer_first(loop);
+	int64_t now = loop_now(loop).us;
+
+	if (first && first->deadline.us < at) {
+		at = first->deadline.us;
+	}
+	loop_advance(loop, at > now ? at - now : 0);
+}
+
+/* The house lives: until it dies (sim.down) or the game is over. */
+void __wrap_loop_run(struct loop *loop);
+void
+__wrap_loop_run(struct loop *loop)
+{
+	int next;
+
+	sim_house_up();
+	loop_advance(loop, 0);
+	while (!sim.over && (next = find_next()) >= 0) {
+		struct sim_event e = sim.events[next];
+
+		if (e.at > loop_now(loop).us) {
+			advance(loop, e.at);
+			continue;
+		}
+		sim.events[next] = sim.events[--sim.event_count];
+		e.fn(e.a, e.b);
+		loop_advance(loop, 0);
+	}
+	sim_house_down();
+}
+
+/* --- the end of a process --- */
+
+_Noreturn void
+sim_house_down(void)
+{
+	sim.mono_us = loop_now(sim.loop).us;
+	longjmp(sim.down, 1);
+}
+
+_Noreturn void __wrap_exit(int code);
+_Noreturn void
+__wrap_exit(int code)
+{
+	(void)code;
+	sim_house_down();
+}
+
+_Noreturn void
+sim_fault(const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	(void)vsnprintf(sim.why, sizeof(sim.why), format, list);
+	va_end(list);
+	longjmp(sim.lost, 1);
+}
+
+int __wrap_jail_enter(const struct jail_plan *plan, struct err *e);
+int
+__wrap_jail_enter(const struct jail_plan *plan, struct err *e)
+{
+	(void)plan;
+	(void)e;
+	return 0;
+}
+
+/* core keeps itself in a static: a new process has a new one. */
+void __real_part_begin(
+    struct part_self *p, enum part self, int argc, char **argv);
+void __wrap_part_begin(
+    struct part_self *p, enum part self, int argc, char **argv);
+void
+__wrap_part_begin(struct part_self *p, enum part self, int argc, char **argv)
+{
+	_Static_assert(offsetof(struct core, part) == 0, "part begins core");
+	sim.core = (struct core *)(void *)p;
+	memset(sim.core, 0, sizeof(*sim.core));
+	__real_part_begin(p, self, argc, argv);
+}
+
+/* Whatever core sends is an effect: it is looked at as it is sent. */
+void __real_wire_send(struct wire_peer *peer, enum wire_type type,
+    const void *record, const int *fds, size_t nfds);
+void __wrap_wire_send(struct wire_peer *peer, enum wire_type type,
+    const void *record, const int *fds, size_t nfds);
+void
+__wrap_wire_send(struct wire_peer *peer, enum wire_type type,
+    const void *record, const int *fds, size_t nfds)
+{
+	if (wire_sender(type) == PART_CORE) {
+		sim_witness_sends(type, record, fds, nfds);
+	}
+	__real_wire_send(peer, type, record, fds, nfds);
+}
+
+/* --- planted bugs --- */
+
+static bool answering;
+
+void __real_core_answer_after(
+    struct core *c, struct core_ask *ask, uint32_t status, struct str body);
+void __wrap_core_answer_after(
+    struct core *c, struct core_ask *ask, uint32_t status, struct str body);
+void
+__wrap_core_answer_after(
+    struct core *c, struct core_ask *ask, uint32_t status, struct str body)
+{
+	if (sim_bug == BUG_REPLY_EARLY) {
+		core_answer(c, ask, status, body);
+	} else {
+		answering = true;
+		__real_core_answer_after(c, ask, status, body);
+		answering = false;
+	}
+}
+
+struct early {
+	struct core *core;
+	core_effect_fn *fn;
+	uint64_t number;
+};
+
+static void
+run_early(void *owner)
+{
+	struct early *x = owner;
+
+	x->fn(x->core, x->number);
+	free(x);
+}
+
+void __real_core_after(struct core *c, core_effect_fn *fn, uint64_t number);
+void __wrap_core_after(struct core *c, core_effect_fn *fn, uint64_t number);
+void
+__wrap_core_after(struct core *c, core_effect_fn *fn, uint64_t number)
+{
+	struct early *x;
+
+	if (sim_bug != BUG_EFFECT_EARLY || answering) {
+		__real_core_after(c, fn, number);
+		return;
+	}
+	x = malloc(sizeof(*x));
+	must(x);
+	*x = (struct early){ c, fn, number };
+	loop_later(c->part.loop, run_early, x);
+}
+
+int __real_queue_put(struct queue *q, struct arena *a,
+    const struct queue_put *c, struct queue_step *step, struct err *e);
+int __wrap_queue_put(struct queue *q, struct arena *a,
+    const struct queue_put *c, struct queue_step *step, struct err *e);
+int
+__wrap_queue_put(struct queue *q, struct arena *a, const struct queue_put *c,
+    struct queue_step *step, struct err *e)
+{
+	struct queue_put free_of = *c;
+	struct e2m_task task = *c->task;
+
+	if (sim_bug == BUG_UNMET) {
+		task.depends_on = NULL;
+		free_of.task = &task;
+	}
+	return __real_queue_put(q, a, &free_of, step, e);
+}
+
+void __real_core_call_started_before(struct core *c, struct core_call *k);
+void __wrap_core_call_started_before(struct core *c, struct core_call *k);
+void
+__wrap_core_call_started_before(struct core *c, struct core_call *k)
+{
+	if (sim_bug == BUG_TWICE) {
+		core_call_start(c, k);
+	} else {
+		__real_core_call_started_before(c, k);
+	}
+}
+
+/* A rescue that comes late, and takes the task from whoever has it then. */
+static void
+rescue(uint64_t task, uint64_t b)
+{
+	auto_arena a = { 0 };
+	struct str id = str_of(sim.tasks[task].id);
+	const struct queue_task *t = queue_find(sim.core->queue, id);
+	struct queue_touch touch = {
+		.task = id,
+		.epoch = t ? t->epoch : 0,
+		.now = wall_now(),
+	};
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	(void)b;
+	if (queue_lease_lost(sim.core->queue, &a, &touch, &step, &e) == 0) {
+		core_queue_step(sim.core, &step, NULL);
+	}
+}
+
+int __real_queue_lease_lost(struct queue *q, struct arena *a,
+    const struct queue_touch *c, struct queue_step *step, struct err *e);
+int __wrap_queue_lease_lost(struct queue *q, struct arena *a,
+    const struct queue_touch *c, struct queue_step *step, struct err *e);
+int
+__wrap_queue_lease_lost(struct queue *q, struct arena *a,
+    const struct queue_touch *c, struct queue_step *step, struct err *e)
+{
+	int task = sim_task_of(c->task);
+
+	if (sim_bug == BUG_RESCUE && sim.tasks[task].outside) {
+		sim_later(CLOCK_SECOND * 3 / 2, rescue, (uint64_t)task, 0);
+	}
+	return __real_queue_lease_lost(q, a, c, step, e);
+}
