@@ -34,7 +34,6 @@ check_files(struct str name, const struct buddy_file *files, size_t count,
 		    "'.', '_' and '-', and 1 to %d files",
 		    BUDDY_FILES_MAX);
 	}
-	*total = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (!name_fits(files[i].name)) {
 			return err_set(e, ERR_INPUT,
@@ -58,7 +57,7 @@ buddy_push(struct buddy *b, struct str name, const struct buddy_file *files,
     size_t count, struct err *e)
 {
 	struct push *p;
-	size_t total;
+	size_t total = 0;
 
 	if (check_files(name, files, count, &total, e)) {
 		return -1;
