@@ -78,7 +78,7 @@ role_list(struct cli *c)
 
 static void
 house_of(struct cli *c, const struct catalogue *catalogue,
-    const struct config *config, struct policy_house *house)
+    const struct config *config, struct str name, struct policy_house *house)
 {
 	struct policy_tool *tools =
 	    arena_array(&c->arena, catalogue->count + 1, sizeof(*tools));
@@ -97,6 +97,7 @@ house_of(struct cli *c, const struct catalogue *catalogue,
 		.tool_count = catalogue->count,
 		.operators = c->config ? operators : NULL,
 		.operator_count = config->operator_count,
+		.role = name,
 	};
 }
 
@@ -123,7 +124,7 @@ check_role(struct cli *c, const struct config *config, const char *folder,
 	    (c->config && roles_check_models(&role, config, e))) {
 		return -1;
 	}
-	house_of(c, &catalogue, config, &house);
+	house_of(c, &catalogue, config, name, &house);
 	policy_check(a, policy, &house, &findings, &count);
 	for (size_t i = 0; i < count; i++) {
 		printf("%s " STR_FMT "\n",

@@ -25,6 +25,7 @@
 #define POLICY_HINT_FIXED  120  /* bytes of fixed text in a hint */
 #define POLICY_HINT_VALUE  48   /* bytes of one shown value */
 #define POLICY_HINT_VALUES 8    /* variables in a hint */
+#define POLICY_BRIEF_MAX   38   /* bytes of a hint on a device on a desk */
 #define POLICY_PATH_MAX    8192 /* bytes of a request's path */
 #define POLICY_SURFACES    4
 
@@ -79,6 +80,10 @@ struct policy_ask {
 	struct str hint;    /* printable ASCII, bounded */
 	bool hint_cut;      /* a value was cut or escaped: it shows '~' or \u */
 	int64_t expires_us; /* from the asking on */
+	/* The same for a device that shows 43 bytes, of which 5 are the code of
+	 * the wait: role, fixed text and first of all the last value. */
+	struct str brief;
+	bool brief_cut;
 };
 struct policy_call_decision {
 	enum policy_verdict verdict;
@@ -164,6 +169,7 @@ struct policy_house { /* what a policy is checked against */
 	const struct str *operators; /* names of [operator.*]; NULL: unknown,
 	                              * gates are not held against them */
 	size_t operator_count;
+	struct str role; /* empty: unknown, hints are not measured */
 };
 struct policy_finding {
 	bool error;      /* the role must not run; else worth reading */
