@@ -35,6 +35,11 @@ struct config_operator {
 	struct str web;
 };
 
+struct config_buddy { /* both empty: no device; never both given */
+	struct str serial;
+	struct str tcp;
+};
+
 struct config_model {
 	struct str name; /* "default" of [model.default] */
 	struct str url;
@@ -57,6 +62,7 @@ struct config {
 	struct str roles;  /* as written; relative to the folder of `file` */
 	const struct config_operator *operators;
 	size_t operator_count;
+	struct config_buddy buddy;
 	const struct config_model *models;
 	size_t model_count;
 	uint32_t uid_base;
