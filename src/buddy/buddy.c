@@ -231,6 +231,7 @@ buddy_due(struct buddy *b, struct mono now, struct buf *out, struct mono *next,
 	command(b, now, out);
 	*next = b->wanted.len ? b->beat_at : mono_after(now, BUDDY_BEAT_US);
 	*next = sooner(*next, b->waiting[0] ? b->ack_at : b->status_at);
+	*next = sooner(*next, mono_after(b->heard, BUDDY_DEAD_US));
 	return true;
 }
 

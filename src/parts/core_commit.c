@@ -189,6 +189,7 @@ durable(struct core *c)
 	run_effects(c, effects);
 	if (grown) {
 		core_api_events(c);
+		core_buddy_changed(c);
 	}
 }
 

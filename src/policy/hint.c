@@ -281,7 +281,8 @@ share(struct pieces *p, size_t room)
 		others += p->room[i];
 		kept += least(p->room[i], VALUE_LEAST);
 	}
-	p->room[last] = least(p->value[last].len, room > kept ? room - kept : 0);
+	p->room[last] =
+	    least(p->value[last].len, room > kept ? room - kept : 0);
 	while (others > room - p->room[last]) {
 		size_t longest = 0;
 
@@ -356,8 +357,8 @@ policy_hint_brief(struct arena *a, const struct gate *g,
 }
 
 bool
-policy_hint_fits(const struct gate *g, struct str role, size_t *left,
-    size_t *needed)
+policy_hint_fits(
+    const struct gate *g, struct str role, size_t *left, size_t *needed)
 {
 	struct pieces p;
 	size_t used;
@@ -365,8 +366,7 @@ policy_hint_fits(const struct gate *g, struct str role, size_t *left,
 	split(NULL, g, NULL, &p, NULL);
 	used = role.len + 1 + p.fixed_len;
 	*left = used < POLICY_BRIEF_MAX ? POLICY_BRIEF_MAX - used : 0;
-	*needed =
-	    p.count ? LAST_LEAST + VALUE_LEAST * (p.count - 1) : 0;
+	*needed = p.count ? LAST_LEAST + VALUE_LEAST * (p.count - 1) : 0;
 	return used <= POLICY_BRIEF_MAX && *needed <= *left &&
 	       role.len <= POLICY_BRIEF_MAX / 2;
 }

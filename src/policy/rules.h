@@ -143,8 +143,8 @@ void policy_hint_brief(struct arena *a, const struct gate *g,
     const struct policy_call *c, struct policy_ask *ask);
 /* Do role, fixed text and at least something of each value stand there?  left:
  * bytes for the values; needed: what they need at least. */
-bool policy_hint_fits(const struct gate *g, struct str role, size_t *left,
-    size_t *needed);
+bool policy_hint_fits(
+    const struct gate *g, struct str role, size_t *left, size_t *needed);
 void policy_request_next(struct arena *a, const struct policy_request *r,
     struct policy_request_decision *d);
 const char *policy_reason_sentence(enum policy_reason r);

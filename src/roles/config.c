@@ -176,8 +176,8 @@ is_usb(struct str s)
 	struct str product;
 
 	return str_cut(&s, ':', &vendor) && is_hex(vendor, 4) &&
-	       str_cut(&s, ':', &product) && is_hex(product, 4) &&
-	       s.len > 0 && s.len < 128;
+	       str_cut(&s, ':', &product) && is_hex(product, 4) && s.len > 0 &&
+	       s.len < 128;
 }
 
 static int
@@ -314,8 +314,8 @@ read_rest(struct loading *l, const struct house *h)
 	struct node node = { 0 };
 	struct book_keys book = { 0 };
 
-	if (table_read(&l->reader, "buddy", "[buddy]", h->buddy,
-	        &l->out->buddy, l->e) < 0 ||
+	if (table_read(&l->reader, "buddy", "[buddy]", h->buddy, &l->out->buddy,
+	        l->e) < 0 ||
 	    check_buddy(l, h->buddy) < 0 ||
 	    table_read(&l->reader, "node", "[node]", h->node, &node, l->e) <
 	        0 ||

@@ -77,8 +77,9 @@ roles_write_config(struct buf *b, const char *operator_name, uint32_t uid)
 	    "[operator.%s]\nuid = %u\n",
 	    operator_name, uid);
 	write_section(b, "operator", "# ", true);
-	buf_add_z(b, "\n# A device on a desk that shows what waits, and says yes "
-	             "or no.\n[buddy]\n");
+	buf_add_z(b,
+	    "\n# A device on a desk that shows what waits, and says yes "
+	    "or no.\n[buddy]\n");
 	write_section(b, "buddy", "# ", false);
 	buf_add_z(b,
 	    "\n# A model behind a chat-completions endpoint; a task type names"

@@ -25,7 +25,7 @@ ask_of(struct arena *a, const char *gates, const char *args)
 	return d.ask;
 }
 
-#define GATE(hint)                                            \
+#define GATE(hint)                                               \
 	"[gate.spend]\ntool = \"pay\"\nrequire = \"operator\"\n" \
 	"hint = \"" hint "\"\n"
 
@@ -71,8 +71,8 @@ static void
 a_gate_without_a_hint_shows_tool_and_action(void **state)
 {
 	auto_arena a = { 0 };
-	struct policy_ask ask = ask_of(&a,
-	    "[gate.spend]\ntool = \"pay\"\nrequire = \"operator\"\n", "{}");
+	struct policy_ask ask = ask_of(
+	    &a, "[gate.spend]\ntool = \"pay\"\nrequire = \"operator\"\n", "{}");
 
 	(void)state;
 	assert_string_equal(arena_z(&a, ask.brief), "finance pay (purchase)");
@@ -102,8 +102,8 @@ static void
 whatever_the_values_are_the_promise_holds(void **state)
 {
 	const char *given = getenv("SEED");
-	unsigned seed = given ? (unsigned)strtoul(given, NULL, 10)
-	                      : (unsigned)random_u64();
+	unsigned seed =
+	    given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)random_u64();
 
 	(void)state;
 	(void)printf("# SEED=%u\n", seed);
@@ -116,10 +116,11 @@ whatever_the_values_are_the_promise_holds(void **state)
 		for (int n = 0; n < 3; n++) {
 			lens[n] = rand_r(&seed) % 46;
 		}
-		buf_addf(&args, "{\"a\":\"%.*s\",\"b\":\"%.*s\",\"c\":\"%.*s\"}",
-		    lens[0], "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-		    lens[1], "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
-		    lens[2], "cccccccccccccccccccccccccccccccccccccccccccccc");
+		buf_addf(&args,
+		    "{\"a\":\"%.*s\",\"b\":\"%.*s\",\"c\":\"%.*s\"}", lens[0],
+		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", lens[1],
+		    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", lens[2],
+		    "cccccccccccccccccccccccccccccccccccccccccccccc");
 		struct policy_ask ask =
 		    ask_of(&a, GATE("{{a}}/{{b}}={{c}}"), buf_z(&args));
 		const char *brief = arena_z(&a, ask.brief);
@@ -158,8 +159,7 @@ a_hint_that_cannot_fit_is_an_error_where_a_buddy_shows_it(void **state)
 		                                                    "\"web\"\n",
 		    "finance", NULL },
 		/* unknown role: not measured */
-		{ GATE("buy a thing of {{vendor}} for ${{amount}}"), "",
-		    NULL },
+		{ GATE("buy a thing of {{vendor}} for ${{amount}}"), "", NULL },
 		{ GATE("123456789012345678901234567890"), "finance", NULL },
 		{ GATE("1234567890123456789012345678901"), "finance",
 		    "gates.toml:1: [gate.spend] hint: a buddy shows 43 bytes; "
