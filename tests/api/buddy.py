@@ -546,6 +546,64 @@ def a_serial_line_carries_it_too():
         need(h.outcome(task)['state'] == 'completed', h.task(task))
 
 
+class Puppet:
+    """Moves a part that lies: what it says to core is written here."""
+
+    def __init__(self, h):
+        self.socket = socket.create_connection(('127.0.0.1', h.door))
+        self.socket.settimeout(0.05)
+        self.text = ''
+        until(lambda: h.device()['alive'], 10, 'not alive')
+
+    def says(self, carrier, yes, id):
+        self.socket.send(('%s %d %s\n' % (carrier, yes, id)).encode())
+        time.sleep(0.2)
+
+    def is_shown(self, id):
+        def there():
+            try:
+                self.text += self.socket.recv(4096).decode()
+            except socket.timeout:
+                pass
+            return self.text.rstrip('\n').split('\n')[-1].split()[:1] == [id]
+        until(there, 10, 'not shown: %s; %r' % (id, self.text))
+
+
+@test
+def a_part_that_lies_says_yes_to_nothing_but_what_is_shown():
+    lies = os.path.join(BUILD, 'tests/jail/hostile_buddy')
+    if not os.path.exists(lies):
+        raise Skipped('hostile_buddy is built for x86-64 only')
+    with Desk(instead={'buddy': lies}) as h:
+        h.up()
+        p = Puppet(h)
+        cut_task, cut = h.ask_for('pay', vendor='v' * 45, amount=1)
+        p.is_shown(cut['id'])
+        task, w = h.ask_for('pay', vendor='ACME', amount=2)
+        p.says('+', 1, w['id'])    # waits, is not shown
+        p.says('+', 1, cut['id'])  # is shown, not whole
+        p.says('77', 0, cut['id'])  # another device
+        need(h.open(w['id']) and h.open(cut['id']), h.waits())
+        p.says('+', 0, cut['id'])  # that much is its power
+        p.is_shown(w['id'])
+        p.says('+', 1, cut['id'])  # over and done
+        need(h.wait(cut['id'])['state'] == 'denied', h.wait(cut['id']))
+        need(h.open(w['id']), h.wait(w['id']))
+        old = h.part()
+        p.says('+', 2, w['id'])
+        until(lambda: h.part() and h.part() != old, 10, 'it may say 2')
+        p = Puppet(h)
+        p.is_shown(w['id'])
+        old = h.part()
+        p.says('+', 1, 'long')
+        until(lambda: h.part() and h.part() != old, 10, 'an id without an end')
+        p = Puppet(h)
+        p.is_shown(w['id'])
+        p.says('+', 1, w['id'])
+        need(h.outcome(task)['state'] == 'completed', h.task(task))
+        need(h.outcome(cut_task)['state'] == 'failed', h.task(cut_task))
+
+
 @test
 def a_house_without_a_device_has_no_such_part():
     with House() as h:
