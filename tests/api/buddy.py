@@ -589,6 +589,10 @@ def a_part_that_lies_says_yes_to_nothing_but_what_is_shown():
         p.says('+', 1, cut['id'])  # over and done
         need(h.wait(cut['id'])['state'] == 'denied', h.wait(cut['id']))
         need(h.open(w['id']), h.wait(w['id']))
+        behind, third = h.ask_for('pay', vendor='ACME', amount=3)
+        p.says('+', 1, third['id'])  # waits behind what is shown, whole
+        p.says('+', 0, third['id'])
+        need(h.open(third['id']), h.wait(third['id']))
         old = h.part()
         p.says('+', 2, w['id'])
         until(lambda: h.part() and h.part() != old, 10, 'it may say 2')
