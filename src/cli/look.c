@@ -6,6 +6,24 @@
 #include "policy/policy.h"
 #include "tools/tools.h"
 
+static void
+print_desk(struct cli *c, const struct json *desk)
+{
+	bool alive = false;
+
+	(void)json_bool(desk, "alive", &alive);
+	if (cli_text(c, desk, "device")[0]) {
+		printf("buddy   %s of %s, %s%s%s\n",
+		    cli_text(c, desk, "device"),
+		    cli_text(c, desk, "operator")[0]
+		        ? cli_text(c, desk, "operator")
+		        : "nobody",
+		    alive ? "alive" : "does not answer",
+		    cli_text(c, desk, "shows")[0] ? ", shows " : "",
+		    cli_text(c, desk, "shows"));
+	}
+}
+
 int
 command_status(struct cli *c, int argc, char **argv)
 {
@@ -46,6 +64,7 @@ command_status(struct cli *c, int argc, char **argv)
 	    (long long)cli_number(t, "waiting"),
 	    (long long)cli_number(t, "runs"),
 	    (long long)cli_number(t, "sandboxes"));
+	print_desk(c, json_get(t, "buddy"));
 	if (cli_text(c, t, "stalled")[0]) {
 		printf(
 		    "%s\n", cli_paint(c, CLI_RED, cli_text(c, t, "stalled")));

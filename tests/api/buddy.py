@@ -330,7 +330,22 @@ def a_connect_tells_time_and_owner_and_asks_for_the_state():
     text = h.ok('buddy', 'status').out
     need('simulator on tcp, alive' in text and 'operator tester' in text, text)
     need(h.read('status')['parts']['buddy'] is True, 'status')
+    text = h.ok('status').out
+    need('buddy   simulator of tester, alive\n' in text, text)
     d.close()
+
+
+@test
+def the_doctor_says_that_the_device_is_not_there():
+    with Desk(carrier='[buddy]\nserial = "/dev/no-such-terminal"\n') as h:
+        found = {f['name']: f for f in
+                 h.cli('doctor', '--json').json['findings']}
+        desk = found['the device on a desk, /dev/no-such-terminal']
+        need(not desk['ok'] and 'buddy pair' in desk['mend'], desk)
+        h.up()  # and the house is there without it
+        until(lambda: 'cannot open /dev/no-such-terminal' in h.log(), 10,
+              'not told')
+        need(h.log().count('cannot open /dev/no-such') == 1, 'told again')
 
 
 @test
