@@ -18,7 +18,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "book/book.h"
 #include "queue/queue.h"
@@ -358,7 +357,11 @@ start(struct bench *b, uint64_t count)
 	for (uint64_t i = 0; i < count; i++) {
 		struct held got;
 
-		(void)usleep((useconds_t)(2000 + random_u64() % 8000));
+		struct timespec pause = {
+			.tv_nsec = (long)(2000000 + random_u64() % 8000000),
+		};
+
+		(void)nanosleep(&pause, NULL);
 		struct queue_claim waiting = claimer(b, 1);
 		struct mono begun = mono_now();
 

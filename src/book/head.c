@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "book/book.h"
+#include "book/own.h"
 
 #define HEAD_FORMAT 1
 #define FLAG_BODY   1u
@@ -88,6 +89,20 @@ book_head_body(struct book_head *head, struct str body)
 	head->has_body = true;
 	head->body_size = (uint32_t)body.len;
 	head->body = digest_of(body);
+}
+
+void
+book_head_body_later(struct book_head *head, struct str body)
+{
+	must(body.len > 0 && body.len <= UINT32_MAX);
+	head->has_body = true;
+	head->body_size = (uint32_t)body.len;
+}
+
+void
+head_name_body(uint8_t bytes[BOOK_HEAD_SIZE], struct digest body)
+{
+	memcpy(bytes + AT_BODY, body.bytes, DIGEST_SIZE);
 }
 
 void

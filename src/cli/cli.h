@@ -97,6 +97,10 @@ int cli_watch(struct cli *c, const char *task, uint64_t seconds);
 /* The value of --timeout SECONDS, 0 without; UINT64_MAX: it is no number. */
 uint64_t cli_timeout(int *argc, char **argv);
 
+/* The object that --payload JSON or @FILE gives. */
+int cli_payload(struct cli *c, const char *given, struct json **out,
+    struct err *e) MUST_CHECK;
+
 /* --- files --- */
 /* The *.jsonl of a folder, sorted; a folder that is not there has none. */
 struct cli_files {

@@ -187,7 +187,10 @@ command_doctor(struct cli *c, int argc, char **argv)
 		    "are then the walls",
 		    "boot with lsm=landlock,… and CONFIG_SECURITY_LANDLOCK" },
 		{ "Landlock for TCP (ABI 4)", abi >= 4, false,
-		    "ports of core are limited by seccomp only", "kernel 6.7" },
+		    "with a store on PostgreSQL core can reach other ports "
+		    "than "
+		    "the server's; with SQLite it has no sockets (seccomp)",
+		    "kernel 6.7" },
 		{ "nf_tables in a namespace", in_child(nf_tables), false,
 		    "only ports 80, 443, 53 and the proxy's are answered; "
 		    "other "

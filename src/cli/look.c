@@ -60,6 +60,18 @@ command_status(struct cli *c, int argc, char **argv)
 		printf(" " STR_FMT " " STR_FMT, STR_ARG(count->text),
 		    STR_ARG(count->key));
 	}
+	printf("\n        %lld delayed, %lld dead",
+	    (long long)cli_number(t, "delayed"),
+	    (long long)cli_number(t, "dead"));
+	JSON_EACH(queue, json_get(t, "queues"))
+	{
+		printf("\nqueue   %-16s %lld running, %lld waiting, %lld of "
+		       "them ready",
+		    cli_text(c, queue, "queue"),
+		    (long long)cli_number(queue, "running"),
+		    (long long)cli_number(queue, "waiting"),
+		    (long long)cli_number(queue, "ready"));
+	}
 	printf("\nwaiting %lld, runs %lld, sandboxes %lld\n",
 	    (long long)cli_number(t, "waiting"),
 	    (long long)cli_number(t, "runs"),

@@ -8,8 +8,8 @@
 
 #define PAYLOAD_MAX ((size_t)4 * 1024 * 1024)
 
-static int
-read_payload(struct cli *c, const char *given, struct json **out, struct err *e)
+int
+cli_payload(struct cli *c, const char *given, struct json **out, struct err *e)
 {
 	struct str text = str_of(given);
 	auto_buf bytes = { 0 };
@@ -34,8 +34,105 @@ struct wanted {
 	const char *type;
 	const char *ke;
 	const char *payload;
+	const char *key;
+	const char *after; /* ids with commas between */
+	const char *at;    /* RFC 3339 */
+	const char *in;    /* a duration */
+	const char *every; /* a cron line, or a duration */
+	const char *zone;
 	bool prompt; /* the subject is the prompt too */
 };
+
+static void
+take_when(struct wanted *w, int *argc, char **argv)
+{
+	w->key = cli_option(argc, argv, "key");
+	w->after = cli_option(argc, argv, "after");
+	w->at = cli_option(argc, argv, "at");
+	w->in = cli_option(argc, argv, "in");
+	w->every = cli_option(argc, argv, "every");
+	w->zone = cli_option(argc, argv, "tz");
+}
+
+/* --at and --in: not before this time. */
+static int
+set_time(
+    struct cli *c, const struct wanted *w, struct json *ours, struct err *e)
+{
+	struct wall at = wall_now();
+	char text[WALL_TEXT_MAX];
+	int64_t us = 0;
+
+	if (w->at && w->in) {
+		return err_set(e, ERR_USAGE, "--at or --in, not both");
+	}
+	if (w->in && (!duration_parse(str_of(w->in), &us) || us <= 0)) {
+		return err_set(
+		    e, ERR_USAGE, "--in takes a duration such as 5m");
+	}
+	if (w->at && !wall_parse(str_of(w->at), &at)) {
+		return err_set(e, ERR_USAGE,
+		    "--at takes a time such as 2026-01-31T09:00:00Z");
+	}
+	if (w->at || w->in) {
+		at.us += us;
+		wall_text(at, text);
+		(void)json_set_str(&c->arena, ours, "not_before",
+		    arena_str(&c->arena, str_of(text)));
+	}
+	return 0;
+}
+
+/* Whether it comes once, later or again and again: payload.handrail. */
+static int
+set_when(
+    struct cli *c, const struct wanted *w, struct json *payload, struct err *e)
+{
+	struct arena *a = &c->arena;
+	const struct json *given = json_get(payload, "handrail");
+	struct json *ours =
+	    given ? json_copy(a, given) : json_new(a, JSON_OBJECT);
+	struct json *every;
+	int64_t us;
+
+	if (w->zone && !w->every) {
+		return err_set(e, ERR_USAGE, "--tz goes with --every");
+	}
+	if (set_time(c, w, ours, e)) {
+		return -1;
+	}
+	if (w->every) {
+		every = json_set(a, ours, "every", json_new(a, JSON_OBJECT));
+		(void)json_set_str(a, every,
+		    duration_parse(str_of(w->every), &us) ? "interval" : "cron",
+		    str_of(w->every));
+		if (w->zone) {
+			(void)json_set_str(a, every, "zone", str_of(w->zone));
+		}
+	}
+	if (ours->count) {
+		(void)json_set(a, payload, "handrail", ours);
+	}
+	return 0;
+}
+
+static void
+set_after(struct cli *c, const struct wanted *w, struct json *task)
+{
+	struct json *list;
+	struct str rest = str_of(w->after);
+	struct str id;
+
+	if (!w->after) {
+		return;
+	}
+	list = json_set(
+	    &c->arena, task, "depends_on", json_new(&c->arena, JSON_ARRAY));
+	while (rest.len) {
+		(void)str_cut(&rest, ',', &id);
+		(void)json_push(list, json_new_str(&c->arena, str_trim(id)));
+	}
+}
 
 static int
 make_record(
@@ -46,7 +143,7 @@ make_record(
 	struct json *payload = json_new(a, JSON_OBJECT);
 	uint64_t score;
 
-	if (w->payload && read_payload(c, w->payload, &payload, e)) {
+	if (w->payload && cli_payload(c, w->payload, &payload, e)) {
 		return -1;
 	}
 	(void)json_set_str(a, task, "queue", str_of(w->queue));
@@ -64,29 +161,40 @@ make_record(
 		(void)json_set(
 		    a, task, "ke_fit_score", json_new_i64(a, (int64_t)score));
 	}
+	if (set_when(c, w, payload, e)) {
+		return -1;
+	}
+	set_after(c, w, task);
 	(void)json_set(a, task, "payload", payload);
 	*out = task;
 	return 0;
 }
 
-/* Posts one record; its id. */
+/* Posts one record; what the house says of it. */
 static int
-post(struct cli *c, const struct json *record, const char **id, struct err *e)
+post(struct cli *c, const struct json *record, const char *key,
+    const struct json **put, struct err *e)
 {
 	auto_buf body = { 0 };
 	struct cli_answer answer = { 0 };
 	struct cli_ask ask = { .method = "POST", .target = STR("/api/tasks") };
+
+	if (key) {
+		ask.target = arena_printf(
+		    &c->arena, "/api/tasks?key=%s", cli_encode(c, str_of(key)));
+	}
 
 	json_write(&body, record);
 	ask.body = buf_str(&body);
 	if (cli_send(c, &ask, &answer, e)) {
 		return -1;
 	}
-	*id = cli_text(c, answer.tree, "id");
+	*put = answer.tree;
 	return 0;
 }
 
 struct patience {
+	const char *key;
 	bool wait;
 	uint64_t seconds;
 };
@@ -95,16 +203,22 @@ static int
 dispatch_one(struct cli *c, const struct json *record, const struct patience *p)
 {
 	struct err e = { 0 };
-	const char *id;
+	const struct json *put;
+	auto_buf text = { 0 };
 
-	if (post(c, record, &id, &e)) {
+	if (post(c, record, p->key, &put, &e)) {
 		return cli_fail(&e);
 	}
-	if (!p->wait) {
-		printf(c->json ? "{\"id\":\"%s\"}\n" : "%s\n", id);
-		return 0;
+	if (p->wait) {
+		return cli_watch(c, cli_text(c, put, "id"), p->seconds);
 	}
-	return cli_watch(c, id, p->seconds);
+	if (c->json) {
+		json_write(&text, put);
+		printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
+	} else {
+		printf("%s\n", cli_text(c, put, "id"));
+	}
+	return 0;
 }
 
 /* Every line of a JSONL file is checked before the first is sent: all or
@@ -159,7 +273,9 @@ command_dispatch(struct cli *c, int argc, char **argv)
 	struct json *record = NULL;
 	struct err e = { 0 };
 
-	if (file && !w.queue && !argc) {
+	take_when(&w, &argc, argv);
+	p.key = w.key;
+	if (file && !w.queue && !argc && !w.key) {
 		return dispatch_file(c, file, &p);
 	}
 	if (argc || !w.queue || !w.subject || p.seconds == UINT64_MAX) {
@@ -210,12 +326,13 @@ list(struct cli *c, int argc, char **argv)
 {
 	const char *queue = cli_option(&argc, argv, "queue");
 	const char *state = cli_option(&argc, argv, "state");
+	bool dead = cli_flag(&argc, argv, "dead");
 	const struct json *tree;
 	struct err e = { 0 };
 
-	if (cli_get(c, &tree, &e, "/api/tasks?queue=%s&state=%s",
+	if (cli_get(c, &tree, &e, "/api/tasks?queue=%s&state=%s&dead=%d",
 	        queue ? cli_encode(c, str_of(queue)) : "",
-	        state ? cli_encode(c, str_of(state)) : "")) {
+	        state ? cli_encode(c, str_of(state)) : "", dead)) {
 		return cli_fail(&e);
 	}
 	JSON_EACH(t, json_get(tree, "tasks"))
@@ -300,22 +417,46 @@ watch(struct cli *c, int argc, char **argv)
 }
 
 static int
-cancel(struct cli *c, int argc, char **argv)
+tell(struct cli *c, int argc, char **argv, const char *verb, const char *done)
 {
 	struct err e = { 0 };
 	struct cli_answer answer = { 0 };
 	struct cli_ask ask = { .method = "POST", .body = STR("{}") };
 
 	if (argc != 1) {
-		return cli_usage(c, "task", "cancel wants the id of a task");
+		return cli_usage(c, "task",
+		    arena_printf(&c->arena, "%s wants the id of a task", verb)
+		        .at);
 	}
-	ask.target = arena_printf(
-	    &c->arena, "/api/tasks/%s/cancel", cli_encode(c, str_of(argv[0])));
+	ask.target = arena_printf(&c->arena, "/api/tasks/%s/%s",
+	    cli_encode(c, str_of(argv[0])), verb);
 	if (cli_send(c, &ask, &answer, &e)) {
 		return cli_fail(&e);
 	}
-	printf("cancelled %s\n", argv[0]);
+	if (c->json) {
+		printf(STR_FMT "\n", STR_ARG(buf_str(&answer.body)));
+	} else {
+		printf("%s %s\n", done, argv[0]);
+	}
 	return 0;
+}
+
+static int
+cancel(struct cli *c, int argc, char **argv)
+{
+	return tell(c, argc, argv, "cancel", "cancelled");
+}
+
+static int
+retry(struct cli *c, int argc, char **argv)
+{
+	return tell(c, argc, argv, "retry", "goes on:");
+}
+
+static int
+redrive(struct cli *c, int argc, char **argv)
+{
+	return tell(c, argc, argv, "redrive", "begins anew:");
 }
 
 int
@@ -328,6 +469,8 @@ command_task(struct cli *c, int argc, char **argv)
 		{ "list", list },
 		{ "show", show },
 		{ "watch", watch },
+		{ "retry", retry },
+		{ "redrive", redrive },
 		{ "cancel", cancel },
 		{ "resolve", command_resolve },
 		{ "import", cli_task_import },

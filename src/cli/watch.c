@@ -116,10 +116,27 @@ say_transition(struct cli *c, const struct json *event, struct line *l)
 	const struct json *body = json_get(event, "body");
 	const char *what = cli_text(c, body, "event");
 	bool good = strcmp(what, "complete") == 0;
+	bool again = false;
 
+	(void)json_bool(body, "again", &again);
 	l->mark = good ? "■" : "▲";
-	l->color = good ? CLI_GREEN : CLI_RED;
+	l->color = good ? CLI_GREEN : again ? CLI_YELLOW : CLI_RED;
 	buf_addf(&l->text, "task %s", what);
+	if (again) {
+		buf_addf(&l->text, ", tried again at %s",
+		    cli_text(c, body, "not_before"));
+	}
+}
+
+static void
+say_carried(struct cli *c, const struct json *event, struct line *l)
+{
+	const struct json *body = json_get(event, "body");
+
+	l->mark = "↻";
+	buf_addf(&l->text, "carried from event %lld of %s: %s %s",
+	    (long long)cli_number(body, "seq"), cli_text(c, body, "run"),
+	    cli_text(c, body, "kind"), cli_text(c, event, "rule"));
 }
 
 struct teller {
@@ -137,6 +154,7 @@ static const struct teller tellers[] = {
 	{ "run_parked", "‖", "parked: no process of it is left", NULL },
 	{ "run_resumed", "▶", "resumed", NULL },
 	{ "model_request", "…", "asks the model", NULL },
+	{ "session_event", NULL, NULL, say_carried },
 	{ "call_decided", NULL, NULL, say_decided },
 	{ "call_settled", NULL, NULL, say_settled },
 	{ "wait_put", NULL, NULL, say_wait },
@@ -170,13 +188,17 @@ cli_print_event(struct cli *c, const struct json *event, int64_t begun_us)
 	}
 }
 
-/* 0 while the task goes on; 1 completed, 2 failed, 3 blocked. */
+/* 0 while the task goes on, or is tried again; 1 completed, 2 failed, 3
+ * blocked. */
 static int
 ended(struct cli *c, const struct json *event)
 {
 	const char *what = cli_text(c, json_get(event, "body"), "event");
+	bool again = false;
 
-	if (strcmp(cli_text(c, event, "kind"), "task_transition") != 0) {
+	(void)json_bool(json_get(event, "body"), "again", &again);
+	if (again ||
+	    strcmp(cli_text(c, event, "kind"), "task_transition") != 0) {
 		return 0;
 	}
 	return strcmp(what, "complete") == 0 ? 1

@@ -8,6 +8,7 @@
  */
 
 #include "base/base.h"
+#include "compress/decode.h"
 
 /* One zstd frame (RFC 8878) that tells its size, appended to out. */
 void compress_zstd(struct str bytes, struct buf *out);

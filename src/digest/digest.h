@@ -3,8 +3,9 @@
 #define DIGEST_DIGEST_H
 
 /*
- * SHA-256 (FIPS 180-4) by libsodium.  Digests name bodies, contracts,
- * policies and arguments everywhere; this is the one place that makes them.
+ * SHA-256 (FIPS 180-4): one by libsodium, many side by side by many.c.
+ * Digests name bodies, contracts, policies and arguments everywhere; this is
+ * the one place that makes them.
  */
 
 #include "base/base.h"
@@ -21,6 +22,13 @@ struct digest_run {
 };
 
 struct digest digest_of(struct str bytes);
+/* The same of each of many, side by side: out[i] is of bytes[i].  No secrets:
+ * what it leaves in memory is not wiped. */
+void digest_many(const struct str *bytes, size_t count, struct digest *out);
+/* On at most so wide a processor (tests). */
+enum digest_width { DIGEST_4, DIGEST_8, DIGEST_16 };
+void digest_many_by(enum digest_width most, const struct str *bytes,
+    size_t count, struct digest *out);
 void digest_begin(struct digest_run *run);
 void digest_add(struct digest_run *run, struct str bytes);
 struct digest digest_end(struct digest_run *run);

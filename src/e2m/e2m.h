@@ -120,6 +120,9 @@ struct e2m_lines e2m_parse_lines(
 /* Writing: members in the order of records.def, absent ones left out.  The
  * caller has passed e2m_check (a record that breaks it is our own fault). */
 struct json *e2m_to_json(struct arena *a, const struct e2m_record *r);
+/* The same text without a tree: as a value of what is being written; alone. */
+void e2m_out(struct json_out *o, const char *key, const struct e2m_record *r);
+void e2m_write(struct buf *b, const struct e2m_record *r);
 void e2m_write_line(struct buf *b, const struct e2m_record *r); /* with \n */
 
 /* What we make ourselves: required fields, words and ranges, times that parse,

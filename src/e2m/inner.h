@@ -49,6 +49,13 @@ int e2m_find_kind(
     const struct json *object, enum e2m_kind *kind, struct err *e) MUST_CHECK;
 bool e2m_is_blank(struct str line);
 
+/* Is the record one that the strict reader takes once it is written?  True is
+ * certain; false says only that this quick look could not tell. */
+bool e2m_is_plain(const struct e2m_record *r);
+/* Has the tree the form of its field?  To *at, a pointer, if it has. */
+int e2m_read_tree(const struct e2m_field *f, const struct json *value, void *at,
+    struct err *e) MUST_CHECK;
+
 /* The word of a set, NULL outside it; index 0 is absent. */
 const char *e2m_word(enum e2m_form set, unsigned value);
 /* Its value, 0 when the word is none of the set. */

@@ -123,8 +123,8 @@ read_flag(const struct e2m_field *f, const struct json *value, void *at,
 	return 0;
 }
 
-static int
-read_tree(const struct e2m_field *f, const struct json *value, void *at,
+int
+e2m_read_tree(const struct e2m_field *f, const struct json *value, void *at,
     struct err *e)
 {
 	if (f->form == FORM_OBJECT && value->type != JSON_OBJECT) {
@@ -162,7 +162,7 @@ e2m_read_field(const struct e2m_field *f, const struct json *value,
 	case FORM_TEXTS:
 	case FORM_ERROR:
 	case FORM_EVALUATOR:
-		return read_tree(f, value, at, e);
+		return e2m_read_tree(f, value, at, e);
 	case FORM_type:
 	case FORM_mail_state:
 	case FORM_state:

@@ -15,6 +15,8 @@
  */
 
 #include "base/base.h"
+#include "http/socket.h"
+#include "http/two.h"
 
 #define HTTP_HEAD_MAX     65536 /* bytes of start line and headers: 431 */
 #define HTTP_TARGET_MAX   8192  /* bytes of a request target: 414 */

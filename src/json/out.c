@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json/json.h"
 
-#include <inttypes.h>
-
 void
 json_out_init(struct json_out *o, struct buf *to)
 {
@@ -63,11 +61,29 @@ json_out_z(struct json_out *o, const char *key, const char *z)
 	json_out_str(o, key, str_of(z));
 }
 
+/* Gathered from the end; below zero, where the range is one larger. */
+static void
+write_i64(struct buf *b, int64_t value)
+{
+	char text[sizeof("-9223372036854775808")];
+	char *at = text + sizeof(text);
+	int64_t rest = value < 0 ? value : -value;
+
+	do {
+		*--at = (char)('0' - rest % 10);
+		rest /= 10;
+	} while (rest != 0);
+	if (value < 0) {
+		*--at = '-';
+	}
+	buf_add(b, str_span(at, (size_t)(text + sizeof(text) - at)));
+}
+
 void
 json_out_i64(struct json_out *o, const char *key, int64_t value)
 {
 	lead(o, key);
-	buf_addf(o->to, "%" PRId64, value);
+	write_i64(o->to, value);
 }
 
 void

@@ -1,11 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json/parts.h"
 
+#include <string.h>
+
+#define ONES     0x0101010101010101ULL
+#define HIGHS    0x8080808080808080ULL
+#define BELOW(x) ((x)-0x20 * ONES) /* a byte under a space borrows */
+
 /* Bytes that a string holds as they are; the rest is escaped or checked. */
 static bool
 is_plain(unsigned char c)
 {
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+static uint64_t
+has_zero(uint64_t x)
+{
+	return (x - ONES) & ~x & HIGHS;
+}
+
+/* All eight are plain. */
+static bool
+are_plain(const char *at)
+{
+	uint64_t x = 0;
+
+	memcpy(&x, at, sizeof(x));
+	return ((x | BELOW(x) | has_zero(x ^ '"' * ONES) |
+	            has_zero(x ^ '\\' * ONES)) &
+	           HIGHS) == 0;
+}
+
+/* How many bytes from i on are plain. */
+static size_t
+count_plain(struct str s, size_t i)
+{
+	size_t at = i;
+
+	while (at + sizeof(uint64_t) <= s.len && are_plain(s.at + at)) {
+		at += sizeof(uint64_t);
+	}
+	while (at < s.len && is_plain((unsigned char)s.at[at])) {
+		at++;
+	}
+	return at - i;
 }
 
 static void
@@ -33,31 +72,49 @@ write_escape(struct buf *b, unsigned char c)
 	}
 }
 
+/* Nothing of it is escaped: one copy. */
+static void
+write_plain(struct buf *b, struct str s)
+{
+	char *at = buf_room(b, s.len + 2);
+
+	at[0] = '"';
+	if (s.len > 0) {
+		memcpy(at + 1, s.at, s.len);
+	}
+	at[s.len + 1] = '"';
+	buf_grew(b, s.len + 2);
+}
+
 void
 json_write_string(struct buf *b, struct str s)
 {
-	size_t i = 0;
+	size_t i = count_plain(s, 0);
 
+	if (i == s.len) {
+		write_plain(b, s);
+		return;
+	}
 	buf_add_byte(b, '"');
+	buf_add(b, str_sub(s, 0, i));
 	while (i < s.len) {
-		size_t run = i;
-		while (run < s.len && is_plain((unsigned char)s.at[run])) {
-			run++;
-		}
-		buf_add(b, str_sub(s, i, run - i));
-		i = run;
-		if (i == s.len) {
-			break;
-		}
 		unsigned char c = (unsigned char)s.at[i];
-		if (c < 0x80) {
+
+		if (c < 0x80 && !is_plain(c)) {
 			write_escape(b, c);
 			i++;
-			continue;
+		} else if (c >= 0x80) {
+			size_t len = str_utf8(str_sub(s, i, s.len));
+
+			buf_add(b,
+			    len > 0 ? str_sub(s, i, len) : STR("\xef\xbf\xbd"));
+			i += len > 0 ? len : 1;
+		} else {
+			size_t run = count_plain(s, i);
+
+			buf_add(b, str_sub(s, i, run));
+			i += run;
 		}
-		size_t len = str_utf8(str_sub(s, i, s.len));
-		buf_add(b, len > 0 ? str_sub(s, i, len) : STR("\xef\xbf\xbd"));
-		i += len > 0 ? len : 1;
 	}
 	buf_add_byte(b, '"');
 }

@@ -266,6 +266,7 @@ reload(struct core *c)
 		log_err("reload", &e);
 		return;
 	}
+	core_egress_rules_all(c);
 	log_line(LOG_INFO, "reload", "%zu roles", c->house.role_count);
 	core_claim(c);
 }
@@ -333,7 +334,9 @@ give_up_power(struct core *c, struct err *e)
 		{ .path = book.at,
 		    .rights = JAIL_READ | JAIL_WRITE | JAIL_MAKE },
 		{ .path = runs.at, .rights = JAIL_READ | JAIL_MAKE },
+		{ .path = "/usr/share/zoneinfo", .rights = JAIL_READ },
 	};
+	bool zones = access(paths[COUNT(paths) - 1].path, R_OK) == 0;
 	struct jail_plan plan = {
 		.part = "core",
 		.uid = (uid_t)part_number(&c->part, "uid", 0),
@@ -341,7 +344,7 @@ give_up_power(struct core *c, struct err *e)
 		.limits = { .nofile = 8192 },
 		.landlock = true,
 		.paths = paths,
-		.path_count = COUNT(paths),
+		.path_count = COUNT(paths) - !zones,
 		.net = JAIL_NET_NONE,
 		.filter = JAIL_FILTER_PROMISES,
 		.promises = JAIL_STDIO | JAIL_FILES_READ | JAIL_FILES_WRITE,

@@ -16,6 +16,7 @@
  */
 
 #include "book/book.h"
+#include "parts/grant.h"
 #include "parts/part.h"
 #include "policy/policy.h"
 #include "queue/queue.h"
@@ -144,6 +145,7 @@ struct core {
 	bool vault_ready;
 	struct wire_vault_hello vault_keys;
 	struct core_credential *credentials;
+	struct core_rate *rates; /* core_rate.c */
 	struct core_run *runs;
 	struct core_cell *cells;
 	struct core_intent *intents;
@@ -160,6 +162,7 @@ struct core {
 	uint32_t slot_count;
 	uint64_t number; /* the last one given out */
 	struct loop_timer expiry;
+	struct loop_timer due;       /* of tasks */
 	struct verifying *verifying; /* core_api_proof.c */
 	struct loop_timer verify_turn;
 	struct loop_signal signals[2];

@@ -29,6 +29,28 @@ static const struct json_limits outcome_limits = {
 
 /* --- telling it its task --- */
 
+/* As it was put, without what is Handrail's own. */
+static struct json *
+shown_record(struct arena *a, const struct json *record)
+{
+	struct json *shown = json_copy(a, record);
+	const struct json *given = json_get(record, "payload");
+	struct json *payload = json_new(a, JSON_OBJECT);
+
+	if (!json_get(given, "handrail")) {
+		return shown;
+	}
+	JSON_EACH(member, given)
+	{
+		if (!str_eq_z(member->key, "handrail")) {
+			(void)json_set(a, payload, arena_z(a, member->key),
+			    json_copy(a, member));
+		}
+	}
+	(void)json_set(a, shown, "payload", payload);
+	return shown;
+}
+
 static void
 write_begin(struct core *c, struct core_run *r, struct buf *body)
 {
@@ -42,7 +64,7 @@ write_begin(struct core *c, struct core_run *r, struct buf *body)
 	json_out_init(&o, body);
 	json_out_object(&o, NULL);
 	json_out_z(&o, "run", r->run_text);
-	json_out_value(&o, "task", r->record);
+	json_out_value(&o, "task", shown_record(&a, r->record));
 	json_out_str(&o, "type", r->type->name);
 	json_out_z(&o, "identity", r->role->identity);
 	if (r->type->brain == BRAIN_RUNBOOK) {
@@ -121,20 +143,45 @@ core_agent_send_result(struct core_run *r, uint32_t ordinal, struct str settled)
 	wire_send(r->agent_peer, WIRE_CALL_RESULT, &result, &fd, 1);
 }
 
+/* What a fork was given stands in the event that carried it. */
+static enum book_kind
+unpack(const struct book_head *head, struct buf *body)
+{
+	auto_arena a = { 0 };
+	const struct json *event;
+	enum book_kind kind;
+
+	if (head->kind != BOOK_SESSION_EVENT) {
+		return head->kind;
+	}
+	kind = core_carried(&a, arena_str(&a, buf_str(body)), &event);
+	buf_clear(body);
+	if (kind != BOOK_KIND_NONE) {
+		json_write(body, event);
+	}
+	return kind;
+}
+
 static void
 replay_one(struct core *c, struct core_run *r, const struct book_head *head)
 {
 	auto_buf body = { 0 };
 	struct err e = { 0 };
+	enum book_kind kind;
 
-	if (head->kind != BOOK_MODEL_REPLY && head->kind != BOOK_CALL_SETTLED) {
+	if (head->kind != BOOK_MODEL_REPLY && head->kind != BOOK_CALL_SETTLED &&
+	    head->kind != BOOK_SESSION_EVENT) {
 		return;
 	}
 	if (core_body_get(c, head->seq, &body, &e)) {
 		log_err("replay", &e);
 		return;
 	}
-	if (head->kind == BOOK_MODEL_REPLY) {
+	kind = unpack(head, &body);
+	if (kind == BOOK_KIND_NONE) {
+		return;
+	}
+	if (kind == BOOK_MODEL_REPLY) {
 		r->model_replied = head->call;
 		send_model_reply(r, buf_str(&body));
 	} else {

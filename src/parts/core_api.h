@@ -37,6 +37,11 @@ struct core_ask {
 	/* waiting for events */
 	uint64_t after;
 	struct book_id task;
+	struct book_id run; /* of a session's events */
+	bool session;       /* waits for them */
+	bool following;     /* streams them */
+	bool began;         /* and has had its first piece */
+	bool over;          /* run_ended is among what it has */
 	struct loop_timer patience;
 	bool polling;
 	struct core *core;
@@ -101,6 +106,9 @@ void core_api_gone(struct core *c);
 void core_api_vault_gone(struct core *c); /* who waits for it hears so */
 wire_take_fn core_vault_sealed;
 wire_take_fn core_vault_signed;
+
+/* core_api_session.c: events that a session's follower waits for. */
+void core_session_events(struct core *c, struct core_ask *ask);
 
 /* One head of the book as JSON, with its body when that is small JSON. */
 void core_event_json(struct core *c, struct json_out *o,

@@ -6,7 +6,7 @@
 
 #include "parts/core.h"
 #include "parts/core_api.h"
-#include "parts/core_run.h"
+#include "parts/core_dispatch.h"
 
 #define LIST_MAX 500
 
@@ -31,6 +31,25 @@ route_health(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
+/* By queue and state; what scans nothing but the names of queues. */
+static void
+write_queues(struct core *c, struct json_out *o)
+{
+	json_out_array(o, "queues");
+	for (size_t i = 0; i < c->house.role_count; i++) {
+		struct str name = str_of(c->house.roles[i].name);
+		struct queue_count n = queue_count(c->queue, name);
+
+		json_out_object(o, NULL);
+		json_out_str(o, "queue", name);
+		json_out_i64(o, "ready", n.ready);
+		json_out_i64(o, "waiting", n.waiting);
+		json_out_i64(o, "running", n.running);
+		json_out_end(o, '}');
+	}
+	json_out_end(o, ']');
+}
+
 static void
 write_counts(struct core *c, struct json_out *o)
 {
@@ -38,9 +57,14 @@ write_counts(struct core *c, struct json_out *o)
 	const struct queue_task *t;
 	const struct wait_item *w;
 	int64_t waiting = 0;
+	int64_t delayed = 0;
+	int64_t dead = 0;
+	int64_t now = wall_now().us;
 
 	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
 		counts[t->state]++;
+		dead += t->dead;
+		delayed += t->state == E2M_PENDING && t->not_before.us > now;
 	}
 	json_out_object(o, "tasks");
 	for (int s = E2M_PENDING; s <= E2M_FAILED; s++) {
@@ -48,6 +72,9 @@ write_counts(struct core *c, struct json_out *o)
 		    o, e2m_state_name((enum e2m_state)s), (int64_t)counts[s]);
 	}
 	json_out_end(o, '}');
+	json_out_i64(o, "delayed", delayed);
+	json_out_i64(o, "dead", dead);
+	write_queues(c, o);
 	for (size_t i = 0; (w = wait_at(c->waits, i)); i++) {
 		waiting += w->state == WAIT_OPEN;
 	}
@@ -94,6 +121,8 @@ route_status(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_i64(
 	    &o, "up_seconds", (mono_now().us - c->began.us) / CLOCK_SECOND);
 	json_out_z(&o, "state", c->state);
+	json_out_z(
+	    &o, "store", store_is_url(c->where) ? "postgresql" : "sqlite");
 	write_parts(c, &o);
 	json_out_i64(&o, "sandboxes", cells);
 	json_out_i64(&o, "runs", runs);
@@ -138,222 +167,31 @@ route_roles(struct core *c, struct core_ask *ask, struct err *e)
 
 /* --- dispatch --- */
 
-/* The e2m task of a request: a whole record ("_type":"task"), or its parts. */
-static int
-read_task(struct core_ask *ask, struct e2m_record *out, struct err *e)
-{
-	struct arena *a = &ask->arena;
-	struct json *tree = json_copy(a, ask->body);
-	struct str text;
-	char now[WALL_TEXT_MAX];
-
-	if (tree->type != JSON_OBJECT) {
-		return err_set(e, ERR_INPUT, "the body must be an object");
-	}
-	wall_text(wall_now(), now);
-	if (!json_get(tree, "_type")) {
-		(void)json_set_str(a, tree, "_type", STR("task"));
-	}
-	if (!json_get(tree, "id")) {
-		struct id id = id_new();
-
-		(void)json_set_str(a, tree, "id", str_of(id.text));
-	}
-	if (!json_get(tree, "state")) {
-		(void)json_set_str(a, tree, "state", STR("pending"));
-	}
-	if (!json_text(tree, "created_at", &text)) {
-		(void)json_set_str(a, tree, "created_at", str_of(now));
-	}
-	if (!json_text(tree, "updated_at", &text)) {
-		(void)json_set_str(a, tree, "updated_at", str_of(now));
-	}
-	if (!json_get(tree, "from") && ask->operator_) {
-		(void)json_set_str(
-		    a, tree, "from", str_of(ask->operator_->name));
-	}
-	if (e2m_from_json(tree, out, e) || e2m_check(out, e)) {
-		return -1;
-	}
-	struct book_id id;
-	char canonical[ID_TEXT] = "";
-
-	if (book_id_parse(out->as.task.id, &id)) {
-		book_id_text(id, canonical);
-	}
-	/* Two spellings would be two tasks, and one in the book. */
-	if (!str_eq_z(out->as.task.id, canonical)) {
-		return err_set(e, ERR_INPUT,
-		    "id: expected a UUID in small letters, not all zero");
-	}
-	if (out->kind != E2M_TASK || out->as.task.state != E2M_PENDING) {
-		return err_set(e, ERR_INPUT,
-		    "dispatch takes a task record in state pending");
-	}
-	return 0;
-}
-
-static bool
-has_reference(const struct json *args)
-{
-	auto_buf text = { 0 };
-	struct str before;
-	struct str id;
-	struct str path;
-
-	if (args) {
-		json_write(&text, args);
-	}
-	struct str rest = buf_str(&text);
-
-	return roles_next_reference(&rest, &before, &id, &path);
-}
-
-/* Arguments that are whole already are checked now; those that name results
- * when the call comes. */
-static int
-check_steps(
-    const struct core_role *role, const struct json *payload, struct err *e)
-{
-	size_t index = 0;
-
-	JSON_EACH(step, json_get(payload, "runbook"))
-	{
-		const struct json *args = json_get(step, "args");
-		struct str name = STR("");
-
-		(void)json_text(step, "tool", &name);
-		const struct tool *t = tools_find(&role->catalogue, name);
-
-		if (t && !has_reference(args) && tools_check_args(t, args, e)) {
-			return err_wrap(e, "payload: runbook[%zu].args", index);
-		}
-		index++;
-	}
-	return 0;
-}
-
-/* The payload against its type; `type` itself is no part of what is typed. */
-static int
-check_payload(struct core *c, struct core_ask *ask, struct core_role *role,
-    const struct e2m_task *t, struct err *e)
-{
-	struct json *payload = json_new(&ask->arena, JSON_OBJECT);
-	struct str type = STR("default");
-	const struct task_type *found;
-
-	(void)c;
-	(void)json_text(t->payload, "type", &type);
-	found = core_task_type(role, type);
-	if (!found) {
-		return err_set(e, ERR_INPUT,
-		    "role %s has no task type %s: name one of its [task.*] "
-		    "(`handrail role list`)",
-		    role->name, err_quote(type));
-	}
-	JSON_EACH(member, t->payload)
-	{
-		if (!str_eq_z(member->key, "type")) {
-			(void)json_set(&ask->arena, payload,
-			    arena_z(&ask->arena, member->key),
-			    json_copy(&ask->arena, member));
-		}
-	}
-	if (roles_check_payload(found, payload, e) ||
-	    (found->brain == BRAIN_RUNBOOK && check_steps(role, payload, e))) {
-		return err_wrap(
-		    e, "payload of type " STR_FMT, STR_ARG(found->name));
-	}
-	return tools_check_no_provider_key(t->payload, e);
-}
-
-static void
-make_mail(struct core_ask *ask, const struct core_role *role,
-    const struct e2m_task *t, struct e2m_record *mail)
-{
-	struct json *payload = json_new(&ask->arena, JSON_OBJECT);
-
-	e2m_envelope_init(&ask->arena, wall_now(), mail);
-	(void)json_set_str(&ask->arena, payload, "task_id", t->id);
-	mail->as.envelope.envelope_type = E2M_TYPE_TASK;
-	mail->as.envelope.from = t->from.len ? t->from : STR("operator");
-	mail->as.envelope.to = str_of(role->mailbox);
-	mail->as.envelope.subject = t->subject;
-	mail->as.envelope.payload = payload;
-}
-
-static void
-claim_later(struct core *c, uint64_t number)
-{
-	(void)number;
-	core_claim(c);
-}
-
-static struct core_role *
-role_of_queue(struct core *c, struct str queue)
-{
-	for (size_t i = 0; i < c->house.role_count; i++) {
-		if (str_eq_z(queue, c->house.roles[i].name)) {
-			return &c->house.roles[i];
-		}
-	}
-	return NULL;
-}
-
 int
 route_put(struct core *c, struct core_ask *ask, struct err *e)
 {
-	struct e2m_record task = { 0 };
-	struct e2m_record mail = { 0 };
-	struct queue_step step = { 0 };
-	struct queue_put put = { .task = &task.as.task };
-	auto_buf record = { 0 };
+	struct core_dispatch d = {
+		.record = ask->body,
+		.from = str_of(ask->operator_ ? ask->operator_->name : ""),
+		.key = ask->key,
+	};
+	struct core_dispatched put;
 	auto_buf answer = { 0 };
 	struct json_out o;
 
-	if (core_may_begin(c, e)) {
+	(void)core_ask_query(ask, "key", &d.key);
+	if (core_dispatch(c, &ask->arena, &d, &put, e)) {
 		return -1;
-	}
-	if (!ask->body || read_task(ask, &task, e)) {
-		return ask->body ? -1 : err_set(e, ERR_INPUT, "no body");
-	}
-	struct core_role *role = role_of_queue(c, task.as.task.queue);
-
-	if (!role) {
-		return err_set(e, ERR_MISSING,
-		    "no role here works on the queue %s; `handrail role list` "
-		    "names them",
-		    err_quote(task.as.task.queue));
-	}
-	if (role->closed[0]) {
-		return err_set(e, ERR_UNAVAILABLE, "role %s is closed: %s",
-		    role->name, role->closed);
-	}
-	if (check_payload(c, ask, role, &task.as.task, e)) {
-		return -1;
-	}
-	make_mail(ask, role, &task.as.task, &mail);
-	put.mail = &mail.as.envelope;
-	(void)core_ask_query(ask, "key", &put.key);
-	if (queue_put(c->queue, &ask->arena, &put, &step, e)) {
-		return -1;
-	}
-	core_queue_step(c, &step, NULL);
-	if (!step.duplicate) {
-		json_write(&record, e2m_to_json(&ask->arena, &task));
-		core_task_put(
-		    c, queue_find(c->queue, step.id), buf_str(&record));
 	}
 	json_out_init(&o, &answer);
 	json_out_object(&o, NULL);
-	json_out_str(&o, "id", step.id);
-	json_out_z(&o, "queue", role->name);
-	json_out_z(&o, "identity", role->identity);
-	json_out_bool(&o, "duplicate", step.duplicate);
+	json_out_str(&o, "id", put.id);
+	json_out_z(&o, "queue", put.role->name);
+	json_out_z(&o, "identity", put.role->identity);
+	json_out_bool(&o, "duplicate", put.duplicate);
 	json_out_i64(&o, "after", (int64_t)c->book.seq);
 	json_out_end(&o, '}');
 	core_answer_after(c, ask, 201, buf_str(&answer));
-	core_after(c, claim_later, 0);
 	return 0;
 }
 
@@ -371,6 +209,70 @@ route_cancel(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
+static void
+claim_again(struct core *c, uint64_t number)
+{
+	(void)number;
+	core_claim(c);
+}
+
+static int
+go_on(struct core *c, struct core_ask *ask, queue_touch_fn *command,
+    struct err *e)
+{
+	struct queue_touch touch = {
+		.task = ask->part,
+		.now = wall_now(),
+		.random = random_u64(),
+	};
+	struct queue_step step = { 0 };
+
+	if (command(c->queue, &ask->arena, &touch, &step, e)) {
+		return -1;
+	}
+	core_queue_step(c, &step, NULL);
+	core_task_row(c, queue_find(c->queue, ask->part));
+	core_due_arm(c);
+	core_after(c, claim_again, 0);
+	core_answer_after(c, ask, 200, STR("{\"again\":true}"));
+	return 0;
+}
+
+static const struct queue_task *
+task_named(struct core *c, struct str id, struct err *e)
+{
+	const struct queue_task *t;
+
+	core_dispatch_recall(c, id);
+	t = queue_find(c->queue, id);
+	if (!t) {
+		(void)err_set(e, ERR_MISSING,
+		    "there is no task %s; `handrail task list` names them",
+		    err_quote(id));
+	}
+	return t;
+}
+
+/* A blocked task goes on under its owner, a failed one waits again. */
+int
+route_retry(struct core *c, struct core_ask *ask, struct err *e)
+{
+	const struct queue_task *t = task_named(c, ask->part, e);
+
+	if (!t) {
+		return -1;
+	}
+	return go_on(
+	    c, ask, t->state == E2M_BLOCKED ? queue_unblock : queue_retry, e);
+}
+
+int
+route_redrive(struct core *c, struct core_ask *ask, struct err *e)
+{
+	return task_named(c, ask->part, e) ? go_on(c, ask, queue_redrive, e)
+	                                   : -1;
+}
+
 /* --- list and show --- */
 
 static void
@@ -385,6 +287,15 @@ write_task(struct json_out *o, const struct queue_task *t)
 	json_out_z(o, "hold", queue_hold_name(t->hold));
 	json_out_str(o, "owner", t->owner);
 	json_out_i64(o, "epoch", (int64_t)t->epoch);
+	json_out_i64(o, "attempts", t->attempts);
+	json_out_bool(o, "dead", t->dead);
+	if (t->unmet) {
+		json_out_i64(o, "unmet", t->unmet);
+	}
+	if (t->not_before.us) {
+		wall_text(t->not_before, at);
+		json_out_z(o, "not_before", at);
+	}
 	wall_text(t->created, at);
 	json_out_z(o, "created_at", at);
 	wall_text(t->updated, at);
@@ -398,18 +309,21 @@ route_tasks(struct core *c, struct core_ask *ask, struct err *e)
 	struct json_out o;
 	struct str queue = STR("");
 	struct str state = STR("");
+	struct str dead = STR("");
 	const struct queue_task *t;
 	int listed = 0;
 
 	(void)e;
 	(void)core_ask_query(ask, "queue", &queue);
 	(void)core_ask_query(ask, "state", &state);
+	(void)core_ask_query(ask, "dead", &dead);
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_array(&o, "tasks");
 	for (size_t i = 0; (t = queue_at(c->queue, i)) && listed < LIST_MAX;
 	     i++) {
-		if ((queue.len && !str_eq(queue, t->queue)) ||
+		if ((str_eq_z(dead, "1") && !t->dead) ||
+		    (queue.len && !str_eq(queue, t->queue)) ||
 		    (state.len && !str_eq_z(state, e2m_state_name(t->state)))) {
 			continue;
 		}
@@ -447,8 +361,11 @@ write_calls(struct core *c, struct json_out *o, const struct session_run *view)
 		if (s->settled_seq &&
 		    core_body_get(c, s->settled_seq, &settled, &e) == 0 &&
 		    json_parse(&a, buf_str(&settled), NULL, &tree, &e) == 0) {
-			json_out_value(o, "end", json_get(tree, "end"));
-			json_out_value(o, "result", json_get(tree, "result"));
+			const struct json *carried = json_get(tree, "body");
+			const struct json *event = carried ? carried : tree;
+
+			json_out_value(o, "end", json_get(event, "end"));
+			json_out_value(o, "result", json_get(event, "result"));
 		}
 		json_out_end(o, '}');
 	}
@@ -504,10 +421,54 @@ write_outcome(struct core *c, struct json_out *o, const struct queue_task *t)
 	}
 }
 
+struct found {
+	struct arena *arena;
+	struct queue_task task;
+};
+
+static int
+keep_task(void *context, const struct store_task *row, struct err *e)
+{
+	struct found *f = context;
+	struct queue_task *t = &f->task;
+	enum e2m_state state = E2M_no_state;
+
+	(void)e;
+	t->id = arena_str(f->arena, row->id);
+	t->queue = arena_str(f->arena, row->queue);
+	t->subject = arena_str(f->arena, row->subject);
+	t->owner = arena_str(f->arena, row->owner);
+	t->created = row->created_at;
+	t->updated = row->updated_at;
+	if (e2m_state_parse(row->state, &state)) {
+		t->state = state;
+	}
+	t->hold = t->state == E2M_COMPLETED ? QUEUE_COMPLETE : QUEUE_FAILED;
+	return 0;
+}
+
+/* The queue forgets what ended long ago; its row stays. */
+static const struct queue_task *
+find_task(struct core *c, struct core_ask *ask)
+{
+	const struct queue_task *t = queue_find(c->queue, ask->part);
+	struct found *f;
+	struct err e = { 0 };
+
+	if (t) {
+		return t;
+	}
+	f = arena_alloc(&ask->arena, sizeof(*f));
+	f->arena = &ask->arena;
+	return store_task_get(c->book.store, ask->part, keep_task, f, &e)
+	           ? NULL
+	           : &f->task;
+}
+
 int
 route_task(struct core *c, struct core_ask *ask, struct err *e)
 {
-	const struct queue_task *t = queue_find(c->queue, ask->part);
+	const struct queue_task *t = find_task(c, ask);
 	auto_buf body = { 0 };
 	auto_buf record = { 0 };
 	struct json *tree;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "parts/core_api.h"
+#include "parts/core_dispatch.h"
 #include "parts/core_worker.h"
 
 #define WAIT_MS_MAX  60000
@@ -311,6 +312,7 @@ read_finish(struct core *c, struct core_ask *ask, const struct json *body,
 	int64_t epoch = 0;
 
 	command->now = wall_now();
+	command->random = random_u64();
 	(void)json_text(body, "ack_key", &command->ack_key);
 	if (!json_text(body, "task", &command->task) ||
 	    number(body, "epoch", 1, EPOCH_MAX, &epoch, e) || epoch == 0) {
@@ -418,7 +420,9 @@ finish(struct core *c, struct core_ask *ask, struct core_worker *w,
 	}
 	if (!step.duplicate) {
 		core_queue_step(c, &step, NULL);
+		core_dispatch_rows(c, &step);
 		core_task_row(c, queue_find(c->queue, step.id));
+		core_due_arm(c);
 		core_lease_drop(c, f.lease);
 		core_worker_offer_later(c);
 	}

@@ -128,6 +128,27 @@ core_call_use_approval(
 	core_call_start(c, k);
 }
 
+const struct wait_item *
+core_call_denied_before(struct core *c, const struct core_call *k)
+{
+	const struct core_run *r = core_run_find(c, k->run);
+	const struct session_run *view =
+	    session_index_find(c->sessions, r->run);
+	struct wait_subject subject = subject_of(r, k);
+	struct digest effect = wait_effect(&subject);
+
+	for (uint32_t i = 0; view && i < view->call_count; i++) {
+		const struct wait_item *w =
+		    wait_find(c->waits, str_of(view->calls[i].wait));
+
+		if (w && w->state == WAIT_DENIED &&
+		    digest_eq(w->effect, effect)) {
+			return w;
+		}
+	}
+	return NULL;
+}
+
 void
 core_call_settle_denied(
     struct core *c, struct core_call *k, const struct session_call *s)

@@ -60,6 +60,40 @@ core_batch_empty(const struct core_batch *b)
 	return !b->writes && !b->pending;
 }
 
+/* --- hashing --- */
+
+void
+core_batch_new_head(struct core *c, struct core_write *w)
+{
+	struct core_batch *b = &c->book.forming;
+
+	b->unhashed = b->unhashed ? b->unhashed : w;
+	b->unhashed_count++;
+}
+
+void
+core_batch_hash(struct core *c)
+{
+	struct core_batch *b = &c->book.forming;
+	auto_free struct book_new_head *heads =
+	    calloc(b->unhashed_count + 1, sizeof(*heads));
+	size_t count = 0;
+
+	must(heads);
+	for (struct core_write *w = b->unhashed; w; w = w->next) {
+		if (w->kind == CORE_WRITE_HEAD) {
+			heads[count++] = (struct book_new_head){
+				.bytes = w->bytes,
+				.body = buf_str(&w->value),
+			};
+		}
+	}
+	must(count == b->unhashed_count);
+	book_tree_add_heads(&c->book.tree, heads, count);
+	b->unhashed = NULL;
+	b->unhashed_count = 0;
+}
+
 /* --- closing: what goes to the disk is fixed --- */
 
 static void
@@ -122,6 +156,7 @@ core_batch_close(struct core *c)
 			close_task(c, w);
 		}
 	}
+	core_batch_hash(c);
 	if (b->writes) {
 		core_save_tree(c, false);
 	}

@@ -5,9 +5,10 @@
  *
  * Invariants of the book, kept by this file and core_commit.c:
  *
- * (1) A head is in the tree and in every view exactly when it is on the disk,
- *     in the batch in flight or in the one that is forming; in that order, by
- *     seq without a gap.
+ * (1) A head is in every view exactly when it is on the disk, in the batch in
+ *     flight or in the one that is forming; in that order, by seq without a
+ *     gap.  The tree follows when the batch is closed: then all its heads are
+ *     hashed together (core_batch_hash).
  * (2) At most one batch is in flight.  It does not change once it is closed;
  *     what is appended meanwhile is the next one's.
  * (3) An effect belongs to the batch in which it was queued and runs only after
@@ -54,7 +55,7 @@ fill_head(
 	must(str_copy(head->rule, sizeof(head->rule),
 	    str_sub(event->rule, 0, BOOK_RULE_MAX)));
 	if (event->body.len) {
-		book_head_body(head, event->body);
+		book_head_body_later(head, event->body);
 	}
 }
 
@@ -94,12 +95,11 @@ append(struct core *c, const struct core_event *event, struct book_id *task)
 	w->has_body = head.has_body;
 	buf_add(&w->value, event->body);
 	book_head_encode(&head, w->bytes);
+	core_batch_new_head(c, w);
 	w->seq = head.seq;
 	w->time = head.time;
 	w->task = head.task;
 	c->book.forming.last = head.seq;
-	book_tree_add(
-	    &c->book.tree, book_leaf(str_span(w->bytes, sizeof(w->bytes))));
 	core_save_saw(c, &head);
 	if (session_index_apply(c->sessions, &head, event->body, &e)) {
 		/* Core judged this event against that same view. */

@@ -120,8 +120,8 @@ send_settled(struct core *c, uint64_t number)
 	core_call_free(c, k);
 }
 
-static void
-settle(struct core *c, struct core_call *k, const char *end,
+void
+core_call_settle(struct core *c, struct core_call *k, const char *end,
     const struct json *result)
 {
 	struct core_run *r = core_run_find(c, k->run);
@@ -148,7 +148,7 @@ core_call_settle_error(struct core *c, struct core_call *k, const char *end,
 
 	(void)json_set_str(&k->arena, result, "error", str_of(error));
 	(void)json_set_str(&k->arena, result, "message", message);
-	settle(c, k, end, result);
+	core_call_settle(c, k, end, result);
 }
 
 /* Never started: a wrong call, or a policy's no. */
@@ -207,10 +207,14 @@ exec_done(
 	if (r->cell_was_lost && !core_tool_fresh(r->role, k->tool) &&
 	    value->type == JSON_OBJECT) {
 		(void)json_set_str(&k->arena, value, "sandbox",
-		    STR("started anew: earlier processes and /tmp are gone"));
+		    r->forked ? STR("a fork: its workspace is empty, earlier "
+		                    "processes and /tmp are gone")
+		              : STR("started anew: earlier processes and /tmp "
+		                    "are gone"));
 		r->cell_was_lost = false;
+		r->forked = false;
 	}
-	settle(c, k, failed ? "failed" : "ok", value);
+	core_call_settle(c, k, failed ? "failed" : "ok", value);
 }
 
 static void
@@ -278,7 +282,7 @@ http_done(struct core *c, uint64_t number, const struct wire_http_done *head,
 	(void)json_set_str(
 	    &k->arena, value, "content_type", str_of(head->content_type));
 	(void)json_set_str(&k->arena, value, "body", buf_str(&text));
-	settle(c, k, head->status < 400 ? "ok" : "failed", value);
+	core_call_settle(c, k, head->status < 400 ? "ok" : "failed", value);
 }
 
 static void
@@ -310,7 +314,11 @@ core_call_start(struct core *c, struct core_call *k)
 	}
 	append(c, k, BOOK_CALL_STARTED, STR(""), STR(""));
 	k->started = true;
-	core_after(c, effect, k->number);
+	if (k->tool->kind == TOOL_DISPATCH) {
+		core_call_dispatch(c, k);
+	} else {
+		core_after(c, effect, k->number);
+	}
 }
 
 /* --- judging --- */
@@ -329,14 +337,14 @@ finish_task(struct core *c, struct core_call *k)
 			    c, r, "schema_validation", "resolvable", e.text);
 			return;
 		}
-		refuse(c, k, "input", STR("schema"),
+		refuse(c, k, "input", STR(CORE_BAD_RESULT),
 		    arena_printf(&k->arena, "the result is not of its type: %s",
 		        e.text));
 		return;
 	}
 	core_call_decide(c, k, "allow", STR("builtin.finish"), STR(""));
 	append(c, k, BOOK_CALL_STARTED, STR(""), STR(""));
-	settle(c, k, "ok", k->args);
+	core_call_settle(c, k, "ok", k->args);
 	core_run_complete(c, r, k->args);
 }
 
@@ -364,6 +372,7 @@ judge(struct core *c, struct core_call *k)
 		.action = k->tool->action,
 		.args = k->args,
 	};
+	const struct wait_item *w;
 	struct err e = { 0 };
 
 	if (tools_check_args(k->tool, k->args, &e) ||
@@ -383,10 +392,22 @@ judge(struct core *c, struct core_call *k)
 		refuse(c, k, "denied", k->decision.rule, k->decision.text);
 		return;
 	case POLICY_ASK:
-		core_call_ask_person(c, k, WAIT_APPROVAL);
-		return;
 	case POLICY_ALLOW:
 		break;
+	}
+	if ((w = core_call_denied_before(c, k))) {
+		refuse(c, k, "denied", w->gate,
+		    arena_printf(&k->arena,
+		        "denied by " STR_FMT ": " STR_FMT
+		        "; the same call stays denied for this run",
+		        STR_ARG(w->by),
+		        STR_ARG(w->reason.len ? w->reason
+		                              : STR("no reason given"))));
+		return;
+	}
+	if (k->decision.verdict == POLICY_ASK) {
+		core_call_ask_person(c, k, WAIT_APPROVAL);
+		return;
 	}
 	core_call_decide(c, k, "allow", k->decision.rule, STR(""));
 	core_call_start(c, k);

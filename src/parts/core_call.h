@@ -6,6 +6,9 @@
 
 #include "parts/core.h"
 
+/* The rule of a finish whose result was not of its type: counted from heads. */
+#define CORE_BAD_RESULT "builtin.finish.wrong"
+
 struct core_call {
 	struct core_call *next;
 	uint64_t number;
@@ -34,6 +37,8 @@ const struct session_call *core_call_known(
     struct core *c, const struct core_run *r, uint32_t ordinal);
 void core_call_decide(struct core *c, struct core_call *k, const char *verdict,
     struct str rule, struct str why);
+void core_call_settle(struct core *c, struct core_call *k, const char *end,
+    const struct json *result);
 void core_call_settle_error(struct core *c, struct core_call *k,
     const char *end, const char *error, struct str message);
 void core_call_start(struct core *c, struct core_call *k);
@@ -45,6 +50,9 @@ void core_call_ask_person(
     struct core *c, struct core_call *k, enum wait_kind kind);
 void core_call_use_approval(
     struct core *c, struct core_call *k, const struct session_call *s);
+/* A person's no to this very effect, earlier in this run; NULL: none. */
+const struct wait_item *core_call_denied_before(
+    struct core *c, const struct core_call *k);
 void core_call_settle_denied(
     struct core *c, struct core_call *k, const struct session_call *s);
 /* It may have happened: nothing that cannot be repeated is repeated. */
@@ -55,6 +63,8 @@ typedef void core_http_done_fn(struct core *c, uint64_t number,
     const struct wire_http_done *head, struct str body);
 void core_http_tool(
     struct core *c, struct core_call *k, core_http_done_fn *done);
+/* core_child.c: a started dispatch_task; it settles in its own batch. */
+void core_call_dispatch(struct core *c, struct core_call *k);
 /* core_wait.c */
 void core_expiry_arm(struct core *c);
 /* core.c: bytes that are no UTF-8 become '?' */

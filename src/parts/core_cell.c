@@ -12,6 +12,7 @@
 
 #include "parts/core.h"
 #include "parts/core_cell.h"
+#include "parts/core_egress.h"
 
 #define LEASE_EVERY_US (10 * CLOCK_SECOND)
 
@@ -222,6 +223,7 @@ core_cell_made(void *owner, struct wire_peer *peer, const void *record,
 		return;
 	}
 	core_egress_attach(c, cell->egress, cell->number);
+	core_egress_rules(c, cell);
 	renew_lease(cell);
 }
 

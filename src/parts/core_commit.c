@@ -149,6 +149,9 @@ arm_beat(struct core *c)
 {
 	int64_t us = store_beat_us(c->book.store);
 
+	if (!us && store_low(c->book.store)) {
+		us = RETRY_US; /* a begin looks whether there is room again */
+	}
 	c->book.beat_due = false;
 	if (us) {
 		loop_timer_arm(&c->book.beat, c->part.loop,

@@ -16,7 +16,8 @@ texts_ok(const struct wire_intent *in)
 	          wire_text_ok(in->host, sizeof(in->host)) &&
 	          wire_text_ok(in->path, sizeof(in->path)) &&
 	          wire_text_ok(in->query, sizeof(in->query)) &&
-	          in->refs <= WIRE_REFS_MAX && in->git <= WIRE_GIT_PUSH;
+	          in->refs <= WIRE_REFS_MAX && in->git <= WIRE_GIT_PUSH &&
+	          in->kind <= WIRE_ASKED_TUNNEL;
 
 	for (size_t n = 0; ok && n < in->refs; n++) {
 		ok = wire_text_ok(in->ref[n].name, sizeof(in->ref[n].name));
@@ -32,6 +33,8 @@ copy_intent(struct core_intent *i, const struct wire_intent *in)
 	i->id = in->id;
 	i->port = in->port;
 	i->git = (enum wire_git)in->git;
+	i->tunnel = in->kind == WIRE_ASKED_TUNNEL;
+	i->websocket = in->kind == WIRE_ASKED_WEBSOCKET;
 	i->method = arena_str(a, str_of(in->method));
 	i->path = arena_str(a, str_of(in->path));
 	(void)str_copy(i->host, sizeof(i->host), str_of(in->host));
@@ -109,6 +112,8 @@ take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		.commands = known ? &i->commands : NULL,
 		.from_tool = str_of(cell->only_tool),
 		.has_own_credentials = in->own_credentials,
+		.tunnel = i->tunnel,
+		.websocket = i->websocket,
 	};
 
 	core_intent_judge(c, i, &request);
@@ -191,6 +196,89 @@ const struct wire_handler core_egress_handlers[] = {
 };
 const size_t core_egress_handler_count = COUNT(core_egress_handlers);
 
+/* --- what is in force --- */
+
+void
+core_egress_rules(struct core *c, struct core_cell *cell)
+{
+	struct wire_egress_rules rules = { .cell = cell->number };
+	const struct policy *p = cell->role->policy;
+
+	(void)c;
+	if (!cell->egress) {
+		return;
+	}
+	memcpy(rules.policy, cell->role->policy_digest.bytes,
+	    sizeof(rules.policy));
+	_Static_assert(POLICY_TUNNELS_MAX == WIRE_TUNNELS_MAX, "tunnels");
+	for (size_t n = 0; n < policy_egress_count(p); n++) {
+		const struct policy_egress *x = policy_egress_at(p, n);
+		struct wire_tunnel *t = &rules.tunnel[rules.tunnels];
+
+		if (x->tunnel) {
+			t->port = x->match_port;
+			(void)str_copy(t->host, sizeof(t->host), x->match_host);
+			rules.tunnels++;
+		}
+	}
+	wire_send(cell->egress, WIRE_EGRESS_RULES, &rules, NULL, 0);
+}
+
+void
+core_egress_rules_all(struct core *c)
+{
+	for (struct core_cell *cell = c->cells; cell; cell = cell->next) {
+		core_egress_rules(c, cell);
+	}
+}
+
+/* Nobody can guess one: the key is this process's own and never leaves it. */
+void
+core_placeholder(
+    uint64_t cell, struct str credential, char text[CORE_PLACEHOLDER])
+{
+	static uint8_t key[32];
+	static bool made;
+	struct digest_run run;
+
+	if (!made) {
+		random_bytes(key, sizeof(key));
+		made = true;
+	}
+	digest_begin(&run);
+	digest_add(&run, str_span(key, sizeof(key)));
+	digest_add(&run, str_span(&cell, sizeof(cell)));
+	digest_add(&run, credential);
+	struct digest d = digest_end(&run);
+	static const char mark[] = "hr_placeholder_";
+
+	memcpy(text, mark, sizeof(mark));
+	hex_text(d.bytes, 16, text + sizeof(mark) - 1);
+}
+
+uint32_t
+core_placeholders(const struct core_cell *cell, struct buf *env)
+{
+	const struct policy *p = cell->role ? cell->role->policy : NULL;
+	uint32_t count = 0;
+
+	for (size_t n = 0; p && n < policy_egress_count(p); n++) {
+		const struct policy_egress *x = policy_egress_at(p, n);
+		char text[CORE_PLACEHOLDER];
+
+		if (x->inject.placeholder.len &&
+		    policy_exists_for(x, str_of(cell->only_tool))) {
+			core_placeholder(
+			    cell->number, x->inject.credential, text);
+			buf_addf(env, STR_FMT "=%s",
+			    STR_ARG(x->inject.placeholder), text);
+			buf_add_byte(env, 0);
+			count++;
+		}
+	}
+	return count;
+}
+
 /* What had left when its egress ended: the book says that nobody saw the end.
  */
 void
@@ -198,6 +286,7 @@ core_egress_gone(struct core *c, struct core_cell *cell)
 {
 	struct core_intent *next;
 
+	core_rates_drop(c, cell->number);
 	for (struct core_intent *i = c->intents; i; i = next) {
 		next = i->next;
 		if (i->done || i->cell != cell->number) {

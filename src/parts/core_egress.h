@@ -26,9 +26,16 @@ struct core_intent {
 	/* how, by the rule */
 	struct str rule;
 	struct str credential;
+	uint32_t version;     /* of it, that was granted */
+	struct digest policy; /* that allowed it */
 	enum wire_place place;
 	struct str place_name;
 	struct str format;
+	struct str placeholder; /* what the cell holds in its stead */
+	const struct policy_egress
+	    *bounds; /* NULL: none; in the house's arena */
+	bool websocket;
+	bool tunnel;
 	bool pinned;
 	struct names_addr pin;
 	uint16_t pin_port;
@@ -65,6 +72,24 @@ void core_intent_outcome(
 /* Tells the owner of core's own request that it failed; it is gone then. */
 void core_intent_answer(struct core *c, struct core_intent *i,
     enum err_kind kind, const char *text);
+
+/* core_rate.c: what a cell has used of its rules' bounds. */
+/* NULL: this request may go; else what is used up.  Counts it. */
+const char *core_rate_take(struct core *c, const struct core_intent *i);
+/* Bytes that are left of the rule's volume; 0: it has no such bound. */
+uint64_t core_rate_left(struct core *c, const struct core_intent *i);
+void core_rate_add(struct core *c, const struct core_intent *i, uint64_t bytes);
+void core_rates_drop(struct core *c, uint64_t cell);
+
+/* The rules in force, to the egress of a cell; `all` after a reload. */
+void core_egress_rules(struct core *c, struct core_cell *cell);
+void core_egress_rules_all(struct core *c);
+/* Of a cell and a credential: 47 characters. */
+#define CORE_PLACEHOLDER 48
+void core_placeholder(
+    uint64_t cell, struct str credential, char text[CORE_PLACEHOLDER]);
+/* Adds "VARIABLE=placeholder\0" for each rule of the cell that has one. */
+uint32_t core_placeholders(const struct core_cell *cell, struct buf *env);
 
 /* core_http.c */
 extern const struct wire_handler core_own_egress_handlers[];

@@ -11,6 +11,7 @@
 
 #include "parts/core.h"
 #include "parts/core_cell.h"
+#include "parts/core_egress.h"
 
 #define PIECE     65536
 #define INPUT_MAX (1024 * 1024)
@@ -273,6 +274,7 @@ core_cell_exec(
 		buf_add(&x->plan, plan->env[i].value);
 		buf_add_byte(&x->plan, 0);
 	}
+	x->envc += core_placeholders(cell, &x->plan);
 	buf_add(&x->input, plan->input);
 	(void)str_copy(x->folder, sizeof(x->folder), plan->folder);
 	for (int i = 0; i < 2; i++) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "parts/core.h"
+#include "parts/core_run.h"
 
 /* `roles = "…"` is relative to the folder of handrail.toml. */
 static struct str
@@ -174,6 +175,20 @@ close_role(struct core *c, struct core_role *r, const struct err *why)
 }
 
 static void
+limit_queue(struct core *c, const struct core_role *r)
+{
+	const struct role_queue *q = &r->role->queue;
+	struct queue_limits limits = {
+		.max_running = q->running,
+		.max_waiting = q->waiting,
+		.puts_per_minute = q->per_minute,
+		.weight = q->weight,
+	};
+
+	queue_limit(c->queue, str_of(r->name), &limits);
+}
+
+static void
 policy_in_force(struct core *c, const struct core_role *r)
 {
 	struct core_event event = {
@@ -188,6 +203,7 @@ policy_in_force(struct core *c, const struct core_role *r)
 	(void)core_append(c, &event);
 	queue_add_name(c->queue, str_of(r->name));
 	queue_add_mailbox(c->queue, str_of(r->mailbox));
+	limit_queue(c, r);
 }
 
 /* The role of this name as it is now in force; one that is no more is closed.
@@ -219,8 +235,7 @@ follow(struct core *c)
 	for (struct core_run *r = c->runs; r; r = r->next) {
 		r->role = role_now(c, r->role);
 		if (r->type) {
-			r->granted = roles_grant(
-			    &r->arena, &r->role->seen, &r->type->tools);
+			core_grant_renew(c, r);
 		}
 	}
 	for (struct core_cell *cell = c->cells; cell; cell = cell->next) {

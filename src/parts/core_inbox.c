@@ -142,6 +142,9 @@ look(void *owner)
 		return;
 	}
 	c->book.inbox_busy = true;
+	if (!c->book.bell.loop) {
+		core_inbox_watch(c); /* it may hang again */
+	}
 	l = calloc(1, sizeof(*l));
 	must(l);
 	if (!core_stalled(c)[0] &&

@@ -15,6 +15,7 @@
 #include "parts/core.h"
 #include "parts/core_call.h"
 #include "parts/core_cell.h"
+#include "parts/core_run.h"
 #include "parts/crash.h"
 
 struct core_intent *
@@ -81,6 +82,9 @@ write_request(const struct core_intent *i, struct json_out *o)
 	json_out_z(o, "host", i->host);
 	json_out_i64(o, "port", i->port);
 	json_out_str(o, "path", i->path);
+	if (i->tunnel || i->websocket) {
+		json_out_z(o, "protocol", i->tunnel ? "tcp" : "websocket");
+	}
 	if (i->git != WIRE_GIT_NONE) {
 		json_out_z(
 		    o, "git", i->git == WIRE_GIT_PUSH ? "push" : "fetch");
@@ -206,15 +210,43 @@ core_intent_unavailable(struct core *c, struct core_intent *i, const char *what)
 
 /* --- go --- */
 
+/* The tighter of what one request may be and of what is left for all. */
+static void
+fill_bounds(struct core *c, const struct core_intent *i, struct wire_go *go)
+{
+	uint64_t left = core_rate_left(c, i);
+
+	if (!i->bounds) {
+		return;
+	}
+	go->up_max = i->bounds->body_max;
+	go->down_max = i->bounds->answer_max;
+	if (left && (!go->up_max || left < go->up_max)) {
+		go->up_max = left;
+	}
+	if (left && (!go->down_max || left < go->down_max)) {
+		go->down_max = left;
+	}
+}
+
 static int
-fill_go(struct core_intent *i, struct wire_go *go, int *ca, struct err *e)
+fill_go(struct core *c, struct core_intent *i, struct wire_go *go, int *ca,
+    struct err *e)
 {
 	*ca = -1;
 	go->id = i->done ? i->number : i->id;
 	go->grant = i->credential.len ? i->number : 0;
 	go->place = i->place;
-	go->tls = i->tls_up;
+	go->tls = i->tls_up && !i->tunnel;
 	go->keep_credentials = i->keep_credentials;
+	go->websocket = i->bounds && i->bounds->websocket;
+	fill_bounds(c, i, go);
+	core_text(go->placeholder, sizeof(go->placeholder),
+	    arena_z(&i->arena, i->placeholder));
+	go->version = i->version;
+	memcpy(go->policy, i->policy.bytes, sizeof(go->policy));
+	core_text(go->credential, sizeof(go->credential),
+	    arena_z(&i->arena, i->credential));
 	go->pinned = i->pinned;
 	go->pin_port = i->pin_port;
 	go->pin.family = i->pin.family;
@@ -252,7 +284,7 @@ send_own(struct core *c, struct core_intent *i)
 	size_t nfds = 0;
 	int ca;
 
-	if (fill_go(i, &http.go, &ca, &e)) {
+	if (fill_go(c, i, &http.go, &ca, &e)) {
 		core_intent_answer(c, i, e.kind, e.text);
 		return;
 	}
@@ -293,7 +325,7 @@ send_go(struct core *c, struct core_intent *i)
 		send_own(c, i);
 		return;
 	}
-	if (fill_go(i, &go, &ca, &e)) {
+	if (fill_go(c, i, &go, &ca, &e)) {
 		core_intent_unavailable(c, i, e.text);
 		return;
 	}
@@ -336,6 +368,7 @@ send_grant(struct core *c, struct core_intent *i)
 		return;
 	}
 	grant.version = k->version;
+	i->version = k->version;
 	grant.kind = k->kind;
 	core_text(grant.credential, sizeof(grant.credential), k->name);
 	core_text(grant.hosts, sizeof(grant.hosts), k->hosts);
@@ -408,17 +441,43 @@ core_vault_granted(void *owner, struct wire_peer *peer, const void *record,
 /* --- judging --- */
 
 static void
+take_place(struct core_intent *i, enum wire_place place, struct str name)
+{
+	if (name.len) {
+		i->place = place;
+		i->place_name = name;
+	}
+}
+
+static void
+take_inject(struct core_intent *i, const struct policy_inject *inject)
+{
+	char placeholder[CORE_PLACEHOLDER];
+
+	i->credential = inject->credential;
+	i->format = inject->format;
+	take_place(i, WIRE_PLACE_HEADER, inject->header);
+	take_place(i, WIRE_PLACE_BASIC, inject->basic);
+	take_place(i, WIRE_PLACE_QUERY, inject->query);
+	take_place(i, WIRE_PLACE_JSON, inject->json);
+	take_place(i, WIRE_PLACE_FORM, inject->form);
+	if (inject->segment) {
+		take_place(i, WIRE_PLACE_PATH,
+		    arena_printf(&i->arena, "%u", inject->segment));
+	}
+	if (inject->placeholder.len && i->cell) {
+		core_placeholder(i->cell, inject->credential, placeholder);
+		i->placeholder = arena_str(&i->arena, str_of(placeholder));
+	}
+}
+
+static void
 take_rule(struct core_intent *i, const struct policy_egress *rule)
 {
 	i->rule =
 	    arena_printf(&i->arena, "egress." STR_FMT, STR_ARG(rule->name));
-	i->credential = rule->inject.credential;
-	i->place = !rule->inject.credential.len ? WIRE_PLACE_NONE
-	           : rule->inject.basic.len     ? WIRE_PLACE_BASIC
-	                                        : WIRE_PLACE_HEADER;
-	i->place_name =
-	    rule->inject.basic.len ? rule->inject.basic : rule->inject.header;
-	i->format = rule->inject.format;
+	take_inject(i, &rule->inject);
+	i->bounds = rule;
 	i->pinned = rule->pinned;
 	i->pin = rule->address;
 	i->pin_port = rule->port;
@@ -452,6 +511,7 @@ core_intent_judge(
 	struct policy_request_decision d = { 0 };
 
 	policy_request(&i->arena, i->role->policy, r, &d);
+	core_grant_request(c, core_run_find(c, i->run), &i->arena, r, &d);
 	if (d.verdict != POLICY_ALLOW) {
 		struct refusal why = {
 			.status = 403,
@@ -465,6 +525,23 @@ core_intent_judge(
 		return;
 	}
 	take_rule(i, d.egress);
+	const char *used_up = core_rate_take(c, i);
+
+	if (used_up) {
+		struct refusal why = {
+			.status = 429,
+			.error = "denied",
+			.rule = d.rule,
+			.reason = str_of(used_up),
+			.next =
+			    STR("wait, or a wider rate or volume_max in the "
+			        "rule"),
+		};
+
+		refuse(c, i, &why);
+		return;
+	}
+	i->policy = i->role->policy_digest;
 	if (d.egress->unix_path.len) {
 		core_intent_unavailable(
 		    c, i, "unix sockets as upstreams are not served yet");
@@ -480,6 +557,7 @@ core_intent_outcome(
 	auto_buf body = { 0 };
 	struct json_out out;
 
+	core_rate_add(c, i, o->up + o->down);
 	json_out_init(&out, &body);
 	json_out_object(&out, NULL);
 	json_out_i64(&out, "request", (int64_t)i->number);
@@ -490,6 +568,9 @@ core_intent_outcome(
 	json_out_i64(&out, "down", (int64_t)o->down);
 	json_out_i64(&out, "took_us", (int64_t)o->took);
 	json_out_bool(&out, "injected", o->injected != 0);
+	if (o->scrubbed) {
+		json_out_i64(&out, "scrubbed", o->scrubbed);
+	}
 	json_out_z(&out, "text", o->text);
 	json_out_end(&out, '}');
 	request_event(c, i, BOOK_REQUEST_OUTCOME, i->rule, buf_str(&body));

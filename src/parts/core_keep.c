@@ -209,8 +209,9 @@ look(void *owner)
 	if (core_stalled(c)[0]) {
 		return;
 	}
+	/* A heartbeat writes nothing and is a commit under way all the same. */
 	if (quiet && c->book.commits != c->book.checkpointed &&
-	    !core_unwritten(c)) {
+	    !core_unwritten(c) && !c->book.under_way) {
 		c->book.checkpointed = c->book.commits;
 		if (store_checkpoint(c->book.store, &e)) {
 			log_err("book", &e);

@@ -24,7 +24,8 @@ struct core_run {
 	const struct tool *finish;
 	struct arena arena;
 	const struct json *record; /* the task as it was put */
-	struct names granted;
+	struct grant ceiling;      /* of a task that another one made */
+	struct names granted;      /* tools */
 	uint32_t epoch;
 	uint32_t slot;
 	bool has_slot;
@@ -43,6 +44,7 @@ struct core_run {
 	struct buf reply;       /* the event that waits for its commit */
 	uint32_t deaths;
 	bool cell_was_lost; /* the next result says so */
+	bool forked;        /* and that its workspace is empty */
 	struct core *core;
 	bool owned;   /* the workspace belongs to this slot's id */
 	bool settled; /* its outcome is appended: nothing else may be */
@@ -52,6 +54,8 @@ struct core_run {
 };
 
 void core_claim(struct core *c); /* takes what can be taken */
+/* core_wait.c: one timer for whatever becomes due in the queue. */
+void core_due_arm(struct core *c);
 struct core_run *core_run_find(struct core *c, uint64_t number);
 struct core_run *core_run_of_task(struct core *c, struct str task);
 struct core_run *core_run_by_id(struct core *c, struct book_id run);

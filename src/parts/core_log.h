@@ -130,7 +130,9 @@ struct core_write;   /* a head, body or row of the batch */
 struct core_batch {
 	struct core_write *writes, *writes_last;
 	struct core_pending *pending, *pending_last;
-	uint64_t last; /* seq of its last head; 0: it has none */
+	uint64_t last;               /* seq of its last head; 0: it has none */
+	struct core_write *unhashed; /* the first head not in the tree yet */
+	size_t unhashed_count;       /* heads from there on */
 };
 
 struct core_book {

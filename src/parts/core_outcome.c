@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "parts/core.h"
+#include "parts/core_dispatch.h"
 #include "parts/core_run.h"
 #include "parts/core_worker.h"
+#include "queue/repair.h"
 
 static void
 end_run(struct core *c, uint64_t number)
@@ -20,20 +22,65 @@ end_run(struct core *c, uint64_t number)
 }
 
 static void
-send_result_mail(struct core *c, struct core_run *r, struct arena *a,
-    struct e2m_record *mail, const struct json *payload, bool good)
+result_letter(struct core *c, struct core_run *r, struct arena *a,
+    struct e2m_envelope *out, const struct json *payload, bool good)
 {
+	struct e2m_record mail = { 0 };
 	struct str from = STR("");
 
 	(void)json_text(r->record, "from", &from);
-	e2m_envelope_init(a, wall_now(), mail);
-	mail->as.envelope.envelope_type = E2M_TYPE_RESULT;
-	mail->as.envelope.from = str_of(r->role->mailbox);
-	mail->as.envelope.to =
-	    queue_has_mailbox(c->queue, from) ? from : STR("operator");
-	mail->as.envelope.subject = arena_printf(
+	e2m_envelope_init(a, wall_now(), &mail);
+	*out = mail.as.envelope;
+	out->envelope_type = E2M_TYPE_RESULT;
+	out->from = str_of(r->role->mailbox);
+	out->to = queue_has_mailbox(c->queue, from) ? from : STR("operator");
+	out->subject = arena_printf(
 	    a, "%s %s", good ? "completed:" : "failed:", r->task_text);
-	mail->as.envelope.payload = payload;
+	out->payload = payload;
+}
+
+/* What a failure leaves besides its error: the letter to the operator, and
+ * where the role names a queue that repairs, a task for it.  What repairs is
+ * not itself repaired. */
+struct repair {
+	struct e2m_envelope letter;
+	struct core_put put;
+	bool has_put;
+};
+
+static void
+make_repair(struct core *c, struct core_run *r, struct arena *a,
+    const struct json *error, struct repair *out)
+{
+	struct str queue = r->role->role->queue.repair;
+	struct queue_repair q = {
+		.task = queue_find(c->queue, str_of(r->task_text)),
+		.failure = error,
+		.queue = queue,
+		.task_id = arena_str(a, str_of(id_new().text)),
+		.letter_id = arena_str(a, str_of(id_new().text)),
+		.now = wall_now(),
+	};
+	struct e2m_record task = { .kind = E2M_TASK };
+	struct grant ceiling = { 0 };
+	struct core_dispatch d = { .ceiling = &ceiling };
+	struct str class = STR("");
+	struct err e = { 0 };
+
+	queue_repair_letter(a, &q, &out->letter);
+	(void)json_text(error, "class", &class);
+	if (!queue.len || !r->type || str_eq_z(queue, r->role->name) ||
+	    !str_eq_z(class, "resolvable")) {
+		return;
+	}
+	queue_repair_task(a, &q, &task.as.task);
+	d.record = e2m_to_json(a, &task);
+	if (core_grant_child(c, r, a, &ceiling, &e) ||
+	    core_dispatch_judge(c, a, &d, &out->put, &e)) {
+		log_err("repair", &e); /* the operator has the letter */
+		return;
+	}
+	out->has_put = true;
 }
 
 static void
@@ -41,32 +88,45 @@ outcome(struct core *c, struct core_run *r, enum e2m_event how,
     const struct json *body)
 {
 	auto_arena a = { 0 };
-	struct e2m_record mail = { 0 };
+	bool good = how == E2M_COMPLETE;
+	bool again = how == E2M_FAIL &&
+	             queue_would_retry(c->queue, str_of(r->task_text), body);
+	struct e2m_envelope mail[2];
+	struct repair repair = { 0 };
 	struct json *payload = json_new(&a, JSON_OBJECT);
 	struct queue_step step = { 0 };
-	struct err e = { 0 };
-
-	(void)json_set_str(&a, payload, "task_id", str_of(r->task_text));
-	(void)json_set(&a, payload, how == E2M_COMPLETE ? "result" : "error",
-	    json_copy(&a, body));
-	send_result_mail(c, r, &a, &mail, payload, how == E2M_COMPLETE);
 	struct queue_finish finish = {
 		.task = str_of(r->task_text),
 		.epoch = r->epoch,
 		.outcome = how,
-		.result = how == E2M_COMPLETE ? body : NULL,
-		.failure = how == E2M_COMPLETE ? NULL : body,
-		.mail = &mail.as.envelope,
-		.mail_count = 1,
+		.result = good ? body : NULL,
+		.failure = good ? NULL : body,
+		.mail = mail,
 		.now = wall_now(),
+		.random = random_u64(),
 	};
+	struct err e = { 0 };
 
+	(void)json_set_str(&a, payload, "task_id", finish.task);
+	(void)json_set(
+	    &a, payload, good ? "result" : "error", json_copy(&a, body));
+	if (!again) {
+		result_letter(
+		    c, r, &a, &mail[finish.mail_count++], payload, good);
+	}
+	if (!again && !good) {
+		make_repair(c, r, &a, body, &repair);
+		mail[finish.mail_count++] = repair.letter;
+		finish.follow_ups = &repair.put.put;
+		finish.follow_up_count = repair.has_put;
+	}
 	if (queue_finish(c->queue, &a, &finish, &step, &e)) {
 		log_err("outcome", &e);
 		core_run_close(c, r, THEN_END);
 		return;
 	}
 	core_queue_step(c, &step, r);
+	core_dispatch_rows(c, &step);
 	core_waits_cancel(c, str_of(r->run_text));
 	struct core_event event = {
 		.kind = BOOK_RUN_ENDED,
@@ -76,6 +136,7 @@ outcome(struct core *c, struct core_run *r, enum e2m_event how,
 
 	(void)core_append(c, &event);
 	core_task_row(c, queue_find(c->queue, str_of(r->task_text)));
+	core_due_arm(c);
 	r->settled = true;
 	core_after(c, end_run, r->number);
 }
@@ -102,7 +163,8 @@ failure(struct core *c, struct core_run *r, enum e2m_event how,
 	(void)json_set_str(&a, body, "class", str_of(f->class));
 	(void)json_set(&a, body, "resolvable",
 	    json_new_bool(&a, strcmp(f->class, "resolvable") == 0));
-	(void)json_set_str(&a, body, "suggested_skill", STR(""));
+	(void)json_set_str(
+	    &a, body, "suggested_skill", r->type ? r->type->skill : STR(""));
 	(void)json_set_str(&a, body, "message", str_of(f->message));
 	log_line(LOG_INFO, "run", "%s fails: %s: %s", r->run_text,
 	    f->error_type, f->message);
@@ -152,12 +214,47 @@ open_run(const struct core *c, struct str task)
 	return (struct book_id){ 0 };
 }
 
+/* Its own task, and those it made that only waited. */
+static int
+cancel_step(struct core *c, const struct core_run *r,
+    const struct queue_touch *touch, bool *more, struct err *e)
+{
+	auto_arena a = { 0 };
+	struct queue_step step = { 0 };
+
+	if (queue_cancel(c->queue, &a, touch, &step, e)) {
+		return -1;
+	}
+	for (size_t i = 0; i < step.event_count; i++) {
+		bool own = str_eq(step.events[i].id, touch->task);
+		struct queue_step one = {
+			.events = &step.events[i],
+			.event_count = 1,
+		};
+
+		core_queue_step(c, &one, own ? r : NULL);
+		core_dispatch_rows(c, &one);
+	}
+	for (size_t i = 0; i < step.event_count; i++) {
+		const struct queue_task *t =
+		    queue_find(c->queue, step.events[i].id);
+
+		if (t) {
+			core_task_row(c, t);
+		}
+	}
+	*more = step.more;
+	return 0;
+}
+
 int
 core_run_cancel(struct core *c, struct str task, struct err *e)
 {
-	auto_arena a = { 0 };
-	struct queue_touch touch = { .task = task, .now = wall_now() };
-	struct queue_step step = { 0 };
+	struct queue_touch touch = {
+		.task = task,
+		.now = wall_now(),
+		.random = random_u64(),
+	};
 	struct core_run *r = core_run_of_task(c, task);
 	struct core_lease *lease = core_lease_find(c, task);
 	struct core_event event = {
@@ -166,12 +263,14 @@ core_run_cancel(struct core *c, struct str task, struct err *e)
 		.rule = STR("cancel"),
 	};
 	char text[ID_TEXT];
+	bool more = true;
 
-	if (queue_cancel(c->queue, &a, &touch, &step, e)) {
-		return -1;
+	while (more) {
+		if (cancel_step(c, r, &touch, &more, e)) {
+			return -1;
+		}
 	}
-	core_queue_step(c, &step, r);
-	core_task_row(c, queue_find(c->queue, task));
+	core_due_arm(c);
 	book_id_text(event.run_id, text);
 	if (text[0]) {
 		(void)book_id_parse(task, &event.task);

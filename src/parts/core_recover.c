@@ -80,17 +80,79 @@ write_missing_rows(struct core *c, const struct book_head *head)
 }
 
 static int
-replay_head(
+keep_row(void *context, const struct store_task *t, struct err *e)
+{
+	uint64_t *left_at = context;
+
+	(void)e;
+	*left_at = t->live ? 0 : t->last_seq;
+	return 0;
+}
+
+/* What a saved form has already, and what is of a task that has left the memory
+ * since, need not be read again. */
+static bool
+is_known(struct core *c, const struct book_head *head)
+{
+	const struct queue_task *t;
+	uint64_t left_at = 0;
+	struct err e = { 0 };
+	char id[ID_TEXT];
+
+	if (head->kind == BOOK_MAIL_PUT || head->kind == BOOK_MAIL_ACKED ||
+	    book_id_eq(head->task, (struct book_id){ 0 })) {
+		return false;
+	}
+	book_id_text(head->task, id);
+	t = queue_find(c->queue, str_of(id));
+	if (t) {
+		return t->last_seq >= head->seq;
+	}
+	return store_task_get(
+	           c->book.store, str_of(id), keep_row, &left_at, &e) == 0 &&
+	       left_at >= head->seq;
+}
+
+/* A letter that was forgotten has no row; nobody acknowledges it again. */
+static bool
+is_of_no_letter(
+    const struct core *c, const struct book_head *head, struct str body)
+{
+	auto_arena a = { 0 };
+	struct json *tree = NULL;
+	struct str id = STR("");
+	struct err e = { 0 };
+
+	return head->kind == BOOK_MAIL_ACKED &&
+	       json_parse(&a, body, NULL, &tree, &e) == 0 &&
+	       json_text(tree, "id", &id) && !queue_letter_find(c->queue, id);
+}
+
+static int
+replay_queue(
     struct core *c, const struct book_head *head, bool all, struct err *e)
 {
 	auto_buf body = { 0 };
 
+	if (!all && is_known(c, head)) {
+		return 0;
+	}
+	if (core_body_get(c, head->seq, &body, e)) {
+		return -1;
+	}
+	if (!all && is_of_no_letter(c, head, buf_str(&body))) {
+		return 0;
+	}
+	return queue_apply(c->queue, buf_str(&body), head->seq, e);
+}
+
+static int
+replay_head(
+    struct core *c, const struct book_head *head, bool all, struct err *e)
+{
 	core_save_saw(c, head);
-	if (core_is_queue_kind(head->kind)) {
-		if (core_body_get(c, head->seq, &body, e) ||
-		    queue_apply(c->queue, buf_str(&body), head->seq, e)) {
-			return -1;
-		}
+	if (core_is_queue_kind(head->kind) && replay_queue(c, head, all, e)) {
+		return -1;
 	}
 	core_trail(c, head->task, head->seq);
 	if (all) {

@@ -97,8 +97,7 @@ load_record(struct core *c, struct core_run *r, struct err *e)
 		    r->role->name, STR_ARG(type));
 	}
 	r->finish = tools_finish(&r->arena, r->type);
-	r->granted = roles_grant(&r->arena, &r->role->seen, &r->type->tools);
-	return 0;
+	return core_grant_load(c, r, e);
 }
 
 /* The type a payload names, or the only one, or [task.default]. */
@@ -163,6 +162,7 @@ run_started(struct core *c, struct core_run *r)
 	json_out_object(&o, NULL);
 	json_out_z(&o, "task", r->task_text);
 	json_out_str(&o, "type", r->type ? r->type->name : STR(""));
+	core_run_origin(c, r, &o);
 	json_out_end(&o, '}');
 	struct core_event event = {
 		.kind = BOOK_RUN_STARTED,
@@ -174,6 +174,16 @@ run_started(struct core *c, struct core_run *r)
 
 	(void)core_append(c, &event);
 	core_row(c, "run", str_of(r->run_text), str_of(r->task_text), 1);
+}
+
+/* It was ended and is tried again, and the run of before has processes still:
+ * when they are gone, core_claim comes again. */
+static bool
+is_leaving(struct core *c, const struct queue_task *t)
+{
+	const struct core_run *r = core_run_of_task(c, t->id);
+
+	return r && (r->phase != RUN_PARKED || r->settled);
 }
 
 /* One claim; false: there is nothing (more) to claim in this role. */
@@ -193,7 +203,7 @@ claim_one(struct core *c, struct core_role *role)
 	struct err e = { 0 };
 	uint32_t slot;
 
-	if (!t || core_slot_take(c, &slot)) {
+	if (!t || is_leaving(c, t) || core_slot_take(c, &slot)) {
 		return false;
 	}
 	if (queue_claim(c->queue, &a, &claim, &step, &e)) {
@@ -221,6 +231,10 @@ claim_one(struct core *c, struct core_role *role)
 	core_queue_step(c, &step, r);
 	if (!earlier) {
 		run_started(c, r);
+		core_run_history(c, r);
+	}
+	if (r->settled) {
+		return true;
 	}
 	if (unloaded) {
 		core_run_fail(
@@ -286,15 +300,6 @@ ask_work(struct core *c, struct core_run *r, enum wire_work work)
 }
 
 static void
-wall_passed(void *owner)
-{
-	struct core_run *r = owner;
-
-	core_run_fail(r->core, r, "timeout", "resolvable",
-	    "the task's wall-clock budget is spent");
-}
-
-static void
 begin(struct core *c, uint64_t number)
 {
 	struct core_run *r = core_run_find(c, number);
@@ -309,15 +314,7 @@ begin(struct core *c, uint64_t number)
 		core_run_fail(c, r, "workspace", "resolvable", e.text);
 		return;
 	}
-	int64_t wall = r->type->wall;
-
-	if (!wall) {
-		wall = roles_limits(&c->house.config, r->role->role).wall;
-	}
-	if (wall) {
-		loop_timer_arm(&r->wall, c->part.loop,
-		    mono_after(loop_now(c->part.loop), wall), wall_passed, r);
-	}
+	core_run_budget(c, r);
 	ask_work(c, r, WIRE_WORK_OWN);
 }
 

@@ -18,6 +18,31 @@ wire_take_fn core_work_done;
 bool core_work_dropped(struct core *c, uint64_t number);
 wire_take_fn core_agent_ended;
 
+/* core_grant.c: what a run may, now: its ceiling out of its record, and its
+ * tools; the ceiling of a task that it makes; a request that its own policy
+ * allowed, put to those who made it. */
+int core_grant_load(
+    struct core *c, struct core_run *r, struct err *e) MUST_CHECK;
+void core_grant_renew(struct core *c, struct core_run *r);
+int core_grant_child(struct core *c, const struct core_run *r, struct arena *a,
+    struct grant *out, struct err *e) MUST_CHECK;
+void core_grant_request(struct core *c, const struct core_run *r,
+    struct arena *a, const struct policy_request *request,
+    struct policy_request_decision *d);
+
+/* core_budget.c: what earlier claims of this run used up, from the book, and
+ * the timer over what is left of its wall-clock budget. */
+void core_run_budget(struct core *c, struct core_run *r);
+
+/* core_fork.c: what a run's first head says besides: what it may, so that a
+ * fork has no more, and of a fork its origin.  Then the history that it begins
+ * with, in the same batch; a run that cannot have it fails. */
+void core_run_origin(struct core *c, struct core_run *r, struct json_out *o);
+void core_run_history(struct core *c, struct core_run *r);
+/* The event that a carried head holds; its kind, or BOOK_KIND_NONE. */
+enum book_kind core_carried(
+    struct arena *a, struct str body, const struct json **event);
+
 /* core_agent.c */
 wire_take_fn core_agent_started;
 

@@ -175,6 +175,7 @@ core_save_tree(struct core *c, bool now)
 	    !mono_passed(mono_after(c->book.saved_at, TREE_US), time)) {
 		return;
 	}
+	core_batch_hash(c);
 	write_start(c, &value);
 	core_row(c, "meta", STR("start"), buf_str(&value), c->book.seq);
 	c->book.saved_seq = c->book.seq;

@@ -7,6 +7,7 @@
 
 #include "parts/core.h"
 #include "parts/core_call.h"
+#include "parts/core_dispatch.h"
 #include "parts/core_run.h"
 
 static void
@@ -78,6 +79,36 @@ core_expiry_arm(struct core *c)
 	    mono_after(mono_now(), us + CLOCK_SECOND / 100), expire, c);
 }
 
+/* --- what becomes due --- */
+
+static void
+due(void *owner)
+{
+	struct core *c = owner;
+
+	core_due_arm(c);
+	core_claim(c);
+}
+
+void
+core_due_arm(struct core *c)
+{
+	auto_arena a = { 0 };
+	struct queue_step step = { 0 };
+	struct wall now = wall_now();
+	struct wall at;
+
+	queue_due(c->queue, &a, now, &step);
+	at = queue_next_due(c->queue);
+	loop_timer_cancel(&c->due);
+	if (at.us) {
+		int64_t us = at.us > now.us ? at.us - now.us : 0;
+
+		loop_timer_arm(&c->due, c->part.loop,
+		    mono_after(mono_now(), us + CLOCK_SECOND / 100), due, c);
+	}
+}
+
 void
 core_waits_cancel(struct core *c, struct str run)
 {
@@ -100,7 +131,9 @@ core_waits_cancel(struct core *c, struct str run)
 void
 core_call_recover(struct core *c)
 {
+	core_zones_recover(c);
 	core_expiry_arm(c);
+	core_due_arm(c);
 }
 
 /* A call of this run that a person has decided about and that has not gone on.

@@ -11,8 +11,8 @@
 
 #include "jail/jail.h"
 
-/* Descriptors of one cell: two for each connection, and our own. */
-#define CELL_FILES (2 * PROXY_CONNECTIONS + 64)
+/* Descriptors of one cell: two for each connection, what is kept, our own. */
+#define CELL_FILES (2 * PROXY_CONNECTIONS + PROXY_KEPT + 64)
 #define CELL_DATA  ((uint64_t)256 * 1024 * 1024)
 
 #define PROMISES (JAIL_STDIO | JAIL_INET)

@@ -12,6 +12,7 @@
  *	egress_zygote.c  fork on EGRESS_FORK, ends on the child's end
  *	egress_cell.c    listeners, names, lease of one cell
  *	egress_peers.c   proxy's questions as records, records as its answers
+ *	egress_rules.c   what is in force for a cell
  */
 
 #include "base/base.h"
@@ -86,5 +87,10 @@ extern const size_t egress_own_handler_count;
 extern const struct proxy_ops egress_ops;
 void egress_proxy(struct egress *g, const struct egress_host *host);
 void egress_lease(struct egress *g, struct mono deadline);
+
+/* egress_rules.c */
+wire_take_fn egress_take_rules;
+/* A more trusted end sent what no honest one sends. */
+_Noreturn void egress_out_of_step(const char *what);
 
 #endif

@@ -88,7 +88,10 @@ on_intent(void *context, const struct proxy_intent *i)
 		.git = (uint8_t)i->git,
 		.own_credentials = i->own_credentials,
 		.refs = (uint8_t)i->ref_count,
-		.named = i->named };
+		.named = i->named,
+		.kind = (uint8_t)(i->tunnel      ? WIRE_ASKED_TUNNEL
+		                  : i->websocket ? WIRE_ASKED_WEBSOCKET
+		                                 : WIRE_ASKED_HTTP) };
 	_Static_assert(PROXY_REFS == WIRE_REFS_MAX, "refs of one push");
 	_Static_assert((int)PROXY_GIT_PUSH == (int)WIRE_GIT_PUSH, "git");
 	text_to(w.method, sizeof(w.method), i->method);
@@ -141,6 +144,8 @@ on_outcome(void *context, const struct proxy_outcome *o)
 		.up = o->up,
 		.down = o->down,
 		.took = o->took_us > 0 ? (uint64_t)o->took_us : 0,
+		.scrubbed = (uint32_t)(o->scrubbed < UINT32_MAX ? o->scrubbed
+		                                                : UINT32_MAX),
 		.injected = o->injected };
 	switch (o->end) {
 	case PROXY_ANSWERED:
@@ -238,14 +243,6 @@ const struct proxy_ops egress_ops = {
 
 /* --- answers come --- */
 
-/* A more trusted end sent what no honest one sends: we are out of step. */
-_Noreturn static void
-out_of_step(const char *what)
-{
-	log_line(LOG_ERROR, "record", "%s makes no sense", what);
-	exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
-}
-
 /* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
 
 static void
@@ -262,7 +259,7 @@ take_credential(void *owner, struct wire_peer *peer, const void *record,
 	memcpy(&w, record, sizeof(w));
 	if (!wire_text_ok(w.text, sizeof(w.text)) ||
 	    w.size > sizeof(w.secret)) {
-		out_of_step("CREDENTIAL");
+		egress_out_of_step("CREDENTIAL");
 	}
 	if (w.number != 0 && open_take(g, w.number, &id)) {
 		struct str secret = { (const char *)w.secret, w.size };
@@ -299,11 +296,11 @@ take_resolved(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	_Static_assert(NAMES_ANSWERS_MAX == WIRE_ADDRESSES_MAX, "addresses");
 	if (!wire_text_ok(w->text, sizeof(w->text)) ||
 	    w->count > NAMES_ANSWERS_MAX || (w->ok && w->count == 0)) {
-		out_of_step("RESOLVED");
+		egress_out_of_step("RESOLVED");
 	}
 	for (size_t i = 0; i < found.count; i++) {
 		if (!address_from(&w->addresses[i], &found.at[i])) {
-			out_of_step("RESOLVED");
+			egress_out_of_step("RESOLVED");
 		}
 	}
 	err_set(&e, ERR_UNAVAILABLE, "%s", w->text);
@@ -362,7 +359,7 @@ take_peers(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	const struct wire_attach *w = record;
 	(void)peer;
 	if (nfds != 2 || w->cell != g->cell) {
-		out_of_step("EGRESS_PEERS");
+		egress_out_of_step("EGRESS_PEERS");
 	}
 	wire_peer_free(g->vault);
 	g->vault = NULL;
@@ -392,7 +389,9 @@ go_from(const struct wire_go *w, struct proxy_go *go)
 	if (!wire_text_ok(w->name, sizeof(w->name)) ||
 	    !wire_text_ok(w->format, sizeof(w->format)) ||
 	    !wire_text_ok(w->rule, sizeof(w->rule)) ||
-	    w->place > WIRE_PLACE_BASIC) {
+	    !wire_text_ok(w->credential, sizeof(w->credential)) ||
+	    !wire_text_ok(w->placeholder, sizeof(w->placeholder)) ||
+	    w->place > WIRE_PLACE_FORM) {
 		return false;
 	}
 	*go = (struct proxy_go){ .grant = w->grant,
@@ -400,10 +399,23 @@ go_from(const struct wire_go *w, struct proxy_go *go)
 		.pinned = w->pinned,
 		.pin_port = w->pin_port,
 		.tls = w->tls,
-		.keep_credentials = w->keep_credentials };
+		.version = w->version,
+		.keep_credentials = w->keep_credentials,
+		.websocket = w->websocket,
+		.up_max = w->up_max,
+		.down_max = w->down_max };
 	_Static_assert((int)PROXY_PLACE_BASIC == (int)WIRE_PLACE_BASIC, "");
+	_Static_assert((int)PROXY_PLACE_FORM == (int)WIRE_PLACE_FORM, "");
+	_Static_assert(
+	    sizeof(go->placeholder) == sizeof(w->placeholder), "placeholder");
+	memcpy(go->placeholder, w->placeholder, sizeof(go->placeholder));
 	_Static_assert(sizeof(go->name) == sizeof(w->name), "name");
 	_Static_assert(sizeof(go->format) == sizeof(w->format), "format");
+	_Static_assert(sizeof(go->policy) == sizeof(w->policy), "policy");
+	_Static_assert(
+	    sizeof(go->credential) == sizeof(w->credential), "credential");
+	memcpy(&go->policy, w->policy, sizeof(go->policy));
+	memcpy(go->credential, w->credential, sizeof(go->credential));
 	memcpy(go->name, w->name, sizeof(go->name));
 	memcpy(go->format, w->format, sizeof(go->format));
 	return !go->pinned ||
@@ -421,10 +433,10 @@ take_go(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	auto_buf ca = { 0 };
 	(void)peer;
 	if (!go_from(w, &go) || nfds != (w->has_ca ? 1U : 0U)) {
-		out_of_step("GO");
+		egress_out_of_step("GO");
 	}
 	if (w->has_ca && memfd_read(fds[0], CA_LIMIT, &ca, &e)) {
-		out_of_step("the CA of GO");
+		egress_out_of_step("the CA of GO");
 	}
 	go.ca = buf_str(&ca);
 	proxy_go(g->proxy, w->id, &go);
@@ -444,7 +456,7 @@ take_refuse(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	    !wire_text_ok(w->reason, sizeof(w->reason)) ||
 	    !wire_text_ok(w->next, sizeof(w->next)) || w->status < 400 ||
 	    w->status > 599) {
-		out_of_step("REFUSE");
+		egress_out_of_step("REFUSE");
 	}
 	struct proxy_refusal r = { .status = w->status,
 		.error = w->error,
@@ -502,7 +514,7 @@ take_http_do(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	    !wire_text_ok(w->target, sizeof(w->target)) ||
 	    !wire_text_ok(w->headers, sizeof(w->headers)) ||
 	    w->timeout > INT64_MAX) {
-		out_of_step("HTTP_DO");
+		egress_out_of_step("HTTP_DO");
 	}
 	uint64_t id;
 	if (fetch_bodies(w, fds, &body, &ca, &e)) {
@@ -528,6 +540,7 @@ take_http_do(void *owner, struct wire_peer *peer, const void *record, int *fds,
 const struct wire_handler egress_cell_handlers[] = {
 	{ WIRE_EGRESS_PEERS, take_peers },
 	{ WIRE_EGRESS_LEASE, take_lease },
+	{ WIRE_EGRESS_RULES, egress_take_rules },
 	{ WIRE_GO, take_go },
 	{ WIRE_REFUSE, take_refuse },
 };

@@ -146,6 +146,7 @@ compile_rules(struct compile *c, const struct json *group)
 {
 	struct policy *p = c->policy;
 	uint32_t n = 0;
+	uint32_t tunnels = 0;
 
 	if (count_tables(c, group, "egress", &n)) {
 		return -1;
@@ -160,6 +161,12 @@ compile_rules(struct compile *c, const struct json *group)
 		}
 		policy_rule_rank(r);
 		p->rule_count++;
+		tunnels += r->out.tunnel;
+		if (tunnels > POLICY_TUNNELS_MAX) {
+			return policy_refuse(c, child,
+			    "more than %d rules with protocol = \"tcp\"",
+			    POLICY_TUNNELS_MAX);
+		}
 	}
 	return policy_rules_order(c);
 }
@@ -258,6 +265,12 @@ size_t
 policy_egress_count(const struct policy *p)
 {
 	return p->rule_count;
+}
+
+bool
+policy_exists_for(const struct policy_egress *e, struct str tool)
+{
+	return policy_exists_in(e, tool);
 }
 
 const struct policy_egress *

@@ -3,110 +3,6 @@
 
 #define ONLY_FOR_MAX 32
 
-/* Headers that frame or route the message are never a rule's to write (P11). */
-static const char *const never_headers[] = { "host", "content-length",
-	"connection", "transfer-encoding", "te", "trailer", "upgrade",
-	"keep-alive", "proxy-connection", "proxy-authorization",
-	"proxy-authenticate", "expect", "content-encoding", "content-type",
-	"via", "forwarded" };
-
-static bool
-is_token(struct str s, size_t max)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		char b = s.at[i];
-
-		if (!(b >= 'a' && b <= 'z') && !(b >= 'A' && b <= 'Z') &&
-		    !(b >= '0' && b <= '9') && b != '-' && b != '_' &&
-		    b != '.') {
-			return false;
-		}
-	}
-	return s.len > 0 && s.len <= max;
-}
-
-static int
-check_header(
-    struct compile *c, const struct json *inject, const struct policy_inject *i)
-{
-	const struct json *at = json_get(inject, "header");
-
-	if (!is_token(i->header, 64) || str_has(i->header, '.')) {
-		return policy_refuse(
-		    c, at, "header must be a name like \"Authorization\"");
-	}
-	for (size_t n = 0; n < COUNT(never_headers); n++) {
-		if (str_eq_nocase(i->header, str_of(never_headers[n]))) {
-			return policy_refuse(c, at,
-			    "header \"" STR_FMT
-			    "\" belongs to the message, not to a rule",
-			    STR_ARG(i->header));
-		}
-	}
-	return 0;
-}
-
-static int
-check_format(
-    struct compile *c, const struct json *inject, const struct policy_inject *i)
-{
-	const struct json *at = json_get(inject, "format");
-	struct str secret = STR("{{secret}}");
-	size_t found = 0;
-
-	for (size_t n = 0; n < i->format.len; n++) {
-		struct str here = str_sub(i->format, n, secret.len);
-
-		found += str_eq(here, secret);
-		if (i->format.at[n] < 0x20 || i->format.at[n] > 0x7e) {
-			found = 2;
-		}
-	}
-	if (found != 1 || i->format.len > 256) {
-		return policy_refuse(c, at ? at : inject,
-		    "format must be printable and hold {{secret}} once");
-	}
-	return 0;
-}
-
-static int
-compile_inject(
-    struct compile *c, const struct json *inject, struct policy_inject *i)
-{
-	i->format = STR("{{secret}}");
-	if (policy_compile_keys(
-	        c, inject, "credential|header|format|basic", "inject") ||
-	    policy_compile_text(c, inject, "credential", &i->credential) ||
-	    policy_compile_text(c, inject, "header", &i->header) ||
-	    policy_compile_text(c, inject, "format", &i->format) ||
-	    policy_compile_text(c, inject, "basic", &i->basic)) {
-		return -1;
-	}
-	if (!is_token(i->credential, 64)) {
-		return policy_refuse(c, inject,
-		    "inject needs credential: the name it has in the vault");
-	}
-	if ((i->header.len > 0) == (i->basic.len > 0)) {
-		return policy_refuse(c, inject,
-		    "inject needs one place: header (with format) or basic "
-		    "(a user name)");
-	}
-	if (i->basic.len > 0) {
-		i->format = STR("");
-		if (json_get(inject, "format")) {
-			return policy_refuse(c, json_get(inject, "format"),
-			    "format stands beside header, not beside basic");
-		}
-		return is_token(i->basic, 64)
-		           ? 0
-		           : policy_refuse(c, json_get(inject, "basic"),
-		                 "basic must be a user name like "
-		                 "\"x-access-token\"");
-	}
-	return check_header(c, inject, i) || check_format(c, inject, i) ? -1
-	                                                                : 0;
-}
-
 static int
 compile_pin(struct compile *c, const struct json *table, struct rule *r)
 {
@@ -210,7 +106,8 @@ compile_only_for(struct compile *c, const struct json *table, struct rule *r)
 	tools = arena_array(c->arena, value->count, sizeof(*tools));
 	JSON_EACH(child, value)
 	{
-		if (child->type != JSON_STRING || !is_token(child->text, 64)) {
+		if (child->type != JSON_STRING ||
+		    !policy_is_token(child->text, 64)) {
 			return policy_refuse(
 			    c, child, "only_for holds names of tools");
 		}
@@ -218,6 +115,133 @@ compile_only_for(struct compile *c, const struct json *table, struct rule *r)
 	}
 	r->out.only_for = tools;
 	return 0;
+}
+
+/* What a tunnel carries is not seen: nothing can be said of it. */
+static int
+check_tunnel(struct compile *c, const struct json *table)
+{
+	static const char *const unseen[] = { "inject", "ca", "tls",
+		"own_credentials", "websocket" };
+	static const char *const unmatched[] = { "method", "path", "git", "ref",
+		"delete" };
+	const struct json *match = json_get(table, "match");
+	const struct json *wrong = NULL;
+
+	for (size_t i = 0; !wrong && i < COUNT(unseen); i++) {
+		wrong = json_get(table, unseen[i]);
+	}
+	for (size_t i = 0; !wrong && i < COUNT(unmatched); i++) {
+		wrong = json_get(match, unmatched[i]);
+	}
+	return wrong ? policy_refuse(c, wrong,
+	                   "\"" STR_FMT "\" says nothing of a tunnel, whose "
+	                   "bytes are not read",
+	                   STR_ARG(wrong->key))
+	             : 0;
+}
+
+static int
+compile_protocol(struct compile *c, const struct json *table, struct rule *r)
+{
+	const struct json *socket = json_get(table, "websocket");
+	struct str word = STR("http");
+
+	if (policy_compile_text(c, table, "protocol", &word)) {
+		return -1;
+	}
+	r->out.tunnel = str_eq_z(word, "tcp");
+	if (!r->out.tunnel && !str_eq_z(word, "http")) {
+		return policy_refuse(c, json_get(table, "protocol"),
+		    "protocol must be \"http\" or \"tcp\"");
+	}
+	if (socket && !json_bool(table, "websocket", &r->out.websocket)) {
+		return policy_refuse(
+		    c, socket, "websocket must be true or false");
+	}
+	if (r->out.websocket && (r->git_fetch || r->git_push)) {
+		return policy_refuse(c, socket, "git does not speak WebSocket");
+	}
+	return r->out.tunnel ? check_tunnel(c, table) : 0;
+}
+
+/* 65536, or "64K", "10M", "2G". */
+static int
+compile_size(
+    struct compile *c, const struct json *table, const char *key, uint64_t *out)
+{
+	const struct json *value = json_get(table, key);
+	int64_t number = 0;
+	uint64_t many = 0;
+	unsigned shift = 0;
+
+	if (!value) {
+		return 0;
+	}
+	if (json_number_i64(value, &number) && number > 0) {
+		*out = (uint64_t)number;
+		return 0;
+	}
+	if (value->type == JSON_STRING && value->text.len > 1) {
+		struct str digits =
+		    str_sub(value->text, 0, value->text.len - 1);
+
+		switch (value->text.at[value->text.len - 1]) {
+		case 'K':
+			shift = 10;
+			break;
+		case 'M':
+			shift = 20;
+			break;
+		case 'G':
+			shift = 30;
+			break;
+		default:
+			break;
+		}
+		if (shift && str_u64(digits, &many) && many > 0 &&
+		    many < 1U << 20) {
+			*out = many << shift;
+			return 0;
+		}
+	}
+	return policy_refuse(
+	    c, value, "%s must be a number of bytes, or like \"10M\"", key);
+}
+
+/* "60/1m": so many requests in any such time. */
+static int
+compile_rate(struct compile *c, const struct json *table, struct rule *r)
+{
+	struct str text = { 0 };
+	struct str number = { 0 };
+	uint64_t count = 0;
+
+	if (policy_compile_text(c, table, "rate", &text) || text.len == 0) {
+		return text.len == 0 && !json_get(table, "rate") ? 0 : -1;
+	}
+	if (!str_cut(&text, '/', &number) || !str_u64(number, &count) ||
+	    count == 0 || count > 1000000 ||
+	    !duration_parse(text, &r->out.rate_us) ||
+	    r->out.rate_us < CLOCK_SECOND) {
+		return policy_refuse(c, json_get(table, "rate"),
+		    "rate must be a count and a time, like \"60/1m\"");
+	}
+	r->out.rate = (uint32_t)count;
+	return 0;
+}
+
+static int
+compile_bounds(struct compile *c, const struct json *table, struct rule *r)
+{
+	return compile_size(c, table, "body_max", &r->out.body_max) ||
+	               compile_size(
+	                   c, table, "answer_max", &r->out.answer_max) ||
+	               compile_size(
+	                   c, table, "volume_max", &r->out.volume_max) ||
+	               compile_rate(c, table, r)
+	           ? -1
+	           : 0;
 }
 
 int
@@ -239,7 +263,8 @@ policy_compile_rule(struct compile *c, const struct json *table, struct rule *r)
 		    "only_for = [\"that tool\"] here");
 	}
 	if (policy_compile_keys(c, table,
-	        "match|inject|upstream|ca|tls|only_for|own_credentials",
+	        "match|inject|upstream|ca|tls|only_for|own_credentials|"
+	        "protocol|websocket|body_max|answer_max|volume_max|rate",
 	        "an egress rule")) {
 		return -1;
 	}
@@ -248,7 +273,7 @@ policy_compile_rule(struct compile *c, const struct json *table, struct rule *r)
 		    c, table, "the rule has no match: at least a host");
 	}
 	if (policy_compile_rule_match(c, match, r) ||
-	    (inject && compile_inject(c, inject, &r->out.inject)) ||
+	    (inject && policy_compile_inject(c, inject, &r->out.inject)) ||
 	    compile_upstream(c, table, r) || compile_only_for(c, table, r)) {
 		return -1;
 	}
@@ -257,5 +282,6 @@ policy_compile_rule(struct compile *c, const struct json *table, struct rule *r)
 		return policy_refuse(
 		    c, own, "own_credentials must be true or false");
 	}
-	return 0;
+	return compile_protocol(c, table, r) || compile_bounds(c, table, r) ? -1
+	                                                                    : 0;
 }

@@ -88,9 +88,58 @@ explain_inject(struct buf *out, const struct policy_inject *i)
 	if (i->basic.len > 0) {
 		buf_addf(out, "as Basic password of " STR_FMT "\n",
 		    STR_ARG(i->basic));
+	} else if (i->query.len > 0) {
+		buf_addf(out, "into parameter " STR_FMT " of the query\n",
+		    STR_ARG(i->query));
+	} else if (i->json.len > 0) {
+		buf_addf(out, "into " STR_FMT " of the JSON body\n",
+		    STR_ARG(i->json));
+	} else if (i->form.len > 0) {
+		buf_addf(out, "into field " STR_FMT " of the form\n",
+		    STR_ARG(i->form));
+	} else if (i->segment > 0) {
+		buf_addf(out, "into part %u of the path\n", i->segment);
 	} else {
 		buf_addf(out, "into header " STR_FMT " as \"" STR_FMT "\"\n",
 		    STR_ARG(i->header), STR_ARG(i->format));
+	}
+}
+
+static void
+explain_placeholder(struct buf *out, const struct policy_inject *i)
+{
+	if (i->placeholder.len > 0) {
+		buf_addf(out,
+		    "          in place of the placeholder that the sandbox "
+		    "finds in " STR_FMT "\n",
+		    STR_ARG(i->placeholder));
+	}
+}
+
+static void
+explain_bounds(struct buf *out, const struct policy_egress *e)
+{
+	if (e->tunnel) {
+		buf_add_z(out, "protocol  tcp, not read\n");
+	}
+	if (e->websocket) {
+		buf_add_z(out, "websocket allowed\n");
+	}
+	if (e->body_max) {
+		buf_addf(out, "body      at most %llu bytes\n",
+		    (unsigned long long)e->body_max);
+	}
+	if (e->answer_max) {
+		buf_addf(out, "answer    at most %llu bytes\n",
+		    (unsigned long long)e->answer_max);
+	}
+	if (e->volume_max) {
+		buf_addf(out, "volume    at most %llu bytes of a sandbox\n",
+		    (unsigned long long)e->volume_max);
+	}
+	if (e->rate) {
+		buf_addf(out, "rate      %u in %lld s\n", e->rate,
+		    (long long)(e->rate_us / CLOCK_SECOND));
 	}
 }
 
@@ -141,6 +190,8 @@ policy_explain_request(
 	}
 	if (d.verdict == POLICY_ALLOW && d.egress) {
 		explain_inject(out, &d.egress->inject);
+		explain_placeholder(out, &d.egress->inject);
+		explain_bounds(out, d.egress);
 		explain_upstream(out, d.egress);
 		explain_only_for(out, d.egress);
 		return;

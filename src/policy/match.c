@@ -3,6 +3,16 @@
 
 #define METHODS_MAX 16
 
+/* A09: "10.0.0.0/8", "::1/128". */
+static bool
+is_network(struct str text)
+{
+	struct str address = { 0 };
+	struct names_addr a;
+
+	return str_cut(&text, '/', &address) && names_addr_parse(address, &a);
+}
+
 static int
 compile_host(struct compile *c, const struct json *match, struct rule *r)
 {
@@ -13,9 +23,15 @@ compile_host(struct compile *c, const struct json *match, struct rule *r)
 		return policy_refuse(c, value ? value : match,
 		    "the rule has no host: a name, \"*.suffix\" or an address");
 	}
+	if (is_network(value->text)) {
+		return policy_refuse(c, value,
+		    "host: a network is never opened as a range; name a host, "
+		    "or pin one address with upstream");
+	}
 	if (names_pattern_parse(value->text, &r->host, &why)) {
 		return policy_refuse(c, value, "host: %s", why.text);
 	}
+	r->out.match_host = value->text;
 	if (r->host.host.is_addr && names_class_opens(names_addr_class(
 	                                &r->host.host.addr)) == NAMES_NEVER) {
 		return policy_refuse(c, value,
@@ -32,6 +48,7 @@ compile_port(struct compile *c, const struct json *match, struct rule *r)
 	int64_t port = 0;
 
 	r->port = 443;
+	r->out.match_port = r->port;
 	if (!value) {
 		return 0;
 	}
@@ -40,6 +57,7 @@ compile_port(struct compile *c, const struct json *match, struct rule *r)
 		    c, value, "port must be a number from 1 to 65535");
 	}
 	r->port = (uint16_t)port;
+	r->out.match_port = r->port;
 	return 0;
 }
 

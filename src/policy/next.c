@@ -121,6 +121,16 @@ bracketed(struct arena *a, const struct names_host *host)
 }
 
 static void
+add_upstream(struct arena *a, struct buf *out, const struct policy_request *r)
+{
+	if (r->host->is_addr &&
+	    names_class_opens(names_addr_class(&r->host->addr)) != NAMES_OPEN) {
+		buf_addf(out, "upstream = \"" STR_FMT ":%u\"\n",
+		    STR_ARG(bracketed(a, r->host)), r->port);
+	}
+}
+
+static void
 add_rule(struct arena *a, struct buf *out, const struct policy_request *r)
 {
 	struct str host = str_of(r->host->text);
@@ -131,6 +141,11 @@ add_rule(struct arena *a, struct buf *out, const struct policy_request *r)
 	json_write_string(out, bracketed(a, r->host));
 	if (r->port != 443) {
 		buf_addf(out, ", port = %u", r->port);
+	}
+	if (r->tunnel) {
+		buf_add_z(out, " }\nprotocol = \"tcp\"\n");
+		add_upstream(a, out, r);
+		return;
 	}
 	if (r->git == POLICY_GIT_NO) {
 		if (plain(r->method) && r->method.len <= 16) {
@@ -146,11 +161,10 @@ add_rule(struct arena *a, struct buf *out, const struct policy_request *r)
 		add_refs(out, r->commands);
 	}
 	buf_add_z(out, " }\n");
-	if (r->host->is_addr &&
-	    names_class_opens(names_addr_class(&r->host->addr)) != NAMES_OPEN) {
-		buf_addf(out, "upstream = \"" STR_FMT ":%u\"\n",
-		    STR_ARG(bracketed(a, r->host)), r->port);
+	if (r->websocket) {
+		buf_add_z(out, "websocket = true\n");
 	}
+	add_upstream(a, out, r);
 }
 
 void
@@ -175,11 +189,16 @@ policy_request_next(struct arena *a, const struct policy_request *r,
 		buf_addf(&out, "own_credentials = true in [" STR_FMT "]",
 		    STR_ARG(d->rule));
 		break;
+	case POLICY_WEBSOCKET:
+		buf_addf(&out, "websocket = true in [" STR_FMT "]",
+		    STR_ARG(d->rule));
+		break;
 	case POLICY_GIT_FORM:
 		buf_add_z(&out, "git's smart HTTP protocol, exactly");
 		break;
 	case POLICY_NO_RULE:
 	case POLICY_PORT:
+	case POLICY_PROTOCOL:
 	case POLICY_GIT:
 	case POLICY_METHOD:
 	case POLICY_PATH:

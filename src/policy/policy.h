@@ -21,6 +21,7 @@
 
 #define POLICY_FILE_MAX    ((size_t)1024 * 1024) /* bytes of gates.toml */
 #define POLICY_RULES_MAX   1000 /* gates and egress rules, each */
+#define POLICY_TUNNELS_MAX 12   /* egress rules with protocol = "tcp" */
 #define POLICY_PATTERN_MAX 512  /* bytes of one pattern */
 #define POLICY_HINT_FIXED  120  /* bytes of fixed text in a hint */
 #define POLICY_HINT_VALUE  48   /* bytes of one shown value */
@@ -110,13 +111,23 @@ struct policy_request {
 	const struct policy_commands *commands;
 	struct str from_tool;     /* the call this cell exists for, or empty */
 	bool has_own_credentials; /* the cell brought some itself */
+	bool tunnel; /* no request but a connection; method, path are not looked
+	                at */
+	bool websocket; /* an upgrade is asked for */
 };
 
 struct policy_inject {
 	struct str credential; /* empty: nothing is injected */
 	struct str header;     /* with format: one "{{secret}}" in it */
 	struct str format;
-	struct str basic; /* or Basic with this user name; header is empty */
+	struct str basic; /* or Basic with this user name */
+	struct str query; /* or a parameter, with format, as the next three */
+	struct str json;  /* or a pointer into a JSON body (RFC 6901) */
+	struct str form;  /* or a field of a form */
+	uint32_t segment; /* or a part of the path, from 1; 0: not there */
+	/* A variable of the cell that holds a placeholder, which gives way to
+	 * the credential at the place; empty: it is put there. */
+	struct str placeholder;
 };
 struct policy_egress { /* what a rule says besides its match */
 	struct str name;
@@ -129,6 +140,15 @@ struct policy_egress { /* what a rule says besides its match */
 	struct str ca;        /* path of the only CA for this upstream, or "" */
 	bool tls;             /* towards the upstream; false only with a pin */
 	bool own_credentials;
+	struct str match_host; /* as the rule writes it */
+	uint16_t match_port;
+	bool tunnel;         /* protocol = "tcp": bytes that are not read */
+	bool websocket;      /* an upgrade may be asked for */
+	uint64_t body_max;   /* bytes of a request; 0: no bound, as below */
+	uint64_t answer_max; /* of an answer */
+	uint64_t volume_max; /* of both, of all requests of a cell */
+	uint32_t rate;       /* requests of a cell in rate_us */
+	int64_t rate_us;
 	const struct str *only_for;
 	uint32_t only_for_count;
 };
@@ -155,6 +175,8 @@ void policy_explain_request(
 
 size_t policy_egress_count(const struct policy *p);
 const struct policy_egress *policy_egress_at(const struct policy *p, size_t n);
+/* Is there such a rule in the cell of this call (empty: an ordinary one)? */
+bool policy_exists_for(const struct policy_egress *e, struct str tool);
 
 struct policy_tool { /* a row of the role's catalogue */
 	struct str name;

@@ -135,6 +135,27 @@ policy_rule_overlaps(const struct rule *a, const struct rule *b)
 	       policy_path_overlap(a->path, b->path);
 }
 
+/* A connection is a tunnel or it is read: it cannot be both. */
+static bool
+tunnel_hides(const struct rule *a, const struct rule *b)
+{
+	return a->out.tunnel != b->out.tunnel && a->port == b->port &&
+	       hosts_overlap(&a->host, &b->host) &&
+	       cells_overlap(&a->out, &b->out);
+}
+
+/* A rule that shares connections with rule n and is of the other protocol. */
+static const struct rule *
+find_hidden(const struct policy *p, uint32_t n)
+{
+	for (uint32_t j = n + 1; j < p->rule_count; j++) {
+		if (tunnel_hides(&p->rules[n], &p->rules[j])) {
+			return &p->rules[j];
+		}
+	}
+	return NULL;
+}
+
 static int
 by_rank(const void *a, const void *b)
 {
@@ -177,7 +198,17 @@ policy_rules_order(struct compile *c)
 	for (uint32_t i = 0; i < p->rule_count; i++) {
 		const struct rule *a = &p->rules[i];
 		const struct rule *b = find_tie(p, i);
+		const struct rule *hidden = find_hidden(p, i);
 
+		if (hidden) {
+			return err_set(c->e, ERR_INPUT,
+			    "%s:%u:1: [egress." STR_FMT "] and [egress." STR_FMT
+			    "] of line %u share a host and port, and one of "
+			    "them is a tunnel, which is not read",
+			    c->file, hidden->out.line,
+			    STR_ARG(hidden->out.name), STR_ARG(a->out.name),
+			    a->out.line);
+		}
 		if (b) {
 			return err_set(c->e, ERR_INPUT,
 			    "%s:%u:1: [egress." STR_FMT "] and [egress." STR_FMT

@@ -56,6 +56,14 @@ check_rule(const struct rule *r, const struct policy_request *q)
 	if (r->port != q->port) {
 		return POLICY_PORT;
 	}
+	if (r->out.tunnel != q->tunnel) {
+		return POLICY_PROTOCOL;
+	}
+	if (q->tunnel) {
+		return policy_exists_in(&r->out, q->from_tool)
+		           ? POLICY_NONE
+		           : POLICY_ONLY_FOR;
+	}
 	if (!q->tls && r->out.tls) {
 		return POLICY_PLAIN;
 	}
@@ -120,11 +128,14 @@ policy_request(struct arena *a, const struct policy *p,
 	    !rule->out.own_credentials) {
 		d->reason = POLICY_OWN;
 	}
-	if (r->path.len > POLICY_PATH_MAX || r->path.len == 0 ||
-	    r->path.at[0] != '/') {
+	if (reason == POLICY_NONE && r->websocket && !rule->out.websocket) {
+		d->reason = POLICY_WEBSOCKET;
+	}
+	if (!r->tunnel && (r->path.len > POLICY_PATH_MAX || r->path.len == 0 ||
+	                      r->path.at[0] != '/')) {
 		d->reason = POLICY_PATH;
 	}
-	if (d->reason == POLICY_NONE &&
+	if (d->reason == POLICY_NONE && !r->tunnel &&
 	    !policy_git_agrees(r->method, r->path, r->git)) {
 		d->reason = POLICY_GIT_FORM;
 	}

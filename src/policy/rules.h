@@ -116,6 +116,9 @@ int policy_compile_rule_match(
     struct compile *c, const struct json *match, struct rule *r);
 int policy_compile_rule(
     struct compile *c, const struct json *table, struct rule *r);
+bool policy_is_token(struct str s, size_t max);
+int policy_compile_inject(
+    struct compile *c, const struct json *inject, struct policy_inject *i);
 int policy_compile_predicates(
     struct compile *c, const struct json *args, struct gate *g);
 int policy_compile_hint(

@@ -61,13 +61,13 @@ body_event(struct conn *c)
 	if (!broken && ev.kind == HTTP_MORE && c->link.ended) {
 		broken = err_set(&e, ERR_INPUT, "the body was cut");
 	}
+	if (!broken && ev.kind == HTTP_DATA) {
+		broken = proxy_up_body(c->up, ev.data, &e);
+	}
 	if (broken) {
 		unsigned status = c->reader.refusal;
-		body_broken(c, status ? status : 400, e.text);
+		body_broken(c, status ? status : proxy_status(e.kind), e.text);
 		return false;
-	}
-	if (ev.kind == HTTP_DATA) {
-		proxy_up_body(c->up, ev.data);
 	}
 	if (ev.kind == HTTP_END) {
 		proxy_up_body_end(c->up);
@@ -87,7 +87,11 @@ carry_up(struct conn *c)
 	}
 	write_continue(c);
 	if (c->held.len > 0) {
-		proxy_up_body(u, buf_str(&c->held));
+		struct err e;
+		if (proxy_up_body(u, buf_str(&c->held), &e)) {
+			body_broken(c, 413, e.text);
+			return true;
+		}
 		buf_wipe(&c->held);
 		if (c->body_done) {
 			proxy_up_body_end(u);
@@ -97,7 +101,7 @@ carry_up(struct conn *c)
 	while (!c->body_done && proxy_up_room(u) && body_event(c)) {
 		any = true;
 	}
-	proxy_link_send(&u->link);
+	proxy_link_send(u->link);
 	return any;
 }
 
@@ -105,19 +109,32 @@ static int
 answer_head(struct conn *c, const struct http_head *head, struct err *e)
 {
 	auto_buf b = { 0 };
-	c->close = c->close || !c->body_done || !c->request.head->keep_alive;
-	if (proxy_head_answer(
-	        &b, head, c->request.head, &c->chunked, &c->close, e)) {
+	struct up *u = c->up;
+	if (head->status == 101) {
+		return proxy_conn_switch(c, head, e);
+	}
+	if (proxy_up_scrub(u, head, false, e)) {
 		return -1;
 	}
+	struct proxy_answer_form form = { .needles = c->proxy->needles,
+		.opened = u->scrub.decoder != NULL,
+		.close =
+		    c->close || !c->body_done || !c->request.head->keep_alive };
+	if (proxy_head_answer(&b, head, c->request.head, &form, e)) {
+		return -1;
+	}
+	u->scrub.found += form.found;
+	c->chunked = form.chunked;
+	c->close = form.close;
 	proxy_link_write(&c->link, buf_str(&b));
 	c->answered = true;
 	return 0;
 }
 
 static void
-answer_data(struct conn *c, struct str data)
+answer_data(void *owner, struct str data)
 {
+	struct conn *c = owner;
 	if (!c->chunked) {
 		proxy_link_write(&c->link, data);
 		return;
@@ -127,10 +144,29 @@ answer_data(struct conn *c, struct str data)
 	proxy_link_write(&c->link, buf_str(&chunk));
 }
 
+/* gRPC says in them how it went; without credentials, as all else. */
 static void
-answer_end(struct conn *c)
+write_trailers(struct conn *c)
 {
-	if (c->chunked) {
+	auto_buf last = { 0 };
+	struct str lines = buf_str(&c->up->reader.trailer);
+	buf_add_z(&last, "0\r\n");
+	c->up->scrub.found += proxy_scrub_text(c->proxy->needles, lines, &last);
+	if (lines.len == 0) {
+		buf_add_z(&last, "\r\n");
+	}
+	proxy_link_write(&c->link, buf_str(&last));
+}
+
+static int
+answer_end(struct conn *c, struct err *e)
+{
+	if (proxy_scrub_end(&c->up->scrub, answer_data, c, e)) {
+		return -1;
+	}
+	if (c->chunked && c->stream) {
+		write_trailers(c);
+	} else if (c->chunked) {
 		auto_buf last = { 0 };
 		http_write_last_chunk(&last);
 		proxy_link_write(&c->link, buf_str(&last));
@@ -139,6 +175,42 @@ answer_end(struct conn *c)
 	c->close = c->close || !c->body_done;
 	c->state = CONN_ANSWER;
 	proxy_conn_arm(c, c->proxy->setup.times.stall);
+	return 0;
+}
+
+static void
+begin_pipe(struct conn *c)
+{
+	loop_timer_cancel(&c->up->timer);
+	c->state = CONN_PIPE;
+	proxy_conn_arm(c, c->proxy->setup.times.pipe);
+}
+
+static int
+answer_take(struct conn *c, const struct http_event *ev, struct err *e)
+{
+	struct up *u = c->up;
+	switch (ev->kind) {
+	case HTTP_HEAD:
+		return answer_head(c, ev->head, e);
+	case HTTP_DATA:
+		if (proxy_scrub_on(&u->scrub)) {
+			return proxy_scrub(
+			    &u->scrub, ev->data, answer_data, c, e);
+		}
+		answer_data(c, ev->data);
+		return 0;
+	case HTTP_END:
+		if (u->reader.head.status == 101) {
+			begin_pipe(c);
+			return 0;
+		}
+		return answer_end(c, e);
+	case HTTP_MORE:
+	case HTTP_INTERIM:
+		break;
+	}
+	return 0;
 }
 
 /* One event of the answer; true: go on. */
@@ -148,22 +220,17 @@ answer_event(struct conn *c)
 	struct up *u = c->up;
 	struct http_event ev;
 	struct err e;
-	int broken = proxy_up_read(u, &ev, &e);
-	if (!broken && ev.kind == HTTP_HEAD) {
-		broken = answer_head(c, ev.head, &e);
-	}
-	if (broken) {
+	if (proxy_up_read(u, &ev, &e) || answer_take(c, &ev, &e)) {
 		struct err why;
 		err_set(&why, ERR_UNAVAILABLE, "upstream: %s", e.text);
 		proxy_up_fail(u, false, &why);
 		return false;
 	}
-	if (ev.kind == HTTP_DATA) {
-		answer_data(c, ev.data);
-	}
 	proxy_up_used(u);
 	if (ev.kind == HTTP_END) {
-		answer_end(c);
+		if (c->body_done && c->state == CONN_ANSWER) {
+			proxy_up_keep(u);
+		}
 		return false;
 	}
 	return ev.kind != HTTP_MORE;
@@ -173,12 +240,12 @@ static bool
 carry_down(struct conn *c)
 {
 	bool any = false;
-	proxy_link_fill(&c->up->link);
+	proxy_link_fill(c->up->link);
 	while (proxy_link_room(&c->link) && answer_event(c)) {
 		any = true;
 	}
 	proxy_link_send(&c->link);
-	return any || c->state != CONN_CARRY || c->up->state == UP_FAILED;
+	return any || c->state != CONN_CARRY || c->up->state != UP_OPEN;
 }
 
 /* Whoever asked is gone; TLS has no half-closed askers. */
@@ -202,9 +269,15 @@ proxy_conn_carry(struct conn *c)
 	if (c->up->state != UP_OPEN) {
 		return proxy_up_step(c->up);
 	}
+	if (c->request.tunnel) {
+		begin_pipe(c);
+		return true;
+	}
 	bool any = carry_up(c);
 	if (c->state != CONN_CARRY) {
 		return true;
 	}
-	return carry_down(c) || any;
+	/* What comes down may open a window for what goes up. */
+	bool full = !proxy_up_room(c->up);
+	return carry_down(c) || any || (full && proxy_up_room(c->up));
 }

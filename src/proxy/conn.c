@@ -6,9 +6,8 @@
 
 #include "proxy/inside.h"
 
-#define TLS_FIRST_BYTE 0x16 /* a handshake record */
-#define LINGER_US      (2 * CLOCK_SECOND)
-#define LINGER_BYTES   ((size_t)1024 * 1024)
+#define LINGER_US    (2 * CLOCK_SECOND)
+#define LINGER_BYTES ((size_t)1024 * 1024)
 
 static void
 late(void *owner)
@@ -24,6 +23,7 @@ late(void *owner)
 	case CONN_FIRST:
 	case CONN_SHAKE:
 	case CONN_COMMANDS:
+	case CONN_GATHER:
 		proxy_conn_outcome(
 		    c, PROXY_REFUSED, 408, "no request came in time");
 		proxy_conn_shut(c);
@@ -32,6 +32,17 @@ late(void *owner)
 		if (!http_reader_idle(&c->reader) || !c->any) {
 			proxy_conn_outcome(
 			    c, PROXY_REFUSED, 408, "no request came in time");
+		}
+		proxy_conn_shut(c);
+		break;
+	case CONN_PIPE:
+		proxy_conn_outcome(c, PROXY_FAILED, 0, "nothing moved in time");
+		proxy_conn_shut(c);
+		break;
+	case CONN_TWO:
+		if (c->streams) {
+			proxy_conn_arm(c, c->proxy->setup.times.stall);
+			return;
 		}
 		proxy_conn_shut(c);
 		break;
@@ -68,8 +79,8 @@ proxy_conn_shut(struct conn *c)
 }
 
 /* Both sides have said all. */
-static void
-leave(struct conn *c)
+void
+proxy_conn_leave(struct conn *c)
 {
 	loop_timer_cancel(&c->timer);
 	proxy_link_close(&c->link);
@@ -88,12 +99,20 @@ request_over(struct conn *c)
 	free(c->commands);
 	c->commands = NULL;
 	buf_wipe(&c->held);
+	buf_wipe(&c->control);
 	c->id = 0;
 }
 
 void
 proxy_conn_free(struct conn *c)
 {
+	if (c->two) {
+		proxy_front_end(c);
+	}
+	if (c->stream) {
+		proxy_stream_gone(c);
+	}
+	loop_later_cancel(c->proxy->setup.loop, c);
 	request_over(c);
 	loop_timer_cancel(&c->timer);
 	proxy_link_close(&c->link);
@@ -125,6 +144,7 @@ proxy_conn_outcome(
 		o.up = c->up->sent;
 		o.down = c->up->got;
 		o.injected = c->up->injected;
+		o.scrubbed = c->up->scrub.found;
 	}
 	if (c->id) {
 		o.took_us = loop_now(s->loop).us - c->since.us;
@@ -135,15 +155,16 @@ proxy_conn_outcome(
 void
 proxy_conn_abort(struct conn *c, const char *why)
 {
-	if (c->state == CONN_CARRY) {
+	if (c->state == CONN_CARRY || c->state == CONN_GATHER ||
+	    c->state == CONN_PIPE) {
 		proxy_conn_outcome(c, PROXY_FAILED, 0, why);
 	}
 	proxy_conn_shut(c);
 }
 
 /* Nothing of the body is left unread: another request may follow. */
-static bool
-body_over(struct conn *c)
+bool
+proxy_conn_body_over(struct conn *c)
 {
 	struct http_event ev = { .kind = HTTP_MORE };
 	struct str nothing = { 0 };
@@ -158,7 +179,8 @@ void
 proxy_conn_answer(struct conn *c, const struct proxy_refusal *r)
 {
 	must(!c->answered);
-	bool keep = body_over(c) && c->reader.head.keep_alive && !c->close;
+	bool keep =
+	    proxy_conn_body_over(c) && c->reader.head.keep_alive && !c->close;
 	struct buf b = { 0 };
 	proxy_answer_write(&b, r, keep);
 	proxy_link_write(&c->link, buf_str(&b));
@@ -170,8 +192,8 @@ proxy_conn_answer(struct conn *c, const struct proxy_refusal *r)
 }
 
 /* Refused before there is an intent: one row, one typed answer. */
-static void
-refuse_early(struct conn *c, unsigned status, const char *reason)
+void
+proxy_conn_refuse_early(struct conn *c, unsigned status, const char *reason)
 {
 	struct proxy_refusal r = {
 		.status = status, .error = "refused", .reason = reason
@@ -193,9 +215,10 @@ ask(struct conn *c)
 		.tls = r->origin.tls,
 		.named = r->origin.named,
 		.own_credentials = r->own_credentials,
-		.path = r->path.at,
+		.path = proxy_place_masked(&r->arena, r->path).at,
 		.query = r->query.at,
-		.git = r->git };
+		.git = r->git,
+		.websocket = r->websocket };
 	if (c->commands) {
 		i.refs = c->commands->refs;
 		i.ref_count = c->commands->count;
@@ -217,47 +240,21 @@ say_continue(struct conn *c)
 	}
 }
 
-/* An explicit proxy's first word: no effect yet, only a new origin. */
-static void
-open_tunnel(struct conn *c, const struct http_head *head)
-{
-	struct proxy_origin origin = { 0 };
-	struct err e;
-	if (names_hostport_parse(
-	        head->authority, 0, &origin.host, &origin.port, &e)) {
-		refuse_early(c, 400, e.text);
-		return;
-	}
-	if (!body_over(c)) {
-		refuse_early(c, 400, "CONNECT with a body");
-		return;
-	}
-	origin.named = !origin.host.is_addr;
-	c->origin = origin;
-	c->tunnel = true;
-	http_reader_next(&c->reader);
-	c->body_done = false;
-	c->any = false;
-	proxy_link_write(
-	    &c->link, STR("HTTP/1.1 200 Connection established\r\n\r\n"));
-	c->state = CONN_FIRST;
-	proxy_conn_arm(c, c->proxy->setup.times.head);
-}
-
 static void
 got_head(struct conn *c, const struct http_head *head)
 {
 	struct err e;
 	c->any = true;
 	if (head->form == HTTP_AUTHORITY) {
-		open_tunnel(c, head);
+		proxy_conn_connect(c, head);
 		return;
 	}
 	if (proxy_request_make(&c->request, head, &c->origin, &e)) {
-		refuse_early(c, proxy_status(e.kind), e.text);
+		proxy_conn_refuse_early(c, proxy_status(e.kind), e.text);
 		return;
 	}
 	c->asked = true;
+	c->request.two = c->stream != NULL;
 	if (!c->request.commands) {
 		ask(c);
 		return;
@@ -270,95 +267,13 @@ got_head(struct conn *c, const struct http_head *head)
 }
 
 static bool
-step_first(struct conn *c)
-{
-	if (c->link.in.len == 0) {
-		if (c->link.ended) {
-			proxy_conn_outcome(
-			    c, PROXY_REFUSED, 0, "nothing was asked");
-			leave(c);
-			return true;
-		}
-		return false;
-	}
-	if ((uint8_t)c->link.in.at[0] != TLS_FIRST_BYTE) {
-		c->reader.take_connect = !c->tunnel;
-		c->state = CONN_HEAD;
-		return true;
-	}
-	c->origin.tls = true;
-	c->state = CONN_SHAKE;
-	return true;
-}
-
-/* T01, T03: the name in the ClientHello must be the origin's. */
-static int
-choose(void *context, struct str sni, char host[TLS_HOST_SIZE], struct err *e)
-{
-	struct conn *c = context;
-	const struct proxy_origin *o = &c->origin;
-	struct names_host named;
-	if (sni.len == 0 && o->named) {
-		return err_set(e, ERR_DENIED,
-		    "no server name (SNI) in the TLS hello to %s",
-		    o->host.text);
-	}
-	if (sni.len > 0) {
-		if (names_host_parse(sni, &named, e)) {
-			return -1;
-		}
-		if (!o->named || strcmp(named.text, o->host.text) != 0) {
-			return err_set(e, ERR_DENIED,
-			    "the TLS hello names %s, but the connection is to "
-			    "%s",
-			    err_quote(str_of(named.text)), o->host.text);
-		}
-	}
-	must(str_copy(host, TLS_HOST_SIZE, str_of(o->host.text)));
-	return 0;
-}
-
-static bool
-step_shake(struct conn *c)
-{
-	if (!c->link.tls) {
-		proxy_link_secure(
-		    &c->link, tls_serve(c->proxy->setup.ca, choose, c));
-	}
-	proxy_link_fill(&c->link);
-	switch (tls_state(c->link.tls)) {
-	case TLS_SHAKING:
-		break;
-	case TLS_OPEN:
-		c->reader.take_connect = false;
-		c->state = CONN_HEAD;
-		return true;
-	case TLS_ENDED:
-		break;
-	case TLS_FAILED:
-		proxy_conn_outcome(
-		    c, PROXY_REFUSED, 0, tls_error(c->link.tls)->text);
-		c->close = true;
-		c->state = CONN_ANSWER;
-		return true;
-	}
-	if (c->link.ended) {
-		proxy_conn_outcome(
-		    c, PROXY_REFUSED, 0, "hung up in the TLS hello");
-		proxy_conn_shut(c);
-		return true;
-	}
-	return false;
-}
-
-static bool
 head_cut(struct conn *c)
 {
 	if (!http_reader_idle(&c->reader)) {
 		proxy_conn_outcome(
 		    c, PROXY_REFUSED, 0, "hung up within a request");
 	}
-	leave(c);
+	proxy_conn_leave(c);
 	return true;
 }
 
@@ -392,11 +307,12 @@ step_head(struct conn *c)
 		return c->link.ended ? head_cut(c) : false;
 	}
 	if (idle && !may_be_http(in)) {
-		refuse_early(c, 400, "neither TLS nor HTTP was spoken");
+		proxy_conn_refuse_early(
+		    c, 400, "neither TLS nor HTTP was spoken");
 		return true;
 	}
 	if (http_read(&c->reader, &in, &ev, &e)) {
-		refuse_early(
+		proxy_conn_refuse_early(
 		    c, c->reader.refusal ? c->reader.refusal : 400, e.text);
 		return true;
 	}
@@ -439,12 +355,54 @@ step_commands(struct conn *c)
 		}
 	}
 	if (failed) {
-		refuse_early(c, proxy_status(e.kind), e.text);
+		proxy_conn_refuse_early(c, proxy_status(e.kind), e.text);
 		return true;
 	}
 	proxy_link_used(&c->link, had - in.len);
 	if (c->commands->done) {
 		ask(c);
+		return true;
+	}
+	return ev.kind != HTTP_MORE;
+}
+
+static void
+begin_up(struct conn *c)
+{
+	loop_timer_cancel(&c->timer);
+	c->state = CONN_CARRY;
+	c->up->whole = &c->held;
+	proxy_up_begin(c->up, proxy_conn_turn, c);
+}
+
+/* P07: the length of a body that is changed must be known before its head. */
+static bool
+step_gather(struct conn *c)
+{
+	struct http_event ev = { .kind = HTTP_END };
+	struct err e;
+	struct str in = buf_str(&c->link.in);
+	size_t had = in.len;
+	int failed = c->body_done ? 0 : http_read(&c->reader, &in, &ev, &e);
+	if (!failed && ev.kind == HTTP_MORE && c->link.ended) {
+		failed = err_set(&e, ERR_INPUT, "the body was cut");
+	}
+	if (!failed && ev.kind == HTTP_DATA) {
+		buf_add(&c->held, ev.data);
+		if (c->held.len > PLACE_BODY_MAX) {
+			failed = err_set(&e, ERR_LIMIT,
+			    "a body over %zu bytes cannot take a credential",
+			    PLACE_BODY_MAX);
+		}
+	}
+	if (failed) {
+		proxy_conn_refuse_early(c, proxy_status(e.kind), e.text);
+		return true;
+	}
+	proxy_link_used(&c->link, had - in.len);
+	if (ev.kind == HTTP_END) {
+		c->body_done = true;
+		begin_up(c);
 		return true;
 	}
 	return ev.kind != HTTP_MORE;
@@ -480,6 +438,10 @@ step_answer(struct conn *c)
 		next_request(c);
 		return true;
 	}
+	if (c->stream) {
+		proxy_conn_leave(c);
+		return true;
+	}
 	if (c->link.tls && tls_state(c->link.tls) != TLS_FAILED) {
 		tls_close(c->link.tls);
 		proxy_link_fill(&c->link);
@@ -499,7 +461,7 @@ step_linger(struct conn *c)
 	c->thrown += n;
 	proxy_link_used(&c->link, n);
 	if (c->link.ended || c->thrown > LINGER_BYTES) {
-		leave(c);
+		proxy_conn_leave(c);
 		return true;
 	}
 	return n > 0;
@@ -510,15 +472,21 @@ step(struct conn *c)
 {
 	switch (c->state) {
 	case CONN_FIRST:
-		return step_first(c);
+		return proxy_conn_first(c);
 	case CONN_SHAKE:
-		return step_shake(c);
+		return proxy_conn_hello(c);
 	case CONN_HEAD:
 		return step_head(c);
 	case CONN_COMMANDS:
 		return step_commands(c);
+	case CONN_GATHER:
+		return step_gather(c);
 	case CONN_CARRY:
 		return proxy_conn_carry(c);
+	case CONN_TWO:
+		return proxy_front_step(c);
+	case CONN_PIPE:
+		return proxy_conn_pipe(c);
 	case CONN_ANSWER:
 		return step_answer(c);
 	case CONN_LINGER:
@@ -550,19 +518,21 @@ proxy_conn_turn(void *owner)
 		return;
 	}
 	proxy_link_settle(&c->link);
-	if (c->up) {
-		proxy_link_settle(&c->up->link);
-	}
+	proxy_up_settle(c->up);
 }
 
 void
 proxy_conn_go(struct conn *c, const struct proxy_go *go)
 {
 	must(c->state == CONN_ASKED);
-	loop_timer_cancel(&c->timer);
-	c->state = CONN_CARRY;
 	c->up = proxy_up_new(c->proxy, c->id, &c->request, go);
-	proxy_up_begin(c->up, proxy_conn_turn, c);
+	if (proxy_place_in_body(go) && c->up->state != UP_FAILED) {
+		say_continue(c);
+		c->state = CONN_GATHER;
+		proxy_conn_arm(c, c->proxy->setup.times.head);
+	} else {
+		begin_up(c);
+	}
 	proxy_conn_turn(c);
 }
 
@@ -574,8 +544,8 @@ proxy_conn_refuse(struct conn *c, const struct proxy_refusal *r)
 	proxy_conn_turn(c);
 }
 
-void
-proxy_conn_new(struct proxy *p, int fd, const struct proxy_origin *origin)
+struct conn *
+proxy_conn_make(struct proxy *p, const struct proxy_origin *origin)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 	must(c);
@@ -588,10 +558,17 @@ proxy_conn_new(struct proxy *p, int fd, const struct proxy_origin *origin)
 	}
 	p->conns = c;
 	p->carried++;
+	return c;
+}
+
+void
+proxy_conn_new(struct proxy *p, int fd, const struct proxy_origin *origin)
+{
+	struct conn *c = proxy_conn_make(p, origin);
 	if (proxy_link_open(&c->link, p->setup.loop, fd, proxy_conn_turn, c)) {
 		proxy_conn_free(c);
 		return;
 	}
 	proxy_conn_arm(c, p->setup.times.head);
-	proxy_link_settle(&c->link);
+	proxy_conn_turn(c);
 }

@@ -18,6 +18,7 @@ proxy_fetch_free(struct fetch *f)
 	proxy_request_fini(&f->request);
 	http_reader_fini(&f->reader);
 	buf_wipe(&f->bytes);
+	buf_wipe(&f->whole);
 	buf_wipe(&f->answer);
 	if (f->previous) {
 		f->previous->next = f->next;
@@ -70,28 +71,27 @@ body_up(struct fetch *f)
 		size_t had = in.len;
 		must(http_read(&f->reader, &in, &ev, &e) == 0);
 		f->at += had - in.len;
-		if (ev.kind == HTTP_DATA) {
-			proxy_up_body(f->up, ev.data);
+		if (ev.kind == HTTP_DATA && proxy_up_body(f->up, ev.data, &e)) {
+			proxy_up_fail(f->up, true, &e);
+			return;
 		}
 		f->body_done = ev.kind == HTTP_END;
 	}
-	proxy_link_send(&f->up->link);
-}
-
-static int
-answer_data(struct fetch *f, struct str data, struct err *e)
-{
-	if (data.len > f->limit - f->answer.len) {
-		return err_set(e, ERR_LIMIT,
-		    "the answer is longer than %llu bytes",
-		    (unsigned long long)f->limit);
-	}
-	buf_add(&f->answer, data);
-	return 0;
+	proxy_link_send(f->up->link);
 }
 
 static void
-answer_head(struct fetch *f, const struct http_head *head)
+answer_data(void *owner, struct str data)
+{
+	struct fetch *f = owner;
+	f->too_long = f->too_long || data.len > f->limit - f->answer.len;
+	if (!f->too_long) {
+		buf_add(&f->answer, data);
+	}
+}
+
+static int
+answer_head(struct fetch *f, const struct http_head *head, struct err *e)
 {
 	const struct str *type = http_find(head, "content-type");
 	f->status = head->status;
@@ -99,30 +99,51 @@ answer_head(struct fetch *f, const struct http_head *head)
 	    !str_copy(f->content_type, sizeof(f->content_type), *type)) {
 		f->content_type[0] = '\0';
 	}
+	return proxy_up_scrub(f->up, head, true, e);
+}
+
+static int
+answer_take(struct fetch *f, const struct http_event *ev, struct err *e)
+{
+	struct scrub *s = &f->up->scrub;
+	int failed = 0;
+	if (ev->kind == HTTP_HEAD) {
+		return answer_head(f, ev->head, e);
+	}
+	if (ev->kind == HTTP_DATA && proxy_scrub_on(s)) {
+		failed = proxy_scrub(s, ev->data, answer_data, f, e);
+	} else if (ev->kind == HTTP_DATA) {
+		answer_data(f, ev->data);
+	} else if (ev->kind == HTTP_END) {
+		failed = proxy_scrub_end(s, answer_data, f, e);
+	}
+	if (!failed && f->too_long) {
+		return err_set(e, ERR_LIMIT,
+		    "the answer is longer than %llu bytes",
+		    (unsigned long long)f->limit);
+	}
+	return failed;
 }
 
 /* One event of the answer; true: go on. */
 static bool
 answer_event(struct fetch *f)
 {
+	struct up *u = f->up;
 	struct http_event ev;
 	struct err e;
-	int broken = proxy_up_read(f->up, &ev, &e);
-	if (!broken && ev.kind == HTTP_HEAD) {
-		answer_head(f, ev.head);
-	}
-	if (!broken && ev.kind == HTTP_DATA) {
-		broken = answer_data(f, ev.data, &e);
-	}
-	if (broken) {
-		proxy_up_fail(f->up, false, &e);
+	if (proxy_up_read(u, &ev, &e) || answer_take(f, &ev, &e)) {
+		proxy_up_fail(u, false, &e);
 		return false;
 	}
-	proxy_up_used(f->up);
+	proxy_up_used(u);
 	if (ev.kind == HTTP_END) {
 		struct proxy_answer answer = { .status = f->status,
 			.content_type = str_of(f->content_type),
 			.body = buf_str(&f->answer) };
+		if (f->body_done) {
+			proxy_up_keep(u);
+		}
 		over(f, &answer, NULL);
 		return false;
 	}
@@ -144,12 +165,12 @@ step(struct fetch *f)
 		return proxy_up_step(u);
 	}
 	body_up(f);
-	proxy_link_fill(&u->link);
+	proxy_link_fill(u->link);
 	bool any = false;
 	while (answer_event(f)) {
 		any = true;
 	}
-	return any || u->state == UP_FAILED;
+	return any || u->state != UP_OPEN;
 }
 
 void
@@ -170,7 +191,7 @@ proxy_fetch_turn(void *owner)
 		proxy_fetch_free(f);
 		return;
 	}
-	proxy_link_settle(&f->up->link);
+	proxy_up_settle(f->up);
 }
 
 /* Not from inside proxy_fetch: its caller must know the id first. */
@@ -251,6 +272,11 @@ proxy_fetch(struct proxy *p, const struct proxy_fetch *asked, uint64_t *id,
 	loop_timer_arm(&f->timer, p->setup.loop,
 	    mono_after(loop_now(p->setup.loop), asked->timeout_us), late, f);
 	f->up = proxy_up_new(p, f->id, &f->request, &asked->go);
+	if (proxy_place_in_body(&asked->go)) {
+		buf_add(&f->whole, asked->body);
+		f->up->whole = &f->whole;
+		f->body_done = true;
+	}
 	loop_later(p->setup.loop, begin, f);
 	return 0;
 }

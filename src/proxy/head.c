@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "proxy/head.h"
+#include "proxy/place.h"
 #include "json/json.h"
 
 /* P06: what would end the header, or mean different things to two readers. */
@@ -46,20 +46,26 @@ value_of_basic(struct buf *value, struct str user, struct str secret)
 	buf_wipe(&pair);
 }
 
+static bool
+in_header(const struct proxy_go *go)
+{
+	return go->place == PROXY_PLACE_HEADER ||
+	       go->place == PROXY_PLACE_BASIC;
+}
+
+/* The header that holds the credential; "" where it goes elsewhere. */
 static struct str
 injected_name(const struct proxy_go *go)
 {
-	return go->place == PROXY_PLACE_BASIC ? STR("Authorization")
-	                                      : str_of(go->name);
+	return go->place == PROXY_PLACE_BASIC    ? STR("Authorization")
+	       : go->place == PROXY_PLACE_HEADER ? str_of(go->name)
+	                                         : STR("");
 }
 
 static int
 write_credential(
     struct buf *b, const struct proxy_go *go, struct str secret, struct err *e)
 {
-	if (secret_check(secret, e)) {
-		return -1;
-	}
 	struct buf value = { 0 };
 	buf_room(&value,
 	    sizeof(go->format) + sizeof(go->name) + 2 * secret.len + 64);
@@ -79,6 +85,48 @@ write_credential(
 	return 0;
 }
 
+/* The cell's own header, its placeholder replaced. */
+static int
+write_replaced(struct buf *b, const struct http_header *h,
+    const struct proxy_go *go, struct str secret, struct err *e)
+{
+	struct buf value = { 0 };
+	int failed = proxy_place_value(&value, h->value, go, secret, e) ||
+	             http_write_header(b, h->name, buf_str(&value), e);
+	buf_wipe(&value);
+	return failed ? err_set(e, ERR_DENIED,
+	                    "the credential does not fit its header")
+	              : 0;
+}
+
+/* Puts it into a header of its own, or into the one with the placeholder. */
+static int
+write_injected(struct buf *b, const struct proxy_request *r,
+    const struct proxy_go *go, struct str secret, struct err *e)
+{
+	if (!in_header(go)) {
+		return 0;
+	}
+	if (!go->placeholder[0] || go->place == PROXY_PLACE_BASIC) {
+		return write_credential(b, go, secret, e);
+	}
+	for (size_t i = 0; i < r->head->count; i++) {
+		const struct http_header *h = &r->head->headers[i];
+		if (str_eq_nocase(h->name, str_of(go->name)) &&
+		    proxy_place_marked(h->value)) {
+			return write_replaced(b, h, go, secret, e);
+		}
+	}
+	return err_set(e, ERR_DENIED, "the placeholder is not in its header");
+}
+
+/* The answer will be read for credentials. */
+static bool
+wants_plain(const struct proxy_go *go)
+{
+	return go->scrub || go->place != PROXY_PLACE_NONE;
+}
+
 /* H09, H10, P17: what of the cell's head goes on. */
 static bool
 passes(
@@ -86,14 +134,20 @@ passes(
 {
 	if (str_eq_nocase(name, STR("host")) ||
 	    str_eq_nocase(name, STR("content-length")) ||
+	    str_eq_nocase(name, STR("sec-websocket-extensions")) ||
 	    http_is_hop(r->head, name)) {
+		return false;
+	}
+	if (wants_plain(go) && str_eq_nocase(name, STR("accept-encoding"))) {
 		return false;
 	}
 	if (go->place == PROXY_PLACE_NONE) {
 		return go->keep_credentials || !proxy_own_header(name);
 	}
+	/* R08: a Range could show a credential half by half. */
 	if (str_eq_nocase(name, injected_name(go)) ||
-	    str_eq_nocase(name, STR("accept-encoding"))) {
+	    str_eq_nocase(name, STR("range")) ||
+	    str_eq_nocase(name, STR("if-range"))) {
 		return false;
 	}
 	return go->keep_credentials || !proxy_own_header(name);
@@ -102,7 +156,7 @@ passes(
 static size_t
 head_size(const struct proxy_request *r, struct str secret)
 {
-	size_t sum = 4096 + r->path.len + r->query.len + 2 * secret.len;
+	size_t sum = 4096 + r->path.len + r->query.len + 3 * secret.len;
 	for (size_t i = 0; i < r->head->count; i++) {
 		sum += r->head->headers[i].name.len +
 		       r->head->headers[i].value.len + 4;
@@ -121,19 +175,32 @@ host_text(struct buf *b, const struct proxy_origin *origin, bool tls)
 }
 
 static int
-write_head(struct buf *b, const struct proxy_request *r,
+write_request_line(struct buf *b, const struct proxy_request *r,
     const struct proxy_go *go, struct str secret, struct err *e)
 {
-	auto_buf text = { 0 };
-	buf_add(&text, r->path);
-	if (r->has_query) {
-		buf_add_byte(&text, '?');
-		buf_add(&text, r->query);
-	}
-	if (http_write_request(b, r->method, buf_str(&text), e)) {
+	struct buf target = { 0 };
+	int failed = proxy_place_target(&target, r, go, secret, e) ||
+	             http_write_request(b, r->method, buf_str(&target), e);
+	buf_wipe(&target);
+	if (failed && go->place == PROXY_PLACE_NONE) {
 		return -1;
 	}
-	buf_clear(&text);
+	/* Its text may quote what it could not write. */
+	return failed ? err_set(e, ERR_DENIED,
+	                    "the request has no place that its credential "
+	                    "could go into")
+	              : 0;
+}
+
+static int
+write_head(struct buf *b, const struct proxy_request *r,
+    const struct proxy_go *go, struct str secret, const struct buf *body,
+    struct err *e)
+{
+	auto_buf text = { 0 };
+	if (write_request_line(b, r, go, secret, e)) {
+		return -1;
+	}
 	host_text(&text, &r->origin, r->origin.tls);
 	if (http_write_header(b, STR("Host"), buf_str(&text), e)) {
 		return -1;
@@ -145,30 +212,42 @@ write_head(struct buf *b, const struct proxy_request *r,
 			return -1;
 		}
 	}
-	if (go->place != PROXY_PLACE_NONE) {
+	if (wants_plain(go)) {
 		http_write_header_z(b, "Accept-Encoding", "identity");
-		if (write_credential(b, go, secret, e)) {
-			return -1;
-		}
 	}
-	if (r->head->framing == HTTP_LENGTH) {
+	if (write_injected(b, r, go, secret, e)) {
+		return -1;
+	}
+	if (go->trailers) {
+		http_write_header_z(b, "TE", "trailers");
+	}
+	if (r->websocket) {
+		http_write_header_z(b, "Upgrade", "websocket");
+		http_write_header_z(b, "Connection", "Upgrade");
+	}
+	if (body) {
+		http_write_length(b, body->len);
+	} else if (r->head->framing == HTTP_LENGTH) {
 		http_write_length(b, r->head->length);
 	} else if (r->head->framing == HTTP_CHUNKED) {
 		http_write_header_z(b, "Transfer-Encoding", "chunked");
 	}
-	http_write_header_z(b, "Connection", "close");
 	http_write_end(b);
 	return 0;
 }
 
 int
 proxy_head_write(struct buf *b, const struct proxy_request *r,
-    const struct proxy_go *go, struct str secret, struct err *e)
+    const struct proxy_go *go, struct str secret, const struct buf *body,
+    struct err *e)
 {
+	if (go->place != PROXY_PLACE_NONE && secret_check(secret, e)) {
+		return -1;
+	}
 	must(b->len == 0);
 	size_t size = head_size(r, secret);
 	buf_room(b, size);
-	if (write_head(b, r, go, secret, e)) {
+	if (write_head(b, r, go, secret, body, e)) {
 		buf_wipe(b);
 		return -1;
 	}
@@ -194,33 +273,59 @@ write_answer_length(struct buf *b, const struct http_head *answer,
 	}
 }
 
+static bool
+answer_passes(const struct http_head *answer,
+    const struct proxy_answer_form *form, struct str name)
+{
+	return !str_eq_nocase(name, STR("content-length")) &&
+	       !http_is_hop(answer, name) &&
+	       !(form->opened && str_eq_nocase(name, STR("content-encoding")));
+}
+
+/* R01: no credential in a value; a name cannot be mended. */
+static int
+write_answer_header(struct buf *b, const struct http_header *h,
+    struct proxy_answer_form *form, struct err *e)
+{
+	auto_buf value = { 0 };
+	size_t at = 0;
+	size_t len = 0;
+	if (!form->needles) {
+		return http_write_header(b, h->name, h->value, e);
+	}
+	if (proxy_needles_find(form->needles, h->name, &at, &len)) {
+		return err_set(e, ERR_DENIED,
+		    "the answer has a credential in the name of a header");
+	}
+	form->found += proxy_scrub_text(form->needles, h->value, &value);
+	return http_write_header(b, h->name, buf_str(&value), e);
+}
+
 int
 proxy_head_answer(struct buf *b, const struct http_head *answer,
-    const struct http_head *asked, bool *chunked, bool *close, struct err *e)
+    const struct http_head *asked, struct proxy_answer_form *form,
+    struct err *e)
 {
 	struct buf made = { 0 };
 	http_write_status(&made, answer->status);
 	for (size_t i = 0; i < answer->count; i++) {
 		const struct http_header *h = &answer->headers[i];
-		if (str_eq_nocase(h->name, STR("content-length")) ||
-		    http_is_hop(answer, h->name)) {
-			continue;
-		}
-		if (http_write_header(&made, h->name, h->value, e)) {
+		if (answer_passes(answer, form, h->name) &&
+		    write_answer_header(&made, h, form, e)) {
 			buf_fini(&made);
 			return -1;
 		}
 	}
 	bool unsure = answer->framing == HTTP_CHUNKED ||
-	              answer->framing == HTTP_UNTIL_CLOSE;
-	*chunked = unsure && asked->minor == 1;
-	*close = *close || (unsure && asked->minor == 0);
-	if (*chunked) {
+	              answer->framing == HTTP_UNTIL_CLOSE || form->opened;
+	form->chunked = unsure && asked->minor == 1;
+	form->close = form->close || (unsure && asked->minor == 0);
+	if (form->chunked) {
 		http_write_header_z(&made, "Transfer-Encoding", "chunked");
-	} else {
+	} else if (!unsure) {
 		write_answer_length(&made, answer, asked);
 	}
-	if (*close) {
+	if (form->close) {
 		http_write_header_z(&made, "Connection", "close");
 	}
 	http_write_end(&made);

@@ -5,6 +5,7 @@
 /* Requests in canonical form: made from a parsed head, written upstream. */
 
 #include "proxy/git.h"
+#include "proxy/scrub.h"
 
 /* Where a connection leads: what SNI, Host and CONNECT are compared with. */
 struct proxy_origin {
@@ -25,7 +26,10 @@ struct proxy_request {
 	bool has_query;
 	bool own_credentials;
 	enum proxy_git git;
-	bool commands; /* the body begins with a push's commands */
+	bool commands;  /* the body begins with a push's commands */
+	bool websocket; /* it asks for that upgrade */
+	bool two;       /* it came by HTTP/2: an upstream may speak it too */
+	bool tunnel;    /* no request at all: bytes that are not read */
 };
 
 void proxy_request_fini(struct proxy_request *r);
@@ -42,15 +46,23 @@ bool proxy_own_credentials(const struct http_head *head, struct str query);
 int proxy_go_check(const struct proxy_request *r, const struct proxy_go *go,
     struct err *e) MUST_CHECK;
 
-/* The head for the upstream; with a place, the secret stands in b: the caller
- * wipes b.  Adds in one allocation, so that no copy stays behind. */
+/* The head for the upstream; body: what it ends with, where that was changed
+ * (NULL: framed as the cell framed it).  With a place, the secret stands in b:
+ * the caller wipes b.  Adds in one allocation, so that no copy stays behind. */
 int proxy_head_write(struct buf *b, const struct proxy_request *r,
-    const struct proxy_go *go, struct str secret, struct err *e) MUST_CHECK;
+    const struct proxy_go *go, struct str secret, const struct buf *body,
+    struct err *e) MUST_CHECK;
 
-/* The head for the cell.  Sets *chunked when the body must be chunked, *close
- * when the connection must end behind it. */
+/* How an answer is passed on to the cell. */
+struct proxy_answer_form {
+	const struct needles *needles; /* what its head must not hold */
+	bool opened;                   /* its body is not compressed any more */
+	bool chunked;                  /* set: the body must be chunked */
+	bool close;     /* set too: the connection must end behind it */
+	uint64_t found; /* added to: credentials in its head */
+};
 int proxy_head_answer(struct buf *b, const struct http_head *answer,
-    const struct http_head *asked, bool *chunked, bool *close,
+    const struct http_head *asked, struct proxy_answer_form *form,
     struct err *e) MUST_CHECK;
 
 /* A typed answer of our own: {error, rule, reason, next}. */

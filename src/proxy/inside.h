@@ -4,63 +4,8 @@
 
 /* What the files of this room share. */
 
-#include "proxy/head.h"
 #include "proxy/link.h"
-
-enum up_state {
-	UP_RESOLVE,
-	UP_DIAL,
-	UP_SHAKE,
-	UP_REDEEM,
-	UP_OPEN,
-	UP_FAILED, /* err says why; refused: it was this room's own no */
-};
-
-/* The way out of one request; see DESIGN. */
-struct up {
-	struct proxy *proxy;
-	uint64_t id;
-	enum up_state state;
-	bool refused;
-	bool injected;
-	bool head_done; /* the final head of the answer was read */
-	const struct proxy_request *request;
-	struct proxy_go go;
-	struct tls_trust *trust; /* of go.ca; NULL: the roots */
-	struct names_addr at[NAMES_ANSWERS_MAX];
-	size_t count;
-	size_t next; /* address to dial after this one fails */
-	struct link link;
-	struct http_reader reader;
-	struct loop_timer timer;
-	size_t taken;      /* bytes of link.in behind the last event */
-	struct mono moved; /* a byte of the exchange moved */
-	uint64_t sent;     /* body bytes */
-	uint64_t got;
-	struct err err;
-	loop_fn *turn;
-	void *owner;
-};
-
-/* Never calls turn from inside; begin may leave UP_FAILED. */
-struct up *proxy_up_new(struct proxy *p, uint64_t id,
-    const struct proxy_request *request, const struct proxy_go *go);
-void proxy_up_begin(struct up *u, loop_fn *turn, void *owner);
-void proxy_up_free(struct up *u); /* NULL is nothing */
-bool proxy_up_step(struct up *u); /* true: something changed */
-void proxy_up_resolved(
-    struct up *u, const struct names_found *found, const struct err *e);
-void proxy_up_credential(struct up *u, struct str secret, const struct err *e);
-void proxy_up_fail(struct up *u, bool refused, const struct err *e);
-bool proxy_up_room(const struct up *u);
-void proxy_up_body(
-    struct up *u, struct str bytes); /* framed as the head said */
-void proxy_up_body_end(struct up *u);
-/* The next event of the answer; HTTP_MORE: nothing now.  data stays until
- * proxy_up_used, which follows every event. */
-int proxy_up_read(
-    struct up *u, struct http_event *ev, struct err *e) MUST_CHECK;
-void proxy_up_used(struct up *u);
+#include "proxy/up.h"
 
 /* --- a connection of the cell ------------------------------------------- */
 
@@ -70,7 +15,10 @@ enum conn_state {
 	CONN_HEAD,
 	CONN_COMMANDS,
 	CONN_ASKED,
+	CONN_GATHER, /* go: the whole body is needed before it is changed */
 	CONN_CARRY,
+	CONN_TWO,  /* HTTP/2: its streams are connections of their own */
+	CONN_PIPE, /* a tunnel, or a WebSocket behind its 101 */
 	CONN_ANSWER,
 	CONN_LINGER,
 	CONN_CLOSED,
@@ -102,6 +50,17 @@ struct conn {
 	struct http_reader reader;
 	struct loop_timer timer;
 	size_t thrown; /* bytes, while lingering */
+	/* of HTTP/2 */
+	struct http_two *two;   /* of CONN_TWO */
+	struct stream *streams; /* of CONN_TWO */
+	struct stream *stream;  /* that this one serves; NULL: a socket */
+	/* of a pipe */
+	bool end_up; /* the cell's end was passed on */
+	bool end_down;
+	bool message_began; /* a fragment of it went to the cell */
+	struct http_socket from_cell;
+	struct http_socket from_up;
+	struct buf control; /* of a control frame in pieces */
 };
 
 void proxy_conn_new(struct proxy *p, int fd, const struct proxy_origin *origin);
@@ -118,6 +77,30 @@ void proxy_conn_outcome(
     struct conn *c, enum proxy_end end, unsigned status, const char *text);
 void proxy_conn_arm(struct conn *c, int64_t us);
 void proxy_conn_shut(struct conn *c); /* CLOSED, without an orderly end */
+/* Refused before there is an intent: one row, one typed answer, and the end. */
+void proxy_conn_refuse_early(
+    struct conn *c, unsigned status, const char *reason);
+bool proxy_conn_body_over(struct conn *c); /* nothing of it is unread */
+void proxy_conn_leave(struct conn *c);     /* CLOSED: both have said all */
+/* hello.c */
+bool proxy_conn_first(struct conn *c);
+bool proxy_conn_hello(struct conn *c);
+void proxy_conn_connect(struct conn *c, const struct http_head *head);
+/* front.c */
+void proxy_front_begin(struct conn *c);
+bool proxy_front_step(struct conn *c);
+void proxy_front_end(struct conn *c);   /* with its streams */
+void proxy_stream_gone(struct conn *c); /* the conn of a stream is freed */
+struct conn *proxy_conn_make(
+    struct proxy *p, const struct proxy_origin *origin);
+/* pipe.c */
+int proxy_socket_asked(const struct http_head *head, struct err *e) MUST_CHECK;
+/* The 101 of the upstream goes to the cell; what follows is a pipe. */
+int proxy_conn_switch(
+    struct conn *c, const struct http_head *answer, struct err *e) MUST_CHECK;
+bool proxy_conn_pipe(struct conn *c); /* one step; true: something changed */
+bool proxy_is_tunnel(const struct proxy *p, const struct proxy_origin *origin);
+void proxy_conn_tunnel(struct conn *c); /* asks about one */
 /* carry.c: one step of CARRY; true: something changed. */
 bool proxy_conn_carry(struct conn *c);
 
@@ -128,12 +111,14 @@ struct fetch {
 	struct proxy *proxy;
 	bool turning;
 	bool again;
-	bool over; /* fetched was called */
+	bool over;     /* fetched was called */
+	bool too_long; /* the answer, for its limit */
 	bool body_done;
 	uint64_t id;
 	uint64_t limit;
 	struct buf bytes; /* the request as it would have come from a cell */
 	size_t at;        /* bytes of it read */
+	struct buf whole; /* its body, where the credential goes into it */
 	struct http_reader reader;
 	struct proxy_request request;
 	struct up *up;
@@ -151,8 +136,15 @@ struct proxy {
 	struct proxy_setup setup;
 	struct conn *conns;
 	struct fetch *fetches;
+	struct buf tunnels;      /* struct proxy_tunnel, some */
+	struct needles *needles; /* what this cell has used */
+	struct kept *kept;       /* the latest first */
+	size_t kept_count;
 	size_t carried; /* connections */
 	uint64_t last_id;
 };
+
+/* R05: what is said of a failure may quote an upstream. */
+void proxy_clean(const struct proxy *p, struct err *e);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -97,7 +98,7 @@ not_sent(struct link *l, int error)
 void
 proxy_link_send(struct link *l)
 {
-	while (l->out.len > 0 && !l->mute && !l->dialing) {
+	while (l->out.len > 0 && !l->mute && !l->dialing && !l->memory) {
 		ssize_t n = send(l->fd, l->out.at, l->out.len, MSG_NOSIGNAL);
 		if (n < 0) {
 			not_sent(l, errno);
@@ -169,6 +170,15 @@ proxy_link_close(struct link *l)
 }
 
 void
+proxy_link_free(struct link *l)
+{
+	if (l) {
+		proxy_link_close(l);
+		free(l);
+	}
+}
+
+void
 proxy_link_secure(struct link *l, struct tls_conn *conn)
 {
 	must(!l->tls && l->in.len <= LINK_IN);
@@ -224,6 +234,10 @@ proxy_link_used(struct link *l, size_t n)
 void
 proxy_link_settle(struct link *l)
 {
+	if (l->memory) {
+		l->turn(l->owner);
+		return;
+	}
 	if (l->fd < 0) {
 		return;
 	}
@@ -236,6 +250,28 @@ proxy_link_settle(struct link *l)
 		events |= LOOP_READ;
 	}
 	loop_io_want(&l->io, events);
+}
+
+void
+proxy_link_poll(struct link *l)
+{
+	if (!l->ended && !l->dialing && l->in.len < LINK_IN) {
+		receive(l);
+	}
+	proxy_link_fill(l);
+}
+
+bool
+proxy_link_silent(const struct link *l)
+{
+	return l->fd >= 0 && !l->dialing && !l->ended && !l->mute &&
+	       l->in.len == 0 && (!l->tls || tls_state(l->tls) == TLS_OPEN);
+}
+
+bool
+proxy_link_quiet(const struct link *l)
+{
+	return proxy_link_silent(l) && l->out.len == 0;
 }
 
 void

@@ -18,10 +18,11 @@ struct link {
 	struct tls_conn *tls;
 	struct buf in;
 	struct buf out;
-	bool ended;      /* the peer will send nothing more than `in` */
-	bool mute;       /* the peer takes nothing more */
-	bool dialing;    /* connect(2) is under way */
-	bool secret;     /* `out` holds a credential in clear */
+	bool ended;   /* the peer will send nothing more than `in` */
+	bool mute;    /* the peer takes nothing more */
+	bool dialing; /* connect(2) is under way */
+	bool memory;  /* no socket: `settle` calls turn, which empties `out` */
+	bool secret;  /* `out` holds a credential in clear */
 	const char *why; /* of an end that was not orderly; NULL */
 	loop_fn *turn;
 	void *owner;
@@ -31,6 +32,7 @@ struct link {
 int proxy_link_open(struct link *l, struct loop *loop, int fd, loop_fn *turn,
     void *owner) MUST_CHECK;
 void proxy_link_close(struct link *l); /* twice is fine */
+void proxy_link_free(struct link *l);  /* one of the heap; NULL is nothing */
 /* From here on TLS; takes conn.  What is in `in` is ciphertext. */
 void proxy_link_secure(struct link *l, struct tls_conn *conn);
 /* Moves what TLS has deciphered into `in`; true if there was any. */
@@ -43,6 +45,11 @@ bool proxy_link_flushed(const struct link *l);
 /* Takes n bytes off the front of `in`. */
 void proxy_link_used(struct link *l, size_t n);
 void proxy_link_settle(struct link *l); /* says to the loop what is wanted */
+/* Takes what has come, without telling the owner. */
+void proxy_link_poll(struct link *l);
+/* Open both ways and nothing unread. */
+bool proxy_link_silent(const struct link *l);
+bool proxy_link_quiet(const struct link *l); /* and nothing unsent */
 /* Gives back memory that an idle connection does not need. */
 void proxy_link_rest(struct link *l);
 

@@ -16,12 +16,15 @@ proxy_new(const struct proxy_setup *setup)
 	struct proxy *p = calloc(1, sizeof(*p));
 	must(p);
 	p->setup = *setup;
+	p->needles = proxy_needles_new();
 	struct proxy_times *t = &p->setup.times;
 	t->head = or_default(t->head, 10 * CLOCK_SECOND);
 	t->idle = or_default(t->idle, 60 * CLOCK_SECOND);
 	t->decision = or_default(t->decision, 30 * CLOCK_SECOND);
 	t->dial = or_default(t->dial, 10 * CLOCK_SECOND);
 	t->stall = or_default(t->stall, 300 * CLOCK_SECOND);
+	t->pipe = or_default(t->pipe, 3600 * CLOCK_SECOND);
+	t->kept = or_default(t->kept, 15 * CLOCK_SECOND);
 	return p;
 }
 
@@ -37,6 +40,9 @@ proxy_free(struct proxy *p)
 	while (p->fetches) {
 		proxy_fetch_free(p->fetches);
 	}
+	proxy_pool_close(p);
+	proxy_needles_free(p->needles);
+	buf_fini(&p->tunnels);
 	free(p);
 }
 
@@ -54,12 +60,44 @@ proxy_close_all(struct proxy *p, const char *why)
 		after = f->next;
 		proxy_fetch_abort(f, why);
 	}
+	proxy_pool_close(p);
+}
+
+void
+proxy_clean(const struct proxy *p, struct err *e)
+{
+	auto_buf text = { 0 };
+	if (proxy_scrub_text(p->needles, str_of(e->text), &text)) {
+		err_set(e, e->kind, "%s", buf_z(&text));
+	}
+}
+
+size_t
+proxy_kept(const struct proxy *p)
+{
+	return p->kept_count;
 }
 
 size_t
 proxy_carried(const struct proxy *p)
 {
 	return p->carried;
+}
+
+void
+proxy_policy(struct proxy *p, const struct digest *policy)
+{
+	struct conn *next;
+	for (struct conn *c = p->conns; c; c = next) {
+		next = c->next;
+		if (c->up && !digest_eq(c->up->way.policy, *policy)) {
+			proxy_conn_abort(c,
+			    "the policy that allowed it is not in force any "
+			    "more");
+			proxy_conn_turn(c);
+		}
+	}
+	proxy_pool_policy(p, policy);
 }
 
 static void

@@ -16,88 +16,20 @@
  */
 
 #include "base/base.h"
+#include "digest/digest.h"
 #include "http/http.h"
 #include "loop/loop.h"
 #include "names/names.h"
+#include "proxy/asked.h"
 #include "tls/tls.h"
 
-#define PROXY_CONNECTIONS 256 /* of one cell; more are closed at once */
-#define PROXY_METHOD_SIZE HTTP_METHOD_MAX
-#define PROXY_PATH_SIZE   1024
-#define PROXY_QUERY_SIZE  640
-#define PROXY_REFS        8
-#define PROXY_REF_SIZE    128
+#define PROXY_CONNECTIONS 256   /* of one cell; more are closed at once */
 #define PROXY_COMMANDS    65536 /* bytes of a push before its pack */
+#define PROXY_TUNNELS     12    /* rules of protocol = "tcp" */
 #define PROXY_BUFFER      65536 /* bytes held in each direction */
+#define PROXY_KEPT        32    /* upstream connections that wait for use */
 
 struct proxy;
-
-enum proxy_git { PROXY_GIT_NONE, PROXY_GIT_FETCH, PROXY_GIT_PUSH };
-
-struct proxy_ref {
-	bool create; /* it was not there before */
-	bool remove; /* it will not be there after */
-	char name[PROXY_REF_SIZE];
-};
-
-/* A parsed request in canonical form; nothing of it has left.  Borrowed. */
-struct proxy_intent {
-	uint64_t id;
-	const char *method;
-	const char *host; /* canonical name, or a literal when not named */
-	uint16_t port;
-	bool tls;
-	bool named;           /* a name of the pool (or of CONNECT) */
-	bool own_credentials; /* credentials.def found one in it */
-	const char *path;
-	const char *query;
-	enum proxy_git git;
-	const struct proxy_ref *refs;
-	size_t ref_count;
-};
-
-enum proxy_place { PROXY_PLACE_NONE, PROXY_PLACE_HEADER, PROXY_PLACE_BASIC };
-
-/* The decision: go.  Copied by whoever takes it. */
-struct proxy_go {
-	uint64_t grant; /* 0 exactly when place is NONE */
-	enum proxy_place place;
-	bool pinned; /* dial pin:pin_port; no look-up, no check of class */
-	struct names_addr pin;
-	uint16_t pin_port;
-	bool tls;              /* towards the upstream; false with a
-	                        * credential only when pinned */
-	bool keep_credentials; /* the cell's own may pass */
-	struct str ca;         /* PEM: whom to trust; empty: the roots */
-	char name[64];         /* header, or Basic user */
-	char format[256];      /* of the header, {{secret}} in it once */
-};
-
-struct proxy_refusal {
-	unsigned status;
-	const char *error;
-	const char *rule;
-	const char *reason;
-	const char *next; /* the smallest rule that would allow it */
-};
-
-enum proxy_end {
-	PROXY_ANSWERED, /* status is the upstream's */
-	PROXY_FAILED,   /* text says where */
-	PROXY_REFUSED,  /* by this room: text says why */
-};
-
-struct proxy_outcome {
-	uint64_t id; /* 0: refused before there was an intent */
-	enum proxy_end end;
-	unsigned status;
-	uint64_t up; /* body bytes */
-	uint64_t down;
-	int64_t took_us;
-	bool injected;
-	const char *host;
-	const char *text;
-};
 
 struct proxy_answer {
 	unsigned status;
@@ -123,6 +55,8 @@ struct proxy_times {      /* microseconds; 0 takes the default behind it */
 	int64_t decision; /* 30 s: for intent, name and credential each */
 	int64_t dial;     /* 10 s: connect and TLS, each address */
 	int64_t stall;    /* 300 s: no byte moved in either direction */
+	int64_t pipe; /* 1 h: a tunnel or WebSocket on which nothing moves */
+	int64_t kept; /* 15 s: an upstream connection without use */
 };
 
 struct proxy_setup {
@@ -143,10 +77,22 @@ void proxy_free(struct proxy *p);
  * is over, or the vault went.  The proxy stays usable. */
 void proxy_close_all(struct proxy *p, const char *why);
 size_t proxy_carried(const struct proxy *p);
+size_t proxy_kept(const struct proxy *p);
 
 /* A connection that the cell dialled to `to`:`port`; takes fd. */
 void proxy_carry(
     struct proxy *p, int fd, const struct names_addr *to, uint16_t port);
+
+/* Connections to these are tunnels: asked about at once, never read.  Only a
+ * hint: whether one may be, the answer says. */
+struct proxy_tunnel {
+	struct names_pattern host;
+	uint16_t port;
+};
+void proxy_tunnels(
+    struct proxy *p, const struct proxy_tunnel *at, size_t count);
+/* Another policy is in force: what an older one allowed is closed. */
+void proxy_policy(struct proxy *p, const struct digest *policy);
 
 /* The answers. */
 void proxy_go(struct proxy *p, uint64_t id, const struct proxy_go *go);

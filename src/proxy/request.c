@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "proxy/head.h"
+#include "proxy/inside.h"
 
 static const char *const own_headers[] = {
 #define HEADER(name) name,
@@ -59,7 +59,7 @@ own_in_query(struct str query)
 		struct str key;
 		struct str pair = str_sub(query, from, i - from);
 		(void)str_cut(&pair, '=', &key);
-		if (own_param(key)) {
+		if (own_param(key) && !proxy_place_marked(pair)) {
 			return true;
 		}
 		from = i + 1;
@@ -71,7 +71,9 @@ bool
 proxy_own_credentials(const struct http_head *head, struct str query)
 {
 	for (size_t i = 0; i < head->count; i++) {
-		if (proxy_own_header(head->headers[i].name)) {
+		/* A placeholder is judged by itself: proxy_place_check. */
+		if (proxy_own_header(head->headers[i].name) &&
+		    !proxy_place_marked_value(head->headers[i].value)) {
 			return true;
 		}
 	}
@@ -183,8 +185,9 @@ proxy_request_make(struct proxy_request *r, const struct http_head *head,
 	} else {
 		failed = authority_is_origin(origin, head, e);
 	}
-	if (!failed && (head->upgrade || http_find(head, "upgrade"))) {
-		failed = err_set(e, ERR_DENIED, "Upgrade is not allowed");
+	made.websocket = head->upgrade || http_find(head, "upgrade");
+	if (!failed && made.websocket) {
+		failed = proxy_socket_asked(head, e);
 	}
 	if (failed || request_target(&made, e) || request_git(&made, e)) {
 		arena_fini(&made.arena);
@@ -217,6 +220,49 @@ format_ok(struct str format)
 	return found == 1;
 }
 
+/* A pointer to a member, or the number of a segment. */
+static bool
+name_ok(const struct proxy_go *go)
+{
+	uint64_t number = 0;
+	switch (go->place) {
+	case PROXY_PLACE_JSON:
+		return go->name[0] == '/';
+	case PROXY_PLACE_PATH:
+		return str_u64(str_of(go->name), &number) && number > 0;
+	case PROXY_PLACE_QUERY:
+	case PROXY_PLACE_FORM:
+		return go->name[0] != '\0';
+	case PROXY_PLACE_NONE:
+	case PROXY_PLACE_HEADER:
+	case PROXY_PLACE_BASIC:
+		break;
+	}
+	return true;
+}
+
+static bool
+place_ok(
+    const struct proxy_request *r, const struct proxy_go *go, struct err *e)
+{
+	bool formed = go->place == PROXY_PLACE_NONE ||
+	              go->place == PROXY_PLACE_BASIC ||
+	              format_ok(str_of(go->format));
+	if (!formed || !name_ok(go) ||
+	    (go->place == PROXY_PLACE_HEADER &&
+	        framing_name(r->head, str_of(go->name)))) {
+		err_set(e, ERR_DENIED,
+		    "%s and its format cannot hold a credential",
+		    err_quote(str_of(go->name)));
+		return false;
+	}
+	if (go->place == PROXY_PLACE_BASIC && str_has(str_of(go->name), ':')) {
+		err_set(e, ERR_DENIED, "a Basic user with a colon");
+		return false;
+	}
+	return true;
+}
+
 int
 proxy_go_check(
     const struct proxy_request *r, const struct proxy_go *go, struct err *e)
@@ -225,6 +271,10 @@ proxy_go_check(
 		return err_set(e, ERR_DENIED,
 		    "the request brings a credential of its own; the rule "
 		    "does not say own_credentials = true");
+	}
+	if (r->websocket && !go->websocket) {
+		return err_set(
+		    e, ERR_DENIED, "the rule does not say websocket = true");
 	}
 	if (go->place == PROXY_PLACE_NONE) {
 		if (go->grant != 0) {
@@ -247,15 +297,5 @@ proxy_go_check(
 		return err_set(e, ERR_DENIED,
 		    "http cannot become https, nor https http, without a pin");
 	}
-	if (go->place == PROXY_PLACE_HEADER &&
-	    (framing_name(r->head, str_of(go->name)) ||
-	        !format_ok(str_of(go->format)))) {
-		return err_set(e, ERR_DENIED,
-		    "header %s and its format cannot hold a credential",
-		    err_quote(str_of(go->name)));
-	}
-	if (go->place == PROXY_PLACE_BASIC && str_has(str_of(go->name), ':')) {
-		return err_set(e, ERR_DENIED, "a Basic user with a colon");
-	}
-	return 0;
+	return place_ok(r, go, e) ? proxy_place_check(r, go, e) : -1;
 }

@@ -18,7 +18,12 @@ times(const struct up *u)
 static void
 disconnect(struct up *u)
 {
-	proxy_link_close(&u->link);
+	http_two_free(u->two);
+	u->two = NULL;
+	buf_wipe(&u->text);
+	proxy_link_free(u->link);
+	u->link = NULL;
+	u->reused = false;
 	http_reader_fini(&u->reader);
 	http_reader_response(&u->reader);
 }
@@ -32,7 +37,9 @@ proxy_up_fail(struct up *u, bool refused, const struct err *e)
 	u->state = UP_FAILED;
 	u->refused = refused;
 	u->err = *e;
+	proxy_clean(u->proxy, &u->err);
 	loop_timer_cancel(&u->timer);
+	buf_wipe(&u->secret);
 	disconnect(u);
 }
 
@@ -94,12 +101,16 @@ dial_one(struct up *u, const struct names_addr *a)
 		close(fd);
 		return false;
 	}
+	u->link = calloc(1, sizeof(*u->link));
+	must(u->link);
 	if (proxy_link_open(
-	        &u->link, u->proxy->setup.loop, fd, u->turn, u->owner)) {
+	        u->link, u->proxy->setup.loop, fd, u->turn, u->owner)) {
 		return false;
 	}
-	u->link.dialing = true;
-	proxy_link_settle(&u->link);
+	u->way.at = *a;
+	u->way.born = loop_now(u->proxy->setup.loop);
+	u->link->dialing = true;
+	proxy_link_settle(u->link);
 	return true;
 }
 
@@ -114,6 +125,7 @@ dial_next(struct up *u, const char *why)
 			return;
 		}
 		why = strerrordesc_np(errno);
+		disconnect(u);
 	}
 	fail(u, ERR_UNAVAILABLE, "connecting upstream", why);
 }
@@ -145,9 +157,31 @@ late(void *owner)
 		fail(u, ERR_TIMEOUT, "upstream", "nothing moved in time");
 		break;
 	case UP_FAILED:
+	case UP_DONE:
 		return;
 	}
 	u->turn(u->owner);
+}
+
+/* What a kept connection must have in common with this request. */
+static void
+way_of(struct up *u, const struct proxy_go *go)
+{
+	struct up_way *w = &u->way;
+	*w = (struct up_way){ .port = u->request->origin.port,
+		.tls = go->tls,
+		.two = u->request->two,
+		.pinned = go->pinned,
+		.at = go->pin,
+		.at_port = go->pin_port,
+		.ca = digest_of(go->ca),
+		.policy = go->policy,
+		.version = go->place == PROXY_PLACE_NONE ? 0 : go->version };
+	must(str_copy(
+	    w->host, sizeof(w->host), str_of(u->request->origin.host.text)));
+	if (go->place != PROXY_PLACE_NONE) {
+		memcpy(w->credential, go->credential, sizeof(w->credential));
+	}
 }
 
 struct up *
@@ -161,7 +195,7 @@ proxy_up_new(struct proxy *p, uint64_t id, const struct proxy_request *request,
 	u->request = request;
 	u->go = *go;
 	u->go.ca = (struct str){ 0 };
-	u->link.fd = -1;
+	way_of(u, go);
 	http_reader_response(&u->reader);
 	struct err e;
 	if (proxy_go_check(request, go, &e)) {
@@ -180,8 +214,12 @@ proxy_up_free(struct up *u)
 		return;
 	}
 	loop_timer_cancel(&u->timer);
-	proxy_link_close(&u->link);
+	http_two_free(u->two);
+	buf_wipe(&u->text);
+	proxy_link_free(u->link);
 	http_reader_fini(&u->reader);
+	buf_wipe(&u->secret);
+	proxy_scrub_fini(&u->scrub);
 	tls_trust_free(u->trust);
 	free(u);
 }
@@ -193,16 +231,24 @@ may_dial(const struct up *u, const struct names_addr *a, struct err *e)
 	return names_addr_check(a, &u->proxy->setup.own, NULL, e) == 0;
 }
 
-void
-proxy_up_begin(struct up *u, loop_fn *turn, void *owner)
+/* A safe request that got no answer can be asked again; any other must find
+ * the connection fresh, since nobody could say what became of it. */
+static bool
+safe(const struct up *u)
 {
-	u->turn = turn;
-	u->owner = owner;
-	if (u->state == UP_FAILED) {
-		return;
-	}
+	struct str m = u->request->method;
+	return u->request->head->framing == HTTP_EMPTY &&
+	       (str_eq_z(m, "GET") || str_eq_z(m, "HEAD") ||
+	           str_eq_z(m, "OPTIONS"));
+}
+
+static void
+find_way(struct up *u)
+{
 	const struct names_host *host = &u->request->origin.host;
 	struct err e;
+	u->count = 0;
+	u->next = 0;
 	if (u->go.pinned) {
 		u->at[0] = u->go.pin;
 		u->count = 1;
@@ -223,6 +269,41 @@ proxy_up_begin(struct up *u, loop_fn *turn, void *owner)
 	arm(u, times(u)->decision);
 	u->proxy->setup.ops->resolve(
 	    u->proxy->setup.context, u->id, host->text);
+}
+
+static void verified(struct up *u);
+
+void
+proxy_up_begin(struct up *u, loop_fn *turn, void *owner)
+{
+	u->turn = turn;
+	u->owner = owner;
+	if (u->state == UP_FAILED) {
+		return;
+	}
+	if (!u->request->tunnel && !u->request->websocket) {
+		u->link = proxy_pool_take(u->proxy, &u->way,
+		    safe(u) ? u->proxy->setup.times.kept : PROXY_KEPT_UNSAFE);
+	}
+	if (!u->link) {
+		find_way(u);
+		return;
+	}
+	u->reused = true;
+	u->link->turn = turn;
+	u->link->owner = owner;
+	verified(u);
+}
+
+bool
+proxy_up_again(struct up *u)
+{
+	if (!u->reused || !safe(u) || !http_reader_idle(&u->reader)) {
+		return false;
+	}
+	disconnect(u);
+	find_way(u);
+	return true;
 }
 
 void
@@ -256,23 +337,38 @@ static void
 open_with(struct up *u, struct str secret)
 {
 	struct err e;
-	struct buf head = { 0 };
-	if (proxy_head_write(&head, u->request, &u->go, secret, &e)) {
+	if (proxy_up_say(u, secret, &e)) {
 		proxy_up_fail(u, true, &e);
 		return;
 	}
-	u->injected = u->go.place != PROXY_PLACE_NONE;
-	u->link.secret = u->injected && !u->link.tls;
-	if (u->link.secret) {
-		/* One allocation, wiped when sent. */
-		buf_room(&u->link.out, head.len);
+	if (!u->reused || !safe(u)) {
+		buf_wipe(&u->secret);
 	}
-	proxy_link_write(&u->link, buf_str(&head));
-	buf_wipe(&head);
-	proxy_link_settle(&u->link);
-	u->reader.answer_to_head = str_eq_z(u->request->method, "HEAD");
+	proxy_link_settle(u->link);
 	u->state = UP_OPEN;
 	arm(u, times(u)->stall);
+}
+
+/* It must not have spoken before it was asked: H15. */
+static void
+ready_to_ask(struct up *u)
+{
+	if (u->request->tunnel) {
+		u->state = UP_OPEN;
+		arm(u, times(u)->stall);
+		return;
+	}
+	proxy_link_poll(u->link);
+	if (u->two ? !u->link->ended : proxy_link_silent(u->link)) {
+		open_with(u, buf_str(&u->secret));
+	} else if (u->reused) {
+		disconnect(u);
+		find_way(u);
+	} else {
+		fail(u, ERR_UNAVAILABLE, "upstream",
+		    u->link->ended ? "it hung up before it was asked"
+		                   : "it spoke before it was asked");
+	}
 }
 
 void
@@ -287,14 +383,16 @@ proxy_up_credential(struct up *u, struct str secret, const struct err *e)
 		proxy_up_fail(u, false, &wrapped);
 		return;
 	}
-	open_with(u, secret);
+	buf_room(&u->secret, secret.len);
+	buf_add(&u->secret, secret);
+	ready_to_ask(u);
 }
 
 static void
 verified(struct up *u)
 {
-	if (u->go.place == PROXY_PLACE_NONE) {
-		open_with(u, (struct str){ 0 });
+	if (u->go.place == PROXY_PLACE_NONE || u->secret.len > 0) {
+		ready_to_ask(u);
 		return;
 	}
 	u->state = UP_REDEEM;
@@ -306,11 +404,11 @@ verified(struct up *u)
 static bool
 step_dial(struct up *u)
 {
-	if (u->link.dialing) {
+	if (u->link->dialing) {
 		return false;
 	}
-	if (u->link.ended) {
-		dial_next(u, u->link.why ? u->link.why : "refused");
+	if (u->link->ended) {
+		dial_next(u, u->link->why ? u->link->why : "refused");
 		return true;
 	}
 	if (!u->go.tls) {
@@ -318,9 +416,11 @@ step_dial(struct up *u)
 		return true;
 	}
 	struct tls_trust *t = u->trust ? u->trust : u->proxy->setup.roots;
-	proxy_link_secure(
-	    &u->link, tls_connect(t, u->request->origin.host.text));
-	proxy_link_settle(&u->link);
+	const char *host = u->request->origin.host.text;
+	proxy_link_secure(u->link, u->request->two
+	                               ? tls_connect_two(t, host, false)
+	                               : tls_connect(t, host));
+	proxy_link_settle(u->link);
 	u->state = UP_SHAKE;
 	arm(u, times(u)->dial);
 	return true;
@@ -329,16 +429,19 @@ step_dial(struct up *u)
 static bool
 step_shake(struct up *u)
 {
-	proxy_link_fill(&u->link);
-	switch (tls_state(u->link.tls)) {
+	proxy_link_fill(u->link);
+	switch (tls_state(u->link->tls)) {
 	case TLS_SHAKING:
-		proxy_link_settle(&u->link);
-		if (u->link.ended) {
+		proxy_link_settle(u->link);
+		if (u->link->ended) {
 			fail(u, ERR_UNAVAILABLE, "TLS upstream", "it hung up");
 			return true;
 		}
 		return false;
 	case TLS_OPEN:
+		if (tls_two(u->link->tls)) {
+			proxy_two_begin(u);
+		}
 		verified(u);
 		return true;
 	case TLS_ENDED:
@@ -346,9 +449,9 @@ step_shake(struct up *u)
 		return true;
 	case TLS_FAILED:
 		/* The alert, as far as the socket takes it. */
-		proxy_link_send(&u->link);
+		proxy_link_send(u->link);
 		fail(u, ERR_UNAVAILABLE, "TLS upstream",
-		    tls_error(u->link.tls)->text);
+		    tls_error(u->link->tls)->text);
 		return true;
 	}
 	return false;
@@ -366,75 +469,8 @@ proxy_up_step(struct up *u)
 	case UP_REDEEM:
 	case UP_OPEN:
 	case UP_FAILED:
+	case UP_DONE:
 		return false;
 	}
 	return false;
-}
-
-bool
-proxy_up_room(const struct up *u)
-{
-	return proxy_link_room(&u->link);
-}
-
-void
-proxy_up_body(struct up *u, struct str bytes)
-{
-	u->moved = loop_now(u->proxy->setup.loop);
-	u->sent += bytes.len;
-	if (u->request->head->framing != HTTP_CHUNKED) {
-		proxy_link_write(&u->link, bytes);
-		return;
-	}
-	auto_buf chunk = { 0 };
-	http_write_chunk(&chunk, bytes);
-	proxy_link_write(&u->link, buf_str(&chunk));
-}
-
-void
-proxy_up_body_end(struct up *u)
-{
-	if (u->request->head->framing == HTTP_CHUNKED) {
-		auto_buf last = { 0 };
-		http_write_last_chunk(&last);
-		proxy_link_write(&u->link, buf_str(&last));
-	}
-}
-
-int
-proxy_up_read(struct up *u, struct http_event *ev, struct err *e)
-{
-	struct str in = buf_str(&u->link.in);
-	size_t had = in.len;
-	if (http_read(&u->reader, &in, ev, e)) {
-		return -1;
-	}
-	u->taken = had - in.len;
-	if (ev->kind == HTTP_MORE && u->link.ended) {
-		if (u->link.why) {
-			return err_set(
-			    e, ERR_UNAVAILABLE, "the answer: %s", u->link.why);
-		}
-		if (http_read_eof(&u->reader, ev, e)) {
-			return err_wrap(e, "the answer");
-		}
-		if (ev->kind == HTTP_MORE) {
-			return err_set(e, ERR_UNAVAILABLE,
-			    "the upstream closed without an answer");
-		}
-	}
-	if (ev->kind == HTTP_DATA) {
-		u->got += ev->data.len;
-	}
-	if (u->taken > 0) {
-		u->moved = loop_now(u->proxy->setup.loop);
-	}
-	return 0;
-}
-
-void
-proxy_up_used(struct up *u)
-{
-	proxy_link_used(&u->link, u->taken);
-	u->taken = 0;
 }

@@ -212,6 +212,7 @@ static int
 apply(
     struct queue *q, const struct queue_change *c, uint64_t seq, struct err *e)
 {
+	q->in_use = true;
 	switch (c->kind) {
 	case QUEUE_EVENT_PUT:
 		return queue_apply_put(q, c, seq, e);

@@ -180,7 +180,6 @@ queue_apply_put(
 	link_earlier(q, t, r);
 	change_others(q, t, p, seq);
 	find_parent(q, t);
-	t->key = queue_order_key(t);
 	queue_place(q, t);
 	count_put(t->line, c->at.us ? c->at : like.created);
 	queue_task_touched(q, t, seq);

@@ -93,16 +93,15 @@ write_every(struct json_out *o, const struct queue_every *every)
 }
 
 static void
-write_task(struct arena *a, struct json_out *o, const struct put_change *p)
+write_task(struct json_out *o, const struct put_change *p)
 {
 	struct e2m_record r = { .kind = E2M_TASK, .as.task = p->task };
 
-	json_out_value(o, "task", e2m_to_json(a, &r));
+	e2m_out(o, "task", &r);
 }
 
 static void
-write_put(struct queue *q, struct arena *a, struct json_out *o,
-    const struct queue_change *c)
+write_put(struct queue *q, struct json_out *o, const struct queue_change *c)
 {
 	const struct put_change *p = c->put;
 
@@ -120,16 +119,16 @@ write_put(struct queue *q, struct arena *a, struct json_out *o,
 	write_text(o, "parent", p->parent);
 	write_text(o, "after", p->after);
 	write_text(o, "letter", p->letter);
-	write_task(a, o, p);
+	write_task(o, p);
 }
 
 static void
-write_mail(struct arena *a, struct json_out *o, const struct queue_change *c)
+write_mail(struct json_out *o, const struct queue_change *c)
 {
 	struct e2m_record r = { .kind = E2M_ENVELOPE, .as.envelope = *c->mail };
 
 	write_text(o, "task", c->task);
-	json_out_value(o, "mail", e2m_to_json(a, &r));
+	e2m_out(o, "mail", &r);
 }
 
 static void
@@ -209,8 +208,8 @@ write_recall(struct queue *q, struct json_out *o, const struct queue_change *c)
 }
 
 void
-queue_change_write(struct queue *q, struct arena *a, struct buf *out,
-    const struct queue_change *c)
+queue_change_write(
+    struct queue *q, struct buf *out, const struct queue_change *c)
 {
 	struct json_out o = { 0 };
 
@@ -219,10 +218,10 @@ queue_change_write(struct queue *q, struct arena *a, struct buf *out,
 	json_out_z(&o, "event", queue_event_word(c->kind));
 	switch (c->kind) {
 	case QUEUE_EVENT_PUT:
-		write_put(q, a, &o, c);
+		write_put(q, &o, c);
 		break;
 	case QUEUE_EVENT_MAIL:
-		write_mail(a, &o, c);
+		write_mail(&o, c);
 		break;
 	case QUEUE_EVENT_ACK:
 		write_ack(q, &o, c);

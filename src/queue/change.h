@@ -55,9 +55,8 @@ struct queue_change {
 
 struct queue;
 
-/* The arena holds the trees of records in between. */
-void queue_change_write(struct queue *q, struct arena *a, struct buf *out,
-    const struct queue_change *c);
+void queue_change_write(
+    struct queue *q, struct buf *out, const struct queue_change *c);
 int queue_change_read(struct arena *a, struct str body,
     struct queue_change *out, struct err *e) MUST_CHECK;
 /* Text of a time as every body has it. */

@@ -138,7 +138,7 @@ dump_task(struct json_out *o, const struct task *t)
 	json_out_z(o, "state", e2m_state_name(s->state));
 	json_out_bool(o, "dead", s->dead);
 	json_out_i64(o, "score", s->score);
-	json_out_i64(o, "order", t->key);
+	json_out_i64(o, "order", queue_order_key(t));
 	json_out_i64(o, "urgency", t->urgency);
 	json_out_i64(o, "tenths", t->tenths);
 	json_out_bool(o, "mail_waits", t->mail_waits);

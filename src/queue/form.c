@@ -20,7 +20,7 @@ form_take_byte(struct cut *c)
 }
 
 uint64_t
-form_take_number(struct cut *c)
+form_take_long(struct cut *c)
 {
 	uint64_t value = 0;
 

@@ -26,7 +26,14 @@ struct cut { /* what is left of the bytes; `bad` stays once it is set */
 const char *form_end(struct str s);
 struct cut form_cut(struct str saved, uint8_t kind);
 uint8_t form_take_byte(struct cut *c);
-uint64_t form_take_number(struct cut *c);
+uint64_t form_take_long(struct cut *c);
+/* Most are of one byte. */
+static inline uint64_t
+form_take_number(struct cut *c)
+{
+	return c->at < c->end && (uint8_t)*c->at < 0x80 ? (uint8_t)*c->at++
+	                                                : form_take_long(c);
+}
 uint32_t form_take_u32(struct cut *c);
 int64_t form_take_us(struct cut *c);
 struct wall form_take_time(struct cut *c);
@@ -41,8 +48,9 @@ struct head { /* of a task's form */
 int form_check(
     struct str saved, struct head *h, struct cut *more, struct err *e);
 void form_skip_to_links(struct cut *c);
+/* A new task, not yet in a heap; its links are borrowed from the form. */
 int form_load(struct queue *q, const struct head *h, struct cut *more,
-    struct arena *a, struct err *e);
+    struct loaded *out, struct err *e);
 void form_link(struct queue *q, const struct loaded *l);
 
 #endif

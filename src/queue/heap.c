@@ -156,16 +156,24 @@ heap_below(const struct heap *h, int64_t key, struct node **out, size_t max)
 
 /* --- tables --- */
 
+/*
+ * Open addressing: the hashes stand beside each other, so that a look for what
+ * is not there, and widening, touch no item.
+ */
+
 void
 table_fini(struct table *t)
 {
-	free(t->chains);
-	t->chains = NULL;
+	free(t->hashes);
+	free((void *)t->items);
+	t->hashes = NULL;
+	t->items = NULL;
 	t->count = 0;
 	t->room = 0;
 }
 
-/* Eight bytes a turn; the seed keeps others from choosing collisions. */
+/* Eight bytes a turn; the seed keeps others from choosing collisions.  Never
+ * 0, which is a free place. */
 static uint32_t
 hash(uint64_t seed, struct str key)
 {
@@ -184,66 +192,88 @@ hash(uint64_t seed, struct str key)
 	}
 	h ^= h >> 29;
 	h *= 0x9e3779b97f4a7c15ULL ^ (seed | 1);
-	return (uint32_t)(h >> 32);
+	return (uint32_t)(h >> 32) ? (uint32_t)(h >> 32) : 1;
 }
 
 struct item *
 table_get(const struct table *t, struct str key)
 {
 	uint32_t h = hash(t->seed, key);
-	struct item *i = t->room ? t->chains[h & (t->room - 1)] : NULL;
+	size_t mask = t->room - 1;
 
-	while (i && (i->hash != h || !str_eq(t->key(i), key))) {
-		i = i->same;
+	if (t->count == 0) {
+		return NULL;
 	}
-	return i;
+	for (size_t n = h & mask; t->hashes[n]; n = (n + 1) & mask) {
+		if (t->hashes[n] == h && str_eq(t->key(t->items[n]), key)) {
+			return t->items[n];
+		}
+	}
+	return NULL;
+}
+
+static void
+place(struct table *t, uint32_t h, struct item *i)
+{
+	size_t mask = t->room - 1;
+	size_t n = h & mask;
+
+	while (t->hashes[n]) {
+		n = (n + 1) & mask;
+	}
+	t->hashes[n] = h;
+	t->items[n] = i;
 }
 
 static void
 widen(struct table *t)
 {
-	size_t room = t->room ? 2 * t->room : 64;
-	struct item **chains = calloc(room, sizeof(*chains));
+	struct table old = *t;
 
-	must(chains != NULL);
-	for (size_t n = 0; n < t->room; n++) {
-		struct item *next = NULL;
-
-		for (struct item *i = t->chains[n]; i; i = next) {
-			next = i->same;
-			i->same = chains[i->hash & (room - 1)];
-			chains[i->hash & (room - 1)] = i;
+	t->room = t->room ? 2 * t->room : 64;
+	t->hashes = calloc(t->room, sizeof(*t->hashes));
+	t->items = calloc(t->room, sizeof(struct item *));
+	must(t->hashes != NULL && t->items != NULL);
+	for (size_t n = 0; n < old.room; n++) {
+		if (old.hashes[n]) {
+			place(t, old.hashes[n], old.items[n]);
 		}
 	}
-	free(t->chains);
-	t->chains = chains;
-	t->room = room;
+	free(old.hashes);
+	free((void *)old.items);
 }
 
 void
 table_put(struct table *t, struct item *i)
 {
-	struct item **chain = NULL;
-
-	if (t->count >= t->room) {
+	if (t->count >= t->room / 8 * 7) {
 		widen(t);
 	}
 	i->hash = hash(t->seed, t->key(i));
-	chain = &t->chains[i->hash & (t->room - 1)];
-	i->same = *chain;
-	*chain = i;
+	place(t, i->hash, i);
 	t->count++;
 }
 
+/* What stands behind it moves up, unless it is nearer to its own place. */
 void
 table_drop(struct table *t, struct item *i)
 {
-	struct item **at = &t->chains[i->hash & (t->room - 1)];
+	size_t mask = t->room - 1;
+	size_t free_at = i->hash & mask;
 
-	while (*at != i) {
-		must(*at != NULL);
-		at = &(*at)->same;
+	while (t->items[free_at] != i) {
+		must(t->hashes[free_at] != 0);
+		free_at = (free_at + 1) & mask;
 	}
-	*at = i->same;
+	for (size_t n = (free_at + 1) & mask; t->hashes[n];
+	     n = (n + 1) & mask) {
+		if (((n - t->hashes[n]) & mask) >= ((n - free_at) & mask)) {
+			t->hashes[free_at] = t->hashes[n];
+			t->items[free_at] = t->items[n];
+			free_at = n;
+		}
+	}
+	t->hashes[free_at] = 0;
+	t->items[free_at] = NULL;
 	t->count--;
 }

@@ -38,13 +38,13 @@ int64_t heap_key(const struct node *n);
 size_t heap_below(
     const struct heap *h, int64_t key, struct node **out, size_t max);
 
-struct item {              /* in one table */
-	struct item *same; /* next in the chain */
+struct item { /* in one table */
 	uint32_t hash;
 };
 typedef struct str item_key_fn(const struct item *i);
 struct table {
-	struct item **chains;
+	uint32_t *hashes; /* 0: the place is free */
+	struct item **items;
 	size_t count;
 	size_t room; /* 0, or a power of two */
 	uint64_t seed;

@@ -20,6 +20,7 @@ node_before_fn queue_task_first;
 /* Puts it where its hold belongs: nothing else moves a task. */
 void queue_place(struct queue *q, struct task *t);
 void queue_hold(struct queue *q, struct task *t, enum queue_hold hold);
+enum e2m_state queue_hold_state(enum queue_hold hold);
 struct seat *queue_seat_find(const struct line *l, struct str owner);
 struct task *queue_line_best(const struct line *l, struct str owner);
 void queue_mature(struct queue *q, struct wall now);

@@ -193,33 +193,17 @@ form_unload(struct queue *q, struct task *t)
 	queue_task_free(q, t);
 }
 
-static bool
-is_loaded(const struct queue *q, const struct task *t)
-{
-	for (size_t i = 0; i < q->loaded_count; i++) {
-		if (q->loaded[i].task == t) {
-			return true;
-		}
-	}
-	return false;
-}
-
 int
 form_load(struct queue *q, const struct head *h, struct cut *more,
-    struct arena *a, struct err *e)
+    struct loaded *out, struct err *e)
 {
 	struct task *t = queue_task_new(q, &h->shown);
-	struct loaded *l = NULL;
 
-	queue_hold(q, t, h->shown.hold);
-	heap_remove(&t->node); /* placed once it is linked */
+	t->shown.state = queue_hold_state(t->shown.hold);
 	t->urgency = h->urgency;
 	t->tenths = h->tenths;
 	t->mail_waits = h->flags & FORM_MAIL_WAITS;
-	q->loaded = array_grow(
-	    q->loaded, q->loaded_count, &q->loaded_room, sizeof(*q->loaded));
-	l = &q->loaded[q->loaded_count++];
-	*l = (struct loaded){ .task = t };
+	*out = (struct loaded){ .task = t };
 	if (!(h->flags & FORM_MORE)) {
 		return 0;
 	}
@@ -228,16 +212,29 @@ form_load(struct queue *q, const struct head *h, struct cut *more,
 		return -1;
 	}
 	t->more->rearmed = h->flags & FORM_REARMED;
-	l->links =
-	    arena_str(a, str_span(more->at, (size_t)(more->end - more->at)));
+	out->links = str_span(more->at, (size_t)(more->end - more->at));
 	return 0;
 }
 
+static void
+link_later(struct queue *q, const struct loaded *l)
+{
+	q->loaded = array_grow(
+	    q->loaded, q->loaded_count, &q->loaded_room, sizeof(*q->loaded));
+	q->loaded[q->loaded_count++] = (struct loaded){
+		.task = l->task,
+		.links = arena_str(&q->load_arena, l->links),
+	};
+}
+
+/* Most name no others: they stand in their heaps at once.  Whoever is linked
+ * to one of them later moves it. */
 int
 queue_task_load(struct queue *q, struct str saved, struct err *e)
 {
 	struct head h = { 0 };
 	struct cut more = { 0 };
+	struct loaded l = { 0 };
 	struct task *t = NULL;
 
 	if (form_check(saved, &h, &more, e)) {
@@ -247,14 +244,22 @@ queue_task_load(struct queue *q, struct str saved, struct err *e)
 	if (t && h.shown.last_seq <= t->shown.last_seq) {
 		return 0;
 	}
-	if (t && !is_loaded(q, t)) {
+	if (t && q->in_use) {
 		return err_set(e, ERR_CONFLICT, "the task %s is in use already",
 		    err_quote(h.shown.id));
 	}
 	if (t) {
 		form_unload(q, t);
 	}
-	return form_load(q, &h, &more, &q->load_arena, e);
+	if (form_load(q, &h, &more, &l, e)) {
+		return -1;
+	}
+	if (l.task->more) {
+		link_later(q, &l);
+	} else {
+		queue_place(q, l.task);
+	}
+	return 0;
 }
 
 /* What it waits for and is not there is put by an event still to be applied;
@@ -292,11 +297,9 @@ queue_load_end(struct queue *q, struct err *e)
 		form_link(q, &q->loaded[i]);
 	}
 	for (size_t i = 0; i < q->loaded_count; i++) {
-		struct task *t = q->loaded[i].task;
-
-		t->key = queue_order_key(t);
-		queue_place(q, t);
+		queue_place(q, q->loaded[i].task);
 	}
+	q->in_use = true;
 	free(q->loaded);
 	q->loaded = NULL;
 	q->loaded_count = 0;

@@ -92,14 +92,19 @@ queue_line_find(const struct queue *q, struct str name)
 struct line *
 queue_line_get(struct queue *q, struct str name)
 {
-	struct line *l = queue_line_find(q, name);
+	struct line *l = q->line_last;
 
+	if (l && str_eq(l->name, name)) {
+		return l;
+	}
+	l = queue_line_find(q, name);
 	if (!l) {
 		l = arena_alloc(&q->arena, sizeof(*l));
 		l->name = arena_str(&q->arena, name);
 		l->ready.before = queue_task_first;
 		map_put(&q->lines, l->name, l);
 	}
+	q->line_last = l;
 	return l;
 }
 
@@ -112,11 +117,12 @@ queue_box_find(const struct queue *q, struct str name)
 struct str
 queue_name_keep(struct queue *q, struct str name)
 {
-	struct str *kept = map_get(&q->names, name);
+	struct str *kept = NULL;
 
 	if (name.len == 0) {
 		return STR("");
 	}
+	kept = map_get(&q->names, name);
 	if (!kept) {
 		kept = arena_alloc(&q->arena, sizeof(*kept));
 		*kept = arena_str(&q->arena, name);

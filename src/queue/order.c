@@ -89,9 +89,8 @@ queue_order_changed(struct task *t)
 {
 	const struct heap *h = t->node.heap;
 
-	t->key = queue_order_key(t);
 	if (h && (t->shown.hold == QUEUE_LOOSE || h == &t->line->ready)) {
-		heap_move(&t->node, t->key);
+		heap_move(&t->node, queue_order_key(t));
 	}
 }
 
@@ -144,7 +143,7 @@ place_waiting(struct queue *q, struct task *t)
 	if (t->shown.not_before.us > q->clock.us) {
 		heap_add(&q->later, t->shown.not_before.us, &t->node);
 	} else {
-		heap_add(&t->line->ready, t->key, &t->node);
+		heap_add(&t->line->ready, queue_order_key(t), &t->node);
 	}
 }
 
@@ -157,8 +156,8 @@ queue_place(struct queue *q, struct task *t)
 		place_waiting(q, t);
 		break;
 	case QUEUE_LOOSE:
-		heap_add(&seat_get(q, t->line, t->shown.owner)->loose, t->key,
-		    &t->node);
+		heap_add(&seat_get(q, t->line, t->shown.owner)->loose,
+		    queue_order_key(t), &t->node);
 		break;
 	case QUEUE_OWNED:
 		heap_add(&q->owned, t->shown.incarnation, &t->node);
@@ -178,6 +177,12 @@ static const enum e2m_state states[] = {
 #include "queue/states.def"
 #undef HOLD
 };
+
+enum e2m_state
+queue_hold_state(enum queue_hold hold)
+{
+	return states[hold];
+}
 
 void
 queue_hold(struct queue *q, struct task *t, enum queue_hold hold)

@@ -190,7 +190,7 @@ row_text(struct arena *a, const struct e2m_task *t)
 	auto_buf text = { 0 };
 	struct e2m_record r = { .kind = E2M_TASK, .as.task = *t };
 
-	json_write(&text, e2m_to_json(a, &r));
+	e2m_write(&text, &r);
 	return arena_str(a, buf_str(&text));
 }
 

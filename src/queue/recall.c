@@ -62,7 +62,6 @@ int
 queue_apply_recall(
     struct queue *q, const struct queue_change *c, uint64_t seq, struct err *e)
 {
-	auto_arena a = { 0 };
 	struct head h = { 0 };
 	struct cut more = { 0 };
 	struct loaded l = { 0 };
@@ -77,17 +76,14 @@ queue_apply_recall(
 	if (t || q->loaded_count > 0 || !str_eq(h.shown.id, c->id)) {
 		return err_set(e, ERR_CONFLICT, "recall: the task is there");
 	}
-	if (form_load(q, &h, &more, &a, e)) {
+	if (form_load(q, &h, &more, &l, e)) {
 		return -1;
 	}
-	l = q->loaded[0];
 	form_link(q, &l);
-	q->loaded_count = 0;
 	t = l.task;
 	if (t->more) {
 		queue_said_drop(q, t->more);
 	}
-	t->key = queue_order_key(t);
 	t->shown.updated = c->at;
 	queue_place(q, t);
 	queue_task_touched(q, t, seq);

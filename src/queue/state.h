@@ -80,15 +80,14 @@ struct more { /* what few tasks have */
 };
 struct task {
 	struct node node; /* ready, later, loose, owned or ended; or in none */
-	struct item item; /* by its id */
 	struct queue_task shown;
-	int64_t key; /* its place in the order */
 	struct line *line;
 	struct more *more;
 	struct unsaved *unsaved;
-	uint32_t index;  /* in all */
-	uint32_t mark;   /* of the last walk that saw it */
-	uint16_t tenths; /* estimated hours * 10; 0: unknown */
+	struct item item; /* by its id */
+	uint32_t index;   /* in all */
+	uint32_t mark;    /* of the last walk that saw it */
+	uint16_t tenths;  /* estimated hours * 10; 0: unknown */
 	uint8_t urgency;
 	bool mail_waits; /* the letter that came with it asks for an ack */
 	char texts[];
@@ -156,7 +155,9 @@ struct queue {
 	uint32_t mark;
 	struct unsaved_list unsaved;
 	struct unsaved_list letters_unsaved;
-	struct loaded *loaded;
+	bool in_use; /* what is there is linked: no load may replace it */
+	struct line *line_last; /* that was looked for, of all of them */
+	struct loaded *loaded;  /* that name others: linked when all is there */
 	size_t loaded_count;
 	size_t loaded_room;
 	struct arena load_arena;

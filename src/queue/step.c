@@ -76,7 +76,7 @@ queue_step_yield(struct queue *q, struct queue_step *s, struct arena *a,
 	kept->not_before = queue_ms(c->not_before);
 	kept->before = queue_ms(c->before);
 	buf_clear(&q->scratch);
-	queue_change_write(q, a, &q->scratch, kept);
+	queue_change_write(q, &q->scratch, kept);
 	*v = (struct queue_event){
 		.kind = c->kind,
 		.id = c->id,

@@ -3,8 +3,10 @@
 #include "roles/inner.h"
 #include "toml/toml.h"
 
-#define TYPES_MAX 256
-#define CALLS_MAX 100000
+#define TYPES_MAX    256
+#define CALLS_MAX    100000
+#define ATTEMPTS_MAX 1000
+#define WEIGHT_MAX   100
 
 struct role_file {
 	struct str description;
@@ -14,6 +16,7 @@ struct role_file {
 };
 
 struct queue_file {
+	struct role_queue limits;
 	struct str served;
 };
 
@@ -21,7 +24,9 @@ struct type_file {
 	struct str description;
 	struct names tools;
 	struct str brain;
+	struct str skill;
 	const struct json *budget;
+	const struct json *retry;
 	const struct json *input;
 	const struct json *output;
 };
@@ -43,9 +48,8 @@ static const struct table_key keys[] = {
 	    "its task types, [task.TYPE]"),
 	ROW("role", role_file, "limits", limits, TREE, OPTIONAL, "",
 	    "bounds of its tasks"),
-
 	ROW("role", role_file, "queue", queue, TREE, OPTIONAL, "",
-	    "its queue, [queue]"),
+	    "how much its queue takes, who repairs"),
 
 	ROW("queue", queue_file, "served", served, TEXT, OPTIONAL, "house",
 	    "who works on it: \"house\", or \"worker\": a program of the "
@@ -59,6 +63,11 @@ static const struct table_key keys[] = {
 	    "who decides: \"runbook\" or \"model.NAME\""),
 	ROW("task", type_file, "budget", budget, TREE, OPTIONAL, "",
 	    "{ turns, calls, wall }"),
+	ROW("task", type_file, "retry", retry, TREE, OPTIONAL, "",
+	    "{ attempts, base, cap }: how a failure that may pass is tried "
+	    "again"),
+	ROW("task", type_file, "skill", skill, TEXT, OPTIONAL, "",
+	    "suggested_skill of its failures"),
 	ROW("task", type_file, "input", input, TREE, OPTIONAL, "",
 	    "JSON Schema of the payload"),
 	ROW("task", type_file, "output", output, TREE, OPTIONAL, "",
@@ -70,6 +79,24 @@ static const struct table_key keys[] = {
 	    "tool calls"),
 	ROW("budget", budget, "wall", wall, DURATION, OPTIONAL, "",
 	    "time from claim to outcome"),
+
+	ROW("retry", type_retry, "attempts", attempts, COUNT, REQUIRED, "",
+	    "how often it is tried in all"),
+	ROW("retry", type_retry, "base", base, DURATION, OPTIONAL, "1s",
+	    "longest wait before the second attempt"),
+	ROW("retry", type_retry, "cap", cap, DURATION, OPTIONAL, "1h",
+	    "longest wait of all"),
+
+	ROW("queue", queue_file, "running", limits.running, COUNT, OPTIONAL, "",
+	    "most tasks at once"),
+	ROW("queue", queue_file, "waiting", limits.waiting, COUNT, OPTIONAL, "",
+	    "most tasks that wait; more are refused"),
+	ROW("queue", queue_file, "per_minute", limits.per_minute, COUNT, OPTIONAL, "",
+	    "most dispatches in a minute"),
+	ROW("queue", queue_file, "weight", limits.weight, COUNT, OPTIONAL, "1",
+	    "share among queues that one worker serves"),
+	ROW("queue", queue_file, "repair", limits.repair, PART, OPTIONAL, "",
+	    "queue that repairs what failed here"),
 
 	/* No defaults: what is absent stays as the house has it. */
 	ROW("limits", limits, "memory", memory, SIZE, OPTIONAL, "", ""),
@@ -120,6 +147,25 @@ check_tools(const char *file, const struct json *where, const struct names *set,
 }
 
 static int
+read_retry(const struct table_reader *r, const struct json *where,
+    struct type_retry *out, struct err *e)
+{
+	if (where == NULL) {
+		return 0;
+	}
+	if (table_read(r, "retry", "retry", where, out, e) < 0) {
+		return -1;
+	}
+	if (out->attempts == 0 || out->attempts > ATTEMPTS_MAX ||
+	    out->base > out->cap) {
+		return table_err(r->file, where, e,
+		    "retry: attempts is 1 to 1000, and base no longer than "
+		    "cap");
+	}
+	return 0;
+}
+
+static int
 read_type(const struct table_reader *r, const struct json *where,
     struct task_type *t, struct err *e)
 {
@@ -136,6 +182,7 @@ read_type(const struct table_reader *r, const struct json *where,
 	buf_addf(&shown, "[task." STR_FMT "]", STR_ARG(where->key));
 	if (table_read(r, "task", buf_z(&shown), where, &f, e) < 0 ||
 	    table_read(r, "budget", "budget", f.budget, &budget, e) < 0 ||
+	    read_retry(r, f.retry, &t->retry, e) < 0 ||
 	    check_tools(r->file, where, &f.tools, e) < 0 ||
 	    read_brain(r->file, where, f.brain, t, e) < 0) {
 		return -1;
@@ -151,6 +198,7 @@ read_type(const struct table_reader *r, const struct json *where,
 	t->turns = budget.turns;
 	t->calls = budget.calls;
 	t->wall = budget.wall;
+	t->skill = f.skill;
 	t->input_json = f.input;
 	t->output_json = f.output;
 	t->line = where->line;
@@ -171,6 +219,11 @@ read_queue(const struct table_reader *r, const struct json *table,
 		return table_err(r->file, json_get(table, "served"), e,
 		    "served: expected \"house\" or \"worker\"");
 	}
+	if (f.limits.weight == 0 || f.limits.weight > WEIGHT_MAX) {
+		return table_err(
+		    r->file, table, e, "[queue]: weight is 1 to 100");
+	}
+	out->queue = f.limits;
 	return 0;
 }
 

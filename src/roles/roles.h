@@ -93,20 +93,36 @@ void roles_write_manual(struct buf *b);
 /* WORKER: a program of the operator's; of every type of a role served so. */
 enum brain { BRAIN_MODEL, BRAIN_RUNBOOK, BRAIN_WORKER };
 
+struct type_retry {        /* of a failure that may pass */
+	uint32_t attempts; /* 0: never by itself */
+	int64_t base;      /* microseconds; 0: the queue's own */
+	int64_t cap;
+};
+
 struct task_type {
 	struct str name;
 	struct str description;
 	struct names tools; /* `finish` is always there besides */
 	enum brain brain;
-	struct str model;              /* "default" of "model.default" */
-	uint32_t turns;                /* model replies */
-	uint32_t calls;                /* tool calls */
-	int64_t wall;                  /* microseconds; 0: that of the limits */
+	struct str model; /* "default" of "model.default" */
+	uint32_t turns;   /* model replies */
+	uint32_t calls;   /* tool calls */
+	int64_t wall;     /* microseconds; 0: that of the limits */
+	struct type_retry retry;
+	struct str skill;              /* suggested_skill of its failures */
 	const struct json *input_json; /* JSON Schemas, type object */
 	const struct json *output_json;
 	const struct schema *input;
 	const struct schema *output;
 	uint32_t line; /* of [task.NAME] in role.toml */
+};
+
+struct role_queue {          /* [queue]; 0: no limit */
+	uint32_t running;    /* tasks at once */
+	uint32_t waiting;    /* pending; over it a dispatch is refused */
+	uint32_t per_minute; /* dispatches */
+	uint32_t weight;     /* share among queues that one claimer serves */
+	struct str repair;   /* queue that repairs what failed here, or empty */
 };
 
 struct role {
@@ -116,6 +132,7 @@ struct role {
 	struct str problem; /* why this role is closed; empty: it is open */
 	const struct task_type *types;
 	size_t type_count;
+	struct role_queue queue;
 	bool
 	    outside; /* [queue] served = "worker": not by agents of the house */
 	const struct json *limits; /* the [limits] table or NULL */

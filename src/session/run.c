@@ -146,6 +146,11 @@ read_call(const struct book_head *head, const struct json *body,
 	case BOOK_CALL_SETTLED:
 		c->settled_seq = head->seq;
 		break;
+	case BOOK_SESSION_EVENT:
+		event = SESSION_ON_CARRY;
+		c->settled_seq = head->seq;
+		(void)str_copy(c->tool, sizeof(c->tool), str_of(head->rule));
+		break;
 	default:
 		says = false;
 		failed = read_wait(head, body, c, &event, &says, e);
@@ -167,6 +172,8 @@ is_of_call(const struct book_head *head)
 	case BOOK_WAIT_PUT:
 	case BOOK_WAIT_DECIDED:
 		return head->call > 0;
+	case BOOK_SESSION_EVENT: /* the rule is the tool; of a reply empty */
+		return head->call > 0 && head->rule[0];
 	default:
 		return false;
 	}
@@ -176,7 +183,8 @@ static bool
 needs_body(const struct book_head *head)
 {
 	return (int)head->kind != BOOK_CALL_STARTED &&
-	       (int)head->kind != BOOK_CALL_SETTLED;
+	       (int)head->kind != BOOK_CALL_SETTLED &&
+	       (int)head->kind != BOOK_SESSION_EVENT;
 }
 
 static int

@@ -242,7 +242,8 @@ postgres_backup_step(
 void
 postgres_backup_free(struct store_backup *backup)
 {
-	static const char *const ends[] = { "", "-wal", "-journal" };
+	static const char *const ends[] = { "", "-wal", "-journal",
+		"-reserve" };
 	struct postgres_backup *b = (struct postgres_backup *)backup;
 
 	store_close(b->to);

@@ -6,7 +6,7 @@
 
 /* The book as it is read, and the partitions of its bodies. */
 
-#define DAY_US     (24 * 60 * CLOCK_MINUTE)
+#define DAY_US     (CLOCK_MINUTE * 60 * 24)
 #define DAYS_AHEAD 3
 
 /* Words that the log's newer rows use; the owner has them all. */
@@ -186,19 +186,59 @@ postgres_head_get(struct store *s, uint64_t seq, store_head_fn *each,
 	return 0;
 }
 
-static bool
-batch_body(const struct batch *b, uint64_t seq, int64_t *day, struct buf *out)
+/* The body of that head in the batch; NULL: none there. */
+static const struct batch_body *
+batch_body(const struct batch *b, uint64_t seq)
 {
 	for (size_t i = 0; i < b->body_count; i++) {
 		if (b->bodies[i].seq == seq) {
-			buf_add(out, b->bodies[i].bytes);
-			if (day) {
-				*day = b->bodies[i].day;
-			}
-			return true;
+			return &b->bodies[i];
 		}
 	}
-	return false;
+	return NULL;
+}
+
+/* In row i of READ_BODY: 1 found, 0 not there, -1. */
+static int
+find_body(
+    const PGresult *r, int i, uint64_t seq, struct buf *out, struct err *e)
+{
+	auto_buf content = { 0 };
+	struct str bytes;
+
+	if (unpack_bodies(column_str(r, i, 2), &content, e)) {
+		return -1;
+	}
+	if (unpack_body(
+	        column_u64(r, i, 0), buf_str(&content), seq, &bytes, e)) {
+		return e->kind == ERR_MISSING ? 0 : -1;
+	}
+	buf_add(out, bytes);
+	return 1;
+}
+
+static int
+read_body(struct postgres *p, uint64_t seq, int64_t *day, struct buf *out,
+    struct err *e)
+{
+	struct params params = { 0 };
+	auto_result r = NULL;
+	int found = 0;
+	int rc;
+
+	must(seq <= INT64_MAX);
+	param_i64(&params, (int64_t)seq);
+	rc = postgres_ask(p, READ_BODY, &params, &r, e);
+	buf_fini(&params.bytes);
+	for (int i = 0; rc == 0 && found == 0 && i < pq.ntuples(r); i++) {
+		found = find_body(r, i, seq, out, e);
+		*day = column_i64(r, i, 1);
+	}
+	if (rc == 0 && found == 0) {
+		(void)err_set(e, ERR_MISSING,
+		    "the body of head %" PRIu64 " is not in the store", seq);
+	}
+	return rc == 0 && found == 1 ? 0 : -1;
 }
 
 int
@@ -206,40 +246,18 @@ postgres_body_get(
     struct store *s, uint64_t seq, int64_t *day, struct buf *out, struct err *e)
 {
 	struct postgres *p = (struct postgres *)s;
-	struct params params = { 0 };
-	auto_buf content = { 0 };
-	auto_result r = NULL;
-	struct str bytes;
-	int rc;
+	const struct batch_body *own = batch_body(&p->batch, seq);
+	int64_t found = own ? own->day : 0;
 
-	must(seq <= INT64_MAX);
-	if (batch_body(&p->batch, seq, day, out)) {
-		return 0;
-	}
-	param_i64(&params, (int64_t)seq);
-	rc = postgres_ask(p, READ_BODY, &params, &r, e);
-	buf_fini(&params.bytes);
-	if (rc) {
+	if (own) {
+		buf_add(out, own->bytes);
+	} else if (read_body(p, seq, &found, out, e)) {
 		return -1;
 	}
-	for (int i = 0; i < pq.ntuples(r); i++) {
-		if (unpack_bodies(column_str(r, i, 2), &content, e)) {
-			return -1;
-		}
-		if (unpack_body(column_u64(r, i, 0), buf_str(&content), seq,
-		        &bytes, e) == 0) {
-			buf_add(out, bytes);
-			if (day) {
-				*day = column_i64(r, i, 1);
-			}
-			return 0;
-		}
-		if (e->kind != ERR_MISSING) {
-			return -1;
-		}
+	if (day) {
+		*day = found;
 	}
-	return err_set(e, ERR_MISSING,
-	    "the body of head %" PRIu64 " is not in the store", seq);
+	return 0;
 }
 
 static int

@@ -10,6 +10,7 @@
 
 /* libpq, opened at run time. */
 struct postgres_calls {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): they are types and a list. */
 #define PQ_CALL(result, name, arguments) result(*name) arguments;
 #include "store/postgres.def"
 #undef PQ_CALL

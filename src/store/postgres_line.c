@@ -295,39 +295,48 @@ lose_patience(struct postgres *p)
 	}
 }
 
+/* One step from the state that the line is in. */
+static int
+go_on(struct postgres *p, struct err *e)
+{
+	struct line *line = &p->line;
+
+	switch (line->state) {
+	case LINE_DOWN:
+		line_connect(p);
+		break;
+	case LINE_WAITING:
+		if (boot_us() >= line->retry_us) {
+			line_connect(p);
+		}
+		break;
+	case LINE_CONNECTING:
+		go_on_connecting(p);
+		break;
+	case LINE_ENTERING:
+	case LINE_SENDING:
+		return go_on_talking(p, e);
+	case LINE_READY:
+		must(line->committing);
+		send_round(p);
+		break;
+	}
+	return 1;
+}
+
 int
 line_step(struct postgres *p, struct err *e)
 {
 	struct line *line = &p->line;
 	enum line_state before;
-	int rc = 1;
+	int rc;
 
 	if (line->patience_us < PATIENCE_MIN) {
 		line->patience_us = PATIENCE_MIN;
 	}
 	do {
 		before = line->state;
-		switch (line->state) {
-		case LINE_DOWN:
-			line_connect(p);
-			break;
-		case LINE_WAITING:
-			if (boot_us() >= line->retry_us) {
-				line_connect(p);
-			}
-			break;
-		case LINE_CONNECTING:
-			go_on_connecting(p);
-			break;
-		case LINE_ENTERING:
-		case LINE_SENDING:
-			rc = go_on_talking(p, e);
-			break;
-		case LINE_READY:
-			must(line->committing);
-			send_round(p);
-			break;
-		}
+		rc = go_on(p, e);
 	} while (rc == 1 && line->state != before);
 	if (rc == 1) {
 		lose_patience(p);

@@ -146,13 +146,13 @@ element_text(struct params *p, struct str text)
 int64_t
 postgres_time(struct wall t)
 {
-	return t.us - DAYS_TO_2000 * 24 * 60 * CLOCK_MINUTE;
+	return t.us - CLOCK_MINUTE * 60 * 24 * DAYS_TO_2000;
 }
 
 struct wall
 postgres_wall(int64_t time)
 {
-	return (struct wall){ time + DAYS_TO_2000 * 24 * 60 * CLOCK_MINUTE };
+	return (struct wall){ time + CLOCK_MINUTE * 60 * 24 * DAYS_TO_2000 };
 }
 
 int64_t

@@ -143,20 +143,20 @@ postgres_rows_count(
 }
 
 struct store_task
-postgres_task(const PGresult *r, int i)
+postgres_task(const PGresult *r, int row)
 {
 	return (struct store_task){
-		.id = column_str(r, i, 0),
-		.queue = column_str(r, i, 1),
-		.subject = column_str(r, i, 2),
-		.state = column_str(r, i, 3),
-		.owner = column_str(r, i, 4),
-		.created_at = postgres_wall(column_i64(r, i, 5)),
-		.updated_at = postgres_wall(column_i64(r, i, 6)),
-		.record = column_str(r, i, 7),
-		.saved = column_str(r, i, 8),
-		.last_seq = column_u64(r, i, 9),
-		.live = column_bool(r, i, 10),
+		.id = column_str(r, row, 0),
+		.queue = column_str(r, row, 1),
+		.subject = column_str(r, row, 2),
+		.state = column_str(r, row, 3),
+		.owner = column_str(r, row, 4),
+		.created_at = postgres_wall(column_i64(r, row, 5)),
+		.updated_at = postgres_wall(column_i64(r, row, 6)),
+		.record = column_str(r, row, 7),
+		.saved = column_str(r, row, 8),
+		.last_seq = column_u64(r, row, 9),
+		.live = column_bool(r, row, 10),
 	};
 }
 

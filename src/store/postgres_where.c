@@ -152,6 +152,17 @@ resolve(struct hosts *hosts, struct str name, struct str port, struct err *e)
 	return 0;
 }
 
+/* A folder of sockets needs no address. */
+static int
+add_server(struct hosts *hosts, struct str name, struct str port, struct err *e)
+{
+	if (name.len && *name.at != '/' && *name.at != '@') {
+		return resolve(hosts, name, port, e);
+	}
+	add_host(hosts, name, "", port);
+	return 0;
+}
+
 static int
 resolve_all(struct postgres_where *where, struct hosts *hosts, struct err *e)
 {
@@ -169,12 +180,8 @@ resolve_all(struct postgres_where *where, struct hosts *hosts, struct err *e)
 		if (!shared) {
 			(void)str_cut(&ports, ',', &port);
 		}
-		if (name.len && *name.at != '/' && *name.at != '@') {
-			if (resolve(hosts, name, port, e)) {
-				return -1;
-			}
-		} else {
-			add_host(hosts, name, "", port);
+		if (add_server(hosts, name, port, e)) {
+			return -1;
 		}
 	}
 	return 0;

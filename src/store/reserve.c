@@ -14,6 +14,7 @@ take(struct reserve *r)
 		return false;
 	}
 	r->held = ftruncate(r->fd, RESERVE_SIZE) == 0;
+	r->ever = r->ever || r->held;
 	return r->held;
 }
 
@@ -31,6 +32,7 @@ reserve_open(struct reserve *r, const char *path)
 		 */
 		r->held = errno == ENOSPC &&
 		          lseek(r->fd, 0, SEEK_END) >= RESERVE_SIZE;
+		r->ever = r->held;
 	}
 }
 
@@ -49,7 +51,7 @@ reserve_give(struct reserve *r)
 	if (r->held) {
 		r->held = ftruncate(r->fd, 0) != 0;
 	}
-	r->low = true;
+	r->low = r->ever; /* without one nothing is left to be low on */
 	r->tried = mono_now();
 }
 

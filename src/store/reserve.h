@@ -13,6 +13,7 @@
 #define RESERVE_SIZE (8 << 20)
 
 struct reserve {
+	bool ever; /* it was held once */
 	int fd;    /* -1: none */
 	bool held; /* the room is taken */
 	bool low;  /* a write found no room, and none was there since */

@@ -44,6 +44,8 @@ struct tls_conn {
 	tls_choose *choose;
 	void *context;
 	bool chosen;
+	bool take_two; /* h2 may be agreed on */
+	bool two_first;
 	size_t hello; /* bytes fed before the choice */
 	/* client */
 	char host[TLS_HOST_SIZE];

@@ -54,17 +54,37 @@ int
 serve_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     const unsigned char *in, unsigned in_len, void *unused)
 {
-	static const unsigned char known[] = "\x08http/1.1";
+	static const unsigned char known[] = "\x08http/1.1\x02h2\x08http/1.1";
+	const struct tls_conn *c = SSL_get_app_data(ssl);
+	/* One list, of which each wish is a part. */
+	const unsigned char *from = known + (c->two_first ? 9 : 0);
+	unsigned size = c->two_first || c->take_two ? 12 : 9;
 	unsigned char *chosen;
 
-	(void)ssl;
 	(void)unused;
-	if (SSL_select_next_proto(&chosen, out_len, known, sizeof(known) - 1,
-	        in, in_len) != OPENSSL_NPN_NEGOTIATED) {
+	if (SSL_select_next_proto(&chosen, out_len, from, size, in, in_len) !=
+	    OPENSSL_NPN_NEGOTIATED) {
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	}
 	*out = chosen;
 	return SSL_TLSEXT_ERR_OK;
+}
+
+void
+tls_serve_two(struct tls_conn *c, bool first)
+{
+	c->take_two = true;
+	c->two_first = first;
+}
+
+bool
+tls_two(const struct tls_conn *c)
+{
+	const unsigned char *name;
+	unsigned size;
+
+	SSL_get0_alpn_selected(c->ssl, &name, &size);
+	return size == 2 && memcmp(name, "h2", 2) == 0;
 }
 
 struct tls_conn *

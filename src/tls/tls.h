@@ -7,9 +7,9 @@
  * it.  An engine in memory: ciphertext in, ciphertext out; no sockets, no
  * files after tls_trust_system, no OpenSSL configuration file.
  *
- * Both sides: ALPN http/1.1 only, no tickets, no resumption, no early data, no
- * renegotiation, no compression.  A connection belongs to one part; nothing is
- * shared between cells but the public roots.
+ * Both sides: ALPN http/1.1, and h2 where it is asked for; no tickets, no
+ * resumption, no early data, no renegotiation, no compression.  A connection
+ * belongs to one part; nothing is shared between cells but the public roots.
  */
 
 #include "base/base.h"
@@ -72,6 +72,13 @@ struct tls_conn *tls_serve(
  * SNI (names) and must be in the certificate's subjectAltName.  A peer that
  * asks for a client certificate fails it (T12). */
 struct tls_conn *tls_connect(struct tls_trust *t, const char *host);
+/* The same, offering HTTP/2 before HTTP/1.1, or only it. */
+struct tls_conn *tls_connect_two(
+    struct tls_trust *t, const char *host, bool only);
+/* A server's end, before it is fed: HTTP/2 is taken where nothing else is
+ * offered, or first of all. */
+void tls_serve_two(struct tls_conn *c, bool first);
+bool tls_two(const struct tls_conn *c); /* that was agreed on */
 void tls_conn_free(struct tls_conn *c); /* NULL is nothing */
 
 enum tls_state tls_state(const struct tls_conn *c);

@@ -128,9 +128,10 @@ tls_trust_free(struct tls_trust *t)
 	}
 }
 
-struct tls_conn *
-tls_connect(struct tls_trust *t, const char *host)
+static struct tls_conn *
+connect_with(struct tls_trust *t, const char *host, unsigned two)
 {
+	static const unsigned char both[] = "\x02h2\x08http/1.1";
 	struct tls_conn *c = conn_new(t->context);
 	X509_VERIFY_PARAM *p = SSL_get0_param(c->ssl);
 
@@ -144,7 +145,21 @@ tls_connect(struct tls_trust *t, const char *host)
 		must(X509_VERIFY_PARAM_set1_host(p, host, 0));
 		must(SSL_set_tlsext_host_name(c->ssl, host));
 	}
+	must(!two || !SSL_set_alpn_protos(c->ssl, both, two));
 	SSL_set_connect_state(c->ssl);
 	conn_shake(c);
 	return c;
+}
+
+struct tls_conn *
+tls_connect(struct tls_trust *t, const char *host)
+{
+	return connect_with(t, host, 0);
+}
+
+struct tls_conn *
+tls_connect_two(struct tls_trust *t, const char *host, bool only)
+{
+	return connect_with(t, host,
+	    only ? sizeof("\x02h2") - 1 : sizeof("\x02h2\x08http/1.1") - 1);
 }

@@ -19,6 +19,19 @@ static const struct tool_builtin builtins[] = {
 	    "{\"type\":\"object\",\"required\":[\"path\",\"content\"],"
 	    "\"additionalProperties\":false,\"properties\":{" PATH
 	    ",\"content\":{\"type\":\"string\",\"maxLength\":1048576}}}" },
+	{ "dispatch_task", TOOL_DISPATCH,
+	    "{\"type\":\"object\",\"required\":[\"queue\",\"subject\"],"
+	    "\"additionalProperties\":false,\"properties\":{"
+	    "\"queue\":{\"type\":\"string\",\"minLength\":1,"
+	    "\"maxLength\":64},"
+	    "\"subject\":{\"type\":\"string\",\"minLength\":1,"
+	    "\"maxLength\":200},"
+	    "\"type\":{\"type\":\"string\",\"maxLength\":64},"
+	    "\"payload\":{\"type\":\"object\"},"
+	    "\"ke_fit_score\":{\"type\":\"integer\",\"minimum\":1,"
+	    "\"maximum\":5},"
+	    "\"depends_on\":{\"type\":\"array\",\"maxItems\":64,"
+	    "\"items\":{\"type\":\"string\"}}}}" },
 };
 
 const struct tool_builtin *

@@ -350,6 +350,7 @@ tools_expand(struct arena *a, const struct tool *t, const struct json *args,
 	case TOOL_HTTP:
 		rc = expand_http(&c, &plan);
 		break;
+	case TOOL_DISPATCH:
 	case TOOL_FINISH:
 	case TOOL_CLIENT:
 		break; /* nothing of ours runs */

@@ -153,8 +153,8 @@ read_input(struct tools_loading *l, const struct tool_file *f)
 		if (known == NULL) {
 			return table_err(l->file, json_get(f->run, "builtin"),
 			    l->e,
-			    "builtin: expected shell, read_file or "
-			    "write_file (finish is always there)");
+			    "builtin: expected shell, read_file, write_file "
+			    "or dispatch_task (finish is always there)");
 		}
 		if (f->input != NULL || f->output != NULL) {
 			return table_err(l->file, f->run, l->e,

@@ -30,6 +30,7 @@ enum tool_kind {
 	TOOL_SHELL, /* the built-in ones */
 	TOOL_READ_FILE,
 	TOOL_WRITE_FILE,
+	TOOL_DISPATCH, /* puts a task; core does it */
 	TOOL_FINISH,
 	TOOL_CLIENT, /* answered by whoever holds the session */
 };

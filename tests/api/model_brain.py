@@ -122,6 +122,42 @@ def nonsense_in_calls_goes_back_and_the_run_goes_on():
 
 
 @test
+def a_wrong_result_goes_back_twice_and_then_fails_with_its_sentence():
+    task, asked = play([
+        call('finish', count='one'),
+        {**call('finish', count='two'), 'expect': ['not of its type']},
+        {**call('finish', more=3), 'expect': ['not of its type']}])
+    failed(task, 'schema_validation', 'count: is required')
+    need(task['error']['resolvable'] and
+         task['error']['class'] == 'resolvable', task['error'])
+    need(len(asked) == 3, len(asked))
+
+
+@test
+def a_fork_asks_its_model_with_the_history_of_the_other():
+    with ModelServer([
+            call('shell', command='echo one two'),
+            call('finish', count=2),
+            {**call('finish', count=5), 'expect': ['one two']}]) as m, \
+            Thinking(m.url) as h:
+        h.start()
+        task = h.think()
+        need(task['result'] == {'count': 2}, task)
+        session = task['runs'][0]['run']
+        settled = [e['seq'] for e in h.events(task['id'])
+                   if e['kind'] == 'call_settled'][0]
+        a = h.post('/api/sessions/%s/fork' % session, {'at': settled})
+        need(a.code == 201, a)
+        forked = h.outcome(a.json['task'])
+        need(forked['result'] == {'count': 5}, forked)
+        first, last = m.requests[1]['body'], m.requests[2]['body']
+        need(first['messages'] == last['messages'], first, last)
+        need([c['starts'] for c in forked['runs'][0]['calls']] == [0, 1],
+             forked)
+        h.verified()
+
+
+@test
 def a_busy_a_broken_and_a_cut_answer_are_tried_again():
     task, asked = play([
         {'status': 429, 'body': {'error': {'message': 'slow down'}}},

@@ -162,6 +162,26 @@ def a_short_keep_bodies_is_refused_with_its_line():
         need('handrail.toml:' in h.log() and 'at least 1d' in h.log(), h.log())
 
 
+@test
+def on_a_full_disk_what_was_begun_ends_and_nothing_new_begins():
+    with House(ROLES) as h:
+        os.makedirs(os.path.join(h.state, 'book'), exist_ok=True)
+        h.start(wrap=tiny_book('24m'), env={'STATE': h.state})
+        begun = h.dispatch([shell('sleep 2'), shell('true', id='b'),
+                            shell('true', id='c'), finish()], queue='worker')
+        until(lambda: 'call_started' in h.kinds(begun), 10, 'it must begin')
+        h.fill_disk()
+        need(h.outcome(begun)['state'] == 'completed')
+        put = {'queue': 'worker', 'subject': 'new',
+               'payload': {'runbook': [finish()]}}
+        a = h.post('/api/tasks', put)
+        need(a.code == 503 and 'disk is full' in str(a), a)
+        h.free_disk()
+        until(lambda: h.post('/api/tasks', put).code == 201, 15,
+              'it must go on')
+        h.verified()
+
+
 # --- backup and restore
 
 

@@ -13,7 +13,7 @@ from house import *  # noqa: E402,F403
 
 
 # One passage of a point, some of the calls that a part tries.
-SHORT = {'HANDRAIL_BUILD': BUILD, 'PASSAGES': '1',
+SHORT = {'HANDRAIL_BUILD': BUILD, 'PASSAGES': '1', 'KILLS': '6', 'SEED': '5',
          'CALLS': 'open_a_file fork trace_another'}
 
 
@@ -39,6 +39,13 @@ def red(script, words, part, program, why):
 def without_the_commit_a_task_is_lost():
     red('crash/crash.py', ['core_call_started'], 'core', 'core_break_commit',
         ['is lost', 'there is no task'])
+
+
+@test
+def without_the_commit_a_history_is_no_queues():
+    red('crash/history.py', ['sqlite'], 'core', 'core_break_commit',
+        ['is lost', 'is settled twice', 'no order', 'one epoch',
+         'which does not exist'])
 
 
 @test

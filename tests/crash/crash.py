@@ -10,6 +10,8 @@ the book is whole, and nothing of the house is left once it has stopped.
     SEED=number        repeat what a run printed
     PASSAGES=n         at most so many passages of each point
     ALL=1              every passage, also where there are many
+    STORE=postgres     on a PostgreSQL of the test's own: a death of the whole
+                       house costs the rest of its lease, so there are fewer
 """
 import ctypes
 import http.client
@@ -20,13 +22,20 @@ import time
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(SOURCE, 'tests', 'api'))
+sys.path[:0] = [os.path.join(SOURCE, 'tests', 'api'),
+                os.path.join(SOURCE, 'tests', 'postgres')]
+import cluster  # noqa: E402
 import house  # noqa: E402
 from house import *  # noqa: E402,F403
 from git_server import HOST, GitServer  # noqa: E402
 
-MOMENTS = int(os.environ.get('MOMENTS') or 60)
-PASSAGES = int(os.environ.get('PASSAGES') or 99)
+POSTGRES = os.environ.get('STORE') == 'postgres'
+SOAK = bool(os.environ.get('SOAK'))
+MOMENTS = int(os.environ.get('MOMENTS') or
+              (500 if SOAK else 12 if POSTGRES else 60))
+PASSAGES = int(os.environ.get('PASSAGES') or
+               (2 if POSTGRES and not SOAK else 99))
+PATIENCE = 60 if POSTGRES else 30  # a lease is 10 s
 ALL = bool(os.environ.get('ALL'))
 SEED = int(os.environ.get('SEED') or random.SystemRandom().randrange(1 << 32))
 
@@ -86,6 +95,7 @@ def mounts():
 # --- a job --------------------------------------------------------------------
 
 SERVER_ = None
+CLUSTER = None
 HOUSES = {}
 COUNT = 0
 
@@ -97,10 +107,27 @@ def server():
     return SERVER_
 
 
+class Stored(House):
+    """Its book stands where STORE says."""
+
+    def start(self, seconds=20, **more):
+        global CLUSTER
+        if POSTGRES and CLUSTER is None:
+            if not cluster.programs():
+                raise Skipped(
+                    'there is no PostgreSQL: apt-get install postgresql')
+            CLUSTER = cluster.Cluster.new()
+            COMPANIONS.append(CLUSTER.server)
+        if POSTGRES:
+            name = 'h%d' % id(self)
+            more['args'] = ['--store', CLUSTER.url(name)]
+        return super().start(max(seconds, PATIENCE), **more)
+
+
 def house_of(gated):
     """One house for all kills: its book grows, and is replayed, with each."""
     if gated not in HOUSES:
-        h = House({'engineering': server().role(gated)})
+        h = Stored({'engineering': server().role(gated)})
         h.start()
         h.ok('vault', 'put', 'demo-git', '--host', HOST, input=server().token)
         h.stop()
@@ -155,7 +182,7 @@ class Job:
             return a.json
         return None
 
-    def finish(self, seconds=30):
+    def finish(self, seconds=PATIENCE):
         try:
             return until(self.step, seconds, every=0.01)
         except Failed as f:
@@ -195,7 +222,7 @@ def settle(h):
         a = h.get('/api/status', quiet=True)
         return a and a.code == 200 and not a.json['sandboxes'] and \
             not a.json['runs']
-    until(quiet, 15, 'runs or sandboxes do not end:\n' + h.log()[-2000:])
+    until(quiet, PATIENCE / 2, 'runs or sandboxes do not end:\n' + h.log()[-2000:])
     h.whole()
 
 
@@ -347,4 +374,6 @@ if __name__ == '__main__':
         h.__exit__()
     if SERVER_:
         SERVER_.__exit__()
+    if CLUSTER:
+        CLUSTER.remove()
     sys.exit(code)

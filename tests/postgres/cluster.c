@@ -198,14 +198,17 @@ try_start(struct cluster *c)
 void
 cluster_start(struct cluster *c)
 {
-	/* Somebody else may take the port first. */
-	for (int i = 0; i < 5; i++) {
-		if (!c->port || i > 0) {
+	/* A process of a killed server may not have ended yet; and somebody
+	 * else may have taken the port of a first start. */
+	for (int i = 0; i < START_WAIT; i++) {
+		if (!c->port || (i > 0 && !c->started)) {
 			c->port = free_port();
 		}
 		if (try_start(c)) {
+			c->started = true;
 			return;
 		}
+		sleep_ms(500);
 	}
 	must(!"a PostgreSQL that starts");
 }

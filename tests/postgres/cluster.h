@@ -18,6 +18,7 @@ struct cluster {
 	char programs[128]; /* folder of Debian's postgres and initdb */
 	int port;
 	pid_t server; /* 0: not running */
+	bool started; /* before: its port is known to somebody */
 };
 
 /* Why there is none on this machine; NULL: there is. */

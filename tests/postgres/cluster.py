@@ -73,19 +73,20 @@ class Cluster:
         options = ['listen_addresses=127.0.0.1', 'shared_buffers=16MB',
                    'max_connections=40', 'max_wal_size=256MB',
                    'wal_keep_size=64MB', *settings]
-        log = open(os.path.join(self.folder, 'log'), 'ab')
-        self.server = self.spawn(
-            'postgres', '-D', 'data', '-p', str(self.port), '-k', self.folder,
-            *[word for o in options for word in ('-c', o)],
-            stdout=log, stderr=log)
-        log.close()
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            if self.server.poll() is not None:
-                break
-            if 'ready' in self.pid_file():
-                return
-            time.sleep(0.02)
+            log = open(os.path.join(self.folder, 'log'), 'ab')
+            self.server = self.spawn(
+                'postgres', '-D', 'data', '-p', str(self.port), '-k',
+                self.folder, *[word for o in options for word in ('-c', o)],
+                stdout=log, stderr=log)
+            log.close()
+            while self.server.poll() is None:
+                if 'ready' in self.pid_file():
+                    return
+                time.sleep(0.02)
+            # A process of a killed one may not have ended yet.
+            time.sleep(0.2)
         with open(os.path.join(self.folder, 'log')) as text:
             raise RuntimeError('postgres did not start: ' + text.read()[-2000:])
 
@@ -122,6 +123,7 @@ class Cluster:
         if self.server is None:
             return
         if number == signal.SIGKILL:
+            self.server.send_signal(signal.SIGSTOP)  # it makes no more
             self.signal_all(number)
         else:
             self.server.send_signal(number)

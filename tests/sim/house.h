@@ -13,7 +13,10 @@
  *
  *   house_clock.c   the clock, the dice, the end of a process, what is to come
  *   house_store.c   a store in memory, with faults
- *   house_witness.c what is on the disk, and whether it covers what core does
+ *   house_witness.c what is on the disk, and whether it is a story
+ *   house_effects.c whether that covers what core does
+ *   house_bugs.c    planted bugs, each of which must be noticed
+ *   house_files.c   what the operator wrote
  *   house_parts.c   supervisor, sandbox, cells, vault
  *   house_agent.c   agents and the egresses
  *   house_people.c  clients and people
@@ -247,9 +250,11 @@ void sim_store_undo(void); /* the house died: what was not committed is gone */
 typedef void sim_head_fn(const struct book_head *head, struct str body);
 void sim_store_each(sim_head_fn *each);
 
-/* house_witness.c */
+/* house_witness.c, house_effects.c */
 void sim_witness_head(const struct book_head *head, struct str body);
 void sim_witness_house(void);
+/* Owned, under this epoch, on the disk. */
+void sim_must_own(const struct sim_task *t, uint32_t epoch, const char *what);
 void sim_witness_sends(
     enum wire_type type, const void *record, const int *fds, size_t nfds);
 /* The machines of this core are what a replay of the disk would give. */
@@ -297,6 +302,9 @@ void sim_worker_hears(uint64_t k, uint32_t status, const struct json *body);
 void sim_worker_is_told(uint64_t k, uint32_t status, const struct json *body);
 void sim_workers_begin(void);
 void sim_history_check(void);
+
+/* house_files.c: into a new folder, which becomes the working one */
+void sim_files(const char *at);
 
 /* house_game.c: NULL, or what went wrong. */
 const char *sim_play(uint64_t seed, const char *folder);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Believes the disk and nothing else.  Each committed head must be a legal step
- * of the story so far; each record that core sends must be covered by heads
- * that are on the disk at that moment.
+ * Believes the disk and nothing else: each committed head must be a legal step
+ * of the story so far.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,8 +74,8 @@ is_final(const struct sim_task *t)
 	       t->hold == SIM_BLOCKED;
 }
 
-static void
-must_own(const struct sim_task *t, uint32_t epoch, const char *what)
+void
+sim_must_own(const struct sim_task *t, uint32_t epoch, const char *what)
 {
 	if (t->hold != SIM_OWNED || t->epoch != epoch) {
 		sim_fault("%s of task %s under epoch %u: epoch %u is in force, "
@@ -117,7 +116,7 @@ transition(struct sim_task *t, struct str event, uint32_t epoch)
 		    "task %s ends twice: " STR_FMT, t->id, STR_ARG(event));
 	}
 	if (str_eq_z(event, "complete")) {
-		must_own(t, epoch, "a completion");
+		sim_must_own(t, epoch, "a completion");
 		t->hold = SIM_COMPLETE;
 		sim_seen->completed++;
 		t->ends++;
@@ -133,7 +132,7 @@ transition(struct sim_task *t, struct str event, uint32_t epoch)
 		t->hold = SIM_LOOSE; /* the first half of its cancel */
 	} else if (str_eq_z(event, "fail")) {
 		if (!t->cancel_asked) {
-			must_own(t, epoch, "a failure");
+			sim_must_own(t, epoch, "a failure");
 		}
 		t->hold = SIM_FAILED;
 		t->ends++;
@@ -172,12 +171,12 @@ queue_head(struct sim_task *t, const struct book_head *head, struct str body)
 		transition(t, event, (uint32_t)epoch);
 		break;
 	case BOOK_TASK_LEASE_LOST:
-		must_own(t, (uint32_t)epoch, "a lost lease");
+		sim_must_own(t, (uint32_t)epoch, "a lost lease");
 		t->hold = SIM_LOOSE;
 		sim_seen->leases_lost++;
 		break;
 	case BOOK_RUN_PARKED:
-		must_own(t, (uint32_t)epoch, "a park");
+		sim_must_own(t, (uint32_t)epoch, "a park");
 		t->hold = SIM_PARKED;
 		sim_seen->parks++;
 		break;
@@ -202,7 +201,7 @@ call_head(struct sim_task *t, const struct book_head *head, struct str body)
 	struct err e = { 0 };
 
 	must(head->call >= 1 && head->call <= SIM_CALLS);
-	must_own(t, head->epoch, book_kind_name(head->kind));
+	sim_must_own(t, head->epoch, book_kind_name(head->kind));
 	if (head->kind == BOOK_CALL_STARTED) {
 		if (!k->decided) {
 			sim_fault("a call starts and nobody decided about it");
@@ -290,7 +289,7 @@ intent_head(struct sim_task *t, const struct book_head *head, struct str body)
 		sim_fault("a body of an intent that cannot be read");
 	}
 	(void)json_text(tree, "path", &path);
-	must_own(t, head->epoch, "an intent");
+	sim_must_own(t, head->epoch, "an intent");
 	*i = (struct sim_intent){ .request = (uint64_t)request,
 		.house = sim.house,
 		.task = (int)(t - sim.tasks),
@@ -369,287 +368,9 @@ sim_witness_head(const struct book_head *head, struct str body)
 		break;
 	case BOOK_MODEL_REQUEST:
 	case BOOK_MODEL_REPLY:
-		must_own(t, head->epoch, book_kind_name(head->kind));
+		sim_must_own(t, head->epoch, book_kind_name(head->kind));
 		break;
 	default:
 		break;
-	}
-}
-
-/* --- effects --- */
-
-static void
-exec_sent(const struct wire_cell_exec *x, int plan)
-{
-	auto_buf text = { 0 };
-	struct err e = { 0 };
-	struct str rest;
-	struct str word[3] = { { 0 } };
-	uint64_t n = 0;
-
-	must(memfd_read(plan, 65536, &text, &e) == 0 && x->argc == 3);
-	rest = buf_str(&text);
-	for (int i = 0; i < 3; i++) {
-		(void)str_cut(&rest, '\0', &word[i]);
-	}
-	int i = sim_task_of(word[1]);
-
-	must(i >= 0 && str_u64(word[2], &n) && n >= 1 && n <= SIM_CALLS);
-	struct sim_task *t = &sim.tasks[i];
-	struct sim_call *k = &t->calls[n];
-
-	if (t->hold != SIM_OWNED || k->start_epoch != t->epoch || k->settles) {
-		sim_fault("call %llu of task %s is sent to its cell and its "
-		          "start is not on the disk",
-		    (unsigned long long)n, t->id);
-	}
-	if (++k->execs > k->starts) {
-		sim_fault("call %llu of task %s is done twice for one start",
-		    (unsigned long long)n, t->id);
-	}
-	t->writes++;
-	sim_seen->execs++;
-}
-
-static struct sim_intent *
-intent_of(uint64_t request, uint64_t path)
-{
-	for (int n = sim.intent_count - 1; n >= 0; n--) {
-		struct sim_intent *i = &sim.intents[n];
-
-		if (i->house == sim.house &&
-		    (path ? i->path == path : i->request == request)) {
-			return i;
-		}
-	}
-	return NULL;
-}
-
-static void
-request_sent(uint64_t request, uint64_t path, bool goes)
-{
-	struct sim_intent *i = intent_of(request, path);
-
-	if (!i) {
-		sim_fault("a request goes and its intent is not on the disk");
-	}
-	must_own(&sim.tasks[i->task], i->epoch, "a request that goes");
-	if (goes && ++i->gone > 1) {
-		sim_fault("a request goes twice");
-	}
-}
-
-/* The http tool: /do/TASK/CALL */
-static void
-http_sent(const struct wire_http_do *http)
-{
-	struct str rest = str_of(http->target);
-	struct str id;
-	uint64_t n = 0;
-
-	request_sent(http->go.id, 0, true);
-	if (!str_starts(rest, STR("/do/"))) {
-		return;
-	}
-	rest = str_sub(rest, 4, rest.len);
-	(void)str_cut(&rest, '/', &id);
-	int i = sim_task_of(id);
-
-	must(i >= 0 && str_u64(rest, &n) && n >= 1 && n <= SIM_CALLS);
-	struct sim_call *k = &sim.tasks[i].calls[n];
-
-	if (++k->execs > k->starts) {
-		sim_fault("call %llu of task %s goes and its start is not on "
-		          "the disk",
-		    (unsigned long long)n, sim.tasks[i].id);
-	}
-	sim_seen->execs++;
-}
-
-static void
-answered(const struct wire_api_answer_head *answer, const struct json *body)
-{
-	const struct sim_ask *ask = sim_answer_of(answer->id);
-
-	if (!ask) {
-		return;
-	}
-	if (ask->kind == ASK_WORK) {
-		sim_worker_is_told((uint64_t)ask->of, answer->status, body);
-		return;
-	}
-	bool early = (ask->kind == ASK_PUT && answer->status == 201 &&
-	                 sim.tasks[ask->of].hold == SIM_ABSENT) ||
-	             (ask->kind == ASK_CANCEL && answer->status == 200 &&
-	                 sim.tasks[ask->of].hold != SIM_FAILED) ||
-	             (ask->kind == ASK_DECIDE && answer->status == 200 &&
-	                 !sim.waits[ask->of].decided);
-
-	if (early) {
-		sim_fault("a client was told %u before it was on the disk",
-		    answer->status);
-	}
-}
-
-static void
-work_asked(const struct wire_work_ask *ask, int fd)
-{
-	int i = sim_task_of_folder(fd);
-
-	/* A folder without a run in the book is nobody's work. */
-	if (i >= 0 && ask->work == WIRE_WORK_DROP && !sim.tasks[i].run_ends) {
-		sim_fault("the workspace of task %s goes and its end is not on "
-		          "the disk",
-		    sim.tasks[i].id);
-	}
-	if (i < 0 && ask->work == WIRE_WORK_DIGEST) {
-		sim_fault("a workspace is digested and its run is not on the "
-		          "disk");
-	}
-}
-
-static void
-run_begins(int fd)
-{
-	auto_arena a = { 0 };
-	auto_buf text = { 0 };
-	struct json *tree;
-	struct str id = STR("");
-	struct err e = { 0 };
-
-	must(memfd_read(fd, 1u << 20, &text, &e) == 0 &&
-	     json_parse(&a, buf_str(&text), NULL, &tree, &e) == 0);
-	(void)json_text(json_get(tree, "task"), "id", &id);
-	int i = sim_task_of(id);
-
-	if (i < 0 || sim.tasks[i].hold != SIM_OWNED) {
-		sim_fault("a run begins and its claim is not on the disk");
-	}
-}
-
-static void
-cell_asked(uint64_t cell)
-{
-	for (int i = 0; i < sim.cells_started_count; i++) {
-		if (sim.cells_started[i] == cell) {
-			return;
-		}
-	}
-	sim_fault("a cell is made and its start is not on the disk");
-}
-
-void
-sim_witness_sends(
-    enum wire_type type, const void *record, const int *fds, size_t nfds)
-{
-	auto_arena a = { 0 };
-
-	switch ((unsigned)type) {
-	case WIRE_API_ANSWER:
-	case WIRE_API_ANSWER_LONG:
-		answered(
-		    record, sim_answer_body(&a, type == WIRE_API_ANSWER_LONG,
-		                record, fds, nfds));
-		break;
-	case WIRE_CELL_MAKE:
-		cell_asked(((const struct wire_cell_make *)record)->cell);
-		break;
-	case WIRE_CELL_EXEC:
-		must(nfds == 4);
-		exec_sent(record, fds[0]);
-		break;
-	case WIRE_GO:
-		request_sent(0, ((const struct wire_go *)record)->id, true);
-		break;
-	case WIRE_HTTP_DO:
-		http_sent(record);
-		break;
-	case WIRE_VAULT_GRANT:
-		request_sent(((const struct wire_vault_grant *)record)->number,
-		    0, false);
-		break;
-	case WIRE_WORK_ASK:
-		must(nfds == 1);
-		work_asked(record, fds[0]);
-		break;
-	case WIRE_RUN_BEGIN:
-		must(nfds == 1);
-		run_begins(fds[0]);
-		break;
-	default:
-		break;
-	}
-}
-
-/* --- derived state --- */
-
-static struct queue *again;
-static struct wait_list *waits_again;
-
-static bool
-is_of_queue(enum book_kind kind)
-{
-	static const char *const names[] = {
-#define QUEUE_EVENT(id, word, head) head,
-#include "queue/events.def"
-#undef QUEUE_EVENT
-	};
-	static bool of_queue[64];
-	static bool known;
-
-	for (size_t k = 0; k < COUNT(names) && !known; k++) {
-		enum book_kind one = BOOK_KIND_NONE;
-
-		must(book_kind_parse(str_of(names[k]), &one) && one < 64);
-		of_queue[one] = true;
-	}
-	known = true;
-	return of_queue[kind % 64];
-}
-
-static void
-replay(const struct book_head *head, struct str body)
-{
-	char task[ID_TEXT];
-	struct err e = { 0 };
-	int bad = 0;
-
-	if (is_of_queue(head->kind)) {
-		bad = queue_apply(again, body, head->seq, &e);
-	}
-	book_id_text(head->task, task);
-	if (task[0] && queue_find(again, str_of(task))) {
-		queue_saw(again, str_of(task), head->seq);
-	}
-	if (head->kind == BOOK_WAIT_PUT || head->kind == BOOK_WAIT_DECIDED ||
-	    head->kind == BOOK_WAIT_ENDED) {
-		bad = wait_apply(waits_again, body, &e);
-	}
-	if (bad) {
-		sim_fault("event %llu cannot be replayed: %s",
-		    (unsigned long long)head->seq, e.text);
-	}
-}
-
-void
-sim_witness_derived(void)
-{
-	auto_buf live = { 0 };
-	auto_buf rebuilt = { 0 };
-
-	if (!sim.core || core_unwritten(sim.core)) {
-		return;
-	}
-	again = queue_new(1);
-	waits_again = wait_list_new(1);
-	sim_store_each(replay);
-	queue_dump(sim.core->queue, &live);
-	wait_write_list(&live, sim.core->waits, false);
-	queue_dump(again, &rebuilt);
-	wait_write_list(&rebuilt, waits_again, false);
-	queue_free(again);
-	wait_list_free(waits_again);
-	if (!str_eq(buf_str(&live), buf_str(&rebuilt))) {
-		sim_fault("the machines are not what the disk gives");
 	}
 }

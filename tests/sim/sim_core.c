@@ -54,92 +54,6 @@ static const struct {
 #undef BUG
 };
 
-static const char config[] = "state = \"%s\"\nlisten = \"127.0.0.1:1\"\n"
-                             "roles = \"roles\"\n"
-                             "[operator.tester]\nuid = 1000\n"
-                             "[node]\ncells = 3\nuid_base = 700000\n"
-                             "[model.default]\n"
-                             "url = \"http://127.0.0.1:1/v1\"\n"
-                             "model = \"m\"\nmax_tokens = 10\n";
-static const char role[] =
-    "[task.default]\n"
-    "tools = [\"write\", \"again\", \"gated\", \"fetch\"]\n"
-    "brain = \"model.default\"\n"
-    "budget = { turns = 50, calls = 50, wall = \"2h\" }\n";
-static const char mill[] = "[task.default]\ntools = []\n"
-                           "[queue]\nserved = \"worker\"\n";
-static const char no_gates[] = "[defaults]\nunmatched = \"allow\"\n";
-static const char gates[] =
-    "[defaults]\nunmatched = \"allow\"\n"
-    "[gate.gated]\nmatch = { tool = \"gated\" }\nrequire = \"operator\"\n"
-    "surface = \"cli\"\nhint = \"{{task}} {{n}}\"\nexpires = \"20m\"\n"
-    "[egress.up]\nmatch = { host = \"up.test\", port = 443, method = \"GET\" "
-    "}\n"
-    "upstream = \"127.0.0.1:1\"\n"
-    "inject = { credential = \"key\", header = \"X-Key\" }\n";
-
-static const char tool[] =
-    "[tool.%s]\ndescription = \"d\"\naction = \"write\"\n%s"
-    "timeout = \"1m\"\n"
-    "[tool.%s.input]\ntype = \"object\"\nrequired = [\"task\", \"n\"]\n"
-    "properties.task = { type = \"string\" }\n"
-    "properties.n = { type = \"string\" }\n[tool.%s.run]\n%s\n";
-
-/* --- the operator's files, once a worker --- */
-
-static void
-write_file(const char *name, struct str text)
-{
-	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	struct err e = { 0 };
-
-	must(fd >= 0 && file_write_all(fd, text, &e) == 0);
-	must(close(fd) == 0);
-}
-
-static void
-add_tool(struct buf *out, const char *name, bool idempotent, const char *run)
-{
-	buf_addf(out, tool, name, idempotent ? "idempotent = true\n" : "", name,
-	    name, run);
-}
-
-static void
-write_files(const char *at)
-{
-	static const char *const folders[] = { "", "/state", "/state/book",
-		"/state/runs", "/roles", "/roles/helper", "/roles/helper/mcp",
-		"/roles/mill", "/roles/mill/mcp" };
-	auto_buf text = { 0 };
-	auto_buf path = { 0 };
-
-	for (size_t i = 0; i < COUNT(folders); i++) {
-		buf_clear(&path);
-		buf_addf(&path, "%s%s", at, folders[i]);
-		must(mkdir(buf_z(&path), 0755) == 0);
-	}
-	must(chdir(at) == 0);
-	buf_addf(&path, "%s", "");
-	buf_addf(&text, config, at);
-	write_file("handrail.toml", buf_str(&text));
-	write_file("roles/helper/role.toml", str_of(role));
-	write_file("roles/helper/gates.toml", str_of(gates));
-	buf_clear(&text);
-	add_tool(&text, "write", false,
-	    "exec = [\"/bin/write\", \"{{task}}\", \"{{n}}\"]");
-	add_tool(&text, "again", true,
-	    "exec = [\"/bin/again\", \"{{task}}\", \"{{n}}\"]");
-	add_tool(&text, "gated", false,
-	    "exec = [\"/bin/gated\", \"{{task}}\", \"{{n}}\"]");
-	add_tool(&text, "fetch", false,
-	    "http = { method = \"GET\", url = "
-	    "\"https://up.test/do/{{task}}/{{n}}\" }");
-	write_file("roles/helper/mcp/server.toml", buf_str(&text));
-	write_file("roles/mill/role.toml", str_of(mill));
-	write_file("roles/mill/gates.toml", str_of(no_gates));
-	write_file("roles/mill/mcp/server.toml", STR(""));
-}
-
 /* --- workers --- */
 
 static void
@@ -175,7 +89,7 @@ work(struct worker *w, uint64_t from, uint64_t count, bool loud)
 	quiet_or_not(loud);
 	sim_seen = &w->seen;
 	(void)snprintf(at, sizeof(at), "%s/%d", folder, (int)getpid());
-	write_files(at);
+	sim_files(at);
 	for (w->seed = from; w->seed < from + count; w->seed++) {
 		why = sim_play(w->seed, at);
 		if (why) {
@@ -384,6 +298,9 @@ a_storm_is_in_every_hundred_games(void **state)
 	assert_true(SEEN(completed) > SEEN(games));
 	assert_true(SEEN(unknown) > SEEN(games) / 10);
 	assert_true(SEEN(cancelled) > SEEN(games) / 10);
+	assert_true(SEEN(deposed) > SEEN(games) / 100);
+	assert_true(SEEN(milled) > SEEN(games) / 4);
+	assert_true(SEEN(stale) > SEEN(games) / 4);
 }
 
 static void

@@ -365,7 +365,7 @@ neighbours_down(void)
 	for (size_t i = 0; i < house.origin.count; i++) {
 		end_close(&house.origin.at[i]);
 	}
-	house.origin.count = house.origin.answered = 0;
+	house.origin.count = 0;
 }
 
 static void

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -99,6 +100,78 @@ bytes_that_are_not_utf8_become_a_replacement_character(void **state)
 	    "\"a\xef\xbf\xbd\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd\"");
 }
 
+/* Eight bytes are looked at together: each byte, wherever it stands. */
+static void
+every_byte_is_written_alike_in_every_place(void **state)
+{
+	(void)state;
+	for (unsigned c = 0; c < 256; c++) {
+		char one[2] = { (char)c, 0 };
+		auto_buf alone = { 0 };
+
+		json_write_string(&alone, str_span(one, 1));
+		for (size_t place = 0; place < 17; place++) {
+			char text[17];
+			auto_buf b = { 0 };
+			auto_buf expected = { 0 };
+
+			memset(text, 'x', sizeof(text));
+			text[place] = one[0];
+			json_write_string(&b, str_span(text, sizeof(text)));
+			text[place] = 'x';
+			buf_add_byte(&expected, '"');
+			buf_add(&expected, str_span(text, place));
+			buf_add(&expected,
+			    str_sub(buf_str(&alone), 1, alone.len - 2));
+			buf_add(&expected, str_span(text, 16 - place));
+			buf_add_byte(&expected, '"');
+			assert_string_equal(buf_z(&b), buf_z(&expected));
+		}
+	}
+}
+
+static void
+a_plain_byte_beside_a_strange_one_is_kept(void **state)
+{
+	(void)state;
+	for (unsigned c = 0x20; c < 0x80; c++) {
+		char text[8] = { '\n', (char)c, '\0', (char)c, '"', (char)c,
+			'\\', (char)c };
+		auto_buf b = { 0 };
+		auto_buf expected = { 0 };
+		auto_buf one = { 0 };
+
+		json_write_string(&one, str_span(text + 1, 1));
+		struct str plain = str_sub(buf_str(&one), 1, one.len - 2);
+
+		buf_addf(&expected,
+		    "\"\\n" STR_FMT "\\u0000" STR_FMT "\\\"" STR_FMT
+		    "\\\\" STR_FMT "\"",
+		    STR_ARG(plain), STR_ARG(plain), STR_ARG(plain),
+		    STR_ARG(plain));
+		json_write_string(&b, str_span(text, sizeof(text)));
+		assert_string_equal(buf_z(&b), buf_z(&expected));
+	}
+}
+
+static void
+the_stream_writes_every_size_of_number(void **state)
+{
+	auto_buf b = { 0 };
+	struct json_out o;
+
+	(void)state;
+	json_out_init(&o, &b);
+	json_out_array(&o, NULL);
+	json_out_i64(&o, NULL, 0);
+	json_out_i64(&o, NULL, 10);
+	json_out_i64(&o, NULL, INT64_MAX);
+	json_out_i64(&o, NULL, INT64_MIN);
+	json_out_end(&o, ']');
+	assert_string_equal(
+	    buf_z(&b), "[0,10,9223372036854775807,-9223372036854775808]");
+}
+
 static void
 what_only_toml_knows_has_a_form(void **state)
 {
@@ -171,6 +244,9 @@ main(void)
 		cmocka_unit_test(strings_are_escaped_as_rfc_8785_asks),
 		cmocka_unit_test(
 		    bytes_that_are_not_utf8_become_a_replacement_character),
+		cmocka_unit_test(every_byte_is_written_alike_in_every_place),
+		cmocka_unit_test(a_plain_byte_beside_a_strange_one_is_kept),
+		cmocka_unit_test(the_stream_writes_every_size_of_number),
 		cmocka_unit_test(what_only_toml_knows_has_a_form),
 		cmocka_unit_test(pretty_is_two_spaces_a_level),
 		cmocka_unit_test(the_stream_puts_every_comma),

@@ -69,7 +69,7 @@ an_unknown_key_is_refused_everywhere(void **state)
 	    "gates.toml:4:", "\"remind\"");
 	assert_refused(
 	    GATE "match = { tol = \"t\" }\n", "gates.toml:3:", "\"tol\"");
-	assert_refused(RULE "rate = 1\n", "gates.toml:3:", "\"rate\"");
+	assert_refused(RULE "speed = 1\n", "gates.toml:3:", "\"speed\"");
 	assert_refused("[egress.e]\nmatch = { " HOST ", sni = \"x\" }\n",
 	    "gates.toml:2:", "\"sni\"");
 	assert_refused(RULE "inject = { credential = \"c\", body = \"b\" }\n",
@@ -257,7 +257,7 @@ a_credential_has_one_allowed_place(void **state)
 
 /* P10 */
 static void
-two_equally_specific_rules_are_refused(void **state)
+two_equally_specific_rules_are_refused_P10(void **state)
 {
 	auto_arena a = { 0 };
 
@@ -286,7 +286,7 @@ two_equally_specific_rules_are_refused(void **state)
 
 /* N12 */
 static void
-no_file_is_a_policy_that_denies_all(void **state)
+no_file_is_a_policy_that_denies_all_N12(void **state)
 {
 	auto_arena a = { 0 };
 	const struct policy *p = NULL;
@@ -356,8 +356,8 @@ main(void)
 		cmocka_unit_test(a_host_that_says_too_much_is_refused),
 		cmocka_unit_test(every_other_bad_rule_is_refused),
 		cmocka_unit_test(a_credential_has_one_allowed_place),
-		cmocka_unit_test(two_equally_specific_rules_are_refused),
-		cmocka_unit_test(no_file_is_a_policy_that_denies_all),
+		cmocka_unit_test(two_equally_specific_rules_are_refused_P10),
+		cmocka_unit_test(no_file_is_a_policy_that_denies_all_N12),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_an_error),
 		cmocka_unit_test(
 		    a_file_on_disk_gives_its_digest_and_finds_its_ca),

@@ -155,12 +155,12 @@ big_bodies_pass_both_ways_in_bounded_memory(void **state)
 	struct end *o = &r.origin.at[0];
 	/* The origin stops reading: the proxy must stop too. */
 	int small = 16384;
-	assert_int_equal(setsockopt(r.proxy->conns->up->link.fd, SOL_SOCKET,
+	assert_int_equal(setsockopt(r.proxy->conns->up->link->fd, SOL_SOCKET,
 	                     SO_SNDBUF, &small, sizeof(small)),
 	    0);
 	o->stuck = true;
 	rig_turns(&r, 3000);
-	assert_in_range(r.proxy->conns->up->link.out.len, 1, 2 * PROXY_BUFFER);
+	assert_in_range(r.proxy->conns->up->link->out.len, 1, 2 * PROXY_BUFFER);
 	assert_true(r.proxy->conns->link.in.len <= LINK_IN);
 	o->stuck = false;
 	end_turn(o);

@@ -30,8 +30,9 @@ struct end {
 	struct buf got;
 	struct buf later; /* to be written once TLS is open */
 	bool open;
-	bool gone;  /* the other side ended it */
-	bool stuck; /* reads nothing */
+	bool gone;   /* the other side ended it */
+	bool stuck;  /* reads nothing */
+	size_t seen; /* bytes of got that were answered */
 };
 
 struct origin {
@@ -40,11 +41,11 @@ struct origin {
 	int fd;
 	uint16_t port;
 	bool tls;
+	bool two; /* offers HTTP/2 */
 	struct tls_ca *ca;
 	const char *name;   /* in its certificate; NULL: what was asked for */
 	const char *answer; /* written behind each head */
-	size_t answered;
-	struct end at[8];
+	struct end at[16];
 	size_t count;
 };
 
@@ -70,7 +71,7 @@ struct rig {
 	struct {
 		char method[32], host[256], path[1024], query[640];
 		uint16_t port;
-		bool tls, named, own;
+		bool tls, named, own, websocket, tunnel;
 		enum proxy_git git;
 		struct proxy_ref refs[PROXY_REFS];
 		size_t ref_count;
@@ -82,6 +83,7 @@ struct rig {
 		unsigned status;
 		uint64_t up, down;
 		bool injected;
+		uint64_t scrubbed;
 		char text[400];
 	} outcome;
 	size_t redeems, resolves;
@@ -180,8 +182,12 @@ origin_ready(void *owner, unsigned ready)
 		return;
 	}
 	assert_true(o->count < COUNT(o->at));
-	end_open(&o->at[o->count++], o->loop, fd,
-	    o->tls ? tls_serve(o->ca, origin_choose, o) : NULL);
+	struct tls_conn *tls =
+	    o->tls ? tls_serve(o->ca, origin_choose, o) : NULL;
+	if (tls && o->two) {
+		tls_serve_two(tls, true);
+	}
+	end_open(&o->at[o->count++], o->loop, fd, tls);
 }
 
 static inline void
@@ -213,8 +219,9 @@ origin_step(struct origin *o)
 {
 	for (size_t i = 0; o->answer && i < o->count; i++) {
 		struct end *x = &o->at[i];
-		if (end_got(x, "\r\n\r\n") && i >= o->answered) {
-			o->answered = i + 1;
+		struct str fresh = str_sub(buf_str(&x->got), x->seen, SIZE_MAX);
+		if (str_has_str(fresh, STR("\r\n\r\n"))) {
+			x->seen = x->got.len;
 			end_say_z(x, o->answer);
 		}
 	}
@@ -241,6 +248,8 @@ rig_intent(void *context, const struct proxy_intent *i)
 	r->intent.tls = i->tls;
 	r->intent.named = i->named;
 	r->intent.own = i->own_credentials;
+	r->intent.websocket = i->websocket;
+	r->intent.tunnel = i->tunnel;
 	r->intent.git = i->git;
 	r->intent.ref_count = i->ref_count;
 	if (i->ref_count > 0) {
@@ -265,6 +274,7 @@ rig_outcome(void *context, const struct proxy_outcome *o)
 	r->outcome.up = o->up;
 	r->outcome.down = o->down;
 	r->outcome.injected = o->injected;
+	r->outcome.scrubbed = o->scrubbed;
 	assert_null(strstr(o->text, SECRET));
 	assert_true(str_copy(
 	    r->outcome.text, sizeof(r->outcome.text), str_of(o->text)));

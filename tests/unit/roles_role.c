@@ -111,7 +111,7 @@ every_mistake_has_its_line(void **state)
 	refuses("", "role.toml: expected 1 to 256 task types, [task.TYPE]");
 	refuses("[task.a]\ntools = []\nbrian = \"runbook\"\n",
 	    "role.toml:3:9: unknown key \"brian\" in [task.a]; known here: "
-	    "description, tools, brain, budget, input, output");
+	    "description, tools, brain, budget, retry, skill, input, output");
 	refuses("[task.a]\n",
 	    "role.toml:1:7: [task.a] needs the key tools: the list of tools "
 	    "that this type may call");
@@ -141,6 +141,21 @@ every_mistake_has_its_line(void **state)
 	        "pattern = \"(\"\n",
 	    "role.toml:4:11: /properties/x/pattern: at character 2: missing "
 	    "closing parenthesis");
+	refuses("[task.a]\ntools = []\nretry = { base = \"1s\" }\n",
+	    "role.toml:3:9: retry needs the key attempts: how often it is "
+	    "tried in all");
+	refuses("[task.a]\ntools = []\nretry = { attempts = 0 }\n",
+	    "role.toml:3:9: retry: attempts is 1 to 1000, and base no longer "
+	    "than cap");
+	refuses("[task.a]\ntools = []\n"
+	        "retry = { attempts = 2, base = \"2m\", cap = \"1m\" }\n",
+	    "role.toml:3:9: retry: attempts is 1 to 1000, and base no longer "
+	    "than cap");
+	refuses("[queue]\nweight = 0\n[task.a]\ntools = []\n",
+	    "role.toml:1:2: [queue]: weight is 1 to 100");
+	refuses("[queue]\nrepair = \"Not a queue\"\n[task.a]\ntools = []\n",
+	    "role.toml:2:10: repair: expected lower-case words joined by "
+	    "single underscores");
 	refuses("[limits]\nmemory = \"1M\"\n[task.a]\ntools = []\n",
 	    "role.toml:1:2: memory: expected at least 16M");
 	refuses("[limits]\ndisk = \"1M\"\n[task.a]\ntools = []\n",
@@ -162,6 +177,50 @@ a_roles_limits_stand_over_the_houses(void **state)
 	assert_int_equal(l.pids, 32);
 	assert_int_equal(l.memory, 1 << 30);
 	assert_int_equal(l.wall, 5);
+}
+
+static void
+a_type_says_how_its_failures_are_tried_again(void **state)
+{
+	auto_arena a = { 0 };
+	struct role r = { 0 };
+	struct err e = { 0 };
+	const char *text = "[queue]\nrunning = 4\nwaiting = 10000\n"
+	                   "per_minute = 60\nweight = 3\n"
+	                   "repair = \"engineering\"\n"
+	                   "[task.a]\ntools = []\nskill = \"mend-it\"\n"
+	                   "retry = { attempts = 5, base = \"2s\", "
+	                   "cap = \"5m\" }\n"
+	                   "[task.b]\ntools = []\n"
+	                   "[task.c]\ntools = []\n"
+	                   "retry = { attempts = 2 }\n";
+
+	(void)state;
+	if (roles_parse_file(
+	        &a, STR("legal"), str_of(text), "role.toml", &r, &e)) {
+		fail_msg("%s", e.text);
+	}
+	assert_int_equal(r.queue.running, 4);
+	assert_int_equal(r.queue.waiting, 10000);
+	assert_int_equal(r.queue.per_minute, 60);
+	assert_int_equal(r.queue.weight, 3);
+	assert_true(str_eq_z(r.queue.repair, "engineering"));
+	assert_int_equal(r.types[0].retry.attempts, 5);
+	assert_int_equal(r.types[0].retry.base, 2 * CLOCK_SECOND);
+	assert_int_equal(r.types[0].retry.cap, 5 * CLOCK_MINUTE);
+	assert_true(str_eq_z(r.types[0].skill, "mend-it"));
+	assert_int_equal(r.types[1].retry.attempts, 0);
+	assert_int_equal(r.types[1].skill.len, 0);
+	assert_int_equal(r.types[2].retry.attempts, 2);
+	assert_int_equal(r.types[2].retry.base, CLOCK_SECOND);
+	assert_int_equal(r.types[2].retry.cap, 60 * CLOCK_MINUTE);
+	assert_int_equal(
+	    roles_parse_file(&a, STR("legal"), STR("[task.a]\ntools = []\n"),
+	        "role.toml", &r, &e),
+	    0);
+	assert_int_equal(r.queue.running, 0);
+	assert_int_equal(r.queue.weight, 1);
+	assert_int_equal(r.queue.repair.len, 0);
 }
 
 static void
@@ -389,6 +448,7 @@ main(void)
 		cmocka_unit_test(a_task_type_carries_its_power_and_its_forms),
 		cmocka_unit_test(every_mistake_has_its_line),
 		cmocka_unit_test(a_roles_limits_stand_over_the_houses),
+		cmocka_unit_test(a_type_says_how_its_failures_are_tried_again),
 		cmocka_unit_test(a_model_that_the_house_lacks_is_found),
 		cmocka_unit_test(a_runbook_of_declared_steps_passes),
 		cmocka_unit_test(a_runbook_is_checked_at_dispatch),

@@ -13,7 +13,7 @@
 #include "session/session.h"
 
 #define STATES 7
-#define EVENTS 8
+#define EVENTS 9
 
 /* `to` is the letter of the next state, or '-': refused. */
 static void
@@ -38,15 +38,16 @@ assert_leads(enum session_call_state s, enum session_call_event v, char to)
 static void
 every_pair_does_what_the_table_says(void **state)
 {
-	/* By state: allow ask deny approve refuse start restart settle. */
+	/* By state: allow ask deny approve refuse start restart settle
+	 * carry. */
 	static const char *const table[STATES] = {
-		[SESSION_CALL_NONE] = "DAX-----",
-		[SESSION_CALL_DECIDED] = "DAX--S--",
-		[SESSION_CALL_ASKED] = "-AXPX---",
-		[SESSION_CALL_APPROVED] = "-AX--S--",
-		[SESSION_CALL_DENIED] = "-------F",
-		[SESSION_CALL_STARTED] = "------SF",
-		[SESSION_CALL_SETTLED] = "--------",
+		[SESSION_CALL_NONE] = "DAX-----F",
+		[SESSION_CALL_DECIDED] = "DAX--S---",
+		[SESSION_CALL_ASKED] = "-AXPX----",
+		[SESSION_CALL_APPROVED] = "-AX--S---",
+		[SESSION_CALL_DENIED] = "-------F-",
+		[SESSION_CALL_STARTED] = "------SF-",
+		[SESSION_CALL_SETTLED] = "---------",
 	};
 
 	(void)state;
@@ -172,6 +173,41 @@ a_call_starts_again_only_under_a_newer_claim(void **state)
 	s.epoch = 4;
 	assert_int_equal(tell(&s, BOOK_CALL_STARTED, 1, ""), 0);
 	assert_int_equal(session_call(&s.run, 1)->starts, 2);
+	session_run_fini(&s.run);
+}
+
+static int
+carry(struct story *s, uint32_t number, const char *tool)
+{
+	struct book_head head = {
+		.seq = ++s->seq,
+		.kind = BOOK_SESSION_EVENT,
+		.epoch = s->epoch,
+		.call = number,
+		.run = the_run,
+	};
+
+	must(str_copy(head.rule, sizeof(head.rule), str_of(tool)));
+	return session_apply(&s->run, &head, STR("{}"), &s->e);
+}
+
+static void
+what_a_fork_begins_with_is_settled_and_never_starts(void **state)
+{
+	struct story s = { .epoch = 1 };
+
+	(void)state;
+	assert_int_equal(carry(&s, 1, ""), 0); /* turn 1 of a model */
+	assert_int_equal(s.run.call_count, 0);
+	assert_int_equal(carry(&s, 1, "shell"), 0);
+	assert_int_equal(session_call_state(&s.run, 1), SESSION_CALL_SETTLED);
+	assert_int_equal(session_call(&s.run, 1)->starts, 0);
+	assert_string_equal(session_call(&s.run, 1)->tool, "shell");
+	assert_int_equal(carry(&s, 1, "shell"), -1);
+	assert_int_equal(tell(&s, BOOK_CALL_STARTED, 1, ""), -1);
+	assert_null(session_unsettled(&s.run, 1));
+	assert_int_equal(decide(&s, 2, "allow"), 0);
+	assert_int_equal(carry(&s, 2, "shell"), -1);
 	session_run_fini(&s.run);
 }
 
@@ -336,6 +372,8 @@ main(void)
 		cmocka_unit_test(a_run_tells_what_became_of_each_call),
 		cmocka_unit_test(nothing_starts_before_it_was_decided),
 		cmocka_unit_test(a_call_starts_again_only_under_a_newer_claim),
+		cmocka_unit_test(
+		    what_a_fork_begins_with_is_settled_and_never_starts),
 		cmocka_unit_test(a_wait_that_is_no_approval_leaves_the_call),
 		cmocka_unit_test(a_wait_that_runs_out_denies),
 		cmocka_unit_test(

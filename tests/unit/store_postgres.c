@@ -95,6 +95,21 @@ nobody_writes_who_does_not_own(void **state)
 }
 
 /* A house that does nothing but keep its lease. */
+_Noreturn static void
+keep_house(const char *node, int ready)
+{
+	struct store *store = open_only();
+	struct err e = { 0 };
+
+	(void)own(store, node);
+	assert_int_equal(write(ready, "x", 1), 1);
+	do {
+		(void)poll(NULL, 0, 100);
+		begin(store);
+	} while (store_commit(store, &e) == 0);
+	_exit(1);
+}
+
 static pid_t
 living_house(const char *node)
 {
@@ -106,22 +121,11 @@ living_house(const char *node)
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		struct store *store = open_only();
-		struct err e = { 0 };
-
-		(void)own(store, node);
-		assert_int_equal(write(ready[1], "x", 1), 1);
-		for (;;) {
-			(void)poll(NULL, 0, 100);
-			begin(store);
-			if (store_commit(store, &e)) {
-				_exit(1);
-			}
-		}
+		keep_house(node, ready[1]);
 	}
 	assert_int_equal(read(ready[0], &byte, 1), 1);
-	(void)close(ready[0]);
-	(void)close(ready[1]);
+	assert_int_equal(close(ready[0]), 0);
+	assert_int_equal(close(ready[1]), 0);
 	return child;
 }
 
@@ -202,8 +206,8 @@ a_deposed_owner_appends_nothing(void **state)
 		/* A newer connection of its own, which it knows nothing of. */
 		"UPDATE owner SET session = session + 1",
 		/* It must connect again and finds out by that. */
-		"UPDATE owner SET epoch = epoch + 1;"
-		"SELECT pg_terminate_backend(backend, 5000) FROM owner",
+		("UPDATE owner SET epoch = epoch + 1;"
+		 "SELECT pg_terminate_backend(backend, 5000) FROM owner"),
 	};
 
 	(void)state;
@@ -331,38 +335,50 @@ set_standby(const char *name)
 	cluster_sql(&cluster, "SELECT pg_reload_conf()", NULL, 0);
 }
 
+static bool
+waits_for_a_standby(void)
+{
+	return strcmp(sql("SELECT count(*) FROM pg_stat_activity"
+	                  " WHERE wait_event = 'SyncRep'"),
+	           "1") == 0;
+}
+
 /* Whoever cancels the wait for a standby leaves a commit that is not on it. */
 static void
 a_commit_without_its_standby_is_not_believed(void **state)
 {
 	auto_store store = open_store();
+	uint64_t seq = 0;
+	char count[24];
 	struct err e = { 0 };
-	int done;
+	int done = 0;
 
 	(void)state;
 	set_standby("nobody");
-	begin(store);
-	assert_int_equal(add_head(store, 1, &e), 0);
-	assert_int_equal(store_commit_start(store, &e), 1);
-	while (strcmp(sql("SELECT count(*) FROM pg_stat_activity"
-	                  " WHERE wait_event = 'SyncRep'"),
-	           "1") != 0) {
-		assert_int_equal(store_commit_step(store, &e), 1);
+	/* The server's processes hear of it one after the other. */
+	while (done == 0) {
+		begin(store);
+		assert_int_equal(add_head(store, ++seq, &e), 0);
+		done = store_commit_start(store, &e);
+		while (done == 1 && !waits_for_a_standby()) {
+			done = store_commit_step(store, &e);
+		}
 	}
+	assert_int_equal(done, 1);
 	(void)sql("SELECT pg_cancel_backend(backend) FROM owner");
 	while (!*store_why(store)) {
 		(void)poll(NULL, 0, 20);
 		assert_int_equal(store_commit_step(store, &e), 1);
 	}
-	assert_string_equal(sql("SELECT count(*) FROM log"), "1");
+	(void)snprintf(count, sizeof(count), "%d", (int)seq);
+	assert_string_equal(sql("SELECT count(*) FROM log"), count);
 	for (int i = 0; i < 20; i++) {
 		(void)poll(NULL, 0, 20);
 		assert_int_equal(store_commit_step(store, &e), 1);
 	}
 	set_standby("");
-	done = step_until_done(store, &e);
-	assert_int_equal(done, 0);
-	assert_string_equal(sql("SELECT count(*) FROM log"), "1");
+	assert_int_equal(step_until_done(store, &e), 0);
+	assert_string_equal(sql("SELECT count(*) FROM log"), count);
 }
 
 static void
@@ -599,7 +615,9 @@ a_snapshot_becomes_a_file_and_a_file_a_store(void **state)
 	struct store_backup *backup = NULL;
 	struct store *file = NULL;
 	auto_buf body = { 0 };
+	char home[64];
 	char at[128];
+	char reserve[144];
 	unsigned percent = 0;
 	int more = 1;
 	struct err e = { 0 };
@@ -613,7 +631,9 @@ a_snapshot_becomes_a_file_and_a_file_a_store(void **state)
 	}
 	assert_int_equal(put_row(store, "k", "v", 4, &e), 0);
 	commit(store);
-	(void)snprintf(at, sizeof(at), "/tmp/handrail-backup-%d", getpid());
+	(void)snprintf(home, sizeof(home), "/tmp/handrail-backup-XXXXXX");
+	assert_non_null(mkdtemp(home));
+	(void)snprintf(at, sizeof(at), "%s/book.db", home);
 	assert_int_equal(store_backup_start(store, at, &backup, &e), 0);
 	begin(store);
 	assert_int_equal(add_head(store, 1201, &e), 0);
@@ -647,7 +667,11 @@ a_snapshot_becomes_a_file_and_a_file_a_store(void **state)
 	assert_int_equal(
 	    store_row_get(copy, STR("meta"), STR("k"), &body, NULL, &e), 0);
 	store_close(file);
+	(void)snprintf(reserve, sizeof(reserve), "%s-reserve", at);
+	(void)unlink(reserve);
 	assert_int_equal(unlink(at), 0);
+	/* The backup left nothing else. */
+	assert_int_equal(rmdir(home), 0);
 }
 
 static void

@@ -127,8 +127,8 @@ a_wrong_declaration_has_its_line(void **state)
 	refuses(HEAD "run = { client = true, env = { A = \"b\" } }\n",
 	    "server.toml:4:7: run: env and cwd go with exec and builtin");
 	refuses(HEAD "run = { builtin = \"rm\" }\n",
-	    "server.toml:4:19: builtin: expected shell, read_file or "
-	    "write_file (finish is always there)");
+	    "server.toml:4:19: builtin: expected shell, read_file, write_file "
+	    "or dispatch_task (finish is always there)");
 	refuses(HEAD "run = { builtin = \"shell\" }\n" ARG,
 	    "server.toml:4:7: builtin: it brings its own input and output");
 	refuses(HEAD "run = { exec = [\"x\"] }\ntimeout = \"25h\"\n",

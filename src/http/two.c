@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdlib.h>
+
+#include "http/two_inner.h"
+
+#define EMPTY_FRAMES 1000 /* of no byte and no end, in one session */
+
+struct stream *
+two_stream(const struct http_two *t, int32_t id)
+{
+	struct stream *s = t->streams;
+	while (s && s->id != id) {
+		s = s->next;
+	}
+	return s;
+}
+
+static void
+fields_clear(struct stream *s)
+{
+	buf_fini(&s->head);
+	buf_fini(&s->extra);
+	buf_fini(&s->method);
+	buf_fini(&s->path);
+	buf_fini(&s->authority);
+	s->status = 0;
+	s->host = false;
+}
+
+struct stream *
+two_stream_new(struct http_two *t)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+	must(s);
+	s->next = t->streams;
+	if (s->next) {
+		s->next->previous = s;
+	}
+	t->streams = s;
+	return s;
+}
+
+void
+two_stream_free(struct http_two *t, struct stream *s)
+{
+	if (s->previous) {
+		s->previous->next = s->next;
+	} else {
+		t->streams = s->next;
+	}
+	if (s->next) {
+		s->next->previous = s->previous;
+	}
+	fields_clear(s);
+	buf_wipe(&s->out);
+	buf_fini(&s->trailers);
+	free(s);
+}
+
+/* --- what comes ------------------------------------------------------------
+ */
+
+static int
+on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+	struct http_two *t = context;
+	int32_t id = frame->hd.stream_id;
+	(void)session;
+	if (two_stream(t, id)) {
+		return 0;
+	}
+	struct stream *s = two_stream_new(t);
+	s->id = id;
+	return 0;
+}
+
+/* G01: a Host beside :authority must be the same. */
+static bool
+take_host(struct stream *s, struct str value)
+{
+	bool same = s->authority.len == 0 ||
+	            str_eq_nocase(buf_str(&s->authority), value);
+	if (s->authority.len == 0) {
+		buf_add(&s->authority, value);
+	}
+	return same && !s->host;
+}
+
+static int
+on_field(nghttp2_session *session, const nghttp2_frame *frame,
+    const uint8_t *name, size_t name_size, const uint8_t *value,
+    size_t value_size, uint8_t flags, void *context)
+{
+	struct http_two *t = context;
+	struct stream *s = two_stream(t, frame->hd.stream_id);
+	struct str n = str_span(name, name_size);
+	struct str v = str_span(value, value_size);
+	struct err e;
+	uint64_t status;
+	(void)session;
+	(void)flags;
+	if (!s) {
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	}
+	if (str_eq_z(n, ":method")) {
+		buf_add(&s->method, v);
+	} else if (str_eq_z(n, ":path")) {
+		buf_add(&s->path, v);
+	} else if (str_eq_z(n, ":authority")) {
+		buf_add(&s->authority, v);
+	} else if (str_eq_z(n, ":status") && str_u64(v, &status)) {
+		s->status = (unsigned)status;
+	} else if (str_eq_z(n, "host")) {
+		if (!take_host(s, v)) {
+			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+		}
+		s->host = true;
+	} else if (n.len > 0 && n.at[0] != ':') {
+		s->length =
+		    s->length || (!s->began && str_eq_z(n, "content-length"));
+		if (http_write_header(&s->extra, n, v, &e)) {
+			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+		}
+	}
+	return 0;
+}
+
+static int
+first_line(struct http_two *t, struct stream *s, struct err *e)
+{
+	if (!t->server) {
+		http_write_status(&s->head, s->status);
+		return 0;
+	}
+	if (http_write_request(
+	        &s->head, buf_str(&s->method), buf_str(&s->path), e)) {
+		return -1;
+	}
+	return http_write_header(
+	    &s->head, STR("Host"), buf_str(&s->authority), e);
+}
+
+static void
+give(struct http_two *t, struct stream *s, struct str text)
+{
+	t->ops->text(t->owner, s->id, text);
+}
+
+static int
+head_came(struct http_two *t, struct stream *s, bool end)
+{
+	struct err e;
+	bool interim = s->status >= 100 && s->status < 200;
+	if (first_line(t, s, &e)) {
+		return -1;
+	}
+	buf_add(&s->head, buf_str(&s->extra));
+	if (!interim && !s->length && !end) {
+		http_write_header_z(&s->head, "Transfer-Encoding", "chunked");
+	} else if (!interim && !s->length && !t->server && end &&
+	           s->status != 204 && s->status != 304) {
+		http_write_header_z(&s->head, "Content-Length", "0");
+	}
+	http_write_end(&s->head);
+	s->began = !interim;
+	give(t, s, buf_str(&s->head));
+	fields_clear(s);
+	return 0;
+}
+
+static void
+message_ended(struct http_two *t, struct stream *s, bool with_head)
+{
+	if (!with_head && !s->length) {
+		auto_buf last = { 0 };
+		buf_add_z(&last, "0\r\n");
+		buf_add(&last, buf_str(&s->extra));
+		buf_add_z(&last, "\r\n");
+		give(t, s, buf_str(&last));
+	}
+	t->ops->ended(t->owner, s->id);
+}
+
+static int
+on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+	struct http_two *t = context;
+	struct stream *s = two_stream(t, frame->hd.stream_id);
+	bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+	(void)session;
+	if (frame->hd.type == NGHTTP2_DATA && frame->hd.length == 0 && !end &&
+	    ++t->empty > EMPTY_FRAMES) {
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	}
+	if (!s || (frame->hd.type != NGHTTP2_DATA &&
+	              frame->hd.type != NGHTTP2_HEADERS)) {
+		return 0;
+	}
+	bool head = frame->hd.type == NGHTTP2_HEADERS && !s->began;
+	if (head && head_came(t, s, end)) {
+		http_two_reset(t, s->id);
+		return 0;
+	}
+	if (end) {
+		message_ended(t, s, head);
+	}
+	return 0;
+}
+
+static int
+on_data(nghttp2_session *session, uint8_t flags, int32_t id,
+    const uint8_t *bytes, size_t size, void *context)
+{
+	struct http_two *t = context;
+	struct stream *s = two_stream(t, id);
+	struct str data = str_span(bytes, size);
+	(void)session;
+	(void)flags;
+	if (!s) {
+		return 0;
+	}
+	s->given += size;
+	if (s->length) {
+		give(t, s, data);
+	} else {
+		auto_buf chunk = { 0 };
+		http_write_chunk(&chunk, data);
+		give(t, s, buf_str(&chunk));
+	}
+	return 0;
+}
+
+static int
+on_close(nghttp2_session *session, int32_t id, uint32_t error, void *context)
+{
+	struct http_two *t = context;
+	struct stream *s = two_stream(t, id);
+	(void)session;
+	if (s) {
+		t->ops->closed(t->owner, id, error == NGHTTP2_NO_ERROR);
+		(void)nghttp2_session_consume_connection(t->session, s->given);
+		two_stream_free(t, s);
+	}
+	return 0;
+}
+
+/* --- a session -------------------------------------------------------------
+ */
+
+static struct http_two *
+session_new(bool server, const struct http_two_ops *ops, void *owner)
+{
+	struct http_two *t = calloc(1, sizeof(*t));
+	nghttp2_session_callbacks *calls;
+	nghttp2_option *option;
+	nghttp2_settings_entry settings[] = {
+		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, HTTP_TWO_STREAMS },
+		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP_TWO_WINDOW },
+		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_MAX },
+		{ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
+	};
+	must(t && nghttp2_session_callbacks_new(&calls) == 0 &&
+	     nghttp2_option_new(&option) == 0);
+	t->server = server;
+	t->ops = ops;
+	t->owner = owner;
+	nghttp2_session_callbacks_set_on_begin_headers_callback(
+	    calls, on_begin);
+	nghttp2_session_callbacks_set_on_header_callback(calls, on_field);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(calls, on_frame);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
+	    calls, on_data);
+	nghttp2_session_callbacks_set_on_stream_close_callback(calls, on_close);
+	nghttp2_option_set_no_auto_window_update(option, 1);
+	nghttp2_option_set_max_outbound_ack(option, 100);
+	nghttp2_option_set_max_settings(option, 16);
+	nghttp2_option_set_max_deflate_dynamic_table_size(option, 4096);
+	must(
+	    (server ? nghttp2_session_server_new2(&t->session, calls, t, option)
+	            : nghttp2_session_client_new2(
+	                  &t->session, calls, t, option)) == 0);
+	nghttp2_session_callbacks_del(calls);
+	nghttp2_option_del(option);
+	/* A server pushes nothing: that setting is the client's. */
+	must(nghttp2_submit_settings(t->session, NGHTTP2_FLAG_NONE, settings,
+	         server ? COUNT(settings) - 1 : COUNT(settings)) == 0);
+	return t;
+}
+
+struct http_two *
+http_two_server(const struct http_two_ops *ops, void *owner)
+{
+	return session_new(true, ops, owner);
+}
+
+struct http_two *
+http_two_client(const struct http_two_ops *ops, void *owner)
+{
+	return session_new(false, ops, owner);
+}
+
+static void
+no_text(void *owner, int32_t stream, struct str text)
+{
+	(void)owner;
+	(void)stream;
+	(void)text;
+}
+
+static void
+no_end(void *owner, int32_t stream)
+{
+	(void)owner;
+	(void)stream;
+}
+
+static void
+no_close(void *owner, int32_t stream, bool orderly)
+{
+	(void)owner;
+	(void)stream;
+	(void)orderly;
+}
+
+void
+http_two_free(struct http_two *t)
+{
+	static const struct http_two_ops silent = { no_text, no_end, no_close };
+	if (t) {
+		t->ops = &silent;
+		nghttp2_session_del(t->session);
+		while (t->streams) {
+			two_stream_free(t, t->streams);
+		}
+		free(t);
+	}
+}
+
+int
+http_two_feed(struct http_two *t, struct str bytes, struct err *e)
+{
+	if (t->failed) {
+		return err_set(e, ERR_INPUT, "HTTP/2: the session is over");
+	}
+	ssize_t n = nghttp2_session_mem_recv(
+	    t->session, (const uint8_t *)bytes.at, bytes.len);
+	if (n < 0) {
+		t->failed = true;
+		return err_set(
+		    e, ERR_INPUT, "HTTP/2: %s", nghttp2_strerror((int)n));
+	}
+	return 0;
+}
+
+void
+http_two_take(struct http_two *t, struct buf *out)
+{
+	const uint8_t *at;
+	ssize_t n;
+	while ((n = nghttp2_session_mem_send(t->session, &at)) > 0) {
+		buf_add(out, str_span(at, (size_t)n));
+	}
+}
+
+bool
+http_two_over(const struct http_two *t)
+{
+	return t->failed || (!nghttp2_session_want_read(t->session) &&
+	                        !nghttp2_session_want_write(t->session));
+}

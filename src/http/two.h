@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HTTP_TWO_H
+#define HTTP_TWO_H
+
+/*
+ * HTTP/2 (RFC 9113) by nghttp2, which this room alone includes: a session in
+ * memory, bytes in, bytes out.  A message comes out as the text of an HTTP/1.1
+ * one, chunked, and goes in as one, so that one strict reader judges both
+ * versions and nothing is understood twice in two ways (G02).
+ *
+ * Bounds: HTTP_TWO_STREAMS at once, 64 KiB of fields, a window of 64 KiB for a
+ * stream that opens only as its owner takes bytes; rapid resets, floods of
+ * settings, pings, continuations and empty frames end the session (G03).
+ */
+
+#include "base/base.h"
+
+#define HTTP_TWO_STREAMS 32
+#define HTTP_TWO_WINDOW  65535
+
+struct http_two;
+
+struct http_two_ops {
+	/* Text of the message of a stream has come: whatever completes it
+	 * follows.  A server's stream begins with it. */
+	void (*text)(void *owner, int32_t stream, struct str text);
+	void (*ended)(void *owner, int32_t stream); /* the message is whole */
+	void (*closed)(void *owner, int32_t stream, bool orderly);
+};
+
+struct http_two *http_two_server(const struct http_two_ops *ops, void *owner);
+struct http_two *http_two_client(const struct http_two_ops *ops, void *owner);
+void http_two_free(struct http_two *t); /* NULL is nothing; no call back */
+
+/* -1: the session is over; take what is to be said of it. */
+int http_two_feed(
+    struct http_two *t, struct str bytes, struct err *e) MUST_CHECK;
+void http_two_take(struct http_two *t, struct buf *out);
+bool http_two_over(const struct http_two *t); /* nothing more can happen */
+
+/* A client's request: head is the text of an HTTP/1.1 one.  secret: none of
+ * its fields may enter a table (G04).  Gives the stream. */
+int http_two_ask(struct http_two *t, struct str head, bool body, bool secret,
+    int32_t *stream, struct err *e) MUST_CHECK;
+/* A server's answer likewise. */
+int http_two_answer(struct http_two *t, int32_t stream, struct str head,
+    bool body, struct err *e) MUST_CHECK;
+void http_two_data(struct http_two *t, int32_t stream, struct str bytes);
+/* trailers: "name: value" lines, or empty. */
+void http_two_end(struct http_two *t, int32_t stream, struct str trailers);
+size_t http_two_waiting(const struct http_two *t, int32_t stream);
+/* All text that was given is taken: the window opens again. */
+void http_two_taken(struct http_two *t, int32_t stream);
+void http_two_reset(struct http_two *t, int32_t stream);
+
+#endif

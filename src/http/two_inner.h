@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HTTP_TWO_INNER_H
+#define HTTP_TWO_INNER_H
+
+/* What the two files of HTTP/2 share. */
+
+#include <nghttp2/nghttp2.h>
+
+#include "http/http.h"
+
+struct stream {
+	struct stream *next, *previous;
+	int32_t id;
+	struct buf head;  /* text of the head that is coming */
+	struct buf extra; /* lines behind its first: the fields */
+	struct buf out;   /* data not yet framed */
+	struct buf trailers;
+	bool out_end;
+	bool began;   /* its head was given out */
+	bool length;  /* its message has a Content-Length */
+	size_t given; /* bytes whose window is not open again */
+	/* of the head that is coming */
+	struct buf method, path, authority;
+	unsigned status;
+	bool host;
+};
+
+struct http_two {
+	nghttp2_session *session;
+	const struct http_two_ops *ops;
+	void *owner;
+	bool server;
+	bool failed;
+	unsigned empty;
+	struct stream *streams;
+};
+
+struct stream *two_stream(const struct http_two *t, int32_t id);
+struct stream *two_stream_new(struct http_two *t);
+void two_stream_free(struct http_two *t, struct stream *s);
+
+#endif

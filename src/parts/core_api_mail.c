@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Routes about letters: send, look, thread, ack.  Looking consumes nothing; an
+ * ack takes a letter away, a broadcast for its reader only, and carries the
+ * decision where the letter asks for one.
+ */
+#include <string.h>
+
+#include "parts/core.h"
+#include "parts/core_api.h"
+#include "parts/core_run.h"
+
+#define LIST_MAX 200
+
+/* --- looking --- */
+
+/* The envelope as it was sent, and what became of it. */
+static void
+write_letter(
+    struct core *c, struct json_out *o, const struct queue_letter *letter)
+{
+	auto_arena a = { 0 };
+	auto_buf body = { 0 };
+	struct json *tree;
+	struct err e = { 0 };
+
+	json_out_object(o, NULL);
+	json_out_str(o, "id", letter->id);
+	json_out_str(o, "to", letter->to);
+	json_out_str(o, "from", letter->from);
+	json_out_str(o, "subject", letter->subject);
+	json_out_z(o, "type", e2m_type_name(letter->type));
+	json_out_str(o, "thread", letter->thread);
+	json_out_str(o, "task", letter->task);
+	json_out_i64(o, "priority", letter->priority);
+	json_out_bool(o, "ack_required", letter->ack_required);
+	json_out_bool(o, "requires_decision", letter->requires_decision);
+	json_out_str(o, "decision", letter->decision);
+	json_out_bool(o, "done", letter->done);
+	if (letter->seq && core_body_get(c, letter->seq, &body, &e) == 0 &&
+	    json_parse(&a, buf_str(&body), NULL, &tree, &e) == 0 &&
+	    json_get(tree, "mail")) {
+		json_out_value(o, "letter", json_get(tree, "mail"));
+	}
+	json_out_end(o, '}');
+}
+
+static int
+answer_letters(struct core *c, struct core_ask *ask,
+    const struct queue_letter *const *letters, size_t count)
+{
+	auto_buf body = { 0 };
+	struct json_out o;
+
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_array(&o, "letters");
+	for (size_t i = 0; i < count; i++) {
+		write_letter(c, &o, letters[i]);
+	}
+	json_out_end(&o, ']');
+	json_out_end(&o, '}');
+	core_answer(c, ask, 200, buf_str(&body));
+	return 0;
+}
+
+static int
+find_mailbox(
+    struct core *c, struct core_ask *ask, struct str *mailbox, struct err *e)
+{
+	if (!core_ask_query(ask, "mailbox", mailbox) &&
+	    !json_text(ask->body, "mailbox", mailbox)) {
+		*mailbox = STR("operator");
+	}
+	return queue_has_mailbox(c->queue, *mailbox)
+	           ? 0
+	           : err_set(e, ERR_MISSING,
+	                 "there is no mailbox %s; `handrail role list` names "
+	                 "the roles, a mailbox is ROLE-coworker, or operator",
+	                 err_quote(*mailbox));
+}
+
+int
+route_mail(struct core *c, struct core_ask *ask, struct err *e)
+{
+	const struct queue_letter *letters[LIST_MAX];
+	struct str mailbox;
+	size_t count;
+
+	if (find_mailbox(c, ask, &mailbox, e)) {
+		return -1;
+	}
+	count = queue_mail_receive(
+	    c->queue, mailbox, wall_now(), letters, LIST_MAX);
+	return answer_letters(c, ask, letters, count);
+}
+
+int
+route_thread(struct core *c, struct core_ask *ask, struct err *e)
+{
+	const struct queue_letter *letters[LIST_MAX];
+	size_t count =
+	    queue_mail_thread(c->queue, ask->part, letters, LIST_MAX);
+
+	if (!count) {
+		return err_set(e, ERR_MISSING, "there is no thread %s",
+		    err_quote(ask->part));
+	}
+	return answer_letters(c, ask, letters, count);
+}
+
+int
+route_letter(struct core *c, struct core_ask *ask, struct err *e)
+{
+	const struct queue_letter *letter =
+	    queue_letter_find(c->queue, ask->part);
+	auto_buf body = { 0 };
+	struct json_out o;
+
+	if (!letter) {
+		return err_set(e, ERR_MISSING, "there is no letter %s",
+		    err_quote(ask->part));
+	}
+	json_out_init(&o, &body);
+	write_letter(c, &o, letter);
+	core_answer(c, ask, 200, buf_str(&body));
+	return 0;
+}
+
+/* --- sending --- */
+
+static void
+set_default(
+    struct arena *a, struct json *tree, const char *key, struct str text)
+{
+	if (!json_get(tree, key)) {
+		(void)json_set_str(a, tree, key, text);
+	}
+}
+
+/* A whole envelope, or its parts. */
+static int
+read_mail(struct core_ask *ask, struct e2m_record *out, struct err *e)
+{
+	struct arena *a = &ask->arena;
+	struct id fresh = id_new();
+	struct json *tree;
+	struct str to = STR("");
+	char now[WALL_TEXT_MAX];
+
+	if (!ask->body || ask->body->type != JSON_OBJECT) {
+		return err_set(e, ERR_INPUT, "the body must be an object");
+	}
+	tree = json_copy(a, ask->body);
+	wall_text(wall_now(), now);
+	set_default(a, tree, "_type", STR("envelope"));
+	set_default(a, tree, "id", arena_str(a, str_of(fresh.text)));
+	(void)json_text(tree, "to", &to);
+	set_default(a, tree, "envelope_type",
+	    str_eq_z(to, "operator") ? STR("operator") : STR("notify"));
+	if (!json_get(tree, "requires_decision")) {
+		(void)json_set(
+		    a, tree, "requires_decision", json_new_bool(a, false));
+	}
+	set_default(a, tree, "from", str_of(ask->operator_->name));
+	set_default(a, tree, "at", arena_str(a, str_of(now)));
+	set_default(a, tree, "state", STR("pending"));
+	if (!json_get(tree, "priority")) {
+		(void)json_set(a, tree, "priority", json_new_i64(a, 3));
+	}
+	if (!json_get(tree, "payload")) {
+		(void)json_set(a, tree, "payload", json_new(a, JSON_OBJECT));
+	}
+	if (e2m_from_json(tree, out, e) || e2m_check(out, e)) {
+		return -1;
+	}
+	return out->kind == E2M_ENVELOPE
+	           ? tools_check_no_provider_key(tree, e)
+	           : err_set(e, ERR_INPUT, "a letter is an envelope");
+}
+
+int
+route_mail_send(struct core *c, struct core_ask *ask, struct err *e)
+{
+	struct e2m_record mail = { 0 };
+	struct queue_step step = { 0 };
+	auto_buf answer = { 0 };
+	struct json_out o;
+
+	if (read_mail(ask, &mail, e) || queue_mail_send(c->queue, &ask->arena,
+	                                    &mail.as.envelope, &step, e)) {
+		return -1;
+	}
+	core_queue_step(c, &step, NULL);
+	json_out_init(&o, &answer);
+	json_out_object(&o, NULL);
+	json_out_str(&o, "id", mail.as.envelope.id);
+	json_out_str(&o, "to", mail.as.envelope.to);
+	json_out_end(&o, '}');
+	core_answer_after(c, ask, 201, buf_str(&answer));
+	return 0;
+}
+
+/* --- ack --- */
+
+static void
+claim_again(struct core *c, uint64_t number)
+{
+	(void)number;
+	core_claim(c);
+}
+
+/* What the operator said to the letter about a failure: the task goes on. */
+static void
+carry_out(
+    struct core *c, const struct queue_letter *letter, struct str decision)
+{
+	auto_arena a = { 0 };
+	const struct queue_task *t = queue_find(c->queue, letter->thread);
+	struct queue_touch touch = {
+		.task = letter->thread,
+		.now = wall_now(),
+		.random = random_u64(),
+	};
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	if (letter->type != E2M_TYPE_ESCALATE || !t ||
+	    !str_eq_z(decision, "retry")) {
+		return;
+	}
+	if (t->state == E2M_BLOCKED
+	        ? queue_unblock(c->queue, &a, &touch, &step, &e)
+	        : queue_redrive(c->queue, &a, &touch, &step, &e)) {
+		return; /* it went on or was cancelled meanwhile */
+	}
+	core_queue_step(c, &step, NULL);
+	core_task_row(c, t);
+	core_due_arm(c);
+	core_after(c, claim_again, 0);
+}
+
+int
+route_mail_ack(struct core *c, struct core_ask *ask, struct err *e)
+{
+	struct queue_ack ack = { .letter = ask->part, .now = wall_now() };
+	const struct queue_letter *letter;
+	struct queue_step step = { 0 };
+	auto_buf answer = { 0 };
+	struct json_out o;
+
+	(void)json_text(ask->body, "note", &ack.note);
+	(void)json_text(ask->body, "decision", &ack.decision);
+	if (find_mailbox(c, ask, &ack.mailbox, e) ||
+	    queue_mail_ack(c->queue, &ask->arena, &ack, &step, e)) {
+		return -1;
+	}
+	core_queue_step(c, &step, NULL);
+	letter = queue_letter_find(c->queue, ask->part);
+	if (letter && ack.decision.len && !step.duplicate) {
+		carry_out(c, letter, ack.decision);
+	}
+	json_out_init(&o, &answer);
+	json_out_object(&o, NULL);
+	json_out_str(&o, "id", ask->part);
+	json_out_str(&o, "mailbox", ack.mailbox);
+	json_out_bool(&o, "duplicate", step.duplicate);
+	json_out_end(&o, '}');
+	core_answer_after(c, ask, 200, buf_str(&answer));
+	return 0;
+}

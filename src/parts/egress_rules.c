@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parts/egress.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A more trusted end sent what no honest one sends: we are out of step. */
+_Noreturn void
+egress_out_of_step(const char *what)
+{
+	log_line(LOG_ERROR, "record", "%s makes no sense", what);
+	exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
+}
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): handlers of one type */
+void
+egress_take_rules(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	struct egress *g = owner;
+	const struct wire_egress_rules *w = record;
+	struct proxy_tunnel tunnels[WIRE_TUNNELS_MAX] = { 0 };
+	struct digest policy;
+	struct err e;
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	_Static_assert(WIRE_TUNNELS_MAX == PROXY_TUNNELS, "tunnels");
+	if (w->cell != g->cell || w->tunnels > WIRE_TUNNELS_MAX) {
+		egress_out_of_step("EGRESS_RULES");
+	}
+	for (uint32_t i = 0; i < w->tunnels; i++) {
+		const struct wire_tunnel *t = &w->tunnel[i];
+		tunnels[i].port = t->port;
+		if (!wire_text_ok(t->host, sizeof(t->host)) ||
+		    names_pattern_parse(
+		        str_of(t->host), &tunnels[i].host, &e)) {
+			egress_out_of_step("a host of EGRESS_RULES");
+		}
+	}
+	memcpy(&policy, w->policy, sizeof(policy));
+	proxy_tunnels(g->proxy, tunnels, w->tunnels);
+	proxy_policy(g->proxy, &policy);
+}

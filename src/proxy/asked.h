@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_ASKED_H
+#define PROXY_ASKED_H
+
+/* A chapter of proxy.h, which includes it: what is asked about a request, what
+ * is decided, what became of it. */
+
+#include "digest/digest.h"
+#include "http/http.h"
+#include "names/names.h"
+
+#define PROXY_METHOD_SIZE HTTP_METHOD_MAX
+#define PROXY_PATH_SIZE   1024
+#define PROXY_QUERY_SIZE  640
+#define PROXY_REFS        8
+#define PROXY_REF_SIZE    128
+
+enum proxy_git { PROXY_GIT_NONE, PROXY_GIT_FETCH, PROXY_GIT_PUSH };
+
+struct proxy_ref {
+	bool create; /* it was not there before */
+	bool remove; /* it will not be there after */
+	char name[PROXY_REF_SIZE];
+};
+
+/* A parsed request in canonical form; nothing of it has left.  Borrowed. */
+struct proxy_intent {
+	uint64_t id;
+	const char *method;
+	const char *host; /* canonical name, or a literal when not named */
+	uint16_t port;
+	bool tls;
+	bool named;           /* a name of the pool (or of CONNECT) */
+	bool own_credentials; /* credentials.def found one in it */
+	const char *path;
+	const char *query;
+	enum proxy_git git;
+	const struct proxy_ref *refs;
+	size_t ref_count;
+	bool websocket; /* it asks for an upgrade */
+	bool tunnel;    /* a connection: no method, no path */
+};
+
+enum proxy_place {
+	PROXY_PLACE_NONE,
+	PROXY_PLACE_HEADER, /* name */
+	PROXY_PLACE_BASIC,  /* name is the user */
+	PROXY_PLACE_QUERY,  /* name is the parameter */
+	PROXY_PLACE_PATH,   /* name is the number of the segment, from 1 */
+	PROXY_PLACE_JSON,   /* name is the pointer (RFC 6901) */
+	PROXY_PLACE_FORM,   /* name is the field */
+};
+
+/* The decision: go.  Copied by whoever takes it. */
+struct proxy_go {
+	uint64_t grant; /* 0 exactly when place is NONE */
+	enum proxy_place place;
+	bool pinned; /* dial pin:pin_port; no look-up, no check of class */
+	struct names_addr pin;
+	uint16_t pin_port;
+	bool tls;              /* towards the upstream; false with a
+	                        * credential only when pinned */
+	bool keep_credentials; /* the cell's own may pass */
+	bool trailers;         /* TE: trailers goes on; set by the room */
+	bool scrub;            /* the answer will be read; set by the room */
+	struct str ca;         /* PEM: whom to trust; empty: the roots */
+	struct digest policy;  /* that allowed it */
+	char credential[64];   /* its name, and which of its versions */
+	uint32_t version;
+	char name[64];        /* by place */
+	char format[256];     /* {{secret}} in it once; not of BASIC */
+	char placeholder[64]; /* must stand at the place, and gives way to the
+	                       * secret; "": the secret is put there */
+	bool websocket;       /* the upgrade may be asked for */
+	uint64_t up_max;      /* bytes of the body; 0: no bound */
+	uint64_t down_max;
+};
+
+struct proxy_refusal {
+	unsigned status;
+	const char *error;
+	const char *rule;
+	const char *reason;
+	const char *next; /* the smallest rule that would allow it */
+};
+
+enum proxy_end {
+	PROXY_ANSWERED, /* status is the upstream's */
+	PROXY_FAILED,   /* text says where */
+	PROXY_REFUSED,  /* by this room: text says why */
+};
+
+struct proxy_outcome {
+	uint64_t id; /* 0: refused before there was an intent */
+	enum proxy_end end;
+	unsigned status;
+	uint64_t up; /* body bytes */
+	uint64_t down;
+	int64_t took_us;
+	bool injected;
+	uint64_t scrubbed; /* credentials found in the answer */
+	const char *host;
+	const char *text;
+};
+
+#endif

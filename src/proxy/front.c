@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "proxy/inside.h"
+
+/*
+ * A cell that speaks HTTP/2.  Each of its streams is a connection of its own
+ * to everything behind: its message is text in memory, read, judged and
+ * answered by the same states as any other (conn.c).
+ */
+
+struct stream {
+	struct stream *next, *previous;
+	struct conn *front; /* whose session it is of */
+	struct conn *conn;  /* that serves it; NULL: it has gone */
+	int32_t id;
+	bool stirred; /* text came for it */
+	bool gone;    /* the cell has closed it */
+	bool done;    /* its whole answer was given */
+	bool body;    /* that answer has one */
+	struct http_reader reader;
+};
+
+static struct stream *
+find(const struct conn *c, int32_t id)
+{
+	struct stream *s = c->streams;
+	while (s && s->id != id) {
+		s = s->next;
+	}
+	return s;
+}
+
+static void
+turn_soon(struct conn *c)
+{
+	struct loop *loop = c->proxy->setup.loop;
+	loop_later_cancel(loop, c);
+	loop_later(loop, proxy_conn_turn, c);
+}
+
+static void
+drop(struct stream *s)
+{
+	if (s->previous) {
+		s->previous->next = s->next;
+	} else {
+		s->front->streams = s->next;
+	}
+	if (s->next) {
+		s->next->previous = s->previous;
+	}
+	http_reader_fini(&s->reader);
+	free(s);
+}
+
+/* --- answers ----------------------------------------------------------------
+ */
+
+/* One event of the answer that the connection has written; true: go on. */
+static bool
+answer_event(struct stream *s)
+{
+	struct buf *out = &s->conn->link.out;
+	struct http_two *two = s->front->two;
+	struct str text = buf_str(out);
+	struct str in = text;
+	struct http_event ev;
+	struct err e;
+	int failed = http_read(&s->reader, &in, &ev, &e);
+	size_t took = text.len - in.len;
+	if (!failed && ev.kind == HTTP_HEAD) {
+		s->body = ev.head->framing != HTTP_EMPTY;
+		failed = http_two_answer(
+		    two, s->id, str_sub(text, 0, took), s->body, &e);
+	}
+	if (failed) {
+		http_two_reset(two, s->id);
+		s->done = true;
+		buf_clear(out);
+		return false;
+	}
+	if (ev.kind == HTTP_DATA) {
+		http_two_data(two, s->id, ev.data);
+	}
+	if (ev.kind == HTTP_END) {
+		s->done = true;
+		if (s->body) {
+			http_two_end(two, s->id, buf_str(&s->reader.trailer));
+		}
+	}
+	buf_drop(out, took);
+	return ev.kind != HTTP_MORE && ev.kind != HTTP_END;
+}
+
+/* What was written goes into frames, as far as the cell lets them go; true:
+ * there was some. */
+static bool
+move(struct stream *s)
+{
+	struct conn *c = s->conn;
+	size_t had = c->link.out.len;
+	if (c->asked) {
+		s->reader.answer_to_head = str_eq_z(c->request.method, "HEAD");
+	}
+	while (!s->done &&
+	       http_two_waiting(s->front->two, s->id) < PROXY_BUFFER &&
+	       answer_event(s)) {
+	}
+	if (c->link.in.len < LINK_IN) {
+		http_two_taken(s->front->two, s->id);
+	}
+	if (c->link.out.len < had) {
+		turn_soon(c);
+		return true;
+	}
+	return false;
+}
+
+/* What stands in for a socket. */
+static void
+pump(void *owner)
+{
+	struct stream *s = owner;
+	(void)move(s);
+	turn_soon(s->front);
+}
+
+void
+proxy_stream_gone(struct conn *c)
+{
+	struct stream *s = c->stream;
+	c->stream = NULL;
+	s->conn = NULL;
+	if (!s->done && !s->gone) {
+		http_two_reset(s->front->two, s->id);
+	}
+	turn_soon(s->front);
+	drop(s);
+}
+
+/* --- requests ---------------------------------------------------------------
+ */
+
+static struct stream *
+begin(struct conn *front, int32_t id)
+{
+	struct proxy *p = front->proxy;
+	if (p->carried >= PROXY_CONNECTIONS) {
+		http_two_reset(front->two, id);
+		return NULL;
+	}
+	struct stream *s = calloc(1, sizeof(*s));
+	must(s);
+	struct conn *c = proxy_conn_make(p, &front->origin);
+	*s = (struct stream){ .front = front, .conn = c, .id = id };
+	http_reader_response(&s->reader);
+	s->next = front->streams;
+	if (s->next) {
+		s->next->previous = s;
+	}
+	front->streams = s;
+	c->stream = s;
+	c->link =
+	    (struct link){ .fd = -1, .memory = true, .turn = pump, .owner = s };
+	c->tunnel = true;
+	c->close = true;
+	c->state = CONN_HEAD;
+	proxy_conn_arm(c, p->setup.times.head);
+	return s;
+}
+
+static void
+take_text(void *owner, int32_t id, struct str text)
+{
+	struct conn *front = owner;
+	struct stream *s = find(front, id);
+	if (!s) {
+		s = begin(front, id);
+	}
+	if (s && s->conn) {
+		buf_add(&s->conn->link.in, text);
+		s->stirred = true;
+	}
+}
+
+static void
+take_end(void *owner, int32_t id)
+{
+	(void)owner;
+	(void)id; /* the text says so itself */
+}
+
+static void
+take_close(void *owner, int32_t id, bool orderly)
+{
+	struct stream *s = find(owner, id);
+	(void)orderly;
+	if (s) {
+		s->gone = true;
+	}
+}
+
+static const struct http_two_ops ops = { take_text, take_end, take_close };
+
+void
+proxy_front_begin(struct conn *c)
+{
+	c->two = http_two_server(&ops, c);
+	c->state = CONN_TWO;
+	proxy_conn_arm(c, c->proxy->setup.times.idle);
+}
+
+/* Not from inside the session: what a stream does may reset others. */
+static void
+serve(struct conn *front)
+{
+	struct stream *next;
+	for (struct stream *s = front->streams; s; s = next) {
+		next = s->next;
+		if (s->gone) {
+			struct conn *c = s->conn;
+			if (!s->done) {
+				proxy_conn_abort(c, "the cell gave it up");
+			} else {
+				proxy_conn_leave(c);
+			}
+			proxy_conn_turn(c);
+		} else if (s->stirred) {
+			s->stirred = false;
+			proxy_conn_turn(s->conn);
+		}
+	}
+}
+
+static void
+flush(struct conn *c)
+{
+	auto_buf frames = { 0 };
+	if (proxy_link_room(&c->link)) {
+		http_two_take(c->two, &frames);
+		proxy_link_write(&c->link, buf_str(&frames));
+	}
+	proxy_link_send(&c->link);
+}
+
+bool
+proxy_front_step(struct conn *c)
+{
+	struct err e;
+	struct str in = buf_str(&c->link.in);
+	if (in.len > 0) {
+		if (http_two_feed(c->two, in, &e)) {
+			proxy_conn_outcome(c, PROXY_REFUSED, 0, e.text);
+		}
+		proxy_link_used(&c->link, in.len);
+		proxy_conn_arm(c, c->proxy->setup.times.stall);
+	}
+	serve(c);
+	flush(c);
+	bool any = in.len > 0;
+	for (struct stream *s = c->streams; s; s = s->next) {
+		any = move(s) || any;
+	}
+	if (c->link.ended || c->link.mute || http_two_over(c->two)) {
+		proxy_conn_shut(c);
+		return true;
+	}
+	return any;
+}
+
+void
+proxy_front_end(struct conn *c)
+{
+	while (c->streams) {
+		struct conn *child = c->streams->conn;
+		c->streams->gone = true;
+		proxy_conn_abort(child, "the cell hung up");
+		proxy_conn_free(child);
+	}
+	http_two_free(c->two);
+	c->two = NULL;
+}

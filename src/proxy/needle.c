@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/needle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Wu and Manber's search: a table says for the last three bytes of a window,
+ * as long as the shortest form, how far it may jump.  Most bytes are never
+ * looked at.
+ */
+
+#define FORMS_MAX ((size_t)NEEDLE_SECRETS * 16)
+#define SHIFTS    4096
+#define CHAINS    256
+#define BLOCK     3
+#define NONE      UINT16_MAX
+
+struct needles {
+	struct buf secrets[NEEDLE_SECRETS];
+	size_t secret_count;
+	struct buf *forms;
+	size_t count;
+	size_t shortest;
+	size_t longest;
+	uint8_t shift[SHIFTS];
+	uint16_t chain[CHAINS]; /* of forms that end their window so */
+	uint16_t *next;
+	uint8_t first[256]; /* some form begins with it */
+};
+
+struct needles *
+proxy_needles_new(void)
+{
+	struct needles *n = calloc(1, sizeof(*n));
+	must(n);
+	return n;
+}
+
+void
+proxy_needles_free(struct needles *n)
+{
+	if (!n) {
+		return;
+	}
+	for (size_t i = 0; i < n->secret_count; i++) {
+		buf_wipe(&n->secrets[i]);
+	}
+	for (size_t i = 0; i < n->count; i++) {
+		buf_wipe(&n->forms[i]);
+	}
+	free(n->forms);
+	free(n->next);
+	free(n);
+}
+
+size_t
+proxy_needles_count(const struct needles *n)
+{
+	return n->count;
+}
+
+static uint32_t
+block_at(const char *end)
+{
+	const uint8_t *b = (const uint8_t *)end;
+	return (uint32_t)b[0] << 16 | (uint32_t)b[-1] << 8 | b[-2];
+}
+
+static size_t
+shift_of(uint32_t block)
+{
+	return block * 2654435761U >> 20;
+}
+
+static size_t
+chain_of(uint32_t block)
+{
+	return block * 2654435761U >> 24;
+}
+
+_Static_assert(1U << (32 - 20) == SHIFTS, "shift_of");
+_Static_assert(1U << (32 - 24) == CHAINS, "chain_of");
+
+/* Tables of all forms; their windows are the first `shortest` bytes. */
+static void
+index_forms(struct needles *n)
+{
+	size_t window = n->shortest < 64 ? n->shortest : 64;
+	n->shortest = window;
+	memset(n->shift, (int)(window - BLOCK + 1), sizeof(n->shift));
+	memset(n->chain, 0xff, sizeof(n->chain));
+	memset(n->first, 0, sizeof(n->first));
+	free(n->next);
+	n->next = calloc(n->count, sizeof(*n->next));
+	must(n->next);
+	for (size_t i = 0; i < n->count; i++) {
+		const char *form = n->forms[i].at;
+		n->first[(uint8_t)form[0]] = 1;
+		for (size_t end = BLOCK - 1; end < window; end++) {
+			uint8_t jump = (uint8_t)(window - 1 - end);
+			uint8_t *at = &n->shift[shift_of(block_at(form + end))];
+			*at = *at < jump ? *at : jump;
+		}
+		size_t chain = chain_of(block_at(form + window - 1));
+		n->next[i] = n->chain[chain];
+		n->chain[chain] = (uint16_t)i;
+	}
+}
+
+static bool
+has_form(const struct needles *n, struct str form)
+{
+	for (size_t i = 0; i < n->count; i++) {
+		if (str_eq(buf_str(&n->forms[i]), form)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+add_form(struct needles *n, struct str form)
+{
+	if (form.len < NEEDLE_MIN || has_form(n, form)) {
+		return;
+	}
+	must(n->count < FORMS_MAX);
+	n->forms = realloc(n->forms, (n->count + 1) * sizeof(*n->forms));
+	must(n->forms);
+	struct buf *b = &n->forms[n->count++];
+	*b = (struct buf){ 0 };
+	buf_room(b, form.len);
+	buf_add(b, form);
+	if (n->count == 1 || form.len < n->shortest) {
+		n->shortest = form.len;
+	}
+	n->longest = form.len > n->longest ? form.len : n->longest;
+}
+
+/* What stands whatever is in front of it and behind it: `front` bytes before
+ * the secret, cut to the characters that only it decides. */
+static void
+add_base64(struct needles *n, struct str secret, size_t front)
+{
+	struct buf plain = { 0 };
+	struct buf coded = { 0 };
+	size_t skip = front == 0 ? 0 : front + 1;
+	size_t bits = (front + secret.len) * 8;
+	buf_room(&plain, front + secret.len);
+	for (size_t i = 0; i < front; i++) {
+		buf_add_byte(&plain, 0);
+	}
+	buf_add(&plain, secret);
+	buf_room(&coded, plain.len * 4 / 3 + 8);
+	base64_add(&coded, buf_str(&plain));
+	struct str stable = str_sub(buf_str(&coded), 0, bits / 6);
+	add_form(n, str_sub(stable, skip, stable.len));
+	for (size_t i = 0; i < coded.len; i++) {
+		char c = coded.at[i];
+		coded.at[i] = (char)(c == '+' ? '-' : c == '/' ? '_' : c);
+	}
+	add_form(n, str_sub(stable, skip, stable.len));
+	buf_wipe(&plain);
+	buf_wipe(&coded);
+}
+
+static bool
+unreserved(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
+	       c == '~';
+}
+
+/* Every byte, or those that are not unreserved; hex in both cases. */
+static void
+add_escaped(struct needles *n, struct str secret, const char *mark, bool all,
+    const char *digits)
+{
+	struct buf b = { 0 };
+	buf_room(&b, secret.len * 6);
+	for (size_t i = 0; i < secret.len; i++) {
+		uint8_t c = (uint8_t)secret.at[i];
+		if (!all && unreserved((char)c)) {
+			buf_add_byte(&b, c);
+			continue;
+		}
+		buf_add_z(&b, mark);
+		buf_add_byte(&b, (uint8_t)digits[c >> 4]);
+		buf_add_byte(&b, (uint8_t)digits[c & 15]);
+	}
+	add_form(n, buf_str(&b));
+	buf_wipe(&b);
+}
+
+/* As a form writes it: a blank is '+', and '*' stands as it is. */
+static void
+add_form_encoded(struct needles *n, struct str secret)
+{
+	struct buf b = { 0 };
+	buf_room(&b, secret.len * 3);
+	for (size_t i = 0; i < secret.len; i++) {
+		char c = secret.at[i];
+		if (c == ' ') {
+			buf_add_byte(&b, '+');
+		} else if ((unreserved(c) && c != '~') || c == '*') {
+			buf_add_byte(&b, (uint8_t)c);
+		} else {
+			buf_addf(&b, "%%%02X", (uint8_t)c);
+		}
+	}
+	add_form(n, buf_str(&b));
+	buf_wipe(&b);
+}
+
+/* JSON's short escapes; with `more` also those that cautious writers make of
+ * what HTML or a script would read. */
+static void
+add_json(struct needles *n, struct str secret, bool slash, bool more)
+{
+	struct buf b = { 0 };
+	buf_room(&b, secret.len * 6);
+	for (size_t i = 0; i < secret.len; i++) {
+		char c = secret.at[i];
+		if (c == '"' || c == '\\' || (slash && c == '/')) {
+			buf_add_byte(&b, '\\');
+			buf_add_byte(&b, (uint8_t)c);
+		} else if (more && (c == '<' || c == '>' || c == '&' ||
+		                       c == '\'' || c == '+' || c == '=')) {
+			buf_addf(&b, "\\u%04x", (uint8_t)c);
+		} else {
+			buf_add_byte(&b, (uint8_t)c);
+		}
+	}
+	add_form(n, buf_str(&b));
+	buf_wipe(&b);
+}
+
+static void
+add_all(struct needles *n, struct str secret)
+{
+	static const char upper[] = "0123456789ABCDEF";
+	static const char lower[] = "0123456789abcdef";
+	add_form(n, secret);
+	for (size_t front = 0; front < 3; front++) {
+		add_base64(n, secret, front);
+	}
+	add_escaped(n, secret, "%", false, upper);
+	add_escaped(n, secret, "%", false, lower);
+	add_escaped(n, secret, "%", true, upper);
+	add_escaped(n, secret, "%", true, lower);
+	add_form_encoded(n, secret);
+	add_escaped(n, secret, "", true, upper);
+	add_escaped(n, secret, "", true, lower);
+	add_json(n, secret, false, false);
+	add_json(n, secret, true, false);
+	add_json(n, secret, false, true);
+	add_escaped(n, secret, "\\u00", true, lower);
+}
+
+int
+proxy_needles_add(struct needles *n, struct str secret, struct err *e)
+{
+	if (secret.len < NEEDLE_MIN) {
+		return 0;
+	}
+	for (size_t i = 0; i < n->secret_count; i++) {
+		if (str_eq(buf_str(&n->secrets[i]), secret)) {
+			return 0;
+		}
+	}
+	if (n->secret_count == NEEDLE_SECRETS) {
+		return err_set(e, ERR_LIMIT,
+		    "this sandbox has used %d credentials; no more of them "
+		    "could be kept out of its answers",
+		    NEEDLE_SECRETS);
+	}
+	struct buf *b = &n->secrets[n->secret_count++];
+	buf_room(b, secret.len);
+	buf_add(b, secret);
+	/* All anew: index_forms cuts the window to the shortest. */
+	n->shortest = n->count == 0 ? 0 : n->shortest;
+	add_all(n, secret);
+	index_forms(n);
+	return 0;
+}
+
+/* The longest form that stands whole at `start`. */
+static size_t
+form_at(const struct needles *n, struct str text, size_t start, size_t chain)
+{
+	size_t longest = 0;
+	for (uint16_t i = n->chain[chain]; i != NONE; i = n->next[i]) {
+		struct str form = buf_str(&n->forms[i]);
+		if (form.len > longest && text.len - start >= form.len &&
+		    memcmp(text.at + start, form.at, form.len) == 0) {
+			longest = form.len;
+		}
+	}
+	return longest;
+}
+
+bool
+proxy_needles_find(
+    const struct needles *n, struct str text, size_t *at, size_t *len)
+{
+	if (n->count == 0) {
+		return false;
+	}
+	size_t end = *at + n->shortest - 1;
+	while (end < text.len) {
+		uint32_t block = block_at(text.at + end);
+		size_t jump = n->shift[shift_of(block)];
+		if (jump == 0) {
+			size_t start = end + 1 - n->shortest;
+			*len = form_at(n, text, start, chain_of(block));
+			if (*len > 0) {
+				*at = start;
+				return true;
+			}
+			jump = 1;
+		}
+		end += jump;
+	}
+	return false;
+}
+
+static bool
+begins_one(const struct needles *n, struct str end)
+{
+	if (!n->first[(uint8_t)end.at[0]]) {
+		return false;
+	}
+	for (size_t i = 0; i < n->count; i++) {
+		struct str form = buf_str(&n->forms[i]);
+		if (form.len > end.len && form.at[0] == end.at[0] &&
+		    memcmp(form.at, end.at, end.len) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+size_t
+proxy_needles_tail(const struct needles *n, struct str text)
+{
+	if (n->count == 0) {
+		return 0;
+	}
+	size_t most = n->longest - 1 < text.len ? n->longest - 1 : text.len;
+	for (size_t len = most; len > 0; len--) {
+		if (begins_one(n, str_sub(text, text.len - len, len))) {
+			return len;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_NEEDLE_H
+#define PROXY_NEEDLE_H
+
+/*
+ * The credentials that a cell has used, in every form that is looked for: as
+ * they are, base64 in its three alignments, base64url likewise, percent
+ * escapes, JSON escapes, hexadecimal.  DESIGN lists the forms exactly.
+ */
+
+#include "base/base.h"
+
+#define NEEDLE_MIN     8  /* bytes: a shorter credential is not looked for */
+#define NEEDLE_SECRETS 64 /* credentials of one cell */
+
+struct needles;
+
+struct needles *proxy_needles_new(void);
+void proxy_needles_free(struct needles *n); /* wipes; NULL is nothing */
+/* Known already: nothing.  ERR_LIMIT over NEEDLE_SECRETS. */
+int proxy_needles_add(
+    struct needles *n, struct str secret, struct err *e) MUST_CHECK;
+size_t proxy_needles_count(const struct needles *n); /* of forms */
+
+/* The first needle in text at or behind `from`: where, and how long; false:
+ * there is none. */
+bool proxy_needles_find(
+    const struct needles *n, struct str text, size_t *at, size_t *len);
+/* How long the end of text is that may be the beginning of one. */
+size_t proxy_needles_tail(const struct needles *n, struct str text);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/inside.h"
+
+/*
+ * Connections to upstreams that are open and that nobody uses.  Invariant: a
+ * kept one owes nothing and is owed nothing; the first byte, end or error on
+ * it closes it.
+ */
+
+static void
+drop(struct kept *k)
+{
+	loop_timer_cancel(&k->timer);
+	proxy_link_free(k->link);
+	if (k->previous) {
+		k->previous->next = k->next;
+	} else {
+		k->proxy->kept = k->next;
+	}
+	if (k->next) {
+		k->next->previous = k->previous;
+	}
+	k->proxy->kept_count--;
+	free(k);
+}
+
+/* Whatever comes now belongs to no request: H15. */
+static void
+stirred(void *owner)
+{
+	struct kept *k = owner;
+	proxy_link_fill(k->link);
+	if (proxy_link_quiet(k->link)) {
+		proxy_link_settle(k->link);
+		return;
+	}
+	drop(k);
+}
+
+static void
+idle_over(void *owner)
+{
+	drop(owner);
+}
+
+void
+proxy_pool_close(struct proxy *p)
+{
+	while (p->kept) {
+		drop(p->kept);
+	}
+}
+
+void
+proxy_pool_policy(struct proxy *p, const struct digest *policy)
+{
+	struct kept *next;
+	for (struct kept *k = p->kept; k; k = next) {
+		next = k->next;
+		if (!digest_eq(k->way.policy, *policy)) {
+			drop(k);
+		}
+	}
+}
+
+/* The one that has been unused longest is at the end of the list. */
+static void
+make_place(struct proxy *p, const struct up_way *way)
+{
+	struct kept *oldest = NULL;
+	struct kept *oldest_here = NULL;
+	size_t here = 0;
+	for (struct kept *k = p->kept; k; k = k->next) {
+		oldest = k;
+		if (proxy_way_eq(&k->way, way)) {
+			oldest_here = k;
+			here++;
+		}
+	}
+	if (here >= PROXY_KEPT_ONE) {
+		drop(oldest_here);
+	} else if (p->kept_count >= PROXY_KEPT) {
+		drop(oldest);
+	}
+}
+
+void
+proxy_pool_put(struct proxy *p, struct link *link, const struct up_way *way)
+{
+	struct loop *loop = p->setup.loop;
+	int64_t idle = p->setup.times.kept;
+	if (!proxy_link_quiet(link) ||
+	    mono_passed(
+	        mono_after(way->born, PROXY_KEPT_LIFE), loop_now(loop))) {
+		proxy_link_free(link);
+		return;
+	}
+	make_place(p, way);
+	struct kept *k = calloc(1, sizeof(*k));
+	must(k);
+	*k = (struct kept){ .proxy = p,
+		.link = link,
+		.way = *way,
+		.since = loop_now(loop),
+		.next = p->kept };
+	if (k->next) {
+		k->next->previous = k;
+	}
+	p->kept = k;
+	p->kept_count++;
+	link->turn = stirred;
+	link->owner = k;
+	proxy_link_rest(link);
+	proxy_link_settle(link);
+	loop_timer_arm(
+	    &k->timer, loop, mono_after(k->since, idle), idle_over, k);
+}
+
+bool
+proxy_way_eq(const struct up_way *a, const struct up_way *b)
+{
+	return strcmp(a->host, b->host) == 0 && a->port == b->port &&
+	       a->tls == b->tls && a->two == b->two && a->pinned == b->pinned &&
+	       (!a->pinned || (names_addr_eq(&a->at, &b->at) &&
+	                          a->at_port == b->at_port)) &&
+	       digest_eq(a->ca, b->ca) && digest_eq(a->policy, b->policy) &&
+	       strcmp(a->credential, b->credential) == 0 &&
+	       a->version == b->version;
+}
+
+struct link *
+proxy_pool_take(struct proxy *p, struct up_way *way, int64_t idle_max)
+{
+	struct mono now = loop_now(p->setup.loop);
+	struct kept *next;
+	for (struct kept *k = p->kept; k; k = next) {
+		struct err e;
+		next = k->next;
+		if (!proxy_way_eq(&k->way, way) ||
+		    mono_passed(mono_after(k->since, idle_max), now)) {
+			continue;
+		}
+		proxy_link_poll(k->link);
+		if (!proxy_link_quiet(k->link) ||
+		    (!way->pinned && names_addr_check(&k->way.at, &p->setup.own,
+		                         NULL, &e))) {
+			drop(k);
+			continue;
+		}
+		struct link *link = k->link;
+		*way = k->way;
+		k->link = NULL;
+		drop(k);
+		return link;
+	}
+	return NULL;
+}

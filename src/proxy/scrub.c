@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/scrub.h"
+
+#define PIECE 16384 /* bytes opened at once */
+
+/* What a replaced credential does not break: text of no known length. */
+static bool
+is_text(const struct http_head *answer)
+{
+	static const char *const kinds[] = { "application/json",
+		"application/xml", "application/javascript",
+		"application/x-ndjson", "application/ndjson",
+		"application/jsonl", "application/x-www-form-urlencoded",
+		"application/graphql", "application/yaml" };
+	const struct str *type = http_find(answer, "content-type");
+	struct str kind;
+	if (!type) {
+		return false;
+	}
+	struct str rest = *type;
+	(void)str_cut(&rest, ';', &kind);
+	kind = str_trim(kind);
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		if (str_eq_nocase(kind, str_of(kinds[i]))) {
+			return true;
+		}
+	}
+	return str_eq_nocase(str_sub(kind, 0, 5), STR("text/")) ||
+	       str_ends(kind, STR("+json")) || str_ends(kind, STR("+xml"));
+}
+
+static int
+find_decoder(struct scrub *s, const struct http_head *answer, struct err *e)
+{
+	const struct str *coding = http_find(answer, "content-encoding");
+	if (!coding || str_eq_nocase(*coding, STR("identity"))) {
+		return 0;
+	}
+	if (http_count(answer, "content-encoding") == 1) {
+		s->decoder = compress_decoder_new(*coding);
+	}
+	if (s->decoder) {
+		return 0;
+	}
+	return err_set(e, ERR_DENIED,
+	    "the answer has the Content-Encoding %s, which cannot be read for "
+	    "credentials",
+	    err_quote(*coding));
+}
+
+int
+proxy_scrub_begin(struct scrub *s, const struct needles *n,
+    const struct http_head *answer, bool rewrite, struct err *e)
+{
+	*s = (struct scrub){ 0 };
+	if (proxy_needles_count(n) == 0 || answer->framing == HTTP_EMPTY) {
+		return 0;
+	}
+	if (find_decoder(s, answer, e)) {
+		return -1;
+	}
+	bool bound = answer->framing == HTTP_LENGTH && !s->decoder;
+	s->needles = n;
+	s->cut = !rewrite && (bound || !is_text(answer));
+	return 0;
+}
+
+void
+proxy_scrub_fini(struct scrub *s)
+{
+	compress_decoder_free(s->decoder);
+	buf_wipe(&s->held);
+	buf_wipe(&s->opened);
+	*s = (struct scrub){ 0 };
+}
+
+bool
+proxy_scrub_on(const struct scrub *s)
+{
+	return s->needles != NULL;
+}
+
+static int
+found_one(struct scrub *s, struct err *e)
+{
+	s->found++;
+	if (!s->cut) {
+		return 0;
+	}
+	return err_set(e, ERR_DENIED,
+	    "the answer held a credential of this sandbox and was cut");
+}
+
+/* Passes on what cannot be part of a needle; the rest is *tail bytes. */
+static int
+scan(struct scrub *s, struct str text, size_t *tail, scrub_out *out,
+    void *owner, struct err *e)
+{
+	size_t from = 0;
+	size_t at = 0;
+	size_t len = 0;
+	while (proxy_needles_find(s->needles, text, &at, &len)) {
+		if (found_one(s, e)) {
+			return -1;
+		}
+		if (at > from) {
+			out(owner, str_sub(text, from, at - from));
+		}
+		out(owner, STR(SCRUB_REMOVED));
+		at += len;
+		from = at;
+	}
+	struct str rest = str_sub(text, from, text.len);
+	*tail = proxy_needles_tail(s->needles, rest);
+	if (rest.len > *tail) {
+		out(owner, str_sub(rest, 0, rest.len - *tail));
+	}
+	return 0;
+}
+
+static int
+plain(struct scrub *s, struct str bytes, scrub_out *out, void *owner,
+    struct err *e)
+{
+	size_t tail = 0;
+	if (s->held.len > 0) {
+		buf_add(&s->held, bytes);
+		if (scan(s, buf_str(&s->held), &tail, out, owner, e)) {
+			return -1;
+		}
+		buf_drop(&s->held, s->held.len - tail);
+		return 0;
+	}
+	if (scan(s, bytes, &tail, out, owner, e)) {
+		return -1;
+	}
+	buf_add(&s->held, str_sub(bytes, bytes.len - tail, tail));
+	return 0;
+}
+
+int
+proxy_scrub(struct scrub *s, struct str bytes, scrub_out *out, void *owner,
+    struct err *e)
+{
+	if (!s->decoder) {
+		return plain(s, bytes, out, owner, e);
+	}
+	bool more = true;
+	while (bytes.len > 0 || more) {
+		buf_clear(&s->opened);
+		if (compress_decode(
+		        s->decoder, &bytes, PIECE, &s->opened, &more, e) ||
+		    plain(s, buf_str(&s->opened), out, owner, e)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int
+proxy_scrub_end(struct scrub *s, scrub_out *out, void *owner, struct err *e)
+{
+	if (s->decoder && compress_decode_end(s->decoder, e)) {
+		return -1;
+	}
+	if (s->held.len > 0) {
+		out(owner, buf_str(&s->held));
+		buf_clear(&s->held);
+	}
+	return 0;
+}
+
+bool
+proxy_scrub_text(const struct needles *n, struct str text, struct buf *b)
+{
+	size_t from = 0;
+	size_t at = 0;
+	size_t len = 0;
+	while (proxy_needles_find(n, text, &at, &len)) {
+		buf_add(b, str_sub(text, from, at - from));
+		buf_add(b, STR(SCRUB_REMOVED));
+		at += len;
+		from = at;
+	}
+	buf_add(b, str_sub(text, from, text.len));
+	return from > 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_SCRUB_H
+#define PROXY_SCRUB_H
+
+/*
+ * The body of one answer on its way to whoever asked: opened where it is
+ * compressed, and without the credentials that this cell has used.  A second
+ * line: a bound host is trusted with its own credential.
+ */
+
+#include "compress/compress.h"
+#include "http/http.h"
+#include "proxy/needle.h"
+
+#define SCRUB_REMOVED "removed-by-handrail"
+
+typedef void scrub_out(void *owner, struct str piece);
+
+struct scrub {
+	const struct needles *needles;
+	struct compress_decoder *decoder; /* NULL: it is not compressed */
+	bool cut;          /* one that is found ends the answer */
+	uint64_t found;    /* credentials in it */
+	struct buf held;   /* the end so far that may be one's beginning */
+	struct buf opened; /* of the decoder, between two calls */
+};
+
+/* Does this answer's body go through?  -1: it cannot be read, so it must not
+ * pass.  rewrite: a body of any kind may change its length. */
+int proxy_scrub_begin(struct scrub *s, const struct needles *n,
+    const struct http_head *answer, bool rewrite, struct err *e) MUST_CHECK;
+void proxy_scrub_fini(struct scrub *s);
+bool proxy_scrub_on(const struct scrub *s);
+/* ERR_DENIED: it held a credential and may not be rewritten. */
+int proxy_scrub(struct scrub *s, struct str bytes, scrub_out *out, void *owner,
+    struct err *e) MUST_CHECK;
+int proxy_scrub_end(
+    struct scrub *s, scrub_out *out, void *owner, struct err *e) MUST_CHECK;
+/* Adds text to b without credentials; false: there was none in it. */
+bool proxy_scrub_text(const struct needles *n, struct str text, struct buf *b);
+
+#endif

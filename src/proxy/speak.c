@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/inside.h"
+
+/* What is said to an upstream and heard of it, once the way is open. */
+
+int
+proxy_up_say(struct up *u, struct str secret, struct err *e)
+{
+	struct buf head = { 0 };
+	struct needles *needles = u->proxy->needles;
+	if (proxy_needles_add(needles, secret, e)) {
+		return -1;
+	}
+	u->go.trailers =
+	    u->two && http_has_token(u->request->head, "te", "trailers");
+	u->go.scrub = proxy_needles_count(needles) > 0;
+	struct buf body = { 0 };
+	bool changed = proxy_place_in_body(&u->go);
+	if ((changed && proxy_place_body(&body, u->request, &u->go, secret,
+	                    buf_str(u->whole), e)) ||
+	    proxy_head_write(
+	        &head, u->request, &u->go, secret, changed ? &body : NULL, e)) {
+		buf_wipe(&body);
+		return -1;
+	}
+	u->injected = u->go.place != PROXY_PLACE_NONE;
+	u->link->secret = u->injected && !u->link->tls;
+	if (u->link->secret) {
+		/* One allocation, wiped when sent. */
+		buf_room(&u->link->out, head.len + body.len);
+	}
+	int failed = 0;
+	if (u->two) {
+		failed =
+		    proxy_two_say(u, buf_str(&head), changed ? &body : NULL, e);
+	} else {
+		proxy_link_write(u->link, buf_str(&head));
+		proxy_link_write(u->link, buf_str(&body));
+	}
+	u->sent += body.len;
+	buf_wipe(&head);
+	buf_wipe(&body);
+	if (changed) {
+		buf_wipe(u->whole);
+	}
+	u->reader.take_upgrade = u->request->websocket;
+	u->reader.answer_to_head = str_eq_z(u->request->method, "HEAD");
+	return failed;
+}
+
+bool
+proxy_up_room(const struct up *u)
+{
+	return proxy_link_room(u->link) &&
+	       (!u->two || http_two_waiting(u->two, u->stream) < PROXY_BUFFER);
+}
+
+int
+proxy_up_body(struct up *u, struct str bytes, struct err *e)
+{
+	u->moved = loop_now(u->proxy->setup.loop);
+	u->sent += bytes.len;
+	if (u->go.up_max && u->sent > u->go.up_max) {
+		return err_set(e, ERR_LIMIT,
+		    "the body is longer than the %llu bytes that the rule "
+		    "allows",
+		    (unsigned long long)u->go.up_max);
+	}
+	if (u->two) {
+		proxy_two_body(u, bytes);
+		return 0;
+	}
+	if (u->request->head->framing != HTTP_CHUNKED) {
+		proxy_link_write(u->link, bytes);
+		return 0;
+	}
+	auto_buf chunk = { 0 };
+	http_write_chunk(&chunk, bytes);
+	proxy_link_write(u->link, buf_str(&chunk));
+	return 0;
+}
+
+void
+proxy_up_body_end(struct up *u)
+{
+	if (u->two) {
+		proxy_two_body_end(u);
+	} else if (u->request->head->framing == HTTP_CHUNKED) {
+		auto_buf last = { 0 };
+		http_write_last_chunk(&last);
+		proxy_link_write(u->link, buf_str(&last));
+	}
+}
+
+int
+proxy_up_read(struct up *u, struct http_event *ev, struct err *e)
+{
+	if (u->two && proxy_two_fill(u, e)) {
+		return -1;
+	}
+	struct str in = buf_str(u->two ? &u->text : &u->link->in);
+	size_t had = in.len;
+	if (http_read(&u->reader, &in, ev, e)) {
+		return -1;
+	}
+	u->taken = had - in.len;
+	if (u->two && ev->kind == HTTP_MORE &&
+	    (u->link->ended || u->text_end || u->text_closed)) {
+		return err_set(e, ERR_UNAVAILABLE,
+		    "the upstream closed without a whole answer");
+	}
+	if (ev->kind == HTTP_MORE && u->link->ended && !u->two) {
+		if (proxy_up_again(u)) {
+			return 0;
+		}
+		if (u->link->why) {
+			return err_set(
+			    e, ERR_UNAVAILABLE, "the answer: %s", u->link->why);
+		}
+		if (http_read_eof(&u->reader, ev, e)) {
+			return err_wrap(e, "the answer");
+		}
+		if (ev->kind == HTTP_MORE) {
+			return err_set(e, ERR_UNAVAILABLE,
+			    "the upstream closed without an answer");
+		}
+	}
+	if (ev->kind == HTTP_DATA) {
+		u->got += ev->data.len;
+		if (u->go.down_max && u->got > u->go.down_max) {
+			return err_set(e, ERR_LIMIT,
+			    "it is longer than the %llu bytes that the rule "
+			    "allows",
+			    (unsigned long long)u->go.down_max);
+		}
+	}
+	if (u->taken > 0) {
+		buf_wipe(&u->secret); /* it will not be asked again */
+		u->moved = loop_now(u->proxy->setup.loop);
+	}
+	return 0;
+}
+
+int
+proxy_up_scrub(
+    struct up *u, const struct http_head *answer, bool rewrite, struct err *e)
+{
+	if (answer->status == 206 && u->injected) {
+		return err_set(e, ERR_DENIED,
+		    "a part (206) was answered, which nobody asked for");
+	}
+	return proxy_scrub_begin(
+	    &u->scrub, u->proxy->needles, answer, rewrite, e);
+}
+
+void
+proxy_up_used(struct up *u)
+{
+	if (u->two) {
+		buf_drop(&u->text, u->taken);
+	} else if (u->link) {
+		proxy_link_used(u->link, u->taken);
+	}
+	u->taken = 0;
+}
+
+void
+proxy_up_keep(struct up *u)
+{
+	bool clean = u->state == UP_OPEN && !u->two &&
+	             u->reader.head.keep_alive &&
+	             u->reader.head.framing != HTTP_UNTIL_CLOSE;
+	if (!clean) {
+		return;
+	}
+	proxy_link_send(u->link);
+	proxy_link_fill(u->link);
+	proxy_pool_put(u->proxy, u->link, &u->way);
+	u->link = NULL;
+	u->state = UP_DONE;
+	loop_timer_cancel(&u->timer);
+}
+
+void
+proxy_up_settle(struct up *u)
+{
+	if (u && u->link) {
+		proxy_link_settle(u->link);
+	}
+}

@@ -1,0 +1,364 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What people do with queues and letters: keys, delays, series, retries, dead
+letters, repair, limits, mail and decisions."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from house import *  # noqa: E402,F403
+
+TYPES = """\
+[task.default]
+tools = ["shell", "hire"]
+brain = "runbook"
+
+[task.again]
+tools = ["shell"]
+brain = "runbook"
+skill = "try-harder"
+retry = { attempts = 3, base = "10ms", cap = "20ms" }
+"""
+HIRE = """
+[tool.hire]
+description = "Put a task in a queue"
+action      = "dispatch"
+run         = { builtin = "dispatch_task" }
+"""
+OPEN = '[defaults]\nunmatched = "allow"\n'
+MENDER = {'role.toml': """\
+[task.default]
+tools = ["shell"]
+brain = "model.none"
+input.required = ["task_id", "error"]
+""", 'gates.toml': OPEN, 'mcp/server.toml': SERVER + HIRE}
+MODEL = """
+[model.none]
+url = "http://127.0.0.1:9/v1"
+model = "none"
+"""
+ROLES = {
+    'helper': {'role.toml': TYPES, 'gates.toml': OPEN,
+               'mcp/server.toml': SERVER + HIRE},
+    'mended': {'role.toml': '[queue]\nrepair = "mender"\n' + TYPES,
+               'gates.toml': OPEN, 'mcp/server.toml': SERVER + HIRE},
+    'mender': MENDER,
+    'narrow': {'role.toml': '[queue]\nrunning = 1\nwaiting = 2\n' + TYPES,
+               'gates.toml': OPEN, 'mcp/server.toml': SERVER + HIRE},
+}
+FINISH = {'id': 'end', 'tool': 'finish', 'args': {}}
+FAIL = [shell('exit 3'), FINISH]
+
+HOUSE = None
+
+
+def house():
+    global HOUSE
+    if HOUSE is None:
+        HOUSE = House(ROLES, cells=6, config=MODEL)
+        HOUSE.start()
+    return HOUSE
+
+
+def put(h, *args, queue='helper', steps=(FINISH,), kind=None):
+    payload = {'runbook': list(steps)}
+    if kind:
+        payload['type'] = kind
+    return h.cli('dispatch', '--queue', queue, '--subject', 'x', '--payload',
+                 json.dumps(payload), *args)
+
+
+def letters(h, mailbox='operator'):
+    return h.read('mail', 'recv', mailbox)['letters']
+
+
+def of_task(h, task, kind=None):
+    return [m for m in letters(h)
+            if m['letter']['payload'].get('task_id') == task and
+            (not kind or m['type'] == kind)]
+
+
+@test
+def the_same_key_is_the_same_task():
+    h = house()
+    first = put(h, '--key', 'one')
+    second = put(h, '--key', 'one')
+    need(first.code == 0 and first.out == second.out, first, second)
+    said = json.loads(put(h, '--key', 'one', '--json').out)
+    need(said['duplicate'] and said['id'] == first.out.strip(), said)
+    body = {'queue': 'helper', 'subject': 'x', 'payload': {'runbook': [FINISH]}}
+    a = h.post('/api/tasks', body, headers={'Idempotency-Key': 'one'})
+    need(a.json['id'] == first.out.strip() and a.json['duplicate'], a)
+    need(not h.post('/api/tasks', body,
+                    headers={'Idempotency-Key': 'two'}).json['duplicate'])
+    a = h.get('/api/tasks', headers={'Idempotency-Key': 'x' * 80})
+    need(a.code == 400, a)
+
+
+@test
+def an_unknown_queue_writes_nothing():
+    h = house()
+    before = h.get('/api/status').json['events']
+    a = put(h, queue='nobody')
+    need(a.code == 4, a)
+    a = put(h, '--after', 'not-a-task')
+    need(a.code == 1, a)
+    bad = {'queue': 'helper', 'subject': 'x',
+           'payload': {'runbook': [FINISH], 'handrail': {'evry': {}}}}
+    a = h.post('/api/tasks', bad)
+    need(a.code == 400 and 'evry' in a.json['message'], a)
+    since = h.get('/api/events?after=%d' % before).json['events']
+    need('task_put' not in [e['kind'] for e in since], since)
+
+
+@test
+def a_task_waits_for_another_and_for_its_time():
+    h = house()
+    first = put(h, '--in', '2s', steps=[shell('date +%s.%N', id='at'), FINISH])
+    first = first.out.strip()
+    second = put(h, '--after', first).out.strip()
+    t = h.task(first)
+    need(t['state'] == 'pending' and t['not_before'] > t['created_at'], t)
+    need(h.task(second)['unmet'] == 1, h.task(second))
+    need(h.get('/api/status').json['delayed'] >= 1)
+    need(h.outcome(first)['state'] == 'completed')
+    need(h.outcome(second)['state'] == 'completed')
+    claimed = [e for e in h.events(first) if e['kind'] == 'task_claimed'][0]
+    need(claimed['at'] >= t['not_before'], claimed, t['not_before'])
+    order = [h.events(x)[-1]['seq'] for x in (first, second)]
+    need(order[0] < order[1], order)
+    for wrong in (['--in', 'soon'], ['--at', 'noon'], ['--tz', 'UTC'],
+                  ['--in', '1s', '--at', '2030-01-01T00:00:00Z']):
+        need(put(h, *wrong).code == 2, wrong)
+
+
+@test
+def a_series_comes_again_when_it_ends():
+    h = house()
+    a = put(h, '--every', '1s')
+    need(a.code == 0, a)
+    first = a.out.strip()
+    need(h.outcome(first)['state'] == 'completed')
+
+    def next_one():
+        return [t for t in h.get('/api/tasks?queue=helper').json['tasks']
+                if t['subject'] == 'x' and t['created_at'] >
+                h.task(first)['created_at'] and t['state'] == 'completed' and
+                'every' in json.dumps(h.task(t['id'])['record'])]
+    found = until(next_one, 15, 'it does not come again')
+    waiting = [t for t in h.get('/api/tasks?state=pending').json['tasks']
+               if t['queue'] == 'helper']
+    need(found and waiting, found, waiting)
+    for t in waiting:
+        h.cli('task', 'cancel', t['id'])
+    need(not [t for t in h.get('/api/tasks?state=pending').json['tasks']
+              if t['queue'] == 'helper'], 'a cancelled series came again')
+
+
+@test
+def a_cron_line_waits_in_its_zone_also_after_a_restart():
+    with House(ROLES, config=MODEL) as h:
+        h.start()
+        if not os.path.exists('/usr/share/zoneinfo/Asia/Tokyo'):
+            raise Skipped('no tzdata here')
+        a = put(h, '--every', '30 9 * * *', '--tz', 'Asia/Tokyo')
+        need(a.code == 0, a)
+        t = h.task(a.out.strip())
+        need(t['not_before'].endswith('T00:30:00.000Z'), t)
+        need(put(h, '--every', '30 9 * *', '--tz', 'Asia/Tokyo').code == 1)
+        for zone in ('No/Where', '../../etc/passwd', '/etc/passwd', 'a//b'):
+            need(put(h, '--every', '0 0 * * *', '--tz', zone).code != 0, zone)
+        h.stop()
+        h.start()
+        need(h.task(t['id'])['not_before'] == t['not_before'])
+
+
+# --- failures -------------------------------------------------------------------
+
+@test
+def a_failure_that_may_pass_is_tried_again_and_then_is_dead():
+    h = house()
+    task = put(h, kind='again', steps=FAIL).out.strip()
+    t = until(lambda: [x for x in [h.task(task)] if x['dead']], 20,
+              'it is not dead')[0]
+    need(t['state'] == 'failed' and t['attempts'] == 3, t)
+    need(set(t['error']) == {'error_type', 'class', 'resolvable',
+                             'suggested_skill', 'message'}, t['error'])
+    need(t['error']['suggested_skill'] == 'try-harder', t)
+    need(len(t['runs']) == 3, t['runs'])
+    need(h.get('/api/status').json['incarnation'] == 1, 'core ended', h.log())
+    sent = of_task(h, task)
+    need(sorted(m['type'] for m in sent) == ['escalate', 'result'],
+         'one letter about each end', sent)
+    need(task in h.ok('task', 'list', '--dead').out)
+    watched = h.cli('task', 'watch', task)
+    need(watched.code == 1 and watched.out.count('tried again at') == 2, watched)
+    need(task not in h.ok('task', 'list', '--state', 'completed').out)
+    need(h.cli('task', 'redrive', task).code == 0)
+    t = until(lambda: [x for x in [h.task(task)] if len(x['runs']) == 6 and
+                       x['dead']], 20, 'it was not tried again')[0]
+    need(t['attempts'] == 3, t)
+    need(h.cli('task', 'redrive', 'nothing').code == 4)
+
+
+@test
+def a_retry_goes_on_and_a_wrong_one_changes_nothing():
+    h = house()
+    task = put(h, steps=FAIL).out.strip()
+    need(h.outcome(task)['state'] == 'failed')
+    need(h.cli('task', 'retry', task).code == 0)
+    until(lambda: len(h.task(task)['runs']) == 2, 15, 'no second run')
+    h.outcome(task)
+    done = put(h).out.strip()
+    h.outcome(done)
+    a = h.cli('task', 'retry', done)
+    need(a.code == 5 and 'allowed' in a.err, a)
+
+
+@test
+def what_must_be_repaired_leaves_a_task_and_a_letter_in_one_batch():
+    h = house()
+    task = put(h, queue='mended', steps=FAIL).out.strip()
+    h.outcome(task)
+    made = until(lambda: [t for t in
+                          h.get('/api/tasks?queue=mender').json['tasks']
+                          if h.task(t['id'])['record']['payload'].get(
+                              'task_id') == task], 10, 'nobody repairs')
+    need(len(made) == 1, made)
+    record = h.task(made[0]['id'])['record']
+    need(record['ke_fit_score'] == 4 and record['evaluator']['pass_if'], record)
+    grant = record['payload']['handrail']['grant']
+    need(grant['parent'] == task and 'mended' in grant['through'][0], grant)
+    escalated = of_task(h, task, 'escalate')
+    need(len(escalated) == 1, escalated)
+    seqs = {e['kind']: e['seq'] for e in h.events() if task in json.dumps(e)
+            and e['kind'] in ('task_transition', 'task_put', 'mail_put')}
+    need(max(seqs.values()) - min(seqs.values()) <= 4, seqs)
+    h.cli('task', 'cancel', made[0]['id'])
+
+
+@test
+def a_letter_that_wants_a_decision_is_acked_with_one_of_its_options():
+    h = house()
+    a = h.cli('mail', 'send', '--to', 'operator', '--subject', 'Which?',
+              '--decision', 'red,green', '--ack-required')
+    need(a.code == 0, a)
+    letter = a.out.strip()
+    need(letters(h)[0]['id'] == letter, 'ack_required is not first')
+    need(h.cli('mail', 'ack', letter).code != 0, 'acked without a decision')
+    a = h.cli('mail', 'ack', letter, '--decide', 'blue')
+    need(a.code == 1 and 'decision_options' in a.err, a)
+    need(h.cli('mail', 'ack', letter, '--decide', 'green').code == 0)
+    need(letter not in [m['id'] for m in letters(h)])
+    need(h.get('/api/mail/' + letter).json['decision'] == 'green')
+    need(h.read('mail', 'ack', letter, '--decide', 'green')['duplicate'])
+
+
+@test
+def a_letter_that_says_retry_redrives_its_task():
+    h = house()
+    task = put(h, steps=FAIL).out.strip()
+    h.outcome(task)
+    letter = of_task(h, task, 'escalate')[0]
+    a = h.post('/api/mail/%s/ack' % letter['id'], {
+        'mailbox': 'operator', 'decision': 'retry'})
+    if letter['requires_decision']:
+        need(a.code == 200, a)
+        until(lambda: len(h.task(task)['runs']) == 2, 15, 'no second run')
+    else:
+        need(a.code in (200, 400), a)
+
+
+# --- letters --------------------------------------------------------------------
+
+@test
+def letters_are_seen_until_acked_and_a_broadcast_by_each_reader():
+    h = house()
+    one = h.ok('mail', 'send', '--to', 'helper-coworker', '--subject', 'plain',
+               '--priority', '5').out.strip()
+    two = h.ok('mail', 'send', '--to', 'helper-coworker', '--subject', 'must',
+               '--ack-required', '--priority', '1').out.strip()
+    every = h.ok('mail', 'send', '--to', 'broadcast', '--subject',
+                 'all').out.strip()
+
+    def seen(box):
+        return [m['id'] for m in letters(h, box)]
+    need(seen('helper-coworker')[0] == two, letters(h, 'helper-coworker'))
+    need({one, two, every} <= set(seen('helper-coworker')))
+    need({one, two, every} <= set(seen('helper-coworker')), 'it was consumed')
+    need(h.cli('mail', 'ack', two, '--mailbox', 'helper-coworker').code == 0)
+    need(h.cli('mail', 'ack', every, '--mailbox', 'helper-coworker').code == 0)
+    need(set(seen('helper-coworker')) & {one, two, every} == {one})
+    need(every in seen('mender-coworker'), 'acked for another reader')
+    need(h.cli('mail', 'recv', 'nobody').code == 4)
+    need(h.cli('mail', 'send', '--to', 'nobody', '--subject', 'x').code != 0)
+    need(h.cli('mail', 'send', '--subject', 'x').code == 2)
+
+
+@test
+def a_reply_joins_its_thread_and_an_expired_letter_is_not_shown():
+    h = house()
+    first = h.ok('mail', 'send', '--to', 'helper-coworker', '--subject', 'a',
+                 '--thread', 'topic-1').out.strip()
+    reply = h.ok('mail', 'send', '--to', 'operator', '--subject', 'b',
+                 '--reply-to', first).out.strip()
+    thread = h.read('mail', 'thread', 'topic-1')['letters']
+    need([m['id'] for m in thread] == [first, reply], thread)
+    old = h.ok('mail', 'send', '--to', 'operator', '--subject', 'old',
+               '--expires', '2020-01-01T00:00:00Z').out.strip()
+    need(old not in [m['id'] for m in letters(h)])
+    need(h.cli('mail', 'thread', 'none').code == 4)
+
+
+# --- limits and parents ---------------------------------------------------------
+
+@test
+def a_full_queue_refuses_and_runs_no_more_than_it_may():
+    h = house()
+    slow = [shell('sleep 1'), FINISH]
+    tasks = [put(h, queue='narrow', steps=slow).out.strip()]
+    until(lambda: h.task(tasks[0])['state'] == 'in_progress', 10)
+    tasks += [put(h, queue='narrow', steps=slow).out.strip() for _ in range(2)]
+    a = put(h, queue='narrow')
+    need(a.code == 1 and 'narrow' in a.err, a)
+    count = [q for q in h.get('/api/status').json['queues']
+             if q['queue'] == 'narrow'][0]
+    need(count['running'] == 1 and count['waiting'] == 2, count)
+    for task in tasks:
+        need(h.outcome(task)['state'] == 'completed')
+    spans = []
+    for task in tasks:
+        e = h.events(task)
+        spans.append((
+            [x['seq'] for x in e if x['kind'] == 'task_claimed'][0],
+            [x['seq'] for x in e if x['kind'] == 'task_transition'][-1]))
+    spans.sort()
+    need(all(a[1] < b[0] for a, b in zip(spans, spans[1:])), spans)
+
+
+@test
+def a_cancelled_parent_takes_what_it_made_and_waits():
+    h = house()
+    inner = {'queue': 'helper', 'subject': 'inner',
+             'payload': {'runbook': [FINISH]}}
+    never = put(h, '--in', '1h').out.strip()
+    task = put(h, steps=[
+        {'id': 'hired', 'tool': 'hire', 'args': {
+            **inner, 'depends_on': [never]}},
+        shell('sleep 30'), FINISH]).out.strip()
+    made = until(lambda: [c['result']['task'] for r in h.task(task)['runs']
+                          for c in r['calls'] if c.get('result') and
+                          c['tool'] == 'hire'], 15)[0]
+    need(h.task(made)['state'] == 'pending', h.task(made))
+    need(h.cli('task', 'cancel', task).code == 0)
+    need(h.task(made)['state'] == 'failed' and
+         h.task(made)['error']['error_type'] == 'cancelled', h.task(made))
+    h.cli('task', 'cancel', never)
+    h.verified()
+
+
+if __name__ == '__main__':
+    code = main()
+    if HOUSE:
+        HOUSE.kill()
+    sys.exit(code)

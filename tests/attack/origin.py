@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An origin on loopback that writes down every byte it gets, and answers as its
+path says; and the CA that made its certificate."""
+import base64
+import gzip
+import hashlib
+import os
+import re
+import socket
+import ssl
+import subprocess
+import threading
+
+GUID = b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+
+
+def certificates(folder, names):
+    """A CA and one certificate for these names."""
+    def openssl(*args, **more):
+        subprocess.run(['openssl', *args], cwd=folder, check=True, capture_output=True, **more)
+
+    openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+            '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=attack ca')
+    openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+            '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/')
+    with open(os.path.join(folder, 'ext'), 'w') as f:
+        f.write('subjectAltName=critical,' + ','.join('DNS:' + n for n in names) + '\n')
+    openssl('x509', '-req', '-in', 'server.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key',
+            '-CAcreateserial', '-days', '2', '-extfile', 'ext', '-out', 'server.pem')
+    os.chmod(os.path.join(folder, 'ca.pem'), 0o644)
+
+
+def chunked(*pieces):
+    return b''.join(b'%x\r\n%s\r\n' % (len(p), p) for p in pieces if p) + b'0\r\n\r\n'
+
+
+def answer(head, body):
+    """What the path asks for, and whether the connection goes on."""
+    path = head.split(b' ')[1].split(b'?')[0]
+    text = head + body
+    if path.startswith(b'/echo'):
+        return (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n'
+                b'Transfer-Encoding: chunked\r\n\r\n' + chunked(text[:40], text[40:])), True
+    if path.startswith(b'/length'):
+        return b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s' % (len(text), text), True
+    if path.startswith(b'/header'):
+        found = re.search(rb'Bearer (\S+)', text)
+        return b'HTTP/1.1 200 OK\r\nX-Back: %s\r\nContent-Length: 0\r\n\r\n' % (
+            found.group(1) if found else b'none'), True
+    if path.startswith(b'/gzip'):
+        packed = gzip.compress(text)
+        return (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n'
+                b'Content-Length: %d\r\n\r\n%s' % (len(packed), packed)), True
+    if path.startswith(b'/base64'):
+        return (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n'
+                b'Transfer-Encoding: chunked\r\n\r\n' +
+                chunked(base64.b64encode(b'x' + text))), True
+    if path.startswith(b'/bomb'):
+        packed = gzip.compress(b'0' * (64 << 20))
+        return (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n'
+                b'Content-Length: %d\r\n\r\n%s' % (len(packed), packed)), True
+    if path.startswith(b'/part'):
+        return b'HTTP/1.1 206 Partial Content\r\nContent-Length: 5\r\n\r\npiece', True
+    if path.startswith(b'/moved'):
+        return (b'HTTP/1.1 302 Found\r\nLocation: https://evil.test/\r\n'
+                b'Content-Length: 0\r\n\r\n'), True
+    if path.startswith(b'/twice'):
+        one = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+        return one + one.replace(b'ok', b'no'), True
+    if path.startswith(b'/split'):
+        return b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nno!', False
+    return b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', True
+
+
+class Origin:
+    def __init__(self, context=None, tunnel=False):
+        self.context = context
+        self.tunnel = tunnel
+        self.got = b''
+        self.connections = 0
+        self.open = []
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            s, _ = self.listener.accept()
+            threading.Thread(target=self.one, args=(s,), daemon=True).start()
+
+    def one(self, s):
+        try:
+            if self.context:
+                s = self.context.wrap_socket(s, server_side=True)
+            self.connections += 1
+            self.open.append(s)
+            if self.tunnel:
+                s.sendall(b'SSH-2.0-origin\r\n')
+                while (piece := s.recv(4096)):
+                    self.got += piece
+                    s.sendall(piece.upper())
+                return
+            self.requests(s)
+        except OSError:
+            pass
+        finally:
+            s.close()
+
+    def requests(self, s):
+        data = b''
+        goes_on = True
+        while goes_on:
+            while b'\r\n\r\n' not in data:
+                piece = s.recv(65536)
+                if not piece:
+                    return
+                self.got += piece
+                data += piece
+            head, _, data = data.partition(b'\r\n\r\n')
+            length = re.search(rb'(?i)\r\ncontent-length: (\d+)', head)
+            size = int(length.group(1)) if length else 0
+            if b'\r\ntransfer-encoding: chunked' in head.lower():
+                while b'0\r\n\r\n' not in data:
+                    piece = s.recv(65536)
+                    self.got += piece
+                    data += piece
+                size = data.index(b'0\r\n\r\n') + 5
+            while len(data) < size:
+                piece = s.recv(65536)
+                if not piece:
+                    return
+                self.got += piece
+                data += piece
+            key = re.search(rb'(?i)\r\nsec-websocket-key: (\S+)', head)
+            if key:
+                self.socket(s, key.group(1))
+                return
+            said, goes_on = answer(head, data[:size])
+            data = data[size:]
+            s.sendall(said)
+
+    def socket(self, s, key):
+        accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
+        s.sendall(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n'
+                  b'Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n' % accept)
+        while (piece := s.recv(65536)):
+            self.got += piece
+            # Unmasked, in one frame: enough for what the tests say.
+            mask, body = piece[2:6], piece[6:]
+            text = bytes(b ^ mask[i % 4] for i, b in enumerate(body))
+            s.sendall(bytes((0x81, len(text))) + text)
+
+
+def server_context(folder):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.path.join(folder, 'server.pem'),
+                            os.path.join(folder, 'server.key'))
+    return context

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bugs of bugs.def that stand in core; the linker puts these in the place
+ * of the real functions (--wrap), which they call unless the bug is planted.
+ */
+#include <stdlib.h>
+
+#include "loop/loop.h"
+#include "parts/core_api.h"
+#include "parts/core_call.h"
+#include "sim/house.h"
+
+static bool answering;
+
+void __real_core_answer_after(
+    struct core *c, struct core_ask *ask, uint32_t status, struct str body);
+void __wrap_core_answer_after(
+    struct core *c, struct core_ask *ask, uint32_t status, struct str body);
+void
+__wrap_core_answer_after(
+    struct core *c, struct core_ask *ask, uint32_t status, struct str body)
+{
+	if (sim_bug == BUG_REPLY_EARLY) {
+		core_answer(c, ask, status, body);
+	} else {
+		answering = true;
+		__real_core_answer_after(c, ask, status, body);
+		answering = false;
+	}
+}
+
+struct early {
+	struct core *core;
+	core_effect_fn *fn;
+	uint64_t number;
+};
+
+static void
+run_early(void *owner)
+{
+	struct early *x = owner;
+
+	x->fn(x->core, x->number);
+	free(x);
+}
+
+void __real_core_after(struct core *c, core_effect_fn *fn, uint64_t number);
+void __wrap_core_after(struct core *c, core_effect_fn *fn, uint64_t number);
+void
+__wrap_core_after(struct core *c, core_effect_fn *fn, uint64_t number)
+{
+	struct early *x;
+
+	if (sim_bug != BUG_EFFECT_EARLY || answering) {
+		__real_core_after(c, fn, number);
+		return;
+	}
+	x = malloc(sizeof(*x));
+	must(x);
+	*x = (struct early){ c, fn, number };
+	loop_later(c->part.loop, run_early, x);
+}
+
+int __real_queue_put(struct queue *q, struct arena *a,
+    const struct queue_put *c, struct queue_step *step, struct err *e);
+int __wrap_queue_put(struct queue *q, struct arena *a,
+    const struct queue_put *c, struct queue_step *step, struct err *e);
+int
+__wrap_queue_put(struct queue *q, struct arena *a, const struct queue_put *c,
+    struct queue_step *step, struct err *e)
+{
+	struct queue_put free_of = *c;
+	struct e2m_task task = *c->task;
+
+	if (sim_bug == BUG_UNMET) {
+		task.depends_on = NULL;
+		free_of.task = &task;
+	}
+	return __real_queue_put(q, a, &free_of, step, e);
+}
+
+void __real_core_call_started_before(struct core *c, struct core_call *k);
+void __wrap_core_call_started_before(struct core *c, struct core_call *k);
+void
+__wrap_core_call_started_before(struct core *c, struct core_call *k)
+{
+	if (sim_bug == BUG_TWICE) {
+		core_call_start(c, k);
+	} else {
+		__real_core_call_started_before(c, k);
+	}
+}
+
+/* A rescue that comes late, and takes the task from whoever has it then. */
+static void
+rescue(uint64_t task, uint64_t b)
+{
+	auto_arena a = { 0 };
+	struct str id = str_of(sim.tasks[task].id);
+	const struct queue_task *t = queue_find(sim.core->queue, id);
+	struct queue_touch touch = {
+		.task = id,
+		.epoch = t ? t->epoch : 0,
+		.now = wall_now(),
+	};
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	(void)b;
+	if (queue_lease_lost(sim.core->queue, &a, &touch, &step, &e) == 0) {
+		core_queue_step(sim.core, &step, NULL);
+	}
+}
+
+int __real_queue_lease_lost(struct queue *q, struct arena *a,
+    const struct queue_touch *c, struct queue_step *step, struct err *e);
+int __wrap_queue_lease_lost(struct queue *q, struct arena *a,
+    const struct queue_touch *c, struct queue_step *step, struct err *e);
+int
+__wrap_queue_lease_lost(struct queue *q, struct arena *a,
+    const struct queue_touch *c, struct queue_step *step, struct err *e)
+{
+	int task = sim_task_of(c->task);
+
+	if (sim_bug == BUG_RESCUE && sim.tasks[task].outside) {
+		sim_later(CLOCK_SECOND * 3 / 2, rescue, (uint64_t)task, 0);
+	}
+	return __real_queue_lease_lost(q, a, c, step, e);
+}

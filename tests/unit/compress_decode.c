@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Streams of strangers: opened whole in any cut, refused when they are not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <brotli/encode.h>
+#include <cmocka.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "compress/decode.h"
+
+static const char *const forms[] = { "gzip", "deflate", "br", "zstd" };
+
+static void
+pack_zlib(struct str plain, int bits, struct buf *out)
+{
+	z_stream z = { 0 };
+	assert_int_equal(
+	    deflateInit2(&z, 9, Z_DEFLATED, bits, 9, Z_DEFAULT_STRATEGY), Z_OK);
+	size_t most = deflateBound(&z, plain.len) + 64;
+	z.next_in = (Bytef *)(uintptr_t)plain.at;
+	z.avail_in = (uInt)plain.len;
+	z.next_out = (Bytef *)buf_room(out, most);
+	z.avail_out = (uInt)most;
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	buf_grew(out, most - z.avail_out);
+	deflateEnd(&z);
+}
+
+static void
+pack(const char *form, struct str plain, struct buf *out)
+{
+	if (strcmp(form, "gzip") == 0) {
+		pack_zlib(plain, 15 + 16, out);
+	} else if (strcmp(form, "deflate") == 0) {
+		pack_zlib(plain, 15, out);
+	} else if (strcmp(form, "br") == 0) {
+		size_t n = BrotliEncoderMaxCompressedSize(plain.len) + 64;
+		char *at = buf_room(out, n);
+		assert_true(BrotliEncoderCompress(5, 22, BROTLI_MODE_GENERIC,
+		    plain.len, (const uint8_t *)plain.at, &n, (uint8_t *)at));
+		buf_grew(out, n);
+	} else {
+		size_t most = ZSTD_compressBound(plain.len);
+		size_t n = ZSTD_compress(
+		    buf_room(out, most), most, plain.at, plain.len, 3);
+		assert_false(ZSTD_isError(n));
+		buf_grew(out, n);
+	}
+}
+
+/* In pieces of `cut`; the sentence of the failure, or NULL. */
+static int
+open_all(const char *form, struct str packed, size_t cut, struct buf *out,
+    struct err *e)
+{
+	struct compress_decoder *d = compress_decoder_new(str_of(form));
+	int failed = 0;
+	assert_non_null(d);
+	for (size_t at = 0; !failed && at < packed.len; at += cut) {
+		struct str in = str_sub(packed, at, cut);
+		bool more = true;
+		while (!failed && (in.len > 0 || more)) {
+			failed = compress_decode(d, &in, 100, out, &more, e);
+		}
+	}
+	if (!failed) {
+		failed = compress_decode_end(d, e);
+	}
+	compress_decoder_free(d);
+	return failed;
+}
+
+static void
+text(struct buf *b, size_t lines)
+{
+	for (size_t i = 0; i < lines; i++) {
+		buf_addf(b, "line %zu of %zu\n", i * 7919, lines);
+	}
+}
+
+static void
+every_form_opens_whole_in_any_cut(void **state)
+{
+	(void)state;
+	auto_buf plain = { 0 };
+	text(&plain, 500);
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		auto_buf packed = { 0 };
+		pack(forms[i], buf_str(&plain), &packed);
+		for (size_t cut = 1; cut < 4000; cut = cut * 3 + 1) {
+			auto_buf out = { 0 };
+			struct err e;
+			assert_int_equal(
+			    open_all(forms[i], buf_str(&packed), cut, &out, &e),
+			    0);
+			assert_int_equal(out.len, plain.len);
+			assert_memory_equal(out.at, plain.at, plain.len);
+		}
+	}
+}
+
+static void
+what_is_cut_or_damaged_is_refused(void **state)
+{
+	(void)state;
+	auto_buf plain = { 0 };
+	text(&plain, 500);
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		auto_buf packed = { 0 };
+		auto_buf out = { 0 };
+		struct err e;
+		pack(forms[i], buf_str(&plain), &packed);
+		struct str half = str_sub(buf_str(&packed), 0, packed.len / 2);
+		assert_int_equal(open_all(forms[i], half, 64, &out, &e), -1);
+		assert_int_equal(e.kind, ERR_INPUT);
+		assert_int_equal(
+		    open_all(forms[i], STR("no such thing"), 64, &out, &e), -1);
+		assert_int_equal(e.kind, ERR_INPUT);
+	}
+}
+
+static void
+a_bomb_is_cut_early_R07(void **state)
+{
+	(void)state;
+	auto_buf plain = { 0 };
+	size_t size = (size_t)64 * 1024 * 1024;
+	memset(buf_room(&plain, size), 'a', size);
+	buf_grew(&plain, size);
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		auto_buf packed = { 0 };
+		auto_buf out = { 0 };
+		struct err e;
+		pack(forms[i], buf_str(&plain), &packed);
+		assert_int_equal(
+		    open_all(forms[i], buf_str(&packed), 4096, &out, &e), -1);
+		assert_int_equal(e.kind, ERR_LIMIT);
+		assert_true(out.len <=
+		            COMPRESS_SLACK + COMPRESS_RATIO * packed.len + 100);
+	}
+}
+
+static void
+several_gzip_members_are_one_body(void **state)
+{
+	(void)state;
+	auto_buf packed = { 0 };
+	auto_buf out = { 0 };
+	struct err e;
+	pack("gzip", STR("hello "), &packed);
+	pack("gzip", STR("world"), &packed);
+	assert_int_equal(open_all("x-gzip", buf_str(&packed), 3, &out, &e), 0);
+	assert_true(str_eq_z(buf_str(&out), "hello world"));
+}
+
+static void
+an_unknown_form_has_no_decoder(void **state)
+{
+	(void)state;
+	assert_null(compress_decoder_new(STR("compress")));
+	assert_null(compress_decoder_new(STR("gzip, br")));
+	assert_null(compress_decoder_new(STR("")));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_form_opens_whole_in_any_cut),
+		cmocka_unit_test(what_is_cut_or_damaged_is_refused),
+		cmocka_unit_test(a_bomb_is_cut_early_R07),
+		cmocka_unit_test(several_gzip_members_are_one_body),
+		cmocka_unit_test(an_unknown_form_has_no_decoder),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Places of credentials, tunnels, WebSocket and bounds in egress rules. */
+#include "policy_help.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RULE(rest) "[egress.x]\nmatch = { host = \"api.test\" }\n" rest "\n"
+
+struct bad {
+	const char *text;
+	const char *says;
+};
+
+static void
+assert_bad(const struct bad *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct arena a = { 0 };
+		const struct policy *p = NULL;
+		struct err e = { 0 };
+
+		assert_row(policy_parse(&a, str_of(rows[i].text), "gates.toml",
+		               &p, &e) != 0,
+		    rows[i].text);
+		if (!strstr(e.text, rows[i].says)) {
+			fail_msg("%s: %s", rows[i].text, e.text);
+		}
+		arena_fini(&a);
+	}
+}
+
+static void
+every_place_loads(void **state)
+{
+	(void)state;
+	struct arena a = { 0 };
+	const struct policy *p =
+	    policy_of(&a, RULE("inject = { credential = \"c\", query = "
+	                       "\"api_key\" }") "[egress.y]\nmatch = { host = "
+	                                        "\"b.test\" }\n"
+	                                        "inject = { credential = "
+	                                        "\"c\", segment = 2, "
+	                                        "format = \"bot{{secret}}\" }\n"
+	                                        "[egress.z]\nmatch = { host = "
+	                                        "\"c.test\" }\n"
+	                                        "inject = { credential = "
+	                                        "\"c\", json = \"/auth/key\", "
+	                                        "placeholder = \"API_KEY\" }\n"
+	                                        "[egress.f]\nmatch = { host = "
+	                                        "\"d.test\" }\n"
+	                                        "inject = { credential = "
+	                                        "\"c\", form = \"token\" }\n");
+	uint32_t seen = 0;
+
+	for (size_t i = 0; i < policy_egress_count(p); i++) {
+		const struct policy_egress *e = policy_egress_at(p, i);
+
+		if (str_eq_z(e->name, "x")) {
+			assert_true(str_eq_z(e->inject.query, "api_key"));
+			assert_true(str_eq_z(e->inject.format, "{{secret}}"));
+			seen |= 1;
+		} else if (str_eq_z(e->name, "y")) {
+			assert_int_equal(e->inject.segment, 2);
+			seen |= 2;
+		} else if (str_eq_z(e->name, "z")) {
+			assert_true(str_eq_z(e->inject.json, "/auth/key"));
+			assert_true(str_eq_z(e->inject.placeholder, "API_KEY"));
+			seen |= 4;
+		} else {
+			assert_true(str_eq_z(e->inject.form, "token"));
+			seen |= 8;
+		}
+	}
+	assert_int_equal(seen, 15);
+	arena_fini(&a);
+}
+
+static void
+no_place_two_places_and_anywhere_are_errors_P11_P14(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ RULE("inject = { credential = \"c\" }"), "one place" },
+		{ RULE("inject = { credential = \"c\", header = \"X\", "
+		       "query = \"k\" }"),
+		    "one place" },
+		{ RULE("inject = { credential = \"c\", segment = 1, "
+		       "form = \"k\" }"),
+		    "one place" },
+		{ RULE("inject = { credential = \"c\", body = true }"),
+		    "unknown key" },
+		{ RULE("inject = { credential = \"c\", json = \"\" }"),
+		    "not empty" },
+		{ RULE("inject = { credential = \"c\", json = \"key\" }"),
+		    "pointer" },
+		{ RULE("inject = { credential = \"c\", query = \"a b\" }"),
+		    "parameter" },
+		{ RULE("inject = { credential = \"c\", segment = 0 }"),
+		    "segment" },
+		{ RULE("inject = { credential = \"c\", header = \"Host\" }"),
+		    "belongs to the message" },
+		{ RULE("inject = { credential = \"c\", query = \"k\", "
+		       "format = \"none\" }"),
+		    "{{secret}} once" },
+		{ RULE("inject = { credential = \"c\", query = \"k\", "
+		       "placeholder = \"lower\" }"),
+		    "variable" },
+		{ RULE("inject = { credential = \"c\", query = \"k\", "
+		       "placeholder = \"LD_PRELOAD\" }"),
+		    "cannot stand" },
+		{ RULE("inject = { credential = \"c\", query = \"k\", "
+		       "format = \"a{{secret}}\", placeholder = \"KEY\" }"),
+		    "the form itself" },
+	};
+
+	assert_bad(rows, COUNT(rows));
+}
+
+static void
+what_says_nothing_of_a_tunnel_is_an_error_S02(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ RULE("protocol = \"udp\""), "\"http\" or \"tcp\"" },
+		{ RULE("protocol = \"tcp\"\nwebsocket = true"),
+		    "says nothing of a tunnel" },
+		{ RULE("protocol = \"tcp\"\nown_credentials = true"),
+		    "says nothing of a tunnel" },
+		{ RULE("protocol = \"tcp\"\n"
+		       "inject = { credential = \"c\", query = \"k\" }"),
+		    "says nothing of a tunnel" },
+		{ "[egress.x]\nmatch = { host = \"a.test\", path = \"/**\" }\n"
+		  "protocol = \"tcp\"\n",
+		    "says nothing of a tunnel" },
+		{ RULE("protocol = \"tcp\"") "[egress.y]\nmatch = { host = "
+		                             "\"api.test\", path = \"/a\" }\n",
+		    "share a host and port" },
+		{ "[egress.x]\nmatch = { host = \"a.test\", git = \"push\" }\n"
+		  "websocket = true\n",
+		    "git does not speak" },
+	};
+
+	assert_bad(rows, COUNT(rows));
+}
+
+static void
+bounds_are_sizes_and_rates_L03(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ RULE("body_max = 0"), "number of bytes" },
+		{ RULE("body_max = \"10\""), "number of bytes" },
+		{ RULE("answer_max = \"10T\""), "number of bytes" },
+		{ RULE("volume_max = \"-1M\""), "number of bytes" },
+		{ RULE("rate = \"10\""), "count and a time" },
+		{ RULE("rate = \"0/1m\""), "count and a time" },
+		{ RULE("rate = \"5/0s\""), "count and a time" },
+	};
+	struct arena a = { 0 };
+	const struct policy *p = policy_of(&a,
+	    RULE("body_max = 100\nanswer_max = \"2K\"\nvolume_max = \"1G\"\n"
+	         "rate = \"60/1m\""));
+	const struct policy_egress *e = policy_egress_at(p, 0);
+
+	assert_bad(rows, COUNT(rows));
+	assert_int_equal(e->body_max, 100);
+	assert_int_equal(e->answer_max, 2048);
+	assert_int_equal(e->volume_max, 1 << 30);
+	assert_int_equal(e->rate, 60);
+	assert_int_equal(e->rate_us, 60 * CLOCK_SECOND);
+	arena_fini(&a);
+}
+
+static void
+a_network_is_no_host_A09(void **state)
+{
+	(void)state;
+	static const char *const hosts[] = { "127.0.0.0/8", "169.254.0.0/16",
+		"0.0.0.0/0", "10.0.0.0/8", "::/0", "fe80::/10" };
+
+	for (size_t i = 0; i < COUNT(hosts); i++) {
+		char text[128];
+		struct bad row = { text, "a network is never opened" };
+
+		(void)snprintf(text, sizeof(text),
+		    "[egress.x]\nmatch = { host = \"%s\" }\n", hosts[i]);
+		assert_bad(&row, 1);
+	}
+}
+
+static enum policy_reason
+ask(const struct policy *p, const char *host, bool tunnel, bool websocket,
+    struct str *next)
+{
+	static struct arena a;
+	struct names_host name;
+	struct policy_request_decision d;
+	struct err e;
+
+	arena_fini(&a);
+	assert_int_equal(names_host_parse(str_of(host), &name, &e), 0);
+	struct policy_request r = { .host = &name,
+		.port = 443,
+		.tls = !tunnel,
+		.method = tunnel ? STR("") : STR("GET"),
+		.path = tunnel ? STR("") : STR("/"),
+		.tunnel = tunnel,
+		.websocket = websocket };
+	policy_request(&a, p, &r, &d);
+	*next = d.next;
+	assert_int_equal(d.verdict == POLICY_ALLOW, d.reason == POLICY_NONE);
+	return d.reason;
+}
+
+static void
+a_tunnel_and_a_request_need_rules_of_their_own_W01(void **state)
+{
+	(void)state;
+	struct arena a = { 0 };
+	struct str next;
+	const struct policy *p =
+	    policy_of(&a, "[egress.t]\nmatch = { host = \"tunnel.test\" }\n"
+	                  "protocol = \"tcp\"\n"
+	                  "[egress.w]\nmatch = { host = \"socket.test\" }\n"
+	                  "websocket = true\n"
+	                  "[egress.h]\nmatch = { host = \"plain.test\" }\n");
+
+	assert_int_equal(
+	    ask(p, "tunnel.test", true, false, &next), POLICY_NONE);
+	assert_int_equal(
+	    ask(p, "tunnel.test", false, false, &next), POLICY_PROTOCOL);
+	assert_int_equal(
+	    ask(p, "plain.test", true, false, &next), POLICY_PROTOCOL);
+	assert_true(str_has_str(next, STR("protocol = \"tcp\"")));
+	assert_int_equal(
+	    ask(p, "other.test", true, false, &next), POLICY_NO_RULE);
+	assert_int_equal(
+	    ask(p, "socket.test", false, true, &next), POLICY_NONE);
+	assert_int_equal(
+	    ask(p, "socket.test", false, false, &next), POLICY_NONE);
+	assert_int_equal(
+	    ask(p, "plain.test", false, false, &next), POLICY_NONE);
+	assert_int_equal(
+	    ask(p, "plain.test", false, true, &next), POLICY_WEBSOCKET);
+	assert_true(str_has_str(next, STR("websocket = true in [egress.h]")));
+	arena_fini(&a);
+}
+
+static void
+what_next_says_would_allow_it(void **state)
+{
+	(void)state;
+	struct arena a = { 0 };
+	struct str next;
+	const struct policy *none = policy_of(&a, "");
+
+	for (int tunnel = 0; tunnel < 2; tunnel++) {
+		(void)ask(none, "new.test", tunnel, !tunnel, &next);
+		const struct policy *p = policy_of(&a, arena_z(&a, next));
+
+		assert_int_equal(
+		    ask(p, "new.test", tunnel, !tunnel, &next), POLICY_NONE);
+	}
+	arena_fini(&a);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_place_loads),
+		cmocka_unit_test(
+		    no_place_two_places_and_anywhere_are_errors_P11_P14),
+		cmocka_unit_test(what_says_nothing_of_a_tunnel_is_an_error_S02),
+		cmocka_unit_test(bounds_are_sizes_and_rates_L03),
+		cmocka_unit_test(a_network_is_no_host_A09),
+		cmocka_unit_test(
+		    a_tunnel_and_a_request_need_rules_of_their_own_W01),
+		cmocka_unit_test(what_next_says_would_allow_it),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

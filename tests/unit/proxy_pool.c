@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Upstream connections that serve more than one request. */
+#include "proxy_help.h"
+
+#define HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+static struct end *
+last(struct rig *r)
+{
+	return &r->origin.at[r->origin.count - 1];
+}
+
+/* One whole request of the cell. */
+static void
+ask(struct rig *r, struct end *c, const char *request)
+{
+	size_t outcomes = r->outcomes;
+	buf_clear(&c->got);
+	end_say_z(c, request);
+	rig_until(r, r->outcomes > outcomes);
+	rig_turns(r, 20);
+}
+
+/* A request went well, and its connection was kept. */
+static void
+rig_kept(struct rig *r, struct end *c)
+{
+	/* Longer than any test waits: what closes one is never the time. */
+	struct proxy_times times = { .kept = 3600 * CLOCK_SECOND };
+	rig_new(r, &times);
+	rig_inject(r);
+	r->go.version = 1;
+	assert_true(str_copy(r->go.credential, 64, STR("good")));
+	cell_good(r, c);
+	ask(r, c, GET_GOOD);
+	assert_true(end_got(c, "hello"));
+	assert_int_equal(r->origin.count, 1);
+	assert_int_equal(proxy_kept(r->proxy), 1);
+}
+
+static void
+the_next_request_goes_the_same_way(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_kept(&r, &c);
+	ask(&r, &c, GET_GOOD);
+	assert_true(end_got(&c, "hello"));
+	assert_int_equal(r.origin.count, 1);
+	assert_int_equal(r.intents, 2);
+	assert_int_equal(r.redeems, 2);
+	struct end d;
+	cell_good(&r, &d);
+	ask(&r, &d, GET_GOOD);
+	assert_true(end_got(&d, "hello"));
+	assert_int_equal(r.origin.count, 1);
+	end_close(&c);
+	end_close(&d);
+	rig_free(&r);
+}
+
+static void
+two_at_once_never_share_one(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	struct end d;
+	rig_kept(&r, &c);
+	cell_good(&r, &d);
+	r.origin.answer = NULL;
+	end_say_z(&c, GET_GOOD);
+	end_say_z(&d, GET_GOOD);
+	rig_until(&r, r.origin.count == 2 && last(&r)->got.len > 0);
+	assert_int_equal(proxy_kept(r.proxy), 0);
+	end_close(&c);
+	end_close(&d);
+	rig_free(&r);
+}
+
+/* Whatever of the way differs, another connection is made. */
+static void
+another_way_is_another_connection(void **state)
+{
+	(void)state;
+	enum { VERSION, CREDENTIAL, POLICY, PIN, CA, NONE, WAYS };
+	for (int way = 0; way < WAYS; way++) {
+		struct rig r;
+		struct end c;
+		rig_kept(&r, &c);
+		switch (way) {
+		case VERSION:
+			r.go.version = 2;
+			break;
+		case CREDENTIAL:
+			assert_true(
+			    str_copy(r.go.credential, 64, STR("other")));
+			break;
+		case POLICY:
+			r.go.policy.bytes[31] = 1;
+			break;
+		case PIN:
+			assert_true(
+			    names_addr_parse(STR("127.0.0.2"), &r.go.pin));
+			break;
+		case CA:
+			r.go.ca = tls_ca_pem(r.origin.ca);
+			break;
+		default:
+			r.go.place = PROXY_PLACE_NONE;
+			r.go.grant = 0;
+			break;
+		}
+		ask(&r, &c, GET_GOOD);
+		assert_int_equal(
+		    r.origin.count + (r.outcome.end == PROXY_FAILED), 2);
+		end_close(&c);
+		rig_free(&r);
+	}
+}
+
+static void
+another_name_is_another_connection(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	struct end d;
+	rig_kept(&r, &c);
+	cell_dial(&r, &d, "other.test", 443);
+	cell_secure(&r, &d, "other.test");
+	rig_until(&r, d.open);
+	ask(&r, &d, "GET / HTTP/1.1\r\nHost: other.test\r\n\r\n");
+	assert_true(end_got(&d, "hello"));
+	assert_int_equal(r.origin.count, 2);
+	end_close(&c);
+	end_close(&d);
+	rig_free(&r);
+}
+
+/* An origin says `answer` once; is the connection kept? */
+static void
+assert_kept(const char *answer, bool kept)
+{
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	r.origin.answer = answer;
+	cell_good(&r, &c);
+	ask(&r, &c, GET_GOOD);
+	rig_turns(&r, 50);
+	if (proxy_kept(r.proxy) != kept) {
+		fail_msg("%s: %zu kept", answer, proxy_kept(r.proxy));
+	}
+	if (!kept) {
+		assert_true(last(&r)->gone);
+	}
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
+a_clean_answer_leaves_a_connection_to_keep_H15(void **state)
+{
+	(void)state;
+	assert_kept(HELLO, true);
+	assert_kept("HTTP/1.1 204 No Content\r\n\r\n", true);
+	assert_kept("HTTP/1.1 100 Continue\r\n\r\n" HELLO, true);
+	assert_kept("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	            "5\r\nhello\r\n0\r\n\r\n",
+	    true);
+}
+
+static void
+what_is_not_clean_is_closed_H15(void **state)
+{
+	(void)state;
+	/* Bytes behind the answer, even such as look like another one. */
+	assert_kept(HELLO "x", false);
+	assert_kept(HELLO HELLO, false);
+	assert_kept("HTTP/1.1 204 No Content\r\n\r\nhello", false);
+	assert_kept("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	            "5\r\nhello\r\n0\r\n\r\n0\r\n\r\n",
+	    false);
+	assert_kept("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
+	            "Connection: close\r\n\r\nhello",
+	    false);
+	assert_kept("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", false);
+	assert_kept("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
+	            "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	    false);
+	assert_kept("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
+	            "Content-Length: 6\r\n\r\nhello!",
+	    false);
+	assert_kept("HTTP/1.1 101 Switching Protocols\r\n\r\n", false);
+}
+
+static void
+an_answer_before_its_question_is_nobodys_H15(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_kept(&r, &c);
+	/* While it is kept. */
+	end_say_z(last(&r), HELLO);
+	rig_until(&r, proxy_kept(r.proxy) == 0);
+	r.origin.answer = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue";
+	ask(&r, &c, GET_GOOD);
+	assert_true(end_got(&c, "true"));
+	assert_false(end_got(&c, "hello"));
+	assert_int_equal(r.origin.count, 2);
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
+a_connection_that_has_died_is_not_used(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_kept(&r, &c);
+	proxy_link_close(&last(&r)->link);
+	ask(&r, &c, GET_GOOD);
+	assert_true(end_got(&c, "hello"));
+	assert_int_equal(r.origin.count, 2);
+	assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+	end_close(&c);
+	rig_free(&r);
+}
+
+/* The upstream reads the request and hangs up: was it done? */
+static void
+only_a_safe_request_is_asked_again(void **state)
+{
+	(void)state;
+	for (int safe = 0; safe < 2; safe++) {
+		struct rig r;
+		struct end c;
+		rig_kept(&r, &c);
+		r.origin.answer = NULL;
+		size_t had = last(&r)->got.len;
+		size_t outcomes = r.outcomes;
+		end_say_z(&c, safe ? GET_GOOD
+		                   : "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+		                     "Content-Length: 0\r\n\r\n");
+		rig_until(&r, r.origin.at[0].got.len > had);
+		r.origin.answer = HELLO;
+		r.origin.at[0].seen = SIZE_MAX;
+		proxy_link_close(&r.origin.at[0].link);
+		rig_until(&r, r.outcomes > outcomes);
+		assert_int_equal(
+		    r.outcome.end, safe ? PROXY_ANSWERED : PROXY_FAILED);
+		assert_int_equal(r.origin.count, safe ? 2 : 1);
+		assert_int_equal(r.redeems, 2);
+		if (safe) {
+			assert_true(end_got(last(&r), "Bearer " SECRET));
+		}
+		end_close(&c);
+		rig_free(&r);
+	}
+}
+
+static void
+a_request_cut_short_keeps_nothing(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	cell_good(&r, &c);
+	/* Answered before its body came: the body would be the next request. */
+	ask(&r, &c,
+	    "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+	    "Content-Length: 50\r\n\r\nhalf");
+	assert_true(end_got(&c, "hello"));
+	assert_int_equal(proxy_kept(r.proxy), 0);
+	assert_true(last(&r)->gone);
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
+an_address_that_became_the_hosts_is_not_used_again(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	static struct names_addr own;
+	rig_kept(&r, &c);
+	/* As if it had been looked up: the test's origin is on loopback. */
+	r.go.pinned = false;
+	r.proxy->kept->way.pinned = false;
+	assert_true(names_addr_parse(STR("127.0.0.1"), &own));
+	r.found.at[0] = own;
+	r.found.count = 1;
+	ask(&r, &c, GET_GOOD);
+	assert_int_equal(proxy_kept(r.proxy), 0);
+	assert_int_equal(r.outcome.end, PROXY_REFUSED);
+	assert_int_equal(r.origin.count, 1);
+	assert_int_equal(r.resolves, 1);
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
+a_policy_or_the_lease_that_ends_closes_what_is_kept(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_kept(&r, &c);
+	struct digest same = { 0 };
+	struct digest other = { .bytes = { 1 } };
+	proxy_policy(r.proxy, &same);
+	assert_int_equal(proxy_kept(r.proxy), 1);
+	proxy_policy(r.proxy, &other);
+	assert_int_equal(proxy_kept(r.proxy), 0);
+	ask(&r, &c, GET_GOOD);
+	assert_int_equal(proxy_kept(r.proxy), 1);
+	proxy_close_all(r.proxy, "the lease is over");
+	assert_int_equal(proxy_kept(r.proxy), 0);
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
+an_unused_connection_is_closed_in_time(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	struct proxy_times times = { .kept = 50000 };
+	rig_new(&r, &times);
+	rig_pin(&r);
+	cell_good(&r, &c);
+	ask(&r, &c, GET_GOOD);
+	rig_until(&r, proxy_kept(r.proxy) == 0);
+	rig_until(&r, last(&r)->gone);
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
+no_more_are_kept_than_the_bound(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c[PROXY_KEPT_ONE + 2];
+	_Static_assert(COUNT(c) <= COUNT(r.origin.at), "room for them");
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	r.origin.answer = NULL;
+	for (size_t i = 0; i < COUNT(c); i++) {
+		cell_good(&r, &c[i]);
+		end_say_z(&c[i], GET_GOOD);
+		rig_until(
+		    &r, r.origin.count == i + 1 && r.origin.at[i].got.len > 0);
+	}
+	for (size_t i = 0; i < COUNT(c); i++) {
+		end_say_z(&r.origin.at[i], HELLO);
+	}
+	rig_until(&r, r.outcomes == COUNT(c));
+	rig_turns(&r, 20);
+	assert_int_equal(proxy_kept(r.proxy), PROXY_KEPT_ONE);
+	for (size_t i = 0; i < COUNT(c); i++) {
+		assert_true(end_got(&c[i], "hello"));
+		end_close(&c[i]);
+	}
+	rig_free(&r);
+}
+
+static void
+requests_of_the_house_share_too(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	struct proxy_fetch f = { .method = "POST",
+		.host = GOOD,
+		.port = 443,
+		.target = "/v1",
+		.headers = "",
+		.body = STR("{}"),
+		.timeout_us = 20 * CLOCK_SECOND,
+		.answer_limit = 100,
+		.go = r.go };
+	for (size_t i = 1; i <= 2; i++) {
+		struct err e;
+		uint64_t id;
+		assert_int_equal(proxy_fetch(r.proxy, &f, &id, &e), 0);
+		rig_until(&r, r.fetched == i);
+		assert_int_equal(r.fetched_status, 200);
+	}
+	assert_int_equal(r.origin.count, 1);
+	rig_free(&r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_next_request_goes_the_same_way),
+		cmocka_unit_test(two_at_once_never_share_one),
+		cmocka_unit_test(another_way_is_another_connection),
+		cmocka_unit_test(another_name_is_another_connection),
+		cmocka_unit_test(
+		    a_clean_answer_leaves_a_connection_to_keep_H15),
+		cmocka_unit_test(what_is_not_clean_is_closed_H15),
+		cmocka_unit_test(an_answer_before_its_question_is_nobodys_H15),
+		cmocka_unit_test(a_connection_that_has_died_is_not_used),
+		cmocka_unit_test(only_a_safe_request_is_asked_again),
+		cmocka_unit_test(a_request_cut_short_keeps_nothing),
+		cmocka_unit_test(
+		    an_address_that_became_the_hosts_is_not_used_again),
+		cmocka_unit_test(
+		    a_policy_or_the_lease_that_ends_closes_what_is_kept),
+		cmocka_unit_test(an_unused_connection_is_closed_in_time),
+		cmocka_unit_test(no_more_are_kept_than_the_bound),
+		cmocka_unit_test(requests_of_the_house_share_too),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A credential that comes back in an answer does not reach the cell. */
+#include <stdio.h>
+#include <time.h>
+
+#include "proxy_help.h"
+
+static void
+add_to(void *owner, struct str piece)
+{
+	buf_add(owner, piece);
+}
+
+/* Through a scrubber in pieces of `cut`. */
+static void
+wash(const struct needles *n, struct str text, size_t cut, struct buf *out)
+{
+	struct scrub s = { .needles = n };
+	struct err e;
+	for (size_t at = 0; at < text.len; at += cut) {
+		assert_int_equal(
+		    proxy_scrub(&s, str_sub(text, at, cut), add_to, out, &e),
+		    0);
+	}
+	assert_int_equal(proxy_scrub_end(&s, add_to, out, &e), 0);
+	proxy_scrub_fini(&s);
+}
+
+static void
+assert_gone(const struct needles *n, const char *form)
+{
+	auto_buf text = { 0 };
+	buf_addf(&text, "{\"before\":\"%s\",\"behind\":1}", form);
+	for (size_t cut = 1; cut <= text.len; cut++) {
+		auto_buf out = { 0 };
+		wash(n, buf_str(&text), cut, &out);
+		if (!str_eq_z(buf_str(&out),
+		        "{\"before\":\"" SCRUB_REMOVED "\",\"behind\":1}")) {
+			fail_msg(
+			    "%s in pieces of %zu: %s", form, cut, buf_z(&out));
+		}
+	}
+}
+
+static void
+every_form_is_found_in_every_cut_R01_R02_R03(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	assert_int_equal(proxy_needles_add(n, STR("ab/c+d\"e f=<9>"), &e), 0);
+	static const char *const forms[] = {
+		"ab/c+d\"e f=<9>",
+		"ab%2Fc%2Bd%22e%20f%3D%3C9%3E",
+		"ab%2fc%2bd%22e%20f%3d%3c9%3e",
+		"ab%2Fc%2Bd%22e+f%3D%3C9%3E",
+		"%61%62%2F%63%2B%64%22%65%20%66%3D%3C%39%3E",
+		"61622F632B64226520663D3C393E",
+		"61622f632b64226520663d3c393e",
+		"ab/c+d\\\"e f=<9>",
+		"ab\\/c+d\\\"e f=<9>",
+		"ab/c\\u002bd\\\"e f\\u003d\\u003c9\\u003e",
+		("\\u0061\\u0062\\u002f\\u0063\\u002b\\u0064\\u0022\\u0065"
+		 "\\u0020\\u0066\\u003d\\u003c\\u0039\\u003e"),
+	};
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		assert_gone(n, forms[i]);
+	}
+	proxy_needles_free(n);
+}
+
+/* Behind 0..5 and in front of 0..5 other bytes, both alphabets: what is left
+ * must not be enough to know the secret by. */
+static void
+base64_is_found_at_every_alignment_R02(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	assert_int_equal(proxy_needles_add(n, STR(SECRET), &e), 0);
+	for (size_t i = 0; i < 72; i++) {
+		auto_buf plain = { 0 };
+		auto_buf coded = { 0 };
+		auto_buf out = { 0 };
+		buf_add(&plain, str_sub(STR("user:"), 0, i % 6));
+		buf_add_z(&plain, SECRET);
+		buf_add(&plain, str_sub(STR("\xff\xfe\xfd?>"), 0, i / 6 % 6));
+		if (i < 36) {
+			base64_add(&coded, buf_str(&plain));
+		} else {
+			base64url_add(&coded, buf_str(&plain));
+		}
+		wash(n, buf_str(&coded), 7, &out);
+		assert_true(str_has_str(buf_str(&out), STR(SCRUB_REMOVED)));
+		assert_true(out.len <= sizeof(SCRUB_REMOVED) - 1 + 8 + 8 + 4);
+	}
+	proxy_needles_free(n);
+}
+
+static void
+what_is_none_passes_unchanged_in_every_cut(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	assert_int_equal(proxy_needles_add(n, STR("aaaaaaab"), &e), 0);
+	assert_int_equal(proxy_needles_add(n, STR(SECRET), &e), 0);
+	/* Beginnings, repeated beginnings, and one byte wrong. */
+	struct str text =
+	    STR("aaaaaaa aaaaaaac s3cr3t-canary-012345678 s3cr3t-"
+	        "s3cr3t-canary-s3cr3t-canary-0123456788 aaaaaaaa");
+	for (size_t cut = 1; cut <= text.len; cut++) {
+		auto_buf out = { 0 };
+		wash(n, text, cut, &out);
+		assert_true(str_eq(buf_str(&out), text));
+	}
+	proxy_needles_free(n);
+}
+
+/* The same answer for every cut, and the same as a search byte by byte. */
+static void
+any_text_in_any_cut_gives_one_answer(void **state)
+{
+	(void)state;
+	uint64_t seed = (uint64_t)time(NULL);
+	const char *given = getenv("SEED");
+	seed = given ? strtoull(given, NULL, 10) : seed;
+	print_message("SEED=%llu\n", (unsigned long long)seed);
+	for (size_t round = 0; round < 300; round++) {
+		struct needles *n = proxy_needles_new();
+		struct err e;
+		auto_buf secret = { 0 };
+		auto_buf text = { 0 };
+		auto_buf expected = { 0 };
+		for (size_t i = 0; i < 8 + round % 5; i++) {
+			seed = seed * 6364136223846793005U + 1;
+			buf_add_byte(
+			    &secret, (uint8_t)('a' + (seed >> 60) % 2));
+		}
+		assert_int_equal(proxy_needles_add(n, buf_str(&secret), &e), 0);
+		for (size_t i = 0; i < 400; i++) {
+			seed = seed * 6364136223846793005U + 1;
+			buf_add_byte(&text, (uint8_t)('a' + (seed >> 60) % 2));
+		}
+		for (size_t i = 0; i < text.len;) {
+			if (str_starts(str_sub(buf_str(&text), i, text.len),
+			        buf_str(&secret))) {
+				buf_add_z(&expected, SCRUB_REMOVED);
+				i += secret.len;
+			} else {
+				buf_add_byte(&expected, (uint8_t)text.at[i++]);
+			}
+		}
+		for (size_t cut = 1; cut < 60; cut += 1 + round % 7) {
+			auto_buf out = { 0 };
+			wash(n, buf_str(&text), cut, &out);
+			assert_true(str_eq(buf_str(&out), buf_str(&expected)));
+		}
+		proxy_needles_free(n);
+	}
+}
+
+static void
+the_set_is_bounded_and_short_ones_are_not_looked_for(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	assert_int_equal(proxy_needles_add(n, STR("short"), &e), 0);
+	assert_int_equal(proxy_needles_count(n), 0);
+	for (size_t i = 0; i < NEEDLE_SECRETS; i++) {
+		auto_buf secret = { 0 };
+		buf_addf(&secret, "secret number %03zu", i);
+		assert_int_equal(proxy_needles_add(n, buf_str(&secret), &e), 0);
+		assert_int_equal(proxy_needles_add(n, buf_str(&secret), &e), 0);
+	}
+	assert_int_equal(proxy_needles_add(n, STR("one too many"), &e), -1);
+	assert_int_equal(e.kind, ERR_LIMIT);
+	assert_gone(n, "secret number 063");
+	assert_gone(n, "secret%20number%20000");
+	proxy_needles_free(n);
+}
+
+/* --- in answers ----------------------------------------------------------- */
+
+static void
+rig_answering(struct rig *r, struct end *c, const char *answer)
+{
+	rig_new(r, NULL);
+	rig_inject(r);
+	r->origin.answer = answer;
+	cell_good(r, c);
+	end_say_z(c, GET_GOOD);
+	rig_until(r, r->outcomes == 1);
+	rig_turns(r, 50);
+	assert_false(end_got(c, SECRET));
+}
+
+static void
+headers_and_reason_are_scrubbed_R01(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_answering(&r, &c,
+	    "HTTP/1.1 200 " SECRET "\r\nSet-Cookie: a=" SECRET "; b=1\r\n"
+	    "Location: /?k=" SECRET "\r\nContent-Length: 2\r\n\r\nok");
+	assert_true(end_got(&c, "Set-Cookie: a=" SCRUB_REMOVED "; b=1\r\n"));
+	assert_true(end_got(&c, "Location: /?k=" SCRUB_REMOVED "\r\n"));
+	assert_int_equal(r.outcome.scrubbed, 2);
+	assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+	end_close(&c);
+	rig_free(&r);
+	rig_answering(&r, &c,
+	    "HTTP/1.1 200 OK\r\n" SECRET ": x\r\nContent-Length: 2\r\n\r\nok");
+	assert_true(end_got(&c, "HTTP/1.1 502 "));
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
+text_of_open_length_is_rewritten_R01(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_answering(&r, &c,
+	    "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8"
+	    "\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "e\r\n{\"k\":\"s3cr3t-c\r\n13\r\nanary-0123456789\"}!\r\n0\r\n"
+	    "X: " SECRET "\r\n\r\n");
+	assert_true(end_got(&c, "{\"k\":\""));
+	assert_true(end_got(&c, SCRUB_REMOVED));
+	assert_true(end_got(&c, "\"}!"));
+	assert_true(end_got(&c, "0\r\n\r\n"));
+	assert_int_equal(r.outcome.scrubbed, 1);
+	assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
+what_may_not_change_is_cut_R01(void **state)
+{
+	(void)state;
+	static const char *const answers[] = {
+		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+		"Content-Length: 28\r\n\r\n1: " SECRET "!",
+		"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n"
+		"Transfer-Encoding: chunked\r\n\r\n18\r\n" SECRET
+		"\r\n0\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+		"chunked\r\n\r\n18\r\n" SECRET "\r\n0\r\n\r\n",
+	};
+	for (size_t i = 0; i < COUNT(answers); i++) {
+		struct rig r;
+		struct end c;
+		rig_answering(&r, &c, answers[i]);
+		assert_int_equal(r.outcome.end, PROXY_FAILED);
+		assert_int_equal(r.outcome.scrubbed, 1);
+		assert_non_null(strstr(r.outcome.text, "held a credential"));
+		assert_true(c.gone);
+		assert_false(end_got(&c, "0\r\n\r\n"));
+		end_close(&c);
+		rig_free(&r);
+	}
+}
+
+/* zstd, though identity was asked for; or some other coding. */
+static void
+rig_coded(struct rig *r, struct end *c, struct str body, const char *coding)
+{
+	auto_buf answer = { 0 };
+	rig_new(r, NULL);
+	rig_inject(r);
+	r->origin.answer = NULL;
+	cell_good(r, c);
+	end_say_z(c, GET_GOOD);
+	rig_until(r, r->origin.count == 1 && r->origin.at[0].got.len > 0);
+	buf_addf(&answer,
+	    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+	    "Content-Encoding: %s\r\nContent-Length: %zu\r\n\r\n",
+	    coding, body.len);
+	buf_add(&answer, body);
+	end_say(&r->origin.at[0], buf_str(&answer));
+	rig_until(r, r->outcomes == 1);
+	rig_turns(r, 50);
+	assert_false(end_got(c, SECRET));
+}
+
+static void
+compressed_answers_are_opened_or_refused_R02_R05_R07(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	auto_buf packed = { 0 };
+	compress_zstd(STR("before " SECRET " behind"), &packed);
+	rig_coded(&r, &c, buf_str(&packed), "zstd");
+	assert_true(end_got(&c, SCRUB_REMOVED));
+	assert_true(end_got(&c, "before "));
+	assert_true(end_got(&c, "Transfer-Encoding: chunked"));
+	assert_false(end_got(&c, "Content-Encoding"));
+	assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+	end_close(&c);
+	rig_free(&r);
+
+	rig_coded(&r, &c, buf_str(&packed), "lzma, " SECRET);
+	assert_true(end_got(&c, "HTTP/1.1 502 "));
+	assert_null(strstr(r.outcome.text, SECRET));
+	end_close(&c);
+	rig_free(&r);
+
+	auto_buf zeros = { 0 };
+	size_t size = (size_t)32 * 1024 * 1024;
+	memset(buf_room(&zeros, size), '0', size);
+	buf_grew(&zeros, size);
+	buf_clear(&packed);
+	compress_zstd(buf_str(&zeros), &packed);
+	rig_coded(&r, &c, buf_str(&packed), "zstd");
+	assert_int_equal(r.outcome.end, PROXY_FAILED);
+	assert_non_null(strstr(r.outcome.text, "times its size"));
+	assert_true(c.got.len < size / 4);
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
+parts_of_a_credentialed_answer_are_not_asked_for_R08(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	r.origin.answer = "HTTP/1.1 206 Partial Content\r\n"
+	                  "Content-Range: bytes 0-4/24\r\n"
+	                  "Content-Length: 5\r\n\r\ns3cr3";
+	cell_good(&r, &c);
+	end_say_z(&c,
+	    "GET /a HTTP/1.1\r\nHost: good.test\r\nRange: bytes=0-4\r\n"
+	    "If-Range: \"a\"\r\n\r\n");
+	rig_until(&r, r.outcomes == 1);
+	rig_turns(&r, 20);
+	assert_false(end_got(&r.origin.at[0], "ange:"));
+	assert_true(end_got(&c, "HTTP/1.1 502 "));
+	assert_false(end_got(&c, "s3cr3"));
+	end_close(&c);
+	rig_free(&r);
+	/* Where no credential goes, parts are no danger. */
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	r.origin.answer = "HTTP/1.1 206 Partial Content\r\n"
+	                  "Content-Length: 5\r\n\r\nhello";
+	cell_good(&r, &c);
+	end_say_z(&c,
+	    "GET /a HTTP/1.1\r\nHost: good.test\r\nRange: bytes=0-4\r\n\r\n");
+	rig_until(&r, end_got(&c, "hello"));
+	assert_true(end_got(&r.origin.at[0], "Range: bytes=0-4\r\n"));
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
+a_credential_is_looked_for_in_every_later_answer_R09(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	struct end d;
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	cell_good(&r, &c);
+	end_say_z(&c, GET_GOOD);
+	rig_until(&r, end_got(&c, "hello"));
+	/* Another host, no credential: stored there, fetched here. */
+	rig_pin(&r);
+	r.go.place = PROXY_PLACE_NONE;
+	r.go.grant = 0;
+	r.origin.answer = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+	                  "Connection: close\r\n\r\n<p>" SECRET "</p>";
+	cell_dial(&r, &d, "other.test", 443);
+	cell_secure(&r, &d, "other.test");
+	rig_until(&r, d.open);
+	end_say_z(&d, "GET / HTTP/1.1\r\nHost: other.test\r\n"
+	              "Accept-Encoding: gzip\r\n\r\n");
+	rig_until(&r, r.origin.count == 2 && r.origin.at[1].got.len > 0);
+	rig_turns(&r, 20);
+	end_close(&r.origin.at[1]);
+	r.origin.at[1].link.fd = -1;
+	rig_until(&r, r.outcomes == 2);
+	rig_turns(&r, 20);
+	assert_false(end_got(&d, SECRET));
+	end_close(&c);
+	end_close(&d);
+	rig_free(&r);
+}
+
+static void
+events_of_a_stream_are_not_held_back_R03(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	r.origin.answer = "HTTP/1.1 200 OK\r\n"
+	                  "Content-Type: text/event-stream\r\n"
+	                  "Transfer-Encoding: chunked\r\n\r\n";
+	cell_good(&r, &c);
+	end_say_z(&c, GET_GOOD);
+	rig_until(&r, end_got(&c, "event-stream"));
+	r.origin.answer = NULL;
+	for (size_t i = 0; i < 20; i++) {
+		char event[64];
+		auto_buf chunk = { 0 };
+		(void)snprintf(event, sizeof(event), "data: s3cr3t %zu\n\n", i);
+		http_write_chunk(&chunk, str_of(event));
+		end_say(&r.origin.at[0], buf_str(&chunk));
+		rig_until(&r, end_got(&c, event));
+	}
+	assert_int_equal(r.outcomes, 0);
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
+answers_to_the_house_are_scrubbed_whatever_they_are(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct err e;
+	uint64_t id;
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	r.origin.answer = "HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n"
+	                  "<" SECRET ">";
+	struct proxy_fetch f = { .method = "GET",
+		.host = GOOD,
+		.port = 443,
+		.target = "/v1",
+		.headers = "",
+		.timeout_us = 20 * CLOCK_SECOND,
+		.answer_limit = 100,
+		.go = r.go };
+	assert_int_equal(proxy_fetch(r.proxy, &f, &id, &e), 0);
+	rig_until(&r, r.fetched == 1);
+	assert_true(str_eq_z(buf_str(&r.fetched_body), "<" SCRUB_REMOVED ">"));
+	rig_free(&r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_form_is_found_in_every_cut_R01_R02_R03),
+		cmocka_unit_test(base64_is_found_at_every_alignment_R02),
+		cmocka_unit_test(what_is_none_passes_unchanged_in_every_cut),
+		cmocka_unit_test(any_text_in_any_cut_gives_one_answer),
+		cmocka_unit_test(
+		    the_set_is_bounded_and_short_ones_are_not_looked_for),
+		cmocka_unit_test(headers_and_reason_are_scrubbed_R01),
+		cmocka_unit_test(text_of_open_length_is_rewritten_R01),
+		cmocka_unit_test(what_may_not_change_is_cut_R01),
+		cmocka_unit_test(
+		    compressed_answers_are_opened_or_refused_R02_R05_R07),
+		cmocka_unit_test(
+		    parts_of_a_credentialed_answer_are_not_asked_for_R08),
+		cmocka_unit_test(
+		    a_credential_is_looked_for_in_every_later_answer_R09),
+		cmocka_unit_test(events_of_a_stream_are_not_held_back_R03),
+		cmocka_unit_test(
+		    answers_to_the_house_are_scrubbed_whatever_they_are),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP/2 on both sides, with the credential put in between. */
+#include "proxy_help.h"
+
+/* A scripted end that speaks HTTP/2. */
+struct two {
+	struct end *x;
+	struct http_two *two;
+	struct buf text;
+	int32_t stream; /* the last that said something */
+	size_t ended, closed;
+	size_t answered;
+};
+
+static void
+take_text(void *owner, int32_t stream, struct str text)
+{
+	struct two *t = owner;
+	t->stream = stream;
+	buf_add(&t->text, text);
+}
+
+static void
+take_end(void *owner, int32_t stream)
+{
+	struct two *t = owner;
+	(void)stream;
+	t->ended++;
+}
+
+static void
+take_close(void *owner, int32_t stream, bool orderly)
+{
+	struct two *t = owner;
+	(void)stream;
+	(void)orderly;
+	t->closed++;
+}
+
+static const struct http_two_ops two_ops = { take_text, take_end, take_close };
+
+static void
+two_step(struct two *t)
+{
+	auto_buf out = { 0 };
+	struct err e;
+	if (!t->two) {
+		return;
+	}
+	if (t->x->got.len > 0) {
+		int over = http_two_feed(t->two, buf_str(&t->x->got), &e);
+		(void)over;
+		buf_clear(&t->x->got);
+	}
+	http_two_take(t->two, &out);
+	if (out.len > 0) {
+		end_say(t->x, buf_str(&out));
+	}
+}
+
+static bool
+says(const struct two *t, const char *text)
+{
+	return str_has_str(buf_str(&t->text), str_of(text));
+}
+
+struct world {
+	struct rig r;
+	struct end c;
+	struct two cell;
+	struct two origin;
+};
+
+/* One round of both scripted ends; for conditions of rig_until. */
+static bool
+step(struct world *w)
+{
+	if (w->r.origin.count > 0 && !w->origin.two && w->r.origin.at[0].open &&
+	    w->r.origin.two) {
+		w->origin.x = &w->r.origin.at[0];
+		w->origin.two = http_two_server(&two_ops, &w->origin);
+	}
+	two_step(&w->cell);
+	two_step(&w->origin);
+	return true;
+}
+
+#define world_until(w, condition) rig_until(&(w)->r, step(w) && (condition))
+
+static void
+world_new(struct world *w, bool origin_two)
+{
+	*w = (struct world){ 0 };
+	rig_new(&w->r, NULL);
+	rig_inject(&w->r);
+	w->r.origin.two = origin_two;
+	if (origin_two) {
+		w->r.origin.answer = NULL;
+	}
+	cell_dial(&w->r, &w->c, GOOD, 443);
+	proxy_link_secure(
+	    &w->c.link, tls_connect_two(w->r.cell_trust, GOOD, true));
+	end_turn(&w->c);
+	rig_until(&w->r, w->c.open);
+	assert_true(tls_two(w->c.link.tls));
+	w->cell.x = &w->c;
+	w->cell.two = http_two_client(&two_ops, &w->cell);
+}
+
+static void
+world_free(struct world *w)
+{
+	http_two_free(w->cell.two);
+	http_two_free(w->origin.two);
+	buf_fini(&w->cell.text);
+	buf_fini(&w->origin.text);
+	end_close(&w->c);
+	rig_free(&w->r);
+}
+
+static int32_t
+ask(struct world *w, const char *head, bool body)
+{
+	struct err e;
+	int32_t stream = 0;
+	assert_int_equal(
+	    http_two_ask(w->cell.two, str_of(head), body, false, &stream, &e),
+	    0);
+	return stream;
+}
+
+#define GET_TWO "GET /a HTTP/1.1\r\nHost: good.test\r\n\r\n"
+
+static void
+a_cell_that_speaks_only_two_reaches_an_old_upstream(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, false);
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.cell.ended == 1);
+	assert_true(says(&w.cell, "HTTP/1.1 200 OK\r\n"));
+	assert_true(says(&w.cell, "hello"));
+	struct end *o = &w.r.origin.at[0];
+	assert_true(end_got(o, "GET /a HTTP/1.1\r\nHost: good.test\r\n"));
+	assert_true(end_got(o, "Authorization: Bearer " SECRET "\r\n"));
+	assert_int_equal(w.r.intents, 1);
+	assert_int_equal(w.r.outcome.end, PROXY_ANSWERED);
+	/* Another on the same connection, judged by itself. */
+	(void)ask(&w,
+	    "POST /b HTTP/1.1\r\nHost: good.test\r\n"
+	    "Content-Length: 3\r\n\r\n",
+	    true);
+	http_two_data(w.cell.two, 3, STR("abc"));
+	http_two_end(w.cell.two, 3, STR(""));
+	world_until(&w, w.cell.ended == 2);
+	assert_int_equal(w.r.intents, 2);
+	assert_true(end_got(o, "abc"));
+	world_free(&w);
+}
+
+static void
+grpc_passes_with_its_trailers_and_a_credential_G05(void **state)
+{
+	(void)state;
+	struct world w;
+	struct err e;
+	world_new(&w, true);
+	int32_t s = ask(&w,
+	    "POST /pkg.Service/Call HTTP/1.1\r\nHost: good.test\r\n"
+	    "TE: trailers\r\nContent-Type: application/grpc\r\n\r\n",
+	    true);
+	http_two_data(w.cell.two, s, STR("\0\0\0\0\5hello"));
+	world_until(&w, says(&w.origin, "hello"));
+	assert_true(says(&w.origin, "POST /pkg.Service/Call HTTP/1.1\r\n"));
+	assert_true(says(&w.origin, "te: trailers\r\n"));
+	assert_true(says(&w.origin, "authorization: Bearer " SECRET "\r\n"));
+	/* It streams: an answer before the question has ended. */
+	assert_int_equal(http_two_answer(w.origin.two, w.origin.stream,
+	                     STR("HTTP/1.1 200 OK\r\n"
+	                         "Content-Type: application/grpc\r\n"
+	                         "Transfer-Encoding: chunked\r\n\r\n"),
+	                     true, &e),
+	    0);
+	http_two_data(w.origin.two, w.origin.stream, STR("\0\0\0\0\3one"));
+	world_until(&w, says(&w.cell, "one"));
+	http_two_data(w.cell.two, s, STR("\0\0\0\0\5again"));
+	world_until(&w, says(&w.origin, "again"));
+	http_two_end(w.cell.two, s, STR(""));
+	world_until(&w, w.origin.ended == 1);
+	http_two_end(w.origin.two, w.origin.stream,
+	    STR("grpc-status: 0\r\ngrpc-message: " SECRET "\r\n\r\n"));
+	world_until(&w, w.cell.ended == 1);
+	assert_true(says(&w.cell, "grpc-status: 0\r\n"));
+	assert_false(says(&w.cell, SECRET));
+	assert_true(says(&w.cell, "grpc-message: " SCRUB_REMOVED "\r\n"));
+	world_until(&w, w.r.outcomes == 1);
+	assert_int_equal(w.r.outcome.end, PROXY_ANSWERED);
+	world_free(&w);
+}
+
+static void
+what_breaks_a_rule_gets_its_typed_answer(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	w.r.decide = REFUSE;
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.cell.ended == 1);
+	assert_true(says(&w.cell, "HTTP/1.1 403 "));
+	assert_true(says(&w.cell, "\"rule\":\"egress.none\""));
+	assert_int_equal(w.r.origin.count, 0);
+	world_free(&w);
+}
+
+static void
+another_authority_in_the_session_is_refused_G01_T02(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	(void)ask(&w, "GET /a HTTP/1.1\r\nHost: evil.test\r\n\r\n", false);
+	world_until(&w, w.cell.ended == 1);
+	assert_true(says(&w.cell, "HTTP/1.1 403 "));
+	assert_int_equal(w.r.intents, 0);
+	assert_int_equal(w.r.outcomes, 1);
+	assert_int_equal(w.r.origin.count, 0);
+	world_free(&w);
+}
+
+static void
+streams_are_judged_apart_and_share_no_credential_G04(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, false);
+	w.r.decide = HOLD;
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.r.intents == 1);
+	uint64_t first = w.r.id;
+	(void)ask(&w, "GET /b HTTP/1.1\r\nHost: good.test\r\n\r\n", false);
+	world_until(&w, w.r.intents == 2);
+	static const struct proxy_refusal no = {
+		.status = 403, .error = "denied", .reason = "no"
+	};
+	proxy_refuse(w.r.proxy, first, &no);
+	rig_inject(&w.r);
+	proxy_go(w.r.proxy, w.r.id, &w.r.go);
+	world_until(&w, w.cell.ended == 2);
+	assert_true(says(&w.cell, "HTTP/1.1 403 "));
+	assert_true(says(&w.cell, "hello"));
+	assert_true(end_got(&w.r.origin.at[0], "GET /b "));
+	assert_false(end_got(&w.r.origin.at[0], "GET /a "));
+	world_free(&w);
+}
+
+static void
+a_stream_that_is_given_up_ends_its_exchange_L04(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	int32_t s = ask(&w, GET_TWO, false);
+	world_until(&w, says(&w.origin, "GET /a"));
+	http_two_reset(w.cell.two, s);
+	world_until(&w, w.r.outcomes == 1);
+	assert_int_equal(w.r.outcome.end, PROXY_FAILED);
+	world_until(&w, w.r.origin.at[0].gone);
+	world_free(&w);
+}
+
+static void
+a_cell_that_hangs_up_ends_all_its_streams(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, says(&w.origin, "GET /a"));
+	proxy_link_close(&w.c.link);
+	rig_until(&w.r, w.r.outcomes == 1);
+	assert_int_equal(w.r.outcome.end, PROXY_FAILED);
+	rig_until(&w.r, proxy_carried(w.r.proxy) == 0);
+	world_free(&w);
+}
+
+static void
+the_end_of_the_lease_ends_sessions_too_X03(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, says(&w.origin, "GET /a"));
+	proxy_close_all(w.r.proxy, "the lease is over");
+	assert_int_equal(w.r.outcomes, 1);
+	rig_until(&w.r, proxy_carried(w.r.proxy) == 0);
+	world_until(&w, w.c.gone);
+	world_free(&w);
+}
+
+static void
+big_bodies_pass_both_ways(void **state)
+{
+	(void)state;
+	struct world w;
+	struct err e;
+	auto_buf big = { 0 };
+	for (size_t i = 0; i < 1000000; i++) {
+		buf_add_byte(&big, (uint8_t)('a' + i % 26));
+	}
+	world_new(&w, true);
+	int32_t s = ask(&w,
+	    "POST /big HTTP/1.1\r\nHost: good.test\r\n"
+	    "Content-Length: 1000000\r\n\r\n",
+	    true);
+	http_two_data(w.cell.two, s, buf_str(&big));
+	http_two_end(w.cell.two, s, STR(""));
+	world_until(
+	    &w, (http_two_taken(
+	             w.origin.two ? w.origin.two : w.cell.two, w.origin.stream),
+	            w.origin.ended == 1));
+	assert_true(w.origin.text.len > 1000000);
+	assert_int_equal(http_two_answer(w.origin.two, w.origin.stream,
+	                     STR("HTTP/1.1 200 OK\r\n"
+	                         "Content-Length: 1000000\r\n\r\n"),
+	                     true, &e),
+	    0);
+	http_two_data(w.origin.two, w.origin.stream, buf_str(&big));
+	http_two_end(w.origin.two, w.origin.stream, STR(""));
+	world_until(&w, (http_two_taken(w.cell.two, s), w.cell.ended == 1));
+	assert_true(str_ends(buf_str(&w.cell.text), buf_str(&big)));
+	assert_int_equal(w.r.outcome.up, 1000000);
+	assert_int_equal(w.r.outcome.down, 1000000);
+	world_free(&w);
+}
+
+static void
+who_offers_both_is_served_the_old_one(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	cell_dial(&r, &c, GOOD, 443);
+	proxy_link_secure(&c.link, tls_connect_two(r.cell_trust, GOOD, false));
+	end_turn(&c);
+	rig_until(&r, c.open);
+	assert_false(tls_two(c.link.tls));
+	end_say_z(&c, GET_GOOD);
+	rig_until(&r, end_got(&c, "hello"));
+	end_close(&c);
+	rig_free(&r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    a_cell_that_speaks_only_two_reaches_an_old_upstream),
+		cmocka_unit_test(
+		    grpc_passes_with_its_trailers_and_a_credential_G05),
+		cmocka_unit_test(what_breaks_a_rule_gets_its_typed_answer),
+		cmocka_unit_test(
+		    another_authority_in_the_session_is_refused_G01_T02),
+		cmocka_unit_test(
+		    streams_are_judged_apart_and_share_no_credential_G04),
+		cmocka_unit_test(
+		    a_stream_that_is_given_up_ends_its_exchange_L04),
+		cmocka_unit_test(a_cell_that_hangs_up_ends_all_its_streams),
+		cmocka_unit_test(the_end_of_the_lease_ends_sessions_too_X03),
+		cmocka_unit_test(big_bodies_pass_both_ways),
+		cmocka_unit_test(who_offers_both_is_served_the_old_one),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
