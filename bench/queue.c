@@ -3,13 +3,16 @@
  * The queue in process: the rooms queue, book and store as core joins them,
  * without HTTP.  A turn ends the tasks that the last one claimed and claims as
  * many anew: every outcome and every claim is a head in the tree with its body,
- * every end rewrites the task's row, one transaction a turn, and a task counts
- * when its turn is durable.
+ * completed with the others of its turn, every end rewrites the task's row, one
+ * transaction a turn, and a task counts when its turn is durable.
  *
- *     bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows]
+ *     bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows] [halves]
  *     bench_queue put|start STORE TASKS
  *     bench_queue recover STORE TASKS
  *     bench_queue flat - TASKS
+ *
+ * halves: half of those in flight form the next batch while the other half's is
+ * under way, as in core.
  *
  * STORE is a path that does not exist yet, or postgres://….  One line of JSON.
  */
@@ -21,6 +24,8 @@
 
 #include "book/book.h"
 #include "queue/queue.h"
+#include "queue_heads.h"
+#include "queue_notes.h"
 #include "store/store.h"
 
 #define QUEUE_NAME  STR("bench")
@@ -28,7 +33,6 @@
 #define PUT_BATCH   1000
 #define FLIGHT_MAX  1000
 #define SAMPLES_MAX 1000000
-#define DAY_US      (INT64_C(24) * 3600 * CLOCK_SECOND)
 
 struct bench {
 	const char *where;
@@ -37,8 +41,11 @@ struct bench {
 	struct book_tree tree;
 	uint64_t seq;
 	uint64_t incarnation;
+	struct heads heads; /* of this turn */
 	bool no_tree;
 	bool no_rows;
+	bool halves;
+	struct notes *forming; /* NULL: a batch is written as it is made */
 };
 
 struct held {
@@ -93,7 +100,7 @@ open_book(struct bench *b)
 }
 
 static void
-write_head(struct bench *b, const struct queue_event *event, uint64_t before)
+add_head(struct bench *b, const struct queue_event *event, uint64_t before)
 {
 	struct book_head head = {
 		.seq = ++b->seq,
@@ -101,24 +108,34 @@ write_head(struct bench *b, const struct queue_event *event, uint64_t before)
 		.incarnation = (uint32_t)b->incarnation,
 		.epoch = event->epoch,
 	};
-	uint8_t bytes[BOOK_HEAD_SIZE];
-	struct store_head row = { head.seq, before, bytes };
-	struct err e = { 0 };
 
 	must(
 	    book_kind_parse(str_of(queue_event_head(event->kind)), &head.kind));
 	(void)book_id_parse(event->id, &head.task);
 	(void)str_copy(head.identity, sizeof(head.identity), OWNER);
-	book_head_body(&head, event->body);
-	book_head_encode(&head, bytes);
-	if (!b->no_tree) {
-		book_tree_add(
-		    &b->tree, book_leaf(str_span(bytes, sizeof(bytes))));
+	heads_add(&b->heads, &head, event->body)->before = before;
+}
+
+/* The heads of the turn, all at once: digests, tree, store. */
+static void
+write_heads(struct bench *b)
+{
+	struct err e = { 0 };
+
+	heads_complete(&b->heads, b->no_tree ? NULL : &b->tree);
+	for (size_t i = 0; i < b->heads.count; i++) {
+		const struct head *h = &b->heads.at[i];
+		struct store_head row = { h->seq, h->before, h->bytes };
+
+		if (b->forming) {
+			notes_head(b->forming, &row, h->day, h->body);
+			continue;
+		}
+		check(store_head_add(b->store, &row, &e), &e);
+		check(
+		    store_body_add(b->store, h->seq, h->day, h->body, &e), &e);
 	}
-	check(store_head_add(b->store, &row, &e), &e);
-	check(store_body_add(
-	          b->store, head.seq, head.time.us / DAY_US, event->body, &e),
-	    &e);
+	heads_clear(&b->heads);
 }
 
 static void
@@ -130,7 +147,7 @@ write_step(struct bench *b, const struct queue_step *step)
 		struct err e = { 0 };
 
 		if (b->store) {
-			write_head(b, event, t ? t->last_seq : 0);
+			add_head(b, event, t ? t->last_seq : 0);
 		} else {
 			b->seq++;
 		}
@@ -148,7 +165,9 @@ write_row(struct bench *b, const struct queue_task *t, struct str record)
 		return;
 	}
 	queue_task_save(b->queue, t, &saved);
+	bool final = e2m_is_final(t->state);
 	struct store_task row = {
+		.number = t->put_seq,
 		.id = t->id,
 		.queue = t->queue,
 		.subject = t->subject,
@@ -159,10 +178,15 @@ write_row(struct bench *b, const struct queue_task *t, struct str record)
 		.record = record,
 		.saved = buf_str(&saved),
 		.last_seq = t->last_seq,
-		.live = !e2m_is_final(t->state),
+		.live = true, /* it is kept for a while */
+		.ending = final,
 	};
 
-	check(store_task_put(b->store, &row, &e), &e);
+	if (b->forming) {
+		notes_task(b->forming, &row);
+	} else {
+		check(store_task_put(b->store, &row, &e), &e);
+	}
 	queue_saved(b->queue, t->id);
 }
 
@@ -182,6 +206,7 @@ commit(struct bench *b)
 	struct err e = { 0 };
 
 	if (b->store) {
+		write_heads(b);
 		check(store_commit(b->store, &e), &e);
 	}
 }
@@ -334,6 +359,69 @@ drain(struct bench *b, uint64_t count, size_t flight)
 	return 0;
 }
 
+struct half {
+	struct held held[FLIGHT_MAX];
+	size_t taken;
+	struct notes notes;
+};
+
+/* One half's turn: its ends and its next claims. */
+static size_t
+form(struct bench *b, struct half *h, size_t most, const struct json *result)
+{
+	size_t ended = h->taken;
+
+	b->forming = &h->notes;
+	for (size_t i = 0; i < h->taken; i++) {
+		finish(b, &h->held[i], result);
+	}
+	h->taken = claim(b, h->held, most);
+	write_heads(b);
+	b->forming = NULL;
+	return ended;
+}
+
+static int
+drain_halves(struct bench *b, uint64_t count, size_t flight)
+{
+	static struct half halves[2];
+	auto_arena a = { 0 };
+	struct json *result = json_new(&a, JSON_OBJECT);
+	struct err e = { 0 };
+	uint64_t done = 0;
+	uint64_t turns = 0;
+	int under_way = 0;
+
+	(void)json_set(&a, result, "ok", json_new_bool(&a, true));
+	open_book(b);
+	put_all(b, count);
+	double busy = processor_us();
+	struct mono begun = mono_now();
+
+	begin(b);
+	halves[0].taken = claim(b, halves[0].held, flight / 2);
+	halves[1].taken = claim(b, halves[1].held, flight - flight / 2);
+	commit(b);
+	for (struct half *h = halves; done < count; h = &halves[turns % 2]) {
+		done += form(b, h, flight / 2, result);
+		check(notes_await(b->store, under_way, &e), &e);
+		begin(b);
+		check(notes_write(&h->notes, b->store, &e), &e);
+		under_way = store_commit_start(b->store, &e);
+		check(under_way < 0, &e);
+		turns++;
+	}
+	check(notes_await(b->store, under_way, &e), &e);
+	must(done == count);
+	double us = (double)(mono_now().us - begun.us);
+
+	store_close(b->store);
+	printf("{\"rate\":%.0f,\"cpu_us\":%.2f,\"turn_us\":%.0f}\n",
+	    (double)count * 1e6 / us, (processor_us() - busy) / (double)count,
+	    us / (double)turns);
+	return 0;
+}
+
 static int
 put(struct bench *b, uint64_t count)
 {
@@ -465,7 +553,8 @@ static int
 usage(void)
 {
 	(void)fprintf(stderr,
-	    "bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows]\n"
+	    "bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows]"
+	    " [halves]\n"
 	    "bench_queue put|start|recover STORE TASKS\n"
 	    "bench_queue flat - TASKS\n");
 	return 2;
@@ -489,10 +578,12 @@ main(int argc, char **argv)
 	for (int i = 5; i < argc; i++) {
 		b.no_tree |= strcmp(argv[i], "no-tree") == 0;
 		b.no_rows |= strcmp(argv[i], "no-rows") == 0;
+		b.halves |= strcmp(argv[i], "halves") == 0;
 	}
 	queue_add_name(b.queue, QUEUE_NAME);
 	if (strcmp(argv[1], "drain") == 0) {
-		return drain(&b, count, flight);
+		return b.halves ? drain_halves(&b, count, flight)
+		                : drain(&b, count, flight);
 	}
 	if (strcmp(argv[1], "start") == 0) {
 		return start(&b, count);

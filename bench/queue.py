@@ -354,14 +354,27 @@ def own_log(cluster):
 
 
 def postgres(run, name):
-    """400 in flight on both sides: four times a batch of 100."""
-    cluster, ours, batched, boss = run.postgres(), [], [], []
+    """400 in flight on both sides: four times a batch of 100.  Half of ours form
+    the next batch while the other half's is under way."""
+    against_batched(run, name, ["halves"], "claim, outcome event, tree and the task's rows")
+
+
+def postgres_log_only(run, name):
+    against_batched(run, name, ["halves", "no-rows"],
+                    "WITHOUT the task's rows: claim, outcome event and tree")
+
+
+def against_batched(run, name, words, what):
+    cluster, ours, costs, batched, boss = run.postgres(), [], [], [], []
     for _ in range(PASSES):
-        ours.append(run.own("drain", own_log(cluster), 100000, 400)["rate"])
+        own = run.own("drain", own_log(cluster), 100000, 400, *words)
+        ours.append(own["rate"])
+        costs.append(own["cpu_us"])
         batched.append(run.peer("graphile.mjs", "batched.drain", PEER_POSTGRES=cluster.url)
                        ["batched.drain"]["rate"])
         boss.append(run.peer("pgboss.mjs", "drain", PEER_POSTGRES=cluster.url)["drain"]["rate"])
-    say(name, "tasks/s", ours, [("graphile-worker batched", batched), ("pg-boss batched", boss)])
+    say(name, "tasks/s", ours, [("graphile-worker batched", batched), ("pg-boss batched", boss)],
+        more=f"{what}; {median(costs):.1f} us of processor a task on our side")
 
 
 def postgres_single(run, name):
@@ -388,11 +401,11 @@ def held_snapshot(run, name):
     """The same drain before and while another session holds an old snapshot."""
     cluster = run.postgres()
     url = own_log(cluster)
-    free = [run.own("drain", url, 50000, 400)["rate"] for _ in range(PASSES)]
+    free = [run.own("drain", url, 50000, 400, "halves")["rate"] for _ in range(PASSES)]
     holder = cluster.sql("begin isolation level repeatable read; "
                          "select count(*) from pg_class; select pg_sleep(600)", wait=False)
     time.sleep(0.5)
-    held = [run.own("drain", url, 50000, 400)["rate"] for _ in range(4 + PASSES)]
+    held = [run.own("drain", url, 50000, 400, "halves")["rate"] for _ in range(4 + PASSES)]
     cluster.sql("select count(pg_terminate_backend(pid)) from pg_stat_activity "
                 "where query like '%pg_sleep(600)%' and pid <> pg_backend_pid()")
     holder.wait(20)
@@ -494,6 +507,7 @@ FIGURES = {
     "queue-http-two": http_two,
     "queue-http-p50": http_p50,
     "queue-postgres": postgres,
+    "queue-postgres-log-only": postgres_log_only,
     "queue-postgres-single": postgres_single,
     "queue-start-sqlite": start_sqlite,
     "queue-start-postgres": start_postgres,

@@ -77,7 +77,8 @@ add_head(struct store *store, uint64_t seq, const uint8_t *task)
 }
 
 static void
-put_task(struct store *store, const uint8_t *task, uint64_t seq, bool live)
+put_task(struct store *store, const uint8_t *task, uint64_t number,
+    uint64_t seq, bool ending)
 {
 	static const char record[] =
 	    "{\"id\":\"00000000-0000-0000-0000-000000000000\",\"queue\":"
@@ -92,17 +93,19 @@ put_task(struct store *store, const uint8_t *task, uint64_t seq, bool live)
 	memcpy(saved, task, 16);
 
 	struct store_task put = {
+		.number = number,
 		.id = { id, 32 },
 		.queue = STR("engineering"),
 		.subject = STR("a task of a benchmark"),
-		.state = live ? STR("pending") : STR("completed"),
+		.state = ending ? STR("completed") : STR("pending"),
 		.owner = STR("engineering-coworker"),
 		.created_at = { 1795456800000000 },
 		.updated_at = { 1795456800000000 },
-		.record = { record, sizeof(record) - 1 },
-		.saved = { saved, live ? SAVED : 0 },
+		.record = { record, ending ? 0 : sizeof(record) - 1 },
+		.saved = { saved, SAVED },
 		.last_seq = seq,
-		.live = live,
+		.live = true,
+		.ending = ending,
 	};
 	check(store_task_put(store, &put, &e), &e);
 }
@@ -125,9 +128,7 @@ one_batch(struct store *store)
 	for (uint64_t seq = first; seq < first + BATCH; seq++) {
 		task_id((seq + 1) / 2, task);
 		add_head(store, seq, task);
-		if (seq % 2 == 0) {
-			put_task(store, task, seq, false);
-		}
+		put_task(store, task, seq - (seq + 1) % 2, seq, seq % 2 == 0);
 	}
 	check(store_commit(store, &e), &e);
 }
@@ -172,7 +173,7 @@ live(const char *path, uint64_t count)
 		check(store_begin(store, &e), &e);
 		for (int j = 0; j < 1000 && i < count; j++, i++) {
 			task_id((UINT64_C(1) << 40) + i, task);
-			put_task(store, task, 1, true);
+			put_task(store, task, i + 1, 1, false);
 		}
 		check(store_commit(store, &e), &e);
 	}

@@ -90,6 +90,8 @@ struct book_new_head {
 };
 void book_tree_add_heads(
     struct book_tree *tree, const struct book_new_head *heads, size_t count);
+/* The first half of it: the bodies' digests alone. */
+void book_bodies_name(const struct book_new_head *heads, size_t count);
 struct digest book_tree_root(const struct book_tree *tree);
 void book_tree_save(const struct book_tree *tree, struct buf *out);
 int book_tree_load(

@@ -118,3 +118,12 @@ book_tree_add_heads(
 		add_one(tree, heads);
 	}
 }
+
+void
+book_bodies_name(const struct book_new_head *heads, size_t count)
+{
+	for (size_t at = 0; at < count; at += CHUNK) {
+		name_bodies(
+		    heads + at, count - at < CHUNK ? count - at : CHUNK);
+	}
+}

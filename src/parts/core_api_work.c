@@ -421,7 +421,7 @@ finish(struct core *c, struct core_ask *ask, struct core_worker *w,
 	if (!step.duplicate) {
 		core_queue_step(c, &step, NULL);
 		core_dispatch_rows(c, &step);
-		core_task_row(c, queue_find(c->queue, step.id));
+		core_task_ended(c, queue_find(c->queue, step.id));
 		core_due_arm(c);
 		core_lease_drop(c, f.lease);
 		core_worker_offer_later(c);

@@ -13,9 +13,8 @@ struct core_write *
 core_batch_add(struct core *c, enum core_write_kind kind)
 {
 	struct core_batch *b = &c->book.forming;
-	struct core_write *w = calloc(1, sizeof(*w));
+	struct core_write *w = arena_alloc(&b->memory, sizeof(*w));
 
-	must(w);
 	w->kind = kind;
 	if (b->writes_last) {
 		b->writes_last->next = w;
@@ -24,34 +23,6 @@ core_batch_add(struct core *c, enum core_write_kind kind)
 	}
 	b->writes_last = w;
 	return w;
-}
-
-static void
-free_write(struct core_write *w)
-{
-	buf_fini(&w->key);
-	buf_fini(&w->value);
-	buf_fini(&w->saved);
-	arena_fini(&w->arena);
-	free(w);
-}
-
-void
-core_batch_free(struct core_batch *b)
-{
-	while (b->writes) {
-		struct core_write *w = b->writes;
-
-		b->writes = w->next;
-		free_write(w);
-	}
-	while (b->pending) {
-		struct core_pending *p = b->pending;
-
-		b->pending = p->next;
-		free(p);
-	}
-	*b = (struct core_batch){ 0 };
 }
 
 bool
@@ -84,7 +55,7 @@ core_batch_hash(struct core *c)
 		if (w->kind == CORE_WRITE_HEAD) {
 			heads[count++] = (struct book_new_head){
 				.bytes = w->bytes,
-				.body = buf_str(&w->value),
+				.body = w->value,
 			};
 		}
 	}
@@ -96,24 +67,29 @@ core_batch_hash(struct core *c)
 
 /* --- closing: what goes to the disk is fixed --- */
 
+/* The batch has the only memory that outlives this turn. */
 static void
 fill_task(struct core *c, struct core_write *w, const struct queue_task *t)
 {
-	struct arena *a = &w->arena;
+	struct arena *a = &c->book.forming.memory;
 
-	queue_task_save(c->queue, t, &w->saved);
-	w->row = (struct store_task){
-		.id = arena_str(a, t->id),
+	buf_clear(&c->book.scratch);
+	queue_task_save(c->queue, t, &c->book.scratch);
+	w->row = arena_alloc(a, sizeof(*w->row));
+	*w->row = (struct store_task){
+		.number = t->put_seq,
+		.id = w->key,
 		.queue = arena_str(a, t->queue),
 		.subject = arena_str(a, t->subject),
-		.state = arena_str(a, str_of(e2m_state_name(t->state))),
+		.state = str_of(e2m_state_name(t->state)),
 		.owner = arena_str(a, t->owner),
 		.created_at = t->created,
 		.updated_at = t->updated,
-		.record = buf_str(&w->value),
-		.saved = buf_str(&w->saved),
+		.record = w->value,
+		.saved = arena_str(a, buf_str(&c->book.scratch)),
 		.last_seq = t->last_seq,
 		.live = true,
+		.ending = w->ending && e2m_is_final(t->state),
 	};
 }
 
@@ -121,10 +97,10 @@ fill_task(struct core *c, struct core_write *w, const struct queue_task *t)
 static void
 close_task(struct core *c, struct core_write *w)
 {
-	const struct queue_task *t = queue_find(c->queue, buf_str(&w->key));
+	const struct queue_task *t = queue_find(c->queue, w->key);
 
 	if (w->forgotten) {
-		w->row.live = t != NULL; /* others wait for it: it stayed */
+		w->row->live = t != NULL; /* others wait for it: it stayed */
 	} else if (t) {
 		fill_task(c, w, t);
 	}
@@ -138,7 +114,7 @@ core_task_forget(struct core *c, const struct queue_task *t)
 {
 	struct core_write *w = core_batch_add(c, CORE_WRITE_TASK);
 
-	buf_add(&w->key, t->id);
+	w->key = arena_str(&c->book.forming.memory, t->id);
 	w->forgotten = true;
 	fill_task(c, w, t);
 }
@@ -162,7 +138,8 @@ core_batch_close(struct core *c)
 	}
 	must(core_batch_empty(&c->book.flying));
 	c->book.flying = *b;
-	*b = (struct core_batch){ 0 };
+	*b = (struct core_batch){ .memory = c->book.spare };
+	c->book.spare = (struct arena){ 0 };
 	c->book.flying_tree = c->book.tree;
 }
 
@@ -179,7 +156,7 @@ write_head(struct core *c, const struct core_write *w, struct err *e)
 		return -1;
 	}
 	return w->has_body ? store_body_add(c->book.store, w->seq,
-	                         w->time.us / DAY_US, buf_str(&w->value), e)
+	                         w->time.us / DAY_US, w->value, e)
 	                   : 0;
 }
 
@@ -192,11 +169,10 @@ write_one(struct core *c, const struct core_write *w, struct err *e)
 	case CORE_WRITE_HEAD:
 		return write_head(c, w, e);
 	case CORE_WRITE_TASK:
-		return w->row.id.len ? store_task_put(c->book.store, &w->row, e)
-		                     : 0;
+		return w->row ? store_task_put(c->book.store, w->row, e) : 0;
 	case CORE_WRITE_DROP:
 		return store_row_delete(
-		    c->book.store, str_of(w->space), buf_str(&w->key), e);
+		    c->book.store, str_of(w->space), w->key, e);
 	case CORE_WRITE_INBOX:
 		return store_inbox_drop(c->book.store, w->seq, e);
 	case CORE_WRITE_ROW:
@@ -204,8 +180,8 @@ write_one(struct core *c, const struct core_write *w, struct err *e)
 	}
 	row = (struct store_row){
 		.space = str_of(w->space),
-		.key = buf_str(&w->key),
-		.value = buf_str(&w->value),
+		.key = w->key,
+		.value = w->value,
 		.version = w->version,
 	};
 	return store_row_put(c->book.store, &row, e);

@@ -3,7 +3,8 @@
 #define PARTS_CORE_BATCH_H
 
 /* The inside of a batch: core_book.c fills it, core_commit.c writes it,
- * core_read.c looks for what is not on the disk yet. */
+ * core_read.c looks for what is not on the disk yet.  Whatever it points to is
+ * in the batch's memory and goes with it. */
 
 #include "parts/core.h"
 
@@ -20,21 +21,20 @@ struct core_write {
 	enum core_write_kind kind;
 	bool has_body;
 	bool forgotten; /* task */
+	bool ending;    /* task */
 	/* head */
 	uint64_t seq;
 	uint64_t before; /* the task's previous head */
 	struct wall time;
 	struct book_id task;
-	uint8_t bytes[BOOK_HEAD_SIZE];
+	uint8_t *bytes; /* BOOK_HEAD_SIZE */
 	/* row: space, key, value, version; head: value is its body; task: key
-	 * is its id, value its record, saved what a start loads */
+	 * is its id, value its record, row what stands in its columns */
 	const char *space;
-	struct buf key;
-	struct buf value;
-	struct buf saved;
+	struct str key;
+	struct str value;
 	uint64_t version;
-	struct store_task row;
-	struct arena arena;
+	struct store_task *row; /* NULL: it is not there any more */
 };
 
 struct core_pending {
@@ -51,7 +51,6 @@ void core_batch_new_head(struct core *c, struct core_write *w);
 void core_batch_hash(struct core *c);
 /* What the batch holds is fixed: rows of tasks are made from their state. */
 void core_batch_close(struct core *c);
-void core_batch_free(struct core_batch *b); /* effects too */
 bool core_batch_empty(const struct core_batch *b);
 int core_batch_write(
     struct core *c, const struct core_batch *b, struct err *e) MUST_CHECK;

@@ -84,6 +84,7 @@ core_trail(struct core *c, struct book_id task, uint64_t seq)
 static uint64_t
 append(struct core *c, const struct core_event *event, struct book_id *task)
 {
+	struct arena *a = &c->book.forming.memory;
 	struct core_write *w = core_batch_add(c, CORE_WRITE_HEAD);
 	struct book_head head = { 0 };
 	struct err e = { 0 };
@@ -93,7 +94,8 @@ append(struct core *c, const struct core_event *event, struct book_id *task)
 
 	w->before = t ? t->last_seq : 0;
 	w->has_body = head.has_body;
-	buf_add(&w->value, event->body);
+	w->value = arena_str(a, event->body);
+	w->bytes = arena_alloc(a, BOOK_HEAD_SIZE);
 	book_head_encode(&head, w->bytes);
 	core_batch_new_head(c, w);
 	w->seq = head.seq;
@@ -124,9 +126,8 @@ void
 core_after(struct core *c, core_effect_fn *fn, uint64_t number)
 {
 	struct core_batch *b = &c->book.forming;
-	struct core_pending *p = calloc(1, sizeof(*p));
+	struct core_pending *p = arena_alloc(&b->memory, sizeof(*p));
 
-	must(p);
 	p->fn = fn;
 	p->number = number;
 	if (b->pending_last) {
@@ -144,8 +145,8 @@ core_row(struct core *c, const char *space, struct str key, struct str value,
 	struct core_write *w = core_batch_add(c, CORE_WRITE_ROW);
 
 	w->space = space;
-	buf_add(&w->key, key);
-	buf_add(&w->value, value);
+	w->key = arena_str(&c->book.forming.memory, key);
+	w->value = arena_str(&c->book.forming.memory, value);
 	w->version = version;
 }
 
@@ -155,7 +156,7 @@ core_row_drop(struct core *c, const char *space, struct str key)
 	struct core_write *w = core_batch_add(c, CORE_WRITE_DROP);
 
 	w->space = space;
-	buf_add(&w->key, key);
+	w->key = arena_str(&c->book.forming.memory, key);
 }
 
 void
@@ -163,14 +164,23 @@ core_task_put(struct core *c, const struct queue_task *t, struct str record)
 {
 	struct core_write *w = core_batch_add(c, CORE_WRITE_TASK);
 
-	buf_add(&w->key, t->id);
-	buf_add(&w->value, record);
+	w->key = arena_str(&c->book.forming.memory, t->id);
+	w->value = arena_str(&c->book.forming.memory, record);
 }
 
 void
 core_task_row(struct core *c, const struct queue_task *t)
 {
 	core_task_put(c, t, STR(""));
+}
+
+void
+core_task_ended(struct core *c, const struct queue_task *t)
+{
+	struct core_write *w = core_batch_add(c, CORE_WRITE_TASK);
+
+	w->key = arena_str(&c->book.forming.memory, t->id);
+	w->ending = true;
 }
 
 void

@@ -160,40 +160,36 @@ arm_beat(struct core *c)
 }
 
 static void
-run_effects(struct core *c, struct core_pending *p)
+give_memory_back(struct core *c, struct core_batch *b)
 {
-	while (p) {
-		struct core_pending *next = p->next;
-
-		p->fn(c, p->number);
-		free(p);
-		p = next;
-	}
+	arena_clear(&b->memory);
+	arena_fini(&c->book.spare);
+	c->book.spare = b->memory;
 }
 
 static void
 durable(struct core *c)
 {
-	struct core_pending *effects = c->book.flying.pending;
-	bool written = c->book.flying.writes != NULL;
-	bool grown = c->book.flying.last != 0;
+	struct core_batch done = c->book.flying;
 
+	c->book.flying = (struct core_batch){ 0 }; /* an effect may close one */
 	if (c->book.stalled[0]) { /* nothing was claimed meanwhile */
 		c->book.stalled[0] = '\0';
 		core_after(c, claim_again, 0);
 	}
-	if (grown) {
-		c->book.durable = c->book.flying.last;
+	if (done.last) {
+		c->book.durable = done.last;
 		c->book.durable_tree = c->book.flying_tree;
 	}
-	c->book.commits += written;
-	c->book.flying.pending = NULL;
-	core_batch_free(&c->book.flying);
-	run_effects(c, effects);
-	if (grown) {
+	c->book.commits += done.writes != NULL;
+	for (struct core_pending *p = done.pending; p; p = p->next) {
+		p->fn(c, p->number);
+	}
+	if (done.last) {
 		core_api_events(c);
 		core_buddy_changed(c);
 	}
+	give_memory_back(c, &done);
 }
 
 /* --- under way --- */
@@ -365,9 +361,6 @@ core_bodies_expire(
 static void
 drop_effects(struct core_batch *b)
 {
-	struct core_batch effects = { .pending = b->pending };
-
-	core_batch_free(&effects);
 	b->pending = NULL;
 	b->pending_last = NULL;
 }

@@ -34,6 +34,8 @@ void core_row_drop(struct core *c, const char *space, struct str key);
 void core_task_put(
     struct core *c, const struct queue_task *t, struct str record);
 void core_task_row(struct core *c, const struct queue_task *t);
+/* The same of a task that was live until this batch, and ends. */
+void core_task_ended(struct core *c, const struct queue_task *t);
 /* A final task that is about to leave the memory: a start loads it no more,
  * unless it is still here when the batch is closed. */
 void core_task_forget(struct core *c, const struct queue_task *t);
@@ -128,6 +130,7 @@ struct core_pending; /* an effect waiting for the commit */
 struct core_write;   /* a head, body or row of the batch */
 
 struct core_batch {
+	struct arena memory; /* all that it holds */
 	struct core_write *writes, *writes_last;
 	struct core_pending *pending, *pending_last;
 	uint64_t last;               /* seq of its last head; 0: it has none */
@@ -140,6 +143,8 @@ struct core_book {
 	struct store *store;
 	struct core_batch forming; /* grows */
 	struct core_batch flying;  /* closed: is being committed */
+	struct arena spare;        /* memory for the batch after it */
+	struct buf scratch;        /* what a start loads of one task */
 	bool under_way;            /* the store has it */
 	bool beat_due;             /* the lease needs a commit */
 	struct book_tree tree;     /* all heads */

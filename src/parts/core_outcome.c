@@ -135,7 +135,7 @@ outcome(struct core *c, struct core_run *r, enum e2m_event how,
 	};
 
 	(void)core_append(c, &event);
-	core_task_row(c, queue_find(c->queue, str_of(r->task_text)));
+	core_task_ended(c, queue_find(c->queue, str_of(r->task_text)));
 	core_due_arm(c);
 	r->settled = true;
 	core_after(c, end_run, r->number);

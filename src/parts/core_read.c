@@ -151,7 +151,7 @@ unwritten_body(const struct core_batch *b, uint64_t seq, struct buf *out)
 	for (const struct core_write *w = b->writes; w; w = w->next) {
 		if (w->kind == CORE_WRITE_HEAD && w->seq == seq &&
 		    w->has_body) {
-			buf_add(out, buf_str(&w->value));
+			buf_add(out, w->value);
 			return true;
 		}
 	}
@@ -201,8 +201,8 @@ unwritten_record(const struct core_batch *b, struct str task, struct buf *out)
 {
 	for (const struct core_write *w = b->writes; w; w = w->next) {
 		if (w->kind == CORE_WRITE_TASK && w->value.len &&
-		    str_eq(buf_str(&w->key), task)) {
-			buf_add(out, buf_str(&w->value));
+		    str_eq(w->key, task)) {
+			buf_add(out, w->value);
 			return true;
 		}
 	}

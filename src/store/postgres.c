@@ -151,6 +151,8 @@ close_store(struct store *s)
 	batch_free(&p->batch);
 	pack_words_free(p->words);
 	arena_fini(&p->where.arena);
+	free(p->unpacked.heads);
+	buf_fini(&p->unpacked.content);
 	buf_fini(&p->line.log_heads);
 	buf_fini(&p->why);
 	buf_fini(&p->base.where);
@@ -186,6 +188,7 @@ static const struct store_ops ops = {
 	.task_put = postgres_task_put,
 	.task_get = postgres_task_get,
 	.tasks_walk = postgres_tasks_walk,
+	.tasks_all = postgres_tasks_all,
 	.live_walk = postgres_live_walk,
 	.inbox_walk = postgres_inbox_walk,
 	.inbox_drop = postgres_inbox_drop,

@@ -94,6 +94,18 @@ struct line {
 	struct buf log_heads;
 };
 
+/* The rows of the log and of bodies that were unpacked last, so that a trail is
+ * not a question a head.  Rows are never changed. */
+struct unpacked {
+	uint64_t first;
+	struct pack_head *heads;
+	size_t count; /* 0: none */
+	size_t room;
+	uint64_t body_first;
+	int64_t body_day;
+	struct buf content; /* empty: none */
+};
+
 struct postgres {
 	struct store base; /* first */
 	struct postgres_where where;
@@ -101,6 +113,7 @@ struct postgres {
 	struct batch batch;
 	struct pack_words *words;
 	uint32_t words_stored; /* of words, those in the table */
+	struct unpacked unpacked;
 	PGconn *reading;
 	bool prepared[READS]; /* on the reading connection */
 	bool snapshot;        /* all reads in one transaction */
@@ -122,7 +135,10 @@ int64_t boot_us(void); /* goes on while the machine sleeps */
 /* The server's or libpq's last sentence on one line, never a password. */
 const char *postgres_said(const struct postgres *p, const char *text);
 
-struct store_task postgres_task(const PGresult *r, int row);
+/* Tasks after that number, which becomes the last one's: 1, or 0: there is none
+ * any more, or -1. */
+int postgres_tasks_page(struct postgres *p, int64_t *after, store_task_fn *each,
+    void *context, struct err *e) MUST_CHECK;
 int postgres_snapshot(
     struct postgres *p, struct store **store, struct err *e) MUST_CHECK;
 

@@ -15,7 +15,6 @@
 
 #define STEP_HEADS 500
 #define STEP_BYTES (1u << 20)
-#define STEP_TASKS 200
 
 enum stage {
 	STAGE_HEADS,
@@ -37,8 +36,7 @@ struct postgres_backup {
 	bool full;        /* the step has done enough */
 	struct buf space; /* the last row and the last task that were copied */
 	struct buf key;
-	int64_t created;
-	struct buf id;
+	int64_t last_task;
 };
 
 static int
@@ -90,7 +88,7 @@ copy_rows(struct postgres_backup *b, struct err *e)
 	}
 	if (count == 0) {
 		b->stage = STAGE_TASKS;
-		b->created = INT64_MAX; /* "infinity" */
+		b->last_task = INT64_MIN;
 		return rc;
 	}
 	buf_clear(&b->space);
@@ -101,35 +99,21 @@ copy_rows(struct postgres_backup *b, struct err *e)
 }
 
 static int
+copy_task(void *context, const struct store_task *task, struct err *e)
+{
+	return store_task_put(context, task, e);
+}
+
+static int
 copy_tasks(struct postgres_backup *b, struct err *e)
 {
-	struct params params = { 0 };
-	auto_result r = NULL;
-	int count;
-	int rc;
+	int more = postgres_tasks_page(
+	    (struct postgres *)b->from, &b->last_task, copy_task, b->to, e);
 
-	param_text(&params, STR(""));
-	param_text(&params, STR(""));
-	param_i64(&params, b->created);
-	param_bytes(&params, buf_str(&b->id));
-	param_i64(&params, STEP_TASKS);
-	rc = postgres_ask(
-	    (struct postgres *)b->from, READ_TASKS, &params, &r, e);
-	buf_fini(&params.bytes);
-	count = rc ? 0 : pq.ntuples(r);
-	for (int i = 0; i < count && rc == 0; i++) {
-		struct store_task task = postgres_task(r, i);
-
-		rc = store_task_put(b->to, &task, e);
-	}
-	if (count == 0) {
+	if (more == 0) {
 		b->stage = STAGE_OWNED;
-		return rc;
 	}
-	b->created = column_i64(r, count - 1, 5);
-	buf_clear(&b->id);
-	buf_add(&b->id, column_str(r, count - 1, 0));
-	return rc;
+	return more < 0 ? -1 : 0;
 }
 
 static int
@@ -258,7 +242,6 @@ postgres_backup_free(struct store_backup *backup)
 	buf_fini(&b->making);
 	buf_fini(&b->space);
 	buf_fini(&b->key);
-	buf_fini(&b->id);
 	free(b);
 }
 

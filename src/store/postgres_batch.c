@@ -179,7 +179,26 @@ batch_task_find(const struct batch *b, struct str id)
 {
 	uintptr_t found = (uintptr_t)map_get(&b->task_index, id);
 
-	return found ? &b->tasks[found - 1] : NULL;
+	return found ? &b->tasks[found - 1].task : NULL;
+}
+
+/* Which of the three tables must say so. */
+static void
+mark_task(struct batch_task *at, const struct store_task *task)
+{
+	bool added = task->record.len > 0;
+
+	at->added |= added;
+	if (task->ending && !added) {
+		at->ended = true;
+	} else if (task->live) {
+		at->saved = true;
+		at->gone = false;
+	} else {
+		at->saved = false;
+		at->gone = true;
+		at->ended = true;
+	}
 }
 
 int
@@ -187,7 +206,7 @@ postgres_task_put(struct store *s, const struct store_task *task, struct err *e)
 {
 	struct batch *b = &((struct postgres *)s)->batch;
 	uintptr_t found = (uintptr_t)map_get(&b->task_index, task->id);
-	struct store_task *at;
+	struct batch_task *at;
 	struct str record;
 
 	if (!str_is_utf8(task->record) || str_has(task->record, '\0')) {
@@ -198,18 +217,20 @@ postgres_task_put(struct store *s, const struct store_task *task, struct err *e)
 	if (!found) {
 		b->tasks = array_grow(
 		    b->tasks, b->task_count, &b->task_room, sizeof(*b->tasks));
-		b->tasks[b->task_count++] = (struct store_task){
-			.id = arena_str(&b->arena, task->id),
+		b->tasks[b->task_count++] = (struct batch_task){
+			.task.id = arena_str(&b->arena, task->id),
 		};
 		found = b->task_count;
-		map_put(&b->task_index, b->tasks[found - 1].id,
+		map_put(&b->task_index, b->tasks[found - 1].task.id,
 		    (void *)found); /* NOLINT(performance-no-int-to-ptr) */
 	}
 	at = &b->tasks[found - 1];
-	record =
-	    task->record.len ? arena_str(&b->arena, task->record) : at->record;
-	*at = (struct store_task){
-		.id = at->id,
+	record = task->record.len ? arena_str(&b->arena, task->record)
+	                          : at->task.record;
+	mark_task(at, task);
+	at->task = (struct store_task){
+		.number = task->number,
+		.id = at->task.id,
 		.queue = arena_str(&b->arena, task->queue),
 		.subject = arena_str(&b->arena, task->subject),
 		.state = arena_str(&b->arena, task->state),

@@ -8,6 +8,7 @@
 #include "store/pack.h"
 
 struct postgres;
+struct params;
 
 struct batch_body {
 	uint64_t seq;
@@ -22,6 +23,13 @@ struct batch_row {
 	bool put;
 	bool deleted; /* before it was put, or at the end */
 };
+struct batch_task {
+	struct store_task task; /* as it was put last */
+	bool added;             /* with its record */
+	bool saved;             /* task_live has it from now on */
+	bool gone;              /* task_live has it no more */
+	bool ended;             /* task_end has it from now on */
+};
 struct batch {
 	struct arena arena;
 	struct pack_head *heads;
@@ -35,7 +43,7 @@ struct batch {
 	size_t row_count;
 	size_t row_room;
 	struct map row_index; /* number of the row + 1 */
-	struct store_task *tasks;
+	struct batch_task *tasks;
 	size_t task_count;
 	size_t task_room;
 	struct map task_index;
@@ -53,6 +61,7 @@ const struct batch_row *batch_row_find(
 const struct store_task *batch_task_find(const struct batch *b, struct str id);
 void batch_free(struct batch *b);
 int batch_send(struct postgres *p); /* 0, or -1: the connection is lost */
+int batch_send_tasks(struct postgres *p, struct params *params);
 void batch_pack(struct postgres *p);
 
 #endif

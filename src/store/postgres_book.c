@@ -151,115 +151,6 @@ postgres_heads_walk(struct store *s, uint64_t from, uint64_t limit,
 	return p->batch.head_count ? give_batch(p, &walk, e) : 0;
 }
 
-int
-postgres_head_get(struct store *s, uint64_t seq, store_head_fn *each,
-    void *context, struct err *e)
-{
-	struct walk walk = {
-		.from = seq,
-		.left = 1,
-		.each = each,
-		.context = context,
-	};
-
-	struct postgres *p = (struct postgres *)s;
-
-	if (seq < 1 || seq > INT64_MAX || (p->owned && seq > s->last)) {
-		return err_set(e, ERR_MISSING,
-		    "head %" PRIu64 " is not in the store", seq);
-	}
-	if (p->batch.head_count && seq >= p->batch.first) {
-		return give_batch(p, &walk, e);
-	}
-	if (read_page(p, &walk, 1, e)) {
-		return -1;
-	}
-	if (walk.next == seq && seq > s->committed) {
-		return err_set(e, ERR_MISSING,
-		    "head %" PRIu64 " is not in the store", seq);
-	}
-	if (walk.next == seq) {
-		return err_set(e, ERR_IO,
-		    "head %" PRIu64 " is missing in the log on PostgreSQL",
-		    seq);
-	}
-	return 0;
-}
-
-/* The body of that head in the batch; NULL: none there. */
-static const struct batch_body *
-batch_body(const struct batch *b, uint64_t seq)
-{
-	for (size_t i = 0; i < b->body_count; i++) {
-		if (b->bodies[i].seq == seq) {
-			return &b->bodies[i];
-		}
-	}
-	return NULL;
-}
-
-/* In row i of READ_BODY: 1 found, 0 not there, -1. */
-static int
-find_body(
-    const PGresult *r, int i, uint64_t seq, struct buf *out, struct err *e)
-{
-	auto_buf content = { 0 };
-	struct str bytes;
-
-	if (unpack_bodies(column_str(r, i, 2), &content, e)) {
-		return -1;
-	}
-	if (unpack_body(
-	        column_u64(r, i, 0), buf_str(&content), seq, &bytes, e)) {
-		return e->kind == ERR_MISSING ? 0 : -1;
-	}
-	buf_add(out, bytes);
-	return 1;
-}
-
-static int
-read_body(struct postgres *p, uint64_t seq, int64_t *day, struct buf *out,
-    struct err *e)
-{
-	struct params params = { 0 };
-	auto_result r = NULL;
-	int found = 0;
-	int rc;
-
-	must(seq <= INT64_MAX);
-	param_i64(&params, (int64_t)seq);
-	rc = postgres_ask(p, READ_BODY, &params, &r, e);
-	buf_fini(&params.bytes);
-	for (int i = 0; rc == 0 && found == 0 && i < pq.ntuples(r); i++) {
-		found = find_body(r, i, seq, out, e);
-		*day = column_i64(r, i, 1);
-	}
-	if (rc == 0 && found == 0) {
-		(void)err_set(e, ERR_MISSING,
-		    "the body of head %" PRIu64 " is not in the store", seq);
-	}
-	return rc == 0 && found == 1 ? 0 : -1;
-}
-
-int
-postgres_body_get(
-    struct store *s, uint64_t seq, int64_t *day, struct buf *out, struct err *e)
-{
-	struct postgres *p = (struct postgres *)s;
-	const struct batch_body *own = batch_body(&p->batch, seq);
-	int64_t found = own ? own->day : 0;
-
-	if (own) {
-		buf_add(out, own->bytes);
-	} else if (read_body(p, seq, &found, out, e)) {
-		return -1;
-	}
-	if (day) {
-		*day = found;
-	}
-	return 0;
-}
-
 static int
 days_load(struct postgres *p, struct err *e)
 {
@@ -373,6 +264,7 @@ postgres_bodies_expire(
 	if (before_day < INT32_MIN || before_day > INT32_MAX) {
 		return err_set(e, ERR_INPUT, "bodies before no day");
 	}
+	buf_clear(&p->unpacked.content);
 	param_i32(&params, (int32_t)before_day);
 	rc = postgres_ask(p, READ_BODY_COUNT, &params, &r, e);
 	buf_fini(&params.bytes);

@@ -38,6 +38,8 @@ int postgres_task_get(struct store *s, struct str id, store_task_fn *each,
     void *context, struct err *e);
 int postgres_tasks_walk(struct store *s, const struct store_task *like,
     uint64_t limit, store_task_fn *each, void *context, struct err *e);
+int postgres_tasks_all(
+    struct store *s, store_task_fn *each, void *context, struct err *e);
 int postgres_live_walk(
     struct store *s, store_task_fn *each, void *context, struct err *e);
 int postgres_inbox_walk(struct store *s, uint64_t limit, store_inbox_fn *each,

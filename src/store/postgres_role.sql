@@ -7,6 +7,7 @@ DO 'BEGIN EXECUTE format(''GRANT USAGE ON SCHEMA %I TO handrail_house'', current
 GRANT SELECT ON meta TO handrail_house;
 GRANT SELECT, INSERT ON log, word, body, body_rest TO handrail_house;
 GRANT DELETE ON body_rest TO handrail_house;
-GRANT SELECT, INSERT, UPDATE, DELETE ON rows, tasks TO handrail_house;
+GRANT SELECT, INSERT, UPDATE, DELETE ON rows, task, task_live, task_end TO handrail_house;
+GRANT SELECT ON tasks TO handrail_house;
 GRANT SELECT, UPDATE ON owner TO handrail_house;
 GRANT SELECT, DELETE ON inbox TO handrail_house;

@@ -184,54 +184,6 @@ send_rows(struct postgres *p, struct params *params)
 	return line_send(p, WRITE_ROW_PUT, params);
 }
 
-static void
-task_texts(const struct batch *b, struct params *params, size_t member)
-{
-	param_array(params, TYPE_TEXT, b->task_count);
-	for (size_t i = 0; i < b->task_count; i++) {
-		const char *task = (const char *)&b->tasks[i];
-
-		element_text(
-		    params, *(const struct str *)(const void *)(task + member));
-	}
-}
-
-static int
-send_tasks(struct postgres *p, struct params *params)
-{
-	const struct batch *b = &p->batch;
-	size_t count = b->task_count;
-
-	params_clear(params);
-	task_texts(b, params, offsetof(struct store_task, id));
-	task_texts(b, params, offsetof(struct store_task, queue));
-	task_texts(b, params, offsetof(struct store_task, subject));
-	task_texts(b, params, offsetof(struct store_task, state));
-	task_texts(b, params, offsetof(struct store_task, owner));
-	param_array(params, TYPE_TIME, count);
-	for (size_t i = 0; i < count; i++) {
-		element_i64(params, postgres_time(b->tasks[i].created_at));
-	}
-	param_array(params, TYPE_TIME, count);
-	for (size_t i = 0; i < count; i++) {
-		element_i64(params, postgres_time(b->tasks[i].updated_at));
-	}
-	task_texts(b, params, offsetof(struct store_task, record));
-	param_array(params, TYPE_BYTEA, count);
-	for (size_t i = 0; i < count; i++) {
-		element_bytes(params, b->tasks[i].saved);
-	}
-	param_array(params, TYPE_INT8, count);
-	for (size_t i = 0; i < count; i++) {
-		element_i64(params, (int64_t)b->tasks[i].last_seq);
-	}
-	param_array(params, TYPE_BOOL, count);
-	for (size_t i = 0; i < count; i++) {
-		element_bool(params, b->tasks[i].live);
-	}
-	return line_send(p, WRITE_TASK_PUT, params);
-}
-
 static int
 send_drops(struct postgres *p, struct params *params)
 {
@@ -267,7 +219,7 @@ send_each(struct postgres *p, struct params *params)
 	if (b->row_count && send_rows(p, params)) {
 		return -1;
 	}
-	if (b->task_count && send_tasks(p, params)) {
+	if (b->task_count && batch_send_tasks(p, params)) {
 		return -1;
 	}
 	if (b->drop_count && send_drops(p, params)) {

@@ -12,9 +12,10 @@
  */
 
 /* What a session is, whatever the role or the database has as its defaults.
+ * Plans are made once, while the tables are still empty: by index, always.
  * A server that stops hearing from us frees our locks within seconds. */
 static const char session_options[] =
-    " -c plan_cache_mode=force_generic_plan"
+    " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
     " -c default_transaction_isolation=read\\ committed"
     " -c statement_timeout=0 -c lock_timeout=0 -c jit=off"
     " -c idle_in_transaction_session_timeout=0"

@@ -80,7 +80,8 @@ int
 store_task_put(
     struct store *store, const struct store_task *task, struct err *e)
 {
-	must(task->last_seq <= INT64_MAX);
+	must(task->number > 0);
+	must(task->last_seq <= INT64_MAX && (task->live || !task->ending));
 	if (may_write(store, e)) {
 		return -1;
 	}

@@ -3,6 +3,8 @@
 
 #include "store/sqlite.h"
 
+static const char writing[] = "writing a task";
+
 /* wall_text of a moment near the last one: most are of the same day. */
 static struct str
 time_text(struct wall t, char text[WALL_TEXT_MAX])
@@ -33,46 +35,111 @@ time_text(struct wall t, char text[WALL_TEXT_MAX])
 	return str_of(text);
 }
 
+/* What it was put with: once. */
+static int
+add_task(struct sqlite *s, const struct store_task *task, struct err *e)
+{
+	sqlite3_stmt *row = s->statements[STATEMENT_TASK_ADD];
+	char created_at[WALL_TEXT_MAX];
+
+	bind_number(row, 1, (int64_t)task->number);
+	bind_text(row, 2, task->id);
+	bind_text(row, 3, task->queue);
+	bind_text(row, 4, task->subject);
+	bind_text(row, 5, time_text(task->created_at, created_at));
+	bind_text(row, 6, task->record);
+	return write_step(s, STATEMENT_TASK_ADD, writing, e);
+}
+
+/* What a start loads of it. */
+static int
+put_live(struct sqlite *s, const struct store_task *task, struct err *e)
+{
+	sqlite3_stmt *row = s->statements[STATEMENT_LIVE_PUT];
+	char updated_at[WALL_TEXT_MAX];
+
+	bind_number(row, 1, (int64_t)task->number);
+	bind_text(row, 2, task->id);
+	bind_text(row, 3, task->state);
+	bind_text(row, 4, task->owner);
+	bind_text(row, 5, time_text(task->updated_at, updated_at));
+	bind_number(row, 6, (int64_t)task->last_seq);
+	bind_blob(row, 7, task->saved);
+	return write_step(s, STATEMENT_LIVE_PUT, writing, e);
+}
+
+static int
+put_end(struct sqlite *s, const struct store_task *task, struct err *e)
+{
+	sqlite3_stmt *row = s->statements[STATEMENT_END_PUT];
+	char updated_at[WALL_TEXT_MAX];
+
+	bind_number(row, 1, (int64_t)task->number);
+	bind_text(row, 2, task->state);
+	bind_text(row, 3, task->owner);
+	bind_text(row, 4, time_text(task->updated_at, updated_at));
+	bind_number(row, 5, (int64_t)task->last_seq);
+	bind_blob(row, 6, task->saved);
+	return write_step(s, STATEMENT_END_PUT, writing, e);
+}
+
+static int
+drop_live(struct sqlite *s, uint64_t number, struct err *e)
+{
+	bind_number(s->statements[STATEMENT_LIVE_DROP], 1, (int64_t)number);
+	return write_step(s, STATEMENT_LIVE_DROP, writing, e);
+}
+
+/* A task that was put before tasks had numbers gets its own. */
+static int
+give_number(struct sqlite *s, const struct store_task *task, struct err *e)
+{
+	sqlite3_stmt *row = s->statements[STATEMENT_TASK_NUMBER];
+
+	bind_number(row, 1, (int64_t)task->number);
+	bind_text(row, 2, task->id);
+	return write_step(s, STATEMENT_TASK_NUMBER, writing, e);
+}
+
 int
 sqlite_task_put(
     struct store *store, const struct store_task *task, struct err *e)
 {
 	struct sqlite *s = sqlite_of(store);
-	sqlite3_stmt *statement = s->statements[STATEMENT_TASK_PUT];
-	char created_at[WALL_TEXT_MAX];
-	char updated_at[WALL_TEXT_MAX];
 
-	bind_text(statement, 1, task->id);
-	bind_text(statement, 2, task->queue);
-	bind_text(statement, 3, task->subject);
-	bind_text(statement, 4, task->state);
-	bind_text(statement, 5, task->owner);
-	bind_text(statement, 6, time_text(task->created_at, created_at));
-	bind_text(statement, 7, time_text(task->updated_at, updated_at));
-	bind_text(statement, 8, task->record);
-	bind_blob(statement, 9, task->saved);
-	bind_number(statement, 10, (int64_t)task->last_seq);
-	bind_number(statement, 11, task->live);
-	return write_step(s, STATEMENT_TASK_PUT, "writing a task", e);
+	if (task->record.len) {
+		if (add_task(s, task, e)) {
+			return -1;
+		}
+	} else if (task->ending) {
+		return put_end(s, task, e);
+	} else if (give_number(s, task, e)) {
+		return -1;
+	}
+	if (task->live) {
+		return put_live(s, task, e);
+	}
+	return drop_live(s, task->number, e) ? -1 : put_end(s, task, e);
 }
 
 static int
 give_task(sqlite3_stmt *row, store_task_fn *each, void *context, struct err *e)
 {
 	struct store_task task = {
-		.id = column_text(row, 0),
-		.queue = column_text(row, 1),
-		.subject = column_text(row, 2),
-		.state = column_text(row, 3),
-		.owner = column_text(row, 4),
-		.record = column_text(row, 7),
-		.saved = column_blob(row, 8),
-		.last_seq = (uint64_t)sqlite3_column_int64(row, 9),
-		.live = sqlite3_column_int64(row, 10) != 0,
+		.number = (uint64_t)sqlite3_column_int64(row, 0),
+		.id = column_text(row, 1),
+		.queue = column_text(row, 2),
+		.subject = column_text(row, 3),
+		.state = column_text(row, 4),
+		.owner = column_text(row, 5),
+		.record = column_text(row, 8),
+		.saved = column_blob(row, 9),
+		.last_seq = (uint64_t)sqlite3_column_int64(row, 10),
+		.live = sqlite3_column_int64(row, 11) != 0,
 	};
 
-	if (!wall_parse(column_text(row, 5), &task.created_at) ||
-	    !wall_parse(column_text(row, 6), &task.updated_at)) {
+	if (!wall_parse(column_text(row, 6), &task.created_at) ||
+	    !wall_parse(column_text(row, 7), &task.updated_at)) {
 		return err_set(e, ERR_IO, "the task %s has a time that is none",
 		    err_quote(task.id));
 	}
@@ -145,9 +212,10 @@ sqlite_live_walk(
 
 	while ((found = read_step(s, STATEMENT_LIVE, e)) == 1) {
 		struct store_task task = {
-			.id = column_text(row, 0),
-			.last_seq = (uint64_t)sqlite3_column_int64(row, 1),
-			.saved = column_blob(row, 2),
+			.number = (uint64_t)sqlite3_column_int64(row, 0),
+			.id = column_text(row, 1),
+			.last_seq = (uint64_t)sqlite3_column_int64(row, 2),
+			.saved = column_blob(row, 3),
 			.live = true,
 		};
 

@@ -10,8 +10,10 @@ struct store;
 
 /* Tasks, as plain SQL sees them: written when a task is put and at its end.
  * `saved` is the queue's own form of it: what a start loads instead of the
- * whole log. */
+ * whole log.  `number` is the seq of the head that put it: it orders tasks and
+ * says which one is meant. */
 struct store_task {
+	uint64_t number; /* not 0, the same at every put */
 	struct str id;
 	struct str queue;
 	struct str subject;
@@ -24,10 +26,14 @@ struct store_task {
 	struct str saved;
 	uint64_t last_seq; /* of its newest head when this was written */
 	bool live;         /* a start must load it */
+	/* It is live in the store already and this is its end: the cheapest
+	 * write, a row is added and none is changed.  Not read back. */
+	bool ending;
 };
 typedef int store_task_fn(
     void *context, const struct store_task *task, struct err *e);
-/* An empty record keeps the one that is there. */
+/* An empty record keeps the one that is there, and with it queue, subject and
+ * created_at. */
 int store_task_put(struct store *store, const struct store_task *task,
     struct err *e) MUST_CHECK;
 /* ERR_MISSING. `each` is called once. */
@@ -38,7 +44,8 @@ int store_task_get(struct store *store, struct str id, store_task_fn *each,
 int store_tasks_walk(struct store *store, const struct store_task *like,
     uint64_t limit, store_task_fn *each, void *context,
     struct err *e) MUST_CHECK;
-/* Every live one, in any order; only id, saved and last_seq are read. */
+/* Every live one, in any order; only number, id, saved and last_seq are read.
+ */
 int store_live_walk(struct store *store, store_task_fn *each, void *context,
     struct err *e) MUST_CHECK;
 

@@ -142,6 +142,32 @@ a_head_that_names_its_body_keeps_it(void **state)
 	}
 }
 
+static void
+bodies_are_named_as_the_tree_would(void **state)
+{
+	static uint8_t with[MOST][BOOK_HEAD_SIZE];
+	static uint8_t without[MOST][BOOK_HEAD_SIZE];
+	static char texts[MOST][BOOK_HEAD_SIZE];
+	struct book_new_head heads[MOST];
+	struct book_tree tree = { 0 };
+
+	(void)state;
+	add_together(&tree, MOST, with);
+	for (size_t i = 0; i < MOST; i++) {
+		struct book_head head = head_of(i + 1);
+
+		heads[i].bytes = without[i];
+		heads[i].body = body_of(i + 1, texts[i]);
+		if (heads[i].body.len > 0) {
+			book_head_body_later(&head, heads[i].body);
+		}
+		book_head_encode(&head, without[i]);
+	}
+	assert_memory_not_equal(with, without, sizeof(with));
+	book_bodies_name(heads, MOST);
+	assert_memory_equal(with, without, sizeof(with));
+}
+
 int
 main(void)
 {
@@ -149,6 +175,7 @@ main(void)
 		cmocka_unit_test(a_batch_makes_the_tree_that_its_heads_make),
 		cmocka_unit_test(a_batch_may_be_of_any_size),
 		cmocka_unit_test(a_head_that_names_its_body_keeps_it),
+		cmocka_unit_test(bodies_are_named_as_the_tree_would),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,9 +66,10 @@ add_heads(struct store *store, uint64_t from, uint64_t to)
 }
 
 static void
-put_task(struct store *store, const char *id, bool live)
+put_task(struct store *store, uint64_t number, const char *id, bool live)
 {
 	struct store_task task = {
+		.number = number,
 		.id = str_of(id),
 		.queue = STR("engineering"),
 		.subject = STR("fix it"),
@@ -107,8 +108,8 @@ full_store(void)
 	assert_int_equal(put_row(store, "b", "2", 9, &e), 0);
 	assert_int_equal(put_row(store, "a", "", 0, &e), 0);
 	commit(store);
-	put_task(store, "later-in-the-alphabet", true);
-	put_task(store, "first-in-the-alphabet", false);
+	put_task(store, 11, "later-in-the-alphabet", true);
+	put_task(store, 12, "first-in-the-alphabet", false);
 	return store;
 }
 
@@ -152,10 +153,11 @@ tell_task(void *context, const struct store_task *task, struct err *e)
 
 	(void)e;
 	buf_addf(&told->text,
-	    "\n" STR_FMT " " STR_FMT " " STR_FMT " %lld %lld %llu %d",
-	    STR_ARG(task->id), STR_ARG(task->state), STR_ARG(task->record),
-	    (long long)task->created_at.us, (long long)task->updated_at.us,
-	    (unsigned long long)task->last_seq, task->live);
+	    "\n%lld " STR_FMT " " STR_FMT " " STR_FMT " %lld %lld %llu %d",
+	    (long long)task->number, STR_ARG(task->id), STR_ARG(task->state),
+	    STR_ARG(task->record), (long long)task->created_at.us,
+	    (long long)task->updated_at.us, (unsigned long long)task->last_seq,
+	    task->live);
 	buf_add(&told->text, task->saved);
 	return 0;
 }

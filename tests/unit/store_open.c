@@ -269,6 +269,58 @@ an_older_store_is_brought_up_step_by_step(void **state)
 	}
 }
 
+static int
+tell_task(void *context, const struct store_task *task, struct err *e)
+{
+	(void)e;
+	buf_addf(context, "%lld " STR_FMT " " STR_FMT " " STR_FMT " %d, ",
+	    (long long)task->number, STR_ARG(task->id), STR_ARG(task->state),
+	    STR_ARG(task->record), task->live);
+	return 0;
+}
+
+static void
+expect_tasks(struct store *store, const char *expected)
+{
+	struct store_task any = { 0 };
+	auto_buf told = { 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(
+	    store_tasks_walk(store, &any, 0, tell_task, &told, &e), 0);
+	assert_string_equal(buf_z(&told), expected);
+}
+
+/* They come before all others, until somebody knows which head put them. */
+static void
+tasks_of_an_older_store_get_their_number(void **state)
+{
+	sqlite3 *db = old_store(3);
+	struct store_task task = {
+		.number = 7,
+		.id = STR("one"),
+		.state = STR("completed"),
+		.last_seq = 9,
+		.live = true,
+	};
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	sql("INSERT INTO tasks VALUES ('one', 'q', 's', 'pending', 'o',"
+	    " '2026-11-26T11:40:00.000Z', '2026-11-26T11:41:00.000Z', '{1}'),"
+	    " ('two', 'q', 's', 'failed', 'o', '2026-11-26T11:50:00.000Z',"
+	    " '2026-11-26T11:51:00.000Z', '{2}')");
+
+	auto_store store = open_store();
+
+	expect_tasks(store, "-1 two failed {2} 0, -2 one pending {1} 0, ");
+	begin(store);
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	commit(store);
+	expect_tasks(store, "7 one completed {1} 1, -1 two failed {2} 0, ");
+}
+
 static void
 an_old_store_that_is_damaged_stays_as_it_is(void **state)
 {
@@ -558,6 +610,7 @@ main(void)
 		TEST(a_file_of_another_program_is_refused),
 		TEST(a_store_of_a_newer_version_is_refused),
 		TEST(an_older_store_is_brought_up_step_by_step),
+		TEST(tasks_of_an_older_store_get_their_number),
 		TEST(an_old_store_that_is_damaged_stays_as_it_is),
 		TEST(an_old_store_is_not_brought_up_by_a_look),
 		TEST(a_look_changes_nothing),

@@ -562,6 +562,101 @@ another_program_enqueues_by_an_insert(void **state)
 	assert_string_equal(sql("SELECT record FROM inbox"), "{\"b\":2}");
 }
 
+static int
+same_head(void *context, const struct store_head *head, struct err *e)
+{
+	(void)e;
+	expect_head(head);
+	++*(int *)context;
+	return 0;
+}
+
+/* A trail through one batch asks once: the table is out of reach for the rest.
+ */
+static void
+a_row_of_the_log_is_asked_for_once(void **state)
+{
+	auto_store store = open_store();
+	auto_buf body = { 0 };
+	uint64_t expired = 0;
+	int seen = 0;
+	struct err e = { 0 };
+
+	(void)state;
+	for (uint64_t seq = 1; seq <= 20; seq++) {
+		if (seq % 10 == 1) {
+			begin(store);
+		}
+		assert_int_equal(add_head(store, seq, &e), 0);
+		assert_int_equal(
+		    store_body_add(store, seq, 7, STR("body"), &e), 0);
+		if (seq % 10 == 0) {
+			commit(store);
+		}
+	}
+	assert_int_equal(store_head_get(store, 14, same_head, &seen, &e), 0);
+	assert_int_equal(store_body_get(store, 14, &body, &e), 0);
+	(void)sql("ALTER TABLE log RENAME TO log_away;"
+	          "ALTER TABLE body RENAME TO body_away");
+	assert_int_equal(
+	    store_trail_walk(store, 20, 10, same_head, &seen, &e), 0);
+	assert_int_equal(seen, 5); /* 11, 14, 17, 20 */
+	assert_int_equal(store_body_get(store, 20, &body, &e), 0);
+	assert_int_equal(store_head_get(store, 10, same_head, &seen, &e), -1);
+	assert_int_equal(store_body_get(store, 10, &body, &e), -1);
+	(void)sql("ALTER TABLE log_away RENAME TO log;"
+	          "ALTER TABLE body_away RENAME TO body");
+	assert_int_equal(store_head_get(store, 10, same_head, &seen, &e), 0);
+	assert_int_equal(store_body_get(store, 10, &body, &e), 0);
+	/* What has expired is not kept for that. */
+	begin(store);
+	assert_int_equal(store_bodies_expire(store, 8, &expired, &e), 0);
+	commit(store);
+	assert_int_equal(expired, 20);
+	assert_int_equal(store_body_get(store, 10, &body, &e), -1);
+	assert_int_equal(e.kind, ERR_MISSING);
+}
+
+/* People ask the view; the rows of a task are written once each. */
+static void
+a_task_that_ends_changes_no_row(void **state)
+{
+	auto_store store = open_store();
+	struct store_task task = {
+		.number = 3,
+		.id = STR("t1"),
+		.queue = STR("engineering"),
+		.state = STR("pending"),
+		.record = STR("{}"),
+		.saved = STR("saved"),
+		.last_seq = 3,
+		.live = true,
+	};
+	static const char rows[] =
+	    "SELECT t.ctid || ' ' || t.xmin || ' ' || t.xmax || ' ' || l.ctid"
+	    " || ' ' || l.xmin || ' ' || l.xmax FROM task t, task_live l";
+	char before[256];
+	struct err e = { 0 };
+
+	(void)state;
+	begin(store);
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	commit(store);
+	(void)snprintf(before, sizeof(before), "%s", sql(rows));
+	assert_true(strlen(before) > 10);
+	task.record = STR("");
+	task.state = STR("completed");
+	task.last_seq = 5;
+	task.ending = true;
+	begin(store);
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	commit(store);
+	assert_string_equal(sql(rows), before);
+	assert_string_equal(
+	    sql("SELECT id || queue || state || last_seq || live FROM tasks"),
+	    "t1engineeringcompleted5true");
+}
+
 /* src/store/postgres_role.sql, for a house that shall not be able to change
  * what it wrote. */
 static void
@@ -730,6 +825,8 @@ main(void)
 		TEST(what_cannot_be_opened_is_told_without_its_password),
 		TEST(heads_are_neither_changed_nor_deleted_by_sql),
 		TEST(another_program_enqueues_by_an_insert),
+		TEST(a_row_of_the_log_is_asked_for_once),
+		TEST(a_task_that_ends_changes_no_row),
 		TEST(a_role_may_append_and_not_change),
 		TEST(a_url_says_what_a_jailed_house_must_keep),
 		TEST(a_snapshot_becomes_a_file_and_a_file_a_store),

@@ -46,6 +46,7 @@ add_all(struct store *store, int batch, struct err *e)
 	char id[8];
 	char value[24];
 	struct store_task task = {
+		.number = 1 + (uint64_t)batch % 4,
 		.id = { id, 2 },
 		.record = STR("{}"),
 		.saved = STR("saved"),

@@ -238,6 +238,7 @@ tasks_are_listed_newest_first(void **state)
 {
 	auto_store store = open_store();
 	struct store_task task = {
+		.number = 1,
 		.id = STR("t1"),
 		.queue = STR("engineering"),
 		.subject = STR("fix it"),
@@ -253,10 +254,12 @@ tasks_are_listed_newest_first(void **state)
 	(void)state;
 	begin(store);
 	assert_int_equal(store_task_put(store, &task, &e), 0);
+	task.number = 2;
 	task.id = STR("t2");
 	task.queue = STR("finance");
 	task.created_at.us += CLOCK_SECOND;
 	assert_int_equal(store_task_put(store, &task, &e), 0);
+	task.number = 3;
 	task.id = STR("t3");
 	task.created_at.us += CLOCK_SECOND;
 	assert_int_equal(store_task_put(store, &task, &e), 0);
@@ -296,12 +299,22 @@ expect_task(struct store *store, const char *id, const char *expected)
 	assert_string_equal(buf_z(&out), expected);
 }
 
+static int
+count_task(void *context, const struct store_task *task, struct err *e)
+{
+	(void)task;
+	(void)e;
+	++*(uint64_t *)context;
+	return 0;
+}
+
 /* As it is put, as a start loads it, and as it ends. */
 static void
 a_live_task_is_loaded_until_its_end(void **state)
 {
 	auto_store store = open_store();
 	struct store_task task = {
+		.number = 1,
 		.id = STR("t1"),
 		.created_at = { 5000 },
 		.updated_at = { 6000 },
@@ -316,6 +329,7 @@ a_live_task_is_loaded_until_its_end(void **state)
 	(void)state;
 	begin(store);
 	assert_int_equal(store_task_put(store, &task, &e), 0);
+	task.number = 2;
 	task.id = STR("t2");
 	assert_int_equal(store_task_put(store, &task, &e), 0);
 	commit(store);
@@ -338,6 +352,120 @@ a_live_task_is_loaded_until_its_end(void **state)
 	assert_int_equal(e.kind, ERR_MISSING);
 }
 
+static void
+put_as(struct store *store, struct store_task *task, const char *saved,
+    uint64_t last_seq, bool live, bool ending)
+{
+	struct err e = { 0 };
+
+	task->saved = str_of(saved);
+	task->state = task->saved;
+	task->last_seq = last_seq;
+	task->live = live;
+	task->ending = ending;
+	begin(store);
+	assert_int_equal(store_task_put(store, task, &e), 0);
+	commit(store);
+	task->record = STR("");
+}
+
+/* What it is, what a start loads, and what people see of its state. */
+static void
+expect_life(
+    struct store *store, const char *task, const char *live, const char *state)
+{
+	auto_buf all = { 0 };
+	struct store_task like = { .state = str_of(state) };
+	uint64_t found = 0;
+	struct err e = { 0 };
+
+	expect_task(store, "t1", task);
+	assert_int_equal(store_live_walk(store, keep_task, &all, &e), 0);
+	assert_string_equal(buf_z(&all), live);
+	assert_int_equal(
+	    store_tasks_walk(store, &like, 0, count_task, &found, &e), 0);
+	assert_int_equal(found, 1);
+}
+
+/* Put, ended, redriven, ended again, forgotten, recalled. */
+static void
+a_task_may_end_more_than_once(void **state)
+{
+	auto_store store = open_store();
+	struct store_task task = {
+		.number = 5,
+		.id = STR("t1"),
+		.created_at = { 5000 },
+		.updated_at = { 6000 },
+		.record = STR("{}"),
+	};
+
+	(void)state;
+	put_as(store, &task, "put", 5, true, false);
+	expect_life(store, "t1 {} 5000 6000 5 1 put", "t1  0 0 5 1 put", "put");
+	put_as(store, &task, "done", 9, true, true);
+	expect_life(
+	    store, "t1 {} 5000 6000 9 1 done", "t1  0 0 9 1 done", "done");
+	put_as(store, &task, "again", 12, true, false);
+	expect_life(
+	    store, "t1 {} 5000 6000 12 1 again", "t1  0 0 12 1 again", "again");
+	put_as(store, &task, "over", 15, true, true);
+	expect_life(
+	    store, "t1 {} 5000 6000 15 1 over", "t1  0 0 15 1 over", "over");
+	/* As a restore saves it: its trail has no newer head. */
+	put_as(store, &task, "raised", 15, true, false);
+	expect_life(store, "t1 {} 5000 6000 15 1 raised", "t1  0 0 15 1 raised",
+	    "raised");
+	put_as(store, &task, "gone", 15, false, false);
+	expect_life(store, "t1 {} 5000 6000 15 0 gone", "", "gone");
+	put_as(store, &task, "recalled", 20, true, false);
+	expect_life(store, "t1 {} 5000 6000 20 1 recalled",
+	    "t1  0 0 20 1 recalled", "recalled");
+}
+
+/* The whole life in one batch, and a put that is said twice. */
+static void
+a_batch_may_have_a_task_more_than_once(void **state)
+{
+	auto_store store = open_store();
+	struct store_task task = {
+		.number = 5,
+		.id = STR("t1"),
+		.created_at = { 5000 },
+		.updated_at = { 6000 },
+		.record = STR("{\"a\":1}"),
+		.state = STR("pending"),
+		.saved = STR("put"),
+		.last_seq = 5,
+		.live = true,
+	};
+	struct err e = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		begin(store);
+		task.record = i ? STR("{}") : STR("{\"a\":1}");
+		task.ending = false;
+		assert_int_equal(store_task_put(store, &task, &e), 0);
+		task.record = STR("");
+		task.state = STR("completed");
+		task.last_seq = 7;
+		task.saved = STR("end");
+		task.ending = true;
+		assert_int_equal(store_task_put(store, &task, &e), 0);
+		commit(store);
+	}
+	expect_life(
+	    store, "t1 {} 5000 6000 7 1 end", "t1  0 0 7 1 end", "completed");
+	begin(store);
+	task.ending = false;
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	task.live = false;
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	commit(store);
+	expect_life(store, "t1 {} 5000 6000 7 0 end", "", "completed");
+}
+
 #ifndef STORE_ON_POSTGRES /* it reads its own batch */
 static void
 times_of_tasks_are_kept_to_the_millisecond(void **state)
@@ -354,6 +482,7 @@ times_of_tasks_are_kept_to_the_millisecond(void **state)
 		    start + (int64_t)(random_u64() %
 		                      (i % 2 ? 2700000000000000 : 90000000000));
 		struct store_task task = {
+			.number = 1,
 			.id = STR("t"),
 			.created_at = { us - us % 1000 },
 			.updated_at = { us - us % 1000 },
@@ -415,6 +544,8 @@ main(void)
 		TEST(a_walk_may_read_other_rows),
 		TEST(tasks_are_listed_newest_first),
 		TEST(a_live_task_is_loaded_until_its_end),
+		TEST(a_task_may_end_more_than_once),
+		TEST(a_batch_may_have_a_task_more_than_once),
 #ifndef STORE_ON_POSTGRES
 		TEST(times_of_tasks_are_kept_to_the_millisecond),
 #endif

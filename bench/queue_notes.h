@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BENCH_QUEUE_NOTES_H
+#define BENCH_QUEUE_NOTES_H
+
+/* What a batch will write, while the one before it is still under way: core's
+ * forming batch (parts/core_batch.c). */
+
+#include <poll.h>
+#include <string.h>
+
+#include "store/store.h"
+
+struct note {
+	struct note *next;
+	bool is_task;
+	uint64_t seq;
+	uint64_t before;
+	int64_t day;
+	struct str body;
+	struct store_task task;
+	uint8_t head[STORE_HEAD_SIZE];
+};
+
+struct notes {
+	struct arena arena;
+	struct note *first;
+	struct note *last;
+};
+
+static inline struct note *
+notes_add(struct notes *notes)
+{
+	struct note *note = arena_alloc(&notes->arena, sizeof(*note));
+
+	note->next = NULL;
+	if (notes->first) {
+		notes->last->next = note;
+	} else {
+		notes->first = note;
+	}
+	notes->last = note;
+	return note;
+}
+
+static inline void
+notes_head(struct notes *notes, const struct store_head *head, int64_t day,
+    struct str body)
+{
+	struct note *note = notes_add(notes);
+
+	note->is_task = false;
+	note->seq = head->seq;
+	note->before = head->before;
+	note->day = day;
+	note->body = arena_str(&notes->arena, body);
+	memcpy(note->head, head->head, sizeof(note->head));
+}
+
+static inline void
+notes_task(struct notes *notes, const struct store_task *task)
+{
+	struct note *note = notes_add(notes);
+	struct arena *a = &notes->arena;
+
+	note->is_task = true;
+	note->task = *task;
+	note->task.id = arena_str(a, task->id);
+	note->task.queue = arena_str(a, task->queue);
+	note->task.subject = arena_str(a, task->subject);
+	note->task.state = arena_str(a, task->state);
+	note->task.owner = arena_str(a, task->owner);
+	note->task.record = arena_str(a, task->record);
+	note->task.saved = arena_str(a, task->saved);
+}
+
+/* Into the open transaction; the notes are empty then. */
+static inline int
+notes_write(struct notes *notes, struct store *store, struct err *e)
+{
+	for (struct note *n = notes->first; n; n = n->next) {
+		struct store_head head = { n->seq, n->before, n->head };
+
+		if (n->is_task ? store_task_put(store, &n->task, e)
+		               : store_head_add(store, &head, e) ||
+		                     store_body_add(
+		                         store, n->seq, n->day, n->body, e)) {
+			return -1;
+		}
+	}
+	arena_fini(&notes->arena);
+	*notes = (struct notes){ 0 };
+	return 0;
+}
+
+/* Waits for the commit that is under way; 0: none is. */
+static inline int
+notes_await(struct store *store, int under_way, struct err *e)
+{
+	while (under_way > 0) {
+		struct pollfd one = { 0 };
+		bool for_write = false;
+
+		one.fd = store_fd(store, &for_write);
+		one.events = for_write ? POLLIN | POLLOUT : POLLIN;
+		(void)poll(&one, 1, 100);
+		under_way = store_commit_step(store, e);
+	}
+	return under_way;
+}
+
+#endif

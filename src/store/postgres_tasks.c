@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/postgres.h"
+
+/* Tasks: one row when one is put, one at its end, and the few that a start
+ * loads.  Each statement of a batch takes those of its tasks that it is for.
+ * What a table has already is dropped first: nearly always nothing is found,
+ * which costs less than an INSERT that is ready for a conflict. */
+
+enum share {
+	SHARE_ADDED,
+	SHARE_PUT_AGAIN,
+	SHARE_UNSAVED,
+	SHARE_SAVED,
+	SHARE_ENDED,
+};
+
+static bool
+shares(const struct batch_task *at, enum share share)
+{
+	switch (share) {
+	case SHARE_ADDED:
+		return at->added;
+	case SHARE_PUT_AGAIN:
+		return !at->added && (at->saved || at->gone);
+	case SHARE_UNSAVED:
+		return at->saved || at->gone;
+	case SHARE_SAVED:
+		return at->saved;
+	case SHARE_ENDED:
+		break;
+	}
+	return at->ended;
+}
+
+#define EACH_TASK(b, share, at)                       \
+	for (struct batch_task *at = (b)->tasks;      \
+	     at < (b)->tasks + (b)->task_count; at++) \
+		if (shares(at, share))
+
+static size_t
+count(const struct batch *b, enum share share)
+{
+	size_t n = 0;
+
+	EACH_TASK(b, share, at)
+	{
+		n++;
+	}
+	return n;
+}
+
+static void
+numbers(const struct batch *b, enum share share, struct params *params)
+{
+	param_array(params, TYPE_INT8, count(b, share));
+	EACH_TASK(b, share, at)
+	{
+		element_i64(params, (int64_t)at->task.number);
+	}
+}
+
+static void
+texts(const struct batch *b, enum share share, size_t member,
+    struct params *params)
+{
+	param_array(params, TYPE_TEXT, count(b, share));
+	EACH_TASK(b, share, at)
+	{
+		const char *task = (const char *)&at->task;
+
+		element_text(
+		    params, *(const struct str *)(const void *)(task + member));
+	}
+}
+
+/* What changes in the life of a task. */
+static void
+states(const struct batch *b, enum share share, struct params *params)
+{
+	texts(b, share, offsetof(struct store_task, state), params);
+	texts(b, share, offsetof(struct store_task, owner), params);
+	param_array(params, TYPE_TIME, count(b, share));
+	EACH_TASK(b, share, at)
+	{
+		element_i64(params, postgres_time(at->task.updated_at));
+	}
+	param_array(params, TYPE_INT8, count(b, share));
+	EACH_TASK(b, share, at)
+	{
+		element_i64(params, (int64_t)at->task.last_seq);
+	}
+	param_array(params, TYPE_BYTEA, count(b, share));
+	EACH_TASK(b, share, at)
+	{
+		element_bytes(params, at->task.saved);
+	}
+}
+
+static int
+send_drop(struct postgres *p, enum share share, enum write what,
+    struct params *params)
+{
+	if (!count(&p->batch, share)) {
+		return 0;
+	}
+	params_clear(params);
+	numbers(&p->batch, share, params);
+	return line_send(p, what, params);
+}
+
+static int
+send_added(struct postgres *p, struct params *params)
+{
+	const struct batch *b = &p->batch;
+
+	if (!count(b, SHARE_ADDED)) {
+		return 0;
+	}
+	params_clear(params);
+	texts(b, SHARE_ADDED, offsetof(struct store_task, id), params);
+	if (line_send(p, WRITE_TASK_DROP, params)) {
+		return -1;
+	}
+	params_clear(params);
+	numbers(b, SHARE_ADDED, params);
+	texts(b, SHARE_ADDED, offsetof(struct store_task, id), params);
+	texts(b, SHARE_ADDED, offsetof(struct store_task, queue), params);
+	texts(b, SHARE_ADDED, offsetof(struct store_task, subject), params);
+	param_array(params, TYPE_TIME, count(b, SHARE_ADDED));
+	EACH_TASK(b, SHARE_ADDED, at)
+	{
+		element_i64(params, postgres_time(at->task.created_at));
+	}
+	texts(b, SHARE_ADDED, offsetof(struct store_task, record), params);
+	return line_send(p, WRITE_TASK_ADD, params);
+}
+
+/* Those that were copied from a store of an older program get their number. */
+static int
+send_numbers(struct postgres *p, struct params *params)
+{
+	const struct batch *b = &p->batch;
+
+	if (!count(b, SHARE_PUT_AGAIN)) {
+		return 0;
+	}
+	params_clear(params);
+	numbers(b, SHARE_PUT_AGAIN, params);
+	texts(b, SHARE_PUT_AGAIN, offsetof(struct store_task, id), params);
+	return line_send(p, WRITE_TASK_NUMBER, params);
+}
+
+static int
+send_saved(struct postgres *p, struct params *params)
+{
+	const struct batch *b = &p->batch;
+
+	if (send_drop(p, SHARE_UNSAVED, WRITE_LIVE_DROP, params)) {
+		return -1;
+	}
+	if (!count(b, SHARE_SAVED)) {
+		return 0;
+	}
+	params_clear(params);
+	numbers(b, SHARE_SAVED, params);
+	texts(b, SHARE_SAVED, offsetof(struct store_task, id), params);
+	states(b, SHARE_SAVED, params);
+	return line_send(p, WRITE_LIVE_ADD, params);
+}
+
+static int
+send_ended(struct postgres *p, struct params *params)
+{
+	const struct batch *b = &p->batch;
+
+	if (!count(b, SHARE_ENDED)) {
+		return 0;
+	}
+	if (send_drop(p, SHARE_ENDED, WRITE_END_DROP, params)) {
+		return -1;
+	}
+	params_clear(params);
+	numbers(b, SHARE_ENDED, params);
+	states(b, SHARE_ENDED, params);
+	return line_send(p, WRITE_END_ADD, params);
+}
+
+int
+batch_send_tasks(struct postgres *p, struct params *params)
+{
+	return send_added(p, params) || send_numbers(p, params) ||
+	               send_saved(p, params) || send_ended(p, params)
+	           ? -1
+	           : 0;
+}
+
+/* --- as they are read --- */
+
+static struct store_task
+read_task(const PGresult *r, int row)
+{
+	return (struct store_task){
+		.number = (uint64_t)column_i64(r, row, 0),
+		.id = column_str(r, row, 1),
+		.queue = column_str(r, row, 2),
+		.subject = column_str(r, row, 3),
+		.state = column_str(r, row, 4),
+		.owner = column_str(r, row, 5),
+		.created_at = postgres_wall(column_i64(r, row, 6)),
+		.updated_at = postgres_wall(column_i64(r, row, 7)),
+		.record = column_str(r, row, 8),
+		.saved = column_str(r, row, 9),
+		.last_seq = column_u64(r, row, 10),
+		.live = column_bool(r, row, 11),
+	};
+}
+
+/* What the table says, as the batch changes it. */
+static struct store_task
+newer(const struct store_task *there, const struct store_task *own)
+{
+	struct store_task task = *own;
+
+	if (!own->record.len) {
+		task.queue = there->queue;
+		task.subject = there->subject;
+		task.created_at = there->created_at;
+		task.record = there->record;
+	}
+	return task;
+}
+
+int
+postgres_task_get(struct store *s, struct str id, store_task_fn *each,
+    void *context, struct err *e)
+{
+	struct postgres *p = (struct postgres *)s;
+	const struct store_task *own = batch_task_find(&p->batch, id);
+	struct params params = { 0 };
+	auto_result r = NULL;
+	struct store_task task = { 0 };
+	int rc;
+
+	param_text(&params, id);
+	rc = postgres_ask(p, READ_TASK, &params, &r, e);
+	buf_fini(&params.bytes);
+	if (rc) {
+		return -1;
+	}
+	if (pq.ntuples(r) > 0) {
+		task = read_task(r, 0);
+	} else if (!own || !own->record.len) {
+		return err_set(
+		    e, ERR_MISSING, "there is no task %s", err_quote(id));
+	}
+	if (own) {
+		task = newer(&task, own);
+	}
+	return each(context, &task, e);
+}
+
+#define TASKS_PAGE 200
+
+/* One page, and the number of its last task. */
+static int
+give_page(const PGresult *r, int64_t *last, store_task_fn *each, void *context,
+    struct err *e)
+{
+	for (int i = 0; i < pq.ntuples(r); i++) {
+		struct store_task task = read_task(r, i);
+
+		*last = (int64_t)task.number;
+		if (each(context, &task, e)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int
+postgres_tasks_walk(struct store *s, const struct store_task *like,
+    uint64_t limit, store_task_fn *each, void *context, struct err *e)
+{
+	struct params params = { 0 };
+	int64_t before = INT64_MAX;
+	uint64_t given = 0;
+	int found = 1;
+	int rc = 0;
+
+	while (rc == 0 && found > 0 && (!limit || given < limit)) {
+		auto_result r = NULL;
+
+		params_clear(&params);
+		param_text(&params, like->queue);
+		param_text(&params, like->state);
+		param_i64(&params, before);
+		param_i64(&params, limit && limit - given < TASKS_PAGE
+		                       ? (int64_t)(limit - given)
+		                       : TASKS_PAGE);
+		rc = postgres_ask(
+		    (struct postgres *)s, READ_TASKS, &params, &r, e);
+		found = rc ? 0 : pq.ntuples(r);
+		given += (uint64_t)found;
+		rc = rc ? rc : give_page(r, &before, each, context, e);
+	}
+	buf_fini(&params.bytes);
+	return rc;
+}
+
+int
+postgres_tasks_page(struct postgres *p, int64_t *after, store_task_fn *each,
+    void *context, struct err *e)
+{
+	struct params params = { 0 };
+	auto_result r = NULL;
+	int rc;
+
+	param_i64(&params, *after);
+	rc = postgres_ask(p, READ_TASKS_OLD, &params, &r, e);
+	buf_fini(&params.bytes);
+	if (rc || give_page(r, after, each, context, e)) {
+		return -1;
+	}
+	return pq.ntuples(r) > 0;
+}
+
+int
+postgres_tasks_all(
+    struct store *s, store_task_fn *each, void *context, struct err *e)
+{
+	int64_t after = INT64_MIN;
+	int more = 1;
+
+	while (more > 0) {
+		more = postgres_tasks_page(
+		    (struct postgres *)s, &after, each, context, e);
+	}
+	return more;
+}
+
+int
+postgres_live_walk(
+    struct store *s, store_task_fn *each, void *context, struct err *e)
+{
+	struct params params = { 0 };
+	int64_t after = INT64_MIN;
+	int found = 1;
+	int rc = 0;
+
+	while (rc == 0 && found > 0) {
+		auto_result r = NULL;
+
+		params_clear(&params);
+		param_i64(&params, after);
+		rc = postgres_ask(
+		    (struct postgres *)s, READ_LIVE, &params, &r, e);
+		found = rc ? 0 : pq.ntuples(r);
+		for (int i = 0; i < found && rc == 0; i++) {
+			struct store_task task = {
+				.number = (uint64_t)column_i64(r, i, 0),
+				.id = column_str(r, i, 1),
+				.saved = column_str(r, i, 2),
+				.last_seq = column_u64(r, i, 3),
+				.live = true,
+			};
+
+			after = column_i64(r, i, 0);
+			rc = each(context, &task, e);
+		}
+	}
+	buf_fini(&params.bytes);
+	return rc;
+}
