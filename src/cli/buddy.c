@@ -272,7 +272,9 @@ press(struct sim *s)
 	struct json_out o;
 
 	if (!s->key || !s->id[0] || s->answered) {
-		s->key = s->terminal ? 0 : s->key;
+		if (s->terminal) {
+			s->key = 0;
+		}
 		return 0;
 	}
 	s->key = 0;

@@ -159,11 +159,11 @@ fill_runs(struct core *c, struct wire_buddy_show *s)
 	size_t count = 0;
 
 	for (struct core_run *r = c->runs; r; r = r->next) {
-		if (r->phase != RUN_PARKED) {
-			s->running++;
-			if (count < COUNT(newest)) {
-				newest[count++] = r;
-			}
+		bool runs = r->phase != RUN_PARKED;
+
+		s->running += runs;
+		if (runs && count < COUNT(newest)) {
+			newest[count++] = r;
 		}
 	}
 	while (count) {

@@ -31,30 +31,39 @@ read_attribute(const char *folder, const char *name, struct buf *out)
 	return line.len > 0;
 }
 
+/* False: this folder is no device, or one that nobody could tell from its twin.
+ */
+static bool
+read_device(const char *folder, struct buf *out)
+{
+	auto_buf vendor = { 0 };
+	auto_buf product = { 0 };
+	auto_buf serial = { 0 };
+
+	if (!read_attribute(folder, "idVendor", &vendor) ||
+	    !read_attribute(folder, "idProduct", &product) ||
+	    !read_attribute(folder, "serial", &serial)) {
+		return false;
+	}
+	buf_clear(out);
+	buf_addf(out, STR_FMT ":" STR_FMT ":" STR_FMT,
+	    STR_ARG(buf_str(&vendor)), STR_ARG(buf_str(&product)),
+	    STR_ARG(buf_str(&serial)));
+	return true;
+}
+
 int
 roles_usb_device(const char *sysfs, unsigned major, unsigned minor, char *text,
     size_t size, struct err *e)
 {
 	auto_buf folder = { 0 };
+	auto_buf whole = { 0 };
 
 	buf_addf(&folder, "%s/dev/char/%u:%u/device", sysfs, major, minor);
 	for (int up = 0; up <= UP_MAX; up++) {
-		auto_buf vendor = { 0 };
-		auto_buf product = { 0 };
-		auto_buf serial = { 0 };
-		auto_buf whole = { 0 };
-
-		if (read_attribute(buf_z(&folder), "idVendor", &vendor) &&
-		    read_attribute(buf_z(&folder), "idProduct", &product) &&
-		    read_attribute(buf_z(&folder), "serial", &serial)) {
-			buf_addf(&whole, STR_FMT ":" STR_FMT ":" STR_FMT,
-			    STR_ARG(buf_str(&vendor)),
-			    STR_ARG(buf_str(&product)),
-			    STR_ARG(buf_str(&serial)));
-			if (whole.len < size &&
-			    str_copy(text, size, buf_str(&whole))) {
-				return 0;
-			}
+		if (read_device(buf_z(&folder), &whole) && whole.len < size) {
+			must(str_copy(text, size, buf_str(&whole)));
+			return 0;
 		}
 		buf_add_z(&folder, "/..");
 	}

@@ -61,7 +61,7 @@ struct wire_buddy_show {
 	char id[40];
 	char tool[20];
 	char hint[44];
-	char role[65];
+	char role[72]; /* 64 count; without holes, so that pictures compare */
 };
 
 /* Alive: heard of within 30 s.  text: what it says of itself, for people. */
