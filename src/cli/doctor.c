@@ -140,6 +140,33 @@ print_finding(struct cli *c, const struct finding *f, struct json_out *o)
 	}
 }
 
+/* Of the configuration, if it names one; the rest is of the kernel. */
+static void
+look_at_desk(struct cli *c, struct json_out *o)
+{
+	struct config config = { .file = STR("") };
+	struct err e = { 0 };
+
+	if (!c->config || cli_config(c, &config, &e) ||
+	    !config.buddy.serial.len) {
+		return;
+	}
+	const char *path = arena_z(&c->arena, config.buddy.serial);
+	struct finding desk = {
+		.name =
+		    arena_printf(&c->arena, "the device on a desk, %s", path)
+		        .at,
+		.good = access(path, R_OK | W_OK) == 0,
+		.without = "prompts go to the next surface of their gate; the "
+		           "house tries to open it every second",
+		.mend = "plug it in, correct `serial` in [buddy] (`handrail "
+		        "buddy pair` shows what is there), or join the group "
+		        "dialout",
+	};
+
+	print_finding(c, &desk, o);
+}
+
 int
 command_doctor(struct cli *c, int argc, char **argv)
 {
@@ -195,6 +222,7 @@ command_doctor(struct cli *c, int argc, char **argv)
 		print_finding(c, &findings[i], &o);
 		missing += findings[i].needed && !findings[i].good;
 	}
+	look_at_desk(c, &o);
 	json_out_end(&o, ']');
 	json_out_i64(&o, "landlock_abi", abi);
 	json_out_bool(&o, "ok", missing == 0);

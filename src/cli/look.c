@@ -6,6 +6,24 @@
 #include "policy/policy.h"
 #include "tools/tools.h"
 
+static void
+print_desk(struct cli *c, const struct json *desk)
+{
+	bool alive = false;
+
+	(void)json_bool(desk, "alive", &alive);
+	if (cli_text(c, desk, "device")[0]) {
+		printf("buddy   %s of %s, %s%s%s\n",
+		    cli_text(c, desk, "device"),
+		    cli_text(c, desk, "operator")[0]
+		        ? cli_text(c, desk, "operator")
+		        : "nobody",
+		    alive ? "alive" : "does not answer",
+		    cli_text(c, desk, "shows")[0] ? ", shows " : "",
+		    cli_text(c, desk, "shows"));
+	}
+}
+
 int
 command_status(struct cli *c, int argc, char **argv)
 {
@@ -58,6 +76,7 @@ command_status(struct cli *c, int argc, char **argv)
 	    (long long)cli_number(t, "waiting"),
 	    (long long)cli_number(t, "runs"),
 	    (long long)cli_number(t, "sandboxes"));
+	print_desk(c, json_get(t, "buddy"));
 	if (cli_text(c, t, "stalled")[0]) {
 		printf(
 		    "%s\n", cli_paint(c, CLI_RED, cli_text(c, t, "stalled")));
@@ -90,7 +109,7 @@ role_list(struct cli *c)
 
 static void
 house_of(struct cli *c, const struct catalogue *catalogue,
-    const struct config *config, struct policy_house *house)
+    const struct config *config, struct str name, struct policy_house *house)
 {
 	struct policy_tool *tools =
 	    arena_array(&c->arena, catalogue->count + 1, sizeof(*tools));
@@ -109,6 +128,7 @@ house_of(struct cli *c, const struct catalogue *catalogue,
 		.tool_count = catalogue->count,
 		.operators = c->config ? operators : NULL,
 		.operator_count = config->operator_count,
+		.role = name,
 	};
 }
 
@@ -135,7 +155,7 @@ check_role(struct cli *c, const struct config *config, const char *folder,
 	    (c->config && roles_check_models(&role, config, e))) {
 		return -1;
 	}
-	house_of(c, &catalogue, config, &house);
+	house_of(c, &catalogue, config, name, &house);
 	policy_check(a, policy, &house, &findings, &count);
 	for (size_t i = 0; i < count; i++) {
 		printf("%s " STR_FMT "\n",

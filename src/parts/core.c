@@ -143,6 +143,8 @@ slot_of(struct core *c, enum part part)
 		return &c->sandbox;
 	case PART_EGRESS:
 		return &c->egress;
+	case PART_BUDDY:
+		return &c->buddy;
 	case PART_NONE:
 	case PART_SUPERVISOR:
 	case PART_CORE:
@@ -179,6 +181,9 @@ peer_closed(void *owner, struct wire_peer *peer, const struct err *why)
 	case PART_API:
 		core_api_gone(c);
 		break;
+	case PART_BUDDY:
+		core_buddy_gone(c);
+		break;
 	case PART_RESOLVER:
 	case PART_NONE:
 	case PART_SUPERVISOR:
@@ -211,6 +216,9 @@ end_for(struct core *c, enum part part)
 	} else if (part == PART_EGRESS) {
 		end.handlers = core_own_egress_handlers;
 		end.count = core_own_egress_handler_count;
+	} else if (part == PART_BUDDY) {
+		end.handlers = core_buddy_handlers;
+		end.count = core_buddy_handler_count;
 	}
 	return end;
 }
@@ -247,6 +255,7 @@ part_up(void *owner, struct wire_peer *peer, const void *record, int *fds,
 
 static const struct wire_handler supervisor_handlers[] = {
 	{ WIRE_PART_UP, part_up },
+	{ WIRE_BUDDY_DEVICE, core_buddy_device },
 };
 
 /* --- start and stop --- */

@@ -47,6 +47,7 @@ struct core_cell;
 typedef void core_effect_fn(struct core *c, uint64_t number);
 
 #include "parts/core_box.h"
+#include "parts/core_buddy.h"
 #include "parts/core_life.h"
 #include "parts/core_log.h"
 #include "parts/core_roles.h"
@@ -143,7 +144,8 @@ struct core {
 	struct queue *queue;
 	struct session_index *sessions;
 	struct wait_list *waits;
-	struct wire_peer *api, *vault, *resolver, *sandbox, *egress;
+	struct wire_peer *api, *vault, *resolver, *sandbox, *egress, *buddy;
+	struct core_buddy desk; /* core_buddy.c */
 	bool vault_ready;
 	struct wire_vault_hello vault_keys;
 	struct core_credential *credentials;

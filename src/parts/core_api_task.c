@@ -82,6 +82,9 @@ write_parts(struct core *c, struct json_out *o)
 	json_out_bool(o, "egress", c->egress != NULL);
 	json_out_bool(o, "resolver", c->resolver != NULL);
 	json_out_bool(o, "sandbox", c->sandbox != NULL);
+	if (c->house.config.buddy.tcp.len || c->house.config.buddy.serial.len) {
+		json_out_bool(o, "buddy", c->buddy != NULL);
+	}
 	json_out_end(o, '}');
 }
 
@@ -116,6 +119,7 @@ route_status(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_i64(&o, "sandboxes", cells);
 	json_out_i64(&o, "runs", runs);
 	write_counts(c, &o);
+	core_buddy_write(c, &o);
 	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;

@@ -40,6 +40,8 @@ put_wait(struct core *c, struct core_run *r, struct core_call *k)
 		.hint = unknown ? STR("started, and its end was not seen")
 		                : ask->hint,
 		.hint_cut = ask->hint_cut,
+		.brief = unknown ? STR("") : ask->brief,
+		.brief_cut = ask->brief_cut,
 		.people = unknown ? 1 : ask->people,
 		.named = ask->named,
 		.named_count = ask->named_count,

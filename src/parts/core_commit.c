@@ -187,6 +187,7 @@ durable(struct core *c)
 	}
 	if (done.last) {
 		core_api_events(c);
+		core_buddy_changed(c);
 	}
 	give_memory_back(c, &done);
 }

@@ -65,6 +65,7 @@ check_policy(struct core *c, const struct core_role *r, struct err *e)
 		.tool_count = r->catalogue.count,
 		.operators = operators,
 		.operator_count = c->house.operator_count,
+		.role = r->role->name,
 	};
 	const struct policy_finding *findings;
 	size_t count;

@@ -11,7 +11,7 @@
 static struct house_part *
 part_of(struct house *h, enum part part)
 {
-	for (size_t i = 0; i < HOUSE_PARTS; i++) {
+	for (size_t i = 0; i < h->part_count; i++) {
 		if (h->parts[i].row->part == part) {
 			return &h->parts[i];
 		}
@@ -25,7 +25,7 @@ static void part_ended(void *owner, pid_t pid, int code, int killer);
 static void
 stop_if_empty(struct house *h)
 {
-	for (size_t i = 0; i < HOUSE_PARTS; i++) {
+	for (size_t i = 0; i < h->part_count; i++) {
 		if (h->parts[i].pid) {
 			return;
 		}
@@ -37,7 +37,7 @@ stop_if_empty(struct house *h)
 static void
 end_all(struct house *h)
 {
-	for (size_t i = 0; i < HOUSE_PARTS; i++) {
+	for (size_t i = 0; i < h->part_count; i++) {
 		struct house_part *p = &h->parts[i];
 
 		loop_timer_cancel(&p->again);
@@ -54,7 +54,7 @@ begin_again(void *owner)
 {
 	struct house *h = owner;
 
-	for (size_t i = 0; i < HOUSE_PARTS; i++) {
+	for (size_t i = 0; i < h->part_count; i++) {
 		if (h->parts[i].pid) {
 			loop_timer_arm(&h->drain, h->self.loop,
 			    mono_after(loop_now(h->self.loop), HOUSE_LOOK_US),
@@ -109,7 +109,7 @@ floor_fell(struct house *h, struct house_part *p)
 	struct mono when = mono_after(loop_now(h->self.loop), next_wait(p));
 
 	h->falling = true;
-	for (size_t i = 0; i < HOUSE_PARTS; i++) {
+	for (size_t i = 0; i < h->part_count; i++) {
 		struct house_part *other = &h->parts[i];
 
 		loop_timer_cancel(&other->again);
@@ -146,6 +146,9 @@ part_ended(void *owner, pid_t pid, int code, int killer)
 	p->ready = false;
 	wire_peer_free(p->peer);
 	p->peer = NULL;
+	if (p->row->part == PART_BUDDY) {
+		house_buddy_gone(h);
+	}
 	if (h->stopping) {
 		if (p->row->part == PART_CORE) {
 			end_all(h);
@@ -184,7 +187,7 @@ part_ended(void *owner, pid_t pid, int code, int killer)
 static void
 announce(struct house *h)
 {
-	for (size_t i = 0; i < HOUSE_PARTS; i++) {
+	for (size_t i = 0; i < h->part_count; i++) {
 		if (!h->parts[i].ready) {
 			return;
 		}
@@ -217,6 +220,9 @@ take_ready(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		    wire_part_name(p->row->part), ready->text);
 	}
 	announce(h);
+	if (p->row->part == PART_BUDDY) {
+		house_buddy_ready(h);
+	}
 }
 
 /* The end of the process says more than the end of its channel. */
@@ -240,18 +246,25 @@ static const struct wire_handler handlers[] = {
 	{ WIRE_EGRESS_READY, take_ready },
 	{ WIRE_RESOLVER_READY, take_ready },
 	{ WIRE_SANDBOX_READY, take_ready },
+	{ WIRE_BUDDY_READY, take_ready },
+	{ WIRE_BUDDY_LOST, house_buddy_lost },
 };
 
-/* A part says one thing to us: that it is ready. */
+/* A part says one thing to us, that it is ready; buddy another, when what it
+ * was given is of no more use.  Those of one part stand together. */
 static const struct wire_handler *
-handler_of(enum part part)
+handlers_of(enum part part, size_t *count)
 {
+	const struct wire_handler *first = NULL;
+
+	*count = 0;
 	for (size_t i = 0; i < COUNT(handlers); i++) {
 		if (wire_sender(handlers[i].type) == part) {
-			return &handlers[i];
+			first = first ? first : &handlers[i];
+			++*count;
 		}
 	}
-	return NULL;
+	return first;
 }
 
 struct wire_peer *
@@ -260,19 +273,18 @@ house_listen(struct house *h, enum part part, int fd, struct err *e)
 	struct wire_end end = {
 		.self = PART_SUPERVISOR,
 		.other = part,
-		.handlers = handler_of(part),
-		.count = 1,
 		.closed = channel_gone,
 		.owner = h,
 	};
 
+	end.handlers = handlers_of(part, &end.count);
 	return wire_peer_new(h->self.loop, fd, &end, e);
 }
 
 static void
 start_all(struct house *h)
 {
-	for (size_t i = 0; i < HOUSE_PARTS; i++) {
+	for (size_t i = 0; i < h->part_count; i++) {
 		struct house_part *p = &h->parts[i];
 		struct err e = { 0 };
 
@@ -348,7 +360,7 @@ open_house(struct house *h, struct err *e)
 
 	if (refuse_provider_key(e) ||
 	    roles_load_config(&h->arena, h->config_file, &h->config, e) ||
-	    house_open_state(h, e)) {
+	    house_open_state(h, e) || house_buddy_open(h, e)) {
 		return -1;
 	}
 	for (size_t i = 0; i < COUNT(numbers); i++) {

@@ -45,13 +45,26 @@ struct house_row {
 	bool floor; /* its end is everybody's end */
 };
 
-#define HOUSE_PARTS 6
+#define HOUSE_PARTS 7
 
 /* The subordinate range of an ordinary user. */
 struct house_ids {
 	bool found;
 	uint64_t first_uid, uids;
 	uint64_t first_gid, gids;
+};
+
+/* supervisor_buddy.c: what carries a device's bytes. */
+struct house_desk {
+	int listener; /* for a simulator; -1: a serial line, or nothing */
+	struct loop_io io;
+	struct loop_timer again;
+	struct arena arena;
+	struct buf token;
+	uint64_t carrier; /* the last one that was handed over */
+	bool watching;    /* the listener */
+	bool held;        /* and the part has it */
+	char said[256];   /* why it could not be opened, told once */
 };
 
 struct house {
@@ -76,6 +89,8 @@ struct house {
 	struct mono began;
 	struct loop_signal signals[3];
 	struct loop_timer drain;
+	struct house_desk desk;
+	size_t part_count; /* without the last, buddy, unless it is wanted */
 	struct house_part parts[HOUSE_PARTS];
 };
 
@@ -96,6 +111,11 @@ int house_gate_map(
 /* spawn.c: one part with its channels; core is told of the others. */
 int house_spawn(
     struct house *h, struct house_part *p, struct err *e) MUST_CHECK;
+/* buddy.c: the listener or nothing yet; then as the part comes and goes. */
+int house_buddy_open(struct house *h, struct err *e) MUST_CHECK;
+void house_buddy_ready(struct house *h);
+void house_buddy_gone(struct house *h);
+wire_take_fn house_buddy_lost;
 /* supervisor.c: the end of a part's channel that stays here. */
 struct wire_peer *house_listen(
     struct house *h, enum part part, int fd, struct err *e);

@@ -26,6 +26,7 @@ const struct house_row house_rows[HOUSE_PARTS] = {
 	{ PART_RESOLVER, "resolver", WIRE_RESOLVER_READY, false },
 	{ PART_EGRESS, "egress", WIRE_EGRESS_READY, false },
 	{ PART_API, "api", WIRE_API_READY, false },
+	{ PART_BUDDY, "buddy", WIRE_BUDDY_READY, false }, /* if there is one */
 };
 
 struct command {
@@ -96,6 +97,7 @@ add_own(struct command *c, struct house *h, const struct house_row *row)
 	case PART_API:
 	case PART_RESOLVER:
 	case PART_AGENT:
+	case PART_BUDDY:
 	case PART_COUNT:
 		break;
 	}
@@ -158,7 +160,7 @@ tell_core(struct house *h, const struct house_part *p, int fd)
 {
 	struct wire_part_up up = { .part = p->row->part, .pid = p->pid };
 
-	for (size_t i = 0; i < HOUSE_PARTS; i++) {
+	for (size_t i = 0; i < h->part_count; i++) {
 		if (h->parts[i].row->part == PART_CORE && h->parts[i].peer) {
 			wire_send(h->parts[i].peer, WIRE_PART_UP, &up, &fd, 1);
 			return;

@@ -240,6 +240,30 @@ check_operators(struct check *k)
 	}
 }
 
+/* What a device on a desk cannot show, nobody could say yes to there. */
+static void
+check_hint(struct check *k, const struct gate *g)
+{
+	bool shown = false;
+	size_t left;
+	size_t needed;
+
+	for (uint32_t i = 0; i < g->surface_count; i++) {
+		shown |= g->surfaces[i] == POLICY_BUDDY;
+	}
+	if (!shown || policy_hint_fits(g, k->house->role, &left, &needed)) {
+		return;
+	}
+	add(k, true,
+	    arena_printf(k->arena,
+	        STR_FMT ":%u: [gate." STR_FMT
+	                "] hint: a buddy shows 43 bytes; code, role " STR_FMT
+	                " and fixed text leave %zu, and the variables need "
+	                "%zu: shorten it, or name a surface without buddy",
+	        STR_ARG(k->policy->file), g->line, STR_ARG(g->name),
+	        STR_ARG(k->house->role), left, needed));
+}
+
 void
 policy_check(struct arena *a, const struct policy *p,
     const struct policy_house *house, const struct policy_finding **findings,
@@ -249,6 +273,9 @@ policy_check(struct arena *a, const struct policy *p,
 
 	if (house->operators) {
 		check_operators(&k);
+	}
+	for (uint32_t i = 0; house->role.len && i < p->gate_count; i++) {
+		check_hint(&k, &p->gates[i]);
 	}
 	for (uint32_t i = 0; i < p->rule_count; i++) {
 		check_rule(&k, &p->rules[i]);

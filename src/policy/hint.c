@@ -155,6 +155,7 @@ add_value(struct buf *out, struct str value, bool *cut)
 	}
 }
 
+/* Shown as it is in a hint; `cut`: not all of it, or not as it was sent. */
 static void
 add_argument(
     struct buf *out, const struct json *args, struct str name, bool *cut)
@@ -202,4 +203,170 @@ policy_hint_render(struct buf *out, const struct gate *g,
 			add_argument(out, c->args, name, cut);
 		}
 	}
+}
+
+/* --- the hint of a device on a desk, which shows POLICY_BRIEF_MAX bytes --- */
+
+#define VALUE_LEAST 4 /* bytes for a value of several, where it has them */
+#define LAST_LEAST  8 /* for the last: by custom it is the amount */
+
+struct pieces {
+	struct str fixed[POLICY_HINT_VALUES + 1]; /* around the values */
+	struct str value[POLICY_HINT_VALUES];     /* NULL call: the names */
+	size_t room[POLICY_HINT_VALUES];
+	size_t count;
+	size_t fixed_len;
+};
+
+static struct str
+value_of(
+    struct arena *a, const struct policy_call *c, struct str name, bool *cut)
+{
+	auto_buf text = { 0 };
+
+	add_argument(&text, c->args, name, cut);
+	return arena_str(a, buf_str(&text));
+}
+
+static struct str
+word_of(struct arena *a, struct str word, bool *cut)
+{
+	auto_buf text = { 0 };
+
+	add_value(&text, word, cut);
+	return arena_str(a, buf_str(&text));
+}
+
+static void
+split(struct arena *a, const struct gate *g, const struct policy_call *c,
+    struct pieces *p, bool *cut)
+{
+	struct str rest = g->hint;
+	struct str name = { 0 };
+	bool bad = false;
+
+	*p = (struct pieces){ .count = 0 };
+	if (!rest.len) {
+		p->count = 2;
+		p->fixed[1] = STR(" (");
+		p->fixed[2] = STR(")");
+		p->fixed_len = 3;
+		p->value[0] = c ? word_of(a, c->tool, cut) : STR("");
+		p->value[1] = c ? word_of(a, c->action, cut) : STR("");
+		return;
+	}
+	while (next_variable(&rest, &p->fixed[p->count], &name, &bad)) {
+		p->fixed_len += p->fixed[p->count].len;
+		p->value[p->count++] = c ? value_of(a, c, name, cut) : name;
+	}
+	p->fixed_len += p->fixed[p->count].len;
+}
+
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The last value first, then the others alike: the longest gives way. */
+static void
+share(struct pieces *p, size_t room)
+{
+	size_t others = 0;
+	size_t kept = 0;
+	size_t last = p->count - 1;
+
+	for (size_t i = 0; i < last; i++) {
+		p->room[i] = p->value[i].len;
+		others += p->room[i];
+		kept += least(p->room[i], VALUE_LEAST);
+	}
+	p->room[last] =
+	    least(p->value[last].len, room > kept ? room - kept : 0);
+	while (others > room - p->room[last]) {
+		size_t longest = 0;
+
+		for (size_t i = 1; i < last; i++) {
+			longest = p->room[i] > p->room[longest] ? i : longest;
+		}
+		p->room[longest]--;
+		others--;
+	}
+}
+
+static void
+add_cut(struct buf *out, struct str value, size_t room, bool *cut)
+{
+	if (value.len <= room) {
+		buf_add(out, value);
+		return;
+	}
+	*cut = true;
+	if (room) {
+		buf_add(out, str_sub(value, 0, room - 1));
+		buf_add_byte(out, '~');
+	}
+}
+
+/* "finance" of "linux__server__finance_coworker". */
+static struct str
+role_of(struct str identity)
+{
+	struct str rest = identity;
+	struct str suffix = STR("_coworker");
+	size_t at = 0;
+
+	while ((at = find_pair(rest, 0, '_')) < rest.len) {
+		rest = str_sub(rest, at + 2, rest.len);
+	}
+	return str_ends(rest, suffix) ? str_sub(rest, 0, rest.len - suffix.len)
+	                              : rest;
+}
+
+void
+policy_hint_brief(struct arena *a, const struct gate *g,
+    const struct policy_call *c, struct policy_ask *ask)
+{
+	struct str role = role_of(c->identity);
+	auto_buf out = { 0 };
+	struct pieces p;
+	size_t room;
+
+	ask->brief_cut = ask->hint_cut;
+	add_cut(&out, role, POLICY_BRIEF_MAX / 2, &ask->brief_cut);
+	buf_add_byte(&out, ' ');
+	room = POLICY_BRIEF_MAX - out.len;
+	if (g) {
+		split(a, g, c, &p, &ask->brief_cut);
+	}
+	if (!g || p.fixed_len > room) { /* several gates, or never checked */
+		add_cut(&out, ask->hint, room, &ask->brief_cut);
+		ask->brief = arena_str(a, buf_str(&out));
+		return;
+	}
+	if (p.count) {
+		share(&p, room - p.fixed_len);
+	}
+	for (size_t i = 0; i < p.count; i++) {
+		buf_add(&out, p.fixed[i]);
+		add_cut(&out, p.value[i], p.room[i], &ask->brief_cut);
+	}
+	buf_add(&out, p.fixed[p.count]);
+	must(out.len <= POLICY_BRIEF_MAX);
+	ask->brief = arena_str(a, buf_str(&out));
+}
+
+bool
+policy_hint_fits(
+    const struct gate *g, struct str role, size_t *left, size_t *needed)
+{
+	struct pieces p;
+	size_t used;
+
+	split(NULL, g, NULL, &p, NULL);
+	used = role.len + 1 + p.fixed_len;
+	*left = used < POLICY_BRIEF_MAX ? POLICY_BRIEF_MAX - used : 0;
+	*needed = p.count ? LAST_LEAST + VALUE_LEAST * (p.count - 1) : 0;
+	return used <= POLICY_BRIEF_MAX && *needed <= *left &&
+	       role.len <= POLICY_BRIEF_MAX / 2;
 }

@@ -26,6 +26,7 @@
 #define POLICY_HINT_FIXED  120  /* bytes of fixed text in a hint */
 #define POLICY_HINT_VALUE  48   /* bytes of one shown value */
 #define POLICY_HINT_VALUES 8    /* variables in a hint */
+#define POLICY_BRIEF_MAX   38   /* bytes of a hint on a device on a desk */
 #define POLICY_PATH_MAX    8192 /* bytes of a request's path */
 #define POLICY_SURFACES    4
 
@@ -80,6 +81,8 @@ struct policy_ask {
 	struct str hint;    /* printable ASCII, bounded */
 	bool hint_cut;      /* a value was cut or escaped: it shows '~' or \u */
 	int64_t expires_us; /* from the asking on */
+	struct str brief; /* role and hint, for a device that shows 43 bytes */
+	bool brief_cut;
 };
 struct policy_call_decision {
 	enum policy_verdict verdict;
@@ -106,8 +109,7 @@ struct policy_request {
 	const struct policy_commands *commands;
 	struct str from_tool;     /* the call this cell exists for, or empty */
 	bool has_own_credentials; /* the cell brought some itself */
-	bool tunnel; /* no request but a connection; method, path are not looked
-	                at */
+	bool tunnel;    /* a connection: method, path are not looked at */
 	bool websocket; /* an upgrade is asked for */
 };
 
@@ -149,8 +151,7 @@ struct policy_egress { /* what a rule says besides its match */
 };
 struct policy_request_decision {
 	enum policy_verdict verdict;        /* ALLOW or DENY */
-	const struct policy_egress *egress; /* of an allow; of a deny the
-	                        closest rule or NULL */
+	const struct policy_egress *egress; /* of a deny: closest, or NULL */
 	enum policy_reason reason;
 	struct str text; /* the reason as a sentence */
 	struct str rule; /* "egress.github" or empty */
@@ -183,9 +184,9 @@ struct policy_tool { /* a row of the role's catalogue */
 struct policy_house { /* what a policy is checked against */
 	const struct policy_tool *tools;
 	size_t tool_count;
-	const struct str *operators; /* names of [operator.*]; NULL: unknown,
-	                              * gates are not held against them */
+	const struct str *operators; /* of [operator.*]; NULL: not held to it */
 	size_t operator_count;
+	struct str role; /* empty: unknown, hints are not measured */
 };
 struct policy_finding {
 	bool error;      /* the role must not run; else worth reading */

@@ -141,6 +141,13 @@ bool policy_exists_in(const struct policy_egress *e, struct str tool);
 bool policy_gate_matches(const struct gate *g, const struct policy_call *c);
 void policy_hint_render(struct buf *out, const struct gate *g,
     const struct policy_call *c, bool *cut);
+/* For a device on a desk: ask->brief, of this gate or (NULL) of ask->hint. */
+void policy_hint_brief(struct arena *a, const struct gate *g,
+    const struct policy_call *c, struct policy_ask *ask);
+/* Do role, fixed text and at least something of each value stand there?  left:
+ * bytes for the values; needed: what they need at least. */
+bool policy_hint_fits(
+    const struct gate *g, struct str role, size_t *left, size_t *needed);
 void policy_request_next(struct arena *a, const struct policy_request *r,
     struct policy_request_decision *d);
 const char *policy_reason_sentence(enum policy_reason r);

@@ -136,9 +136,65 @@ check_tables(struct loading *l, const struct json *table, const char *section)
 	return 0;
 }
 
-/* Two operators must be two people. */
+static bool
+is_hex(struct str s, size_t digits)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char byte = s.at[i];
+
+		if (!(byte >= '0' && byte <= '9') &&
+		    !(byte >= 'a' && byte <= 'f') &&
+		    !(byte >= 'A' && byte <= 'F')) {
+			return false;
+		}
+	}
+	return s.len == digits;
+}
+
+/* 12 digits in six pairs. */
+static bool
+is_radio(struct str s)
+{
+	struct str pair;
+	size_t pairs = 0;
+	bool more = true;
+
+	while (more) {
+		more = str_cut(&s, ':', &pair);
+		pairs++;
+		if (!is_hex(pair, 2)) {
+			return false;
+		}
+	}
+	return pairs == 6;
+}
+
+static bool
+is_usb(struct str s)
+{
+	struct str vendor;
+	struct str product;
+
+	return str_cut(&s, ':', &vendor) && is_hex(vendor, 4) &&
+	       str_cut(&s, ':', &product) && is_hex(product, 4) && s.len > 0 &&
+	       s.len < 128;
+}
+
 static int
-check_uid(struct loading *l, const struct json *where,
+check_device(struct loading *l, const struct json *where, struct str device)
+{
+	return device.len == 0 || str_eq_z(device, "simulator") ||
+	               str_eq_z(device, "tty") || is_radio(device) ||
+	               is_usb(device)
+	           ? 0
+	           : table_err(l->reader.file, json_get(where, "buddy"), l->e,
+	                 "buddy: expected VENDOR:PRODUCT:SERIAL of a USB "
+	                 "device, AA:BB:CC:DD:EE:FF, tty or simulator");
+}
+
+/* Two operators must be two people, and a device is on one desk. */
+static int
+check_apart(struct loading *l, const struct json *where,
     const struct config_operator *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -146,6 +202,45 @@ check_uid(struct loading *l, const struct json *where,
 			return table_err(l->reader.file, where, l->e,
 			    "two operators have the uid %u", list[n].uid);
 		}
+		if (list[n].buddy.len &&
+		    str_eq_nocase(list[i].buddy, list[n].buddy)) {
+			return table_err(l->reader.file, where, l->e,
+			    "two operators have the buddy %s: whoever presses "
+			    "its button would be both",
+			    err_quote(list[n].buddy));
+		}
+	}
+	return check_device(l, where, list[n].buddy);
+}
+
+static bool
+is_local_port(struct str text)
+{
+	struct str rest = text;
+	struct str host;
+	uint64_t port;
+
+	return str_cut(&rest, ':', &host) && str_eq_z(host, "127.0.0.1") &&
+	       str_u64(rest, &port) && port > 0 && port <= UINT16_MAX;
+}
+
+static int
+check_buddy(struct loading *l, const struct json *where)
+{
+	const struct config_buddy *b = &l->out->buddy;
+
+	if (b->tcp.len && b->serial.len) {
+		return table_err(l->reader.file, where, l->e,
+		    "[buddy]: serial or tcp, one device a house");
+	}
+	if (b->serial.len && !str_starts(b->serial, STR("/dev/"))) {
+		return table_err(l->reader.file, json_get(where, "serial"),
+		    l->e, "serial: expected a terminal below /dev/");
+	}
+	if (b->tcp.len && !is_local_port(b->tcp)) {
+		return table_err(l->reader.file, json_get(where, "tcp"), l->e,
+		    "tcp: expected 127.0.0.1:PORT; over a network the token "
+		    "would travel in clear");
 	}
 	return 0;
 }
@@ -165,7 +260,7 @@ read_operators(struct loading *l, const struct json *table)
 	{
 		if (read_named(l, "operator", item, &list[n], &list[n].name) <
 		        0 ||
-		    check_uid(l, item, list, n) < 0) {
+		    check_apart(l, item, list, n) < 0) {
 			return -1;
 		}
 		n++;
@@ -248,7 +343,10 @@ read_rest(struct loading *l, const struct house *h)
 	struct node node = { 0 };
 	struct book_keys book = { 0 };
 
-	if (table_read(&l->reader, "node", "[node]", h->node, &node, l->e) <
+	if (table_read(&l->reader, "buddy", "[buddy]", h->buddy, &l->out->buddy,
+	        l->e) < 0 ||
+	    check_buddy(l, h->buddy) < 0 ||
+	    table_read(&l->reader, "node", "[node]", h->node, &node, l->e) <
 	        0 ||
 	    table_read(&l->reader, "limits", "[limits]", h->limits,
 	        &l->out->limits, l->e) < 0 ||

@@ -15,6 +15,7 @@ struct house {
 	struct str listen;
 	struct str roles;
 	const struct json *operators;
+	const struct json *buddy;
 	const struct json *models;
 	const struct json *node;
 	const struct json *limits;

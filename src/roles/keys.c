@@ -7,6 +7,7 @@
 
 #define SECTION_house    struct house
 #define SECTION_operator struct config_operator
+#define SECTION_buddy    struct config_buddy
 #define SECTION_model    struct config_model
 #define SECTION_node     struct node
 #define SECTION_limits   struct limits
@@ -25,6 +26,7 @@
 const struct table_key roles_keys[] = {
 #include "roles/config.def"
 	TREE("operator", operators),
+	TREE("buddy", buddy),
 	TREE("model", models),
 	TREE("node", node),
 	TREE("limits", limits),
@@ -77,6 +79,10 @@ roles_write_config(struct buf *b, const char *operator_name, uint32_t uid)
 	    "[operator.%s]\nuid = %u\n",
 	    operator_name, uid);
 	write_section(b, "operator", "# ", true);
+	buf_add_z(b,
+	    "\n# A device on a desk that shows what waits, and says yes "
+	    "or no.\n[buddy]\n");
+	write_section(b, "buddy", "# ", false);
 	buf_add_z(b,
 	    "\n# A model behind a chat-completions endpoint; a task type names"
 	    "\n# it as brain = \"model.default\".\n# [model.default]\n");

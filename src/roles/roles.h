@@ -35,6 +35,11 @@ struct config_operator {
 	struct str web;
 };
 
+struct config_buddy { /* both empty: no device; never both given */
+	struct str serial;
+	struct str tcp;
+};
+
 struct config_model {
 	struct str name; /* "default" of [model.default] */
 	struct str url;
@@ -65,6 +70,7 @@ struct config {
 	struct str roles;  /* as written; relative to the folder of `file` */
 	const struct config_operator *operators;
 	size_t operator_count;
+	struct config_buddy buddy;
 	const struct config_model *models;
 	size_t model_count;
 	uint32_t uid_base;
@@ -83,6 +89,11 @@ const struct config_model *roles_find_model(
     const struct config *c, struct str name);
 const struct config_operator *roles_find_operator(
     const struct config *c, struct str name);
+/* "VENDOR:PRODUCT:SERIAL", as an operator's `buddy` names it, of the USB device
+ * behind the terminal major:minor, below `sysfs` ("/sys").  ERR_MISSING: none,
+ * or one without a serial number, which could not be told from its twin. */
+int roles_usb_device(const char *sysfs, unsigned major, unsigned minor,
+    char *text, size_t size, struct err *e) MUST_CHECK;
 /* The commented file of `handrail init`, which loads as it is. */
 void roles_write_config(struct buf *b, const char *operator_name, uint32_t uid);
 /* The same list as a table for the manual (Markdown). */

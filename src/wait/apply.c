@@ -100,6 +100,13 @@ read_item(struct arena *a, const struct json *body, struct wait_item *i)
 		return false;
 	}
 	wait_code(i->digest, i->code);
+	/* A book that is older than devices has none. */
+	if (json_get(body, "brief") &&
+	    (!read_text(a, body, "brief", &i->brief) ||
+	        i->brief.len > WAIT_BRIEF_MAX ||
+	        !json_bool(body, "brief_cut", &i->brief_cut))) {
+		return false;
+	}
 	return json_i64(body, "at_us", &i->asked.us) &&
 	       json_i64(body, "expires_at_us", &i->expires.us) &&
 	       read_text(a, body, "asker", &i->asker) &&

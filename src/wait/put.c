@@ -62,6 +62,11 @@ check_put(const struct wait_put *c, struct err *e)
 		    "a hint is at most %d bytes of printable ASCII",
 		    WAIT_HINT_MAX);
 	}
+	if (c->brief.len > WAIT_BRIEF_MAX || !printable(c->brief)) {
+		return err_set(e, ERR_INPUT,
+		    "a brief hint is at most %d bytes of printable ASCII",
+		    WAIT_BRIEF_MAX);
+	}
 	if (c->people == 0 || c->people > WAIT_NAMED_MAX ||
 	    c->named_count > c->people || c->surface_count == 0 ||
 	    c->surface_count > NAMES_MAX || c->expires_us <= 0 ||
@@ -141,6 +146,8 @@ write_put(struct arena *a, const struct wait_put *c, const char *id)
 	json_out_str(&o, "gate", c->gate);
 	json_out_str(&o, "hint", c->hint);
 	json_out_bool(&o, "hint_cut", c->hint_cut);
+	json_out_str(&o, "brief", c->brief);
+	json_out_bool(&o, "brief_cut", c->brief_cut);
 	json_out_i64(&o, "people", c->people);
 	wait_write_texts(&o, "named", c->named, c->named_count);
 	wait_write_texts(&o, "surfaces", c->surfaces, c->surface_count);

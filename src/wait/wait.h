@@ -19,6 +19,7 @@
 #define WAIT_CODE_TEXT 5   /* the 4-character code and the NUL */
 #define WAIT_NAME_MAX  135 /* bytes of an identity, principal or tool */
 #define WAIT_HINT_MAX  1024
+#define WAIT_BRIEF_MAX 38 /* with code and space a device's 43 */
 #define WAIT_NAMED_MAX 8
 #define WAIT_PER_RUN   8     /* that wait at once for one run (L08) */
 #define WAIT_VALUE_MAX 65536 /* bytes of an answer's JSON */
@@ -72,6 +73,8 @@ struct wait_put {
 	uint32_t named_count;
 	uint32_t surface_count;
 	bool hint_cut;
+	struct str brief; /* for a device that shows few bytes; may be empty */
+	bool brief_cut;
 };
 struct wait_decide {
 	struct str id;
@@ -140,6 +143,8 @@ struct wait_item { /* read only for others */
 	struct digest effect;
 	struct str hint;
 	bool hint_cut;
+	struct str brief; /* empty: there is none */
+	bool brief_cut;
 	uint32_t people;
 	uint32_t named_count;
 	uint32_t surface_count;

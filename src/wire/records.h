@@ -39,6 +39,10 @@ struct wire_api_gone {
 	uint64_t id;
 };
 
+/* ---- buddy ---- */
+
+#include "wire/records_buddy.h"
+
 /* ---- vault ---- */
 
 #include "wire/records_vault.h"

@@ -100,7 +100,7 @@ an_unknown_key_names_its_place_and_the_known_ones(void **state)
 	refuses("state = \"/s\"\ndevise = \"linux\"\n",
 	    "h.toml:2:10: unknown key \"devise\" in the top of the file; "
 	    "known here: state, store, device, client, listen, roles, "
-	    "operator, model, node, limits, book, audit");
+	    "operator, buddy, model, node, limits, book, audit");
 	refuses("[operator.alice]\nuid = 1\nbudy = \"x\"\n",
 	    "h.toml:3:8: unknown key \"budy\" in [operator.alice]; known "
 	    "here: uid, buddy, web");
@@ -110,7 +110,7 @@ an_unknown_key_names_its_place_and_the_known_ones(void **state)
 	refuses("[credential.github]\nvalue = \"x\"\n",
 	    "h.toml:1:2: unknown key \"credential\" in the top of the file; "
 	    "known here: state, store, device, client, listen, roles, "
-	    "operator, model, node, limits, book, audit");
+	    "operator, buddy, model, node, limits, book, audit");
 }
 
 static void
@@ -190,6 +190,42 @@ two_operators_are_two_people(void **state)
 	refuses("[operator.alice]\nweb = \"a\"\n",
 	    "h.toml:1:11: [operator.alice] needs the key uid: user id that "
 	    "this person's commands come from");
+}
+
+static void
+a_device_on_a_desk_is_one_persons(void **state)
+{
+	auto_arena a = { 0 };
+	struct config c;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(
+	    roles_parse_config(&a,
+	        STR("[buddy]\nserial = \"/dev/ttyACM0\"\n"
+	            "[operator.alice]\nuid = 1\nbuddy = \"303a:1001:E6 6\"\n"
+	            "[operator.bob]\nuid = 2\nbuddy = \"simulator\"\n"),
+	        "h", &c, &e),
+	    0);
+	assert_true(str_eq_z(c.buddy.serial, "/dev/ttyACM0"));
+	assert_int_equal(c.buddy.tcp.len, 0);
+	refuses("[operator.alice]\nuid = 1\nbuddy = \"303a:1001:ab\"\n"
+	        "[operator.bob]\nuid = 2\nbuddy = \"303A:1001:AB\"\n",
+	    "h.toml:4:11: two operators have the buddy \"303A:1001:AB\": "
+	    "whoever presses its button would be both");
+	refuses("[operator.alice]\nuid = 1\nbuddy = \"303a:100:E6\"\n",
+	    "h.toml:3:9: buddy: expected VENDOR:PRODUCT:SERIAL of a USB "
+	    "device, AA:BB:CC:DD:EE:FF, tty or simulator");
+	refuses("[operator.alice]\nuid = 1\nbuddy = \"AA:BB:CC:DD:EE\"\n",
+	    "h.toml:3:9: buddy: expected VENDOR:PRODUCT:SERIAL of a USB "
+	    "device, AA:BB:CC:DD:EE:FF, tty or simulator");
+	refuses("[buddy]\ntcp = \"0.0.0.0:7401\"\n",
+	    "h.toml:2:7: tcp: expected 127.0.0.1:PORT; over a network the "
+	    "token would travel in clear");
+	refuses("[buddy]\nserial = \"ttyACM0\"\n",
+	    "h.toml:2:10: serial: expected a terminal below /dev/");
+	refuses("[buddy]\nserial = \"/dev/a\"\ntcp = \"127.0.0.1:1\"\n",
+	    "h.toml:1:2: [buddy]: serial or tcp, one device a house");
 }
 
 static void
@@ -319,6 +355,7 @@ main(void)
 		cmocka_unit_test(a_wrong_value_says_what_was_expected),
 		cmocka_unit_test(bounds_are_checked_at_load),
 		cmocka_unit_test(two_operators_are_two_people),
+		cmocka_unit_test(a_device_on_a_desk_is_one_persons),
 		cmocka_unit_test(a_token_never_goes_over_plain_http),
 		cmocka_unit_test(the_first_file_loads_as_it_is),
 		cmocka_unit_test(the_defaults_shown_are_the_defaults_read),

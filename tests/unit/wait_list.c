@@ -198,6 +198,53 @@ the_inbox_shows_what_is_open_with_its_code(void **state)
 }
 
 static void
+a_brief_hint_is_kept_and_an_older_book_has_none(void **state)
+{
+	struct world w;
+	struct wait_step s = { 0 };
+	struct wait_put c = question(1);
+	struct wait_list *older = wait_list_new(5);
+	struct str rest;
+	struct str head;
+
+	(void)state;
+	init(&w);
+	c.brief = STR("engineering push to ma~");
+	c.brief_cut = true;
+	assert_int_equal(put(&w, c, &s), 0);
+	const struct wait_item *i = wait_find(w.list, s.id);
+
+	assert_true(str_eq(i->brief, c.brief));
+	assert_true(i->brief_cut);
+	rest = w.log[0];
+	assert_true(str_has_str(rest, STR("\"brief\":")));
+	size_t at = 0;
+
+	while (!str_starts(str_sub(rest, at, rest.len), STR("\"brief\":"))) {
+		at++;
+	}
+	head = str_sub(rest, 0, at);
+	rest = str_sub(rest, at, rest.len);
+	while (!str_starts(rest, STR("\"people\":"))) {
+		rest = str_sub(rest, 1, rest.len);
+	}
+	assert_int_equal(wait_apply(older,
+	                     arena_printf(&w.arena, STR_FMT STR_FMT,
+	                         STR_ARG(head), STR_ARG(rest)),
+	                     &w.e),
+	    0);
+	assert_int_equal(wait_find(older, s.id)->brief.len, 0);
+	assert_false(wait_find(older, s.id)->brief_cut);
+	wait_list_free(older);
+	c = question(2);
+	c.brief = STR("123456789012345678901234567890123456789");
+	assert_int_equal(put(&w, c, &s), -1);
+	c.brief = STR("a\nb");
+	assert_int_equal(put(&w, c, &s), -1);
+	fini(&w);
+}
+
+static void
 other_kinds_say_their_own_words(void **state)
 {
 	struct world w;
@@ -228,6 +275,8 @@ main(void)
 		cmocka_unit_test(a_cancelled_question_takes_no_answer),
 		cmocka_unit_test(a_forged_event_is_not_applied),
 		cmocka_unit_test(the_inbox_shows_what_is_open_with_its_code),
+		cmocka_unit_test(
+		    a_brief_hint_is_kept_and_an_older_book_has_none),
 		cmocka_unit_test(other_kinds_say_their_own_words),
 	};
 

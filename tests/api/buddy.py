@@ -1,0 +1,641 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A device on a desk, over TCP and over a terminal: what it is shown, what its
+yes is worth, and what becomes of a wait when it is lost.  The devices are
+scripts that speak the protocol, well and badly; no radio and no real device
+has a part in it."""
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import termios
+import time
+import tty
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from house import *  # noqa: E402,F403
+
+GATES = """\
+[defaults]
+unmatched = "allow"
+
+[gate.spend]
+match   = { tool = "pay" }
+require = "operator"
+surface = "buddy | cli"
+hint    = "{{vendor}} ${{amount}}"
+
+[gate.only]
+match   = { tool = "sign" }
+require = "operator"
+surface = "buddy"
+hint    = "sign {{what}}"
+
+[gate.both]
+match   = { tool = "launch" }
+require = "two_operators"
+surface = "buddy | cli"
+
+[gate.later]
+match   = { tool = "late" }
+require = "operator"
+surface = "cli | buddy"
+"""
+
+
+def tool(name, *args):
+    text = '[tool.%s]\ndescription = "x"\naction = "purchase"\n' % name
+    text += '[tool.%s.input]\ntype = "object"\n' % name
+    for a in args:
+        text += 'properties.%s = { type = ["string", "number"] }\n' % a
+    return text + '[tool.%s.run]\nexec = ["/bin/true"]\n' % name
+
+
+FINANCE = {
+    'role.toml': ROLE.replace(
+        '["shell"]', '["shell", "pay", "sign", "launch", "late"]'),
+    'gates.toml': GATES,
+    'mcp/server.toml': SERVER + tool('pay', 'vendor', 'amount') +
+    tool('sign', 'what') + tool('launch') + tool('late'),
+}
+TCP = '[buddy]\ntcp = "127.0.0.1:%d"\n'
+SECOND = '[operator.second]\nuid = 65533\n'
+
+
+def step(name, **args):
+    return {'id': 'step', 'tool': name, 'args': args}
+
+
+FINISH = {'id': 'end', 'tool': 'finish', 'args': {}}
+
+
+class Desk(House):
+    """A house with a door for a simulator, which is the tester's device."""
+
+    def __init__(self, carrier=None, device='simulator', **more):
+        self.door = free_port()
+        config = (carrier or TCP % self.door) + SECOND
+        super().__init__({'finance': FINANCE}, config=config, **more)
+        with open(self.config) as f:
+            text = f.read()
+        write(self.config, text.replace('[operator.tester]\n',
+              '[operator.tester]\nbuddy = "%s"\n' % device) if device
+              else text)
+
+    def up(self, dev=True):
+        self.start(args=('--dev',) if dev else ())
+        return self
+
+    def pairing(self):
+        with open(os.path.join(self.state, 'buddy.token')) as f:
+            return f.read()
+
+    def ask_for(self, name, **args):
+        """A task that waits for a person; the task and the wait."""
+        before = {w['id'] for w in self.waits()}
+        task = self.dispatch([step(name, **args), FINISH], queue='finance')
+        return task, until(lambda: [w for w in self.waits()
+                                    if w['id'] not in before], 15,
+                           'nothing waits')[0]
+
+    def wait(self, id):
+        if not isinstance(id, str):
+            return super().wait(id)
+        waits = self.get('/api/waits?all=1').json['waits']
+        return [w for w in waits if w['id'] == id][0]
+
+    def open(self, id):
+        return self.wait(id)['state'] == 'open'
+
+    def device(self):
+        return self.get('/api/buddy').json['buddy']
+
+    def part(self):
+        table = processes()
+        return [pid for pid, (parent, name) in table.items()
+                if parent == self.process.pid and name == 'buddy']
+
+
+class Device:
+    """The other end: reads lines, answers commands, keeps the last picture."""
+
+    def __init__(self, fd, close, quiet=False):
+        self.fd, self.close_all, self.quiet = fd, close, quiet
+        self.bytes, self.beats, self.lines = b'', [], []
+        self.longest = 0
+
+    def send(self, line, pieces=None):
+        data = (json.dumps(line) if isinstance(line, dict) else line) + '\n'
+        data = data.encode()
+        size = pieces or len(data)
+        for i in range(0, len(data), size):
+            os.write(self.fd, data[i:i + size])
+            if pieces:
+                time.sleep(0.001)
+
+    def take(self, line):
+        self.longest = max(self.longest, len(line) + 1)
+        said = json.loads(line)
+        self.lines.append(said)
+        if 'total' in said:
+            self.beats.append(said)
+        elif said.get('cmd') and not self.quiet:
+            self.send({'ack': said['cmd'], 'ok': True, 'n': 0, 'data': {
+                'name': 'Claude-7F3A', 'sec': False, 'bat': {'pct': 81}}})
+
+    def pump(self, seconds=0.02):
+        """What has come; False at the end of it."""
+        end = time.monotonic() + seconds
+        while select.select([self.fd], [], [],
+                            max(0, end - time.monotonic()))[0]:
+            try:
+                data = os.read(self.fd, 4096)
+            except OSError:
+                return False
+            if not data:
+                return False
+            self.bytes += data
+            while b'\n' in self.bytes:
+                line, self.bytes = self.bytes.split(b'\n', 1)
+                self.take(line)
+        return True
+
+    def prompt(self):
+        self.pump()
+        return self.beats[-1].get('prompt') if self.beats else None
+
+    def shows(self, wait, seconds=10):
+        def there():
+            p = self.prompt()
+            return p if p and p['id'] == wait['id'] else None
+        return until(there, seconds, 'not shown: %s; %r' % (
+            wait['id'], self.beats[-1:]))
+
+    def shows_none(self, seconds=10):
+        until(lambda: not self.prompt() and self.beats, seconds,
+              'it shows %r' % self.prompt())
+
+    def say(self, id, decision, **more):
+        self.send({'cmd': 'permission', 'id': id, 'decision': decision}, **more)
+
+    def ended(self, seconds=10):
+        until(lambda: not self.pump(), seconds, 'it was not hung up')
+
+    def close(self):
+        self.close_all()
+
+
+def call(h, token=None, quiet=False):
+    """A device over TCP, as soon as the house takes one."""
+    s = socket.create_connection(('127.0.0.1', h.door))
+    d = Device(s.fileno(), s.close, quiet)
+    d.socket = s
+    d.send((h.pairing() if token is None else token).strip())
+    return d
+
+
+def connected(h, **more):
+    d = call(h, **more)
+    until(lambda: d.pump() and h.device()['alive'], 10, 'not alive')
+    return d
+
+
+def serial():
+    master, slave = os.openpty()
+    tty.setraw(master)
+    path = os.ttyname(slave)
+    os.close(slave)
+    return Device(master, lambda: os.close(master)), path
+
+
+HOUSE = None
+
+
+def house():
+    """One for all tests that leave it as it was."""
+    global HOUSE
+    if HOUSE is None:
+        HOUSE = Desk().up()
+    return HOUSE
+
+
+@test
+def the_simulator_approves_a_gated_call_and_the_book_says_who():
+    h = house()
+    task, w = h.ask_for('pay', vendor='ACME', amount=12)
+    done = h.cli('buddy', 'simulate', input='a')
+    need(done.code == 0, 'simulate', done)
+    need('%s finance ACME $12' % w['code'] in done.out, done.out)
+    need(h.outcome(task)['state'] == 'completed', h.task(task))
+    need('wait_decided' in h.kinds(task), h.kinds(task))
+    said = [e['body'] for e in h.events(task) if e['kind'] == 'wait_decided']
+    need(said[0]['by'] == 'tester' and said[0]['surface'] == 'buddy' and
+         said[0]['answer'] == 'approve', said)
+    h.verified()
+
+
+@test
+def a_no_of_the_simulator_reaches_the_agent():
+    h = house()
+    task, w = h.ask_for('pay', vendor='ACME', amount=13)
+    done = h.cli('buddy', 'simulate', input='b')
+    need(done.code == 0, 'simulate', done)
+    end = h.outcome(task)
+    need(end['state'] == 'failed', end)
+    need(h.wait(w['id'])['state'] == 'denied', h.wait(w['id']))
+    need('call_started' not in h.kinds(task), h.kinds(task))
+
+
+@test
+def only_a_decision_on_what_it_shows_counts_and_only_once():
+    h = house()
+    d = connected(h)
+    task, w = h.ask_for('pay', vendor='ACME', amount=14)
+    p = d.shows(w)
+    need(p['tool'] == 'pay' and p['role'] == 'finance' and
+         p['hint'] == w['code'] + ' finance ACME $14', p)
+    d.send('boot: garbage \x01 {')
+    d.send('{"cmd":"permission"')
+    d.say('w-another', 'once')
+    d.say(w['id'][:-1], 'once')
+    d.say(w['id'].upper(), 'once')
+    d.say(w['id'], 'always')
+    d.say(w['id'], 'ONCE')
+    d.send({'cmd': 'permission', 'decision': 'once'})
+    d.send({'cmd': 'permission', 'id': w['id'], 'id2': 1})
+    d.send({'ack': 'permission', 'ok': True})
+    d.send('{"cmd":"permission","id":"%s","id":"%s","decision":"once"}' % (
+        w['id'], w['id']))
+    d.send('x' * 2000 + json.dumps(
+        {'cmd': 'permission', 'id': w['id'], 'decision': 'once'}))
+    d.send({'cmd': 'status'})
+    d.pump(0.3)
+    need(h.open(w['id']), 'decided by noise', h.wait(w['id']))
+    d.say(w['id'], 'once', pieces=1)  # split at every byte
+    d.say(w['id'], 'deny')
+    d.say(w['id'], 'once')
+    need(h.outcome(task)['state'] == 'completed', h.task(task))
+    need(len([k for k in h.kinds(task) if k == 'wait_decided']) == 1,
+         h.kinds(task))
+    d.shows_none()
+    d.close()
+
+
+@test
+def a_cut_prompt_may_be_denied_there_and_not_approved():
+    h = house()
+    d = connected(h)
+    task, w = h.ask_for('pay', vendor='a vendor with a name without end ' * 2,
+                        amount=15)
+    p = d.shows(w)
+    need('~ $15' in p['hint'] and len(p['hint']) <= 43, p)
+    d.say(w['id'], 'once')
+    d.pump(0.3)
+    need(h.open(w['id']), 'approved though cut')
+    need(not h.device()['whole'], h.device())
+    d.say(w['id'], 'deny')
+    need(h.outcome(task)['state'] == 'failed', h.task(task))
+    need(h.wait(w['id'])['surface'] == 'buddy', h.wait(w['id']))
+    d.close()
+
+
+@test
+def prompts_come_one_at_a_time_the_oldest_first():
+    h = house()
+    d = connected(h)
+    asked = [h.ask_for('sign', what='paper %d' % i) for i in range(3)]
+    for task, w in asked:
+        d.shows(w)
+        d.say(w['id'], 'once')
+    for task, w in asked:
+        need(h.outcome(task)['state'] == 'completed', h.task(task))
+    d.shows_none()
+    need(d.longest <= 1024, 'a line of %d bytes' % d.longest)
+    need(all(len(b['entries']) <= 8 for b in d.beats), 'entries')
+    d.close()
+
+
+@test
+def a_connect_tells_time_and_owner_and_asks_for_the_state():
+    h = house()
+    d = connected(h)
+    need('time' in d.lines[0], d.lines[:3])
+    need({'cmd': 'owner', 'name': 'tester'} in d.lines, d.lines[:5])
+    need({'cmd': 'status'} in d.lines, d.lines[:5])
+    need('Claude-7F3A' in h.device()['says'] and '81 %' in h.device()['says'],
+         h.device())
+    text = h.ok('buddy', 'status').out
+    need('simulator on tcp, alive' in text and 'operator tester' in text, text)
+    need(h.read('status')['parts']['buddy'] is True, 'status')
+    text = h.ok('status').out
+    need('buddy   simulator of tester, alive\n' in text, text)
+    d.close()
+
+
+@test
+def the_doctor_says_that_the_device_is_not_there():
+    with Desk(carrier='[buddy]\nserial = "/dev/no-such-terminal"\n') as h:
+        found = {f['name']: f for f in
+                 h.cli('doctor', '--json').json['findings']}
+        desk = found['the device on a desk, /dev/no-such-terminal']
+        need(not desk['ok'] and 'buddy pair' in desk['mend'], desk)
+        h.up()  # and the house is there without it
+        until(lambda: 'cannot open /dev/no-such-terminal' in h.log(), 10,
+              'not told')
+        need(h.log().count('cannot open /dev/no-such') == 1, 'told again')
+
+
+@test
+def what_was_decided_elsewhere_leaves_the_device():
+    h = house()
+    d = connected(h)
+    task, w = h.ask_for('pay', vendor='ACME', amount=16)
+    d.shows(w)
+    need(h.say(w, 'approve').code == 200, 'approve')
+    d.shows_none()
+    d.say(w['id'], 'deny')
+    need(h.outcome(task)['state'] == 'completed', h.task(task))
+    need(h.wait(w['id'])['surface'] == 'cli', h.wait(w['id']))
+    d.close()
+
+
+@test
+def a_surface_before_it_that_lives_keeps_the_question():
+    h = house()
+    d = connected(h)
+    task, w = h.ask_for('late')
+    task2, w2 = h.ask_for('sign', what='this')
+    d.shows(w2)  # the other one is older, and is for the command line
+    d.say(w['id'], 'once')
+    d.pump(0.2)
+    need(h.open(w['id']), h.wait(w['id']))
+    need(h.say(w, 'approve').code == 200, 'approve')
+    d.say(w2['id'], 'once')
+    need(h.outcome(task)['state'] == 'completed', h.task(task))
+    need(h.outcome(task2)['state'] == 'completed', h.task(task2))
+    d.close()
+
+
+@test
+def a_yes_of_two_is_no_yes_and_is_not_asked_twice():
+    h = house()
+    d = connected(h)
+    task, w = h.ask_for('launch')
+    d.shows(w)
+    d.say(w['id'], 'once')
+    d.shows_none()
+    need(h.open(w['id']), h.wait(w['id']))
+    need(h.say(w, 'deny', 'enough').code == 200, 'deny')
+    need(h.outcome(task)['state'] == 'failed', h.task(task))
+    d.close()
+
+
+@test
+def a_lost_device_decides_nothing_and_the_next_surface_has_it():
+    h = house()
+    d = connected(h)
+    task, w = h.ask_for('pay', vendor='ACME', amount=17)
+    only, w_only = h.ask_for('sign', what='it')
+    d.shows(w)
+    d.close()
+    until(lambda: not h.device()['alive'], 10, 'still alive')
+    need(h.open(w['id']) and h.open(w_only['id']), 'decided by a loss')
+    need(h.say(w, 'approve').code == 200, 'on the command line')
+    need(h.outcome(task)['state'] == 'completed', h.task(task))
+    need(h.say(w_only, 'approve').code != 200, 'a surface that is not named')
+    d = connected(h)  # and what is only for it is shown anew
+    d.shows(w_only)
+    d.say(w_only['id'], 'once')
+    need(h.outcome(only)['state'] == 'completed', h.task(only))
+    d.close()
+
+
+@test
+def the_part_may_die_alone_and_prompts_are_shown_anew():
+    h = house()
+    d = connected(h)
+    task, w = h.ask_for('pay', vendor='ACME', amount=18)
+    d.shows(w)
+    others = h.pids()
+    old = h.part()
+    end_process(old[0])
+    d.ended()
+    d.close()
+    until(lambda: h.part() and h.part() != old, 10, 'not started again')
+    need(h.open(w['id']), h.wait(w['id']))
+    d = connected(h)
+    d.shows(w)
+    d.say(w['id'], 'once')
+    need(h.outcome(task)['state'] == 'completed', h.task(task))
+    need(h.pids() == others, 'others went with it')
+    d.close()
+
+
+@test
+def without_the_token_a_caller_is_nobody():
+    h = house()
+    for token in ('', 'hrbd_wrong', h.pairing().strip()[:-1],
+                  h.pairing().strip() + 'x', 'x' * 5000,
+                  '{"cmd":"permission","id":"x","decision":"once"}'):
+        d = call(h, token=token)
+        d.ended()
+        need(not d.lines, 'it was told %r' % d.lines)
+        d.close()
+    need(not h.device()['alive'], h.device())
+    mode = os.stat(os.path.join(h.state, 'buddy.token')).st_mode & 0o777
+    need(mode == 0o600, oct(mode))
+    d = connected(h)  # and the right one is let in after them
+    d.close()
+
+
+@test
+def a_device_that_never_stops_talking_is_put_down():
+    h = house()
+    d = connected(h)
+    try:
+        for _ in range(200):
+            os.write(d.fd, b'{"babble":"' + b'x' * 1000 + b'"}\n')
+    except OSError:
+        pass
+    d.ended()
+    d.close()
+    until(lambda: 'says more than a device' in h.log(), 10, 'not told')
+    task, w = h.ask_for('pay', vendor='ACME', amount=19)
+    d = connected(h)
+    d.shows(w)
+    d.say(w['id'], 'deny')
+    need(h.outcome(task)['state'] == 'failed', h.task(task))
+    d.close()
+
+
+@test
+def a_silent_device_is_no_living_surface():
+    h = house()
+    d = call(h, quiet=True)
+    until(lambda: d.pump() and d.lines, 10, 'not let in')
+    task, w = h.ask_for('pay', vendor='ACME', amount=20)
+    d.pump(0.3)
+    need(not h.device()['alive'], h.device())
+    need(not d.beats, 'it was shown %r' % d.beats)
+    d.say(w['id'], 'once')
+    d.pump(0.3)
+    need(h.open(w['id']), 'decided by what shows nothing')
+    need(h.say(w, 'approve').code == 200, 'approve')
+    need(h.outcome(task)['state'] == 'completed', h.task(task))
+    if os.environ.get('SOAK'):
+        d.ended(60)  # 30 s without a sound
+    d.close()
+
+
+@test
+def a_device_that_reads_late_ends_at_the_newest():
+    h = house()
+    d = connected(h)
+    for i in range(3):
+        task, w = h.ask_for('pay', vendor='ACME', amount=100 + i)
+        need(h.say(w, 'approve').code == 200, 'approve')
+        h.outcome(task)
+    task, w = h.ask_for('sign', what='last')
+    d.shows(w)
+    d.say(w['id'], 'once')
+    need(h.outcome(task)['state'] == 'completed', h.task(task))
+    d.close()
+
+
+@test
+def without_dev_a_simulator_shows_and_decides_nothing():
+    with Desk() as h:
+        h.up(dev=False)
+        d = connected(h)
+        task, w = h.ask_for('pay', vendor='ACME', amount=1)
+        until(lambda: d.pump() and d.beats and d.beats[-1]['waiting'] == 1,
+              10, 'it shows no waiting')
+        need(not d.prompt(), d.prompt())
+        need(not h.device()['decides'], h.device())
+        d.say(w['id'], 'once')
+        d.pump(0.3)
+        need(h.open(w['id']), h.wait(w['id']))
+        need(h.say(w, 'approve').code == 200, 'approve')
+        need(h.outcome(task)['state'] == 'completed', h.task(task))
+        d.close()
+
+
+@test
+def a_device_that_no_operator_lists_decides_nothing():
+    with Desk(device=None) as h:
+        h.up()
+        d = connected(h)
+        task, w = h.ask_for('pay', vendor='ACME', amount=1)
+        until(lambda: d.pump() and d.beats and d.beats[-1]['waiting'] == 1,
+              10, 'it shows no waiting')
+        need(not d.prompt() and not h.device()['decides'], h.device())
+        d.say(w['id'], 'once')
+        d.pump(0.3)
+        need(h.open(w['id']), h.wait(w['id']))
+        d.close()
+
+
+@test
+def a_serial_line_carries_it_too():
+    d, path = serial()
+    with Desk(carrier='[buddy]\nserial = "%s"\n' % path, device='tty') as h:
+        if os.getuid() == 0:
+            os.chmod(path, 0o600)
+        h.up()
+        until(lambda: d.pump() and h.device()['alive'], 10, 'not alive')
+        need(h.device()['device'] == 'tty', h.device())
+        task, w = h.ask_for('pay', vendor='ACME', amount=1)
+        d.shows(w)
+        d.say(w['id'], 'once', pieces=7)
+        need(h.outcome(task)['state'] == 'completed', h.task(task))
+        need(h.wait(w['id'])['by'] == 'tester', h.wait(w['id']))
+        task, w = h.ask_for('pay', vendor='ACME', amount=2)
+        d.shows(w)
+        d.close()  # pulled out
+        until(lambda: not h.device()['alive'], 10, 'still alive')
+        need(h.open(w['id']), 'decided by a loss')
+        need(h.say(w, 'approve').code == 200, 'approve')
+        need(h.outcome(task)['state'] == 'completed', h.task(task))
+
+
+class Puppet:
+    """Moves a part that lies: what it says to core is written here."""
+
+    def __init__(self, h):
+        self.socket = socket.create_connection(('127.0.0.1', h.door))
+        self.socket.settimeout(0.05)
+        self.text = ''
+        until(lambda: h.device()['alive'], 10, 'not alive')
+
+    def says(self, carrier, yes, id):
+        self.socket.send(('%s %d %s\n' % (carrier, yes, id)).encode())
+        time.sleep(0.2)
+
+    def is_shown(self, id):
+        def there():
+            try:
+                self.text += self.socket.recv(4096).decode()
+            except socket.timeout:
+                pass
+            return self.text.rstrip('\n').split('\n')[-1].split()[:1] == [id]
+        until(there, 10, 'not shown: %s; %r' % (id, self.text))
+
+
+@test
+def a_part_that_lies_says_yes_to_nothing_but_what_is_shown():
+    lies = os.path.join(BUILD, 'tests/jail/hostile_buddy')
+    if not os.path.exists(lies):
+        raise Skipped('hostile_buddy is built for x86-64 only')
+    with Desk(instead={'buddy': lies}) as h:
+        h.up()
+        p = Puppet(h)
+        cut_task, cut = h.ask_for('pay', vendor='v' * 45, amount=1)
+        p.is_shown(cut['id'])
+        task, w = h.ask_for('pay', vendor='ACME', amount=2)
+        p.says('+', 1, w['id'])    # waits, is not shown
+        p.says('+', 1, cut['id'])  # is shown, not whole
+        p.says('77', 0, cut['id'])  # another device
+        need(h.open(w['id']) and h.open(cut['id']), h.waits())
+        p.says('+', 0, cut['id'])  # that much is its power
+        p.is_shown(w['id'])
+        p.says('+', 1, cut['id'])  # over and done
+        need(h.wait(cut['id'])['state'] == 'denied', h.wait(cut['id']))
+        need(h.open(w['id']), h.wait(w['id']))
+        behind, third = h.ask_for('pay', vendor='ACME', amount=3)
+        p.says('+', 1, third['id'])  # waits behind what is shown, whole
+        p.says('+', 0, third['id'])
+        need(h.open(third['id']), h.wait(third['id']))
+        old = h.part()
+        p.says('+', 2, w['id'])
+        until(lambda: h.part() and h.part() != old, 10, 'it may say 2')
+        p = Puppet(h)
+        p.is_shown(w['id'])
+        old = h.part()
+        p.says('+', 1, 'long')
+        until(lambda: h.part() and h.part() != old, 10, 'an id without an end')
+        p = Puppet(h)
+        p.is_shown(w['id'])
+        p.says('+', 1, w['id'])
+        need(h.outcome(task)['state'] == 'completed', h.task(task))
+        need(h.outcome(cut_task)['state'] == 'failed', h.task(cut_task))
+
+
+@test
+def a_house_without_a_device_has_no_such_part():
+    with House() as h:
+        h.start()
+        need('buddy' not in descendants(h.process.pid).values(), 'a part')
+        a = h.cli('buddy', 'status')
+        need(a.code == 4 and '[buddy]' in a.err, a)
+        need('buddy' not in h.read('status')['parts'], 'status')
+
+
+if __name__ == '__main__':
+    code = main()
+    if HOUSE:
+        HOUSE.kill()
+        HOUSE.__exit__()
+    sys.exit(code)
