@@ -66,6 +66,15 @@ void core_intent_judge(
 bool core_intent_in_force(struct core *c, const struct core_intent *i);
 /* Written down; goes on when that is on the disk. */
 void core_intent_commit(struct core *c, struct core_intent *i);
+struct core_refusal {
+	uint32_t status;
+	const char *error;
+	struct str rule;
+	struct str reason;
+	struct str next;
+};
+void core_intent_refuse(
+    struct core *c, struct core_intent *i, const struct core_refusal *why);
 void core_intent_unavailable(
     struct core *c, struct core_intent *i, const char *what);
 void core_intent_outcome(
@@ -73,6 +82,12 @@ void core_intent_outcome(
 /* Tells the owner of core's own request that it failed; it is gone then. */
 void core_intent_answer(struct core *c, struct core_intent *i,
     enum err_kind kind, const char *text);
+
+/* NULL: it is away, with its cell or alone. */
+struct wire_peer *core_intent_egress(
+    struct core *c, const struct core_intent *i);
+/* core_go.c: the intent of this number is on the disk. */
+core_effect_fn core_intent_committed;
 
 /* core_rate.c: what a cell has used of its rules' bounds. */
 /* NULL: this request may go; else what is used up.  Counts it. */

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From an intent that is on the disk to its go: a grant where a credential is
+ * used, then the order to its egress.
+ */
+#include <string.h>
+
+#include "parts/core_cell.h"
+#include "parts/core_egress.h"
+#include "parts/crash.h"
+
+/* The tighter of what one request may be and of what is left for all. */
+static void
+fill_bounds(struct core *c, const struct core_intent *i, struct wire_go *go)
+{
+	uint64_t left = core_rate_left(c, i);
+
+	if (!i->bounds) {
+		return;
+	}
+	go->up_max = i->bounds->body_max;
+	go->down_max = i->bounds->answer_max;
+	if (left && (!go->up_max || left < go->up_max)) {
+		go->up_max = left;
+	}
+	if (left && (!go->down_max || left < go->down_max)) {
+		go->down_max = left;
+	}
+}
+
+static int
+fill_go(struct core *c, struct core_intent *i, struct wire_go *go, int *ca,
+    struct err *e)
+{
+	*ca = -1;
+	go->id = i->done ? i->number : i->id;
+	go->grant = i->credential.len ? i->number : 0;
+	go->place = i->place;
+	go->tls = i->tls_up && !i->tunnel;
+	go->keep_credentials = i->keep_credentials;
+	go->websocket = i->bounds && i->bounds->websocket;
+	fill_bounds(c, i, go);
+	core_text(go->placeholder, sizeof(go->placeholder),
+	    arena_z(&i->arena, i->placeholder));
+	go->version = i->version;
+	memcpy(go->policy, i->policy.bytes, sizeof(go->policy));
+	core_text(go->credential, sizeof(go->credential),
+	    arena_z(&i->arena, i->credential));
+	go->pinned = i->pinned;
+	go->pin_port = i->pin_port;
+	go->pin.family = i->pin.family;
+	memcpy(go->pin.bytes, i->pin.bytes, sizeof(go->pin.bytes));
+	core_text(
+	    go->name, sizeof(go->name), arena_z(&i->arena, i->place_name));
+	core_text(
+	    go->format, sizeof(go->format), arena_z(&i->arena, i->format));
+	core_text(go->rule, sizeof(go->rule), arena_z(&i->arena, i->rule));
+	if (i->ca.len) {
+		auto_buf pem = { 0 };
+
+		if (file_read(
+		        arena_z(&i->arena, i->ca), CORE_CA_MAX, &pem, e)) {
+			return err_wrap(
+			    e, "the CA of rule " STR_FMT, STR_ARG(i->rule));
+		}
+		go->has_ca = 1;
+		*ca = core_memfd(buf_str(&pem));
+	}
+	return 0;
+}
+
+static void
+send_own(struct core *c, struct core_intent *i)
+{
+	struct wire_http_do http = {
+		.timeout = (uint64_t)i->timeout,
+		.answer_limit = i->answer_limit,
+		.port = i->port,
+		.has_body = i->body.len > 0,
+	};
+	struct err e = { 0 };
+	int fds[2];
+	size_t nfds = 0;
+	int ca;
+
+	if (fill_go(c, i, &http.go, &ca, &e)) {
+		core_intent_answer(c, i, e.kind, e.text);
+		return;
+	}
+	core_text(
+	    http.method, sizeof(http.method), arena_z(&i->arena, i->method));
+	core_text(http.host, sizeof(http.host), i->host);
+	core_text(
+	    http.target, sizeof(http.target), arena_z(&i->arena, i->target));
+	core_text(
+	    http.headers, sizeof(http.headers), arena_z(&i->arena, i->headers));
+	if (i->body.len) {
+		fds[nfds++] = core_memfd(buf_str(&i->body));
+	}
+	if (ca >= 0) {
+		fds[nfds++] = ca;
+	}
+	wire_send(c->egress, WIRE_HTTP_DO, &http, fds, nfds);
+}
+
+static void
+send_go(struct core *c, struct core_intent *i)
+{
+	struct wire_peer *egress = core_intent_egress(c, i);
+	struct wire_go go = { 0 };
+	struct err e = { 0 };
+	int ca;
+
+	crash_point(CRASH_CORE_GO);
+	if (!egress) {
+		if (i->done) {
+			core_intent_answer(c, i, ERR_UNAVAILABLE,
+			    "the egress of core is away");
+		}
+		return;
+	}
+	i->gone = true;
+	if (i->done) {
+		send_own(c, i);
+		return;
+	}
+	if (fill_go(c, i, &go, &ca, &e)) {
+		core_intent_unavailable(c, i, e.text);
+		return;
+	}
+	wire_send(egress, WIRE_GO, &go, &ca, ca >= 0);
+}
+
+static void
+send_grant(struct core *c, struct core_intent *i)
+{
+	const struct core_credential *k =
+	    core_credential_find(c, i->credential);
+	struct wire_vault_grant grant = {
+		.number = i->number,
+		.cell = i->cell,
+		.not_after = (uint64_t)mono_after(mono_now(), CORE_GRANT_US).us,
+		.claim_epoch = i->epoch,
+		.port = i->port,
+	};
+
+	const char *unfit =
+	    k ? core_credential_unfit(c, k) : "none of that name";
+
+	if (unfit) {
+		struct core_refusal why = {
+			.status = 403,
+			.error = "denied",
+			.rule = i->rule,
+			.reason = arena_printf(&i->arena,
+			    "the rule names the credential \"" STR_FMT
+			    "\", and the vault has %s",
+			    STR_ARG(i->credential), unfit),
+			.next = arena_printf(&i->arena,
+			    "handrail vault %s " STR_FMT "%s%s",
+			    k && !k->archived ? "rotate" : "put",
+			    STR_ARG(i->credential),
+			    k && !k->archived ? "" : " --host ",
+			    k && !k->archived ? "" : i->host),
+		};
+
+		core_intent_refuse(c, i, &why);
+		return;
+	}
+	if (!c->vault_ready) {
+		core_intent_unavailable(c, i, "the vault is away");
+		return;
+	}
+	core_credential_binding(k, &grant.binding);
+	i->version = k->version;
+#ifdef HANDRAIL_FORGE_GRANT
+	/* Only the test that proves that the vault looks itself builds this. */
+	core_text(grant.binding.hosts, sizeof(grant.binding.hosts), "*");
+#endif
+	core_text(grant.host, sizeof(grant.host), i->host);
+	must(k->row.len <= sizeof(grant.row));
+	grant.row_size = (uint32_t)k->row.len;
+	memcpy(grant.row, k->row.at, k->row.len);
+	wire_send(c->vault, WIRE_VAULT_GRANT, &grant, NULL, 0);
+}
+
+/* Between its commit, its grant and its go the claim may have ended. */
+static bool
+may_go_on(struct core *c, struct core_intent *i)
+{
+	if (!i || i->gone || i->refusal.status) {
+		return false;
+	}
+	if (!core_intent_in_force(c, i)) {
+		core_intent_unavailable(c, i, "this claim is over");
+		return false;
+	}
+	return true;
+}
+
+/* The intent is on the disk. */
+void
+core_intent_committed(struct core *c, uint64_t number)
+{
+	struct core_intent *i = core_intent_find(c, number);
+
+	if (!may_go_on(c, i)) {
+		return;
+	}
+	crash_point(CRASH_CORE_INTENT);
+	if (i->credential.len) {
+		send_grant(c, i);
+	} else {
+		send_go(c, i);
+	}
+}
+
+void
+core_vault_granted(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	struct core *c = owner;
+	const struct wire_vault_granted *granted = record;
+	struct core_intent *i = core_intent_find(c, granted->number);
+
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	if (!may_go_on(c, i)) {
+		return;
+	}
+	if (!granted->ok) {
+		core_intent_unavailable(c, i,
+		    wire_text_ok(granted->text, sizeof(granted->text))
+		        ? granted->text
+		        : "the vault refused");
+		return;
+	}
+	send_go(c, i);
+}
