@@ -58,6 +58,7 @@ command_status(struct cli *c, int argc, char **argv)
 	    (long long)cli_number(t, "waiting"),
 	    (long long)cli_number(t, "runs"),
 	    (long long)cli_number(t, "sandboxes"));
+	cli_print_stops(c, t);
 	if (cli_text(c, t, "stalled")[0]) {
 		printf(
 		    "%s\n", cli_paint(c, CLI_RED, cli_text(c, t, "stalled")));

@@ -50,6 +50,7 @@ typedef void core_effect_fn(struct core *c, uint64_t number);
 #include "parts/core_life.h"
 #include "parts/core_log.h"
 #include "parts/core_roles.h"
+#include "parts/core_stop.h"
 
 /* --- core_call.c: a tool call --- */
 
@@ -156,6 +157,7 @@ struct core {
 	struct core_workers *workers; /* core_worker.c */
 	struct core_ask *seals;       /* of the vault, by id */
 	struct core_drop *drops;
+	struct core_stop *stops; /* core_stop.c */
 	uint8_t *slots;
 	uint32_t slot_count;
 	uint64_t number; /* the last one given out */
