@@ -118,6 +118,7 @@ join(struct arena *a, const struct gate *const *gates, uint32_t count,
 		ask->people = ask->named_count;
 	}
 	ask->hint = arena_str(a, buf_str(&hint));
+	policy_ask_bind(gates, count, c, ask);
 }
 
 static void

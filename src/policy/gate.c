@@ -243,6 +243,15 @@ compile_times(struct compile *c, const struct json *table, struct gate *g)
 	return 0;
 }
 
+static void
+write_digest(const struct json *table, struct gate *g)
+{
+	auto_buf text = { 0 };
+
+	json_canonical(&text, table);
+	g->digest = digest_of(buf_str(&text));
+}
+
 int
 policy_compile_gate(struct compile *c, const struct json *table, struct gate *g)
 {
@@ -270,9 +279,10 @@ policy_compile_gate(struct compile *c, const struct json *table, struct gate *g)
 	          : compile_pattern(c, table, "tool", &g->tool)) {
 		return -1;
 	}
-	return compile_require(c, table, g) || compile_surface(c, table, g) ||
-	               policy_compile_hint(c, table, g) ||
-	               compile_times(c, table, g)
-	           ? -1
-	           : 0;
+	if (compile_require(c, table, g) || compile_surface(c, table, g) ||
+	    policy_compile_hint(c, table, g) || compile_times(c, table, g)) {
+		return -1;
+	}
+	write_digest(table, g);
+	return 0;
 }

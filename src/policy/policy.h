@@ -80,6 +80,10 @@ struct policy_ask {
 	struct str hint;    /* printable ASCII, bounded */
 	bool hint_cut;      /* a value was cut or escaped: it shows '~' or \u */
 	int64_t expires_us; /* from the asking on */
+	/* What a standing grant binds: these gates as they are written, and the
+	 * arguments that they look at or show; all, where one looks at none. */
+	struct digest digest;
+	struct digest named_args;
 };
 struct policy_call_decision {
 	enum policy_verdict verdict;

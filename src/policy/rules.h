@@ -64,6 +64,7 @@ struct gate {
 	uint32_t surface_count;
 	struct str hint; /* empty: tool and action */
 	int64_t expires_us;
+	struct digest digest; /* of its table, however it is laid out */
 };
 
 struct rule {
@@ -141,6 +142,11 @@ bool policy_exists_in(const struct policy_egress *e, struct str tool);
 bool policy_gate_matches(const struct gate *g, const struct policy_call *c);
 void policy_hint_render(struct buf *out, const struct gate *g,
     const struct policy_call *c, bool *cut);
+/* The next variable of a hint; false: no more. */
+bool policy_hint_next(struct str *rest, struct str *name);
+/* bind.c: digest and named_args of what these gates ask. */
+void policy_ask_bind(const struct gate *const *gates, uint32_t count,
+    const struct policy_call *c, struct policy_ask *ask);
 void policy_request_next(struct arena *a, const struct policy_request *r,
     struct policy_request_decision *d);
 const char *policy_reason_sentence(enum policy_reason r);

@@ -72,6 +72,10 @@ struct wait_put {
 	uint32_t named_count;
 	uint32_t surface_count;
 	bool hint_cut;
+	/* What a standing grant would bind besides the call (wait/grant.h);
+	 * zero: it cannot be remembered. */
+	struct digest asked_by;
+	struct digest named_args;
 };
 struct wait_decide {
 	struct str id;
@@ -138,6 +142,8 @@ struct wait_item { /* read only for others */
 	struct digest workspace;
 	struct digest digest;
 	struct digest effect;
+	struct digest asked_by; /* as it was put */
+	struct digest named_args;
 	struct str hint;
 	bool hint_cut;
 	uint32_t people;

@@ -312,10 +312,121 @@ explain_names_the_gate_and_its_line(void **state)
 	assert_true(str_has_str(buf_str(&out), STR("ACME $1")));
 }
 
+/* --- what a standing grant binds --- */
+
+static struct policy_ask
+ask_of(struct arena *a, const char *gates, const char *args)
+{
+	struct policy_call_decision d = { 0 };
+	struct policy_call c = {
+		.identity = STR("linux__server__finance_coworker"),
+		.tool = STR("pay"),
+		.action = STR("purchase"),
+		.args = json_of(a, args),
+	};
+
+	policy_call(a, policy_of(a, gates), &c, &d);
+	assert_int_equal(d.verdict, POLICY_ASK);
+	return d.ask;
+}
+
+#define PAY                                                                    \
+	"[gate.pay]\nmatch = { tool = \"pay\", args = { amount = \"> 100\" } " \
+	"}\n"                                                                  \
+	"require = \"operator\"\nhint = \"{{whom}} {{amount}}\"\n"
+
+static void
+a_grant_binds_what_the_gates_look_at_or_show(void **state)
+{
+	static const struct {
+		const char *gates, *one, *other;
+		bool same;
+	} rows[] = {
+		{ PAY, "{\"amount\":500,\"whom\":\"anna\",\"note\":\"a\"}",
+		    "{\"note\":\"b\",\"whom\":\"anna\",\"amount\":5e2}", true },
+		{ PAY, "{\"amount\":500,\"whom\":\"anna\"}",
+		    "{\"amount\":501,\"whom\":\"anna\"}", false },
+		{ PAY, "{\"amount\":500,\"whom\":\"anna\"}",
+		    "{\"amount\":500,\"whom\":\"bert\"}", false },
+		{ PAY, "{\"amount\":500}", "{\"amount\":500,\"whom\":null}",
+		    false },
+		{ PAY, "{\"whom\":\"anna\"}",
+		    "{\"amount\":null,"
+		    "\"whom\":\"anna\"}",
+		    false },
+		{ PAY, "{\"amount\":\"500\",\"whom\":\"\"}",
+		    "{\"amount\":500,\"whom\":\"\"}", false },
+		/* It looks at none: all of them. */
+		{ "[gate.a]\ntool = \"pay\"\nrequire = \"operator\"\n",
+		    "{\"amount\":500,\"note\":\"a\"}",
+		    "{\"amount\":500,\"note\":\"b\"}", false },
+		{ "[gate.a]\ntool = \"pay\"\nrequire = \"operator\"\n" PAY,
+		    "{\"amount\":500,\"note\":\"a\"}",
+		    "{\"amount\":500,\"note\":\"b\"}", false },
+		{ "", "{\"amount\":500,\"note\":\"a\"}",
+		    "{\"amount\":500,\"note\":\"b\"}", false },
+		/* Which key it is cannot be mistaken. */
+		{ "[gate.a]\nmatch = { args = { a = { b = \"*\" } } }\n"
+		  "require = \"operator\"\n",
+		    "{\"a\":{\"b\":\"x\"}}", "{\"a.b\":\"x\"}", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_arena a = { 0 };
+		struct policy_ask one = ask_of(&a, rows[i].gates, rows[i].one);
+		struct policy_ask other =
+		    ask_of(&a, rows[i].gates, rows[i].other);
+
+		assert_true(digest_eq(one.digest, other.digest));
+		assert_row(
+		    digest_eq(one.named_args, other.named_args) == rows[i].same,
+		    rows[i].other);
+	}
+}
+
+static void
+gates_that_no_longer_ask_the_same_have_another_digest(void **state)
+{
+	static const char *const others[] = {
+		"[gate.pay]\nmatch = { tool = \"pay\", args = { amount = \"> "
+		"99\" } }\nrequire = \"operator\"\nhint = \"{{whom}} "
+		"{{amount}}\"\n",
+		"[gate.pay]\nmatch = { tool = \"pay\", args = { amount = \"> "
+		"100\" } }\nrequire = \"anna\"\nhint = \"{{whom}} "
+		"{{amount}}\"\n",
+		PAY "surface = \"cli\"\n",
+		PAY "expires = \"5m\"\n",
+		PAY "[gate.more]\ntool = \"pay\"\nrequire = \"operator\"\n",
+		"",
+	};
+	const char *args = "{\"amount\":500,\"whom\":\"anna\"}";
+	auto_arena a = { 0 };
+	struct policy_ask as_it_was = ask_of(&a, PAY, args);
+	struct policy_ask laid_out = ask_of(&a,
+	    "# the same\n[gate.other]\ntool = \"ship\"\nrequire = "
+	    "\"operator\"\n[gate.pay]\nhint='{{whom}} {{amount}}'\n"
+	    "require='operator'\nmatch.args.amount='> 100'\n"
+	    "match.tool='pay'\n",
+	    args);
+
+	(void)state;
+	assert_true(digest_eq(as_it_was.digest, laid_out.digest));
+	assert_true(digest_eq(as_it_was.named_args, laid_out.named_args));
+	for (size_t i = 0; i < COUNT(others); i++) {
+		assert_row(!digest_eq(as_it_was.digest,
+		               ask_of(&a, others[i], args).digest),
+		    others[i]);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_grant_binds_what_the_gates_look_at_or_show),
+		cmocka_unit_test(
+		    gates_that_no_longer_ask_the_same_have_another_digest),
 		cmocka_unit_test(a_matching_gate_asks),
 		cmocka_unit_test(near_misses_fall_to_the_default),
 		cmocka_unit_test(
