@@ -48,6 +48,7 @@ typedef void core_effect_fn(struct core *c, uint64_t number);
 
 #include "parts/core_box.h"
 #include "parts/core_life.h"
+#include "parts/core_grant_standing.h"
 #include "parts/core_log.h"
 #include "parts/core_roles.h"
 #include "parts/core_stop.h"
@@ -140,6 +141,7 @@ struct core {
 	struct queue *queue;
 	struct session_index *sessions;
 	struct wait_list *waits;
+	struct wait_grants *grants;
 	struct wire_peer *api, *vault, *resolver, *sandbox, *egress;
 	bool vault_ready;
 	struct wire_vault_hello vault_keys;

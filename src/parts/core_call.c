@@ -372,6 +372,7 @@ judge(struct core *c, struct core_call *k)
 		.action = k->tool->action,
 		.args = k->args,
 	};
+	const struct wait_grant *grant;
 	const struct wait_item *w;
 	struct err e = { 0 };
 
@@ -405,11 +406,15 @@ judge(struct core *c, struct core_call *k)
 		                              : STR("no reason given"))));
 		return;
 	}
-	if (k->decision.verdict == POLICY_ASK) {
+	grant =
+	    k->decision.verdict == POLICY_ASK ? core_standing_find(c, k) : NULL;
+	if (k->decision.verdict == POLICY_ASK && !grant) {
 		core_call_ask_person(c, k, WAIT_APPROVAL);
 		return;
 	}
-	core_call_decide(c, k, "allow", k->decision.rule, STR(""));
+	core_call_decide(c, k, "allow",
+	    grant ? str_of(grant->id) : k->decision.rule,
+	    grant ? k->decision.rule : STR(""));
 	core_call_start(c, k);
 }
 

@@ -20,7 +20,7 @@ budget = { turns = 20, calls = 20, wall = "2m" }
 unmatched = "allow"
 
 [gate.pay]
-match   = { tool = "pay" }
+match   = { tool = "pay", args = { amount = "> 0" } }
 require = "operator"
 surface = "cli"
 hint    = "pay {{amount}} to {{whom}}"
@@ -34,6 +34,7 @@ type = "object"
 required = ["whom", "amount"]
 properties.whom   = { type = "string" }
 properties.amount = { type = "integer" }
+properties.note   = { type = "string" }
 [tool.pay.run]
 exec = ["/bin/sh", "-c", 'echo "$1 $2" >>/work/paid; cat /work/paid', "pay",
         "{{whom}}", "{{amount}}"]
@@ -50,9 +51,9 @@ def house():
     return HOUSE
 
 
-def pay(whom, amount, id='paid', on_error='stop'):
-    return {'id': id, 'tool': 'pay', 'args': {'whom': whom, 'amount': amount},
-            'on_error': on_error}
+def pay(whom, amount, id='paid', **more):
+    return {'id': id, 'tool': 'pay', 'on_error': 'stop',
+            'args': {'whom': whom, 'amount': amount, **more}}
 
 
 def put(h, steps, **more):
@@ -212,6 +213,95 @@ def a_stop_of_what_is_not_there_says_so():
     need(len(stopped(h)) == 1)
     need(h.post('/api/resume', {'role': 'helper'}, tcp=True).code == 403)
     h.ok('resume', '--role', 'helper')
+
+
+# --- remembered ---------------------------------------------------------------
+
+def asked(h, steps):
+    """A task that asks a person, and what it asks."""
+    task = put(h, steps, queue='payer')
+    return task, until(lambda: [
+        w for w in h.waits() if any(
+            w['run'] == r['run'] for r in h.task(task)['runs'])], 15,
+        'nobody is asked')[0]
+
+
+def denied(h, steps):
+    task, wait = asked(h, steps)
+    need(h.say(wait, 'deny', 'no').code == 200)
+    h.outcome(task)
+
+
+def rules(h, task):
+    return [e['rule'] for e in h.events(task) if e['kind'] == 'call_decided']
+
+
+@test
+def a_remembered_yes_stands_for_the_same_and_for_nothing_else():
+    h = house()
+    task, wait = asked(h, [pay('anna', 3)])
+    h.ok('approve', wait['id'], '--remember', '1h')
+    need(h.outcome(task)['state'] == 'completed')
+    grants = h.read('grant', 'list')['grants']
+    need(len(grants) == 1 and grants[0]['hint'] == 'pay 3 to anna', grants)
+    grant = grants[0]['id']
+    again = run(h, [pay('anna', 3, note='another')], queue='payer')
+    need(again['state'] == 'completed', again)
+    need(grant in rules(h, again['id']), rules(h, again['id']))
+    denied(h, [pay('anna', 4)])
+    denied(h, [pay('bert', 3)])
+    h.kill()
+    h.start()
+    again = run(h, [pay('anna', 3)], queue='payer')
+    need(again['state'] == 'completed', again)
+    need(grant in h.ok('grant', 'list').out)
+    h.ok('grant', 'revoke', grant)
+    need(h.cli('grant', 'revoke', grant).code == 4)
+    denied(h, [pay('anna', 3)])
+    kinds = [e['kind'] for e in h.events()]
+    need(kinds.count('standing_grant_made') == 1 and
+         kinds.count('standing_grant_revoked') == 1)
+
+
+@test
+def a_remembered_yes_ends_with_the_gate_or_the_contract_it_was_given_under():
+    h = house()
+    gates, server = PAYER['gates.toml'], PAYER['mcp/server.toml']
+    task, wait = asked(h, [pay('carl', 5)])
+    h.ok('approve', wait['id'], '--remember', '30m')
+    h.outcome(task)
+    for path, text, other in (
+            ('gates.toml', gates, gates.replace('"> 0"', '"> 1"')),
+            ('mcp/server.toml', server, server.replace('Pay somebody',
+                                                       'Pay somebody else'))):
+        h.role_file('payer', path, other)
+        h.process.send_signal(signal.SIGHUP)
+        until(lambda: 'reload' in h.log()[h.mark:], 5)
+        time.sleep(0.3)
+        denied(h, [pay('carl', 5)])
+        h.role_file('payer', path, text)
+        h.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        again = run(h, [pay('carl', 5)], queue='payer')
+        need(again['state'] == 'completed', again)
+    h.ok('grant', 'revoke', h.read('grant', 'list')['grants'][0]['id'])
+
+
+@test
+def what_cannot_be_remembered_is_not_approved_either():
+    h = house()
+    task, wait = asked(h, [pay('dora', 5)])
+    for time_ in ('1s', '91d', 'soon', ''):
+        a = h.cli('approve', wait['id'], '--remember=' + time_)
+        need(a.code == 1, time_, a)
+    a = h.post('/api/waits/' + wait['id'],
+               {'decision': 'deny', 'remember': '1h'})
+    need(a.code == 400, a)
+    need([w['id'] for w in h.waits()] == [wait['id']])
+    need(h.read('grant', 'list')['grants'] == [])
+    h.say(wait, 'deny', 'no')
+    h.outcome(task)
+    h.verified()
 
 
 if __name__ == '__main__':
