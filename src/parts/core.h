@@ -47,8 +47,8 @@ struct core_cell;
 typedef void core_effect_fn(struct core *c, uint64_t number);
 
 #include "parts/core_box.h"
-#include "parts/core_life.h"
 #include "parts/core_grant_standing.h"
+#include "parts/core_life.h"
 #include "parts/core_log.h"
 #include "parts/core_roles.h"
 #include "parts/core_stop.h"

@@ -27,7 +27,6 @@
 #define POLICY_HINT_VALUE  48   /* bytes of one shown value */
 #define POLICY_HINT_VALUES 8    /* variables in a hint */
 #define POLICY_PATH_MAX    8192 /* bytes of a request's path */
-#define POLICY_SURFACES    4
 
 struct policy;
 
@@ -64,27 +63,8 @@ struct policy_call {
 	const struct json *args; /* object, schema already checked; NULL: {} */
 };
 
-enum policy_surface { POLICY_BUDDY, POLICY_WEB, POLICY_CLI, POLICY_FILE };
-const char *policy_surface_name(enum policy_surface s);
+#include "policy/ask.h"
 
-/* Several gates may match; what they ask is joined: every named principal
- * must say yes and `people` different ones in all. */
-struct policy_ask {
-	const struct str *gates; /* names, in the file's order */
-	uint32_t gate_count;
-	uint32_t people;         /* 1 or 2, or more where more are named */
-	const struct str *named; /* operators who must be among them */
-	uint32_t named_count;
-	enum policy_surface surfaces[POLICY_SURFACES]; /* in order */
-	uint32_t surface_count;
-	struct str hint;    /* printable ASCII, bounded */
-	bool hint_cut;      /* a value was cut or escaped: it shows '~' or \u */
-	int64_t expires_us; /* from the asking on */
-	/* What a standing grant binds: these gates as they are written, and the
-	 * arguments that they look at or show; all, where one looks at none. */
-	struct digest digest;
-	struct digest named_args;
-};
 struct policy_call_decision {
 	enum policy_verdict verdict;
 	enum policy_reason reason; /* of a deny */
