@@ -97,6 +97,8 @@ core_call_decide(struct core *c, struct core_call *k, const char *verdict,
 
 	if (k->tool) {
 		d.contract = k->tool->contract;
+		d.action = k->tool->action;
+		d.arguments = k->args;
 	}
 	session_write_decided(&body, &d);
 	append(c, k, BOOK_CALL_DECIDED, rule, buf_str(&body));

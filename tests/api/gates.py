@@ -304,6 +304,39 @@ def what_cannot_be_remembered_is_not_approved_either():
     h.verified()
 
 
+# --- another policy -----------------------------------------------------------
+
+@test
+def a_replay_says_which_calls_of_the_past_another_policy_decides_otherwise():
+    h = house()
+    after = h.read('status')['events']
+    run(h, [shell('echo one')], queue='payer')
+    task, wait = asked(h, [pay('emil', 7)])
+    h.ok('approve', wait['id'])
+    h.outcome(task)
+    new = os.path.join(h.folder, 'new.toml')
+
+    def replay(text, *more):
+        write(new, text)
+        return h.read('policy', 'replay', new, '--after', str(after), *more)
+    same = replay(PAYER['gates.toml'])
+    need(same['calls'] == 2 and same['differences'] == [] and
+         same['now'] == same['was'] == {'allow': 1, 'ask': 1, 'deny': 0}, same)
+    looser = replay(PAYER['gates.toml'].replace('> 0', '> 7'))
+    need([(d['tool'], d['was'], d['now'])
+          for d in looser['differences']] == [('pay', 'ask', 'allow')], looser)
+    closer = replay('[defaults]\nunmatched = "deny"\n')
+    need(sorted((d['tool'], d['was'], d['now'])
+                for d in closer['differences']) == [
+        ('pay', 'ask', 'deny'), ('shell', 'allow', 'deny')], closer)
+    need(replay('', '--role', 'helper')['calls'] == 0)
+    need(replay('', '--role', 'payer')['calls'] == 2)
+    write(new, '[gate.x]\ntool = "t"\nrequire = "operator"\nremind = 1\n')
+    a = h.cli('policy', 'replay', new)
+    need(a.code == 1 and 'new.toml:4:' in a.err, a)
+    need(h.cli('policy', 'replay', new + '.no').code == 4)
+
+
 if __name__ == '__main__':
     code = main()
     if HOUSE:
