@@ -59,7 +59,8 @@ const char *policy_reason_name(enum policy_reason r); /* "no_rule" … */
 struct policy_call {
 	struct str identity; /* device__client__role */
 	struct str tool;
-	struct str action;       /* of the tool's contract */
+	struct str action; /* of the tool's contract */
+	struct str server; /* [server.NAME] it comes from; empty: our own */
 	const struct json *args; /* object, schema already checked; NULL: {} */
 };
 
@@ -163,6 +164,7 @@ struct policy_tool { /* a row of the role's catalogue */
 	struct str host; /* of an HTTP tool: canonical host, port, method */
 	uint16_t port;
 	struct str method;
+	struct str path; /* a pattern; empty: any */
 };
 struct policy_house { /* what a policy is checked against */
 	const struct policy_tool *tools;
@@ -170,7 +172,14 @@ struct policy_house { /* what a policy is checked against */
 	const struct str *operators; /* names of [operator.*]; NULL: unknown,
 	                              * gates are not held against them */
 	size_t operator_count;
+	const enum policy_surface
+	    *surfaces; /* that this node has; NULL: unknown */
+	size_t surface_count;
 };
+/* Where an HTTP tool leads, from its method and URL (variables stand for any
+ * text); a host that is a variable stays empty. */
+void policy_tool_place(
+    struct arena *a, struct policy_tool *t, struct str method, struct str url);
 struct policy_finding {
 	bool error;      /* the role must not run; else worth reading */
 	struct str text; /* "FILE:LINE: …", both places of a contradiction */

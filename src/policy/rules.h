@@ -56,13 +56,15 @@ struct gate {
 	struct str tool; /* patterns; empty: any */
 	struct str action;
 	struct str identity;
+	struct str server;
 	struct predicate *predicates;
 	uint32_t predicate_count;
 	uint32_t people;
 	struct str named; /* empty: any operator */
 	enum policy_surface surfaces[POLICY_SURFACES];
 	uint32_t surface_count;
-	struct str hint; /* empty: tool and action */
+	bool any_surface; /* none is named */
+	struct str hint;  /* empty: tool and action */
 	int64_t expires_us;
 	struct digest digest; /* of its table, however it is laid out */
 };

@@ -312,6 +312,38 @@ explain_names_the_gate_and_its_line(void **state)
 	assert_true(str_has_str(buf_str(&out), STR("ACME $1")));
 }
 
+static enum policy_verdict
+from_server(const char *pattern, const char *server)
+{
+	auto_arena a = { 0 };
+	struct policy_call_decision d = { 0 };
+	struct policy_call c = {
+		.identity = STR(ME),
+		.tool = STR("git_push"),
+		.action = STR("read"),
+		.server = str_of(server),
+	};
+	struct str text = arena_printf(&a,
+	    "[gate.g]\nmatch = { server = \"%s\" }\nrequire = "
+	    "\"operator\"\n",
+	    pattern);
+
+	policy_call(&a, policy_of(&a, arena_z(&a, text)), &c, &d);
+	return d.verdict;
+}
+
+static void
+a_gate_can_name_a_server_and_never_means_a_tool_of_our_own(void **state)
+{
+	(void)state;
+	assert_int_equal(from_server("git", "git"), POLICY_ASK);
+	assert_int_equal(from_server("hub|git*", "gitlab"), POLICY_ASK);
+	assert_int_equal(from_server("git", "git2"), POLICY_ALLOW);
+	assert_int_equal(from_server("git", "Git"), POLICY_ALLOW);
+	assert_int_equal(from_server("*", "x"), POLICY_ASK);
+	assert_int_equal(from_server("*", ""), POLICY_ALLOW);
+}
+
 /* --- what a standing grant binds --- */
 
 static struct policy_ask
@@ -424,6 +456,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    a_gate_can_name_a_server_and_never_means_a_tool_of_our_own),
 		cmocka_unit_test(a_grant_binds_what_the_gates_look_at_or_show),
 		cmocka_unit_test(
 		    gates_that_no_longer_ask_the_same_have_another_digest),
