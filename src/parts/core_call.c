@@ -374,7 +374,7 @@ judge(struct core *c, struct core_call *k)
 		.action = k->tool->action,
 		.args = k->args,
 	};
-	const struct wait_grant *grant;
+	const struct wait_grant *grant = NULL;
 	const struct wait_item *w;
 	struct err e = { 0 };
 
@@ -408,11 +408,13 @@ judge(struct core *c, struct core_call *k)
 		                              : STR("no reason given"))));
 		return;
 	}
-	grant =
-	    k->decision.verdict == POLICY_ASK ? core_standing_find(c, k) : NULL;
-	if (k->decision.verdict == POLICY_ASK && !grant) {
-		core_call_ask_person(c, k, WAIT_APPROVAL);
-		return;
+	if (k->decision.verdict == POLICY_ASK) {
+		policy_ask_bind(&call, &k->decision.ask);
+		grant = core_standing_find(c, k);
+		if (!grant) {
+			core_call_ask_person(c, k, WAIT_APPROVAL);
+			return;
+		}
 	}
 	core_call_decide(c, k, "allow",
 	    grant ? str_of(grant->id) : k->decision.rule,

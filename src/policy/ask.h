@@ -8,6 +8,8 @@
 
 #define POLICY_SURFACES 4
 
+struct gate;
+
 enum policy_surface { POLICY_BUDDY, POLICY_WEB, POLICY_CLI, POLICY_FILE };
 const char *policy_surface_name(enum policy_surface s);
 
@@ -24,10 +26,14 @@ struct policy_ask {
 	struct str hint;    /* printable ASCII, bounded */
 	bool hint_cut;      /* a value was cut or escaped: it shows '~' or \u */
 	int64_t expires_us; /* from the asking on */
-	/* What a standing grant binds: these gates as they are written, and the
-	 * arguments that they look at or show; all, where one looks at none. */
-	struct digest digest;
-	struct digest named_args;
+	/* Of policy_ask_bind, else zero: what a standing grant binds. */
+	struct digest digest;     /* these gates as they are written */
+	struct digest named_args; /* the arguments that they look at or show;
+	                           * all, where one looks at none */
+	const struct gate *const *from; /* the room's own */
 };
+struct policy_call;
+/* Fills both digests of what was asked about this call. */
+void policy_ask_bind(const struct policy_call *c, struct policy_ask *ask);
 
 #endif

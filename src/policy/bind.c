@@ -116,9 +116,8 @@ digest_of_args(
 }
 
 void
-policy_ask_bind(const struct gate *const *gates, uint32_t count,
-    const struct policy_call *c, struct policy_ask *ask)
+policy_ask_bind(const struct policy_call *c, struct policy_ask *ask)
 {
-	ask->digest = digest_of_gates(gates, count);
-	ask->named_args = digest_of_args(gates, count, c->args);
+	ask->digest = digest_of_gates(ask->from, ask->gate_count);
+	ask->named_args = digest_of_args(ask->from, ask->gate_count, c->args);
 }

@@ -2,6 +2,8 @@
 #include "policy_help.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 
 #define ME "linux__server__finance_coworker"
 
@@ -359,6 +361,7 @@ ask_of(struct arena *a, const char *gates, const char *args)
 
 	policy_call(a, policy_of(a, gates), &c, &d);
 	assert_int_equal(d.verdict, POLICY_ASK);
+	policy_ask_bind(&c, &d.ask);
 	return d.ask;
 }
 
@@ -452,10 +455,79 @@ gates_that_no_longer_ask_the_same_have_another_digest(void **state)
 	}
 }
 
+/* --- many gates --- */
+
+static uint64_t
+next(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+/* What the index leaves out cannot match: beside the patterns tried one by one,
+ * in the file's order. */
+static void
+of_many_gates_all_that_match_are_asked_in_order(void **state)
+{
+	static const char *const patterns[] = { "a", "b", "ab", "a|b", "b|b",
+		"*", "a*", "ab*", "*b|c", "c|d|e", "a*|c", "aa" };
+	static const char *const tools[] = { "a", "b", "ab", "c", "d", "e",
+		"aa", "none" };
+	const char *given = getenv("SEED");
+	uint64_t seed =
+	    given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) | 1;
+
+	(void)state;
+	print_message("# SEED=%llu\n", (unsigned long long)seed);
+	for (int round = 0; round < 100; round++) {
+		auto_arena a = { 0 };
+		auto_buf text = { 0 };
+		struct str used[60];
+		uint32_t count = (uint32_t)(next(&seed) % COUNT(used));
+
+		for (uint32_t i = 0; i < count; i++) {
+			used[i] =
+			    str_of(patterns[next(&seed) % COUNT(patterns)]);
+			buf_addf(&text,
+			    "[gate.g%u]\ntool = \"" STR_FMT
+			    "\"\nrequire = \"operator\"\n",
+			    i, STR_ARG(used[i]));
+		}
+		for (size_t t = 0; t < COUNT(tools); t++) {
+			struct policy_call_decision d =
+			    decide(&a, buf_z(&text), tools[t], "read", "{}");
+			uint32_t asked = 0;
+
+			for (uint32_t i = 0; i < count; i++) {
+				struct str rest = used[i];
+				struct str one;
+				bool more = true;
+				bool matches = false;
+
+				while (more) {
+					more = str_cut(&rest, '|', &one);
+					matches |=
+					    str_glob(one, str_of(tools[t]));
+				}
+				if (matches) {
+					assert_true(asked < d.ask.gate_count);
+					assert_true(str_eq(d.ask.gates[asked++],
+					    arena_printf(&a, "g%u", i)));
+				}
+			}
+			assert_int_equal(asked, d.ask.gate_count);
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    of_many_gates_all_that_match_are_asked_in_order),
 		cmocka_unit_test(
 		    a_gate_can_name_a_server_and_never_means_a_tool_of_our_own),
 		cmocka_unit_test(a_grant_binds_what_the_gates_look_at_or_show),
