@@ -91,6 +91,8 @@ int64_t cli_number(const struct json *j, const char *key);
 const char *cli_paint(struct cli *c, const char *color, const char *text);
 /* One event of the book as one line; nothing for kinds nobody watches. */
 void cli_print_event(struct cli *c, const struct json *event, int64_t begun_us);
+/* stop.c: what is stopped, of a status or of a task. */
+void cli_print_stops(struct cli *c, const struct json *tree);
 /* Follows a task until it has an outcome; its exit code.  After `seconds` (0:
  * never) it gives up: 6 if a person must decide, else 1. */
 int cli_watch(struct cli *c, const char *task, uint64_t seconds);

@@ -44,7 +44,8 @@ command_inbox(struct cli *c, int argc, char **argv)
 }
 
 static int
-say(struct cli *c, const char *id, const char *decision, const char *reason)
+say(struct cli *c, const char *id, const char *decision, const char *more,
+    const char *text)
 {
 	auto_buf body = { 0 };
 	struct json_out o;
@@ -55,8 +56,8 @@ say(struct cli *c, const char *id, const char *decision, const char *reason)
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_z(&o, "decision", decision);
-	if (reason) {
-		json_out_z(&o, "reason", reason);
+	if (text) {
+		json_out_z(&o, more, text);
 	}
 	json_out_end(&o, '}');
 	ask.body = buf_str(&body);
@@ -82,7 +83,9 @@ say(struct cli *c, const char *id, const char *decision, const char *reason)
 int
 command_approve(struct cli *c, int argc, char **argv)
 {
-	return argc == 1 ? say(c, argv[0], "approve", NULL)
+	const char *remember = cli_option(&argc, argv, "remember");
+
+	return argc == 1 ? say(c, argv[0], "approve", "remember", remember)
 	                 : cli_usage(c, "approve", "wants the id of a wait");
 }
 
@@ -94,7 +97,7 @@ command_deny(struct cli *c, int argc, char **argv)
 	if (argc != 1 || !reason) {
 		return cli_usage(c, "deny", "wants an id and a --reason");
 	}
-	return say(c, argv[0], "deny", reason);
+	return say(c, argv[0], "deny", "reason", reason);
 }
 
 int
@@ -107,5 +110,5 @@ command_resolve(struct cli *c, int argc, char **argv)
 		return cli_usage(c, "task",
 		    "resolve wants a wait's id and --happened or --did-not");
 	}
-	return say(c, argv[0], happened ? "happened" : "did_not", NULL);
+	return say(c, argv[0], happened ? "happened" : "did_not", "", NULL);
 }

@@ -77,6 +77,7 @@ command_status(struct cli *c, int argc, char **argv)
 	    (long long)cli_number(t, "runs"),
 	    (long long)cli_number(t, "sandboxes"));
 	print_desk(c, json_get(t, "buddy"));
+	cli_print_stops(c, t);
 	if (cli_text(c, t, "stalled")[0]) {
 		printf(
 		    "%s\n", cli_paint(c, CLI_RED, cli_text(c, t, "stalled")));
@@ -113,17 +114,37 @@ house_of(struct cli *c, const struct catalogue *catalogue,
 {
 	struct policy_tool *tools =
 	    arena_array(&c->arena, catalogue->count + 1, sizeof(*tools));
+	enum policy_surface *surfaces =
+	    arena_array(&c->arena, POLICY_SURFACES, sizeof(*surfaces));
+	size_t surface_count = 1;
 	struct str *operators = arena_array(
 	    &c->arena, config->operator_count + 1, sizeof(*operators));
 
 	for (size_t i = 0; i < catalogue->count; i++) {
 		tools[i].name = catalogue->at[i].name;
 		tools[i].action = catalogue->at[i].action;
+		const struct json *http =
+		    json_get(catalogue->at[i].run, "http");
+		struct str method = STR("");
+		struct str url = STR("");
+
+		(void)json_text(http, "method", &method);
+		(void)json_text(http, "url", &url);
+		policy_tool_place(&c->arena, &tools[i], method, url);
 	}
 	for (size_t i = 0; i < config->operator_count; i++) {
 		operators[i] = config->operators[i].name;
 	}
+	surfaces[0] = POLICY_CLI;
+	for (size_t i = 0; i < config->operator_count && surface_count < 2;
+	     i++) {
+		if (config->operators[i].buddy.len) {
+			surfaces[surface_count++] = POLICY_BUDDY;
+		}
+	}
 	*house = (struct policy_house){
+		.surfaces = c->config ? surfaces : NULL,
+		.surface_count = surface_count,
 		.tools = tools,
 		.tool_count = catalogue->count,
 		.operators = c->config ? operators : NULL,

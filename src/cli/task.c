@@ -389,6 +389,7 @@ show(struct cli *c, int argc, char **argv)
 	    cli_text(c, t, "state"), cli_text(c, t, "queue"),
 	    cli_text(c, t, "owner"), (long long)cli_number(t, "epoch"),
 	    cli_text(c, t, "created_at"), cli_text(c, t, "updated_at"));
+	cli_print_stops(c, t);
 	JSON_EACH(run, json_get(t, "runs"))
 	{
 		printf("run %s\n", cli_text(c, run, "run"));

@@ -390,7 +390,8 @@ open_core(struct core *c, struct err *e)
 		return err_sys(e, "cannot open %s", buf_z(&path));
 	}
 	if (core_store_find(c, e) || open_book(c, e) ||
-	    core_book_recover(c, e) || core_vault_load(c, e)) {
+	    core_book_recover(c, e) || core_stop_load(c, e) ||
+	    core_standing_load(c, e) || core_vault_load(c, e)) {
 		return -1;
 	}
 	core_commit_begin(c);

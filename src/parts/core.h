@@ -48,9 +48,11 @@ typedef void core_effect_fn(struct core *c, uint64_t number);
 
 #include "parts/core_box.h"
 #include "parts/core_buddy.h"
+#include "parts/core_grant_standing.h"
 #include "parts/core_life.h"
 #include "parts/core_log.h"
 #include "parts/core_roles.h"
+#include "parts/core_stop.h"
 
 /* --- core_call.c: a tool call --- */
 
@@ -144,6 +146,7 @@ struct core {
 	struct queue *queue;
 	struct session_index *sessions;
 	struct wait_list *waits;
+	struct wait_grants *grants;
 	struct wire_peer *api, *vault, *resolver, *sandbox, *egress, *buddy;
 	struct core_buddy desk; /* core_buddy.c */
 	bool vault_ready;
@@ -166,6 +169,7 @@ struct core {
 	struct core_workers *workers; /* core_worker.c */
 	struct core_ask *seals;       /* of the vault, by id */
 	struct core_drop *drops;
+	struct core_stop *stops; /* core_stop.c */
 	uint8_t *slots;
 	uint32_t slot_count;
 	uint64_t number; /* the last one given out */

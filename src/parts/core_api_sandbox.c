@@ -120,6 +120,9 @@ route_sandbox(struct core *c, struct core_ask *ask, struct err *e)
 		    role->closed[0] ? role->closed
 		                    : "the sandbox part is away");
 	}
+	if (core_stop_check(c, role->name, e)) {
+		return -1;
+	}
 	if (core_slot_take(c, &slot)) {
 		return err_set(e, ERR_UNAVAILABLE,
 		    "every sandbox of this node is in use ([node] cells)");

@@ -116,6 +116,7 @@ route_status(struct core *c, struct core_ask *ask, struct err *e)
 	    &o, "store", store_is_url(c->where) ? "postgresql" : "sqlite");
 	write_parts(c, &o);
 	core_publish_write(c, &o);
+	core_stop_write(c, &o);
 	json_out_i64(&o, "sandboxes", cells);
 	json_out_i64(&o, "runs", runs);
 	write_counts(c, &o);
@@ -430,6 +431,7 @@ route_task(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	write_task(&o, t);
+	core_stop_write_task(c, &o, t);
 	write_outcome(c, &o, t);
 	if (core_task_record(c, t->id, &record, e) == 0 &&
 	    json_parse(&ask->arena, buf_str(&record), NULL, &tree, e) == 0) {

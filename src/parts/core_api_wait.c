@@ -23,6 +23,25 @@ route_waits(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
+/* `remember`: how long the same need not be asked again; 0: not said. */
+static int
+read_remember(struct core *c, const struct core_ask *ask,
+    const struct wait_decide *say, int64_t *lasts_us, struct err *e)
+{
+	struct str text;
+
+	*lasts_us = 0;
+	if (!json_get(ask->body, "remember")) {
+		return 0;
+	}
+	if (!say->yes || !json_text(ask->body, "remember", &text) ||
+	    !duration_parse(text, lasts_us)) {
+		return err_set(e, ERR_INPUT,
+		    "remember goes with an approval and is a time like \"8h\"");
+	}
+	return core_standing_may(c, say, *lasts_us, e);
+}
+
 int
 route_decide(struct core *c, struct core_ask *ask, struct err *e)
 {
@@ -35,6 +54,7 @@ route_decide(struct core *c, struct core_ask *ask, struct err *e)
 	struct str decision = STR("");
 	auto_buf body = { 0 };
 	const struct wait_item *w;
+	int64_t lasts_us;
 
 	(void)json_text(ask->body, "decision", &decision);
 	(void)json_text(ask->body, "reason", &say.reason);
@@ -57,8 +77,12 @@ route_decide(struct core *c, struct core_ask *ask, struct err *e)
 		        : "%s asks for leave: approve or deny it",
 		    w->id);
 	}
-	if (core_wait_say(c, &say, e)) {
+	if (read_remember(c, ask, &say, &lasts_us, e) ||
+	    core_wait_say(c, &say, e)) {
 		return -1;
+	}
+	if (lasts_us) {
+		core_standing_make(c, &say, lasts_us);
 	}
 	w = wait_find(c->waits, ask->part);
 	buf_addf(&body,

@@ -48,6 +48,8 @@ put_wait(struct core *c, struct core_run *r, struct core_call *k)
 		.surfaces = surfaces,
 		.surface_count = unknown ? 2 : ask->surface_count,
 		.now = wall_now(),
+		.asked_by = ask->digest,
+		.named_args = ask->named_args,
 		.expires_us = unknown ? INT64_C(30) * 24 * 3600 * CLOCK_SECOND
 		                      : ask->expires_us,
 	};

@@ -97,6 +97,8 @@ core_call_decide(struct core *c, struct core_call *k, const char *verdict,
 
 	if (k->tool) {
 		d.contract = k->tool->contract;
+		d.action = k->tool->action;
+		d.arguments = k->args;
 	}
 	session_write_decided(&body, &d);
 	append(c, k, BOOK_CALL_DECIDED, rule, buf_str(&body));
@@ -372,6 +374,7 @@ judge(struct core *c, struct core_call *k)
 		.action = k->tool->action,
 		.args = k->args,
 	};
+	const struct wait_grant *grant = NULL;
 	const struct wait_item *w;
 	struct err e = { 0 };
 
@@ -406,10 +409,16 @@ judge(struct core *c, struct core_call *k)
 		return;
 	}
 	if (k->decision.verdict == POLICY_ASK) {
-		core_call_ask_person(c, k, WAIT_APPROVAL);
-		return;
+		policy_ask_bind(&call, &k->decision.ask);
+		grant = core_standing_find(c, k);
+		if (!grant) {
+			core_call_ask_person(c, k, WAIT_APPROVAL);
+			return;
+		}
 	}
-	core_call_decide(c, k, "allow", k->decision.rule, STR(""));
+	core_call_decide(c, k, "allow",
+	    grant ? str_of(grant->id) : k->decision.rule,
+	    grant ? k->decision.rule : STR(""));
 	core_call_start(c, k);
 }
 

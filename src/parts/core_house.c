@@ -73,6 +73,14 @@ check_policy(struct core *c, const struct core_role *r, struct err *e)
 	for (size_t i = 0; i < r->catalogue.count; i++) {
 		tools[i].name = r->catalogue.at[i].name;
 		tools[i].action = r->catalogue.at[i].action;
+		const struct json *http =
+		    json_get(r->catalogue.at[i].run, "http");
+		struct str method = STR("");
+		struct str url = STR("");
+
+		(void)json_text(http, "method", &method);
+		(void)json_text(http, "url", &url);
+		policy_tool_place(a, &tools[i], method, url);
 	}
 	for (size_t i = 0; i < c->house.operator_count; i++) {
 		operators[i] = str_of(c->house.operators[i].name);

@@ -47,6 +47,7 @@ struct core_run {
 	bool forked;        /* and that its workspace is empty */
 	struct core *core;
 	bool owned;   /* the workspace belongs to this slot's id */
+	bool working; /* sandbox does something with the workspace */
 	bool settled; /* its outcome is appended: nothing else may be */
 	uint32_t bad_results;
 	struct mono begun;

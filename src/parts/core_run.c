@@ -258,7 +258,7 @@ core_claim(struct core *c)
 		struct core_role *role = &c->house.roles[i];
 
 		while (can_run(c) && !role->closed[0] && !role->role->outside &&
-		       claim_one(c, role)) {
+		       !core_stop_role(c, role->name) && claim_one(c, role)) {
 		}
 	}
 }
@@ -294,6 +294,7 @@ ask_work(struct core *c, struct core_run *r, enum wire_work work)
 	int fd = fcntl(r->work_fd, F_DUPFD_CLOEXEC, 3);
 
 	must(fd >= 0);
+	r->working = true;
 	wire_send(c->sandbox, WIRE_WORK_ASK, &ask, &fd, 1);
 }
 
@@ -359,7 +360,7 @@ core_run_cell(struct core *c, struct core_run *r, struct str only_tool)
 	return cell;
 }
 
-static void closed(struct core *c, struct core_run *r);
+static void maybe_closed(struct core *c, struct core_run *r);
 
 void
 core_work_done(void *owner, struct wire_peer *peer, const void *record,
@@ -375,8 +376,13 @@ core_work_done(void *owner, struct wire_peer *peer, const void *record,
 	if (core_work_dropped(c, done->id) || !r) {
 		return;
 	}
+	r->working = false;
 	if (r->settled && r->phase != RUN_CLOSING) {
 		return; /* end_run comes */
+	}
+	if (r->phase == RUN_CLOSING && (r->then != THEN_PARK || r->settled)) {
+		maybe_closed(c, r); /* cancelled or stopped meanwhile */
+		return;
 	}
 	if (!done->ok && !r->settled) {
 		r->phase = RUN_OPENING; /* nothing of it stands */
@@ -386,9 +392,7 @@ core_work_done(void *owner, struct wire_peer *peer, const void *record,
 		        : "the workspace cannot be used");
 		return;
 	}
-	if (r->phase == RUN_CLOSING && (r->then != THEN_PARK || r->settled)) {
-		closed(c, r); /* cancelled or stopped while it was digested */
-	} else if (r->phase == RUN_CLOSING) {
+	if (r->phase == RUN_CLOSING) {
 		memcpy(r->workspace.bytes, done->digest, DIGEST_SIZE);
 		core_call_park(c, r);
 	} else if (r->phase == RUN_OPENING && !r->owned) {
@@ -438,8 +442,9 @@ closed(struct core *c, struct core_run *r)
 		core_run_again(c, r);
 		return;
 	case THEN_STOP:
-		leave_slot(c, r); /* the next incarnation claims it */
+		leave_slot(c, r); /* the next house claims it, or who resumes */
 		core_drained(c);
+		core_claim(c);
 		return;
 	case THEN_END:
 		break;
@@ -453,7 +458,7 @@ closed(struct core *c, struct core_run *r)
 static void
 maybe_closed(struct core *c, struct core_run *r)
 {
-	if (r->phase == RUN_CLOSING && !r->agent && !r->cell) {
+	if (r->phase == RUN_CLOSING && !r->agent && !r->cell && !r->working) {
 		closed(c, r);
 	}
 }

@@ -308,7 +308,7 @@ claim_of(struct core *c, struct core_claim *claim, const char *queue)
 	struct queue_step step = { 0 };
 	struct err e = { 0 };
 
-	if (!role || role->closed[0]) {
+	if (!role || role->closed[0] || core_stop_role(c, role->name)) {
 		return false;
 	}
 	struct queue_claim command = {

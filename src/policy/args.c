@@ -221,7 +221,10 @@ policy_gate_matches(const struct gate *g, const struct policy_call *c)
 	if ((g->tool.len > 0 && !policy_glob_match(g->tool, c->tool)) ||
 	    (g->action.len > 0 && !policy_glob_match(g->action, c->action)) ||
 	    (g->identity.len > 0 &&
-	        !policy_glob_match(g->identity, c->identity))) {
+	        !policy_glob_match(g->identity, c->identity)) ||
+	    (g->server.len > 0 &&
+	        (c->server.len == 0 ||
+	            !policy_glob_match(g->server, c->server)))) {
 		return false;
 	}
 	for (uint32_t i = 0; i < g->predicate_count; i++) {

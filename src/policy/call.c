@@ -91,10 +91,16 @@ join(struct arena *a, const struct gate *const *gates, uint32_t count,
 {
 	struct str *names = arena_array(a, count, sizeof(*names));
 	struct str *named = arena_array(a, count, sizeof(*named));
+	const struct gate **from =
+	    arena_array(a, count, sizeof(const struct gate *));
 	auto_buf hint = { 0 };
 	bool full = false;
 
+	for (uint32_t i = 0; i < count; i++) {
+		from[i] = gates[i];
+	}
 	*ask = (struct policy_ask){ .gates = names, .named = named };
+	ask->from = from;
 	ask->expires_us = gates[0]->expires_us;
 	ask->surface_count = gates[0]->surface_count;
 	for (uint32_t i = 0; i < gates[0]->surface_count; i++) {
@@ -170,7 +176,9 @@ void
 policy_call(struct arena *a, const struct policy *p,
     const struct policy_call *c, struct policy_call_decision *d)
 {
+	uint32_t found[POLICY_RULES_MAX];
 	const struct gate **matching = NULL;
+	uint32_t possible;
 	uint32_t count = 0;
 
 	if (p->closed) {
@@ -178,10 +186,13 @@ policy_call(struct arena *a, const struct policy *p,
 		d->text = p->why;
 		return;
 	}
-	matching = arena_array(a, p->gate_count, sizeof(const struct gate *));
-	for (uint32_t i = 0; i < p->gate_count; i++) {
-		if (policy_gate_matches(&p->gates[i], c)) {
-			matching[count++] = &p->gates[i];
+	possible = policy_index_find(p, c->tool, found);
+	matching = arena_array(a, possible, sizeof(const struct gate *));
+	for (uint32_t i = 0; i < possible; i++) {
+		const struct gate *g = &p->gates[found[i]];
+
+		if (policy_gate_matches(g, c)) {
+			matching[count++] = g;
 		}
 	}
 	if (count == 0) {

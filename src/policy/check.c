@@ -142,7 +142,10 @@ covers_tool(const struct rule *r, const struct policy_tool *t)
 		return false;
 	}
 	return r->port == t->port && names_pattern_match(&r->host, &host) &&
-	       (r->method.len == 0 || policy_glob_match(r->method, t->method));
+	       (r->method.len == 0 ||
+	           policy_glob_match(r->method, t->method)) &&
+	       (r->path.len == 0 || t->path.len == 0 ||
+	           policy_path_overlap(r->path, t->path));
 }
 
 static void
@@ -264,6 +267,46 @@ check_hint(struct check *k, const struct gate *g)
 	        STR_ARG(k->house->role), left, needed));
 }
 
+/* --- surfaces --- */
+
+static bool
+lives(const struct check *k, enum policy_surface surface)
+{
+	for (size_t i = 0; i < k->house->surface_count; i++) {
+		if (k->house->surfaces[i] == surface) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A gate whose surfaces this node all lacks can never be opened; one of
+ * several is only not shown there. */
+static void
+check_surfaces(struct check *k, const struct gate *g)
+{
+	const char *lacks = NULL;
+	uint32_t living = 0;
+
+	for (uint32_t i = 0; i < g->surface_count; i++) {
+		if (lives(k, g->surfaces[i])) {
+			living++;
+		} else {
+			lacks = policy_surface_name(g->surfaces[i]);
+		}
+	}
+	if (living > 0 && (g->any_surface || !lacks)) {
+		return;
+	}
+	add(k, living == 0,
+	    arena_printf(k->arena,
+	        STR_FMT ":%u: [gate." STR_FMT
+	                "] names the surface \"%s\", which "
+	                "this node lacks%s",
+	        STR_ARG(k->policy->file), g->line, STR_ARG(g->name), lacks,
+	        living ? "" : "; nobody could ever say yes"));
+}
+
 void
 policy_check(struct arena *a, const struct policy *p,
     const struct policy_house *house, const struct policy_finding **findings,
@@ -276,6 +319,9 @@ policy_check(struct arena *a, const struct policy *p,
 	}
 	for (uint32_t i = 0; house->role.len && i < p->gate_count; i++) {
 		check_hint(&k, &p->gates[i]);
+	}
+	for (uint32_t i = 0; house->surfaces && i < p->gate_count; i++) {
+		check_surfaces(&k, &p->gates[i]);
 	}
 	for (uint32_t i = 0; i < p->rule_count; i++) {
 		check_rule(&k, &p->rules[i]);

@@ -187,6 +187,7 @@ compile_top(struct compile *c, const struct json *top)
 	if (gates && compile_gates(c, gates)) {
 		return -1;
 	}
+	policy_index_make(c->arena, c->policy);
 	return rules ? compile_rules(c, rules) : 0;
 }
 

@@ -2,10 +2,11 @@
 #include "policy/rules.h"
 
 #define EXPIRES_DEFAULT (INT64_C(1440) * CLOCK_MINUTE)
-#define CALL_KEYS       "tool|action|identity|args"
+#define CALL_KEYS       "tool|action|identity|server|args"
 #define REQUEST_KEYS    "host|port|method|path|git|ref|delete"
 
-static const char *const call_keys[] = { "tool", "action", "identity", "args" };
+static const char *const call_keys[] = { "tool", "action", "identity", "server",
+	"args" };
 static const char *const request_keys[] = { "host", "port", "method", "path",
 	"git", "ref", "delete" };
 static const char *const surface_names[POLICY_SURFACES] = { "buddy", "web",
@@ -93,6 +94,7 @@ compile_match(struct compile *c, const struct json *match, struct gate *g)
 	}
 	return compile_pattern(c, match, "tool", &g->tool) ||
 	               compile_pattern(c, match, "action", &g->action) ||
+	               compile_pattern(c, match, "server", &g->server) ||
 	               compile_pattern(c, match, "identity", &g->identity)
 	           ? -1
 	           : 0;
@@ -202,6 +204,7 @@ compile_surface(struct compile *c, const struct json *table, struct gate *g)
 		g->surfaces[1] = POLICY_WEB;
 		g->surfaces[2] = POLICY_CLI;
 		g->surface_count = 3;
+		g->any_surface = true;
 		return 0;
 	}
 	if (value->type == JSON_STRING) {
@@ -243,6 +246,15 @@ compile_times(struct compile *c, const struct json *table, struct gate *g)
 	return 0;
 }
 
+static void
+write_digest(const struct json *table, struct gate *g)
+{
+	auto_buf text = { 0 };
+
+	json_canonical(&text, table);
+	g->digest = digest_of(buf_str(&text));
+}
+
 int
 policy_compile_gate(struct compile *c, const struct json *table, struct gate *g)
 {
@@ -270,9 +282,10 @@ policy_compile_gate(struct compile *c, const struct json *table, struct gate *g)
 	          : compile_pattern(c, table, "tool", &g->tool)) {
 		return -1;
 	}
-	return compile_require(c, table, g) || compile_surface(c, table, g) ||
-	               policy_compile_hint(c, table, g) ||
-	               compile_times(c, table, g)
-	           ? -1
-	           : 0;
+	if (compile_require(c, table, g) || compile_surface(c, table, g) ||
+	    policy_compile_hint(c, table, g) || compile_times(c, table, g)) {
+		return -1;
+	}
+	write_digest(table, g);
+	return 0;
 }

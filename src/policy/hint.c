@@ -41,6 +41,15 @@ next_variable(struct str *rest, struct str *fixed, struct str *name, bool *bad)
 	return true;
 }
 
+bool
+policy_hint_next(struct str *rest, struct str *name)
+{
+	struct str fixed = { 0 };
+	bool bad = false;
+
+	return next_variable(rest, &fixed, name, &bad);
+}
+
 static bool
 variable_valid(struct str name)
 {

@@ -28,7 +28,6 @@
 #define POLICY_HINT_VALUES 8    /* variables in a hint */
 #define POLICY_BRIEF_MAX   38   /* bytes of a hint on a device on a desk */
 #define POLICY_PATH_MAX    8192 /* bytes of a request's path */
-#define POLICY_SURFACES    4
 
 struct policy;
 
@@ -61,29 +60,13 @@ const char *policy_reason_name(enum policy_reason r); /* "no_rule" … */
 struct policy_call {
 	struct str identity; /* device__client__role */
 	struct str tool;
-	struct str action;       /* of the tool's contract */
+	struct str action; /* of the tool's contract */
+	struct str server; /* [server.NAME] it comes from; empty: our own */
 	const struct json *args; /* object, schema already checked; NULL: {} */
 };
 
-enum policy_surface { POLICY_BUDDY, POLICY_WEB, POLICY_CLI, POLICY_FILE };
-const char *policy_surface_name(enum policy_surface s);
+#include "policy/ask.h"
 
-/* Several gates may match; what they ask is joined: every named principal
- * must say yes and `people` different ones in all. */
-struct policy_ask {
-	const struct str *gates; /* names, in the file's order */
-	uint32_t gate_count;
-	uint32_t people;         /* 1 or 2, or more where more are named */
-	const struct str *named; /* operators who must be among them */
-	uint32_t named_count;
-	enum policy_surface surfaces[POLICY_SURFACES]; /* in order */
-	uint32_t surface_count;
-	struct str hint;    /* printable ASCII, bounded */
-	bool hint_cut;      /* a value was cut or escaped: it shows '~' or \u */
-	int64_t expires_us; /* from the asking on */
-	struct str brief; /* role and hint, for a device that shows 43 bytes */
-	bool brief_cut;
-};
 struct policy_call_decision {
 	enum policy_verdict verdict;
 	enum policy_reason reason; /* of a deny */
@@ -180,6 +163,7 @@ struct policy_tool { /* a row of the role's catalogue */
 	struct str host; /* of an HTTP tool: canonical host, port, method */
 	uint16_t port;
 	struct str method;
+	struct str path; /* a pattern; empty: any */
 };
 struct policy_house { /* what a policy is checked against */
 	const struct policy_tool *tools;
@@ -187,7 +171,14 @@ struct policy_house { /* what a policy is checked against */
 	const struct str *operators; /* of [operator.*]; NULL: not held to it */
 	size_t operator_count;
 	struct str role; /* empty: unknown, hints are not measured */
+	const enum policy_surface
+	    *surfaces; /* that this node has; NULL: unknown */
+	size_t surface_count;
 };
+/* Where an HTTP tool leads, from its method and URL (variables stand for any
+ * text); a host that is a variable stays empty. */
+void policy_tool_place(
+    struct arena *a, struct policy_tool *t, struct str method, struct str url);
 struct policy_finding {
 	bool error;      /* the role must not run; else worth reading */
 	struct str text; /* "FILE:LINE: …", both places of a contradiction */

@@ -56,14 +56,17 @@ struct gate {
 	struct str tool; /* patterns; empty: any */
 	struct str action;
 	struct str identity;
+	struct str server;
 	struct predicate *predicates;
 	uint32_t predicate_count;
 	uint32_t people;
 	struct str named; /* empty: any operator */
 	enum policy_surface surfaces[POLICY_SURFACES];
 	uint32_t surface_count;
-	struct str hint; /* empty: tool and action */
+	bool any_surface; /* none is named */
+	struct str hint;  /* empty: tool and action */
 	int64_t expires_us;
+	struct digest digest; /* of its table, however it is laid out */
 };
 
 struct rule {
@@ -81,6 +84,25 @@ struct rule {
 
 enum unmatched { UNMATCHED_ASK, UNMATCHED_ALLOW, UNMATCHED_DENY };
 
+struct gate_entry {
+	struct str tool;
+	uint32_t gate;
+	uint32_t next; /* entry + 1; 0: the last */
+};
+struct gate_tried {
+	uint32_t gate;
+	uint8_t prefix_len;
+	char prefix[11]; /* what every tool that it matches begins with */
+};
+struct gate_index {      /* index.c */
+	uint32_t *slots; /* entry + 1; 0: none */
+	uint32_t slot_count;
+	struct gate_entry *entries;
+	uint32_t entry_count;
+	struct gate_tried *tried; /* gates whose pattern must be tried */
+	uint32_t tried_count;
+};
+
 struct policy {
 	struct str file;
 	struct str text;
@@ -90,6 +112,7 @@ struct policy {
 	enum unmatched unmatched;
 	struct gate *gates; /* in the file's order */
 	uint32_t gate_count;
+	struct gate_index index;
 	struct rule *rules; /* the most specific first */
 	uint32_t rule_count;
 };
@@ -135,6 +158,13 @@ bool policy_rule_overlaps(const struct rule *a, const struct rule *b);
 /* Sorts; ERR_INPUT on a tie. */
 int policy_rules_order(struct compile *c);
 
+/* index.c */
+void policy_index_make(struct arena *a, struct policy *p);
+/* Numbers of the gates that may match a call of this tool, ascending; out has
+ * room for all of them. */
+uint32_t policy_index_find(
+    const struct policy *p, struct str tool, uint32_t *out);
+
 /* call.c, hint.c, request.c, next.c */
 /* Is there such a rule in the cell of this call (empty: an ordinary one)? */
 bool policy_exists_in(const struct policy_egress *e, struct str tool);
@@ -148,6 +178,8 @@ void policy_hint_brief(struct arena *a, const struct gate *g,
  * bytes for the values; needed: what they need at least. */
 bool policy_hint_fits(
     const struct gate *g, struct str role, size_t *left, size_t *needed);
+/* The next variable of a hint; false: no more. */
+bool policy_hint_next(struct str *rest, struct str *name);
 void policy_request_next(struct arena *a, const struct policy_request *r,
     struct policy_request_decision *d);
 const char *policy_reason_sentence(enum policy_reason r);

@@ -137,7 +137,7 @@ seat_get(struct queue *q, struct line *l, struct str owner)
 static void
 place_waiting(struct queue *q, struct task *t)
 {
-	if (t->shown.unmet > 0) {
+	if (t->shown.unmet > 0 || t->held_back) {
 		return;
 	}
 	if (t->shown.not_before.us > q->clock.us) {
@@ -156,8 +156,10 @@ queue_place(struct queue *q, struct task *t)
 		place_waiting(q, t);
 		break;
 	case QUEUE_LOOSE:
-		heap_add(&seat_get(q, t->line, t->shown.owner)->loose,
-		    queue_order_key(t), &t->node);
+		if (!t->held_back) {
+			heap_add(&seat_get(q, t->line, t->shown.owner)->loose,
+			    queue_order_key(t), &t->node);
+		}
 		break;
 	case QUEUE_OWNED:
 		heap_add(&q->owned, t->shown.incarnation, &t->node);
@@ -169,6 +171,17 @@ queue_place(struct queue *q, struct task *t)
 	case QUEUE_PARKED:
 	case QUEUE_STOPPED:
 		break;
+	}
+}
+
+void
+queue_hold_back(struct queue *q, struct str id, bool back)
+{
+	struct task *t = queue_task_find(q, id);
+
+	if (t && t->held_back != back) {
+		t->held_back = back;
+		queue_place(q, t);
 	}
 }
 

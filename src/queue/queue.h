@@ -136,6 +136,10 @@ struct queue_event queue_refused(struct arena *a, const struct queue_touch *c);
 int queue_leases_lost(struct queue *q, struct arena *a, uint32_t incarnation,
     struct wall now, struct queue_step *step, struct err *e) MUST_CHECK;
 
+/* Held back: it stays what it is, and nothing claims it until it is let go.  No
+ * event: why is the caller's to write down, and to say again after a load. */
+void queue_hold_back(struct queue *q, struct str task, bool back);
+
 /* Whatever has become due by now can be claimed; effects, and no events: on
  * which side of its time a task stands is not state.  A claim does it too. */
 void queue_due(

@@ -89,7 +89,8 @@ struct task {
 	uint32_t mark;    /* of the last walk that saw it */
 	uint16_t tenths;  /* estimated hours * 10; 0: unknown */
 	uint8_t urgency;
-	bool mail_waits; /* the letter that came with it asks for an ack */
+	bool mail_waits : 1; /* the letter that came with it asks for an ack */
+	bool held_back : 1;  /* queue_hold_back */
 	char texts[];
 };
 

@@ -289,6 +289,23 @@ session_unsettled(const struct session_run *r, uint32_t from)
 	return NULL;
 }
 
+/* What another policy needs to judge the same call. */
+static void
+write_judged(struct json_out *o, const struct session_decided *d)
+{
+	auto_buf text = { 0 };
+
+	if (d->action.len > 0) {
+		json_out_str(o, "action", d->action);
+	}
+	if (d->arguments) {
+		json_write(&text, d->arguments);
+	}
+	if (text.len > 0 && text.len <= SESSION_ARGUMENTS_MAX) {
+		json_out_value(o, "arguments", d->arguments);
+	}
+}
+
 void
 session_write_decided(struct buf *out, const struct session_decided *d)
 {
@@ -307,5 +324,6 @@ session_write_decided(struct buf *out, const struct session_decided *d)
 	if (d->why.len > 0) {
 		json_out_str(&o, "why", d->why);
 	}
+	write_judged(&o, d);
 	json_out_end(&o, '}');
 }

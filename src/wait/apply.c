@@ -107,6 +107,11 @@ read_item(struct arena *a, const struct json *body, struct wait_item *i)
 	        !json_bool(body, "brief_cut", &i->brief_cut))) {
 		return false;
 	}
+	if (json_get(body, "asked_by") &&
+	    (!read_digest(body, "asked_by", &i->asked_by) ||
+	        !read_digest(body, "named_args", &i->named_args))) {
+		return false;
+	}
 	return json_i64(body, "at_us", &i->asked.us) &&
 	       json_i64(body, "expires_at_us", &i->expires.us) &&
 	       read_text(a, body, "asker", &i->asker) &&

@@ -6,15 +6,16 @@
 #define NAMES_MAX 16 /* surfaces */
 
 /* RFC 4648 base32 in lower case, 20 characters of 5 bits. */
-static void
-make_id(const uint8_t random[WAIT_ID_RANDOM], char id[WAIT_ID_TEXT])
+void
+wait_make_id(const char prefix[2], const uint8_t random[WAIT_ID_RANDOM],
+    char id[WAIT_ID_TEXT])
 {
 	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
 	uint32_t bits = 0;
 	unsigned have = 0;
 	size_t used = 0;
 
-	memcpy(id, "w-", 2);
+	memcpy(id, prefix, 2);
 	for (size_t i = 2; i < WAIT_ID_TEXT - 1; i++) {
 		if (have < 5) {
 			bits = bits << 8 | random[used++];
@@ -149,6 +150,10 @@ write_put(struct arena *a, const struct wait_put *c, const char *id)
 	json_out_str(&o, "brief", c->brief);
 	json_out_bool(&o, "brief_cut", c->brief_cut);
 	json_out_i64(&o, "people", c->people);
+	if (!digest_is_zero(c->asked_by)) {
+		write_digest(&o, "asked_by", c->asked_by);
+		write_digest(&o, "named_args", c->named_args);
+	}
 	wait_write_texts(&o, "named", c->named, c->named_count);
 	wait_write_texts(&o, "surfaces", c->surfaces, c->surface_count);
 	json_out_end(&o, '}');
@@ -173,7 +178,7 @@ wait_put(struct wait_list *w, struct arena *a, const struct wait_put *c,
 		};
 		return 0;
 	}
-	make_id(random, id);
+	wait_make_id("w-", random, id);
 	must(!wait_item_find(w, str_of(id)));
 	*step = (struct wait_step){
 		.id = arena_str(a, str_of(id)),

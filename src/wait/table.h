@@ -28,6 +28,9 @@ struct wait_list {
 struct item *wait_item_find(const struct wait_list *w, struct str id);
 void wait_item_add(struct wait_list *w, struct item *i);
 void wait_heap_remove(struct wait_list *w, struct item *i);
+/* put.c: "w-" or "g-" and 100 random bits. */
+void wait_make_id(const char prefix[2], const uint8_t random[WAIT_ID_RANDOM],
+    char id[WAIT_ID_TEXT]);
 const char *wait_kind_yes(enum wait_kind k);
 const char *wait_kind_no(enum wait_kind k);
 void wait_write_texts(

@@ -75,6 +75,10 @@ struct wait_put {
 	bool hint_cut;
 	struct str brief; /* for a device that shows few bytes; may be empty */
 	bool brief_cut;
+	/* What a standing grant would bind besides the call (wait/grant.h);
+	 * zero: it cannot be remembered. */
+	struct digest asked_by;
+	struct digest named_args;
 };
 struct wait_decide {
 	struct str id;
@@ -141,6 +145,8 @@ struct wait_item { /* read only for others */
 	struct digest workspace;
 	struct digest digest;
 	struct digest effect;
+	struct digest asked_by; /* as it was put */
+	struct digest named_args;
 	struct str hint;
 	bool hint_cut;
 	struct str brief; /* empty: there is none */

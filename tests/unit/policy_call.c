@@ -2,6 +2,8 @@
 #include "policy_help.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 
 #define ME "linux__server__finance_coworker"
 
@@ -312,10 +314,225 @@ explain_names_the_gate_and_its_line(void **state)
 	assert_true(str_has_str(buf_str(&out), STR("ACME $1")));
 }
 
+static enum policy_verdict
+from_server(const char *pattern, const char *server)
+{
+	auto_arena a = { 0 };
+	struct policy_call_decision d = { 0 };
+	struct policy_call c = {
+		.identity = STR(ME),
+		.tool = STR("git_push"),
+		.action = STR("read"),
+		.server = str_of(server),
+	};
+	struct str text = arena_printf(&a,
+	    "[gate.g]\nmatch = { server = \"%s\" }\nrequire = "
+	    "\"operator\"\n",
+	    pattern);
+
+	policy_call(&a, policy_of(&a, arena_z(&a, text)), &c, &d);
+	return d.verdict;
+}
+
+static void
+a_gate_can_name_a_server_and_never_means_a_tool_of_our_own(void **state)
+{
+	(void)state;
+	assert_int_equal(from_server("git", "git"), POLICY_ASK);
+	assert_int_equal(from_server("hub|git*", "gitlab"), POLICY_ASK);
+	assert_int_equal(from_server("git", "git2"), POLICY_ALLOW);
+	assert_int_equal(from_server("git", "Git"), POLICY_ALLOW);
+	assert_int_equal(from_server("*", "x"), POLICY_ASK);
+	assert_int_equal(from_server("*", ""), POLICY_ALLOW);
+}
+
+/* --- what a standing grant binds --- */
+
+static struct policy_ask
+ask_of(struct arena *a, const char *gates, const char *args)
+{
+	struct policy_call_decision d = { 0 };
+	struct policy_call c = {
+		.identity = STR("linux__server__finance_coworker"),
+		.tool = STR("pay"),
+		.action = STR("purchase"),
+		.args = json_of(a, args),
+	};
+
+	policy_call(a, policy_of(a, gates), &c, &d);
+	assert_int_equal(d.verdict, POLICY_ASK);
+	policy_ask_bind(&c, &d.ask);
+	return d.ask;
+}
+
+#define PAY                                                                    \
+	"[gate.pay]\nmatch = { tool = \"pay\", args = { amount = \"> 100\" } " \
+	"}\n"                                                                  \
+	"require = \"operator\"\nhint = \"{{whom}} {{amount}}\"\n"
+
+static void
+a_grant_binds_what_the_gates_look_at_or_show(void **state)
+{
+	static const struct {
+		const char *gates, *one, *other;
+		bool same;
+	} rows[] = {
+		{ PAY, "{\"amount\":500,\"whom\":\"anna\",\"note\":\"a\"}",
+		    "{\"note\":\"b\",\"whom\":\"anna\",\"amount\":5e2}", true },
+		{ PAY, "{\"amount\":500,\"whom\":\"anna\"}",
+		    "{\"amount\":501,\"whom\":\"anna\"}", false },
+		{ PAY, "{\"amount\":500,\"whom\":\"anna\"}",
+		    "{\"amount\":500,\"whom\":\"bert\"}", false },
+		{ PAY, "{\"amount\":500}", "{\"amount\":500,\"whom\":null}",
+		    false },
+		{ PAY, "{\"whom\":\"anna\"}",
+		    "{\"amount\":null,"
+		    "\"whom\":\"anna\"}",
+		    false },
+		{ PAY, "{\"amount\":\"500\",\"whom\":\"\"}",
+		    "{\"amount\":500,\"whom\":\"\"}", false },
+		/* It looks at none: all of them. */
+		{ "[gate.a]\ntool = \"pay\"\nrequire = \"operator\"\n",
+		    "{\"amount\":500,\"note\":\"a\"}",
+		    "{\"amount\":500,\"note\":\"b\"}", false },
+		{ "[gate.a]\ntool = \"pay\"\nrequire = \"operator\"\n" PAY,
+		    "{\"amount\":500,\"note\":\"a\"}",
+		    "{\"amount\":500,\"note\":\"b\"}", false },
+		{ "", "{\"amount\":500,\"note\":\"a\"}",
+		    "{\"amount\":500,\"note\":\"b\"}", false },
+		/* Which key it is cannot be mistaken. */
+		{ "[gate.a]\nmatch = { args = { a = { b = \"*\" } } }\n"
+		  "require = \"operator\"\n",
+		    "{\"a\":{\"b\":\"x\"}}", "{\"a.b\":\"x\"}", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_arena a = { 0 };
+		struct policy_ask one = ask_of(&a, rows[i].gates, rows[i].one);
+		struct policy_ask other =
+		    ask_of(&a, rows[i].gates, rows[i].other);
+
+		assert_true(digest_eq(one.digest, other.digest));
+		assert_row(
+		    digest_eq(one.named_args, other.named_args) == rows[i].same,
+		    rows[i].other);
+	}
+}
+
+static void
+gates_that_no_longer_ask_the_same_have_another_digest(void **state)
+{
+	static const char *const others[] = {
+		"[gate.pay]\nmatch = { tool = \"pay\", args = { amount = \"> "
+		"99\" } }\nrequire = \"operator\"\nhint = \"{{whom}} "
+		"{{amount}}\"\n",
+		"[gate.pay]\nmatch = { tool = \"pay\", args = { amount = \"> "
+		"100\" } }\nrequire = \"anna\"\nhint = \"{{whom}} "
+		"{{amount}}\"\n",
+		PAY "surface = \"cli\"\n",
+		PAY "expires = \"5m\"\n",
+		PAY "[gate.more]\ntool = \"pay\"\nrequire = \"operator\"\n",
+		"",
+	};
+	const char *args = "{\"amount\":500,\"whom\":\"anna\"}";
+	auto_arena a = { 0 };
+	struct policy_ask as_it_was = ask_of(&a, PAY, args);
+	struct policy_ask laid_out = ask_of(&a,
+	    "# the same\n[gate.other]\ntool = \"ship\"\nrequire = "
+	    "\"operator\"\n[gate.pay]\nhint='{{whom}} {{amount}}'\n"
+	    "require='operator'\nmatch.args.amount='> 100'\n"
+	    "match.tool='pay'\n",
+	    args);
+
+	(void)state;
+	assert_true(digest_eq(as_it_was.digest, laid_out.digest));
+	assert_true(digest_eq(as_it_was.named_args, laid_out.named_args));
+	for (size_t i = 0; i < COUNT(others); i++) {
+		assert_row(!digest_eq(as_it_was.digest,
+		               ask_of(&a, others[i], args).digest),
+		    others[i]);
+	}
+}
+
+/* --- many gates --- */
+
+static uint64_t
+next(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+/* What the index leaves out cannot match: beside the patterns tried one by one,
+ * in the file's order. */
+static void
+of_many_gates_all_that_match_are_asked_in_order(void **state)
+{
+	static const char *const patterns[] = { "a", "b", "ab", "a|b", "b|b",
+		"*", "a*", "ab*", "*b|c", "c|d|e", "a*|c", "aa" };
+	static const char *const tools[] = { "a", "b", "ab", "c", "d", "e",
+		"aa", "none" };
+	const char *given = getenv("SEED");
+	uint64_t seed =
+	    given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) | 1;
+
+	(void)state;
+	print_message("# SEED=%llu\n", (unsigned long long)seed);
+	for (int round = 0; round < 100; round++) {
+		auto_arena a = { 0 };
+		auto_buf text = { 0 };
+		struct str used[60];
+		uint32_t count = (uint32_t)(next(&seed) % COUNT(used));
+
+		for (uint32_t i = 0; i < count; i++) {
+			used[i] =
+			    str_of(patterns[next(&seed) % COUNT(patterns)]);
+			buf_addf(&text,
+			    "[gate.g%u]\ntool = \"" STR_FMT
+			    "\"\nrequire = \"operator\"\n",
+			    i, STR_ARG(used[i]));
+		}
+		for (size_t t = 0; t < COUNT(tools); t++) {
+			struct policy_call_decision d =
+			    decide(&a, buf_z(&text), tools[t], "read", "{}");
+			uint32_t asked = 0;
+
+			for (uint32_t i = 0; i < count; i++) {
+				struct str rest = used[i];
+				struct str one;
+				bool more = true;
+				bool matches = false;
+
+				while (more) {
+					more = str_cut(&rest, '|', &one);
+					matches |=
+					    str_glob(one, str_of(tools[t]));
+				}
+				if (matches) {
+					assert_true(asked < d.ask.gate_count);
+					assert_true(str_eq(d.ask.gates[asked++],
+					    arena_printf(&a, "g%u", i)));
+				}
+			}
+			assert_int_equal(asked, d.ask.gate_count);
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    of_many_gates_all_that_match_are_asked_in_order),
+		cmocka_unit_test(
+		    a_gate_can_name_a_server_and_never_means_a_tool_of_our_own),
+		cmocka_unit_test(a_grant_binds_what_the_gates_look_at_or_show),
+		cmocka_unit_test(
+		    gates_that_no_longer_ask_the_same_have_another_digest),
 		cmocka_unit_test(a_matching_gate_asks),
 		cmocka_unit_test(near_misses_fall_to_the_default),
 		cmocka_unit_test(

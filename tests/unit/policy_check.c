@@ -137,10 +137,130 @@ without_a_house_gates_are_not_held_against_operators(void **state)
 	assert_finding(two, true, "requires 2 operators", "the house has 1");
 }
 
+/* --- surfaces of this node --- */
+
+static size_t
+check_node(
+    struct arena *a, const char *surface, const struct policy_finding **list)
+{
+	static const enum policy_surface here[] = { POLICY_CLI, POLICY_BUDDY };
+	struct policy_house house = {
+		.operators = operators,
+		.operator_count = COUNT(operators),
+		.surfaces = here,
+		.surface_count = COUNT(here),
+	};
+	struct str text = arena_printf(
+	    a, "[gate.g]\ntool = \"t\"\nrequire = \"operator\"\n%s", surface);
+	size_t count = 0;
+
+	policy_check(a, policy_of(a, arena_z(a, text)), &house, list, &count);
+	return count;
+}
+
+static void
+a_surface_that_this_node_lacks_is_named(void **state)
+{
+	static const struct {
+		const char *surface, *lacks;
+		bool error;
+	} rows[] = {
+		{ "", NULL, false },
+		{ "surface = \"any\"\n", NULL, false },
+		{ "surface = \"buddy | cli\"\n", NULL, false },
+		{ "surface = \"web | cli\"\n", "\"web\"", false },
+		{ "surface = \"web\"\n", "\"web\"", true },
+		{ "surface = [\"file\", \"web\"]\n", "nobody", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_arena a = { 0 };
+		const struct policy_finding *list = NULL;
+		size_t count = check_node(&a, rows[i].surface, &list);
+
+		assert_row(count == (rows[i].lacks != NULL), rows[i].surface);
+		assert_row(!count || (list[0].error == rows[i].error &&
+		                         str_has_str(list[0].text,
+		                             str_of(rows[i].lacks))),
+		    rows[i].surface);
+	}
+}
+
+/* --- where a tool leads --- */
+
+static void
+the_place_of_an_http_tool_is_read_from_its_url(void **state)
+{
+	static const struct {
+		const char *url, *host, *path;
+		uint16_t port;
+	} rows[] = {
+		{ "https://a.test/v1/{{id}}/x?q={{q}}", "a.test", "/v1/*/x",
+		    443 },
+		{ "https://a.test", "a.test", "", 443 },
+		{ "http://a.test:8080/{{a}}-{{b}}", "a.test", "/*-*", 8080 },
+		{ "https://{{host}}/x", "", "", 0 },
+		{ "ftp://a.test/", "", "", 0 },
+		{ "https://a.test:99999/", "", "", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_arena a = { 0 };
+		struct policy_tool t = { 0 };
+
+		policy_tool_place(&a, &t, STR("POST"), str_of(rows[i].url));
+		assert_row(str_eq_z(t.host, rows[i].host) &&
+		               str_eq_z(t.path, rows[i].path) &&
+		               t.port == rows[i].port,
+		    rows[i].url);
+	}
+}
+
+static void
+a_rule_for_another_path_of_the_same_host_is_no_way_round(void **state)
+{
+	static const struct {
+		const char *path;
+		bool error;
+	} rows[] = { { "/send/**", true }, { "/send/*/now", true },
+		{ "/other/**", false }, { "/send/x/later", false },
+		{ "/**", true } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_arena a = { 0 };
+		struct policy_tool t = { .name = STR("send"),
+			.action = STR("send") };
+		struct policy_house house = { .tools = &t, .tool_count = 1 };
+		const struct policy_finding *list = NULL;
+		size_t count = 0;
+		struct str text = arena_printf(&a,
+		    OPEN
+		    "[gate.s]\ntool = \"send\"\nrequire = \"operator\"\n"
+		    "[egress.e]\nmatch = { host = \"a.good.test\", method = "
+		    "\"POST\", path = \"%s\" }\n",
+		    rows[i].path);
+
+		policy_tool_place(&a, &t, STR("POST"),
+		    STR("https://a.good.test/send/{{to}}/now"));
+		policy_check(&a, policy_of(&a, arena_z(&a, text)), &house,
+		    &list, &count);
+		assert_int_equal(count, 1);
+		assert_row(list[0].error == rows[i].error, rows[i].path);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_surface_that_this_node_lacks_is_named),
+		cmocka_unit_test(
+		    the_place_of_an_http_tool_is_read_from_its_url),
+		cmocka_unit_test(
+		    a_rule_for_another_path_of_the_same_host_is_no_way_round),
 		cmocka_unit_test(a_sound_policy_has_no_findings),
 		cmocka_unit_test(a_way_round_a_gated_call_names_both_lines),
 		cmocka_unit_test(a_way_round_by_an_ungated_call_is_one_too),

@@ -395,10 +395,45 @@ a_cancelled_task_ends_its_run_and_says_so(void **state)
 	world_fini(&w);
 }
 
+/* Waiting, in its time, or loose: nobody gets it, and all else goes on. */
+static void
+what_is_held_back_is_not_claimed_until_it_is_let_go(void **state)
+{
+	struct world w;
+	struct queue_step s = { 0 };
+
+	(void)state;
+	world_init(&w);
+	struct e2m_task t = task_of(&w, 1);
+
+	assert_int_equal(put(&w, &t, &s), 0);
+	queue_hold_back(w.queue, t.id, true);
+	queue_hold_back(w.queue, t.id, true);
+	assert_int_equal(claim(&w, ME, &s), -1);
+	assert_null(queue_next(w.queue, t.queue, STR(ME)));
+	queue_hold_back(w.queue, t.id, false);
+	assert_int_equal(claim(&w, ME, &s), 0);
+	assert_int_equal(command(&w, PARK, t.id, s.epoch), 0);
+	queue_hold_back(w.queue, t.id, true);
+	assert_int_equal(command(&w, WAKE, t.id, 0), 0);
+	assert_int_equal(queue_find(w.queue, t.id)->hold, QUEUE_LOOSE);
+	assert_int_equal(claim(&w, ME, &s), -1);
+	assert_replays(&w);
+	queue_hold_back(w.queue, t.id, false);
+	assert_int_equal(claim(&w, ME, &s), 0);
+	assert_int_equal(s.epoch, 2);
+	queue_hold_back(w.queue, t.id, true); /* owned: no heap to leave */
+	queue_hold_back(w.queue, STR("nobody"), true);
+	assert_int_equal(command(&w, COMPLETE, t.id, 2), 0);
+	world_fini(&w);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    what_is_held_back_is_not_claimed_until_it_is_let_go),
 		cmocka_unit_test(
 		    every_command_in_every_state_does_what_the_table_says),
 		cmocka_unit_test(a_stale_epoch_changes_nothing),

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `policy replay`: what another gates.toml would have said to the calls of the
+ * past.  The book keeps what a decision looked at; the deciding is done here,
+ * by the same room that decides in the house.
+ */
+#include <string.h>
+
+#include "cli/cli.h"
+#include "policy/policy.h"
+
+#define VERDICTS 3
+
+struct replay {
+	struct cli *cli;
+	const struct policy *policy;
+	const char *role; /* NULL: all */
+	struct json *differences;
+	int64_t was[VERDICTS];
+	int64_t now[VERDICTS];
+	int64_t calls;
+	int64_t not_judged; /* the book does not hold their arguments */
+	int64_t expired;    /* nor even the decision */
+};
+
+static bool
+is_of_role(const struct replay *r, struct str identity)
+{
+	struct arena *a = &r->cli->arena;
+	struct str end;
+
+	if (!r->role) {
+		return true;
+	}
+	end = arena_printf(a, "__%s_coworker", r->role);
+	return identity.len > end.len &&
+	       str_eq(str_sub(identity, identity.len - end.len, identity.len),
+	           end);
+}
+
+/* What the policy said, whatever a person or a grant said then; false: it was
+ * not asked (a wrong call, an unknown tool, finish). */
+static bool
+was_verdict(const struct json *body, struct str rule, enum policy_verdict *v)
+{
+	struct str word = STR("");
+	struct str why = STR("");
+
+	(void)json_text(body, "verdict", &word);
+	(void)json_text(body, "why", &why);
+	if (str_starts(rule, STR("g-")) ||
+	    (str_starts(rule, STR("gate.")) &&
+	        str_starts(why, STR("denied by ")))) {
+		*v = POLICY_ASK;
+		return true;
+	}
+	*v = POLICY_DENY;
+	for (int i = 0; i < VERDICTS; i++) {
+		if (str_eq_z(
+		        word, policy_verdict_name((enum policy_verdict)i))) {
+			*v = (enum policy_verdict)i;
+		}
+	}
+	return !rule.len || str_starts(rule, STR("gate.")) ||
+	       str_eq_z(rule, "read") || str_eq_z(rule, "defaults.unmatched");
+}
+
+static void
+differ(struct replay *r, const struct json *event,
+    const struct policy_call *call, const struct policy_call_decision *d,
+    enum policy_verdict was)
+{
+	struct arena *a = &r->cli->arena;
+	struct json *row = json_new(a, JSON_OBJECT);
+
+	(void)json_set(
+	    a, row, "seq", json_new_i64(a, cli_number(event, "seq")));
+	(void)json_set_str(a, row, "at", str_of(cli_text(r->cli, event, "at")));
+	(void)json_set_str(a, row, "identity", arena_str(a, call->identity));
+	(void)json_set_str(a, row, "tool", arena_str(a, call->tool));
+	(void)json_set_str(a, row, "was", str_of(policy_verdict_name(was)));
+	(void)json_set_str(
+	    a, row, "now", str_of(policy_verdict_name(d->verdict)));
+	(void)json_set_str(a, row, "rule", arena_str(a, d->rule));
+	(void)json_push(r->differences, row);
+}
+
+static void
+judge(struct replay *r, const struct json *event)
+{
+	auto_arena a = { 0 };
+	const struct json *body = json_get(event, "body");
+	struct policy_call_decision d = { 0 };
+	struct policy_call call = { .args = json_get(body, "arguments") };
+	struct str rule = STR("");
+	enum policy_verdict was;
+
+	(void)json_text(event, "identity", &call.identity);
+	(void)json_text(event, "rule", &rule);
+	if (!is_of_role(r, call.identity)) {
+		return;
+	}
+	if (!body) {
+		r->expired++;
+		return;
+	}
+	if (!was_verdict(body, rule, &was)) {
+		return;
+	}
+	r->calls++;
+	if (!json_text(body, "tool", &call.tool) ||
+	    !json_text(body, "action", &call.action) || !call.args) {
+		r->not_judged++;
+		return;
+	}
+	policy_call(&a, r->policy, &call, &d);
+	r->was[was]++;
+	r->now[d.verdict]++;
+	if (d.verdict != was) {
+		differ(r, event, &call, &d, was);
+	}
+}
+
+static int
+read_book(struct replay *r, uint64_t after, struct err *e)
+{
+	bool more = true;
+
+	while (more) {
+		struct cli_answer answer = { 0 };
+		struct cli_ask ask = {
+			.method = "GET",
+			.target = arena_printf(&r->cli->arena,
+			    "/api/events?after=%llu",
+			    (unsigned long long)after),
+		};
+
+		if (cli_send(r->cli, &ask, &answer, e)) {
+			return -1;
+		}
+		const struct json *events = json_get(answer.tree, "events");
+
+		more = events && events->count;
+		JSON_EACH(event, events)
+		{
+			if (strcmp(cli_text(r->cli, event, "kind"),
+			        "call_decided") == 0) {
+				judge(r, event);
+			}
+		}
+		after = (uint64_t)cli_number(answer.tree, "next");
+		buf_fini(&answer.body);
+	}
+	return 0;
+}
+
+/* --- what is told --- */
+
+static void
+add_counts(struct arena *a, struct json *out, const char *key,
+    const int64_t counts[VERDICTS])
+{
+	struct json *table = json_set(a, out, key, json_new(a, JSON_OBJECT));
+
+	for (int i = 0; i < VERDICTS; i++) {
+		(void)json_set(a, table,
+		    policy_verdict_name((enum policy_verdict)i),
+		    json_new_i64(a, counts[i]));
+	}
+}
+
+static void
+print_json(struct replay *r)
+{
+	struct arena *a = &r->cli->arena;
+	struct json *out = json_new(a, JSON_OBJECT);
+	auto_buf text = { 0 };
+
+	(void)json_set(a, out, "calls", json_new_i64(a, r->calls));
+	(void)json_set(a, out, "not_judged", json_new_i64(a, r->not_judged));
+	(void)json_set(a, out, "expired", json_new_i64(a, r->expired));
+	add_counts(a, out, "was", r->was);
+	add_counts(a, out, "now", r->now);
+	(void)json_set(a, out, "differences", r->differences);
+	json_write(&text, out);
+	printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
+}
+
+static void
+print(struct replay *r)
+{
+	struct cli *c = r->cli;
+
+	JSON_EACH(row, r->differences)
+	{
+		printf("%6lld  %s  %-5s -> %-5s  %s by %s  (%s)\n",
+		    (long long)cli_number(row, "seq"), cli_text(c, row, "at"),
+		    cli_text(c, row, "was"), cli_text(c, row, "now"),
+		    cli_text(c, row, "tool"), cli_text(c, row, "identity"),
+		    cli_text(c, row, "rule"));
+	}
+	printf("%lld calls: %lld allowed, %lld asked, %lld denied; were "
+	       "%lld, %lld, %lld; %zu differ\n",
+	    (long long)r->calls, (long long)r->now[POLICY_ALLOW],
+	    (long long)r->now[POLICY_ASK], (long long)r->now[POLICY_DENY],
+	    (long long)r->was[POLICY_ALLOW], (long long)r->was[POLICY_ASK],
+	    (long long)r->was[POLICY_DENY], (size_t)r->differences->count);
+	if (r->not_judged + r->expired) {
+		printf("not judged: %lld whose arguments the book does not "
+		       "hold, %lld expired\n",
+		    (long long)r->not_judged, (long long)r->expired);
+	}
+}
+
+static int
+replay(struct cli *c, int argc, char **argv)
+{
+	const char *after = cli_option(&argc, argv, "after");
+	struct replay r = {
+		.cli = c,
+		.role = cli_option(&argc, argv, "role"),
+		.differences = json_new(&c->arena, JSON_ARRAY),
+	};
+	struct err e = { 0 };
+	uint64_t from = 0;
+
+	if (argc != 1 || (after && !str_u64(str_of(after), &from))) {
+		return cli_usage(c, "policy",
+		    "replay wants a gates.toml; --after is a number");
+	}
+	if (policy_load(&c->arena, argv[0], &r.policy, &e)) {
+		return cli_fail(&e);
+	}
+	if (policy_is_closed(r.policy)) {
+		(void)err_set(&e, ERR_MISSING, "there is no %s",
+		    err_quote(str_of(argv[0])));
+		return cli_fail(&e);
+	}
+	if (read_book(&r, from, &e)) {
+		return cli_fail(&e);
+	}
+	if (c->json) {
+		print_json(&r);
+	} else {
+		print(&r);
+	}
+	return 0;
+}
+
+int
+command_policy(struct cli *c, int argc, char **argv)
+{
+	if (argc && strcmp(argv[0], "replay") == 0) {
+		return replay(c, argc - 1, argv + 1);
+	}
+	return cli_usage(c, "policy", "wants replay and a gates.toml");
+}
