@@ -57,7 +57,9 @@ core_text_keep(struct core *c, const struct core_role *r)
 {
 	keep(c, r->policy_digest, policy_text(r->policy));
 	keep(c, r->role->digest, r->role->text);
-	keep(c, r->catalogue.digest, r->catalogue.text);
+	if (r->catalogue.text.len) { /* a closed role may have none */
+		keep(c, r->catalogue.digest, r->catalogue.text);
+	}
 	for (size_t i = 0; i < r->catalogue.count; i++) {
 		core_text_keep_tool(c, &r->catalogue.at[i]);
 	}
