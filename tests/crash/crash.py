@@ -162,7 +162,7 @@ class Job:
         if not self.id:
             a = self.insist('POST', '/api/tasks?key=' + self.branch, self.body)
             if a:
-                need(a.code == 201, a)
+                need(a.code == (200 if a.json.get('duplicate') else 201), a)
                 self.id = a.json['id']
             return None
         if self.gated:

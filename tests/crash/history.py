@@ -102,7 +102,7 @@ class Client(Soul):
             a = self.ask('/api/tasks', body, {'Idempotency-Key': task})
             d.say(op, 'put', 'lost' if a is None else 'ok')
             if a is not None:
-                need(a.code == (200 if a.json['duplicate'] else 201), a)
+                need(a.code == (200 if a.json.get('duplicate') else 201), a)
                 need(a.json['id'] == task, a)
                 self.town.put.append(task)
                 break
