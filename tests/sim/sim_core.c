@@ -297,6 +297,7 @@ a_storm_is_in_every_hundred_games(void **state)
 	assert_true(SEEN(killed_before) > SEEN(games) / 8);
 	assert_true(SEEN(killed_after) > SEEN(games) / 8);
 	assert_true(SEEN(completed) > SEEN(games));
+	assert_true(SEEN(execs) > SEEN(games)); /* else no cell lives */
 	assert_true(SEEN(unknown) > SEEN(games) / 10);
 	assert_true(SEEN(cancelled) > SEEN(games) / 10);
 	assert_true(SEEN(deposed) > SEEN(games) / 100);
