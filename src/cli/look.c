@@ -286,6 +286,13 @@ command_can(struct cli *c, int argc, char **argv)
 		}
 		(void)putchar('\n');
 	}
+	JSON_EACH(grant, json_get(t, "grants"))
+	{
+		printf("  grant %s: %s without asking until %s, %s (by %s)\n",
+		    cli_text(c, grant, "id"), cli_text(c, grant, "tool"),
+		    cli_text(c, grant, "expires_at"),
+		    cli_text(c, grant, "hint"), cli_text(c, grant, "by"));
+	}
 	return 0;
 }
 

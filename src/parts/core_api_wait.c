@@ -151,6 +151,7 @@ route_can(struct core *c, struct core_ask *ask, struct err *e)
 	}
 	json_out_end(&o, ']');
 	write_effects(&o, r);
+	core_standing_write(c, &o, r->identity);
 	json_out_str(&o, "policy", policy_text(r->policy));
 	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));

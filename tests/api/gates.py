@@ -245,6 +245,9 @@ def a_remembered_yes_stands_for_the_same_and_for_nothing_else():
     grants = h.read('grant', 'list')['grants']
     need(len(grants) == 1 and grants[0]['hint'] == 'pay 3 to anna', grants)
     grant = grants[0]['id']
+    who = grants[0]['identity']
+    need(h.read('can', who)['grants'] == grants, h.read('can', who))
+    need(grant in h.ok('can', who).out)
     again = run(h, [pay('anna', 3, note='another')], queue='payer')
     need(again['state'] == 'completed', again)
     need(grant in rules(h, again['id']), rules(h, again['id']))
@@ -257,6 +260,7 @@ def a_remembered_yes_stands_for_the_same_and_for_nothing_else():
     need(grant in h.ok('grant', 'list').out)
     h.ok('grant', 'revoke', grant)
     need(h.cli('grant', 'revoke', grant).code == 4)
+    need(h.read('can', who)['grants'] == [])
     denied(h, [pay('anna', 3)])
     kinds = [e['kind'] for e in h.events()]
     need(kinds.count('standing_grant_made') == 1 and
