@@ -168,14 +168,14 @@ is_task(const struct core_stop *s, struct str *id)
 
 static void
 append(struct core *c, enum book_kind kind, const struct core_stop *s,
-    const struct core_operator *who, struct str reason)
+    const char *who, struct str reason)
 {
 	auto_buf body = { 0 };
 	struct json_out o;
 	char at[WALL_TEXT_MAX];
 	struct core_event event = {
 		.kind = kind,
-		.identity = who->name,
+		.identity = who,
 		.rule = str_of(s->scope),
 	};
 	struct str task;
@@ -184,7 +184,7 @@ append(struct core *c, enum book_kind kind, const struct core_stop *s,
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_z(&o, "scope", s->scope);
-	json_out_z(&o, "by", who->name);
+	json_out_z(&o, "by", who ? who : "handrail");
 	json_out_str(&o, "reason", reason);
 	json_out_z(&o, "at", at);
 	json_out_end(&o, '}');
@@ -355,6 +355,20 @@ claim_again(struct core *c, uint64_t number)
 	core_claim(c);
 }
 
+void
+core_stop_over(struct core *c, struct str task)
+{
+	const struct queue_task *t = queue_find(c->queue, task);
+	const struct core_stop *s = of_kind(c, "task", task);
+
+	if (!s || (t && !e2m_is_final(t->state))) {
+		return;
+	}
+	append(c, BOOK_STOP_LIFTED, s, NULL, STR("the task has ended"));
+	queue_hold_back(c->queue, task, false);
+	drop(c, s);
+}
+
 /* --- routes --- */
 
 static int
@@ -469,7 +483,7 @@ route_stop(struct core *c, struct core_ask *ask, struct err *e)
 		         s->by, sizeof(s->by), str_of(ask->operator_->name)) &&
 		     str_copy(s->reason, sizeof(s->reason), reason));
 		wall_text(wall_now(), s->at);
-		append(c, BOOK_STOP_PUT, s, ask->operator_, reason);
+		append(c, BOOK_STOP_PUT, s, ask->operator_->name, reason);
 		if (is_task(s, &task)) {
 			queue_hold_back(c->queue, task, true);
 		}
@@ -498,7 +512,7 @@ route_resume(struct core *c, struct core_ask *ask, struct err *e)
 		    "is",
 		    scope);
 	}
-	append(c, BOOK_STOP_LIFTED, s, ask->operator_, reason);
+	append(c, BOOK_STOP_LIFTED, s, ask->operator_->name, reason);
 	if (is_task(s, &task)) {
 		queue_hold_back(c->queue, task, false);
 	}

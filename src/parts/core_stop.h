@@ -24,6 +24,8 @@ bool core_stop_role(const struct core *c, const char *role);
 /* ERR_UNAVAILABLE and who stopped it; 0: nothing stands in the way. */
 int core_stop_check(
     const struct core *c, const char *role, struct err *e) MUST_CHECK;
+/* If this task has ended, its own stop ends with it: a head of the house's. */
+void core_stop_over(struct core *c, struct str task);
 /* Member "stopped": every stop, or the scopes that this task is in. */
 void core_stop_write(const struct core *c, struct json_out *o);
 void core_stop_write_task(

@@ -133,6 +133,23 @@ def a_stopped_task_keeps_its_wait_and_its_answer_until_it_is_resumed():
 
 
 @test
+def the_stop_of_a_task_ends_with_the_task():
+    h = house()
+    task = put(h, [pay('anna', 3)], queue='payer')
+    h.waiting()
+    h.ok('stop', task)
+    need(stopped(h) == ['task:' + task], stopped(h))
+    h.ok('task', 'cancel', task)
+    need(h.outcome(task)['state'] == 'failed')
+    need(stopped(h) == [], stopped(h))
+    last = [e for e in h.events() if e['kind'] == 'stop_lifted'][-1]
+    need(last['task'] == task and last['body']['by'] == 'handrail', last)
+    h.kill()
+    h.start()
+    need(stopped(h) == [], stopped(h))
+
+
+@test
 def a_resumed_task_that_waits_for_a_person_is_not_woken():
     h = house()
     task = put(h, [pay('bert', 4)], queue='payer')
