@@ -277,7 +277,9 @@ command_can(struct cli *c, int argc, char **argv)
 	}
 	JSON_EACH(rule, json_get(t, "egress"))
 	{
-		printf("  egress.%s%s%s", cli_text(c, rule, "rule"),
+		printf("  egress.%s to %s:%lld%s%s", cli_text(c, rule, "rule"),
+		    cli_text(c, rule, "host"),
+		    (long long)cli_number(rule, "port"),
 		    cli_text(c, rule, "credential")[0] ? ", injects " : "",
 		    cli_text(c, rule, "credential"));
 		JSON_EACH(only, json_get(rule, "only_for"))
