@@ -310,7 +310,7 @@ core_queue_step(
 	}
 	/* After all of it: what fails may be tried again. */
 	for (size_t i = 0; c->stops && i < step->event_count; i++) {
-		core_stop_over(c, step->events[i].id);
+		core_stop_follow(c, step->events[i].id);
 	}
 }
 
