@@ -167,4 +167,25 @@ void book_signer_text(const struct book_signer *signer, struct buf *out);
 int book_signer_parse(
     struct str text, struct book_signer *signer, struct err *e) MUST_CHECK;
 
+/*
+ * Witnesses (https://c2sp.org/tlog-witness, tlog-cosignature "cosignature/v1"):
+ * others who saw that the tree only grew, and sign that they did.  Their keys
+ * read like a signer's and are of another kind, so none passes for the other.
+ */
+void book_witness_text(const struct book_signer *witness, struct buf *out);
+int book_witness_parse(
+    struct str text, struct book_signer *witness, struct err *e) MUST_CHECK;
+/* The body of add-checkpoint: what grew from the tree of `old`. */
+void book_witness_ask(uint64_t old, const struct book_proof *growth,
+    struct str note, struct buf *out);
+/* What a witness signs: at that time, this text of a checkpoint. */
+void book_cosign_text(struct wall at, struct str text, struct buf *out);
+/* Adds the lines of an answer that are this witness's and good to the note;
+ * how many.  A note that is none is our own bug (must). */
+size_t book_cosign_take(struct buf *note, struct str answer,
+    const struct book_signer *witness, book_verify_fn *verify);
+/* When this witness signed the note; ERR_DENIED: it did not, or not this. */
+int book_cosign_find(struct str note, const struct book_signer *witness,
+    book_verify_fn *verify, struct wall *at, struct err *e) MUST_CHECK;
+
 #endif

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "book/book.h"
+#include "book/own.h"
 
 /* https://c2sp.org/tlog-checkpoint, https://c2sp.org/signed-note */
 
 #define ORIGIN_MAX   255
 #define NAME_MAX_LEN 128
 #define SIGNS_MAX    16
-#define KEY_ID       4
-#define ALGORITHM    1 /* Ed25519, in key ids and in a signer's text */
+#define KEY_ID       BOOK_KEY_ID
 #define DASH         "\xe2\x80\x94 "
 
 static bool
@@ -33,15 +32,16 @@ name_valid(struct str name)
 	       !str_has(name, '+');
 }
 
-static void
-key_id(const struct book_signer *signer, uint8_t id[KEY_ID])
+void
+book_key_id(const struct book_signer *signer, uint8_t kind, uint8_t id[KEY_ID])
 {
 	struct digest_run run;
 	struct digest all;
 
 	digest_begin(&run);
 	digest_add(&run, signer->name);
-	digest_add(&run, STR("\n\x01"));
+	digest_add(&run, STR("\n"));
+	digest_add(&run, str_span(&kind, 1));
 	digest_add(&run, str_span(signer->key, BOOK_KEY_SIZE));
 	all = digest_end(&run);
 	memcpy(id, all.bytes, KEY_ID);
@@ -68,7 +68,7 @@ book_note_seal(struct str text, const struct book_signer *signer,
 
 	must(name_valid(signer->name));
 	must(str_ends(text, STR("\n")));
-	key_id(signer, bytes);
+	book_key_id(signer, BOOK_SIGNER_KIND, bytes);
 	memcpy(bytes + KEY_ID, sign, BOOK_SIGN_SIZE);
 	buf_add(out, text);
 	buf_add_z(out, "\n" DASH);
@@ -78,9 +78,8 @@ book_note_seal(struct str text, const struct book_signer *signer,
 	buf_add_byte(out, '\n');
 }
 
-/* Base64 in its one form only: what it decodes to must encode to it again. */
-static bool
-decode_exact(struct str text, uint8_t *out, size_t size)
+bool
+book_base64(struct str text, uint8_t *out, size_t size)
 {
 	auto_buf bytes = { 0 };
 	auto_buf again = { 0 };
@@ -119,7 +118,7 @@ parse_text(
 		    "the checkpoint has no tree size on its second line");
 	}
 	(void)str_cut(&rest, '\n', &line);
-	if (!decode_exact(line, read.root.bytes, DIGEST_SIZE)) {
+	if (!book_base64(line, read.root.bytes, DIGEST_SIZE)) {
 		return err_set(e, ERR_INPUT,
 		    "the checkpoint has no root hash on its third line");
 	}
@@ -134,9 +133,8 @@ parse_text(
 	return 0;
 }
 
-/* Cuts "— name base64" open; false if the line has another shape. */
-static bool
-parse_sign(struct str line, struct str *name, struct str *sign)
+bool
+book_sign_cut(struct str line, struct str *name, struct str *sign)
 {
 	if (!str_starts(line, STR(DASH)) || !line_valid(line, BOOK_NOTE_MAX)) {
 		return false;
@@ -156,10 +154,10 @@ judge_sign(struct str text, struct str sign, const struct book_signer *signer,
 	uint8_t id[KEY_ID];
 
 	/* Another algorithm has another length and so cannot be ours. */
-	if (!decode_exact(sign, bytes, sizeof(bytes))) {
+	if (!book_base64(sign, bytes, sizeof(bytes))) {
 		return VERDICT_OTHER;
 	}
-	key_id(signer, id);
+	book_key_id(signer, BOOK_SIGNER_KIND, id);
 	if (memcmp(bytes, id, KEY_ID) != 0) {
 		return VERDICT_OTHER;
 	}
@@ -182,7 +180,7 @@ judge_signs(struct str text, struct str lines, const struct book_signer *signer,
 		enum verdict verdict = VERDICT_OTHER;
 
 		if (!str_cut(&rest, '\n', &line) ||
-		    !parse_sign(line, &name, &sign) || ++count > SIGNS_MAX) {
+		    !book_sign_cut(line, &name, &sign) || ++count > SIGNS_MAX) {
 			return err_set(e, ERR_INPUT,
 			    "the checkpoint has a signature line that is none, "
 			    "or more than %d",
@@ -207,8 +205,9 @@ judge_signs(struct str text, struct str lines, const struct book_signer *signer,
 }
 
 /* The first blank line parts them: none can stand inside the text. */
-static int
-cut_note(struct str note, struct str *text, struct str *lines, struct err *e)
+int
+book_note_cut(
+    struct str note, struct str *text, struct str *lines, struct err *e)
 {
 	const char *blank;
 
@@ -235,7 +234,7 @@ book_note_open(struct str note, struct str origin,
 	struct str lines;
 
 	must(origin.len > 0);
-	if (cut_note(note, &text, &lines, e) ||
+	if (book_note_cut(note, &text, &lines, e) ||
 	    judge_signs(text, lines, signer, verify, e)) {
 		return -1;
 	}
@@ -248,21 +247,21 @@ book_note_read(struct str note, struct book_root *root, struct err *e)
 	struct str text;
 	struct str lines;
 
-	return cut_note(note, &text, &lines, e) ||
+	return book_note_cut(note, &text, &lines, e) ||
 	               parse_text(text, STR(""), root, e)
 	           ? -1
 	           : 0;
 }
 
 void
-book_signer_text(const struct book_signer *signer, struct buf *out)
+book_key_text(const struct book_signer *signer, uint8_t kind, struct buf *out)
 {
-	uint8_t key[1 + BOOK_KEY_SIZE] = { ALGORITHM };
+	uint8_t key[1 + BOOK_KEY_SIZE] = { kind };
 	uint8_t id[KEY_ID];
 
 	must(name_valid(signer->name));
 	memcpy(key + 1, signer->key, BOOK_KEY_SIZE);
-	key_id(signer, id);
+	book_key_id(signer, kind, id);
 	buf_add(out, signer->name);
 	buf_add_byte(out, '+');
 	hex_add(out, str_span(id, sizeof(id)));
@@ -271,7 +270,8 @@ book_signer_text(const struct book_signer *signer, struct buf *out)
 }
 
 int
-book_signer_parse(struct str text, struct book_signer *signer, struct err *e)
+book_key_parse(
+    struct str text, uint8_t kind, struct book_signer *signer, struct err *e)
 {
 	uint8_t key[1 + BOOK_KEY_SIZE];
 	uint8_t id[KEY_ID];
@@ -282,13 +282,14 @@ book_signer_parse(struct str text, struct book_signer *signer, struct err *e)
 
 	if (!str_cut(&rest, '+', &read.name) || !name_valid(read.name) ||
 	    !str_cut(&rest, '+', &hex) || !hex_bytes(hex, said, KEY_ID) ||
-	    !decode_exact(rest, key, sizeof(key)) || key[0] != ALGORITHM) {
+	    !book_base64(rest, key, sizeof(key)) || key[0] != kind) {
 		return err_set(e, ERR_INPUT,
-		    "a signer's key reads name+8 hex digits+base64, not %s",
+		    "a %s's key reads name+8 hex digits+base64, not %s",
+		    kind == BOOK_COSIGN_KIND ? "witness" : "signer",
 		    err_quote(text));
 	}
 	memcpy(read.key, key + 1, BOOK_KEY_SIZE);
-	key_id(&read, id);
+	book_key_id(&read, kind, id);
 	if (memcmp(id, said, KEY_ID) != 0) {
 		return err_set(e, ERR_INPUT,
 		    "the key of %s does not have the id it names",
@@ -296,4 +297,16 @@ book_signer_parse(struct str text, struct book_signer *signer, struct err *e)
 	}
 	*signer = read;
 	return 0;
+}
+
+void
+book_signer_text(const struct book_signer *signer, struct buf *out)
+{
+	book_key_text(signer, BOOK_SIGNER_KIND, out);
+}
+
+int
+book_signer_parse(struct str text, struct book_signer *signer, struct err *e)
+{
+	return book_key_parse(text, BOOK_SIGNER_KIND, signer, e);
 }

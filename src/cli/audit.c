@@ -151,9 +151,30 @@ verify_house(struct cli *c, const struct kept *kept, bool again)
 	return cli_fail(&e);
 }
 
+/* The witness's own word on the note, by the key that the caller has. */
+static int
+tell_witness(struct cli *c, const char *file, const char *given, struct err *e)
+{
+	struct book_signer witness;
+	auto_buf note = { 0 };
+	struct wall at;
+	char when[WALL_TEXT_MAX];
+
+	if (cli_witness(c, given, &witness, e) ||
+	    file_read(file, BOOK_NOTE_MAX, &note, e) ||
+	    book_cosign_find(buf_str(&note), &witness, seal_verify, &at, e)) {
+		return -1;
+	}
+	wall_text(at, when);
+	printf("%s  by " STR_FMT " at %s\n",
+	    cli_paint(c, CLI_GREEN, "witnessed"), STR_ARG(witness.name), when);
+	return 0;
+}
+
 /* A note alone: who signed it, what it says. */
 static int
-verify_note(struct cli *c, const char *file, const char *given)
+verify_note(
+    struct cli *c, const char *file, const char *given, const char *witness)
 {
 	struct book_signer signer;
 	struct book_root root;
@@ -173,30 +194,54 @@ verify_note(struct cli *c, const char *file, const char *given)
 	printf("%s  a tree of %llu events with root %s\n",
 	    cli_paint(c, CLI_GREEN, "checkpoint ok"),
 	    (unsigned long long)root.size, hex);
-	return 0;
+	return witness && tell_witness(c, file, witness, &e) ? cli_fail(&e) : 0;
+}
+
+static int
+verify_proof(struct cli *c, int argc, char **argv, const char *proof)
+{
+	struct cli_proof_files files = {
+		.proof = proof,
+		.note = cli_option(&argc, argv, "against"),
+		.from = cli_option(&argc, argv, "from"),
+		.signer = cli_option(&argc, argv, "signer"),
+	};
+
+	return argc || !files.note || !files.signer
+	           ? cli_usage(c, "audit",
+	                 "verify --proof FILE wants --against NOTE --signer S, "
+	                 "and of growth --from OLD-NOTE")
+	           : cli_verify_proof(c, &files);
 }
 
 static int
 verify(struct cli *c, int argc, char **argv)
 {
+	const char *proof = cli_option(&argc, argv, "proof");
+
+	if (proof) {
+		return verify_proof(c, argc, argv, proof);
+	}
 	const char *receipt = cli_option(&argc, argv, "receipt");
 	const char *checkpoint = cli_option(&argc, argv, "checkpoint");
 	const char *file = cli_option(&argc, argv, "file");
 	const char *against = cli_option(&argc, argv, "against");
 	const char *signer = cli_option(&argc, argv, "signer");
+	const char *witness = cli_option(&argc, argv, "witness");
 	bool again = cli_flag(&argc, argv, "decisions");
 	struct kept kept = { 0 };
 	struct err e = { 0 };
 
 	if (argc || (receipt && checkpoint) ||
-	    ((receipt || checkpoint) && (file || against || again))) {
+	    ((receipt || checkpoint) && (file || against || again)) ||
+	    (witness && !checkpoint)) {
 		return cli_usage(c, "audit", "verify takes other options");
 	}
 	if (receipt) {
 		return cli_verify_receipt(c, receipt, signer);
 	}
 	if (checkpoint) {
-		return verify_note(c, checkpoint, signer);
+		return verify_note(c, checkpoint, signer, witness);
 	}
 	if (read_kept(c, against, signer, &kept, &e)) {
 		return cli_fail(&e);

@@ -9,6 +9,8 @@
 #include "cli/proof.h"
 #include "seal/seal.h"
 
+#define PROOF_MAX ((size_t)1024 * 1024) /* bytes of a proof's file */
+
 int
 cli_note(struct cli *c, const char *file, const struct book_signer *signer,
     struct book_root *out, struct err *e)
@@ -151,6 +153,76 @@ prove_growth(struct cli *c, const char *from, const char *to,
 		             "--signer");
 	}
 	return 0;
+}
+
+/* --- without a house --- */
+
+/* What `prove --json` printed, against notes of that signer alone. */
+static int
+check_event_file(struct cli *c, const struct json *t,
+    const struct book_root *signed_, struct err *e)
+{
+	struct book_head head = { 0 };
+	struct book_root root;
+
+	if (check_proof(t, &head, &root, e)) {
+		return -1;
+	}
+	if (root.size != signed_->size ||
+	    !digest_eq(root.root, signed_->root)) {
+		return err_set(e, ERR_DENIED,
+		    "the proof is of a tree of %llu events, and the checkpoint "
+		    "of another of %llu: make it with `audit prove SEQ --size "
+		    "%llu --json`",
+		    (unsigned long long)root.size,
+		    (unsigned long long)signed_->size,
+		    (unsigned long long)signed_->size);
+	}
+	tell_event(c, &head, &root);
+	return 0;
+}
+
+static int
+check_growth_file(struct cli *c, const struct json *t,
+    const struct book_root *old, const struct book_root *now, struct err *e)
+{
+	struct book_proof proof;
+
+	if (cli_read_proof(json_get(t, "proof"), &proof, e) ||
+	    book_check_growth(old, now, &proof, e)) {
+		return -1;
+	}
+	printf("%s  the tree of %llu events holds all %llu of the older one, "
+	       "unchanged\n",
+	    cli_paint(c, CLI_GREEN, "proven"), (unsigned long long)now->size,
+	    (unsigned long long)old->size);
+	return 0;
+}
+
+int
+cli_verify_proof(struct cli *c, const struct cli_proof_files *f)
+{
+	struct book_signer signer;
+	struct book_root now;
+	struct book_root old;
+	auto_buf text = { 0 };
+	struct json *t;
+	struct err e = { 0 };
+	int bad;
+
+	if (cli_signer(c, f->signer, &signer, &e) ||
+	    cli_note(c, f->note, &signer, &now, &e) ||
+	    (f->from && cli_note(c, f->from, &signer, &old, &e)) ||
+	    file_read(f->proof, PROOF_MAX, &text, &e)) {
+		return cli_fail(&e);
+	}
+	if (json_parse(&c->arena, buf_str(&text), NULL, &t, &e)) {
+		(void)err_wrap(&e, "%s", f->proof);
+		return cli_fail(&e);
+	}
+	bad = f->from ? check_growth_file(c, t, &old, &now, &e)
+	              : check_event_file(c, t, &now, &e);
+	return bad ? cli_fail(&e) : 0;
 }
 
 int

@@ -15,6 +15,9 @@
 /* "name+id+key", or @FILE with that line.  Lives in the arena of `c`. */
 int cli_signer(struct cli *c, const char *given, struct book_signer *out,
     struct err *e) MUST_CHECK;
+/* The same for a witness's key. */
+int cli_witness(struct cli *c, const char *given, struct book_signer *out,
+    struct err *e) MUST_CHECK;
 /* The file of a note; with a signer also its signature. */
 int cli_note(struct cli *c, const char *file, const struct book_signer *signer,
     struct book_root *out, struct err *e) MUST_CHECK;
@@ -38,6 +41,14 @@ int cli_check_receipt(struct arena *a, struct str text,
     const struct book_signer *signer, struct receipt_facts *out,
     struct err *e) MUST_CHECK;
 int cli_verify_receipt(struct cli *c, const char *file, const char *signer);
+
+struct cli_proof_files {
+	const char *proof;  /* of `audit prove --json` */
+	const char *note;   /* the checkpoint that it is held against */
+	const char *from;   /* of growth: the older one; else NULL */
+	const char *signer; /* as cli_signer takes it */
+};
+int cli_verify_proof(struct cli *c, const struct cli_proof_files *f);
 
 cli_command_fn cli_audit_prove; /* verbs of `audit` with a file of their own */
 cli_command_fn cli_audit_export;

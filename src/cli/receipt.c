@@ -7,22 +7,44 @@
 
 #include "cli/proof.h"
 
-int
-cli_signer(
-    struct cli *c, const char *given, struct book_signer *out, struct err *e)
+/* The line itself, or the first of the file after '@'. */
+static int
+key_line(struct cli *c, const char *given, struct str *line, struct err *e)
 {
-	struct str line = str_of(given);
 	auto_buf text = { 0 };
 
+	*line = str_of(given);
 	if (given[0] == '@') {
 		if (file_read(given + 1, BOOK_NOTE_MAX, &text, e)) {
 			return -1;
 		}
 		struct str rest = arena_str(&c->arena, buf_str(&text));
 
-		(void)str_cut(&rest, '\n', &line);
+		(void)str_cut(&rest, '\n', line);
 	}
-	return book_signer_parse(line, out, e);
+	return 0;
+}
+
+int
+cli_signer(
+    struct cli *c, const char *given, struct book_signer *out, struct err *e)
+{
+	struct str line;
+
+	return key_line(c, given, &line, e) || book_signer_parse(line, out, e)
+	           ? -1
+	           : 0;
+}
+
+int
+cli_witness(
+    struct cli *c, const char *given, struct book_signer *out, struct err *e)
+{
+	struct str line;
+
+	return key_line(c, given, &line, e) || book_witness_parse(line, out, e)
+	           ? -1
+	           : 0;
 }
 
 static void

@@ -129,6 +129,7 @@ struct core_drop;
 struct core_blocks;
 struct core_sign;
 struct core_publish;
+struct core_witness;
 struct verifying;
 
 struct core {
@@ -178,7 +179,8 @@ struct core {
 	struct core_blocks *blocks;   /* core_proof.c */
 	struct core_sign *signs;      /* the same */
 	struct core_publish *publish; /* core_publish.c */
-	struct verifying *verifying;  /* core_api_proof.c */
+	struct core_witness *witness;
+	struct verifying *verifying; /* core_api_proof.c */
 	struct loop_timer verify_turn;
 	struct loop_signal signals[2];
 	struct mono began;

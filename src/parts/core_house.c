@@ -11,6 +11,7 @@
 
 #include "parts/core.h"
 #include "parts/core_run.h"
+#include "parts/core_witness.h"
 
 /* `roles = "…"` is relative to the folder of handrail.toml. */
 static struct str
@@ -333,7 +334,10 @@ core_house_load(struct core *c, bool first, struct err *e)
 	        config.client)) {
 		return err_set(e, ERR_INPUT, "device or client is too long");
 	}
-	return load_operators(c, e) || load_roles(c, first, e) ? -1 : 0;
+	return core_witness_load(c, e) || load_operators(c, e) ||
+	               load_roles(c, first, e)
+	           ? -1
+	           : 0;
 }
 
 struct core_role *

@@ -12,6 +12,7 @@ struct core_blocks {
 	size_t room;
 	struct loop_timer turn;
 	bool working;
+	core_blocks_fn *then;
 };
 
 struct core_sign {
@@ -74,7 +75,12 @@ static void
 call_again(struct core *c, const struct err *failed)
 {
 	struct core_ask *next;
+	core_blocks_fn *then = c->blocks->then;
 
+	c->blocks->then = NULL;
+	if (then) {
+		then(c, failed);
+	}
 	for (struct core_ask *ask = c->asks; ask; ask = next) {
 		core_route_fn *again = ask->again;
 		struct err e = { 0 };
@@ -116,21 +122,39 @@ fill_some(void *owner)
 	call_again(c, NULL);
 }
 
-bool
-core_proof_ready(struct core *c, struct core_ask *ask, core_route_fn *again)
+static void
+begin_to_fill(struct core *c)
 {
 	struct core_blocks *b = blocks(c);
 
-	if (is_full(c)) {
-		return true;
-	}
-	ask->again = again;
 	if (!b->working) {
 		b->working = true;
 		loop_timer_arm(&b->turn, c->part.loop, loop_now(c->part.loop),
 		    fill_some, c);
 	}
+}
+
+bool
+core_proof_ready(struct core *c, struct core_ask *ask, core_route_fn *again)
+{
+	if (is_full(c)) {
+		return true;
+	}
+	ask->again = again;
+	begin_to_fill(c);
 	return false;
+}
+
+void
+core_proof_then(struct core *c, core_blocks_fn *then)
+{
+	must(!blocks(c)->then);
+	if (is_full(c)) {
+		then(c, NULL);
+		return;
+	}
+	c->blocks->then = then;
+	begin_to_fill(c);
 }
 
 /* --- leaves, read a block at once --- */

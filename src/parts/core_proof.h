@@ -16,6 +16,10 @@
 /* False: the route is called again when the blocks are there. */
 bool core_proof_ready(
     struct core *c, struct core_ask *ask, core_route_fn *again);
+/* The same for core itself: called once, at once or in a later turn; one at a
+ * time (must).  failed: why there are none. */
+typedef void core_blocks_fn(struct core *c, const struct err *failed);
+void core_proof_then(struct core *c, core_blocks_fn *then);
 /* Only when they are ready.  `size` is at most what is on the disk. */
 int core_prove_leaf(struct core *c, uint64_t seq, uint64_t size,
     struct book_proof *proof, struct err *e) MUST_CHECK;

@@ -5,7 +5,7 @@
  * From the moment a note has left this machine, nobody on it can change what is
  * before it unseen.
  *
- *   idle → signing → committing → sending → idle
+ *   idle → signing → committing → witnesses → sending → idle
  *
  * What this part writes of its own doing (checkpoint, its requests) does not
  * count as an event, or a quiet house would sign for ever.  A note that did not
@@ -16,6 +16,7 @@
 
 #include "parts/core.h"
 #include "parts/core_proof.h"
+#include "parts/core_witness.h"
 
 #define RULE       "audit.publish"
 #define AGAIN_US   (30 * CLOCK_SECOND)
@@ -196,13 +197,17 @@ to_url(struct core *c, const struct config_audit *a)
 	core_http_do(c, &h);
 }
 
-/* The head that names the note is on the disk. */
 static void
-committed(struct core *c, uint64_t number)
+witnessed(struct core *c, struct str note)
 {
 	const struct config_audit *a = &c->house.config.audit;
+	struct core_publish *p = publish(c);
 
-	(void)number;
+	if (note.len > p->note.len) {
+		buf_clear(&p->note);
+		buf_add(&p->note, note);
+		core_row(c, "meta", STR(KEY), note, p->root.size);
+	}
 	if (str_starts(a->publish, STR("file:"))) {
 		to_file(c, a->publish);
 		rest(c);
@@ -211,6 +216,16 @@ committed(struct core *c, uint64_t number)
 	} else {
 		rest(c);
 	}
+}
+
+/* The head that names the note is on the disk. */
+static void
+committed(struct core *c, uint64_t number)
+{
+	struct core_publish *p = publish(c);
+
+	(void)number;
+	core_witness_ask(c, &p->root, buf_str(&p->note), witnessed);
 }
 
 /* --- signing --- */
@@ -260,7 +275,8 @@ core_publish_saw(struct core *c, const struct book_head *head)
 	struct core_publish *p = publish(c);
 	const struct config_audit *a = &c->house.config.audit;
 
-	if (head->kind == BOOK_CHECKPOINT || strcmp(head->rule, RULE) == 0) {
+	if (head->kind == BOOK_CHECKPOINT || strcmp(head->rule, RULE) == 0 ||
+	    strcmp(head->rule, "audit.witness") == 0) {
 		return;
 	}
 	p->told++;

@@ -68,25 +68,37 @@ host_of(struct str url, size_t scheme)
 	return host;
 }
 
+/* What goes there must not cross a network in clear. */
+static int
+check_url(struct loading *l, const struct json *where, struct str url,
+    const char *what)
+{
+	bool tls = str_starts(url, STR("https://"));
+	bool plain = str_starts(url, STR("http://"));
+	struct str host = host_of(url, tls ? 8 : 7);
+
+	if ((!tls && !plain) || host.len == 0 || str_has(host, '@') ||
+	    str_has(url, ' ') || str_has(url, '\n')) {
+		return table_err(l->reader.file, json_get(where, "url"), l->e,
+		    "url: expected https://HOST/…, or http:// on loopback");
+	}
+	if (plain && !is_loopback(host)) {
+		return table_err(l->reader.file, json_get(where, "url"), l->e,
+		    "url: http is for loopback only; %s would cross the "
+		    "network in clear: write https",
+		    what);
+	}
+	return 0;
+}
+
 /* A reply of a model is hostile text, but the token that goes with the
  * question must not cross a network in clear. */
 static int
 check_model(
     struct loading *l, const struct json *where, const struct config_model *m)
 {
-	bool tls = str_starts(m->url, STR("https://"));
-	bool plain = str_starts(m->url, STR("http://"));
-	struct str host = host_of(m->url, tls ? 8 : 7);
-
-	if ((!tls && !plain) || host.len == 0 || str_has(host, '@') ||
-	    str_has(m->url, ' ') || str_has(m->url, '\n')) {
-		return table_err(l->reader.file, json_get(where, "url"), l->e,
-		    "url: expected https://HOST/…, or http:// on loopback");
-	}
-	if (plain && !is_loopback(host)) {
-		return table_err(l->reader.file, json_get(where, "url"), l->e,
-		    "url: http is for loopback only; the token would cross "
-		    "the network in clear: write https");
+	if (check_url(l, where, m->url, "the token") < 0) {
+		return -1;
 	}
 	if (m->model.len == 0 || m->max_tokens == 0) {
 		return table_err(l->reader.file, where, l->e,
@@ -295,6 +307,38 @@ read_models(struct loading *l, const struct json *table)
 	return 0;
 }
 
+static int
+read_witnesses(struct loading *l, const struct json *table)
+{
+	struct config_witness *list;
+	size_t n = 0;
+
+	if (check_tables(l, table, "witness") < 0) {
+		return -1;
+	}
+	if (table && table->count > ROLES_WITNESSES_MAX) {
+		return table_err(l->reader.file, table, l->e,
+		    "witness: at most %d", ROLES_WITNESSES_MAX);
+	}
+	list = arena_array(
+	    l->reader.arena, table ? table->count : 0, sizeof(*list));
+	JSON_EACH(item, table)
+	{
+		struct config_witness *w = &list[n++];
+
+		if (read_named(l, "witness", item, w, &w->name) < 0 ||
+		    check_url(l, item, w->url, "the signed tree") < 0) {
+			return -1;
+		}
+		if (str_ends(w->url, STR("/"))) {
+			w->url.len--;
+		}
+	}
+	l->out->witnesses = list;
+	l->out->witness_count = n;
+	return 0;
+}
+
 /* The text of the URL is not shown: it may hold a password. */
 static int
 check_store(struct loading *l, const struct json *tree, struct str store)
@@ -396,7 +440,8 @@ roles_parse_config(struct arena *a, struct str text, const char *file,
 	        0 ||
 	    check_store(&l, tree, h.store) < 0 ||
 	    read_operators(&l, h.operators) < 0 ||
-	    read_models(&l, h.models) < 0 || read_rest(&l, &h) < 0) {
+	    read_models(&l, h.models) < 0 ||
+	    read_witnesses(&l, h.witnesses) < 0 || read_rest(&l, &h) < 0) {
 		return -1;
 	}
 	c.state = h.state;

@@ -21,6 +21,7 @@ struct house {
 	const struct json *limits;
 	const struct json *book;
 	const struct json *audit;
+	const struct json *witnesses;
 };
 
 struct node {

@@ -13,6 +13,7 @@
 #define SECTION_limits   struct limits
 #define SECTION_book     struct book_keys
 #define SECTION_audit    struct config_audit
+#define SECTION_witness  struct config_witness
 
 /* clang-format off */
 #define KEY(section, member, form, need, fallback, sentence)                   \
@@ -32,6 +33,7 @@ const struct table_key roles_keys[] = {
 	TREE("limits", limits),
 	TREE("book", book),
 	TREE("audit", audit),
+	TREE("witness", witnesses),
 };
 const size_t roles_key_count = COUNT(roles_keys);
 
@@ -93,6 +95,10 @@ roles_write_config(struct buf *b, const char *operator_name, uint32_t uid)
 	write_section(b, "book", "# ", false);
 	buf_add_z(b, "\n[audit]\n");
 	write_section(b, "audit", "# ", false);
+	buf_add_z(b,
+	    "\n# Somebody else who sees that the book only grows, and signs "
+	    "that.\n# [witness.NAME]\n");
+	write_section(b, "witness", "# ", false);
 	buf_add_z(b, "\n# Bounds of one task; role.toml may lower or raise "
 	             "them.\n[limits]\n");
 	write_section(b, "limits", "# ", false);
@@ -125,7 +131,8 @@ roles_write_manual(struct buf *b)
 	for (size_t i = 0; i < roles_key_count; i++) {
 		const struct table_key *k = &roles_keys[i];
 		bool named = strcmp(k->section, "operator") == 0 ||
-		             strcmp(k->section, "model") == 0;
+		             strcmp(k->section, "model") == 0 ||
+		             strcmp(k->section, "witness") == 0;
 		bool top = strcmp(k->section, "house") == 0;
 
 		if (k->form == TABLE_TREE) {

@@ -59,6 +59,15 @@ struct config_audit {
 	int64_t wait;   /* microseconds */
 };
 
+#define ROLES_WITNESSES_MAX 8
+struct config_witness {
+	struct str name;
+	struct str url; /* without a slash at its end */
+	struct str key; /* as written: room book reads it */
+	struct str upstream;
+	struct str ca;
+};
+
 struct config {
 	struct str file;
 	struct str state; /* empty: the platform's default, the CLI knows it */
@@ -79,6 +88,8 @@ struct config {
 	int64_t keep_bodies; /* microseconds; 0: for ever */
 	int64_t keep_ended;
 	struct config_audit audit;
+	const struct config_witness *witnesses;
+	size_t witness_count;
 };
 
 int roles_parse_config(struct arena *a, struct str text, const char *file,

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parts/core_witness.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "parts/core_proof.h"
+#include "seal/seal.h"
+
+#define RULE       "audit.witness"
+#define TIMEOUT_US (10 * CLOCK_SECOND)
+#define ANSWER_MAX 4096 /* bytes */
+#define TRIES      2    /* the second with the size that it named */
+
+struct witness {
+	struct book_signer key;
+	struct wall at;    /* of its newest good line */
+	uint64_t cosigned; /* the size that it was about */
+	uint64_t seen;     /* the tree that it has, as far as is known */
+	unsigned tries;
+	char problem[300];
+};
+
+struct core_witness {
+	struct witness list[ROLES_WITNESSES_MAX];
+	size_t asked; /* answers that are still to come */
+	struct book_root root;
+	struct buf note;
+	core_witnessed_fn *done;
+};
+
+static struct core_witness *
+witnesses(struct core *c)
+{
+	if (!c->witness) {
+		c->witness = calloc(1, sizeof(*c->witness));
+		must(c->witness);
+	}
+	return c->witness;
+}
+
+static const struct config_witness *
+config_of(const struct core *c, uint64_t number)
+{
+	return &c->house.config.witnesses[number];
+}
+
+/* --- what it saw last --- */
+
+static struct str
+row_of(struct core *c, uint64_t number)
+{
+	return arena_printf(&c->house.arena, "witness/" STR_FMT,
+	    STR_ARG(config_of(c, number)->name));
+}
+
+static void
+remember(struct core *c, uint64_t number, uint64_t size)
+{
+	auto_buf text = { 0 };
+
+	c->witness->list[number].seen = size;
+	buf_add_u64(&text, size);
+	core_row(c, "meta", row_of(c, number), buf_str(&text), size);
+}
+
+int
+core_witness_load(struct core *c, struct err *e)
+{
+	struct core_witness *all = witnesses(c);
+
+	for (size_t i = 0; i < c->house.config.witness_count; i++) {
+		const struct config_witness *from = config_of(c, i);
+		struct witness *w = &all->list[i];
+		auto_buf size = { 0 };
+		struct err none = { 0 };
+
+		*w = (struct witness){ .problem = "" };
+		if (book_witness_parse(from->key, &w->key, e)) {
+			return err_wrap(e, "[witness." STR_FMT "] key",
+			    STR_ARG(from->name));
+		}
+		if (store_row_get(c->book.store, STR("meta"), row_of(c, i),
+		        &size, NULL, &none) == 0) {
+			(void)str_u64(buf_str(&size), &w->seen);
+		}
+	}
+	return 0;
+}
+
+/* --- asking --- */
+
+static void ask_one(struct core *c, uint64_t number);
+
+static void
+answered(struct core *c)
+{
+	struct core_witness *all = c->witness;
+
+	if (--all->asked == 0) {
+		all->done(c, buf_str(&all->note));
+	}
+}
+
+static void
+fails(struct core *c, uint64_t number, const char *why)
+{
+	struct witness *w = &c->witness->list[number];
+
+	core_text(w->problem, sizeof(w->problem), why);
+	log_line(LOG_ERROR, "audit", "witness " STR_FMT ": %s",
+	    STR_ARG(config_of(c, number)->name), why);
+	answered(c);
+}
+
+static void
+takes(struct core *c, uint64_t number, struct str answer)
+{
+	struct core_witness *all = c->witness;
+	struct witness *w = &all->list[number];
+	struct err e = { 0 };
+
+	if (!book_cosign_take(&all->note, answer, &w->key, seal_verify)) {
+		fails(c, number,
+		    "its answer has no good cosignature by the key in "
+		    "handrail.toml");
+		return;
+	}
+	w->problem[0] = '\0';
+	w->cosigned = all->root.size;
+	must(book_cosign_find(
+	         buf_str(&all->note), &w->key, seal_verify, &w->at, &e) == 0);
+	remember(c, number, all->root.size);
+	answered(c);
+}
+
+/* It has another tree than we thought: that is said again from there, once. */
+static void
+knows_another(struct core *c, uint64_t number, struct str answer)
+{
+	struct core_witness *all = c->witness;
+	struct witness *w = &all->list[number];
+	struct str rest = answer;
+	struct str line;
+	auto_buf why = { 0 };
+	uint64_t size;
+
+	(void)str_cut(&rest, '\n', &line);
+	if (!str_u64(line, &size)) {
+		fails(c, number, "it said 409 and no size");
+	} else if (size > all->root.size) {
+		buf_addf(&why,
+		    "it has seen a tree of %llu events, and this book has "
+		    "%llu: it was cut off or restored",
+		    (unsigned long long)size,
+		    (unsigned long long)all->root.size);
+		fails(c, number, buf_z(&why));
+	} else if (w->tries >= TRIES) {
+		buf_addf(&why,
+		    "it has another tree of %llu events than this book: it was "
+		    "changed",
+		    (unsigned long long)size);
+		fails(c, number, buf_z(&why));
+	} else {
+		remember(c, number, size);
+		ask_one(c, number);
+	}
+}
+
+static const char *
+meaning(uint32_t status)
+{
+	switch (status) {
+	case 403:
+		return "it has another key of this house (403): give its "
+		       "operator the signer's line of `handrail audit "
+		       "checkpoint`";
+	case 404:
+		return "it does not know this log (404): give its operator "
+		       "the signer's line of `handrail audit checkpoint`";
+	case 422:
+		return "it finds that this tree did not grow from what it saw "
+		       "(422): the book was changed";
+	default:
+		return NULL;
+	}
+}
+
+static void
+http_answered(struct core *c, uint64_t number,
+    const struct wire_http_done *done, struct str body)
+{
+	auto_buf why = { 0 };
+
+	if (number >= c->house.config.witness_count) {
+		answered(c); /* a reload has taken it out */
+	} else if (!done->ok) {
+		fails(c, number, done->text);
+	} else if (done->status == 200) {
+		takes(c, number, body);
+	} else if (done->status == 409) {
+		knows_another(c, number, body);
+	} else if (meaning(done->status)) {
+		fails(c, number, meaning(done->status));
+	} else {
+		buf_addf(&why, "it answered with status %u", done->status);
+		fails(c, number, buf_z(&why));
+	}
+}
+
+static void
+ask_one(struct core *c, uint64_t number)
+{
+	struct core_witness *all = c->witness;
+	const struct config_witness *to = config_of(c, number);
+	struct witness *w = &all->list[number];
+	struct book_proof growth = { 0 };
+	auto_buf body = { 0 };
+	struct err e = { 0 };
+
+	w->tries++;
+	if (w->seen > all->root.size) {
+		w->seen = 0; /* a restored book: the witness will say */
+	}
+	if (w->seen &&
+	    core_prove_growth(c, w->seen, all->root.size, &growth, &e)) {
+		fails(c, number, e.text);
+		return;
+	}
+	book_witness_ask(w->seen, &growth, buf_str(&all->note), &body);
+	struct core_http h = {
+		.rule = STR(RULE),
+		.method = STR("POST"),
+		.url = arena_printf(&c->house.arena, STR_FMT "/add-checkpoint",
+		    STR_ARG(to->url)),
+		.headers = STR("Content-Type: text/plain; charset=utf-8\r\n"),
+		.body = buf_str(&body),
+		.upstream = to->upstream,
+		.ca = to->ca,
+		.timeout = TIMEOUT_US,
+		.answer_limit = ANSWER_MAX,
+		.number = number,
+		.done = http_answered,
+	};
+
+	core_http_do(c, &h);
+}
+
+static void
+blocks_ready(struct core *c, const struct err *failed)
+{
+	size_t count = c->house.config.witness_count;
+
+	/* One more, so that none that fails at once is the last. */
+	c->witness->asked = count + 1;
+	for (uint64_t i = 0; i < count; i++) {
+		if (failed) {
+			fails(c, i, failed->text);
+		} else {
+			c->witness->list[i].tries = 0;
+			ask_one(c, i);
+		}
+	}
+	answered(c);
+}
+
+void
+core_witness_ask(struct core *c, const struct book_root *root, struct str note,
+    core_witnessed_fn *done)
+{
+	struct core_witness *all = witnesses(c);
+
+	must(!all->asked);
+	all->root = *root;
+	all->done = done;
+	buf_clear(&all->note);
+	buf_add(&all->note, note);
+	if (c->house.config.witness_count) {
+		core_proof_then(c, blocks_ready);
+	} else {
+		done(c, buf_str(&all->note));
+	}
+}
+
+void
+core_witness_write(const struct core *c, struct json_out *o)
+{
+	json_out_array(o, "witnesses");
+	for (size_t i = 0; i < c->house.config.witness_count; i++) {
+		const struct witness *w = &c->witness->list[i];
+		char at[WALL_TEXT_MAX];
+
+		json_out_object(o, NULL);
+		json_out_str(o, "name", config_of(c, i)->name);
+		json_out_i64(o, "events", (int64_t)w->cosigned);
+		if (w->cosigned) {
+			wall_text(w->at, at);
+			json_out_z(o, "at", at);
+		}
+		json_out_z(o, "problem", w->problem);
+		json_out_end(o, '}');
+	}
+	json_out_end(o, ']');
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PARTS_CORE_WITNESS_H
+#define PARTS_CORE_WITNESS_H
+
+/*
+ * Witnesses of the book (https://c2sp.org/tlog-witness): each signed tree goes
+ * to every [witness.NAME] with the proof that it grew from the one which that
+ * witness saw last.  What it signs is checked by its key and stands in the
+ * note.  The row "meta"/"witness/NAME" holds the size of the tree that it saw;
+ * it is a hint, since the witness says which it is if that is wrong.
+ */
+
+#include "parts/core.h"
+
+/* The keys of the configuration; ERR_INPUT names the one that is none. */
+int core_witness_load(struct core *c, struct err *e) MUST_CHECK;
+/* Asks them all about this note, whose head is on the disk.  done is called
+ * once, with every line that came in time added to the note. */
+typedef void core_witnessed_fn(struct core *c, struct str note);
+void core_witness_ask(struct core *c, const struct book_root *root,
+    struct str note, core_witnessed_fn *done);
+/* Member "witnesses": what each saw last, and what is wrong. */
+void core_witness_write(const struct core *c, struct json_out *o);
+
+#endif

@@ -1,0 +1,369 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Witnesses: others who see that the book only grows, and sign that.  The one
+here is written to c2sp.org/tlog-witness and tlog-cosignature alone: signatures
+by OpenSSL, proofs by RFC 9162's own words."""
+import base64
+import hashlib
+import http.server
+import json
+import os
+import shutil
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from house import *  # noqa: E402,F403
+
+DASH = '— '
+
+
+def sha(*parts):
+    return hashlib.sha256(b''.join(parts)).digest()
+
+
+def grew(old_size, old_root, size, root, proof):
+    """RFC 9162 section 2.1.4.2."""
+    if old_size == size:
+        return not proof and old_root == root
+    if old_size & (old_size - 1) == 0:
+        proof = [old_root] + proof
+    fn, sn = old_size - 1, size - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    if not proof:
+        return False
+    fr = sr = proof[0]
+    for c in proof[1:]:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            fr, sr = sha(b'\x01', c, fr), sha(b'\x01', c, sr)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = sha(b'\x01', sr, c)
+        fn, sn = fn >> 1, sn >> 1
+    return sn == 0 and fr == old_root and sr == root
+
+
+class Key:
+    """Ed25519, in files of a folder."""
+
+    def __init__(self, folder, name):
+        self.name, self.file = name, os.path.join(folder, 'witness.pem')
+        self.run('genpkey', '-algorithm', 'ed25519', '-out', self.file)
+        public = self.run('pkey', '-in', self.file, '-pubout',
+                          '-outform', 'DER')[-32:]
+        self.id = sha(name.encode(), b'\n\x04', public)[:4]
+        self.line = '%s+%s+%s' % (name, self.id.hex(), base64.b64encode(
+            b'\x04' + public).decode())
+
+    @staticmethod
+    def run(*args, **more):
+        return subprocess.run(['openssl', *args], check=True,
+                              capture_output=True, **more).stdout
+
+    def sign(self, message):
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(message)
+            f.flush()
+            return self.run('pkeyutl', '-sign', '-rawin', '-inkey', self.file,
+                            '-in', f.name)
+
+
+def signed_by(signer, text, line):
+    """Does this line of a note sign the text, by the key of the signer?"""
+    name, id, key = signer.split('+', 2)
+    if not line.startswith(DASH + name + ' '):
+        return False
+    bytes_ = base64.b64decode(line.split(' ')[2])
+    der = bytes.fromhex('302a300506032b6570032100') + \
+        base64.b64decode(key)[1:]
+    with tempfile.TemporaryDirectory() as at:
+        for file, data in (('key', der), ('text', text), ('sign', bytes_[4:])):
+            with open(os.path.join(at, file), 'wb') as f:
+                f.write(data)
+        return bytes_[:4].hex() == id and subprocess.run(
+            ['openssl', 'pkeyutl', '-verify', '-rawin', '-pubin', '-keyform',
+             'DER', '-inkey', at + '/key', '-in', at + '/text', '-sigfile',
+             at + '/sign'], capture_output=True).returncode == 0
+
+
+class Witness:
+    """One log, its newest tree; `twist` may change an answer."""
+
+    def __init__(self, name='witness.test/w1'):
+        self.folder = tempfile.mkdtemp(prefix='witness-')
+        self.key = Key(self.folder, name)
+        self.signer, self.origin = None, None
+        self.size, self.root = 0, sha()
+        self.asked, self.twist = [], lambda status, body: (status, body)
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers['Content-Length']))
+                status, answer = outer.twist(*outer.add(self.path, body))
+                self.send_response(status)
+                if status == 409:
+                    self.send_header('Content-Type', 'text/x.tlog.size')
+                self.send_header('Content-Length', str(len(answer)))
+                self.end_headers()
+                try:
+                    self.wfile.write(answer)
+                except OSError:
+                    pass  # it hung up: that is its right
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0),
+                                                      Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever)
+
+    def config(self):
+        return '\n[audit]\nevery = 5\nwait = "1s"\n[witness.one]\n' \
+            'url = "http://127.0.0.1:%d/in"\nkey = "%s"\n' % (
+                self.server.server_port, self.key.line)
+
+    def add(self, path, body):
+        head, _, note = body.decode().partition('\n\n')
+        lines = head.split('\n')
+        old = int(lines[0].removeprefix('old '))
+        text, _, signs = note.partition('\n\n')
+        origin, size, root = text.split('\n')[:3]
+        size, root = int(size), base64.b64decode(root)
+        self.asked.append((old, size))
+        if path != '/in/add-checkpoint' or old > size:
+            return 400, b''
+        if self.signer is None or not signs.startswith(DASH):
+            return 404, b''
+        if not signed_by(self.signer, (text + '\n').encode(),
+                         signs.split('\n')[0]):
+            return 403, b''
+        if old != self.size or (old == size and root != self.root):
+            return 409, b'%d\n' % self.size
+        if old and not grew(old, self.root, size, root,
+                            [base64.b64decode(p) for p in lines[1:]]):
+            return 422, b''
+        self.size, self.root = size, root
+        return 200, self.cosign(text + '\n')
+
+    def cosign(self, text, at=None):
+        at = int(time.time()) if at is None else at
+        sign = self.key.sign(
+            ('cosignature/v1\ntime %d\n%s' % (at, text)).encode())
+        return ('%s%s %s\n' % (DASH, self.key.name, base64.b64encode(
+            self.key.id + struct.pack('>Q', at) + sign).decode())).encode()
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+        shutil.rmtree(self.folder)
+
+
+def signer(h):
+    return h.ok('audit', 'checkpoint').out.strip().split('signer ')[1]
+
+
+def said(h):
+    return h.get('/api/status').json['witnesses'][0]
+
+
+def seen(h, w):
+    """The witness has all that the house has now."""
+    last = max(e['seq'] for e in h.events() if e['kind'] != 'checkpoint' and
+               not e['rule'].startswith('audit.'))
+    until(lambda: said(h)['events'] >= last and not said(h)['problem'], 20,
+          text=h.log()[-1500:])
+
+
+@test
+def a_witness_cosigns_what_grew_and_it_is_checked_elsewhere():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        until(lambda: '404' in said(h)['problem'], 20)
+        w.signer = signer(h)
+        for _ in range(3):
+            h.run([shell('true')])
+            seen(h, w)
+        need(len({size for _, size in w.asked}) > 3 and
+             any(0 < old < size for old, size in w.asked), w.asked)
+        note = h.read('audit', 'checkpoint', '--published')['checkpoint']
+        path = os.path.join(h.folder, 'note')
+        write(path, note)
+        h.stop()
+        a = h.ok('audit', 'verify', '--checkpoint', path, '--signer', w.signer,
+                 '--witness', w.key.line)
+        need('witnessed' in a.out and w.key.name in a.out, a)
+        # Another key of that name, a changed time, no line at all.
+        other = Witness(w.key.name)
+        lines = note.split('\n')
+        mine = [n for n, x in enumerate(lines) if w.key.name in x][0]
+        for bad in (note.replace(lines[mine], lines[mine].replace(
+                        'AAAA', 'AAAB', 1)),
+                    '\n'.join(lines[:mine] + lines[mine + 1:])):
+            write(path, bad)
+            a = h.cli('audit', 'verify', '--checkpoint', path, '--signer',
+                      w.signer, '--witness', w.key.line)
+            need(a.code == 1 and 'no good cosignature' in a.err, a)
+        write(path, note)
+        a = h.cli('audit', 'verify', '--checkpoint', path, '--signer',
+                  w.signer, '--witness', other.key.line)
+        need(a.code == 1, a)
+        other.server.server_close()
+        shutil.rmtree(other.folder)
+
+
+@test
+def every_question_is_an_intent_first_and_makes_no_events_of_its_own():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = signer(h)
+        h.run([shell('true')])
+        until(lambda: said(h)['events'], 20)
+        time.sleep(2.5)
+        asked = len(w.asked)
+        time.sleep(2.5)
+        need(len(w.asked) == asked, 'a quiet house goes on asking', w.asked)
+        kinds = [e['kind'] for e in h.events() if e['rule'] == 'audit.witness']
+        need(kinds.count('request_intent') == kinds.count('request_outcome') ==
+             asked, kinds, asked)
+        h.verified()
+
+
+@test
+def a_witness_that_knows_another_size_is_asked_from_there():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = signer(h)
+        h.run([shell('true')])
+        seen(h, w)
+        h.kill()
+        before = len(w.asked)
+        with sqlite3.connect(os.path.join(h.state, 'book/book.db')) as rows:
+            gone = rows.execute("DELETE FROM rows WHERE space = 'meta' AND "
+                                "key = 'witness/one'").rowcount
+        rows.close()
+        need(gone == 1)
+        h.start()
+        h.run([shell('true')])
+        seen(h, w)
+        # From nothing first; it named the size, and was asked from there.
+        (old, size), (again, same) = w.asked[before:before + 2]
+        need(old == 0 < again < size == same, w.asked)
+
+
+@test
+def a_book_that_was_changed_or_cut_is_told_by_its_witness():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = signer(h)
+        h.run([shell('true')])
+        seen(h, w)
+        w.root = sha(b'another tree')  # as if the book had been rewritten
+        h.run([shell('true')])
+        until(lambda: '422' in said(h)['problem'], 20)
+        w.size = 10 ** 6
+        h.run([shell('true')])
+        until(lambda: 'cut off or restored' in said(h)['problem'], 20)
+        need('1000000' in said(h)['problem'], said(h))
+
+
+@test
+def an_answer_that_is_no_cosignature_is_not_kept():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = signer(h)
+        liar = Witness(w.key.name)
+        for lie in (lambda s, b: (200, b'nonsense\n'), lambda s, b: (200, b''),
+                    lambda s, b: (200, liar.cosign('x\n')),
+                    lambda s, b: (409, b'many\n'),
+                    lambda s, b: (500, b''),
+                    lambda s, b: (200, b * 2000)):
+            w.twist = lie
+            h.run([shell('true')])
+            until(lambda: said(h)['problem'], 20)
+            note = h.read('audit', 'checkpoint', '--published')['checkpoint']
+            need(w.key.name not in note, note)
+            w.twist = lambda s, b: (s, b)
+            h.run([shell('true')])
+            seen(h, w)
+        liar.server.server_close()
+        shutil.rmtree(liar.folder)
+
+
+@test
+def a_house_with_a_key_that_is_none_does_not_start():
+    with Witness() as w:
+        for config, words in (
+                (w.config().replace('+', '-', 1), '[witness.one] key'),
+                (w.config().replace('http:', 'ftp:'), 'url: expected')):
+            with House(config=config) as h:
+                h.ok('vault', 'init')
+                h.spawn()
+                need(h.wait() == 1 and words in h.log(), h.log())
+        w.server.shutdown()
+        w.thread.join()
+        w.thread = threading.Thread(target=w.server.serve_forever)
+        w.thread.start()
+
+
+@test
+def a_proof_in_a_file_is_checked_without_the_house():
+    with House() as h:
+        h.start()
+        h.run([shell('true')])
+        line = signer(h)
+
+        def keep(name, text):
+            path = os.path.join(h.folder, name)
+            write(path, text)
+            return path
+
+        def note(name):
+            return keep(name, h.read('audit', 'checkpoint')['checkpoint'])
+        old, size = note('old'), None
+        with open(old) as f:
+            size = f.read().split('\n')[1]
+        event = keep('event', h.ok('audit', 'prove', '3', '--size', size,
+                                   '--json').out)
+        h.run([shell('true')])
+        new = note('new')
+        growth = keep('growth', h.ok('audit', 'prove', '--from', old, '--to',
+                                     new, '--json').out)
+        h.stop()
+
+        def verify(*args):
+            return h.cli('audit', 'verify', *args, '--signer', line)
+        a = verify('--proof', event, '--against', old)
+        need(a.code == 0 and 'event 3 ' in a.out, a)
+        a = verify('--proof', growth, '--from', old, '--against', new)
+        need(a.code == 0 and 'unchanged' in a.out, a)
+        need(verify('--proof', event, '--against', new).code == 1)
+        need(verify('--proof', growth, '--from', new, '--against', old).code)
+        need(verify('--proof', event).code == 2)
+        with open(event) as f:
+            text = f.read()
+        tree = json.loads(text)
+        for bad in ({**tree, 'head': tree['head'].replace('0', '1', 1)},
+                    {**tree, 'proof': tree['proof'][1:]},
+                    {**tree, 'size': tree['size'] + 1},
+                    {**tree, 'root': tree['root'][::-1]}, {}, [], 'x'):
+            a = verify('--proof', keep('bad', json.dumps(bad)), '--against',
+                       old)
+            need(a.code == 1, bad, a)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
