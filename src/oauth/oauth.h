@@ -15,7 +15,7 @@
 #include "json/json.h"
 
 #define OAUTH_ANSWER_MAX   ((size_t)64 * 1024) /* bytes */
-#define OAUTH_TOKEN_MAX    3500                /* bytes of one token */
+#define OAUTH_TOKEN_MAX    1900                /* bytes of one token */
 #define OAUTH_LIFETIME_MAX 315360000           /* seconds: ten years */
 #define OAUTH_CODE_TEXT    64                  /* of an error code */
 #define OAUTH_RANDOM_TEXT  44 /* 32 random bytes as base64url, and the NUL */
