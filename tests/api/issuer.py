@@ -6,7 +6,10 @@ import json
 import os
 import select
 import shutil
+import re
+import ssl
 import subprocess
+import urllib.parse
 
 from house import *  # noqa: F403
 
@@ -96,3 +99,61 @@ host     = "issuer.test:{0}"
 upstream = "127.0.0.1:{0}"
 ca       = "{1}"
 """.format(self.port, self.cert)
+
+
+class Browser:
+    """A person at an issuer's pages; every host is the one issuer."""
+
+    def __init__(self, issuer):
+        self.issuer, self.cookies = issuer, {}
+
+    def ask(self, url, form=None):
+        """Status, the page, where it leads."""
+        at = urllib.parse.urlsplit(url)
+        plain = at.scheme == 'http'
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.load_verify_locations(self.issuer.cert)
+        to = http.client.HTTPConnection('127.0.0.1', at.port, timeout=20) \
+            if plain else http.client.HTTPSConnection(
+                '127.0.0.1', self.issuer.port, timeout=20, context=context)
+        headers = {'Host': at.netloc}
+        if not plain:
+            headers['Cookie'] = '; '.join(
+                '%s=%s' % c for c in self.cookies.items())
+        if form is not None:
+            headers['Content-Type'] = 'application/x-www-form-urlencoded'
+        to.request('GET' if form is None else 'POST',
+                   at.path + ('?' + at.query if at.query else ''),
+                   None if form is None else urllib.parse.urlencode(form),
+                   headers)
+        answer = to.getresponse()
+        page = answer.read().decode()
+        for line in answer.headers.get_all('Set-Cookie') or []:
+            name, _, value = line.split(';')[0].partition('=')
+            self.cookies[name] = value
+        leads = answer.headers.get('Location')
+        to.close()
+        return answer.status, page, leads and urllib.parse.urljoin(url, leads)
+
+    def walk(self, url, form=None, stop=None):
+        """Follows pages and says yes to each, up to one that begins with
+        `stop` or has nothing to say yes to; its address and text."""
+        for _ in range(20):
+            if stop and url.startswith(stop):
+                return url, ''
+            status, page, leads = self.ask(url, form)
+            form = None
+            if leads:
+                url = leads
+                continue
+            found = re.search(r'<form[^>]*action="([^"]*)"', page)
+            if not found:
+                return url, page
+            url = urllib.parse.urljoin(url, found.group(1))
+            form = dict(re.findall(
+                r'<input[^>]*type="hidden"[^>]*name="([^"]*)"[^>]*value="([^"]*)"',
+                page))
+            if 'name="login"' in page:
+                form.update(login='anna', password='whatever')
+        raise Failed('the pages of the issuer do not end: %s' % url)
