@@ -62,6 +62,11 @@ async function spoiled(request, response) {
     await sleep(state.delay);
   }
   switch (fault) {
+    case 'denied':
+      response.statusCode = 400;
+      response.setHeader('Content-Type', 'application/json');
+      response.end('{"error":"access_denied"}');
+      return true;
     case '500':
       response.statusCode = 500;
       response.end('{"error":"invalid_grant"}');
