@@ -21,6 +21,12 @@ static const struct {
 	{ "client-id", "client_id" },
 	{ "scope", "scope" },
 	{ "resource", "resource" },
+	{ "grant", "grant" },
+	{ "issuer", "issuer" },
+	{ "authorization-endpoint", "authorization_endpoint" },
+	{ "device-endpoint", "device_authorization_endpoint" },
+	{ "token-auth", "token_endpoint_auth" },
+	{ "lifetime", "lifetime" },
 	{ "header", "header" },
 	{ "variable", "variable" },
 	{ "username", "username" },
@@ -101,40 +107,47 @@ send_value(struct cli *c, struct str target, struct json *body,
 	return 0;
 }
 
-static int
-put(struct cli *c, int argc, char **argv)
+void
+vault_said(struct cli *c, int *argc, char **argv, struct json *body)
 {
-	struct json *body = json_new(&c->arena, JSON_OBJECT);
-	struct vault_value value = { 0 };
 	auto_buf hosts = { 0 };
 	const char *host;
-	struct err e = { 0 };
 
-	while ((host = cli_option(&argc, argv, "host"))) {
+	while ((host = cli_option(argc, argv, "host"))) {
 		buf_addf(&hosts, "%s%s", hosts.len ? " " : "", host);
 	}
+	if (hosts.len) {
+		(void)json_set_str(&c->arena, body, "hosts", buf_str(&hosts));
+	}
 	for (size_t i = 0; i < COUNT(said); i++) {
-		const char *text = cli_option(&argc, argv, said[i].option);
+		const char *text = cli_option(argc, argv, said[i].option);
 
 		if (text) {
 			(void)json_set_str(
 			    &c->arena, body, said[i].member, str_of(text));
 		}
-		value.tokens |= text && strstr(text, "oauth") &&
-		                strcmp(said[i].option, "kind") == 0;
 	}
+}
+
+static int
+put(struct cli *c, int argc, char **argv)
+{
+	struct json *body = json_new(&c->arena, JSON_OBJECT);
+	struct vault_value value = { 0 };
+	struct err e = { 0 };
+
+	vault_said(c, &argc, argv, body);
+	value.tokens = strstr(cli_text(c, body, "kind"), "oauth") != NULL;
 	if (take_value(&argc, argv, &value, &e)) {
 		return cli_fail(&e);
 	}
-	if (argc != 1 || (!hosts.len && !json_get(body, "mcp_server_url"))) {
+	if (argc != 1 ||
+	    (!json_get(body, "hosts") && !json_get(body, "mcp_server_url"))) {
 		return cli_usage(c, "vault",
 		    "put wants a NAME and at least one --host NAME[:PORT], or "
 		    "--url");
 	}
 	(void)json_set_str(&c->arena, body, "name", str_of(argv[0]));
-	if (hosts.len) {
-		(void)json_set_str(&c->arena, body, "hosts", buf_str(&hosts));
-	}
 	return send_value(
 	    c, STR("/api/vault/credentials"), body, &value, argv[0]);
 }
@@ -248,8 +261,11 @@ list(struct cli *c, int argc, char **argv)
 		    cli_text(c, k, "name"), (long long)cli_number(k, "version"),
 		    cli_text(c, k, "kind"), cli_text(c, k, "hosts"),
 		    archived ? "  (archived)" : "",
-		    json_get(k, "refused") ? "  NOT USED: " : "",
-		    cli_text(c, k, "refused"));
+		    json_get(k, "refused") || json_get(k, "closed")
+		        ? "  NOT USED: "
+		        : "",
+		    cli_text(
+		        c, k, json_get(k, "refused") ? "refused" : "closed"));
 	}
 	return 0;
 }
@@ -333,6 +349,7 @@ command_vault(struct cli *c, int argc, char **argv)
 		{ "init", vault_init },
 		{ "migrate", vault_migrate },
 		{ "put", put },
+		{ "login", vault_login },
 		{ "list", list },
 		{ "show", show },
 		{ "rotate", rotate },

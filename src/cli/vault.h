@@ -14,12 +14,20 @@ struct vault_value {
 	const char *client;
 	int64_t expires; /* Unix seconds, 0: not known */
 	bool tokens;
+	bool only_client; /* a set with the client's secret alone */
 };
 
 /* base64 of the box. */
 int vault_box(struct cli *c, const struct vault_value *value, struct buf *text,
     struct err *e) MUST_CHECK;
 
+/* The same of a text that is at hand. */
+int vault_box_text(struct cli *c, struct str value, struct buf *text,
+    struct err *e) MUST_CHECK;
+/* Options that say something of a credential, into the request's members. */
+void vault_said(struct cli *c, int *argc, char **argv, struct json *body);
+
+cli_command_fn vault_login;
 cli_command_fn vault_init;
 cli_command_fn vault_migrate;
 

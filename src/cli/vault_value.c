@@ -67,7 +67,7 @@ read_tokens(const struct vault_value *from, struct buf *value, struct err *e)
 	auto_buf client = { 0 };
 	int result = 0;
 
-	if (from->file || !from->refresh) {
+	if (from->file || (!from->refresh && !from->only_client)) {
 		result = read_value(from->file, &access, e);
 	}
 	if (result == 0 && from->refresh) {
@@ -113,25 +113,28 @@ vault_public(struct cli *c, struct buf *public, struct err *e)
 }
 
 int
-vault_box(struct cli *c, const struct vault_value *from, struct buf *text,
-    struct err *e)
+vault_box_text(struct cli *c, struct str value, struct buf *text, struct err *e)
 {
 	auto_buf public = { 0 };
-	auto_buf value = { 0 };
 	auto_buf box = { 0 };
-	int result;
 
-	if (vault_public(c, &public, e)) {
-		return -1;
-	}
-	result = from->tokens ? read_tokens(from, &value, e)
-	                      : read_value(from->file, &value, e);
-	result = result ||
-	         seal_box((const uint8_t *)public.at, buf_str(&value), &box, e);
-	wipe_buf(&value);
-	if (result) {
+	if (vault_public(c, &public, e) ||
+	    seal_box((const uint8_t *)public.at, value, &box, e)) {
 		return -1;
 	}
 	base64_add(text, buf_str(&box));
 	return 0;
+}
+
+int
+vault_box(struct cli *c, const struct vault_value *from, struct buf *text,
+    struct err *e)
+{
+	auto_buf value = { 0 };
+	int result = from->tokens ? read_tokens(from, &value, e)
+	                          : read_value(from->file, &value, e);
+
+	result = result || vault_box_text(c, buf_str(&value), text, e);
+	wipe_buf(&value);
+	return result ? -1 : 0;
 }

@@ -19,6 +19,7 @@
 #include "parts/core_call.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
+#include "parts/core_oauth.h"
 #include "parts/core_run.h"
 #include "parts/core_store.h"
 
@@ -115,6 +116,7 @@ static const struct wire_handler vault_handlers[] = {
 	{ WIRE_VAULT_HELLO, vault_hello },
 	{ WIRE_VAULT_SEALED, core_vault_sealed },
 	{ WIRE_VAULT_CHECKED, core_vault_checked },
+	{ WIRE_VAULT_KEPT, core_vault_kept },
 	{ WIRE_VAULT_GRANTED, core_vault_granted },
 	{ WIRE_VAULT_SIGNED, core_vault_signed },
 };

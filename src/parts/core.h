@@ -49,6 +49,7 @@ typedef void core_effect_fn(struct core *c, uint64_t number);
 #include "parts/core_box.h"
 #include "parts/core_buddy.h"
 #include "parts/core_grant_standing.h"
+#include "parts/core_http.h"
 #include "parts/core_life.h"
 #include "parts/core_log.h"
 #include "parts/core_roles.h"
@@ -65,50 +66,6 @@ void core_call_dropped(struct core *c, struct core_run *r);
 int core_wait_say(
     struct core *c, const struct wait_decide *say, struct err *e) MUST_CHECK;
 
-/* --- core_egress.c: requests that leave --- */
-
-extern const struct wire_handler core_egress_handlers[];
-extern const size_t core_egress_handler_count;
-
-struct core_http {
-	struct str rule; /* "model.default" or the egress rule */
-	struct str method;
-	struct str url;
-	struct str headers; /* "Name: value\r\n" lines */
-	struct str body;
-	struct str credential; /* empty: none */
-	enum wire_place place;
-	struct str place_name;
-	struct str format;
-	struct str upstream; /* pin, or empty */
-	struct str ca;       /* path, or empty */
-	int64_t timeout;
-	uint64_t answer_limit;
-	const struct core_run *run;
-	uint32_t call;
-	uint64_t number; /* of whoever asks */
-	void (*done)(struct core *c, uint64_t number,
-	    const struct wire_http_done *head, struct str body);
-};
-/* Intent, commit, grant, do; `done` is called once, also for a refusal. */
-void core_http_do(struct core *c, const struct core_http *h);
-void core_egress_gone(struct core *c, struct core_cell *cell);
-void core_own_egress_gone(struct core *c);
-/* Core's own requests for this run: nobody is told how they end. */
-void core_run_requests_gone(struct core *c, const struct core_run *r);
-void core_vault_gone(struct core *c);
-/* A URL as policy sees it, for core's own requests and for explain. */
-struct core_place {
-	struct names_host host;
-	uint16_t port;
-	bool tls;
-	struct str path; /* canonical */
-	struct str query;
-	bool has_query;
-};
-int core_place_parse(struct arena *a, struct str url, struct core_place *out,
-    struct err *e) MUST_CHECK;
-
 /* --- core_api.c: what clients ask --- */
 
 extern const struct wire_handler core_api_handlers[];
@@ -124,6 +81,8 @@ void core_api_sandbox_ended(struct core *c, uint64_t api, const char *why);
 struct core_agent;
 struct core_ask;
 struct core_intent;
+struct core_asking;
+struct core_login;
 struct core_call;
 struct core_drop;
 struct core_blocks;
@@ -161,6 +120,8 @@ struct core {
 	struct core_run *runs;
 	struct core_cell *cells;
 	struct core_intent *intents;
+	struct core_asking *askings; /* core_oauth.c */
+	struct core_login *logins;   /* core_login.c */
 	struct core_call *calls;
 	struct core_ask *asks; /* of the api, waiting for something */
 	struct core_ask *ask_slots[CORE_ASK_SLOTS]; /* the same, by number */

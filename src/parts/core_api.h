@@ -50,6 +50,7 @@ struct core_ask {
 	uint32_t version;
 	bool putting; /* a new one; else a new value of one */
 	bool sealing;
+	bool login; /* the same for a login */
 	/* waiting for the blocks of proofs */
 	int (*again)(struct core *c, struct core_ask *ask, struct err *e);
 	/* a worker's, waiting for a task or for the commit of its claim */

@@ -10,6 +10,7 @@
 #include "parts/core.h"
 #include "parts/core_api.h"
 #include "parts/core_draft.h"
+#include "parts/core_oauth.h"
 
 int
 route_vault_key(struct core *c, struct core_ask *ask, struct err *e)
@@ -222,6 +223,12 @@ see_again(struct core *c, uint64_t number)
 	}
 }
 
+void
+core_credential_seen_after(struct core *c)
+{
+	core_after(c, see_again, 0);
+}
+
 /* What was dropped also leaves the log in front of the store's file. */
 static void
 leave_no_copy(struct core *c, uint64_t number)
@@ -274,9 +281,8 @@ judge_sealed(struct core *c, struct core_ask *ask,
 	return core_draft_labels(ask->body, is->label, &is->metadata, e);
 }
 
-/* In the place of an archived one of its name. */
-static void
-add_credential(struct core *c, struct core_credential *k)
+void
+core_credential_add(struct core *c, struct core_credential *k)
 {
 	struct core_credential **at = &c->credentials;
 
@@ -306,6 +312,12 @@ keep_row(struct core *c, struct core_ask *ask, struct core_credential *k,
 	k->checked = true;
 	k->refused[0] = 0;
 	memcpy(k->mark, sealed->mark, WIRE_MARK);
+	k->has = sealed->has;
+	k->expires = sealed->expires;
+	k->renew = 0;
+	k->asked = false;
+	k->fails = 0;
+	k->closed[0] = '\0';
 	buf_clear(&k->row);
 	buf_add(&k->row, str_span(sealed->row, sealed->row_size));
 	core_credential_record(
@@ -332,12 +344,16 @@ core_vault_sealed(void *owner, struct wire_peer *peer, const void *record,
 		return;
 	}
 	ask->sealing = false;
+	if (ask->login) {
+		core_login_sealed(c, ask, sealed);
+		return;
+	}
 	if (judge_sealed(c, ask, sealed, &k, &e)) {
 		core_answer_err(c, ask, &e);
 		return;
 	}
 	if (ask->putting) {
-		add_credential(c, k);
+		core_credential_add(c, k);
 	} else if (memcmp(k->mark, sealed->mark, WIRE_MARK) == 0) {
 		change(c, ask, k); /* the same value again */
 		return;

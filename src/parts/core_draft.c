@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "http/http.h"
+#include "parts/core_oauth.h"
 
 enum {
 #define SEAL_KIND(number, kind, name) KIND_##kind = (number),
@@ -19,7 +20,10 @@ enum {
 
 /* What is sealed into the row as `facts`, in the order of no importance. */
 static const char *const fixed[] = { "mcp_server_url", "token_endpoint",
-	"client_id", "header", "variable", "username", "scope", "resource" };
+	"client_id", "header", "variable", "username", "scope", "resource",
+	"grant", "issuer", "authorization_endpoint",
+	"device_authorization_endpoint", "token_endpoint_auth", "lifetime",
+	"names_issuer" };
 /* These never change either, and stand elsewhere in the binding. */
 static const char *const bound[] = { "vault", "kind", "hosts", "host" };
 
@@ -174,8 +178,8 @@ only_of(struct str text, const char *set, bool letters_low)
 
 /* What each kind must say, and what only one kind may. */
 static int
-check_kind(
-    const struct json *body, const struct core_credential *k, struct err *e)
+check_kind(struct core *c, struct arena *a, const struct json *body,
+    const struct core_credential *k, struct err *e)
 {
 	bool tokens =
 	    k->kind == KIND_MCP_OAUTH || k->kind == KIND_OAUTH_REFRESH;
@@ -199,6 +203,9 @@ check_kind(
 		return err_set(e, ERR_INPUT,
 		    "token_endpoint and client_id belong to the kinds "
 		    "mcp_oauth and oauth_refresh");
+	}
+	if (tokens && core_login_facts(c, a, body, k, e)) {
+		return -1;
 	}
 	if (k->kind == KIND_MCP_OAUTH && !k->url[0]) {
 		return err_set(
@@ -292,7 +299,7 @@ read_draft(struct core *c, struct arena *a, const struct json *body,
 	(void)snprintf(k->id, sizeof(k->id), "vcrd_%s", id_new().text);
 	k->version = core_credential_version(c, k->name);
 	k->made = k->changed = wall_now();
-	if (read_urls(a, body, k, e) || check_kind(body, k, e) ||
+	if (read_urls(a, body, k, e) || check_kind(c, a, body, k, e) ||
 	    core_draft_labels(body, k->label, &k->metadata, e) ||
 	    check_room(c, k, v, e)) {
 		return -1;
@@ -369,6 +376,13 @@ core_credential_write(struct core *c, struct arena *a, struct json_out *o,
 	}
 	if (k->refused[0]) {
 		json_out_z(o, "refused", k->refused);
+	}
+	if (k->closed[0]) {
+		json_out_z(o, "closed", k->closed);
+	}
+	if (k->has && k->expires) {
+		core_write_wall(o, "token_expires_at",
+		    (struct wall){ k->expires * CLOCK_SECOND });
 	}
 	core_write_json(a, o, "properties", buf_str(&k->facts));
 	core_write_json(a, o, "metadata", buf_str(&k->metadata));

@@ -11,6 +11,10 @@
 struct core_credential *core_draft_read(struct core *c, struct arena *a,
     const struct json *body, struct err *e) MUST_CHECK;
 void core_credential_free(struct core_credential *k);
+/* Into the list, in the place of an archived one of its name. */
+void core_credential_add(struct core *c, struct core_credential *k);
+/* Once this batch is on the disk, tools that need it are seen. */
+void core_credential_seen_after(struct core *c);
 /* display_name and metadata, where they are there. */
 int core_draft_labels(const struct json *body, char label[CORE_LABEL_MAX],
     struct buf *metadata, struct err *e) MUST_CHECK;

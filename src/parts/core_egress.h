@@ -47,7 +47,16 @@ struct core_intent {
 	bool tls_up;
 	bool keep_credentials;
 	struct str ca;
-	bool gone; /* go was sent */
+	/* how its credential is used (core_oauth.c) */
+	enum wire_use use;
+	bool basic;
+	struct str client;
+	enum wire_capture capture;
+	uint32_t assumed;
+	struct buf code; /* boxed */
+	bool committed;  /* it is on the disk */
+	bool parked;     /* it waits for new tokens of its credential */
+	bool gone;       /* go was sent */
 	struct wire_refuse refusal;
 	/* core's own */
 	struct str target;
@@ -92,6 +101,9 @@ struct wire_peer *core_intent_egress(
     struct core *c, const struct core_intent *i);
 /* core_go.c: the intent of this number is on the disk. */
 core_effect_fn core_intent_committed;
+/* Its credential cannot be used now: `unfit` ends the sentence. */
+void core_intent_unfit(struct core *c, struct core_intent *i,
+    const struct core_credential *k, const char *unfit);
 
 /* core_rate.c: what a cell has used of its rules' bounds. */
 /* NULL: this request may go; else what is used up.  Counts it. */

@@ -77,6 +77,8 @@ send_own(struct core *c, struct core_intent *i)
 		.answer_limit = i->answer_limit,
 		.port = i->port,
 		.has_body = i->body.len > 0,
+		.capture = (uint8_t)i->capture,
+		.assumed = i->assumed,
 	};
 	struct err e = { 0 };
 	int fds[2];
@@ -132,6 +134,42 @@ send_go(struct core *c, struct core_intent *i)
 }
 
 static void
+send_code(struct core *c, struct core_intent *i)
+{
+	struct wire_vault_code code = { .number = i->number };
+
+	must(i->code.len <= sizeof(code.box));
+	code.box_size = (uint32_t)i->code.len;
+	memcpy(code.box, i->code.at, i->code.len);
+	wire_send(c->vault, WIRE_VAULT_CODE, &code, NULL, 0);
+}
+
+void
+core_intent_unfit(struct core *c, struct core_intent *i,
+    const struct core_credential *k, const char *unfit)
+{
+	const char *verb = !k || k->archived ? "put"
+	                   : k->closed[0]    ? "login"
+	                                     : "rotate";
+	bool put = strcmp(verb, "put") == 0;
+	struct core_refusal why = {
+		.status = 403,
+		.error = "denied",
+		.rule = i->rule,
+		.reason = arena_printf(&i->arena,
+		    "the rule names the credential \"" STR_FMT
+		    "\", and the vault has %s",
+		    STR_ARG(i->credential), unfit),
+		.next =
+		    arena_printf(&i->arena, "handrail vault %s " STR_FMT "%s%s",
+		        verb, STR_ARG(i->credential), put ? " --host " : "",
+		        put ? i->host : ""),
+	};
+
+	core_intent_refuse(c, i, &why);
+}
+
+static void
 send_grant(struct core *c, struct core_intent *i)
 {
 	const struct core_credential *k =
@@ -142,29 +180,21 @@ send_grant(struct core *c, struct core_intent *i)
 		.not_after = (uint64_t)mono_after(mono_now(), CORE_GRANT_US).us,
 		.claim_epoch = i->epoch,
 		.port = i->port,
+		.use = (uint8_t)i->use,
+		.basic = i->basic,
 	};
 
-	const char *unfit =
-	    k ? core_credential_unfit(c, k) : "none of that name";
+	const char *unfit = !k ? "none of that name"
+	                    : i->use == WIRE_USE_ACCESS && k->closed[0]
+	                        ? k->closed
+	                        : core_credential_unfit(c, k);
 
 	if (unfit) {
-		struct core_refusal why = {
-			.status = 403,
-			.error = "denied",
-			.rule = i->rule,
-			.reason = arena_printf(&i->arena,
-			    "the rule names the credential \"" STR_FMT
-			    "\", and the vault has %s",
-			    STR_ARG(i->credential), unfit),
-			.next = arena_printf(&i->arena,
-			    "handrail vault %s " STR_FMT "%s%s",
-			    k && !k->archived ? "rotate" : "put",
-			    STR_ARG(i->credential),
-			    k && !k->archived ? "" : " --host ",
-			    k && !k->archived ? "" : i->host),
-		};
-
-		core_intent_refuse(c, i, &why);
+		core_intent_unfit(c, i, k, unfit);
+		return;
+	}
+	if (k->settling) {
+		i->parked = true; /* the row is about to be on the disk */
 		return;
 	}
 	if (!c->vault_ready) {
@@ -178,9 +208,14 @@ send_grant(struct core *c, struct core_intent *i)
 	core_text(grant.binding.hosts, sizeof(grant.binding.hosts), "*");
 #endif
 	core_text(grant.host, sizeof(grant.host), i->host);
+	core_text(
+	    grant.client, sizeof(grant.client), arena_z(&i->arena, i->client));
 	must(k->row.len <= sizeof(grant.row));
 	grant.row_size = (uint32_t)k->row.len;
 	memcpy(grant.row, k->row.at, k->row.len);
+	if (i->use == WIRE_USE_CODE) {
+		send_code(c, i);
+	}
 	wire_send(c->vault, WIRE_VAULT_GRANT, &grant, NULL, 0);
 }
 
@@ -207,6 +242,7 @@ core_intent_committed(struct core *c, uint64_t number)
 	if (!may_go_on(c, i)) {
 		return;
 	}
+	i->committed = true;
 	crash_point(CRASH_CORE_INTENT);
 	if (i->credential.len) {
 		send_grant(c, i);

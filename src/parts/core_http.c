@@ -52,6 +52,12 @@ fill_own(struct core_intent *i, const struct core_http *h,
 	i->place_name = arena_str(a, h->place_name);
 	i->format = arena_str(a, h->format);
 	i->ca = arena_str(a, h->ca);
+	i->use = h->use;
+	i->basic = h->basic;
+	i->client = arena_str(a, h->client);
+	i->capture = h->capture;
+	i->assumed = h->assumed;
+	buf_add(&i->code, h->code);
 	i->timeout = h->timeout;
 	i->answer_limit = h->answer_limit;
 	buf_add(&i->body, h->body);
@@ -82,7 +88,7 @@ take_pin(struct core_intent *i, struct str upstream,
 	return 0;
 }
 
-void
+uint64_t
 core_http_do(struct core *c, const struct core_http *h)
 {
 	struct core_intent *i = core_intent_new(c, 0);
@@ -93,18 +99,21 @@ core_http_do(struct core *c, const struct core_http *h)
 		i->done = h->done;
 		i->owner = h->number;
 		core_intent_answer(c, i, e.kind, e.text);
-		return;
+		return 0;
 	}
 	fill_own(i, h, &at);
 	if (take_pin(i, h->upstream, &at, &e)) {
 		core_intent_answer(c, i, e.kind, e.text);
-		return;
+		return 0;
 	}
 	if (!c->egress) {
 		core_intent_unavailable(c, i, "the egress of core is away");
-		return;
+		return 0;
 	}
+	uint64_t number = i->number;
+
 	core_intent_commit(c, i);
+	return number;
 }
 
 /* An HTTP tool goes where the egress rules of its role let it go. */

@@ -15,6 +15,7 @@
 #include "parts/core.h"
 #include "parts/core_call.h"
 #include "parts/core_cell.h"
+#include "parts/core_oauth.h"
 #include "parts/core_run.h"
 #include "parts/crash.h"
 
@@ -52,6 +53,7 @@ core_intent_free(struct core *c, struct core_intent *i)
 		}
 	}
 	buf_fini(&i->body);
+	buf_fini(&i->code);
 	arena_fini(&i->arena);
 	free(i);
 }
@@ -295,6 +297,9 @@ grant_event(struct core *c, const struct core_intent *i)
 	json_out_i64(&o, "version", k->version);
 	json_out_z(&o, "host", i->host);
 	json_out_i64(&o, "port", i->port);
+	if (i->use != WIRE_USE_ACCESS) {
+		json_out_bool(&o, "token_endpoint", true);
+	}
 	json_out_end(&o, '}');
 	request_event(c, i, BOOK_GRANT_MADE, i->credential, buf_str(&body));
 }
@@ -305,6 +310,9 @@ core_intent_commit(struct core *c, struct core_intent *i)
 	auto_buf body = { 0 };
 	struct json_out o;
 
+	if (core_oauth_holds(c, i)) {
+		return;
+	}
 	json_out_init(&o, &body);
 	write_request(i, &o);
 	json_out_end(&o, '}');

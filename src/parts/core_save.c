@@ -35,6 +35,8 @@ core_save_saw(struct core *c, const struct book_head *head)
 
 	if (head->kind != BOOK_CREDENTIAL_PUT &&
 	    head->kind != BOOK_CREDENTIAL_ROTATED &&
+	    head->kind != BOOK_CREDENTIAL_RENEWED &&
+	    head->kind != BOOK_LOGIN_BEGUN &&
 	    head->kind != BOOK_CREDENTIAL_ARCHIVED &&
 	    head->kind != BOOK_CREDENTIAL_DELETED) {
 		return;

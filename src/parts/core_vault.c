@@ -191,6 +191,11 @@ core_credential_save(struct core *c, const struct core_credential *k)
 	json_out_str(&o, "facts", buf_str(&k->facts));
 	json_out_str(&o, "metadata", buf_str(&k->metadata));
 	json_out_z(&o, "mark", mark);
+	json_out_i64(&o, "has", k->has);
+	json_out_i64(&o, "expires", k->expires);
+	json_out_i64(&o, "renew", k->renew);
+	json_out_bool(&o, "asked", k->asked);
+	json_out_z(&o, "closed", k->closed);
 	json_out_str(&o, "row", buf_str(&text));
 	json_out_end(&o, '}');
 	core_row(c, "sealed", str_of(k->name), buf_str(&value), k->version);
@@ -274,7 +279,14 @@ read_credential(const struct json *tree, struct core_credential *k)
 	    !hex_bytes(text, k->mark, WIRE_MARK)) {
 		return false;
 	}
-	if (!read_text(tree, "id", k->id, sizeof(k->id)) ||
+	if (json_i64(tree, "has", &kind)) {
+		k->has = (uint32_t)kind;
+	}
+	(void)json_i64(tree, "expires", &k->expires);
+	(void)json_i64(tree, "renew", &k->renew);
+	(void)json_bool(tree, "asked", &k->asked);
+	if (!read_text(tree, "closed", k->closed, sizeof(k->closed)) ||
+	    !read_text(tree, "id", k->id, sizeof(k->id)) ||
 	    !read_text(tree, "vault", k->vault, sizeof(k->vault)) ||
 	    !read_text(tree, "label", k->label, sizeof(k->label)) ||
 	    !read_text(tree, "issuer", k->issuer, sizeof(k->issuer)) ||
@@ -473,6 +485,8 @@ core_vault_checked(void *owner, struct wire_peer *peer, const void *record,
 	if (k && !k->checked && in->ok) {
 		k->checked = true;
 		memcpy(k->mark, in->mark, WIRE_MARK);
+		k->has = in->has;
+		k->expires = in->expires;
 	} else if (k && !k->checked) {
 		(void)snprintf(k->refused, sizeof(k->refused),
 		    "a row of it that does not open: %.200s",

@@ -45,6 +45,15 @@ struct core_credential {
 	struct buf metadata;
 	struct buf row;
 	uint8_t mark[WIRE_MARK]; /* of its value; zero: not known */
+	/* of tokens (core_oauth.c) */
+	uint32_t has;    /* enum wire_has, as the vault said of this row */
+	int64_t expires; /* Unix seconds; 0: not known */
+	int64_t renew;   /* from then on the access token is made anew */
+	bool asked;      /* an endpoint was asked; nobody saw the answer yet */
+	uint64_t settling; /* this row is not on the disk yet: not lent */
+	uint32_t fails;    /* in a row */
+	struct mono again; /* not asked before */
+	char closed[WIRE_TEXT_MAX]; /* why only a login helps, or empty */
 };
 
 /* A value that was a credential's and is no more. */

@@ -13,6 +13,7 @@
  *	egress_cell.c    listeners, names, lease of one cell
  *	egress_peers.c   proxy's questions as records, records as its answers
  *	egress_rules.c   what is in force for a cell
+ *	egress_capture.c tokens of an answer, to the vault
  */
 
 #include "base/base.h"
@@ -45,6 +46,9 @@ struct egress_fetch {
 	struct egress_fetch *next;
 	uint64_t id;   /* the proxy's */
 	uint64_t core; /* core's */
+	uint64_t grant;
+	enum wire_capture capture;
+	uint32_t assumed; /* seconds */
 };
 
 struct egress {
@@ -93,6 +97,11 @@ void egress_mark_ask(
 void egress_mark_gone(struct egress *g); /* the vault: none of them goes on */
 wire_take_fn egress_mark_told;
 void egress_lease(struct egress *g, struct mono deadline);
+
+/* egress_capture.c: sends what an answer holds to the vault, and adds to `told`
+ * what core may know of it. */
+void egress_capture(struct egress *g, const struct egress_fetch *f,
+    const struct proxy_answer *answer, struct buf *told);
 
 /* egress_rules.c */
 wire_take_fn egress_take_rules;

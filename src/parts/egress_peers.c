@@ -215,12 +215,17 @@ on_fetched(void *context, uint64_t id, const struct proxy_answer *answer,
 	struct egress_fetch *f = *at;
 	*at = f->next;
 	w.id = f->core;
-	free(f);
+	auto_buf told = { 0 };
 	int fd = -1;
+	if (answer && f->capture) {
+		egress_capture(g, f, answer, &told);
+	}
 	if (answer) {
-		fd = memfd_sealed("answer", answer->body, &e);
+		fd = memfd_sealed(
+		    "answer", f->capture ? buf_str(&told) : answer->body, &e);
 		why = &e;
 	}
+	free(f);
 	if (fd < 0) {
 		w.kind = (uint32_t)why->kind;
 		text_cut(w.text, sizeof(w.text), why->text);
@@ -401,7 +406,7 @@ go_from(const struct wire_go *w, struct proxy_go *go)
 	    !wire_text_ok(w->rule, sizeof(w->rule)) ||
 	    !wire_text_ok(w->credential, sizeof(w->credential)) ||
 	    !wire_text_ok(w->placeholder, sizeof(w->placeholder)) ||
-	    w->place > WIRE_PLACE_FORM) {
+	    w->place > WIRE_PLACE_TOKEN) {
 		return false;
 	}
 	*go = (struct proxy_go){ .grant = w->grant,
@@ -415,7 +420,7 @@ go_from(const struct wire_go *w, struct proxy_go *go)
 		.up_max = w->up_max,
 		.down_max = w->down_max };
 	_Static_assert((int)PROXY_PLACE_BASIC == (int)WIRE_PLACE_BASIC, "");
-	_Static_assert((int)PROXY_PLACE_FORM == (int)WIRE_PLACE_FORM, "");
+	_Static_assert((int)PROXY_PLACE_TOKEN == (int)WIRE_PLACE_TOKEN, "");
 	_Static_assert(
 	    sizeof(go->placeholder) == sizeof(w->placeholder), "placeholder");
 	memcpy(go->placeholder, w->placeholder, sizeof(go->placeholder));
@@ -523,7 +528,7 @@ take_http_do(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	    !wire_text_ok(w->host, sizeof(w->host)) ||
 	    !wire_text_ok(w->target, sizeof(w->target)) ||
 	    !wire_text_ok(w->headers, sizeof(w->headers)) ||
-	    w->timeout > INT64_MAX) {
+	    w->timeout > INT64_MAX || w->capture > WIRE_CAPTURE_DEVICE) {
 		egress_out_of_step("HTTP_DO");
 	}
 	uint64_t id;
@@ -533,6 +538,7 @@ take_http_do(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	}
 	f.body = buf_str(&body);
 	f.go.ca = buf_str(&ca);
+	f.go.raw = w->capture != WIRE_CAPTURE_NONE;
 	if (proxy_fetch(g->proxy, &f, &id, &e)) {
 		fetch_refused(g, w->go.id, &e);
 		return;
@@ -540,7 +546,12 @@ take_http_do(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	struct egress_fetch *open = calloc(1, sizeof(*open));
 	must(open);
 	*open = (struct egress_fetch){
-		.next = g->fetches, .id = id, .core = w->go.id
+		.next = g->fetches,
+		.id = id,
+		.core = w->go.id,
+		.grant = w->go.grant,
+		.capture = (enum wire_capture)w->capture,
+		.assumed = w->assumed,
 	};
 	g->fetches = open;
 }

@@ -12,35 +12,10 @@
 #include <unistd.h>
 
 #include "jail/jail.h"
-#include "parts/part.h"
+#include "parts/vault.h"
 #include "rootkey/rootkey.h"
-#include "seal/seal.h"
 
-#define GRANTS_MAX 1024
-#define LENT_MAX   4096
-
-struct lent {
-	struct lent *next;
-	struct seal_grant grant;
-	uint64_t cell; /* the whole number; the grant's own field is 32 bits */
-	struct wire_binding binding;
-	struct buf row;
-};
-
-struct borrower {
-	struct borrower *next;
-	struct vault *vault;
-	uint64_t cell;
-	struct wire_peer *peer;
-};
-
-struct vault {
-	struct part_self part;
-	struct seal_key *key;
-	struct lent *grants;
-	size_t grant_count;
-	struct borrower *borrowers;
-};
+#define LENT_MAX 4096 /* channels to egresses */
 
 static int
 open_key(struct vault *v, struct err *e)
@@ -58,16 +33,16 @@ open_key(struct vault *v, struct err *e)
 
 /* --- bindings --- */
 
-static bool
-text_ok(const struct wire_binding *in)
+bool
+vault_binding_ok(const struct wire_binding *in)
 {
 	return wire_text_ok(in->credential, sizeof(in->credential)) &&
 	       wire_text_ok(in->hosts, sizeof(in->hosts)) &&
 	       wire_text_ok(in->issuer, sizeof(in->issuer));
 }
 
-static void
-fill_binding(struct seal_binding *b, const struct wire_binding *in)
+void
+vault_binding(struct seal_binding *b, const struct wire_binding *in)
 {
 	struct str rest = str_of(in->hosts);
 
@@ -88,18 +63,16 @@ fill_binding(struct seal_binding *b, const struct wire_binding *in)
 	}
 }
 
-static void
-say_why(char *text, size_t size, const struct err *e)
+void
+vault_say(char *text, size_t size, const struct err *e)
 {
 	(void)str_copy(text, size, str_sub(str_of(e->text), 0, size - 1));
 }
 
 /* --- seal --- */
 
-/* A value that would break a header's line cannot be used: it is refused before
- * it is kept (P06). */
-static int
-check_value(enum seal_kind kind, struct str clear, struct err *e)
+int
+vault_check_value(enum seal_kind kind, struct str clear, struct err *e)
 {
 	struct seal_tokens tokens;
 
@@ -122,8 +95,8 @@ check_value(enum seal_kind kind, struct str clear, struct err *e)
 }
 
 /* Of tokens the one that lives longest: it is what must not come back. */
-static void
-mark_value(const struct vault *v, enum seal_kind kind, struct str clear,
+void
+vault_mark(const struct vault *v, enum seal_kind kind, struct str clear,
     uint8_t mark[SEAL_MAC])
 {
 	struct seal_tokens tokens;
@@ -131,9 +104,32 @@ mark_value(const struct vault *v, enum seal_kind kind, struct str clear,
 
 	if (seal_kind_is_tokens(kind) &&
 	    seal_tokens_read(clear, &tokens, &e) == 0) {
-		clear = tokens.refresh.len ? tokens.refresh : tokens.access;
+		clear = tokens.refresh.len  ? tokens.refresh
+		        : tokens.access.len ? tokens.access
+		                            : tokens.client;
+	}
+	if (!clear.len) { /* of a login that only began */
+		memset(mark, 0, SEAL_MAC);
+		return;
 	}
 	seal_mark(v->key, clear, mark);
+}
+
+uint32_t
+vault_has(enum seal_kind kind, struct str clear, int64_t *expires)
+{
+	struct seal_tokens tokens;
+	struct err e = { 0 };
+
+	if (!seal_kind_is_tokens(kind) ||
+	    seal_tokens_read(clear, &tokens, &e)) {
+		return 0;
+	}
+	*expires = tokens.expires;
+	return (tokens.access.len ? WIRE_HAS_ACCESS : 0U) |
+	       (tokens.refresh.len ? WIRE_HAS_REFRESH : 0U) |
+	       (tokens.client.len ? WIRE_HAS_CLIENT : 0U) |
+	       (tokens.pending.len ? WIRE_HAS_PENDING : 0U);
 }
 
 static int
@@ -145,7 +141,7 @@ seal_box_into_row(struct vault *v, const struct wire_vault_seal *in,
 	struct seal_binding binding;
 	struct str clear;
 
-	if (!text_ok(&in->binding) || in->box_size > sizeof(in->box)) {
+	if (!vault_binding_ok(&in->binding) || in->box_size > sizeof(in->box)) {
 		return err_set(
 		    e, ERR_INPUT, "a request to seal has a wrong form");
 	}
@@ -153,8 +149,8 @@ seal_box_into_row(struct vault *v, const struct wire_vault_seal *in,
 		return -1;
 	}
 	secret_open(value, &clear);
-	fill_binding(&binding, &in->binding);
-	if (check_value(binding.kind, clear, e) ||
+	vault_binding(&binding, &in->binding);
+	if (vault_check_value(binding.kind, clear, e) ||
 	    seal_row(v->key, &binding, clear, &row, e)) {
 		return -1;
 	}
@@ -166,7 +162,8 @@ seal_box_into_row(struct vault *v, const struct wire_vault_seal *in,
 	out->ok = 1;
 	out->row_size = (uint32_t)row.len;
 	memcpy(out->row, row.at, row.len);
-	mark_value(v, binding.kind, clear, out->mark);
+	vault_mark(v, binding.kind, clear, out->mark);
+	out->has = vault_has(binding.kind, clear, &out->expires);
 	return 0;
 }
 
@@ -182,7 +179,7 @@ take_seal(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)fds;
 	(void)nfds;
 	if (seal_box_into_row(v, in, &out, &e)) {
-		say_why(out.text, sizeof(out.text), &e);
+		vault_say(out.text, sizeof(out.text), &e);
 	}
 	wire_send(peer, WIRE_VAULT_SEALED, &out, NULL, 0);
 }
@@ -195,16 +192,17 @@ check_stored(const struct vault *v, const struct wire_vault_check *in,
 	struct seal_binding binding;
 	struct str clear;
 
-	if (!text_ok(&in->binding) || in->row_size > sizeof(in->row)) {
+	if (!vault_binding_ok(&in->binding) || in->row_size > sizeof(in->row)) {
 		return err_set(e, ERR_INPUT, "a check has a wrong form");
 	}
-	fill_binding(&binding, &in->binding);
+	vault_binding(&binding, &in->binding);
 	if (seal_row_open(
 	        v->key, str_span(in->row, in->row_size), &binding, &value, e)) {
 		return -1;
 	}
 	secret_open(value, &clear);
-	mark_value(v, binding.kind, clear, out->mark);
+	vault_mark(v, binding.kind, clear, out->mark);
+	out->has = vault_has(binding.kind, clear, &out->expires);
 	out->ok = 1;
 	return 0;
 }
@@ -221,218 +219,9 @@ take_check(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)fds;
 	(void)nfds;
 	if (check_stored(v, in, &out, &e)) {
-		say_why(out.text, sizeof(out.text), &e);
+		vault_say(out.text, sizeof(out.text), &e);
 	}
 	wire_send(peer, WIRE_VAULT_CHECKED, &out, NULL, 0);
-}
-
-/* --- grants --- */
-
-static void
-drop_grant(struct vault *v, struct lent **at)
-{
-	struct lent *g = *at;
-
-	*at = g->next;
-	buf_fini(&g->row);
-	free(g);
-	v->grant_count--;
-}
-
-static void
-drop_old(struct vault *v)
-{
-	struct mono now = mono_now();
-
-	for (struct lent **at = &v->grants; *at;) {
-		if (mono_passed((*at)->grant.not_after, now)) {
-			drop_grant(v, at);
-		} else {
-			at = &(*at)->next;
-		}
-	}
-}
-
-static int
-check_grant(
-    const struct vault *v, const struct wire_vault_grant *in, struct err *e)
-{
-	int64_t ahead = (int64_t)in->not_after - mono_now().us;
-
-	if (!text_ok(&in->binding) ||
-	    !wire_text_ok(in->host, sizeof(in->host)) ||
-	    in->row_size > sizeof(in->row) || in->number == 0) {
-		return err_set(e, ERR_INPUT, "a grant has a wrong form");
-	}
-	if (ahead <= 0 || ahead > SEAL_GRANT_MAX_US) {
-		return err_set(e, ERR_DENIED, "a grant lives at most 30 s");
-	}
-	for (const struct lent *g = v->grants; g; g = g->next) {
-		if (g->grant.number == in->number) {
-			return err_set(
-			    e, ERR_CONFLICT, "a grant was made twice");
-		}
-	}
-	return v->grant_count < GRANTS_MAX
-	           ? 0
-	           : err_set(e, ERR_LIMIT, "too many grants wait to be used");
-}
-
-/* The sealed row's own binding decides where it may go, not core's word. */
-static int
-check_row(
-    const struct vault *v, const struct wire_vault_grant *in, struct err *e)
-{
-	auto_secret value = NULL;
-	struct seal_binding binding;
-
-	fill_binding(&binding, &in->binding);
-	if (seal_row_open(
-	        v->key, str_span(in->row, in->row_size), &binding, &value, e)) {
-		return -1;
-	}
-	return seal_binding_allows(&binding, str_of(in->host), in->port)
-	           ? 0
-	           : err_set(e, ERR_DENIED,
-	                 "the credential %s is bound to %s, not to %s:%u",
-	                 in->binding.credential, in->binding.hosts, in->host,
-	                 in->port);
-}
-
-static void
-keep_grant(struct vault *v, const struct wire_vault_grant *in)
-{
-	struct lent *g = calloc(1, sizeof(*g));
-
-	must(g);
-	g->cell = in->cell;
-	g->binding = in->binding;
-	g->grant = (struct seal_grant){
-		.number = in->number,
-		.cell = (uint32_t)in->cell,
-		.epoch = in->claim_epoch,
-		.not_after = { (int64_t)in->not_after },
-		.version = in->binding.version,
-		.port = in->port,
-		.place = SEAL_IN_HEADER,
-		.once = true,
-	};
-	(void)str_copy(g->grant.credential, sizeof(g->grant.credential),
-	    str_of(in->binding.credential));
-	(void)str_copy(g->grant.host, sizeof(g->grant.host), str_of(in->host));
-	buf_add(&g->row, str_span(in->row, in->row_size));
-	g->next = v->grants;
-	v->grants = g;
-	v->grant_count++;
-}
-
-static void
-take_grant(void *owner, struct wire_peer *peer, const void *record, int *fds,
-    size_t nfds)
-{
-	struct vault *v = owner;
-	const struct wire_vault_grant *in = record;
-	struct wire_vault_granted out = { .number = in->number };
-	struct err e = { 0 };
-
-	(void)fds;
-	(void)nfds;
-	drop_old(v);
-	if (check_grant(v, in, &e) || check_row(v, in, &e)) {
-		say_why(out.text, sizeof(out.text), &e);
-	} else {
-		keep_grant(v, in);
-		out.ok = 1;
-	}
-	wire_send(peer, WIRE_VAULT_GRANTED, &out, NULL, 0);
-}
-
-/* --- redeeming --- */
-
-/* Of an OAuth credential the access token is lent, while it lives. */
-static int
-take_access(struct str *clear, struct err *e)
-{
-	struct seal_tokens tokens;
-
-	if (seal_tokens_read(*clear, &tokens, e)) {
-		return -1;
-	}
-	if (!tokens.access.len ||
-	    (tokens.expires &&
-	        tokens.expires * CLOCK_SECOND <= wall_now().us)) {
-		return err_set(e, ERR_DENIED,
-		    "the access token has ended: `handrail vault rotate` puts "
-		    "a new one in");
-	}
-	*clear = tokens.access;
-	return 0;
-}
-
-static int
-lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,
-    struct wire_credential *out, struct err *e)
-{
-	struct lent **at = &v->grants;
-	struct seal_binding binding;
-	auto_secret value = NULL;
-	struct str clear;
-
-	while (*at && (*at)->grant.number != in->number) {
-		at = &(*at)->next;
-	}
-	/* A number that is another cell's is as unknown as any. */
-	if (!*at || (*at)->cell != b->cell ||
-	    !wire_text_ok(in->host, sizeof(in->host))) {
-		return err_set(e, ERR_DENIED, "there is no such grant");
-	}
-	struct lent *g = *at;
-	struct seal_grant_use use = {
-		.number = in->number,
-		.cell = (uint32_t)b->cell,
-		.epoch = g->grant.epoch,
-		.version = g->grant.version,
-		.port = in->port,
-		.place = g->grant.place,
-		.credential = str_of(g->grant.credential),
-		.host = str_of(in->host),
-	};
-
-	if (seal_grant_check(&g->grant, &use, mono_now(), e)) {
-		return -1;
-	}
-	fill_binding(&binding, &g->binding);
-	if (seal_row_open(v->key, buf_str(&g->row), &binding, &value, e)) {
-		return -1;
-	}
-	secret_open(value, &clear);
-	if (seal_kind_is_tokens(binding.kind) && take_access(&clear, e)) {
-		return -1;
-	}
-	must(clear.len <= sizeof(out->secret));
-	memcpy(out->secret, clear.at, clear.len);
-	out->size = (uint32_t)clear.len;
-	out->ok = 1;
-	drop_grant(v, at); /* once */
-	return 0;
-}
-
-static void
-take_redeem(void *owner, struct wire_peer *peer, const void *record, int *fds,
-    size_t nfds)
-{
-	struct borrower *b = owner;
-	const struct wire_redeem *in = record;
-	struct wire_credential out = { .number = in->number };
-	struct err e = { 0 };
-
-	(void)fds;
-	(void)nfds;
-	if (lend(b->vault, b, in, &out, &e)) {
-		say_why(out.text, sizeof(out.text), &e);
-	}
-	wire_send(peer, WIRE_CREDENTIAL, &out, NULL, 0);
-	wipe(&out, sizeof(out));
 }
 
 static void
@@ -453,7 +242,8 @@ take_mark_ask(void *owner, struct wire_peer *peer, const void *record, int *fds,
 }
 
 static const struct wire_handler borrower_handlers[] = {
-	{ WIRE_REDEEM, take_redeem },
+	{ WIRE_REDEEM, vault_take_redeem },
+	{ WIRE_CAPTURED, vault_take_captured },
 	{ WIRE_MARK_ASK, take_mark_ask },
 };
 
@@ -478,12 +268,8 @@ borrower_closed(void *owner, struct wire_peer *peer, const struct err *why)
 	     other = other->next) {
 		attached |= other->cell == b->cell;
 	}
-	for (struct lent **at = &v->grants; *at;) {
-		if (!attached && (*at)->cell == b->cell) {
-			drop_grant(v, at);
-		} else {
-			at = &(*at)->next;
-		}
+	if (!attached) {
+		vault_grants_gone(v, b->cell);
 	}
 	wire_peer_free(peer);
 	free(b);
@@ -540,7 +326,9 @@ static const struct wire_handler core_handlers[] = {
 	{ WIRE_VAULT_ATTACH, take_attach },
 	{ WIRE_VAULT_SEAL, take_seal },
 	{ WIRE_VAULT_CHECK, take_check },
-	{ WIRE_VAULT_GRANT, take_grant },
+	{ WIRE_VAULT_LOGIN, vault_take_login },
+	{ WIRE_VAULT_CODE, vault_take_code },
+	{ WIRE_VAULT_GRANT, vault_take_grant },
 	{ WIRE_VAULT_SIGN, take_sign },
 };
 

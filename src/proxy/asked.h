@@ -50,6 +50,8 @@ enum proxy_place {
 	PROXY_PLACE_PATH,   /* name is the number of the segment, from 1 */
 	PROXY_PLACE_JSON,   /* name is the pointer (RFC 6901) */
 	PROXY_PLACE_FORM,   /* name is the field */
+	PROXY_PLACE_TOKEN,  /* of a fetch: what stands behind "Basic " (maybe
+	                     * nothing), LF, pairs that end the form */
 };
 
 /* The decision: go.  Copied by whoever takes it. */
@@ -64,6 +66,8 @@ struct proxy_go {
 	bool keep_credentials; /* the cell's own may pass */
 	bool trailers;         /* TE: trailers goes on; set by the room */
 	bool scrub;            /* the answer will be read; set by the room */
+	bool raw;              /* of a fetch: its answer holds new credentials
+	                        * and goes where none is looked for */
 	struct str ca;         /* PEM: whom to trust; empty: the roots */
 	struct digest policy;  /* that allowed it */
 	char credential[64];   /* its name, and which of its versions */

@@ -6,12 +6,17 @@
 
 /* P06: what would end the header, or mean different things to two readers. */
 static int
-secret_check(struct str secret, struct err *e)
+secret_check(const struct proxy_go *go, struct str secret, struct err *e)
 {
 	if (secret.len == 0) {
 		return err_set(e, ERR_DENIED, "the credential is empty");
 	}
+	bool pairs = go->place == PROXY_PLACE_TOKEN;
 	for (size_t i = 0; i < secret.len; i++) {
+		if (pairs && secret.at[i] == '\n') {
+			pairs = false; /* between its two halves */
+			continue;
+		}
 		if (secret.at[i] < ' ' || secret.at[i] > '~') {
 			return err_set(e, ERR_DENIED,
 			    "the credential holds a byte that no header may");
@@ -46,18 +51,29 @@ value_of_basic(struct buf *value, struct str user, struct str secret)
 	buf_wipe(&pair);
 }
 
+/* Of PLACE_TOKEN what stands behind "Basic ", maybe nothing. */
+static struct str
+basic_half(struct str secret)
+{
+	struct str half;
+	(void)str_cut(&secret, '\n', &half);
+	return half;
+}
+
 static bool
-in_header(const struct proxy_go *go)
+in_header(const struct proxy_go *go, struct str secret)
 {
 	return go->place == PROXY_PLACE_HEADER ||
-	       go->place == PROXY_PLACE_BASIC;
+	       go->place == PROXY_PLACE_BASIC ||
+	       (go->place == PROXY_PLACE_TOKEN && basic_half(secret).len > 0);
 }
 
 /* The header that holds the credential; "" where it goes elsewhere. */
 static struct str
 injected_name(const struct proxy_go *go)
 {
-	return go->place == PROXY_PLACE_BASIC    ? STR("Authorization")
+	return go->place == PROXY_PLACE_BASIC || go->place == PROXY_PLACE_TOKEN
+	           ? STR("Authorization")
 	       : go->place == PROXY_PLACE_HEADER ? str_of(go->name)
 	                                         : STR("");
 }
@@ -71,6 +87,9 @@ write_credential(
 	    sizeof(go->format) + sizeof(go->name) + 2 * secret.len + 64);
 	if (go->place == PROXY_PLACE_HEADER) {
 		value_of_header(&value, str_of(go->format), secret);
+	} else if (go->place == PROXY_PLACE_TOKEN) {
+		buf_add(&value, STR("Basic "));
+		buf_add(&value, basic_half(secret));
 	} else {
 		value_of_basic(&value, str_of(go->name), secret);
 	}
@@ -104,7 +123,7 @@ static int
 write_injected(struct buf *b, const struct proxy_request *r,
     const struct proxy_go *go, struct str secret, struct err *e)
 {
-	if (!in_header(go)) {
+	if (!in_header(go, secret)) {
 		return 0;
 	}
 	if (!go->placeholder[0] || go->place == PROXY_PLACE_BASIC) {
@@ -241,7 +260,7 @@ proxy_head_write(struct buf *b, const struct proxy_request *r,
     const struct proxy_go *go, struct str secret, const struct buf *body,
     struct err *e)
 {
-	if (go->place != PROXY_PLACE_NONE && secret_check(secret, e)) {
+	if (go->place != PROXY_PLACE_NONE && secret_check(go, secret, e)) {
 		return -1;
 	}
 	must(b->len == 0);

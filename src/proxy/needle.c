@@ -17,7 +17,8 @@
 #define NONE      UINT16_MAX
 
 struct needles {
-	struct buf secrets[NEEDLE_SECRETS];
+	struct buf secrets[NEEDLE_SECRETS]; /* oldest first */
+	char names[NEEDLE_SECRETS][64];
 	size_t secret_count;
 	struct buf *forms;
 	size_t count;
@@ -276,6 +277,7 @@ proxy_needles_add(struct needles *n, struct str secret, struct err *e)
 		    "could be kept out of its answers",
 		    NEEDLE_SECRETS);
 	}
+	n->names[n->secret_count][0] = '\0';
 	struct buf *b = &n->secrets[n->secret_count++];
 	buf_room(b, secret.len);
 	buf_add(b, secret);
@@ -283,6 +285,60 @@ proxy_needles_add(struct needles *n, struct str secret, struct err *e)
 	n->shortest = n->count == 0 ? 0 : n->shortest;
 	add_all(n, secret);
 	index_forms(n);
+	return 0;
+}
+
+static void
+drop_secret(struct needles *n, size_t index)
+{
+	buf_wipe(&n->secrets[index]);
+	n->secret_count--;
+	for (size_t i = index; i < n->secret_count; i++) {
+		n->secrets[i] = n->secrets[i + 1];
+		memcpy(n->names[i], n->names[i + 1], sizeof(n->names[i]));
+	}
+	n->secrets[n->secret_count] = (struct buf){ 0 };
+	for (size_t i = 0; i < n->count; i++) {
+		buf_wipe(&n->forms[i]);
+	}
+	n->count = 0;
+	n->longest = 0;
+	for (size_t i = 0; i < n->secret_count; i++) {
+		n->shortest = n->count == 0 ? 0 : n->shortest;
+		add_all(n, buf_str(&n->secrets[i]));
+	}
+	if (n->count) {
+		index_forms(n);
+	}
+}
+
+int
+proxy_needles_renew(
+    struct needles *n, const char *name, struct str secret, struct err *e)
+{
+	size_t had = n->secret_count;
+	size_t alike = 0;
+	size_t oldest = 0;
+	for (size_t i = had; i > 0; i--) {
+		if (name[0] && strcmp(n->names[i - 1], name) == 0) {
+			if (str_eq(buf_str(&n->secrets[i - 1]), secret)) {
+				return 0;
+			}
+			alike++;
+			oldest = i - 1;
+		}
+	}
+	if (alike > NEEDLE_VERSIONS) {
+		drop_secret(n, oldest);
+		had--;
+	}
+	if (proxy_needles_add(n, secret, e)) {
+		return -1;
+	}
+	if (n->secret_count > had) {
+		(void)str_copy(
+		    n->names[had], sizeof(n->names[had]), str_of(name));
+	}
 	return 0;
 }
 

@@ -10,8 +10,9 @@
 
 #include "base/base.h"
 
-#define NEEDLE_MIN     8  /* bytes: a shorter credential is not looked for */
-#define NEEDLE_SECRETS 64 /* credentials of one cell */
+#define NEEDLE_MIN      8  /* bytes: a shorter credential is not looked for */
+#define NEEDLE_SECRETS  64 /* credentials of one cell */
+#define NEEDLE_VERSIONS 3  /* of one that is made anew again and again */
 
 struct needles;
 
@@ -20,6 +21,10 @@ void proxy_needles_free(struct needles *n); /* wipes; NULL is nothing */
 /* Known already: nothing.  ERR_LIMIT over NEEDLE_SECRETS. */
 int proxy_needles_add(
     struct needles *n, struct str secret, struct err *e) MUST_CHECK;
+/* The value that the credential of that name has now: of its earlier ones the
+ * last NEEDLE_VERSIONS are looked for as well, older ones no more. */
+int proxy_needles_renew(struct needles *n, const char *name, struct str secret,
+    struct err *e) MUST_CHECK;
 size_t proxy_needles_count(const struct needles *n); /* of forms */
 
 /* The first needle in text at or behind `from`: where, and how long; false:

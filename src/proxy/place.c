@@ -373,7 +373,8 @@ proxy_place_value(struct buf *out, struct str value, const struct proxy_go *go,
 bool
 proxy_place_in_body(const struct proxy_go *go)
 {
-	return go->place == PROXY_PLACE_JSON || go->place == PROXY_PLACE_FORM;
+	return go->place == PROXY_PLACE_JSON || go->place == PROXY_PLACE_FORM ||
+	       go->place == PROXY_PLACE_TOKEN;
 }
 
 static bool
@@ -462,5 +463,13 @@ proxy_place_body(struct buf *out, const struct proxy_request *r,
 		return failed;
 	}
 	buf_room(out, body.len + 3 * (sizeof(go->format) + secret.len) + 256);
+	if (go->place == PROXY_PLACE_TOKEN) {
+		struct str basic;
+		(void)str_cut(&secret, '\n', &basic);
+		buf_add(out, body);
+		buf_add_z(out, body.len && secret.len ? "&" : "");
+		buf_add(out, secret);
+		return 0;
+	}
 	return pairs_add(out, body, go, secret, e);
 }

@@ -236,6 +236,7 @@ name_ok(const struct proxy_go *go)
 	case PROXY_PLACE_NONE:
 	case PROXY_PLACE_HEADER:
 	case PROXY_PLACE_BASIC:
+	case PROXY_PLACE_TOKEN:
 		break;
 	}
 	return true;
@@ -245,9 +246,9 @@ static bool
 place_ok(
     const struct proxy_request *r, const struct proxy_go *go, struct err *e)
 {
-	bool formed = go->place == PROXY_PLACE_NONE ||
-	              go->place == PROXY_PLACE_BASIC ||
-	              format_ok(str_of(go->format));
+	bool formed =
+	    go->place == PROXY_PLACE_NONE || go->place == PROXY_PLACE_BASIC ||
+	    go->place == PROXY_PLACE_TOKEN || format_ok(str_of(go->format));
 	if (!formed || !name_ok(go) ||
 	    (go->place == PROXY_PLACE_HEADER &&
 	        framing_name(r->head, str_of(go->name)))) {

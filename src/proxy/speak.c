@@ -8,7 +8,9 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 {
 	struct buf head = { 0 };
 	struct needles *needles = u->proxy->needles;
-	if (proxy_needles_add(needles, secret, e)) {
+	/* What a token endpoint is asked with goes nowhere else. */
+	if (u->go.place != PROXY_PLACE_TOKEN &&
+	    proxy_needles_renew(needles, u->go.credential, secret, e)) {
 		return -1;
 	}
 	u->go.trailers =
@@ -148,6 +150,9 @@ proxy_up_scrub(
 	if (answer->status == 206 && u->injected) {
 		return err_set(e, ERR_DENIED,
 		    "a part (206) was answered, which nobody asked for");
+	}
+	if (u->go.raw) {
+		return 0;
 	}
 	return proxy_scrub_begin(
 	    &u->scrub, u->proxy->needles, answer, rewrite, e);

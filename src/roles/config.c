@@ -339,6 +339,46 @@ read_witnesses(struct loading *l, const struct json *table)
 	return 0;
 }
 
+static int
+read_issuers(struct loading *l, const struct json *table)
+{
+	struct config_issuer *list;
+	size_t n = 0;
+
+	if (check_tables(l, table, "issuer") < 0) {
+		return -1;
+	}
+	list = arena_array(
+	    l->reader.arena, table ? table->count : 0, sizeof(*list));
+	JSON_EACH(item, table)
+	{
+		struct config_issuer *is = &list[n];
+
+		if (read_named(l, "issuer", item, is, &is->name) < 0) {
+			return -1;
+		}
+		if (str_ends(is->host, STR(":443"))) {
+			is->host.len -= 4;
+		}
+		if (!is->host.len || str_has(is->host, '/') ||
+		    str_has(is->host, '@') || str_has(is->host, ' ')) {
+			return table_err(l->reader.file, item, l->e,
+			    "host: expected HOST or HOST:PORT");
+		}
+		for (size_t i = 0; i < n; i++) {
+			if (str_eq(list[i].host, is->host)) {
+				return table_err(l->reader.file, item, l->e,
+				    "two issuers have the host %s",
+				    err_quote(is->host));
+			}
+		}
+		n++;
+	}
+	l->out->issuers = list;
+	l->out->issuer_count = n;
+	return 0;
+}
+
 /* The text of the URL is not shown: it may hold a password. */
 static int
 check_store(struct loading *l, const struct json *tree, struct str store)
@@ -441,7 +481,8 @@ roles_parse_config(struct arena *a, struct str text, const char *file,
 	    check_store(&l, tree, h.store) < 0 ||
 	    read_operators(&l, h.operators) < 0 ||
 	    read_models(&l, h.models) < 0 ||
-	    read_witnesses(&l, h.witnesses) < 0 || read_rest(&l, &h) < 0) {
+	    read_witnesses(&l, h.witnesses) < 0 ||
+	    read_issuers(&l, h.issuers) < 0 || read_rest(&l, &h) < 0) {
 		return -1;
 	}
 	c.state = h.state;
@@ -473,6 +514,17 @@ roles_find_model(const struct config *c, struct str name)
 	for (size_t i = 0; i < c->model_count; i++) {
 		if (str_eq(c->models[i].name, name)) {
 			return &c->models[i];
+		}
+	}
+	return NULL;
+}
+
+const struct config_issuer *
+roles_find_issuer(const struct config *c, struct str host)
+{
+	for (size_t i = 0; i < c->issuer_count; i++) {
+		if (str_eq(c->issuers[i].host, host)) {
+			return &c->issuers[i];
 		}
 	}
 	return NULL;

@@ -17,6 +17,7 @@ struct house {
 	const struct json *operators;
 	const struct json *buddy;
 	const struct json *models;
+	const struct json *issuers;
 	const struct json *node;
 	const struct json *limits;
 	const struct json *book;

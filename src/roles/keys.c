@@ -9,6 +9,7 @@
 #define SECTION_operator struct config_operator
 #define SECTION_buddy    struct config_buddy
 #define SECTION_model    struct config_model
+#define SECTION_issuer   struct config_issuer
 #define SECTION_node     struct node
 #define SECTION_limits   struct limits
 #define SECTION_book     struct book_keys
@@ -29,6 +30,7 @@ const struct table_key roles_keys[] = {
 	TREE("operator", operators),
 	TREE("buddy", buddy),
 	TREE("model", models),
+	TREE("issuer", issuers),
 	TREE("node", node),
 	TREE("limits", limits),
 	TREE("book", book),
@@ -89,6 +91,10 @@ roles_write_config(struct buf *b, const char *operator_name, uint32_t uid)
 	    "\n# A model behind a chat-completions endpoint; a task type names"
 	    "\n# it as brain = \"model.default\".\n# [model.default]\n");
 	write_section(b, "model", "# ", false);
+	buf_add_z(b,
+	    "\n# A token endpoint that is not reached as any other host is."
+	    "\n# [issuer.NAME]\n");
+	write_section(b, "issuer", "# ", false);
 	buf_add_z(b, "\n[node]\n");
 	write_section(b, "node", "# ", false);
 	buf_add_z(b, "\n[book]\n");
@@ -132,7 +138,8 @@ roles_write_manual(struct buf *b)
 		const struct table_key *k = &roles_keys[i];
 		bool named = strcmp(k->section, "operator") == 0 ||
 		             strcmp(k->section, "model") == 0 ||
-		             strcmp(k->section, "witness") == 0;
+		             strcmp(k->section, "witness") == 0 ||
+		             strcmp(k->section, "issuer") == 0;
 		bool top = strcmp(k->section, "house") == 0;
 
 		if (k->form == TABLE_TREE) {

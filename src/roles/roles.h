@@ -21,76 +21,7 @@
 #define ROLES_MAX         256                   /* roles in a folder */
 #define ROLES_RUNBOOK_MAX 256                   /* steps of a runbook */
 
-struct limits {
-	uint64_t memory; /* bytes */
-	uint32_t pids;
-	uint64_t fsize; /* bytes */
-	int64_t wall;   /* microseconds */
-};
-
-struct config_operator {
-	struct str name;
-	uint32_t uid;
-	struct str buddy; /* len 0: none; so with every optional text */
-	struct str web;
-};
-
-struct config_buddy { /* both empty: no device; never both given */
-	struct str serial;
-	struct str tcp;
-};
-
-struct config_model {
-	struct str name; /* "default" of [model.default] */
-	struct str url;
-	struct str model;
-	struct str credential;
-	struct str upstream;
-	struct str ca;
-	uint32_t max_tokens;
-	int64_t timeout; /* microseconds */
-};
-
-struct config_audit {
-	struct str publish; /* "file:/…", "https://…"; empty: nowhere */
-	struct str upstream;
-	struct str ca;
-	uint32_t every; /* events */
-	int64_t wait;   /* microseconds */
-};
-
-#define ROLES_WITNESSES_MAX 8
-struct config_witness {
-	struct str name;
-	struct str url; /* without a slash at its end */
-	struct str key; /* as written: room book reads it */
-	struct str upstream;
-	struct str ca;
-};
-
-struct config {
-	struct str file;
-	struct str state; /* empty: the platform's default, the CLI knows it */
-	struct str store; /* empty: SQLite in the state folder; else a URL,
-	                     which may hold a password: never shown */
-	struct str device;
-	struct str client;
-	struct str listen; /* as written: "127.0.0.1:7400" */
-	struct str roles;  /* as written; relative to the folder of `file` */
-	const struct config_operator *operators;
-	size_t operator_count;
-	struct config_buddy buddy;
-	const struct config_model *models;
-	size_t model_count;
-	uint32_t uid_base;
-	uint32_t cells;
-	struct limits limits;
-	int64_t keep_bodies; /* microseconds; 0: for ever */
-	int64_t keep_ended;
-	struct config_audit audit;
-	const struct config_witness *witnesses;
-	size_t witness_count;
-};
+#include "roles/config.h"
 
 int roles_parse_config(struct arena *a, struct str text, const char *file,
     struct config *out, struct err *e) MUST_CHECK;
@@ -98,6 +29,9 @@ int roles_load_config(struct arena *a, const char *path, struct config *out,
     struct err *e) MUST_CHECK;
 const struct config_model *roles_find_model(
     const struct config *c, struct str name);
+/* By "host" or "host:port", a port of 443 left out. */
+const struct config_issuer *roles_find_issuer(
+    const struct config *c, struct str host);
 const struct config_operator *roles_find_operator(
     const struct config *c, struct str name);
 /* "VENDOR:PRODUCT:SERIAL", as an operator's `buddy` names it, of the USB device

@@ -111,6 +111,8 @@ struct seal_tokens {
 	struct str access;
 	struct str refresh; /* empty: none */
 	struct str client;  /* the client's secret; empty: none */
+	struct str pending; /* of a login under way: PKCE verifier or device
+	                     * code; empty: none */
 };
 int seal_tokens_write(const struct seal_tokens *tokens, struct buf *out,
     struct err *e) MUST_CHECK;

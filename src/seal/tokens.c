@@ -3,8 +3,9 @@
 
 /* The tokens of one OAuth credential as one value, by DESIGN. */
 
-#define FORMAT 1
-#define FIXED  14
+#define FORMAT  1
+#define PENDING 2 /* the format with a fourth text, which is never empty */
+#define FIXED   14
 
 enum { AT_FORMAT = 4, AT_ZERO = 5, AT_EXPIRES = 6 };
 
@@ -31,12 +32,12 @@ static int
 check(const struct seal_tokens *tokens, struct err *e)
 {
 	if (!tokens->access.len && !tokens->refresh.len &&
-	    !tokens->client.len) {
+	    !tokens->client.len && !tokens->pending.len) {
 		return err_set(
 		    e, ERR_INPUT, "an OAuth credential has no token");
 	}
 	if (!token_valid(tokens->access) || !token_valid(tokens->refresh) ||
-	    !token_valid(tokens->client)) {
+	    !token_valid(tokens->client) || !token_valid(tokens->pending)) {
 		return err_set(e, ERR_INPUT,
 		    "a token has bytes that are not printable ASCII");
 	}
@@ -64,16 +65,23 @@ seal_tokens_write(
 	if (check(tokens, e)) {
 		return -1;
 	}
-	if (tokens->access.len + tokens->refresh.len + tokens->client.len >
-	    SEAL_VALUE_MAX - FIXED - 6) {
+	if (tokens->access.len + tokens->refresh.len + tokens->client.len +
+	        tokens->pending.len >
+	    SEAL_VALUE_MAX - FIXED - 8) {
 		return err_set(e, ERR_LIMIT, "tokens of more than %d bytes",
-		    SEAL_VALUE_MAX - FIXED - 6);
+		    SEAL_VALUE_MAX - FIXED - 8);
+	}
+	if (tokens->pending.len) {
+		fixed[AT_FORMAT] = PENDING;
 	}
 	put_u64(fixed + AT_EXPIRES, (uint64_t)tokens->expires);
 	buf_add(out, str_span(fixed, sizeof(fixed)));
 	add_text(out, tokens->access);
 	add_text(out, tokens->refresh);
 	add_text(out, tokens->client);
+	if (tokens->pending.len) {
+		add_text(out, tokens->pending);
+	}
 	return 0;
 }
 
@@ -101,7 +109,8 @@ seal_tokens_read(struct str value, struct seal_tokens *tokens, struct err *e)
 	struct str rest;
 
 	if (value.len < FIXED || !str_starts(value, STR("HRTK")) ||
-	    value.at[AT_FORMAT] != FORMAT || value.at[AT_ZERO] != 0) {
+	    (value.at[AT_FORMAT] != FORMAT && value.at[AT_FORMAT] != PENDING) ||
+	    value.at[AT_ZERO] != 0) {
 		return err_set(e, ERR_INPUT,
 		    "this is no set of tokens; `handrail vault put` makes one "
 		    "of --access-token-file and its like");
@@ -110,7 +119,10 @@ seal_tokens_read(struct str value, struct seal_tokens *tokens, struct err *e)
 	rest = str_sub(value, FIXED, value.len);
 	if (!take_text(&rest, &read.access) ||
 	    !take_text(&rest, &read.refresh) ||
-	    !take_text(&rest, &read.client) || rest.len) {
+	    !take_text(&rest, &read.client) ||
+	    (value.at[AT_FORMAT] == PENDING &&
+	        (!take_text(&rest, &read.pending) || !read.pending.len)) ||
+	    rest.len) {
 		return err_set(e, ERR_INPUT, "a set of tokens was cut");
 	}
 	if (check(&read, e)) {

@@ -16,6 +16,7 @@
 #define WIRE_CREDENTIAL_MAX 64
 #define WIRE_HOST_MAX       256
 #define WIRE_SECRET_MAX     2048
+#define WIRE_CLIENT_MAX     256 /* an OAuth client's id */
 #define WIRE_ROW_MAX        2560
 #define WIRE_PEM_MAX        2048
 #define WIRE_TEXT_MAX       256

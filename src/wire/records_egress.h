@@ -74,6 +74,7 @@ enum wire_place {
 	WIRE_PLACE_PATH = 4,
 	WIRE_PLACE_JSON = 5,
 	WIRE_PLACE_FORM = 6,
+	WIRE_PLACE_TOKEN = 7, /* form, and maybe Basic, of a token endpoint */
 };
 
 /* The intent is committed.  fds: [CA bundle, PEM memfd] when has_ca. */
@@ -129,6 +130,13 @@ struct wire_outcome {
 	char text[WIRE_TEXT_MAX];
 };
 
+/* Whose answer goes to the vault; core is told of it without tokens. */
+enum wire_capture {
+	WIRE_CAPTURE_NONE = 0,
+	WIRE_CAPTURE_TOKENS = 1,
+	WIRE_CAPTURE_DEVICE = 2,
+};
+
 /* Core's own request (model, HTTP tool).  fds: [body] when has_body, then
  * [CA bundle] when go.has_ca.  Headers are "Name: value\r\n" lines. */
 struct wire_http_do {
@@ -137,7 +145,9 @@ struct wire_http_do {
 	uint64_t answer_limit; /* bytes */
 	uint16_t port;
 	uint8_t has_body;
-	uint8_t spare[5];
+	uint8_t capture; /* enum wire_capture */
+	uint32_t
+	    assumed; /* s that captured tokens live if nobody says; 0: not */
 	char method[16];
 	char host[WIRE_HOST_MAX];
 	char target[1024];

@@ -4,7 +4,28 @@
 
 /* A chapter of records.h, which includes it: what the vault is asked. */
 
-#define WIRE_MARK 32 /* bytes of a value's mark (seal_mark) */
+#define WIRE_MARK     32 /* bytes of a value's mark (seal_mark) */
+#define WIRE_RANDOM   44 /* a PKCE challenge as text */
+#define WIRE_CODE_MAX 2048
+
+/* What a set of tokens holds; said of the row that was sealed or checked. */
+enum wire_has {
+	WIRE_HAS_ACCESS = 1,
+	WIRE_HAS_REFRESH = 2,
+	WIRE_HAS_CLIENT = 4,
+	WIRE_HAS_PENDING = 8,
+};
+
+/* What a grant is for: the value or access token, or, at the issuer alone, the
+ * secret half of what a token endpoint is asked with. */
+enum wire_use {
+	WIRE_USE_ACCESS = 0,
+	WIRE_USE_REFRESH = 1, /* refresh token */
+	WIRE_USE_CLIENT = 2,  /* nothing but the client's secret */
+	WIRE_USE_CODE = 3,    /* code (VAULT_CODE came before) and verifier */
+	WIRE_USE_DEVICE = 4,  /* device code */
+	WIRE_USE_BEGIN = 5,   /* as CLIENT; the answer holds a device code */
+};
 
 struct wire_vault_hello {
 	uint8_t box_public[32];  /* X25519: clients seal secrets to it */
@@ -42,7 +63,30 @@ struct wire_vault_sealed {
 	uint32_t row_size;
 	uint8_t row[WIRE_ROW_MAX];
 	uint8_t mark[WIRE_MARK];
+	uint32_t has; /* of tokens: enum wire_has */
+	uint32_t spare;
+	int64_t expires;             /* of tokens: Unix seconds; 0: not known */
+	char challenge[WIRE_RANDOM]; /* of VAULT_LOGIN, else empty */
 	char text[WIRE_TEXT_MAX];
+};
+
+/* A login begins: the row gets a PKCE verifier, answered by VAULT_SEALED with
+ * the version of `binding`, which is the old one's and one more.  A first row
+ * has none before it: then `row` is a box with the client's secret, or empty.
+ */
+struct wire_vault_login {
+	uint64_t id;
+	struct wire_binding binding;
+	uint32_t first;
+	uint32_t row_size;
+	uint8_t row[WIRE_ROW_MAX];
+};
+
+/* What a browser brought back, boxed; the grant of this number follows. */
+struct wire_vault_code {
+	uint64_t number;
+	uint32_t box_size;
+	uint8_t box[WIRE_CODE_MAX];
 };
 
 /* Does this row open as this binding? */
@@ -57,6 +101,9 @@ struct wire_vault_checked {
 	uint64_t id;
 	uint32_t ok;
 	uint8_t mark[WIRE_MARK];
+	uint32_t has;
+	uint32_t spare;
+	int64_t expires;
 	char text[WIRE_TEXT_MAX];
 };
 
@@ -68,8 +115,10 @@ struct wire_vault_grant {
 	struct wire_binding binding;
 	uint32_t claim_epoch;
 	uint16_t port;
-	uint16_t spare;
-	char host[WIRE_HOST_MAX]; /* where it may be used now */
+	uint8_t use;                  /* enum wire_use */
+	uint8_t basic;                /* the client's secret goes into Basic */
+	char host[WIRE_HOST_MAX];     /* where it may be used now */
+	char client[WIRE_CLIENT_MAX]; /* its id, for Basic */
 	uint32_t row_size;
 	uint8_t row[WIRE_ROW_MAX];
 };
@@ -102,6 +151,28 @@ struct wire_credential {
 	uint32_t ok;
 	uint32_t size;
 	uint8_t secret[WIRE_SECRET_MAX]; /* wiped by both ends after use */
+	char text[WIRE_TEXT_MAX];
+};
+
+/* What a token endpoint answered to a request that had this grant: an access
+ * and a refresh token, or a device code. */
+struct wire_captured {
+	uint64_t number;
+	int64_t expires; /* Unix seconds */
+	uint32_t access_size;
+	uint32_t refresh_size;
+	uint8_t secret[WIRE_SECRET_MAX]; /* one behind the other; wiped */
+};
+
+/* The same as the next version of the row that was granted. */
+struct wire_vault_kept {
+	uint64_t number;
+	uint32_t ok;
+	uint32_t has;
+	int64_t expires;
+	uint32_t row_size;
+	uint8_t row[WIRE_ROW_MAX];
+	uint8_t mark[WIRE_MARK];
 	char text[WIRE_TEXT_MAX];
 };
 

@@ -20,6 +20,7 @@ import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
+from vault_help import box, finish, heads, tokens  # noqa: E402
 
 AT = '/api/vault/credentials'
 
@@ -39,23 +40,6 @@ inject   = {{ credential = "there", header = "X-Token", format = "{{{{secret}}}}
 }
 
 
-def box(h, value):
-    """A value sealed to the vault's key, as the command line does it."""
-    sodium = ctypes.CDLL(ctypes.util.find_library('sodium') or
-                         'libsodium.so.23')
-    key = base64.b64decode(h.get('/api/vault/key').json['box'])
-    out = ctypes.create_string_buffer(len(value) + 48)
-    need(sodium.crypto_box_seal(out, value, ctypes.c_ulonglong(len(value)),
-                                key) == 0, 'crypto_box_seal')
-    return base64.b64encode(out.raw).decode()
-
-
-def tokens(access, refresh=b'', client=b'', expires=0):
-    """A set of tokens as src/seal/DESIGN draws it."""
-    return b'HRTK\x01\0' + struct.pack('<q', expires) + b''.join(
-        struct.pack('<H', len(t)) + t for t in (access, refresh, client))
-
-
 def put(h, name, value=None, code=200, **more):
     value = value or b'value-of-' + name.encode()
     if 'mcp_server_url' not in more:
@@ -73,10 +57,6 @@ def post(h, name, verb, code=200, **body):
 
 def names(h, query=''):
     return [k['name'] for k in h.get(AT + query).json['credentials']]
-
-
-def heads(h, kind):
-    return [e for e in h.events() if e['kind'] == kind]
 
 
 class Upstream:
@@ -127,10 +107,6 @@ class Upstream:
             if path == 'gates.toml':
                 text = text.format(port=self.port, folder=self.folder)
             h.role_file('caller', path, text)
-
-
-def finish():
-    return {'id': 'end', 'tool': 'finish', 'args': {'result': {}}}
 
 
 def call(h, command='curl -sS https://there.test/'):

@@ -181,6 +181,35 @@ the_set_is_bounded_and_short_ones_are_not_looked_for(void **state)
 	proxy_needles_free(n);
 }
 
+static void
+of_a_renewed_credential_the_last_values_are_looked_for(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	assert_int_equal(proxy_needles_add(n, STR("another secret"), &e), 0);
+	for (size_t i = 0; i < 3 * NEEDLE_SECRETS; i++) {
+		auto_buf secret = { 0 };
+		buf_addf(&secret, "version number %03zu", i);
+		for (size_t again = 0; again < 2; again++) {
+			assert_int_equal(proxy_needles_renew(
+			                     n, "minted", buf_str(&secret), &e),
+			    0);
+		}
+	}
+	for (size_t i = 3 * NEEDLE_SECRETS - 1 - NEEDLE_VERSIONS;
+	     i < 3 * NEEDLE_SECRETS; i++) {
+		auto_buf secret = { 0 };
+		buf_addf(&secret, "version number %03zu", i);
+		assert_gone(n, buf_z(&secret));
+	}
+	assert_gone(n, "another secret");
+	auto_buf out = { 0 };
+	wash(n, STR("version number 000"), 18, &out);
+	assert_string_equal(buf_z(&out), "version number 000");
+	proxy_needles_free(n);
+}
+
 /* --- in answers ----------------------------------------------------------- */
 
 static void
@@ -459,6 +488,8 @@ main(void)
 		cmocka_unit_test(any_text_in_any_cut_gives_one_answer),
 		cmocka_unit_test(
 		    the_set_is_bounded_and_short_ones_are_not_looked_for),
+		cmocka_unit_test(
+		    of_a_renewed_credential_the_last_values_are_looked_for),
 		cmocka_unit_test(headers_and_reason_are_scrubbed_R01),
 		cmocka_unit_test(text_of_open_length_is_rewritten_R01),
 		cmocka_unit_test(what_may_not_change_is_cut_R01),

@@ -100,7 +100,7 @@ an_unknown_key_names_its_place_and_the_known_ones(void **state)
 	refuses("state = \"/s\"\ndevise = \"linux\"\n",
 	    "h.toml:2:10: unknown key \"devise\" in the top of the file; "
 	    "known here: state, store, device, client, listen, roles, "
-	    "operator, buddy, model, node, limits, book, audit");
+	    "operator, buddy, model, issuer, node, limits, book, audit");
 	refuses("[operator.alice]\nuid = 1\nbudy = \"x\"\n",
 	    "h.toml:3:8: unknown key \"budy\" in [operator.alice]; known "
 	    "here: uid, buddy, web");
@@ -110,7 +110,33 @@ an_unknown_key_names_its_place_and_the_known_ones(void **state)
 	refuses("[credential.github]\nvalue = \"x\"\n",
 	    "h.toml:1:2: unknown key \"credential\" in the top of the file; "
 	    "known here: state, store, device, client, listen, roles, "
-	    "operator, buddy, model, node, limits, book, audit");
+	    "operator, buddy, model, issuer, node, limits, book, audit");
+}
+
+static void
+an_issuer_is_one_host_and_known_by_it(void **state)
+{
+	struct config c = { 0 };
+	struct arena a = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(roles_parse_config(&a,
+	                     STR("[issuer.here]\nhost = \"a.test:8443\"\n"
+	                         "upstream = \"127.0.0.1:9\"\n"
+	                         "[issuer.there]\nhost = \"b.test:443\"\n"),
+	                     "h.toml", &c, &e),
+	    0);
+	assert_true(str_eq(roles_find_issuer(&c, STR("a.test:8443"))->upstream,
+	    STR("127.0.0.1:9")));
+	assert_non_null(roles_find_issuer(&c, STR("b.test")));
+	assert_null(roles_find_issuer(&c, STR("a.test")));
+	refuses("[issuer.x]\nhost = \"https://a.test/\"\n",
+	    "h.toml:1:9: host: expected HOST or HOST:PORT");
+	refuses("[issuer.x]\nhost = \"a.test\"\n[issuer.y]\nhost = "
+	        "\"a.test\"\n",
+	    "h.toml:3:9: two issuers have the host \"a.test\"");
+	arena_fini(&a);
 }
 
 static void
@@ -350,6 +376,7 @@ main(void)
 		cmocka_unit_test(everything_that_can_be_written_is_read),
 		cmocka_unit_test(
 		    an_unknown_key_names_its_place_and_the_known_ones),
+		cmocka_unit_test(an_issuer_is_one_host_and_known_by_it),
 		cmocka_unit_test(
 		    a_store_is_a_url_of_postgresql_and_is_not_shown),
 		cmocka_unit_test(a_wrong_value_says_what_was_expected),

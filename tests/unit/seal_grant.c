@@ -281,7 +281,7 @@ a_grant_that_breaks_a_rule_is_refused(void **state)
 		{ 0, 0 },  /* no number */
 		{ 24, 0 }, /* no version */
 		{ 30, 0 }, /* no place */
-		{ 30, 7 }, /* an unknown place */
+		{ 30, 8 }, /* an unknown place */
 		{ 31, 3 }, /* a flag without a meaning */
 		{ 32, 0 }, /* no credential, with bytes behind it */
 		{ 33, '/' },

@@ -56,6 +56,29 @@ the_bytes_stand_where_the_design_draws_them(void **state)
 }
 
 static void
+a_login_under_way_has_a_fourth_text(void **state)
+{
+	struct seal_tokens begun = { .pending = STR("verifier") };
+	struct seal_tokens read;
+	auto_buf value = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	make(&begun, &value);
+	assert_int_equal(value.at[4], 2);
+	assert_int_equal(seal_tokens_read(buf_str(&value), &read, &e), 0);
+	assert_true(str_eq(read.pending, STR("verifier")));
+	for (size_t len = 0; len < value.len; len++) {
+		assert_int_equal(
+		    seal_tokens_read(str_span(value.at, len), &read, &e), -1);
+	}
+	/* One form for one set: without a fourth text it is format 1. */
+	value.at[value.len - 10] = 0;
+	value.len -= 8;
+	assert_int_equal(seal_tokens_read(buf_str(&value), &read, &e), -1);
+}
+
+static void
 a_cut_or_longer_set_is_refused(void **state)
 {
 	auto_buf value = { 0 };
@@ -124,6 +147,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(the_bytes_stand_where_the_design_draws_them),
+		cmocka_unit_test(a_login_under_way_has_a_fourth_text),
 		cmocka_unit_test(a_cut_or_longer_set_is_refused),
 		cmocka_unit_test(a_token_that_could_break_a_header_is_refused),
 		cmocka_unit_test(

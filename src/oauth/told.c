@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers without their tokens. */
+#include "oauth/inside.h"
+
+#include <string.h>
+
+static const char *const ends[] = {
+	[OAUTH_FAILED] = "failed",
+	[OAUTH_TOKENS] = "tokens",
+	[OAUTH_PENDING] = "pending",
+	[OAUTH_SLOWER] = "slower",
+	[OAUTH_CLOSED] = "closed",
+};
+
+void
+oauth_told_write(struct buf *out, const struct oauth_told *told)
+{
+	struct json_out o;
+
+	json_out_init(&o, out);
+	json_out_object(&o, NULL);
+	json_out_z(&o, "end", ends[told->end]);
+	json_out_bool(&o, "kept", told->kept);
+	json_out_i64(&o, "lifetime", told->lifetime);
+	json_out_i64(&o, "interval", told->interval);
+	json_out_str(&o, "scope", told->scope);
+	json_out_str(&o, "error", told->error);
+	json_out_str(&o, "fault", told->fault);
+	json_out_str(&o, "user_code", told->user_code);
+	json_out_str(&o, "uri", told->uri);
+	json_out_str(&o, "uri_complete", told->uri_complete);
+	json_out_end(&o, '}');
+}
+
+int
+oauth_told_read(
+    struct arena *a, struct str text, struct oauth_told *told, struct err *e)
+{
+	struct oauth_told read = { 0 };
+	struct json *top = NULL;
+	struct str end = STR("");
+	bool known = false;
+
+	if (json_parse(a, text, NULL, &top, e)) {
+		return err_wrap(e, "what the egress tells of an answer");
+	}
+	(void)json_text(top, "end", &end);
+	for (size_t i = 0; i < COUNT(ends); i++) {
+		if (str_eq_z(end, ends[i])) {
+			read.end = (enum oauth_end)i;
+			known = true;
+		}
+	}
+	if (!known || !json_bool(top, "kept", &read.kept) ||
+	    !json_i64(top, "lifetime", &read.lifetime) ||
+	    !json_i64(top, "interval", &read.interval) ||
+	    !json_text(top, "scope", &read.scope) ||
+	    !json_text(top, "error", &read.error) ||
+	    !json_text(top, "fault", &read.fault) ||
+	    !json_text(top, "user_code", &read.user_code) ||
+	    !json_text(top, "uri", &read.uri) ||
+	    !json_text(top, "uri_complete", &read.uri_complete)) {
+		return err_set(e, ERR_INPUT,
+		    "what the egress tells of an answer has another form");
+	}
+	*told = read;
+	return 0;
+}
+
+void
+oauth_masked(
+    struct arena *a, struct str body, struct str placeholder, struct buf *out)
+{
+	static const char *const tokens[] = { "access_token", "refresh_token",
+		"id_token" };
+	static const struct json_limits limits = { OAUTH_ANSWER_MAX, 16, 1000 };
+	struct json *top = NULL;
+	struct err e = { 0 };
+
+	if (json_parse(a, body, &limits, &top, &e) ||
+	    top->type != JSON_OBJECT) {
+		buf_add_z(out, "{}");
+		return;
+	}
+	for (size_t i = 0; i < COUNT(tokens); i++) {
+		if (json_get(top, tokens[i])) {
+			(void)json_set_str(a, top, tokens[i], placeholder);
+		}
+	}
+	json_write(out, top);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PARTS_CORE_OAUTH_H
+#define PARTS_CORE_OAUTH_H
+
+/*
+ * Tokens as core knows them: when they end, whether a token endpoint is being
+ * asked, and never what they are.  A token request is core's own: its intent
+ * is committed before it leaves, the secret half of its form goes from the
+ * vault to core's egress, the tokens of its answer from there to the vault, and
+ * what comes here is the next sealed row, committed before anybody is lent of
+ * it.
+ */
+
+#include "oauth/oauth.h"
+#include "parts/core.h"
+
+struct core_intent;
+
+/* How it ended.  `told` is NULL where no answer came (`why` says it). */
+typedef void core_oauth_done_fn(struct core *c, uint64_t owner,
+    const struct core_credential *k, const struct oauth_told *told,
+    const char *why);
+
+struct core_oauth_ask {
+	enum wire_use use;
+	struct str redirect; /* of CODE */
+	struct str code;     /* of CODE, boxed */
+	uint64_t owner;
+	core_oauth_done_fn *done; /* NULL: nobody waits */
+};
+/* ERR_CONFLICT: the endpoint is being asked for it already. */
+int core_oauth_ask(struct core *c, struct core_credential *k,
+    const struct core_oauth_ask *asked, struct err *e) MUST_CHECK;
+
+bool core_oauth_asking(const struct core *c, const char *name);
+
+/* One of the facts of a credential; empty: it has none of that name. */
+struct str core_oauth_fact(
+    struct arena *a, const struct core_credential *k, const char *name);
+/* Before an intent is written: true if it waits for a token that is made first,
+ * or was refused because none can be made.  Starts what is due. */
+bool core_oauth_holds(struct core *c, struct core_intent *i);
+/* The row that the vault sealed is the credential's from the commit on. */
+void core_oauth_row(struct core *c, struct core_credential *k, struct str row,
+    const uint8_t mark[WIRE_MARK], uint32_t has, int64_t expires);
+struct core_credential *core_oauth_find(struct core *c, struct str name);
+
+wire_take_fn core_vault_kept;
+
+/* --- core_login.c ----------------------------------------------------------
+ */
+
+/* The facts of a credential of tokens that only a login needs. */
+int core_login_facts(struct core *c, struct arena *a, const struct json *body,
+    const struct core_credential *k, struct err *e) MUST_CHECK;
+/* The vault has made the first or next row of a login. */
+void core_login_sealed(struct core *c, struct core_ask *ask,
+    const struct wire_vault_sealed *sealed);
+
+#endif

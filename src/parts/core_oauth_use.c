@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A use of tokens: are they young, or made anew first? */
+#include "parts/core_egress.h"
+#include "parts/core_oauth.h"
+
+#define UNKNOWN_END 60 /* s before the end, where the lifetime is not known */
+
+/* What the endpoint would be asked with; ACCESS: nothing could be. */
+static enum wire_use
+renewal(struct core_credential *k)
+{
+	auto_arena a = { 0 };
+
+	if (!k->issuer[0]) {
+		return WIRE_USE_ACCESS;
+	}
+	if (k->has & WIRE_HAS_REFRESH) {
+		return WIRE_USE_REFRESH;
+	}
+	return (k->has & WIRE_HAS_CLIENT) &&
+	               str_eq_z(core_oauth_fact(&a, k, "grant"),
+	                   "client_credentials")
+	           ? WIRE_USE_CLIENT
+	           : WIRE_USE_ACCESS;
+}
+
+enum age { YOUNG, OLD, ENDED };
+
+static enum age
+age_of(const struct core_credential *k)
+{
+	int64_t now = wall_now().us / CLOCK_SECOND;
+	int64_t renew = k->renew ? k->renew : k->expires - UNKNOWN_END;
+
+	if (!(k->has & WIRE_HAS_ACCESS) || (k->expires && k->expires <= now)) {
+		return ENDED;
+	}
+	return k->expires && renew <= now ? OLD : YOUNG;
+}
+
+/* True: the endpoint is being asked. */
+static bool
+renew(struct core *c, struct core_credential *k, enum wire_use use)
+{
+	struct core_oauth_ask asked = { .use = use };
+	struct err e = { 0 };
+
+	if (core_oauth_asking(c, k->name)) {
+		return true;
+	}
+	return mono_passed(k->again, mono_now()) &&
+	       core_oauth_ask(c, k, &asked, &e) == 0;
+}
+
+bool
+core_oauth_holds(struct core *c, struct core_intent *i)
+{
+	struct core_credential *k;
+	enum wire_use use;
+	enum age age;
+
+	if (!i->credential.len || i->use != WIRE_USE_ACCESS || i->committed) {
+		return false;
+	}
+	k = core_oauth_find(c, i->credential);
+	if (!k || !k->has || k->closed[0] || core_credential_unfit(c, k)) {
+		return false;
+	}
+	age = age_of(k);
+	use = age == YOUNG ? WIRE_USE_ACCESS : renewal(k);
+	if (use == WIRE_USE_ACCESS) {
+		return false;
+	}
+	if (age == OLD) {
+		(void)renew(c, k, use);
+		return false;
+	}
+	i->parked = true;
+	if (!renew(c, k, use)) {
+		i->parked = false;
+		core_intent_unavailable(c, i,
+		    "its token has ended, and its token endpoint could not "
+		    "give another: it is asked again in a while");
+	}
+	return true;
+}

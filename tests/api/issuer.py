@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real issuer of tokens beside a house: oidc-provider or oauth2-mock-server
+from npm (tests/npm, installed below the build folder), by TLS."""
+import http.client
+import json
+import os
+import select
+import shutil
+import re
+import ssl
+import subprocess
+import urllib.parse
+
+from house import *  # noqa: F403
+
+NPM = os.path.join(SOURCE, 'tests', 'npm')
+FOLDER = os.path.join(BUILD, 'npm')
+
+
+def packages():
+    """What package-lock.json names, once a build folder; skips where npm
+    cannot be reached, and says why."""
+    done = os.path.join(FOLDER, 'node_modules', '.package-lock.json')
+    lock = os.path.join(NPM, 'package-lock.json')
+    if not os.path.exists(done) or \
+            os.path.getmtime(done) < os.path.getmtime(lock):
+        os.makedirs(FOLDER, exist_ok=True)
+        for name in ('package.json', 'package-lock.json'):
+            shutil.copy(os.path.join(NPM, name), FOLDER)
+        ran = subprocess.run(['npm', 'ci', '--no-audit', '--no-fund'],
+                             cwd=FOLDER, text=True, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT)
+        if ran.returncode and any(word in ran.stdout for word in (
+                'ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'ETIMEDOUT',
+                'ENETUNREACH')):
+            raise Skipped('npm cannot be reached')
+        need(ran.returncode == 0, 'npm ci', ran.stdout[-2000:])
+    for name in ('issuer.mjs',):
+        shutil.copy(os.path.join(NPM, name), FOLDER)
+    return os.path.join(FOLDER, 'node_modules', 'node', 'bin', 'node')
+
+
+class Issuer:
+    """`with Issuer(folder) as i:`; i.port, i.log(), i.set(ttl=3)."""
+
+    def __init__(self, folder, kind='oidc'):
+        self.folder, self.kind = folder, kind
+
+    def __enter__(self):
+        node = packages()
+        key, self.cert = (os.path.join(self.folder, n)
+                          for n in ('issuer.key', 'issuer.pem'))
+        subprocess.run(
+            ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+             'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj',
+             '/CN=issuer.test', '-addext',
+             'subjectAltName=DNS:issuer.test,DNS:api.test',
+             '-keyout', key, '-out', self.cert], check=True,
+            capture_output=True)
+        self.process = subprocess.Popen(
+            [node, os.path.join(FOLDER, 'issuer.mjs'), self.kind, self.cert,
+             key], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=with_parent)
+        COMPANIONS.append(self.process)
+        ready, _, _ = select.select([self.process.stdout], [], [], 30)
+        line = self.process.stdout.readline() if ready else ''
+        if not line:
+            self.__exit__()
+            raise Failed('the issuer did not start: %s' %
+                         self.process.stderr.read()[-2000:])
+        said = json.loads(line)
+        self.port, self.control = said['port'], said['control']
+        self.url = 'https://issuer.test:%d' % self.port
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        COMPANIONS.remove(self.process)
+
+    def ask(self, path, body=None):
+        at = http.client.HTTPConnection('127.0.0.1', self.control, timeout=10)
+        at.request('POST', path, json.dumps(body or {}))
+        answer = json.loads(at.getresponse().read())
+        at.close()
+        return answer
+
+    def set(self, **what):
+        self.ask('/set', what)
+
+    def log(self, member=None):
+        found = self.ask('/log')
+        return [e for e in found if member in e] if member else found
+
+    def config(self):
+        return """
+[issuer.here]
+host     = "issuer.test:{0}"
+upstream = "127.0.0.1:{0}"
+ca       = "{1}"
+""".format(self.port, self.cert)
+
+
+class Browser:
+    """A person at an issuer's pages; every host is the one issuer."""
+
+    def __init__(self, issuer):
+        self.issuer, self.cookies = issuer, {}
+
+    def ask(self, url, form=None):
+        """Status, the page, where it leads."""
+        at = urllib.parse.urlsplit(url)
+        plain = at.scheme == 'http'
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.load_verify_locations(self.issuer.cert)
+        to = http.client.HTTPConnection('127.0.0.1', at.port, timeout=20) \
+            if plain else http.client.HTTPSConnection(
+                '127.0.0.1', self.issuer.port, timeout=20, context=context)
+        headers = {'Host': at.netloc}
+        if not plain:
+            headers['Cookie'] = '; '.join(
+                '%s=%s' % c for c in self.cookies.items())
+        if form is not None:
+            headers['Content-Type'] = 'application/x-www-form-urlencoded'
+        to.request('GET' if form is None else 'POST',
+                   at.path + ('?' + at.query if at.query else ''),
+                   None if form is None else urllib.parse.urlencode(form),
+                   headers)
+        answer = to.getresponse()
+        page = answer.read().decode()
+        for line in answer.headers.get_all('Set-Cookie') or []:
+            name, _, value = line.split(';')[0].partition('=')
+            self.cookies[name] = value
+        leads = answer.headers.get('Location')
+        to.close()
+        return answer.status, page, leads and urllib.parse.urljoin(url, leads)
+
+    def walk(self, url, form=None, stop=None):
+        """Follows pages and says yes to each, up to one that begins with
+        `stop` or has nothing to say yes to; its address and text."""
+        for _ in range(20):
+            if stop and url.startswith(stop):
+                return url, ''
+            status, page, leads = self.ask(url, form)
+            form = None
+            if leads:
+                url = leads
+                continue
+            found = re.search(r'<form[^>]*action="([^"]*)"', page)
+            if not found:
+                return url, page
+            url = urllib.parse.urljoin(url, found.group(1))
+            form = dict(re.findall(
+                r'<input[^>]*type="hidden"[^>]*name="([^"]*)"[^>]*value="([^"]*)"',
+                page))
+            if 'name="login"' in page:
+                form.update(login='anna', password='whatever')
+        raise Failed('the pages of the issuer do not end: %s' % url)

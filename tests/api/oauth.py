@@ -1,0 +1,447 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Tokens from real issuers: logins, renewal, faults, crashes; and that no token
+is seen outside the vault and the egress that carries it."""
+import base64
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from house import *  # noqa: E402,F403
+from issuer import Browser, Issuer  # noqa: E402
+from vault_help import box, finish, heads, tokens  # noqa: E402
+
+AT = '/api/vault/credentials'
+CALL = 'curl -sS -m 40 https://api.test/api'
+
+CALLER = {
+    'role.toml': ROLE,
+    'mcp/server.toml': SERVER,
+    'gates.toml': """\
+[defaults]
+unmatched = "allow"
+
+[egress.there]
+match    = {{ host = "api.test", method = "GET|POST", path = "/**" }}
+upstream = "127.0.0.1:{port}"
+ca       = "{cert}"
+inject   = {{ credential = "there", header = "Authorization", format = "Bearer {{{{secret}}}}" }}
+""",
+}
+
+
+class Both:
+    """A house and an issuer that it knows."""
+
+    def __init__(self, kind='oidc', **more):
+        self.kind, self.more = kind, more
+
+    def __enter__(self):
+        self.h = House(roles={'caller': CALLER}, **self.more)
+        self.i = Issuer(self.h.folder, self.kind)
+        try:
+            self.i.__enter__()
+        except BaseException:
+            self.h.__exit__()
+            raise
+        for path, text in CALLER.items():
+            if path == 'gates.toml':
+                text = text.format(port=self.i.port, cert=self.i.cert)
+            self.h.role_file('caller', path, text)
+        with open(self.h.config, 'a') as f:
+            f.write(self.i.config())
+        return self.h.start(), self.i
+
+    def __exit__(self, *_):
+        self.i.__exit__()
+        self.h.__exit__()
+
+
+def call(h, command=CALL):
+    """One shell command in a sandbox; its settled events as text."""
+    task = h.run([shell(command), finish()], queue='caller', seconds=60)
+    need(task['state'] == 'completed', json.dumps(task)[:1500])
+    return json.dumps([e for e in h.events(task['id'])
+                       if e['kind'] == 'call_settled'])
+
+
+def service(h, i, client='service', secret=b'canary-client-secret-0001', **more):
+    """A credential of a service, whose tokens are made at their first use."""
+    body = {'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'token_endpoint': i.url + '/token', 'client_id': client,
+            'grant': 'client_credentials',
+            'box': box(h, tokens(b'', b'', secret)), **more}
+    a = h.post(AT, body)
+    need(a.code == 200, a)
+    return a.json
+
+
+def yes(answer):
+    return 'the interface says yes' in answer
+
+
+@test
+def a_service_has_its_token_made_at_the_first_use():
+    with Both() as (h, i):
+        service(h, i)
+        need(yes(call(h)), i.log())
+        need(len(i.log('grant')) == 1, i.log())
+        need(yes(call(h)), i.log())
+        need(len(i.log('grant')) == 1, 'one token serves twice', i.log())
+        kinds = [e['kind'] for e in h.events()]
+        asked, renewed = (kinds.index(k) for k in
+                          ('credential_asked', 'credential_renewed'))
+        need(asked < renewed < kinds.index('request_outcome') or
+             asked < renewed, kinds)
+        h.verified()
+
+
+@test
+def a_client_secret_may_go_into_the_form():
+    with Both() as (h, i):
+        service(h, i, 'poster', b'canary-client-secret-0002',
+                token_endpoint_auth='client_secret_post')
+        need(yes(call(h)), i.log())
+
+
+# --- logins ---------------------------------------------------------------------
+
+class Login:
+    """`handrail vault login` as a person runs it."""
+
+    def __init__(self, h, *args, input=None):
+        self.process = subprocess.Popen(
+            [h.handrail, 'vault', '--config', h.config, '--state', h.state,
+             'login', 'there', *args], env=h.env, cwd=h.folder, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, preexec_fn=with_parent)
+        COMPANIONS.append(self.process)
+        self.said = ''
+
+    def hear(self, pattern):
+        """The first match in what it says on stderr."""
+        while True:
+            found = re.search(pattern, self.said)
+            if found:
+                return found.group(1)
+            piece = self.process.stderr.readline()
+            if not piece:
+                raise Failed('the login ended: %s %s' % (
+                    self.said, self.process.stdout.read()))
+            self.said += piece
+
+    def end(self, code=0, input=None):
+        out, err = self.process.communicate(input, timeout=60)
+        COMPANIONS.remove(self.process)
+        need(self.process.returncode == code, self.process.returncode, out,
+             self.said, err)
+        return out + self.said + err
+
+
+def person(i):
+    return ['--host', 'api.test', '--token-endpoint', i.url + '/token',
+            '--authorization-endpoint', i.url + '/auth', '--issuer', i.url,
+            '--client-id', 'person', '--scope', 'openid offline_access']
+
+
+def log_in(h, i, *args):
+    """A person logs in with a browser; the credential has its tokens."""
+    login = Login(h, *args)
+    url = login.hear(r'(https://issuer\.test\S+)')
+    end, page = Browser(i).walk(url)
+    need('may be closed' in page, end, page)
+    need('logged in' in login.end(), login.said)
+    return url
+
+
+@test
+def a_person_logs_in_by_code_and_pkce_on_loopback():
+    with Both() as (h, i):
+        url = log_in(h, i, *person(i))
+        need('code_challenge_method=S256' in url and 'state=' in url, url)
+        need(yes(call(h)), i.log())
+        need([e['grant'] for e in i.log('grant')] == ['authorization_code'],
+             i.log())
+        shown = h.get(AT + '/there').json
+        need('closed' not in shown and shown['version'] == 2, shown)
+        h.verified()
+
+
+@test
+def a_refresh_token_is_rotated_and_the_new_one_is_used_next():
+    with Both() as (h, i):
+        i.set(ttl=2)
+        log_in(h, i, *person(i))
+        for _ in range(3):
+            time.sleep(2.1)
+            need(yes(call(h)), i.log())
+        used = [e['used'] for e in i.log('grant') if
+                e['grant'] == 'refresh_token']
+        need(len(used) >= 3 and len(set(used)) == len(used), i.log())
+        need(not i.log('refused'), i.log())
+
+
+def device(i):
+    return ['--host', 'api.test', '--token-endpoint', i.url + '/token',
+            '--device-endpoint', i.url + '/device/auth', '--client-id', 'box',
+            '--scope', 'openid offline_access']
+
+
+@test
+def a_device_is_logged_in_by_a_code_that_a_person_enters():
+    with Both() as (h, i):
+        login = Login(h, *device(i))
+        page = login.hear(r'or open (https://issuer\.test\S+)')
+        # The device asks and asks; each question is on record.
+        until(lambda: [e for e in i.log('refused') if
+                       e['refused'] == 'authorization_pending'], 20)
+        Browser(i).walk(page)
+        need('logged in' in login.end(), login.said)
+        need(yes(call(h)), i.log())
+        used = [e['body']['use'] for e in heads(h, 'credential_asked')]
+        need(used[0] == 'device_authorization' and
+             used.count('device_code') >= 2, used)
+        h.verified()
+
+
+@test
+def a_device_that_a_person_refuses_is_told_so():
+    with Both() as (h, i):
+        login = Login(h, *device(i))
+        page = login.hear(r'or open (https://issuer\.test\S+)')
+        i.set(fault='denied')
+        Browser(i).walk(page)
+        need('access_denied' in login.end(1), login.said)
+        need(h.get(AT + '/there').json['closed'], 'no token came')
+
+
+def begun(h, i, **more):
+    body = {'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'token_endpoint': i.url + '/token', 'client_id': 'person',
+            'authorization_endpoint': i.url + '/auth', 'issuer': i.url,
+            'scope': 'openid offline_access',
+            'redirect_uri': 'http://127.0.0.1:8976/callback', **more}
+    a = h.post('/api/vault/login', body)
+    need(a.code == 200, a)
+    return a.json
+
+
+def code_of(i, url):
+    """What the browser ends at, as a dict."""
+    end, _ = Browser(i).walk(url, stop='http://127.0.0.1')
+    return {k: v[0] for k, v in urllib.parse.parse_qs(
+        urllib.parse.urlsplit(end).query).items()}
+
+
+@test
+def a_redirect_may_be_pasted():
+    with Both() as (h, i):
+        login = Login(h, *person(i), '--paste')
+        url = login.hear(r'(https://issuer\.test\S+)')
+        end, _ = Browser(i).walk(url, stop='http://127.0.0.1')
+        need('logged in' in login.end(input=end + '\n'), login.said)
+        need(yes(call(h)), i.log())
+
+
+@test
+def V05_a_redirect_of_another_login_or_issuer_is_refused():
+    with Both() as (h, i):
+        login = begun(h, i)
+        got = code_of(i, login['url'])
+        need(got['iss'] == i.url, got)
+        good = {'state': got['state'], 'iss': got['iss'],
+                'code': box(h, got['code'].encode())}
+        go = '/api/vault/login/there'
+        for wrong in ({'state': 'x' * 43}, {'state': ''},
+                      {'state': good['state'][:-1]},
+                      {'iss': 'https://evil.test'}, {'iss': i.url + '/'}):
+            a = h.post(go, {**good, **wrong})
+            need(a.code == 403, wrong, a)
+        need(not i.log('grant'), 'nothing was asked')
+        need(h.post(go, good).code == 200, 'the twin')
+        # A code is used once, here and there.
+        need(h.post(go, good).code == 404, 'no login is under way')
+        again = begun_again(h)
+        a = h.post(go, {**good, 'state': again['login']})
+        need(a.code == 403 and 'invalid_grant' in a.out, a)
+        need(yes(call(h)) or i.log('refused'), i.log())
+
+
+def begun_again(h):
+    a = h.post('/api/vault/login', {
+        'name': 'there', 'redirect_uri': 'http://127.0.0.1:8976/callback'})
+    need(a.code == 200, a)
+    return a.json
+
+
+@test
+def V05_a_code_without_its_verifier_is_worth_nothing():
+    with Both() as (h, i):
+        got = code_of(i, begun(h, i)['url'])
+        # Another login has another verifier.
+        login = begun_again(h)
+        a = h.post('/api/vault/login/there', {
+            'state': login['login'], 'iss': got['iss'],
+            'code': box(h, got['code'].encode())})
+        need(a.code == 403 and 'invalid_grant' in a.out, a)
+
+
+@test
+def V05_a_redirect_goes_nowhere_else():
+    with Both() as (h, i):
+        for wrong in ('http://evil.test/', 'http://127.0.0.1:1@evil.test/',
+                      'http://localhost:8976/', 'javascript:1', ''):
+            a = h.post('/api/vault/login', {
+                'name': 'there', 'kind': 'oauth_refresh',
+                'hosts': 'api.test', 'token_endpoint': i.url + '/token',
+                'client_id': 'person', 'redirect_uri': wrong,
+                'authorization_endpoint': i.url + '/auth'})
+            need(a.code == 400, wrong, a)
+
+
+# --- faults ---------------------------------------------------------------------
+
+def mocked(h, i, **more):
+    """A credential with a refresh token of oauth2-mock-server's."""
+    body = {'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'token_endpoint': i.url + '/token', 'client_id': 'anybody',
+            'box': box(h, tokens(b'', b'canary-refresh-0000')), **more}
+    a = h.post(AT, body)
+    need(a.code == 200, a)
+
+
+def asked(h):
+    return len(heads(h, 'credential_asked'))
+
+
+@test
+def V04_an_answer_that_lacks_something_is_not_kept():
+    for fault in ('type', 'lifetime', 'zero', 'negative', 'lines', 'huge',
+                  'redirect', '500'):
+        with Both('mock') as (h, i):
+            mocked(h, i)
+            i.set(fault=fault)
+            said = call(h, CALL + ' || true')
+            need('no new token' in said and not yes(said), fault, said)
+            need(not i.log('api') and not heads(h, 'credential_renewed'),
+                 fault, i.log())
+            need('closed' not in h.get(AT + '/there').json, fault)
+            need('evil' not in json.dumps(i.log()), i.log())
+
+
+@test
+def V04_an_endpoint_is_https_and_no_address():
+    with Both() as (h, i):
+        for url, code in (('http://issuer.test/token', 400),
+                          ('https://127.0.0.1/token', 403),
+                          ('https://[::1]/token', 403),
+                          ('https://10.0.0.7/token', 403),
+                          ('https://localhost/token', 403),
+                          ('https://issuer.test/token', 200)):
+            a = h.post(AT, {
+                'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+                'token_endpoint': url, 'client_id': 'c',
+                'box': box(h, tokens(b'', b'r'))})
+            need(a.code == code, url, a)
+
+
+@test
+def a_lifetime_that_the_credential_names_is_assumed():
+    with Both('mock') as (h, i):
+        mocked(h, i, lifetime='600')
+        i.set(fault='lifetime')
+        need(yes(call(h)), i.log())
+
+
+@test
+def V03_a_no_closes_the_credential_until_somebody_logs_in():
+    with Both('mock') as (h, i):
+        mocked(h, i)
+        i.set(fault='invalid_grant')
+        said = call(h, CALL + ' || true; ' + CALL + ' || true')
+        need('handrail vault login there' in said and
+             'invalid_grant' in said, said)
+        need(asked(h) == 1, 'asked once, not again and again')
+        need(len(heads(h, 'credential_closed')) == 1, 'on record')
+        need('invalid_grant' in h.get(AT + '/there').json['closed'], 'shown')
+        h.stop()
+        h.start()
+        i.set(fault='')
+        need('vault login' in call(h, CALL + ' || true'), 'after a start')
+        need(asked(h) == 1, 'nor then')
+        # A rotation by hand is a way out as well.
+        a = h.post(AT + '/there/rotate', {
+            'box': box(h, tokens(b'', b'canary-refresh-0001'))})
+        need(a.code == 200, a)
+        need(yes(call(h)), i.log())
+
+
+@test
+def what_may_pass_is_tried_again_with_the_same_token():
+    with Both('mock') as (h, i):
+        mocked(h, i)
+        i.set(fault='500')
+        need('no new token' in call(h, CALL + ' || true'), 'a fault')
+        i.set(fault='')
+        said = call(h, CALL + ' || true')
+        need('in a while' in said and asked(h) == 1, 'a pause', said)
+        time.sleep(5)
+        need(yes(call(h)), i.log())
+        again = heads(h, 'credential_asked')[1]['body']
+        need(again.get('again') is True, again)
+
+
+@test
+def an_answer_that_was_lost_after_the_rotation_ends_in_a_login():
+    with Both('mock') as (h, i):
+        mocked(h, i)
+        i.set(fault='lost')
+        need('no new token' in call(h, CALL + ' || true'), 'lost')
+        i.set(fault='')
+        time.sleep(5)
+        # The old one is tried, and it is dead.
+        need('vault login there' in call(h, CALL + ' || true'), i.log())
+        need(asked(h) == 2, 'twice')
+
+
+@test
+def V01_many_requests_on_an_ended_token_are_one_renewal():
+    with Both() as (h, i):
+        service(h, i)
+        i.set(delay=1500)
+        many = ' & '.join([CALL] * 12)
+        results = []
+        rows = [threading.Thread(target=lambda: results.append(call(
+            h, many + ' & wait'))) for _ in range(3)]
+        for row in rows:
+            row.start()
+        for row in rows:
+            row.join()
+        need(sum(r.count('the interface says yes') for r in results) == 36,
+             results)
+        need(len(i.log('grant')) == 1 and asked(h) == 1, i.log('grant'))
+
+
+@test
+def a_token_is_renewed_ahead_of_its_end_without_anybody_waiting():
+    with Both() as (h, i):
+        i.set(ttl=10)
+        service(h, i)
+        need(yes(call(h)), i.log())
+        time.sleep(8.2)
+        i.set(delay=1500)
+        need(yes(call(h)), i.log())
+        first = i.log('api')[-1]
+        until(lambda: len(heads(h, 'credential_renewed')) == 2, 10)
+        need(first['token'] == i.log('api')[0]['token'], 'the old one served')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

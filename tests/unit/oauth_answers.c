@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "oauth/oauth.h"
+
+#define JSON STR("application/json; charset=utf-8")
+
+static struct arena memory;
+
+static int
+forget(void **state)
+{
+	(void)state;
+	arena_fini(&memory);
+	return 0;
+}
+
+static struct oauth_answer
+answer_of(unsigned status, const char *body, int64_t assumed)
+{
+	struct oauth_answer answer;
+
+	oauth_answer_read(
+	    &memory, status, JSON, str_of(body), assumed, &answer);
+	return answer;
+}
+
+static void
+tokens_are_taken_with_what_belongs_to_them(void **state)
+{
+	struct oauth_answer a = answer_of(200,
+	    "{\"access_token\":\"at-1\",\"token_type\":\"bearer\","
+	    "\"expires_in\":3600,\"refresh_token\":\"rt-1\",\"scope\":\"a b\"}",
+	    0);
+
+	(void)state;
+	assert_int_equal(a.end, OAUTH_TOKENS);
+	assert_true(str_eq(a.access, STR("at-1")));
+	assert_true(str_eq(a.refresh, STR("rt-1")));
+	assert_true(str_eq(a.scope, STR("a b")));
+	assert_int_equal(a.lifetime, 3600);
+}
+
+static void
+an_answer_that_lacks_something_is_refused(void **state)
+{
+	static const char *const wrong[] = {
+		"{\"token_type\":\"Bearer\",\"expires_in\":9}",
+		"{\"access_token\":\"\",\"token_type\":\"Bearer\","
+		"\"expires_in\":9}",
+		"{\"access_token\":7,\"token_type\":\"Bearer\",\"expires_in\":"
+		"9}",
+		"{\"access_token\":\"a\",\"expires_in\":9}",
+		"{\"access_token\":\"a\",\"token_type\":\"mac\","
+		"\"expires_in\":9}",
+		"{\"access_token\":\"a\",\"token_type\":\"Bearer\"}",
+		"{\"access_token\":\"a\",\"token_type\":\"Bearer\","
+		"\"expires_in\":0}",
+		"{\"access_token\":\"a\",\"token_type\":\"Bearer\","
+		"\"expires_in\":-5}",
+		"{\"access_token\":\"a\",\"token_type\":\"Bearer\","
+		"\"expires_in\":1.5}",
+		"{\"access_token\":\"a\",\"token_type\":\"Bearer\","
+		"\"expires_in\":\"soon\"}",
+		"{\"access_token\":\"a\",\"token_type\":\"Bearer\","
+		"\"expires_in\":99999999999}",
+		"{\"access_token\":\"a\\r\\nX: y\",\"token_type\":\"Bearer\","
+		"\"expires_in\":9}",
+		"{\"access_token\":\"a\",\"token_type\":\"Bearer\","
+		"\"expires_in\":9,\"refresh_token\":\"r r\"}",
+		"{\"access_token\":\"a\",\"token_type\":\"Bearer\","
+		"\"expires_in\":9,\"refresh_token\":7}",
+		"[1]",
+		"no JSON",
+		"",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		struct oauth_answer a = answer_of(200, wrong[i], 0);
+
+		if (a.end != OAUTH_FAILED || !a.fault || a.access.len) {
+			fail_msg("taken: %s", wrong[i]);
+		}
+	}
+}
+
+static void
+a_missing_lifetime_is_assumed_only_where_it_was_written(void **state)
+{
+	static const char body[] =
+	    "{\"access_token\":\"a\",\"token_type\":\"Bearer\"}";
+	static const char wrong[] = "{\"access_token\":\"a\",\"token_type\":"
+	                            "\"Bearer\",\"expires_in\":0}";
+
+	(void)state;
+	assert_int_equal(answer_of(200, body, 0).end, OAUTH_FAILED);
+	assert_int_equal(answer_of(200, body, 600).end, OAUTH_TOKENS);
+	assert_int_equal(answer_of(200, body, 600).lifetime, 600);
+	assert_int_equal(answer_of(200, wrong, 600).end, OAUTH_FAILED);
+}
+
+static void
+a_token_of_any_length_that_a_row_holds_is_taken(void **state)
+{
+	auto_buf body = { 0 };
+
+	(void)state;
+	for (size_t more = 0; more < 2; more++) {
+		buf_clear(&body);
+		buf_add_z(&body, "{\"token_type\":\"Bearer\",\"expires_in\":9,"
+		                 "\"access_token\":\"");
+		for (size_t i = 0; i < OAUTH_TOKEN_MAX + more; i++) {
+			buf_add_byte(&body, 'x');
+		}
+		buf_add_z(&body, "\"}");
+		assert_int_equal(answer_of(200, buf_z(&body), 0).end,
+		    more ? OAUTH_FAILED : OAUTH_TOKENS);
+	}
+}
+
+static void
+a_huge_answer_is_not_read(void **state)
+{
+	auto_buf body = { 0 };
+
+	(void)state;
+	buf_add_z(&body, "{\"access_token\":\"a\",\"token_type\":\"Bearer\","
+	                 "\"expires_in\":9}");
+	while (body.len <= OAUTH_ANSWER_MAX) {
+		buf_add_byte(&body, ' ');
+	}
+	assert_int_equal(answer_of(200, buf_z(&body), 0).end, OAUTH_FAILED);
+}
+
+static void
+each_error_has_its_end(void **state)
+{
+	static const struct {
+		unsigned status;
+		const char *body;
+		enum oauth_end end;
+		const char *error;
+	} cases[] = {
+		{ 400, "{\"error\":\"invalid_grant\"}", OAUTH_CLOSED,
+		    "invalid_grant" },
+		{ 401, "{\"error\":\"invalid_client\"}", OAUTH_CLOSED,
+		    "invalid_client" },
+		{ 200, "{\"error\":\"bad_refresh_token\"}", OAUTH_CLOSED,
+		    "bad_refresh_token" },
+		{ 200, "{\"error\":\"no\",\"access_token\":\"a\"}",
+		    OAUTH_CLOSED, "no" },
+		{ 400, "{\"error\":\"A\\u0000\"}", OAUTH_CLOSED,
+		    "an_unreadable_error" },
+		{ 400, "{\"error\":\"authorization_pending\"}", OAUTH_PENDING,
+		    "authorization_pending" },
+		{ 400, "{\"error\":\"slow_down\"}", OAUTH_SLOWER, "slow_down" },
+		{ 400, "{\"error\":\"server_error\"}", OAUTH_FAILED,
+		    "server_error" },
+		{ 500, "{\"error\":\"invalid_grant\"}", OAUTH_FAILED, "" },
+		{ 429, "{\"error\":\"invalid_grant\"}", OAUTH_FAILED, "" },
+		{ 302, "{\"error\":\"invalid_grant\"}", OAUTH_FAILED, "" },
+		{ 400, "{}", OAUTH_FAILED, "" },
+		{ 201, "{\"access_token\":\"a\"}", OAUTH_FAILED, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct oauth_answer a =
+		    answer_of(cases[i].status, cases[i].body, 0);
+
+		if (a.end != cases[i].end ||
+		    strcmp(a.error, cases[i].error) != 0 || !a.fault) {
+			fail_msg("%u %s: %d %s", cases[i].status, cases[i].body,
+			    a.end, a.error);
+		}
+	}
+}
+
+static void
+an_answer_of_another_type_is_not_read(void **state)
+{
+	struct oauth_answer a;
+
+	(void)state;
+	oauth_answer_read(&memory, 200, STR("text/html"),
+	    STR("{\"access_token\":\"a\",\"token_type\":\"Bearer\","
+	        "\"expires_in\":9}"),
+	    0, &a);
+	assert_int_equal(a.end, OAUTH_FAILED);
+}
+
+static void
+a_device_hears_where_a_person_goes(void **state)
+{
+	struct oauth_device d = { 0 };
+	struct oauth_answer a;
+
+	(void)state;
+	oauth_device_read(&memory, 200, JSON,
+	    STR("{\"device_code\":\"dc\",\"user_code\":\"AB-12\","
+	        "\"verification_uri\":\"https://a.test/device\","
+	        "\"expires_in\":600}"),
+	    &d, &a);
+	assert_int_equal(a.end, OAUTH_TOKENS);
+	assert_true(str_eq(d.user_code, STR("AB-12")));
+	assert_int_equal(d.interval, 5);
+	assert_int_equal(d.lifetime, 600);
+}
+
+static void
+a_device_is_sent_to_https_alone(void **state)
+{
+	struct oauth_device d = { 0 };
+	struct oauth_answer a;
+
+	(void)state;
+	oauth_device_read(&memory, 200, JSON,
+	    STR("{\"device_code\":\"dc\",\"user_code\":\"AB-12\","
+	        "\"verification_uri\":\"javascript:alert(1)\","
+	        "\"expires_in\":600}"),
+	    &d, &a);
+	assert_int_equal(a.end, OAUTH_FAILED);
+	assert_int_equal(d.device_code.len, 0);
+}
+
+static void
+what_is_told_of_an_answer_is_read_again(void **state)
+{
+	struct oauth_told told = { .end = OAUTH_SLOWER,
+		.kept = true,
+		.interval = 7,
+		.error = STR("slow_down") };
+	struct oauth_told read;
+	auto_buf text = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	oauth_told_write(&text, &told);
+	assert_int_equal(
+	    oauth_told_read(&memory, buf_str(&text), &read, &e), 0);
+	assert_int_equal(read.end, OAUTH_SLOWER);
+	assert_true(read.kept);
+	assert_int_equal(read.interval, 7);
+	assert_true(str_eq(read.error, STR("slow_down")));
+	assert_int_equal(
+	    oauth_told_read(&memory, STR("{\"end\":\"x\"}"), &read, &e), -1);
+}
+
+static void
+a_masked_answer_has_no_token(void **state)
+{
+	auto_buf out = { 0 };
+
+	(void)state;
+	oauth_masked(&memory,
+	    STR("{\"access_token\":\"at-1\",\"refresh_token\":\"rt-1\","
+	        "\"id_token\":\"it-1\",\"expires_in\":9}"),
+	    STR("hr_placeholder_0"), &out);
+	assert_null(strstr(buf_z(&out), "t-1"));
+	assert_non_null(
+	    strstr(buf_z(&out), "\"access_token\":\"hr_placeholder_0\""));
+	assert_non_null(strstr(buf_z(&out), "\"expires_in\":9"));
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tokens_are_taken_with_what_belongs_to_them),
+		cmocka_unit_test(an_answer_that_lacks_something_is_refused),
+		cmocka_unit_test(
+		    a_missing_lifetime_is_assumed_only_where_it_was_written),
+		cmocka_unit_test(
+		    a_token_of_any_length_that_a_row_holds_is_taken),
+		cmocka_unit_test(a_huge_answer_is_not_read),
+		cmocka_unit_test(each_error_has_its_end),
+		cmocka_unit_test(an_answer_of_another_type_is_not_read),
+		cmocka_unit_test(a_device_hears_where_a_person_goes),
+		cmocka_unit_test(a_device_is_sent_to_https_alone),
+		cmocka_unit_test(what_is_told_of_an_answer_is_read_again),
+		cmocka_unit_test(a_masked_answer_has_no_token),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, forget);
+}

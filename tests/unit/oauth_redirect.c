@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "oauth/oauth.h"
+
+#define ISSUER STR("https://a.test")
+
+static struct arena memory;
+
+static int
+forget(void **state)
+{
+	(void)state;
+	arena_fini(&memory);
+	return 0;
+}
+
+static int
+read_it(const char *url, struct oauth_redirect *out)
+{
+	struct err e = { 0 };
+
+	*out = (struct oauth_redirect){ 0 };
+	return oauth_redirect_read(&memory, str_of(url), out, &e);
+}
+
+static void
+a_whole_url_or_its_query_is_read(void **state)
+{
+	struct oauth_redirect r;
+
+	(void)state;
+	assert_int_equal(
+	    read_it("http://127.0.0.1:9/cb?code=a%2Fb+c&state=s&iss=https%3A"
+	            "%2F%2Fa.test&x=y#top",
+	        &r),
+	    0);
+	assert_true(str_eq(r.code, STR("a/b c")));
+	assert_true(str_eq(r.state, STR("s")));
+	assert_true(str_eq(r.iss, ISSUER));
+	assert_int_equal(read_it("error=access_denied&state=s", &r), 0);
+	assert_true(str_eq(r.error, STR("access_denied")));
+}
+
+static void
+what_is_ambiguous_is_refused(void **state)
+{
+	static const char *const wrong[] = { "code=a&code=b&state=s",
+		"code=a&state=s&state=t", "code=a&error=b&state=s", "state=s",
+		"code=&state=s", "code=%zz&state=s", "code=%4", "code=a b", "",
+		"http://127.0.0.1/cb" };
+	struct oauth_redirect r;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		if (read_it(wrong[i], &r) == 0) {
+			fail_msg("taken: %s", wrong[i]);
+		}
+	}
+}
+
+static int
+check(const char *url, const char *state, struct str issuer, bool named)
+{
+	struct oauth_redirect r;
+	struct err e = { 0 };
+
+	assert_int_equal(read_it(url, &r), 0);
+	return oauth_redirect_check(&r, str_of(state), issuer, named, &e);
+}
+
+static void
+V05_a_wrong_or_absent_state_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(check("code=c&state=st", "st", STR(""), false), 0);
+	assert_int_equal(check("code=c&state=su", "st", STR(""), false), -1);
+	assert_int_equal(check("code=c&state=s", "st", STR(""), false), -1);
+	assert_int_equal(check("code=c", "st", STR(""), false), -1);
+	assert_int_equal(check("code=c", "", STR(""), false), -1);
+}
+
+static void
+V05_another_issuer_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    check("code=c&state=s&iss=https://a.test", "s", ISSUER, true), 0);
+	assert_int_equal(
+	    check("code=c&state=s&iss=https://a.test/", "s", ISSUER, false),
+	    -1);
+	assert_int_equal(
+	    check("code=c&state=s&iss=https://b.test", "s", ISSUER, false), -1);
+	assert_int_equal(
+	    check("code=c&state=s&iss=https://a.test", "s", STR(""), false),
+	    -1);
+	assert_int_equal(check("code=c&state=s", "s", ISSUER, true), -1);
+	assert_int_equal(check("code=c&state=s", "s", ISSUER, false), 0);
+}
+
+/* --- metadata --- */
+
+static void
+the_well_known_path_goes_before_the_issuers_own(void **state)
+{
+	static const char *const pairs[][2] = {
+		{ "https://a.test",
+		    "https://a.test/.well-known/oauth-authorization-server" },
+		{ "https://a.test:8443/x/", "https://a.test:8443/.well-known/"
+		                            "oauth-authorization-server/x" },
+	};
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(pairs); i++) {
+		auto_buf url = { 0 };
+
+		assert_int_equal(
+		    oauth_metadata_url(str_of(pairs[i][0]), &url, &e), 0);
+		assert_string_equal(buf_z(&url), pairs[i][1]);
+	}
+	auto_buf none = { 0 };
+
+	assert_int_equal(
+	    oauth_metadata_url(STR("http://a.test"), &none, &e), -1);
+}
+
+static int
+metadata(const char *body, struct oauth_metadata *out)
+{
+	struct err e = { 0 };
+
+	return oauth_metadata_read(&memory, ISSUER, str_of(body), out, &e);
+}
+
+static void
+metadata_are_the_issuers_own_and_promise_s256(void **state)
+{
+	struct oauth_metadata m = { 0 };
+
+	(void)state;
+	assert_int_equal(
+	    metadata("{\"issuer\":\"https://a.test\",\"token_endpoint\":"
+	             "\"https://a.test/t\",\"authorization_endpoint\":"
+	             "\"https://a.test/a\",\"code_challenge_methods_supported\""
+	             ":[\"plain\",\"S256\"]}",
+	        &m),
+	    0);
+	assert_true(str_eq(m.token, STR("https://a.test/t")));
+	assert_int_equal(metadata("{\"issuer\":\"https://b.test\","
+	                          "\"token_endpoint\":\"https://a.test/t\"}",
+	                     &m),
+	    -1);
+	assert_int_equal(
+	    metadata("{\"issuer\":\"https://a.test\",\"token_endpoint\":"
+	             "\"https://a.test/t\",\"authorization_endpoint\":"
+	             "\"https://a.test/a\"}",
+	        &m),
+	    -1);
+	assert_int_equal(metadata("{\"issuer\":\"https://a.test\","
+	                          "\"token_endpoint\":\"http://a.test/t\"}",
+	                     &m),
+	    -1);
+	assert_int_equal(metadata("{\"issuer\":\"https://a.test\"}", &m), -1);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_whole_url_or_its_query_is_read),
+		cmocka_unit_test(what_is_ambiguous_is_refused),
+		cmocka_unit_test(V05_a_wrong_or_absent_state_is_refused),
+		cmocka_unit_test(V05_another_issuer_is_refused),
+		cmocka_unit_test(
+		    the_well_known_path_goes_before_the_issuers_own),
+		cmocka_unit_test(metadata_are_the_issuers_own_and_promise_s256),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, forget);
+}
