@@ -337,6 +337,84 @@ read_audit(struct loading *l, const struct json *table)
 	return 0;
 }
 
+static bool
+is_name(struct str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.at[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
+		    c != '-' && (c != '.' || i == 0)) {
+			return false;
+		}
+	}
+	return name.len > 0 && name.len < 254;
+}
+
+/* Names that are this house's; a wrong one could be a rebinding's. */
+static bool
+hosts_fit(struct str hosts)
+{
+	struct str rest = hosts;
+	bool more = hosts.len > 0;
+
+	while (more) {
+		struct str name;
+
+		more = str_cut(&rest, ',', &name);
+		if (!is_name(str_trim(name))) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static int
+read_api(struct loading *l, const struct json *table)
+{
+	struct config_api *a = &l->out->api;
+
+	if (table_read(&l->reader, "api", "[api]", table, a, l->e) < 0) {
+		return -1;
+	}
+	if (!hosts_fit(a->hosts)) {
+		return table_err(l->reader.file, json_get(table, "hosts"), l->e,
+		    "hosts: expected names in lower case, without ports, with "
+		    "commas between");
+	}
+	return a->login >= CLOCK_SECOND && a->login <= 7 * DAY_US
+	           ? 0
+	           : table_err(l->reader.file, json_get(table, "login"), l->e,
+	                 "login: expected 1s to 7d");
+}
+
+static bool
+is_web_url(struct str url)
+{
+	bool plain = str_starts(url, STR("http://"));
+	struct str host = host_of(url, plain ? 7 : 8);
+
+	return (plain ? is_loopback(host) : str_starts(url, STR("https://"))) &&
+	       host.len && !str_has(host, '@') && !str_has(url, ' ');
+}
+
+static int
+read_notify(struct loading *l, const struct json *table)
+{
+	struct config_notify *n = &l->out->notify;
+
+	if (table_read(&l->reader, "notify", "[notify]", table, n, l->e) < 0) {
+		return -1;
+	}
+	if ((n->url.len && !is_web_url(n->url)) ||
+	    (n->link.len && !is_web_url(n->link))) {
+		return table_err(l->reader.file, first_of(table), l->e,
+		    "url and link: expected https://HOST/…, or http:// on "
+		    "loopback");
+	}
+	return 0;
+}
+
 static int
 read_rest(struct loading *l, const struct house *h)
 {
@@ -368,7 +446,8 @@ read_rest(struct loading *l, const struct house *h)
 		    "keep_bodies: expected at least 1d; bodies go by whole "
 		    "days");
 	}
-	if (read_audit(l, h->audit) < 0) {
+	if (read_audit(l, h->audit) < 0 || read_api(l, h->api) < 0 ||
+	    read_notify(l, h->notify) < 0) {
 		return -1;
 	}
 	l->out->keep_bodies = book.keep_bodies;

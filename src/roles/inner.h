@@ -15,6 +15,8 @@ struct house {
 	struct str listen;
 	struct str roles;
 	const struct json *operators;
+	const struct json *api;
+	const struct json *notify;
 	const struct json *buddy;
 	const struct json *models;
 	const struct json *node;

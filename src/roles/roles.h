@@ -15,6 +15,7 @@
 
 #include "digest/digest.h"
 #include "roles/identity.h"
+#include "roles/web.h"
 #include "schema/schema.h"
 
 #define ROLES_FILE_MAX    ((size_t)1024 * 1024) /* bytes of one file */
@@ -70,6 +71,8 @@ struct config {
 	struct str roles;  /* as written; relative to the folder of `file` */
 	const struct config_operator *operators;
 	size_t operator_count;
+	struct config_api api;
+	struct config_notify notify;
 	struct config_buddy buddy;
 	const struct config_model *models;
 	size_t model_count;
