@@ -116,7 +116,7 @@ house_of(struct cli *c, const struct catalogue *catalogue,
 	    arena_array(&c->arena, catalogue->count + 1, sizeof(*tools));
 	enum policy_surface *surfaces =
 	    arena_array(&c->arena, POLICY_SURFACES, sizeof(*surfaces));
-	size_t surface_count = 1;
+	size_t surface_count = 2;
 	struct str *operators = arena_array(
 	    &c->arena, config->operator_count + 1, sizeof(*operators));
 
@@ -136,7 +136,8 @@ house_of(struct cli *c, const struct catalogue *catalogue,
 		operators[i] = config->operators[i].name;
 	}
 	surfaces[0] = POLICY_CLI;
-	for (size_t i = 0; i < config->operator_count && surface_count < 2;
+	surfaces[1] = POLICY_WEB;
+	for (size_t i = 0; i < config->operator_count && surface_count < 3;
 	     i++) {
 		if (config->operators[i].buddy.len) {
 			surfaces[surface_count++] = POLICY_BUDDY;

@@ -342,5 +342,8 @@ core_wait_step(struct core *c, enum book_kind kind, struct str id,
 	}
 	fill_wait(c, id, &event);
 	event.run = run;
-	return core_append(c, &event);
+	uint64_t seq = core_append(c, &event);
+
+	core_web_saw(c, seq, kind, wait_find(c->waits, id));
+	return seq;
 }
