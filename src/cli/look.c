@@ -24,6 +24,24 @@ print_desk(struct cli *c, const struct json *desk)
 	}
 }
 
+static void
+print_notify(struct cli *c, const struct json *n)
+{
+	if (!n) {
+		return;
+	}
+	printf("notify  %lld told, %lld waiting, %lld failed, %lld dropped",
+	    (long long)cli_number(n, "told"),
+	    (long long)cli_number(n, "waiting"),
+	    (long long)cli_number(n, "failed"),
+	    (long long)cli_number(n, "dropped"));
+	if (cli_text(c, n, "problem")[0]) {
+		printf(
+		    ": %s", cli_paint(c, CLI_RED, cli_text(c, n, "problem")));
+	}
+	(void)putchar('\n');
+}
+
 int
 command_status(struct cli *c, int argc, char **argv)
 {
@@ -77,6 +95,7 @@ command_status(struct cli *c, int argc, char **argv)
 	    (long long)cli_number(t, "runs"),
 	    (long long)cli_number(t, "sandboxes"));
 	print_desk(c, json_get(t, "buddy"));
+	print_notify(c, json_get(t, "notify"));
 	cli_print_stops(c, t);
 	if (cli_text(c, t, "stalled")[0]) {
 		printf(

@@ -180,7 +180,8 @@ struct core {
 	struct core_sign *signs;      /* the same */
 	struct core_publish *publish; /* core_publish.c */
 	struct core_web *web;         /* core_web.c; NULL: no login yet */
-	struct verifying *verifying;  /* core_api_proof.c */
+	struct core_notify *notify;  /* core_notify.c; NULL: nothing was told */
+	struct verifying *verifying; /* core_api_proof.c */
 	struct loop_timer verify_turn;
 	struct loop_signal signals[2];
 	struct mono began;

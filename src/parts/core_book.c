@@ -345,5 +345,8 @@ core_wait_step(struct core *c, enum book_kind kind, struct str id,
 	uint64_t seq = core_append(c, &event);
 
 	core_web_saw(c, seq, kind, wait_find(c->waits, id));
+	if (kind == BOOK_WAIT_PUT) {
+		core_notify_wait(c, id);
+	}
 	return seq;
 }

@@ -70,9 +70,17 @@ const struct core_operator *core_login_operator(
 
 /* --- core_web_page.c: what is shown, what is decided --- */
 
+/* The run that asks; NULL: it is known no more. */
+const struct session_run *core_web_run(
+    const struct core *c, const struct wait_item *w);
 /* One wait as JSON, whole, as it was when it was asked; with its marks for this
  * login. */
 void core_web_item(struct core *c, struct json_out *o,
     const struct wait_item *w, const struct core_login *in);
+
+/* --- core_notify.c: somebody outside hears that it waits --- */
+
+void core_notify_wait(struct core *c, struct str id);
+void core_notify_write(const struct core *c, struct json_out *o); /* status */
 
 #endif

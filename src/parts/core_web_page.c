@@ -14,8 +14,8 @@
 
 /* --- one wait --- */
 
-static const struct session_run *
-run_of(const struct core *c, const struct wait_item *w)
+const struct session_run *
+core_web_run(const struct core *c, const struct wait_item *w)
 {
 	struct book_id id;
 
@@ -28,7 +28,7 @@ run_of(const struct core *c, const struct wait_item *w)
 static bool
 args_text(struct core *c, const struct wait_item *w, struct buf *out)
 {
-	const struct session_run *view = run_of(c, w);
+	const struct session_run *view = core_web_run(c, w);
 	const struct session_call *s =
 	    view ? session_call(view, w->call) : NULL;
 	auto_arena a = { 0 };
@@ -106,7 +106,7 @@ static void
 write_task(struct core *c, struct json_out *o, const struct wait_item *w)
 {
 	const struct core_role *role = core_role_find(c, w->identity);
-	const struct session_run *view = run_of(c, w);
+	const struct session_run *view = core_web_run(c, w);
 	char task[ID_TEXT] = "";
 	const struct queue_task *t;
 
