@@ -366,6 +366,53 @@ def an_approval_may_be_remembered_from_the_page():
 
 
 @test
+def nobody_says_yes_twice_or_in_the_place_of_another():
+    roles = {'payer': {**PAYER, 'gates.toml': """\
+[gate.both]
+match   = { tool = "pay" }
+require = "two_operators"
+surface = "web | cli"
+
+[gate.named]
+match   = { tool = "sign" }
+require = "guest"
+surface = "web"
+"""}}
+    with House(roles, '[operator.guest]\nuid = 4242\n') as h:
+        h.start()
+        with open(os.path.join(h.state, 'operators/guest.token')) as f:
+            guest = Page(h).login(f.read().strip())
+        p, again = Page(h).login(), Page(h).login()
+        s = Stream(p, p.inbox()['seq'])
+        task = pay(h)
+        w = p.waiting(task)
+        need(w['people'] == 2 and not w['remember'], w)
+        a = p.say(w)
+        need(a.code == 200 and a.json['state'] == 'open' and
+             a.json['said'] == 1, a)
+        x = s.wait('yes', id=w['id'])
+        need(x['by'] == 'tester' and x['state'] == 'open', x)
+        for a in (p.say(w), again.say(again.waiting(task)),
+                  h.say(w, 'approve')):
+            need(a.code == 409 and 'said yes already' in a.out, a)
+        # The mark of another's login is worth nothing in ours.
+        a = guest.say(w)
+        need(a.code == 403 and 'was not shown' in a.out, a)
+        w = guest.waiting(task)
+        need(w['yes'] == ['tester'], w)
+        need(guest.say(w).json['state'] == 'approved')
+        x = s.wait('over', id=w['id'])
+        need(x['state'] == 'approved' and x['by'] == 'guest', x)
+        need(h.outcome(task)['state'] == 'completed')
+        task = pay(h, tool='sign')
+        a = p.say(p.waiting(task))
+        need(a.code == 403 and 'requires the yes of' in a.out, a)
+        need(guest.say(guest.waiting(task)).code == 200)
+        need(h.outcome(task)['state'] == 'completed')
+        s.close()
+
+
+@test
 def an_agent_or_another_person_without_a_login_decides_nothing():
     h = house()
     task = pay(h, 'fred')
