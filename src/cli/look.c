@@ -24,6 +24,24 @@ print_desk(struct cli *c, const struct json *desk)
 	}
 }
 
+static void
+print_notify(struct cli *c, const struct json *n)
+{
+	if (!n) {
+		return;
+	}
+	printf("notify  %lld told, %lld waiting, %lld failed, %lld dropped",
+	    (long long)cli_number(n, "told"),
+	    (long long)cli_number(n, "waiting"),
+	    (long long)cli_number(n, "failed"),
+	    (long long)cli_number(n, "dropped"));
+	if (cli_text(c, n, "problem")[0]) {
+		printf(
+		    ": %s", cli_paint(c, CLI_RED, cli_text(c, n, "problem")));
+	}
+	(void)putchar('\n');
+}
+
 int
 command_status(struct cli *c, int argc, char **argv)
 {
@@ -77,6 +95,7 @@ command_status(struct cli *c, int argc, char **argv)
 	    (long long)cli_number(t, "runs"),
 	    (long long)cli_number(t, "sandboxes"));
 	print_desk(c, json_get(t, "buddy"));
+	print_notify(c, json_get(t, "notify"));
 	cli_print_stops(c, t);
 	if (cli_text(c, t, "stalled")[0]) {
 		printf(
@@ -116,7 +135,7 @@ house_of(struct cli *c, const struct catalogue *catalogue,
 	    arena_array(&c->arena, catalogue->count + 1, sizeof(*tools));
 	enum policy_surface *surfaces =
 	    arena_array(&c->arena, POLICY_SURFACES, sizeof(*surfaces));
-	size_t surface_count = 1;
+	size_t surface_count = 2;
 	struct str *operators = arena_array(
 	    &c->arena, config->operator_count + 1, sizeof(*operators));
 
@@ -136,7 +155,8 @@ house_of(struct cli *c, const struct catalogue *catalogue,
 		operators[i] = config->operators[i].name;
 	}
 	surfaces[0] = POLICY_CLI;
-	for (size_t i = 0; i < config->operator_count && surface_count < 2;
+	surfaces[1] = POLICY_WEB;
+	for (size_t i = 0; i < config->operator_count && surface_count < 3;
 	     i++) {
 		if (config->operators[i].buddy.len) {
 			surfaces[surface_count++] = POLICY_BUDDY;

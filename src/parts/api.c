@@ -12,59 +12,17 @@
 #include <unistd.h>
 
 #include "digest/digest.h"
-#include "http/http.h"
 #include "jail/jail.h"
-#include "parts/part.h"
+#include "parts/api.h"
 
-#define CLIENTS_MAX 256
-#define BODY_MAX    ((size_t)4 * 1024 * 1024)
-#define PIECE       16384
-#define KEEP_MAX    ((size_t)64 * 1024) /* of a body's memory, kept */
-#define IDLE_US     (120 * CLOCK_SECOND)
-#define HEAD_US     (15 * CLOCK_SECOND)
-#define OUT_MAX     ((size_t)64 * 1024 * 1024) /* unread answer of one client */
-#define SOCKET_FD   PART_EXTRA_FD
-#define WEB_FD      (PART_EXTRA_FD + 1)
-
-struct api;
-
-struct client {
-	struct api *api;
-	struct loop_io io;
-	struct loop_timer idle;
-	int fd;
-	enum wire_transport transport;
-	uint32_t uid;
-	struct http_reader reader;
-	struct buf in;
-	struct buf body;
-	struct buf out;
-	uint64_t id;  /* of the question that waits; 0: none */
-	size_t slot;  /* in the table */
-	bool chunked; /* a streamed answer has begun */
-	bool keep_alive;
-	bool closing; /* after what is in `out` */
-	/* The question: who asks; method and target stand in the reader. */
-	struct wire_api_ask_head ask;
-	const struct http_head *head;
-};
-
-struct door {
-	struct api *api;
-	struct loop_io io;
-	int fd;
-	enum wire_transport transport;
-};
-
-/* A question's id ends with the slot of its client, so that the answer finds
- * it at once; the number before it makes the id unique. */
-struct api {
-	struct part_self part;
-	struct door doors[2];
-	struct client *clients[CLIENTS_MAX];
-	size_t count;
-	uint64_t number;
-};
+#define BODY_MAX  ((size_t)4 * 1024 * 1024)
+#define PIECE     16384
+#define KEEP_MAX  ((size_t)64 * 1024) /* of a body's memory, kept */
+#define IDLE_US   (120 * CLOCK_SECOND)
+#define HEAD_US   (15 * CLOCK_SECOND)
+#define OUT_MAX   ((size_t)64 * 1024 * 1024) /* unread answer of one client */
+#define SOCKET_FD PART_EXTRA_FD
+#define WEB_FD    (PART_EXTRA_FD + 1)
 
 static void
 drop(struct client *k)
@@ -117,14 +75,21 @@ want(struct client *k)
 
 /* --- a question --- */
 
+/* What a page asks is asked by its cookie alone. */
 static bool
-read_token(const struct http_head *head, struct wire_api_ask_head *ask)
+read_token(const struct client *k, const struct http_head *head,
+    struct wire_api_ask_head *ask)
 {
 	const struct str *value = http_find(head, "Authorization");
 	struct str prefix = STR("Bearer ");
 
-	if (!value) {
-		return true;
+	if (k->web.kind == WEB_ASK) {
+		ask->page = WIRE_PAGE_ASK;
+		memcpy(ask->token_digest, k->web.login.bytes,
+		    sizeof(ask->token_digest));
+	}
+	if (!value || k->web.kind != WEB_OTHER) {
+		return !value;
 	}
 	if (http_count(head, "Authorization") != 1 ||
 	    value->len <= prefix.len ||
@@ -155,8 +120,9 @@ read_headers(const struct http_head *head, struct wire_api_ask_head *ask)
 	                    wire_text_ok(ask->key, sizeof(ask->key))));
 }
 
-static void
-refuse(struct client *k, unsigned status, const char *error, const char *why)
+void
+api_refuse(
+    struct client *k, unsigned status, const char *error, const char *why)
 {
 	auto_buf body = { 0 };
 
@@ -167,33 +133,16 @@ refuse(struct client *k, unsigned status, const char *error, const char *why)
 }
 
 /* A page of another origin must not speak with our voice: a browser that asks
- * for itself says so, and a name that is not ours is a rebinding. */
+ * for itself says so. */
 static bool
 same_origin(const struct client *k, const struct http_head *head)
 {
 	const struct str *site = http_find(head, "Sec-Fetch-Site");
 
-	if (k->transport == WIRE_LOCAL) {
-		return true;
-	}
-	if (http_find(head, "Origin")) {
-		return false;
-	}
-	return !site || str_eq_z(*site, "none") ||
-	       str_eq_z(*site, "same-origin");
-}
-
-static bool
-known_host(const struct client *k, const struct http_head *head)
-{
-	struct str host = head->authority;
-	struct str name;
-
-	if (k->transport == WIRE_LOCAL) {
-		return true;
-	}
-	(void)str_cut(&host, ':', &name);
-	return str_eq_z(name, "127.0.0.1") || str_eq_z(name, "localhost");
+	return k->transport == WIRE_LOCAL || k->web.kind != WEB_OTHER ||
+	       (!http_find(head, "Origin") &&
+	           (!site || str_eq_z(*site, "none") ||
+	               str_eq_z(*site, "same-origin")));
 }
 
 static void
@@ -207,22 +156,23 @@ take_head(struct client *k, const struct http_head *head)
 	};
 	k->head = head;
 	k->keep_alive = head->keep_alive;
-	if (head->form != HTTP_ORIGIN || !known_host(k, head) ||
-	    !same_origin(k, head)) {
-		refuse(k, 403, "denied",
-		    "this address is asked for by its own name, from no page "
-		    "of "
-		    "another origin");
-	} else if (!read_token(head, ask)) {
-		refuse(
+	k->web = (struct web_asked){ 0 };
+	if (k->transport == WIRE_TCP && api_web_head(k, head)) {
+		return;
+	}
+	if (head->form != HTTP_ORIGIN || !same_origin(k, head)) {
+		api_refuse(k, 403, "denied",
+		    "this is asked from no page of another origin");
+	} else if (!read_token(k, head, ask)) {
+		api_refuse(
 		    k, 401, "denied", "Authorization must be one Bearer token");
 	} else if (!read_headers(head, ask)) {
-		refuse(k, 400, "input",
+		api_refuse(k, 400, "input",
 		    "Last-Event-ID is one number, Idempotency-Key one text of "
 		    "at most 64 bytes");
 	} else if (!str_copy(ask->method, sizeof(ask->method), head->method) ||
 	           head->target.len > WIRE_API_TARGET_MAX) {
-		refuse(k, 414, "limit", "method or path is too long");
+		api_refuse(k, 414, "limit", "method or path is too long");
 	} else if (head->expect) {
 		buf_add_z(&k->out, "HTTP/1.1 100 Continue\r\n\r\n");
 	}
@@ -278,13 +228,13 @@ send_ask(struct client *k)
 	size_t size = k->head->target.len + 1 + k->body.len;
 	struct err e = { 0 };
 
-	k->ask.id = k->id = ++k->api->number * CLIENTS_MAX + k->slot;
+	k->ask.id = k->id = ++k->api->number * API_CLIENTS_MAX + k->slot;
 	if (size <= WIRE_API_SHORT) {
 		send_short(k);
 	} else if (send_long(k, size <= WIRE_API_LONG, &e)) {
 		log_err("body", &e);
 		k->id = 0;
-		refuse(k, 503, "unavailable", "no memory for the body");
+		api_refuse(k, 503, "unavailable", "no memory for the body");
 	}
 	if (k->id) {
 		loop_timer_cancel(&k->idle);
@@ -302,7 +252,8 @@ parse(struct client *k)
 
 	while (!k->id && !k->closing) {
 		if (http_read(&k->reader, &in, &event, &e)) {
-			refuse(k, k->reader.refusal ? k->reader.refusal : 400,
+			api_refuse(k,
+			    k->reader.refusal ? k->reader.refusal : 400,
 			    "input", "this is no HTTP/1.1 request");
 			break;
 		}
@@ -313,7 +264,8 @@ parse(struct client *k)
 			take_head(k, event.head);
 		} else if (event.kind == HTTP_DATA) {
 			buf_add(&k->body, event.data);
-		} else if (event.kind == HTTP_END) {
+		} else if (event.kind == HTTP_END &&
+		           (k->web.kind != WEB_LOGIN || api_web_login(k))) {
 			send_ask(k);
 		}
 	}
@@ -395,9 +347,16 @@ static void
 add_piece(struct client *k, const struct wire_api_answer_head *answer,
     struct str body)
 {
-	if (!k->chunked && !answer->more) {
+	bool whole = !k->chunked && !answer->more;
+
+	if (!k->chunked && api_web_answer(k, answer->status,
+	                       answer->content_type, body, !whole)) {
+		k->chunked = !whole;
+	} else if (whole) {
 		http_write_answer(&k->out, answer->status, answer->content_type,
 		    body, k->keep_alive);
+	}
+	if (whole) {
 		next_question(k);
 		return;
 	}
@@ -420,7 +379,7 @@ static void
 answer_client(struct api *api, const struct wire_api_answer_head *answer,
     struct str text, int *fds, size_t nfds)
 {
-	struct client *k = api->clients[answer->id % CLIENTS_MAX];
+	struct client *k = api->clients[answer->id % API_CLIENTS_MAX];
 	auto_buf body = { 0 };
 	struct err e = { 0 };
 
@@ -520,7 +479,7 @@ door_ready(void *owner, unsigned ready)
 		if (fd < 0) {
 			return;
 		}
-		if (door->api->count >= CLIENTS_MAX) {
+		if (door->api->count >= API_CLIENTS_MAX) {
 			(void)close(fd); /* the backlog holds the rest */
 			return;
 		}
@@ -549,11 +508,13 @@ main(int argc, char **argv)
 	struct err e = { 0 };
 
 	part_begin(&api.part, PART_API, argc, argv);
+	api.hosts = str_of(part_arg(&api.part, "hosts"));
 	struct jail_plan plan = {
 		.part = "api",
 		.uid = (uid_t)part_number(&api.part, "uid", 0),
 		.gid = (gid_t)part_number(&api.part, "uid", 0),
-		.limits = { .nofile = CLIENTS_MAX + 64, .nproc = JAIL_ZERO },
+		.limits = { .nofile = API_CLIENTS_MAX + 64,
+		    .nproc = JAIL_ZERO },
 		.landlock = true,
 		.net = JAIL_NET_NONE,
 		.filter = JAIL_FILTER_PROMISES,

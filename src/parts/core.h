@@ -54,6 +54,7 @@ typedef void core_effect_fn(struct core *c, uint64_t number);
 #include "parts/core_log.h"
 #include "parts/core_roles.h"
 #include "parts/core_stop.h"
+#include "parts/core_web.h"
 
 /* --- core_call.c: a tool call --- */
 
@@ -141,6 +142,8 @@ struct core {
 	struct core_sign *signs;      /* the same */
 	struct core_publish *publish; /* core_publish.c */
 	struct core_witness *witness;
+	struct core_web *web;        /* core_web.c; NULL: no login yet */
+	struct core_notify *notify;  /* core_notify.c; NULL: nothing was told */
 	struct verifying *verifying; /* core_api_proof.c */
 	struct loop_timer verify_turn;
 	struct loop_signal signals[2];

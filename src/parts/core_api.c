@@ -77,6 +77,9 @@ core_ask_free(struct core *c, struct core_ask *ask)
 		ask->next->at = ask->at;
 	}
 	loop_timer_cancel(&ask->patience);
+	if (ask->watching) {
+		core_web_left(c);
+	}
 	buf_fini(&ask->answer);
 	if (c->asks_free_count >= FREE_MAX) {
 		arena_fini(&ask->arena);
@@ -220,13 +223,20 @@ write_err(struct buf *body, const struct err *e)
 	json_out_end(&o, '}');
 }
 
-void
-core_answer_err(struct core *c, struct core_ask *ask, const struct err *e)
+static void
+answer_err(
+    struct core *c, struct core_ask *ask, int status, const struct err *e)
 {
 	auto_buf body = { 0 };
 
 	write_err(&body, e);
-	core_answer(c, ask, (uint32_t)err_http(e->kind), buf_str(&body));
+	core_answer(c, ask, (uint32_t)status, buf_str(&body));
+}
+
+void
+core_answer_err(struct core *c, struct core_ask *ask, const struct err *e)
+{
+	answer_err(c, ask, err_http(e->kind), e);
 }
 
 void
@@ -311,7 +321,9 @@ handle(struct core *c, struct core_ask *ask)
 		return;
 	}
 	if (core_route_may(c, ask, route->who, &e)) {
-		core_answer_err(c, ask, &e);
+		/* The page then goes to its login. */
+		answer_err(
+		    c, ask, route->who == WEB ? 401 : err_http(e.kind), &e);
 		return;
 	}
 	if (core_stalled(c)[0] && strcmp(route->method, "POST") == 0) {
@@ -400,7 +412,7 @@ take(struct core *c, struct wire_peer *peer, const struct wire_api_ask_head *in,
 	ask->events = in->events != 0;
 	ask->last = in->last;
 	ask->local = in->transport == WIRE_LOCAL;
-	ask->operator_ = core_route_principal(c, in);
+	core_route_who(c, ask, in);
 	if ((body.len && read_body(ask, body, &e)) ||
 	    (in->has_body && read_body_file(ask, fds, nfds, &e))) {
 		core_answer_err(c, ask, &e);

@@ -27,7 +27,10 @@ struct core_ask {
 	bool events;                           /* Accept: text/event-stream */
 	uint64_t last;                         /* Last-Event-ID, or 0 */
 	bool local;
-	bool gone;       /* the client is away */
+	enum wire_page page; /* a page of our own asks */
+	uint64_t login;      /* and this login; then operator_ is its person */
+	bool watching;       /* the stream of the inbox */
+	bool gone;           /* the client is away */
 	bool reading;    /* and waits for the commit of what it would read */
 	unsigned waited; /* for how many commits */
 	bool written;    /* its answer waits for the commit */
@@ -50,7 +53,7 @@ struct core_ask {
 	uint32_t version;
 	bool putting; /* a new one; else a new value of one */
 	bool sealing;
-	bool login; /* the same for a login */
+	bool authorizing; /* the same for `vault login` */
 	/* waiting for the blocks of proofs */
 	int (*again)(struct core *c, struct core_ask *ask, struct err *e);
 	/* a worker's, waiting for a task or for the commit of its claim */
@@ -61,7 +64,7 @@ struct core_ask {
 	bool streaming;
 };
 
-enum core_who { OPEN, READ, ACT };
+enum core_who { OPEN, READ, ACT, WEB };
 typedef int core_route_fn(struct core *c, struct core_ask *ask, struct err *e);
 #define ROUTE(method, path, handler, who, what) core_route_fn handler;
 #include "parts/routes.def"
@@ -75,9 +78,10 @@ struct core_route {
 /* Fills ask->part.  NULL: none; another method has this path or not. */
 const struct core_route *core_route_find(
     struct core *c, struct core_ask *ask, bool *known_path);
-/* A principal is the token, and on the local socket also the peer's uid. */
-const struct core_operator *core_route_principal(
-    struct core *c, const struct wire_api_ask_head *in);
+/* Fills ask->operator_ and ask->login.  A principal is the token, and on the
+ * local socket also the peer's uid; of a page it is the login's. */
+void core_route_who(
+    struct core *c, struct core_ask *ask, const struct wire_api_ask_head *in);
 int core_route_may(struct core *c, const struct core_ask *ask,
     enum core_who who, struct err *e) MUST_CHECK;
 
@@ -111,6 +115,9 @@ wire_take_fn core_vault_signed;
 
 /* core_api_session.c: events that a session's follower waits for. */
 void core_session_events(struct core *c, struct core_ask *ask);
+
+/* core_web_events.c: the inbox has changed for one page. */
+void core_web_events(struct core_ask *ask);
 
 /* core_api_runs.c: "runs": all of this task, with their calls. */
 void core_runs_json(struct core *c, struct json_out *o, struct str task);

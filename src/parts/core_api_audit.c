@@ -198,7 +198,9 @@ core_api_events(struct core *c)
 		auto_buf body = { 0 };
 
 		next = ask->next;
-		if (ask->polling && (ask->session || ask->following)) {
+		if (ask->watching) {
+			core_web_events(ask);
+		} else if (ask->polling && (ask->session || ask->following)) {
 			core_session_events(c, ask);
 		} else if (ask->polling && write_events(c, ask, &body)) {
 			ask->polling = false;

@@ -96,9 +96,8 @@ core_route_find(struct core *c, struct core_ask *ask, bool *known_path)
 	return found ? found->route : NULL;
 }
 
-/* A principal is the token, and on the local socket also the peer's uid. */
-const struct core_operator *
-core_route_principal(struct core *c, const struct wire_api_ask_head *in)
+static const struct core_operator *
+by_token(struct core *c, const struct wire_api_ask_head *in)
 {
 	for (size_t i = 0; in->has_token && i < c->house.operator_count; i++) {
 		const struct core_operator *o = &c->house.operators[i];
@@ -112,6 +111,24 @@ core_route_principal(struct core *c, const struct wire_api_ask_head *in)
 	return NULL;
 }
 
+void
+core_route_who(
+    struct core *c, struct core_ask *ask, const struct wire_api_ask_head *in)
+{
+	const struct core_web_login *login = NULL;
+	struct digest cookie;
+
+	ask->page = in->page;
+	if (in->page == WIRE_PAGE_ASK) {
+		memcpy(cookie.bytes, in->token_digest, sizeof(cookie.bytes));
+		login = core_login_of(c, cookie);
+		ask->login = login ? login->number : 0;
+		ask->operator_ = core_login_operator(c, login);
+	} else {
+		ask->operator_ = by_token(c, in);
+	}
+}
+
 int
 core_route_may(struct core *c, const struct core_ask *ask, enum core_who who,
     struct err *e)
@@ -119,6 +136,14 @@ core_route_may(struct core *c, const struct core_ask *ask, enum core_who who,
 	(void)c;
 	if (who == OPEN) {
 		return 0;
+	}
+	if (who == WEB && !ask->login) {
+		return err_set(
+		    e, ERR_DENIED, "nobody is logged in here, or not any more");
+	}
+	if (who != WEB && ask->page != WIRE_NO_PAGE) {
+		return err_set(e, ERR_DENIED,
+		    "a login of the page opens only what the page asks");
 	}
 	if (!ask->operator_) {
 		return err_set(e, ERR_DENIED,

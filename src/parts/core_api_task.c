@@ -118,6 +118,7 @@ route_status(struct core *c, struct core_ask *ask, struct err *e)
 	write_parts(c, &o);
 	core_publish_write(c, &o);
 	core_witness_write(c, &o);
+	core_notify_write(c, &o);
 	core_stop_write(c, &o);
 	json_out_i64(&o, "sandboxes", cells);
 	json_out_i64(&o, "runs", runs);

@@ -344,7 +344,7 @@ core_vault_sealed(void *owner, struct wire_peer *peer, const void *record,
 		return;
 	}
 	ask->sealing = false;
-	if (ask->login) {
+	if (ask->authorizing) {
 		core_login_sealed(c, ask, sealed);
 		return;
 	}

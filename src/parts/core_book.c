@@ -346,5 +346,11 @@ core_wait_step(struct core *c, enum book_kind kind, struct str id,
 	}
 	fill_wait(c, id, &event);
 	event.run = run;
-	return core_append(c, &event);
+	uint64_t seq = core_append(c, &event);
+
+	core_web_saw(c, seq, kind, wait_find(c->waits, id));
+	if (kind == BOOK_WAIT_PUT) {
+		core_notify_wait(c, id);
+	}
+	return seq;
 }

@@ -39,13 +39,14 @@ may_decide(const struct core *c)
 	return false;
 }
 
-/* The command line and the files are always there; no page of this house shows
- * what waits yet. */
+/* The command line and the files are always there, the page while one is
+ * open. */
 static bool
 lives(const struct core *c, struct str surface)
 {
 	return str_eq_z(surface, "buddy") ? may_decide(c)
-	                                  : !str_eq_z(surface, "web");
+	       : str_eq_z(surface, "web") ? core_web_lives(c)
+	                                  : true;
 }
 
 static bool

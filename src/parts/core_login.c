@@ -189,7 +189,7 @@ ask_row(struct core *c, struct core_ask *ask, const struct core_credential *k,
 		memcpy(login.row, row.at, row.len);
 	}
 	ask->sealing = true;
-	ask->login = true;
+	ask->authorizing = true;
 	wire_send(c->vault, WIRE_VAULT_LOGIN, &login, NULL, 0);
 	return 0;
 }

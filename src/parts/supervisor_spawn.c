@@ -81,6 +81,9 @@ add_own(struct command *c, struct house *h, const struct house_row *row)
 	case PART_VAULT:
 		add(c, "--state", h->state);
 		break;
+	case PART_API:
+		add(c, "--hosts", arena_z(c->arena, h->config.api.hosts));
+		break;
 	case PART_EGRESS:
 		add(c, "--mode", "own");
 		break;
@@ -94,7 +97,6 @@ add_own(struct command *c, struct house *h, const struct house_row *row)
 		break;
 	case PART_NONE:
 	case PART_SUPERVISOR:
-	case PART_API:
 	case PART_RESOLVER:
 	case PART_AGENT:
 	case PART_BUDDY:

@@ -10,12 +10,6 @@
 #define PIDS_MIN   4
 #define DAY_US     (24 * 60 * CLOCK_MINUTE)
 
-struct loading {
-	struct table_reader reader;
-	struct config *out;
-	struct err *e;
-};
-
 int
 roles_check_limits(const char *file, const struct json *where,
     const struct limits *l, struct err *e)
@@ -34,82 +28,15 @@ roles_check_limits(const char *file, const struct json *where,
 	return 0;
 }
 
-static const struct json *
-first_of(const struct json *table)
+const struct json *
+roles_first_of(const struct json *table)
 {
 	return table != NULL ? table->first : NULL;
 }
 
-/* Exactly these three, with or without a port. */
-static bool
-is_loopback(struct str host)
-{
-	static const char *const names[] = { "127.0.0.1", "[::1]",
-		"localhost" };
-
-	for (size_t i = 0; i < COUNT(names); i++) {
-		struct str name = str_of(names[i]);
-
-		if (str_starts(host, name) &&
-		    (host.len == name.len || host.at[name.len] == ':')) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static struct str
-host_of(struct str url, size_t scheme)
-{
-	struct str rest = str_sub(url, scheme, url.len);
-	struct str host;
-
-	(void)str_cut(&rest, '/', &host);
-	return host;
-}
-
-/* What goes there must not cross a network in clear. */
-static int
-check_url(struct loading *l, const struct json *where, struct str url,
-    const char *what)
-{
-	bool tls = str_starts(url, STR("https://"));
-	bool plain = str_starts(url, STR("http://"));
-	struct str host = host_of(url, tls ? 8 : 7);
-
-	if ((!tls && !plain) || host.len == 0 || str_has(host, '@') ||
-	    str_has(url, ' ') || str_has(url, '\n')) {
-		return table_err(l->reader.file, json_get(where, "url"), l->e,
-		    "url: expected https://HOST/…, or http:// on loopback");
-	}
-	if (plain && !is_loopback(host)) {
-		return table_err(l->reader.file, json_get(where, "url"), l->e,
-		    "url: http is for loopback only; %s would cross the "
-		    "network in clear: write https",
-		    what);
-	}
-	return 0;
-}
-
-/* A reply of a model is hostile text, but the token that goes with the
- * question must not cross a network in clear. */
-static int
-check_model(
-    struct loading *l, const struct json *where, const struct config_model *m)
-{
-	if (check_url(l, where, m->url, "the token") < 0) {
-		return -1;
-	}
-	if (m->model.len == 0 || m->max_tokens == 0) {
-		return table_err(l->reader.file, where, l->e,
-		    "model and max_tokens must not be empty");
-	}
-	return 0;
-}
-
-static int
-read_named(struct loading *l, const char *section, const struct json *item,
-    void *out, struct str *name)
+int
+roles_read_named(struct loading *l, const char *section,
+    const struct json *item, void *out, struct str *name)
 {
 	auto_buf shown = { 0 };
 
@@ -128,8 +55,9 @@ read_named(struct loading *l, const char *section, const struct json *item,
 	return 0;
 }
 
-static int
-check_tables(struct loading *l, const struct json *table, const char *section)
+int
+roles_check_tables(
+    struct loading *l, const struct json *table, const char *section)
 {
 	if (table == NULL) {
 		return 0;
@@ -263,15 +191,15 @@ read_operators(struct loading *l, const struct json *table)
 	struct config_operator *list;
 	size_t n = 0;
 
-	if (check_tables(l, table, "operator") < 0) {
+	if (roles_check_tables(l, table, "operator") < 0) {
 		return -1;
 	}
 	list = arena_array(
 	    l->reader.arena, table ? table->count : 0, sizeof(*list));
 	JSON_EACH(item, table)
 	{
-		if (read_named(l, "operator", item, &list[n], &list[n].name) <
-		        0 ||
+		if (roles_read_named(
+		        l, "operator", item, &list[n], &list[n].name) < 0 ||
 		    check_apart(l, item, list, n) < 0) {
 			return -1;
 		}
@@ -279,103 +207,6 @@ read_operators(struct loading *l, const struct json *table)
 	}
 	l->out->operators = list;
 	l->out->operator_count = n;
-	return 0;
-}
-
-static int
-read_models(struct loading *l, const struct json *table)
-{
-	struct config_model *list;
-	size_t n = 0;
-
-	if (check_tables(l, table, "model") < 0) {
-		return -1;
-	}
-	list = arena_array(
-	    l->reader.arena, table ? table->count : 0, sizeof(*list));
-	JSON_EACH(item, table)
-	{
-		struct config_model *m = &list[n++];
-
-		if (read_named(l, "model", item, m, &m->name) < 0 ||
-		    check_model(l, item, m) < 0) {
-			return -1;
-		}
-	}
-	l->out->models = list;
-	l->out->model_count = n;
-	return 0;
-}
-
-static int
-read_witnesses(struct loading *l, const struct json *table)
-{
-	struct config_witness *list;
-	size_t n = 0;
-
-	if (check_tables(l, table, "witness") < 0) {
-		return -1;
-	}
-	if (table && table->count > ROLES_WITNESSES_MAX) {
-		return table_err(l->reader.file, table, l->e,
-		    "witness: at most %d", ROLES_WITNESSES_MAX);
-	}
-	list = arena_array(
-	    l->reader.arena, table ? table->count : 0, sizeof(*list));
-	JSON_EACH(item, table)
-	{
-		struct config_witness *w = &list[n++];
-
-		if (read_named(l, "witness", item, w, &w->name) < 0 ||
-		    check_url(l, item, w->url, "the signed tree") < 0) {
-			return -1;
-		}
-		if (str_ends(w->url, STR("/"))) {
-			w->url.len--;
-		}
-	}
-	l->out->witnesses = list;
-	l->out->witness_count = n;
-	return 0;
-}
-
-static int
-read_issuers(struct loading *l, const struct json *table)
-{
-	struct config_issuer *list;
-	size_t n = 0;
-
-	if (check_tables(l, table, "issuer") < 0) {
-		return -1;
-	}
-	list = arena_array(
-	    l->reader.arena, table ? table->count : 0, sizeof(*list));
-	JSON_EACH(item, table)
-	{
-		struct config_issuer *is = &list[n];
-
-		if (read_named(l, "issuer", item, is, &is->name) < 0) {
-			return -1;
-		}
-		if (str_ends(is->host, STR(":443"))) {
-			is->host.len -= 4;
-		}
-		if (!is->host.len || str_has(is->host, '/') ||
-		    str_has(is->host, '@') || str_has(is->host, ' ')) {
-			return table_err(l->reader.file, item, l->e,
-			    "host: expected HOST or HOST:PORT");
-		}
-		for (size_t i = 0; i < n; i++) {
-			if (str_eq(list[i].host, is->host)) {
-				return table_err(l->reader.file, item, l->e,
-				    "two issuers have the host %s",
-				    err_quote(is->host));
-			}
-		}
-		n++;
-	}
-	l->out->issuers = list;
-	l->out->issuer_count = n;
 	return 0;
 }
 
@@ -390,35 +221,6 @@ check_store(struct loading *l, const struct json *tree, struct str store)
 	                 "store: expected postgres://USER@HOST:PORT/DATABASE, "
 	                 "or no such line: then it is SQLite in the state "
 	                 "folder");
-}
-
-static int
-read_audit(struct loading *l, const struct json *table)
-{
-	struct config_audit *a = &l->out->audit;
-	bool file;
-	bool tls;
-	bool plain;
-
-	if (table_read(&l->reader, "audit", "[audit]", table, a, l->e) < 0) {
-		return -1;
-	}
-	file = str_starts(a->publish, STR("file:/")) &&
-	       !str_ends(a->publish, STR("/"));
-	tls = str_starts(a->publish, STR("https://"));
-	plain = str_starts(a->publish, STR("http://")) &&
-	        is_loopback(host_of(a->publish, 7));
-	if (a->publish.len && !file && !tls && !plain) {
-		return table_err(l->reader.file, json_get(table, "publish"),
-		    l->e,
-		    "publish: expected file:/PATH, https://HOST/…, or http:// "
-		    "on loopback");
-	}
-	if (a->every == 0 || a->wait < CLOCK_SECOND) {
-		return table_err(l->reader.file, first_of(table), l->e,
-		    "every: expected at least 1; wait: at least 1s");
-	}
-	return 0;
 }
 
 static int
@@ -439,20 +241,22 @@ read_rest(struct loading *l, const struct house *h)
 		return -1;
 	}
 	if (node.cells == 0 || node.cells > CELLS_MAX) {
-		return table_err(l->reader.file, first_of(h->node), l->e,
+		return table_err(l->reader.file, roles_first_of(h->node), l->e,
 		    "cells: expected 1 to 1000");
 	}
 	if (node.uid_base < 1000) {
-		return table_err(l->reader.file, first_of(h->node), l->e,
+		return table_err(l->reader.file, roles_first_of(h->node), l->e,
 		    "uid_base: expected at least 1000; below are the system's "
 		    "own ids");
 	}
 	if (book.keep_bodies && book.keep_bodies < DAY_US) {
-		return table_err(l->reader.file, first_of(h->book), l->e,
+		return table_err(l->reader.file, roles_first_of(h->book), l->e,
 		    "keep_bodies: expected at least 1d; bodies go by whole "
 		    "days");
 	}
-	if (read_audit(l, h->audit) < 0) {
+	if (roles_read_audit(l, h->audit) < 0 ||
+	    roles_read_api(l, h->api) < 0 ||
+	    roles_read_notify(l, h->notify) < 0) {
 		return -1;
 	}
 	l->out->keep_bodies = book.keep_bodies;
@@ -480,9 +284,9 @@ roles_parse_config(struct arena *a, struct str text, const char *file,
 	        0 ||
 	    check_store(&l, tree, h.store) < 0 ||
 	    read_operators(&l, h.operators) < 0 ||
-	    read_models(&l, h.models) < 0 ||
-	    read_witnesses(&l, h.witnesses) < 0 ||
-	    read_issuers(&l, h.issuers) < 0 || read_rest(&l, &h) < 0) {
+	    roles_read_models(&l, h.models) < 0 ||
+	    roles_read_witnesses(&l, h.witnesses) < 0 ||
+	    roles_read_issuers(&l, h.issuers) < 0 || read_rest(&l, &h) < 0) {
 		return -1;
 	}
 	c.state = h.state;

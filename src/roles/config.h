@@ -5,6 +5,7 @@
 /* A chapter of roles.h, which includes it: what handrail.toml says. */
 
 #include "base/base.h"
+#include "roles/web.h"
 
 struct limits {
 	uint64_t memory; /* bytes */
@@ -71,6 +72,8 @@ struct config {
 	struct str roles;  /* as written; relative to the folder of `file` */
 	const struct config_operator *operators;
 	size_t operator_count;
+	struct config_api api;
+	struct config_notify notify;
 	struct config_buddy buddy;
 	const struct config_model *models;
 	size_t model_count;

@@ -15,6 +15,8 @@ struct house {
 	struct str listen;
 	struct str roles;
 	const struct json *operators;
+	const struct json *api;
+	const struct json *notify;
 	const struct json *buddy;
 	const struct json *models;
 	const struct json *issuers;
@@ -38,6 +40,25 @@ struct book_keys { /* microseconds */
 /* The rows of config.def and role.toml's own, for table_read. */
 extern const struct table_key roles_keys[];
 extern const size_t roles_key_count;
+
+/* handrail.toml while it is read (config.c, config_outside.c). */
+struct loading {
+	struct table_reader reader;
+	struct config *out;
+	struct err *e;
+};
+const struct json *roles_first_of(const struct json *table);
+int roles_read_named(struct loading *l, const char *section,
+    const struct json *item, void *out, struct str *name) MUST_CHECK;
+int roles_check_tables(struct loading *l, const struct json *table,
+    const char *section) MUST_CHECK;
+typedef int roles_section_fn(struct loading *l, const struct json *table);
+MUST_CHECK roles_section_fn roles_read_models;
+MUST_CHECK roles_section_fn roles_read_witnesses;
+MUST_CHECK roles_section_fn roles_read_issuers;
+MUST_CHECK roles_section_fn roles_read_audit;
+MUST_CHECK roles_section_fn roles_read_api;
+MUST_CHECK roles_section_fn roles_read_notify;
 
 /* Bounds that every limit has; `where` may be NULL. */
 int roles_check_limits(const char *file, const struct json *where,

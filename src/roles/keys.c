@@ -7,6 +7,8 @@
 
 #define SECTION_house    struct house
 #define SECTION_operator struct config_operator
+#define SECTION_api      struct config_api
+#define SECTION_notify   struct config_notify
 #define SECTION_buddy    struct config_buddy
 #define SECTION_model    struct config_model
 #define SECTION_issuer   struct config_issuer
@@ -28,6 +30,8 @@
 const struct table_key roles_keys[] = {
 #include "roles/config.def"
 	TREE("operator", operators),
+	TREE("api", api),
+	TREE("notify", notify),
 	TREE("buddy", buddy),
 	TREE("model", models),
 	TREE("issuer", issuers),
@@ -83,6 +87,11 @@ roles_write_config(struct buf *b, const char *operator_name, uint32_t uid)
 	    "[operator.%s]\nuid = %u\n",
 	    operator_name, uid);
 	write_section(b, "operator", "# ", true);
+	buf_add_z(b, "\n# The inbox in a browser, at the address of `listen`."
+	             "\n[api]\n");
+	write_section(b, "api", "# ", false);
+	buf_add_z(b, "\n# Who hears that something waits.\n[notify]\n");
+	write_section(b, "notify", "# ", false);
 	buf_add_z(b,
 	    "\n# A device on a desk that shows what waits, and says yes "
 	    "or no.\n[buddy]\n");

@@ -35,6 +35,9 @@ wire_api_ask_take(const struct wire_api_ask_head *head, struct str text,
 	    !wire_text_ok(head->key, sizeof(head->key)) ||
 	    (head->transport != WIRE_LOCAL && head->transport != WIRE_TCP) ||
 	    head->has_token > 1 || head->events > 1 ||
+	    head->page > WIRE_PAGE_ASK ||
+	    (head->page == WIRE_PAGE_ASK && head->has_token) ||
+	    (head->page != WIRE_NO_PAGE && head->transport != WIRE_TCP) ||
 	    !one_place(head->has_body, head->body_size, nfds)) {
 		return false;
 	}

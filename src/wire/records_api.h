@@ -18,19 +18,23 @@
 #define WIRE_API_LONG       3952
 
 enum wire_transport { WIRE_LOCAL = 1, WIRE_TCP = 2 };
+/* A page of our own asks, and the api has looked that it is one: to log in
+ * (token_digest is of the token, the body is the api's: {"login": digest of the
+ * cookie}), or by a login (token_digest is of the cookie, has_token is 0). */
+enum wire_page { WIRE_NO_PAGE, WIRE_PAGE_LOGIN, WIRE_PAGE_ASK };
 
 struct wire_api_ask_head {
 	uint64_t id;
 	uint32_t transport; /* enum wire_transport */
 	uint32_t uid;       /* peer uid of a local client, else UINT32_MAX */
 	uint8_t has_token;
-	uint8_t has_body; /* as a descriptor */
-	uint8_t events;   /* Accept: text/event-stream */
-	uint8_t spare;
+	uint8_t has_body;         /* as a descriptor */
+	uint8_t events;           /* Accept: text/event-stream */
+	uint8_t page;             /* enum wire_page */
 	uint16_t target_size;     /* bytes before the NUL */
 	uint16_t body_size;       /* bytes behind it */
 	uint64_t last;            /* Last-Event-ID; 0: none */
-	uint8_t token_digest[32]; /* SHA-256 of the bearer token */
+	uint8_t token_digest[32]; /* SHA-256 of the bearer token, or cookie */
 	char key[68];             /* Idempotency-Key, or "" */
 	char method[12];
 };

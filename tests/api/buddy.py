@@ -17,6 +17,7 @@ import tty
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
+from web_page import Page, Stream  # noqa: E402
 
 GATES = """\
 [defaults]
@@ -39,6 +40,11 @@ match   = { tool = "launch" }
 require = "two_operators"
 surface = "buddy | cli"
 
+[gate.page]
+match   = { tool = "browse" }
+require = "operator"
+surface = "web | buddy"
+
 [gate.later]
 match   = { tool = "late" }
 require = "operator"
@@ -56,10 +62,10 @@ def tool(name, *args):
 
 FINANCE = {
     'role.toml': ROLE.replace(
-        '["shell"]', '["shell", "pay", "sign", "launch", "late"]'),
+        '["shell"]', '["shell", "pay", "sign", "launch", "late", "browse"]'),
     'gates.toml': GATES,
     'mcp/server.toml': SERVER + tool('pay', 'vendor', 'amount') +
-    tool('sign', 'what') + tool('launch') + tool('late'),
+    tool('sign', 'what') + tool('launch') + tool('late') + tool('browse'),
 }
 TCP = '[buddy]\ntcp = "127.0.0.1:%d"\n'
 SECOND = '[operator.second]\nuid = 65533\n'
@@ -376,6 +382,26 @@ def a_surface_before_it_that_lives_keeps_the_question():
     d.say(w2['id'], 'once')
     need(h.outcome(task)['state'] == 'completed', h.task(task))
     need(h.outcome(task2)['state'] == 'completed', h.task(task2))
+    d.close()
+
+
+@test
+def a_page_is_a_living_surface_while_one_is_open():
+    h = house()
+    d = connected(h)
+    p = Page(h).login()
+    s = Stream(p, p.inbox()['seq'])
+    task, w = h.ask_for('browse')
+    s.wait('asked', id=w['id'])
+    time.sleep(0.3)
+    d.shows_none()
+    s.close()
+    d.shows(w)  # nobody looks at a page any more
+    s = Stream(p, p.inbox()['seq'])
+    d.shows_none()
+    need(p.say(p.waiting(task)).code == 200)
+    need(h.outcome(task)['state'] == 'completed')
+    s.close()
     d.close()
 
 

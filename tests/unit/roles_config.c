@@ -100,7 +100,8 @@ an_unknown_key_names_its_place_and_the_known_ones(void **state)
 	refuses("state = \"/s\"\ndevise = \"linux\"\n",
 	    "h.toml:2:10: unknown key \"devise\" in the top of the file; "
 	    "known here: state, store, device, client, listen, roles, "
-	    "operator, buddy, model, issuer, node, limits, book, audit");
+	    "operator, api, notify, buddy, model, issuer, node, limits, "
+	    "book, audit, witness");
 	refuses("[operator.alice]\nuid = 1\nbudy = \"x\"\n",
 	    "h.toml:3:8: unknown key \"budy\" in [operator.alice]; known "
 	    "here: uid, buddy, web");
@@ -110,7 +111,8 @@ an_unknown_key_names_its_place_and_the_known_ones(void **state)
 	refuses("[credential.github]\nvalue = \"x\"\n",
 	    "h.toml:1:2: unknown key \"credential\" in the top of the file; "
 	    "known here: state, store, device, client, listen, roles, "
-	    "operator, buddy, model, issuer, node, limits, book, audit");
+	    "operator, api, notify, buddy, model, issuer, node, limits, "
+	    "book, audit, witness");
 }
 
 static void
@@ -255,6 +257,47 @@ a_device_on_a_desk_is_one_persons(void **state)
 }
 
 static void
+a_house_has_names_of_its_own_and_tells_where_it_is_asked(void **state)
+{
+	auto_arena a = { 0 };
+	struct config c = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(roles_parse_config(&a,
+	                     STR("[api]\nhosts = \"a.example, b-1.example\"\n"
+	                         "login = \"2h\"\n[notify]\n"
+	                         "url = \"https://hooks.example/x\"\n"
+	                         "link = \"https://a.example/\"\n"),
+	                     "h.toml", &c, &e),
+	    0);
+	assert_true(str_eq_z(c.api.hosts, "a.example, b-1.example"));
+	assert_int_equal(c.api.login, 120 * CLOCK_MINUTE);
+	assert_true(str_eq_z(c.notify.url, "https://hooks.example/x"));
+	static const char *const bad[] = { "A.example", "a.example:1",
+		"a.example,", "*.example", ".example", "a,,b", "a b" };
+
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		auto_buf text = { 0 };
+
+		buf_addf(&text, "[api]\nhosts = \"%s\"\n", bad[i]);
+		refuses(buf_z(&text),
+		    "h.toml:2:9: hosts: expected names in lower case, without "
+		    "ports, with commas between");
+	}
+	refuses(
+	    "[api]\nlogin = \"8d\"\n", "h.toml:2:9: login: expected 1s to 7d");
+	refuses("[api]\nlogin = \"900ms\"\n",
+	    "h.toml:2:9: login: expected 1s to 7d");
+	refuses("[notify]\nurl = \"http://hooks.example/\"\n",
+	    "h.toml:2:7: url and link: expected https://HOST/…, or http:// on "
+	    "loopback");
+	refuses("[notify]\nlink = \"https://me@a.example/\"\n",
+	    "h.toml:2:8: url and link: expected https://HOST/…, or http:// on "
+	    "loopback");
+}
+
+static void
 a_token_never_goes_over_plain_http(void **state)
 {
 	static const char *const bad[] = { "http://api.example/v1",
@@ -372,6 +415,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    a_house_has_names_of_its_own_and_tells_where_it_is_asked),
 		cmocka_unit_test(an_empty_file_is_all_defaults),
 		cmocka_unit_test(everything_that_can_be_written_is_read),
 		cmocka_unit_test(

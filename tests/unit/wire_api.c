@@ -148,6 +148,27 @@ a_transport_that_is_none_is_refused(void **state)
 }
 
 static void
+what_a_page_asks_comes_over_tcp_and_by_a_cookie_alone(void **state)
+{
+	struct question q = good_question();
+
+	(void)state;
+	q.record.head.page = WIRE_PAGE_ASK;
+	assert_true(taken(&q, 0));
+	q.record.head.has_token = 1;
+	assert_false(taken(&q, 0));
+	q.record.head.page = WIRE_PAGE_LOGIN;
+	assert_true(taken(&q, 0));
+	q.record.head.transport = WIRE_LOCAL;
+	assert_false(taken(&q, 0));
+	q.record.head.page = WIRE_NO_PAGE;
+	assert_true(taken(&q, 0));
+	q.record.head.page = WIRE_PAGE_ASK + 1;
+	q.record.head.transport = WIRE_TCP;
+	assert_false(taken(&q, 0));
+}
+
+static void
 a_body_is_in_one_place_and_its_descriptor_is_announced(void **state)
 {
 	struct question q = good_question();
@@ -216,6 +237,8 @@ main(void)
 		cmocka_unit_test(a_target_over_the_limit_is_refused),
 		cmocka_unit_test(a_method_or_a_key_without_an_end_is_refused),
 		cmocka_unit_test(a_transport_that_is_none_is_refused),
+		cmocka_unit_test(
+		    what_a_page_asks_comes_over_tcp_and_by_a_cookie_alone),
 		cmocka_unit_test(
 		    a_body_is_in_one_place_and_its_descriptor_is_announced),
 		cmocka_unit_test(an_answer_stays_inside_its_record),

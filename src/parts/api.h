@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PARTS_API_H
+#define PARTS_API_H
+
+/* Inside of the api: its clients, and what of them the browser's side sees. */
+
+#include "http/http.h"
+#include "parts/part.h"
+#include "web/web.h"
+
+#define API_CLIENTS_MAX 256
+
+struct api;
+
+struct client {
+	struct api *api;
+	struct loop_io io;
+	struct loop_timer idle;
+	int fd;
+	enum wire_transport transport;
+	uint32_t uid;
+	struct http_reader reader;
+	struct buf in;
+	struct buf body;
+	struct buf out;
+	uint64_t id;  /* of the question that waits; 0: none */
+	size_t slot;  /* in the table */
+	bool chunked; /* a streamed answer has begun */
+	bool keep_alive;
+	bool closing; /* after what is in `out` */
+	/* The question: who asks; method and target stand in the reader. */
+	struct wire_api_ask_head ask;
+	const struct http_head *head;
+	/* What a browser asks, and the cookie that a login would get. */
+	struct web_asked web;
+	char cookie[WEB_COOKIE_TEXT];
+};
+
+struct door {
+	struct api *api;
+	struct loop_io io;
+	int fd;
+	enum wire_transport transport;
+};
+
+/* A question's id ends with the slot of its client, so that the answer finds
+ * it at once; the number before it makes the id unique. */
+struct api {
+	struct part_self part;
+	struct door doors[2];
+	struct client *clients[API_CLIENTS_MAX];
+	size_t count;
+	uint64_t number;
+	struct str hosts; /* [api] hosts */
+};
+
+/* An answer of the api's own; the connection ends after it. */
+void api_refuse(
+    struct client *k, unsigned status, const char *error, const char *why);
+
+/* --- api_web.c: browsers --- */
+
+/* Of a head over TCP: true if it is answered (a page, a refusal). */
+bool api_web_head(struct client *k, const struct http_head *head);
+/* The login form is read: what core is asked instead of it.  False: it is
+ * answered. */
+bool api_web_login(struct client *k);
+/* The head of an answer to what a page asked; false: to nothing of that kind.
+ */
+bool api_web_answer(struct client *k, unsigned status, const char *type,
+    struct str body, bool streamed);
+
+#endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the page shows of a wait, and what its word is worth: a decision counts
+ * for what this login was shown, whole if it is a yes, and takes the path of
+ * every other surface (core_wait_say).
+ */
+#include <string.h>
+
+#include "parts/core_api.h"
+#include "parts/core_call.h"
+
+#define PAGE_MAX 50
+#define TEXT_MAX ((size_t)256 * 1024) /* of arguments, written for people */
+
+/* --- one wait --- */
+
+const struct session_run *
+core_web_run(const struct core *c, const struct wait_item *w)
+{
+	struct book_id id;
+
+	return book_id_parse(w->run, &id) ? session_index_find(c->sessions, id)
+	                                  : NULL;
+}
+
+/* The arguments as the book has them, for people; false: it has them no more,
+ * or they are too long to be read. */
+static bool
+args_text(struct core *c, const struct wait_item *w, struct buf *out)
+{
+	const struct session_run *view = core_web_run(c, w);
+	const struct session_call *s =
+	    view ? session_call(view, w->call) : NULL;
+	auto_arena a = { 0 };
+	auto_buf body = { 0 };
+	auto_buf canonical = { 0 };
+	struct json *tree = NULL;
+	const struct json *args;
+	struct err e = { 0 };
+
+	if (!s || core_body_get(c, s->decided_seq, &body, &e) ||
+	    json_parse(&a, buf_str(&body), NULL, &tree, &e)) {
+		return false;
+	}
+	args = json_get(tree, "body") ? json_get(tree, "body") : tree;
+	args = json_get(args, "arguments");
+	if (!args) {
+		return false;
+	}
+	json_canonical(&canonical, args);
+	if (!digest_eq(digest_of(buf_str(&canonical)), w->args)) {
+		return false; /* not what the approval binds */
+	}
+	json_write_pretty(out, args);
+	return out->len <= TEXT_MAX;
+}
+
+/* SHA-256 over fields of fixed size: nothing can be moved from one into the
+ * next. */
+static void
+make_mark(const struct core_web_login *in, const struct wait_item *w, bool yes,
+    char text[DIGEST_TEXT])
+{
+	struct digest_run run;
+
+	digest_begin(&run);
+	digest_add(&run, str_span(in->key, sizeof(in->key)));
+	digest_add(&run, yes ? STR("y") : STR("n"));
+	digest_add(&run, str_span(w->digest.bytes, DIGEST_SIZE));
+	digest_add(&run, str_span(w->id, sizeof(w->id)));
+	digest_text(digest_end(&run), text);
+}
+
+static bool
+is_here(const struct wait_item *w)
+{
+	for (uint32_t i = 0; i < w->surface_count; i++) {
+		if (str_eq_z(w->surfaces[i], "web")) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+write_texts(
+    struct json_out *o, const char *key, const struct str *texts, uint32_t n)
+{
+	json_out_array(o, key);
+	for (uint32_t i = 0; i < n; i++) {
+		json_out_str(o, NULL, texts[i]);
+	}
+	json_out_end(o, ']');
+}
+
+static void
+write_time(struct json_out *o, const char *key, struct wall t)
+{
+	char text[WALL_TEXT_MAX];
+
+	wall_text(t, text);
+	json_out_z(o, key, text);
+}
+
+static void
+write_task(struct core *c, struct json_out *o, const struct wait_item *w)
+{
+	const struct core_role *role = core_role_find(c, w->identity);
+	const struct session_run *view = core_web_run(c, w);
+	char task[ID_TEXT] = "";
+	const struct queue_task *t;
+
+	if (view) {
+		book_id_text(view->task, task);
+	}
+	t = queue_find(c->queue, str_of(task));
+	json_out_z(o, "role", role ? role->name : "");
+	json_out_z(o, "task", task);
+	json_out_str(o, "subject", t ? t->subject : STR(""));
+}
+
+static void
+write_args(struct core *c, struct json_out *o, const struct wait_item *w,
+    const struct core_web_login *in)
+{
+	auto_buf args = { 0 };
+	bool whole = args_text(c, w, &args);
+	char mark[DIGEST_TEXT] = "";
+
+	json_out_bool(o, "whole", whole);
+	json_out_str(o, "args", whole ? buf_str(&args) : STR(""));
+	json_out_bool(o, "here", is_here(w));
+	if (whole) {
+		make_mark(in, w, true, mark);
+	}
+	json_out_z(o, "yes_mark", mark);
+	make_mark(in, w, false, mark);
+	json_out_z(o, "no_mark", mark);
+}
+
+void
+core_web_item(struct core *c, struct json_out *o, const struct wait_item *w,
+    const struct core_web_login *in)
+{
+	json_out_object(o, NULL);
+	json_out_z(o, "id", w->id);
+	json_out_z(o, "code", w->code);
+	json_out_z(o, "kind", wait_kind_name(w->kind));
+	json_out_str(o, "identity", w->identity);
+	json_out_str(o, "tool", w->tool);
+	json_out_str(o, "gate", w->gate);
+	json_out_str(o, "hint", w->hint);
+	json_out_str(o, "asker", w->asker);
+	json_out_i64(o, "people", w->people);
+	write_texts(o, "named", w->named, w->named_count);
+	write_texts(o, "yes", w->yes, w->yes_count);
+	write_texts(o, "surfaces", w->surfaces, w->surface_count);
+	json_out_bool(
+	    o, "remember", !digest_is_zero(w->asked_by) && w->people == 1);
+	write_time(o, "asked", w->asked);
+	write_time(o, "expires", w->expires);
+	write_task(c, o, w);
+	write_args(c, o, w, in);
+	json_out_end(o, '}');
+}
+
+/* --- a page of them --- */
+
+static size_t
+write_page(struct core *c, struct json_out *o, size_t from, bool *more,
+    const struct core_web_login *in)
+{
+	const struct wait_item *w;
+	size_t count = 0;
+	size_t i;
+
+	*more = false;
+	json_out_array(o, "waits");
+	for (i = from; (w = wait_at(c->waits, i)); i++) {
+		if (w->state != WAIT_OPEN) {
+			continue;
+		}
+		if (count == PAGE_MAX) {
+			*more = true;
+			break;
+		}
+		core_web_item(c, o, w, in);
+		count++;
+	}
+	json_out_end(o, ']');
+	return i;
+}
+
+static int64_t
+count_open(const struct core *c)
+{
+	const struct wait_item *w;
+	int64_t open = 0;
+
+	for (size_t i = 0; (w = wait_at(c->waits, i)); i++) {
+		open += w->state == WAIT_OPEN;
+	}
+	return open;
+}
+
+int
+route_web_inbox(struct core *c, struct core_ask *ask, struct err *e)
+{
+	const struct core_web_login *in = core_web_login_find(c, ask->login);
+	auto_buf body = { 0 };
+	struct json_out o;
+	struct str text;
+	uint64_t from = 0;
+	bool more;
+
+	must(in);
+	if (core_ask_query(ask, "from", &text) && !str_u64(text, &from)) {
+		return err_set(e, ERR_INPUT, "?from= must be a number");
+	}
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	from = write_page(c, &o, (size_t)from, &more, in);
+	json_out_bool(&o, "more", more);
+	json_out_i64(&o, "next", (int64_t)from);
+	json_out_i64(&o, "open", count_open(c));
+	/* What is shown is the state after this head. */
+	json_out_i64(&o, "seq", (int64_t)c->book.seq);
+	write_time(&o, "now", wall_now());
+	json_out_end(&o, '}');
+	core_answer(c, ask, 200, buf_str(&body));
+	return 0;
+}
+
+/* --- a decision --- */
+
+static int
+read_word(const struct core_ask *ask, const struct wait_item *w, bool *yes,
+    struct err *e)
+{
+	bool unknown = w->kind == WAIT_UNKNOWN_OUTCOME;
+	struct str word = STR("");
+
+	(void)json_text(ask->body, "decision", &word);
+	*yes = str_eq_z(word, unknown ? "happened" : "approve");
+	if (!*yes && !str_eq_z(word, unknown ? "did_not" : "deny")) {
+		return err_set(e, ERR_INPUT, "decision must be %s",
+		    unknown ? "happened or did_not" : "approve or deny");
+	}
+	if (w->kind != WAIT_APPROVAL && !unknown) {
+		return err_set(e, ERR_INPUT,
+		    "it wants more than a yes: answer it with `handrail`");
+	}
+	return 0;
+}
+
+static int
+check_shown(struct core *c, const struct core_ask *ask,
+    const struct wait_item *w, bool yes, struct err *e)
+{
+	char wanted[DIGEST_TEXT];
+	struct str mark = STR("");
+
+	(void)json_text(ask->body, "mark", &mark);
+	make_mark(core_web_login_find(c, ask->login), w, yes, wanted);
+	return mark.len == DIGEST_TEXT - 1 &&
+	               equal_const_time(mark.at, wanted, mark.len)
+	           ? 0
+	           : err_set(e, ERR_DENIED,
+	                 "this login was not shown it%s: look at it, then "
+	                 "decide",
+	                 yes ? " whole" : "");
+}
+
+static int
+read_remember(struct core *c, const struct core_ask *ask,
+    const struct wait_decide *say, int64_t *lasts_us, struct err *e)
+{
+	struct str text;
+
+	*lasts_us = 0;
+	if (!json_get(ask->body, "remember")) {
+		return 0;
+	}
+	if (!say->yes || !json_text(ask->body, "remember", &text) ||
+	    !duration_parse(text, lasts_us)) {
+		return err_set(e, ERR_INPUT,
+		    "remember goes with an approval and is a time like \"8h\"");
+	}
+	return core_standing_may(c, say, *lasts_us, e);
+}
+
+int
+route_web_decide(struct core *c, struct core_ask *ask, struct err *e)
+{
+	struct wait_decide say = {
+		.id = ask->part,
+		.principal = str_of(ask->operator_->name),
+		.surface = STR("web"),
+		.now = wall_now(),
+	};
+	const struct wait_item *w = wait_find(c->waits, ask->part);
+	auto_buf body = { 0 };
+	struct json_out o;
+	int64_t lasts_us;
+
+	if (!w) {
+		return err_set(e, ERR_MISSING, "nothing waits as %s",
+		    err_quote(ask->part));
+	}
+	(void)json_text(ask->body, "reason", &say.reason);
+	if (read_word(ask, w, &say.yes, e) ||
+	    check_shown(c, ask, w, say.yes, e) ||
+	    read_remember(c, ask, &say, &lasts_us, e) ||
+	    core_wait_say(c, &say, e)) {
+		return -1;
+	}
+	if (lasts_us) {
+		core_standing_make(c, &say, lasts_us);
+	}
+	w = wait_find(c->waits, ask->part);
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_z(&o, "id", w->id);
+	json_out_z(&o, "state", wait_state_name(w->state));
+	json_out_i64(&o, "people", w->people);
+	json_out_i64(&o, "said", w->yes_count);
+	json_out_end(&o, '}');
+	core_answer_after(c, ask, 200, buf_str(&body));
+	return 0;
+}

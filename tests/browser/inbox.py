@@ -1,0 +1,386 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The inbox as a person has it: Chromium, a keyboard, two tabs, a phone.
+
+PICTURES=FOLDER keeps screenshots there."""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from browser import *  # noqa: E402,F403
+
+GATES = """\
+[defaults]
+unmatched = "allow"
+
+[gate.spend]
+match   = { tool = "pay" }
+require = "operator"
+surface = "buddy | web | cli"
+hint    = "Pay {{amount}} euros to {{whom}}"
+expires = "{expires}"
+
+[gate.desk]
+match   = { tool = "sign" }
+require = "operator"
+surface = "cli"
+hint    = "Sign the lease"
+"""
+TOOLS = SERVER + """
+[tool.pay]
+description = "Pay somebody"
+action      = "purchase"
+[tool.pay.input]
+type = "object"
+required = ["whom", "amount"]
+properties.whom   = { type = "string" }
+properties.amount = { type = "integer" }
+properties.note   = { type = "string" }
+[tool.pay.run]
+exec = ["/bin/true"]
+
+[tool.sign]
+description = "Sign"
+action      = "purchase"
+[tool.sign.input]
+type = "object"
+[tool.sign.run]
+exec = ["/bin/true"]
+"""
+PICTURES = os.environ.get('PICTURES')
+EVIL = ('</pre><script>document.title="owned"</script>'
+        '<img src=x onerror="document.title=\'owned\'">'
+        '<a href="javascript:document.title=\'owned\'">')
+HOUSE = BROWSER = None
+
+
+def finance(expires='4h'):
+    return {'role.toml': ROLE.replace('["shell"]', '["pay", "sign"]'),
+            'gates.toml': GATES.replace('{expires}', expires),
+            'mcp/server.toml': TOOLS}
+
+
+def house():
+    global HOUSE
+    if HOUSE is None:
+        HOUSE = House({'finance': finance()})
+        HOUSE.start()
+    return HOUSE
+
+
+def browser():
+    global BROWSER
+    if BROWSER is None:
+        BROWSER = Browser()
+    return BROWSER
+
+
+def address(h):
+    return 'http://127.0.0.1:%d/' % h.port
+
+
+def pay(h, whom='Anna', amount=5, tool='pay', subject='Pay the bills', **more):
+    args = {} if tool == 'sign' else {'whom': whom, 'amount': amount, **more}
+    return h.dispatch([{'id': 'x', 'tool': tool, 'on_error': 'continue',
+                        'args': args},
+                       {'id': 'end', 'tool': 'finish', 'args': {}}],
+                      queue='finance', subject=subject)
+
+
+def login(b, h):
+    b.go(address(h) + 'login')
+    b.type('#token', h.token())
+    b.keys('Enter')
+    b.until("document.querySelector('.live.on') !== null", 15)
+    need(b.url() == address(h), b.url())
+
+
+def inbox(seconds=15):
+    """Logged in, and nothing waits."""
+    h, b = house(), browser()
+    for w in h.waits():  # of a test that failed
+        h.ok('deny', w['id'], '--reason', 'a test is over')
+    b.choose(b.tabs()[0])
+    b.size(1000, 900)
+    b.go(address(h))
+    b.until("document.querySelector('.live.on, #token') !== null", seconds)
+    if b.script("return document.querySelector('#token') !== null"):
+        login(b, h)
+        b.complaints()  # the 401 that led there
+    cards(b, 0)
+    return h, b
+
+
+def cards(b, count, seconds=15):
+    b.until('document.querySelectorAll("article").length === %d' % count,
+            seconds)
+
+
+def picture(b, name):
+    if PICTURES:
+        os.makedirs(PICTURES, exist_ok=True)
+        b.picture(os.path.join(PICTURES, name + '.png'))
+
+
+def clean(b):
+    said = b.complaints()
+    need(not said, said)
+
+
+def decide(b, key, left):
+    """One key, and the card goes; then the hand may go on."""
+    before = b.script('return document.activeElement.id')
+    b.keys(key)
+    cards(b, left)
+    time.sleep(0.45)  # the page wants the next one looked at
+    return before
+
+
+# --- tests --------------------------------------------------------------------
+
+@test
+def who_is_not_logged_in_is_asked_for_a_token():
+    h, b = house(), browser()
+    b.go(address(h))
+    b.until("location.pathname === '/login'")
+    need(b.script('return document.activeElement.id') == 'token')
+    picture(b, 'login')
+    b.type('#token', 'wrong')
+    b.keys('Enter')
+    b.until("document.querySelector('[role=alert]').textContent.includes("
+            "'no operator')")
+    need('wrong' not in b.url())
+    b.complaints()  # the 401s are told there
+    login(b, h)
+    need(b.script('return document.cookie') == '', 'a script reads the cookie')
+    need('Nothing waits' in b.script('return document.body.innerText'))
+    picture(b, 'empty')
+    clean(b)
+
+
+@test
+def ten_waits_are_approved_by_keyboard():
+    h, b = inbox()
+    tasks = [pay(h, 'Supplier %d' % i, 100 + i) for i in range(10)]
+    cards(b, 10)
+    need(b.script('return document.title').startswith('(10)'))
+    picture(b, 'ten')
+    b.keys('j')
+    done = set()
+    for left in range(9, -1, -1):
+        done.add(decide(b, 'a', left))
+    need(len(done) == 10, 'the focus did not move on', done)
+    for task in tasks:
+        need(h.outcome(task)['state'] == 'completed', task)
+        said = [e['body'] for e in h.events(task)
+                if e['kind'] == 'wait_decided']
+        need(len(said) == 1 and said[0]['by'] == 'tester' and
+             said[0]['surface'] == 'web', said)
+    need(b.script('return document.querySelector("#said").textContent'))
+    clean(b)
+
+
+@test
+def keys_move_and_a_denial_carries_its_reason():
+    h, b = inbox()
+    tasks = []
+    for name in 'Anna', 'Bert', 'Carl':
+        tasks.append(pay(h, name))
+        cards(b, len(tasks))
+    focus = 'return document.activeElement.querySelector(".hint").textContent'
+    b.keys('j')
+    need('Anna' in b.script(focus))
+    b.keys('j', 'j', 'j')
+    need('Carl' in b.script(focus))
+    b.keys('k')
+    need('Bert' in b.script(focus))
+    b.keys('d')
+    need(b.script('return document.activeElement.className') == 'why-not')
+    b.keys(*'too adj')  # these are letters of the reason, not keys
+    b.keys('Escape')
+    need('Bert' in b.script(focus))
+    b.keys('d')
+    b.keys(*'!', 'Enter')
+    cards(b, 2)
+    h.outcome(tasks[1])
+    said = [e['body'] for e in h.events(tasks[1])
+            if e['kind'] == 'wait_decided']
+    need(said[0]['reason'] == 'too adj!' and said[0]['surface'] == 'web', said)
+    need('Carl' in b.script(focus), 'the focus is nowhere')
+    # What the focus came to by itself is not decided before it is looked at.
+    b.keys('a')
+    b.until("document.querySelector('#said').textContent.includes('look at')")
+    cards(b, 2)
+    time.sleep(0.45)
+    b.keys('a', 'a')
+    cards(b, 1)
+    need('Anna' in b.script(focus))
+    time.sleep(0.45)
+    b.keys('a')
+    cards(b, 0)
+    for task in tasks:
+        h.outcome(task)
+    clean(b)
+
+
+@test
+def another_tab_sees_what_comes_and_who_decided():
+    h, b = inbox()
+    first = b.tabs()[0]
+    second = b.tab()
+    b.choose(second)
+    b.go(address(h))
+    b.until("document.querySelector('.live.on') !== null")
+    task = pay(h, 'Dora')
+    cards(b, 1)
+    b.choose(first)
+    cards(b, 1)
+    b.keys('j')
+    b.keys('a')
+    cards(b, 0)
+    b.choose(second)
+    cards(b, 0)
+    b.until("document.querySelector('#decided').innerText.includes("
+            "'approved by you on web')")
+    h.outcome(task)
+    task = pay(h, 'Emil')
+    cards(b, 1)
+    wait = h.waiting()
+    h.ok('deny', wait['id'], '--reason', 'from the desk')
+    b.until("document.querySelector('#decided').innerText.includes("
+            "'denied by you on cli: from the desk')")
+    h.outcome(task)
+    # Logged out in one, the other is out too.
+    b.click('#logout')
+    b.until("location.pathname === '/login'")
+    b.choose(first)
+    b.until("location.pathname === '/login'")
+    b.choose(second)
+    b.ask('DELETE', b.at + '/window')
+    b.choose(first)
+    b.complaints()
+
+
+@test
+def text_of_an_agent_is_text():
+    h, b = inbox()
+    task = pay(h, EVIL, 7, note='\u202egnp.exe \u200bhidden\n' + EVIL,
+               subject=EVIL)
+    cards(b, 1)
+    need(b.script('return document.title') == '(1) Inbox · Handrail')
+    need(b.script('return document.querySelectorAll('
+                  '"article img, article script, article a").length') == 0)
+    text = b.script('return document.querySelector("article").innerText')
+    need('<img src=x' in text and 'U+202E' in text and 'U+200B' in text, text)
+    need('\u202e' not in text)
+    args = b.script('return document.querySelector(".args").textContent')
+    need(args.count('<script>') == 2, args)
+    picture(b, 'evil')
+    b.keys('j', 'd')
+    b.type('.why-not', '<b>no</b>')
+    b.keys('Enter')
+    b.until("document.querySelector('#decided').innerText.includes('<b>no</b>')")
+    h.outcome(task)
+    clean(b)
+
+
+@test
+def what_this_page_may_not_decide_says_so():
+    h, b = inbox()
+    task = pay(h, tool='sign')
+    cards(b, 1)
+    need(b.script('return document.querySelector(".yes").disabled'))
+    need('takes no answer from a browser' in b.script(
+        'return document.querySelector(".note").textContent'))
+    b.keys('j', 'a', 'd')
+    time.sleep(0.3)
+    cards(b, 1)
+    h.ok('approve', h.waiting()['id'])
+    cards(b, 0)
+    h.outcome(task)
+    clean(b)
+
+
+@test
+def it_fits_a_phone_in_light_and_in_the_dark():
+    h, b = inbox()
+    tasks = [pay(h, 'Grünwald & Söhne GmbH', 1250, note='Invoice 2026-1187, '
+                 'due on Friday.', subject='Pay the supplier invoices'),
+             pay(h, 'x' * 300, 3, note='y' * 2000, subject='z' * 200),
+             pay(h, tool='sign', subject='Renew the office lease')]
+    cards(b, 3)
+    for name, width, height, mobile in (('phone', 360, 780, True),
+                                        ('small', 320, 640, True),
+                                        ('desk', 1100, 900, False)):
+        for dark in False, True:
+            b.size(width, height, mobile)
+            b.dark(dark)
+            b.script('window.scrollTo(0, 0)')
+            b.keys('j')
+            wide = b.script('return document.documentElement.scrollWidth')
+            need(wide <= width, name, wide)
+            small = b.script(
+                'return [...document.querySelectorAll(".buttons button")]'
+                '.filter(x => x.getBoundingClientRect().height < 44).length')
+            need(small == 0, 'buttons too small for a thumb')
+            picture(b, '%s-%s' % (name, 'dark' if dark else 'light'))
+    b.dark(False)
+    for w in h.waits():
+        h.ok('deny', w['id'], '--reason', 'enough')
+    cards(b, 0)
+    for task in tasks:
+        h.outcome(task)
+    clean(b)
+
+
+@test
+def whoever_hears_the_page_is_told_what_it_shows():
+    h, b = inbox()
+    task = pay(h, 'Hans')
+    cards(b, 1)
+    nameless = b.script("""
+        return [...document.querySelectorAll('button, input, select, a')]
+            .filter(x => x.checkVisibility() && !(x.textContent.trim() ||
+                x.getAttribute('aria-label') || x.labels && x.labels.length))
+            .map(x => x.outerHTML)""")
+    need(nameless == [], nameless)
+    need(b.script('return document.documentElement.lang') == 'en')
+    said = b.script("return document.querySelector('[aria-live=polite]')"
+                    '.textContent')
+    need('asks for pay' in said, said)
+    label = b.script("return document.querySelector('article')"
+                     ".getAttribute('aria-label')")
+    need(label.startswith('pay, finance, code '), label)
+    b.keys('j')
+    need(b.script('return getComputedStyle(document.activeElement)'
+                  '.outlineStyle') == 'solid', 'the focus is not seen')
+    b.keys('a')
+    cards(b, 0)
+    h.outcome(task)
+    clean(b)
+
+
+@test
+def a_page_goes_on_when_the_house_was_away_and_asks_for_a_login():
+    h, b = inbox()
+    task = pay(h, 'Ida')
+    cards(b, 1)
+    h.stop()
+    b.until("document.querySelector('.live').textContent.includes('reconn')")
+    h.start()
+    b.until("location.pathname === '/login'", 20)
+    login(b, h)
+    cards(b, 1)
+    b.keys('j', 'a')
+    cards(b, 0)
+    need(h.outcome(task)['state'] == 'completed')
+    b.complaints()
+
+
+if __name__ == '__main__':
+    code = main()
+    for made in BROWSER, HOUSE:
+        if made:
+            made.__exit__()
+    sys.exit(code)
