@@ -103,8 +103,9 @@ core_lease_drop(struct core *c, struct core_lease *lease)
 	free(lease);
 }
 
+/* ours: it never had a holder. */
 static void
-lose(struct core *c, struct core_lease *lease, const char *why)
+lose(struct core *c, struct core_lease *lease, const char *why, bool ours)
 {
 	auto_arena a = { 0 };
 	struct queue_touch touch = {
@@ -112,6 +113,7 @@ lose(struct core *c, struct core_lease *lease, const char *why)
 		.epoch = lease->epoch,
 		.why = str_of(why),
 		.now = wall_now(),
+		.ours = ours,
 	};
 	struct queue_step step = { 0 };
 	struct err e = { 0 };
@@ -132,7 +134,7 @@ core_worker_unheard(struct core *c, uint64_t ask)
 		for (struct core_lease *l = w->leases; l; l = next) {
 			next = l->next;
 			if (l->ask == ask) {
-				lose(c, l, "nobody was there to take it");
+				lose(c, l, "nobody was there to take it", true);
 			}
 		}
 	}
@@ -171,7 +173,8 @@ lose_all(struct core *c, struct core_worker *w)
 	    "%s was silent for its lease and loses %zu tasks", w->name,
 	    w->held);
 	while (w->leases) {
-		lose(c, w->leases, "the worker was silent for its lease");
+		lose(
+		    c, w->leases, "the worker was silent for its lease", false);
 	}
 }
 
