@@ -143,10 +143,6 @@ load_answers(struct queue *q, struct task *t, struct cut *c, struct err *e)
 		list[i].text = form_take_text(c);
 		list[i].state = form_take_byte(c);
 		list[i].epoch = form_take_u32(c);
-		if (queue_answer_find(q, list[i].text)) {
-			return err_set(
-			    e, ERR_CONFLICT, "two forms have the same ack_key");
-		}
 	}
 	for (size_t i = count; i > 0; i--) {
 		if (is_ours(q, t, list[i - 1].text)) {
