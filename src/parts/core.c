@@ -379,6 +379,14 @@ open_book(struct core *c, struct err *e)
 	return give_up_power(c, e) || core_book_open(c, c->where, e) ? -1 : 0;
 }
 
+static bool
+says_yes(const struct core *c, const char *name)
+{
+	const char *word = part_arg(&c->part, name);
+
+	return word && strcmp(word, "yes") == 0;
+}
+
 static int
 open_core(struct core *c, struct err *e)
 {
@@ -397,7 +405,10 @@ open_core(struct core *c, struct err *e)
 	core_commit_begin(c);
 	core_backup_sweep(c);
 	house_started(c);
-	if (core_house_load(c, true, e) || core_operators_know(c, e)) {
+	/* A house that was up comes up again: what was broken meanwhile closes
+	 * its role, as it does at a reload. */
+	if (core_house_load(c, !says_yes(c, "again"), e) ||
+	    core_operators_know(c, e)) {
 		return -1;
 	}
 	c->slot_count = c->house.config.cells;
@@ -434,8 +445,7 @@ main(int argc, char **argv)
 	part_begin(&c.part, PART_CORE, argc, argv);
 	c.config_file = part_arg(&c.part, "config");
 	c.state = part_arg(&c.part, "state");
-	c.dev = part_arg(&c.part, "dev") &&
-	        strcmp(part_arg(&c.part, "dev"), "yes") == 0;
+	c.dev = says_yes(&c, "dev");
 	c.began = mono_now();
 	must(c.config_file && c.state && part_arg(&c.part, "operators"));
 	name_node(&c);
