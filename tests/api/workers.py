@@ -5,10 +5,12 @@ work, beat."""
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import (GATES, HELPER, House, SERVER, main, need, shell, test, until,
@@ -167,6 +169,49 @@ def a_worker_that_waits_gets_the_task_when_it_is_put():
         need(state(h, task) == 'in_progress')
         t.join(5)
         need(got and got[0]['task'] == task, got)
+
+
+def commits(h):
+    """seq -> the first seq of its commit, of a house that has stopped: all
+    heads of a batch are one row."""
+    with closing(sqlite3.connect(os.path.join(h.state, 'book/book.db'))) as db:
+        return {first + n: first for first, count in db.execute(
+            'SELECT first, count FROM log') for n in range(count)}
+
+
+@test
+def put_and_claim_of_a_worker_that_waits_are_one_commit():
+    with house() as h:
+        h.start()
+        got = []
+        for _ in range(5):
+            t = threading.Thread(target=lambda: got.extend(
+                claim(h, 'a', wait_ms=20000)))
+            t.start()
+            time.sleep(0.1)
+            put(h)
+            t.join(5)
+        seqs = [{e['kind']: e['seq'] for e in h.events(g['task'])}
+                for g in got]
+        need(len(got) == 5 and h.stop() == 0, got)
+        of = commits(h)
+        for s in seqs:
+            need(of[s['task_put']] == of[s['task_claimed']], s, of)
+
+
+@test
+def a_claim_of_many_takes_them_in_one_commit_in_their_order():
+    with house() as h:
+        h.start()
+        tasks = put(h, 7)
+        got = claim(h, 'a', 5)
+        need([g['task'] for g in got] == tasks[:5], got, tasks)
+        need(len(claim(h, 'b', 5)) == 2)
+        seqs = [next(e['seq'] for e in h.events(g['task'])
+                     if e['kind'] == 'task_claimed') for g in got]
+        need(h.stop() == 0)
+        of = commits(h)
+        need(len({of[s] for s in seqs}) == 1, seqs, of)
 
 
 @test
