@@ -111,6 +111,22 @@ def heads_of_a_worker_say_under_which_epoch_and_as_whom():
 
 
 @test
+def heads_of_a_task_without_a_run_say_what_was_in_force_and_who_ended_it():
+    with house() as h:
+        h.start()
+        task, other = put(h, 2)
+        h.ok('task', 'cancel', other)
+        [got] = claim(h, 'a')
+        say(h, 'finish', 'a', **end(got))
+        said = h.events(task) + h.events(other)
+        queue = [e for e in said if e['kind'].startswith('task_')]
+        need(len(queue) == 6 and len({(e['policy'], e['role'], e['contract'])
+                                      for e in queue}) == 1, said)
+        need([e['identity'] for e in queue if e['task'] == other][1:] ==
+             ['tester', 'tester'], said)
+
+
+@test
 def agents_of_the_house_leave_a_queue_of_workers_alone():
     with house() as h:
         h.start()
