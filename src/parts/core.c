@@ -21,6 +21,7 @@
 #include "parts/core_egress.h"
 #include "parts/core_run.h"
 #include "parts/core_store.h"
+#include "parts/core_token.h"
 
 uint64_t
 core_number(struct core *c)
@@ -399,7 +400,8 @@ open_core(struct core *c, struct err *e)
 	}
 	if (core_store_find(c, e) || open_book(c, e) ||
 	    core_book_recover(c, e) || core_stop_load(c, e) ||
-	    core_standing_load(c, e) || core_vault_load(c, e)) {
+	    core_standing_load(c, e) || core_tokens_load(c, e) ||
+	    core_vault_load(c, e)) {
 		return -1;
 	}
 	core_commit_begin(c);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parts/core_token.h"
+
 #define SLOTS 4096
 
 struct core_workers {
@@ -383,6 +385,9 @@ core_worker_offer(struct core *c)
 
 	for (struct core_claim *k = workers_of(c)->waiting; k; k = next) {
 		next = k->next;
+		if (core_token_revoked(k->worker->operator_)) {
+			continue; /* its patience ends */
+		}
 		core_worker_claim(c, k);
 		if (k->taken_count) {
 			renew(k->worker, k->lease_us);
