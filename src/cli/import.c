@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `task import DIR`: the pending tasks of DIR/queues/<queue>.jsonl into the
- * house.  Nothing is sent without --write.  The idempotency key of a task is
+ * house, and the letters that wait in DIR/mailbox (import_mail.c).  Nothing is
+ * sent without --write.  The idempotency key of a task is
  * its id in the file, so that a second import changes nothing; an id that is
  * no UUID gets a new one and stands in payload.legacy with whatever else the
  * canon has no place for.
@@ -34,15 +35,17 @@ item_of(struct import *in, struct str id)
 
 /* Would the house take this member as it stands? */
 static bool
-fits(const struct json *member)
+fits(const struct json *member, enum e2m_kind kind)
 {
 	struct wall t;
 
-	if (str_eq_z(member->key, "id")) {
+	if (str_eq_z(member->key, "id") && kind == E2M_TASK) {
 		return id_valid(member->text);
 	}
 	if (str_eq_z(member->key, "created_at") ||
-	    str_eq_z(member->key, "updated_at")) {
+	    str_eq_z(member->key, "updated_at") ||
+	    str_eq_z(member->key, "at") ||
+	    str_eq_z(member->key, "expires_at")) {
 		return wall_parse(member->text, &t);
 	}
 	return true;
@@ -73,24 +76,22 @@ add_legacy(struct arena *a, struct json *body, struct json *legacy)
 	(void)json_set(a, body, "payload", payload);
 }
 
-static struct json *
-body_of(struct import *in, const struct e2m_loose *line, const char *queue)
+struct json *
+import_body(
+    struct import *in, const struct json *line, const struct e2m_record *r)
 {
 	struct arena *a = &in->c->arena;
-	struct json *clean = e2m_to_json(a, &line->record);
+	struct json *clean = e2m_to_json(a, r);
 	struct json *body = json_new(a, JSON_OBJECT);
 	struct json *legacy = json_new(a, JSON_OBJECT);
 
-	JSON_EACH(member, line->tree)
+	JSON_EACH(member, line)
 	{
-		if (json_get_str(clean, member->key) && fits(member)) {
+		if (json_get_str(clean, member->key) && fits(member, r->kind)) {
 			carry(a, body, member);
 		} else {
 			carry(a, legacy, member);
 		}
-	}
-	if (!json_get(body, "queue")) {
-		(void)json_set_str(a, body, "queue", str_of(queue));
 	}
 	(void)json_set_str(a, body, "state", STR("pending"));
 	if (legacy->count) {
@@ -99,8 +100,20 @@ body_of(struct import *in, const struct e2m_loose *line, const char *queue)
 	return body;
 }
 
+static struct json *
+body_of(struct import *in, const struct e2m_loose *line, const char *queue)
+{
+	struct json *body = import_body(in, line->tree, &line->record);
+
+	if (!json_get(body, "queue")) {
+		(void)json_set_str(&in->c->arena, body, "queue", str_of(queue));
+	}
+	return body;
+}
+
 static void
-read_line(struct import *in, const struct e2m_loose *line, const char *queue)
+read_line(struct import *in, const struct e2m_loose *line, enum e2m_place place,
+    const char *stem)
 {
 	struct str id;
 	bool changed = false;
@@ -112,27 +125,27 @@ read_line(struct import *in, const struct e2m_loose *line, const char *queue)
 		(void)e2m_canon(&in->c->arena, line->tree, &changed);
 		in->legacy += changed;
 	}
-	if (!line->has_record || !json_text(line->tree, "id", &id)) {
+	if (place == E2M_IN_MAILBOX) {
+		import_mail_line(in, line, stem);
 		return;
 	}
-	if (line->record.kind == E2M_ENVELOPE) {
-		in->letters++;
-		return;
-	}
-	if (!queue) {
+	if (!line->has_record || line->record.kind == E2M_ENVELOPE ||
+	    !json_text(line->tree, "id", &id)) {
 		return;
 	}
 	struct item *item = item_of(in, id);
 
 	if (line->record.kind == E2M_TASK) {
-		item->body = body_of(in, line, queue);
+		item->body = body_of(in, line, stem);
 	}
 	item->state = line->state;
 }
 
 static int
-read_file(struct import *in, const char *path, const char *queue, struct err *e)
+read_file(
+    struct import *in, const char *path, enum e2m_place place, struct err *e)
 {
+	const char *stem = cli_stem(in->c, path);
 	auto_buf bytes = { 0 };
 	struct e2m_reader reader;
 	struct e2m_loose line;
@@ -140,8 +153,8 @@ read_file(struct import *in, const char *path, const char *queue, struct err *e)
 	if (file_read(path, FILE_MAX, &bytes, e)) {
 		return -1;
 	}
-	e2m_reader_init(&reader, arena_str(&in->c->arena, buf_str(&bytes)),
-	    queue ? E2M_IN_QUEUE : E2M_IN_MAILBOX);
+	e2m_reader_init(
+	    &reader, arena_str(&in->c->arena, buf_str(&bytes)), place);
 	while (e2m_reader_next(&reader, &in->c->arena, &line)) {
 		for (size_t i = 0; i < line.deviation_count; i++) {
 			struct str text = e2m_deviation_text(&in->c->arena,
@@ -149,7 +162,7 @@ read_file(struct import *in, const char *path, const char *queue, struct err *e)
 
 			(void)fprintf(stderr, STR_FMT "\n", STR_ARG(text));
 		}
-		read_line(in, &line, queue);
+		read_line(in, &line, place, stem);
 	}
 	e2m_reader_fini(&reader);
 	return 0;
@@ -174,16 +187,16 @@ read_folder(struct import *in, const char *folder, struct err *e)
 		    folder);
 	}
 	for (size_t i = 0; i < queues.count; i++) {
-		if (read_file(
-		        in, queues.at[i], cli_stem(in->c, queues.at[i]), e)) {
+		if (read_file(in, queues.at[i], E2M_IN_QUEUE, e)) {
 			return -1;
 		}
 	}
 	for (size_t i = 0; i < letters.count; i++) {
-		if (read_file(in, letters.at[i], NULL, e)) {
+		if (read_file(in, letters.at[i], E2M_IN_MAILBOX, e)) {
 			return -1;
 		}
 	}
+	import_mail_settle(in);
 	return 0;
 }
 
@@ -238,6 +251,12 @@ print_counts(struct import *in)
 		{ "dispatched", in->sent },
 		{ "there", in->there },
 		{ "refused", in->refused },
+		{ "letters_waiting", in->waiting_letters },
+		{ "letters_not_whole", in->broken_letters },
+		{ "letters_sent", in->letters_sent },
+		{ "letters_there", in->letters_there },
+		{ "letters_refused", in->letters_refused },
+		{ "reads_refused", in->reads_refused },
 	};
 
 	for (size_t i = 0; i < COUNT(counts); i++) {
@@ -268,6 +287,13 @@ print_all(struct import *in)
 		}
 	}
 	json_out_end(&in->out, ']');
+	json_out_array(&in->out, "mail");
+	for (struct letter *l = in->first_letter; l; l = l->next) {
+		if (l->waits) {
+			import_mail_print(in, l);
+		}
+	}
+	json_out_end(&in->out, ']');
 	json_out_object(&in->out, "counts");
 	print_counts(in);
 	json_out_end(&in->out, '}');
@@ -294,17 +320,21 @@ cli_task_import(struct cli *c, int argc, char **argv)
 	int result;
 
 	in.end = &in.first;
+	in.letter_end = &in.first_letter;
 	in.write = cli_flag(&argc, argv, "write");
 	if (argc != 1) {
 		return cli_usage(c, "task", "import wants a folder");
 	}
 	result = read_folder(&in, argv[0], &e);
 	if (!result && in.write) {
-		result = import_send(&in, &e);
+		result =
+		    import_send(&in, &e) || import_mail_send(&in, &e) ? -1 : 0;
 	}
 	if (!result) {
 		print_all(&in);
 	}
 	tdestroy(in.by_id, keep);
-	return result ? cli_fail(&e) : in.refused || in.unreadable;
+	return result ? cli_fail(&e)
+	              : in.refused || in.unreadable || in.letters_refused ||
+	                    in.reads_refused;
 }

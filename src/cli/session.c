@@ -4,25 +4,74 @@
 
 #include "cli/cli.h"
 
+struct listing {
+	struct json_out out; /* with --json */
+	uint64_t after;
+	bool more;
+};
+
+static void
+list_one(struct cli *c, struct listing *l, const struct json *s)
+{
+	if (c->json) {
+		json_out_value(&l->out, NULL, s);
+		return;
+	}
+	printf("%s  %-8s %-12s %s\n", cli_text(c, s, "session"),
+	    cli_text(c, s, "state"), cli_text(c, s, "queue"),
+	    cli_text(c, s, "subject"));
+}
+
+static int
+list_page(struct cli *c, struct listing *l, struct str target, struct err *e)
+{
+	struct cli_answer answer = { 0 };
+	struct cli_ask ask = { .method = "GET", .target = target };
+
+	if (cli_send(c, &ask, &answer, e)) {
+		return -1;
+	}
+	JSON_EACH(s, json_get(answer.tree, "sessions"))
+	{
+		list_one(c, l, s);
+	}
+	l->more = false;
+	(void)json_bool(answer.tree, "more", &l->more);
+	l->after = (uint64_t)cli_number(answer.tree, "next");
+	buf_fini(&answer.body);
+	return 0;
+}
+
+/* Of one task, or all there ever were, in the order in which they began. */
 static int
 list(struct cli *c, int argc, char **argv)
 {
 	const char *task = cli_option(&argc, argv, "task");
-	const struct json *tree;
+	struct listing l = { 0 };
+	auto_buf text = { 0 };
 	struct err e = { 0 };
 
 	if (argc) {
 		return cli_usage(c, "session", "list takes only --task ID");
 	}
-	if (cli_get(c, &tree, &e, "/api/sessions?task=%s",
-	        task ? cli_encode(c, str_of(task)) : "")) {
-		return cli_fail(&e);
-	}
-	JSON_EACH(s, json_get(tree, "sessions"))
-	{
-		printf("%s  %-8s %-12s %s\n", cli_text(c, s, "session"),
-		    cli_text(c, s, "state"), cli_text(c, s, "queue"),
-		    cli_text(c, s, "subject"));
+	json_out_init(&l.out, &text);
+	json_out_object(&l.out, NULL);
+	json_out_array(&l.out, "sessions");
+	do {
+		struct str target =
+		    task ? arena_printf(&c->arena, "/api/sessions?task=%s",
+		               cli_encode(c, str_of(task)))
+		         : arena_printf(&c->arena, "/api/sessions?after=%llu",
+		               (unsigned long long)l.after);
+
+		if (list_page(c, &l, target, &e)) {
+			return cli_fail(&e);
+		}
+	} while (l.more);
+	json_out_end(&l.out, ']');
+	json_out_end(&l.out, '}');
+	if (c->json) {
+		printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
 	}
 	return 0;
 }

@@ -22,6 +22,7 @@
 #include "parts/core_oauth.h"
 #include "parts/core_run.h"
 #include "parts/core_store.h"
+#include "parts/core_token.h"
 
 uint64_t
 core_number(struct core *c)
@@ -381,6 +382,14 @@ open_book(struct core *c, struct err *e)
 	return give_up_power(c, e) || core_book_open(c, c->where, e) ? -1 : 0;
 }
 
+static bool
+says_yes(const struct core *c, const char *name)
+{
+	const char *word = part_arg(&c->part, name);
+
+	return word && strcmp(word, "yes") == 0;
+}
+
 static int
 open_core(struct core *c, struct err *e)
 {
@@ -393,13 +402,17 @@ open_core(struct core *c, struct err *e)
 	}
 	if (core_store_find(c, e) || open_book(c, e) ||
 	    core_book_recover(c, e) || core_stop_load(c, e) ||
-	    core_standing_load(c, e) || core_vault_load(c, e)) {
+	    core_standing_load(c, e) || core_tokens_load(c, e) ||
+	    core_vault_load(c, e)) {
 		return -1;
 	}
 	core_commit_begin(c);
 	core_backup_sweep(c);
 	house_started(c);
-	if (core_house_load(c, true, e) || core_operators_know(c, e)) {
+	/* A house that was up comes up again: what was broken meanwhile closes
+	 * its role, as it does at a reload. */
+	if (core_house_load(c, !says_yes(c, "again"), e) ||
+	    core_operators_know(c, e)) {
 		return -1;
 	}
 	c->slot_count = c->house.config.cells;
@@ -436,8 +449,7 @@ main(int argc, char **argv)
 	part_begin(&c.part, PART_CORE, argc, argv);
 	c.config_file = part_arg(&c.part, "config");
 	c.state = part_arg(&c.part, "state");
-	c.dev = part_arg(&c.part, "dev") &&
-	        strcmp(part_arg(&c.part, "dev"), "yes") == 0;
+	c.dev = says_yes(&c, "dev");
 	c.began = mono_now();
 	must(c.config_file && c.state && part_arg(&c.part, "operators"));
 	name_node(&c);

@@ -81,6 +81,7 @@ void core_api_sandbox_ended(struct core *c, uint64_t api, const char *why);
 
 struct core_agent;
 struct core_ask;
+struct core_token;
 struct core_intent;
 struct core_asking;
 struct core_login;
@@ -108,6 +109,7 @@ struct core {
 	struct session_index *sessions;
 	struct wait_list *waits;
 	struct wait_grants *grants;
+	struct core_token *tokens; /* of workers */
 	struct wire_peer *api, *vault, *resolver, *sandbox, *egress, *buddy;
 	struct core_buddy desk; /* core_buddy.c */
 	bool vault_ready;

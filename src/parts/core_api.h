@@ -64,7 +64,7 @@ struct core_ask {
 	bool streaming;
 };
 
-enum core_who { OPEN, READ, ACT, WEB };
+enum core_who { OPEN, WORK, READ, ACT, WEB };
 typedef int core_route_fn(struct core *c, struct core_ask *ask, struct err *e);
 #define ROUTE(method, path, handler, who, what) core_route_fn handler;
 #include "parts/routes.def"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "parts/core_api.h"
+#include "parts/core_token.h"
 
 #define PATTERN_MAX 256 /* bytes of a path of the table, with its star */
 
@@ -108,7 +109,7 @@ by_token(struct core *c, const struct wire_api_ask_head *in)
 			return o;
 		}
 	}
-	return NULL;
+	return in->has_token ? core_token_bearer(c, in->token_digest) : NULL;
 }
 
 void
@@ -150,6 +151,9 @@ core_route_may(struct core *c, const struct core_ask *ask, enum core_who who,
 		    "no operator of this house: the local socket wants the uid "
 		    "and the token of one [operator.*] (the token is in "
 		    "<state>/operators/NAME.token)");
+	}
+	if (ask->operator_->worker && who != WORK) {
+		return core_token_refuse(ask->operator_, e);
 	}
 	if (who == ACT && !ask->local) {
 		return err_set(e, ERR_DENIED,

@@ -11,6 +11,7 @@
 #include "parts/core_run.h"
 
 #define LIST_MAX    500
+#define LOOK_MAX    8192 /* heads that one page of a list looks at */
 #define EVENTS_MAX  500
 #define PAGE_MAX    ((size_t)1024 * 1024) /* bytes of one page, at least one */
 #define PATIENCE_US (60 * CLOCK_SECOND)
@@ -81,38 +82,108 @@ write_runs_of(struct core *c, struct json_out *o, struct str task)
 	}
 }
 
-int
-route_sessions(struct core *c, struct core_ask *ask, struct err *e)
+/* Those that go on, and those that ended lately. */
+static void
+write_views(struct core *c, struct json_out *o)
 {
-	auto_buf body = { 0 };
-	struct json_out o;
-	struct str task = STR("");
 	const struct session_run *view;
 	int listed = 0;
 
-	(void)e;
-	(void)core_ask_query(ask, "task", &task);
-	json_out_init(&o, &body);
-	json_out_object(&o, NULL);
-	json_out_array(&o, "sessions");
-	if (task.len) {
-		write_runs_of(c, &o, task);
-	}
 	for (size_t i = 0;
 	     (view = session_index_at(c->sessions, i)) && listed < LIST_MAX;
 	     i++) {
 		char text[ID_TEXT];
 
 		book_id_text(view->task, text);
-		if (!text[0] || task.len) {
+		if (!text[0]) {
 			continue;
 		}
-		json_out_object(&o, NULL);
-		write_session(c, &o, view);
-		json_out_end(&o, '}');
+		json_out_object(o, NULL);
+		write_session(c, o, view);
+		json_out_end(o, '}');
 		listed++;
 	}
-	json_out_end(&o, ']');
+}
+
+struct beginnings { /* a page of all runs, in the order in which they began */
+	struct core *core;
+	struct json_out *out;
+	uint64_t after; /* of the last head that was looked at */
+	unsigned looked, listed;
+};
+
+static int
+write_beginning(void *context, const struct store_head *row, struct err *e)
+{
+	struct beginnings *b = context;
+	struct session_run gone = { .ended = true };
+	const struct session_run *view;
+	struct book_head head;
+
+	if (book_head_decode(str_span(row->head, BOOK_HEAD_SIZE), &head, e)) {
+		return -1;
+	}
+	b->after = head.seq;
+	b->looked++;
+	if (head.kind != BOOK_RUN_STARTED) {
+		return 0;
+	}
+	gone.run = head.run;
+	gone.task = head.task;
+	view = session_index_find(b->core->sessions, head.run);
+	json_out_object(b->out, NULL);
+	write_session(b->core, b->out, view ? view : &gone);
+	json_out_end(b->out, '}');
+	b->listed++;
+	return 0;
+}
+
+/* A page may be empty where little began: `more` says whether to go on. */
+static int
+write_all(struct core *c, struct json_out *o, uint64_t after, struct err *e)
+{
+	struct beginnings b = { .core = c, .out = o, .after = after };
+
+	if (store_heads_walk(
+	        c->book.store, after + 1, LOOK_MAX, write_beginning, &b, e)) {
+		return -1;
+	}
+	json_out_end(o, ']');
+	json_out_i64(o, "next", (int64_t)b.after);
+	json_out_bool(o, "more", b.looked == LOOK_MAX);
+	return 0;
+}
+
+int
+route_sessions(struct core *c, struct core_ask *ask, struct err *e)
+{
+	auto_buf body = { 0 };
+	struct json_out o;
+	struct str task = STR("");
+	struct str after = STR("");
+	uint64_t from = 0;
+	bool all = core_ask_query(ask, "after", &after);
+
+	(void)core_ask_query(ask, "task", &task);
+	if (all && (task.len || !str_u64(after, &from) || from > INT64_MAX)) {
+		return err_set(e, ERR_INPUT,
+		    "after: the number of an event, and without task");
+	}
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_array(&o, "sessions");
+	if (all) {
+		if (write_all(c, &o, from, e)) {
+			return -1;
+		}
+	} else {
+		if (task.len) {
+			write_runs_of(c, &o, task);
+		} else {
+			write_views(c, &o);
+		}
+		json_out_end(&o, ']');
+	}
 	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;

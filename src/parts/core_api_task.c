@@ -212,7 +212,7 @@ route_cancel(struct core *c, struct core_ask *ask, struct err *e)
 		return err_set(e, ERR_MISSING, "there is no task %s",
 		    err_quote(ask->part));
 	}
-	if (core_run_cancel(c, ask->part, e)) {
+	if (core_run_cancel(c, ask->part, ask->operator_, e)) {
 		return -1;
 	}
 	core_answer_after(c, ask, 200, STR("{\"cancelled\":true}"));
@@ -240,7 +240,7 @@ go_on(struct core *c, struct core_ask *ask, queue_touch_fn *command,
 	if (command(c->queue, &ask->arena, &touch, &step, e)) {
 		return -1;
 	}
-	core_queue_step(c, &step, NULL);
+	core_queue_step_by(c, &step, NULL, ask->operator_);
 	core_task_row(c, queue_find(c->queue, ask->part));
 	core_due_arm(c);
 	core_after(c, claim_again, 0);

@@ -182,7 +182,8 @@ change(struct core *c, struct core_ask *ask, struct core_credential *k)
 
 	if (names_labels(ask->body)) {
 		k->changed = wall_now();
-		core_credential_record(c, k, BOOK_CREDENTIAL_CHANGED);
+		core_credential_record(
+		    c, k, BOOK_CREDENTIAL_CHANGED, ask->operator_);
 	}
 	write_answer(c, ask, k, &body);
 	core_answer_after(c, ask, 200, buf_str(&body));
@@ -320,8 +321,9 @@ keep_row(struct core *c, struct core_ask *ask, struct core_credential *k,
 	k->closed[0] = '\0';
 	buf_clear(&k->row);
 	buf_add(&k->row, str_span(sealed->row, sealed->row_size));
-	core_credential_record(
-	    c, k, ask->putting ? BOOK_CREDENTIAL_PUT : BOOK_CREDENTIAL_ROTATED);
+	core_credential_record(c, k,
+	    ask->putting ? BOOK_CREDENTIAL_PUT : BOOK_CREDENTIAL_ROTATED,
+	    ask->operator_);
 	write_answer(c, ask, k, &body);
 	core_answer_after(c, ask, 200, buf_str(&body));
 	core_after(c, ask->putting ? see_again : leave_no_copy, 0);
@@ -366,7 +368,8 @@ core_vault_sealed(void *owner, struct wire_peer *peer, const void *record,
 /* --- archive and delete --- */
 
 void
-core_credential_archive(struct core *c, struct core_credential *k)
+core_credential_archive(
+    struct core *c, struct core_credential *k, const struct core_operator *who)
 {
 	if (k->archived) {
 		return;
@@ -377,16 +380,18 @@ core_credential_archive(struct core *c, struct core_credential *k)
 	k->version = core_credential_version(c, k->name) + 1;
 	k->refused[0] = 0;
 	buf_fini(&k->row);
-	core_credential_record(c, k, BOOK_CREDENTIAL_ARCHIVED);
+	core_credential_record(c, k, BOOK_CREDENTIAL_ARCHIVED, who);
 	core_after(c, leave_no_copy, 0);
 }
 
 void
-core_credential_delete(struct core *c, struct core_credential *k)
+core_credential_delete(
+    struct core *c, struct core_credential *k, const struct core_operator *who)
 {
 	struct core_credential **at = &c->credentials;
 	struct core_event event = {
 		.kind = BOOK_CREDENTIAL_DELETED,
+		.identity = who->name,
 		.rule = str_of(k->name),
 		.call = core_credential_version(c, k->name) + 1,
 	};
@@ -411,7 +416,7 @@ route_vault_archive(struct core *c, struct core_ask *ask, struct err *e)
 	if (find(c, ask, &k, e)) {
 		return -1;
 	}
-	core_credential_archive(c, k);
+	core_credential_archive(c, k, ask->operator_);
 	write_answer(c, ask, k, &body);
 	core_answer_after(c, ask, 200, buf_str(&body));
 	return 0;
@@ -433,7 +438,7 @@ route_vault_delete(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_z(&o, "name", k->name);
 	json_out_bool(&o, "deleted", true);
 	json_out_end(&o, '}');
-	core_credential_delete(c, k);
+	core_credential_delete(c, k, ask->operator_);
 	core_answer_after(c, ask, 200, buf_str(&body));
 	return 0;
 }

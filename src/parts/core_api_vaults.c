@@ -56,9 +56,14 @@ route_vaults(struct core *c, struct core_ask *ask, struct err *e)
 }
 
 static void
-record(struct core *c, const struct core_vault *v, enum book_kind kind)
+record(struct core *c, const struct core_vault *v, enum book_kind kind,
+    const struct core_operator *who)
 {
-	struct core_event event = { .kind = kind, .rule = str_of(v->name) };
+	struct core_event event = {
+		.kind = kind,
+		.identity = who->name,
+		.rule = str_of(v->name),
+	};
 
 	if (kind == BOOK_VAULT_DELETED) {
 		core_row_drop(c, "vault", str_of(v->id));
@@ -105,7 +110,7 @@ route_vaults_put(struct core *c, struct core_ask *ask, struct err *e)
 	v->made = v->changed = wall_now();
 	v->next = c->vaults;
 	c->vaults = v;
-	record(c, v, BOOK_VAULT_PUT);
+	record(c, v, BOOK_VAULT_PUT, ask->operator_);
 	answer_vault(c, ask, v);
 	return 0;
 }
@@ -157,10 +162,10 @@ route_vaults_archive(struct core *c, struct core_ask *ask, struct err *e)
 		for (struct core_credential *k = c->credentials; k;
 		     k = k->next) {
 			if (strcmp(k->vault, v->id) == 0) {
-				core_credential_archive(c, k);
+				core_credential_archive(c, k, ask->operator_);
 			}
 		}
-		record(c, v, BOOK_VAULT_ARCHIVED);
+		record(c, v, BOOK_VAULT_ARCHIVED, ask->operator_);
 	}
 	answer_vault(c, ask, v);
 	return 0;
@@ -179,10 +184,10 @@ route_vaults_delete(struct core *c, struct core_ask *ask, struct err *e)
 	for (struct core_credential *k = c->credentials; k; k = next) {
 		next = k->next;
 		if (strcmp(k->vault, v->id) == 0) {
-			core_credential_delete(c, k);
+			core_credential_delete(c, k, ask->operator_);
 		}
 	}
-	record(c, v, BOOK_VAULT_DELETED);
+	record(c, v, BOOK_VAULT_DELETED, ask->operator_);
 	answer_vault(c, ask, v);
 	while (*at != v) {
 		at = &(*at)->next;

@@ -8,6 +8,7 @@
 
 #include "parts/core_api.h"
 #include "parts/core_dispatch.h"
+#include "parts/core_token.h"
 #include "parts/core_worker.h"
 
 #define WAIT_MS_MAX  60000
@@ -91,6 +92,9 @@ read_queues(struct core *c, struct core_ask *ask, struct core_claim *claim,
 			    "serve it (role.toml, [queue] served = \"worker\")",
 			    name->type == JSON_STRING ? err_quote(name->text)
 			                              : "?");
+		}
+		if (core_token_serves(ask->operator_, name->text, e)) {
+			return -1;
 		}
 		claim->queues[claim->queue_count++] =
 		    arena_z(&ask->arena, name->text);
@@ -305,6 +309,28 @@ read_mail(struct core_ask *ask, const struct json *list, struct queue_finish *f,
 	return 0;
 }
 
+/* A worker's token ends tasks of its queues, and puts into no others. */
+static int
+may_touch(struct core *c, const struct core_operator *who,
+    const struct finish *f, struct err *e)
+{
+	const struct queue_task *t = queue_find(c->queue, f->command.task);
+
+	if (t && core_token_serves(who, t->queue, e)) {
+		return -1;
+	}
+	JSON_EACH(follow, f->follow_ups)
+	{
+		struct str queue = STR("");
+
+		(void)json_text(follow, "queue", &queue);
+		if (core_token_serves(who, queue, e)) {
+			return err_wrap(e, "follow_ups");
+		}
+	}
+	return 0;
+}
+
 static int
 read_finish(struct core *c, struct core_ask *ask, const struct json *body,
     struct finish *f, struct err *e)
@@ -327,7 +353,7 @@ read_finish(struct core *c, struct core_ask *ask, const struct json *body,
 	}
 	f->follow_ups = json_get(body, "follow_ups");
 	f->lease = core_lease_find(c, command->task);
-	return 0;
+	return may_touch(c, ask->operator_, f, e);
 }
 
 /* The lease is this worker's, under this epoch; the result is of its type. */

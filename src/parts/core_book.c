@@ -272,9 +272,32 @@ save_letter(struct core *c, const struct queue_event *q)
 	}
 }
 
+/* Whose task it is of: what is in force there goes into the head. */
+static const struct core_role *
+role_of(const struct core *c, const struct queue_event *q)
+{
+	const struct queue_task *t =
+	    q->queue.len ? NULL : queue_find(c->queue, q->id);
+	struct str queue = t ? t->queue : q->queue;
+
+	for (size_t i = 0; queue.len && i < c->house.role_count; i++) {
+		if (str_eq_z(queue, c->house.roles[i].name)) {
+			return &c->house.roles[i];
+		}
+	}
+	return NULL;
+}
+
 void
 core_queue_step(
     struct core *c, const struct queue_step *step, const struct core_run *run)
+{
+	core_queue_step_by(c, step, run, NULL);
+}
+
+void
+core_queue_step_by(struct core *c, const struct queue_step *step,
+    const struct core_run *run, const struct core_operator *who)
 {
 	for (size_t i = 0; i < step->event_count; i++) {
 		const struct queue_event *q = &step->events[i];
@@ -289,9 +312,13 @@ core_queue_step(
 		if (!run) { /* a worker's, or nobody's */
 			(void)book_id_parse(q->id, &event.task);
 			event.epoch = q->epoch;
+			event.role = role_of(c, q);
 			event.identity =
 			    str_copy(owner, sizeof(owner), q->owner) ? owner
-			                                             : NULL;
+			                                             : "";
+		}
+		if (who) {
+			event.identity = who->name;
 		}
 		/* It comes with the end of its trail, where this goes on. */
 		bool comes = q->kind == QUEUE_EVENT_RECALL;

@@ -394,11 +394,12 @@ core_credential_write(struct core *c, struct arena *a, struct json_out *o,
 }
 
 void
-core_credential_record(
-    struct core *c, const struct core_credential *k, enum book_kind kind)
+core_credential_record(struct core *c, const struct core_credential *k,
+    enum book_kind kind, const struct core_operator *who)
 {
 	struct core_event event = {
 		.kind = kind,
+		.identity = who ? who->name : NULL,
 		.rule = str_of(k->name),
 		.call = k->version,
 	};

@@ -29,11 +29,14 @@ void core_credential_write(struct core *c, struct arena *a, struct json_out *o,
 void core_write_wall(struct json_out *o, const char *key, struct wall at);
 void core_write_json(
     struct arena *a, struct json_out *o, const char *key, struct str text);
-/* The row and the head that knows its version: one batch. */
-void core_credential_record(
-    struct core *c, const struct core_credential *k, enum book_kind kind);
+/* The row and the head that knows its version: one batch.  who is NULL: the
+ * house itself. */
+void core_credential_record(struct core *c, const struct core_credential *k,
+    enum book_kind kind, const struct core_operator *who);
 
-void core_credential_archive(struct core *c, struct core_credential *k);
-void core_credential_delete(struct core *c, struct core_credential *k);
+void core_credential_archive(
+    struct core *c, struct core_credential *k, const struct core_operator *who);
+void core_credential_delete(
+    struct core *c, struct core_credential *k, const struct core_operator *who);
 
 #endif

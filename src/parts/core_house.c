@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the operator wrote, loaded and checked: handrail.toml and, of each
- * role, role.toml, gates.toml and mcp/server.toml.  At the start any fault
- * stops the house; at a reload the role with the fault is closed until it
- * loads, the others run (design §5).
+ * role, role.toml, gates.toml and mcp/server.toml.  At `up` any fault stops the
+ * house; at a reload, and when core is started again, the role with the fault
+ * is closed until it loads, the others run (design §5).
  */
 #include <libgen.h>
 #include <stdio.h>

@@ -4,6 +4,8 @@
 
 /* A chapter of core.h, which includes it: the life of a claimed task. */
 
+struct core_operator;
+
 enum core_run_phase {
 	RUN_OPENING, /* workspace, agent */
 	RUN_ACTING,
@@ -81,7 +83,8 @@ void core_agent_send_result(
 /* core_work.c: workspaces of ended runs go, also those of an earlier house. */
 void core_work_drop(struct core *c, struct str run);
 void core_work_sweep(struct core *c);
-int core_run_cancel(struct core *c, struct str task, struct err *e) MUST_CHECK;
+int core_run_cancel(struct core *c, struct str task,
+    const struct core_operator *who, struct err *e) MUST_CHECK;
 void core_runs_drain(struct core *c);
 void core_sandbox_up(struct core *c);
 extern const struct wire_handler core_agent_handlers[];

@@ -5,6 +5,8 @@
 /* A chapter of core.h, which includes it: the batch, its commit, its effects,
  * and what of the book is read again. */
 
+struct core_operator;
+
 struct core_event {
 	enum book_kind kind;
 	const char *identity;
@@ -46,6 +48,9 @@ void core_inbox_drop(struct core *c, uint64_t number);
 /* Events of the queue and of waits: appended and applied. */
 void core_queue_step(
     struct core *c, const struct queue_step *step, const struct core_run *run);
+/* The same as this operator's deed: the heads say who. */
+void core_queue_step_by(struct core *c, const struct queue_step *step,
+    const struct core_run *run, const struct core_operator *who);
 /* `run` and `call` as the wait itself says, the run may have no object now. */
 uint64_t core_wait_step(struct core *c, enum book_kind kind, struct str id,
     struct str body, const struct core_run *run);

@@ -237,7 +237,7 @@ close_credential(
 		    "said " STR_FMT,
 		    STR_ARG(told->error));
 		k->asked = false;
-		core_credential_record(c, k, BOOK_CREDENTIAL_CLOSED);
+		core_credential_record(c, k, BOOK_CREDENTIAL_CLOSED, NULL);
 		log_line(LOG_ERROR, "vault",
 		    "the credential %s is not used: its token endpoint "
 		    "said " STR_FMT "; `handrail vault login %s` mends it",
@@ -373,11 +373,11 @@ keep(struct core *c, struct core_asking *q, const struct wire_vault_kept *in)
 	k->asked = false;
 	k->fails = 0;
 	if (q->use == WIRE_USE_BEGIN) {
-		core_credential_record(c, k, BOOK_LOGIN_BEGUN);
+		core_credential_record(c, k, BOOK_LOGIN_BEGUN, NULL);
 	} else {
 		k->closed[0] = '\0';
 		k->rotated = k->changed;
-		core_credential_record(c, k, BOOK_CREDENTIAL_RENEWED);
+		core_credential_record(c, k, BOOK_CREDENTIAL_RENEWED, NULL);
 	}
 	core_after(c, settled, q->number);
 }

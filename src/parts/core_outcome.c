@@ -172,9 +172,10 @@ open_run(const struct core *c, struct str task)
 
 /* Its own task, and those it made that only waited. */
 static int
-cancel_step(struct core *c, const struct core_run *r,
-    const struct queue_touch *touch, bool *more, struct err *e)
+cancel_step(struct core *c, const struct queue_touch *touch,
+    const struct core_operator *who, bool *more, struct err *e)
 {
+	const struct core_run *r = core_run_of_task(c, touch->task);
 	auto_arena a = { 0 };
 	struct queue_step step = { 0 };
 
@@ -188,7 +189,7 @@ cancel_step(struct core *c, const struct core_run *r,
 			.event_count = 1,
 		};
 
-		core_queue_step(c, &one, own ? r : NULL);
+		core_queue_step_by(c, &one, own ? r : NULL, who);
 		core_dispatch_rows(c, &one);
 	}
 	for (size_t i = 0; i < step.event_count; i++) {
@@ -204,7 +205,8 @@ cancel_step(struct core *c, const struct core_run *r,
 }
 
 int
-core_run_cancel(struct core *c, struct str task, struct err *e)
+core_run_cancel(struct core *c, struct str task,
+    const struct core_operator *who, struct err *e)
 {
 	struct queue_touch touch = {
 		.task = task,
@@ -216,13 +218,14 @@ core_run_cancel(struct core *c, struct str task, struct err *e)
 	struct core_event event = {
 		.kind = BOOK_RUN_ENDED,
 		.run_id = open_run(c, task),
+		.identity = who->name,
 		.rule = STR("cancel"),
 	};
 	char text[ID_TEXT];
 	bool more = true;
 
 	while (more) {
-		if (cancel_step(c, r, &touch, &more, e)) {
+		if (cancel_step(c, &touch, who, &more, e)) {
 			return -1;
 		}
 	}

@@ -22,6 +22,7 @@ struct core_operator {
 	char name[64];
 	uint32_t uid;
 	struct digest token;
+	const struct core_token *worker; /* core_token.h; NULL: a person */
 };
 
 struct core_house {

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parts/core_token.h"
+
 #define SLOTS 4096
 
 struct core_workers {
@@ -103,8 +105,9 @@ core_lease_drop(struct core *c, struct core_lease *lease)
 	free(lease);
 }
 
+/* ours: it never had a holder. */
 static void
-lose(struct core *c, struct core_lease *lease, const char *why)
+lose(struct core *c, struct core_lease *lease, const char *why, bool ours)
 {
 	auto_arena a = { 0 };
 	struct queue_touch touch = {
@@ -112,6 +115,7 @@ lose(struct core *c, struct core_lease *lease, const char *why)
 		.epoch = lease->epoch,
 		.why = str_of(why),
 		.now = wall_now(),
+		.ours = ours,
 	};
 	struct queue_step step = { 0 };
 	struct err e = { 0 };
@@ -132,7 +136,7 @@ core_worker_unheard(struct core *c, uint64_t ask)
 		for (struct core_lease *l = w->leases; l; l = next) {
 			next = l->next;
 			if (l->ask == ask) {
-				lose(c, l, "nobody was there to take it");
+				lose(c, l, "nobody was there to take it", true);
 			}
 		}
 	}
@@ -171,7 +175,8 @@ lose_all(struct core *c, struct core_worker *w)
 	    "%s was silent for its lease and loses %zu tasks", w->name,
 	    w->held);
 	while (w->leases) {
-		lose(c, w->leases, "the worker was silent for its lease");
+		lose(
+		    c, w->leases, "the worker was silent for its lease", false);
 	}
 }
 
@@ -380,6 +385,9 @@ core_worker_offer(struct core *c)
 
 	for (struct core_claim *k = workers_of(c)->waiting; k; k = next) {
 		next = k->next;
+		if (core_token_revoked(k->worker->operator_)) {
+			continue; /* its patience ends */
+		}
 		core_worker_claim(c, k);
 		if (k->taken_count) {
 			renew(k->worker, k->lease_us);

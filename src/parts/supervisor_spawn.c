@@ -68,6 +68,7 @@ add_own(struct command *c, struct house *h, const struct house_row *row)
 		add(c, "--state", h->state);
 		add(c, "--operators", buf_z(&h->operators));
 		add(c, "--dev", h->dev ? "yes" : "no");
+		add(c, "--again", h->announced ? "yes" : "no");
 		if (str_starts(h->config.audit.publish, STR("file:"))) {
 			add(c, "--publish",
 			    arena_z(

@@ -169,7 +169,7 @@ apply_lease_lost(struct queue *q, struct task *t, const struct queue_change *c,
 	if (!is_under_way(t, c) || t->shown.hold != QUEUE_OWNED) {
 		return illegal(t, c, e);
 	}
-	t->shown.lost++;
+	t->shown.lost += !c->ours;
 	queue_hold(q, t, QUEUE_LOOSE);
 	return 0;
 }

@@ -159,6 +159,7 @@ write_touch(struct queue *q, struct json_out *o, const struct queue_change *c)
 	write_flag(o, "again", c->again);
 	write_flag(o, "dead", c->dead);
 	write_flag(o, "redrive", c->redrive);
+	write_flag(o, "ours", c->ours);
 	if (c->not_before.us != 0) {
 		write_time(q, o, "not_before", c->not_before);
 	}

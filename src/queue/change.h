@@ -34,6 +34,7 @@ struct queue_change {
 	bool again; /* a failure that is retried */
 	bool dead;
 	bool redrive;
+	bool ours;           /* a lease that was lost and not by its holder */
 	enum e2m_state from; /* for people: from and to, why, result, note */
 	enum e2m_state to;
 	struct str why;

@@ -143,10 +143,6 @@ load_answers(struct queue *q, struct task *t, struct cut *c, struct err *e)
 		list[i].text = form_take_text(c);
 		list[i].state = form_take_byte(c);
 		list[i].epoch = form_take_u32(c);
-		if (queue_answer_find(q, list[i].text)) {
-			return err_set(
-			    e, ERR_CONFLICT, "two forms have the same ack_key");
-		}
 	}
 	for (size_t i = count; i > 0; i--) {
 		if (is_ours(q, t, list[i - 1].text)) {
@@ -265,7 +261,8 @@ queue_task_load(struct queue *q, struct str saved, struct err *e)
 }
 
 /* What it waits for and is not there is put by an event still to be applied;
- * if none comes, the task is never claimed. */
+ * if none comes, the task is never claimed.  What is complete is named by a
+ * form that was not saved anew since: it must be, before that is forgotten. */
 void
 form_link(struct queue *q, const struct loaded *l)
 {
@@ -282,6 +279,10 @@ form_link(struct queue *q, const struct loaded *l)
 			queue_task_link(l->task, earlier);
 		} else {
 			queue_absent_add(l->task, id);
+		}
+		if (earlier && earlier->shown.hold == QUEUE_COMPLETE &&
+		    !q->in_use) {
+			queue_task_unsaved(q, l->task, earlier->shown.last_seq);
 		}
 	}
 	parent =

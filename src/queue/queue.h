@@ -109,6 +109,7 @@ struct queue_touch { /* the commands that need no more than this */
 	struct str why; /* a sentence or empty */
 	struct wall now;
 	uint64_t random; /* of cancel and lease_lost */
+	bool ours; /* of lease_lost: not its holder was lost; does not count */
 };
 typedef int queue_touch_fn(struct queue *q, struct arena *a,
     const struct queue_touch *c, struct queue_step *step, struct err *e);
@@ -131,8 +132,8 @@ MUST_CHECK queue_touch_fn queue_lease_lost;
 /* The event that says: a command came under an epoch that is not in force.
  * Applying it changes nothing. */
 struct queue_event queue_refused(struct arena *a, const struct queue_touch *c);
-/* Every owned task of an incarnation before this one loses its lease; at most
- * QUEUE_BULK_MAX a step. */
+/* Every owned task of an incarnation before this one loses its lease, by no
+ * fault of its holder; at most QUEUE_BULK_MAX a step. */
 int queue_leases_lost(struct queue *q, struct arena *a, uint32_t incarnation,
     struct wall now, struct queue_step *step, struct err *e) MUST_CHECK;
 

@@ -179,6 +179,7 @@ read_touch(const struct json *body, struct queue_change *c, struct err *e)
 	(void)json_bool(body, "again", &c->again);
 	(void)json_bool(body, "dead", &c->dead);
 	(void)json_bool(body, "redrive", &c->redrive);
+	(void)json_bool(body, "ours", &c->ours);
 	if (c->kind == QUEUE_EVENT_CLAIM &&
 	    (c->owner.len == 0 || !json_get(body, "incarnation") ||
 	        !read_u32(body, "incarnation", &c->incarnation))) {

@@ -84,6 +84,9 @@ queue_apply_recall(
 	if (t->more) {
 		queue_said_drop(q, t->more);
 	}
+	if (t->more && !t->more->parent) { /* forgotten after its child */
+		queue_text_free(&t->more->parent_id);
+	}
 	t->shown.updated = c->at;
 	queue_place(q, t);
 	if (seq > 0) { /* else it goes on from the end of its own trail */

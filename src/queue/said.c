@@ -134,15 +134,20 @@ queue_unsaved_add(
 {
 	struct unsaved *u = NULL;
 
-	if (*at || seq == 0) {
+	if (seq == 0 || (*at && (*at)->since <= seq)) {
 		return;
 	}
+	queue_unsaved_drop(l, at); /* a load found the later one first */
 	u = malloc(sizeof(*u));
 	must(u != NULL);
 	*u =
 	    (struct unsaved){ .before = l->last, .owner = owner, .since = seq };
-	*(l->last ? &l->last->after : &l->first) = u;
-	l->last = u;
+	while (u->before && u->before->since > seq) { /* of a load only */
+		u->after = u->before;
+		u->before = u->before->before;
+	}
+	*(u->before ? &u->before->after : &l->first) = u;
+	*(u->after ? &u->after->before : &l->last) = u;
 	*at = u;
 }
 

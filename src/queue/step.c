@@ -82,6 +82,7 @@ queue_step_yield(struct queue *q, struct queue_step *s, struct arena *a,
 		.id = c->id,
 		.epoch = c->epoch,
 		.owner = c->owner,
+		.queue = c->put ? c->put->task.queue : STR(""),
 		.body = arena_str(a, buf_str(&q->scratch)),
 		.change = kept,
 	};

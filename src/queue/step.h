@@ -22,6 +22,7 @@ struct queue_event {
 	struct str id; /* of the task or letter; empty: of neither */
 	uint32_t epoch;
 	struct str owner; /* identity, or empty */
+	struct str queue; /* of a put; else the task knows it */
 	struct str body;  /* JSON, all that queue_apply needs */
 	const struct queue_change *change; /* for queue_apply_event */
 };

@@ -63,6 +63,7 @@ yield_touch(struct queue *q, struct queue_step *s, struct arena *a,
 	struct queue_change change = queue_change_of(kind, t, c->now);
 
 	change.why = c->why;
+	change.ours = kind == QUEUE_EVENT_LEASE_LOST && c->ours;
 	queue_step_yield(q, s, a, &change);
 }
 
@@ -222,7 +223,7 @@ yield_lost(struct queue *q, struct queue_step *s, struct arena *a,
 {
 	yield_touch(q, s, a, t, c, QUEUE_EVENT_LEASE_LOST);
 	queue_step_tell(s, a, QUEUE_END, t);
-	if (t->shown.lost + 1 >= lost_max(t)) {
+	if (!c->ours && t->shown.lost + 1 >= lost_max(t)) {
 		return yield_poison(q, s, a, t, c, e);
 	}
 	queue_step_tell(s, a, QUEUE_READY, t);
@@ -251,7 +252,11 @@ queue_leases_lost(struct queue *q, struct arena *a, uint32_t incarnation,
 {
 	struct node *found[QUEUE_BULK_MAX + 1] = { 0 };
 	size_t count = heap_below(&q->owned, incarnation, found, COUNT(found));
-	struct queue_touch c = { .why = STR("a new incarnation"), .now = now };
+	struct queue_touch c = {
+		.why = STR("a new incarnation"),
+		.now = now,
+		.ours = true,
+	};
 	struct queue_step s = { 0 };
 
 	s.more = count > QUEUE_BULK_MAX;

@@ -313,6 +313,26 @@ def a_closed_role_is_named_at_reload_and_the_others_run():
             add(1, 2)]}).code == 0, 5, 'the role stays closed')
 
 
+@test
+def a_role_that_was_broken_meanwhile_is_closed_when_core_is_started_again():
+    with House(ROLES) as h:
+        h.start()
+        h.role_file('calc', 'gates.toml', '[defaults]\nunmatchd = "ask"\n')
+        end_process(h.pids()['core'])
+        h.whole(20)
+        one_sentence(dispatch(h, {'left': 1, 'right': 2, 'runbook': [
+            add(1, 2)]}), 3, 'calc', 'closed', 'gates.toml:2:1')
+        need(h.run([shell('true')])['runs'][0]['calls'][0]['end'] == 'ok')
+        h.role_file('calc', 'gates.toml', GATES)
+        os.kill(h.pids()['core'], signal.SIGHUP)
+        until(lambda: dispatch(h, {'left': 1, 'right': 2, 'runbook': [
+            add(1, 2)]}).code == 0, 5, 'the role stays closed')
+        # The operator, who can mend it, hears it at once.
+        h.role_file('calc', 'gates.toml', '[defaults]\nunmatchd = "ask"\n')
+        need(h.stop() == 0)
+        need(h.cli('up').code == 1, 'a first start with it')
+
+
 # --- the house itself ----------------------------------------------------------------
 
 @test

@@ -284,6 +284,9 @@ def a_task_can_be_cancelled_while_it_runs():
     need(t['state'] == 'failed' and
          t['error']['error_type'] == 'cancelled', t)
     need(h.outcomes(id) == ['fail'], h.outcomes(id))
+    who = {e['identity'] for e in h.events(id) if e['kind'] in (
+        'task_transition', 'run_ended')}
+    need(who == {'tester'}, h.events(id))
     a = h.cli('task', 'cancel', id)
     need(a.code == 5, a)
 

@@ -168,6 +168,56 @@ def an_import_is_dry_first_and_a_second_one_changes_nothing():
          [t['house_id'] for t in a.json['tasks']], again)
 
 
+def letter(id, to='helper-coworker', **more):
+    return {'_type': 'envelope', 'id': id, 'envelope_type': 'notify',
+            'from': 'old', 'to': to, 'subject': 'about ' + id,
+            'at': '2026-01-02T03:04:05Z', 'state': 'pending', **more}
+
+
+def ack(id, by):
+    return {'_type': 'transition', 'id': id, 'event': 'ack', 'prior_state':
+            'pending', 'new_state': 'actioned', 'acked_by': by,
+            'at': '2026-01-03T00:00:00Z'}
+
+
+def box(h, name):
+    return {m['id']: m for m in h.get('/api/mail?mailbox=' + name).json[
+        'letters']}
+
+
+@test
+def letters_that_wait_are_sent_once_and_broadcasts_with_their_readers():
+    with House() as h:
+        h.start()
+        made = files(h, 'mail', **{
+            'mailbox__helper-coworker': [
+                letter('one', colour='red', ack_required=True), letter('two'),
+                ack('two', 'helper-coworker'), ack('all', 'helper-coworker'),
+                {'type': 'ping', 'id': 'old', 'from': 'x', 'subject': 's',
+                 'sent_at': '2026-01-02T03:04:05Z'},
+                {'type': 'ping', 'id': 'half'}],
+            'mailbox___broadcast': [letter('all', 'broadcast'),
+                                    letter('more', 'broadcast')]})
+        a = h.cli('task', 'import', made)
+        need(a.code == 0 and a.out.count('would send letter') == 4, a)
+        need(box(h, 'helper-coworker') == {}, 'a dry run sent')
+        a = h.cli('task', 'import', made, '--write', '--json')
+        need(a.code == 0 and a.json['counts']['letters_sent'] == 4 and
+             a.json['counts']['letters_not_whole'] == 1, a)
+        mine = box(h, 'helper-coworker')
+        need(set(mine) == {'one', 'old', 'more'}, mine)
+        need(mine['one']['letter']['payload'] == {'legacy':
+                                                  {'colour': 'red'}}, mine)
+        need(set(box(h, 'operator')) == {'all', 'more'})
+        before = len(h.events())
+        a = h.cli('task', 'import', made, '--write', '--json')
+        need(a.code == 0 and a.json['counts']['letters_sent'] == 0 and
+             a.json['counts']['letters_there'] == 4, a)
+        need(len(h.events()) == before, 'the second one wrote')
+        need(h.cli('task', 'import', files(h, 'nobody', mailbox__nobody=[
+            letter('x', 'nobody')]), '--write').code == 1)
+
+
 @test
 def what_the_house_refuses_is_told_and_the_rest_goes_in():
     h = house()

@@ -124,6 +124,31 @@ def a_session_lists_shows_and_replays_its_events():
 
 
 @test
+def runs_that_ended_before_a_restart_are_listed_and_told_whole():
+    with House({'counter': COUNTER}) as h:
+        h.start()
+        tasks = [h.run([shell('true'), FINISH], queue='counter')['id']]
+        tasks.append(h.dispatch([PUBLISH, FINISH], queue='counter'))
+        h.say(h.waiting(), 'approve')
+        need(h.outcome(tasks[1])['state'] == 'completed')
+        sessions = [session_of(h, t) for t in tasks]
+        need(h.stop() == 0)
+        h.start()
+        need([s['session'] for s in h.read('session', 'list')['sessions']] ==
+             sessions)
+        lines = h.ok('session', 'list').out.splitlines()
+        need([line.split()[:2] for line in lines] ==
+             [[s, 'ended'] for s in sessions], lines)
+        page = h.get('/api/sessions?after=0').json
+        need(not page['more'] and h.get('/api/sessions?after=%d' % page[
+            'next']).json['sessions'] == [], page)
+        [call] = [c for c in h.task(tasks[1])['runs'][0]['calls']
+                  if c['tool'] == 'publish']
+        need(call['state'] == 'settled' and call['wait'], call)
+        need('session illegal' not in h.log(), h.log()[-2000:])
+
+
+@test
 def a_stream_ends_with_its_run_and_goes_on_from_any_event():
     h = house()
     task = h.dispatch([shell('echo one'), PUBLISH, shell('echo two', id='b'),

@@ -263,6 +263,10 @@ def archive_is_idempotent_hides_and_keeps_the_record():
         k = put(h, 'there', b'another')
         need(k['version'] == 3, k)
         need(names(h) == ['there'], names(h))
+        post(h, 'there', 'delete')
+        for kind in ('put', 'archived', 'deleted'):
+            need({e['identity'] for e in heads(h, 'credential_' + kind)} ==
+                 {'tester'}, kind, 'says not who')
 
 
 @test

@@ -4,12 +4,17 @@
 work, beat."""
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import (GATES, HELPER, House, SERVER, main, need, shell, test, until,
                    with_parent)  # noqa: E402
@@ -109,6 +114,104 @@ def heads_of_a_worker_say_under_which_epoch_and_as_whom():
 
 
 @test
+def heads_of_a_task_without_a_run_say_what_was_in_force_and_who_ended_it():
+    with house() as h:
+        h.start()
+        task, other = put(h, 2)
+        h.ok('task', 'cancel', other)
+        [got] = claim(h, 'a')
+        say(h, 'finish', 'a', **end(got))
+        said = h.events(task) + h.events(other)
+        queue = [e for e in said if e['kind'].startswith('task_')]
+        need(len(queue) == 6 and len({(e['policy'], e['role'], e['contract'])
+                                      for e in queue}) == 1, said)
+        need([e['identity'] for e in queue if e['task'] == other][1:] ==
+             ['tester', 'tester'], said)
+
+
+@test
+def a_workers_token_works_on_its_queues_and_does_nothing_else():
+    with house() as h:
+        h.start()
+        token = h.ok('token', 'create', 'mill-1', '--queue', 'mill').out.strip()
+        mill, other = put(h)[0], h.post('/api/tasks', {
+            'queue': 'fixer', 'subject': 's', 'payload': {}}).json['id']
+
+        def ask(method, target, body=None):
+            return h.ask(method, target, body, token=token)
+
+        def no(a):
+            need(a.code == 403 and 'worker:mill-1' in a.out and
+                 'on mill, and nothing else' in a.out, a)
+        for line in open(os.path.join(SOURCE, 'src/parts/routes.def')):
+            found = re.match(r'ROUTE\("(\w+)",\s+"([^"]+)",\s+\w+,\s+(\w+)',
+                             line)
+            if found and found[3] not in ('OPEN', 'WORK'):
+                no(ask(found[1], found[2].replace('*', mill), None
+                       if found[1] == 'GET' else {}))
+        no(ask('POST', '/api/queue/claim', {'worker': 'w', 'queues': ['fixer']}))
+        no(ask('POST', '/api/queue/claim', {'worker': 'w', 'queues':
+                                            ['mill', 'fixer']}))
+        [fix] = claim(h, 'w', queues=['fixer'])  # the operator's own session
+        no(ask('POST', '/api/queue/finish', {'worker': 'w', **end(fix)}))
+        a = ask('POST', '/api/queue/claim', {'worker': 'w', 'queues': ['mill']})
+        [got] = a.json['tasks']
+        need(got['task'] == mill and state(h, other) == 'in_progress', a)
+        need(ask('POST', '/api/queue/beat', {'worker': 'w'}).json['held'] ==
+             [{'task': mill, 'epoch': 1}])
+        no(ask('POST', '/api/queue/finish', {'worker': 'w', **end(
+            got, follow_ups=[{'queue': 'fixer', 'subject': 's',
+                              'payload': {}}])}))
+        need(ask('POST', '/api/queue/work', {
+            'worker': 'w', 'queues': ['mill'], 'finish': end(got)}).json[
+                'finished']['state'] == 'completed')
+        need(token not in h.log() and all(
+            token.encode() not in open(os.path.join(d, f), 'rb').read()
+            for d, _, names in os.walk(h.state) for f in names
+            if os.path.isfile(os.path.join(d, f))), 'the token is kept')
+        h.verified()
+
+
+@test
+def a_token_that_was_taken_back_is_nobodys_also_after_a_restart():
+    with house() as h:
+        h.start()
+        one, two = [h.ok('token', 'create', n, '--queue', 'mill').out.strip()
+                    for n in ('one', 'two')]
+        body = {'worker': 'w', 'queues': ['mill']}
+
+        def code(token, **more):
+            return h.ask('POST', '/api/queue/claim', {**body, **more},
+                         token=token).code
+        need((code(one), code(two)) == (200, 200))
+        got = []
+        t = threading.Thread(target=lambda: got.append(h.ask(
+            'POST', '/api/queue/claim', {**body, 'wait_ms': 1500},
+            token=one).json['tasks']))
+        t.start()
+        time.sleep(0.3)
+        h.ok('token', 'revoke', 'one')
+        [task] = put(h)
+        t.join(5)
+        need(got == [[]] and state(h, task) == 'pending', got)
+        need(code(one) == 403 and code(two) == 200)
+        need(h.stop() == 0)
+        h.start()
+        need(code(one) == 403 and code(two) == 200)
+        told = {t['name']: t['revoked'] for t in h.read('token', 'list')[
+            'tokens']}
+        need(told == {'one': True, 'two': False}, told)
+        need([(e['kind'], e['rule'], e['identity']) for e in h.events()
+              if e['kind'].startswith('token_')] ==
+             [('token_made', 'one', 'tester'), ('token_made', 'two', 'tester'),
+              ('token_revoked', 'one', 'tester')])
+        need(h.cli('token', 'create', 'one', '--queue', 'mill').code == 5)
+        need(h.cli('token', 'create', 'x', '--queue', 'helper').code == 4)
+        need(h.cli('token', 'create', 'X y', '--queue', 'mill').code == 1)
+        need(h.cli('token', 'revoke', 'none').code == 4)
+
+
+@test
 def agents_of_the_house_leave_a_queue_of_workers_alone():
     with house() as h:
         h.start()
@@ -167,6 +270,49 @@ def a_worker_that_waits_gets_the_task_when_it_is_put():
         need(state(h, task) == 'in_progress')
         t.join(5)
         need(got and got[0]['task'] == task, got)
+
+
+def commits(h):
+    """seq -> the first seq of its commit, of a house that has stopped: all
+    heads of a batch are one row."""
+    with closing(sqlite3.connect(os.path.join(h.state, 'book/book.db'))) as db:
+        return {first + n: first for first, count in db.execute(
+            'SELECT first, count FROM log') for n in range(count)}
+
+
+@test
+def put_and_claim_of_a_worker_that_waits_are_one_commit():
+    with house() as h:
+        h.start()
+        got = []
+        for _ in range(5):
+            t = threading.Thread(target=lambda: got.extend(
+                claim(h, 'a', wait_ms=20000)))
+            t.start()
+            time.sleep(0.1)
+            put(h)
+            t.join(5)
+        seqs = [{e['kind']: e['seq'] for e in h.events(g['task'])}
+                for g in got]
+        need(len(got) == 5 and h.stop() == 0, got)
+        of = commits(h)
+        for s in seqs:
+            need(of[s['task_put']] == of[s['task_claimed']], s, of)
+
+
+@test
+def a_claim_of_many_takes_them_in_one_commit_in_their_order():
+    with house() as h:
+        h.start()
+        tasks = put(h, 7)
+        got = claim(h, 'a', 5)
+        need([g['task'] for g in got] == tasks[:5], got, tasks)
+        need(len(claim(h, 'b', 5)) == 2)
+        seqs = [next(e['seq'] for e in h.events(g['task'])
+                     if e['kind'] == 'task_claimed') for g in got]
+        need(h.stop() == 0)
+        of = commits(h)
+        need(len({of[s] for s in seqs}) == 1, seqs, of)
 
 
 @test

@@ -30,7 +30,8 @@ main(int argc, char **argv)
 	}
 	int bad = history_check(h, &e);
 
-	(void)printf("%zu operations: %s\n", history_count(h),
+	(void)printf("%zu operations, %zu claims before others: %s\n",
+	    history_count(h), history_ordered(h),
 	    bad ? e.text : "every promise was kept");
 	history_free(h);
 	return bad ? 1 : 0;

@@ -30,6 +30,12 @@ history_count(const struct history *h)
 	return h->count;
 }
 
+size_t
+history_ordered(const struct history *h)
+{
+	return h->ordered;
+}
+
 /* --- reading --- */
 
 static const char *const whats[] = { "put", "claim", "renew", "finish",
@@ -132,13 +138,17 @@ history_add(struct history *h, struct str line, struct err *e)
 			.what = (enum what)what,
 			.asked = h->lines,
 			.asked_at = at,
-			.answered = INT64_MAX };
+			.answered = INT64_MAX,
+			.lost_at = INT64_MAX };
 		read_asked(h, o, tree);
 	} else if (o->what != (enum what)what || o->said != LOST || say == 3) {
 		return err_set(e, ERR_INPUT, "operation %lld is said twice",
 		    (long long)number);
 	}
 	read_both(h, o, tree);
+	if (say == LOST) {
+		o->lost_at = at;
+	}
 	if (say == OK || say == NO) {
 		o->said = (enum said)say;
 		o->answered = h->lines;
@@ -286,31 +296,77 @@ is_eligible(
 	return true;
 }
 
+/* Nobody heard what came of it: it may have had any task, as long as a worker
+ * that is gone is waited for. */
+static bool
+may_hold(const struct op *o, const struct op *claim)
+{
+	return o->what == CLAIM && o->said == LOST &&
+	       (o->lease == 0 || o->lost_at == INT64_MAX ||
+	           claim->answered_at < o->lost_at + 2 * o->lease);
+}
+
+static bool
+has_ghost(const struct history *h, const struct op *claim)
+{
+	for (size_t i = 0; i < h->count; i++) {
+		if (h->ops[i].asked < claim->answered &&
+		    may_hold(&h->ops[i], claim)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Waits untouched from before the claim was asked until it was answered. */
 static bool
 waits(const struct history *h, const struct op *put, const struct op *claim)
 {
-	if (put->said != OK || put->answered >= claim->asked ||
-	    !is_eligible(h, put, claim->asked, true)) {
-		return false;
+	return put->said == OK && put->answered < claim->asked &&
+	       put->touched >= claim->answered &&
+	       is_eligible(h, put, claim->asked, true);
+}
+
+/* Of each put: when it was first asked for anything, with whatever answer.  A
+ * claim may have been asked before what it was given was put. */
+static void
+find_touched(struct history *h)
+{
+	struct map puts = { .seed = 1 };
+
+	for (size_t i = 0; i < h->count; i++) {
+		struct op *o = &h->ops[i];
+
+		o->touched = INT64_MAX;
+		if (o->what == PUT && !map_get(&puts, o->task)) {
+			map_put(&puts, o->task, o);
+		}
 	}
 	for (size_t i = 0; i < h->count; i++) {
 		const struct op *o = &h->ops[i];
-		bool any = o->what == CLAIM && o->said == LOST;
+		struct op *put = o->task.len ? map_get(&puts, o->task) : NULL;
 
-		if (o->what != PUT && o->what != FINAL &&
-		    (any || of_task(o, put)) && o->said != NO &&
-		    o->asked < claim->answered) {
-			return false;
+		if (put && o->what != PUT && o->what != FINAL &&
+		    o->said != NO && o->asked < put->touched) {
+			put->touched = o->asked;
 		}
 	}
-	return true;
+	for (size_t i = 0; i < h->count; i++) { /* said again: the same task */
+		struct op *o = &h->ops[i];
+
+		if (o->what == PUT) {
+			o->touched =
+			    ((struct op *)map_get(&puts, o->task))->touched;
+		}
+	}
+	map_fini(&puts);
 }
 
 static int
-check_order(const struct history *h, const struct op *claim, struct err *e)
+check_order(struct history *h, const struct op *claim, struct err *e)
 {
 	const struct op *own = put_of(h, claim->task);
+	bool behind = false;
 
 	if (!own) {
 		return 0;
@@ -319,20 +375,28 @@ check_order(const struct history *h, const struct op *claim, struct err *e)
 		return broken(e, claim,
 		    "it is claimed and what it depends on is not complete");
 	}
-	for (size_t i = 0; i < h->count && own->ranked; i++) {
+	if (!own->ranked || has_ghost(h, claim)) {
+		return 0;
+	}
+	for (size_t i = 0; i < h->count; i++) {
 		const struct op *o = &h->ops[i];
 
-		if (o->what == PUT && o->ranked && o->rank < own->rank &&
-		    str_eq(o->queue, own->queue) && waits(h, o, claim)) {
+		if (o->what != PUT || !o->ranked || o->rank == own->rank ||
+		    !str_eq(o->queue, own->queue) || !waits(h, o, claim)) {
+			continue;
+		}
+		if (o->rank < own->rank) {
 			return broken(e, claim,
 			    "another one stood before it in the order");
 		}
+		behind = true;
 	}
+	h->ordered += behind;
 	return 0;
 }
 
 static int
-check_one(const struct history *h, const struct op *o, struct err *e)
+check_one(struct history *h, const struct op *o, struct err *e)
 {
 	if ((o->what == RENEW || o->what == FINISH) && o->said == OK &&
 	    !o->duplicate && is_stale(h, o)) {
@@ -400,6 +464,7 @@ history_check(struct history *h, struct err *e)
 {
 	bool ghosts = false;
 
+	find_touched(h);
 	for (size_t i = 0; i < h->count; i++) {
 		const struct op *o = &h->ops[i];
 

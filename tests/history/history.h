@@ -17,7 +17,7 @@
  *
  *   do       ask                                   ok
  *   put      task, queue, rank, depends[], key
- *   claim    queue                                 task, epoch, lease (us)
+ *   claim    queue, lease                          task, epoch, lease (us)
  *   renew    task, epoch                           lease
  *   finish   task, epoch, outcome, key             duplicate
  *   cancel   task
@@ -33,7 +33,9 @@
  * outcome is complete, fail or block; state is pending, in_progress, blocked,
  * completed, failed or absent.  rank is the place in the documented order,
  * lower first; without it no order is checked.  lease is how long the answer
- * promised from the moment it was asked.  An effect is fenced where the house
+ * promised from the moment it was asked; where the question of a claim names
+ * it too, a claim that was given up as lost can have had a task for twice that
+ * long and no longer, else for ever.  An effect is fenced where the house
  * stands before it: it must not begin once a newer claim has been answered.
  *
  * Checked: nothing acknowledged is lost, nothing is settled twice, nothing is
@@ -56,5 +58,7 @@ int history_add(struct history *h, struct str line, struct err *e) MUST_CHECK;
 /* ERR_CONFLICT: a promise was broken, e says which. */
 int history_check(struct history *h, struct err *e) MUST_CHECK;
 size_t history_count(const struct history *h); /* operations */
+/* Claims of history_check that were compared with what stood behind them. */
+size_t history_ordered(const struct history *h);
 
 #endif

@@ -42,6 +42,12 @@
 #define A_IS_2  A_IS_1 CLAIM(5, 3) GIVEN(6, 3, "a", 2, "")
 #define KEY(k)  ",\"outcome\":\"complete\",\"key\":\"" k "\""
 #define RANK(n) ",\"rank\":" #n
+#define TWO                     \
+	PUT(1, 1, "a", RANK(1)) \
+	SAY(1, 1, "put", "ok") PUT(2, 2, "b", RANK(2)) SAY(2, 2, "put", "ok")
+#define LEASED(at, op)                                                     \
+	"{\"at\":" #at ",\"op\":" #op ",\"do\":\"claim\",\"say\":\"ask\"," \
+	"\"queue\":\"q\",\"lease\":10}\n"
 
 static int
 judge(const char *lines, struct err *e)
@@ -180,6 +186,23 @@ a_wrong_order_is_caught(void **state)
 	sound(PUT(1, 2, "b", RANK(2)) SAY(2, 2, "put", "ok")
 	        PUT(2, 1, "a", RANK(1)) CLAIM(3, 3) GIVEN(4, 3, "b", 1, "")
 	            SAY(5, 1, "put", "ok"));
+	/* A claim that nobody heard of may have it: for ever, where no lease is
+	 * named, else until it must have run out. */
+	sound(TWO CLAIM(3, 3) SAY(4, 3, "claim", "lost") CLAIM(50, 4)
+	        GIVEN(51, 4, "b", 1, ""));
+	sound(TWO LEASED(3, 3) SAY(4, 3, "claim", "lost") CLAIM(22, 4)
+	        GIVEN(23, 4, "b", 1, ""));
+	caught(TWO LEASED(3, 3) SAY(4, 3, "claim", "lost") CLAIM(50, 4)
+	           GIVEN(51, 4, "b", 1, ""),
+	    "stood before it");
+	/* The other one was being claimed, by a question older than its put. */
+	sound(CLAIM(1, 9) TWO CLAIM(3, 3) GIVEN(4, 3, "b", 1, "")
+	        GIVEN(5, 9, "a", 1, ""));
+	/* Said again: its first answer was lost. */
+	caught(PUT(1, 1, "a", RANK(1)) SAY(1, 1, "put", "lost") PUT(1, 5, "a",
+	           RANK(1)) SAY(2, 5, "put", "ok") PUT(2, 2, "b", RANK(2))
+	           SAY(2, 2, "put", "ok") CLAIM(3, 3) GIVEN(4, 3, "b", 1, ""),
+	    "stood before it");
 }
 
 static void

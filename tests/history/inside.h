@@ -29,9 +29,11 @@ struct op {
 	int64_t answered; /* INT64_MAX: never */
 	int64_t asked_at; /* us */
 	int64_t answered_at;
+	int64_t lost_at; /* us; INT64_MAX: nobody said so */
 	struct str task;
 	struct str queue;
 	struct str key;
+	int64_t touched; /* of a put: the line of the first question about it */
 	int64_t rank;
 	bool ranked;
 	int64_t epoch;
@@ -49,6 +51,7 @@ struct history {
 	size_t count, room;
 	int64_t last; /* us of what was said last */
 	int64_t lines;
+	size_t ordered;
 };
 
 /* search.c: is there an order of these that explains every answer? ghosts:

@@ -162,6 +162,7 @@ queue_head(struct sim_task *t, const struct book_head *head, struct str body)
 	struct str event = STR("");
 	struct err e = { 0 };
 	int64_t epoch = 0;
+	bool ours = false;
 
 	if (json_parse(&a, body, NULL, &tree, &e) ||
 	    !json_text(tree, "event", &event)) {
@@ -184,7 +185,8 @@ queue_head(struct sim_task *t, const struct book_head *head, struct str body)
 	case BOOK_TASK_LEASE_LOST:
 		sim_must_own(t, (uint32_t)epoch, "a lost lease");
 		t->hold = SIM_LOOSE;
-		t->lost++;
+		(void)json_bool(tree, "ours", &ours);
+		t->lost += !ours;
 		sim_seen->leases_lost++;
 		break;
 	case BOOK_RUN_PARKED:

@@ -308,6 +308,36 @@ a_task_that_loses_every_lease_is_dead(void **state)
 	world_fini(&w);
 }
 
+/* However often the house ends, and whoever it could not tell. */
+static void
+a_task_does_not_die_of_losses_that_are_ours(void **state)
+{
+	struct world w;
+	struct queue_step s = { 0 };
+	struct queue_put c = { .retry = { .max_lost = 3 } };
+	struct queue_touch unheard = { .ours = true };
+
+	(void)state;
+	world_init(&w);
+	assert_int_equal(put_plan(&w, 1, &c, &s), 0);
+	for (uint32_t epoch = 1; epoch <= 40; epoch++) {
+		assert_int_equal(claim(&w, ME, &s), 0);
+		unheard.task = s.id;
+		unheard.epoch = epoch;
+		unheard.now = w.now;
+		assert_int_equal(epoch % 2 ? queue_leases_lost(w.queue,
+		                                 &w.arena, 2, w.now, &s, &w.e)
+		                           : queue_lease_lost(w.queue, &w.arena,
+		                                 &unheard, &s, &w.e),
+		    0);
+		apply_step(&w, &s);
+		assert_int_equal(queue_find(w.queue, uuid(&w, 1))->lost, 0);
+	}
+	assert_int_equal(queue_find(w.queue, uuid(&w, 1))->hold, QUEUE_LOOSE);
+	assert_replays(&w);
+	world_fini(&w);
+}
+
 static void
 a_delayed_task_waits_for_its_time(void **state)
 {
@@ -691,6 +721,7 @@ main(void)
 		cmocka_unit_test(a_resolvable_failure_is_tried_again_then_dead),
 		cmocka_unit_test(the_jitter_is_full_and_within_its_bound),
 		cmocka_unit_test(a_task_that_loses_every_lease_is_dead),
+		cmocka_unit_test(a_task_does_not_die_of_losses_that_are_ours),
 		cmocka_unit_test(a_delayed_task_waits_for_its_time),
 		cmocka_unit_test(
 		    a_series_goes_on_when_one_ends_and_stops_when_cancelled),
