@@ -342,11 +342,6 @@ core_intent_judge(
 		return;
 	}
 	i->policy = i->role->policy_digest;
-	if (d.egress->unix_path.len) {
-		core_intent_unavailable(
-		    c, i, "unix sockets as upstreams are not served yet");
-		return;
-	}
 	core_intent_commit(c, i);
 }
 
