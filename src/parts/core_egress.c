@@ -17,6 +17,7 @@ texts_ok(const struct wire_intent *in)
 	          wire_text_ok(in->path, sizeof(in->path)) &&
 	          wire_text_ok(in->query, sizeof(in->query)) &&
 	          in->refs <= WIRE_REFS_MAX && in->git <= WIRE_GIT_PUSH &&
+	          in->own_marks <= WIRE_OWN_MAX &&
 	          in->kind <= WIRE_ASKED_TUNNEL;
 
 	for (size_t n = 0; ok && n < in->refs; n++) {
@@ -87,7 +88,9 @@ take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	struct core_run *r = core_run_find(c, cell->run);
 
 	copy_intent(i, in);
-	i->over = core_mark_find(c, in->own_mark);
+	for (size_t n = 0; !i->brings && n < in->own_marks; n++) {
+		i->brings = core_mark_says(c, &i->arena, in->own_mark[n]);
+	}
 	i->role = cell->role;
 	i->run = cell->run;
 	i->epoch = cell->epoch;

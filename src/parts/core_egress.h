@@ -17,7 +17,7 @@ struct core_intent {
 	struct core_role *role; /* NULL: of no role */
 	struct arena arena;
 	/* what */
-	const struct core_mark *over; /* it brings this revoked value; NULL */
+	const char *brings; /* which value of the vault's itself; NULL: none */
 	char host[WIRE_HOST_MAX];
 	uint16_t port;
 	struct str method;
@@ -62,6 +62,9 @@ void core_intent_free(struct core *c, struct core_intent *i);
 /* By the egress rules of its role: refused, or core_intent_commit. */
 void core_intent_judge(
     struct core *c, struct core_intent *i, const struct policy_request *r);
+/* Why the rule cannot put its credential where it says: the credential is of a
+ * kind that goes elsewhere, or nobody shows the place.  NULL: it can. */
+const char *core_place_problem(const struct core *c, struct core_intent *i);
 /* What asked still stands: its cell, its run, under the same claim. */
 bool core_intent_in_force(struct core *c, const struct core_intent *i);
 /* Written down; goes on when that is on the disk. */

@@ -295,15 +295,12 @@ core_intent_judge(
 {
 	struct policy_request_decision d = { 0 };
 
-	if (i->over) {
+	if (i->brings) {
 		struct core_refusal why = {
 			.status = 403,
 			.error = "denied",
 			.rule = STR("vault"),
-			.reason = arena_printf(&i->arena,
-			    "it brings a value of the credential %s that was "
-			    "rotated out, archived or deleted",
-			    i->over->name),
+			.reason = str_of(i->brings),
 			.next = STR("no rule lets it pass"),
 		};
 
@@ -325,6 +322,21 @@ core_intent_judge(
 		return;
 	}
 	take_rule(i, d.egress);
+	const char *misplaced = core_place_problem(c, i);
+
+	if (misplaced) {
+		struct core_refusal why = {
+			.status = 403,
+			.error = "denied",
+			.rule = d.rule,
+			.reason = str_of(misplaced),
+			.next = STR("inject at that place, in a rule of its "
+			            "own where others need another"),
+		};
+
+		core_intent_refuse(c, i, &why);
+		return;
+	}
 	const char *used_up = core_rate_take(c, i);
 
 	if (used_up) {
