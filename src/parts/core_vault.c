@@ -148,6 +148,17 @@ add_mark(struct core *c, const uint8_t mark[WIRE_MARK], const char *name)
 	c->marks = m;
 }
 
+static void
+revoke(struct core *c, const struct core_credential *k)
+{
+	struct wire_vault_revoke over = { 0 };
+
+	if (c->vault_ready) {
+		core_text(over.credential, sizeof(over.credential), k->name);
+		wire_send(c->vault, WIRE_VAULT_REVOKE, &over, NULL, 0);
+	}
+}
+
 void
 core_mark_over(struct core *c, struct core_credential *k)
 {
@@ -161,6 +172,7 @@ core_mark_over(struct core *c, struct core_credential *k)
 		add_mark(c, k->mark, k->name);
 	}
 	memset(k->mark, 0, WIRE_MARK);
+	revoke(c, k);
 }
 
 static int

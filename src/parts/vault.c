@@ -239,13 +239,15 @@ drop_grant(struct vault *v, struct lent **at)
 	v->grant_count--;
 }
 
+/* What is old, and what was granted of the credential that is over (or ""). */
 static void
-drop_old(struct vault *v)
+drop_grants(struct vault *v, const char *over)
 {
 	struct mono now = mono_now();
 
 	for (struct lent **at = &v->grants; *at;) {
-		if (mono_passed((*at)->grant.not_after, now)) {
+		if (mono_passed((*at)->grant.not_after, now) ||
+		    strcmp((*at)->grant.credential, over) == 0) {
 			drop_grant(v, at);
 		} else {
 			at = &(*at)->next;
@@ -337,7 +339,7 @@ take_grant(void *owner, struct wire_peer *peer, const void *record, int *fds,
 
 	(void)fds;
 	(void)nfds;
-	drop_old(v);
+	drop_grants(v, "");
 	if (check_grant(v, in, &e) || check_row(v, in, &e)) {
 		say_why(out.text, sizeof(out.text), &e);
 	} else {
@@ -345,6 +347,20 @@ take_grant(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		out.ok = 1;
 	}
 	wire_send(peer, WIRE_VAULT_GRANTED, &out, NULL, 0);
+}
+
+/* P09: an upstream that keeps its handshake open gets no value that is over. */
+static void
+take_revoke(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	const struct wire_vault_revoke *in = record;
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	if (wire_text_ok(in->credential, sizeof(in->credential))) {
+		drop_grants(owner, in->credential);
+	}
 }
 
 /* --- redeeming --- */
@@ -384,7 +400,8 @@ lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,
 	/* A number that is another cell's is as unknown as any. */
 	if (!*at || (*at)->cell != b->cell ||
 	    !wire_text_ok(in->host, sizeof(in->host))) {
-		return err_set(e, ERR_DENIED, "there is no such grant");
+		return err_set(e, ERR_DENIED,
+		    "there is no such grant, or its value is over");
 	}
 	struct lent *g = *at;
 	struct seal_grant_use use = {
@@ -541,6 +558,7 @@ static const struct wire_handler core_handlers[] = {
 	{ WIRE_VAULT_SEAL, take_seal },
 	{ WIRE_VAULT_CHECK, take_check },
 	{ WIRE_VAULT_GRANT, take_grant },
+	{ WIRE_VAULT_REVOKE, take_revoke },
 	{ WIRE_VAULT_SIGN, take_sign },
 };
 

@@ -4,12 +4,15 @@ path says; and the CA that made its certificate."""
 import base64
 import gzip
 import hashlib
+import json
 import os
 import re
 import socket
 import ssl
 import subprocess
 import threading
+import time
+import urllib.parse
 
 GUID = b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
@@ -48,6 +51,33 @@ def chunked(*pieces):
     return b''.join(b'%x\r\n%s\r\n' % (len(p), p) for p in pieces if p) + b'0\r\n\r\n'
 
 
+def bearer(text):
+    found = re.search(rb'Bearer (\S+)', text)
+    return found.group(1) if found else b'none'
+
+
+def slowly(s, head):
+    """Answers that come in pieces; False: it is another."""
+    path = head.split(b' ')[1]
+    if path.startswith(b'/drip'):
+        value = bearer(head)
+        chunk = (lambda t: b'%x\r\n%s\r\n' % (len(t), t)) if b'?' in path else bytes
+        s.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n%s\r\n' % (
+            b'Transfer-Encoding: chunked\r\n' if b'?' in path else b'Connection: close\r\n'))
+        for at in range(0, len(value), 5):
+            s.sendall(chunk(value[at:at + 5]))
+            time.sleep(0.02)
+        s.sendall(b'0\r\n\r\n' if b'?' in path else b'')
+        return True
+    if path.startswith(b'/events'):
+        s.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n'
+                  b'Connection: close\r\n\r\ndata: one\n\n')
+        time.sleep(2)
+        s.sendall(b'data: two\n\n')
+        return True
+    return False
+
+
 def answer(head, body):
     """What the path asks for, and whether the connection goes on."""
     path = head.split(b' ')[1].split(b'?')[0]
@@ -65,17 +95,32 @@ def answer(head, body):
     if path.startswith(b'/length'):
         return b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s' % (len(text), text), True
     if path.startswith(b'/header'):
-        found = re.search(rb'Bearer (\S+)', text)
         return b'HTTP/1.1 200 OK\r\nX-Back: %s\r\nContent-Length: 0\r\n\r\n' % (
-            found.group(1) if found else b'none'), True
+            bearer(text)), True
     if path.startswith(b'/gzip'):
         packed = gzip.compress(text)
         return (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n'
                 b'Content-Length: %d\r\n\r\n%s' % (len(packed), packed)), True
-    if path.startswith(b'/base64'):
+    if path.startswith((b'/base64', b'/hex', b'/percent', b'/json')):
+        shift = int(head.split(b' ')[1].partition(b'?')[2] or b'0')
+        coded = {b'/b': lambda t: base64.b64encode(b'x' * shift + t),
+                 b'/h': lambda t: t.hex().encode(),
+                 b'/p': lambda t: urllib.parse.quote(t.decode('latin1'), safe='').encode(),
+                 b'/j': lambda t: json.dumps(t.decode('latin1')).encode()}[path[:2]](text)
         return (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n'
-                b'Transfer-Encoding: chunked\r\n\r\n' +
-                chunked(base64.b64encode(b'x' + text))), True
+                b'Transfer-Encoding: chunked\r\n\r\n' + chunked(coded)), True
+    if path.startswith((b'/cookie', b'/reason', b'/trailer')):
+        value = bearer(text)
+        return {b'/c': b'HTTP/1.1 200 OK\r\nSet-Cookie: a=%s; Path=/\r\n'
+                       b'Content-Length: 0\r\n\r\n' % value,
+                b'/r': b'HTTP/1.1 200 Bearer %s\r\nContent-Length: 0\r\n\r\n' % value,
+                b'/t': b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+                       b'2\r\nok\r\n0\r\nX-Back: %s\r\n\r\n' % value}[path[:2]], True
+    if path.startswith(b'/big'):
+        return (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1200000'
+                b'\r\n\r\n' + b'0' * 1200000), True
+    if path.startswith(b'/drop'):
+        return b'', False
     if path.startswith(b'/bomb'):
         packed = gzip.compress(b'0' * (64 << 20))
         return (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n'
@@ -168,6 +213,8 @@ class Origin:
             key = re.search(rb'(?i)\r\nsec-websocket-key: (\S+)', head)
             if key:
                 self.socket(s, key.group(1), head.split(b' ')[1])
+                return
+            if slowly(s, head):
                 return
             said, goes_on = answer(head, data[:size])
             data = data[size:]

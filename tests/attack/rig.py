@@ -49,8 +49,9 @@ def talk(t):
         for n, (piece, times) in enumerate(t['say']):
             if n and t['gap']:
                 time.sleep(t['gap'])
-            piece = base64.b64decode(piece).replace(
-                b'@MARK@', os.environ.get('API_KEY', '').encode())
+            mark = os.environ.get('API_KEY', '').encode()
+            piece = base64.b64decode(piece).replace(b'@MARK@', mark).replace(
+                b'@FRONT@', mark[:20]).replace(b'@BACK@', mark[20:])
             s.sendall(b''.join(piece.replace(b'@NUM', (2 * i + 1).to_bytes(4, 'big'))
                                for i in range(times)))
         while len(heard) < 4000000:
