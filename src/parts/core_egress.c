@@ -131,6 +131,7 @@ early_refusal(
     struct core *c, struct core_cell *cell, const struct wire_outcome *o)
 {
 	auto_buf body = { 0 };
+	auto_buf text = { 0 };
 	struct json_out out;
 	struct core_event event = {
 		.kind = BOOK_REQUEST_DENIED,
@@ -139,11 +140,15 @@ early_refusal(
 		.run = core_run_find(c, cell->run),
 	};
 
+	if (!core_denial_said(cell, &text)) {
+		return;
+	}
+	buf_add_z(&text, o->text);
 	json_out_init(&out, &body);
 	json_out_object(&out, NULL);
 	json_out_i64(&out, "cell", (int64_t)cell->number);
 	json_out_z(&out, "host", o->host);
-	json_out_z(&out, "reason", o->text);
+	json_out_str(&out, "reason", buf_str(&text));
 	json_out_end(&out, '}');
 	event.body = buf_str(&body);
 	(void)core_append(c, &event);
@@ -290,6 +295,7 @@ core_egress_gone(struct core *c, struct core_cell *cell)
 	struct core_intent *next;
 
 	core_rates_drop(c, cell->number);
+	core_denials_end(c, cell);
 	for (struct core_intent *i = c->intents; i; i = next) {
 		next = i->next;
 		if (i->done || i->cell != cell->number) {

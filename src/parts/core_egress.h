@@ -92,6 +92,11 @@ struct wire_peer *core_intent_egress(
 /* core_go.c: the intent of this number is on the disk. */
 core_effect_fn core_intent_committed;
 
+/* core_denial.c (L07): may this refusal of the cell have a head of its own?
+ * Adds to `text` how many before it were only counted.  A cell of NULL: yes. */
+bool core_denial_said(struct core_cell *cell, struct buf *text);
+/* The cell is gone: one head for those that were counted and not told. */
+void core_denials_end(struct core *c, struct core_cell *cell);
 /* core_rate.c: what a cell has used of its rules' bounds. */
 /* NULL: this request may go; else what is used up.  Counts it. */
 const char *core_rate_take(struct core *c, const struct core_intent *i);

@@ -163,15 +163,21 @@ core_intent_refuse(
     struct core *c, struct core_intent *i, const struct core_refusal *why)
 {
 	auto_buf body = { 0 };
+	auto_buf reason = { 0 };
 	struct json_out o;
+	bool said = core_denial_said(core_cell_find(c, i->cell), &reason);
 
-	json_out_init(&o, &body);
-	write_request(i, &o);
-	json_out_z(&o, "error", why->error);
-	json_out_str(&o, "reason", why->reason);
-	json_out_str(&o, "next", why->next);
-	json_out_end(&o, '}');
-	request_event(c, i, BOOK_REQUEST_DENIED, why->rule, buf_str(&body));
+	if (said) {
+		buf_add(&reason, why->reason);
+		json_out_init(&o, &body);
+		write_request(i, &o);
+		json_out_z(&o, "error", why->error);
+		json_out_str(&o, "reason", buf_str(&reason));
+		json_out_str(&o, "next", why->next);
+		json_out_end(&o, '}');
+		request_event(
+		    c, i, BOOK_REQUEST_DENIED, why->rule, buf_str(&body));
+	}
 	i->refusal.id = i->id;
 	i->refusal.status = why->status;
 	core_text(i->refusal.error, sizeof(i->refusal.error), why->error);
@@ -181,7 +187,11 @@ core_intent_refuse(
 	    arena_z(&i->arena, why->reason));
 	core_text(i->refusal.next, sizeof(i->refusal.next),
 	    arena_z(&i->arena, why->next));
-	core_after(c, send_refusal, i->number);
+	if (said) {
+		core_after(c, send_refusal, i->number);
+	} else {
+		send_refusal(c, i->number);
+	}
 }
 
 void

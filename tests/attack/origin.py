@@ -59,6 +59,9 @@ def bearer(text):
 def slowly(s, head):
     """Answers that come in pieces; False: it is another."""
     path = head.split(b' ')[1]
+    if path.startswith(b'/hang'):
+        HUNG.append(s.recv(1) == b'')
+        return True
     if path.startswith(b'/drip'):
         value = bearer(head)
         chunk = (lambda t: b'%x\r\n%s\r\n' % (len(t), t)) if b'?' in path else bytes
@@ -145,6 +148,7 @@ def answer(head, body):
     return b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', True
 
 
+HUNG = []  # of each request that was never answered: it was given up
 STORE = {}  # what somebody left at one origin and anybody fetches at another
 
 

@@ -16,7 +16,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'api'))
 import house as base  # noqa: E402
 from house import *  # noqa: E402,F403
-from origin import STORE, Origin, authority, certificate, certificates, \
+from origin import HUNG, STORE, Origin, authority, certificate, certificates, \
     server_context  # noqa: E402,F401
 import net  # noqa: E402
 
@@ -66,7 +66,7 @@ def talk(t):
     return heard
 for t in json.loads(sys.argv[1]):
     heard, number = talk(t), 0
-    while t['poll'] and b' 200' in heard[:20] and number < 400:
+    while t['poll'] and b' 403' not in heard[:20] and number < 400:
         number += 1
         time.sleep(0.03)
         heard = talk({**t, 'say': [[base64.b64encode(base64.b64decode(x).replace(
@@ -303,6 +303,12 @@ def arrives(talk, says=b'HTTP/1.1 200', identity='helper'):
     return heard
 
 
+def stopped(condition, *about):
+    """An attack that is no request of a network: what it wanted did not happen."""
+    need(condition, *about)
+    SHOWN['held'] += 1
+
+
 def works(condition, *about):
     """A neighbour that is no request."""
     need(condition, *about)
@@ -324,6 +330,7 @@ def closed(text, says):
     of before it passes."""
     w = world()
     poll = to('good.test', head('GET /poll0'), poll=True)
+    w.good.got = b''
     try:
         with held(says, arrives=True, others=None):
             ask = begin_cell('python3', '-c', CLIENT, json.dumps([poll]))
