@@ -160,6 +160,41 @@ def I06_with_a_socket_in_the_workspace_no_other_cell_starts():
     works('kept' in json.dumps(h.events(task)) and not h.waits(), h.events(task)[-3:])
 
 
+LISTENS = r"""
+import socket, threading, time
+t = socket.create_server(("0.0.0.0", 8080)); u = socket.socket(socket.AF_UNIX)
+u.bind("\0handrail-attack"); u.listen(); f = socket.socket(socket.AF_UNIX)
+f.bind("/tmp/s"); f.listen()
+for l in (t, u, f):
+    threading.Thread(target=lambda l=l: [l.accept()[0].sendall(b"mine") for _ in range(9)],
+                     daemon=True).start()
+print("ready", flush=True)
+"""
+DIALS = r"""
+import socket
+for kind, at in ((socket.AF_INET, ("127.0.0.1", 8080)), (socket.AF_UNIX, "\0handrail-attack"),
+                 (socket.AF_UNIX, "/tmp/s")):
+    try:
+        s = socket.socket(kind); s.settimeout(2); s.connect(at); print(s.recv(9))
+    except OSError as e:
+        print(type(e).__name__)
+"""
+
+
+@test
+def I03_no_listener_of_one_cell_is_reached_by_another():
+    ask = begin_cell('python3', '-u', '-c', LISTENS + 'time.sleep(6)')
+    need(ask.stdout.readline() == 'ready\n', 'it listens')
+    a = python(DIALS)
+    stopped('mine' not in a.out and len(a.out.split()) == 3, a)
+    # Whatever address it dials from or to, its own egress answers for itself alone.
+    refused(to('10.0.0.2', b'x\x01', tls=False, port=8080, wait=3), dialled=False)
+    need(ask.poll() is None, 'the other has ended')
+    end_cell(ask)
+    works(python(LISTENS + DIALS).out.count('mine') == 3, 'the test is blind')
+    arrives(allowed())
+
+
 @test
 def I07_no_descriptor_of_the_house_is_in_the_cell():
     a = python("import os\nfor f in os.listdir('/proc/self/fd'):\n"

@@ -219,6 +219,29 @@ def A10_a_pinned_private_service_opens_no_other_port_and_no_other_name():
     w.reload(w.gates())
 
 
+@test
+def N13_the_house_itself_is_reached_by_no_name_and_no_address():
+    w = world()
+    port = w.house.port
+    rule = '[egress.self]\nmatch = { host = "self.out.test", port = %d }\n' % port
+    w.reload(w.gates(rule))
+    head_ = head('GET /healthz', 'self.out.test:%d' % port)
+    for address in ('127.0.0.1', '9.9.1.1', '::1', '2a00:1::1', '0.0.0.0'):
+        w.names([address], host='self.out.test')
+        heard = refused(to('self.out.test', head_, port=port), b'403',
+                        'not dialled|of this host itself', kind='request_outcome',
+                        dialled=False)
+        need(b'"ok"' not in heard, heard)
+    for address in ('9.9.1.1', '2a00:1::1'):
+        host = '[%s]' % address if ':' in address else address
+        heard = refused(to(address, head('GET /healthz', '%s:%d' % (host, port)), tls=False,
+                           port=port), b'403', dialled=False)
+        need(b'"ok"' not in heard, heard)
+    need(w.house.get('/healthz', token=False).code == 200, 'it is there')
+    w.reload(w.gates())
+    reaches_good()
+
+
 # --- DNS -----------------------------------------------------------------------------
 
 @test
