@@ -41,8 +41,8 @@ core_denial_said(struct core_cell *cell, struct buf *text)
 	}
 	cell->denials--;
 	if (cell->unsaid) {
-		buf_addf(text, "(and %llu more) ",
-		    (unsigned long long)cell->unsaid);
+		buf_addf(
+		    text, "(and %llu more) ", (unsigned long long)cell->unsaid);
 		cell->unsaid = 0;
 	}
 	return true;

@@ -31,8 +31,8 @@ struct proxy_intent {
 	const char *host; /* canonical name, or a literal when not named */
 	uint16_t port;
 	bool tls;
-	bool named;           /* a name of the pool (or of CONNECT) */
-	bool own_credentials; /* credentials.def found one in it */
+	bool named;            /* a name of the pool (or of CONNECT) */
+	bool own_credentials;  /* credentials.def found one in it */
 	const struct buf *own; /* their values: not to be kept */
 	size_t own_count;
 	const char *path;

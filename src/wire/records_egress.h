@@ -57,8 +57,8 @@ struct wire_intent {
 	uint8_t git;             /* enum wire_git */
 	uint8_t own_credentials; /* the cell brought Authorization, Cookie, … */
 	uint8_t refs;            /* how many of ref[] count */
-	uint8_t named; /* host came from the cell's pool, not an address */
-	uint8_t kind;  /* enum wire_asked */
+	uint8_t named;     /* host came from the cell's pool, not an address */
+	uint8_t kind;      /* enum wire_asked */
 	uint8_t own_marks; /* how many of own_mark[] count */
 	uint8_t spare[7];
 	uint8_t own_mark[WIRE_OWN_MAX][WIRE_MARK]; /* of what it brought */

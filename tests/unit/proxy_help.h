@@ -75,7 +75,8 @@ struct rig {
 		enum proxy_git git;
 		struct proxy_ref refs[PROXY_REFS];
 		size_t ref_count;
-		char values[1024]; /* of credentials of its own, '|' behind each */
+		char values[1024]; /* of credentials of its own, '|' behind each
+		                    */
 	} intent;
 	size_t outcomes;
 	struct {
