@@ -22,6 +22,20 @@ OTHER = 'canary-of-another-kind-81'
 SLOW = 'canary-of-a-slow-host-'
 
 
+TOOLS = {
+    'role.toml': ROLE.replace('"shell"', '"holds", "puts"'),
+    'mcp/server.toml': """\
+[tool.holds]
+description = "Ask a host whose rule takes a placeholder"
+action      = "read"
+run         = { http = { method = "GET", url = "https://head.test/v1" } }
+[tool.puts]
+description = "Ask a host whose rule writes the form"
+action      = "read"
+run         = { http = { method = "GET", url = "https://good.test/v1" } }
+"""}
+
+
 class Kept(World):
     """Besides: a host whose TLS hangs until it is let go, rules that keep the
     cell's own credentials, and credentials of every kind."""
@@ -70,6 +84,9 @@ class Kept(World):
             for path, text in HELPER.items():
                 self.house.role_file(role, path, text)
         self.house.role_file('other', 'gates.toml', self.gates())
+        for path, text in TOOLS.items():
+            self.house.role_file('tools', path, text)
+        self.house.role_file('tools', 'gates.toml', self.gates())
 
 
 rig.MAKE = Kept
@@ -318,6 +335,22 @@ def P12_P14_a_credential_goes_where_its_kind_says():
     refused(to('kind.test', head(host='kind.test')), b'403', 'X-Right', dialled=False)
     arrives(to('kind.test', head('GET /right/a', 'kind.test')))
     need(b'X-Right: ' + OTHER.encode() in sent(), sent()[-300:])
+
+
+@test
+def P14_a_tool_of_the_house_shows_no_place_and_gets_no_bare_secret():
+    w = world()
+
+    def ask(tool):
+        return w.house.run([{'id': 'a', 'tool': tool, 'args': {}, 'on_error': 'continue'},
+                            {'id': 'end', 'tool': 'finish', 'args': {'result': {}}}],
+                           queue='tools')
+    with held('a tool of the house writes none', dialled=False):
+        ask('holds')
+    had = len(sent())
+    with held('', 'request_outcome', arrives=True):
+        ask('puts')
+    works(b'Bearer ' + CANARY.encode() in sent()[had:], 'the other is asked', sent()[had:])
 
 
 # --- answers ---------------------------------------------------------------------------

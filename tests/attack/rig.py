@@ -89,6 +89,7 @@ class World:
 
     NAMES = ('good.test', 'api.test', 'place.test', 'sock.test', 'small.test', 'evil.test')
     HOSTS = 'good.test api.test place.test sock.test'
+    CELLS = 4
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix='attack-')
@@ -96,7 +97,7 @@ class World:
         self.after = 0
         self.house = None
         self.ground()
-        self.house = House()
+        self.house = House(cells=self.CELLS)
         write(self.path('ca.pem'), self.read('ca.pem'))
         self.house.role_file('helper', 'gates.toml', self.gates())
         self.prepare()
