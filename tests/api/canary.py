@@ -148,6 +148,7 @@ def canary(store=(), folders=(), before_stop=None):
         if before_stop:
             before_stop(h)
         need(h.stop() == 0)
+        need(' debug ' in h.log(), 'the log has no line of debug')
         if before_stop:
             before_stop(h)
         search(h, 'stopped', *folders, *temporary(before))
