@@ -26,6 +26,10 @@ struct core_cell {
 	struct loop_timer lease;
 	struct loop *lease_loop;
 	struct mono begun;
+	/* core_denial.c */
+	uint32_t denials; /* that may still be written now */
+	struct mono denials_at;
+	uint64_t unsaid; /* that were only counted */
 };
 
 struct core_exec_result {

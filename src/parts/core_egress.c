@@ -17,6 +17,7 @@ texts_ok(const struct wire_intent *in)
 	          wire_text_ok(in->path, sizeof(in->path)) &&
 	          wire_text_ok(in->query, sizeof(in->query)) &&
 	          in->refs <= WIRE_REFS_MAX && in->git <= WIRE_GIT_PUSH &&
+	          in->own_marks <= WIRE_OWN_MAX &&
 	          in->kind <= WIRE_ASKED_TUNNEL;
 
 	for (size_t n = 0; ok && n < in->refs; n++) {
@@ -87,7 +88,9 @@ take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	struct core_run *r = core_run_find(c, cell->run);
 
 	copy_intent(i, in);
-	i->over = core_mark_find(c, in->own_mark);
+	for (size_t n = 0; !i->brings && n < in->own_marks; n++) {
+		i->brings = core_mark_says(c, &i->arena, in->own_mark[n]);
+	}
 	i->role = cell->role;
 	i->run = cell->run;
 	i->epoch = cell->epoch;
@@ -128,6 +131,7 @@ early_refusal(
     struct core *c, struct core_cell *cell, const struct wire_outcome *o)
 {
 	auto_buf body = { 0 };
+	auto_buf text = { 0 };
 	struct json_out out;
 	struct core_event event = {
 		.kind = BOOK_REQUEST_DENIED,
@@ -136,11 +140,15 @@ early_refusal(
 		.run = core_run_find(c, cell->run),
 	};
 
+	if (!core_denial_said(cell, &text)) {
+		return;
+	}
+	buf_add_z(&text, o->text);
 	json_out_init(&out, &body);
 	json_out_object(&out, NULL);
 	json_out_i64(&out, "cell", (int64_t)cell->number);
 	json_out_z(&out, "host", o->host);
-	json_out_z(&out, "reason", o->text);
+	json_out_str(&out, "reason", buf_str(&text));
 	json_out_end(&out, '}');
 	event.body = buf_str(&body);
 	(void)core_append(c, &event);
@@ -287,6 +295,7 @@ core_egress_gone(struct core *c, struct core_cell *cell)
 	struct core_intent *next;
 
 	core_rates_drop(c, cell->number);
+	core_denials_end(c, cell);
 	for (struct core_intent *i = c->intents; i; i = next) {
 		next = i->next;
 		if (i->done || i->cell != cell->number) {

@@ -17,7 +17,7 @@ struct core_intent {
 	struct core_role *role; /* NULL: of no role */
 	struct arena arena;
 	/* what */
-	const struct core_mark *over; /* it brings this revoked value; NULL */
+	const char *brings; /* which value of the vault's itself; NULL: none */
 	char host[WIRE_HOST_MAX];
 	uint16_t port;
 	struct str method;
@@ -75,6 +75,9 @@ void core_intent_free(struct core *c, struct core_intent *i);
 /* By the egress rules of its role: refused, or core_intent_commit. */
 void core_intent_judge(
     struct core *c, struct core_intent *i, const struct policy_request *r);
+/* Why the rule cannot put its credential where it says: the credential is of a
+ * kind that goes elsewhere, or nobody shows the place.  NULL: it can. */
+const char *core_place_problem(const struct core *c, struct core_intent *i);
 /* What asked still stands: its cell, its run, under the same claim. */
 bool core_intent_in_force(struct core *c, const struct core_intent *i);
 /* Written down; goes on when that is on the disk. */
@@ -105,6 +108,11 @@ core_effect_fn core_intent_committed;
 void core_intent_unfit(struct core *c, struct core_intent *i,
     const struct core_credential *k, const char *unfit);
 
+/* core_denial.c (L07): may this refusal of the cell have a head of its own?
+ * Adds to `text` how many before it were only counted.  A cell of NULL: yes. */
+bool core_denial_said(struct core_cell *cell, struct buf *text);
+/* The cell is gone: one head for those that were counted and not told. */
+void core_denials_end(struct core *c, struct core_cell *cell);
 /* core_rate.c: what a cell has used of its rules' bounds. */
 /* NULL: this request may go; else what is used up.  Counts it. */
 const char *core_rate_take(struct core *c, const struct core_intent *i);

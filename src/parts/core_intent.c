@@ -196,15 +196,21 @@ core_intent_refuse(
     struct core *c, struct core_intent *i, const struct core_refusal *why)
 {
 	auto_buf body = { 0 };
+	auto_buf reason = { 0 };
 	struct json_out o;
+	bool said = core_denial_said(core_cell_find(c, i->cell), &reason);
 
-	json_out_init(&o, &body);
-	write_request(i, &o);
-	json_out_z(&o, "error", why->error);
-	json_out_str(&o, "reason", why->reason);
-	json_out_str(&o, "next", why->next);
-	json_out_end(&o, '}');
-	request_event(c, i, BOOK_REQUEST_DENIED, why->rule, buf_str(&body));
+	if (said) {
+		buf_add(&reason, why->reason);
+		json_out_init(&o, &body);
+		write_request(i, &o);
+		json_out_z(&o, "error", why->error);
+		json_out_str(&o, "reason", buf_str(&reason));
+		json_out_str(&o, "next", why->next);
+		json_out_end(&o, '}');
+		request_event(
+		    c, i, BOOK_REQUEST_DENIED, why->rule, buf_str(&body));
+	}
 	i->refusal.id = i->id;
 	i->refusal.status = why->status;
 	core_text(i->refusal.error, sizeof(i->refusal.error), why->error);
@@ -214,7 +220,11 @@ core_intent_refuse(
 	    arena_z(&i->arena, why->reason));
 	core_text(i->refusal.next, sizeof(i->refusal.next),
 	    arena_z(&i->arena, why->next));
-	core_after(c, send_refusal, i->number);
+	if (said) {
+		core_after(c, send_refusal, i->number);
+	} else {
+		send_refusal(c, i->number);
+	}
 }
 
 void
@@ -344,15 +354,12 @@ core_intent_judge(
 {
 	struct policy_request_decision d = { 0 };
 
-	if (i->over) {
+	if (i->brings) {
 		struct core_refusal why = {
 			.status = 403,
 			.error = "denied",
 			.rule = STR("vault"),
-			.reason = arena_printf(&i->arena,
-			    "it brings a value of the credential %s that was "
-			    "rotated out, archived or deleted",
-			    i->over->name),
+			.reason = str_of(i->brings),
 			.next = STR("no rule lets it pass"),
 		};
 
@@ -375,6 +382,21 @@ core_intent_judge(
 		return;
 	}
 	take_rule(i, d.egress);
+	const char *misplaced = core_place_problem(c, i);
+
+	if (misplaced) {
+		struct core_refusal why = {
+			.status = 403,
+			.error = "denied",
+			.rule = d.rule,
+			.reason = str_of(misplaced),
+			.next = STR("inject at that place, in a rule of its "
+			            "own where others need another"),
+		};
+
+		core_intent_refuse(c, i, &why);
+		return;
+	}
 	const char *used_up = core_rate_take(c, i);
 
 	if (used_up) {
@@ -392,11 +414,6 @@ core_intent_judge(
 		return;
 	}
 	i->policy = i->role->policy_digest;
-	if (d.egress->unix_path.len) {
-		core_intent_unavailable(
-		    c, i, "unix sockets as upstreams are not served yet");
-		return;
-	}
 	core_intent_commit(c, i);
 }
 

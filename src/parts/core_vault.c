@@ -111,6 +111,31 @@ core_mark_find(const struct core *c, const uint8_t mark[WIRE_MARK])
 	return found;
 }
 
+const char *
+core_mark_says(
+    const struct core *c, struct arena *a, const uint8_t mark[WIRE_MARK])
+{
+	const struct core_mark *over = core_mark_find(c, mark);
+	const struct core_credential *k = c->credentials;
+	struct str text = { 0 };
+
+	while (!over && k && memcmp(k->mark, mark, WIRE_MARK) != 0) {
+		k = k->next;
+	}
+	if (over) {
+		text = arena_printf(a,
+		    "it brings a value of the credential %s that was rotated "
+		    "out, archived or deleted",
+		    over->name);
+	} else if (k) {
+		text = arena_printf(a,
+		    "it brings the value of the credential %s itself: nothing "
+		    "in a sandbox may hold it",
+		    k->name);
+	}
+	return text.at;
+}
+
 static void
 add_mark(struct core *c, const uint8_t mark[WIRE_MARK], const char *name)
 {
@@ -121,6 +146,17 @@ add_mark(struct core *c, const uint8_t mark[WIRE_MARK], const char *name)
 	core_text(m->name, sizeof(m->name), name);
 	m->next = c->marks;
 	c->marks = m;
+}
+
+static void
+revoke(struct core *c, const struct core_credential *k)
+{
+	struct wire_vault_revoke over = { 0 };
+
+	if (c->vault_ready) {
+		core_text(over.credential, sizeof(over.credential), k->name);
+		wire_send(c->vault, WIRE_VAULT_REVOKE, &over, NULL, 0);
+	}
 }
 
 void
@@ -136,6 +172,7 @@ core_mark_over(struct core *c, struct core_credential *k)
 		add_mark(c, k->mark, k->name);
 	}
 	memset(k->mark, 0, WIRE_MARK);
+	revoke(c, k);
 }
 
 static int

@@ -84,6 +84,10 @@ void core_mark_over(struct core *c, struct core_credential *k);
 const struct core_mark *core_mark_find(
     const struct core *c, const uint8_t mark[WIRE_MARK]);
 
+/* P08: of which credential it is a value, as a sentence; NULL: of none. */
+const char *core_mark_says(
+    const struct core *c, struct arena *a, const uint8_t mark[WIRE_MARK]);
+
 int core_vault_load(struct core *c, struct err *e) MUST_CHECK;
 /* Asks the vault, one row after the other, whether it opens. */
 void core_vault_check(struct core *c);

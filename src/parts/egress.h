@@ -91,9 +91,9 @@ extern const struct wire_handler egress_own_handlers[];
 extern const size_t egress_own_handler_count;
 extern const struct proxy_ops egress_ops;
 void egress_proxy(struct egress *g, const struct egress_host *host);
-/* egress_mark.c: an intent whose own credential the vault marks first. */
-void egress_mark_ask(
-    struct egress *g, const struct wire_intent *intent, struct str value);
+/* egress_mark.c: an intent whose own credentials the vault marks first. */
+void egress_mark_ask(struct egress *g, const struct wire_intent *intent,
+    const struct buf *own, size_t count);
 void egress_mark_gone(struct egress *g); /* the vault: none of them goes on */
 wire_take_fn egress_mark_told;
 void egress_lease(struct egress *g, struct mono deadline);

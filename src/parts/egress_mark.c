@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A request that brings a credential of its own waits until the vault has made
- * the mark of that value; core then sees whether it is one that was revoked,
- * and nobody learns it.  Without the vault such a request does not go on.
+ * A request that brings credentials of its own waits until the vault has made
+ * the mark of each value; core then sees whether it is one of the vault's, in
+ * use or revoked, and nobody learns it.  Without the vault such a request does
+ * not go on.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 struct egress_marking {
 	struct egress_marking *next;
+	size_t open; /* marks that the vault has not told yet, in order */
 	struct wire_intent intent;
 };
 
@@ -28,13 +30,33 @@ refuse(struct egress *g, uint64_t id)
 	proxy_refuse(g->proxy, id, &r);
 }
 
-void
-egress_mark_ask(
-    struct egress *g, const struct wire_intent *intent, struct str value)
+/* What is longer than any value of the vault is none. */
+static void
+ask_one(struct egress *g, struct egress_marking *m, struct str value)
 {
-	struct wire_mark_ask ask = { .id = intent->id };
+	struct wire_mark_ask ask = { .id = m->intent.id,
+		.size = (uint32_t)value.len };
+
+	if (value.len > sizeof(ask.value)) {
+		return;
+	}
+	memcpy(ask.value, value.at, value.len);
+	wire_send(g->vault, WIRE_MARK_ASK, &ask, NULL, 0);
+	wipe(&ask, sizeof(ask));
+	m->open++;
+}
+
+void
+egress_mark_ask(struct egress *g, const struct wire_intent *intent,
+    const struct buf *own, size_t count)
+{
 	struct egress_marking *m;
 
+	_Static_assert(PROXY_OWN_MAX == WIRE_OWN_MAX, "own credentials");
+	if (count == 0) {
+		wire_send(g->core, WIRE_INTENT, intent, NULL, 0);
+		return;
+	}
 	if (!g->vault || !wire_peer_alive(g->vault)) {
 		refuse(g, intent->id);
 		return;
@@ -42,12 +64,16 @@ egress_mark_ask(
 	m = calloc(1, sizeof(*m));
 	must(m);
 	m->intent = *intent;
+	for (size_t i = 0; i < count; i++) {
+		ask_one(g, m, buf_str(&own[i]));
+	}
+	if (m->open == 0) {
+		wire_send(g->core, WIRE_INTENT, &m->intent, NULL, 0);
+		free(m);
+		return;
+	}
 	m->next = g->markings;
 	g->markings = m;
-	ask.size = (uint32_t)value.len;
-	memcpy(ask.value, value.at, value.len);
-	wire_send(g->vault, WIRE_MARK_ASK, &ask, NULL, 0);
-	wipe(&ask, sizeof(ask));
 }
 
 void
@@ -64,13 +90,17 @@ egress_mark_told(void *owner, struct wire_peer *peer, const void *record,
 	     at = &(*at)->next) {
 		struct egress_marking *m = *at;
 
-		if (m->intent.id == told->id) {
+		if (m->intent.id != told->id) {
+			continue;
+		}
+		memcpy(m->intent.own_mark[m->intent.own_marks++], told->mark,
+		    WIRE_MARK);
+		if (--m->open == 0) {
 			*at = m->next;
-			memcpy(m->intent.own_mark, told->mark, WIRE_MARK);
 			wire_send(g->core, WIRE_INTENT, &m->intent, NULL, 0);
 			free(m);
-			return;
 		}
+		return;
 	}
 }
 

@@ -104,11 +104,7 @@ on_intent(void *context, const struct proxy_intent *i)
 		w.ref[n].flags = (uint8_t)((ref->create ? WIRE_REF_CREATE : 0) |
 		                           (ref->remove ? WIRE_REF_DELETE : 0));
 	}
-	if (i->own.len && i->own.len <= WIRE_SECRET_MAX) {
-		egress_mark_ask(g, &w, i->own);
-	} else {
-		wire_send(g->core, WIRE_INTENT, &w, NULL, 0);
-	}
+	egress_mark_ask(g, &w, i->own, i->own_count);
 }
 
 /* L07: a flood of refusals becomes a count before it fills core's queue, whose

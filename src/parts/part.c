@@ -12,8 +12,13 @@
 void
 part_begin(struct part_self *p, enum part self, int argc, char **argv)
 {
+	const char *level = getenv("HANDRAIL_LOG");
+
 	*p = (struct part_self){ .self = self, .argc = argc, .argv = argv };
 	must_set_part(wire_part_name(self));
+	if (level && strcmp(level, "debug") == 0) {
+		log_set_level(LOG_DEBUG);
+	}
 	must(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
 	if (fcntl(PART_SUPERVISOR_FD, F_GETFD) < 0) {
 		(void)fprintf(stderr,

@@ -33,7 +33,8 @@ struct part_self {
 	struct wire_peer *core;
 };
 
-/* Names the process, ignores SIGPIPE, checks fd 3, makes the loop. */
+/* Names the process, ignores SIGPIPE, checks fd 3, makes the loop; with
+ * HANDRAIL_LOG=debug in the environment it says more. */
 void part_begin(struct part_self *p, enum part self, int argc, char **argv);
 /* The value behind `--name`; NULL when absent. */
 const char *part_arg(const struct part_self *p, const char *name);

@@ -329,6 +329,7 @@ static const struct wire_handler core_handlers[] = {
 	{ WIRE_VAULT_LOGIN, vault_take_login },
 	{ WIRE_VAULT_CODE, vault_take_code },
 	{ WIRE_VAULT_GRANT, vault_take_grant },
+	{ WIRE_VAULT_REVOKE, vault_take_revoke },
 	{ WIRE_VAULT_SIGN, take_sign },
 };
 

@@ -63,6 +63,7 @@ uint32_t vault_has(enum seal_kind kind, struct str clear, int64_t *expires);
 
 /* vault_grant.c: grants, from core; what is lent on them, to an egress */
 wire_take_fn vault_take_grant;
+wire_take_fn vault_take_revoke;
 wire_take_fn vault_take_redeem;
 struct lent **vault_grant_find(
     struct vault *v, const struct borrower *b, uint64_t number);

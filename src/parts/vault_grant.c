@@ -22,8 +22,10 @@ vault_grant_drop(struct vault *v, struct lent **at)
 	v->grant_count--;
 }
 
+/* What is old, and what was granted of the credential that is over (or ""),
+ * unless it is spent: only an answer of its issuer may come for it. */
 static void
-drop_old(struct vault *v)
+drop_grants(struct vault *v, const char *over)
 {
 	struct mono now = mono_now();
 
@@ -31,7 +33,8 @@ drop_old(struct vault *v)
 		const struct lent *g = *at;
 
 		if (mono_passed(
-		        g->spent ? g->until : g->grant.not_after, now)) {
+		        g->spent ? g->until : g->grant.not_after, now) ||
+		    (!g->spent && strcmp(g->grant.credential, over) == 0)) {
 			vault_grant_drop(v, at);
 		} else {
 			at = &(*at)->next;
@@ -154,7 +157,7 @@ vault_take_grant(void *owner, struct wire_peer *peer, const void *record,
 	(void)nfds;
 	struct secret *code = NULL;
 
-	drop_old(v);
+	drop_grants(v, "");
 	if (check_grant(v, in, &e) || check_row(v, in, &e) ||
 	    take_code(v, in, &code, &e)) {
 		vault_say(out.text, sizeof(out.text), &e);
@@ -163,6 +166,21 @@ vault_take_grant(void *owner, struct wire_peer *peer, const void *record,
 		out.ok = 1;
 	}
 	wire_send(peer, WIRE_VAULT_GRANTED, &out, NULL, 0);
+}
+
+/* P09: an upstream that keeps its handshake open gets no value that is over. */
+void
+vault_take_revoke(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	const struct wire_vault_revoke *in = record;
+
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	if (wire_text_ok(in->credential, sizeof(in->credential))) {
+		drop_grants(owner, in->credential);
+	}
 }
 
 /* --- redeeming --- */
@@ -260,7 +278,8 @@ lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,
 	struct str clear;
 
 	if (!at || !wire_text_ok(in->host, sizeof(in->host))) {
-		return err_set(e, ERR_DENIED, "there is no such grant");
+		return err_set(e, ERR_DENIED,
+		    "there is no such grant, or its value is over");
 	}
 	if (check_use(*at, in, e)) {
 		return -1;

@@ -19,14 +19,10 @@ compile_pin(struct compile *c, const struct json *table, struct rule *r)
 	}
 	r->out.pinned = true;
 	if (str_starts(text, STR("unix:"))) {
-		r->out.unix_path = str_sub(text, 5, text.len);
-		return r->out.unix_path.len > 1 && r->out.unix_path.len < 108 &&
-		               r->out.unix_path.at[0] == '/'
-		           ? 0
-		           : policy_refuse(c, value,
-		                 "upstream: unix: is followed by an absolute "
-		                 "path of "
-		                 "at most 107 bytes");
+		return policy_refuse(c, value,
+		    "upstream: an egress opens no file, so no unix: socket "
+		    "either; let the service listen on an address and pin "
+		    "that, as \"127.0.0.1:8443\"");
 	}
 	if (names_hostport_parse(text, 0, &host, &r->out.port, &why) ||
 	    !host.is_addr) {

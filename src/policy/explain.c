@@ -151,13 +151,9 @@ explain_upstream(struct buf *out, const struct policy_egress *e)
 	if (!e->pinned) {
 		return;
 	}
-	if (e->unix_path.len > 0) {
-		buf_addf(out, "upstream  unix:" STR_FMT, STR_ARG(e->unix_path));
-	} else {
-		names_addr_text(&e->address, text);
-		buf_addf(out, "upstream  %s port %u", text, e->port);
-	}
-	buf_addf(out, " (pinned%s)\n", e->tls ? "" : ", without TLS");
+	names_addr_text(&e->address, text);
+	buf_addf(out, "upstream  %s port %u (pinned%s)\n", text, e->port,
+	    e->tls ? "" : ", without TLS");
 	if (e->ca.len > 0) {
 		buf_addf(out, "trust     " STR_FMT " alone\n", STR_ARG(e->ca));
 	}

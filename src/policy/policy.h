@@ -116,9 +116,8 @@ struct policy_egress { /* what a rule says besides its match */
 	bool pinned; /* dial exactly this, never a looked-up address */
 	struct names_addr address;
 	uint16_t port;
-	struct str unix_path; /* a pin "unix:/…" instead of an address */
-	struct str ca;        /* path of the only CA for this upstream, or "" */
-	bool tls;             /* towards the upstream; false only with a pin */
+	struct str ca; /* path of the only CA for this upstream, or "" */
+	bool tls;      /* towards the upstream; false only with a pin */
 	bool own_credentials;
 	struct str match_host; /* as the rule writes it */
 	uint16_t match_port;

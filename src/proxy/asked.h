@@ -14,6 +14,7 @@
 #define PROXY_QUERY_SIZE  640
 #define PROXY_REFS        8
 #define PROXY_REF_SIZE    128
+#define PROXY_OWN_MAX     16 /* credentials of its own in one request */
 
 enum proxy_git { PROXY_GIT_NONE, PROXY_GIT_FETCH, PROXY_GIT_PUSH };
 
@@ -30,9 +31,10 @@ struct proxy_intent {
 	const char *host; /* canonical name, or a literal when not named */
 	uint16_t port;
 	bool tls;
-	bool named;           /* a name of the pool (or of CONNECT) */
-	bool own_credentials; /* credentials.def found one in it */
-	struct str own;       /* its value, or empty: not to be kept */
+	bool named;            /* a name of the pool (or of CONNECT) */
+	bool own_credentials;  /* credentials.def found one in it */
+	const struct buf *own; /* their values: not to be kept */
+	size_t own_count;
 	const char *path;
 	const char *query;
 	enum proxy_git git;

@@ -208,13 +208,21 @@ ask(struct conn *c)
 {
 	struct proxy_setup *s = &c->proxy->setup;
 	struct proxy_request *r = &c->request;
-	auto_buf own = { 0 };
+	struct proxy_own own = { 0 };
 
 	if (r->own_credentials) {
-		proxy_own_value(r->head, &own);
+		proxy_own_take(&own, r);
+	}
+	if (own.over) {
+		proxy_own_wipe(&own);
+		proxy_conn_refuse_early(c, 403,
+		    "it brings more credentials of its own than are looked "
+		    "at");
+		return;
 	}
 	struct proxy_intent i = { .id = ++c->proxy->last_id,
-		.own = buf_str(&own),
+		.own = own.value,
+		.own_count = own.count,
 		.method = r->method.at,
 		.host = r->origin.host.text,
 		.port = r->origin.port,
@@ -234,7 +242,7 @@ ask(struct conn *c)
 	c->state = CONN_ASKED;
 	proxy_conn_arm(c, s->times.decision);
 	s->ops->intent(s->context, &i);
-	wipe(own.at, own.cap);
+	proxy_own_wipe(&own);
 }
 
 static void

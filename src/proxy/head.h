@@ -41,8 +41,9 @@ int proxy_request_make(struct proxy_request *r, const struct http_head *head,
 /* Does a head of this kind carry a credential of the cell's own? */
 bool proxy_own_header(struct str name);
 bool proxy_own_credentials(const struct http_head *head, struct str query);
-/* The value of the first header of that kind; nothing where it is elsewhere. */
-void proxy_own_value(const struct http_head *head, struct buf *out);
+/* Each parameter of the query that may hold one, as it is written there. */
+void proxy_own_params(struct str query,
+    void (*each)(void *context, struct str value), void *context);
 
 /* May this go be executed for that request?  ERR_DENIED says what forbids. */
 int proxy_go_check(const struct proxy_request *r, const struct proxy_go *go,

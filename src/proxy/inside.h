@@ -5,6 +5,7 @@
 /* What the files of this room share. */
 
 #include "proxy/link.h"
+#include "proxy/own.h"
 #include "proxy/up.h"
 
 /* --- a connection of the cell ------------------------------------------- */

@@ -1,42 +1,131 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The value of a credential that a cell brought itself, as the vault would have
- * kept it: without its scheme, of Basic the password. */
-#include "proxy/inside.h"
+/* P08: the values of all credentials that a cell brought itself, as the vault
+ * would have kept them: without a scheme, of Basic user and password, of a
+ * cookie each value, of the query each that stands in a parameter for keys. */
+#include "proxy/own.h"
+
+#include "proxy/place.h"
 
 static void
-add_value(struct str value, struct buf *out)
+add(struct proxy_own *own, struct str value)
 {
-	struct str scheme;
-	auto_buf clear = { 0 };
+	if (value.len == 0) {
+		return;
+	}
+	if (own->count == PROXY_OWN_MAX) {
+		own->over = true;
+		return;
+	}
+	struct buf *b = &own->value[own->count++];
+	buf_room(b, value.len);
+	buf_add(b, value);
+}
 
+static void
+add_basic(struct proxy_own *own, struct str coded)
+{
+	struct buf clear = { 0 };
+	buf_room(&clear, coded.len);
+	if (base64_decode(&clear, coded)) {
+		struct str password = buf_str(&clear);
+		struct str user;
+		(void)str_cut(&password, ':', &user);
+		add(own, user);
+		add(own, password);
+	}
+	buf_wipe(&clear);
+}
+
+static void
+add_cookies(struct proxy_own *own, struct str rest)
+{
+	bool more = rest.len > 0;
+	while (more) {
+		struct str pair;
+		struct str name;
+		more = str_cut(&rest, ';', &pair);
+		(void)str_cut(&pair, '=', &name);
+		add(own, str_trim(pair));
+	}
+}
+
+static void
+add_header(struct proxy_own *own, const struct http_header *h)
+{
+	struct str value = str_trim(h->value);
+	struct str scheme;
+	if (str_eq_nocase(h->name, STR("cookie"))) {
+		add_cookies(own, value);
+		return;
+	}
 	if (!str_has(value, ' ')) {
-		buf_add(out, value);
+		add(own, value);
 		return;
 	}
 	(void)str_cut(&value, ' ', &scheme);
 	value = str_trim(value);
-	if (!str_eq_nocase(scheme, STR("basic"))) {
-		buf_add(out, value);
-		return;
+	if (str_eq_nocase(scheme, STR("basic"))) {
+		add_basic(own, value);
+	} else {
+		add(own, value);
 	}
-	if (base64_decode(&clear, value)) {
-		struct str password = buf_str(&clear);
-		struct str user;
+}
 
-		(void)str_cut(&password, ':', &user);
-		buf_add(out, password);
-	}
-	wipe(clear.at, clear.cap);
+static void
+add_parameter(void *context, struct str value)
+{
+	struct buf clear = { 0 };
+	buf_room(&clear, value.len);
+	proxy_percent_open(&clear, value);
+	add(context, buf_str(&clear));
+	buf_wipe(&clear);
 }
 
 void
-proxy_own_value(const struct http_head *head, struct buf *out)
+proxy_own_take(struct proxy_own *own, const struct proxy_request *r)
 {
-	for (size_t i = 0; i < head->count; i++) {
-		if (proxy_own_header(head->headers[i].name) &&
-		    !proxy_place_marked_value(head->headers[i].value)) {
-			add_value(head->headers[i].value, out);
-			return;
+	for (size_t i = 0; i < r->head->count; i++) {
+		const struct http_header *h = &r->head->headers[i];
+		if (proxy_own_header(h->name) &&
+		    !proxy_place_marked_value(h->value)) {
+			add_header(own, h);
 		}
 	}
+	proxy_own_params(r->query, add_parameter, own);
+}
+
+void
+proxy_own_wipe(struct proxy_own *own)
+{
+	for (size_t i = 0; i < own->count; i++) {
+		buf_wipe(&own->value[i]);
+	}
+	own->count = 0;
+}
+
+static bool
+holds(const struct needles *n, struct str text)
+{
+	size_t at = 0;
+	size_t len = 0;
+	return proxy_needles_find(n, text, &at, &len);
+}
+
+int
+proxy_own_check(
+    const struct needles *n, const struct proxy_request *r, struct err *e)
+{
+	bool found = false;
+	if (r->tunnel || proxy_needles_count(n) == 0) {
+		return 0;
+	}
+	for (size_t i = 0; i < r->head->count && !found; i++) {
+		found = holds(n, r->head->headers[i].value) ||
+		        holds(n, r->head->headers[i].name);
+	}
+	return found || holds(n, r->path) || holds(n, r->query)
+	           ? err_set(e, ERR_DENIED,
+	                 "it brings a credential itself that was put into a "
+	                 "request of this sandbox before")
+	           : 0;
 }

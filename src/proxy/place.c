@@ -8,8 +8,8 @@
 /* --- placeholders in a head ------------------------------------------------
  */
 
-static void
-percent_open(struct buf *out, struct str text)
+void
+proxy_percent_open(struct buf *out, struct str text)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		int high = text.at[i] == '%' && i + 2 < text.len
@@ -36,8 +36,8 @@ proxy_place_marked(struct str text)
 	if (!str_has(text, '%')) {
 		return false;
 	}
-	percent_open(&once, text);
-	percent_open(&twice, buf_str(&once));
+	proxy_percent_open(&once, text);
+	proxy_percent_open(&twice, buf_str(&once));
 	return str_has_str(buf_str(&once), STR(PLACE_MARK)) ||
 	       str_has_str(buf_str(&twice), STR(PLACE_MARK));
 }
@@ -294,7 +294,7 @@ pairs_add(struct buf *out, struct str pairs, const struct proxy_go *go,
 		struct str name;
 		auto_buf opened = { 0 };
 		(void)str_cut(&value, '=', &name);
-		percent_open(&opened, name);
+		proxy_percent_open(&opened, name);
 		bool ours = str_eq_z(buf_str(&opened), go->name);
 		if (!ours && proxy_place_marked(pair)) {
 			return misplaced(e, "query or form");

@@ -13,6 +13,7 @@
 #define PLACE_MARK     "hr_placeholder_"
 #define PLACE_BODY_MAX ((size_t)256 * 1024) /* of a body that is changed */
 
+void proxy_percent_open(struct buf *out, struct str text);
 /* Does text hold a placeholder, as it is or percent-encoded, once or twice? */
 bool proxy_place_marked(struct str text);
 /* A header value likewise, Basic credentials opened too. */

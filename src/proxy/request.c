@@ -49,8 +49,9 @@ own_param(struct str name)
 }
 
 /* Some servers take ';' for '&': both cut. */
-static bool
-own_in_query(struct str query)
+void
+proxy_own_params(struct str query,
+    void (*each)(void *context, struct str value), void *context)
 {
 	for (size_t i = 0, from = 0; i <= query.len; i++) {
 		if (i < query.len && query.at[i] != '&' && query.at[i] != ';') {
@@ -60,11 +61,26 @@ own_in_query(struct str query)
 		struct str pair = str_sub(query, from, i - from);
 		(void)str_cut(&pair, '=', &key);
 		if (own_param(key) && !proxy_place_marked(pair)) {
-			return true;
+			each(context, pair);
 		}
 		from = i + 1;
 	}
-	return false;
+}
+
+static void
+note_one(void *context, struct str value)
+{
+	bool *found = context;
+	(void)value;
+	*found = true;
+}
+
+static bool
+own_in_query(struct str query)
+{
+	bool found = false;
+	proxy_own_params(query, note_one, &found);
+	return found;
 }
 
 bool

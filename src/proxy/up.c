@@ -198,7 +198,8 @@ proxy_up_new(struct proxy *p, uint64_t id, const struct proxy_request *request,
 	way_of(u, go);
 	http_reader_response(&u->reader);
 	struct err e;
-	if (proxy_go_check(request, go, &e)) {
+	if (proxy_go_check(request, go, &e) ||
+	    proxy_own_check(p->needles, request, &e)) {
 		proxy_up_fail(u, true, &e);
 	} else if (go->ca.len > 0 && tls_trust_pem(go->ca, &u->trust, &e)) {
 		err_wrap(&e, "the rule's ca");

@@ -32,6 +32,7 @@ struct wire_egress_rules {
 };
 
 #define WIRE_REFS_MAX 8
+#define WIRE_OWN_MAX  16 /* credentials of its own in one request */
 
 enum wire_ref_flags { WIRE_REF_CREATE = 1, WIRE_REF_DELETE = 2 };
 
@@ -56,9 +57,11 @@ struct wire_intent {
 	uint8_t git;             /* enum wire_git */
 	uint8_t own_credentials; /* the cell brought Authorization, Cookie, … */
 	uint8_t refs;            /* how many of ref[] count */
-	uint8_t named; /* host came from the cell's pool, not an address */
-	uint8_t kind;  /* enum wire_asked */
-	uint8_t own_mark[WIRE_MARK]; /* of a credential it brought, or zero */
+	uint8_t named;     /* host came from the cell's pool, not an address */
+	uint8_t kind;      /* enum wire_asked */
+	uint8_t own_marks; /* how many of own_mark[] count */
+	uint8_t spare[7];
+	uint8_t own_mark[WIRE_OWN_MAX][WIRE_MARK]; /* of what it brought */
 	char method[32];
 	char host[WIRE_HOST_MAX];
 	char path[1024]; /* canonical */

@@ -129,6 +129,11 @@ struct wire_vault_granted {
 	char text[WIRE_TEXT_MAX];
 };
 
+/* P09: its value is over; what was granted of it is not lent any more. */
+struct wire_vault_revoke {
+	char credential[WIRE_CREDENTIAL_MAX];
+};
+
 struct wire_vault_sign {
 	uint64_t id;
 	uint32_t size;

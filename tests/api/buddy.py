@@ -532,7 +532,7 @@ def a_device_that_reads_late_ends_at_the_newest():
 
 
 @test
-def without_dev_a_simulator_shows_and_decides_nothing():
+def I14_without_dev_a_simulator_shows_and_decides_nothing():
     with Desk() as h:
         h.up(dev=False)
         d = connected(h)
@@ -550,7 +550,7 @@ def without_dev_a_simulator_shows_and_decides_nothing():
 
 
 @test
-def a_device_that_no_operator_lists_decides_nothing():
+def I14_a_device_that_no_operator_lists_decides_nothing():
     with Desk(device=None) as h:
         h.up()
         d = connected(h)

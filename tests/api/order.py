@@ -52,7 +52,7 @@ def intents(h):
 
 
 @test
-def a_request_leaves_only_after_its_intent_is_on_the_disk():
+def O05_a_request_leaves_only_after_its_intent_is_on_the_disk():
     up = Upstream()
     with House({'helper': dict(HELPER, **{'gates.toml': up.gates()})}) as h:
         h.on_tiny_disk()

@@ -202,7 +202,9 @@ every_other_bad_rule_is_refused(void **state)
 	assert_refused(RULE "upstream = \"169.254.169.254:80\"\n",
 	    "gates.toml:3:", "never opened");
 	assert_refused(
-	    RULE "upstream = \"unix:rel\"\n", "gates.toml:3:", "absolute");
+	    RULE "upstream = \"unix:rel\"\n", "gates.toml:3:", "unix:");
+	assert_refused(RULE "upstream = \"unix:/run/x.sock\"\n",
+	    "gates.toml:3:", "opens no file");
 	assert_refused(RULE "tls = false\n", "gates.toml:3:", "pinned");
 	assert_refused(RULE "ca = \"x.pem\"\n", "gates.toml:3:", "pinned");
 	assert_refused(RULE "upstream = \"10.0.0.1:80\"\ntls = false\n"

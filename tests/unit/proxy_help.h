@@ -75,6 +75,8 @@ struct rig {
 		enum proxy_git git;
 		struct proxy_ref refs[PROXY_REFS];
 		size_t ref_count;
+		char values[1024]; /* of credentials of its own, '|' behind each
+		                    */
 	} intent;
 	size_t outcomes;
 	struct {
@@ -251,6 +253,14 @@ rig_intent(void *context, const struct proxy_intent *i)
 	r->intent.websocket = i->websocket;
 	r->intent.tunnel = i->tunnel;
 	r->intent.git = i->git;
+	r->intent.values[0] = '\0';
+	for (size_t n = 0, at = 0; n < i->own_count; n++) {
+		struct str value = buf_str(&i->own[n]);
+		assert_true(at + value.len + 2 < sizeof(r->intent.values));
+		memcpy(r->intent.values + at, value.at, value.len);
+		at += value.len;
+		memcpy(r->intent.values + at++, "|", 2);
+	}
 	r->intent.ref_count = i->ref_count;
 	if (i->ref_count > 0) {
 		memcpy(

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_OWN_H
+#define PROXY_OWN_H
+
+/* The credentials that a cell put into a request itself. */
+
+#include "proxy/head.h"
+
+struct proxy_own {
+	struct buf value[PROXY_OWN_MAX];
+	size_t count;
+	bool over; /* there are more */
+};
+
+/* The caller wipes them. */
+void proxy_own_take(struct proxy_own *own, const struct proxy_request *r);
+void proxy_own_wipe(struct proxy_own *own);
+/* P08: does its head hold what was put into an earlier request, in any form
+ * that answers are searched for? */
+int proxy_own_check(const struct needles *n, const struct proxy_request *r,
+    struct err *e) MUST_CHECK;
+
+#endif

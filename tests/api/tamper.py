@@ -1,0 +1,373 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Somebody changes the store of a house, in every way of the attack list, on
+SQLite and on PostgreSQL: `audit verify` finds it and names the event."""
+import base64
+import os
+import re
+import shutil
+import sqlite3
+import sys
+import tempfile
+import uuid
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                '..', 'postgres'))
+import cluster  # noqa: E402
+from house import *  # noqa: E402,F403
+
+SERVER = None
+
+
+def server():
+    global SERVER
+    if not cluster.programs():
+        raise Skipped('there is no PostgreSQL: apt-get install postgresql')
+    if SERVER is None:
+        SERVER = cluster.Cluster.new()
+        COMPANIONS.append(SERVER.server)
+    return SERVER
+
+
+def flip(blob, at=None):
+    at = len(blob) // 2 if at is None else at
+    return blob[:at] + bytes((blob[at] ^ 1,)) + blob[at + 1:]
+
+
+class Sqlite:
+    """A copy of a stopped house's file, verified without the house."""
+
+    def __init__(self, made):
+        self.made, self.path = made, made.house.folder + '/copy'
+        shutil.copy(made.house.state + '/book/book.db', self.path)
+        self.db = sqlite3.connect(self.path)
+        for name in ('log_stays', 'log_remains', 'word_stays', 'word_remains'):
+            self.db.execute('DROP TRIGGER ' + name)
+
+    def rows(self, table):
+        what = {'log': 'heads', 'body': 'bodies'}[table]
+        return self.db.execute('SELECT first, %s FROM %s ORDER BY first' % (
+            what, table)).fetchall()
+
+    def change(self, table, first, blob):
+        what = {'log': 'heads', 'body': 'bodies'}[table]
+        self.db.execute('UPDATE %s SET %s = ? WHERE first = ?' % (table, what),
+                        (blob, first))
+
+    def run(self, text):
+        self.db.execute(text)
+
+    def verify(self, *more):
+        self.db.commit()
+        self.db.close()
+        return self.made.house.cli('audit', 'verify', '--file', self.path, *more)
+
+
+class Postgres:
+    """A database of its own, made after the stopped house's; a house starts on
+    it and is asked."""
+
+    def __init__(self, made):
+        self.made, self.name = made, 'd' + uuid.uuid4().hex[:8]
+        made.sql('CREATE DATABASE %s TEMPLATE %s' % (self.name, made.database),
+                 'template1')
+        made.sql('DROP TRIGGER log_stays ON log', self.name)
+
+    def rows(self, table):
+        what = {'log': 'heads', 'body': 'bytes'}[table]
+        lines = self.made.sql("SELECT first || ' ' || encode(%s, 'hex') FROM %s "
+                              'ORDER BY first' % (what, table), self.name)
+        return [(int(x.split()[0]), bytes.fromhex(x.split()[1]))
+                for x in lines.split('\n')]
+
+    def change(self, table, first, blob):
+        what = {'log': 'heads', 'body': 'bytes'}[table]
+        self.run("UPDATE %s SET %s = decode('%s', 'hex') WHERE first = %d" % (
+            table, what, blob.hex(), first))
+
+    def run(self, text):
+        self.made.sql(text, self.name)
+
+    def verify(self, *more):
+        h = self.made.house
+        h.spawn(args=('--store', self.made.url(self.name)))
+        until(lambda: h.process.poll() is not None or h.ready(), 30,
+              'it neither starts nor says why')
+        try:
+            if h.process.poll() is not None:
+                return Answer(1, '', h.log()[h.mark:])
+            return h.cli('audit', 'verify', *more)
+        finally:
+            h.kill()
+
+
+class Made:
+    """A house with a short history, stopped, and a note of it kept outside."""
+
+    def __init__(self, store):
+        self.store = store
+        self.house = House()
+        self.database = 'b' + uuid.uuid4().hex[:8]
+        args = ()
+        if store is Postgres:
+            server().sql('CREATE DATABASE ' + self.database)
+            args = ('--store', self.url(self.database))
+        self.house.start(args=args)
+        for n in range(4):
+            self.house.run([shell('echo %d' % n)])
+            if n == 1:
+                # Two of them are written, so the other house is shorter.
+                self.house.ok('backup', self.house.folder + '/before')
+        self.note = self.house.folder + '/note'
+        said = self.house.read('audit', 'checkpoint')
+        write(self.note, said['checkpoint'])
+        self.signer = said['signer']
+        self.size = int(said['checkpoint'].split('\n')[1])
+        need(self.house.stop() == 0)
+
+    def url(self, database):
+        return 'postgres://handrail@127.0.0.1:%d/%s' % (server().port, database)
+
+    def sql(self, text, database):
+        s = server()
+        return s.run('psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-h', s.folder,
+                     '-p', str(s.port), '-U', 'handrail', '-d', database,
+                     '-c', text).strip()
+
+    def against(self):
+        return ('--against', self.note, '--signer', self.signer)
+
+
+MADE = {}
+
+
+def made(store):
+    if store not in MADE:
+        MADE[store] = Made(store)
+    return MADE[store]
+
+
+def named(answer, low, high):
+    """It fails, and the first event that it names is one of these."""
+    need(answer.code == 1, 'it passes', answer)
+    numbers = [int(n) for n in re.findall(r'\b(?:events?|from) (\d+)', answer.out + answer.err)]
+    need(numbers and low <= numbers[0] <= high, 'not named', low, high, answer)
+
+
+def ways(store):
+    m = made(store)
+
+    def fresh():
+        return store(m)
+    # The twin: untouched it passes, against the note as well.
+    a = fresh().verify(*m.against())
+    need(a.code == 0, 'untouched', a)
+
+    s = fresh()  # edited: a byte of a head, and of a body
+    rows = s.rows('log')
+    middle = len(rows) // 2
+    first, blob = rows[middle]
+    after = rows[middle + 1][0]
+    s.change('log', first, flip(blob))
+    named(s.verify(), first, after)
+
+    s = fresh()
+    bodies = s.rows('body')
+    at = len(bodies) // 2
+    s.change('body', bodies[at][0], flip(bodies[at][1]))
+    named(s.verify(), bodies[at][0], bodies[at + 1][0])
+
+    s = fresh()  # deleted, in the middle
+    s.run('DELETE FROM log WHERE first = %d' % first)
+    named(s.verify(), rows[middle - 1][0], after)
+
+    s = fresh()  # inserted: a batch of before once more behind the end
+    last = rows[-1][0]
+    s.change('log', last, rows[middle][1])
+    named(s.verify(*m.against()), first, last + 9)
+
+    s = fresh()  # reordered: two batches change places
+    same = [(f, b) for f, b in rows[2:] if len(b) == len(blob)][:2]
+    need(len(same) == 2, [(f, len(b)) for f, b in rows])
+    s.change('log', same[0][0], same[1][1])
+    s.change('log', same[1][0], same[0][1])
+    named(s.verify(), same[0][0], same[1][0] + 9)
+
+    s = fresh()  # the end cut off, with what points to it
+    s.run('DELETE FROM log WHERE first >= %d' % rows[-4][0])
+    s.run("DELETE FROM rows WHERE space = 'meta'")
+    a = s.verify(*m.against())
+    need(a.code == 1 and re.search(r'cut off|event \d+|from \d+', a.out + a.err), a)
+    return m
+
+
+@test
+def U01_a_changed_book_on_sqlite_is_found_and_the_event_named():
+    m = ways(Sqlite)
+    # Replaced as a whole, by an older one and by another house's.
+    for path, says in ((m.house.folder + '/before', 'cut off'),):
+        a = m.house.cli('audit', 'verify', '--file', path)
+        need(a.code == 0, 'alone it looks whole', a)
+        a = m.house.cli('audit', 'verify', '--file', path, *m.against())
+        need(a.code == 1 and says in a.err, a)
+    with House() as other:
+        other.start()
+        for _ in range(6):
+            other.run([shell('true')])
+        other.ok('backup', other.folder + '/copy')
+        a = m.house.cli('audit', 'verify', '--file', other.folder + '/copy',
+                        *m.against())
+        need(a.code == 1, a)
+
+
+@test
+def U01_a_changed_book_on_postgresql_is_found_and_the_event_named():
+    m = ways(Postgres)
+    other = Made(Postgres)
+    try:
+        other.note, other.signer = m.note, m.signer
+        a = Postgres(other).verify(*m.against())
+        need(a.code == 1, 'another house\'s book', a)
+    finally:
+        other.house.__exit__()
+
+
+@test
+def U02_the_role_of_the_house_can_append_and_nothing_else():
+    m = made(Postgres)
+    s = server()
+    with open(os.path.join(SOURCE, 'src/store/postgres_role.sql')) as f:
+        grants = f.read()
+    name = 'd' + uuid.uuid4().hex[:8]
+    m.sql('CREATE DATABASE %s TEMPLATE %s' % (name, m.database), 'template1')
+    m.sql("DO 'BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = "
+          "''handrail_house'') THEN CREATE ROLE handrail_house LOGIN; END IF; END'",
+          name)
+    m.sql(grants, name)
+
+    def as_house(text):
+        child = s.spawn('psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-h', s.folder,
+                        '-p', str(s.port), '-U', 'handrail_house', '-d', name,
+                        '-c', 'SET search_path = handrail', '-c', text, stdout=subprocess.PIPE,
+                        stderr=subprocess.STDOUT, text=True)
+        out = child.communicate(timeout=30)[0]
+        return child.returncode, out
+    for text in ("UPDATE log SET heads = '\\x00'", 'DELETE FROM log', 'TRUNCATE log',
+                 'DROP TABLE log', 'ALTER TABLE log DISABLE TRIGGER ALL',
+                 'DROP TRIGGER log_stays ON log', 'ALTER TABLE log OWNER TO handrail_house',
+                 'DROP FUNCTION log_stays() CASCADE', "UPDATE word SET bytes = '\\x00'",
+                 "UPDATE body SET bytes = '\\x00'", 'DELETE FROM word',
+                 "SET session_replication_role = 'replica'",
+                 'CREATE OR REPLACE FUNCTION log_stays() RETURNS trigger LANGUAGE '
+                 "plpgsql AS 'BEGIN RETURN NEW; END'",
+                 'GRANT UPDATE ON log TO handrail_house', 'SET ROLE handrail'):
+        code, out = as_house(text)
+        need(code != 0 or 'WARNING' in out, text, out)
+        need(re.search('permission denied|must be owner|no privileges|not.*granted', out),
+             text, out)
+    code, out = as_house('SELECT count(*) FROM log')
+    need(code == 0 and int(out) > 3, out)
+    # A house works with that role, and its book is whole.
+    h = m.house
+    url = m.url(name).replace('handrail@', 'handrail_house@') + \
+        '?options=-csearch_path%3Dhandrail'
+    h.start(args=('--store', url))
+    need(h.run([shell('echo by the role')])['state'] in FINAL)
+    a = h.cli('audit', 'verify', *m.against())
+    need(a.code == 0, a)
+    need(h.stop() == 0)
+
+
+# --- notes and proofs ---------------------------------------------------------------
+
+def verify_note(m, text, signer=None):
+    path = m.house.folder + '/tried'
+    write(path, text)
+    return m.house.cli('audit', 'verify', '--checkpoint', path, '--signer',
+                       signer or m.signer)
+
+
+@test
+def U04_a_note_is_read_as_its_form_says_and_no_other_way():
+    m = made(Sqlite)
+    with open(m.note) as f:
+        note = f.read()
+    text, blank, signatures = note.partition('\n\n')
+    origin, size, root = text.split('\n')
+    need(blank and verify_note(m, note).code == 0, note)
+    # Unknown signers are others' business: before, behind, malformed keys too.
+    other = '— witness.test %s\n' % base64.b64encode(b'w' * 68).decode()
+    for good in (note + other, text + '\n\n' + other + signatures):
+        need(verify_note(m, good).code == 0, good)
+    signed = signatures.strip().split(' ')[-1]
+    raw = base64.b64decode(signed)
+    wrong_id = base64.b64encode(bytes((raw[0] ^ 1,)) + raw[1:]).decode()
+    for bad in (text + '\n\n' + other,                              # not signed by it
+                note.replace(origin, 'elsewhere', 1),               # another origin
+                note.replace('\n%s\n' % size, '\n%d\n' % (int(size) + 1), 1),
+                note.replace('\n%s\n' % size, '\n0%s\n' % size, 1),
+                note.replace('\n%s\n' % size, '\n-1\n', 1),
+                note.replace(root, base64.b64encode(b'x' * 32).decode(), 1),
+                note.replace(root, root + '\nmore of it', 1),        # not what was signed
+                note.replace(signed, wrong_id),                      # another key's id
+                note.replace('\n\n', '\n', 1), '', text, note[:-20],
+                note.replace('\n', '\r\n')):
+        a = verify_note(m, bad)
+        need(a.code == 1, 'it passes', bad, a)
+    # The number of a key that is not its name's.
+    name, number, key = m.signer.split('+', 2)
+    need(verify_note(m, note, '+'.join((name, '00000000', key))).code == 1)
+    need(verify_note(m, note, '+'.join(('other', number, key))).code == 1)
+    # A smaller tree than the one that was signed is no growth of it.
+    a = m.house.cli('audit', 'verify', '--file', m.house.folder + '/before', *m.against())
+    need(a.code == 1 and 'cut off' in a.err, a)
+
+
+@test
+def U05_a_proof_is_of_one_event_in_one_tree():
+    m = made(Sqlite)
+    h = m.house
+    h.start()
+    total = len(h.events())
+    roots = set()
+    for size in sorted({1, 2, 3, 4, 7, 8, 9, 15, 16, 17, total}):
+        for seq in sorted({1, size // 2 + 1, size}):
+            a = h.read('audit', 'prove', str(seq), '--size', str(size))
+            need(a['size'] == size and a['seq'] == seq, a)
+        roots.add(size)
+    for seq, size in ((0, 4), (5, 4), (1, 0), (total + 9, total), (-1, 4)):
+        a = h.cli('audit', 'prove', str(seq), '--size', str(size))
+        need(a.code != 0, seq, size, a)
+    need(len(roots) > 8)
+    h.ok('audit', 'prove', '--from', m.note, '--signer', m.signer)
+    # A node of the tree is no event: a receipt whose head is replaced by the
+    # two halves below it has the same root and is refused.
+    task = [e for e in h.events() if e['kind'] == 'task_put'][0]['task']
+    path = h.folder + '/receipt'
+    h.ok('receipt', task, '-o', path)
+    need(h.cli('audit', 'verify', '--receipt', path, '--signer', m.signer).code == 0)
+    with open(path) as f:
+        made_ = json.load(f)
+    for at in range(3):
+        bad = json.loads(json.dumps(made_))
+        event = bad['events'][at]
+        longest = max((k for k in event if isinstance(event[k], list)),
+                      key=lambda k: len(event[k]), default=None)
+        need(longest, 'no proof', list(event))
+        head = next(k for k in event if k == 'head')
+        event[head] = event[longest][0]
+        event[longest] = event[longest][1:]
+        write(path, json.dumps(bad))
+        need(h.cli('audit', 'verify', '--receipt', path).code == 1, event)
+    h.stop()
+
+
+if __name__ == '__main__':
+    code = main()
+    for m in MADE.values():
+        m.house.__exit__()
+    if SERVER:
+        COMPANIONS.remove(SERVER.server)
+        SERVER.remove()
+    sys.exit(code)
