@@ -97,22 +97,20 @@ states(const struct batch *b, enum share share, struct params *params)
 }
 
 static int
-send_drop(struct postgres *p, enum share share, enum write what,
-    struct params *params)
+send_drop(struct postgres *p, const struct batch *b, enum share share,
+    enum write what, struct params *params)
 {
-	if (!count(&p->batch, share)) {
+	if (!count(b, share)) {
 		return 0;
 	}
 	params_clear(params);
-	numbers(&p->batch, share, params);
+	numbers(b, share, params);
 	return line_send(p, what, params);
 }
 
 static int
-send_added(struct postgres *p, struct params *params)
+send_added(struct postgres *p, const struct batch *b, struct params *params)
 {
-	const struct batch *b = &p->batch;
-
 	if (!count(b, SHARE_ADDED)) {
 		return 0;
 	}
@@ -137,10 +135,8 @@ send_added(struct postgres *p, struct params *params)
 
 /* Those that were copied from a store of an older program get their number. */
 static int
-send_numbers(struct postgres *p, struct params *params)
+send_numbers(struct postgres *p, const struct batch *b, struct params *params)
 {
-	const struct batch *b = &p->batch;
-
 	if (!count(b, SHARE_PUT_AGAIN)) {
 		return 0;
 	}
@@ -151,11 +147,9 @@ send_numbers(struct postgres *p, struct params *params)
 }
 
 static int
-send_saved(struct postgres *p, struct params *params)
+send_saved(struct postgres *p, const struct batch *b, struct params *params)
 {
-	const struct batch *b = &p->batch;
-
-	if (send_drop(p, SHARE_UNSAVED, WRITE_LIVE_DROP, params)) {
+	if (send_drop(p, b, SHARE_UNSAVED, WRITE_LIVE_DROP, params)) {
 		return -1;
 	}
 	if (!count(b, SHARE_SAVED)) {
@@ -169,14 +163,12 @@ send_saved(struct postgres *p, struct params *params)
 }
 
 static int
-send_ended(struct postgres *p, struct params *params)
+send_ended(struct postgres *p, const struct batch *b, struct params *params)
 {
-	const struct batch *b = &p->batch;
-
 	if (!count(b, SHARE_ENDED)) {
 		return 0;
 	}
-	if (send_drop(p, SHARE_ENDED, WRITE_END_DROP, params)) {
+	if (send_drop(p, b, SHARE_ENDED, WRITE_END_DROP, params)) {
 		return -1;
 	}
 	params_clear(params);
@@ -186,10 +178,11 @@ send_ended(struct postgres *p, struct params *params)
 }
 
 int
-batch_send_tasks(struct postgres *p, struct params *params)
+batch_send_tasks(
+    struct postgres *p, const struct batch *b, struct params *params)
 {
-	return send_added(p, params) || send_numbers(p, params) ||
-	               send_saved(p, params) || send_ended(p, params)
+	return send_added(p, b, params) || send_numbers(p, b, params) ||
+	               send_saved(p, b, params) || send_ended(p, b, params)
 	           ? -1
 	           : 0;
 }
@@ -235,10 +228,10 @@ postgres_task_get(struct store *s, struct str id, store_task_fn *each,
     void *context, struct err *e)
 {
 	struct postgres *p = (struct postgres *)s;
-	const struct store_task *own = batch_task_find(&p->batch, id);
 	struct params params = { 0 };
 	auto_result r = NULL;
 	struct store_task task = { 0 };
+	bool found = false;
 	int rc;
 
 	param_text(&params, id);
@@ -249,12 +242,20 @@ postgres_task_get(struct store *s, struct str id, store_task_fn *each,
 	}
 	if (pq.ntuples(r) > 0) {
 		task = read_task(r, 0);
-	} else if (!own || !own->record.len) {
+		found = true;
+	}
+	for (unsigned i = 0; i <= p->flights; i++) {
+		const struct store_task *own =
+		    batch_task_find(batch_at(p, i), id);
+
+		if (own && (found || own->record.len)) {
+			task = newer(&task, own);
+			found = true;
+		}
+	}
+	if (!found) {
 		return err_set(
 		    e, ERR_MISSING, "there is no task %s", err_quote(id));
-	}
-	if (own) {
-		task = newer(&task, own);
 	}
 	return each(context, &task, e);
 }
