@@ -39,6 +39,7 @@ struct store_ops {
 	int (*fd)(const struct store *s, bool *for_write);
 	const char *(*why)(const struct store *s);
 	int64_t (*beat_us)(const struct store *s);
+	int64_t (*lease_left_us)(const struct store *s);
 	void (*rollback)(struct store *s); /* nothing open: nothing */
 	int (*checkpoint)(struct store *s, struct err *e);
 	int (*scrub)(struct store *s, struct err *e);

@@ -68,6 +68,16 @@ beat_us(const struct store *s)
 	return ((const struct postgres *)s)->owned ? STORE_LEASE_US / 3 : 0;
 }
 
+/* Counted from before a renewal that is confirmed was sent. */
+static int64_t
+lease_left_us(const struct store *s)
+{
+	const struct postgres *p = (const struct postgres *)s;
+	int64_t left = p->held_us + STORE_LEASE_US - boot_us();
+
+	return p->owned && left > 0 ? left : 0;
+}
+
 /* Nothing of the open batch was sent. */
 static void
 rollback(struct store *s)
@@ -168,6 +178,7 @@ static const struct store_ops ops = {
 	.fd = fd,
 	.why = why,
 	.beat_us = beat_us,
+	.lease_left_us = lease_left_us,
 	.rollback = rollback,
 	.checkpoint = checkpoint,
 	.scrub = checkpoint,

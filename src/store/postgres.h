@@ -63,6 +63,8 @@ struct postgres {
 	PGconn *reading;
 	bool prepared[READS]; /* on the reading connection */
 	bool snapshot;        /* all reads in one transaction */
+	int64_t deaf_us;      /* until when no question is tried: one was not */
+	struct err deaf;      /* answered, and this was the reason */
 	PGconn *bell;
 	bool owned;
 	char node[128];

@@ -48,6 +48,7 @@ batch_clear(struct postgres *p, struct batch *b)
 	b->task_count = 0;
 	b->drop_count = 0;
 	b->owned_times = 0;
+	b->careful = false;
 	buf_clear(&b->packed);
 }
 

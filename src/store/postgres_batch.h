@@ -52,6 +52,7 @@ struct batch {
 	size_t drop_count;
 	size_t drop_room;
 	uint64_t owned_times; /* the epoch to be, 0: as it is */
+	bool careful;         /* a row of a task was there already */
 	/* Once the commit was asked for: */
 	struct buf packed; /* the heads */
 	uint64_t after; /* seq of the head that the log ends with before it */

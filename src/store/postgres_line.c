@@ -30,6 +30,7 @@ line_close(struct postgres *p)
 	p->line.landed = 0; /* the log will say so */
 	p->line.sent = 0;
 	p->line.refused = false;
+	p->line.again = false;
 	p->line.unflushed = false;
 }
 
@@ -53,6 +54,7 @@ line_lost(struct postgres *p, const char *why)
 		line->backoff_us = BACKOFF_MAX;
 	}
 	line->state = LINE_WAITING;
+	line->tries++;
 }
 
 /* The store can never again do what it was opened for. */
@@ -146,6 +148,7 @@ entered(struct postgres *p, const struct round *r, struct err *e)
 		p->held_us = r->sent_us;
 		line->renewed_us = r->sent_us;
 		line->state = LINE_READY;
+		line->tries = 0;
 		line->backoff_us = p->flights ? line->backoff_us : 0;
 	}
 	return 0;
@@ -285,6 +288,11 @@ answer(struct postgres *p, struct err *e)
 	} else if (line->refused && !line->round_count) {
 		line->refused = false;
 		line->sent = 0;
+		if (line->again) {
+			line->again = false;
+			line_pump(p);
+			return 1;
+		}
 		batch_drop_all(p);
 		*e = line->refusal;
 		return -1;

@@ -60,6 +60,7 @@ struct line {
 	unsigned landed; /* are in the log; the lease may be in doubt */
 	unsigned sent;   /* were sent on this connection, or are in the log */
 	bool refused; /* the one behind those that landed, and so all behind */
+	bool again;   /* it is sent once more, and so are they */
 	struct err refusal;
 	bool warned; /* the server had more to say than its replies */
 	bool failed; /* a reply of this round was an error: */
@@ -71,6 +72,7 @@ struct line {
 	int64_t patience_us; /* how long nothing may move */
 	int64_t retry_us;    /* when the next try starts */
 	int64_t backoff_us;
+	unsigned tries; /* to get a line, since there was one */
 	int64_t session;
 	bool standby; /* found when entering, as what follows: */
 	bool deposed;

@@ -95,11 +95,29 @@ passing(const struct line *line)
 	return false;
 }
 
+/* A row of a task that was put, or has ended, before. */
+static bool
+is_there_already(const struct line *line)
+{
+	return strcmp(line->code, "23505") == 0 &&
+	       (line->failed_at == WRITE_TASK_ADD ||
+	           line->failed_at == WRITE_LIVE_ADD ||
+	           line->failed_at == WRITE_END_ADD);
+}
+
 /* What is said of the batch to whoever gave it. */
 static void
-note_refusal(struct line *line)
+note_refusal(struct postgres *p)
 {
+	struct line *line = &p->line;
+	struct batch *b = batch_at(p, line->landed);
+
 	line->refused = true;
+	if (is_there_already(line) && !b->careful) {
+		b->careful = true;
+		line->again = true;
+		return;
+	}
 	line->refusal = line->error;
 	if (line->failed_at == WRITE_ROW_CHECK &&
 	    strcmp(line->code, "22012") == 0) {
@@ -134,6 +152,6 @@ line_refused(struct postgres *p, const struct round *round, struct err *e)
 		line_lost(p, line->error.text);
 		return 0;
 	}
-	note_refusal(line);
+	note_refusal(p);
 	return 0;
 }

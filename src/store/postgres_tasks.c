@@ -3,29 +3,36 @@
 
 /* Tasks: one row when one is put, one at its end, and the few that a start
  * loads.  Each statement of a batch takes those of its tasks that it is for.
- * What a table has already is dropped first: nearly always nothing is found,
- * which costs less than an INSERT that is ready for a conflict. */
+ * A row that the table must have already is dropped first.  Where it nearly
+ * never has one, nothing is dropped, and the server says so if it was wrong:
+ * then the batch is sent again, carefully. */
 
 enum share {
 	SHARE_ADDED,
+	SHARE_ADDED_AGAIN,
 	SHARE_PUT_AGAIN,
 	SHARE_UNSAVED,
 	SHARE_SAVED,
 	SHARE_ENDED,
+	SHARE_ENDED_AGAIN,
 };
 
 static bool
-shares(const struct batch_task *at, enum share share)
+shares(const struct batch *b, const struct batch_task *at, enum share share)
 {
 	switch (share) {
 	case SHARE_ADDED:
 		return at->added;
+	case SHARE_ADDED_AGAIN:
+		return at->added && b->careful;
 	case SHARE_PUT_AGAIN:
 		return !at->added && (at->saved || at->gone);
 	case SHARE_UNSAVED:
-		return at->saved || at->gone;
+		return (at->saved || at->gone) && (!at->added || b->careful);
 	case SHARE_SAVED:
 		return at->saved;
+	case SHARE_ENDED_AGAIN:
+		return at->ended && (at->gone || b->careful);
 	case SHARE_ENDED:
 		break;
 	}
@@ -35,7 +42,7 @@ shares(const struct batch_task *at, enum share share)
 #define EACH_TASK(b, share, at)                       \
 	for (struct batch_task *at = (b)->tasks;      \
 	     at < (b)->tasks + (b)->task_count; at++) \
-		if (shares(at, share))
+		if (shares(b, at, share))
 
 static size_t
 count(const struct batch *b, enum share share)
@@ -114,10 +121,13 @@ send_added(struct postgres *p, const struct batch *b, struct params *params)
 	if (!count(b, SHARE_ADDED)) {
 		return 0;
 	}
-	params_clear(params);
-	texts(b, SHARE_ADDED, offsetof(struct store_task, id), params);
-	if (line_send(p, WRITE_TASK_DROP, params)) {
-		return -1;
+	if (count(b, SHARE_ADDED_AGAIN)) {
+		params_clear(params);
+		texts(b, SHARE_ADDED_AGAIN, offsetof(struct store_task, id),
+		    params);
+		if (line_send(p, WRITE_TASK_DROP, params)) {
+			return -1;
+		}
 	}
 	params_clear(params);
 	numbers(b, SHARE_ADDED, params);
@@ -168,7 +178,7 @@ send_ended(struct postgres *p, const struct batch *b, struct params *params)
 	if (!count(b, SHARE_ENDED)) {
 		return 0;
 	}
-	if (send_drop(p, b, SHARE_ENDED, WRITE_END_DROP, params)) {
+	if (send_drop(p, b, SHARE_ENDED_AGAIN, WRITE_END_DROP, params)) {
 		return -1;
 	}
 	params_clear(params);

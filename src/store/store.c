@@ -209,6 +209,12 @@ store_beat_us(const struct store *store)
 	return store->ops->beat_us(store);
 }
 
+int64_t
+store_lease_left_us(const struct store *store)
+{
+	return store->ops->lease_left_us(store);
+}
+
 void
 store_rollback(struct store *store)
 {

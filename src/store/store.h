@@ -86,6 +86,9 @@ const char *store_why(const struct store *store);
 /* Microseconds within which a commit, an empty one too, keeps the lease; 0: no
  * lease to keep. */
 int64_t store_beat_us(const struct store *store);
+/* For how long from now on nobody else can own the store: 0, not for sure;
+ * INT64_MAX, no lease (SQLite). */
+int64_t store_lease_left_us(const struct store *store);
 void store_rollback(struct store *store);
 bool store_in_transaction(const struct store *store); /* begun, not closed */
 /* The disk is full but for a reserve, in which what was begun can end: the

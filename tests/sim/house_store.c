@@ -275,6 +275,13 @@ ram_why(const struct store *s)
 }
 
 static int64_t
+ram_lease_left(const struct store *s)
+{
+	(void)s;
+	return INT64_MAX;
+}
+
+static int64_t
 ram_beat(const struct store *s)
 {
 	(void)s;
@@ -567,6 +574,7 @@ static const struct store_ops ram_ops = {
 	.fd = ram_fd,
 	.why = ram_why,
 	.beat_us = ram_beat,
+	.lease_left_us = ram_lease_left,
 	.rollback = ram_rollback,
 	.checkpoint = ram_fine,
 	.check = ram_fine,

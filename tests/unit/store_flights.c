@@ -351,6 +351,128 @@ who_closes_with_batches_under_way_leaves_whole_ones(void **state)
 	assert_int_equal(store_check(store, &e), 0);
 }
 
+static void
+put_end(struct store *store, const char *state, uint64_t seq)
+{
+	struct store_task task = {
+		.number = 1,
+		.id = STR("t1"),
+		.state = str_of(state),
+		.saved = STR("saved"),
+		.last_seq = seq,
+		.live = true,
+		.ending = true,
+	};
+	struct err e = { 0 };
+
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+}
+
+/* A second end of a task finds the row of the first; nobody looks for it
+ * before, since nearly every task ends once. */
+static void
+a_task_that_ends_again_is_written_again_in_its_order(void **state)
+{
+	auto_store store = open_store();
+	struct store_task task = {
+		.number = 1,
+		.id = STR("t1"),
+		.queue = STR("q"),
+		.state = STR("pending"),
+		.record = STR("{}"),
+		.saved = STR("saved"),
+		.last_seq = 1,
+		.live = true,
+	};
+	struct err e = { 0 };
+
+	(void)state;
+	begin(store);
+	assert_int_equal(add_head(store, 1, &e), 0);
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	assert_int_equal(store_commit_start(store, &e), 1);
+	for (uint64_t seq = 2; seq < 4; seq++) {
+		begin(store);
+		assert_int_equal(add_head(store, seq, &e), 0);
+		put_end(store, seq == 2 ? "failed" : "completed", seq);
+		assert_int_equal(store_commit_start(store, &e), 1);
+	}
+	assert_int_equal(send_heads(store, 2, &e), 1);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(step_on(store, &e), 0);
+	}
+	assert_string_equal(
+	    sql("SELECT state || last_seq FROM tasks"), "completed3");
+	assert_string_equal(sql("SELECT count(*) FROM task_end"), "1");
+	expect_log("1+1 2+1 3+1 4+2");
+	/* Put anew, as a copy does it: each of its rows is there. */
+	task.last_seq = 6;
+	begin(store);
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	commit(store);
+	assert_string_equal(
+	    sql("SELECT state || last_seq FROM tasks"), "pending6");
+}
+
+/* How long nobody else can be the owner: what leaves the house must end by
+ * then. */
+static void
+the_lease_that_is_left_only_a_renewal_makes_longer(void **state)
+{
+	auto_store store = open_store();
+	int64_t left = store_lease_left_us(store);
+	pid_t psql;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_true(left > 0 && left <= STORE_LEASE_US);
+	(void)poll(NULL, 0, 1100);
+	assert_true(store_lease_left_us(store) < left - CLOCK_SECOND);
+	psql = hold_up();
+	assert_int_equal(send_heads(store, 1, &e), 1);
+	assert_int_equal(store_commit_step(store, &e), 1);
+	assert_true(store_lease_left_us(store) < left - CLOCK_SECOND);
+	let_go(psql);
+	left = store_lease_left_us(store);
+	assert_int_equal(step_on(store, &e), 0);
+	assert_true(store_lease_left_us(store) > left);
+	(void)sql("UPDATE owner SET epoch = epoch + 1");
+	assert_int_equal(send_heads(store, 1, &e), 1);
+	assert_int_equal(step_on(store, &e), -1);
+	assert_int_equal(store_lease_left_us(store), 0);
+}
+
+/* Core waits for a read, and with it the whole house: a server that is known to
+ * be away is not asked. */
+static void
+a_server_that_is_known_to_be_away_is_not_asked(void **state)
+{
+	auto_store store = open_store();
+	auto_buf value = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	begin(store);
+	assert_int_equal(put_row(store, "k", "v", 1, &e), 0);
+	commit(store);
+	cluster_kill(&cluster, SIGKILL);
+	assert_int_equal(send_heads(store, 1, &e), 1);
+	for (int i = 0; i < 10; i++) {
+		(void)poll(NULL, 0, 50);
+		assert_int_equal(store_commit_step(store, &e), 1);
+	}
+	/* Nothing answers at its port; the question is not even tried. */
+	assert_int_equal(
+	    store_row_get(store, STR("meta"), STR("k"), &value, NULL, &e), -1);
+	assert_int_equal(e.kind, ERR_UNAVAILABLE);
+	assert_non_null(strstr(e.text, "connecting again"));
+	cluster_start(&cluster);
+	assert_int_equal(step_on(store, &e), 0);
+	assert_int_equal(
+	    store_row_get(store, STR("meta"), STR("k"), &value, NULL, &e), 0);
+	assert_string_equal(buf_z(&value), "v");
+}
+
 int
 main(void)
 {
@@ -365,6 +487,9 @@ main(void)
 		TEST(a_batch_lands_only_where_the_log_ends),
 		TEST(replies_that_are_lost_are_asked_for_by_the_log),
 		TEST(who_closes_with_batches_under_way_leaves_whole_ones),
+		TEST(a_task_that_ends_again_is_written_again_in_its_order),
+		TEST(the_lease_that_is_left_only_a_renewal_makes_longer),
+		TEST(a_server_that_is_known_to_be_away_is_not_asked),
 	};
 
 	return cmocka_run_group_tests(tests, start_server, stop_server);
