@@ -442,6 +442,29 @@ the_lease_that_is_left_only_a_renewal_makes_longer(void **state)
 	assert_int_equal(store_lease_left_us(store), 0);
 }
 
+/* A reply that took most of a lease: effects must not start upon it before the
+ * lease is sure again. */
+static void
+none_is_told_of_while_the_lease_is_in_doubt(void **state)
+{
+	auto_store store = open_store();
+	pid_t psql = hold_up();
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(send_heads(store, 1, &e), 1);
+	assert_int_equal(send_heads(store, 1, &e), 1);
+	while (store_lease_left_us(store) > STORE_LEASE_US * 3 / 10) {
+		(void)poll(NULL, 0, 100);
+	}
+	let_go(psql);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(step_on(store, &e), 0);
+		assert_true(store_lease_left_us(store) > STORE_LEASE_US / 3);
+	}
+	expect_log("1+1 2+1");
+}
+
 /* Core waits for a read, and with it the whole house: a server that is known to
  * be away is not asked. */
 static void
@@ -489,6 +512,7 @@ main(void)
 		TEST(who_closes_with_batches_under_way_leaves_whole_ones),
 		TEST(a_task_that_ends_again_is_written_again_in_its_order),
 		TEST(the_lease_that_is_left_only_a_renewal_makes_longer),
+		TEST(none_is_told_of_while_the_lease_is_in_doubt),
 		TEST(a_server_that_is_known_to_be_away_is_not_asked),
 	};
 
