@@ -244,7 +244,7 @@ postgres_task_put(struct store *s, const struct store_task *task, struct err *e)
 	struct batch_task *at;
 	struct str record;
 
-	if (!str_is_utf8(task->record) || str_has(task->record, '\0')) {
+	if (!params_text_ok(task->record)) {
 		return err_set(e, ERR_INPUT,
 		    "the record of task %s is no JSON text",
 		    err_quote(task->id));
