@@ -6,13 +6,12 @@
  * completed with the others of its turn, every end rewrites the task's row, one
  * transaction a turn, and a task counts when its turn is durable.
  *
- *     bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows] [halves]
- *     bench_queue put|start STORE TASKS
- *     bench_queue recover STORE TASKS
- *     bench_queue flat - TASKS
+ *     bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows]
+ * [halves|quarters] bench_queue put|start STORE TASKS bench_queue recover STORE
+ * TASKS bench_queue flat - TASKS
  *
- * halves: half of those in flight form the next batch while the other half's is
- * under way, as in core.
+ * halves, quarters: one part of those in flight forms the next batch while
+ * those of the others are under way, as in core.
  *
  * STORE is a path that does not exist yet, or postgres://….  One line of JSON.
  */
@@ -44,7 +43,7 @@ struct bench {
 	struct heads heads; /* of this turn */
 	bool no_tree;
 	bool no_rows;
-	bool halves;
+	unsigned parts;        /* of those in flight; each is a batch */
 	struct notes *forming; /* NULL: a batch is written as it is made */
 };
 
@@ -359,15 +358,15 @@ drain(struct bench *b, uint64_t count, size_t flight)
 	return 0;
 }
 
-struct half {
+struct part {
 	struct held held[FLIGHT_MAX];
 	size_t taken;
 	struct notes notes;
 };
 
-/* One half's turn: its ends and its next claims. */
+/* One part's turn: its ends and its next claims. */
 static size_t
-form(struct bench *b, struct half *h, size_t most, const struct json *result)
+form(struct bench *b, struct part *h, size_t most, const struct json *result)
 {
 	size_t ended = h->taken;
 
@@ -382,15 +381,14 @@ form(struct bench *b, struct half *h, size_t most, const struct json *result)
 }
 
 static int
-drain_halves(struct bench *b, uint64_t count, size_t flight)
+drain_parts(struct bench *b, uint64_t count, size_t flight)
 {
-	static struct half halves[2];
+	static struct part parts[STORE_FLIGHTS_MAX];
 	auto_arena a = { 0 };
 	struct json *result = json_new(&a, JSON_OBJECT);
 	struct err e = { 0 };
 	uint64_t done = 0;
 	uint64_t turns = 0;
-	int under_way = 0;
 
 	(void)json_set(&a, result, "ok", json_new_bool(&a, true));
 	open_book(b);
@@ -399,19 +397,21 @@ drain_halves(struct bench *b, uint64_t count, size_t flight)
 	struct mono begun = mono_now();
 
 	begin(b);
-	halves[0].taken = claim(b, halves[0].held, flight / 2);
-	halves[1].taken = claim(b, halves[1].held, flight - flight / 2);
+	for (unsigned i = 0; i < b->parts; i++) {
+		parts[i].taken = claim(b, parts[i].held, flight / b->parts);
+	}
 	commit(b);
-	for (struct half *h = halves; done < count; h = &halves[turns % 2]) {
-		done += form(b, h, flight / 2, result);
-		check(notes_await(b->store, under_way, &e), &e);
+	for (struct part *h = parts; done < count;
+	     h = &parts[turns % b->parts]) {
+		/* Its claims are durable before its ends are made. */
+		check(notes_await(b->store, b->parts - 1, &e), &e);
+		done += form(b, h, flight / b->parts, result);
 		begin(b);
 		check(notes_write(&h->notes, b->store, &e), &e);
-		under_way = store_commit_start(b->store, &e);
-		check(under_way < 0, &e);
+		check(store_commit_start(b->store, &e) < 0, &e);
 		turns++;
 	}
-	check(notes_await(b->store, under_way, &e), &e);
+	check(notes_await(b->store, 0, &e), &e);
 	must(done == count);
 	double us = (double)(mono_now().us - begun.us);
 
@@ -554,7 +554,7 @@ usage(void)
 {
 	(void)fprintf(stderr,
 	    "bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows]"
-	    " [halves]\n"
+	    " [halves|quarters]\n"
 	    "bench_queue put|start|recover STORE TASKS\n"
 	    "bench_queue flat - TASKS\n");
 	return 2;
@@ -563,7 +563,7 @@ usage(void)
 int
 main(int argc, char **argv)
 {
-	struct bench b = { .queue = queue_new(random_u64()) };
+	struct bench b = { .queue = queue_new(random_u64()), .parts = 1 };
 	uint64_t count;
 	uint64_t flight = 64;
 
@@ -578,12 +578,14 @@ main(int argc, char **argv)
 	for (int i = 5; i < argc; i++) {
 		b.no_tree |= strcmp(argv[i], "no-tree") == 0;
 		b.no_rows |= strcmp(argv[i], "no-rows") == 0;
-		b.halves |= strcmp(argv[i], "halves") == 0;
+		b.parts = strcmp(argv[i], "halves") == 0     ? 2
+		          : strcmp(argv[i], "quarters") == 0 ? 4
+		                                             : b.parts;
 	}
 	queue_add_name(b.queue, QUEUE_NAME);
 	if (strcmp(argv[1], "drain") == 0) {
-		return b.halves ? drain_halves(&b, count, flight)
-		                : drain(&b, count, flight);
+		return b.parts > 1 ? drain_parts(&b, count, flight)
+		                   : drain(&b, count, flight);
 	}
 	if (strcmp(argv[1], "start") == 0) {
 		return start(&b, count);
@@ -594,5 +596,5 @@ main(int argc, char **argv)
 	if (strcmp(argv[1], "recover") == 0) {
 		return recover(&b, count);
 	}
-	return strcmp(argv[1], "flat") == 0 ? flat(&b, count) : usage();
+	return strcmp(argv[1], "flat") ? usage() : flat(&b, count);
 }

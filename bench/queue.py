@@ -380,7 +380,7 @@ def against_batched(run, name, words, what):
 def postgres_single(run, name):
     cluster, ours, theirs = run.postgres(), [], []
     for _ in range(PASSES):
-        ours.append(run.own("drain", own_log(cluster), 50000, 64)["rate"])
+        ours.append(run.own("drain", own_log(cluster), 50000, 64, "halves")["rate"])
         theirs.append(run.peer("graphile.mjs", "default.drain", tasks=8000,
                                PEER_POSTGRES=cluster.url)["default.drain"]["rate"])
     say(name, "tasks/s", ours, [("graphile-worker at its defaults", theirs)],
@@ -398,20 +398,27 @@ def start_postgres(run, name):
 
 
 def held_snapshot(run, name):
-    """The same drain before and while another session holds an old snapshot."""
+    """The same drains with and without another session that holds an old
+    snapshot: what is compared is of the same age and size."""
     cluster = run.postgres()
-    url = own_log(cluster)
-    free = [run.own("drain", url, 50000, 400, "halves")["rate"] for _ in range(PASSES)]
+    aged, drains = 4, 4 + PASSES
+
+    def rates():
+        url = own_log(cluster)
+        return [run.own("drain", url, 50000, 400, "halves")["rate"] for _ in range(drains)][aged:]
+
+    free = rates()
     holder = cluster.sql("begin isolation level repeatable read; "
                          "select count(*) from pg_class; select pg_sleep(600)", wait=False)
     time.sleep(0.5)
-    held = [run.own("drain", url, 50000, 400, "halves")["rate"] for _ in range(4 + PASSES)]
+    held = rates()
     cluster.sql("select count(pg_terminate_backend(pid)) from pg_stat_activity "
                 "where query like '%pg_sleep(600)%' and pid <> pg_backend_pid()")
     holder.wait(20)
-    kept = [100 * h / median(free) for h in held[4:]]
-    print(f"{name}: {median(kept):.0f} % of the free rate after {4 * 50} thousand tasks under a held "
-          f"snapshot (passes {spread(kept)}; free {median(free):.0f} tasks/s, {spread(free)})", flush=True)
+    kept = [100 * h / median(free) for h in held]
+    print(f"{name}: {median(kept):.0f} % of the free rate after {aged * 50} thousand tasks, under a "
+          f"snapshot held since before them (passes {spread(kept)}; free, after as many, "
+          f"{median(free):.0f} tasks/s, {spread(free)})", flush=True)
 
 
 def wal(run, name):

@@ -92,20 +92,24 @@ notes_write(struct notes *notes, struct store *store, struct err *e)
 	return 0;
 }
 
-/* Waits for the commit that is under way; 0: none is. */
+/* Until no more than so many commits are under way. */
 static inline int
-notes_await(struct store *store, int under_way, struct err *e)
+notes_await(struct store *store, unsigned left, struct err *e)
 {
-	while (under_way > 0) {
+	int done = 0;
+
+	while (store_in_flight(store) > left && done >= 0) {
 		struct pollfd one = { 0 };
 		bool for_write = false;
 
-		one.fd = store_fd(store, &for_write);
-		one.events = for_write ? POLLIN | POLLOUT : POLLIN;
-		(void)poll(&one, 1, 100);
-		under_way = store_commit_step(store, e);
+		done = store_commit_step(store, e);
+		if (done > 0) {
+			one.fd = store_fd(store, &for_write);
+			one.events = for_write ? POLLIN | POLLOUT : POLLIN;
+			(void)poll(&one, 1, 100);
+		}
 	}
-	return under_way;
+	return done < 0 ? -1 : 0;
 }
 
 #endif

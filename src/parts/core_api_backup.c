@@ -94,7 +94,6 @@ finished(struct core_backup *b, struct err *e)
 	return 0;
 }
 
-/* A commit under way keeps the store: the next turn tries again. */
 static void
 more(void *owner)
 {
@@ -104,8 +103,7 @@ more(void *owner)
 	struct err e = { 0 };
 	int left = 1;
 
-	while (
-	    left > 0 && !c->book.under_way && !mono_passed(until, mono_now())) {
+	while (left > 0 && !mono_passed(until, mono_now())) {
 		left = store_backup_step(b->store, &b->percent, &e);
 	}
 	if (left > 0) {
@@ -139,11 +137,6 @@ route_backup_start(struct core *c, struct core_ask *ask, struct err *e)
 	b->fd = -1;
 	backup_path(c, b->path, sizeof(b->path));
 	(void)unlink(b->path);
-	if (c->book.under_way) {
-		free(b);
-		return err_set(
-		    e, ERR_UNAVAILABLE, "a commit is under way; ask again");
-	}
 	if (store_backup_start(c->book.store, b->path, &b->store, e)) {
 		free(b);
 		return -1;

@@ -136,11 +136,12 @@ core_batch_close(struct core *c)
 	if (b->writes) {
 		core_save_tree(c, false);
 	}
-	must(core_batch_empty(&c->book.flying));
-	c->book.flying = *b;
+	must(c->book.flight_count < STORE_FLIGHTS_MAX);
+	b->tree = c->book.tree;
+	c->book.flights[c->book.flight_count++] = *b;
+	c->book.closed = c->book.seq;
 	*b = (struct core_batch){ .memory = c->book.spare };
 	c->book.spare = (struct arena){ 0 };
-	c->book.flying_tree = c->book.tree;
 }
 
 static int

@@ -5,11 +5,12 @@
  *
  * Invariants of the book, kept by this file and core_commit.c:
  *
- * (1) A head is in every view exactly when it is on the disk, in the batch in
+ * (1) A head is in every view exactly when it is on the disk, in a batch in
  *     flight or in the one that is forming; in that order, by seq without a
  *     gap.  The tree follows when the batch is closed: then all its heads are
  *     hashed together (core_batch_hash).
- * (2) At most one batch is in flight.  It does not change once it is closed;
+ * (2) At most STORE_FLIGHTS_MAX batches are in flight, in order; the store lets
+ *     none land without the one before it.  None changes once it is closed;
  *     what is appended meanwhile is the next one's.
  * (3) An effect belongs to the batch in which it was queued and runs only after
  *     that batch is on the disk, in order; also an effect of a batch without

@@ -107,18 +107,30 @@ core_cell_make(struct core *c, const struct core_cell_plan *p)
 
 /* --- the egress of a cell --- */
 
+static int64_t
+shorter(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Never beyond the lease of the book: when another node may own the log, its
+ * runs may be there, and nothing of ours goes out any more. */
 static void
 renew_lease(void *owner)
 {
 	struct core_cell *cell = owner;
+	struct store *store = cell->core->book.store;
 	struct mono now = mono_now();
+	int64_t beat = store_beat_us(store);
 	struct wire_egress_lease lease = {
-		.deadline = (uint64_t)mono_after(now, CORE_LEASE_US).us,
+		.deadline = (uint64_t)mono_after(
+		    now, shorter(CORE_LEASE_US, store_lease_left_us(store)))
+		                .us,
 	};
 
 	wire_send(cell->egress, WIRE_EGRESS_LEASE, &lease, NULL, 0);
 	loop_timer_arm(&cell->lease, cell->lease_loop,
-	    mono_after(now, LEASE_EVERY_US), renew_lease, cell);
+	    mono_after(now, beat ? beat : LEASE_EVERY_US), renew_lease, cell);
 }
 
 /* One pair: the vault or resolver gets an end, `*mine` is for the egress. */

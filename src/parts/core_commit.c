@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "parts/core_batch.h"
 #include "parts/crash.h"
@@ -15,6 +16,11 @@
 #define SLOW_US  (2 * CLOCK_SECOND) /* then it is said, and new work refused */
 #define CLOSE_US (10 * CLOCK_SECOND)
 #define ROUNDS   64 /* commits in one turn before the loop gets its turn */
+/* Behind a batch in flight another is sent when it has so many heads, or when
+ * so much time has passed: the server works on one after the other, and a small
+ * one costs it nearly what a large one does. */
+#define FULL_HEADS 128
+#define FULL_US    (2 * CLOCK_SECOND / 1000)
 
 static void commit_turn(void *owner);
 static void step(struct core *c);
@@ -22,7 +28,12 @@ static void step(struct core *c);
 bool
 core_unwritten(const struct core *c)
 {
-	return c->book.forming.writes || c->book.flying.writes;
+	bool unwritten = c->book.forming.writes != NULL;
+
+	for (unsigned i = 0; i < c->book.flight_count && !unwritten; i++) {
+		unwritten = c->book.flights[i].writes != NULL;
+	}
+	return unwritten;
 }
 
 const char *
@@ -77,7 +88,7 @@ try_again(void *owner)
 {
 	struct core *c = owner;
 
-	if (c->book.under_way) {
+	if (c->book.given) {
 		step(c);
 	} else {
 		commit_turn(c);
@@ -170,16 +181,19 @@ give_memory_back(struct core *c, struct core_batch *b)
 static void
 durable(struct core *c)
 {
-	struct core_batch done = c->book.flying;
+	struct core_batch done = c->book.flights[0];
 
-	c->book.flying = (struct core_batch){ 0 }; /* an effect may close one */
+	/* An effect may close one. */
+	c->book.flight_count--;
+	memmove(c->book.flights, c->book.flights + 1,
+	    c->book.flight_count * sizeof(done));
 	if (c->book.stalled[0]) { /* nothing was claimed meanwhile */
 		c->book.stalled[0] = '\0';
 		core_after(c, claim_again, 0);
 	}
 	if (done.last) {
 		c->book.durable = done.last;
-		c->book.durable_tree = c->book.flying_tree;
+		c->book.durable_tree = done.tree;
 	}
 	c->book.commits += done.writes != NULL;
 	for (struct core_pending *p = done.pending; p; p = p->next) {
@@ -226,21 +240,35 @@ unwatch(struct core *c)
 {
 	loop_io_close(&c->book.io);
 	loop_timer_cancel(&c->book.again);
-	c->book.under_way = false;
+}
+
+/* The store has the oldest on the disk. */
+static void
+landed(struct core *c)
+{
+	crash_point(CRASH_CORE_AFTER_COMMIT);
+	arm_beat(c);
+	c->book.given--;
+	durable(c);
 }
 
 static void
 step(struct core *c)
 {
 	struct err e = { 0 };
+	int left = 0;
 
 	/* The store may close its descriptor: the watcher goes first. */
 	loop_io_close(&c->book.io);
-	int left = store_commit_step(c->book.store, &e);
-
+	while (left == 0 && c->book.given) {
+		left = store_commit_step(c->book.store, &e);
+		if (left == 0) {
+			landed(c);
+		}
+	}
 	if (left > 0) {
 		watch(c);
-		if (mono_passed(mono_after(c->book.sent, SLOW_US),
+		if (mono_passed(mono_after(c->book.flights[0].sent, SLOW_US),
 		        loop_now(c->part.loop))) {
 			stall(c, store_why(c->book.store));
 		}
@@ -248,12 +276,10 @@ step(struct core *c)
 	}
 	unwatch(c);
 	if (left < 0) {
+		c->book.given = 0;
 		failed(c, &e);
-		return;
 	}
-	crash_point(CRASH_CORE_AFTER_COMMIT);
-	arm_beat(c);
-	durable(c); /* the end of this turn sends what formed meanwhile */
+	/* The end of this turn sends what formed meanwhile. */
 }
 
 /* 0: durable, 1: under way, -1. */
@@ -265,28 +291,56 @@ send(struct core *c, struct err *e)
 	(void)core_batch_write;
 	return 0;
 #endif
-	if (core_batch_write(c, &c->book.flying, e)) {
+	struct core_batch *b = &c->book.flights[c->book.given];
+
+	if (core_batch_write(c, b, e)) {
 		return -1;
 	}
 	crash_point(CRASH_CORE_BEFORE_COMMIT);
-	c->book.sent = loop_now(c->part.loop);
+	b->sent = loop_now(c->part.loop);
 	int left = store_commit_start(c->book.store, e);
 
-	if (left == 0) {
-		crash_point(CRASH_CORE_AFTER_COMMIT);
-		arm_beat(c);
-	}
+	c->book.given = left < 0 ? 0 : c->book.given + 1;
 	return left;
 }
 
-/* The batch that is to be sent: the closed one that failed, or what formed. */
+static void
+is_full(void *owner)
+{
+	(void)owner; /* the end of this turn looks */
+}
+
+/* Whether what forms is sent behind what is in flight. */
+static bool
+worth_sending(struct core *c)
+{
+	struct mono due =
+	    mono_after(c->book.flights[c->book.given - 1].sent, FULL_US);
+
+	if (c->book.seq - c->book.closed >= FULL_HEADS ||
+	    mono_passed(due, loop_now(c->part.loop))) {
+		return true;
+	}
+	if (!c->book.full.loop) {
+		loop_timer_arm(&c->book.full, c->part.loop, due, is_full, c);
+	}
+	return false;
+}
+
+/* The batch that is to be sent: a closed one that failed, or what formed.
+ * Effects without writes, and heartbeats, wait until nothing is in flight. */
 static bool
 take_batch(struct core *c)
 {
-	if (!core_batch_empty(&c->book.flying)) {
+	if (c->book.given < c->book.flight_count) {
 		return true;
 	}
-	if (core_batch_empty(&c->book.forming) && !c->book.beat_due) {
+	if (c->book.given) {
+		if (!c->book.forming.writes || c->book.alone ||
+		    c->book.given == STORE_FLIGHTS_MAX || !worth_sending(c)) {
+			return false;
+		}
+	} else if (core_batch_empty(&c->book.forming) && !c->book.beat_due) {
 		return false;
 	}
 	core_batch_close(c);
@@ -300,23 +354,30 @@ commit_turn(void *owner)
 	struct err e = { 0 };
 
 	for (int i = 0; i < ROUNDS; i++) {
-		if (c->book.under_way || c->book.again.loop || !take_batch(c)) {
+		if ((c->book.again.loop && !c->book.given) || !take_batch(c)) {
 			return;
 		}
-		if (c->book.flying.writes || c->book.beat_due) {
-			int left = send(c, &e);
-
-			if (left > 0) {
-				c->book.under_way = true;
-				watch(c);
-				return;
-			}
-			if (left < 0) {
-				failed(c, &e);
-				return;
-			}
+		if (!c->book.flights[c->book.given].writes &&
+		    !c->book.beat_due) {
+			durable(c);
+			continue;
 		}
-		durable(c);
+		unsigned ahead = c->book.given;
+		int left = send(c, &e);
+
+		if (left < 0 && ahead && c->book.given) {
+			return; /* again when those before it are through */
+		}
+		if (left < 0) {
+			failed(c, &e);
+			return;
+		}
+		if (left == 0) {
+			landed(c);
+		} else {
+			loop_io_close(&c->book.io);
+			watch(c);
+		}
 	}
 	loop_later(c->part.loop, commit_turn, c);
 }
@@ -332,8 +393,9 @@ core_commit_begin(struct core *c)
 int
 core_commit_now(struct core *c, struct err *e)
 {
+	must(!c->book.flight_count);
 	core_batch_close(c);
-	if (core_batch_write(c, &c->book.flying, e) ||
+	if (core_batch_write(c, &c->book.flights[0], e) ||
 	    store_commit(c->book.store, e)) {
 		return -1;
 	}
@@ -346,7 +408,7 @@ int
 core_bodies_expire(
     struct core *c, int64_t before_day, uint64_t *count, struct err *e)
 {
-	must(!c->book.under_way);
+	must(!c->book.given);
 	if (store_begin(c->book.store, e)) {
 		return -1;
 	}
@@ -371,11 +433,13 @@ core_book_close(struct core *c)
 	struct mono last = mono_after(mono_now(), CLOSE_US);
 
 	if (!c->sandbox) {
-		drop_effects(&c->book.flying);
+		for (unsigned i = 0; i < c->book.flight_count; i++) {
+			drop_effects(&c->book.flights[i]);
+		}
 		drop_effects(&c->book.forming);
 	}
 	commit_turn(c);
-	while (c->book.under_way && !mono_passed(last, mono_now())) {
+	while (c->book.given && !mono_passed(last, mono_now())) {
 		struct pollfd p = { .fd = c->book.io_fd, .events = POLLIN };
 
 		(void)poll(&p, p.fd >= 0, 100);

@@ -132,6 +132,11 @@ expire_days(struct core *c, uint64_t before_day)
 	uint64_t count = 0;
 	struct err e = { 0 };
 
+	c->book.alone = c->book.given > 0;
+	if (c->book.alone) {
+		core_after(c, expire_days, before_day);
+		return;
+	}
 	if (core_bodies_expire(c, (int64_t)before_day, &count, &e)) {
 		log_err("bodies", &e);
 		return;
@@ -246,7 +251,7 @@ checkpoint(struct core *c)
 
 	/* A heartbeat writes nothing and is a commit under way all the same. */
 	if (quiet && c->book.commits != c->book.checkpointed &&
-	    !core_unwritten(c) && !c->book.under_way) {
+	    !core_unwritten(c) && !c->book.given) {
 		c->book.checkpointed = c->book.commits;
 		if (store_checkpoint(c->book.store, &e)) {
 			log_err("book", &e);

@@ -151,19 +151,24 @@ struct core_batch {
 	uint64_t last;               /* seq of its last head; 0: it has none */
 	struct core_write *unhashed; /* the first head not in the tree yet */
 	size_t unhashed_count;       /* heads from there on */
+	/* Once it is closed: */
+	struct book_tree tree; /* all heads up to its last */
+	struct mono sent;      /* when the store got it */
 };
 
 struct core_book {
 	char where[4096]; /* path, or URL (may hold a password: never shown) */
 	struct store *store;
-	struct core_batch forming; /* grows */
-	struct core_batch flying;  /* closed: is being committed */
-	struct arena spare;        /* memory for the batch after it */
-	struct buf scratch;        /* what a start loads of one task */
-	bool under_way;            /* the store has it */
-	bool beat_due;             /* the lease needs a commit */
-	struct book_tree tree;     /* all heads */
-	struct book_tree flying_tree;
+	struct core_batch forming;                    /* grows */
+	struct core_batch flights[STORE_FLIGHTS_MAX]; /* closed, oldest first */
+	unsigned flight_count;
+	unsigned given;        /* of them the store has */
+	uint64_t closed;       /* seq of the last head that is closed */
+	struct arena spare;    /* memory for the batch after it */
+	struct buf scratch;    /* what a start loads of one task */
+	bool beat_due;         /* the lease needs a commit */
+	bool alone;            /* nothing is sent behind another for now */
+	struct book_tree tree; /* all heads */
 	struct book_tree durable_tree; /* those on the disk */
 	uint64_t seq;                  /* of the last head */
 	uint64_t durable;              /* of the last one on the disk */
@@ -172,7 +177,7 @@ struct core_book {
 	int io_fd;
 	struct loop_timer again; /* the next try, the next look */
 	struct loop_timer beat;
-	struct mono sent;
+	struct loop_timer full; /* what forms has waited long enough */
 	char stalled[900];
 	uint64_t commits;
 	/* core_save.c */

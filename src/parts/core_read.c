@@ -27,6 +27,14 @@ core_task_known(struct core *c, struct str task)
 }
 
 /* The first head of this task in the batch; NULL: none. */
+/* Those that are not on the disk, the oldest first. */
+static const struct core_batch *
+batch_at(const struct core *c, unsigned i)
+{
+	return i < c->book.flight_count ? &c->book.flights[i]
+	                                : &c->book.forming;
+}
+
 static const struct core_write *
 first_of(const struct core_batch *b, struct book_id task)
 {
@@ -54,8 +62,10 @@ trail_end(struct core *c, struct str task, uint64_t *end, struct err *e)
 	if (*end <= c->book.durable || !book_id_parse(task, &id)) {
 		return 0;
 	}
-	w = first_of(&c->book.flying, id);
-	w = w ? w : first_of(&c->book.forming, id);
+	w = NULL;
+	for (unsigned i = 0; i <= c->book.flight_count && !w; i++) {
+		w = first_of(batch_at(c, i), id);
+	}
 	*end = w ? w->before : *end;
 	return 0;
 }
@@ -180,10 +190,11 @@ core_body_get(struct core *c, uint64_t seq, struct buf *out, struct err *e)
 	auto_buf key = { 0 };
 	struct err kept = { 0 };
 
-	if (seq > c->book.durable &&
-	    (unwritten_body(&c->book.flying, seq, out) ||
-	        unwritten_body(&c->book.forming, seq, out))) {
-		return 0;
+	for (unsigned i = 0; seq > c->book.durable && i <= c->book.flight_count;
+	     i++) {
+		if (unwritten_body(batch_at(c, i), seq, out)) {
+			return 0;
+		}
 	}
 	if (store_body_get(c->book.store, seq, out, e) == 0) {
 		return 0;
@@ -226,9 +237,10 @@ core_task_record(
 {
 	size_t before = out->len;
 
-	if (unwritten_record(&c->book.flying, task, out) ||
-	    unwritten_record(&c->book.forming, task, out)) {
-		return 0;
+	for (unsigned i = 0; i <= c->book.flight_count; i++) {
+		if (unwritten_record(batch_at(c, i), task, out)) {
+			return 0;
+		}
 	}
 	if (store_task_get(c->book.store, task, keep_record, out, e)) {
 		return -1;

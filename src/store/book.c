@@ -45,7 +45,7 @@ body_fits(
 		return err_set(e, ERR_LIMIT, "a body of %zu bytes, over %u",
 		    bytes.len, STORE_BODY_MAX);
 	}
-	if (seq <= store->committed || seq > store->last) {
+	if (seq <= store->begun || seq > store->last) {
 		return err_set(e, ERR_CONFLICT,
 		    "a body for head %llu, which is not in this batch",
 		    (unsigned long long)seq);

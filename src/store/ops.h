@@ -5,8 +5,8 @@
 /*
  * The seam of this room: what an implementation is.  The door (store.c, book.c,
  * rows.c) checks the transaction's state and limits, then calls through; it
- * also keeps state, last, committed and fault.  struct store begins every
- * implementation's own struct.
+ * also keeps state, last, committed, what is under way and fault.  struct store
+ * begins every implementation's own struct.
  *
  * A write that answers -1 is undone by the door.  A read that fails for another
  * reason than an absent row or its reader's own calls store_break.  Whoever
@@ -18,9 +18,8 @@
 enum store_state {
 	STORE_IDLE,
 	STORE_OPEN,
-	STORE_BROKEN,  /* undone; waits for its commit or rollback */
-	STORE_SENDING, /* a commit is under way */
-	STORE_DEAD,    /* a failed fsync, a lost lease: open anew */
+	STORE_BROKEN, /* undone; waits for its commit or rollback */
+	STORE_DEAD,   /* a failed fsync, a lost lease: open anew */
 };
 
 struct store_ops {
@@ -32,12 +31,15 @@ struct store_ops {
 	int (*owned)(struct store *s, uint64_t *times, struct err *e);
 	int (*owned_set)(struct store *s, uint64_t times, struct err *e);
 	int (*begin)(struct store *s, struct err *e);
-	/* 0 durable, 1 under way, -1 */
+	/* 0 durable, 1 under way, -1: it and all that are under way are undone
+	 */
 	int (*commit)(struct store *s, struct err *e);
+	/* 0 the oldest under way is durable, 1 nothing new, -1 as commit */
 	int (*step)(struct store *s, struct err *e);
 	int (*fd)(const struct store *s, bool *for_write);
 	const char *(*why)(const struct store *s);
 	int64_t (*beat_us)(const struct store *s);
+	int64_t (*lease_left_us)(const struct store *s);
 	void (*rollback)(struct store *s); /* nothing open: nothing */
 	int (*checkpoint)(struct store *s, struct err *e);
 	int (*scrub)(struct store *s, struct err *e);
@@ -100,8 +102,11 @@ struct store {
 	enum store_state state;
 	struct err fault;   /* why it is broken or dead */
 	uint64_t last;      /* seq of the last head, own batch included */
-	uint64_t committed; /* the same without it */
+	uint64_t begun;     /* the same without it */
+	uint64_t committed; /* the last that is durable */
 	uint64_t body;      /* seq of the last body of this batch */
+	unsigned flights;   /* batches under way, the oldest first: */
+	uint64_t flight_last[STORE_FLIGHTS_MAX]; /* the last seq of each */
 	bool walking;
 	bool read_only;
 	struct buf where; /* path or URL; a URL's password is never printed */

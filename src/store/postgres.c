@@ -15,20 +15,8 @@ begin(struct store *s, struct err *e)
 		return err_set(e, ERR_CONFLICT,
 		    "the store on PostgreSQL is not owned by this house");
 	}
-	batch_clear(p, true);
+	batch_clear(p, batch_open(p));
 	return 0;
-}
-
-static int
-finish(struct postgres *p, int rc)
-{
-	if (rc == 0) {
-		if (p->batch.owned_times > (uint64_t)p->epoch) {
-			p->epoch = (int64_t)p->batch.owned_times;
-		}
-		batch_clear(p, false);
-	}
-	return rc;
 }
 
 static int
@@ -36,16 +24,28 @@ commit(struct store *s, struct err *e)
 {
 	struct postgres *p = (struct postgres *)s;
 
-	batch_pack(p);
-	return finish(p, line_commit(p, e));
+	(void)e;
+	batch_close(p);
+	line_go(p);
+	return 1;
 }
 
 static int
 step(struct store *s, struct err *e)
 {
 	struct postgres *p = (struct postgres *)s;
+	int rc = line_step(p, e);
 
-	return finish(p, line_step(p, e));
+	if (rc == 0) {
+		uint64_t times = batch_at(p, 0)->owned_times;
+
+		p->epoch =
+		    times > (uint64_t)p->epoch ? (int64_t)times : p->epoch;
+		batch_landed(p);
+		p->line.landed--;
+		p->line.sent--;
+	}
+	return rc;
 }
 
 static int
@@ -59,7 +59,7 @@ why(const struct store *s)
 {
 	struct postgres *p = (struct postgres *)s;
 
-	return p->line.committing && p->why.len ? buf_z(&p->why) : "";
+	return p->flights && p->why.len ? buf_z(&p->why) : "";
 }
 
 static int64_t
@@ -68,18 +68,23 @@ beat_us(const struct store *s)
 	return ((const struct postgres *)s)->owned ? STORE_LEASE_US / 3 : 0;
 }
 
-/* Nothing was sent unless a commit was asked for; then only the end of the
- * connection takes it back, or the log has it. */
+/* Counted from before a renewal that is confirmed was sent. */
+static int64_t
+lease_left_us(const struct store *s)
+{
+	const struct postgres *p = (const struct postgres *)s;
+	int64_t left = p->held_us + STORE_LEASE_US - boot_us();
+
+	return p->owned && left > 0 ? left : 0;
+}
+
+/* Nothing of the open batch was sent. */
 static void
 rollback(struct store *s)
 {
 	struct postgres *p = (struct postgres *)s;
 
-	if (p->line.committing) {
-		line_close(p);
-		p->line.committing = false;
-	}
-	batch_clear(p, true);
+	batch_clear(p, batch_open(p));
 }
 
 /* Quiet moments: the partitions of the days to come. */
@@ -148,7 +153,9 @@ close_store(struct store *s)
 	if (p->bell) {
 		pq.finish(p->bell);
 	}
-	batch_free(&p->batch);
+	for (size_t i = 0; i < COUNT(p->batches); i++) {
+		batch_free(&p->batches[i]);
+	}
 	pack_words_free(p->words);
 	arena_fini(&p->where.arena);
 	free(p->unpacked.heads);
@@ -171,6 +178,7 @@ static const struct store_ops ops = {
 	.fd = fd,
 	.why = why,
 	.beat_us = beat_us,
+	.lease_left_us = lease_left_us,
 	.rollback = rollback,
 	.checkpoint = checkpoint,
 	.scrub = checkpoint,

@@ -4,13 +4,14 @@
 
 /*
  * For the PostgreSQL files of this room only.  A store here is up to three
- * connections: the *writing* one (a batch is one pipelined round trip, never
- * waited for), the *reading* one (blocking, with a deadline) and the *bell*.
+ * connections: the *writing* one (batches in a pipeline, never waited for), the
+ * *reading* one (blocking, with a deadline) and the *bell*.
  */
 
 #include "store/ops.h"
 #include "store/postgres_batch.h"
 #include "store/postgres_library.h"
+#include "store/postgres_line.h"
 #include "store/postgres_ops.h"
 
 #define POSTGRES_READ_US (2 * CLOCK_SECOND) /* one question, in all */
@@ -37,63 +38,6 @@ const char *postgres_where_value(
 void postgres_where_keep(struct postgres_where *where, const PGconn *conn);
 PGconn *postgres_where_start(const struct postgres_where *where);
 
-enum write {
-#define WRITE(name, sql) WRITE_##name,
-#define READ(name, sql)
-#include "store/postgres_statements.def"
-#undef WRITE
-#undef READ
-	WRITES
-};
-enum read {
-#define WRITE(name, sql)
-#define READ(name, sql) READ_##name,
-#include "store/postgres_statements.def"
-#undef WRITE
-#undef READ
-	READS
-};
-
-/* The writing connection (postgres_line.c, postgres_enter.c). */
-enum line_state {
-	LINE_DOWN,       /* no connection, nobody misses it */
-	LINE_WAITING,    /* for the moment of the next try */
-	LINE_CONNECTING, /* libpq's own handshake */
-	LINE_ENTERING,   /* fencing off our older connection, asking the log */
-	LINE_READY,
-	LINE_SENDING, /* a batch or a heartbeat, and its replies */
-};
-#define LINE_SENT_MAX (WRITES + 8)
-struct line {
-	PGconn *conn;
-	enum line_state state;
-	PostgresPollingStatusType wants; /* while connecting */
-	bool unflushed;
-	bool
-	    committing; /* a batch is under way, whatever the connection does */
-	bool sure;      /* it is durable; only the lease is in doubt */
-	bool renewing;  /* this round renews the lease */
-	int sent[LINE_SENT_MAX]; /* whose replies are awaited */
-	size_t sent_count;
-	size_t sent_at;
-	bool warned; /* the server had more to say than its replies */
-	bool failed; /* a reply of this round was an error: */
-	int failed_at;
-	char code[6]; /* its SQLSTATE, "" if the connection failed */
-	struct err error;
-	int64_t sent_us;     /* before this round was sent */
-	int64_t heard_us;    /* when something moved last */
-	int64_t patience_us; /* how long nothing may move */
-	int64_t retry_us;    /* when the next try starts */
-	int64_t backoff_us;
-	int64_t session;
-	bool standby; /* found when entering, as what follows: */
-	bool deposed;
-	uint64_t log_first; /* the last row of the log, 0 if it is empty */
-	uint64_t log_count;
-	struct buf log_heads;
-};
-
 /* The rows of the log and of bodies that were unpacked last, so that a trail is
  * not a question a head.  Rows are never changed. */
 struct unpacked {
@@ -110,13 +54,17 @@ struct postgres {
 	struct store base; /* first */
 	struct postgres_where where;
 	struct line line;
-	struct batch batch;
+	struct batch batches[STORE_FLIGHTS_MAX + 1]; /* a ring */
+	unsigned oldest;
+	unsigned flights; /* under way; the one behind them is open */
 	struct pack_words *words;
-	uint32_t words_stored; /* of words, those in the table */
+	uint32_t words_stored; /* of words, those that are durable */
 	struct unpacked unpacked;
 	PGconn *reading;
 	bool prepared[READS]; /* on the reading connection */
 	bool snapshot;        /* all reads in one transaction */
+	int64_t deaf_us;      /* until when no question is tried: one was not */
+	struct err deaf;      /* answered, and this was the reason */
 	PGconn *bell;
 	bool owned;
 	char node[128];
@@ -162,27 +110,6 @@ int postgres_words_load(struct postgres *p, struct err *e) MUST_CHECK;
 int postgres_last_load(struct postgres *p, struct err *e) MUST_CHECK;
 void postgres_day_make(struct postgres *p, int64_t day);
 int postgres_days_ahead(struct postgres *p, struct err *e) MUST_CHECK;
-
-/* The line: 1 under way, 0 done, -1. */
-int line_commit(struct postgres *p, struct err *e) MUST_CHECK;
-int line_step(struct postgres *p, struct err *e) MUST_CHECK;
-int line_fd(const struct postgres *p, bool *for_write);
-void line_connect(struct postgres *p);
-void line_lost(struct postgres *p, const char *why);
-void line_close(struct postgres *p);
-/* 0, or -1: lost. */
-int line_send(struct postgres *p, enum write what, const struct params *params);
-int line_flush(struct postgres *p); /* 0, or -1: lost */
-/* 1 all replies of the round are here, 0 some are awaited, -1 lost. */
-int line_replies(struct postgres *p);
-/* The batch was refused, and with it all its statements. */
-int line_refused(struct postgres *p, struct err *e) MUST_CHECK;
-/* Entering: what a new connection does before a batch is sent on it. */
-int line_enter(struct postgres *p); /* 0, or -1: lost */
-void line_enter_reply(struct postgres *p, int which, const PGresult *r);
-int line_entered(struct postgres *p, struct err *e) MUST_CHECK;
-int line_dead(
-    struct postgres *p, enum err_kind kind, const char *why, struct err *e);
 
 void postgres_release(struct postgres *p); /* the lease, if it is ours */
 void postgres_bell_hang(struct postgres *p);

@@ -9,6 +9,8 @@
 /* Questions that are waited for: at the open, when the log is taken over, and
  * every read of a running house.  Each has a deadline, the connect included. */
 
+#define DEAF_US (2 * CLOCK_SECOND) /* after a question without an answer */
+
 static const struct {
 	const char *name;
 	const char *sql;
@@ -266,8 +268,26 @@ ask_once(struct postgres *p, enum read which, struct params *params,
 	return postgres_exchange(p->reading, deadline_us, result, e);
 }
 
-int
-postgres_ask(struct postgres *p, enum read which, struct params *params,
+/* Whoever asks would wait in vain, and everybody with him: the writing line has
+ * tried again and found nobody, or a question had no answer a moment ago. */
+static bool
+is_away(struct postgres *p, struct err *e)
+{
+	const struct line *line = &p->line;
+
+	if (p->owned && line->state != LINE_READY && line->tries > 1) {
+		(void)err_set(e, ERR_UNAVAILABLE, "%s", buf_z(&p->why));
+		return true;
+	}
+	if (boot_us() < p->deaf_us) {
+		*e = p->deaf;
+		return true;
+	}
+	return false;
+}
+
+static int
+ask_patiently(struct postgres *p, enum read which, struct params *params,
     PGresult **result, struct err *e)
 {
 	int64_t deadline_us = boot_us() + POSTGRES_READ_US;
@@ -289,6 +309,23 @@ postgres_ask(struct postgres *p, enum read which, struct params *params,
 	}
 	if (e->kind == ERR_UNAVAILABLE) {
 		stop_reading(p);
+	}
+	return -1;
+}
+
+int
+postgres_ask(struct postgres *p, enum read which, struct params *params,
+    PGresult **result, struct err *e)
+{
+	if (is_away(p, e)) {
+		return -1;
+	}
+	if (ask_patiently(p, which, params, result, e) == 0) {
+		return 0;
+	}
+	if (p->owned && e->kind == ERR_UNAVAILABLE) {
+		p->deaf = *e;
+		p->deaf_us = boot_us() + DEAF_US;
 	}
 	return -1;
 }

@@ -22,16 +22,21 @@ batch_free(struct batch *b)
 	memset(b, 0, sizeof(*b));
 }
 
-void
-batch_clear(struct postgres *p, bool undone)
+struct batch *
+batch_at(struct postgres *p, unsigned number)
 {
-	struct batch *b = &p->batch;
+	return &p->batches[(p->oldest + number) % COUNT(p->batches)];
+}
 
-	if (undone) {
-		pack_words_forget(p->words, p->words_stored);
-	} else {
-		p->words_stored = pack_words_count(p->words);
-	}
+struct batch *
+batch_open(struct postgres *p)
+{
+	return batch_at(p, p->flights);
+}
+
+void
+batch_clear(struct postgres *p, struct batch *b)
+{
 	arena_fini(&b->arena);
 	map_fini(&b->row_index);
 	map_fini(&b->task_index);
@@ -43,25 +48,51 @@ batch_clear(struct postgres *p, bool undone)
 	b->task_count = 0;
 	b->drop_count = 0;
 	b->owned_times = 0;
+	b->careful = false;
 	buf_clear(&b->packed);
 }
 
 void
-batch_pack(struct postgres *p)
+batch_close(struct postgres *p)
 {
-	struct batch *b = &p->batch;
+	struct batch *b = batch_open(p);
 
+	must(p->flights < STORE_FLIGHTS_MAX);
+	b->after = p->base.last - b->head_count;
+	b->words_from = pack_words_count(p->words);
 	if (b->head_count) {
 		pack_heads(
 		    p->words, b->first, b->heads, b->head_count, &b->packed);
 	}
+	b->words_end = pack_words_count(p->words);
+	p->flights++;
+}
+
+void
+batch_landed(struct postgres *p)
+{
+	struct batch *b = batch_at(p, 0);
+
+	p->words_stored = b->words_end;
+	batch_clear(p, b);
+	p->oldest = (p->oldest + 1) % COUNT(p->batches);
+	p->flights--;
+}
+
+void
+batch_drop_all(struct postgres *p)
+{
+	while (p->flights) {
+		batch_clear(p, batch_at(p, --p->flights));
+	}
+	pack_words_forget(p->words, p->words_stored);
 }
 
 int
 postgres_head_add(struct store *s, const struct store_head *head, struct err *e)
 {
 	struct postgres *p = (struct postgres *)s;
-	struct batch *b = &p->batch;
+	struct batch *b = batch_open(p);
 	struct pack_head *at;
 
 	(void)e;
@@ -81,7 +112,7 @@ postgres_body_add(
     struct store *s, uint64_t seq, int64_t day, struct str bytes, struct err *e)
 {
 	struct postgres *p = (struct postgres *)s;
-	struct batch *b = &p->batch;
+	struct batch *b = batch_open(p);
 
 	if (day < INT32_MIN || day > INT32_MAX) {
 		return err_set(e, ERR_INPUT, "a body of no day");
@@ -109,16 +140,20 @@ row_name(struct arena *arena, struct str space, struct str key)
 }
 
 const struct batch_row *
-batch_row_find(const struct batch *b, struct str space, struct str key)
+batch_row_find(struct postgres *p, struct str space, struct str key)
 {
 	auto_arena scratch = { 0 };
-	uintptr_t found = 0;
+	struct str name = row_name(&scratch, space, key);
 
-	if (b->row_count) {
-		found = (uintptr_t)map_get(
-		    &b->row_index, row_name(&scratch, space, key));
+	for (unsigned i = p->flights + 1; i > 0; i--) {
+		const struct batch *b = batch_at(p, i - 1);
+		uintptr_t found = (uintptr_t)map_get(&b->row_index, name);
+
+		if (found) {
+			return &b->rows[found - 1];
+		}
 	}
-	return found ? &b->rows[found - 1] : NULL;
+	return NULL;
 }
 
 /* The row of this batch under that key, made if it is the first. */
@@ -145,7 +180,7 @@ batch_row(struct batch *b, struct str space, struct str key)
 int
 postgres_row_put(struct store *s, const struct store_row *row, struct err *e)
 {
-	struct batch *b = &((struct postgres *)s)->batch;
+	struct batch *b = batch_open((struct postgres *)s);
 	struct batch_row *at = batch_row(b, row->space, row->key);
 
 	if (at->put && row->version < at->version) {
@@ -166,7 +201,7 @@ postgres_row_delete(
     struct store *s, struct str space, struct str key, struct err *e)
 {
 	struct batch_row *at =
-	    batch_row(&((struct postgres *)s)->batch, space, key);
+	    batch_row(batch_open((struct postgres *)s), space, key);
 
 	(void)e;
 	at->put = false;
@@ -204,12 +239,12 @@ mark_task(struct batch_task *at, const struct store_task *task)
 int
 postgres_task_put(struct store *s, const struct store_task *task, struct err *e)
 {
-	struct batch *b = &((struct postgres *)s)->batch;
+	struct batch *b = batch_open((struct postgres *)s);
 	uintptr_t found = (uintptr_t)map_get(&b->task_index, task->id);
 	struct batch_task *at;
 	struct str record;
 
-	if (!str_is_utf8(task->record) || str_has(task->record, '\0')) {
+	if (!params_text_ok(task->record)) {
 		return err_set(e, ERR_INPUT,
 		    "the record of task %s is no JSON text",
 		    err_quote(task->id));
@@ -250,14 +285,14 @@ postgres_owned_set(struct store *s, uint64_t times, struct err *e)
 {
 	(void)e;
 	must(times <= INT64_MAX);
-	((struct postgres *)s)->batch.owned_times = times;
+	batch_open((struct postgres *)s)->owned_times = times;
 	return 0;
 }
 
 int
 postgres_inbox_drop(struct store *s, uint64_t number, struct err *e)
 {
-	struct batch *b = &((struct postgres *)s)->batch;
+	struct batch *b = batch_open((struct postgres *)s);
 
 	(void)e;
 	b->drops = array_grow(

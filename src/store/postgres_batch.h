@@ -2,7 +2,8 @@
 #ifndef STORE_POSTGRES_BATCH_H
 #define STORE_POSTGRES_BATCH_H
 
-/* What a transaction gathers before it is sent. */
+/* What a transaction gathers before it is sent, and those that were sent and
+ * not answered for yet: one ring, the oldest first, the open one last. */
 
 #include "store/ops.h"
 #include "store/pack.h"
@@ -51,17 +52,33 @@ struct batch {
 	size_t drop_count;
 	size_t drop_room;
 	uint64_t owned_times; /* the epoch to be, 0: as it is */
-	struct buf packed;    /* the heads, once the commit was asked for */
+	bool careful;         /* a row of a task was there already */
+	/* Once the commit was asked for: */
+	struct buf packed; /* the heads */
+	uint64_t after; /* seq of the head that the log ends with before it */
+	uint32_t words_from; /* of the table of words: those that it adds */
+	uint32_t words_end;
 };
 
-void batch_clear(struct postgres *p, bool undone);
-/* NULL: this batch says nothing of it. */
+/* From the oldest that is under way, 0, to the open one, p->flights. */
+struct batch *batch_at(struct postgres *p, unsigned number);
+struct batch *batch_open(struct postgres *p);
+/* The open one is under way from now on. */
+void batch_close(struct postgres *p);
+/* The oldest is durable. */
+void batch_landed(struct postgres *p);
+/* All that are under way are undone. */
+void batch_drop_all(struct postgres *p);
+void batch_clear(struct postgres *p, struct batch *b);
+/* What the newest of them says that says anything; NULL: none does. */
 const struct batch_row *batch_row_find(
-    const struct batch *b, struct str space, struct str key);
+    struct postgres *p, struct str space, struct str key);
+/* NULL: this one says nothing of it. */
 const struct store_task *batch_task_find(const struct batch *b, struct str id);
 void batch_free(struct batch *b);
-int batch_send(struct postgres *p); /* 0, or -1: the connection is lost */
-int batch_send_tasks(struct postgres *p, struct params *params);
-void batch_pack(struct postgres *p);
+/* 0, or -1: the connection is lost */
+int batch_send(struct postgres *p, struct batch *b);
+int batch_send_tasks(
+    struct postgres *p, const struct batch *b, struct params *params);
 
 #endif

@@ -114,12 +114,9 @@ read_page(struct postgres *p, struct walk *walk, int64_t rows, struct err *e)
 	return 0;
 }
 
-/* The heads of the batch that is gathered or under way. */
 static int
-give_batch(struct postgres *p, struct walk *walk, struct err *e)
+give_batch(const struct batch *b, struct walk *walk, struct err *e)
 {
-	const struct batch *b = &p->batch;
-
 	for (size_t i = 0; i < b->head_count && !walk->done; i++) {
 		if (give_head(walk, b->first + i, &b->heads[i], e) &&
 		    !walk->done) {
@@ -148,7 +145,12 @@ postgres_heads_walk(struct store *s, uint64_t from, uint64_t limit,
 	}
 	/* Whether the log has it already is not known while it is under way. */
 	walk.done = limit && walk.left == 0;
-	return p->batch.head_count ? give_batch(p, &walk, e) : 0;
+	for (unsigned i = 0; i <= p->flights; i++) {
+		if (give_batch(batch_at(p, i), &walk, e)) {
+			return -1;
+		}
+	}
+	return 0;
 }
 
 static int

@@ -5,9 +5,9 @@
 #include "store/postgres.h"
 
 /*
- * What a new writing connection does, in one round trip, before a batch is sent
- * on it: look whether this is a primary, end our older connection and fence it
- * off by a new session number, and ask the log what its last row is.
+ * What a new writing connection does, in one round trip, before batches are
+ * sent on it: look whether this is a primary, end our older connection and
+ * fence it off by a new session number, and ask the log what its last row is.
  */
 
 enum enter {
@@ -56,13 +56,12 @@ static const char last_row[] =
     "SELECT first, count, heads FROM log ORDER BY first DESC LIMIT 1";
 
 static int
-ask(struct postgres *p, enum enter what, const char *sql)
+ask(struct postgres *p, struct round *r, enum enter what, const char *sql)
 {
-	struct line *line = &p->line;
-
-	must(line->sent_count < LINE_SENT_MAX);
-	line->sent[line->sent_count++] = (int)what;
-	return pq.sendQueryParams(line->conn, sql, 0, NULL, NULL, NULL, NULL, 1)
+	must(r->sent_count < ROUND_SENT_MAX);
+	r->sent[r->sent_count++] = (uint8_t)what;
+	return pq.sendQueryParams(
+	           p->line.conn, sql, 0, NULL, NULL, NULL, NULL, 1)
 	           ? 0
 	           : -1;
 }
@@ -71,6 +70,7 @@ int
 line_enter(struct postgres *p)
 {
 	struct line *line = &p->line;
+	struct round *r = round_open(p, ROUND_ENTER);
 	char session[sizeof(new_session) + 24];
 
 	line->standby = false;
@@ -80,20 +80,21 @@ line_enter(struct postgres *p)
 	buf_clear(&line->log_heads);
 	(void)snprintf(
 	    session, sizeof(session), new_session, (long long)p->epoch);
-	if (ask(p, ENTER_SERVER, ask_server) ||
-	    ask(p, ENTER_END_OLD, end_old) || ask(p, ENTER_SESSION, session) ||
-	    ask(p, ENTER_LAST, last_row)) {
+	if (ask(p, r, ENTER_SERVER, ask_server) ||
+	    ask(p, r, ENTER_END_OLD, end_old) ||
+	    ask(p, r, ENTER_SESSION, session) ||
+	    ask(p, r, ENTER_LAST, last_row)) {
 		return -1;
 	}
 	for (size_t i = 0; i < WRITES; i++) {
-		must(line->sent_count < LINE_SENT_MAX);
-		line->sent[line->sent_count++] = ENTER_PREPARE;
+		must(r->sent_count < ROUND_SENT_MAX);
+		r->sent[r->sent_count++] = ENTER_PREPARE;
 		if (!pq.sendPrepare(
 		        line->conn, writes[i].name, writes[i].sql, 0, NULL)) {
 			return -1;
 		}
 	}
-	return 0;
+	return round_end(p);
 }
 
 void
@@ -129,15 +130,28 @@ log_last(const struct line *line)
 }
 
 static bool
-is_our_batch(const struct postgres *p)
+ends_with(const struct line *line, const struct batch *b)
 {
-	return p->line.committing && p->batch.head_count &&
-	       p->line.log_first == p->batch.first &&
-	       p->line.log_count == p->batch.head_count &&
-	       str_eq(buf_str(&p->line.log_heads), buf_str(&p->batch.packed));
+	return b->head_count && line->log_first == b->first &&
+	       line->log_count == b->head_count &&
+	       str_eq(buf_str(&line->log_heads), buf_str(&b->packed));
 }
 
-/* 0: go on, and whether the batch is in the log is known; 1: lost; -1. */
+/* How many of the batches under way are in the log: each landed only upon the
+ * one before it. */
+static unsigned
+landed(struct postgres *p)
+{
+	unsigned count = p->flights;
+
+	while (count > 0 && !ends_with(&p->line, batch_at(p, count - 1))) {
+		count--;
+	}
+	return count;
+}
+
+/* 0: the line is ready, or lost again; and which batches are in the log is
+ * known. */
 int
 line_entered(struct postgres *p, struct err *e)
 {
@@ -146,15 +160,16 @@ line_entered(struct postgres *p, struct err *e)
 
 	if (line->standby) {
 		line_lost(p, "this server is a standby");
-		return 1;
+		return 0;
 	}
 	if (line->deposed) {
 		return line_dead(p, ERR_CONFLICT,
 		    "another node has taken over the log; this house must end",
 		    e);
 	}
-	if (is_our_batch(p)) {
-		line->sure = true;
+	line->landed = landed(p);
+	line->sent = line->landed;
+	if (line->landed) {
 		return 0;
 	}
 	if (!p->owned) {

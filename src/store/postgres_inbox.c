@@ -31,9 +31,8 @@ postgres_bell_hang(struct postgres *p)
 	}
 }
 
-/* Records whose row this batch drops are not given again. */
 static bool
-dropped(const struct batch *b, int64_t number)
+drops(const struct batch *b, int64_t number)
 {
 	for (size_t i = 0; i < b->drop_count; i++) {
 		if (b->drops[i] == number) {
@@ -41,6 +40,29 @@ dropped(const struct batch *b, int64_t number)
 		}
 	}
 	return false;
+}
+
+/* Records whose row a batch drops are not given again. */
+static bool
+dropped(struct postgres *p, int64_t number)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i <= p->flights && !found; i++) {
+		found = drops(batch_at(p, i), number);
+	}
+	return found;
+}
+
+static size_t
+drop_count(struct postgres *p)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; i <= p->flights; i++) {
+		count += batch_at(p, i)->drop_count;
+	}
+	return count;
 }
 
 int
@@ -54,12 +76,11 @@ postgres_inbox_walk(struct store *s, uint64_t limit, store_inbox_fn *each,
 
 	must(limit <= INT32_MAX);
 	param_i64(&params, 0);
-	param_i64(
-	    &params, limit ? (int64_t)(limit + p->batch.drop_count) : 1000);
+	param_i64(&params, limit ? (int64_t)(limit + drop_count(p)) : 1000);
 	rc = postgres_ask(p, READ_INBOX, &params, &r, e);
 	buf_fini(&params.bytes);
 	for (int i = 0; rc == 0 && i < pq.ntuples(r); i++) {
-		if (!dropped(&p->batch, column_i64(r, i, 0))) {
+		if (!dropped(p, column_i64(r, i, 0))) {
 			rc = each(context, column_u64(r, i, 0),
 			    column_str(r, i, 1), e);
 		}

@@ -4,7 +4,9 @@
 
 #include "store/postgres.h"
 
-#define LIBRARY "libpq.so.5"
+#ifndef POSTGRES_LIBRARY /* a test has another */
+#define POSTGRES_LIBRARY "libpq.so.5"
+#endif
 
 struct postgres_calls pq;
 
@@ -27,11 +29,12 @@ postgres_load(struct err *e)
 	if (loaded) {
 		return 0;
 	}
-	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	library = dlopen(POSTGRES_LIBRARY, RTLD_NOW | RTLD_LOCAL);
 	if (!library) {
 		return err_set(e, ERR_UNAVAILABLE,
-		    "a store on PostgreSQL needs " LIBRARY
-		    ", which this machine has not; install the package libpq5");
+		    "a store on PostgreSQL needs %s, which this machine has "
+		    "not; install the package libpq5",
+		    POSTGRES_LIBRARY);
 	}
 	for (size_t i = 0; i < COUNT(names); i++) {
 		void *found = dlsym(library, names[i]);
@@ -39,9 +42,9 @@ postgres_load(struct err *e)
 		if (!found) {
 			(void)dlclose(library);
 			return err_set(e, ERR_UNAVAILABLE,
-			    LIBRARY " has no %s; install libpq5 of version 14 "
-			            "or later",
-			    names[i]);
+			    "%s has no %s; install libpq5 of version 14 or "
+			    "later",
+			    POSTGRES_LIBRARY, names[i]);
 		}
 		memcpy((char *)&pq + i * sizeof(found), &found, sizeof(found));
 	}

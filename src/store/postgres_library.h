@@ -37,6 +37,7 @@ void params_clear(struct params *p);
 void param_i32(struct params *p, int32_t value);
 void param_i64(struct params *p, int64_t value);
 void param_bytes(struct params *p, struct str bytes);
+bool params_text_ok(struct str text); /* no NUL, UTF-8 */
 /* As a text that the server takes: NUL and what is no UTF-8 replaced. */
 void param_text(struct params *p, struct str text);
 /* An array: its head, then as many elements. */

@@ -11,15 +11,6 @@
 #define BACKOFF_MAX  (2 * CLOCK_SECOND)
 #define PATIENCE_MIN (5 * CLOCK_SECOND)
 #define PATIENCE_MAX (40 * CLOCK_SECOND)
-#define RENEW_US     CLOCK_SECOND /* the lease is renewed at most as often */
-
-static const char *const write_names[WRITES] = {
-#define WRITE(name, sql) [WRITE_##name] = "write_" #name,
-#define READ(name, sql)
-#include "store/postgres_statements.def"
-#undef WRITE
-#undef READ
-};
 
 static void
 heard(struct postgres *p)
@@ -35,6 +26,12 @@ line_close(struct postgres *p)
 	}
 	p->line.conn = NULL;
 	p->line.state = LINE_DOWN;
+	p->line.round_count = 0;
+	p->line.landed = 0; /* the log will say so */
+	p->line.sent = 0;
+	p->line.refused = false;
+	p->line.again = false;
+	p->line.unflushed = false;
 }
 
 /* Tries again: at once, then later each time, and by chance not together with
@@ -57,6 +54,7 @@ line_lost(struct postgres *p, const char *why)
 		line->backoff_us = BACKOFF_MAX;
 	}
 	line->state = LINE_WAITING;
+	line->tries++;
 }
 
 /* The store can never again do what it was opened for. */
@@ -65,7 +63,7 @@ line_dead(
     struct postgres *p, enum err_kind kind, const char *why, struct err *e)
 {
 	line_close(p);
-	p->line.committing = false;
+	batch_drop_all(p);
 	(void)err_set(&p->base.fault, kind, "%s", why);
 	p->base.state = STORE_DEAD;
 	p->owned = false;
@@ -82,71 +80,6 @@ line_connect(struct postgres *p)
 	heard(p);
 	if (pq.status(p->line.conn) == CONNECTION_BAD) {
 		line_lost(p, postgres_said(p, pq.errorMessage(p->line.conn)));
-	}
-}
-
-int
-line_send(struct postgres *p, enum write what, const struct params *params)
-{
-	must(p->line.sent_count < LINE_SENT_MAX);
-	if (postgres_send(p->line.conn, write_names[what], params)) {
-		return -1;
-	}
-	p->line.sent[p->line.sent_count++] = (int)what;
-	return 0;
-}
-
-int
-line_flush(struct postgres *p)
-{
-	int rc = pq.flush(p->line.conn);
-
-	p->line.unflushed = rc == 1;
-	return rc < 0 ? -1 : 0;
-}
-
-/* A round: what one Sync ends is one transaction, whole or not at all. */
-static int
-end_round(struct postgres *p, enum line_state state)
-{
-	struct line *line = &p->line;
-
-	line->sent_at = 0;
-	line->failed = false;
-	line->warned = false;
-	line->state = state;
-	heard(p);
-	return pq.pipelineSync(line->conn) && line_flush(p) == 0 ? 0 : -1;
-}
-
-static int
-send_fenced(struct postgres *p, enum write what)
-{
-	struct params params = { 0 };
-	int rc;
-
-	param_i64(&params, p->epoch);
-	param_i64(&params, p->line.session);
-	rc = line_send(p, what, &params);
-	buf_fini(&params.bytes);
-	return rc;
-}
-
-/* The guard comes first: its lock on the owner's row keeps a rival out until
- * this transaction has ended, and if the row is not ours any more it fails and
- * all that follows is skipped by the server. */
-static void
-send_round(struct postgres *p)
-{
-	struct line *line = &p->line;
-
-	line->sent_us = boot_us();
-	line->sent_count = 0;
-	line->renewing = line->sure || line->sent_us - p->held_us >= RENEW_US;
-	if (send_fenced(p, WRITE_GUARD) || (!line->sure && batch_send(p)) ||
-	    (line->renewing && send_fenced(p, WRITE_RENEW)) ||
-	    end_round(p, LINE_SENDING)) {
-		line_lost(p, postgres_said(p, pq.errorMessage(line->conn)));
 	}
 }
 
@@ -186,79 +119,99 @@ go_on_connecting(struct postgres *p)
 	if (line->wants != PGRES_POLLING_OK) {
 		return;
 	}
-	line->sent_us = boot_us();
-	line->sent_count = 0;
 	(void)pq.setNoticeProcessor(line->conn, note_warning, p);
+	line->state = LINE_ENTERING;
+	line->sent_at = 0;
+	line->failed = false;
+	line->warned = false;
 	if (pq.setnonblocking(line->conn, 1) ||
-	    !pq.enterPipelineMode(line->conn) || line_enter(p) ||
-	    end_round(p, LINE_ENTERING)) {
+	    !pq.enterPipelineMode(line->conn) || line_enter(p)) {
 		line_lost(p, postgres_said(p, pq.errorMessage(line->conn)));
 	}
 }
 
-/*
- * A confirmed batch is in the log under our epoch, whatever the time is.  But
- * what follows a commit are effects, and they must not start when another node
- * may own the log: unless a renewal was sent less than two thirds of a lease
- * ago, one more is made and awaited first.
- */
+bool
+line_lease_safe(const struct postgres *p)
+{
+	return boot_us() - p->held_us <= POSTGRES_SAFE_US;
+}
+
 static int
-confirmed(struct postgres *p)
+entered(struct postgres *p, const struct round *r, struct err *e)
+{
+	struct line *line = &p->line;
+
+	if (line_entered(p, e)) {
+		return -1;
+	}
+	if (line->state == LINE_ENTERING) {
+		p->held_us = r->sent_us;
+		line->renewed_us = r->sent_us;
+		line->state = LINE_READY;
+		line->tries = 0;
+		line->backoff_us = p->flights ? line->backoff_us : 0;
+	}
+	return 0;
+}
+
+/* A batch that is answered for is in the log under our epoch, whatever the time
+ * is: from here on only the lease can be in doubt. */
+static void
+confirmed(struct postgres *p, const struct round *r)
 {
 	struct line *line = &p->line;
 
 	if (line->warned) {
 		line_lost(p, "the server warns of what it committed");
-		return 1;
+		return;
 	}
-	if (line->renewing) {
-		p->held_us = line->sent_us;
+	/* It was sent upon one that is not in the log. */
+	must(!line->refused || r->kind == ROUND_BEAT);
+	if (r->renewing) {
+		p->held_us = r->sent_us;
 	}
-	line->sure = true;
-	if (boot_us() - p->held_us > POSTGRES_SAFE_US) {
-		buf_clear(&p->why);
-		buf_add_z(
-		    &p->why, "the lease of the log is in doubt; renewing it");
-		send_round(p);
-		return 1;
-	}
-	line->state = LINE_READY;
-	line->committing = false;
+	line->landed += r->kind == ROUND_BATCH;
 	line->backoff_us = 0;
 	line->patience_us = PATIENCE_MIN;
 	buf_clear(&p->why);
-	return 0;
 }
 
+/* All replies of the first round are here. */
 static int
-entered(struct postgres *p, struct err *e)
+round_ended(struct postgres *p, struct err *e)
 {
 	struct line *line = &p->line;
-	int rc = line_entered(p, e);
+	const struct round r = *round_answered(p);
+	bool failed = line->failed;
+	int rc = 0;
 
-	if (rc) {
-		return rc;
+	line->round_first = (line->round_first + 1) % LINE_ROUNDS_MAX;
+	line->round_count--;
+	if (failed) {
+		rc = line_refused(p, &r, e);
+	} else if (r.kind == ROUND_ENTER) {
+		rc = entered(p, &r, e);
+	} else {
+		confirmed(p, &r);
 	}
-	p->held_us = line->sent_us;
-	line->state = LINE_READY;
-	if (!line->committing) {
-		line->backoff_us = 0;
-		return 0;
-	}
-	if (line->sure) {
-		line->renewing = false;
-		return confirmed(p);
-	}
-	send_round(p);
-	return 1;
+	line->sent_at = 0;
+	line->failed = false;
+	line->warned = false;
+	return rc;
 }
 
+/* 1: something moved; 0; -1: dead. */
 static int
 go_on_talking(struct postgres *p, struct err *e)
 {
 	struct line *line = &p->line;
-	int rc = line_replies(p);
+	int rc;
 
+	line_pump(p);
+	if (!line->conn || !line->round_count) {
+		return 0;
+	}
+	rc = line_replies(p);
 	if (rc < 0) {
 		line_lost(p, line->failed ? line->error.text
 		                          : postgres_said(p,
@@ -266,16 +219,9 @@ go_on_talking(struct postgres *p, struct err *e)
 		return 1;
 	}
 	if (rc == 0) {
-		return 1;
+		return 0;
 	}
-	if (line->state == LINE_ENTERING) {
-		if (line->failed) {
-			line_lost(p, line->error.text);
-			return 1;
-		}
-		return entered(p, e);
-	}
-	return line->failed ? line_refused(p, e) : confirmed(p);
+	return round_ended(p, e) ? -1 : 1;
 }
 
 /* A link may be half open, or somebody between us holds it up: after a while
@@ -285,7 +231,7 @@ lose_patience(struct postgres *p)
 {
 	struct line *line = &p->line;
 
-	if (line->conn && line->state != LINE_READY &&
+	if (line->conn && (line->state != LINE_READY || line->round_count) &&
 	    boot_us() - line->heard_us > line->patience_us) {
 		line_lost(p, "no answer");
 		line->patience_us *= 2;
@@ -295,11 +241,12 @@ lose_patience(struct postgres *p)
 	}
 }
 
-/* One step from the state that the line is in. */
+/* One step from the state that the line is in: 1 something moved, 0, -1. */
 static int
 go_on(struct postgres *p, struct err *e)
 {
 	struct line *line = &p->line;
+	enum line_state before = line->state;
 
 	switch (line->state) {
 	case LINE_DOWN:
@@ -314,42 +261,79 @@ go_on(struct postgres *p, struct err *e)
 		go_on_connecting(p);
 		break;
 	case LINE_ENTERING:
-	case LINE_SENDING:
-		return go_on_talking(p, e);
 	case LINE_READY:
-		must(line->committing);
-		send_round(p);
-		break;
+		return go_on_talking(p, e);
+	}
+	return line->state != before;
+}
+
+/*
+ * What follows a commit are effects, and they must not start when another node
+ * may own the log: unless a renewal was sent less than two thirds of a lease
+ * ago, one more is made and awaited first.
+ */
+static int
+answer(struct postgres *p, struct err *e)
+{
+	struct line *line = &p->line;
+
+	if (line->state != LINE_READY) {
+		return 1;
+	}
+	if (!p->flights || (line->landed && line_lease_safe(p))) {
+		return 0;
+	}
+	if (line->landed) {
+		line_beat(p);
+	} else if (line->refused && !line->round_count) {
+		line->refused = false;
+		line->sent = 0;
+		if (line->again) {
+			line->again = false;
+			line_pump(p);
+			return 1;
+		}
+		batch_drop_all(p);
+		*e = line->refusal;
+		return -1;
 	}
 	return 1;
+}
+
+static void
+start_patience(struct line *line)
+{
+	if (line->patience_us < PATIENCE_MIN) {
+		line->patience_us = PATIENCE_MIN;
+	}
+}
+
+void
+line_go(struct postgres *p)
+{
+	start_patience(&p->line);
+	if (p->line.state == LINE_READY) {
+		line_pump(p);
+	} else if (p->line.state == LINE_DOWN) {
+		line_connect(p);
+	}
 }
 
 int
 line_step(struct postgres *p, struct err *e)
 {
-	struct line *line = &p->line;
-	enum line_state before;
-	int rc;
+	int moved = 1;
+	int rc = 1;
 
-	if (line->patience_us < PATIENCE_MIN) {
-		line->patience_us = PATIENCE_MIN;
+	start_patience(&p->line);
+	while (rc == 1 && moved == 1) {
+		moved = go_on(p, e);
+		rc = moved < 0 ? -1 : answer(p, e);
 	}
-	do {
-		before = line->state;
-		rc = go_on(p, e);
-	} while (rc == 1 && line->state != before);
 	if (rc == 1) {
 		lose_patience(p);
 	}
 	return rc;
-}
-
-int
-line_commit(struct postgres *p, struct err *e)
-{
-	p->line.committing = true;
-	p->line.sure = false;
-	return line_step(p, e);
 }
 
 int

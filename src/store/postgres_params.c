@@ -105,12 +105,42 @@ element_bytes(struct params *p, struct str bytes)
 	buf_add(&p->bytes, bytes);
 }
 
+/* Nearly every text is ASCII without a NUL: eight bytes at once. */
+static bool
+is_plain(struct str text)
+{
+	const uint64_t ones = 0x0101010101010101, highs = ones << 7;
+
+	while (text.len >= sizeof(uint64_t)) {
+		uint64_t word;
+
+		memcpy(&word, text.at, sizeof(word));
+		if ((word | (word - ones)) & highs) {
+			return false;
+		}
+		text =
+		    str_span(text.at + sizeof(word), text.len - sizeof(word));
+	}
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] <= 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool
+params_text_ok(struct str text)
+{
+	return is_plain(text) || (str_is_utf8(text) && !str_has(text, '\0'));
+}
+
 /* The bytes as they are, or a copy in `clean`: a text of the server has no NUL
  * and is UTF-8. */
 static struct str
 clean_text(struct str text, struct buf *clean)
 {
-	if (str_is_utf8(text) && !str_has(text, '\0')) {
+	if (params_text_ok(text)) {
 		return text;
 	}
 	while (text.len) {

@@ -9,7 +9,7 @@ postgres_row_get(struct store *s, struct str space, struct str key,
     struct buf *out, uint64_t *version, struct err *e)
 {
 	struct postgres *p = (struct postgres *)s;
-	const struct batch_row *own = batch_row_find(&p->batch, space, key);
+	const struct batch_row *own = batch_row_find(p, space, key);
 	struct params params = { 0 };
 	auto_result r = NULL;
 	int rc;

@@ -6,31 +6,31 @@
 /* A batch as the parameters of its statements. */
 
 static int
-send_log(struct postgres *p, struct params *params)
+send_log(struct postgres *p, const struct batch *b, struct params *params)
 {
 	params_clear(params);
-	param_i64(params, (int64_t)p->batch.first);
-	param_i32(params, (int32_t)p->batch.head_count);
+	param_i64(params, (int64_t)b->first);
+	param_i32(params, (int32_t)b->head_count);
 	param_i64(params, p->epoch);
-	param_bytes(params, buf_str(&p->batch.packed));
+	param_bytes(params, buf_str(&b->packed));
 	return line_send(p, WRITE_LOG, params);
 }
 
 static int
-send_words(struct postgres *p, struct params *params)
+send_words(struct postgres *p, const struct batch *b, struct params *params)
 {
-	uint32_t end = pack_words_count(p->words);
+	uint32_t count = b->words_end - b->words_from;
 
-	if (end == p->words_stored) {
+	if (!count) {
 		return 0;
 	}
 	params_clear(params);
-	param_array(params, TYPE_INT4, end - p->words_stored);
-	for (uint32_t i = p->words_stored; i < end; i++) {
+	param_array(params, TYPE_INT4, count);
+	for (uint32_t i = b->words_from; i < b->words_end; i++) {
 		element_i32(params, (int32_t)i);
 	}
-	param_array(params, TYPE_BYTEA, end - p->words_stored);
-	for (uint32_t i = p->words_stored; i < end; i++) {
+	param_array(params, TYPE_BYTEA, count);
+	for (uint32_t i = b->words_from; i < b->words_end; i++) {
 		element_bytes(params, pack_words_at(p->words, i));
 	}
 	return line_send(p, WRITE_WORD, params);
@@ -83,9 +83,8 @@ pack_group(const struct batch_body *from, size_t count, struct buf *out)
 }
 
 static int
-send_bodies(struct postgres *p, struct params *params)
+send_bodies(struct postgres *p, struct batch *b, struct params *params)
 {
-	struct batch *b = &p->batch;
 	auto_buf blob = { 0 };
 	size_t groups = 0;
 
@@ -150,9 +149,8 @@ row_keys(const struct batch *b, bool put, size_t count, struct params *params)
 }
 
 static int
-send_rows(struct postgres *p, struct params *params)
+send_rows(struct postgres *p, const struct batch *b, struct params *params)
 {
-	const struct batch *b = &p->batch;
 	size_t puts = count_rows(b, true);
 	size_t deletes = count_rows(b, false);
 
@@ -185,54 +183,53 @@ send_rows(struct postgres *p, struct params *params)
 }
 
 static int
-send_drops(struct postgres *p, struct params *params)
+send_drops(struct postgres *p, const struct batch *b, struct params *params)
 {
 	params_clear(params);
-	param_array(params, TYPE_INT8, p->batch.drop_count);
-	for (size_t i = 0; i < p->batch.drop_count; i++) {
-		element_i64(params, p->batch.drops[i]);
+	param_array(params, TYPE_INT8, b->drop_count);
+	for (size_t i = 0; i < b->drop_count; i++) {
+		element_i64(params, b->drops[i]);
 	}
 	return line_send(p, WRITE_INBOX_DROP, params);
 }
 
 static int
-send_epoch(struct postgres *p, struct params *params)
+send_epoch(struct postgres *p, const struct batch *b, struct params *params)
 {
 	params_clear(params);
 	param_i64(params, p->epoch);
 	param_i64(params, p->line.session);
-	param_i64(params, (int64_t)p->batch.owned_times);
+	param_i64(params, (int64_t)b->owned_times);
 	return line_send(p, WRITE_EPOCH, params);
 }
 
 static int
-send_each(struct postgres *p, struct params *params)
+send_each(struct postgres *p, struct batch *b, struct params *params)
 {
-	const struct batch *b = &p->batch;
-
-	if (b->head_count && (send_log(p, params) || send_words(p, params))) {
+	if (b->head_count &&
+	    (send_log(p, b, params) || send_words(p, b, params))) {
 		return -1;
 	}
-	if (b->body_count && send_bodies(p, params)) {
+	if (b->body_count && send_bodies(p, b, params)) {
 		return -1;
 	}
-	if (b->row_count && send_rows(p, params)) {
+	if (b->row_count && send_rows(p, b, params)) {
 		return -1;
 	}
-	if (b->task_count && batch_send_tasks(p, params)) {
+	if (b->task_count && batch_send_tasks(p, b, params)) {
 		return -1;
 	}
-	if (b->drop_count && send_drops(p, params)) {
+	if (b->drop_count && send_drops(p, b, params)) {
 		return -1;
 	}
-	return b->owned_times ? send_epoch(p, params) : 0;
+	return b->owned_times ? send_epoch(p, b, params) : 0;
 }
 
 int
-batch_send(struct postgres *p)
+batch_send(struct postgres *p, struct batch *b)
 {
 	struct params params = { 0 };
-	int rc = send_each(p, &params);
+	int rc = send_each(p, b, &params);
 
 	buf_fini(&params.bytes);
 	return rc;

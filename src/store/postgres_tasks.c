@@ -3,29 +3,36 @@
 
 /* Tasks: one row when one is put, one at its end, and the few that a start
  * loads.  Each statement of a batch takes those of its tasks that it is for.
- * What a table has already is dropped first: nearly always nothing is found,
- * which costs less than an INSERT that is ready for a conflict. */
+ * A row that the table must have already is dropped first.  Where it nearly
+ * never has one, nothing is dropped, and the server says so if it was wrong:
+ * then the batch is sent again, carefully. */
 
 enum share {
 	SHARE_ADDED,
+	SHARE_ADDED_AGAIN,
 	SHARE_PUT_AGAIN,
 	SHARE_UNSAVED,
 	SHARE_SAVED,
 	SHARE_ENDED,
+	SHARE_ENDED_AGAIN,
 };
 
 static bool
-shares(const struct batch_task *at, enum share share)
+shares(const struct batch *b, const struct batch_task *at, enum share share)
 {
 	switch (share) {
 	case SHARE_ADDED:
 		return at->added;
+	case SHARE_ADDED_AGAIN:
+		return at->added && b->careful;
 	case SHARE_PUT_AGAIN:
 		return !at->added && (at->saved || at->gone);
 	case SHARE_UNSAVED:
-		return at->saved || at->gone;
+		return (at->saved || at->gone) && (!at->added || b->careful);
 	case SHARE_SAVED:
 		return at->saved;
+	case SHARE_ENDED_AGAIN:
+		return at->ended && (at->gone || b->careful);
 	case SHARE_ENDED:
 		break;
 	}
@@ -35,7 +42,7 @@ shares(const struct batch_task *at, enum share share)
 #define EACH_TASK(b, share, at)                       \
 	for (struct batch_task *at = (b)->tasks;      \
 	     at < (b)->tasks + (b)->task_count; at++) \
-		if (shares(at, share))
+		if (shares(b, at, share))
 
 static size_t
 count(const struct batch *b, enum share share)
@@ -97,29 +104,30 @@ states(const struct batch *b, enum share share, struct params *params)
 }
 
 static int
-send_drop(struct postgres *p, enum share share, enum write what,
-    struct params *params)
+send_drop(struct postgres *p, const struct batch *b, enum share share,
+    enum write what, struct params *params)
 {
-	if (!count(&p->batch, share)) {
+	if (!count(b, share)) {
 		return 0;
 	}
 	params_clear(params);
-	numbers(&p->batch, share, params);
+	numbers(b, share, params);
 	return line_send(p, what, params);
 }
 
 static int
-send_added(struct postgres *p, struct params *params)
+send_added(struct postgres *p, const struct batch *b, struct params *params)
 {
-	const struct batch *b = &p->batch;
-
 	if (!count(b, SHARE_ADDED)) {
 		return 0;
 	}
-	params_clear(params);
-	texts(b, SHARE_ADDED, offsetof(struct store_task, id), params);
-	if (line_send(p, WRITE_TASK_DROP, params)) {
-		return -1;
+	if (count(b, SHARE_ADDED_AGAIN)) {
+		params_clear(params);
+		texts(b, SHARE_ADDED_AGAIN, offsetof(struct store_task, id),
+		    params);
+		if (line_send(p, WRITE_TASK_DROP, params)) {
+			return -1;
+		}
 	}
 	params_clear(params);
 	numbers(b, SHARE_ADDED, params);
@@ -137,10 +145,8 @@ send_added(struct postgres *p, struct params *params)
 
 /* Those that were copied from a store of an older program get their number. */
 static int
-send_numbers(struct postgres *p, struct params *params)
+send_numbers(struct postgres *p, const struct batch *b, struct params *params)
 {
-	const struct batch *b = &p->batch;
-
 	if (!count(b, SHARE_PUT_AGAIN)) {
 		return 0;
 	}
@@ -151,11 +157,9 @@ send_numbers(struct postgres *p, struct params *params)
 }
 
 static int
-send_saved(struct postgres *p, struct params *params)
+send_saved(struct postgres *p, const struct batch *b, struct params *params)
 {
-	const struct batch *b = &p->batch;
-
-	if (send_drop(p, SHARE_UNSAVED, WRITE_LIVE_DROP, params)) {
+	if (send_drop(p, b, SHARE_UNSAVED, WRITE_LIVE_DROP, params)) {
 		return -1;
 	}
 	if (!count(b, SHARE_SAVED)) {
@@ -169,14 +173,12 @@ send_saved(struct postgres *p, struct params *params)
 }
 
 static int
-send_ended(struct postgres *p, struct params *params)
+send_ended(struct postgres *p, const struct batch *b, struct params *params)
 {
-	const struct batch *b = &p->batch;
-
 	if (!count(b, SHARE_ENDED)) {
 		return 0;
 	}
-	if (send_drop(p, SHARE_ENDED, WRITE_END_DROP, params)) {
+	if (send_drop(p, b, SHARE_ENDED_AGAIN, WRITE_END_DROP, params)) {
 		return -1;
 	}
 	params_clear(params);
@@ -186,10 +188,11 @@ send_ended(struct postgres *p, struct params *params)
 }
 
 int
-batch_send_tasks(struct postgres *p, struct params *params)
+batch_send_tasks(
+    struct postgres *p, const struct batch *b, struct params *params)
 {
-	return send_added(p, params) || send_numbers(p, params) ||
-	               send_saved(p, params) || send_ended(p, params)
+	return send_added(p, b, params) || send_numbers(p, b, params) ||
+	               send_saved(p, b, params) || send_ended(p, b, params)
 	           ? -1
 	           : 0;
 }
@@ -235,10 +238,10 @@ postgres_task_get(struct store *s, struct str id, store_task_fn *each,
     void *context, struct err *e)
 {
 	struct postgres *p = (struct postgres *)s;
-	const struct store_task *own = batch_task_find(&p->batch, id);
 	struct params params = { 0 };
 	auto_result r = NULL;
 	struct store_task task = { 0 };
+	bool found = false;
 	int rc;
 
 	param_text(&params, id);
@@ -249,12 +252,20 @@ postgres_task_get(struct store *s, struct str id, store_task_fn *each,
 	}
 	if (pq.ntuples(r) > 0) {
 		task = read_task(r, 0);
-	} else if (!own || !own->record.len) {
+		found = true;
+	}
+	for (unsigned i = 0; i <= p->flights; i++) {
+		const struct store_task *own =
+		    batch_task_find(batch_at(p, i), id);
+
+		if (own && (found || own->record.len)) {
+			task = newer(&task, own);
+			found = true;
+		}
+	}
+	if (!found) {
 		return err_set(
 		    e, ERR_MISSING, "there is no task %s", err_quote(id));
-	}
-	if (own) {
-		task = newer(&task, own);
 	}
 	return each(context, &task, e);
 }

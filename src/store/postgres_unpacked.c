@@ -66,16 +66,19 @@ static int
 find_head(
     struct postgres *p, uint64_t seq, struct pack_head *found, struct err *e)
 {
-	const struct batch *b = &p->batch;
 	const struct unpacked *u = &p->unpacked;
 
 	if (seq < 1 || seq > INT64_MAX || (p->owned && seq > p->base.last)) {
 		return no_head(seq, e);
 	}
 	/* Whether the log has it already is not known while it is under way. */
-	if (b->head_count && seq >= b->first) {
-		*found = b->heads[seq - b->first];
-		return 0;
+	for (unsigned i = 0; i <= p->flights; i++) {
+		const struct batch *b = batch_at(p, i);
+
+		if (seq >= b->first && seq - b->first < b->head_count) {
+			*found = b->heads[seq - b->first];
+			return 0;
+		}
 	}
 	if (!is_unpacked(u, seq) && unpack_row(p, seq, e)) {
 		return -1;
@@ -105,9 +108,8 @@ postgres_head_get(struct store *s, uint64_t seq, store_head_fn *each,
 	return each(context, &head, e);
 }
 
-/* The body of that head in the batch; NULL: none there. */
 static const struct batch_body *
-batch_body(const struct batch *b, uint64_t seq)
+body_of(const struct batch *b, uint64_t seq)
 {
 	for (size_t i = 0; i < b->body_count; i++) {
 		if (b->bodies[i].seq == seq) {
@@ -115,6 +117,18 @@ batch_body(const struct batch *b, uint64_t seq)
 		}
 	}
 	return NULL;
+}
+
+/* The body of that head in a batch; NULL: in none. */
+static const struct batch_body *
+batch_body(struct postgres *p, uint64_t seq)
+{
+	const struct batch_body *found = NULL;
+
+	for (unsigned i = 0; i <= p->flights && !found; i++) {
+		found = body_of(batch_at(p, i), seq);
+	}
+	return found;
 }
 
 /* In row i of READ_BODY, which is then the one that was unpacked last. */
@@ -166,7 +180,7 @@ postgres_body_get(
 {
 	struct postgres *p = (struct postgres *)s;
 	struct unpacked *u = &p->unpacked;
-	const struct batch_body *own = batch_body(&p->batch, seq);
+	const struct batch_body *own = batch_body(p, seq);
 	struct str bytes = { 0 };
 
 	if (own) {

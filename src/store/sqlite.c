@@ -324,6 +324,13 @@ no_reason(const struct store *store)
 }
 
 static int64_t
+no_end(const struct store *s)
+{
+	(void)s;
+	return INT64_MAX;
+}
+
+static int64_t
 no_beat(const struct store *store)
 {
 	(void)store;
@@ -379,6 +386,7 @@ static const struct store_ops ops = {
 	.fd = no_fd,
 	.why = no_reason,
 	.beat_us = no_beat,
+	.lease_left_us = no_end,
 	.rollback = sqlite_rollback,
 	.checkpoint = sqlite_checkpoint,
 	.scrub = sqlite_scrub,

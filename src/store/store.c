@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <poll.h>
+#include <string.h>
 
 #include "store/door.h"
 
@@ -28,7 +29,7 @@ store_close(struct store *store)
 		return;
 	}
 	must(!store->walking);
-	if (store_in_transaction(store)) {
+	if (store->state == STORE_OPEN || store->state == STORE_BROKEN) {
 		store_rollback(store);
 	}
 	store->ops->close(store);
@@ -53,7 +54,7 @@ may_read(struct store *store, struct err *e)
 int
 may_write(struct store *store, struct err *e)
 {
-	must(store->state != STORE_IDLE && store->state != STORE_SENDING);
+	must(store->state != STORE_IDLE);
 	must(!store->walking);
 	return may_read(store, e);
 }
@@ -62,7 +63,8 @@ static void
 undo(struct store *store)
 {
 	store->ops->rollback(store);
-	store->last = store->committed;
+	store->last = store->flights ? store->flight_last[store->flights - 1]
+	                             : store->committed;
 }
 
 int
@@ -98,49 +100,71 @@ store_begin(struct store *store, struct err *e)
 {
 	must(store->state == STORE_IDLE || store->state == STORE_DEAD);
 	must(!store->walking && !store->read_only);
+	must(store->flights < STORE_FLIGHTS_MAX);
 	if (may_read(store, e) || store->ops->begin(store, e)) {
 		return -1;
 	}
-	store->body = store->committed;
+	store->begun = store->last;
+	store->body = store->last;
 	store->state = STORE_OPEN;
 	return 0;
 }
 
-/* What an answer of commit or step means for the store. */
+/* Everything that is not durable is undone. */
 static int
-ended(struct store *store, int done)
+failed(struct store *store)
 {
-	if (done > 0) {
-		store->state = STORE_SENDING;
-		return 1;
+	store->flights = 0;
+	undo(store);
+	if (store->state != STORE_DEAD) {
+		store->state = STORE_IDLE;
 	}
-	if (done < 0) {
-		store_rollback(store);
-		return -1;
-	}
-	store->committed = store->last;
-	store->state = STORE_IDLE;
-	return 0;
+	return -1;
 }
 
 int
 store_commit_start(struct store *store, struct err *e)
 {
-	must(!store->walking);
-	must(store->state != STORE_IDLE && store->state != STORE_SENDING);
+	int done;
+
+	must(!store->walking && store->state != STORE_IDLE);
 	if (store->state != STORE_OPEN) {
 		*e = store->fault;
 		store_rollback(store);
 		return -1;
 	}
-	return ended(store, store->ops->commit(store, e));
+	done = store->ops->commit(store, e);
+	if (done < 0) {
+		return failed(store);
+	}
+	store->state = STORE_IDLE;
+	if (done > 0) {
+		store->flight_last[store->flights++] = store->last;
+		return 1;
+	}
+	must(!store->flights);
+	store->committed = store->last;
+	return 0;
 }
 
 int
 store_commit_step(struct store *store, struct err *e)
 {
-	must(store->state == STORE_SENDING);
-	return ended(store, store->ops->step(store, e));
+	int done;
+
+	must(store->state == STORE_IDLE && store->flights);
+	done = store->ops->step(store, e);
+	if (done > 0) {
+		return 1;
+	}
+	if (done < 0) {
+		return failed(store);
+	}
+	store->committed = store->flight_last[0];
+	store->flights--;
+	memmove(store->flight_last, store->flight_last + 1,
+	    store->flights * sizeof(store->flight_last[0]));
+	return 0;
 }
 
 int
@@ -148,15 +172,23 @@ store_commit(struct store *store, struct err *e)
 {
 	int done = store_commit_start(store, e);
 
-	while (done > 0) {
+	while (done >= 0 && store->flights) {
 		bool for_write = false;
 		struct pollfd wait = { .fd = store_fd(store, &for_write) };
 
-		wait.events = for_write ? POLLOUT : POLLIN;
-		(void)poll(&wait, 1, 1000);
+		wait.events = for_write ? POLLIN | POLLOUT : POLLIN;
+		if (done > 0) {
+			(void)poll(&wait, 1, 1000);
+		}
 		done = store_commit_step(store, e);
 	}
 	return done;
+}
+
+unsigned
+store_in_flight(const struct store *store)
+{
+	return store->flights;
 }
 
 int
@@ -177,6 +209,12 @@ store_beat_us(const struct store *store)
 	return store->ops->beat_us(store);
 }
 
+int64_t
+store_lease_left_us(const struct store *store)
+{
+	return store->ops->lease_left_us(store);
+}
+
 void
 store_rollback(struct store *store)
 {
@@ -191,8 +229,7 @@ store_rollback(struct store *store)
 bool
 store_in_transaction(const struct store *store)
 {
-	return store->state == STORE_OPEN || store->state == STORE_BROKEN ||
-	       store->state == STORE_SENDING;
+	return store->state == STORE_OPEN || store->state == STORE_BROKEN;
 }
 
 bool

@@ -67,11 +67,18 @@ int store_commit(struct store *store, struct err *e) MUST_CHECK;
  * store_commit_step, also when nothing comes, every second.  0: durable.
  * -1: as store_commit; ERR_CONFLICT: deposed, the house must end.
  * A lost connection is not a failure: the store connects again by itself, asks
- * by seq whether the batch had landed, and sends it again if it had not.
- * While it is under way nothing but reads may be asked of the store.
+ * by seq which batches had landed, and sends the others again.
+ *
+ * The next may be begun while STORE_FLIGHTS_MAX - 1 are under way, and
+ * continues them: each lands only upon the one before.  A step tells of the
+ * oldest; after a 0 it is asked again at once while any is in flight, it may
+ * know more.  -1: the oldest failed, and with it all that are under way are
+ * undone.
  */
+#define STORE_FLIGHTS_MAX 4
 int store_commit_start(struct store *store, struct err *e) MUST_CHECK;
 int store_commit_step(struct store *store, struct err *e) MUST_CHECK;
+unsigned store_in_flight(const struct store *store); /* batches under way */
 /* -1: nothing to watch (SQLite).  It changes with every new connection. */
 int store_fd(const struct store *store, bool *for_write);
 /* Why a commit takes so long, as a sentence; "" when there is no reason. */
@@ -79,8 +86,11 @@ const char *store_why(const struct store *store);
 /* Microseconds within which a commit, an empty one too, keeps the lease; 0: no
  * lease to keep. */
 int64_t store_beat_us(const struct store *store);
+/* For how long from now on nobody else can own the store: 0, not for sure;
+ * INT64_MAX, no lease (SQLite). */
+int64_t store_lease_left_us(const struct store *store);
 void store_rollback(struct store *store);
-bool store_in_transaction(const struct store *store);
+bool store_in_transaction(const struct store *store); /* begun, not closed */
 /* The disk is full but for a reserve, in which what was begun can end: the
  * store still takes everything, whoever asks for new work must be refused. */
 bool store_low(const struct store *store);

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The book as evidence: what it names is kept, what happened is in it, nothing
-secret is, and it is checked without the house that wrote it."""
+secret is, and it is checked without the house that wrote it.
+
+    STORE=postgres   every house has a schema of a PostgreSQL of the test's own
+"""
 import base64
 import copy
 import hashlib
@@ -16,8 +19,12 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                '..', 'postgres'))
+import cluster  # noqa: E402
 from git_server import GitServer, HOST  # noqa: E402
 from house import *  # noqa: E402,F403
 
@@ -38,9 +45,40 @@ DECISIONS = ('policy_loaded', 'run_started', 'call_decided', 'call_started',
              'grant_made', 'cell_started', 'run_ended')
 
 
-def book(h):
-    """The store of a house that is stopped."""
-    return sqlite3.connect(os.path.join(h.state, 'book/book.db'))
+POSTGRES = os.environ.get('STORE') == 'postgres'
+SERVER = None
+
+
+def server():
+    global SERVER
+    if not cluster.programs():
+        raise Skipped('there is no PostgreSQL: apt-get install postgresql')
+    if SERVER is None:
+        SERVER = cluster.Cluster.new()
+        COMPANIONS.append(SERVER.server)
+    return SERVER
+
+
+if POSTGRES:
+    class House(House):  # noqa: F405
+        def spawn(self, args=(), **more):
+            self.schema = getattr(self, 'schema', 'h' + uuid.uuid4().hex[:8])
+            url = server().url(self.schema)
+            super().spawn(args=[*args, '--store', url], **more)
+
+
+def texts_of(h):
+    """The texts that decisions name, from the store of a house that is
+    stopped."""
+    if POSTGRES:
+        rows = server().sql(
+            "SELECT convert_from(key, 'UTF8') || ' ' || encode(value, 'hex')"
+            " FROM %s.rows WHERE space = 'text'" % h.schema)
+        return {key: bytes.fromhex(value) for key, value in
+                (row.split(' ') for row in rows.splitlines())}
+    book = sqlite3.connect(os.path.join(h.state, 'book/book.db'))
+    return dict(book.execute(
+        "SELECT key, value FROM rows WHERE space = 'text'"))
 
 
 def pushed(h, g, branch='agent/audit'):
@@ -110,8 +148,7 @@ def every_decision_names_texts_that_are_kept():
         events = h.events()
         seen = set()
         h.stop()
-        texts = dict(book(h).execute(
-            "SELECT key, value FROM rows WHERE space = 'text'"))
+        texts = texts_of(h)
         for key, value in texts.items():
             need(hashlib.sha256(value).hexdigest() == key, key)
         for e in events:
@@ -138,8 +175,7 @@ def a_text_that_was_replaced_is_still_there():
         need(new['role'] != old['role'] and
              new['contract'] == old['contract'], new, old)
         h.stop()
-        texts = dict(book(h).execute(
-            "SELECT key, value FROM rows WHERE space = 'text'"))
+        texts = texts_of(h)
         need(texts[old['policy']] == GATES.encode() and
              texts[new['policy']] == (GATES + '# another\n').encode() and
              texts[old['role']] == ROLE.encode(), list(texts))
@@ -582,4 +618,10 @@ def refusals_become_suggestions_that_load():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    status = 1
+    try:
+        status = main()
+    finally:
+        if SERVER:
+            SERVER.remove()
+    sys.exit(status)

@@ -40,9 +40,76 @@ def ordinary():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
+CLONE_NEWNET = 0x40000000
+
+
+class Wire:
+    """Two network namespaces and a cable between them: of the server, 'near',
+    and of whoever asks it, 'far'.  A way is cut by an address on the cable that
+    nobody has: what is sent is lost, and nobody is told."""
+
+    ADDRESS = {'near': '10.201.77.1', 'far': '10.201.77.2'}
+    OTHER = {'near': 'far', 'far': 'near'}
+
+    def __init__(self):
+        self.holders = {}
+        try:
+            for end in self.ADDRESS:
+                self.holders[end] = subprocess.Popen(
+                    ['sleep', 'infinity'], preexec_fn=self.leave)
+            self.ip(None, 'link', 'add', 'near', 'netns', self.pid('near'),
+                    'type', 'veth', 'peer', 'name', 'far', 'netns',
+                    self.pid('far'))
+            for end, address in self.ADDRESS.items():
+                self.ip(end, 'address', 'add', address + '/24', 'dev', end)
+                self.ip(end, 'link', 'set', end, 'up')
+                self.ip(end, 'link', 'set', 'lo', 'up')
+        except Exception:
+            self.remove()
+            raise
+
+    @staticmethod
+    def leave():
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if libc.unshare(CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), 'unshare')
+
+    def pid(self, end):
+        return str(self.holders[end].pid)
+
+    def enter(self, end):
+        """For a child that is still root."""
+        with open(f'/proc/{self.pid(end)}/ns/net') as namespace:
+            if ctypes.CDLL(None).setns(namespace.fileno(), CLONE_NEWNET):
+                raise OSError('setns')
+
+    def ip(self, end, *words):
+        into = ['nsenter', f'--net=/proc/{self.pid(end)}/ns/net'] if end else []
+        subprocess.run([*into, 'ip', *words], check=True, timeout=10)
+
+    def cut(self, *ends):
+        """What these ends send does not arrive."""
+        for end in ends:
+            self.ip(end, 'neighbour', 'replace', self.ADDRESS[self.OTHER[end]],
+                    'lladdr', '02:00:00:00:00:99', 'nud', 'permanent', 'dev',
+                    end)
+
+    def mend(self, *ends):
+        for end in ends:
+            self.ip(end, 'neighbour', 'del', self.ADDRESS[self.OTHER[end]],
+                    'dev', end)
+
+    def remove(self):
+        for holder in self.holders.values():
+            holder.kill()
+            holder.wait()
+
+
 class Cluster:
-    def __init__(self, folder=None):
+    def __init__(self, folder=None, wire=None):
         self.programs = programs()
+        self.wire = wire  # the server is at its near end
         self.folder = folder or tempfile.mkdtemp(prefix='handrail-postgres-')
         self.port = free_port()
         self.server = None
@@ -50,16 +117,24 @@ class Cluster:
             os.chown(self.folder, NOBODY, NOBODY)
 
     @classmethod
-    def new(cls):
-        c = cls()
+    def new(cls, wire=None):
+        c = cls(wire=wire)
         c.run('initdb', '-D', 'data', '-U', 'handrail', '-A', 'trust', '-E',
               'UTF8', '--locale=C', '--no-sync', '--no-instructions')
+        if wire:
+            with open(os.path.join(c.folder, 'data/pg_hba.conf'), 'a') as f:
+                f.write('host all all 10.201.77.0/24 trust\n')
         c.start()
         return c
 
+    def become(self):
+        if self.wire:
+            self.wire.enter('near')
+        ordinary()
+
     def spawn(self, program, *args, **more):
         return subprocess.Popen([os.path.join(self.programs, program), *args],
-                                cwd=self.folder, preexec_fn=ordinary, **more)
+                                cwd=self.folder, preexec_fn=self.become, **more)
 
     def run(self, program, *args):
         child = self.spawn(program, *args, stdout=subprocess.PIPE,
@@ -70,7 +145,8 @@ class Cluster:
         return output
 
     def start(self, *settings):
-        options = ['listen_addresses=127.0.0.1', 'shared_buffers=16MB',
+        address = self.wire.ADDRESS['near'] if self.wire else '127.0.0.1'
+        options = ['listen_addresses=' + address, 'shared_buffers=16MB',
                    'max_connections=40', 'max_wal_size=256MB',
                    'wal_keep_size=64MB', *settings]
         deadline = time.monotonic() + 60
@@ -150,6 +226,11 @@ class Cluster:
         hosts = ','.join(f'127.0.0.1:{p}' for p in ports or [self.port])
         return (f'postgres://handrail@{hosts}/postgres'
                 f'?options=-csearch_path%3D{schema}')
+
+    def local_url(self, schema):
+        """By the socket, whatever became of the cable."""
+        return (f'postgres://handrail@/postgres?host={self.folder}'
+                f'&port={self.port}&options=-csearch_path%3D{schema}')
 
     def standby(self):
         """A started copy that every commit from now on waits for."""

@@ -9,9 +9,9 @@
 #include "store/store.h"
 
 /*
- * A writer for the fault tests: appends numbered batches as fast as it can and
- * says on a line of its own what happened, each with the machine's monotonic
- * time in microseconds.
+ * A writer for the fault tests: appends numbered batches as fast as it can,
+ * several of them under way, and says on a line of its own what happened, each
+ * with the machine's monotonic time in microseconds.
  *
  *     driver URL NODE     own TIME EPOCH LAST
  *                         ack TIME EPOCH FIRST COUNT NUMBER   it is durable
@@ -58,26 +58,53 @@ add(uint64_t seq, uint64_t number, struct err *e)
 	           : 0;
 }
 
-static int
-wait_for(int done, struct err *e)
+/* What is under way, the oldest first. */
+static struct sent {
+	uint64_t first;
+	uint64_t count;
+	uint64_t number;
+} sent[STORE_FLIGHTS_MAX];
+
+static void
+say_why(void)
 {
-	char said[512] = "";
+	static char said[512];
 
-	while (done == 1) {
-		struct pollfd one = { 0 };
-		bool for_write = false;
-
-		one.fd = store_fd(store, &for_write);
-		one.events = for_write ? POLLOUT : POLLIN;
-		(void)poll(&one, 1, 50);
-		done = store_commit_step(store, e);
-		if (done == 1 && strcmp(said, store_why(store)) != 0) {
-			(void)snprintf(
-			    said, sizeof(said), "%s", store_why(store));
+	if (strcmp(said, store_why(store)) != 0) {
+		(void)snprintf(said, sizeof(said), "%s", store_why(store));
+		if (said[0]) {
 			(void)printf("why %lld %s\n", now(), said);
 		}
 	}
-	return done;
+}
+
+/* Until no more than so many are under way. */
+static int
+wait_for(unsigned left, struct err *e)
+{
+	while (store_in_flight(store) > left) {
+		struct pollfd one = { 0 };
+		bool for_write = false;
+		int done = store_commit_step(store, e);
+
+		if (done < 0) {
+			return -1;
+		}
+		if (done == 0) {
+			(void)printf("ack %lld %llu %llu %llu %llu\n", now(),
+			    (unsigned long long)epoch,
+			    (unsigned long long)sent[0].first,
+			    (unsigned long long)sent[0].count,
+			    (unsigned long long)sent[0].number);
+			memmove(sent, sent + 1, sizeof(sent) - sizeof(*sent));
+			continue;
+		}
+		say_why();
+		one.fd = store_fd(store, &for_write);
+		one.events = for_write ? POLLIN | POLLOUT : POLLIN;
+		(void)poll(&one, 1, 50);
+	}
+	return 0;
 }
 
 /* 1 to 5 heads, a row, sometimes nothing at all. */
@@ -93,6 +120,7 @@ batch(uint64_t number, struct err *e)
 		.version = epoch << 32 | number,
 	};
 
+	sent[store_in_flight(store)] = (struct sent){ first, count, number };
 	if (store_begin(store, e)) {
 		return -1;
 	}
@@ -101,14 +129,11 @@ batch(uint64_t number, struct err *e)
 			return -1;
 		}
 	}
-	if (store_row_put(store, &row, e) ||
-	    wait_for(store_commit_start(store, e), e)) {
+	if (store_row_put(store, &row, e) || store_commit_start(store, e) < 0) {
 		return -1;
 	}
-	(void)printf("ack %lld %llu %llu %llu %llu\n", now(),
-	    (unsigned long long)epoch, (unsigned long long)first,
-	    (unsigned long long)count, (unsigned long long)number);
-	return 0;
+	/* As many as there may be, and now and then none. */
+	return wait_for(number % 50 ? STORE_FLIGHTS_MAX - 1 : 0, e);
 }
 
 static bool
@@ -132,7 +157,7 @@ write_batches(const char *node, struct err *e)
 			return -1;
 		}
 	}
-	return 0;
+	return wait_for(0, e);
 }
 
 static int

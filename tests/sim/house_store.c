@@ -34,7 +34,16 @@ struct kept_row {
 	struct store_task task;
 };
 
-/* One writer at a time: a batch is what stands behind the marks. */
+/* A commit under way. */
+struct flight {
+	uint64_t number;
+	size_t end; /* heads up to here */
+	struct kept_row *batch;
+	bool landed;
+	bool answered;
+};
+
+/* One writer at a time: the open batch is what stands behind the marks. */
 static struct disk {
 	struct arena arena;
 	struct kept_head *heads;
@@ -44,10 +53,11 @@ static struct disk {
 	size_t told;      /* of them the witness knows what core knows */
 	size_t late;      /* a planted bug: said to be, and not yet */
 	uint64_t owned;
-	bool slow; /* answers later */
-	/* the commit under way */
-	uint64_t flight;
-	enum { FLIES, LANDED, DEPOSED } state;
+	bool slow;        /* answers later */
+	uint64_t numbers; /* of flights */
+	struct flight flights[STORE_FLIGHTS_MAX];
+	unsigned flight_count;
+	bool deposed; /* nothing lands any more */
 	int bell;
 } disk;
 
@@ -73,9 +83,9 @@ sim_store_reset(void)
 /* What landed and was said to have failed, core does not know until it looks:
  * till then nothing that it does may build on it. */
 static void
-tell_witness(void)
+tell_witness(size_t end)
 {
-	for (; disk.told < disk.committed; disk.told++) {
+	for (; disk.told < end; disk.told++) {
 		sim_witness_head(
 		    &disk.heads[disk.told].read, disk.heads[disk.told].body);
 	}
@@ -84,12 +94,13 @@ tell_witness(void)
 void
 sim_store_undo(void)
 {
-	tell_witness();
+	tell_witness(disk.committed);
 	disk.head_count = disk.committed - disk.late;
 	disk.committed = disk.told = disk.head_count;
 	disk.late = 0;
 	disk.batch = NULL;
-	disk.flight++;
+	disk.flight_count = 0;
+	disk.deposed = false;
 }
 
 void
@@ -110,6 +121,7 @@ static int
 dies(struct store *s, enum err_kind kind, const char *why, struct err *e)
 {
 	(void)err_set(&s->fault, kind, "%s", why);
+	disk.flight_count = 0;
 	s->state = STORE_DEAD;
 	*e = s->fault;
 	return -1;
@@ -144,12 +156,12 @@ land_row(struct kept_row *w)
 
 /* The batch is a list from its last row to its first. */
 static void
-land(void)
+land(struct kept_row *batch, size_t end)
 {
 	struct kept_row *first = NULL;
 	struct kept_row *next;
 
-	for (struct kept_row *w = disk.batch; w; w = next) {
+	for (struct kept_row *w = batch; w; w = next) {
 		next = w->next;
 		w->next = first;
 		first = w;
@@ -158,11 +170,9 @@ land(void)
 		next = w->next;
 		land_row(w);
 	}
-	disk.batch = NULL;
-	disk.late =
-	    sim_bug == BUG_COMMIT_LATE ? disk.head_count - disk.committed : 0;
-	sim_seen->heads += disk.head_count - disk.committed;
-	disk.committed = disk.head_count;
+	disk.late = sim_bug == BUG_COMMIT_LATE ? end - disk.committed : 0;
+	sim_seen->heads += end - disk.committed;
+	disk.committed = end;
 	sim_seen->commits++;
 }
 
@@ -174,33 +184,55 @@ ring(void)
 	must(write(disk.bell, &one, sizeof(one)) == sizeof(one));
 }
 
-static void
-answer(uint64_t flight, uint64_t b)
+/* NULL: it was undone, or its house is no more. */
+static struct flight *
+flight_find(uint64_t number)
 {
+	for (unsigned i = 0; i < disk.flight_count; i++) {
+		if (disk.flights[i].number == number) {
+			return &disk.flights[i];
+		}
+	}
+	return NULL;
+}
+
+static void
+answer(uint64_t number, uint64_t b)
+{
+	struct flight *flight = flight_find(number);
+
 	(void)b;
-	if (flight == disk.flight) {
+	if (flight) {
+		flight->answered = true;
 		ring();
 	}
 }
 
+/* One after the other: each lands only upon the one before it. */
 static void
-arrive(uint64_t flight, uint64_t b)
+arrive(uint64_t number, uint64_t b)
 {
+	struct flight *flight = flight_find(number);
+
 	(void)b;
-	if (flight != disk.flight) {
+	if (!flight || disk.deposed) {
+		return;
+	}
+	if (flight > disk.flights && !flight[-1].landed) {
+		sim_later(sim_delay(5000), arrive, number, 0);
 		return;
 	}
 	if (mono_now().us < sim.full_until || sim_one_in(40)) {
 		/* The connection is lost on the way: it is sent again. */
-		sim_later(sim_delay(3000000), arrive, flight, 0);
+		sim_later(sim_delay(3000000), arrive, number, 0);
 		return;
 	}
 	if (sim_one_in(300)) {
 		sim_seen->deposed++;
-		disk.state = DEPOSED;
+		disk.deposed = true;
 	} else {
-		disk.state = LANDED;
-		land();
+		flight->landed = true;
+		land(flight->batch, flight->end);
 	}
 	if (sim_one_in(120)) {
 		sim_seen->killed_after++;
@@ -208,7 +240,20 @@ arrive(uint64_t flight, uint64_t b)
 	}
 	/* Or the answer is lost: asked by seq, it is found out later. */
 	sim_later(
-	    sim_delay(sim_one_in(30) ? 5000000 : 20000), answer, flight, 0);
+	    sim_delay(sim_one_in(30) ? 5000000 : 20000), answer, number, 0);
+}
+
+static void
+take_off(void)
+{
+	must(disk.flight_count < COUNT(disk.flights));
+	disk.flights[disk.flight_count++] = (struct flight){
+		.number = ++disk.numbers,
+		.end = disk.head_count,
+		.batch = disk.batch,
+	};
+	disk.batch = NULL;
+	sim_later(sim_delay(20000), arrive, disk.numbers, 0);
 }
 
 static int
@@ -219,8 +264,7 @@ ram_commit(struct store *s, struct err *e)
 		sim_house_down();
 	}
 	if (disk.slow && sim.supervisor) { /* before its loop, core waits */
-		disk.state = FLIES;
-		sim_later(sim_delay(20000), arrive, ++disk.flight, 0);
+		take_off();
 		return 1;
 	}
 	if (sim_one_in(60) || mono_now().us < sim.full_until) {
@@ -230,7 +274,9 @@ ram_commit(struct store *s, struct err *e)
 	if (sim_one_in(240)) {
 		return dies(s, ERR_IO, "a sync failed", e);
 	}
-	land();
+	must(!disk.flight_count);
+	land(disk.batch, disk.head_count);
+	disk.batch = NULL;
 	if (sim_one_in(120)) {
 		sim_seen->killed_after++;
 		sim_house_down();
@@ -239,23 +285,28 @@ ram_commit(struct store *s, struct err *e)
 		sim_seen->lost_replies++;
 		return dies(s, ERR_IO, "a sync failed, or did it", e);
 	}
-	tell_witness();
+	tell_witness(disk.committed);
 	return 0;
 }
 
 static int
 ram_step(struct store *s, struct err *e)
 {
+	struct flight first = disk.flights[0];
 	uint64_t count;
 
-	if (read(disk.bell, &count, sizeof(count)) != sizeof(count)) {
+	(void)!read(disk.bell, &count, sizeof(count));
+	/* A reply that came before those in front of it waits for them. */
+	if (!first.answered) {
 		return 1;
 	}
-	if (disk.state == DEPOSED) {
+	if (!first.landed) {
 		return dies(s, ERR_CONFLICT, "another node has the log", e);
 	}
-	must(disk.state == LANDED);
-	tell_witness();
+	disk.flight_count--;
+	memmove(
+	    disk.flights, disk.flights + 1, disk.flight_count * sizeof(first));
+	tell_witness(first.end);
 	return 0;
 }
 
@@ -275,6 +326,13 @@ ram_why(const struct store *s)
 }
 
 static int64_t
+ram_lease_left(const struct store *s)
+{
+	(void)s;
+	return INT64_MAX;
+}
+
+static int64_t
 ram_beat(const struct store *s)
 {
 	(void)s;
@@ -285,9 +343,10 @@ static void
 ram_rollback(struct store *s)
 {
 	(void)s;
-	disk.head_count = disk.committed;
+	disk.head_count = disk.flight_count
+	                      ? disk.flights[disk.flight_count - 1].end
+	                      : disk.committed;
 	disk.batch = NULL;
-	disk.flight++;
 }
 
 static int
@@ -567,6 +626,7 @@ static const struct store_ops ram_ops = {
 	.fd = ram_fd,
 	.why = ram_why,
 	.beat_us = ram_beat,
+	.lease_left_us = ram_lease_left,
 	.rollback = ram_rollback,
 	.checkpoint = ram_fine,
 	.check = ram_fine,
