@@ -30,5 +30,8 @@ void core_standing_check(struct core *c, const struct wait_grant *g,
     core_mac_fn *done, uint64_t number);
 /* It has not: gone, with a head. */
 void core_standing_refuse(struct core *c, struct str id);
+/* Member "grants": those that stand, of this identity; NULL: of all. */
+void core_standing_write(
+    const struct core *c, struct json_out *o, const char *identity);
 
 #endif
