@@ -139,8 +139,7 @@ __wrap_loop_timer_arm(struct loop_timer *t, struct loop *loop, struct mono at,
 	struct wall over;
 
 	if (sim_bug == BUG_WALL_ONCE && sim.core && t == &sim.core->expiry &&
-	    wait_next_expiry(sim.core->waits, &over) &&
-	    over.us > wall_now().us) {
+	    wait_next_due(sim.core->waits, &over) && over.us > wall_now().us) {
 		at = mono_after(mono_now(), over.us - wall_now().us);
 	}
 	__real_loop_timer_arm(t, loop, at, fn, owner);
@@ -188,18 +187,18 @@ __wrap_wait_consume(struct wait_list *l, struct arena *a,
 	return __real_wait_consume(l, a, &use, step, e);
 }
 
-int __real_wait_decide(struct wait_list *l, struct arena *a,
-    const struct wait_decide *c, struct wait_step *step, struct err *e);
-int __wrap_wait_decide(struct wait_list *l, struct arena *a,
-    const struct wait_decide *c, struct wait_step *step, struct err *e);
+int __real_core_wait_say_to(
+    struct core *c, const struct core_word *word, struct err *e);
+int __wrap_core_wait_say_to(
+    struct core *c, const struct core_word *word, struct err *e);
 int
-__wrap_wait_decide(struct wait_list *l, struct arena *a,
-    const struct wait_decide *c, struct wait_step *step, struct err *e)
+__wrap_core_wait_say_to(
+    struct core *c, const struct core_word *word, struct err *e)
 {
-	struct wait_decide say = *c;
+	struct core_word heard = *word;
 
-	say.yes |= sim_bug == BUG_NO_IS_YES;
-	return __real_wait_decide(l, a, &say, step, e);
+	heard.say.yes |= sim_bug == BUG_NO_IS_YES;
+	return __real_core_wait_say_to(c, &heard, e);
 }
 
 int __real_queue_park(struct queue *q, struct arena *a,
