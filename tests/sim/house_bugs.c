@@ -187,6 +187,21 @@ __wrap_wait_consume(struct wait_list *l, struct arena *a,
 	return __real_wait_consume(l, a, &use, step, e);
 }
 
+/* Sealed as it is then written: the bug is core's, not a forger's. */
+int __real_wait_decision(const struct wait_list *l, const struct wait_decide *c,
+    struct digest *sealed, struct err *e);
+int __wrap_wait_decision(const struct wait_list *l, const struct wait_decide *c,
+    struct digest *sealed, struct err *e);
+int
+__wrap_wait_decision(const struct wait_list *l, const struct wait_decide *c,
+    struct digest *sealed, struct err *e)
+{
+	struct wait_decide say = *c;
+
+	say.yes |= sim_bug == BUG_NO_IS_YES;
+	return __real_wait_decision(l, &say, sealed, e);
+}
+
 int __real_wait_decide(struct wait_list *l, struct arena *a,
     const struct wait_decide *c, struct wait_step *step, struct err *e);
 int __wrap_wait_decide(struct wait_list *l, struct arena *a,
