@@ -684,7 +684,7 @@ def a_link_a_pipe_and_a_second_name_are_no_permission():
         path = os.path.join(folder_of(h),
                             'permission-%s.json' % seen['id'])
         aside = os.path.join(folder_of(h), 'aside')
-        write(aside, good, 0o600)
+        place(h, aside, good)
         makes = [lambda: os.symlink(aside, path),
                  lambda: os.symlink('/nowhere', path),
                  lambda: os.link(aside, path),
