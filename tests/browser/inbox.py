@@ -4,7 +4,10 @@
 
 PICTURES=FOLDER keeps screenshots there."""
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -52,6 +55,17 @@ PICTURES = os.environ.get('PICTURES')
 EVIL = ('</pre><script>document.title="owned"</script>'
         '<img src=x onerror="document.title=\'owned\'">'
         '<a href="javascript:document.title=\'owned\'">')
+PROXY = """\
+server.modules = ("mod_openssl", "mod_proxy")
+server.document-root = "{folder}"
+server.bind = "127.0.0.1"
+server.port = {port}
+server.errorlog = "{folder}/log"
+server.stream-response-body = 2
+ssl.engine = "enable"
+ssl.pemfile = "{folder}/pem"
+proxy.server = ("" => (("host" => "127.0.0.1", "port" => {to})))
+"""
 HOUSE = BROWSER = None
 
 
@@ -64,7 +78,8 @@ def finance(expires='4h'):
 def house():
     global HOUSE
     if HOUSE is None:
-        HOUSE = House({'finance': finance()})
+        HOUSE = House({'finance': finance()},
+                      '[api]\nhosts = "inbox.example"\n')
         HOUSE.start()
     return HOUSE
 
@@ -332,6 +347,64 @@ def it_fits_a_phone_in_light_and_in_the_dark():
     for task in tasks:
         h.outcome(task)
     clean(b)
+
+
+class Proxy:
+    """Debian's lighttpd with a certificate of its own before a house."""
+
+    def __init__(self, to):
+        if not os.path.exists('/usr/sbin/lighttpd'):
+            raise Skipped('no lighttpd here')
+        self.folder = tempfile.mkdtemp(prefix='proxy-')
+        self.port = free_port()
+        pem = os.path.join(self.folder, 'pem')
+        subprocess.run(
+            ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+             'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-keyout', pem,
+             '-out', pem + '.crt', '-subj', '/CN=inbox.example'],
+            check=True, capture_output=True)
+        with open(pem, 'a') as f, open(pem + '.crt') as crt:
+            f.write(crt.read())
+        conf = os.path.join(self.folder, 'conf')
+        write(conf, PROXY.format(folder=self.folder, port=self.port, to=to))
+        self.process = subprocess.Popen(
+            ['/usr/sbin/lighttpd', '-D', '-f', conf],
+            stdin=subprocess.DEVNULL, preexec_fn=with_parent)
+        COMPANIONS.append(self.process)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        COMPANIONS.remove(self.process)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@test
+def behind_a_proxy_that_speaks_https_the_cookie_is_bound_to_its_host():
+    h, b = inbox()
+    with Proxy(h.port) as proxy:
+        there = 'https://inbox.example:%d/' % proxy.port
+        until(lambda: b.go(there) or 'Handrail' in b.script(
+            'return document.title'), 15)
+        b.until("location.pathname === '/login'")
+        b.type('#token', h.token())
+        b.keys('Enter')
+        b.until("document.querySelector('.live.on') !== null", 15)
+        need(b.url() == there, b.url())
+        cookie, = b.cdp('Network.getCookies', urls=[there])['cookies']
+        need(cookie['name'] == '__Host-handrail' and cookie['secure'] and
+             cookie['httpOnly'] and cookie['sameSite'] == 'Strict', cookie)
+        b.complaints()
+        task = pay(h, 'Ines')
+        cards(b, 1)
+        b.keys('j', 'a')
+        cards(b, 0)
+        need(h.outcome(task)['state'] == 'completed')
+        b.go('about:blank')
+        clean(b)
 
 
 @test
