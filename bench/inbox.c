@@ -126,7 +126,7 @@ park_one(struct core *c, struct wait_list *judge, size_t n)
 		.surfaces = surfaces,
 		.surface_count = COUNT(surfaces),
 		.now = wall_now(),
-		.expires_us = 24 * 60 * CLOCK_MINUTE,
+		.expires_us = 24LL * 60 * CLOCK_MINUTE,
 	};
 
 	random_bytes(random, sizeof(random));
