@@ -7,60 +7,85 @@
 static void
 print_wait(struct cli *c, const struct json *w)
 {
+	bool escalated = false;
+
 	printf("%s  %s  %s  %s\n", cli_paint(c, CLI_BOLD, cli_text(c, w, "id")),
 	    cli_text(c, w, "code"), cli_text(c, w, "state"),
 	    cli_text(c, w, "kind"));
 	printf("    %s by %s, asked by %s\n", cli_text(c, w, "tool"),
 	    cli_text(c, w, "identity"), cli_text(c, w, "gate"));
 	printf("    %s\n", cli_text(c, w, "hint"));
+	JSON_EACH(option, json_get(w, "options"))
+	{
+		printf("      - " STR_FMT "\n", STR_ARG(option->text));
+	}
+	if (cli_text(c, w, "by")[0]) {
+		printf("    by %s on %s at %s\n", cli_text(c, w, "by"),
+		    cli_text(c, w, "surface"), cli_text(c, w, "decided"));
+	} else if (json_bool(w, "escalated", &escalated) && escalated) {
+		printf("    %s may decide it, too\n",
+		    cli_text(c, w, "escalate_to"));
+	}
+}
+
+/* A page; the seq to go on after, 0: that was all. */
+static int
+print_page(
+    struct cli *c, bool all, int64_t *after, size_t *count, struct err *e)
+{
+	const struct json *tree;
+
+	if (cli_get(c, &tree, e, "/api/waits?all=%d&after=%lld", all,
+	        (long long)*after)) {
+		return -1;
+	}
+	*after = 0;
+	JSON_EACH(w, json_get(tree, "waits"))
+	{
+		print_wait(c, w);
+		(*count)++;
+	}
+	if (tree) {
+		*after = cli_number(tree, "next");
+	}
+	return 0;
 }
 
 int
 command_inbox(struct cli *c, int argc, char **argv)
 {
 	bool all = cli_flag(&argc, argv, "all");
-	const struct json *tree;
 	struct err e = { 0 };
 	size_t count = 0;
+	int64_t after = 0;
 
 	if (argc) {
 		return cli_usage(c, "inbox", "takes no other arguments");
 	}
-	if (cli_get(c, &tree, &e, "/api/waits?all=%d", all)) {
-		return cli_fail(&e);
+	do {
+		if (print_page(c, all, &after, &count, &e)) {
+			return cli_fail(&e);
+		}
+	} while (after);
+	if (c->json) {
+		return 0;
 	}
-	JSON_EACH(w, json_get(tree, "waits"))
-	{
-		print_wait(c, w);
-		count++;
-	}
-	if (tree && !count) {
+	if (!count) {
 		printf("nothing waits\n");
-	} else if (tree && !all) {
-		printf(
-		    "handrail approve ID | handrail deny ID --reason \"…\"\n");
+	} else if (!all) {
+		printf("handrail approve ID | handrail deny ID --reason \"…\" "
+		       "| handrail answer ID \"…\"\n");
 	}
 	return 0;
 }
 
 static int
-say(struct cli *c, const char *id, const char *decision, const char *more,
-    const char *text)
+send_word(struct cli *c, const char *id, struct str body)
 {
-	auto_buf body = { 0 };
-	struct json_out o;
 	struct err e = { 0 };
 	struct cli_answer answer = { 0 };
-	struct cli_ask ask = { .method = "POST" };
+	struct cli_ask ask = { .method = "POST", .body = body };
 
-	json_out_init(&o, &body);
-	json_out_object(&o, NULL);
-	json_out_z(&o, "decision", decision);
-	if (text) {
-		json_out_z(&o, more, text);
-	}
-	json_out_end(&o, '}');
-	ask.body = buf_str(&body);
 	ask.target =
 	    arena_printf(&c->arena, "/api/waits/%s", cli_encode(c, str_of(id)));
 	if (cli_send(c, &ask, &answer, &e)) {
@@ -78,6 +103,23 @@ say(struct cli *c, const char *id, const char *decision, const char *more,
 	}
 	(void)putchar('\n');
 	return 0;
+}
+
+static int
+say(struct cli *c, const char *id, const char *decision, const char *more,
+    const char *text)
+{
+	auto_buf body = { 0 };
+	struct json_out o;
+
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_z(&o, "decision", decision);
+	if (text) {
+		json_out_z(&o, more, text);
+	}
+	json_out_end(&o, '}');
+	return send_word(c, id, buf_str(&body));
 }
 
 int
@@ -111,4 +153,69 @@ command_resolve(struct cli *c, int argc, char **argv)
 		    "resolve wants a wait's id and --happened or --did-not");
 	}
 	return say(c, argv[0], happened ? "happened" : "did_not", "", NULL);
+}
+
+/* --- answers --- */
+
+/* What waits as this: the value is a text for people, JSON for a tool. */
+static int
+is_question(struct cli *c, const char *id, bool *question, struct err *e)
+{
+	struct cli_answer answer = { 0 };
+	struct cli_ask ask = { .method = "GET" };
+
+	ask.target =
+	    arena_printf(&c->arena, "/api/waits/%s", cli_encode(c, str_of(id)));
+	if (cli_send(c, &ask, &answer, e)) {
+		return -1;
+	}
+	*question =
+	    strcmp(cli_text(c, answer.tree, "kind"), "client_result") != 0;
+	return 0;
+}
+
+static int
+send_value(struct cli *c, const char *id, const char *given, bool question)
+{
+	auto_buf body = { 0 };
+	struct json_out o;
+	struct json *value = NULL;
+	struct err e = { 0 };
+
+	if (!question && cli_payload(c, given, &value, &e)) {
+		return cli_fail(&e);
+	}
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_z(&o, "decision", question ? "answer" : "result");
+	if (value) {
+		json_out_value(&o, "value", value);
+	} else {
+		json_out_z(&o, "value", given);
+	}
+	json_out_end(&o, '}');
+	return send_word(c, id, buf_str(&body));
+}
+
+int
+command_answer(struct cli *c, int argc, char **argv)
+{
+	bool decline = cli_flag(&argc, argv, "decline");
+	const char *reason = cli_option(&argc, argv, "reason");
+	struct err e = { 0 };
+	bool question;
+
+	if (argc != (decline ? 1 : 2) || (reason && !decline)) {
+		return cli_usage(c, "answer",
+		    "wants a wait's id and a value, or an id, --decline and "
+		    "perhaps a --reason");
+	}
+	if (is_question(c, argv[0], &question, &e)) {
+		return cli_fail(&e);
+	}
+	if (decline) {
+		return say(c, argv[0], question ? "decline" : "failed",
+		    "reason", reason);
+	}
+	return send_value(c, argv[0], argv[1], question);
 }

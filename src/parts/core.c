@@ -107,6 +107,7 @@ vault_hello(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	c->vault_ready = true;
 	core_key_know(c);
 	core_vault_check(c);
+	core_macs_again(c);
 	core_cells_attach(c, PART_VAULT);
 	core_claim(c);
 }
@@ -117,6 +118,7 @@ static const struct wire_handler vault_handlers[] = {
 	{ WIRE_VAULT_CHECKED, core_vault_checked },
 	{ WIRE_VAULT_GRANTED, core_vault_granted },
 	{ WIRE_VAULT_SIGNED, core_vault_signed },
+	{ WIRE_VAULT_MACED, core_vault_maced },
 };
 
 static const struct wire_handler sandbox_handlers[] = {
@@ -174,6 +176,7 @@ peer_closed(void *owner, struct wire_peer *peer, const struct err *why)
 	case PART_VAULT:
 		core_vault_gone(c);
 		core_api_vault_gone(c);
+		core_macs_gone(c);
 		break;
 	case PART_EGRESS:
 		core_own_egress_gone(c);
@@ -311,6 +314,12 @@ house_started(struct core *c)
 	struct core_event event = { .kind = BOOK_HOUSE_STARTED };
 
 	(void)core_append(c, &event);
+}
+
+/* Each operator's own, for letters to one of them. */
+static void
+add_mailboxes(struct core *c)
+{
 	for (size_t i = 0; i < c->house.operator_count; i++) {
 		queue_add_mailbox(c->queue, str_of(c->house.operators[i].name));
 	}
@@ -331,6 +340,7 @@ give_up_power(struct core *c, struct err *e)
 	struct arena *a = &c->house.arena;
 	struct str book = arena_printf(a, "%s/book", c->state);
 	struct str runs = arena_printf(a, "%s/runs", c->state);
+	struct str said = arena_printf(a, "%s/permissions", c->state);
 	struct core_ports ports;
 	const char *publish = part_arg(&c->part, "publish");
 	struct jail_path paths[] = {
@@ -338,6 +348,8 @@ give_up_power(struct core *c, struct err *e)
 		{ .path = book.at,
 		    .rights = JAIL_READ | JAIL_WRITE | JAIL_MAKE },
 		{ .path = runs.at, .rights = JAIL_READ | JAIL_MAKE },
+		{ .path = said.at,
+		    .rights = JAIL_READ | JAIL_WRITE | JAIL_MAKE },
 		{ .path = publish ? folder_of(a, publish) : book.at,
 		    .rights = JAIL_READ | JAIL_WRITE | JAIL_MAKE },
 		{ .path = "/usr/share/zoneinfo", .rights = JAIL_READ },
@@ -400,10 +412,12 @@ open_core(struct core *c, struct err *e)
 	if (core_house_load(c, true, e) || core_operators_know(c, e)) {
 		return -1;
 	}
+	add_mailboxes(c);
 	c->slot_count = c->house.config.cells;
 	c->slots = calloc(c->slot_count ? c->slot_count : 1, 1);
 	must(c->slots);
 	core_run_recover(c);
+	core_wait_files_begin(c);
 	core_keep_begin(c);
 	core_publish_begin(c);
 	core_inbox_begin(c);

@@ -62,9 +62,6 @@ void core_call_asked(struct core *c, struct core_run *r, uint32_t ordinal,
 /* Agent and cell are gone, the workspace is digested: ask the person. */
 void core_call_park(struct core *c, struct core_run *r);
 void core_call_dropped(struct core *c, struct core_run *r);
-/* A person's word; wakes the run when it settles the question. */
-int core_wait_say(
-    struct core *c, const struct wait_decide *say, struct err *e) MUST_CHECK;
 
 /* --- core_egress.c: requests that leave --- */
 
@@ -130,6 +127,7 @@ struct core_drop;
 struct core_blocks;
 struct core_sign;
 struct core_publish;
+struct core_permissions;
 struct verifying;
 
 struct core {
@@ -155,6 +153,8 @@ struct core {
 	struct core_credential *credentials;
 	struct core_vault *vaults;
 	struct core_mark *marks;
+	struct core_mac *macs;                /* what the vault was asked */
+	struct core_permissions *permissions; /* core_permission.c */
 	uint64_t checking; /* the number of the row that the vault looks at */
 	char checking_name[WIRE_CREDENTIAL_MAX];
 	struct core_rate *rates; /* core_rate.c */

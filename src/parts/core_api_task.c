@@ -54,8 +54,6 @@ static void
 write_counts(struct core *c, struct json_out *o)
 {
 	struct queue_totals all = queue_totals(c->queue);
-	const struct wait_item *w;
-	int64_t waiting = 0;
 
 	json_out_object(o, "tasks");
 	for (int s = E2M_PENDING; s <= E2M_FAILED; s++) {
@@ -66,10 +64,7 @@ write_counts(struct core *c, struct json_out *o)
 	json_out_i64(o, "delayed", all.delayed);
 	json_out_i64(o, "dead", all.dead);
 	write_queues(c, o);
-	for (size_t i = 0; (w = wait_at(c->waits, i)); i++) {
-		waiting += w->state == WAIT_OPEN;
-	}
-	json_out_i64(o, "waiting", waiting);
+	json_out_i64(o, "waiting", (int64_t)wait_open_count(c->waits));
 }
 
 static void

@@ -8,17 +8,67 @@
 #include "parts/core_api.h"
 #include "parts/core_call.h"
 
+#define PAGE_MAX 1000
+
+/* ?after=: the `next` of the page before; ?limit=. */
 int
 route_waits(struct core *c, struct core_ask *ask, struct err *e)
 {
 	auto_buf list = { 0 };
 	auto_buf body = { 0 };
 	struct str all = STR("");
+	struct str text;
+	uint64_t limit = PAGE_MAX;
+	struct wait_page page = { 0 };
+	uint64_t next;
 
-	(void)e;
 	(void)core_ask_query(ask, "all", &all);
-	wait_write_list(&list, c->waits, str_eq_z(all, "1"));
-	buf_addf(&body, "{\"waits\":" STR_FMT "}", STR_ARG(buf_str(&list)));
+	if (core_ask_query(ask, "after", &text) &&
+	    !str_u64(text, &page.after)) {
+		return err_set(e, ERR_INPUT, "after: expected a number");
+	}
+	if (core_ask_query(ask, "limit", &text) &&
+	    (!str_u64(text, &limit) || limit == 0 || limit > PAGE_MAX)) {
+		return err_set(
+		    e, ERR_INPUT, "limit: expected 1 to %d", PAGE_MAX);
+	}
+	page.limit = (size_t)limit;
+	page.all = str_eq_z(all, "1");
+	next = wait_write_page(&list, c->waits, &page);
+	buf_addf(&body, "{\"waits\":" STR_FMT ",\"open\":%zu",
+	    STR_ARG(buf_str(&list)), wait_open_count(c->waits));
+	if (next) {
+		buf_addf(&body, ",\"next\":%llu", (unsigned long long)next);
+	}
+	buf_add_byte(&body, '}');
+	core_answer(c, ask, 200, buf_str(&body));
+	return 0;
+}
+
+static const struct wait_item *
+need_wait(struct core *c, struct core_ask *ask, struct err *e)
+{
+	const struct wait_item *w = wait_find(c->waits, ask->part);
+
+	if (!w) {
+		(void)err_set(e, ERR_MISSING, "nothing waits as %s",
+		    err_quote(ask->part));
+	}
+	return w;
+}
+
+int
+route_wait(struct core *c, struct core_ask *ask, struct err *e)
+{
+	const struct wait_item *w = need_wait(c, ask, e);
+	auto_buf body = { 0 };
+	struct json_out o;
+
+	if (!w) {
+		return -1;
+	}
+	json_out_init(&o, &body);
+	wait_write_item(&o, w);
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;
 }
@@ -42,56 +92,94 @@ read_remember(struct core *c, const struct core_ask *ask,
 	return core_standing_may(c, say, *lasts_us, e);
 }
 
-int
-route_decide(struct core *c, struct core_ask *ask, struct err *e)
+/* Each kind has its own words: a yes to one is none to another. */
+static int
+read_word(const struct wait_item *w, const struct core_ask *ask, bool *yes,
+    struct err *e)
 {
-	struct wait_decide say = {
-		.id = ask->part,
-		.principal = str_of(ask->operator_->name),
-		.surface = STR("cli"),
-		.now = wall_now(),
-	};
+	const char *does = wait_kind_yes(w->kind);
+	const char *does_not = wait_kind_no(w->kind);
 	struct str decision = STR("");
-	auto_buf body = { 0 };
-	const struct wait_item *w;
-	int64_t lasts_us;
 
 	(void)json_text(ask->body, "decision", &decision);
-	(void)json_text(ask->body, "reason", &say.reason);
-	say.yes =
-	    str_eq_z(decision, "approve") || str_eq_z(decision, "happened");
-	if (!say.yes && !str_eq_z(decision, "deny") &&
-	    !str_eq_z(decision, "did_not")) {
-		return err_set(e, ERR_INPUT,
-		    "decision must be approve or deny (happened or did_not for "
-		    "an unknown outcome)");
+	*yes = str_eq_z(decision, does);
+	if (*yes || str_eq_z(decision, does_not)) {
+		return 0;
 	}
-	w = wait_find(c->waits, ask->part);
-	if (w && (w->kind == WAIT_UNKNOWN_OUTCOME) !=
-	             (str_eq_z(decision, "happened") ||
-	                 str_eq_z(decision, "did_not"))) {
+	switch (w->kind) {
+	case WAIT_UNKNOWN_OUTCOME:
 		return err_set(e, ERR_INPUT,
-		    w->kind == WAIT_UNKNOWN_OUTCOME
-		        ? "nobody asks for leave here, it may have happened: "
-		          "`handrail task resolve %s --happened` or --did-not"
-		        : "%s asks for leave: approve or deny it",
+		    "nobody asks for leave here, it may have happened: "
+		    "`handrail task resolve %s --happened` or --did-not",
 		    w->id);
+	case WAIT_QUESTION:
+	case WAIT_CLIENT_RESULT:
+		return err_set(e, ERR_INPUT,
+		    "%s wants an answer (decision \"%s\" with a value, or "
+		    "\"%s\"): `handrail answer %s \"…\"`, or --decline",
+		    w->id, does, does_not, w->id);
+	case WAIT_APPROVAL:
+		break;
 	}
-	if (read_remember(c, ask, &say, &lasts_us, e) ||
-	    core_wait_say(c, &say, e)) {
-		return -1;
+	return err_set(e, ERR_INPUT,
+	    "%s asks for leave: decision must be approve or deny", w->id);
+}
+
+static void
+decided(struct core *c, uint64_t number, const struct wait_item *w,
+    const struct err *e)
+{
+	struct core_ask *ask = core_ask_find(c, number);
+	auto_buf body = { 0 };
+
+	if (!ask) {
+		return;
 	}
-	if (lasts_us) {
-		core_standing_make(c, &say, lasts_us);
+	if (e || !w) {
+		struct err gone = { 0 };
+
+		(void)err_set(&gone, ERR_MISSING, "it waits no more");
+		core_answer_err(c, ask, e ? e : &gone);
+		return;
 	}
-	w = wait_find(c->waits, ask->part);
 	buf_addf(&body,
 	    "{\"id\":\"%s\",\"state\":\"%s\",\"tool\":\"" STR_FMT
 	    "\",\"people\":%u,\"said\":%u}",
 	    w->id, wait_state_name(w->state), STR_ARG(w->tool), w->people,
-	    w->yes_count);
+	    wait_yes_count(w));
 	core_answer_after(c, ask, 200, buf_str(&body));
-	return 0;
+}
+
+int
+route_decide(struct core *c, struct core_ask *ask, struct err *e)
+{
+	struct core_word word = {
+		.say = {
+			.id = ask->part,
+			.principal = str_of(ask->operator_->name),
+			.surface = STR("cli"),
+			.now = wall_now(),
+		},
+		.number = ask->number,
+		.told = decided,
+	};
+	struct wait_decide *say = &word.say;
+	const struct wait_item *w = need_wait(c, ask, e);
+
+	if (!w || read_word(w, ask, &say->yes, e)) {
+		return -1;
+	}
+	(void)json_text(ask->body, "reason", &say->reason);
+	if (say->yes &&
+	    (w->kind == WAIT_QUESTION || w->kind == WAIT_CLIENT_RESULT) &&
+	    core_answer_read(c, &ask->arena, w, json_get(ask->body, "value"),
+	        &say->value, e)) {
+		return -1;
+	}
+	return read_remember(c, ask, say, &word.lasts_us, e) ||
+	               core_wait_say_to(c, &word, e)
+	           ? -1
+	           : 0;
 }
 
 /* --- what would happen --- */
@@ -132,6 +220,9 @@ route_can(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_z(&o, "identity", r->identity);
+	json_out_str(&o, "acts_as", r->role->acts.as);
+	json_out_str(&o, "attribution", r->role->acts.attribution);
+	json_out_str(&o, "billing_owner", r->role->acts.billing_owner);
 	json_out_array(&o, "tools");
 	for (size_t i = 0; i < r->seen.count; i++) {
 		const struct tool *t = tools_find(&r->catalogue, r->seen.at[i]);

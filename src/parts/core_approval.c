@@ -12,55 +12,100 @@
 static struct wait_subject
 subject_of(const struct core_run *r, const struct core_call *k)
 {
+	const struct tool *t = k->pair ? k->pair : k->tool;
+
 	return (struct wait_subject){
 		.identity = str_of(r->role->identity),
-		.tool = k->name,
-		.contract = k->tool->contract,
+		.tool = t->name,
+		.contract = t->contract,
 		.args = k->args_digest,
 		.run = str_of(r->run_text),
-		.call = k->ordinal,
+		/* Of two phases: whichever call of it comes. */
+		.call = k->pair || k->resuming ? 0 : k->ordinal,
 		.workspace = r->workspace,
 	};
+}
+
+/* Where no gate says how: a person of the house, here or on the web. */
+static void
+fill_plain(struct wait_put *put, struct str surfaces[])
+{
+	put->people = 1;
+	put->expires_us = INT64_C(30) * 24 * 3600 * CLOCK_SECOND;
+	surfaces[0] = str_of(policy_surface_name(POLICY_CLI));
+	surfaces[1] = str_of(policy_surface_name(POLICY_WEB));
+	put->surface_count = 2;
+}
+
+/* As the gates say.  A permission file has an id that nobody can know before
+ * it is asked about. */
+static void
+fill_gates(struct core_call *k, struct wait_put *put, struct str surfaces[])
+{
+	const struct policy_ask *ask = &k->decision.ask;
+	struct str name = STR("");
+	uint8_t id[16];
+	char text[2 * sizeof(id) + 1];
+
+	put->hint = ask->hint;
+	put->hint_cut = ask->hint_cut;
+	put->brief = ask->brief;
+	put->brief_cut = ask->brief_cut;
+	put->people = ask->people;
+	put->named = ask->named;
+	put->named_count = ask->named_count;
+	put->asked_by = ask->digest;
+	put->named_args = ask->named_args;
+	put->remind_us = ask->remind_us;
+	put->escalate_us = ask->escalate_us;
+	put->escalate_to = ask->escalate_to;
+	put->escalate_for = ask->escalate_for;
+	put->expires_us = ask->expires_us;
+	put->surface_count = ask->surface_count;
+	for (uint32_t i = 0; i < ask->surface_count; i++) {
+		surfaces[i] = str_of(policy_surface_name(ask->surfaces[i]));
+		if (ask->surfaces[i] == POLICY_FILE) {
+			random_bytes(id, sizeof(id));
+			hex_text(id, sizeof(id), text);
+			put->file = arena_str(&k->arena, str_of(text));
+			(void)json_text(k->args, "name", &name);
+			put->file_name =
+			    wait_file_name_ok(name) ? name : STR("");
+		}
+	}
 }
 
 static void
 put_wait(struct core *c, struct core_run *r, struct core_call *k)
 {
-	const struct policy_ask *ask = &k->decision.ask;
-	bool unknown = k->wait == WAIT_UNKNOWN_OUTCOME;
 	uint8_t random[WAIT_ID_RANDOM];
 	struct wait_step step = { 0 };
 	struct err e = { 0 };
 	struct str surfaces[POLICY_SURFACES];
+	struct str options[WAIT_OPTIONS_MAX];
 	struct wait_put put = {
 		.kind = k->wait,
 		.subject = subject_of(r, k),
 		.asker = str_of(r->role->identity),
 		.gate = k->decision.rule,
-		.hint = unknown ? STR("started, and its end was not seen")
-		                : ask->hint,
-		.hint_cut = ask->hint_cut,
-		.brief = unknown ? STR("") : ask->brief,
-		.brief_cut = ask->brief_cut,
-		.people = unknown ? 1 : ask->people,
-		.named = ask->named,
-		.named_count = ask->named_count,
 		.surfaces = surfaces,
-		.surface_count = unknown ? 2 : ask->surface_count,
 		.now = wall_now(),
-		.asked_by = ask->digest,
-		.named_args = ask->named_args,
-		.expires_us = unknown ? INT64_C(30) * 24 * 3600 * CLOCK_SECOND
-		                      : ask->expires_us,
 	};
 
-	for (uint32_t i = 0; i < put.surface_count; i++) {
-		surfaces[i] = str_of(
-		    policy_surface_name(unknown ? (i ? POLICY_WEB : POLICY_CLI)
-		                                : ask->surfaces[i]));
+	fill_plain(&put, surfaces);
+	if (k->wait == WAIT_APPROVAL) {
+		fill_gates(k, &put, surfaces);
+	} else if (k->wait == WAIT_UNKNOWN_OUTCOME) {
+		put.hint = STR("started, and its end was not seen");
+	} else {
+		core_question_fill(k, &put, options);
 	}
 	random_bytes(random, sizeof(random));
 	if (wait_put(c->waits, &k->arena, &put, random, &step, &e)) {
+		if (k->pair) {
+			core_request_settle(c, r, k, STR(""), &e);
+			return;
+		}
 		r->phase = RUN_OPENING;
 		core_run_fail(
 		    c, r, "approval_refused", "requires_escalation", e.text);
@@ -68,8 +113,21 @@ put_wait(struct core *c, struct core_run *r, struct core_call *k)
 	}
 	if (!step.duplicate) {
 		(void)core_wait_step(c, BOOK_WAIT_PUT, step.id, step.body, r);
+		core_wait_files_put(c, wait_find(c->waits, step.id));
 	}
+	if (k->pair) {
+		core_request_settle(c, r, k, step.id, NULL);
+	} else {
+		core_run_park(c, r);
+	}
+}
+
+/* Nothing waits for this run: it only had to stand still. */
+void
+core_run_pause(struct core *c, struct core_run *r)
+{
 	core_run_park(c, r);
+	core_run_wake_task(c, str_of(r->task_text));
 }
 
 void
@@ -78,10 +136,19 @@ core_call_park(struct core *c, struct core_run *r)
 	struct core_call *k = core_call_find(c, r->call);
 
 	must(k);
-	if (k->wait == WAIT_APPROVAL && !core_call_known(c, r, k->ordinal)) {
+	const struct session_call *s = core_call_known(c, r, k->ordinal);
+
+	/* Approved, and not believed: it is asked about anew. */
+	if (k->wait == WAIT_APPROVAL && !k->pair && !k->resuming &&
+	    (!s || s->state == SESSION_CALL_NONE ||
+	        s->state == SESSION_CALL_APPROVED)) {
 		core_call_decide(c, k, "ask", k->decision.rule, STR(""));
 	}
-	put_wait(c, r, k);
+	if (k->resuming) {
+		core_run_pause(c, r);
+	} else {
+		put_wait(c, r, k);
+	}
 	core_expiry_arm(c);
 	core_call_free(c, k);
 }
@@ -106,21 +173,71 @@ core_call_dropped(struct core *c, struct core_run *r)
 	}
 }
 
-void
-core_call_use_approval(
-    struct core *c, struct core_call *k, const struct session_call *s)
+/* --- what was decided --- */
+
+/* The call that a check was about, if it still waits for it. */
+static struct core_call *
+checked(struct core *c, const struct core_mac *job)
 {
-	struct core_run *r = core_run_find(c, k->run);
-	struct wait_subject subject = subject_of(r, k);
-	struct wait_consume use = {
-		.id = str_of(s->wait),
-		.digest = wait_digest(&subject),
-		.now = wall_now(),
-	};
+	struct core_call *k = core_call_find(c, job->number);
+	struct core_run *r = k ? core_run_find(c, k->run) : NULL;
+
+	return r && r->phase == RUN_ACTING && !r->settled ? k : NULL;
+}
+
+/* A word in the book that the vault has not sealed: it was put there, or
+ * changed.  It is on record, and nobody has said anything. */
+static void
+refuse_word(struct core *c, const struct core_mac *job)
+{
+	auto_arena a = { 0 };
 	struct wait_step step = { 0 };
 	struct err e = { 0 };
 
+	if (wait_refuse(c->waits, &a, job->id, wall_now(), &step, &e)) {
+		log_err("wait", &e);
+		return;
+	}
+	(void)core_wait_step(
+	    c, BOOK_DECISION_REFUSED, step.id, step.body, NULL);
+	log_line(LOG_ERROR, "wait",
+	    "the decision about " STR_FMT " is not one that this house's vault "
+	    "has sealed: it does not count, a person is asked again; look at "
+	    "`handrail audit verify`",
+	    STR_ARG(step.id));
+}
+
+static void
+approval_checked(struct core *c, struct core_mac *job, enum core_mac_end end)
+{
+	struct core_call *k = checked(c, job);
+	struct core_run *r = k ? core_run_find(c, k->run) : NULL;
+	struct wait_step step = { 0 };
+	struct err e = { 0 };
+
+	if (!k) {
+		return;
+	}
+	if (end != CORE_MAC_GOOD) {
+		refuse_word(c, job);
+		k->resuming = false;
+		core_call_ask_again(c, k);
+		return;
+	}
+	struct wait_subject subject = subject_of(r, k);
+	struct wait_consume use = {
+		.id = job->id,
+		.digest = wait_digest(&subject),
+		.now = wall_now(),
+	};
+
 	if (wait_consume(c->waits, &k->arena, &use, &step, &e)) {
+		if (k->resuming) {
+			core_call_refuse(c, k, "changed", STR("contract"),
+			    arena_printf(&k->arena,
+			        "error: %s; request it again", e.text));
+			return;
+		}
 		core_run_fail(c, r, "approval_refused", "resolvable", e.text);
 		return;
 	}
@@ -128,6 +245,25 @@ core_call_use_approval(
 	 */
 	(void)core_wait_step(c, BOOK_WAIT_ENDED, use.id, step.body, r);
 	core_call_start(c, k);
+}
+
+void
+core_call_use_approval(
+    struct core *c, struct core_call *k, const struct session_call *s)
+{
+	const struct wait_item *w = wait_find(c->waits, str_of(s->wait));
+
+	k->resuming = w && w->call == 0;
+	if (w && w->state == WAIT_APPROVED) {
+		core_mac_check(c, w, approval_checked, k->number);
+	} else if (w && w->state == WAIT_REFUSED) {
+		core_call_ask_again(c, k);
+	} else {
+		core_run_fail(c, core_run_find(c, k->run), "approval_refused",
+		    "resolvable",
+		    w ? "the approval is not there to be used"
+		      : "the approval cannot be read");
+	}
 }
 
 const struct wait_item *
@@ -151,60 +287,136 @@ core_call_denied_before(struct core *c, const struct core_call *k)
 	return NULL;
 }
 
-void
-core_call_settle_denied(
-    struct core *c, struct core_call *k, const struct session_call *s)
+static void
+settle_no(struct core *c, struct core_call *k, const struct wait_item *w)
 {
-	const struct wait_item *w = wait_find(c->waits, str_of(s->wait));
 	struct str why =
 	    w && w->reason.len ? w->reason : STR("no reason given");
 	struct str by = w && w->by.len ? w->by : STR("the policy");
 
-	if (w && w->state == WAIT_EXPIRED) {
-		core_run_block(c, core_run_find(c, k->run), "approval_expired",
-		    "nobody decided in time");
-		return;
-	}
 	core_call_settle_error(c, k, "denied", "denied",
 	    arena_printf(&k->arena, "denied by " STR_FMT ": " STR_FMT,
 	        STR_ARG(by), STR_ARG(why)));
 }
 
-static const struct wait_item *
-find_unknown(struct core *c, const struct core_run *r, uint32_t ordinal)
+/* A no that nobody said is on record as such, and is a no all the same. */
+static void
+denial_checked(struct core *c, struct core_mac *job, enum core_mac_end end)
 {
-	const struct wait_item *w;
-	const struct wait_item *found = NULL;
+	struct core_call *k = checked(c, job);
 
-	for (size_t i = 0; (w = wait_at(c->waits, i)); i++) {
-		if (w->kind == WAIT_UNKNOWN_OUTCOME && w->call == ordinal &&
-		    str_eq_z(w->run, r->run_text)) {
-			found = w;
+	if (k && end == CORE_MAC_GOOD) {
+		settle_no(c, k, wait_find(c->waits, job->id));
+	} else if (k) {
+		refuse_word(c, job);
+		core_call_settle_error(c, k, "denied", "denied",
+		    STR("the book holds a no that this house's vault has not "
+		        "sealed; ask again"));
+	}
+}
+
+void
+core_call_settle_denied(
+    struct core *c, struct core_call *k, const struct session_call *s)
+{
+	const struct wait_item *w = wait_find(c->waits, str_of(s->wait));
+
+	if (w && w->state == WAIT_EXPIRED) {
+		core_run_block(c, core_run_find(c, k->run), "approval_expired",
+		    "nobody decided in time");
+	} else if (w && w->state == WAIT_DENIED) {
+		core_mac_check(c, w, denial_checked, k->number);
+	} else {
+		settle_no(c, k, w);
+	}
+}
+
+/* --- answers about a call that are no leave --- */
+
+/* The newest that still counts. */
+static const struct wait_item *
+find_answer(struct core *c, const struct core_run *r, enum wait_kind kind,
+    uint32_t ordinal)
+{
+	struct wait_mark m;
+	uint32_t at = 0;
+
+	while (wait_of_run(c->waits, str_of(r->run_text), &at, &m)) {
+		const struct wait_item *w =
+		    m.kind == kind ? wait_find(c->waits, str_of(m.id)) : NULL;
+
+		if (w && w->call == ordinal && w->state != WAIT_REFUSED &&
+		    w->state != WAIT_CANCELLED) {
+			return w;
 		}
 	}
-	return found;
+	return NULL;
+}
+
+static void
+settle_unknown(struct core *c, struct core_call *k, const struct wait_item *w)
+{
+	bool happened = w->state == WAIT_APPROVED;
+
+	core_call_settle_error(c, k, happened ? "ok" : "failed",
+	    happened ? "happened" : "did_not_happen",
+	    arena_printf(&k->arena, "a person (" STR_FMT ") says that it %s",
+	        STR_ARG(w->by), happened ? "happened" : "did not happen"));
+}
+
+static void
+answer_checked(struct core *c, struct core_mac *job, enum core_mac_end end)
+{
+	struct core_call *k = checked(c, job);
+	const struct wait_item *w = k ? wait_find(c->waits, job->id) : NULL;
+
+	if (!k) {
+		return;
+	}
+	if (end != CORE_MAC_GOOD || !w) {
+		enum wait_kind kind = w ? w->kind : WAIT_UNKNOWN_OUTCOME;
+
+		refuse_word(c, job);
+		core_call_ask_person(c, k, kind);
+		return;
+	}
+	if (w->kind == WAIT_UNKNOWN_OUTCOME) {
+		settle_unknown(c, k, w);
+	} else {
+		core_call_answered(c, k, w);
+	}
+}
+
+void
+core_call_ask_answer(struct core *c, struct core_call *k, enum wait_kind kind)
+{
+	struct core_run *r = core_run_find(c, k->run);
+	const struct wait_item *w = find_answer(c, r, kind, k->ordinal);
+
+	if (w && (w->state == WAIT_APPROVED || w->state == WAIT_DENIED)) {
+		core_mac_check(c, w, answer_checked, k->number);
+	} else if (w && w->state == WAIT_EXPIRED &&
+	           kind != WAIT_UNKNOWN_OUTCOME) {
+		core_call_settle_error(
+		    c, k, "failed", "timeout", STR("nobody answered in time"));
+	} else {
+		core_call_ask_person(c, k, kind);
+	}
 }
 
 /* It may have happened: nothing that cannot be repeated is repeated. */
 void
 core_call_started_before(struct core *c, struct core_call *k)
 {
-	const struct wait_item *w =
-	    find_unknown(c, core_run_find(c, k->run), k->ordinal);
-
-	if (k->tool->idempotent) {
+	if (k->tool->kind == TOOL_REQUEST) {
+		core_request_start(c, k); /* it asks nobody twice */
+	} else if (k->tool->kind == TOOL_QUESTION) {
+		core_call_ask_answer(c, k, WAIT_QUESTION);
+	} else if (k->tool->kind == TOOL_CLIENT) {
+		core_call_ask_answer(c, k, WAIT_CLIENT_RESULT);
+	} else if (k->tool->idempotent) {
 		core_call_start(c, k);
-	} else if (w &&
-	           (w->state == WAIT_APPROVED || w->state == WAIT_DENIED)) {
-		bool happened = w->state == WAIT_APPROVED;
-
-		core_call_settle_error(c, k, happened ? "ok" : "failed",
-		    happened ? "happened" : "did_not_happen",
-		    arena_printf(&k->arena,
-		        "a person (" STR_FMT ") says that it %s",
-		        STR_ARG(w->by),
-		        happened ? "happened" : "did not happen"));
 	} else {
-		core_call_ask_person(c, k, WAIT_UNKNOWN_OUTCOME);
+		core_call_ask_answer(c, k, WAIT_UNKNOWN_OUTCOME);
 	}
 }

@@ -340,7 +340,7 @@ core_wait_step(struct core *c, enum book_kind kind, struct str id,
 	struct err e = { 0 };
 
 	/* Applied first: a put has its item, and the head names its call. */
-	if (wait_apply(c->waits, body, &e)) {
+	if (wait_apply(c->waits, c->book.seq + 1, body, &e)) {
 		log_err("wait", &e);
 		must(!"a wait event that its own machine refuses");
 	}

@@ -64,8 +64,7 @@ is_first(const struct core *c, const struct wait_item *w)
 static bool
 could_say_yes(struct core *c, const struct wait_item *w)
 {
-	auto_arena a = { 0 };
-	struct wait_step step = { 0 };
+	struct digest sealed;
 	struct err e = { 0 };
 	struct wait_decide say = {
 		.id = str_of(w->id),
@@ -75,27 +74,32 @@ could_say_yes(struct core *c, const struct wait_item *w)
 		.now = wall_now(),
 	};
 
-	return wait_decide(c->waits, &a, &say, &step, &e) == 0;
+	return wait_decision(c->waits, &say, &sealed, &e) == 0;
 }
 
 static const struct wait_item *
 next_prompt(struct core *c)
 {
-	const struct wait_item *w;
+	struct wait_mark m = { .seq = c->desk.before };
 	bool before = true; /* none open yet */
 
 	if (!may_decide(c)) {
 		return NULL;
 	}
-	for (size_t i = c->desk.first_open; i < c->desk.safe; i++) {
-		w = wait_at(c->waits, i);
-		if (w->state != WAIT_OPEN) {
-			c->desk.first_open += before;
+	while (wait_next(c->waits, m.seq, &m) && m.seq <= c->desk.safe) {
+		const struct wait_item *w;
+
+		if (m.state != WAIT_OPEN) {
+			c->desk.before = before ? m.seq : c->desk.before;
 			continue;
 		}
 		before = false;
-		if (w->kind == WAIT_APPROVAL && is_first(c, w) &&
-		    could_say_yes(c, w)) {
+		if (m.kind != WAIT_APPROVAL ||
+		    !(m.surfaces & wait_surface_bit(STR("buddy")))) {
+			continue;
+		}
+		w = wait_find(c->waits, str_of(m.id));
+		if (w && is_first(c, w) && could_say_yes(c, w)) {
 			return w;
 		}
 	}
@@ -179,14 +183,19 @@ fill_runs(struct core *c, struct wire_buddy_show *s)
 static void
 fill_waits(struct core *c, struct wire_buddy_show *s)
 {
-	const struct wait_item *w;
+	struct wait_mark m = { .seq = c->desk.before };
 
-	for (size_t i = c->desk.first_open; i < c->desk.safe; i++) {
-		w = wait_at(c->waits, i);
-		if (w->state != WAIT_OPEN) {
+	while (wait_next(c->waits, m.seq, &m) && m.seq <= c->desk.safe) {
+		const struct wait_item *w;
+
+		if (m.state != WAIT_OPEN) {
 			continue;
 		}
-		if (s->waiting++ < WIRE_BUDDY_ENTRIES / 2) {
+		if (s->waiting++ >= WIRE_BUDDY_ENTRIES / 2) {
+			continue;
+		}
+		w = wait_find(c->waits, str_of(m.id));
+		if (w) {
 			add_entry(
 			    s, "waiting", role_of(c, w->identity), w->tool);
 		}
@@ -219,7 +228,7 @@ draw(struct core *c, struct wire_buddy_show *s)
 	fill(s->msg, sizeof(s->msg), buf_str(&msg));
 }
 
-/* The waits before `safe` are on the disk. */
+/* The waits up to `safe` are on the disk. */
 static void
 show(struct core *c, uint64_t safe)
 {
@@ -242,10 +251,7 @@ look(void *owner)
 	struct core *c = owner;
 
 	c->desk.looking = false;
-	while (wait_at(c->waits, c->desk.seen)) {
-		c->desk.seen++;
-	}
-	core_after(c, show, c->desk.seen);
+	core_after(c, show, c->book.seq);
 }
 
 void

@@ -11,10 +11,9 @@ struct core_buddy {
 	struct wire_buddy_state state;
 	struct wire_buddy_show shown; /* the last that was sent */
 	struct loop_timer look;
-	bool looking;      /* it is armed */
-	size_t first_open; /* no wait before this one is open */
-	size_t seen;       /* so many waits there were at the last look */
-	size_t safe;       /* so many are on the disk */
+	bool looking;    /* it is armed */
+	uint64_t before; /* no wait up to this seq is open */
+	uint64_t safe;   /* what is on the disk */
 };
 
 /* What is shown may have changed; looked at soon, and only what is on the disk

@@ -93,6 +93,7 @@ core_call_decide(struct core *c, struct core_call *k, const char *verdict,
 		.args = k->args_digest,
 		.why = why,
 		.rule = rule,
+		.wait = k->resuming ? rule : STR(""),
 	};
 
 	if (k->tool) {
@@ -153,10 +154,9 @@ core_call_settle_error(struct core *c, struct core_call *k, const char *end,
 	core_call_settle(c, k, end, result);
 }
 
-/* Never started: a wrong call, or a policy's no. */
-static void
-refuse(struct core *c, struct core_call *k, const char *error, struct str rule,
-    struct str message)
+void
+core_call_refuse(struct core *c, struct core_call *k, const char *error,
+    struct str rule, struct str message)
 {
 	bool denied = strcmp(error, "denied") == 0;
 
@@ -318,6 +318,12 @@ core_call_start(struct core *c, struct core_call *k)
 	k->started = true;
 	if (k->tool->kind == TOOL_DISPATCH) {
 		core_call_dispatch(c, k);
+	} else if (k->tool->kind == TOOL_REQUEST) {
+		core_request_start(c, k);
+	} else if (k->tool->kind == TOOL_QUESTION) {
+		core_call_ask_answer(c, k, WAIT_QUESTION);
+	} else if (k->tool->kind == TOOL_CLIENT) {
+		core_call_ask_answer(c, k, WAIT_CLIENT_RESULT);
 	} else {
 		core_after(c, effect, k->number);
 	}
@@ -339,7 +345,7 @@ finish_task(struct core *c, struct core_call *k)
 			    c, r, "schema_validation", "resolvable", e.text);
 			return;
 		}
-		refuse(c, k, "input", STR(CORE_BAD_RESULT),
+		core_call_refuse(c, k, "input", STR(CORE_BAD_RESULT),
 		    arena_printf(&k->arena, "the result is not of its type: %s",
 		        e.text));
 		return;
@@ -364,6 +370,30 @@ unknown_tool(struct core_call *k, const struct core_run *r)
 	    err_quote(k->name), STR_ARG(buf_str(&names)));
 }
 
+/* As long as the vault looks, the grant may end: it is looked for once more. */
+static void
+grant_checked(struct core *c, struct core_mac *job, enum core_mac_end end)
+{
+	struct core_call *k = core_call_find(c, job->number);
+	struct core_run *r = k ? core_run_find(c, k->run) : NULL;
+	const struct wait_grant *grant;
+
+	if (end != CORE_MAC_GOOD) {
+		core_standing_refuse(c, job->id);
+	}
+	if (!r || r->phase != RUN_ACTING || r->settled) {
+		return;
+	}
+	grant = core_standing_find(c, k);
+	if (grant && end == CORE_MAC_GOOD && str_eq_z(job->id, grant->id)) {
+		core_call_decide(
+		    c, k, "allow", str_of(grant->id), k->decision.rule);
+		core_call_start(c, k);
+	} else {
+		core_call_ask_person(c, k, WAIT_APPROVAL);
+	}
+}
+
 static void
 judge(struct core *c, struct core_call *k)
 {
@@ -380,26 +410,23 @@ judge(struct core *c, struct core_call *k)
 
 	if (tools_check_args(k->tool, k->args, &e) ||
 	    tools_expand(&k->arena, k->tool, k->args, &k->plan, &e)) {
-		refuse(c, k, e.kind == ERR_DENIED ? "denied" : "input",
-		    STR("schema"), arena_str(&k->arena, str_of(e.text)));
-		return;
-	}
-	if (k->tool->kind == TOOL_CLIENT) {
-		refuse(c, k, "input", STR("contract"),
-		    STR("nobody holds this session who could answer it"));
+		core_call_refuse(c, k,
+		    e.kind == ERR_DENIED ? "denied" : "input", STR("schema"),
+		    arena_str(&k->arena, str_of(e.text)));
 		return;
 	}
 	policy_call(&k->arena, r->role->policy, &call, &k->decision);
 	switch (k->decision.verdict) {
 	case POLICY_DENY:
-		refuse(c, k, "denied", k->decision.rule, k->decision.text);
+		core_call_refuse(
+		    c, k, "denied", k->decision.rule, k->decision.text);
 		return;
 	case POLICY_ASK:
 	case POLICY_ALLOW:
 		break;
 	}
 	if ((w = core_call_denied_before(c, k))) {
-		refuse(c, k, "denied", w->gate,
+		core_call_refuse(c, k, "denied", w->gate,
 		    arena_printf(&k->arena,
 		        "denied by " STR_FMT ": " STR_FMT
 		        "; the same call stays denied for this run",
@@ -408,18 +435,50 @@ judge(struct core *c, struct core_call *k)
 		                              : STR("no reason given"))));
 		return;
 	}
+	if (k->decision.verdict == POLICY_ASK &&
+	    tools_request_for(&r->role->catalogue, k->name)) {
+		core_requested_judge(c, k);
+		return;
+	}
 	if (k->decision.verdict == POLICY_ASK) {
 		policy_ask_bind(&call, &k->decision.ask);
 		grant = core_standing_find(c, k);
-		if (!grant) {
+		if (grant) {
+			core_standing_check(c, grant, grant_checked, k->number);
+		} else {
 			core_call_ask_person(c, k, WAIT_APPROVAL);
-			return;
 		}
+		return;
 	}
-	core_call_decide(c, k, "allow",
-	    grant ? str_of(grant->id) : k->decision.rule,
-	    grant ? k->decision.rule : STR(""));
+	core_call_decide(c, k, "allow", k->decision.rule, STR(""));
 	core_call_start(c, k);
+}
+
+/* The policy of today decides anew; what it allows now without a person was
+ * asked about when this call was made, and is not done behind that. */
+void
+core_call_ask_again(struct core *c, struct core_call *k)
+{
+	struct core_run *r = core_run_find(c, k->run);
+	struct policy_call call = {
+		.identity = str_of(r->role->identity),
+		.tool = k->name,
+		.action = k->tool->action,
+		.args = k->args,
+	};
+
+	policy_call(&k->arena, r->role->policy, &call, &k->decision);
+	if (k->decision.verdict == POLICY_ASK) {
+		policy_ask_bind(&call, &k->decision.ask);
+		core_call_ask_person(c, k, WAIT_APPROVAL);
+	} else if (k->decision.verdict == POLICY_DENY) {
+		core_call_refuse(
+		    c, k, "denied", k->decision.rule, k->decision.text);
+	} else {
+		core_run_fail(c, r, "approval_refused", "resolvable",
+		    "its approval was not believed, and no gate asks any more: "
+		    "dispatch it again");
+	}
 }
 
 static void
@@ -522,10 +581,10 @@ core_call_asked(struct core *c, struct core_run *r, uint32_t ordinal,
 		    "asked again, the agent named another call, or one that "
 		    "is no more");
 	} else if (!k->tool) {
-		refuse(
+		core_call_refuse(
 		    c, k, "unknown_tool", STR("catalogue"), unknown_tool(k, r));
 	} else if (wrong) {
-		refuse(c, k, "input", STR("schema"),
+		core_call_refuse(c, k, "input", STR("schema"),
 		    arena_str(&k->arena, str_of(e.text)));
 	} else if (k->tool == r->finish) {
 		finish_task(c, k);

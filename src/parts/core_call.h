@@ -22,7 +22,9 @@ struct core_call {
 	struct policy_call_decision decision;
 	struct tool_plan plan;
 	enum wait_kind wait;
-	bool parking; /* decided to ask; the run is closing for it */
+	const struct tool *pair; /* what it asks for leave to call, or NULL */
+	bool resuming; /* approved before: parks only to be looked at */
+	bool parking;  /* decided to ask; the run is closing for it */
 	bool started;
 	bool sent;         /* the command is with its cell */
 	struct buf answer; /* the settled event, sent after its commit */
@@ -42,6 +44,9 @@ void core_call_settle(struct core *c, struct core_call *k, const char *end,
 void core_call_settle_error(struct core *c, struct core_call *k,
     const char *end, const char *error, struct str message);
 void core_call_start(struct core *c, struct core_call *k);
+/* Never started: a wrong call, or a no. */
+void core_call_refuse(struct core *c, struct core_call *k, const char *error,
+    struct str rule, struct str message);
 
 /* core_approval.c */
 /* Agent and cell end first: the workspace must have no writer when it is
@@ -55,8 +60,39 @@ const struct wait_item *core_call_denied_before(
     struct core *c, const struct core_call *k);
 void core_call_settle_denied(
     struct core *c, struct core_call *k, const struct session_call *s);
+/* Its approval was not believed. */
+void core_call_ask_again(struct core *c, struct core_call *k);
+/* Settled with what a person answered about it, or they are asked. */
+void core_call_ask_answer(
+    struct core *c, struct core_call *k, enum wait_kind kind);
 /* It may have happened: nothing that cannot be repeated is repeated. */
 void core_call_started_before(struct core *c, struct core_call *k);
+
+/* core_question.c: a question to people, a tool that a client answers. */
+void core_question_fill(
+    struct core_call *k, struct wait_put *put, struct str options[]);
+void core_call_answered(
+    struct core *c, struct core_call *k, const struct wait_item *w);
+/* Before it is taken: an answer of the tool's form.  value: as it is kept. */
+int core_answer_read(struct core *c, struct arena *a, const struct wait_item *w,
+    const struct json *value, struct str *out, struct err *e) MUST_CHECK;
+
+/* core_two_phase.c: a request, and what was requested. */
+void core_request_start(struct core *c, struct core_call *k);
+/* In the batch that parks: settled, and the run goes on.  id: of the wait, or
+ * empty and e: it may not even be asked. */
+void core_request_settle(struct core *c, struct core_run *r,
+    struct core_call *k, struct str id, const struct err *e);
+/* A call of a tool that must be requested, and a gate asks about. */
+void core_requested_judge(struct core *c, struct core_call *k);
+
+/* core_permission.c: permission files, where a rule names them. */
+void core_wait_files_put(struct core *c, const struct wait_item *w);
+void core_wait_files_over(struct core *c, const struct wait_item *w);
+void core_wait_files_begin(struct core *c);
+/* core_remind.c: a letter to those who must decide; or that another may now. */
+void core_wait_letter(
+    struct core *c, const struct wait_item *w, bool escalated);
 
 /* core_http.c: the HTTP request of a tool, judged by the egress rules. */
 typedef void core_http_done_fn(struct core *c, uint64_t number,

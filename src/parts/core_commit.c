@@ -188,6 +188,7 @@ durable(struct core *c)
 	if (done.last) {
 		core_api_events(c);
 		core_buddy_changed(c);
+		wait_fold(c->waits, c->book.durable);
 	}
 	give_memory_back(c, &done);
 }

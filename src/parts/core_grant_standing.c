@@ -78,30 +78,42 @@ core_standing_may(const struct core *c, const struct wait_decide *say,
 	                       err_quote(say->id));
 }
 
+static struct wait_grant_make
+make_of(const struct core *c, const struct core_mac *job)
+{
+	return (struct wait_grant_make){
+		.item = wait_find(c->waits, job->say.id),
+		.principal = job->say.principal,
+		.surface = job->say.surface,
+		.lasts_us = job->lasts_us,
+		.now = job->say.now,
+	};
+}
+
+struct digest
+core_standing_sealed(const struct core *c, const struct core_mac *job)
+{
+	struct wait_grant_make make = make_of(c, job);
+
+	return wait_grant_sealed(&make, job->random);
+}
+
 void
-core_standing_make(
-    struct core *c, const struct wait_decide *say, int64_t lasts_us)
+core_standing_make(struct core *c, struct core_mac *job)
 {
 	auto_arena a = { 0 };
 	struct wait_step step = { 0 };
 	struct err e = { 0 };
-	uint8_t random[WAIT_ID_RANDOM];
-	struct wait_grant_make make = {
-		.item = wait_find(c->waits, say->id),
-		.principal = say->principal,
-		.surface = say->surface,
-		.lasts_us = lasts_us,
-		.now = say->now,
-	};
+	struct wait_grant_make make = make_of(c, job);
 
+	make.mac = job->record.mac[1];
 	forget_expired(c);
-	random_bytes(random, sizeof(random));
-	if (wait_grant_make(c->grants, &a, &make, random, &step, &e)) {
-		log_err("grant", &e);
-		must(!"a grant that core_standing_may allowed");
+	if (wait_grant_make(c->grants, &a, &make, job->random, &step, &e)) {
+		log_err("grant", &e); /* the last free place was just taken */
+		return;
 	}
-	append(c, BOOK_STANDING_GRANT_MADE, arena_z(&a, say->principal), &step,
-	    make.item->contract);
+	append(c, BOOK_STANDING_GRANT_MADE, arena_z(&a, job->say.principal),
+	    &step, make.item->contract);
 	core_row(c, "grant", step.id, step.body, c->book.seq);
 }
 
@@ -120,6 +132,48 @@ core_standing_find(const struct core *c, const struct core_call *k)
 	};
 
 	return wait_grant_find(c->grants, &use);
+}
+
+/* --- is it one? --- */
+
+void
+core_standing_check(struct core *c, const struct wait_grant *g,
+    core_mac_fn *done, uint64_t number)
+{
+	struct core_mac *job = core_mac_new();
+
+	job->done = done;
+	job->number = number;
+	job->waits = true;
+	job->record.check = 1;
+	job->id = arena_str(&job->arena, str_of(g->id));
+	core_mac_add(job, wait_grant_digest(g), g->mac);
+	core_mac_send(c, job); /* without a MAC it is none of the vault's */
+}
+
+void
+core_standing_refuse(struct core *c, struct str id)
+{
+	auto_buf body = { 0 };
+	struct json_out o;
+	struct core_event event = {
+		.kind = BOOK_DECISION_REFUSED,
+		.rule = id,
+	};
+
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_z(&o, "event", "grant_refused");
+	json_out_str(&o, "id", id);
+	json_out_end(&o, '}');
+	event.body = buf_str(&body);
+	(void)core_append(c, &event);
+	core_row_drop(c, "grant", id);
+	wait_grant_forget(c->grants, id);
+	log_line(LOG_ERROR, "grant",
+	    "the standing grant " STR_FMT " is not one that this house's vault "
+	    "has sealed: it is gone, a person is asked",
+	    STR_ARG(id));
 }
 
 /* --- routes --- */

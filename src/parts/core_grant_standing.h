@@ -9,19 +9,27 @@
  * has passed, which its own head says.
  */
 
+#include "parts/core_mac.h"
 #include "wait/grant.h"
 
 struct core_call;
 
 int core_standing_load(struct core *c, struct err *e) MUST_CHECK;
-/* Before the decision is written: would it be remembered?  After it: it is. */
+/* Before the decision is sealed: would it be remembered?  What is sealed with
+ * it; and with the decision in the batch: it is. */
 int core_standing_may(const struct core *c, const struct wait_decide *say,
     int64_t lasts_us, struct err *e) MUST_CHECK;
-void core_standing_make(
-    struct core *c, const struct wait_decide *say, int64_t lasts_us);
+struct digest core_standing_sealed(
+    const struct core *c, const struct core_mac *job);
+void core_standing_make(struct core *c, struct core_mac *job);
 /* The grant that covers this call, which a gate asks about; NULL: none. */
 const struct wait_grant *core_standing_find(
     const struct core *c, const struct core_call *k);
+/* Whether the vault has sealed it. */
+void core_standing_check(struct core *c, const struct wait_grant *g,
+    core_mac_fn *done, uint64_t number);
+/* It has not: gone, with a head. */
+void core_standing_refuse(struct core *c, struct str id);
 /* Member "grants": those that stand, of this identity; NULL: of all. */
 void core_standing_write(
     const struct core *c, struct json_out *o, const char *identity);

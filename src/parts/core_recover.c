@@ -14,6 +14,12 @@
 #define SAVE_CHUNK 4096       /* writes of one transaction of the first start */
 #define RAISE      (1U << 20) /* claims that a task may have had since */
 
+static int
+load_wait(void *context, uint64_t seq, struct buf *body, struct err *e)
+{
+	return core_body_get(context, seq, body, e);
+}
+
 int
 core_book_open(struct core *c, const char *where, struct err *e)
 {
@@ -28,6 +34,7 @@ core_book_open(struct core *c, const char *where, struct err *e)
 	c->queue = queue_new(random_u64());
 	c->sessions = session_index_new(random_u64());
 	c->waits = wait_list_new(random_u64());
+	wait_list_store(c->waits, load_wait, c);
 	return 0;
 }
 
@@ -220,15 +227,9 @@ replay(struct core *c, uint64_t from, bool all, struct err *e)
 
 /* --- calls and waits of what lives --- */
 
-struct asked { /* a wait's event: applied in order of seq */
-	uint64_t seq;
-	struct str body;
-};
-
 struct trails {
 	struct core *core;
-	struct arena arena;
-	struct asked *asked;
+	uint64_t *asked; /* events of waits, to be applied in order of seq */
 	size_t count;
 	size_t room;
 };
@@ -237,7 +238,10 @@ static bool
 is_wait(const struct book_head *head)
 {
 	return head->kind == BOOK_WAIT_PUT || head->kind == BOOK_WAIT_DECIDED ||
-	       head->kind == BOOK_WAIT_ENDED;
+	       head->kind == BOOK_WAIT_ENDED ||
+	       head->kind == BOOK_WAIT_REMINDED ||
+	       head->kind == BOOK_WAIT_ESCALATED ||
+	       head->kind == BOOK_DECISION_REFUSED;
 }
 
 static int
@@ -253,10 +257,7 @@ trail_head(struct trails *t, const struct book_head *head, struct err *e)
 	if (is_wait(head)) {
 		t->asked =
 		    array_grow(t->asked, t->count, &t->room, sizeof(*t->asked));
-		t->asked[t->count++] = (struct asked){
-			.seq = head->seq,
-			.body = arena_str(&t->arena, buf_str(&body)),
-		};
+		t->asked[t->count++] = head->seq;
 	}
 	return session_index_apply(c->sessions, head, buf_str(&body), e);
 }
@@ -284,10 +285,10 @@ load_trail(struct trails *t, const struct queue_task *task, struct err *e)
 static int
 by_seq(const void *a, const void *b)
 {
-	const struct asked *x = a;
-	const struct asked *y = b;
+	const uint64_t *x = a;
+	const uint64_t *y = b;
 
-	return x->seq < y->seq ? -1 : x->seq > y->seq;
+	return *x < *y ? -1 : *x > *y;
 }
 
 static int
@@ -297,10 +298,15 @@ apply_waits(struct trails *t, struct err *e)
 		qsort(t->asked, t->count, sizeof(*t->asked), by_seq);
 	}
 	for (size_t i = 0; i < t->count; i++) {
-		if (wait_apply(t->core->waits, t->asked[i].body, e)) {
+		auto_buf body = { 0 };
+
+		if (core_body_get(t->core, t->asked[i], &body, e) ||
+		    wait_apply(
+		        t->core->waits, t->asked[i], buf_str(&body), e)) {
 			return err_wrap(e, "replaying event %llu",
-			    (unsigned long long)t->asked[i].seq);
+			    (unsigned long long)t->asked[i]);
 		}
+		wait_fold(t->core->waits, t->core->book.durable);
 	}
 	return 0;
 }
@@ -328,7 +334,6 @@ load_trails(struct core *c, struct err *e)
 		result = apply_waits(&t, e);
 	}
 	free(t.asked);
-	arena_fini(&t.arena);
 	return result;
 }
 

@@ -12,6 +12,7 @@ struct core_cell *core_run_cell(
     struct core *c, struct core_run *r, struct str only_tool);
 void core_run_again(struct core *c, struct core_run *r);
 void core_run_park(struct core *c, struct core_run *r);
+void core_run_pause(struct core *c, struct core_run *r); /* and goes on */
 void core_run_wake_task(struct core *c, struct str task);
 wire_take_fn core_work_done;
 /* core_work.c: was that the answer to a drop? */

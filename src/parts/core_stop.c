@@ -330,20 +330,33 @@ stop_all(struct core *c)
 
 /* --- going on --- */
 
+static bool
+has_open_wait(const struct core *c, struct book_id run)
+{
+	char text[ID_TEXT];
+	struct wait_mark m;
+	uint32_t at = 0;
+
+	book_id_text(run, text);
+	while (wait_of_run(c->waits, str_of(text), &at, &m)) {
+		if (m.state == WAIT_OPEN) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* The tasks that wait for a person, by id. */
 static void
 tasks_with_waits(struct core *c, struct arena *a, struct map *out)
 {
-	const struct wait_item *w;
 	const struct session_run *view;
-	struct book_id id;
 
 	out->seed = random_u64();
-	for (size_t i = 0; (w = wait_at(c->waits, i)); i++) {
+	for (size_t i = 0; (view = session_index_at(c->sessions, i)); i++) {
 		char text[ID_TEXT];
 
-		if (w->state != WAIT_OPEN || !book_id_parse(w->run, &id) ||
-		    !(view = session_index_find(c->sessions, id))) {
+		if (!has_open_wait(c, view->run)) {
 			continue;
 		}
 		book_id_text(view->task, text);

@@ -29,6 +29,28 @@ wake(struct core *c, struct str run)
 	}
 }
 
+/* Told again, told to another, or over: a head each. */
+static void
+due_wait(struct core *c, const struct wait_step *step)
+{
+	enum book_kind kind = BOOK_WAIT_DECIDED;
+	bool again = strcmp(step->what, "reminded") == 0;
+
+	if (again || strcmp(step->what, "escalated") == 0) {
+		kind = again ? BOOK_WAIT_REMINDED : BOOK_WAIT_ESCALATED;
+	}
+	(void)core_wait_step(c, kind, step->id, step->body, NULL);
+	const struct wait_item *w = wait_find(c->waits, step->id);
+
+	must(w);
+	if (kind == BOOK_WAIT_DECIDED) {
+		core_wait_files_over(c, w);
+		wake(c, w->run);
+	} else {
+		core_wait_letter(c, w, !again);
+	}
+}
+
 static void
 expire(void *owner)
 {
@@ -39,12 +61,10 @@ expire(void *owner)
 		struct wait_step step = { 0 };
 		struct err e = { 0 };
 
-		if (wait_expire(c->waits, &a, wall_now(), &step, &e)) {
+		if (wait_due(c->waits, &a, wall_now(), &step, &e)) {
 			break;
 		}
-		(void)core_wait_step(
-		    c, BOOK_WAIT_DECIDED, step.id, step.body, NULL);
-		wake(c, wait_find(c->waits, step.id)->run);
+		due_wait(c, &step);
 	}
 	core_expiry_arm(c);
 }
@@ -68,27 +88,106 @@ core_expiry_arm(struct core *c)
 	struct wall at;
 
 	loop_timer_cancel(&c->expiry);
-	if (wait_next_expiry(c->waits, &at)) {
+	if (wait_next_due(c->waits, &at)) {
 		arm_at(c, &c->expiry, at, expire);
 	}
+}
+
+/* --- a person's word --- */
+
+static void
+tell(struct core *c, const struct core_mac *job, const struct err *e)
+{
+	const struct wait_item *w = e ? NULL : wait_find(c->waits, job->say.id);
+
+	if (job->told) {
+		job->told(c, job->number, w, e);
+	} else if (e) {
+		log_err("wait", e);
+	}
+}
+
+/* Sealed.  Judged once more: another may have been first meanwhile. */
+static void
+said(struct core *c, struct core_mac *job, enum core_mac_end end)
+{
+	struct wait_step step = { 0 };
+	struct err e = { 0 };
+
+	if (end != CORE_MAC_GOOD) {
+		(void)err_set(&e, ERR_UNAVAILABLE,
+		    "the vault is away, so nothing is decided: say it again");
+		tell(c, job, &e);
+		return;
+	}
+	job->say.mac = job->record.mac[0];
+	if (wait_decide(c->waits, &job->arena, &job->say, &step, &e)) {
+		tell(c, job, &e);
+		return;
+	}
+	(void)core_wait_step(c, BOOK_WAIT_DECIDED, step.id, step.body, NULL);
+	if (job->lasts_us) {
+		core_standing_make(c, job);
+	}
+	if (step.settled) {
+		const struct wait_item *w = wait_find(c->waits, step.id);
+
+		core_wait_files_over(c, w);
+		wake(c, w->run);
+	}
+	tell(c, job, NULL);
+}
+
+static struct core_mac *
+job_of(const struct core_word *word)
+{
+	struct core_mac *job = core_mac_new();
+	struct wait_decide *say = &job->say;
+
+	*say = word->say;
+	say->id = arena_str(&job->arena, say->id);
+	say->principal = arena_str(&job->arena, say->principal);
+	say->surface = arena_str(&job->arena, say->surface);
+	say->reason = arena_str(&job->arena, say->reason);
+	say->value = arena_str(&job->arena, say->value);
+	job->lasts_us = word->lasts_us;
+	job->number = word->number;
+	job->told = word->told;
+	job->done = said;
+	random_bytes(job->random, sizeof(job->random));
+	return job;
+}
+
+int
+core_wait_say_to(struct core *c, const struct core_word *word, struct err *e)
+{
+	struct digest sealed;
+	struct core_mac *job;
+
+	if (wait_decision(c->waits, &word->say, &sealed, e)) {
+		/* It may be over, and the timer has yet to see it. */
+		expire(c);
+		return -1;
+	}
+	if (!c->vault_ready) {
+		return err_set(e, ERR_UNAVAILABLE,
+		    "the vault is away, so nothing is decided: say it again");
+	}
+	job = job_of(word);
+	core_mac_add(job, sealed, NULL);
+	if (job->lasts_us) {
+		core_mac_add(job, core_standing_sealed(c, job), NULL);
+	}
+	core_mac_send(c, job);
+	return 0;
 }
 
 int
 core_wait_say(struct core *c, const struct wait_decide *say, struct err *e)
 {
-	auto_arena a = { 0 };
-	struct wait_step step = { 0 };
+	struct core_word word = { .say = *say };
 
-	if (wait_decide(c->waits, &a, say, &step, e)) {
-		/* It may be over, and the timer has yet to see it. */
-		expire(c);
-		return -1;
-	}
-	(void)core_wait_step(c, BOOK_WAIT_DECIDED, step.id, step.body, NULL);
-	if (step.settled) {
-		wake(c, wait_find(c->waits, step.id)->run);
-	}
-	return 0;
+	return core_wait_say_to(c, &word, e);
 }
 
 /* --- what becomes due --- */
@@ -120,20 +219,24 @@ core_due_arm(struct core *c)
 void
 core_waits_cancel(struct core *c, struct str run)
 {
-	const struct wait_item *w;
+	struct wait_mark m;
+	uint32_t at = 0;
 
-	for (size_t i = 0; (w = wait_at(c->waits, i)); i++) {
+	while (wait_of_run(c->waits, run, &at, &m)) {
 		auto_arena a = { 0 };
 		struct wait_step step = { 0 };
 		struct err e = { 0 };
 
-		if (w->state == WAIT_OPEN && str_eq(w->run, run) &&
-		    wait_cancel(c->waits, &a, str_of(w->id), wall_now(), &step,
+		if (m.state == WAIT_OPEN &&
+		    wait_cancel(c->waits, &a, str_of(m.id), wall_now(), &step,
 		        &e) == 0) {
 			(void)core_wait_step(
-			    c, BOOK_WAIT_ENDED, str_of(w->id), step.body, NULL);
+			    c, BOOK_WAIT_ENDED, str_of(m.id), step.body, NULL);
+			core_wait_files_over(
+			    c, wait_find(c->waits, str_of(m.id)));
 		}
 	}
+	wait_run_over(c->waits, run);
 }
 
 void

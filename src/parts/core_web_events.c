@@ -66,7 +66,7 @@ core_web_saw(struct core *c, uint64_t seq, enum book_kind kind, struct str id)
 	cut(at->id, sizeof(at->id), id);
 	cut(at->state, sizeof(at->state), str_of(wait_state_name(w->state)));
 	cut(at->by, sizeof(at->by),
-	    !at->over && w->yes_count ? w->yes[w->yes_count - 1] : w->by);
+	    !at->over && w->said_count ? w->said[w->said_count - 1].by : w->by);
 	cut(at->surface, sizeof(at->surface), w->surface);
 	cut(at->reason, sizeof(at->reason), w->reason);
 }

@@ -94,6 +94,18 @@ write_texts(
 }
 
 static void
+write_said(struct json_out *o, const struct wait_item *w)
+{
+	json_out_array(o, "yes");
+	for (uint32_t i = 0; i < w->said_count; i++) {
+		if (w->said[i].yes) {
+			json_out_str(o, NULL, w->said[i].by);
+		}
+	}
+	json_out_end(o, ']');
+}
+
+static void
 write_time(struct json_out *o, const char *key, struct wall t)
 {
 	char text[WALL_TEXT_MAX];
@@ -153,7 +165,7 @@ core_web_item(struct core *c, struct json_out *o, const struct wait_item *w,
 	json_out_str(o, "asker", w->asker);
 	json_out_i64(o, "people", w->people);
 	write_texts(o, "named", w->named, w->named_count);
-	write_texts(o, "yes", w->yes, w->yes_count);
+	write_said(o, w);
 	write_texts(o, "surfaces", w->surfaces, w->surface_count);
 	json_out_bool(
 	    o, "remember", !digest_is_zero(w->asked_by) && w->people == 1);
@@ -166,41 +178,35 @@ core_web_item(struct core *c, struct json_out *o, const struct wait_item *w,
 
 /* --- a page of them --- */
 
-static size_t
-write_page(struct core *c, struct json_out *o, size_t from, bool *more,
+/* From the first after this head on; where the next page begins. */
+static uint64_t
+write_page(struct core *c, struct json_out *o, uint64_t after, bool *more,
     const struct core_login *in)
 {
-	const struct wait_item *w;
+	struct wait_mark m = { .seq = after };
 	size_t count = 0;
-	size_t i;
 
 	*more = false;
 	json_out_array(o, "waits");
-	for (i = from; (w = wait_at(c->waits, i)); i++) {
-		if (w->state != WAIT_OPEN) {
+	while (wait_next(c->waits, m.seq, &m)) {
+		const struct wait_item *w;
+
+		if (m.state != WAIT_OPEN) {
 			continue;
 		}
 		if (count == PAGE_MAX) {
 			*more = true;
 			break;
 		}
-		core_web_item(c, o, w, in);
-		count++;
+		w = wait_find(c->waits, str_of(m.id));
+		if (w) {
+			core_web_item(c, o, w, in);
+			count++;
+		}
+		after = m.seq;
 	}
 	json_out_end(o, ']');
-	return i;
-}
-
-static int64_t
-count_open(const struct core *c)
-{
-	const struct wait_item *w;
-	int64_t open = 0;
-
-	for (size_t i = 0; (w = wait_at(c->waits, i)); i++) {
-		open += w->state == WAIT_OPEN;
-	}
-	return open;
+	return after;
 }
 
 int
@@ -219,10 +225,10 @@ route_web_inbox(struct core *c, struct core_ask *ask, struct err *e)
 	}
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
-	from = write_page(c, &o, (size_t)from, &more, in);
+	from = write_page(c, &o, from, &more, in);
 	json_out_bool(&o, "more", more);
 	json_out_i64(&o, "next", (int64_t)from);
-	json_out_i64(&o, "open", count_open(c));
+	json_out_i64(&o, "open", (int64_t)wait_open_count(c->waits));
 	/* What is shown is the state after this head. */
 	json_out_i64(&o, "seq", (int64_t)c->book.seq);
 	write_time(&o, "now", wall_now());
@@ -289,42 +295,58 @@ read_remember(struct core *c, const struct core_ask *ask,
 	return core_standing_may(c, say, *lasts_us, e);
 }
 
-int
-route_web_decide(struct core *c, struct core_ask *ask, struct err *e)
+static void
+decided(struct core *c, uint64_t number, const struct wait_item *w,
+    const struct err *e)
 {
-	struct wait_decide say = {
-		.id = ask->part,
-		.principal = str_of(ask->operator_->name),
-		.surface = STR("web"),
-		.now = wall_now(),
-	};
-	const struct wait_item *w = wait_find(c->waits, ask->part);
+	struct core_ask *ask = core_ask_find(c, number);
 	auto_buf body = { 0 };
 	struct json_out o;
-	int64_t lasts_us;
+	struct err gone = { 0 };
 
-	if (!w) {
-		return err_set(e, ERR_MISSING, "nothing waits as %s",
-		    err_quote(ask->part));
+	if (!ask) {
+		return;
 	}
-	(void)json_text(ask->body, "reason", &say.reason);
-	if (read_word(ask, w, &say.yes, e) ||
-	    check_shown(c, ask, w, say.yes, e) ||
-	    read_remember(c, ask, &say, &lasts_us, e) ||
-	    core_wait_say(c, &say, e)) {
-		return -1;
+	if (e || !w) {
+		(void)err_set(&gone, ERR_MISSING, "it waits no more");
+		core_answer_err(c, ask, e ? e : &gone);
+		return;
 	}
-	if (lasts_us) {
-		core_standing_make(c, &say, lasts_us);
-	}
-	w = wait_find(c->waits, ask->part);
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_z(&o, "id", w->id);
 	json_out_z(&o, "state", wait_state_name(w->state));
 	json_out_i64(&o, "people", w->people);
-	json_out_i64(&o, "said", w->yes_count);
+	json_out_i64(&o, "said", wait_yes_count(w));
 	json_out_end(&o, '}');
 	core_answer_after(c, ask, 200, buf_str(&body));
-	return 0;
+}
+
+int
+route_web_decide(struct core *c, struct core_ask *ask, struct err *e)
+{
+	struct core_word word = {
+		.say = {
+			.id = ask->part,
+			.principal = str_of(ask->operator_->name),
+			.surface = STR("web"),
+			.now = wall_now(),
+		},
+		.number = ask->number,
+		.told = decided,
+	};
+	struct wait_decide *say = &word.say;
+	const struct wait_item *w = wait_find(c->waits, ask->part);
+
+	if (!w) {
+		return err_set(e, ERR_MISSING, "nothing waits as %s",
+		    err_quote(ask->part));
+	}
+	(void)json_text(ask->body, "reason", &say->reason);
+	return read_word(ask, w, &say->yes, e) ||
+	               check_shown(c, ask, w, say->yes, e) ||
+	               read_remember(c, ask, say, &word.lasts_us, e) ||
+	               core_wait_say_to(c, &word, e)
+	           ? -1
+	           : 0;
 }

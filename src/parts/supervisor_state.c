@@ -226,6 +226,7 @@ house_open_state(struct house *h, struct err *e)
 	    need_vault_key(h, e) ||
 	    part_folder(h, "book", PART_CORE, 0700, e) ||
 	    part_folder(h, "runs", PART_CORE, 0711, e) ||
+	    part_folder(h, "permissions", PART_CORE, 0700, e) ||
 	    operator_tokens(h, e)) {
 		return -1;
 	}

@@ -521,19 +521,36 @@ take_attach(void *owner, struct wire_peer *peer, const void *record, int *fds,
 }
 
 static void
-take_sign(void *owner, struct wire_peer *peer, const void *record, int *fds,
-    size_t nfds)
+take_sign(void *owner, struct wire_peer *peer, const void *record,
+    __attribute__((unused)) int *fds, __attribute__((unused)) size_t nfds)
 {
-	struct vault *v = owner;
+	const struct seal_key *key = ((struct vault *)owner)->key;
 	const struct wire_vault_sign *in = record;
 	struct wire_vault_signed out = { .id = in->id };
 
-	(void)fds;
-	(void)nfds;
 	if (in->size <= sizeof(in->text)) {
-		seal_sign(v->key, str_span(in->text, in->size), out.signature);
+		seal_sign(key, str_span(in->text, in->size), out.signature);
 	}
 	wire_send(peer, WIRE_VAULT_SIGNED, &out, NULL, 0);
+}
+
+static void
+take_mac(void *owner, struct wire_peer *peer, const void *record,
+    __attribute__((unused)) int *fds, __attribute__((unused)) size_t nfds)
+{
+	const struct seal_key *key = ((struct vault *)owner)->key;
+	const struct wire_vault_mac *in = record;
+	struct wire_vault_maced out = { .id = in->id,
+		.good = in->count > 0 && in->count <= WIRE_MACS };
+
+	for (uint32_t i = 0; out.good && i < in->count; i++) {
+		struct str d = str_span(in->digest[i], 32);
+
+		seal_mac(key, STR("decision"), d, out.mac[i]);
+		out.good = !in->check ||
+		           seal_mac_good(key, STR("decision"), d, in->mac[i]);
+	}
+	wire_send(peer, WIRE_VAULT_MACED, &out, NULL, 0);
 }
 
 static const struct wire_handler core_handlers[] = {
@@ -542,6 +559,7 @@ static const struct wire_handler core_handlers[] = {
 	{ WIRE_VAULT_CHECK, take_check },
 	{ WIRE_VAULT_GRANT, take_grant },
 	{ WIRE_VAULT_SIGN, take_sign },
+	{ WIRE_VAULT_MAC, take_mac },
 };
 
 static int

@@ -26,6 +26,10 @@ struct policy_ask {
 	struct str hint;    /* printable ASCII, bounded */
 	bool hint_cut;      /* a value was cut or escaped: it shows '~' or \u */
 	int64_t expires_us; /* from the asking on */
+	int64_t remind_us;  /* told once more; 0: never */
+	int64_t escalate_us; /* then another may decide; 0: never */
+	struct str escalate_to;
+	struct str escalate_for; /* in this one's place, or empty */
 	struct str brief; /* role and hint, for a device that shows 43 bytes */
 	bool brief_cut;
 	/* Of policy_ask_bind, else zero: what a standing grant binds. */

@@ -65,6 +65,34 @@ add_named(struct policy_ask *ask, struct str *named, struct str name)
 	named[ask->named_count++] = name;
 }
 
+/* The soonest reminder; the first escalation, in the place of whom its own
+ * gate names.  Neither may come when it is over. */
+static void
+keep_soonest(struct policy_ask *ask, const struct gate *g)
+{
+	if (g->remind_us &&
+	    (!ask->remind_us || g->remind_us < ask->remind_us)) {
+		ask->remind_us = g->remind_us;
+	}
+	if (g->escalate_us && !ask->escalate_us) {
+		ask->escalate_us = g->escalate_us;
+		ask->escalate_to = g->escalate_to;
+		ask->escalate_for = g->named;
+	}
+}
+
+static void
+keep_before_the_end(struct policy_ask *ask)
+{
+	if (ask->remind_us >= ask->expires_us) {
+		ask->remind_us = 0;
+	}
+	if (ask->escalate_us >= ask->expires_us) {
+		ask->escalate_us = 0;
+		ask->escalate_to = ask->escalate_for = STR("");
+	}
+}
+
 /* False: it did not fit, and nothing more does. */
 static bool
 add_hint(struct buf *hint, const struct gate *g, const struct policy_call *c,
@@ -115,11 +143,13 @@ join(struct arena *a, const struct gate *const *gates, uint32_t count,
 			add_named(ask, named, g->named);
 		}
 		keep_common(ask, g);
+		keep_soonest(ask, g);
 		if (g->expires_us < ask->expires_us) {
 			ask->expires_us = g->expires_us;
 		}
 		full = full || !add_hint(&hint, g, c, &ask->hint_cut);
 	}
+	keep_before_the_end(ask);
 	if (ask->named_count > ask->people) {
 		ask->people = ask->named_count;
 	}

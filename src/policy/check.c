@@ -211,6 +211,25 @@ check_rule(struct check *k, const struct rule *r)
 }
 
 static void
+check_escalation(struct check *k, const struct gate *g)
+{
+	bool known = g->escalate_to.len == 0;
+
+	for (size_t j = 0; j < k->house->operator_count; j++) {
+		known |= str_eq(g->escalate_to, k->house->operators[j]);
+	}
+	if (!known) {
+		add(k, true,
+		    arena_printf(k->arena,
+		        STR_FMT ":%u: [gate." STR_FMT
+		                "] escalates to \"" STR_FMT
+		                "\", and there is no [operator." STR_FMT "]",
+		        STR_ARG(k->policy->file), g->line, STR_ARG(g->name),
+		        STR_ARG(g->escalate_to), STR_ARG(g->escalate_to)));
+	}
+}
+
+static void
 check_operators(struct check *k)
 {
 	for (uint32_t i = 0; i < k->policy->gate_count; i++) {
@@ -220,6 +239,7 @@ check_operators(struct check *k)
 		for (size_t j = 0; j < k->house->operator_count; j++) {
 			known |= str_eq(g->named, k->house->operators[j]);
 		}
+		check_escalation(k, g);
 		if (!known) {
 			add(k, true,
 			    arena_printf(k->arena,

@@ -30,6 +30,18 @@ explain_people(struct buf *out, const struct policy_ask *ask)
 	    STR_ARG(ask->hint),
 	    ask->hint_cut ? "   (a value was cut or escaped)" : "",
 	    (long long)(ask->expires_us / CLOCK_SECOND));
+	if (ask->remind_us) {
+		buf_addf(out, "reminds   after %lld s\n",
+		    (long long)(ask->remind_us / CLOCK_SECOND));
+	}
+	if (ask->escalate_us) {
+		buf_addf(out,
+		    "escalates after %lld s to " STR_FMT "%s" STR_FMT "\n",
+		    (long long)(ask->escalate_us / CLOCK_SECOND),
+		    STR_ARG(ask->escalate_to),
+		    ask->escalate_for.len ? ", in the place of " : "",
+		    STR_ARG(ask->escalate_for));
+	}
 }
 
 static void

@@ -100,6 +100,30 @@ compile_match(struct compile *c, const struct json *match, struct gate *g)
 	           : 0;
 }
 
+/* An operator's name, in the form that handrail.toml takes. */
+static int
+check_name(struct compile *c, const struct json *value, const char *key,
+    struct str word)
+{
+	for (size_t i = 0; i < word.len; i++) {
+		char b = word.at[i];
+
+		if (!(b >= 'a' && b <= 'z') && !(b >= '0' && b <= '9') &&
+		    b != '_' && b != '-' && b != '.') {
+			return policy_refuse(c, value,
+			    key[0] == 'r'
+			        ? "%s %s is neither \"operator\" nor "
+			          "\"two_operators\" nor an operator's name"
+			        : "%s %s is no operator's name",
+			    key, err_quote(word));
+		}
+	}
+	return word.len > 0 && word.len <= 64
+	           ? 0
+	           : policy_refuse(
+	                 c, value, "%s: a name has 1 to 64 bytes", key);
+}
+
 static int
 compile_require(struct compile *c, const struct json *table, struct gate *g)
 {
@@ -122,23 +146,8 @@ compile_require(struct compile *c, const struct json *table, struct gate *g)
 	if (str_eq_z(word, "operator")) {
 		return 0;
 	}
-	for (size_t i = 0; i < word.len; i++) {
-		char b = word.at[i];
-
-		if (!(b >= 'a' && b <= 'z') && !(b >= '0' && b <= '9') &&
-		    b != '_' && b != '-' && b != '.') {
-			return policy_refuse(c, value,
-			    "require %s is neither \"operator\" nor "
-			    "\"two_operators\" nor an operator's name",
-			    err_quote(word));
-		}
-	}
-	if (word.len > 64) {
-		return policy_refuse(
-		    c, value, "require: a name has at most 64 bytes");
-	}
 	g->named = word;
-	return 0;
+	return check_name(c, value, "require", word);
 }
 
 static bool
@@ -224,26 +233,70 @@ compile_surface(struct compile *c, const struct json *table, struct gate *g)
 }
 
 static int
-compile_times(struct compile *c, const struct json *table, struct gate *g)
+compile_time(struct compile *c, const struct json *table, const char *key,
+    int64_t max, int64_t *out)
 {
-	struct str expires = { 0 };
-	struct str on_timeout = STR("deny");
+	struct str text = { 0 };
 
-	if (policy_compile_text(c, table, "expires", &expires) ||
-	    policy_compile_text(c, table, "on_timeout", &on_timeout)) {
+	if (policy_compile_text(c, table, key, &text)) {
 		return -1;
 	}
+	if (text.len == 0) {
+		return 0;
+	}
+	if (!duration_parse(text, out) || *out < CLOCK_SECOND) {
+		return policy_refuse(c, json_get(table, key),
+		    "%s must be a time like \"20m\", at least 1s", key);
+	}
+	return *out < max ? 0
+	                  : policy_refuse(c, json_get(table, key),
+	                        "%s must come before the gate expires", key);
+}
+
+/* Who may decide after a time in the place of who is named, or of nobody. */
+static int
+compile_escalation(struct compile *c, const struct json *table, struct gate *g)
+{
+	const struct json *value = json_get(table, "escalate_to");
+
+	if (policy_compile_text(c, table, "escalate_to", &g->escalate_to) ||
+	    compile_time(
+	        c, table, "escalate_after", g->expires_us, &g->escalate_us)) {
+		return -1;
+	}
+	if (!value) {
+		return g->escalate_us
+		           ? policy_refuse(c, json_get(table, "escalate_after"),
+		                 "escalate_after goes with escalate_to")
+		           : 0;
+	}
+	if (check_name(c, value, "escalate_to", g->escalate_to)) {
+		return -1;
+	}
+	if (str_eq(g->escalate_to, g->named)) {
+		return policy_refuse(
+		    c, value, "escalate_to names who is required anyway");
+	}
+	g->escalate_us = g->escalate_us ? g->escalate_us : g->expires_us / 2;
+	return 0;
+}
+
+static int
+compile_times(struct compile *c, const struct json *table, struct gate *g)
+{
+	struct str on_timeout = STR("deny");
+
 	g->expires_us = EXPIRES_DEFAULT;
-	if (expires.len > 0 && (!duration_parse(expires, &g->expires_us) ||
-	                           g->expires_us < CLOCK_SECOND)) {
-		return policy_refuse(c, json_get(table, "expires"),
-		    "expires must be a time like \"20m\", at least 1s");
+	if (compile_time(c, table, "expires", INT64_MAX, &g->expires_us) ||
+	    policy_compile_text(c, table, "on_timeout", &on_timeout) ||
+	    compile_time(c, table, "remind", g->expires_us, &g->remind_us)) {
+		return -1;
 	}
 	if (!str_eq_z(on_timeout, "deny")) {
 		return policy_refuse(c, json_get(table, "on_timeout"),
 		    "on_timeout can only be \"deny\"");
 	}
-	return 0;
+	return compile_escalation(c, table, g);
 }
 
 static void
@@ -265,7 +318,8 @@ policy_compile_gate(struct compile *c, const struct json *table, struct gate *g)
 	g->line = table->line;
 	if (check_kind(c, table) ||
 	    policy_compile_keys(c, table,
-	        "match|tool|require|surface|hint|expires|on_timeout",
+	        "match|tool|require|surface|hint|expires|on_timeout|"
+	        "remind|escalate_to|escalate_after",
 	        "a gate")) {
 		return -1;
 	}

@@ -66,7 +66,10 @@ struct gate {
 	bool any_surface; /* none is named */
 	struct str hint;  /* empty: tool and action */
 	int64_t expires_us;
-	struct digest digest; /* of its table, however it is laid out */
+	int64_t remind_us;      /* 0: never */
+	int64_t escalate_us;    /* 0: never */
+	struct str escalate_to; /* an operator */
+	struct digest digest;   /* of its table, however it is laid out */
 };
 
 struct rule {

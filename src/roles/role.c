@@ -13,6 +13,7 @@ struct role_file {
 	const struct json *types;
 	const struct json *limits;
 	const struct json *queue;
+	const struct json *identity;
 };
 
 struct queue_file {
@@ -50,6 +51,15 @@ static const struct table_key keys[] = {
 	    "bounds of its tasks"),
 	ROW("role", role_file, "queue", queue, TREE, OPTIONAL, "",
 	    "how much its queue takes, who repairs"),
+	ROW("role", role_file, "identity", identity, TREE, OPTIONAL, "",
+	    "whose name stands on what it does, and who pays"),
+
+	ROW("identity", role_acts, "acts_as", as, TEXT, OPTIONAL, "",
+	    "the account that others see"),
+	ROW("identity", role_acts, "attribution", attribution, TEXT, OPTIONAL,
+	    "service_account", "\"service_account\" or \"personal_account\""),
+	ROW("identity", role_acts, "billing_owner", billing_owner, TEXT,
+	    OPTIONAL, "", "who pays for it"),
 
 	ROW("queue", queue_file, "served", served, TEXT, OPTIONAL, "house",
 	    "who works on it: \"house\", or \"worker\": a program of the "
@@ -228,6 +238,21 @@ read_queue(const struct table_reader *r, const struct json *table,
 }
 
 static int
+read_acts(const struct table_reader *r, const struct json *table,
+    struct role *out, struct err *e)
+{
+	if (table_read(r, "identity", "[identity]", table, &out->acts, e) < 0) {
+		return -1;
+	}
+	return str_eq_z(out->acts.attribution, "service_account") ||
+	               str_eq_z(out->acts.attribution, "personal_account")
+	           ? 0
+	           : table_err(r->file, json_get(table, "attribution"), e,
+	                 "attribution: expected \"service_account\" or "
+	                 "\"personal_account\"");
+}
+
+static int
 read_types(const struct table_reader *r, const struct json *table,
     struct role *out, struct err *e)
 {
@@ -300,6 +325,7 @@ roles_parse_file(struct arena *a, struct str name, struct str text,
 	if (toml_parse(a, text, file, &tree, e) < 0 ||
 	    table_read(&r, "role", "the top of the file", tree, &f, e) < 0 ||
 	    read_queue(&r, f.queue, &role, e) < 0 ||
+	    read_acts(&r, f.identity, &role, e) < 0 ||
 	    read_types(&r, f.types, &role, e) < 0 ||
 	    read_limits(file, f.limits, &l, e) < 0 ||
 	    roles_check_limits(file, f.limits, &l, e) < 0) {

@@ -137,6 +137,10 @@ struct role_queue {          /* [queue]; 0: no limit */
 	struct str repair;   /* queue that repairs what failed here, or empty */
 };
 
+struct role_acts { /* [identity]; in every head by the role's digest */
+	struct str as, attribution, billing_owner;
+};
+
 struct role {
 	struct str name; /* R */
 	struct str file; /* path of role.toml, for messages */
@@ -145,8 +149,8 @@ struct role {
 	const struct task_type *types;
 	size_t type_count;
 	struct role_queue queue;
-	bool
-	    outside; /* [queue] served = "worker": not by agents of the house */
+	struct role_acts acts;
+	bool outside; /* [queue] served = "worker": no agents of the house */
 	const struct json *limits; /* the [limits] table or NULL */
 	struct str text;           /* the file's bytes, as long as the arena */
 	struct digest digest;      /* SHA-256 of them */

@@ -49,6 +49,7 @@ read_decided(const struct book_head *head, const struct json *body,
 	struct str verdict = { 0 };
 	struct str tool = { 0 };
 	struct str args = { 0 };
+	struct str wait = { 0 };
 
 	if (!json_text(body, "verdict", &verdict) ||
 	    !json_text(body, "tool", &tool) ||
@@ -67,6 +68,13 @@ read_decided(const struct book_head *head, const struct json *body,
 	}
 	c->contract = head->contract;
 	c->wait[0] = '\0';
+	/* Asked about before, by another call of this run. */
+	if (*event == SESSION_ON_ASK && json_text(body, "wait", &wait)) {
+		*event = SESSION_ON_APPROVE;
+		if (!str_copy(c->wait, sizeof(c->wait), wait)) {
+			return bad_body(head, e);
+		}
+	}
 	c->decided_seq = head->seq;
 	return 0;
 }
@@ -323,6 +331,9 @@ session_write_decided(struct buf *out, const struct session_decided *d)
 	json_out_str(&o, "rule", d->rule);
 	if (d->why.len > 0) {
 		json_out_str(&o, "why", d->why);
+	}
+	if (d->wait.len > 0) {
+		json_out_str(&o, "wait", d->wait);
 	}
 	write_judged(&o, d);
 	json_out_end(&o, '}');

@@ -97,7 +97,8 @@ struct session_decided {
 	struct digest contract;
 	struct str why; /* of a deny, or empty */
 	struct str rule;
-	struct str action;            /* of the contract, or empty */
+	struct str wait;   /* of an ask: approved already, or empty */
+	struct str action; /* of the contract, or empty */
 	const struct json *arguments; /* so that it can be decided again */
 };
 #define SESSION_ARGUMENTS_MAX 16384 /* bytes; longer ones are left out */

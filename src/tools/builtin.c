@@ -32,6 +32,15 @@ static const struct tool_builtin builtins[] = {
 	    "\"maximum\":5},"
 	    "\"depends_on\":{\"type\":\"array\",\"maxItems\":64,"
 	    "\"items\":{\"type\":\"string\"}}}}" },
+	{ "ask_person", TOOL_QUESTION,
+	    "{\"type\":\"object\",\"required\":[\"question\"],"
+	    "\"additionalProperties\":false,\"properties\":{"
+	    "\"question\":{\"type\":\"string\",\"minLength\":1,"
+	    "\"maxLength\":1000},"
+	    "\"options\":{\"type\":\"array\",\"minItems\":1,"
+	    "\"maxItems\":16,\"items\":{\"type\":\"string\","
+	    "\"minLength\":1,\"maxLength\":200,"
+	    "\"pattern\":\"^[^\\\\x00-\\\\x1f\\\\x7f-\\\\x9f]*$\"}}}}" },
 };
 
 const struct tool_builtin *

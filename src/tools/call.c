@@ -351,6 +351,8 @@ tools_expand(struct arena *a, const struct tool *t, const struct json *args,
 		rc = expand_http(&c, &plan);
 		break;
 	case TOOL_DISPATCH:
+	case TOOL_QUESTION:
+	case TOOL_REQUEST:
 	case TOOL_FINISH:
 	case TOOL_CLIENT:
 		break; /* nothing of ours runs */

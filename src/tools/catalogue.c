@@ -13,6 +13,18 @@ tools_find(const struct catalogue *c, struct str name)
 	return NULL;
 }
 
+const struct tool *
+tools_request_for(const struct catalogue *c, struct str name)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		if (c->at[i].kind == TOOL_REQUEST &&
+		    str_eq(c->at[i].request, name)) {
+			return &c->at[i];
+		}
+	}
+	return NULL;
+}
+
 static int
 check_type(const struct catalogue *c, const struct role *r,
     const struct task_type *t, struct err *e)

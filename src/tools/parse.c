@@ -153,8 +153,9 @@ read_input(struct tools_loading *l, const struct tool_file *f)
 		if (known == NULL) {
 			return table_err(l->file, json_get(f->run, "builtin"),
 			    l->e,
-			    "builtin: expected shell, read_file, write_file "
-			    "or dispatch_task (finish is always there)");
+			    "builtin: expected shell, read_file, write_file, "
+			    "dispatch_task or ask_person (finish is always "
+			    "there)");
 		}
 		if (f->input != NULL || f->output != NULL) {
 			return table_err(l->file, f->run, l->e,
@@ -256,6 +257,41 @@ read_tool(struct tools_loading *l, const struct json *where)
 	return 0;
 }
 
+/* What is asked for is a tool of this file that does something itself, and both
+ * take the same arguments: those are what is approved. */
+static int
+check_requests(const char *file, const struct catalogue *c,
+    const struct json *tables, struct err *e)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		const struct tool *t = &c->at[i];
+		const struct tool *other = tools_find(c, t->request);
+		const struct json *where = json_get_str(tables, t->name);
+		auto_buf mine = { 0 };
+		auto_buf its = { 0 };
+
+		if (t->kind != TOOL_REQUEST) {
+			continue;
+		}
+		if (other == NULL || other->kind == TOOL_REQUEST ||
+		    tools_request_for(c, t->request) != t) {
+			return table_err(file, json_get(where, "run"), e,
+			    "request: expected another tool of this file that "
+			    "does something itself, and that no other tool "
+			    "requests");
+		}
+		json_canonical(&mine, t->input_json);
+		json_canonical(&its, other->input_json);
+		if (!str_eq(buf_str(&mine), buf_str(&its))) {
+			return table_err(file, json_get(where, "input"), e,
+			    "input: expected the same as that of " STR_FMT
+			    ", which it requests",
+			    STR_ARG(t->request));
+		}
+	}
+	return 0;
+}
+
 static int
 check_confirms(const char *file, const struct catalogue *c,
     const struct json *tables, struct err *e)
@@ -316,7 +352,9 @@ read_tools(struct arena *a, const char *file, const struct json *tables,
 	out->at = list;
 	out->text = arena_str(a, buf_str(&text));
 	out->digest = digest_of(out->text);
-	return check_confirms(file, out, tables, e);
+	return check_confirms(file, out, tables, e) < 0
+	           ? -1
+	           : check_requests(file, out, tables, e);
 }
 
 int

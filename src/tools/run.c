@@ -13,6 +13,7 @@ struct run_file {
 	struct names options;
 	const struct json *http;
 	struct str builtin;
+	struct str request;
 	bool client;
 };
 
@@ -35,6 +36,7 @@ static const struct table_key keys[] = {
 	ROW("run", run_file, "options", options, NAMES, OPTIONAL, ""),
 	ROW("run", run_file, "http", http, TREE, OPTIONAL, ""),
 	ROW("run", run_file, "builtin", builtin, NAME, OPTIONAL, ""),
+	ROW("run", run_file, "request", request, NAME, OPTIONAL, ""),
 	ROW("run", run_file, "client", client, BOOL, OPTIONAL, ""),
 	ROW("http", http_file, "method", method, TEXT, REQUIRED,
 	    "GET, HEAD, POST, PUT, PATCH or DELETE"),
@@ -371,17 +373,22 @@ tools_read_run(struct tools_loading *l, const struct json *run)
 		return -1;
 	}
 	if ((f.exec != NULL) + (f.http != NULL) + (f.builtin.len > 0) +
-	        f.client !=
+	        (f.request.len > 0) + f.client !=
 	    1) {
 		return table_err(l->file, run, l->e,
-		    "run: expected exactly one of exec, http, builtin and "
-		    "client = true");
+		    "run: expected exactly one of exec, http, builtin, request "
+		    "and client = true");
 	}
 	if (check_companions(l, run, &f) < 0 || check_exec(l, run, &f) < 0) {
 		return -1;
 	}
 	l->tool->run = run;
 	l->tool->kind = f.client ? TOOL_CLIENT : TOOL_EXEC;
+	if (f.request.len > 0) {
+		l->tool->kind = TOOL_REQUEST;
+		l->tool->request = f.request;
+		return 0;
+	}
 	if (f.http != NULL) {
 		l->tool->kind = TOOL_HTTP;
 		return check_http(l, f.http);

@@ -31,6 +31,8 @@ enum tool_kind {
 	TOOL_READ_FILE,
 	TOOL_WRITE_FILE,
 	TOOL_DISPATCH, /* puts a task; core does it */
+	TOOL_QUESTION, /* a person answers */
+	TOOL_REQUEST,  /* asks for leave to call another tool */
 	TOOL_FINISH,
 	TOOL_CLIENT, /* answered by whoever holds the session */
 };
@@ -43,6 +45,7 @@ struct tool {
 	bool fresh;               /* a cell of its own for each call */
 	struct names identities;  /* patterns */
 	struct names credentials; /* of requires = ["credential:NAME"] */
+	struct str request;       /* of TOOL_REQUEST: the other tool */
 	struct str confirm;    /* a read that tells whether the call happened */
 	int64_t timeout;       /* microseconds */
 	uint32_t output_limit; /* bytes of stdout, and of stderr */
@@ -76,6 +79,9 @@ int tools_check_role(
     const struct catalogue *c, const struct role *r, struct err *e) MUST_CHECK;
 
 const struct tool *tools_find(const struct catalogue *c, struct str name);
+/* The tool that asks for leave to call this one; NULL: none does. */
+const struct tool *tools_request_for(
+    const struct catalogue *c, struct str name);
 /* The built-in `finish` of a task type: its input is the type's output. */
 const struct tool *tools_finish(struct arena *a, const struct task_type *t);
 

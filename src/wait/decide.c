@@ -38,7 +38,7 @@ need_open(const struct wait_item *i, struct wall now, struct err *e)
 		return err_set(e, ERR_CONFLICT, "it expired at %s", at);
 	}
 	wall_text(i->decided, at);
-	if (i->by.len == 0) {
+	if (i->by.len == 0 || i->state == WAIT_REFUSED) {
 		return err_set(e, ERR_CONFLICT, "it is %s since %s",
 		    wait_state_name(i->state), at);
 	}
@@ -69,24 +69,76 @@ check_principal(
 	return 0;
 }
 
+static bool
+has_said(const struct wait_item *i, struct str who)
+{
+	for (uint32_t n = 0; n < i->said_count; n++) {
+		if (i->said[n].yes && str_eq(i->said[n].by, who)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Does this person sit in a named one's seat?  Who it was escalated to sits in
+ * that of whom it was for, as long as that one has not spoken. */
+static bool
+is_named(const struct wait_item *i, struct str who)
+{
+	return has(i->named, i->named_count, who) ||
+	       (i->escalated && str_eq(who, i->escalate_to) &&
+	           has(i->named, i->named_count, i->escalate_for) &&
+	           !has_said(i, i->escalate_for));
+}
+
 /* May this yes count?  Named people keep their seats among those needed. */
 static int
 check_yes(const struct wait_item *i, struct str principal, struct err *e)
 {
 	uint32_t others = 0;
+	bool stood_in = i->escalate_for.len && has_said(i, i->escalate_to) &&
+	                i->escalated &&
+	                !has(i->named, i->named_count, i->escalate_to);
 
-	if (has(i->yes, i->yes_count, principal)) {
+	if (has_said(i, principal)) {
 		return err_set(e, ERR_CONFLICT,
 		    "%s has said yes already; another person must, too",
 		    err_quote(principal));
 	}
-	for (uint32_t n = 0; n < i->yes_count; n++) {
-		others += !has(i->named, i->named_count, i->yes[n]);
+	for (uint32_t n = 0; n < i->said_count; n++) {
+		others += !has(i->named, i->named_count, i->said[n].by);
 	}
-	if (!has(i->named, i->named_count, principal) &&
-	    others >= i->people - i->named_count) {
+	others -= stood_in;
+	if (stood_in && str_eq(principal, i->escalate_for)) {
+		return err_set(e, ERR_CONFLICT,
+		    "%s has said yes in the place of %s already",
+		    err_quote(i->escalate_to), err_quote(principal));
+	}
+	if (!is_named(i, principal) && others >= i->people - i->named_count) {
 		return err_set(e, ERR_DENIED, "the gate requires the yes of %s",
 		    err_quote(i->named[0]));
+	}
+	return 0;
+}
+
+/* What is answered must be an answer to this. */
+static int
+check_value(
+    const struct wait_item *i, const struct wait_decide *c, struct err *e)
+{
+	if (i->kind != WAIT_QUESTION && i->kind != WAIT_CLIENT_RESULT) {
+		return c->value.len == 0
+		           ? 0
+		           : err_set(e, ERR_INPUT, "it takes no value");
+	}
+	if (c->yes && c->value.len == 0) {
+		return err_set(e, ERR_INPUT, "an answer needs a value");
+	}
+	if (c->yes && i->option_count > 0 &&
+	    !has(i->options, i->option_count, c->value)) {
+		return err_set(e, ERR_INPUT,
+		    "%s is none of the %u answers to choose from",
+		    err_quote(c->value), i->option_count);
 	}
 	return 0;
 }
@@ -110,6 +162,12 @@ write_event(struct arena *a, const struct wait_item *i, const char *event,
 		json_out_str(&o, "surface", c->surface);
 		json_out_str(&o, "reason", c->reason);
 		json_out_str(&o, "value", c->value);
+		if (c->mac) {
+			char mac[2 * WAIT_MAC + 1];
+
+			hex_text(c->mac, WAIT_MAC, mac);
+			json_out_z(&o, "mac", mac);
+		}
 	}
 	json_out_end(&o, '}');
 	return arena_str(a, buf_str(&out));
@@ -117,23 +175,24 @@ write_event(struct arena *a, const struct wait_item *i, const char *event,
 
 static void
 yield(struct wait_step *step, struct arena *a, const struct wait_item *i,
-    enum wait_state state, struct str body)
+    enum wait_state state, const char *what, struct wall now,
+    const struct wait_decide *c)
 {
 	*step = (struct wait_step){
 		.id = arena_str(a, str_of(i->id)),
-		.body = body,
+		.body = write_event(a, i, what, now, c),
+		.what = what,
 		.state = state,
 		.settled = i->state == WAIT_OPEN && state != WAIT_OPEN,
 	};
 }
 
-int
-wait_decide(struct wait_list *w, struct arena *a, const struct wait_decide *c,
-    struct wait_step *step, struct err *e)
+static int
+judge(const struct wait_list *w, const struct wait_decide *c,
+    const struct wait_item **out, struct err *e)
 {
 	const struct item *found = need_item(w, c->id, e);
 	const struct wait_item *i = NULL;
-	enum wait_state state = WAIT_DENIED;
 
 	if (!found) {
 		return -1;
@@ -143,31 +202,84 @@ wait_decide(struct wait_list *w, struct arena *a, const struct wait_decide *c,
 		return err_set(e, ERR_LIMIT, "the answer is too long");
 	}
 	if (need_open(i, c->now, e) || check_principal(i, c, e) ||
-	    (c->yes && check_yes(i, c->principal, e))) {
+	    (c->yes && check_yes(i, c->principal, e)) || check_value(i, c, e)) {
 		return -1;
 	}
-	if (c->yes) {
-		state =
-		    i->yes_count + 1 == i->people ? WAIT_APPROVED : WAIT_OPEN;
-	}
-	yield(step, a, i, state,
-	    write_event(
-	        a, i, state == WAIT_OPEN ? "yes" : "decided", c->now, c));
+	*out = i;
 	return 0;
 }
 
 int
-wait_expire(struct wait_list *w, struct arena *a, struct wall now,
+wait_decision(const struct wait_list *w, const struct wait_decide *c,
+    struct digest *sealed, struct err *e)
+{
+	const struct wait_item *i;
+
+	if (judge(w, c, &i, e)) {
+		return -1;
+	}
+	struct wait_said said = {
+		.by = c->principal,
+		.surface = c->surface,
+		.reason = c->reason,
+		.value = c->value,
+		.at = c->now,
+		.yes = c->yes,
+	};
+
+	*sealed = wait_said_digest(i, &said);
+	return 0;
+}
+
+int
+wait_decide(struct wait_list *w, struct arena *a, const struct wait_decide *c,
     struct wait_step *step, struct err *e)
 {
-	const struct wait_item *i = NULL;
+	const struct wait_item *i;
+	enum wait_state state = WAIT_DENIED;
 
-	if (w->heap_count == 0 || w->heap[0]->shown.expires.us > now.us) {
-		return err_set(e, ERR_MISSING, "nothing has expired");
+	if (judge(w, c, &i, e)) {
+		return -1;
 	}
-	i = &w->heap[0]->shown;
-	yield(
-	    step, a, i, WAIT_EXPIRED, write_event(a, i, "expired", now, NULL));
+	if (c->yes) {
+		state =
+		    i->said_count + 1 == i->people ? WAIT_APPROVED : WAIT_OPEN;
+	}
+	yield(step, a, i, state, state == WAIT_OPEN ? "yes" : "decided", c->now,
+	    c);
+	return 0;
+}
+
+static const struct wait_item *
+first_due(const struct wait_list *w, struct wall now)
+{
+	const struct item *i;
+
+	if (w->heap_count == 0 ||
+	    wait_slot(w, w->heap[0])->when > (uint64_t)now.us) {
+		return NULL;
+	}
+	i = wait_item_at(w, w->heap[0]);
+	return i ? &i->shown : NULL;
+}
+
+int
+wait_due(struct wait_list *w, struct arena *a, struct wall now,
+    struct wait_step *step, struct err *e)
+{
+	const struct wait_item *i = first_due(w, now);
+
+	if (!i) {
+		return err_set(e, ERR_MISSING, "nothing is due");
+	}
+	if (i->expires.us <= now.us) {
+		yield(step, a, i, WAIT_EXPIRED, "expired", now, NULL);
+	} else if (i->escalate.us && !i->escalated &&
+	           i->escalate.us <= now.us) {
+		yield(step, a, i, WAIT_OPEN, "escalated", now, NULL);
+	} else {
+		yield(step, a, i, WAIT_OPEN, "reminded", now, NULL);
+	}
 	return 0;
 }
 
@@ -193,8 +305,25 @@ wait_consume(struct wait_list *w, struct arena *a, const struct wait_consume *c,
 		return err_set(e, ERR_DENIED,
 		    "what was approved is not what is about to happen");
 	}
-	yield(step, a, i, WAIT_CONSUMED,
-	    write_event(a, i, "consumed", c->now, NULL));
+	yield(step, a, i, WAIT_CONSUMED, "consumed", c->now, NULL);
+	return 0;
+}
+
+int
+wait_refuse(struct wait_list *w, struct arena *a, struct str id,
+    struct wall now, struct wait_step *step, struct err *e)
+{
+	const struct item *found = need_item(w, id, e);
+
+	if (!found) {
+		return -1;
+	}
+	if (found->shown.state != WAIT_APPROVED &&
+	    found->shown.state != WAIT_DENIED) {
+		return err_set(e, ERR_CONFLICT, "it is %s",
+		    wait_state_name(found->shown.state));
+	}
+	yield(step, a, &found->shown, WAIT_REFUSED, "refused", now, NULL);
 	return 0;
 }
 
@@ -212,8 +341,7 @@ wait_cancel(struct wait_list *w, struct arena *a, struct str id,
 		return err_set(e, ERR_CONFLICT, "it is %s already",
 		    wait_state_name(found->shown.state));
 	}
-	yield(step, a, &found->shown, WAIT_CANCELLED,
-	    write_event(a, &found->shown, "cancelled", now, NULL));
+	yield(step, a, &found->shown, WAIT_CANCELLED, "cancelled", now, NULL);
 	step->settled = false;
 	return 0;
 }

@@ -141,38 +141,87 @@ wait_grant_may(
 	return 0;
 }
 
-static void
-write_digest(struct json_out *o, const char *key, struct digest d)
+struct digest
+wait_grant_digest(const struct wait_grant *g)
 {
-	char text[DIGEST_TEXT];
+	struct digest_run run = { 0 };
+	const struct digest *digests[] = { &g->contract, &g->asked, &g->named };
+	const struct str texts[] = { str_of(g->id), g->identity, g->tool,
+		g->wait, g->hint, g->gate, g->by, g->surface };
 
-	digest_text(d, text);
-	json_out_z(o, key, text);
+	digest_begin(&run);
+	wait_add_text(&run, STR("handrail grant 1"));
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		wait_add_text(&run, texts[i]);
+	}
+	for (size_t i = 0; i < COUNT(digests); i++) {
+		digest_add(&run, str_span(digests[i]->bytes, DIGEST_SIZE));
+	}
+	wait_add_number(&run, (uint64_t)g->made.us);
+	wait_add_number(&run, (uint64_t)g->expires.us);
+	return digest_end(&run);
+}
+
+static struct wait_grant
+grant_of(const struct wait_grant_make *c, const uint8_t random[WAIT_ID_RANDOM])
+{
+	const struct wait_item *i = c->item;
+	struct wait_grant g = {
+		.identity = i->identity,
+		.tool = i->tool,
+		.contract = i->contract,
+		.asked = i->asked_by,
+		.named = i->named_args,
+		.wait = str_of(i->id),
+		.hint = i->hint,
+		.gate = i->gate,
+		.by = c->principal,
+		.surface = c->surface,
+		.made = c->now,
+		.expires = { c->now.us + c->lasts_us },
+	};
+
+	wait_make_id("g-", random, g.id);
+	return g;
+}
+
+struct digest
+wait_grant_sealed(
+    const struct wait_grant_make *c, const uint8_t random[WAIT_ID_RANDOM])
+{
+	struct wait_grant g = grant_of(c, random);
+
+	return wait_grant_digest(&g);
 }
 
 static struct str
-write_made(struct arena *a, const struct wait_grant_make *c, const char *id)
+write_made(struct arena *a, const struct wait_grant *g, const uint8_t *mac)
 {
-	const struct wait_item *i = c->item;
 	struct json_out o;
 	auto_buf out = { 0 };
 
 	json_out_init(&o, &out);
 	json_out_object(&o, NULL);
 	json_out_z(&o, "event", "granted");
-	json_out_z(&o, "id", id);
-	json_out_i64(&o, "at_us", c->now.us);
-	json_out_i64(&o, "expires_at_us", c->now.us + c->lasts_us);
-	json_out_str(&o, "identity", i->identity);
-	json_out_str(&o, "tool", i->tool);
-	write_digest(&o, "contract", i->contract);
-	write_digest(&o, "asked", i->asked_by);
-	write_digest(&o, "named", i->named_args);
-	json_out_z(&o, "wait", i->id);
-	json_out_str(&o, "hint", i->hint);
-	json_out_str(&o, "gate", i->gate);
-	json_out_str(&o, "by", c->principal);
-	json_out_str(&o, "surface", c->surface);
+	json_out_z(&o, "id", g->id);
+	json_out_i64(&o, "at_us", g->made.us);
+	json_out_i64(&o, "expires_at_us", g->expires.us);
+	json_out_str(&o, "identity", g->identity);
+	json_out_str(&o, "tool", g->tool);
+	wait_write_digest(&o, "contract", g->contract);
+	wait_write_digest(&o, "asked", g->asked);
+	wait_write_digest(&o, "named", g->named);
+	json_out_str(&o, "wait", g->wait);
+	json_out_str(&o, "hint", g->hint);
+	json_out_str(&o, "gate", g->gate);
+	json_out_str(&o, "by", g->by);
+	json_out_str(&o, "surface", g->surface);
+	if (mac) {
+		char text[2 * WAIT_MAC + 1];
+
+		hex_text(mac, WAIT_MAC, text);
+		json_out_z(&o, "mac", text);
+	}
 	json_out_end(&o, '}');
 	return arena_str(a, buf_str(&out));
 }
@@ -182,7 +231,7 @@ wait_grant_make(struct wait_grants *g, struct arena *a,
     const struct wait_grant_make *c, const uint8_t random[WAIT_ID_RANDOM],
     struct wait_step *step, struct err *e)
 {
-	char id[WAIT_ID_TEXT];
+	struct wait_grant made;
 
 	if (wait_grant_may(g, c, e)) {
 		return -1;
@@ -192,10 +241,10 @@ wait_grant_make(struct wait_grants *g, struct arena *a,
 		return err_set(e, ERR_DENIED,
 		    "%s is not approved by who would remember it", c->item->id);
 	}
-	wait_make_id("g-", random, id);
+	made = grant_of(c, random);
 	*step = (struct wait_step){
-		.id = arena_str(a, str_of(id)),
-		.body = write_made(a, c, id),
+		.id = arena_str(a, str_of(made.id)),
+		.body = write_made(a, &made, c->mac),
 	};
 	return 0;
 }
@@ -251,6 +300,15 @@ read_digest(const struct json *j, const char *key, struct digest *d)
 }
 
 static bool
+read_mac(const struct json *j, struct wait_grant *s)
+{
+	struct str mac = STR("");
+
+	s->sealed = json_text(j, "mac", &mac);
+	return !s->sealed || hex_bytes(mac, s->mac, WAIT_MAC);
+}
+
+static bool
 read_grant(const struct json *j, struct grant *g)
 {
 	struct wait_grant *s = &g->shown;
@@ -272,7 +330,7 @@ read_grant(const struct json *j, struct grant *g)
 	       read_text(g, j, "gate", &s->gate) &&
 	       read_text(g, j, "by", &s->by) && s->by.len > 0 &&
 	       !str_has_str(s->by, STR("__")) &&
-	       read_text(g, j, "surface", &s->surface);
+	       read_text(g, j, "surface", &s->surface) && read_mac(j, s);
 }
 
 static int

@@ -36,7 +36,11 @@ struct wait_grant {            /* read only for others */
 	struct str surface;
 	struct wall made;
 	struct wall expires;
+	bool sealed; /* it came with a MAC */
+	uint8_t mac[WAIT_MAC];
 };
+/* What its MAC is over: all of it. */
+struct digest wait_grant_digest(const struct wait_grant *g);
 
 struct wait_grant_make {
 	const struct wait_item *item; /* approved by this very decision */
@@ -44,7 +48,11 @@ struct wait_grant_make {
 	struct str surface;
 	int64_t lasts_us;
 	struct wall now;
+	const uint8_t *mac; /* over wait_grant_sealed; NULL: none */
 };
+/* What the vault seals, before the grant is made. */
+struct digest wait_grant_sealed(
+    const struct wait_grant_make *c, const uint8_t random[WAIT_ID_RANDOM]);
 /* Would it be given?  Asked before the decision is written.  ERR_DENIED: not
  * for what more than one person must allow, nor for what is no approval;
  * ERR_INPUT: a time out of bounds; ERR_LIMIT: too many stand. */

@@ -66,7 +66,9 @@ wait_list_new(uint64_t seed)
 	struct wait_list *w = calloc(1, sizeof(*w));
 
 	must(w != NULL);
-	w->ids.seed = seed;
+	w->seed = seed;
+	w->warm = calloc(1, sizeof(*w->warm));
+	must(w->warm);
 	return w;
 }
 
@@ -76,91 +78,16 @@ wait_list_free(struct wait_list *w)
 	if (!w) {
 		return;
 	}
-	free(w->all);
+	wait_items_free(w);
+	for (uint32_t n = 0; n < w->count; n += SLOT_BLOCK) {
+		free(w->blocks[n / SLOT_BLOCK]);
+	}
+	free(w->blocks);
 	free(w->heap);
-	map_fini(&w->ids);
-	arena_fini(&w->arena);
+	free(w->ids);
+	free(w->runs);
+	free(w->warm);
 	free(w);
-}
-
-struct item *
-wait_item_find(const struct wait_list *w, struct str id)
-{
-	return map_get(&w->ids, id);
-}
-
-/* --- by time --- */
-
-static bool
-earlier(const struct item *a, const struct item *b)
-{
-	return a->shown.expires.us < b->shown.expires.us;
-}
-
-static void
-set(struct wait_list *w, size_t place, struct item *i)
-{
-	w->heap[place] = i;
-	i->place = place;
-}
-
-static void
-sift(struct wait_list *w, size_t place)
-{
-	struct item *i = w->heap[place];
-
-	while (place > 0 && earlier(i, w->heap[(place - 1) / 2])) {
-		set(w, place, w->heap[(place - 1) / 2]);
-		place = (place - 1) / 2;
-	}
-	for (;;) {
-		size_t child = 2 * place + 1;
-
-		if (child >= w->heap_count) {
-			break;
-		}
-		if (child + 1 < w->heap_count &&
-		    earlier(w->heap[child + 1], w->heap[child])) {
-			child++;
-		}
-		if (!earlier(w->heap[child], i)) {
-			break;
-		}
-		set(w, place, w->heap[child]);
-		place = child;
-	}
-	set(w, place, i);
-}
-
-void
-wait_heap_remove(struct wait_list *w, struct item *i)
-{
-	struct item *last = NULL;
-	size_t place = i->place;
-
-	if (place == NO_PLACE) {
-		return;
-	}
-	must(place < w->heap_count && w->heap[place] == i);
-	last = w->heap[--w->heap_count];
-	i->place = NO_PLACE;
-	if (last != i) {
-		set(w, place, last);
-		sift(w, place);
-	}
-}
-
-void
-wait_item_add(struct wait_list *w, struct item *i)
-{
-	map_put(&w->ids, str_of(i->shown.id), i);
-	w->all = array_grow(w->all, w->count, &w->room, sizeof(struct item *));
-	w->all[w->count++] = i;
-	w->heap = array_grow(
-	    w->heap, w->heap_count, &w->heap_room, sizeof(struct item *));
-	i->place = w->heap_count;
-	w->heap[w->heap_count++] = i;
-	sift(w, i->place);
 }
 
 /* --- reading --- */
@@ -173,20 +100,113 @@ wait_find(const struct wait_list *w, struct str id)
 	return i ? &i->shown : NULL;
 }
 
-const struct wait_item *
-wait_at(const struct wait_list *w, size_t n)
+uint8_t
+wait_surface_bit(struct str surface)
 {
-	return n < w->count ? &w->all[n]->shown : NULL;
+	static const char *const names[] = { "buddy", "web", "file" };
+
+	for (uint8_t i = 0; i < COUNT(names); i++) {
+		if (str_eq_z(surface, names[i])) {
+			return (uint8_t)(1 << i);
+		}
+	}
+	return 8;
+}
+
+static void
+mark_slot(const struct slot *s, struct wait_mark *mark)
+{
+	*mark = (struct wait_mark){
+		.seq = s->seq,
+		.kind = (enum wait_kind)s->kind,
+		.state = (enum wait_state)s->state,
+		.surfaces = s->surfaces,
+	};
+	wait_make_id("w-", s->id, mark->id);
+}
+
+/* The first slot of a greater seq. */
+static uint32_t
+slot_after(const struct wait_list *w, uint64_t seq)
+{
+	uint32_t low = 0;
+	uint32_t high = w->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (wait_slot(w, middle)->seq <= seq) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return low;
 }
 
 bool
-wait_next_expiry(const struct wait_list *w, struct wall *at)
+wait_next(const struct wait_list *w, uint64_t after, struct wait_mark *mark)
+{
+	uint32_t n = slot_after(w, after);
+
+	if (n == w->count) {
+		return false;
+	}
+	mark_slot(wait_slot(w, n), mark);
+	return true;
+}
+
+bool
+wait_of_run(const struct wait_list *w, struct str run, uint32_t *at,
+    struct wait_mark *mark)
+{
+	uint32_t next = *at ? wait_slot(w, *at - 1)->older
+	                    : wait_slot_of_run(w, wait_run_tag(w, run));
+
+	if (!next) {
+		return false;
+	}
+	*at = next;
+	mark_slot(wait_slot(w, next - 1), mark);
+	return true;
+}
+
+size_t
+wait_open_count(const struct wait_list *w)
+{
+	return w->open;
+}
+
+bool
+wait_next_due(const struct wait_list *w, struct wall *at)
 {
 	if (w->heap_count == 0) {
 		return false;
 	}
-	*at = w->heap[0]->shown.expires;
+	at->us = (int64_t)wait_slot(w, w->heap[0])->when;
 	return true;
+}
+
+uint32_t
+wait_yes_count(const struct wait_item *i)
+{
+	uint32_t count = 0;
+
+	for (uint32_t n = 0; n < i->said_count; n++) {
+		count += i->said[n].yes;
+	}
+	return count;
+}
+
+size_t
+wait_memory(const struct wait_list *w)
+{
+	size_t blocks = (w->count + SLOT_BLOCK - 1) / SLOT_BLOCK;
+
+	return blocks * (SLOT_BLOCK * sizeof(struct slot)) +
+	       w->block_room * sizeof(struct slot *) +
+	       sizeof(uint32_t) *
+	           ((size_t)w->heap_room + w->id_room + w->run_room);
 }
 
 void
@@ -212,7 +232,33 @@ write_time(struct json_out *o, const char *key, struct wall t)
 }
 
 static void
-write_item(struct json_out *o, const struct wait_item *i)
+write_yes(struct json_out *o, const struct wait_item *i)
+{
+	json_out_array(o, "yes");
+	for (uint32_t n = 0; n < i->said_count; n++) {
+		if (i->said[n].yes) {
+			json_out_str(o, NULL, i->said[n].by);
+		}
+	}
+	json_out_end(o, ']');
+}
+
+static void
+write_escalation(struct json_out *o, const struct wait_item *i)
+{
+	if (i->remind.us) {
+		write_time(o, "remind", i->remind);
+		json_out_bool(o, "reminded", i->reminded);
+	}
+	if (i->escalate.us) {
+		write_time(o, "escalate", i->escalate);
+		json_out_str(o, "escalate_to", i->escalate_to);
+		json_out_bool(o, "escalated", i->escalated);
+	}
+}
+
+void
+wait_write_item(struct json_out *o, const struct wait_item *i)
 {
 	json_out_object(o, NULL);
 	json_out_z(o, "id", i->id);
@@ -228,10 +274,14 @@ write_item(struct json_out *o, const struct wait_item *i)
 	json_out_bool(o, "hint_cut", i->hint_cut);
 	json_out_i64(o, "people", i->people);
 	wait_write_texts(o, "named", i->named, i->named_count);
-	wait_write_texts(o, "yes", i->yes, i->yes_count);
+	write_yes(o, i);
 	wait_write_texts(o, "surfaces", i->surfaces, i->surface_count);
+	if (i->option_count) {
+		wait_write_texts(o, "options", i->options, i->option_count);
+	}
 	write_time(o, "asked", i->asked);
 	write_time(o, "expires", i->expires);
+	write_escalation(o, i);
 	write_time(o, "decided", i->decided);
 	if (i->by.len > 0) {
 		json_out_str(o, "by", i->by);
@@ -240,20 +290,49 @@ write_item(struct json_out *o, const struct wait_item *i)
 	if (i->reason.len > 0) {
 		json_out_str(o, "reason", i->reason);
 	}
+	if (i->value.len > 0) {
+		json_out_str(o, "value", i->value);
+	}
 	json_out_end(o, '}');
+}
+
+uint64_t
+wait_write_page(
+    struct buf *out, const struct wait_list *w, const struct wait_page *page)
+{
+	struct json_out o = { 0 };
+	struct wait_mark m = { .seq = page->after };
+	size_t left = page->limit;
+	uint64_t last = page->after;
+	uint64_t next = 0;
+
+	json_out_init(&o, out);
+	json_out_array(&o, NULL);
+	while (wait_next(w, m.seq, &m)) {
+		const struct wait_item *i;
+
+		if (!page->all && m.state != WAIT_OPEN) {
+			continue;
+		}
+		if (left == 0) {
+			next = last;
+			break;
+		}
+		i = wait_find(w, str_of(m.id));
+		if (i) {
+			wait_write_item(&o, i);
+			left--;
+		}
+		last = m.seq;
+	}
+	json_out_end(&o, ']');
+	return next;
 }
 
 void
 wait_write_list(struct buf *out, const struct wait_list *w, bool all)
 {
-	struct json_out o = { 0 };
+	struct wait_page page = { .limit = SIZE_MAX, .all = all };
 
-	json_out_init(&o, out);
-	json_out_array(&o, NULL);
-	for (size_t i = 0; i < w->count; i++) {
-		if (all || w->all[i]->shown.state == WAIT_OPEN) {
-			write_item(&o, &w->all[i]->shown);
-		}
-	}
-	json_out_end(&o, ']');
+	(void)wait_write_page(out, w, &page);
 }

@@ -3,14 +3,13 @@
 
 #include <string.h>
 
-#define NAMES_MAX 16 /* surfaces */
+static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
 
 /* RFC 4648 base32 in lower case, 20 characters of 5 bits. */
 void
 wait_make_id(const char prefix[2], const uint8_t random[WAIT_ID_RANDOM],
     char id[WAIT_ID_TEXT])
 {
-	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
 	uint32_t bits = 0;
 	unsigned have = 0;
 	size_t used = 0;
@@ -25,6 +24,52 @@ wait_make_id(const char prefix[2], const uint8_t random[WAIT_ID_RANDOM],
 		id[i] = alphabet[bits >> have & 31];
 	}
 	id[WAIT_ID_TEXT - 1] = '\0';
+}
+
+bool
+wait_parse_id(struct str text, uint8_t id[SLOT_ID])
+{
+	uint32_t bits = 0;
+	unsigned have = 0;
+	size_t used = 0;
+
+	if (text.len != WAIT_ID_TEXT - 1 || !str_starts(text, STR("w-"))) {
+		return false;
+	}
+	memset(id, 0, SLOT_ID);
+	for (size_t i = 2; i < text.len; i++) {
+		const char *at = strchr(alphabet, text.at[i]);
+
+		if (!at || !text.at[i]) {
+			return false;
+		}
+		bits = bits << 5 | (uint32_t)(at - alphabet);
+		have += 5;
+		if (have >= 8) {
+			have -= 8;
+			id[used++] = (uint8_t)(bits >> have);
+		}
+	}
+	id[used] = (uint8_t)(bits << (8 - have));
+	return true;
+}
+
+bool
+wait_file_name_ok(struct str name)
+{
+	char before = '.';
+
+	for (size_t i = 0; i < name.len; i++) {
+		char b = name.at[i];
+		bool plain = (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') ||
+		             (b >= '0' && b <= '9') || b == '_' || b == '-';
+
+		if (!plain && (b != '.' || before == '.')) {
+			return false;
+		}
+		before = b;
+	}
+	return name.len > 0 && name.len <= WAIT_FILE_MAX;
 }
 
 static bool
@@ -70,11 +115,23 @@ check_put(const struct wait_put *c, struct err *e)
 	}
 	if (c->people == 0 || c->people > WAIT_NAMED_MAX ||
 	    c->named_count > c->people || c->surface_count == 0 ||
-	    c->surface_count > NAMES_MAX || c->expires_us <= 0 ||
+	    c->surface_count > WAIT_SURFACES_MAX || c->expires_us <= 0 ||
 	    c->expires_us > INT64_MAX - c->now.us) {
 		return err_set(e, ERR_INPUT,
 		    "somebody must be able to answer: people, surfaces and "
 		    "expiry must be given");
+	}
+	if (c->remind_us < 0 || c->escalate_us < 0 ||
+	    c->remind_us > c->expires_us || c->escalate_us > c->expires_us ||
+	    (c->escalate_us && !name_fits(c->escalate_to)) ||
+	    c->option_count > WAIT_OPTIONS_MAX ||
+	    (c->file.len && !wait_file_name_ok(c->file)) ||
+	    (c->file_name.len && !wait_file_name_ok(c->file_name))) {
+		return err_set(e, ERR_INPUT,
+		    "a reminder and an escalation come before the end, an "
+		    "escalation names somebody, options are at most %d, names "
+		    "of files are plain",
+		    WAIT_OPTIONS_MAX);
 	}
 	return 0;
 }
@@ -87,19 +144,28 @@ check_run(const struct wait_list *w, const struct wait_put *c,
 {
 	struct digest digest = wait_digest(&c->subject);
 	struct digest effect = wait_effect(&c->subject);
+	struct wait_mark m = { 0 };
+	uint32_t at = 0;
 	size_t open = 0;
 
-	for (size_t n = 0; n < w->count; n++) {
-		const struct wait_item *i = &w->all[n]->shown;
+	while (wait_of_run(w, c->subject.run, &at, &m)) {
+		const struct wait_item *i;
 
-		if (!str_eq(i->run, c->subject.run) || i->kind != c->kind) {
+		if (m.kind != c->kind ||
+		    (m.state != WAIT_OPEN && m.state != WAIT_DENIED)) {
 			continue;
 		}
-		open += i->state == WAIT_OPEN;
-		if (i->state == WAIT_OPEN && digest_eq(i->digest, digest)) {
+		open += m.state == WAIT_OPEN;
+		i = wait_find(w, str_of(m.id));
+		if (!i) {
+			return err_set(e, ERR_UNAVAILABLE,
+			    "what this run asked before (%s) cannot be read",
+			    m.id);
+		}
+		if (m.state == WAIT_OPEN && digest_eq(i->digest, digest)) {
 			*same = i;
 		}
-		if (i->state == WAIT_DENIED && c->kind == WAIT_APPROVAL &&
+		if (m.state == WAIT_DENIED && c->kind == WAIT_APPROVAL &&
 		    digest_eq(i->effect, effect)) {
 			return err_set(e, ERR_DENIED,
 			    "a person denied this in this run already");
@@ -112,13 +178,33 @@ check_run(const struct wait_list *w, const struct wait_put *c,
 	return 0;
 }
 
-static void
-write_digest(struct json_out *o, const char *key, struct digest d)
+void
+wait_write_digest(struct json_out *o, const char *key, struct digest d)
 {
 	char text[DIGEST_TEXT] = { 0 };
 
 	digest_text(d, text);
 	json_out_z(o, key, text);
+}
+
+static void
+write_times(struct json_out *o, const struct wait_put *c)
+{
+	if (c->remind_us) {
+		json_out_i64(o, "remind_at_us", c->now.us + c->remind_us);
+	}
+	if (c->escalate_us) {
+		json_out_i64(o, "escalate_at_us", c->now.us + c->escalate_us);
+		json_out_str(o, "escalate_to", c->escalate_to);
+		json_out_str(o, "escalate_for", c->escalate_for);
+	}
+	if (c->file.len) {
+		json_out_str(o, "file", c->file);
+		json_out_str(o, "file_name", c->file_name);
+	}
+	if (c->option_count) {
+		wait_write_texts(o, "options", c->options, c->option_count);
+	}
 }
 
 static struct str
@@ -137,12 +223,12 @@ write_put(struct arena *a, const struct wait_put *c, const char *id)
 	json_out_z(&o, "kind", wait_kind_name(c->kind));
 	json_out_str(&o, "identity", s->identity);
 	json_out_str(&o, "tool", s->tool);
-	write_digest(&o, "contract", s->contract);
-	write_digest(&o, "args", s->args);
+	wait_write_digest(&o, "contract", s->contract);
+	wait_write_digest(&o, "args", s->args);
 	json_out_str(&o, "run", s->run);
 	json_out_i64(&o, "call", s->call);
-	write_digest(&o, "workspace", s->workspace);
-	write_digest(&o, "digest", wait_digest(s));
+	wait_write_digest(&o, "workspace", s->workspace);
+	wait_write_digest(&o, "digest", wait_digest(s));
 	json_out_str(&o, "asker", c->asker);
 	json_out_str(&o, "gate", c->gate);
 	json_out_str(&o, "hint", c->hint);
@@ -151,11 +237,12 @@ write_put(struct arena *a, const struct wait_put *c, const char *id)
 	json_out_bool(&o, "brief_cut", c->brief_cut);
 	json_out_i64(&o, "people", c->people);
 	if (!digest_is_zero(c->asked_by)) {
-		write_digest(&o, "asked_by", c->asked_by);
-		write_digest(&o, "named_args", c->named_args);
+		wait_write_digest(&o, "asked_by", c->asked_by);
+		wait_write_digest(&o, "named_args", c->named_args);
 	}
 	wait_write_texts(&o, "named", c->named, c->named_count);
 	wait_write_texts(&o, "surfaces", c->surfaces, c->surface_count);
+	write_times(&o, c);
 	json_out_end(&o, '}');
 	return arena_str(a, buf_str(&out));
 }
@@ -179,11 +266,12 @@ wait_put(struct wait_list *w, struct arena *a, const struct wait_put *c,
 		return 0;
 	}
 	wait_make_id("w-", random, id);
-	must(!wait_item_find(w, str_of(id)));
+	must(!wait_find(w, str_of(id)));
 	*step = (struct wait_step){
 		.id = arena_str(a, str_of(id)),
 		.body = write_put(a, c, id),
 		.state = WAIT_OPEN,
+		.what = "put",
 	};
 	return 0;
 }

@@ -4,15 +4,21 @@
 #include <string.h>
 
 /* Lengths in front of texts: no two different subjects give the same bytes. */
-static void
-add_text(struct digest_run *run, struct str s)
+void
+wait_add_number(struct digest_run *run, uint64_t n)
 {
-	uint8_t len[8] = { 0 };
+	uint8_t bytes[8] = { 0 };
 
-	for (size_t i = 0; i < sizeof(len); i++) {
-		len[i] = (uint8_t)((uint64_t)s.len >> (8 * i));
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		bytes[i] = (uint8_t)(n >> (8 * i));
 	}
-	digest_add(run, str_span(len, sizeof(len)));
+	digest_add(run, str_span(bytes, sizeof(bytes)));
+}
+
+void
+wait_add_text(struct digest_run *run, struct str s)
+{
+	wait_add_number(run, s.len);
 	digest_add(run, s);
 }
 
@@ -25,11 +31,11 @@ add_digest(struct digest_run *run, const struct digest *d)
 static void
 add_effect(struct digest_run *run, const struct wait_subject *s)
 {
-	add_text(run, s->identity);
-	add_text(run, s->tool);
+	wait_add_text(run, s->identity);
+	wait_add_text(run, s->tool);
 	add_digest(run, &s->contract);
 	add_digest(run, &s->args);
-	add_text(run, s->run);
+	wait_add_text(run, s->run);
 }
 
 struct digest
@@ -38,7 +44,7 @@ wait_effect(const struct wait_subject *s)
 	struct digest_run run = { 0 };
 
 	digest_begin(&run);
-	add_text(&run, STR("handrail effect 1"));
+	wait_add_text(&run, STR("handrail effect 1"));
 	add_effect(&run, s);
 	return digest_end(&run);
 }
@@ -51,10 +57,42 @@ wait_digest(const struct wait_subject *s)
 		(uint8_t)(s->call >> 16), (uint8_t)(s->call >> 24) };
 
 	digest_begin(&run);
-	add_text(&run, STR("handrail subject 1"));
+	wait_add_text(&run, STR("handrail subject 1"));
 	add_effect(&run, s);
 	digest_add(&run, str_span(call, sizeof(call)));
 	add_digest(&run, &s->workspace);
+	return digest_end(&run);
+}
+
+/* Not only what was said, also on which terms: a book in which one person was
+ * enough for what two must allow does not get past the seal either. */
+struct digest
+wait_said_digest(const struct wait_item *i, const struct wait_said *s)
+{
+	struct digest_run run = { 0 };
+
+	digest_begin(&run);
+	wait_add_text(&run, STR("handrail decision 1"));
+	wait_add_text(&run, str_of(i->id));
+	add_digest(&run, &i->digest);
+	wait_add_text(&run, str_of(wait_kind_name(i->kind)));
+	wait_add_text(&run, i->gate);
+	wait_add_number(&run, (uint64_t)i->expires.us);
+	wait_add_number(&run, i->people);
+	wait_add_number(&run, i->named_count);
+	for (uint32_t n = 0; n < i->named_count; n++) {
+		wait_add_text(&run, i->named[n]);
+	}
+	wait_add_text(&run, i->escalate_to);
+	wait_add_text(&run, i->escalate_for);
+	add_digest(&run, &i->asked_by);
+	add_digest(&run, &i->named_args);
+	wait_add_number(&run, s->yes);
+	wait_add_text(&run, s->by);
+	wait_add_text(&run, s->surface);
+	wait_add_text(&run, s->reason);
+	wait_add_text(&run, s->value);
+	wait_add_number(&run, (uint64_t)s->at.us);
 	return digest_end(&run);
 }
 

@@ -14,20 +14,32 @@
 #include "digest/digest.h"
 #include "json/json.h"
 
-#define WAIT_ID_TEXT   23  /* "w-" and 20 characters of base32, and the NUL */
-#define WAIT_ID_RANDOM 13  /* bytes; 100 bits are used */
-#define WAIT_CODE_TEXT 5   /* the 4-character code and the NUL */
-#define WAIT_NAME_MAX  135 /* bytes of an identity, principal or tool */
-#define WAIT_HINT_MAX  1024
-#define WAIT_BRIEF_MAX 38 /* with code and space a device's 43 */
-#define WAIT_NAMED_MAX 8
-#define WAIT_PER_RUN   8     /* that wait at once for one run (L08) */
-#define WAIT_VALUE_MAX 65536 /* bytes of an answer's JSON */
+#define WAIT_ID_TEXT      23 /* "w-" and 20 characters of base32, and the NUL */
+#define WAIT_ID_RANDOM    13 /* bytes; 100 bits are used */
+#define WAIT_CODE_TEXT    5  /* the 4-character code and the NUL */
+#define WAIT_NAME_MAX     135 /* bytes of an identity, principal or tool */
+#define WAIT_HINT_MAX     1024
+#define WAIT_BRIEF_MAX    38 /* with code and space a device's 43 */
+#define WAIT_NAMED_MAX    8
+#define WAIT_PER_RUN      8     /* that wait at once for one run (L08) */
+#define WAIT_VALUE_MAX    65536 /* bytes of an answer's JSON */
+#define WAIT_OPTIONS_MAX  16    /* answers to choose from */
+#define WAIT_MAC          32    /* bytes */
+#define WAIT_SURFACES_MAX 16
+#define WAIT_FILE_MAX     128 /* bytes of an id or name in a permission file */
 
 struct wait_list;
 
 struct wait_list *wait_list_new(uint64_t seed);
 void wait_list_free(struct wait_list *w); /* NULL is nothing */
+/* Where bodies are read again, so that what nobody looks at costs 64 bytes:
+ * the body of that event.  Without it everything stays in the memory. */
+typedef int wait_load_fn(
+    void *context, uint64_t seq, struct buf *body, struct err *e);
+void wait_list_store(struct wait_list *w, wait_load_fn *load, void *context);
+/* Gives up texts that can be read again: whose events are at most `durable`.
+ * Pointers to items are good until here. */
+void wait_fold(struct wait_list *w, uint64_t durable);
 
 enum wait_kind {
 #define WAIT_KIND(id, word, yes, no) WAIT_##id,
@@ -40,8 +52,12 @@ enum wait_state {
 #undef WAIT_STATE
 };
 const char *wait_kind_name(enum wait_kind k);
+const char *wait_kind_yes(enum wait_kind k); /* "approve", "answer" … */
+const char *wait_kind_no(enum wait_kind k);
 const char *wait_state_name(enum wait_state s);
 bool wait_kind_parse(struct str word, enum wait_kind *k);
+/* 1..128 of letters, digits, '.', '_', '-', no '.' in front, no "..". */
+bool wait_file_name_ok(struct str name);
 
 /* What an answer is about; all of it is bound. */
 struct wait_subject {
@@ -79,6 +95,14 @@ struct wait_put {
 	 * zero: it cannot be remembered. */
 	struct digest asked_by;
 	struct digest named_args;
+	int64_t remind_us;       /* told once more after this time; 0: never */
+	int64_t escalate_us;     /* after it, who else may decide; 0: never */
+	struct str escalate_to;  /* in the place of escalate_for, if that is */
+	struct str escalate_for; /* one of those named, or empty */
+	const struct str *options; /* of a question: one of them is the value */
+	uint32_t option_count;     /* 0: any value */
+	struct str file;           /* id of its permission files; or empty */
+	struct str file_name;      /* what they call it */
 };
 struct wait_decide {
 	struct str id;
@@ -86,15 +110,22 @@ struct wait_decide {
 	struct str principal; /* a person: operator's name */
 	struct str surface;   /* where it was said: cli, web, buddy, file */
 	struct str reason;    /* of a no; goes to the model */
-	struct str value;     /* JSON of a question's or client's answer */
+	struct str value;     /* of a question's (text) or client's (JSON) */
 	struct wall now;
+	const uint8_t *mac; /* over wait_decision, WAIT_MAC bytes; NULL: none */
 };
+/* What the vault seals of this decision, if it may be taken: the answer, who,
+ * where and when, and what was asked of whom on which terms.  Errors as
+ * wait_decide. */
+int wait_decision(const struct wait_list *w, const struct wait_decide *c,
+    struct digest *sealed, struct err *e) MUST_CHECK;
 struct wait_step { /* lives in the arena of the command */
 	struct str id;
 	struct str body;       /* the event: JSON, all that wait_apply needs */
 	bool duplicate;        /* of a put: it waits already, no event */
 	bool settled;          /* the run can go on: wake it */
 	enum wait_state state; /* after the step */
+	const char *what;      /* "decided", "reminded" …: the event */
 };
 
 /* Each: 0 with a step, or -1 and nothing.  `random` is WAIT_ID_RANDOM bytes.
@@ -108,9 +139,13 @@ int wait_put(struct wait_list *w, struct arena *a, const struct wait_put *c,
 int wait_decide(struct wait_list *w, struct arena *a,
     const struct wait_decide *c, struct wait_step *step,
     struct err *e) MUST_CHECK;
-/* The next one whose time has passed; ERR_MISSING: none. */
-int wait_expire(struct wait_list *w, struct arena *a, struct wall now,
+/* The next one whose time has come: to be told again, to be told to somebody
+ * else, or over.  ERR_MISSING: none. */
+int wait_due(struct wait_list *w, struct arena *a, struct wall now,
     struct wait_step *step, struct err *e) MUST_CHECK;
+/* An approval whose seal is not the vault's: as if nobody had said it. */
+int wait_refuse(struct wait_list *w, struct arena *a, struct str id,
+    struct wall now, struct wait_step *step, struct err *e) MUST_CHECK;
 /* Uses an approval up: only if approved, not expired, not used, and for
  * exactly this digest; else ERR_DENIED. */
 struct wait_consume {
@@ -126,52 +161,13 @@ int wait_cancel(struct wait_list *w, struct arena *a, struct str id,
     struct wall now, struct wait_step *step, struct err *e) MUST_CHECK;
 
 /* One event in: just yielded, or of the log.  ERR_INPUT or ERR_CONFLICT: not
- * written by this machine; nothing changed. */
-int wait_apply(struct wait_list *w, struct str body, struct err *e) MUST_CHECK;
+ * written by this machine; nothing changed.  seq: of its head, ascending; 0:
+ * the next one. */
+int wait_apply(struct wait_list *w, uint64_t seq, struct str body,
+    struct err *e) MUST_CHECK;
+/* The run has ended: its waits are told of for a while, and then forgotten. */
+void wait_run_over(struct wait_list *w, struct str run);
 
-struct wait_item { /* read only for others */
-	char id[WAIT_ID_TEXT];
-	char code[WAIT_CODE_TEXT];
-	enum wait_kind kind;
-	enum wait_state state;
-	struct str identity;
-	struct str tool;
-	struct str asker;
-	struct str gate;
-	struct str run;
-	uint32_t call;
-	struct digest contract;
-	struct digest args;
-	struct digest workspace;
-	struct digest digest;
-	struct digest effect;
-	struct digest asked_by; /* as it was put */
-	struct digest named_args;
-	struct str hint;
-	bool hint_cut;
-	struct str brief; /* empty: there is none */
-	bool brief_cut;
-	uint32_t people;
-	uint32_t named_count;
-	uint32_t surface_count;
-	uint32_t yes_count;
-	const struct str *named;
-	const struct str *surfaces;
-	struct str *yes; /* principals that said yes so far */
-	struct str by;   /* who decided, where, why, with what value */
-	struct str surface;
-	struct str reason;
-	struct str value;
-	struct wall asked;
-	struct wall expires;
-	struct wall decided;
-};
-const struct wait_item *wait_find(const struct wait_list *w, struct str id);
-/* In order of being asked; NULL past the end. */
-const struct wait_item *wait_at(const struct wait_list *w, size_t n);
-/* When wait_expire has something to do; false: never. */
-bool wait_next_expiry(const struct wait_list *w, struct wall *at);
-/* JSON array: what waits (open only: the inbox), or all. */
-void wait_write_list(struct buf *out, const struct wait_list *w, bool all);
+#include "wait/item.h"
 
 #endif

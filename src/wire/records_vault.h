@@ -5,6 +5,7 @@
 /* A chapter of records.h, which includes it: what the vault is asked. */
 
 #define WIRE_MARK 32 /* bytes of a value's mark (seal_mark) */
+#define WIRE_MACS 8  /* people that decide one thing, at most */
 
 struct wire_vault_hello {
 	uint8_t box_public[32];  /* X25519: clients seal secrets to it */
@@ -89,6 +90,22 @@ struct wire_vault_sign {
 struct wire_vault_signed {
 	uint64_t id;
 	uint8_t signature[64];
+};
+
+/* What a person said, sealed so that a book that was changed is found: the MACs
+ * of these digests, or whether all of these are that; of this purpose alone. */
+struct wire_vault_mac {
+	uint64_t id;
+	uint32_t check;
+	uint32_t count; /* 1..WIRE_MACS */
+	uint8_t digest[WIRE_MACS][32];
+	uint8_t mac[WIRE_MACS][WIRE_MARK];
+};
+
+struct wire_vault_maced {
+	uint64_t id;
+	uint64_t good; /* each of them, of a check */
+	uint8_t mac[WIRE_MACS][WIRE_MARK];
 };
 
 struct wire_redeem {

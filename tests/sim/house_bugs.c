@@ -139,8 +139,7 @@ __wrap_loop_timer_arm(struct loop_timer *t, struct loop *loop, struct mono at,
 	struct wall over;
 
 	if (sim_bug == BUG_WALL_ONCE && sim.core && t == &sim.core->expiry &&
-	    wait_next_expiry(sim.core->waits, &over) &&
-	    over.us > wall_now().us) {
+	    wait_next_due(sim.core->waits, &over) && over.us > wall_now().us) {
 		at = mono_after(mono_now(), over.us - wall_now().us);
 	}
 	__real_loop_timer_arm(t, loop, at, fn, owner);

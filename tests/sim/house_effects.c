@@ -266,8 +266,10 @@ replay(const struct book_head *head, struct str body)
 		queue_saw(again, str_of(task), head->seq);
 	}
 	if (head->kind == BOOK_WAIT_PUT || head->kind == BOOK_WAIT_DECIDED ||
-	    head->kind == BOOK_WAIT_ENDED) {
-		bad = wait_apply(waits_again, body, &e);
+	    head->kind == BOOK_WAIT_ENDED || head->kind == BOOK_WAIT_REMINDED ||
+	    head->kind == BOOK_WAIT_ESCALATED ||
+	    (head->kind == BOOK_DECISION_REFUSED && !head->rule[0])) {
+		bad = wait_apply(waits_again, head->seq, body, &e);
 	}
 	if (bad) {
 		sim_fault("event %llu cannot be replayed: %s",

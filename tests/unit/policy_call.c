@@ -522,10 +522,47 @@ of_many_gates_all_that_match_are_asked_in_order(void **state)
 	}
 }
 
+/* Of several gates: the soonest reminder, and the first escalation, which
+ * stands in for the person of its own gate. */
+static void
+reminders_and_escalations_are_joined(void **state)
+{
+	auto_arena a = { 0 };
+	const struct policy *p = policy_of(&a,
+	    "[gate.a]\ntool = \"t\"\nrequire = \"anna\"\nremind = \"30m\"\n"
+	    "escalate_to = \"bert\"\nexpires = \"4h\"\n"
+	    "[gate.b]\ntool = \"t|u\"\nrequire = \"carl\"\nremind = \"10m\"\n"
+	    "escalate_to = \"dora\"\nescalate_after = \"1h\"\n"
+	    "expires = \"3h\"\n"
+	    "[gate.c]\ntool = \"u\"\nrequire = \"operator\"\n"
+	    "expires = \"30m\"\n");
+	struct policy_call call = { .identity = STR("linux__server__x"),
+		.tool = STR("t"),
+		.action = STR("pay") };
+	struct policy_call_decision d = { 0 };
+
+	(void)state;
+	policy_call(&a, p, &call, &d);
+	assert_int_equal(d.verdict, POLICY_ASK);
+	assert_int_equal(d.ask.people, 2);
+	assert_int_equal(d.ask.remind_us, 10 * CLOCK_MINUTE);
+	assert_int_equal(d.ask.escalate_us, 120 * CLOCK_MINUTE);
+	assert_true(str_eq_z(d.ask.escalate_to, "bert"));
+	assert_true(str_eq_z(d.ask.escalate_for, "anna"));
+	/* What would come after the end does not come. */
+	call.tool = STR("u");
+	policy_call(&a, p, &call, &d);
+	assert_int_equal(d.ask.expires_us, 30 * CLOCK_MINUTE);
+	assert_int_equal(d.ask.remind_us, 10 * CLOCK_MINUTE);
+	assert_int_equal(d.ask.escalate_us, 0);
+	assert_int_equal(d.ask.escalate_to.len, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reminders_and_escalations_are_joined),
 		cmocka_unit_test(
 		    of_many_gates_all_that_match_are_asked_in_order),
 		cmocka_unit_test(

@@ -65,8 +65,8 @@ an_unknown_key_is_refused_everywhere(void **state)
 	assert_refused("x = 1\n", "gates.toml:1:5: ", "unknown key \"x\"");
 	assert_refused(
 	    "[defaults]\nmatched = \"ask\"\n", "gates.toml:2:", "\"matched\"");
-	assert_refused(GATE "tool = \"t\"\nremind = \"1h\"\n",
-	    "gates.toml:4:", "\"remind\"");
+	assert_refused(GATE "tool = \"t\"\nnudge = \"1h\"\n",
+	    "gates.toml:4:", "\"nudge\"");
 	assert_refused(
 	    GATE "match = { tol = \"t\" }\n", "gates.toml:3:", "\"tol\"");
 	assert_refused(RULE "speed = 1\n", "gates.toml:3:", "\"speed\"");
@@ -114,6 +114,22 @@ a_gate_says_what_it_is_for_and_who_decides(void **state)
 	    GATE "tool = \"a||b\"\n", "gates.toml:3:", "empty alternative");
 	assert_refused(GATE "tool = \"t\"\nexpires = \"soon\"\n",
 	    "gates.toml:4:", "expires");
+	assert_refused(GATE "tool = \"t\"\nremind = \"soon\"\n",
+	    "gates.toml:4:", "remind must be a time");
+	assert_refused(GATE "tool = \"t\"\nremind = \"24h\"\n",
+	    "gates.toml:4:", "before the gate expires");
+	assert_refused(GATE "tool = \"t\"\nescalate_after = \"1h\"\n",
+	    "gates.toml:4:", "goes with escalate_to");
+	assert_refused(GATE "tool = \"t\"\nescalate_to = \"Bert!\"\n",
+	    "gates.toml:4:", "no operator's name");
+	assert_refused(GATE "tool = \"t\"\nescalate_to = \"\"\n",
+	    "gates.toml:4:", "not empty");
+	assert_refused(GATE
+	    "tool = \"t\"\nescalate_to = \"b\"\nescalate_after = \"1d\"\n",
+	    "gates.toml:5:", "before the gate expires");
+	assert_refused("[gate.g]\ntool = \"t\"\nrequire = \"anna\"\n"
+	               "escalate_to = \"anna\"\n",
+	    "gates.toml:4:", "required anyway");
 	assert_refused(GATE "tool = \"t\"\non_timeout = \"allow\"\n",
 	    "gates.toml:4:", "only be \"deny\"");
 	assert_refused(GATE "tool = \"t\"\nhint = \"{{amount\"\n",

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "roles/roles.h"
@@ -441,10 +442,41 @@ a_queue_of_workers_has_types_without_a_brain(void **state)
 	    e.text, "role.toml:4:10: served: expected \"house\" or \"worker\"");
 }
 
+static void
+whose_name_stands_on_what_it_does_is_of_two_kinds(void **state)
+{
+	auto_arena a = { 0 };
+	struct role plain = { 0 };
+	struct role r = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	load(&a, FIX_TEST, &plain);
+	assert_true(str_eq_z(plain.acts.attribution, "service_account"));
+	load(&a,
+	    FIX_TEST "[identity]\nacts_as = \"bot@example.org\"\n"
+	             "attribution = \"personal_account\"\n"
+	             "billing_owner = \"anna\"\n",
+	    &r);
+	assert_true(str_eq_z(r.acts.as, "bot@example.org"));
+	assert_true(str_eq_z(r.acts.attribution, "personal_account"));
+	assert_true(str_eq_z(r.acts.billing_owner, "anna"));
+	/* The digest that every head names. */
+	assert_false(digest_eq(plain.digest, r.digest));
+	assert_int_equal(
+	    roles_parse_file(&a, STR("x"),
+	        STR(FIX_TEST "[identity]\nattribution = \"mine\"\n"),
+	        "role.toml", &r, &e),
+	    -1);
+	assert_non_null(strstr(e.text, "personal_account"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    whose_name_stands_on_what_it_does_is_of_two_kinds),
 		cmocka_unit_test(a_task_type_carries_its_power_and_its_forms),
 		cmocka_unit_test(every_mistake_has_its_line),
 		cmocka_unit_test(a_roles_limits_stand_over_the_houses),

@@ -41,7 +41,7 @@ every_pair_does_what_the_table_says(void **state)
 	/* By state: allow ask deny approve refuse start restart settle
 	 * carry. */
 	static const char *const table[STATES] = {
-		[SESSION_CALL_NONE] = "DAX-----F",
+		[SESSION_CALL_NONE] = "DAXP----F",
 		[SESSION_CALL_DECIDED] = "DAX--S---",
 		[SESSION_CALL_ASKED] = "-AXPX----",
 		[SESSION_CALL_APPROVED] = "-AX--S---",
@@ -100,6 +100,28 @@ decide(struct story *s, uint32_t call, const char *verdict)
 #define W_PUT(kind) "{\"event\":\"put\",\"id\":\"w-1\",\"kind\":\"" kind "\"}"
 #define W_SAYS(answer) \
 	"{\"event\":\"decided\",\"id\":\"w-1\",\"answer\":\"" answer "\"}"
+
+/* Asked for by another call of the run, and approved there. */
+static void
+a_call_may_be_approved_before_it_is_made(void **state)
+{
+	struct story s = { .epoch = 1 };
+	char body[400];
+
+	(void)state;
+	(void)snprintf(body, sizeof(body),
+	    "{\"verdict\":\"ask\",\"tool\":\"t\",\"wait\":\"w-9\","
+	    "\"args\":\"%064d\"}",
+	    1);
+	assert_int_equal(tell(&s, BOOK_CALL_DECIDED, 1, body), 0);
+	assert_int_equal(session_call_state(&s.run, 1), SESSION_CALL_APPROVED);
+	assert_string_equal(session_call(&s.run, 1)->wait, "w-9");
+	assert_int_equal(tell(&s, BOOK_CALL_STARTED, 1, ""), 0);
+	/* An approval never comes by itself. */
+	assert_int_equal(tell(&s, BOOK_WAIT_DECIDED, 2, W_SAYS("approve")), 0);
+	assert_int_equal(session_call_state(&s.run, 2), SESSION_CALL_NONE);
+	session_run_fini(&s.run);
+}
 
 static void
 a_run_tells_what_became_of_each_call(void **state)
@@ -368,6 +390,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_call_may_be_approved_before_it_is_made),
 		cmocka_unit_test(every_pair_does_what_the_table_says),
 		cmocka_unit_test(a_run_tells_what_became_of_each_call),
 		cmocka_unit_test(nothing_starts_before_it_was_decided),

@@ -120,15 +120,15 @@ a_wrong_declaration_has_its_line(void **state)
 	    "lower-case letters, digits and _ (finish is always there)");
 	refuses(HEAD "run = { exec = [\"x\"], client = true }\n",
 	    "server.toml:4:7: run: expected exactly one of exec, http, "
-	    "builtin and client = true");
+	    "builtin, request and client = true");
 	refuses(HEAD "run = { client = false }\n",
 	    "server.toml:4:7: run: expected exactly one of exec, http, "
-	    "builtin and client = true");
+	    "builtin, request and client = true");
 	refuses(HEAD "run = { client = true, env = { A = \"b\" } }\n",
 	    "server.toml:4:7: run: env and cwd go with exec and builtin");
 	refuses(HEAD "run = { builtin = \"rm\" }\n",
-	    "server.toml:4:19: builtin: expected shell, read_file, write_file "
-	    "or dispatch_task (finish is always there)");
+	    "server.toml:4:19: builtin: expected shell, read_file, write_file, "
+	    "dispatch_task or ask_person (finish is always there)");
 	refuses(HEAD "run = { builtin = \"shell\" }\n" ARG,
 	    "server.toml:4:7: builtin: it brings its own input and output");
 	refuses(HEAD "run = { exec = [\"x\"] }\ntimeout = \"25h\"\n",
@@ -137,6 +137,17 @@ a_wrong_declaration_has_its_line(void **state)
 	    "server.toml:5:16: output_limit: expected 1 to 1M bytes");
 	refuses(HEAD "run = { exec = [\"x\"] }\ncell = \"own\"\n",
 	    "server.toml:5:8: cell: expected \"fresh\" or \"run\"");
+	refuses(HEAD "run = { request = \"u\" }\n" ARG,
+	    "server.toml:4:7: request: expected another tool of this file "
+	    "that does something itself, and that no other tool requests");
+	refuses(HEAD "run = { request = \"t\" }\n" ARG,
+	    "server.toml:4:7: request: expected another tool of this file "
+	    "that does something itself, and that no other tool requests");
+	refuses(HEAD "run = { request = \"u\" }\n" ARG
+	             "[tool.u]\ndescription = \"d\"\naction = \"push\"\n"
+	             "run = { exec = [\"x\"] }\n",
+	    "server.toml:5:1: input: expected the same as that of u, which "
+	    "it requests");
 	refuses(HEAD "run = { client = true }\ncell = \"fresh\"\n",
 	    "server.toml:5:8: cell: only exec and shell start in a fresh "
 	    "cell");

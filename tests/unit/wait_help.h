@@ -68,7 +68,7 @@ apply(struct world *w, const struct wait_step *s)
 		return;
 	}
 	w->log[w->logged++] = s->body;
-	if (wait_apply(w->list, s->body, &w->e)) {
+	if (wait_apply(w->list, 0, s->body, &w->e)) {
 		fail_msg(STR_FMT ": %s", STR_ARG(s->body), w->e.text);
 	}
 }
@@ -79,7 +79,7 @@ assert_replays(struct world *w)
 	struct wait_list *other = wait_list_new(99);
 
 	for (size_t i = 0; i < w->logged; i++) {
-		assert_int_equal(wait_apply(other, w->log[i], &w->e), 0);
+		assert_int_equal(wait_apply(other, 0, w->log[i], &w->e), 0);
 	}
 	assert_true(str_eq(dump(w, w->list), dump(w, other)));
 	wait_list_free(other);

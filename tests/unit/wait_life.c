@@ -216,7 +216,7 @@ time_ends_a_question_and_an_approval(void **state)
 
 	(void)state;
 	init(&w);
-	assert_false(wait_next_expiry(w.list, &at));
+	assert_false(wait_next_due(w.list, &at));
 	assert_int_equal(put(&w, question(1), &s), 0);
 	struct str first = s.id;
 
@@ -225,18 +225,18 @@ time_ends_a_question_and_an_approval(void **state)
 	struct str second = s.id;
 
 	assert_int_equal(say(&w, second, "alice", true, &s), 0);
-	assert_true(wait_next_expiry(w.list, &at));
+	assert_true(wait_next_due(w.list, &at));
 	assert_int_equal(at.us, 1700000000000000 + CLOCK_MINUTE);
-	assert_int_equal(wait_expire(w.list, &w.arena, w.now, &s, &w.e), -1);
+	assert_int_equal(wait_due(w.list, &w.arena, w.now, &s, &w.e), -1);
 	w.now.us += CLOCK_MINUTE;
 	assert_int_equal(say(&w, first, "alice", true, &s), -1);
 	assert_int_equal(w.e.kind, ERR_CONFLICT);
 	assert_int_equal(consume(&w, second, digest_for(2)), -1);
 	assert_int_equal(w.e.kind, ERR_DENIED);
-	assert_int_equal(wait_expire(w.list, &w.arena, w.now, &s, &w.e), 0);
+	assert_int_equal(wait_due(w.list, &w.arena, w.now, &s, &w.e), 0);
 	assert_true(s.settled && str_eq(s.id, first));
 	apply(&w, &s);
-	assert_int_equal(wait_expire(w.list, &w.arena, w.now, &s, &w.e), -1);
+	assert_int_equal(wait_due(w.list, &w.arena, w.now, &s, &w.e), -1);
 	assert_int_equal(w.e.kind, ERR_MISSING);
 	assert_replays(&w);
 	fini(&w);

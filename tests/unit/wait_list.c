@@ -149,7 +149,8 @@ a_forged_event_is_not_applied(void **state)
 		buf_add(&body, head);
 		buf_add(&body, s.id);
 		buf_add(&body, str_sub(rest, 1, rest.len));
-		assert_row(wait_apply(w.list, buf_str(&body), &w.e) == -1, i);
+		assert_row(
+		    wait_apply(w.list, 0, buf_str(&body), &w.e) == -1, i);
 	}
 	/* Another subject under the old digest. */
 	auto_buf forged = { 0 };
@@ -165,9 +166,9 @@ a_forged_event_is_not_applied(void **state)
 	}
 	struct wait_list *other = wait_list_new(1);
 
-	assert_int_equal(wait_apply(other, buf_str(&forged), &w.e), -1);
-	assert_int_equal(wait_apply(other, put_body, &w.e), 0);
-	assert_int_equal(wait_apply(other, put_body, &w.e), -1); /* twice */
+	assert_int_equal(wait_apply(other, 0, buf_str(&forged), &w.e), -1);
+	assert_int_equal(wait_apply(other, 0, put_body, &w.e), 0);
+	assert_int_equal(wait_apply(other, 0, put_body, &w.e), -1); /* twice */
 	wait_list_free(other);
 	assert_true(str_eq(before, dump(&w, w.list)));
 	fini(&w);
@@ -228,7 +229,7 @@ a_brief_hint_is_kept_and_an_older_book_has_none(void **state)
 	while (!str_starts(rest, STR("\"people\":"))) {
 		rest = str_sub(rest, 1, rest.len);
 	}
-	assert_int_equal(wait_apply(older,
+	assert_int_equal(wait_apply(older, 0,
 	                     arena_printf(&w.arena, STR_FMT STR_FMT,
 	                         STR_ARG(head), STR_ARG(rest)),
 	                     &w.e),
