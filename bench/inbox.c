@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inbox-page: how long core makes of a page of the inbox (50 waits, whole, with
- * their arguments read from the store and their marks) while 100,000 wait. With
- * core's own code: the runs are parked as a gate parks them, each of a task of
- * its own; pages are made from the first one on and from random places.
+ * inbox-page-web: how long core makes of a page of the inbox (50 waits, whole,
+ * with their arguments read from the store and their marks) while 100,000 wait.
+ * With core's own code: the runs are parked as a gate parks them, each of a
+ * task of its own; pages are made from the first one on and from random places.
  *
  *     bench_inbox [WAITS [FOLDER]]
  */
@@ -252,8 +252,8 @@ main(int argc, char **argv)
 	} else {
 		log_in(&c);
 		printf("%llu wait\n", (unsigned long long)waits);
-		measure(&c, "inbox-page", 0);
-		measure(&c, "inbox-page-anywhere", waits);
+		measure(&c, "inbox-page-web", 0);
+		measure(&c, "inbox-page-web-anywhere", waits);
 		store_close(c.book.store);
 	}
 	remove_book(buf_z(&path));
