@@ -24,16 +24,16 @@ struct core_ask {
 	const struct json *body;               /* NULL: none */
 	const struct core_operator *operator_; /* NULL: nobody known */
 	struct str key;                        /* Idempotency-Key, or empty */
-	bool events;                           /* Accept: text/event-stream */
 	uint64_t last;                         /* Last-Event-ID, or 0 */
+	uint64_t login; /* of a page; then operator_ is its person */
+	bool events;    /* Accept: text/event-stream */
 	bool local;
-	enum wire_page page; /* a page of our own asks */
-	uint64_t login;      /* and this login; then operator_ is its person */
-	bool watching;       /* the stream of the inbox */
-	bool gone;           /* the client is away */
+	bool watching;   /* streams the inbox */
+	bool gone;       /* the client is away */
 	bool reading;    /* and waits for the commit of what it would read */
-	unsigned waited; /* for how many commits */
 	bool written;    /* its answer waits for the commit */
+	unsigned waited; /* for how many commits */
+	enum wire_page page; /* a page of our own asks */
 	/* the prepared answer */
 	uint32_t status;
 	struct buf answer;
@@ -45,8 +45,8 @@ struct core_ask {
 	bool following;     /* streams them */
 	bool began;         /* and has had its first piece */
 	bool over;          /* run_ended is among what it has */
-	struct loop_timer patience;
 	bool polling;
+	struct loop_timer patience;
 	struct core *core;
 	/* waiting for the vault: the credential to be written */
 	char credential[WIRE_CREDENTIAL_MAX];
@@ -54,11 +54,11 @@ struct core_ask {
 	bool putting; /* a new one; else a new value of one */
 	bool sealing;
 	bool authorizing; /* the same for `vault login` */
+	bool claiming;    /* waits for a task */
 	/* waiting for the blocks of proofs */
 	int (*again)(struct core *c, struct core_ask *ask, struct err *e);
 	/* a worker's, waiting for a task or for the commit of its claim */
 	struct core_claim *claim;
-	bool claiming; /* waits for a task */
 	/* operator's sandbox */
 	uint64_t cell;
 	bool streaming;

@@ -376,7 +376,7 @@ core_wait_step(struct core *c, enum book_kind kind, struct str id,
 	event.run = run;
 	uint64_t seq = core_append(c, &event);
 
-	core_web_saw(c, seq, kind, wait_find(c->waits, id));
+	core_web_saw(c, seq, kind, id);
 	if (kind == BOOK_WAIT_PUT) {
 		core_notify_wait(c, id);
 	}

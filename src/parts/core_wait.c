@@ -48,6 +48,7 @@ due_wait(struct core *c, const struct wait_step *step)
 		wake(c, w->run);
 	} else {
 		core_wait_letter(c, w, !again);
+		core_notify_wait(c, step->id);
 	}
 }
 

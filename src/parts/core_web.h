@@ -54,8 +54,8 @@ struct core_operator;
 /* --- core_web_events.c: what changes --- */
 
 void core_web_record(struct core *c); /* from now on it is kept */
-void core_web_saw(struct core *c, uint64_t seq, enum book_kind kind,
-    const struct wait_item *w);
+void core_web_saw(
+    struct core *c, uint64_t seq, enum book_kind kind, struct str id);
 bool core_web_lives(const struct core *c); /* a page of it is open */
 void core_web_ended(struct core *c);       /* a login: its pages hear so */
 void core_web_left(struct core *c);        /* a page is gone */

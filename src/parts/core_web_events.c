@@ -39,16 +39,21 @@ cut(char *field, size_t size, struct str text)
 }
 
 void
-core_web_saw(struct core *c, uint64_t seq, enum book_kind kind,
-    const struct wait_item *w)
+core_web_saw(struct core *c, uint64_t seq, enum book_kind kind, struct str id)
 {
-	bool ended = kind == BOOK_WAIT_ENDED;
 	struct core_web *web = c->web;
+	const struct wait_item *w;
 	struct core_change *at;
 
+	if (!web || !web->changes ||
+	    (kind != BOOK_WAIT_PUT && kind != BOOK_WAIT_DECIDED &&
+	        kind != BOOK_WAIT_ENDED)) {
+		return;
+	}
+	w = wait_find(c->waits, id);
 	/* An answer that is used up, or needed no more, was told when it was
 	 * given. */
-	if (!web || !web->changes || (ended && w->by.len)) {
+	if (!w || (kind == BOOK_WAIT_ENDED && w->by.len)) {
 		return;
 	}
 	at = &web->changes[web->count++ % CORE_CHANGES_MAX];
@@ -58,7 +63,7 @@ core_web_saw(struct core *c, uint64_t seq, enum book_kind kind,
 	*at = (struct core_change){ .seq = seq };
 	at->asked = kind == BOOK_WAIT_PUT;
 	at->over = w->state != WAIT_OPEN;
-	cut(at->id, sizeof(at->id), str_of(w->id));
+	cut(at->id, sizeof(at->id), id);
 	cut(at->state, sizeof(at->state), str_of(wait_state_name(w->state)));
 	cut(at->by, sizeof(at->by),
 	    !at->over && w->said_count ? w->said[w->said_count - 1].by : w->by);

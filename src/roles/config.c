@@ -8,7 +8,7 @@
 #define CELLS_MAX  1000
 #define MEMORY_MIN (16ULL << 20)
 #define PIDS_MIN   4
-#define DAY_US     (24 * 60 * CLOCK_MINUTE)
+#define DAY_US     (24LL * 60 * CLOCK_MINUTE)
 
 int
 roles_check_limits(const char *file, const struct json *where,

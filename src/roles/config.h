@@ -21,11 +21,6 @@ struct config_operator {
 	struct str web;
 };
 
-struct config_buddy { /* both empty: no device; never both given */
-	struct str serial;
-	struct str tcp;
-};
-
 struct config_model {
 	struct str name; /* "default" of [model.default] */
 	struct str url;

@@ -2,8 +2,8 @@
 #ifndef ROLES_WEB_H
 #define ROLES_WEB_H
 
-/* A chapter of roles.h, which includes it: the inbox in a browser, and who
- * hears that something waits. */
+/* A chapter of roles.h, which includes it: where people are asked besides the
+ * command line, and who hears that something waits. */
 
 #include "base/base.h"
 
@@ -17,6 +17,11 @@ struct config_notify {
 	struct str link;
 	struct str upstream;
 	struct str ca;
+};
+
+struct config_buddy { /* both empty: no device; never both given */
+	struct str serial;
+	struct str tcp;
 };
 
 #endif

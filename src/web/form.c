@@ -2,20 +2,28 @@
 /* The form of the login page, as a browser sends it (WHATWG URL, 5.1). */
 #include "web/inside.h"
 
+/* The byte that stands at *i, which moves to its end. */
+static bool
+decode(struct str text, size_t *i, uint8_t *byte)
+{
+	char c = text.at[*i];
+
+	*byte = c == '+' ? ' ' : (uint8_t)c;
+	if (c != '%') {
+		return true;
+	}
+	*i += 2;
+	return *i < text.len && hex_bytes(str_sub(text, *i - 1, 2), byte, 1);
+}
+
 static bool
 add_decoded(struct buf *out, struct str text)
 {
 	for (size_t i = 0; i < text.len; i++) {
-		uint8_t byte = (uint8_t)text.at[i];
+		uint8_t byte;
 
-		if (text.at[i] == '+') {
-			byte = ' ';
-		} else if (text.at[i] == '%') {
-			if (i + 2 >= text.len ||
-			    !hex_bytes(str_sub(text, i + 1, 2), &byte, 1)) {
-				return false;
-			}
-			i += 2;
+		if (!decode(text, &i, &byte)) {
+			return false;
 		}
 		buf_add_byte(out, byte);
 	}

@@ -483,6 +483,29 @@ def a_page_that_was_away_misses_nothing_and_hears_nothing_twice():
 
 
 @test
+def an_api_that_falls_takes_no_login_and_no_change_with_it():
+    h = house()
+    p = Page(h).login()
+    s = Stream(p, p.inbox()['seq'])
+    first = pay(h, 'jana')
+    w = s.wait('asked', task=first)
+    pid = h.pids()['api']
+    need(end_process(pid))
+    until(lambda: s.ended, 10, 'the stream goes on')
+    h.whole()
+    second = pay(h, 'kurt')
+    p.waiting(second)
+    s = Stream(p, 0, last=w['seq'])
+    s.wait('asked', task=second)
+    for x in p.inbox()['waits']:
+        need(p.say(x, 'deny').code == 200)
+        s.wait('over', id=x['id'])
+    h.outcome(first)
+    h.outcome(second)
+    s.close()
+
+
+@test
 def what_expires_leaves_the_page():
     roles = {'payer': {**PAYER, 'gates.toml': GATES.replace(
         'surface = "web | cli"', 'surface = "web | cli"\nexpires = "2s"')}}

@@ -19,7 +19,9 @@ FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic',
          '--no-first-run', '--disable-background-networking',
          '--disable-component-update', '--disable-sync',
          '--disable-dev-shm-usage', '--host-resolver-rules='
-         'MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost']
+         'MAP inbox.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+         # the certificate of a test's own proxy
+         '--ignore-certificate-errors']
 KEYS = {'Enter': '\ue007', 'Escape': '\ue00c', 'Tab': '\ue004'}
 
 
