@@ -59,12 +59,11 @@ write_run(struct core *c, struct json_out *o, const struct session_run *view)
 static bool
 is_body_needed(const struct book_head *head)
 {
-	return head->has_body &&
-	       (head->kind == BOOK_CALL_DECIDED ||
-	           head->kind == BOOK_CALL_STARTED ||
-	           head->kind == BOOK_CALL_SETTLED ||
-	           head->kind == BOOK_WAIT_PUT ||
-	           head->kind == BOOK_WAIT_DECIDED);
+	return head->has_body && (head->kind == BOOK_CALL_DECIDED ||
+	                             head->kind == BOOK_CALL_STARTED ||
+	                             head->kind == BOOK_CALL_SETTLED ||
+	                             head->kind == BOOK_WAIT_PUT ||
+	                             head->kind == BOOK_WAIT_DECIDED);
 }
 
 /* A body that expired leaves its call out, and nothing else. */
