@@ -18,7 +18,7 @@
 #ifndef GAMES
 #define GAMES 10000
 #endif
-#define MANY     200000
+#define MANY     (20 * GAMES)
 #define COMMANDS 150
 #define HUNT     3000 /* games in which a bug must show */
 
