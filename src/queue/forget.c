@@ -164,7 +164,7 @@ queue_apply_forget(
 		if (t->mark != q->mark &&
 		    (seq == 0 || seq > t->shown.last_seq)) {
 			q->all.at[t->index] = NULL;
-			queue_task_unlink(q, t, seq);
+			queue_task_unlink(t);
 			queue_task_free(q, t);
 		}
 	}

@@ -36,7 +36,7 @@ void queue_task_link(struct task *later, struct task *earlier);
 void queue_absent_add(struct task *t, struct str id);
 void queue_absent_drop(struct task *t, struct str id); /* or nothing */
 void queue_task_release(struct queue *q, struct task *t, uint64_t seq);
-void queue_task_unlink(struct queue *q, struct task *t, uint64_t seq);
+void queue_task_unlink(struct task *t);
 void queue_task_adopt(struct task *child, struct task *parent);
 void queue_task_touched(struct queue *q, struct task *t, uint64_t seq);
 void queue_task_unsaved(struct queue *q, struct task *t, uint64_t seq);

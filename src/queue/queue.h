@@ -138,7 +138,8 @@ int queue_leases_lost(struct queue *q, struct arena *a, uint32_t incarnation,
     struct wall now, struct queue_step *step, struct err *e) MUST_CHECK;
 
 /* Held back: it stays what it is, and nothing claims it until it is let go.  No
- * event: why is the caller's to write down, and to say again after a load. */
+ * event: why is the caller's to write down, and to say again after a load or a
+ * recall. */
 void queue_hold_back(struct queue *q, struct str task, bool back);
 
 /* Whatever has become due by now can be claimed; effects, and no events: on

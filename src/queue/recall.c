@@ -58,6 +58,19 @@ queue_recall(struct queue *q, struct arena *a, struct str saved,
 	return 0;
 }
 
+/* Whoever named it as parent has it again, as after a load. */
+static void
+adopt_all(struct queue *q, struct task *parent)
+{
+	for (size_t i = 0; i < q->all.count; i++) {
+		struct task *t = q->all.at[i];
+
+		if (t->more && str_eq(t->more->parent_id, parent->shown.id)) {
+			queue_task_adopt(t, parent);
+		}
+	}
+}
+
 int
 queue_apply_recall(
     struct queue *q, const struct queue_change *c, uint64_t seq, struct err *e)
@@ -84,9 +97,7 @@ queue_apply_recall(
 	if (t->more) {
 		queue_said_drop(q, t->more);
 	}
-	if (t->more && !t->more->parent) { /* forgotten after its child */
-		queue_text_free(&t->more->parent_id);
-	}
+	adopt_all(q, t);
 	t->shown.updated = c->at;
 	queue_place(q, t);
 	if (seq > 0) { /* else it goes on from the end of its own trail */

@@ -227,10 +227,10 @@ queue_task_adopt(struct task *child, struct task *parent)
 	}
 }
 
-/* Out of everybody's lists.  What depends on it waits for its recall; its
- * children have no parent any more, and are saved anew. */
+/* Out of everybody's lists.  What depends on it, and its children, wait for its
+ * recall. */
 void
-queue_task_unlink(struct queue *q, struct task *t, uint64_t seq)
+queue_task_unlink(struct task *t)
 {
 	struct more *m = t->more;
 
@@ -247,11 +247,7 @@ queue_task_unlink(struct queue *q, struct task *t, uint64_t seq)
 		queue_absent_add(m->dependants.at[i], t->shown.id);
 	}
 	for (size_t i = 0; m && i < m->children.count; i++) {
-		struct task *child = m->children.at[i];
-
-		child->more->parent = NULL;
-		queue_text_free(&child->more->parent_id);
-		queue_task_unsaved(q, child, seq);
+		m->children.at[i]->more->parent = NULL;
 	}
 	if (m && m->parent) {
 		list_drop(&m->parent->more->children, t);

@@ -183,11 +183,13 @@ class Town:
             h.process.kill()
             h.wait()
             h.gone(5.0)
-            h.start(60, args=self.where)
         else:
             end_process(parts[name])
-        # Leases end with their incarnation, whenever that is noticed.
+        # Leases end with their incarnation, whenever that is noticed; and
+        # before the next one can give any.
         self.diary.say(None, 'restart', 'ok')
+        if name == 'supervisor':
+            h.start(60, args=self.where)
         return name
 
     def finals(self):

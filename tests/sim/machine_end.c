@@ -63,7 +63,9 @@ series(struct m_game *g, int n, const struct queue_step *s)
 	t->cap = before.cap;
 	t->every = before.every;
 	t->cron = before.cron;
-	t->parent = before.parent;
+	if (before.parent >= 0 && g->m.tasks[before.parent].life == M_THERE) {
+		t->parent = before.parent;
+	}
 	t->not_before = before.cron ? (g->w.now.us / five + 1) * five
 	                            : g->w.now.us + before.every;
 	g->m.lines[t->queue].waiting++;
@@ -464,12 +466,6 @@ forget_one(struct m_game *g, int n, struct wall before)
 	t->life = M_FORGOTTEN;
 	t->key = 0;
 	t->ack_count = 0;
-	for (int i = 0; i < g->m.count; i++) {
-		if (g->m.tasks[i].parent == n &&
-		    g->m.tasks[i].life == M_THERE) {
-			g->m.tasks[i].parent = -1;
-		}
-	}
 	m_seen.forgets++;
 }
 
@@ -503,8 +499,5 @@ m_after_recall(struct m_game *g, int n, int rc)
 	}
 	t->life = M_THERE;
 	t->updated = g->w.now.us;
-	if (t->parent >= 0 && g->m.tasks[t->parent].life != M_THERE) {
-		t->parent = -1;
-	}
 	m_seen.recalls++;
 }

@@ -406,6 +406,8 @@ recall(struct m_game *g)
 	m_after_recall(g, n, rc);
 	if (rc == 0) {
 		m_apply(g, &s);
+		queue_hold_back(
+		    g->w.queue, str_of(g->m.tasks[n].id), g->m.tasks[n].held);
 	}
 }
 
