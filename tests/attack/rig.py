@@ -52,7 +52,7 @@ def talk(t):
             mark = os.environ.get('API_KEY', '').encode()
             piece = base64.b64decode(piece).replace(b'@MARK@', mark).replace(
                 b'@FRONT@', mark[:20]).replace(b'@BACK@', mark[20:])
-            s.sendall(b''.join(piece.replace(b'@NUM', (2 * i + 1).to_bytes(4, 'big'))
+            s.sendall(b''.join(piece.replace(b'@NUM', (2 * i + 3).to_bytes(4, 'big'))
                                for i in range(times)))
         while len(heard) < 4000000:
             piece = s.recv(65536)
@@ -208,7 +208,7 @@ def cell(*talks, identity='helper'):
 
 
 def answers(a, count):
-    lines = [x[1:].split()[0] for x in a.out.split('\n') if x.startswith('=')]
+    lines = [x[1:x.rindex(' ')] for x in a.out.split('\n') if x.startswith('=')]
     need(len(lines) >= count, 'the client in the cell', a)
     return [base64.b64decode(x) for x in lines[:count]]
 
