@@ -305,7 +305,7 @@ replies_that_are_lost_are_asked_for_by_the_log(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	for (unsigned round = 0; round < 24; round++) {
+	for (unsigned round = 0; round < 12; round++) {
 		pid_t psql = round % 4 == 0 ? hold_up() : 0;
 
 		for (unsigned i = 0; i < STORE_FLIGHTS_MAX; i++) {
