@@ -396,6 +396,7 @@ static const struct store_ops ops = {
 	.rows_count = sqlite_rows_count,
 	.task_put = sqlite_task_put,
 	.task_get = sqlite_task_get,
+	.task_record = sqlite_task_record,
 	.tasks_walk = sqlite_tasks_walk,
 	.tasks_all = sqlite_tasks_all,
 	.live_walk = sqlite_live_walk,

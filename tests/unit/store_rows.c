@@ -525,6 +525,136 @@ times_of_tasks_are_kept_to_the_millisecond(void **state)
 }
 #endif
 
+/* --- records --- */
+
+static void
+put_record(
+    struct store *store, uint64_t number, const char *id, const char *record)
+{
+	struct store_task task = {
+		.number = number,
+		.id = str_of(id),
+		.queue = STR("engineering"),
+		.state = STR("pending"),
+		.created_at = { 5000 },
+		.updated_at = { 5000 },
+		.record = str_of(record),
+		.saved = STR("form"),
+		.live = true,
+	};
+	struct err e = { 0 };
+
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+}
+
+static void
+expect_record(
+    struct store *store, uint64_t number, const char *id, const char *expected)
+{
+	auto_buf out = { 0 };
+	struct err e = { 0 };
+
+	buf_add_z(&out, "> ");
+	assert_int_equal(
+	    store_task_record(store, number, str_of(id), &out, &e), 0);
+	assert_string_equal(buf_z(&out) + 2, expected);
+}
+
+static void
+task_name(char name[16], int n)
+{
+	(void)snprintf(name, 16, "t%d", n);
+}
+
+static void
+put_records(struct store *store, int from, int to)
+{
+	begin(store);
+	for (int n = from; n <= to; n++) {
+		char id[16];
+		char record[32];
+
+		task_name(id, n);
+		(void)snprintf(record, sizeof(record), "{\"n\":%d}", n);
+		put_record(store, (uint64_t)n * 2, id, record);
+	}
+	commit(store);
+}
+
+static void
+expect_numbered(struct store *store, int n)
+{
+	char id[16];
+	char record[32];
+
+	task_name(id, n);
+	(void)snprintf(record, sizeof(record), "{\"n\":%d}", n);
+	expect_record(store, (uint64_t)n * 2, id, record);
+}
+
+static void
+records_are_read_in_any_order(void **state)
+{
+	auto_store store = open_store();
+
+	(void)state;
+	put_records(store, 1, 300);
+	for (int n = 1; n <= 300; n++) {
+		expect_numbered(store, n);
+	}
+	for (int n = 300; n >= 1; n -= 7) {
+		expect_numbered(store, n);
+		expect_numbered(store, (n * 31) % 300 + 1);
+	}
+	put_records(store, 301, 400);
+	for (int n = 250; n <= 400; n++) {
+		expect_numbered(store, n);
+	}
+}
+
+static void
+a_record_is_the_newest_that_stays(void **state)
+{
+	auto_store store = open_store();
+
+	(void)state;
+	put_records(store, 1, 100);
+	for (int n = 1; n <= 40; n++) {
+		expect_numbered(store, n);
+	}
+	begin(store);
+	put_record(store, 84, "t42", "{\"new\":1}");
+#ifndef STORE_ON_POSTGRES
+	expect_record(store, 84, "t42", "{\"new\":1}");
+	expect_numbered(store, 43);
+#endif
+	store_rollback(store);
+	expect_numbered(store, 42);
+	begin(store);
+	put_record(store, 84, "t42", "{\"new\":2}");
+	commit(store);
+	expect_record(store, 84, "t42", "{\"new\":2}");
+}
+
+/* A number that is not, or no more, this task's: its id says which is meant. */
+static void
+a_record_is_of_the_task_that_is_named(void **state)
+{
+	auto_store store = open_store();
+	auto_buf out = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	put_records(store, 1, 20);
+	expect_record(store, 8, "t5", "{\"n\":5}");
+	expect_record(store, 9, "t5", "{\"n\":5}");
+	expect_record(store, 1000, "t5", "{\"n\":5}");
+	assert_int_equal(
+	    store_task_record(store, 8, STR("none"), &out, &e), -1);
+	assert_int_equal(e.kind, ERR_MISSING);
+	assert_int_equal(out.len, 0);
+}
+
 static int
 name_row(void *context, const struct store_row *row, struct err *e)
 {
@@ -572,6 +702,9 @@ main(void)
 		TEST(a_live_task_is_loaded_until_its_end),
 		TEST(a_task_may_end_more_than_once),
 		TEST(a_batch_may_have_a_task_more_than_once),
+		TEST(records_are_read_in_any_order),
+		TEST(a_record_is_the_newest_that_stays),
+		TEST(a_record_is_of_the_task_that_is_named),
 #ifndef STORE_ON_POSTGRES
 		TEST(times_of_tasks_are_kept_to_the_millisecond),
 #endif
