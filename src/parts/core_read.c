@@ -224,13 +224,15 @@ int
 core_task_record(
     struct core *c, struct str task, struct buf *out, struct err *e)
 {
+	const struct queue_task *t = queue_find(c->queue, task);
 	size_t before = out->len;
 
 	if (unwritten_record(&c->book.flying, task, out) ||
 	    unwritten_record(&c->book.forming, task, out)) {
 		return 0;
 	}
-	if (store_task_get(c->book.store, task, keep_record, out, e)) {
+	if (t ? store_task_record(c->book.store, t->put_seq, task, out, e)
+	      : store_task_get(c->book.store, task, keep_record, out, e)) {
 		return -1;
 	}
 	if (out->len - before > 2) {
