@@ -10,6 +10,7 @@
  *     bench_queue put|start STORE TASKS
  *     bench_queue recover STORE TASKS
  *     bench_queue flat - TASKS
+ *     bench_queue idle - TASKS
  *
  * halves: half of those in flight form the next batch while the other half's is
  * under way, as in core.
@@ -41,7 +42,8 @@ struct bench {
 	struct book_tree tree;
 	uint64_t seq;
 	uint64_t incarnation;
-	struct heads heads; /* of this turn */
+	struct heads heads;  /* of this turn */
+	struct arena memory; /* of a command */
 	bool no_tree;
 	bool no_rows;
 	bool halves;
@@ -99,18 +101,28 @@ open_book(struct bench *b)
 	b->seq = store_last_seq(b->store);
 }
 
+/* Which kind of head each event is, looked up once. */
+static enum book_kind
+head_kind(enum queue_event_kind kind)
+{
+	static enum book_kind kinds[QUEUE_EVENT_RAISE + 1];
+
+	must(kinds[kind] ||
+	     book_kind_parse(str_of(queue_event_head(kind)), &kinds[kind]));
+	return kinds[kind];
+}
+
 static void
 add_head(struct bench *b, const struct queue_event *event, uint64_t before)
 {
 	struct book_head head = {
 		.seq = ++b->seq,
 		.time = wall_now(),
+		.kind = head_kind(event->kind),
 		.incarnation = (uint32_t)b->incarnation,
 		.epoch = event->epoch,
 	};
 
-	must(
-	    book_kind_parse(str_of(queue_event_head(event->kind)), &head.kind));
 	(void)book_id_parse(event->id, &head.task);
 	(void)str_copy(head.identity, sizeof(head.identity), OWNER);
 	heads_add(&b->heads, &head, event->body)->before = before;
@@ -273,9 +285,9 @@ claimer(const struct bench *b, size_t max)
 static size_t
 claim(struct bench *b, struct held *held, size_t max)
 {
-	auto_arena a = { 0 };
 	size_t taken = 0;
 
+	arena_clear(&b->memory);
 	while (taken < max) {
 		size_t some = max - taken < QUEUE_CLAIM_MAX ? max - taken
 		                                            : QUEUE_CLAIM_MAX;
@@ -283,7 +295,7 @@ claim(struct bench *b, struct held *held, size_t max)
 		struct queue_step step = { 0 };
 		struct err e = { 0 };
 
-		if (queue_claim(b->queue, &a, &command, &step, &e)) {
+		if (queue_claim(b->queue, &b->memory, &command, &step, &e)) {
 			must(e.kind == ERR_MISSING);
 			break;
 		}
@@ -300,7 +312,6 @@ claim(struct bench *b, struct held *held, size_t max)
 static void
 finish(struct bench *b, const struct held *held, const struct json *result)
 {
-	auto_arena a = { 0 };
 	struct queue_finish command = {
 		.task = str_of(held->id),
 		.epoch = held->epoch,
@@ -311,7 +322,8 @@ finish(struct bench *b, const struct held *held, const struct json *result)
 	struct queue_step step = { 0 };
 	struct err e = { 0 };
 
-	check(queue_finish(b->queue, &a, &command, &step, &e), &e);
+	arena_clear(&b->memory);
+	check(queue_finish(b->queue, &b->memory, &command, &step, &e), &e);
 	write_step(b, &step);
 	write_row(b, queue_find(b->queue, step.id), STR(""));
 }
@@ -549,6 +561,42 @@ flat(struct bench *b, uint64_t count)
 	return 0;
 }
 
+/* What the machine costs while nothing happens: 100k mailboxes without a
+ * letter, every task held by somebody, and what a node asks of it each second.
+ */
+static int
+idle(struct bench *b, uint64_t count)
+{
+	enum { MAILBOXES = 100000, ROUNDS = 100000 };
+	struct held got;
+	struct queue_step step = { 0 };
+	uint64_t since = 0;
+	char name[32];
+
+	for (int i = 0; i < MAILBOXES; i++) {
+		(void)snprintf(name, sizeof(name), "idle-%d-coworker", i);
+		queue_add_mailbox(b->queue, str_of(name));
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		put_one(b, NULL, NULL);
+		must(claim(b, &got, 1) == 1);
+	}
+	double busy = processor_us();
+
+	for (int i = 0; i < ROUNDS; i++) {
+		arena_clear(&b->memory);
+		queue_due(b->queue, &b->memory, wall_now(), &step);
+		must(step.effect_count == 0);
+		must(queue_next_due(b->queue).us == 0);
+		(void)queue_unsaved(b->queue, &since);
+		(void)queue_letter_unsaved(b->queue, &since);
+	}
+	printf("{\"round_ns\":%.0f,\"mailboxes\":%d,\"leased\":%llu}\n",
+	    (processor_us() - busy) * 1e3 / ROUNDS, MAILBOXES,
+	    (unsigned long long)count);
+	return 0;
+}
+
 static int
 usage(void)
 {
@@ -556,7 +604,7 @@ usage(void)
 	    "bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows]"
 	    " [halves]\n"
 	    "bench_queue put|start|recover STORE TASKS\n"
-	    "bench_queue flat - TASKS\n");
+	    "bench_queue flat|idle - TASKS\n");
 	return 2;
 }
 
@@ -593,6 +641,9 @@ main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "recover") == 0) {
 		return recover(&b, count);
+	}
+	if (strcmp(argv[1], "idle") == 0) {
+		return idle(&b, count);
 	}
 	return strcmp(argv[1], "flat") == 0 ? flat(&b, count) : usage();
 }

@@ -64,7 +64,7 @@ static inline void
 heads_clear(struct heads *heads)
 {
 	heads->count = 0;
-	arena_clear(&heads->bodies);
+	arena_clear_to(&heads->bodies, (size_t)512 * 1024);
 }
 
 #endif
