@@ -15,16 +15,17 @@ static void
 bind_end(const struct ends *ends, size_t i, sqlite3_stmt *row, int first)
 {
 	const struct end *end = &ends->at[i];
-	const char *at = ends->bytes.at + end->at;
+	struct str texts = buf_str(&ends->bytes);
+	size_t at = end->at;
 
 	bind_number(row, first, (int64_t)end->number);
-	bind_text(row, first + 1, str_span(at, end->state));
+	bind_text(row, first + 1, str_sub(texts, at, end->state));
 	at += end->state;
-	bind_text(row, first + 2, str_span(at, end->owner));
+	bind_text(row, first + 2, str_sub(texts, at, end->owner));
 	at += end->owner;
 	bind_text(row, first + 3, str_of(end->updated_at));
 	bind_number(row, first + 4, (int64_t)end->last_seq);
-	bind_blob(row, first + 5, str_span(at, end->saved));
+	bind_blob(row, first + 5, str_sub(texts, at, end->saved));
 }
 
 static int

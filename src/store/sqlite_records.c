@@ -93,10 +93,12 @@ sqlite_task_record(struct store *store, uint64_t number, struct str id,
 		return -1;
 	}
 	r = r ? r : search(&s->ahead, number);
-	if (!r || !str_eq(id, str_span(s->ahead.bytes.at + r->at, r->id_len))) {
+	struct str bytes = buf_str(&s->ahead.bytes);
+
+	if (!r || !str_eq(id, str_sub(bytes, r->at, r->id_len))) {
 		return err_set(e, ERR_MISSING, "no task %s has this number",
 		    err_quote(id));
 	}
-	buf_add(out, str_span(s->ahead.bytes.at + r->at + r->id_len, r->len));
+	buf_add(out, str_sub(bytes, r->at + r->id_len, r->len));
 	return 0;
 }
