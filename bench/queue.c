@@ -10,7 +10,6 @@
  *     bench_queue put|start STORE TASKS
  *     bench_queue recover STORE TASKS
  *     bench_queue flat - TASKS
- *     bench_queue idle - TASKS
  *
  * halves: half of those in flight form the next batch while the other half's is
  * under way, as in core.
@@ -101,24 +100,13 @@ open_book(struct bench *b)
 	b->seq = store_last_seq(b->store);
 }
 
-/* Which kind of head each event is, looked up once. */
-static enum book_kind
-head_kind(enum queue_event_kind kind)
-{
-	static enum book_kind kinds[QUEUE_EVENT_RAISE + 1];
-
-	must(kinds[kind] ||
-	     book_kind_parse(str_of(queue_event_head(kind)), &kinds[kind]));
-	return kinds[kind];
-}
-
 static void
 add_head(struct bench *b, const struct queue_event *event, uint64_t before)
 {
 	struct book_head head = {
 		.seq = ++b->seq,
 		.time = wall_now(),
-		.kind = head_kind(event->kind),
+		.kind = heads_kind(event->kind),
 		.incarnation = (uint32_t)b->incarnation,
 		.epoch = event->epoch,
 	};
@@ -561,42 +549,6 @@ flat(struct bench *b, uint64_t count)
 	return 0;
 }
 
-/* What the machine costs while nothing happens: 100k mailboxes without a
- * letter, every task held by somebody, and what a node asks of it each second.
- */
-static int
-idle(struct bench *b, uint64_t count)
-{
-	enum { MAILBOXES = 100000, ROUNDS = 100000 };
-	struct held got;
-	struct queue_step step = { 0 };
-	uint64_t since = 0;
-	char name[32];
-
-	for (int i = 0; i < MAILBOXES; i++) {
-		(void)snprintf(name, sizeof(name), "idle-%d-coworker", i);
-		queue_add_mailbox(b->queue, str_of(name));
-	}
-	for (uint64_t i = 0; i < count; i++) {
-		put_one(b, NULL, NULL);
-		must(claim(b, &got, 1) == 1);
-	}
-	double busy = processor_us();
-
-	for (int i = 0; i < ROUNDS; i++) {
-		arena_clear(&b->memory);
-		queue_due(b->queue, &b->memory, wall_now(), &step);
-		must(step.effect_count == 0);
-		must(queue_next_due(b->queue).us == 0);
-		(void)queue_unsaved(b->queue, &since);
-		(void)queue_letter_unsaved(b->queue, &since);
-	}
-	printf("{\"round_ns\":%.0f,\"mailboxes\":%d,\"leased\":%llu}\n",
-	    (processor_us() - busy) * 1e3 / ROUNDS, MAILBOXES,
-	    (unsigned long long)count);
-	return 0;
-}
-
 static int
 usage(void)
 {
@@ -604,7 +556,7 @@ usage(void)
 	    "bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows]"
 	    " [halves]\n"
 	    "bench_queue put|start|recover STORE TASKS\n"
-	    "bench_queue flat|idle - TASKS\n");
+	    "bench_queue flat - TASKS\n");
 	return 2;
 }
 
@@ -641,9 +593,6 @@ main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "recover") == 0) {
 		return recover(&b, count);
-	}
-	if (strcmp(argv[1], "idle") == 0) {
-		return idle(&b, count);
 	}
 	return strcmp(argv[1], "flat") == 0 ? flat(&b, count) : usage();
 }

@@ -154,12 +154,12 @@ class Run:
         row = [float(x) for x in done.stdout.split()]
         return {"rate": row[0], "p50": row[1], "p99": row[2], "tasks": row[3], "empty": row[4]}
 
-    def own(self, *words):
+    def own(self, *words, program="bench_queue"):
         """bench_queue: one figure in process, as a dict."""
-        done = subprocess.run([f"{self.build}/bench/bench_queue", *map(str, words)],
+        done = subprocess.run([f"{self.build}/bench/{program}", *map(str, words)],
                               capture_output=True, text=True, check=False, timeout=600)
         if done.returncode:
-            sys.exit(f"bench_queue {' '.join(map(str, words))}: {done.stderr[-2000:]}")
+            sys.exit(f"{program} {' '.join(map(str, words))}: {done.stderr[-2000:]}")
         return json.loads(done.stdout)
 
     def postgres(self):
@@ -474,6 +474,7 @@ def idle(run, name):
             count += len(ask(mill, "claim", queues=["bench"], n=64)["tasks"])
         pids = list(mill.parts())
         core = [p for p, n in mill.parts().items() if n == "core"]
+        alone = run.own(100000, held, program="bench_queue_idle")
         busy, writes, begun = cpu(pids), written(core), time.monotonic()
         while time.monotonic() - begun < seconds:
             ask(mill, "beat")
@@ -482,7 +483,7 @@ def idle(run, name):
         print(f"{name}: {100 * (cpu(pids) - busy) / us:.2f} % of a core, "
               f"{(written(core) - writes) / us * 1e6:.2f} writes/s (all parts, {count} leased tasks, "
               f"{IDLE_ROLES} idle mailboxes, a beat each 3 s, {seconds} s; the machine alone with "
-              f"100k mailboxes: {run.own('idle', '-', held)['round_ns']:.0f} ns each second)", flush=True)
+              f"100k mailboxes: {alone['round_ns']:.0f} ns each second)", flush=True)
     finally:
         mill.close()
 
