@@ -40,7 +40,8 @@ struct bench {
 	struct book_tree tree;
 	uint64_t seq;
 	uint64_t incarnation;
-	struct heads heads; /* of this turn */
+	struct heads heads;  /* of this turn */
+	struct arena memory; /* of a command */
 	bool no_tree;
 	bool no_rows;
 	unsigned parts;        /* of those in flight; each is a batch */
@@ -104,12 +105,11 @@ add_head(struct bench *b, const struct queue_event *event, uint64_t before)
 	struct book_head head = {
 		.seq = ++b->seq,
 		.time = wall_now(),
+		.kind = heads_kind(event->kind),
 		.incarnation = (uint32_t)b->incarnation,
 		.epoch = event->epoch,
 	};
 
-	must(
-	    book_kind_parse(str_of(queue_event_head(event->kind)), &head.kind));
 	(void)book_id_parse(event->id, &head.task);
 	(void)str_copy(head.identity, sizeof(head.identity), OWNER);
 	heads_add(&b->heads, &head, event->body)->before = before;
@@ -272,9 +272,9 @@ claimer(const struct bench *b, size_t max)
 static size_t
 claim(struct bench *b, struct held *held, size_t max)
 {
-	auto_arena a = { 0 };
 	size_t taken = 0;
 
+	arena_clear(&b->memory);
 	while (taken < max) {
 		size_t some = max - taken < QUEUE_CLAIM_MAX ? max - taken
 		                                            : QUEUE_CLAIM_MAX;
@@ -282,7 +282,7 @@ claim(struct bench *b, struct held *held, size_t max)
 		struct queue_step step = { 0 };
 		struct err e = { 0 };
 
-		if (queue_claim(b->queue, &a, &command, &step, &e)) {
+		if (queue_claim(b->queue, &b->memory, &command, &step, &e)) {
 			must(e.kind == ERR_MISSING);
 			break;
 		}
@@ -299,7 +299,6 @@ claim(struct bench *b, struct held *held, size_t max)
 static void
 finish(struct bench *b, const struct held *held, const struct json *result)
 {
-	auto_arena a = { 0 };
 	struct queue_finish command = {
 		.task = str_of(held->id),
 		.epoch = held->epoch,
@@ -310,7 +309,8 @@ finish(struct bench *b, const struct held *held, const struct json *result)
 	struct queue_step step = { 0 };
 	struct err e = { 0 };
 
-	check(queue_finish(b->queue, &a, &command, &step, &e), &e);
+	arena_clear(&b->memory);
+	check(queue_finish(b->queue, &b->memory, &command, &step, &e), &e);
 	write_step(b, &step);
 	write_row(b, queue_find(b->queue, step.id), STR(""));
 }

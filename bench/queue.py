@@ -28,6 +28,7 @@ import house as houses
 HERE = os.path.dirname(os.path.abspath(__file__))
 PASSES = int(os.environ.get("PASSES", "3"))
 SECONDS = int(os.environ.get("SECONDS", "3"))
+IDLE_ROLES = 250  # a house may have 256
 ROLE = {
     "role.toml": '[task.default]\ntools = []\n\n[queue]\nserved = "worker"\n',
     "gates.toml": '[defaults]\nunmatched = "deny"\n',
@@ -153,12 +154,12 @@ class Run:
         row = [float(x) for x in done.stdout.split()]
         return {"rate": row[0], "p50": row[1], "p99": row[2], "tasks": row[3], "empty": row[4]}
 
-    def own(self, *words):
+    def own(self, *words, program="bench_queue"):
         """bench_queue: one figure in process, as a dict."""
-        done = subprocess.run([f"{self.build}/bench/bench_queue", *map(str, words)],
+        done = subprocess.run([f"{self.build}/bench/{program}", *map(str, words)],
                               capture_output=True, text=True, check=False, timeout=600)
         if done.returncode:
-            sys.exit(f"bench_queue {' '.join(map(str, words))}: {done.stderr[-2000:]}")
+            sys.exit(f"{program} {' '.join(map(str, words))}: {done.stderr[-2000:]}")
         return json.loads(done.stdout)
 
     def postgres(self):
@@ -247,14 +248,16 @@ class Object:
 class Mill(houses.House):
     """A house with a queue that workers serve."""
 
-    def __init__(self, run):
+    def __init__(self, run, more=0):
+        """more: roles besides, each with a mailbox and a queue of its own."""
         super().__init__(run.build)
         self.bench = run
-        for name, text in ROLE.items():
-            path = f"{self.folder}/roles/bench/{name}"
-            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-            with open(path, "w", encoding="utf-8") as f:
-                f.write(text)
+        for role in ["bench", *(f"idle_{n}" for n in range(more))]:
+            for name, text in ROLE.items():
+                path = f"{self.folder}/roles/{role}/{name}"
+                os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+                with open(path, "w", encoding="utf-8") as f:
+                    f.write(text)
         with open(self.folder + "/handrail.toml", encoding="utf-8") as f:
             self.port = int(f.read().split('listen = "127.0.0.1:')[1].split('"')[0])
         self.up()
@@ -467,8 +470,9 @@ def flat(run, name):
 
 
 def idle(run, name):
-    """A house with 10k tasks that one worker holds and beats for."""
-    mill = Mill(run)
+    """A house with as many roles as one may have and 10k tasks that one worker
+    holds and beats for; and the machine alone with 100k mailboxes."""
+    mill = Mill(run, IDLE_ROLES)
     seconds, held = 12, 10000
     try:
         mill.fill(held)
@@ -477,6 +481,7 @@ def idle(run, name):
             count += len(ask(mill, "claim", queues=["bench"], n=64)["tasks"])
         pids = list(mill.parts())
         core = [p for p, n in mill.parts().items() if n == "core"]
+        alone = run.own(100000, held, program="bench_queue_idle")
         busy, writes, begun = cpu(pids), written(core), time.monotonic()
         while time.monotonic() - begun < seconds:
             ask(mill, "beat")
@@ -484,7 +489,8 @@ def idle(run, name):
         us = (time.monotonic() - begun) * 1e6
         print(f"{name}: {100 * (cpu(pids) - busy) / us:.2f} % of a core, "
               f"{(written(core) - writes) / us * 1e6:.2f} writes/s (all parts, {count} leased tasks, "
-              f"a beat each 3 s, {seconds} s)", flush=True)
+              f"{IDLE_ROLES} idle mailboxes, a beat each 3 s, {seconds} s; the machine alone with "
+              f"100k mailboxes: {alone['round_ns']:.0f} ns each second)", flush=True)
     finally:
         mill.close()
 

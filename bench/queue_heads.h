@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "book/book.h"
+#include "queue/queue.h"
 
 #define DAY_US (INT64_C(24) * 3600 * CLOCK_SECOND)
 
@@ -24,6 +25,17 @@ struct heads {
 	size_t count, room;
 	struct arena bodies;
 };
+
+/* Which kind of head each event is, looked up once. */
+static inline enum book_kind
+heads_kind(enum queue_event_kind kind)
+{
+	static enum book_kind kinds[QUEUE_EVENT_RAISE + 1];
+
+	must(kinds[kind] ||
+	     book_kind_parse(str_of(queue_event_head(kind)), &kinds[kind]));
+	return kinds[kind];
+}
 
 static inline struct head *
 heads_add(struct heads *heads, struct book_head *head, struct str body)
@@ -64,7 +76,7 @@ static inline void
 heads_clear(struct heads *heads)
 {
 	heads->count = 0;
-	arena_clear(&heads->bodies);
+	arena_clear_to(&heads->bodies, (size_t)512 * 1024);
 }
 
 #endif

@@ -38,9 +38,15 @@ arena_fini(struct arena *a)
 void
 arena_clear(struct arena *a)
 {
+	arena_clear_to(a, BLOCK_KEPT);
+}
+
+void
+arena_clear_to(struct arena *a, size_t most)
+{
 	struct arena_block *kept = a->head;
 
-	if (kept == NULL || kept->size > BLOCK_KEPT) {
+	if (kept == NULL || kept->size > most) {
 		arena_fini(a);
 		return;
 	}

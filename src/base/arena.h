@@ -21,6 +21,8 @@ void arena_fini(struct arena *a);
 /* Empty again, and wiped; a block that is not large is kept for what follows.
  */
 void arena_clear(struct arena *a);
+/* The same; a block of up to `most` bytes is kept. */
+void arena_clear_to(struct arena *a, size_t most);
 void *arena_alloc(struct arena *a, size_t size); /* zeroed, 16-byte aligned */
 void *arena_array(struct arena *a, size_t count, size_t size); /* checked */
 struct str arena_str(struct arena *a, struct str s); /* copy, NUL after it */

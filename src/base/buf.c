@@ -2,7 +2,6 @@
 #include "base/buf.h"
 
 #include "base/id.h"
-#include "base/must.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,18 +32,9 @@ auto_buf_fini(struct buf *b)
 	buf_fini(b);
 }
 
-void
-buf_clear(struct buf *b)
-{
-	b->len = 0;
-}
-
 char *
-buf_room(struct buf *b, size_t more)
+buf_widen(struct buf *b, size_t more)
 {
-	if (more <= b->cap - b->len && b->at != NULL) {
-		return b->at + b->len;
-	}
 	must(more <= SIZE_MAX / 2 - b->len);
 	size_t need = b->len + more;
 	size_t cap = b->cap == 0 ? FIRST_CAP : b->cap + b->cap / 2;
@@ -59,32 +49,9 @@ buf_room(struct buf *b, size_t more)
 }
 
 void
-buf_grew(struct buf *b, size_t more)
-{
-	must(more <= b->cap - b->len);
-	b->len += more;
-}
-
-void
-buf_add(struct buf *b, struct str s)
-{
-	if (s.len > 0) {
-		memcpy(buf_room(b, s.len), s.at, s.len);
-		b->len += s.len;
-	}
-}
-
-void
 buf_add_z(struct buf *b, const char *z)
 {
 	buf_add(b, str_of(z));
-}
-
-void
-buf_add_byte(struct buf *b, uint8_t byte)
-{
-	*buf_room(b, 1) = (char)byte;
-	b->len++;
 }
 
 void

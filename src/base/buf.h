@@ -7,6 +7,7 @@
  * the part (must); whoever adds bytes from outside checks their size first.
  */
 
+#include "base/must.h"
 #include "base/str.h"
 
 struct buf {
@@ -15,21 +16,52 @@ struct buf {
 	size_t cap;
 };
 
-void buf_fini(struct buf *b);  /* frees; leaves it empty and usable */
-void buf_wipe(struct buf *b);  /* the same, overwriting the bytes first */
-void buf_clear(struct buf *b); /* len = 0, keeps the memory */
-void buf_add(struct buf *b, struct str s);
+void buf_fini(struct buf *b); /* frees; leaves it empty and usable */
+void buf_wipe(struct buf *b); /* the same, overwriting the bytes first */
 void buf_add_z(struct buf *b, const char *z);
-void buf_add_byte(struct buf *b, uint8_t byte);
 void buf_add_u64(struct buf *b, uint64_t decimal);
 void buf_addf(struct buf *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-char *buf_room(
-    struct buf *b, size_t more); /* space for `more` bytes at the end */
-void buf_grew(struct buf *b, size_t more);  /* that many were written there */
-void buf_drop(struct buf *b, size_t front); /* removes bytes from the front */
+char *buf_widen(struct buf *b, size_t more); /* buf_room, when there is none */
+void buf_drop(struct buf *b, size_t front);  /* removes bytes from the front */
 struct str buf_str(const struct buf *b);
 const char *buf_z(struct buf *b); /* terminated (NUL not counted in len) */
+
+static inline void
+buf_clear(struct buf *b) /* len = 0, keeps the memory */
+{
+	b->len = 0;
+}
+
+static inline char *
+buf_room(struct buf *b, size_t more) /* space for `more` bytes at the end */
+{
+	return more <= b->cap - b->len && b->at ? b->at + b->len
+	                                        : buf_widen(b, more);
+}
+
+static inline void
+buf_grew(struct buf *b, size_t more) /* that many were written there */
+{
+	must(more <= b->cap - b->len);
+	b->len += more;
+}
+
+static inline void
+buf_add(struct buf *b, struct str s)
+{
+	if (s.len > 0) {
+		memcpy(buf_room(b, s.len), s.at, s.len);
+		b->len += s.len;
+	}
+}
+
+static inline void
+buf_add_byte(struct buf *b, uint8_t byte)
+{
+	*buf_room(b, 1) = (char)byte;
+	b->len++;
+}
 
 void auto_buf_fini(struct buf *b);
 #define auto_buf __attribute__((cleanup(auto_buf_fini))) struct buf

@@ -72,19 +72,36 @@ id_new(void)
 	return id;
 }
 
+/* Of each character its value and one more; 0: it is none. */
+static const uint8_t hex_values[256] = {
+	['0'] = 1,
+	['1'] = 2,
+	['2'] = 3,
+	['3'] = 4,
+	['4'] = 5,
+	['5'] = 6,
+	['6'] = 7,
+	['7'] = 8,
+	['8'] = 9,
+	['9'] = 10,
+	['a'] = 11,
+	['b'] = 12,
+	['c'] = 13,
+	['d'] = 14,
+	['e'] = 15,
+	['f'] = 16,
+	['A'] = 11,
+	['B'] = 12,
+	['C'] = 13,
+	['D'] = 14,
+	['E'] = 15,
+	['F'] = 16,
+};
+
 int
 hex_digit(char c)
 {
-	if (c >= '0' && c <= '9') {
-		return c - '0';
-	}
-	if (c >= 'a' && c <= 'f') {
-		return c - 'a' + 10;
-	}
-	if (c >= 'A' && c <= 'F') {
-		return c - 'A' + 10;
-	}
-	return -1;
+	return hex_values[(unsigned char)c] - 1;
 }
 
 bool
@@ -126,13 +143,16 @@ hex_add(struct buf *b, struct str bytes)
 bool
 hex_bytes(struct str hex, uint8_t *out, size_t n)
 {
+	int all = 0;
+
 	if (hex.len % 2 != 0 || hex.len / 2 != n) {
 		return false;
 	}
 	for (size_t i = 0; i < hex.len; i++) {
-		if (hex_digit(hex.at[i]) < 0) {
-			return false;
-		}
+		all |= hex_digit(hex.at[i]);
+	}
+	if (all < 0) {
+		return false;
 	}
 	for (size_t i = 0; i < n; i++) {
 		unsigned high = (unsigned)hex_digit(hex.at[2 * i]);

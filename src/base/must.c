@@ -45,6 +45,25 @@ must_trace(const char *format, ...)
 	va_end(list);
 }
 
+void
+must_trace_words(const char *a, const char *b, const char *c, const char *d)
+{
+	const char *const words[] = { a, b, c, d };
+	char *line = trace_ring[trace_count++ % TRACE_LINES];
+	size_t at = 0;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		size_t len = strnlen(words[i], TRACE_WIDTH - 1 - at);
+
+		memcpy(line + at, words[i], len);
+		at += len;
+		if (at < TRACE_WIDTH - 1) {
+			line[at++] = ' ';
+		}
+	}
+	line[at - 1] = 0;
+}
+
 /* Nothing here allocates: the heap may be what is broken. */
 static void
 tell(const char *z)

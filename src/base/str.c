@@ -3,30 +3,6 @@
 
 #include <string.h>
 
-struct str
-str_of(const char *z)
-{
-	return (struct str){ z, z ? strlen(z) : 0 };
-}
-
-struct str
-str_span(const void *at, size_t len)
-{
-	return (struct str){ at, len };
-}
-
-bool
-str_eq(struct str a, struct str b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
-bool
-str_eq_z(struct str a, const char *z)
-{
-	return str_eq(a, str_of(z));
-}
-
 static char
 lower(char c)
 {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct str {
 	const char *at;
@@ -21,10 +22,32 @@ struct str {
 #define STR_FMT      "%.*s"
 #define STR_ARG(s)   (int)(s).len, (s).at
 
-struct str str_of(const char *z); /* of a C string; NULL gives empty */
-struct str str_span(const void *at, size_t len);
-bool str_eq(struct str a, struct str b);
-bool str_eq_z(struct str a, const char *z);
+/* What stands here with its body is asked for at every turn: a literal's length
+ * is then known when it is compiled. */
+static inline struct str
+str_of(const char *z) /* of a C string; NULL gives empty */
+{
+	return (struct str){ z, z ? strlen(z) : 0 };
+}
+
+static inline struct str
+str_span(const void *at, size_t len)
+{
+	return (struct str){ (const char *)at, len };
+}
+
+static inline bool
+str_eq(struct str a, struct str b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+static inline bool
+str_eq_z(struct str a, const char *z)
+{
+	return str_eq(a, str_of(z));
+}
+
 bool str_eq_nocase(struct str a, struct str b); /* ASCII letters only */
 int str_cmp(struct str a, struct str b);        /* bytewise, like memcmp */
 bool str_starts(struct str s, struct str prefix);

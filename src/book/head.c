@@ -58,11 +58,22 @@ is_zero(const uint8_t *at, size_t len)
 	return any == 0;
 }
 
-static void
+/* The field is zero.  All of it is looked at, so that the compiler can look at
+ * many bytes at once. */
+static inline void
 put_text(uint8_t *field, size_t size, const char *text)
 {
-	memcpy(field, text, strnlen(text, size));
-	must(text_len(field, size) == (int)strlen(text));
+	size_t len = strlen(text);
+	uint8_t bad = 0;
+
+	must(len <= size);
+	memcpy(field, text, len);
+	for (size_t i = 0; i < size; i++) {
+		bool prints = (uint8_t)(field[i] - 0x20) <= 0x5e;
+
+		bad |= (uint8_t)((field[i] != 0) & !prints);
+	}
+	must(!bad);
 }
 
 /* The rules that hold for a head in either form. */

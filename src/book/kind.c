@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <string.h>
 
 #include "book/book.h"
@@ -45,28 +44,38 @@ book_kind_parse(struct str name, enum book_kind *kind)
 	return false;
 }
 
+/* The groups of a UUID: where each stands in the text and in the digits. */
+static const struct {
+	uint8_t text;
+	uint8_t hex;
+	uint8_t len;
+} groups[] = {
+	{ 0, 0, 8 },
+	{ 9, 8, 4 },
+	{ 14, 12, 4 },
+	{ 19, 16, 4 },
+	{ 24, 20, 12 },
+};
+
 bool
 book_id_parse(struct str uuid, struct book_id *id)
 {
-	static const size_t group[] = { 4, 2, 2, 2, 6 }; /* bytes */
 	struct book_id made;
-	size_t from = 0;
-	size_t at = 0;
+	char hex[2 * sizeof(made.bytes)];
 
 	if (uuid.len != ID_TEXT - 1) {
 		return false;
 	}
-	for (size_t i = 0; i < COUNT(group); i++) {
-		struct str hex = str_sub(uuid, from, 2 * group[i]);
-
-		if (!hex_bytes(hex, made.bytes + at, group[i])) {
+	for (size_t i = 0; i < COUNT(groups); i++) {
+		if (i > 0 && uuid.at[groups[i].text - 1] != '-') {
 			return false;
 		}
-		from += 2 * group[i];
-		at += group[i];
-		if (from < uuid.len && uuid.at[from++] != '-') {
-			return false;
-		}
+		memcpy(hex + groups[i].hex, uuid.at + groups[i].text,
+		    groups[i].len);
+	}
+	if (!hex_bytes(
+	        str_span(hex, sizeof(hex)), made.bytes, sizeof(made.bytes))) {
+		return false;
 	}
 	*id = made;
 	return true;
@@ -76,15 +85,19 @@ void
 book_id_text(struct book_id id, char text[ID_TEXT])
 {
 	static const struct book_id none;
-	char hex[33];
+	char hex[2 * sizeof(id.bytes) + 1];
 
 	text[0] = 0;
 	if (book_id_eq(id, none)) {
 		return;
 	}
 	hex_text(id.bytes, sizeof(id.bytes), hex);
-	(void)snprintf(text, ID_TEXT, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8,
-	    hex + 12, hex + 16, hex + 20);
+	memset(text, '-', ID_TEXT - 1);
+	for (size_t i = 0; i < COUNT(groups); i++) {
+		memcpy(
+		    text + groups[i].text, hex + groups[i].hex, groups[i].len);
+	}
+	text[ID_TEXT - 1] = 0;
 }
 
 bool

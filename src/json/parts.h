@@ -6,6 +6,8 @@
 
 #include "json/json.h"
 
+#include <string.h>
+
 static inline bool
 json_is_container(const struct json *j)
 {
@@ -23,6 +25,50 @@ json_append(struct json *parent, struct json *child)
 	}
 	parent->last = child;
 	parent->count++;
+}
+
+#define JSON_ONES  0x0101010101010101ULL
+#define JSON_HIGHS 0x8080808080808080ULL
+
+/* Eight bytes that a string holds as they are; the rest is escaped or checked.
+ * A byte under a space borrows; one that is equal becomes zero, and borrows. */
+static inline bool
+json_are_plain(uint64_t x)
+{
+	uint64_t quote = x ^ '"' * JSON_ONES;
+	uint64_t slash = x ^ '\\' * JSON_ONES;
+
+	return ((x | (x - ' ' * JSON_ONES) | ((quote - JSON_ONES) & ~quote) |
+	            ((slash - JSON_ONES) & ~slash)) &
+	           JSON_HIGHS) == 0;
+}
+
+/* Nothing of it is escaped.  The last bytes are looked at twice, rather than
+ * one by one; a short text is filled up. */
+static inline bool
+json_is_plain(struct str s)
+{
+	uint64_t x = ' ' * JSON_ONES;
+	uint32_t half[2];
+
+	for (size_t at = 0; at + 8 < s.len; at += 8) {
+		memcpy(&x, s.at + at, sizeof(x));
+		if (!json_are_plain(x)) {
+			return false;
+		}
+	}
+	if (s.len >= 8) {
+		memcpy(&x, s.at + s.len - 8, sizeof(x));
+	} else if (s.len >= 4) {
+		memcpy(&half[0], s.at, sizeof(half[0]));
+		memcpy(&half[1], s.at + s.len - 4, sizeof(half[1]));
+		memcpy(&x, half, sizeof(x));
+	} else if (s.len > 0) {
+		memcpy(&x, s.at, 1);
+		memcpy((char *)&x + 1, s.at + s.len / 2, 1);
+		memcpy((char *)&x + 2, s.at + s.len - 1, 1);
+	}
+	return json_are_plain(x);
 }
 
 /* RFC 8785 §3.2.3: as if both were UTF-16. */

@@ -3,33 +3,11 @@
 
 #include <string.h>
 
-#define ONES     0x0101010101010101ULL
-#define HIGHS    0x8080808080808080ULL
-#define BELOW(x) ((x)-0x20 * ONES) /* a byte under a space borrows */
-
 /* Bytes that a string holds as they are; the rest is escaped or checked. */
 static bool
 is_plain(unsigned char c)
 {
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-static uint64_t
-has_zero(uint64_t x)
-{
-	return (x - ONES) & ~x & HIGHS;
-}
-
-/* All eight are plain. */
-static bool
-are_plain(const char *at)
-{
-	uint64_t x = 0;
-
-	memcpy(&x, at, sizeof(x));
-	return ((x | BELOW(x) | has_zero(x ^ '"' * ONES) |
-	            has_zero(x ^ '\\' * ONES)) &
-	           HIGHS) == 0;
 }
 
 /* How many bytes from i on are plain. */
@@ -38,7 +16,13 @@ count_plain(struct str s, size_t i)
 {
 	size_t at = i;
 
-	while (at + sizeof(uint64_t) <= s.len && are_plain(s.at + at)) {
+	while (at + sizeof(uint64_t) <= s.len) {
+		uint64_t x = 0;
+
+		memcpy(&x, s.at + at, sizeof(x));
+		if (!json_are_plain(x)) {
+			break;
+		}
 		at += sizeof(uint64_t);
 	}
 	while (at < s.len && is_plain((unsigned char)s.at[at])) {
@@ -89,12 +73,13 @@ write_plain(struct buf *b, struct str s)
 void
 json_write_string(struct buf *b, struct str s)
 {
-	size_t i = count_plain(s, 0);
+	size_t i = 0;
 
-	if (i == s.len) {
+	if (json_is_plain(s)) {
 		write_plain(b, s);
 		return;
 	}
+	i = count_plain(s, 0);
 	buf_add_byte(b, '"');
 	buf_add(b, str_sub(s, 0, i));
 	while (i < s.len) {

@@ -91,7 +91,7 @@ core_trail(struct core *c, struct book_id task, uint64_t seq)
 {
 	const struct queue_task *t = task_of(c, task);
 
-	if (t) {
+	if (t && t->last_seq < seq) {
 		queue_saw(c->queue, t->id, seq);
 	}
 }

@@ -170,10 +170,13 @@ arm_beat(struct core *c)
 	}
 }
 
+/* Of a batch as it is in a busy house. */
+#define MEMORY_KEPT ((size_t)512 * 1024)
+
 static void
 give_memory_back(struct core *c, struct core_batch *b)
 {
-	arena_clear(&b->memory);
+	arena_clear_to(&b->memory, MEMORY_KEPT);
 	arena_fini(&c->book.spare);
 	c->book.spare = b->memory;
 }

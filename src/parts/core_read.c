@@ -235,6 +235,7 @@ int
 core_task_record(
     struct core *c, struct str task, struct buf *out, struct err *e)
 {
+	const struct queue_task *t = queue_find(c->queue, task);
 	size_t before = out->len;
 
 	for (unsigned i = 0; i <= c->book.flight_count; i++) {
@@ -242,7 +243,8 @@ core_task_record(
 			return 0;
 		}
 	}
-	if (store_task_get(c->book.store, task, keep_record, out, e)) {
+	if (t ? store_task_record(c->book.store, t->put_seq, task, out, e)
+	      : store_task_get(c->book.store, task, keep_record, out, e)) {
 		return -1;
 	}
 	if (out->len - before > 2) {

@@ -19,19 +19,24 @@ form_take_byte(struct cut *c)
 	return (uint8_t)*c->at++;
 }
 
+#define NUMBER_BYTES 10 /* of a number at most */
+
 uint64_t
 form_take_long(struct cut *c)
 {
+	const uint8_t *at = (const uint8_t *)c->at;
+	size_t left = (size_t)(c->end - c->at);
+	size_t most = left < NUMBER_BYTES ? left : NUMBER_BYTES;
 	uint64_t value = 0;
 
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		uint8_t byte = form_take_byte(c);
-
-		value |= (uint64_t)(byte & 0x7f) << shift;
-		if (byte < 0x80) {
+	for (size_t i = 0; i < most; i++) {
+		value |= (uint64_t)(at[i] & 0x7f) << 7 * i;
+		if (at[i] < 0x80) {
+			c->at += i + 1;
 			return value;
 		}
 	}
+	c->at += most;
 	c->bad = true;
 	return 0;
 }

@@ -72,6 +72,10 @@ struct store_ops {
 	    struct store *s, const struct store_task *task, struct err *e);
 	int (*task_get)(struct store *s, struct str id, store_task_fn *each,
 	    void *context, struct err *e);
+	/* NULL: task_get gives it.  ERR_MISSING where the task of this number
+	 * has not this id, too. */
+	int (*task_record)(struct store *s, uint64_t number, struct str id,
+	    struct buf *out, struct err *e);
 	int (*tasks_walk)(struct store *s, const struct store_task *like,
 	    uint64_t limit, store_task_fn *each, void *context, struct err *e);
 	/* Every one, in the order in which they were first put. */

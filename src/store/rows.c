@@ -103,6 +103,36 @@ store_task_get(struct store *store, struct str id, store_task_fn *each,
 	           : store->ops->task_get(store, id, each, context, e);
 }
 
+static int
+keep_record(void *context, const struct store_task *task, struct err *e)
+{
+	(void)e;
+	buf_add(context, task->record);
+	return 0;
+}
+
+int
+store_task_record(struct store *store, uint64_t number, struct str id,
+    struct buf *out, struct err *e)
+{
+	struct err missing = { 0 };
+
+	if (may_read(store, e)) {
+		return -1;
+	}
+	if (store->ops->task_record) {
+		if (store->ops->task_record(store, number, id, out, &missing) ==
+		    0) {
+			return 0;
+		}
+		if (missing.kind != ERR_MISSING) {
+			*e = missing;
+			return -1;
+		}
+	}
+	return store->ops->task_get(store, id, keep_record, out, e);
+}
+
 int
 store_tasks_walk(struct store *store, const struct store_task *like,
     uint64_t limit, store_task_fn *each, void *context, struct err *e)

@@ -18,7 +18,6 @@ static const char before_reading[] = "PRAGMA locking_mode = EXCLUSIVE;"
  * bring that back, and it would undo all that followed. */
 static const char before_writing[] = "PRAGMA synchronous = EXTRA;"
                                      "PRAGMA secure_delete = ON;"
-                                     "PRAGMA wal_autocheckpoint = 4000;"
                                      "PRAGMA journal_size_limit = 67108864;";
 
 static const char *const statement_sql[STATEMENTS] = {
@@ -257,6 +256,7 @@ enter_to_write(struct sqlite *s, int64_t step, struct err *e)
 {
 	auto_buf answer = { 0 };
 
+	(void)sqlite3_wal_hook(s->db, sqlite_committed, s);
 	if (sqlite_run(s, before_writing, opening, e) ||
 	    sqlite_ask(s, "PRAGMA journal_mode = WAL", &answer, e)) {
 		return -1;
@@ -404,6 +404,7 @@ static const struct store_ops ops = {
 	.rows_count = sqlite_rows_count,
 	.task_put = sqlite_task_put,
 	.task_get = sqlite_task_get,
+	.task_record = sqlite_task_record,
 	.tasks_walk = sqlite_tasks_walk,
 	.tasks_all = sqlite_tasks_all,
 	.live_walk = sqlite_live_walk,

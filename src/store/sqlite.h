@@ -9,36 +9,13 @@
 #include "store/ops.h"
 #include "store/pack.h"
 #include "store/reserve.h"
+#include "store/sqlite_held.h"
 
 enum statement {
 #define STATEMENT(name, sql) STATEMENT_##name,
 #include "store/statements.def"
 #undef STATEMENT
 	STATEMENTS
-};
-
-/* What this batch has yet to write as packed rows. */
-struct pending {
-	uint64_t first; /* seq of the first head */
-	struct pack_head *heads;
-	size_t heads_count;
-	size_t heads_room;
-	int64_t day;              /* of all bodies here */
-	struct pack_body *bodies; /* .at is set when they are packed */
-	size_t bodies_count;
-	size_t bodies_room;
-	struct buf bytes; /* of the bodies, one behind the other */
-};
-
-/* The rows that were unpacked last; count 0: none. */
-struct unpacked {
-	uint64_t first;
-	struct pack_head *heads;
-	size_t count;
-	size_t room;
-	uint64_t body_first;
-	int64_t body_day;
-	struct buf content; /* empty: none */
 };
 
 struct sqlite {
@@ -50,6 +27,8 @@ struct sqlite {
 	uint32_t words_written; /* of this batch too */
 	struct pending pending;
 	struct unpacked unpacked;
+	struct ends ends;
+	struct ahead ahead;
 	struct buf packed; /* scratch */
 	struct reserve reserve;
 };
@@ -97,11 +76,19 @@ int sqlite_own(struct store *store, const char *node, uint64_t *incarnation,
     struct err *e);
 int sqlite_owned(struct store *store, uint64_t *times, struct err *e);
 int sqlite_owned_set(struct store *store, uint64_t times, struct err *e);
+/* After each commit: the log's file is made longer, or emptied. */
+int sqlite_committed(void *context, sqlite3 *db, const char *name, int frames);
 int sqlite_begin(struct store *store, struct err *e);
 int sqlite_commit(struct store *store, struct err *e);
 void sqlite_rollback(struct store *store);
 int sqlite_checkpoint(struct store *store, struct err *e);
 int sqlite_scrub(struct store *store, struct err *e);
+
+/* Ends of tasks (sqlite_ends.c). */
+int sqlite_end_add(
+    struct sqlite *s, const struct store_task *task, struct err *e) MUST_CHECK;
+int sqlite_ends_flush(struct sqlite *s, struct err *e) MUST_CHECK;
+void sqlite_ends_forget(struct sqlite *s);
 
 /* The log (sqlite_log.c).  flush writes what is pending as rows. */
 int sqlite_load_log(struct sqlite *s, struct err *e) MUST_CHECK;
@@ -138,6 +125,12 @@ int sqlite_task_put(
     struct store *store, const struct store_task *task, struct err *e);
 int sqlite_task_get(struct store *store, struct str id, store_task_fn *each,
     void *context, struct err *e);
+int sqlite_task_record(struct store *store, uint64_t number, struct str id,
+    struct buf *out, struct err *e); /* sqlite_records.c */
+/* wall_text; most are of the day of the last one. */
+struct str sqlite_time_text(struct wall t, char text[WALL_TEXT_MAX]);
+/* A task of this number is written. */
+void sqlite_ahead_forget(struct sqlite *s, uint64_t number);
 int sqlite_tasks_walk(struct store *store, const struct store_task *like,
     uint64_t limit, store_task_fn *each, void *context, struct err *e);
 int sqlite_tasks_all(

@@ -57,6 +57,8 @@ sqlite_forget(struct sqlite *s)
 	s->pending.bodies_count = 0;
 	buf_clear(&s->pending.bytes);
 	forget_unpacked(s);
+	sqlite_ends_forget(s);
+	s->ahead.count = 0;
 	pack_words_forget(s->words, s->words_committed);
 	s->words_written = s->words_committed;
 }
@@ -70,6 +72,8 @@ sqlite_log_fini(struct sqlite *s)
 	buf_fini(&s->pending.bytes);
 	free(s->unpacked.heads);
 	buf_fini(&s->unpacked.content);
+	buf_fini(&s->ends.bytes);
+	buf_fini(&s->ahead.bytes);
 	buf_fini(&s->packed);
 }
 
@@ -121,7 +125,7 @@ sqlite_flush(struct sqlite *s, struct err *e)
 	struct pending *p = &s->pending;
 	size_t count = p->heads_count;
 
-	if (flush_bodies(s, e)) {
+	if (sqlite_ends_flush(s, e) || flush_bodies(s, e)) {
 		return -1;
 	}
 	if (count == 0) {

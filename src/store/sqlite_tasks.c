@@ -6,8 +6,8 @@
 static const char writing[] = "writing a task";
 
 /* wall_text of a moment near the last one: most are of the same day. */
-static struct str
-time_text(struct wall t, char text[WALL_TEXT_MAX])
+struct str
+sqlite_time_text(struct wall t, char text[WALL_TEXT_MAX])
 {
 	static int64_t day = INT64_MIN;
 	static char start[WALL_TEXT_MAX];
@@ -42,11 +42,12 @@ add_task(struct sqlite *s, const struct store_task *task, struct err *e)
 	sqlite3_stmt *row = s->statements[STATEMENT_TASK_ADD];
 	char created_at[WALL_TEXT_MAX];
 
+	sqlite_ahead_forget(s, task->number);
 	bind_number(row, 1, (int64_t)task->number);
 	bind_text(row, 2, task->id);
 	bind_text(row, 3, task->queue);
 	bind_text(row, 4, task->subject);
-	bind_text(row, 5, time_text(task->created_at, created_at));
+	bind_text(row, 5, sqlite_time_text(task->created_at, created_at));
 	bind_text(row, 6, task->record);
 	return write_step(s, STATEMENT_TASK_ADD, writing, e);
 }
@@ -62,25 +63,10 @@ put_live(struct sqlite *s, const struct store_task *task, struct err *e)
 	bind_text(row, 2, task->id);
 	bind_text(row, 3, task->state);
 	bind_text(row, 4, task->owner);
-	bind_text(row, 5, time_text(task->updated_at, updated_at));
+	bind_text(row, 5, sqlite_time_text(task->updated_at, updated_at));
 	bind_number(row, 6, (int64_t)task->last_seq);
 	bind_blob(row, 7, task->saved);
 	return write_step(s, STATEMENT_LIVE_PUT, writing, e);
-}
-
-static int
-put_end(struct sqlite *s, const struct store_task *task, struct err *e)
-{
-	sqlite3_stmt *row = s->statements[STATEMENT_END_PUT];
-	char updated_at[WALL_TEXT_MAX];
-
-	bind_number(row, 1, (int64_t)task->number);
-	bind_text(row, 2, task->state);
-	bind_text(row, 3, task->owner);
-	bind_text(row, 4, time_text(task->updated_at, updated_at));
-	bind_number(row, 5, (int64_t)task->last_seq);
-	bind_blob(row, 6, task->saved);
-	return write_step(s, STATEMENT_END_PUT, writing, e);
 }
 
 static int
@@ -96,6 +82,7 @@ give_number(struct sqlite *s, const struct store_task *task, struct err *e)
 {
 	sqlite3_stmt *row = s->statements[STATEMENT_TASK_NUMBER];
 
+	sqlite_ahead_forget(s, task->number);
 	bind_number(row, 1, (int64_t)task->number);
 	bind_text(row, 2, task->id);
 	return write_step(s, STATEMENT_TASK_NUMBER, writing, e);
@@ -112,14 +99,23 @@ sqlite_task_put(
 			return -1;
 		}
 	} else if (task->ending) {
-		return put_end(s, task, e);
+		return sqlite_end_add(s, task, e);
 	} else if (give_number(s, task, e)) {
 		return -1;
 	}
 	if (task->live) {
 		return put_live(s, task, e);
 	}
-	return drop_live(s, task->number, e) ? -1 : put_end(s, task, e);
+	return drop_live(s, task->number, e) ? -1 : sqlite_end_add(s, task, e);
+}
+
+/* A read in a transaction sees the ends of its own batch. */
+static int
+settle(struct sqlite *s, struct err *e)
+{
+	return s->store.state == STORE_OPEN && sqlite_ends_flush(s, e)
+	           ? store_break(&s->store, e)
+	           : 0;
 }
 
 static int
@@ -154,6 +150,9 @@ sqlite_task_get(struct store *store, struct str id, store_task_fn *each,
 	sqlite3_stmt *statement = s->statements[STATEMENT_TASK];
 	int found;
 
+	if (settle(s, e)) {
+		return -1;
+	}
 	bind_text(statement, 1, id);
 	found = read_step(s, STATEMENT_TASK, e);
 	if (found <= 0) {
@@ -172,6 +171,9 @@ give_tasks(struct sqlite *s, enum statement which, store_task_fn *each,
 {
 	int found;
 
+	if (settle(s, e)) {
+		return -1;
+	}
 	while ((found = read_step(s, which, e)) == 1) {
 		if (give_task(s->statements[which], each, context, e)) {
 			read_end(s, which);
@@ -210,6 +212,9 @@ sqlite_live_walk(
 	sqlite3_stmt *row = s->statements[STATEMENT_LIVE];
 	int found;
 
+	if (settle(s, e)) {
+		return -1;
+	}
 	while ((found = read_step(s, STATEMENT_LIVE, e)) == 1) {
 		struct store_task task = {
 			.number = (uint64_t)sqlite3_column_int64(row, 0),

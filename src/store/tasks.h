@@ -39,6 +39,9 @@ int store_task_put(struct store *store, const struct store_task *task,
 /* ERR_MISSING. `each` is called once. */
 int store_task_get(struct store *store, struct str id, store_task_fn *each,
     void *context, struct err *e) MUST_CHECK;
+/* Its record alone, behind what `out` holds; `number` is how it was put. */
+int store_task_record(struct store *store, uint64_t number, struct str id,
+    struct buf *out, struct err *e) MUST_CHECK;
 /* The last that was first put comes first; empty queue or state: any; limit 0:
  * all. */
 int store_tasks_walk(struct store *store, const struct store_task *like,

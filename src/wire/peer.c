@@ -214,7 +214,7 @@ wire_send(struct wire_peer *peer, enum wire_type type, const void *record,
 	int rc = -1;
 
 	if (peer->alive && !peer->mute) {
-		must_trace("%s -> %s %s", wire_part_name(peer->end.self),
+		must_trace_words(wire_part_name(peer->end.self), "->",
 		    wire_part_name(peer->end.other), wire_name(type));
 		rc =
 		    peer->first ? 0 : try_send(peer, type, record, taken, nfds);
@@ -263,7 +263,7 @@ hand_on(struct wire_peer *peer, struct wire_packet *p, struct err *e)
 		return err_set(e, ERR_DENIED, "%s does not take %s",
 		    wire_part_name(end->self), wire_name(type));
 	}
-	must_trace("%s <- %s %s", wire_part_name(end->self),
+	must_trace_words(wire_part_name(end->self), "<-",
 	    wire_part_name(end->other), wire_name(type));
 	handler->take(end->owner, peer, p->record, p->fds, p->nfds);
 	return 0;
@@ -273,7 +273,8 @@ hand_on(struct wire_peer *peer, struct wire_packet *p, struct err *e)
 static bool
 take_one(struct wire_peer *peer)
 {
-	struct wire_packet p;
+	/* Nobody looks behind what was received: it need not be cleared. */
+	__attribute__((uninitialized)) struct wire_packet p;
 	struct err e = { 0 };
 	int rc = wire_packet_receive(peer->fd, &p, &e);
 

@@ -139,6 +139,26 @@ a_cleared_arena_is_zero_and_counts_from_nothing(void **state)
 	}
 }
 
+/* What a large block held must not shine through, kept or not. */
+static void
+a_large_block_is_kept_wiped_if_it_may(void **state)
+{
+	auto_arena a = { 0 };
+	char *first = arena_alloc(&a, 100000);
+
+	(void)state;
+	memset(first, 0xaa, 100000);
+	arena_clear_to(&a, 200000);
+	char *again = arena_alloc(&a, 100000);
+
+	assert_ptr_equal(again, first);
+	for (size_t i = 0; i < 100000; i++) {
+		assert_int_equal(again[i], 0);
+	}
+	arena_clear_to(&a, 50000);
+	assert_null(a.head);
+}
+
 static void
 arena_strings_are_copies_with_a_nul_behind(void **state)
 {
@@ -171,6 +191,7 @@ main(void)
 		cmocka_unit_test(a_large_request_does_not_waste_the_block),
 		cmocka_unit_test(
 		    a_cleared_arena_is_zero_and_counts_from_nothing),
+		cmocka_unit_test(a_large_block_is_kept_wiped_if_it_may),
 		cmocka_unit_test(arena_strings_are_copies_with_a_nul_behind),
 	};
 

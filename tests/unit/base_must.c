@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +64,36 @@ a_broken_promise_tells_its_story_and_aborts(void **state)
 	assert_true(str_starts(story, STR("vault: must(1 + 1 == 3) failed")));
 	assert_true(str_has_str(story, STR("base_must.c:")));
 	assert_true(str_has_str(story, STR("\n  opened row 17\n")));
+}
+
+static void
+trace_words(void)
+{
+	char wide[300];
+
+	memset(wide, 'w', sizeof(wide) - 1);
+	wide[sizeof(wide) - 1] = 0;
+	must_trace_words("core", "->", "api", "ANSWER");
+	must_trace_words("core", "<-", wide, "ASK");
+	must_fail("end", "here.c", 1);
+}
+
+static void
+words_are_traced_within_a_line(void **state)
+{
+	auto_buf said = { 0 };
+	struct str line = { 0 };
+
+	(void)state;
+	assert_true(WIFSIGNALED(run_child(trace_words, &said)));
+	struct str rest = buf_str(&said);
+	assert_true(str_cut(&rest, '\n', &line));
+	assert_true(str_cut(&rest, '\n', &line));
+	assert_true(str_eq_z(line, "  core -> api ANSWER"));
+	assert_true(str_cut(&rest, '\n', &line));
+	assert_true(str_starts(line, STR("  core <- www")));
+	assert_true(line.len > 100 && line.len < 170);
+	assert_int_equal(rest.len, 0);
 }
 
 static void
@@ -176,6 +207,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_broken_promise_tells_its_story_and_aborts),
+		cmocka_unit_test(words_are_traced_within_a_line),
 		cmocka_unit_test(
 		    only_the_last_64_trace_lines_are_kept_in_order),
 		cmocka_unit_test(a_kept_promise_says_nothing),

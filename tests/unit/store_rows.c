@@ -174,6 +174,36 @@ a_scrubbed_value_is_in_no_file(void **state)
 	assert_false(str_has_str(buf_str(&log), STR("needle-in-the-store")));
 }
 
+static size_t
+log_size(void)
+{
+	auto_buf log_path = { 0 };
+	auto_buf log = { 0 };
+	struct err e = { 0 };
+
+	buf_addf(&log_path, "%s-wal", path);
+	assert_int_equal(file_read(buf_z(&log_path), 1 << 26, &log, &e), 0);
+	return log.len;
+}
+
+/* Whose size changes costs a commit a second write. */
+static void
+the_log_grows_by_far_less_than_its_commits(void **state)
+{
+	auto_store store = open_store();
+	size_t size = 0;
+	int grown = 0;
+
+	(void)state;
+	for (uint64_t n = 1; n <= 300; n++) {
+		put(store, "a", "some value", n);
+		grown += log_size() > size;
+		size = log_size();
+	}
+	assert_in_range(grown, 1, 6);
+	assert_in_range(size, 1 << 20, 6 << 20);
+}
+
 #endif
 
 static void
@@ -412,6 +442,32 @@ expect_life(
 	assert_int_equal(found, 1);
 }
 
+static void
+an_end_is_undone_with_its_batch(void **state)
+{
+	auto_store store = open_store();
+	struct store_task task = {
+		.number = 5,
+		.id = STR("t1"),
+		.created_at = { 5000 },
+		.updated_at = { 6000 },
+		.record = STR("{}"),
+	};
+	struct err e = { 0 };
+
+	(void)state;
+	put_as(store, &task, "put", 5, true, false);
+	task.state = task.saved = STR("done");
+	task.last_seq = 9;
+	task.ending = true;
+	begin(store);
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+	store_rollback(store);
+	begin(store);
+	commit(store);
+	expect_life(store, "t1 {} 5000 6000 5 1 put", "t1  0 0 5 1 put", "put");
+}
+
 /* Put, ended, redriven, ended again, forgotten, recalled. */
 static void
 a_task_may_end_more_than_once(void **state)
@@ -525,6 +581,136 @@ times_of_tasks_are_kept_to_the_millisecond(void **state)
 }
 #endif
 
+/* --- records --- */
+
+static void
+put_record(
+    struct store *store, uint64_t number, const char *id, const char *record)
+{
+	struct store_task task = {
+		.number = number,
+		.id = str_of(id),
+		.queue = STR("engineering"),
+		.state = STR("pending"),
+		.created_at = { 5000 },
+		.updated_at = { 5000 },
+		.record = str_of(record),
+		.saved = STR("form"),
+		.live = true,
+	};
+	struct err e = { 0 };
+
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+}
+
+static void
+expect_record(
+    struct store *store, uint64_t number, const char *id, const char *expected)
+{
+	auto_buf out = { 0 };
+	struct err e = { 0 };
+
+	buf_add_z(&out, "> ");
+	assert_int_equal(
+	    store_task_record(store, number, str_of(id), &out, &e), 0);
+	assert_string_equal(buf_z(&out) + 2, expected);
+}
+
+static void
+task_name(char name[16], int n)
+{
+	(void)snprintf(name, 16, "t%d", n);
+}
+
+static void
+put_records(struct store *store, int from, int to)
+{
+	begin(store);
+	for (int n = from; n <= to; n++) {
+		char id[16];
+		char record[32];
+
+		task_name(id, n);
+		(void)snprintf(record, sizeof(record), "{\"n\":%d}", n);
+		put_record(store, (uint64_t)n * 2, id, record);
+	}
+	commit(store);
+}
+
+static void
+expect_numbered(struct store *store, int n)
+{
+	char id[16];
+	char record[32];
+
+	task_name(id, n);
+	(void)snprintf(record, sizeof(record), "{\"n\":%d}", n);
+	expect_record(store, (uint64_t)n * 2, id, record);
+}
+
+static void
+records_are_read_in_any_order(void **state)
+{
+	auto_store store = open_store();
+
+	(void)state;
+	put_records(store, 1, 300);
+	for (int n = 1; n <= 300; n++) {
+		expect_numbered(store, n);
+	}
+	for (int n = 300; n >= 1; n -= 7) {
+		expect_numbered(store, n);
+		expect_numbered(store, (n * 31) % 300 + 1);
+	}
+	put_records(store, 301, 400);
+	for (int n = 250; n <= 400; n++) {
+		expect_numbered(store, n);
+	}
+}
+
+static void
+a_record_is_the_newest_that_stays(void **state)
+{
+	auto_store store = open_store();
+
+	(void)state;
+	put_records(store, 1, 100);
+	for (int n = 1; n <= 40; n++) {
+		expect_numbered(store, n);
+	}
+	begin(store);
+	put_record(store, 84, "t42", "{\"new\":1}");
+#ifndef STORE_ON_POSTGRES
+	expect_numbered(store, 43);
+	expect_record(store, 84, "t42", "{\"new\":1}");
+#endif
+	store_rollback(store);
+	expect_numbered(store, 42);
+	begin(store);
+	put_record(store, 84, "t42", "{\"new\":2}");
+	commit(store);
+	expect_record(store, 84, "t42", "{\"new\":2}");
+}
+
+/* A number that is not, or no more, this task's: its id says which is meant. */
+static void
+a_record_is_of_the_task_that_is_named(void **state)
+{
+	auto_store store = open_store();
+	auto_buf out = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	put_records(store, 1, 20);
+	expect_record(store, 8, "t5", "{\"n\":5}");
+	expect_record(store, 9, "t5", "{\"n\":5}");
+	expect_record(store, 1000, "t5", "{\"n\":5}");
+	assert_int_equal(
+	    store_task_record(store, 8, STR("none"), &out, &e), -1);
+	assert_int_equal(e.kind, ERR_MISSING);
+	assert_int_equal(out.len, 0);
+}
+
 static int
 name_row(void *context, const struct store_row *row, struct err *e)
 {
@@ -565,13 +751,18 @@ main(void)
 #ifndef STORE_ON_POSTGRES
 		TEST(a_deleted_value_is_overwritten),
 		TEST(a_scrubbed_value_is_in_no_file),
+		TEST(the_log_grows_by_far_less_than_its_commits),
 #endif
 		TEST(a_row_over_its_bounds_is_refused),
 		TEST(a_walk_may_read_other_rows),
 		TEST(tasks_are_listed_newest_first),
 		TEST(a_live_task_is_loaded_until_its_end),
+		TEST(an_end_is_undone_with_its_batch),
 		TEST(a_task_may_end_more_than_once),
 		TEST(a_batch_may_have_a_task_more_than_once),
+		TEST(records_are_read_in_any_order),
+		TEST(a_record_is_the_newest_that_stays),
+		TEST(a_record_is_of_the_task_that_is_named),
 #ifndef STORE_ON_POSTGRES
 		TEST(times_of_tasks_are_kept_to_the_millisecond),
 #endif
