@@ -35,6 +35,7 @@ copy_intent(struct core_intent *i, const struct wire_intent *in)
 	i->git = (enum wire_git)in->git;
 	i->tunnel = in->kind == WIRE_ASKED_TUNNEL;
 	i->websocket = in->kind == WIRE_ASKED_WEBSOCKET;
+	i->stale = in->stale;
 	i->method = arena_str(a, str_of(in->method));
 	i->path = arena_str(a, str_of(in->path));
 	(void)str_copy(i->host, sizeof(i->host), str_of(in->host));

@@ -372,6 +372,7 @@ keep(struct core *c, struct core_asking *q, const struct wire_vault_kept *in)
 	    in->expires);
 	k->asked = false;
 	k->fails = 0;
+	k->again = (struct mono){ 0 };
 	if (q->use == WIRE_USE_BEGIN) {
 		core_credential_record(c, k, BOOK_LOGIN_BEGUN);
 	} else {

@@ -40,6 +40,8 @@ struct str core_oauth_fact(
 /* Before an intent is written: true if it waits for a token that is made first,
  * or was refused because none can be made.  Starts what is due. */
 bool core_oauth_holds(struct core *c, struct core_intent *i);
+/* A 401 to this request could be mended by new tokens, once. */
+bool core_oauth_renews(struct core *c, const struct core_intent *i);
 /* The row that the vault sealed is the credential's from the commit on. */
 void core_oauth_row(struct core *c, struct core_credential *k, struct str row,
     const uint8_t mark[WIRE_MARK], uint32_t has, int64_t expires);

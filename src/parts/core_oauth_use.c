@@ -3,6 +3,7 @@
 #include "parts/core_egress.h"
 #include "parts/core_oauth.h"
 
+#define FORCED_US   (30 * CLOCK_SECOND) /* between two renewals for a 401 */
 #define UNKNOWN_END 60 /* s before the end, where the lifetime is not known */
 
 /* What the endpoint would be asked with; ACCESS: nothing could be. */
@@ -52,6 +53,30 @@ renew(struct core *c, struct core_credential *k, enum wire_use use)
 	       core_oauth_ask(c, k, &asked, &e) == 0;
 }
 
+/* An upstream said 401 to the tokens that are here now, and not a moment after
+ * they came: whoever says so is beside a sandbox. */
+static bool
+refused(struct core_credential *k, const struct core_intent *i)
+{
+	if (!i->stale || i->stale != k->version ||
+	    !mono_passed(k->forced, mono_now())) {
+		return false;
+	}
+	k->forced = mono_after(mono_now(), FORCED_US);
+	return true;
+}
+
+bool
+core_oauth_renews(struct core *c, const struct core_intent *i)
+{
+	struct core_credential *k =
+	    i->credential.len && !i->stale && i->use == WIRE_USE_ACCESS
+	        ? core_oauth_find(c, i->credential)
+	        : NULL;
+
+	return k && k->has && renewal(k) != WIRE_USE_ACCESS;
+}
+
 bool
 core_oauth_holds(struct core *c, struct core_intent *i)
 {
@@ -66,7 +91,7 @@ core_oauth_holds(struct core *c, struct core_intent *i)
 	if (!k || !k->has || k->closed[0] || core_credential_unfit(c, k)) {
 		return false;
 	}
-	age = age_of(k);
+	age = refused(k, i) ? ENDED : age_of(k);
 	use = age == YOUNG ? WIRE_USE_ACCESS : renewal(k);
 	if (use == WIRE_USE_ACCESS) {
 		return false;

@@ -89,6 +89,7 @@ on_intent(void *context, const struct proxy_intent *i)
 		.own_credentials = i->own_credentials,
 		.refs = (uint8_t)i->ref_count,
 		.named = i->named,
+		.stale = i->stale,
 		.kind = (uint8_t)(i->tunnel      ? WIRE_ASKED_TUNNEL
 		                  : i->websocket ? WIRE_ASKED_WEBSOCKET
 		                                 : WIRE_ASKED_HTTP) };
@@ -417,6 +418,7 @@ go_from(const struct wire_go *w, struct proxy_go *go)
 		.version = w->version,
 		.keep_credentials = w->keep_credentials,
 		.websocket = w->websocket,
+		.renews = w->renews,
 		.up_max = w->up_max,
 		.down_max = w->down_max };
 	_Static_assert((int)PROXY_PLACE_BASIC == (int)WIRE_PLACE_BASIC, "");

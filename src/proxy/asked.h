@@ -40,6 +40,8 @@ struct proxy_intent {
 	size_t ref_count;
 	bool websocket; /* it asks for an upgrade */
 	bool tunnel;    /* a connection: no method, no path */
+	uint32_t stale; /* the same again: this version of its credential was
+	                 * answered 401; 0: a first time */
 };
 
 enum proxy_place {
@@ -77,6 +79,7 @@ struct proxy_go {
 	char placeholder[64]; /* must stand at the place, and gives way to the
 	                       * secret; "": the secret is put there */
 	bool websocket;       /* the upgrade may be asked for */
+	bool renews;          /* a 401 is asked about once, for new tokens */
 	uint64_t up_max;      /* bytes of the body; 0: no bound */
 	uint64_t down_max;
 };

@@ -213,6 +213,17 @@ answer_take(struct conn *c, const struct http_event *ev, struct err *e)
 	return 0;
 }
 
+/* A 401 to a token that could be made anew, and nothing of the request is gone:
+ * the whole of it stands in its head. */
+static bool
+stale(const struct conn *c, const struct http_event *ev)
+{
+	return ev->kind == HTTP_HEAD && ev->head->status == 401 &&
+	       c->up->go.renews && c->up->injected && !c->renewed &&
+	       c->request.head->framing == HTTP_EMPTY && c->body_done &&
+	       !c->request.websocket;
+}
+
 /* One event of the answer; true: go on. */
 static bool
 answer_event(struct conn *c)
@@ -220,7 +231,12 @@ answer_event(struct conn *c)
 	struct up *u = c->up;
 	struct http_event ev;
 	struct err e;
-	if (proxy_up_read(u, &ev, &e) || answer_take(c, &ev, &e)) {
+	int broken = proxy_up_read(u, &ev, &e);
+	if (!broken && stale(c, &ev)) {
+		proxy_conn_again(c);
+		return false;
+	}
+	if (broken || answer_take(c, &ev, &e)) {
 		struct err why;
 		err_set(&why, ERR_UNAVAILABLE, "upstream: %s", e.text);
 		proxy_up_fail(u, false, &why);

@@ -39,6 +39,7 @@ struct conn {
 	bool answered;  /* the head of an answer was sent */
 	bool chunked;   /* that answer's body is */
 	bool close;     /* nothing follows it */
+	bool renewed;   /* it was asked about again, after a 401 */
 	uint64_t id;    /* of its intent; 0: none yet */
 	struct mono since;
 	struct proxy_origin origin;
@@ -101,6 +102,8 @@ int proxy_conn_switch(
 bool proxy_conn_pipe(struct conn *c); /* one step; true: something changed */
 bool proxy_is_tunnel(const struct proxy *p, const struct proxy_origin *origin);
 void proxy_conn_tunnel(struct conn *c); /* asks about one */
+/* The present request is asked about again: its token was refused. */
+void proxy_conn_again(struct conn *c);
 /* carry.c: one step of CARRY; true: something changed. */
 bool proxy_conn_carry(struct conn *c);
 

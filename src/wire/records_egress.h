@@ -59,6 +59,9 @@ struct wire_intent {
 	uint8_t named; /* host came from the cell's pool, not an address */
 	uint8_t kind;  /* enum wire_asked */
 	uint8_t own_mark[WIRE_MARK]; /* of a credential it brought, or zero */
+	uint32_t stale; /* version of the credential that was answered 401: the
+	                 * same request again; 0: a first time */
+	uint32_t spare;
 	char method[32];
 	char host[WIRE_HOST_MAX];
 	char path[1024]; /* canonical */
@@ -88,9 +91,9 @@ struct wire_go {
 	uint8_t has_ca;
 	uint8_t keep_credentials; /* the rule says own_credentials */
 	uint8_t websocket;        /* the upgrade may be asked for */
-	uint8_t spare;
-	uint32_t version;   /* of the credential */
-	uint8_t policy[32]; /* digest of the policy that allows it */
+	uint8_t renews;           /* a 401 is asked about once */
+	uint32_t version;         /* of the credential */
+	uint8_t policy[32];       /* digest of the policy that allows it */
 	struct wire_address pin;
 	char credential[WIRE_CREDENTIAL_MAX];
 	char name[64];    /* header, Basic user, parameter, segment, pointer */

@@ -443,5 +443,57 @@ def a_token_is_renewed_ahead_of_its_end_without_anybody_waiting():
         need(first['token'] == i.log('api')[0]['token'], 'the old one served')
 
 
+# --- a 401 ----------------------------------------------------------------------
+
+def digest(answer):
+    return hashlib.sha256(answer.encode()).hexdigest()
+
+
+@test
+def a_request_that_is_refused_goes_once_more_with_a_new_token():
+    with Both() as (h, i):
+        service(h, i)
+        need(yes(call(h)), i.log())
+        i.set(revoked=[i.log('api')[-1]['token']])
+        need(yes(call(h)), i.log())
+        used = [(e['good'], e['token']) for e in i.log('api')]
+        need([u[0] for u in used] == [True, False, True] and
+             used[1][1] != used[2][1], used)
+        need(len(i.log('grant')) == 2, i.log('grant'))
+        # Each going has its intent, its grant and its outcome.
+        kinds = [e['kind'] for e in h.events()]
+        for kind in ('request_outcome', 'request_intent', 'grant_made'):
+            need(kinds.count(kind) == 5, kind, kinds.count(kind))
+        h.verified()
+
+
+@test
+def a_second_401_is_the_answer():
+    with Both() as (h, i):
+        service(h, i)
+        need(yes(call(h)), i.log())
+        i.set(revoked='*')
+        said = call(h)
+        need('who are you' in said, said)
+        need([e['good'] for e in i.log('api')] == [True, False, False],
+             i.log('api'))
+        # Whoever asks again at once does not make another token each time.
+        call(h, '; '.join([CALL] * 5))
+        need(len(i.log('grant')) == 2, i.log('grant'))
+
+
+@test
+def a_body_is_never_sent_twice():
+    with Both() as (h, i):
+        service(h, i)
+        need(yes(call(h)), i.log())
+        i.set(revoked=[i.log('api')[-1]['token']])
+        said = call(h, CALL + ' -d some=body')
+        need('who are you' in said, said)
+        need([e['good'] for e in i.log('api')] == [True, False],
+             i.log('api'))
+        need(len(i.log('grant')) == 1, i.log('grant'))
+
+
 if __name__ == '__main__':
     sys.exit(main())
