@@ -16,7 +16,8 @@ import urllib.parse
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
 from issuer import Browser, Issuer  # noqa: E402
-from vault_help import box, finish, heads, tokens  # noqa: E402
+from vault_help import (  # noqa: E402
+    artefacts, box, encodings, finish, heads, tokens)
 
 AT = '/api/vault/credentials'
 CALL = 'curl -sS -m 40 https://api.test/api'
@@ -493,6 +494,73 @@ def a_body_is_never_sent_twice():
         need([e['good'] for e in i.log('api')] == [True, False],
              i.log('api'))
         need(len(i.log('grant')) == 1, i.log('grant'))
+
+
+# --- nobody else sees one -------------------------------------------------------
+
+def memory(pid):
+    """What a process may have written in its memory; None: it cannot be read."""
+    found = []
+    try:
+        with open('/proc/%d/maps' % pid) as maps, \
+                open('/proc/%d/mem' % pid, 'rb') as mem:
+            for line in maps:
+                span, rights = line.split()[:2]
+                if rights[:2] != 'rw' or '[v' in line:
+                    continue
+                low, high = (int(x, 16) for x in span.split('-'))
+                try:
+                    mem.seek(low)
+                    found.append(mem.read(high - low))
+                except (OSError, OverflowError, ValueError):
+                    pass
+    except OSError:
+        return None
+    return b''.join(found)
+
+
+def parts(h):
+    """(name, pid) of every process of the house."""
+    table = processes()
+    return [(table[pid][1], pid) for pid in
+            [h.process.pid, *descendants(h.process.pid, table)]
+            if pid in table]
+
+
+@test
+def no_token_is_in_anything_but_the_vault_and_the_egress_that_carries_it():
+    with Both() as (h, i):
+        i.set(ttl=3)
+        log_in(h, i, *person(i))
+        need(yes(call(h)), i.log())
+        time.sleep(3)
+        need(yes(call(h)), i.log())
+        # One sandbox stands while memories are read: its egress has the token.
+        task = h.dispatch([shell(CALL + '; sleep 8'), finish()],
+                          queue='caller')
+        until(lambda: len(i.log('api')) >= 3, 20)
+        secrets = [t.encode() for t in i.ask('/made') if t]
+        need(len(secrets) >= 6, secrets)
+        seen = {}
+        for name, pid in parts(h):
+            text = memory(pid)
+            if text is not None:
+                seen[name, pid] = [t for t in secrets if t in text]
+        if not seen:
+            raise Skipped('memories of other processes cannot be read here')
+        for (name, pid), found in seen.items():
+            need(not found or name in ('egress', 'vault'),
+                 '%d secrets in the memory of %s' % (len(found), name))
+        need(any(found for (name, _), found in seen.items()
+                 if name == 'egress'), 'the decoy: it was looked for', seen)
+        h.outcome(task, 40)
+        looked = 0
+        for name, text in artefacts(h):
+            looked += 1
+            for secret in secrets:
+                need(not any(c in text for c in encodings(secret)),
+                     'a token is in %s' % name)
+        need(looked > 30, looked)
 
 
 if __name__ == '__main__':

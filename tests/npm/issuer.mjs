@@ -4,9 +4,10 @@
 //     issuer.mjs oidc|mock CERT KEY
 //
 // prints one line, {"port", "control"}: https by the certificate, and a control
-// port on loopback.  GET /log gives what the token endpoint was asked and how
+// port on loopback.  /log gives what the token endpoint was asked and how
 // the interface at /api was called; POST /set {"ttl", "fault", "delay"} changes
-// what happens next.  Tokens themselves are never in the log, only SHA-256.
+// what happens next; /made gives every secret that it made.  In the log tokens
+// stand as SHA-256.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
@@ -16,6 +17,7 @@ const [, , kind, certFile, keyFile] = process.argv;
 const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
 const state = { ttl: 3600, fault: '', delay: 0, revoked: [] };
 const log = [];
+const made = []; // every secret of it, for whoever looks for them elsewhere
 const digest = (text) => createHash('sha256').update(text).digest('hex');
 
 function note(entry) {
@@ -38,7 +40,7 @@ const control = http.createServer(async (request, response) => {
   } else if (request.url === '/forget') {
     log.length = 0;
   }
-  response.end(JSON.stringify(log));
+  response.end(JSON.stringify(request.url === '/made' ? made : log));
 });
 
 // The interface that the tokens are for.
@@ -157,6 +159,9 @@ async function oidc(port) {
     await provider.ClientCredentials.find(token));
   provider.on('grant.success', (ctx) => {
     ctx.body = bent(ctx.body);
+    made.push(ctx.body.access_token, ctx.body.refresh_token,
+      ctx.oidc.params.code, ctx.oidc.params.code_verifier,
+      ctx.oidc.params.device_code);
     note({
       grant: ctx.oidc.params.grant_type,
       client: ctx.oidc.client.clientId,
