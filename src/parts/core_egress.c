@@ -8,6 +8,7 @@
 #include "parts/core.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
+#include "parts/core_oauth.h"
 
 static bool
 texts_ok(const struct wire_intent *in)
@@ -171,6 +172,9 @@ take_outcome(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	for (struct core_intent *i = c->intents; i; i = i->next) {
 		if (i->cell == cell->number && i->id == o->id && !i->done) {
 			/* Before the go: who asked has left, none is sent. */
+			if (o->captured) {
+				core_oauth_taken(cell, i);
+			}
 			core_intent_outcome(c, i, o);
 			core_intent_free(c, i);
 			return;

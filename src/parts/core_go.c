@@ -44,6 +44,12 @@ fill_go(struct core *c, struct core_intent *i, struct wire_go *go, int *ca,
 	fill_bounds(c, i, go);
 	core_text(go->placeholder, sizeof(go->placeholder),
 	    arena_z(&i->arena, i->placeholder));
+	if (i->use == WIRE_USE_TAKE) {
+		char mask[CORE_PLACEHOLDER];
+
+		core_placeholder(i->cell, i->credential, mask);
+		core_text(go->mask, sizeof(go->mask), mask);
+	}
 	go->version = i->version;
 	memcpy(go->policy, i->policy.bytes, sizeof(go->policy));
 	core_text(go->credential, sizeof(go->credential),

@@ -55,6 +55,8 @@ use_name(enum wire_use use)
 		[WIRE_USE_CODE] = "authorization_code",
 		[WIRE_USE_DEVICE] = "device_code",
 		[WIRE_USE_BEGIN] = "device_authorization",
+		[WIRE_USE_TAKE] = "sandbox",
+		[WIRE_USE_TAKEN] = "sandbox",
 	};
 
 	return names[use];

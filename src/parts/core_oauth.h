@@ -40,6 +40,11 @@ struct str core_oauth_fact(
 /* Before an intent is written: true if it waits for a token that is made first,
  * or was refused because none can be made.  Starts what is due. */
 bool core_oauth_holds(struct core *c, struct core_intent *i);
+/* R04: a sandbox asks a token endpoint itself; the vault keeps what is
+ * answered, for that sandbox alone, and core remembers that it does. */
+void core_oauth_take(
+    struct core *c, struct core_intent *i, struct str credential);
+void core_oauth_taken(struct core_cell *cell, const struct core_intent *i);
 /* A 401 to this request could be mended by new tokens, once. */
 bool core_oauth_renews(struct core *c, const struct core_intent *i);
 /* The row that the vault sealed is the credential's from the commit on. */

@@ -66,6 +66,56 @@ refused(struct core_credential *k, const struct core_intent *i)
 	return true;
 }
 
+/* --- what a sandbox asked for itself -----------------------------------------
+ */
+
+void
+core_oauth_take(struct core *c, struct core_intent *i, struct str credential)
+{
+	const struct core_credential *k = core_oauth_find(c, credential);
+
+	i->credential = credential;
+	i->use = WIRE_USE_TAKE;
+	i->place = WIRE_PLACE_TOKEN;
+	if (k) {
+		i->basic = (k->has & WIRE_HAS_CLIENT) &&
+		           !str_eq_z(core_oauth_fact(
+		                         &i->arena, k, "token_endpoint_auth"),
+		               "client_secret_post");
+		i->client = core_oauth_fact(&i->arena, k, "client_id");
+	}
+}
+
+void
+core_oauth_taken(struct core_cell *cell, const struct core_intent *i)
+{
+	if (i->use != WIRE_USE_TAKE) {
+		return;
+	}
+	for (size_t n = 0; n < COUNT(cell->taken); n++) {
+		if (!cell->taken[n][0] ||
+		    str_eq_z(i->credential, cell->taken[n])) {
+			(void)str_copy(cell->taken[n], sizeof(cell->taken[n]),
+			    i->credential);
+			return;
+		}
+	}
+}
+
+static bool
+has_taken(struct core *c, const struct core_intent *i)
+{
+	const struct core_cell *cell = core_cell_find(c, i->cell);
+
+	for (size_t n = 0; cell && n < COUNT(cell->taken); n++) {
+		if (cell->taken[n][0] &&
+		    str_eq_z(i->credential, cell->taken[n])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool
 core_oauth_renews(struct core *c, const struct core_intent *i)
 {
@@ -85,6 +135,10 @@ core_oauth_holds(struct core *c, struct core_intent *i)
 	enum age age;
 
 	if (!i->credential.len || i->use != WIRE_USE_ACCESS || i->committed) {
+		return false;
+	}
+	if (has_taken(c, i)) {
+		i->use = WIRE_USE_TAKEN;
 		return false;
 	}
 	k = core_oauth_find(c, i->credential);

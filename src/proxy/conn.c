@@ -99,6 +99,7 @@ request_over(struct conn *c)
 	free(c->commands);
 	c->commands = NULL;
 	buf_wipe(&c->held);
+	buf_wipe(&c->kept);
 	buf_wipe(&c->control);
 	c->id = 0;
 }

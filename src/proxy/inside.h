@@ -46,6 +46,7 @@ struct conn {
 	struct proxy_request request;
 	struct proxy_commands *commands;
 	struct buf held; /* body read before the decision */
+	struct buf kept; /* the answer of a token endpoint */
 	struct up *up;
 	struct link link;
 	struct http_reader reader;

@@ -99,6 +99,8 @@ struct wire_go {
 	char name[64];    /* header, Basic user, parameter, segment, pointer */
 	char format[256]; /* with {{secret}} once */
 	char placeholder[64]; /* gives way to the secret; "": put there */
+	char mask[64]; /* tokens of the answer stay in the vault, and this
+	                * stands in their stead; "": it is read as any other */
 	char rule[64];
 	uint64_t up_max; /* bytes; 0: no bound */
 	uint64_t down_max;
@@ -129,6 +131,7 @@ struct wire_outcome {
 	uint64_t took;     /* us */
 	uint32_t scrubbed; /* credentials found in the answer */
 	uint8_t injected;
+	uint8_t captured; /* the vault has its tokens, for this cell */
 	char host[WIRE_HOST_MAX];
 	char text[WIRE_TEXT_MAX];
 };

@@ -496,6 +496,84 @@ def a_body_is_never_sent_twice():
         need(len(i.log('grant')) == 1, i.log('grant'))
 
 
+# --- a sandbox asks a token endpoint itself ---------------------------------------
+
+BROKERED = """
+[egress.tokens]
+match    = {{ host = "issuer.test", port = {port}, method = "POST", path = "/token" }}
+upstream = "127.0.0.1:{port}"
+ca       = "{cert}"
+token_endpoint = "there"
+
+[egress.there]
+match    = {{ host = "api.test", method = "GET", path = "/**" }}
+upstream = "127.0.0.1:{port}"
+ca       = "{cert}"
+inject   = {{ credential = "there", header = "Authorization", placeholder = "THERE_TOKEN" }}
+"""
+
+BROKER = r"""set -e
+curl -sS -d grant_type=client_credentials%s https://issuer.test:%d/token > answer
+cat answer
+token=$(sed 's/.*"access_token":"\([^"]*\)".*/\1/' answer)
+curl -sS -H "Authorization: Bearer $token" https://api.test/api
+"""
+
+
+class Brokered(Both):
+    def __enter__(self):
+        h, i = super().__enter__()
+        h.role_file('caller', 'gates.toml', '[defaults]\nunmatched = "allow"\n' +
+                    BROKERED.format(port=i.port, cert=i.cert))
+        a = h.post(AT, {
+            'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'token_endpoint': i.url + '/token', 'client_id': 'anybody',
+            'box': box(h, tokens(b'', b'', b'canary-client-secret-0009'))})
+        need(a.code == 200, a)
+        h.stop()
+        h.start()
+        return h, i
+
+
+@test
+def R04_tokens_that_a_sandbox_asks_for_stay_in_the_vault():
+    with Brokered('mock') as (h, i):
+        said = call(h, BROKER % ('', i.port))
+        made = [t for t in i.ask('/made') if t]
+        need(yes(said) and 'hr_placeholder_' in said, said)
+        need(len(made) >= 2 and not any(t in said for t in made), said)
+        need(i.log('api')[-1]['token'] == digest(made[0]), 'the real one')
+        # Another sandbox holds a placeholder of its own, and nothing is his.
+        said = call(h, 'curl -sS -H "Authorization: Bearer $THERE_TOKEN" '
+                    'https://api.test/api || true')
+        need(not yes(said) and len(i.log('api')) == 1, said)
+        # Nor is it asked for with what stands for another token.
+        said = call(h, '(' + BROKER % ('"&refresh_token=$THERE_TOKEN"',
+                                         i.port) + ') || true')
+        need('placeholder' in said and len(i.log('grant')) == 1, said)
+        for name, text in artefacts(h):
+            for secret in made:
+                need(not any(c in text for c in encodings(secret.encode())),
+                     'a token is in %s' % name)
+        h.verified()
+
+
+@test
+def R04_of_another_endpoint_nothing_is_taken():
+    """The twin of the vault's own check: the rule names an endpoint that the
+    credential is not bound to."""
+    with Brokered('mock') as (h, i):
+        post = '%s/there/delete' % AT
+        need(h.post(post, {}).code == 200, 'deleted')
+        a = h.post(AT, {
+            'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'token_endpoint': 'https://other.test/token', 'client_id': 'c',
+            'box': box(h, tokens(b'', b'', b'canary-client-secret-0010'))})
+        need(a.code == 200, a)
+        said = call(h, '(' + BROKER % ('', i.port) + ') || true')
+        need('is bound to other.test' in said and not i.log('grant'), said)
+
+
 # --- nobody else sees one -------------------------------------------------------
 
 def memory(pid):

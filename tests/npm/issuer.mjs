@@ -5,7 +5,7 @@
 //
 // prints one line, {"port", "control"}: https by the certificate, and a control
 // port on loopback.  /log gives what the token endpoint was asked and how
-// the interface at /api was called; POST /set {"ttl", "fault", "delay"} changes
+// the interface at /api was called; POST /set {"ttl", "fault", "delay", "late"} changes
 // what happens next; /made gives every secret that it made.  In the log tokens
 // stand as SHA-256.
 import { createHash } from 'node:crypto';
@@ -15,7 +15,7 @@ import https from 'node:https';
 
 const [, , kind, certFile, keyFile] = process.argv;
 const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
-const state = { ttl: 3600, fault: '', delay: 0, revoked: [] };
+const state = { ttl: 3600, fault: '', delay: 0, late: 0, revoked: [] };
 const log = [];
 const made = []; // every secret of it, for whoever looks for them elsewhere
 const digest = (text) => createHash('sha256').update(text).digest('hex');
@@ -63,6 +63,11 @@ async function spoiled(request, response) {
   const fault = state.fault;
   if (state.delay) {
     await sleep(state.delay);
+  }
+  if (state.late) { // all is done, and the answer is on its way
+    const end = response.end;
+    response.end = (...rest) => setTimeout(() => end.apply(response, rest),
+      state.late);
   }
   switch (fault) {
     case 'denied':
@@ -208,6 +213,7 @@ async function mock(port) {
     }
     note({ grant: request.body.grant_type, used: digest(used) });
     answer.body = JSON.parse(JSON.stringify(bent(answer.body)));
+    made.push(answer.body.access_token, answer.body.refresh_token);
     dead = used || dead;
     if (state.fault === 'lost') {
       request.socket.destroy();
