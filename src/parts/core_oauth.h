@@ -60,6 +60,9 @@ wire_take_fn core_vault_kept;
 /* The facts of a credential of tokens that only a login needs. */
 int core_login_facts(struct core *c, struct arena *a, const struct json *body,
     const struct core_credential *k, struct err *e) MUST_CHECK;
+/* The issuer's host[:port], where it may be asked what it says of itself. */
+int core_login_issuer(struct core *c, struct arena *a, const struct json *body,
+    struct str *host, struct err *e) MUST_CHECK;
 /* The vault has made the first or next row of a login. */
 void core_login_sealed(struct core *c, struct core_ask *ask,
     const struct wire_vault_sealed *sealed);

@@ -223,6 +223,25 @@ def a_device_that_a_person_refuses_is_told_so():
         need(h.get(AT + '/there').json['closed'], 'no token came')
 
 
+@test
+def an_issuer_is_asked_for_its_endpoints():
+    with Both() as (h, i):
+        url = log_in(h, i, '--host', 'api.test', '--issuer', i.url,
+                     '--client-id', 'person', '--scope',
+                     'openid offline_access')
+        need(url.startswith(i.url + '/auth?'), url)
+        facts = h.get(AT + '/there').json['properties']
+        need(facts['token_endpoint'] == i.url + '/token' and
+             facts['names_issuer'] == 'true', facts)
+        need(yes(call(h)), i.log())
+        # Whoever says that he is another one is not believed.
+        a = h.post('/api/vault/login', {
+            'name': 'other', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'issuer': i.url + '/', 'client_id': 'person',
+            'redirect_uri': 'http://127.0.0.1:1/'})
+        need(a.code == 403 and 'another issuer' in a.out, a)
+
+
 def begun(h, i, **more):
     body = {'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
             'token_endpoint': i.url + '/token', 'client_id': 'person',
