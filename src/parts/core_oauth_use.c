@@ -3,6 +3,7 @@
 #include "parts/core_egress.h"
 #include "parts/core_oauth.h"
 
+#define MARGIN_MAX  5                   /* s, of a token that is about to end */
 #define FORCED_US   (30 * CLOCK_SECOND) /* between two renewals for a 401 */
 #define UNKNOWN_END 60 /* s before the end, where the lifetime is not known */
 
@@ -32,8 +33,13 @@ age_of(const struct core_credential *k)
 {
 	int64_t now = wall_now().us / CLOCK_SECOND;
 	int64_t renew = k->renew ? k->renew : k->expires - UNKNOWN_END;
+	/* It is not lent at once: it must still live when it is. */
+	int64_t margin = (k->expires - renew) / 4;
 
-	if (!(k->has & WIRE_HAS_ACCESS) || (k->expires && k->expires <= now)) {
+	if (!(k->has & WIRE_HAS_ACCESS) ||
+	    (k->expires &&
+	        k->expires - (margin < MARGIN_MAX ? margin : MARGIN_MAX) <=
+	            now)) {
 		return ENDED;
 	}
 	return k->expires && renew <= now ? OLD : YOUNG;
