@@ -220,9 +220,12 @@ begin_new(struct core *c, struct core_ask *ask, struct err *e)
 static void
 learn(struct core_ask *ask, const char *key, struct str value)
 {
+	struct json *body;
+
 	if (value.len && !json_get(ask->body, key)) {
-		(void)json_set_str(&ask->arena,
-		    (struct json *)(uintptr_t)ask->body, key, value);
+		body = json_copy(&ask->arena, ask->body);
+		(void)json_set_str(&ask->arena, body, key, value);
+		ask->body = body;
 	}
 }
 

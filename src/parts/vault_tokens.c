@@ -261,8 +261,8 @@ vault_token_text(
 	if (seal_tokens_read(clear, &tokens, e)) {
 		return -1;
 	}
-	buf_room(&form, 4 * WIRE_SECRET_MAX);
-	buf_room(out, 8 * WIRE_SECRET_MAX);
+	buf_room(&form, (size_t)4 * WIRE_SECRET_MAX);
+	buf_room(out, (size_t)8 * WIRE_SECRET_MAX);
 	failed = add_grant(&form, g, &tokens, e);
 	if (g->basic) {
 		oauth_basic(out, str_of(g->client), tokens.client);
