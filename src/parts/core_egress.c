@@ -172,9 +172,7 @@ take_outcome(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	for (struct core_intent *i = c->intents; i; i = i->next) {
 		if (i->cell == cell->number && i->id == o->id && !i->done) {
 			/* Before the go: who asked has left, none is sent. */
-			if (o->captured) {
-				core_oauth_taken(cell, i);
-			}
+			core_oauth_taken(cell, i, o->captured);
 			core_intent_outcome(c, i, o);
 			core_intent_free(c, i);
 			return;

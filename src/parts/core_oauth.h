@@ -44,7 +44,8 @@ bool core_oauth_holds(struct core *c, struct core_intent *i);
  * answered, for that sandbox alone, and core remembers that it does. */
 void core_oauth_take(
     struct core *c, struct core_intent *i, struct str credential);
-void core_oauth_taken(struct core_cell *cell, const struct core_intent *i);
+void core_oauth_taken(
+    struct core_cell *cell, const struct core_intent *i, bool captured);
 /* A 401 to this request could be mended by new tokens, once. */
 bool core_oauth_renews(struct core *c, const struct core_intent *i);
 /* The row that the vault sealed is the credential's from the commit on. */

@@ -93,9 +93,10 @@ core_oauth_take(struct core *c, struct core_intent *i, struct str credential)
 }
 
 void
-core_oauth_taken(struct core_cell *cell, const struct core_intent *i)
+core_oauth_taken(
+    struct core_cell *cell, const struct core_intent *i, bool captured)
 {
-	if (i->use != WIRE_USE_TAKE) {
+	if (!captured || i->use != WIRE_USE_TAKE) {
 		return;
 	}
 	for (size_t n = 0; n < COUNT(cell->taken); n++) {

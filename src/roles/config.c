@@ -296,6 +296,29 @@ read_models(struct loading *l, const struct json *table)
 }
 
 static int
+check_issuer(struct loading *l, const struct json *where,
+    struct config_issuer *list, size_t n)
+{
+	struct str *host = &list[n].host;
+
+	if (str_ends(*host, STR(":443"))) {
+		host->len -= 4;
+	}
+	if (!host->len || str_has(*host, '/') || str_has(*host, '@') ||
+	    str_has(*host, ' ')) {
+		return table_err(l->reader.file, where, l->e,
+		    "host: expected HOST or HOST:PORT");
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (str_eq(list[i].host, *host)) {
+			return table_err(l->reader.file, where, l->e,
+			    "two issuers have the host %s", err_quote(*host));
+		}
+	}
+	return 0;
+}
+
+static int
 read_issuers(struct loading *l, const struct json *table)
 {
 	struct config_issuer *list;
@@ -308,25 +331,10 @@ read_issuers(struct loading *l, const struct json *table)
 	    l->reader.arena, table ? table->count : 0, sizeof(*list));
 	JSON_EACH(item, table)
 	{
-		struct config_issuer *is = &list[n];
-
-		if (read_named(l, "issuer", item, is, &is->name) < 0) {
+		if (read_named(l, "issuer", item, &list[n], &list[n].name) <
+		        0 ||
+		    check_issuer(l, item, list, n) < 0) {
 			return -1;
-		}
-		if (str_ends(is->host, STR(":443"))) {
-			is->host.len -= 4;
-		}
-		if (!is->host.len || str_has(is->host, '/') ||
-		    str_has(is->host, '@') || str_has(is->host, ' ')) {
-			return table_err(l->reader.file, item, l->e,
-			    "host: expected HOST or HOST:PORT");
-		}
-		for (size_t i = 0; i < n; i++) {
-			if (str_eq(list[i].host, is->host)) {
-				return table_err(l->reader.file, item, l->e,
-				    "two issuers have the host %s",
-				    err_quote(is->host));
-			}
 		}
 		n++;
 	}
