@@ -294,13 +294,29 @@ by_code(struct login *l, const struct json *tree, const struct json **out,
 /* --- by a device ------------------------------------------------------------
  */
 
+/* One question; 1: it is done, 0: not yet. */
+static int
+ask_device(
+    struct login *l, int64_t *wait, const struct json **out, struct err *e)
+{
+	struct json *nothing = json_new(&l->c->arena, JSON_OBJECT);
+
+	(void)sleep(*wait > 0 && *wait < 300 ? (unsigned)*wait : 5);
+	if (post_back(l, nothing, out, e)) {
+		/* RFC 8628, 3.5: an endpoint that is away is asked again. */
+		return e->kind == ERR_UNAVAILABLE ? 0 : -1;
+	}
+	*wait = cli_number(*out, "interval");
+	return strcmp(cli_text(l->c, *out, "state"), "done") == 0;
+}
+
 static int
 by_device(struct login *l, const struct json *tree, const struct json **out,
     struct err *e)
 {
-	struct json *nothing = json_new(&l->c->arena, JSON_OBJECT);
 	const char *whole = cli_text(l->c, tree, "verification_uri_complete");
 	int64_t wait = cli_number(tree, "interval");
+	int over = 0;
 
 	(void)fprintf(stderr, "open %s\nand enter the code %s there%s%s\n",
 	    cli_text(l->c, tree, "verification_uri"),
@@ -308,23 +324,14 @@ by_device(struct login *l, const struct json *tree, const struct json **out,
 	    whole);
 	l->ends = mono_after(
 	    mono_now(), cli_number(tree, "expires_in") * CLOCK_SECOND);
-	for (;;) {
+	while (over == 0) {
 		if (mono_passed(l->ends, mono_now())) {
 			return err_set(e, ERR_TIMEOUT,
 			    "nobody entered the code in time: begin anew");
 		}
-		(void)sleep(wait > 0 && wait < 300 ? (unsigned)wait : 5);
-		if (post_back(l, nothing, out, e)) {
-			if (e->kind == ERR_UNAVAILABLE) {
-				continue; /* RFC 8628, 3.5: go on */
-			}
-			return -1;
-		}
-		if (strcmp(cli_text(l->c, *out, "state"), "done") == 0) {
-			return 0;
-		}
-		wait = cli_number(*out, "interval");
+		over = ask_device(l, &wait, out, e);
 	}
+	return over < 0 ? -1 : 0;
 }
 
 /* --- the command ------------------------------------------------------------
@@ -344,7 +351,8 @@ begin(struct login *l, struct json *body, struct vault_value *value,
 		}
 		(void)json_set_str(&l->c->arena, body, "box", buf_str(&box));
 	}
-	if (json_get(body, "token_endpoint") && !json_get(body, "kind")) {
+	if ((json_get(body, "token_endpoint") || json_get(body, "issuer")) &&
+	    !json_get(body, "kind")) {
 		(void)json_set_str(&l->c->arena, body, "kind",
 		    json_get(body, "mcp_server_url") ? STR("mcp_oauth")
 		                                     : STR("oauth_refresh"));

@@ -318,6 +318,7 @@ keep_row(struct core *c, struct core_ask *ask, struct core_credential *k,
 	k->renew = 0;
 	k->asked = false;
 	k->fails = 0;
+	k->again = k->forced = (struct mono){ 0 };
 	k->closed[0] = '\0';
 	buf_clear(&k->row);
 	buf_add(&k->row, str_span(sealed->row, sealed->row_size));

@@ -22,7 +22,9 @@ struct core_cell {
 	struct wire_peer *egress;
 	bool asked; /* the sandbox knows of it */
 	bool lost;  /* its egress ended, and nobody had asked for it */
-	struct core_exec *execs; /* waiting and running */
+	char taken[4][WIRE_CREDENTIAL_MAX]; /* of these the vault has tokens
+	                                     * that only this cell may use */
+	struct core_exec *execs;            /* waiting and running */
 	struct loop_timer lease;
 	struct loop *lease_loop;
 	struct mono begun;

@@ -8,6 +8,7 @@
 #include "parts/core.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
+#include "parts/core_oauth.h"
 
 static bool
 texts_ok(const struct wire_intent *in)
@@ -36,6 +37,7 @@ copy_intent(struct core_intent *i, const struct wire_intent *in)
 	i->git = (enum wire_git)in->git;
 	i->tunnel = in->kind == WIRE_ASKED_TUNNEL;
 	i->websocket = in->kind == WIRE_ASKED_WEBSOCKET;
+	i->stale = in->stale;
 	i->method = arena_str(a, str_of(in->method));
 	i->path = arena_str(a, str_of(in->path));
 	(void)str_copy(i->host, sizeof(i->host), str_of(in->host));
@@ -178,6 +180,7 @@ take_outcome(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	for (struct core_intent *i = c->intents; i; i = i->next) {
 		if (i->cell == cell->number && i->id == o->id && !i->done) {
 			/* Before the go: who asked has left, none is sent. */
+			core_oauth_taken(cell, i, o->captured);
 			core_intent_outcome(c, i, o);
 			core_intent_free(c, i);
 			return;

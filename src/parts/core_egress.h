@@ -55,6 +55,7 @@ struct core_intent {
 	uint32_t assumed;
 	struct buf code; /* boxed */
 	bool committed;  /* it is on the disk */
+	uint32_t stale;  /* this version was answered 401; 0: none */
 	bool parked;     /* it waits for new tokens of its credential */
 	bool gone;       /* go was sent */
 	struct wire_refuse refusal;

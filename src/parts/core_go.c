@@ -7,6 +7,7 @@
 
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
+#include "parts/core_oauth.h"
 #include "parts/crash.h"
 
 /* The tighter of what one request may be and of what is left for all. */
@@ -39,9 +40,16 @@ fill_go(struct core *c, struct core_intent *i, struct wire_go *go, int *ca,
 	go->tls = i->tls_up && !i->tunnel;
 	go->keep_credentials = i->keep_credentials;
 	go->websocket = i->bounds && i->bounds->websocket;
+	go->renews = core_oauth_renews(c, i);
 	fill_bounds(c, i, go);
 	core_text(go->placeholder, sizeof(go->placeholder),
 	    arena_z(&i->arena, i->placeholder));
+	if (i->use == WIRE_USE_TAKE) {
+		char mask[CORE_PLACEHOLDER];
+
+		core_placeholder(i->cell, i->credential, mask);
+		core_text(go->mask, sizeof(go->mask), mask);
+	}
 	go->version = i->version;
 	memcpy(go->policy, i->policy.bytes, sizeof(go->policy));
 	core_text(go->credential, sizeof(go->credential),

@@ -7,6 +7,7 @@
 #include "parts/core.h"
 #include "parts/core_call.h"
 #include "parts/core_egress.h"
+#include "parts/core_oauth.h"
 
 int
 core_place_parse(
@@ -167,6 +168,23 @@ core_http_tool(struct core *c, struct core_call *k, core_http_done_fn *done)
 	core_intent_judge(c, i, &request);
 }
 
+/* Core's own request is at hand whole: after a 401 it goes once more, as an
+ * intent of its own. */
+static bool
+goes_again(
+    struct core *c, struct core_intent *i, const struct wire_http_done *done)
+{
+	if (!done->ok || done->status != 401 || !core_oauth_renews(c, i)) {
+		return false;
+	}
+	i->stale = i->version;
+	i->number = core_number(c);
+	i->gone = false;
+	i->committed = false;
+	core_intent_commit(c, i);
+	return true;
+}
+
 static void
 take_http_done(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
@@ -200,6 +218,9 @@ take_http_done(void *owner, struct wire_peer *peer, const void *record,
 
 	core_text(o.text, sizeof(o.text), copy.text);
 	core_intent_outcome(c, i, &o);
+	if (goes_again(c, i, &copy)) {
+		return;
+	}
 	i->done(c, i->owner, &copy, buf_str(&body));
 	core_intent_free(c, i);
 }

@@ -275,11 +275,15 @@ take_inject(struct core_intent *i, const struct policy_inject *inject)
 }
 
 static void
-take_rule(struct core_intent *i, const struct policy_egress *rule)
+take_rule(
+    struct core *c, struct core_intent *i, const struct policy_egress *rule)
 {
 	i->rule =
 	    arena_printf(&i->arena, "egress." STR_FMT, STR_ARG(rule->name));
 	take_inject(i, &rule->inject);
+	if (rule->token_endpoint.len) {
+		core_oauth_take(c, i, rule->token_endpoint);
+	}
 	i->bounds = rule;
 	i->pinned = rule->pinned;
 	i->pin = rule->address;
@@ -307,7 +311,7 @@ grant_event(struct core *c, const struct core_intent *i)
 	json_out_i64(&o, "version", k->version);
 	json_out_z(&o, "host", i->host);
 	json_out_i64(&o, "port", i->port);
-	if (i->use != WIRE_USE_ACCESS) {
+	if (i->use != WIRE_USE_ACCESS && i->use != WIRE_USE_TAKEN) {
 		json_out_bool(&o, "token_endpoint", true);
 	}
 	json_out_end(&o, '}');
@@ -381,7 +385,7 @@ core_intent_judge(
 		core_intent_refuse(c, i, &why);
 		return;
 	}
-	take_rule(i, d.egress);
+	take_rule(c, i, d.egress);
 	const char *misplaced = core_place_problem(c, i);
 
 	if (misplaced) {

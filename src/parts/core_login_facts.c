@@ -45,6 +45,21 @@ check_endpoint(struct core *c, struct arena *a, const struct json *body,
 	return 0;
 }
 
+int
+core_login_issuer(struct core *c, struct arena *a, const struct json *body,
+    struct str *host, struct err *e)
+{
+	struct core_place at = { 0 };
+
+	if (check_endpoint(c, a, body, "issuer", &at, e)) {
+		return -1;
+	}
+	*host = at.port == 443
+	            ? arena_str(a, str_of(at.host.text))
+	            : arena_printf(a, "%s:%u", at.host.text, at.port);
+	return 0;
+}
+
 static bool
 one_of(struct str text, const char *const *list, size_t count)
 {

@@ -55,6 +55,8 @@ use_name(enum wire_use use)
 		[WIRE_USE_CODE] = "authorization_code",
 		[WIRE_USE_DEVICE] = "device_code",
 		[WIRE_USE_BEGIN] = "device_authorization",
+		[WIRE_USE_TAKE] = "sandbox",
+		[WIRE_USE_TAKEN] = "sandbox",
 	};
 
 	return names[use];
@@ -372,6 +374,7 @@ keep(struct core *c, struct core_asking *q, const struct wire_vault_kept *in)
 	    in->expires);
 	k->asked = false;
 	k->fails = 0;
+	k->again = (struct mono){ 0 };
 	if (q->use == WIRE_USE_BEGIN) {
 		core_credential_record(c, k, BOOK_LOGIN_BEGUN, NULL);
 	} else {

@@ -40,6 +40,14 @@ struct str core_oauth_fact(
 /* Before an intent is written: true if it waits for a token that is made first,
  * or was refused because none can be made.  Starts what is due. */
 bool core_oauth_holds(struct core *c, struct core_intent *i);
+/* R04: a sandbox asks a token endpoint itself; the vault keeps what is
+ * answered, for that sandbox alone, and core remembers that it does. */
+void core_oauth_take(
+    struct core *c, struct core_intent *i, struct str credential);
+void core_oauth_taken(
+    struct core_cell *cell, const struct core_intent *i, bool captured);
+/* A 401 to this request could be mended by new tokens, once. */
+bool core_oauth_renews(struct core *c, const struct core_intent *i);
 /* The row that the vault sealed is the credential's from the commit on. */
 void core_oauth_row(struct core *c, struct core_credential *k, struct str row,
     const uint8_t mark[WIRE_MARK], uint32_t has, int64_t expires);
@@ -53,6 +61,9 @@ wire_take_fn core_vault_kept;
 /* The facts of a credential of tokens that only a login needs. */
 int core_login_facts(struct core *c, struct arena *a, const struct json *body,
     const struct core_credential *k, struct err *e) MUST_CHECK;
+/* The issuer's host[:port], where it may be asked what it says of itself. */
+int core_login_issuer(struct core *c, struct arena *a, const struct json *body,
+    struct str *host, struct err *e) MUST_CHECK;
 /* The vault has made the first or next row of a login. */
 void core_login_sealed(struct core *c, struct core_ask *ask,
     const struct wire_vault_sealed *sealed);

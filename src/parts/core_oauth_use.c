@@ -3,6 +3,8 @@
 #include "parts/core_egress.h"
 #include "parts/core_oauth.h"
 
+#define MARGIN_MAX  5                   /* s, of a token that is about to end */
+#define FORCED_US   (30 * CLOCK_SECOND) /* between two renewals for a 401 */
 #define UNKNOWN_END 60 /* s before the end, where the lifetime is not known */
 
 /* What the endpoint would be asked with; ACCESS: nothing could be. */
@@ -31,8 +33,13 @@ age_of(const struct core_credential *k)
 {
 	int64_t now = wall_now().us / CLOCK_SECOND;
 	int64_t renew = k->renew ? k->renew : k->expires - UNKNOWN_END;
+	/* It is not lent at once: it must still live when it is. */
+	int64_t margin = (k->expires - renew) / 4;
 
-	if (!(k->has & WIRE_HAS_ACCESS) || (k->expires && k->expires <= now)) {
+	if (!(k->has & WIRE_HAS_ACCESS) ||
+	    (k->expires &&
+	        k->expires - (margin < MARGIN_MAX ? margin : MARGIN_MAX) <=
+	            now)) {
 		return ENDED;
 	}
 	return k->expires && renew <= now ? OLD : YOUNG;
@@ -52,6 +59,81 @@ renew(struct core *c, struct core_credential *k, enum wire_use use)
 	       core_oauth_ask(c, k, &asked, &e) == 0;
 }
 
+/* An upstream said 401 to the tokens that are here now, and not a moment after
+ * they came: whoever says so is beside a sandbox. */
+static bool
+refused(struct core_credential *k, const struct core_intent *i)
+{
+	if (!i->stale || i->stale != k->version ||
+	    !mono_passed(k->forced, mono_now())) {
+		return false;
+	}
+	k->forced = mono_after(mono_now(), FORCED_US);
+	return true;
+}
+
+/* --- what a sandbox asked for itself -----------------------------------------
+ */
+
+void
+core_oauth_take(struct core *c, struct core_intent *i, struct str credential)
+{
+	const struct core_credential *k = core_oauth_find(c, credential);
+
+	i->credential = credential;
+	i->use = WIRE_USE_TAKE;
+	i->place = WIRE_PLACE_TOKEN;
+	if (k) {
+		i->basic = (k->has & WIRE_HAS_CLIENT) &&
+		           !str_eq_z(core_oauth_fact(
+		                         &i->arena, k, "token_endpoint_auth"),
+		               "client_secret_post");
+		i->client = core_oauth_fact(&i->arena, k, "client_id");
+	}
+}
+
+void
+core_oauth_taken(
+    struct core_cell *cell, const struct core_intent *i, bool captured)
+{
+	if (!captured || i->use != WIRE_USE_TAKE) {
+		return;
+	}
+	for (size_t n = 0; n < COUNT(cell->taken); n++) {
+		if (!cell->taken[n][0] ||
+		    str_eq_z(i->credential, cell->taken[n])) {
+			(void)str_copy(cell->taken[n], sizeof(cell->taken[n]),
+			    i->credential);
+			return;
+		}
+	}
+}
+
+static bool
+has_taken(struct core *c, const struct core_intent *i)
+{
+	const struct core_cell *cell = core_cell_find(c, i->cell);
+
+	for (size_t n = 0; cell && n < COUNT(cell->taken); n++) {
+		if (cell->taken[n][0] &&
+		    str_eq_z(i->credential, cell->taken[n])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+core_oauth_renews(struct core *c, const struct core_intent *i)
+{
+	struct core_credential *k =
+	    i->credential.len && !i->stale && i->use == WIRE_USE_ACCESS
+	        ? core_oauth_find(c, i->credential)
+	        : NULL;
+
+	return k && k->has && renewal(k) != WIRE_USE_ACCESS;
+}
+
 bool
 core_oauth_holds(struct core *c, struct core_intent *i)
 {
@@ -62,11 +144,15 @@ core_oauth_holds(struct core *c, struct core_intent *i)
 	if (!i->credential.len || i->use != WIRE_USE_ACCESS || i->committed) {
 		return false;
 	}
+	if (has_taken(c, i)) {
+		i->use = WIRE_USE_TAKEN;
+		return false;
+	}
 	k = core_oauth_find(c, i->credential);
 	if (!k || !k->has || k->closed[0] || core_credential_unfit(c, k)) {
 		return false;
 	}
-	age = age_of(k);
+	age = refused(k, i) ? ENDED : age_of(k);
 	use = age == YOUNG ? WIRE_USE_ACCESS : renewal(k);
 	if (use == WIRE_USE_ACCESS) {
 		return false;

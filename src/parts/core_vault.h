@@ -50,9 +50,10 @@ struct core_credential {
 	int64_t expires; /* Unix seconds; 0: not known */
 	int64_t renew;   /* from then on the access token is made anew */
 	bool asked;      /* an endpoint was asked; nobody saw the answer yet */
-	uint64_t settling; /* this row is not on the disk yet: not lent */
-	uint32_t fails;    /* in a row */
-	struct mono again; /* not asked before */
+	uint64_t settling;  /* this row is not on the disk yet: not lent */
+	uint32_t fails;     /* in a row */
+	struct mono again;  /* not asked before */
+	struct mono forced; /* not for a 401 before */
 	char closed[WIRE_TEXT_MAX]; /* why only a login helps, or empty */
 };
 

@@ -65,7 +65,8 @@ struct egress {
 	struct loop_timer lease;
 	bool lease_over;
 	struct egress_marking *markings; /* egress_mark.c */
-	uint64_t unsaid; /* refusals that core had no room to hear of */
+	uint64_t captured; /* the proxy's id: its tokens went to the vault */
+	uint64_t unsaid;   /* refusals that core had no room to hear of */
 	struct egress_listener {
 		struct egress *egress;
 		struct loop_io io;
@@ -102,6 +103,9 @@ void egress_lease(struct egress *g, struct mono deadline);
  * what core may know of it. */
 void egress_capture(struct egress *g, const struct egress_fetch *f,
     const struct proxy_answer *answer, struct buf *told);
+/* The same for a cell: `out` is the answer without tokens. */
+void egress_captured(void *context, uint64_t id, const struct proxy_go *go,
+    const struct proxy_answer *answer, struct buf *out);
 
 /* egress_rules.c */
 wire_take_fn egress_take_rules;

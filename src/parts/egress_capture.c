@@ -9,6 +9,8 @@
 #include "oauth/oauth.h"
 #include "parts/egress.h"
 
+#define ASSUMED 3600 /* s that a token lives whose answer does not say so */
+
 /* False: they do not fit, or nobody is there to take them. */
 static bool
 send_on(struct egress *g, uint64_t grant, int64_t lifetime, struct str access,
@@ -30,6 +32,24 @@ send_on(struct egress *g, uint64_t grant, int64_t lifetime, struct str access,
 	wire_send(g->vault, WIRE_CAPTURED, &w, NULL, 0);
 	wipe(&w, sizeof(w));
 	return true;
+}
+
+/* R04.  Whatever the answer is, no token of it goes on. */
+void
+egress_captured(void *context, uint64_t id, const struct proxy_go *go,
+    const struct proxy_answer *answer, struct buf *out)
+{
+	struct egress *g = context;
+	auto_arena a = { 0 };
+	struct oauth_answer got = { 0 };
+
+	oauth_answer_read(&a, answer->status, answer->content_type,
+	    answer->body, ASSUMED, &got);
+	if (got.end == OAUTH_TOKENS &&
+	    send_on(g, go->grant, got.lifetime, got.access, got.refresh)) {
+		g->captured = id;
+	}
+	oauth_masked(&a, answer->body, str_of(go->mask), out);
 }
 
 void

@@ -89,6 +89,7 @@ on_intent(void *context, const struct proxy_intent *i)
 		.own_credentials = i->own_credentials,
 		.refs = (uint8_t)i->ref_count,
 		.named = i->named,
+		.stale = i->stale,
 		.kind = (uint8_t)(i->tunnel      ? WIRE_ASKED_TUNNEL
 		                  : i->websocket ? WIRE_ASKED_WEBSOCKET
 		                                 : WIRE_ASKED_HTTP) };
@@ -146,7 +147,8 @@ on_outcome(void *context, const struct proxy_outcome *o)
 		.took = o->took_us > 0 ? (uint64_t)o->took_us : 0,
 		.scrubbed = (uint32_t)(o->scrubbed < UINT32_MAX ? o->scrubbed
 		                                                : UINT32_MAX),
-		.injected = o->injected };
+		.injected = o->injected,
+		.captured = o->id != 0 && o->id == g->captured };
 	switch (o->end) {
 	case PROXY_ANSWERED:
 		w.end = WIRE_OUTCOME_ANSWERED;
@@ -243,6 +245,7 @@ const struct proxy_ops egress_ops = {
 	.outcome = on_outcome,
 	.resolve = on_resolve,
 	.redeem = on_redeem,
+	.captured = egress_captured,
 	.fetched = on_fetched,
 };
 
@@ -402,6 +405,7 @@ go_from(const struct wire_go *w, struct proxy_go *go)
 	    !wire_text_ok(w->rule, sizeof(w->rule)) ||
 	    !wire_text_ok(w->credential, sizeof(w->credential)) ||
 	    !wire_text_ok(w->placeholder, sizeof(w->placeholder)) ||
+	    !wire_text_ok(w->mask, sizeof(w->mask)) ||
 	    w->place > WIRE_PLACE_TOKEN) {
 		return false;
 	}
@@ -413,6 +417,7 @@ go_from(const struct wire_go *w, struct proxy_go *go)
 		.version = w->version,
 		.keep_credentials = w->keep_credentials,
 		.websocket = w->websocket,
+		.renews = w->renews,
 		.up_max = w->up_max,
 		.down_max = w->down_max };
 	_Static_assert((int)PROXY_PLACE_BASIC == (int)WIRE_PLACE_BASIC, "");
@@ -420,6 +425,9 @@ go_from(const struct wire_go *w, struct proxy_go *go)
 	_Static_assert(
 	    sizeof(go->placeholder) == sizeof(w->placeholder), "placeholder");
 	memcpy(go->placeholder, w->placeholder, sizeof(go->placeholder));
+	_Static_assert(sizeof(go->mask) == sizeof(w->mask), "mask");
+	memcpy(go->mask, w->mask, sizeof(go->mask));
+	go->capture = w->mask[0] != '\0';
 	_Static_assert(sizeof(go->name) == sizeof(w->name), "name");
 	_Static_assert(sizeof(go->format) == sizeof(w->format), "format");
 	_Static_assert(sizeof(go->policy) == sizeof(w->policy), "policy");

@@ -96,7 +96,7 @@ grant_credentials(struct arena *a, const struct grant_power *own,
     const struct names *tools, const struct grant *ceiling)
 {
 	size_t rules = policy_egress_count(own->policy);
-	size_t most = rules;
+	size_t most = 2 * rules;
 	size_t count = 0;
 
 	for (size_t i = 0; i < own->catalogue->count; i++) {
@@ -110,6 +110,7 @@ grant_credentials(struct arena *a, const struct grant_power *own,
 
 		if (serves(rule, tools)) {
 			add_name(list, &count, rule->inject.credential);
+			add_name(list, &count, rule->token_endpoint);
 		}
 	}
 	for (size_t i = 0; i < tools->count; i++) {
@@ -175,7 +176,9 @@ deny(struct policy_request_decision *d, struct str text, struct str next)
 static bool
 may_inject(const struct grant *ceiling, const struct policy_egress *rule)
 {
-	struct str credential = rule->inject.credential;
+	struct str credential = rule->inject.credential.len
+	                            ? rule->inject.credential
+	                            : rule->token_endpoint;
 
 	return !credential.len || names_have(&ceiling->credentials, credential);
 }

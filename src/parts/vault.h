@@ -39,6 +39,15 @@ struct vault_code {
 	struct secret *code;
 };
 
+/* Tokens that a cell's own request brought: that cell's, and gone with it. */
+struct vault_taken {
+	struct vault_taken *next;
+	uint64_t cell;
+	char credential[WIRE_CREDENTIAL_MAX];
+	struct secret *access;
+	int64_t expires; /* Unix seconds */
+};
+
 struct vault {
 	struct part_self part;
 	struct seal_key *key;
@@ -46,6 +55,7 @@ struct vault {
 	size_t grant_count;
 	struct borrower *borrowers;
 	struct vault_code *codes; /* the latest first */
+	struct vault_taken *taken;
 };
 
 /* vault.c */
@@ -77,6 +87,10 @@ wire_take_fn vault_take_code;
 wire_take_fn vault_take_captured;
 /* The code that came for this grant; NULL: none did. */
 struct secret *vault_code_take(struct vault *v, uint64_t number);
+/* What this cell took for that credential; ERR_DENIED: nothing, or it ended. */
+int vault_taken_find(const struct vault *v, const struct lent *g,
+    struct str *clear, struct err *e) MUST_CHECK;
+void vault_taken_gone(struct vault *v, uint64_t cell);
 /* What stands behind "Basic " (maybe nothing), LF, pairs that end the form. */
 int vault_token_text(const struct lent *g, struct str clear, struct buf *out,
     struct err *e) MUST_CHECK;

@@ -51,7 +51,7 @@ check_grant(
 	if (!vault_binding_ok(&in->binding) ||
 	    !wire_text_ok(in->host, sizeof(in->host)) ||
 	    !wire_text_ok(in->client, sizeof(in->client)) ||
-	    in->use > WIRE_USE_BEGIN || in->row_size > sizeof(in->row) ||
+	    in->use > WIRE_USE_TAKEN || in->row_size > sizeof(in->row) ||
 	    in->number == 0) {
 		return err_set(e, ERR_INPUT, "a grant has a wrong form");
 	}
@@ -82,19 +82,21 @@ check_row(
 	        v->key, str_span(in->row, in->row_size), &binding, &value, e)) {
 		return -1;
 	}
+	bool value_itself =
+	    in->use == WIRE_USE_ACCESS || in->use == WIRE_USE_TAKEN;
 	bool allowed =
-	    in->use == WIRE_USE_ACCESS
+	    value_itself
 	        ? seal_binding_allows(&binding, str_of(in->host), in->port)
 	        : seal_kind_is_tokens(binding.kind) &&
 	              seal_binding_issues(&binding, str_of(in->host), in->port);
 
-	return allowed ? 0
-	               : err_set(e, ERR_DENIED,
-	                     "the credential %s is bound to %s, not to %s:%u",
-	                     in->binding.credential,
-	                     in->use == WIRE_USE_ACCESS ? in->binding.hosts
-	                                                : in->binding.issuer,
-	                     in->host, in->port);
+	return allowed
+	           ? 0
+	           : err_set(e, ERR_DENIED,
+	                 "the credential %s is bound to %s, not to %s:%u",
+	                 in->binding.credential,
+	                 value_itself ? in->binding.hosts : in->binding.issuer,
+	                 in->host, in->port);
 }
 
 static int
@@ -127,8 +129,9 @@ keep_grant(
 		.not_after = { (int64_t)in->not_after },
 		.version = in->binding.version,
 		.port = in->port,
-		.place =
-		    in->use == WIRE_USE_ACCESS ? SEAL_IN_HEADER : SEAL_IN_TOKEN,
+		.place = in->use == WIRE_USE_ACCESS || in->use == WIRE_USE_TAKEN
+		             ? SEAL_IN_HEADER
+		             : SEAL_IN_TOKEN,
 		.once = true,
 	};
 	(void)str_copy(g->grant.credential, sizeof(g->grant.credential),
@@ -237,9 +240,12 @@ check_use(const struct lent *g, const struct wire_redeem *in, struct err *e)
 
 /* What of the value is lent, in `text` where it is made for that. */
 static int
-lend_what(
-    const struct lent *g, struct str *clear, struct buf *text, struct err *e)
+lend_what(const struct vault *v, const struct lent *g, struct str *clear,
+    struct buf *text, struct err *e)
 {
+	if (g->use == WIRE_USE_TAKEN) {
+		return vault_taken_find(v, g, clear, e);
+	}
 	if (g->use != WIRE_USE_ACCESS) {
 		if (vault_token_text(g, *clear, text, e)) {
 			return -1;
@@ -258,7 +264,7 @@ use_up(struct vault *v, struct lent **at)
 {
 	struct lent *g = *at;
 
-	if (g->use == WIRE_USE_ACCESS) {
+	if (g->use == WIRE_USE_ACCESS || g->use == WIRE_USE_TAKEN) {
 		vault_grant_drop(v, at);
 		return;
 	}
@@ -289,7 +295,7 @@ lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,
 		return -1;
 	}
 	secret_open(value, &clear);
-	if (lend_what(*at, &clear, &text, e)) {
+	if (lend_what(v, *at, &clear, &text, e)) {
 		buf_wipe(&text);
 		return -1;
 	}
@@ -323,6 +329,7 @@ vault_take_redeem(void *owner, struct wire_peer *peer, const void *record,
 void
 vault_grants_gone(struct vault *v, uint64_t cell)
 {
+	vault_taken_gone(v, cell);
 	for (struct lent **at = &v->grants; *at;) {
 		if ((*at)->cell == cell) {
 			vault_grant_drop(v, at);

@@ -243,6 +243,8 @@ add_grant(struct buf *form, const struct lent *g,
 	case WIRE_USE_ACCESS:
 	case WIRE_USE_CLIENT:
 	case WIRE_USE_BEGIN:
+	case WIRE_USE_TAKE:
+	case WIRE_USE_TAKEN:
 		break;
 	}
 	return 0;
@@ -259,8 +261,8 @@ vault_token_text(
 	if (seal_tokens_read(clear, &tokens, e)) {
 		return -1;
 	}
-	buf_room(&form, 4 * WIRE_SECRET_MAX);
-	buf_room(out, 8 * WIRE_SECRET_MAX);
+	buf_room(&form, (size_t)4 * WIRE_SECRET_MAX);
+	buf_room(out, (size_t)8 * WIRE_SECRET_MAX);
 	failed = add_grant(&form, g, &tokens, e);
 	if (g->basic) {
 		oauth_basic(out, str_of(g->client), tokens.client);
@@ -314,6 +316,80 @@ keep_captured(struct vault *v, const struct lent *g,
 	    v, &g->binding, g->binding.version + 1, &tokens, out, e);
 }
 
+/* --- what a cell took itself ------------------------------------------------
+ */
+
+static void
+taken_drop(struct vault_taken **at)
+{
+	struct vault_taken *t = *at;
+
+	*at = t->next;
+	secret_free(t->access);
+	free(t);
+}
+
+static bool
+taken_is(const struct vault_taken *t, const struct lent *g)
+{
+	return t->cell == g->cell &&
+	       strcmp(t->credential, g->binding.credential) == 0;
+}
+
+static void
+take(struct vault *v, const struct lent *g, const struct wire_captured *in)
+{
+	struct vault_taken *t = calloc(1, sizeof(*t));
+
+	must(t);
+	for (struct vault_taken **at = &v->taken; *at;) {
+		if (taken_is(*at, g)) {
+			taken_drop(at);
+		} else {
+			at = &(*at)->next;
+		}
+	}
+	t->cell = g->cell;
+	t->expires = in->expires;
+	(void)str_copy(t->credential, sizeof(t->credential),
+	    str_of(g->binding.credential));
+	t->access =
+	    secret_new(str_span((const char *)in->secret, in->access_size));
+	t->next = v->taken;
+	v->taken = t;
+}
+
+int
+vault_taken_find(const struct vault *v, const struct lent *g, struct str *clear,
+    struct err *e)
+{
+	const struct vault_taken *t = v->taken;
+
+	while (t && !taken_is(t, g)) {
+		t = t->next;
+	}
+	if (!t || t->expires * CLOCK_SECOND <= wall_now().us) {
+		return err_set(e, ERR_DENIED,
+		    "this sandbox has no token of %s%s: it asks its token "
+		    "endpoint for one",
+		    g->binding.credential, t ? " any more" : "");
+	}
+	secret_open(t->access, clear);
+	return 0;
+}
+
+void
+vault_taken_gone(struct vault *v, uint64_t cell)
+{
+	for (struct vault_taken **at = &v->taken; *at;) {
+		if ((*at)->cell == cell) {
+			taken_drop(at);
+		} else {
+			at = &(*at)->next;
+		}
+	}
+}
+
 void
 vault_take_captured(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
@@ -331,6 +407,13 @@ vault_take_captured(void *owner, struct wire_peer *peer, const void *record,
 	if (!at || !(*at)->spent || in->access_size > sizeof(in->secret) ||
 	    in->refresh_size > sizeof(in->secret) - in->access_size) {
 		return; /* nothing was lent that this could answer */
+	}
+	if ((*at)->use == WIRE_USE_TAKE) {
+		if (in->access_size) {
+			take(v, *at, in);
+		}
+		vault_grant_drop(v, at);
+		return;
 	}
 	if (keep_captured(v, *at, in, &out, &e)) {
 		vault_say(out.text, sizeof(out.text), &e);

@@ -118,7 +118,7 @@ static int
 check_tunnel(struct compile *c, const struct json *table)
 {
 	static const char *const unseen[] = { "inject", "ca", "tls",
-		"own_credentials", "websocket" };
+		"own_credentials", "websocket", "token_endpoint" };
 	static const char *const unmatched[] = { "method", "path", "git", "ref",
 		"delete" };
 	const struct json *match = json_get(table, "match");
@@ -240,6 +240,32 @@ compile_bounds(struct compile *c, const struct json *table, struct rule *r)
 	           : 0;
 }
 
+/* R04: its answers hold tokens, which stay in the vault. */
+static int
+compile_token_endpoint(
+    struct compile *c, const struct json *table, struct rule *r)
+{
+	const struct json *value = json_get(table, "token_endpoint");
+
+	if (policy_compile_text(
+	        c, table, "token_endpoint", &r->out.token_endpoint)) {
+		return -1;
+	}
+	if (value && !policy_is_token(r->out.token_endpoint, 64)) {
+		return policy_refuse(
+		    c, value, "token_endpoint names a credential of the vault");
+	}
+	if (value &&
+	    (r->out.inject.credential.len || !r->out.tls ||
+	        json_get(table, "websocket") || r->git_fetch || r->git_push)) {
+		return policy_refuse(c, value,
+		    "token_endpoint stands without inject, tls = false, "
+		    "websocket and git: the client's secret of that credential "
+		    "is put in by itself");
+	}
+	return 0;
+}
+
 int
 policy_compile_rule(struct compile *c, const struct json *table, struct rule *r)
 {
@@ -260,7 +286,8 @@ policy_compile_rule(struct compile *c, const struct json *table, struct rule *r)
 	}
 	if (policy_compile_keys(c, table,
 	        "match|inject|upstream|ca|tls|only_for|own_credentials|"
-	        "protocol|websocket|body_max|answer_max|volume_max|rate",
+	        "protocol|websocket|body_max|answer_max|volume_max|rate|"
+	        "token_endpoint",
 	        "an egress rule")) {
 		return -1;
 	}
@@ -278,6 +305,9 @@ policy_compile_rule(struct compile *c, const struct json *table, struct rule *r)
 		return policy_refuse(
 		    c, own, "own_credentials must be true or false");
 	}
-	return compile_protocol(c, table, r) || compile_bounds(c, table, r) ? -1
-	                                                                    : 0;
+	return compile_token_endpoint(c, table, r) ||
+	               compile_protocol(c, table, r) ||
+	               compile_bounds(c, table, r)
+	           ? -1
+	           : 0;
 }

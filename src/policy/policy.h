@@ -119,7 +119,9 @@ struct policy_egress { /* what a rule says besides its match */
 	struct str ca; /* path of the only CA for this upstream, or "" */
 	bool tls;      /* towards the upstream; false only with a pin */
 	bool own_credentials;
-	struct str match_host; /* as the rule writes it */
+	struct str token_endpoint; /* whose tokens those of its answers become,
+	                            * for the sandbox that asked; or empty */
+	struct str match_host;     /* as the rule writes it */
 	uint16_t match_port;
 	bool tunnel;         /* protocol = "tcp": bytes that are not read */
 	bool websocket;      /* an upgrade may be asked for */

@@ -42,6 +42,8 @@ struct proxy_intent {
 	size_t ref_count;
 	bool websocket; /* it asks for an upgrade */
 	bool tunnel;    /* a connection: no method, no path */
+	uint32_t stale; /* the same again: this version of its credential was
+	                 * answered 401; 0: a first time */
 };
 
 enum proxy_place {
@@ -79,6 +81,9 @@ struct proxy_go {
 	char placeholder[64]; /* must stand at the place, and gives way to the
 	                       * secret; "": the secret is put there */
 	bool websocket;       /* the upgrade may be asked for */
+	bool capture;         /* of a sandbox: tokens of the answer stay here */
+	char mask[64];        /* and this stands in their stead */
+	bool renews;          /* a 401 is asked about once, for new tokens */
 	uint64_t up_max;      /* bytes of the body; 0: no bound */
 	uint64_t down_max;
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/inside.h"
 
+#define TOKENS_MAX ((size_t)64 * 1024)
+
 /* The exchange of one allowed request: body up, answer down. */
 
 static void
@@ -186,10 +188,79 @@ begin_pipe(struct conn *c)
 	proxy_conn_arm(c, c->proxy->setup.times.pipe);
 }
 
+/* R04: an answer with tokens is read whole; what goes on is made anew. */
+static int
+keep_data(struct conn *c, struct str data, struct err *e)
+{
+	if (data.len > TOKENS_MAX - c->kept.len) {
+		return err_set(e, ERR_LIMIT,
+		    "the answer of a token endpoint has more than %zu bytes",
+		    TOKENS_MAX);
+	}
+	if (c->kept.len == 0) {
+		buf_room(&c->kept, TOKENS_MAX);
+	}
+	buf_add(&c->kept, data);
+	return 0;
+}
+
+static void
+write_captured(struct conn *c)
+{
+	struct proxy_setup *s = &c->proxy->setup;
+	const struct http_head *head = &c->up->reader.head;
+	const struct str *type = http_find(head, "content-type");
+	struct proxy_answer answer = { .status = head->status,
+		.content_type = type ? *type : STR(""),
+		.body = buf_str(&c->kept) };
+	auto_buf body = { 0 };
+	auto_buf b = { 0 };
+	s->ops->captured(s->context, c->id, &c->up->go, &answer, &body);
+	buf_wipe(&c->kept);
+	c->close = c->close || !c->body_done || !c->request.head->keep_alive;
+	http_write_status(&b, head->status);
+	http_write_header_z(&b, "Content-Type", "application/json");
+	http_write_header_z(&b, "Cache-Control", "no-store");
+	if (c->close) {
+		http_write_header_z(&b, "Connection", "close");
+	}
+	http_write_length(&b, body.len);
+	http_write_end(&b);
+	buf_add(&b, buf_str(&body));
+	proxy_link_write(&c->link, buf_str(&b));
+	c->answered = true;
+}
+
+static int
+capture_take(struct conn *c, const struct http_event *ev, struct err *e)
+{
+	switch (ev->kind) {
+	case HTTP_HEAD:
+		return ev->head->status == 101 ||
+		               http_find(ev->head, "content-encoding")
+		           ? err_set(e, ERR_DENIED,
+		                 "a token endpoint answered in a form that is "
+		                 "not read")
+		           : 0;
+	case HTTP_DATA:
+		return keep_data(c, ev->data, e);
+	case HTTP_END:
+		write_captured(c);
+		return answer_end(c, e);
+	case HTTP_MORE:
+	case HTTP_INTERIM:
+		break;
+	}
+	return 0;
+}
+
 static int
 answer_take(struct conn *c, const struct http_event *ev, struct err *e)
 {
 	struct up *u = c->up;
+	if (u->go.capture) {
+		return capture_take(c, ev, e);
+	}
 	switch (ev->kind) {
 	case HTTP_HEAD:
 		return answer_head(c, ev->head, e);
@@ -213,6 +284,17 @@ answer_take(struct conn *c, const struct http_event *ev, struct err *e)
 	return 0;
 }
 
+/* A 401 to a token that could be made anew, and nothing of the request is gone:
+ * the whole of it stands in its head. */
+static bool
+stale(const struct conn *c, const struct http_event *ev)
+{
+	return ev->kind == HTTP_HEAD && ev->head->status == 401 &&
+	       c->up->go.renews && c->up->injected && !c->renewed &&
+	       c->request.head->framing == HTTP_EMPTY && c->body_done &&
+	       !c->request.websocket;
+}
+
 /* One event of the answer; true: go on. */
 static bool
 answer_event(struct conn *c)
@@ -220,7 +302,12 @@ answer_event(struct conn *c)
 	struct up *u = c->up;
 	struct http_event ev;
 	struct err e;
-	if (proxy_up_read(u, &ev, &e) || answer_take(c, &ev, &e)) {
+	int broken = proxy_up_read(u, &ev, &e);
+	if (!broken && stale(c, &ev)) {
+		proxy_conn_again(c);
+		return false;
+	}
+	if (broken || answer_take(c, &ev, &e)) {
 		struct err why;
 		err_set(&why, ERR_UNAVAILABLE, "upstream: %s", e.text);
 		proxy_up_fail(u, false, &why);

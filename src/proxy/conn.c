@@ -99,6 +99,7 @@ request_over(struct conn *c)
 	free(c->commands);
 	c->commands = NULL;
 	buf_wipe(&c->held);
+	buf_wipe(&c->kept);
 	buf_wipe(&c->control);
 	c->id = 0;
 }
@@ -204,7 +205,7 @@ proxy_conn_refuse_early(struct conn *c, unsigned status, const char *reason)
 }
 
 static void
-ask(struct conn *c)
+ask(struct conn *c, uint32_t stale)
 {
 	struct proxy_setup *s = &c->proxy->setup;
 	struct proxy_request *r = &c->request;
@@ -232,7 +233,8 @@ ask(struct conn *c)
 		.path = proxy_place_masked(&r->arena, r->path).at,
 		.query = r->query.at,
 		.git = r->git,
-		.websocket = r->websocket };
+		.websocket = r->websocket,
+		.stale = stale };
 	if (c->commands) {
 		i.refs = c->commands->refs;
 		i.ref_count = c->commands->count;
@@ -243,6 +245,18 @@ ask(struct conn *c)
 	proxy_conn_arm(c, s->times.decision);
 	s->ops->intent(s->context, &i);
 	proxy_own_wipe(&own);
+}
+
+void
+proxy_conn_again(struct conn *c)
+{
+	uint32_t version = c->up->go.version;
+	proxy_conn_outcome(c, PROXY_ANSWERED, 401,
+	    "its token was refused: it is asked about once more");
+	proxy_up_free(c->up);
+	c->up = NULL;
+	c->renewed = true;
+	ask(c, version);
 }
 
 static void
@@ -271,7 +285,7 @@ got_head(struct conn *c, const struct http_head *head)
 	c->asked = true;
 	c->request.two = c->stream != NULL;
 	if (!c->request.commands) {
-		ask(c);
+		ask(c, 0);
 		return;
 	}
 	c->commands = calloc(1, sizeof(*c->commands));
@@ -375,7 +389,7 @@ step_commands(struct conn *c)
 	}
 	proxy_link_used(&c->link, had - in.len);
 	if (c->commands->done) {
-		ask(c);
+		ask(c, 0);
 		return true;
 	}
 	return ev.kind != HTTP_MORE;
@@ -432,6 +446,7 @@ next_request(struct conn *c)
 	c->body_done = false;
 	c->continued = false;
 	c->answered = false;
+	c->renewed = false;
 	c->chunked = false;
 	c->state = CONN_HEAD;
 	proxy_link_rest(&c->link);

@@ -40,12 +40,14 @@ struct conn {
 	bool answered;  /* the head of an answer was sent */
 	bool chunked;   /* that answer's body is */
 	bool close;     /* nothing follows it */
+	bool renewed;   /* it was asked about again, after a 401 */
 	uint64_t id;    /* of its intent; 0: none yet */
 	struct mono since;
 	struct proxy_origin origin;
 	struct proxy_request request;
 	struct proxy_commands *commands;
 	struct buf held; /* body read before the decision */
+	struct buf kept; /* the answer of a token endpoint */
 	struct up *up;
 	struct link link;
 	struct http_reader reader;
@@ -102,6 +104,8 @@ int proxy_conn_switch(
 bool proxy_conn_pipe(struct conn *c); /* one step; true: something changed */
 bool proxy_is_tunnel(const struct proxy *p, const struct proxy_origin *origin);
 void proxy_conn_tunnel(struct conn *c); /* asks about one */
+/* The present request is asked about again: its token was refused. */
+void proxy_conn_again(struct conn *c);
 /* carry.c: one step of CARRY; true: something changed. */
 bool proxy_conn_carry(struct conn *c);
 

@@ -312,26 +312,44 @@ drop_secret(struct needles *n, size_t index)
 	}
 }
 
+/* How many of that name there are, and the oldest of them. */
+static size_t
+count_named(const struct needles *n, const char *name, size_t *oldest)
+{
+	size_t alike = 0;
+	for (size_t i = n->secret_count; name[0] && i > 0; i--) {
+		if (strcmp(n->names[i - 1], name) == 0) {
+			alike++;
+			*oldest = i - 1;
+		}
+	}
+	return alike;
+}
+
+static bool
+has_named(const struct needles *n, const char *name, struct str secret)
+{
+	for (size_t i = 0; i < n->secret_count; i++) {
+		if (strcmp(n->names[i], name) == 0 &&
+		    str_eq(buf_str(&n->secrets[i]), secret)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int
 proxy_needles_renew(
     struct needles *n, const char *name, struct str secret, struct err *e)
 {
-	size_t had = n->secret_count;
-	size_t alike = 0;
 	size_t oldest = 0;
-	for (size_t i = had; i > 0; i--) {
-		if (name[0] && strcmp(n->names[i - 1], name) == 0) {
-			if (str_eq(buf_str(&n->secrets[i - 1]), secret)) {
-				return 0;
-			}
-			alike++;
-			oldest = i - 1;
-		}
+	if (has_named(n, name, secret)) {
+		return 0;
 	}
-	if (alike > NEEDLE_VERSIONS) {
+	if (count_named(n, name, &oldest) > NEEDLE_VERSIONS) {
 		drop_secret(n, oldest);
-		had--;
 	}
+	size_t had = n->secret_count;
 	if (proxy_needles_add(n, secret, e)) {
 		return -1;
 	}

@@ -466,6 +466,9 @@ proxy_place_body(struct buf *out, const struct proxy_request *r,
 	if (go->place == PROXY_PLACE_TOKEN) {
 		struct str basic;
 		(void)str_cut(&secret, '\n', &basic);
+		if (proxy_place_marked(body)) {
+			return misplaced(e, "form for a token endpoint");
+		}
 		buf_add(out, body);
 		buf_add_z(out, body.len && secret.len ? "&" : "");
 		buf_add(out, secret);

@@ -44,6 +44,10 @@ struct proxy_ops {
 	void (*resolve)(void *context, uint64_t id, const char *name);
 	void (*redeem)(void *context, uint64_t id, uint64_t grant,
 	    const char *host, uint16_t port);
+	/* The whole answer of a token endpoint: what of it the cell may have
+	 * goes to `out`. */
+	void (*captured)(void *context, uint64_t id, const struct proxy_go *go,
+	    const struct proxy_answer *answer, struct buf *out);
 	/* A fetch is over: answer, or NULL and e. */
 	void (*fetched)(void *context, uint64_t id,
 	    const struct proxy_answer *answer, const struct err *e);

@@ -60,7 +60,9 @@ struct wire_intent {
 	uint8_t named;     /* host came from the cell's pool, not an address */
 	uint8_t kind;      /* enum wire_asked */
 	uint8_t own_marks; /* how many of own_mark[] count */
-	uint8_t spare[7];
+	uint8_t spare[3];
+	uint32_t stale; /* version of the credential that was answered 401: the
+	                 * same request again; 0: a first time */
 	uint8_t own_mark[WIRE_OWN_MAX][WIRE_MARK]; /* of what it brought */
 	char method[32];
 	char host[WIRE_HOST_MAX];
@@ -91,14 +93,16 @@ struct wire_go {
 	uint8_t has_ca;
 	uint8_t keep_credentials; /* the rule says own_credentials */
 	uint8_t websocket;        /* the upgrade may be asked for */
-	uint8_t spare;
-	uint32_t version;   /* of the credential */
-	uint8_t policy[32]; /* digest of the policy that allows it */
+	uint8_t renews;           /* a 401 is asked about once */
+	uint32_t version;         /* of the credential */
+	uint8_t policy[32];       /* digest of the policy that allows it */
 	struct wire_address pin;
 	char credential[WIRE_CREDENTIAL_MAX];
 	char name[64];    /* header, Basic user, parameter, segment, pointer */
 	char format[256]; /* with {{secret}} once */
 	char placeholder[64]; /* gives way to the secret; "": put there */
+	char mask[64]; /* tokens of the answer stay in the vault, and this
+	                * stands in their stead; "": it is read as any other */
 	char rule[64];
 	uint64_t up_max; /* bytes; 0: no bound */
 	uint64_t down_max;
@@ -129,6 +133,7 @@ struct wire_outcome {
 	uint64_t took;     /* us */
 	uint32_t scrubbed; /* credentials found in the answer */
 	uint8_t injected;
+	uint8_t captured; /* the vault has its tokens, for this cell */
 	char host[WIRE_HOST_MAX];
 	char text[WIRE_TEXT_MAX];
 };

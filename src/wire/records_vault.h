@@ -25,6 +25,8 @@ enum wire_use {
 	WIRE_USE_CODE = 3,    /* code (VAULT_CODE came before) and verifier */
 	WIRE_USE_DEVICE = 4,  /* device code */
 	WIRE_USE_BEGIN = 5,   /* as CLIENT; the answer holds a device code */
+	WIRE_USE_TAKE = 6,    /* as CLIENT; the answer is that cell's own */
+	WIRE_USE_TAKEN = 7,   /* the access token that this cell took so */
 };
 #define WIRE_MACS 8 /* people that decide one thing, at most */
 

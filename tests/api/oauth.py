@@ -16,7 +16,8 @@ import urllib.parse
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
 from issuer import Browser, Issuer  # noqa: E402
-from vault_help import box, finish, heads, tokens  # noqa: E402
+from vault_help import (  # noqa: E402
+    artefacts, box, encodings, finish, heads, tokens)
 
 AT = '/api/vault/credentials'
 CALL = 'curl -sS -m 40 https://api.test/api'
@@ -98,9 +99,11 @@ def a_service_has_its_token_made_at_the_first_use():
         kinds = [e['kind'] for e in h.events()]
         asked, renewed = (kinds.index(k) for k in
                           ('credential_asked', 'credential_renewed'))
-        need(asked < renewed < kinds.index('request_outcome') or
-             asked < renewed, kinds)
+        intents = [n for n, kind in enumerate(kinds)
+                   if kind == 'request_intent']
+        need(asked < intents[0] < renewed < intents[1], kinds)
         h.verified()
+        h.ok('audit', 'verify', '--decisions')
 
 
 @test
@@ -214,12 +217,40 @@ def a_device_is_logged_in_by_a_code_that_a_person_enters():
 @test
 def a_device_that_a_person_refuses_is_told_so():
     with Both() as (h, i):
-        login = Login(h, *device(i))
-        page = login.hear(r'or open (https://issuer\.test\S+)')
+        a = h.post('/api/vault/login', {
+            'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'token_endpoint': i.url + '/token', 'client_id': 'box',
+            'device_authorization_endpoint': i.url + '/device/auth'})
+        need(a.code == 200 and a.json['user_code'] and
+             'device_code' not in a.json, a)
+        go = '/api/vault/login/there'
+        need(h.post(go, {}).json['state'] == 'pending', 'too early to ask')
+        need(asked(h) == 1, 'and nobody was asked')
         i.set(fault='denied')
-        Browser(i).walk(page)
-        need('access_denied' in login.end(1), login.said)
+        time.sleep(5.1)
+        a = h.post(go, {})
+        need(a.code == 403 and 'access_denied' in a.out, a)
+        need(h.post(go, {}).code == 404, 'it is over')
         need(h.get(AT + '/there').json['closed'], 'no token came')
+
+
+@test
+def an_issuer_is_asked_for_its_endpoints():
+    with Both() as (h, i):
+        url = log_in(h, i, '--host', 'api.test', '--issuer', i.url,
+                     '--client-id', 'person', '--scope',
+                     'openid offline_access')
+        need(url.startswith(i.url + '/auth?'), url)
+        facts = h.get(AT + '/there').json['properties']
+        need(facts['token_endpoint'] == i.url + '/token' and
+             facts['names_issuer'] == 'true', facts)
+        need(yes(call(h)), i.log())
+        # Whoever says that he is another one is not believed.
+        a = h.post('/api/vault/login', {
+            'name': 'other', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'issuer': i.url + '/', 'client_id': 'person',
+            'redirect_uri': 'http://127.0.0.1:1/'})
+        need(a.code == 403 and 'another issuer' in a.out, a)
 
 
 def begun(h, i, **more):
@@ -323,17 +354,22 @@ def asked(h):
 
 @test
 def V04_an_answer_that_lacks_something_is_not_kept():
-    for fault in ('type', 'lifetime', 'zero', 'negative', 'lines', 'huge',
-                  'redirect', '500'):
-        with Both('mock') as (h, i):
-            mocked(h, i)
+    with Both('mock') as (h, i):
+        mocked(h, i)
+        for n, fault in enumerate(('type', 'lifetime', 'zero', 'negative',
+                                   'lines', 'huge', 'redirect', '500')):
             i.set(fault=fault)
             said = call(h, CALL + ' || true')
             need('no new token' in said and not yes(said), fault, said)
             need(not i.log('api') and not heads(h, 'credential_renewed'),
                  fault, i.log())
             need('closed' not in h.get(AT + '/there').json, fault)
-            need('evil' not in json.dumps(i.log()), i.log())
+            # Another token, so that nothing of before makes it wait.
+            a = h.post(AT + '/there/rotate', {
+                'box': box(h, tokens(b'', b'canary-refresh-1%03d' % n))})
+            need(a.code == 200, a)
+        i.set(fault='')
+        need(yes(call(h)), 'the twin', i.log())
 
 
 @test
@@ -434,13 +470,209 @@ def a_token_is_renewed_ahead_of_its_end_without_anybody_waiting():
     with Both() as (h, i):
         i.set(ttl=10)
         service(h, i)
-        need(yes(call(h)), i.log())
-        time.sleep(8.2)
-        i.set(delay=1500)
-        need(yes(call(h)), i.log())
-        first = i.log('api')[-1]
+        said = call(h, CALL + '; sleep 8.3; ' + CALL)
+        need(said.count('the interface says yes') == 2, said, i.log())
         until(lambda: len(heads(h, 'credential_renewed')) == 2, 10)
-        need(first['token'] == i.log('api')[0]['token'], 'the old one served')
+        used = [e['token'] for e in i.log('api')]
+        need(used[0] == used[1], 'the old one served meanwhile', i.log())
+
+
+# --- a 401 ----------------------------------------------------------------------
+
+def digest(answer):
+    return hashlib.sha256(answer.encode()).hexdigest()
+
+
+@test
+def a_request_that_is_refused_goes_once_more_with_a_new_token():
+    with Both() as (h, i):
+        service(h, i)
+        need(yes(call(h)), i.log())
+        i.set(revoked=[i.log('api')[-1]['token']])
+        need(yes(call(h)), i.log())
+        used = [(e['good'], e['token']) for e in i.log('api')]
+        need([u[0] for u in used] == [True, False, True] and
+             used[1][1] != used[2][1], used)
+        need(len(i.log('grant')) == 2, i.log('grant'))
+        # Each going has its intent, its grant and its outcome.
+        kinds = [e['kind'] for e in h.events()]
+        for kind in ('request_outcome', 'request_intent', 'grant_made'):
+            need(kinds.count(kind) == 5, kind, kinds.count(kind))
+        h.verified()
+
+
+@test
+def a_second_401_is_the_answer():
+    with Both() as (h, i):
+        service(h, i)
+        need(yes(call(h)), i.log())
+        i.set(revoked='*')
+        said = call(h)
+        need('who are you' in said, said)
+        need([e['good'] for e in i.log('api')] == [True, False, False],
+             i.log('api'))
+        # Whoever asks again at once does not make another token each time.
+        call(h, '; '.join([CALL] * 5))
+        need(len(i.log('grant')) == 2, i.log('grant'))
+
+
+@test
+def a_body_is_never_sent_twice():
+    with Both() as (h, i):
+        service(h, i)
+        need(yes(call(h)), i.log())
+        i.set(revoked=[i.log('api')[-1]['token']])
+        said = call(h, CALL + ' -d some=body')
+        need('who are you' in said, said)
+        need([e['good'] for e in i.log('api')] == [True, False],
+             i.log('api'))
+        need(len(i.log('grant')) == 1, i.log('grant'))
+
+
+# --- a sandbox asks a token endpoint itself ---------------------------------------
+
+BROKERED = """
+[egress.tokens]
+match    = {{ host = "issuer.test", port = {port}, method = "POST", path = "/token" }}
+upstream = "127.0.0.1:{port}"
+ca       = "{cert}"
+token_endpoint = "there"
+
+[egress.there]
+match    = {{ host = "api.test", method = "GET", path = "/**" }}
+upstream = "127.0.0.1:{port}"
+ca       = "{cert}"
+inject   = {{ credential = "there", header = "Authorization", placeholder = "THERE_TOKEN" }}
+"""
+
+BROKER = r"""set -e
+curl -sS -d grant_type=client_credentials%s https://issuer.test:%d/token > answer
+cat answer
+token=$(sed 's/.*"access_token":"\([^"]*\)".*/\1/' answer)
+curl -sS -H "Authorization: Bearer $token" https://api.test/api
+"""
+
+
+class Brokered(Both):
+    def __enter__(self):
+        h, i = super().__enter__()
+        h.role_file('caller', 'gates.toml', '[defaults]\nunmatched = "allow"\n' +
+                    BROKERED.format(port=i.port, cert=i.cert))
+        a = h.post(AT, {
+            'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'token_endpoint': i.url + '/token', 'client_id': 'anybody',
+            'box': box(h, tokens(b'', b'', b'canary-client-secret-0009'))})
+        need(a.code == 200, a)
+        h.stop()
+        h.start()
+        return h, i
+
+
+@test
+def R04_tokens_that_a_sandbox_asks_for_stay_in_the_vault():
+    with Brokered('mock') as (h, i):
+        said = call(h, BROKER % ('', i.port))
+        made = [t for t in i.ask('/made') if t]
+        need(yes(said) and 'hr_placeholder_' in said, said)
+        need(len(made) >= 2 and not any(t in said for t in made), said)
+        need(i.log('api')[-1]['token'] == digest(made[0]), 'the real one')
+        # Another sandbox holds a placeholder of its own, and nothing is his.
+        said = call(h, 'curl -sS -H "Authorization: Bearer $THERE_TOKEN" '
+                    'https://api.test/api || true')
+        need(not yes(said) and len(i.log('api')) == 1, said)
+        # Nor is it asked for with what stands for another token.
+        said = call(h, '(' + BROKER % ('"&refresh_token=$THERE_TOKEN"',
+                                         i.port) + ') || true')
+        need('placeholder' in said and len(i.log('grant')) == 1, said)
+        for name, text in artefacts(h):
+            for secret in made:
+                need(not any(c in text for c in encodings(secret.encode())),
+                     'a token is in %s' % name)
+        h.verified()
+        h.ok('audit', 'verify', '--decisions')
+
+
+@test
+def R04_of_another_endpoint_nothing_is_taken():
+    """The twin of the vault's own check: the rule names an endpoint that the
+    credential is not bound to."""
+    with Brokered('mock') as (h, i):
+        post = '%s/there/delete' % AT
+        need(h.post(post, {}).code == 200, 'deleted')
+        a = h.post(AT, {
+            'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'token_endpoint': 'https://other.test/token', 'client_id': 'c',
+            'box': box(h, tokens(b'', b'', b'canary-client-secret-0010'))})
+        need(a.code == 200, a)
+        said = call(h, '(' + BROKER % ('', i.port) + ') || true')
+        need('is bound to other.test' in said and not i.log('grant'), said)
+
+
+# --- nobody else sees one -------------------------------------------------------
+
+def memory(pid):
+    """What a process may have written in its memory; None: it cannot be read."""
+    found = []
+    try:
+        with open('/proc/%d/maps' % pid) as maps, \
+                open('/proc/%d/mem' % pid, 'rb') as mem:
+            for line in maps:
+                span, rights = line.split()[:2]
+                if rights[:2] != 'rw' or '[v' in line:
+                    continue
+                low, high = (int(x, 16) for x in span.split('-'))
+                try:
+                    mem.seek(low)
+                    found.append(mem.read(high - low))
+                except (OSError, OverflowError, ValueError):
+                    pass
+    except OSError:
+        return None
+    return b''.join(found)
+
+
+def parts(h):
+    """(name, pid) of every process of the house."""
+    table = processes()
+    return [(table[pid][1], pid) for pid in
+            [h.process.pid, *descendants(h.process.pid, table)]
+            if pid in table]
+
+
+@test
+def no_token_is_in_anything_but_the_vault_and_the_egress_that_carries_it():
+    with Both() as (h, i):
+        i.set(ttl=3)
+        log_in(h, i, *person(i))
+        need(yes(call(h)), i.log())
+        time.sleep(3)
+        need(yes(call(h)), i.log())
+        # One sandbox stands while memories are read: its egress has the token.
+        task = h.dispatch([shell(CALL + '; sleep 8'), finish()],
+                          queue='caller')
+        until(lambda: len(i.log('api')) >= 3, 20)
+        secrets = [t.encode() for t in i.ask('/made') if t]
+        need(len(secrets) >= 6, secrets)
+        seen = {}
+        for name, pid in parts(h):
+            text = memory(pid)
+            if text is not None:
+                seen[name, pid] = [t for t in secrets if t in text]
+        if not seen:
+            raise Skipped('memories of other processes cannot be read here')
+        for (name, pid), found in seen.items():
+            need(not found or name in ('egress', 'vault'),
+                 '%d secrets in the memory of %s' % (len(found), name))
+        need(any(found for (name, _), found in seen.items()
+                 if name == 'egress'), 'the decoy: it was looked for', seen)
+        h.outcome(task, 40)
+        looked = 0
+        for name, text in artefacts(h):
+            looked += 1
+            for secret in secrets:
+                need(not any(c in text for c in encodings(secret)),
+                     'a token is in %s' % name)
+        need(looked > 30, looked)
 
 
 if __name__ == '__main__':

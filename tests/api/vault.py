@@ -20,7 +20,8 @@ import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
-from vault_help import box, finish, heads, tokens  # noqa: E402
+from vault_help import (  # noqa: E402
+    artefacts, box, encodings, finish, heads, tokens)
 
 AT = '/api/vault/credentials'
 
@@ -581,50 +582,6 @@ def a_revoked_value_that_a_sandbox_sends_itself_is_recognised():
 
 
 # --- no value is ever seen ------------------------------------------------------------
-
-def encodings(value):
-    """Every way in which a value may stand in something else."""
-    found = {value, value.hex().encode(), value.hex().upper().encode(),
-             urllib.parse.quote(value, safe='').encode(),
-             b''.join(b'%%%02x' % c for c in value),
-             b''.join(b'%%%02X' % c for c in value),
-             b''.join(b'\\u%04x' % c for c in value),
-             json.dumps(value.decode())[1:-1].encode(), value[::-1]}
-    for before in range(3):
-        coded = base64.b64encode(b'\0' * before + value)
-        coded = coded[-(-before * 4 // 3) + (before > 0):].rstrip(b'=')[:-1]
-        found |= {coded, coded.replace(b'+', b'-').replace(b'/', b'_')}
-    return found
-
-
-def process_texts(root):
-    for pid in [root, *descendants(root)]:
-        for name in ('environ', 'cmdline', 'comm'):
-            try:
-                with open('/proc/%d/%s' % (pid, name), 'rb') as f:
-                    yield '%s of %d' % (name, pid), f.read()
-            except OSError:
-                pass
-
-
-def artefacts(h):
-    for path in glob.glob(h.folder + '/**', recursive=True):
-        if os.path.isfile(path) and not path.endswith('.sock'):
-            with open(path, 'rb') as f:
-                yield path, f.read()
-    yield from process_texts(h.process.pid)
-    for line in open(os.path.join(SOURCE, 'src/parts/routes.def')):
-        if line.startswith('ROUTE("GET"'):
-            path = line.split('"')[3].replace('*', 'there')
-            if path not in ('/api/backup/bytes', '/api/events'):
-                a = h.get(path, quiet=True)
-                yield path, (a.out if a else '').encode()
-    yield 'the events', json.dumps(h.events()).encode()
-    for words in (('vault', 'list', '--archived'), ('vault', 'show', 'there'),
-                  ('vault', 'vaults'), ('status',), ('audit', 'tail')):
-        a = h.cli(*words)
-        yield ' '.join(words), (a.out + a.err).encode()
-
 
 @test
 def V08_no_planted_value_is_in_anything_that_can_be_read():

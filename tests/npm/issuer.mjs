@@ -4,9 +4,10 @@
 //     issuer.mjs oidc|mock CERT KEY
 //
 // prints one line, {"port", "control"}: https by the certificate, and a control
-// port on loopback.  GET /log gives what the token endpoint was asked and how
-// the interface at /api was called; POST /set {"ttl", "fault", "delay"} changes
-// what happens next.  Tokens themselves are never in the log, only SHA-256.
+// port on loopback.  /log gives what the token endpoint was asked and how
+// the interface at /api was called; POST /set {"ttl", "fault", "delay", "late"} changes
+// what happens next; /made gives every secret that it made.  In the log tokens
+// stand as SHA-256.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
@@ -14,8 +15,9 @@ import https from 'node:https';
 
 const [, , kind, certFile, keyFile] = process.argv;
 const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
-const state = { ttl: 3600, fault: '', delay: 0, revoked: [] };
+const state = { ttl: 3600, fault: '', delay: 0, late: 0, revoked: [] };
 const log = [];
+const made = []; // every secret of it, for whoever looks for them elsewhere
 const digest = (text) => createHash('sha256').update(text).digest('hex');
 
 function note(entry) {
@@ -38,14 +40,15 @@ const control = http.createServer(async (request, response) => {
   } else if (request.url === '/forget') {
     log.length = 0;
   }
-  response.end(JSON.stringify(log));
+  response.end(JSON.stringify(request.url === '/made' ? made : log));
 });
 
 // The interface that the tokens are for.
 async function api(request, response, known) {
   const bearer = (request.headers.authorization ?? '').replace(/^Bearer /, '');
   const sent = await body(request);
-  const good = bearer !== '' && !state.revoked.includes(digest(bearer)) &&
+  const good = bearer !== '' && state.revoked !== '*' &&
+    !state.revoked.includes(digest(bearer)) &&
     await known(bearer);
   note({ api: request.url, good, token: digest(bearer), sent: sent.length });
   response.statusCode = good ? 200 : 401;
@@ -60,6 +63,11 @@ async function spoiled(request, response) {
   const fault = state.fault;
   if (state.delay) {
     await sleep(state.delay);
+  }
+  if (state.late) { // all is done, and the answer is on its way
+    const end = response.end;
+    response.end = (...rest) => setTimeout(() => end.apply(response, rest),
+      state.late);
   }
   switch (fault) {
     case 'denied':
@@ -156,6 +164,9 @@ async function oidc(port) {
     await provider.ClientCredentials.find(token));
   provider.on('grant.success', (ctx) => {
     ctx.body = bent(ctx.body);
+    made.push(ctx.body.access_token, ctx.body.refresh_token,
+      ctx.oidc.params.code, ctx.oidc.params.code_verifier,
+      ctx.oidc.params.device_code);
     note({
       grant: ctx.oidc.params.grant_type,
       client: ctx.oidc.client.clientId,
@@ -202,6 +213,7 @@ async function mock(port) {
     }
     note({ grant: request.body.grant_type, used: digest(used) });
     answer.body = JSON.parse(JSON.stringify(bent(answer.body)));
+    made.push(answer.body.access_token, answer.body.refresh_token);
     dead = used || dead;
     if (state.fault === 'lost') {
       request.socket.destroy();

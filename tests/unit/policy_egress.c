@@ -145,6 +145,30 @@ what_says_nothing_of_a_tunnel_is_an_error_S02(void **state)
 }
 
 static void
+a_token_endpoint_stands_alone_R04(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ RULE("token_endpoint = \"a b\""), "names a credential" },
+		{ RULE("token_endpoint = \"c\"\n"
+		       "inject = { credential = \"c\", query = \"k\" }"),
+		    "without inject" },
+		{ RULE("token_endpoint = \"c\"\nwebsocket = true"),
+		    "without inject" },
+		{ RULE("token_endpoint = \"c\"\ntls = false\n"
+		       "upstream = \"127.0.0.1:9\""),
+		    "without inject" },
+		{ RULE("protocol = \"tcp\"\ntoken_endpoint = \"c\""),
+		    "says nothing of a tunnel" },
+		{ "[egress.x]\nmatch = { host = \"a.test\", git = \"push\" }\n"
+		  "token_endpoint = \"c\"\n",
+		    "without inject" },
+	};
+
+	assert_bad(rows, COUNT(rows));
+}
+
+static void
 bounds_are_sizes_and_rates_L03(void **state)
 {
 	(void)state;
@@ -273,6 +297,7 @@ main(void)
 		cmocka_unit_test(
 		    no_place_two_places_and_anywhere_are_errors_P11_P14),
 		cmocka_unit_test(what_says_nothing_of_a_tunnel_is_an_error_S02),
+		cmocka_unit_test(a_token_endpoint_stands_alone_R04),
 		cmocka_unit_test(bounds_are_sizes_and_rates_L03),
 		cmocka_unit_test(a_network_is_no_host_A09),
 		cmocka_unit_test(

@@ -72,6 +72,7 @@ struct rig {
 		char method[32], host[256], path[1024], query[640];
 		uint16_t port;
 		bool tls, named, own, websocket, tunnel;
+		uint32_t stale;
 		enum proxy_git git;
 		struct proxy_ref refs[PROXY_REFS];
 		size_t ref_count;
@@ -93,6 +94,7 @@ struct rig {
 	unsigned fetched_status;
 	enum err_kind fetched_kind;
 	struct buf fetched_body;
+	struct buf captured;
 };
 
 /* --- scripted ends -------------------------------------------------------- */
@@ -261,6 +263,7 @@ rig_intent(void *context, const struct proxy_intent *i)
 		at += value.len;
 		memcpy(r->intent.values + at++, "|", 2);
 	}
+	r->intent.stale = i->stale;
 	r->intent.ref_count = i->ref_count;
 	if (i->ref_count > 0) {
 		memcpy(
@@ -317,6 +320,16 @@ rig_redeem(
 }
 
 static void
+rig_captured(void *context, uint64_t id, const struct proxy_go *go,
+    const struct proxy_answer *answer, struct buf *out)
+{
+	struct rig *r = context;
+	(void)id;
+	buf_add(&r->captured, answer->body);
+	buf_addf(out, "{\"access_token\":\"%s\"}", go->mask);
+}
+
+static void
 rig_fetched(void *context, uint64_t id, const struct proxy_answer *a,
     const struct err *e)
 {
@@ -336,6 +349,7 @@ static const struct proxy_ops rig_ops = {
 	.outcome = rig_outcome,
 	.resolve = rig_resolve,
 	.redeem = rig_redeem,
+	.captured = rig_captured,
 	.fetched = rig_fetched,
 };
 
@@ -403,6 +417,7 @@ rig_free(struct rig *r)
 	tls_ca_free(r->ca);
 	names_pool_free(r->pool);
 	buf_fini(&r->fetched_body);
+	buf_fini(&r->captured);
 	loop_free(r->loop);
 }
 
