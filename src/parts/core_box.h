@@ -8,6 +8,8 @@ enum core_cell_phase { CELL_MAKING, CELL_STARTING, CELL_READY, CELL_ENDING };
 
 struct core_exec;
 
+#define CORE_CAS_GIVEN 8 /* CAs that its egress is known to have */
+
 struct core_cell {
 	struct core_cell *next;
 	uint64_t number;
@@ -26,6 +28,8 @@ struct core_cell {
 	struct loop_timer lease;
 	struct loop *lease_loop;
 	struct mono begun;
+	struct digest cas[CORE_CAS_GIVEN]; /* core_ca.c */
+	uint32_t ca_next;
 };
 
 struct core_exec_result {

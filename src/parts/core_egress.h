@@ -89,6 +89,11 @@ struct wire_peer *core_intent_egress(
 /* core_go.c: the intent of this number is on the disk. */
 core_effect_fn core_intent_committed;
 
+/* core_ca.c: fills has_ca and ca of a go; fd: to be sent along, where the cell
+ * (NULL: always) has not been given it yet. */
+int core_ca_put(struct core *c, const char *path, struct core_cell *cell,
+    struct wire_go *go, int *fd, struct err *e) MUST_CHECK;
+
 /* core_rate.c: what a cell has used of its rules' bounds. */
 /* NULL: this request may go; else what is used up.  Counts it. */
 const char *core_rate_take(struct core *c, const struct core_intent *i);

@@ -17,6 +17,7 @@
 #include "seal/seal.h"
 
 #define GRANTS_MAX 1024
+#define OPENED_MAX 64 /* rows that stay open from grant to redeem */
 #define LENT_MAX   4096
 
 struct lent {
@@ -25,6 +26,7 @@ struct lent {
 	uint64_t cell; /* the whole number; the grant's own field is 32 bits */
 	struct wire_binding binding;
 	struct buf row;
+	struct secret *clear; /* NULL: opened again when it is lent */
 };
 
 struct borrower {
@@ -39,6 +41,7 @@ struct vault {
 	struct seal_key *key;
 	struct lent *grants;
 	size_t grant_count;
+	size_t opened_count;
 	struct borrower *borrowers;
 };
 
@@ -235,6 +238,8 @@ drop_grant(struct vault *v, struct lent **at)
 
 	*at = g->next;
 	buf_fini(&g->row);
+	v->opened_count -= g->clear != NULL;
+	secret_free(g->clear);
 	free(g);
 	v->grant_count--;
 }
@@ -280,15 +285,14 @@ check_grant(
 
 /* The sealed row's own binding decides where it may go, not core's word. */
 static int
-check_row(
-    const struct vault *v, const struct wire_vault_grant *in, struct err *e)
+check_row(const struct vault *v, const struct wire_vault_grant *in,
+    struct secret **value, struct err *e)
 {
-	auto_secret value = NULL;
 	struct seal_binding binding;
 
 	fill_binding(&binding, &in->binding);
 	if (seal_row_open(
-	        v->key, str_span(in->row, in->row_size), &binding, &value, e)) {
+	        v->key, str_span(in->row, in->row_size), &binding, value, e)) {
 		return -1;
 	}
 	return seal_binding_allows(&binding, str_of(in->host), in->port)
@@ -300,7 +304,8 @@ check_row(
 }
 
 static void
-keep_grant(struct vault *v, const struct wire_vault_grant *in)
+keep_grant(
+    struct vault *v, const struct wire_vault_grant *in, struct secret **value)
 {
 	struct lent *g = calloc(1, sizeof(*g));
 
@@ -321,6 +326,11 @@ keep_grant(struct vault *v, const struct wire_vault_grant *in)
 	    str_of(in->binding.credential));
 	(void)str_copy(g->grant.host, sizeof(g->grant.host), str_of(in->host));
 	buf_add(&g->row, str_span(in->row, in->row_size));
+	if (v->opened_count < OPENED_MAX) {
+		v->opened_count++;
+		g->clear = *value;
+		*value = NULL;
+	}
 	g->next = v->grants;
 	v->grants = g;
 	v->grant_count++;
@@ -333,15 +343,16 @@ take_grant(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	struct vault *v = owner;
 	const struct wire_vault_grant *in = record;
 	struct wire_vault_granted out = { .number = in->number };
+	auto_secret value = NULL;
 	struct err e = { 0 };
 
 	(void)fds;
 	(void)nfds;
 	drop_old(v);
-	if (check_grant(v, in, &e) || check_row(v, in, &e)) {
+	if (check_grant(v, in, &e) || check_row(v, in, &value, &e)) {
 		say_why(out.text, sizeof(out.text), &e);
 	} else {
-		keep_grant(v, in);
+		keep_grant(v, in, &value);
 		out.ok = 1;
 	}
 	wire_send(peer, WIRE_VAULT_GRANTED, &out, NULL, 0);
@@ -375,7 +386,6 @@ lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,
 {
 	struct lent **at = &v->grants;
 	struct seal_binding binding;
-	auto_secret value = NULL;
 	struct str clear;
 
 	while (*at && (*at)->grant.number != in->number) {
@@ -402,10 +412,14 @@ lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,
 		return -1;
 	}
 	fill_binding(&binding, &g->binding);
-	if (seal_row_open(v->key, buf_str(&g->row), &binding, &value, e)) {
-		return -1;
+	if (!g->clear) {
+		if (seal_row_open(
+		        v->key, buf_str(&g->row), &binding, &g->clear, e)) {
+			return -1;
+		}
+		v->opened_count++;
 	}
-	secret_open(value, &clear);
+	secret_open(g->clear, &clear);
 	if (seal_kind_is_tokens(binding.kind) && take_access(&clear, e)) {
 		return -1;
 	}

@@ -64,7 +64,8 @@ struct proxy_go {
 	bool keep_credentials; /* the cell's own may pass */
 	bool trailers;         /* TE: trailers goes on; set by the room */
 	bool scrub;            /* the answer will be read; set by the room */
-	struct str ca;         /* PEM: whom to trust; empty: the roots */
+	struct str ca;         /* PEM: whom to trust; empty: the roots, or */
+	struct digest given;   /* one of the latest that were given so */
 	struct digest policy;  /* that allowed it */
 	char credential[64];   /* its name, and which of its versions */
 	uint32_t version;

@@ -41,6 +41,7 @@ proxy_free(struct proxy *p)
 		proxy_fetch_free(p->fetches);
 	}
 	proxy_pool_close(p);
+	proxy_trust_close(p);
 	proxy_needles_free(p->needles);
 	buf_fini(&p->tunnels);
 	free(p);

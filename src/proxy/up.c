@@ -174,7 +174,7 @@ way_of(struct up *u, const struct proxy_go *go)
 		.pinned = go->pinned,
 		.at = go->pin,
 		.at_port = go->pin_port,
-		.ca = digest_of(go->ca),
+		.ca = go->ca.len ? digest_of(go->ca) : go->given,
 		.policy = go->policy,
 		.version = go->place == PROXY_PLACE_NONE ? 0 : go->version };
 	must(str_copy(
@@ -200,8 +200,8 @@ proxy_up_new(struct proxy *p, uint64_t id, const struct proxy_request *request,
 	struct err e;
 	if (proxy_go_check(request, go, &e)) {
 		proxy_up_fail(u, true, &e);
-	} else if (go->ca.len > 0 && tls_trust_pem(go->ca, &u->trust, &e)) {
-		err_wrap(&e, "the rule's ca");
+	} else if (!digest_is_zero(u->way.ca) &&
+	           proxy_trust_take(p, u->way.ca, go->ca, &u->trust, &e)) {
 		proxy_up_fail(u, false, &e);
 	}
 	return u;
@@ -220,7 +220,7 @@ proxy_up_free(struct up *u)
 	http_reader_fini(&u->reader);
 	buf_wipe(&u->secret);
 	proxy_scrub_fini(&u->scrub);
-	tls_trust_free(u->trust);
+	proxy_trust_give(u->trust);
 	free(u);
 }
 
@@ -415,7 +415,8 @@ step_dial(struct up *u)
 		verified(u);
 		return true;
 	}
-	struct tls_trust *t = u->trust ? u->trust : u->proxy->setup.roots;
+	struct tls_trust *t =
+	    u->trust ? u->trust->trust : u->proxy->setup.roots;
 	const char *host = u->request->origin.host.text;
 	proxy_link_secure(u->link, u->request->two
 	                               ? tls_connect_two(t, host, false)

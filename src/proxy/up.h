@@ -43,7 +43,7 @@ struct up {
 	bool head_done; /* the final head of the answer was read */
 	const struct proxy_request *request;
 	struct proxy_go go;
-	struct tls_trust *trust; /* of go.ca; NULL: the roots */
+	struct trusted *trust; /* of go.ca; NULL: the roots */
 	struct names_addr at[NAMES_ANSWERS_MAX];
 	size_t count;
 	size_t next;          /* address to dial after this one fails */
@@ -107,9 +107,26 @@ void proxy_two_body(struct up *u, struct str bytes);
 void proxy_two_body_end(struct up *u);
 int proxy_two_fill(struct up *u, struct err *e) MUST_CHECK;
 
+/* --- the rules' own CAs: trust.c ------------------------------------------ */
+
+#define PROXY_CAS 16 /* that are remembered; core counts on it */
+
+struct trusted {
+	struct trusted *next;
+	struct digest ca; /* of its PEM */
+	struct tls_trust *trust;
+	size_t users;
+};
+
+/* pem may be empty where it was given before.  Given back after use. */
+int proxy_trust_take(struct proxy *p, struct digest ca, struct str pem,
+    struct trusted **out, struct err *e) MUST_CHECK;
+void proxy_trust_give(struct trusted *t); /* NULL is nothing */
+void proxy_trust_close(struct proxy *p);
+
 /* --- kept connections: pool.c -------------------------------------------- */
 
-#define PROXY_KEPT_ONE    8                   /* of one way */
+#define PROXY_KEPT_ONE    64                  /* of one way */
 #define PROXY_KEPT_LIFE   (60 * CLOCK_SECOND) /* since it was dialled */
 #define PROXY_KEPT_UNSAFE CLOCK_SECOND /* idle, for what cannot be repeated */
 
