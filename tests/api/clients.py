@@ -350,6 +350,7 @@ def node_has_ten_streams_of_http2_at_once():
     need(sorted(x['bytes'] for x in row['rows']) == [1000 * n for n in range(10)], row)
     rows = came(path='/slow')
     need(len(rows) == 10 and {r['version'] for r in rows} == {'2.0'}, rows)
+    need(len({r['session'] for r in rows}) == 1, 'over one connection', rows)
 
 
 @test
