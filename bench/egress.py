@@ -13,12 +13,14 @@ what each line means.
 """
 import json
 import os
+import resource
 import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import house as houses
@@ -26,6 +28,7 @@ from house import median
 
 PASSES = int(os.environ.get("PASSES", "3"))
 SECONDS = int(os.environ.get("SECONDS", "3"))
+HERE = os.path.dirname(os.path.abspath(__file__))
 NAME = "bench.test"
 CONNECTIONS = 32
 RULE = """
@@ -184,6 +187,33 @@ class Rig:
         return subprocess.Popen(
             [program, "sandbox", *where, "run", "--identity", "helper", "--", "sh", "-c", text],
             env=self.house.environment, stdout=subprocess.PIPE, text=True, **more)
+
+    def holder(self, *words):
+        """egress_hold.py in a cell of its own, once it says that it is ready."""
+        with open(os.path.join(HERE, "egress_hold.py"), encoding="utf-8") as f:
+            text = f.read()
+        program, _, *where = self.house.argv("")
+        process = subprocess.Popen(
+            [program, "sandbox", *where, "run", "--identity", "helper", "--", "python3", "-c",
+             text, *map(str, words)], env=self.house.environment, stdout=subprocess.PIPE,
+            text=True)
+        self.started.append(process)
+        return process
+
+    def egress_pss(self):
+        """KiB of each egress of a cell: those that are no parents and not core's."""
+        sizes = []
+        for pid in parts_of(self.house.process.pid):
+            try:
+                with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
+                    name = f.read().strip()
+                with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
+                    own = "own" in f.read().split("\0")
+                if name == "egress" and not own and len(below(pid)) == 1:
+                    sizes.append(houses.pss(pid))
+            except OSError:
+                pass
+        return sizes
 
     def heads(self, kind, after):
         return sum(1 for e in self.house.book(after) if e["kind"] == kind)
@@ -404,6 +434,109 @@ def commit(rig):
               flush=True)
 
 
+class Silent:
+    """Accepts whatever comes and says nothing."""
+
+    def __init__(self):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+        self.kept = []
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            self.kept.append(self.listener.accept()[0])
+
+
+def idle(rig, name, host, port, cells, each, reach):
+    """So many idle connections: what each costs, and what the others feel."""
+    silent = Silent()
+    rig.book = "/dev/shm"  # a disk's p99 would hide all else
+    rig.up(cells + 2, f"""
+[egress.silent]
+match    = {{ host = "silent.test", port = 9000 }}
+protocol = "tcp"
+upstream = "127.0.0.1:{silent.port}"
+""")
+    before = rig.ours("/1024", 4)
+    holders, empty = [], []
+    for _ in range(cells):
+        holders.append(rig.holder("hold", host, port, 0, 3))
+    for h in holders:
+        need_ready(h)
+    empty = rig.egress_pss()
+    for h in holders:
+        h.wait(30)
+    holders = [rig.holder("hold", host, port, each, 60) for _ in range(cells)]
+    held = sum(need_ready(h) for h in holders)
+    full = rig.egress_pss()
+    during = rig.ours("/1024", 4)
+    for h in holders:
+        h.terminate()
+        h.wait(30)
+    kib = (sum(full) - sum(empty) * len(full) / max(1, len(empty))) / max(1, held)
+    print(f"{name}: {kib:.1f} KiB each, of {held} in {cells} cells (PSS of their egresses, {reach}; "
+          f"another cell's p99 {during['p99_us']} us, before {before['p99_us']} us)", flush=True)
+
+
+def need_ready(process):
+    line = process.stdout.readline()
+    if not line.startswith("ready"):
+        sys.exit("a client in a cell: " + line + process.stdout.read())
+    return int(line.split()[1])
+
+
+def tunnels(rig):
+    idle(rig, "egress-tunnels", "silent.test", 9000, 40, 250, "reach 12")
+
+
+def intercepted(rig):
+    idle(rig, "egress-intercepted", NAME, 443, 10, 100, "reach 48")
+
+
+def crowd(rig, name, what, *words):
+    """What another cell's p99 is while one does its worst."""
+    rig.book = "/dev/shm"  # as above
+    rig.up()
+    before, during = [], []
+    for _ in range(PASSES):
+        before.append(rig.ours("/1024", 4))
+        h = rig.holder(*words)
+        need_ready(h)
+        during.append(rig.ours("/1024", 4))
+        said = ""
+        if words[0] == "names":
+            said = ", " + h.communicate(timeout=120)[0].strip()
+        h.terminate()
+        h.wait(30)
+    ratio = median(values(during, "p99_us")) / median(values(before, "p99_us"))
+    print(f"{name}: {median(values(during, 'p99_us'))} us p99 of another cell, {ratio:.2f} x without "
+          f"({what}{said}; {many(during, 'p99_us')}; without {many(before, 'p99_us')})", flush=True)
+
+
+def slowloris(rig):
+    crowd(rig, "egress-slowloris", "200 heads of a byte a second", "slow", NAME, 200, 30)
+
+
+def sni_names(rig):
+    crowd(rig, "egress-names", "hellos with names that are not its own", "names", NAME, 100000,
+          3 * SECONDS + 4)
+
+
+def cell_pss(rig):
+    rig.up(52)
+    holders = [rig.holder("hold", NAME, 443, 0, 40) for _ in range(50)]
+    for h in holders:
+        need_ready(h)
+    sizes = rig.egress_pss()
+    for h in holders:
+        h.terminate()
+        h.wait(60)
+    print(f"egress-pss: {median(sizes) / 1024:.2f} MB each of {len(sizes)} cells at rest "
+          f"({spread([s / 1024 for s in sizes], 2)}; reach 1)", flush=True)
+
+
 def intent_rows(rig):
     """Group commit: as many in one transaction as one cell may have asked."""
     disk, memory = [], []
@@ -422,6 +555,11 @@ FIGURES = {
     "egress-bulk": bulk,
     "egress-added-p50-us": added,
     "egress-commit-p50-us": commit,
+    "egress-tunnels": tunnels,
+    "egress-intercepted": intercepted,
+    "egress-slowloris": slowloris,
+    "egress-names": sni_names,
+    "egress-pss": cell_pss,
     "intent-rows": intent_rows,
 }
 
