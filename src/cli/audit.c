@@ -84,28 +84,71 @@ read_kept(struct cli *c, const char *note, const char *given, struct kept *out,
 	return 0;
 }
 
+/* How many decisions were not the policy's; printed as lines. */
+static int64_t
+print_decisions(struct cli *c, const struct json *d)
+{
+	JSON_EACH(row, json_get(d, "differences"))
+	{
+		printf("event %lld  %s: %s\n",
+		    (long long)cli_number(row, "seq"), cli_text(c, row, "what"),
+		    cli_text(c, row, "text"));
+	}
+	printf("decisions  %lld made again, %lld differ; not made again: %lld "
+	       "that were not the policy's, %lld whose question the book does "
+	       "not hold, %lld whose policy it does not\n",
+	    (long long)cli_number(d, "again"),
+	    (long long)cli_number(d, "differ"),
+	    (long long)cli_number(d, "not_asked"),
+	    (long long)cli_number(d, "not_held"),
+	    (long long)cli_number(d, "no_policy"));
+	return cli_number(d, "differ");
+}
+
+static void
+print_verified(struct cli *c, const struct json *t)
+{
+	printf("%s  %lld events, %lld bodies, %lld expired, %lld "
+	       "checkpoints, root %s\n",
+	    cli_paint(c, CLI_GREEN, "audit ok"),
+	    (long long)cli_number(t, "events"),
+	    (long long)cli_number(t, "bodies"),
+	    (long long)cli_number(t, "expired"),
+	    (long long)cli_number(t, "checkpoints"), cli_text(c, t, "root"));
+}
+
 static int
-verify_house(struct cli *c, const struct kept *kept)
+verify_house(struct cli *c, const struct kept *kept, bool again)
 {
 	const struct json *t;
+	const struct json *decisions;
 	struct err e = { 0 };
+	bool json = c->json;
 
-	if (cli_get(c, &t, &e, "/api/audit/verify%s%s%s%s",
-	        kept->given ? "?size=" : "", kept->given ? kept->size : "",
-	        kept->given ? "&root=" : "", kept->given ? kept->hex : "")) {
+	c->json = false;
+	if (cli_get(c, &t, &e, "/api/audit/verify%s%s%s%s%s",
+	        kept->given ? "?size=" : "?", kept->given ? kept->size : "",
+	        kept->given ? "&root=" : "", kept->given ? kept->hex : "",
+	        again ? "&decisions=1" : "")) {
 		return cli_fail(&e);
 	}
-	if (t) {
-		printf("%s  %lld events, %lld bodies, %lld expired, %lld "
-		       "checkpoints, root %s\n",
-		    cli_paint(c, CLI_GREEN, "audit ok"),
-		    (long long)cli_number(t, "events"),
-		    (long long)cli_number(t, "bodies"),
-		    (long long)cli_number(t, "expired"),
-		    (long long)cli_number(t, "checkpoints"),
-		    cli_text(c, t, "root"));
+	decisions = json_get(t, "decisions");
+	if (json) {
+		auto_buf text = { 0 };
+
+		json_write(&text, t);
+		printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
+	} else {
+		print_verified(c, t);
 	}
-	return 0;
+	if (!decisions || (json ? cli_number(decisions, "differ")
+	                        : print_decisions(c, decisions)) == 0) {
+		return 0;
+	}
+	(void)err_set(&e, ERR_DENIED,
+	    "%lld decisions are not those of the policy that was in force",
+	    (long long)cli_number(decisions, "differ"));
+	return cli_fail(&e);
 }
 
 /* A note alone: who signed it, what it says. */
@@ -141,11 +184,12 @@ verify(struct cli *c, int argc, char **argv)
 	const char *file = cli_option(&argc, argv, "file");
 	const char *against = cli_option(&argc, argv, "against");
 	const char *signer = cli_option(&argc, argv, "signer");
+	bool again = cli_flag(&argc, argv, "decisions");
 	struct kept kept = { 0 };
 	struct err e = { 0 };
 
 	if (argc || (receipt && checkpoint) ||
-	    ((receipt || checkpoint) && (file || against))) {
+	    ((receipt || checkpoint) && (file || against || again))) {
 		return cli_usage(c, "audit", "verify takes other options");
 	}
 	if (receipt) {
@@ -157,8 +201,9 @@ verify(struct cli *c, int argc, char **argv)
 	if (read_kept(c, against, signer, &kept, &e)) {
 		return cli_fail(&e);
 	}
-	return file ? cli_verify_file(c, file, kept.size, kept.hex, kept.signer)
-	            : verify_house(c, &kept);
+	return file ? cli_verify_file(
+	                  c, file, kept.size, kept.hex, kept.signer, again)
+	            : verify_house(c, &kept, again);
 }
 
 /* The signature is checked here, by the key that the house names: whoever kept

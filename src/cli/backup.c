@@ -180,9 +180,9 @@ book_program(struct cli *c)
 
 int
 cli_verify_file(struct cli *c, const char *file, const char *size,
-    const char *root, const char *signer)
+    const char *root, const char *signer, bool decisions)
 {
-	const char *args[14] = { book_program(c), "--do", "verify", "--file",
+	const char *args[16] = { book_program(c), "--do", "verify", "--file",
 		cli_absolute(c, file), "--json", c->json ? "yes" : "no" };
 	size_t n = 7;
 
@@ -195,6 +195,10 @@ cli_verify_file(struct cli *c, const char *file, const char *size,
 	if (signer) {
 		args[n++] = "--signer";
 		args[n++] = signer;
+	}
+	if (decisions) {
+		args[n++] = "--decisions";
+		args[n++] = "yes";
 	}
 	return become_book(c, args);
 }

@@ -114,9 +114,10 @@ int cli_jsonl(struct cli *c, const char *folder, struct cli_files *out,
 /* The last part of a path, without .jsonl. */
 const char *cli_stem(struct cli *c, const char *path);
 /* backup.c: `audit verify --file`; does not come back.  Size and root of a
- * checkpoint kept elsewhere, or NULL; a signer's line, or NULL. */
+ * checkpoint kept elsewhere, or NULL; a signer's line, or NULL; is every
+ * decision made again. */
 int cli_verify_file(struct cli *c, const char *file, const char *size,
-    const char *root, const char *signer);
+    const char *root, const char *signer, bool decisions);
 /* A sealed file with the URL, as the number of its descriptor; NULL and e. */
 const char *cli_store_fd(struct cli *c, const char *url, struct err *e);
 /* libexec/handrail beside this program, or of the build tree. */

@@ -277,7 +277,9 @@ command_can(struct cli *c, int argc, char **argv)
 	}
 	JSON_EACH(rule, json_get(t, "egress"))
 	{
-		printf("  egress.%s%s%s", cli_text(c, rule, "rule"),
+		printf("  egress.%s to %s:%lld%s%s", cli_text(c, rule, "rule"),
+		    cli_text(c, rule, "host"),
+		    (long long)cli_number(rule, "port"),
 		    cli_text(c, rule, "credential")[0] ? ", injects " : "",
 		    cli_text(c, rule, "credential"));
 		JSON_EACH(only, json_get(rule, "only_for"))
@@ -285,6 +287,13 @@ command_can(struct cli *c, int argc, char **argv)
 			printf(", only for " STR_FMT, STR_ARG(only->text));
 		}
 		(void)putchar('\n');
+	}
+	JSON_EACH(grant, json_get(t, "grants"))
+	{
+		printf("  grant %s: %s without asking until %s, %s (by %s)\n",
+		    cli_text(c, grant, "id"), cli_text(c, grant, "tool"),
+		    cli_text(c, grant, "expires_at"),
+		    cli_text(c, grant, "hint"), cli_text(c, grant, "by"));
 	}
 	return 0;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `policy replay`: what another gates.toml would have said to the calls of the
- * past.  The book keeps what a decision looked at; the deciding is done here,
- * by the same room that decides in the house.
+ * `policy replay`: what another gates.toml would have said to the calls and
+ * requests of the past.  The book keeps what a decision looked at; the deciding
+ * is done here, by the same room that decides in the house.
  */
 #include <string.h>
 
 #include "cli/cli.h"
 #include "policy/policy.h"
+#include "review/review.h"
 
 #define VERDICTS 3
 
@@ -19,7 +20,8 @@ struct replay {
 	int64_t was[VERDICTS];
 	int64_t now[VERDICTS];
 	int64_t calls;
-	int64_t not_judged; /* the book does not hold their arguments */
+	int64_t requests;
+	int64_t not_judged; /* the book does not hold what was asked */
 	int64_t expired;    /* nor even the decision */
 };
 
@@ -38,87 +40,65 @@ is_of_role(const struct replay *r, struct str identity)
 	           end);
 }
 
-/* What the policy said, whatever a person or a grant said then; false: it was
- * not asked (a wrong call, an unknown tool, finish). */
-static bool
-was_verdict(const struct json *body, struct str rule, enum policy_verdict *v)
-{
-	struct str word = STR("");
-	struct str why = STR("");
-
-	(void)json_text(body, "verdict", &word);
-	(void)json_text(body, "why", &why);
-	if (str_starts(rule, STR("g-")) ||
-	    (str_starts(rule, STR("gate.")) &&
-	        str_starts(why, STR("denied by ")))) {
-		*v = POLICY_ASK;
-		return true;
-	}
-	*v = POLICY_DENY;
-	for (int i = 0; i < VERDICTS; i++) {
-		if (str_eq_z(
-		        word, policy_verdict_name((enum policy_verdict)i))) {
-			*v = (enum policy_verdict)i;
-		}
-	}
-	return !rule.len || str_starts(rule, STR("gate.")) ||
-	       str_eq_z(rule, "read") || str_eq_z(rule, "defaults.unmatched");
-}
-
 static void
-differ(struct replay *r, const struct json *event,
-    const struct policy_call *call, const struct policy_call_decision *d,
-    enum policy_verdict was)
+differ(struct replay *r, const struct json *event, const char *what,
+    const struct review *d)
 {
 	struct arena *a = &r->cli->arena;
 	struct json *row = json_new(a, JSON_OBJECT);
+	struct str identity = STR("");
 
+	(void)json_text(event, "identity", &identity);
 	(void)json_set(
 	    a, row, "seq", json_new_i64(a, cli_number(event, "seq")));
 	(void)json_set_str(a, row, "at", str_of(cli_text(r->cli, event, "at")));
-	(void)json_set_str(a, row, "identity", arena_str(a, call->identity));
-	(void)json_set_str(a, row, "tool", arena_str(a, call->tool));
-	(void)json_set_str(a, row, "was", str_of(policy_verdict_name(was)));
-	(void)json_set_str(
-	    a, row, "now", str_of(policy_verdict_name(d->verdict)));
-	(void)json_set_str(a, row, "rule", arena_str(a, d->rule));
+	(void)json_set_str(a, row, "identity", identity);
+	(void)json_set_str(a, row, what, d->what);
+	(void)json_set_str(a, row, "was", str_of(policy_verdict_name(d->was)));
+	(void)json_set_str(a, row, "now", str_of(policy_verdict_name(d->now)));
+	(void)json_set_str(a, row, "rule", d->rule);
 	(void)json_push(r->differences, row);
 }
 
 static void
-judge(struct replay *r, const struct json *event)
+judge(struct replay *r, const struct json *event, enum book_kind kind)
 {
 	auto_arena a = { 0 };
 	const struct json *body = json_get(event, "body");
-	struct policy_call_decision d = { 0 };
-	struct policy_call call = { .args = json_get(body, "arguments") };
+	struct str identity = STR("");
 	struct str rule = STR("");
-	enum policy_verdict was;
+	bool is_call = kind == BOOK_CALL_DECIDED;
+	struct review d;
 
-	(void)json_text(event, "identity", &call.identity);
+	(void)json_text(event, "identity", &identity);
 	(void)json_text(event, "rule", &rule);
-	if (!is_of_role(r, call.identity)) {
+	if (!is_of_role(r, identity)) {
 		return;
 	}
 	if (!body) {
 		r->expired++;
 		return;
 	}
-	if (!was_verdict(body, rule, &was)) {
+	switch (
+	    review_decision(&a, r->policy, kind, identity, rule, body, &d)) {
+	case REVIEW_NOT_ASKED:
 		return;
-	}
-	r->calls++;
-	if (!json_text(body, "tool", &call.tool) ||
-	    !json_text(body, "action", &call.action) || !call.args) {
+	case REVIEW_NOT_HELD:
+	case REVIEW_BROKEN:
 		r->not_judged++;
-		return;
+		break;
+	case REVIEW_DIFFERS:
+		differ(r, event, is_call ? "tool" : "request", &d);
+		r->was[d.was]++;
+		r->now[d.now]++;
+		break;
+	case REVIEW_SAME:
+		r->was[d.was]++;
+		r->now[d.now]++;
+		break;
 	}
-	policy_call(&a, r->policy, &call, &d);
-	r->was[was]++;
-	r->now[d.verdict]++;
-	if (d.verdict != was) {
-		differ(r, event, &call, &d, was);
-	}
+	r->calls += is_call;
+	r->requests += !is_call;
 }
 
 static int
@@ -143,9 +123,13 @@ read_book(struct replay *r, uint64_t after, struct err *e)
 		more = events && events->count;
 		JSON_EACH(event, events)
 		{
-			if (strcmp(cli_text(r->cli, event, "kind"),
-			        "call_decided") == 0) {
-				judge(r, event);
+			enum book_kind kind;
+
+			if (book_kind_parse(
+			        str_of(cli_text(r->cli, event, "kind")),
+			        &kind) &&
+			    review_is_decision(kind)) {
+				judge(r, event, kind);
 			}
 		}
 		after = (uint64_t)cli_number(answer.tree, "next");
@@ -177,6 +161,7 @@ print_json(struct replay *r)
 	auto_buf text = { 0 };
 
 	(void)json_set(a, out, "calls", json_new_i64(a, r->calls));
+	(void)json_set(a, out, "requests", json_new_i64(a, r->requests));
 	(void)json_set(a, out, "not_judged", json_new_i64(a, r->not_judged));
 	(void)json_set(a, out, "expired", json_new_i64(a, r->expired));
 	add_counts(a, out, "was", r->was);
@@ -196,18 +181,20 @@ print(struct replay *r)
 		printf("%6lld  %s  %-5s -> %-5s  %s by %s  (%s)\n",
 		    (long long)cli_number(row, "seq"), cli_text(c, row, "at"),
 		    cli_text(c, row, "was"), cli_text(c, row, "now"),
-		    cli_text(c, row, "tool"), cli_text(c, row, "identity"),
-		    cli_text(c, row, "rule"));
+		    cli_text(
+		        c, row, json_get(row, "tool") ? "tool" : "request"),
+		    cli_text(c, row, "identity"), cli_text(c, row, "rule"));
 	}
-	printf("%lld calls: %lld allowed, %lld asked, %lld denied; were "
-	       "%lld, %lld, %lld; %zu differ\n",
-	    (long long)r->calls, (long long)r->now[POLICY_ALLOW],
-	    (long long)r->now[POLICY_ASK], (long long)r->now[POLICY_DENY],
-	    (long long)r->was[POLICY_ALLOW], (long long)r->was[POLICY_ASK],
-	    (long long)r->was[POLICY_DENY], (size_t)r->differences->count);
+	printf("%lld calls, %lld requests: %lld allowed, %lld asked, %lld "
+	       "denied; were %lld, %lld, %lld; %zu differ\n",
+	    (long long)r->calls, (long long)r->requests,
+	    (long long)r->now[POLICY_ALLOW], (long long)r->now[POLICY_ASK],
+	    (long long)r->now[POLICY_DENY], (long long)r->was[POLICY_ALLOW],
+	    (long long)r->was[POLICY_ASK], (long long)r->was[POLICY_DENY],
+	    (size_t)r->differences->count);
 	if (r->not_judged + r->expired) {
-		printf("not judged: %lld whose arguments the book does not "
-		       "hold, %lld expired\n",
+		printf("not judged: %lld of which the book does not hold what "
+		       "was asked, %lld expired\n",
 		    (long long)r->not_judged, (long long)r->expired);
 	}
 }

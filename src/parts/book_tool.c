@@ -5,7 +5,8 @@
  *
  *   --do verify  --file F            reads a backup, every head and body;
  *                [--size N --root HEX] against a checkpoint kept elsewhere,
- *                [--signer LINE] with the signatures of those in the book
+ *                [--signer LINE] with the signatures of those in the book,
+ *                [--decisions yes] every decision made again
  *   --do restore --file F --state D  makes F the book: of the state folder, or
  *                                    of the server whose URL is in --store-fd
  *
@@ -35,9 +36,9 @@ say(struct json_out *o, struct buf *line)
 }
 
 static bool
-wants_json(const struct part_self *p)
+wants(const struct part_self *p, const char *what)
 {
-	const char *given = part_arg(p, "json");
+	const char *given = part_arg(p, what);
 
 	return given && strcmp(given, "yes") == 0;
 }
@@ -76,43 +77,74 @@ read_wishes(const struct part_self *p, struct verify *v,
 	return 0;
 }
 
+static void
+say_verified(const struct verify *v)
+{
+	auto_buf line = { 0 };
+	struct json_out o;
+	char root[DIGEST_TEXT];
+
+	digest_text(book_tree_root(&v->tree), root);
+	json_out_init(&o, &line);
+	json_out_object(&o, NULL);
+	json_out_bool(&o, "ok", !v->decisions || !v->decisions->differ);
+	json_out_i64(&o, "events", (int64_t)v->tree.size);
+	json_out_i64(&o, "bodies", (int64_t)v->bodies);
+	json_out_i64(&o, "expired", (int64_t)v->expired);
+	json_out_i64(&o, "checkpoints", (int64_t)v->checkpoints);
+	json_out_z(&o, "root", root);
+	if (v->decisions) {
+		decisions_write(v->decisions, &o);
+	}
+	say(&o, &line);
+}
+
+static void
+print_verified(const struct verify *v)
+{
+	char root[DIGEST_TEXT];
+
+	digest_text(book_tree_root(&v->tree), root);
+	(void)printf("audit ok  %llu events, %llu bodies, %llu "
+	             "expired, %llu checkpoints, root %s\n",
+	    (unsigned long long)v->tree.size, (unsigned long long)v->bodies,
+	    (unsigned long long)v->expired, (unsigned long long)v->checkpoints,
+	    root);
+	if (v->decisions) {
+		auto_buf text = { 0 };
+
+		decisions_print(v->decisions, &text);
+		(void)printf("%s", buf_z(&text));
+	}
+}
+
 static int
 verify_file(const struct part_self *p, const char *file, struct err *e)
 {
 	auto_store store = NULL;
 	struct verify v = { 0 };
+	struct decisions decisions = { 0 };
 	struct book_signer signer;
-	auto_buf line = { 0 };
-	struct json_out o;
-	char root[DIGEST_TEXT];
+	int end;
 
 	if (store_open(file, STORE_READ, &store, e)) {
 		return -1;
 	}
 	v.store = store;
+	decisions.store = store;
+	v.decisions = wants(p, "decisions") ? &decisions : NULL;
 	if (read_wishes(p, &v, &signer, e) || verify_all(&v, e) ||
 	    store_check(store, e)) {
 		return -1;
 	}
-	digest_text(book_tree_root(&v.tree), root);
-	if (!wants_json(p)) {
-		(void)printf("audit ok  %llu events, %llu bodies, %llu "
-		             "expired, %llu checkpoints, root %s\n",
-		    (unsigned long long)v.tree.size,
-		    (unsigned long long)v.bodies, (unsigned long long)v.expired,
-		    (unsigned long long)v.checkpoints, root);
-		return 0;
+	if (wants(p, "json")) {
+		say_verified(&v);
+	} else {
+		print_verified(&v);
 	}
-	json_out_init(&o, &line);
-	json_out_object(&o, NULL);
-	json_out_bool(&o, "ok", true);
-	json_out_i64(&o, "events", (int64_t)v.tree.size);
-	json_out_i64(&o, "bodies", (int64_t)v.bodies);
-	json_out_i64(&o, "expired", (int64_t)v.expired);
-	json_out_i64(&o, "checkpoints", (int64_t)v.checkpoints);
-	json_out_z(&o, "root", root);
-	say(&o, &line);
-	return 0;
+	end = decisions_end(&decisions, e);
+	decisions_fini(&decisions);
+	return end;
 }
 
 /* --- restore --- */
@@ -318,7 +350,7 @@ restore(const struct part_self *p, const char *file, struct err *e)
 	           : restore_file(from, state, file, e)) {
 		return -1;
 	}
-	if (!wants_json(p)) {
+	if (!wants(p, "json")) {
 		(void)printf(
 		    "restored  %llu events; `handrail up` goes on from "
 		    "there\n",

@@ -19,6 +19,7 @@ struct verifying {
 	uint64_t ask;
 	struct book_tree tree; /* of the house, when it was asked */
 	struct verify verify;
+	struct decisions decisions;
 };
 
 static void
@@ -40,13 +41,16 @@ verified(struct verifying *j, struct core_ask *ask)
 	}
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
-	json_out_bool(&o, "ok", true);
+	json_out_bool(&o, "ok", j->decisions.differ == 0);
 	json_out_i64(&o, "events", (int64_t)j->verify.tree.size);
 	json_out_i64(&o, "bodies", (int64_t)j->verify.bodies);
 	json_out_i64(&o, "expired", (int64_t)j->verify.expired);
 	json_out_i64(&o, "checkpoints", (int64_t)j->verify.checkpoints);
 	digest_text(root, text);
 	json_out_z(&o, "root", text);
+	if (j->verify.decisions) {
+		decisions_write(j->verify.decisions, &o);
+	}
 	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));
 }
@@ -72,6 +76,7 @@ verify_more(void *owner)
 		verified(j, ask);
 	}
 	verify_fini(&j->verify);
+	decisions_fini(&j->decisions);
 	free(j);
 }
 
@@ -98,11 +103,11 @@ route_verify(struct core *c, struct core_ask *ask, struct err *e)
 {
 	struct book_root against = { 0 };
 	struct verifying *j;
+	struct str wish;
 
 	if (read_against(ask, &against, e)) {
 		return -1;
 	}
-
 	if (c->verifying) {
 		return err_set(e, ERR_CONFLICT,
 		    "the book is being verified already; ask again when that "
@@ -116,6 +121,10 @@ route_verify(struct core *c, struct core_ask *ask, struct err *e)
 	j->verify.store = c->book.store;
 	j->verify.last = c->book.durable;
 	j->verify.against = against;
+	j->decisions.store = c->book.store;
+	if (core_ask_query(ask, "decisions", &wish)) {
+		j->verify.decisions = &j->decisions;
+	}
 	c->verifying = j;
 	verify_more(j);
 	return 0;

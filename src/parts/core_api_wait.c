@@ -105,6 +105,8 @@ write_effects(struct json_out *o, const struct core_role *r)
 
 		json_out_object(o, NULL);
 		json_out_str(o, "rule", x->name);
+		json_out_str(o, "host", x->match_host);
+		json_out_i64(o, "port", x->match_port);
 		json_out_str(o, "credential", x->inject.credential);
 		json_out_bool(o, "pinned", x->pinned);
 		json_out_array(o, "only_for");
@@ -151,6 +153,7 @@ route_can(struct core *c, struct core_ask *ask, struct err *e)
 	}
 	json_out_end(&o, ']');
 	write_effects(&o, r);
+	core_standing_write(c, &o, r->identity);
 	json_out_str(&o, "policy", policy_text(r->policy));
 	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));

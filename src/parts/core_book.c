@@ -308,6 +308,10 @@ core_queue_step(
 		core_trail(c, task, seq);
 		save_letter(c, q);
 	}
+	/* After all of it: what fails may be tried again. */
+	for (size_t i = 0; c->stops && i < step->event_count; i++) {
+		core_stop_follow(c, step->events[i].id);
+	}
 }
 
 static void

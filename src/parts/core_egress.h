@@ -24,6 +24,10 @@ struct core_intent {
 	struct str path;
 	enum wire_git git;
 	struct policy_commands commands;
+	bool tls;             /* it was asked over TLS */
+	bool own_credentials; /* it brought some */
+	struct str from_tool;
+	const char *said; /* by the policy alone: allow, deny; NULL: unasked */
 	/* how, by the rule */
 	struct str rule;
 	struct str credential;

@@ -133,35 +133,49 @@ write_time(struct json_out *o, const char *key, struct wall t)
 	json_out_z(o, key, text);
 }
 
+static void
+write_grant(struct json_out *o, const struct wait_grant *g)
+{
+	json_out_object(o, NULL);
+	json_out_z(o, "id", g->id);
+	json_out_str(o, "identity", g->identity);
+	json_out_str(o, "tool", g->tool);
+	json_out_str(o, "gate", g->gate);
+	json_out_str(o, "hint", g->hint);
+	json_out_str(o, "wait", g->wait);
+	json_out_str(o, "by", g->by);
+	json_out_str(o, "surface", g->surface);
+	write_time(o, "made_at", g->made);
+	write_time(o, "expires_at", g->expires);
+	json_out_end(o, '}');
+}
+
+void
+core_standing_write(
+    const struct core *c, struct json_out *o, const char *identity)
+{
+	const struct wait_grant *g;
+
+	json_out_array(o, "grants");
+	for (size_t i = 0; (g = wait_grant_at(c->grants, i)); i++) {
+		if (wall_now().us < g->expires.us &&
+		    (!identity || str_eq_z(g->identity, identity))) {
+			write_grant(o, g);
+		}
+	}
+	json_out_end(o, ']');
+}
+
 int
 route_grants(struct core *c, struct core_ask *ask, struct err *e)
 {
 	auto_buf body = { 0 };
 	struct json_out o;
-	const struct wait_grant *g;
 
 	(void)e;
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
-	json_out_array(&o, "grants");
-	for (size_t i = 0; (g = wait_grant_at(c->grants, i)); i++) {
-		if (wall_now().us >= g->expires.us) {
-			continue;
-		}
-		json_out_object(&o, NULL);
-		json_out_z(&o, "id", g->id);
-		json_out_str(&o, "identity", g->identity);
-		json_out_str(&o, "tool", g->tool);
-		json_out_str(&o, "gate", g->gate);
-		json_out_str(&o, "hint", g->hint);
-		json_out_str(&o, "wait", g->wait);
-		json_out_str(&o, "by", g->by);
-		json_out_str(&o, "surface", g->surface);
-		write_time(&o, "made_at", g->made);
-		write_time(&o, "expires_at", g->expires);
-		json_out_end(&o, '}');
-	}
-	json_out_end(&o, ']');
+	core_standing_write(c, &o, NULL);
 	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;

@@ -22,5 +22,8 @@ void core_standing_make(
 /* The grant that covers this call, which a gate asks about; NULL: none. */
 const struct wait_grant *core_standing_find(
     const struct core *c, const struct core_call *k);
+/* Member "grants": those that stand, of this identity; NULL: of all. */
+void core_standing_write(
+    const struct core *c, struct json_out *o, const char *identity);
 
 #endif

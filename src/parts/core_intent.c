@@ -72,6 +72,40 @@ core_intent_in_force(struct core *c, const struct core_intent *i)
 
 /* --- the book's rows --- */
 
+/* What a push updates, and what it deletes. */
+static void
+write_git(const struct core_intent *i, struct json_out *o)
+{
+	json_out_z(o, "git", i->git == WIRE_GIT_PUSH ? "push" : "fetch");
+	json_out_array(o, "refs");
+	for (uint32_t n = 0; n < i->commands.count; n++) {
+		json_out_str(o, NULL, i->commands.at[n].ref);
+	}
+	json_out_end(o, ']');
+	json_out_array(o, "deletes");
+	for (uint32_t n = 0; n < i->commands.count; n++) {
+		if (i->commands.at[n].deletes) {
+			json_out_str(o, NULL, i->commands.at[n].ref);
+		}
+	}
+	json_out_end(o, ']');
+}
+
+/* All that the policy was asked, and its own word, so that the request can be
+ * decided again (room review). */
+static void
+write_asked(const struct core_intent *i, struct json_out *o)
+{
+	json_out_z(o, "policy", i->said);
+	json_out_bool(o, "tls", i->tls);
+	if (i->own_credentials) {
+		json_out_bool(o, "own_credentials", true);
+	}
+	if (i->from_tool.len) {
+		json_out_str(o, "from_tool", i->from_tool);
+	}
+}
+
 static void
 write_request(const struct core_intent *i, struct json_out *o)
 {
@@ -86,13 +120,10 @@ write_request(const struct core_intent *i, struct json_out *o)
 		json_out_z(o, "protocol", i->tunnel ? "tcp" : "websocket");
 	}
 	if (i->git != WIRE_GIT_NONE) {
-		json_out_z(
-		    o, "git", i->git == WIRE_GIT_PUSH ? "push" : "fetch");
-		json_out_array(o, "refs");
-		for (uint32_t n = 0; n < i->commands.count; n++) {
-			json_out_str(o, NULL, i->commands.at[n].ref);
-		}
-		json_out_end(o, ']');
+		write_git(i, o);
+	}
+	if (i->said) {
+		write_asked(i, o);
 	}
 	if (i->credential.len) {
 		json_out_str(o, "credential", i->credential);
@@ -289,6 +320,16 @@ core_intent_commit(struct core *c, struct core_intent *i)
 	core_after(c, core_intent_committed, i->number);
 }
 
+static void
+take_asked(struct core_intent *i, const struct policy_request *r,
+    enum policy_verdict said)
+{
+	i->said = policy_verdict_name(said);
+	i->tls = r->tls;
+	i->own_credentials = r->has_own_credentials;
+	i->from_tool = arena_str(&i->arena, r->from_tool);
+}
+
 void
 core_intent_judge(
     struct core *c, struct core_intent *i, const struct policy_request *r)
@@ -311,6 +352,7 @@ core_intent_judge(
 		return;
 	}
 	policy_request(&i->arena, i->role->policy, r, &d);
+	take_asked(i, r, d.verdict);
 	core_grant_request(c, core_run_find(c, i->run), &i->arena, r, &d);
 	if (d.verdict != POLICY_ALLOW) {
 		struct core_refusal why = {

@@ -56,12 +56,25 @@ of_role(const struct core *c, struct str role)
 	return all || !c->stops ? all : of_kind(c, "role", role);
 }
 
+/* Of the task itself, or of one that made it. */
+static const struct core_stop *
+of_line(const struct core *c, struct str task)
+{
+	const struct core_stop *s = of_kind(c, "task", task);
+	const struct queue_task *t = queue_find(c->queue, task);
+
+	while (!s && t && (t = queue_parent(c->queue, t->id))) {
+		s = of_kind(c, "task", t->id);
+	}
+	return s;
+}
+
 static const struct core_stop *
 of_task(const struct core *c, struct str task, struct str role)
 {
 	const struct core_stop *s = of_role(c, role);
 
-	return s || !c->stops ? s : of_kind(c, "task", task);
+	return s || !c->stops ? s : of_line(c, task);
 }
 
 bool
@@ -112,7 +125,7 @@ core_stop_write_task(
 	const struct core_stop *found[] = {
 		c->stops ? find(c, "all") : NULL,
 		c->stops ? of_kind(c, "role", t->queue) : NULL,
-		c->stops ? of_kind(c, "task", t->id) : NULL,
+		c->stops ? of_line(c, t->id) : NULL,
 	};
 
 	if (e2m_is_final(t->state) || (!found[0] && !found[1] && !found[2])) {
@@ -168,14 +181,14 @@ is_task(const struct core_stop *s, struct str *id)
 
 static void
 append(struct core *c, enum book_kind kind, const struct core_stop *s,
-    const struct core_operator *who, struct str reason)
+    const char *who, struct str reason)
 {
 	auto_buf body = { 0 };
 	struct json_out o;
 	char at[WALL_TEXT_MAX];
 	struct core_event event = {
 		.kind = kind,
-		.identity = who->name,
+		.identity = who,
 		.rule = str_of(s->scope),
 	};
 	struct str task;
@@ -184,7 +197,7 @@ append(struct core *c, enum book_kind kind, const struct core_stop *s,
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_z(&o, "scope", s->scope);
-	json_out_z(&o, "by", who->name);
+	json_out_z(&o, "by", who ? who : "handrail");
 	json_out_str(&o, "reason", reason);
 	json_out_z(&o, "at", at);
 	json_out_end(&o, '}');
@@ -229,24 +242,36 @@ load_row(void *context, const struct store_row *row, struct err *e)
 	struct core *c = context;
 	auto_arena a = { 0 };
 	struct json *tree;
-	struct str task;
 	struct core_stop *s = add(c);
 
-	if (json_parse(&a, row->value, NULL, &tree, e) ||
-	    read_stop(tree, s, e)) {
-		return -1;
+	return json_parse(&a, row->value, NULL, &tree, e) ||
+	               read_stop(tree, s, e)
+	           ? -1
+	           : 0;
+}
+
+/* Every task is held back that one of the stops of tasks is about. */
+static void
+hold_all(struct core *c)
+{
+	const struct queue_task *t;
+
+	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
+		queue_hold_back(c->queue, t->id, of_line(c, t->id) != NULL);
 	}
-	if (is_task(s, &task)) {
-		queue_hold_back(c->queue, task, true);
-	}
-	return 0;
 }
 
 int
 core_stop_load(struct core *c, struct err *e)
 {
-	return store_rows_walk(
-	    c->book.store, STR("stop"), STR(""), load_row, c, e);
+	if (store_rows_walk(
+	        c->book.store, STR("stop"), STR(""), load_row, c, e)) {
+		return -1;
+	}
+	if (c->stops) {
+		hold_all(c);
+	}
+	return 0;
 }
 
 /* --- stopping --- */
@@ -355,6 +380,45 @@ claim_again(struct core *c, uint64_t number)
 	core_claim(c);
 }
 
+/* The stop of a task that has ended, if no task that it made is at work. */
+static bool
+is_over(const struct core *c, const struct core_stop *s)
+{
+	const struct queue_task *t;
+	struct str id;
+
+	if (!is_task(s, &id)) {
+		return false;
+	}
+	t = queue_find(c->queue, id);
+	if (t && !e2m_is_final(t->state)) {
+		return false;
+	}
+	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
+		if (!e2m_is_final(t->state) && of_line(c, t->id) == s) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void
+core_stop_follow(struct core *c, struct str task)
+{
+	const struct queue_task *t = queue_find(c->queue, task);
+	const struct core_stop *s = t ? of_line(c, task) : NULL;
+
+	if (!s) {
+		return;
+	}
+	if (!e2m_is_final(t->state)) {
+		queue_hold_back(c->queue, task, true);
+	} else if (is_over(c, s)) {
+		append(c, BOOK_STOP_LIFTED, s, NULL, STR("the task has ended"));
+		drop(c, s);
+	}
+}
+
 /* --- routes --- */
 
 static int
@@ -363,12 +427,12 @@ task_scope(struct core *c, struct str id, char scope[SCOPE_MAX], struct err *e)
 	const struct queue_task *t = queue_find(c->queue, id);
 	auto_buf text = { 0 };
 
-	if (!t || e2m_is_final(t->state)) {
+	if ((!t || e2m_is_final(t->state)) && !of_kind(c, "task", id)) {
 		return err_set(e, t ? ERR_CONFLICT : ERR_MISSING,
 		    t ? "task %s has ended" : "there is no task %s",
 		    err_quote(id));
 	}
-	buf_addf(&text, "task:" STR_FMT, STR_ARG(t->id));
+	buf_addf(&text, "task:" STR_FMT, STR_ARG(id));
 	must(str_copy(scope, SCOPE_MAX, buf_str(&text)));
 	return 0;
 }
@@ -469,9 +533,9 @@ route_stop(struct core *c, struct core_ask *ask, struct err *e)
 		         s->by, sizeof(s->by), str_of(ask->operator_->name)) &&
 		     str_copy(s->reason, sizeof(s->reason), reason));
 		wall_text(wall_now(), s->at);
-		append(c, BOOK_STOP_PUT, s, ask->operator_, reason);
+		append(c, BOOK_STOP_PUT, s, ask->operator_->name, reason);
 		if (is_task(s, &task)) {
-			queue_hold_back(c->queue, task, true);
+			hold_all(c);
 		}
 		count = stop_all(c);
 	}
@@ -498,11 +562,13 @@ route_resume(struct core *c, struct core_ask *ask, struct err *e)
 		    "is",
 		    scope);
 	}
-	append(c, BOOK_STOP_LIFTED, s, ask->operator_, reason);
-	if (is_task(s, &task)) {
-		queue_hold_back(c->queue, task, false);
-	}
+	append(c, BOOK_STOP_LIFTED, s, ask->operator_->name, reason);
+	bool of_one = is_task(s, &task);
+
 	drop(c, s);
+	if (of_one) {
+		hold_all(c);
+	}
 	int64_t count = wake_all(c);
 
 	core_after(c, claim_again, 0);

@@ -119,15 +119,15 @@ verify_checkpoint(
 
 /* --- heads and bodies --- */
 
+/* body stays empty where there is none, or none any more. */
 static int
-verify_body(struct verify *v, const struct book_head *head, struct err *e)
+verify_body(struct verify *v, const struct book_head *head, struct buf *body,
+    struct err *e)
 {
-	auto_buf body = { 0 };
-
 	if (!head->has_body) {
 		return 0;
 	}
-	if (store_body_get(v->store, head->seq, &body, e)) {
+	if (store_body_get(v->store, head->seq, body, e)) {
 		if (e->kind != ERR_MISSING) {
 			return err_wrap(e, "the body of event %llu",
 			    (unsigned long long)head->seq);
@@ -137,14 +137,14 @@ verify_body(struct verify *v, const struct book_head *head, struct err *e)
 		return 0;
 	}
 	v->bodies++;
-	if (body.len != head->body_size ||
-	    !digest_eq(digest_of(buf_str(&body)), head->body)) {
+	if (body->len != head->body_size ||
+	    !digest_eq(digest_of(buf_str(body)), head->body)) {
 		return err_set(e, ERR_DENIED,
 		    "the body of event %llu was changed",
 		    (unsigned long long)head->seq);
 	}
 	return head->kind == BOOK_CHECKPOINT
-	           ? verify_checkpoint(v, head->seq, buf_str(&body), e)
+	           ? verify_checkpoint(v, head->seq, buf_str(body), e)
 	           : 0;
 }
 
@@ -172,6 +172,7 @@ verify_head(
     struct verify *v, struct str bytes, struct digest leaf, struct err *e)
 {
 	struct book_head head;
+	auto_buf body = { 0 };
 
 	if (book_head_decode(bytes, &head, e)) {
 		e->kind = ERR_DENIED;
@@ -184,7 +185,12 @@ verify_head(
 	}
 	mark(v, leaf);
 	book_tree_add(&v->tree, leaf);
-	return verify_body(v, &head, e) || verify_against(v, e) ? -1 : 0;
+	if (verify_body(v, &head, &body, e) || verify_against(v, e)) {
+		return -1;
+	}
+	return v->decisions
+	           ? decisions_head(v->decisions, &head, buf_str(&body), e)
+	           : 0;
 }
 
 static int

@@ -13,6 +13,7 @@
  */
 
 #include "book/book.h"
+#include "parts/verify_decisions.h"
 #include "store/store.h"
 
 #define VERIFY_LEAVES 16384 /* how far behind its head a checkpoint may be */
@@ -33,6 +34,7 @@ struct verify {
 	const struct book_signer *signer;
 	book_verify_fn *verify;
 	struct verify_marks *marks;
+	struct decisions *decisions; /* NULL: nothing is decided again */
 };
 
 /* Some thousand heads: 1: more to do, 0: done, ERR_DENIED with what is wrong.

@@ -44,6 +44,14 @@ queue_find(const struct queue *q, struct str id)
 }
 
 const struct queue_task *
+queue_parent(const struct queue *q, struct str id)
+{
+	const struct task *t = queue_task_find(q, id);
+
+	return t && t->more && t->more->parent ? &t->more->parent->shown : NULL;
+}
+
+const struct queue_task *
 queue_at(const struct queue *q, size_t index)
 {
 	const struct list *all = all_of(q);

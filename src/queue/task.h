@@ -37,6 +37,8 @@ struct queue_task { /* read only for others */
 	uint64_t last_seq;      /* of its last event */
 };
 const struct queue_task *queue_find(const struct queue *q, struct str id);
+/* The task that made it; NULL: none did, or it was forgotten. */
+const struct queue_task *queue_parent(const struct queue *q, struct str id);
 /* In order of being put; NULL past the end.  queue_forget moves them up. */
 const struct queue_task *queue_at(const struct queue *q, size_t index);
 /* What queue_claim would take; NULL: nothing. */

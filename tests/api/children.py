@@ -183,6 +183,72 @@ def a_wrong_task_is_the_models_error_and_nothing_is_written():
     h.verified()
 
 
+@test
+def a_stop_of_a_task_stops_what_it_made():
+    h = house()
+
+    def runs(task):
+        return any(c['state'] == 'started' for r in h.task(task)['runs']
+                   for c in r['calls'])
+
+    def hands():
+        return [n for n in h.left().values() if n in ('agent', 'sleep')]
+    grand = hire('worker', [shell('sleep 31'), FINISH])
+    task = h.dispatch([hire('worker', [grand, shell('sleep 32'), FINISH]),
+                       shell('sleep 33'), FINISH], queue='boss')
+    other = h.dispatch([shell('sleep 3'), FINISH], queue='worker')
+
+    def made(task):
+        return [c['result']['task'] for r in h.task(task)['runs']
+                for c in r['calls'] if c['tool'] == 'hire' and c.get('result')]
+    until(lambda: made(task) and made(made(task)[0]), 15, 'no children')
+    child = made(task)[0]
+    line = [task, child, made(child)[0]]
+    until(lambda: all(map(runs, line)), 15, 'not at work')
+    a = h.ok('stop', task)
+    need('3 runs ended' in a.out, a)
+    for t in line:
+        need(h.task(t)['hold'] == 'parked' and
+             h.task(t)['stopped'][0]['scope'] == 'task:' + task, h.task(t))
+    need(not h.task(other).get('stopped'), h.task(other))
+    need(h.outcome(other)['state'] == 'completed')
+    h.kill()
+    h.start()
+    need(not hands(), h.left())
+    for t in line:
+        need(h.task(t)['hold'] == 'parked', h.task(t))
+    # What they had started is a person's to say, when they go on.
+    a = h.ok('resume', task)
+    need('3 tasks' in a.out, a)
+    until(lambda: len(h.waits()) == 3, 15, 'they do not go on')
+    for wait in h.waits():
+        need(h.say(wait, 'happened').code == 200)
+    for t in line:
+        need(h.outcome(t)['state'] == 'completed')
+    need(h.read('status')['stopped'] == [])
+
+
+@test
+def a_stop_of_a_task_ends_with_the_last_of_its_line():
+    h = house()
+    task = h.dispatch([hire('worker', [shell('sleep 34'), FINISH]), FINISH],
+                      queue='boss')
+    need(h.outcome(task)['state'] == 'completed')
+    a = h.cli('stop', task)
+    need(a.code and 'has ended' in a.err, a)
+    late = h.dispatch([hire('worker', [shell('sleep 35'), FINISH]),
+                       shell('sleep 36'), FINISH], queue='boss')
+    until(lambda: [c for r in h.task(late)['runs'] for c in r['calls']
+                   if c['tool'] == 'shell'], 15, 'no second call')
+    child = [c['result']['task'] for r in h.task(late)['runs']
+             for c in r['calls'] if c['tool'] == 'hire'][0]
+    h.ok('stop', late)
+    h.ok('task', 'cancel', child)
+    need(h.read('status')['stopped'][0]['scope'] == 'task:' + late)
+    h.ok('task', 'cancel', late)
+    need(h.read('status')['stopped'] == [], h.read('status')['stopped'])
+
+
 if __name__ == '__main__':
     code = main()
     if HOUSE:

@@ -133,6 +133,23 @@ def a_stopped_task_keeps_its_wait_and_its_answer_until_it_is_resumed():
 
 
 @test
+def the_stop_of_a_task_ends_with_the_task():
+    h = house()
+    task = put(h, [pay('anna', 3)], queue='payer')
+    h.waiting()
+    h.ok('stop', task)
+    need(stopped(h) == ['task:' + task], stopped(h))
+    h.ok('task', 'cancel', task)
+    need(h.outcome(task)['state'] == 'failed')
+    need(stopped(h) == [], stopped(h))
+    last = [e for e in h.events() if e['kind'] == 'stop_lifted'][-1]
+    need(last['task'] == task and last['body']['by'] == 'handrail', last)
+    h.kill()
+    h.start()
+    need(stopped(h) == [], stopped(h))
+
+
+@test
 def a_resumed_task_that_waits_for_a_person_is_not_woken():
     h = house()
     task = put(h, [pay('bert', 4)], queue='payer')
@@ -245,6 +262,9 @@ def a_remembered_yes_stands_for_the_same_and_for_nothing_else():
     grants = h.read('grant', 'list')['grants']
     need(len(grants) == 1 and grants[0]['hint'] == 'pay 3 to anna', grants)
     grant = grants[0]['id']
+    who = grants[0]['identity']
+    need(h.read('can', who)['grants'] == grants, h.read('can', who))
+    need(grant in h.ok('can', who).out)
     again = run(h, [pay('anna', 3, note='another')], queue='payer')
     need(again['state'] == 'completed', again)
     need(grant in rules(h, again['id']), rules(h, again['id']))
@@ -257,6 +277,7 @@ def a_remembered_yes_stands_for_the_same_and_for_nothing_else():
     need(grant in h.ok('grant', 'list').out)
     h.ok('grant', 'revoke', grant)
     need(h.cli('grant', 'revoke', grant).code == 4)
+    need(h.read('can', who)['grants'] == [])
     denied(h, [pay('anna', 3)])
     kinds = [e['kind'] for e in h.events()]
     need(kinds.count('standing_grant_made') == 1 and

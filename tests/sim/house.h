@@ -14,6 +14,7 @@
  *   house_clock.c   the clock, the dice, the end of a process, what is to come
  *   house_store.c   a store in memory, with faults
  *   house_witness.c what is on the disk, and whether it is a story
+ *   house_consent.c what people allowed and stopped, and what `can` lists
  *   house_effects.c whether that covers what core does
  *   house_bugs.c    planted bugs, each of which must be noticed
  *   house_files.c   what the operator wrote
@@ -39,6 +40,8 @@
 #define SIM_WAITS   64
 #define SIM_EVENTS  1024
 #define SIM_INTENT  1024
+#define SIM_SCOPES  (2 + SIM_TASKS) /* all, the role of agents, each task */
+#define SIM_DEEDS   16              /* kinds of effects of a game */
 
 #define SIM_STORM_US (60 * CLOCK_SECOND)
 #define SIM_CALM_US  (12 * 3600 * CLOCK_SECOND) /* clocks were set back */
@@ -69,7 +72,9 @@ enum sim_hold {
 
 struct sim_call {
 	char tool[16];
-	uint32_t decided; /* allow or ask */
+	char args[DIGEST_TEXT];     /* that were decided about */
+	char approved[DIGEST_TEXT]; /* that the used approval was for */
+	uint32_t decided;           /* allow or ask */
 	uint32_t starts;
 	uint32_t start_epoch;
 	uint32_t settles;
@@ -104,6 +109,9 @@ struct sim_wait {
 	uint32_t call;
 	bool unknown; /* an outcome that nobody saw */
 	bool decided;
+	bool yes;     /* on the disk */
+	bool said_no; /* its person, who was told 200 */
+	char args[DIGEST_TEXT];
 	bool ended; /* used, or not needed any more */
 	bool alone; /* nobody comes to look at it */
 	/* seen open in this house and past its time, since then */
@@ -146,7 +154,15 @@ struct sim_agent {
 	bool asked;
 };
 
-enum sim_ask_kind { ASK_PUT, ASK_CANCEL, ASK_DECIDE, ASK_WORK };
+enum sim_ask_kind {
+	ASK_PUT,
+	ASK_CANCEL,
+	ASK_DECIDE,
+	ASK_WORK,
+	ASK_STOP,
+	ASK_RESUME,
+	ASK_CAN
+};
 
 struct sim_ask {
 	enum sim_ask_kind kind;
@@ -214,6 +230,11 @@ struct sim {
 	struct sim_ask asks[SIM_ASKS];
 	uint64_t ask_count;
 	struct sim_worker workers[SIM_WORKERS];
+	bool stopped[SIM_SCOPES]; /* on the disk */
+	uint32_t stop_heads[SIM_SCOPES], lift_heads[SIM_SCOPES];
+	char deeds[SIM_DEEDS][80]; /* "tool NAME", "egress RULE HOST" */
+	int deed_count;
+	bool can_told; /* and every deed is in it */
 	struct history *history;
 	uint64_t ops;
 	uint64_t paths;
@@ -232,7 +253,7 @@ struct sim_seen {
 	    parks, intents, completed, failed, blocked, cancelled, jumps,
 	    dead_agents, dead_cells, dead_egresses, dead_vaults, dead_apis,
 	    unknown, denied, doubled, full_disks, deposed, milled, stale,
-	    expired;
+	    expired, stops, lifted, edited, hidden;
 };
 extern struct sim_seen *sim_seen;
 
@@ -269,6 +290,19 @@ int sim_task_of(struct str id);
 int sim_task_of_run(struct book_id run);
 /* The task whose workspace this descriptor is; -1. */
 int sim_task_of_folder(int fd);
+
+/* house_consent.c */
+void sim_stop_head(enum book_kind kind, struct str body);
+void sim_must_not_be_stopped(const struct sim_task *t, const char *what);
+bool sim_is_stopped(const struct sim_task *t);
+sim_fn sim_say_stop, sim_say_resume, sim_say_can;
+void sim_stops_lift(void); /* in calm, whatever stands */
+/* An effect of an agent or a cell, to be found in what `can` lists. */
+void sim_deed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void sim_can_heard(const struct json *body);
+/* The digest of what a gated command is started with is what was allowed. */
+void sim_must_be_allowed(
+    const struct sim_task *t, uint32_t call, struct str task, struct str n);
 
 /* house_parts.c */
 void sim_house_up(void);

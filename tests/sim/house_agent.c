@@ -47,7 +47,11 @@ static void
 ask_call(struct sim_agent *a, char letter)
 {
 	struct wire_call_ask ask = { .ordinal = a->heard + 1 };
-	const char *tool = letter == 'w'   ? "write"
+	static const char *const outside[] = { "hidden", "nowhere", "bad",
+		"write" };
+	uint32_t wild = letter == 'x' ? sim_draw(COUNT(outside)) : 0;
+	const char *tool = letter == 'x'   ? outside[wild]
+	                   : letter == 'w' ? "write"
 	                   : letter == 'a' ? "again"
 	                   : letter == 'g' ? "gated"
 	                   : letter == 'f' ? "fetch"
@@ -55,7 +59,15 @@ ask_call(struct sim_agent *a, char letter)
 	auto_buf args = { 0 };
 
 	must(str_copy(ask.tool, sizeof(ask.tool), str_of(tool)));
-	if (letter) {
+	sim_seen->hidden += letter == 'x';
+	if (letter == 'x' && wild == COUNT(outside) - 1) {
+		buf_add_z(&args, "{\"task\":1}");
+	} else if (letter == 'g' && sim_one_in(12)) {
+		/* It changes its mind, maybe after somebody said yes. */
+		sim_seen->edited++;
+		buf_addf(&args, "{\"task\":\"%s\",\"n\":\"0%u\"}",
+		    sim.tasks[a->task].id, ask.ordinal);
+	} else if (letter) {
 		buf_addf(&args, "{\"task\":\"%s\",\"n\":\"%u\"}",
 		    sim.tasks[a->task].id, ask.ordinal);
 	} else {

@@ -145,3 +145,107 @@ __wrap_loop_timer_arm(struct loop_timer *t, struct loop *loop, struct mono at,
 	}
 	__real_loop_timer_arm(t, loop, at, fn, owner);
 }
+
+/* --- what people did not allow --- */
+
+void __real_core_call_asked(struct core *c, struct core_run *r,
+    uint32_t ordinal, struct str tool, struct str args);
+void __wrap_core_call_asked(struct core *c, struct core_run *r,
+    uint32_t ordinal, struct str tool, struct str args);
+void
+__wrap_core_call_asked(struct core *c, struct core_run *r, uint32_t ordinal,
+    struct str tool, struct str args)
+{
+	auto_arena a = { 0 };
+	auto_buf canonical = { 0 };
+	struct session_call *known =
+	    (struct session_call *)(uintptr_t)core_call_known(c, r, ordinal);
+	struct json *tree;
+	struct err e = { 0 };
+
+	if (sim_bug == BUG_ANY_ARGS && known &&
+	    json_parse(&a, args, NULL, &tree, &e) == 0) {
+		json_canonical(&canonical, tree);
+		known->args = digest_of(buf_str(&canonical));
+	}
+	__real_core_call_asked(c, r, ordinal, tool, args);
+}
+
+int __real_wait_consume(struct wait_list *l, struct arena *a,
+    const struct wait_consume *c, struct wait_step *step, struct err *e);
+int __wrap_wait_consume(struct wait_list *l, struct arena *a,
+    const struct wait_consume *c, struct wait_step *step, struct err *e);
+int
+__wrap_wait_consume(struct wait_list *l, struct arena *a,
+    const struct wait_consume *c, struct wait_step *step, struct err *e)
+{
+	struct wait_consume use = *c;
+	const struct wait_item *w = wait_find(l, c->id);
+
+	if (sim_bug == BUG_ANY_ARGS && w) {
+		use.digest = w->digest;
+	}
+	return __real_wait_consume(l, a, &use, step, e);
+}
+
+int __real_wait_decide(struct wait_list *l, struct arena *a,
+    const struct wait_decide *c, struct wait_step *step, struct err *e);
+int __wrap_wait_decide(struct wait_list *l, struct arena *a,
+    const struct wait_decide *c, struct wait_step *step, struct err *e);
+int
+__wrap_wait_decide(struct wait_list *l, struct arena *a,
+    const struct wait_decide *c, struct wait_step *step, struct err *e)
+{
+	struct wait_decide say = *c;
+
+	say.yes |= sim_bug == BUG_NO_IS_YES;
+	return __real_wait_decide(l, a, &say, step, e);
+}
+
+int __real_queue_park(struct queue *q, struct arena *a,
+    const struct queue_touch *c, struct queue_step *step, struct err *e);
+int __wrap_queue_park(struct queue *q, struct arena *a,
+    const struct queue_touch *c, struct queue_step *step, struct err *e);
+int
+__wrap_queue_park(struct queue *q, struct arena *a, const struct queue_touch *c,
+    struct queue_step *step, struct err *e)
+{
+	if (sim_bug == BUG_STOP_LEAK && str_starts(c->why, STR("stopped"))) {
+		return -1;
+	}
+	return __real_queue_park(q, a, c, step, e);
+}
+
+void __real_queue_hold_back(struct queue *q, struct str task, bool back);
+void __wrap_queue_hold_back(struct queue *q, struct str task, bool back);
+void
+__wrap_queue_hold_back(struct queue *q, struct str task, bool back)
+{
+	if (sim_bug != BUG_NOT_HELD) {
+		__real_queue_hold_back(q, task, back);
+	}
+}
+
+bool __real_names_have(const struct names *n, struct str name);
+bool __wrap_names_have(const struct names *n, struct str name);
+bool
+__wrap_names_have(const struct names *n, struct str name)
+{
+	return (sim_bug == BUG_HIDDEN && str_eq_z(name, "hidden")) ||
+	       __real_names_have(n, name);
+}
+
+void __real_policy_request(struct arena *a, const struct policy *p,
+    const struct policy_request *r, struct policy_request_decision *d);
+void __wrap_policy_request(struct arena *a, const struct policy *p,
+    const struct policy_request *r, struct policy_request_decision *d);
+void
+__wrap_policy_request(struct arena *a, const struct policy *p,
+    const struct policy_request *r, struct policy_request_decision *d)
+{
+	__real_policy_request(a, p, r, d);
+	if (sim_bug == BUG_HOST && d->verdict == POLICY_DENY) {
+		d->verdict = POLICY_ALLOW;
+		d->egress = policy_egress_at(p, 0);
+	}
+}

@@ -38,6 +38,11 @@ exec_sent(const struct wire_cell_exec *x, int plan)
 		sim_fault("call %llu of task %s is done twice for one start",
 		    (unsigned long long)n, t->id);
 	}
+	sim_must_not_be_stopped(t, "a command");
+	if (str_eq_z(word[0], "/bin/gated")) {
+		sim_must_be_allowed(t, (uint32_t)n, word[1], word[2]);
+	}
+	sim_deed("tool %s", k->tool);
 	t->writes++;
 	sim_seen->execs++;
 }
@@ -65,6 +70,7 @@ request_sent(uint64_t request, uint64_t path, bool goes)
 		sim_fault("a request goes and its intent is not on the disk");
 	}
 	sim_must_own(&sim.tasks[i->task], i->epoch, "a request that goes");
+	sim_must_not_be_stopped(&sim.tasks[i->task], "a request");
 	if (goes && ++i->gone > 1) {
 		sim_fault("a request goes twice");
 	}
@@ -89,6 +95,7 @@ http_sent(const struct wire_http_do *http)
 	must(i >= 0 && str_u64(rest, &n) && n >= 1 && n <= SIM_CALLS);
 	struct sim_call *k = &sim.tasks[i].calls[n];
 
+	sim_deed("tool %s", k->tool);
 	if (++k->execs > k->starts) {
 		sim_fault("call %llu of task %s goes and its start is not on "
 		          "the disk",
@@ -115,7 +122,11 @@ answered(const struct wire_api_answer_head *answer, const struct json *body)
 	             (ask->kind == ASK_CANCEL && answer->status == 200 &&
 	                 sim.tasks[ask->of].hold != SIM_FAILED) ||
 	             (ask->kind == ASK_DECIDE && answer->status == 200 &&
-	                 !sim.waits[ask->of].decided);
+	                 !sim.waits[ask->of].decided) ||
+	             (ask->kind == ASK_STOP && answer->status == 200 &&
+	                 !sim.stop_heads[ask->of]) ||
+	             (ask->kind == ASK_RESUME && answer->status == 200 &&
+	                 !sim.lift_heads[ask->of]);
 
 	if (early) {
 		sim_fault("a client was told %u before it was on the disk",
@@ -157,6 +168,7 @@ run_begins(int fd)
 	if (i < 0 || sim.tasks[i].hold != SIM_OWNED) {
 		sim_fault("a run begins and its claim is not on the disk");
 	}
+	sim_must_not_be_stopped(&sim.tasks[i], "a run");
 }
 
 static void

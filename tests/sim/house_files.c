@@ -39,6 +39,15 @@ static const char tool[] =
     "properties.task = { type = \"string\" }\n"
     "properties.n = { type = \"string\" }\n[tool.%s.run]\n%s\n";
 
+static const char hidden[] =
+    "[tool.hidden]\ndescription = \"d\"\naction = \"write\"\n"
+    "timeout = \"1m\"\nidentities = [\"phone__*__*\"]\n"
+    "[tool.hidden.input]\ntype = \"object\"\nrequired = [\"task\", \"n\"]\n"
+    "properties.task = { type = \"string\" }\n"
+    "properties.n = { type = \"string\" }\n"
+    "[tool.hidden.run]\n"
+    "exec = [\"/bin/hidden\", \"{{task}}\", \"{{n}}\"]\n";
+
 static void
 write_file(const char *name, struct str text)
 {
@@ -86,6 +95,10 @@ sim_files(const char *at)
 	add_tool(&text, "fetch", false,
 	    "http = { method = \"GET\", url = "
 	    "\"https://up.test/do/{{task}}/{{n}}\" }");
+	/* Two that no task of this role may have. */
+	buf_add_z(&text, hidden);
+	add_tool(&text, "bad", false,
+	    "exec = [\"/bin/bad\", \"{{task}}\", \"{{n}}\"]");
 	write_file("roles/helper/mcp/server.toml", buf_str(&text));
 	write_file("roles/mill/role.toml", str_of(mill));
 	write_file("roles/mill/gates.toml", str_of(no_gates));

@@ -186,10 +186,14 @@ look(uint64_t a, uint64_t b)
 		return;
 	}
 	sim_waits_end();
+	sim_stops_lift();
 	if (sim_draw(8) == 0) {
 		sim_witness_derived();
 	}
-	if (sim.calm && all_done()) {
+	if (sim.calm && all_done() && !sim.can_told) {
+		sim_say_can(0, 0);
+		sim_always(5 * CLOCK_SECOND, look, 0, 0);
+	} else if (sim.calm && all_done()) {
 		sim_witness_derived();
 		account();
 		sim_history_check();
@@ -243,7 +247,7 @@ sweep(void)
 static void
 make_tasks(void)
 {
-	static const char letters[] = "wwaagfm";
+	static const char letters[] = "wwaaggfmx";
 
 	int last[2] = { -1, -1 };
 

@@ -33,9 +33,11 @@ again(enum sim_ask_kind kind, int of)
 		sim_always(us, say_cancel, (uint64_t)of, 0);
 	} else if (kind == ASK_DECIDE) {
 		sim_always(us, sim_person_look, (uint64_t)of, 0);
-	} else {
+	} else if (kind == ASK_WORK) {
 		sim_worker_unheard((uint64_t)of);
-	}
+	} else if (kind == ASK_CAN) {
+		sim_always(us, sim_say_can, 0, 0);
+	} /* who stops looks again at what stands */
 }
 
 bool
@@ -207,6 +209,9 @@ decision_heard(const struct sim_ask *a, uint32_t status)
 	if (status != 200 && status != 409) {
 		sim_fault("a decision was refused: %u", status);
 	}
+	if (status == 200) {
+		sim.waits[a->of].said_no |= !w->unknown && !a->yes;
+	}
 	if (status == 409 && !w->decided) {
 		again(a->kind, a->of); /* too late, by a clock that jumps */
 	}
@@ -233,8 +238,12 @@ heard(struct sim_ask *a, uint32_t status, const struct json *body)
 		put_heard(&sim.tasks[a->of], status);
 	} else if (a->kind == ASK_CANCEL) {
 		cancel_heard(&sim.tasks[a->of], status);
-	} else {
+	} else if (a->kind == ASK_DECIDE) {
 		decision_heard(a, status);
+	} else if (a->kind == ASK_CAN) {
+		sim_can_heard(body);
+	} else if (status != 200 && status != 404 && status != 409) {
+		sim_fault("a stop or its end was refused: %u", status);
 	}
 }
 
@@ -322,5 +331,9 @@ sim_people_begin(void)
 			sim_always(
 			    sim_draw(50000000), say_cancel, (uint64_t)i, 0);
 		}
+	}
+	for (uint32_t n = sim_draw(4); n > 0; n--) {
+		sim_always(sim_draw(60000000), sim_say_stop,
+		    sim_draw(2 + (uint32_t)sim.task_count), 0);
 	}
 }

@@ -103,6 +103,9 @@ claimed(struct sim_task *t, uint32_t epoch)
 		          "complete",
 		    t->id, before->id);
 	}
+	if (!t->cancel_asked) {
+		sim_must_not_be_stopped(t, "a claim");
+	}
 	t->epoch = epoch;
 	t->hold = SIM_OWNED;
 	sim_seen->claims++;
@@ -221,8 +224,11 @@ call_head(struct sim_task *t, const struct book_head *head, struct str body)
 		if (k->starts && strcmp(k->tool, "again") != 0) {
 			sim_fault("task %s: %s starts twice", t->id, k->tool);
 		}
-		if (!k->used && strcmp(k->tool, "gated") == 0) {
-			sim_fault("task %s: gated starts, and nobody said yes",
+		sim_must_not_be_stopped(t, "a start of a call");
+		if (strcmp(k->tool, "gated") == 0 &&
+		    (!k->used || strcmp(k->args, k->approved) != 0)) {
+			sim_fault("task %s: gated starts, and nobody allowed "
+			          "it with these arguments",
 			    t->id);
 		}
 		k->starts++;
@@ -237,9 +243,25 @@ call_head(struct sim_task *t, const struct book_head *head, struct str body)
 		k->decided += !str_eq_z(text, "deny");
 		(void)json_text(tree, "tool", &text);
 		(void)str_copy(k->tool, sizeof(k->tool), text);
+		(void)json_text(tree, "args", &text);
+		(void)str_copy(k->args, sizeof(k->args), text);
 	} else if (++k->settles > 1) {
 		sim_fault("task %s: call %u settles twice", t->id, head->call);
 	}
+}
+
+static void
+consumed(struct sim_task *t, const struct sim_wait *w)
+{
+	struct sim_call *k = &t->calls[w->call];
+
+	if (++k->used > 1) {
+		sim_fault("an approval of task %s is used twice", t->id);
+	}
+	if (!w->yes || w->said_no) {
+		sim_fault("a no to task %s is used as a yes", t->id);
+	}
+	memcpy(k->approved, w->args, sizeof(k->approved));
 }
 
 static void
@@ -269,6 +291,8 @@ wait_head(struct sim_task *t, const struct book_head *head, struct str body)
 			.call = head->call,
 			.unknown = str_eq_z(word, "unknown_outcome") };
 		(void)str_copy(w->id, sizeof(w->id), id);
+		(void)json_text(tree, "args", &word);
+		(void)str_copy(w->args, sizeof(w->args), word);
 		sim_seen->unknown += w->unknown;
 		w->alone = !w->unknown && sim_draw(6) == 0;
 		if (!w->alone) {
@@ -279,11 +303,17 @@ wait_head(struct sim_task *t, const struct book_head *head, struct str body)
 	}
 	must(i < sim.wait_count);
 	(void)json_text(tree, "event", &word);
-	w->decided |= head->kind == BOOK_WAIT_DECIDED;
+	if (head->kind == BOOK_WAIT_DECIDED) {
+		struct str answer = STR("");
+
+		(void)json_text(tree, "answer", &answer);
+		w->decided = true;
+		w->yes = str_eq_z(answer, "approve");
+	}
 	sim_seen->expired += str_eq_z(word, "expired");
 	w->ended |= head->kind == BOOK_WAIT_ENDED;
-	if (str_eq_z(word, "consumed") && ++t->calls[w->call].used > 1) {
-		sim_fault("an approval of task %s is used twice", t->id);
+	if (str_eq_z(word, "consumed")) {
+		consumed(t, w);
 	}
 }
 
@@ -293,6 +323,7 @@ intent_head(struct sim_task *t, const struct book_head *head, struct str body)
 	auto_arena a = { 0 };
 	struct json *tree;
 	struct str path = STR("");
+	struct str host = STR("");
 	struct err e = { 0 };
 	int64_t request = 0;
 	struct sim_intent *i = &sim.intents[sim.intent_count++];
@@ -304,6 +335,11 @@ intent_head(struct sim_task *t, const struct book_head *head, struct str body)
 	}
 	(void)json_text(tree, "path", &path);
 	sim_must_own(t, head->epoch, "an intent");
+	sim_must_not_be_stopped(t, "an intent");
+	(void)json_text(tree, "host", &host);
+	if (str_starts(str_of(head->rule), STR("egress."))) {
+		sim_deed("egress %s " STR_FMT, head->rule + 7, STR_ARG(host));
+	}
 	*i = (struct sim_intent){ .request = (uint64_t)request,
 		.house = sim.house,
 		.task = (int)(t - sim.tasks),
@@ -343,6 +379,10 @@ sim_witness_head(const struct book_head *head, struct str body)
 
 	if (head->kind == BOOK_CELL_STARTED) {
 		cell_head(body);
+	}
+	if (head->kind == BOOK_STOP_PUT || head->kind == BOOK_STOP_LIFTED) {
+		sim_stop_head(head->kind, body);
+		return;
 	}
 	if (!t) {
 		return;

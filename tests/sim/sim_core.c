@@ -243,6 +243,10 @@ tell(void)
 	TELL(milled);
 	TELL(stale);
 	TELL(expired);
+	TELL(stops);
+	TELL(lifted);
+	TELL(edited);
+	TELL(hidden);
 #undef TELL
 }
 
@@ -304,6 +308,10 @@ a_storm_is_in_every_hundred_games(void **state)
 	assert_true(SEEN(milled) > SEEN(games) / 4);
 	assert_true(SEEN(stale) > SEEN(games) / 4);
 	assert_true(SEEN(expired) > SEEN(games) / 20);
+	assert_true(SEEN(stops) > SEEN(games) / 2);
+	assert_true(SEEN(lifted) > SEEN(games) / 2);
+	assert_true(SEEN(edited) > SEEN(games) / 50);
+	assert_true(SEEN(hidden) > SEEN(games) / 4);
 }
 
 static void

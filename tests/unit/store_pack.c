@@ -262,8 +262,8 @@ refused_of(struct pack_words *w, struct buf *blob)
 		size_t left = blob->len;
 
 		assert_int_equal(
-		    unpack_heads(w, 1, str_sub(buf_str(blob), 0, len),
-		        take_any, &left, &e),
+		    unpack_heads(w, 1, str_sub(buf_str(blob), 0, len), take_any,
+		        &left, &e),
 		    -1);
 		assert_int_equal(e.kind, ERR_INPUT);
 	}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "review/review.h"
+
+#include <string.h>
+
+bool
+review_is_decision(enum book_kind kind)
+{
+	return kind == BOOK_CALL_DECIDED || kind == BOOK_REQUEST_INTENT ||
+	       kind == BOOK_REQUEST_DENIED;
+}
+
+static struct str
+text_of(const struct json *body, const char *key)
+{
+	struct str text = STR("");
+
+	(void)json_text(body, key, &text);
+	return text;
+}
+
+static bool
+is_true(const struct json *body, const char *key)
+{
+	const struct json *value = json_get(body, key);
+
+	return value && value->type == JSON_TRUE;
+}
+
+static bool
+parse_verdict(struct str word, enum policy_verdict *v)
+{
+	for (int i = POLICY_DENY; i <= POLICY_ASK; i++) {
+		if (str_eq_z(
+		        word, policy_verdict_name((enum policy_verdict)i))) {
+			*v = (enum policy_verdict)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum review_end
+ended(struct review *out)
+{
+	return out->was == out->now ? REVIEW_SAME : REVIEW_DIFFERS;
+}
+
+/* --- calls --- */
+
+/* What the policy said, whatever a person or a standing grant said then;
+ * false: it was not asked (a wrong call, an unknown tool, finish). */
+static bool
+call_verdict(const struct json *body, struct str rule, enum policy_verdict *was)
+{
+	bool gate = str_starts(rule, STR("gate."));
+
+	if (str_starts(rule, STR("g-")) ||
+	    (gate && str_starts(text_of(body, "why"), STR("denied by ")))) {
+		*was = POLICY_ASK;
+		return true;
+	}
+	return parse_verdict(text_of(body, "verdict"), was) &&
+	       (!rule.len || gate || str_eq_z(rule, "read") ||
+	           str_eq_z(rule, "defaults.unmatched"));
+}
+
+/* The arguments are those whose digest was decided about. */
+static bool
+arguments_fit(const struct json *body, const struct json *args)
+{
+	auto_buf canonical = { 0 };
+	struct digest said;
+
+	json_canonical(&canonical, args);
+	return digest_parse(text_of(body, "args"), &said) &&
+	       digest_eq(said, digest_of(buf_str(&canonical)));
+}
+
+static enum review_end
+review_call(struct arena *a, const struct policy *p, struct str identity,
+    struct str rule, const struct json *body, struct review *out)
+{
+	struct policy_call_decision d = { 0 };
+	struct policy_call call = {
+		.identity = identity,
+		.tool = text_of(body, "tool"),
+		.action = text_of(body, "action"),
+		.args = json_get(body, "arguments"),
+	};
+
+	if (!call_verdict(body, rule, &out->was)) {
+		return REVIEW_NOT_ASKED;
+	}
+	out->what = call.tool;
+	if (!call.tool.len || !call.action.len || !call.args) {
+		return REVIEW_NOT_HELD;
+	}
+	if (!arguments_fit(body, call.args)) {
+		out->text = STR("its arguments are not those of its digest");
+		return REVIEW_BROKEN;
+	}
+	policy_call(a, p, &call, &d);
+	out->now = d.verdict;
+	out->rule = d.rule;
+	return ended(out);
+}
+
+/* --- requests --- */
+
+/* A known push names its refs; which of them it deletes stands apart. */
+static bool
+read_refs(const struct json *body, struct policy_commands *out)
+{
+	const struct json *deleted = json_get(body, "deletes");
+
+	out->complete = true;
+	JSON_EACH(ref, json_get(body, "refs"))
+	{
+		struct policy_command *command = &out->at[out->count];
+
+		if (ref->type != JSON_STRING ||
+		    out->count == POLICY_COMMANDS_MAX) {
+			return false;
+		}
+		command->ref = ref->text;
+		JSON_EACH(gone, deleted)
+		{
+			command->deletes |= gone->type == JSON_STRING &&
+			                    str_eq(gone->text, ref->text);
+		}
+		out->count++;
+	}
+	out->probe = out->count == 0;
+	return true;
+}
+
+static bool
+read_host(struct str text, struct names_host *host)
+{
+	struct err e = { 0 };
+
+	if (names_addr_parse(text, &host->addr)) {
+		host->is_addr = true;
+		return str_copy(host->text, sizeof(host->text), text);
+	}
+	return names_host_parse(text, host, &e) == 0;
+}
+
+static enum policy_git
+read_git(struct str word)
+{
+	if (str_eq_z(word, "push")) {
+		return POLICY_GIT_PUSH;
+	}
+	return str_eq_z(word, "fetch") ? POLICY_GIT_FETCH : POLICY_GIT_NO;
+}
+
+static enum review_end
+review_request(struct arena *a, const struct policy *p, struct str identity,
+    const struct json *body, struct review *out)
+{
+	struct policy_request_decision d = { 0 };
+	struct policy_commands *refs = arena_alloc(a, sizeof(*refs));
+	struct names_host host = { 0 };
+	struct str protocol = text_of(body, "protocol");
+	struct policy_request r = {
+		.identity = identity,
+		.host = &host,
+		.tls = is_true(body, "tls"),
+		.method = text_of(body, "method"),
+		.path = text_of(body, "path"),
+		.git = read_git(text_of(body, "git")),
+		.from_tool = text_of(body, "from_tool"),
+		.has_own_credentials = is_true(body, "own_credentials"),
+		.tunnel = str_eq_z(protocol, "tcp"),
+		.websocket = str_eq_z(protocol, "websocket"),
+	};
+	int64_t port = 0;
+
+	if (!parse_verdict(text_of(body, "policy"), &out->was)) {
+		return json_get(body, "method") ? REVIEW_NOT_ASKED
+		                                : REVIEW_NOT_HELD;
+	}
+	(void)json_i64(body, "port", &port);
+	out->what = arena_printf(a, STR_FMT " " STR_FMT ":%lld" STR_FMT,
+	    STR_ARG(r.method), STR_ARG(text_of(body, "host")), (long long)port,
+	    STR_ARG(r.path));
+	if (!read_host(text_of(body, "host"), &host) || port < 1 ||
+	    port > UINT16_MAX || !read_refs(body, refs)) {
+		out->text = STR("it names no host, port and refs");
+		return REVIEW_BROKEN;
+	}
+	r.port = (uint16_t)port;
+	if (r.git == POLICY_GIT_PUSH && str_eq_z(r.method, "POST")) {
+		r.commands = refs;
+	}
+	policy_request(a, p, &r, &d);
+	out->now = d.verdict;
+	out->rule = d.rule;
+	return ended(out);
+}
+
+enum review_end
+review_decision(struct arena *a, const struct policy *p, enum book_kind kind,
+    struct str identity, struct str rule, const struct json *body,
+    struct review *out)
+{
+	enum review_end end;
+
+	must(review_is_decision(kind));
+	memset(out, 0, sizeof(*out));
+	if (!body || body->type != JSON_OBJECT) {
+		return REVIEW_NOT_HELD;
+	}
+	end = kind == BOOK_CALL_DECIDED
+	          ? review_call(a, p, identity, rule, body, out)
+	          : review_request(a, p, identity, body, out);
+	/* The text of a closed role's policy is empty, and it denies. */
+	if (end == REVIEW_DIFFERS && out->was == POLICY_DENY &&
+	    !policy_text(p).len) {
+		out->now = POLICY_DENY;
+		return REVIEW_SAME;
+	}
+	return end;
+}

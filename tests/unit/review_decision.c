@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_help.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "review/review.h"
+
+#define WHO STR("linux__server__payer_coworker")
+
+static const char gates[] =
+    "[defaults]\n"
+    "unmatched = \"allow\"\n"
+    "[gate.pay]\n"
+    "match = { tool = \"pay\", args.amount = \"> 5\" }\n"
+    "require = \"operator\"\n"
+    "[egress.api]\n"
+    "match = { host = \"api.good.test\" }\n"
+    "[egress.forge]\n"
+    "match = { host = \"git.good.test\", git = \"push\", "
+    "ref = \"refs/heads/agent/*\" }\n"
+    "[egress.raw]\n"
+    "match = { host = \"db.good.test\", port = 5432 }\n"
+    "protocol = \"tcp\"\n"
+    "only_for = [\"dump\"]\n";
+
+static enum review_end
+again_with(const char *policy, enum book_kind kind, const char *rule,
+    const char *body, struct review *r)
+{
+	static struct arena a;
+	struct json *tree = NULL;
+	struct err e = { 0 };
+
+	arena_fini(&a);
+	if (body && json_parse(&a, str_of(body), NULL, &tree, &e)) {
+		fail_msg("%s", e.text);
+	}
+	return review_decision(
+	    &a, policy_of(&a, policy), kind, WHO, str_of(rule), tree, r);
+}
+
+static enum review_end
+again(enum book_kind kind, const char *rule, const char *body)
+{
+	struct review r;
+
+	return again_with(gates, kind, rule, body, &r);
+}
+
+/* A call_decided as session writes it; the digest is of its arguments. */
+static const char *
+call_of(
+    const char *verdict, const char *tool, const char *args, const char *more)
+{
+	static char text[2000];
+	char hex[DIGEST_TEXT];
+
+	digest_text(digest_of(str_of(args)), hex);
+	assert_true(snprintf(text, sizeof(text),
+	                "{\"verdict\":\"%s\",\"tool\":\"%s\",\"args\":\"%s\","
+	                "\"action\":\"write\",\"arguments\":%s%s}",
+	                verdict, tool, hex, args, more) < (int)sizeof(text));
+	return text;
+}
+
+static void
+a_call_is_decided_as_it_was(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    again(BOOK_CALL_DECIDED, "defaults.unmatched",
+	        call_of("allow", "shell", "{\"command\":\"ls\"}", "")),
+	    REVIEW_SAME);
+	assert_int_equal(again(BOOK_CALL_DECIDED, "gate.pay",
+	                     call_of("ask", "pay", "{\"amount\":7}", "")),
+	    REVIEW_SAME);
+	assert_int_equal(again(BOOK_CALL_DECIDED, "defaults.unmatched",
+	                     call_of("allow", "pay", "{\"amount\":7}", "")),
+	    REVIEW_DIFFERS);
+	assert_int_equal(again(BOOK_CALL_DECIDED, "gate.pay",
+	                     call_of("ask", "pay", "{\"amount\":5}", "")),
+	    REVIEW_DIFFERS);
+}
+
+static void
+what_people_and_grants_said_is_not_the_policys_word(void **state)
+{
+	(void)state;
+	assert_int_equal(again(BOOK_CALL_DECIDED, "g-0123456789",
+	                     call_of("allow", "pay", "{\"amount\":7}",
+	                         ",\"why\":\"gate.pay\"")),
+	    REVIEW_SAME);
+	assert_int_equal(again(BOOK_CALL_DECIDED, "gate.pay",
+	                     call_of("deny", "pay", "{\"amount\":7}",
+	                         ",\"why\":\"denied by ada: no\"")),
+	    REVIEW_SAME);
+	assert_int_equal(again(BOOK_CALL_DECIDED, "schema",
+	                     call_of("deny", "pay", "{\"amount\":7}", "")),
+	    REVIEW_NOT_ASKED);
+	assert_int_equal(again(BOOK_CALL_DECIDED, "builtin.finish",
+	                     call_of("allow", "finish", "{}", "")),
+	    REVIEW_NOT_ASKED);
+}
+
+static void
+arguments_that_are_not_of_their_digest_are_told(void **state)
+{
+	struct review r;
+	char text[2000];
+	const char *body = call_of("ask", "pay", "{\"amount\":7}", "");
+	char *amount;
+
+	(void)state;
+	assert_true(strlen(body) < sizeof(text));
+	(void)strcpy(text, body);
+	amount = strstr(text, ":7");
+	assert_non_null(amount);
+	amount[1] = '9';
+	assert_int_equal(
+	    again_with(gates, BOOK_CALL_DECIDED, "gate.pay", text, &r),
+	    REVIEW_BROKEN);
+	assert_true(r.text.len > 0);
+}
+
+static void
+what_the_book_does_not_hold_is_not_judged(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    again(BOOK_CALL_DECIDED, "gate.pay", NULL), REVIEW_NOT_HELD);
+	assert_int_equal(again(BOOK_CALL_DECIDED, "gate.pay",
+	                     "{\"verdict\":\"ask\",\"tool\":\"pay\"}"),
+	    REVIEW_NOT_HELD);
+	assert_int_equal(
+	    again(BOOK_REQUEST_DENIED, "egress", "{\"host\":\"x\"}"),
+	    REVIEW_NOT_HELD);
+}
+
+#define REQUEST(policy, method, host, port, path)                      \
+	"{\"policy\":\"" policy "\",\"tls\":true,\"method\":\"" method \
+	"\",\"host\":\"" host "\",\"port\":" port ",\"path\":\"" path "\""
+
+static void
+a_request_is_decided_as_it_was(void **state)
+{
+	struct review r;
+
+	(void)state;
+	assert_int_equal(
+	    again_with(gates, BOOK_REQUEST_INTENT, "egress.api",
+	        REQUEST("allow", "GET", "api.good.test", "443", "/a") "}", &r),
+	    REVIEW_SAME);
+	assert_true(str_eq_z(r.rule, "egress.api"));
+	assert_true(str_eq_z(r.what, "GET api.good.test:443/a"));
+	assert_int_equal(
+	    again(BOOK_REQUEST_DENIED, "",
+	        REQUEST("deny", "GET", "bad.test", "443", "/a") "}"),
+	    REVIEW_SAME);
+	assert_int_equal(
+	    again(BOOK_REQUEST_INTENT, "egress.api",
+	        REQUEST("allow", "GET", "bad.test", "443", "/a") "}"),
+	    REVIEW_DIFFERS);
+	assert_int_equal(
+	    again(BOOK_REQUEST_DENIED, "",
+	        REQUEST("deny", "GET", "api.good.test", "443", "/a") "}"),
+	    REVIEW_DIFFERS);
+	assert_int_equal(again(BOOK_REQUEST_INTENT, "egress.api",
+	                     REQUEST("allow", "GET", "", "443", "/a") "}"),
+	    REVIEW_BROKEN);
+}
+
+#define PUSH                                             \
+	REQUEST("allow", "POST", "git.good.test", "443", \
+	    "/r.git/git-receive-pack")                   \
+	",\"git\":\"push\""
+
+static void
+a_push_is_decided_by_every_ref_and_by_what_it_deletes(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    again(BOOK_REQUEST_INTENT, "egress.forge",
+	        PUSH ",\"refs\":[\"refs/heads/agent/a\"],\"deletes\":[]}"),
+	    REVIEW_SAME);
+	assert_int_equal(
+	    again(BOOK_REQUEST_INTENT, "egress.forge",
+	        PUSH ",\"refs\":[\"refs/heads/agent/a\",\"refs/heads/main\"],"
+	             "\"deletes\":[]}"),
+	    REVIEW_DIFFERS);
+	assert_int_equal(again(BOOK_REQUEST_INTENT, "egress.forge",
+	                     PUSH ",\"refs\":[\"refs/heads/agent/a\"],"
+	                          "\"deletes\":[\"refs/heads/agent/a\"]}"),
+	    REVIEW_DIFFERS);
+}
+
+static void
+a_tunnel_is_decided_by_the_tool_that_asked(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    again(BOOK_REQUEST_INTENT, "egress.raw",
+	        REQUEST("allow", "", "db.good.test", "5432",
+	            "") ",\"protocol\":\"tcp\",\"from_tool\":\"dump\"}"),
+	    REVIEW_SAME);
+	assert_int_equal(again(BOOK_REQUEST_INTENT, "egress.raw",
+	                     REQUEST("allow", "", "db.good.test", "5432",
+	                         "") ",\"protocol\":\"tcp\"}"),
+	    REVIEW_DIFFERS);
+}
+
+static void
+a_closed_role_denies_by_a_text_that_is_empty(void **state)
+{
+	struct review r;
+
+	(void)state;
+	assert_int_equal(again_with("", BOOK_CALL_DECIDED, "",
+	                     call_of("deny", "pay", "{\"amount\":7}", ""), &r),
+	    REVIEW_SAME);
+	assert_int_equal(again_with("", BOOK_CALL_DECIDED, "defaults.unmatched",
+	                     call_of("allow", "pay", "{\"amount\":7}", ""), &r),
+	    REVIEW_DIFFERS);
+}
+
+static void
+other_heads_are_no_decisions(void **state)
+{
+	(void)state;
+	assert_false(review_is_decision(BOOK_CALL_SETTLED));
+	assert_true(review_is_decision(BOOK_REQUEST_DENIED));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_call_is_decided_as_it_was),
+		cmocka_unit_test(
+		    what_people_and_grants_said_is_not_the_policys_word),
+		cmocka_unit_test(
+		    arguments_that_are_not_of_their_digest_are_told),
+		cmocka_unit_test(what_the_book_does_not_hold_is_not_judged),
+		cmocka_unit_test(a_request_is_decided_as_it_was),
+		cmocka_unit_test(
+		    a_push_is_decided_by_every_ref_and_by_what_it_deletes),
+		cmocka_unit_test(a_tunnel_is_decided_by_the_tool_that_asked),
+		cmocka_unit_test(a_closed_role_denies_by_a_text_that_is_empty),
+		cmocka_unit_test(other_heads_are_no_decisions),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
