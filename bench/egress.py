@@ -118,6 +118,12 @@ def parts_of(root):
     return found
 
 
+def rolled(pid, row):
+    """KiB of a process, as the kernel adds its mappings up."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as f:
+        return sum(int(line.split()[1]) for line in f if line.startswith(row + ":"))
+
+
 class Rig:
     """Origin, house and peers of one run, in a folder of its own."""
 
@@ -200,8 +206,8 @@ class Rig:
         self.started.append(process)
         return process
 
-    def egress_pss(self):
-        """KiB of each egress of a cell: those that are no parents and not core's."""
+    def egress_kib(self, row):
+        """A row of smaps_rollup of each egress of a cell: no parents, not core's."""
         sizes = []
         for pid in parts_of(self.house.process.pid):
             try:
@@ -210,7 +216,7 @@ class Rig:
                 with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
                     own = "own" in f.read().split("\0")
                 if name == "egress" and not own and len(below(pid)) == 1:
-                    sizes.append(houses.pss(pid))
+                    sizes.append(rolled(pid, row))
             except OSError:
                 pass
         return sizes
@@ -453,30 +459,27 @@ def idle(rig, name, host, port, cells, each, reach):
     """So many idle connections: what each costs, and what the others feel."""
     silent = Silent()
     rig.book = "/dev/shm"  # a disk's p99 would hide all else
-    rig.up(cells + 2, f"""
+    rig.up(cells + 3, f"""
 [egress.silent]
 match    = {{ host = "silent.test", port = 9000 }}
 protocol = "tcp"
 upstream = "127.0.0.1:{silent.port}"
 """)
     before = rig.ours("/1024", 4)
-    holders, empty = [], []
+    empty = rig.holder("hold", host, port, 0, 600)
+    need_ready(empty)
+    rest = rig.egress_kib("Anonymous")
+    holders, held = [empty], 0
     for _ in range(cells):
-        holders.append(rig.holder("hold", host, port, 0, 3))
-    for h in holders:
-        need_ready(h)
-    empty = rig.egress_pss()
-    for h in holders:
-        h.wait(30)
-    holders = [rig.holder("hold", host, port, each, 60) for _ in range(cells)]
-    held = sum(need_ready(h) for h in holders)
-    full = rig.egress_pss()
+        holders.append(rig.holder("hold", host, port, each, 600))
+        held += need_ready(holders[-1])
+    full = rig.egress_kib("Anonymous")
     during = rig.ours("/1024", 4)
     for h in holders:
         h.terminate()
         h.wait(30)
-    kib = (sum(full) - sum(empty) * len(full) / max(1, len(empty))) / max(1, held)
-    print(f"{name}: {kib:.1f} KiB each, of {held} in {cells} cells (PSS of their egresses, {reach}; "
+    kib = (sum(full) - median(rest) * len(full)) / max(1, held)
+    print(f"{name}: {kib:.1f} KiB each, of {held} in {cells} cells (memory of their own that egresses grew by, {reach}; "
           f"another cell's p99 {during['p99_us']} us, before {before['p99_us']} us)", flush=True)
 
 
@@ -529,7 +532,7 @@ def cell_pss(rig):
     holders = [rig.holder("hold", NAME, 443, 0, 40) for _ in range(50)]
     for h in holders:
         need_ready(h)
-    sizes = rig.egress_pss()
+    sizes = rig.egress_kib("Pss")
     for h in holders:
         h.terminate()
         h.wait(60)
