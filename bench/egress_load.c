@@ -286,8 +286,8 @@ int
 main(int argc, char **argv)
 {
 	static struct load l;
-	uint64_t connections;
-	uint64_t seconds;
+	uint64_t connections = 0;
+	uint64_t seconds = 0;
 
 	if (argc != 9 || !str_u64(str_of(argv[7]), &connections) ||
 	    !str_u64(str_of(argv[8]), &seconds) || connections == 0 ||

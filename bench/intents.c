@@ -103,8 +103,8 @@ main(int argc, char **argv)
 	static struct intents t;
 	auto_buf path = { 0 };
 	struct err e = { 0 };
-	uint64_t batch;
-	uint64_t seconds;
+	uint64_t batch = 0;
+	uint64_t seconds = 0;
 
 	if (argc != 4 || !str_u64(str_of(argv[2]), &batch) || batch == 0 ||
 	    batch > BATCH_MAX || !str_u64(str_of(argv[3]), &seconds)) {
