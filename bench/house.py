@@ -22,9 +22,9 @@ import time
 class House:
     """One house in a folder of its own, its key a systemd credential."""
 
-    def __init__(self, build):
+    def __init__(self, build, place=None):
         self.build = os.path.abspath(build)
-        self.folder = tempfile.mkdtemp(prefix="handrail-bench-")
+        self.folder = tempfile.mkdtemp(prefix="handrail-bench-", dir=place)
         os.chmod(self.folder, 0o755)
         self.state = self.folder + "/state"
         self.process = None

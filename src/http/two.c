@@ -4,7 +4,8 @@
 
 #include "http/two_inner.h"
 
-#define EMPTY_FRAMES 1000 /* of no byte and no end, in one session */
+#define CLIENT_WINDOW (16 * HTTP_TWO_WINDOW) /* of all streams */
+#define EMPTY_FRAMES  1000 /* of no byte and no end, in one session */
 
 struct stream *
 two_stream(const struct http_two *t, int32_t id)
@@ -285,6 +286,9 @@ session_new(bool server, const struct http_two_ops *ops, void *owner)
 	/* A server pushes nothing: that setting is the client's. */
 	must(nghttp2_submit_settings(t->session, NGHTTP2_FLAG_NONE, settings,
 	         server ? COUNT(settings) - 1 : COUNT(settings)) == 0);
+	/* One that nobody reads must not stop the others. */
+	must(server || nghttp2_session_set_local_window_size(t->session,
+	                   NGHTTP2_FLAG_NONE, 0, CLIENT_WINDOW) == 0);
 	return t;
 }
 
@@ -361,6 +365,15 @@ http_two_take(struct http_two *t, struct buf *out)
 	while ((n = nghttp2_session_mem_send(t->session, &at)) > 0) {
 		buf_add(out, str_span(at, (size_t)n));
 	}
+}
+
+bool
+http_two_takes(const struct http_two *t, size_t running)
+{
+	uint32_t most = nghttp2_session_get_remote_settings(
+	    t->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+	return !t->failed && running < HTTP_TWO_STREAMS && running < most &&
+	       nghttp2_session_check_request_allowed(t->session);
 }
 
 bool

@@ -36,6 +36,8 @@ void http_two_free(struct http_two *t); /* NULL is nothing; no call back */
 int http_two_feed(
     struct http_two *t, struct str bytes, struct err *e) MUST_CHECK;
 void http_two_take(struct http_two *t, struct buf *out);
+/* A client's: may it be asked for one more, while so many run? */
+bool http_two_takes(const struct http_two *t, size_t running);
 bool http_two_over(const struct http_two *t); /* nothing more can happen */
 
 /* A client's request: head is the text of an HTTP/1.1 one.  secret: none of

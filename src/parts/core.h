@@ -120,6 +120,7 @@ struct core {
 	uint64_t checking; /* the number of the row that the vault looks at */
 	char checking_name[WIRE_CREDENTIAL_MAX];
 	struct core_rate *rates; /* core_rate.c */
+	struct core_ca *cas;     /* core_ca.c */
 	struct core_run *runs;
 	struct core_cell *cells;
 	struct core_intent *intents;

@@ -8,6 +8,8 @@ enum core_cell_phase { CELL_MAKING, CELL_STARTING, CELL_READY, CELL_ENDING };
 
 struct core_exec;
 
+#define CORE_CAS_GIVEN 8 /* CAs that its egress is known to have */
+
 struct core_cell {
 	struct core_cell *next;
 	uint64_t number;
@@ -31,7 +33,9 @@ struct core_cell {
 	/* core_denial.c */
 	uint32_t denials; /* that may still be written now */
 	struct mono denials_at;
-	uint64_t unsaid; /* that were only counted */
+	uint64_t unsaid;                   /* that were only counted */
+	struct digest cas[CORE_CAS_GIVEN]; /* core_ca.c */
+	uint32_t ca_next;
 };
 
 struct core_exec_result {

@@ -64,15 +64,14 @@ fill_go(struct core *c, struct core_intent *i, struct wire_go *go, int *ca,
 	    go->format, sizeof(go->format), arena_z(&i->arena, i->format));
 	core_text(go->rule, sizeof(go->rule), arena_z(&i->arena, i->rule));
 	if (i->ca.len) {
-		auto_buf pem = { 0 };
+		struct core_cell *cell =
+		    i->cell ? core_cell_find(c, i->cell) : NULL;
 
-		if (file_read(
-		        arena_z(&i->arena, i->ca), CORE_CA_MAX, &pem, e)) {
+		if (core_ca_put(
+		        c, arena_z(&i->arena, i->ca), cell, go, ca, e)) {
 			return err_wrap(
 			    e, "the CA of rule " STR_FMT, STR_ARG(i->rule));
 		}
-		go->has_ca = 1;
-		*ca = core_memfd(buf_str(&pem));
 	}
 	return 0;
 }

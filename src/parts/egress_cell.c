@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -158,6 +159,11 @@ listen_on(struct egress *g, size_t i, int fd, struct err *e)
 	int one = 1;
 	l->egress = g;
 	l->udp = i >= 2;
+	/* Every connection takes it from its listener. */
+	if (!l->udp &&
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one))) {
+		return err_sys(e, "TCP_NODELAY");
+	}
 	if (i == 2 &&
 	    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one))) {
 		return err_sys(e, "IP_PKTINFO");

@@ -406,7 +406,7 @@ go_from(const struct wire_go *w, struct proxy_go *go)
 	    !wire_text_ok(w->credential, sizeof(w->credential)) ||
 	    !wire_text_ok(w->placeholder, sizeof(w->placeholder)) ||
 	    !wire_text_ok(w->mask, sizeof(w->mask)) ||
-	    w->place > WIRE_PLACE_TOKEN) {
+	    w->place > WIRE_PLACE_TOKEN || w->has_ca > WIRE_CA_GIVEN) {
 		return false;
 	}
 	*go = (struct proxy_go){ .grant = w->grant,
@@ -434,6 +434,9 @@ go_from(const struct wire_go *w, struct proxy_go *go)
 	_Static_assert(
 	    sizeof(go->credential) == sizeof(w->credential), "credential");
 	memcpy(&go->policy, w->policy, sizeof(go->policy));
+	if (w->has_ca == WIRE_CA_GIVEN) {
+		memcpy(&go->given, w->ca, sizeof(go->given));
+	}
 	memcpy(go->credential, w->credential, sizeof(go->credential));
 	memcpy(go->name, w->name, sizeof(go->name));
 	memcpy(go->format, w->format, sizeof(go->format));
@@ -451,10 +454,10 @@ take_go(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	struct err e;
 	auto_buf ca = { 0 };
 	(void)peer;
-	if (!go_from(w, &go) || nfds != (w->has_ca ? 1U : 0U)) {
+	if (!go_from(w, &go) || nfds != (w->has_ca == WIRE_CA_HERE ? 1U : 0U)) {
 		egress_out_of_step("GO");
 	}
-	if (w->has_ca && memfd_read(fds[0], CA_LIMIT, &ca, &e)) {
+	if (nfds && memfd_read(fds[0], CA_LIMIT, &ca, &e)) {
 		egress_out_of_step("the CA of GO");
 	}
 	go.ca = buf_str(&ca);
@@ -526,7 +529,7 @@ take_http_do(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	auto_buf body = { 0 };
 	auto_buf ca = { 0 };
 	(void)peer;
-	if (!go_from(&w->go, &f.go) ||
+	if (!go_from(&w->go, &f.go) || w->go.has_ca == WIRE_CA_GIVEN ||
 	    nfds != (w->has_body ? 1U : 0U) + (w->go.has_ca ? 1U : 0U) ||
 	    !wire_text_ok(w->method, sizeof(w->method)) ||
 	    !wire_text_ok(w->host, sizeof(w->host)) ||

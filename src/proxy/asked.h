@@ -72,7 +72,8 @@ struct proxy_go {
 	bool scrub;            /* the answer will be read; set by the room */
 	bool raw;              /* of a fetch: its answer holds new credentials
 	                        * and goes where none is looked for */
-	struct str ca;         /* PEM: whom to trust; empty: the roots */
+	struct str ca;         /* PEM: whom to trust; empty: the roots, or */
+	struct digest given;   /* one of the latest that were given so */
 	struct digest policy;  /* that allowed it */
 	char credential[64];   /* its name, and which of its versions */
 	uint32_t version;

@@ -104,8 +104,11 @@ move(struct stream *s)
 	if (c->asked) {
 		s->reader.answer_to_head = str_eq_z(c->request.method, "HEAD");
 	}
+	/* With nothing left it may be at its end, which must be seen before the
+	 * connection goes. */
 	while (!s->done &&
-	       http_two_waiting(s->front->two, s->id) < PROXY_BUFFER &&
+	       (c->link.out.len == 0 ||
+	           http_two_waiting(s->front->two, s->id) < PROXY_BUFFER) &&
 	       answer_event(s)) {
 	}
 	if (c->link.in.len < LINK_IN) {

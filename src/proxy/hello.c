@@ -65,7 +65,7 @@ proxy_conn_hello(struct conn *c)
 {
 	if (!c->link.tls) {
 		struct tls_conn *tls = tls_serve(c->proxy->setup.ca, choose, c);
-		tls_serve_two(tls, false);
+		tls_serve_two(tls, true);
 		proxy_link_secure(&c->link, tls);
 	}
 	proxy_link_fill(&c->link);

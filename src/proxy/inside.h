@@ -143,6 +143,8 @@ struct proxy {
 	struct fetch *fetches;
 	struct buf tunnels;      /* struct proxy_tunnel, some */
 	struct needles *needles; /* what this cell has used */
+	struct trusted *trusted; /* the latest first */
+	struct road *roads;      /* HTTP/2 upstream */
 	struct kept *kept;       /* the latest first */
 	size_t kept_count;
 	size_t carried; /* connections */

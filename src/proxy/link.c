@@ -87,6 +87,7 @@ static void
 not_sent(struct link *l, int error)
 {
 	if (error == EAGAIN || error == EINTR) {
+		l->blocked = true;
 		return;
 	}
 	l->mute = true;
@@ -130,6 +131,7 @@ ready(void *owner, unsigned events)
 		return;
 	}
 	if (events & LOOP_WRITE) {
+		l->blocked = false;
 		proxy_link_send(l);
 	}
 	if ((events & LOOP_READ) && !l->ended && l->in.len < LINK_IN) {
@@ -243,7 +245,9 @@ proxy_link_settle(struct link *l)
 	}
 	proxy_link_send(l);
 	unsigned events = 0;
-	if (l->dialing || (l->out.len > 0 && !l->mute)) {
+	/* Who found the socket full did not go on; what this call sent after
+	 * all is no reason for anybody to do so, but the next event is. */
+	if (l->dialing || ((l->out.len > 0 || l->blocked) && !l->mute)) {
 		events |= LOOP_WRITE;
 	}
 	if (!l->dialing && !l->ended && l->in.len < LINK_IN) {

@@ -22,7 +22,9 @@ struct link {
 	bool mute;    /* the peer takes nothing more */
 	bool dialing; /* connect(2) is under way */
 	bool memory;  /* no socket: `settle` calls turn, which empties `out` */
-	bool secret;  /* `out` holds a credential in clear */
+	bool
+	    blocked; /* the socket was full: its owner is told when it is not */
+	bool secret; /* `out` holds a credential in clear */
 	const char *why; /* of an end that was not orderly; NULL */
 	loop_fn *turn;
 	void *owner;

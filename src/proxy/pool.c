@@ -143,7 +143,6 @@ proxy_pool_take(struct proxy *p, struct up_way *way, int64_t idle_max)
 		    mono_passed(mono_after(k->since, idle_max), now)) {
 			continue;
 		}
-		proxy_link_poll(k->link);
 		if (!proxy_link_quiet(k->link) ||
 		    (!way->pinned && names_addr_check(&k->way.at, &p->setup.own,
 		                         NULL, &e))) {

@@ -41,6 +41,8 @@ proxy_free(struct proxy *p)
 		proxy_fetch_free(p->fetches);
 	}
 	proxy_pool_close(p);
+	proxy_roads_close(p);
+	proxy_trust_close(p);
 	proxy_needles_free(p->needles);
 	buf_fini(&p->tunnels);
 	free(p);
@@ -61,6 +63,7 @@ proxy_close_all(struct proxy *p, const char *why)
 		proxy_fetch_abort(f, why);
 	}
 	proxy_pool_close(p);
+	proxy_roads_close(p);
 }
 
 void
@@ -98,6 +101,7 @@ proxy_policy(struct proxy *p, const struct digest *policy)
 		}
 	}
 	proxy_pool_policy(p, policy);
+	proxy_roads_policy(p, policy);
 }
 
 static void

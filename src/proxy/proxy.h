@@ -27,7 +27,7 @@
 #define PROXY_COMMANDS    65536 /* bytes of a push before its pack */
 #define PROXY_TUNNELS     12    /* rules of protocol = "tcp" */
 #define PROXY_BUFFER      65536 /* bytes held in each direction */
-#define PROXY_KEPT        32    /* upstream connections that wait for use */
+#define PROXY_KEPT        128   /* upstream connections that wait for use */
 
 struct proxy;
 

@@ -51,10 +51,13 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 }
 
 bool
-proxy_up_room(const struct up *u)
+proxy_up_room(struct up *u)
 {
-	return proxy_link_room(u->link) &&
-	       (!u->two || http_two_waiting(u->two, u->stream) < PROXY_BUFFER);
+	bool room =
+	    proxy_link_room(u->link) &&
+	    (!u->two || http_two_waiting(u->two, u->stream) < PROXY_BUFFER);
+	u->full = !room;
+	return room;
 }
 
 int
@@ -97,8 +100,8 @@ proxy_up_body_end(struct up *u)
 int
 proxy_up_read(struct up *u, struct http_event *ev, struct err *e)
 {
-	if (u->two && proxy_two_fill(u, e)) {
-		return -1;
+	if (u->two) {
+		proxy_two_fill(u);
 	}
 	struct str in = buf_str(u->two ? &u->text : &u->link->in);
 	size_t had = in.len;
@@ -107,7 +110,10 @@ proxy_up_read(struct up *u, struct http_event *ev, struct err *e)
 	}
 	u->taken = had - in.len;
 	if (u->two && ev->kind == HTTP_MORE &&
-	    (u->link->ended || u->text_end || u->text_closed)) {
+	    (u->text_end || u->text_closed)) {
+		if (proxy_up_again(u)) {
+			return 0;
+		}
 		return err_set(e, ERR_UNAVAILABLE,
 		    "the upstream closed without a whole answer");
 	}
@@ -172,8 +178,13 @@ proxy_up_used(struct up *u)
 void
 proxy_up_keep(struct up *u)
 {
-	bool clean = u->state == UP_OPEN && !u->two &&
-	             u->reader.head.keep_alive &&
+	if (u->state == UP_OPEN && u->road) {
+		proxy_road_leave(u);
+		u->state = UP_DONE;
+		loop_timer_cancel(&u->timer);
+		return;
+	}
+	bool clean = u->state == UP_OPEN && u->reader.head.keep_alive &&
 	             u->reader.head.framing != HTTP_UNTIL_CLOSE;
 	if (!clean) {
 		return;

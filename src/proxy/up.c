@@ -18,14 +18,25 @@ times(const struct up *u)
 static void
 disconnect(struct up *u)
 {
-	http_two_free(u->two);
-	u->two = NULL;
-	buf_wipe(&u->text);
+	if (u->road) {
+		proxy_road_leave(u);
+	}
 	proxy_link_free(u->link);
 	u->link = NULL;
 	u->reused = false;
 	http_reader_fini(&u->reader);
 	http_reader_response(&u->reader);
+}
+
+/* Others may be waiting for the way that this one makes. */
+static void
+stop_making(struct up *u)
+{
+	bool making = u->state == UP_RESOLVE || u->state == UP_DIAL ||
+	              u->state == UP_SHAKE;
+	if (making && u->request->two) {
+		proxy_road_wake(u);
+	}
 }
 
 void
@@ -34,6 +45,7 @@ proxy_up_fail(struct up *u, bool refused, const struct err *e)
 	if (u->state == UP_FAILED) {
 		return;
 	}
+	stop_making(u);
 	u->state = UP_FAILED;
 	u->refused = refused;
 	u->err = *e;
@@ -136,6 +148,9 @@ late(void *owner)
 	struct up *u = owner;
 	struct loop *loop = u->proxy->setup.loop;
 	switch (u->state) {
+	case UP_WAIT:
+		u->woken = true;
+		break;
 	case UP_RESOLVE:
 		fail(u, ERR_TIMEOUT, "resolving", "no answer in time");
 		break;
@@ -174,7 +189,7 @@ way_of(struct up *u, const struct proxy_go *go)
 		.pinned = go->pinned,
 		.at = go->pin,
 		.at_port = go->pin_port,
-		.ca = digest_of(go->ca),
+		.ca = go->ca.len ? digest_of(go->ca) : go->given,
 		.policy = go->policy,
 		.version = go->place == PROXY_PLACE_NONE ? 0 : go->version };
 	must(str_copy(
@@ -201,8 +216,8 @@ proxy_up_new(struct proxy *p, uint64_t id, const struct proxy_request *request,
 	if (proxy_go_check(request, go, &e) ||
 	    proxy_own_check(p->needles, request, &e)) {
 		proxy_up_fail(u, true, &e);
-	} else if (go->ca.len > 0 && tls_trust_pem(go->ca, &u->trust, &e)) {
-		err_wrap(&e, "the rule's ca");
+	} else if (!digest_is_zero(u->way.ca) &&
+	           proxy_trust_take(p, u->way.ca, go->ca, &u->trust, &e)) {
 		proxy_up_fail(u, false, &e);
 	}
 	return u;
@@ -215,13 +230,15 @@ proxy_up_free(struct up *u)
 		return;
 	}
 	loop_timer_cancel(&u->timer);
-	http_two_free(u->two);
-	buf_wipe(&u->text);
+	stop_making(u);
+	if (u->road) {
+		proxy_road_leave(u);
+	}
 	proxy_link_free(u->link);
 	http_reader_fini(&u->reader);
 	buf_wipe(&u->secret);
 	proxy_scrub_fini(&u->scrub);
-	tls_trust_free(u->trust);
+	proxy_trust_give(u->trust);
 	free(u);
 }
 
@@ -274,6 +291,29 @@ find_way(struct up *u)
 
 static void verified(struct up *u);
 
+static void
+find_kept(struct up *u)
+{
+	int64_t idle = safe(u) ? u->proxy->setup.times.kept : PROXY_KEPT_UNSAFE;
+	bool two = u->request->two && u->go.tls;
+	if (two && proxy_road_take(u, idle)) {
+		u->reused = true;
+		verified(u);
+		return;
+	}
+	u->link = proxy_pool_take(u->proxy, &u->way, idle);
+	if (u->link) {
+		u->reused = true;
+		u->link->turn = u->turn;
+		u->link->owner = u->owner;
+		verified(u);
+	} else if (two && !u->woken && proxy_road_wait(u)) {
+		arm(u, times(u)->dial);
+	} else {
+		find_way(u);
+	}
+}
+
 void
 proxy_up_begin(struct up *u, loop_fn *turn, void *owner)
 {
@@ -282,18 +322,11 @@ proxy_up_begin(struct up *u, loop_fn *turn, void *owner)
 	if (u->state == UP_FAILED) {
 		return;
 	}
-	if (!u->request->tunnel && !u->request->websocket) {
-		u->link = proxy_pool_take(u->proxy, &u->way,
-		    safe(u) ? u->proxy->setup.times.kept : PROXY_KEPT_UNSAFE);
-	}
-	if (!u->link) {
+	if (u->request->tunnel || u->request->websocket) {
 		find_way(u);
 		return;
 	}
-	u->reused = true;
-	u->link->turn = turn;
-	u->link->owner = owner;
-	verified(u);
+	find_kept(u);
 }
 
 bool
@@ -359,7 +392,9 @@ ready_to_ask(struct up *u)
 		arm(u, times(u)->stall);
 		return;
 	}
-	proxy_link_poll(u->link);
+	if (!u->two) {
+		proxy_link_poll(u->link);
+	}
 	if (u->two ? !u->link->ended : proxy_link_silent(u->link)) {
 		open_with(u, buf_str(&u->secret));
 	} else if (u->reused) {
@@ -416,7 +451,8 @@ step_dial(struct up *u)
 		verified(u);
 		return true;
 	}
-	struct tls_trust *t = u->trust ? u->trust : u->proxy->setup.roots;
+	struct tls_trust *t =
+	    u->trust ? u->trust->trust : u->proxy->setup.roots;
 	const char *host = u->request->origin.host.text;
 	proxy_link_secure(u->link, u->request->two
 	                               ? tls_connect_two(t, host, false)
@@ -441,7 +477,9 @@ step_shake(struct up *u)
 		return false;
 	case TLS_OPEN:
 		if (tls_two(u->link->tls)) {
-			proxy_two_begin(u);
+			proxy_road_begin(u);
+		} else if (u->request->two) {
+			proxy_road_wake(u);
 		}
 		verified(u);
 		return true;
@@ -462,6 +500,11 @@ bool
 proxy_up_step(struct up *u)
 {
 	switch (u->state) {
+	case UP_WAIT:
+		if (u->woken) {
+			find_kept(u);
+		}
+		return u->state != UP_WAIT;
 	case UP_DIAL:
 		return step_dial(u);
 	case UP_SHAKE:

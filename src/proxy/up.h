@@ -8,6 +8,7 @@
 #include "proxy/place.h"
 
 enum up_state {
+	UP_WAIT, /* for an equal way that another is making */
 	UP_RESOLVE,
 	UP_DIAL,
 	UP_SHAKE,
@@ -43,12 +44,18 @@ struct up {
 	bool head_done; /* the final head of the answer was read */
 	const struct proxy_request *request;
 	struct proxy_go go;
-	struct tls_trust *trust; /* of go.ca; NULL: the roots */
+	struct trusted *trust; /* of go.ca; NULL: the roots */
 	struct names_addr at[NAMES_ANSWERS_MAX];
 	size_t count;
-	size_t next;          /* address to dial after this one fails */
-	struct link *link;    /* NULL: none yet, or given back */
-	struct http_two *two; /* NULL: HTTP/1.1 */
+	size_t next;       /* address to dial after this one fails */
+	struct link *link; /* NULL: none yet, or given back */
+	bool woken;        /* what it waited for is there, or will not be */
+	/* of HTTP/2 */
+	struct road *road;    /* that link is of; NULL: it is our own */
+	struct up *beside;    /* on the same road */
+	struct http_two *two; /* of the road */
+	bool stirred;         /* something came for it */
+	bool full;            /* it found no room for its body */
 	int32_t stream;
 	struct buf text; /* of the answer by two, as HTTP/1.1 */
 	bool text_end;
@@ -79,7 +86,7 @@ void proxy_up_resolved(
     struct up *u, const struct names_found *found, const struct err *e);
 void proxy_up_credential(struct up *u, struct str secret, const struct err *e);
 void proxy_up_fail(struct up *u, bool refused, const struct err *e);
-bool proxy_up_room(const struct up *u);
+bool proxy_up_room(struct up *u);
 /* Framed as the head said; ERR_LIMIT: over the rule's bound. */
 int proxy_up_body(struct up *u, struct str bytes, struct err *e) MUST_CHECK;
 void proxy_up_body_end(struct up *u);
@@ -99,17 +106,59 @@ int proxy_up_scrub(struct up *u, const struct http_head *answer, bool rewrite,
 /* speak.c: sends the head, with the secret where the go says. */
 int proxy_up_say(struct up *u, struct str secret, struct err *e) MUST_CHECK;
 
-/* speak_two.c */
-void proxy_two_begin(struct up *u);
+/* --- HTTP/2 upstream: road.c, speak_two.c -------------------------------- */
+
+/* One connection, many exchanges; none: it is kept for others. */
+struct road {
+	struct road *next;
+	struct proxy *proxy;
+	struct link *link;
+	struct http_two *two;
+	struct up_way way;
+	struct up *users;
+	size_t count;      /* of users */
+	bool closing;      /* takes no more */
+	struct mono since; /* the last has left */
+	struct loop_timer timer;
+};
+
+void proxy_road_begin(struct up *u); /* on the link that it has made */
+/* On one that is there, unused for at most idle_max; false: none. */
+bool proxy_road_take(struct up *u, int64_t idle_max);
+void proxy_road_leave(struct up *u);
+bool proxy_road_wait(struct up *u); /* false: nobody makes one */
+void proxy_road_wake(struct up *u); /* who waits for this one */
+void proxy_road_fill(struct up *u);
+void proxy_road_flush(struct up *u);
+void proxy_roads_policy(struct proxy *p, const struct digest *policy);
+void proxy_roads_close(struct proxy *p);
+
 int proxy_two_say(struct up *u, struct str head, const struct buf *body,
     struct err *e) MUST_CHECK;
 void proxy_two_body(struct up *u, struct str bytes);
 void proxy_two_body_end(struct up *u);
-int proxy_two_fill(struct up *u, struct err *e) MUST_CHECK;
+void proxy_two_fill(struct up *u);
+
+/* --- the rules' own CAs: trust.c ------------------------------------------ */
+
+#define PROXY_CAS 16 /* that are remembered; core counts on it */
+
+struct trusted {
+	struct trusted *next;
+	struct digest ca; /* of its PEM */
+	struct tls_trust *trust;
+	size_t users;
+};
+
+/* pem may be empty where it was given before.  Given back after use. */
+int proxy_trust_take(struct proxy *p, struct digest ca, struct str pem,
+    struct trusted **out, struct err *e) MUST_CHECK;
+void proxy_trust_give(struct trusted *t); /* NULL is nothing */
+void proxy_trust_close(struct proxy *p);
 
 /* --- kept connections: pool.c -------------------------------------------- */
 
-#define PROXY_KEPT_ONE    8                   /* of one way */
+#define PROXY_KEPT_ONE    64                  /* of one way */
 #define PROXY_KEPT_LIFE   (60 * CLOCK_SECOND) /* since it was dialled */
 #define PROXY_KEPT_UNSAFE CLOCK_SECOND /* idle, for what cannot be repeated */
 

@@ -146,6 +146,7 @@ feed_piece(struct tls_conn *c, struct str piece)
 		return 0;
 	}
 	must(BIO_write(c->in, piece.at, (int)n) == (int)n);
+	c->drained = false;
 	if (c->state != TLS_SHAKING) {
 		return n;
 	}
@@ -183,6 +184,7 @@ void
 tls_feed_end(struct tls_conn *c)
 {
 	c->stream_end = true;
+	c->drained = false;
 	if (c->state == TLS_SHAKING) {
 		conn_shake(c);
 		return;
@@ -199,16 +201,19 @@ tls_read(struct tls_conn *c, char *at, size_t room)
 {
 	size_t n = 0;
 
-	if (c->state != TLS_OPEN || !room) {
+	if (c->state != TLS_OPEN || !room || c->drained) {
 		return 0;
 	}
 	ERR_clear_error();
 	if (SSL_read_ex(c->ssl, at, room, &n)) {
 		return n;
 	}
-	if (waits(c, 0) && c->stream_end) {
+	bool later = waits(c, 0);
+
+	if (later && c->stream_end) {
 		fail(c, ERR_INPUT, "closed without a close-notify: truncated");
 	}
+	c->drained = later && !c->stream_end;
 	return 0;
 }
 

@@ -36,6 +36,7 @@ struct tls_conn {
 	BIO *out; /* ciphertext to be sent; owned by ssl */
 	enum tls_state state;
 	struct err error;
+	bool drained;    /* nothing to decipher has come since the last read */
 	bool closed;     /* we said close-notify */
 	bool stream_end; /* the socket ended */
 	bool cert_asked; /* the peer wants a certificate of ours */

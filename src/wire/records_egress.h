@@ -82,20 +82,27 @@ enum wire_place {
 	WIRE_PLACE_TOKEN = 7, /* form, and maybe Basic, of a token endpoint */
 };
 
-/* The intent is committed.  fds: [CA bundle, PEM memfd] when has_ca. */
+enum wire_ca {
+	WIRE_CA_NONE = 0,
+	WIRE_CA_HERE = 1,  /* fds: [CA bundle, PEM memfd] */
+	WIRE_CA_GIVEN = 2, /* one of the latest that this cell was given */
+};
+
+/* The intent is committed. */
 struct wire_go {
 	uint64_t id;
 	uint64_t grant; /* 0: no credential */
 	uint32_t place; /* enum wire_place */
 	uint16_t pin_port;
-	uint8_t pinned; /* dial pin:pin_port instead of resolving */
-	uint8_t tls;    /* towards the upstream */
-	uint8_t has_ca;
+	uint8_t pinned;           /* dial pin:pin_port instead of resolving */
+	uint8_t tls;              /* towards the upstream */
+	uint8_t has_ca;           /* enum wire_ca */
 	uint8_t keep_credentials; /* the rule says own_credentials */
 	uint8_t websocket;        /* the upgrade may be asked for */
 	uint8_t renews;           /* a 401 is asked about once */
 	uint32_t version;         /* of the credential */
 	uint8_t policy[32];       /* digest of the policy that allows it */
+	uint8_t ca[32];           /* digest of the CA bundle */
 	struct wire_address pin;
 	char credential[WIRE_CREDENTIAL_MAX];
 	char name[64];    /* header, Basic user, parameter, segment, pointer */
@@ -146,7 +153,8 @@ enum wire_capture {
 };
 
 /* Core's own request (model, HTTP tool).  fds: [body] when has_body, then
- * [CA bundle] when go.has_ca.  Headers are "Name: value\r\n" lines. */
+ * [CA bundle] when go.has_ca is HERE, which is never GIVEN.  Headers are "Name:
+ * value\r\n" lines. */
 struct wire_http_do {
 	struct wire_go go;     /* go.id names the request */
 	uint64_t timeout;      /* us */

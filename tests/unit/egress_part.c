@@ -519,13 +519,15 @@ a_refusal_reaches_the_client_typed(void **state)
 	cell_up(2);
 	house.refuse = true;
 	(void)run(2,
+	    "curl -sS -i --http1.1 https://evil.test/; "
 	    "curl -sS -i https://evil.test/; curl -sS http://evil.test:81/; "
 	    "git clone https://evil.test/r.git 2>&1 | tail -1",
 	    &text);
 	assert_said(&text, "403 Forbidden");
+	assert_said(&text, "HTTP/2 403");
 	assert_said(&text, "\"next\":\"[egress.it]\"");
 	assert_said(&text, "returned error: 403");
-	assert_int_equal(house.intents, 3);
+	assert_int_equal(house.intents, 4);
 	assert_int_equal(house.origin.count, 0);
 	cell_down(2);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <nghttp2/nghttp2.h>
 
 #include "http/http.h"
 
@@ -312,6 +313,70 @@ no_secret_enters_a_table_G04(void **state)
 	assert_int_equal(sizes[1][1], sizes[1][0]);
 }
 
+/* Frames as they are on the wire, by a decoder of our own: no field of it, nor
+ * any other, stays in a table. */
+static void
+decode_heads(struct str wire, nghttp2_hd_inflater *inflater, size_t *secrets)
+{
+	wire = str_sub(wire, NGHTTP2_CLIENT_MAGIC_LEN, wire.len);
+	while (wire.len >= 9) {
+		const uint8_t *at = (const uint8_t *)wire.at;
+		size_t size = (size_t)at[0] << 16 | (size_t)at[1] << 8 | at[2];
+		struct str block = str_sub(wire, 9, size);
+		wire = str_sub(wire, 9 + size, wire.len);
+		while (at[3] == NGHTTP2_HEADERS && block.len > 0) {
+			nghttp2_nv nv;
+			int flags = 0;
+			ssize_t n = nghttp2_hd_inflate_hd2(inflater, &nv,
+			    &flags, (const uint8_t *)block.at, block.len, 1);
+			assert_true(n > 0);
+			block = str_sub(block, (size_t)n, block.len);
+			if (!(flags & NGHTTP2_HD_INFLATE_EMIT)) {
+				continue;
+			}
+			if (str_has_str(str_span(nv.value, nv.valuelen),
+			        STR("0123456789abcdef"))) {
+				*secrets += 1;
+				assert_true(
+				    nv.flags & NGHTTP2_NV_FLAG_NO_INDEX);
+			}
+		}
+		if (at[3] == NGHTTP2_HEADERS) {
+			(void)nghttp2_hd_inflate_end_headers(inflater);
+		}
+	}
+}
+
+static void
+a_secret_is_never_indexed_on_the_wire_G04(void **state)
+{
+	(void)state;
+	struct pair p;
+	struct err e;
+	int32_t stream;
+	auto_buf up = { 0 };
+	nghttp2_hd_inflater *inflater;
+	size_t secrets = 0;
+	assert_int_equal(nghttp2_hd_inflate_new(&inflater), 0);
+	size_t fixed = nghttp2_hd_inflate_get_num_table_entries(inflater);
+	pair_new(&p);
+	for (int time = 0; time < 3; time++) {
+		assert_int_equal(http_two_ask(p.client.two,
+		                     STR("GET /a HTTP/1.1\r\nHost: x.test\r\n"
+		                         "Authorization: Bearer "
+		                         "0123456789abcdef\r\n\r\n"),
+		                     false, true, &stream, &e),
+		    0);
+	}
+	http_two_take(p.client.two, &up);
+	decode_heads(buf_str(&up), inflater, &secrets);
+	assert_int_equal(secrets, 3);
+	assert_int_equal(
+	    nghttp2_hd_inflate_get_num_table_entries(inflater), fixed);
+	nghttp2_hd_inflate_del(inflater);
+	pair_free(&p);
+}
+
 int
 main(void)
 {
@@ -323,6 +388,7 @@ main(void)
 		cmocka_unit_test(floods_end_the_session_G03),
 		cmocka_unit_test(rapid_resets_end_the_session_G03),
 		cmocka_unit_test(no_secret_enters_a_table_G04),
+		cmocka_unit_test(a_secret_is_never_indexed_on_the_wire_G04),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

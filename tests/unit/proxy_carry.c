@@ -538,10 +538,51 @@ a_push_that_cannot_be_read_is_refused(void **state)
 	}
 }
 
+static void
+told(void *owner)
+{
+	*(size_t *)owner += 1;
+}
+
+/* The owner stopped at a full socket; that it was emptied meanwhile must not
+ * pass unnoticed because the last bytes went out while it was settled. */
+static void
+who_found_a_socket_full_is_told_that_it_is_not(void **state)
+{
+	(void)state;
+	struct loop *loop = loop_new();
+	struct link l;
+	size_t turns = 0;
+	int pair[2];
+	static char piece[65536];
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(proxy_link_open(&l, loop, pair[0], told, &turns), 0);
+	while (proxy_link_flushed(&l)) {
+		proxy_link_write(&l, str_span(piece, sizeof(piece)));
+		proxy_link_send(&l);
+	}
+	for (ssize_t n = 1; n > 0;) {
+		n = recv(pair[1], piece, sizeof(piece), 0);
+	}
+	proxy_link_settle(&l);
+	assert_true(proxy_link_flushed(&l));
+	loop_turn(loop, CLOCK_SECOND);
+	assert_int_equal(turns, 1);
+	proxy_link_settle(&l);
+	loop_turn(loop, 0);
+	assert_int_equal(turns, 1); /* once */
+	proxy_link_close(&l);
+	close(pair[1]);
+	loop_free(loop);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    who_found_a_socket_full_is_told_that_it_is_not),
 		cmocka_unit_test(
 		    an_allowed_request_goes_out_and_its_answer_comes_back),
 		cmocka_unit_test(

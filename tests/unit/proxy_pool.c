@@ -139,6 +139,74 @@ another_name_is_another_connection(void **state)
 	rig_free(&r);
 }
 
+/* A rule's own CA is given with its text once, then by its digest. */
+static void
+a_CA_that_was_given_is_remembered(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	struct str pem = tls_ca_pem(r.origin.ca);
+	r.go.ca = pem;
+	r.origin.answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
+	                  "Connection: close\r\n\r\nhello";
+	cell_good(&r, &c);
+	ask(&r, &c, GET_GOOD);
+	assert_true(end_got(&c, "hello"));
+	r.go.ca = (struct str){ 0 };
+	r.go.given = digest_of(pem);
+	ask(&r, &c, GET_GOOD);
+	assert_true(end_got(&c, "hello"));
+	assert_int_equal(r.origin.count, 2);
+	r.go.given.bytes[0] ^= 1;
+	ask(&r, &c, GET_GOOD);
+	assert_int_equal(r.outcome.end, PROXY_FAILED);
+	assert_int_equal(r.origin.count, 2);
+	end_close(&c);
+	rig_free(&r);
+}
+
+/* Core counts on it: whatever is among the latest that were given is there. */
+static void
+the_latest_CAs_are_never_forgotten(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct tls_ca *ca[PROXY_CAS + 1];
+	struct trusted *t;
+	struct err e;
+	rig_new(&r, NULL);
+	for (size_t i = 0; i < COUNT(ca); i++) {
+		assert_int_equal(tls_ca_new("a rule's", 1, &ca[i], &e), 0);
+		struct str pem = tls_ca_pem(ca[i]);
+		assert_int_equal(
+		    proxy_trust_take(r.proxy, digest_of(pem), pem, &t, &e), 0);
+		proxy_trust_give(t);
+		/* Given again, the first is the latest. */
+		pem = tls_ca_pem(ca[0]);
+		assert_int_equal(
+		    proxy_trust_take(r.proxy, digest_of(pem), pem, &t, &e), 0);
+		proxy_trust_give(t);
+	}
+	size_t there = 0;
+	for (size_t i = 0; i < COUNT(ca); i++) {
+		struct digest d = digest_of(tls_ca_pem(ca[i]));
+		if (!proxy_trust_take(r.proxy, d, STR(""), &t, &e)) {
+			proxy_trust_give(t);
+			there++;
+		} else {
+			assert_int_equal(i, 1); /* the oldest */
+		}
+	}
+	assert_int_equal(there, PROXY_CAS);
+	for (size_t i = 0; i < COUNT(ca); i++) {
+		tls_ca_free(ca[i]);
+	}
+	rig_free(&r);
+}
+
 /* An origin says `answer` once; is the connection kept? */
 static void
 assert_kept(const char *answer, bool kept)
@@ -350,7 +418,7 @@ no_more_are_kept_than_the_bound(void **state)
 {
 	(void)state;
 	struct rig r;
-	struct end c[PROXY_KEPT_ONE + 2];
+	static struct end c[PROXY_KEPT_ONE + 2];
 	_Static_assert(COUNT(c) <= COUNT(r.origin.at), "room for them");
 	rig_new(&r, NULL);
 	rig_pin(&r);
@@ -405,6 +473,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_CA_that_was_given_is_remembered),
+		cmocka_unit_test(the_latest_CAs_are_never_forgotten),
 		cmocka_unit_test(the_next_request_goes_the_same_way),
 		cmocka_unit_test(two_at_once_never_share_one),
 		cmocka_unit_test(another_way_is_another_connection),

@@ -90,8 +90,10 @@ step(struct world *w)
 static void
 world_new(struct world *w, bool origin_two)
 {
+	/* Longer than any test waits: what closes one is never the time. */
+	struct proxy_times times = { .kept = 3600 * CLOCK_SECOND };
 	*w = (struct world){ 0 };
-	rig_new(&w->r, NULL);
+	rig_new(&w->r, &times);
 	rig_inject(&w->r);
 	w->r.origin.two = origin_two;
 	if (origin_two) {
@@ -266,7 +268,7 @@ a_stream_that_is_given_up_ends_its_exchange_L04(void **state)
 	http_two_reset(w.cell.two, s);
 	world_until(&w, w.r.outcomes == 1);
 	assert_int_equal(w.r.outcome.end, PROXY_FAILED);
-	world_until(&w, w.r.origin.at[0].gone);
+	world_until(&w, w.origin.closed == 1);
 	world_free(&w);
 }
 
@@ -337,22 +339,189 @@ big_bodies_pass_both_ways(void **state)
 }
 
 static void
-who_offers_both_is_served_the_old_one(void **state)
+who_offers_both_is_served_two(void **state)
 {
 	(void)state;
 	struct rig r;
 	struct end c;
 	rig_new(&r, NULL);
-	rig_pin(&r);
 	cell_dial(&r, &c, GOOD, 443);
 	proxy_link_secure(&c.link, tls_connect_two(r.cell_trust, GOOD, false));
 	end_turn(&c);
 	rig_until(&r, c.open);
-	assert_false(tls_two(c.link.tls));
-	end_say_z(&c, GET_GOOD);
-	rig_until(&r, end_got(&c, "hello"));
+	assert_true(tls_two(c.link.tls));
 	end_close(&c);
 	rig_free(&r);
+}
+
+/* --- many exchanges on one connection upstream ------------------------------
+ */
+
+/* The origin answers what it heard last. */
+static void
+answer(struct world *w, int32_t stream, const char *body)
+{
+	struct err e;
+	assert_int_equal(
+	    http_two_answer(w->origin.two, stream,
+	        STR("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+	            "Transfer-Encoding: chunked\r\n\r\n"),
+	        true, &e),
+	    0);
+	http_two_data(w->origin.two, stream, str_of(body));
+	http_two_end(w->origin.two, stream, STR(""));
+}
+
+#define GET_OF(path) "GET " path " HTTP/1.1\r\nHost: good.test\r\n\r\n"
+
+static void
+many_share_one_connection_and_are_told_apart(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	/* All at once: nobody dials while another does. */
+	for (int i = 0; i < 5; i++) {
+		(void)ask(&w, GET_OF("/many"), false);
+	}
+	world_until(&w, w.origin.ended == 5);
+	assert_int_equal(w.r.origin.count, 1);
+	assert_int_equal(w.r.intents, 5);
+	assert_int_equal(w.r.redeems, 5);
+	/* The last is answered first. */
+	for (int32_t stream = 9; stream > 0; stream -= 2) {
+		size_t ended = w.cell.ended;
+		answer(&w, stream, stream == 3 ? "the third" : "another");
+		world_until(&w, w.cell.ended == ended + 1);
+	}
+	assert_true(says(&w.cell, "the third"));
+	(void)ask(&w, GET_OF("/later"), false);
+	world_until(&w, w.origin.ended == 6);
+	answer(&w, 11, "later");
+	world_until(&w, w.cell.ended == 6);
+	assert_int_equal(w.r.origin.count, 1);
+	world_until(&w, w.r.outcomes == 6);
+	world_free(&w);
+}
+
+static void
+another_version_of_a_credential_is_another_connection(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	w.r.go.version = 1;
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.origin.ended == 1);
+	w.r.go.version = 2;
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.r.origin.count == 2);
+	w.r.go.version = 1;
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.origin.ended == 2);
+	assert_int_equal(w.r.origin.count, 2);
+	world_free(&w);
+}
+
+static void
+one_that_nobody_reads_does_not_stop_the_others(void **state)
+{
+	(void)state;
+	struct world w;
+	static char block[200000];
+	struct err e;
+	memset(block, 'b', sizeof(block));
+	world_new(&w, true);
+	/* Two cells' sessions: one stops to read. */
+	(void)ask(&w, GET_OF("/stuck"), false);
+	world_until(&w, w.origin.ended == 1);
+	w.c.stuck = true;
+	assert_int_equal(
+	    http_two_answer(w.origin.two, 1,
+	        STR("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+	        true, &e),
+	    0);
+	for (int i = 0; i < 20; i++) {
+		http_two_data(w.origin.two, 1, str_span(block, sizeof(block)));
+	}
+	for (int i = 0; i < 200; i++) {
+		world_until(&w, true);
+		rig_turns(&w.r, 1);
+	}
+	struct end d;
+	struct two other = { .x = &d };
+	cell_dial(&w.r, &d, GOOD, 443);
+	proxy_link_secure(&d.link, tls_connect_two(w.r.cell_trust, GOOD, true));
+	end_turn(&d);
+	world_until(&w, d.open);
+	other.two = http_two_client(&two_ops, &other);
+	int32_t stream = 0;
+	assert_int_equal(http_two_ask(other.two, STR(GET_OF("/free")), false,
+	                     false, &stream, &e),
+	    0);
+	world_until(&w, (two_step(&other), w.origin.ended == 2));
+	assert_int_equal(w.r.origin.count, 1);
+	answer(&w, 3, "free");
+	world_until(&w, (two_step(&other), other.ended == 1));
+	assert_true(says(&other, "free"));
+	http_two_free(other.two);
+	buf_fini(&other.text);
+	end_close(&d);
+	world_free(&w);
+}
+
+/* A connection that ends takes along what was under way on it, once each; who
+ * asked for nothing that changes anything is served by a fresh one. */
+static void
+an_upstream_that_hangs_up_ends_each_exchange(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	(void)ask(&w, GET_OF("/first"), false);
+	world_until(&w, w.origin.ended == 1);
+	answer(&w, 1, "first");
+	world_until(&w, w.cell.ended == 1);
+	(void)ask(&w, GET_OF("/safe"), false);
+	int32_t s = ask(&w,
+	    "POST /unsafe HTTP/1.1\r\nHost: good.test\r\n"
+	    "Content-Length: 1\r\n\r\n",
+	    true);
+	http_two_data(w.cell.two, s, STR("x"));
+	http_two_end(w.cell.two, s, STR(""));
+	world_until(&w, w.origin.ended == 3);
+	http_two_free(w.origin.two);
+	w.origin.two = NULL;
+	w.origin.x = NULL;
+	end_close(&w.r.origin.at[0]);
+	w.r.origin.at[0].open = false;
+	rig_until(&w.r, (two_step(&w.cell), w.r.origin.count == 2));
+	rig_until(&w.r, (two_step(&w.cell), w.cell.ended == 2));
+	assert_true(says(&w.cell, "HTTP/1.1 502 "));
+	assert_int_equal(w.r.origin.count, 2);
+	rig_until(
+	    &w.r, (two_step(&w.cell),
+	              str_has_str(buf_str(&w.r.origin.at[1].got), STR("PRI"))));
+	world_free(&w);
+}
+
+static void
+another_policy_takes_no_connection_of_the_old_one(void **state)
+{
+	(void)state;
+	struct world w;
+	struct digest policy = { { 7 } };
+	world_new(&w, true);
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.origin.ended == 1);
+	answer(&w, 1, "first");
+	world_until(&w, w.cell.ended == 1);
+	proxy_policy(w.r.proxy, &policy);
+	world_until(&w, w.r.origin.at[0].gone);
+	w.r.go.policy = policy;
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.r.origin.count == 2);
+	world_free(&w);
 }
 
 int
@@ -373,7 +542,15 @@ main(void)
 		cmocka_unit_test(a_cell_that_hangs_up_ends_all_its_streams),
 		cmocka_unit_test(the_end_of_the_lease_ends_sessions_too_X03),
 		cmocka_unit_test(big_bodies_pass_both_ways),
-		cmocka_unit_test(who_offers_both_is_served_the_old_one),
+		cmocka_unit_test(who_offers_both_is_served_two),
+		cmocka_unit_test(many_share_one_connection_and_are_told_apart),
+		cmocka_unit_test(
+		    another_version_of_a_credential_is_another_connection),
+		cmocka_unit_test(
+		    one_that_nobody_reads_does_not_stop_the_others),
+		cmocka_unit_test(an_upstream_that_hangs_up_ends_each_exchange),
+		cmocka_unit_test(
+		    another_policy_takes_no_connection_of_the_old_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,6 +110,30 @@ a_secret_is_fenced(void **state)
 	assert_int_equal(signal_of(read_freed), SIGSEGV);
 }
 
+/* Guarded memory is used again: nothing of the last secret is in it. */
+static void
+what_was_freed_is_gone_from_the_next(void **state)
+{
+	struct str bytes;
+	struct str next;
+
+	(void)state;
+	struct secret *first = secret_new(STR(NEEDLE NEEDLE));
+
+	secret_open(first, &bytes);
+	secret_free(first);
+	struct secret *second = secret_new(STR("short"));
+
+	secret_open(second, &next);
+	assert_true(str_eq(next, STR("short")));
+	/* The same pages, if they are: what lies before it is empty. */
+	assert_ptr_equal(next.at + next.len, bytes.at + bytes.len);
+	for (size_t i = 1; i <= bytes.len - next.len; i++) {
+		assert_int_equal(next.at[-(ptrdiff_t)i], 0);
+	}
+	secret_free(second);
+}
+
 static unsigned
 count_in(struct str bytes, struct str needle)
 {
@@ -225,6 +249,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_freed_is_gone_from_the_next),
 		cmocka_unit_test(a_secret_opens_as_it_was_put),
 		cmocka_unit_test(a_secret_is_fenced),
 		cmocka_unit_test(a_freed_secret_is_wiped),

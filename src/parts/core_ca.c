@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The CA files that rules name: read when they change and not for each request,
+ * and given to the egress of a cell once.  Both ends remember the latest in the
+ * order they were given, the egress more of them (PROXY_CAS), so that what core
+ * takes for given is there.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "parts/core_cell.h"
+#include "parts/core_egress.h"
+
+#define FILES_MAX 64
+
+struct core_ca {
+	struct core_ca *next;
+	struct buf path;
+	struct stat seen;
+	struct buf pem;
+	struct digest digest;
+};
+
+static bool
+same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	       a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* The one of that path, first in the list; a new one takes the last's place. */
+static struct core_ca *
+place(struct core *c, struct str path)
+{
+	struct core_ca **at = &c->cas;
+	struct core_ca *ca;
+	size_t n = 1;
+
+	while (*at && !str_eq(buf_str(&(*at)->path), path) &&
+	       ((*at)->next || n < FILES_MAX)) {
+		at = &(*at)->next;
+		n++;
+	}
+	ca = *at;
+	if (!ca) {
+		ca = calloc(1, sizeof(*ca));
+		must(ca);
+	} else {
+		*at = ca->next;
+	}
+	if (!str_eq(buf_str(&ca->path), path)) {
+		buf_clear(&ca->path);
+		buf_add(&ca->path, path);
+		ca->seen = (struct stat){ 0 };
+	}
+	ca->next = c->cas;
+	c->cas = ca;
+	return ca;
+}
+
+static int
+find(struct core *c, const char *path, struct core_ca **out, struct err *e)
+{
+	struct core_ca *ca = place(c, str_of(path));
+	auto_buf pem = { 0 };
+	struct stat now;
+
+	if (stat(path, &now)) {
+		return err_sys(e, "%s", path);
+	}
+	if (!same(&now, &ca->seen)) {
+		if (file_read(path, CORE_CA_MAX, &pem, e)) {
+			return -1;
+		}
+		buf_clear(&ca->pem);
+		buf_add(&ca->pem, buf_str(&pem));
+		ca->digest = digest_of(buf_str(&pem));
+		ca->seen = now;
+	}
+	*out = ca;
+	return 0;
+}
+
+static bool
+was_given(struct core_cell *cell, struct digest d)
+{
+	for (size_t i = 0; i < CORE_CAS_GIVEN; i++) {
+		if (digest_eq(cell->cas[i], d)) {
+			return true;
+		}
+	}
+	cell->cas[cell->ca_next++ % CORE_CAS_GIVEN] = d;
+	return false;
+}
+
+int
+core_ca_put(struct core *c, const char *path, struct core_cell *cell,
+    struct wire_go *go, int *fd, struct err *e)
+{
+	struct core_ca *ca;
+
+	if (find(c, path, &ca, e)) {
+		return -1;
+	}
+	memcpy(go->ca, ca->digest.bytes, sizeof(go->ca));
+	go->has_ca = WIRE_CA_GIVEN;
+	if (!cell || !was_given(cell, ca->digest)) {
+		go->has_ca = WIRE_CA_HERE;
+		*fd = core_memfd(buf_str(&ca->pem));
+	}
+	return 0;
+}
