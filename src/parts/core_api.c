@@ -306,6 +306,18 @@ core_ask_role(struct core *c, struct core_ask *ask, struct core_role **role,
 	                   err_quote(name));
 }
 
+/* What stands in the way may be what is not on the disk yet: a no that a crash
+ * could make untrue is told after the commit. */
+static void
+refuse(struct core *c, struct core_ask *ask, const struct err *e)
+{
+	if (core_unwritten(c) && !core_stalled(c)[0]) {
+		core_answer_err_after(c, ask, e);
+	} else {
+		core_answer_err(c, ask, e);
+	}
+}
+
 static void
 handle(struct core *c, struct core_ask *ask)
 {
@@ -332,7 +344,7 @@ handle(struct core *c, struct core_ask *ask)
 		return;
 	}
 	if (route->handler(c, ask, &e)) {
-		core_answer_err(c, ask, &e);
+		refuse(c, ask, &e);
 	}
 }
 

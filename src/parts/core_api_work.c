@@ -309,28 +309,6 @@ read_mail(struct core_ask *ask, const struct json *list, struct queue_finish *f,
 	return 0;
 }
 
-/* A worker's token ends tasks of its queues, and puts into no others. */
-static int
-may_touch(struct core *c, const struct core_operator *who,
-    const struct finish *f, struct err *e)
-{
-	const struct queue_task *t = queue_find(c->queue, f->command.task);
-
-	if (t && core_token_serves(who, t->queue, e)) {
-		return -1;
-	}
-	JSON_EACH(follow, f->follow_ups)
-	{
-		struct str queue = STR("");
-
-		(void)json_text(follow, "queue", &queue);
-		if (core_token_serves(who, queue, e)) {
-			return err_wrap(e, "follow_ups");
-		}
-	}
-	return 0;
-}
-
 /* Random numbers of finishes, asked for by the handful: most are not used. */
 static uint64_t
 some_random(void)
@@ -367,7 +345,8 @@ read_finish(struct core *c, struct core_ask *ask, const struct json *body,
 	}
 	f->follow_ups = json_get(body, "follow_ups");
 	f->lease = core_lease_find(c, command->task);
-	return may_touch(c, ask->operator_, f, e);
+	return core_token_finish(
+	    c, ask->operator_, f->command.task, f->follow_ups, e);
 }
 
 /* The lease is this worker's, under this epoch; the result is of its type. */

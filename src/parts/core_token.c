@@ -57,6 +57,27 @@ core_token_serves(
 	return t ? core_token_refuse(who, e) : 0;
 }
 
+int
+core_token_finish(struct core *c, const struct core_operator *who,
+    struct str task, const struct json *follow_ups, struct err *e)
+{
+	const struct queue_task *t = queue_find(c->queue, task);
+
+	if (t && core_token_serves(who, t->queue, e)) {
+		return -1;
+	}
+	JSON_EACH(follow, follow_ups)
+	{
+		struct str queue = STR("");
+
+		(void)json_text(follow, "queue", &queue);
+		if (core_token_serves(who, queue, e)) {
+			return err_wrap(e, "follow_ups");
+		}
+	}
+	return 0;
+}
+
 /* --- rows --- */
 
 static void

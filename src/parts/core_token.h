@@ -33,6 +33,9 @@ const struct core_operator *core_token_bearer(
 /* An operator, or a worker's token that names this queue; else ERR_DENIED. */
 int core_token_serves(const struct core_operator *who, struct str queue,
     struct err *e) MUST_CHECK;
+/* A worker's token ends tasks of its queues, and puts into no others. */
+int core_token_finish(struct core *c, const struct core_operator *who,
+    struct str task, const struct json *follow_ups, struct err *e) MUST_CHECK;
 /* It was taken back while its bearer waited. */
 bool core_token_revoked(const struct core_operator *who);
 /* What its bearer may do, as a refusal. */

@@ -9,61 +9,6 @@
 #define LINGER_US    (2 * CLOCK_SECOND)
 #define LINGER_BYTES ((size_t)1024 * 1024)
 
-static void
-late(void *owner)
-{
-	struct conn *c = owner;
-	static const struct proxy_refusal slow = { .status = 504,
-		.error = "unavailable",
-		.reason = "no decision about this request came in time" };
-	switch (c->state) {
-	case CONN_ASKED:
-		proxy_conn_answer(c, &slow);
-		break;
-	case CONN_FIRST:
-	case CONN_SHAKE:
-	case CONN_COMMANDS:
-	case CONN_GATHER:
-		proxy_conn_outcome(
-		    c, PROXY_REFUSED, 408, "no request came in time");
-		proxy_conn_shut(c);
-		break;
-	case CONN_HEAD:
-		if (!http_reader_idle(&c->reader) || !c->any) {
-			proxy_conn_outcome(
-			    c, PROXY_REFUSED, 408, "no request came in time");
-		}
-		proxy_conn_shut(c);
-		break;
-	case CONN_PIPE:
-		proxy_conn_outcome(c, PROXY_FAILED, 0, "nothing moved in time");
-		proxy_conn_shut(c);
-		break;
-	case CONN_TWO:
-		if (c->streams) {
-			proxy_conn_arm(c, c->proxy->setup.times.stall);
-			return;
-		}
-		proxy_conn_shut(c);
-		break;
-	case CONN_CARRY:
-	case CONN_ANSWER:
-	case CONN_LINGER:
-	case CONN_CLOSED:
-		proxy_conn_shut(c);
-		break;
-	}
-	proxy_conn_turn(c);
-}
-
-void
-proxy_conn_arm(struct conn *c, int64_t us)
-{
-	struct loop *loop = c->proxy->setup.loop;
-	loop_timer_arm(
-	    &c->timer, loop, mono_after(loop_now(loop), us), late, c);
-}
-
 void
 proxy_conn_shut(struct conn *c)
 {

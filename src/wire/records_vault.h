@@ -4,9 +4,8 @@
 
 /* A chapter of records.h, which includes it: what the vault is asked. */
 
-#define WIRE_MARK     32 /* bytes of a value's mark (seal_mark) */
-#define WIRE_RANDOM   44 /* a PKCE challenge as text */
-#define WIRE_CODE_MAX 2048
+#define WIRE_MARK   32 /* bytes of a value's mark (seal_mark) */
+#define WIRE_RANDOM 44 /* a PKCE challenge as text */
 
 /* What a set of tokens holds; said of the row that was sealed or checked. */
 enum wire_has {
@@ -71,25 +70,6 @@ struct wire_vault_sealed {
 	int64_t expires;             /* of tokens: Unix seconds; 0: not known */
 	char challenge[WIRE_RANDOM]; /* of VAULT_LOGIN, else empty */
 	char text[WIRE_TEXT_MAX];
-};
-
-/* A login begins: the row gets a PKCE verifier, answered by VAULT_SEALED with
- * the version of `binding`, which is the old one's and one more.  A first row
- * has none before it: then `row` is a box with the client's secret, or empty.
- */
-struct wire_vault_login {
-	uint64_t id;
-	struct wire_binding binding;
-	uint32_t first;
-	uint32_t row_size;
-	uint8_t row[WIRE_ROW_MAX];
-};
-
-/* What a browser brought back, boxed; the grant of this number follows. */
-struct wire_vault_code {
-	uint64_t number;
-	uint32_t box_size;
-	uint8_t box[WIRE_CODE_MAX];
 };
 
 /* Does this row open as this binding? */
@@ -178,28 +158,6 @@ struct wire_credential {
 	char text[WIRE_TEXT_MAX];
 };
 
-/* What a token endpoint answered to a request that had this grant: an access
- * and a refresh token, or a device code. */
-struct wire_captured {
-	uint64_t number;
-	int64_t expires; /* Unix seconds */
-	uint32_t access_size;
-	uint32_t refresh_size;
-	uint8_t secret[WIRE_SECRET_MAX]; /* one behind the other; wiped */
-};
-
-/* The same as the next version of the row that was granted. */
-struct wire_vault_kept {
-	uint64_t number;
-	uint32_t ok;
-	uint32_t has;
-	int64_t expires;
-	uint32_t row_size;
-	uint8_t row[WIRE_ROW_MAX];
-	uint8_t mark[WIRE_MARK];
-	char text[WIRE_TEXT_MAX];
-};
-
 /* The mark of a value that a cell brought itself: core then knows whether it
  * was ever a credential's, and nobody learns the value. */
 struct wire_mark_ask {
@@ -212,5 +170,7 @@ struct wire_mark_told {
 	uint64_t id;
 	uint8_t mark[WIRE_MARK];
 };
+
+#include "wire/records_token.h"
 
 #endif
