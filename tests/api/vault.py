@@ -575,7 +575,7 @@ def a_revoked_value_that_a_sandbox_sends_itself_is_recognised():
             t = h.dispatch([shell(leak % (2 * ('somebody-elses',)) +
                                   ' || true'), finish()], queue='caller')
             until(lambda: 'call_started' in h.kinds(t), 10)
-            time.sleep(0.5)
+            time.sleep(2)  # its sandbox starts, and asks a vault that is still
             end_process(pid)
             until(lambda: 'the vault' in json.dumps(h.events(t)), 15,
                   'no refusal')
