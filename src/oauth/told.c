@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define PLAIN_MAX 40 /* bytes of a word that goes on to a sandbox */
+
 static const char *const ends[] = {
 	[OAUTH_FAILED] = "failed",
 	[OAUTH_TOKENS] = "tokens",
@@ -67,14 +69,40 @@ oauth_told_read(
 	return 0;
 }
 
+/* What a client needs besides tokens, and no text that an endpoint could say a
+ * secret in: words of letters, digits and a few signs. */
+static bool
+is_plain(const struct json *value)
+{
+	struct str text = value->text;
+
+	if (value->type == JSON_NUMBER) {
+		return text.len < 20;
+	}
+	if (value->type != JSON_STRING || text.len > PLAIN_MAX) {
+		return false;
+	}
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t byte = (uint8_t)text.at[i];
+
+		if (!(byte >= 'a' && byte <= 'z') && byte != '_') {
+			return str_eq_z(text, "Bearer");
+		}
+	}
+	return true;
+}
+
 void
 oauth_masked(
     struct arena *a, struct str body, struct str placeholder, struct buf *out)
 {
 	static const char *const tokens[] = { "access_token", "refresh_token",
 		"id_token" };
+	static const char *const plain[] = { "token_type", "expires_in",
+		"error" };
 	static const struct json_limits limits = { OAUTH_ANSWER_MAX, 16, 1000 };
 	struct json *top = NULL;
+	struct json *masked = json_new(a, JSON_OBJECT);
 	struct err e = { 0 };
 
 	if (json_parse(a, body, &limits, &top, &e) ||
@@ -84,8 +112,16 @@ oauth_masked(
 	}
 	for (size_t i = 0; i < COUNT(tokens); i++) {
 		if (json_get(top, tokens[i])) {
-			(void)json_set_str(a, top, tokens[i], placeholder);
+			(void)json_set_str(a, masked, tokens[i], placeholder);
 		}
 	}
-	json_write(out, top);
+	for (size_t i = 0; i < COUNT(plain); i++) {
+		const struct json *value = json_get(top, plain[i]);
+
+		if (value && is_plain(value)) {
+			(void)json_set(
+			    a, masked, plain[i], json_copy(a, value));
+		}
+	}
+	json_write(out, masked);
 }

@@ -199,10 +199,13 @@ core_api_stalled(struct core *c)
 
 		next = ask->next;
 		if (ask->written) {
-			(void)err_set(&e, ERR_UNAVAILABLE,
-			    "%s; what you asked for is kept, and done then: "
-			    "look before you ask again",
-			    core_stalled(c));
+			(void)err_set(&e, ERR_UNAVAILABLE, "%s; %s",
+			    core_stalled(c),
+			    ask->status < 400
+			        ? "what you asked for is kept, and done "
+			          "then: look before you ask again"
+			        : "it was refused for what is not written "
+			          "yet: ask again");
 			core_answer_err(c, ask, &e);
 		} else if (ask->reading) {
 			handle_committed(c, ask->number);
@@ -246,6 +249,16 @@ core_answer_err_after(struct core *c, struct core_ask *ask, const struct err *e)
 
 	write_err(&body, e);
 	core_answer_after(c, ask, (uint32_t)err_http(e->kind), buf_str(&body));
+}
+
+void
+core_answer_no(struct core *c, struct core_ask *ask, const struct err *e)
+{
+	if (core_unwritten(c) && !core_stalled(c)[0]) {
+		core_answer_err_after(c, ask, e);
+	} else {
+		core_answer_err(c, ask, e);
+	}
 }
 
 /* --- reading the question --- */
@@ -306,18 +319,6 @@ core_ask_role(struct core *c, struct core_ask *ask, struct core_role **role,
 	                   err_quote(name));
 }
 
-/* What stands in the way may be what is not on the disk yet: a no that a crash
- * could make untrue is told after the commit. */
-static void
-refuse(struct core *c, struct core_ask *ask, const struct err *e)
-{
-	if (core_unwritten(c) && !core_stalled(c)[0]) {
-		core_answer_err_after(c, ask, e);
-	} else {
-		core_answer_err(c, ask, e);
-	}
-}
-
 static void
 handle(struct core *c, struct core_ask *ask)
 {
@@ -344,7 +345,7 @@ handle(struct core *c, struct core_ask *ask)
 		return;
 	}
 	if (route->handler(c, ask, &e)) {
-		refuse(c, ask, &e);
+		core_answer_no(c, ask, &e);
 	}
 }
 

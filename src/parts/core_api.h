@@ -95,6 +95,9 @@ void core_answer_err(struct core *c, struct core_ask *ask, const struct err *e);
 /* What was refused is on record first. */
 void core_answer_err_after(
     struct core *c, struct core_ask *ask, const struct err *e);
+/* What stands in the way may be what is not on the disk yet: a no that a crash
+ * could make untrue is told after the commit. */
+void core_answer_no(struct core *c, struct core_ask *ask, const struct err *e);
 /* One piece of a streamed answer; more = false ends it. */
 void core_answer_piece(
     struct core *c, struct core_ask *ask, struct str piece, bool more);

@@ -134,11 +134,11 @@ int
 core_route_may(struct core *c, const struct core_ask *ask, enum core_who who,
     struct err *e)
 {
-	(void)c;
 	if (who == OPEN) {
 		return 0;
 	}
-	if (who == WEB && !ask->login) {
+	/* It may have ended since the question came. */
+	if (who == WEB && !core_web_login_find(c, ask->login)) {
 		return err_set(
 		    e, ERR_DENIED, "nobody is logged in here, or not any more");
 	}

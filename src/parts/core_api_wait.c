@@ -139,7 +139,7 @@ decided(struct core *c, uint64_t number, const struct wait_item *w,
 		struct err gone = { 0 };
 
 		(void)err_set(&gone, ERR_MISSING, "it waits no more");
-		core_answer_err(c, ask, e ? e : &gone);
+		core_answer_no(c, ask, e ? e : &gone);
 		return;
 	}
 	buf_addf(&body,

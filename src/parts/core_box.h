@@ -24,9 +24,9 @@ struct core_cell {
 	struct wire_peer *egress;
 	bool asked; /* the sandbox knows of it */
 	bool lost;  /* its egress ended, and nobody had asked for it */
-	char taken[4][WIRE_CREDENTIAL_MAX]; /* of these the vault has tokens
-	                                     * that only this cell may use */
-	struct core_exec *execs;            /* waiting and running */
+	char taken[16][WIRE_CREDENTIAL_MAX]; /* of these the vault has tokens
+	                                      * that only this cell may use */
+	struct core_exec *execs;             /* waiting and running */
 	struct loop_timer lease;
 	struct loop *lease_loop;
 	struct mono begun;

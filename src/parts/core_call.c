@@ -384,6 +384,10 @@ grant_checked(struct core *c, struct core_mac *job, enum core_mac_end end)
 	if (!r || r->phase != RUN_ACTING || r->settled) {
 		return;
 	}
+	if (!digest_eq(k->judged_by, r->role->policy_digest)) {
+		core_call_judge(c, k); /* the role was read anew meanwhile */
+		return;
+	}
 	grant = core_standing_find(c, k);
 	if (grant && end == CORE_MAC_GOOD && str_eq_z(job->id, grant->id)) {
 		core_call_decide(
@@ -394,8 +398,8 @@ grant_checked(struct core *c, struct core_mac *job, enum core_mac_end end)
 	}
 }
 
-static void
-judge(struct core *c, struct core_call *k)
+void
+core_call_judge(struct core *c, struct core_call *k)
 {
 	struct core_run *r = core_run_find(c, k->run);
 	struct policy_call call = {
@@ -415,6 +419,7 @@ judge(struct core *c, struct core_call *k)
 		    arena_str(&k->arena, str_of(e.text)));
 		return;
 	}
+	k->judged_by = r->role->policy_digest;
 	policy_call(&k->arena, r->role->policy, &call, &k->decision);
 	switch (k->decision.verdict) {
 	case POLICY_DENY:
@@ -494,7 +499,7 @@ go_on(struct core *c, struct core_call *k, const struct session_call *s)
 	}
 	switch (s->state) {
 	case SESSION_CALL_NONE:
-		judge(c, k);
+		core_call_judge(c, k);
 		return;
 	case SESSION_CALL_DECIDED:
 		core_call_start(c, k);
@@ -589,6 +594,6 @@ core_call_asked(struct core *c, struct core_run *r, uint32_t ordinal,
 	} else if (k->tool == r->finish) {
 		finish_task(c, k);
 	} else {
-		judge(c, k);
+		core_call_judge(c, k);
 	}
 }

@@ -20,6 +20,7 @@ struct core_call {
 	const struct json *args;
 	struct digest args_digest;
 	struct policy_call_decision decision;
+	struct digest judged_by; /* the policy that decided so */
 	struct tool_plan plan;
 	enum wait_kind wait;
 	const struct tool *pair; /* what it asks for leave to call, or NULL */
@@ -43,6 +44,8 @@ void core_call_settle(struct core *c, struct core_call *k, const char *end,
     const struct json *result);
 void core_call_settle_error(struct core *c, struct core_call *k,
     const char *end, const char *error, struct str message);
+/* Asks the policy, and does what it says. */
+void core_call_judge(struct core *c, struct core_call *k);
 void core_call_start(struct core *c, struct core_call *k);
 /* Never started: a wrong call, or a no. */
 void core_call_refuse(struct core *c, struct core_call *k, const char *error,

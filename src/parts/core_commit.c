@@ -293,6 +293,7 @@ send(struct core *c, struct err *e)
 #ifdef HANDRAIL_BREAK_COMMIT
 	/* Only the test that proves the commit matters builds this. */
 	(void)core_batch_write;
+	c->book.given++;
 	return 0;
 #endif
 	struct core_batch *b = &c->book.flights[c->book.given];

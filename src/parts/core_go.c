@@ -226,6 +226,17 @@ send_grant(struct core *c, struct core_intent *i)
 	wire_send(c->vault, WIRE_VAULT_GRANT, &grant, NULL, 0);
 }
 
+/* It may have waited for a token while the role was read anew. */
+static bool
+policy_stands(struct core *c, const struct core_intent *i)
+{
+	const struct core_cell *cell = core_cell_find(c, i->cell);
+	const struct core_run *r = core_run_find(c, i->run);
+	const struct core_role *role = cell ? cell->role : r ? r->role : NULL;
+
+	return !i->said || !role || digest_eq(i->policy, role->policy_digest);
+}
+
 /* Between its commit, its grant and its go the claim may have ended. */
 static bool
 may_go_on(struct core *c, struct core_intent *i)
@@ -235,6 +246,11 @@ may_go_on(struct core *c, struct core_intent *i)
 	}
 	if (!core_intent_in_force(c, i)) {
 		core_intent_unavailable(c, i, "this claim is over");
+		return false;
+	}
+	if (!policy_stands(c, i)) {
+		core_intent_unavailable(
+		    c, i, "the policy that allowed it was changed");
 		return false;
 	}
 	return true;

@@ -169,7 +169,7 @@ ask_row(struct core *c, struct core_ask *ask, const struct core_credential *k,
 	auto_buf box = { 0 };
 	struct str text = said(ask->body, "box");
 
-	if (check_login(c, ask, k, e)) {
+	if (check_login(c, ask, k, e) || core_login_alone(c, k, e)) {
 		return -1;
 	}
 	if (text.len && (!ask->putting || !base64_decode(&box, text) ||
@@ -486,11 +486,8 @@ take_row(struct core *c, struct core_ask *ask,
 {
 	struct core_credential *k = core_oauth_find(c, str_of(ask->credential));
 
-	if (!sealed->ok || sealed->row_size > sizeof(sealed->row)) {
-		return err_set(e, ERR_INPUT, "%s",
-		    wire_text_ok(sealed->text, sizeof(sealed->text))
-		        ? sealed->text
-		        : "the vault refused");
+	if (core_login_row(c, sealed, e)) {
+		return -1;
 	}
 	if (ask->version != core_credential_version(c, ask->credential) + 1 ||
 	    (!ask->putting && (!k || k->archived))) {

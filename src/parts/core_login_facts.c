@@ -138,3 +138,31 @@ core_login_facts(struct core *c, struct arena *a, const struct json *body,
 	                 "device_authorization_endpoint: expected the host of "
 	                 "token_endpoint, as the client's secret goes to both");
 }
+
+int
+core_login_alone(struct core *c, const struct core_credential *k, struct err *e)
+{
+	return core_oauth_asking(c, k->name)
+	           ? err_set(e, ERR_CONFLICT,
+	                 "a token for %s is being asked for at this moment: "
+	                 "log in again in some seconds",
+	                 k->name)
+	           : 0;
+}
+
+int
+core_login_row(
+    struct core *c, const struct wire_vault_sealed *sealed, struct err *e)
+{
+	if (!sealed->ok || sealed->row_size > sizeof(sealed->row)) {
+		return err_set(e, ERR_INPUT, "%s",
+		    wire_text_ok(sealed->text, sizeof(sealed->text))
+		        ? sealed->text
+		        : "the vault refused");
+	}
+	return core_mark_find(c, sealed->mark)
+	           ? err_set(e, ERR_CONFLICT,
+	                 "this client's secret was rotated out, archived or "
+	                 "deleted: it does not come back")
+	           : 0;
+}

@@ -133,12 +133,35 @@ waits_for(const struct core_intent *i, const char *name)
 	return i->parked && !i->refusal.status && str_eq_z(i->credential, name);
 }
 
+/* Their numbers: who is let go, or refused, may take others out of the list. */
+static uint64_t *
+waiting(struct core *c, const char *name, size_t *count)
+{
+	uint64_t *numbers = NULL;
+	size_t room = 0;
+
+	*count = 0;
+	for (const struct core_intent *i = c->intents; i; i = i->next) {
+		if (waits_for(i, name)) {
+			numbers = array_grow(
+			    numbers, *count, &room, sizeof(*numbers));
+			numbers[(*count)++] = i->number;
+		}
+	}
+	return numbers;
+}
+
 /* The new row is on the disk. */
 static void
 release(struct core *c, const char *name)
 {
-	for (struct core_intent *i = c->intents; i; i = i->next) {
-		if (!waits_for(i, name)) {
+	size_t count;
+	uint64_t *numbers = waiting(c, name, &count);
+
+	for (size_t n = 0; n < count; n++) {
+		struct core_intent *i = core_intent_find(c, numbers[n]);
+
+		if (!i || !waits_for(i, name)) {
 			continue;
 		}
 		i->parked = false;
@@ -148,14 +171,20 @@ release(struct core *c, const char *name)
 			core_intent_commit(c, i);
 		}
 	}
+	free(numbers);
 }
 
 /* There will be none for now, or none at all. */
 static void
 refuse_waiting(struct core *c, const struct core_credential *k, const char *why)
 {
-	for (struct core_intent *i = c->intents; i; i = i->next) {
-		if (!waits_for(i, k->name)) {
+	size_t count;
+	uint64_t *numbers = waiting(c, k->name, &count);
+
+	for (size_t n = 0; n < count; n++) {
+		struct core_intent *i = core_intent_find(c, numbers[n]);
+
+		if (!i || !waits_for(i, k->name)) {
 			continue;
 		}
 		i->parked = false;
@@ -165,6 +194,7 @@ refuse_waiting(struct core *c, const struct core_credential *k, const char *why)
 			core_intent_unavailable(c, i, why);
 		}
 	}
+	free(numbers);
 }
 
 /* --- how it ends -----------------------------------------------------------
@@ -179,7 +209,12 @@ tell(struct core *c, struct core_asking *q, const struct oauth_told *told,
 	if (q->done) {
 		q->done(c, q->owner, k, told, why);
 	}
+	char name[sizeof(q->name)];
+
+	memcpy(name, q->name, sizeof(name));
 	asking_free(c, q);
+	/* Who came while another question was under way asks its own. */
+	release(c, name);
 }
 
 static void

@@ -65,6 +65,13 @@ int core_login_facts(struct core *c, struct arena *a, const struct json *body,
 int core_login_issuer(struct core *c, struct arena *a, const struct json *body,
     struct str *host, struct err *e) MUST_CHECK;
 /* The vault has made the first or next row of a login. */
+/* ERR_CONFLICT: its tokens are being renewed, one would undo the other. */
+int core_login_alone(
+    struct core *c, const struct core_credential *k, struct err *e) MUST_CHECK;
+/* The vault's word on a row; ERR_CONFLICT: of a client's secret that is over
+ * (P09). */
+int core_login_row(struct core *c, const struct wire_vault_sealed *sealed,
+    struct err *e) MUST_CHECK;
 void core_login_sealed(struct core *c, struct core_ask *ask,
     const struct wire_vault_sealed *sealed);
 

@@ -128,7 +128,7 @@ route_web_login(struct core *c, struct core_ask *ask, struct err *e)
 		return err_set(
 		    e, ERR_DENIED, "only the form of /login logs a browser in");
 	}
-	if (!ask->operator_) {
+	if (!ask->operator_ || ask->operator_->worker) {
 		if (too_many_wrong(c)) {
 			core_answer(c, ask, 429, STR("{}"));
 			return 0;
@@ -171,8 +171,9 @@ route_web_session(struct core *c, struct core_ask *ask, struct err *e)
 	auto_buf body = { 0 };
 	struct json_out o;
 
-	(void)e;
-	must(in);
+	if (!in) {
+		return err_set(e, ERR_DENIED, "this login has ended");
+	}
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_z(&o, "operator", ask->operator_->name);

@@ -23,14 +23,28 @@ core_web_run(const struct core *c, const struct wait_item *w)
 	                                  : NULL;
 }
 
+/* A request of two phases is of no call yet: the newest one with these
+ * arguments made it. */
+static const struct session_call *
+call_of(const struct session_run *view, const struct wait_item *w)
+{
+	if (!view || w->call) {
+		return view ? session_call(view, w->call) : NULL;
+	}
+	for (uint32_t n = view->call_count; n > 0; n--) {
+		if (digest_eq(view->calls[n - 1].args, w->args)) {
+			return &view->calls[n - 1];
+		}
+	}
+	return NULL;
+}
+
 /* The arguments as the book has them, for people; false: it has them no more,
  * or they are too long to be read. */
 static bool
 args_text(struct core *c, const struct wait_item *w, struct buf *out)
 {
-	const struct session_run *view = core_web_run(c, w);
-	const struct session_call *s =
-	    view ? session_call(view, w->call) : NULL;
+	const struct session_call *s = call_of(core_web_run(c, w), w);
 	auto_arena a = { 0 };
 	auto_buf body = { 0 };
 	auto_buf canonical = { 0 };
@@ -216,7 +230,9 @@ route_web_inbox(struct core *c, struct core_ask *ask, struct err *e)
 	uint64_t from = 0;
 	bool more;
 
-	must(in);
+	if (!in) {
+		return err_set(e, ERR_DENIED, "this login has ended");
+	}
 	if (core_ask_query(ask, "from", &text) && !str_u64(text, &from)) {
 		return err_set(e, ERR_INPUT, "?from= must be a number");
 	}
@@ -260,11 +276,15 @@ static int
 check_shown(struct core *c, const struct core_ask *ask,
     const struct wait_item *w, bool yes, struct err *e)
 {
+	const struct core_web_login *in = core_web_login_find(c, ask->login);
 	char wanted[DIGEST_TEXT];
 	struct str mark = STR("");
 
+	if (!in) {
+		return err_set(e, ERR_DENIED, "this login has ended");
+	}
 	(void)json_text(ask->body, "mark", &mark);
-	make_mark(core_web_login_find(c, ask->login), w, yes, wanted);
+	make_mark(in, w, yes, wanted);
 	return mark.len == DIGEST_TEXT - 1 &&
 	               equal_const_time(mark.at, wanted, mark.len)
 	           ? 0
@@ -306,7 +326,7 @@ told(struct core *c, uint64_t number, const struct wait_item *w,
 	}
 	if (e || !w) {
 		(void)err_set(&gone, ERR_MISSING, "it waits no more");
-		core_answer_err(c, ask, e ? e : &gone);
+		core_answer_no(c, ask, e ? e : &gone);
 		return;
 	}
 	json_out_init(&o, &body);

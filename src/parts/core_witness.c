@@ -61,7 +61,9 @@ remember(struct core *c, uint64_t number, uint64_t size)
 
 	c->witness->list[number].seen = size;
 	buf_add_u64(&text, size);
-	core_row(c, "meta", row_of(c, number), buf_str(&text), size);
+	/* A witness that begins anew has seen less than before: the version is
+	 * how far this book is, which never falls. */
+	core_row(c, "meta", row_of(c, number), buf_str(&text), c->book.seq);
 }
 
 int

@@ -45,8 +45,11 @@ egress_captured(void *context, uint64_t id, const struct proxy_go *go,
 
 	oauth_answer_read(&a, answer->status, answer->content_type,
 	    answer->body, ASSUMED, &got);
-	if (got.end == OAUTH_TOKENS &&
-	    send_on(g, go->grant, got.lifetime, got.access, got.refresh)) {
+	if (got.end != OAUTH_TOKENS) {
+		/* The vault waits no longer for it. */
+		(void)send_on(g, go->grant, 0, STR(""), STR(""));
+	} else if (send_on(
+	               g, go->grant, got.lifetime, got.access, got.refresh)) {
 		g->captured = id;
 	}
 	oauth_masked(&a, answer->body, str_of(go->mask), out);

@@ -10,6 +10,8 @@
 
 #include "parts/vault.h"
 
+#define SPENT_MAX 32 /* answers of token endpoints that a cell waits for */
+
 void
 vault_grant_drop(struct vault *v, struct lent **at)
 {
@@ -258,6 +260,24 @@ lend_what(const struct vault *v, const struct lent *g, struct str *clear,
 	           : 0;
 }
 
+/* One cell has so many answers outstanding at most: the oldest goes. */
+static void
+bound_spent(struct vault *v, uint64_t cell)
+{
+	struct lent **oldest = NULL;
+	size_t count = 0;
+
+	for (struct lent **at = &v->grants; *at; at = &(*at)->next) {
+		if ((*at)->spent && (*at)->cell == cell) {
+			oldest = at;
+			count++;
+		}
+	}
+	if (count >= SPENT_MAX) {
+		vault_grant_drop(v, oldest);
+	}
+}
+
 /* Once; of what a token endpoint is asked with, the answer may still come. */
 static void
 use_up(struct vault *v, struct lent **at)
@@ -267,6 +287,9 @@ use_up(struct vault *v, struct lent **at)
 	if (g->use == WIRE_USE_ACCESS || g->use == WIRE_USE_TAKEN) {
 		vault_grant_drop(v, at);
 		return;
+	}
+	if (g->cell) {
+		bound_spent(v, g->cell);
 	}
 	g->grant.used = true;
 	g->spent = true;

@@ -309,7 +309,9 @@ keep_captured(struct vault *v, const struct lent *g,
 	} else {
 		tokens.access = access;
 		tokens.expires = in->expires;
-		tokens.pending = STR("");
+		if (g->use != WIRE_USE_REFRESH) {
+			tokens.pending = STR(""); /* of a login that ends */
+		}
 		tokens.refresh = refresh.len ? refresh : tokens.refresh;
 	}
 	return seal_tokens_row(

@@ -143,7 +143,9 @@ decisions_head(struct decisions *d, const struct book_head *head,
 		return 0;
 	}
 	if (body.len && json_parse(&a, body, NULL, &tree, &bad)) {
-		tree = NULL;
+		r = (struct review){ .text = STR("its body is no JSON") };
+		count(d, head, REVIEW_BROKEN, &r);
+		return 0;
 	}
 	if (digest_is_zero(head->policy)) {
 		d->not_asked++; /* of no role: a model's request, core's own */

@@ -236,7 +236,9 @@ capture_take(struct conn *c, const struct http_event *ev, struct err *e)
 {
 	switch (ev->kind) {
 	case HTTP_HEAD:
-		return ev->head->status == 101 ||
+		return ev->head->status == 101 || ev->head->status == 204 ||
+		               ev->head->status == 304 ||
+		               str_eq_z(c->request.head->method, "HEAD") ||
 		               http_find(ev->head, "content-encoding")
 		           ? err_set(e, ERR_DENIED,
 		                 "a token endpoint answered in a form that is "

@@ -506,7 +506,11 @@ proxy_conn_go(struct conn *c, const struct proxy_go *go)
 		c->state = CONN_GATHER;
 		proxy_conn_arm(c, c->proxy->setup.times.head);
 	} else {
+		bool turning = c->turning;
+
+		c->turning = true; /* it may fail at once: c must outlive it */
 		begin_up(c);
+		c->turning = turning;
 	}
 	proxy_conn_turn(c);
 }

@@ -199,7 +199,9 @@ static void
 begin(void *owner)
 {
 	struct fetch *f = owner;
+	f->turning = true; /* it may fail at once: f must outlive the call */
 	proxy_up_begin(f->up, proxy_fetch_turn, f);
+	f->turning = false;
 	proxy_fetch_turn(f);
 }
 

@@ -158,6 +158,7 @@ void
 proxy_go(struct proxy *p, uint64_t id, const struct proxy_go *go)
 {
 	struct conn *c = conn_asking(p, id);
+	proxy_trust_keep(p, go);
 	if (c) {
 		proxy_conn_go(c, go);
 		return;

@@ -195,7 +195,9 @@ static void
 road_join(struct road *r, struct up *u)
 {
 	loop_timer_cancel(&r->timer);
-	loop_later_cancel(r->proxy->setup.loop, r);
+	if (!r->users) { /* a turn of others stays planned */
+		loop_later_cancel(r->proxy->setup.loop, r);
+	}
 	u->beside = r->users;
 	r->users = u;
 	r->count++;

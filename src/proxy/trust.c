@@ -76,6 +76,17 @@ proxy_trust_take(struct proxy *p, struct digest ca, struct str pem,
 }
 
 void
+proxy_trust_keep(struct proxy *p, const struct proxy_go *go)
+{
+	struct trusted *t = NULL;
+	struct err e = { 0 };
+	if (go->ca.len > 0 &&
+	    proxy_trust_take(p, digest_of(go->ca), go->ca, &t, &e) == 0) {
+		proxy_trust_give(t);
+	}
+}
+
+void
 proxy_trust_give(struct trusted *t)
 {
 	if (t) {

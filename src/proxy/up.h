@@ -153,6 +153,9 @@ struct trusted {
 /* pem may be empty where it was given before.  Given back after use. */
 int proxy_trust_take(struct proxy *p, struct digest ca, struct str pem,
     struct trusted **out, struct err *e) MUST_CHECK;
+/* The CA that came with a go is kept, whatever becomes of its request: core
+ * gives each only once. */
+void proxy_trust_keep(struct proxy *p, const struct proxy_go *go);
 void proxy_trust_give(struct trusted *t); /* NULL is nothing */
 void proxy_trust_close(struct proxy *p);
 

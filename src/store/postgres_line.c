@@ -283,7 +283,11 @@ answer(struct postgres *p, struct err *e)
 	if (!p->flights || (line->landed && line_lease_safe(p))) {
 		return 0;
 	}
-	if (line->landed) {
+	if (line->landed && line->refused && !line->round_count) {
+		/* What is behind was refused, so that no beat fits: entering
+		 * again finds what landed, and who has the log. */
+		line_lost(p, "the lease is in doubt");
+	} else if (line->landed && !line->refused) {
 		line_beat(p);
 	} else if (line->refused && !line->round_count) {
 		line->refused = false;

@@ -265,6 +265,25 @@ def a_witness_that_knows_another_size_is_asked_from_there():
 
 
 @test
+def a_witness_that_begins_anew_is_followed_and_ends_no_house():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = signer(h)
+        h.run([shell('true')])
+        seen(h, w)
+        w.size, w.root = 0, sha()
+        h.run([shell('true')])
+        seen(h, w)
+        w.twist = lambda status, body: (409, b'5\n')  # whatever it says
+        h.run([shell('true')])
+        until(lambda: said(h)['problem'], 20)
+        w.twist = lambda status, body: (status, body)
+        h.run([shell('true')])
+        seen(h, w)
+        need(h.read('status')['incarnation'] == 1)
+
+
+@test
 def a_book_that_was_changed_or_cut_is_told_by_its_witness():
     with Witness() as w, House(config=w.config()) as h:
         h.start()

@@ -372,7 +372,8 @@ def L05_sockets_that_nobody_reads_are_bounded_and_end_with_the_cell():
     print('# %d cells held %d MiB of buffers' % (cells, most * pages >> 10))
     stopped(most * pages <= cells * 64 * 1024, 'too much', most * pages)
     need(most * pages > 1024, 'the test is blind', most)
-    until(lambda: tcp_pages() - before < 256, 5, 'buffers are left')
+    # The kernel counts every socket of the machine together.
+    until(lambda: tcp_pages() - before < 256, 30, 'buffers are left')
     arrives(allowed())
 
 

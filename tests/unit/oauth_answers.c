@@ -269,6 +269,29 @@ a_masked_answer_has_no_token(void **state)
 	assert_non_null(strstr(buf_z(&out), "\"expires_in\":9"));
 }
 
+static void
+a_masked_answer_has_no_text_that_an_endpoint_chose(void **state)
+{
+	auto_buf out = { 0 };
+
+	(void)state;
+	oauth_masked(&memory,
+	    STR("{\"access_token\":\"at-1\",\"token_type\":\"Bearer\","
+	        "\"error\":\"invalid_grant\",\"client_secret\":\"s3cret\","
+	        "\"error_description\":\"s3cret\",\"scope\":\"s3cret\","
+	        "\"authed_user\":{\"access_token\":\"s3cret\"}}"),
+	    STR("hr_placeholder_0"), &out);
+	assert_string_equal(buf_z(&out),
+	    "{\"access_token\":\"hr_placeholder_0\","
+	    "\"token_type\":\"Bearer\",\"error\":\"invalid_grant\"}");
+	buf_clear(&out);
+	oauth_masked(&memory,
+	    STR("{\"token_type\":\"S3cret\",\"error\":\"s3cret\","
+	        "\"expires_in\":\"s3cret-s3cret\"}"),
+	    STR("hr_placeholder_0"), &out);
+	assert_string_equal(buf_z(&out), "{}");
+}
+
 int
 main(void)
 {
@@ -286,6 +309,8 @@ main(void)
 		cmocka_unit_test(a_device_is_sent_to_https_alone),
 		cmocka_unit_test(what_is_told_of_an_answer_is_read_again),
 		cmocka_unit_test(a_masked_answer_has_no_token),
+		cmocka_unit_test(
+		    a_masked_answer_has_no_text_that_an_endpoint_chose),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, forget);
