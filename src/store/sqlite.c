@@ -18,6 +18,7 @@ static const char before_reading[] = "PRAGMA locking_mode = EXCLUSIVE;"
  * bring that back, and it would undo all that followed. */
 static const char before_writing[] = "PRAGMA synchronous = EXTRA;"
                                      "PRAGMA secure_delete = ON;"
+                                     "PRAGMA wal_autocheckpoint = 4000;"
                                      "PRAGMA journal_size_limit = 67108864;";
 
 static const char *const statement_sql[STATEMENTS] = {
@@ -256,7 +257,6 @@ enter_to_write(struct sqlite *s, int64_t step, struct err *e)
 {
 	auto_buf answer = { 0 };
 
-	(void)sqlite3_wal_hook(s->db, sqlite_committed, s);
 	if (sqlite_run(s, before_writing, opening, e) ||
 	    sqlite_ask(s, "PRAGMA journal_mode = WAL", &answer, e)) {
 		return -1;

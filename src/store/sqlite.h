@@ -76,8 +76,6 @@ int sqlite_own(struct store *store, const char *node, uint64_t *incarnation,
     struct err *e);
 int sqlite_owned(struct store *store, uint64_t *times, struct err *e);
 int sqlite_owned_set(struct store *store, uint64_t times, struct err *e);
-/* After each commit: the log's file is made longer, or emptied. */
-int sqlite_committed(void *context, sqlite3 *db, const char *name, int frames);
 int sqlite_begin(struct store *store, struct err *e);
 int sqlite_commit(struct store *store, struct err *e);
 void sqlite_rollback(struct store *store);

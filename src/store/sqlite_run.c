@@ -180,51 +180,6 @@ sqlite_own(
 	return 0;
 }
 
-/* --- the log's file --- */
-
-#define LOG_PAGES 4000 /* then what it holds is moved into the file */
-#define FRAME     4120 /* a page with its head */
-#define NEAR      64   /* frames: more than most commits write */
-#define LONGER    ((sqlite3_int64)1 << 20)
-
-/* A commit that makes the file longer waits for its size to be written, too.
- * So it becomes longer by many zeros at a time, which are no frame.  No room
- * for them is no fault: a commit will say so if there is none for it. */
-static void
-lengthen(sqlite3_file *log, sqlite3_int64 need)
-{
-	static const char zeros[64 * 1024];
-	sqlite3_int64 size = 0;
-
-	if (log->pMethods->xFileSize(log, &size) != SQLITE_OK || size >= need) {
-		return;
-	}
-	for (sqlite3_int64 end = size + LONGER; size < end;
-	     size += (sqlite3_int64)sizeof(zeros)) {
-		if (log->pMethods->xWrite(log, zeros, sizeof(zeros), size) !=
-		    SQLITE_OK) {
-			return;
-		}
-	}
-}
-
-int
-sqlite_committed(void *context, sqlite3 *db, const char *name, int frames)
-{
-	sqlite3_file *log = NULL;
-
-	(void)context;
-	if (frames >= LOG_PAGES) {
-		(void)sqlite3_wal_checkpoint_v2(
-		    db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	} else if (sqlite3_file_control(db, name, SQLITE_FCNTL_JOURNAL_POINTER,
-	               (void *)&log) == SQLITE_OK &&
-	           log && log->pMethods) {
-		lengthen(log, (sqlite3_int64)FRAME * (frames + NEAR));
-	}
-	return SQLITE_OK;
-}
-
 int
 sqlite_checkpoint(struct store *store, struct err *e)
 {

@@ -174,36 +174,6 @@ a_scrubbed_value_is_in_no_file(void **state)
 	assert_false(str_has_str(buf_str(&log), STR("needle-in-the-store")));
 }
 
-static size_t
-log_size(void)
-{
-	auto_buf log_path = { 0 };
-	auto_buf log = { 0 };
-	struct err e = { 0 };
-
-	buf_addf(&log_path, "%s-wal", path);
-	assert_int_equal(file_read(buf_z(&log_path), 1 << 26, &log, &e), 0);
-	return log.len;
-}
-
-/* Whose size changes costs a commit a second write. */
-static void
-the_log_grows_by_far_less_than_its_commits(void **state)
-{
-	auto_store store = open_store();
-	size_t size = 0;
-	int grown = 0;
-
-	(void)state;
-	for (uint64_t n = 1; n <= 300; n++) {
-		put(store, "a", "some value", n);
-		grown += log_size() > size;
-		size = log_size();
-	}
-	assert_in_range(grown, 1, 6);
-	assert_in_range(size, 1 << 20, 6 << 20);
-}
-
 #endif
 
 static void
@@ -751,7 +721,6 @@ main(void)
 #ifndef STORE_ON_POSTGRES
 		TEST(a_deleted_value_is_overwritten),
 		TEST(a_scrubbed_value_is_in_no_file),
-		TEST(the_log_grows_by_far_less_than_its_commits),
 #endif
 		TEST(a_row_over_its_bounds_is_refused),
 		TEST(a_walk_may_read_other_rows),
