@@ -19,6 +19,7 @@ import cluster  # noqa: E402
 from house import *  # noqa: E402,F403
 import vault  # noqa: E402
 from vault import Upstream, box, call, encodings, finish, post, put, tokens  # noqa: E402
+from vault_help import process_texts  # noqa: E402
 TESTS.clear()  # those are not ours
 
 DECOY = 'DECOY-a-text-of-the-cell-91'
@@ -120,7 +121,7 @@ def search(h, what, *folders):
     if what == 'alive':
         for name, data in unpacked(h):
             look(name, data)
-        for name, data in vault.process_texts(h.process.pid):
+        for name, data in process_texts(h.process.pid):
             look(name, data)
     for name, data in files(h.folder, *folders):
         look(name, data)

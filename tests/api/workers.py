@@ -146,7 +146,10 @@ def a_workers_token_works_on_its_queues_and_does_nothing_else():
         for line in open(os.path.join(SOURCE, 'src/parts/routes.def')):
             found = re.match(r'ROUTE\("(\w+)",\s+"([^"]+)",\s+\w+,\s+(\w+)',
                              line)
-            if found and found[3] not in ('OPEN', 'WORK'):
+            if found and found[3] == 'WEB':
+                a = ask(found[1], found[2].replace('*', mill))
+                need(a.code == 401, a)
+            elif found and found[3] not in ('OPEN', 'WORK'):
                 no(ask(found[1], found[2].replace('*', mill), None
                        if found[1] == 'GET' else {}))
         no(ask('POST', '/api/queue/claim', {'worker': 'w', 'queues': ['fixer']}))
