@@ -207,7 +207,7 @@ log_in(struct core *c)
 	c->house.operator_count = 1;
 	c->web = calloc(1, sizeof(*c->web));
 	must(c->web);
-	c->web->logins[0] = (struct core_login){
+	c->web->logins[0] = (struct core_web_login){
 		.number = LOGIN,
 		.token = person.token,
 		.until = mono_after(mono_now(), 60 * CLOCK_MINUTE),
