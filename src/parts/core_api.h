@@ -129,4 +129,12 @@ void core_runs_json(struct core *c, struct json_out *o, struct str task);
 void core_event_json(struct core *c, struct json_out *o,
     const struct book_head *head, bool with_body);
 
+/* core_api_wait.c, for every surface that is asked over HTTP.  How long the
+ * same need not be asked again; 0: not said. */
+int core_api_remember(struct core *c, const struct core_ask *ask,
+    const struct wait_decide *say, int64_t *lasts_us, struct err *e) MUST_CHECK;
+/* The answer to whoever decided, as core_word has it told. */
+void core_api_decided(struct core *c, uint64_t number,
+    const struct wait_item *w, const struct err *e);
+
 #endif

@@ -73,9 +73,8 @@ route_wait(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
-/* `remember`: how long the same need not be asked again; 0: not said. */
-static int
-read_remember(struct core *c, const struct core_ask *ask,
+int
+core_api_remember(struct core *c, const struct core_ask *ask,
     const struct wait_decide *say, int64_t *lasts_us, struct err *e)
 {
 	struct str text;
@@ -125,8 +124,8 @@ read_word(const struct wait_item *w, const struct core_ask *ask, bool *yes,
 	    "%s asks for leave: decision must be approve or deny", w->id);
 }
 
-static void
-decided(struct core *c, uint64_t number, const struct wait_item *w,
+void
+core_api_decided(struct core *c, uint64_t number, const struct wait_item *w,
     const struct err *e)
 {
 	struct core_ask *ask = core_ask_find(c, number);
@@ -161,7 +160,7 @@ route_decide(struct core *c, struct core_ask *ask, struct err *e)
 			.now = wall_now(),
 		},
 		.number = ask->number,
-		.told = decided,
+		.told = core_api_decided,
 	};
 	struct wait_decide *say = &word.say;
 	const struct wait_item *w = need_wait(c, ask, e);
@@ -176,7 +175,7 @@ route_decide(struct core *c, struct core_ask *ask, struct err *e)
 	        &say->value, e)) {
 		return -1;
 	}
-	return read_remember(c, ask, say, &word.lasts_us, e) ||
+	return core_api_remember(c, ask, say, &word.lasts_us, e) ||
 	               core_wait_say_to(c, &word, e)
 	           ? -1
 	           : 0;

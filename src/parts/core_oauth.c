@@ -127,10 +127,14 @@ asking_free(struct core *c, struct core_asking *q)
 /* --- whoever waits for a token ---------------------------------------------
  */
 
+/* A rule names its credential by name or by id. */
 static bool
-waits_for(const struct core_intent *i, const char *name)
+waits_for(struct core *c, const struct core_intent *i, const char *name)
 {
-	return i->parked && !i->refusal.status && str_eq_z(i->credential, name);
+	const struct core_credential *k =
+	    i->parked ? core_oauth_find(c, i->credential) : NULL;
+
+	return k && !i->refusal.status && strcmp(k->name, name) == 0;
 }
 
 /* Their numbers: who is let go, or refused, may take others out of the list. */
@@ -142,7 +146,7 @@ waiting(struct core *c, const char *name, size_t *count)
 
 	*count = 0;
 	for (const struct core_intent *i = c->intents; i; i = i->next) {
-		if (waits_for(i, name)) {
+		if (waits_for(c, i, name)) {
 			numbers = array_grow(
 			    numbers, *count, &room, sizeof(*numbers));
 			numbers[(*count)++] = i->number;
@@ -161,7 +165,7 @@ release(struct core *c, const char *name)
 	for (size_t n = 0; n < count; n++) {
 		struct core_intent *i = core_intent_find(c, numbers[n]);
 
-		if (!i || !waits_for(i, name)) {
+		if (!i || !waits_for(c, i, name)) {
 			continue;
 		}
 		i->parked = false;
@@ -184,7 +188,7 @@ refuse_waiting(struct core *c, const struct core_credential *k, const char *why)
 	for (size_t n = 0; n < count; n++) {
 		struct core_intent *i = core_intent_find(c, numbers[n]);
 
-		if (!i || !waits_for(i, k->name)) {
+		if (!i || !waits_for(c, i, k->name)) {
 			continue;
 		}
 		i->parked = false;

@@ -294,51 +294,6 @@ check_shown(struct core *c, const struct core_ask *ask,
 	                 yes ? " whole" : "");
 }
 
-static int
-read_remember(struct core *c, const struct core_ask *ask,
-    const struct wait_decide *say, int64_t *lasts_us, struct err *e)
-{
-	struct str text;
-
-	*lasts_us = 0;
-	if (!json_get(ask->body, "remember")) {
-		return 0;
-	}
-	if (!say->yes || !json_text(ask->body, "remember", &text) ||
-	    !duration_parse(text, lasts_us)) {
-		return err_set(e, ERR_INPUT,
-		    "remember goes with an approval and is a time like \"8h\"");
-	}
-	return core_standing_may(c, say, *lasts_us, e);
-}
-
-static void
-told(struct core *c, uint64_t number, const struct wait_item *w,
-    const struct err *e)
-{
-	struct core_ask *ask = core_ask_find(c, number);
-	auto_buf body = { 0 };
-	struct json_out o;
-	struct err gone = { 0 };
-
-	if (!ask) {
-		return;
-	}
-	if (e || !w) {
-		(void)err_set(&gone, ERR_MISSING, "it waits no more");
-		core_answer_no(c, ask, e ? e : &gone);
-		return;
-	}
-	json_out_init(&o, &body);
-	json_out_object(&o, NULL);
-	json_out_z(&o, "id", w->id);
-	json_out_z(&o, "state", wait_state_name(w->state));
-	json_out_i64(&o, "people", w->people);
-	json_out_i64(&o, "said", wait_yes_count(w));
-	json_out_end(&o, '}');
-	core_answer_after(c, ask, 200, buf_str(&body));
-}
-
 int
 route_web_decide(struct core *c, struct core_ask *ask, struct err *e)
 {
@@ -350,7 +305,7 @@ route_web_decide(struct core *c, struct core_ask *ask, struct err *e)
 			.now = wall_now(),
 		},
 		.number = ask->number,
-		.told = told,
+		.told = core_api_decided,
 	};
 	struct wait_decide *say = &word.say;
 	const struct wait_item *w = wait_find(c->waits, ask->part);
@@ -362,7 +317,7 @@ route_web_decide(struct core *c, struct core_ask *ask, struct err *e)
 	(void)json_text(ask->body, "reason", &say->reason);
 	return read_word(ask, w, &say->yes, e) ||
 	               check_shown(c, ask, w, say->yes, e) ||
-	               read_remember(c, ask, say, &word.lasts_us, e) ||
+	               core_api_remember(c, ask, say, &word.lasts_us, e) ||
 	               core_wait_say_to(c, &word, e)
 	           ? -1
 	           : 0;

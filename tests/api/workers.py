@@ -18,6 +18,7 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import (GATES, HELPER, House, SERVER, main, need, shell, test, until,
                    with_parent)  # noqa: E402
+from web_page import Page  # noqa: E402
 
 MILL = {'role.toml': '''[task.default]
 tools = []
@@ -173,6 +174,16 @@ def a_workers_token_works_on_its_queues_and_does_nothing_else():
             for d, _, names in os.walk(h.state) for f in names
             if os.path.isfile(os.path.join(d, f))), 'the token is kept')
         h.verified()
+
+
+@test
+def a_workers_token_logs_no_browser_in():
+    with house() as h:
+        h.start()
+        token = h.ok('token', 'create', 'mill-1', '--queue', 'mill').out.strip()
+        a = Page(h).form(token)
+        need(a.code == 401 and 'Set-Cookie' not in a.headers, a)
+        need(Page(h).form(h.token()).code == 303, 'the neighbour')
 
 
 @test
