@@ -154,6 +154,7 @@ slot_of(struct core *c, enum part part)
 	case PART_SUPERVISOR:
 	case PART_CORE:
 	case PART_AGENT:
+	case PART_RADIO:
 	case PART_COUNT:
 		break;
 	}
@@ -195,6 +196,7 @@ peer_closed(void *owner, struct wire_peer *peer, const struct err *why)
 	case PART_SUPERVISOR:
 	case PART_CORE:
 	case PART_AGENT:
+	case PART_RADIO:
 	case PART_COUNT:
 		break;
 	}

@@ -6,14 +6,13 @@ scripts that speak the protocol, well and badly; no radio and no real device
 has a part in it."""
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
 import termios
+import threading
 import time
-import tty
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from desk import *  # noqa: E402,F403
@@ -333,6 +332,98 @@ def a_device_that_reads_late_ends_at_the_newest():
     d.close()
 
 
+def told(h, d, *args):
+    """A command that tells the device something, while it listens."""
+    done = []
+    t = threading.Thread(target=lambda: done.append(h.cli('buddy', *args)))
+    t.start()
+    until(lambda: not t.is_alive() or not d.pump(), 60, 'no end of it')
+    t.join()
+    return done[0]
+
+
+@test
+def an_operator_names_the_device_and_gives_it_a_folder():
+    h = house()
+    d = connected(h)
+    a = told(h, d, 'name', 'Desk')
+    need(a.code == 0 and d.name == 'Desk', a, d.name)
+    order = h.get('/api/buddy').json['order']
+    need(order['state'] == 'done' and order['word'] == 'name' and
+         order['by'] == 'tester', order)
+    folder = os.path.join(h.folder, 'cat')
+    files = {'manifest.json': b'{}', 'a.gif': bytes(range(256)) * 4,
+             'empty': b''}
+    for name, data in files.items():
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, name), 'wb') as f:
+            f.write(data)
+    a = told(h, d, 'push', folder + '/')
+    need(a.code == 0 and d.kept == files, a, d.lines[-5:])
+    need({'cmd': 'char_begin', 'name': 'cat', 'total': 1026} in d.lines,
+         [x for x in d.lines if x.get('cmd') == 'char_begin'])
+    a = told(h, d, 'push', folder, '--as', 'tom', '--json')
+    need(a.json['state'] == 'done' and d.lines[-1] and
+         {'cmd': 'char_begin', 'name': 'tom', 'total': 1026} in d.lines, a)
+    write(os.path.join(folder, '.hidden'), 'x')
+    a = told(h, d, 'push', folder)
+    need(a.code == 1 and '.hidden' in a.err, a)
+    os.unlink(os.path.join(folder, '.hidden'))
+    d.refuses = ('unpair', 'chunk')
+    a = told(h, d, 'unpair')
+    need(a.code == 1 and 'refused' in a.err, a)
+    a = told(h, d, 'push', folder)
+    need(a.code == 1 and 'refused' in a.err, a)
+    d.refuses = ()
+    a = told(h, d, 'unpair')
+    need(a.code == 0 and {'cmd': 'unpair'} in d.lines, a)
+    need(told(h, d, 'push', folder + '/none').code == 1, 'no such folder')
+    d.close()
+
+
+@test
+def only_its_own_operator_tells_a_device_something_one_thing_at_a_time():
+    with Desk() as h:
+        with open(h.config) as f:
+            text = f.read()
+        write(h.config, text.replace('buddy = "simulator"\n', '').replace(
+            '[operator.second]\n', '[operator.second]\n'
+            'buddy = "simulator"\n'))
+        h.up()
+        a = h.cli('buddy', 'name', 'Desk')
+        need(a.code == 3 and 'no device answers' in a.err, a)
+        d = connected(h)
+        text = h.ok('buddy', 'list').out
+        need('second           simulator, alive' in text and
+             'tester           no device' in text, text)
+        a = h.cli('buddy', 'name', 'Desk')
+        need(a.code == 1 and "second's" in a.err, a)
+        need(d.pump(0.2) and d.name == 'Claude-7F3A', d.name)
+        d.close()
+    h = house()
+    d = connected(h)
+    d.quiet = True  # it never answers the next
+    need(h.post('/api/buddy/name', {'name': 'One'}).code == 202, 'told')
+    a = h.post('/api/buddy/unpair', {})
+    need(a.code == 409 and 'name' in a.out, a)
+    for body in ({}, {'name': ''}, {'name': 'x' * 65}, {'name': 7}):
+        need(h.post('/api/buddy/name', body).code in (400, 409), body)
+    d.close()
+    until(lambda: h.get('/api/buddy').json['order']['state'] == 'failed', 60,
+          'it still goes')
+    for target, body in (('name', {'name': 'x'}), ('unpair', {}),
+                         ('push', {'name': 'x', 'files': []})):
+        a = h.post('/api/buddy/' + target, body, tcp=True)
+        need(a.code == 403, 'from a network', a)
+    d = connected(h)
+    for files in (None, [], [{}], [{'name': 'a'}], 'a',
+                  [{'name': 'a', 'data': '*'}],
+                  [{'name': 'a\0b', 'data': ''}]):
+        a = h.post('/api/buddy/push', {'name': 'x', 'files': files})
+        need(a.code == 400, files, a)
+    d.close()
+
+
 @test
 def I14_without_dev_a_simulator_shows_and_decides_nothing():
     with Desk() as h:
@@ -387,6 +478,19 @@ def a_serial_line_carries_it_too():
         need(h.open(w['id']), 'decided by a loss')
         need(h.say(w, 'approve').code == 200, 'approve')
         need(h.outcome(task)['state'] == 'completed', h.task(task))
+
+
+@test
+def a_serial_device_is_judged_as_any_other():
+    d, path = serial()
+    with Desk(carrier='[buddy]\nserial = "%s"\n' % path, device='tty') as h:
+        if os.getuid() == 0:
+            os.chmod(path, 0o600)
+        d.quiet = True
+        h.up()
+        until(lambda: d.pump() and d.lines, 60, 'it is told nothing')
+        judged(h, d)
+        d.close()
 
 
 class Puppet:

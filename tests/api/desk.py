@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A house with a device on a desk, and the device: a script that speaks its
 protocol over whatever carries it, well and badly.  For the tests of buddy."""
+import base64
 import json
 import os
 import select
@@ -125,6 +126,8 @@ class Device:
     def __init__(self, fd, close, quiet=False):
         self.fd, self.close_all, self.quiet = fd, close, quiet
         self.bytes, self.beats, self.lines = b'', [], []
+        self.name, self.kept, self.file = 'Claude-7F3A', {}, ''
+        self.refuses = ()  # commands that it answers with a no
         self.longest = 0
 
     def send(self, line, pieces=None):
@@ -140,11 +143,24 @@ class Device:
         self.longest = max(self.longest, len(line) + 1)
         said = json.loads(line)
         self.lines.append(said)
-        if 'total' in said:
+        if 'running' in said:
             self.beats.append(said)
         elif said.get('cmd') and not self.quiet:
-            self.send({'ack': said['cmd'], 'ok': True, 'n': 0, 'data': {
-                'name': 'Claude-7F3A', 'sec': False, 'bat': {'pct': 81}}})
+            ok = said['cmd'] not in self.refuses
+            n = self.does(said) if ok else 0
+            self.send({'ack': said['cmd'], 'ok': ok, 'n': n, 'data': {
+                'name': self.name, 'sec': False, 'bat': {'pct': 81}}})
+
+    def does(self, said):
+        """What the firmware does with it; the bytes of the file so far."""
+        if said['cmd'] == 'name':
+            self.name = said['name']
+        elif said['cmd'] == 'file':
+            self.file = said['path']
+            self.kept[self.file] = b''
+        elif said['cmd'] == 'chunk':
+            self.kept[self.file] += base64.b64decode(said['d'])
+        return len(self.kept.get(self.file, b''))
 
     def pump(self, seconds=0.02):
         """What has come; False at the end of it."""
@@ -209,3 +225,48 @@ def serial():
     path = os.ttyname(slave)
     os.close(slave)
     return Device(master, lambda: os.close(master)), path
+
+
+def judged(h, d):
+    """Whatever carries it: wrong ids, noise and a second word decide nothing,
+    a silent device is no surface, one that never stops talking is put down,
+    and the prompt is there again when it has been opened anew."""
+    d.quiet = True
+    task, w = h.ask_for('sign', what='anything')
+    d.pump(0.5)
+    need(not h.device()['alive'], 'alive without a word', h.device())
+    d.say(w['id'], 'once')
+    d.pump(0.3)
+    need(h.open(w['id']), 'decided by what shows nothing', h.wait(w['id']))
+    d.quiet = False  # it is asked again, every 10 s
+    until(lambda: d.pump() and h.device()['alive'], 60, 'not alive')
+    d.shows(w, 60)
+    d.send('boot: \x01 {')
+    d.say('w-another', 'once')
+    d.say(w['id'][:-1], 'once')
+    d.say(w['id'], 'always')
+    d.send('x' * 1500 + json.dumps(
+        {'cmd': 'permission', 'id': w['id'], 'decision': 'once'}))
+    d.pump(0.3)
+    need(h.open(w['id']), 'decided by noise', h.wait(w['id']))
+    before = h.log().count('says more than a device')
+    babble = b'{"babble":"' + b'x' * 900 + b'"}\n'
+    try:
+        for _ in range(120):
+            os.write(d.fd, babble)
+    except OSError:
+        pass
+    until(lambda: d.pump() or h.log().count('says more') > before, 60,
+          'it may go on')
+    until(lambda: h.log().count('says more than a device') > before, 60,
+          'not told')
+    need(h.open(w['id']), 'decided by babble', h.wait(w['id']))
+    until(lambda: d.pump() and h.device()['alive'], 60, 'not opened anew')
+    d.beats.clear()
+    until(lambda: d.prompt() and d.prompt()['id'] == w['id'], 60,
+          'not shown anew')
+    d.say(w['id'], 'once', pieces=1)
+    d.say(w['id'], 'deny')
+    d.say(w['id'], 'once')
+    need(h.outcome(task)['state'] == 'completed', h.task(task))
+    need(h.kinds(task).count('wait_decided') == 1, h.kinds(task))
