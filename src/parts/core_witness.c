@@ -284,6 +284,17 @@ core_witness_ask(struct core *c, const struct book_root *root, struct str note,
 	}
 }
 
+bool
+core_witness_owed(const struct core *c)
+{
+	for (size_t i = 0; i < c->house.config.witness_count; i++) {
+		if (c->witness->list[i].problem[0]) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void
 core_witness_write(const struct core *c, struct json_out *o)
 {

@@ -19,6 +19,8 @@ int core_witness_load(struct core *c, struct err *e) MUST_CHECK;
 typedef void core_witnessed_fn(struct core *c, struct str note);
 void core_witness_ask(struct core *c, const struct book_root *root,
     struct str note, core_witnessed_fn *done);
+/* One of them did not take what it was asked last. */
+bool core_witness_owed(const struct core *c);
 /* Member "witnesses": what each saw last, and what is wrong. */
 void core_witness_write(const struct core *c, struct json_out *o);
 
