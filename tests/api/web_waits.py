@@ -3,6 +3,7 @@
 """What waits, as a page of the inbox has it: what is told again, questions,
 results of a client's tool, calls whose end nobody saw; and whose word a login
 is."""
+import hashlib
 import os
 import signal
 import sys
@@ -24,6 +25,18 @@ remind         = "1s"
 escalate_to    = "tester"
 escalate_after = "2s"
 expires        = "2m"
+
+[gate.both]
+match   = { tool = "launch" }
+require = "two_operators"
+surface = "cli | web"
+"""
+LAUNCH = """
+[tool.launch]
+description = "Launch it"
+action      = "purchase"
+[tool.launch.run]
+exec = ["/bin/true"]
 """
 ASKING = """
 [tool.ask_person]
@@ -46,9 +59,15 @@ type = "object"
 required = ["grams"]
 properties.grams = { type = "integer", minimum = 0 }
 """
-TOOLS_ALL = ROLE.replace('["shell"]', '["shell", "pay", "ask_person", "weigh"]')
+TOOLS_ALL = ROLE.replace(
+    '["shell"]', '["shell", "pay", "ask_person", "weigh", "launch"]') + """
+[identity]
+acts_as       = "payments@example.org"
+attribution   = "service_account"
+billing_owner = "anna"
+"""
 ASKER = {'role.toml': TOOLS_ALL, 'gates.toml': GATES_SLOW,
-         'mcp/server.toml': PAYER['mcp/server.toml'] + ASKING}
+         'mcp/server.toml': PAYER['mcp/server.toml'] + ASKING + LAUNCH}
 PEOPLE = """
 [operator.anna]
 uid = 4242
@@ -200,6 +219,69 @@ def a_call_whose_end_nobody_saw_is_resolved_on_the_page():
         need(a.code in (400, 403) and 'remember' in a.out, a)
         need(p.say(w, word).code == 200)
         need(said in json.dumps(result_of(h, task)), result_of(h, task))
+
+
+@test
+def the_command_line_resolves_it_by_the_same_two_words():
+    h = house()
+    for word, said in ('--happened', 'happened'), ('--did-not', 'did_not_happen'):
+        task = put(h, 'shell', command='sleep 60')
+        until(lambda: 'call_started' in h.kinds(task), 60)
+        h.ok('stop', task)
+        h.ok('resume', task)
+        w = h.waiting(60)
+        need(h.cli('approve', w['id']).code == 1, 'a yes is no answer to it')
+        need(h.cli('task', 'resolve', w['id']).code == 2)
+        need(h.cli('task', 'resolve', w['id'], '--happened',
+                   '--did-not').code == 2)
+        h.ok('task', 'resolve', w['id'], word)
+        need(said in json.dumps(result_of(h, task)), result_of(h, task))
+        need(h.cli('task', 'resolve', w['id'], word).code == 5)
+
+
+# --- what two must say ----------------------------------------------------------
+
+@test
+def what_two_must_say_is_never_remembered():
+    h = house()
+    task = put(h, 'launch')
+    p = Page(h).login()
+    w = p.waiting(task)
+    need(w['people'] == 2 and not w['remember'], w)
+    a = p.say(w, body={'remember': '1h'})
+    need(a.code == 403 and 'remember' in a.out, a)
+    a = h.cli('approve', w['id'], '--remember', '1h')
+    need(a.code == 1 and 'remember' in a.err, a)
+    need(p.waiting(task)['yes'] == [] and h.kinds(task).count(
+        'wait_decided') == 0, 'it counted all the same')
+    need(p.say(w).code == 200)
+    anna = Page(h).login(token_of(h, 'anna'))
+    need(anna.say(anna.waiting(task)).code == 200)
+    need(h.outcome(task)['state'] == 'completed')
+    need(h.read('grant', 'list')['grants'] == [])
+
+
+@test
+def a_decision_is_a_head_with_who_where_when_and_the_policy_in_force():
+    h = house()
+    digest = hashlib.sha256(GATES_SLOW.encode()).hexdigest()
+    task = put(h, 'launch')
+    p, anna = Page(h).login(), Page(h).login(token_of(h, 'anna'))
+    need(p.say(p.waiting(task)).code == 200)
+    need(anna.say(anna.waiting(task), 'deny', body={'reason': 'no'}).code == 200)
+    h.outcome(task)
+    heads = [e for e in h.events(task) if e['kind'] == 'wait_decided']
+    need([(e['body']['by'], e['body']['surface']) for e in heads] ==
+         [('tester', 'web'), ('anna', 'web')], heads)
+    for e in heads:
+        need(e['policy'] == digest and e['call'] == 1 and e['at_us'] and
+             e['body']['mac'] and e['role'].strip('0'), e)
+    # In whose name all of it was done: the role that every head names.
+    can = h.read('can', 'linux__server__asker_coworker')
+    need((can['acts_as'], can['attribution'], can['billing_owner']) ==
+         ('payments@example.org', 'service_account', 'anna'), can)
+    need({e['role'] for e in h.events(task) if e['kind'].startswith('call_')}
+         == {heads[0]['role']})
 
 
 # --- whose word a login is ----------------------------------------------------

@@ -608,6 +608,28 @@ def whoever_hears_the_page_is_told_what_it_shows():
     label = b.script("return document.querySelector('article')"
                      ".getAttribute('aria-label')")
     need(label.startswith('pay, finance, code '), label)
+    # As the browser hands it to a screen reader: landmarks, a list of
+    # articles with names, what can be pressed and what it is called.
+    ask(h, 'ask_person', question='Red or green?', options=['red', 'green'])
+    cards(b, 2)
+    heard = [(n['role']['value'], n.get('name', {}).get('value', ''))
+             for n in b.cdp('Accessibility.getFullAXTree')['nodes']
+             if not n['ignored']]
+    roles = [role for role, _ in heard]
+    for role in 'banner', 'main', 'contentinfo', 'status':
+        need(roles.count(role) == 1, role, roles)
+    for role, name in (('list', 'What waits for a person'),
+                       ('heading', 'pay'), ('button', 'Approve'),
+                       ('button', 'Deny'), ('button', 'Answer'),
+                       ('button', 'Decline'), ('button', 'Log out'),
+                       ('group', 'Your answer'), ('radio', 'red'),
+                       ('radio', 'green'), ('link', 'To what waits')):
+        need((role, name) in heard, role, name, heard)
+    articles = [name for role, name in heard if role == 'article']
+    need(len(articles) == 2 and articles[0].startswith('pay, finance, code ')
+         and articles[1].startswith('ask_person, finance, code '), articles)
+    h.say([w for w in h.waits() if w['kind'] == 'question'][0], 'decline')
+    cards(b, 1)
     b.keys('j')
     need(b.script('return getComputedStyle(document.activeElement)'
                   '.outlineStyle') == 'solid', 'the focus is not seen')
