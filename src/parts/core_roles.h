@@ -36,6 +36,8 @@ struct core_house {
 	size_t operator_count;
 };
 
+/* All or nothing: what fails leaves in force what was.  (A role with a fault of
+ * its own is no failure but at the first: it is closed.) */
 int core_house_load(struct core *c, bool first, struct err *e) MUST_CHECK;
 struct core_role *core_role_find(struct core *c, struct str any_form);
 /* A call of it gets a cell of its own: its contract says so, or an egress rule

@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import struct
 import subprocess
@@ -336,6 +337,67 @@ def a_house_with_a_key_that_is_none_does_not_start():
         w.thread.join()
         w.thread = threading.Thread(target=w.server.serve_forever)
         w.thread.start()
+
+
+def reload(h, text):
+    """What handrail.toml says from now on, if it can be read at all."""
+    before = h.log().count('reload')
+    write(h.config, text)
+    h.process.send_signal(signal.SIGHUP)
+    until(lambda: h.log().count('reload') > before, 60, h.log()[-1500:])
+
+
+@test
+def a_reload_keeps_what_is_known_of_the_witnesses_that_stay():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = signer(h)
+        h.run([shell('true')])
+        seen(h, w)
+        before, asked = said(h), len(w.asked)
+        with open(h.config) as f:
+            text = f.read()
+        # Another takes the first one's place in the list.
+        other = Witness('witness.test/w2')
+        other.server.server_close()
+        shutil.rmtree(other.folder)
+        reload(h, text.replace('[witness.one]', '[witness.another]\n'
+                               'url = "http://127.0.0.1:1"\nkey = "%s"\n'
+                               '[witness.one]' % other.key.line))
+        now = h.get('/api/status').json['witnesses']
+        need([x['name'] for x in now] == ['another', 'one'] and
+             now[0]['events'] == 0 and now[1]['events'] >= before['events']
+             and now[1]['at'], before, now)
+        reload(h, text)
+        need(said(h)['events'] >= before['events'], said(h))
+        h.run([shell('true')])
+        seen(h, w)
+        # Never from nothing again, and never from where it is not.
+        need(all(old for old, _ in w.asked[asked:]), w.asked)
+
+
+@test
+def a_reload_that_fails_changes_nothing_at_all():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = signer(h)
+        h.run([shell('true')])
+        seen(h, w)
+        before = said(h)
+        with open(h.config) as f:
+            text = f.read()
+        for old, new, words in ((w.key.name + '+', w.key.name + '-',
+                                 '[witness.one] key'),
+                                ('"roles"', '"none"', '/none')):
+            reload(h, 'device = "mac"\n' + text.replace(old, new))
+            need(words in h.log(), h.log()[-900:])
+            need(said(h)['events'] >= before['events'] and said(h)['at'],
+                 before, said(h))
+            # Role, identity and witness are those of before.
+            h.run([shell('true')])
+            seen(h, w)
+        need({e['identity'] for e in h.events() if e['kind'] == 'call_decided'}
+             == {HELPER_ID})
 
 
 @test
