@@ -157,22 +157,33 @@ fails(struct core *c, struct witness *w, const char *why)
 	answered(c);
 }
 
+static bool
+add_line(struct witness *w, const struct book_root *root, struct str answer,
+    struct buf *note)
+{
+	struct err e = { 0 };
+
+	if (!book_cosign_take(note, answer, &w->key, seal_verify)) {
+		return false;
+	}
+	must(book_cosign_find(
+	         buf_str(note), &w->key, seal_verify, &w->at, &e) == 0);
+	w->cosigned = root->size;
+	return true;
+}
+
 static void
 takes(struct core *c, struct witness *w, struct str answer)
 {
 	struct core_witness *all = c->witness;
-	struct err e = { 0 };
 
-	if (!book_cosign_take(&all->note, answer, &w->key, seal_verify)) {
+	if (!add_line(w, &all->root, answer, &all->note)) {
 		fails(c, w,
 		    "its answer has no good cosignature by the key in "
 		    "handrail.toml");
 		return;
 	}
 	w->problem[0] = '\0';
-	w->cosigned = all->root.size;
-	must(book_cosign_find(
-	         buf_str(&all->note), &w->key, seal_verify, &w->at, &e) == 0);
 	remember(c, w, all->root.size);
 	answered(c);
 }
@@ -335,6 +346,26 @@ core_witness_ask(struct core *c, const struct book_root *root, struct str note,
 	} else {
 		done(c, buf_str(&all->note));
 	}
+}
+
+size_t
+core_witness_add(struct core *c, const struct book_root *root,
+    struct str answer, struct buf *note)
+{
+	struct core_witness *all = witnesses(c);
+	size_t added = 0;
+
+	for (size_t i = 0; i < all->count; i++) {
+		struct witness *w = &all->list[i];
+		struct wall at;
+		struct err e = { 0 };
+
+		if (book_cosign_find(
+		        buf_str(note), &w->key, seal_verify, &at, &e)) {
+			added += add_line(w, root, answer, note);
+		}
+	}
+	return added;
 }
 
 void

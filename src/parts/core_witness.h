@@ -22,6 +22,10 @@ void core_witness_follow(struct core *c);
 typedef void core_witnessed_fn(struct core *c, struct str note);
 void core_witness_ask(struct core *c, const struct book_root *root,
     struct str note, core_witnessed_fn *done);
+/* Adds to a note the lines of an answer, whoever gave it, that are good
+ * cosignatures of witnesses in handrail.toml and not there yet; how many. */
+size_t core_witness_add(struct core *c, const struct book_root *root,
+    struct str answer, struct buf *note);
 /* Member "witnesses": what each saw last, and what is wrong. */
 void core_witness_write(const struct core *c, struct json_out *o);
 

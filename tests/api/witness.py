@@ -181,10 +181,15 @@ def said(h):
     return h.get('/api/status').json['witnesses'][0]
 
 
+def newest(h):
+    """The newest event that is signed for its own sake."""
+    return max(e['seq'] for e in h.events() if e['kind'] != 'checkpoint' and
+               not e['rule'].startswith('audit.'))
+
+
 def seen(h, w):
     """The witness has all that the house has now."""
-    last = max(e['seq'] for e in h.events() if e['kind'] != 'checkpoint' and
-               not e['rule'].startswith('audit.'))
+    last = newest(h)
     until(lambda: said(h)['events'] >= last and not said(h)['problem'], 20,
           text=h.log()[-1500:])
 
@@ -321,6 +326,55 @@ def an_answer_that_is_no_cosignature_is_not_kept():
             seen(h, w)
         liar.server.server_close()
         shutil.rmtree(liar.folder)
+
+
+@test
+def a_url_that_takes_notes_adds_good_lines_of_known_witnesses_alone():
+    # The witness itself knows no log: only the other way leads its line in.
+    with Witness() as w, Witness('witness.test/stranger') as taker:
+        config = w.config().replace('[audit]\n', '[audit]\npublish = "http://'
+                                    '127.0.0.1:%d/notes"\n' %
+                                    taker.server.server_port)
+        with House(config=config) as h:
+            liar, bad, told = Key(taker.folder, w.key.name), [], [True]
+
+            def answer(path, note):
+                text = note.decode().partition('\n\n')[0] + '\n'
+                good = w.cosign(text).decode()
+                mine, w.key = w.key, liar
+                bad.append(w.cosign(text).decode())  # another's, in its name
+                w.key = mine
+                bad.append(w.cosign(text.replace('\n', '\n1', 1)).decode())
+                bad.append(taker.cosign(text).decode())
+                return 200, ''.join(bad[-3:] + ['— handrail AAAA\n', 'none\n'] +
+                                    [good, good] * told[0]).encode()
+            taker.add = answer
+            h.start()
+
+            def settles(lines):
+                """The newest note of a house at rest, with so many of w's."""
+                h.run([shell('true')])
+                last = newest(h)
+
+                def kept():
+                    now = h.read('audit', 'checkpoint',
+                                 '--published')['checkpoint']
+                    need(not any(line in now for line in bad), now)
+                    return now if int(now.split('\n')[1]) >= last and \
+                        now.count('— ') == 1 + lines and \
+                        now.count(w.key.name) == lines else None
+                return until(kept, 60, h.log()[-900:])
+            settles(1)
+            need(said(h)['events'] > 0 and '404' in said(h)['problem'], said(h))
+            # An answer without a good line leaves the note as it was signed.
+            told[0] = False
+            settles(0)
+            told[0] = True
+            path = os.path.join(h.folder, 'note')
+            write(path, settles(1))
+            a = h.ok('audit', 'verify', '--checkpoint', path, '--signer',
+                     signer(h), '--witness', w.key.line)
+            need('witnessed' in a.out, a)
 
 
 @test
