@@ -41,7 +41,8 @@ struct str core_oauth_fact(
  * or was refused because none can be made.  Starts what is due. */
 bool core_oauth_holds(struct core *c, struct core_intent *i);
 /* R04: a sandbox asks a token endpoint itself; the vault keeps what is
- * answered, for that sandbox alone, and core remembers that it does. */
+ * answered, for that sandbox alone, and core remembers that it does: of
+ * CORE_TAKEN_MAX credentials, and of no more is asked. */
 void core_oauth_take(
     struct core *c, struct core_intent *i, struct str credential);
 void core_oauth_taken(

@@ -545,6 +545,14 @@ ca       = "{cert}"
 inject   = {{ credential = "there", header = "Authorization", placeholder = "THERE_TOKEN" }}
 """
 
+BROKERED_AT = """
+[egress.{name}]
+match    = {{ host = "issuer.test", port = {port}, method = "POST", path = "/token" }}
+upstream = "127.0.0.1:{to}"
+ca       = "{cert}"
+token_endpoint = "{name}"
+"""
+
 BROKER = r"""set -e
 curl -sS -d grant_type=client_credentials%s https://issuer.test:%d/token > answer
 cat answer
@@ -606,6 +614,38 @@ def R04_of_another_endpoint_nothing_is_taken():
         need(a.code == 200, a)
         said = call(h, '(' + BROKER % ('', i.port) + ') || true')
         need('is bound to other.test' in said and not i.log('grant'), said)
+
+
+@test
+def R04_a_sandbox_holds_tokens_of_so_many_credentials_and_no_more():
+    """One more would have no place, and the house's own be lent for it."""
+    ports, names = range(5001, 5018), ['there%d' % n for n in range(17)]
+    with Both('mock') as (h, i):
+        h.role_file('caller', 'gates.toml', '[defaults]\nunmatched = "allow"\n' +
+                    ''.join(BROKERED_AT.format(name=name, port=port, to=i.port,
+                                               cert=i.cert)
+                            for name, port in zip(names, ports)))
+        for name, port in zip(names, ports):
+            a = h.post(AT, {
+                'name': name, 'kind': 'oauth_refresh', 'hosts': 'api.test',
+                'token_endpoint': 'https://issuer.test:%d/token' % port,
+                'client_id': name, 'box': box(h, tokens(
+                    b'', b'', b'canary-client-secret-%s' % name.encode()))})
+            need(a.code == 200, a)
+        h.stop()
+        h.start()
+        ask = ('curl -sS -d grant_type=client_credentials '
+               'https://issuer.test:$p/token; echo')
+        # The first again at the end: what it has it may have anew.
+        said = call(h, 'for p in $(seq 5001 5017) 5001; do %s; done' % ask)
+        need(said.count('access_token') == 17, said)
+        need(said.count('tokens of 16 credentials') == 1, said)
+        need(len(i.log('grant')) == 17, len(i.log('grant')))
+        # At once or one after the other; and the next sandbox has its own.
+        said = call(h, 'for p in $(seq 5001 5017); do (%s) & done; wait' % ask)
+        need(said.count('access_token') == 16 and
+             said.count('tokens of 16 credentials') == 1, said)
+        h.verified()
 
 
 # --- nobody else sees one -------------------------------------------------------
