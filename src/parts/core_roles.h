@@ -56,7 +56,8 @@ int core_text_get(struct core *c, struct digest digest, struct buf *out,
     struct err *e) MUST_CHECK;
 /* Heads for operators, tokens, keys that the book does not know yet. */
 int core_operators_know(struct core *c, struct err *e) MUST_CHECK;
-void core_key_know(struct core *c);
+/* ERR_CONFLICT: the vault has another root key than the book was kept with. */
+int core_key_know(struct core *c, struct err *e) MUST_CHECK;
 void core_signer(const struct core *c, struct buf *line);
 
 #include "parts/core_vault.h"
