@@ -130,6 +130,7 @@ struct fetch {
 	struct up *up;
 	unsigned status;
 	char content_type[128];
+	char challenge[512];
 	struct buf answer;
 	struct loop_timer timer;
 };

@@ -20,6 +20,7 @@
 #define WIRE_ROW_MAX        2560
 #define WIRE_PEM_MAX        2048
 #define WIRE_TEXT_MAX       256
+#define WIRE_CHALLENGE_MAX  512
 
 struct wire_ready {
 	int32_t pid;
