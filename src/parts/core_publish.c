@@ -139,44 +139,15 @@ to_file(struct core *c, struct str url)
 	got_out(c);
 }
 
-/* --- to a URL, with what witnesses say to it --- */
+/* --- to a URL --- */
 
-/* A line of another name in the form of a signature. */
-static bool
-is_cosign(struct str line)
-{
-	static const struct str dash = { "\xe2\x80\x94 ", 4 };
-	struct str rest = line;
-	struct str name;
-
-	if (!str_starts(line, dash)) {
-		return false;
-	}
-	rest = str_sub(line, dash.len, line.len);
-	return str_cut(&rest, ' ', &name) && name.len &&
-	       !str_eq_z(name, CORE_ORIGIN) && rest.len &&
-	       !str_has(rest, ' ') && !str_has(rest, '\r');
-}
-
+/* Who takes notes may answer with what witnesses say to this one. */
 static void
 keep_cosigns(struct core *c, struct str answer)
 {
 	struct core_publish *p = publish(c);
-	struct str rest = answer;
-	struct str line;
-	struct book_root same;
-	struct err e = { 0 };
-	size_t before = p->note.len;
 
-	for (int n = 0; n < 8 && rest.len; n++) {
-		(void)str_cut(&rest, '\n', &line);
-		if (is_cosign(line)) {
-			buf_add(&p->note, line);
-			buf_add_byte(&p->note, '\n');
-		}
-	}
-	if (p->note.len > before &&
-	    book_note_read(buf_str(&p->note), &same, &e) == 0) {
+	if (core_witness_add(c, &p->root, answer, &p->note)) {
 		core_row(c, "meta", STR(KEY), buf_str(&p->note), p->root.size);
 	}
 }

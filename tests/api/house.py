@@ -528,7 +528,8 @@ class House:
         return self.post('/api/waits/' + wait['id'], body)
 
     def verified(self):
-        a = self.cli('audit', 'verify')
+        """The tree is whole, and every decision is its policy's own."""
+        a = self.cli('audit', 'verify', '--decisions')
         need(a.code == 0, 'audit verify', a)
         return a.out
 

@@ -285,7 +285,9 @@ def a_second_house_is_refused_while_the_first_lives_and_takes_over_after():
     with House(ROLES) as a, House(ROLES, uid_base=IDS + OTHER_IDS) as b:
         a.start(args=where)
         ids, waits = two_waiting(a)
-        b.ok('vault', 'init')
+        b.ok('vault', 'init')       # the nodes of one book have one key
+        shutil.copy(os.path.join(a.state, 'vault.key'),
+                    os.path.join(b.state, 'vault.key'))
         b.spawn(args=where)
         need(b.wait(20) == 5, b.log())
         need(a.state in b.log(), b.log())       # names the holder
