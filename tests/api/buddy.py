@@ -198,6 +198,12 @@ def a_page_is_a_living_surface_while_one_is_open():
     d.shows_none()
     s.close()
     d.shows(w)  # nobody looks at a page any more
+    with open(os.path.join(h.state, 'operators/reader.token')) as f:
+        reader = Page(h).login(f.read().strip())
+    s = Stream(reader, reader.inbox()['seq'])
+    time.sleep(0.3)
+    need((d.prompt() or {}).get('id') == w['id'], 'a reader takes it away')
+    s.close()
     s = Stream(p, p.inbox()['seq'])
     d.shows_none()
     need(p.say(p.waiting(task)).code == 200)

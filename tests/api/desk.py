@@ -63,7 +63,8 @@ FINANCE = {
     tool('sign', 'what') + tool('launch') + tool('late') + tool('browse'),
 }
 TCP = '[buddy]\ntcp = "127.0.0.1:%d"\n'
-SECOND = '[operator.second]\nuid = 65533\n'
+SECOND = ('[operator.second]\nuid = 65533\n'
+          '[operator.reader]\nuid = 65532\nweb = "read"\n')
 
 
 def step(name, **args):
@@ -215,7 +216,9 @@ def call(h, token=None, quiet=False):
 
 def connected(h, **more):
     d = call(h, **more)
-    until(lambda: d.pump() and h.device()['alive'], 10, 'not alive')
+    # Told something, so that it is not the last one that is alive.
+    until(lambda: d.pump() and d.lines and h.device()['alive'], 60,
+          'not alive')
     return d
 
 
