@@ -368,6 +368,17 @@ core_witness_add(struct core *c, const struct book_root *root,
 	return added;
 }
 
+bool
+core_witness_owed(const struct core *c)
+{
+	for (size_t i = 0; c->witness && i < c->witness->count; i++) {
+		if (c->witness->list[i].problem[0]) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void
 core_witness_write(const struct core *c, struct json_out *o)
 {

@@ -26,6 +26,8 @@ void core_witness_ask(struct core *c, const struct book_root *root,
  * cosignatures of witnesses in handrail.toml and not there yet; how many. */
 size_t core_witness_add(struct core *c, const struct book_root *root,
     struct str answer, struct buf *note);
+/* One of them did not take what it was asked last. */
+bool core_witness_owed(const struct core *c);
 /* Member "witnesses": what each saw last, and what is wrong. */
 void core_witness_write(const struct core *c, struct json_out *o);
 

@@ -137,6 +137,17 @@ check_device(struct loading *l, const struct json *where, struct str device)
 	                 "device, AA:BB:CC:DD:EE:FF, tty or simulator");
 }
 
+static int
+check_web(struct loading *l, const struct json *where, struct str web)
+{
+	return str_eq_z(web, CONFIG_WEB_DECIDE) ||
+	               str_eq_z(web, CONFIG_WEB_READ) ||
+	               str_eq_z(web, CONFIG_WEB_NONE)
+	           ? 0
+	           : table_err(l->reader.file, json_get(where, "web"), l->e,
+	                 "web: expected decide, read or none");
+}
+
 /* Two operators must be two people, and a device is on one desk. */
 static int
 check_apart(struct loading *l, const struct json *where,
@@ -155,7 +166,10 @@ check_apart(struct loading *l, const struct json *where,
 			    err_quote(list[n].buddy));
 		}
 	}
-	return check_device(l, where, list[n].buddy);
+	return check_device(l, where, list[n].buddy) ||
+	               check_web(l, where, list[n].web)
+	           ? -1
+	           : 0;
 }
 
 static bool

@@ -19,8 +19,13 @@ struct config_operator {
 	struct str name;
 	uint32_t uid;
 	struct str buddy; /* len 0: none; so with every optional text */
-	struct str web;
+	struct str web;   /* CONFIG_WEB_… */
 };
+
+/* What a login on the page is for. */
+#define CONFIG_WEB_DECIDE "decide"
+#define CONFIG_WEB_READ   "read"
+#define CONFIG_WEB_NONE   "none"
 
 struct config_model {
 	struct str name; /* "default" of [model.default] */

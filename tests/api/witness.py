@@ -290,6 +290,18 @@ def a_witness_that_begins_anew_is_followed_and_ends_no_house():
 
 
 @test
+def who_did_not_take_a_tree_is_asked_again_though_nothing_happens():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = signer(h)
+        w.twist = lambda status, body: (503, b'')
+        h.run([shell('true')])
+        until(lambda: '503' in said(h)['problem'], 60)
+        w.twist = lambda status, body: (status, body)
+        seen(h, w)
+
+
+@test
 def a_book_that_was_changed_or_cut_is_told_by_its_witness():
     with Witness() as w, House(config=w.config()) as h:
         h.start()
