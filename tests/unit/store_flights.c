@@ -69,11 +69,16 @@ send_heads(struct store *store, unsigned count, struct err *e)
 static int
 step_on(struct store *store, struct err *e)
 {
+	struct mono limit = mono_after(mono_now(), CLOCK_MINUTE);
 	int done = 1;
 
 	while (done == 1) {
 		struct pollfd one = { 0 };
 		bool for_write = false;
+
+		if (mono_passed(limit, mono_now())) {
+			fail_msg("no word of a batch within a minute");
+		}
 
 		one.fd = store_fd(store, &for_write);
 		one.events = for_write ? POLLIN | POLLOUT : POLLIN;
@@ -465,6 +470,42 @@ none_is_told_of_while_the_lease_is_in_doubt(void **state)
 	expect_log("1+1 2+1");
 }
 
+/* The same, and the one behind it was refused: nothing fits upon that until the
+ * connection has entered anew and found what landed. */
+static void
+a_refusal_behind_one_whose_lease_is_in_doubt_is_told_after_it(void **state)
+{
+	auto_store store = open_store();
+	struct err e = { 0 };
+	pid_t psql;
+
+	(void)state;
+	begin(store);
+	assert_int_equal(put_row(store, "k", "v", 9, &e), 0);
+	commit(store);
+	psql = hold_up();
+	assert_int_equal(send_heads(store, 1, &e), 1);
+	begin(store);
+	assert_int_equal(add_head(store, 2, &e), 0);
+	assert_int_equal(put_row(store, "k", "older", 8, &e), 0);
+	assert_int_equal(store_commit_start(store, &e), 1);
+	while (store_lease_left_us(store) > STORE_LEASE_US * 3 / 10) {
+		(void)poll(NULL, 0, 100);
+	}
+	let_go(psql);
+	assert_int_equal(step_on(store, &e), 0);
+	assert_true(store_lease_left_us(store) > STORE_LEASE_US / 3);
+	assert_int_equal(step_on(store, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	assert_non_null(strstr(e.text, "later version"));
+	assert_int_equal(store_in_flight(store), 0);
+	assert_int_equal(store_last_seq(store), 1);
+	expect_log("1+1");
+	assert_int_equal(send_heads(store, 1, &e), 1);
+	assert_int_equal(step_on(store, &e), 0);
+	expect_log("1+1 2+1");
+}
+
 /* Core waits for a read, and with it the whole house: a server that is known to
  * be away is not asked. */
 static void
@@ -513,6 +554,8 @@ main(void)
 		TEST(a_task_that_ends_again_is_written_again_in_its_order),
 		TEST(the_lease_that_is_left_only_a_renewal_makes_longer),
 		TEST(none_is_told_of_while_the_lease_is_in_doubt),
+		TEST(
+		    a_refusal_behind_one_whose_lease_is_in_doubt_is_told_after_it),
 		TEST(a_server_that_is_known_to_be_away_is_not_asked),
 	};
 
