@@ -247,6 +247,8 @@ tell(void)
 	TELL(lifted);
 	TELL(edited);
 	TELL(hidden);
+	TELL(asked);
+	TELL(once_more);
 #undef TELL
 }
 
@@ -312,6 +314,8 @@ a_storm_is_in_every_hundred_games(void **state)
 	assert_true(SEEN(lifted) > SEEN(games) / 2);
 	assert_true(SEEN(edited) > SEEN(games) / 50);
 	assert_true(SEEN(hidden) > SEEN(games) / 4);
+	assert_true(SEEN(asked) > SEEN(games) / 20);
+	assert_true(SEEN(once_more) >= SEEN(games) / 200);
 }
 
 static void
