@@ -5,10 +5,11 @@
 #include "roles/inner.h"
 #include "toml/toml.h"
 
-#define CELLS_MAX  1000
-#define MEMORY_MIN (16ULL << 20)
-#define PIDS_MIN   4
-#define DAY_US     (24LL * 60 * CLOCK_MINUTE)
+#define CELLS_MAX     1000
+#define MEMORY_MIN    (16ULL << 20)
+#define PIDS_MIN      4
+#define WORKSPACE_MIN (1 << 20)
+#define DAY_US        (24LL * 60 * CLOCK_MINUTE)
 
 int
 roles_check_limits(const char *file, const struct json *where,
@@ -24,6 +25,10 @@ roles_check_limits(const char *file, const struct json *where,
 	}
 	if (l->fsize == 0) {
 		return table_err(file, where, e, "fsize: expected above 0");
+	}
+	if (l->workspace < WORKSPACE_MIN) {
+		return table_err(
+		    file, where, e, "workspace: expected at least 1M");
 	}
 	return 0;
 }

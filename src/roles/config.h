@@ -10,8 +10,9 @@
 struct limits {
 	uint64_t memory; /* bytes */
 	uint32_t pids;
-	uint64_t fsize; /* bytes */
-	int64_t wall;   /* microseconds */
+	uint64_t fsize;     /* bytes */
+	int64_t wall;       /* microseconds */
+	uint64_t workspace; /* bytes of all its files */
 };
 
 struct config_operator {
