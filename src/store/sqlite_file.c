@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite_file.h"
 
+#include <string.h>
+
 #define NAME "handrail-log"
-/* SQLite's VFS for Unix writes no more than 128 KiB at once: 31 frames. */
+/* SQLite's VFS for Unix writes less than 128 KiB at once: 31 frames. */
+#define WRITE_MAX    0x1ffff
 #define GATHERED_MAX (31 * (24 + 4096))
 
 struct log_file {
@@ -10,6 +13,7 @@ struct log_file {
 	sqlite3_file *real;
 	struct buf gathered;
 	sqlite3_int64 at;    /* where that begins in the file */
+	sqlite3_int64 size;  /* of the file */
 	bool head;           /* the last that was written is the log's head */
 	struct later *later; /* or NULL */
 };
@@ -20,15 +24,39 @@ of(sqlite3_file *file)
 	return CONTAINER(file, struct log_file, base);
 }
 
+/* A commit that makes the file longer waits for its size to be written, too: so
+ * it becomes longer by as many zeros as go into one write.  They are no frame.
+ */
+static void
+lengthen(struct log_file *f)
+{
+	size_t more = WRITE_MAX - f->gathered.len;
+
+	memset(buf_room(&f->gathered, more), 0, more);
+	buf_grew(&f->gathered, more);
+}
+
 static int
 write_out(struct log_file *f)
 {
-	size_t len = f->gathered.len;
+	sqlite3_int64 end;
+	int rc;
 
+	if (f->gathered.len == 0) {
+		return SQLITE_OK;
+	}
+	end = f->at + (sqlite3_int64)f->gathered.len;
+	if (end > f->size) {
+		lengthen(f);
+		end = f->at + (sqlite3_int64)f->gathered.len;
+	}
+	rc = f->real->pMethods->xWrite(
+	    f->real, f->gathered.at, (int)f->gathered.len, f->at);
+	if (rc == SQLITE_OK && end > f->size) {
+		f->size = end;
+	}
 	buf_clear(&f->gathered);
-	return len ? f->real->pMethods->xWrite(
-	                 f->real, f->gathered.at, (int)len, f->at)
-	           : SQLITE_OK;
+	return rc;
 }
 
 static int
@@ -66,9 +94,7 @@ log_write(sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
 			return rc;
 		}
 	}
-	if (size > GATHERED_MAX) {
-		return f->real->pMethods->xWrite(f->real, from, len, at);
-	}
+	must(size <= GATHERED_MAX); /* a frame's head, a page, or the log's */
 	if (!f->gathered.len) {
 		f->at = at;
 	}
@@ -82,6 +108,7 @@ log_truncate(sqlite3_file *file, sqlite3_int64 size)
 	struct log_file *f = of(file);
 	int rc = write_out(f);
 
+	f->size = size;
 	return rc ? rc : f->real->pMethods->xTruncate(f->real, size);
 }
 
@@ -196,7 +223,7 @@ file_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
 		return rc;
 	}
 	f->base.pMethods = &log_methods;
-	return SQLITE_OK;
+	return f->real->pMethods->xFileSize(f->real, &f->size);
 }
 
 const char *
