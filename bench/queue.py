@@ -312,11 +312,12 @@ def http_p50(run, name):
 
 
 def in_process(run, name, words, tasks):
-    """Ours and plainjob in turns on the same disk."""
+    """Ours and plainjob in turns on the same disk.  Half of ours form the next
+    batch while the other half's is synced."""
     ours, theirs, costs = [], [], []
     for n in range(PASSES):
         folder = tempfile.mkdtemp(dir=run.folder)
-        own = run.own("drain", folder + "/book.db", tasks, 64, *words)
+        own = run.own("drain", folder + "/book.db", tasks, 64, "halves", *words)
         peer = run.peer("plainjob.mjs", tasks=5000, PEER_FOLDER=folder)
         if peer["settings"] != {"name": "settings", "sync": 2, "journal": "wal"}:
             sys.exit(f"plainjob runs with {peer['settings']}")
