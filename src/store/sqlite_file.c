@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite_file.h"
 
-#include <string.h>
-
 #define NAME "handrail-log"
-/* SQLite's VFS for Unix writes less than 128 KiB at once: 31 frames. */
-#define WRITE_MAX    0x1ffff
+/* SQLite's VFS for Unix writes no more than 128 KiB at once: 31 frames. */
 #define GATHERED_MAX (31 * (24 + 4096))
 
 struct log_file {
@@ -13,7 +10,6 @@ struct log_file {
 	sqlite3_file *real;
 	struct buf gathered;
 	sqlite3_int64 at;    /* where that begins in the file */
-	sqlite3_int64 size;  /* of the file */
 	bool head;           /* the last that was written is the log's head */
 	struct later *later; /* or NULL */
 };
@@ -24,39 +20,15 @@ of(sqlite3_file *file)
 	return CONTAINER(file, struct log_file, base);
 }
 
-/* A commit that makes the file longer waits for its size to be written, too: so
- * it becomes longer by as many zeros as go into one write.  They are no frame.
- */
-static void
-lengthen(struct log_file *f)
-{
-	size_t more = WRITE_MAX - f->gathered.len;
-
-	memset(buf_room(&f->gathered, more), 0, more);
-	buf_grew(&f->gathered, more);
-}
-
 static int
 write_out(struct log_file *f)
 {
-	sqlite3_int64 end;
-	int rc;
+	size_t len = f->gathered.len;
 
-	if (f->gathered.len == 0) {
-		return SQLITE_OK;
-	}
-	end = f->at + (sqlite3_int64)f->gathered.len;
-	if (end > f->size) {
-		lengthen(f);
-		end = f->at + (sqlite3_int64)f->gathered.len;
-	}
-	rc = f->real->pMethods->xWrite(
-	    f->real, f->gathered.at, (int)f->gathered.len, f->at);
-	if (rc == SQLITE_OK && end > f->size) {
-		f->size = end;
-	}
 	buf_clear(&f->gathered);
-	return rc;
+	return len ? f->real->pMethods->xWrite(
+	                 f->real, f->gathered.at, (int)len, f->at)
+	           : SQLITE_OK;
 }
 
 static int
@@ -94,7 +66,9 @@ log_write(sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
 			return rc;
 		}
 	}
-	must(size <= GATHERED_MAX); /* a frame's head, a page, or the log's */
+	if (size > GATHERED_MAX) {
+		return f->real->pMethods->xWrite(f->real, from, len, at);
+	}
 	if (!f->gathered.len) {
 		f->at = at;
 	}
@@ -108,7 +82,6 @@ log_truncate(sqlite3_file *file, sqlite3_int64 size)
 	struct log_file *f = of(file);
 	int rc = write_out(f);
 
-	f->size = size;
 	return rc ? rc : f->real->pMethods->xTruncate(f->real, size);
 }
 
@@ -223,7 +196,7 @@ file_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
 		return rc;
 	}
 	f->base.pMethods = &log_methods;
-	return f->real->pMethods->xFileSize(f->real, &f->size);
+	return SQLITE_OK;
 }
 
 const char *

@@ -143,39 +143,6 @@ the_frames_of_a_batch_are_one_write(void **state)
 	assert_in_range(writes, 1, 2); /* the log may begin anew */
 }
 
-static off_t
-log_size(void)
-{
-	char name[112];
-	struct stat at;
-
-	(void)snprintf(name, sizeof(name), "%s-wal", path);
-	assert_int_equal(stat(name, &at), 0);
-	return at.st_size;
-}
-
-/* Whose size changes costs a commit a second write. */
-static void
-the_log_grows_by_far_less_often_than_it_is_written(void **state)
-{
-	auto_store store = open_store();
-	struct err e = { 0 };
-	off_t size = 0;
-	int grown = 0;
-
-	(void)state;
-	for (int i = 0; i < 100; i++) {
-		assert_int_equal(send_heads(store, 2, &e), 0);
-		grown += log_size() > size;
-		size = log_size();
-	}
-	assert_in_range(grown, 3, 25);
-	assert_int_equal(store_scrub(store, &e), 0);
-	assert_int_equal(log_size(), 0);
-	assert_int_equal(send_heads(store, 2, &e), 0);
-	assert_in_range(log_size(), 100000, 140000);
-}
-
 static void
 batches_are_told_of_in_the_order_of_their_begin(void **state)
 {
@@ -307,6 +274,17 @@ a_backup_waits_for_what_is_under_way(void **state)
 	assert_int_equal(unlink(copy), 0);
 }
 
+static off_t
+log_size(void)
+{
+	char name[112];
+	struct stat at;
+
+	(void)snprintf(name, sizeof(name), "%s-wal", path);
+	assert_int_equal(stat(name, &at), 0);
+	return at.st_size;
+}
+
 /* Whoever never lets the last sync end must not keep the log growing. */
 static void
 the_log_is_moved_though_there_is_always_one_under_way(void **state)
@@ -378,7 +356,6 @@ main(void)
 		TEST(a_great_batch_is_under_way_until_its_sync_has_ended),
 		TEST(a_small_batch_is_waited_for),
 		TEST(the_frames_of_a_batch_are_one_write),
-		TEST(the_log_grows_by_far_less_often_than_it_is_written),
 		TEST(batches_are_told_of_in_the_order_of_their_begin),
 		TEST(a_sync_that_fails_ends_the_store),
 		TEST(a_batch_without_room_fails_in_its_turn),
