@@ -46,6 +46,7 @@ request_over(struct conn *c)
 	buf_wipe(&c->held);
 	buf_wipe(&c->kept);
 	buf_wipe(&c->control);
+	proxy_scrub_fini(&c->search);
 	c->id = 0;
 }
 
@@ -349,7 +350,8 @@ begin_up(struct conn *c)
 	proxy_up_begin(c->up, proxy_conn_turn, c);
 }
 
-/* P07: the length of a body that is changed must be known before its head. */
+/* P07: the length of a body that is changed must be known before its head; P08:
+ * of one that brings what it must not, nothing leaves. */
 static bool
 step_gather(struct conn *c)
 {
@@ -362,8 +364,10 @@ step_gather(struct conn *c)
 		failed = err_set(&e, ERR_INPUT, "the body was cut");
 	}
 	if (!failed && ev.kind == HTTP_DATA) {
+		failed = proxy_own_body(
+		    &c->search, c->proxy->needles, &c->request, ev.data, &e);
 		buf_add(&c->held, ev.data);
-		if (c->held.len > PLACE_BODY_MAX) {
+		if (!failed && c->held.len > PLACE_BODY_MAX) {
 			failed = err_set(&e, ERR_LIMIT,
 			    "a body over %zu bytes cannot take a credential",
 			    PLACE_BODY_MAX);
@@ -501,10 +505,15 @@ proxy_conn_go(struct conn *c, const struct proxy_go *go)
 {
 	must(c->state == CONN_ASKED);
 	c->up = proxy_up_new(c->proxy, c->id, &c->request, go);
-	if (proxy_place_in_body(go) && c->up->state != UP_FAILED) {
+	bool changes = proxy_place_in_body(go);
+
+	if (c->up->state != UP_FAILED &&
+	    (changes || proxy_own_gathers(c->proxy->needles, &c->request))) {
+		const struct proxy_times *t = &c->proxy->setup.times;
+
 		say_continue(c);
 		c->state = CONN_GATHER;
-		proxy_conn_arm(c, c->proxy->setup.times.head);
+		proxy_conn_arm(c, changes ? t->head : t->stall);
 	} else {
 		bool turning = c->turning;
 
