@@ -144,3 +144,37 @@ policy_gate_passed(const struct gate *g, const struct rule *r)
 	           ? NULL
 	           : "by a path beside the gate's";
 }
+
+bool
+policy_held_at(
+    struct arena *a, const struct policy *p, size_t n, struct policy_held *out)
+{
+	static const char *const services[] = { "", "fetch", "push",
+		"fetch|push" };
+	const struct gate *g = p->gates;
+	const struct gate *end = p->gates + p->gate_count;
+
+	for (; g < end && (!g->request || n > 0); g++) {
+		n -= g->request != NULL;
+	}
+	if (g >= end) {
+		return false;
+	}
+	const struct rule *r = g->request;
+
+	*out = (struct policy_held){
+		.gate = g->name,
+		.line = g->line,
+		.host = arena_printf(
+		    a, "%s%s", r->host.wild ? "*." : "", r->host.host.text),
+		.port = r->port,
+		.method = r->method,
+		.path = r->path,
+		.git = str_of(services[r->git_fetch + 2 * r->git_push]),
+		.ref = r->ref,
+		.identity = g->identity,
+		.people = g->people,
+		.named = g->named,
+	};
+	return true;
+}

@@ -7,7 +7,7 @@ bool
 review_is_decision(enum book_kind kind)
 {
 	return kind == BOOK_CALL_DECIDED || kind == BOOK_REQUEST_INTENT ||
-	       kind == BOOK_REQUEST_DENIED;
+	       kind == BOOK_REQUEST_DENIED || kind == BOOK_REQUEST_ASKED;
 }
 
 static struct str
@@ -157,8 +157,8 @@ read_git(struct str word)
 }
 
 static enum review_end
-review_request(struct arena *a, const struct policy *p, struct str identity,
-    const struct json *body, struct review *out)
+review_request(struct arena *a, const struct policy *p, enum book_kind kind,
+    struct str identity, const struct json *body, struct review *out)
 {
 	struct policy_request_decision d = { 0 };
 	struct policy_commands *refs = arena_alloc(a, sizeof(*refs));
@@ -172,6 +172,7 @@ review_request(struct arena *a, const struct policy *p, struct str identity,
 		.path = text_of(body, "path"),
 		.git = read_git(text_of(body, "git")),
 		.from_tool = text_of(body, "from_tool"),
+		.call_approved = is_true(body, "call_approved"),
 		.has_own_credentials = is_true(body, "own_credentials"),
 		.tunnel = str_eq_z(protocol, "tcp"),
 		.websocket = str_eq_z(protocol, "websocket"),
@@ -195,9 +196,15 @@ review_request(struct arena *a, const struct policy *p, struct str identity,
 	if (r.git == POLICY_GIT_PUSH && str_eq_z(r.method, "POST")) {
 		r.commands = refs;
 	}
+	/* What a gate held leaves by a person's yes alone. */
+	if (kind == BOOK_REQUEST_INTENT && out->was == POLICY_ASK &&
+	    !text_of(body, "wait").len) {
+		out->text = STR("it left and names nobody's yes");
+		return REVIEW_BROKEN;
+	}
 	policy_request(a, p, &r, &d);
 	out->now = d.verdict;
-	out->rule = d.rule;
+	out->rule = d.verdict == POLICY_ASK ? d.gate : d.rule;
 	return ended(out);
 }
 
@@ -215,7 +222,7 @@ review_decision(struct arena *a, const struct policy *p, enum book_kind kind,
 	}
 	end = kind == BOOK_CALL_DECIDED
 	          ? review_call(a, p, identity, rule, body, out)
-	          : review_request(a, p, identity, body, out);
+	          : review_request(a, p, kind, identity, body, out);
 	/* The text of a closed role's policy is empty, and it denies. */
 	if (end == REVIEW_DIFFERS && out->was == POLICY_DENY &&
 	    !policy_text(p).len) {
