@@ -425,7 +425,9 @@ core_call_started_before(struct core *c, struct core_call *k)
 		core_call_ask_answer(c, k, WAIT_CLIENT_RESULT);
 	} else if (k->tool->idempotent) {
 		core_call_start(c, k);
-	} else {
+	} else if (find_answer(c, core_run_find(c, k->run),
+	               WAIT_UNKNOWN_OUTCOME, k->ordinal) ||
+	           !core_call_confirm(c, k)) {
 		core_call_ask_answer(c, k, WAIT_UNKNOWN_OUTCOME);
 	}
 }

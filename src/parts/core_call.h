@@ -23,7 +23,8 @@ struct core_call {
 	struct digest judged_by; /* the policy that decided so */
 	struct tool_plan plan;
 	enum wait_kind wait;
-	const struct tool *pair; /* what it asks for leave to call, or NULL */
+	const struct tool *asked; /* while its `confirm` is asked: the tool */
+	const struct tool *pair;  /* what it asks for leave to call, or NULL */
 	bool resuming; /* approved before: parks only to be looked at */
 	bool parking;  /* decided to ask; the run is closing for it */
 	bool started;
@@ -70,6 +71,10 @@ void core_call_ask_answer(
     struct core *c, struct core_call *k, enum wait_kind kind);
 /* It may have happened: nothing that cannot be repeated is repeated. */
 void core_call_started_before(struct core *c, struct core_call *k);
+
+/* core_confirm.c: asks the read of its contract whether it has happened, and
+ * goes on by what that says.  False: there is none that may be asked. */
+bool core_call_confirm(struct core *c, struct core_call *k);
 
 /* core_question.c: a question to people, a tool that a client answers. */
 void core_question_fill(

@@ -58,17 +58,19 @@ static void
 expire(void *owner)
 {
 	struct core *c = owner;
+	struct err e = { 0 };
 
-	for (;;) {
+	do {
 		auto_arena a = { 0 };
 		struct wait_step step = { 0 };
-		struct err e = { 0 };
+		bool told = e.kind == ERR_IO; /* one line for all of them */
 
-		if (wait_due(c->waits, &a, wall_now(), &step, &e)) {
-			break;
+		if (wait_due(c->waits, &a, wall_now(), &step, &e) == 0) {
+			due_wait(c, &step);
+		} else if (e.kind == ERR_IO && !told) {
+			log_err("wait", &e);
 		}
-		due_wait(c, &step);
-	}
+	} while (e.kind != ERR_MISSING);
 	core_expiry_arm(c);
 }
 

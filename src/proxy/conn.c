@@ -46,6 +46,7 @@ request_over(struct conn *c)
 	buf_wipe(&c->held);
 	buf_wipe(&c->kept);
 	buf_wipe(&c->control);
+	proxy_scrub_fini(&c->search);
 	c->id = 0;
 }
 
@@ -468,11 +469,16 @@ proxy_conn_go(struct conn *c, const struct proxy_go *go)
 {
 	must(c->state == CONN_ASKED);
 	c->up = proxy_up_new(c->proxy, c->id, &c->request, go);
-	if (proxy_place_in_body(go) && c->up->state != UP_FAILED) {
-		c->spooled = false; /* it goes as it is changed */
+	bool changes = proxy_place_in_body(go);
+
+	if (c->up->state != UP_FAILED &&
+	    (changes || proxy_own_gathers(c->proxy->needles, &c->request))) {
+		const struct proxy_times *t = &c->proxy->setup.times;
+
+		c->spooled = c->spooled && !changes;
 		proxy_conn_continue(c);
 		c->state = CONN_GATHER;
-		proxy_conn_arm(c, c->proxy->setup.times.head);
+		proxy_conn_arm(c, changes ? t->head : t->stall);
 	} else {
 		bool turning = c->turning;
 

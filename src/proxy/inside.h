@@ -48,8 +48,9 @@ struct conn {
 	struct proxy_origin origin;
 	struct proxy_request request;
 	struct proxy_commands *commands;
-	struct buf held; /* body read before the decision */
-	struct buf kept; /* the answer of a token endpoint */
+	struct buf held;     /* body read before the decision */
+	struct scrub search; /* of the body, for what it must not bring */
+	struct buf kept;     /* the answer of a token endpoint */
 	struct up *up;
 	struct link link;
 	struct http_reader reader;
@@ -139,6 +140,7 @@ struct fetch {
 	struct up *up;
 	unsigned status;
 	char content_type[128];
+	char challenge[512];
 	struct buf answer;
 	struct loop_timer timer;
 };

@@ -35,6 +35,7 @@ struct proxy;
 struct proxy_answer {
 	unsigned status;
 	struct str content_type;
+	struct str challenge; /* WWW-Authenticate of a 401, or empty */
 	struct str body;
 };
 

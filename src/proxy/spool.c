@@ -17,8 +17,10 @@ read_some(struct conn *c, size_t max, const char *why, struct http_event *ev,
 		failed = err_set(e, ERR_INPUT, "the body was cut");
 	}
 	if (!failed && ev->kind == HTTP_DATA) {
+		failed = proxy_own_body(
+		    &c->search, c->proxy->needles, &c->request, ev->data, e);
 		buf_add(&c->held, ev->data);
-		if (c->held.len > max) {
+		if (!failed && c->held.len > max) {
 			failed = err_set(e, ERR_LIMIT,
 			    "a body over %zu bytes cannot %s", max, why);
 		}
@@ -30,7 +32,8 @@ read_some(struct conn *c, size_t max, const char *why, struct http_event *ev,
 	return failed;
 }
 
-/* P07: the length of a body that is changed must be known before its head. */
+/* P07: the length of a body that is changed must be known before its head; P08:
+ * of one that brings what it must not, nothing leaves. */
 bool
 proxy_conn_gather(struct conn *c)
 {

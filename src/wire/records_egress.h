@@ -198,6 +198,7 @@ struct wire_http_done {
 	uint32_t status;
 	uint32_t kind; /* enum err_kind when not ok */
 	char content_type[64];
+	char challenge[WIRE_CHALLENGE_MAX]; /* WWW-Authenticate of a 401 */
 	char text[WIRE_TEXT_MAX];
 };
 

@@ -175,6 +175,29 @@ a_forged_event_is_not_applied(void **state)
 }
 
 static void
+the_name_of_a_permission_file_leads_nowhere_else(void **state)
+{
+	static const char *const good[] = { "a", "Z", "0", "-", "_", "nda-v3",
+		"a.b", "a.b.c", "x.json", "a-" };
+	static const char *const bad[] = { "", ".", "..", ".a", "a..b", "a..",
+		"../a", "a/b", "/a", "a\\b", "a b", "a\n", "\xc3\xa9", "a:b",
+		"a%2f", "~a", "a*", "a\x01" };
+	char text[WAIT_FILE_MAX + 2];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		assert_row(wait_file_name_ok(str_of(good[i])), i);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		assert_row(!wait_file_name_ok(str_of(bad[i])), i);
+	}
+	assert_false(wait_file_name_ok(str_span("a\0b", 3)));
+	memset(text, 'a', sizeof(text));
+	assert_true(wait_file_name_ok(str_span(text, WAIT_FILE_MAX)));
+	assert_false(wait_file_name_ok(str_span(text, WAIT_FILE_MAX + 1)));
+}
+
+static void
 the_inbox_shows_what_is_open_with_its_code(void **state)
 {
 	struct world w;
@@ -297,6 +320,8 @@ main(void)
 		    a_question_that_nobody_could_answer_is_refused),
 		cmocka_unit_test(a_cancelled_question_takes_no_answer),
 		cmocka_unit_test(a_forged_event_is_not_applied),
+		cmocka_unit_test(
+		    the_name_of_a_permission_file_leads_nowhere_else),
 		cmocka_unit_test(the_inbox_shows_what_is_open_with_its_code),
 		cmocka_unit_test(
 		    a_brief_hint_is_kept_and_an_older_book_has_none),
