@@ -146,9 +146,6 @@ int policy_compile_gate(
     struct compile *c, const struct json *table, struct gate *g);
 int policy_compile_rule_match(
     struct compile *c, const struct json *match, struct rule *r);
-/* The match of a gate on requests: any of those keys may be absent. */
-int policy_compile_gate_request(
-    struct compile *c, const struct json *match, struct gate *g);
 int policy_compile_rule(
     struct compile *c, const struct json *table, struct rule *r);
 bool policy_is_token(struct str s, size_t max);
@@ -167,17 +164,6 @@ void policy_rule_rank(struct rule *r);
 int policy_rule_compare(
     const struct rule *a, const struct rule *b); /* <0: a first */
 bool policy_rule_overlaps(const struct rule *a, const struct rule *b);
-bool policy_methods_overlap(struct str a, struct str b);
-bool policy_hosts_overlap(
-    const struct names_pattern *a, const struct names_pattern *b);
-/* held.c: every request of the rule that changes something is held. */
-bool policy_gate_covers(const struct gate *g, const struct rule *r);
-/* Does any request of the rule meet the gate? */
-bool policy_gate_meets(const struct gate *g, const struct rule *r);
-/* How a request to the gate's host by the gate's methods gets past it by this
- * rule, as the end of a sentence; NULL: not. */
-const char *policy_gate_passed(const struct gate *g, const struct rule *r);
-bool policy_changes(struct str method); /* not GET, HEAD, OPTIONS */
 /* Sorts; ERR_INPUT on a tie. */
 int policy_rules_order(struct compile *c);
 
@@ -203,16 +189,10 @@ bool policy_hint_fits(
     const struct gate *g, struct str role, size_t *left, size_t *needed);
 /* The next variable of a hint; false: no more. */
 bool policy_hint_next(struct str *rest, struct str *name);
-/* What several gates ask together; c is what their hints are about. */
-void policy_join(struct arena *a, const struct gate *const *gates,
-    uint32_t count, const struct policy_call *c, struct policy_ask *ask);
-/* hold.c: does this gate on requests hold it?  What it cannot see, it holds. */
-bool policy_gate_holds(const struct gate *g, const struct policy_request *r);
-/* An allowed request that gates stand on is asked about. */
-void policy_hold(struct arena *a, const struct policy *p,
-    const struct policy_request *r, struct policy_request_decision *d);
 void policy_request_next(struct arena *a, const struct policy_request *r,
     struct policy_request_decision *d);
 const char *policy_reason_sentence(enum policy_reason r);
+
+#include "policy/held.h"
 
 #endif

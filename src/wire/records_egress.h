@@ -45,12 +45,8 @@ struct wire_ref {
 
 enum wire_git { WIRE_GIT_NONE = 0, WIRE_GIT_FETCH = 1, WIRE_GIT_PUSH = 2 };
 
-enum wire_body {
-	WIRE_BODY_NONE = 0,
-	WIRE_BODY_UNREAD = 1,
-	WIRE_BODY_READ = 2, /* body_digest and body_size are those of it; of a
-	                     * push: of all that stands before its pack */
-};
+/* Read: size and digest are known; of a push of what is before the pack. */
+enum wire_body { WIRE_BODY_NONE, WIRE_BODY_UNREAD, WIRE_BODY_READ };
 
 enum wire_asked {
 	WIRE_ASKED_HTTP = 0,
@@ -83,8 +79,7 @@ struct wire_intent {
 	struct wire_ref ref[WIRE_REFS_MAX];
 };
 
-/* A gate wants to know the body of this request: it is read whole, and the
- * request is asked about anew. */
+/* A gate wants to know the body: read it whole, then ask anew. */
 struct wire_read_body {
 	uint64_t id;
 };
