@@ -244,7 +244,10 @@ sim_witness_sends(
 		exec_sent(record, fds[0]);
 		break;
 	case WIRE_GO:
-		request_sent(0, ((const struct wire_go *)record)->id, true);
+		if (!sim_held_goes(((const struct wire_go *)record)->id)) {
+			request_sent(
+			    0, ((const struct wire_go *)record)->id, true);
+		}
 		break;
 	case WIRE_HTTP_DO:
 		http_sent(record);

@@ -215,6 +215,8 @@ take_exec(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	for (uint32_t n = sim_draw(3); n > 0; n--) {
 		sim_cell_asks(c);
 	}
+	sim_held_begin(c);
+	sim_held_begin(c);
 	sim_later(sim_delay(3000000), executed, exec->exec,
 	    sim_one_in(6) ? 1 + sim_draw(2) : 0);
 }

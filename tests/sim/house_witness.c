@@ -260,11 +260,12 @@ call_head(struct sim_task *t, const struct book_head *head, struct str body)
 }
 
 static void
-consumed(struct sim_task *t, const struct sim_wait *w)
+consumed(struct sim_task *t, struct sim_wait *w)
 {
 	struct sim_call *k = &t->calls[w->call];
+	uint32_t used = w->call ? ++k->used : ++w->used;
 
-	if (++k->used > 1) {
+	if (used > 1) {
 		sim_fault("an approval of task %s is used twice", t->id);
 	}
 	if (!w->yes || w->said_no) {
@@ -353,6 +354,12 @@ intent_head(struct sim_task *t, const struct book_head *head, struct str body)
 		.house = sim.house,
 		.task = (int)(t - sim.tasks),
 		.epoch = head->epoch };
+	if (str_starts(path, STR("/held/"))) {
+		struct str wait = STR("");
+
+		(void)json_text(tree, "wait", &wait);
+		i->wait = sim_held_intent(t, wait);
+	}
 	if (str_starts(path, STR("/cell/"))) {
 		(void)str_u64(str_sub(path, 6, path.len), &i->path);
 	}

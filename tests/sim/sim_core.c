@@ -251,6 +251,10 @@ tell(void)
 	TELL(hidden);
 	TELL(asked);
 	TELL(once_more);
+	TELL(held);
+	TELL(held_no);
+	TELL(held_left);
+	TELL(held_gone);
 #undef TELL
 }
 
@@ -300,6 +304,7 @@ a_storm_is_in_every_hundred_games(void **state)
 	assert_true(SEEN(houses) > SEEN(games) * 2);
 	assert_true(SEEN(leases_lost) > SEEN(games));
 	assert_true(SEEN(parks) > SEEN(games) / 4);
+	assert_true(SEEN(held_gone) > SEEN(games) / 8);
 	assert_true(SEEN(failed_commits) > SEEN(games) / 4);
 	assert_true(SEEN(lost_replies) > SEEN(games) / 8);
 	assert_true(SEEN(killed_before) > SEEN(games) / 8);
