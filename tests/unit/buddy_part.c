@@ -313,14 +313,20 @@ hear(struct desk *d)
 	return true;
 }
 
+static void
+hear_next(struct desk *d, const char *words)
+{
+	if (!hear(d)) {
+		fail_msg("it hung up before %s", words);
+	}
+}
+
 /* Reads lines until one has this in it. */
 static void
 hears(struct desk *d, const char *words)
 {
 	do {
-		if (!hear(d)) {
-			fail_msg("it hung up before %s", words);
-		}
+		hear_next(d, words);
 	} while (!strstr(d->line, words));
 }
 
