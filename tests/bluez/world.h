@@ -9,6 +9,7 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,12 +95,19 @@ static void __attribute__((unused)) world_say(struct world *w, const char *line)
 static bool
 world_can(void)
 {
+	if (!getpwuid(getuid())) { /* NOLINT: one thread */
+		(void)fputs("a dbus-daemon lets in no uid without an account\n",
+		    stderr);
+		return false;
+	}
 	if (access("/usr/bin/dbus-daemon", X_OK) == 0 &&
 	    access("/usr/bin/python3", X_OK) == 0 &&
-	    (access("/usr/lib/python3/dist-packages/dbus", F_OK) == 0)) {
+	    access("/usr/lib/python3/dist-packages/dbus", F_OK) == 0 &&
+	    access("/usr/lib/python3/dist-packages/gi", F_OK) == 0) {
 		return true;
 	}
-	(void)fputs("no dbus-daemon or python3-dbus here\n", stderr);
+	(void)fputs(
+	    "no dbus-daemon, python3-dbus or python3-gi here\n", stderr);
 	return false;
 }
 
