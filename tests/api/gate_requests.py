@@ -40,6 +40,18 @@ properties.to = { type = "string", pattern = "^[a-z]+$" }
 [tool.send.run.http]
 method = "POST"
 url    = "https://pay.test/echo/{{to}}"
+
+[tool.pay]
+description = "Pay, in a sandbox of its own"
+action      = "purchase"
+[tool.pay.input]
+type = "object"
+[tool.pay.run]
+exec = ["/bin/sh", "-c", '''for n in 1 2 3 4 5 6 7 8 9; do
+    curl -sS -d a=1 https://pay.test/only/one | tee /tmp/said
+    grep -q approval_required /tmp/said || break
+    sleep 1
+done''']
 """
 # Asks until it is let through or refused for good, and says what it heard.
 ASKS = r'''
@@ -69,7 +81,7 @@ class World:
         shutil.copy(os.path.join(self.folder, 'ca.pem'), self.path('ca.pem'))
         self.house.role_file('helper', 'mcp/server.toml', SENDER)
         self.house.role_file('helper', 'role.toml', ROLE.replace(
-            '["shell"]', '["shell", "send"]').replace('turns = 20', 'turns = 60'))
+            '["shell"]', '["shell", "send", "pay"]').replace('turns = 20', 'turns = 60'))
         self.house.role_file('helper', 'gates.toml', self.gates())
         self.house.start()
 
@@ -296,6 +308,50 @@ def a_tool_of_the_house_is_held_like_a_sandbox():
          [e[0] == 'ok' for e in ends] == [False, True, False], ends)
     need(wait['id'] in ends[0][1] and 'w-' in ends[2][1], ends)
     need(arrived(b'POST /echo/anna ') == 1, w.origin.got[-300:])
+
+
+ONLY = """
+[egress.only]
+match    = {{ host = "pay.test", path = "/only/**" }}
+upstream = "127.0.0.1:{port}"
+ca       = "{ca}"
+only_for = ["pay"]
+"""
+CALL = """
+[gate.call]
+match   = { tool = "pay" }
+require = "operator"
+"""
+
+
+@test
+def a_call_that_a_person_allowed_is_not_asked_about_again():
+    w, h = world(), world().house
+    only = ONLY.format(port=w.origin.port, ca=w.path('ca.pem'))
+    held = 'host = "pay.test"'
+    w.reload(w.gates(match=held, more=only + CALL))
+    plan = [{'id': 'p', 'tool': 'pay', 'args': {}, 'on_error': 'continue'},
+            {'id': 'end', 'tool': 'finish', 'args': {}}]
+    try:
+        task = h.dispatch(plan)
+        wait = asked(task)
+        need(wait['tool'] == 'pay', wait)
+        h.ok('approve', wait['id'])
+        h.outcome(task, 60)
+        need(arrived(b'POST /only/one ') == 1 and kinds(task).count('wait_put') == 1 and
+             'request_asked' not in kinds(task), kinds(task))
+        body = [e['body'] for e in h.events(task) if e['kind'] == 'request_intent'][0]
+        need(body['call_approved'] and body['policy'] == 'allow', body)
+        # Nobody was asked about this call: then about what it sends.
+        w.reload(w.gates(match=held, more=only))
+        task = h.dispatch(plan)
+        wait = asked(task)
+        need(wait['tool'] == 'http:POST' and arrived(b'POST /only/one ') == 1, wait)
+        h.ok('deny', wait['id'], '--reason', 'no')
+        h.outcome(task, 60)
+        need(h.read('audit', 'verify', '--decisions')['decisions']['differ'] == 0)
+    finally:
+        w.reload(w.gates())
 
 
 @test
