@@ -361,6 +361,31 @@ def a_call_that_a_person_allowed_is_not_asked_about_again():
 
 
 @test
+def a_word_about_a_request_wakes_no_run_that_waits_for_another():
+    w, h = world(), world().house
+    only = ONLY.format(port=w.origin.port, ca=w.path('ca.pem'))
+    w.reload(w.gates(match='host = "pay.test"', more=only + CALL))
+    try:
+        task = h.dispatch([shell(ASKS + 'ask -d a=1 https://pay.test/echo/park'),
+                           {'id': 'p', 'tool': 'pay', 'args': {}, 'on_error': 'continue'},
+                           {'id': 'end', 'tool': 'finish', 'args': {}}])
+        request = asked(task)
+        need(request['tool'] == 'http:POST', request)
+        call = asked(task, (request['id'],))
+        until(lambda: 'run_parked' in kinds(task), 60)
+        h.ok('stop', task)
+        h.ok('resume', task)
+        h.ok('approve', request['id'])
+        need('run_resumed' not in kinds(task) and call['id'] in [x['id'] for x in h.waits()],
+             kinds(task))
+        h.ok('approve', call['id'])
+        need(h.outcome(task, 60)['state'] == 'completed', h.task(task))
+        need(kinds(task).count('run_parked') == 1, kinds(task))
+    finally:
+        w.reload(w.gates())
+
+
+@test
 def a_question_survives_the_house_and_ends_with_its_run():
     w, h = world(), world().house
     task = begin('ask -d a=1 https://pay.test/echo/fall; sleep 1',
