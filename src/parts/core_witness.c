@@ -348,17 +348,6 @@ core_witness_ask(struct core *c, const struct book_root *root, struct str note,
 	}
 }
 
-bool
-core_witness_owed(const struct core *c)
-{
-	for (size_t i = 0; i < c->witness->count; i++) {
-		if (c->witness->list[i].problem[0]) {
-			return true;
-		}
-	}
-	return false;
-}
-
 size_t
 core_witness_add(struct core *c, const struct book_root *root,
     struct str answer, struct buf *note)
@@ -377,6 +366,17 @@ core_witness_add(struct core *c, const struct book_root *root,
 		}
 	}
 	return added;
+}
+
+bool
+core_witness_owed(const struct core *c)
+{
+	for (size_t i = 0; c->witness && i < c->witness->count; i++) {
+		if (c->witness->list[i].problem[0]) {
+			return true;
+		}
+	}
+	return false;
 }
 
 void

@@ -22,12 +22,12 @@ void core_witness_follow(struct core *c);
 typedef void core_witnessed_fn(struct core *c, struct str note);
 void core_witness_ask(struct core *c, const struct book_root *root,
     struct str note, core_witnessed_fn *done);
-/* One of them did not take what it was asked last. */
-bool core_witness_owed(const struct core *c);
 /* Adds to a note the lines of an answer, whoever gave it, that are good
  * cosignatures of witnesses in handrail.toml and not there yet; how many. */
 size_t core_witness_add(struct core *c, const struct book_root *root,
     struct str answer, struct buf *note);
+/* One of them did not take what it was asked last. */
+bool core_witness_owed(const struct core *c);
 /* Member "witnesses": what each saw last, and what is wrong. */
 void core_witness_write(const struct core *c, struct json_out *o);
 

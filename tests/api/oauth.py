@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -541,6 +542,61 @@ def V01_many_requests_on_an_ended_token_are_one_renewal():
         need(sum(r.count('the interface says yes') for r in results) == 36,
              results)
         need(len(i.log('grant')) == 1 and asked(h) == 1, i.log('grant'))
+
+
+@test
+def what_waited_for_a_token_does_not_go_under_another_policy():
+    """The role is read anew while the token endpoint takes its time: the tool's
+    request was allowed by a policy that is no more."""
+    with Both() as (h, i):
+        h.role_file('caller', 'mcp/server.toml', SERVER + """
+[tool.ask]
+description = "Ask the interface"
+action      = "read"
+run         = { http = { method = "GET", url = "https://api.test/api" } }
+""")
+        h.role_file('caller', 'role.toml', ROLE.replace('["shell"]',
+                                                        '["shell", "ask"]'))
+        with open(os.path.join(h.folder, 'roles/caller/gates.toml')) as f:
+            gates = f.read()
+        h.stop()
+        h.start()
+
+        def asks(between=lambda: None):
+            """One call of the tool, its end and its text."""
+            before = len([e for e in h.events() if
+                          e['kind'] == 'credential_asked'])
+            task = h.dispatch([{'id': 'a', 'tool': 'ask', 'args': {},
+                                'on_error': 'continue'}, finish()],
+                              queue='caller')
+            until(lambda: len([e for e in h.events() if e['kind'] ==
+                               'credential_asked']) > before, 60, h.log()[-900:])
+            between()
+            need(h.outcome(task, 90)['state'] == 'completed')
+            return [(e['body']['end'], json.dumps(e['body']['result']))
+                    for e in h.events(task) if e['kind'] == 'call_settled'][0]
+
+        def narrows():
+            loaded = h.log().count('reload')
+            h.role_file('caller', 'gates.toml', gates.replace('/**', '/other/**'))
+            h.process.send_signal(signal.SIGHUP)
+            until(lambda: h.log().count('reload') > loaded, 60)
+        service(h, i)
+        i.set(delay=4000, ttl=1)
+        end, text = asks(narrows)
+        need(end == 'failed' and 'policy that allowed it was changed' in text,
+             end, text)
+        need(not i.log('api') and len(i.log('grant')) == 1, i.log())
+        denied = [e['body'] for e in h.events() if e['kind'] == 'request_denied']
+        need(len(denied) == 1 and 'was changed' in denied[0]['reason'], denied)
+        # Its neighbour: nobody reads anything anew meanwhile.
+        h.role_file('caller', 'gates.toml', gates)
+        h.process.send_signal(signal.SIGHUP)
+        until(lambda: h.log().count('reload') > 1, 60)
+        i.set(delay=1000)
+        end, text = asks()
+        need(end == 'ok' and 'says yes' in text and len(i.log('api')) == 1, text)
+        h.verified()
 
 
 @test

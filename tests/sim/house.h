@@ -81,6 +81,8 @@ struct sim_call {
 	uint32_t settles;
 	uint32_t used;  /* approvals */
 	uint32_t execs; /* that a cell or an upstream saw */
+	uint32_t asked; /* its `confirm`, on the disk */
+	bool denied;    /* which said that it has not happened */
 };
 
 struct sim_task {
@@ -153,7 +155,7 @@ struct sim_exec {
 	uint64_t cell;
 	int out;
 	int task;
-	uint32_t call;
+	uint32_t call; /* that is asked about by a `confirm`; 0: none is */
 };
 
 struct sim_agent {
@@ -266,8 +268,8 @@ struct sim_seen {
 	    parks, intents, completed, failed, blocked, cancelled, jumps,
 	    dead_agents, dead_cells, dead_egresses, dead_vaults, dead_apis,
 	    unknown, denied, doubled, full_disks, deposed, milled, stale,
-	    expired, stops, lifted, edited, hidden, held, held_no, held_left,
-	    held_gone;
+	    expired, stops, lifted, edited, hidden, asked, once_more, held,
+	    held_no, held_left, held_gone;
 };
 extern struct sim_seen *sim_seen;
 
@@ -314,6 +316,8 @@ void sim_stops_lift(void); /* in calm, whatever stands */
 /* An effect of an agent or a cell, to be found in what `can` lists. */
 void sim_deed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sim_can_heard(const struct json *body);
+/* The call that this plan asks about; 0: it does something. */
+void sim_check_of(int plan, int *task, uint32_t *call);
 /* The digest of what a gated command is started with is what was allowed. */
 void sim_must_be_allowed(
     const struct sim_task *t, uint32_t call, struct str task, struct str n);

@@ -53,6 +53,7 @@ ask_call(struct sim_agent *a, char letter)
 	const char *tool = letter == 'x'   ? outside[wild]
 	                   : letter == 'w' ? "write"
 	                   : letter == 'a' ? "again"
+	                   : letter == 'c' ? "checked"
 	                   : letter == 'g' ? "gated"
 	                   : letter == 'f' ? "fetch"
 	                                   : "finish";

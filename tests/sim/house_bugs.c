@@ -146,6 +146,18 @@ __wrap_loop_timer_arm(struct loop_timer *t, struct loop *loop, struct mono at,
 	__real_loop_timer_arm(t, loop, at, fn, owner);
 }
 
+enum tool_said __real_tools_confirm_result(
+    const struct json *result, bool failed);
+enum tool_said __wrap_tools_confirm_result(
+    const struct json *result, bool failed);
+enum tool_said
+__wrap_tools_confirm_result(const struct json *result, bool failed)
+{
+	return sim_bug == BUG_DEAF
+	           ? TOOL_SAYS_NOT
+	           : __real_tools_confirm_result(result, failed);
+}
+
 /* --- what people did not allow --- */
 
 void __real_core_call_asked(struct core *c, struct core_run *r,

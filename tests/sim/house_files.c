@@ -17,7 +17,7 @@ static const char config[] = "state = \"%s\"\nlisten = \"127.0.0.1:1\"\n"
                              "model = \"m\"\nmax_tokens = 10\n";
 static const char role[] =
     "[task.default]\n"
-    "tools = [\"write\", \"again\", \"gated\", \"fetch\"]\n"
+    "tools = [\"write\", \"again\", \"checked\", \"gated\", \"fetch\"]\n"
     "brain = \"model.default\"\n"
     "budget = { turns = 50, calls = 50, wall = \"2h\" }\n";
 static const char mill[] = "[task.default]\ntools = []\n"
@@ -42,6 +42,18 @@ static const char tool[] =
     "properties.task = { type = \"string\" }\n"
     "properties.n = { type = \"string\" }\n[tool.%s.run]\n%s\n";
 
+/* Its `confirm` says what is so. */
+static const char check[] =
+    "[tool.check]\ndescription = \"d\"\naction = \"read\"\n"
+    "timeout = \"1m\"\n"
+    "[tool.check.input]\ntype = \"object\"\nrequired = [\"task\", \"n\"]\n"
+    "properties.task = { type = \"string\" }\n"
+    "properties.n = { type = \"string\" }\n"
+    "[tool.check.output]\ntype = \"object\"\nrequired = [\"happened\"]\n"
+    "properties.happened = { type = \"boolean\" }\n"
+    "[tool.check.run]\n"
+    "exec = [\"/bin/check\", \"{{task}}\", \"{{n}}\"]\n";
+
 static const char hidden[] =
     "[tool.hidden]\ndescription = \"d\"\naction = \"write\"\n"
     "timeout = \"1m\"\nidentities = [\"phone__*__*\"]\n"
@@ -62,10 +74,9 @@ write_file(const char *name, struct str text)
 }
 
 static void
-add_tool(struct buf *out, const char *name, bool idempotent, const char *run)
+add_tool(struct buf *out, const char *name, const char *more, const char *run)
 {
-	buf_addf(out, tool, name, idempotent ? "idempotent = true\n" : "", name,
-	    name, run);
+	buf_addf(out, tool, name, more, name, name, run);
 }
 
 void
@@ -89,19 +100,22 @@ sim_files(const char *at)
 	write_file("roles/helper/role.toml", str_of(role));
 	write_file("roles/helper/gates.toml", str_of(gates));
 	buf_clear(&text);
-	add_tool(&text, "write", false,
+	add_tool(&text, "write", "",
 	    "exec = [\"/bin/write\", \"{{task}}\", \"{{n}}\"]");
-	add_tool(&text, "again", true,
+	add_tool(&text, "again", "idempotent = true\n",
 	    "exec = [\"/bin/again\", \"{{task}}\", \"{{n}}\"]");
-	add_tool(&text, "gated", false,
+	add_tool(&text, "checked", "confirm = \"check\"\n",
+	    "exec = [\"/bin/checked\", \"{{task}}\", \"{{n}}\"]");
+	buf_add_z(&text, check);
+	add_tool(&text, "gated", "",
 	    "exec = [\"/bin/gated\", \"{{task}}\", \"{{n}}\"]");
-	add_tool(&text, "fetch", false,
+	add_tool(&text, "fetch", "",
 	    "http = { method = \"GET\", url = "
 	    "\"https://up.test/do/{{task}}/{{n}}\" }");
 	/* Two that no task of this role may have. */
 	buf_add_z(&text, hidden);
-	add_tool(&text, "bad", false,
-	    "exec = [\"/bin/bad\", \"{{task}}\", \"{{n}}\"]");
+	add_tool(
+	    &text, "bad", "", "exec = [\"/bin/bad\", \"{{task}}\", \"{{n}}\"]");
 	write_file("roles/helper/mcp/server.toml", buf_str(&text));
 	write_file("roles/mill/role.toml", str_of(mill));
 	write_file("roles/mill/gates.toml", str_of(no_gates));
