@@ -96,6 +96,18 @@ say_refused(struct cli *c, const struct json *event, struct line *l)
 }
 
 static void
+say_asked(struct cli *c, const struct json *event, struct line *l)
+{
+	const struct json *body = json_get(event, "body");
+
+	l->mark = "…";
+	l->color = CLI_YELLOW;
+	say_request(c, body, &l->text);
+	buf_addf(&l->text, " waits for a person as %s by %s",
+	    cli_text(c, body, "wait"), cli_text(c, event, "rule"));
+}
+
+static void
 say_went(struct cli *c, const struct json *event, struct line *l)
 {
 	const struct json *body = json_get(event, "body");
@@ -174,6 +186,7 @@ static const struct teller tellers[] = {
 	{ "wait_decided", NULL, NULL, say_wait },
 	{ "request_intent", NULL, NULL, say_went },
 	{ "request_denied", NULL, NULL, say_refused },
+	{ "request_asked", NULL, NULL, say_asked },
 	{ "task_transition", NULL, NULL, say_transition },
 };
 

@@ -371,7 +371,8 @@ give_up_power(struct core *c, struct err *e)
 		.path_count = COUNT(paths) - !zones,
 		.net = JAIL_NET_NONE,
 		.filter = JAIL_FILTER_PROMISES,
-		.promises = JAIL_STDIO | JAIL_FILES_READ | JAIL_FILES_WRITE,
+		.promises = JAIL_STDIO | JAIL_FILES_READ | JAIL_FILES_WRITE |
+		            JAIL_SYNC_LATER,
 	};
 
 	if (store_is_url(c->where)) {

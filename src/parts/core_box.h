@@ -34,7 +34,8 @@ struct core_cell {
 	/* core_denial.c */
 	uint32_t denials; /* that may still be written now */
 	struct mono denials_at;
-	uint64_t unsaid;                   /* that were only counted */
+	uint64_t unsaid;           /* that were only counted */
+	char asks_as[ID_TEXT + 8]; /* of no run: whose waits are these; or "" */
 	struct digest cas[CORE_CAS_GIVEN]; /* core_ca.c */
 	uint32_t ca_next;
 };

@@ -94,6 +94,13 @@ void core_request_settle(struct core *c, struct core_run *r,
 /* A call of a tool that must be requested, and a gate asks about. */
 void core_requested_judge(struct core *c, struct core_call *k);
 
+/* core_approval.c, for calls and requests. */
+/* What gates ask of people, as a wait: surfaces has room for all of them. */
+void core_ask_fill(struct arena *a, const struct policy_ask *ask,
+    struct str file_name, struct wait_put *put, struct str surfaces[]);
+/* The vault has not sealed it: on record, and nobody has said anything. */
+void core_word_refuse(struct core *c, const struct core_mac *job);
+
 /* core_permission.c: permission files, where a rule names them. */
 void core_wait_files_put(struct core *c, const struct wait_item *w);
 void core_wait_files_over(struct core *c, const struct wait_item *w);

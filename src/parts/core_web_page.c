@@ -63,7 +63,10 @@ args_text(struct core *c, const struct wait_item *w, struct buf *out)
 	const struct json *args;
 	struct err e = { 0 };
 
-	if (!s || core_body_get(c, s->decided_seq, &body, &e) ||
+	/* What a request is stands in the head before its put. */
+	uint64_t seq = s ? s->decided_seq : w->seq - 1;
+
+	if (core_body_get(c, seq, &body, &e) ||
 	    json_parse(&a, buf_str(&body), NULL, &tree, &e)) {
 		return false;
 	}

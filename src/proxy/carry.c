@@ -94,17 +94,19 @@ carry_up(struct conn *c)
 {
 	struct up *u = c->up;
 	bool any = false;
-	if (c->body_done && c->held.len == 0) {
+	if (c->body_done && c->held.len == 0 && !c->spooled) {
 		return false;
 	}
 	write_continue(c);
-	if (c->held.len > 0) {
+	if (c->held.len > 0 || c->spooled) {
 		struct err e;
-		if (body_data(c, buf_str(&c->held), !c->commands, &e)) {
+		if (c->held.len > 0 &&
+		    body_data(c, buf_str(&c->held), !c->commands, &e)) {
 			body_broken(c, proxy_status(e.kind), e.text);
 			return true;
 		}
 		buf_wipe(&c->held);
+		c->spooled = false;
 		if (c->body_done) {
 			proxy_up_body_end(u);
 		}

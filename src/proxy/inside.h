@@ -16,6 +16,7 @@ enum conn_state {
 	CONN_HEAD,
 	CONN_COMMANDS,
 	CONN_ASKED,
+	CONN_SPOOL,  /* its body is read whole before the decision */
 	CONN_GATHER, /* go: the whole body is needed before it is changed */
 	CONN_CARRY,
 	CONN_TWO,  /* HTTP/2: its streams are connections of their own */
@@ -41,6 +42,7 @@ struct conn {
 	bool chunked;   /* that answer's body is */
 	bool close;     /* nothing follows it */
 	bool renewed;   /* it was asked about again, after a 401 */
+	bool spooled;   /* held is its whole body, and has not left */
 	uint64_t id;    /* of its intent; 0: none yet */
 	struct mono since;
 	struct proxy_origin origin;
@@ -107,6 +109,14 @@ bool proxy_is_tunnel(const struct proxy *p, const struct proxy_origin *origin);
 void proxy_conn_tunnel(struct conn *c); /* asks about one */
 /* The present request is asked about again: its token was refused. */
 void proxy_conn_again(struct conn *c);
+void proxy_conn_ask(struct conn *c, uint32_t stale);
+void proxy_conn_begin(struct conn *c);    /* CARRY */
+void proxy_conn_continue(struct conn *c); /* 100, where it is waited for */
+/* spool.c: one step of GATHER, of SPOOL; true: something changed. */
+bool proxy_conn_gather(struct conn *c);
+bool proxy_conn_spooled(struct conn *c);
+void proxy_conn_spool(struct conn *c); /* ASKED becomes SPOOL */
+void proxy_body_known(const struct conn *c, struct proxy_intent *i);
 /* carry.c: one step of CARRY; true: something changed. */
 bool proxy_conn_carry(struct conn *c);
 

@@ -7,7 +7,7 @@ bool
 review_is_decision(enum book_kind kind)
 {
 	return kind == BOOK_CALL_DECIDED || kind == BOOK_REQUEST_INTENT ||
-	       kind == BOOK_REQUEST_DENIED;
+	       kind == BOOK_REQUEST_DENIED || kind == BOOK_REQUEST_ASKED;
 }
 
 static struct str
@@ -267,6 +267,7 @@ review_request(struct arena *a, const struct policy *p,
 		.path = text_of(body, "path"),
 		.git = read_git(text_of(body, "git")),
 		.from_tool = text_of(body, "from_tool"),
+		.call_approved = is_true(body, "call_approved"),
 		.has_own_credentials = is_true(body, "own_credentials"),
 		.tunnel = str_eq_z(protocol, "tcp"),
 		.websocket = str_eq_z(protocol, "websocket"),
@@ -284,16 +285,21 @@ review_request(struct arena *a, const struct policy *p,
 	    port > UINT16_MAX || !read_refs(body, refs)) {
 		return broken(out, "it names no host, port and refs");
 	}
-	if (asked->kind == BOOK_REQUEST_INTENT && out->was != POLICY_ALLOW) {
+	if (asked->kind == BOOK_REQUEST_INTENT && out->was == POLICY_DENY) {
 		return broken(out, "it was let go, and the policy said no");
 	}
 	r.port = (uint16_t)port;
 	if (r.git == POLICY_GIT_PUSH && str_eq_z(r.method, "POST")) {
 		r.commands = refs;
 	}
+	/* What a gate held leaves by a person's yes alone. */
+	if (asked->kind == BOOK_REQUEST_INTENT && out->was == POLICY_ASK &&
+	    !text_of(body, "wait").len) {
+		return broken(out, "it was let go, and names nobody's yes");
+	}
 	policy_request(a, p, &r, &d);
 	out->now = d.verdict;
-	out->rule = d.rule;
+	out->rule = d.verdict == POLICY_ASK ? d.gate : d.rule;
 	return ended(out);
 }
 

@@ -283,6 +283,47 @@ a_push_is_decided_by_every_ref_and_by_what_it_deletes(void **state)
 	    REVIEW_DIFFERS);
 }
 
+static const char held[] =
+    "[egress.pay]\n"
+    "match = { host = \"pay.good.test\" }\n"
+    "only_for = [\"pay\"]\n"
+    "[gate.pay]\n"
+    "match = { host = \"pay.good.test\", method = \"POST\" }\n"
+    "require = \"operator\"\n";
+
+#define PAY(said)                                             \
+	REQUEST(said, "POST", "pay.good.test", "443", "/pay") \
+	",\"from_tool\":\"pay\""
+
+static void
+a_request_that_a_gate_held_is_decided_again(void **state)
+{
+	struct review r;
+
+	(void)state;
+	assert_int_equal(again_with(held, BOOK_REQUEST_ASKED, "gate.pay",
+	                     PAY("ask") "}", &r),
+	    REVIEW_SAME);
+	assert_true(str_eq_z(r.rule, "gate.pay"));
+	assert_int_equal(again_with(held, BOOK_REQUEST_DENIED, "gate.pay",
+	                     PAY("ask") "}", &r),
+	    REVIEW_SAME);
+	assert_int_equal(again_with(held, BOOK_REQUEST_INTENT, "egress.pay",
+	                     PAY("ask") ",\"wait\":\"w-x\"}", &r),
+	    REVIEW_SAME);
+	assert_int_equal(again_with(held, BOOK_REQUEST_INTENT, "egress.pay",
+	                     PAY("ask") "}", &r),
+	    REVIEW_BROKEN);
+	assert_int_equal(again_with(held, BOOK_REQUEST_INTENT, "egress.pay",
+	                     PAY("allow") "}", &r),
+	    REVIEW_DIFFERS);
+	assert_int_equal(r.now, POLICY_ASK);
+	/* Its call was asked about. */
+	assert_int_equal(again_with(held, BOOK_REQUEST_INTENT, "egress.pay",
+	                     PAY("allow") ",\"call_approved\":true}", &r),
+	    REVIEW_SAME);
+}
+
 static void
 a_tunnel_is_decided_by_the_tool_that_asked(void **state)
 {
@@ -318,6 +359,7 @@ other_heads_are_no_decisions(void **state)
 	(void)state;
 	assert_false(review_is_decision(BOOK_CALL_SETTLED));
 	assert_true(review_is_decision(BOOK_REQUEST_DENIED));
+	assert_true(review_is_decision(BOOK_REQUEST_ASKED));
 }
 
 int
@@ -335,6 +377,7 @@ main(void)
 		cmocka_unit_test(a_request_is_decided_as_it_was),
 		cmocka_unit_test(
 		    a_push_is_decided_by_every_ref_and_by_what_it_deletes),
+		cmocka_unit_test(a_request_that_a_gate_held_is_decided_again),
 		cmocka_unit_test(a_tunnel_is_decided_by_the_tool_that_asked),
 		cmocka_unit_test(a_closed_role_denies_by_a_text_that_is_empty),
 		cmocka_unit_test(other_heads_are_no_decisions),

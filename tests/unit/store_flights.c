@@ -200,6 +200,63 @@ reads_see_every_batch_that_is_under_way(void **state)
 	    "new");
 }
 
+static int
+tell_row(void *context, const struct store_row *row, struct err *e)
+{
+	(void)e;
+	buf_add(context, row->key);
+	buf_add_byte(context, '=');
+	buf_add(context, row->value);
+	buf_add_byte(context, ' ');
+	return 0;
+}
+
+static void
+a_walk_of_rows_sees_every_batch_that_is_under_way(void **state)
+{
+	auto_store store = open_store();
+	auto_buf told = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	begin(store);
+	assert_int_equal(put_row(store, "b", "there", 1, &e), 0);
+	assert_int_equal(put_row(store, "c", "there", 1, &e), 0);
+	assert_int_equal(put_row(store, "d", "there", 1, &e), 0);
+	commit(store);
+	pid_t psql = hold_up();
+
+	begin(store);
+	assert_int_equal(add_head(store, 1, &e), 0);
+	assert_int_equal(put_row(store, "a", "old", 1, &e), 0);
+	assert_int_equal(put_row(store, "c", "new", 2, &e), 0);
+	assert_int_equal(put_row(store, "e", "new", 1, &e), 0);
+	assert_int_equal(store_commit_start(store, &e), 1);
+	begin(store);
+	assert_int_equal(add_head(store, 2, &e), 0);
+	assert_int_equal(put_row(store, "a", "new", 2, &e), 0);
+	assert_int_equal(store_row_delete(store, STR("meta"), STR("b"), &e), 0);
+	assert_int_equal(store_row_delete(store, STR("meta"), STR("e"), &e), 0);
+	assert_int_equal(put_row(store, "f", "new", 1, &e), 0);
+	assert_int_equal(store_commit_start(store, &e), 1);
+	assert_int_equal(
+	    store_rows_walk(store, STR("meta"), STR(""), tell_row, &told, &e),
+	    0);
+	assert_string_equal(buf_z(&told), "a=new c=new d=there f=new ");
+	buf_clear(&told);
+	assert_int_equal(
+	    store_rows_walk(store, STR("meta"), STR("f"), tell_row, &told, &e),
+	    0);
+	assert_string_equal(buf_z(&told), "f=new ");
+	let_go(psql);
+	assert_int_equal(step_on(store, &e), 0);
+	assert_int_equal(step_on(store, &e), 0);
+	buf_clear(&told);
+	assert_int_equal(
+	    store_rows_walk(store, STR(""), STR(""), tell_row, &told, &e), 0);
+	assert_string_equal(buf_z(&told), "a=new c=new d=there f=new ");
+}
+
 static void
 a_batch_that_fails_takes_those_behind_it_with_it(void **state)
 {
@@ -545,6 +602,7 @@ main(void)
 		TEST(batches_are_told_of_in_the_order_of_their_begin),
 		TEST(none_is_told_of_before_it_is_in_the_log),
 		TEST(reads_see_every_batch_that_is_under_way),
+		TEST(a_walk_of_rows_sees_every_batch_that_is_under_way),
 		TEST(a_batch_that_fails_takes_those_behind_it_with_it),
 		TEST(nothing_is_sent_behind_a_batch_without_heads),
 		TEST(who_is_deposed_in_the_middle_lands_nothing_more),

@@ -287,6 +287,28 @@ other_kinds_say_their_own_words(void **state)
 	fini(&w);
 }
 
+/* Whoever lets a stopped run go on asks this, without reading a text. */
+static void
+a_mark_says_whether_a_call_waits_for_it(void **state)
+{
+	struct world w;
+	struct wait_step s = { 0 };
+	struct wait_mark m;
+	struct wait_put c = question(0);
+	uint32_t at = 0;
+
+	(void)state;
+	init(&w);
+	assert_int_equal(put(&w, question(3), &s), 0);
+	assert_int_equal(put(&w, c, &s), 0);
+	assert_true(wait_of_run(w.list, c.subject.run, &at, &m));
+	assert_string_equal(m.id, s.id.at);
+	assert_false(m.of_call);
+	assert_true(wait_of_run(w.list, c.subject.run, &at, &m));
+	assert_true(m.of_call);
+	fini(&w);
+}
+
 int
 main(void)
 {
@@ -304,6 +326,7 @@ main(void)
 		cmocka_unit_test(
 		    a_brief_hint_is_kept_and_an_older_book_has_none),
 		cmocka_unit_test(other_kinds_say_their_own_words),
+		cmocka_unit_test(a_mark_says_whether_a_call_waits_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
