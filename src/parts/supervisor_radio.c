@@ -9,8 +9,8 @@
 
 #include "parts/supervisor.h"
 
-#define AGAIN_US (5 * CLOCK_SECOND)
-#define MTU_MIN  23 /* Bluetooth Core, vol. 3, part F, 5.2.1 */
+#define AGAIN_US (2 * CLOCK_SECOND) /* BlueZ itself waits for a device */
+#define MTU_MIN  23                 /* Bluetooth Core, vol. 3, part F, 5.2.1 */
 #define MTU_MAX  517
 
 void

@@ -495,7 +495,7 @@ def a_serial_device_is_judged_as_any_other():
         d.quiet = True
         h.up()
         until(lambda: d.pump() and d.lines, 60, 'it is told nothing')
-        judged(h, d)
+        judged(h, d, *silent(h, d))
         d.close()
 
 

@@ -230,10 +230,8 @@ def serial():
     return Device(master, lambda: os.close(master)), path
 
 
-def judged(h, d):
-    """Whatever carries it: wrong ids, noise and a second word decide nothing,
-    a silent device is no surface, one that never stops talking is put down,
-    and the prompt is there again when it has been opened anew."""
+def silent(h, d):
+    """A device that says nothing is no surface, until it does."""
     d.quiet = True
     task, w = h.ask_for('sign', what='anything')
     d.pump(0.5)
@@ -243,6 +241,14 @@ def judged(h, d):
     need(h.open(w['id']), 'decided by what shows nothing', h.wait(w['id']))
     d.quiet = False  # it is asked again, every 10 s
     until(lambda: d.pump() and h.device()['alive'], 60, 'not alive')
+    d.shows(w, 60)
+    return task, w
+
+
+def judged(h, d, task, w):
+    """Whatever carries it: wrong ids, noise and a second word decide nothing,
+    one that never stops talking is put down, and the prompt is there again when
+    it has been opened anew."""
     d.shows(w, 60)
     d.send('boot: \x01 {')
     d.say('w-another', 'once')
