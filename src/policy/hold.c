@@ -122,7 +122,7 @@ policy_hold(struct arena *a, const struct policy *p,
 	    (r->call_approved && d->egress->only_for_count > 0)) {
 		return;
 	}
-	held = arena_array(a, p->request_gates, sizeof(*held));
+	held = arena_array(a, p->request_gates, sizeof(const struct gate *));
 	for (uint32_t i = 0; i < p->gate_count; i++) {
 		if (policy_gate_holds(&p->gates[i], r)) {
 			held[count++] = &p->gates[i];
@@ -139,7 +139,7 @@ policy_request_both(struct arena *a, const struct policy_request *r,
 {
 	uint32_t had = d->verdict == POLICY_ASK ? d->ask.gate_count : 0;
 	const struct gate **all =
-	    arena_array(a, had + more->gate_count, sizeof(*all));
+	    arena_array(a, had + more->gate_count, sizeof(const struct gate *));
 	uint32_t count = 0;
 
 	must(d->verdict != POLICY_DENY && more->gate_count > 0);

@@ -15,6 +15,10 @@ GATE = '''
 match   = { host = "held.test", method = "POST" }
 require = "operator"
 surface = "cli"
+
+[gate.ssh]
+match   = { host = "ssh.test", method = "POST" }
+require = "operator"
 '''
 # Says each thing once, or until somebody has decided, or many times at once.
 CLIENT = r'''
@@ -146,6 +150,36 @@ def L08_requests_that_wait_are_eight_at_most_and_the_same_waits_once():
     stopped(sum(asks(x) for x in heard) == 16 and sum(x[0] == 429 for x in heard) == 8 and
             sum(e['kind'] == 'wait_put' for e in seen) == 8, heard)
     works(heard[-1][0] == 200 and w.good.got[had:].count(b'POST ') == 1, heard[-1])
+
+
+TUNNEL = r'''
+import socket, time
+def once():
+    s = socket.create_connection(('ssh.test', 22), 20)
+    try:
+        return s.recv(99)[:14]
+    except OSError:
+        return b''
+heard, tries = once(), 0
+while not heard.startswith(b'SSH') and tries < 600:
+    time.sleep(0.1)
+    heard, tries = once(), tries + 1
+print(heard.decode(), tries, once()[:12])
+'''
+
+
+@test
+def I11_a_tunnel_whose_bytes_nobody_reads_is_held_whatever_the_gate_looks_at():
+    w = world()
+    had = w.tunnel.connections
+    ask = begin_cell('python3', '-c', TUNNEL)
+    wait = asked()
+    need(wait['tool'] == 'tcp:connect' and wait['hint'] == 'tcp ssh.test', wait)
+    stopped(w.tunnel.connections == had, 'it was dialled')
+    need(w.house.say(wait, 'approve').code == 200)
+    a = end_cell(ask, 120)
+    works(a.out.startswith('SSH-2.0-origin') and w.tunnel.connections == had + 1, a)
+    stopped(a.out.rstrip().endswith("b'HTTP/1.1 403'"), 'a second time', a)
 
 
 if __name__ == '__main__':

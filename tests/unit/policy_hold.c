@@ -51,51 +51,35 @@ request(const char *host, const char *method, const char *path)
 	};
 }
 
+static const struct row rows[] = {
+	{ "host = \"pay.good.test\"", "pay.good.test", "GET", "/", 443, true },
+	{ "host = \"pay.good.test\"", "pay.good.test", "GET", "/", 8443, true },
+	{ "host = \"pay.good.test\", port = 443", "pay.good.test", "GET", "/",
+	    8443, false },
+	{ "host = \"*.good.test\"", "pay.good.test", "GET", "/", 443, true },
+	{ "host = \"ay.good.test\"", "pay.good.test", "GET", "/", 443, false },
+	{ "host = \"pay.good.tes\"", "pay.good.test", "GET", "/", 443, false },
+	{ "host = \"PAY.good.test\"", "pay.good.test", "GET", "/", 443, true },
+	{ "method = \"POST|PUT\"", "pay.good.test", "PUT", "/", 443, true },
+	{ "method = \"POST|PUT\"", "pay.good.test", "POSTS", "/", 443, false },
+	{ "method = \"POST\"", "pay.good.test", "post", "/", 443, false },
+	{ "path = \"/pay\"", "pay.good.test", "GET", "/pay", 443, true },
+	{ "path = \"/pay\"", "pay.good.test", "GET", "/pay/", 443, false },
+	{ "path = \"/pay\"", "pay.good.test", "GET", "/Pay", 443, false },
+	{ "path = \"/pay\"", "pay.good.test", "GET", "/pays", 443, false },
+	{ "path = \"/pay/**\"", "pay.good.test", "GET", "/pay/a/b", 443, true },
+	{ "path = \"/pay/**\"", "pay.good.test", "GET", "/pay", 443, false },
+	{ "path = \"/*/pay\"", "pay.good.test", "GET", "/v1/pay", 443, true },
+	{ "port = 443, identity = \"linux__*\"", "pay.good.test", "GET", "/",
+	    443, true },
+	{ "port = 443, identity = \"cloud__*\"", "pay.good.test", "GET", "/",
+	    443, false },
+	{ "git = \"push\"", "pay.good.test", "POST", "/", 443, false },
+};
+
 static void
 a_gate_holds_what_its_whole_match_says(void **state)
 {
-	static const struct row rows[] = {
-		{ "host = \"pay.good.test\"", "pay.good.test", "GET", "/", 443,
-		    true },
-		{ "host = \"pay.good.test\"", "pay.good.test", "GET", "/", 8443,
-		    true },
-		{ "host = \"pay.good.test\", port = 443", "pay.good.test",
-		    "GET", "/", 8443, false },
-		{ "host = \"*.good.test\"", "pay.good.test", "GET", "/", 443,
-		    true },
-		{ "host = \"ay.good.test\"", "pay.good.test", "GET", "/", 443,
-		    false },
-		{ "host = \"pay.good.tes\"", "pay.good.test", "GET", "/", 443,
-		    false },
-		{ "host = \"PAY.good.test\"", "pay.good.test", "GET", "/", 443,
-		    true },
-		{ "method = \"POST|PUT\"", "pay.good.test", "PUT", "/", 443,
-		    true },
-		{ "method = \"POST|PUT\"", "pay.good.test", "POSTS", "/", 443,
-		    false },
-		{ "method = \"POST\"", "pay.good.test", "post", "/", 443,
-		    false },
-		{ "path = \"/pay\"", "pay.good.test", "GET", "/pay", 443,
-		    true },
-		{ "path = \"/pay\"", "pay.good.test", "GET", "/pay/", 443,
-		    false },
-		{ "path = \"/pay\"", "pay.good.test", "GET", "/Pay", 443,
-		    false },
-		{ "path = \"/pay\"", "pay.good.test", "GET", "/pays", 443,
-		    false },
-		{ "path = \"/pay/**\"", "pay.good.test", "GET", "/pay/a/b", 443,
-		    true },
-		{ "path = \"/pay/**\"", "pay.good.test", "GET", "/pay", 443,
-		    false },
-		{ "path = \"/*/pay\"", "pay.good.test", "GET", "/v1/pay", 443,
-		    true },
-		{ "port = 443, identity = \"linux__*\"", "pay.good.test", "GET",
-		    "/", 443, true },
-		{ "port = 443, identity = \"cloud__*\"", "pay.good.test", "GET",
-		    "/", 443, false },
-		{ "git = \"push\"", "pay.good.test", "POST", "/", 443, false },
-	};
-
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		const struct row *w = &rows[i];
