@@ -158,7 +158,9 @@ def I06_with_a_socket_in_the_workspace_no_other_cell_starts():
         wait = h.waiting()
         h.say(wait, 'did_not')
         until(lambda: not h.waits() or h.waits()[0]['id'] != wait['id'], 20)
-        h.ok('stop', task)
+        # Or it has died of it six times already, and ended by itself.
+        a = h.cli('stop', task)
+        need(a.code == 0 or 'has ended' in a.err, a)
     task = run('file')
     works('kept' in json.dumps(h.events(task)) and not h.waits(), h.events(task)[-3:])
 
