@@ -76,12 +76,11 @@ static int
 check_row(
     const struct vault *v, const struct wire_vault_grant *in, struct err *e)
 {
-	auto_secret value = NULL;
 	struct seal_binding binding;
 
 	vault_binding(&binding, &in->binding);
-	if (seal_row_open(
-	        v->key, str_span(in->row, in->row_size), &binding, &value, e)) {
+	if (seal_row_check(
+	        v->key, str_span(in->row, in->row_size), &binding, e)) {
 		return -1;
 	}
 	bool value_itself =
@@ -240,7 +239,7 @@ check_use(const struct lent *g, const struct wire_redeem *in, struct err *e)
 	return seal_grant_check(&g->grant, &use, mono_now(), e);
 }
 
-/* What of the value is lent, in `text` where it is made for that. */
+/* Of the value a part is lent, or what was made of it, in `text`. */
 static int
 lend_what(const struct vault *v, const struct lent *g, struct str *clear,
     struct buf *text, struct err *e)
@@ -248,16 +247,57 @@ lend_what(const struct vault *v, const struct lent *g, struct str *clear,
 	if (g->use == WIRE_USE_TAKEN) {
 		return vault_taken_find(v, g, clear, e);
 	}
-	if (g->use != WIRE_USE_ACCESS) {
-		if (vault_token_text(g, *clear, text, e)) {
-			return -1;
-		}
-		*clear = buf_str(text);
-		return 0;
+	if (g->use == WIRE_USE_ACCESS) {
+		return take_access(clear, e);
 	}
-	return seal_kind_is_tokens((enum seal_kind)g->binding.kind)
-	           ? take_access(clear, e)
-	           : 0;
+	if (vault_token_text(g, *clear, text, e)) {
+		return -1;
+	}
+	*clear = buf_str(text);
+	return 0;
+}
+
+static int
+lend_part(const struct vault *v, const struct lent *g,
+    const struct seal_binding *binding, struct wire_credential *out,
+    struct err *e)
+{
+	auto_secret value = NULL;
+	struct buf text = { 0 };
+	struct str clear;
+
+	if (seal_row_open(v->key, buf_str(&g->row), binding, &value, e)) {
+		return -1;
+	}
+	secret_open(value, &clear);
+	if (lend_what(v, g, &clear, &text, e)) {
+		buf_wipe(&text);
+		return -1;
+	}
+	must(clear.len <= sizeof(out->secret));
+	memcpy(out->secret, clear.at, clear.len);
+	out->size = (uint32_t)clear.len;
+	buf_wipe(&text);
+	return 0;
+}
+
+/* The value as it is goes from its row into the record and nowhere else. */
+static int
+lend_whole(const struct vault *v, const struct lent *g,
+    const struct seal_binding *binding, struct wire_credential *out,
+    struct err *e)
+{
+	uint8_t clear[WIRE_ROW_MAX];
+	struct seal_lent to = { .at = clear, .room = sizeof(clear) };
+
+	if (seal_row_lend(v->key, buf_str(&g->row), binding, &to, e)) {
+		return -1;
+	}
+	must(to.size <= sizeof(out->secret));
+	memcpy(out->secret, clear, to.size);
+	out->size = (uint32_t)to.size;
+	wipe(clear, to.size);
+	return 0;
 }
 
 /* One cell has so many answers outstanding at most: the oldest goes. */
@@ -302,9 +342,6 @@ lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,
 {
 	struct lent **at = vault_grant_find(v, b, in->number);
 	struct seal_binding binding;
-	auto_secret value = NULL;
-	struct buf text = { 0 };
-	struct str clear;
 
 	if (!at || !wire_text_ok(in->host, sizeof(in->host))) {
 		return err_set(e, ERR_DENIED,
@@ -314,19 +351,14 @@ lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,
 		return -1;
 	}
 	vault_binding(&binding, &(*at)->binding);
-	if (seal_row_open(v->key, buf_str(&(*at)->row), &binding, &value, e)) {
+	bool whole = (*at)->use == WIRE_USE_ACCESS &&
+	             !seal_kind_is_tokens(binding.kind);
+
+	if (whole ? lend_whole(v, *at, &binding, out, e)
+	          : lend_part(v, *at, &binding, out, e)) {
 		return -1;
 	}
-	secret_open(value, &clear);
-	if (lend_what(v, *at, &clear, &text, e)) {
-		buf_wipe(&text);
-		return -1;
-	}
-	must(clear.len <= sizeof(out->secret));
-	memcpy(out->secret, clear.at, clear.len);
-	out->size = (uint32_t)clear.len;
 	out->ok = 1;
-	buf_wipe(&text);
 	use_up(v, at);
 	return 0;
 }
