@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "parts/core_batch.h"
+#include "parts/core_egress.h"
 #include "parts/crash.h"
 
 #define RETRY_US CLOCK_SECOND
@@ -202,6 +203,7 @@ durable(struct core *c)
 	for (struct core_pending *p = done.pending; p; p = p->next) {
 		p->fn(c, p->number);
 	}
+	core_going_send(c);
 	if (done.last) {
 		core_api_events(c);
 		core_buddy_changed(c);

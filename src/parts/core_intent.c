@@ -337,6 +337,7 @@ core_intent_commit(struct core *c, struct core_intent *i)
 #ifdef HANDRAIL_BREAK_ORDER
 	/* Only the test that proves the order matters builds this. */
 	core_intent_committed(c, i->number);
+	core_going_send(c);
 	return;
 #endif
 	core_after(c, core_intent_committed, i->number);

@@ -128,6 +128,7 @@ enum wire_outcome_end {
 	WIRE_OUTCOME_ANSWERED = 1, /* status is the upstream's */
 	WIRE_OUTCOME_FAILED = 2,   /* text says where it failed */
 	WIRE_OUTCOME_REFUSED = 3,  /* by egress itself: text says why */
+	WIRE_OUTCOME_UNLENT = 4,   /* the vault is away: it never left */
 };
 
 /* id 0: refused by egress before there was an intent (host and text only). */

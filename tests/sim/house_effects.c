@@ -76,6 +76,23 @@ request_sent(uint64_t request, uint64_t path, bool goes)
 	}
 }
 
+static void
+going_sent(const struct wire_going *all)
+{
+	request_sent(0, all->go.id, true);
+	for (uint64_t n = 0; n < all->count; n++) {
+		request_sent(0, all->also[n].id, true);
+	}
+}
+
+static void
+lend_sent(const struct wire_vault_lend *all)
+{
+	for (unsigned n = 0; n < all->count; n++) {
+		request_sent(all->number[n], 0, false);
+	}
+}
+
 /* The http tool: /do/TASK/CALL */
 static void
 http_sent(const struct wire_http_do *http)
@@ -203,10 +220,13 @@ sim_witness_sends(
 		exec_sent(record, fds[0]);
 		break;
 	case WIRE_GO:
-		request_sent(0, ((const struct wire_go *)record)->id, true);
+		going_sent(record);
 		break;
 	case WIRE_HTTP_DO:
 		http_sent(record);
+		break;
+	case WIRE_VAULT_LEND:
+		lend_sent(record);
 		break;
 	case WIRE_VAULT_GRANT:
 		request_sent(((const struct wire_vault_grant *)record)->number,
