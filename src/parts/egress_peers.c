@@ -283,7 +283,9 @@ take_credential(void *owner, struct wire_peer *peer, const void *record,
 		egress_out_of_step("CREDENTIAL");
 	}
 	struct str secret = { (const char *)w.secret, w.size };
-	err_set(&e, ERR_DENIED, "%s", w.text);
+	if (!w.ok) {
+		err_set(&e, ERR_DENIED, "%s", w.text);
+	}
 	for (size_t n = 0; n < w.count; n++) {
 		if (w.number[n] != 0 && open_take(g, w.number[n], &id)) {
 			proxy_credential(g->proxy, id,
