@@ -203,25 +203,11 @@ lend(struct telling *t, const struct lent *g, struct err *e)
 	return 0;
 }
 
-/* What core granted was there before its egress heard of it, but this turn may
- * not have come to it yet. */
-static struct lent **
-find(struct vault *v, const struct borrower *b, uint64_t number)
-{
-	struct lent **at = vault_grant_find(v, b, number);
-
-	if (!at) {
-		wire_poll(v->part.core);
-		at = vault_grant_find(v, b, number);
-	}
-	return at;
-}
-
 static int
 redeem(struct telling *t, const struct wire_redeem *in, uint64_t number,
     struct err *e)
 {
-	struct lent **at = find(t->vault, t->to, number);
+	struct lent **at = vault_grant_find(t->vault, t->to, number);
 
 	if (!at || !wire_text_ok(in->host, sizeof(in->host))) {
 		return err_set(e, ERR_DENIED,
@@ -261,6 +247,9 @@ vault_take_redeem(void *owner, struct wire_peer *peer, const void *record,
 	(void)peer;
 	(void)fds;
 	(void)nfds;
+	/* What core granted, or took back, was there before an egress could
+	 * hear of it, but this turn may not have come to it yet. */
+	wire_poll(b->vault->part.core);
 	for (unsigned n = 0; n < in->count && n < WIRE_TOGETHER; n++) {
 		struct err e = { 0 };
 
