@@ -334,6 +334,24 @@ worth_sending(struct core *c)
 	return false;
 }
 
+/* Lazy heads alone wait for company, not for long. */
+static bool
+may_wait(struct core *c)
+{
+	const struct core_batch *b = &c->book.forming;
+	struct mono now = loop_now(c->part.loop);
+
+	if (b->urgent || b->pending || c->book.beat_due) {
+		return false;
+	}
+	if (!c->book.lazy_due.us) {
+		c->book.lazy_due = mono_after(now, CORE_LAZY_US);
+		loop_timer_arm(
+		    &c->book.lazy, c->part.loop, c->book.lazy_due, is_full, c);
+	}
+	return !mono_passed(c->book.lazy_due, now);
+}
+
 /* The batch that is to be sent: a closed one that failed, or what formed.
  * Effects without writes, and heartbeats, wait until nothing is in flight. */
 static bool
@@ -348,6 +366,8 @@ take_batch(struct core *c)
 			return false;
 		}
 	} else if (core_batch_empty(&c->book.forming) && !c->book.beat_due) {
+		return false;
+	} else if (may_wait(c)) {
 		return false;
 	}
 	core_batch_close(c);
@@ -445,6 +465,7 @@ core_book_close(struct core *c)
 		}
 		drop_effects(&c->book.forming);
 	}
+	c->book.forming.urgent = true;
 	commit_turn(c);
 	while (c->book.given && !mono_passed(last, mono_now())) {
 		struct pollfd p = { .fd = c->book.io_fd, .events = POLLIN };

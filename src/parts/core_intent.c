@@ -143,6 +143,7 @@ request_event(struct core *c, const struct core_intent *i, enum book_kind kind,
 		.run = core_run_find(c, i->run),
 		.call = i->call,
 		.body = body,
+		.lazy = kind == BOOK_REQUEST_OUTCOME,
 	};
 
 	(void)core_append(c, &event);
