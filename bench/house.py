@@ -4,6 +4,7 @@
 
 usage: bench/house.py BUILD-FOLDER [NAME…]
 names: up-ready rest-pss agent-pss dispatch-first-call call-added isolate-full
+approve-effect (FILES=10000 in the workspace, ROUNDS=31)
 
 It makes houses in a temporary folder, on loopback only, and ends them.
 """
@@ -129,6 +130,17 @@ class House:
             out += page["events"]
             last = page["next"]
 
+    def ask(self, method, target, body=""):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.state + "/cli.sock")
+            s.sendall((f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n"
+                       f"Authorization: Bearer {self.token()}\r\nConnection: close\r\n"
+                       f"Content-Length: {len(body)}\r\n\r\n{body}").encode())
+            data = b""
+            while piece := s.recv(1 << 20):
+                data += piece
+        return json.loads(data.split(b"\r\n\r\n", 1)[1])
+
     def token(self):
         folder = self.state + "/operators"
         with open(f"{folder}/{sorted(os.listdir(folder))[0]}", encoding="utf-8") as f:
@@ -248,6 +260,78 @@ def isolate_full(house):
     house.down()
 
 
+STAMP = """
+[tool.{name}]
+description = "Says when it runs"
+action      = "{action}"
+[tool.{name}.input]
+type = "object"
+[tool.{name}.run]
+exec = ["/bin/date", "+%s%N"]
+"""
+
+
+def stamps(book, tool):
+    """Of each call of the tool: when it ran, and how long after the last order
+    to make a cell; microseconds."""
+    found, cell = [], 0
+    for event in book:
+        if event["kind"] == "cell_started":
+            cell = event["at_us"]
+        elif event["kind"] == "call_settled" and event["body"]["tool"] == tool:
+            ran = int(event["body"]["result"]["stdout"]) / 1e3
+            found.append((ran, ran - cell))
+    return found
+
+
+def approve_effect(house):
+    """From a person's yes to the command, and the same less what a cell's start
+    takes: that is measured where nobody is asked."""
+    files, rounds = int(os.environ.get("FILES", 10000)), int(os.environ.get("ROUNDS", 31))
+    house.edit("roles/helper/role.toml", '["shell"]', '["shell", "gated", "free"]')
+    house.edit("roles/helper/role.toml", "turns = 20", "turns = 400")
+    with open(house.folder + "/roles/helper/mcp/server.toml", "a", encoding="utf-8") as f:
+        f.write(STAMP.format(name="gated", action="change") + STAMP.format(name="free", action="read"))
+    with open(house.folder + "/roles/helper/gates.toml", "a", encoding="utf-8") as f:
+        f.write('\n[gate.gated]\ntool = "gated"\nrequire = "operator"\n')
+    house.up()
+
+    def dispatch(*steps):
+        plan = [{"id": f"s{n}", "tool": tool, "args": args} for n, (tool, args) in enumerate(steps)]
+        plan.append({"id": "end", "tool": "finish", "args": {}})
+        return house.ask("POST", "/api/tasks", json.dumps({
+            "queue": "helper", "subject": "bench", "payload": {"runbook": plan}}))["id"]
+
+    def ended(task):
+        while house.ask("GET", f"/api/tasks/{task}")["state"] not in ("completed", "failed", "blocked"):
+            time.sleep(0.01)
+
+    for _ in range(rounds):
+        ended(dispatch(("free", {})))
+    alone = [cell / 1e3 for _, cell in stamps(house.book(), "free")]
+    after = house.ask("GET", "/api/status")["events"]
+    task = dispatch(("shell", {"command": f"mkdir d; cd d; seq {files} | xargs touch"}),
+                    *[("gated", {})] * rounds)
+    said, seen = [], set()
+    while len(said) < rounds:
+        for wait in house.ask("GET", "/api/waits")["waits"]:
+            if wait["id"] not in seen:
+                seen.add(wait["id"])
+                time.sleep(0.05)  # nothing of the parking is under way
+                said.append(time.time() * 1e6)
+                house.ask("POST", f"/api/waits/{wait['id']}", '{"decision":"approve"}')
+        time.sleep(0.005)
+    ended(task)
+    ran = stamps(house.book(after), "gated")
+    assert len(ran) == rounds, ran
+    whole = [(ran[i][0] - said[i]) / 1e3 for i in range(rounds)]
+    besides = [one - median(alone) for one in whole]
+    print(f"approve-effect: {median(whole):.1f} ms p50 ({files} files; {spread(whole)})\n"
+          f"approve-effect-besides: {median(besides):.1f} ms p50 besides a cell's start "
+          f"({median(alone):.1f} ms from its order to its first command, {spread(alone)})", flush=True)
+    house.down()
+
+
 FIGURES = {
     "up-ready": up_ready,
     "rest-pss": rest_pss,
@@ -255,6 +339,7 @@ FIGURES = {
     "dispatch-first-call": dispatch_first_call,
     "call-added": call_added,
     "isolate-full": isolate_full,
+    "approve-effect": approve_effect,
 }
 
 

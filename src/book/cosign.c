@@ -84,6 +84,20 @@ is_good(struct str line, struct str text, const struct book_signer *witness,
 	    witness->key, buf_str(&message), bytes + BOOK_KEY_ID + TIME_SIZE);
 }
 
+static bool
+has_line(struct str note, struct str line)
+{
+	struct str rest = note;
+	struct str one;
+
+	while (str_cut(&rest, '\n', &one)) {
+		if (str_eq(one, line)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 size_t
 book_cosign_take(struct buf *note, struct str answer,
     const struct book_signer *witness, book_verify_fn *verify)
@@ -103,6 +117,7 @@ book_cosign_take(struct buf *note, struct str answer,
 
 		if (str_cut(&rest, '\n', &line) &&
 		    note->len + line.len < BOOK_NOTE_MAX &&
+		    !has_line(buf_str(note), line) &&
 		    is_good(line, text, witness, verify, &at)) {
 			buf_add(note, line);
 			buf_add_byte(note, '\n');

@@ -112,9 +112,14 @@ enum cell_work {
 	CELL_WORK_DIGEST, /* never follows a symlink; bounded */
 	CELL_WORK_DROP,   /* the folder's contents are removed */
 	CELL_WORK_CHECK, /* no socket, FIFO or device that the slot can reach */
+	CELL_WORK_WATCH, /* by cell_watch */
 };
 int cell_work(struct cell_host *host, enum cell_work work, uint32_t slot,
     int folder, struct cell **out, struct err *e) MUST_CHECK;
+/* Measures a folder that a cell writes to, once a second, until it holds more
+ * than `limit` bytes (CELL_FAILED with a sentence) or is killed. */
+int cell_watch(struct cell_host *host, uint32_t slot, int folder,
+    uint64_t limit, struct cell **out, struct err *e) MUST_CHECK;
 
 enum cell_event_kind {
 	CELL_NOTHING, /* no more for now */

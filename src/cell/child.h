@@ -75,6 +75,7 @@ struct tree_walk {
 	tree_fn *deep; /* a folder beyond the bounds; NULL: that is an error */
 	bool *rest;    /* set if entries beyond the bounds are left; the same */
 	bool lenient;  /* passes by what cannot be read, over file systems */
+	bool live;     /* and what is put in another's place meanwhile */
 	bool sorted;   /* by name, bytewise, in every folder */
 };
 
@@ -84,6 +85,8 @@ int work_check_system(int folder, struct err *e) MUST_CHECK;
 int work_check(int folder, struct err *e) MUST_CHECK; /* socket, FIFO, device */
 int work_digest(int folder, struct digest *out, struct err *e) MUST_CHECK;
 int work_drop(int folder, struct err *e) MUST_CHECK;
+/* Never 0: the folder holds more than `limit` bytes, or cannot be walked. */
+int work_watch(int folder, uint64_t limit, struct err *e) MUST_CHECK;
 int work_own(int folder, uid_t uid, gid_t gid, struct err *e) MUST_CHECK;
 
 struct work_task {
@@ -92,6 +95,7 @@ struct work_task {
 	int control;
 	uid_t uid; /* 0: the one id of this process */
 	gid_t gid;
+	uint64_t limit; /* of WATCH */
 };
 _Noreturn void work_main(const struct work_task *asked);
 

@@ -282,16 +282,16 @@ cell_agent(struct cell_host *host, uint64_t number, uint32_t slot, int *channel,
 	return 0;
 }
 
-int
-cell_work(struct cell_host *host, enum cell_work work, uint32_t slot,
-    int folder, struct cell **out, struct err *e)
+static int
+begin_work(struct cell_host *host, const struct work_task *asked, uint32_t slot,
+    struct cell **out, struct err *e)
 {
-	struct work_task task = { .work = work, .folder = folder };
+	struct work_task task = *asked;
 	struct cell *cell;
 	struct stat st;
 	int ends[2];
 
-	if (fstat(folder, &st) < 0 || !S_ISDIR(st.st_mode)) {
+	if (fstat(task.folder, &st) < 0 || !S_ISDIR(st.st_mode)) {
 		return err_set(e, ERR_INPUT, "the workspace is no folder");
 	}
 	if (host->ids == CELL_IDS_SLOTS) {
@@ -321,6 +321,28 @@ cell_work(struct cell_host *host, enum cell_work work, uint32_t slot,
 	}
 	*out = cell;
 	return 0;
+}
+
+int
+cell_work(struct cell_host *host, enum cell_work work, uint32_t slot,
+    int folder, struct cell **out, struct err *e)
+{
+	struct work_task task = { .work = work, .folder = folder };
+
+	return begin_work(host, &task, slot, out, e);
+}
+
+int
+cell_watch(struct cell_host *host, uint32_t slot, int folder, uint64_t limit,
+    struct cell **out, struct err *e)
+{
+	struct work_task task = {
+		.work = CELL_WORK_WATCH,
+		.folder = folder,
+		.limit = limit,
+	};
+
+	return begin_work(host, &task, slot, out, e);
 }
 
 int

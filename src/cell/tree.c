@@ -142,8 +142,10 @@ enter_folder(struct trip *trip, const struct tree_entry *entry, struct err *e)
 	}
 	if (now.st_dev != entry->stat.st_dev ||
 	    now.st_ino != entry->stat.st_ino) {
-		return err_set(e, ERR_CONFLICT, "%s changed under the walk",
-		    err_quote(entry->path));
+		return trip->walk->live ? 0
+		                        : err_set(e, ERR_CONFLICT,
+		                              "%s changed under the walk",
+		                              err_quote(entry->path));
 	}
 	return enter_level(trip, take_fd(&fd), entry->path.len, e);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cell/inside.h"
@@ -321,6 +322,60 @@ work_own(int folder, uid_t uid, gid_t gid, struct err *e)
 	return 0;
 }
 
+/* --- watch, while a cell writes ----------------------------------------- */
+
+#define SWEEP_US CLOCK_SECOND
+#define SWEEP_OF 5 /* at most every so much of the time is spent on it */
+
+struct measuring {
+	uint64_t limit;
+	uint64_t bytes;
+};
+
+/* What it takes of the disk; of a file with many names each its share. */
+static int
+measure_entry(void *owner, const struct tree_entry *entry, struct err *e)
+{
+	struct measuring *m = owner;
+	const struct stat *st = &entry->stat;
+	uint64_t names =
+	    S_ISDIR(st->st_mode) || !st->st_nlink ? 1 : st->st_nlink;
+
+	m->bytes += (uint64_t)st->st_blocks * 512 / names;
+	return m->bytes <= m->limit
+	           ? 0
+	           : err_set(e, ERR_LIMIT,
+	                 "its workspace holds more than the %llu bytes that "
+	                 "[limits] workspace allows",
+	                 (unsigned long long)m->limit);
+}
+
+int
+work_watch(int folder, uint64_t limit, struct err *e)
+{
+	for (;;) {
+		struct measuring m = { .limit = limit };
+		struct tree_walk walk = {
+			.visit = measure_entry,
+			.owner = &m,
+			.lenient = true,
+			.live = true,
+		};
+		int64_t began = mono_now().us;
+
+		if (tree_walk(folder, &walk, e)) {
+			return -1;
+		}
+		int64_t rest = (mono_now().us - began) * (SWEEP_OF - 1);
+
+		rest = rest > SWEEP_US ? rest : SWEEP_US;
+		struct timespec nap = { rest / CLOCK_SECOND,
+			rest % CLOCK_SECOND * 1000 };
+
+		(void)nanosleep(&nap, NULL);
+	}
+}
+
 /* --- the child ---------------------------------------------------------- */
 
 static int
@@ -328,18 +383,22 @@ narrow(const struct work_task *task, struct err *e)
 {
 	bool drop = task->work == CELL_WORK_DROP;
 	bool own = task->work == CELL_WORK_OWN;
+	/* The slot may shut its folders against itself, not against being
+	 * measured. */
+	bool watch = task->work == CELL_WORK_WATCH;
+	uint64_t powers =
+	    own     ? (1ULL << CAP_CHOWN) | (1ULL << CAP_DAC_READ_SEARCH)
+	    : watch ? 1ULL << CAP_DAC_READ_SEARCH
+	            : 0;
 	struct jail_path path = {
 		.fd = task->folder,
 		.rights = JAIL_READ | (drop ? JAIL_MAKE | JAIL_WRITE : 0U),
 	};
 	struct jail_plan plan = {
 		.part = "workspace helper",
-		.uid = own ? 0 : task->uid,
-		.gid = own ? 0 : task->gid,
-		.capabilities =
-		    own && task->uid
-		        ? (1ULL << CAP_CHOWN) | (1ULL << CAP_DAC_READ_SEARCH)
-		        : 0,
+		.uid = powers ? 0 : task->uid,
+		.gid = powers ? 0 : task->gid,
+		.capabilities = task->uid ? powers : 0,
 		.limits = { .nproc = JAIL_ZERO },
 		.landlock = true,
 		.paths = &path,
@@ -373,6 +432,8 @@ do_work(const struct work_task *task, struct note *note, struct err *e)
 		return work_drop(task->folder, e);
 	case CELL_WORK_CHECK:
 		return work_check_system(task->folder, e);
+	case CELL_WORK_WATCH:
+		return work_watch(task->folder, task->limit, e);
 	}
 	return err_set(e, ERR_INPUT, "no such work");
 }
@@ -393,7 +454,7 @@ work_main(const struct work_task *asked)
 	task.control = me.control;
 	task.folder = me.work;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (task.work == CELL_WORK_CHECK) {
+	if (task.work == CELL_WORK_CHECK || task.work == CELL_WORK_WATCH) {
 		(void)setpriority(PRIO_PROCESS, 0, 19); /* nobody waits */
 	}
 	if (narrow(&task, &e) || do_work(&task, &note, &e) ||

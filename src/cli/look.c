@@ -272,6 +272,35 @@ command_role(struct cli *c, int argc, char **argv)
 
 /* --- what an identity can, and why --- */
 
+/* "POST api.example.com/pay (1 operators)"; what is any is left out. */
+static void
+print_held(struct cli *c, const struct json *held)
+{
+	const char *git = cli_text(c, held, "git");
+	const char *method = cli_text(c, held, "method");
+	const char *host = cli_text(c, held, "host");
+	const char *named = cli_text(c, held, "named");
+	long long port = (long long)cli_number(held, "port");
+
+	printf("  gate.%s asks about %s%s %s", cli_text(c, held, "gate"),
+	    git[0] ? "git " : "",
+	    git[0]      ? git
+	    : method[0] ? method
+	                : "every request",
+	    host[0] ? host : "to any host");
+	if (port) {
+		printf(":%lld", port);
+	}
+	printf("%s%s%s", cli_text(c, held, "path"),
+	    cli_text(c, held, "ref")[0] ? " " : "", cli_text(c, held, "ref"));
+	if (named[0]) {
+		printf(" (%s)\n", named);
+	} else {
+		printf(" (%lld operators)\n",
+		    (long long)cli_number(held, "people"));
+	}
+}
+
 int
 command_can(struct cli *c, int argc, char **argv)
 {
@@ -307,6 +336,10 @@ command_can(struct cli *c, int argc, char **argv)
 			printf(", only for " STR_FMT, STR_ARG(only->text));
 		}
 		(void)putchar('\n');
+	}
+	JSON_EACH(held, json_get(t, "asks"))
+	{
+		print_held(c, held);
 	}
 	JSON_EACH(grant, json_get(t, "grants"))
 	{

@@ -351,7 +351,8 @@ begin(struct login *l, struct json *body, struct vault_value *value,
 		}
 		(void)json_set_str(&l->c->arena, body, "box", buf_str(&box));
 	}
-	if ((json_get(body, "token_endpoint") || json_get(body, "issuer")) &&
+	if ((json_get(body, "token_endpoint") || json_get(body, "issuer") ||
+	        json_get(body, "mcp_server_url")) &&
 	    !json_get(body, "kind")) {
 		(void)json_set_str(&l->c->arena, body, "kind",
 		    json_get(body, "mcp_server_url") ? STR("mcp_oauth")

@@ -96,6 +96,18 @@ say_refused(struct cli *c, const struct json *event, struct line *l)
 }
 
 static void
+say_asked(struct cli *c, const struct json *event, struct line *l)
+{
+	const struct json *body = json_get(event, "body");
+
+	l->mark = "…";
+	l->color = CLI_YELLOW;
+	say_request(c, body, &l->text);
+	buf_addf(&l->text, " waits for a person as %s by %s",
+	    cli_text(c, body, "wait"), cli_text(c, event, "rule"));
+}
+
+static void
 say_went(struct cli *c, const struct json *event, struct line *l)
 {
 	const struct json *body = json_get(event, "body");
@@ -139,6 +151,18 @@ say_carried(struct cli *c, const struct json *event, struct line *l)
 	    cli_text(c, body, "kind"), cli_text(c, event, "rule"));
 }
 
+static void
+say_confirmed(struct cli *c, const struct json *event, struct line *l)
+{
+	const struct json *body = json_get(event, "body");
+
+	l->mark = "↻";
+	l->color = CLI_YELLOW;
+	buf_addf(&l->text, "%s started before, and %s says: %s",
+	    cli_text(c, body, "tool"), cli_text(c, body, "read"),
+	    cli_text(c, body, "says"));
+}
+
 struct teller {
 	const char *kind;
 	const char *mark;
@@ -157,10 +181,12 @@ static const struct teller tellers[] = {
 	{ "session_event", NULL, NULL, say_carried },
 	{ "call_decided", NULL, NULL, say_decided },
 	{ "call_settled", NULL, NULL, say_settled },
+	{ "call_confirm_told", NULL, NULL, say_confirmed },
 	{ "wait_put", NULL, NULL, say_wait },
 	{ "wait_decided", NULL, NULL, say_wait },
 	{ "request_intent", NULL, NULL, say_went },
 	{ "request_denied", NULL, NULL, say_refused },
+	{ "request_asked", NULL, NULL, say_asked },
 	{ "task_transition", NULL, NULL, say_transition },
 };
 

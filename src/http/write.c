@@ -83,11 +83,11 @@ void
 http_write_status(struct buf *b, unsigned status)
 {
 	must(status >= 100 && status <= 599);
-	buf_add_z(b, "HTTP/1.1 ");
+	buf_add(b, STR("HTTP/1.1 "));
 	buf_add_u64(b, status);
 	buf_add_byte(b, ' ');
 	buf_add_z(b, http_reason(status));
-	buf_add_z(b, "\r\n");
+	buf_add(b, STR("\r\n"));
 }
 
 static void

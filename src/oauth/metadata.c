@@ -3,8 +3,11 @@
 #include "oauth/inside.h"
 
 int
-oauth_metadata_url(struct str issuer, struct buf *url, struct err *e)
+oauth_metadata_url(
+    struct str issuer, unsigned n, struct buf *url, struct err *e)
 {
+	static const char *const names[] = { "oauth-authorization-server",
+		"openid-configuration" };
 	struct str rest = str_sub(issuer, 8, issuer.len);
 	struct str host;
 
@@ -14,12 +17,19 @@ oauth_metadata_url(struct str issuer, struct buf *url, struct err *e)
 		    "fragment");
 	}
 	(void)str_cut(&rest, '/', &host);
-	buf_addf(url,
-	    "https://" STR_FMT "/.well-known/oauth-authorization-server",
-	    STR_ARG(host));
 	while (str_ends(rest, STR("/"))) {
 		rest.len--;
 	}
+	if (n > COUNT(names) || (n == COUNT(names) && !rest.len)) {
+		return err_set(e, ERR_MISSING, "there are no more places");
+	}
+	buf_addf(url, "https://" STR_FMT, STR_ARG(host));
+	if (n == COUNT(names)) {
+		buf_addf(url, "/" STR_FMT, STR_ARG(rest));
+		n = COUNT(names) - 1;
+		rest.len = 0;
+	}
+	buf_addf(url, "/.well-known/%s", names[n]);
 	if (rest.len) {
 		buf_addf(url, "/" STR_FMT, STR_ARG(rest));
 	}

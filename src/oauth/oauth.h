@@ -5,8 +5,8 @@
 /*
  * OAuth 2 as a client of it speaks: forms, PKCE, the URL a person opens, what
  * comes back from there, answers of token and device endpoints, metadata.
- * RFC 6749, 7636 (S256 alone), 8252, 8414, 8628, 8707, 9207.  Pure: no socket
- * and no clock.  DESIGN says what is refused and what each error means.
+ * RFC 6749, 7636 (S256 alone), 8252, 8414, 8628, 8707, 9207, 9728.  Pure: no
+ * socket and no clock.  DESIGN says what is refused and what each error means.
  *
  * An answer is hostile.  Tokens lie in the caller's arena, which is wiped when
  * it is freed (arena_fini); no error text of this room holds one.
@@ -135,12 +135,33 @@ struct oauth_metadata {
 	struct str device;
 	bool names_issuer; /* its redirects bear `iss` */
 };
-/* The address of it: the well-known path goes between host and path. */
+/* The n-th place of it: oauth-authorization-server and openid-configuration
+ * between host and path, the latter behind the path.  ERR_MISSING: no more. */
 int oauth_metadata_url(
-    struct str issuer, struct buf *url, struct err *e) MUST_CHECK;
+    struct str issuer, unsigned n, struct buf *url, struct err *e) MUST_CHECK;
 /* ERR_DENIED: another issuer than was asked; no S256. */
 int oauth_metadata_read(struct arena *a, struct str issuer, struct str body,
     struct oauth_metadata *out, struct err *e) MUST_CHECK;
+
+/* --- a server that wants tokens (RFC 9728) ---------------------------------
+ */
+
+struct oauth_resource {
+	struct str resource; /* what it speaks for: the server, or above it */
+	struct str issuer;   /* the first that it names */
+	struct str scope;    /* all that it names; empty: none */
+};
+/* Where it says so: behind the well-known path its own, or with `root` nothing
+ * (ERR_MISSING: that is the same). */
+int oauth_resource_url(
+    struct str server, bool root, struct buf *url, struct err *e) MUST_CHECK;
+/* ERR_DENIED: it speaks for another server, or names no issuer. */
+int oauth_resource_read(struct arena *a, struct str server, struct str body,
+    struct oauth_resource *out, struct err *e) MUST_CHECK;
+bool oauth_same_origin(struct str server, struct str url);
+/* Of a 401: its Bearer challenge, and what it says (empty: nothing). */
+bool oauth_challenged(
+    struct str header, struct str *metadata, struct str *scope);
 
 /* Seconds after which a token of that lifetime is made anew: at 80 %, less a
  * twentieth at most by `spread` (0..255), so that not all come at once. */

@@ -96,10 +96,14 @@ answer_login(struct client *k, unsigned status)
 	} else {
 		web_login_page(
 		    &page, status == 403 ? "That is no operator's token."
+		           : status == 409
+		               ? "Of this operator handrail.toml says web = "
+		                 "\"none\": there is no login."
 		           : status == 429
 		               ? "Too many wrong tokens: wait a minute."
 		               : "The house cannot answer now: try again.");
-		http_write_status(&k->out, status == 403 ? 401 : status);
+		http_write_status(
+		    &k->out, status == 403 || status == 409 ? 401 : status);
 		http_write_header_z(
 		    &k->out, "Content-Type", "text/html; charset=utf-8");
 		end_head(k, false, page.len);

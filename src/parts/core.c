@@ -101,13 +101,16 @@ vault_hello(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
 {
 	struct core *c = owner;
+	struct err e = { 0 };
 
 	(void)peer;
 	(void)fds;
 	(void)nfds;
 	c->vault_keys = *(const struct wire_vault_hello *)record;
+	if (core_key_know(c, &e)) {
+		part_fail(&e); /* nothing was asked of it, nothing begins */
+	}
 	c->vault_ready = true;
-	core_key_know(c);
 	core_vault_check(c);
 	core_macs_again(c);
 	core_cells_attach(c, PART_VAULT);
@@ -368,7 +371,8 @@ give_up_power(struct core *c, struct err *e)
 		.path_count = COUNT(paths) - !zones,
 		.net = JAIL_NET_NONE,
 		.filter = JAIL_FILTER_PROMISES,
-		.promises = JAIL_STDIO | JAIL_FILES_READ | JAIL_FILES_WRITE,
+		.promises = JAIL_STDIO | JAIL_FILES_READ | JAIL_FILES_WRITE |
+		            JAIL_SYNC_LATER,
 	};
 
 	if (store_is_url(c->where)) {

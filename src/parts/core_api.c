@@ -15,7 +15,8 @@
 
 #define READ_WAITS_MAX 3 /* commits that a question waits for */
 
-#define FREE_MAX 64 /* questions whose memory waits for the next ones */
+#define FREE_MAX    64   /* questions whose memory waits for the next ones */
+#define ANSWER_KEPT 4096 /* of an answer's memory */
 
 /* --- all questions --- */
 
@@ -53,7 +54,10 @@ core_ask_new(struct core *c)
 	if (ask) {
 		c->asks_free = ask->next;
 		c->asks_free_count--;
-		*ask = (struct core_ask){ .arena = ask->arena };
+		*ask = (struct core_ask){
+			.arena = ask->arena,
+			.answer = ask->answer,
+		};
 	} else {
 		ask = calloc(1, sizeof(*ask));
 		must(ask);
@@ -80,9 +84,13 @@ core_ask_free(struct core *c, struct core_ask *ask)
 	if (ask->watching) {
 		core_web_left(c);
 	}
-	buf_fini(&ask->answer);
+	buf_clear(&ask->answer);
+	if (ask->answer.cap > ANSWER_KEPT) {
+		buf_fini(&ask->answer);
+	}
 	if (c->asks_free_count >= FREE_MAX) {
 		arena_fini(&ask->arena);
+		buf_fini(&ask->answer);
 		free(ask);
 		return;
 	}

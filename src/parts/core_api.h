@@ -54,7 +54,10 @@ struct core_ask {
 	bool putting; /* a new one; else a new value of one */
 	bool sealing;
 	bool authorizing; /* the same for `vault login` */
-	bool claiming;    /* waits for a task */
+	/* learning where a login is had (core_login_learn.c) */
+	unsigned place;
+	char last_word[100]; /* of the place before */
+	bool claiming;       /* waits for a task */
 	/* waiting for the blocks of proofs */
 	int (*again)(struct core *c, struct core_ask *ask, struct err *e);
 	/* a worker's, waiting for a task or for the commit of its claim */

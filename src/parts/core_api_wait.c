@@ -206,6 +206,29 @@ write_effects(struct json_out *o, const struct core_role *r)
 	json_out_end(o, ']');
 }
 
+static void
+write_held(struct arena *a, struct json_out *o, const struct core_role *r)
+{
+	struct policy_held held;
+
+	json_out_array(o, "asks");
+	for (size_t i = 0; policy_held_at(a, r->policy, i, &held); i++) {
+		json_out_object(o, NULL);
+		json_out_str(o, "gate", held.gate);
+		json_out_str(o, "host", held.host);
+		json_out_i64(o, "port", held.port);
+		json_out_str(o, "method", held.method);
+		json_out_str(o, "path", held.path);
+		json_out_str(o, "git", held.git);
+		json_out_str(o, "ref", held.ref);
+		json_out_str(o, "identity", held.identity);
+		json_out_i64(o, "people", held.people);
+		json_out_str(o, "named", held.named);
+		json_out_end(o, '}');
+	}
+	json_out_end(o, ']');
+}
+
 int
 route_can(struct core *c, struct core_ask *ask, struct err *e)
 {
@@ -243,6 +266,7 @@ route_can(struct core *c, struct core_ask *ask, struct err *e)
 	}
 	json_out_end(&o, ']');
 	write_effects(&o, r);
+	write_held(&ask->arena, &o, r);
 	core_standing_write(c, &o, r->identity);
 	json_out_str(&o, "policy", policy_text(r->policy));
 	json_out_end(&o, '}');

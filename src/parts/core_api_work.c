@@ -151,7 +151,6 @@ write_claimed(struct core *c, struct core_ask *ask, struct json_out *o,
 {
 	struct core_lease *lease = core_lease_find(c, str_of(got->task));
 	const struct queue_task *t = queue_find(c->queue, str_of(got->task));
-	auto_buf record = { 0 };
 	struct err e = { 0 };
 
 	if (!lease || !t || lease->epoch != got->epoch) {
@@ -163,12 +162,17 @@ write_claimed(struct core *c, struct core_ask *ask, struct json_out *o,
 	json_out_i64(o, "epoch", (int64_t)got->epoch);
 	json_out_str(o, "queue", t->queue);
 	json_out_i64(o, "attempts", (int64_t)t->attempts);
-	if (core_task_record(c, t->id, &record, &e) == 0) {
-		learn_type(ask, lease, buf_str(&record));
-		/* As it was written, which was by us. */
-		buf_add(o->to, STR(",\"record\":"));
-		buf_add(o->to, buf_str(&record));
+	size_t before = o->to->len;
+
+	/* As it was written, which was by us. */
+	buf_add(o->to, STR(",\"record\":"));
+	size_t start = o->to->len;
+
+	if (core_task_record(c, t->id, o->to, &e) == 0) {
+		learn_type(ask, lease,
+		    str_span(o->to->at + start, o->to->len - start));
 	} else {
+		o->to->len = before;
 		log_err("worker", &e);
 	}
 	json_out_end(o, '}');
@@ -177,8 +181,8 @@ write_claimed(struct core *c, struct core_ask *ask, struct json_out *o,
 static void
 answer_claim(struct core *c, uint64_t number)
 {
+	static struct buf body; /* most answers are as long as the last */
 	struct core_ask *ask = core_ask_find(c, number);
-	auto_buf body = { 0 };
 	struct json_out o;
 
 	if (!ask || ask->gone) {
@@ -188,6 +192,7 @@ answer_claim(struct core *c, uint64_t number)
 		}
 		return;
 	}
+	buf_clear(&body);
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_array(&o, "tasks");

@@ -39,11 +39,10 @@ fill_plain(struct wait_put *put, struct str surfaces[])
 
 /* As the gates say.  A permission file has an id that nobody can know before
  * it is asked about. */
-static void
-fill_gates(struct core_call *k, struct wait_put *put, struct str surfaces[])
+void
+core_ask_fill(struct arena *a, const struct policy_ask *ask,
+    struct str file_name, struct wait_put *put, struct str surfaces[])
 {
-	const struct policy_ask *ask = &k->decision.ask;
-	struct str name = STR("");
 	uint8_t id[16];
 	char text[2 * sizeof(id) + 1];
 
@@ -54,8 +53,6 @@ fill_gates(struct core_call *k, struct wait_put *put, struct str surfaces[])
 	put->people = ask->people;
 	put->named = ask->named;
 	put->named_count = ask->named_count;
-	put->asked_by = ask->digest;
-	put->named_args = ask->named_args;
 	put->remind_us = ask->remind_us;
 	put->escalate_us = ask->escalate_us;
 	put->escalate_to = ask->escalate_to;
@@ -67,12 +64,24 @@ fill_gates(struct core_call *k, struct wait_put *put, struct str surfaces[])
 		if (ask->surfaces[i] == POLICY_FILE) {
 			random_bytes(id, sizeof(id));
 			hex_text(id, sizeof(id), text);
-			put->file = arena_str(&k->arena, str_of(text));
-			(void)json_text(k->args, "name", &name);
+			put->file = arena_str(a, str_of(text));
 			put->file_name =
-			    wait_file_name_ok(name) ? name : STR("");
+			    wait_file_name_ok(file_name) ? file_name : STR("");
 		}
 	}
+}
+
+/* The same call may be allowed for a while (core_grant_standing.c). */
+static void
+fill_gates(struct core_call *k, struct wait_put *put, struct str surfaces[])
+{
+	const struct policy_ask *ask = &k->decision.ask;
+	struct str name = STR("");
+
+	(void)json_text(k->args, "name", &name);
+	core_ask_fill(&k->arena, ask, name, put, surfaces);
+	put->asked_by = ask->digest;
+	put->named_args = ask->named_args;
 }
 
 static void
@@ -187,8 +196,8 @@ checked(struct core *c, const struct core_mac *job)
 
 /* A word in the book that the vault has not sealed: it was put there, or
  * changed.  It is on record, and nobody has said anything. */
-static void
-refuse_word(struct core *c, const struct core_mac *job)
+void
+core_word_refuse(struct core *c, const struct core_mac *job)
 {
 	auto_arena a = { 0 };
 	struct wait_step step = { 0 };
@@ -219,7 +228,7 @@ approval_checked(struct core *c, struct core_mac *job, enum core_mac_end end)
 		return;
 	}
 	if (end != CORE_MAC_GOOD) {
-		refuse_word(c, job);
+		core_word_refuse(c, job);
 		k->resuming = false;
 		core_call_ask_again(c, k);
 		return;
@@ -308,7 +317,7 @@ denial_checked(struct core *c, struct core_mac *job, enum core_mac_end end)
 	if (k && end == CORE_MAC_GOOD) {
 		settle_no(c, k, wait_find(c->waits, job->id));
 	} else if (k) {
-		refuse_word(c, job);
+		core_word_refuse(c, job);
 		core_call_settle_error(c, k, "denied", "denied",
 		    STR("the book holds a no that this house's vault has not "
 		        "sealed; ask again"));
@@ -376,7 +385,7 @@ answer_checked(struct core *c, struct core_mac *job, enum core_mac_end end)
 	if (end != CORE_MAC_GOOD || !w) {
 		enum wait_kind kind = w ? w->kind : WAIT_UNKNOWN_OUTCOME;
 
-		refuse_word(c, job);
+		core_word_refuse(c, job);
 		core_call_ask_person(c, k, kind);
 		return;
 	}
@@ -416,7 +425,9 @@ core_call_started_before(struct core *c, struct core_call *k)
 		core_call_ask_answer(c, k, WAIT_CLIENT_RESULT);
 	} else if (k->tool->idempotent) {
 		core_call_start(c, k);
-	} else {
+	} else if (find_answer(c, core_run_find(c, k->run),
+	               WAIT_UNKNOWN_OUTCOME, k->ordinal) ||
+	           !core_call_confirm(c, k)) {
 		core_call_ask_answer(c, k, WAIT_UNKNOWN_OUTCOME);
 	}
 }

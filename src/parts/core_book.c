@@ -349,12 +349,15 @@ fill_wait(struct core *c, struct str id, struct core_event *event)
 	const struct wait_item *item = wait_find(c->waits, id);
 	const struct session_run *view;
 
-	if (!item || !book_id_parse(item->run, &event->run_id)) {
+	if (!item) {
 		return;
 	}
-	event->call = item->call;
-	event->contract = item->contract;
 	event->role = core_role_find(c, item->identity);
+	event->contract = item->contract;
+	if (!book_id_parse(item->run, &event->run_id)) {
+		return; /* of an operator's sandbox */
+	}
+	event->call = item->call;
 	view = session_index_find(c->sessions, event->run_id);
 	if (view) {
 		event->task = view->task;

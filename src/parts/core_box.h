@@ -8,7 +8,8 @@ enum core_cell_phase { CELL_MAKING, CELL_STARTING, CELL_READY, CELL_ENDING };
 
 struct core_exec;
 
-#define CORE_CAS_GIVEN 8 /* CAs that its egress is known to have */
+#define CORE_CAS_GIVEN 8  /* CAs that its egress is known to have */
+#define CORE_TAKEN_MAX 16 /* credentials it has tokens of its own of */
 
 struct core_cell {
 	struct core_cell *next;
@@ -24,16 +25,17 @@ struct core_cell {
 	struct wire_peer *egress;
 	bool asked; /* the sandbox knows of it */
 	bool lost;  /* its egress ended, and nobody had asked for it */
-	char taken[16][WIRE_CREDENTIAL_MAX]; /* of these the vault has tokens
-	                                      * that only this cell may use */
-	struct core_exec *execs;             /* waiting and running */
+	/* Of these the vault has tokens that only this cell may use. */
+	char taken[CORE_TAKEN_MAX][WIRE_CREDENTIAL_MAX];
+	struct core_exec *execs; /* waiting and running */
 	struct loop_timer lease;
 	struct loop *lease_loop;
 	struct mono begun;
 	/* core_denial.c */
 	uint32_t denials; /* that may still be written now */
 	struct mono denials_at;
-	uint64_t unsaid;                   /* that were only counted */
+	uint64_t unsaid;           /* that were only counted */
+	char asks_as[ID_TEXT + 8]; /* of no run: whose waits are these; or "" */
 	struct digest cas[CORE_CAS_GIVEN]; /* core_ca.c */
 	uint32_t ca_next;
 };

@@ -23,7 +23,8 @@ struct core_call {
 	struct digest judged_by; /* the policy that decided so */
 	struct tool_plan plan;
 	enum wait_kind wait;
-	const struct tool *pair; /* what it asks for leave to call, or NULL */
+	const struct tool *asked; /* while its `confirm` is asked: the tool */
+	const struct tool *pair;  /* what it asks for leave to call, or NULL */
 	bool resuming; /* approved before: parks only to be looked at */
 	bool parking;  /* decided to ask; the run is closing for it */
 	bool started;
@@ -71,6 +72,10 @@ void core_call_ask_answer(
 /* It may have happened: nothing that cannot be repeated is repeated. */
 void core_call_started_before(struct core *c, struct core_call *k);
 
+/* core_confirm.c: asks the read of its contract whether it has happened, and
+ * goes on by what that says.  False: there is none that may be asked. */
+bool core_call_confirm(struct core *c, struct core_call *k);
+
 /* core_question.c: a question to people, a tool that a client answers. */
 void core_question_fill(
     struct core_call *k, struct wait_put *put, struct str options[]);
@@ -88,6 +93,13 @@ void core_request_settle(struct core *c, struct core_run *r,
     struct core_call *k, struct str id, const struct err *e);
 /* A call of a tool that must be requested, and a gate asks about. */
 void core_requested_judge(struct core *c, struct core_call *k);
+
+/* core_approval.c, for calls and requests. */
+/* What gates ask of people, as a wait: surfaces has room for all of them. */
+void core_ask_fill(struct arena *a, const struct policy_ask *ask,
+    struct str file_name, struct wait_put *put, struct str surfaces[]);
+/* The vault has not sealed it: on record, and nobody has said anything. */
+void core_word_refuse(struct core *c, const struct core_mac *job);
 
 /* core_permission.c: permission files, where a rule names them. */
 void core_wait_files_put(struct core *c, const struct wait_item *w);

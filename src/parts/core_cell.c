@@ -70,6 +70,7 @@ send_make(struct core *c, uint64_t number)
 		.flags = WIRE_CELL_FENCE,
 		.memory = limits.memory,
 		.file_size = limits.fsize,
+		.workspace = limits.workspace,
 		.processes = limits.pids,
 	};
 	int fd = -1;
@@ -279,7 +280,8 @@ core_cell_started(void *owner, struct wire_peer *peer, const void *record,
 
 /* --- the end --- */
 
-static void ended(struct core *c, struct core_cell *cell, const char *text);
+static void ended(
+    struct core *c, struct core_cell *cell, const char *text, bool full);
 
 /* Ended before the sandbox was asked for it: who would say so? */
 static void
@@ -288,7 +290,7 @@ never_made(struct core *c, uint64_t number)
 	struct core_cell *cell = core_cell_find(c, number);
 
 	if (cell) {
-		ended(c, cell, "");
+		ended(c, cell, "", false);
 	}
 }
 
@@ -323,7 +325,7 @@ unlink_cell(struct core *c, struct core_cell *cell)
 }
 
 static void
-ended(struct core *c, struct core_cell *cell, const char *text)
+ended(struct core *c, struct core_cell *cell, const char *text, bool full)
 {
 	uint64_t run = cell->run;
 	uint64_t api = cell->api;
@@ -339,7 +341,7 @@ ended(struct core *c, struct core_cell *cell, const char *text)
 	struct core_run *r = core_run_find(c, run);
 
 	if (r) {
-		core_run_cell_ended(c, r, text);
+		core_run_cell_ended(c, r, text, full);
 	} else if (!run) {
 		core_slot_give(c, slot);
 		core_api_sandbox_ended(c, api, text);
@@ -366,7 +368,7 @@ core_cell_ended(void *owner, struct wire_peer *peer, const void *record,
 	if (cell->lost && !text[0]) {
 		core_text(text, sizeof(text), "its egress ended");
 	}
-	ended(c, cell, text);
+	ended(c, cell, text, done->full != 0);
 }
 
 /* --- slots: which of the node's ids a run's cells have --- */

@@ -2,7 +2,8 @@
 /*
  * The disk's side of a batch: at the end of a turn the forming batch is closed
  * and given to the store; when the store says that it is durable its effects
- * run.  SQLite is done at once, PostgreSQL later: one path.
+ * run.  SQLite is done at once or when the disk is, PostgreSQL when the server
+ * is: one path.
  */
 #include <poll.h>
 #include <stdio.h>

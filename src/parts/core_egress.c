@@ -19,10 +19,11 @@ texts_ok(const struct wire_intent *in)
 	          wire_text_ok(in->query, sizeof(in->query)) &&
 	          in->refs <= WIRE_REFS_MAX && in->git <= WIRE_GIT_PUSH &&
 	          in->own_marks <= WIRE_OWN_MAX &&
-	          in->kind <= WIRE_ASKED_TUNNEL;
+	          in->kind <= WIRE_ASKED_TUNNEL && in->body <= WIRE_BODY_READ;
 
 	for (size_t n = 0; ok && n < in->refs; n++) {
-		ok = wire_text_ok(in->ref[n].name, sizeof(in->ref[n].name));
+		ok = wire_text_ok(in->ref[n].name, sizeof(in->ref[n].name)) &&
+		     wire_text_ok(in->ref[n].to, sizeof(in->ref[n].to));
 	}
 	return ok;
 }
@@ -40,12 +41,17 @@ copy_intent(struct core_intent *i, const struct wire_intent *in)
 	i->stale = in->stale;
 	i->method = arena_str(a, str_of(in->method));
 	i->path = arena_str(a, str_of(in->path));
+	i->query = arena_str(a, str_of(in->query));
+	i->known = (enum wire_body)in->body;
+	i->body_size = in->body_size;
+	memcpy(i->body_digest.bytes, in->body_digest, DIGEST_SIZE);
 	(void)str_copy(i->host, sizeof(i->host), str_of(in->host));
 	i->commands.complete = true;
 	for (size_t n = 0; n < in->refs; n++) {
 		struct policy_command *p = &i->commands.at[n];
 
 		p->ref = arena_str(a, str_of(in->ref[n].name));
+		p->new_id = arena_str(a, str_of(in->ref[n].to));
 		p->creates = in->ref[n].flags & WIRE_REF_CREATE;
 		p->deletes = in->ref[n].flags & WIRE_REF_DELETE;
 		i->commands.count++;
@@ -117,6 +123,7 @@ take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		.git = (enum policy_git)in->git,
 		.commands = known ? &i->commands : NULL,
 		.from_tool = str_of(cell->only_tool),
+		.call_approved = core_gate_covered(c, i),
 		.has_own_credentials = in->own_credentials,
 		.tunnel = i->tunnel,
 		.websocket = i->websocket,
@@ -348,6 +355,7 @@ core_egress_gone(struct core *c, struct core_cell *cell)
 
 	core_rates_drop(c, cell->number);
 	core_denials_end(c, cell);
+	core_gate_cell_over(c, cell);
 	for (struct core_intent *i = c->intents; i; i = next) {
 		next = i->next;
 		if (i->done || i->cell != cell->number) {

@@ -22,12 +22,24 @@ struct core_intent {
 	uint16_t port;
 	struct str method;
 	struct str path;
+	struct str query; /* written nowhere; its digest is */
+	enum wire_body known;
+	uint64_t body_size;
+	struct digest body_digest;
 	enum wire_git git;
 	struct policy_commands commands;
 	bool tls;             /* it was asked over TLS */
 	bool own_credentials; /* it brought some */
 	struct str from_tool;
-	const char *said; /* by the policy alone: allow, deny; NULL: unasked */
+	bool call_approved; /* a person allowed the call of from_tool */
+	const char *said;   /* by the policy alone: allow, ask, deny; NULL:
+	                     * unasked */
+	/* a gate's question (core_gate.c) */
+	struct str gate;
+	const struct policy_ask *ask; /* NULL: no gate holds it */
+	struct json *bound;           /* what an approval binds */
+	struct wait_subject subject;
+	struct str wait; /* the approval that it uses up */
 	/* how, by the rule */
 	struct str rule;
 	struct str credential;
@@ -79,6 +91,8 @@ void core_intent_judge(
 /* Why the rule cannot put its credential where it says: the credential is of a
  * kind that goes elsewhere, or nobody shows the place.  NULL: it can. */
 const char *core_place_problem(const struct core *c, struct core_intent *i);
+/* A bound of the rule, then commit: every gate is satisfied. */
+void core_intent_allowed(struct core *c, struct core_intent *i);
 /* What asked still stands: its cell, its run, under the same claim. */
 bool core_intent_in_force(struct core *c, const struct core_intent *i);
 /* Written down; goes on when that is on the disk. */
@@ -86,6 +100,8 @@ void core_intent_commit(struct core *c, struct core_intent *i);
 struct core_refusal {
 	uint32_t status;
 	const char *error;
+	struct str wait; /* of "approval_required": what a person decides */
+	bool put;        /* it is asked for the first time: always written */
 	struct str rule;
 	struct str reason;
 	struct str next;
@@ -130,6 +146,18 @@ void core_intent_unfit(struct core *c, struct core_intent *i,
 bool core_denial_said(struct core_cell *cell, struct buf *text);
 /* The cell is gone: one head for those that were counted and not told. */
 void core_denials_end(struct core *c, struct core_cell *cell);
+/* core_gate.c: gates hold this request.  It is refused with the id of what
+ * waits, or goes on by an approval that is not used up. */
+void core_gate_ask(struct core *c, struct core_intent *i,
+    const struct policy_request_decision *d);
+/* Uses its approval up, in the batch of the intent; false: it cannot, and the
+ * request was refused. */
+bool core_gate_use(struct core *c, struct core_intent *i);
+/* A person allowed the call that this request is of. */
+bool core_gate_covered(struct core *c, const struct core_intent *i);
+/* The cell is gone: nobody waits for an answer to what it asked. */
+void core_gate_cell_over(struct core *c, const struct core_cell *cell);
+
 /* core_ca.c: fills has_ca and ca of a go; fd: to be sent along, where the cell
  * (NULL: always) has not been given it yet. */
 int core_ca_put(struct core *c, const char *path, struct core_cell *cell,

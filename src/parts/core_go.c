@@ -40,7 +40,9 @@ core_go_fill(struct core *c, struct core_intent *i, struct wire_go *go, int *ca,
 	go->tls = i->tls_up && !i->tunnel;
 	go->keep_credentials = i->keep_credentials;
 	go->websocket = i->bounds && i->bounds->websocket;
-	go->renews = core_oauth_renews(c, i);
+	/* What a person allowed leaves once. */
+	go->once = i->wait.len > 0;
+	go->renews = !go->once && core_oauth_renews(c, i);
 	fill_bounds(c, i, go);
 	core_text(go->placeholder, sizeof(go->placeholder),
 	    arena_z(&i->arena, i->placeholder));

@@ -43,7 +43,8 @@ static bool
 may_share(const struct core_intent *i)
 {
 	return i->cell && !i->done && i->bounds && !i->bounds->volume_max &&
-	       !i->tunnel && !i->stale && i->use == WIRE_USE_ACCESS;
+	       !i->tunnel && !i->stale && i->use == WIRE_USE_ACCESS &&
+	       !i->wait.len; /* what a person allowed goes by itself */
 }
 
 /* A go says nothing of these two that differs but their numbers. */

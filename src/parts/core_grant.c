@@ -94,7 +94,7 @@ void
 core_grant_request(struct core *c, const struct core_run *r, struct arena *a,
     const struct policy_request *request, struct policy_request_decision *d)
 {
-	if (r && r->ceiling.bounded && d->verdict == POLICY_ALLOW) {
+	if (r && r->ceiling.bounded && d->verdict != POLICY_DENY) {
 		struct grant_house house = house_of(c, a);
 
 		grant_request(a, &house, &r->ceiling, request, d);

@@ -15,20 +15,20 @@
 
 /* `roles = "…"` is relative to the folder of handrail.toml. */
 static struct str
-roles_folder(struct core *c)
+roles_folder(struct core *c, const struct core_house *next)
 {
 	struct arena *a = &c->house.arena;
 	struct str file = str_of(c->config_file);
 	size_t slash = file.len;
 
-	if (c->house.config.roles.len && c->house.config.roles.at[0] == '/') {
-		return arena_str(a, c->house.config.roles);
+	if (next->config.roles.len && next->config.roles.at[0] == '/') {
+		return arena_str(a, next->config.roles);
 	}
 	while (slash > 0 && file.at[slash - 1] != '/') {
 		slash--;
 	}
 	return arena_printf(a, STR_FMT STR_FMT, (int)slash, file.at,
-	    STR_ARG(c->house.config.roles));
+	    STR_ARG(next->config.roles));
 }
 
 static struct names
@@ -54,18 +54,19 @@ credential_names(struct core *c)
 /* What `role check` refuses does not run: a gated effect that is also
  * reachable ungated, a gate that nobody of this house could open. */
 static int
-check_policy(struct core *c, const struct core_role *r, struct err *e)
+check_policy(struct core *c, const struct core_house *next,
+    const struct core_role *r, struct err *e)
 {
 	struct arena *a = &c->house.arena;
 	struct policy_tool *tools =
 	    arena_array(a, r->catalogue.count + 1, sizeof(*tools));
 	struct str *operators =
-	    arena_array(a, c->house.operator_count + 1, sizeof(*operators));
+	    arena_array(a, next->operator_count + 1, sizeof(*operators));
 	struct policy_house house = {
 		.tools = tools,
 		.tool_count = r->catalogue.count,
 		.operators = operators,
-		.operator_count = c->house.operator_count,
+		.operator_count = next->operator_count,
 		.role = r->role->name,
 	};
 	const struct policy_finding *findings;
@@ -83,8 +84,8 @@ check_policy(struct core *c, const struct core_role *r, struct err *e)
 		(void)json_text(http, "url", &url);
 		policy_tool_place(a, &tools[i], method, url);
 	}
-	for (size_t i = 0; i < c->house.operator_count; i++) {
-		operators[i] = str_of(c->house.operators[i].name);
+	for (size_t i = 0; i < next->operator_count; i++) {
+		operators[i] = str_of(next->operators[i].name);
 	}
 	policy_check(a, r->policy, &house, &findings, &count);
 	for (size_t i = 0; i < count; i++) {
@@ -117,8 +118,8 @@ check_authorities(struct core *c, const struct core_role *r, struct err *e)
 }
 
 static int
-load_parts(
-    struct core *c, struct core_role *r, struct str folder, struct err *e)
+load_parts(struct core *c, const struct core_house *next, struct core_role *r,
+    struct str folder, struct err *e)
 {
 	struct arena *a = &c->house.arena;
 	struct str dir = arena_printf(
@@ -133,8 +134,8 @@ load_parts(
 	if (policy_load(a, gates.at, &r->policy, e) ||
 	    tools_load(a, dir.at, &r->catalogue, e) ||
 	    tools_check_role(&r->catalogue, r->role, e) ||
-	    roles_check_models(r->role, &c->house.config, e) ||
-	    check_policy(c, r, e) || check_authorities(c, r, e)) {
+	    roles_check_models(r->role, &next->config, e) ||
+	    check_policy(c, next, r, e) || check_authorities(c, r, e)) {
 		return -1;
 	}
 	r->seen = tools_for(a, &r->catalogue, &r->who, &credentials);
@@ -143,9 +144,9 @@ load_parts(
 }
 
 static void
-name_role(struct core *c, struct core_role *r)
+name_role(const struct core_house *next, struct core_role *r)
 {
-	r->who = c->house.home;
+	r->who = next->home;
 	(void)str_copy(r->name, sizeof(r->name), r->role->name);
 	(void)str_copy(r->who.role, sizeof(r->who.role), r->role->name);
 	roles_print_identity(&r->who, r->identity);
@@ -252,25 +253,25 @@ follow(struct core *c)
 }
 
 static int
-load_roles(struct core *c, bool first, struct err *e)
+load_roles(struct core *c, struct core_house *next, bool first, struct err *e)
 {
 	struct arena *a = &c->house.arena;
-	struct str folder = roles_folder(c);
+	struct str folder = roles_folder(c, next);
 	struct roles all;
 
 	if (roles_load_dir(a, folder.at, &all, e)) {
 		return -1;
 	}
-	struct core_role *roles =
-	    arena_array(a, all.count ? all.count : 1, sizeof(*roles));
-
+	next->role_count = all.count;
+	next->roles =
+	    arena_array(a, all.count ? all.count : 1, sizeof(*next->roles));
 	for (size_t i = 0; i < all.count; i++) {
-		struct core_role *r = &roles[i];
+		struct core_role *r = &next->roles[i];
 		struct err why = { 0 };
 
 		r->role = &all.at[i];
-		name_role(c, r);
-		if (load_parts(c, r, folder, &why) == 0) {
+		name_role(next, r);
+		if (load_parts(c, next, r, folder, &why) == 0) {
 			continue;
 		}
 		if (first) {
@@ -279,17 +280,11 @@ load_roles(struct core *c, bool first, struct err *e)
 		}
 		close_role(c, r, &why);
 	}
-	c->house.roles = roles;
-	c->house.role_count = all.count;
-	follow(c);
-	for (size_t i = 0; i < all.count; i++) {
-		policy_in_force(c, &roles[i]);
-	}
 	return 0;
 }
 
 static int
-load_operators(struct core *c, struct err *e)
+load_operators(struct core *c, struct core_house *next, struct err *e)
 {
 	struct str rest = str_of(part_arg(&c->part, "operators"));
 	struct str one;
@@ -298,12 +293,11 @@ load_operators(struct core *c, struct err *e)
 	for (size_t i = 0; i < rest.len; i++) {
 		most += rest.at[i] == ',';
 	}
-	c->house.operators =
-	    arena_array(&c->house.arena, most + 1, sizeof(*c->house.operators));
-	c->house.operator_count = 0;
+	next->operators =
+	    arena_array(&c->house.arena, most + 1, sizeof(*next->operators));
 	while (str_cut(&rest, ',', &one)) {
 		struct core_operator *o =
-		    &c->house.operators[c->house.operator_count++];
+		    &next->operators[next->operator_count++];
 		struct str name;
 		struct str uid;
 		uint64_t number;
@@ -319,25 +313,45 @@ load_operators(struct core *c, struct err *e)
 	return 0;
 }
 
+static int
+load_home(struct core_house *next, struct err *e)
+{
+	struct identity *home = &next->home;
+
+	return str_copy(
+	           home->device, sizeof(home->device), next->config.device) &&
+	               str_copy(home->client, sizeof(home->client),
+	                   next->config.client)
+	           ? 0
+	           : err_set(e, ERR_INPUT, "device or client is too long");
+}
+
+/* All of it was read and checked: from here on it is in force. */
+static void
+take_over(struct core *c, struct core_house *next)
+{
+	next->arena = c->house.arena;
+	c->house = *next;
+	core_witness_follow(c);
+	follow(c);
+	for (size_t i = 0; i < c->house.role_count; i++) {
+		policy_in_force(c, &c->house.roles[i]);
+	}
+}
+
 int
 core_house_load(struct core *c, bool first, struct err *e)
 {
-	struct config config;
+	struct core_house next = { 0 };
 
-	if (roles_load_config(&c->house.arena, c->config_file, &config, e)) {
+	if (roles_load_config(
+	        &c->house.arena, c->config_file, &next.config, e) ||
+	    load_home(&next, e) || core_witness_check(&next.config, e) ||
+	    load_operators(c, &next, e) || load_roles(c, &next, first, e)) {
 		return -1;
 	}
-	c->house.config = config;
-	if (!str_copy(c->house.home.device, sizeof(c->house.home.device),
-	        config.device) ||
-	    !str_copy(c->house.home.client, sizeof(c->house.home.client),
-	        config.client)) {
-		return err_set(e, ERR_INPUT, "device or client is too long");
-	}
-	return core_witness_load(c, e) || load_operators(c, e) ||
-	               load_roles(c, first, e)
-	           ? -1
-	           : 0;
+	take_over(c, &next);
+	return 0;
 }
 
 struct core_role *

@@ -44,6 +44,7 @@ fill_own(struct core_intent *i, const struct core_http *h,
 	i->rule = arena_str(a, h->rule);
 	i->method = arena_str(a, h->method);
 	i->path = at->path;
+	i->query = at->query;
 	i->target = at->has_query ? arena_printf(a, STR_FMT "?" STR_FMT,
 	                                STR_ARG(at->path), STR_ARG(at->query))
 	                          : at->path;
@@ -163,6 +164,7 @@ core_http_tool(struct core *c, struct core_call *k, core_http_done_fn *done)
 		.method = i->method,
 		.path = i->path,
 		.from_tool = k->name,
+		.call_approved = core_gate_covered(c, i),
 	};
 
 	core_intent_judge(c, i, &request);
@@ -174,7 +176,8 @@ static bool
 goes_again(
     struct core *c, struct core_intent *i, const struct wire_http_done *done)
 {
-	if (!done->ok || done->status != 401 || !core_oauth_renews(c, i)) {
+	if (!done->ok || done->status != 401 || i->wait.len ||
+	    !core_oauth_renews(c, i)) {
 		return false;
 	}
 	i->stale = i->version;

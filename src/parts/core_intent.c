@@ -106,6 +106,15 @@ write_asked(const struct core_intent *i, struct json_out *o)
 	if (i->from_tool.len) {
 		json_out_str(o, "from_tool", i->from_tool);
 	}
+	if (i->call_approved) {
+		json_out_bool(o, "call_approved", true);
+	}
+	if (i->ask) {
+		json_out_str(o, "gate", i->gate);
+	}
+	if (i->wait.len) {
+		json_out_str(o, "wait", i->wait);
+	}
 }
 
 static void
@@ -199,20 +208,28 @@ core_intent_refuse(
 	auto_buf body = { 0 };
 	auto_buf reason = { 0 };
 	struct json_out o;
-	bool said = core_denial_said(core_cell_find(c, i->cell), &reason);
+	bool said =
+	    core_denial_said(core_cell_find(c, i->cell), &reason) || why->put;
 
 	if (said) {
 		buf_add(&reason, why->reason);
 		json_out_init(&o, &body);
 		write_request(i, &o);
 		json_out_z(&o, "error", why->error);
+		if (why->wait.len) {
+			json_out_str(&o, "wait", why->wait);
+			json_out_value(&o, "arguments", i->bound);
+		}
 		json_out_str(&o, "reason", buf_str(&reason));
 		json_out_str(&o, "next", why->next);
 		json_out_end(&o, '}');
-		request_event(
-		    c, i, BOOK_REQUEST_DENIED, why->rule, buf_str(&body));
+		request_event(c, i,
+		    why->wait.len ? BOOK_REQUEST_ASKED : BOOK_REQUEST_DENIED,
+		    why->rule, buf_str(&body));
 	}
 	i->refusal.id = i->id;
+	core_text(i->refusal.wait, sizeof(i->refusal.wait),
+	    arena_z(&i->arena, why->wait));
 	i->refusal.status = why->status;
 	core_text(i->refusal.error, sizeof(i->refusal.error), why->error);
 	core_text(i->refusal.rule, sizeof(i->refusal.rule),
@@ -325,7 +342,7 @@ core_intent_commit(struct core *c, struct core_intent *i)
 	auto_buf body = { 0 };
 	struct json_out o;
 
-	if (core_oauth_holds(c, i)) {
+	if (core_oauth_holds(c, i) || (i->wait.len && !core_gate_use(c, i))) {
 		return;
 	}
 	json_out_init(&o, &body);
@@ -352,6 +369,29 @@ take_asked(struct core_intent *i, const struct policy_request *r,
 	i->tls = r->tls;
 	i->own_credentials = r->has_own_credentials;
 	i->from_tool = arena_str(&i->arena, r->from_tool);
+	i->call_approved = r->call_approved;
+}
+
+void
+core_intent_allowed(struct core *c, struct core_intent *i)
+{
+	const char *used_up = core_rate_take(c, i);
+
+	if (used_up) {
+		struct core_refusal why = {
+			.status = 429,
+			.error = "denied",
+			.rule = i->rule,
+			.reason = str_of(used_up),
+			.next =
+			    STR("wait, or a wider rate or volume_max in the "
+			        "rule"),
+		};
+
+		core_intent_refuse(c, i, &why);
+		return;
+	}
+	core_intent_commit(c, i);
 }
 
 void
@@ -375,7 +415,7 @@ core_intent_judge(
 	policy_request(&i->arena, i->role->policy, r, &d);
 	take_asked(i, r, d.verdict);
 	core_grant_request(c, core_run_find(c, i->run), &i->arena, r, &d);
-	if (d.verdict != POLICY_ALLOW) {
+	if (d.verdict == POLICY_DENY) {
 		struct core_refusal why = {
 			.status = 403,
 			.error = "denied",
@@ -403,24 +443,12 @@ core_intent_judge(
 		core_intent_refuse(c, i, &why);
 		return;
 	}
-	const char *used_up = core_rate_take(c, i);
-
-	if (used_up) {
-		struct core_refusal why = {
-			.status = 429,
-			.error = "denied",
-			.rule = d.rule,
-			.reason = str_of(used_up),
-			.next =
-			    STR("wait, or a wider rate or volume_max in the "
-			        "rule"),
-		};
-
-		core_intent_refuse(c, i, &why);
-		return;
-	}
 	i->policy = i->role->policy_digest;
-	core_intent_commit(c, i);
+	if (d.verdict == POLICY_ASK) {
+		core_gate_ask(c, i, &d);
+	} else {
+		core_intent_allowed(c, i);
+	}
 }
 
 void

@@ -77,7 +77,8 @@ struct core_failure {
 };
 void core_run_close(
     struct core *c, struct core_run *r, enum core_run_then then);
-void core_run_cell_ended(struct core *c, struct core_run *r, const char *why);
+void core_run_cell_ended(
+    struct core *c, struct core_run *r, const char *why, bool full);
 void core_agent_send_result(
     struct core_run *r, uint32_t ordinal, struct str settled);
 /* core_work.c: workspaces of ended runs go, also those of an earlier house. */

@@ -14,7 +14,6 @@
 
 #define LOGIN_US   (15 * CLOCK_MINUTE)
 #define LOGINS_MAX 64
-#define ISSUER_US  (15 * CLOCK_SECOND)
 #define SLOWER_US  (5 * CLOCK_SECOND) /* RFC 8628, 3.5 */
 
 enum flow { FLOW_CODE, FLOW_DEVICE, FLOW_CLIENT };
@@ -195,8 +194,8 @@ ask_row(struct core *c, struct core_ask *ask, const struct core_credential *k,
 	return 0;
 }
 
-static int
-begin_new(struct core *c, struct core_ask *ask, struct err *e)
+int
+core_login_new(struct core *c, struct core_ask *ask, struct err *e)
 {
 	struct core_credential *draft =
 	    core_draft_read(c, &ask->arena, ask->body, e);
@@ -208,98 +207,12 @@ begin_new(struct core *c, struct core_ask *ask, struct err *e)
 	ask->putting = true;
 	result = draft->issuer[0] ? ask_row(c, ask, draft, e)
 	                          : err_set(e, ERR_INPUT,
-	                                "a login wants a token_endpoint, or "
-	                                "an issuer that names its own");
+	                                "a login wants a token_endpoint, an "
+	                                "issuer that names its own, or the "
+	                                "mcp_server_url of a server that names "
+	                                "its issuer");
 	core_credential_free(draft);
 	return result;
-}
-
-/* --- what an issuer says of itself (RFC 8414) -------------------------------
- */
-
-static void
-learn(struct core_ask *ask, const char *key, struct str value)
-{
-	struct json *body;
-
-	if (value.len && !json_get(ask->body, key)) {
-		body = json_copy(&ask->arena, ask->body);
-		(void)json_set_str(&ask->arena, body, key, value);
-		ask->body = body;
-	}
-}
-
-static int
-take_metadata(struct core *c, struct core_ask *ask,
-    const struct wire_http_done *head, struct str body, struct err *e)
-{
-	struct oauth_metadata m = { 0 };
-	struct core_place token = { 0 };
-	struct core_place device = { 0 };
-
-	if (!head->ok || head->status != 200) {
-		return err_set(e, ERR_UNAVAILABLE,
-		    "the issuer names no endpoints of its own (%.100s%u): say "
-		    "--token-endpoint and the others",
-		    head->ok ? "HTTP " : head->text, head->status);
-	}
-	if (oauth_metadata_read(
-	        &ask->arena, said(ask->body, "issuer"), body, &m, e) ||
-	    core_place_parse(&ask->arena, m.token, &token, e)) {
-		return -1;
-	}
-	learn(ask, "token_endpoint", m.token);
-	learn(ask, "authorization_endpoint", m.authorization);
-	if (m.device.len &&
-	    core_place_parse(&ask->arena, m.device, &device, e) == 0 &&
-	    strcmp(token.host.text, device.host.text) == 0 &&
-	    token.port == device.port) {
-		learn(ask, "device_authorization_endpoint", m.device);
-	}
-	learn(ask, "names_issuer", m.names_issuer ? STR("true") : STR(""));
-	return begin_new(c, ask, e);
-}
-
-static void
-discovered(struct core *c, uint64_t number, const struct wire_http_done *head,
-    struct str body)
-{
-	struct core_ask *ask = core_ask_find(c, number);
-	struct err e = { 0 };
-
-	if (ask && take_metadata(c, ask, head, body, &e)) {
-		core_answer_err_after(c, ask, &e);
-	}
-}
-
-static int
-discover(struct core *c, struct core_ask *ask, struct err *e)
-{
-	struct arena *a = &ask->arena;
-	const struct config_issuer *how;
-	auto_buf url = { 0 };
-	struct str host;
-
-	if (oauth_metadata_url(said(ask->body, "issuer"), &url, e) ||
-	    core_login_issuer(c, a, ask->body, &host, e)) {
-		return -1;
-	}
-	how = roles_find_issuer(&c->house.config, host);
-	struct core_http h = {
-		.rule = STR("vault.login"),
-		.method = STR("GET"),
-		.url = buf_str(&url),
-		.headers = STR("Accept: application/json\r\n"),
-		.upstream = how ? how->upstream : STR(""),
-		.ca = how ? how->ca : STR(""),
-		.timeout = ISSUER_US,
-		.answer_limit = OAUTH_ANSWER_MAX,
-		.number = ask->number,
-		.done = discovered,
-	};
-
-	(void)core_http_do(c, &h);
-	return 0;
 }
 
 int
@@ -318,10 +231,8 @@ route_login(struct core *c, struct core_ask *ask, struct err *e)
 		return core_draft_mutable(ask->body, e) ? -1
 		                                        : ask_row(c, ask, k, e);
 	}
-	return said(ask->body, "issuer").len &&
-	               !said(ask->body, "token_endpoint").len
-	           ? discover(c, ask, e)
-	           : begin_new(c, ask, e);
+	return core_login_learns(ask) ? core_login_learn(c, ask, e)
+	                              : core_login_new(c, ask, e);
 }
 
 /* --- how it ends -----------------------------------------------------------

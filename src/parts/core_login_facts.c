@@ -17,10 +17,9 @@ said(const struct json *body, const char *key)
 /* V04: https alone, by a name that is looked up and judged; another way is the
  * operator's, in [issuer.NAME]. */
 static int
-check_endpoint(struct core *c, struct arena *a, const struct json *body,
-    const char *key, struct core_place *at, struct err *e)
+check_url(struct core *c, struct arena *a, const char *key, struct str url,
+    struct core_place *at, struct err *e)
 {
-	struct str url = said(body, key);
 	struct str host;
 
 	if (core_place_parse(a, url, at, e)) {
@@ -45,13 +44,20 @@ check_endpoint(struct core *c, struct arena *a, const struct json *body,
 	return 0;
 }
 
+static int
+check_endpoint(struct core *c, struct arena *a, const struct json *body,
+    const char *key, struct core_place *at, struct err *e)
+{
+	return check_url(c, a, key, said(body, key), at, e);
+}
+
 int
-core_login_issuer(struct core *c, struct arena *a, const struct json *body,
-    struct str *host, struct err *e)
+core_login_host(struct core *c, struct arena *a, const char *key,
+    struct str url, struct str *host, struct err *e)
 {
 	struct core_place at = { 0 };
 
-	if (check_endpoint(c, a, body, "issuer", &at, e)) {
+	if (check_url(c, a, key, url, &at, e)) {
 		return -1;
 	}
 	*host = at.port == 443

@@ -41,7 +41,8 @@ struct str core_oauth_fact(
  * or was refused because none can be made.  Starts what is due. */
 bool core_oauth_holds(struct core *c, struct core_intent *i);
 /* R04: a sandbox asks a token endpoint itself; the vault keeps what is
- * answered, for that sandbox alone, and core remembers that it does. */
+ * answered, for that sandbox alone, and core remembers that it does: of
+ * CORE_TAKEN_MAX credentials, and of no more is asked. */
 void core_oauth_take(
     struct core *c, struct core_intent *i, struct str credential);
 void core_oauth_taken(
@@ -61,9 +62,18 @@ wire_take_fn core_vault_kept;
 /* The facts of a credential of tokens that only a login needs. */
 int core_login_facts(struct core *c, struct arena *a, const struct json *body,
     const struct core_credential *k, struct err *e) MUST_CHECK;
-/* The issuer's host[:port], where it may be asked what it says of itself. */
-int core_login_issuer(struct core *c, struct arena *a, const struct json *body,
-    struct str *host, struct err *e) MUST_CHECK;
+/* The host[:port] of a URL, where it may be asked what it says of itself; key
+ * names it in errors. */
+int core_login_host(struct core *c, struct arena *a, const char *key,
+    struct str url, struct str *host, struct err *e) MUST_CHECK;
+/* core_login_learn.c: it is not told where tokens are had, and can learn it;
+ * then comes core_login_new. */
+bool core_login_learns(const struct core_ask *ask);
+int core_login_learn(
+    struct core *c, struct core_ask *ask, struct err *e) MUST_CHECK;
+/* A login for a new credential, all of which is known. */
+int core_login_new(
+    struct core *c, struct core_ask *ask, struct err *e) MUST_CHECK;
 /* The vault has made the first or next row of a login. */
 /* ERR_CONFLICT: its tokens are being renewed, one would undo the other. */
 int core_login_alone(

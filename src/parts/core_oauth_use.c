@@ -123,6 +123,60 @@ has_taken(struct core *c, const struct core_intent *i)
 	return false;
 }
 
+/* Is this the first of those under way that ask for the same? */
+static bool
+first_asking(const struct core *c, const struct core_intent *i)
+{
+	const struct core_intent *one = c->intents;
+
+	while (one->cell != i->cell || one->use != WIRE_USE_TAKE ||
+	       !str_eq(one->credential, i->credential)) {
+		one = one->next;
+	}
+	return one == i;
+}
+
+/* With what is being asked for, tokens of so many credentials as one sandbox
+ * may have: of another there would be no place to remember it, and the house's
+ * own would be lent in its stead. */
+static bool
+takes_too_many(struct core *c, const struct core_intent *i)
+{
+	const struct core_cell *cell = core_cell_find(c, i->cell);
+	size_t count = 0;
+
+	if (!cell || has_taken(c, i)) {
+		return false;
+	}
+	for (size_t n = 0; n < COUNT(cell->taken); n++) {
+		count += cell->taken[n][0] != '\0';
+	}
+	for (const struct core_intent *one = c->intents; one; one = one->next) {
+		count += one->cell == i->cell && one->use == WIRE_USE_TAKE &&
+		         !one->refusal.status &&
+		         !str_eq(one->credential, i->credential) &&
+		         !has_taken(c, one) && first_asking(c, one);
+	}
+	return count >= COUNT(cell->taken);
+}
+
+static void
+refuse_taking(struct core *c, struct core_intent *i)
+{
+	struct core_refusal why = {
+		.status = 403,
+		.error = "denied",
+		.rule = i->rule,
+		.reason = arena_printf(&i->arena,
+		    "this sandbox has asked for tokens of %d credentials, and "
+		    "no sandbox holds more",
+		    CORE_TAKEN_MAX),
+		.next = STR("ask for them in tasks of their own"),
+	};
+
+	core_intent_refuse(c, i, &why);
+}
+
 bool
 core_oauth_renews(struct core *c, const struct core_intent *i)
 {
@@ -141,6 +195,10 @@ core_oauth_holds(struct core *c, struct core_intent *i)
 	enum wire_use use;
 	enum age age;
 
+	if (i->use == WIRE_USE_TAKE && takes_too_many(c, i)) {
+		refuse_taking(c, i);
+		return true;
+	}
 	if (!i->credential.len || i->use != WIRE_USE_ACCESS || i->committed) {
 		return false;
 	}

@@ -2,8 +2,9 @@
 /*
  * The tree is signed after `[audit] every` events, and at the latest `wait`
  * after the first that is not covered; then the note goes where `publish` says.
- * From the moment a note has left this machine, nobody on it can change what is
- * before it unseen.
+ * Where it was not taken it is tried again, after `wait` that doubles each
+ * time. From the moment a note has left this machine, nobody on it can change
+ * what is before it unseen.
  *
  *   idle → signing → committing → witnesses → sending → idle
  *
@@ -20,15 +21,18 @@
 
 #define RULE       "audit.publish"
 #define AGAIN_US   (30 * CLOCK_SECOND)
+#define LATEST_US  (3600 * CLOCK_SECOND) /* between two tries */
 #define TIMEOUT_US (10 * CLOCK_SECOND)
 #define KEY        "checkpoint" /* the row meta/… : the newest note */
 
 struct core_publish {
 	struct loop_timer timer;
-	uint64_t told; /* events since the tree was signed */
+	uint64_t told;   /* events since the tree that was signed last */
+	uint64_t newest; /* the last of them: its number */
 	bool armed;
 	bool busy;
-	struct buf note; /* that is under way */
+	unsigned failures; /* since all who are to have a tree had one */
+	struct buf note;   /* that is under way */
 	struct book_root root;
 	uint64_t out; /* size of the newest tree that got out */
 	struct wall out_at;
@@ -55,20 +59,38 @@ arm(struct core *c, int64_t us)
 	    mono_after(loop_now(c->part.loop), us), due, c);
 }
 
-/* Events came meanwhile: they wait their own time. */
+static int64_t
+next_try(const struct core *c)
+{
+	int64_t us = c->house.config.audit.wait;
+
+	for (unsigned n = 1; n < c->publish->failures && us < LATEST_US; n++) {
+		us *= 2;
+	}
+	return us < LATEST_US ? us : LATEST_US;
+}
+
+/* Events came meanwhile: they wait their own time.  A house where nothing
+ * happens any more still owes its last tree to who did not take it. */
 static void
 rest(struct core *c)
 {
 	struct core_publish *p = publish(c);
+	const struct config_audit *a = &c->house.config.audit;
 
 	p->busy = false;
 	if (p->problem[0]) {
 		log_line(LOG_ERROR, "audit", "publish: %s", p->problem);
 	}
+	if (p->problem[0] || core_witness_owed(c)) {
+		p->failures++;
+	} else {
+		p->failures = 0;
+	}
 	if (p->told) {
-		arm(c, p->told >= c->house.config.audit.every
-		           ? 0
-		           : c->house.config.audit.wait);
+		arm(c, p->told >= a->every ? 0 : a->wait);
+	} else if (p->failures) {
+		arm(c, next_try(c));
 	}
 }
 
@@ -117,44 +139,15 @@ to_file(struct core *c, struct str url)
 	got_out(c);
 }
 
-/* --- to a URL, with what witnesses say to it --- */
+/* --- to a URL --- */
 
-/* A line of another name in the form of a signature. */
-static bool
-is_cosign(struct str line)
-{
-	static const struct str dash = { "\xe2\x80\x94 ", 4 };
-	struct str rest = line;
-	struct str name;
-
-	if (!str_starts(line, dash)) {
-		return false;
-	}
-	rest = str_sub(line, dash.len, line.len);
-	return str_cut(&rest, ' ', &name) && name.len &&
-	       !str_eq_z(name, CORE_ORIGIN) && rest.len &&
-	       !str_has(rest, ' ') && !str_has(rest, '\r');
-}
-
+/* Who takes notes may answer with what witnesses say to this one. */
 static void
 keep_cosigns(struct core *c, struct str answer)
 {
 	struct core_publish *p = publish(c);
-	struct str rest = answer;
-	struct str line;
-	struct book_root same;
-	struct err e = { 0 };
-	size_t before = p->note.len;
 
-	for (int n = 0; n < 8 && rest.len; n++) {
-		(void)str_cut(&rest, '\n', &line);
-		if (is_cosign(line)) {
-			buf_add(&p->note, line);
-			buf_add_byte(&p->note, '\n');
-		}
-	}
-	if (p->note.len > before &&
-	    book_note_read(buf_str(&p->note), &same, &e) == 0) {
+	if (core_witness_add(c, &p->root, answer, &p->note)) {
 		core_row(c, "meta", STR(KEY), buf_str(&p->note), p->root.size);
 	}
 }
@@ -243,7 +236,8 @@ is_signed(struct core *c, uint64_t number, const struct book_root *root,
 		return;
 	}
 	p->root = *root;
-	p->told = 0;
+	/* What came while it was being signed is not under it. */
+	p->told = p->newest > root->size ? p->newest - root->size : 0;
 	buf_clear(&p->note);
 	buf_add(&p->note, note);
 	core_row(c, "meta", STR(KEY), note, root->size);
@@ -259,7 +253,7 @@ due(void *owner)
 	struct err e = { 0 };
 
 	p->armed = false;
-	if (p->busy || !p->told || c->draining) {
+	if (p->busy || (!p->told && !p->failures) || c->draining) {
 		return;
 	}
 	if (core_stalled(c)[0] || core_sign_tree(c, is_signed, 0, &e)) {
@@ -280,13 +274,14 @@ core_publish_saw(struct core *c, const struct book_head *head)
 		return;
 	}
 	p->told++;
+	p->newest = head->seq;
 	/* Before the configuration is read nothing is due. */
 	if (p->busy || !a->every) {
 		return;
 	}
 	if (p->told == a->every) {
 		arm(c, 0);
-	} else if (!p->armed) {
+	} else if (!p->armed || p->told == 1) {
 		arm(c, a->wait);
 	}
 }

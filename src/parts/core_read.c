@@ -238,7 +238,10 @@ core_task_record(
 	const struct queue_task *t = queue_find(c->queue, task);
 	size_t before = out->len;
 
-	for (unsigned i = 0; i <= c->book.flight_count; i++) {
+	/* It was written with its put, and not again. */
+	bool written = t && t->put_seq <= c->book.durable;
+
+	for (unsigned i = 0; !written && i <= c->book.flight_count; i++) {
 		if (unwritten_record(batch_at(c, i), task, out)) {
 			return 0;
 		}

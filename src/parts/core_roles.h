@@ -36,6 +36,8 @@ struct core_house {
 	size_t operator_count;
 };
 
+/* All or nothing: what fails leaves in force what was.  (A role with a fault of
+ * its own is no failure but at the first: it is closed.) */
 int core_house_load(struct core *c, bool first, struct err *e) MUST_CHECK;
 struct core_role *core_role_find(struct core *c, struct str any_form);
 /* A call of it gets a cell of its own: its contract says so, or an egress rule
@@ -54,7 +56,8 @@ int core_text_get(struct core *c, struct digest digest, struct buf *out,
     struct err *e) MUST_CHECK;
 /* Heads for operators, tokens, keys that the book does not know yet. */
 int core_operators_know(struct core *c, struct err *e) MUST_CHECK;
-void core_key_know(struct core *c);
+/* ERR_CONFLICT: the vault has another root key than the book was kept with. */
+int core_key_know(struct core *c, struct err *e) MUST_CHECK;
 void core_signer(const struct core *c, struct buf *line);
 
 #include "parts/core_vault.h"

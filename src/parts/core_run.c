@@ -521,11 +521,16 @@ core_run_again(struct core *c, struct core_run *r)
 }
 
 void
-core_run_cell_ended(struct core *c, struct core_run *r, const char *why)
+core_run_cell_ended(
+    struct core *c, struct core_run *r, const char *why, bool full)
 {
 	r->cell = 0;
 	if (r->phase == RUN_CLOSING) {
 		maybe_closed(c, r);
+		return;
+	}
+	if (full && !r->settled) { /* another cell would end of it again */
+		core_run_fail(c, r, "workspace_full", "resolvable", why);
 		return;
 	}
 	if (why[0]) { /* nobody asked for it */

@@ -330,6 +330,7 @@ stop_all(struct core *c)
 
 /* --- going on --- */
 
+/* That a run parks for: what is of no call holds up nobody. */
 static bool
 has_open_wait(const struct core *c, struct book_id run)
 {
@@ -339,7 +340,7 @@ has_open_wait(const struct core *c, struct book_id run)
 
 	book_id_text(run, text);
 	while (wait_of_run(c->waits, str_of(text), &at, &m)) {
-		if (m.state == WAIT_OPEN) {
+		if (m.state == WAIT_OPEN && m.of_call) {
 			return true;
 		}
 	}

@@ -177,30 +177,43 @@ core_signer(const struct core *c, struct buf *line)
 	book_signer_text(&signer, line);
 }
 
-void
-core_key_know(struct core *c)
+static int
+another_key(const struct core *c, struct str is, struct str was, struct err *e)
+{
+	return err_set(e, ERR_CONFLICT,
+	    "the vault's root key is not the one that this book was kept with: "
+	    "it signs as " STR_FMT ", the book knows " STR_FMT
+	    ". No credential and no decision of before could be opened. Put "
+	    "the "
+	    "old key back (%s/vault.key, or where `handrail vault migrate` put "
+	    "it), or begin with another --state",
+	    STR_ARG(is), STR_ARG(was), c->state);
+}
+
+int
+core_key_know(struct core *c, struct err *e)
 {
 	auto_buf line = { 0 };
-	auto_buf old = { 0 };
+	auto_buf known = { 0 };
 	auto_buf body = { 0 };
 	struct json_out o;
-	uint64_t version = 0;
-	struct err e = { 0 };
 
 	core_signer(c, &line);
-	if (store_row_get(c->book.store, STR("meta"), STR("signer"), &old,
-	        &version, &e)) {
-		version = 0;
+	if (store_row_get(
+	        c->book.store, STR("meta"), STR("signer"), &known, NULL, e)) {
+		if (e->kind != ERR_MISSING) {
+			return -1;
+		}
+		*e = (struct err){ 0 };
 	}
-	if (str_eq(buf_str(&old), buf_str(&line))) {
-		return;
+	if (known.len) {
+		return str_eq(buf_str(&known), buf_str(&line))
+		           ? 0
+		           : another_key(c, buf_str(&line), buf_str(&known), e);
 	}
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_str(&o, "signer", buf_str(&line));
-	if (old.len) {
-		json_out_str(&o, "before", buf_str(&old));
-	}
 	json_out_end(&o, '}');
 	struct core_event event = {
 		.kind = BOOK_KEY_IN_FORCE,
@@ -208,6 +221,7 @@ core_key_know(struct core *c)
 		.body = buf_str(&body),
 	};
 
-	core_row(c, "meta", STR("signer"), buf_str(&line), version + 1);
+	core_row(c, "meta", STR("signer"), buf_str(&line), 1);
 	(void)core_append(c, &event);
+	return 0;
 }

@@ -12,14 +12,16 @@
 
 #define LOOK_US CLOCK_MINUTE
 
+/* Of the call that it waits for; what is of no call (two phases, a request)
+ * nobody waits for, and the run may be parked for another. */
 static void
-wake(struct core *c, struct str run)
+wake(struct core *c, const struct wait_item *w)
 {
 	struct book_id id;
 	const struct session_run *view;
 	char task[ID_TEXT];
 
-	if (!book_id_parse(run, &id)) {
+	if (!w->call || !book_id_parse(w->run, &id)) {
 		return;
 	}
 	view = session_index_find(c->sessions, id);
@@ -45,7 +47,7 @@ due_wait(struct core *c, const struct wait_step *step)
 	must(w);
 	if (kind == BOOK_WAIT_DECIDED) {
 		core_wait_files_over(c, w);
-		wake(c, w->run);
+		wake(c, w);
 	} else {
 		core_wait_letter(c, w, !again);
 		core_notify_wait(c, step->id);
@@ -56,17 +58,19 @@ static void
 expire(void *owner)
 {
 	struct core *c = owner;
+	struct err e = { 0 };
 
-	for (;;) {
+	do {
 		auto_arena a = { 0 };
 		struct wait_step step = { 0 };
-		struct err e = { 0 };
+		bool told = e.kind == ERR_IO; /* one line for all of them */
 
-		if (wait_due(c->waits, &a, wall_now(), &step, &e)) {
-			break;
+		if (wait_due(c->waits, &a, wall_now(), &step, &e) == 0) {
+			due_wait(c, &step);
+		} else if (e.kind == ERR_IO && !told) {
+			log_err("wait", &e);
 		}
-		due_wait(c, &step);
-	}
+	} while (e.kind != ERR_MISSING);
 	core_expiry_arm(c);
 }
 
@@ -134,7 +138,7 @@ said(struct core *c, struct core_mac *job, enum core_mac_end end)
 		const struct wait_item *w = wait_find(c->waits, step.id);
 
 		core_wait_files_over(c, w);
-		wake(c, w->run);
+		wake(c, w);
 	}
 	tell(c, job, NULL);
 }

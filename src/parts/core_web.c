@@ -10,6 +10,25 @@
 
 #define WRONG_MAX 10 /* tokens in a minute that are answered as such */
 
+/* --- what a login is for --- */
+
+static bool
+is_for(const struct core *c, const struct core_operator *o, const char *word)
+{
+	const struct config_operator *said =
+	    roles_find_operator(&c->house.config, str_of(o->name));
+
+	return said && str_eq_z(said->web, word);
+}
+
+bool
+core_web_decides(const struct core *c, const struct core_web_login *in)
+{
+	const struct core_operator *o = core_login_operator(c, in);
+
+	return o && is_for(c, o, CONFIG_WEB_DECIDE);
+}
+
 /* --- all logins --- */
 
 static struct core_web *
@@ -26,15 +45,17 @@ const struct core_operator *
 core_login_operator(const struct core *c, const struct core_web_login *in)
 {
 	for (size_t i = 0; in && i < c->house.operator_count; i++) {
-		if (digest_eq(c->house.operators[i].token, in->token)) {
-			return &c->house.operators[i];
+		const struct core_operator *o = &c->house.operators[i];
+
+		if (digest_eq(o->token, in->token)) {
+			return is_for(c, o, CONFIG_WEB_NONE) ? NULL : o;
 		}
 	}
 	return NULL;
 }
 
 static bool
-counts(struct core *c, const struct core_web_login *in)
+counts(const struct core *c, const struct core_web_login *in)
 {
 	return in->number && !mono_passed(in->until, mono_now()) &&
 	       core_login_operator(c, in);
@@ -55,10 +76,10 @@ core_login_of(struct core *c, struct digest cookie)
 }
 
 const struct core_web_login *
-core_web_login_find(struct core *c, uint64_t number)
+core_web_login_find(const struct core *c, uint64_t number)
 {
-	for (size_t i = 0; number && i < CORE_LOGINS_MAX; i++) {
-		const struct core_web_login *in = &web(c)->logins[i];
+	for (size_t i = 0; c->web && number && i < CORE_LOGINS_MAX; i++) {
+		const struct core_web_login *in = &c->web->logins[i];
 
 		if (in->number == number && counts(c, in)) {
 			return in;
@@ -135,6 +156,12 @@ route_web_login(struct core *c, struct core_ask *ask, struct err *e)
 		}
 		return err_set(e, ERR_DENIED, "that is no operator's token");
 	}
+	if (is_for(c, ask->operator_, CONFIG_WEB_NONE)) {
+		log_line(LOG_WARN, "web", "%s has no login: web = \"none\"",
+		    ask->operator_->name);
+		core_answer(c, ask, 409, STR("{}"));
+		return 0;
+	}
 	in = place(c);
 	*in = (struct core_web_login){
 		.number = core_number(c),
@@ -178,6 +205,7 @@ route_web_session(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_object(&o, NULL);
 	json_out_z(&o, "operator", ask->operator_->name);
 	json_out_z(&o, "house", core_node_name());
+	json_out_bool(&o, "decides", core_web_decides(c, in));
 	json_out_i64(
 	    &o, "seconds", (in->until.us - mono_now().us) / CLOCK_SECOND);
 	json_out_end(&o, '}');

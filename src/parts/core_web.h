@@ -28,10 +28,16 @@ struct core_web_login {
 	struct mono until;
 };
 
+enum core_told {
+	CORE_ASKED,   /* a wait came */
+	CORE_YES,     /* one of several said yes */
+	CORE_CHANGED, /* told again, or to another who may decide now */
+	CORE_OVER,    /* it waits no more */
+};
+
 struct core_change {
 	uint64_t seq; /* of its head */
-	bool asked;   /* a wait came; else its state is another */
-	bool over;    /* and it waits no more */
+	enum core_told told;
 	char id[WAIT_ID_TEXT];
 	char state[16];
 	char by[WAIT_NAME_MAX + 1];
@@ -56,7 +62,7 @@ struct core_operator;
 void core_web_record(struct core *c); /* from now on it is kept */
 void core_web_saw(
     struct core *c, uint64_t seq, enum book_kind kind, struct str id);
-bool core_web_lives(const struct core *c); /* a page of it is open */
+bool core_web_lives(const struct core *c); /* somebody may decide on a page */
 void core_web_ended(struct core *c);       /* a login: its pages hear so */
 void core_web_left(struct core *c);        /* a page is gone */
 
@@ -66,9 +72,11 @@ void core_web_left(struct core *c);        /* a page is gone */
 const struct core_web_login *core_login_of(
     struct core *c, struct digest cookie);
 const struct core_web_login *core_web_login_find(
-    struct core *c, uint64_t number);
+    const struct core *c, uint64_t number);
 const struct core_operator *core_login_operator(
     const struct core *c, const struct core_web_login *in);
+/* Its person's word counts on the page; else it only reads. */
+bool core_web_decides(const struct core *c, const struct core_web_login *in);
 
 /* --- core_web_page.c: what is shown, what is decided --- */
 
@@ -79,6 +87,9 @@ const struct session_run *core_web_run(
  * login. */
 void core_web_item(struct core *c, struct json_out *o,
     const struct wait_item *w, const struct core_web_login *in);
+/* "may" and, if not, "why": would a yes of this login count now? */
+void core_web_may(struct core *c, struct json_out *o, const struct wait_item *w,
+    const struct core_web_login *in);
 
 /* --- core_notify.c: somebody outside hears that it waits --- */
 

@@ -38,35 +38,48 @@ cut(char *field, size_t size, struct str text)
 	(void)str_copy(field, size, str_sub(text, 0, len));
 }
 
+/* An answer that is used up, or needed no more, was told when it was given. */
+static bool
+is_told(const struct wait_item *w, enum book_kind kind, enum core_told *told)
+{
+	*told = w->state == WAIT_OPEN ? CORE_YES : CORE_OVER;
+	if (kind == BOOK_WAIT_PUT) {
+		*told = CORE_ASKED;
+	} else if (kind == BOOK_WAIT_REMINDED || kind == BOOK_WAIT_ESCALATED) {
+		*told = CORE_CHANGED;
+	} else if (kind == BOOK_WAIT_ENDED) {
+		return !w->by.len;
+	} else {
+		return kind == BOOK_WAIT_DECIDED;
+	}
+	return true;
+}
+
 void
 core_web_saw(struct core *c, uint64_t seq, enum book_kind kind, struct str id)
 {
 	struct core_web *web = c->web;
 	const struct wait_item *w;
 	struct core_change *at;
+	enum core_told told;
 
-	if (!web || !web->changes ||
-	    (kind != BOOK_WAIT_PUT && kind != BOOK_WAIT_DECIDED &&
-	        kind != BOOK_WAIT_ENDED)) {
+	if (!web || !web->changes) {
 		return;
 	}
 	w = wait_find(c->waits, id);
-	/* An answer that is used up, or needed no more, was told when it was
-	 * given. */
-	if (!w || (kind == BOOK_WAIT_ENDED && w->by.len)) {
+	if (!w || !is_told(w, kind, &told)) {
 		return;
 	}
 	at = &web->changes[web->count++ % CORE_CHANGES_MAX];
 	if (at->seq) {
 		web->since = at->seq; /* this one is told no more */
 	}
-	*at = (struct core_change){ .seq = seq };
-	at->asked = kind == BOOK_WAIT_PUT;
-	at->over = w->state != WAIT_OPEN;
+	*at = (struct core_change){ .seq = seq, .told = told };
 	cut(at->id, sizeof(at->id), id);
 	cut(at->state, sizeof(at->state), str_of(wait_state_name(w->state)));
 	cut(at->by, sizeof(at->by),
-	    !at->over && w->said_count ? w->said[w->said_count - 1].by : w->by);
+	    told == CORE_YES && w->said_count ? w->said[w->said_count - 1].by
+	                                      : w->by);
 	cut(at->surface, sizeof(at->surface), w->surface);
 	cut(at->reason, sizeof(at->reason), w->reason);
 }
@@ -77,16 +90,20 @@ static void
 write_change(struct core *c, struct buf *body, const struct core_change *x,
     const struct core_web_login *in)
 {
+	static const char *const names[] = {
+		[CORE_ASKED] = "asked",
+		[CORE_YES] = "yes",
+		[CORE_CHANGED] = "changed",
+		[CORE_OVER] = "over",
+	};
 	const struct wait_item *w = wait_find(c->waits, str_of(x->id));
 	struct json_out o;
 
 	buf_addf(body,
 	    "id: %llu\nevent: %s\ndata: ", (unsigned long long)x->seq,
-	    x->asked  ? "asked"
-	    : x->over ? "over"
-	              : "yes");
+	    names[x->told]);
 	json_out_init(&o, body); /* one line: JSON escapes every newline */
-	if (x->asked && w) {
+	if (w && (x->told == CORE_ASKED || x->told == CORE_CHANGED)) {
 		core_web_item(c, &o, w, in);
 	} else {
 		json_out_object(&o, NULL);
@@ -95,6 +112,9 @@ write_change(struct core *c, struct buf *body, const struct core_change *x,
 		json_out_z(&o, "by", x->by);
 		json_out_z(&o, "surface", x->surface);
 		json_out_z(&o, "reason", x->reason);
+		if (w && x->told == CORE_YES) {
+			core_web_may(c, &o, w, in);
+		}
 		json_out_end(&o, '}');
 	}
 	buf_add_z(body, "\n\n");
@@ -213,7 +233,13 @@ core_web_left(struct core *c)
 bool
 core_web_lives(const struct core *c)
 {
-	return c->web && c->web->streams > 0;
+	for (const struct core_ask *ask = c->asks; ask; ask = ask->next) {
+		if (ask->watching &&
+		    core_web_decides(c, core_web_login_find(c, ask->login))) {
+			return true;
+		}
+	}
+	return false;
 }
 
 int

@@ -12,6 +12,17 @@
 #define PAGE_MAX 50
 #define TEXT_MAX ((size_t)256 * 1024) /* of arguments, written for people */
 
+static int
+check_decides(
+    const struct core *c, const struct core_web_login *in, struct err *e)
+{
+	return core_web_decides(c, in)
+	           ? 0
+	           : err_set(e, ERR_DENIED,
+	                 "this login only reads: web of its operator in "
+	                 "handrail.toml is not \"decide\"");
+}
+
 /* --- one wait --- */
 
 const struct session_run *
@@ -52,7 +63,10 @@ args_text(struct core *c, const struct wait_item *w, struct buf *out)
 	const struct json *args;
 	struct err e = { 0 };
 
-	if (!s || core_body_get(c, s->decided_seq, &body, &e) ||
+	/* What a request is stands in the head before its put. */
+	uint64_t seq = s ? s->decided_seq : w->seq - 1;
+
+	if (core_body_get(c, seq, &body, &e) ||
 	    json_parse(&a, buf_str(&body), NULL, &tree, &e)) {
 		return false;
 	}
@@ -155,13 +169,57 @@ write_args(struct core *c, struct json_out *o, const struct wait_item *w,
 
 	json_out_bool(o, "whole", whole);
 	json_out_str(o, "args", whole ? buf_str(&args) : STR(""));
-	json_out_bool(o, "here", is_here(w));
 	if (whole) {
 		make_mark(in, w, true, mark);
 	}
 	json_out_z(o, "yes_mark", mark);
 	make_mark(in, w, false, mark);
 	json_out_z(o, "no_mark", mark);
+}
+
+/* Asked and thrown away: a decision changes nothing before it is applied.  What
+ * is wrong with its value (there is none yet) is no no. */
+void
+core_web_may(struct core *c, struct json_out *o, const struct wait_item *w,
+    const struct core_web_login *in)
+{
+	const struct core_operator *who = core_login_operator(c, in);
+	struct digest sealed;
+	struct err e = { 0 };
+	struct wait_decide say = {
+		.id = str_of(w->id),
+		.yes = true,
+		.principal = str_of(who ? who->name : ""),
+		.surface = STR("web"),
+		.now = wall_now(),
+	};
+	bool may = wait_decision(c->waits, &say, &sealed, &e) == 0 ||
+	           e.kind == ERR_INPUT;
+
+	if (may && check_decides(c, in, &e)) {
+		may = false;
+	}
+	json_out_bool(o, "may", may);
+	json_out_z(o, "why", may ? "" : e.text);
+}
+
+static void
+write_time_if(struct json_out *o, const char *key, struct wall t)
+{
+	if (t.us) {
+		write_time(o, key, t);
+	}
+}
+
+/* Who was told again, and who may decide besides, from when on. */
+static void
+write_patience(struct json_out *o, const struct wait_item *w)
+{
+	json_out_bool(o, "reminded", w->reminded);
+	json_out_bool(o, "escalated", w->escalated);
+	json_out_str(o, "escalate_to", w->escalate_to);
+	json_out_str(o, "escalate_for", w->escalate_for);
+	write_time_if(o, "escalate", w->escalate);
 }
 
 void
@@ -176,11 +234,16 @@ core_web_item(struct core *c, struct json_out *o, const struct wait_item *w,
 	json_out_str(o, "tool", w->tool);
 	json_out_str(o, "gate", w->gate);
 	json_out_str(o, "hint", w->hint);
+	json_out_bool(o, "hint_cut", w->hint_cut);
 	json_out_str(o, "asker", w->asker);
 	json_out_i64(o, "people", w->people);
 	write_texts(o, "named", w->named, w->named_count);
 	write_yes(o, w);
 	write_texts(o, "surfaces", w->surfaces, w->surface_count);
+	write_texts(o, "options", w->options, w->option_count);
+	json_out_bool(o, "here", is_here(w));
+	core_web_may(c, o, w, in);
+	write_patience(o, w);
 	json_out_bool(
 	    o, "remember", !digest_is_zero(w->asked_by) && w->people == 1);
 	write_time(o, "asked", w->asked);
@@ -252,24 +315,32 @@ route_web_inbox(struct core *c, struct core_ask *ask, struct err *e)
 
 /* --- a decision --- */
 
+/* Each kind has its own words: a yes to one is none to another. */
 static int
 read_word(const struct core_ask *ask, const struct wait_item *w, bool *yes,
     struct err *e)
 {
-	bool unknown = w->kind == WAIT_UNKNOWN_OUTCOME;
 	struct str word = STR("");
 
 	(void)json_text(ask->body, "decision", &word);
-	*yes = str_eq_z(word, unknown ? "happened" : "approve");
-	if (!*yes && !str_eq_z(word, unknown ? "did_not" : "deny")) {
-		return err_set(e, ERR_INPUT, "decision must be %s",
-		    unknown ? "happened or did_not" : "approve or deny");
+	*yes = str_eq_z(word, wait_kind_yes(w->kind));
+	return *yes || str_eq_z(word, wait_kind_no(w->kind))
+	           ? 0
+	           : err_set(e, ERR_INPUT, "decision must be %s or %s",
+	                 wait_kind_yes(w->kind), wait_kind_no(w->kind));
+}
+
+/* What an answer says, besides yes. */
+static int
+read_value(struct core *c, struct core_ask *ask, const struct wait_item *w,
+    struct wait_decide *say, struct err *e)
+{
+	if (!say->yes ||
+	    (w->kind != WAIT_QUESTION && w->kind != WAIT_CLIENT_RESULT)) {
+		return 0;
 	}
-	if (w->kind != WAIT_APPROVAL && !unknown) {
-		return err_set(e, ERR_INPUT,
-		    "it wants more than a yes: answer it with `handrail`");
-	}
-	return 0;
+	return core_answer_read(
+	    c, &ask->arena, w, json_get(ask->body, "value"), &say->value, e);
 }
 
 static int
@@ -315,8 +386,10 @@ route_web_decide(struct core *c, struct core_ask *ask, struct err *e)
 		    err_quote(ask->part));
 	}
 	(void)json_text(ask->body, "reason", &say->reason);
-	return read_word(ask, w, &say->yes, e) ||
+	return check_decides(c, core_web_login_find(c, ask->login), e) ||
+	               read_word(ask, w, &say->yes, e) ||
 	               check_shown(c, ask, w, say->yes, e) ||
+	               read_value(c, ask, w, say, e) ||
 	               core_api_remember(c, ask, say, &word.lasts_us, e) ||
 	               core_wait_say_to(c, &word, e)
 	           ? -1

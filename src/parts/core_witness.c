@@ -13,6 +13,9 @@
 #define TRIES      2    /* the second with the size that it named */
 
 struct witness {
+	uint64_t number; /* what it is asked by: places change in a reload */
+	struct str name; /* this and line: of the configuration, which stays */
+	struct str line;
 	struct book_signer key;
 	struct wall at;    /* of its newest good line */
 	uint64_t cosigned; /* the size that it was about */
@@ -22,7 +25,8 @@ struct witness {
 };
 
 struct core_witness {
-	struct witness list[ROLES_WITNESSES_MAX];
+	struct witness list[ROLES_WITNESSES_MAX]; /* as in the configuration */
+	size_t count;
 	size_t asked; /* answers that are still to come */
 	struct book_root root;
 	struct buf note;
@@ -40,59 +44,99 @@ witnesses(struct core *c)
 }
 
 static const struct config_witness *
-config_of(const struct core *c, uint64_t number)
+config_of(const struct core *c, const struct witness *w)
 {
-	return &c->house.config.witnesses[number];
+	return &c->house.config.witnesses[w - c->witness->list];
 }
 
 /* --- what it saw last --- */
 
 static struct str
-row_of(struct core *c, uint64_t number)
+row_of(struct core *c, const struct witness *w)
 {
-	return arena_printf(&c->house.arena, "witness/" STR_FMT,
-	    STR_ARG(config_of(c, number)->name));
+	return arena_printf(
+	    &c->house.arena, "witness/" STR_FMT, STR_ARG(w->name));
 }
 
 static void
-remember(struct core *c, uint64_t number, uint64_t size)
+remember(struct core *c, struct witness *w, uint64_t size)
 {
 	auto_buf text = { 0 };
 
-	c->witness->list[number].seen = size;
+	w->seen = size;
 	buf_add_u64(&text, size);
 	/* A witness that begins anew has seen less than before: the version is
 	 * how far this book is, which never falls. */
-	core_row(c, "meta", row_of(c, number), buf_str(&text), c->book.seq);
+	core_row(c, "meta", row_of(c, w), buf_str(&text), c->book.seq);
 }
 
+/* --- who they are --- */
+
 int
-core_witness_load(struct core *c, struct err *e)
+core_witness_check(const struct config *config, struct err *e)
 {
-	struct core_witness *all = witnesses(c);
+	for (size_t i = 0; i < config->witness_count; i++) {
+		const struct config_witness *from = &config->witnesses[i];
+		struct book_signer key;
 
-	for (size_t i = 0; i < c->house.config.witness_count; i++) {
-		const struct config_witness *from = config_of(c, i);
-		struct witness *w = &all->list[i];
-		auto_buf size = { 0 };
-		struct err none = { 0 };
-
-		*w = (struct witness){ .problem = "" };
-		if (book_witness_parse(from->key, &w->key, e)) {
+		if (book_witness_parse(from->key, &key, e)) {
 			return err_wrap(e, "[witness." STR_FMT "] key",
 			    STR_ARG(from->name));
-		}
-		if (store_row_get(c->book.store, STR("meta"), row_of(c, i),
-		        &size, NULL, &none) == 0) {
-			(void)str_u64(buf_str(&size), &w->seen);
 		}
 	}
 	return 0;
 }
 
+static struct witness
+met(struct core *c, const struct config_witness *from)
+{
+	struct witness w = {
+		.number = core_number(c),
+		.name = from->name,
+		.line = from->key,
+	};
+	auto_buf size = { 0 };
+	struct err e = { 0 };
+
+	must(book_witness_parse(from->key, &w.key, &e) == 0);
+	if (store_row_get(c->book.store, STR("meta"), row_of(c, &w), &size,
+	        NULL, &e) == 0) {
+		(void)str_u64(buf_str(&size), &w.seen);
+	}
+	return w;
+}
+
+static const struct witness *
+known(const struct core_witness *was, const struct config_witness *from)
+{
+	for (size_t i = 0; i < was->count; i++) {
+		if (str_eq(was->list[i].name, from->name) &&
+		    str_eq(was->list[i].line, from->key)) {
+			return &was->list[i];
+		}
+	}
+	return NULL;
+}
+
+void
+core_witness_follow(struct core *c)
+{
+	struct core_witness *all = witnesses(c);
+	struct core_witness was = *all;
+
+	all->count = c->house.config.witness_count;
+	for (size_t i = 0; i < all->count; i++) {
+		const struct config_witness *from =
+		    &c->house.config.witnesses[i];
+		const struct witness *old = known(&was, from);
+
+		all->list[i] = old ? *old : met(c, from);
+	}
+}
+
 /* --- asking --- */
 
-static void ask_one(struct core *c, uint64_t number);
+static void ask_one(struct core *c, struct witness *w);
 
 static void
 answered(struct core *c)
@@ -105,43 +149,50 @@ answered(struct core *c)
 }
 
 static void
-fails(struct core *c, uint64_t number, const char *why)
+fails(struct core *c, struct witness *w, const char *why)
 {
-	struct witness *w = &c->witness->list[number];
-
 	core_text(w->problem, sizeof(w->problem), why);
 	log_line(LOG_ERROR, "audit", "witness " STR_FMT ": %s",
-	    STR_ARG(config_of(c, number)->name), why);
+	    STR_ARG(w->name), why);
 	answered(c);
 }
 
-static void
-takes(struct core *c, uint64_t number, struct str answer)
+static bool
+add_line(struct witness *w, const struct book_root *root, struct str answer,
+    struct buf *note)
 {
-	struct core_witness *all = c->witness;
-	struct witness *w = &all->list[number];
 	struct err e = { 0 };
 
-	if (!book_cosign_take(&all->note, answer, &w->key, seal_verify)) {
-		fails(c, number,
+	if (!book_cosign_take(note, answer, &w->key, seal_verify)) {
+		return false;
+	}
+	must(book_cosign_find(
+	         buf_str(note), &w->key, seal_verify, &w->at, &e) == 0);
+	w->cosigned = root->size;
+	return true;
+}
+
+static void
+takes(struct core *c, struct witness *w, struct str answer)
+{
+	struct core_witness *all = c->witness;
+
+	if (!add_line(w, &all->root, answer, &all->note)) {
+		fails(c, w,
 		    "its answer has no good cosignature by the key in "
 		    "handrail.toml");
 		return;
 	}
 	w->problem[0] = '\0';
-	w->cosigned = all->root.size;
-	must(book_cosign_find(
-	         buf_str(&all->note), &w->key, seal_verify, &w->at, &e) == 0);
-	remember(c, number, all->root.size);
+	remember(c, w, all->root.size);
 	answered(c);
 }
 
 /* It has another tree than we thought: that is said again from there, once. */
 static void
-knows_another(struct core *c, uint64_t number, struct str answer)
+knows_another(struct core *c, struct witness *w, struct str answer)
 {
 	struct core_witness *all = c->witness;
-	struct witness *w = &all->list[number];
 	struct str rest = answer;
 	struct str line;
 	auto_buf why = { 0 };
@@ -149,23 +200,23 @@ knows_another(struct core *c, uint64_t number, struct str answer)
 
 	(void)str_cut(&rest, '\n', &line);
 	if (!str_u64(line, &size)) {
-		fails(c, number, "it said 409 and no size");
+		fails(c, w, "it said 409 and no size");
 	} else if (size > all->root.size) {
 		buf_addf(&why,
 		    "it has seen a tree of %llu events, and this book has "
 		    "%llu: it was cut off or restored",
 		    (unsigned long long)size,
 		    (unsigned long long)all->root.size);
-		fails(c, number, buf_z(&why));
+		fails(c, w, buf_z(&why));
 	} else if (w->tries >= TRIES) {
 		buf_addf(&why,
 		    "it has another tree of %llu events than this book: it was "
 		    "changed",
 		    (unsigned long long)size);
-		fails(c, number, buf_z(&why));
+		fails(c, w, buf_z(&why));
 	} else {
-		remember(c, number, size);
-		ask_one(c, number);
+		remember(c, w, size);
+		ask_one(c, w);
 	}
 }
 
@@ -188,34 +239,45 @@ meaning(uint32_t status)
 	}
 }
 
+static struct witness *
+find(struct core *c, uint64_t number)
+{
+	for (size_t i = 0; i < c->witness->count; i++) {
+		if (c->witness->list[i].number == number) {
+			return &c->witness->list[i];
+		}
+	}
+	return NULL;
+}
+
 static void
 http_answered(struct core *c, uint64_t number,
     const struct wire_http_done *done, struct str body)
 {
+	struct witness *w = find(c, number);
 	auto_buf why = { 0 };
 
-	if (number >= c->house.config.witness_count) {
+	if (!w) {
 		answered(c); /* a reload has taken it out */
 	} else if (!done->ok) {
-		fails(c, number, done->text);
+		fails(c, w, done->text);
 	} else if (done->status == 200) {
-		takes(c, number, body);
+		takes(c, w, body);
 	} else if (done->status == 409) {
-		knows_another(c, number, body);
+		knows_another(c, w, body);
 	} else if (meaning(done->status)) {
-		fails(c, number, meaning(done->status));
+		fails(c, w, meaning(done->status));
 	} else {
 		buf_addf(&why, "it answered with status %u", done->status);
-		fails(c, number, buf_z(&why));
+		fails(c, w, buf_z(&why));
 	}
 }
 
 static void
-ask_one(struct core *c, uint64_t number)
+ask_one(struct core *c, struct witness *w)
 {
 	struct core_witness *all = c->witness;
-	const struct config_witness *to = config_of(c, number);
-	struct witness *w = &all->list[number];
+	const struct config_witness *to = config_of(c, w);
 	struct book_proof growth = { 0 };
 	auto_buf body = { 0 };
 	struct err e = { 0 };
@@ -226,7 +288,7 @@ ask_one(struct core *c, uint64_t number)
 	}
 	if (w->seen &&
 	    core_prove_growth(c, w->seen, all->root.size, &growth, &e)) {
-		fails(c, number, e.text);
+		fails(c, w, e.text);
 		return;
 	}
 	book_witness_ask(w->seen, &growth, buf_str(&all->note), &body);
@@ -241,7 +303,7 @@ ask_one(struct core *c, uint64_t number)
 		.ca = to->ca,
 		.timeout = TIMEOUT_US,
 		.answer_limit = ANSWER_MAX,
-		.number = number,
+		.number = w->number,
 		.done = http_answered,
 	};
 
@@ -251,16 +313,18 @@ ask_one(struct core *c, uint64_t number)
 static void
 blocks_ready(struct core *c, const struct err *failed)
 {
-	size_t count = c->house.config.witness_count;
+	struct core_witness *all = c->witness;
 
 	/* One more, so that none that fails at once is the last. */
-	c->witness->asked = count + 1;
-	for (uint64_t i = 0; i < count; i++) {
+	all->asked = all->count + 1;
+	for (size_t i = 0; i < all->count; i++) {
+		struct witness *w = &all->list[i];
+
 		if (failed) {
-			fails(c, i, failed->text);
+			fails(c, w, failed->text);
 		} else {
-			c->witness->list[i].tries = 0;
-			ask_one(c, i);
+			w->tries = 0;
+			ask_one(c, w);
 		}
 	}
 	answered(c);
@@ -277,23 +341,54 @@ core_witness_ask(struct core *c, const struct book_root *root, struct str note,
 	all->done = done;
 	buf_clear(&all->note);
 	buf_add(&all->note, note);
-	if (c->house.config.witness_count) {
+	if (all->count) {
 		core_proof_then(c, blocks_ready);
 	} else {
 		done(c, buf_str(&all->note));
 	}
 }
 
+size_t
+core_witness_add(struct core *c, const struct book_root *root,
+    struct str answer, struct buf *note)
+{
+	struct core_witness *all = witnesses(c);
+	size_t added = 0;
+
+	for (size_t i = 0; i < all->count; i++) {
+		struct witness *w = &all->list[i];
+		struct wall at;
+		struct err e = { 0 };
+
+		if (book_cosign_find(
+		        buf_str(note), &w->key, seal_verify, &at, &e)) {
+			added += add_line(w, root, answer, note);
+		}
+	}
+	return added;
+}
+
+bool
+core_witness_owed(const struct core *c)
+{
+	for (size_t i = 0; c->witness && i < c->witness->count; i++) {
+		if (c->witness->list[i].problem[0]) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void
 core_witness_write(const struct core *c, struct json_out *o)
 {
 	json_out_array(o, "witnesses");
-	for (size_t i = 0; i < c->house.config.witness_count; i++) {
+	for (size_t i = 0; c->witness && i < c->witness->count; i++) {
 		const struct witness *w = &c->witness->list[i];
 		char at[WALL_TEXT_MAX];
 
 		json_out_object(o, NULL);
-		json_out_str(o, "name", config_of(c, i)->name);
+		json_out_str(o, "name", w->name);
 		json_out_i64(o, "events", (int64_t)w->cosigned);
 		if (w->cosigned) {
 			wall_text(w->at, at);

@@ -12,13 +12,22 @@
 
 #include "parts/core.h"
 
-/* The keys of the configuration; ERR_INPUT names the one that is none. */
-int core_witness_load(struct core *c, struct err *e) MUST_CHECK;
+/* The keys of a configuration; ERR_INPUT names the one that is none. */
+int core_witness_check(const struct config *config, struct err *e) MUST_CHECK;
+/* The witnesses of the configuration in force, which was checked: one of a name
+ * and a key that it had before is still the same. */
+void core_witness_follow(struct core *c);
 /* Asks them all about this note, whose head is on the disk.  done is called
  * once, with every line that came in time added to the note. */
 typedef void core_witnessed_fn(struct core *c, struct str note);
 void core_witness_ask(struct core *c, const struct book_root *root,
     struct str note, core_witnessed_fn *done);
+/* Adds to a note the lines of an answer, whoever gave it, that are good
+ * cosignatures of witnesses in handrail.toml and not there yet; how many. */
+size_t core_witness_add(struct core *c, const struct book_root *root,
+    struct str answer, struct buf *note);
+/* One of them did not take what it was asked last. */
+bool core_witness_owed(const struct core *c);
 /* Member "witnesses": what each saw last, and what is wrong. */
 void core_witness_write(const struct core *c, struct json_out *o);
 

@@ -119,6 +119,8 @@ void egress_captured(void *context, uint64_t id, const struct proxy_go *go,
 
 /* egress_rules.c */
 wire_take_fn egress_take_rules;
+wire_take_fn egress_take_refuse;
+wire_take_fn egress_take_read_body;
 /* A more trusted end sent what no honest one sends. */
 _Noreturn void egress_out_of_step(const char *what);
 

@@ -53,6 +53,8 @@ egress_fetched(void *context, uint64_t id, const struct proxy_answer *answer,
 	        str_sub(type, 0, sizeof(w.content_type) - 1))) {
 		w.content_type[0] = '\0';
 	}
+	_Static_assert(WIRE_CHALLENGE_MAX == 512, "as the proxy keeps it");
+	must(str_copy(w.challenge, sizeof(w.challenge), answer->challenge));
 	wire_send(g->core, WIRE_HTTP_DONE, &w, &fd, 1);
 }
 

@@ -88,11 +88,15 @@ on_intent(void *context, const struct proxy_intent *i)
 		.refs = (uint8_t)i->ref_count,
 		.named = i->named,
 		.stale = i->stale,
+		.body = (uint8_t)i->body,
+		.body_size = i->body_size,
 		.kind = (uint8_t)(i->tunnel      ? WIRE_ASKED_TUNNEL
 		                  : i->websocket ? WIRE_ASKED_WEBSOCKET
 		                                 : WIRE_ASKED_HTTP) };
 	_Static_assert(PROXY_REFS == WIRE_REFS_MAX, "refs of one push");
 	_Static_assert((int)PROXY_GIT_PUSH == (int)WIRE_GIT_PUSH, "git");
+	_Static_assert((int)PROXY_BODY_READ == (int)WIRE_BODY_READ, "body");
+	memcpy(w.body_digest, i->body_digest.bytes, sizeof(w.body_digest));
 	text_to(w.method, sizeof(w.method), i->method);
 	text_to(w.host, sizeof(w.host), i->host);
 	text_to(w.path, sizeof(w.path), i->path);
@@ -100,6 +104,7 @@ on_intent(void *context, const struct proxy_intent *i)
 	for (size_t n = 0; n < i->ref_count; n++) {
 		const struct proxy_ref *ref = &i->refs[n];
 		text_to(w.ref[n].name, sizeof(w.ref[n].name), ref->name);
+		text_to(w.ref[n].to, sizeof(w.ref[n].to), ref->to);
 		w.ref[n].flags = (uint8_t)((ref->create ? WIRE_REF_CREATE : 0) |
 		                           (ref->remove ? WIRE_REF_DELETE : 0));
 	}
@@ -437,6 +442,7 @@ egress_go_from(const struct wire_go *w, struct proxy_go *go)
 		.keep_credentials = w->keep_credentials,
 		.websocket = w->websocket,
 		.renews = w->renews,
+		.once = w->once,
 		.up_max = w->up_max,
 		.down_max = w->down_max };
 	_Static_assert((int)PROXY_PLACE_BASIC == (int)WIRE_PLACE_BASIC, "");
@@ -489,38 +495,15 @@ take_go(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	}
 }
 
-static void
-take_refuse(void *owner, struct wire_peer *peer, const void *record, int *fds,
-    size_t nfds)
-{
-	struct egress *g = owner;
-	const struct wire_refuse *w = record;
-	(void)peer;
-	(void)fds;
-	(void)nfds;
-	if (!wire_text_ok(w->error, sizeof(w->error)) ||
-	    !wire_text_ok(w->rule, sizeof(w->rule)) ||
-	    !wire_text_ok(w->reason, sizeof(w->reason)) ||
-	    !wire_text_ok(w->next, sizeof(w->next)) || w->status < 400 ||
-	    w->status > 599) {
-		egress_out_of_step("REFUSE");
-	}
-	struct proxy_refusal r = { .status = w->status,
-		.error = w->error,
-		.rule = w->rule,
-		.reason = w->reason,
-		.next = w->next };
-	proxy_refuse(g->proxy, w->id, &r);
-}
-
 /* NOLINTEND(readability-non-const-parameter) */
 
 const struct wire_handler egress_cell_handlers[] = {
 	{ WIRE_EGRESS_PEERS, take_peers },
 	{ WIRE_EGRESS_LEASE, take_lease },
 	{ WIRE_EGRESS_RULES, egress_take_rules },
+	{ WIRE_READ_BODY, egress_take_read_body },
 	{ WIRE_GO, take_go },
-	{ WIRE_REFUSE, take_refuse },
+	{ WIRE_REFUSE, egress_take_refuse },
 };
 const size_t egress_cell_handler_count = COUNT(egress_cell_handlers);
 

@@ -12,7 +12,8 @@ egress_out_of_step(const char *what)
 	exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): handlers of one type */
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
+
 void
 egress_take_rules(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
@@ -42,3 +43,44 @@ egress_take_rules(void *owner, struct wire_peer *peer, const void *record,
 	proxy_tunnels(g->proxy, tunnels, w->tunnels);
 	proxy_policy(g->proxy, &policy);
 }
+
+/* What core says to a request besides go. */
+void
+egress_take_refuse(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	struct egress *g = owner;
+	const struct wire_refuse *w = record;
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	if (!wire_text_ok(w->error, sizeof(w->error)) ||
+	    !wire_text_ok(w->wait, sizeof(w->wait)) ||
+	    !wire_text_ok(w->rule, sizeof(w->rule)) ||
+	    !wire_text_ok(w->reason, sizeof(w->reason)) ||
+	    !wire_text_ok(w->next, sizeof(w->next)) || w->status < 400 ||
+	    w->status > 599) {
+		egress_out_of_step("REFUSE");
+	}
+	struct proxy_refusal r = { .status = w->status,
+		.error = w->error,
+		.wait = w->wait,
+		.rule = w->rule,
+		.reason = w->reason,
+		.next = w->next };
+	proxy_refuse(g->proxy, w->id, &r);
+}
+
+void
+egress_take_read_body(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	struct egress *g = owner;
+	const struct wire_read_body *w = record;
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	proxy_read_body(g->proxy, w->id);
+}
+
+/* NOLINTEND(readability-non-const-parameter) */

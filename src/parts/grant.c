@@ -209,10 +209,11 @@ grant_request(struct arena *a, const struct grant_house *h,
 		    grant_find(h, ceiling->through.at[i]);
 
 		theirs.identity = ceiling->through.at[i];
+		theirs.call_approved = false; /* by this role's gates */
 		if (p) {
 			policy_request(a, p->policy, &theirs, &said);
 		}
-		if (!p || said.verdict != POLICY_ALLOW ||
+		if (!p || said.verdict == POLICY_DENY ||
 		    !may_inject(ceiling, said.egress)) {
 			deny(d,
 			    arena_printf(a,
@@ -221,6 +222,12 @@ grant_request(struct arena *a, const struct grant_house *h,
 			        STR_ARG(theirs.identity)),
 			    STR("let a person put the task"));
 			return;
+		}
+		if (said.verdict == POLICY_ASK) {
+			policy_request_both(a, r, d, &said.ask);
+		}
+		if (d->verdict == POLICY_DENY) {
+			return; /* no surface in common */
 		}
 	}
 }

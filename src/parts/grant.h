@@ -64,8 +64,8 @@ int grant_child(struct arena *a, const struct grant_house *h,
     const struct grant_parent *parent, struct grant *out,
     struct err *e) MUST_CHECK;
 
-/* After its own policy allowed `r` in *d: does every ancestor's?  If not *d
- * becomes the denial. */
+/* After its own policy allowed `r` in *d, or asks: does every ancestor's?  If
+ * not *d becomes the denial; what an ancestor asks is asked, too. */
 void grant_request(struct arena *a, const struct grant_house *h,
     const struct grant *ceiling, const struct policy_request *r,
     struct policy_request_decision *d);

@@ -43,6 +43,11 @@ struct sandbox_cell {
 	int core_end;      /* core's channel to its egress, until CELL_MADE */
 	int egress;        /* pidfd; -1: none */
 	bool egress_gone;
+	int work;             /* its workspace, until it is measured; -1 */
+	uint64_t workspace;   /* bytes that it may hold; 0: not measured */
+	struct cell *watcher; /* measures it */
+	struct loop_io watching;
+	bool full;
 	unsigned reaps;
 	struct loop_io notes;
 	struct loop_io death;

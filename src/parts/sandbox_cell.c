@@ -48,9 +48,9 @@ send_started(struct sandbox_cell *c, const char *why)
 }
 
 static void
-send_ended(struct sandbox *s, uint64_t number, const char *why)
+send_ended(struct sandbox *s, uint64_t number, const char *why, bool full)
 {
-	struct wire_cell_ended ended = { .cell = number };
+	struct wire_cell_ended ended = { .cell = number, .full = full };
 
 	sandbox_text(ended.text, why);
 	wire_send(s->part.core, WIRE_CELL_ENDED, &ended, NULL, 0);
@@ -70,12 +70,15 @@ gone(struct sandbox_cell *c)
 	loop_io_close(&c->notes);
 	loop_io_close(&c->death);
 	loop_io_close(&c->egress_death);
+	loop_io_close(&c->watching);
 	loop_timer_cancel(&c->limit);
 	loop_later_cancel(c->sandbox->part.loop, c);
 	auto_close_fd(&c->core_end);
 	auto_close_fd(&c->egress);
+	auto_close_fd(&c->work);
+	cell_free(c->watcher);
 	cell_free(c->cell);
-	send_ended(c->sandbox, c->number, c->why);
+	send_ended(c->sandbox, c->number, c->why, c->full);
 	free(c);
 }
 
@@ -108,6 +111,7 @@ sandbox_cell_stop(struct sandbox_cell *c, const char *why)
 		cell_kill(c->cell);
 		sandbox_egress_kill(c);
 		loop_io_close(&c->notes);
+		loop_io_close(&c->watching);
 		loop_timer_cancel(&c->limit);
 		auto_close_fd(&c->core_end);
 	}
@@ -134,6 +138,55 @@ static void
 too_slow(void *owner)
 {
 	sandbox_cell_stop(owner, "it took too long to start");
+}
+
+/* --- how much is in its workspace --- */
+
+static void
+watcher_says(void *owner, unsigned ready)
+{
+	struct sandbox_cell *c = owner;
+	struct cell_event v;
+
+	(void)ready;
+	cell_next(c->watcher, &v);
+	if (v.kind == CELL_NOTHING) {
+		return;
+	}
+	c->full = v.kind == CELL_FAILED && v.text[0];
+	sandbox_cell_stop(
+	    c, c->full ? v.text : "its workspace is not measured any more");
+}
+
+static int
+measure(struct sandbox_cell *c, struct err *e)
+{
+	auto_close int folder = take_fd(&c->work);
+
+	if (folder < 0) {
+		return 0;
+	}
+	if (cell_watch(c->sandbox->host, c->slot, folder, c->workspace,
+	        &c->watcher, e) ||
+	    loop_io_open(&c->watching, c->sandbox->part.loop,
+	        cell_fd(c->watcher), watcher_says, c, e)) {
+		return -1;
+	}
+	loop_io_want(&c->watching, LOOP_READ);
+	return 0;
+}
+
+static void
+ready_now(struct sandbox_cell *c)
+{
+	struct err e = { 0 };
+
+	c->phase = PHASE_READY;
+	loop_timer_cancel(&c->limit);
+	send_started(c, NULL);
+	if (measure(c, &e)) {
+		sandbox_cell_stop(c, e.text);
+	}
 }
 
 /* --- notes --- */
@@ -177,9 +230,7 @@ take_event(struct sandbox_cell *c, const struct cell_event *v)
 		sandbox_egress_ask(c, v);
 		return;
 	case CELL_STARTED:
-		c->phase = PHASE_READY;
-		loop_timer_cancel(&c->limit);
-		send_started(c, NULL);
+		ready_now(c);
 		return;
 	case CELL_EXECUTED:
 		send_executed(c->sandbox, c->number, v);
@@ -277,7 +328,7 @@ sandbox_cell_make(void *owner, struct wire_peer *peer, const void *record,
 	if (s->unsafe[0] || plan_of(make, fds, nfds, &plan, &e) ||
 	    cell_make(s->host, &plan, &cell, &e)) {
 		send_made(s, make->cell, e.text, NULL);
-		send_ended(s, make->cell, e.text);
+		send_ended(s, make->cell, e.text, false);
 		return;
 	}
 	struct sandbox_cell *c = calloc(1, sizeof(*c));
@@ -292,6 +343,8 @@ sandbox_cell_make(void *owner, struct wire_peer *peer, const void *record,
 	c->fenced = plan.flags & CELL_FENCE;
 	c->core_end = -1;
 	c->egress = -1;
+	c->work = make->workspace && nfds ? take_fd(&fds[0]) : -1;
+	c->workspace = make->workspace;
 	if (watch(c, &e)) {
 		sandbox_cell_stop(c, e.text);
 		return;

@@ -129,6 +129,17 @@ count(struct decisions *d, const struct book_head *head, enum review_end end,
 	        r->rule.len ? arena_z(&a, r->rule) : "no rule"));
 }
 
+/* A model's request, or another of core's own: nothing else has no policy. */
+static void
+of_no_role(struct decisions *d, const struct book_head *head)
+{
+	struct review r = { .text = STR("it names no policy that decided it") };
+	bool own = head->kind != BOOK_CALL_DECIDED &&
+	           review_house_rule(str_of(head->rule));
+
+	count(d, head, own ? REVIEW_NOT_ASKED : REVIEW_BROKEN, &r);
+}
+
 int
 decisions_head(struct decisions *d, const struct book_head *head,
     struct str body, struct err *e)
@@ -148,7 +159,7 @@ decisions_head(struct decisions *d, const struct book_head *head,
 		return 0;
 	}
 	if (digest_is_zero(head->policy)) {
-		d->not_asked++; /* of no role: a model's request, core's own */
+		of_no_role(d, head);
 		return 0;
 	}
 	if (policy_of(d, head->policy, &policy, e)) {

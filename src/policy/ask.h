@@ -39,6 +39,24 @@ struct policy_ask {
 	const struct gate *const *from; /* the room's own */
 };
 struct policy_call;
+struct policy;
+/* A gate on requests as it is written; an empty text, a port of 0: any. */
+struct policy_held {
+	struct str gate;
+	uint32_t line;
+	struct str host; /* "*." in front where it is a suffix */
+	uint16_t port;
+	struct str method;
+	struct str path;
+	struct str git; /* "fetch", "push", "fetch|push" */
+	struct str ref;
+	struct str identity;
+	uint32_t people;
+	struct str named;
+};
+/* The nth of them, from 0; false: there are no more. */
+bool policy_held_at(
+    struct arena *a, const struct policy *p, size_t n, struct policy_held *out);
 /* Fills both digests of what was asked about this call. */
 void policy_ask_bind(const struct policy_call *c, struct policy_ask *ask);
 

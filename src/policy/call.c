@@ -113,8 +113,8 @@ add_hint(struct buf *hint, const struct gate *g, const struct policy_call *c,
 	return true;
 }
 
-static void
-join(struct arena *a, const struct gate *const *gates, uint32_t count,
+void
+policy_join(struct arena *a, const struct gate *const *gates, uint32_t count,
     const struct policy_call *c, struct policy_ask *ask)
 {
 	struct str *names = arena_array(a, count, sizeof(*names));
@@ -198,7 +198,7 @@ decide_unmatched(struct arena *a, const struct policy *p,
 	};
 	if (p->unmatched == UNMATCHED_ASK) {
 		d->verdict = POLICY_ASK;
-		join(a, &gate, 1, c, &d->ask);
+		policy_join(a, &gate, 1, c, &d->ask);
 	}
 }
 
@@ -231,7 +231,7 @@ policy_call(struct arena *a, const struct policy *p,
 	}
 	*d = (struct policy_call_decision){ .verdict = POLICY_ASK };
 	d->rule = arena_printf(a, "gate." STR_FMT, STR_ARG(matching[0]->name));
-	join(a, matching, count, c, &d->ask);
+	policy_join(a, matching, count, c, &d->ask);
 	if (d->ask.surface_count == 0) {
 		deny(d, POLICY_SURFACE, d->rule);
 	}

@@ -54,7 +54,8 @@ is_gated(const struct check *k, const struct policy_tool *t, uint32_t *line)
 	for (uint32_t i = 0; i < k->policy->gate_count; i++) {
 		const struct gate *g = &k->policy->gates[i];
 
-		if ((g->tool.len == 0 || policy_glob_match(g->tool, t->name)) &&
+		if (!g->request &&
+		    (g->tool.len == 0 || policy_glob_match(g->tool, t->name)) &&
 		    (g->action.len == 0 ||
 		        policy_glob_match(g->action, t->action))) {
 			*line = g->line;
@@ -94,8 +95,7 @@ is_mutating(const struct rule *r)
 	}
 	while (more) {
 		more = str_cut(&rest, '|', &one);
-		if (!str_eq_z(one, "GET") && !str_eq_z(one, "HEAD") &&
-		    !str_eq_z(one, "OPTIONS")) {
+		if (policy_changes(one)) {
 			return true;
 		}
 	}
@@ -171,6 +171,61 @@ check_tools(struct check *k, const struct rule *open)
 	}
 }
 
+/* By one gate on requests, wholly. */
+static bool
+is_held(const struct check *k, const struct rule *r)
+{
+	for (uint32_t i = 0; i < k->policy->gate_count; i++) {
+		if (policy_gate_covers(&k->policy->gates[i], r)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A rule that reaches on both sides of a gate: what is beside the gate's path
+ * may mean the same to the origin ("/pay", "/pay/"), and leaves ungated. */
+static bool
+check_past(struct check *k, const struct rule *r)
+{
+	size_t before = k->count;
+
+	for (uint32_t i = 0; i < k->policy->gate_count; i++) {
+		const struct gate *g = &k->policy->gates[i];
+		const char *how = policy_gate_passed(g, r);
+
+		if (!how) {
+			continue;
+		}
+		add(k, true,
+		    arena_printf(k->arena,
+		        STR_FMT ":%u: [egress." STR_FMT
+		                "] lets past [gate." STR_FMT
+		                "] of line %u %s what it holds at this host; "
+		                "give what is gated a rule of its own, or "
+		                "widen the gate",
+		        STR_ARG(k->policy->file), r->out.line,
+		        STR_ARG(r->out.name), STR_ARG(g->name), g->line, how));
+	}
+	return k->count > before;
+}
+
+/* Likely a name that is not written as in the rule. */
+static void
+check_idle(struct check *k, const struct gate *g)
+{
+	for (uint32_t i = 0; i < k->policy->rule_count; i++) {
+		if (policy_gate_meets(g, &k->policy->rules[i])) {
+			return;
+		}
+	}
+	add(k, false,
+	    arena_printf(k->arena,
+	        STR_FMT ":%u: [gate." STR_FMT
+	                "] holds no request that an egress rule lets out",
+	        STR_ARG(k->policy->file), g->line, STR_ARG(g->name)));
+}
+
 static void
 check_rule(struct check *k, const struct rule *r)
 {
@@ -187,7 +242,8 @@ check_rule(struct check *k, const struct rule *r)
 			        STR_ARG(r->out.only_for[i])));
 		}
 	}
-	if (!is_mutating(r) || only_gated(k, r, &line)) {
+	if (!is_mutating(r) || is_held(k, r) || check_past(k, r) ||
+	    only_gated(k, r, &line)) {
 		return;
 	}
 	for (uint32_t i = 0; i < k->policy->rule_count; i++) {
@@ -345,6 +401,11 @@ policy_check(struct arena *a, const struct policy *p,
 	}
 	for (uint32_t i = 0; i < p->rule_count; i++) {
 		check_rule(&k, &p->rules[i]);
+	}
+	for (uint32_t i = 0; p->request_gates && i < p->gate_count; i++) {
+		if (p->gates[i].request) {
+			check_idle(&k, &p->gates[i]);
+		}
 	}
 	*findings = k.list;
 	*count = k.count;

@@ -133,9 +133,12 @@ compile_gates(struct compile *c, const struct json *group)
 	p->gates = arena_array(c->arena, n, sizeof(*p->gates));
 	JSON_EACH(child, group)
 	{
-		if (policy_compile_gate(c, child, &p->gates[p->gate_count])) {
+		struct gate *g = &p->gates[p->gate_count];
+
+		if (policy_compile_gate(c, child, g)) {
 			return -1;
 		}
+		p->request_gates += g->request != NULL;
 		p->gate_count++;
 	}
 	return 0;

@@ -193,10 +193,14 @@ policy_explain_request(
 	buf_addf(out, "verdict   %s\n", policy_verdict_name(d.verdict));
 	if (d.egress) {
 		buf_addf(out, "%s [" STR_FMT "] " STR_FMT ":%u\n",
-		    d.verdict == POLICY_ALLOW ? "rule     " : "closest  ",
+		    d.verdict != POLICY_DENY ? "rule     " : "closest  ",
 		    STR_ARG(d.rule), STR_ARG(p->file), d.egress->line);
 	}
-	if (d.verdict == POLICY_ALLOW && d.egress) {
+	if (d.verdict == POLICY_ASK) {
+		explain_gates(out, p, &d.ask);
+		explain_people(out, &d.ask);
+	}
+	if (d.verdict != POLICY_DENY && d.egress) {
 		explain_inject(out, &d.egress->inject);
 		explain_placeholder(out, &d.egress->inject);
 		explain_bounds(out, d.egress);

@@ -3,10 +3,8 @@
 
 #define EXPIRES_DEFAULT (INT64_C(1440) * CLOCK_MINUTE)
 #define CALL_KEYS       "tool|action|identity|server|args"
-#define REQUEST_KEYS    "host|port|method|path|git|ref|delete"
 
-static const char *const call_keys[] = { "tool", "action", "identity", "server",
-	"args" };
+static const char *const call_keys[] = { "tool", "action", "server", "args" };
 static const char *const request_keys[] = { "host", "port", "method", "path",
 	"git", "ref", "delete" };
 static const char *const surface_names[POLICY_SURFACES] = { "buddy", "web",
@@ -31,9 +29,10 @@ first_of(const struct json *table, const char *const *keys, size_t n)
 	return NULL;
 }
 
-/* Call or request?  Both in one gate could never match anything. */
+/* Call or request?  Both in one gate could never match anything; identity is a
+ * key of either. */
 static int
-check_kind(struct compile *c, const struct json *match)
+check_kind(struct compile *c, const struct json *match, bool *on_requests)
 {
 	const struct json *call = first_of(match, call_keys, COUNT(call_keys));
 	const struct json *request =
@@ -45,14 +44,7 @@ check_kind(struct compile *c, const struct json *match)
 		    "\" one of calls; a gate stands on one or the other",
 		    STR_ARG(request->key), STR_ARG(call->key));
 	}
-	if (request) {
-		return policy_refuse(c, request,
-		    "a gate on requests (\"" STR_FMT
-		    "\") is not offered; put the gate on the call that makes "
-		    "the request, and only_for = [\"that tool\"] in the "
-		    "[egress.*] rule",
-		    STR_ARG(request->key));
-	}
+	*on_requests = request != NULL;
 	return 0;
 }
 
@@ -76,12 +68,21 @@ static int
 compile_match(struct compile *c, const struct json *match, struct gate *g)
 {
 	const struct json *args = NULL;
+	bool on_requests = false;
 
 	if (match->type != JSON_OBJECT) {
 		return policy_refuse(c, match, "match must be a table");
 	}
-	if (check_kind(c, match) ||
-	    policy_compile_keys(c, match, CALL_KEYS, "match of a gate")) {
+	if (check_kind(c, match, &on_requests)) {
+		return -1;
+	}
+	if (on_requests) {
+		return compile_pattern(c, match, "identity", &g->identity) ||
+		               policy_compile_gate_request(c, match, g)
+		           ? -1
+		           : 0;
+	}
+	if (policy_compile_keys(c, match, CALL_KEYS, "match of a gate")) {
 		return -1;
 	}
 	if (match->count == 0) {
@@ -299,6 +300,32 @@ compile_times(struct compile *c, const struct json *table, struct gate *g)
 	return compile_escalation(c, table, g);
 }
 
+/* Of a request nobody has arguments: what a hint may show is this. */
+static int
+check_request_hint(struct compile *c, const struct json *table, struct gate *g)
+{
+	struct str rest = g->hint;
+	struct str name = { 0 };
+
+	if (!g->hint.len) {
+		g->hint = g->request->git_push
+		              ? STR("push {{ref}} {{host}}{{path}}")
+		              : STR("{{method}} {{host}}{{path}}");
+		return 0;
+	}
+	while (policy_hint_next(&rest, &name)) {
+		if (!str_eq_z(name, "method") && !str_eq_z(name, "host") &&
+		    !str_eq_z(name, "port") && !str_eq_z(name, "path") &&
+		    !str_eq_z(name, "ref")) {
+			return policy_refuse(c, json_get(table, "hint"),
+			    "hint: of a request there are method, host, port, "
+			    "path and ref, and no %s",
+			    err_quote(name));
+		}
+	}
+	return 0;
+}
+
 static void
 write_digest(const struct json *table, struct gate *g)
 {
@@ -316,8 +343,7 @@ policy_compile_gate(struct compile *c, const struct json *table, struct gate *g)
 
 	g->name = table->key;
 	g->line = table->line;
-	if (check_kind(c, table) ||
-	    policy_compile_keys(c, table,
+	if (policy_compile_keys(c, table,
 	        "match|tool|require|surface|hint|expires|on_timeout|"
 	        "remind|escalate_to|escalate_after",
 	        "a gate")) {
@@ -330,14 +356,15 @@ policy_compile_gate(struct compile *c, const struct json *table, struct gate *g)
 	}
 	if (!match && !tool) {
 		return policy_refuse(
-		    c, table, "the gate has no match: which calls is it for?");
+		    c, table, "the gate has no match: what is it for?");
 	}
 	if (match ? compile_match(c, match, g)
 	          : compile_pattern(c, table, "tool", &g->tool)) {
 		return -1;
 	}
 	if (compile_require(c, table, g) || compile_surface(c, table, g) ||
-	    policy_compile_hint(c, table, g) || compile_times(c, table, g)) {
+	    policy_compile_hint(c, table, g) || compile_times(c, table, g) ||
+	    (g->request && check_request_hint(c, table, g))) {
 		return -1;
 	}
 	write_digest(table, g);

@@ -11,9 +11,9 @@
  */
 
 static bool
-is_plain(struct str tool)
+is_plain(const struct gate *g)
 {
-	return tool.len > 0 && !str_has(tool, '*');
+	return g->tool.len > 0 && !str_has(g->tool, '*');
 }
 
 static uint32_t
@@ -88,9 +88,9 @@ policy_index_make(struct arena *a, struct policy *p)
 
 	x->tried = arena_array(a, p->gate_count + 1, sizeof(*x->tried));
 	for (uint32_t i = 0; i < p->gate_count; i++) {
-		if (is_plain(p->gates[i].tool)) {
+		if (is_plain(&p->gates[i])) {
 			names += count_names(p->gates[i].tool);
-		} else {
+		} else if (!p->gates[i].request) {
 			add_tried(x, &p->gates[i], i);
 		}
 	}
@@ -102,7 +102,7 @@ policy_index_make(struct arena *a, struct policy *p)
 	x->entries = arena_array(a, names + 1, sizeof(*x->entries));
 	/* From the last to the first: a chain is in the file's order. */
 	for (uint32_t i = p->gate_count; i > 0; i--) {
-		if (is_plain(p->gates[i - 1].tool)) {
+		if (is_plain(&p->gates[i - 1])) {
 			add_names(x, &p->gates[i - 1], i - 1);
 		}
 	}

@@ -199,3 +199,30 @@ policy_compile_rule_match(
 	           ? -1
 	           : 0;
 }
+
+/* --- of a gate on requests --- */
+
+#define GATE_KEYS "identity|host|port|method|path|git|ref|delete"
+
+int
+policy_compile_gate_request(
+    struct compile *c, const struct json *match, struct gate *g)
+{
+	struct rule *r = arena_alloc(c->arena, sizeof(*r));
+	const struct json *gone = json_get(match, "delete");
+
+	if (policy_compile_keys(
+	        c, match, GATE_KEYS, "match of a gate on requests") ||
+	    (json_get(match, "host") && compile_host(c, match, r)) ||
+	    (json_get(match, "port") && compile_port(c, match, r)) ||
+	    compile_method(c, match, r) || compile_path(c, match, r) ||
+	    compile_git(c, match, r)) {
+		return -1;
+	}
+	if (gone && !r->may_delete) {
+		return policy_refuse(c, gone,
+		    "delete of a gate can only be true: a push that deletes");
+	}
+	g->request = r;
+	return 0;
+}

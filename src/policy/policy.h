@@ -91,6 +91,7 @@ struct policy_request {
 	/* Of the POST of a push; NULL: refs are not known yet (info/refs). */
 	const struct policy_commands *commands;
 	struct str from_tool;     /* the call this cell exists for, or empty */
+	bool call_approved;       /* a person allowed the call of from_tool */
 	bool has_own_credentials; /* the cell brought some itself */
 	bool tunnel;    /* a connection: method, path are not looked at */
 	bool websocket; /* an upgrade is asked for */
@@ -134,15 +135,21 @@ struct policy_egress { /* what a rule says besides its match */
 	uint32_t only_for_count;
 };
 struct policy_request_decision {
-	enum policy_verdict verdict;        /* ALLOW or DENY */
+	enum policy_verdict verdict;
 	const struct policy_egress *egress; /* of a deny: closest, or NULL */
 	enum policy_reason reason;
 	struct str text; /* the reason as a sentence */
 	struct str rule; /* "egress.github" or empty */
 	struct str next; /* smallest rule, or deed, that would allow it */
+	struct str gate; /* of an ask: the first that holds it, "gate.pay" */
+	struct policy_ask ask; /* its digest is that of the gates */
 };
 void policy_request(struct arena *a, const struct policy *p,
     const struct policy_request *r, struct policy_request_decision *d);
+
+/* Another policy asks about the same request, too: both must be satisfied. */
+void policy_request_both(struct arena *a, const struct policy_request *r,
+    struct policy_request_decision *d, const struct policy_ask *more);
 
 /* --- for people --- */
 

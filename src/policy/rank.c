@@ -67,8 +67,8 @@ policy_rule_compare(const struct rule *a, const struct rule *b)
 	return 0;
 }
 
-static bool
-methods_overlap(struct str a, struct str b)
+bool
+policy_methods_overlap(struct str a, struct str b)
 {
 	struct str rest = a;
 	struct str one = { 0 };
@@ -86,8 +86,9 @@ methods_overlap(struct str a, struct str b)
 	return false;
 }
 
-static bool
-hosts_overlap(const struct names_pattern *a, const struct names_pattern *b)
+bool
+policy_hosts_overlap(
+    const struct names_pattern *a, const struct names_pattern *b)
 {
 	struct str x = str_of(a->host.text);
 	struct str y = str_of(b->host.text);
@@ -122,8 +123,8 @@ policy_rule_overlaps(const struct rule *a, const struct rule *b)
 	bool a_git = a->git_fetch || a->git_push;
 	bool b_git = b->git_fetch || b->git_push;
 
-	if (a->port != b->port || !hosts_overlap(&a->host, &b->host) ||
-	    !methods_overlap(a->method, b->method) ||
+	if (a->port != b->port || !policy_hosts_overlap(&a->host, &b->host) ||
+	    !policy_methods_overlap(a->method, b->method) ||
 	    !cells_overlap(&a->out, &b->out)) {
 		return false;
 	}
@@ -140,7 +141,7 @@ static bool
 tunnel_hides(const struct rule *a, const struct rule *b)
 {
 	return a->out.tunnel != b->out.tunnel && a->port == b->port &&
-	       hosts_overlap(&a->host, &b->host) &&
+	       policy_hosts_overlap(&a->host, &b->host) &&
 	       cells_overlap(&a->out, &b->out);
 }
 

@@ -141,6 +141,7 @@ policy_request(struct arena *a, const struct policy *p,
 	}
 	if (d->reason == POLICY_NONE) {
 		d->verdict = POLICY_ALLOW;
+		policy_hold(a, p, r, d);
 		return;
 	}
 	d->text =

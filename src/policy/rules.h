@@ -50,9 +50,14 @@ struct predicate {
 	bool flag;
 };
 
+struct rule;
+
 struct gate {
 	struct str name;
 	uint32_t line;
+	/* What of a request it looks at: host "" any, port 0 any, may_delete
+	 * only a push that deletes.  NULL: it stands on calls. */
+	const struct rule *request;
 	struct str tool; /* patterns; empty: any */
 	struct str action;
 	struct str identity;
@@ -115,6 +120,7 @@ struct policy {
 	enum unmatched unmatched;
 	struct gate *gates; /* in the file's order */
 	uint32_t gate_count;
+	uint32_t request_gates; /* how many of them stand on requests */
 	struct gate_index index;
 	struct rule *rules; /* the most specific first */
 	uint32_t rule_count;
@@ -186,5 +192,7 @@ bool policy_hint_next(struct str *rest, struct str *name);
 void policy_request_next(struct arena *a, const struct policy_request *r,
     struct policy_request_decision *d);
 const char *policy_reason_sentence(enum policy_reason r);
+
+#include "policy/held.h"
 
 #endif

@@ -21,7 +21,15 @@ enum proxy_git { PROXY_GIT_NONE, PROXY_GIT_FETCH, PROXY_GIT_PUSH };
 struct proxy_ref {
 	bool create; /* it was not there before */
 	bool remove; /* it will not be there after */
+	char to[13]; /* the first 12 digits of what it will name */
 	char name[PROXY_REF_SIZE];
+};
+
+/* What is known of a request's body while nothing of it has left. */
+enum proxy_body {
+	PROXY_BODY_NONE,
+	PROXY_BODY_UNREAD,
+	PROXY_BODY_READ, /* whole; of a push all that stands before its pack */
 };
 
 /* A parsed request in canonical form; nothing of it has left.  Borrowed. */
@@ -42,6 +50,9 @@ struct proxy_intent {
 	size_t ref_count;
 	bool websocket; /* it asks for an upgrade */
 	bool tunnel;    /* a connection: no method, no path */
+	enum proxy_body body;
+	uint64_t body_size;        /* of one that was read */
+	struct digest body_digest; /* SHA-256 of it */
 	uint32_t stale; /* the same again: this version of its credential was
 	                 * answered 401; 0: a first time */
 };
@@ -84,6 +95,7 @@ struct proxy_go {
 	bool websocket;       /* the upgrade may be asked for */
 	bool capture;         /* of a sandbox: tokens of the answer stay here */
 	char mask[64];        /* and this stands in their stead */
+	bool once;            /* never sent a second time, whatever it is */
 	bool renews;          /* a 401 is asked about once, for new tokens */
 	uint64_t up_max;      /* bytes of the body; 0: no bound */
 	uint64_t down_max;
@@ -92,6 +104,7 @@ struct proxy_go {
 struct proxy_refusal {
 	unsigned status;
 	const char *error;
+	const char *wait; /* what a person decides about; NULL or "": nothing */
 	const char *rule;
 	const char *reason;
 	const char *next; /* the smallest rule that would allow it */

@@ -56,6 +56,16 @@ body_broken(struct conn *c, unsigned status, const char *text)
 	proxy_conn_answer(c, &r);
 }
 
+/* What was gathered has been looked through. */
+static int
+body_data(struct conn *c, struct str data, bool looked, struct err *e)
+{
+	return !looked && proxy_own_body(&c->search, c->proxy->needles,
+	                      &c->request, data, e)
+	           ? -1
+	           : proxy_up_body(c->up, data, e);
+}
+
 /* One event of the cell's body; true: go on. */
 static bool
 body_event(struct conn *c)
@@ -69,7 +79,7 @@ body_event(struct conn *c)
 		broken = err_set(&e, ERR_INPUT, "the body was cut");
 	}
 	if (!broken && ev.kind == HTTP_DATA) {
-		broken = proxy_up_body(c->up, ev.data, &e);
+		broken = body_data(c, ev.data, false, &e);
 	}
 	if (broken) {
 		unsigned status = c->reader.refusal;
@@ -89,17 +99,19 @@ carry_up(struct conn *c)
 {
 	struct up *u = c->up;
 	bool any = false;
-	if (c->body_done && c->held.len == 0) {
+	if (c->body_done && c->held.len == 0 && !c->spooled) {
 		return false;
 	}
 	write_continue(c);
-	if (c->held.len > 0) {
+	if (c->held.len > 0 || c->spooled) {
 		struct err e;
-		if (proxy_up_body(u, buf_str(&c->held), &e)) {
-			body_broken(c, 413, e.text);
+		if (c->held.len > 0 &&
+		    body_data(c, buf_str(&c->held), !c->commands, &e)) {
+			body_broken(c, proxy_status(e.kind), e.text);
 			return true;
 		}
 		buf_wipe(&c->held);
+		c->spooled = false;
 		if (c->body_done) {
 			proxy_up_body_end(u);
 		}

@@ -46,6 +46,7 @@ request_over(struct conn *c)
 	buf_wipe(&c->held);
 	buf_wipe(&c->kept);
 	buf_wipe(&c->control);
+	proxy_scrub_fini(&c->search);
 	c->id = 0;
 }
 
@@ -149,8 +150,8 @@ proxy_conn_refuse_early(struct conn *c, unsigned status, const char *reason)
 	proxy_conn_answer(c, &r);
 }
 
-static void
-ask(struct conn *c, uint32_t stale)
+void
+proxy_conn_ask(struct conn *c, uint32_t stale)
 {
 	struct proxy_setup *s = &c->proxy->setup;
 	struct proxy_request *r = &c->request;
@@ -180,10 +181,7 @@ ask(struct conn *c, uint32_t stale)
 		.git = r->git,
 		.websocket = r->websocket,
 		.stale = stale };
-	if (c->commands) {
-		i.refs = c->commands->refs;
-		i.ref_count = c->commands->count;
-	}
+	proxy_body_known(c, &i);
 	c->id = i.id;
 	c->since = loop_now(s->loop);
 	c->state = CONN_ASKED;
@@ -201,11 +199,11 @@ proxy_conn_again(struct conn *c)
 	proxy_up_free(c->up);
 	c->up = NULL;
 	c->renewed = true;
-	ask(c, version);
+	proxy_conn_ask(c, version);
 }
 
-static void
-say_continue(struct conn *c)
+void
+proxy_conn_continue(struct conn *c)
 {
 	if (c->request.head->expect && !c->continued) {
 		proxy_link_write(
@@ -230,12 +228,12 @@ got_head(struct conn *c, const struct http_head *head)
 	c->asked = true;
 	c->request.two = c->stream != NULL;
 	if (!c->request.commands) {
-		ask(c, 0);
+		proxy_conn_ask(c, 0);
 		return;
 	}
 	c->commands = calloc(1, sizeof(*c->commands));
 	must(c->commands);
-	say_continue(c);
+	proxy_conn_continue(c);
 	c->state = CONN_COMMANDS;
 	proxy_conn_arm(c, c->proxy->setup.times.head);
 }
@@ -334,52 +332,19 @@ step_commands(struct conn *c)
 	}
 	proxy_link_used(&c->link, had - in.len);
 	if (c->commands->done) {
-		ask(c, 0);
+		proxy_conn_ask(c, 0);
 		return true;
 	}
 	return ev.kind != HTTP_MORE;
 }
 
-static void
-begin_up(struct conn *c)
+void
+proxy_conn_begin(struct conn *c)
 {
 	loop_timer_cancel(&c->timer);
 	c->state = CONN_CARRY;
 	c->up->whole = &c->held;
 	proxy_up_begin(c->up, proxy_conn_turn, c);
-}
-
-/* P07: the length of a body that is changed must be known before its head. */
-static bool
-step_gather(struct conn *c)
-{
-	struct http_event ev = { .kind = HTTP_END };
-	struct err e;
-	struct str in = buf_str(&c->link.in);
-	size_t had = in.len;
-	int failed = c->body_done ? 0 : http_read(&c->reader, &in, &ev, &e);
-	if (!failed && ev.kind == HTTP_MORE && c->link.ended) {
-		failed = err_set(&e, ERR_INPUT, "the body was cut");
-	}
-	if (!failed && ev.kind == HTTP_DATA) {
-		buf_add(&c->held, ev.data);
-		if (c->held.len > PLACE_BODY_MAX) {
-			failed = err_set(&e, ERR_LIMIT,
-			    "a body over %zu bytes cannot take a credential",
-			    PLACE_BODY_MAX);
-		}
-	}
-	if (failed) {
-		proxy_conn_refuse_early(c, proxy_status(e.kind), e.text);
-		return true;
-	}
-	proxy_link_used(&c->link, had - in.len);
-	if (ev.kind == HTTP_END) {
-		c->body_done = true;
-		begin_up(c);
-		return true;
-	}
-	return ev.kind != HTTP_MORE;
 }
 
 static void
@@ -392,6 +357,7 @@ next_request(struct conn *c)
 	c->continued = false;
 	c->answered = false;
 	c->renewed = false;
+	c->spooled = false;
 	c->chunked = false;
 	c->state = CONN_HEAD;
 	proxy_link_rest(&c->link);
@@ -455,7 +421,9 @@ step(struct conn *c)
 	case CONN_COMMANDS:
 		return step_commands(c);
 	case CONN_GATHER:
-		return step_gather(c);
+		return proxy_conn_gather(c);
+	case CONN_SPOOL:
+		return proxy_conn_spooled(c);
 	case CONN_CARRY:
 		return proxy_conn_carry(c);
 	case CONN_TWO:
@@ -501,15 +469,21 @@ proxy_conn_go(struct conn *c, const struct proxy_go *go)
 {
 	must(c->state == CONN_ASKED);
 	c->up = proxy_up_new(c->proxy, c->id, &c->request, go);
-	if (proxy_place_in_body(go) && c->up->state != UP_FAILED) {
-		say_continue(c);
+	bool changes = proxy_place_in_body(go);
+
+	if (c->up->state != UP_FAILED &&
+	    (changes || proxy_own_gathers(c->proxy->needles, &c->request))) {
+		const struct proxy_times *t = &c->proxy->setup.times;
+
+		c->spooled = c->spooled && !changes;
+		proxy_conn_continue(c);
 		c->state = CONN_GATHER;
-		proxy_conn_arm(c, c->proxy->setup.times.head);
+		proxy_conn_arm(c, changes ? t->head : t->stall);
 	} else {
 		bool turning = c->turning;
 
 		c->turning = true; /* it may fail at once: c must outlive it */
-		begin_up(c);
+		proxy_conn_begin(c);
 		c->turning = turning;
 	}
 	proxy_conn_turn(c);

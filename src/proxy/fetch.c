@@ -90,6 +90,22 @@ answer_data(void *owner, struct str data)
 	}
 }
 
+/* One that is too long, or of several, says nothing. */
+static void
+keep_challenge(struct fetch *f, const struct http_head *head)
+{
+	const struct str *value = http_find(head, "www-authenticate");
+	auto_buf washed = { 0 };
+	f->challenge[0] = '\0';
+	if (head->status != 401 || http_count(head, "www-authenticate") != 1) {
+		return;
+	}
+	(void)proxy_scrub_text(f->proxy->needles, *value, &washed);
+	if (!str_copy(f->challenge, sizeof(f->challenge), buf_str(&washed))) {
+		f->challenge[0] = '\0';
+	}
+}
+
 static int
 answer_head(struct fetch *f, const struct http_head *head, struct err *e)
 {
@@ -99,6 +115,7 @@ answer_head(struct fetch *f, const struct http_head *head, struct err *e)
 	    !str_copy(f->content_type, sizeof(f->content_type), *type)) {
 		f->content_type[0] = '\0';
 	}
+	keep_challenge(f, head);
 	return proxy_up_scrub(f->up, head, true, e);
 }
 
@@ -140,6 +157,7 @@ answer_event(struct fetch *f)
 	if (ev.kind == HTTP_END) {
 		struct proxy_answer answer = { .status = f->status,
 			.content_type = str_of(f->content_type),
+			.challenge = str_of(f->challenge),
 			.body = buf_str(&f->answer) };
 		if (f->body_done) {
 			proxy_up_keep(u);

@@ -150,6 +150,8 @@ read_command(struct proxy_commands *c, struct str line, struct err *e)
 		    "push: a ref name longer than %d bytes",
 		    PROXY_REF_SIZE - 1);
 	}
+	(void)str_copy(
+	    ref->to, sizeof(ref->to), str_sub(after, 0, sizeof(ref->to) - 1));
 	ref->create = zero_before;
 	ref->remove = zero_after;
 	c->count++;

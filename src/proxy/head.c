@@ -362,6 +362,9 @@ proxy_answer_write(
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_z(&o, "error", r->error ? r->error : "denied");
+	if (r->wait && r->wait[0]) {
+		json_out_z(&o, "id", r->wait);
+	}
 	json_out_z(&o, "rule", r->rule ? r->rule : "");
 	json_out_z(&o, "reason", r->reason ? r->reason : "");
 	json_out_z(&o, "next", r->next ? r->next : "");

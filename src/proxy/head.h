@@ -68,7 +68,8 @@ int proxy_head_answer(struct buf *b, const struct http_head *answer,
     const struct http_head *asked, struct proxy_answer_form *form,
     struct err *e) MUST_CHECK;
 
-/* A typed answer of our own: {error, rule, reason, next}. */
+/* A typed answer of our own: {error, id, rule, reason, next}; an id only of
+ * what waits for a person. */
 void proxy_answer_write(
     struct buf *b, const struct proxy_refusal *r, bool keep_alive);
 /* What an error of this room becomes. */

@@ -16,6 +16,7 @@ enum conn_state {
 	CONN_HEAD,
 	CONN_COMMANDS,
 	CONN_ASKED,
+	CONN_SPOOL,  /* its body is read whole before the decision */
 	CONN_GATHER, /* go: the whole body is needed before it is changed */
 	CONN_CARRY,
 	CONN_TWO,  /* HTTP/2: its streams are connections of their own */
@@ -41,13 +42,15 @@ struct conn {
 	bool chunked;   /* that answer's body is */
 	bool close;     /* nothing follows it */
 	bool renewed;   /* it was asked about again, after a 401 */
+	bool spooled;   /* held is its whole body, and has not left */
 	uint64_t id;    /* of its intent; 0: none yet */
 	struct mono since;
 	struct proxy_origin origin;
 	struct proxy_request request;
 	struct proxy_commands *commands;
-	struct buf held; /* body read before the decision */
-	struct buf kept; /* the answer of a token endpoint */
+	struct buf held;     /* body read before the decision */
+	struct scrub search; /* of the body, for what it must not bring */
+	struct buf kept;     /* the answer of a token endpoint */
 	struct up *up;
 	struct link link;
 	struct http_reader reader;
@@ -106,6 +109,14 @@ bool proxy_is_tunnel(const struct proxy *p, const struct proxy_origin *origin);
 void proxy_conn_tunnel(struct conn *c); /* asks about one */
 /* The present request is asked about again: its token was refused. */
 void proxy_conn_again(struct conn *c);
+void proxy_conn_ask(struct conn *c, uint32_t stale);
+void proxy_conn_begin(struct conn *c);    /* CARRY */
+void proxy_conn_continue(struct conn *c); /* 100, where it is waited for */
+/* spool.c: one step of GATHER, of SPOOL; true: something changed. */
+bool proxy_conn_gather(struct conn *c);
+bool proxy_conn_spooled(struct conn *c);
+void proxy_conn_spool(struct conn *c); /* ASKED becomes SPOOL */
+void proxy_body_known(const struct conn *c, struct proxy_intent *i);
 /* carry.c: one step of CARRY; true: something changed. */
 bool proxy_conn_carry(struct conn *c);
 
@@ -129,6 +140,7 @@ struct fetch {
 	struct up *up;
 	unsigned status;
 	char content_type[128];
+	char challenge[512];
 	struct buf answer;
 	struct loop_timer timer;
 };

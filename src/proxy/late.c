@@ -16,6 +16,7 @@ late(void *owner)
 	case CONN_FIRST:
 	case CONN_SHAKE:
 	case CONN_COMMANDS:
+	case CONN_SPOOL:
 	case CONN_GATHER:
 		proxy_conn_outcome(
 		    c, PROXY_REFUSED, 408, "no request came in time");

@@ -111,6 +111,37 @@ holds(const struct needles *n, struct str text)
 	return proxy_needles_find(n, text, &at, &len);
 }
 
+#define BROUGHT                                                              \
+	"it brings a credential itself that was put into a request of this " \
+	"sandbox before"
+#define GATHER_MAX ((uint64_t)64 * 1024) /* bytes */
+
+bool
+proxy_own_gathers(const struct needles *n, const struct proxy_request *r)
+{
+	return proxy_needles_count(n) > 0 && !r->tunnel && !r->websocket &&
+	       !r->commands && r->head->framing == HTTP_LENGTH &&
+	       r->head->length <= GATHER_MAX;
+}
+
+int
+proxy_own_body(struct scrub *s, const struct needles *n,
+    const struct proxy_request *r, struct str piece, struct err *e)
+{
+	if (proxy_needles_count(n) == 0) {
+		return 0;
+	}
+	if (!proxy_scrub_on(s)) {
+		proxy_scrub_brought(s, n, r->head, BROUGHT);
+	}
+	if (proxy_scrub(s, piece, NULL, NULL, e)) {
+		return e->kind == ERR_DENIED
+		           ? -1
+		           : err_wrap(e, "a body that is searched");
+	}
+	return 0;
+}
+
 int
 proxy_own_check(
     const struct needles *n, const struct proxy_request *r, struct err *e)
@@ -124,8 +155,6 @@ proxy_own_check(
 		        holds(n, r->head->headers[i].name);
 	}
 	return found || holds(n, r->path) || holds(n, r->query)
-	           ? err_set(e, ERR_DENIED,
-	                 "it brings a credential itself that was put into a "
-	                 "request of this sandbox before")
+	           ? err_set(e, ERR_DENIED, BROUGHT)
 	           : 0;
 }

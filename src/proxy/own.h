@@ -5,6 +5,7 @@
 /* The credentials that a cell put into a request itself. */
 
 #include "proxy/head.h"
+#include "proxy/scrub.h"
 
 struct proxy_own {
 	struct buf value[PROXY_OWN_MAX];
@@ -19,5 +20,11 @@ void proxy_own_wipe(struct proxy_own *own);
  * that answers are searched for? */
 int proxy_own_check(const struct needles *n, const struct proxy_request *r,
     struct err *e) MUST_CHECK;
+/* The same of a piece of its body, opened where it is compressed: before the
+ * piece is passed on.  Of one that is found at least the end does not leave. */
+int proxy_own_body(struct scrub *s, const struct needles *n,
+    const struct proxy_request *r, struct str piece, struct err *e) MUST_CHECK;
+/* Such a body is read whole, so that nothing of its request leaves either. */
+bool proxy_own_gathers(const struct needles *n, const struct proxy_request *r);
 
 #endif

@@ -194,7 +194,9 @@ frame_down(struct conn *c, const struct http_frame *f, struct err *e)
 	}
 	if (f->began && !c->message_began && s->held.len == 0) {
 		s->needles = c->proxy->needles;
-		s->cut = from->binary;
+		s->cut = from->binary ? "the answer held a credential of this "
+		                        "sandbox and was cut"
+		                      : NULL;
 	}
 	if (f->bytes.len > 0 && proxy_scrub(s, f->bytes, fragment, c, e)) {
 		return -1;

@@ -171,6 +171,15 @@ proxy_go(struct proxy *p, uint64_t id, const struct proxy_go *go)
 }
 
 void
+proxy_read_body(struct proxy *p, uint64_t id)
+{
+	struct conn *c = conn_asking(p, id);
+	if (c) {
+		proxy_conn_spool(c);
+	}
+}
+
+void
 proxy_refuse(struct proxy *p, uint64_t id, const struct proxy_refusal *refusal)
 {
 	struct conn *c = conn_asking(p, id);

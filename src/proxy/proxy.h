@@ -27,13 +27,15 @@
 #define PROXY_COMMANDS    65536 /* bytes of a push before its pack */
 #define PROXY_TUNNELS     12    /* rules of protocol = "tcp" */
 #define PROXY_BUFFER      65536 /* bytes held in each direction */
-#define PROXY_KEPT        128   /* upstream connections that wait for use */
+#define PROXY_SPOOL       ((size_t)256 * 1024) /* of a body read before its go */
+#define PROXY_KEPT        128 /* upstream connections that wait for use */
 
 struct proxy;
 
 struct proxy_answer {
 	unsigned status;
 	struct str content_type;
+	struct str challenge; /* WWW-Authenticate of a 401, or empty */
 	struct str body;
 };
 
@@ -99,6 +101,9 @@ void proxy_tunnels(
 void proxy_policy(struct proxy *p, const struct digest *policy);
 
 /* The answers. */
+/* Not yet: its body must be known.  It is read whole, at most PROXY_SPOOL
+ * bytes, and the request becomes another intent that says so; or refused. */
+void proxy_read_body(struct proxy *p, uint64_t id);
 void proxy_go(struct proxy *p, uint64_t id, const struct proxy_go *go);
 void proxy_refuse(
     struct proxy *p, uint64_t id, const struct proxy_refusal *refusal);

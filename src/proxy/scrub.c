@@ -61,8 +61,24 @@ proxy_scrub_begin(struct scrub *s, const struct needles *n,
 	}
 	bool bound = answer->framing == HTTP_LENGTH && !s->decoder;
 	s->needles = n;
-	s->cut = !rewrite && (bound || !is_text(answer));
+	s->cut = !rewrite && (bound || !is_text(answer))
+	             ? "the answer held a credential of this sandbox and was "
+	               "cut"
+	             : NULL;
 	return 0;
+}
+
+void
+proxy_scrub_brought(struct scrub *s, const struct needles *n,
+    const struct http_head *request, const char *cut)
+{
+	const struct str *coding = http_find(request, "content-encoding");
+
+	*s = (struct scrub){ .needles = n, .cut = cut };
+	if (coding && http_count(request, "content-encoding") == 1 &&
+	    !str_eq_nocase(*coding, STR("identity"))) {
+		s->decoder = compress_decoder_new(*coding);
+	}
 }
 
 void
@@ -87,8 +103,15 @@ found_one(struct scrub *s, struct err *e)
 	if (!s->cut) {
 		return 0;
 	}
-	return err_set(e, ERR_DENIED,
-	    "the answer held a credential of this sandbox and was cut");
+	return err_set(e, ERR_DENIED, "%s", s->cut);
+}
+
+static void
+pass(scrub_out *out, void *owner, struct str text)
+{
+	if (out && text.len > 0) {
+		out(owner, text);
+	}
 }
 
 /* Passes on what cannot be part of a needle; the rest is *tail bytes. */
@@ -103,18 +126,14 @@ scan(struct scrub *s, struct str text, size_t *tail, scrub_out *out,
 		if (found_one(s, e)) {
 			return -1;
 		}
-		if (at > from) {
-			out(owner, str_sub(text, from, at - from));
-		}
-		out(owner, STR(SCRUB_REMOVED));
+		pass(out, owner, str_sub(text, from, at - from));
+		pass(out, owner, STR(SCRUB_REMOVED));
 		at += len;
 		from = at;
 	}
 	struct str rest = str_sub(text, from, text.len);
 	*tail = proxy_needles_tail(s->needles, rest);
-	if (rest.len > *tail) {
-		out(owner, str_sub(rest, 0, rest.len - *tail));
-	}
+	pass(out, owner, str_sub(rest, 0, rest.len - *tail));
 	return 0;
 }
 
@@ -163,10 +182,8 @@ proxy_scrub_end(struct scrub *s, scrub_out *out, void *owner, struct err *e)
 	if (s->decoder && compress_decode_end(s->decoder, e)) {
 		return -1;
 	}
-	if (s->held.len > 0) {
-		out(owner, buf_str(&s->held));
-		buf_clear(&s->held);
-	}
+	pass(out, owner, buf_str(&s->held));
+	buf_clear(&s->held);
 	return 0;
 }
 

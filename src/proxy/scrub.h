@@ -19,7 +19,7 @@ typedef void scrub_out(void *owner, struct str piece);
 struct scrub {
 	const struct needles *needles;
 	struct compress_decoder *decoder; /* NULL: it is not compressed */
-	bool cut;          /* one that is found ends the answer */
+	const char *cut;   /* one that is found ends it, with this; or NULL */
 	uint64_t found;    /* credentials in it */
 	struct buf held;   /* the end so far that may be one's beginning */
 	struct buf opened; /* of the decoder, between two calls */
@@ -29,9 +29,15 @@ struct scrub {
  * pass.  rewrite: a body of any kind may change its length. */
 int proxy_scrub_begin(struct scrub *s, const struct needles *n,
     const struct http_head *answer, bool rewrite, struct err *e) MUST_CHECK;
+/* The same of the body that a request brings along: whoever passes it on does
+ * so after each proxy_scrub, whose `out` then may be NULL.  A coding that is
+ * not known is looked through as it is. */
+void proxy_scrub_brought(struct scrub *s, const struct needles *n,
+    const struct http_head *request, const char *cut);
 void proxy_scrub_fini(struct scrub *s);
 bool proxy_scrub_on(const struct scrub *s);
-/* ERR_DENIED: it held a credential and may not be rewritten. */
+/* ERR_DENIED: it held a credential and may not be rewritten.  out may be NULL.
+ */
 int proxy_scrub(struct scrub *s, struct str bytes, scrub_out *out, void *owner,
     struct err *e) MUST_CHECK;
 int proxy_scrub_end(

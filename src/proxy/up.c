@@ -250,12 +250,13 @@ may_dial(const struct up *u, const struct names_addr *a, struct err *e)
 }
 
 /* A safe request that got no answer can be asked again; any other must find
- * the connection fresh, since nobody could say what became of it. */
+ * the connection fresh, since nobody could say what became of it.  What a
+ * person allowed goes once, and is none. */
 static bool
 safe(const struct up *u)
 {
 	struct str m = u->request->method;
-	return u->request->head->framing == HTTP_EMPTY &&
+	return !u->go.once && u->request->head->framing == HTTP_EMPTY &&
 	       (str_eq_z(m, "GET") || str_eq_z(m, "HEAD") ||
 	           str_eq_z(m, "OPTIONS"));
 }

@@ -7,7 +7,7 @@ bool
 review_is_decision(enum book_kind kind)
 {
 	return kind == BOOK_CALL_DECIDED || kind == BOOK_REQUEST_INTENT ||
-	       kind == BOOK_REQUEST_DENIED;
+	       kind == BOOK_REQUEST_DENIED || kind == BOOK_REQUEST_ASKED;
 }
 
 static struct str
@@ -46,23 +46,66 @@ ended(struct review *out)
 	return out->was == out->now ? REVIEW_SAME : REVIEW_DIFFERS;
 }
 
+static enum review_end
+broken(struct review *out, const char *text)
+{
+	out->text = str_of(text);
+	return REVIEW_BROKEN;
+}
+
 /* --- calls --- */
 
-/* What the policy said, whatever a person or a standing grant said then;
- * false: it was not asked (a wrong call, an unknown tool, finish). */
+/* Checks that are not the policy's, and the one verdict that each gives. */
+static const struct {
+	const char *rule;
+	enum policy_verdict verdict;
+} checks[] = {
+	{ "schema", POLICY_DENY },
+	{ "catalogue", POLICY_DENY },
+	{ "contract", POLICY_DENY },
+	{ "builtin.finish.wrong", POLICY_DENY },
+	{ "builtin.finish", POLICY_ALLOW },
+};
+
 static bool
+is_check(struct str rule, enum policy_verdict verdict, struct str tool)
+{
+	bool finish = str_eq_z(tool, "finish");
+
+	for (size_t i = 0; i < COUNT(checks); i++) {
+		if (str_eq_z(rule, checks[i].rule)) {
+			return verdict == checks[i].verdict &&
+			       (verdict == POLICY_DENY || finish);
+		}
+	}
+	return false;
+}
+
+/* What the policy said, whatever a person or a standing grant said then. */
+static enum review_end
 call_verdict(const struct json *body, struct str rule, enum policy_verdict *was)
 {
 	bool gate = str_starts(rule, STR("gate."));
+	enum policy_verdict verdict;
 
-	if (str_starts(rule, STR("g-")) ||
-	    (gate && str_starts(text_of(body, "why"), STR("denied by ")))) {
-		*was = POLICY_ASK;
-		return true;
+	if (!parse_verdict(text_of(body, "verdict"), &verdict)) {
+		return REVIEW_NOT_HELD;
 	}
-	return parse_verdict(text_of(body, "verdict"), was) &&
-	       (!rule.len || gate || str_eq_z(rule, "read") ||
-	           str_eq_z(rule, "defaults.unmatched"));
+	*was = verdict;
+	if (str_starts(rule, STR("g-")) ||
+	    (verdict == POLICY_ASK && str_starts(rule, STR("w-"))) ||
+	    (gate && verdict == POLICY_DENY &&
+	        str_starts(text_of(body, "why"), STR("denied by ")))) {
+		*was = POLICY_ASK;
+		return REVIEW_SAME;
+	}
+	if (is_check(rule, verdict, text_of(body, "tool"))) {
+		return REVIEW_NOT_ASKED;
+	}
+	return !rule.len || gate || str_eq_z(rule, "read") ||
+	               str_eq_z(rule, "defaults.unmatched")
+	           ? REVIEW_SAME
+	           : REVIEW_BROKEN;
 }
 
 /* The arguments are those whose digest was decided about. */
@@ -89,16 +132,22 @@ review_call(struct arena *a, const struct policy *p, struct str identity,
 		.args = json_get(body, "arguments"),
 	};
 
-	if (!call_verdict(body, rule, &out->was)) {
-		return REVIEW_NOT_ASKED;
-	}
+	enum review_end end = call_verdict(body, rule, &out->was);
+
 	out->what = call.tool;
+	if (end == REVIEW_BROKEN) {
+		return broken(out,
+		    "no check of this house is called what its rule says, or "
+		    "none that decides so");
+	}
+	if (end != REVIEW_SAME) {
+		return end;
+	}
 	if (!call.tool.len || !call.action.len || !call.args) {
 		return REVIEW_NOT_HELD;
 	}
 	if (!arguments_fit(body, call.args)) {
-		out->text = STR("its arguments are not those of its digest");
-		return REVIEW_BROKEN;
+		return broken(out, "its arguments are not those of its digest");
 	}
 	policy_call(a, p, &call, &d);
 	out->now = d.verdict;
@@ -107,6 +156,12 @@ review_call(struct arena *a, const struct policy *p, struct str identity,
 }
 
 /* --- requests --- */
+
+struct review_asked { /* what its head says */
+	enum book_kind kind;
+	struct str identity;
+	struct str rule;
+};
 
 /* A known push names its refs; which of them it deletes stands apart. */
 static bool
@@ -156,22 +211,63 @@ read_git(struct str word)
 	return str_eq_z(word, "fetch") ? POLICY_GIT_FETCH : POLICY_GIT_NO;
 }
 
+bool
+review_house_rule(struct str rule)
+{
+	static const char *const names[] = {
+		"model",
+		"audit.publish",
+		"audit.witness",
+		"notify",
+	};
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		if (str_eq_z(rule, names[i])) {
+			return true;
+		}
+	}
+	return str_starts(rule, STR("model.")) ||
+	       str_starts(rule, STR("vault."));
+}
+
+/* Of a request that the policy was not asked about: a rule of the house's own
+ * may let it go; what was refused was refused by another check, or by nobody's
+ * rule, before there was one to ask. */
 static enum review_end
-review_request(struct arena *a, const struct policy *p, struct str identity,
-    const struct json *body, struct review *out)
+unasked(enum book_kind kind, struct str rule, const struct json *body,
+    struct review *out)
+{
+	bool known = review_house_rule(rule) ||
+	             (kind == BOOK_REQUEST_DENIED &&
+	                 (!rule.len || str_eq_z(rule, "egress") ||
+	                     str_eq_z(rule, "vault")));
+
+	out->what = text_of(body, "host");
+	if (!known) {
+		return broken(
+		    out, "a rule of the policy is named, and not what it said");
+	}
+	return json_get(body, "method") ? REVIEW_NOT_ASKED : REVIEW_NOT_HELD;
+}
+
+static enum review_end
+review_request(struct arena *a, const struct policy *p,
+    const struct review_asked *asked, const struct json *body,
+    struct review *out)
 {
 	struct policy_request_decision d = { 0 };
 	struct policy_commands *refs = arena_alloc(a, sizeof(*refs));
 	struct names_host host = { 0 };
 	struct str protocol = text_of(body, "protocol");
 	struct policy_request r = {
-		.identity = identity,
+		.identity = asked->identity,
 		.host = &host,
 		.tls = is_true(body, "tls"),
 		.method = text_of(body, "method"),
 		.path = text_of(body, "path"),
 		.git = read_git(text_of(body, "git")),
 		.from_tool = text_of(body, "from_tool"),
+		.call_approved = is_true(body, "call_approved"),
 		.has_own_credentials = is_true(body, "own_credentials"),
 		.tunnel = str_eq_z(protocol, "tcp"),
 		.websocket = str_eq_z(protocol, "websocket"),
@@ -179,8 +275,7 @@ review_request(struct arena *a, const struct policy *p, struct str identity,
 	int64_t port = 0;
 
 	if (!parse_verdict(text_of(body, "policy"), &out->was)) {
-		return json_get(body, "method") ? REVIEW_NOT_ASKED
-		                                : REVIEW_NOT_HELD;
+		return unasked(asked->kind, asked->rule, body, out);
 	}
 	(void)json_i64(body, "port", &port);
 	out->what = arena_printf(a, STR_FMT " " STR_FMT ":%lld" STR_FMT,
@@ -188,16 +283,23 @@ review_request(struct arena *a, const struct policy *p, struct str identity,
 	    STR_ARG(r.path));
 	if (!read_host(text_of(body, "host"), &host) || port < 1 ||
 	    port > UINT16_MAX || !read_refs(body, refs)) {
-		out->text = STR("it names no host, port and refs");
-		return REVIEW_BROKEN;
+		return broken(out, "it names no host, port and refs");
+	}
+	if (asked->kind == BOOK_REQUEST_INTENT && out->was == POLICY_DENY) {
+		return broken(out, "it was let go, and the policy said no");
 	}
 	r.port = (uint16_t)port;
 	if (r.git == POLICY_GIT_PUSH && str_eq_z(r.method, "POST")) {
 		r.commands = refs;
 	}
+	/* What a gate held leaves by a person's yes alone. */
+	if (asked->kind == BOOK_REQUEST_INTENT && out->was == POLICY_ASK &&
+	    !text_of(body, "wait").len) {
+		return broken(out, "it was let go, and names nobody's yes");
+	}
 	policy_request(a, p, &r, &d);
 	out->now = d.verdict;
-	out->rule = d.rule;
+	out->rule = d.verdict == POLICY_ASK ? d.gate : d.rule;
 	return ended(out);
 }
 
@@ -206,6 +308,11 @@ review_decision(struct arena *a, const struct policy *p, enum book_kind kind,
     struct str identity, struct str rule, const struct json *body,
     struct review *out)
 {
+	const struct review_asked asked = {
+		.kind = kind,
+		.identity = identity,
+		.rule = rule,
+	};
 	enum review_end end;
 
 	must(review_is_decision(kind));
@@ -215,7 +322,7 @@ review_decision(struct arena *a, const struct policy *p, enum book_kind kind,
 	}
 	end = kind == BOOK_CALL_DECIDED
 	          ? review_call(a, p, identity, rule, body, out)
-	          : review_request(a, p, identity, body, out);
+	          : review_request(a, p, &asked, body, out);
 	/* The text of a closed role's policy is empty, and it denies. */
 	if (end == REVIEW_DIFFERS && out->was == POLICY_DENY &&
 	    !policy_text(p).len) {

@@ -19,7 +19,7 @@ enum review_end {
 	REVIEW_DIFFERS,
 	REVIEW_NOT_ASKED, /* the policy had no word in it */
 	REVIEW_NOT_HELD,  /* the book does not hold what was asked */
-	REVIEW_BROKEN,    /* the body contradicts itself: out->text */
+	REVIEW_BROKEN,    /* nothing of this house decides so: out->text */
 };
 
 struct review {
@@ -32,6 +32,10 @@ struct review {
 
 /* Does such a head say what a policy was asked? */
 bool review_is_decision(enum book_kind kind);
+
+/* A rule of the house's own (a model, a token endpoint, a witness, …): its
+ * requests are judged by no role's policy. */
+bool review_house_rule(struct str rule);
 
 /* identity and rule are the head's.  Strings live in a, in p or in body. */
 enum review_end review_decision(struct arena *a, const struct policy *p,

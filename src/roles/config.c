@@ -5,10 +5,11 @@
 #include "roles/inner.h"
 #include "toml/toml.h"
 
-#define CELLS_MAX  1000
-#define MEMORY_MIN (16ULL << 20)
-#define PIDS_MIN   4
-#define DAY_US     (24LL * 60 * CLOCK_MINUTE)
+#define CELLS_MAX     1000
+#define MEMORY_MIN    (16ULL << 20)
+#define PIDS_MIN      4
+#define WORKSPACE_MIN (1 << 20)
+#define DAY_US        (24LL * 60 * CLOCK_MINUTE)
 
 int
 roles_check_limits(const char *file, const struct json *where,
@@ -24,6 +25,10 @@ roles_check_limits(const char *file, const struct json *where,
 	}
 	if (l->fsize == 0) {
 		return table_err(file, where, e, "fsize: expected above 0");
+	}
+	if (l->workspace < WORKSPACE_MIN) {
+		return table_err(
+		    file, where, e, "workspace: expected at least 1M");
 	}
 	return 0;
 }
@@ -132,6 +137,17 @@ check_device(struct loading *l, const struct json *where, struct str device)
 	                 "device, AA:BB:CC:DD:EE:FF, tty or simulator");
 }
 
+static int
+check_web(struct loading *l, const struct json *where, struct str web)
+{
+	return str_eq_z(web, CONFIG_WEB_DECIDE) ||
+	               str_eq_z(web, CONFIG_WEB_READ) ||
+	               str_eq_z(web, CONFIG_WEB_NONE)
+	           ? 0
+	           : table_err(l->reader.file, json_get(where, "web"), l->e,
+	                 "web: expected decide, read or none");
+}
+
 /* Two operators must be two people, and a device is on one desk. */
 static int
 check_apart(struct loading *l, const struct json *where,
@@ -150,7 +166,10 @@ check_apart(struct loading *l, const struct json *where,
 			    err_quote(list[n].buddy));
 		}
 	}
-	return check_device(l, where, list[n].buddy);
+	return check_device(l, where, list[n].buddy) ||
+	               check_web(l, where, list[n].web)
+	           ? -1
+	           : 0;
 }
 
 static bool

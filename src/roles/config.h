@@ -10,16 +10,22 @@
 struct limits {
 	uint64_t memory; /* bytes */
 	uint32_t pids;
-	uint64_t fsize; /* bytes */
-	int64_t wall;   /* microseconds */
+	uint64_t fsize;     /* bytes */
+	int64_t wall;       /* microseconds */
+	uint64_t workspace; /* bytes of all its files */
 };
 
 struct config_operator {
 	struct str name;
 	uint32_t uid;
 	struct str buddy; /* len 0: none; so with every optional text */
-	struct str web;
+	struct str web;   /* CONFIG_WEB_… */
 };
+
+/* What a login on the page is for. */
+#define CONFIG_WEB_DECIDE "decide"
+#define CONFIG_WEB_READ   "read"
+#define CONFIG_WEB_NONE   "none"
 
 struct config_model {
 	struct str name; /* "default" of [model.default] */

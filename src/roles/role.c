@@ -112,6 +112,7 @@ static const struct table_key keys[] = {
 	ROW("limits", limits, "memory", memory, SIZE, OPTIONAL, "", ""),
 	ROW("limits", limits, "pids", pids, COUNT, OPTIONAL, "", ""),
 	ROW("limits", limits, "fsize", fsize, SIZE, OPTIONAL, "", ""),
+	ROW("limits", limits, "workspace", workspace, SIZE, OPTIONAL, "", ""),
 	ROW("limits", limits, "wall", wall, DURATION, OPTIONAL, "", ""),
 };
 /* clang-format on */
@@ -312,7 +313,8 @@ roles_parse_file(struct arena *a, struct str name, struct str text,
 		.text = arena_str(a, text),
 		.digest = digest_of(text) };
 	const struct table_reader r = { a, role.file.at, keys, COUNT(keys) };
-	struct limits l = { 1ULL << 30, 256, 1ULL << 30, CLOCK_MINUTE };
+	struct limits l = { 1ULL << 30, 256, 1ULL << 30, CLOCK_MINUTE,
+		1ULL << 30 };
 	struct role_file f = { 0 };
 	struct json *tree = NULL;
 

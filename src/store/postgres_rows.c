@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
 #include "store/postgres.h"
 
 /* Rows as they are read: in pages, so that no walk holds a
@@ -39,15 +41,104 @@ postgres_row_get(struct store *s, struct str space, struct str key,
 	return 0;
 }
 
+/* Rows of batches that are not on the server yet, as the newest of them says,
+ * in the server's order. */
+struct own_rows {
+	const struct batch_row **at;
+	size_t count;
+	size_t room;
+	size_t given; /* so many, or passed over */
+};
+
 struct rows_walk {
 	struct str space; /* empty: all */
 	struct str prefix;
 	struct buf last_space;
 	struct buf last_key; /* the smallest key that was not given yet */
+	struct own_rows own;
 	bool done;
 	store_row_fn *each;
 	void *context;
 };
+
+static int
+row_order(struct str space, struct str key, const struct batch_row *own)
+{
+	int order = str_cmp(space, own->space);
+
+	return order ? order : str_cmp(key, own->key);
+}
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct batch_row *const *one = a;
+	const struct batch_row *const *other = b;
+
+	return row_order((*one)->space, (*one)->key, *other);
+}
+
+static void
+gather_own(struct postgres *p, struct rows_walk *walk)
+{
+	struct own_rows *own = &walk->own;
+
+	for (unsigned i = 0; i <= p->flights; i++) {
+		const struct batch *b = batch_at(p, i);
+
+		for (size_t n = 0; n < b->row_count; n++) {
+			const struct batch_row *row = &b->rows[n];
+
+			if ((walk->space.len &&
+			        !str_eq(row->space, walk->space)) ||
+			    !str_starts(row->key, walk->prefix) ||
+			    batch_row_find(p, row->space, row->key) != row) {
+				continue;
+			}
+			own->at = array_grow((void *)own->at, own->count,
+			    &own->room, sizeof(*own->at));
+			own->at[own->count++] = row;
+		}
+	}
+	if (own->count) {
+		qsort((void *)own->at, own->count, sizeof(*own->at), by_place);
+	}
+}
+
+static int
+give_own(struct rows_walk *walk, struct err *e)
+{
+	const struct batch_row *own = walk->own.at[walk->own.given++];
+	struct store_row row = {
+		.space = own->space,
+		.key = own->key,
+		.version = own->version,
+		.value = own->value,
+	};
+
+	return own->put ? walk->each(walk->context, &row, e) : 0;
+}
+
+/* One of the server's, after those of ours that come before it, or the one of
+ * ours that stands in its place. */
+static int
+give_merged(struct rows_walk *walk, const struct store_row *row, struct err *e)
+{
+	struct own_rows *own = &walk->own;
+	int order = -1;
+
+	while (own->given < own->count &&
+	       (order = row_order(row->space, row->key, own->at[own->given])) >=
+	           0) {
+		if (give_own(walk, e)) {
+			return -1;
+		}
+		if (order == 0) {
+			return 0;
+		}
+	}
+	return walk->each(walk->context, row, e);
+}
 
 static int
 give_rows(struct rows_walk *walk, const PGresult *r, struct err *e)
@@ -68,7 +159,7 @@ give_rows(struct rows_walk *walk, const PGresult *r, struct err *e)
 			return 0;
 		}
 		if (str_starts(row.key, walk->prefix) &&
-		    walk->each(walk->context, &row, e)) {
+		    give_merged(walk, &row, e)) {
 			return -1;
 		}
 	}
@@ -115,9 +206,14 @@ postgres_rows_walk(struct store *s, struct str space, struct str prefix,
 		buf_add(&walk.last_space, space);
 		buf_add(&walk.last_key, prefix);
 	}
+	gather_own((struct postgres *)s, &walk);
 	while (rc == 0 && !walk.done) {
 		rc = rows_page((struct postgres *)s, &walk, e);
 	}
+	while (rc == 0 && walk.own.given < walk.own.count) {
+		rc = give_own(&walk, e);
+	}
+	free((void *)walk.own.at);
 	buf_fini(&walk.last_space);
 	buf_fini(&walk.last_key);
 	return rc;

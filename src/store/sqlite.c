@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "store/sqlite.h"
+#include "store/sqlite_file.h"
 
 /* https://sqlite.org/pragma.html; the lock mode comes before anything that
  * reads, so that the WAL index never becomes a file (DESIGN). */
@@ -18,7 +19,6 @@ static const char before_reading[] = "PRAGMA locking_mode = EXCLUSIVE;"
  * bring that back, and it would undo all that followed. */
 static const char before_writing[] = "PRAGMA synchronous = EXTRA;"
                                      "PRAGMA secure_delete = ON;"
-                                     "PRAGMA wal_autocheckpoint = 4000;"
                                      "PRAGMA journal_size_limit = 67108864;";
 
 static const char *const statement_sql[STATEMENTS] = {
@@ -99,6 +99,18 @@ fault_by_code(
 }
 
 int
+sqlite_unconfirmed(struct sqlite *s, const char *doing, struct err *e)
+{
+	(void)err_set(e, ERR_IO,
+	    "%s: the disk of %s did not confirm a write; restart the house, it "
+	    "then reads what is truly there",
+	    doing, s->store.where.at);
+	s->store.state = STORE_DEAD;
+	s->store.fault = *e;
+	return -1;
+}
+
+int
 sqlite_fault(struct sqlite *s, const char *doing, struct err *e)
 {
 	int code = sqlite3_extended_errcode(s->db);
@@ -109,12 +121,7 @@ sqlite_fault(struct sqlite *s, const char *doing, struct err *e)
 		reserve_give(&s->reserve);
 	}
 	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
-		(void)err_set(e, ERR_IO,
-		    "%s: the disk of %s did not confirm a write; restart the "
-		    "house, it then reads what is truly there",
-		    doing, s->store.where.at);
-		s->store.state = STORE_DEAD;
-		s->store.fault = *e;
+		return sqlite_unconfirmed(s, doing, e);
 	}
 	return -1;
 }
@@ -220,7 +227,7 @@ open_file(struct sqlite *s, const char *path, struct err *e)
 {
 	int rc = sqlite3_open_v2(path, &s->db,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-	    NULL);
+	    sqlite_file_vfs());
 
 	must(s->db);
 	if (rc != SQLITE_OK) {
@@ -278,10 +285,13 @@ enter(struct sqlite *s, struct err *e)
 	    sqlite_shape(s, &step, e) ||
 	    (s->store.read_only ? enter_to_read(s, step, e)
 	                        : enter_to_write(s, step, e)) ||
-	    prepare_statements(s, e)) {
+	    prepare_statements(s, e) || sqlite_load_log(s, e)) {
 		return -1;
 	}
-	return sqlite_load_log(s, e);
+	if (!s->store.read_only) {
+		sqlite_flights_open(s);
+	}
+	return 0;
 }
 
 static void
@@ -289,6 +299,7 @@ sqlite_close(struct store *store)
 {
 	struct sqlite *s = sqlite_of(store);
 
+	later_close(&s->flights.later);
 	for (size_t i = 0; i < STATEMENTS; i++) {
 		(void)sqlite3_finalize(s->statements[i]);
 	}
@@ -299,28 +310,11 @@ sqlite_close(struct store *store)
 	free(s);
 }
 
-static int
-no_step(struct store *store, struct err *e)
-{
-	(void)store;
-	(void)e;
-	must(false); /* no commit is ever under way */
-	return -1;
-}
-
-static int
-no_fd(const struct store *store, bool *for_write)
-{
-	(void)store;
-	*for_write = false;
-	return -1;
-}
-
 static const char *
-no_reason(const struct store *store)
+reason(const struct store *store)
 {
-	(void)store;
-	return "";
+	return store->flights ? "the disk has not confirmed what was written"
+	                      : "";
 }
 
 static int64_t
@@ -382,9 +376,9 @@ static const struct store_ops ops = {
 	.owned_set = sqlite_owned_set,
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
-	.step = no_step,
-	.fd = no_fd,
-	.why = no_reason,
+	.step = sqlite_step,
+	.fd = sqlite_fd,
+	.why = reason,
 	.beat_us = no_beat,
 	.lease_left_us = no_end,
 	.rollback = sqlite_rollback,

@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 
+#include "store/later.h"
 #include "store/ops.h"
 #include "store/pack.h"
 #include "store/reserve.h"
@@ -16,6 +17,13 @@ enum statement {
 #include "store/statements.def"
 #undef STATEMENT
 	STATEMENTS
+};
+
+/* Batches that are in the log and whose sync was only started. */
+struct flights {
+	struct later later;
+	uint64_t tickets[STORE_FLIGHTS_MAX]; /* oldest first; 0: it failed */
+	struct err failed; /* why, of the last one; kind 0: it did not */
 };
 
 struct sqlite {
@@ -31,11 +39,15 @@ struct sqlite {
 	struct ahead ahead;
 	struct buf packed; /* scratch */
 	struct reserve reserve;
+	struct flights flights;
+	int log_frames; /* in the log's file after the last commit */
 };
 
 struct sqlite *sqlite_of(struct store *store);
 /* What SQLite just said, as an error with a sentence; returns -1. */
 int sqlite_fault(struct sqlite *s, const char *doing, struct err *e);
+/* A sync has failed: the store is dead.  Returns -1. */
+int sqlite_unconfirmed(struct sqlite *s, const char *doing, struct err *e);
 /* Runs SQL that gives no rows. */
 int sqlite_run(struct sqlite *s, const char *sql, const char *doing,
     struct err *e) MUST_CHECK;
@@ -77,10 +89,20 @@ int sqlite_own(struct store *store, const char *node, uint64_t *incarnation,
 int sqlite_owned(struct store *store, uint64_t *times, struct err *e);
 int sqlite_owned_set(struct store *store, uint64_t times, struct err *e);
 int sqlite_begin(struct store *store, struct err *e);
-int sqlite_commit(struct store *store, struct err *e);
 void sqlite_rollback(struct store *store);
+void sqlite_undo(struct sqlite *s); /* what SQLite has of it */
 int sqlite_checkpoint(struct store *store, struct err *e);
 int sqlite_scrub(struct store *store, struct err *e);
+
+/* Commits (sqlite_flight.c). */
+void sqlite_flights_open(struct sqlite *s);
+int sqlite_commit(struct store *store, struct err *e);
+int sqlite_step(struct store *store, struct err *e);
+int sqlite_fd(const struct store *store, bool *for_write);
+/* -1: the batch behind which nothing can be begun. */
+int sqlite_flights_may_begin(const struct sqlite *s, struct err *e) MUST_CHECK;
+/* What is under way is durable from here on, or the store is dead. */
+int sqlite_flights_wait(struct sqlite *s, struct err *e) MUST_CHECK;
 
 /* Ends of tasks (sqlite_ends.c). */
 int sqlite_end_add(

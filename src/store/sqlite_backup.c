@@ -158,6 +158,10 @@ sqlite_backup_step(
 	int all;
 
 	must(b->copy);
+	/* A backup never has what the store itself could lose. */
+	if (sqlite_flights_wait(sqlite_of(backup->store), e)) {
+		return -1;
+	}
 	rc = sqlite3_backup_step(b->copy, PAGES);
 	if (rc == SQLITE_DONE) {
 		*percent = 100;

@@ -46,8 +46,8 @@ reset(struct sqlite *s, enum statement which)
 }
 
 /* SQLite has undone it by itself after some faults. */
-static void
-undo(struct sqlite *s)
+void
+sqlite_undo(struct sqlite *s)
 {
 	if (!sqlite3_get_autocommit(s->db)) {
 		(void)sqlite3_step(s->statements[STATEMENT_ROLLBACK]);
@@ -101,24 +101,14 @@ sqlite_begin(struct store *store, struct err *e)
 {
 	struct sqlite *s = sqlite_of(store);
 
+	if (sqlite_flights_may_begin(s, e)) {
+		return -1;
+	}
 	reserve_take(&s->reserve);
 	if (write_step(s, STATEMENT_BEGIN, "beginning to write", e)) {
-		undo(s);
+		sqlite_undo(s);
 		return -1;
 	}
-	return 0;
-}
-
-int
-sqlite_commit(struct store *store, struct err *e)
-{
-	struct sqlite *s = sqlite_of(store);
-
-	if (sqlite_flush(s, e) ||
-	    write_step(s, STATEMENT_COMMIT, "writing to the store", e)) {
-		return -1;
-	}
-	s->words_committed = s->words_written;
 	return 0;
 }
 
@@ -127,7 +117,7 @@ sqlite_rollback(struct store *store)
 {
 	struct sqlite *s = sqlite_of(store);
 
-	undo(s);
+	sqlite_undo(s);
 	sqlite_forget(s);
 }
 

@@ -204,30 +204,78 @@ sqlite_tasks_all(
 	    sqlite_of(store), STATEMENT_TASKS_OLD, each, context, e);
 }
 
-int
-sqlite_live_walk(
-    struct store *store, store_task_fn *each, void *context, struct err *e)
+/* The statement of ends stands on the first row from this number on; *at is its
+ * number, INT64_MAX: there is none.  Most that are live have no end, and many
+ * ends are of nobody that is: so each end is sought, and kept until it is
+ * passed. */
+static int
+seek_end(struct sqlite *s, int64_t number, int64_t *at, struct err *e)
 {
-	struct sqlite *s = sqlite_of(store);
-	sqlite3_stmt *row = s->statements[STATEMENT_LIVE];
+	sqlite3_stmt *row = s->statements[STATEMENT_LIVE_END];
 	int found;
 
-	if (settle(s, e)) {
-		return -1;
+	if (*at >= number) {
+		return 0;
 	}
-	while ((found = read_step(s, STATEMENT_LIVE, e)) == 1) {
-		struct store_task task = {
-			.number = (uint64_t)sqlite3_column_int64(row, 0),
-			.id = column_text(row, 1),
-			.last_seq = (uint64_t)sqlite3_column_int64(row, 2),
-			.saved = column_blob(row, 3),
-			.live = true,
-		};
+	read_end(s, STATEMENT_LIVE_END);
+	bind_number(row, 1, number);
+	found = read_step(s, STATEMENT_LIVE_END, e);
+	*at = found > 0 ? sqlite3_column_int64(row, 0) : INT64_MAX;
+	return found < 0 ? -1 : 0;
+}
 
-		if (each(context, &task, e)) {
+static int
+give_live(struct sqlite *s, bool ended, store_task_fn *each, void *context,
+    struct err *e)
+{
+	sqlite3_stmt *row = s->statements[STATEMENT_LIVE];
+	sqlite3_stmt *end = s->statements[STATEMENT_LIVE_END];
+	struct store_task task = {
+		.number = (uint64_t)sqlite3_column_int64(row, 0),
+		.id = column_text(row, 1),
+		.last_seq = (uint64_t)sqlite3_column_int64(row, 2),
+		.live = true,
+	};
+
+	if (ended && (uint64_t)sqlite3_column_int64(end, 1) > task.last_seq) {
+		task.last_seq = (uint64_t)sqlite3_column_int64(end, 1);
+		task.saved = column_blob(end, 2);
+	} else {
+		task.saved = column_blob(row, 3);
+	}
+	return each(context, &task, e);
+}
+
+static int
+walk_live(struct sqlite *s, store_task_fn *each, void *context, struct err *e)
+{
+	sqlite3_stmt *row = s->statements[STATEMENT_LIVE];
+	int64_t end = INT64_MIN;
+	int found;
+
+	while ((found = read_step(s, STATEMENT_LIVE, e)) == 1) {
+		int64_t number = sqlite3_column_int64(row, 0);
+
+		if (seek_end(s, number, &end, e) ||
+		    give_live(s, end == number, each, context, e)) {
 			read_end(s, STATEMENT_LIVE);
 			return -1;
 		}
 	}
 	return found;
+}
+
+int
+sqlite_live_walk(
+    struct store *store, store_task_fn *each, void *context, struct err *e)
+{
+	struct sqlite *s = sqlite_of(store);
+	int done;
+
+	if (settle(s, e)) {
+		return -1;
+	}
+	done = walk_live(s, each, context, e);
+	read_end(s, STATEMENT_LIVE_END);
+	return done;
 }

@@ -42,25 +42,6 @@ check_type(const struct catalogue *c, const struct role *r,
 	return 0;
 }
 
-/* A promise that nobody keeps yet is refused, not ignored. */
-static int
-check_confirm(const struct catalogue *c, struct err *e)
-{
-	for (size_t i = 0; i < c->count; i++) {
-		const struct tool *t = &c->at[i];
-
-		if (t->confirm.len > 0) {
-			return err_set(e, ERR_INPUT,
-			    STR_FMT
-			    ":%u:1: confirm is not served yet: leave it "
-			    "out (a person is asked what happened) or "
-			    "make the tool idempotent",
-			    STR_ARG(c->file), t->line);
-		}
-	}
-	return 0;
-}
-
 int
 tools_check_role(const struct catalogue *c, const struct role *r, struct err *e)
 {
@@ -69,7 +50,7 @@ tools_check_role(const struct catalogue *c, const struct role *r, struct err *e)
 			return -1;
 		}
 	}
-	return check_confirm(c, e);
+	return 0;
 }
 
 static bool

@@ -50,6 +50,10 @@ int template_fill(const struct template_call *c, struct str text, bool url,
 /* Does an element's place make a leading '-' harmless (DESIGN, rule 3)? */
 bool argv_is_guarded(const struct json *element, const struct json *argv);
 
+/* `confirm` of every tool names a read that can tell. */
+int tools_check_confirms(const char *file, const struct catalogue *c,
+    const struct json *tables, struct err *e) MUST_CHECK;
+
 /* Digest and version, once everything else is set. */
 void tools_seal_contract(struct tool *t);
 

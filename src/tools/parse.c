@@ -292,29 +292,6 @@ check_requests(const char *file, const struct catalogue *c,
 	return 0;
 }
 
-static int
-check_confirms(const char *file, const struct catalogue *c,
-    const struct json *tables, struct err *e)
-{
-	for (size_t i = 0; i < c->count; i++) {
-		const struct tool *t = &c->at[i];
-		const struct tool *read = tools_find(c, t->confirm);
-		const struct json *where =
-		    json_get(json_get_str(tables, t->name), "confirm");
-
-		if (t->confirm.len == 0) {
-			continue;
-		}
-		if (read == NULL || read == t ||
-		    !str_eq_z(read->action, "read")) {
-			return table_err(file, where, e,
-			    "confirm: expected another tool of this file "
-			    "with action = \"read\"");
-		}
-	}
-	return 0;
-}
-
 /* "DIGEST  NAME": every contract is named by the text that is digested. */
 static void
 add_line(struct buf *text, const struct tool *t)
@@ -352,7 +329,7 @@ read_tools(struct arena *a, const char *file, const struct json *tables,
 	out->at = list;
 	out->text = arena_str(a, buf_str(&text));
 	out->digest = digest_of(out->text);
-	return check_confirms(file, out, tables, e) < 0
+	return tools_check_confirms(file, out, tables, e) < 0
 	           ? -1
 	           : check_requests(file, out, tables, e);
 }

@@ -129,6 +129,12 @@ struct tool_plan {
 int tools_expand(struct arena *a, const struct tool *t, const struct json *args,
     struct tool_plan *out, struct err *e) MUST_CHECK;
 
+/* What the read of a contract's `confirm` says of the call: by its result, or
+ * by the status of a server (2xx: there it is; 404, 410: there is none). */
+enum tool_said { TOOL_SAYS_NOTHING, TOOL_SAYS_HAPPENED, TOOL_SAYS_NOT };
+enum tool_said tools_confirm_result(const struct json *result, bool failed);
+enum tool_said tools_confirm_status(unsigned status);
+
 /*
  * What a finished process answers.  Without an output schema: {exit, stdout,
  * stderr, truncated}, texts without their last newlines (as $(…) does), bytes

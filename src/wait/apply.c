@@ -201,6 +201,7 @@ add_slot(struct wait_list *w, uint64_t seq, struct item *i)
 		surfaces |= wait_surface_bit(i->shown.surfaces[n]);
 	}
 	s.surfaces = surfaces & 15U;
+	s.of_call = i->shown.call != 0;
 	i->slot = wait_slot_add(w, &s);
 	i->last_seq = seq;
 	i->shown.seq = seq;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wait/table.h"
 
+#define PUT_OFF_US CLOCK_MINUTE /* what cannot be read is looked at again */
+
 static struct item *
 need_item(const struct wait_list *w, struct str id, struct err *e)
 {
@@ -250,27 +252,42 @@ wait_decide(struct wait_list *w, struct arena *a, const struct wait_decide *c,
 	return 0;
 }
 
-static const struct wait_item *
-first_due(const struct wait_list *w, struct wall now)
+/* -1: it cannot be read now.  It is put off, so that it keeps nobody else
+ * waiting, and becomes due again; only the memory knows of that. */
+static int
+first_due(struct wait_list *w, struct wall now, const struct wait_item **out,
+    struct err *e)
 {
 	const struct item *i;
+	uint32_t n;
+	char id[WAIT_ID_TEXT];
 
 	if (w->heap_count == 0 ||
 	    wait_slot(w, w->heap[0])->when > (uint64_t)now.us) {
-		return NULL;
+		return err_set(e, ERR_MISSING, "nothing is due");
 	}
-	i = wait_item_at(w, w->heap[0]);
-	return i ? &i->shown : NULL;
+	n = w->heap[0];
+	i = wait_item_at(w, n);
+	if (!i) {
+		wait_slot_due(w, n, (uint64_t)now.us + PUT_OFF_US);
+		wait_make_id("w-", wait_slot(w, n)->id, id);
+		return err_set(e, ERR_IO,
+		    "%s is due and cannot be read from the book; it goes on "
+		    "waiting",
+		    id);
+	}
+	*out = &i->shown;
+	return 0;
 }
 
 int
 wait_due(struct wait_list *w, struct arena *a, struct wall now,
     struct wait_step *step, struct err *e)
 {
-	const struct wait_item *i = first_due(w, now);
+	const struct wait_item *i;
 
-	if (!i) {
-		return err_set(e, ERR_MISSING, "nothing is due");
+	if (first_due(w, now, &i, e)) {
+		return -1;
 	}
 	if (i->expires.us <= now.us) {
 		yield(step, a, i, WAIT_EXPIRED, "expired", now, NULL);

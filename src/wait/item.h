@@ -78,6 +78,7 @@ struct wait_mark {
 	enum wait_kind kind;
 	enum wait_state state;
 	uint8_t surfaces; /* wait_surface_bit of each */
+	bool of_call;     /* a call waits for it, and its run with it */
 };
 uint8_t wait_surface_bit(struct str surface);
 /* In order of being asked, the first after this seq; false: no more. */

@@ -121,6 +121,7 @@ mark_slot(const struct slot *s, struct wait_mark *mark)
 		.kind = (enum wait_kind)s->kind,
 		.state = (enum wait_state)s->state,
 		.surfaces = s->surfaces,
+		.of_call = s->of_call,
 	};
 	wait_make_id("w-", s->id, mark->id);
 }

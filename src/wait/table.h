@@ -28,7 +28,7 @@ struct slot {
 	uint8_t reminded : 1;
 	uint8_t escalated : 1;
 	uint8_t over : 1; /* its run has ended */
-	uint8_t spare : 1;
+	uint8_t of_call : 1;
 	uint8_t spare_byte;
 	uint32_t older; /* slot + 1 of the same run; 0: none */
 	uint32_t place; /* in the heap; NO_PLACE: not open */

@@ -140,7 +140,8 @@ int wait_decide(struct wait_list *w, struct arena *a,
     const struct wait_decide *c, struct wait_step *step,
     struct err *e) MUST_CHECK;
 /* The next one whose time has come: to be told again, to be told to somebody
- * else, or over.  ERR_MISSING: none. */
+ * else, or over.  ERR_MISSING: none.  ERR_IO: this one cannot be read and is
+ * put off for a minute; ask for the next. */
 int wait_due(struct wait_list *w, struct arena *a, struct wall now,
     struct wait_step *step, struct err *e) MUST_CHECK;
 /* An approval whose seal is not the vault's: as if nobody had said it. */

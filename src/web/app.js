@@ -7,6 +7,7 @@ const list = $('waits');
 const shown = new Map(); // id -> {wait, item, …}
 let csrf = '';
 let operator = '';
+let decides = false; // this login's word counts, or it only reads
 let open = 0;
 let next = 0;
 let complete = false; // everything that waits is in the list
@@ -82,30 +83,45 @@ function fact(facts, name, text) {
 // --- one card ---
 
 const WORDS = {
-	approval: { yes: 'Approve', no: 'Deny', said: ['approve', 'deny'] },
+	approval: { yes: 'Approve', no: 'Deny', said: ['approve', 'deny'], reason: 'Deny it' },
+	question: { yes: 'Answer', no: 'Decline', said: ['answer', 'decline'], reason: 'Decline it' },
+	client_result: { yes: 'Send the result', no: 'It failed', said: ['result', 'failed'], reason: 'Say that it failed' },
 	unknown_outcome: { yes: 'It happened', no: 'It did not', said: ['happened', 'did_not'] },
+};
+const ABOUT = {
+	client_result: 'A program of yours carries this tool out. If none does, its result can be said here, as JSON.',
+	unknown_outcome: 'This was started, and nobody saw how it ended. Look whether it happened, then say so.',
 };
 
 function why_not(w) {
-	if (!WORDS[w.kind]) {
-		return 'This wants more than a yes: answer it with handrail on the machine of the house.';
+	if (!decides) {
+		return 'You are logged in to read: the house lets you decide nothing on this page.';
 	}
 	if (!w.here) {
 		return 'Its gate takes no answer from a browser, but from: ' + w.surfaces.join(', ') + '.';
 	}
-	if (!w.yes_mark && w.kind === 'approval') {
+	if (!w.yes_mark) {
 		return 'The arguments cannot be shown whole here: it can be denied, and approved only where they can.';
 	}
-	return '';
+	return w.may ? '' : 'Your yes does not count: ' + w.why + '.';
 }
 
 function people(w) {
-	let text = w.people > 1 ? w.people + ' different people' : 'one operator';
+	let text = w.people > 1 ? w.people + ' different people' : w.named[0] || 'one operator';
 
-	if (w.named.length) {
+	if (w.people > 1 && w.named.length) {
 		text += ', among them ' + w.named.join(', ');
 	}
 	return w.yes.length ? text + ' (yes so far: ' + w.yes.join(', ') + ')' : text;
+}
+
+function patience(w) {
+	if (!w.escalate_to) {
+		return '';
+	}
+	const text = w.escalate_for ? `${w.escalate_to}, in the place of ${w.escalate_for}` : w.escalate_to;
+
+	return w.escalated ? text : `${text}, from ${new Date(w.escalate).toLocaleString()} on`;
 }
 
 function show_facts(entry) {
@@ -118,24 +134,122 @@ function show_facts(entry) {
 	fact(facts, 'Asked by', w.asker);
 	fact(facts, 'Rule', w.gate);
 	fact(facts, 'Wants', people(w));
+	fact(facts, 'Asked again', w.reminded ? 'yes: it still waits' : '');
+	fact(facts, w.escalated ? 'Asked too' : 'Asks later', patience(w));
 	fact(facts, 'Surfaces', w.surfaces.join(', '));
 }
 
 function may(entry, yes) {
 	const w = entry.wait;
 
-	return WORDS[w.kind] && w.here && !entry.busy && (yes ? w.yes_mark : w.no_mark);
+	return decides && w.here && !entry.busy && (yes ? w.yes_mark && w.may : w.no_mark);
 }
 
 function buttons(entry) {
 	entry.item.querySelector('.yes').disabled = !may(entry, true);
 	entry.item.querySelector('.no').disabled = !may(entry, false);
+	entry.item.querySelector('.answer').disabled = !may(entry, true);
+	entry.item.querySelector('.remember').hidden = !entry.wait.remember || !may(entry, true);
+}
+
+// What can change while it waits.
+function show_state(entry) {
+	const note = entry.item.querySelector('.note');
+
+	show_facts(entry);
+	put(note, why_not(entry.wait));
+	note.hidden = !note.textContent;
+	entry.item.querySelector('article').classList.toggle('again', entry.wait.reminded || entry.wait.escalated);
+	buttons(entry);
+}
+
+// --- answers ---
+
+function wants_value(w) {
+	return w.kind === 'question' || w.kind === 'client_result';
+}
+
+function choice(w, n) {
+	const label = document.createElement('label');
+	const radio = document.createElement('input');
+	const text = document.createElement('span');
+
+	label.className = 'choice';
+	radio.type = 'radio';
+	radio.name = 'answer-' + w.id;
+	radio.value = String(n);
+	put(text, w.options[n]);
+	label.append(radio, text);
+	return label;
+}
+
+function show_answer(entry) {
+	const w = entry.wait;
+	const field = entry.item.querySelector('.answer');
+
+	field.hidden = !wants_value(w);
+	if (field.hidden) {
+		return;
+	}
+	put(field.querySelector('legend'), w.kind === 'question' ? 'Your answer' : 'Result of ' + w.tool + ', as JSON');
+	if (w.options.length) {
+		field.append(...w.options.map((_, n) => choice(w, n)));
+		return;
+	}
+	const text = document.createElement('textarea');
+
+	text.className = w.kind === 'question' ? '' : 'json';
+	text.spellcheck = w.kind === 'question';
+	text.setAttribute('aria-label', field.querySelector('legend').textContent);
+	field.append(text);
+}
+
+// Throws what is missing.
+function value_of(entry) {
+	const w = entry.wait;
+	const field = entry.item.querySelector('.answer');
+
+	if (w.options.length) {
+		const chosen = field.querySelector('input:checked');
+
+		if (!chosen) {
+			throw new Error('choose an answer first');
+		}
+		return w.options[Number(chosen.value)];
+	}
+	const text = field.querySelector('textarea').value;
+
+	if (!text.trim()) {
+		throw new Error('write an answer first');
+	}
+	if (w.kind === 'question') {
+		return text;
+	}
+	try {
+		return JSON.parse(text);
+	} catch (e) {
+		throw new Error('that is no JSON: ' + e.message);
+	}
+}
+
+// The key for yes leads to what is to be chosen or written.
+function answer(entry) {
+	const field = entry.item.querySelector('.answer');
+	const at = field.querySelector('input:checked') || field.querySelector('input, textarea');
+
+	if (!wants_value(entry.wait) || !may(entry, true)) {
+		decide(entry, true);
+		return;
+	}
+	at.focus();
+	say(at.type === 'radio' ? 'Choose with the arrows, Enter answers.' : 'Write, Ctrl and Enter send it.');
 }
 
 function card(w) {
 	const item = $('wait').content.firstElementChild.cloneNode(true);
 	const entry = { wait: w, item, busy: false };
-	const words = WORDS[w.kind] || WORDS.approval;
+	const words = WORDS[w.kind];
+	const about = item.querySelector('.about');
 	const article = item.querySelector('article');
 
 	article.id = w.id;
@@ -143,8 +257,9 @@ function card(w) {
 	put(item.querySelector('.tool'), w.tool);
 	item.querySelector('.code').textContent = w.code;
 	item.querySelector('.code').setAttribute('aria-label', 'code ' + [...w.code].join(' '));
-	put(item.querySelector('.hint'), w.hint);
-	show_facts(entry);
+	put(item.querySelector('.hint'), w.hint_cut && w.whole ? w.hint + ' (whole in the arguments)' : w.hint);
+	about.textContent = ABOUT[w.kind] || '';
+	about.hidden = !about.textContent;
 	if (w.whole) {
 		put(item.querySelector('.args'), w.args, true);
 		item.querySelector('.args').setAttribute('aria-label', 'Arguments of ' + w.tool);
@@ -152,13 +267,10 @@ function card(w) {
 		item.querySelector('.args').remove();
 		item.querySelector('.args-title').remove();
 	}
-	const note = item.querySelector('.note');
-
-	note.textContent = why_not(w);
-	note.hidden = !note.textContent;
+	show_answer(entry);
+	show_state(entry);
 	item.querySelector('.yes').textContent = words.yes;
 	item.querySelector('.no').textContent = words.no;
-	item.querySelector('.remember').hidden = !w.remember || !may(entry, true);
 	item.querySelector('.yes').addEventListener('click', () => decide(entry, true));
 	item.querySelector('.no').addEventListener('click', () => ask_reason(entry));
 	item.querySelector('form').addEventListener('submit', (e) => {
@@ -167,12 +279,11 @@ function card(w) {
 			decide(entry, false);
 		}
 	});
-	buttons(entry);
 	return entry;
 }
 
 function add(w) {
-	if (shown.has(w.id)) {
+	if (shown.has(w.id) || !WORDS[w.kind]) {
 		return;
 	}
 	const entry = card(w);
@@ -224,20 +335,18 @@ function ask_reason(entry) {
 	}
 	const row = entry.item.querySelector('.reason');
 
-	if (entry.wait.kind !== 'approval' || !row.hidden) {
+	if (!WORDS[entry.wait.kind].reason || !row.hidden) {
 		decide(entry, false);
 		return;
 	}
 	row.hidden = false;
-	entry.item.querySelector('.no').textContent = 'Deny it';
+	entry.item.querySelector('.no').textContent = WORDS[entry.wait.kind].reason;
 	row.querySelector('input').focus();
 }
 
 function back(entry) {
-	const words = WORDS[entry.wait.kind] || WORDS.approval;
-
 	entry.item.querySelector('.reason').hidden = true;
-	entry.item.querySelector('.no').textContent = words.no;
+	entry.item.querySelector('.no').textContent = WORDS[entry.wait.kind].no;
 	entry.item.querySelector('article').focus();
 }
 
@@ -260,6 +369,14 @@ async function decide(entry, yes) {
 	}
 	if (yes && w.remember && remember) {
 		body.remember = remember;
+	}
+	if (yes && wants_value(w)) {
+		try {
+			body.value = value_of(entry);
+		} catch (e) {
+			say(`${w.code} ${w.tool}: ${e.message}`);
+			return;
+		}
 	}
 	entry.busy = true;
 	buttons(entry);
@@ -385,7 +502,7 @@ function follow(seq) {
 		}
 	};
 	on('asked', (w) => {
-		if (shown.has(w.id)) {
+		if (shown.has(w.id) || !w.kind) {
 			return;
 		}
 		open++;
@@ -400,8 +517,26 @@ function follow(seq) {
 
 		if (entry && !entry.wait.yes.includes(x.by)) {
 			entry.wait.yes.push(x.by);
-			show_facts(entry);
+			entry.wait.may = x.may;
+			entry.wait.why = x.why;
+			show_state(entry);
 			say(`${entry.wait.code}: yes by ${x.by}`);
+		}
+	});
+	on('changed', (w) => {
+		const entry = shown.get(w.id);
+
+		if (!entry || !w.kind) {
+			return;
+		}
+		const news = w.escalated && !entry.wait.escalated;
+
+		entry.wait = w;
+		show_state(entry);
+		if (news) {
+			say(`${w.code} ${w.tool}: ${w.escalate_to === operator ? 'you may' : w.escalate_to + ' may'} decide now`);
+		} else {
+			say(`${w.code} ${w.tool} still waits`);
 		}
 	});
 	on('over', over);
@@ -445,6 +580,12 @@ document.addEventListener('keydown', (e) => {
 		back(entry);
 		return;
 	}
+	if (e.key === 'Enter' && entry && e.target.closest('.answer') && !e.repeat &&
+	    (e.target.type === 'radio' || e.ctrlKey || e.metaKey)) {
+		e.preventDefault();
+		decide(entry, true);
+		return;
+	}
 	if (e.ctrlKey || e.metaKey || e.altKey || e.repeat ||
 	    /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName)) {
 		return;
@@ -455,7 +596,7 @@ document.addEventListener('keydown', (e) => {
 	    performance.now() - moved < LOOK_MS) {
 		say('That was the next one: look at it, then decide.');
 	} else if (entry && e.key === 'a') {
-		decide(entry, true);
+		answer(entry);
 	} else if (entry && e.key === 'd') {
 		ask_reason(entry);
 	} else {
@@ -478,6 +619,7 @@ async function begin() {
 		const me = await ask('/web/session');
 
 		operator = me.operator;
+		decides = me.decides;
 		$('operator').textContent = operator;
 		follow(await load(true));
 		const wanted = shown.get(location.hash.slice(1));

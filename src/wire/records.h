@@ -20,6 +20,7 @@
 #define WIRE_ROW_MAX        2560
 #define WIRE_PEM_MAX        2048
 #define WIRE_TEXT_MAX       256
+#define WIRE_CHALLENGE_MAX  512
 
 struct wire_ready {
 	int32_t pid;
@@ -86,6 +87,7 @@ struct wire_cell_make {
 	uint32_t flags;     /* enum wire_cell_flags */
 	uint64_t memory;    /* bytes, 0 = default; of the whole cell */
 	uint64_t file_size; /* bytes, 0 = default */
+	uint64_t workspace; /* bytes, 0 = not measured */
 	uint32_t processes; /* 0 = default */
 	uint32_t files;     /* descriptors, 0 = default */
 	char hostname[64];
@@ -145,6 +147,7 @@ struct wire_cell_end {
 /* Everything of the cell is gone: processes, mounts, network, its egress. */
 struct wire_cell_ended {
 	uint64_t cell;
+	uint64_t full;            /* its workspace holds more than it may */
 	char text[WIRE_TEXT_MAX]; /* empty when it was asked for */
 };
 

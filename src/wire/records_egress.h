@@ -33,15 +33,20 @@ struct wire_egress_rules {
 
 #define WIRE_REFS_MAX 8
 #define WIRE_OWN_MAX  16 /* credentials of its own in one request */
+#define WIRE_WAIT_MAX 24 /* id of what waits for a person */
 
 enum wire_ref_flags { WIRE_REF_CREATE = 1, WIRE_REF_DELETE = 2 };
 
 struct wire_ref {
 	uint8_t flags;
+	char to[13]; /* the first 12 digits of what it will name */
 	char name[128];
 };
 
 enum wire_git { WIRE_GIT_NONE = 0, WIRE_GIT_FETCH = 1, WIRE_GIT_PUSH = 2 };
+
+/* Read: size and digest are known; of a push of what is before the pack. */
+enum wire_body { WIRE_BODY_NONE, WIRE_BODY_UNREAD, WIRE_BODY_READ };
 
 enum wire_asked {
 	WIRE_ASKED_HTTP = 0,
@@ -60,15 +65,23 @@ struct wire_intent {
 	uint8_t named;     /* host came from the cell's pool, not an address */
 	uint8_t kind;      /* enum wire_asked */
 	uint8_t own_marks; /* how many of own_mark[] count */
-	uint8_t spare[3];
+	uint8_t body;      /* enum wire_body */
+	uint8_t spare[2];
 	uint32_t stale; /* version of the credential that was answered 401: the
 	                 * same request again; 0: a first time */
+	uint64_t body_size;
+	uint8_t body_digest[32];                   /* SHA-256 */
 	uint8_t own_mark[WIRE_OWN_MAX][WIRE_MARK]; /* of what it brought */
 	char method[32];
 	char host[WIRE_HOST_MAX];
 	char path[1024]; /* canonical */
 	char query[640];
 	struct wire_ref ref[WIRE_REFS_MAX];
+};
+
+/* A gate wants to know the body: read it whole, then ask anew. */
+struct wire_read_body {
+	uint64_t id;
 };
 
 enum wire_place {
@@ -100,16 +113,17 @@ struct wire_go {
 	uint8_t keep_credentials; /* the rule says own_credentials */
 	uint8_t websocket;        /* the upgrade may be asked for */
 	uint8_t renews;           /* a 401 is asked about once */
-	uint32_t version;         /* of the credential */
-	uint8_t policy[32];       /* digest of the policy that allows it */
-	uint8_t ca[32];           /* digest of the CA bundle */
+	uint8_t once;             /* a person allowed it: sent once at most */
+	uint8_t spare[3];
+	uint32_t version;   /* of the credential */
+	uint8_t policy[32]; /* digest of the policy that allows it */
+	uint8_t ca[32];     /* digest of the CA bundle */
 	struct wire_address pin;
 	char credential[WIRE_CREDENTIAL_MAX];
 	char name[64];    /* header, Basic user, parameter, segment, pointer */
 	char format[256]; /* with {{secret}} once */
 	char placeholder[64]; /* gives way to the secret; "": put there */
-	char mask[64]; /* tokens of the answer stay in the vault, and this
-	                * stands in their stead; "": it is read as any other */
+	char mask[64]; /* in the stead of an answer's tokens; "": none stay */
 	char rule[64];
 	uint64_t up_max; /* bytes; 0: no bound */
 	uint64_t down_max;
@@ -117,8 +131,9 @@ struct wire_go {
 
 struct wire_refuse {
 	uint64_t id;
-	uint32_t status; /* HTTP */
-	char error[32];  /* "denied", "approval_required", "unavailable" */
+	uint32_t status;          /* HTTP */
+	char wait[WIRE_WAIT_MAX]; /* of "approval_required" */
+	char error[32]; /* "denied", "approval_required", "unavailable" */
 	char rule[64];
 	char reason[256];
 	char next[768]; /* the smallest rule that would allow it */
@@ -178,6 +193,7 @@ struct wire_http_done {
 	uint32_t status;
 	uint32_t kind; /* enum err_kind when not ok */
 	char content_type[64];
+	char challenge[WIRE_CHALLENGE_MAX]; /* WWW-Authenticate of a 401 */
 	char text[WIRE_TEXT_MAX];
 };
 

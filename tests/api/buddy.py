@@ -68,7 +68,8 @@ FINANCE = {
     tool('sign', 'what') + tool('launch') + tool('late') + tool('browse'),
 }
 TCP = '[buddy]\ntcp = "127.0.0.1:%d"\n'
-SECOND = '[operator.second]\nuid = 65533\n'
+SECOND = ('[operator.second]\nuid = 65533\n'
+          '[operator.reader]\nuid = 65532\nweb = "read"\n')
 
 
 def step(name, **args):
@@ -397,6 +398,12 @@ def a_page_is_a_living_surface_while_one_is_open():
     d.shows_none()
     s.close()
     d.shows(w)  # nobody looks at a page any more
+    with open(os.path.join(h.state, 'operators/reader.token')) as f:
+        reader = Page(h).login(f.read().strip())
+    s = Stream(reader, reader.inbox()['seq'])
+    time.sleep(0.3)
+    need((d.prompt() or {}).get('id') == w['id'], 'a reader takes it away')
+    s.close()
     s = Stream(p, p.inbox()['seq'])
     d.shows_none()
     need(p.say(p.waiting(task)).code == 200)

@@ -38,7 +38,8 @@ def every_decision_of_a_house_is_made_again():
         need(told['ok'] and d['differ'] == 0 and d['differences'] == [] and
              d['no_policy'] == d['not_held'] == 0 and
              d['again'] + d['not_asked'] == sum(map(kinds.count, (
-                 'call_decided', 'request_intent', 'request_denied'))) and
+                 'call_decided', 'request_intent', 'request_denied',
+                 'request_asked'))) and
              d['again'] >= 8, told)
         copy = os.path.join(h.folder, 'copy')
         h.ok('backup', copy)

@@ -183,6 +183,24 @@ def the_link_is_the_one_that_its_readers_can_follow():
 
 
 @test
+def who_may_decide_later_is_told_by_the_same_link():
+    with Hook() as hook, house(hook) as h:
+        h.role_file('payer', 'gates.toml', PAYER['gates.toml'].replace(
+            'hint    = "pay', 'remind = "1s"\nescalate_to = "tester"\n'
+            'escalate_after = "2s"\nhint    = "pay'))
+        h.start()
+        pay(h)
+        w = h.waiting()
+        until(lambda: told(h)['told'] == 3, 60)
+        need([n['link'] for _, n in hook.got()] ==
+             3 * ['http://127.0.0.1:%d/#%s' % (h.port, w['id'])], hook.got())
+        need([e['kind'] for e in h.events() if e['kind'] in (
+            'wait_put', 'wait_reminded', 'wait_escalated')] ==
+             ['wait_put', 'wait_reminded', 'wait_escalated'])
+        need(h.waiting()['state'] == 'open', 'told is not decided')
+
+
+@test
 def a_failure_that_may_pass_is_tried_three_times_and_then_said():
     with Hook() as hook, house(hook) as h:
         h.start()

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -253,6 +254,84 @@ def an_issuer_is_asked_for_its_endpoints():
         need(a.code == 403 and 'another issuer' in a.out, a)
 
 
+WELL = '/.well-known/oauth-protected-resource'
+
+
+def mcp(h, i, *args):
+    """A login that is told the server alone; the page that a person opens, and
+    what of the server was asked for before."""
+    i.ask('/forget')
+    if h.get(AT + '/there').code == 200:
+        need(h.post(AT + '/there/delete', {}).code == 200)
+    url = log_in(h, i, '--url', i.url + '/mcp/v1', '--client-id', 'person', *args)
+    return url, [e['server'] for e in i.log('server')]
+
+
+def refused_login(h, i, words, code=1):
+    if h.get(AT + '/there').code == 200:
+        need(h.post(AT + '/there/delete', {}).code == 200)
+    a = h.cli('vault', 'login', 'there', '--url', i.url + '/mcp/v1',
+              '--client-id', 'person')
+    need(a.code == code and words in a.err, a)
+    need(h.get(AT + '/there').code == 404, 'nothing is kept')
+
+
+@test
+def a_server_that_wants_tokens_is_asked_whose():
+    """RFC 9728: its 401 says where, or a well-known place does; what it names
+    is its issuer, which is then asked as any."""
+    with Both() as (h, i):
+        scope = 'scope="openid offline_access"'
+        i.set(server={'challenge': 'Basic realm="x", Bearer %s, resource_metadata='
+                      '"https://issuer.test:PORT/said/here"' % scope,
+                      'at': '/said/here', 'scopes': ['read']})
+        url, asked = mcp(h, i)
+        need(asked == ['/mcp/v1', '/said/here'], asked)
+        at = dict(urllib.parse.parse_qsl(url.partition('?')[2]))
+        need(at['resource'] == i.url + '/mcp/v1' and
+             at['scope'] == 'openid offline_access', at)
+        facts = h.get(AT + '/there').json
+        need(facts['kind'] == 'mcp_oauth' and 'closed' not in facts and
+             facts['hosts'] == 'issuer.test:%d' % i.port and
+             facts['properties']['issuer'] == i.url and
+             facts['properties']['token_endpoint'] == i.url + '/token', facts)
+        # Every question is in the book, and none bore a credential.
+        rules = [(e['kind'], e['body']['path']) for e in h.events()
+                 if e['rule'] == 'vault.login' and e['kind'] == 'request_intent']
+        need([path for _, path in rules][:2] == ['/mcp/v1', '/said/here'], rules)
+        need(not any(e.get('authorization') for e in i.log('server')))
+        # Without a place in it, and without a challenge at all.
+        i.set(server={'challenge': 'Bearer ' + scope, 'at': WELL + '/mcp/v1'})
+        need(mcp(h, i)[1] == ['/mcp/v1', WELL + '/mcp/v1'])
+        i.set(server={'status': 405, 'at': WELL, 'resource':
+                      'https://issuer.test:PORT', 'scopes': ['openid',
+                                                             'offline_access']})
+        url, asked = mcp(h, i)
+        need(asked == ['/mcp/v1', WELL + '/mcp/v1', WELL], asked)
+        need('scope=openid%20offline_access' in url or
+             'scope=openid+offline_access' in url, url)
+        # What the person says stands.
+        i.set(server={'at': WELL + '/mcp/v1', 'scopes': ['read']})
+        url, _ = mcp(h, i, '--scope', 'openid', '--resource', i.url + '/mine')
+        need('scope=openid&' in url and '%2Fmine' in url, url)
+        h.ok('audit', 'verify', '--decisions')
+
+
+@test
+def V05_a_server_that_speaks_for_another_is_not_followed():
+    with Both() as (h, i):
+        i.set(server={'challenge': 'Bearer resource_metadata='
+                      '"https://evil.test/said"', 'at': WELL + '/mcp/v1'})
+        refused_login(h, i, 'on another host')
+        need([e['server'] for e in i.log('server')] == ['/mcp/v1'], i.log())
+        for other in ('https://issuer.test:PORT/mcp/v2',
+                      'https://evil.test/mcp/v1', 'https://issuer.test/mcp/v1'):
+            i.set(server={'at': WELL + '/mcp/v1', 'resource': other})
+            refused_login(h, i, 'speak for another one')
+        i.set(server={'at': 'nowhere'})
+        refused_login(h, i, 'names no issuer (RFC 9728; HTTP 404)', 3)
+
+
 def begun(h, i, **more):
     body = {'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
             'token_endpoint': i.url + '/token', 'client_id': 'person',
@@ -466,6 +545,61 @@ def V01_many_requests_on_an_ended_token_are_one_renewal():
 
 
 @test
+def what_waited_for_a_token_does_not_go_under_another_policy():
+    """The role is read anew while the token endpoint takes its time: the tool's
+    request was allowed by a policy that is no more."""
+    with Both() as (h, i):
+        h.role_file('caller', 'mcp/server.toml', SERVER + """
+[tool.ask]
+description = "Ask the interface"
+action      = "read"
+run         = { http = { method = "GET", url = "https://api.test/api" } }
+""")
+        h.role_file('caller', 'role.toml', ROLE.replace('["shell"]',
+                                                        '["shell", "ask"]'))
+        with open(os.path.join(h.folder, 'roles/caller/gates.toml')) as f:
+            gates = f.read()
+        h.stop()
+        h.start()
+
+        def asks(between=lambda: None):
+            """One call of the tool, its end and its text."""
+            before = len([e for e in h.events() if
+                          e['kind'] == 'credential_asked'])
+            task = h.dispatch([{'id': 'a', 'tool': 'ask', 'args': {},
+                                'on_error': 'continue'}, finish()],
+                              queue='caller')
+            until(lambda: len([e for e in h.events() if e['kind'] ==
+                               'credential_asked']) > before, 60, h.log()[-900:])
+            between()
+            need(h.outcome(task, 90)['state'] == 'completed')
+            return [(e['body']['end'], json.dumps(e['body']['result']))
+                    for e in h.events(task) if e['kind'] == 'call_settled'][0]
+
+        def narrows():
+            loaded = h.log().count('reload')
+            h.role_file('caller', 'gates.toml', gates.replace('/**', '/other/**'))
+            h.process.send_signal(signal.SIGHUP)
+            until(lambda: h.log().count('reload') > loaded, 60)
+        service(h, i)
+        i.set(delay=4000, ttl=1)
+        end, text = asks(narrows)
+        need(end == 'failed' and 'policy that allowed it was changed' in text,
+             end, text)
+        need(not i.log('api') and len(i.log('grant')) == 1, i.log())
+        denied = [e['body'] for e in h.events() if e['kind'] == 'request_denied']
+        need(len(denied) == 1 and 'was changed' in denied[0]['reason'], denied)
+        # Its neighbour: nobody reads anything anew meanwhile.
+        h.role_file('caller', 'gates.toml', gates)
+        h.process.send_signal(signal.SIGHUP)
+        until(lambda: h.log().count('reload') > 1, 60)
+        i.set(delay=1000)
+        end, text = asks()
+        need(end == 'ok' and 'says yes' in text and len(i.log('api')) == 1, text)
+        h.verified()
+
+
+@test
 def a_token_is_renewed_ahead_of_its_end_without_anybody_waiting():
     with Both() as (h, i):
         i.set(ttl=10)
@@ -545,6 +679,14 @@ ca       = "{cert}"
 inject   = {{ credential = "there", header = "Authorization", placeholder = "THERE_TOKEN" }}
 """
 
+BROKERED_AT = """
+[egress.{name}]
+match    = {{ host = "issuer.test", port = {port}, method = "POST", path = "/token" }}
+upstream = "127.0.0.1:{to}"
+ca       = "{cert}"
+token_endpoint = "{name}"
+"""
+
 BROKER = r"""set -e
 curl -sS -d grant_type=client_credentials%s https://issuer.test:%d/token > answer
 cat answer
@@ -606,6 +748,38 @@ def R04_of_another_endpoint_nothing_is_taken():
         need(a.code == 200, a)
         said = call(h, '(' + BROKER % ('', i.port) + ') || true')
         need('is bound to other.test' in said and not i.log('grant'), said)
+
+
+@test
+def R04_a_sandbox_holds_tokens_of_so_many_credentials_and_no_more():
+    """One more would have no place, and the house's own be lent for it."""
+    ports, names = range(5001, 5018), ['there%d' % n for n in range(17)]
+    with Both('mock') as (h, i):
+        h.role_file('caller', 'gates.toml', '[defaults]\nunmatched = "allow"\n' +
+                    ''.join(BROKERED_AT.format(name=name, port=port, to=i.port,
+                                               cert=i.cert)
+                            for name, port in zip(names, ports)))
+        for name, port in zip(names, ports):
+            a = h.post(AT, {
+                'name': name, 'kind': 'oauth_refresh', 'hosts': 'api.test',
+                'token_endpoint': 'https://issuer.test:%d/token' % port,
+                'client_id': name, 'box': box(h, tokens(
+                    b'', b'', b'canary-client-secret-%s' % name.encode()))})
+            need(a.code == 200, a)
+        h.stop()
+        h.start()
+        ask = ('curl -sS -d grant_type=client_credentials '
+               'https://issuer.test:$p/token; echo')
+        # The first again at the end: what it has it may have anew.
+        said = call(h, 'for p in $(seq 5001 5017) 5001; do %s; done' % ask)
+        need(said.count('access_token') == 17, said)
+        need(said.count('tokens of 16 credentials') == 1, said)
+        need(len(i.log('grant')) == 17, len(i.log('grant')))
+        # At once or one after the other; and the next sandbox has its own.
+        said = call(h, 'for p in $(seq 5001 5017); do (%s) & done; wait' % ask)
+        need(said.count('access_token') == 16 and
+             said.count('tokens of 16 credentials') == 1, said)
+        h.verified()
 
 
 # --- nobody else sees one -------------------------------------------------------

@@ -470,6 +470,28 @@ def a_stop_while_a_run_begins_again_does_not_hang():
 
 
 @test
+def a_workspace_over_its_bound_ends_its_sandbox_and_the_run():
+    """Many files, none of them too long; the next task has its own."""
+    with House(config='\n[limits]\nworkspace = "8M"\n') as h:
+        h.start()
+        t = h.run([shell('for i in $(seq 1 20); do head -c 1M /dev/zero >f$i; '
+                         'done; sleep 120')], seconds=90)
+        need(t['state'] == 'failed' and
+             t['error']['error_type'] == 'workspace_full' and
+             '[limits] workspace' in t['error']['message'], t)
+        ended = [e for e in h.events(t['id']) if e['kind'] == 'cell_ended']
+        need(len(ended) == 1 and '8388608 bytes' in json.dumps(ended), ended)
+        until(lambda: not os.listdir(os.path.join(h.state, 'runs')), 60,
+              'its files are still there')
+        t = h.run([shell('for i in 1 2 3 4 5; do head -c 1M /dev/zero >f$i; '
+                         'done; sleep 3; rm f*; head -c 5M /dev/zero >g; '
+                         'sleep 2'), {'id': 'end', 'tool': 'finish', 'args': {}}],
+                  seconds=90)
+        need(t['state'] == 'completed', t)
+        h.verified()
+
+
+@test
 def a_workspace_that_cannot_be_digested_fails_the_run_and_frees_it():
     with House({'loud': LOUD}) as h:
         h.start()

@@ -389,6 +389,38 @@ def a_vault_that_goes_while_it_looks_is_asked_again_when_it_is_back():
         need(h.outcome(task)['state'] == 'completed')
 
 
+@test
+def a_yes_that_stands_is_judged_anew_where_the_gate_changed_meanwhile():
+    """The vault looks at its seal; when it has, another policy is in force."""
+    for change in (('"pay {{amount}} to {{whom}}"', '"pay to {{whom}}"'),
+                   ('', '')):  # its neighbour: read anew, and as it was
+        with house() as h:
+            task = put(h, pay())
+            h.ok('approve', asked(h, task)['id'], '--remember', '1h')
+            need(h.outcome(task)['state'] == 'completed')
+            pid = h.pids()['vault']
+            os.kill(pid, signal.SIGSTOP)
+            again = put(h, {**shell('true'), 'id': 'first'}, pay())
+            until(lambda: 'call_settled' in h.kinds(again), 60)
+            time.sleep(0.7)  # the agent asks for the next call, the vault is still
+            need(h.kinds(again).count('call_started') == 1, h.kinds(again))
+            loaded = h.log().count('reload')
+            h.role_file('payer', 'gates.toml', GATES_PAY.replace(*change))
+            h.process.send_signal(signal.SIGHUP)
+            until(lambda: h.log().count('reload') > loaded, 60)
+            os.kill(pid, signal.SIGCONT)
+            if change[0]:
+                wait = asked(h, again)
+                need(wait['hint'] == 'pay to anna', wait)
+                need(h.say(wait, 'deny', 'no').code == 200)
+            done = h.outcome(again)
+            rules = [e['rule'] for e in h.events(again)
+                     if e['kind'] == 'call_decided']
+            need((done['state'] == 'completed') == (not change[0]) and
+                 any(r.startswith('g-') for r in rules) == (not change[0]),
+                 done, rules)
+
+
 # --- who is first -------------------------------------------------------------
 
 @test

@@ -278,14 +278,21 @@ def a_house_works_on_postgresql_and_says_no_password():
         h.verified()
 
 
+def share_key(a, b):
+    """The nodes of one book have one key."""
+    b.ok('vault', 'init')
+    shutil.copy(os.path.join(a.state, 'vault.key'),
+                os.path.join(b.state, 'vault.key'))
+
+
 @test
 def a_second_house_is_refused_while_the_first_lives_and_takes_over_after():
     s = server()
     where = on_server(s, schema())
-    with House(ROLES) as a, House(ROLES, uid_base=710000) as b:
+    with House(ROLES) as a, House(ROLES, uid_base=IDS + OTHER_IDS) as b:
         a.start(args=where)
         ids, waits = two_waiting(a)
-        b.ok('vault', 'init')
+        share_key(a, b)
         b.spawn(args=where)
         need(b.wait(20) == 5, b.log())
         need(a.state in b.log(), b.log())       # names the holder
@@ -305,8 +312,9 @@ def a_second_house_is_refused_while_the_first_lives_and_takes_over_after():
 def an_owner_that_was_only_paused_ends_itself_when_it_wakes():
     s = server()
     where = on_server(s, schema())
-    with House(ROLES) as a, House(ROLES, uid_base=710000) as b:
+    with House(ROLES) as a, House(ROLES, uid_base=IDS + OTHER_IDS) as b:
         a.start(args=where)
+        share_key(a, b)
         core = next(p for p, name in descendants(a.process.pid).items()
                     if name == 'core')
         os.kill(core, signal.SIGSTOP)

@@ -152,9 +152,15 @@ def made(store):
 
 
 def named(answer, low, high):
-    """It fails, and the first event that it names is one of these."""
+    """It fails, and the first event that it names is one of these: or, of a field
+    that nothing but the tree covers, the events between two checkpoints."""
     need(answer.code == 1, 'it passes', answer)
-    numbers = [int(n) for n in re.findall(r'\b(?:events?|from) (\d+)', answer.out + answer.err)]
+    text = answer.out + answer.err
+    between = re.search(r'one of (\d+) to (\d+)', text)
+    if between:
+        need(int(between[1]) <= low <= int(between[2]), 'elsewhere', low, answer)
+        return
+    numbers = [int(n) for n in re.findall(r'\b(?:events?|from) (\d+)', text)]
     need(numbers and low <= numbers[0] <= high, 'not named', low, high, answer)
 
 

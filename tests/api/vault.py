@@ -405,6 +405,40 @@ def a_root_key_that_moved_opens_what_was_sealed_before():
             need(a.code == 1 and 'Keychain' in a.err + a.out, a)
 
 
+@test
+def another_root_key_in_the_place_of_the_old_is_refused():
+    """At a start, and when the vault alone is started again."""
+    with House() as h:
+        h.start()
+        key, away = h.state + '/vault.key', h.folder + '/old.key'
+        until(lambda: 'key_in_force' in [e['kind'] for e in h.events()], 20)
+        signer = h.read('audit', 'checkpoint')['signer']
+        h.stop()
+        os.rename(key, away)
+        h.ok('vault', 'init')
+
+        def refused(count):
+            need(h.wait() == 5, h.log()[-1500:])
+            said = [line for line in h.log().split('\n')
+                    if 'root key is not the one' in line]
+            need(len(said) == count and signer in said[-1] and
+                 key in said[-1], h.log()[-1500:])
+        h.spawn()
+        refused(1)
+        # Nothing but its starts is in the book since, and the old key opens.
+        os.rename(key, h.folder + '/new.key')
+        os.rename(away, key)
+        h.start()
+        need(h.read('audit', 'checkpoint')['signer'] == signer)
+        need([e['kind'] for e in h.events()].count('key_in_force') == 1)
+        h.run([shell('true')])
+        h.verified()
+        os.rename(key, away)
+        os.rename(h.folder + '/new.key', key)
+        end_process(h.pids()['vault'])
+        refused(2)
+
+
 # --- what somebody does to the store ------------------------------------------------
 
 def book(h):

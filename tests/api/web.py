@@ -5,6 +5,7 @@ not, what a login is worth, and what the stream of changes tells."""
 import json
 import os
 import re
+import signal
 import sys
 import threading
 import time
@@ -150,6 +151,44 @@ def a_login_ends_by_time_and_with_the_house():
         h.stop()
         h.start()
         need(p.raw('GET', '/web/session').code == 401)
+
+
+@test
+def a_login_that_ends_while_its_question_waits_is_told_so():
+    """The question waits for the commit of what came before it; the logout is
+    in the same turn of core, which stands still until all three are there."""
+    with House({'payer': PAYER}) as h:
+        h.start()
+        codes = []
+        for _ in range(10):
+            p = Page(h).login()
+            core, heard = h.pids()['core'], {}
+
+            def ask(name, *what):
+                def run():
+                    heard[name] = p.raw(*what).code
+                t = threading.Thread(target=run)
+                t.start()
+                time.sleep(0.3)
+                return t
+            os.kill(core, signal.SIGSTOP)
+            try:
+                put = threading.Thread(target=lambda: pay(h, 'dora'))
+                put.start()
+                time.sleep(0.3)
+                asked = [ask('inbox', 'GET', '/web/inbox'),
+                         ask('session', 'GET', '/web/session'),
+                         ask('logout', 'POST', '/web/logout', {})]
+            finally:
+                os.kill(core, signal.SIGCONT)
+            for t in [put, *asked]:
+                t.join(60)
+            need(heard['logout'] == 200, heard)
+            codes.append((heard['inbox'], heard['session']))
+            need(h.get('/api/status').json['incarnation'] == 1, h.log()[-1500:])
+            if codes[-1] == (401, 401):
+                break
+        need(codes[-1] == (401, 401), 'its questions never waited', codes)
 
 
 @test

@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import struct
 import subprocess
@@ -180,10 +181,15 @@ def said(h):
     return h.get('/api/status').json['witnesses'][0]
 
 
+def newest(h):
+    """The newest event that is signed for its own sake."""
+    return max(e['seq'] for e in h.events() if e['kind'] != 'checkpoint' and
+               not e['rule'].startswith('audit.'))
+
+
 def seen(h, w):
     """The witness has all that the house has now."""
-    last = max(e['seq'] for e in h.events() if e['kind'] != 'checkpoint' and
-               not e['rule'].startswith('audit.'))
+    last = newest(h)
     until(lambda: said(h)['events'] >= last and not said(h)['problem'], 20,
           text=h.log()[-1500:])
 
@@ -284,6 +290,18 @@ def a_witness_that_begins_anew_is_followed_and_ends_no_house():
 
 
 @test
+def who_did_not_take_a_tree_is_asked_again_though_nothing_happens():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = signer(h)
+        w.twist = lambda status, body: (503, b'')
+        h.run([shell('true')])
+        until(lambda: '503' in said(h)['problem'], 60)
+        w.twist = lambda status, body: (status, body)
+        seen(h, w)
+
+
+@test
 def a_book_that_was_changed_or_cut_is_told_by_its_witness():
     with Witness() as w, House(config=w.config()) as h:
         h.start()
@@ -323,6 +341,55 @@ def an_answer_that_is_no_cosignature_is_not_kept():
 
 
 @test
+def a_url_that_takes_notes_adds_good_lines_of_known_witnesses_alone():
+    # The witness itself knows no log: only the other way leads its line in.
+    with Witness() as w, Witness('witness.test/stranger') as taker:
+        config = w.config().replace('[audit]\n', '[audit]\npublish = "http://'
+                                    '127.0.0.1:%d/notes"\n' %
+                                    taker.server.server_port)
+        with House(config=config) as h:
+            liar, bad, told = Key(taker.folder, w.key.name), [], [True]
+
+            def answer(path, note):
+                text = note.decode().partition('\n\n')[0] + '\n'
+                good = w.cosign(text).decode()
+                mine, w.key = w.key, liar
+                bad.append(w.cosign(text).decode())  # another's, in its name
+                w.key = mine
+                bad.append(w.cosign(text.replace('\n', '\n1', 1)).decode())
+                bad.append(taker.cosign(text).decode())
+                return 200, ''.join(bad[-3:] + ['— handrail AAAA\n', 'none\n'] +
+                                    [good, good] * told[0]).encode()
+            taker.add = answer
+            h.start()
+
+            def settles(lines):
+                """The newest note of a house at rest, with so many of w's."""
+                h.run([shell('true')])
+                last = newest(h)
+
+                def kept():
+                    now = h.read('audit', 'checkpoint',
+                                 '--published')['checkpoint']
+                    need(not any(line in now for line in bad), now)
+                    return now if int(now.split('\n')[1]) >= last and \
+                        now.count('— ') == 1 + lines and \
+                        now.count(w.key.name) == lines else None
+                return until(kept, 60, h.log()[-900:])
+            settles(1)
+            need(said(h)['events'] > 0 and '404' in said(h)['problem'], said(h))
+            # An answer without a good line leaves the note as it was signed.
+            told[0] = False
+            settles(0)
+            told[0] = True
+            path = os.path.join(h.folder, 'note')
+            write(path, settles(1))
+            a = h.ok('audit', 'verify', '--checkpoint', path, '--signer',
+                     signer(h), '--witness', w.key.line)
+            need('witnessed' in a.out, a)
+
+
+@test
 def a_house_with_a_key_that_is_none_does_not_start():
     with Witness() as w:
         for config, words in (
@@ -336,6 +403,67 @@ def a_house_with_a_key_that_is_none_does_not_start():
         w.thread.join()
         w.thread = threading.Thread(target=w.server.serve_forever)
         w.thread.start()
+
+
+def reload(h, text):
+    """What handrail.toml says from now on, if it can be read at all."""
+    before = h.log().count('reload')
+    write(h.config, text)
+    h.process.send_signal(signal.SIGHUP)
+    until(lambda: h.log().count('reload') > before, 60, h.log()[-1500:])
+
+
+@test
+def a_reload_keeps_what_is_known_of_the_witnesses_that_stay():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = signer(h)
+        h.run([shell('true')])
+        seen(h, w)
+        before, asked = said(h), len(w.asked)
+        with open(h.config) as f:
+            text = f.read()
+        # Another takes the first one's place in the list.
+        other = Witness('witness.test/w2')
+        other.server.server_close()
+        shutil.rmtree(other.folder)
+        reload(h, text.replace('[witness.one]', '[witness.another]\n'
+                               'url = "http://127.0.0.1:1"\nkey = "%s"\n'
+                               '[witness.one]' % other.key.line))
+        now = h.get('/api/status').json['witnesses']
+        need([x['name'] for x in now] == ['another', 'one'] and
+             now[0]['events'] == 0 and now[1]['events'] >= before['events']
+             and now[1]['at'], before, now)
+        reload(h, text)
+        need(said(h)['events'] >= before['events'], said(h))
+        h.run([shell('true')])
+        seen(h, w)
+        # Never from nothing again, and never from where it is not.
+        need(all(old for old, _ in w.asked[asked:]), w.asked)
+
+
+@test
+def a_reload_that_fails_changes_nothing_at_all():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = signer(h)
+        h.run([shell('true')])
+        seen(h, w)
+        before = said(h)
+        with open(h.config) as f:
+            text = f.read()
+        for old, new, words in ((w.key.name + '+', w.key.name + '-',
+                                 '[witness.one] key'),
+                                ('"roles"', '"none"', '/none')):
+            reload(h, 'device = "mac"\n' + text.replace(old, new))
+            need(words in h.log(), h.log()[-900:])
+            need(said(h)['events'] >= before['events'] and said(h)['at'],
+                 before, said(h))
+            # Role, identity and witness are those of before.
+            h.run([shell('true')])
+            seen(h, w)
+        need({e['identity'] for e in h.events() if e['kind'] == 'call_decided'}
+             == {HELPER_ID})
 
 
 @test

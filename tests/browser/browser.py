@@ -22,7 +22,8 @@ FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic',
          'MAP inbox.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
          # the certificate of a test's own proxy
          '--ignore-certificate-errors']
-KEYS = {'Enter': '\ue007', 'Escape': '\ue00c', 'Tab': '\ue004'}
+KEYS = {'Enter': '\ue007', 'Escape': '\ue00c', 'Tab': '\ue004',
+        'Down': '\ue015', 'Control': '\ue009'}
 
 
 class Browser:
@@ -94,6 +95,14 @@ class Browser:
             key = KEYS.get(name, name)
             acts += [{'type': 'keyDown', 'value': key},
                      {'type': 'keyUp', 'value': key}]
+        self.do('/actions', {'actions': [
+            {'type': 'key', 'id': 'keyboard', 'actions': acts}]})
+
+    def chord(self, *names):
+        """All of them at once."""
+        keys = [KEYS.get(name, name) for name in names]
+        acts = [{'type': 'keyDown', 'value': key} for key in keys]
+        acts += [{'type': 'keyUp', 'value': key} for key in keys[::-1]]
         self.do('/actions', {'actions': [
             {'type': 'key', 'id': 'keyboard', 'actions': acts}]})
 

@@ -29,6 +29,15 @@ match   = { tool = "sign" }
 require = "operator"
 surface = "cli"
 hint    = "Sign the lease"
+
+[gate.slow]
+match          = { tool = "lend" }
+require        = "anna"
+surface        = "web | cli"
+hint           = "Lend the van"
+remind         = "1s"
+escalate_to    = "tester"
+escalate_after = "2s"
 """
 TOOLS = SERVER + """
 [tool.pay]
@@ -50,6 +59,35 @@ action      = "purchase"
 type = "object"
 [tool.sign.run]
 exec = ["/bin/true"]
+
+[tool.lend]
+description = "Lend"
+action      = "purchase"
+[tool.lend.run]
+exec = ["/bin/true"]
+
+[tool.ask_person]
+description = "Ask the operator"
+action      = "read"
+timeout     = "5m"
+run         = { builtin = "ask_person" }
+
+[tool.weigh]
+description = "The client weighs it"
+action      = "read"
+timeout     = "5m"
+run         = { client = true }
+[tool.weigh.input]
+type = "object"
+properties.thing = { type = "string" }
+"""
+PEOPLE = """
+[operator.anna]
+uid = 4242
+
+[operator.rita]
+uid = 4243
+web = "read"
 """
 PICTURES = os.environ.get('PICTURES')
 EVIL = ('</pre><script>document.title="owned"</script>'
@@ -66,11 +104,14 @@ ssl.engine = "enable"
 ssl.pemfile = "{folder}/pem"
 proxy.server = ("" => (("host" => "127.0.0.1", "port" => {to})))
 """
+NO = {'approval': 'deny', 'question': 'decline', 'client_result': 'failed',
+      'unknown_outcome': 'did_not'}
 HOUSE = BROWSER = None
 
 
 def finance(expires='4h'):
-    return {'role.toml': ROLE.replace('["shell"]', '["pay", "sign"]'),
+    return {'role.toml': ROLE.replace('["shell"]', '["shell", "pay", "sign", "lend", '
+                                      '"ask_person", "weigh"]'),
             'gates.toml': GATES.replace('{expires}', expires),
             'mcp/server.toml': TOOLS}
 
@@ -79,7 +120,7 @@ def house():
     global HOUSE
     if HOUSE is None:
         HOUSE = House({'finance': finance()},
-                      '[api]\nhosts = "inbox.example"\n')
+                      '[api]\nhosts = "inbox.example"\n' + PEOPLE)
         HOUSE.start()
     return HOUSE
 
@@ -103,9 +144,25 @@ def pay(h, whom='Anna', amount=5, tool='pay', subject='Pay the bills', **more):
                       queue='finance', subject=subject)
 
 
-def login(b, h):
+def ask(h, tool, subject='Ask about it', **args):
+    return h.dispatch([{'id': 'x', 'tool': tool, 'on_error': 'continue',
+                        'args': args},
+                       {'id': 'end', 'tool': 'finish', 'args': {}}],
+                      queue='finance', subject=subject)
+
+
+def result_of(h, task):
+    need(h.outcome(task)['state'] == 'completed')
+    return h.task(task)['runs'][0]['calls'][0]['result']
+
+
+def login(b, h, name=None):
+    token = h.token()
+    if name:
+        with open(os.path.join(h.state, 'operators', name + '.token')) as f:
+            token = f.read().strip()
     b.go(address(h) + 'login')
-    b.type('#token', h.token())
+    b.type('#token', token)
     b.keys('Enter')
     b.until("document.querySelector('.live.on') !== null", 15)
     need(b.url() == address(h), b.url())
@@ -115,7 +172,7 @@ def inbox(seconds=15):
     """Logged in, and nothing waits."""
     h, b = house(), browser()
     for w in h.waits():  # of a test that failed
-        h.ok('deny', w['id'], '--reason', 'a test is over')
+        h.say(w, NO[w['kind']], 'a test is over')
     b.choose(b.tabs()[0])
     b.size(1000, 900)
     b.go(address(h))
@@ -320,13 +377,136 @@ def what_this_page_may_not_decide_says_so():
 
 
 @test
+def a_question_is_answered_by_keyboard():
+    h, b = inbox()
+    task = ask(h, 'ask_person', question='Which colour has the door?',
+               options=['red', 'green', '<b>blue</b>'])
+    cards(b, 1)
+    need(b.script('return document.querySelectorAll(".choice b").length') == 0)
+    picture(b, 'question')
+    b.keys('j', 'a')
+    need(b.script('return document.activeElement.type') == 'radio')
+    b.keys('Enter')  # nothing is chosen yet
+    b.until("document.querySelector('#said').textContent.includes('choose')")
+    cards(b, 1)
+    b.keys('Down')
+    need(b.script('return document.activeElement.parentNode.textContent') ==
+         'green')
+    b.keys('Enter')
+    cards(b, 0)
+    need(result_of(h, task) == {'answer': 'green', 'by': 'tester'})
+    task = ask(h, 'ask_person', question='What stands on it?')
+    cards(b, 1)
+    b.keys('j', 'a')
+    need(b.script('return document.activeElement.tagName') == 'TEXTAREA')
+    b.keys(*'a door')
+    b.keys('Enter')
+    b.keys(*'jd')
+    cards(b, 1)
+    b.chord('Control', 'Enter')
+    cards(b, 0)
+    need(result_of(h, task)['answer'] == 'a door\njd')
+    task = ask(h, 'ask_person', question='And behind it?')
+    cards(b, 1)
+    b.keys('j', 'd')
+    b.keys(*'no idea')
+    b.keys('Enter')
+    cards(b, 0)
+    need('no idea' in str(result_of(h, task)))
+    clean(b)
+
+
+@test
+def what_a_client_or_nobody_saw_is_said_here_too():
+    h, b = inbox()
+    task = ask(h, 'weigh', thing='stone')
+    cards(b, 1)
+    need('A program of yours' in b.script(
+        'return document.querySelector(".about").textContent'))
+    b.keys('j', 'a')
+    b.keys(*'{grams')
+    b.chord('Control', 'Enter')
+    b.until("document.querySelector('#said').textContent.includes('no JSON')")
+    b.script('document.querySelector("textarea").value = ""')
+    b.keys(*'{"grams": 12}')
+    b.chord('Control', 'Enter')
+    cards(b, 0)
+    need(result_of(h, task) == {'grams': 12})
+    task = ask(h, 'shell', command='sleep 60')
+    until(lambda: 'call_started' in h.kinds(task), 60)
+    h.ok('stop', task)
+    h.ok('resume', task)
+    cards(b, 1)
+    need('nobody saw how it ended' in b.script(
+        'return document.querySelector(".about").textContent'))
+    need(b.script('return [...document.querySelectorAll(".buttons button")]'
+                  '.map(x => x.textContent)') == ['It happened', 'It did not'])
+    picture(b, 'unknown')
+    b.keys('j', 'd')
+    cards(b, 0)
+    need('did_not_happen' in str(result_of(h, task)))
+    clean(b)
+
+
+@test
+def an_open_page_shows_when_it_is_ones_turn():
+    h, b = inbox()
+    task = ask(h, 'lend')
+    cards(b, 1)
+    facts = 'return document.querySelector(".facts").innerText'
+    yes = 'document.querySelector(".yes").disabled'
+    b.until("document.querySelector('.facts').innerText.includes('Asked again')",
+            60)
+    b.until('!' + yes, 60)
+    need('in the place of anna' in b.script(facts), b.script(facts))
+    need(b.script('return document.querySelector(".note").hidden'))
+    b.until("document.querySelector('#said').textContent.includes("
+            "'you may decide now')")
+    picture(b, 'escalated')
+    b.keys('j', 'a')
+    cards(b, 0)
+    need(h.outcome(task)['state'] == 'completed')
+    clean(b)
+
+
+@test
+def who_only_reads_is_told_so_and_has_no_buttons():
+    h, b = inbox()
+    task = ask(h, 'ask_person', question='Is anybody there?',
+               options=['yes', 'no'])
+    cards(b, 1)
+    b.click('#logout')
+    b.until("location.pathname === '/login'")
+    login(b, h, 'rita')
+    cards(b, 1)
+    need('logged in to read' in b.script(
+        'return document.querySelector(".note").textContent'))
+    need(b.script('return [...document.querySelectorAll(".say button, '
+                  '.choice input")].every(x => x.matches(":disabled"))'))
+    b.keys('j', 'a', 'd', 'Enter')
+    time.sleep(0.3)
+    cards(b, 1)
+    b.click('#logout')
+    b.until("location.pathname === '/login'")
+    login(b, h)
+    cards(b, 1)
+    b.click('.no')
+    b.keys('Enter')
+    cards(b, 0)
+    h.outcome(task)
+    clean(b, ' 401 (', 'ERR_')
+
+
+@test
 def it_fits_a_phone_in_light_and_in_the_dark():
     h, b = inbox()
     tasks = [pay(h, 'Grünwald & Söhne GmbH', 1250, note='Invoice 2026-1187, '
                  'due on Friday.', subject='Pay the supplier invoices'),
              pay(h, 'x' * 300, 3, note='y' * 2000, subject='z' * 200),
-             pay(h, tool='sign', subject='Renew the office lease')]
-    cards(b, 3)
+             pay(h, tool='sign', subject='Renew the office lease'),
+             ask(h, 'ask_person', question='Q' * 300,
+                 options=['a short one', 'l' * 200, 'two words'])]
+    cards(b, 4)
     for name, width, height, mobile in (('phone', 360, 780, True),
                                         ('small', 320, 640, True),
                                         ('desk', 1100, 900, False)):
@@ -338,13 +518,14 @@ def it_fits_a_phone_in_light_and_in_the_dark():
             wide = b.script('return document.documentElement.scrollWidth')
             need(wide <= width, name, wide)
             small = b.script(
-                'return [...document.querySelectorAll(".buttons button")]'
+                'return [...document.querySelectorAll(".buttons button, '
+                '.choice")]'
                 '.filter(x => x.getBoundingClientRect().height < 44).length')
             need(small == 0, 'buttons too small for a thumb')
             picture(b, '%s-%s' % (name, 'dark' if dark else 'light'))
     b.dark(False)
     for w in h.waits():
-        h.ok('deny', w['id'], '--reason', 'enough')
+        h.say(w, NO[w['kind']], 'enough')
     cards(b, 0)
     for task in tasks:
         h.outcome(task)
@@ -427,6 +608,28 @@ def whoever_hears_the_page_is_told_what_it_shows():
     label = b.script("return document.querySelector('article')"
                      ".getAttribute('aria-label')")
     need(label.startswith('pay, finance, code '), label)
+    # As the browser hands it to a screen reader: landmarks, a list of
+    # articles with names, what can be pressed and what it is called.
+    ask(h, 'ask_person', question='Red or green?', options=['red', 'green'])
+    cards(b, 2)
+    heard = [(n['role']['value'], n.get('name', {}).get('value', ''))
+             for n in b.cdp('Accessibility.getFullAXTree')['nodes']
+             if not n['ignored']]
+    roles = [role for role, _ in heard]
+    for role in 'banner', 'main', 'contentinfo', 'status':
+        need(roles.count(role) == 1, role, roles)
+    for role, name in (('list', 'What waits for a person'),
+                       ('heading', 'pay'), ('button', 'Approve'),
+                       ('button', 'Deny'), ('button', 'Answer'),
+                       ('button', 'Decline'), ('button', 'Log out'),
+                       ('group', 'Your answer'), ('radio', 'red'),
+                       ('radio', 'green'), ('link', 'To what waits')):
+        need((role, name) in heard, role, name, heard)
+    articles = [name for role, name in heard if role == 'article']
+    need(len(articles) == 2 and articles[0].startswith('pay, finance, code ')
+         and articles[1].startswith('ask_person, finance, code '), articles)
+    h.say([w for w in h.waits() if w['kind'] == 'question'][0], 'decline')
+    cards(b, 1)
     b.keys('j')
     need(b.script('return getComputedStyle(document.activeElement)'
                   '.outlineStyle') == 'solid', 'the focus is not seen')

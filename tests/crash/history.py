@@ -185,8 +185,11 @@ class Town:
             h.gone(5.0)
         else:
             end_process(parts[name])
-        # Leases end with their incarnation, whenever that is noticed; and
-        # before the next one can give any.
+        if name in ('core', 'sandbox') and 'core' in parts:
+            until(lambda: h.pids().get('core') != parts['core'], 60,
+                  'the fall of %s is not noticed' % name)
+        # Leases end with their incarnation, once that is noticed; and before
+        # the next one can give any.
         self.diary.say(None, 'restart', 'ok')
         if name == 'supervisor':
             h.start(60, args=self.where)

@@ -33,6 +33,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct oauth_answer answer;
 	struct oauth_device device;
 	struct oauth_metadata metadata;
+	struct oauth_resource resource;
+	struct str where;
+	struct str scope;
 	struct oauth_redirect redirect;
 	struct err e = { 0 };
 
@@ -50,6 +53,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	oauth_masked(&a, body, STR("hr_placeholder_x"), &masked);
 	(void)!oauth_metadata_read(
 	    &a, STR("https://a.test"), body, &metadata, &e);
+	if (oauth_resource_read(
+	        &a, STR("https://a.test/mcp"), body, &resource, &e) == 0) {
+		must(oauth_same_origin(
+		    STR("https://a.test"), resource.resource));
+	}
+	if (oauth_challenged(body, &where, &scope)) {
+		must(where.len + scope.len <= body.len);
+	}
 	if (oauth_redirect_read(&a, body, &redirect, &e) == 0) {
 		must(!redirect.code.len != !redirect.error.len);
 	}

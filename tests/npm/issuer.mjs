@@ -6,8 +6,8 @@
 // prints one line, {"port", "control"}: https by the certificate, and a control
 // port on loopback.  /log gives what the token endpoint was asked and how
 // the interface at /api was called; POST /set {"ttl", "fault", "delay", "late"} changes
-// what happens next; /made gives every secret that it made.  In the log tokens
-// stand as SHA-256.
+// what happens next, {"server"} how the protected server speaks; /made gives
+// every secret that it made.  In the log tokens stand as SHA-256.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
@@ -56,6 +56,36 @@ async function api(request, response, known) {
     response.setHeader('WWW-Authenticate', 'Bearer error="invalid_token"');
   }
   response.end(good ? 'the interface says yes\n' : 'who are you\n');
+}
+
+// A server that wants tokens (RFC 9728) at /mcp/v1: its 401 says where its
+// metadata are, or they lie at one of the well-known places, as `server` says.
+function protectedServer(request, response, port) {
+  const self = `https://issuer.test:${port}/mcp/v1`;
+  const known = '/.well-known/oauth-protected-resource';
+  const how = state.server ?? {};
+  if (request.url === '/mcp/v1') {
+    note({ server: request.url, authorization: request.headers.authorization });
+    response.statusCode = how.status ?? 401;
+    if (how.challenge) {
+      response.setHeader('WWW-Authenticate',
+        how.challenge.replaceAll('PORT', String(port)));
+    }
+    response.end();
+  } else if (request.url === how.at ||
+      (request.url.startsWith(known) && request.url !== how.at)) {
+    note({ server: request.url });
+    response.statusCode = request.url === how.at ? 200 : 404;
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify({
+      resource: (how.resource ?? self).replaceAll('PORT', String(port)),
+      authorization_servers: [`https://issuer.test:${port}`],
+      scopes_supported: how.scopes,
+    }));
+  } else {
+    return false;
+  }
+  return true;
 }
 
 // Faults of the token endpoint that no library makes: true, it is done.
@@ -146,6 +176,14 @@ async function oidc(port) {
       clientCredentials: { enabled: true },
       deviceFlow: { enabled: true },
       devInteractions: { enabled: true },
+      resourceIndicators: { // RFC 8707
+        enabled: true,
+        defaultResource: () => undefined,
+        useGrantedResource: () => true,
+        getResourceServerInfo: (ctx, resource) => ({
+          scope: 'read', audience: resource, accessTokenFormat: 'opaque',
+        }),
+      },
     },
     pkce: { required: () => true },
     rotateRefreshToken: true,
@@ -231,6 +269,9 @@ async function mock(port) {
 
 let handler = (request, response) => response.end();
 const server = https.createServer(tls, (request, response) => {
+  if (protectedServer(request, response, server.address().port)) {
+    return;
+  }
   Promise.resolve(handler(request, response)).catch((error) => {
     note({ broken: String(error) });
     response.destroy();

@@ -20,6 +20,7 @@
  *   house_files.c   what the operator wrote
  *   house_parts.c   supervisor, sandbox, cells, vault
  *   house_agent.c   agents and the egresses
+ *   house_held.c    requests of cells that a gate holds
  *   house_people.c  clients and people
  *   house_worker.c  workers, and what they say happened
  *   house_game.c    a game: a storm, then calm, then the account
@@ -37,7 +38,7 @@
 #define SIM_AGENTS  24
 #define SIM_EXECS   24
 #define SIM_ASKS    256
-#define SIM_WAITS   64
+#define SIM_WAITS   128
 #define SIM_EVENTS  1024
 #define SIM_INTENT  1024
 #define SIM_SCOPES  (2 + SIM_TASKS) /* all, the role of agents, each task */
@@ -80,6 +81,8 @@ struct sim_call {
 	uint32_t settles;
 	uint32_t used;  /* approvals */
 	uint32_t execs; /* that a cell or an upstream saw */
+	uint32_t asked; /* its `confirm`, on the disk */
+	bool denied;    /* which said that it has not happened */
 };
 
 struct sim_task {
@@ -112,8 +115,10 @@ struct sim_wait {
 	bool yes;     /* on the disk */
 	bool said_no; /* its person, who was told 200 */
 	char args[DIGEST_TEXT];
-	bool ended; /* used, or not needed any more */
-	bool alone; /* nobody comes to look at it */
+	bool ended;    /* used, or not needed any more */
+	uint32_t used; /* of a request */
+	bool left;     /* its intent is on the disk */
+	bool alone;    /* nobody comes to look at it */
 	/* seen open in this house and past its time, since then */
 	uint32_t late_house;
 	int64_t late_since;
@@ -126,6 +131,14 @@ struct sim_intent {
 	int task;
 	uint32_t epoch;
 	uint32_t gone;
+	int wait; /* of a held one: which, plus 1 */
+};
+
+struct sim_held { /* an intent of a cell that a gate holds */
+	uint64_t id;
+	uint64_t cell;
+	int task;
+	uint32_t what;
 };
 
 /* --- the parts of a house --- */
@@ -142,7 +155,7 @@ struct sim_exec {
 	uint64_t cell;
 	int out;
 	int task;
-	uint32_t call;
+	uint32_t call; /* that is asked about by a `confirm`; 0: none is */
 };
 
 struct sim_agent {
@@ -225,6 +238,8 @@ struct sim {
 	int wait_count;
 	struct sim_intent intents[SIM_INTENT];
 	int intent_count;
+	struct sim_held held[SIM_INTENT];
+	int held_count;
 	uint64_t cells_started[SIM_INTENT]; /* on the disk, of this house */
 	int cells_started_count;
 	struct sim_ask asks[SIM_ASKS];
@@ -253,7 +268,8 @@ struct sim_seen {
 	    parks, intents, completed, failed, blocked, cancelled, jumps,
 	    dead_agents, dead_cells, dead_egresses, dead_vaults, dead_apis,
 	    unknown, denied, doubled, full_disks, deposed, milled, stale,
-	    expired, stops, lifted, edited, hidden;
+	    expired, stops, lifted, edited, hidden, asked, once_more, held,
+	    held_no, held_left, held_gone;
 };
 extern struct sim_seen *sim_seen;
 
@@ -300,6 +316,8 @@ void sim_stops_lift(void); /* in calm, whatever stands */
 /* An effect of an agent or a cell, to be found in what `can` lists. */
 void sim_deed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sim_can_heard(const struct json *body);
+/* The call that this plan asks about; 0: it does something. */
+void sim_check_of(int plan, int *task, uint32_t *call);
 /* The digest of what a gated command is started with is what was allowed. */
 void sim_must_be_allowed(
     const struct sim_task *t, uint32_t call, struct str task, struct str n);
@@ -319,6 +337,14 @@ struct wire_peer *sim_egress_new(uint64_t cell, int *theirs);
 extern const struct wire_handler sim_own_egress_handlers[];
 extern const size_t sim_own_egress_handler_count;
 void sim_cell_asks(struct sim_cell *c);
+
+/* house_held.c */
+void sim_held_begin(struct sim_cell *c);
+void sim_held_read(uint64_t id);
+void sim_held_refused(const struct wire_refuse *r);
+/* Its intent is on the disk, by this yes; which one, plus 1. */
+int sim_held_intent(const struct sim_task *t, struct str wait);
+bool sim_held_goes(uint64_t id); /* false: no gate holds that */
 
 /* house_people.c */
 extern const struct wire_handler sim_api_handlers[];

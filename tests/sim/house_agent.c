@@ -53,6 +53,7 @@ ask_call(struct sim_agent *a, char letter)
 	const char *tool = letter == 'x'   ? outside[wild]
 	                   : letter == 'w' ? "write"
 	                   : letter == 'a' ? "again"
+	                   : letter == 'c' ? "checked"
 	                   : letter == 'g' ? "gated"
 	                   : letter == 'f' ? "fetch"
 	                                   : "finish";
@@ -318,12 +319,35 @@ take_nothing(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)nfds;
 }
 
+static void
+take_read_body(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	(void)owner;
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	sim_held_read(((const struct wire_read_body *)record)->id);
+}
+
+static void
+take_refuse(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	(void)owner;
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	sim_held_refused(record);
+}
+
 static const struct wire_handler egress_handlers[] = {
 	{ WIRE_EGRESS_PEERS, take_nothing },
 	{ WIRE_EGRESS_LEASE, take_nothing },
 	{ WIRE_EGRESS_RULES, take_nothing },
 	{ WIRE_GO, take_cell_go },
-	{ WIRE_REFUSE, take_nothing },
+	{ WIRE_READ_BODY, take_read_body },
+	{ WIRE_REFUSE, take_refuse },
 };
 
 static void

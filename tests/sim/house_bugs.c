@@ -8,6 +8,7 @@
 #include "loop/loop.h"
 #include "parts/core_api.h"
 #include "parts/core_call.h"
+#include "parts/core_egress.h"
 #include "sim/house.h"
 
 static bool answering;
@@ -145,6 +146,18 @@ __wrap_loop_timer_arm(struct loop_timer *t, struct loop *loop, struct mono at,
 	__real_loop_timer_arm(t, loop, at, fn, owner);
 }
 
+enum tool_said __real_tools_confirm_result(
+    const struct json *result, bool failed);
+enum tool_said __wrap_tools_confirm_result(
+    const struct json *result, bool failed);
+enum tool_said
+__wrap_tools_confirm_result(const struct json *result, bool failed)
+{
+	return sim_bug == BUG_DEAF
+	           ? TOOL_SAYS_NOT
+	           : __real_tools_confirm_result(result, failed);
+}
+
 /* --- what people did not allow --- */
 
 void __real_core_call_asked(struct core *c, struct core_run *r,
@@ -247,4 +260,28 @@ __wrap_policy_request(struct arena *a, const struct policy *p,
 		d->verdict = POLICY_ALLOW;
 		d->egress = policy_egress_at(p, 0);
 	}
+}
+
+/* --- requests that a gate holds --- */
+
+bool __real_core_gate_use(struct core *c, struct core_intent *i);
+bool __wrap_core_gate_use(struct core *c, struct core_intent *i);
+bool
+__wrap_core_gate_use(struct core *c, struct core_intent *i)
+{
+	return sim_bug == BUG_HELD_TWICE || __real_core_gate_use(c, i);
+}
+
+void __real_core_gate_ask(struct core *c, struct core_intent *i,
+    const struct policy_request_decision *d);
+void __wrap_core_gate_ask(struct core *c, struct core_intent *i,
+    const struct policy_request_decision *d);
+void
+__wrap_core_gate_ask(struct core *c, struct core_intent *i,
+    const struct policy_request_decision *d)
+{
+	if (sim_bug == BUG_HELD_BODY && i->known == WIRE_BODY_READ) {
+		i->body_digest = digest_of(STR("amount=1"));
+	}
+	__real_core_gate_ask(c, i, d);
 }

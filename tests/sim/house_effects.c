@@ -7,34 +7,75 @@
 
 #include "sim/house.h"
 
+#define BOOK_KINDS_MAX 256
+
 /* --- effects --- */
+
+/* PROGRAM TASK CALL, in `text`. */
+static int
+read_plan(int plan, struct buf *text, struct str word[3], uint64_t *n)
+{
+	struct err e = { 0 };
+	struct str rest;
+
+	must(memfd_read(plan, 65536, text, &e) == 0);
+	rest = buf_str(text);
+	for (int i = 0; i < 3; i++) {
+		(void)str_cut(&rest, '\0', &word[i]);
+	}
+	int task = sim_task_of(word[1]);
+
+	must(task >= 0 && str_u64(word[2], n) && *n >= 1 && *n <= SIM_CALLS);
+	return task;
+}
+
+void
+sim_check_of(int plan, int *task, uint32_t *call)
+{
+	auto_buf text = { 0 };
+	struct str word[3] = { { 0 } };
+	uint64_t n = 0;
+
+	*task = read_plan(plan, &text, word, &n);
+	*call = str_eq_z(word[0], "/bin/check") ? (uint32_t)n : 0;
+}
+
+static void
+check_sent(const struct sim_task *t, const struct sim_call *k)
+{
+	if (t->hold != SIM_OWNED || !k->asked || k->settles) {
+		sim_fault("a `confirm` of task %s is asked and that is not on "
+		          "the disk",
+		    t->id);
+	}
+	sim_must_not_be_stopped(t, "a question of core's");
+	sim_deed("tool check");
+	sim_seen->asked++;
+}
 
 static void
 exec_sent(const struct wire_cell_exec *x, int plan)
 {
 	auto_buf text = { 0 };
-	struct err e = { 0 };
-	struct str rest;
 	struct str word[3] = { { 0 } };
 	uint64_t n = 0;
+	int i = read_plan(plan, &text, word, &n);
 
-	must(memfd_read(plan, 65536, &text, &e) == 0 && x->argc == 3);
-	rest = buf_str(&text);
-	for (int i = 0; i < 3; i++) {
-		(void)str_cut(&rest, '\0', &word[i]);
-	}
-	int i = sim_task_of(word[1]);
-
-	must(i >= 0 && str_u64(word[2], &n) && n >= 1 && n <= SIM_CALLS);
+	must(x->argc == 3);
 	struct sim_task *t = &sim.tasks[i];
 	struct sim_call *k = &t->calls[n];
 
+	if (str_eq_z(word[0], "/bin/check")) {
+		check_sent(t, k);
+		return;
+	}
 	if (t->hold != SIM_OWNED || k->start_epoch != t->epoch || k->settles) {
 		sim_fault("call %llu of task %s is sent to its cell and its "
 		          "start is not on the disk",
 		    (unsigned long long)n, t->id);
 	}
-	if (++k->execs > k->starts) {
+	if (++k->execs > k->starts ||
+	    (k->execs > 1 && strcmp(k->tool, "checked") == 0)) {
 		sim_fault("call %llu of task %s is done twice for one start",
 		    (unsigned long long)n, t->id);
 	}
@@ -77,11 +118,19 @@ request_sent(uint64_t request, uint64_t path, bool goes)
 }
 
 static void
+one_goes(uint64_t id)
+{
+	if (!sim_held_goes(id)) {
+		request_sent(0, id, true);
+	}
+}
+
+static void
 going_sent(const struct wire_going *all)
 {
-	request_sent(0, all->go.id, true);
+	one_goes(all->go.id);
 	for (uint64_t n = 0; n < all->count; n++) {
-		request_sent(0, all->also[n].id, true);
+		one_goes(all->also[n].id);
 	}
 }
 
@@ -258,17 +307,18 @@ is_of_queue(enum book_kind kind)
 #include "queue/events.def"
 #undef QUEUE_EVENT
 	};
-	static bool of_queue[64];
+	static bool of_queue[BOOK_KINDS_MAX];
 	static bool known;
 
 	for (size_t k = 0; k < COUNT(names) && !known; k++) {
 		enum book_kind one = BOOK_KIND_NONE;
 
-		must(book_kind_parse(str_of(names[k]), &one) && one < 64);
+		must(book_kind_parse(str_of(names[k]), &one) &&
+		     one < BOOK_KINDS_MAX);
 		of_queue[one] = true;
 	}
 	known = true;
-	return of_queue[kind % 64];
+	return kind < BOOK_KINDS_MAX && of_queue[kind];
 }
 
 static void

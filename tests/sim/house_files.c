@@ -17,7 +17,7 @@ static const char config[] = "state = \"%s\"\nlisten = \"127.0.0.1:1\"\n"
                              "model = \"m\"\nmax_tokens = 10\n";
 static const char role[] =
     "[task.default]\n"
-    "tools = [\"write\", \"again\", \"gated\", \"fetch\"]\n"
+    "tools = [\"write\", \"again\", \"checked\", \"gated\", \"fetch\"]\n"
     "brain = \"model.default\"\n"
     "budget = { turns = 50, calls = 50, wall = \"2h\" }\n";
 static const char mill[] = "[task.default]\ntools = []\n"
@@ -27,6 +27,9 @@ static const char gates[] =
     "[defaults]\nunmatched = \"allow\"\n"
     "[gate.gated]\nmatch = { tool = \"gated\" }\nrequire = \"operator\"\n"
     "surface = \"cli\"\nhint = \"{{task}} {{n}}\"\nexpires = \"20m\"\n"
+    "[gate.held]\nmatch = { host = \"held.test\", method = \"POST\" }\n"
+    "require = \"operator\"\nsurface = \"cli\"\nexpires = \"20m\"\n"
+    "[egress.held]\nmatch = { host = \"held.test\", method = \"POST\" }\n"
     "[egress.up]\nmatch = { host = \"up.test\", port = 443, method = \"GET\" "
     "}\n"
     "upstream = \"127.0.0.1:1\"\n"
@@ -38,6 +41,18 @@ static const char tool[] =
     "[tool.%s.input]\ntype = \"object\"\nrequired = [\"task\", \"n\"]\n"
     "properties.task = { type = \"string\" }\n"
     "properties.n = { type = \"string\" }\n[tool.%s.run]\n%s\n";
+
+/* Its `confirm` says what is so. */
+static const char check[] =
+    "[tool.check]\ndescription = \"d\"\naction = \"read\"\n"
+    "timeout = \"1m\"\n"
+    "[tool.check.input]\ntype = \"object\"\nrequired = [\"task\", \"n\"]\n"
+    "properties.task = { type = \"string\" }\n"
+    "properties.n = { type = \"string\" }\n"
+    "[tool.check.output]\ntype = \"object\"\nrequired = [\"happened\"]\n"
+    "properties.happened = { type = \"boolean\" }\n"
+    "[tool.check.run]\n"
+    "exec = [\"/bin/check\", \"{{task}}\", \"{{n}}\"]\n";
 
 static const char hidden[] =
     "[tool.hidden]\ndescription = \"d\"\naction = \"write\"\n"
@@ -59,10 +74,9 @@ write_file(const char *name, struct str text)
 }
 
 static void
-add_tool(struct buf *out, const char *name, bool idempotent, const char *run)
+add_tool(struct buf *out, const char *name, const char *more, const char *run)
 {
-	buf_addf(out, tool, name, idempotent ? "idempotent = true\n" : "", name,
-	    name, run);
+	buf_addf(out, tool, name, more, name, name, run);
 }
 
 void
@@ -86,19 +100,22 @@ sim_files(const char *at)
 	write_file("roles/helper/role.toml", str_of(role));
 	write_file("roles/helper/gates.toml", str_of(gates));
 	buf_clear(&text);
-	add_tool(&text, "write", false,
+	add_tool(&text, "write", "",
 	    "exec = [\"/bin/write\", \"{{task}}\", \"{{n}}\"]");
-	add_tool(&text, "again", true,
+	add_tool(&text, "again", "idempotent = true\n",
 	    "exec = [\"/bin/again\", \"{{task}}\", \"{{n}}\"]");
-	add_tool(&text, "gated", false,
+	add_tool(&text, "checked", "confirm = \"check\"\n",
+	    "exec = [\"/bin/checked\", \"{{task}}\", \"{{n}}\"]");
+	buf_add_z(&text, check);
+	add_tool(&text, "gated", "",
 	    "exec = [\"/bin/gated\", \"{{task}}\", \"{{n}}\"]");
-	add_tool(&text, "fetch", false,
+	add_tool(&text, "fetch", "",
 	    "http = { method = \"GET\", url = "
 	    "\"https://up.test/do/{{task}}/{{n}}\" }");
 	/* Two that no task of this role may have. */
 	buf_add_z(&text, hidden);
-	add_tool(&text, "bad", false,
-	    "exec = [\"/bin/bad\", \"{{task}}\", \"{{n}}\"]");
+	add_tool(
+	    &text, "bad", "", "exec = [\"/bin/bad\", \"{{task}}\", \"{{n}}\"]");
 	write_file("roles/helper/mcp/server.toml", buf_str(&text));
 	write_file("roles/mill/role.toml", str_of(mill));
 	write_file("roles/mill/gates.toml", str_of(no_gates));

@@ -247,7 +247,7 @@ sweep(void)
 static void
 make_tasks(void)
 {
-	static const char letters[] = "wwaaggfmx";
+	static const char letters[] = "wwaaccggfmx";
 
 	int last[2] = { -1, -1 };
 

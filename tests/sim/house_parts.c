@@ -176,7 +176,13 @@ executed(uint64_t number, uint64_t how)
 		if (how == 2) {
 			done.end = WIRE_TIMED_OUT;
 		}
-		must(write(x->out, "done", 4) == 4);
+		const struct sim_call *asked =
+		    x->call ? &sim.tasks[x->task].calls[x->call] : NULL;
+		struct str says = !asked         ? STR("done")
+		                  : asked->execs ? STR("{\"happened\":true}")
+		                                 : STR("{\"happened\":false}");
+
+		must(write(x->out, says.at, says.len) == (ssize_t)says.len);
 		(void)close(x->out);
 		x->number = 0;
 		wire_send(sim.sandbox, WIRE_CELL_EXECUTED, &done, NULL, 0);
@@ -205,9 +211,12 @@ take_exec(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	sim.execs[i] = (struct sim_exec){ .number = exec->exec,
 		.cell = exec->cell,
 		.out = take_fd(&fds[2]) };
+	sim_check_of(fds[0], &sim.execs[i].task, &sim.execs[i].call);
 	for (uint32_t n = sim_draw(3); n > 0; n--) {
 		sim_cell_asks(c);
 	}
+	sim_held_begin(c);
+	sim_held_begin(c);
 	sim_later(sim_delay(3000000), executed, exec->exec,
 	    sim_one_in(6) ? 1 + sim_draw(2) : 0);
 }

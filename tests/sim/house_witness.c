@@ -223,9 +223,11 @@ call_head(struct sim_task *t, const struct book_head *head, struct str body)
 		if (k->starts && k->start_epoch >= head->epoch) {
 			sim_fault("a call starts twice under one epoch");
 		}
-		if (k->starts && strcmp(k->tool, "again") != 0) {
+		if (k->starts && strcmp(k->tool, "again") != 0 && !k->denied) {
 			sim_fault("task %s: %s starts twice", t->id, k->tool);
 		}
+		sim_seen->once_more += k->denied;
+		k->denied = false;
 		sim_must_not_be_stopped(t, "a start of a call");
 		if (strcmp(k->tool, "gated") == 0 &&
 		    (!k->used || strcmp(k->args, k->approved) != 0)) {
@@ -240,7 +242,12 @@ call_head(struct sim_task *t, const struct book_head *head, struct str body)
 	if (json_parse(&a, body, NULL, &tree, &e)) {
 		sim_fault("a body of a call that cannot be read");
 	}
-	if (head->kind == BOOK_CALL_DECIDED) {
+	if (head->kind == BOOK_CALL_CONFIRM_ASKED) {
+		k->asked++;
+	} else if (head->kind == BOOK_CALL_CONFIRM_TOLD) {
+		(void)json_text(tree, "says", &text);
+		k->denied = str_eq_z(text, "did_not_happen");
+	} else if (head->kind == BOOK_CALL_DECIDED) {
 		(void)json_text(tree, "verdict", &text);
 		k->decided += !str_eq_z(text, "deny");
 		(void)json_text(tree, "tool", &text);
@@ -253,11 +260,12 @@ call_head(struct sim_task *t, const struct book_head *head, struct str body)
 }
 
 static void
-consumed(struct sim_task *t, const struct sim_wait *w)
+consumed(struct sim_task *t, struct sim_wait *w)
 {
 	struct sim_call *k = &t->calls[w->call];
+	uint32_t used = w->call ? ++k->used : ++w->used;
 
-	if (++k->used > 1) {
+	if (used > 1) {
 		sim_fault("an approval of task %s is used twice", t->id);
 	}
 	if (!w->yes || w->said_no) {
@@ -346,6 +354,12 @@ intent_head(struct sim_task *t, const struct book_head *head, struct str body)
 		.house = sim.house,
 		.task = (int)(t - sim.tasks),
 		.epoch = head->epoch };
+	if (str_starts(path, STR("/held/"))) {
+		struct str wait = STR("");
+
+		(void)json_text(tree, "wait", &wait);
+		i->wait = sim_held_intent(t, wait);
+	}
 	if (str_starts(path, STR("/cell/"))) {
 		(void)str_u64(str_sub(path, 6, path.len), &i->path);
 	}
@@ -412,6 +426,8 @@ sim_witness_head(const struct book_head *head, struct str body)
 	case BOOK_CALL_DECIDED:
 	case BOOK_CALL_STARTED:
 	case BOOK_CALL_SETTLED:
+	case BOOK_CALL_CONFIRM_ASKED:
+	case BOOK_CALL_CONFIRM_TOLD:
 		call_head(t, head, body);
 		break;
 	case BOOK_WAIT_PUT:

@@ -62,10 +62,13 @@ make_note(struct buf *out)
 
 /* As the format says it, by hand: id, seconds, signature. */
 static void
-make_line(const struct book_signer *witness, struct buf *out)
+make_line_of(const struct book_signer *witness, uint32_t at, struct buf *out)
 {
 	uint8_t bytes[4 + 8 + BOOK_SIGN_SIZE] = {
-		[4 + 4] = 0x64, 0x18, 0x50, 0xcb
+		[4 + 4] = (uint8_t)(at >> 24),
+		(uint8_t)(at >> 16),
+		(uint8_t)(at >> 8),
+		(uint8_t)at,
 	};
 	struct book_root root = { 18, digest_of(STR("root")) };
 	auto_buf named = { 0 };
@@ -75,12 +78,18 @@ make_line(const struct book_signer *witness, struct buf *out)
 	buf_add(&named, STR("\n\x04"));
 	buf_add(&named, str_span(witness->key, BOOK_KEY_SIZE));
 	memcpy(bytes, digest_of(buf_str(&named)).bytes, 4);
-	buf_add_z(&message, "cosignature/v1\ntime 1679315147\n");
+	buf_addf(&message, "cosignature/v1\ntime %u\n", at);
 	book_note_text(ORIGIN, &root, &message);
 	stand_in_sign(witness->key, buf_str(&message), bytes + 12);
 	buf_addf(out, "\xe2\x80\x94 " STR_FMT " ", STR_ARG(witness->name));
 	base64_add(out, str_span(bytes, sizeof(bytes)));
 	buf_add_byte(out, '\n');
+}
+
+static void
+make_line(const struct book_signer *witness, struct buf *out)
+{
+	make_line_of(witness, SECONDS, out);
 }
 
 static void
@@ -167,12 +176,31 @@ an_answer_without_end_adds_a_few_lines_at_most(void **state)
 
 	(void)state;
 	make_note(&note);
-	for (int i = 0; i < 1000; i++) {
-		make_line(&witness, &lines);
+	for (uint32_t i = 0; i < 1000; i++) {
+		make_line_of(&witness, SECONDS + i, &lines);
 	}
 	assert_true(book_cosign_take(&note, buf_str(&lines), &witness,
 	                stand_in_verify) <= 8);
 	assert_true(note.len <= BOOK_NOTE_MAX);
+}
+
+static void
+a_line_that_the_note_has_is_not_added_again(void **state)
+{
+	struct book_signer witness = signer_of("witness.example/w1", 9);
+	auto_buf note = { 0 };
+	auto_buf lines = { 0 };
+
+	(void)state;
+	make_note(&note);
+	make_line(&witness, &lines);
+	make_line(&witness, &lines);
+	assert_int_equal(
+	    book_cosign_take(&note, buf_str(&lines), &witness, stand_in_verify),
+	    1);
+	assert_int_equal(
+	    book_cosign_take(&note, buf_str(&lines), &witness, stand_in_verify),
+	    0);
 }
 
 static void
@@ -222,6 +250,7 @@ main(void)
 		cmocka_unit_test(a_flipped_bit_of_a_line_is_not_taken),
 		cmocka_unit_test(
 		    an_answer_without_end_adds_a_few_lines_at_most),
+		cmocka_unit_test(a_line_that_the_note_has_is_not_added_again),
 		cmocka_unit_test(a_key_of_a_signer_is_none_of_a_witness),
 		cmocka_unit_test(a_question_reads_as_the_protocol_says),
 	};

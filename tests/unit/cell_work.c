@@ -417,6 +417,103 @@ a_workspace_is_given_whole_to_another_slot(void **state)
 	own(bed, bed->work);
 }
 
+/* --- measured, while it grows --- */
+
+#define PIECE ((size_t)64 * 1024)
+
+static void
+write_piece(const char *path)
+{
+	static char piece[PIECE];
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	memset(piece, 'x', sizeof(piece));
+	assert_true(write(fd, piece, sizeof(piece)) == (ssize_t)sizeof(piece));
+	(void)close(fd);
+}
+
+/* Ten pieces, one of them behind a shut door, and a name more for one. */
+static void
+ten_pieces(const char *folder)
+{
+	char name[16];
+
+	(void)folder;
+	for (int i = 0; i < 9; i++) {
+		(void)snprintf(name, sizeof(name), "piece-%d", i);
+		write_piece(name);
+	}
+	(void)!link("piece-0", "again");
+	(void)!link("piece-0", "and-again");
+	(void)mkdir("shut", 0700);
+	write_piece("shut/piece");
+	(void)chmod("shut", 0);
+}
+
+static bool
+says_within(struct cell *helper, struct cell_event *event, int64_t us)
+{
+	struct pollfd p = { .fd = cell_fd(helper), .events = POLLIN };
+
+	if (poll(&p, 1, (int)(us / 1000)) == 1) {
+		cell_next(helper, event);
+		return event->kind != CELL_NOTHING;
+	}
+	return false;
+}
+
+static struct cell *
+watched(struct bed *bed, uint64_t limit)
+{
+	int fd = open(bed->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct cell *helper;
+	struct err e;
+
+	if (cell_watch(bed->host, SLOT, fd, limit, &helper, &e)) {
+		fail_msg("%s", e.text);
+	}
+	(void)close(fd);
+	return helper;
+}
+
+static void
+a_workspace_that_grows_over_its_bound_is_told(void **state)
+{
+	struct bed *bed = *state;
+	struct cell_event event = { 0 };
+	bool shut_too = cell_host_ids(bed->host) == CELL_IDS_SLOTS;
+
+	empty(bed);
+	as_slot(bed, bed->work, ten_pieces);
+	/* It holds ten and is allowed eleven; whoever looks away sees nine. */
+	struct cell *helper = watched(bed, 11 * PIECE + PIECE / 2);
+
+	assert_false(says_within(helper, &event, 2500 * 1000));
+	as_slot(bed, bed->work, small_tree);
+	char path[96];
+
+	(void)snprintf(path, sizeof(path), "%s/more-1", bed->work);
+	write_piece(path);
+	(void)snprintf(path, sizeof(path), "%s/more-2", bed->work);
+	write_piece(path);
+	if (!shut_too) { /* nobody may look behind that door here */
+		(void)snprintf(path, sizeof(path), "%s/more-3", bed->work);
+		write_piece(path);
+	}
+	assert_true(says_within(helper, &event, 60 * CLOCK_SECOND));
+	assert_int_equal(event.kind, CELL_FAILED);
+	assert_non_null(strstr(event.text, "[limits] workspace"));
+	cell_free(helper);
+	/* Until it is killed it measures on. */
+	helper = watched(bed, 100 * PIECE);
+	assert_false(says_within(helper, &event, 1500 * 1000));
+	cell_kill(helper);
+	assert_true(says_within(helper, &event, 60 * CLOCK_SECOND));
+	assert_int_equal(event.kind, CELL_GONE);
+	cell_free(helper);
+	empty(bed);
+}
+
 int
 main(void)
 {
@@ -429,6 +526,7 @@ main(void)
 		cmocka_unit_test(
 		    what_cells_share_is_checked_for_doors_they_can_reach),
 		cmocka_unit_test(a_workspace_is_given_whole_to_another_slot),
+		cmocka_unit_test(a_workspace_that_grows_over_its_bound_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, bed_up, bed_down);

@@ -12,7 +12,8 @@
 #include "proxy_help.h"
 #include "wire/wire.h"
 
-#define UID 730000
+/* Of this program's own: others run beside it. */
+#define UID (5000000 + getpid() % 4096 * 1024)
 
 struct house {
 	struct loop *loop;
@@ -176,6 +177,9 @@ spawn(const char *name, const char *option, const char *value,
 	assert_non_null(libexec);
 	(void)snprintf(path, sizeof(path), "%s/%s", libexec, name);
 	(void)snprintf(uid, sizeof(uid), "%d", getuid() ? 0 : UID);
+	if (access(path, X_OK)) {
+		fail_msg("there is no program %s: build it", path);
+	}
 	assert_int_equal(wire_pair(up, &e), 0);
 	assert_int_equal(wire_pair(down, &e), 0);
 	house.pid = fork();
@@ -202,12 +206,20 @@ spawn(const char *name, const char *option, const char *value,
 }
 
 static void
+leave(struct wire_peer **slot)
+{
+	wire_peer_free(*slot);
+	*slot = NULL;
+}
+
+static void
 end_part(void)
 {
 	int status = -1;
-	wire_peer_free(house.core);
-	wire_peer_free(house.supervisor);
+	leave(&house.core);
+	leave(&house.supervisor);
 	assert_int_equal(waitpid(house.pid, &status, 0), house.pid);
+	house.pid = 0;
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
@@ -294,15 +306,15 @@ requests_of_the_house_are_made_and_answered(void **state)
 	http_do(4, true);
 	assert_int_equal(house.done.ok, 0);
 	house.vault_refuses = false;
-	wire_peer_free(house.vault);
+	leave(&house.vault);
 	http_do(5, true);
 	assert_int_equal(house.done.ok, 0);
-	wire_peer_free(house.resolver);
+	leave(&house.resolver);
 	give_peers();
 	http_do(6, true);
 	assert_int_equal(house.done.ok, 1);
-	wire_peer_free(house.vault);
-	wire_peer_free(house.resolver);
+	leave(&house.vault);
+	leave(&house.resolver);
 	end_part();
 }
 
@@ -382,6 +394,9 @@ I09_a_listener_from_the_wrong_network_is_refused(void **state)
 	(void)snprintf(
 	    path, sizeof(path), "%s/egress", getenv("HANDRAIL_LIBEXEC"));
 	assert_int_equal(wire_pair(up, &e), 0);
+	if (access(path, X_OK)) {
+		fail_msg("there is no program %s: build it", path);
+	}
 	pid_t pid = fork();
 	if (pid == 0) {
 		(void)dup2(fcntl(up[1], F_DUPFD, 64), 3);
@@ -507,10 +522,29 @@ names_are_looked_up_for_whoever_was_attached(void **state)
 	ask(house.second, 13, GOOD);
 	until(house.answers == 2);
 	assert_int_equal(house.resolved.id, 13);
-	wire_peer_free(house.second);
+	leave(&house.second);
 	end_part();
 	loop_io_close(&house.dns);
 	(void)close(house.dns_fd);
+}
+
+/* What a test that failed half way left behind. */
+static int
+clean(void **state)
+{
+	struct wire_peer **slots[] = { &house.supervisor, &house.core,
+		&house.vault, &house.resolver, &house.second };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(slots); i++) {
+		leave(slots[i]);
+	}
+	if (house.pid > 0) {
+		(void)waitpid(house.pid, NULL, 0); /* it saw its channels end */
+		house.pid = 0;
+	}
+	loop_io_close(&house.dns);
+	return 0;
 }
 
 static int
@@ -545,10 +579,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(requests_of_the_house_are_made_and_answered),
+		cmocka_unit_test_teardown(
+		    requests_of_the_house_are_made_and_answered, clean),
 		cmocka_unit_test(
 		    I09_a_listener_from_the_wrong_network_is_refused),
-		cmocka_unit_test(names_are_looked_up_for_whoever_was_attached),
+		cmocka_unit_test_teardown(
+		    names_are_looked_up_for_whoever_was_attached, clean),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -239,6 +239,15 @@ try_prctl(void)
 	return answer(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
 }
 
+/* What the store asks for (store/later.c). */
+static int
+try_sync_later(void)
+{
+	unsigned long context = 0;
+
+	return answer((int)syscall(SYS_io_setup, 1, &context));
+}
+
 static int
 try_lock(void)
 {
@@ -379,6 +388,10 @@ a_promise_lets_through_its_own_calls_only(void **state)
 	struct jail_plan lock = with(JAIL_LOCKED_MEMORY);
 
 	expect_code(&lock, try_lock, 0);
+	struct jail_plan later = with(JAIL_SYNC_LATER);
+
+	expect_code(&later, try_sync_later, 0);
+	expect_killed(&files, try_sync_later, SIGSYS);
 }
 
 /* --- files, with Landlock --- */

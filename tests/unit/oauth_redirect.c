@@ -109,26 +109,44 @@ V05_another_issuer_is_refused(void **state)
 static void
 the_well_known_path_goes_before_the_issuers_own(void **state)
 {
-	static const char *const pairs[][2] = {
-		{ "https://a.test",
+	static const struct {
+		const char *issuer;
+		unsigned n;
+		const char *url;
+	} places[] = {
+		{ "https://a.test", 0,
 		    "https://a.test/.well-known/oauth-authorization-server" },
-		{ "https://a.test:8443/x/", "https://a.test:8443/.well-known/"
-		                            "oauth-authorization-server/x" },
+		{ "https://a.test:8443/x/", 0,
+		    "https://a.test:8443/.well-known/"
+		    "oauth-authorization-server/x" },
+		{ "https://a.test/", 1,
+		    "https://a.test/.well-known/openid-configuration" },
+		{ "https://a.test/x/y", 1,
+		    "https://a.test/.well-known/openid-configuration/x/y" },
+		{ "https://a.test/x/y", 2,
+		    "https://a.test/x/y/.well-known/openid-configuration" },
 	};
 	struct err e = { 0 };
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(pairs); i++) {
+	for (size_t i = 0; i < COUNT(places); i++) {
 		auto_buf url = { 0 };
 
-		assert_int_equal(
-		    oauth_metadata_url(str_of(pairs[i][0]), &url, &e), 0);
-		assert_string_equal(buf_z(&url), pairs[i][1]);
+		assert_int_equal(oauth_metadata_url(str_of(places[i].issuer),
+		                     places[i].n, &url, &e),
+		    0);
+		assert_string_equal(buf_z(&url), places[i].url);
 	}
 	auto_buf none = { 0 };
 
 	assert_int_equal(
-	    oauth_metadata_url(STR("http://a.test"), &none, &e), -1);
+	    oauth_metadata_url(STR("http://a.test"), 0, &none, &e), -1);
+	/* Without a path of the issuer's own two of them are one. */
+	assert_int_equal(
+	    oauth_metadata_url(STR("https://a.test/"), 2, &none, &e), -1);
+	assert_int_equal(e.kind, ERR_MISSING);
+	assert_int_equal(
+	    oauth_metadata_url(STR("https://a.test/x"), 3, &none, &e), -1);
 }
 
 static int

@@ -84,8 +84,16 @@ write_gates(struct buf *b)
 		if (roll(3) == 0) {
 			buf_addf(b, "only_for = [\"t%u\"]\n", roll(TOOLS));
 		}
+		if (roll(3) == 0) {
+			buf_addf(b,
+			    "[gate.g%u]\nmatch = { host = \"h%u.good.test\", "
+			    "method = \"POST\" }\nrequire = \"%s\"\n",
+			    h, h, roll(2) ? "operator" : "two_operators");
+		}
 	}
 }
+
+static unsigned asked; /* by a maker's gate */
 
 static struct names
 some_tools(struct arena *a)
@@ -154,9 +162,10 @@ put_task(struct arena *a, struct made_house *m, const struct grant *ceiling)
 	return t;
 }
 
-static bool
+static enum policy_verdict
 reaches(struct arena *a, struct made_house *m, const struct made_task *t,
-    unsigned host, const char *method, struct str tool, struct str *credential)
+    unsigned host, const char *method, struct str tool, struct str *credential,
+    uint32_t *people)
 {
 	struct policy_request_decision d = { 0 };
 	struct names_host name;
@@ -175,12 +184,13 @@ reaches(struct arena *a, struct made_house *m, const struct made_task *t,
 	    names_host_parse(arena_printf(a, "h%u.good.test", host), &name, &e),
 	    0);
 	policy_request(a, m->powers[t->role].policy, &r, &d);
-	if (d.verdict == POLICY_ALLOW) {
+	if (d.verdict != POLICY_DENY) {
 		grant_request(a, &m->house, &t->ceiling, &r, &d);
 	}
 	*credential =
-	    d.verdict == POLICY_ALLOW ? d.egress->inject.credential : STR("");
-	return d.verdict == POLICY_ALLOW;
+	    d.verdict != POLICY_DENY ? d.egress->inject.credential : STR("");
+	*people = d.verdict == POLICY_ASK ? d.ask.people : 0;
+	return d.verdict;
 }
 
 static void
@@ -221,18 +231,24 @@ assert_hosts_below(struct arena *a, struct made_house *m,
 		    tool == TOOLS ? STR("") : arena_printf(a, "t%u", tool);
 		struct str credential;
 		struct str ignored;
+		uint32_t people;
+		uint32_t theirs;
 
 		/* A cell for one call exists only for a call that it has. */
 		if (from.len && !names_have(&child->tools, from)) {
 			continue;
 		}
-		if (!reaches(a, m, child, n % HOSTS, methods[n / HOSTS % 2],
-		        from, &credential)) {
+		if (reaches(a, m, child, n % HOSTS, methods[n / HOSTS % 2],
+		        from, &credential, &people) == POLICY_DENY) {
 			continue;
 		}
 		reached++;
-		assert_true(reaches(a, m, parent, n % HOSTS,
-		    methods[n / HOSTS % 2], from, &ignored));
+		/* Of whom its maker must ask, it must ask at least as many. */
+		assert_true(
+		    reaches(a, m, parent, n % HOSTS, methods[n / HOSTS % 2],
+		        from, &ignored, &theirs) != POLICY_DENY);
+		assert_true(people >= theirs);
+		asked += theirs > 0;
 		assert_true(!credential.len ||
 		            names_have(&parent->credentials, credential));
 	}
@@ -306,7 +322,8 @@ no_task_has_more_than_the_one_that_made_it(void **state)
 			parent = child;
 		}
 	}
-	assert_true(tools > 100 && hosts > 100); /* it looked at something */
+	/* It looked at something. */
+	assert_true(tools > 100 && hosts > 100 && asked > 10);
 }
 
 static void
@@ -347,6 +364,7 @@ a_parent_whose_role_was_taken_out_allows_nothing(void **state)
 		.through = { gone, 1 },
 	};
 	struct str credential;
+	uint32_t people;
 
 	(void)state;
 	dice = 7;
@@ -356,8 +374,9 @@ a_parent_whose_role_was_taken_out_allows_nothing(void **state)
 
 		assert_int_equal(t.tools.count, 0);
 		for (unsigned h = 0; h < HOSTS; h++) {
-			assert_false(reaches(
-			    &a, &m, &t, h, "GET", STR(""), &credential));
+			assert_int_equal(reaches(&a, &m, &t, h, "GET", STR(""),
+			                     &credential, &people),
+			    POLICY_DENY);
 		}
 	}
 }

@@ -105,6 +105,69 @@ a_host_that_may_be_changed_without_a_gate_is_listed(void **state)
 	    OPEN PUSH, false, "gates.toml:3: [egress.push]", "without a gate");
 }
 
+#define HOLD(match) "[gate.h]\nmatch = { " match " }\nrequire = \"operator\"\n"
+#define WRITES(more) \
+	OPEN "[egress.w]\nmatch = { host = \"w.good.test\"" more " }\n"
+
+static void
+a_gate_on_requests_holds_a_rule_for_every_cell(void **state)
+{
+	auto_arena a = { 0 };
+	const struct policy_finding *list = NULL;
+	static const char *const sound[] = {
+		WRITES(", method = \"GET|PUT\"")
+		    HOLD("host = \"w.good.test\", method = \"PUT\""),
+		WRITES("") HOLD("host = \"*.good.test\""),
+		WRITES(", path = \"/pay/a\"")
+		    HOLD("host = \"w.good.test\", path = \"/pay/**\""),
+		GATED PUSH HOLD("git = \"push\"") "[egress.any]\nmatch = { "
+		                                  "host = \"*.good.test\", "
+		                                  "git = \"push\" }\n",
+		/* Two rules that are apart, one of them gated: said so. */
+		WRITES(", path = \"/pay\"") HOLD(
+		    "host = \"w.good.test\", path = \"/pay\"") "[egress.r]"
+		                                               "\nmatch = { "
+		                                               "host = "
+		                                               "\"w.good."
+		                                               "test\", method "
+		                                               "= \"GET\" }\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(sound); i++) {
+		if (check(&a, sound[i], &list)) {
+			fail_msg(
+			    "%s: " STR_FMT, sound[i], STR_ARG(list[0].text));
+		}
+	}
+}
+
+static void
+what_a_rule_lets_past_a_gate_on_requests_is_found(void **state)
+{
+	(void)state;
+	assert_finding(WRITES(", path = \"/pay/**\"")
+	                   HOLD("host = \"w.good.test\", path = \"/pay/*\""),
+	    true, "gates.toml:3: [egress.w] lets past [gate.h] of line 5",
+	    "by a path beside the gate's");
+	assert_finding(WRITES("") HOLD("host = \"w.good.test\", method = "
+	                               "\"POST\", path = \"/pay/**\""),
+	    true, "gates.toml:3: [egress.w]", "rule of its own");
+	assert_finding(
+	    WRITES(", port = 80") HOLD(
+	        "host = \"w.good.test\", port = 443") "[egress.x]\nmatch = { "
+	                                              "host = \"w.good.test\" "
+	                                              "}\n",
+	    true, "gates.toml:3: [egress.w]", "by another port");
+	/* Other methods are no way past, and are listed. */
+	assert_finding(WRITES("")
+	                   HOLD("host = \"w.good.test\", method = \"POST\""),
+	    false, "gates.toml:3: [egress.w]", "without a gate");
+	assert_finding(WRITES(", method = \"GET\"")
+	                   HOLD("host = \"v.good.test\""),
+	    false, "gates.toml:5: [gate.h]", "holds no request");
+}
+
 static void
 names_must_exist(void **state)
 {
@@ -266,6 +329,10 @@ main(void)
 		cmocka_unit_test(a_way_round_by_an_ungated_call_is_one_too),
 		cmocka_unit_test(
 		    a_host_that_may_be_changed_without_a_gate_is_listed),
+		cmocka_unit_test(
+		    a_gate_on_requests_holds_a_rule_for_every_cell),
+		cmocka_unit_test(
+		    what_a_rule_lets_past_a_gate_on_requests_is_found),
 		cmocka_unit_test(names_must_exist),
 		cmocka_unit_test(
 		    without_a_house_gates_are_not_held_against_operators),

@@ -59,6 +59,18 @@ the_operators_own_example_loads(void **state)
 }
 
 static void
+assert_loads(const char *text)
+{
+	auto_arena a = { 0 };
+	const struct policy *p = NULL;
+	struct err e = { 0 };
+
+	if (policy_parse(&a, str_of(text), "gates.toml", &p, &e)) {
+		fail_msg("%s\n  gives %s", text, e.text);
+	}
+}
+
+static void
 an_unknown_key_is_refused_everywhere(void **state)
 {
 	(void)state;
@@ -77,15 +89,30 @@ an_unknown_key_is_refused_everywhere(void **state)
 }
 
 static void
-a_gate_stands_on_calls_only(void **state)
+a_gate_stands_on_calls_or_on_requests(void **state)
 {
 	(void)state;
 	assert_refused(GATE "match = { tool = \"t\", host = \"h.example\" }\n",
 	    "gates.toml:3:", "one or the other");
-	assert_refused(GATE "match = { host = \"h.example\" }\n",
-	    "gates.toml:3:", "put the gate on the call");
-	assert_refused(
-	    GATE "match = { git = \"push\" }\n", "gates.toml:3:", "only_for");
+	assert_loads(GATE "match = { host = \"h.example\" }\n");
+	assert_loads(GATE "match = { identity = \"a*\", port = 22 }\n");
+	assert_loads(GATE "match = { git = \"push\", ref = \"refs/**\", "
+	                  "delete = true }\n");
+	assert_loads(GATE "match = { method = \"POST\" }\nhint = "
+	                  "\"{{method}} {{ref}}\"\n");
+	assert_refused(GATE "match = { method = \"POST\" }\nhint = "
+	                    "\"{{amount}}\"\n",
+	    "gates.toml:4:", "no \"amount\"");
+	assert_refused(GATE "match = { git = \"push\", delete = false }\n",
+	    "gates.toml:3:", "only be true");
+	assert_refused(GATE "match = { git = \"push\", method = \"POST\" }\n",
+	    "gates.toml:3:", "beside git");
+	assert_refused(GATE "match = { ref = \"refs/heads/x\" }\n",
+	    "gates.toml:3:", "only beside git");
+	assert_refused(GATE "match = { path = \"pay\" }\n",
+	    "gates.toml:3:", "does not begin");
+	assert_refused(GATE "match = { host = \"10.0.0.0/8\" }\n",
+	    "gates.toml:3:", "a network");
 	assert_refused(RULE "require = \"operator\"\n",
 	    "gates.toml:3:", "an egress rule never asks");
 	assert_refused(RULE "surface = \"web\"\n",
@@ -369,7 +396,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_operators_own_example_loads),
 		cmocka_unit_test(an_unknown_key_is_refused_everywhere),
-		cmocka_unit_test(a_gate_stands_on_calls_only),
+		cmocka_unit_test(a_gate_stands_on_calls_or_on_requests),
 		cmocka_unit_test(a_gate_says_what_it_is_for_and_who_decides),
 		cmocka_unit_test(a_host_that_says_too_much_is_refused),
 		cmocka_unit_test(every_other_bad_rule_is_refused),

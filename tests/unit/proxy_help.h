@@ -65,6 +65,7 @@ struct rig {
 	const char *secret; /* NULL: the vault refuses */
 	struct names_found found;
 	bool resolver_away;
+	bool spool; /* a body must be read first */
 	/* what came */
 	size_t intents;
 	uint64_t id;
@@ -76,6 +77,9 @@ struct rig {
 		enum proxy_git git;
 		struct proxy_ref refs[PROXY_REFS];
 		size_t ref_count;
+		enum proxy_body body;
+		uint64_t body_size;
+		struct digest body_digest;
 		char values[1024]; /* of credentials of its own, '|' behind each
 		                    */
 	} intent;
@@ -269,7 +273,12 @@ rig_intent(void *context, const struct proxy_intent *i)
 		memcpy(
 		    r->intent.refs, i->refs, i->ref_count * sizeof(i->refs[0]));
 	}
-	if (r->decide == GO) {
+	r->intent.body = i->body;
+	r->intent.body_size = i->body_size;
+	r->intent.body_digest = i->body_digest;
+	if (r->spool && i->body == PROXY_BODY_UNREAD) {
+		proxy_read_body(r->proxy, i->id);
+	} else if (r->decide == GO) {
 		proxy_go(r->proxy, i->id, &r->go);
 	} else if (r->decide == REFUSE) {
 		proxy_refuse(r->proxy, i->id, &no);

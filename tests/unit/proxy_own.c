@@ -122,6 +122,120 @@ P08_what_was_lent_to_it_is_not_sent_by_it(void **state)
 	}
 }
 
+/* --- in a body --- */
+
+#define BROUGHT "brings a credential"
+
+/* {"note":"…"} with the secret in it. */
+static const char zipped[] =
+    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xab\x56\xca\xcb"
+    "\x2f\x49\x55\xb2\x52\x2a\x36\x4e\x2e\x32\x2e\xd1\x4d\x4e"
+    "\xcc\x4b\x2c\xaa\xd4\x35\x30\x34\x32\x36\x31\x35\x33\xb7"
+    "\xb0\x54\xaa\x05\x00\xf5\xaa\xa8\xc9\x23\x00\x00\x00";
+
+/* The first request put the secret in; what the second one's body is, at once
+ * or in pieces, and what of it an origin may have seen. */
+struct body {
+	const char *more;
+	const char *text[4];
+	size_t size;      /* of the only text; 0: they end with a NUL */
+	const char *says; /* of why it is refused; NULL: it passes */
+	bool nothing;     /* of the request has left */
+};
+
+static void
+brings(const struct body *b)
+{
+	struct rig r;
+	struct end c;
+	struct end d;
+	auto_buf head = { 0 };
+
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	ask(&r, &c, "GET /first", "");
+	rig_until(&r, end_got(&c, "hello"));
+	size_t had = r.origin.at[0].got.len;
+
+	if (b->says) { /* it would answer before it has the body */
+		r.origin.answer = NULL;
+	}
+	r.go.place = PROXY_PLACE_NONE;
+	r.go.grant = 0;
+	buf_addf(
+	    &head, "POST /a HTTP/1.1\r\nHost: good.test\r\n%s\r\n", b->more);
+	cell_good(&r, &d);
+	end_say(&d, buf_str(&head));
+	for (size_t i = 0; i < COUNT(b->text) && b->text[i]; i++) {
+		rig_turns(&r, 30);
+		end_say(&d, b->size ? str_span(b->text[i], b->size)
+		                    : str_of(b->text[i]));
+	}
+	rig_until(&r, r.outcomes == 2);
+	rig_turns(&r, 20);
+	assert_int_equal(r.outcome.end, !b->says     ? PROXY_ANSWERED
+	                                : b->nothing ? PROXY_REFUSED
+	                                             : PROXY_FAILED);
+	size_t left = r.origin.at[0].got.len - had;
+	for (size_t i = 1; i < r.origin.count; i++) {
+		left += r.origin.at[i].got.len;
+		assert_false(end_got(&r.origin.at[i], "0123456789"));
+	}
+	assert_true(!b->nothing || left == 0);
+	if (b->says) {
+		rig_until(&r, end_got(&d, "}\n"));
+		assert_true(end_got(&d, "HTTP/1.1 4"));
+		assert_true(end_got(&d, b->says));
+		assert_non_null(strstr(r.outcome.text, b->says));
+	} else {
+		assert_true(left > 0 && end_got(&d, "hello"));
+	}
+	end_close(&c);
+	end_close(&d);
+	rig_free(&r);
+}
+
+static void
+P08_what_was_lent_to_it_is_not_in_a_body_of_it(void **state)
+{
+	static const struct body bodies[] = {
+		{ "Content-Length: 29\r\n", { "note=" SECRET }, 0, BROUGHT,
+		    true },
+		{ "Content-Length: 29\r\n",
+		    { "note=s3cr3t-can", "ary-0123456789" }, 0, BROUGHT, true },
+		/* base64 of it behind one other byte */
+		{ "Content-Length: 36\r\n",
+		    { "eHMzY3IzdC1jYW5hcnktMDEyMzQ1Njc4OQ==" }, 0, BROUGHT,
+		    true },
+		{ "Transfer-Encoding: chunked\r\n",
+		    { "18\r\n" SECRET "\r\n0\r\n\r\n" }, 0, BROUGHT, false },
+		{ "Transfer-Encoding: chunked\r\n",
+		    { "6\r\ns3cr3t\r\n", "8\r\n-canary-\r\n",
+		        "a\r\n0123456789\r\n", "0\r\n\r\n" },
+		    0, BROUGHT, false },
+		{ "Content-Encoding: gzip\r\nContent-Length: 55\r\n",
+		    { zipped }, sizeof(zipped) - 1, BROUGHT, true },
+		/* A word for a coding hides nothing that is not coded. */
+		{ "Content-Encoding: none\r\nContent-Length: 24\r\n",
+		    { SECRET }, 0, BROUGHT, true },
+		{ "Content-Encoding: gzip\r\nContent-Length: 24\r\n",
+		    { SECRET }, 0, "a body that is searched", true },
+		/* Its neighbours. */
+		{ "Content-Length: 24\r\n", { "s3cr3t-canary-0123456788" }, 0,
+		    NULL, false },
+		{ "Transfer-Encoding: chunked\r\n",
+		    { "6\r\ns3cr3t\r\n", "8\r\n-canary-\r\n", "0\r\n\r\n" }, 0,
+		    NULL, false },
+		{ "Content-Length: 0\r\n", { "" }, 0, NULL, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bodies); i++) {
+		print_message("# body %zu\n", i);
+		brings(&bodies[i]);
+	}
+}
+
 int
 main(void)
 {
@@ -129,6 +243,8 @@ main(void)
 		cmocka_unit_test(P08_every_value_that_it_brings_is_asked_about),
 		cmocka_unit_test(P08_more_than_can_be_asked_about_are_refused),
 		cmocka_unit_test(P08_what_was_lent_to_it_is_not_sent_by_it),
+		cmocka_unit_test(
+		    P08_what_was_lent_to_it_is_not_in_a_body_of_it),
 	};
 
 	return cmocka_run_group_tests_name("proxy_own", tests, NULL, NULL);

@@ -168,6 +168,28 @@ a_CA_that_was_given_is_remembered(void **state)
 	rig_free(&r);
 }
 
+/* Core gives each once, and does not know what became of the request. */
+static void
+a_CA_is_kept_though_its_request_is_gone(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	struct proxy_go go = r.go;
+	go.ca = tls_ca_pem(r.origin.ca);
+	proxy_go(r.proxy, 999, &go);
+	assert_int_equal(r.outcomes, 1);
+	assert_int_equal(r.outcome.end, PROXY_FAILED);
+	r.go.given = digest_of(go.ca);
+	cell_good(&r, &c);
+	ask(&r, &c, GET_GOOD);
+	assert_true(end_got(&c, "hello"));
+	end_close(&c);
+	rig_free(&r);
+}
+
 /* Core counts on it: whatever is among the latest that were given is there. */
 static void
 the_latest_CAs_are_never_forgotten(void **state)
@@ -474,6 +496,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_CA_that_was_given_is_remembered),
+		cmocka_unit_test(a_CA_is_kept_though_its_request_is_gone),
 		cmocka_unit_test(the_latest_CAs_are_never_forgotten),
 		cmocka_unit_test(the_next_request_goes_the_same_way),
 		cmocka_unit_test(two_at_once_never_share_one),

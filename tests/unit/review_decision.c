@@ -103,6 +103,90 @@ what_people_and_grants_said_is_not_the_policys_word(void **state)
 	    REVIEW_NOT_ASKED);
 }
 
+/* What stands in no table of checks is no check, whatever it decided. */
+static void
+a_rule_that_is_no_check_is_told(void **state)
+{
+	static const struct {
+		const char *verdict, *tool, *rule, *more;
+	} calls[] = {
+		{ "allow", "pay", "egress", "" },
+		{ "allow", "pay", "whoever", "" },
+		{ "allow", "pay", "gates.pay", "" },
+		/* Checks that only refuse, or let go one tool alone. */
+		{ "allow", "pay", "schema", "" },
+		{ "allow", "pay", "catalogue", "" },
+		{ "allow", "pay", "contract", "" },
+		{ "allow", "finish", "builtin.finish.wrong", "" },
+		{ "allow", "pay", "builtin.finish", "" },
+		{ "deny", "finish", "builtin.finish", "" },
+		{ "allow", "pay", "w-0123456789", "" },
+	};
+	struct review r;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		const char *body = call_of(calls[i].verdict, calls[i].tool,
+		    "{\"amount\":7}", calls[i].more);
+
+		assert_int_equal(again_with(gates, BOOK_CALL_DECIDED,
+		                     calls[i].rule, body, &r),
+		    REVIEW_BROKEN);
+		assert_true(r.text.len > 0 && str_eq_z(r.what, calls[i].tool));
+	}
+	/* A person's no is a no: it cannot stand for an allow. */
+	assert_int_equal(again(BOOK_CALL_DECIDED, "gate.pay",
+	                     call_of("allow", "pay", "{\"amount\":7}",
+	                         ",\"why\":\"denied by ada: no\"")),
+	    REVIEW_DIFFERS);
+	assert_int_equal(again(BOOK_CALL_DECIDED, "w-0123456789",
+	                     call_of("ask", "pay", "{\"amount\":7}", "")),
+	    REVIEW_SAME);
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const rules[] = { "schema", "catalogue",
+			"contract", "builtin.finish.wrong" };
+
+		assert_int_equal(
+		    again(BOOK_CALL_DECIDED, rules[i],
+		        call_of("deny", "pay", "{\"amount\":7}", "")),
+		    REVIEW_NOT_ASKED);
+	}
+}
+
+#define UNASKED "{\"method\":\"GET\",\"host\":\"api.good.test\"}"
+
+static void
+a_request_without_the_policys_word_is_told(void **state)
+{
+	static const char *const own[] = { "model.default", "vault.there",
+		"audit.publish", "audit.witness", "notify" };
+	static const char *const refusals[] = { "", "egress", "vault" };
+	static const char *const others[] = { "egress.api", "gate.pay",
+		"models", "audit", "whoever" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(own); i++) {
+		assert_true(review_house_rule(str_of(own[i])));
+		assert_int_equal(again(BOOK_REQUEST_INTENT, own[i], UNASKED),
+		    REVIEW_NOT_ASKED);
+	}
+	for (size_t i = 0; i < COUNT(refusals); i++) {
+		assert_int_equal(
+		    again(BOOK_REQUEST_DENIED, refusals[i], UNASKED),
+		    REVIEW_NOT_ASKED);
+		assert_int_equal(
+		    again(BOOK_REQUEST_INTENT, refusals[i], UNASKED),
+		    REVIEW_BROKEN);
+	}
+	for (size_t i = 0; i < COUNT(others); i++) {
+		assert_false(review_house_rule(str_of(others[i])));
+		assert_int_equal(again(BOOK_REQUEST_INTENT, others[i], UNASKED),
+		    REVIEW_BROKEN);
+		assert_int_equal(again(BOOK_REQUEST_DENIED, others[i], UNASKED),
+		    REVIEW_BROKEN);
+	}
+}
+
 static void
 arguments_that_are_not_of_their_digest_are_told(void **state)
 {
@@ -168,6 +252,11 @@ a_request_is_decided_as_it_was(void **state)
 	assert_int_equal(again(BOOK_REQUEST_INTENT, "egress.api",
 	                     REQUEST("allow", "GET", "", "443", "/a") "}"),
 	    REVIEW_BROKEN);
+	/* What the policy refused was let go. */
+	assert_int_equal(
+	    again(BOOK_REQUEST_INTENT, "egress.api",
+	        REQUEST("deny", "GET", "bad.test", "443", "/a") "}"),
+	    REVIEW_BROKEN);
 }
 
 #define PUSH                                             \
@@ -192,6 +281,47 @@ a_push_is_decided_by_every_ref_and_by_what_it_deletes(void **state)
 	                     PUSH ",\"refs\":[\"refs/heads/agent/a\"],"
 	                          "\"deletes\":[\"refs/heads/agent/a\"]}"),
 	    REVIEW_DIFFERS);
+}
+
+static const char held[] =
+    "[egress.pay]\n"
+    "match = { host = \"pay.good.test\" }\n"
+    "only_for = [\"pay\"]\n"
+    "[gate.pay]\n"
+    "match = { host = \"pay.good.test\", method = \"POST\" }\n"
+    "require = \"operator\"\n";
+
+#define PAY(said)                                             \
+	REQUEST(said, "POST", "pay.good.test", "443", "/pay") \
+	",\"from_tool\":\"pay\""
+
+static void
+a_request_that_a_gate_held_is_decided_again(void **state)
+{
+	struct review r;
+
+	(void)state;
+	assert_int_equal(again_with(held, BOOK_REQUEST_ASKED, "gate.pay",
+	                     PAY("ask") "}", &r),
+	    REVIEW_SAME);
+	assert_true(str_eq_z(r.rule, "gate.pay"));
+	assert_int_equal(again_with(held, BOOK_REQUEST_DENIED, "gate.pay",
+	                     PAY("ask") "}", &r),
+	    REVIEW_SAME);
+	assert_int_equal(again_with(held, BOOK_REQUEST_INTENT, "egress.pay",
+	                     PAY("ask") ",\"wait\":\"w-x\"}", &r),
+	    REVIEW_SAME);
+	assert_int_equal(again_with(held, BOOK_REQUEST_INTENT, "egress.pay",
+	                     PAY("ask") "}", &r),
+	    REVIEW_BROKEN);
+	assert_int_equal(again_with(held, BOOK_REQUEST_INTENT, "egress.pay",
+	                     PAY("allow") "}", &r),
+	    REVIEW_DIFFERS);
+	assert_int_equal(r.now, POLICY_ASK);
+	/* Its call was asked about. */
+	assert_int_equal(again_with(held, BOOK_REQUEST_INTENT, "egress.pay",
+	                     PAY("allow") ",\"call_approved\":true}", &r),
+	    REVIEW_SAME);
 }
 
 static void
@@ -229,6 +359,7 @@ other_heads_are_no_decisions(void **state)
 	(void)state;
 	assert_false(review_is_decision(BOOK_CALL_SETTLED));
 	assert_true(review_is_decision(BOOK_REQUEST_DENIED));
+	assert_true(review_is_decision(BOOK_REQUEST_ASKED));
 }
 
 int
@@ -238,12 +369,15 @@ main(void)
 		cmocka_unit_test(a_call_is_decided_as_it_was),
 		cmocka_unit_test(
 		    what_people_and_grants_said_is_not_the_policys_word),
+		cmocka_unit_test(a_rule_that_is_no_check_is_told),
+		cmocka_unit_test(a_request_without_the_policys_word_is_told),
 		cmocka_unit_test(
 		    arguments_that_are_not_of_their_digest_are_told),
 		cmocka_unit_test(what_the_book_does_not_hold_is_not_judged),
 		cmocka_unit_test(a_request_is_decided_as_it_was),
 		cmocka_unit_test(
 		    a_push_is_decided_by_every_ref_and_by_what_it_deletes),
+		cmocka_unit_test(a_request_that_a_gate_held_is_decided_again),
 		cmocka_unit_test(a_tunnel_is_decided_by_the_tool_that_asked),
 		cmocka_unit_test(a_closed_role_denies_by_a_text_that_is_empty),
 		cmocka_unit_test(other_heads_are_no_decisions),

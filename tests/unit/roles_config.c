@@ -48,7 +48,7 @@ everything_that_can_be_written_is_read(void **state)
 	            "device = \"macos\"\nclient = \"desktop_cowork\"\n"
 	            "listen = \"[::1]:80\"\nroles = \"r\"\n"
 	            "[operator.alice]\nuid = 1000\n"
-	            "buddy = \"AA:BB:CC:DD:EE:FF\"\nweb = \"alice\"\n"
+	            "buddy = \"AA:BB:CC:DD:EE:FF\"\nweb = \"read\"\n"
 	            "[operator.bob]\nuid = 1001\n"
 	            "[model.default]\nurl = \"https://api.example/v1\"\n"
 	            "model = \"@cf/zai-org/glm-5.2\"\n"
@@ -66,6 +66,10 @@ everything_that_can_be_written_is_read(void **state)
 	assert_true(str_eq_z(c.state, "/s"));
 	assert_int_equal(roles_find_operator(&c, STR("alice"))->uid, 1000);
 	assert_int_equal(roles_find_operator(&c, STR("bob"))->buddy.len, 0);
+	assert_true(
+	    str_eq_z(roles_find_operator(&c, STR("alice"))->web, "read"));
+	assert_true(
+	    str_eq_z(roles_find_operator(&c, STR("bob"))->web, "decide"));
 	assert_null(roles_find_operator(&c, STR("eve")));
 	m = roles_find_model(&c, STR("default"));
 	assert_true(str_eq_z(m->credential, "workers-ai"));
@@ -218,6 +222,22 @@ two_operators_are_two_people(void **state)
 	refuses("[operator.alice]\nweb = \"a\"\n",
 	    "h.toml:1:11: [operator.alice] needs the key uid: user id that "
 	    "this person's commands come from");
+}
+
+static void
+a_login_is_for_deciding_or_for_reading_or_there_is_none(void **state)
+{
+	(void)state;
+	for (const char *const *word = (const char *const[]){ "alice", "Decide",
+	         "decide ", "", "yes", NULL };
+	     *word; word++) {
+		auto_buf text = { 0 };
+
+		buf_addf(
+		    &text, "[operator.alice]\nuid = 1\nweb = \"%s\"\n", *word);
+		refuses(buf_z(&text),
+		    "h.toml:3:7: web: expected decide, read or none");
+	}
 }
 
 static void
@@ -427,6 +447,8 @@ main(void)
 		cmocka_unit_test(a_wrong_value_says_what_was_expected),
 		cmocka_unit_test(bounds_are_checked_at_load),
 		cmocka_unit_test(two_operators_are_two_people),
+		cmocka_unit_test(
+		    a_login_is_for_deciding_or_for_reading_or_there_is_none),
 		cmocka_unit_test(a_device_on_a_desk_is_one_persons),
 		cmocka_unit_test(a_token_never_goes_over_plain_http),
 		cmocka_unit_test(the_first_file_loads_as_it_is),

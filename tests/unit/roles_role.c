@@ -159,9 +159,11 @@ every_mistake_has_its_line(void **state)
 	    "single underscores");
 	refuses("[limits]\nmemory = \"1M\"\n[task.a]\ntools = []\n",
 	    "role.toml:1:2: memory: expected at least 16M");
+	refuses("[limits]\nworkspace = \"1K\"\n[task.a]\ntools = []\n",
+	    "role.toml:1:2: workspace: expected at least 1M");
 	refuses("[limits]\ndisk = \"1M\"\n[task.a]\ntools = []\n",
 	    "role.toml:2:8: unknown key \"disk\" in [limits]; known here: "
-	    "memory, pids, fsize, wall");
+	    "memory, pids, fsize, workspace, wall");
 }
 
 static void

@@ -69,11 +69,16 @@ send_heads(struct store *store, unsigned count, struct err *e)
 static int
 step_on(struct store *store, struct err *e)
 {
+	struct mono limit = mono_after(mono_now(), CLOCK_MINUTE);
 	int done = 1;
 
 	while (done == 1) {
 		struct pollfd one = { 0 };
 		bool for_write = false;
+
+		if (mono_passed(limit, mono_now())) {
+			fail_msg("no word of a batch within a minute");
+		}
 
 		one.fd = store_fd(store, &for_write);
 		one.events = for_write ? POLLIN | POLLOUT : POLLIN;
@@ -193,6 +198,63 @@ reads_see_every_batch_that_is_under_way(void **state)
 	assert_string_equal(
 	    sql("SELECT convert_from(value, 'UTF8') FROM rows WHERE key = 'k'"),
 	    "new");
+}
+
+static int
+tell_row(void *context, const struct store_row *row, struct err *e)
+{
+	(void)e;
+	buf_add(context, row->key);
+	buf_add_byte(context, '=');
+	buf_add(context, row->value);
+	buf_add_byte(context, ' ');
+	return 0;
+}
+
+static void
+a_walk_of_rows_sees_every_batch_that_is_under_way(void **state)
+{
+	auto_store store = open_store();
+	auto_buf told = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	begin(store);
+	assert_int_equal(put_row(store, "b", "there", 1, &e), 0);
+	assert_int_equal(put_row(store, "c", "there", 1, &e), 0);
+	assert_int_equal(put_row(store, "d", "there", 1, &e), 0);
+	commit(store);
+	pid_t psql = hold_up();
+
+	begin(store);
+	assert_int_equal(add_head(store, 1, &e), 0);
+	assert_int_equal(put_row(store, "a", "old", 1, &e), 0);
+	assert_int_equal(put_row(store, "c", "new", 2, &e), 0);
+	assert_int_equal(put_row(store, "e", "new", 1, &e), 0);
+	assert_int_equal(store_commit_start(store, &e), 1);
+	begin(store);
+	assert_int_equal(add_head(store, 2, &e), 0);
+	assert_int_equal(put_row(store, "a", "new", 2, &e), 0);
+	assert_int_equal(store_row_delete(store, STR("meta"), STR("b"), &e), 0);
+	assert_int_equal(store_row_delete(store, STR("meta"), STR("e"), &e), 0);
+	assert_int_equal(put_row(store, "f", "new", 1, &e), 0);
+	assert_int_equal(store_commit_start(store, &e), 1);
+	assert_int_equal(
+	    store_rows_walk(store, STR("meta"), STR(""), tell_row, &told, &e),
+	    0);
+	assert_string_equal(buf_z(&told), "a=new c=new d=there f=new ");
+	buf_clear(&told);
+	assert_int_equal(
+	    store_rows_walk(store, STR("meta"), STR("f"), tell_row, &told, &e),
+	    0);
+	assert_string_equal(buf_z(&told), "f=new ");
+	let_go(psql);
+	assert_int_equal(step_on(store, &e), 0);
+	assert_int_equal(step_on(store, &e), 0);
+	buf_clear(&told);
+	assert_int_equal(
+	    store_rows_walk(store, STR(""), STR(""), tell_row, &told, &e), 0);
+	assert_string_equal(buf_z(&told), "a=new c=new d=there f=new ");
 }
 
 static void
@@ -465,6 +527,42 @@ none_is_told_of_while_the_lease_is_in_doubt(void **state)
 	expect_log("1+1 2+1");
 }
 
+/* The same, and the one behind it was refused: nothing fits upon that until the
+ * connection has entered anew and found what landed. */
+static void
+a_refusal_behind_one_whose_lease_is_in_doubt_is_told_after_it(void **state)
+{
+	auto_store store = open_store();
+	struct err e = { 0 };
+	pid_t psql;
+
+	(void)state;
+	begin(store);
+	assert_int_equal(put_row(store, "k", "v", 9, &e), 0);
+	commit(store);
+	psql = hold_up();
+	assert_int_equal(send_heads(store, 1, &e), 1);
+	begin(store);
+	assert_int_equal(add_head(store, 2, &e), 0);
+	assert_int_equal(put_row(store, "k", "older", 8, &e), 0);
+	assert_int_equal(store_commit_start(store, &e), 1);
+	while (store_lease_left_us(store) > STORE_LEASE_US * 3 / 10) {
+		(void)poll(NULL, 0, 100);
+	}
+	let_go(psql);
+	assert_int_equal(step_on(store, &e), 0);
+	assert_true(store_lease_left_us(store) > STORE_LEASE_US / 3);
+	assert_int_equal(step_on(store, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	assert_non_null(strstr(e.text, "later version"));
+	assert_int_equal(store_in_flight(store), 0);
+	assert_int_equal(store_last_seq(store), 1);
+	expect_log("1+1");
+	assert_int_equal(send_heads(store, 1, &e), 1);
+	assert_int_equal(step_on(store, &e), 0);
+	expect_log("1+1 2+1");
+}
+
 /* Core waits for a read, and with it the whole house: a server that is known to
  * be away is not asked. */
 static void
@@ -504,6 +602,7 @@ main(void)
 		TEST(batches_are_told_of_in_the_order_of_their_begin),
 		TEST(none_is_told_of_before_it_is_in_the_log),
 		TEST(reads_see_every_batch_that_is_under_way),
+		TEST(a_walk_of_rows_sees_every_batch_that_is_under_way),
 		TEST(a_batch_that_fails_takes_those_behind_it_with_it),
 		TEST(nothing_is_sent_behind_a_batch_without_heads),
 		TEST(who_is_deposed_in_the_middle_lands_nothing_more),
@@ -513,6 +612,8 @@ main(void)
 		TEST(a_task_that_ends_again_is_written_again_in_its_order),
 		TEST(the_lease_that_is_left_only_a_renewal_makes_longer),
 		TEST(none_is_told_of_while_the_lease_is_in_doubt),
+		TEST(
+		    a_refusal_behind_one_whose_lease_is_in_doubt_is_told_after_it),
 		TEST(a_server_that_is_known_to_be_away_is_not_asked),
 	};
 

@@ -23,7 +23,8 @@
 enum event_kind {
 	EVENT_WRITE,
 	EVENT_SIZE,   /* cut to `at` bytes; 0 for a file that is removed too */
-	EVENT_SYNC,   /* of the file */
+	EVENT_SYNC,   /* of the file; `at`: of what stands before that event,
+	               * 0: of all before this one */
 	EVENT_COMMIT, /* the store acknowledged one more batch */
 };
 
@@ -288,6 +289,7 @@ disk_remove(void)
 		free(disk.files[i].bytes);
 	}
 	memset(&disk, 0, sizeof(disk));
+	(void)sqlite3_vfs_unregister(sqlite3_vfs_find("power"));
 }
 
 /* What a cut leaves of what was not synced. */
@@ -330,7 +332,11 @@ disk_cut(size_t cut, enum leave leave, bool lies)
 
 	for (size_t i = 0; i < cut && !lies; i++) {
 		if (disk.events[i].kind == EVENT_SYNC) {
-			synced[disk.events[i].file] = i;
+			size_t at = disk.events[i].at;
+			size_t *most = &synced[disk.events[i].file];
+
+			at = at ? at : i;
+			*most = at > *most ? at : *most;
 		}
 	}
 	for (int i = 0; i < FILES; i++) {

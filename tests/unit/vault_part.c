@@ -1,142 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The vault as core and two egresses see it: what is granted to many at once.
+/*
+ * The vault as its neighbours see it.  This program plays supervisor, core and
+ * the egresses of two cells.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "seal/seal.h"
+#include "rootkey/rootkey.h"
 #include "wire/wire.h"
 
-#define ALPHA "value-of-alpha-0123456789"
-#define BETA  "value-of-beta"
+#define UID     730000
+#define ISSUER  "issuer.test"
+#define HOST    "api.test"
+#define NAME    "there"
+#define SPENT   32 /* answers that one cell may wait for, vault_lend.c */
+#define WAIT_US (60 * CLOCK_SECOND)
 
-struct cell {
-	struct wire_peer *peer;
-	size_t told; /* records */
-	size_t numbers;
-	struct wire_credential last;
-	/* by number */
-	char said[64][WIRE_TEXT_MAX];
-	bool lent[64];
-};
-
-static struct house {
-	struct loop *loop;
-	struct seal_key *key;
+static struct {
 	pid_t pid;
-	struct wire_peer *supervisor, *core;
-	bool ready;
-	struct cell cell[2];
-	char folder[64];
+	int supervisor, core;
+	int egress[2]; /* of cells 7 and 8 */
+	struct wire_vault_hello hello;
+	struct wire_binding binding;
+	struct buf row;
+	char state[64];
 } house;
 
-static void
-wait_for(struct mono limit, const char *condition)
-{
-	if (mono_passed(limit, mono_now())) {
-		fail_msg("never: %s", condition);
-	}
-	loop_turn(house.loop, 1000);
-}
-
-#define until(condition)                                                     \
-	for (struct mono limit_ = mono_after(mono_now(), 60 * CLOCK_SECOND); \
-	     !(condition); wait_for(limit_, #condition)) {                   \
-	}
-
-/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
-
-#define TAKE(name)                                            \
-	static void name(void *owner, struct wire_peer *peer, \
-	    const void *record, int *fds, size_t nfds)
-#define UNUSED      \
-	(void)peer; \
-	(void)fds;  \
-	(void)nfds
-
-TAKE(take_ready)
-{
-	UNUSED;
-	(void)owner;
-	(void)record;
-	house.ready = true;
-}
-
-TAKE(take_hello)
-{
-	UNUSED;
-	(void)owner;
-	(void)record;
-}
-
-TAKE(take_credential)
-{
-	struct cell *c = owner;
-	const struct wire_credential *w = record;
-
-	UNUSED;
-	c->told++;
-	c->last = *w;
-	assert_in_range(w->count, 1, WIRE_TOGETHER);
-	for (size_t n = 0; n < w->count; n++) {
-		assert_in_range(w->number[n], 1, 63);
-		c->numbers++;
-		c->lent[w->number[n]] = w->ok;
-		memcpy(c->said[w->number[n]],
-		    w->ok ? (const char *)w->secret : w->text, WIRE_TEXT_MAX);
-	}
-}
-
-/* NOLINTEND(readability-non-const-parameter) */
+/* --- the process ------------------------------------------------------------
+ */
 
 static void
-closed(void *owner, struct wire_peer *peer, const struct err *why)
+make_key(void)
 {
-	(void)owner;
-	(void)peer;
-	fail_msg("the vault has gone: %s", why->text);
-}
-
-static struct wire_peer *
-meet(enum part self, int fd, const struct wire_handler *handler, void *owner)
-{
-	struct wire_end end = {
-		.self = self,
-		.other = PART_VAULT,
-		.handlers = handler,
-		.count = 1,
-		.closed = closed,
-		.owner = owner,
-	};
+	auto_seal_key key = seal_key_make();
 	struct err e = { 0 };
-	struct wire_peer *peer = wire_peer_new(house.loop, fd, &end, &e);
 
-	assert_non_null(peer);
-	return peer;
+	(void)strcpy(house.state, "/tmp/vault-part-XXXXXX");
+	assert_non_null(mkdtemp(house.state));
+	if (rootkey_keep(house.state, ROOTKEY_FILE, key, STR(""), &e)) {
+		fail_msg("%s", e.text);
+	}
 }
 
-static const struct wire_handler to_supervisor = { WIRE_VAULT_READY,
-	take_ready };
-static const struct wire_handler to_core = { WIRE_VAULT_HELLO, take_hello };
-static const struct wire_handler to_egress = { WIRE_CREDENTIAL,
-	take_credential };
-
 static void
-become_vault(int up, int down)
+run_vault(int up, int down)
 {
-	const char *path = getenv("HANDRAIL_VAULT");
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	const char *libexec = getenv("HANDRAIL_LIBEXEC");
+	char path[512];
+	char uid[16];
+
+	(void)snprintf(path, sizeof(path), "%s/vault", libexec);
+	(void)snprintf(uid, sizeof(uid), "%d", getuid() ? 0 : UID);
 	int a = fcntl(up, F_DUPFD, 64);
 	int b = fcntl(down, F_DUPFD, 64);
 
@@ -144,298 +71,230 @@ become_vault(int up, int down)
 	(void)dup2(b, 4);
 	(void)close_range(5, ~0U, 0);
 	(void)execl(
-	    path, "vault", "--uid", "0", "--state", house.folder, (char *)NULL);
+	    path, "vault", "--uid", uid, "--state", house.state, (char *)NULL);
 	_exit(127);
 }
 
-static void
-attach(uint64_t cell)
-{
-	struct wire_attach attach = { .cell = cell };
-	struct err e = { 0 };
-	int fds[2];
-
-	assert_int_equal(wire_pair(fds, &e), 0);
-	house.cell[cell - 1].peer =
-	    meet(PART_EGRESS, fds[0], &to_egress, &house.cell[cell - 1]);
-	wire_send(house.core, WIRE_VAULT_ATTACH, &attach, &fds[1], 1);
-}
-
 static int
-start(void **state)
+vault_up(void **state)
 {
-	uint8_t root[SEAL_RAW_KEY];
+	struct wire_ready ready;
 	struct err e = { 0 };
-	char path[128];
 	int up[2];
 	int down[2];
 
 	(void)state;
-	house = (struct house){ .folder = "/tmp/handrail-vault-XXXXXX" };
-	assert_non_null(mkdtemp(house.folder));
-	random_bytes(root, sizeof(root));
-	assert_int_equal(
-	    seal_key_read(str_span(root, sizeof(root)), &house.key, &e), 0);
-	(void)snprintf(
-	    path, sizeof(path), "%s/handrail-vault-key", house.folder);
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	assert_int_equal(write(fd, root, sizeof(root)), sizeof(root));
-	(void)close(fd);
-	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", house.folder, 1), 0);
-	house.loop = loop_new();
+	make_key();
 	assert_int_equal(wire_pair(up, &e), 0);
 	assert_int_equal(wire_pair(down, &e), 0);
 	house.pid = fork();
-	assert_true(house.pid >= 0);
 	if (house.pid == 0) {
-		become_vault(up[1], down[1]);
+		run_vault(up[1], down[1]);
 	}
 	(void)close(up[1]);
 	(void)close(down[1]);
-	house.supervisor = meet(PART_SUPERVISOR, up[0], &to_supervisor, NULL);
-	house.core = meet(PART_CORE, down[0], &to_core, NULL);
-	until(house.ready);
-	attach(1);
-	attach(2);
+	house.supervisor = up[0];
+	house.core = down[0];
+	if (wire_take_now(house.core, WIRE_VAULT_HELLO, WAIT_US, &house.hello,
+	        NULL, &e) ||
+	    wire_take_now(house.supervisor, WIRE_VAULT_READY, WAIT_US, &ready,
+	        NULL, &e)) {
+		print_error("%s\n", e.text);
+		return -1;
+	}
 	return 0;
 }
 
 static int
-stop(void **state)
+vault_down(void **state)
 {
+	char command[128];
 	int status = -1;
-	char path[128];
 
 	(void)state;
-	wire_peer_free(house.cell[0].peer);
-	wire_peer_free(house.cell[1].peer);
-	wire_peer_free(house.core);
-	wire_peer_free(house.supervisor);
-	assert_int_equal(waitpid(house.pid, &status, 0), house.pid);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	seal_key_free(house.key);
-	loop_free(house.loop);
-	(void)snprintf(
-	    path, sizeof(path), "%s/handrail-vault-key", house.folder);
-	(void)unlink(path);
-	(void)rmdir(house.folder);
-	return 0;
+	auto_close_fd(&house.egress[0]);
+	auto_close_fd(&house.egress[1]);
+	auto_close_fd(&house.core);
+	auto_close_fd(&house.supervisor);
+	buf_fini(&house.row);
+	(void)waitpid(house.pid, &status, 0);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", house.state);
+	return system(command) || status;
 }
 
-/* --- what core says --- */
+/* --- what core and an egress say
+ * ---------------------------------------------- */
 
 static void
-give_row(uint32_t place, const char *name, const char *value, const char *says)
+tell(int fd, enum wire_type type, const void *record, const int *fds, size_t n)
 {
-	struct wire_vault_row w = {
-		.place = place,
-		.binding = { .version = 1, .kind = SEAL_STATIC_BEARER },
-	};
-	struct seal_binding binding = {
-		.id = str_of(name),
-		.version = 1,
-		.kind = SEAL_STATIC_BEARER,
-		.host_count = 1,
-		.hosts = { STR("good.test") },
-	};
-	auto_buf row = { 0 };
 	struct err e = { 0 };
 
-	assert_int_equal(
-	    seal_row(house.key, &binding, str_of(value), &row, &e), 0);
-	assert_true(row.len <= sizeof(w.row));
-	memcpy(w.row, row.at, row.len);
-	w.row_size = (uint32_t)row.len;
-	assert_true(str_copy(
-	    w.binding.credential, sizeof(w.binding.credential), str_of(name)));
-	assert_true(
-	    str_copy(w.binding.hosts, sizeof(w.binding.hosts), str_of(says)));
-	wire_send(house.core, WIRE_VAULT_ROW, &w, NULL, 0);
+	if (wire_send_now(fd, type, record, fds, n, &e)) {
+		fail_msg("%s", e.text);
+	}
 }
 
 static void
-lend(uint32_t place, const char *host, uint64_t from, uint64_t to)
+hear(int fd, enum wire_type type, void *record)
 {
-	struct wire_vault_lend w = {
-		.cell = 1,
+	struct err e = { 0 };
+
+	if (wire_take_now(fd, type, WAIT_US, record, NULL, &e)) {
+		fail_msg("%s", e.text);
+	}
+}
+
+static int
+attach(uint64_t cell)
+{
+	struct wire_attach a = { .cell = cell };
+	struct err e = { 0 };
+	int ends[2];
+
+	assert_int_equal(wire_pair(ends, &e), 0);
+	tell(house.core, WIRE_VAULT_ATTACH, &a, &ends[1], 1);
+	return ends[0];
+}
+
+/* A credential of tokens that has its client's secret alone. */
+static void
+seal_there(void)
+{
+	struct wire_vault_seal ask = { .id = 1 };
+	struct wire_vault_sealed out;
+	struct seal_tokens tokens = { .client = STR("client-secret") };
+	auto_buf value = { 0 };
+	auto_buf box = { 0 };
+	struct err e = { 0 };
+
+	house.binding = (struct wire_binding){ .version = 1, .kind = 6 };
+	(void)strcpy(house.binding.credential, NAME);
+	(void)strcpy(house.binding.hosts, HOST);
+	(void)strcpy(house.binding.issuer, ISSUER);
+	ask.binding = house.binding;
+	assert_int_equal(seal_tokens_write(&tokens, &value, &e), 0);
+	assert_int_equal(
+	    seal_box(house.hello.box_public, buf_str(&value), &box, &e), 0);
+	ask.box_size = (uint32_t)box.len;
+	memcpy(ask.box, box.at, box.len);
+	tell(house.core, WIRE_VAULT_SEAL, &ask, NULL, 0);
+	hear(house.core, WIRE_VAULT_SEALED, &out);
+	assert_int_equal(out.ok, 1);
+	buf_add(&house.row, str_span(out.row, out.row_size));
+}
+
+static void
+grant(uint64_t number, uint64_t cell, enum wire_use use)
+{
+	struct wire_vault_granted out;
+	struct wire_vault_grant ask = {
+		.number = number,
+		.cell = cell,
 		.not_after =
 		    (uint64_t)mono_after(mono_now(), 20 * CLOCK_SECOND).us,
-		.place = place,
-		.claim_epoch = 4,
+		.binding = house.binding,
 		.port = 443,
+		.use = (uint8_t)use,
+		.row_size = (uint32_t)house.row.len,
 	};
 
-	assert_true(str_copy(w.host, sizeof(w.host), str_of(host)));
-	for (uint64_t n = from; n < to; n++) {
-		w.number[w.count++] = n;
-	}
-	wire_send(house.core, WIRE_VAULT_LEND, &w, NULL, 0);
-}
-
-/* --- what an egress asks --- */
-
-static void
-ask(struct cell *c, const char *host, uint64_t from, uint64_t to)
-{
-	struct wire_redeem w = { .port = 443 };
-
-	assert_true(str_copy(w.host, sizeof(w.host), str_of(host)));
-	for (uint64_t n = from; n < to; n++) {
-		w.number[w.count++] = n;
-		c->lent[n] = false;
-		c->said[n][0] = '\0';
-	}
-	wire_send(c->peer, WIRE_REDEEM, &w, NULL, 0);
-}
-
-static void
-redeem(struct cell *c, const char *host, uint64_t from, uint64_t to)
-{
-	size_t before = c->numbers;
-
-	ask(c, host, from, to);
-	until(c->numbers == before + (to - from));
-}
-
-static void
-says(const struct cell *c, uint64_t number, bool lent, const char *text)
-{
-	if (c->lent[number] != lent || !strstr(c->said[number], text)) {
-		fail_msg("%d: %s", (int)number, c->said[number]);
+	(void)strcpy(ask.host, use == WIRE_USE_TAKE ? ISSUER : HOST);
+	memcpy(ask.row, house.row.at, house.row.len);
+	tell(house.core, WIRE_VAULT_GRANT, &ask, NULL, 0);
+	hear(house.core, WIRE_VAULT_GRANTED, &out);
+	if (!out.ok) {
+		fail_msg(
+		    "grant %llu: %s", (unsigned long long)number, out.text);
 	}
 }
 
-/* --- tests --- */
+static struct wire_credential
+redeem(uint64_t number, uint64_t cell, const char *host)
+{
+	struct wire_redeem ask = {
+		.count = 1, .port = 443, .number = { number }
+	};
+	struct wire_credential out;
+
+	(void)strcpy(ask.host, host);
+	tell(house.egress[cell - 7], WIRE_REDEEM, &ask, NULL, 0);
+	hear(house.egress[cell - 7], WIRE_CREDENTIAL, &out);
+	return out;
+}
+
+/* Its token endpoint answered the request of that grant. */
+static void
+captured(uint64_t number, uint64_t cell, const char *token)
+{
+	struct wire_captured told = {
+		.number = number,
+		.expires = wall_now().us / CLOCK_SECOND + 3600,
+		.access_size = (uint32_t)strlen(token),
+	};
+
+	memcpy(told.secret, token, strlen(token));
+	tell(house.egress[cell - 7], WIRE_CAPTURED, &told, NULL, 0);
+}
+
+/* What this cell is lent of its own tokens now; empty: it has none. */
+static const char *
+taken(uint64_t number, uint64_t cell)
+{
+	static char text[64];
+
+	grant(number, cell, WIRE_USE_TAKEN);
+	struct wire_credential c = redeem(number, cell, HOST);
+
+	must(c.size < sizeof(text));
+	memcpy(text, c.secret, c.size);
+	text[c.ok ? c.size : 0] = '\0';
+	return text;
+}
+
+/* --- tests
+ * -------------------------------------------------------------------- */
 
 static void
-one_record_lends_each_of_its_numbers_once(void **state)
+one_cell_waits_for_so_many_answers_and_the_oldest_goes(void **state)
 {
-	struct cell *c = &house.cell[0];
-
 	(void)state;
-	give_row(3, "alpha", ALPHA, "good.test");
-	lend(3, "good.test", 1, 1 + WIRE_TOGETHER);
-	redeem(c, "good.test", 1, 1 + WIRE_TOGETHER);
-	assert_int_equal(c->told, 1);
-	assert_int_equal(c->last.size, sizeof(ALPHA) - 1);
-	for (uint64_t n = 1; n <= WIRE_TOGETHER; n++) {
-		says(c, n, true, ALPHA);
+	house.egress[0] = attach(7);
+	house.egress[1] = attach(8);
+	seal_there();
+	grant(1000, 8, WIRE_USE_TAKE);
+	assert_int_equal(redeem(1000, 8, ISSUER).ok, 1);
+	/* Eight more than it may wait for: the first eight go. */
+	for (uint64_t n = 1; n <= SPENT + 8; n++) {
+		grant(n, 7, WIRE_USE_TAKE);
+		assert_int_equal(redeem(n, 7, ISSUER).ok, 1);
 	}
-	redeem(c, "good.test", 1, 3);
-	says(c, 1, false, "no such grant");
-	says(c, 2, false, "no such grant");
-	assert_null(strstr((const char *)c->last.secret, ALPHA));
+	captured(1, 7, "of-the-first");
+	assert_string_equal(taken(2001, 7), "");
+	captured(8, 7, "of-the-eighth");
+	assert_string_equal(taken(2002, 7), "");
+	captured(9, 7, "of-the-ninth");
+	assert_string_equal(taken(2003, 7), "of-the-ninth");
+	captured(SPENT + 8, 7, "of-the-last");
+	assert_string_equal(taken(2004, 7), "of-the-last");
+	/* Another cell's own is not among them, and nobody else may bring it.
+	 */
+	captured(1000, 7, "stolen");
+	assert_string_equal(taken(2005, 8), "");
+	captured(1000, 8, "of-the-other");
+	assert_string_equal(taken(2006, 8), "of-the-other");
+	assert_string_equal(taken(2007, 7), "of-the-last");
 }
-
-static void
-V12_a_number_is_worth_nothing_elsewhere(void **state)
-{
-	(void)state;
-	give_row(0, "alpha", ALPHA, "good.test");
-	lend(0, "good.test", 1, 4);
-	redeem(&house.cell[1], "good.test", 1, 3); /* another cell's */
-	says(&house.cell[1], 1, false, "no such grant");
-	says(&house.cell[1], 2, false, "no such grant");
-	redeem(&house.cell[0], "evil.test", 1, 2);
-	says(&house.cell[0], 1, false, "host");
-	redeem(&house.cell[0], "good.test", 1, 2); /* refused is not used */
-	says(&house.cell[0], 1, true, ALPHA);
-	struct wire_vault_revoke over = { .credential = "alpha" };
-
-	wire_send(house.core, WIRE_VAULT_REVOKE, &over, NULL, 0);
-	redeem(&house.cell[0], "good.test", 2, 4);
-	says(&house.cell[0], 2, false, "over");
-	says(&house.cell[0], 3, false, "over");
-}
-
-static void
-a_row_lends_only_what_it_is_bound_to(void **state)
-{
-	struct cell *c = &house.cell[0];
-
-	(void)state;
-	give_row(
-	    0, "alpha", ALPHA, "evil.test"); /* core's word is not enough */
-	lend(0, "evil.test", 1, 2);
-	lend(0, "good.test", 2, 3);
-	redeem(c, "evil.test", 1, 2);
-	says(c, 1, false, "sealed for other hosts");
-	redeem(c, "good.test", 2, 3);
-	says(c, 2, false, "sealed for other hosts");
-	give_row(0, "alpha", ALPHA, "good.test");
-	lend(0, "evil.test", 3, 4);
-	redeem(c, "evil.test", 3, 4);
-	says(c, 3, false, "is bound to good.test, not to evil.test:443");
-	lend(7, "good.test", 4, 5); /* nothing is there */
-	redeem(c, "good.test", 4, 5);
-	says(c, 4, false, "names no row");
-}
-
-static void
-each_number_gets_its_own_value(void **state)
-{
-	struct cell *c = &house.cell[0];
-
-	(void)state;
-	give_row(0, "alpha", ALPHA, "good.test");
-	give_row(1, "beta", BETA, "good.test");
-	lend(0, "good.test", 1, 3);
-	lend(1, "good.test", 3, 5);
-	lend(0, "good.test", 5, 6);
-	redeem(c, "good.test", 1, 7); /* of the last nobody knows */
-	says(c, 1, true, ALPHA);
-	says(c, 2, true, ALPHA);
-	says(c, 3, true, BETA);
-	says(c, 4, true, BETA);
-	says(c, 5, true, ALPHA);
-	says(c, 6, false, "no such grant");
-	/* A place may change; what was granted before stays what it was. */
-	lend(0, "good.test", 7, 8);
-	give_row(0, "beta", BETA, "good.test");
-	lend(0, "good.test", 8, 9);
-	redeem(c, "good.test", 7, 9);
-	says(c, 7, true, ALPHA);
-	says(c, 8, true, BETA);
-}
-
-/* More than it takes from core in one turn stands before the grant. */
-static void
-what_core_said_before_is_known(void **state)
-{
-	struct wire_vault_revoke other = { .credential = "other" };
-	struct cell *c = &house.cell[0];
-	int status;
-
-	(void)state;
-	give_row(0, "alpha", ALPHA, "good.test");
-	lend(0, "good.test", 1, 2);
-	redeem(c, "good.test", 1, 2);
-	assert_int_equal(kill(house.pid, SIGSTOP), 0);
-	assert_int_equal(waitpid(house.pid, &status, WUNTRACED), house.pid);
-	for (int n = 0; n < WIRE_TURN_RECORDS + 1; n++) {
-		wire_send(house.core, WIRE_VAULT_REVOKE, &other, NULL, 0);
-	}
-	lend(0, "good.test", 2, 3);
-	assert_int_equal(wire_queued(house.core), 0);
-	ask(c, "good.test", 2, 3);
-	assert_int_equal(kill(house.pid, SIGCONT), 0);
-	until(c->numbers == 2);
-	says(c, 2, true, ALPHA);
-}
-
-#define VAULT(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		VAULT(one_record_lends_each_of_its_numbers_once),
-		VAULT(V12_a_number_is_worth_nothing_elsewhere),
-		VAULT(a_row_lends_only_what_it_is_bound_to),
-		VAULT(each_number_gets_its_own_value),
-		VAULT(what_core_said_before_is_known),
+		cmocka_unit_test(
+		    one_cell_waits_for_so_many_answers_and_the_oldest_goes),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests_name(
+	    "vault_part", tests, vault_up, vault_down);
 }

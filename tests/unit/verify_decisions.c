@@ -180,6 +180,46 @@ a_decision_that_its_policy_did_not_make_is_told(void **state)
 	store_close(s);
 }
 
+/* Calls that no policy decided, and a request under a rule of a policy. */
+static void
+a_decision_of_no_policy_is_told(void **state)
+{
+	struct decisions d = { 0 };
+	struct store *s = NULL;
+	struct err e = { 0 };
+	auto_buf text = { 0 };
+	char allowed[400];
+
+	(void)state;
+	make_book(gates, gates);
+	call_body(allowed, sizeof(allowed), "allow");
+	assert_int_equal(store_open(path, 0, &s, &e), 0);
+	assert_int_equal(store_begin(s, &e), 0);
+	put_head(
+	    s, 6, (struct digest){ 0 }, BOOK_CALL_DECIDED, "schema", allowed);
+	put_head(s, 7, (struct digest){ 0 }, BOOK_REQUEST_INTENT, "egress.api",
+	    "{\"method\":\"GET\",\"host\":\"a.test\"}");
+	put_head(s, 8, (struct digest){ 0 }, BOOK_REQUEST_INTENT,
+	    "audit.publish", "{\"method\":\"POST\",\"host\":\"a.test\"}");
+	put_head(s, 9, digest_of(str_of(gates)), BOOK_CALL_DECIDED, "whoever",
+	    allowed);
+	assert_int_equal(store_commit(s, &e), 0);
+	store_close(s);
+	assert_int_equal(verify(&d, &s, &e), 0);
+	assert_int_equal(d.differ, 4); /* with that of make_book */
+	assert_int_equal(d.not_asked, 2);
+	decisions_print(&d, &text);
+	assert_non_null(strstr(buf_z(&text), "event 6"));
+	assert_non_null(strstr(buf_z(&text), "event 7"));
+	assert_null(strstr(buf_z(&text), "event 8"));
+	assert_non_null(strstr(buf_z(&text), "event 9"));
+	assert_non_null(strstr(buf_z(&text), "it names no policy"));
+	assert_non_null(strstr(buf_z(&text), "no check of this house"));
+	assert_int_equal(decisions_end(&d, &e), -1);
+	decisions_fini(&d);
+	store_close(s);
+}
+
 static void
 a_policy_text_that_was_changed_is_refused(void **state)
 {
@@ -202,6 +242,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    a_decision_that_its_policy_did_not_make_is_told),
+		cmocka_unit_test(a_decision_of_no_policy_is_told),
 		cmocka_unit_test(a_policy_text_that_was_changed_is_refused),
 	};
 

@@ -175,6 +175,29 @@ a_forged_event_is_not_applied(void **state)
 }
 
 static void
+the_name_of_a_permission_file_leads_nowhere_else(void **state)
+{
+	static const char *const good[] = { "a", "Z", "0", "-", "_", "nda-v3",
+		"a.b", "a.b.c", "x.json", "a-" };
+	static const char *const bad[] = { "", ".", "..", ".a", "a..b", "a..",
+		"../a", "a/b", "/a", "a\\b", "a b", "a\n", "\xc3\xa9", "a:b",
+		"a%2f", "~a", "a*", "a\x01" };
+	char text[WAIT_FILE_MAX + 2];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		assert_row(wait_file_name_ok(str_of(good[i])), i);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		assert_row(!wait_file_name_ok(str_of(bad[i])), i);
+	}
+	assert_false(wait_file_name_ok(str_span("a\0b", 3)));
+	memset(text, 'a', sizeof(text));
+	assert_true(wait_file_name_ok(str_span(text, WAIT_FILE_MAX)));
+	assert_false(wait_file_name_ok(str_span(text, WAIT_FILE_MAX + 1)));
+}
+
+static void
 the_inbox_shows_what_is_open_with_its_code(void **state)
 {
 	struct world w;
@@ -264,6 +287,28 @@ other_kinds_say_their_own_words(void **state)
 	fini(&w);
 }
 
+/* Whoever lets a stopped run go on asks this, without reading a text. */
+static void
+a_mark_says_whether_a_call_waits_for_it(void **state)
+{
+	struct world w;
+	struct wait_step s = { 0 };
+	struct wait_mark m;
+	struct wait_put c = question(0);
+	uint32_t at = 0;
+
+	(void)state;
+	init(&w);
+	assert_int_equal(put(&w, question(3), &s), 0);
+	assert_int_equal(put(&w, c, &s), 0);
+	assert_true(wait_of_run(w.list, c.subject.run, &at, &m));
+	assert_string_equal(m.id, s.id.at);
+	assert_false(m.of_call);
+	assert_true(wait_of_run(w.list, c.subject.run, &at, &m));
+	assert_true(m.of_call);
+	fini(&w);
+}
+
 int
 main(void)
 {
@@ -275,10 +320,13 @@ main(void)
 		    a_question_that_nobody_could_answer_is_refused),
 		cmocka_unit_test(a_cancelled_question_takes_no_answer),
 		cmocka_unit_test(a_forged_event_is_not_applied),
+		cmocka_unit_test(
+		    the_name_of_a_permission_file_leads_nowhere_else),
 		cmocka_unit_test(the_inbox_shows_what_is_open_with_its_code),
 		cmocka_unit_test(
 		    a_brief_hint_is_kept_and_an_older_book_has_none),
 		cmocka_unit_test(other_kinds_say_their_own_words),
+		cmocka_unit_test(a_mark_says_whether_a_call_waits_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

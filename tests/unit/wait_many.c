@@ -279,6 +279,57 @@ a_text_that_is_not_of_this_wait_is_not_believed(void **state)
 	shelf_fini(&s);
 }
 
+/* The book's text of the first that is due is gone, and comes back. */
+static void
+one_that_cannot_be_read_holds_up_nobody_else(void **state)
+{
+	struct shelf s = shelf_new(401);
+	struct wait_list *w = wait_list_new(7);
+	struct wall now = { 1700000000000000 };
+	struct wall at = { 0 };
+	struct err e = { 0 };
+	size_t over = 0;
+	size_t unread = 0;
+	auto_arena a = { 0 };
+	struct str lost;
+	struct wait_step step = { 0 };
+
+	(void)state;
+	wait_list_store(w, load, &s);
+	struct wait_put first = question_of(&a, 1);
+
+	first.expires_us = CLOCK_SECOND;
+	struct str id = ask(w, &s, &a, 1, first);
+
+	for (uint64_t n = 2; n <= 200; n++) {
+		(void)ask(w, &s, &a, n, question_of(&a, n));
+	}
+	wait_fold(w, 200);
+	lost = s.at[1];
+	s.at[1] = STR("");
+	now.us += 48LL * 60 * CLOCK_MINUTE;
+	do {
+		if (wait_due(w, &a, now, &step, &e) == 0) {
+			assert_false(str_eq(step.id, id));
+			assert_int_equal(
+			    wait_apply(w, 200 + ++over, step.body, &e), 0);
+		} else if (e.kind == ERR_IO) {
+			assert_true(++unread < 10);
+		}
+	} while (e.kind != ERR_MISSING);
+	assert_int_equal(unread, 1);
+	assert_int_equal(over, 199);
+	/* Nothing is due for a while: no timer goes off again and again. */
+	assert_true(wait_next_due(w, &at));
+	assert_int_equal(at.us - now.us, CLOCK_MINUTE);
+	s.at[1] = lost;
+	assert_int_equal(wait_due(w, &a, at, &step, &e), 0);
+	assert_true(str_eq(step.id, id));
+	assert_string_equal(step.what, "expired");
+	wait_list_free(w);
+	shelf_fini(&s);
+}
+
 static void
 waits_of_ended_runs_are_forgotten_at_last(void **state)
 {
@@ -334,6 +385,7 @@ main(void)
 		cmocka_unit_test(what_is_not_on_the_disk_stays_in_the_memory),
 		cmocka_unit_test(
 		    a_text_that_is_not_of_this_wait_is_not_believed),
+		cmocka_unit_test(one_that_cannot_be_read_holds_up_nobody_else),
 		cmocka_unit_test(waits_of_ended_runs_are_forgotten_at_last),
 	};
 

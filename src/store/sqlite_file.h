@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_SQLITE_FILE_H
+#define STORE_SQLITE_FILE_H
+
+/*
+ * What stands between SQLite and the file of its write-ahead log; every other
+ * file is its VFS's own.
+ *
+ * SQLite writes a frame in two pieces, a head of 24 bytes and a page.  They are
+ * gathered here while each begins where the last one ended, and are written
+ * together: before the next sync, read or change of the size.  So no sync and
+ * no reader ever misses what was written before it, and the order of writes
+ * around syncs is SQLite's own.
+ */
+
+#include <sqlite3.h>
+
+#include "store/later.h"
+
+/* The VFS over the default one, registered; its name for sqlite3_open_v2. */
+const char *sqlite_file_vfs(void);
+/* From now on the syncs of this log only start (later_start); NULL: they wait
+ * again.  The sync of the log's own head always waits: SQLite relies on it
+ * before it writes the first frame. */
+void sqlite_file_later(sqlite3_file *log, struct later *later);
+
+#endif

@@ -1,0 +1,450 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A gate on requests: what a sandbox sends is answered at once with the id of
+what waits, and passes once when a person has allowed exactly that."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.path.insert(1, os.path.join(HERE, '..', 'attack'))
+from git_server import GitServer, HOST  # noqa: E402
+from house import *  # noqa: E402,F403
+from origin import Origin, certificates, server_context  # noqa: E402
+from web_page import Page  # noqa: E402
+
+PINNED = """
+[egress.{name}]
+match    = {{ host = "{name}.test"{more} }}
+upstream = "127.0.0.1:{port}"
+ca       = "{ca}"
+"""
+GATE = """
+[gate.{name}]
+match   = {{ {match} }}
+require = "{require}"
+surface = "cli | web"
+"""
+SENDER = SERVER + """
+[tool.send]
+description = "Send a payment"
+action      = "read"
+[tool.send.input]
+type = "object"
+required = ["to"]
+properties.to = { type = "string", pattern = "^[a-z]+$" }
+[tool.send.run.http]
+method = "POST"
+url    = "https://pay.test/echo/{{to}}"
+"""
+# Asks until it is let through or refused for good, and says what it heard.
+ASKS = r'''
+ask() { code=$(curl -sS -o /work/said -w '%{http_code}' "$@"); }
+await() {
+    for n in $(seq 1500); do
+        ask "$@"
+        grep -q approval_required /work/said || break
+        sleep 0.1
+    done
+    echo "$code"
+    cat /work/said
+}
+'''
+WORLD = None
+
+
+class World:
+    """A house whose role may send to two hosts, one of them gated."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix='gate-')
+        os.chmod(self.folder, 0o755)
+        certificates(self.folder, ('pay.test', 'free.test'))
+        self.origin = Origin(server_context(self.folder))
+        self.house = House({'helper': HELPER}, config='[operator.second]\nuid = 4242\n')
+        shutil.copy(os.path.join(self.folder, 'ca.pem'), self.path('ca.pem'))
+        self.house.role_file('helper', 'mcp/server.toml', SENDER)
+        self.house.role_file('helper', 'role.toml', ROLE.replace(
+            '["shell"]', '["shell", "send"]').replace('turns = 20', 'turns = 60'))
+        self.house.role_file('helper', 'gates.toml', self.gates())
+        self.house.start()
+
+    def path(self, name):
+        return os.path.join(self.house.folder, name)
+
+    def rule(self, name, more=''):
+        return PINNED.format(name=name, more=more, port=self.origin.port,
+                             ca=self.path('ca.pem'))
+
+    def gates(self, match='host = "pay.test", method = "POST"', require='operator', more=''):
+        return GATES + self.rule('pay') + self.rule('free') + \
+            GATE.format(name='pay', match=match, require=require) + more
+
+    def reload(self, text):
+        seen = len(self.house.log())
+        self.house.role_file('helper', 'gates.toml', text)
+        end_process(self.house.pids()['core'], signal.SIGHUP)
+        until(lambda: 'reload' in self.house.log()[seen:], 20, 'no reload')
+
+    def end(self):
+        self.house.stop()
+        self.house.__exit__()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def world():
+    global WORLD
+    if WORLD is None:
+        WORLD = World()
+    return WORLD
+
+
+def begin(*commands):
+    """A task that asks; its shell is one call, so nothing parks."""
+    h = world().house
+    return h.dispatch([shell(ASKS + '\n'.join(commands), on_error='stop'),
+                       {'id': 'end', 'tool': 'finish', 'args': {}}])
+
+
+def said(task):
+    """What its shell printed, once the task has ended."""
+    h = world().house
+    done = h.outcome(task, 90)
+    need(done['state'] == 'completed', done, h.log()[-900:])
+    settled = [e['body'] for e in h.events(task) if e['kind'] == 'call_settled']
+    return settled[0]['result']['stdout']
+
+
+def asked(task, but=()):
+    """The question of this task that is not one of these."""
+    h = world().house
+
+    def one():
+        runs = [r['run'] for r in h.task(task)['runs']]
+        return [w for w in h.waits() if w['run'] in runs and w['id'] not in but]
+    try:
+        return until(one, 60)[0]
+    except Failed:
+        raise Failed('nobody is asked', h.task(task), h.events(task)[-4:], h.log()[-600:])
+
+
+def kinds(task):
+    return [e['kind'] for e in world().house.events(task)]
+
+
+def arrived(what):
+    return world().origin.got.count(what)
+
+
+@test
+def an_approved_request_passes_once_and_leaves_nothing_unsaid():
+    w, h = world(), world().house
+    task = begin('await -d amount=5 https://pay.test/echo/one?ref=q1',
+                 'ask -d amount=5 https://pay.test/echo/one?ref=q1; cat /work/said')
+    wait = asked(task)
+    need(wait['tool'] == 'http:POST' and wait['gate'] == 'gate.pay' and
+         wait['hint'] == 'POST pay.test/echo/one' and wait['kind'] == 'approval', wait)
+    need('POST pay.test/echo/one' in h.ok('inbox').out)
+    need(not arrived(b'/echo/one'), 'a byte of it left', w.origin.got[-300:])
+    need('run_parked' not in kinds(task), 'it need not park')
+    h.ok('approve', wait['id'])
+    out = said(task)
+    need(out.startswith('200\n'), out)
+    puts = [e['body']['id'] for e in h.events(task) if e['kind'] == 'wait_put']
+    need(len(puts) == 2 and puts[0] == wait['id'], puts)
+    again = json.loads(out[out.rindex('{'):])
+    need(again['error'] == 'approval_required' and again['id'] == puts[1] and
+         again['rule'] == 'gate.pay' and puts[1] in again['next'], again)
+    need(arrived(b'POST /echo/one?ref=q1 ') == 1 and arrived(b'amount=5') == 1,
+         w.origin.got[-600:])
+    seen = kinds(task)
+    need(seen.count('request_intent') == 1 and seen.count('wait_put') == 2 and
+         seen.count('request_asked') >= 2, seen)
+    events = h.events(task)
+    intent = [e for e in events if e['kind'] == 'request_intent'][0]
+    used = [e for e in events if e['kind'] == 'wait_ended'][0]
+    need(intent['body']['wait'] == wait['id'] and used['seq'] == intent['seq'] - 1,
+         'one batch', intent, used)
+    need('q1' not in json.dumps([e for e in events if e['kind'].startswith(
+        ('request', 'wait'))]), 'a query in the book')
+    need(not [x for x in h.waits() if x['id'] == puts[1]], 'its run is over')
+
+
+@test
+def a_denial_stays_for_the_run_and_tells_the_reason():
+    w, h = world(), world().house
+    task = begin('await -d a=1 https://pay.test/echo/no', 'echo',
+                 'ask -d a=1 https://pay.test/echo/no; cat /work/said',
+                 'ask https://free.test/echo/neighbour; echo "$code"')
+    wait = asked(task)
+    h.ok('deny', wait['id'], '--reason', 'not this month')
+    out = said(task)
+    first, second = [json.loads(x) for x in out.split('\n') if x.startswith('{')]
+    need(out.startswith('403\n') and first['error'] == second['error'] == 'denied' and
+         'not this month' in first['reason'] and first['rule'] == 'gate.pay', out)
+    need(out.rstrip().endswith('\n200'), out)
+    need(not arrived(b'/echo/no') and arrived(b'/echo/neighbour') == 1, w.origin.got[-300:])
+    need(kinds(task).count('wait_put') == 1, kinds(task))
+
+
+NEAR = [  # what is not what was allowed
+    '-d amount=6 https://pay.test/echo/near?a=1',
+    '-d amount=5 https://pay.test/echo/near?a=2',
+    '-d amount=5 https://pay.test/echo/near',
+    '-d amount=5 https://pay.test/echo/near/?a=1',
+    '-d amount=5 https://pay.test/echo/nea%72s?a=1',
+    '-d amount=5 -H "Authorization: Bearer mine" https://pay.test/echo/near?a=1',
+]
+
+
+@test
+def what_differs_from_what_was_allowed_is_another_question():
+    w, h = world(), world().house
+    task = begin('await -d amount=5 https://pay.test/echo/first; echo',
+                 *('ask %s; cat /work/said; echo' % n for n in NEAR),
+                 'await -d amount=5 https://pay.test/echo/near?a=1; echo',
+                 # Written otherwise, and the same.
+                 "ask -d amount=5 'https://pay.test/./echo/%6eear?a=1'; cat /work/said; echo")
+    first = asked(task)
+    h.ok('approve', first['id'])
+    wait = until(lambda: [x for x in h.waits() if x['id'] != first['id'] and
+                          len(h.waits()) >= 5], 60, h.waits())
+    # The last of them is what is waited for.
+    right = until(lambda: [x for x in h.waits() if x['hint'].endswith('/echo/near') and
+                           x['asked'] == max(y['asked'] for y in h.waits())], 60, wait)[0]
+    h.ok('approve', right['id'])
+    out = said(task)
+    told = [json.loads(x) for x in out.split('\n') if x.startswith('{"error"')]
+    ids = [x.get('id') for x in told]
+    need([x['error'] for x in told] == ['approval_required'] * 5 + ['denied'] +
+         ['approval_required'], out)
+    need(right['id'] not in ids and len(set(ids[:5])) == 5, ids)
+    need(arrived(b'POST /echo/near?a=1 ') == 1 and arrived(b'amount=6') == 0 and
+         arrived(b'/echo/near?a=2') == 0, w.origin.got[-900:])
+
+
+@test
+def at_most_eight_wait_for_a_run_and_the_same_waits_once():
+    h = world().house
+    task = begin(*('ask -d n=%d https://pay.test/echo/flood; ask -d n=%d '
+                   'https://pay.test/echo/flood' % (n, n) for n in range(8)),
+                 'ask -d n=9 https://pay.test/echo/flood; echo "$code"; cat /work/said',
+                 'sleep 60')
+    until(lambda: 'request_denied' in kinds(task), 60, kinds(task))
+    run = h.task(task)['runs'][0]['run']
+    mine = [w for w in h.waits() if w['run'] == run]
+    need(len(mine) == 8 and kinds(task).count('wait_put') == 8, len(mine), kinds(task))
+    told = [e for e in h.events(task) if e['kind'] == 'request_denied'][0]['body']
+    need('8 questions of this run' in told['reason'], told)
+    h.ok('task', 'cancel', task)
+    h.outcome(task)
+    need(h.waits() == [], h.waits())
+
+
+@test
+def two_operators_must_both_allow_it_and_no_time_is_a_no():
+    w, h = world(), world().house
+    w.reload(w.gates(require='two_operators', more='expires = "3s"\n'))
+    try:
+        task = begin('await -d a=1 https://pay.test/echo/late')
+        out = said(task)
+        need(out.startswith('403\n') and 'in time' in out and '"denied"' in out, out)
+        w.reload(w.gates(require='two_operators'))
+        task = begin('await -d a=1 https://pay.test/echo/both')
+        wait = asked(task)
+        need(wait['people'] == 2, wait)
+        h.ok('approve', wait['id'])
+        until(lambda: kinds(task).count('request_asked') > 2, 60, kinds(task))
+        need(not arrived(b'/echo/both'), 'one was enough')
+        need(h.say(wait, 'approve').code == 409, 'twice the same')
+        with open(os.path.join(h.state, 'operators/second.token')) as f:
+            page = Page(h).login(f.read().strip())
+        seen = page.waiting(task)
+        need(seen['whole'] and '"path": "/echo/both"' in seen['args'] and
+             'body_sha256' in seen['args'], seen)
+        a = page.say(seen)
+        need(a.code == 200 and a.json['state'] == 'approved', a)
+        need(said(task).startswith('200\n'))
+        need(arrived(b'/echo/late') == 0 and arrived(b'/echo/both') == 1)
+    finally:
+        w.reload(w.gates())
+
+
+@test
+def a_tool_of_the_house_is_held_like_a_sandbox():
+    w, h = world(), world().house
+
+    def send(id):
+        return {'id': id, 'tool': 'send', 'args': {'to': 'anna'}, 'on_error': 'continue'}
+    task = h.dispatch([send('a'), shell(
+        'for n in $(seq 600); do [ -e /work/go ] && break; sleep 0.1; done', id='b'),
+        send('c'), send('d'), {'id': 'end', 'tool': 'finish', 'args': {}}])
+    wait = asked(task)
+    need(wait['hint'] == 'POST pay.test/echo/anna', wait)
+    need(not arrived(b'/echo/anna'))
+    h.ok('approve', wait['id'])
+    run = h.task(task)['runs'][0]['run']
+    write('%s/runs/%s/work/go' % (h.state, run), '')
+    h.outcome(task, 60)
+    ends = [(e['body']['end'], json.dumps(e['body'])) for e in h.events(task)
+            if e['kind'] == 'call_settled' and e['body']['tool'] == 'send']
+    need([e[0] for e in ends] == ['denied', 'ok', 'denied'] or
+         [e[0] == 'ok' for e in ends] == [False, True, False], ends)
+    need(wait['id'] in ends[0][1] and 'w-' in ends[2][1], ends)
+    need(arrived(b'POST /echo/anna ') == 1, w.origin.got[-300:])
+
+
+@test
+def a_question_survives_the_house_and_ends_with_its_run():
+    w, h = world(), world().house
+    task = begin('ask -d a=1 https://pay.test/echo/fall; sleep 1',
+                 'await -d a=1 https://pay.test/echo/fall')
+    wait = asked(task)
+    h.kill()
+    h.start()
+    need(wait['id'] in [x['id'] for x in h.waits()], h.waits())
+    h.ok('approve', wait['id'])
+    # Its shell had started, and nobody saw its end: a person says.
+    unknown = until(lambda: [x for x in h.waits() if x['kind'] == 'unknown_outcome'], 60)[0]
+    need(h.say(unknown, 'did_not').code == 200)
+    h.outcome(task, 60)
+    need(not arrived(b'/echo/fall'), 'nobody asked again, nothing left')
+    need(h.waits() == [])
+
+
+@test
+def a_sandbox_of_an_operator_is_held_too_and_takes_its_questions_with_it():
+    w, h = world(), world().house
+    ask = subprocess.Popen(
+        [h.handrail, 'sandbox', 'run', '--config', h.config, '--state', h.state,
+         '--identity', HELPER_ID, '--', '/bin/sh', '-c',
+         (ASKS + 'await -d a=1 https://pay.test/echo/box; ask -d a=2 '
+          'https://pay.test/echo/box').replace('/work/said', '/tmp/said')],
+        env=h.env, text=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+        preexec_fn=with_parent)
+    COMPANIONS.append(ask)
+    wait = h.waiting(60)
+    need(wait['run'].startswith('sandbox-') and wait['identity'] == HELPER_ID, wait)
+    h.ok('approve', wait['id'])
+    out, _ = ask.communicate(timeout=90)
+    COMPANIONS.remove(ask)
+    need(out.startswith('200\n') and arrived(b'POST /echo/box ') == 1, out)
+    until(lambda: h.waits() == [], 20, 'a question outlives its sandbox')
+
+
+@test
+def a_large_body_is_refused_and_a_chunked_one_is_bound_whole():
+    w, h = world(), world().house
+    task = begin('head -c 300000 /dev/zero >/work/big',
+                 'ask --data-binary @/work/big https://pay.test/echo/big; cat /work/said; echo',
+                 'await -H "Transfer-Encoding: chunked" -d amount=7 https://pay.test/echo/chunk')
+    wait = asked(task)
+    h.ok('approve', wait['id'])
+    out = said(task)
+    need('a person who decides' in out and out.split('\n')[-2:] and '\n200\n' in out, out)
+    need(arrived(b'POST /echo/chunk ') == 1 and arrived(b'amount=7') == 1 and
+         not arrived(b'/echo/big'), w.origin.got[-300:])
+
+
+@test
+def explain_can_and_check_show_the_gate():
+    w, h = world(), world().house
+    a = h.ok('explain', HELPER_ID, 'https://pay.test/x', '--method', 'POST').out
+    need('verdict   ask' in a and '[gate.pay]' in a and '[egress.pay]' in a, a)
+    a = h.ok('explain', HELPER_ID, 'https://pay.test/x').out
+    need('verdict   allow' in a and 'gate.pay' not in a, a)
+    a = h.ok('can', HELPER_ID).out
+    need('gate.pay' in a and 'POST' in a, a)
+    asks = h.read('can', HELPER_ID)['asks']
+    need([g['gate'] for g in asks] == ['pay'] and asks[0]['method'] == 'POST', asks)
+    h.ok('role', 'check')
+    h.role_file('helper', 'gates.toml', w.gates(
+        'host = "pay.test", method = "POST", path = "/pay/**"'))
+    try:
+        a = h.cli('role', 'check')
+        need(a.code == 1 and 'lets past [gate.pay]' in a.out + a.err, a)
+    finally:
+        h.role_file('helper', 'gates.toml', w.gates())
+
+
+@test
+def the_past_is_judged_again_with_its_questions():
+    w, h = world(), world().house
+    task = begin('await -d a=1 https://pay.test/echo/past')
+    h.ok('approve', asked(task)['id'])
+    need(said(task).startswith('200\n'))
+    told = h.read('audit', 'verify', '--decisions')
+    d = told['decisions']
+    need(told['ok'] and d['differ'] == 0 and d['again'] > 4, told)
+    new = w.path('new.toml')
+    write(new, w.gates(match='host = "free.test"'))
+    told = h.read('policy', 'replay', new)
+    need({(x['was'], x['now']) for x in told['differences']} >= {('ask', 'allow')}, told)
+    write(new, GATES)
+    told = h.read('policy', 'replay', new)
+    need({(x['was'], x['now']) for x in told['differences']} >= {('ask', 'deny')}, told)
+
+
+@test
+def a_push_is_held_by_its_refs_and_by_what_they_will_name():
+    with GitServer() as g, House(g_role(g)) as h:
+        h.start()
+        h.ok('vault', 'put', 'demo-git', '--host', HOST, input=g.token)
+        script = '''
+            git clone -q %s /work/p && cd /work/p && git config user.email a@b.test &&
+            git config user.name A && git checkout -q -b agent/x && echo 1 >f && git add f &&
+            git commit -q -m one && git push -q origin agent/x && echo free
+            git push -q origin HEAD:main 2>&1 | grep -c 'error: 403'
+            for n in $(seq 900); do [ -e /work/go ] && break; sleep 0.1; done
+            echo 2 >f && git commit -q -a -m two
+            git push -q origin HEAD:main 2>&1 | grep -c 'error: 403'
+            git push -q origin HEAD~1:main && echo pushed
+            git push -q origin HEAD~1:main 2>&1 | head -1
+        ''' % g.url
+        task = h.dispatch([shell(script, on_error='stop'),
+                           {'id': 'end', 'tool': 'finish', 'args': {}}])
+        wait = h.waiting(60)
+        need(wait['tool'] == 'git:push' and 'push refs/heads/main' in wait['hint'], wait)
+        h.ok('approve', wait['id'])
+        run = h.task(task)['runs'][0]['run']
+        write('%s/runs/%s/work/go' % (h.state, run), '')
+        done = h.outcome(task, 90)
+        out = [e['body'] for e in h.events(task) if e['kind'] == 'call_settled'][0]
+        need(done['state'] == 'completed', done, out)
+        need(out['result']['stdout'].split('\n')[:4] == ['free', '1', '1', 'pushed'], out)
+        with open(g.pushes_file) as f:
+            refs = [line.split()[2] for line in f]
+        need(refs == ['refs/heads/agent/x', 'refs/heads/main'], refs)
+        body = [e['body'] for e in h.events(task) if e['kind'] == 'request_asked'][0]
+        need(body['arguments']['refs'][0]['ref'] == 'refs/heads/main' and
+             len(body['arguments']['refs'][0]['to']) == 12, body)
+
+
+def g_role(g):
+    role = dict(HELPER)
+    role['gates.toml'] = GATES + '''
+[egress.git]
+match    = { host = "%s", git = "fetch|push" }
+upstream = "127.0.0.1:%d"
+ca       = "%s"
+inject   = { credential = "demo-git", header = "Authorization", format = "Bearer {{secret}}" }
+
+[gate.main]
+match   = { git = "push", ref = "refs/heads/main|refs/heads/release/*" }
+require = "operator"
+''' % (HOST, g.port, 'git-ca.pem')
+    with open(g.path('ca.pem')) as f:
+        role['git-ca.pem'] = f.read()
+    return {'helper': role}
+
+
+if __name__ == '__main__':
+    try:
+        sys.exit(main())
+    finally:
+        if WORLD is not None:
+            WORLD.end()
