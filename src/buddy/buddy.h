@@ -93,6 +93,10 @@ int buddy_unpair(struct buddy *b, struct err *e) MUST_CHECK;
  * path, a hidden file, too many, too large. */
 int buddy_push(struct buddy *b, struct str name, const struct buddy_file *files,
     size_t count, struct err *e) MUST_CHECK;
+/* The same folder as one text: per file its name, NUL, its length in 4 bytes
+ * (little-endian), its bytes.  ERR_INPUT also: it is of no such form. */
+int buddy_push_packed(struct buddy *b, struct str name, struct str packed,
+    struct err *e) MUST_CHECK;
 
 /* --- bytes --- */
 

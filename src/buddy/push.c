@@ -87,6 +87,45 @@ buddy_push(struct buddy *b, struct str name, const struct buddy_file *files,
 	return 0;
 }
 
+/* False: what is left is no file. */
+static bool
+next_file(struct str *rest, struct buddy_file *file)
+{
+	size_t len = 0;
+
+	if (!str_has(*rest, '\0') || !str_cut(rest, '\0', &file->name) ||
+	    rest->len < 4) {
+		return false;
+	}
+	for (size_t i = 4; i-- > 0;) {
+		len = len << 8 | (unsigned char)rest->at[i];
+	}
+	*rest = str_sub(*rest, 4, rest->len);
+	if (len > rest->len) {
+		return false;
+	}
+	file->bytes = str_sub(*rest, 0, len);
+	*rest = str_sub(*rest, len, rest->len);
+	return true;
+}
+
+int
+buddy_push_packed(
+    struct buddy *b, struct str name, struct str packed, struct err *e)
+{
+	struct buddy_file files[BUDDY_FILES_MAX + 1];
+	size_t count = 0;
+
+	while (packed.len && count < COUNT(files)) {
+		if (!next_file(&packed, &files[count])) {
+			return err_set(
+			    e, ERR_INPUT, "a packed folder of no form");
+		}
+		count++;
+	}
+	return buddy_push(b, name, files, count, e);
+}
+
 void
 buddy_push_free(struct push *p)
 {

@@ -17,6 +17,8 @@
 #include "cli/cli.h"
 #include "jail/jail.h"
 
+#define SYSTEM_BUS "/run/dbus/system_bus_socket"
+
 struct finding {
 	const char *name;
 	bool good;
@@ -148,20 +150,24 @@ look_at_desk(struct cli *c, struct json_out *o)
 	struct err e = { 0 };
 
 	if (!c->config || cli_config(c, &config, &e) ||
-	    !config.buddy.serial.len) {
+	    (!config.buddy.serial.len && !config.buddy.bluetooth.len)) {
 		return;
 	}
-	const char *path = arena_z(&c->arena, config.buddy.serial);
+	bool radio = config.buddy.bluetooth.len > 0;
+	const char *path = arena_z(
+	    &c->arena, radio ? config.buddy.bluetooth : config.buddy.serial);
 	struct finding desk = {
 		.name =
 		    arena_printf(&c->arena, "the device on a desk, %s", path)
 		        .at,
-		.good = access(path, R_OK | W_OK) == 0,
+		.good = access(radio ? SYSTEM_BUS : path, R_OK | W_OK) == 0,
 		.without = "prompts go to the next surface of their gate; the "
-		           "house tries to open it every second",
-		.mend = "plug it in, correct `serial` in [buddy] (`handrail "
-		        "buddy pair` shows what is there), or join the group "
-		        "dialout",
+		           "house tries to open it again and again",
+		.mend = radio ? "install bluez and start bluetooth.service: "
+		                "there is no system bus to reach it by"
+		              : "plug it in, correct `serial` in [buddy] "
+		                "(`handrail buddy pair` shows what is there), "
+		                "or join the group dialout",
 	};
 
 	print_finding(c, &desk, o);

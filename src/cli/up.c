@@ -107,7 +107,14 @@ static const char gates_toml[] =
     "# match   = { tool = \"git_push\" }\n"
     "# require = \"operator\"\n"
     "# surface = \"cli\"\n"
-    "# hint    = \"push {{branch}}\"\n";
+    "# hint    = \"push {{branch}}\"\n"
+    "\n"
+    "# A gate on requests holds what an egress rule lets out: answered at "
+    "once\n"
+    "# with the id of what waits, and passed once when it is sent again.\n"
+    "# [gate.issue]\n"
+    "# match   = { host = \"api.github.com\", method = \"POST\" }\n"
+    "# require = \"operator\"\n";
 
 static const char server_toml[] =
     "# The role's tools: each a typed contract.  `{{argument}}` fills one "

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A device on a desk: its bytes on one side, core on the other.  fd 3
- * supervisor, fd 4 core; the descriptor that carries the bytes comes from the
- * supervisor, one at a time, and again when the last one was of no more use.
+ * supervisor, fd 4 core; what carries the bytes comes from the supervisor, one
+ * at a time, and again when the last one was of no more use.  It is one
+ * descriptor, or of a radio two: packets to the device, packets from it.
  * What the device says is hostile, and the worst it can do here is to say yes
  * to what it was shown: core decides what that is, and whose word it is.
  */
@@ -10,34 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "buddy/buddy.h"
 #include "jail/jail.h"
-#include "parts/part.h"
+#include "parts/buddy.h"
 
 #define PAIRING_US (5 * CLOCK_SECOND) /* patience with the first line */
 #define SAID_MAX   32768              /* bytes in a second */
 #define NOISES_MAX 10                 /* told of one carrier */
-
-struct desk {
-	struct part_self part;
-	struct buddy *b;
-	uint64_t carrier; /* 0: none */
-	int fd;
-	struct loop_io io;
-	struct buf out;
-	struct buf first; /* the line with the token, as far as it came */
-	bool paired;
-	bool answered; /* it has told its state once */
-	bool alive;    /* as core knows it */
-	char text[WIRE_TEXT_MAX];
-	unsigned noises;
-	size_t said; /* since `second` */
-	struct mono second;
-	struct loop_timer timer;
-	struct wire_buddy_carrier given;
-};
-
-static void turn(void *owner);
 
 static void
 tell_state(struct desk *d, bool alive)
@@ -56,10 +35,16 @@ tell_state(struct desk *d, bool alive)
 static void
 forget(struct desk *d)
 {
+	desk_end_order(
+	    d, false, "the device is gone; nothing says what it did");
 	loop_timer_cancel(&d->timer);
 	loop_io_close(&d->io);
+	loop_io_close(&d->out_io);
 	if (d->fd >= 0) {
 		(void)close(take_fd(&d->fd));
+	}
+	if (d->out_fd >= 0) {
+		(void)close(take_fd(&d->out_fd));
 	}
 	buddy_free(d->b);
 	d->b = NULL;
@@ -144,6 +129,7 @@ hears(void *owner, const struct buddy_event *event)
 		take_status(d, event->data);
 		break;
 	case BUDDY_DONE:
+		desk_end_order(d, event->ok, event->text);
 		break;
 	case BUDDY_NOISE:
 		if (d->noises++ < NOISES_MAX) {
@@ -235,7 +221,7 @@ take_bytes(struct desk *d, struct str bytes)
 static bool
 read_some(struct desk *d)
 {
-	char bytes[512];
+	char bytes[1024]; /* a packet of a radio is not cut */
 
 	for (int i = 0; i < 16; i++) {
 		ssize_t n = read(d->fd, bytes, sizeof(bytes));
@@ -259,10 +245,11 @@ read_some(struct desk *d)
 static bool
 write_some(struct desk *d)
 {
+	int fd = d->out_fd >= 0 ? d->out_fd : d->fd;
+
 	while (d->out.len) {
-		size_t size =
-		    d->out.len < BUDDY_WRITE_MAX ? d->out.len : BUDDY_WRITE_MAX;
-		ssize_t n = write(d->fd, d->out.at, size);
+		size_t size = d->out.len < d->widest ? d->out.len : d->widest;
+		ssize_t n = write(fd, d->out.at, size);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 			return true;
@@ -277,8 +264,8 @@ write_some(struct desk *d)
 }
 
 /* A device that reads slowly is told the newest when it has read the last. */
-static void
-turn(void *owner)
+void
+desk_turn(void *owner)
 {
 	struct desk *d = owner;
 	struct mono now = loop_now(d->part.loop);
@@ -299,8 +286,14 @@ turn(void *owner)
 		(void)buddy_due(d->b, now, &d->out, &next, hears, d);
 	}
 	if (write_some(d)) {
-		loop_io_want(&d->io, LOOP_READ | (d->out.len ? LOOP_WRITE : 0));
-		loop_timer_arm(&d->timer, d->part.loop, next, turn, d);
+		unsigned more = d->out.len ? LOOP_WRITE : 0;
+
+		if (d->out_fd >= 0) {
+			loop_io_want(&d->out_io, more);
+			more = 0;
+		}
+		loop_io_want(&d->io, LOOP_READ | more);
+		loop_timer_arm(&d->timer, d->part.loop, next, desk_turn, d);
 	}
 }
 
@@ -311,19 +304,58 @@ ready(void *owner, unsigned what)
 
 	(void)what;
 	if (read_some(d) && d->paired) {
-		turn(d);
+		desk_turn(d);
 	}
 }
 
 /* --- the supervisor and core --- */
 
-static void
-break_off(struct wire_peer *peer, const char *what)
+void
+desk_break_off(struct wire_peer *peer, const char *what)
 {
 	struct err why = { 0 };
 
 	(void)err_set(&why, ERR_DENIED, "%s of no form", what);
 	wire_peer_close(peer, &why);
+}
+
+static bool
+carrier_ok(const struct wire_buddy_carrier *in, size_t nfds)
+{
+	bool radio = in->kind == WIRE_CARRIER_RADIO;
+
+	return in->carrier && nfds == (radio ? 2 : 1) &&
+	       (radio ? in->mtu >= 23 : in->mtu == 0) &&
+	       wire_text_ok(in->owner, sizeof(in->owner)) &&
+	       wire_text_ok(in->token, sizeof(in->token));
+}
+
+/* A packet has room for the MTU without the 3 bytes of its head. */
+static size_t
+widest_of(const struct wire_buddy_carrier *in)
+{
+	return in->mtu && in->mtu - 3 < BUDDY_WRITE_MAX ? in->mtu - 3
+	                                                : BUDDY_WRITE_MAX;
+}
+
+/* A device that only listens hangs up on its other end. */
+static void
+writable(void *owner, unsigned what)
+{
+	(void)what;
+	desk_turn(owner);
+}
+
+static int
+open_carrier(struct desk *d, struct err *e)
+{
+	if (loop_io_open(&d->io, d->part.loop, d->fd, ready, d, e)) {
+		return -1;
+	}
+	loop_io_want(&d->io, LOOP_READ);
+	return d->out_fd >= 0 ? loop_io_open(&d->out_io, d->part.loop,
+	                            d->out_fd, writable, d, e)
+	                      : 0;
 }
 
 static void
@@ -334,33 +366,53 @@ take_carrier(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	const struct wire_buddy_carrier *in = record;
 	struct err e = { 0 };
 
-	if (nfds != 1 || !in->carrier ||
-	    !wire_text_ok(in->owner, sizeof(in->owner)) ||
-	    !wire_text_ok(in->token, sizeof(in->token))) {
-		break_off(peer, "BUDDY_CARRIER");
+	if (!carrier_ok(in, nfds)) {
+		desk_break_off(peer, "BUDDY_CARRIER");
 		return;
 	}
 	forget(d);
 	d->given = *in;
 	d->carrier = in->carrier;
-	d->fd = take_fd(&fds[0]);
+	d->widest = widest_of(in);
+	if (nfds == 2) {
+		d->out_fd = take_fd(&fds[0]);
+	}
+	d->fd = take_fd(&fds[nfds - 1]);
 	d->second = loop_now(d->part.loop);
-	if (loop_io_open(&d->io, d->part.loop, d->fd, ready, d, &e)) {
+	if (open_carrier(d, &e)) {
 		lose(d, e.text);
 		return;
 	}
-	loop_io_want(&d->io, LOOP_READ);
 	if (in->token[0]) {
 		loop_timer_arm(&d->timer, d->part.loop,
-		    mono_after(loop_now(d->part.loop), PAIRING_US), turn, d);
+		    mono_after(loop_now(d->part.loop), PAIRING_US), desk_turn,
+		    d);
 		return;
 	}
 	greet(d);
-	turn(d);
+	desk_turn(d);
+}
+
+static void
+take_drop(void *owner, struct wire_peer *peer, const void *record,
+    __attribute__((unused)) int *fds, __attribute__((unused)) size_t nfds)
+{
+	struct desk *d = owner;
+	const struct wire_buddy_drop *in = record;
+
+	(void)peer;
+	if (in->carrier != d->carrier) {
+		return;
+	}
+	if (d->alive) {
+		tell_state(d, false);
+	}
+	forget(d);
 }
 
 static const struct wire_handler supervisor_handlers[] = {
 	{ WIRE_BUDDY_CARRIER, take_carrier },
+	{ WIRE_BUDDY_DROP, take_drop },
 };
 
 static bool
@@ -389,7 +441,7 @@ take_show(void *owner, struct wire_peer *peer, const void *record,
 	struct err e = { 0 };
 
 	if (!show_ok(in)) {
-		break_off(peer, "BUDDY_SHOW");
+		desk_break_off(peer, "BUDDY_SHOW");
 		return;
 	}
 	struct buddy_prompt prompt = {
@@ -421,17 +473,18 @@ take_show(void *owner, struct wire_peer *peer, const void *record,
 		log_err("show", &e);
 		return;
 	}
-	turn(d);
+	desk_turn(d);
 }
 
 static const struct wire_handler core_handlers[] = {
 	{ WIRE_BUDDY_SHOW, take_show },
+	{ WIRE_BUDDY_ORDER, desk_take_order },
 };
 
 int
 main(int argc, char **argv)
 {
-	static struct desk d = { .fd = -1 };
+	static struct desk d = { .fd = -1, .out_fd = -1 };
 	struct err e = { 0 };
 
 	part_begin(&d.part, PART_BUDDY, argc, argv);

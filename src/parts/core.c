@@ -157,6 +157,7 @@ slot_of(struct core *c, enum part part)
 	case PART_SUPERVISOR:
 	case PART_CORE:
 	case PART_AGENT:
+	case PART_RADIO:
 	case PART_COUNT:
 		break;
 	}
@@ -198,6 +199,7 @@ peer_closed(void *owner, struct wire_peer *peer, const struct err *why)
 	case PART_SUPERVISOR:
 	case PART_CORE:
 	case PART_AGENT:
+	case PART_RADIO:
 	case PART_COUNT:
 		break;
 	}

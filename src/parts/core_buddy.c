@@ -19,8 +19,8 @@
 
 #define LOOK_US (CLOCK_SECOND / 20) /* what comes at once is shown at once */
 
-static bool
-heard(const struct core_buddy *b)
+bool
+core_buddy_heard(const struct core_buddy *b)
 {
 	return b->state.alive && b->device.carrier &&
 	       b->state.carrier == b->device.carrier;
@@ -33,7 +33,8 @@ may_decide(const struct core *c)
 
 	for (size_t i = 0; i < c->house.operator_count; i++) {
 		if (strcmp(c->house.operators[i].name, b->device.person) == 0) {
-			return c->buddy && heard(b) && b->device.decides;
+			return c->buddy && core_buddy_heard(b) &&
+			       b->device.decides;
 		}
 	}
 	return false;
@@ -234,7 +235,7 @@ show(struct core *c, uint64_t safe)
 {
 	struct wire_buddy_show now;
 
-	if (!c->buddy || !heard(&c->desk)) {
+	if (!c->buddy || !core_buddy_heard(&c->desk)) {
 		return;
 	}
 	c->desk.safe = safe;
@@ -257,7 +258,7 @@ look(void *owner)
 void
 core_buddy_changed(struct core *c)
 {
-	if (c->buddy && heard(&c->desk) && !c->desk.looking) {
+	if (c->buddy && core_buddy_heard(&c->desk) && !c->desk.looking) {
 		c->desk.looking = true;
 		loop_timer_arm(&c->desk.look, c->part.loop,
 		    mono_after(loop_now(c->part.loop), LOOK_US), look, c);
@@ -281,6 +282,7 @@ core_buddy_gone(struct core *c)
 	memset(&c->desk.shown, 0, sizeof(c->desk.shown));
 	loop_timer_cancel(&c->desk.look);
 	c->desk.looking = false;
+	core_buddy_order_lost(c);
 }
 
 void
@@ -294,6 +296,7 @@ core_buddy_device(void *owner, struct wire_peer *peer, const void *record,
 	must(wire_text_ok(in->device, sizeof(in->device)) &&
 	     wire_text_ok(in->person, sizeof(in->person)));
 	c->desk.device = *in;
+	core_buddy_order_lost(c);
 	memset(&c->desk.shown, 0, sizeof(c->desk.shown));
 	if (in->carrier) {
 		log_line(LOG_INFO, "buddy", "%s, %s%s", in->device,
@@ -318,14 +321,14 @@ take_state(void *owner, struct wire_peer *peer, const void *record,
 {
 	struct core *c = owner;
 	const struct wire_buddy_state *in = record;
-	bool was = heard(&c->desk);
+	bool was = core_buddy_heard(&c->desk);
 
 	if (in->alive > 1 || !wire_text_ok(in->text, sizeof(in->text))) {
 		break_off(peer, "BUDDY_STATE");
 		return;
 	}
 	c->desk.state = *in;
-	if (was != heard(&c->desk)) {
+	if (was != core_buddy_heard(&c->desk)) {
 		memset(&c->desk.shown, 0, sizeof(c->desk.shown));
 		log_line(LOG_INFO, "buddy", "%s",
 		    in->alive ? "the device answers" : "the device is lost");
@@ -389,6 +392,7 @@ take_decision(void *owner, struct wire_peer *peer, const void *record,
 const struct wire_handler core_buddy_handlers[] = {
 	{ WIRE_BUDDY_STATE, take_state },
 	{ WIRE_BUDDY_DECISION, take_decision },
+	{ WIRE_BUDDY_ORDERED, core_buddy_ordered },
 };
 const size_t core_buddy_handler_count = COUNT(core_buddy_handlers);
 
@@ -397,7 +401,8 @@ const size_t core_buddy_handler_count = COUNT(core_buddy_handlers);
 void
 core_buddy_write(const struct core *c, struct json_out *o)
 {
-	static const char *const kinds[] = { "none", "tcp", "serial" };
+	static const char *const kinds[] = { "none", "tcp", "serial",
+		"bluetooth" };
 	const struct core_buddy *b = &c->desk;
 
 	json_out_object(o, "buddy");
@@ -405,9 +410,9 @@ core_buddy_write(const struct core *c, struct json_out *o)
 	    b->device.kind < COUNT(kinds) ? kinds[b->device.kind] : "none");
 	json_out_z(o, "device", b->device.device);
 	json_out_z(o, "operator", b->device.person);
-	json_out_bool(o, "alive", heard(b));
+	json_out_bool(o, "alive", core_buddy_heard(b));
 	json_out_bool(o, "decides", may_decide(c));
-	json_out_z(o, "says", heard(b) ? b->state.text : "");
+	json_out_z(o, "says", core_buddy_heard(b) ? b->state.text : "");
 	json_out_z(o, "shows", b->shown.prompt ? b->shown.id : "");
 	json_out_z(o, "hint", b->shown.prompt ? b->shown.hint : "");
 	json_out_bool(o, "whole", b->shown.prompt && b->shown.whole);
@@ -418,7 +423,27 @@ static bool
 wanted(const struct core *c)
 {
 	return c->house.config.buddy.tcp.len ||
-	       c->house.config.buddy.serial.len;
+	       c->house.config.buddy.serial.len ||
+	       c->house.config.buddy.bluetooth.len;
+}
+
+/* Whose device is whose, whether it is here or not. */
+static void
+write_operators(const struct core *c, struct json_out *o)
+{
+	json_out_array(o, "operators");
+	for (size_t i = 0; i < c->house.config.operator_count; i++) {
+		const struct config_operator *p = &c->house.config.operators[i];
+
+		json_out_object(o, NULL);
+		json_out_str(o, "name", p->name);
+		json_out_str(o, "device", p->buddy);
+		json_out_bool(o, "alive",
+		    core_buddy_heard(&c->desk) &&
+		        str_eq_z(p->name, c->desk.device.person));
+		json_out_end(o, '}');
+	}
+	json_out_end(o, ']');
 }
 
 int
@@ -429,14 +454,16 @@ route_buddy(struct core *c, struct core_ask *ask, struct err *e)
 
 	if (!wanted(c)) {
 		return err_set(e, ERR_MISSING,
-		    "this house has no device: write [buddy] serial or tcp in "
-		    "%s and start it again",
+		    "this house has no device: write [buddy] serial, "
+		    "bluetooth or tcp in %s and start it again",
 		    c->config_file);
 	}
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_bool(&o, "part", c->buddy != NULL);
 	core_buddy_write(c, &o);
+	write_operators(c, &o);
+	core_buddy_order_write(c, &o);
 	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;

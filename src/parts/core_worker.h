@@ -102,6 +102,6 @@ int core_follow(struct core *c, struct arena *a, const struct core_lease *lease,
     const struct json *list, struct queue_finish *f, struct err *e) MUST_CHECK;
 
 /* core_api_work.c: the tasks of this question are claimed. */
-void core_work_claimed(struct core *c, uint64_t ask);
+void core_work_claimed(struct core *c, uint64_t number);
 
 #endif

@@ -85,7 +85,7 @@ part_join(struct part_self *p, const struct wire_handler *from_supervisor,
 	if (!p->supervisor) {
 		part_fail(&e);
 	}
-	if (p->self == PART_CORE) {
+	if (p->self == PART_CORE || p->self == PART_RADIO) {
 		return;
 	}
 	struct wire_end core = {

@@ -7,7 +7,7 @@
  * libexec/handrail/<part> with
  *
  *     fd 3    its channel to the supervisor
- *     fd 4    its channel to core (core itself has none)
+ *     fd 4    its channel to core (core itself and radio have none)
  *     fd 5…   what the part's own page says
  *     argv    `--name value` pairs, no configuration file but core's
  *

@@ -148,6 +148,8 @@ part_ended(void *owner, pid_t pid, int code, int killer)
 	p->peer = NULL;
 	if (p->row->part == PART_BUDDY) {
 		house_buddy_gone(h);
+	} else if (p->row->part == PART_RADIO) {
+		house_radio_gone(h);
 	}
 	if (h->stopping) {
 		if (p->row->part == PART_CORE) {
@@ -220,7 +222,7 @@ take_ready(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		    wire_part_name(p->row->part), ready->text);
 	}
 	announce(h);
-	if (p->row->part == PART_BUDDY) {
+	if (p->row->part == PART_BUDDY || p->row->part == PART_RADIO) {
 		house_buddy_ready(h);
 	}
 }
@@ -248,10 +250,14 @@ static const struct wire_handler handlers[] = {
 	{ WIRE_SANDBOX_READY, take_ready },
 	{ WIRE_BUDDY_READY, take_ready },
 	{ WIRE_BUDDY_LOST, house_buddy_lost },
+	{ WIRE_RADIO_READY, take_ready },
+	{ WIRE_RADIO_CARRIER, house_radio_carrier },
+	{ WIRE_RADIO_LOST, house_radio_lost },
 };
 
 /* A part says one thing to us, that it is ready; buddy another, when what it
- * was given is of no more use.  Those of one part stand together. */
+ * was given is of no more use, and radio what it has for buddy.  Those of one
+ * part stand together. */
 static const struct wire_handler *
 handlers_of(enum part part, size_t *count)
 {

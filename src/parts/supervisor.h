@@ -45,7 +45,7 @@ struct house_row {
 	bool floor; /* its end is everybody's end */
 };
 
-#define HOUSE_PARTS 7
+#define HOUSE_PARTS 8
 
 /* The subordinate range of an ordinary user. */
 struct house_ids {
@@ -64,6 +64,8 @@ struct house_desk {
 	uint64_t carrier; /* the last one that was handed over */
 	bool watching;    /* the listener */
 	bool held;        /* and the part has it */
+	uint64_t ask;     /* the last link that radio was asked for */
+	bool asking;      /* and it has said neither yes nor no */
 	char said[256];   /* why it could not be opened, told once */
 };
 
@@ -90,7 +92,8 @@ struct house {
 	struct loop_signal signals[3];
 	struct loop_timer drain;
 	struct house_desk desk;
-	size_t part_count; /* without the last, buddy, unless it is wanted */
+	size_t
+	    part_count; /* without the last, buddy and radio, unless wanted */
 	struct house_part parts[HOUSE_PARTS];
 };
 
@@ -116,6 +119,28 @@ int house_buddy_open(struct house *h, struct err *e) MUST_CHECK;
 void house_buddy_ready(struct house *h);
 void house_buddy_gone(struct house *h);
 wire_take_fn house_buddy_lost;
+/* What carries a device's bytes, for buddy and core: takes the descriptors, one
+ * or, of a radio, two.  `sure`: nobody else can be this device, so that it
+ * decides in every house; another one only in one that is for trying. */
+struct house_carrier {
+	enum wire_carrier kind;
+	const char *name;
+	bool sure;
+	uint32_t mtu;
+	int fds[2];
+	size_t nfds;
+};
+void house_buddy_hand_over(struct house *h, struct house_carrier *carrier);
+/* It is of no more use: core hears so at once, and it is tried again later. */
+void house_buddy_put_down(struct house *h, int64_t again_us);
+/* Said once, until there is a device again. */
+void house_buddy_say(struct house *h, const char *text);
+struct wire_peer *house_peer(struct house *h, enum part part);
+/* radio.c: the same over Bluetooth, where the part radio opens. */
+void house_radio_ask(struct house *h);
+void house_radio_gone(struct house *h);
+wire_take_fn house_radio_carrier;
+wire_take_fn house_radio_lost;
 /* supervisor.c: the end of a part's channel that stays here. */
 struct wire_peer *house_listen(
     struct house *h, enum part part, int fd, struct err *e);

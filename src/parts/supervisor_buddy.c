@@ -23,8 +23,8 @@
 #define AGAIN_US    CLOCK_SECOND /* until it is opened anew */
 #define TOKEN_BYTES 24
 
-static struct wire_peer *
-peer_of(struct house *h, enum part part)
+struct wire_peer *
+house_peer(struct house *h, enum part part)
 {
 	for (size_t i = 0; i < h->part_count; i++) {
 		if (h->parts[i].row->part == part) {
@@ -37,7 +37,7 @@ peer_of(struct house *h, enum part part)
 static void
 tell_core(struct house *h, const struct wire_buddy_device *device)
 {
-	struct wire_peer *core = peer_of(h, PART_CORE);
+	struct wire_peer *core = house_peer(h, PART_CORE);
 
 	if (core) {
 		wire_send(core, WIRE_BUDDY_DEVICE, device, NULL, 0);
@@ -66,42 +66,43 @@ zone_now(void)
 	return localtime_r(&now, &local) ? (int32_t)local.tm_gmtoff : 0;
 }
 
-/* Takes fd.  `sure`: nobody else can be this device, so that it decides in
- * every house; another one only in one that is for trying. */
-static void
-hand_over(struct house *h, int fd, enum wire_carrier kind, const char *name,
-    bool sure)
+void
+house_buddy_hand_over(struct house *h, struct house_carrier *c)
 {
-	const struct config_operator *person = person_of(h, name);
-	struct wire_peer *part = peer_of(h, PART_BUDDY);
+	const struct config_operator *person = person_of(h, c->name);
+	struct wire_peer *part = house_peer(h, PART_BUDDY);
 	struct wire_buddy_device device = {
 		.carrier = ++h->desk.carrier,
-		.kind = kind,
-		.decides = person && (sure || h->dev),
+		.kind = c->kind,
+		.decides = person && (c->sure || h->dev),
 	};
 	struct wire_buddy_carrier carrier = {
 		.carrier = device.carrier,
-		.kind = kind,
+		.kind = c->kind,
 		.zone = zone_now(),
+		.mtu = c->mtu,
 	};
 
 	if (!part) {
-		(void)close(fd);
+		for (size_t i = 0; i < c->nfds; i++) {
+			(void)close(take_fd(&c->fds[i]));
+		}
 		return;
 	}
-	must(str_copy(device.device, sizeof(device.device), str_of(name)));
+	must(str_copy(device.device, sizeof(device.device), str_of(c->name)));
 	if (person &&
 	    str_copy(device.person, sizeof(device.person), person->name)) {
 		must(str_copy(
 		    carrier.owner, sizeof(carrier.owner), person->name));
 	}
-	if (kind == WIRE_CARRIER_TCP) {
+	if (c->kind == WIRE_CARRIER_TCP) {
 		must(str_copy(carrier.token, sizeof(carrier.token),
 		    buf_str(&h->desk.token)));
 	}
 	h->desk.held = true;
+	h->desk.said[0] = '\0';
 	tell_core(h, &device);
-	wire_send(part, WIRE_BUDDY_CARRIER, &carrier, &fd, 1);
+	wire_send(part, WIRE_BUDDY_CARRIER, &carrier, c->fds, c->nfds);
 	wipe(&carrier, sizeof(carrier));
 }
 
@@ -111,17 +112,21 @@ static void
 caller(void *owner, unsigned ready)
 {
 	struct house *h = owner;
-	int fd;
+	struct house_carrier c = {
+		.kind = WIRE_CARRIER_TCP,
+		.name = "simulator",
+		.nfds = 1,
+	};
 
 	(void)ready;
 	if (h->desk.held) {
 		loop_io_want(&h->desk.io, 0); /* the backlog holds it */
 		return;
 	}
-	fd =
+	c.fds[0] =
 	    accept4(h->desk.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0) {
-		hand_over(h, fd, WIRE_CARRIER_TCP, "simulator", false);
+	if (c.fds[0] >= 0) {
+		house_buddy_hand_over(h, &c);
 		loop_io_want(&h->desk.io, 0);
 	}
 }
@@ -174,9 +179,13 @@ open_serial(struct house *h, struct err *e)
 	auto_close int fd =
 	    open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	char name[WIRE_DEVICE_MAX] = "tty";
+	struct house_carrier c = {
+		.kind = WIRE_CARRIER_SERIAL,
+		.name = name,
+		.nfds = 1,
+	};
 	struct err none = { 0 };
 	struct stat st;
-	bool sure;
 
 	if (fd < 0) {
 		return err_sys(e, "cannot open %s", path);
@@ -187,10 +196,21 @@ open_serial(struct house *h, struct err *e)
 	if (make_raw(fd, path, e)) {
 		return -1;
 	}
-	sure = roles_usb_device("/sys", major(st.st_rdev), minor(st.st_rdev),
-	           name, sizeof(name), &none) == 0;
-	hand_over(h, take_fd(&fd), WIRE_CARRIER_SERIAL, name, sure);
+	c.sure = roles_usb_device("/sys", major(st.st_rdev), minor(st.st_rdev),
+	             name, sizeof(name), &none) == 0;
+	c.fds[0] = take_fd(&fd);
+	house_buddy_hand_over(h, &c);
 	return 0;
+}
+
+void
+house_buddy_say(struct house *h, const char *text)
+{
+	if (strcmp(h->desk.said, text) != 0) {
+		log_line(LOG_ERROR, "buddy", "%s", text);
+		(void)str_copy(
+		    h->desk.said, sizeof(h->desk.said), str_of(text));
+	}
 }
 
 static void
@@ -198,34 +218,29 @@ try_again(void *owner)
 {
 	struct house *h = owner;
 	struct err e = { 0 };
-	bool told;
 
-	if (h->desk.held || !peer_of(h, PART_BUDDY)) {
+	if (h->desk.held || !house_peer(h, PART_BUDDY)) {
 		return;
 	}
 	if (h->config.buddy.tcp.len) {
 		watch_callers(h);
 		return;
 	}
-	arena_clear(&h->desk.arena);
-	if (open_serial(h, &e) == 0) {
-		h->desk.said[0] = '\0';
+	if (h->config.buddy.bluetooth.len) {
+		house_radio_ask(h);
 		return;
 	}
-	told = strcmp(h->desk.said, e.text) == 0;
-	if (!told) {
-		log_err("buddy", &e);
-		(void)str_copy(
-		    h->desk.said, sizeof(h->desk.said), str_of(e.text));
+	arena_clear(&h->desk.arena);
+	if (open_serial(h, &e)) {
+		house_buddy_say(h, e.text);
+		house_buddy_put_down(h, AGAIN_US);
 	}
-	loop_timer_arm(&h->desk.again, h->self.loop,
-	    mono_after(loop_now(h->self.loop), AGAIN_US), try_again, h);
 }
 
 /* --- what the part says, and how it goes --- */
 
 static void
-put_down(struct house *h)
+nobody(struct house *h)
 {
 	struct wire_buddy_device none = { 0 };
 
@@ -233,6 +248,14 @@ put_down(struct house *h)
 		h->desk.held = false;
 		tell_core(h, &none);
 	}
+}
+
+void
+house_buddy_put_down(struct house *h, int64_t again_us)
+{
+	nobody(h);
+	loop_timer_arm(&h->desk.again, h->self.loop,
+	    mono_after(loop_now(h->self.loop), again_us), try_again, h);
 }
 
 void
@@ -252,9 +275,7 @@ house_buddy_lost(void *owner, struct wire_peer *peer, const void *record,
 		return;
 	}
 	log_line(LOG_INFO, "buddy", "the device is gone: %s", lost->text);
-	put_down(h);
-	loop_timer_arm(&h->desk.again, h->self.loop,
-	    mono_after(loop_now(h->self.loop), AGAIN_US), try_again, h);
+	house_buddy_put_down(h, AGAIN_US);
 }
 
 void
@@ -269,7 +290,7 @@ house_buddy_gone(struct house *h)
 	loop_timer_cancel(&h->desk.again);
 	loop_io_close(&h->desk.io);
 	h->desk.watching = false;
-	put_down(h);
+	nobody(h);
 }
 
 /* --- the start --- */
@@ -340,11 +361,16 @@ house_buddy_open(struct house *h, struct err *e)
 {
 	h->desk.listener = -1;
 	h->part_count = HOUSE_PARTS;
-	if (!h->config.buddy.serial.len && !h->config.buddy.tcp.len) {
-		h->part_count--; /* it is the last of them */
+	must(h->parts[HOUSE_PARTS - 2].row->part == PART_BUDDY &&
+	     h->parts[HOUSE_PARTS - 1].row->part == PART_RADIO);
+	if (!h->config.buddy.bluetooth.len) {
+		h->part_count--;
+	}
+	if (!h->config.buddy.serial.len && !h->config.buddy.tcp.len &&
+	    !h->config.buddy.bluetooth.len) {
+		h->part_count--;
 		return 0;
 	}
-	must(h->parts[HOUSE_PARTS - 1].row->part == PART_BUDDY);
 	return h->config.buddy.tcp.len &&
 	               (pairing_token(h, e) || listen_simulator(h, e))
 	           ? -1

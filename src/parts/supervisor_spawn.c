@@ -27,6 +27,7 @@ const struct house_row house_rows[HOUSE_PARTS] = {
 	{ PART_EGRESS, "egress", WIRE_EGRESS_READY, false },
 	{ PART_API, "api", WIRE_API_READY, false },
 	{ PART_BUDDY, "buddy", WIRE_BUDDY_READY, false }, /* if there is one */
+	{ PART_RADIO, "radio", WIRE_RADIO_READY, false }, /* over Bluetooth */
 };
 
 struct command {
@@ -101,6 +102,7 @@ add_own(struct command *c, struct house *h, const struct house_row *row)
 	case PART_RESOLVER:
 	case PART_AGENT:
 	case PART_BUDDY:
+	case PART_RADIO:
 	case PART_COUNT:
 		break;
 	}
@@ -233,6 +235,7 @@ house_spawn(struct house *h, struct house_part *p, struct err *e)
 	auto_close int core = -1;
 	int mine[2] = { -1, -1 };
 	bool is_core = p->row->part == PART_CORE;
+	bool speaks_to_core = !is_core && p->row->part != PART_RADIO;
 	bool is_api = p->row->part == PART_API;
 	int pair[2];
 
@@ -242,7 +245,7 @@ house_spawn(struct house *h, struct house_part *p, struct err *e)
 	}
 	mine[0] = pair[0];
 	up = pair[1];
-	if (!is_core) {
+	if (speaks_to_core) {
 		if (wire_pair(pair, e)) {
 			(void)close(mine[0]);
 			return -1;
@@ -269,7 +272,7 @@ house_spawn(struct house *h, struct house_part *p, struct err *e)
 		p->pid = 0;
 		return -1;
 	}
-	if (!is_core) {
+	if (speaks_to_core) {
 		tell_core(h, p, mine[1]);
 	}
 	return 0;

@@ -172,7 +172,10 @@ proxy_place_masked(struct arena *a, struct str path)
 		if (!str_eq(str_sub(out, i, mark.len), mark)) {
 			continue;
 		}
-		for (i += mark.len; i < out.len && hex_digit(at[i]) >= 0; i++) {
+		/* Digits that are encoded once more end it no sooner. */
+		for (i += mark.len;
+		     i < out.len && (hex_digit(at[i]) >= 0 || at[i] == '%');
+		     i++) {
 			at[i] = 'x';
 		}
 	}

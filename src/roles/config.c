@@ -188,9 +188,16 @@ check_buddy(struct loading *l, const struct json *where)
 {
 	const struct config_buddy *b = &l->out->buddy;
 
-	if (b->tcp.len && b->serial.len) {
+	if ((b->tcp.len > 0) + (b->serial.len > 0) + (b->bluetooth.len > 0) >
+	    1) {
 		return table_err(l->reader.file, where, l->e,
-		    "[buddy]: serial or tcp, one device a house");
+		    "[buddy]: serial, tcp or bluetooth, one device a house");
+	}
+	if (b->bluetooth.len && !is_radio(b->bluetooth)) {
+		return table_err(l->reader.file, json_get(where, "bluetooth"),
+		    l->e,
+		    "bluetooth: expected an address AA:BB:CC:DD:EE:FF; "
+		    "`handrail buddy pair` shows it");
 	}
 	if (b->serial.len && !str_starts(b->serial, STR("/dev/"))) {
 		return table_err(l->reader.file, json_get(where, "serial"),

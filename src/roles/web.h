@@ -19,9 +19,10 @@ struct config_notify {
 	struct str ca;
 };
 
-struct config_buddy { /* both empty: no device; never both given */
+struct config_buddy { /* all empty: no device; never two given */
 	struct str serial;
 	struct str tcp;
+	struct str bluetooth;
 };
 
 #endif

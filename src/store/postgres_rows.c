@@ -78,30 +78,39 @@ by_place(const void *a, const void *b)
 	return row_order((*one)->space, (*one)->key, *other);
 }
 
+/* Of this walk, and nothing newer stands behind it. */
+static bool
+is_told(struct postgres *p, const struct rows_walk *walk,
+    const struct batch_row *row)
+{
+	return (!walk->space.len || str_eq(row->space, walk->space)) &&
+	       str_starts(row->key, walk->prefix) &&
+	       batch_row_find(p, row->space, row->key) == row;
+}
+
 static void
-gather_own(struct postgres *p, struct rows_walk *walk)
+gather_batch(struct postgres *p, const struct batch *b, struct rows_walk *walk)
 {
 	struct own_rows *own = &walk->own;
 
-	for (unsigned i = 0; i <= p->flights; i++) {
-		const struct batch *b = batch_at(p, i);
-
-		for (size_t n = 0; n < b->row_count; n++) {
-			const struct batch_row *row = &b->rows[n];
-
-			if ((walk->space.len &&
-			        !str_eq(row->space, walk->space)) ||
-			    !str_starts(row->key, walk->prefix) ||
-			    batch_row_find(p, row->space, row->key) != row) {
-				continue;
-			}
+	for (size_t i = 0; i < b->row_count; i++) {
+		if (is_told(p, walk, &b->rows[i])) {
 			own->at = array_grow((void *)own->at, own->count,
-			    &own->room, sizeof(*own->at));
-			own->at[own->count++] = row;
+			    &own->room, sizeof(void *));
+			own->at[own->count++] = &b->rows[i];
 		}
 	}
-	if (own->count) {
-		qsort((void *)own->at, own->count, sizeof(*own->at), by_place);
+}
+
+static void
+gather_own(struct postgres *p, struct rows_walk *walk)
+{
+	for (unsigned i = 0; i <= p->flights; i++) {
+		gather_batch(p, batch_at(p, i), walk);
+	}
+	if (walk->own.count) {
+		qsort((void *)walk->own.at, walk->own.count, sizeof(void *),
+		    by_place);
 	}
 }
 

@@ -3,7 +3,7 @@
 
 #define NAME "handrail-log"
 /* SQLite's VFS for Unix writes no more than 128 KiB at once: 31 frames. */
-#define GATHERED_MAX (31 * (24 + 4096))
+#define GATHERED_MAX ((size_t)31 * (24 + 4096))
 
 struct log_file {
 	sqlite3_file base;

@@ -11,17 +11,23 @@
 
 #include "base/base.h"
 
-enum wire_carrier { WIRE_CARRIER_TCP = 1, WIRE_CARRIER_SERIAL = 2 };
+enum wire_carrier {
+	WIRE_CARRIER_TCP = 1,
+	WIRE_CARRIER_SERIAL = 2,
+	WIRE_CARRIER_RADIO = 3,
+};
 
 #define WIRE_DEVICE_MAX  160
 #define WIRE_PERSON_MAX  64
 #define WIRE_PAIRING_MAX 64
 
-/* fds: [descriptor]. */
+/* fds: [descriptor]; of a radio [to the device, from it], packets both. */
 struct wire_buddy_carrier {
 	uint64_t carrier;
 	uint32_t kind; /* enum wire_carrier */
 	int32_t zone;  /* seconds east of UTC */
+	uint32_t mtu; /* of a radio, 23 and more: a packet has 3 less; else 0 */
+	uint32_t spare;
 	char owner[WIRE_PERSON_MAX];
 	char token[WIRE_PAIRING_MAX]; /* first line of it; "": none is asked */
 };
@@ -30,6 +36,31 @@ struct wire_buddy_carrier {
  * no token, or was silent for too long. */
 struct wire_buddy_lost {
 	uint64_t carrier;
+	char text[WIRE_TEXT_MAX];
+};
+
+/* It is the device's no more (its bond is gone): nothing is said or heard. */
+struct wire_buddy_drop {
+	uint64_t carrier;
+};
+
+#define WIRE_RADIO_MAX 18 /* AA:BB:CC:DD:EE:FF and its end */
+
+/* To radio: a link to this device, or to say why not; `ask` comes back. */
+struct wire_radio_open {
+	uint64_t ask;
+	char address[24]; /* WIRE_RADIO_MAX count; without holes */
+};
+
+/* fds: [to the device, from it].  A LOST follows it when the link ends. */
+struct wire_radio_carrier {
+	uint64_t ask;
+	uint32_t mtu;
+	uint32_t spare;
+};
+
+struct wire_radio_lost {
+	uint64_t ask;
 	char text[WIRE_TEXT_MAX];
 };
 
@@ -69,6 +100,32 @@ struct wire_buddy_state {
 	uint64_t carrier;
 	uint32_t alive;
 	char text[WIRE_TEXT_MAX];
+};
+
+enum wire_buddy_word {
+	WIRE_BUDDY_NAME = 1,
+	WIRE_BUDDY_UNPAIR = 2,
+	WIRE_BUDDY_PUSH = 3,
+};
+
+#define WIRE_BUDDY_FOLDER_MAX 2000000 /* bytes of a packed folder */
+
+/* Something that the device shall do; one at a time, BUDDY_ORDERED ends it.
+ * name: the new one, or that of the folder.  fds: of a PUSH [packed folder]:
+ * per file its name, NUL, its length in 4 bytes (little-endian), its bytes. */
+struct wire_buddy_order {
+	uint64_t carrier;
+	uint64_t order;
+	uint32_t word; /* enum wire_buddy_word */
+	uint32_t spare;
+	char name[72];
+};
+
+struct wire_buddy_ordered {
+	uint64_t order;
+	uint32_t done;
+	uint32_t spare;
+	char text[WIRE_TEXT_MAX]; /* why not */
 };
 
 struct wire_buddy_decision {

@@ -6,217 +6,17 @@ scripts that speak the protocol, well and badly; no radio and no real device
 has a part in it."""
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
 import termios
+import threading
 import time
-import tty
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from house import *  # noqa: E402,F403
+from desk import *  # noqa: E402,F403
 from web_page import Page, Stream  # noqa: E402
-
-GATES = """\
-[defaults]
-unmatched = "allow"
-
-[gate.spend]
-match   = { tool = "pay" }
-require = "operator"
-surface = "buddy | cli"
-hint    = "{{vendor}} ${{amount}}"
-
-[gate.only]
-match   = { tool = "sign" }
-require = "operator"
-surface = "buddy"
-hint    = "sign {{what}}"
-
-[gate.both]
-match   = { tool = "launch" }
-require = "two_operators"
-surface = "buddy | cli"
-
-[gate.page]
-match   = { tool = "browse" }
-require = "operator"
-surface = "web | buddy"
-
-[gate.later]
-match   = { tool = "late" }
-require = "operator"
-surface = "cli | buddy"
-"""
-
-
-def tool(name, *args):
-    text = '[tool.%s]\ndescription = "x"\naction = "purchase"\n' % name
-    text += '[tool.%s.input]\ntype = "object"\n' % name
-    for a in args:
-        text += 'properties.%s = { type = ["string", "number"] }\n' % a
-    return text + '[tool.%s.run]\nexec = ["/bin/true"]\n' % name
-
-
-FINANCE = {
-    'role.toml': ROLE.replace(
-        '["shell"]', '["shell", "pay", "sign", "launch", "late", "browse"]'),
-    'gates.toml': GATES,
-    'mcp/server.toml': SERVER + tool('pay', 'vendor', 'amount') +
-    tool('sign', 'what') + tool('launch') + tool('late') + tool('browse'),
-}
-TCP = '[buddy]\ntcp = "127.0.0.1:%d"\n'
-SECOND = ('[operator.second]\nuid = 65533\n'
-          '[operator.reader]\nuid = 65532\nweb = "read"\n')
-
-
-def step(name, **args):
-    return {'id': 'step', 'tool': name, 'args': args}
-
-
-FINISH = {'id': 'end', 'tool': 'finish', 'args': {}}
-
-
-class Desk(House):
-    """A house with a door for a simulator, which is the tester's device."""
-
-    def __init__(self, carrier=None, device='simulator', **more):
-        self.door = free_port()
-        config = (carrier or TCP % self.door) + SECOND
-        super().__init__({'finance': FINANCE}, config=config, **more)
-        with open(self.config) as f:
-            text = f.read()
-        write(self.config, text.replace('[operator.tester]\n',
-              '[operator.tester]\nbuddy = "%s"\n' % device) if device
-              else text)
-
-    def up(self, dev=True):
-        self.start(args=('--dev',) if dev else ())
-        return self
-
-    def pairing(self):
-        with open(os.path.join(self.state, 'buddy.token')) as f:
-            return f.read()
-
-    def ask_for(self, name, **args):
-        """A task that waits for a person; the task and the wait."""
-        before = {w['id'] for w in self.waits()}
-        task = self.dispatch([step(name, **args), FINISH], queue='finance')
-        return task, until(lambda: [w for w in self.waits()
-                                    if w['id'] not in before], 15,
-                           'nothing waits')[0]
-
-    def wait(self, id):
-        if not isinstance(id, str):
-            return super().wait(id)
-        waits = self.get('/api/waits?all=1').json['waits']
-        return [w for w in waits if w['id'] == id][0]
-
-    def open(self, id):
-        return self.wait(id)['state'] == 'open'
-
-    def device(self):
-        return self.get('/api/buddy').json['buddy']
-
-    def part(self):
-        table = processes()
-        return [pid for pid, (parent, name) in table.items()
-                if parent == self.process.pid and name == 'buddy']
-
-
-class Device:
-    """The other end: reads lines, answers commands, keeps the last picture."""
-
-    def __init__(self, fd, close, quiet=False):
-        self.fd, self.close_all, self.quiet = fd, close, quiet
-        self.bytes, self.beats, self.lines = b'', [], []
-        self.longest = 0
-
-    def send(self, line, pieces=None):
-        data = (json.dumps(line) if isinstance(line, dict) else line) + '\n'
-        data = data.encode()
-        size = pieces or len(data)
-        for i in range(0, len(data), size):
-            os.write(self.fd, data[i:i + size])
-            if pieces:
-                time.sleep(0.001)
-
-    def take(self, line):
-        self.longest = max(self.longest, len(line) + 1)
-        said = json.loads(line)
-        self.lines.append(said)
-        if 'total' in said:
-            self.beats.append(said)
-        elif said.get('cmd') and not self.quiet:
-            self.send({'ack': said['cmd'], 'ok': True, 'n': 0, 'data': {
-                'name': 'Claude-7F3A', 'sec': False, 'bat': {'pct': 81}}})
-
-    def pump(self, seconds=0.02):
-        """What has come; False at the end of it."""
-        end = time.monotonic() + seconds
-        while select.select([self.fd], [], [],
-                            max(0, end - time.monotonic()))[0]:
-            try:
-                data = os.read(self.fd, 4096)
-            except OSError:
-                return False
-            if not data:
-                return False
-            self.bytes += data
-            while b'\n' in self.bytes:
-                line, self.bytes = self.bytes.split(b'\n', 1)
-                self.take(line)
-        return True
-
-    def prompt(self):
-        self.pump()
-        return self.beats[-1].get('prompt') if self.beats else None
-
-    def shows(self, wait, seconds=10):
-        def there():
-            p = self.prompt()
-            return p if p and p['id'] == wait['id'] else None
-        return until(there, seconds, 'not shown: %s; %r' % (
-            wait['id'], self.beats[-1:]))
-
-    def shows_none(self, seconds=10):
-        until(lambda: not self.prompt() and self.beats, seconds,
-              'it shows %r' % self.prompt())
-
-    def say(self, id, decision, **more):
-        self.send({'cmd': 'permission', 'id': id, 'decision': decision}, **more)
-
-    def ended(self, seconds=10):
-        until(lambda: not self.pump(), seconds, 'it was not hung up')
-
-    def close(self):
-        self.close_all()
-
-
-def call(h, token=None, quiet=False):
-    """A device over TCP, as soon as the house takes one."""
-    s = socket.create_connection(('127.0.0.1', h.door))
-    d = Device(s.fileno(), s.close, quiet)
-    d.socket = s
-    d.send((h.pairing() if token is None else token).strip())
-    return d
-
-
-def connected(h, **more):
-    d = call(h, **more)
-    until(lambda: d.pump() and h.device()['alive'], 10, 'not alive')
-    return d
-
-
-def serial():
-    master, slave = os.openpty()
-    tty.setraw(master)
-    path = os.ttyname(slave)
-    os.close(slave)
-    return Device(master, lambda: os.close(master)), path
-
 
 HOUSE = None
 
@@ -538,6 +338,98 @@ def a_device_that_reads_late_ends_at_the_newest():
     d.close()
 
 
+def told(h, d, *args):
+    """A command that tells the device something, while it listens."""
+    done = []
+    t = threading.Thread(target=lambda: done.append(h.cli('buddy', *args)))
+    t.start()
+    until(lambda: not t.is_alive() or not d.pump(), 60, 'no end of it')
+    t.join()
+    return done[0]
+
+
+@test
+def an_operator_names_the_device_and_gives_it_a_folder():
+    h = house()
+    d = connected(h)
+    a = told(h, d, 'name', 'Desk')
+    need(a.code == 0 and d.name == 'Desk', a, d.name)
+    order = h.get('/api/buddy').json['order']
+    need(order['state'] == 'done' and order['word'] == 'name' and
+         order['by'] == 'tester', order)
+    folder = os.path.join(h.folder, 'cat')
+    files = {'manifest.json': b'{}', 'a.gif': bytes(range(256)) * 4,
+             'empty': b''}
+    for name, data in files.items():
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, name), 'wb') as f:
+            f.write(data)
+    a = told(h, d, 'push', folder + '/')
+    need(a.code == 0 and d.kept == files, a, d.lines[-5:])
+    need({'cmd': 'char_begin', 'name': 'cat', 'total': 1026} in d.lines,
+         [x for x in d.lines if x.get('cmd') == 'char_begin'])
+    a = told(h, d, 'push', folder, '--as', 'tom', '--json')
+    need(a.json['state'] == 'done' and d.lines[-1] and
+         {'cmd': 'char_begin', 'name': 'tom', 'total': 1026} in d.lines, a)
+    write(os.path.join(folder, '.hidden'), 'x')
+    a = told(h, d, 'push', folder)
+    need(a.code == 1 and '.hidden' in a.err, a)
+    os.unlink(os.path.join(folder, '.hidden'))
+    d.refuses = ('unpair', 'chunk')
+    a = told(h, d, 'unpair')
+    need(a.code == 1 and 'refused' in a.err, a)
+    a = told(h, d, 'push', folder)
+    need(a.code == 1 and 'refused' in a.err, a)
+    d.refuses = ()
+    a = told(h, d, 'unpair')
+    need(a.code == 0 and {'cmd': 'unpair'} in d.lines, a)
+    need(told(h, d, 'push', folder + '/none').code == 1, 'no such folder')
+    d.close()
+
+
+@test
+def only_its_own_operator_tells_a_device_something_one_thing_at_a_time():
+    with Desk() as h:
+        with open(h.config) as f:
+            text = f.read()
+        write(h.config, text.replace('buddy = "simulator"\n', '').replace(
+            '[operator.second]\n', '[operator.second]\n'
+            'buddy = "simulator"\n'))
+        h.up()
+        a = h.cli('buddy', 'name', 'Desk')
+        need(a.code == 3 and 'no device answers' in a.err, a)
+        d = connected(h)
+        text = h.ok('buddy', 'list').out
+        need('second           simulator, alive' in text and
+             'tester           no device' in text, text)
+        a = h.cli('buddy', 'name', 'Desk')
+        need(a.code == 1 and "second's" in a.err, a)
+        need(d.pump(0.2) and d.name == 'Claude-7F3A', d.name)
+        d.close()
+    h = house()
+    d = connected(h)
+    d.quiet = True  # it never answers the next
+    need(h.post('/api/buddy/name', {'name': 'One'}).code == 202, 'told')
+    a = h.post('/api/buddy/unpair', {})
+    need(a.code == 409 and 'name' in a.out, a)
+    for body in ({}, {'name': ''}, {'name': 'x' * 65}, {'name': 7}):
+        need(h.post('/api/buddy/name', body).code in (400, 409), body)
+    d.close()
+    until(lambda: h.get('/api/buddy').json['order']['state'] == 'failed', 60,
+          'it still goes')
+    for target, body in (('name', {'name': 'x'}), ('unpair', {}),
+                         ('push', {'name': 'x', 'files': []})):
+        a = h.post('/api/buddy/' + target, body, tcp=True)
+        need(a.code == 403, 'from a network', a)
+    d = connected(h)
+    for files in (None, [], [{}], [{'name': 'a'}], 'a',
+                  [{'name': 'a', 'data': '*'}],
+                  [{'name': 'a\0b', 'data': ''}]):
+        a = h.post('/api/buddy/push', {'name': 'x', 'files': files})
+        need(a.code == 400, files, a)
+    d.close()
+
+
 @test
 def I14_without_dev_a_simulator_shows_and_decides_nothing():
     with Desk() as h:
@@ -592,6 +484,19 @@ def a_serial_line_carries_it_too():
         need(h.open(w['id']), 'decided by a loss')
         need(h.say(w, 'approve').code == 200, 'approve')
         need(h.outcome(task)['state'] == 'completed', h.task(task))
+
+
+@test
+def a_serial_device_is_judged_as_any_other():
+    d, path = serial()
+    with Desk(carrier='[buddy]\nserial = "%s"\n' % path, device='tty') as h:
+        if os.getuid() == 0:
+            os.chmod(path, 0o600)
+        d.quiet = True
+        h.up()
+        until(lambda: d.pump() and d.lines, 60, 'it is told nothing')
+        judged(h, d)
+        d.close()
 
 
 class Puppet:

@@ -35,11 +35,25 @@ description = "Send a payment"
 action      = "read"
 [tool.send.input]
 type = "object"
-required = ["to"]
+required = ["to", "amount"]
 properties.to = { type = "string", pattern = "^[a-z]+$" }
+properties.amount = { type = "integer" }
 [tool.send.run.http]
 method = "POST"
 url    = "https://pay.test/echo/{{to}}"
+body   = { amount = "{{amount}}" }
+
+[tool.pay]
+description = "Pay, in a sandbox of its own"
+action      = "purchase"
+[tool.pay.input]
+type = "object"
+[tool.pay.run]
+exec = ["/bin/sh", "-c", '''for n in 1 2 3 4 5 6 7 8 9; do
+    curl -sS -d a=1 https://pay.test/only/one | tee /tmp/said
+    grep -q approval_required /tmp/said || break
+    sleep 1
+done''']
 """
 # Asks until it is let through or refused for good, and says what it heard.
 ASKS = r'''
@@ -69,7 +83,7 @@ class World:
         shutil.copy(os.path.join(self.folder, 'ca.pem'), self.path('ca.pem'))
         self.house.role_file('helper', 'mcp/server.toml', SENDER)
         self.house.role_file('helper', 'role.toml', ROLE.replace(
-            '["shell"]', '["shell", "send"]').replace('turns = 20', 'turns = 60'))
+            '["shell"]', '["shell", "send", "pay"]').replace('turns = 20', 'turns = 60'))
         self.house.role_file('helper', 'gates.toml', self.gates())
         self.house.start()
 
@@ -81,7 +95,7 @@ class World:
                              ca=self.path('ca.pem'))
 
     def gates(self, match='host = "pay.test", method = "POST"', require='operator', more=''):
-        return GATES + self.rule('pay') + self.rule('free') + \
+        return GATES + self.rule('pay') + 'own_credentials = true\n' + self.rule('free') + \
             GATE.format(name='pay', match=match, require=require) + more
 
     def reload(self, text):
@@ -211,18 +225,20 @@ def what_differs_from_what_was_allowed_is_another_question():
                  "ask -d amount=5 'https://pay.test/./echo/%6eear?a=1'; cat /work/said; echo")
     first = asked(task)
     h.ok('approve', first['id'])
-    wait = until(lambda: [x for x in h.waits() if x['id'] != first['id'] and
-                          len(h.waits()) >= 5], 60, h.waits())
     # The last of them is what is waited for.
-    right = until(lambda: [x for x in h.waits() if x['hint'].endswith('/echo/near') and
-                           x['asked'] == max(y['asked'] for y in h.waits())], 60, wait)[0]
+    run = h.task(task)['runs'][0]['run']
+
+    def all_of_them():
+        waits = [x for x in h.waits() if x['run'] == run and x['id'] != first['id']]
+        return waits if len(waits) == len(NEAR) + 1 else None
+    right = max(until(all_of_them, 60, 'not as many are asked'), key=lambda x: x['asked'])
+    need(right['hint'].endswith('/echo/near'), right)
     h.ok('approve', right['id'])
     out = said(task)
     told = [json.loads(x) for x in out.split('\n') if x.startswith('{"error"')]
     ids = [x.get('id') for x in told]
-    need([x['error'] for x in told] == ['approval_required'] * 5 + ['denied'] +
-         ['approval_required'], out)
-    need(right['id'] not in ids and len(set(ids[:5])) == 5, ids)
+    need([x['error'] for x in told] == ['approval_required'] * 7, out)
+    need(right['id'] not in ids and len(set(ids[:6])) == 6, ids)
     need(arrived(b'POST /echo/near?a=1 ') == 1 and arrived(b'amount=6') == 0 and
          arrived(b'/echo/near?a=2') == 0, w.origin.got[-900:])
 
@@ -278,11 +294,12 @@ def two_operators_must_both_allow_it_and_no_time_is_a_no():
 def a_tool_of_the_house_is_held_like_a_sandbox():
     w, h = world(), world().house
 
-    def send(id):
-        return {'id': id, 'tool': 'send', 'args': {'to': 'anna'}, 'on_error': 'continue'}
+    def send(id, amount=5):
+        return {'id': id, 'tool': 'send', 'args': {'to': 'anna', 'amount': amount},
+                'on_error': 'continue'}
     task = h.dispatch([send('a'), shell(
         'for n in $(seq 600); do [ -e /work/go ] && break; sleep 0.1; done', id='b'),
-        send('c'), send('d'), {'id': 'end', 'tool': 'finish', 'args': {}}])
+        send('o', 6), send('c'), send('d'), {'id': 'end', 'tool': 'finish', 'args': {}}])
     wait = asked(task)
     need(wait['hint'] == 'POST pay.test/echo/anna', wait)
     need(not arrived(b'/echo/anna'))
@@ -292,10 +309,80 @@ def a_tool_of_the_house_is_held_like_a_sandbox():
     h.outcome(task, 60)
     ends = [(e['body']['end'], json.dumps(e['body'])) for e in h.events(task)
             if e['kind'] == 'call_settled' and e['body']['tool'] == 'send']
-    need([e[0] for e in ends] == ['denied', 'ok', 'denied'] or
-         [e[0] == 'ok' for e in ends] == [False, True, False], ends)
-    need(wait['id'] in ends[0][1] and 'w-' in ends[2][1], ends)
-    need(arrived(b'POST /echo/anna ') == 1, w.origin.got[-300:])
+    need([e[0] == 'ok' for e in ends] == [False, False, True, False], ends)
+    need(wait['id'] in ends[0][1] and wait['id'] not in ends[1][1] and 'w-' in ends[1][1] and
+         'w-' in ends[3][1], ends)
+    need(arrived(b'POST /echo/anna ') == 1 and arrived(b'{"amount":5}') == 1,
+         w.origin.got[-300:])
+
+
+ONLY = """
+[egress.only]
+match    = {{ host = "pay.test", path = "/only/**" }}
+upstream = "127.0.0.1:{port}"
+ca       = "{ca}"
+only_for = ["pay"]
+"""
+CALL = """
+[gate.call]
+match   = { tool = "pay" }
+require = "operator"
+"""
+
+
+@test
+def a_call_that_a_person_allowed_is_not_asked_about_again():
+    w, h = world(), world().house
+    only = ONLY.format(port=w.origin.port, ca=w.path('ca.pem'))
+    held = 'host = "pay.test"'
+    w.reload(w.gates(match=held, more=only + CALL))
+    plan = [{'id': 'p', 'tool': 'pay', 'args': {}, 'on_error': 'continue'},
+            {'id': 'end', 'tool': 'finish', 'args': {}}]
+    try:
+        task = h.dispatch(plan)
+        wait = asked(task)
+        need(wait['tool'] == 'pay', wait)
+        h.ok('approve', wait['id'])
+        h.outcome(task, 60)
+        need(arrived(b'POST /only/one ') == 1 and kinds(task).count('wait_put') == 1 and
+             'request_asked' not in kinds(task), kinds(task))
+        body = [e['body'] for e in h.events(task) if e['kind'] == 'request_intent'][0]
+        need(body['call_approved'] and body['policy'] == 'allow', body)
+        # Nobody was asked about this call: then about what it sends.
+        w.reload(w.gates(match=held, more=only))
+        task = h.dispatch(plan)
+        wait = asked(task)
+        need(wait['tool'] == 'http:POST' and arrived(b'POST /only/one ') == 1, wait)
+        h.ok('deny', wait['id'], '--reason', 'no')
+        h.outcome(task, 60)
+        need(h.read('audit', 'verify', '--decisions')['decisions']['differ'] == 0)
+    finally:
+        w.reload(w.gates())
+
+
+@test
+def a_word_about_a_request_wakes_no_run_that_waits_for_another():
+    w, h = world(), world().house
+    only = ONLY.format(port=w.origin.port, ca=w.path('ca.pem'))
+    w.reload(w.gates(match='host = "pay.test"', more=only + CALL))
+    try:
+        task = h.dispatch([shell(ASKS + 'ask -d a=1 https://pay.test/echo/park'),
+                           {'id': 'p', 'tool': 'pay', 'args': {}, 'on_error': 'continue'},
+                           {'id': 'end', 'tool': 'finish', 'args': {}}])
+        request = asked(task)
+        need(request['tool'] == 'http:POST', request)
+        call = asked(task, (request['id'],))
+        until(lambda: 'run_parked' in kinds(task), 60)
+        h.ok('stop', task)
+        h.ok('resume', task)
+        h.ok('approve', request['id'])
+        need('run_resumed' not in kinds(task) and call['id'] in [x['id'] for x in h.waits()],
+             kinds(task))
+        h.ok('approve', call['id'])
+        need(h.outcome(task, 60)['state'] == 'completed', h.task(task))
+        need(kinds(task).count('run_parked') == 1, kinds(task))
+    finally:
+        w.reload(w.gates())
 
 
 @test

@@ -256,7 +256,7 @@ class House:
         parts = os.path.join(build, 'src', 'parts')
         libexec = os.path.join(self.folder, 'libexec', 'handrail')
         os.makedirs(libexec)
-        for name in PARTS + ('supervisor', 'agent', 'buddy'):
+        for name in PARTS + ('supervisor', 'agent', 'buddy', 'radio'):
             put = shutil.copy if name in programs else os.symlink
             put(programs.get(name) or os.path.join(parts, name),
                 os.path.join(libexec, name))

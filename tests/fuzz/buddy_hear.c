@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The input is what a device says, in two pieces; a decision is heard at most
- * once, and only for what is shown; the split changes nothing. */
+/* The input is what a device says, in two pieces, split at every byte of it; a
+ * decision is heard at most once, and only for what is shown; the split changes
+ * nothing. */
 #include <string.h>
 
 #include "buddy/buddy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define EVERY_SPLIT 200 /* bytes; a longer one is split once */
 
 struct heard {
 	unsigned decisions, events;
@@ -52,10 +55,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str bytes = str_span(data, size);
 	struct heard whole = hear(bytes, size);
-	struct heard split = hear(bytes, size ? data[0] % (size + 1) : 0);
+	bool every = size <= EVERY_SPLIT;
+	size_t first = every ? 0 : data[0] % (size + 1);
+	size_t last = every ? size : first;
 
 	must(whole.decisions <= 1);
-	must(whole.decisions == split.decisions && whole.yes == split.yes &&
-	     whole.events == split.events);
+	for (size_t i = first; i <= last; i++) {
+		struct heard split = hear(bytes, i);
+
+		must(whole.decisions == split.decisions &&
+		     whole.yes == split.yes && whole.events == split.events);
+	}
 	return 0;
 }

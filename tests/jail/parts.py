@@ -18,6 +18,8 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(SOURCE, 'tests', 'api'))
 from house import *  # noqa: E402,F403
+sys.path.insert(0, os.path.join(SOURCE, 'tests', 'bluez'))
+import world  # noqa: E402
 
 PROBE = os.environ.get('HANDRAIL_PROBE') or os.path.join(
     BUILD, 'tests/jail/probe')
@@ -104,6 +106,7 @@ MAY = {
     'egress of a cell': INET,
     'agent': set(),
     'buddy': set(),
+    'radio': set(),
     'egress zygote': FORKS | INET | {
         'make_a_unix_socket', 'make_a_netlink_socket', 'make_a_vsock_socket',
         'bind', 'listen', 'make_a_user_namespace', 'enter_a_namespace'},
@@ -128,12 +131,12 @@ def work(h):
                 kinds['egress zygote'] = pid
             elif name == 'egress' and parent != h.process.pid:
                 kinds['egress of a cell'] = pid
-            elif name in ('agent', 'buddy'):
+            elif name in ('agent', 'buddy', 'radio'):
                 kinds[name] = pid
             elif parent == parts['sandbox']:
                 kinds['cell'] = pid
-        return kinds if set(MAY) <= set(kinds) else None
-    return until(found, 10, 'no agent, cell and egress of a run')
+        return kinds if set(MAY) - LEFT_OUT <= set(kinds) else None
+    return until(found, 60, 'no agent, cell and egress of a run')
 
 
 def try_call(pid, name, victim):
@@ -174,13 +177,24 @@ def test_name(part):
     return '%s_cannot_do_what_it_never_may' % part.replace(' ', '_')
 
 
-DEVICE = '[buddy]\ntcp = "127.0.0.1:%d"\n'  # so that there is that part
+# So that there is the part buddy, and radio where there can be a bus for it.
+DEVICE = '[buddy]\ntcp = "127.0.0.1:%d"\n'
+RADIO = '[buddy]\nbluetooth = "%s"\n' % world.ADDRESS
+LEFT_OUT = {'radio'} if world.why_not() else set()
+BUS = world.World(COMPANIONS)
 # Which a call may end: those that nobody needs first, the floor last.
-ORDER = ('egress of a cell', 'agent', 'buddy', 'vault', 'resolver', 'egress', 'api',
-         'core')
+ORDER = ('egress of a cell', 'agent', 'buddy', 'radio', 'vault', 'resolver',
+         'egress', 'api', 'core')
 FAULTS = None
 WANTED = [part for part in MAY if not sys.argv[1:] or
           any(word in test_name(part) for word in sys.argv[1:])]
+
+
+def lodge():
+    """A house in which every part stands."""
+    h = House(config=DEVICE % free_port() if LEFT_OUT else RADIO)
+    h.env['DBUS_SYSTEM_BUS_ADDRESS'] = BUS.address
+    return h
 
 
 def judge(part, name, kinds, faults):
@@ -201,12 +215,15 @@ def try_everything():
     FAULTS = {part: ['it was not tried'] for part in MAY}
     faults = {part: [] for part in MAY}
     write('/tmp/handrail-probe', '', 0o666)
+    if not LEFT_OUT:
+        BUS.start()
     for name in sorted(CALLS) if set(ORDER) & set(WANTED) else ():
-        with House(config=DEVICE % free_port()) as h:
+        with lodge() as h:
             h.start()
             kinds = work(h)
             for part in ORDER:
-                if name in MAY[part] or part not in WANTED:
+                if name in MAY[part] or part not in WANTED or \
+                        part in LEFT_OUT:
                     continue
                 try:
                     if part == 'agent' and \
@@ -222,7 +239,7 @@ def try_everything():
     for part in ('egress zygote', 'sandbox'):
         left = sorted(set(CALLS) - MAY[part]) if part in WANTED else []
         while left:  # again and again with a new one, as long as it is ended
-            with House(config=DEVICE % free_port()) as h:
+            with lodge() as h:
                 h.start()
                 kinds = work(h)
                 while left and kinds[part] in processes():
@@ -233,6 +250,8 @@ def try_everything():
 
 def part_test(part):
     def run():
+        if part in LEFT_OUT:
+            raise Skipped(world.why_not())
         try_everything()
         need(not FAULTS[part], '; '.join(FAULTS[part]))
     run.__name__ = test_name(part)
@@ -325,4 +344,5 @@ def an_agent_that_goes_away_fails_its_task_and_nobody_elses():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    with BUS:
+        sys.exit(main())

@@ -488,6 +488,52 @@ a_folder_with_paths_or_too_much_is_refused(void **state)
 	end(&d);
 }
 
+/* Cut anywhere it is no folder, but for where one of its files ends. */
+static void
+a_packed_folder_is_taken_whole_or_not_at_all(void **state)
+{
+	static const char packed[] = "a\0\2\0\0\0xyb.txt\0\0\0\0\0";
+	struct str whole = str_span(packed, sizeof(packed) - 1);
+	struct desk d = begin();
+	auto_buf many = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	(void)due(&d);
+	says(&d, "{\"ack\":\"status\",\"ok\":true}\n");
+	for (size_t i = 0; i < whole.len; i++) {
+		if (i == 8) {
+			continue; /* behind the first file */
+		}
+		assert_int_equal(buddy_push_packed(
+		                     d.b, STR("cat"), str_sub(whole, 0, i), &e),
+		    -1);
+		assert_int_equal(e.kind, ERR_INPUT);
+	}
+	assert_int_equal(buddy_push_packed(d.b, STR("cat"),
+	                     str_span("a\0\xff\xff\xff\xff"
+	                              "x",
+	                         7),
+	                     &e),
+	    -1);
+	for (int i = 0; i <= BUDDY_FILES_MAX; i++) {
+		buf_add(&many, str_span("f\0\0\0\0\0", 6));
+	}
+	assert_int_equal(
+	    buddy_push_packed(d.b, STR("cat"), buf_str(&many), &e), -1);
+	assert_int_equal(buddy_push_packed(d.b, STR("cat"),
+	                     str_sub(buf_str(&many), 6, many.len), &e),
+	    0);
+	buddy_lost(d.b);
+	connect_device(&d);
+	(void)due(&d);
+	says(&d, "{\"ack\":\"status\",\"ok\":true}\n");
+	assert_int_equal(buddy_push_packed(d.b, STR("cat"), whole, &e), 0);
+	assert_string_equal(
+	    due(&d), "{\"cmd\":\"char_begin\",\"name\":\"cat\",\"total\":2}\n");
+	end(&d);
+}
+
 int
 main(void)
 {
@@ -512,6 +558,7 @@ main(void)
 		cmocka_unit_test(
 		    a_device_that_lost_bytes_or_is_silent_ends_the_push),
 		cmocka_unit_test(a_folder_with_paths_or_too_much_is_refused),
+		cmocka_unit_test(a_packed_folder_is_taken_whole_or_not_at_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,7 @@ struct desk {
 	int supervisor;
 	int core;
 	int device; /* our end of the line; -1: none */
+	int mouth;  /* where the device speaks, if that is another; -1 */
 	uint64_t carrier;
 	size_t widest; /* write */
 	char line[1100];
@@ -49,6 +50,7 @@ set_up(void **state)
 	assert_int_equal(wire_pair(up, &e), 0);
 	assert_int_equal(wire_pair(core, &e), 0);
 	d->device = -1;
+	d->mouth = -1;
 	d->pid = fork();
 	assert_true(d->pid >= 0);
 	if (d->pid == 0) {
@@ -84,6 +86,17 @@ end_of(struct desk *d)
 	                         : 1000 + WTERMSIG(status);
 }
 
+static void
+hang_up(struct desk *d)
+{
+	if (d->device >= 0) {
+		(void)close(take_fd(&d->device));
+	}
+	if (d->mouth >= 0) {
+		(void)close(take_fd(&d->mouth));
+	}
+}
+
 static int
 tear_down(void **state)
 {
@@ -94,9 +107,7 @@ tear_down(void **state)
 	if (d->pid) {
 		assert_int_equal(end_of(d), 0);
 	}
-	if (d->device >= 0) {
-		(void)close(d->device);
-	}
+	hang_up(d);
 	free(d);
 	return 0;
 }
@@ -110,9 +121,7 @@ carry(struct desk *d, const char *token)
 	int line[2];
 	struct err e;
 
-	if (d->device >= 0) {
-		(void)close(d->device);
-	}
+	hang_up(d);
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, line), 0);
 	given.carrier = ++d->carrier;
@@ -123,6 +132,56 @@ carry(struct desk *d, const char *token)
 	                     &given, &line[1], 1, &e),
 	    0);
 	d->device = line[0];
+}
+
+/* Two lines of packets, one each way, or what should be two. */
+static void
+carry_radio(struct desk *d, uint32_t mtu, size_t ends)
+{
+	struct wire_buddy_carrier given = {
+		.kind = WIRE_CARRIER_RADIO,
+		.mtu = mtu,
+	};
+	int to[2];
+	int from[2];
+	int fds[2];
+	struct err e;
+
+	hang_up(d);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, to), 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, from), 0);
+	given.carrier = ++d->carrier;
+	fds[0] = to[1];
+	fds[1] = from[1];
+	if (ends == 1) {
+		(void)close(from[1]);
+	}
+	assert_int_equal(wire_send_now(d->supervisor, WIRE_BUDDY_CARRIER,
+	                     &given, fds, ends, &e),
+	    0);
+	d->widest = 0;
+	d->device = to[0];
+	d->mouth = from[0];
+}
+
+static void
+tell(struct desk *d, uint64_t order, enum wire_buddy_word word,
+    const char *name, struct str folder)
+{
+	struct wire_buddy_order o = {
+		.carrier = d->carrier,
+		.order = order,
+		.word = word,
+	};
+	struct err e;
+	int fd = folder.len ? memfd_sealed("folder", folder, &e) : -1;
+
+	assert_true(str_copy(o.name, sizeof(o.name), str_of(name)));
+	assert_int_equal(wire_send_now(d->core, WIRE_BUDDY_ORDER, &o, &fd,
+	                     fd >= 0 ? 1 : 0, &e),
+	    0);
 }
 
 static struct wire_buddy_show
@@ -195,20 +254,39 @@ says_decision(struct desk *d, const char *id, bool yes)
 	assert_int_equal(said.yes, yes);
 }
 
+static void
+is_ordered(struct desk *d, uint64_t order, bool done, const char *words)
+{
+	struct wire_buddy_ordered end;
+
+	take(d->core, WIRE_BUDDY_ORDERED, &end);
+	assert_int_equal(end.order, order);
+	assert_int_equal(end.done, done);
+	if (!strstr(end.text, words)) {
+		fail_msg("%s", end.text);
+	}
+}
+
 /* --- the device --- */
+
+static int
+mouth(const struct desk *d)
+{
+	return d->mouth >= 0 ? d->mouth : d->device;
+}
 
 static void
 say(struct desk *d, const char *text)
 {
 	assert_int_equal(
-	    send(d->device, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+	    send(mouth(d), text, strlen(text), MSG_NOSIGNAL), strlen(text));
 }
 
 static void
 say_in_bytes(struct desk *d, const char *text)
 {
 	for (; *text; text++) {
-		assert_int_equal(send(d->device, text, 1, MSG_NOSIGNAL), 1);
+		assert_int_equal(send(mouth(d), text, 1, MSG_NOSIGNAL), 1);
 	}
 }
 
@@ -235,14 +313,20 @@ hear(struct desk *d)
 	return true;
 }
 
+static void
+hear_next(struct desk *d, const char *words)
+{
+	if (!hear(d)) {
+		fail_msg("it hung up before %s", words);
+	}
+}
+
 /* Reads lines until one has this in it. */
 static void
 hears(struct desk *d, const char *words)
 {
 	do {
-		if (!hear(d)) {
-			fail_msg("it hung up before %s", words);
-		}
+		hear_next(d, words);
 	} while (!strstr(d->line, words));
 }
 
@@ -322,8 +406,7 @@ what_a_wrong_button_says_never_reaches_core(void **state)
 	says_decision(d, "w-1", false); /* the first that counts */
 	say(d,
 	    "{\"cmd\":\"permission\",\"id\":\"w-1\",\"decision\":\"deny\"}\n");
-	(void)close(d->device);
-	d->device = -1;
+	hang_up(d);
 	says_state(d, false); /* and nothing before it */
 	is_lost(d, "it hung up");
 }
@@ -398,6 +481,143 @@ one_that_never_stops_talking_is_put_down(void **state)
 }
 
 static void
+a_radio_has_an_end_each_way_and_packets_that_fit(void **state)
+{
+	struct desk *d = *state;
+	static const uint32_t mtus[] = { 23, 185, 517 };
+	static const size_t widths[] = { 20, 180, 180 };
+
+	for (size_t i = 0; i < COUNT(mtus); i++) {
+		struct wire_buddy_show s;
+		char long_one[600];
+
+		carry_radio(d, mtus[i], 2);
+		answer_status(d);
+		s = picture(d, "w-1", true);
+		show(d, &s);
+		hears(d, "\"w-1\"");
+		assert_int_equal(d->widest, widths[i]);
+		/* A packet of the widest link is read whole. */
+		(void)snprintf(long_one, sizeof(long_one),
+		    "{\"cmd\":\"permission\",\"id\":\"w-1\","
+		    "\"decision\":\"once\",\"x\":\"%0456d\"}\n",
+		    0);
+		assert_int_equal(strlen(long_one), 513);
+		say(d, long_one);
+		says_decision(d, "w-1", true);
+		(void)close(take_fd(&d->mouth));
+		says_state(d, false);
+		is_lost(d, "it hung up");
+	}
+}
+
+static void
+a_radio_of_one_end_or_without_room_is_none(void **state)
+{
+	struct desk *d = *state;
+
+	carry_radio(d, 22, 2);
+	assert_int_equal(end_of(d), 1);
+	assert_int_equal(tear_down(state), 0);
+	assert_int_equal(set_up(state), 0);
+	d = *state;
+	carry_radio(d, 185, 1);
+	assert_int_equal(end_of(d), 1);
+}
+
+static void
+what_is_dropped_says_nothing_more(void **state)
+{
+	struct desk *d = *state;
+	struct wire_buddy_drop drop = { .carrier = 7 };
+	struct wire_buddy_show s;
+	struct err e;
+
+	carry_radio(d, 185, 2);
+	answer_status(d);
+	s = picture(d, "w-1", true);
+	show(d, &s);
+	hears(d, "\"w-1\"");
+	tell(d, 9, WIRE_BUDDY_UNPAIR, "", STR(""));
+	hears(d, "unpair");
+	/* Of another carrier: it stays. */
+	assert_int_equal(
+	    wire_send_now(d->supervisor, WIRE_BUDDY_DROP, &drop, NULL, 0, &e),
+	    0);
+	say(d,
+	    "{\"cmd\":\"permission\",\"id\":\"w-1\",\"decision\":\"deny\"}\n");
+	says_decision(d, "w-1", false);
+	drop.carrier = d->carrier;
+	assert_int_equal(
+	    wire_send_now(d->supervisor, WIRE_BUDDY_DROP, &drop, NULL, 0, &e),
+	    0);
+	says_state(d, false);
+	is_ordered(d, 9, false, "the device is gone");
+	assert_false(hear(d));
+	carry_radio(d, 185, 2);
+	answer_status(d);
+}
+
+static void
+a_device_is_named_and_told_to_forget_its_bonds(void **state)
+{
+	struct desk *d = *state;
+
+	carry(d, "");
+	answer_status(d);
+	tell(d, 1, WIRE_BUDDY_NAME, "Desk", STR(""));
+	hears(d, "{\"cmd\":\"name\",\"name\":\"Desk\"}");
+	say(d, "{\"ack\":\"name\",\"ok\":true,\"n\":0}\n");
+	is_ordered(d, 1, true, "");
+	tell(d, 2, WIRE_BUDDY_UNPAIR, "", STR(""));
+	hears(d, "{\"cmd\":\"unpair\"}");
+	say(d, "{\"ack\":\"unpair\",\"ok\":false,\"error\":\"no\"}\n");
+	is_ordered(d, 2, false, "\"no\"");
+	tell(d, 3, WIRE_BUDDY_NAME, "", STR(""));
+	is_ordered(d, 3, false, "1 to 64");
+	tell(d, 4, WIRE_BUDDY_PUSH, "pet", STR(""));
+	is_ordered(d, 4, false, "without its folder");
+	tell(d, 5, WIRE_BUDDY_PUSH, "pet", STR("no folder"));
+	is_ordered(d, 5, false, "of no form");
+}
+
+static void
+a_folder_of_core_reaches_the_device(void **state)
+{
+	struct desk *d = *state;
+	static const char packed[] = "a.txt\0\3\0\0\0abc";
+
+	carry(d, "");
+	answer_status(d);
+	tell(
+	    d, 1, WIRE_BUDDY_PUSH, "pet", str_span(packed, sizeof(packed) - 1));
+	hears(d, "{\"cmd\":\"char_begin\",\"name\":\"pet\",\"total\":3}");
+	say(d, "{\"ack\":\"char_begin\",\"ok\":true,\"n\":0}\n");
+	hears(d, "{\"cmd\":\"file\",\"path\":\"a.txt\",\"size\":3}");
+	say(d, "{\"ack\":\"file\",\"ok\":true,\"n\":0}\n");
+	hears(d, "{\"cmd\":\"chunk\",\"d\":\"YWJj\"}");
+	say(d, "{\"ack\":\"chunk\",\"ok\":true,\"n\":3}\n");
+	hears(d, "file_end");
+	say(d, "{\"ack\":\"file_end\",\"ok\":true,\"n\":3}\n");
+	hears(d, "char_end");
+	say(d, "{\"ack\":\"char_end\",\"ok\":true,\"n\":0}\n");
+	is_ordered(d, 1, true, "");
+}
+
+static void
+two_orders_at_once_end_the_part(void **state)
+{
+	struct desk *d = *state;
+
+	carry(d, "");
+	answer_status(d);
+	tell(d, 1, WIRE_BUDDY_NAME, "One", STR(""));
+	hears(d, "\"One\"");
+	tell(d, 2, WIRE_BUDDY_NAME, "Two", STR(""));
+	assert_int_equal(end_of(d), 1);
+}
+
+static void
 a_picture_of_no_form_ends_the_part(void **state)
 {
 	struct desk *d = *state;
@@ -442,6 +662,12 @@ main(void)
 		T(a_caller_says_the_token_first_or_hears_nothing),
 		T(the_next_device_is_shown_nothing_of_the_last),
 		T(one_that_never_stops_talking_is_put_down),
+		T(a_radio_has_an_end_each_way_and_packets_that_fit),
+		T(a_radio_of_one_end_or_without_room_is_none),
+		T(what_is_dropped_says_nothing_more),
+		T(a_device_is_named_and_told_to_forget_its_bonds),
+		T(a_folder_of_core_reaches_the_device),
+		T(two_orders_at_once_end_the_part),
 		T(a_picture_of_no_form_ends_the_part),
 		T(a_text_without_an_end_ends_the_part),
 #undef T

@@ -273,7 +273,15 @@ a_device_on_a_desk_is_one_persons(void **state)
 	refuses("[buddy]\nserial = \"ttyACM0\"\n",
 	    "h.toml:2:10: serial: expected a terminal below /dev/");
 	refuses("[buddy]\nserial = \"/dev/a\"\ntcp = \"127.0.0.1:1\"\n",
-	    "h.toml:1:2: [buddy]: serial or tcp, one device a house");
+	    "h.toml:1:2: [buddy]: serial, tcp or bluetooth, one device a "
+	    "house");
+	refuses("[buddy]\nserial = \"/dev/a\"\n"
+	        "bluetooth = \"C4:DD:57:00:7F:3A\"\n",
+	    "h.toml:1:2: [buddy]: serial, tcp or bluetooth, one device a "
+	    "house");
+	refuses("[buddy]\nbluetooth = \"C4:DD:57:00:7F\"\n",
+	    "h.toml:2:13: bluetooth: expected an address "
+	    "AA:BB:CC:DD:EE:FF; `handrail buddy pair` shows it");
 }
 
 static void

@@ -170,7 +170,7 @@ static void
 a_roles_limits_stand_over_the_houses(void **state)
 {
 	auto_arena a = { 0 };
-	struct config c = { .limits = { 1 << 30, 256, 1 << 30, 5 } };
+	struct config c = { .limits = { 1 << 30, 256, 1 << 30, 5, 1 << 30 } };
 	struct limits l;
 	struct role r;
 

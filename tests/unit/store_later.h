@@ -81,7 +81,8 @@ events(long least, struct io_event *to)
 	return count;
 }
 
-/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name,
+ * performance-no-int-to-ptr): libc's own form of it */
 long
 syscall(long number, ...)
 {
@@ -114,6 +115,7 @@ syscall(long number, ...)
 		return -1;
 	}
 }
-/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name,
+ * performance-no-int-to-ptr) */
 
 #endif
