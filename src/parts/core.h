@@ -80,6 +80,7 @@ struct core_agent;
 struct core_ask;
 struct core_token;
 struct core_intent;
+struct core_going;
 struct core_asking;
 struct core_login;
 struct core_call;
@@ -124,6 +125,7 @@ struct core {
 	struct core_run *runs;
 	struct core_cell *cells;
 	struct core_intent *intents;
+	struct core_going *going;    /* core_going.c; NULL: nothing went yet */
 	struct core_asking *askings; /* core_oauth.c */
 	struct core_login *logins;   /* core_login.c */
 	struct core_call *calls;

@@ -16,6 +16,7 @@ core_batch_add(struct core *c, enum core_write_kind kind)
 	struct core_write *w = arena_alloc(&b->memory, sizeof(*w));
 
 	w->kind = kind;
+	b->urgent |= kind != CORE_WRITE_HEAD; /* a head says it itself */
 	if (b->writes_last) {
 		b->writes_last->next = w;
 	} else {
@@ -136,6 +137,8 @@ core_batch_close(struct core *c)
 	if (b->writes) {
 		core_save_tree(c, false);
 	}
+	loop_timer_cancel(&c->book.lazy);
+	c->book.lazy_due.us = 0;
 	must(c->book.flight_count < STORE_FLIGHTS_MAX);
 	b->tree = c->book.tree;
 	c->book.flights[c->book.flight_count++] = *b;

@@ -106,6 +106,7 @@ append(struct core *c, const struct core_event *event, struct book_id *task)
 	struct err e = { 0 };
 
 	fill_head(c, event, &head);
+	c->book.forming.urgent |= !event->lazy;
 	const struct queue_task *t = task_of(c, head.task);
 
 	w->before = t ? t->last_seq : 0;

@@ -14,6 +14,7 @@ struct core_batch {
 	struct core_write *writes, *writes_last;
 	struct core_pending *pending, *pending_last;
 	uint64_t last;               /* seq of its last head; 0: it has none */
+	bool urgent;                 /* it holds more than lazy heads */
 	struct core_write *unhashed; /* the first head not in the tree yet */
 	size_t unhashed_count;       /* heads from there on */
 	/* Once it is closed: */
@@ -43,6 +44,8 @@ struct core_book {
 	struct loop_timer again; /* the next try, the next look */
 	struct loop_timer beat;
 	struct loop_timer full; /* what forms has waited long enough */
+	struct loop_timer lazy; /* the same of lazy heads */
+	struct mono lazy_due;   /* 0: none waits */
 	char stalled[900];
 	uint64_t commits;
 	/* core_save.c */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "parts/core_batch.h"
+#include "parts/core_egress.h"
 #include "parts/crash.h"
 
 #define RETRY_US CLOCK_SECOND
@@ -203,6 +204,7 @@ durable(struct core *c)
 	for (struct core_pending *p = done.pending; p; p = p->next) {
 		p->fn(c, p->number);
 	}
+	core_going_send(c);
 	if (done.last) {
 		core_api_events(c);
 		core_buddy_changed(c);
@@ -333,6 +335,24 @@ worth_sending(struct core *c)
 	return false;
 }
 
+/* Lazy heads alone wait for company, not for long. */
+static bool
+may_wait(struct core *c)
+{
+	const struct core_batch *b = &c->book.forming;
+	struct mono now = loop_now(c->part.loop);
+
+	if (b->urgent || b->pending || c->book.beat_due) {
+		return false;
+	}
+	if (!c->book.lazy_due.us) {
+		c->book.lazy_due = mono_after(now, CORE_LAZY_US);
+		loop_timer_arm(
+		    &c->book.lazy, c->part.loop, c->book.lazy_due, is_full, c);
+	}
+	return !mono_passed(c->book.lazy_due, now);
+}
+
 /* The batch that is to be sent: a closed one that failed, or what formed.
  * Effects without writes, and heartbeats, wait until nothing is in flight. */
 static bool
@@ -347,6 +367,8 @@ take_batch(struct core *c)
 			return false;
 		}
 	} else if (core_batch_empty(&c->book.forming) && !c->book.beat_due) {
+		return false;
+	} else if (may_wait(c)) {
 		return false;
 	}
 	core_batch_close(c);
@@ -444,6 +466,7 @@ core_book_close(struct core *c)
 		}
 		drop_effects(&c->book.forming);
 	}
+	c->book.forming.urgent = true;
 	commit_turn(c);
 	while (c->book.given && !mono_passed(last, mono_now())) {
 		struct pollfd p = { .fd = c->book.io_fd, .events = POLLIN };

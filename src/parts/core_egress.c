@@ -163,6 +163,36 @@ early_refusal(
 	(void)core_append(c, &event);
 }
 
+/* It went while the vault was there to be redeemed at; said as one that could
+ * not be granted. */
+static void
+unlent(struct core *c, struct core_intent *i, const struct wire_outcome *o)
+{
+	if (!i->refusal.status) {
+		core_intent_unavailable(c, i, o->text);
+	}
+}
+
+static void
+end_intent(struct core_cell *cell, const struct wire_outcome *o)
+{
+	struct core *c = cell->core;
+
+	for (struct core_intent *i = c->intents; i; i = i->next) {
+		if (i->cell == cell->number && i->id == o->id && !i->done) {
+			if (o->end == WIRE_OUTCOME_UNLENT) {
+				unlent(c, i, o);
+				return;
+			}
+			/* Before the go: who asked has left, none is sent. */
+			core_oauth_taken(cell, i, o->captured);
+			core_intent_outcome(c, i, o);
+			core_intent_free(c, i);
+			return;
+		}
+	}
+}
+
 static void
 take_outcome(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
@@ -184,14 +214,32 @@ take_outcome(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		early_refusal(c, cell, o);
 		return;
 	}
-	for (struct core_intent *i = c->intents; i; i = i->next) {
-		if (i->cell == cell->number && i->id == o->id && !i->done) {
-			/* Before the go: who asked has left, none is sent. */
-			core_oauth_taken(cell, i, o->captured);
-			core_intent_outcome(c, i, o);
-			core_intent_free(c, i);
-			return;
-		}
+	end_intent(cell, o);
+}
+
+/* The same of requests of which there is no more to say. */
+static void
+take_answered(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	const struct wire_answered *all = record;
+
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	for (uint64_t n = 0; n < all->count && n < WIRE_TOGETHER; n++) {
+		const struct wire_answered_one *one = &all->one[n];
+		struct wire_outcome o = {
+			.id = one->id,
+			.end = WIRE_OUTCOME_ANSWERED,
+			.status = one->status,
+			.up = one->up,
+			.down = one->down,
+			.took = one->took,
+			.injected = one->injected != 0,
+		};
+
+		end_intent(owner, &o);
 	}
 }
 
@@ -211,6 +259,7 @@ const struct wire_handler core_egress_handlers[] = {
 	{ WIRE_FENCE_UP, take_fence_up },
 	{ WIRE_INTENT, take_intent },
 	{ WIRE_OUTCOME, take_outcome },
+	{ WIRE_ANSWERED, take_answered },
 };
 const size_t core_egress_handler_count = COUNT(core_egress_handlers);
 
@@ -330,6 +379,7 @@ core_vault_gone(struct core *c)
 	struct core_intent *next;
 
 	c->vault_ready = false;
+	core_going_vault_gone(c);
 	for (struct core_intent *i = c->intents; i; i = next) {
 		next = i->next;
 		if (i->credential.len && !i->gone && !i->refusal.status) {

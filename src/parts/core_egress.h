@@ -121,6 +121,22 @@ struct wire_peer *core_intent_egress(
     struct core *c, const struct core_intent *i);
 /* core_go.c: the intent of this number is on the disk. */
 core_effect_fn core_intent_committed;
+/* Between its commit and its go the claim may have ended: it is answered. */
+bool core_go_may(struct core *c, struct core_intent *i);
+int core_go_fill(struct core *c, struct core_intent *i, struct wire_go *go,
+    int *ca, struct err *e) MUST_CHECK;
+/* A grant for it alone, whose answer lets it go; or it waits, or is refused. */
+void core_grant_send(struct core *c, struct core_intent *i);
+void core_grant_binding(
+    const struct core_credential *k, struct wire_binding *out);
+
+/* core_going.c: requests of a cell that one commit lets go, under one rule, go
+ * together.  False: this one goes alone. */
+bool core_going_add(struct core *c, struct core_intent *i);
+/* Those that were added: behind the effects of a batch, and behind whatever
+ * else says core_intent_committed. */
+void core_going_send(struct core *c);
+void core_going_vault_gone(struct core *c); /* it knows no row any more */
 /* Its credential cannot be used now: `unfit` ends the sentence. */
 void core_intent_unfit(struct core *c, struct core_intent *i,
     const struct core_credential *k, const char *unfit);

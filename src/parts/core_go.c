@@ -29,8 +29,8 @@ fill_bounds(struct core *c, const struct core_intent *i, struct wire_go *go)
 	}
 }
 
-static int
-fill_go(struct core *c, struct core_intent *i, struct wire_go *go, int *ca,
+int
+core_go_fill(struct core *c, struct core_intent *i, struct wire_go *go, int *ca,
     struct err *e)
 {
 	*ca = -1;
@@ -94,7 +94,7 @@ send_own(struct core *c, struct core_intent *i)
 	size_t nfds = 0;
 	int ca;
 
-	if (fill_go(c, i, &http.go, &ca, &e)) {
+	if (core_go_fill(c, i, &http.go, &ca, &e)) {
 		core_intent_answer(c, i, e.kind, e.text);
 		return;
 	}
@@ -118,7 +118,7 @@ static void
 send_go(struct core *c, struct core_intent *i)
 {
 	struct wire_peer *egress = core_intent_egress(c, i);
-	struct wire_go go = { 0 };
+	struct wire_going go = { 0 };
 	struct err e = { 0 };
 	int ca;
 
@@ -135,7 +135,7 @@ send_go(struct core *c, struct core_intent *i)
 		send_own(c, i);
 		return;
 	}
-	if (fill_go(c, i, &go, &ca, &e)) {
+	if (core_go_fill(c, i, &go.go, &ca, &e)) {
 		core_intent_unavailable(c, i, e.text);
 		return;
 	}
@@ -178,8 +178,18 @@ core_intent_unfit(struct core *c, struct core_intent *i,
 	core_intent_refuse(c, i, &why);
 }
 
-static void
-send_grant(struct core *c, struct core_intent *i)
+void
+core_grant_binding(const struct core_credential *k, struct wire_binding *out)
+{
+	core_credential_binding(k, out);
+#ifdef HANDRAIL_FORGE_GRANT
+	/* Only the test that proves that the vault looks itself builds this. */
+	core_text(out->hosts, sizeof(out->hosts), "*");
+#endif
+}
+
+void
+core_grant_send(struct core *c, struct core_intent *i)
 {
 	const struct core_credential *k =
 	    core_credential_find(c, i->credential);
@@ -210,12 +220,8 @@ send_grant(struct core *c, struct core_intent *i)
 		core_intent_unavailable(c, i, "the vault is away");
 		return;
 	}
-	core_credential_binding(k, &grant.binding);
+	core_grant_binding(k, &grant.binding);
 	i->version = k->version;
-#ifdef HANDRAIL_FORGE_GRANT
-	/* Only the test that proves that the vault looks itself builds this. */
-	core_text(grant.binding.hosts, sizeof(grant.binding.hosts), "*");
-#endif
 	core_text(grant.host, sizeof(grant.host), i->host);
 	core_text(
 	    grant.client, sizeof(grant.client), arena_z(&i->arena, i->client));
@@ -240,8 +246,8 @@ policy_stands(struct core *c, const struct core_intent *i)
 }
 
 /* Between its commit, its grant and its go the claim may have ended. */
-static bool
-may_go_on(struct core *c, struct core_intent *i)
+bool
+core_go_may(struct core *c, struct core_intent *i)
 {
 	if (!i || i->gone || i->refusal.status) {
 		return false;
@@ -264,13 +270,16 @@ core_intent_committed(struct core *c, uint64_t number)
 {
 	struct core_intent *i = core_intent_find(c, number);
 
-	if (!may_go_on(c, i)) {
+	if (!core_go_may(c, i)) {
 		return;
 	}
 	i->committed = true;
 	crash_point(CRASH_CORE_INTENT);
+	if (core_going_add(c, i)) {
+		return;
+	}
 	if (i->credential.len) {
-		send_grant(c, i);
+		core_grant_send(c, i);
 	} else {
 		send_go(c, i);
 	}
@@ -287,7 +296,7 @@ core_vault_granted(void *owner, struct wire_peer *peer, const void *record,
 	(void)peer;
 	(void)fds;
 	(void)nfds;
-	if (!may_go_on(c, i)) {
+	if (!core_go_may(c, i)) {
 		return;
 	}
 	if (!granted->ok) {

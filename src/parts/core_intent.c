@@ -152,6 +152,7 @@ request_event(struct core *c, const struct core_intent *i, enum book_kind kind,
 		.run = core_run_find(c, i->run),
 		.call = i->call,
 		.body = body,
+		.lazy = kind == BOOK_REQUEST_OUTCOME,
 	};
 
 	(void)core_append(c, &event);
@@ -354,6 +355,7 @@ core_intent_commit(struct core *c, struct core_intent *i)
 #ifdef HANDRAIL_BREAK_ORDER
 	/* Only the test that proves the order matters builds this. */
 	core_intent_committed(c, i->number);
+	core_going_send(c);
 	return;
 #endif
 	core_after(c, core_intent_committed, i->number);

@@ -19,9 +19,14 @@ struct core_event {
 	uint32_t call;
 	struct digest contract; /* of the tool; else the role's catalogue */
 	struct str body;        /* empty: none */
+	bool lazy;              /* nobody waits for it: it may come to the disk
+	                         * with what forms next, CORE_LAZY_US later at
+	                         * most */
 };
 
 /* --- core_book.c: what is appended --- */
+
+#define CORE_LAZY_US 2000
 
 /* The next head of the book; its seq.  Views (session, tree) follow at once. */
 uint64_t core_append(struct core *c, const struct core_event *event);

@@ -175,6 +175,7 @@ release(struct core *c, const char *name)
 			core_intent_commit(c, i);
 		}
 	}
+	core_going_send(c);
 	free(numbers);
 }
 

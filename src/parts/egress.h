@@ -12,6 +12,7 @@
  *	egress_zygote.c  fork on EGRESS_FORK, ends on the child's end
  *	egress_cell.c    listeners, names, lease of one cell
  *	egress_peers.c   proxy's questions as records, records as its answers
+ *	egress_fetch.c   requests of the house
  *	egress_rules.c   what is in force for a cell
  *	egress_capture.c tokens of an answer, to the vault
  */
@@ -26,6 +27,7 @@
 
 #define EGRESS_LISTENERS 4 /* tcp4, tcp6, udp4, udp6 */
 #define EGRESS_OWN_MAX   64
+#define EGRESS_CA_MAX    ((size_t)256 * 1024)
 
 /* What every egress of this host shares; made once, before any power goes. */
 struct egress_host {
@@ -61,6 +63,8 @@ struct egress {
 	struct names_pool *pool;
 	struct proxy *proxy;
 	struct egress_open *open;
+	struct wire_redeem redeem;     /* of this turn */
+	struct wire_answered answered; /* the same */
 	struct egress_fetch *fetches;
 	struct loop_timer lease;
 	bool lease_over;
@@ -92,6 +96,12 @@ extern const struct wire_handler egress_own_handlers[];
 extern const size_t egress_own_handler_count;
 extern const struct proxy_ops egress_ops;
 void egress_proxy(struct egress *g, const struct egress_host *host);
+/* False: no honest core sends it. */
+bool egress_go_from(const struct wire_go *w, struct proxy_go *go);
+/* egress_fetch.c */
+wire_take_fn egress_take_http_do;
+void egress_fetched(void *context, uint64_t id,
+    const struct proxy_answer *answer, const struct err *why);
 /* egress_mark.c: an intent whose own credentials the vault marks first. */
 void egress_mark_ask(struct egress *g, const struct wire_intent *intent,
     const struct buf *own, size_t count);

@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CA_LIMIT    ((size_t)256 * 1024)
 #define UNSAID_FROM 64 /* records that core has not read yet */
-#define BODY_LIMIT  ((size_t)64 * 1024 * 1024)
 
 /* --- what has been asked, and of whom --- */
 
@@ -136,11 +134,46 @@ outcome_text(struct egress *g, const struct proxy_outcome *o, struct buf *text)
 	buf_add_z(text, o->text);
 }
 
+/* Whatever went as it should in one turn is one record. */
+static void
+send_answered(void *owner)
+{
+	struct egress *g = owner;
+	if (g->answered.count > 0) {
+		wire_send(g->core, WIRE_ANSWERED, &g->answered, NULL, 0);
+	}
+	g->answered.count = 0;
+}
+
+static void
+answered(struct egress *g, const struct proxy_outcome *o)
+{
+	if (g->answered.count == WIRE_TOGETHER) {
+		send_answered(g);
+	}
+	if (g->answered.count == 0) {
+		loop_later(g->loop, send_answered, g);
+	}
+	g->answered.one[g->answered.count++] = (struct wire_answered_one){
+		.id = o->id,
+		.up = o->up,
+		.down = o->down,
+		.took = o->took_us > 0 ? (uint64_t)o->took_us : 0,
+		.status = o->status,
+		.injected = o->injected,
+	};
+}
+
 static void
 on_outcome(void *context, const struct proxy_outcome *o)
 {
 	struct egress *g = context;
 	auto_buf text = { 0 };
+	if (o->id != 0 && o->end == PROXY_ANSWERED && !o->text[0] &&
+	    o->scrubbed == 0 && o->id != g->captured) {
+		answered(g, o);
+		return;
+	}
 	if (goes_unsaid(g, o)) {
 		return;
 	}
@@ -164,6 +197,9 @@ on_outcome(void *context, const struct proxy_outcome *o)
 	case PROXY_REFUSED:
 		w.end = WIRE_OUTCOME_REFUSED;
 		break;
+	case PROXY_UNLENT:
+		w.end = WIRE_OUTCOME_UNLENT;
+		break;
 	}
 	text_to(w.host, sizeof(w.host), o->host);
 	text_cut(w.text, sizeof(w.text), buf_z(&text));
@@ -186,65 +222,40 @@ on_resolve(void *context, uint64_t id, const char *name)
 	wire_send(g->resolver, WIRE_RESOLVE, &w, NULL, 0);
 }
 
+/* Whatever one turn needs at one host is one question. */
+static void
+send_redeem(void *owner)
+{
+	struct egress *g = owner;
+	if (g->redeem.count > 0 && g->vault) {
+		wire_send(g->vault, WIRE_REDEEM, &g->redeem, NULL, 0);
+	}
+	g->redeem.count = 0;
+}
+
 static void
 on_redeem(
     void *context, uint64_t id, uint64_t grant, const char *host, uint16_t port)
 {
 	struct egress *g = context;
-	struct wire_redeem w = { .number = grant, .port = port };
+	struct wire_redeem *w = &g->redeem;
 	if (!g->vault || !wire_peer_alive(g->vault)) {
 		struct err e;
 		err_set(&e, ERR_UNAVAILABLE, "the vault is away");
 		proxy_credential(g->proxy, id, (struct str){ 0 }, &e);
 		return;
 	}
-	text_to(w.host, sizeof(w.host), host);
+	if (w->count == WIRE_TOGETHER || w->port != port ||
+	    strcmp(w->host, host) != 0) {
+		send_redeem(g);
+	}
+	if (w->count == 0) {
+		w->port = port;
+		text_to(w->host, sizeof(w->host), host);
+		loop_later(g->loop, send_redeem, g);
+	}
+	w->number[w->count++] = grant;
 	open_add(g, id, grant);
-	wire_send(g->vault, WIRE_REDEEM, &w, NULL, 0);
-}
-
-static void
-on_fetched(void *context, uint64_t id, const struct proxy_answer *answer,
-    const struct err *why)
-{
-	struct egress *g = context;
-	struct wire_http_done w = { 0 };
-	struct err e;
-	struct egress_fetch **at = &g->fetches;
-	while (*at && (*at)->id != id) {
-		at = &(*at)->next;
-	}
-	must(*at);
-	struct egress_fetch *f = *at;
-	*at = f->next;
-	w.id = f->core;
-	auto_buf told = { 0 };
-	int fd = -1;
-	if (answer && f->capture) {
-		egress_capture(g, f, answer, &told);
-	}
-	if (answer) {
-		fd = memfd_sealed(
-		    "answer", f->capture ? buf_str(&told) : answer->body, &e);
-		why = &e;
-	}
-	free(f);
-	if (fd < 0) {
-		w.kind = (uint32_t)why->kind;
-		text_cut(w.text, sizeof(w.text), why->text);
-		wire_send(g->core, WIRE_HTTP_DONE, &w, NULL, 0);
-		return;
-	}
-	w.ok = 1;
-	w.status = answer->status;
-	struct str type = answer->content_type;
-	if (!str_copy(w.content_type, sizeof(w.content_type),
-	        str_sub(type, 0, sizeof(w.content_type) - 1))) {
-		w.content_type[0] = '\0';
-	}
-	_Static_assert(WIRE_CHALLENGE_MAX == 512, "as the proxy keeps it");
-	must(str_copy(w.challenge, sizeof(w.challenge), answer->challenge));
-	wire_send(g->core, WIRE_HTTP_DONE, &w, &fd, 1);
 }
 
 const struct proxy_ops egress_ops = {
@@ -253,7 +264,7 @@ const struct proxy_ops egress_ops = {
 	.resolve = on_resolve,
 	.redeem = on_redeem,
 	.captured = egress_captured,
-	.fetched = on_fetched,
+	.fetched = egress_fetched,
 };
 
 /* --- answers come --- */
@@ -273,14 +284,18 @@ take_credential(void *owner, struct wire_peer *peer, const void *record,
 	(void)nfds;
 	memcpy(&w, record, sizeof(w));
 	if (!wire_text_ok(w.text, sizeof(w.text)) ||
-	    w.size > sizeof(w.secret)) {
+	    w.size > sizeof(w.secret) || w.count > WIRE_TOGETHER) {
 		egress_out_of_step("CREDENTIAL");
 	}
-	if (w.number != 0 && open_take(g, w.number, &id)) {
-		struct str secret = { (const char *)w.secret, w.size };
+	struct str secret = { (const char *)w.secret, w.size };
+	if (!w.ok) {
 		err_set(&e, ERR_DENIED, "%s", w.text);
-		proxy_credential(
-		    g->proxy, id, w.ok ? secret : (struct str){ 0 }, &e);
+	}
+	for (size_t n = 0; n < w.count; n++) {
+		if (w.number[n] != 0 && open_take(g, w.number[n], &id)) {
+			proxy_credential(g->proxy, id,
+			    w.ok ? secret : (struct str){ 0 }, &e);
+		}
 	}
 	wipe(&w, sizeof(w));
 }
@@ -341,6 +356,7 @@ peer_closed(void *owner, struct wire_peer *peer, const struct err *why)
 	bool vault = peer == g->vault;
 	if (vault) {
 		g->vault = NULL;
+		g->redeem.count = 0;
 	} else if (peer == g->resolver) {
 		g->resolver = NULL;
 	}
@@ -383,6 +399,7 @@ take_peers(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	}
 	wire_peer_free(g->vault);
 	g->vault = NULL;
+	g->redeem.count = 0;
 	fail_open(g, true, "the vault was started again");
 	egress_mark_gone(g);
 	wire_peer_free(g->resolver);
@@ -404,8 +421,8 @@ take_lease(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	egress_lease(owner, (struct mono){ (int64_t)w->deadline });
 }
 
-static bool
-go_from(const struct wire_go *w, struct proxy_go *go)
+bool
+egress_go_from(const struct wire_go *w, struct proxy_go *go)
 {
 	if (!wire_text_ok(w->name, sizeof(w->name)) ||
 	    !wire_text_ok(w->format, sizeof(w->format)) ||
@@ -457,94 +474,25 @@ take_go(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
 {
 	struct egress *g = owner;
-	const struct wire_go *w = record;
+	const struct wire_going *all = record;
+	const struct wire_go *w = &all->go;
 	struct proxy_go go;
 	struct err e;
 	auto_buf ca = { 0 };
 	(void)peer;
-	if (!go_from(w, &go) || nfds != (w->has_ca == WIRE_CA_HERE ? 1U : 0U)) {
+	if (!egress_go_from(w, &go) || all->count > COUNT(all->also) ||
+	    nfds != (w->has_ca == WIRE_CA_HERE ? 1U : 0U)) {
 		egress_out_of_step("GO");
 	}
-	if (nfds && memfd_read(fds[0], CA_LIMIT, &ca, &e)) {
+	if (nfds && memfd_read(fds[0], EGRESS_CA_MAX, &ca, &e)) {
 		egress_out_of_step("the CA of GO");
 	}
 	go.ca = buf_str(&ca);
 	proxy_go(g->proxy, w->id, &go);
-}
-
-/* --- requests of the house --- */
-
-static void
-fetch_refused(struct egress *g, uint64_t id, const struct err *why)
-{
-	struct wire_http_done w = { .id = id, .kind = (uint32_t)why->kind };
-	text_cut(w.text, sizeof(w.text), why->text);
-	wire_send(g->core, WIRE_HTTP_DONE, &w, NULL, 0);
-}
-
-static int
-fetch_bodies(const struct wire_http_do *w, int *fds, struct buf *body,
-    struct buf *ca, struct err *e)
-{
-	size_t at = 0;
-	if (w->has_body && memfd_read(fds[at++], BODY_LIMIT, body, e)) {
-		return err_wrap(e, "body");
+	for (size_t n = 0; n < all->count; n++) {
+		go.grant = all->also[n].grant;
+		proxy_go(g->proxy, all->also[n].id, &go);
 	}
-	if (w->go.has_ca && memfd_read(fds[at], CA_LIMIT, ca, e)) {
-		return err_wrap(e, "ca");
-	}
-	return 0;
-}
-
-static void
-take_http_do(void *owner, struct wire_peer *peer, const void *record, int *fds,
-    size_t nfds)
-{
-	struct egress *g = owner;
-	const struct wire_http_do *w = record;
-	struct proxy_fetch f = { .method = w->method,
-		.host = w->host,
-		.port = w->port,
-		.target = w->target,
-		.headers = w->headers,
-		.timeout_us = (int64_t)w->timeout,
-		.answer_limit = w->answer_limit };
-	struct err e;
-	auto_buf body = { 0 };
-	auto_buf ca = { 0 };
-	(void)peer;
-	if (!go_from(&w->go, &f.go) || w->go.has_ca == WIRE_CA_GIVEN ||
-	    nfds != (w->has_body ? 1U : 0U) + (w->go.has_ca ? 1U : 0U) ||
-	    !wire_text_ok(w->method, sizeof(w->method)) ||
-	    !wire_text_ok(w->host, sizeof(w->host)) ||
-	    !wire_text_ok(w->target, sizeof(w->target)) ||
-	    !wire_text_ok(w->headers, sizeof(w->headers)) ||
-	    w->timeout > INT64_MAX || w->capture > WIRE_CAPTURE_DEVICE) {
-		egress_out_of_step("HTTP_DO");
-	}
-	uint64_t id;
-	if (fetch_bodies(w, fds, &body, &ca, &e)) {
-		fetch_refused(g, w->go.id, &e);
-		return;
-	}
-	f.body = buf_str(&body);
-	f.go.ca = buf_str(&ca);
-	f.go.raw = w->capture != WIRE_CAPTURE_NONE;
-	if (proxy_fetch(g->proxy, &f, &id, &e)) {
-		fetch_refused(g, w->go.id, &e);
-		return;
-	}
-	struct egress_fetch *open = calloc(1, sizeof(*open));
-	must(open);
-	*open = (struct egress_fetch){
-		.next = g->fetches,
-		.id = id,
-		.core = w->go.id,
-		.grant = w->go.grant,
-		.capture = (enum wire_capture)w->capture,
-		.assumed = w->assumed,
-	};
-	g->fetches = open;
 }
 
 /* NOLINTEND(readability-non-const-parameter) */
@@ -562,7 +510,7 @@ const size_t egress_cell_handler_count = COUNT(egress_cell_handlers);
 const struct wire_handler egress_own_handlers[] = {
 	{ WIRE_EGRESS_PEERS, take_peers },
 	{ WIRE_EGRESS_LEASE, take_lease },
-	{ WIRE_HTTP_DO, take_http_do },
+	{ WIRE_HTTP_DO, egress_take_http_do },
 };
 const size_t egress_own_handler_count = COUNT(egress_own_handlers);
 

@@ -346,6 +346,8 @@ static const struct wire_handler core_handlers[] = {
 	{ WIRE_VAULT_LOGIN, vault_take_login },
 	{ WIRE_VAULT_CODE, vault_take_code },
 	{ WIRE_VAULT_GRANT, vault_take_grant },
+	{ WIRE_VAULT_ROW, vault_take_row },
+	{ WIRE_VAULT_LEND, vault_take_lend },
 	{ WIRE_VAULT_REVOKE, vault_take_revoke },
 	{ WIRE_VAULT_SIGN, take_sign },
 	{ WIRE_VAULT_MAC, take_mac },

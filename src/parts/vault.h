@@ -11,12 +11,20 @@
 #define VAULT_CODES   64
 #define VAULT_KEEP_US (90 * CLOCK_SECOND) /* for the answer of an endpoint */
 
+/* A sealed row, of one grant or of all that name its place. */
+struct vault_row {
+	unsigned uses;
+	struct wire_binding binding;
+	struct buf bytes;
+	struct err *fault; /* it does not open; NULL: it does */
+};
+
 struct lent {
 	struct lent *next;
 	struct seal_grant grant;
 	uint64_t cell; /* the whole number; the grant's own field is 32 bits */
-	struct wire_binding binding;
-	struct buf row;
+	struct vault_row *row; /* NULL: see fault */
+	struct err *fault;     /* said when it is redeemed */
 	/* of what a token endpoint is asked with */
 	enum wire_use use;
 	bool basic;
@@ -53,6 +61,7 @@ struct vault {
 	struct seal_key *key;
 	struct lent *grants;
 	size_t grant_count;
+	struct vault_row *rows[WIRE_ROWS]; /* by place */
 	struct borrower *borrowers;
 	struct vault_code *codes; /* the latest first */
 	struct vault_taken *taken;
@@ -71,15 +80,20 @@ void vault_mark(const struct vault *v, enum seal_kind kind, struct str clear,
 /* Bits of enum wire_has, and when the access token ends; 0 of other kinds. */
 uint32_t vault_has(enum seal_kind kind, struct str clear, int64_t *expires);
 
-/* vault_grant.c: grants, from core; what is lent on them, to an egress */
+/* vault_grant.c: grants, from core */
 wire_take_fn vault_take_grant;
+wire_take_fn vault_take_row;
+wire_take_fn vault_take_lend;
 wire_take_fn vault_take_revoke;
-wire_take_fn vault_take_redeem;
+void vault_row_give(struct vault_row *row); /* NULL is nothing */
 struct lent **vault_grant_find(
     struct vault *v, const struct borrower *b, uint64_t number);
 void vault_grant_drop(struct vault *v, struct lent **at);
 /* Nobody is there any more who could use them. */
 void vault_grants_gone(struct vault *v, uint64_t cell);
+
+/* vault_lend.c: what is lent on them, to an egress */
+wire_take_fn vault_take_redeem;
 
 /* vault_tokens.c: what only tokens need */
 wire_take_fn vault_take_login;

@@ -10,7 +10,41 @@
 
 #include "parts/vault.h"
 
-#define SPENT_MAX 32 /* answers of token endpoints that a cell waits for */
+/* --- rows --- */
+
+static struct vault_row *
+row_new(const struct wire_binding *binding, const uint8_t *row, size_t size)
+{
+	struct vault_row *r = calloc(1, sizeof(*r));
+
+	must(r);
+	r->uses = 1;
+	r->binding = *binding;
+	buf_add(&r->bytes, str_span(row, size));
+	return r;
+}
+
+void
+vault_row_give(struct vault_row *r)
+{
+	if (r && --r->uses == 0) {
+		buf_fini(&r->bytes);
+		free(r->fault);
+		free(r);
+	}
+}
+
+static struct err *
+fault_new(const struct err *e)
+{
+	struct err *fault = calloc(1, sizeof(*fault));
+
+	must(fault);
+	*fault = *e;
+	return fault;
+}
+
+/* --- grants --- */
 
 void
 vault_grant_drop(struct vault *v, struct lent **at)
@@ -19,7 +53,8 @@ vault_grant_drop(struct vault *v, struct lent **at)
 
 	*at = g->next;
 	secret_free(g->code);
-	buf_fini(&g->row);
+	vault_row_give(g->row);
+	free(g->fault);
 	free(g);
 	v->grant_count--;
 }
@@ -36,7 +71,8 @@ drop_grants(struct vault *v, const char *over)
 
 		if (mono_passed(
 		        g->spent ? g->until : g->grant.not_after, now) ||
-		    (!g->spent && strcmp(g->grant.credential, over) == 0)) {
+		    (!g->spent && over[0] &&
+		        strcmp(g->grant.credential, over) == 0)) {
 			vault_grant_drop(v, at);
 		} else {
 			at = &(*at)->next;
@@ -45,23 +81,19 @@ drop_grants(struct vault *v, const char *over)
 }
 
 static int
-check_grant(
-    const struct vault *v, const struct wire_vault_grant *in, struct err *e)
+check_new(
+    const struct vault *v, uint64_t number, uint64_t not_after, struct err *e)
 {
-	int64_t ahead = (int64_t)in->not_after - mono_now().us;
+	int64_t ahead = (int64_t)not_after - mono_now().us;
 
-	if (!vault_binding_ok(&in->binding) ||
-	    !wire_text_ok(in->host, sizeof(in->host)) ||
-	    !wire_text_ok(in->client, sizeof(in->client)) ||
-	    in->use > WIRE_USE_TAKEN || in->row_size > sizeof(in->row) ||
-	    in->number == 0) {
+	if (number == 0) {
 		return err_set(e, ERR_INPUT, "a grant has a wrong form");
 	}
 	if (ahead <= 0 || ahead > SEAL_GRANT_MAX_US) {
 		return err_set(e, ERR_DENIED, "a grant lives at most 30 s");
 	}
 	for (const struct lent *g = v->grants; g; g = g->next) {
-		if (g->grant.number == in->number) {
+		if (g->grant.number == number) {
 			return err_set(
 			    e, ERR_CONFLICT, "a grant was made twice");
 		}
@@ -71,17 +103,29 @@ check_grant(
 	           : err_set(e, ERR_LIMIT, "too many grants wait to be used");
 }
 
+static int
+check_grant(
+    const struct vault *v, const struct wire_vault_grant *in, struct err *e)
+{
+	if (!vault_binding_ok(&in->binding) ||
+	    !wire_text_ok(in->host, sizeof(in->host)) ||
+	    !wire_text_ok(in->client, sizeof(in->client)) ||
+	    in->use > WIRE_USE_TAKEN || in->row_size > sizeof(in->row)) {
+		return err_set(e, ERR_INPUT, "a grant has a wrong form");
+	}
+	return check_new(v, in->number, in->not_after, e);
+}
+
 /* The sealed row's own binding decides where it may go, not core's word. */
 static int
 check_row(
     const struct vault *v, const struct wire_vault_grant *in, struct err *e)
 {
-	auto_secret value = NULL;
 	struct seal_binding binding;
 
 	vault_binding(&binding, &in->binding);
-	if (seal_row_open(
-	        v->key, str_span(in->row, in->row_size), &binding, &value, e)) {
+	if (seal_row_check(
+	        v->key, str_span(in->row, in->row_size), &binding, e)) {
 		return -1;
 	}
 	bool value_itself =
@@ -123,7 +167,7 @@ keep_grant(
 
 	must(g);
 	g->cell = in->cell;
-	g->binding = in->binding;
+	g->row = row_new(&in->binding, in->row, in->row_size);
 	g->grant = (struct seal_grant){
 		.number = in->number,
 		.cell = (uint32_t)in->cell,
@@ -143,7 +187,6 @@ keep_grant(
 	g->basic = in->basic;
 	g->code = code;
 	(void)str_copy(g->client, sizeof(g->client), str_of(in->client));
-	buf_add(&g->row, str_span(in->row, in->row_size));
 	g->next = v->grants;
 	v->grants = g;
 	v->grant_count++;
@@ -173,6 +216,121 @@ vault_take_grant(void *owner, struct wire_peer *peer, const void *record,
 	wire_send(peer, WIRE_VAULT_GRANTED, &out, NULL, 0);
 }
 
+/* --- many at once --- */
+
+void
+vault_take_row(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	struct vault *v = owner;
+	const struct wire_vault_row *in = record;
+	struct seal_binding binding;
+	struct err e = { 0 };
+
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	if (in->place >= WIRE_ROWS || in->row_size > sizeof(in->row) ||
+	    !vault_binding_ok(&in->binding)) {
+		return; /* grants that name it hear that there is none */
+	}
+	vault_row_give(v->rows[in->place]);
+	struct vault_row *r = v->rows[in->place] =
+	    row_new(&in->binding, in->row, in->row_size);
+
+	vault_binding(&binding, &r->binding);
+	if (seal_row_check(v->key, buf_str(&r->bytes), &binding, &e)) {
+		r->fault = fault_new(&e);
+	}
+}
+
+/* The row of a place, if its own binding lets it go there. */
+static int
+check_place(const struct vault *v, const struct wire_vault_lend *in,
+    struct vault_row **row, struct err *e)
+{
+	struct seal_binding binding;
+	struct vault_row *r = in->place < WIRE_ROWS ? v->rows[in->place] : NULL;
+
+	if (!r) {
+		return err_set(e, ERR_INPUT, "a grant names no row");
+	}
+	if (r->fault) {
+		*e = *r->fault;
+		return -1;
+	}
+	vault_binding(&binding, &r->binding);
+	*row = r;
+	return seal_binding_allows(&binding, str_of(in->host), in->port)
+	           ? 0
+	           : err_set(e, ERR_DENIED,
+	                 "the credential %s is bound to %s, not to %s:%u",
+	                 r->binding.credential, r->binding.hosts, in->host,
+	                 in->port);
+}
+
+static void
+keep_lent(struct vault *v, const struct wire_vault_lend *in, uint64_t number,
+    struct vault_row *row, const struct err *fault)
+{
+	struct lent *g = calloc(1, sizeof(*g));
+
+	must(g);
+	g->cell = in->cell;
+	g->use = WIRE_USE_ACCESS;
+	g->grant = (struct seal_grant){
+		.number = number,
+		.cell = (uint32_t)in->cell,
+		.epoch = in->claim_epoch,
+		.not_after = { (int64_t)in->not_after },
+		.port = in->port,
+		.place = SEAL_IN_HEADER,
+		.once = true,
+	};
+	if (row) {
+		row->uses++;
+		g->row = row;
+		g->grant.version = row->binding.version;
+		(void)str_copy(g->grant.credential, sizeof(g->grant.credential),
+		    str_of(row->binding.credential));
+	}
+	(void)str_copy(g->grant.host, sizeof(g->grant.host), str_of(in->host));
+	g->fault = fault ? fault_new(fault) : NULL;
+	g->next = v->grants;
+	v->grants = g;
+	v->grant_count++;
+}
+
+void
+vault_take_lend(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	struct vault *v = owner;
+	const struct wire_vault_lend *in = record;
+	struct vault_row *row = NULL;
+	struct err bad = { 0 };
+
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	drop_grants(v, "");
+	if (!wire_text_ok(in->host, sizeof(in->host))) {
+		return;
+	}
+	bool good = check_place(v, in, &row, &bad) == 0;
+
+	for (unsigned n = 0; n < in->count && n < WIRE_TOGETHER; n++) {
+		struct err e = { 0 };
+
+		/* Of one that cannot be kept nobody hears but that there is
+		 * no such grant. */
+		if (check_new(v, in->number[n], in->not_after, &e) == 0) {
+			keep_lent(v, in, in->number[n], good ? row : NULL,
+			    good ? NULL : &bad);
+		}
+	}
+}
+
 /* P09: an upstream that keeps its handshake open gets no value that is over. */
 void
 vault_take_revoke(void *owner, struct wire_peer *peer, const void *record,
@@ -186,167 +344,6 @@ vault_take_revoke(void *owner, struct wire_peer *peer, const void *record,
 	if (wire_text_ok(in->credential, sizeof(in->credential))) {
 		drop_grants(owner, in->credential);
 	}
-}
-
-/* --- redeeming --- */
-
-/* Of an OAuth credential the access token is lent, while it lives. */
-static int
-take_access(struct str *clear, struct err *e)
-{
-	struct seal_tokens tokens;
-
-	if (seal_tokens_read(*clear, &tokens, e)) {
-		return -1;
-	}
-	if (!tokens.access.len ||
-	    (tokens.expires &&
-	        tokens.expires * CLOCK_SECOND <= wall_now().us)) {
-		return err_set(e, ERR_DENIED,
-		    "the access token has ended: `handrail vault login` or "
-		    "`rotate` "
-		    "puts a new one in");
-	}
-	*clear = tokens.access;
-	return 0;
-}
-
-struct lent **
-vault_grant_find(struct vault *v, const struct borrower *b, uint64_t number)
-{
-	struct lent **at = &v->grants;
-
-	while (*at && (*at)->grant.number != number) {
-		at = &(*at)->next;
-	}
-	/* A number that is another cell's is as unknown as any. */
-	return *at && (*at)->cell == b->cell ? at : NULL;
-}
-
-static int
-check_use(const struct lent *g, const struct wire_redeem *in, struct err *e)
-{
-	struct seal_grant_use use = {
-		.number = in->number,
-		.cell = (uint32_t)g->cell,
-		.epoch = g->grant.epoch,
-		.version = g->grant.version,
-		.port = in->port,
-		.place = g->grant.place,
-		.credential = str_of(g->grant.credential),
-		.host = str_of(in->host),
-	};
-
-	return seal_grant_check(&g->grant, &use, mono_now(), e);
-}
-
-/* What of the value is lent, in `text` where it is made for that. */
-static int
-lend_what(const struct vault *v, const struct lent *g, struct str *clear,
-    struct buf *text, struct err *e)
-{
-	if (g->use == WIRE_USE_TAKEN) {
-		return vault_taken_find(v, g, clear, e);
-	}
-	if (g->use != WIRE_USE_ACCESS) {
-		if (vault_token_text(g, *clear, text, e)) {
-			return -1;
-		}
-		*clear = buf_str(text);
-		return 0;
-	}
-	return seal_kind_is_tokens((enum seal_kind)g->binding.kind)
-	           ? take_access(clear, e)
-	           : 0;
-}
-
-/* One cell has so many answers outstanding at most: the oldest goes. */
-static void
-bound_spent(struct vault *v, uint64_t cell)
-{
-	struct lent **oldest = NULL;
-	size_t count = 0;
-
-	for (struct lent **at = &v->grants; *at; at = &(*at)->next) {
-		if ((*at)->spent && (*at)->cell == cell) {
-			oldest = at;
-			count++;
-		}
-	}
-	if (count >= SPENT_MAX) {
-		vault_grant_drop(v, oldest);
-	}
-}
-
-/* Once; of what a token endpoint is asked with, the answer may still come. */
-static void
-use_up(struct vault *v, struct lent **at)
-{
-	struct lent *g = *at;
-
-	if (g->use == WIRE_USE_ACCESS || g->use == WIRE_USE_TAKEN) {
-		vault_grant_drop(v, at);
-		return;
-	}
-	if (g->cell) {
-		bound_spent(v, g->cell);
-	}
-	g->grant.used = true;
-	g->spent = true;
-	g->until = mono_after(mono_now(), VAULT_KEEP_US);
-}
-
-static int
-lend(struct vault *v, const struct borrower *b, const struct wire_redeem *in,
-    struct wire_credential *out, struct err *e)
-{
-	struct lent **at = vault_grant_find(v, b, in->number);
-	struct seal_binding binding;
-	auto_secret value = NULL;
-	struct buf text = { 0 };
-	struct str clear;
-
-	if (!at || !wire_text_ok(in->host, sizeof(in->host))) {
-		return err_set(e, ERR_DENIED,
-		    "there is no such grant, or its value is over");
-	}
-	if (check_use(*at, in, e)) {
-		return -1;
-	}
-	vault_binding(&binding, &(*at)->binding);
-	if (seal_row_open(v->key, buf_str(&(*at)->row), &binding, &value, e)) {
-		return -1;
-	}
-	secret_open(value, &clear);
-	if (lend_what(v, *at, &clear, &text, e)) {
-		buf_wipe(&text);
-		return -1;
-	}
-	must(clear.len <= sizeof(out->secret));
-	memcpy(out->secret, clear.at, clear.len);
-	out->size = (uint32_t)clear.len;
-	out->ok = 1;
-	buf_wipe(&text);
-	use_up(v, at);
-	return 0;
-}
-
-void
-vault_take_redeem(void *owner, struct wire_peer *peer, const void *record,
-    int *fds, size_t nfds)
-{
-	struct borrower *b = owner;
-	const struct wire_redeem *in = record;
-	struct wire_credential out = { .number = in->number };
-	struct err e = { 0 };
-
-	(void)fds;
-	(void)nfds;
-	if (lend(b->vault, b, in, &out, &e)) {
-		vault_say(out.text, sizeof(out.text), &e);
-	}
-	wire_send(peer, WIRE_CREDENTIAL, &out, NULL, 0);
-	wipe(&out, sizeof(out));
 }
 
 void

@@ -296,8 +296,9 @@ keep_captured(struct vault *v, const struct lent *g,
 	auto_secret value = NULL;
 	struct str clear;
 
-	vault_binding(&binding, &g->binding);
-	if (seal_row_open(v->key, buf_str(&g->row), &binding, &value, e)) {
+	vault_binding(&binding, &g->row->binding);
+	if (seal_row_open(
+	        v->key, buf_str(&g->row->bytes), &binding, &value, e)) {
 		return -1;
 	}
 	secret_open(value, &clear);
@@ -315,7 +316,7 @@ keep_captured(struct vault *v, const struct lent *g,
 		tokens.refresh = refresh.len ? refresh : tokens.refresh;
 	}
 	return seal_tokens_row(
-	    v, &g->binding, g->binding.version + 1, &tokens, out, e);
+	    v, &g->row->binding, g->row->binding.version + 1, &tokens, out, e);
 }
 
 /* --- what a cell took itself ------------------------------------------------
@@ -335,7 +336,7 @@ static bool
 taken_is(const struct vault_taken *t, const struct lent *g)
 {
 	return t->cell == g->cell &&
-	       strcmp(t->credential, g->binding.credential) == 0;
+	       strcmp(t->credential, g->row->binding.credential) == 0;
 }
 
 static void
@@ -354,7 +355,7 @@ take(struct vault *v, const struct lent *g, const struct wire_captured *in)
 	t->cell = g->cell;
 	t->expires = in->expires;
 	(void)str_copy(t->credential, sizeof(t->credential),
-	    str_of(g->binding.credential));
+	    str_of(g->row->binding.credential));
 	t->access =
 	    secret_new(str_span((const char *)in->secret, in->access_size));
 	t->next = v->taken;
@@ -374,7 +375,7 @@ vault_taken_find(const struct vault *v, const struct lent *g, struct str *clear,
 		return err_set(e, ERR_DENIED,
 		    "this sandbox has no token of %s%s: it asks its token "
 		    "endpoint for one",
-		    g->binding.credential, t ? " any more" : "");
+		    g->row->binding.credential, t ? " any more" : "");
 	}
 	secret_open(t->access, clear);
 	return 0;

@@ -114,6 +114,8 @@ enum proxy_end {
 	PROXY_ANSWERED, /* status is the upstream's */
 	PROXY_FAILED,   /* text says where */
 	PROXY_REFUSED,  /* by this room: text says why */
+	PROXY_UNLENT,   /* nobody was there to lend its credential: it never
+	                 * left */
 };
 
 struct proxy_outcome {

@@ -23,11 +23,16 @@ failed(struct conn *c)
 	struct proxy_refusal r = { .status = proxy_status(u->err.kind),
 		.error = u->refused ? "refused" : "unavailable",
 		.reason = u->err.text };
+	enum proxy_end end = u->refused  ? PROXY_REFUSED
+	                     : u->unlent ? PROXY_UNLENT
+	                                 : PROXY_FAILED;
 	if (!u->refused && r.status < 500) {
 		r.status = 502;
 	}
-	proxy_conn_outcome(c, u->refused ? PROXY_REFUSED : PROXY_FAILED,
-	    r.status, u->err.text);
+	if (u->unlent) {
+		r.status = 503;
+	}
+	proxy_conn_outcome(c, end, r.status, u->err.text);
 	if (c->answered) {
 		proxy_conn_shut(c);
 		return;

@@ -7,10 +7,35 @@
 
 #include "proxy/link.h"
 
+#define HELD_MAX 8192 /* bytes in clear that wait for more of their record */
+
 static void
 take_tls(struct link *l)
 {
 	tls_take(l->tls, &l->out);
+}
+
+static void
+encrypt(struct link *l, struct str bytes)
+{
+	while (bytes.len > 0 && !l->mute) {
+		size_t n = tls_write(l->tls, bytes);
+		take_tls(l);
+		l->mute = n == 0;
+		bytes = str_sub(bytes, n, bytes.len);
+	}
+}
+
+/* What was written in small pieces becomes one TLS record. */
+static void
+encrypt_held(struct link *l)
+{
+	if (l->held.len > 0) {
+		struct buf held = l->held;
+		l->held = (struct buf){ 0 };
+		encrypt(l, buf_str(&held));
+		buf_wipe(&held);
+	}
 }
 
 static void
@@ -26,6 +51,25 @@ end_of(struct link *l, const char *why)
 	}
 }
 
+/* A small message gets a small buffer: it is wiped when the link rests. */
+static size_t
+read_some(struct link *l)
+{
+	static char piece[LINK_IN];
+	size_t room = LINK_IN - l->in.len;
+	if (l->in.cap - l->in.len >= room) {
+		size_t n = tls_read(l->tls, l->in.at + l->in.len, room);
+		buf_grew(&l->in, n);
+		return n;
+	}
+	size_t n = tls_read(l->tls, piece, room);
+	if (n > 0) {
+		buf_add(&l->in, (struct str){ piece, n });
+		wipe(piece, n);
+	}
+	return n;
+}
+
 bool
 proxy_link_fill(struct link *l)
 {
@@ -35,9 +79,7 @@ proxy_link_fill(struct link *l)
 	}
 	bool drained = false;
 	while (!drained && l->in.len < LINK_IN) {
-		size_t room = LINK_IN - l->in.len;
-		size_t n = tls_read(l->tls, buf_room(&l->in, room), room);
-		buf_grew(&l->in, n);
+		size_t n = read_some(l);
 		drained = n == 0;
 		any = any || n > 0;
 	}
@@ -99,6 +141,7 @@ not_sent(struct link *l, int error)
 void
 proxy_link_send(struct link *l)
 {
+	encrypt_held(l);
 	while (l->out.len > 0 && !l->mute && !l->dialing && !l->memory) {
 		ssize_t n = send(l->fd, l->out.at, l->out.len, MSG_NOSIGNAL);
 		if (n < 0) {
@@ -166,6 +209,7 @@ proxy_link_close(struct link *l)
 	l->tls = NULL;
 	buf_wipe(&l->in);
 	buf_wipe(&l->out);
+	buf_wipe(&l->held);
 	l->ended = true;
 	l->mute = true;
 	l->why = NULL;
@@ -203,27 +247,24 @@ proxy_link_write(struct link *l, struct str bytes)
 		buf_add(&l->out, bytes);
 		return;
 	}
-	while (bytes.len > 0) {
-		size_t n = tls_write(l->tls, bytes);
-		take_tls(l);
-		if (n == 0) {
-			l->mute = true;
-			return;
-		}
-		bytes = str_sub(bytes, n, bytes.len);
+	if (l->held.len + bytes.len <= HELD_MAX) {
+		buf_add(&l->held, bytes);
+		return;
 	}
+	encrypt_held(l);
+	encrypt(l, bytes);
 }
 
 bool
 proxy_link_room(const struct link *l)
 {
-	return l->out.len < PROXY_BUFFER;
+	return l->out.len + l->held.len < PROXY_BUFFER;
 }
 
 bool
 proxy_link_flushed(const struct link *l)
 {
-	return l->out.len == 0 || l->mute;
+	return (l->out.len == 0 && l->held.len == 0) || l->mute;
 }
 
 void
@@ -275,7 +316,7 @@ proxy_link_silent(const struct link *l)
 bool
 proxy_link_quiet(const struct link *l)
 {
-	return proxy_link_silent(l) && l->out.len == 0;
+	return proxy_link_silent(l) && l->out.len == 0 && l->held.len == 0;
 }
 
 void

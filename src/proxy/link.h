@@ -18,10 +18,11 @@ struct link {
 	struct tls_conn *tls;
 	struct buf in;
 	struct buf out;
-	bool ended;   /* the peer will send nothing more than `in` */
-	bool mute;    /* the peer takes nothing more */
-	bool dialing; /* connect(2) is under way */
-	bool memory;  /* no socket: `settle` calls turn, which empties `out` */
+	struct buf held; /* of TLS: in clear until it is sent */
+	bool ended;      /* the peer will send nothing more than `in` */
+	bool mute;       /* the peer takes nothing more */
+	bool dialing;    /* connect(2) is under way */
+	bool memory; /* no socket: `settle` calls turn, which empties `out` */
 	bool
 	    blocked; /* the socket was full: its owner is told when it is not */
 	bool secret; /* `out` holds a credential in clear */
@@ -39,7 +40,8 @@ void proxy_link_free(struct link *l);  /* one of the heap; NULL is nothing */
 void proxy_link_secure(struct link *l, struct tls_conn *conn);
 /* Moves what TLS has deciphered into `in`; true if there was any. */
 bool proxy_link_fill(struct link *l);
-/* All of it; the owner looks at proxy_link_room before. */
+/* All of it, by the next send or settle; the owner looks at proxy_link_room
+ * before. */
 void proxy_link_write(struct link *l, struct str bytes);
 bool proxy_link_room(const struct link *l);
 void proxy_link_send(struct link *l); /* what the socket takes now */

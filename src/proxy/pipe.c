@@ -244,7 +244,7 @@ static void
 pass_end(struct link *from, struct link *to, bool *passed)
 {
 	if (*passed || !from->ended || from->in.len > 0 || to->out.len > 0 ||
-	    to->fd < 0) {
+	    to->held.len > 0 || to->fd < 0) {
 		return;
 	}
 	*passed = true;

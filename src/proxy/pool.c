@@ -73,6 +73,9 @@ make_place(struct proxy *p, const struct up_way *way)
 	struct kept *oldest = NULL;
 	struct kept *oldest_here = NULL;
 	size_t here = 0;
+	if (p->kept_count < PROXY_KEPT_ONE) {
+		return;
+	}
 	for (struct kept *k = p->kept; k; k = k->next) {
 		oldest = k;
 		if (proxy_way_eq(&k->way, way)) {
@@ -119,6 +122,13 @@ proxy_pool_put(struct proxy *p, struct link *link, const struct up_way *way)
 	    &k->timer, loop, mono_after(k->since, idle), idle_over, k);
 }
 
+/* Of no secret: it may stop at the first byte that differs. */
+static bool
+same_digest(const struct digest *a, const struct digest *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
 bool
 proxy_way_eq(const struct up_way *a, const struct up_way *b)
 {
@@ -126,7 +136,8 @@ proxy_way_eq(const struct up_way *a, const struct up_way *b)
 	       a->tls == b->tls && a->two == b->two && a->pinned == b->pinned &&
 	       (!a->pinned || (names_addr_eq(&a->at, &b->at) &&
 	                          a->at_port == b->at_port)) &&
-	       digest_eq(a->ca, b->ca) && digest_eq(a->policy, b->policy) &&
+	       same_digest(&a->ca, &b->ca) &&
+	       same_digest(&a->policy, &b->policy) &&
 	       strcmp(a->credential, b->credential) == 0 &&
 	       a->version == b->version;
 }

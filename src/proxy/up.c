@@ -416,6 +416,7 @@ proxy_up_credential(struct up *u, struct str secret, const struct err *e)
 	}
 	if (!secret.at) {
 		struct err wrapped = *e;
+		u->unlent = e->kind == ERR_UNAVAILABLE;
 		err_wrap(&wrapped, "credential");
 		proxy_up_fail(u, false, &wrapped);
 		return;

@@ -41,6 +41,7 @@ struct up {
 	enum up_state state;
 	bool refused;
 	bool injected;
+	bool unlent;    /* nobody was there to redeem its grant */
 	bool head_done; /* the final head of the answer was read */
 	const struct proxy_request *request;
 	struct proxy_go go;

@@ -198,43 +198,101 @@ open_row_key(const struct seal_key *key, const struct row *parts,
 	return 0;
 }
 
+/* A row that is what its binding says, about to be opened. */
+struct opening {
+	struct row parts;
+	struct buf aad;
+	uint8_t row_key[SEAL_RAW_KEY];
+};
+
+static int
+begin_open(const struct seal_key *key, struct str row,
+    const struct seal_binding *binding, struct opening *o, struct err *e)
+{
+	auto_buf bound = { 0 };
+
+	if (parse_row(row, &o->parts, e) ||
+	    binding_encode(binding, o->parts.format, &bound, e)) {
+		return -1;
+	}
+	if (!str_eq(o->parts.binding, buf_str(&bound)) ||
+	    o->parts.kind != binding->kind) {
+		return refuse_binding(row, binding, e);
+	}
+	if (open_row_key(key, &o->parts, o->row_key, e)) {
+		return -1;
+	}
+	value_aad(o->parts.format, o->parts.kind, buf_str(&bound), &o->aad);
+	return 0;
+}
+
+static size_t
+clear_size(const struct opening *o)
+{
+	return o->parts.sealed.len - TAG;
+}
+
+/* `clear` NULL: the tag is compared and nothing opened. */
+static int
+end_open(struct opening *o, uint8_t *clear, struct str id, struct err *e)
+{
+	bool good = aead_open(
+	    o->row_key, o->parts.nonce, o->parts.sealed, &o->aad, clear);
+
+	wipe(o->row_key, sizeof(o->row_key));
+	buf_fini(&o->aad);
+	return good ? 0
+	            : err_set(e, ERR_DENIED,
+	                  "the sealed row of " STR_FMT
+	                  " was changed and does not open",
+	                  STR_ARG(id));
+}
+
 int
 seal_row_open(const struct seal_key *key, struct str row,
     const struct seal_binding *binding, struct secret **value, struct err *e)
 {
-	uint8_t row_key[SEAL_RAW_KEY];
+	struct opening o = { 0 };
 	auto_secret made = NULL;
-	auto_buf bound = { 0 };
-	auto_buf aad = { 0 };
-	struct row parts = { 0 };
 	uint8_t *clear;
-	bool good;
 
-	if (parse_row(row, &parts, e) ||
-	    binding_encode(binding, parts.format, &bound, e)) {
+	if (begin_open(key, row, binding, &o, e)) {
 		return -1;
 	}
-	if (!str_eq(parts.binding, buf_str(&bound)) ||
-	    parts.kind != binding->kind) {
-		return refuse_binding(row, binding, e);
-	}
-	if (open_row_key(key, &parts, row_key, e)) {
+	made = secret_room(clear_size(&o), &clear);
+	if (end_open(&o, clear, binding->id, e)) {
 		return -1;
-	}
-	made = secret_room(parts.sealed.len - TAG, &clear);
-	value_aad(parts.format, (uint8_t)binding->kind, buf_str(&bound), &aad);
-	good = aead_open(row_key, parts.nonce, parts.sealed, &aad, clear);
-	wipe(row_key, sizeof(row_key));
-	if (!good) {
-		return err_set(e, ERR_DENIED,
-		    "the sealed row of " STR_FMT " was changed and does not "
-		    "open",
-		    STR_ARG(binding->id));
 	}
 	secret_close(made);
 	*value = made;
 	made = NULL;
 	return 0;
+}
+
+int
+seal_row_check(const struct seal_key *key, struct str row,
+    const struct seal_binding *binding, struct err *e)
+{
+	struct opening o = { 0 };
+
+	return begin_open(key, row, binding, &o, e) ||
+	               end_open(&o, NULL, binding->id, e)
+	           ? -1
+	           : 0;
+}
+
+int
+seal_row_lend(const struct seal_key *key, struct str row,
+    const struct seal_binding *binding, struct seal_lent *to, struct err *e)
+{
+	struct opening o = { 0 };
+
+	if (begin_open(key, row, binding, &o, e)) {
+		return -1;
+	}
+	to->size = clear_size(&o);
+	must(to->size <= to->room);
+	return end_open(&o, to->at, binding->id, e);
 }
 
 int

@@ -99,6 +99,18 @@ int seal_row_read(
 int seal_row_open(const struct seal_key *key, struct str row,
     const struct seal_binding *binding, struct secret **value,
     struct err *e) MUST_CHECK;
+/* Whether it would open; the value itself never is. */
+int seal_row_check(const struct seal_key *key, struct str row,
+    const struct seal_binding *binding, struct err *e) MUST_CHECK;
+/* Opens it into the record that lends it, which the caller wipes; it fits. */
+struct seal_lent {
+	uint8_t *at;
+	size_t room;
+	size_t size; /* of the value */
+};
+int seal_row_lend(const struct seal_key *key, struct str row,
+    const struct seal_binding *binding, struct seal_lent *to,
+    struct err *e) MUST_CHECK;
 /* The same row under another root key; the value itself is not opened. */
 int seal_row_rewrap(const struct seal_key *from, const struct seal_key *to,
     struct str row, struct buf *out, struct err *e) MUST_CHECK;

@@ -108,6 +108,15 @@ waits(struct tls_conn *c, int answer)
 	}
 }
 
+/* Clearing a queue that is empty costs as much as half a record. */
+static void
+no_errors(void)
+{
+	if (ERR_peek_error()) {
+		ERR_clear_error();
+	}
+}
+
 void
 conn_shake(struct tls_conn *c)
 {
@@ -204,7 +213,13 @@ tls_read(struct tls_conn *c, char *at, size_t room)
 	if (c->state != TLS_OPEN || !room || c->drained) {
 		return 0;
 	}
-	ERR_clear_error();
+	/* Asking for what is not there costs as much as taking what is. */
+	if (!c->stream_end && !BIO_ctrl_pending(c->in) &&
+	    !SSL_has_pending(c->ssl)) {
+		c->drained = true;
+		return 0;
+	}
+	no_errors();
 	if (SSL_read_ex(c->ssl, at, room, &n)) {
 		return n;
 	}
@@ -232,7 +247,7 @@ tls_write(struct tls_conn *c, struct str plaintext)
 	if (!n) {
 		return 0;
 	}
-	ERR_clear_error();
+	no_errors();
 	if (!SSL_write_ex(c->ssl, plaintext.at, n, &written)) {
 		(void)waits(c, 0);
 		return 0;

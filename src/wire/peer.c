@@ -199,15 +199,34 @@ queue_full(const struct wire_peer *peer, size_t size, size_t nfds)
 	       peer->fds + nfds > WIRE_QUEUE_FDS;
 }
 
+static void
+must_be_ours(const struct wire_peer *peer, enum wire_type type,
+    const void *record, size_t nfds)
+{
+	wire_must_send(type, record, nfds);
+	must(wire_sender(type) == peer->end.self);
+	must(wire_receiver(type) == peer->end.other);
+}
+
+bool
+wire_offer(struct wire_peer *peer, enum wire_type type, const void *record)
+{
+	must_be_ours(peer, type, record, 0);
+	if (!peer->alive || peer->mute || peer->first) {
+		return false;
+	}
+	must_trace_words(wire_part_name(peer->end.self), "->",
+	    wire_part_name(peer->end.other), wire_name(type));
+	return try_send(peer, type, record, NULL, 0) > 0;
+}
+
 void
 wire_send(struct wire_peer *peer, enum wire_type type, const void *record,
     const int *fds, size_t nfds)
 {
 	int taken[WIRE_FDS_MAX];
 
-	wire_must_send(type, record, nfds);
-	must(wire_sender(type) == peer->end.self);
-	must(wire_receiver(type) == peer->end.other);
+	must_be_ours(peer, type, record, nfds);
 	for (size_t i = 0; i < nfds; i++) {
 		taken[i] = fds[i];
 	}
@@ -292,6 +311,21 @@ take_one(struct wire_peer *peer)
 }
 
 static void
+take_some(struct wire_peer *peer, int most)
+{
+	if (!peer->alive || peer->taking) {
+		return;
+	}
+	peer->taking = true;
+	for (int i = 0; i < most && take_one(peer); i++) {
+	}
+	peer->taking = false;
+	if (peer->freed) {
+		free(peer);
+	}
+}
+
+static void
 ready(void *owner, unsigned events)
 {
 	struct wire_peer *peer = owner;
@@ -299,16 +333,16 @@ ready(void *owner, unsigned events)
 	if (events & LOOP_WRITE) {
 		flush(peer);
 	}
-	if (!peer->alive || !(events & LOOP_READ)) {
-		return;
+	if (events & LOOP_READ) {
+		take_some(peer, WIRE_TURN_RECORDS);
 	}
-	peer->taking = true;
-	for (int i = 0; i < WIRE_TURN_RECORDS && take_one(peer); i++) {
-	}
-	peer->taking = false;
-	if (peer->freed) {
-		free(peer);
-	}
+}
+
+void
+wire_poll(struct wire_peer *peer)
+{
+	/* More than any socket holds. */
+	take_some(peer, 16 * WIRE_TURN_RECORDS);
 }
 
 /* --- life --- */

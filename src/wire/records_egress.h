@@ -123,8 +123,7 @@ struct wire_go {
 	char name[64];    /* header, Basic user, parameter, segment, pointer */
 	char format[256]; /* with {{secret}} once */
 	char placeholder[64]; /* gives way to the secret; "": put there */
-	char mask[64]; /* tokens of the answer stay in the vault, and this
-	                * stands in their stead; "": it is read as any other */
+	char mask[64]; /* in the stead of an answer's tokens; "": none stay */
 	char rule[64];
 	uint64_t up_max; /* bytes; 0: no bound */
 	uint64_t down_max;
@@ -144,6 +143,7 @@ enum wire_outcome_end {
 	WIRE_OUTCOME_ANSWERED = 1, /* status is the upstream's */
 	WIRE_OUTCOME_FAILED = 2,   /* text says where it failed */
 	WIRE_OUTCOME_REFUSED = 3,  /* by egress itself: text says why */
+	WIRE_OUTCOME_UNLENT = 4,   /* the vault is away: it never left */
 };
 
 /* id 0: refused by egress before there was an intent (host and text only). */

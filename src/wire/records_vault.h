@@ -144,20 +144,6 @@ struct wire_vault_maced {
 	uint8_t mac[WIRE_MACS][WIRE_MARK];
 };
 
-struct wire_redeem {
-	uint64_t number;
-	uint16_t port;
-	char host[WIRE_HOST_MAX];
-};
-
-struct wire_credential {
-	uint64_t number;
-	uint32_t ok;
-	uint32_t size;
-	uint8_t secret[WIRE_SECRET_MAX]; /* wiped by both ends after use */
-	char text[WIRE_TEXT_MAX];
-};
-
 /* The mark of a value that a cell brought itself: core then knows whether it
  * was ever a credential's, and nobody learns the value. */
 struct wire_mark_ask {

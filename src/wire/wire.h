@@ -109,6 +109,13 @@ void wire_peer_close(struct wire_peer *peer, const struct err *why);
  */
 void wire_send(struct wire_peer *peer, enum wire_type type, const void *record,
     const int *fds, size_t nfds);
+/* Sends now, or not at all: false where it would have to wait.  Whoever hears
+ * of it from somebody else can then rely on its being there. */
+bool wire_offer(
+    struct wire_peer *peer, enum wire_type type, const void *record);
+/* Hands on what has come and was not looked at in this turn.  Nothing within a
+ * handler of that same peer. */
+void wire_poll(struct wire_peer *peer);
 size_t wire_queued(const struct wire_peer *peer); /* records not yet sent */
 
 /* --- before there is a loop --------------------------------------------- */

@@ -81,6 +81,47 @@ def O05_a_request_leaves_only_after_its_intent_is_on_the_disk():
         h.verified()
 
 
+def book_of(h):
+    """What a change of the book on the disk changes."""
+    seen = []
+    for folder, _, files in os.walk(os.path.join(h.state, 'book')):
+        for name in files:
+            s = os.stat(os.path.join(folder, name))
+            seen.append((name, s.st_size, s.st_mtime_ns))
+    return sorted(seen)
+
+
+@test
+def an_outcome_that_nobody_asks_for_comes_to_the_disk_by_itself():
+    up = Upstream()
+    with House({'helper': dict(HELPER, **{'gates.toml': up.gates()})}) as h:
+        h.start()
+        command = [h.handrail, 'sandbox', 'run', '--config', h.config,
+                   '--state', h.state, '--identity', HELPER_ID, '--', 'sh',
+                   '-c', 'curl -s http://up.test/once; echo; sleep 300']
+        ask = subprocess.Popen(command, env=h.env, text=True,
+                               stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL,
+                               stdin=subprocess.DEVNULL,
+                               preexec_fn=with_parent)
+        COMPANIONS.append(ask)
+        need(ask.stdout.readline() == 'ok\n', up.visits)
+        before = None
+        for _ in range(60):  # nothing is written any more
+            now = book_of(h)
+            if before == now:
+                break
+            before = now
+            time.sleep(1)
+        h.kill()
+        end_process(ask.pid)
+        ask.wait()
+        COMPANIONS.remove(ask)
+        h.start()
+        told = [e for e in h.events() if e['kind'] == 'request_outcome']
+        need(len(told) == 1 and told[0]['body']['end'] == 'answered', told)
+
+
 @test
 def a_call_starts_only_after_the_book_says_so():
     with House() as h:

@@ -298,8 +298,14 @@ take_cell_go(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)peer;
 	(void)fds;
 	(void)nfds;
+	const struct wire_going *all = record;
+
 	sim_later(sim_delay(2000000), outcome, (uint64_t)(uintptr_t)owner,
-	    ((const struct wire_go *)record)->id);
+	    all->go.id);
+	for (uint64_t n = 0; n < all->count; n++) {
+		sim_later(sim_delay(2000000), outcome,
+		    (uint64_t)(uintptr_t)owner, all->also[n].id);
+	}
 }
 
 static void

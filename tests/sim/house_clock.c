@@ -226,6 +226,22 @@ __wrap_part_begin(struct part_self *p, enum part self, int argc, char **argv)
 }
 
 /* Whatever core sends is an effect: it is looked at as it is sent. */
+bool __real_wire_offer(
+    struct wire_peer *peer, enum wire_type type, const void *record);
+bool __wrap_wire_offer(
+    struct wire_peer *peer, enum wire_type type, const void *record);
+bool
+__wrap_wire_offer(
+    struct wire_peer *peer, enum wire_type type, const void *record)
+{
+	bool sent = __real_wire_offer(peer, type, record);
+
+	if (sent) {
+		sim_witness_sends(type, record, NULL, 0);
+	}
+	return sent;
+}
+
 void __real_wire_send(struct wire_peer *peer, enum wire_type type,
     const void *record, const int *fds, size_t nfds);
 void __wrap_wire_send(struct wire_peer *peer, enum wire_type type,

@@ -117,6 +117,31 @@ request_sent(uint64_t request, uint64_t path, bool goes)
 	}
 }
 
+static void
+one_goes(uint64_t id)
+{
+	if (!sim_held_goes(id)) {
+		request_sent(0, id, true);
+	}
+}
+
+static void
+going_sent(const struct wire_going *all)
+{
+	one_goes(all->go.id);
+	for (uint64_t n = 0; n < all->count; n++) {
+		one_goes(all->also[n].id);
+	}
+}
+
+static void
+lend_sent(const struct wire_vault_lend *all)
+{
+	for (unsigned n = 0; n < all->count; n++) {
+		request_sent(all->number[n], 0, false);
+	}
+}
+
 /* The http tool: /do/TASK/CALL */
 static void
 http_sent(const struct wire_http_do *http)
@@ -244,13 +269,13 @@ sim_witness_sends(
 		exec_sent(record, fds[0]);
 		break;
 	case WIRE_GO:
-		if (!sim_held_goes(((const struct wire_go *)record)->id)) {
-			request_sent(
-			    0, ((const struct wire_go *)record)->id, true);
-		}
+		going_sent(record);
 		break;
 	case WIRE_HTTP_DO:
 		http_sent(record);
+		break;
+	case WIRE_VAULT_LEND:
+		lend_sent(record);
 		break;
 	case WIRE_VAULT_GRANT:
 		request_sent(((const struct wire_vault_grant *)record)->number,

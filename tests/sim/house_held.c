@@ -160,7 +160,9 @@ sim_held_goes(uint64_t id)
 		return false;
 	}
 	bound(h, hex);
-	for (int n = 0; n < sim.intent_count; n++) {
+	/* An older one of the same request may have lost its claim before it
+	 * went: it goes no more. */
+	for (int n = sim.intent_count - 1; n >= 0; n--) {
 		struct sim_intent *i = &sim.intents[n];
 
 		if (i->house == sim.house && i->wait && !i->gone &&

@@ -88,11 +88,12 @@ TAKE(take_redeem)
 	const struct wire_redeem *w = record;
 	UNUSED4;
 	house.redeems++;
-	struct wire_credential c = { .number = w->number,
+	struct wire_credential c = { .count = w->count,
 		.ok = !house.vault_refuses,
 		.size = sizeof(SECRET) - 1,
 		.text = "the grant is over" };
 	memcpy(c.secret, SECRET, sizeof(SECRET) - 1);
+	memcpy(c.number, w->number, sizeof(c.number));
 	wire_send(house.vault, WIRE_CREDENTIAL, &c, NULL, 0);
 }
 

@@ -95,6 +95,7 @@ TAKE(take_intent)
 		wire_send(house.egress, WIRE_REFUSE, &no, NULL, 0);
 		return;
 	}
+	struct wire_going all = { 0 };
 	struct wire_go go = { .id = w->id,
 		.grant = house.place ? 1000 + w->id : 0,
 		.place = house.place,
@@ -108,7 +109,8 @@ TAKE(take_intent)
 		.rule = "egress.good" };
 	struct err e;
 	int ca = memfd_sealed("ca", buf_str(&house.origin_ca), &e);
-	wire_send(house.egress, WIRE_GO, &go, &ca, 1);
+	all.go = go;
+	wire_send(house.egress, WIRE_GO, &all, &ca, 1);
 }
 
 TAKE(take_outcome)
@@ -124,6 +126,19 @@ TAKE(take_outcome)
 	house.outcome = *w;
 }
 
+TAKE(take_answered)
+{
+	const struct wire_answered *w = record;
+	UNUSED4;
+	for (uint64_t n = 0; n < w->count; n++) {
+		house.outcomes++;
+		house.outcome = (struct wire_outcome){ .id = w->one[n].id,
+			.end = WIRE_OUTCOME_ANSWERED,
+			.status = w->one[n].status,
+			.injected = w->one[n].injected != 0 };
+	}
+}
+
 TAKE(take_fence)
 {
 	UNUSED4;
@@ -136,10 +151,11 @@ TAKE(take_redeem)
 	const struct wire_redeem *w = record;
 	UNUSED4;
 	house.redeems++;
-	struct wire_credential c = { .number = w->number,
+	struct wire_credential c = { .count = w->count,
 		.ok = strcmp(w->host, GOOD) == 0,
 		.size = sizeof(SECRET) - 1 };
 	memcpy(c.secret, SECRET, sizeof(SECRET) - 1);
+	memcpy(c.number, w->number, sizeof(c.number));
 	wire_send(house.vault, WIRE_CREDENTIAL, &c, NULL, 0);
 }
 
@@ -188,6 +204,7 @@ static const struct wire_handler from_egress[] = {
 	{ WIRE_FENCE_UP, take_fence },
 	{ WIRE_INTENT, take_intent },
 	{ WIRE_OUTCOME, take_outcome },
+	{ WIRE_ANSWERED, take_answered },
 };
 static const struct wire_handler to_vault[] = { { WIRE_REDEEM, take_redeem } };
 static const struct wire_handler to_resolver[] = {

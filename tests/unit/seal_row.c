@@ -57,6 +57,25 @@ make_row(struct buf *row)
 	}
 }
 
+/* Lending and looking say what opening says. */
+static void
+try_lend(const struct seal_key *with, struct str row,
+    const struct seal_binding *binding, enum err_kind opened)
+{
+	static uint8_t place[SEAL_ROW_MAX];
+	struct seal_lent to = { .at = place, .room = sizeof(place) };
+	struct err e = { 0 };
+
+	assert_int_equal(
+	    seal_row_check(with, row, binding, &e) ? e.kind : ERR_NONE, opened);
+	if (seal_row_lend(with, row, binding, &to, &e)) {
+		assert_int_equal(e.kind, opened);
+		return;
+	}
+	assert_int_equal(opened, ERR_NONE);
+	assert_true(str_eq(str_span(place, to.size), VALUE));
+}
+
 /* Tries to open; the kind of the error, ERR_NONE if it opened. */
 static enum err_kind
 try_open(const struct seal_key *with, struct str row,
@@ -69,10 +88,12 @@ try_open(const struct seal_key *with, struct str row,
 	if (seal_row_open(with, row, binding, &value, &e)) {
 		assert_null(value);
 		assert_null(strstr(e.text, "ghp_"));
+		try_lend(with, row, binding, e.kind);
 		return e.kind;
 	}
 	secret_open(value, &bytes);
 	assert_true(str_eq(bytes, VALUE));
+	try_lend(with, row, binding, ERR_NONE);
 	return ERR_NONE;
 }
 

@@ -25,7 +25,7 @@
 #define ISSUER  "issuer.test"
 #define HOST    "api.test"
 #define NAME    "there"
-#define SPENT   32 /* answers that one cell may wait for, vault_grant.c */
+#define SPENT   32 /* answers that one cell may wait for, vault_lend.c */
 #define WAIT_US (60 * CLOCK_SECOND)
 
 static struct {
@@ -212,7 +212,9 @@ grant(uint64_t number, uint64_t cell, enum wire_use use)
 static struct wire_credential
 redeem(uint64_t number, uint64_t cell, const char *host)
 {
-	struct wire_redeem ask = { .number = number, .port = 443 };
+	struct wire_redeem ask = {
+		.count = 1, .port = 443, .number = { number }
+	};
 	struct wire_credential out;
 
 	(void)strcpy(ask.host, host);

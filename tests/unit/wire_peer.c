@@ -721,6 +721,43 @@ a_queue_full_of_bytes_closes_the_peer(void **state)
 }
 
 static void
+what_is_offered_goes_now_or_not_at_all(void **state)
+{
+	struct core *c = *state;
+	struct wire_run_go go = { .agent = 1 };
+	size_t sent = 0;
+
+	while (wire_offer(c->peer, WIRE_RUN_GO, &go)) {
+		assert_in_range(++sent, 1, 100000);
+	}
+	assert_int_equal(wire_queued(c->peer), 0);
+	wire_send(c->peer, WIRE_RUN_GO, &go, NULL, 0); /* none overtakes it */
+	struct err e = { 0 };
+
+	assert_int_equal(
+	    wire_take_now(c->agent, WIRE_RUN_GO, 0, &go, NULL, &e), 0);
+	assert_false(wire_offer(c->peer, WIRE_RUN_GO, &go));
+	assert_true(wire_peer_alive(c->peer));
+}
+
+static void
+what_has_come_can_be_taken_before_its_turn(void **state)
+{
+	struct core *c = *state;
+	struct said s = honest(1);
+
+	for (int i = 0; i < WIRE_TURN_RECORDS + 1; i++) {
+		say(c, &s);
+	}
+	wire_poll(c->peer);
+	assert_int_equal(c->taken, WIRE_TURN_RECORDS + 1);
+	c->free_in_take = true;
+	say(c, &s);
+	wire_poll(c->peer);
+	assert_null(c->peer);
+}
+
+static void
 a_peer_that_stops_listening_is_closed_in_time(void **state)
 {
 	struct core *c = *state;
@@ -800,6 +837,8 @@ main(void)
 		CORE(last_words_count_though_much_was_left_unread),
 		CORE(a_record_for_another_receiver_closes_the_peer),
 		CORE(a_queue_full_of_bytes_closes_the_peer),
+		CORE(what_is_offered_goes_now_or_not_at_all),
+		CORE(what_has_come_can_be_taken_before_its_turn),
 		CORE(a_peer_that_stops_listening_is_closed_in_time),
 		CORE(the_owner_may_close_a_peer_for_its_own_reason),
 		CORE(one_peer_cannot_fill_a_turn),
