@@ -582,6 +582,7 @@ route_beat(struct core *c, struct core_ask *ask, struct err *e)
 	}
 	json_out_end(&o, ']');
 	json_out_end(&o, '}');
+	core_worker_told(w);
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;
 }

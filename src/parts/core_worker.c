@@ -5,7 +5,8 @@
  * Invariants: (1) a lease stands for a task that the queue calls owned under
  * its epoch, until the queue is told otherwise; what the queue then refuses is
  * only a lease that somebody else has ended (a cancel), and is dropped; (2) a
- * session's timer is armed at its deadline or before it.
+ * session's timer is armed at its deadline or before it, and at the end of
+ * every lease of its own or before that.
  */
 #include "parts/core_worker.h"
 
@@ -180,6 +181,28 @@ lose_all(struct core *c, struct core_worker *w)
 	}
 }
 
+static bool
+is_over(const struct core_lease *l)
+{
+	return !l->told && !l->ask && mono_passed(l->until, mono_now());
+}
+
+static void
+lose_untold(struct core *c, struct core_worker *w)
+{
+	struct core_lease *next;
+
+	for (struct core_lease *l = w->leases; l; l = next) {
+		next = l->next;
+		if (is_over(l)) {
+			lose(c, l,
+			    "the worker has not said in its lease that it "
+			    "knows of it",
+			    false);
+		}
+	}
+}
+
 static void
 end_session(struct core *c, struct core_worker *w)
 {
@@ -202,6 +225,7 @@ look(void *owner)
 	struct core_worker *w = owner;
 
 	if (!mono_passed(w->deadline, mono_now())) {
+		lose_untold(w->core, w);
 		watch(w);
 		return;
 	}
@@ -220,7 +244,14 @@ look(void *owner)
 static void
 watch(struct core_worker *w)
 {
-	loop_timer_arm(&w->timer, w->core->part.loop, w->deadline, look, w);
+	struct mono when = w->deadline;
+
+	for (const struct core_lease *l = w->leases; l; l = l->next) {
+		if (!l->told && !l->ask && l->until.us < when.us) {
+			when = l->until;
+		}
+	}
+	loop_timer_arm(&w->timer, w->core->part.loop, when, look, w);
 }
 
 /* A deadline that moves away leaves its timer: it looks again then. */
@@ -242,7 +273,16 @@ void
 core_lease_heard(struct core_lease *lease, int64_t lease_us)
 {
 	lease->ask = 0;
+	lease->until = mono_after(mono_now(), lease_us);
 	renew(lease->worker, lease_us);
+}
+
+void
+core_worker_told(struct core_worker *w)
+{
+	for (struct core_lease *l = w->leases; l; l = l->next) {
+		l->told = true;
+	}
 }
 
 static bool

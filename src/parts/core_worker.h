@@ -7,10 +7,14 @@
  * "worker"): they claim over HTTP, hold a task under an epoch, and finish it.
  *
  * A lease belongs to the worker's session, a name under one operator's token,
- * and not to a task: whatever the session asks renews it for all it holds, and
- * so does the answer that hands it a task.  A session silent for its lease
- * loses everything (task_lease_lost), and is forgotten unless it waits for a
- * task. The monotonic clock decides that; the epoch decides who may finish.
+ * and not to a task: whatever the session asks renews it for all that it is
+ * known to hold, and so does the answer that hands it a task.  A session silent
+ * for its lease loses everything (task_lease_lost), and is forgotten unless it
+ * waits for a task.  Nobody knows whether an answer that left was heard, so
+ * until a beat has told the session of a task, the task has but the lease that
+ * it was handed over with: else a worker that is started again under its old
+ * name would keep from everybody what it does not know of.
+ * The monotonic clock decides that; the epoch decides who may finish.
  * Sessions live in memory: a new incarnation voids every lease.
  */
 
@@ -31,6 +35,8 @@ struct core_lease {                    /* a task that a worker holds */
 	struct core_role *role;
 	const struct task_type *type; /* NULL until its record was read */
 	uint64_t ask; /* its answer has not left yet: this question's; else 0 */
+	struct mono until; /* the end of it, while its holder may not know */
+	bool told;         /* by a beat: it has the session's own end */
 	uint32_t epoch;
 	char task[ID_TEXT];
 };
@@ -91,6 +97,8 @@ struct core_lease *core_lease_find(const struct core *c, struct str task);
 void core_lease_drop(struct core *c, struct core_lease *lease); /* settled */
 /* The answer that says so leaves: it holds for lease_us from now. */
 void core_lease_heard(struct core_lease *lease, int64_t lease_us);
+/* A beat tells it all that it holds. */
+void core_worker_told(struct core_worker *w);
 /* Nobody is there to hear the answer: what it claimed can be claimed again. */
 void core_worker_unheard(struct core *c, uint64_t ask);
 

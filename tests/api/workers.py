@@ -448,6 +448,24 @@ def one_beat_keeps_everything_that_a_worker_holds():
 
 
 @test
+def a_worker_that_begins_again_keeps_nothing_it_has_not_heard_of():
+    with house() as h:
+        h.start()
+        [task] = put(h)
+        [lost] = claim(h, 'a', lease_ms=1000)  # the answer is not heard
+        new = until(lambda: claim(h, 'a', lease_ms=1000), 30, every=0.1)
+        need(new[0]['task'] == task and new[0]['epoch'] == 2, new)
+        need('task_lease_lost' in h.kinds(task), h.kinds(task))
+        say(h, 'finish', 'a', code=409, **end(lost))
+        # What a beat has told it of, it holds as long as it asks anything.
+        need(len(say(h, 'beat', 'a', lease_ms=1000)['held']) == 1)
+        for _ in range(15):
+            time.sleep(0.2)
+            need(claim(h, 'a', lease_ms=1000) == [])
+        say(h, 'finish', 'a', **end(new[0]))
+
+
+@test
 def a_worker_without_a_session_is_told_so():
     with house() as h:
         h.start()
