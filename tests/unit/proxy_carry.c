@@ -518,6 +518,8 @@ a_push_that_cannot_be_read_is_refused(void **state)
 		"Content-Length: 4\r\n\r\n0005",
 		"Content-Length: 0\r\n\r\n",
 		"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n0000",
+		"Content-Length: 8\r\n\r\n00000000",
+		"Content-Length: 6\r\n\r\n0000PA",
 	};
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct rig r;
