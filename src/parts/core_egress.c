@@ -180,7 +180,8 @@ end_intent(struct core_cell *cell, const struct wire_outcome *o)
 
 	for (struct core_intent *i = c->intents; i; i = i->next) {
 		if (i->cell == cell->number && i->id == o->id && !i->done) {
-			if (o->end == WIRE_OUTCOME_UNLENT) {
+			/* It waits for no decision any more. */
+			if (o->end == WIRE_OUTCOME_UNLENT || !i->on_record) {
 				unlent(c, i, o);
 				return;
 			}

@@ -463,6 +463,10 @@ no_decision_in_time_is_a_no(void **state)
 	rig_until(&r, end_got(&c, "}\n"));
 	assert_true(end_got(&c, "HTTP/1.1 504 "));
 	assert_origin_untouched(&r);
+	/* Who decides is told that nobody waits any more. */
+	assert_int_equal(r.outcomes, 1);
+	assert_int_equal(r.outcome.end, PROXY_REFUSED);
+	assert_int_equal(r.outcome.id, r.id);
 	end_close(&c);
 	rig_free(&r);
 }
