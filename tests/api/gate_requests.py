@@ -12,6 +12,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(1, os.path.join(HERE, '..', 'attack'))
+from forge import forge  # noqa: E402
 from git_server import GitServer, HOST  # noqa: E402
 from house import *  # noqa: E402,F403
 from origin import Origin, certificates, server_context  # noqa: E402
@@ -421,6 +422,90 @@ def a_sandbox_of_an_operator_is_held_too_and_takes_its_questions_with_it():
     COMPANIONS.remove(ask)
     need(out.startswith('200\n') and arrived(b'POST /echo/box ') == 1, out)
     until(lambda: h.waits() == [], 20, 'a question outlives its sandbox')
+
+
+@test
+def what_a_sandbox_of_an_operator_asked_does_not_outlive_the_house():
+    h = world().house
+    ask = subprocess.Popen(
+        [h.handrail, 'sandbox', 'run', '--config', h.config, '--state', h.state,
+         '--identity', HELPER_ID, '--', '/bin/sh', '-c',
+         (ASKS + 'await -d a=1 https://pay.test/echo/gone').replace('/work/said', '/tmp/said')],
+        env=h.env, text=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+        preexec_fn=with_parent)
+    COMPANIONS.append(ask)
+    wait = h.waiting(60)
+    need(wait['run'].startswith('sandbox-'), wait)
+    end_process(h.pids()['core'], signal.SIGKILL)  # before it can see the rest fall
+    h.kill()
+    ask.communicate(timeout=90)
+    COMPANIONS.remove(ask)
+    h.start()
+    until(lambda: h.waits() == [], 60, 'a question outlives its sandbox')
+
+
+@test
+def who_is_always_told_no_asks_people_no_more():
+    h = world().house
+    task = begin('u=https://pay.test/echo/vain; all="1 2 3 4 5 6 7 8"',
+                 'for r in $all 9; do',
+                 'for m in $all; do ask -d a=$r.$m $u; done',
+                 '[ "$code" = 429 ] && break',
+                 'for m in $all; do await -d a=$r.$m $u >/dev/null; done; done',
+                 'echo "$r $code"; cat /work/said')
+    denied = set()
+
+    def over():
+        for w in h.waits():
+            if w['id'] not in denied and h.say(w, 'deny', 'no').code == 200:
+                denied.add(w['id'])
+        return h.task(task)['state'] in FINAL
+    until(over, 120, 'it never ends')
+    out = said(task)
+    need(out.startswith('9 429\n') and 'said yes to none of 64' in out, out)
+    need(len(denied) == 64, len(denied))
+
+
+@test
+def two_that_meet_a_forged_yes_ask_one_question():
+    w = World()
+    try:
+        meet_a_forged_yes(w.house)
+    finally:
+        w.end()
+
+
+def meet_a_forged_yes(h):
+    u = 'https://pay.test/echo/forged'
+    twice = ('touch /work/ready; until [ -e /work/go ]; do sleep 0.05; done\n'
+             'for n in 1 2; do { curl -sS -d a=1 %s >/work/heard$n; } & done\n'
+             'touch /work/sent; wait; cat /work/heard1 /work/heard2' % u)
+    task = h.dispatch([{**shell(ASKS + 'ask -d a=1 %s; sleep 60' % u, on_error='continue'),
+                        'id': 'one'},
+                       {**shell(twice, on_error='continue'), 'id': 'two'},
+                       {'id': 'end', 'tool': 'finish', 'args': {}}])
+    wait = h.waiting(60)
+    h.ok('approve', wait['id'])
+    h.kill()
+    need(forge(h, b'"by":"tester"', b'"by":"bester"') == 1, 'the yes is not there')
+    h.start()
+    unknown = until(lambda: [x for x in h.waits() if x['kind'] == 'unknown_outcome'], 60)[0]
+    need(h.say(unknown, 'did_not').code == 200)
+    work = '%s/runs/%s/work/' % (h.state, h.task(task)['runs'][0]['run'])
+    until(lambda: os.path.exists(work + 'ready'), 60, 'it does not go on')
+    # Both ask before the vault has looked at what was said.
+    vault = h.pids()['vault']
+    end_process(vault, signal.SIGSTOP)
+    write(work + 'go', '')
+    until(lambda: os.path.exists(work + 'sent'), 60, 'it sends nothing')
+    time.sleep(1)
+    end_process(vault, signal.SIGCONT)
+    need(h.outcome(task, 90)['state'] == 'completed', h.log()[-900:])
+    rows = [e['kind'] for e in h.events(task)]
+    need(rows.count('decision_refused') == 1 and rows.count('wait_put') == 3 and
+         rows.count('request_asked') == 3, rows, h.log()[-900:])
+    said = [e['body'] for e in h.events(task) if e['kind'] == 'call_settled'][1]
+    need(said['result']['stdout'].count('approval_required') == 2, said)
 
 
 @test

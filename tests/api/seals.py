@@ -3,8 +3,6 @@
 """Decisions that prove themselves: what somebody writes into the book is not a
 person's word; without the vault nobody decides; of several who answer at once
 one is first."""
-import ctypes
-import ctypes.util
 import os
 import sqlite3
 import sys
@@ -13,6 +11,7 @@ import time
 from contextlib import closing
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from forge import forge  # noqa: E402
 from house import *  # noqa: E402,F403
 
 GATES_PAY = """\
@@ -174,37 +173,6 @@ def crash(h):
 
 
 # --- a book that somebody changed ---------------------------------------------
-
-ZSTD = ctypes.CDLL(ctypes.util.find_library('zstd') or 'libzstd.so.1')
-ZSTD.ZSTD_compress.restype = ZSTD.ZSTD_decompress.restype = ctypes.c_size_t
-ZSTD.ZSTD_isError.argtypes = [ctypes.c_size_t]
-
-
-def unpack(blob):
-    if blob[1] == 0:
-        return blob[2:]
-    out = ctypes.create_string_buffer(1 << 21)
-    n = ZSTD.ZSTD_decompress(out, ctypes.c_size_t(len(out)), blob[2:],
-                             ctypes.c_size_t(len(blob) - 2))
-    need(not ZSTD.ZSTD_isError(n), 'a frame that cannot be read')
-    return out.raw[:n]
-
-
-def forge(h, old, new):
-    """Changes a body of the book that has `old`, in its place and its length;
-    how often it was found."""
-    need(len(old) == len(new), old, new)
-    count = 0
-    with closing(sqlite3.connect(h.state + '/book/book.db')) as db:
-        rows = db.execute('SELECT first, bodies FROM body').fetchall()
-        for first, blob in rows:
-            content = unpack(bytes(blob))
-            if old in content:
-                count += content.count(old)
-                db.execute('UPDATE body SET bodies = ? WHERE first = ?',
-                           (bytes([1, 0]) + content.replace(old, new), first))
-        db.commit()
-    return count
 
 
 def forged(change, answer='approve', reason=None):
