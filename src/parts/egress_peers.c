@@ -284,8 +284,8 @@ not_lent(struct egress *g, uint64_t id, uint64_t grant, const char *why)
 {
 	struct err e;
 	if (grant <= g->forgotten) {
-		err_set(&e, ERR_UNAVAILABLE,
-		    "the vault was started again: %s", why);
+		err_set(&e, ERR_UNAVAILABLE, "the vault was started again: %s",
+		    why);
 	} else {
 		err_set(&e, ERR_DENIED, "%s", why);
 	}

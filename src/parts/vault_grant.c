@@ -80,7 +80,8 @@ drop_grants(struct vault *v, const char *over)
 	}
 }
 
-/* One cell does not fill the room of all; what is spent is bounded elsewhere. */
+/* One cell does not fill the room of all; what is spent is bounded elsewhere.
+ */
 static int
 check_new(const struct vault *v, uint64_t cell, uint64_t number,
     uint64_t not_after, struct err *e)

@@ -139,7 +139,8 @@ proxy_own_body(struct scrub *s, const struct needles *n,
 	}
 	if (proxy_scrub(s, piece, NULL, NULL, e)) {
 		if (proxy_needles_count(n) == 0) {
-			/* As what is said to be in a coding that nobody knows. */
+			/* As what is said to be in a coding that nobody knows.
+			 */
 			compress_decoder_free(s->decoder);
 			s->decoder = NULL;
 			buf_clear(&s->held);

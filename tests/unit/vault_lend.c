@@ -255,8 +255,8 @@ give_row(uint32_t place, const char *name, const char *value, const char *says)
 }
 
 static void
-lend_to(uint64_t cell, uint32_t place, const char *host, uint64_t from,
-    uint64_t to)
+lend_to(
+    uint64_t cell, uint32_t place, const char *host, uint64_t from, uint64_t to)
 {
 	struct wire_vault_lend w = {
 		.cell = cell,
