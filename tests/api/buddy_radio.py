@@ -107,10 +107,12 @@ def a_bonded_device_decides_in_every_house():
         need(of_process(radio, 'Uid').split()[0] == uid and
              (os.getuid() or uid != '0'), 'the bus saw uid ' + uid)
         need(of_process(radio, 'Seccomp') == '2', 'radio has no filter')
-        held = [os.readlink('/proc/%d/fd/%s' % (radio, f))
-                for f in os.listdir('/proc/%d/fd' % radio)]
         # To the supervisor and to the bus: no end of the device stays there.
-        need(len([x for x in held if x.startswith('socket:')]) == 2, held)
+        # A part is not dumpable, so only root can look.
+        if os.getuid() == 0:
+            held = [os.readlink('/proc/%d/fd/%s' % (radio, f))
+                    for f in os.listdir('/proc/%d/fd' % radio)]
+            need(len([x for x in held if x.startswith('socket:')]) == 2, held)
         h.verified()
 
 

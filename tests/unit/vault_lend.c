@@ -171,7 +171,9 @@ start(void **state)
 	int down[2];
 
 	(void)state;
-	house = (struct house){ .folder = "/tmp/handrail-vault-XXXXXX" };
+	memset(&house, 0, sizeof(house));
+	(void)snprintf(
+	    house.folder, sizeof(house.folder), "/tmp/handrail-vault-XXXXXX");
 	assert_non_null(mkdtemp(house.folder));
 	random_bytes(root, sizeof(root));
 	assert_int_equal(
