@@ -12,8 +12,8 @@
  *
  * 1. A batch is told to be durable only after a sync that began when the last
  *    byte of it was written, has ended well.
- * 2. One that changed no page has no bytes and no sync: it is durable with those
- *    before it, and not earlier.
+ * 2. One that changed no page has no bytes and no sync: it is durable with
+ * those before it, and not earlier.
  * 3. A sync that fails, ends the store: SQLite has gone on from that batch.
  * 4. A batch that cannot be written is told of when its turn comes, and nothing
  *    is begun behind it: those before it are not lost with it.

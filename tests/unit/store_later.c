@@ -159,7 +159,8 @@ batches_are_told_of_in_the_order_of_their_begin(void **state)
 	for (unsigned i = 1; i < STORE_FLIGHTS_MAX; i++) {
 		assert_int_equal(send_heads(store, 1, &e), 1);
 	}
-	worker_end(2, 0); /* the third: an older one may yet be told of a fault */
+	worker_end(
+	    2, 0); /* the third: an older one may yet be told of a fault */
 	assert_int_equal(store_commit_step(store, &e), 1);
 	worker_end(0, 0);
 	assert_int_equal(store_commit_step(store, &e), 0);
