@@ -287,5 +287,31 @@ def a_device_that_cannot_show_a_passkey_is_not_paired():
         need('Headphones' not in a.out, a)
 
 
+@test
+def a_pairing_that_is_broken_off_leaves_no_bond():
+    for told in (signal.SIGINT, signal.SIGTERM):
+        with Near(up=False, paired=0, bonded=0,
+                  capability='late') as (h, w, d):
+            p = subprocess.Popen(
+                [h.handrail, 'buddy', '--config', h.config, '--state',
+                 h.state, 'pair', ADDRESS],
+                env={**h.env, 'DBUS_SYSTEM_BUS_ADDRESS': w.address},
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE, start_new_session=True)
+            COMPANIONS.append(p)
+            w.hears('waits', LONG)
+            # A terminal tells both, anybody else the one that he sees.
+            if told == signal.SIGINT:
+                os.killpg(p.pid, told)
+            else:
+                p.send_signal(told)
+            w.hears('bonded', LONG)
+            w.hears('removed', LONG)
+            p.wait(LONG)
+            COMPANIONS.remove(p)
+            said = p.stderr.read().decode()  # until its tool has ended
+            need('taken back' in said, said)
+
+
 if __name__ == '__main__':
     sys.exit(main())
