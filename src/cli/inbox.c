@@ -4,6 +4,14 @@
 
 #include "cli/cli.h"
 
+/* Of a sandbox; no tool has a colon in its name. */
+static bool
+is_request(const char *tool)
+{
+	return str_starts(str_of(tool), STR("http:")) ||
+	       str_starts(str_of(tool), STR("git:"));
+}
+
 static void
 print_wait(struct cli *c, const struct json *w)
 {
@@ -15,6 +23,12 @@ print_wait(struct cli *c, const struct json *w)
 	printf("    %s by %s, asked by %s\n", cli_text(c, w, "tool"),
 	    cli_text(c, w, "identity"), cli_text(c, w, "gate"));
 	printf("    %s\n", cli_text(c, w, "hint"));
+	if (is_request(cli_text(c, w, "tool"))) {
+		printf(
+		    "    its query, headers and body are not shown: of query "
+		    "and body\n    exactly these are allowed, of headers "
+		    "any\n");
+	}
 	JSON_EACH(option, json_get(w, "options"))
 	{
 		printf("      - " STR_FMT "\n", STR_ARG(option->text));

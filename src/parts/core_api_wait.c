@@ -321,6 +321,7 @@ explain_url(struct core_ask *ask, struct core_role *r, struct str url,
 	request.port = at.port;
 	request.tls = at.tls;
 	request.path = at.path;
+	request.query = at.query;
 	if (policy_git_request(
 	        request.method, at.path, at.query, STR(""), &request.git, e)) {
 		return -1;

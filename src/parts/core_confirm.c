@@ -42,6 +42,25 @@ append(struct core *c, const struct core_call *k, enum book_kind kind,
 
 /* --- what it says --- */
 
+/* An approval is used up by one start, and what the read says is the cell's own
+ * word: what a person allowed, or would be asked about now, starts again only
+ * if a person says so. */
+static bool
+may_start(struct core *c, struct core_call *k)
+{
+	const struct core_run *r = core_run_find(c, k->run);
+	const struct session_call *s = core_call_known(c, r, k->ordinal);
+	struct policy_call call = {
+		.identity = str_of(r->role->identity),
+		.tool = k->name,
+		.action = k->tool->action,
+		.args = k->args,
+	};
+
+	policy_call(&k->arena, r->role->policy, &call, &k->decision);
+	return s && !s->wait[0] && k->decision.verdict == POLICY_ALLOW;
+}
+
 static void
 told(struct core *c, struct core_call *k, enum tool_said said, struct str why)
 {
@@ -64,8 +83,11 @@ told(struct core *c, struct core_call *k, enum tool_said said, struct str why)
 		        STR_ARG(read)));
 		return;
 	case TOOL_SAYS_NOT:
-		core_call_start(c, k);
-		return;
+		if (may_start(c, k)) {
+			core_call_start(c, k);
+			return;
+		}
+		break;
 	case TOOL_SAYS_NOTHING:
 		break;
 	}
@@ -171,8 +193,8 @@ ask(struct core *c, uint64_t number)
 	}
 }
 
-/* It is an effect like any other: of a tool that this identity sees, and that
- * no gate holds. */
+/* It is an effect like any other: of a tool that this run was given and this
+ * identity sees, and that no gate holds. */
 static bool
 may_ask(struct core *c, struct core_call *k, const struct tool *read)
 {
@@ -185,7 +207,8 @@ may_ask(struct core *c, struct core_call *k, const struct tool *read)
 	struct err e = { 0 };
 
 	(void)c;
-	if (!read || !names_have(&r->role->seen, read->name) ||
+	if (!read || !names_have(&r->granted, read->name) ||
+	    !names_have(&r->role->seen, read->name) ||
 	    core_tool_fresh(r->role, read)) {
 		return false;
 	}

@@ -120,6 +120,7 @@ take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		.tls = in->tls,
 		.method = i->method,
 		.path = i->path,
+		.query = i->query,
 		.git = (enum policy_git)in->git,
 		.commands = known ? &i->commands : NULL,
 		.from_tool = str_of(cell->only_tool),
@@ -170,6 +171,12 @@ end_intent(struct core_cell *cell, const struct wire_outcome *o)
 
 	for (struct core_intent *i = c->intents; i; i = i->next) {
 		if (i->cell == cell->number && i->id == o->id && !i->done) {
+			if (!i->on_record) { /* it waits for no decision more */
+				if (!i->refusal.status) {
+					core_intent_unavailable(c, i, o->text);
+				}
+				return;
+			}
 			/* Before the go: who asked has left, none is sent. */
 			core_oauth_taken(cell, i, o->captured);
 			core_intent_outcome(c, i, o);

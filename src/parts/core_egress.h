@@ -66,6 +66,7 @@ struct core_intent {
 	enum wire_capture capture;
 	uint32_t assumed;
 	struct buf code; /* boxed */
+	bool on_record;  /* the book has it */
 	bool committed;  /* it is on the disk */
 	uint32_t stale;  /* this version was answered 401; 0: none */
 	bool parked;     /* it waits for new tokens of its credential */

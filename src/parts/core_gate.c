@@ -14,16 +14,21 @@
 #include "parts/core_egress.h"
 #include "parts/core_run.h"
 
+#define ASKED_MAX 64 /* of a run, that nobody said yes to */
+
 bool
 core_gate_covered(struct core *c, const struct core_intent *i)
 {
 	const struct core_run *r = core_run_find(c, i->run);
+	const struct core_call *k = r ? core_call_find(c, r->call) : NULL;
 	const struct session_run *view =
 	    r ? session_index_find(c->sessions, r->run) : NULL;
 	const struct session_call *s =
 	    view && i->call ? session_call(view, i->call) : NULL;
 
-	return s && s->state == SESSION_CALL_STARTED && s->wait[0];
+	/* What its `confirm` sends nobody has allowed. */
+	return s && s->state == SESSION_CALL_STARTED && s->wait[0] &&
+	       !(k && k->ordinal == i->call && k->asked);
 }
 
 /* --- what is bound --- */
@@ -108,8 +113,8 @@ asks_as(struct core *c, const struct core_intent *i)
 	if (!cell->asks_as[0]) {
 		id = id_new();
 		must(str_copy(
-		    cell->asks_as, sizeof(cell->asks_as), STR("sandbox-")));
-		must(str_copy(cell->asks_as + strlen("sandbox-"), ID_TEXT,
+		    cell->asks_as, sizeof(cell->asks_as), STR(CORE_ASKS_AS)));
+		must(str_copy(cell->asks_as + strlen(CORE_ASKS_AS), ID_TEXT,
 		    str_of(id.text)));
 	}
 	return str_of(cell->asks_as);
@@ -190,6 +195,22 @@ refuse_more(struct core *c, struct core_intent *i, const struct err *e)
 	core_intent_refuse(c, i, &why);
 }
 
+/* Questions of this run's requests that no person has said yes to: each is a
+ * line in the inbox, and a body of one more byte is another question. */
+static uint32_t
+asked_in_vain(struct core *c, const struct core_intent *i)
+{
+	uint32_t count = 0;
+	struct wait_mark m;
+	uint32_t at = 0;
+
+	while (wait_of_run(c->waits, i->subject.run, &at, &m)) {
+		count += m.kind == WAIT_APPROVAL && !m.of_call &&
+		         m.state != WAIT_APPROVED && m.state != WAIT_CONSUMED;
+	}
+	return count;
+}
+
 static void
 ask_person(struct core *c, struct core_intent *i)
 {
@@ -206,6 +227,13 @@ ask_person(struct core *c, struct core_intent *i)
 		.now = wall_now(),
 	};
 
+	if (asked_in_vain(c, i) >= ASKED_MAX) {
+		(void)err_set(&e, ERR_LIMIT,
+		    "people said yes to none of %d requests of this run",
+		    ASKED_MAX);
+		refuse_more(c, i, &e);
+		return;
+	}
 	core_ask_fill(&i->arena, i->ask, STR(""), &put, surfaces);
 	random_bytes(random, sizeof(random));
 	if (wait_put(c->waits, &i->arena, &put, random, &step, &e)) {
@@ -217,7 +245,10 @@ ask_person(struct core *c, struct core_intent *i)
 		}
 		return;
 	}
-	must(!step.duplicate);
+	if (step.duplicate) { /* the same was asked while the vault looked */
+		refuse_asked(c, i, step.id, false);
+		return;
+	}
 	struct core_run *r = core_run_find(c, i->run);
 
 	/* In this order, in one batch: the head before the put holds what is
@@ -257,6 +288,16 @@ denied(struct core *c, struct core_intent *i, const struct wait_item *w)
 	        STR_ARG(w->reason.len ? w->reason : STR("no reason given"))));
 }
 
+/* The intent has the role that it was judged by; its owner that of today. */
+static struct digest
+policy_in_force(struct core *c, const struct core_intent *i)
+{
+	const struct core_cell *cell = core_cell_find(c, i->cell);
+	const struct core_run *r = core_run_find(c, i->run);
+
+	return (cell ? cell->role : r ? r->role : i->role)->policy_digest;
+}
+
 /* The vault has looked at what was said; meanwhile anything may have ended. */
 static void
 said_checked(struct core *c, struct core_mac *job, enum core_mac_end end)
@@ -268,7 +309,7 @@ said_checked(struct core *c, struct core_mac *job, enum core_mac_end end)
 		return;
 	}
 	if (!core_intent_in_force(c, i) ||
-	    !digest_eq(i->policy, i->role->policy_digest)) {
+	    !digest_eq(i->policy, policy_in_force(c, i))) {
 		core_intent_unavailable(c, i, "its claim or policy is over");
 		return;
 	}

@@ -163,6 +163,7 @@ core_http_tool(struct core *c, struct core_call *k, core_http_done_fn *done)
 		.tls = at.tls,
 		.method = i->method,
 		.path = i->path,
+		.query = i->query,
 		.from_tool = k->name,
 		.call_approved = core_gate_covered(c, i),
 	};

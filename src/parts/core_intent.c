@@ -349,6 +349,7 @@ core_intent_commit(struct core *c, struct core_intent *i)
 	write_request(i, &o);
 	json_out_end(&o, '}');
 	request_event(c, i, BOOK_REQUEST_INTENT, i->rule, buf_str(&body));
+	i->on_record = true;
 	if (i->credential.len) {
 		grant_event(c, i);
 	}

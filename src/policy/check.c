@@ -183,6 +183,14 @@ is_held(const struct check *k, const struct rule *r)
 	return false;
 }
 
+/* A gate that says nothing of methods is about changes; reading beside it is
+ * no way round. */
+static bool
+names_reads(const struct rule *gate)
+{
+	return gate->method.len > 0 || gate->git_fetch;
+}
+
 /* A rule that reaches on both sides of a gate: what is beside the gate's path
  * may mean the same to the origin ("/pay", "/pay/"), and leaves ungated. */
 static bool
@@ -194,7 +202,7 @@ check_past(struct check *k, const struct rule *r)
 		const struct gate *g = &k->policy->gates[i];
 		const char *how = policy_gate_passed(g, r);
 
-		if (!how) {
+		if (!how || (!is_mutating(r) && !names_reads(g->request))) {
 			continue;
 		}
 		add(k, true,
@@ -242,7 +250,8 @@ check_rule(struct check *k, const struct rule *r)
 			        STR_ARG(r->out.only_for[i])));
 		}
 	}
-	if (!is_mutating(r) || is_held(k, r) || check_past(k, r) ||
+	/* Held by one gate, it may still pass another, which asks for more. */
+	if (check_past(k, r) || !is_mutating(r) || is_held(k, r) ||
 	    only_gated(k, r, &line)) {
 		return;
 	}

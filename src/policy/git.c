@@ -160,17 +160,28 @@ policy_git_request(struct str method, struct str path, struct str query,
 	return service_post(method, path, content_type, service, e);
 }
 
+static bool
+advertises(struct str path, struct str query, enum policy_git git)
+{
+	if (!str_ends(path, STR("/info/refs"))) {
+		return git == POLICY_GIT_NO && !resembles(path, "/info/refs");
+	}
+	/* A server reads the parameter wherever it stands. */
+	return !str_has_str(query, STR("service=")) ||
+	       str_eq_z(query, "service=git-upload-pack") ||
+	       str_eq_z(query, "service=git-receive-pack");
+}
+
 /* GET and HEAD only read, so that a wrong guess at an advertisement costs
  * nothing; what could be a push must be known as one. */
 bool
-policy_git_agrees(struct str method, struct str path, enum policy_git git)
+policy_git_agrees(
+    struct str method, struct str path, struct str query, enum policy_git git)
 {
-	bool reads = str_eq_z(method, "GET") || str_eq_z(method, "HEAD");
 	enum policy_git by_path = POLICY_GIT_NO;
 
-	if (reads) {
-		return str_ends(path, STR("/info/refs")) ||
-		       (git == POLICY_GIT_NO && !resembles(path, "/info/refs"));
+	if (str_eq_z(method, "GET") || str_eq_z(method, "HEAD")) {
+		return advertises(path, query, git);
 	}
 	if (str_ends(path, STR("/git-receive-pack"))) {
 		by_path = POLICY_GIT_PUSH;

@@ -87,6 +87,7 @@ struct policy_request {
 	bool tls;          /* the cell speaks TLS */
 	struct str method; /* as sent */
 	struct str path;   /* canonical, without the query */
+	struct str query;  /* canonical */
 	enum policy_git git;
 	/* Of the POST of a push; NULL: refs are not known yet (info/refs). */
 	const struct policy_commands *commands;

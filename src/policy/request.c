@@ -136,7 +136,7 @@ policy_request(struct arena *a, const struct policy *p,
 		d->reason = POLICY_PATH;
 	}
 	if (d->reason == POLICY_NONE && !r->tunnel &&
-	    !policy_git_agrees(r->method, r->path, r->git)) {
+	    !policy_git_agrees(r->method, r->path, r->query, r->git)) {
 		d->reason = POLICY_GIT_FORM;
 	}
 	if (d->reason == POLICY_NONE) {

@@ -157,7 +157,8 @@ int policy_compile_hint(
     struct compile *c, const struct json *table, struct gate *g);
 
 /* git.c: is this what the path says?  Who said it may be mistaken. */
-bool policy_git_agrees(struct str method, struct str path, enum policy_git git);
+bool policy_git_agrees(
+    struct str method, struct str path, struct str query, enum policy_git git);
 
 /* rank.c */
 void policy_rule_rank(struct rule *r);

@@ -139,15 +139,23 @@ proxy_conn_answer(struct conn *c, const struct proxy_refusal *r)
 }
 
 /* Refused before there is an intent: one row, one typed answer. */
-void
-proxy_conn_refuse_early(struct conn *c, unsigned status, const char *reason)
+static void
+refuse_next(
+    struct conn *c, unsigned status, const char *reason, const char *next)
 {
-	struct proxy_refusal r = {
-		.status = status, .error = "refused", .reason = reason
-	};
+	struct proxy_refusal r = { .status = status,
+		.error = "refused",
+		.reason = reason,
+		.next = next };
 	c->close = true; /* T11: whoever goes astray says no more */
 	proxy_conn_outcome(c, PROXY_REFUSED, status, reason);
 	proxy_conn_answer(c, &r);
+}
+
+void
+proxy_conn_refuse_early(struct conn *c, unsigned status, const char *reason)
+{
+	refuse_next(c, status, reason, NULL);
 }
 
 void
@@ -307,6 +315,7 @@ step_commands(struct conn *c)
 	struct err e;
 	struct str in = buf_str(&c->link.in);
 	size_t had = in.len;
+	bool known = false;
 	int failed = http_read(&c->reader, &in, &ev, &e);
 	if (!failed && ev.kind == HTTP_MORE && c->link.ended && in.len == 0) {
 		proxy_conn_outcome(
@@ -326,12 +335,16 @@ step_commands(struct conn *c)
 			    &e, ERR_INPUT, "push: the commands have no end");
 		}
 	}
+	if (!failed && c->commands->done) {
+		failed = proxy_commands_tail(
+		    c->commands, buf_str(&c->held), c->body_done, &known, &e);
+	}
 	if (failed) {
-		proxy_conn_refuse_early(c, proxy_status(e.kind), e.text);
+		refuse_next(c, proxy_status(e.kind), e.text, c->commands->next);
 		return true;
 	}
 	proxy_link_used(&c->link, had - in.len);
-	if (c->commands->done) {
+	if (known) {
 		proxy_conn_ask(c, 0);
 		return true;
 	}

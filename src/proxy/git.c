@@ -111,15 +111,31 @@ named_before(const struct proxy_commands *c, struct str name)
 	return false;
 }
 
+/* Options stand behind the flush and mean what the server makes of them
+ * (merge it, skip the checks): neither a rule nor a person sees them. */
+static int
+check_capabilities(
+    struct proxy_commands *c, struct str capabilities, struct err *e)
+{
+	if (c->count > 0) {
+		return err_set(
+		    e, ERR_INPUT, "push: capabilities behind a later command");
+	}
+	if (str_has_str(capabilities, STR("push-options"))) {
+		c->next = "push without options (git push -o, push.pushOption)";
+		return err_set(e, ERR_DENIED, "push: options are refused");
+	}
+	return 0;
+}
+
 static int
 read_command(struct proxy_commands *c, struct str line, struct err *e)
 {
 	struct str rest = line;
 	struct str command;
 	bool capable = str_cut(&rest, '\0', &command);
-	if (capable && c->count > 0) {
-		return err_set(
-		    e, ERR_INPUT, "push: capabilities behind a later command");
+	if (capable && check_capabilities(c, rest, e)) {
+		return -1;
 	}
 	struct str before;
 	struct str after;
@@ -211,6 +227,22 @@ proxy_commands_read(struct proxy_commands *c, struct str bytes, struct err *e)
 	if (!c->done && bytes.len >= PROXY_COMMANDS) {
 		return err_set(e, ERR_LIMIT,
 		    "push: no end of commands within %d bytes", PROXY_COMMANDS);
+	}
+	return 0;
+}
+
+int
+proxy_commands_tail(const struct proxy_commands *c, struct str bytes,
+    bool whole, bool *known, struct err *e)
+{
+	struct str tail = str_sub(bytes, c->at, bytes.len);
+	struct str pack = STR("PACK");
+	bool cut = whole && tail.len > 0 && tail.len < pack.len;
+	must(c->done);
+	*known = whole || tail.len >= pack.len;
+	if (cut || !str_starts(pack, str_sub(tail, 0, pack.len))) {
+		return err_set(e, ERR_DENIED,
+		    "push: what follows its commands is no pack");
 	}
 	return 0;
 }

@@ -16,12 +16,18 @@ bool proxy_git_has_commands(struct str method, struct str path);
 struct proxy_commands {
 	struct proxy_ref refs[PROXY_REFS];
 	size_t count;
-	size_t at;     /* bytes understood so far */
-	size_t object; /* digits of an object name; 0: not seen yet */
-	bool done;     /* the flush was read: `at` is behind it */
+	size_t at;        /* bytes understood so far */
+	size_t object;    /* digits of an object name; 0: not seen yet */
+	bool done;        /* the flush was read: `at` is behind it */
+	const char *next; /* of a refusal that has a way on; or NULL */
 };
 /* bytes: the body from its first byte, as much as has come. */
 int proxy_commands_read(
     struct proxy_commands *c, struct str bytes, struct err *e) MUST_CHECK;
+/* Behind the flush stands a pack or nothing: what else a server reads there
+ * nobody has looked at.  bytes: as above; whole: none will follow.  *known:
+ * enough of them have come. */
+int proxy_commands_tail(const struct proxy_commands *c, struct str bytes,
+    bool whole, bool *known, struct err *e) MUST_CHECK;
 
 #endif

@@ -11,6 +11,8 @@ late(void *owner)
 		.reason = "no decision about this request came in time" };
 	switch (c->state) {
 	case CONN_ASKED:
+		/* An approval that comes now must not be used up for it. */
+		proxy_conn_outcome(c, PROXY_REFUSED, 504, slow.reason);
 		proxy_conn_answer(c, &slow);
 		break;
 	case CONN_FIRST:

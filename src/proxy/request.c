@@ -151,6 +151,18 @@ authority_is_origin(const struct proxy_origin *origin,
 	return 0;
 }
 
+/* Methods are told apart by case (RFC 9110), not by every server: "post" would
+ * pass a gate on POST and be one there. */
+static bool
+lower_case(struct str method)
+{
+	bool found = false;
+	for (size_t i = 0; i < method.len; i++) {
+		found = found || (method.at[i] >= 'a' && method.at[i] <= 'z');
+	}
+	return found;
+}
+
 static int
 request_target(struct proxy_request *r, struct err *e)
 {
@@ -162,6 +174,12 @@ request_target(struct proxy_request *r, struct err *e)
 	if (http_path_canonical(&r->arena, h->path, false, &r->path, e) ||
 	    http_query_canonical(&r->arena, h->query, &r->query, e)) {
 		return -1;
+	}
+	if (lower_case(h->method)) {
+		return err_set(e, ERR_INPUT,
+		    "the method %s has a small letter; methods are written in "
+		    "capitals",
+		    err_quote(h->method));
 	}
 	r->has_query = h->has_query;
 	if (r->path.len >= PROXY_PATH_SIZE ||

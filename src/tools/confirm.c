@@ -49,6 +49,15 @@ does_something(const struct tool *t)
 	       t->kind == TOOL_READ_FILE;
 }
 
+static bool
+asks_only(const struct tool *read)
+{
+	struct str method = STR("");
+
+	return json_text(json_get(read->run, "http"), "method", &method) &&
+	       (str_eq_z(method, "GET") || str_eq_z(method, "HEAD"));
+}
+
 static const char *
 what_is_wrong(const struct tool *t, const struct tool *read)
 {
@@ -68,6 +77,9 @@ what_is_wrong(const struct tool *t, const struct tool *read)
 	if (!is_same_input(t, read)) {
 		return "expected a tool of the same input: it is called with "
 		       "the same arguments";
+	}
+	if (read->kind == TOOL_HTTP && !asks_only(read)) {
+		return "its request must be a GET or a HEAD: it only asks";
 	}
 	if (read->kind == TOOL_EXEC && !says_happened(read)) {
 		return "its output must require `happened`, a boolean";

@@ -136,6 +136,14 @@ check_put(const struct wait_put *c, struct err *e)
 	return 0;
 }
 
+/* A request of the cell ("http:POST"), which no tool is named like: what
+ * hostile code asks for fills no place of the run's own calls. */
+static bool
+of_cell(struct str tool)
+{
+	return str_has(tool, ':');
+}
+
 /* What the run asked before: the same again waits already, what was denied
  * stays denied, and only so many may wait at once. */
 static int
@@ -155,13 +163,14 @@ check_run(const struct wait_list *w, const struct wait_put *c,
 		    (m.state != WAIT_OPEN && m.state != WAIT_DENIED)) {
 			continue;
 		}
-		open += m.state == WAIT_OPEN;
 		i = wait_find(w, str_of(m.id));
 		if (!i) {
 			return err_set(e, ERR_UNAVAILABLE,
 			    "what this run asked before (%s) cannot be read",
 			    m.id);
 		}
+		open += m.state == WAIT_OPEN &&
+		        of_cell(i->tool) == of_cell(c->subject.tool);
 		if (m.state == WAIT_OPEN && digest_eq(i->digest, digest)) {
 			*same = i;
 		}

@@ -130,7 +130,8 @@ struct wait_step { /* lives in the arena of the command */
 
 /* Each: 0 with a step, or -1 and nothing.  `random` is WAIT_ID_RANDOM bytes.
  * The same subject waits already: that one (duplicate).  ERR_DENIED: this
- * effect was denied in this run before.  ERR_LIMIT: WAIT_PER_RUN wait. */
+ * effect was denied in this run before.  ERR_LIMIT: WAIT_PER_RUN wait, of
+ * calls or of requests. */
 int wait_put(struct wait_list *w, struct arena *a, const struct wait_put *c,
     const uint8_t random[WAIT_ID_RANDOM], struct wait_step *step,
     struct err *e) MUST_CHECK;

@@ -93,6 +93,13 @@ const ABOUT = {
 	unknown_outcome: 'This was started, and nobody saw how it ended. Look whether it happened, then say so.',
 };
 
+/* Of what a sandbox sends; no tool has a colon in its name. */
+const REQUEST = 'A request of a sandbox. Its query, headers and body are not shown: of query and body exactly these are allowed, of headers any.';
+
+function about_of(w) {
+	return ABOUT[w.kind] || (/^(http|git):/.test(w.tool) ? REQUEST : '');
+}
+
 function why_not(w) {
 	if (!decides) {
 		return 'You are logged in to read: the house lets you decide nothing on this page.';
@@ -258,7 +265,7 @@ function card(w) {
 	item.querySelector('.code').textContent = w.code;
 	item.querySelector('.code').setAttribute('aria-label', 'code ' + [...w.code].join(' '));
 	put(item.querySelector('.hint'), w.hint_cut && w.whole ? w.hint + ' (whole in the arguments)' : w.hint);
-	about.textContent = ABOUT[w.kind] || '';
+	about.textContent = about_of(w);
 	about.hidden = !about.textContent;
 	if (w.whole) {
 		put(item.querySelector('.args'), w.args, true);

@@ -83,7 +83,16 @@ class Upstream:
 match    = { host = "up.test", port = 80, method = "GET|PUT" }
 upstream = "127.0.0.1:%d"
 tls      = false
-""" % self.server.server_address[1]
+[egress.order]
+match    = { host = "order.test", port = 80, method = "PUT" }
+upstream = "127.0.0.1:%d"
+tls      = false
+only_for = ["order"]
+[egress.ordered]
+match    = { host = "order.test", port = 80, method = "GET" }
+upstream = "127.0.0.1:%d"
+tls      = false
+""" % (3 * (self.server.server_address[1],))
 
 
 HTTP = """
@@ -98,7 +107,12 @@ description = "x"
 action      = "read"
 run         = { http = { method = "GET", url = "http://up.test/{{name}}" } }
 """ + INPUT % 'has'
-NAMES = ['late', 'early', 'blind', 'held', 'hidden', 'put']
+ORDER = HTTP.replace('.put', '.order').replace(
+    '"has"', '"ordered"').replace('.has', '.ordered').replace(
+    'up.test', 'order.test')
+NAMES = ['late', 'early', 'blind', 'held', 'hidden', 'foreign', 'put', 'look',
+         'look_blind', 'look_held', 'look_hidden', 'has', 'paid', 'order',
+         'ordered']
 PAYER = {
     'role.toml': ROLE.replace('["shell"]', json.dumps(NAMES)),
     'gates.toml': GATES + """
@@ -106,15 +120,21 @@ PAYER = {
 match   = { tool = "look_held" }
 require = "operator"
 surface = "cli"
+[gate.paying]
+match   = { tool = "paid|order" }
+require = "operator"
+surface = "cli"
 """,
     'mcp/server.toml': tool('late', LATE, 'look') + tool('early', EARLY, 'look')
     + tool('blind', EARLY, 'look_blind') + tool('held', EARLY, 'look_held')
     + tool('hidden', EARLY, 'look_hidden') + tool('look', LOOK, None, 'read')
+    + tool('foreign', LATE, 'look_foreign') + tool('paid', LATE, 'look')
+    + tool('look_foreign', LOOK, None, 'read')
     + tool('look_blind', 'echo {\\"happened\\":false}; exit 1', None, 'read')
     + tool('look_held', LOOK, None, 'read')
     + tool('look_hidden', LOOK, None, 'read').replace(
         'action      = "read"',
-        'action      = "read"\nidentities  = ["macos__*"]') + HTTP}
+        'action      = "read"\nidentities  = ["macos__*"]') + HTTP + ORDER}
 HOUSE = UP = None
 
 
@@ -216,9 +236,10 @@ def what_happened_is_not_done_again_and_the_agent_hears_so():
 @test
 def what_cannot_be_told_a_person_tells():
     h = house()
-    # One read fails; one is held by a gate; one this identity does not see.
+    # One read fails; one is held by a gate; one this identity does not see;
+    # one its run was not given.
     for name, reads in (('blind', [ASKED, said('nothing')]), ('held', []),
-                        ('hidden', [])):
+                        ('hidden', []), ('foreign', [])):
         task = torn(h, name)
         w = h.waiting(60)
         need(w['kind'] == 'unknown_outcome', w)
@@ -227,6 +248,40 @@ def what_cannot_be_told_a_person_tells():
         call = call_of(h, task)
         need('did_not_happen' in json.dumps(call['result']), call)
         need(told(h, task) == reads, 'it was asked again', told(h, task))
+
+
+@test
+def what_a_person_allowed_once_starts_again_only_by_a_persons_word():
+    h = house()
+    task = put(h, 'paid')
+    h.ok('approve', h.waiting(60)['id'])
+    until(lambda: os.path.exists(work(h, task, 'tried')), 60, 'it never began')
+    cut(h, task)
+    w = h.waiting(60)
+    need(w['kind'] == 'unknown_outcome' and w['tool'] == 'paid', w)
+    need(told(h, task) == [ASKED, said('did_not_happen')], told(h, task))
+    need(h.say(w, 'did_not').code == 200)
+    call_of(h, task)
+    kinds = of_call(h, task)
+    need(kinds.count('call_started') == 1, kinds)
+    need(not os.path.exists(work(h, task, 'paid')), 'it was done')
+
+
+@test
+def what_is_allowed_of_a_call_is_not_of_the_read_about_it():
+    h = house()
+    UP.had, UP.status = [], None
+    UP.hang.clear()
+    task = put(h, 'order', 'otto')
+    h.ok('approve', h.waiting(60)['id'])
+    until(lambda: UP.had, 60, 'nothing comes')
+    cut(h, task)
+    UP.hang.set()
+    call_of(h, task)
+    need(told(h, task) == [ASKED, said('happened')], told(h, task))
+    sent = [(e['body']['method'], e['body'].get('call_approved', False))
+            for e in h.events(task) if e['kind'] == 'request_intent']
+    need(sent == [('PUT', True), ('GET', False)], sent)
 
 
 @test

@@ -424,6 +424,47 @@ def a_sandbox_of_an_operator_is_held_too_and_takes_its_questions_with_it():
 
 
 @test
+def what_a_sandbox_of_an_operator_asked_does_not_outlive_the_house():
+    h = world().house
+    ask = subprocess.Popen(
+        [h.handrail, 'sandbox', 'run', '--config', h.config, '--state', h.state,
+         '--identity', HELPER_ID, '--', '/bin/sh', '-c',
+         (ASKS + 'await -d a=1 https://pay.test/echo/gone').replace('/work/said', '/tmp/said')],
+        env=h.env, text=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+        preexec_fn=with_parent)
+    COMPANIONS.append(ask)
+    wait = h.waiting(60)
+    need(wait['run'].startswith('sandbox-'), wait)
+    h.kill()
+    ask.communicate(timeout=90)
+    COMPANIONS.remove(ask)
+    h.start()
+    until(lambda: h.waits() == [], 60, 'a question outlives its sandbox')
+
+
+@test
+def who_is_always_told_no_asks_people_no_more():
+    h = world().house
+    task = begin('u=https://pay.test/echo/vain; all="1 2 3 4 5 6 7 8"',
+                 'for r in $all 9; do',
+                 'for m in $all; do ask -d a=$r.$m $u; done',
+                 '[ "$code" = 429 ] && break',
+                 'for m in $all; do await -d a=$r.$m $u >/dev/null; done; done',
+                 'echo "$r $code"; cat /work/said')
+    denied = set()
+
+    def over():
+        for w in h.waits():
+            if w['id'] not in denied and h.say(w, 'deny', 'no').code == 200:
+                denied.add(w['id'])
+        return h.task(task)['state'] in FINAL
+    until(over, 120, 'it never ends')
+    out = said(task)
+    need(out.startswith('9 429\n') and 'said yes to none of 64' in out, out)
+    need(len(denied) == 64, len(denied))
+
+
+@test
 def a_large_body_is_refused_and_a_chunked_one_is_bound_whole():
     w, h = world(), world().house
     task = begin('head -c 300000 /dev/zero >/work/big',

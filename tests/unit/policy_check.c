@@ -159,6 +159,22 @@ what_a_rule_lets_past_a_gate_on_requests_is_found(void **state)
 	                                              "host = \"w.good.test\" "
 	                                              "}\n",
 	    true, "gates.toml:3: [egress.w]", "by another port");
+	/* Held wholly by one gate, and beside the path of another; reads, where
+	 * the gate names them. */
+	assert_finding(
+	    WRITES("") HOLD("host = \"w.good.test\"") "[gate.two]\nmatch = { "
+	                                              "host = "
+	                                              "\"w.good.test\", "
+	                                              "path = \"/pay\" "
+	                                              "}\nrequire = "
+	                                              "\"operator\"\n",
+	    true, "gates.toml:3: [egress.w] lets past [gate.two]",
+	    "by a path beside the gate's");
+	assert_finding(WRITES(", method = \"GET\"")
+	                   HOLD("host = \"w.good.test\", method = \"GET\", "
+	                        "path = \"/secret\""),
+	    true, "gates.toml:3: [egress.w] lets past [gate.h]",
+	    "by a path beside the gate's");
 	/* Other methods are no way past, and are listed. */
 	assert_finding(WRITES("")
 	                   HOLD("host = \"w.good.test\", method = \"POST\""),

@@ -8,6 +8,7 @@ struct ask {
 	const char *host;
 	const char *method;
 	const char *path;
+	const char *query;
 	const char *tool;
 	const struct policy_commands *commands;
 	enum policy_git git;
@@ -29,6 +30,7 @@ decide(struct arena *a, const struct policy *p, const struct ask *q)
 		.tls = !q->plain,
 		.method = str_of(q->method ? q->method : "GET"),
 		.path = str_of(q->path ? q->path : "/"),
+		.query = str_of(q->query),
 		.git = q->git,
 		.commands = q->commands,
 		.from_tool = str_of(q->tool),
@@ -293,6 +295,23 @@ a_push_that_is_not_called_one_is_denied(void **state)
 		        .git = rows[i].git },
 		    "git_form");
 	}
+	/* The parameter among others: a server reads it, we say exactly. */
+	assert_asked(policy,
+	    &(struct ask){ .host = "git.good.test",
+	        .path = "/r.git/info/refs",
+	        .query = "service=git-receive-pack&a=b" },
+	    "git_form");
+	assert_asked(policy,
+	    &(struct ask){ .host = "git.good.test",
+	        .path = "/r.git/info/refs",
+	        .query = "a=b" },
+	    "egress.web");
+	assert_asked(policy,
+	    &(struct ask){ .host = "git.good.test",
+	        .path = "/r.git/info/refs",
+	        .query = "service=git-upload-pack",
+	        .git = POLICY_GIT_FETCH },
+	    "egress.clone");
 	assert_asked(policy,
 	    &(struct ask){ .host = "git.good.test",
 	        .method = "POST",

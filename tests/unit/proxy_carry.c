@@ -463,6 +463,10 @@ no_decision_in_time_is_a_no(void **state)
 	rig_until(&r, end_got(&c, "}\n"));
 	assert_true(end_got(&c, "HTTP/1.1 504 "));
 	assert_origin_untouched(&r);
+	/* Who decides is told that nobody waits any more. */
+	assert_int_equal(r.outcomes, 1);
+	assert_int_equal(r.outcome.end, PROXY_REFUSED);
+	assert_int_equal(r.outcome.id, r.id);
 	end_close(&c);
 	rig_free(&r);
 }
@@ -518,6 +522,8 @@ a_push_that_cannot_be_read_is_refused(void **state)
 		"Content-Length: 4\r\n\r\n0005",
 		"Content-Length: 0\r\n\r\n",
 		"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n0000",
+		"Content-Length: 8\r\n\r\n00000000",
+		"Content-Length: 6\r\n\r\n0000PA",
 	};
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct rig r;

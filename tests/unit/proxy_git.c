@@ -227,6 +227,62 @@ signed_pushes_are_refused(void **state)
 	assert_refused(&b, "signed");
 }
 
+/* They stand behind the flush, and nobody sees what they ask of the server. */
+static void
+push_options_are_refused(void **state)
+{
+	(void)state;
+	auto_buf b = { 0 };
+	struct proxy_commands c;
+	struct err e = { 0 };
+	static const char first[] =
+	    OLD " " NEW " refs/heads/a\0 report-status push-options x=y";
+	add_line(&b, first, sizeof(first) - 1);
+	buf_add_z(&b, "0000");
+	add_text(&b, "merge_request.create");
+	assert_refused(&b, "options");
+	assert_int_equal(read_all(&b, &c, &e), -1);
+	assert_int_equal(e.kind, ERR_DENIED);
+	assert_non_null(strstr(c.next, "git push -o"));
+}
+
+static void
+behind_the_flush_stands_a_pack_or_nothing(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *tail;
+		bool whole, known, bad;
+	} rows[] = {
+		{ "", false, false, false },
+		{ "", true, true, false },
+		{ "PA", false, false, false },
+		{ "PA", true, true, true },
+		{ "PACK", false, true, false },
+		{ "PACK\2", true, true, false },
+		{ "0", false, false, true },
+		{ "000aci.skip0000PACK", false, true, true },
+		{ "0000", true, true, true },
+		{ "PAXX", false, true, true },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_buf b = { 0 };
+		struct proxy_commands c;
+		struct err e = { 0 };
+		bool known = false;
+		add_text(&b, OLD " " ZERO " refs/heads/old");
+		buf_add_z(&b, "0000");
+		buf_add_z(&b, rows[i].tail);
+		assert_int_equal(read_all(&b, &c, &e), 0);
+		int failed = proxy_commands_tail(
+		    &c, buf_str(&b), rows[i].whole, &known, &e);
+		if ((failed != 0) != rows[i].bad ||
+		    (!failed && known != rows[i].known)) {
+			fail_msg("%s: %d, %d", rows[i].tail, failed, known);
+		}
+	}
+}
+
 static void
 services_are_told_by_method_path_and_query(void **state)
 {
@@ -273,6 +329,8 @@ main(void)
 		cmocka_unit_test(a_ref_name_that_no_record_holds_is_refused),
 		cmocka_unit_test(commands_without_an_end_are_bounded),
 		cmocka_unit_test(signed_pushes_are_refused),
+		cmocka_unit_test(push_options_are_refused),
+		cmocka_unit_test(behind_the_flush_stands_a_pack_or_nothing),
 		cmocka_unit_test(services_are_told_by_method_path_and_query),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

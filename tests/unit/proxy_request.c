@@ -56,6 +56,28 @@ H01_a_body_of_two_lengths_is_refused(void **state)
 	}
 }
 
+/* A gate on POST must hold it whatever a lax server takes for one. */
+static void
+a_method_with_a_small_letter_is_refused(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "post", "POSt", "get", "mKCOL" };
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct rig r;
+		struct end c;
+		rig_new(&r, NULL);
+		rig_inject(&r);
+		cell_good(&r, &c);
+		auto_buf text = { 0 };
+		buf_addf(
+		    &text, "%s /a HTTP/1.1\r\nHost: good.test\r\n\r\n", bad[i]);
+		end_say(&c, buf_str(&text));
+		assert_refused_early(&r, "capitals");
+		assert_true(end_got(&c, "HTTP/1.1 400 "));
+		done(&r, &c);
+	}
+}
+
 static void
 H06_each_pipelined_request_is_judged(void **state)
 {
@@ -554,6 +576,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(H01_a_body_of_two_lengths_is_refused),
+		cmocka_unit_test(a_method_with_a_small_letter_is_refused),
 		cmocka_unit_test(H06_each_pipelined_request_is_judged),
 		cmocka_unit_test(
 		    H09_with_a_credential_of_its_own_it_is_refused),

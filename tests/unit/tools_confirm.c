@@ -52,6 +52,16 @@ a_confirm_is_a_read_that_can_tell(void **state)
 	    "run = { http = { method = \"GET\", url = \"https://a.example/\" } "
 	    "}\n",
 	    "");
+	loads(CALL,
+	    "run = { http = { method = \"HEAD\", url = \"https://a.example/\" "
+	    "} "
+	    "}\n",
+	    "");
+	loads(CALL,
+	    "run = { http = { method = \"POST\", url = \"https://a.example/\" "
+	    "} "
+	    "}\n",
+	    "its request must be a GET or a HEAD: it only asks");
 	loads("run = { client = true }\n", CALL SAYS,
 	    "only of a tool that is carried out here can the end be unseen");
 	loads(CALL, "run = { client = true }\n", other);

@@ -65,6 +65,32 @@ at_most_eight_wait_for_a_run(void **state)
 	fini(&w);
 }
 
+/* What hostile code asks for fills no place of the run's own calls. */
+static void
+requests_of_a_cell_are_counted_apart_from_calls(void **state)
+{
+	struct world w;
+	struct wait_step s = { 0 };
+	struct wait_put c = question(1);
+
+	(void)state;
+	init(&w);
+	c.subject.tool = STR("http:POST");
+	for (uint32_t n = 0; n < WAIT_PER_RUN; n++) {
+		c.subject.args.bytes[0]++;
+		assert_int_equal(put(&w, c, &s), 0);
+	}
+	c.subject.args.bytes[0]++;
+	assert_int_equal(put(&w, c, &s), -1);
+	assert_int_equal(w.e.kind, ERR_LIMIT);
+	for (uint32_t n = 1; n <= WAIT_PER_RUN; n++) {
+		assert_int_equal(put(&w, question(n), &s), 0);
+	}
+	assert_int_equal(put(&w, question(9), &s), -1);
+	assert_int_equal(w.e.kind, ERR_LIMIT);
+	fini(&w);
+}
+
 static void
 a_question_that_nobody_could_answer_is_refused(void **state)
 {
@@ -316,6 +342,8 @@ main(void)
 		cmocka_unit_test(the_same_question_waits_once),
 		cmocka_unit_test(what_was_denied_stays_denied_for_the_run),
 		cmocka_unit_test(at_most_eight_wait_for_a_run),
+		cmocka_unit_test(
+		    requests_of_a_cell_are_counted_apart_from_calls),
 		cmocka_unit_test(
 		    a_question_that_nobody_could_answer_is_refused),
 		cmocka_unit_test(a_cancelled_question_takes_no_answer),
