@@ -71,10 +71,14 @@ struct bluez_person {
 	void (*sees)(void *owner, uint32_t passkey);
 	/* The same six digits are to be seen at the device. */
 	bool (*compares)(void *owner, uint32_t passkey);
+	/* Nobody sits there any more: asked again and again. */
+	bool (*leaves)(void *owner);
 	void *owner;
 };
-/* Bonds by a passkey.  One that came about without it could be anybody's: it
- * is taken back (ERR_DENIED).  ERR_CONFLICT: there is a bond already. */
+/* Bonds by a passkey.  One that came about without it, or behind a pairing that
+ * failed, ran out of time or was left, could be anybody's: it is taken back
+ * (ERR_DENIED; the text says where it could not be).  ERR_CONFLICT: there is a
+ * bond already. */
 int bluez_pair(struct bluez *z, const char *address,
     const struct bluez_person *person, struct err *e) MUST_CHECK;
 /* ERR_MISSING: BlueZ knows no such device. */

@@ -53,6 +53,7 @@ struct link {
 	char from[BLUEZ_PATH_MAX];
 	struct sd_bus_slot *call; /* the question under way */
 	bool again;               /* something changed behind it */
+	bool missed;              /* something changed before it was up */
 	bool called;              /* the device, for this link */
 	struct mono deadline;     /* of its services */
 	struct loop_timer timer;

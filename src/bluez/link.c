@@ -12,6 +12,7 @@
 #define CONNECT_US (60 * CLOCK_SECOND) /* it may be asleep, or out of reach */
 #define RESOLVE_US (30 * CLOCK_SECOND)
 #define AGAIN_US   (CLOCK_SECOND / 2)
+#define MTU_MAX    517 /* of ATT, over any link */
 
 static void look(void *owner);
 
@@ -84,7 +85,7 @@ take_end(struct bluez *z, struct sd_bus_message *reply, int *fd, uint32_t *mtu,
 		return err_set(e, ERR_IO, "BlueZ: an end of a link of no form");
 	}
 	*fd = fcntl(theirs, F_DUPFD_CLOEXEC, 5);
-	*mtu = most;
+	*mtu = most < MTU_MAX ? most : MTU_MAX;
 	return *fd >= 0 ? 0 : err_sys(e, "an end of a link");
 }
 
@@ -131,6 +132,9 @@ has_notify(struct sd_bus_message *reply, void *owner, struct sd_bus_error *none)
 
 	l->step = LINK_UP;
 	z->each(z->owner, &event);
+	if (l->step == LINK_UP && l->missed) {
+		look(z);
+	}
 	return 0;
 }
 
@@ -247,6 +251,7 @@ look(void *owner)
 	if (l->step != LINK_UP) {
 		l->step = LINK_LOOKING;
 	}
+	l->missed = false;
 	ask(z,
 	    bluez_message(z, "/", "org.freedesktop.DBus.ObjectManager",
 	        "GetManagedObjects"),
@@ -264,8 +269,11 @@ bluez_link_changed(
 
 	(void)none;
 	/* Other devices come and go too. */
-	if (l->step != LINK_UP ||
-	    (path && strstr(path, "/dev_") && strcmp(path, l->path) != 0)) {
+	if (path && strstr(path, "/dev_") && strcmp(path, l->path) != 0) {
+		return 0;
+	}
+	if (l->step != LINK_UP) {
+		l->missed = true;
 		return 0;
 	}
 	if (l->call) {

@@ -4,6 +4,7 @@
  * is bonded by it; one that can do neither BlueZ would bond with nobody's say,
  * and asks our agent for leave (RequestAuthorization), which it never gets.
  */
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,6 +17,7 @@
 #define PAIR_US  (120 * CLOCK_SECOND) /* a person reads and types */
 #define REFUSED  "org.bluez.Error.Rejected"
 #define MANAGER  "org.bluez.AgentManager1"
+#define LEFT     "it was broken off"
 #define ADAPTERS 8
 
 /* --- what BlueZ knows, waited for --- */
@@ -44,13 +46,40 @@ find(
 	return result;
 }
 
-/* Turns of the bus until `until`, or until *done. */
+/* What a wait ends with before its time; NULL: nothing. */
+struct ends {
+	const bool *done;
+	const struct bluez_person *person;
+};
+
+static bool
+has_left(const struct bluez_person *person)
+{
+	return person && person->leaves(person->owner);
+}
+
+static bool
+is_over(const struct ends *ends)
+{
+	return (ends->done && *ends->done) || has_left(ends->person);
+}
+
+/* A stop and a continue of this process end a wait, too. */
 static int
-turn(struct bluez *z, struct mono until, const bool *done, struct err *e)
+wait_for_bus(struct bluez *z, int64_t us)
+{
+	int r = z->sd->wait(z->bus, (uint64_t)(us < STEP_US ? us : STEP_US));
+
+	return r == -EINTR ? 0 : r;
+}
+
+/* Turns of the bus until `until`, or until it is over. */
+static int
+turn(struct bluez *z, struct mono until, struct ends ends, struct err *e)
 {
 	int r;
 
-	while ((r = z->sd->process(z->bus, NULL)) >= 0 && !(done && *done)) {
+	while ((r = z->sd->process(z->bus, NULL)) >= 0 && !is_over(&ends)) {
 		struct mono now = mono_now();
 
 		if (r > 0) {
@@ -59,7 +88,7 @@ turn(struct bluez *z, struct mono until, const bool *done, struct err *e)
 		if (mono_passed(until, now)) {
 			return 0;
 		}
-		r = z->sd->wait(z->bus, (uint64_t)(until.us - now.us));
+		r = wait_for_bus(z, until.us - now.us);
 		if (r < 0) {
 			break;
 		}
@@ -164,7 +193,8 @@ bluez_look(struct bluez *z, int64_t us, bluez_found_fn *each, void *owner,
 	struct sd_bus_message *reply;
 	int result;
 
-	if (discover(z, e) || turn(z, mono_after(mono_now(), us), NULL, e) ||
+	if (discover(z, e) ||
+	    turn(z, mono_after(mono_now(), us), (struct ends){ 0 }, e) ||
 	    objects(z, &reply, e)) {
 		return -1;
 	}
@@ -181,7 +211,9 @@ struct pairing {
 	struct bluez *z;
 	const struct bluez_person *person;
 	const char *device; /* its path */
+	char bluez[64];     /* who has BlueZ's name on the bus */
 	bool proved;        /* by a passkey that somebody read */
+	bool asked;         /* of BlueZ: from here on there may be a bond */
 	bool ended;
 	bool failed;
 	struct err why;
@@ -247,6 +279,15 @@ of_this_device(struct pairing *p, struct sd_bus_message *m)
 	return p->z->sd->message_rewind(m, 1) >= 0 && same;
 }
 
+/* Others on the bus could ask, too, and have the person's digits. */
+static bool
+of_bluez(struct pairing *p, struct sd_bus_message *m)
+{
+	const char *sender = p->z->sd->message_get_sender(m);
+
+	return sender && strcmp(sender, p->bluez) == 0;
+}
+
 static int
 agent(struct sd_bus_message *m, void *owner, struct sd_bus_error *none)
 {
@@ -266,6 +307,9 @@ agent(struct sd_bus_message *m, void *owner, struct sd_bus_error *none)
 	const struct library *sd = p->z->sd;
 
 	(void)none;
+	if (!of_bluez(p, m)) {
+		return refuse(p, m);
+	}
 	if (sd->message_is_method_call(m, AGENT, "Release") > 0 ||
 	    sd->message_is_method_call(m, AGENT, "Cancel") > 0) {
 		return sd->reply_method_return(m, "");
@@ -288,6 +332,31 @@ has_paired(struct sd_bus_message *reply, void *owner, struct sd_bus_error *none)
 	p->ended = true;
 	p->failed = bluez_reply_ok(p->z, reply, &p->why) != 0;
 	return 0;
+}
+
+static int
+learn_bluez(struct pairing *p, struct err *e)
+{
+	const struct library *sd = p->z->sd;
+	struct sd_bus_message *m = NULL;
+	struct sd_bus_message *reply;
+	const char *name;
+	bool fits;
+
+	if (sd->message_new_method_call(p->z->bus, &m, "org.freedesktop.DBus",
+	        "/org/freedesktop/DBus", "org.freedesktop.DBus",
+	        "GetNameOwner") < 0) {
+		return err_set(e, ERR_UNAVAILABLE, "the system bus is gone");
+	}
+	must(sd->message_append(m, "s", "org.bluez") >= 0);
+	if (bluez_call(p->z, m, BLUEZ_CALL_US, &reply, e)) {
+		return -1;
+	}
+	fits = sd->message_read(reply, "s", &name) > 0 &&
+	       str_copy(p->bluez, sizeof(p->bluez), str_of(name));
+	(void)sd->message_unref(reply);
+	return fits ? 0
+	            : err_set(e, ERR_IO, "the system bus: a name of no form");
 }
 
 static int
@@ -324,29 +393,94 @@ remove_device(struct bluez *z, const struct bluez_device *d, struct err *e)
 }
 
 static int
-pair(struct bluez *z, struct pairing *p, struct err *e)
+cancel_pairing(struct bluez *z, const char *device, struct err *e)
 {
+	return bluez_call(z,
+	    bluez_message(z, device, BLUEZ_DEVICE, "CancelPairing"),
+	    BLUEZ_CALL_US, NULL, e);
+}
+
+/* Its end is told as the end of Pair: only then is it sure what came of it. */
+static void
+cancel(struct pairing *p)
+{
+	struct err none = { 0 };
+
+	(void)cancel_pairing(p->z, p->device, &none);
+	(void)turn(p->z, mono_after(mono_now(), BLUEZ_CALL_US),
+	    (struct ends){ .done = &p->ended }, &none);
+}
+
+/* The bus waits longer for the answer than we do. */
+static int
+ask_to_pair(struct pairing *p, struct sd_bus_slot **call)
+{
+	struct bluez *z = p->z;
 	struct sd_bus_message *m =
 	    bluez_message(z, p->device, BLUEZ_DEVICE, "Pair");
-	struct sd_bus_slot *call = NULL;
 	int r = m ? z->sd->call_async(
-	                z->bus, &call, m, has_paired, p, (uint64_t)PAIR_US)
+	                z->bus, call, m, has_paired, p, (uint64_t)(2 * PAIR_US))
 	          : -1;
 
 	(void)z->sd->message_unref(m);
-	if (r < 0) {
+	return r;
+}
+
+static int
+pair(struct pairing *p, struct err *e)
+{
+	struct bluez *z = p->z;
+	struct ends ends = { &p->ended, p->person };
+	struct sd_bus_slot *call = NULL;
+	int r = 0;
+
+	if (ask_to_pair(p, &call) < 0) {
 		return err_set(e, ERR_UNAVAILABLE, "the system bus is gone");
 	}
-	r = turn(z, mono_after(mono_now(), 2 * PAIR_US), &p->ended, e);
+	p->asked = true;
+	r = turn(z, mono_after(mono_now(), PAIR_US), ends, e);
+	if (r == 0 && !p->ended) {
+		cancel(p);
+		/* Whatever Pair said by then. */
+		p->failed = true;
+		(void)err_set(&p->why, ERR_UNAVAILABLE, "%s",
+		    has_left(p->person) ? LEFT : "it took too long");
+	}
 	(void)z->sd->slot_unref(call);
-	if (r) {
+	if (r == 0 && p->failed) {
+		*e = p->why;
+	}
+	return r || p->failed ? err_wrap(e, "not paired") : 0;
+}
+
+/* What Pair may have left: *e says why it must not stay, and then what became
+ * of it.  Returns -1. */
+static int
+take_back(struct bluez *z, const char *address, struct err *e)
+{
+	struct err why = *e;
+	struct err fault = { 0 };
+	struct bluez_device d = { 0 };
+
+	if (find(z, address, &d, &fault) == 0 && !d.bonded) {
 		return -1;
 	}
-	if (p->failed || !p->ended) {
-		*e = p->why;
-		return err_wrap(e, "not paired");
+	if (!fault.kind && remove_device(z, &d, &fault) == 0) {
+		return err_set(
+		    e, ERR_DENIED, "%s: the bond is taken back", why.text);
 	}
-	return 0;
+	return err_set(e, ERR_DENIED,
+	    "%s: a bond may be left that nobody proved, take it back with "
+	    "`handrail buddy unpair %s` (%s)",
+	    why.text, address, fault.text);
+}
+
+static int
+without_passkey(struct err *e)
+{
+	return err_set(e, ERR_DENIED,
+	    "it was bonded without a passkey, by which anybody could have been "
+	    "this device");
 }
 
 static int
@@ -355,21 +489,21 @@ pair_by_passkey(struct bluez *z, const char *address,
 {
 	struct pairing p = { .z = z, .person = person, .device = d->path };
 	struct sd_bus_slot *door = NULL;
-	struct err none = { 0 };
 	int result;
 
 	if (z->sd->add_object(z->bus, &door, PATH, agent, &p) < 0) {
 		return err_set(e, ERR_UNAVAILABLE, "the system bus is gone");
 	}
-	result = register_agent(z, e) || pair(z, &p, e) ? -1 : 0;
+	result =
+	    learn_bluez(&p, e) || register_agent(z, e) || pair(&p, e) ? -1 : 0;
 	(void)z->sd->slot_unref(door);
 	if (result == 0 && !p.proved) {
-		(void)remove_device(z, d, &none);
-		return err_set(e, ERR_DENIED,
-		    "it was bonded without a passkey, by which anybody could "
-		    "have been this device: the bond is taken back");
+		result = without_passkey(e);
 	}
-	if (result || trust(z, d->path, e) || find(z, address, d, e)) {
+	if (result) {
+		return p.asked ? take_back(z, address, e) : -1;
+	}
+	if (trust(z, d->path, e) || find(z, address, d, e)) {
 		return -1;
 	}
 	return d->bonded ? 0
@@ -379,16 +513,20 @@ pair_by_passkey(struct bluez *z, const char *address,
 
 /* One that is near is known as soon as it is heard. */
 static int
-find_near(
-    struct bluez *z, const char *address, struct bluez_device *d, struct err *e)
+find_near(struct bluez *z, const char *address,
+    const struct bluez_person *person, struct bluez_device *d, struct err *e)
 {
+	struct ends ends = { .person = person };
 	struct mono until = mono_after(mono_now(), FIND_US);
 
 	if (find(z, address, d, e) || (!d->known && discover(z, e))) {
 		return -1;
 	}
 	while (!d->known && !mono_passed(until, mono_now())) {
-		if (turn(z, mono_after(mono_now(), STEP_US), NULL, e) ||
+		if (has_left(person)) {
+			return err_set(e, ERR_UNAVAILABLE, LEFT);
+		}
+		if (turn(z, mono_after(mono_now(), STEP_US), ends, e) ||
 		    find(z, address, d, e)) {
 			return -1;
 		}
@@ -406,7 +544,7 @@ bluez_pair(struct bluez *z, const char *address,
 {
 	struct bluez_device d;
 
-	if (find_near(z, address, &d, e)) {
+	if (find_near(z, address, person, &d, e)) {
 		return -1;
 	}
 	if (d.bonded) {

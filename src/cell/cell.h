@@ -145,7 +145,7 @@ struct cell_event {
 	bool ports_only;               /* FENCED: no nf_tables, see DESIGN */
 	uint64_t exec;                 /* EXECUTED */
 	enum cell_end end;
-	int code;
+	int code;             /* EXECUTED; FAILED: enum err_kind, if known */
 	uint64_t cpu;         /* EXECUTED: us */
 	struct digest digest; /* WORKED */
 	char text[CELL_TEXT_MAX];

@@ -81,14 +81,6 @@ struct tree_walk {
 
 int tree_walk(
     int folder, const struct tree_walk *walk, struct err *e) MUST_CHECK;
-int work_check_system(int folder, struct err *e) MUST_CHECK;
-int work_check(int folder, struct err *e) MUST_CHECK; /* socket, FIFO, device */
-int work_digest(int folder, struct digest *out, struct err *e) MUST_CHECK;
-int work_drop(int folder, struct err *e) MUST_CHECK;
-/* Never 0: the folder holds more than `limit` bytes, or cannot be walked. */
-int work_watch(int folder, uint64_t limit, struct err *e) MUST_CHECK;
-int work_own(int folder, uid_t uid, gid_t gid, struct err *e) MUST_CHECK;
-
 struct work_task {
 	enum cell_work work;
 	int folder;
@@ -97,6 +89,16 @@ struct work_task {
 	gid_t gid;
 	uint64_t limit; /* of WATCH */
 };
+
+int work_check_system(int folder, struct err *e) MUST_CHECK;
+int work_check(int folder, struct err *e) MUST_CHECK; /* socket, FIFO, device */
+int work_digest(int folder, struct digest *out, struct err *e) MUST_CHECK;
+int work_drop(int folder, struct err *e) MUST_CHECK;
+/* Never 0: the folder holds more than `limit` bytes (ERR_LIMIT), cannot be
+ * walked, or whoever asked is gone. */
+int work_watch(const struct work_task *task, struct err *e) MUST_CHECK;
+int work_own(int folder, uid_t uid, gid_t gid, struct err *e) MUST_CHECK;
+
 _Noreturn void work_main(const struct work_task *asked);
 
 #endif

@@ -112,6 +112,7 @@ take_note(struct cell *cell, const struct note *note, const int *fds,
 		return cell->kind == KIND_WORK && count == 0;
 	case NOTE_FAILED:
 		event->kind = CELL_FAILED;
+		event->code = note->code;
 		return count == 0;
 	default:
 		return false;

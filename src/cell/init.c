@@ -24,7 +24,7 @@
 _Noreturn void
 inmate_fail(const struct inmate *me, const struct err *e)
 {
-	struct note note = { .kind = NOTE_FAILED };
+	struct note note = { .kind = NOTE_FAILED, .code = (int)e->kind };
 	struct err ignored = { 0 };
 	struct str text = str_of(e->text);
 

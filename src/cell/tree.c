@@ -16,6 +16,9 @@
 #define DEPTH_MAX   128
 #define ENTRIES_MAX 1000000
 #define PATH_LIMIT  4096 /* of a folder that is entered */
+/* Bytes of all names that are kept at once: the walk is outside of the cell's
+ * own limits. */
+#define NAMES_MAX ((size_t)32 * 1024 * 1024)
 
 struct level {
 	int fd;
@@ -31,6 +34,7 @@ struct trip {
 	struct level levels[DEPTH_MAX];
 	size_t depth;
 	size_t entries;
+	size_t names; /* bytes, of the folders above the deepest */
 	dev_t device;
 	char path[PATH_LIMIT + 2 + NAME_MAX];
 };
@@ -48,6 +52,13 @@ leave_level(struct level *level)
 	buf_fini(&level->names);
 	free((void *)level->sorted);
 	level->sorted = NULL;
+}
+
+static bool
+too_much(const struct trip *trip, const struct level *level)
+{
+	return trip->entries > ENTRIES_MAX ||
+	       trip->names + level->names.len > NAMES_MAX;
 }
 
 static int
@@ -68,15 +79,17 @@ read_names(struct trip *trip, struct level *level, struct err *e)
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
 			continue;
 		}
-		if (++trip->entries > ENTRIES_MAX && trip->walk->rest) {
+		trip->entries++;
+		if (too_much(trip, level) && trip->walk->rest) {
 			*trip->walk->rest = true;
 			break;
 		}
-		if (trip->entries > ENTRIES_MAX) {
+		if (too_much(trip, level)) {
 			(void)closedir(d);
 			return err_set(e, ERR_LIMIT,
-			    "the workspace has more than %d entries",
-			    ENTRIES_MAX);
+			    "the workspace has more than %d entries, or %zu "
+			    "MiB of names",
+			    ENTRIES_MAX, NAMES_MAX >> 20);
 		}
 		buf_add(&level->names, str_span(name, strlen(name) + 1));
 		level->count++;
@@ -115,6 +128,7 @@ enter_level(struct trip *trip, int fd, size_t path, struct err *e)
 		return -1;
 	}
 	sort_names(trip, level);
+	trip->names += level->names.len;
 	trip->depth++;
 	return 0;
 }
@@ -189,6 +203,7 @@ rise(struct trip *trip, struct err *e)
 	struct level *done = &trip->levels[trip->depth - 1];
 	size_t path = done->path;
 
+	trip->names -= done->names.len;
 	leave_level(done);
 	trip->depth--;
 	if (trip->depth == 0 || !trip->walk->leave) {

@@ -5,13 +5,13 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cell/inside.h"
@@ -351,10 +351,12 @@ measure_entry(void *owner, const struct tree_entry *entry, struct err *e)
 }
 
 int
-work_watch(int folder, uint64_t limit, struct err *e)
+work_watch(const struct work_task *task, struct err *e)
 {
+	struct pollfd asked = { .fd = task->control }; /* POLLHUP */
+
 	for (;;) {
-		struct measuring m = { .limit = limit };
+		struct measuring m = { .limit = task->limit };
 		struct tree_walk walk = {
 			.visit = measure_entry,
 			.owner = &m,
@@ -363,16 +365,15 @@ work_watch(int folder, uint64_t limit, struct err *e)
 		};
 		int64_t began = mono_now().us;
 
-		if (tree_walk(folder, &walk, e)) {
+		if (tree_walk(task->folder, &walk, e)) {
 			return -1;
 		}
 		int64_t rest = (mono_now().us - began) * (SWEEP_OF - 1);
 
 		rest = rest > SWEEP_US ? rest : SWEEP_US;
-		struct timespec nap = { rest / CLOCK_SECOND,
-			rest % CLOCK_SECOND * 1000 };
-
-		(void)nanosleep(&nap, NULL);
+		if (poll(&asked, 1, (int)(rest / 1000)) > 0) {
+			return err_set(e, ERR_UNAVAILABLE, "nobody listens");
+		}
 	}
 }
 
@@ -433,7 +434,7 @@ do_work(const struct work_task *task, struct note *note, struct err *e)
 	case CELL_WORK_CHECK:
 		return work_check_system(task->folder, e);
 	case CELL_WORK_WATCH:
-		return work_watch(task->folder, task->limit, e);
+		return work_watch(task, e);
 	}
 	return err_set(e, ERR_INPUT, "no such work");
 }

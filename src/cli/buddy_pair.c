@@ -7,7 +7,9 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -36,12 +38,15 @@ radio(struct cli *c, const char *what, const char *address)
 	(void)fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
+		/* However we end: it takes back what is half done. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 		/* NOLINTNEXTLINE(performance-no-int-to-ptr): only read */
 		(void)execv(argv[0], (char *const *)(uintptr_t)argv);
 		(void)dprintf(STDERR_FILENO, "handrail: cannot run %s: %s\n",
 		    argv[0], strerrordesc_np(errno));
 		_exit(1);
 	}
+	(void)signal(SIGINT, SIG_IGN); /* the terminal tells it, too */
 	if (pid < 0 || waitpid(pid, &status, 0) != pid) {
 		(void)err_sys(&e, "fork");
 		return cli_fail(&e);

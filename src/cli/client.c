@@ -52,6 +52,31 @@ look_for_token(const char *folder, struct buf *token, bool any)
 	}
 }
 
+/* An ordinary user's house keeps the tokens of all its operators as files of
+ * that user; whose uid is ours stands in the configuration. */
+static bool
+token_by_uid(struct cli *c, const char *folder, struct buf *token)
+{
+	struct config config;
+	struct err e = { 0 };
+	bool found = false;
+
+	if (!c->config || cli_config(c, &config, &e)) {
+		return false;
+	}
+	for (size_t i = 0; i < config.operator_count && !found; i++) {
+		const struct config_operator *o = &config.operators[i];
+
+		found = o->uid == geteuid() &&
+		        token_of(folder,
+		            arena_printf(
+		                &c->arena, STR_FMT ".token", STR_ARG(o->name))
+		                .at,
+		            token, true);
+	}
+	return found;
+}
+
 /* Our own operator's token; root may take another's. */
 static void
 find_token(struct cli *c, struct buf *token)
@@ -61,6 +86,9 @@ find_token(struct cli *c, struct buf *token)
 
 	if (given || getenv("HANDRAIL_URL")) { /* no file's token goes there */
 		buf_add_z(token, given ? given : "");
+		return;
+	}
+	if (token_by_uid(c, folder.at, token)) {
 		return;
 	}
 	look_for_token(folder.at, token, false);

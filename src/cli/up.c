@@ -145,6 +145,25 @@ write_new(struct cli *c, const char *folder, const char *name, struct str text,
 	return 0;
 }
 
+/* The user's name as one of ours: a host may allow more in it than we do. */
+static const char *
+operator_name(struct cli *c, const char *user)
+{
+	size_t size = strlen(user) + 1;
+	char *name = arena_alloc(&c->arena, size);
+
+	memcpy(name, user, size);
+	for (char *at = name; *at; at++) {
+		if (*at >= 'A' && *at <= 'Z') {
+			*at = (char)(*at - 'A' + 'a');
+		} else if ((*at < 'a' || *at > 'z') &&
+		           (*at < '0' || *at > '9')) {
+			*at = '_';
+		}
+	}
+	return roles_name_valid(str_of(name)) ? name : "operator";
+}
+
 static int
 write_all(struct cli *c, const char *folder, struct err *e)
 {
@@ -161,8 +180,9 @@ write_all(struct cli *c, const char *folder, struct err *e)
 		{ "roles/helper/mcp/server.toml", str_of(server_toml) },
 	};
 
-	roles_write_config(
-	    &config, me ? me->pw_name : "operator", (uint32_t)getuid());
+	roles_write_config(&config,
+	    operator_name(c, me ? me->pw_name : "operator"),
+	    (uint32_t)getuid());
 	if (file_mkdirs(role.at, 0755, e) ||
 	    write_new(c, folder, "handrail.toml", buf_str(&config), e)) {
 		return -1;

@@ -281,6 +281,7 @@ reload(struct core *c)
 		return;
 	}
 	core_egress_rules_all(c);
+	core_grants_over(c);
 	log_line(LOG_INFO, "reload", "%zu roles", c->house.role_count);
 	core_claim(c);
 }

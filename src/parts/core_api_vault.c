@@ -10,6 +10,7 @@
 #include "parts/core.h"
 #include "parts/core_api.h"
 #include "parts/core_draft.h"
+#include "parts/core_egress.h"
 #include "parts/core_oauth.h"
 
 int
@@ -222,6 +223,7 @@ see_again(struct core *c, uint64_t number)
 	if (core_house_load(c, false, &e)) {
 		log_err("reload", &e);
 	}
+	core_grants_over(c);
 }
 
 void
@@ -310,6 +312,7 @@ keep_row(struct core *c, struct core_ask *ask, struct core_credential *k,
 		core_mark_over(c, k);
 	}
 	k->version = ask->version;
+	core_oauth_settle(c, k);
 	k->checked = true;
 	k->refused[0] = 0;
 	memcpy(k->mark, sealed->mark, WIRE_MARK);
@@ -405,6 +408,9 @@ core_credential_delete(
 		at = &(*at)->next;
 	}
 	*at = k->next;
+	if (k->settling) {
+		core_oauth_release(c, k->name); /* nobody else will */
+	}
 	core_credential_free(k);
 }
 

@@ -303,6 +303,7 @@ core_cell_end(struct core *c, struct core_cell *cell)
 		return;
 	}
 	cell->phase = CELL_ENDING;
+	core_grants_over(c);
 	if (!cell->asked) {
 		core_after(c, never_made, cell->number);
 	} else if (c->sandbox) {

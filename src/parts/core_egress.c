@@ -164,16 +164,6 @@ early_refusal(
 	(void)core_append(c, &event);
 }
 
-/* It went while the vault was there to be redeemed at; said as one that could
- * not be granted. */
-static void
-unlent(struct core *c, struct core_intent *i, const struct wire_outcome *o)
-{
-	if (!i->refusal.status) {
-		core_intent_unavailable(c, i, o->text);
-	}
-}
-
 static void
 end_intent(struct core_cell *cell, const struct wire_outcome *o)
 {
@@ -181,14 +171,18 @@ end_intent(struct core_cell *cell, const struct wire_outcome *o)
 
 	for (struct core_intent *i = c->intents; i; i = i->next) {
 		if (i->cell == cell->number && i->id == o->id && !i->done) {
-			/* It waits for no decision any more. */
-			if (o->end == WIRE_OUTCOME_UNLENT || !i->on_record) {
-				unlent(c, i, o);
+			if (!i->on_record) { /* it waits for no decision more */
+				if (!i->refusal.status) {
+					core_intent_unavailable(c, i, o->text);
+				}
 				return;
 			}
 			/* Before the go: who asked has left, none is sent. */
 			core_oauth_taken(cell, i, o->captured);
 			core_intent_outcome(c, i, o);
+			if (i->gone && !o->injected) {
+				core_grant_back(c, i); /* nobody comes for it */
+			}
 			core_intent_free(c, i);
 			return;
 		}

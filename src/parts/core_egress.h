@@ -71,6 +71,7 @@ struct core_intent {
 	uint32_t stale;  /* this version was answered 401; 0: none */
 	bool parked;     /* it waits for new tokens of its credential */
 	bool gone;       /* go was sent */
+	bool taken_back; /* its grant, should nobody have redeemed it */
 	struct wire_refuse refusal;
 	/* core's own */
 	struct str target;
@@ -128,6 +129,11 @@ int core_go_fill(struct core *c, struct core_intent *i, struct wire_go *go,
     int *ca, struct err *e) MUST_CHECK;
 /* A grant for it alone, whose answer lets it go; or it waits, or is refused. */
 void core_grant_send(struct core *c, struct core_intent *i);
+/* Its grant is lent no more, if it was not yet. */
+void core_grant_back(struct core *c, struct core_intent *i);
+/* A run or a cell ended, or a policy was changed: the same of whatever left
+ * under it.  The vault hears it before it is asked to lend. */
+void core_grants_over(struct core *c);
 void core_grant_binding(
     const struct core_credential *k, struct wire_binding *out);
 

@@ -245,6 +245,46 @@ policy_stands(struct core *c, const struct core_intent *i)
 	return !i->said || !role || digest_eq(i->policy, role->policy_digest);
 }
 
+/* --- taking back --- */
+
+void
+core_grant_back(struct core *c, struct core_intent *i)
+{
+	struct wire_vault_unlend back = {
+		.cell = i->cell,
+		.count = 1,
+		.number = { i->number },
+	};
+
+	if (!i->credential.len || i->taken_back || !c->vault_ready) {
+		return; /* a vault that was started again knows none */
+	}
+	i->taken_back = true;
+	wire_send(c->vault, WIRE_VAULT_UNLEND, &back, NULL, 0);
+}
+
+/* Core's own of a run that drains may end: only its run's end is theirs. */
+static bool
+stands(struct core *c, const struct core_intent *i)
+{
+	const struct core_run *r = core_run_find(c, i->run);
+
+	if (i->done) {
+		return !i->run || (r && r->epoch == i->epoch && !r->settled);
+	}
+	return core_intent_in_force(c, i) && policy_stands(c, i);
+}
+
+void
+core_grants_over(struct core *c)
+{
+	for (struct core_intent *i = c->intents; i; i = i->next) {
+		if (i->gone && !stands(c, i)) {
+			core_grant_back(c, i);
+		}
+	}
+}
+
 /* Between its commit, its grant and its go the claim may have ended. */
 bool
 core_go_may(struct core *c, struct core_intent *i)

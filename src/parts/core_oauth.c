@@ -156,8 +156,8 @@ waiting(struct core *c, const char *name, size_t *count)
 }
 
 /* The new row is on the disk. */
-static void
-release(struct core *c, const char *name)
+void
+core_oauth_release(struct core *c, const char *name)
 {
 	size_t count;
 	uint64_t *numbers = waiting(c, name, &count);
@@ -219,7 +219,7 @@ tell(struct core *c, struct core_asking *q, const struct oauth_told *told,
 	memcpy(name, q->name, sizeof(name));
 	asking_free(c, q);
 	/* Who came while another question was under way asks its own. */
-	release(c, name);
+	core_oauth_release(c, name);
 }
 
 static void
@@ -362,9 +362,16 @@ row_settled(struct core *c, uint64_t number)
 	for (struct core_credential *k = c->credentials; k; k = k->next) {
 		if (k->settling == number) {
 			k->settling = 0;
-			release(c, k->name);
+			core_oauth_release(c, k->name);
 		}
 	}
+}
+
+void
+core_oauth_settle(struct core *c, struct core_credential *k)
+{
+	k->settling = core_number(c);
+	core_after(c, row_settled, k->settling);
 }
 
 void
@@ -378,8 +385,7 @@ core_oauth_row(struct core *c, struct core_credential *k, struct str row,
 	k->version = core_credential_version(c, k->name) + 1;
 	k->checked = true;
 	k->refused[0] = '\0';
-	k->settling = core_number(c);
-	core_after(c, row_settled, k->settling);
+	core_oauth_settle(c, k);
 	k->has = has;
 	k->renew = expires > now
 	               ? now + oauth_renew_after(expires - now, spread)

@@ -49,6 +49,10 @@ void core_oauth_taken(
     struct core_cell *cell, const struct core_intent *i, bool captured);
 /* A 401 to this request could be mended by new tokens, once. */
 bool core_oauth_renews(struct core *c, const struct core_intent *i);
+/* Not lent before the batch of its new row is on the disk. */
+void core_oauth_settle(struct core *c, struct core_credential *k);
+/* Whoever waits for its row goes on, or hears that there is none. */
+void core_oauth_release(struct core *c, const char *name);
 /* The row that the vault sealed is the credential's from the commit on. */
 void core_oauth_row(struct core *c, struct core_credential *k, struct str row,
     const uint8_t mark[WIRE_MARK], uint32_t has, int64_t expires);

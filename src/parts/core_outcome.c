@@ -7,6 +7,7 @@
 
 #include "parts/core.h"
 #include "parts/core_dispatch.h"
+#include "parts/core_egress.h"
 #include "parts/core_run.h"
 #include "parts/core_worker.h"
 
@@ -107,6 +108,7 @@ outcome(struct core *c, struct core_run *r, enum e2m_event how,
 	core_task_ended(c, queue_find(c->queue, str_of(r->task_text)));
 	core_due_arm(c);
 	r->settled = true;
+	core_grants_over(c);
 	core_after(c, end_run, r->number);
 }
 
@@ -252,6 +254,7 @@ core_run_cancel(struct core *c, struct str task,
 	}
 	if (r) {
 		r->settled = true;
+		core_grants_over(c);
 	}
 	if (lease) { /* the next beat of its worker says so */
 		core_lease_drop(c, lease);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "parts/core.h"
+#include "parts/core_egress.h"
 #include "parts/crash.h"
 
 struct core_run *
@@ -580,6 +581,7 @@ core_runs_drain(struct core *c)
 	struct core_run *next;
 
 	c->draining = true;
+	core_grants_over(c);
 	for (struct core_run *r = c->runs; r; r = next) {
 		next = r->next;
 		if (r->phase == RUN_OPENING || r->phase == RUN_ACTING) {

@@ -169,6 +169,7 @@ add_line(struct witness *w, const struct book_root *root, struct str answer,
 	must(book_cosign_find(
 	         buf_str(note), &w->key, seal_verify, &w->at, &e) == 0);
 	w->cosigned = root->size;
+	w->problem[0] = '\0';
 	return true;
 }
 
@@ -183,7 +184,6 @@ takes(struct core *c, struct witness *w, struct str answer)
 		    "handrail.toml");
 		return;
 	}
-	w->problem[0] = '\0';
 	remember(c, w, all->root.size);
 	answered(c);
 }

@@ -63,6 +63,8 @@ struct egress {
 	struct names_pool *pool;
 	struct proxy *proxy;
 	struct egress_open *open;
+	uint64_t newest;    /* grant that core named */
+	uint64_t forgotten; /* and all before it: the vault may not know them */
 	struct wire_redeem redeem;     /* of this turn */
 	struct wire_answered answered; /* the same */
 	struct egress_fetch *fetches;
@@ -98,6 +100,7 @@ extern const struct proxy_ops egress_ops;
 void egress_proxy(struct egress *g, const struct egress_host *host);
 /* False: no honest core sends it. */
 bool egress_go_from(const struct wire_go *w, struct proxy_go *go);
+void egress_granted(struct egress *g, uint64_t grant);
 /* egress_fetch.c */
 wire_take_fn egress_take_http_do;
 void egress_fetched(void *context, uint64_t id,

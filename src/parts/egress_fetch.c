@@ -106,6 +106,7 @@ egress_take_http_do(void *owner, struct wire_peer *peer, const void *record,
 	    w->timeout > INT64_MAX || w->capture > WIRE_CAPTURE_DEVICE) {
 		egress_out_of_step("HTTP_DO");
 	}
+	egress_granted(g, f.go.grant);
 	uint64_t id;
 	if (fetch_bodies(w, fds, &body, &ca, &e)) {
 		fetch_refused(g, w->go.id, &e);

@@ -271,13 +271,33 @@ const struct proxy_ops egress_ops = {
 
 /* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
 
+void
+egress_granted(struct egress *g, uint64_t grant)
+{
+	g->newest = grant > g->newest ? grant : g->newest;
+}
+
+/* Core's numbers only grow: what it named before this channel to the vault was
+ * there was lent at another, which is gone. */
+static void
+not_lent(struct egress *g, uint64_t id, uint64_t grant, const char *why)
+{
+	struct err e;
+	if (grant <= g->forgotten) {
+		err_set(&e, ERR_UNAVAILABLE, "the vault was started again: %s",
+		    why);
+	} else {
+		err_set(&e, ERR_DENIED, "%s", why);
+	}
+	proxy_credential(g->proxy, id, (struct str){ 0 }, &e);
+}
+
 static void
 take_credential(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
 {
 	struct egress *g = owner;
 	struct wire_credential w;
-	struct err e;
 	uint64_t id = 0;
 	(void)peer;
 	(void)fds;
@@ -288,13 +308,14 @@ take_credential(void *owner, struct wire_peer *peer, const void *record,
 		egress_out_of_step("CREDENTIAL");
 	}
 	struct str secret = { (const char *)w.secret, w.size };
-	if (!w.ok) {
-		err_set(&e, ERR_DENIED, "%s", w.text);
-	}
 	for (size_t n = 0; n < w.count; n++) {
-		if (w.number[n] != 0 && open_take(g, w.number[n], &id)) {
-			proxy_credential(g->proxy, id,
-			    w.ok ? secret : (struct str){ 0 }, &e);
+		if (w.number[n] == 0 || !open_take(g, w.number[n], &id)) {
+			continue;
+		}
+		if (w.ok) {
+			proxy_credential(g->proxy, id, secret, NULL);
+		} else {
+			not_lent(g, id, w.number[n], w.text);
 		}
 	}
 	wipe(&w, sizeof(w));
@@ -400,6 +421,7 @@ take_peers(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	wire_peer_free(g->vault);
 	g->vault = NULL;
 	g->redeem.count = 0;
+	g->forgotten = g->newest;
 	fail_open(g, true, "the vault was started again");
 	egress_mark_gone(g);
 	wire_peer_free(g->resolver);
@@ -488,9 +510,11 @@ take_go(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		egress_out_of_step("the CA of GO");
 	}
 	go.ca = buf_str(&ca);
+	egress_granted(g, go.grant);
 	proxy_go(g->proxy, w->id, &go);
 	for (size_t n = 0; n < all->count; n++) {
 		go.grant = all->also[n].grant;
+		egress_granted(g, go.grant);
 		proxy_go(g->proxy, all->also[n].id, &go);
 	}
 }

@@ -10,12 +10,16 @@
  */
 #include "bluez/bluez.h"
 
+#include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "jail/jail.h"
@@ -191,12 +195,46 @@ print_found(void *owner, const struct bluez_found *found)
 	++*count;
 }
 
-/* A line of what stands before us; false: there is none. */
+/* Readable when whoever asked for it wants an end. */
+static int stopped = -1;
+
+/* A signal must not end us between a bond and its taking back. */
+static int
+hold_signals(struct err *e)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGHUP);
+	stopped = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return stopped < 0 || sigprocmask(SIG_BLOCK, &set, NULL)
+	           ? err_sys(e, "radio cannot hold signals")
+	           : 0;
+}
+
+static bool
+leaves(void *owner)
+{
+	struct pollfd end = { .fd = stopped, .events = POLLIN };
+
+	(void)owner;
+	return poll(&end, 1, 0) == 1;
+}
+
+/* A line of what stands before us; false: there is none.  stdin keeps nothing
+ * back that poll would not tell of. */
 static bool
 answer(char *line, size_t size)
 {
+	struct pollfd either[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+		{ .fd = stopped, .events = POLLIN } };
+
 	(void)fflush(stderr);
-	if (!fgets(line, (int)size, stdin)) {
+	while (poll(either, COUNT(either), -1) < 0 && errno == EINTR) {
+	}
+	if (either[1].revents || !fgets(line, (int)size, stdin)) {
 		return false;
 	}
 	line[strcspn(line, "\r\n")] = '\0';
@@ -260,6 +298,7 @@ pair(struct bluez *z, const char *address, struct err *e)
 		.enters = enters,
 		.sees = sees,
 		.compares = compares,
+		.leaves = leaves,
 	};
 
 	if (bluez_pair(z, address, &person, e)) {
@@ -279,7 +318,9 @@ tool(const struct part_self *p, const char *what)
 	int result;
 
 	must_set_part("radio");
-	if (become(base ? (uid_t)base + PART_RADIO : 0, &e) ||
+	(void)setvbuf(stdin, NULL, _IONBF, 0);
+	if ((strcmp(what, "pair") == 0 && hold_signals(&e)) ||
+	    become(base ? (uid_t)base + PART_RADIO : 0, &e) ||
 	    bluez_open(&z, &e) || give_up_power(&e)) {
 		part_fail(&e);
 	}

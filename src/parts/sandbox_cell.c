@@ -90,11 +90,13 @@ try_gone(void *owner)
 	if (c->asked_egress || (c->egress >= 0 && !c->egress_gone)) {
 		return;
 	}
-	if (cell_reap(c->cell) || c->reaps > SANDBOX_REAPS) {
+	if ((cell_reap(c->cell) && (!c->watcher || cell_reap(c->watcher))) ||
+	    c->reaps > SANDBOX_REAPS) {
 		gone(c);
 		return;
 	}
-	/* Its processes are dying, or its cgroup is not yet empty. */
+	/* Its processes are dying, or its cgroup is not yet empty, or whoever
+	 * measures it is just being ended: nobody is blocked for that. */
 	c->reaps++;
 	loop_timer_arm(&c->limit, c->sandbox->part.loop,
 	    mono_after(mono_now(), SANDBOX_REAP_US), try_gone, c);
@@ -109,6 +111,9 @@ sandbox_cell_stop(struct sandbox_cell *c, const char *why)
 		c->phase = PHASE_ENDING;
 		sandbox_text(c->why, why ? why : "");
 		cell_kill(c->cell);
+		if (c->watcher) {
+			cell_kill(c->watcher);
+		}
 		sandbox_egress_kill(c);
 		loop_io_close(&c->notes);
 		loop_io_close(&c->watching);
@@ -147,15 +152,19 @@ watcher_says(void *owner, unsigned ready)
 {
 	struct sandbox_cell *c = owner;
 	struct cell_event v;
+	struct err why = { 0 };
 
 	(void)ready;
 	cell_next(c->watcher, &v);
 	if (v.kind == CELL_NOTHING) {
 		return;
 	}
-	c->full = v.kind == CELL_FAILED && v.text[0];
-	sandbox_cell_stop(
-	    c, c->full ? v.text : "its workspace is not measured any more");
+	/* A fault of the helper's own says nothing of what the cell holds. */
+	c->full = v.kind == CELL_FAILED && v.code == ERR_LIMIT;
+	(void)err_set(&why, ERR_UNAVAILABLE,
+	    "its workspace is not measured%s%s", v.text[0] ? ": " : " any more",
+	    v.text);
+	sandbox_cell_stop(c, c->full ? v.text : why.text);
 }
 
 static int

@@ -349,6 +349,7 @@ static const struct wire_handler core_handlers[] = {
 	{ WIRE_VAULT_ROW, vault_take_row },
 	{ WIRE_VAULT_LEND, vault_take_lend },
 	{ WIRE_VAULT_REVOKE, vault_take_revoke },
+	{ WIRE_VAULT_UNLEND, vault_take_unlend },
 	{ WIRE_VAULT_SIGN, take_sign },
 	{ WIRE_VAULT_MAC, take_mac },
 };

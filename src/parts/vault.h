@@ -7,9 +7,11 @@
 #include "parts/part.h"
 #include "seal/seal.h"
 
-#define VAULT_GRANTS  1024
-#define VAULT_CODES   64
-#define VAULT_KEEP_US (90 * CLOCK_SECOND) /* for the answer of an endpoint */
+#define VAULT_GRANTS      1024
+#define VAULT_CELL_GRANTS 256 /* as many requests as a cell has at once */
+#define VAULT_OUT         256
+#define VAULT_CODES       64
+#define VAULT_KEEP_US     (90 * CLOCK_SECOND) /* for an endpoint's answer */
 
 /* A sealed row, of one grant or of all that name its place. */
 struct vault_row {
@@ -47,6 +49,13 @@ struct vault_code {
 	struct secret *code;
 };
 
+/* A grant that found no room: its redeemer hears so, while this is not written
+ * over by later ones. */
+struct vault_out {
+	uint64_t cell;
+	uint64_t number;
+};
+
 /* Tokens that a cell's own request brought: that cell's, and gone with it. */
 struct vault_taken {
 	struct vault_taken *next;
@@ -61,6 +70,8 @@ struct vault {
 	struct seal_key *key;
 	struct lent *grants;
 	size_t grant_count;
+	struct vault_out out[VAULT_OUT];
+	size_t out_next;
 	struct vault_row *rows[WIRE_ROWS]; /* by place */
 	struct borrower *borrowers;
 	struct vault_code *codes; /* the latest first */
@@ -85,6 +96,8 @@ wire_take_fn vault_take_grant;
 wire_take_fn vault_take_row;
 wire_take_fn vault_take_lend;
 wire_take_fn vault_take_revoke;
+wire_take_fn vault_take_unlend;
+bool vault_left_out(const struct vault *v, uint64_t cell, uint64_t number);
 void vault_row_give(struct vault_row *row); /* NULL is nothing */
 struct lent **vault_grant_find(
     struct vault *v, const struct borrower *b, uint64_t number);

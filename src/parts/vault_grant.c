@@ -80,10 +80,13 @@ drop_grants(struct vault *v, const char *over)
 	}
 }
 
+/* One cell does not fill the room of all; what is spent is bounded elsewhere.
+ */
 static int
-check_new(
-    const struct vault *v, uint64_t number, uint64_t not_after, struct err *e)
+check_new(const struct vault *v, uint64_t cell, uint64_t number,
+    uint64_t not_after, struct err *e)
 {
+	size_t count = 0;
 	int64_t ahead = (int64_t)not_after - mono_now().us;
 
 	if (number == 0) {
@@ -97,8 +100,9 @@ check_new(
 			return err_set(
 			    e, ERR_CONFLICT, "a grant was made twice");
 		}
+		count += g->cell == cell && !g->spent;
 	}
-	return v->grant_count < VAULT_GRANTS
+	return count < VAULT_CELL_GRANTS && v->grant_count < VAULT_GRANTS
 	           ? 0
 	           : err_set(e, ERR_LIMIT, "too many grants wait to be used");
 }
@@ -113,7 +117,7 @@ check_grant(
 	    in->use > WIRE_USE_TAKEN || in->row_size > sizeof(in->row)) {
 		return err_set(e, ERR_INPUT, "a grant has a wrong form");
 	}
-	return check_new(v, in->number, in->not_after, e);
+	return check_new(v, in->cell, in->number, in->not_after, e);
 }
 
 /* The sealed row's own binding decides where it may go, not core's word. */
@@ -230,11 +234,15 @@ vault_take_row(void *owner, struct wire_peer *peer, const void *record,
 	(void)peer;
 	(void)fds;
 	(void)nfds;
-	if (in->place >= WIRE_ROWS || in->row_size > sizeof(in->row) ||
-	    !vault_binding_ok(&in->binding)) {
+	if (in->place >= WIRE_ROWS) {
+		return;
+	}
+	/* What was there is not lent in its stead. */
+	vault_row_give(v->rows[in->place]);
+	v->rows[in->place] = NULL;
+	if (in->row_size > sizeof(in->row) || !vault_binding_ok(&in->binding)) {
 		return; /* grants that name it hear that there is none */
 	}
-	vault_row_give(v->rows[in->place]);
 	struct vault_row *r = v->rows[in->place] =
 	    row_new(&in->binding, in->row, in->row_size);
 
@@ -301,6 +309,25 @@ keep_lent(struct vault *v, const struct wire_vault_lend *in, uint64_t number,
 	v->grant_count++;
 }
 
+static void
+keep_out(struct vault *v, uint64_t cell, uint64_t number)
+{
+	struct vault_out *out = &v->out[v->out_next++ % VAULT_OUT];
+
+	*out = (struct vault_out){ .cell = cell, .number = number };
+}
+
+bool
+vault_left_out(const struct vault *v, uint64_t cell, uint64_t number)
+{
+	bool found = false;
+
+	for (size_t n = 0; n < VAULT_OUT && !found; n++) {
+		found = v->out[n].number == number && v->out[n].cell == cell;
+	}
+	return found && number != 0;
+}
+
 void
 vault_take_lend(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
@@ -322,11 +349,14 @@ vault_take_lend(void *owner, struct wire_peer *peer, const void *record,
 	for (unsigned n = 0; n < in->count && n < WIRE_TOGETHER; n++) {
 		struct err e = { 0 };
 
-		/* Of one that cannot be kept nobody hears but that there is
-		 * no such grant. */
-		if (check_new(v, in->number[n], in->not_after, &e) == 0) {
+		/* Of another that cannot be kept nobody hears but that there
+		 * is no such grant. */
+		if (check_new(v, in->cell, in->number[n], in->not_after, &e) ==
+		    0) {
 			keep_lent(v, in, in->number[n], good ? row : NULL,
 			    good ? NULL : &bad);
+		} else if (e.kind == ERR_LIMIT) {
+			keep_out(v, in->cell, in->number[n]);
 		}
 	}
 }
@@ -343,6 +373,27 @@ vault_take_revoke(void *owner, struct wire_peer *peer, const void *record,
 	(void)nfds;
 	if (wire_text_ok(in->credential, sizeof(in->credential))) {
 		drop_grants(owner, in->credential);
+	}
+}
+
+/* A run ended, or what allowed these requests: what was lent on is not lent. */
+void
+vault_take_unlend(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	struct vault *v = owner;
+	const struct wire_vault_unlend *in = record;
+	struct borrower of = { .cell = in->cell };
+
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	for (unsigned n = 0; n < in->count && n < WIRE_TOGETHER; n++) {
+		struct lent **at = vault_grant_find(v, &of, in->number[n]);
+
+		if (at && !(*at)->spent) {
+			vault_grant_drop(v, at);
+		}
 	}
 }
 

@@ -209,6 +209,10 @@ redeem(struct telling *t, const struct wire_redeem *in, uint64_t number,
 {
 	struct lent **at = vault_grant_find(t->vault, t->to, number);
 
+	if (!at && vault_left_out(t->vault, t->to->cell, number)) {
+		return err_set(e, ERR_LIMIT,
+		    "too many grants of this sandbox wait to be used");
+	}
 	if (!at || !wire_text_ok(in->host, sizeof(in->host))) {
 		return err_set(e, ERR_DENIED,
 		    "there is no such grant, or its value is over");

@@ -5,8 +5,9 @@
 
 #include "json/json.h"
 
-#define CHUNK 2048 /* heads, VERIFY_LEAVES is a multiple */
-#define TREES (VERIFY_LEAVES / CHUNK)
+#define DAY_US (INT64_C(24) * 3600 * CLOCK_SECOND)
+#define CHUNK  2048 /* heads, VERIFY_LEAVES is a multiple */
+#define TREES  (VERIFY_LEAVES / CHUNK)
 
 /* What the tree was at sizes that are behind: the tree at the last multiples of
  * CHUNK, and the leaves since the oldest of them. */
@@ -119,6 +120,43 @@ verify_checkpoint(
 
 /* --- heads and bodies --- */
 
+static int64_t
+day_of(const struct book_head *head)
+{
+	return head->time.us / DAY_US;
+}
+
+/* Bodies go by days, with all days before them: where one that came earlier, of
+ * that day or one before it, is there, this one has not expired. */
+static int
+verify_expired(struct verify *v, const struct book_head *head, struct err *e)
+{
+	auto_buf there = { 0 };
+	struct err gone = { 0 };
+
+	if (v->oldest && v->oldest_day <= day_of(head)) {
+		if (store_body_get(v->store, v->oldest, &there, &gone) == 0) {
+			return err_set(e, ERR_DENIED,
+			    "the body of event %llu is missing: that of event "
+			    "%llu, which came before it, has not expired",
+			    (unsigned long long)head->seq,
+			    (unsigned long long)v->oldest);
+		}
+		v->oldest = 0; /* its day went while we were reading */
+	}
+	v->expired++;
+	return 0;
+}
+
+static void
+see_oldest(struct verify *v, const struct book_head *head)
+{
+	if (!v->oldest || day_of(head) < v->oldest_day) {
+		v->oldest = head->seq;
+		v->oldest_day = day_of(head);
+	}
+}
+
 /* body stays empty where there is none, or none any more. */
 static int
 verify_body(struct verify *v, const struct book_head *head, struct buf *body,
@@ -133,10 +171,10 @@ verify_body(struct verify *v, const struct book_head *head, struct buf *body,
 			    (unsigned long long)head->seq);
 		}
 		*e = (struct err){ 0 };
-		v->expired++;
-		return 0;
+		return verify_expired(v, head, e);
 	}
 	v->bodies++;
+	see_oldest(v, head);
 	if (body->len != head->body_size ||
 	    !digest_eq(digest_of(buf_str(body)), head->body)) {
 		return err_set(e, ERR_DENIED,

@@ -4,7 +4,8 @@
 
 /*
  * Reads a whole book, of a house that runs or of a file: every head is there,
- * every body is the one its head names or has expired, and the tree was at each
+ * every body is the one its head names or has expired with its whole day and
+ * all days before it (that one is missing is said), and the tree was at each
  * checkpoint in the book what that checkpoint says.  The first event that does
  * not fit is named; where only a root does not fit, the events between the last
  * checkpoint that did and this one.
@@ -26,6 +27,8 @@ struct verify {
 	struct book_tree tree;
 	uint64_t bodies;
 	uint64_t expired;
+	uint64_t oldest;    /* of the bodies that are there: of the first day */
+	int64_t oldest_day; /* where oldest is not 0 */
 	uint64_t checkpoints;     /* of the book that fitted */
 	uint64_t unchecked;       /* those that were too far behind */
 	struct book_root against; /* kept elsewhere; size 0: none */

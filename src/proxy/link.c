@@ -26,6 +26,22 @@ encrypt(struct link *l, struct str bytes)
 	}
 }
 
+/* A buffer with bytes in clear grows, and leaves no copy behind. */
+static void
+add_clear(struct buf *b, struct str bytes)
+{
+	if (b->cap - b->len < bytes.len) {
+		struct buf wide = { 0 };
+		size_t grown = b->cap + b->cap / 2;
+		size_t need = b->len + bytes.len;
+		buf_room(&wide, need < grown ? grown : need);
+		buf_add(&wide, buf_str(b));
+		buf_wipe(b);
+		*b = wide;
+	}
+	buf_add(b, bytes);
+}
+
 /* What was written in small pieces becomes one TLS record. */
 static void
 encrypt_held(struct link *l)
@@ -64,7 +80,7 @@ read_some(struct link *l)
 	}
 	size_t n = tls_read(l->tls, piece, room);
 	if (n > 0) {
-		buf_add(&l->in, (struct str){ piece, n });
+		add_clear(&l->in, (struct str){ piece, n });
 		wipe(piece, n);
 	}
 	return n;
@@ -116,7 +132,8 @@ receive(struct link *l)
 	}
 	struct str bytes = { piece, (size_t)n };
 	if (!l->tls) {
-		buf_add(&l->in, bytes);
+		add_clear(&l->in, bytes);
+		wipe(piece, bytes.len);
 		return;
 	}
 	/* The engine was empty (proxy_link_settle), so it takes all of it. */
@@ -244,11 +261,11 @@ proxy_link_write(struct link *l, struct str bytes)
 		return;
 	}
 	if (!l->tls) {
-		buf_add(&l->out, bytes);
+		add_clear(&l->out, bytes);
 		return;
 	}
 	if (l->held.len + bytes.len <= HELD_MAX) {
-		buf_add(&l->held, bytes);
+		add_clear(&l->held, bytes);
 		return;
 	}
 	encrypt_held(l);

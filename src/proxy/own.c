@@ -128,13 +128,24 @@ int
 proxy_own_body(struct scrub *s, const struct needles *n,
     const struct proxy_request *r, struct str piece, struct err *e)
 {
-	if (proxy_needles_count(n) == 0) {
+	/* What is compressed is opened from its beginning or not at all, and
+	 * another connection may use the first credential meanwhile. */
+	if (proxy_needles_count(n) == 0 &&
+	    !http_find(r->head, "content-encoding")) {
 		return 0;
 	}
 	if (!proxy_scrub_on(s)) {
 		proxy_scrub_brought(s, n, r->head, BROUGHT);
 	}
 	if (proxy_scrub(s, piece, NULL, NULL, e)) {
+		if (proxy_needles_count(n) == 0) {
+			/* As what is said to be in a coding that nobody knows.
+			 */
+			compress_decoder_free(s->decoder);
+			s->decoder = NULL;
+			buf_clear(&s->held);
+			return 0;
+		}
 		return e->kind == ERR_DENIED
 		           ? -1
 		           : err_wrap(e, "a body that is searched");

@@ -11,8 +11,23 @@
 static void
 shut(struct later *l)
 {
-	auto_close_fd(&l->file);
+	for (size_t i = 0; i < LATER_MAX; i++) {
+		auto_close_fd(&l->slots[i].file);
+	}
 	auto_close_fd(&l->bell);
+}
+
+static bool
+open_slots(struct later *l, const char *path)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < LATER_MAX; i++) {
+		l->slots[i].file =
+		    open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		all = all && l->slots[i].file >= 0;
+	}
+	return all;
 }
 
 void
@@ -20,10 +35,9 @@ later_open(struct later *l, const char *path)
 {
 	aio_context_t context = 0;
 
-	*l = (struct later){ .file = -1, .bell = -1 };
-	l->file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	*l = (struct later){ .bell = -1 };
 	l->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (l->file < 0 || l->bell < 0 ||
+	if (!open_slots(l, path) || l->bell < 0 ||
 	    syscall(SYS_io_setup, LATER_MAX, &context) != 0) {
 		shut(l);
 		return;
@@ -41,20 +55,45 @@ later_close(struct later *l)
 	}
 }
 
-bool
-later_start(struct later *l)
+static struct later_slot *
+slot_of(struct later *l, uint64_t ticket)
+{
+	for (size_t i = 0; i < LATER_MAX; i++) {
+		if (l->slots[i].ticket == ticket) {
+			return &l->slots[i];
+		}
+	}
+	must(!"a sync that nobody started");
+	return NULL;
+}
+
+static bool
+submit(const struct later *l, const struct later_slot *slot)
 {
 	struct iocb sync = {
-		.aio_data = l->started + 1,
+		.aio_data = slot->ticket,
 		.aio_lio_opcode = IOCB_CMD_FDSYNC,
-		.aio_fildes = (uint32_t)l->file,
+		.aio_fildes = (uint32_t)slot->file,
 		.aio_flags = IOCB_FLAG_RESFD,
 		.aio_resfd = (uint32_t)l->bell,
 	};
 	struct iocb *list[] = { &sync };
 
-	if (!l->context || l->fault || l->running == LATER_MAX ||
-	    syscall(SYS_io_submit, l->context, 1, list) != 1) {
+	return syscall(SYS_io_submit, l->context, 1, list) == 1;
+}
+
+bool
+later_start(struct later *l)
+{
+	struct later_slot *slot;
+
+	if (!l->context || l->fault || l->running == LATER_MAX) {
+		return false;
+	}
+	slot = slot_of(l, 0);
+	slot->ticket = l->started + 1;
+	if (!submit(l, slot)) {
+		slot->ticket = 0;
 		return false;
 	}
 	l->started++;
@@ -62,15 +101,32 @@ later_start(struct later *l)
 	return true;
 }
 
-/* A sync that succeeds covers what those before it were for. */
+/* All before the oldest that is under way. */
+static uint64_t
+ended(const struct later *l)
+{
+	uint64_t oldest = l->started + 1;
+
+	for (size_t i = 0; i < LATER_MAX; i++) {
+		if (l->slots[i].ticket && l->slots[i].ticket < oldest) {
+			oldest = l->slots[i].ticket;
+		}
+	}
+	return oldest - 1;
+}
+
+/* One that ends before an older one says nothing yet: that one may be told of a
+ * write which failed before either began. */
 static void
 take(struct later *l, const struct io_event *event)
 {
+	slot_of(l, event->data)->ticket = 0;
 	l->running--;
-	if (event->res != 0) {
-		l->fault = l->fault ? l->fault : (int)-event->res;
-	} else if (event->data > l->done) {
-		l->done = event->data;
+	if (event->res != 0 && !l->fault) {
+		l->fault = (int)-event->res;
+	}
+	if (!l->fault && ended(l) > l->done) {
+		l->done = ended(l);
 	}
 }
 

@@ -8,8 +8,9 @@
  * What was written before later_start is on the disk when its ticket is done.
  * Where the kernel or a filter has no such call nothing ever starts.
  *
- * The file is opened once more: this descriptor hears of a failed write by
- * itself, whatever another one was told before.
+ * The file is opened once for each sync that can be under way: the kernel tells
+ * a descriptor of a failed write once, and syncs that share one would take the
+ * word from each other.
  */
 
 #include "base/base.h"
@@ -18,12 +19,16 @@
 
 struct later {
 	unsigned long context; /* aio_context_t; 0: none */
-	int file;
-	int bell;         /* readable when something has ended */
+	int bell;              /* readable when something has ended */
+	struct later_slot {
+		int file;
+		uint64_t ticket; /* of the sync under way; 0: none */
+	} slots[LATER_MAX];
 	uint64_t started; /* ticket of the last that was started */
 	uint64_t done;    /* all up to this one are durable */
 	unsigned running;
-	int fault; /* errno of the first that failed; it stays */
+	int fault; /* errno of the first that failed; it stays: whatever was
+	            * under way with it is no more to be believed */
 };
 
 void later_open(struct later *l, const char *path);

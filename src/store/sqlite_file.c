@@ -12,6 +12,7 @@ struct log_file {
 	sqlite3_int64 at;    /* where that begins in the file */
 	bool head;           /* the last that was written is the log's head */
 	struct later *later; /* or NULL */
+	uint64_t syncs;      /* see sqlite_file_syncs */
 };
 
 static struct log_file *
@@ -97,7 +98,9 @@ log_sync(sqlite3_file *file, int flags)
 	if (f->later && !f->head && later_start(f->later)) {
 		return SQLITE_OK;
 	}
-	return f->real->pMethods->xSync(f->real, flags);
+	rc = f->real->pMethods->xSync(f->real, flags);
+	f->syncs += rc == SQLITE_OK && !f->head;
+	return rc;
 }
 
 static int
@@ -221,4 +224,11 @@ sqlite_file_later(sqlite3_file *log, struct later *later)
 {
 	must(log->pMethods == &log_methods);
 	of(log)->later = later;
+}
+
+uint64_t
+sqlite_file_syncs(sqlite3_file *log)
+{
+	must(log->pMethods == &log_methods);
+	return of(log)->syncs;
 }

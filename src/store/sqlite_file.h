@@ -23,5 +23,8 @@ const char *sqlite_file_vfs(void);
  * again.  The sync of the log's own head always waits: SQLite relies on it
  * before it writes the first frame. */
 void sqlite_file_later(sqlite3_file *log, struct later *later);
+/* How many of its syncs were waited for and ended well, but those of its head:
+ * each covers what was written before it. */
+uint64_t sqlite_file_syncs(sqlite3_file *log);
 
 #endif

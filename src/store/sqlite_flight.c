@@ -12,8 +12,10 @@
  *
  * 1. A batch is told to be durable only after a sync that began when the last
  *    byte of it was written, has ended well.
- * 2. A sync that fails, ends the store: SQLite has gone on from that batch.
- * 3. A batch that cannot be written is told of when its turn comes, and nothing
+ * 2. One that changed no page has no bytes and no sync: it is durable with
+ * those before it, and not earlier.
+ * 3. A sync that fails, ends the store: SQLite has gone on from that batch.
+ * 4. A batch that cannot be written is told of when its turn comes, and nothing
  *    is begun behind it: those before it are not lost with it.
  */
 
@@ -34,10 +36,9 @@ count_frames(void *context, sqlite3 *db, const char *name, int frames)
 void
 sqlite_flights_open(struct sqlite *s)
 {
-	auto_buf path = { 0 };
-
-	buf_addf(&path, "%s-wal", s->store.where.at);
-	later_open(&s->flights.later, buf_z(&path));
+	/* Where SQLite has it: beside the file, wherever a link led to that. */
+	later_open(&s->flights.later,
+	    sqlite3_filename_wal(sqlite3_db_filename(s->db, "main")));
 	(void)sqlite3_wal_hook(s->db, count_frames, s);
 }
 
@@ -49,25 +50,34 @@ worth_starting(const struct sqlite *s)
 	       (s->store.flights || s->pending.heads_count >= LATER_HEADS);
 }
 
-static int
-write_batch(struct sqlite *s, bool start, struct err *e)
+static sqlite3_file *
+log_of(struct sqlite *s)
 {
 	sqlite3_file *log = NULL;
+
+	must(sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER,
+	         (void *)&log) == SQLITE_OK);
+	return log;
+}
+
+/* `synced`: it and all before it are durable. */
+static int
+write_batch(struct sqlite *s, bool *synced, struct err *e)
+{
+	bool start = worth_starting(s);
+	sqlite3_file *log;
+	uint64_t syncs;
 	int done;
 
 	if (sqlite_flush(s, e)) {
 		return -1;
 	}
-	if (start) {
-		must(sqlite3_file_control(s->db, "main",
-		         SQLITE_FCNTL_JOURNAL_POINTER,
-		         (void *)&log) == SQLITE_OK);
-		sqlite_file_later(log, &s->flights.later);
-	}
+	log = log_of(s);
+	syncs = sqlite_file_syncs(log);
+	sqlite_file_later(log, start ? &s->flights.later : NULL);
 	done = write_step(s, STATEMENT_COMMIT, "writing to the store", e);
-	if (log) {
-		sqlite_file_later(log, NULL);
-	}
+	sqlite_file_later(log, NULL);
+	*synced = sqlite_file_syncs(log) > syncs;
 	return done;
 }
 
@@ -121,7 +131,7 @@ fail_in_turn(struct sqlite *s, const struct err *why, struct err *e)
 
 /* What was written before is durable with it. */
 static int
-synced(struct sqlite *s)
+covered(struct sqlite *s)
 {
 	later_done(&s->flights.later);
 	if (s->log_frames >= LOG_PAGES) {
@@ -136,19 +146,32 @@ synced(struct sqlite *s)
 	return under_way(s, s->flights.later.started);
 }
 
+/* It changed no page. */
+static int
+with_those_before(struct sqlite *s)
+{
+	if (!s->store.flights) {
+		return 0;
+	}
+	ring(s); /* that may have been told already */
+	return under_way(s, s->flights.tickets[s->store.flights - 1]);
+}
+
 int
 sqlite_commit(struct store *store, struct err *e)
 {
 	struct sqlite *s = sqlite_of(store);
 	uint64_t started = s->flights.later.started;
+	bool synced = false;
 
-	if (write_batch(s, worth_starting(s), e)) {
+	if (write_batch(s, &synced, e)) {
 		return store->flights ? fail_in_turn(s, e, e) : -1;
 	}
 	s->words_committed = s->words_written;
-	return s->flights.later.started > started
-	           ? under_way(s, s->flights.later.started)
-	           : synced(s);
+	if (s->flights.later.started > started) {
+		return under_way(s, s->flights.later.started);
+	}
+	return synced ? covered(s) : with_those_before(s);
 }
 
 int

@@ -152,7 +152,11 @@ store_commit_step(struct store *store, struct err *e)
 {
 	int done;
 
-	must(store->state == STORE_IDLE && store->flights);
+	must(!store_in_transaction(store) && store->flights);
+	if (store->state == STORE_DEAD) { /* found by somebody else's call */
+		*e = store->fault;
+		return failed(store);
+	}
 	done = store->ops->step(store, e);
 	if (done > 0) {
 		return 1;

@@ -33,6 +33,13 @@ struct wire_vault_lend {
 	uint64_t number[WIRE_TOGETHER];
 };
 
+/* What let these requests go is over: what was not redeemed is not lent. */
+struct wire_vault_unlend {
+	uint64_t cell;
+	uint64_t count; /* 1..WIRE_TOGETHER */
+	uint64_t number[WIRE_TOGETHER];
+};
+
 struct wire_redeem {
 	uint16_t port;
 	uint16_t count; /* 1..WIRE_TOGETHER */

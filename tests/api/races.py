@@ -322,6 +322,35 @@ def nothing_leaves_for_a_run_that_was_cancelled_meanwhile():
 
 
 @test
+def a_request_whose_vault_has_gone_ends_once():
+    with House() as h, Upstream(h.folder) as up:
+        os.chmod(h.folder, 0o755)
+        for path, text in up.role()['caller'].items():
+            h.role_file('caller', path, text)
+        h.start()
+        need(h.post('/api/vault/credentials', {
+            'name': 'there', 'hosts': 'there.test',
+            'box': box(h, b'value')}).code == 200, 'put')
+        get = 'curl -sS https://there.test/%s'
+        t = h.dispatch([shell(get % 'one'), shell('sleep 1', 'wait'),
+                        shell(get % 'two', 'more')], queue='caller')
+        until(lambda: up.came, 60, 'the first did not come: ' + h.log())
+        pids = h.pids()
+        with stopped(pids['vault']):
+            until(lambda: h.kinds(t).count('request_intent') == 2, 60)
+            time.sleep(0.3)  # its go is heard, or not: both end it
+            end_process(pids['vault'], signal.SIGKILL)
+            h.outcome(t)
+        need(up.came == ['/one'], up.came)
+        ends = [e for e in h.events(t)
+                if e['kind'] in ('request_outcome', 'request_denied')]
+        need(len(ends) == 2, ends)
+        need(ends[1]['kind'] == 'request_outcome' and
+             ends[1]['body']['end'] == 'failed' and
+             ends[1]['body']['status'] == 503, ends)
+
+
+@test
 def what_is_reloaded_is_in_force_for_a_run_that_waits():
     with House({'loud': LOUD}) as h:
         h.start()

@@ -187,6 +187,10 @@ def ways(store):
     s.change('body', bodies[at][0], flip(bodies[at][1]))
     named(s.verify(), bodies[at][0], bodies[at + 1][0])
 
+    s = fresh()  # taken out: those before it are there, so it has not expired
+    s.run('DELETE FROM body WHERE first = %d' % bodies[at][0])
+    named(s.verify(), bodies[at][0], bodies[at + 1][0])
+
     s = fresh()  # deleted, in the middle
     s.run('DELETE FROM log WHERE first = %d' % first)
     named(s.verify(), rows[middle - 1][0], after)

@@ -244,7 +244,7 @@ def P12_without_the_vault_nothing_is_lent():
     pid, before = w.house.pids()['vault'], len(grants())
     os.kill(pid, 19)
     try:
-        with held('vault', seconds=60):
+        with held('the vault is away', kind='request_outcome', seconds=60):
             ask = begin_cell('python3', '-c', CLIENT, json.dumps([to(
                 'good.test', head(), wait=40)]))
             until(lambda: len(grants()) > before, 20)

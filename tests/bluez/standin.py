@@ -14,7 +14,10 @@ of BlueZ; the first is `ready`.
 
     set KEY VALUE   paired bonded connected near blocked mtu services legacy
                     capability (what the device can: display, keyboard, yesno,
-                    nothing) passkey
+                    nothing; silent, fails, late: a bond that it asks nobody
+                    for, behind which Pair ends well, fails, or does not end
+                    before CancelPairing; foreign: display, but
+                    another of the bus asks first) passkey stuck (no RemoveDevice)
     drop            the link is lost
     unbond          somebody else removes the bond
     quit
@@ -44,7 +47,7 @@ CHARACTERISTIC1 = 'org.bluez.GattCharacteristic1'
 WORLD = {
     'paired': 1, 'bonded': 1, 'connected': 0, 'near': 1, 'blocked': 0,
     'mtu': 185, 'services': 1, 'legacy': 0, 'capability': 'display',
-    'passkey': 47109, 'known': 1, 'hold': 0, 'name': 'Claude-7F3A',
+    'passkey': 47109, 'known': 1, 'hold': 0, 'stuck': 0, 'name': 'Claude-7F3A',
 }
 
 
@@ -265,11 +268,15 @@ class Adapter(dbus.service.Object):
     def RemoveDevice(self, path):
         if path != DEVICE or not WORLD['known']:
             raise error('DoesNotExist', 'Does Not Exist')
+        if WORLD['stuck']:
+            raise error('Failed', 'Busy')
         say('removed')
         WORLD_NOW.unbond()
 
 
 class Device(dbus.service.Object):
+    waits = None  # what ends Pair
+
     @dbus.service.method(DEVICE1, sender_keyword='sender')
     def Connect(self, sender=None):
         uid = WORLD_NOW.bus.get_object(
@@ -310,7 +317,18 @@ class Device(dbus.service.Object):
                 'timeout': 60}
         key = dbus.UInt32(WORLD['passkey'])
         can = WORLD['capability']
-        if can == 'display':
+        if can == 'foreign':  # another of the bus asks before us
+            self.other = dbus.SystemBus(private=True)
+            other = dbus.Interface(self.other.get_object(
+                *WORLD_NOW.agent, introspect=False), 'org.bluez.Agent1')
+
+            def turned_away(e):
+                say('foreign', e.get_dbus_name())
+                agent.RequestPasskey(path, **more)
+            other.RequestPasskey(path, **{
+                **more, 'reply_handler': lambda digits: say('stolen', digits),
+                'error_handler': turned_away})
+        elif can == 'display':
             agent.RequestPasskey(path, **more)
         elif can == 'keyboard':
             agent.DisplayPasskey(path, key, dbus.UInt16(0), **more)
@@ -320,8 +338,22 @@ class Device(dbus.service.Object):
             agent.RequestPinCode(path, **more)
         elif can == 'silent':  # a BlueZ that asks nobody
             bonded()
+        elif can == 'fails':
+            WORLD['paired'] = WORLD['bonded'] = 1
+            failed(error('Failed', 'Page Timeout'))
+        elif can == 'late':
+            self.waits = bonded
+            say('waits')
         else:
             agent.RequestAuthorization(path, **more)
+
+    @dbus.service.method(DEVICE1)
+    def CancelPairing(self):
+        say('cancelled')
+        if not self.waits:
+            raise error('DoesNotExist', 'Does Not Exist')
+        GLib.idle_add(self.waits)  # too late
+        self.waits = None
 
     @dbus.service.signal(PROPERTIES, signature='sa{sv}as')
     def PropertiesChanged(self, interface, changed, invalid):

@@ -57,7 +57,7 @@ def before_the_commit_a_request_leaves():
 @test
 def a_forged_grant_is_not_honoured():
     red('api/order.py', ['where_its_sealed_row_says'], 'core',
-        'core_forge_grant', ['503', 'unavailable', 'vault'])
+        'core_forge_grant', ['error: 502', 'error: 503'])
 
 
 @test

@@ -406,12 +406,27 @@ take_mac(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	wire_send(peer, WIRE_VAULT_MACED, &done, NULL, 0);
 }
 
+/* Nobody redeems here. */
+static void
+take_unlend(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	const struct wire_vault_unlend *in = record;
+
+	(void)owner;
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	must(in->count >= 1 && in->count <= WIRE_TOGETHER);
+}
+
 static const struct wire_handler vault_handlers[] = {
 	{ WIRE_VAULT_ATTACH, take_attach },
 	{ WIRE_VAULT_MAC, take_mac },
 	{ WIRE_VAULT_GRANT, take_grant },
 	{ WIRE_VAULT_ROW, take_lend },
 	{ WIRE_VAULT_LEND, take_lend },
+	{ WIRE_VAULT_UNLEND, take_unlend },
 	{ WIRE_VAULT_SIGN, take_sign },
 };
 

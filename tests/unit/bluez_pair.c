@@ -19,6 +19,7 @@ struct somebody {
 	uint32_t saw;
 	uint32_t compared;
 	unsigned asked;
+	int stays; /* through so many looks; -1: to the end */
 };
 
 static int
@@ -48,6 +49,15 @@ compares(void *owner, uint32_t passkey)
 	return s->agrees;
 }
 
+static bool
+leaves(void *owner)
+{
+	struct somebody *s = owner;
+
+	s->stays -= s->stays > 0;
+	return s->stays == 0;
+}
+
 struct rig {
 	struct world world;
 	struct bluez *z;
@@ -61,7 +71,8 @@ begin(struct rig *r, const char *const *how)
 {
 	struct err e = { 0 };
 
-	*r = (struct rig){ .somebody = { .enters = 47109, .agrees = true } };
+	*r = (struct rig){ .somebody = {
+		               .enters = 47109, .agrees = true, .stays = -1 } };
 	world_begin(&r->world, how);
 	if (bluez_open(&r->z, &e)) {
 		fail_msg("%s", e.text);
@@ -78,7 +89,7 @@ end(struct rig *r)
 static void
 pair(struct rig *r)
 {
-	const struct bluez_person person = { enters, sees, compares,
+	const struct bluez_person person = { enters, sees, compares, leaves,
 		&r->somebody };
 
 	r->e = (struct err){ 0 };
@@ -196,6 +207,100 @@ a_bond_that_nobody_proved_is_taken_back(void **state)
 }
 
 static void
+a_bond_behind_a_pairing_that_failed_is_taken_back(void **state)
+{
+	static const char *const how[] = { NEW, "capability=fails", NULL };
+	struct rig r;
+
+	(void)state;
+	NEEDS_A_BUS();
+	begin(&r, how);
+	pair(&r);
+	assert_int_equal(r.result, -1);
+	assert_int_equal(r.e.kind, ERR_DENIED);
+	assert_non_null(strstr(r.e.text, "Page Timeout"));
+	assert_non_null(strstr(r.e.text, "taken back"));
+	world_hears(&r.world, "removed");
+	end(&r);
+}
+
+/* It comes about while it is being cancelled. */
+static void
+a_bond_behind_a_pairing_that_was_left_is_taken_back(void **state)
+{
+	static const char *const how[] = { NEW, "capability=late", NULL };
+	struct rig r;
+
+	(void)state;
+	NEEDS_A_BUS();
+	begin(&r, how);
+	r.somebody.stays = 4;
+	pair(&r);
+	assert_int_equal(r.result, -1);
+	assert_non_null(strstr(r.e.text, "broken off"));
+	assert_non_null(strstr(r.e.text, "taken back"));
+	world_hears(&r.world, "cancelled");
+	world_hears(&r.world, "bonded");
+	world_hears(&r.world, "removed");
+	end(&r);
+}
+
+static void
+whoever_leaves_before_it_is_near_begins_nothing(void **state)
+{
+	static const char *const how[] = { NEW, "known=0", "near=0", NULL };
+	struct rig r;
+
+	(void)state;
+	NEEDS_A_BUS();
+	begin(&r, how);
+	r.somebody.stays = 1;
+	pair(&r);
+	assert_int_equal(r.result, -1);
+	assert_string_equal(r.e.text, "it was broken off");
+	end(&r);
+}
+
+static void
+a_bond_that_cannot_be_taken_back_is_told_of(void **state)
+{
+	static const char *const silent[] = { NEW, "capability=silent",
+		"stuck=1", NULL };
+	static const char *const fails[] = { NEW, "capability=fails", "stuck=1",
+		NULL };
+	static const char *const *const all[] = { silent, fails };
+	struct rig r;
+
+	(void)state;
+	NEEDS_A_BUS();
+	for (size_t i = 0; i < COUNT(all); i++) {
+		begin(&r, all[i]);
+		pair(&r);
+		assert_int_equal(r.result, -1);
+		assert_non_null(strstr(
+		    r.e.text, "`handrail buddy unpair " WORLD_ADDRESS "`"));
+		assert_non_null(strstr(r.e.text, "Busy"));
+		end(&r);
+	}
+}
+
+static void
+nobody_but_bluez_is_told_the_digits(void **state)
+{
+	static const char *const how[] = { NEW, "capability=foreign", NULL };
+	struct rig r;
+
+	(void)state;
+	NEEDS_A_BUS();
+	begin(&r, how);
+	pair(&r);
+	assert_int_equal(r.somebody.asked, 1);
+	world_hears(&r.world, "foreign org.bluez.Error.Rejected");
+	is_paired(&r);
+	end(&r);
+}
+
+static void
 wrong_digits_and_none_bond_nothing(void **state)
 {
 	static const char *const how[] = { NEW, NULL };
@@ -280,6 +385,14 @@ main(void)
 		cmocka_unit_test(digits_on_both_are_compared),
 		cmocka_unit_test(without_a_passkey_nothing_is_bonded),
 		cmocka_unit_test(a_bond_that_nobody_proved_is_taken_back),
+		cmocka_unit_test(
+		    a_bond_behind_a_pairing_that_failed_is_taken_back),
+		cmocka_unit_test(
+		    a_bond_behind_a_pairing_that_was_left_is_taken_back),
+		cmocka_unit_test(
+		    whoever_leaves_before_it_is_near_begins_nothing),
+		cmocka_unit_test(a_bond_that_cannot_be_taken_back_is_told_of),
+		cmocka_unit_test(nobody_but_bluez_is_told_the_digits),
 		cmocka_unit_test(wrong_digits_and_none_bond_nothing),
 		cmocka_unit_test(a_bond_that_is_there_is_not_taken_for_proved),
 		cmocka_unit_test(a_look_tells_of_ours_and_of_no_neighbour),

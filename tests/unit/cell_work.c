@@ -514,6 +514,76 @@ a_workspace_that_grows_over_its_bound_is_told(void **state)
 	empty(bed);
 }
 
+/* 40 MiB of names; a file may have 65000 on some file systems. */
+static void
+long_names(const char *folder)
+{
+	char first[256] = "";
+	char name[256];
+
+	(void)folder;
+	for (int i = 0; i < 160 * 1024; i++) {
+		(void)snprintf(name, sizeof(name), "%0255d", i);
+		if (i % 30000 == 0) {
+			put(name, "");
+			memcpy(first, name, sizeof(first));
+		} else if (link(first, name)) {
+			_exit(3);
+		}
+	}
+}
+
+/* What measures is outside of the cell's own memory. */
+static void
+names_beyond_a_bound_are_not_kept_but_dropped(void **state)
+{
+	struct bed *bed = *state;
+	struct cell_event event = { 0 };
+
+	empty(bed);
+	as_slot(bed, bed->work, long_names);
+	struct cell *helper = watched(bed, UINT64_MAX);
+
+	assert_true(says_within(helper, &event, 60 * CLOCK_SECOND));
+	assert_int_equal(event.kind, CELL_FAILED);
+	assert_int_equal(event.code, ERR_LIMIT);
+	assert_non_null(strstr(event.text, "MiB of names"));
+	cell_free(helper);
+	empty(bed);
+	(void)digest(bed);
+}
+
+static void
+whoever_measures_ends_with_whoever_asked(void **state)
+{
+	struct bed *bed = *state;
+	struct cell_event event = { 0 };
+	struct cell *helper = watched(bed, UINT64_MAX);
+	struct pollfd dead = { .fd = cell_pidfd(helper), .events = POLLIN };
+
+	assert_false(says_within(helper, &event, 100 * 1000));
+	assert_int_equal(shutdown(cell_fd(helper), SHUT_RDWR), 0);
+	assert_int_equal(poll(&dead, 1, 60000), 1);
+	cell_free(helper);
+}
+
+/* A fault of its own is none of the bound. */
+static void
+a_fault_says_whether_it_is_of_the_bound(void **state)
+{
+	struct bed *bed = *state;
+	struct cell_event event;
+	char path[96];
+
+	empty(bed);
+	(void)snprintf(path, sizeof(path), "%s/door", bed->work);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_false(work(bed, CELL_WORK_CHECK, bed->work, &event));
+	assert_int_equal(event.kind, CELL_FAILED);
+	assert_int_equal(event.code, ERR_DENIED);
+	empty(bed);
+}
+
 int
 main(void)
 {
@@ -527,6 +597,9 @@ main(void)
 		    what_cells_share_is_checked_for_doors_they_can_reach),
 		cmocka_unit_test(a_workspace_is_given_whole_to_another_slot),
 		cmocka_unit_test(a_workspace_that_grows_over_its_bound_is_told),
+		cmocka_unit_test(whoever_measures_ends_with_whoever_asked),
+		cmocka_unit_test(a_fault_says_whether_it_is_of_the_bound),
+		cmocka_unit_test(names_beyond_a_bound_are_not_kept_but_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, bed_up, bed_down);

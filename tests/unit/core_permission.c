@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,9 +54,12 @@ begin(struct house *h)
 	struct err e = { 0 };
 
 	/* In the memory: every gate file is a sync of the disk. */
-	*h = (struct house){ .folder = "/dev/shm/core-files-XXXXXX" };
+	memset(h, 0, sizeof(*h));
+	(void)snprintf(
+	    h->folder, sizeof(h->folder), "/dev/shm/core-files-XXXXXX");
 	if (!mkdtemp(h->folder)) {
-		*h = (struct house){ .folder = "/tmp/core-files-XXXXXX" };
+		(void)snprintf(
+		    h->folder, sizeof(h->folder), "/tmp/core-files-XXXXXX");
 		assert_non_null(mkdtemp(h->folder));
 	}
 	buf_addf(&path, "%s/permissions", h->folder);

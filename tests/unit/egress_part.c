@@ -31,6 +31,9 @@ struct house {
 	/* what core decides */
 	bool refuse, silent;
 	bool slow; /* core reads once in a while */
+	/* the vault is another, and was told nothing */
+	bool restarts, forgets;
+	uint64_t cell;
 	enum wire_place place;
 	size_t intents, outcomes, early, redeems;
 	struct wire_intent intent;
@@ -76,6 +79,8 @@ TAKE(take_ready)
 	house.ready = true;
 }
 
+static void join_peers(void);
+
 TAKE(take_intent)
 {
 	const struct wire_intent *w = record;
@@ -111,6 +116,11 @@ TAKE(take_intent)
 	int ca = memfd_sealed("ca", buf_str(&house.origin_ca), &e);
 	all.go = go;
 	wire_send(house.egress, WIRE_GO, &all, &ca, 1);
+	if (house.restarts) { /* between what it was lent and its redeeming */
+		wire_peer_free(house.vault);
+		wire_peer_free(house.resolver);
+		join_peers();
+	}
 }
 
 TAKE(take_outcome)
@@ -152,8 +162,9 @@ TAKE(take_redeem)
 	UNUSED4;
 	house.redeems++;
 	struct wire_credential c = { .count = w->count,
-		.ok = strcmp(w->host, GOOD) == 0,
-		.size = sizeof(SECRET) - 1 };
+		.ok = strcmp(w->host, GOOD) == 0 && !house.forgets,
+		.size = sizeof(SECRET) - 1,
+		.text = "no such grant" };
 	memcpy(c.secret, SECRET, sizeof(SECRET) - 1);
 	memcpy(c.number, w->number, sizeof(c.number));
 	wire_send(house.vault, WIRE_CREDENTIAL, &c, NULL, 0);
@@ -211,14 +222,9 @@ static const struct wire_handler to_resolver[] = {
 	{ WIRE_RESOLVE, take_resolve },
 };
 
-TAKE(take_made)
+static void
+join_peers(void)
 {
-	const struct wire_cell_made *w = record;
-	UNUSED4;
-	memcpy(house.text, w->text, sizeof(w->text));
-	assert_true(w->ok && nfds == 1);
-	house.egress = meet(PART_CORE, PART_EGRESS, take_fd(&fds[0]),
-	    from_egress, COUNT(from_egress));
 	struct err e;
 	int vault[2];
 	int resolver[2];
@@ -227,9 +233,21 @@ TAKE(take_made)
 	house.vault = meet(PART_VAULT, PART_EGRESS, vault[0], to_vault, 1);
 	house.resolver =
 	    meet(PART_RESOLVER, PART_EGRESS, resolver[0], to_resolver, 1);
-	struct wire_attach a = { .cell = w->cell };
+	struct wire_attach a = { .cell = house.cell };
 	int ends[2] = { vault[1], resolver[1] };
 	wire_send(house.egress, WIRE_EGRESS_PEERS, &a, ends, 2);
+}
+
+TAKE(take_made)
+{
+	const struct wire_cell_made *w = record;
+	UNUSED4;
+	memcpy(house.text, w->text, sizeof(w->text));
+	assert_true(w->ok && nfds == 1);
+	house.egress = meet(PART_CORE, PART_EGRESS, take_fd(&fds[0]),
+	    from_egress, COUNT(from_egress));
+	house.cell = w->cell;
+	join_peers();
 	house.made = true;
 }
 
@@ -530,6 +548,34 @@ curl_in_a_cell_gets_an_answer_and_never_the_credential(void **state)
 }
 
 static void
+what_another_vault_was_told_is_unlent_and_not_denied(void **state)
+{
+	(void)state;
+	auto_buf text = { 0 };
+	cell_up(11);
+	house.place = WIRE_PLACE_HEADER;
+	house.forgets = true;
+	(void)run(11, "curl -sS -i https://good.test/", &text);
+	until(house.outcomes == 1);
+	assert_int_equal(house.outcome.end, WIRE_OUTCOME_FAILED);
+	house.restarts = true;
+	(void)run(11, "curl -sS -i https://good.test/", &text);
+	until(house.outcomes == 2);
+	assert_int_equal(house.outcome.end, WIRE_OUTCOME_UNLENT);
+	assert_int_equal(house.outcome.status, 503);
+	assert_said(&text, "503 ");
+	assert_said(&text, "the vault was started again");
+	house.restarts = false;
+	(void)run(11, "curl -sS -i https://good.test/", &text);
+	until(house.outcomes == 3);
+	assert_int_equal(house.outcome.end, WIRE_OUTCOME_FAILED);
+	house.forgets = false;
+	(void)run(11, "curl -sS -i https://good.test/", &text);
+	assert_said(&text, "hello");
+	cell_down(11);
+}
+
+static void
 a_refusal_reaches_the_client_typed(void **state)
 {
 	(void)state;
@@ -736,6 +782,8 @@ main(void)
 		cmocka_unit_test(
 		    D04_names_are_answered_from_whatever_server_was_asked),
 		cmocka_unit_test(X03_nothing_is_carried_behind_the_lease),
+		cmocka_unit_test(
+		    what_another_vault_was_told_is_unlent_and_not_denied),
 		cmocka_unit_test(
 		    L07_a_flood_of_refusals_is_counted_and_harms_nobody),
 		cmocka_unit_test(I08_the_cell_ends_with_its_egress),

@@ -236,6 +236,64 @@ P08_what_was_lent_to_it_is_not_in_a_body_of_it(void **state)
 	}
 }
 
+/* The first credential is used while a compressed body is under way. */
+static void
+compressed_meanwhile(bool brings_it)
+{
+	/* {"note":"nothing of it"} */
+	static const char clean[] =
+	    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\xca\xcb"
+	    "\x2f\x49\x55\xb2\x02\x51\x19\x99\x79\xe9\x0a\xf9\x69\x0a"
+	    "\x99\x25\x4a\xb5\x00\x21\x3b\xf3\x2a\x18\x00\x00\x00";
+	struct rig r;
+	struct end c;
+	struct end d;
+	struct str body = brings_it ? str_span(zipped, sizeof(zipped) - 1)
+	                            : str_span(clean, sizeof(clean) - 1);
+	auto_buf head = { 0 };
+
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	const char *answer = r.origin.answer;
+	r.origin.answer = NULL; /* neither yet */
+	buf_addf(&head,
+	    "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+	    "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+	    body.len);
+	cell_good(&r, &d);
+	end_say(&d, buf_str(&head));
+	end_say(&d, str_sub(body, 0, 20));
+	rig_until(&r, r.origin.count == 1 && r.origin.at[0].got.len > 20);
+	rig_turns(&r, 20);
+	rig_inject(&r);
+	ask(&r, &c, "GET /first", "");
+	rig_until(&r, r.origin.count == 2 && end_got(&r.origin.at[1], SECRET));
+	end_say(&d, str_sub(body, 20, body.len));
+	if (brings_it) {
+		rig_until(&r, r.outcomes == 1);
+		assert_int_equal(r.outcome.end, PROXY_FAILED);
+		rig_until(&r, end_got(&d, BROUGHT));
+	} else {
+		rig_turns(&r, 20);
+		assert_int_equal(r.outcomes, 0);
+		r.origin.answer = answer;
+		rig_until(&r, r.outcomes == 2);
+		assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+		rig_until(&r, end_got(&d, "hello"));
+	}
+	end_close(&c);
+	end_close(&d);
+	rig_free(&r);
+}
+
+static void
+P08_a_compressed_body_is_searched_for_what_is_used_meanwhile(void **state)
+{
+	(void)state;
+	compressed_meanwhile(true);
+	compressed_meanwhile(false);
+}
+
 int
 main(void)
 {
@@ -245,6 +303,8 @@ main(void)
 		cmocka_unit_test(P08_what_was_lent_to_it_is_not_sent_by_it),
 		cmocka_unit_test(
 		    P08_what_was_lent_to_it_is_not_in_a_body_of_it),
+		cmocka_unit_test(
+		    P08_a_compressed_body_is_searched_for_what_is_used_meanwhile),
 	};
 
 	return cmocka_run_group_tests_name("proxy_own", tests, NULL, NULL);

@@ -13,6 +13,7 @@
 static int writes_left = -1; /* before one finds no room; -1: none */
 static unsigned writes;
 static unsigned syncs; /* that somebody waited for */
+static bool syncs_fail;
 
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 ssize_t
@@ -31,6 +32,10 @@ int
 fdatasync(int fd)
 {
 	syncs++;
+	if (syncs_fail) {
+		errno = EIO;
+		return -1;
+	}
 	return fsync(fd);
 }
 /* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
@@ -154,14 +159,17 @@ batches_are_told_of_in_the_order_of_their_begin(void **state)
 	for (unsigned i = 1; i < STORE_FLIGHTS_MAX; i++) {
 		assert_int_equal(send_heads(store, 1, &e), 1);
 	}
-	worker_end(2, 0); /* the third: what was written before it is safe */
-	for (unsigned i = 0; i < 3; i++) {
-		assert_int_equal(store_commit_step(store, &e), 0);
-	}
+	worker_end(
+	    2, 0); /* the third: an older one may yet be told of a fault */
+	assert_int_equal(store_commit_step(store, &e), 1);
+	worker_end(0, 0);
+	assert_int_equal(store_commit_step(store, &e), 0);
+	assert_int_equal(store_commit_step(store, &e), 1);
+	worker_end(0, 0); /* the second, and the third with it */
+	assert_int_equal(store_commit_step(store, &e), 0);
+	assert_int_equal(store_commit_step(store, &e), 0);
 	assert_int_equal(store_commit_step(store, &e), 1);
 	assert_int_equal(store_in_flight(store), 1);
-	worker_end(0, 0);
-	worker_end(0, 0);
 	worker_end(0, 0);
 	assert_int_equal(store_commit_step(store, &e), 0);
 	expect_heads(store, GREAT + STORE_FLIGHTS_MAX - 1);
@@ -191,6 +199,116 @@ a_sync_that_fails_ends_the_store(void **state)
 	assert_int_equal(store_in_flight(store), 0);
 	assert_int_equal(store_begin(store, &again), -1);
 	assert_string_equal(again.text, e.text);
+}
+
+/* The kernel tells a descriptor of a failed write once. */
+static void
+each_sync_hears_of_a_fault_by_itself(void **state)
+{
+	auto_store store = open_store();
+	struct err e = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < STORE_FLIGHTS_MAX; i++) {
+		assert_int_equal(send_heads(store, GREAT, &e), 1);
+		for (unsigned j = 0; j < i; j++) {
+			assert_int_not_equal(worker.held[j].aio_fildes,
+			    worker.held[i].aio_fildes);
+		}
+	}
+	worker_end(2, -EIO);
+	worker_end(0, 0); /* neither is an older one believed any more */
+	assert_int_equal(store_commit_step(store, &e), -1);
+	assert_int_equal(e.kind, ERR_IO);
+	assert_int_equal(store_in_flight(store), 0);
+}
+
+static void
+a_fault_that_another_call_finds_is_told_of_in_a_step(void **state)
+{
+	auto_store store = open_store();
+	struct err found = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(send_heads(store, GREAT, &e), 1);
+	syncs_fail = true;
+	assert_int_equal(store_checkpoint(store, &found), -1);
+	syncs_fail = false;
+	assert_non_null(strstr(found.text, "restart the house"));
+	assert_int_equal(store_in_flight(store), 1);
+	assert_int_equal(store_commit_step(store, &e), -1);
+	assert_string_equal(e.text, found.text);
+	assert_int_equal(store_in_flight(store), 0);
+}
+
+static int
+send_nothing(struct store *store, struct err *e)
+{
+	begin(store);
+	assert_int_equal(
+	    store_row_delete(store, STR("meta"), STR("nobody"), e), 0);
+	return store_commit_start(store, e);
+}
+
+/* SQLite syncs nothing then, which says nothing of the syncs under way. */
+static void
+a_batch_that_changes_nothing_is_as_durable_as_the_one_before(void **state)
+{
+	auto_store store = open_store();
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(send_heads(store, GREAT, &e), 1);
+	syncs = 0;
+	assert_int_equal(send_nothing(store, &e), 1);
+	assert_int_equal(send_nothing(store, &e), 1);
+	assert_int_equal(syncs, 0);
+	assert_int_equal(worker.count, 1);
+	assert_int_equal(store_commit_step(store, &e), 1);
+	assert_int_equal(store_in_flight(store), 3);
+	worker_end(0, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(store_commit_step(store, &e), 0);
+	}
+	assert_int_equal(send_nothing(store, &e), 0);
+	expect_heads(store, GREAT);
+}
+
+static void
+a_batch_that_changes_nothing_fails_with_the_one_before(void **state)
+{
+	auto_store store = open_store();
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(send_heads(store, GREAT, &e), 1);
+	assert_int_equal(send_nothing(store, &e), 1);
+	worker_end(0, -EIO);
+	assert_int_equal(store_commit_step(store, &e), -1);
+	assert_int_equal(e.kind, ERR_IO);
+}
+
+/* The log lies beside the file, not beside the link. */
+static void
+a_store_behind_a_link_has_its_syncs_started(void **state)
+{
+	struct store *store = open_store();
+	struct err e = { 0 };
+	char link[112];
+
+	(void)state;
+	store_close(store);
+	(void)snprintf(link, sizeof(link), "%s/link.db", folder);
+	assert_int_equal(symlink(path, link), 0);
+	assert_int_equal(store_open(link, 0, &store, &e), 0);
+	assert_int_equal(send_heads(store, GREAT, &e), 1);
+	worker_end(0, 0);
+	assert_int_equal(store_commit_step(store, &e), 0);
+	store_close(store);
+	assert_int_equal(unlink(link), 0);
+	(void)snprintf(link, sizeof(link), "%s/link.db-reserve", folder);
+	assert_int_equal(unlink(link), 0);
 }
 
 static void
@@ -354,6 +472,7 @@ begin_anew(void **state)
 {
 	worker = (struct worker){ 0 };
 	writes_left = -1;
+	syncs_fail = false;
 	return make_folder(state);
 }
 
@@ -367,6 +486,12 @@ main(void)
 		TEST(the_frames_of_a_batch_are_one_write),
 		TEST(batches_are_told_of_in_the_order_of_their_begin),
 		TEST(a_sync_that_fails_ends_the_store),
+		TEST(each_sync_hears_of_a_fault_by_itself),
+		TEST(a_fault_that_another_call_finds_is_told_of_in_a_step),
+		TEST(
+		    a_batch_that_changes_nothing_is_as_durable_as_the_one_before),
+		TEST(a_batch_that_changes_nothing_fails_with_the_one_before),
+		TEST(a_store_behind_a_link_has_its_syncs_started),
 		TEST(a_batch_without_room_fails_in_its_turn),
 		TEST(where_the_kernel_cannot_every_commit_waits),
 		TEST(a_backup_waits_for_what_is_under_way),

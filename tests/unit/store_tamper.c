@@ -477,10 +477,18 @@ a_word_that_was_changed_is_found(void **state)
 }
 
 static void
-a_body_that_was_taken_away_counts_as_expired(void **state)
+a_body_that_was_taken_away_alone_is_missing(void **state)
 {
 	(void)state;
 	run_sql("DELETE FROM body WHERE first = 11");
+	assert_says(verify_with(NULL), "the body of event 11 is missing");
+}
+
+static void
+bodies_that_went_with_all_before_them_have_expired(void **state)
+{
+	(void)state;
+	run_sql("DELETE FROM body WHERE first <= 11");
 	assert_string_equal(verify_with(&kept), "");
 }
 
@@ -544,7 +552,8 @@ main(void)
 		TAMPER(a_batch_that_was_put_in_twice_is_found),
 		TAMPER(the_end_that_was_cut_off_is_found_from_outside_only),
 		TAMPER(a_word_that_was_changed_is_found),
-		TAMPER(a_body_that_was_taken_away_counts_as_expired),
+		TAMPER(a_body_that_was_taken_away_alone_is_missing),
+		TAMPER(bodies_that_went_with_all_before_them_have_expired),
 		TAMPER(a_time_that_was_set_back_is_found),
 		TAMPER(a_book_that_was_replaced_as_a_whole_is_found),
 		TAMPER(a_fork_of_the_book_is_found),

@@ -171,7 +171,9 @@ start(void **state)
 	int down[2];
 
 	(void)state;
-	house = (struct house){ .folder = "/tmp/handrail-vault-XXXXXX" };
+	memset(&house, 0, sizeof(house));
+	(void)snprintf(
+	    house.folder, sizeof(house.folder), "/tmp/handrail-vault-XXXXXX");
 	assert_non_null(mkdtemp(house.folder));
 	random_bytes(root, sizeof(root));
 	assert_int_equal(
@@ -255,10 +257,11 @@ give_row(uint32_t place, const char *name, const char *value, const char *says)
 }
 
 static void
-lend(uint32_t place, const char *host, uint64_t from, uint64_t to)
+lend_to(
+    uint64_t cell, uint32_t place, const char *host, uint64_t from, uint64_t to)
 {
 	struct wire_vault_lend w = {
-		.cell = 1,
+		.cell = cell,
 		.not_after =
 		    (uint64_t)mono_after(mono_now(), 20 * CLOCK_SECOND).us,
 		.place = place,
@@ -271,6 +274,12 @@ lend(uint32_t place, const char *host, uint64_t from, uint64_t to)
 		w.number[w.count++] = n;
 	}
 	wire_send(house.core, WIRE_VAULT_LEND, &w, NULL, 0);
+}
+
+static void
+lend(uint32_t place, const char *host, uint64_t from, uint64_t to)
+{
+	lend_to(1, place, host, from, to);
 }
 
 /* --- what an egress asks --- */
@@ -424,6 +433,73 @@ what_core_said_before_is_known(void **state)
 	says(c, 2, true, ALPHA);
 }
 
+/* The vault hears both only when it is asked. */
+static void
+what_core_took_back_is_not_lent(void **state)
+{
+	struct cell *c = &house.cell[0];
+	struct wire_vault_unlend back = {
+		.cell = 1, .count = 2, .number = { 1, 3 }
+	};
+	struct wire_vault_unlend others = {
+		.cell = 2, .count = 1, .number = { 2 }
+	};
+	int status;
+
+	(void)state;
+	give_row(0, "alpha", ALPHA, "good.test");
+	assert_int_equal(kill(house.pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(house.pid, &status, WUNTRACED), house.pid);
+	lend(0, "good.test", 1, 4);
+	ask(c, "good.test", 1, 4);
+	wire_send(house.core, WIRE_VAULT_UNLEND, &back, NULL, 0);
+	wire_send(house.core, WIRE_VAULT_UNLEND, &others, NULL, 0);
+	assert_int_equal(wire_queued(house.core), 0);
+	assert_int_equal(kill(house.pid, SIGCONT), 0);
+	until(c->numbers == 3);
+	says(c, 1, false, "no such grant");
+	says(c, 2, true, ALPHA);
+	says(c, 3, false, "no such grant");
+}
+
+static void
+a_row_that_cannot_be_kept_leaves_its_place_empty(void **state)
+{
+	struct cell *c = &house.cell[0];
+	struct wire_vault_row bad = { .row_size = sizeof(bad.row) + 1 };
+
+	(void)state;
+	give_row(0, "alpha", ALPHA, "good.test");
+	lend(0, "good.test", 1, 2);
+	wire_send(house.core, WIRE_VAULT_ROW, &bad, NULL, 0);
+	lend(0, "good.test", 2, 3);
+	redeem(c, "good.test", 1, 3);
+	says(c, 1, true, ALPHA);
+	says(c, 2, false, "names no row");
+}
+
+/* Of as many as it may have at once, so that there is room for others. */
+static void
+one_cell_does_not_fill_the_room_of_all(void **state)
+{
+	struct cell *c = &house.cell[0];
+	uint64_t most = 256;
+
+	(void)state;
+	give_row(0, "alpha", ALPHA, "good.test");
+	for (uint64_t n = 100; n < 100 + most; n += WIRE_TOGETHER) {
+		lend(0, "good.test", n, n + WIRE_TOGETHER);
+	}
+	lend(0, "good.test", 1, 2);
+	redeem(c, "good.test", 1, 2);
+	says(c, 1, false, "too many grants");
+	redeem(&house.cell[1], "good.test", 1, 2);
+	says(&house.cell[1], 1, false, "no such grant");
+	lend_to(2, 0, "good.test", 2, 3);
+	redeem(&house.cell[1], "good.test", 2, 3);
+	says(&house.cell[1], 2, true, ALPHA);
+}
+
 #define VAULT(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int
@@ -435,6 +511,9 @@ main(void)
 		VAULT(a_row_lends_only_what_it_is_bound_to),
 		VAULT(each_number_gets_its_own_value),
 		VAULT(what_core_said_before_is_known),
+		VAULT(what_core_took_back_is_not_lent),
+		VAULT(a_row_that_cannot_be_kept_leaves_its_place_empty),
+		VAULT(one_cell_does_not_fill_the_room_of_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
