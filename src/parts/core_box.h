@@ -11,8 +11,6 @@ struct core_exec;
 #define CORE_CAS_GIVEN 8  /* CAs that its egress is known to have */
 #define CORE_TAKEN_MAX 16 /* credentials it has tokens of its own of */
 
-#define CORE_ASKS_AS "sandbox-" /* and an id: no run is named like that */
-
 struct core_cell {
 	struct core_cell *next;
 	uint64_t number;
@@ -36,9 +34,8 @@ struct core_cell {
 	/* core_denial.c */
 	uint32_t denials; /* that may still be written now */
 	struct mono denials_at;
-	uint64_t unsaid; /* that were only counted */
-	/* Of no run: whose waits are these; or "". */
-	char asks_as[ID_TEXT + sizeof(CORE_ASKS_AS) - 1];
+	uint64_t unsaid;           /* that were only counted */
+	char asks_as[ID_TEXT + 8]; /* of no run: whose waits are these; or "" */
 	struct digest cas[CORE_CAS_GIVEN]; /* core_ca.c */
 	uint32_t ca_next;
 };

@@ -113,8 +113,8 @@ asks_as(struct core *c, const struct core_intent *i)
 	if (!cell->asks_as[0]) {
 		id = id_new();
 		must(str_copy(
-		    cell->asks_as, sizeof(cell->asks_as), STR(CORE_ASKS_AS)));
-		must(str_copy(cell->asks_as + strlen(CORE_ASKS_AS), ID_TEXT,
+		    cell->asks_as, sizeof(cell->asks_as), STR("sandbox-")));
+		must(str_copy(cell->asks_as + strlen("sandbox-"), ID_TEXT,
 		    str_of(id.text)));
 	}
 	return str_of(cell->asks_as);

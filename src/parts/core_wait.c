@@ -244,30 +244,9 @@ core_waits_cancel(struct core *c, struct str run)
 	wait_run_over(c->waits, run);
 }
 
-/* An operator's sandbox does not outlive core, nor does what it asked. */
-static void
-cancel_of_sandboxes(struct core *c)
-{
-	struct wait_mark m = { 0 };
-
-	while (wait_next(c->waits, m.seq, &m)) {
-		const struct wait_item *w =
-		    m.state == WAIT_OPEN && !m.of_call
-		        ? wait_find(c->waits, str_of(m.id))
-		        : NULL;
-
-		if (w && str_starts(w->run, STR(CORE_ASKS_AS))) {
-			auto_arena a = { 0 };
-
-			core_waits_cancel(c, arena_str(&a, w->run));
-		}
-	}
-}
-
 void
 core_call_recover(struct core *c)
 {
-	cancel_of_sandboxes(c);
 	core_zones_recover(c);
 	core_expiry_arm(c);
 	core_due_arm(c);
