@@ -101,7 +101,7 @@ attack('H13_a_method_that_begins_like_an_allowed_one', to(
     'small.test', head('GETX /a', 'small.test')), b'403', 'method',
     twin=to('small.test', head('GET /a', 'small.test')))
 attack('H13_a_method_in_lower_case', to(
-    'small.test', head('get /a', 'small.test')), b'403', 'method',
+    'small.test', head('get /a', 'small.test')), b'400', 'small letter',
     twin=to('small.test', head('GET /a', 'small.test')))
 attack('H13_CONNECT_inside_TLS', to(
     'good.test', 'CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test:443\r\n\r\n'), b'4')

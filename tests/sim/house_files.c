@@ -17,7 +17,8 @@ static const char config[] = "state = \"%s\"\nlisten = \"127.0.0.1:1\"\n"
                              "model = \"m\"\nmax_tokens = 10\n";
 static const char role[] =
     "[task.default]\n"
-    "tools = [\"write\", \"again\", \"checked\", \"gated\", \"fetch\"]\n"
+    "tools = [\"write\", \"again\", \"checked\", \"check\", \"gated\", "
+    "\"fetch\"]\n"
     "brain = \"model.default\"\n"
     "budget = { turns = 50, calls = 50, wall = \"2h\" }\n";
 static const char mill[] = "[task.default]\ntools = []\n"

@@ -75,7 +75,7 @@ every_kind_of_run_loads(void **state)
 	load(&a,
 	    "[tool.a]\ndescription = \"d\"\naction = \"push\"\n"
 	    "idempotent = true\nidentities = [\"linux__*\"]\n"
-	    "requires = [\"credential:git-hub\"]\nconfirm = \"b\"\n"
+	    "requires = [\"credential:git-hub\"]\nconfirm = \"e\"\n"
 	    "timeout = \"5m\"\ncell = \"fresh\"\noutput_limit = \"1K\"\n"
 	    "run = { exec = [\"git\", \"push\", \"--\", \"{{x}}\"], env = { A "
 	    "= \"{{x}}\" }, cwd = \"sub\", stdin = \"{{x}}\" }\n" ARG
@@ -87,9 +87,12 @@ every_kind_of_run_loads(void **state)
 	    "[tool.c]\ndescription = \"d\"\naction = \"run\"\n"
 	    "run = { builtin = \"shell\" }\n"
 	    "[tool.d]\ndescription = \"d\"\naction = \"ask\"\n"
-	    "run = { client = true }\n",
+	    "run = { client = true }\n"
+	    "[tool.e]\ndescription = \"d\"\naction = \"read\"\n"
+	    "run = { http = { method = \"GET\", url = "
+	    "\"https://h.example/v1/{{x}}\" } }\n" ARG,
 	    &c);
-	assert_int_equal(c.count, 4);
+	assert_int_equal(c.count, 5);
 	assert_int_equal(c.at[0].kind, TOOL_EXEC);
 	assert_true(c.at[0].idempotent);
 	assert_true(c.at[0].fresh);
