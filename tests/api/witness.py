@@ -377,10 +377,12 @@ def a_url_that_takes_notes_adds_good_lines_of_known_witnesses_alone():
                         now.count(w.key.name) == lines else None
                 return until(kept, 60, h.log()[-900:])
             settles(1)
-            need(said(h)['events'] > 0 and '404' in said(h)['problem'], said(h))
+            # It has the tree, whoever brought its line.
+            until(lambda: said(h)['events'] > 0 and not said(h)['problem'], 30)
             # An answer without a good line leaves the note as it was signed.
             told[0] = False
             settles(0)
+            until(lambda: '404' in said(h)['problem'], 30)
             told[0] = True
             path = os.path.join(h.folder, 'note')
             write(path, settles(1))
