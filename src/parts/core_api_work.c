@@ -358,7 +358,7 @@ read_finish(struct core *c, struct core_ask *ask, const struct json *body,
 static int
 may_finish(const struct core_worker *w, const struct finish *f, struct err *e)
 {
-	const struct core_lease *lease = f->lease;
+	struct core_lease *lease = f->lease;
 
 	if (!lease || lease->worker != w || lease->epoch != f->command.epoch) {
 		return err_set(e, ERR_CONFLICT,
@@ -366,6 +366,7 @@ may_finish(const struct core_worker *w, const struct finish *f, struct err *e)
 		    "lease ran out, or it was settled; claim again",
 		    f->command.epoch);
 	}
+	core_lease_named(lease);
 	if (f->command.outcome == E2M_COMPLETE && lease->type) {
 		return roles_check_result(lease->type, f->command.result, e);
 	}

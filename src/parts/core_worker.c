@@ -77,6 +77,7 @@ add_lease(struct core *c, const struct core_claim *claim,
 	lease->role = role;
 	lease->epoch = got->epoch;
 	lease->ask = claim->ask;
+	lease->with = claim->ask;
 	lease->next_alike = *slot;
 	*slot = lease;
 	lease->next = w->leases;
@@ -275,6 +276,14 @@ core_lease_heard(struct core_lease *lease, int64_t lease_us)
 	lease->ask = 0;
 	lease->until = mono_after(mono_now(), lease_us);
 	renew(lease->worker, lease_us);
+}
+
+void
+core_lease_named(struct core_lease *lease)
+{
+	for (struct core_lease *l = lease->worker->leases; l; l = l->next) {
+		l->told |= l->with == lease->with;
+	}
 }
 
 void

@@ -11,9 +11,10 @@
  * known to hold, and so does the answer that hands it a task.  A session silent
  * for its lease loses everything (task_lease_lost), and is forgotten unless it
  * waits for a task.  Nobody knows whether an answer that left was heard, so
- * until a beat has told the session of a task, the task has but the lease that
- * it was handed over with: else a worker that is started again under its old
- * name would keep from everybody what it does not know of.
+ * until the session names a task of that answer, or a beat has told it what it
+ * holds, those tasks have but the lease that they were handed over with: else a
+ * worker that is started again under its old name would keep from everybody
+ * what it does not know of.
  * The monotonic clock decides that; the epoch decides who may finish.
  * Sessions live in memory: a new incarnation voids every lease.
  */
@@ -35,8 +36,9 @@ struct core_lease {                    /* a task that a worker holds */
 	struct core_role *role;
 	const struct task_type *type; /* NULL until its record was read */
 	uint64_t ask; /* its answer has not left yet: this question's; else 0 */
+	uint64_t with;     /* the question whose answer hands it over */
 	struct mono until; /* the end of it, while its holder may not know */
-	bool told;         /* by a beat: it has the session's own end */
+	bool told;         /* its holder knows: it has the session's own end */
 	uint32_t epoch;
 	char task[ID_TEXT];
 };
@@ -97,6 +99,8 @@ struct core_lease *core_lease_find(const struct core *c, struct str task);
 void core_lease_drop(struct core *c, struct core_lease *lease); /* settled */
 /* The answer that says so leaves: it holds for lease_us from now. */
 void core_lease_heard(struct core_lease *lease, int64_t lease_us);
+/* It named this one: it has heard of all that came with it. */
+void core_lease_named(struct core_lease *lease);
 /* A beat tells it all that it holds. */
 void core_worker_told(struct core_worker *w);
 /* Nobody is there to hear the answer: what it claimed can be claimed again. */

@@ -466,6 +466,19 @@ def a_worker_that_begins_again_keeps_nothing_it_has_not_heard_of():
 
 
 @test
+def who_ends_one_task_of_a_claim_has_heard_of_the_others():
+    with house() as h:
+        h.start()
+        put(h, 2)
+        one, other = claim(h, 'a', 2, lease_ms=1000)
+        say(h, 'finish', 'a', **end(one))
+        for _ in range(15):
+            time.sleep(0.2)
+            need(claim(h, 'a', lease_ms=1000) == [])
+        say(h, 'finish', 'a', **end(other))
+
+
+@test
 def a_worker_without_a_session_is_told_so():
     with house() as h:
         h.start()
