@@ -207,6 +207,7 @@ witnessed(struct core *c, struct str note)
 	} else if (a->publish.len) {
 		to_url(c, a);
 	} else {
+		p->problem[0] = '\0'; /* a reload took the place out */
 		rest(c);
 	}
 }
