@@ -231,21 +231,8 @@ exec_in_cell(struct core *c, struct core_call *k)
 		r->cell_was_lost = true;
 		return; /* core_call_cell_ended comes back here */
 	}
-	struct core_exec_plan plan = {
-		.argv = k->plan.argv,
-		.argc = k->plan.argc,
-		.env = k->plan.env,
-		.env_count = k->plan.env_count,
-		.folder = k->plan.cwd,
-		.input = k->plan.input,
-		.timeout = k->tool->timeout,
-		.limit = k->tool->output_limit,
-		.number = k->number,
-		.done = exec_done,
-	};
-
 	k->sent = true;
-	core_cell_exec(c, cell, &plan);
+	core_call_exec(c, cell, k, exec_done);
 }
 
 void

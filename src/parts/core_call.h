@@ -109,6 +109,10 @@ void core_wait_files_begin(struct core *c);
 void core_wait_letter(
     struct core *c, const struct wait_item *w, bool escalated);
 
+/* core_exec.c: the command that a call's plan says; done has its number. */
+void core_call_exec(struct core *c, struct core_cell *cell,
+    const struct core_call *k, core_exec_done_fn *done);
+
 /* core_http.c: the HTTP request of a tool, judged by the egress rules. */
 typedef void core_http_done_fn(struct core *c, uint64_t number,
     const struct wire_http_done *head, struct str body);

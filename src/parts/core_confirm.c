@@ -160,25 +160,12 @@ in_cell(struct core *c, struct core_call *k)
 {
 	struct core_cell *cell =
 	    core_run_cell(c, core_run_find(c, k->run), STR(""));
-	struct core_exec_plan plan = {
-		.argv = k->plan.argv,
-		.argc = k->plan.argc,
-		.env = k->plan.env,
-		.env_count = k->plan.env_count,
-		.folder = k->plan.cwd,
-		.input = k->plan.input,
-		.timeout = k->tool->timeout,
-		.limit = k->tool->output_limit,
-		.number = k->number,
-		.done = exec_said,
-	};
-
 	if (!cell) {
 		told(c, k, TOOL_SAYS_NOTHING,
 		    STR("the run has no cell for it now"));
 		return;
 	}
-	core_cell_exec(c, cell, &plan);
+	core_call_exec(c, cell, k, exec_said);
 }
 
 static void
@@ -206,7 +193,6 @@ may_ask(struct core *c, struct core_call *k, const struct tool *read)
 	struct policy_call_decision d = { 0 };
 	struct err e = { 0 };
 
-	(void)c;
 	if (!read || !names_have(&r->granted, read->name) ||
 	    !names_have(&r->role->seen, read->name) ||
 	    core_tool_fresh(r->role, read)) {

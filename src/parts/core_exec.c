@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "parts/core.h"
+#include "parts/core_call.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
 
@@ -342,4 +343,24 @@ core_execs_drop(struct core *c, struct core_cell *cell, const char *why)
 		x->result.text = why;
 		finish(x);
 	}
+}
+
+void
+core_call_exec(struct core *c, struct core_cell *cell,
+    const struct core_call *k, core_exec_done_fn *done)
+{
+	struct core_exec_plan plan = {
+		.argv = k->plan.argv,
+		.argc = k->plan.argc,
+		.env = k->plan.env,
+		.env_count = k->plan.env_count,
+		.folder = k->plan.cwd,
+		.input = k->plan.input,
+		.timeout = k->tool->timeout,
+		.limit = k->tool->output_limit,
+		.number = k->number,
+		.done = done,
+	};
+
+	core_cell_exec(c, cell, &plan);
 }
