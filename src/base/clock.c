@@ -83,10 +83,16 @@ date_of(int64_t days)
 	return d;
 }
 
+int64_t
+wall_day(struct wall t)
+{
+	return t.us / DAY_US - (t.us % DAY_US < 0);
+}
+
 void
 wall_text(struct wall t, char text[WALL_TEXT_MAX])
 {
-	int64_t days = t.us / DAY_US - (t.us % DAY_US < 0);
+	int64_t days = wall_day(t);
 	int64_t ms = (t.us - days * DAY_US) / 1000;
 	struct date d = date_of(days);
 

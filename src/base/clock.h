@@ -25,6 +25,8 @@ struct wall wall_now(void);
 struct mono mono_after(struct mono t, int64_t us);
 bool mono_passed(struct mono deadline, struct mono now);
 
+/* Whole days since 1970-01-01, rounded down. */
+int64_t wall_day(struct wall t);
 /* RFC 3339, UTC, milliseconds: 2026-11-23T18:00:00.000Z */
 void wall_text(struct wall t, char text[WALL_TEXT_MAX]);
 /* RFC 3339 date-time with Z or offset, 0..9 fraction digits. */

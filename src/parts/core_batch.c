@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-#define DAY_US (INT64_C(24) * 3600 * CLOCK_SECOND)
-
 struct core_write *
 core_batch_add(struct core *c, enum core_write_kind kind)
 {
@@ -160,7 +158,7 @@ write_head(struct core *c, const struct core_write *w, struct err *e)
 		return -1;
 	}
 	return w->has_body ? store_body_add(c->book.store, w->seq,
-	                         w->time.us / DAY_US, w->value, e)
+	                         wall_day(w->time), w->value, e)
 	                   : 0;
 }
 

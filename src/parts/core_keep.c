@@ -15,15 +15,8 @@
 #define LOOK_US   CLOCK_MINUTE
 #define FORGET_US (60 * CLOCK_MINUTE)
 #define SAVE_MAX  4096 /* rows of one batch */
-#define DAY_US    (INT64_C(24) * 3600 * CLOCK_SECOND)
 
 /* --- bodies --- */
-
-static int64_t
-day_of(const struct book_head *head)
-{
-	return head->time.us / DAY_US;
-}
 
 static int
 keep_aside(struct core *c, const struct book_head *head, struct err *e)
@@ -53,7 +46,7 @@ keep_task(struct core *c, const struct queue_task *t, int64_t before_day,
 
 		if (book_head_decode(
 		        str_span(heads.at + at, BOOK_HEAD_SIZE), &head, e) ||
-		    (head.has_body && day_of(&head) < before_day &&
+		    (head.has_body && wall_day(head.time) < before_day &&
 		        keep_aside(c, &head, e))) {
 			return -1;
 		}
@@ -117,7 +110,7 @@ keep_what_lives(struct core *c, int64_t before_day, struct err *e)
 	const struct queue_task *t;
 
 	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
-		if (core_task_lives(t) && t->created.us / DAY_US < before_day &&
+		if (core_task_lives(t) && wall_day(t->created) < before_day &&
 		    keep_task(c, t, before_day, e)) {
 			return err_wrap(e, "task " STR_FMT, STR_ARG(t->id));
 		}
@@ -153,7 +146,7 @@ static void
 expire(struct core *c)
 {
 	int64_t keep = c->house.config.keep_bodies;
-	int64_t before = (wall_now().us - keep) / DAY_US;
+	int64_t before = wall_day((struct wall){ wall_now().us - keep });
 	struct err e = { 0 };
 
 	if (!keep || before <= c->book.expired_day) {

@@ -5,9 +5,8 @@
 
 #include "json/json.h"
 
-#define DAY_US (INT64_C(24) * 3600 * CLOCK_SECOND)
-#define CHUNK  2048 /* heads, VERIFY_LEAVES is a multiple */
-#define TREES  (VERIFY_LEAVES / CHUNK)
+#define CHUNK 2048 /* heads, VERIFY_LEAVES is a multiple */
+#define TREES (VERIFY_LEAVES / CHUNK)
 
 /* What the tree was at sizes that are behind: the tree at the last multiples of
  * CHUNK, and the leaves since the oldest of them. */
@@ -120,12 +119,6 @@ verify_checkpoint(
 
 /* --- heads and bodies --- */
 
-static int64_t
-day_of(const struct book_head *head)
-{
-	return head->time.us / DAY_US;
-}
-
 /* Bodies go by days, with all days before them: where one that came earlier, of
  * that day or one before it, is there, this one has not expired. */
 static int
@@ -134,7 +127,7 @@ verify_expired(struct verify *v, const struct book_head *head, struct err *e)
 	auto_buf there = { 0 };
 	struct err gone = { 0 };
 
-	if (v->oldest && v->oldest_day <= day_of(head)) {
+	if (v->oldest && v->oldest_day <= wall_day(head->time)) {
 		if (store_body_get(v->store, v->oldest, &there, &gone) == 0) {
 			return err_set(e, ERR_DENIED,
 			    "the body of event %llu is missing: that of event "
@@ -151,9 +144,9 @@ verify_expired(struct verify *v, const struct book_head *head, struct err *e)
 static void
 see_oldest(struct verify *v, const struct book_head *head)
 {
-	if (!v->oldest || day_of(head) < v->oldest_day) {
+	if (!v->oldest || wall_day(head->time) < v->oldest_day) {
 		v->oldest = head->seq;
-		v->oldest_day = day_of(head);
+		v->oldest_day = wall_day(head->time);
 	}
 }
 

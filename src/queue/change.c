@@ -17,7 +17,7 @@ two(char *at, int64_t value)
 struct str
 queue_time_text(struct queue *q, struct wall t, char text[WALL_TEXT_MAX])
 {
-	int64_t day = t.us / DAY_US - (t.us % DAY_US < 0);
+	int64_t day = wall_day(t);
 	int64_t ms = (t.us - day * DAY_US) / 1000;
 
 	if (q->day != day || q->day_text[0] == 0) {

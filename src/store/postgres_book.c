@@ -6,7 +6,6 @@
 
 /* The book as it is read, and the partitions of its bodies. */
 
-#define DAY_US     (CLOCK_MINUTE * 60 * 24)
 #define DAYS_AHEAD 3
 
 /* Words that the log's newer rows use; the owner has them all. */
@@ -211,7 +210,7 @@ day_make(struct postgres *p, int64_t day, struct err *e)
 int
 postgres_days_ahead(struct postgres *p, struct err *e)
 {
-	int64_t today = wall_now().us / DAY_US;
+	int64_t today = wall_day(wall_now());
 
 	if (day_known(p, today + DAYS_AHEAD)) {
 		return 0;
