@@ -225,6 +225,30 @@ def tiny_book(size='1500k'):
                    '"$STATE/book" && exec "$@"' % size, 'sh']
 
 
+# What a person answers, and what the client of a task does.
+ASKING = """
+[tool.ask_person]
+description = "Ask the operator"
+action      = "read"
+timeout     = "2m"
+run         = { builtin = "ask_person" }
+
+[tool.weigh]
+description = "The client weighs it"
+action      = "read"
+timeout     = "2m"
+run         = { client = true }
+[tool.weigh.input]
+type = "object"
+required = ["thing"]
+properties.thing = { type = "string" }
+[tool.weigh.output]
+type = "object"
+required = ["grams"]
+properties.grams = { type = "integer", minimum = 0 }
+"""
+
+
 class House:
     """One house; `with House() as h:` removes everything at the end."""
 

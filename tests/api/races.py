@@ -292,49 +292,44 @@ inject = { credential = "there", header = "X-Token", format = "{{secret}}" }
         self.server.server_close()
 
 
+def asks_twice(h, up):
+    """A task that asks, waits 2 s and asks again; the first has come."""
+    os.chmod(h.folder, 0o755)
+    for path, text in up.role()['caller'].items():
+        h.role_file('caller', path, text)
+    h.start()
+    need(h.post('/api/vault/credentials', {
+        'name': 'there', 'hosts': 'there.test',
+        'box': box(h, b'value')}).code == 200, 'put')
+    get = 'curl -sS https://there.test/%s'
+    t = h.dispatch([shell(get % 'one'), shell('sleep 2', 'wait'),
+                    shell(get % 'two', 'more')], queue='caller')
+    until(lambda: up.came, 60, 'the first did not come: ' + h.log())
+    until(lambda: h.kinds(t).count('call_started') == 2, 60)
+    return t
+
+
 @test
 def nothing_leaves_for_a_run_that_was_cancelled_meanwhile():
-    with House() as h:
-        os.chmod(h.folder, 0o755)
-        with Upstream(h.folder) as up:
-            for path, text in up.role()['caller'].items():
-                h.role_file('caller', path, text)
-            h.start()
-            need(h.post('/api/vault/credentials', {
-                'name': 'there', 'hosts': 'there.test',
-                'box': box(h, b'value')}).code == 200, 'put')
-            get = 'curl -sS https://there.test/%s'
-            t = h.dispatch([shell(get % 'one'), shell('sleep 2', 'wait'),
-                            shell(get % 'two', 'more')], queue='caller')
-            until(lambda: up.came, 10, 'the first did not come: ' + h.log())
-            pids = h.pids()
-            until(lambda: h.kinds(t).count('call_started') == 2, 5)
-            with stopped(pids['vault']):
-                until(lambda: h.kinds(t).count('request_intent') == 2, 10)
-                with stopped(pids['sandbox']):
-                    need(h.post('/api/tasks/%s/cancel' % t, {}).code == 200,
-                         'cancel')
-                    need('run_ended' in h.kinds(t), h.kinds(t))
-                    end_process(pids['vault'], signal.SIGCONT)
-                    time.sleep(0.7)
-            need(up.came == ['/one'], up.came)
-            idle(h)
+    with House() as h, Upstream(h.folder) as up:
+        t = asks_twice(h, up)
+        pids = h.pids()
+        with stopped(pids['vault']):
+            until(lambda: h.kinds(t).count('request_intent') == 2, 10)
+            with stopped(pids['sandbox']):
+                need(h.post('/api/tasks/%s/cancel' % t, {}).code == 200,
+                     'cancel')
+                need('run_ended' in h.kinds(t), h.kinds(t))
+                end_process(pids['vault'], signal.SIGCONT)
+                time.sleep(0.7)
+        need(up.came == ['/one'], up.came)
+        idle(h)
 
 
 @test
 def a_request_whose_vault_has_gone_ends_once():
     with House() as h, Upstream(h.folder) as up:
-        os.chmod(h.folder, 0o755)
-        for path, text in up.role()['caller'].items():
-            h.role_file('caller', path, text)
-        h.start()
-        need(h.post('/api/vault/credentials', {
-            'name': 'there', 'hosts': 'there.test',
-            'box': box(h, b'value')}).code == 200, 'put')
-        get = 'curl -sS https://there.test/%s'
-        t = h.dispatch([shell(get % 'one'), shell('sleep 1', 'wait'),
-                        shell(get % 'two', 'more')], queue='caller')
-        until(lambda: up.came, 60, 'the first did not come: ' + h.log())
+        t = asks_twice(h, up)
         pids = h.pids()
         with stopped(pids['vault']):
             until(lambda: h.kinds(t).count('request_intent') == 2, 60)

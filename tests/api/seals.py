@@ -60,27 +60,7 @@ properties.name   = { type = "string" }
 exec = ["/bin/sh", "-c", 'echo "$1 $2" >>/work/paid; cat /work/paid', "pay",
         "{{whom}}", "{{amount}}"]
 """
-ASKING = """
-[tool.ask_person]
-description = "Ask the operator"
-action      = "read"
-timeout     = "2m"
-run         = { builtin = "ask_person" }
-
-[tool.weigh]
-description = "The client weighs it"
-action      = "read"
-timeout     = "2m"
-run         = { client = true }
-[tool.weigh.input]
-type = "object"
-required = ["thing"]
-properties.thing = { type = "string" }
-[tool.weigh.output]
-type = "object"
-required = ["grams"]
-properties.grams = { type = "integer", minimum = 0 }
-
+HURRY = """
 [tool.hurry]
 description = "Nobody will answer in time"
 action      = "read"
@@ -97,7 +77,7 @@ brain  = "runbook"
 budget = { turns = 20, calls = 20, wall = "2m" }
 """,
     'gates.toml': GATES_PAY,
-    'mcp/server.toml': SERVER + ASKING + ''.join(
+    'mcp/server.toml': SERVER + ASKING + HURRY + ''.join(
         PAY % (t, t, t) for t in TOOLS)}
 ROLES = {'helper': HELPER, 'payer': PAYER}
 ANNA_UID = 65533  # nobody's

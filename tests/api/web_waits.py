@@ -38,27 +38,6 @@ action      = "purchase"
 [tool.launch.run]
 exec = ["/bin/true"]
 """
-ASKING = """
-[tool.ask_person]
-description = "Ask the operator"
-action      = "read"
-timeout     = "2m"
-run         = { builtin = "ask_person" }
-
-[tool.weigh]
-description = "The client weighs it"
-action      = "read"
-timeout     = "2m"
-run         = { client = true }
-[tool.weigh.input]
-type = "object"
-required = ["thing"]
-properties.thing = { type = "string" }
-[tool.weigh.output]
-type = "object"
-required = ["grams"]
-properties.grams = { type = "integer", minimum = 0 }
-"""
 TOOLS_ALL = ROLE.replace(
     '["shell"]', '["shell", "pay", "ask_person", "weigh", "launch"]') + """
 [identity]
