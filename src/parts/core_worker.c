@@ -281,7 +281,9 @@ core_lease_heard(struct core_lease *lease, int64_t lease_us)
 void
 core_lease_named(struct core_lease *lease)
 {
-	for (struct core_lease *l = lease->worker->leases; l; l = l->next) {
+	struct core_lease *l = lease->told ? NULL : lease->worker->leases;
+
+	for (; l; l = l->next) { /* once for each answer */
 		l->told |= l->with == lease->with;
 	}
 }
