@@ -278,7 +278,7 @@ do_work(const struct work_task *task, struct note *note, struct err *e)
 		}
 		return work_own(task->folder, task->uid, task->gid, e);
 	case CELL_WORK_DIGEST:
-		if (work_digest(task->folder, &digest, e)) {
+		if (work_digest(task, &digest, &note->read, e)) {
 			return -1;
 		}
 		memcpy(note->digest, digest.bytes, DIGEST_SIZE);
@@ -299,7 +299,7 @@ work_main(const struct work_task *asked)
 	struct inmate me = {
 		.control = asked->control,
 		.work = asked->folder,
-		.channel = -1,
+		.channel = asked->memo,
 	};
 	struct note note = { .kind = NOTE_WORKED };
 	struct work_task task = *asked;
@@ -308,6 +308,7 @@ work_main(const struct work_task *asked)
 	inmate_alone(&me);
 	task.control = me.control;
 	task.folder = me.work;
+	task.memo = me.channel;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (task.work == CELL_WORK_CHECK || task.work == CELL_WORK_WATCH) {
 		(void)setpriority(PRIO_PROCESS, 0, 19); /* nobody waits */

@@ -12,7 +12,9 @@
 
 struct digesting {
 	struct digest_run run;
+	struct recall recall;
 	uint64_t bytes;
+	uint64_t read;
 	char *chunk;
 };
 
@@ -36,22 +38,23 @@ type_of(mode_t mode)
 }
 
 static int
-digest_file(struct digesting *d, const struct tree_entry *entry,
-    struct digest *out, uint64_t *size, struct err *e)
+count_bytes(struct digesting *d, uint64_t more, struct err *e)
+{
+	d->bytes += more;
+	return d->bytes <= BYTES_MAX
+	           ? 0
+	           : err_set(e, ERR_LIMIT,
+	                 "the workspace holds more than %llu GiB",
+	                 BYTES_MAX >> 30);
+}
+
+static int
+read_content(struct digesting *d, int fd, const struct tree_entry *entry,
+    struct reading *r, struct err *e)
 {
 	struct digest_run run;
-	struct stat now;
-	auto_close int fd = openat(entry->parent, entry->name,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
-	if (fd < 0 || fstat(fd, &now) < 0) {
-		return err_sys(e, "read %s", err_quote(entry->path));
-	}
-	if (!S_ISREG(now.st_mode) || now.st_ino != entry->stat.st_ino) {
-		return err_set(e, ERR_CONFLICT, "%s changed under the digest",
-		    err_quote(entry->path));
-	}
-	*size = 0;
+	d->read++;
 	digest_begin(&run);
 	for (;;) {
 		ssize_t got = read(fd, d->chunk, CHUNK);
@@ -65,17 +68,53 @@ digest_file(struct digesting *d, const struct tree_entry *entry,
 		if (got == 0) {
 			break;
 		}
-		*size += (uint64_t)got;
-		d->bytes += (uint64_t)got;
-		if (d->bytes > BYTES_MAX) {
-			return err_set(e, ERR_LIMIT,
-			    "the workspace holds more than %llu GiB",
-			    BYTES_MAX >> 30);
+		r->size += (uint64_t)got;
+		if (count_bytes(d, (uint64_t)got, e)) {
+			return -1;
 		}
 		digest_add(&run, str_span(d->chunk, (size_t)got));
 	}
-	*out = digest_end(&run);
+	r->content = digest_end(&run);
 	return 0;
+}
+
+static int
+digest_file(struct digesting *d, const struct tree_entry *entry,
+    struct digest *out, uint64_t *size, struct err *e)
+{
+	struct reading r = { .began = recall_clock() };
+	auto_close int fd = openat(entry->parent, entry->name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &r.before) < 0) {
+		return err_sys(e, "read %s", err_quote(entry->path));
+	}
+	if (!S_ISREG(r.before.st_mode) ||
+	    r.before.st_ino != entry->stat.st_ino) {
+		return err_set(e, ERR_CONFLICT, "%s changed under the digest",
+		    err_quote(entry->path));
+	}
+	if (read_content(d, fd, entry, &r, e)) {
+		return -1;
+	}
+	if (fstat(fd, &r.after) == 0) {
+		recall_keep(&d->recall, &r);
+	}
+	*size = r.size;
+	*out = r.content;
+	return 0;
+}
+
+/* As it was read before, if it cannot have changed since. */
+static int
+digest_content(struct digesting *d, const struct tree_entry *entry,
+    struct digest *out, uint64_t *size, struct err *e)
+{
+	if (!recall_find(&d->recall, &entry->stat, out)) {
+		return digest_file(d, entry, out, size, e);
+	}
+	*size = (uint64_t)entry->stat.st_size;
+	return count_bytes(d, *size, e);
 }
 
 static int
@@ -112,7 +151,7 @@ digest_entry(void *owner, const struct tree_entry *entry, struct err *e)
 	uint8_t length[4];
 	uint8_t fields[1 + 4 + 8];
 
-	if (type == 'f' && digest_file(d, entry, &content, &size, e)) {
+	if (type == 'f' && digest_content(d, entry, &content, &size, e)) {
 		return -1;
 	}
 	if (type == 'l' && digest_link(entry, &content, &size, e)) {
@@ -130,7 +169,8 @@ digest_entry(void *owner, const struct tree_entry *entry, struct err *e)
 }
 
 int
-work_digest(int folder, struct digest *out, struct err *e)
+work_digest(const struct work_task *task, struct digest *out, uint64_t *read,
+    struct err *e)
 {
 	struct digesting d = { .chunk = malloc(CHUNK) };
 	struct tree_walk walk = {
@@ -141,12 +181,18 @@ work_digest(int folder, struct digest *out, struct err *e)
 	int status;
 
 	must(d.chunk);
+	recall_begin(&d.recall, task->memo);
 	digest_begin(&d.run);
 	digest_add(&d.run, STR("handrail workspace 1\n"));
-	status = tree_walk(folder, &walk, e);
-	free(d.chunk);
+	status = tree_walk(task->folder, &walk, e);
+	if (status == 0) {
+		status = recall_save(&d.recall, e);
+	}
 	if (status == 0) {
 		*out = digest_end(&d.run);
+		*read = d.read;
 	}
+	recall_fini(&d.recall);
+	free(d.chunk);
 	return status;
 }
