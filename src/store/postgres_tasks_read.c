@@ -4,8 +4,8 @@
 /* Tasks as they are read: in pages, so that no walk holds a statement open
  * while its reader thinks. */
 
-static struct store_task
-read_task(const PGresult *r, int row)
+struct store_task
+postgres_task_read(const PGresult *r, int row)
 {
 	return (struct store_task){
 		.number = (uint64_t)column_i64(r, row, 0),
@@ -38,6 +38,22 @@ newer(const struct store_task *there, const struct store_task *own)
 	return task;
 }
 
+bool
+batch_task_apply(
+    struct postgres *p, struct str id, struct store_task *task, bool found)
+{
+	for (unsigned i = 0; i <= p->flights; i++) {
+		const struct store_task *own =
+		    batch_task_find(batch_at(p, i), id);
+
+		if (own && (found || own->record.len)) {
+			*task = newer(task, own);
+			found = true;
+		}
+	}
+	return found;
+}
+
 int
 postgres_task_get(struct store *s, struct str id, store_task_fn *each,
     void *context, struct err *e)
@@ -56,26 +72,15 @@ postgres_task_get(struct store *s, struct str id, store_task_fn *each,
 		return -1;
 	}
 	if (pq.ntuples(r) > 0) {
-		task = read_task(r, 0);
+		task = postgres_task_read(r, 0);
 		found = true;
 	}
-	for (unsigned i = 0; i <= p->flights; i++) {
-		const struct store_task *own =
-		    batch_task_find(batch_at(p, i), id);
-
-		if (own && (found || own->record.len)) {
-			task = newer(&task, own);
-			found = true;
-		}
-	}
-	if (!found) {
+	if (!batch_task_apply(p, id, &task, found)) {
 		return err_set(
 		    e, ERR_MISSING, "there is no task %s", err_quote(id));
 	}
 	return each(context, &task, e);
 }
-
-#define TASKS_PAGE 200
 
 /* One page, and the number of its last task. */
 static int
@@ -83,7 +88,7 @@ give_page(const PGresult *r, int64_t *last, store_task_fn *each, void *context,
     struct err *e)
 {
 	for (int i = 0; i < pq.ntuples(r); i++) {
-		struct store_task task = read_task(r, i);
+		struct store_task task = postgres_task_read(r, i);
 
 		*last = (int64_t)task.number;
 		if (each(context, &task, e)) {
@@ -91,36 +96,6 @@ give_page(const PGresult *r, int64_t *last, store_task_fn *each, void *context,
 		}
 	}
 	return 0;
-}
-
-int
-postgres_tasks_walk(struct store *s, const struct store_task *like,
-    uint64_t limit, store_task_fn *each, void *context, struct err *e)
-{
-	struct params params = { 0 };
-	int64_t before = INT64_MAX;
-	uint64_t given = 0;
-	int found = 1;
-	int rc = 0;
-
-	while (rc == 0 && found > 0 && (!limit || given < limit)) {
-		auto_result r = NULL;
-
-		params_clear(&params);
-		param_text(&params, like->queue);
-		param_text(&params, like->state);
-		param_i64(&params, before);
-		param_i64(&params, limit && limit - given < TASKS_PAGE
-		                       ? (int64_t)(limit - given)
-		                       : TASKS_PAGE);
-		rc = postgres_ask(
-		    (struct postgres *)s, READ_TASKS, &params, &r, e);
-		found = rc ? 0 : pq.ntuples(r);
-		given += (uint64_t)found;
-		rc = rc ? rc : give_page(r, &before, each, context, e);
-	}
-	buf_fini(&params.bytes);
-	return rc;
 }
 
 int
