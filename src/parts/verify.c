@@ -179,6 +179,12 @@ verify_body(struct verify *v, const struct book_head *head, struct buf *body,
 	           : 0;
 }
 
+static const char *
+kept(const struct verify *v)
+{
+	return v->kept ? v->kept : "that you gave";
+}
+
 static int
 verify_against(struct verify *v, struct err *e)
 {
@@ -188,9 +194,9 @@ verify_against(struct verify *v, struct err *e)
 	if (!digest_eq(book_tree_root(&v->tree), v->against.root)) {
 		return err_set(e, ERR_DENIED,
 		    "the first %llu events are not those of the checkpoint "
-		    "that you gave: one of %llu to %llu was changed, or the "
+		    "%s: one of %llu to %llu was changed, or the "
 		    "whole book was replaced",
-		    (unsigned long long)v->against.size,
+		    (unsigned long long)v->against.size, kept(v),
 		    (unsigned long long)v->good + 1,
 		    (unsigned long long)v->against.size);
 	}
@@ -231,8 +237,8 @@ verify_length(const struct verify *v, struct err *e)
 	           ? 0
 	           : err_set(e, ERR_DENIED,
 	                 "the book was cut off: it ends with event %llu, and "
-	                 "the checkpoint that you gave has %llu",
-	                 (unsigned long long)v->last,
+	                 "the checkpoint %s has %llu",
+	                 (unsigned long long)v->last, kept(v),
 	                 (unsigned long long)v->against.size);
 }
 

@@ -32,6 +32,7 @@ struct verify {
 	uint64_t checkpoints;     /* of the book that fitted */
 	uint64_t unchecked;       /* those that were too far behind */
 	struct book_root against; /* kept elsewhere; size 0: none */
+	const char *kept;         /* where; NULL: whoever asks gave it */
 	uint64_t good;            /* size of the newest tree that fitted */
 	/* NULL: what a checkpoint says is compared, its signature is not */
 	const struct book_signer *signer;
