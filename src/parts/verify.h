@@ -14,6 +14,7 @@
  */
 
 #include "book/book.h"
+#include "parts/key_change.h"
 #include "parts/verify_decisions.h"
 #include "store/store.h"
 
@@ -37,6 +38,9 @@ struct verify {
 	/* NULL: what a checkpoint says is compared, its signature is not */
 	const struct book_signer *signer;
 	book_verify_fn *verify;
+	/* the key in force there, as the book says; empty: it does not yet */
+	char in_force[KEY_LINE_MAX];
+	bool known; /* the signer's key was in force */
 	struct verify_marks *marks;
 	struct decisions *decisions; /* NULL: nothing is decided again */
 };
