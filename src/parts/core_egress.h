@@ -27,7 +27,7 @@ struct core_intent {
 	uint64_t body_size;
 	struct digest body_digest;
 	enum wire_git git;
-	struct policy_commands commands;
+	struct policy_commands *commands; /* NULL: not of git */
 	bool tls;             /* it was asked over TLS */
 	bool own_credentials; /* it brought some */
 	struct str from_tool;
@@ -72,7 +72,7 @@ struct core_intent {
 	bool parked;     /* it waits for new tokens of its credential */
 	bool gone;       /* go was sent */
 	bool taken_back; /* its grant, should nobody have redeemed it */
-	struct wire_refuse refusal;
+	struct wire_refuse *refusal; /* NULL: it was not refused */
 	/* core's own */
 	struct str target;
 	struct str headers;

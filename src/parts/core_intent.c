@@ -80,14 +80,14 @@ write_git(const struct core_intent *i, struct json_out *o)
 {
 	json_out_z(o, "git", i->git == WIRE_GIT_PUSH ? "push" : "fetch");
 	json_out_array(o, "refs");
-	for (uint32_t n = 0; n < i->commands.count; n++) {
-		json_out_str(o, NULL, i->commands.at[n].ref);
+	for (uint32_t n = 0; n < i->commands->count; n++) {
+		json_out_str(o, NULL, i->commands->at[n].ref);
 	}
 	json_out_end(o, ']');
 	json_out_array(o, "deletes");
-	for (uint32_t n = 0; n < i->commands.count; n++) {
-		if (i->commands.at[n].deletes) {
-			json_out_str(o, NULL, i->commands.at[n].ref);
+	for (uint32_t n = 0; n < i->commands->count; n++) {
+		if (i->commands->at[n].deletes) {
+			json_out_str(o, NULL, i->commands->at[n].ref);
 		}
 	}
 	json_out_end(o, ']');
@@ -191,14 +191,30 @@ send_refusal(struct core *c, uint64_t number)
 	}
 	if (i->done) {
 		core_intent_answer(c, i,
-		    i->refusal.status == 503 ? ERR_UNAVAILABLE : ERR_DENIED,
-		    i->refusal.reason);
+		    i->refusal->status == 503 ? ERR_UNAVAILABLE : ERR_DENIED,
+		    i->refusal->reason);
 		return;
 	}
 	if (egress) {
-		wire_send(egress, WIRE_REFUSE, &i->refusal, NULL, 0);
+		wire_send(egress, WIRE_REFUSE, i->refusal, NULL, 0);
 	}
 	core_intent_free(c, i);
+}
+
+static struct wire_refuse *
+refusal_of(struct core_intent *i, const struct core_refusal *why)
+{
+	struct wire_refuse *r = arena_alloc(&i->arena, sizeof(*r));
+
+	r->id = i->id;
+	core_text(r->wait, sizeof(r->wait), arena_z(&i->arena, why->wait));
+	r->status = why->status;
+	core_text(r->error, sizeof(r->error), why->error);
+	core_text(r->rule, sizeof(r->rule), arena_z(&i->arena, why->rule));
+	core_text(
+	    r->reason, sizeof(r->reason), arena_z(&i->arena, why->reason));
+	core_text(r->next, sizeof(r->next), arena_z(&i->arena, why->next));
+	return r;
 }
 
 void
@@ -227,17 +243,7 @@ core_intent_refuse(
 		    why->wait.len ? BOOK_REQUEST_ASKED : BOOK_REQUEST_DENIED,
 		    why->rule, buf_str(&body));
 	}
-	i->refusal.id = i->id;
-	core_text(i->refusal.wait, sizeof(i->refusal.wait),
-	    arena_z(&i->arena, why->wait));
-	i->refusal.status = why->status;
-	core_text(i->refusal.error, sizeof(i->refusal.error), why->error);
-	core_text(i->refusal.rule, sizeof(i->refusal.rule),
-	    arena_z(&i->arena, why->rule));
-	core_text(i->refusal.reason, sizeof(i->refusal.reason),
-	    arena_z(&i->arena, why->reason));
-	core_text(i->refusal.next, sizeof(i->refusal.next),
-	    arena_z(&i->arena, why->next));
+	i->refusal = refusal_of(i, why);
 	if (said) {
 		core_after(c, send_refusal, i->number);
 	} else {
