@@ -79,12 +79,12 @@ parse_host(const struct wire_intent *in, struct names_host *host, struct err *e)
 	return 0;
 }
 
+/* host: NULL, and why, where it is none. */
 static void
-asked(struct core_cell *cell, const struct wire_intent *in)
+asked(struct core_cell *cell, const struct wire_intent *in,
+    const struct names_host *host, const struct err *why)
 {
 	struct core *c = cell->core;
-	struct names_host host;
-	struct err e = { 0 };
 	struct core_intent *i = core_intent_new(c, cell->number);
 	struct core_run *r = core_run_find(c, cell->run);
 
@@ -100,15 +100,15 @@ asked(struct core_cell *cell, const struct wire_intent *in)
 		core_intent_unavailable(c, i, "this sandbox's claim is over");
 		return;
 	}
-	if (parse_host(in, &host, &e)) {
-		core_intent_unavailable(c, i, e.text);
+	if (!host) {
+		core_intent_unavailable(c, i, why->text);
 		return;
 	}
 	bool known =
 	    in->git == WIRE_GIT_PUSH && strcmp(in->method, "POST") == 0;
 	struct policy_request request = {
 		.identity = str_of(cell->role->identity),
-		.host = &host,
+		.host = host,
 		.port = in->port,
 		.tls = in->tls,
 		.method = i->method,
@@ -140,6 +140,8 @@ take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
 {
 	const struct wire_intent *in = record;
+	struct names_host host;
+	struct err e = { 0 };
 
 	(void)fds;
 	(void)nfds;
@@ -147,7 +149,9 @@ take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		bad_intent(peer);
 		return;
 	}
-	asked(owner, in);
+	int none = parse_host(in, &host, &e);
+
+	asked(owner, in, none ? NULL : &host, &e);
 }
 
 /* The next text of a record of many, which has a NUL behind it. */
@@ -167,6 +171,8 @@ take_intents(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	const struct wire_intents *all = record;
 	struct str rest = { all->text, sizeof(all->text) };
 	static struct wire_intent in;
+	struct names_host host;
+	struct err e = { 0 };
 
 	(void)fds;
 	(void)nfds;
@@ -179,6 +185,8 @@ take_intents(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	in.tls = all->tls != 0;
 	in.named = all->named != 0;
 	memcpy(in.host, all->host, sizeof(in.host));
+	int none = parse_host(&in, &host, &e);
+
 	for (size_t n = 0; n < all->count; n++) {
 		const struct wire_intents_one *one = &all->one[n];
 
@@ -192,7 +200,7 @@ take_intents(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		in.id = one->id;
 		in.body = (uint8_t)one->body;
 		in.body_size = one->body_size;
-		asked(owner, &in);
+		asked(owner, &in, none ? NULL : &host, &e);
 	}
 }
 

@@ -7,7 +7,8 @@
 #include "parts/core.h"
 
 struct core_intent {
-	struct core_intent *next;
+	struct core_intent *next, *next_alike;
+	struct core_intent **at; /* what points to it */
 	uint64_t number; /* also of its grant */
 	uint64_t id;     /* the egress's own name for it */
 	uint64_t cell;   /* 0: core's own request */
