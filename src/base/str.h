@@ -68,7 +68,7 @@ str_sub(struct str s, size_t from, size_t len) /* clamped */
 	return (struct str){ from > 0 ? s.at + from : s.at, len };
 }
 
-int str_cmp(struct str a, struct str b);        /* bytewise, like memcmp */
+int str_cmp(struct str a, struct str b); /* bytewise, like memcmp */
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 bool str_has(struct str s, char c);

@@ -9,9 +9,9 @@
 struct core_intent {
 	struct core_intent *next, *next_alike;
 	struct core_intent **at; /* what points to it */
-	uint64_t number; /* also of its grant */
-	uint64_t id;     /* the egress's own name for it */
-	uint64_t cell;   /* 0: core's own request */
+	uint64_t number;         /* also of its grant */
+	uint64_t id;             /* the egress's own name for it */
+	uint64_t cell;           /* 0: core's own request */
 	uint64_t run;
 	uint32_t epoch;
 	uint32_t call;
@@ -29,8 +29,8 @@ struct core_intent {
 	struct digest body_digest;
 	enum wire_git git;
 	struct policy_commands *commands; /* NULL: not of git */
-	bool tls;             /* it was asked over TLS */
-	bool own_credentials; /* it brought some */
+	bool tls;                         /* it was asked over TLS */
+	bool own_credentials;             /* it brought some */
 	struct str from_tool;
 	bool call_approved; /* a person allowed the call of from_tool */
 	const char *said;   /* by the policy alone: allow, ask, deny; NULL:

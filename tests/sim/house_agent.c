@@ -270,10 +270,9 @@ static void
 intent(uint64_t cell, uint64_t id)
 {
 	struct sim_cell *c = sim_cell_of(cell);
-	struct wire_intents w = { .count = 1 + (id % 3 == 0),
-		.port = 443,
-		.tls = 1,
-		.named = 1 };
+	struct wire_intents w = {
+		.count = 1 + (id % 3 == 0), .port = 443, .tls = 1, .named = 1
+	};
 	size_t used = 0;
 
 	if (!c || !c->egress) {
@@ -288,8 +287,8 @@ intent(uint64_t cell, uint64_t id)
 		            (unsigned long long)w.one[n].id, 0) +
 		        1;
 		if (sim_one_in(20)) { /* who asked has left */
-			sim_later(sim_delay(100000), outcome, cell,
-			    w.one[n].id);
+			sim_later(
+			    sim_delay(100000), outcome, cell, w.one[n].id);
 		}
 	}
 	wire_send(c->egress, WIRE_INTENTS, &w, NULL, 0);

@@ -67,8 +67,7 @@ meet(enum part self, enum part other, int fd,
 		.handlers = handlers,
 		.count = count,
 		.closed = closed };
-	struct wire_peer *peer =
-	    wire_peer_new(house.egress.loop, fd, &end, &e);
+	struct wire_peer *peer = wire_peer_new(house.egress.loop, fd, &end, &e);
 
 	assert_non_null(peer);
 	return peer;
@@ -88,10 +87,9 @@ set_up(void **state)
 	memset(&house, 0, sizeof(house));
 	house.egress.loop = loop_new_virtual();
 	assert_int_equal(wire_pair(fds, &e), 0);
-	house.egress.core =
-	    meet(PART_EGRESS, PART_CORE, fds[0], NULL, 0);
-	house.core = meet(
-	    PART_CORE, PART_EGRESS, fds[1], handlers, COUNT(handlers));
+	house.egress.core = meet(PART_EGRESS, PART_CORE, fds[0], NULL, 0);
+	house.core =
+	    meet(PART_CORE, PART_EGRESS, fds[1], handlers, COUNT(handlers));
 	return 0;
 }
 
@@ -251,10 +249,10 @@ what_is_not_plain_goes_alone(void **state)
 		ask(&i);
 		loop_advance(house.egress.loop, 0);
 		assert_int_equal(house.alone, what + 1);
-		assert_int_equal(house.one.kind,
-		    what == TUNNEL   ? WIRE_ASKED_TUNNEL
-		    : what == SOCKET ? WIRE_ASKED_WEBSOCKET
-		                     : WIRE_ASKED_HTTP);
+		assert_int_equal(
+		    house.one.kind, what == TUNNEL   ? WIRE_ASKED_TUNNEL
+		                    : what == SOCKET ? WIRE_ASKED_WEBSOCKET
+		                                     : WIRE_ASKED_HTTP);
 	}
 	assert_int_equal(house.together, 0);
 }
