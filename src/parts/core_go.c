@@ -288,7 +288,7 @@ core_grants_over(struct core *c)
 bool
 core_go_may(struct core *c, struct core_intent *i)
 {
-	if (!i || i->gone || i->refusal.status) {
+	if (!i || i->gone || i->refusal) {
 		return false;
 	}
 	if (!core_intent_in_force(c, i)) {
