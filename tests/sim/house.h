@@ -226,6 +226,7 @@ struct sim {
 	jmp_buf down;
 	jmp_buf lost; /* a fault: the game is over */
 	int supervisor_fd;
+	int back; /* the vault's second channel; 0: there is none */
 	struct wire_peer *supervisor, *sandbox, *vault, *resolver, *egress,
 	    *api;
 	struct sim_cell cells[SIM_CELLS];
