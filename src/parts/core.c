@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "jail/jail.h"
+#include "parts/core_back.h"
 #include "parts/core_api.h"
 #include "parts/core_call.h"
 #include "parts/core_cell.h"
