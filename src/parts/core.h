@@ -111,7 +111,8 @@ struct core {
 	struct wait_grants *grants;
 	struct core_token *tokens; /* of workers */
 	struct wire_peer *api, *vault, *resolver, *sandbox, *egress, *buddy;
-	struct core_buddy desk; /* core_buddy.c */
+	struct wire_peer *vault_back; /* core_back.c */
+	struct core_buddy desk;       /* core_buddy.c */
 	bool vault_ready;
 	struct wire_vault_hello vault_keys;
 	struct core_credential *credentials;

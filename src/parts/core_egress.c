@@ -447,6 +447,7 @@ core_vault_gone(struct core *c)
 	struct core_intent *next;
 
 	c->vault_ready = false;
+	core_back_gone(c);
 	core_going_vault_gone(c);
 	for (struct core_intent *i = c->intents; i; i = next) {
 		next = i->next;

@@ -132,6 +132,10 @@ int core_go_fill(struct core *c, struct core_intent *i, struct wire_go *go,
 void core_grant_send(struct core *c, struct core_intent *i);
 /* Its grant is lent no more, if it was not yet. */
 void core_grant_back(struct core *c, struct core_intent *i);
+/* core_back.c: what is said by this the vault knows before it lends. */
+void core_back(struct core *c, enum wire_type type, const void *record);
+void core_back_join(struct core *c); /* a vault is there */
+void core_back_gone(struct core *c);
 /* A run or a cell ended, or a policy was changed: the same of whatever left
  * under it.  The vault hears it before it is asked to lend. */
 void core_grants_over(struct core *c);
