@@ -50,8 +50,7 @@ struct core_intent {
 	struct str place_name;
 	struct str format;
 	struct str placeholder; /* what the cell holds in its stead */
-	const struct policy_egress
-	    *bounds; /* NULL: none; in the house's arena */
+	const struct policy_egress *bounds; /* the house's; NULL: none */
 	bool websocket;
 	bool tunnel;
 	bool pinned;
