@@ -2,18 +2,12 @@
 /* What waits for a person, and what the person says. */
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/inbox.h"
 
-/* Of a sandbox; no tool has a colon in its name. */
-static bool
-is_request(const char *tool)
-{
-	return str_starts(str_of(tool), STR("http:")) ||
-	       str_starts(str_of(tool), STR("git:"));
-}
-
-static void
-print_wait(struct cli *c, const struct json *w)
+/* Of a request there is no telling from its hint what it does, so all that is
+ * known of it is shown; of a call, where one is looked at. */
+static int
+print_wait(struct cli *c, const struct json *w, bool whole, struct err *e)
 {
 	bool escalated = false;
 
@@ -23,11 +17,9 @@ print_wait(struct cli *c, const struct json *w)
 	printf("    %s by %s, asked by %s\n", cli_text(c, w, "tool"),
 	    cli_text(c, w, "identity"), cli_text(c, w, "gate"));
 	printf("    %s\n", cli_text(c, w, "hint"));
-	if (is_request(cli_text(c, w, "tool"))) {
-		printf(
-		    "    its query, headers and body are not shown: of query "
-		    "and body\n    exactly these are allowed, of headers "
-		    "any\n");
+	if ((whole || cli_is_request(cli_text(c, w, "tool"))) &&
+	    cli_print_asked(c, w, e)) {
+		return -1;
 	}
 	JSON_EACH(option, json_get(w, "options"))
 	{
@@ -40,6 +32,7 @@ print_wait(struct cli *c, const struct json *w)
 		printf("    %s may decide it, too\n",
 		    cli_text(c, w, "escalate_to"));
 	}
+	return 0;
 }
 
 /* A page; the seq to go on after, 0: that was all. */
@@ -56,11 +49,26 @@ print_page(
 	*after = 0;
 	JSON_EACH(w, json_get(tree, "waits"))
 	{
-		print_wait(c, w);
+		if (print_wait(c, w, false, e)) {
+			return -1;
+		}
 		(*count)++;
 	}
 	if (tree) {
 		*after = cli_number(tree, "next");
+	}
+	return 0;
+}
+
+static int
+print_one(struct cli *c, const char *id)
+{
+	const struct json *w;
+	struct err e = { 0 };
+
+	if (cli_get(c, &w, &e, "/api/waits/%s", cli_encode(c, str_of(id))) ||
+	    (w && print_wait(c, w, true, &e))) {
+		return cli_fail(&e);
 	}
 	return 0;
 }
@@ -73,8 +81,11 @@ command_inbox(struct cli *c, int argc, char **argv)
 	size_t count = 0;
 	int64_t after = 0;
 
+	if (argc > 1 || (argc && all)) {
+		return cli_usage(c, "inbox", "wants one id, or --all, or none");
+	}
 	if (argc) {
-		return cli_usage(c, "inbox", "takes no other arguments");
+		return print_one(c, argv[0]);
 	}
 	do {
 		if (print_page(c, all, &after, &count, &e)) {

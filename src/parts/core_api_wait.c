@@ -61,14 +61,23 @@ int
 route_wait(struct core *c, struct core_ask *ask, struct err *e)
 {
 	const struct wait_item *w = need_wait(c, ask, e);
+	const struct json *args;
 	auto_buf body = { 0 };
 	struct json_out o;
 
 	if (!w) {
 		return -1;
 	}
+	args = core_wait_args(c, &ask->arena, w);
 	json_out_init(&o, &body);
 	wait_write_item(&o, w);
+	if (args) {
+		must(body.len && body.at[body.len - 1] == '}');
+		body.len--;
+		buf_add_z(&body, ",\"arguments\":");
+		json_write(&body, args);
+		buf_add_byte(&body, '}');
+	}
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;
 }

@@ -109,6 +109,11 @@ void core_wait_files_begin(struct core *c);
 void core_wait_letter(
     struct core *c, const struct wait_item *w, bool escalated);
 
+/* core_shown.c: what is asked about, as the book has it and the approval binds
+ * it: a call's arguments, what a request is.  NULL: the book has it no more. */
+const struct json *core_wait_args(
+    struct core *c, struct arena *a, const struct wait_item *w);
+
 /* core_exec.c: the command that a call's plan says; done has its number. */
 void core_call_exec(struct core *c, struct core_cell *cell,
     const struct core_call *k, core_exec_done_fn *done);

@@ -5,6 +5,7 @@
 /* A request between its intent and its outcome. */
 
 #include "parts/core.h"
+#include "parts/core_shown.h"
 
 struct core_intent {
 	struct core_intent *next;
@@ -22,10 +23,12 @@ struct core_intent {
 	uint16_t port;
 	struct str method;
 	struct str path;
-	struct str query; /* written nowhere; its digest is */
+	struct str query; /* written where a gate holds it, and nowhere else */
 	enum wire_body known;
 	uint64_t body_size;
 	struct digest body_digest;
+	struct digest marks; /* of the credentials it brought; zero: none */
+	const struct core_shown *shown; /* NULL: not known yet */
 	enum wire_git git;
 	struct policy_commands commands;
 	bool tls;             /* it was asked over TLS */

@@ -94,7 +94,7 @@ const ABOUT = {
 };
 
 /* Of what a sandbox sends; no tool has a colon in its name. */
-const REQUEST = 'A request of a sandbox. Its query, headers and body are not shown: of query and body exactly these are allowed, of headers any.';
+const REQUEST = 'A request of a sandbox. Exactly this is allowed, once: query, headers and body as they are below, and what is cut by its digest. Credentials of its own are not shown.';
 
 function about_of(w) {
 	return ABOUT[w.kind] || (/^(http|git):/.test(w.tool) ? REQUEST : '');
