@@ -14,9 +14,20 @@ print_wait(struct cli *c, const struct json *w, bool whole, struct err *e)
 	printf("%s  %s  %s  %s\n", cli_paint(c, CLI_BOLD, cli_text(c, w, "id")),
 	    cli_text(c, w, "code"), cli_text(c, w, "state"),
 	    cli_text(c, w, "kind"));
-	printf("    %s by %s, asked by %s\n", cli_text(c, w, "tool"),
-	    cli_text(c, w, "identity"), cli_text(c, w, "gate"));
+	if (strcmp(cli_text(c, w, "kind"), "decision") == 0) {
+		printf("    a letter that wants a decision: handrail answer "
+		       "%s \"…\"\n",
+		    cli_text(c, w, "id"));
+	} else {
+		printf("    %s by %s, asked by %s\n", cli_text(c, w, "tool"),
+		    cli_text(c, w, "identity"), cli_text(c, w, "gate"));
+	}
 	printf("    %s\n", cli_text(c, w, "hint"));
+	if (strcmp(cli_text(c, w, "kind"), "unknown_outcome") == 0) {
+		printf("    handrail task resolve %s.%lld --happened | "
+		       "--did-not\n",
+		    cli_text(c, w, "run"), (long long)cli_number(w, "call"));
+	}
 	if ((whole || cli_is_request(cli_text(c, w, "tool"))) &&
 	    cli_print_asked(c, w, e)) {
 		return -1;
@@ -175,16 +186,29 @@ command_resolve(struct cli *c, int argc, char **argv)
 
 	if (argc != 1 || happened == did_not) {
 		return cli_usage(c, "task",
-		    "resolve wants a wait's id and --happened or --did-not");
+		    "resolve wants a call or its wait and --happened or "
+		    "--did-not");
 	}
 	return say(c, argv[0], happened ? "happened" : "did_not", "", NULL);
 }
 
 /* --- answers --- */
 
-/* What waits as this: the value is a text for people, JSON for a tool. */
+/* Each kind has its own words; the value is a text for people, JSON for a tool.
+ */
+static const struct words {
+	const char *kind;
+	const char *yes;
+	const char *no;
+	bool json;
+} words[] = {
+	{ "question", "answer", "decline", false },
+	{ "client_result", "result", "failed", true },
+	{ "decision", "decide", "decline", false },
+};
+
 static int
-is_question(struct cli *c, const char *id, bool *question, struct err *e)
+words_of(struct cli *c, const char *id, const struct words **out, struct err *e)
 {
 	struct cli_answer answer = { 0 };
 	struct cli_ask ask = { .method = "GET" };
@@ -194,25 +218,31 @@ is_question(struct cli *c, const char *id, bool *question, struct err *e)
 	if (cli_send(c, &ask, &answer, e)) {
 		return -1;
 	}
-	*question =
-	    strcmp(cli_text(c, answer.tree, "kind"), "client_result") != 0;
+	*out = &words[0];
+	for (size_t i = 0; i < COUNT(words); i++) {
+		if (strcmp(cli_text(c, answer.tree, "kind"), words[i].kind) ==
+		    0) {
+			*out = &words[i];
+		}
+	}
 	return 0;
 }
 
 static int
-send_value(struct cli *c, const char *id, const char *given, bool question)
+send_value(
+    struct cli *c, const char *id, const char *given, const struct words *kind)
 {
 	auto_buf body = { 0 };
 	struct json_out o;
 	struct json *value = NULL;
 	struct err e = { 0 };
 
-	if (!question && cli_payload(c, given, &value, &e)) {
+	if (kind->json && cli_payload(c, given, &value, &e)) {
 		return cli_fail(&e);
 	}
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
-	json_out_z(&o, "decision", question ? "answer" : "result");
+	json_out_z(&o, "decision", kind->yes);
 	if (value) {
 		json_out_value(&o, "value", value);
 	} else {
@@ -228,19 +258,18 @@ command_answer(struct cli *c, int argc, char **argv)
 	bool decline = cli_flag(&argc, argv, "decline");
 	const char *reason = cli_option(&argc, argv, "reason");
 	struct err e = { 0 };
-	bool question;
+	const struct words *kind;
 
 	if (argc != (decline ? 1 : 2) || (reason && !decline)) {
 		return cli_usage(c, "answer",
 		    "wants a wait's id and a value, or an id, --decline and "
 		    "perhaps a --reason");
 	}
-	if (is_question(c, argv[0], &question, &e)) {
+	if (words_of(c, argv[0], &kind, &e)) {
 		return cli_fail(&e);
 	}
 	if (decline) {
-		return say(c, argv[0], question ? "decline" : "failed",
-		    "reason", reason);
+		return say(c, argv[0], kind->no, "reason", reason);
 	}
-	return send_value(c, argv[0], argv[1], question);
+	return send_value(c, argv[0], argv[1], kind);
 }

@@ -45,13 +45,67 @@ route_waits(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
+/* The outcome of this call of this run that nobody saw. */
+static const struct wait_item *
+unknown_of(struct core *c, struct str run, uint64_t call)
+{
+	struct wait_mark m;
+	uint32_t at = 0;
+
+	while (wait_of_run(c->waits, run, &at, &m)) {
+		const struct wait_item *w =
+		    m.kind == WAIT_UNKNOWN_OUTCOME
+		        ? wait_find(c->waits, str_of(m.id))
+		        : NULL;
+
+		if (w && w->call == call && str_eq(w->run, run)) {
+			return w;
+		}
+	}
+	return NULL;
+}
+
+/* "RUN.3" or "TASK.3": a call as `task show` has it, by its number. */
+static const struct wait_item *
+find_by_call(struct core *c, struct str part)
+{
+	const struct wait_item *w = NULL;
+	const struct session_run *view;
+	struct str id;
+	struct book_id task;
+	uint64_t call;
+
+	if (!str_cut(&part, '.', &id) || !str_u64(part, &call)) {
+		return NULL;
+	}
+	w = unknown_of(c, id, call);
+	if (w || !book_id_parse(id, &task)) {
+		return w;
+	}
+	for (size_t i = 0; !w && (view = session_index_at(c->sessions, i));
+	     i++) {
+		char run[ID_TEXT];
+
+		if (book_id_eq(view->task, task)) {
+			book_id_text(view->run, run);
+			w = unknown_of(c, str_of(run), call);
+		}
+	}
+	return w;
+}
+
 static const struct wait_item *
 need_wait(struct core *c, struct core_ask *ask, struct err *e)
 {
 	const struct wait_item *w = wait_find(c->waits, ask->part);
 
 	if (!w) {
-		(void)err_set(e, ERR_MISSING, "nothing waits as %s",
+		w = find_by_call(c, ask->part);
+	}
+
+	if (!w) {
+		(void)err_set(e, ERR_MISSING,
+		    "nothing waits as %s; `handrail inbox` names what does",
 		    err_quote(ask->part));
 	}
 	return w;
@@ -126,6 +180,12 @@ read_word(const struct wait_item *w, const struct core_ask *ask, bool *yes,
 		    "%s wants an answer (decision \"%s\" with a value, or "
 		    "\"%s\"): `handrail answer %s \"…\"`, or --decline",
 		    w->id, does, does_not, w->id);
+	case WAIT_DECISION:
+		return err_set(e, ERR_INPUT,
+		    "%s is a letter that wants a decision (decision \"%s\" "
+		    "with a value): `handrail answer %s \"…\"` names one of "
+		    "its options",
+		    w->id, does, w->id);
 	case WAIT_APPROVAL:
 		break;
 	}
@@ -177,9 +237,9 @@ route_decide(struct core *c, struct core_ask *ask, struct err *e)
 	if (!w || read_word(w, ask, &say->yes, e)) {
 		return -1;
 	}
+	say->id = arena_str(&ask->arena, str_of(w->id));
 	(void)json_text(ask->body, "reason", &say->reason);
-	if (say->yes &&
-	    (w->kind == WAIT_QUESTION || w->kind == WAIT_CLIENT_RESULT) &&
+	if (say->yes && wait_kind_has_value(w->kind) &&
 	    core_answer_read(c, &ask->arena, w, json_get(ask->body, "value"),
 	        &say->value, e)) {
 		return -1;

@@ -209,6 +209,9 @@ core_wait_args(struct core *c, struct arena *a, const struct wait_item *w)
 	const struct json *args;
 	struct err e = { 0 };
 
+	if (w->kind == WAIT_DECISION) {
+		return core_letter_text(c, a, w);
+	}
 	/* What a request is stands in the head before its put. */
 	uint64_t seq = s ? s->decided_seq : w->seq - 1;
 

@@ -301,8 +301,7 @@ static int
 read_value(struct core *c, struct core_ask *ask, const struct wait_item *w,
     struct wait_decide *say, struct err *e)
 {
-	if (!say->yes ||
-	    (w->kind != WAIT_QUESTION && w->kind != WAIT_CLIENT_RESULT)) {
+	if (!say->yes || !wait_kind_has_value(w->kind)) {
 		return 0;
 	}
 	return core_answer_read(
