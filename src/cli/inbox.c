@@ -19,8 +19,11 @@ print_wait(struct cli *c, const struct json *w, bool whole, struct err *e)
 		       "%s \"…\"\n",
 		    cli_text(c, w, "id"));
 	} else {
-		printf("    %s by %s, asked by %s\n", cli_text(c, w, "tool"),
-		    cli_text(c, w, "identity"), cli_text(c, w, "gate"));
+		const char *gate = cli_text(c, w, "gate");
+
+		printf("    %s by %s%s%s\n", cli_text(c, w, "tool"),
+		    cli_text(c, w, "identity"), gate[0] ? ", asked by " : "",
+		    gate);
 	}
 	printf("    %s\n", cli_text(c, w, "hint"));
 	if (strcmp(cli_text(c, w, "kind"), "unknown_outcome") == 0) {
@@ -115,8 +118,33 @@ command_inbox(struct cli *c, int argc, char **argv)
 	return 0;
 }
 
+/* What came of it, in the words of its kind: that something did not happen is
+ * no denial. */
+static const char *
+done_word(const char *decision)
+{
+	static const char *const words[][2] = {
+		{ "approve", "approved" },
+		{ "deny", "denied" },
+		{ "happened", "happened" },
+		{ "did_not", "did not happen" },
+		{ "answer", "answered" },
+		{ "decline", "declined" },
+		{ "result", "answered" },
+		{ "failed", "said to have failed" },
+		{ "decide", "decided" },
+	};
+
+	for (size_t i = 0; i < COUNT(words); i++) {
+		if (strcmp(words[i][0], decision) == 0) {
+			return words[i][1];
+		}
+	}
+	return decision;
+}
+
 static int
-send_word(struct cli *c, const char *id, struct str body)
+send_word(struct cli *c, const char *id, struct str body, const char *decision)
 {
 	struct err e = { 0 };
 	struct cli_answer answer = { 0 };
@@ -131,7 +159,11 @@ send_word(struct cli *c, const char *id, struct str body)
 		printf(STR_FMT "\n", STR_ARG(buf_str(&answer.body)));
 		return 0;
 	}
-	printf("%s: %s", id, cli_text(c, answer.tree, "state"));
+	/* One of several may have said yes: then it is still open. */
+	printf("%s: %s", id,
+	    strcmp(cli_text(c, answer.tree, "state"), "open") == 0
+	        ? "open"
+	        : done_word(decision));
 	if (cli_number(answer.tree, "people") > 1) {
 		printf(" (%lld of %lld people)",
 		    (long long)cli_number(answer.tree, "said"),
@@ -155,7 +187,7 @@ say(struct cli *c, const char *id, const char *decision, const char *more,
 		json_out_z(&o, more, text);
 	}
 	json_out_end(&o, '}');
-	return send_word(c, id, buf_str(&body));
+	return send_word(c, id, buf_str(&body), decision);
 }
 
 int
@@ -249,7 +281,7 @@ send_value(
 		json_out_z(&o, "value", given);
 	}
 	json_out_end(&o, '}');
-	return send_word(c, id, buf_str(&body));
+	return send_word(c, id, buf_str(&body), kind->yes);
 }
 
 int

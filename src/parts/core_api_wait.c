@@ -343,9 +343,43 @@ route_can(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
+/* The same was allowed for a while. */
+static void
+explain_granted(const struct core *c, struct core_ask *ask,
+    const struct core_role *r, const struct tool *t,
+    const struct policy_call *call, struct buf *text)
+{
+	struct policy_call_decision d = { 0 };
+	const struct wait_grant *g;
+	char until[WALL_TEXT_MAX];
+
+	policy_call(&ask->arena, r->policy, call, &d);
+	if (d.verdict != POLICY_ASK) {
+		return;
+	}
+	policy_ask_bind(call, &d.ask);
+	struct wait_grant_use use = {
+		.identity = str_of(r->identity),
+		.tool = t->name,
+		.contract = t->contract,
+		.asked = d.ask.digest,
+		.named = d.ask.named_args,
+		.now = wall_now(),
+	};
+
+	g = wait_grant_find(c->grants, &use);
+	if (g) {
+		wall_text(g->expires, until);
+		buf_addf(text,
+		    "granted   by " STR_FMT " until %s: it goes without "
+		    "asking; `handrail grant revoke %s` ends that\n",
+		    STR_ARG(g->by), until, g->id);
+	}
+}
+
 static int
-explain_call(
-    struct core_ask *ask, struct core_role *r, struct buf *text, struct err *e)
+explain_call(struct core *c, struct core_ask *ask, struct core_role *r,
+    struct buf *text, struct err *e)
 {
 	struct str name = STR("");
 	const struct tool *t;
@@ -368,6 +402,7 @@ explain_call(
 		return err_wrap(e, "the arguments");
 	}
 	policy_explain_call(text, r->policy, &call);
+	explain_granted(c, ask, r, t, &call, text);
 	return 0;
 }
 
@@ -413,7 +448,7 @@ route_explain(struct core *c, struct core_ask *ask, struct err *e)
 	}
 	if (core_ask_query(ask, "url", &url)
 	        ? explain_url(ask, r, url, &text, e)
-	        : explain_call(ask, r, &text, e)) {
+	        : explain_call(c, ask, r, &text, e)) {
 		return -1;
 	}
 	json_out_init(&o, &body);

@@ -234,7 +234,9 @@ def the_command_line_resolves_it_by_the_same_two_words():
         need(h.cli('task', 'resolve', w['id']).code == 2)
         need(h.cli('task', 'resolve', w['id'], '--happened',
                    '--did-not').code == 2)
-        h.ok('task', 'resolve', w['id'], word)
+        a = h.ok('task', 'resolve', w['id'], word)
+        need(a.out == '%s: %s\n' % (w['id'], 'happened' if word == '--happened' else
+                                    'did not happen'), a)
         need(said in json.dumps(result_of(h, task)), result_of(h, task))
         need(h.cli('task', 'resolve', w['id'], word).code == 5)
 
