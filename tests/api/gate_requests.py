@@ -240,9 +240,9 @@ def another_header_or_credential_is_another_question():
             h.ok('approve', seen[-1])
     out = said(task)
     need(out.count('approval_required') == 2 and out.startswith('200\n'), out)
-    need(arrived(b'x-approve: one') == 1 and not arrived(b'x-approve: all') and
-         arrived(b'Bearer first') == 1 and not arrived(b'Bearer other'),
-         w.origin.got[-900:])
+    got = w.origin.got[w.origin.got.index(b'/echo/head'):].lower()
+    need(got.count(b'x-approve: one') == 1 and b'x-approve: all' not in got and
+         got.count(b'bearer first') == 1 and b'bearer other' not in got, got)
 
 
 @test
@@ -255,8 +255,9 @@ def what_has_no_body_is_bound_by_its_headers_too():
                      'cat /work/said')
         h.ok('approve', asked(task)['id'])
         out = said(task)
-        need('approval_required' in out and arrived(b'if-match: v1') == 1 and
-             not arrived(b'if-match: v2'), out)
+        got = w.origin.got.lower()
+        need('approval_required' in out and got.count(b'if-match: v1') == 1 and
+             b'if-match: v2' not in got, out)
     finally:
         w.reload(w.gates())
 
