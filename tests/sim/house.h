@@ -226,6 +226,7 @@ struct sim {
 	jmp_buf down;
 	jmp_buf lost; /* a fault: the game is over */
 	int supervisor_fd;
+	int vault_back; /* which nobody reads; -1: none */
 	struct wire_peer *supervisor, *sandbox, *vault, *resolver, *egress,
 	    *api;
 	struct sim_cell cells[SIM_CELLS];

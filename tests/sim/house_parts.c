@@ -425,14 +425,12 @@ static void
 take_back(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
 {
-	static int back = -1;
-
 	(void)owner;
 	(void)peer;
 	(void)record;
 	must(nfds == 1);
-	auto_close_fd(&back);
-	back = take_fd(&fds[0]);
+	auto_close_fd(&sim.vault_back);
+	sim.vault_back = take_fd(&fds[0]);
 }
 
 static const struct wire_handler vault_handlers[] = {
