@@ -265,6 +265,9 @@ def a_remembered_yes_stands_for_the_same_and_for_nothing_else():
     who = grants[0]['identity']
     need(h.read('can', who)['grants'] == grants, h.read('can', who))
     need(grant in h.ok('can', who).out)
+    args = {'whom': 'anna', 'amount': 3}
+    need('grant revoke ' + grant in h.ok('explain', who, 'pay', json.dumps(args)).out)
+    need('grant' not in h.ok('explain', who, 'pay', json.dumps({**args, 'amount': 4})).out)
     again = run(h, [pay('anna', 3, note='another')], queue='payer')
     need(again['state'] == 'completed', again)
     need(grant in rules(h, again['id']), rules(h, again['id']))
@@ -276,6 +279,7 @@ def a_remembered_yes_stands_for_the_same_and_for_nothing_else():
     need(again['state'] == 'completed', again)
     need(grant in h.ok('grant', 'list').out)
     h.ok('grant', 'revoke', grant)
+    need(grant not in h.ok('explain', who, 'pay', json.dumps(args)).out)
     need(h.cli('grant', 'revoke', grant).code == 4)
     need(h.read('can', who)['grants'] == [])
     denied(h, [pay('anna', 3)])
