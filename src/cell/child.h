@@ -77,6 +77,7 @@ struct tree_walk {
 	bool lenient;  /* passes by what cannot be read, over file systems */
 	bool live;     /* and what is put in another's place meanwhile */
 	bool sorted;   /* by name, bytewise, in every folder */
+	bool doors;    /* no file or symlink that its folder calls one */
 };
 
 int tree_walk(

@@ -22,7 +22,7 @@
 
 struct level {
 	int fd;
-	struct buf names; /* each with its NUL */
+	struct buf names; /* each behind its d_type, with its NUL */
 	const char **sorted;
 	size_t count;
 	size_t next;
@@ -91,6 +91,7 @@ read_names(struct trip *trip, struct level *level, struct err *e)
 			    "MiB of names",
 			    ENTRIES_MAX, NAMES_MAX >> 20);
 		}
+		buf_add_byte(&level->names, entry->d_type);
 		buf_add(&level->names, str_span(name, strlen(name) + 1));
 		level->count++;
 	}
@@ -107,7 +108,7 @@ sort_names(const struct trip *trip, struct level *level)
 	    (const char **)calloc(level->count + 1, sizeof(*level->sorted));
 	must(level->sorted);
 	for (size_t i = 0; i < level->count; i++) {
-		level->sorted[i] = at;
+		level->sorted[i] = ++at;
 		at += strlen(at) + 1;
 	}
 	if (trip->walk->sorted && level->count > 1) {
@@ -164,12 +165,26 @@ enter_folder(struct trip *trip, const struct tree_entry *entry, struct err *e)
 	return enter_level(trip, take_fd(&fd), entry->path.len, e);
 }
 
+/* What its folder says of it is enough, as long as nothing is mounted over it;
+ * some file systems say nothing (DT_UNKNOWN). */
+static bool
+passed_by(const struct trip *trip, const char *name)
+{
+	uint8_t type = (uint8_t)name[-1];
+
+	return trip->walk->doors && (type == DT_REG || type == DT_LNK);
+}
+
 /* The next entry of the deepest folder. */
 static int
 step(struct trip *trip, struct err *e)
 {
 	struct level *level = &trip->levels[trip->depth - 1];
 	const char *name = level->sorted[level->next++];
+
+	if (passed_by(trip, name)) {
+		return 0;
+	}
 	size_t len = strlen(name);
 	size_t at = level->path;
 	struct tree_entry entry = { .parent = level->fd, .name = name };

@@ -37,7 +37,11 @@ int
 work_check(int folder, struct err *e)
 {
 	static char where[] = "/work";
-	struct tree_walk walk = { .visit = check_entry, .owner = where };
+	struct tree_walk walk = {
+		.visit = check_entry,
+		.owner = where,
+		.doors = true,
+	};
 
 	return tree_walk(folder, &walk, e);
 }

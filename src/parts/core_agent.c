@@ -255,17 +255,27 @@ core_agent_started(void *owner, struct wire_peer *peer, const void *record,
 
 	r->agent_peer = wire_peer_new(c->part.loop, take_fd(&fds[0]), &end, &e);
 	must(r->agent_peer);
-	r->phase = RUN_ACTING;
 	auto_buf body = { 0 };
 	struct wire_run_begin begin = { .agent = r->agent };
-	struct wire_run_go go = { .agent = r->agent };
 
 	write_begin(c, r, &body);
 	int fd = core_memfd(buf_str(&body));
 
 	wire_send(r->agent_peer, WIRE_RUN_BEGIN, &begin, &fd, 1);
 	replay(c, r);
-	wire_send(r->agent_peer, WIRE_RUN_GO, &go, NULL, 0);
+	core_agent_go(r);
+}
+
+/* Until then nothing that it asks for is heard. */
+void
+core_agent_go(struct core_run *r)
+{
+	struct wire_run_go go = { .agent = r->agent };
+
+	if (r->agent_peer && !r->working) {
+		r->phase = RUN_ACTING;
+		wire_send(r->agent_peer, WIRE_RUN_GO, &go, NULL, 0);
+	}
 }
 
 /* --- hearing it --- */

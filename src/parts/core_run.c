@@ -400,12 +400,12 @@ core_work_done(void *owner, struct wire_peer *peer, const void *record,
 		r->owned = true;
 		if (core_run_decided(c, r)) {
 			ask_work(c, r, WIRE_WORK_DIGEST);
-		} else {
-			start_agent(c, r);
 		}
+		/* Meanwhile: they write nothing before the agent has its go. */
+		start_agent(c, r);
 	} else if (r->phase == RUN_OPENING) {
 		memcpy(r->workspace.bytes, done->digest, DIGEST_SIZE);
-		start_agent(c, r);
+		core_agent_go(r);
 	}
 }
 

@@ -47,6 +47,8 @@ enum book_kind core_carried(
 
 /* core_agent.c */
 wire_take_fn core_agent_started;
+/* Once it has started and nobody works at its run's workspace any more. */
+void core_agent_go(struct core_run *r);
 
 /* core_call.c */
 /* A person has decided about this run's call: the workspace must be digested

@@ -329,6 +329,41 @@ def what_cannot_be_remembered_is_not_approved_either():
     h.verified()
 
 
+# --- the files that it was asked about ----------------------------------------
+
+@test
+def one_byte_under_an_old_time_and_the_yes_is_none():
+    """What a digest of the workspace need not read again it must still see."""
+    h = house()
+    write_, edit = shell('mkdir d; echo some text >d/file; sleep 0.1'), []
+    for changed in (False, True):
+        task, wait = asked(h, [write_, pay('ella', 3)])
+        run_ = h.task(task)['runs'][0]['run']
+        path = os.path.join(h.state, 'runs', run_, 'work', 'd', 'file')
+        if not os.access(path, os.W_OK):
+            raise Skipped('its files have an id that is not ours to write as')
+        was = os.stat(path)
+        time.sleep(0.1)
+        with open(path, 'r+b') as f:
+            f.read()
+            if changed:
+                f.seek(5)
+                f.write(b'T')
+        os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+        now = os.stat(path)
+        need((now.st_ino, now.st_size, now.st_mode, now.st_mtime_ns) ==
+             (was.st_ino, was.st_size, was.st_mode, was.st_mtime_ns), now)
+        need(h.say(wait, 'approve').code == 200)
+        ended = h.outcome(task)
+        if not changed:
+            need(ended['state'] == 'completed', ended)
+            continue
+        need(ended['state'] == 'failed' and
+             ended['error']['error_type'] == 'approval_refused', ended)
+        kinds = h.kinds(task)
+        need(kinds.count('call_started') == 1, kinds)  # the shell's
+
+
 # --- another policy -----------------------------------------------------------
 
 @test

@@ -100,6 +100,8 @@ struct sim_task {
 	uint32_t lost;   /* leases */
 	uint32_t writes; /* to its workspace: what a digest sees */
 	struct sim_call calls[SIM_CALLS + 1];
+	/* in this house: the number of who reads its workspace, 0: nobody */
+	uint64_t digesting;
 	/* what its client knows */
 	bool put_told;
 	bool cancel_asked;

@@ -65,6 +65,11 @@ exec_sent(const struct wire_cell_exec *x, int plan)
 	struct sim_task *t = &sim.tasks[i];
 	struct sim_call *k = &t->calls[n];
 
+	if (t->digesting) {
+		sim_fault("a command of task %s is sent while its workspace "
+		          "is digested",
+		    t->id);
+	}
 	if (str_eq_z(word[0], "/bin/check")) {
 		check_sent(t, k);
 		return;

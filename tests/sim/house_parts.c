@@ -229,6 +229,11 @@ work_done(uint64_t id, uint64_t digest)
 	struct wire_work_done done = { .id = id, .ok = digest != 0 };
 
 	memcpy(done.digest, &digest, sizeof(digest));
+	for (int i = 0; i < sim.task_count; i++) {
+		if (sim.tasks[i].digesting == id) {
+			sim.tasks[i].digesting = 0;
+		}
+	}
 	wire_send(sim.sandbox, WIRE_WORK_DONE, &done, NULL, 0);
 }
 
@@ -242,10 +247,14 @@ take_work(void *owner, struct wire_peer *peer, const void *record, int *fds,
 
 	(void)owner;
 	(void)peer;
+	if (ask->work == WIRE_WORK_DIGEST && i >= 0) {
+		sim.tasks[i].digesting = ask->id;
+	}
 	if (ask->work != WIRE_WORK_DROP && sim_one_in(200)) {
 		digest = 0;
 	}
-	sim_later(sim_delay(200000), work_done, ask->id, digest);
+	sim_later(sim_delay(ask->work == WIRE_WORK_DIGEST ? 3000000 : 200000),
+	    work_done, ask->id, digest);
 }
 
 /* --- agents, as the sandbox has them --- */

@@ -386,6 +386,9 @@ void
 sim_witness_house(void)
 {
 	sim.cells_started_count = 0;
+	for (int i = 0; i < sim.task_count; i++) {
+		sim.tasks[i].digesting = 0;
+	}
 }
 
 void

@@ -115,11 +115,22 @@ is_on(const char *folder, uint32_t type)
 static void
 need_stamps(const struct bed *bed)
 {
+	char path[96];
+	struct stat st;
+
 	if (!is_on(bed->work, EXT4_SUPER_MAGIC) &&
 	    !is_on(bed->work, XFS_SUPER_MAGIC) &&
 	    !is_on(bed->work, BTRFS_SUPER_MAGIC)) {
 		print_message("# skipped: /tmp is on a file system of which "
 		              "nothing is remembered\n");
+		skip();
+	}
+	(void)snprintf(path, sizeof(path), "%s/stamped", bed->work);
+	put_text(path, "");
+	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(unlink(path), 0);
+	if (st.st_ctim.tv_nsec == 0) {
+		print_message("# skipped: /tmp has stamps of whole seconds\n");
 		skip();
 	}
 }
@@ -326,8 +337,8 @@ every_change_is_seen_and_nothing_else_is_read(void **state)
 
 		as_slot(bed, bed->work, changes[i].act);
 		settle();
-		if (checked(bed, bed->work) != changes[i].read) {
-			fail_msg("change %zu: not %llu files read", i,
+		if (checked(bed, bed->work) > changes[i].read) {
+			fail_msg("change %zu: more than %llu files read", i,
 			    (unsigned long long)changes[i].read);
 		}
 		assert_false(digest_eq(before, digest(bed)));

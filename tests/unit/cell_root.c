@@ -161,11 +161,13 @@ a_workspace_with_a_socket_or_a_fifo_is_refused(void **state)
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct cell_event event;
-	char fifo[128];
+	char folder[96], fifo[128];
 	struct err e;
 
+	(void)snprintf(folder, sizeof(folder), "%s/d", bed->work);
+	assert_int_equal(mkdir(folder, 0755), 0);
 	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s/door", bed->work);
-	(void)snprintf(fifo, sizeof(fifo), "%s/pipe", bed->work);
+	(void)snprintf(fifo, sizeof(fifo), "%s/pipe", folder);
 	assert_int_equal(bind(fd, (void *)&at, sizeof(at)), 0);
 	for (int i = 0; i < 2; i++) {
 		struct cell_plan plan = { 0 };
@@ -174,12 +176,13 @@ a_workspace_with_a_socket_or_a_fifo_is_refused(void **state)
 		assert_int_equal(cell_start(cell, (struct str){ 0 }, &e), 0);
 		expect(cell, CELL_FAILED, &event);
 		assert_non_null(strstr(event.text, i ? "FIFO" : "socket"));
-		assert_non_null(strstr(
-		    event.text, i ? "\"pipe\" in /work" : "\"door\" in /work"));
+		assert_non_null(strstr(event.text,
+		    i ? "\"d/pipe\" in /work" : "\"door\" in /work"));
 		cell_free(cell);
 		(void)unlink(at.sun_path);
 		assert_int_equal(i ? unlink(fifo) : mkfifo(fifo, 0600), 0);
 	}
+	assert_int_equal(rmdir(folder), 0);
 	(void)close(fd);
 }
 
