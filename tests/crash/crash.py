@@ -35,7 +35,6 @@ MOMENTS = int(os.environ.get('MOMENTS') or
               (500 if SOAK else 12 if POSTGRES else 60))
 PASSAGES = int(os.environ.get('PASSAGES') or
                (2 if POSTGRES and not SOAK else 99))
-PATIENCE = 60 if POSTGRES else 30  # a lease is 10 s
 ALL = bool(os.environ.get('ALL'))
 SEED = int(os.environ.get('SEED') or random.SystemRandom().randrange(1 << 32))
 
@@ -222,7 +221,7 @@ def settle(h):
         a = h.get('/api/status', quiet=True)
         return a and a.code == 200 and not a.json['sandboxes'] and \
             not a.json['runs']
-    until(quiet, PATIENCE / 2, 'runs or sandboxes do not end:\n' + h.log()[-2000:])
+    until(quiet, PATIENCE, 'runs or sandboxes do not end:\n' + h.log()[-2000:])
     h.whole()
 
 
