@@ -35,7 +35,6 @@ MOMENTS = int(os.environ.get('MOMENTS') or
               (500 if SOAK else 12 if POSTGRES else 60))
 PASSAGES = int(os.environ.get('PASSAGES') or
                (2 if POSTGRES and not SOAK else 99))
-PATIENCE = 60 if POSTGRES else 30  # a lease is 10 s
 ALL = bool(os.environ.get('ALL'))
 SEED = int(os.environ.get('SEED') or random.SystemRandom().randrange(1 << 32))
 
@@ -110,7 +109,7 @@ def server():
 class Stored(House):
     """Its book stands where STORE says."""
 
-    def start(self, seconds=20, **more):
+    def start(self, seconds=PATIENCE, **more):
         global CLUSTER
         if POSTGRES and CLUSTER is None:
             if not cluster.programs():
@@ -121,7 +120,7 @@ class Stored(House):
         if POSTGRES:
             name = 'h%d' % id(self)
             more['args'] = ['--store', CLUSTER.url(name)]
-        return super().start(max(seconds, PATIENCE), **more)
+        return super().start(seconds, **more)
 
 
 def house_of(gated):
@@ -222,7 +221,7 @@ def settle(h):
         a = h.get('/api/status', quiet=True)
         return a and a.code == 200 and not a.json['sandboxes'] and \
             not a.json['runs']
-    until(quiet, PATIENCE / 2, 'runs or sandboxes do not end:\n' + h.log()[-2000:])
+    until(quiet, PATIENCE, 'runs or sandboxes do not end:\n' + h.log()[-2000:])
     h.whole()
 
 
@@ -307,7 +306,7 @@ def strike(h, dice):
     if pid == h.process.pid:
         h.process.kill()
         h.wait()
-        h.gone(2.0)
+        h.gone()
         h.start()
     else:
         try:
