@@ -94,12 +94,6 @@ buf_drop(struct buf *b, size_t front)
 	}
 }
 
-struct str
-buf_str(const struct buf *b)
-{
-	return (struct str){ b->at, b->len };
-}
-
 const char *
 buf_z(struct buf *b)
 {

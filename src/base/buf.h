@@ -24,8 +24,13 @@ void buf_addf(struct buf *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 char *buf_widen(struct buf *b, size_t more); /* buf_room, when there is none */
 void buf_drop(struct buf *b, size_t front);  /* removes bytes from the front */
-struct str buf_str(const struct buf *b);
 const char *buf_z(struct buf *b); /* terminated (NUL not counted in len) */
+
+static inline struct str
+buf_str(const struct buf *b)
+{
+	return (struct str){ b->at, b->len };
+}
 
 static inline void
 buf_clear(struct buf *b) /* len = 0, keeps the memory */

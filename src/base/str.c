@@ -10,13 +10,10 @@ lower(char c)
 }
 
 bool
-str_eq_nocase(struct str a, struct str b)
+str_like(const char *a, const char *b, size_t len)
 {
-	if (a.len != b.len) {
-		return false;
-	}
-	for (size_t i = 0; i < a.len; i++) {
-		if (lower(a.at[i]) != lower(b.at[i])) {
+	for (size_t i = 0; i < len; i++) {
+		if (lower(a[i]) != lower(b[i])) {
 			return false;
 		}
 	}
@@ -76,18 +73,6 @@ str_trim(struct str s)
 		s.len--;
 	}
 	return s;
-}
-
-struct str
-str_sub(struct str s, size_t from, size_t len)
-{
-	if (from > s.len) {
-		from = s.len;
-	}
-	if (len > s.len - from) {
-		len = s.len - from;
-	}
-	return (struct str){ from > 0 ? s.at + from : s.at, len };
 }
 
 bool

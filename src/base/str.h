@@ -48,14 +48,32 @@ str_eq_z(struct str a, const char *z)
 	return str_eq(a, str_of(z));
 }
 
-bool str_eq_nocase(struct str a, struct str b); /* ASCII letters only */
-int str_cmp(struct str a, struct str b);        /* bytewise, like memcmp */
+bool str_like(const char *a, const char *b, size_t len); /* of str_eq_nocase */
+
+static inline bool
+str_eq_nocase(struct str a, struct str b) /* ASCII letters only */
+{
+	return a.len == b.len && str_like(a.at, b.at, a.len);
+}
+
+static inline struct str
+str_sub(struct str s, size_t from, size_t len) /* clamped */
+{
+	if (from > s.len) {
+		from = s.len;
+	}
+	if (len > s.len - from) {
+		len = s.len - from;
+	}
+	return (struct str){ from > 0 ? s.at + from : s.at, len };
+}
+
+int str_cmp(struct str a, struct str b); /* bytewise, like memcmp */
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 bool str_has(struct str s, char c);
 bool str_has_str(struct str s, struct str needle);
 struct str str_trim(struct str s); /* spaces and tabs at both ends */
-struct str str_sub(struct str s, size_t from, size_t len); /* clamped */
 
 /*
  * Cuts *rest at the first sep: *head is what stood before, *rest what follows.

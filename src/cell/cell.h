@@ -108,9 +108,11 @@ int cell_agent(struct cell_host *host, uint64_t number, uint32_t slot,
  * ending with CELL_WORKED or CELL_FAILED.
  */
 enum cell_work {
-	CELL_WORK_OWN,    /* the folder and all in it belong to the slot */
-	CELL_WORK_DIGEST, /* never follows a symlink; bounded */
-	CELL_WORK_DROP,   /* the folder's contents are removed */
+	CELL_WORK_OWN, /* the folder and all in it belong to the slot */
+	/* Never follows a symlink; bounded.  Of the last digest of the same
+	 * folder its host remembers what cannot have changed since (DESIGN). */
+	CELL_WORK_DIGEST,
+	CELL_WORK_DROP,  /* the folder's contents are removed */
 	CELL_WORK_CHECK, /* no socket, FIFO or device that the slot can reach */
 	CELL_WORK_WATCH, /* by cell_watch */
 };
@@ -147,7 +149,8 @@ struct cell_event {
 	enum cell_end end;
 	int code;             /* EXECUTED; FAILED: enum err_kind, if known */
 	uint64_t cpu;         /* EXECUTED: us */
-	struct digest digest; /* WORKED */
+	struct digest digest; /* WORKED: of DIGEST */
+	uint64_t read;        /* and files whose content was read for it */
 	char text[CELL_TEXT_MAX];
 };
 

@@ -88,11 +88,14 @@ struct work_task {
 	uid_t uid; /* 0: the one id of this process */
 	gid_t gid;
 	uint64_t limit; /* of WATCH */
+	int memo;       /* of DIGEST; -1: none */
 };
 
 int work_check_system(int folder, struct err *e) MUST_CHECK;
 int work_check(int folder, struct err *e) MUST_CHECK; /* socket, FIFO, device */
-int work_digest(int folder, struct digest *out, struct err *e) MUST_CHECK;
+/* *read: files that no memo knew. */
+int work_digest(const struct work_task *task, struct digest *out,
+    uint64_t *read, struct err *e) MUST_CHECK;
 int work_drop(int folder, struct err *e) MUST_CHECK;
 /* Never 0: the folder holds more than `limit` bytes (ERR_LIMIT), cannot be
  * walked, or whoever asked is gone. */

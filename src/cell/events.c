@@ -108,7 +108,9 @@ take_note(struct cell *cell, const struct note *note, const int *fds,
 		return count == 0 && executed(cell, note, event);
 	case NOTE_WORKED:
 		event->kind = CELL_WORKED;
+		event->read = note->read;
 		memcpy(event->digest.bytes, note->digest, DIGEST_SIZE);
+		memo_back(cell, true);
 		return cell->kind == KIND_WORK && count == 0;
 	case NOTE_FAILED:
 		event->kind = CELL_FAILED;
@@ -211,6 +213,22 @@ cell_reap(struct cell *cell)
 	return !cell->grouped;
 }
 
+/* Whoever could not be ended can still write to what it has mapped. */
+static void
+forget(struct cell *cell)
+{
+	struct cell **at = &cell->host->cells;
+
+	memo_back(cell, false);
+	while (*at && *at != cell) {
+		at = &(*at)->next;
+	}
+	if (*at) {
+		*at = cell->next;
+		cell->host->memos.never |= cell->ran && !cell->reaped;
+	}
+}
+
 void
 cell_free(struct cell *cell)
 {
@@ -223,6 +241,7 @@ cell_free(struct cell *cell)
 
 		(void)poll(&dead, cell->reaped ? 0 : 1, REAP_WAIT);
 	}
+	forget(cell);
 	auto_close_fd(&cell->control);
 	auto_close_fd(&cell->pidfd);
 	cell->host->living--;

@@ -253,6 +253,7 @@ cell_host_open(
 	struct cell_host *host = calloc(1, sizeof(*host));
 
 	must(host);
+	memos_open(&host->memos);
 	if (find_ids(host, house, e) || find_links(host, e) ||
 	    jail_prepare_cell(e)) {
 		goto fail;
@@ -290,6 +291,7 @@ cell_host_free(struct cell_host *host)
 		return;
 	}
 	must(host->living == 0);
+	memos_close(&host->memos);
 	for (size_t i = 0; i < HOST_FILES; i++) {
 		buf_fini(&host->files[i].bytes);
 	}

@@ -45,6 +45,7 @@ struct note { /* init → parent */
 	uint32_t ports_only;
 	uint64_t exec;
 	uint64_t cpu;
+	uint64_t read;
 	uint8_t digest[DIGEST_SIZE];
 	char text[CELL_TEXT_MAX];
 };
@@ -57,6 +58,8 @@ enum control_took { CONTROL_TOOK, CONTROL_EMPTY, CONTROL_CLOSED, CONTROL_BAD };
 /* Exactly `size` bytes; descriptors arrive close-on-exec, *nfds of them. */
 enum control_took control_take(
     int fd, void *record, size_t size, int fds[CONTROL_FDS_MAX], size_t *nfds);
+
+#include "cell/memo.h"
 
 /* --- what the host offers ----------------------------------------------- */
 
@@ -102,6 +105,8 @@ struct cell_host {
 	char libs[AGENT_LIBS_MAX][PATH_MAX / 8];
 	size_t lib_count;
 	uint32_t living;
+	struct cell *cells; /* living, with a workspace */
+	struct memos memos;
 	char text[CELL_TEXT_MAX];
 };
 
@@ -133,6 +138,11 @@ struct cell {
 	struct cell_host *host;
 	enum cell_kind kind;
 	uint64_t number;
+	struct cell *next; /* in cells of its host */
+	dev_t work_device; /* its workspace, if it has one */
+	ino_t work_inode;
+	bool ran;          /* a command */
+	struct memo *memo; /* of the workspace that it digests */
 	int control;
 	int pidfd;
 	pid_t pid;

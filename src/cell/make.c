@@ -241,6 +241,12 @@ cell_make(struct cell_host *host, const struct cell_plan *plan,
 	cell = new_cell(host, KIND_CELL);
 	cell->number = plan->number;
 	cell->fenced = (plan->flags & CELL_FENCE) != 0;
+	if (plan->flags & CELL_WORKSPACE) {
+		cell->work_device = child.work_stat.st_dev;
+		cell->work_inode = child.work_stat.st_ino;
+		cell->next = host->cells;
+		host->cells = cell;
+	}
 	failed = spawn(cell, &child, plan->slot, e);
 	auto_close_fd(&child.work);
 	if (failed) {
@@ -307,6 +313,11 @@ begin_work(struct cell_host *host, const struct work_task *asked, uint32_t slot,
 	}
 	cell = new_cell(host, KIND_WORK);
 	task.control = ends[1];
+	task.memo =
+	    task.work == CELL_WORK_DIGEST ? memo_lend(cell, task.folder) : -1;
+	if (task.work == CELL_WORK_DROP) {
+		memo_drop(&host->memos, task.folder);
+	}
 	cell->pid = fork_into(0, &cell->pidfd);
 	if (cell->pid == 0) {
 		work_main(&task);
@@ -421,6 +432,7 @@ cell_exec(struct cell *cell, const struct cell_command *command, struct err *e)
 			return -1;
 		}
 	}
+	cell->ran = true;
 	return control_send(
 	    cell->control, str_span(&order, sizeof(order)), fds, COUNT(fds), e);
 }

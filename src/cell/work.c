@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is done to a workspace from outside of a cell: check, digest, give,
- * empty; by a short child with the slot's id and no more than it needs. */
+/* What is done to a workspace from outside of a cell: check, give, empty,
+ * digest; by a short child with the slot's id and no more than it needs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -16,9 +16,6 @@
 
 #include "cell/inside.h"
 #include "jail/jail.h"
-
-#define CHUNK     ((size_t)128 * 1024)
-#define BYTES_MAX (16ULL << 30)
 
 static int
 check_entry(void *owner, const struct tree_entry *entry, struct err *e)
@@ -58,149 +55,6 @@ work_check_system(int folder, struct err *e)
 	};
 
 	return tree_walk(folder, &walk, e);
-}
-
-/* --- digest, see DESIGN ------------------------------------------------- */
-
-struct digesting {
-	struct digest_run run;
-	uint64_t bytes;
-	char *chunk;
-};
-
-static char
-type_of(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return 'f';
-	case S_IFDIR:
-		return 'd';
-	case S_IFLNK:
-		return 'l';
-	case S_IFSOCK:
-		return 's';
-	case S_IFIFO:
-		return 'p';
-	default:
-		return 'n';
-	}
-}
-
-static int
-digest_file(struct digesting *d, const struct tree_entry *entry,
-    struct digest *out, uint64_t *size, struct err *e)
-{
-	struct digest_run run;
-	struct stat now;
-	auto_close int fd = openat(entry->parent, entry->name,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-
-	if (fd < 0 || fstat(fd, &now) < 0) {
-		return err_sys(e, "read %s", err_quote(entry->path));
-	}
-	if (!S_ISREG(now.st_mode) || now.st_ino != entry->stat.st_ino) {
-		return err_set(e, ERR_CONFLICT, "%s changed under the digest",
-		    err_quote(entry->path));
-	}
-	*size = 0;
-	digest_begin(&run);
-	for (;;) {
-		ssize_t got = read(fd, d->chunk, CHUNK);
-
-		if (got < 0 && errno == EINTR) {
-			continue;
-		}
-		if (got < 0) {
-			return err_sys(e, "read %s", err_quote(entry->path));
-		}
-		if (got == 0) {
-			break;
-		}
-		*size += (uint64_t)got;
-		d->bytes += (uint64_t)got;
-		if (d->bytes > BYTES_MAX) {
-			return err_set(e, ERR_LIMIT,
-			    "the workspace holds more than %llu GiB",
-			    BYTES_MAX >> 30);
-		}
-		digest_add(&run, str_span(d->chunk, (size_t)got));
-	}
-	*out = digest_end(&run);
-	return 0;
-}
-
-static int
-digest_link(const struct tree_entry *entry, struct digest *out, uint64_t *size,
-    struct err *e)
-{
-	char target[PATH_MAX];
-	ssize_t len =
-	    readlinkat(entry->parent, entry->name, target, sizeof(target));
-
-	if (len < 0) {
-		return err_sys(e, "read link %s", err_quote(entry->path));
-	}
-	*size = (uint64_t)len;
-	*out = digest_of(str_span(target, (size_t)len));
-	return 0;
-}
-
-static void
-put_number(uint8_t *at, uint64_t value, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i++) {
-		at[i] = (uint8_t)(value >> (8 * i));
-	}
-}
-
-static int
-digest_entry(void *owner, const struct tree_entry *entry, struct err *e)
-{
-	struct digesting *d = owner;
-	struct digest content = { 0 };
-	uint64_t size = 0;
-	char type = type_of(entry->stat.st_mode);
-	uint8_t length[4];
-	uint8_t fields[1 + 4 + 8];
-
-	if (type == 'f' && digest_file(d, entry, &content, &size, e)) {
-		return -1;
-	}
-	if (type == 'l' && digest_link(entry, &content, &size, e)) {
-		return -1;
-	}
-	put_number(length, entry->path.len, 4);
-	fields[0] = (uint8_t)type;
-	put_number(fields + 1, entry->stat.st_mode & 07777, 4);
-	put_number(fields + 5, size, 8);
-	digest_add(&d->run, str_span(length, sizeof(length)));
-	digest_add(&d->run, entry->path);
-	digest_add(&d->run, str_span(fields, sizeof(fields)));
-	digest_add(&d->run, str_span(content.bytes, DIGEST_SIZE));
-	return 0;
-}
-
-int
-work_digest(int folder, struct digest *out, struct err *e)
-{
-	struct digesting d = { .chunk = malloc(CHUNK) };
-	struct tree_walk walk = {
-		.visit = digest_entry,
-		.owner = &d,
-		.sorted = true,
-	};
-	int status;
-
-	must(d.chunk);
-	digest_begin(&d.run);
-	digest_add(&d.run, STR("handrail workspace 1\n"));
-	status = tree_walk(folder, &walk, e);
-	free(d.chunk);
-	if (status == 0) {
-		*out = digest_end(&d.run);
-	}
-	return status;
 }
 
 /* --- drop, of any depth and number: in as many walks as it takes ---------- */
@@ -424,7 +278,7 @@ do_work(const struct work_task *task, struct note *note, struct err *e)
 		}
 		return work_own(task->folder, task->uid, task->gid, e);
 	case CELL_WORK_DIGEST:
-		if (work_digest(task->folder, &digest, e)) {
+		if (work_digest(task, &digest, &note->read, e)) {
 			return -1;
 		}
 		memcpy(note->digest, digest.bytes, DIGEST_SIZE);
@@ -445,7 +299,7 @@ work_main(const struct work_task *asked)
 	struct inmate me = {
 		.control = asked->control,
 		.work = asked->folder,
-		.channel = -1,
+		.channel = asked->memo,
 	};
 	struct note note = { .kind = NOTE_WORKED };
 	struct work_task task = *asked;
@@ -454,6 +308,7 @@ work_main(const struct work_task *asked)
 	inmate_alone(&me);
 	task.control = me.control;
 	task.folder = me.work;
+	task.memo = me.channel;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (task.work == CELL_WORK_CHECK || task.work == CELL_WORK_WATCH) {
 		(void)setpriority(PRIO_PROCESS, 0, 19); /* nobody waits */

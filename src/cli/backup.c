@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/vault.h"
 
 #define LOOK_MS 100
 
@@ -203,23 +203,52 @@ cli_verify_file(struct cli *c, const char *file, const char *size,
 	return become_book(c, args);
 }
 
+/* Where `up` would look for the book; *fd NULL: in the state folder. */
+static int
+find_store(struct cli *c, const char *store, const char **fd, struct err *e)
+{
+	struct config config;
+
+	*fd = NULL;
+	if (!store && c->config && cli_config(c, &config, e) == 0 &&
+	    config.store.len) {
+		store = arena_z(&c->arena, config.store);
+	}
+	return store && !(*fd = cli_store_fd(c, store, e)) ? -1 : 0;
+}
+
+/* Another root key: no house is up, and every sealed value is wrapped anew. */
+int
+vault_rekey(struct cli *c, int argc, char **argv)
+{
+	const char *store = cli_option(&argc, argv, "store");
+	const char *store_fd;
+	struct err e = { 0 };
+
+	if (argc) {
+		return cli_usage(c, "vault", "rekey wants no name");
+	}
+	if (find_store(c, store, &store_fd, &e)) {
+		return cli_fail(&e);
+	}
+	const char *args[] = { book_program(c), "--do", "rekey", "--state",
+		c->state, "--json", c->json ? "yes" : "no",
+		store_fd ? "--store-fd" : NULL, store_fd, NULL };
+
+	return become_book(c, args);
+}
+
 int
 command_restore(struct cli *c, int argc, char **argv)
 {
 	const char *store = cli_option(&argc, argv, "store");
-	const char *store_fd = NULL;
-	struct config config;
+	const char *store_fd;
 	struct err e = { 0 };
 
 	if (argc != 1) {
 		return cli_usage(c, "restore", "takes a backup's file");
 	}
-	/* Where `up` would look for the book. */
-	if (!store && c->config && cli_config(c, &config, &e) == 0 &&
-	    config.store.len) {
-		store = arena_z(&c->arena, config.store);
-	}
-	if (store && !(store_fd = cli_store_fd(c, store, &e))) {
+	if (find_store(c, store, &store_fd, &e)) {
 		return cli_fail(&e);
 	}
 	const char *args[] = {

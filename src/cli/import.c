@@ -2,10 +2,10 @@
 /*
  * `task import DIR`: the pending tasks of DIR/queues/<queue>.jsonl into the
  * house, and the letters that wait in DIR/mailbox (import_mail.c).  Nothing is
- * sent without --write.  The idempotency key of a task is
- * its id in the file, so that a second import changes nothing; an id that is
- * no UUID gets a new one and stands in payload.legacy with whatever else the
- * canon has no place for.
+ * sent without --write.  A task keeps its id, so that a second import changes
+ * nothing; one that is no UUID makes one, always the same, and stands in
+ * payload.legacy with whatever else the canon has no place for.  It is also the
+ * idempotency key.
  */
 #include <search.h>
 #include <stdlib.h>

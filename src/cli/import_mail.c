@@ -2,7 +2,8 @@
 /*
  * The letters of `task import`: what waits in DIR/mailbox/<agent>.jsonl, and
  * the broadcasts of _broadcast.jsonl with who has read them.  A letter keeps
- * its id, so that a second import finds it there.  One that is not whole is
+ * its id, so that a second import finds it there, or is told that it was there
+ * and the house has forgotten it.  One that is not whole is
  * not made up: its deviations are told, and it stays behind.
  */
 #include <string.h>
@@ -156,6 +157,15 @@ is_there(struct import *in, struct letter *l, bool *there, struct err *e)
 	return result && !answer.status ? -1 : 0;
 }
 
+static void
+is_known(struct import *in, struct letter *l)
+{
+	l->outcome = "there";
+	in->letters_there++;
+}
+
+#define WAS_THERE 409 /* the status of a letter that the house forgot */
+
 static int
 send_letter(struct import *in, struct letter *l, struct err *e)
 {
@@ -169,8 +179,7 @@ send_letter(struct import *in, struct letter *l, struct err *e)
 		return -1;
 	}
 	if (there) {
-		l->outcome = "there";
-		in->letters_there++;
+		is_known(in, l);
 		return 0;
 	}
 	json_write(&body, l->body);
@@ -179,6 +188,11 @@ send_letter(struct import *in, struct letter *l, struct err *e)
 	buf_fini(&answer.body);
 	if (result && !answer.status) {
 		return -1;
+	}
+	if (result && answer.status == WAS_THERE) {
+		is_known(in, l);
+		l->waits = false; /* who has read it was told then */
+		return 0;
 	}
 	l->outcome = result ? "refused" : "sent";
 	if (result) {

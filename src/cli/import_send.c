@@ -3,7 +3,9 @@
 #include <search.h>
 #include <string.h>
 
+#include "book/book.h"
 #include "cli/import.h"
+#include "digest/digest.h"
 
 int
 import_by_id(const void *a, const void *b)
@@ -108,19 +110,38 @@ resolve_depends(struct import *in, struct item *item)
 
 /* --- sending --- */
 
+/* What the house calls it.  What is no UUID makes always the same one (RFC 9562
+ * version 8), so that the house knows it when its key has long been forgotten.
+ */
+static struct str
+house_name(struct import *in, const struct item *item)
+{
+	struct digest named;
+	struct book_id id;
+	char text[ID_TEXT];
+
+	if (id_valid(item->id)) {
+		return item->id;
+	}
+	named = digest_of(arena_printf(&in->c->arena,
+	    "handrail task import\n" STR_FMT, STR_ARG(item->id)));
+	memcpy(id.bytes, named.bytes, sizeof(id.bytes));
+	id.bytes[6] = (uint8_t)(0x80 | (id.bytes[6] & 0x0f));
+	id.bytes[8] = (uint8_t)(0x80 | (id.bytes[8] & 0x3f));
+	book_id_text(id, text);
+	return arena_str(&in->c->arena, str_of(text));
+}
+
 static bool
-is_there(struct import *in, const struct item *item)
+is_there(struct import *in, struct str name)
 {
 	struct cli_answer answer = { 0 };
 	struct err e = { 0 };
 	struct cli_ask ask = { .method = "GET" };
 	bool there;
 
-	if (!id_valid(item->id)) {
-		return false;
-	}
 	ask.target = arena_printf(
-	    &in->c->arena, "/api/tasks/%s", cli_encode(in->c, item->id));
+	    &in->c->arena, "/api/tasks/%s", cli_encode(in->c, name));
 	there = cli_send(in->c, &ask, &answer, &e) == 0;
 	buf_fini(&answer.body);
 	return there;
@@ -133,15 +154,17 @@ send_item(struct import *in, struct item *item, struct err *e)
 	auto_buf body = { 0 };
 	struct cli_answer answer = { 0 };
 	struct cli_ask ask = { .method = "POST" };
+	struct str name = house_name(in, item);
 	bool there = false;
 	int result;
 
-	if (is_there(in, item)) {
-		item->house_id = arena_z(&in->c->arena, item->id);
+	if (is_there(in, name)) {
+		item->house_id = arena_z(&in->c->arena, name);
 		item->outcome = "there";
 		in->there++;
 		return 0;
 	}
+	(void)json_set_str(&in->c->arena, item->body, "id", name);
 	json_write(&body, item->body);
 	ask.body = buf_str(&body);
 	ask.target = arena_printf(

@@ -348,6 +348,7 @@ command_vault(struct cli *c, int argc, char **argv)
 	} verbs[] = {
 		{ "init", vault_init },
 		{ "migrate", vault_migrate },
+		{ "rekey", vault_rekey },
 		{ "put", put },
 		{ "login", vault_login },
 		{ "list", list },

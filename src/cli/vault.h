@@ -30,5 +30,6 @@ void vault_said(struct cli *c, int *argc, char **argv, struct json *body);
 cli_command_fn vault_login;
 cli_command_fn vault_init;
 cli_command_fn vault_migrate;
+cli_command_fn vault_rekey; /* backup.c */
 
 #endif

@@ -60,10 +60,12 @@ static const struct rule allowed[] = {
 
 /* --- denied --- */
 
-#define ANYONE              (JAIL_KEY_SANDBOX | JAIL_KEY_CELL)
-#define CELL                JAIL_KEY_CELL
-#define LOW32               0xffffffffu
-#define JAIL_HAS_FLAG(flag) MASKED(0, flag, flag)
+#define ANYONE                   (JAIL_KEY_SANDBOX | JAIL_KEY_CELL)
+#define CELL                     JAIL_KEY_CELL
+#define LOW32                    0xffffffffu
+#define LOW16                    0xffffu
+#define JAIL_IOCTL(type, number) _IOC(_IOC_NONE, type, number, 0)
+#define JAIL_HAS_FLAG(flag)      MASKED(0, flag, flag)
 
 static const struct rule denied[] = {
 #define DENY(who, number, answer) \

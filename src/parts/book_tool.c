@@ -9,6 +9,7 @@
  *                [--decisions yes] every decision made again
  *   --do restore --file F --state D  makes F the book: of the state folder, or
  *                                    of the server whose URL is in --store-fd
+ *   --do rekey   --state D           another root key (book_rekey.c)
  *
  * A line on stdout (--json yes: JSON), or a sentence on stderr and the exit
  * code of its kind.
@@ -21,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "parts/part.h"
+#include "parts/book_tool.h"
 #include "parts/verify.h"
 #include "seal/seal.h"
 #include "json/json.h"
@@ -149,9 +150,8 @@ verify_file(const struct part_self *p, const char *file, struct err *e)
 
 /* --- restore --- */
 
-/* The house is stopped, and stays so meanwhile. */
-static int
-lock_state(const char *state, struct err *e)
+int
+book_lock_state(const char *state, const char *then, struct err *e)
 {
 	auto_buf path = { 0 };
 	int fd;
@@ -165,8 +165,8 @@ lock_state(const char *state, struct err *e)
 	return flock(fd, LOCK_EX | LOCK_NB)
 	           ? err_set(e, ERR_CONFLICT,
 	                 "the house on %s is up: stop it first (SIGTERM to its "
-	                 "`handrail up`), then restore",
-	                 state)
+	                 "`handrail up`), then %s",
+	                 state, then)
 	           : 0;
 }
 
@@ -256,9 +256,8 @@ move(const char *from, const char *to, struct err *e)
 	return 0;
 }
 
-/* The new file belongs to whoever the folder belongs to: core's own id. */
-static int
-give(const char *folder, const char *path, struct err *e)
+int
+book_give(const char *folder, const char *path, struct err *e)
 {
 	struct stat owner;
 
@@ -302,11 +301,20 @@ restore_file(
 	above = owned(buf_z(&book), "restore");
 	(void)unlink(buf_z(&made));
 	if (make_file(from, buf_z(&made), file, above, e) ||
-	    give(buf_z(&folder), buf_z(&made), e) ||
+	    book_give(buf_z(&folder), buf_z(&made), e) ||
 	    move(buf_z(&book), buf_z(&aside), e)) {
 		return -1;
 	}
 	return move(buf_z(&made), buf_z(&book), e);
+}
+
+int
+book_url(const char *number, struct buf *url, struct err *e)
+{
+	uint64_t fd;
+
+	must(str_u64(str_of(number), &fd));
+	return memfd_read((int)fd, URL_MAX, url, e);
 }
 
 static int
@@ -315,10 +323,8 @@ restore_server(
 {
 	auto_store to = NULL;
 	auto_buf url = { 0 };
-	uint64_t fd;
 
-	must(str_u64(str_of(number), &fd));
-	if (memfd_read((int)fd, URL_MAX, &url, e)) {
+	if (book_url(number, &url, e)) {
 		return -1;
 	}
 	int result = store_open(buf_z(&url), STORE_CREATE, &to, e);
@@ -338,7 +344,8 @@ restore(const struct part_self *p, const char *file, struct err *e)
 	struct json_out o;
 
 	must(state);
-	if (file_mkdirs(state, 0711, e) || lock_state(state, e) ||
+	if (file_mkdirs(state, 0711, e) ||
+	    book_lock_state(state, "restore", e) ||
 	    store_open(file, STORE_READ, &from, e)) {
 		return -1;
 	}
@@ -374,14 +381,20 @@ main(int argc, char **argv)
 	struct err e = { 0 };
 
 	must_set_part("book");
-	if (!what || !file) {
+	bool rekey = what && strcmp(what, "rekey") == 0;
+
+	if (!what || (!file && !rekey)) {
 		(void)fprintf(stderr,
-		    "handrail book: started by `handrail restore` and "
-		    "`handrail audit verify --file`\n");
+		    "handrail book: started by `handrail restore`, "
+		    "`handrail vault rekey` and `handrail audit verify "
+		    "--file`\n");
 		return 2;
 	}
-	if (strcmp(what, "restore") == 0 ? restore(&p, file, &e)
-	                                 : verify_file(&p, file, &e)) {
+	int failed = rekey                          ? book_rekey(&p, &e)
+	             : strcmp(what, "restore") == 0 ? restore(&p, file, &e)
+	                                            : verify_file(&p, file, &e);
+
+	if (failed) {
 		part_fail(&e);
 	}
 	return 0;

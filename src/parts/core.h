@@ -35,6 +35,7 @@ enum core_limits {
 	    5, /* of agent or cell without a settled call between */
 	CORE_CA_MAX = 1024 * 1024, /* bytes of a CA bundle */
 	CORE_ASK_SLOTS = 256,
+	CORE_INTENT_SLOTS = 64,
 	CORE_GRANT_US = 20 * 1000000,
 	CORE_URL_MAX = 4000,
 	CORE_LEASE_US = 30 * 1000000, /* egress closes everything after it */
@@ -110,7 +111,8 @@ struct core {
 	struct wait_grants *grants;
 	struct core_token *tokens; /* of workers */
 	struct wire_peer *api, *vault, *resolver, *sandbox, *egress, *buddy;
-	struct core_buddy desk; /* core_buddy.c */
+	struct wire_peer *vault_back; /* core_back.c */
+	struct core_buddy desk;       /* core_buddy.c */
 	bool vault_ready;
 	struct wire_vault_hello vault_keys;
 	struct core_credential *credentials;
@@ -125,6 +127,9 @@ struct core {
 	struct core_run *runs;
 	struct core_cell *cells;
 	struct core_intent *intents;
+	struct core_intent *intent_slots[CORE_INTENT_SLOTS]; /* by number */
+	struct core_intent *intents_free; /* their memory is kept */
+	size_t intents_free_count;
 	struct core_going *going;    /* core_going.c; NULL: nothing went yet */
 	struct core_asking *askings; /* core_oauth.c */
 	struct core_login *logins;   /* core_login.c */

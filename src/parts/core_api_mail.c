@@ -179,6 +179,53 @@ read_mail(struct core_ask *ask, struct e2m_record *out, struct err *e)
 	           : err_set(e, ERR_INPUT, "a letter is an envelope");
 }
 
+static int
+saw_task(void *context, const struct store_task *row, struct err *e)
+{
+	(void)context;
+	(void)row;
+	(void)e;
+	return 0;
+}
+
+/* A letter that was forgotten left its id, or its task did: one that the memory
+ * has no more is in the store. */
+static int
+find_forgotten(struct core *c, const struct e2m_envelope *mail, struct err *e)
+{
+	auto_buf none = { 0 };
+	struct str task = STR("");
+
+	if (store_row_get(c->book.store, STR("mail_gone"), mail->id, &none,
+	        NULL, e) == 0) {
+		return 0;
+	}
+	if (e->kind != ERR_MISSING || mail->envelope_type != E2M_TYPE_TASK ||
+	    !json_text(mail->payload, "task_id", &task) ||
+	    queue_find(c->queue, task)) {
+		return -1;
+	}
+	return store_task_get(c->book.store, task, saw_task, NULL, e);
+}
+
+/* The queue knows what is in its memory. */
+static int
+check_new(struct core *c, const struct core_ask *ask,
+    const struct e2m_envelope *mail, struct err *e)
+{
+	struct err none = { 0 };
+
+	if (!json_get(ask->body, "id") || find_forgotten(c, mail, &none)) {
+		return none.kind == ERR_NONE || none.kind == ERR_MISSING
+		           ? 0
+		           : err_set(e, none.kind, "%s", none.text);
+	}
+	return err_set(e, ERR_CONFLICT,
+	    "the letter %s was here already, and was forgotten; give another "
+	    "one an id of its own",
+	    err_quote(mail->id));
+}
+
 int
 route_mail_send(struct core *c, struct core_ask *ask, struct err *e)
 {
@@ -187,8 +234,10 @@ route_mail_send(struct core *c, struct core_ask *ask, struct err *e)
 	auto_buf answer = { 0 };
 	struct json_out o;
 
-	if (read_mail(ask, &mail, e) || queue_mail_send(c->queue, &ask->arena,
-	                                    &mail.as.envelope, &step, e)) {
+	if (read_mail(ask, &mail, e) ||
+	    check_new(c, ask, &mail.as.envelope, e) ||
+	    queue_mail_send(
+	        c->queue, &ask->arena, &mail.as.envelope, &step, e)) {
 		return -1;
 	}
 	core_queue_step(c, &step, NULL);

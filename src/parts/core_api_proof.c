@@ -4,6 +4,7 @@
  * the growth from an older tree, sign the tree.  Each speaks of what is on the
  * disk.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ struct verifying {
 	uint64_t ask;
 	struct book_tree tree; /* of the house, when it was asked */
 	struct verify verify;
+	char kept[300]; /* where the note is that it is held against */
 	struct decisions decisions;
 };
 
@@ -48,6 +50,9 @@ verified(struct verifying *j, struct core_ask *ask)
 	json_out_i64(&o, "checkpoints", (int64_t)j->verify.checkpoints);
 	digest_text(root, text);
 	json_out_z(&o, "root", text);
+	if (j->verify.kept) {
+		json_out_i64(&o, "published", (int64_t)j->verify.against.size);
+	}
 	if (j->verify.decisions) {
 		decisions_write(j->verify.decisions, &o);
 	}
@@ -102,10 +107,13 @@ int
 route_verify(struct core *c, struct core_ask *ask, struct err *e)
 {
 	struct book_root against = { 0 };
+	auto_buf published = { 0 };
 	struct verifying *j;
 	struct str wish;
 
-	if (read_against(ask, &against, e)) {
+	if (read_against(ask, &against, e) ||
+	    (!against.size &&
+	        core_published_read(c, &against, &published, e))) {
 		return -1;
 	}
 	if (c->verifying) {
@@ -121,6 +129,11 @@ route_verify(struct core *c, struct core_ask *ask, struct err *e)
 	j->verify.store = c->book.store;
 	j->verify.last = c->book.durable;
 	j->verify.against = against;
+	if (against.size && published.len) {
+		(void)snprintf(
+		    j->kept, sizeof(j->kept), "in %s", buf_z(&published));
+		j->verify.kept = j->kept;
+	}
 	j->decisions.store = c->book.store;
 	if (core_ask_query(ask, "decisions", &wish)) {
 		j->verify.decisions = &j->decisions;

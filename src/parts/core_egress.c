@@ -46,17 +46,21 @@ copy_intent(struct core_intent *i, const struct wire_intent *in)
 	i->body_size = in->body_size;
 	memcpy(i->body_digest.bytes, in->body_digest, DIGEST_SIZE);
 	(void)str_copy(i->host, sizeof(i->host), str_of(in->host));
-	i->commands.complete = true;
+	if (i->git == WIRE_GIT_NONE) {
+		return;
+	}
+	i->commands = arena_alloc(a, sizeof(*i->commands));
+	i->commands->complete = true;
 	for (size_t n = 0; n < in->refs; n++) {
-		struct policy_command *p = &i->commands.at[n];
+		struct policy_command *p = &i->commands->at[n];
 
 		p->ref = arena_str(a, str_of(in->ref[n].name));
 		p->new_id = arena_str(a, str_of(in->ref[n].to));
 		p->creates = in->ref[n].flags & WIRE_REF_CREATE;
 		p->deletes = in->ref[n].flags & WIRE_REF_DELETE;
-		i->commands.count++;
+		i->commands->count++;
 	}
-	i->commands.probe = in->refs == 0;
+	i->commands->probe = in->refs == 0;
 }
 
 /* An address outside the cell's pool comes as it is, without brackets. */
@@ -75,23 +79,12 @@ parse_host(const struct wire_intent *in, struct names_host *host, struct err *e)
 	return 0;
 }
 
+/* host: NULL, and why, where it is none. */
 static void
-take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
-    size_t nfds)
+asked(struct core_cell *cell, const struct wire_intent *in,
+    const struct names_host *host, const struct err *why)
 {
-	struct core_cell *cell = owner;
 	struct core *c = cell->core;
-	const struct wire_intent *in = record;
-	struct names_host host;
-	struct err e = { 0 };
-
-	(void)fds;
-	(void)nfds;
-	if (!texts_ok(in)) {
-		(void)err_set(&e, ERR_DENIED, "an intent is not of its form");
-		wire_peer_close(peer, &e);
-		return;
-	}
 	struct core_intent *i = core_intent_new(c, cell->number);
 	struct core_run *r = core_run_find(c, cell->run);
 
@@ -107,22 +100,22 @@ take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		core_intent_unavailable(c, i, "this sandbox's claim is over");
 		return;
 	}
-	if (parse_host(in, &host, &e)) {
-		core_intent_unavailable(c, i, e.text);
+	if (!host) {
+		core_intent_unavailable(c, i, why->text);
 		return;
 	}
 	bool known =
 	    in->git == WIRE_GIT_PUSH && strcmp(in->method, "POST") == 0;
 	struct policy_request request = {
 		.identity = str_of(cell->role->identity),
-		.host = &host,
+		.host = host,
 		.port = in->port,
 		.tls = in->tls,
 		.method = i->method,
 		.path = i->path,
 		.query = i->query,
 		.git = (enum policy_git)in->git,
-		.commands = known ? &i->commands : NULL,
+		.commands = known ? i->commands : NULL,
 		.from_tool = str_of(cell->only_tool),
 		.call_approved = core_gate_covered(c, i),
 		.has_own_credentials = in->own_credentials,
@@ -131,6 +124,84 @@ take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	};
 
 	core_intent_judge(c, i, &request);
+}
+
+static void
+bad_intent(struct wire_peer *peer)
+{
+	struct err e = { 0 };
+
+	(void)err_set(&e, ERR_DENIED, "an intent is not of its form");
+	wire_peer_close(peer, &e);
+}
+
+static void
+take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	const struct wire_intent *in = record;
+	struct names_host host;
+	struct err e = { 0 };
+
+	(void)fds;
+	(void)nfds;
+	if (!texts_ok(in)) {
+		bad_intent(peer);
+		return;
+	}
+	int none = parse_host(in, &host, &e);
+
+	asked(owner, in, none ? NULL : &host, &e);
+}
+
+/* The next text of a record of many, which has a NUL behind it. */
+static bool
+next_text(struct str *rest, char *field, size_t size)
+{
+	struct str text;
+
+	return str_cut(rest, '\0', &text) && str_copy(field, size, text);
+}
+
+/* Each becomes an intent like any other; of what differs nothing is in them. */
+static void
+take_intents(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	const struct wire_intents *all = record;
+	struct str rest = { all->text, sizeof(all->text) };
+	static struct wire_intent in;
+	struct names_host host;
+	struct err e = { 0 };
+
+	(void)fds;
+	(void)nfds;
+	if (!wire_text_ok(all->host, sizeof(all->host)) ||
+	    all->count > WIRE_TOGETHER) {
+		bad_intent(peer);
+		return;
+	}
+	in.port = all->port;
+	in.tls = all->tls != 0;
+	in.named = all->named != 0;
+	memcpy(in.host, all->host, sizeof(in.host));
+	int none = parse_host(&in, &host, &e);
+
+	for (size_t n = 0; n < all->count; n++) {
+		const struct wire_intents_one *one = &all->one[n];
+
+		if (one->body > WIRE_BODY_UNREAD ||
+		    !next_text(&rest, in.method, sizeof(in.method)) ||
+		    !next_text(&rest, in.path, sizeof(in.path)) ||
+		    !next_text(&rest, in.query, sizeof(in.query))) {
+			bad_intent(peer);
+			return;
+		}
+		in.id = one->id;
+		in.body = (uint8_t)one->body;
+		in.body_size = one->body_size;
+		asked(owner, &in, none ? NULL : &host, &e);
+	}
 }
 
 /* --- outcomes --- */
@@ -172,7 +243,7 @@ end_intent(struct core_cell *cell, const struct wire_outcome *o)
 	for (struct core_intent *i = c->intents; i; i = i->next) {
 		if (i->cell == cell->number && i->id == o->id && !i->done) {
 			if (!i->on_record) { /* it waits for no decision more */
-				if (!i->refusal.status) {
+				if (!i->refusal) {
 					core_intent_unavailable(c, i, o->text);
 				}
 				return;
@@ -254,6 +325,7 @@ take_fence_up(void *owner, struct wire_peer *peer, const void *record, int *fds,
 const struct wire_handler core_egress_handlers[] = {
 	{ WIRE_FENCE_UP, take_fence_up },
 	{ WIRE_INTENT, take_intent },
+	{ WIRE_INTENTS, take_intents },
 	{ WIRE_OUTCOME, take_outcome },
 	{ WIRE_ANSWERED, take_answered },
 };
@@ -375,10 +447,11 @@ core_vault_gone(struct core *c)
 	struct core_intent *next;
 
 	c->vault_ready = false;
+	core_back_gone(c);
 	core_going_vault_gone(c);
 	for (struct core_intent *i = c->intents; i; i = next) {
 		next = i->next;
-		if (i->credential.len && !i->gone && !i->refusal.status) {
+		if (i->credential.len && !i->gone && !i->refusal) {
 			core_intent_unavailable(c, i, "the vault is away");
 		}
 	}

@@ -7,10 +7,11 @@
 #include "parts/core.h"
 
 struct core_intent {
-	struct core_intent *next;
-	uint64_t number; /* also of its grant */
-	uint64_t id;     /* the egress's own name for it */
-	uint64_t cell;   /* 0: core's own request */
+	struct core_intent *next, *next_alike;
+	struct core_intent **at; /* what points to it */
+	uint64_t number;         /* also of its grant */
+	uint64_t id;             /* the egress's own name for it */
+	uint64_t cell;           /* 0: core's own request */
 	uint64_t run;
 	uint32_t epoch;
 	uint32_t call;
@@ -27,9 +28,9 @@ struct core_intent {
 	uint64_t body_size;
 	struct digest body_digest;
 	enum wire_git git;
-	struct policy_commands commands;
-	bool tls;             /* it was asked over TLS */
-	bool own_credentials; /* it brought some */
+	struct policy_commands *commands; /* NULL: not of git */
+	bool tls;                         /* it was asked over TLS */
+	bool own_credentials;             /* it brought some */
 	struct str from_tool;
 	bool call_approved; /* a person allowed the call of from_tool */
 	const char *said;   /* by the policy alone: allow, ask, deny; NULL:
@@ -72,7 +73,7 @@ struct core_intent {
 	bool parked;     /* it waits for new tokens of its credential */
 	bool gone;       /* go was sent */
 	bool taken_back; /* its grant, should nobody have redeemed it */
-	struct wire_refuse refusal;
+	struct wire_refuse *refusal; /* NULL: it was not refused */
 	/* core's own */
 	struct str target;
 	struct str headers;
@@ -131,6 +132,10 @@ int core_go_fill(struct core *c, struct core_intent *i, struct wire_go *go,
 void core_grant_send(struct core *c, struct core_intent *i);
 /* Its grant is lent no more, if it was not yet. */
 void core_grant_back(struct core *c, struct core_intent *i);
+/* core_back.c: what is said by this the vault knows before it lends. */
+void core_back(struct core *c, enum wire_type type, const void *record);
+void core_back_join(struct core *c); /* a vault is there */
+void core_back_gone(struct core *c);
 /* A run or a cell ended, or a policy was changed: the same of whatever left
  * under it.  The vault hears it before it is asked to lend. */
 void core_grants_over(struct core *c);

@@ -49,8 +49,8 @@ bind_push(struct core_intent *i, struct json *o)
 	struct arena *a = &i->arena;
 	struct json *refs = json_new(a, JSON_ARRAY);
 
-	for (uint32_t n = 0; n < i->commands.count; n++) {
-		const struct policy_command *one = &i->commands.at[n];
+	for (uint32_t n = 0; n < i->commands->count; n++) {
+		const struct policy_command *one = &i->commands->at[n];
 		struct json *ref = json_new(a, JSON_OBJECT);
 
 		(void)json_set_str(a, ref, "ref", one->ref);
@@ -89,7 +89,7 @@ bound(struct core_intent *i)
 	if (i->own_credentials) {
 		(void)json_set(a, o, "own_credentials", json_new_bool(a, true));
 	}
-	if (i->commands.count) {
+	if (i->commands && i->commands->count) {
 		bind_push(i, o);
 	}
 	(void)json_set_str(a, o, "rule", i->rule);
@@ -305,7 +305,7 @@ said_checked(struct core *c, struct core_mac *job, enum core_mac_end end)
 	struct core_intent *i = core_intent_find(c, job->number);
 	const struct wait_item *w = wait_find(c->waits, job->id);
 
-	if (!i || i->refusal.status) {
+	if (!i || i->refusal) {
 		return;
 	}
 	if (!core_intent_in_force(c, i) ||

@@ -256,11 +256,10 @@ core_grant_back(struct core *c, struct core_intent *i)
 		.number = { i->number },
 	};
 
-	if (!i->credential.len || i->taken_back || !c->vault_ready) {
-		return; /* a vault that was started again knows none */
+	if (i->credential.len && !i->taken_back) {
+		i->taken_back = true;
+		core_back(c, WIRE_VAULT_UNLEND, &back);
 	}
-	i->taken_back = true;
-	wire_send(c->vault, WIRE_VAULT_UNLEND, &back, NULL, 0);
 }
 
 /* Core's own of a run that drains may end: only its run's end is theirs. */
@@ -289,7 +288,7 @@ core_grants_over(struct core *c)
 bool
 core_go_may(struct core *c, struct core_intent *i)
 {
-	if (!i || i->gone || i->refusal.status) {
+	if (!i || i->gone || i->refusal) {
 		return false;
 	}
 	if (!core_intent_in_force(c, i)) {

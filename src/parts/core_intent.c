@@ -19,43 +19,84 @@
 #include "parts/core_run.h"
 #include "parts/crash.h"
 
+#define FREE_MAX   64
+#define ARENA_KEPT ((size_t)4096)
+
+static struct core_intent **
+slot_of(struct core *c, uint64_t number)
+{
+	return &c->intent_slots[number % CORE_INTENT_SLOTS];
+}
+
 struct core_intent *
 core_intent_find(struct core *c, uint64_t number)
 {
-	struct core_intent *i = c->intents;
+	struct core_intent *i = *slot_of(c, number);
 
 	while (i && i->number != number) {
-		i = i->next;
+		i = i->next_alike;
 	}
 	return i;
+}
+
+static void
+add_intent(struct core *c, struct core_intent *i)
+{
+	struct core_intent **slot = slot_of(c, i->number);
+
+	i->next_alike = *slot;
+	*slot = i;
+	i->next = c->intents;
+	i->at = &c->intents;
+	if (i->next) {
+		i->next->at = &i->next;
+	}
+	c->intents = i;
 }
 
 struct core_intent *
 core_intent_new(struct core *c, uint64_t cell)
 {
-	struct core_intent *i = calloc(1, sizeof(*i));
+	struct core_intent *i = c->intents_free;
 
-	must(i);
+	if (i) {
+		c->intents_free = i->next;
+		c->intents_free_count--;
+		*i = (struct core_intent){ .arena = i->arena };
+	} else {
+		i = calloc(1, sizeof(*i));
+		must(i);
+	}
 	i->number = core_number(c);
 	i->cell = cell;
-	i->next = c->intents;
-	c->intents = i;
+	add_intent(c, i);
 	return i;
 }
 
 void
 core_intent_free(struct core *c, struct core_intent *i)
 {
-	for (struct core_intent **at = &c->intents; *at; at = &(*at)->next) {
-		if (*at == i) {
-			*at = i->next;
-			break;
-		}
+	struct core_intent **alike = slot_of(c, i->number);
+
+	while (*alike != i) {
+		alike = &(*alike)->next_alike;
+	}
+	*alike = i->next_alike;
+	*i->at = i->next;
+	if (i->next) {
+		i->next->at = i->at;
 	}
 	buf_fini(&i->body);
 	buf_fini(&i->code);
-	arena_fini(&i->arena);
-	free(i);
+	if (c->intents_free_count >= FREE_MAX) {
+		arena_fini(&i->arena);
+		free(i);
+		return;
+	}
+	arena_clear_to(&i->arena, ARENA_KEPT);
+	i->next = c->intents_free;
+	c->intents_free = i;
+	c->intents_free_count++;
 }
 
 bool
@@ -80,14 +121,14 @@ write_git(const struct core_intent *i, struct json_out *o)
 {
 	json_out_z(o, "git", i->git == WIRE_GIT_PUSH ? "push" : "fetch");
 	json_out_array(o, "refs");
-	for (uint32_t n = 0; n < i->commands.count; n++) {
-		json_out_str(o, NULL, i->commands.at[n].ref);
+	for (uint32_t n = 0; n < i->commands->count; n++) {
+		json_out_str(o, NULL, i->commands->at[n].ref);
 	}
 	json_out_end(o, ']');
 	json_out_array(o, "deletes");
-	for (uint32_t n = 0; n < i->commands.count; n++) {
-		if (i->commands.at[n].deletes) {
-			json_out_str(o, NULL, i->commands.at[n].ref);
+	for (uint32_t n = 0; n < i->commands->count; n++) {
+		if (i->commands->at[n].deletes) {
+			json_out_str(o, NULL, i->commands->at[n].ref);
 		}
 	}
 	json_out_end(o, ']');
@@ -191,14 +232,30 @@ send_refusal(struct core *c, uint64_t number)
 	}
 	if (i->done) {
 		core_intent_answer(c, i,
-		    i->refusal.status == 503 ? ERR_UNAVAILABLE : ERR_DENIED,
-		    i->refusal.reason);
+		    i->refusal->status == 503 ? ERR_UNAVAILABLE : ERR_DENIED,
+		    i->refusal->reason);
 		return;
 	}
 	if (egress) {
-		wire_send(egress, WIRE_REFUSE, &i->refusal, NULL, 0);
+		wire_send(egress, WIRE_REFUSE, i->refusal, NULL, 0);
 	}
 	core_intent_free(c, i);
+}
+
+static struct wire_refuse *
+refusal_of(struct core_intent *i, const struct core_refusal *why)
+{
+	struct wire_refuse *r = arena_alloc(&i->arena, sizeof(*r));
+
+	r->id = i->id;
+	core_text(r->wait, sizeof(r->wait), arena_z(&i->arena, why->wait));
+	r->status = why->status;
+	core_text(r->error, sizeof(r->error), why->error);
+	core_text(r->rule, sizeof(r->rule), arena_z(&i->arena, why->rule));
+	core_text(
+	    r->reason, sizeof(r->reason), arena_z(&i->arena, why->reason));
+	core_text(r->next, sizeof(r->next), arena_z(&i->arena, why->next));
+	return r;
 }
 
 void
@@ -227,17 +284,7 @@ core_intent_refuse(
 		    why->wait.len ? BOOK_REQUEST_ASKED : BOOK_REQUEST_DENIED,
 		    why->rule, buf_str(&body));
 	}
-	i->refusal.id = i->id;
-	core_text(i->refusal.wait, sizeof(i->refusal.wait),
-	    arena_z(&i->arena, why->wait));
-	i->refusal.status = why->status;
-	core_text(i->refusal.error, sizeof(i->refusal.error), why->error);
-	core_text(i->refusal.rule, sizeof(i->refusal.rule),
-	    arena_z(&i->arena, why->rule));
-	core_text(i->refusal.reason, sizeof(i->refusal.reason),
-	    arena_z(&i->arena, why->reason));
-	core_text(i->refusal.next, sizeof(i->refusal.next),
-	    arena_z(&i->arena, why->next));
+	i->refusal = refusal_of(i, why);
 	if (said) {
 		core_after(c, send_refusal, i->number);
 	} else {
@@ -292,12 +339,22 @@ take_inject(struct core_intent *i, const struct policy_inject *inject)
 	}
 }
 
+static struct str
+rule_text(struct arena *a, struct str name)
+{
+	static const struct str kind = { "egress.", sizeof("egress.") - 1 };
+	char *at = arena_alloc(a, kind.len + name.len + 1);
+
+	memcpy(at, kind.at, kind.len);
+	memcpy(at + kind.len, name.at, name.len);
+	return str_span(at, kind.len + name.len);
+}
+
 static void
 take_rule(
     struct core *c, struct core_intent *i, const struct policy_egress *rule)
 {
-	i->rule =
-	    arena_printf(&i->arena, "egress." STR_FMT, STR_ARG(rule->name));
+	i->rule = rule_text(&i->arena, rule->name);
 	take_inject(i, &rule->inject);
 	if (rule->token_endpoint.len) {
 		core_oauth_take(c, i, rule->token_endpoint);

@@ -2,7 +2,8 @@
 /*
  * Housekeeping.  Each minute of a quiet house: the WAL is moved into the file.
  * Each hour, or as often as `[book] keep_ended` if that is less: tasks and
- * letters that ended longer ago than that leave the memory.  Each day:
+ * letters that ended longer ago than that leave the memory; of a letter the id
+ * stays, in rows "mail_gone".  Each day:
  * bodies older than `[book] keep_bodies` go; what a task that lives still needs
  * of them (its calls, waits, replies) is kept aside in rows "kept" first, and
  * goes with the task.
@@ -162,6 +163,19 @@ expire(struct core *c)
 
 /* --- memory --- */
 
+/* Of a letter that somebody sent the id stays, so that it is not taken anew
+ * when it is sent again; one that came with a task is known by that task. */
+static void
+let_letter_go(struct core *c, struct str id)
+{
+	const struct queue_letter *m = queue_letter_find(c->queue, id);
+
+	core_row_drop(c, "mail", id);
+	if (m && !m->task.len) {
+		core_row(c, "mail_gone", id, STR(""), 1);
+	}
+}
+
 /* Their rows are marked before they go: a start loads them no more. */
 static void
 let_go(struct core *c, struct str id)
@@ -171,7 +185,7 @@ let_go(struct core *c, struct str id)
 	if (t) {
 		core_task_forget(c, t);
 	} else {
-		core_row_drop(c, "mail", id);
+		let_letter_go(c, id);
 	}
 }
 

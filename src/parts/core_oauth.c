@@ -134,7 +134,7 @@ waits_for(struct core *c, const struct core_intent *i, const char *name)
 	const struct core_credential *k =
 	    i->parked ? core_oauth_find(c, i->credential) : NULL;
 
-	return k && !i->refusal.status && strcmp(k->name, name) == 0;
+	return k && !i->refusal && strcmp(k->name, name) == 0;
 }
 
 /* Their numbers: who is let go, or refused, may take others out of the list. */

@@ -153,7 +153,7 @@ takes_too_many(struct core *c, const struct core_intent *i)
 	}
 	for (const struct core_intent *one = c->intents; one; one = one->next) {
 		count += one->cell == i->cell && one->use == WIRE_USE_TAKE &&
-		         !one->refusal.status &&
+		         !one->refusal &&
 		         !str_eq(one->credential, i->credential) &&
 		         !has_taken(c, one) && first_asking(c, one);
 	}

@@ -23,7 +23,6 @@
 #define AGAIN_US   (30 * CLOCK_SECOND)
 #define LATEST_US  (3600 * CLOCK_SECOND) /* between two tries */
 #define TIMEOUT_US (10 * CLOCK_SECOND)
-#define KEY        "checkpoint" /* the row meta/… : the newest note */
 
 struct core_publish {
 	struct loop_timer timer;
@@ -148,7 +147,8 @@ keep_cosigns(struct core *c, struct str answer)
 	struct core_publish *p = publish(c);
 
 	if (core_witness_add(c, &p->root, answer, &p->note)) {
-		core_row(c, "meta", STR(KEY), buf_str(&p->note), p->root.size);
+		core_row(c, "meta", STR(CORE_CHECKPOINT_ROW), buf_str(&p->note),
+		    p->root.size);
 	}
 }
 
@@ -199,7 +199,8 @@ witnessed(struct core *c, struct str note)
 	if (note.len > p->note.len) {
 		buf_clear(&p->note);
 		buf_add(&p->note, note);
-		core_row(c, "meta", STR(KEY), note, p->root.size);
+		core_row(
+		    c, "meta", STR(CORE_CHECKPOINT_ROW), note, p->root.size);
 	}
 	if (str_starts(a->publish, STR("file:"))) {
 		to_file(c, a->publish);
@@ -241,7 +242,7 @@ is_signed(struct core *c, uint64_t number, const struct book_root *root,
 	p->told = p->newest > root->size ? p->newest - root->size : 0;
 	buf_clear(&p->note);
 	buf_add(&p->note, note);
-	core_row(c, "meta", STR(KEY), note, root->size);
+	core_row(c, "meta", STR(CORE_CHECKPOINT_ROW), note, root->size);
 	core_after(c, committed, 0);
 }
 

@@ -11,6 +11,7 @@
 
 #include "parts/core.h"
 #include "parts/core_api.h"
+#include "parts/key_change.h"
 
 static bool
 is_kept(const struct core *c, struct digest d)
@@ -183,11 +184,34 @@ another_key(const struct core *c, struct str is, struct str was, struct err *e)
 	return err_set(e, ERR_CONFLICT,
 	    "the vault's root key is not the one that this book was kept with: "
 	    "it signs as " STR_FMT ", the book knows " STR_FMT
-	    ". No credential and no decision of before could be opened. Put "
-	    "the "
-	    "old key back (%s/vault.key, or where `handrail vault migrate` put "
-	    "it), or begin with another --state",
+	    ". Put the old key back (%s/vault.key, or where `vault migrate` "
+	    "put it), say an interrupted `vault rekey` again, or begin with "
+	    "another --state",
 	    STR_ARG(is), STR_ARG(was), c->state);
+}
+
+/* `handrail vault rekey` left it for the book. */
+static int
+tell_change(struct core *c, struct err *e)
+{
+	auto_buf body = { 0 };
+
+	if (store_row_get(c->book.store, STR("meta"), STR(KEY_CHANGE_ROW),
+	        &body, NULL, e)) {
+		bool none = e->kind == ERR_MISSING;
+
+		*e = none ? (struct err){ 0 } : *e;
+		return none ? 0 : -1;
+	}
+	struct core_event event = {
+		.kind = BOOK_KEY_IN_FORCE,
+		.rule = STR(KEY_CHANGE_RULE),
+		.body = buf_str(&body),
+	};
+
+	core_row_drop(c, "meta", STR(KEY_CHANGE_ROW));
+	(void)core_append(c, &event);
+	return 0;
 }
 
 int
@@ -208,7 +232,7 @@ core_key_know(struct core *c, struct err *e)
 	}
 	if (known.len) {
 		return str_eq(buf_str(&known), buf_str(&line))
-		           ? 0
+		           ? tell_change(c, e)
 		           : another_key(c, buf_str(&line), buf_str(&known), e);
 	}
 	json_out_init(&o, &body);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "parts/core.h"
+#include "parts/core_egress.h"
 
 static const struct {
 	uint32_t kind;
@@ -153,10 +153,8 @@ revoke(struct core *c, const struct core_credential *k)
 {
 	struct wire_vault_revoke over = { 0 };
 
-	if (c->vault_ready) {
-		core_text(over.credential, sizeof(over.credential), k->name);
-		wire_send(c->vault, WIRE_VAULT_REVOKE, &over, NULL, 0);
-	}
+	core_text(over.credential, sizeof(over.credential), k->name);
+	core_back(c, WIRE_VAULT_REVOKE, &over);
 }
 
 void

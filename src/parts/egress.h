@@ -12,6 +12,7 @@
  *	egress_zygote.c  fork on EGRESS_FORK, ends on the child's end
  *	egress_cell.c    listeners, names, lease of one cell
  *	egress_peers.c   proxy's questions as records, records as its answers
+ *	egress_intent.c  what a cell asks for
  *	egress_fetch.c   requests of the house
  *	egress_rules.c   what is in force for a cell
  *	egress_capture.c tokens of an answer, to the vault
@@ -65,6 +66,8 @@ struct egress {
 	struct egress_open *open;
 	uint64_t newest;    /* grant that core named */
 	uint64_t forgotten; /* and all before it: the vault may not know them */
+	struct wire_intents asking;    /* of this turn */
+	size_t asking_text;            /* bytes of its text */
 	struct wire_redeem redeem;     /* of this turn */
 	struct wire_answered answered; /* the same */
 	struct egress_fetch *fetches;
@@ -101,6 +104,11 @@ void egress_proxy(struct egress *g, const struct egress_host *host);
 /* False: no honest core sends it. */
 bool egress_go_from(const struct wire_go *w, struct proxy_go *go);
 void egress_granted(struct egress *g, uint64_t grant);
+/* egress_intent.c */
+/* A field of a record; what does not fit is our own bug. */
+void egress_text(char *field, size_t size, const char *text);
+void egress_intent(void *context, const struct proxy_intent *i);
+loop_fn egress_intents_send; /* what waits for the end of this turn */
 /* egress_fetch.c */
 wire_take_fn egress_take_http_do;
 void egress_fetched(void *context, uint64_t id,

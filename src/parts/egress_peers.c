@@ -64,51 +64,10 @@ fail_open(struct egress *g, bool redeem, const char *text)
 /* --- the proxy asks --- */
 
 static void
-text_to(char *field, size_t size, const char *text)
-{
-	must(str_copy(field, size, str_of(text)));
-}
-
-static void
 text_cut(char *field, size_t size, const char *text)
 {
 	struct str s = str_of(text);
 	must(str_copy(field, size, str_sub(s, 0, size - 1)));
-}
-
-static void
-on_intent(void *context, const struct proxy_intent *i)
-{
-	struct egress *g = context;
-	struct wire_intent w = { .id = i->id,
-		.port = i->port,
-		.tls = i->tls,
-		.git = (uint8_t)i->git,
-		.own_credentials = i->own_credentials,
-		.refs = (uint8_t)i->ref_count,
-		.named = i->named,
-		.stale = i->stale,
-		.body = (uint8_t)i->body,
-		.body_size = i->body_size,
-		.kind = (uint8_t)(i->tunnel      ? WIRE_ASKED_TUNNEL
-		                  : i->websocket ? WIRE_ASKED_WEBSOCKET
-		                                 : WIRE_ASKED_HTTP) };
-	_Static_assert(PROXY_REFS == WIRE_REFS_MAX, "refs of one push");
-	_Static_assert((int)PROXY_GIT_PUSH == (int)WIRE_GIT_PUSH, "git");
-	_Static_assert((int)PROXY_BODY_READ == (int)WIRE_BODY_READ, "body");
-	memcpy(w.body_digest, i->body_digest.bytes, sizeof(w.body_digest));
-	text_to(w.method, sizeof(w.method), i->method);
-	text_to(w.host, sizeof(w.host), i->host);
-	text_to(w.path, sizeof(w.path), i->path);
-	text_to(w.query, sizeof(w.query), i->query);
-	for (size_t n = 0; n < i->ref_count; n++) {
-		const struct proxy_ref *ref = &i->refs[n];
-		text_to(w.ref[n].name, sizeof(w.ref[n].name), ref->name);
-		text_to(w.ref[n].to, sizeof(w.ref[n].to), ref->to);
-		w.ref[n].flags = (uint8_t)((ref->create ? WIRE_REF_CREATE : 0) |
-		                           (ref->remove ? WIRE_REF_DELETE : 0));
-	}
-	egress_mark_ask(g, &w, i->own, i->own_count);
 }
 
 /* L07: a flood of refusals becomes a count before it fills core's queue, whose
@@ -169,6 +128,7 @@ on_outcome(void *context, const struct proxy_outcome *o)
 {
 	struct egress *g = context;
 	auto_buf text = { 0 };
+	egress_intents_send(g); /* core hears first that it was asked */
 	if (o->id != 0 && o->end == PROXY_ANSWERED && !o->text[0] &&
 	    o->scrubbed == 0 && o->id != g->captured) {
 		answered(g, o);
@@ -201,7 +161,7 @@ on_outcome(void *context, const struct proxy_outcome *o)
 		w.end = WIRE_OUTCOME_UNLENT;
 		break;
 	}
-	text_to(w.host, sizeof(w.host), o->host);
+	egress_text(w.host, sizeof(w.host), o->host);
 	text_cut(w.text, sizeof(w.text), buf_z(&text));
 	wire_send(g->core, WIRE_OUTCOME, &w, NULL, 0);
 }
@@ -217,7 +177,7 @@ on_resolve(void *context, uint64_t id, const char *name)
 		proxy_resolved(g->proxy, id, NULL, &e);
 		return;
 	}
-	text_to(w.name, sizeof(w.name), name);
+	egress_text(w.name, sizeof(w.name), name);
 	open_add(g, id, 0);
 	wire_send(g->resolver, WIRE_RESOLVE, &w, NULL, 0);
 }
@@ -251,7 +211,7 @@ on_redeem(
 	}
 	if (w->count == 0) {
 		w->port = port;
-		text_to(w->host, sizeof(w->host), host);
+		egress_text(w->host, sizeof(w->host), host);
 		loop_later(g->loop, send_redeem, g);
 	}
 	w->number[w->count++] = grant;
@@ -259,7 +219,7 @@ on_redeem(
 }
 
 const struct proxy_ops egress_ops = {
-	.intent = on_intent,
+	.intent = egress_intent,
 	.outcome = on_outcome,
 	.resolve = on_resolve,
 	.redeem = on_redeem,

@@ -256,21 +256,7 @@ borrower_closed(void *owner, struct wire_peer *peer, const struct err *why)
 	if (why->kind == ERR_DENIED) {
 		log_err("egress", why);
 	}
-	for (struct borrower **at = &v->borrowers; *at; at = &(*at)->next) {
-		if (*at == b) {
-			*at = b->next;
-			break;
-		}
-	}
-	bool attached = false;
-
-	for (struct borrower *other = v->borrowers; other;
-	     other = other->next) {
-		attached |= other->cell == b->cell;
-	}
-	if (!attached) {
-		vault_grants_gone(v, b->cell);
-	}
+	vault_cell_left(v, b->of);
 	wire_peer_free(peer);
 	free(b);
 }
@@ -295,15 +281,14 @@ take_attach(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)peer;
 	must(b && nfds == 1);
 	b->vault = v;
-	b->cell = attach->cell;
 	b->peer = wire_peer_new(v->part.loop, take_fd(&fds[0]), &end, &e);
 	if (!b->peer) {
 		log_err("attach", &e);
 		free(b);
 		return;
 	}
-	b->next = v->borrowers;
-	v->borrowers = b;
+	b->of = vault_cell_of(v, attach->cell);
+	b->of->borrowers++;
 }
 
 static void
@@ -341,6 +326,7 @@ take_mac(void *owner, struct wire_peer *peer, const void *record,
 
 static const struct wire_handler core_handlers[] = {
 	{ WIRE_VAULT_ATTACH, take_attach },
+	{ WIRE_VAULT_BACK, vault_take_back },
 	{ WIRE_VAULT_SEAL, take_seal },
 	{ WIRE_VAULT_CHECK, take_check },
 	{ WIRE_VAULT_LOGIN, vault_take_login },

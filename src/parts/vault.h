@@ -7,8 +7,8 @@
 #include "parts/part.h"
 #include "seal/seal.h"
 
-#define VAULT_GRANTS      1024
-#define VAULT_CELL_GRANTS 256 /* as many requests as a cell has at once */
+#define VAULT_GRANTS      4096 /* of all cells; see vault_room */
+#define VAULT_CELL_GRANTS 256  /* as many requests as a cell has at once */
 #define VAULT_OUT         256
 #define VAULT_CODES       64
 #define VAULT_KEEP_US     (90 * CLOCK_SECOND) /* for an endpoint's answer */
@@ -36,10 +36,18 @@ struct lent {
 	struct secret *code;
 };
 
-struct borrower {
-	struct borrower *next;
-	struct vault *vault;
+/* What one cell was granted (0: core itself), the latest first. */
+struct vault_cell {
+	struct vault_cell *next;
 	uint64_t cell;
+	struct lent *grants;
+	size_t count;
+	size_t borrowers; /* its egress is attached so often */
+};
+
+struct borrower {
+	struct vault *vault;
+	struct vault_cell *of;
 	struct wire_peer *peer;
 };
 
@@ -68,13 +76,13 @@ struct vault_taken {
 struct vault {
 	struct part_self part;
 	struct seal_key *key;
-	struct lent *grants;
-	size_t grant_count;
+	struct wire_peer *back; /* from core too; NULL: none yet */
+	struct vault_cell *cells;
+	size_t grant_count; /* of all of them */
 	struct vault_out out[VAULT_OUT];
 	size_t out_next;
 	struct vault_row *rows[WIRE_ROWS]; /* by place */
-	struct borrower *borrowers;
-	struct vault_code *codes; /* the latest first */
+	struct vault_code *codes;          /* the latest first */
 	struct vault_taken *taken;
 };
 
@@ -97,13 +105,35 @@ wire_take_fn vault_take_row;
 wire_take_fn vault_take_lend;
 wire_take_fn vault_take_revoke;
 wire_take_fn vault_take_unlend;
-bool vault_left_out(const struct vault *v, uint64_t cell, uint64_t number);
+
+/* vault_back.c: what core takes back */
+wire_take_fn vault_take_back;
+/* From here on all is known that core said before now.  False: it has gone. */
+bool vault_hear_core(struct vault *v);
 void vault_row_give(struct vault_row *row); /* NULL is nothing */
-struct lent **vault_grant_find(
-    struct vault *v, const struct borrower *b, uint64_t number);
-void vault_grant_drop(struct vault *v, struct lent **at);
-/* Nobody is there any more who could use them. */
-void vault_grants_gone(struct vault *v, uint64_t cell);
+
+/* vault_cell.c: which cell has which grants, and how many */
+struct vault_cell *vault_cell_of(struct vault *v, uint64_t cell);
+/* Its egress is attached no more: nobody is there who could use them. */
+void vault_cell_left(struct vault *v, struct vault_cell *of);
+/* NULL: this cell has none of that number.  One that is another cell's is as
+ * unknown as any. */
+struct lent **vault_grant_find(struct vault_cell *of, uint64_t number);
+void vault_grant_add(struct vault *v, struct vault_cell *of, struct lent *g);
+void vault_grant_drop(struct vault *v, struct vault_cell *of, struct lent **at);
+/* What was granted of this credential, unless it is spent: only an answer of
+ * its issuer may come for it. */
+void vault_grants_over(struct vault *v, const char *credential);
+/*
+ * Room for one more of this cell, or ERR_LIMIT: a cell has VAULT_CELL_GRANTS at
+ * most.  Where all have filled the table, whoever has most gives up his latest,
+ * as long as he has more than this one then: few cannot keep all others out.
+ */
+int vault_room(
+    struct vault *v, struct vault_cell *of, struct err *e) MUST_CHECK;
+/* A grant that found no room, or lost it. */
+void vault_leave_out(struct vault *v, uint64_t cell, uint64_t number);
+bool vault_left_out(const struct vault *v, uint64_t cell, uint64_t number);
 
 /* vault_lend.c: what is lent on them, to an egress */
 wire_take_fn vault_take_redeem;

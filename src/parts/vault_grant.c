@@ -46,47 +46,10 @@ fault_new(const struct err *e)
 
 /* --- grants --- */
 
-void
-vault_grant_drop(struct vault *v, struct lent **at)
-{
-	struct lent *g = *at;
-
-	*at = g->next;
-	secret_free(g->code);
-	vault_row_give(g->row);
-	free(g->fault);
-	free(g);
-	v->grant_count--;
-}
-
-/* What is old, and what was granted of the credential that is over (or ""),
- * unless it is spent: only an answer of its issuer may come for it. */
-static void
-drop_grants(struct vault *v, const char *over)
-{
-	struct mono now = mono_now();
-
-	for (struct lent **at = &v->grants; *at;) {
-		const struct lent *g = *at;
-
-		if (mono_passed(
-		        g->spent ? g->until : g->grant.not_after, now) ||
-		    (!g->spent && over[0] &&
-		        strcmp(g->grant.credential, over) == 0)) {
-			vault_grant_drop(v, at);
-		} else {
-			at = &(*at)->next;
-		}
-	}
-}
-
-/* One cell does not fill the room of all; what is spent is bounded elsewhere.
- */
 static int
-check_new(const struct vault *v, uint64_t cell, uint64_t number,
+check_new(struct vault *v, struct vault_cell *of, uint64_t number,
     uint64_t not_after, struct err *e)
 {
-	size_t count = 0;
 	int64_t ahead = (int64_t)not_after - mono_now().us;
 
 	if (number == 0) {
@@ -95,21 +58,13 @@ check_new(const struct vault *v, uint64_t cell, uint64_t number,
 	if (ahead <= 0 || ahead > SEAL_GRANT_MAX_US) {
 		return err_set(e, ERR_DENIED, "a grant lives at most 30 s");
 	}
-	for (const struct lent *g = v->grants; g; g = g->next) {
-		if (g->grant.number == number) {
-			return err_set(
-			    e, ERR_CONFLICT, "a grant was made twice");
-		}
-		count += g->cell == cell && !g->spent;
-	}
-	return count < VAULT_CELL_GRANTS && v->grant_count < VAULT_GRANTS
-	           ? 0
-	           : err_set(e, ERR_LIMIT, "too many grants wait to be used");
+	return vault_grant_find(of, number)
+	           ? err_set(e, ERR_CONFLICT, "a grant was made twice")
+	           : vault_room(v, of, e);
 }
 
 static int
-check_grant(
-    const struct vault *v, const struct wire_vault_grant *in, struct err *e)
+check_grant(struct vault *v, const struct wire_vault_grant *in, struct err *e)
 {
 	if (!vault_binding_ok(&in->binding) ||
 	    !wire_text_ok(in->host, sizeof(in->host)) ||
@@ -117,7 +72,8 @@ check_grant(
 	    in->use > WIRE_USE_TAKEN || in->row_size > sizeof(in->row)) {
 		return err_set(e, ERR_INPUT, "a grant has a wrong form");
 	}
-	return check_new(v, in->cell, in->number, in->not_after, e);
+	return check_new(
+	    v, vault_cell_of(v, in->cell), in->number, in->not_after, e);
 }
 
 /* The sealed row's own binding decides where it may go, not core's word. */
@@ -191,9 +147,7 @@ keep_grant(
 	g->basic = in->basic;
 	g->code = code;
 	(void)str_copy(g->client, sizeof(g->client), str_of(in->client));
-	g->next = v->grants;
-	v->grants = g;
-	v->grant_count++;
+	vault_grant_add(v, vault_cell_of(v, in->cell), g);
 }
 
 void
@@ -209,7 +163,6 @@ vault_take_grant(void *owner, struct wire_peer *peer, const void *record,
 	(void)nfds;
 	struct secret *code = NULL;
 
-	drop_grants(v, "");
 	if (check_grant(v, in, &e) || check_row(v, in, &e) ||
 	    take_code(v, in, &code, &e)) {
 		vault_say(out.text, sizeof(out.text), &e);
@@ -277,8 +230,8 @@ check_place(const struct vault *v, const struct wire_vault_lend *in,
 	                 in->port);
 }
 
-static void
-keep_lent(struct vault *v, const struct wire_vault_lend *in, uint64_t number,
+static struct lent *
+lent_new(const struct wire_vault_lend *in, uint64_t number,
     struct vault_row *row, const struct err *fault)
 {
 	struct lent *g = calloc(1, sizeof(*g));
@@ -304,28 +257,7 @@ keep_lent(struct vault *v, const struct wire_vault_lend *in, uint64_t number,
 	}
 	(void)str_copy(g->grant.host, sizeof(g->grant.host), str_of(in->host));
 	g->fault = fault ? fault_new(fault) : NULL;
-	g->next = v->grants;
-	v->grants = g;
-	v->grant_count++;
-}
-
-static void
-keep_out(struct vault *v, uint64_t cell, uint64_t number)
-{
-	struct vault_out *out = &v->out[v->out_next++ % VAULT_OUT];
-
-	*out = (struct vault_out){ .cell = cell, .number = number };
-}
-
-bool
-vault_left_out(const struct vault *v, uint64_t cell, uint64_t number)
-{
-	bool found = false;
-
-	for (size_t n = 0; n < VAULT_OUT && !found; n++) {
-		found = v->out[n].number == number && v->out[n].cell == cell;
-	}
-	return found && number != 0;
+	return g;
 }
 
 void
@@ -340,10 +272,10 @@ vault_take_lend(void *owner, struct wire_peer *peer, const void *record,
 	(void)peer;
 	(void)fds;
 	(void)nfds;
-	drop_grants(v, "");
 	if (!wire_text_ok(in->host, sizeof(in->host))) {
 		return;
 	}
+	struct vault_cell *of = vault_cell_of(v, in->cell);
 	bool good = check_place(v, in, &row, &bad) == 0;
 
 	for (unsigned n = 0; n < in->count && n < WIRE_TOGETHER; n++) {
@@ -351,12 +283,12 @@ vault_take_lend(void *owner, struct wire_peer *peer, const void *record,
 
 		/* Of another that cannot be kept nobody hears but that there
 		 * is no such grant. */
-		if (check_new(v, in->cell, in->number[n], in->not_after, &e) ==
-		    0) {
-			keep_lent(v, in, in->number[n], good ? row : NULL,
-			    good ? NULL : &bad);
+		if (check_new(v, of, in->number[n], in->not_after, &e) == 0) {
+			vault_grant_add(v, of,
+			    lent_new(in, in->number[n], good ? row : NULL,
+			        good ? NULL : &bad));
 		} else if (e.kind == ERR_LIMIT) {
-			keep_out(v, in->cell, in->number[n]);
+			vault_leave_out(v, in->cell, in->number[n]);
 		}
 	}
 }
@@ -372,7 +304,7 @@ vault_take_revoke(void *owner, struct wire_peer *peer, const void *record,
 	(void)fds;
 	(void)nfds;
 	if (wire_text_ok(in->credential, sizeof(in->credential))) {
-		drop_grants(owner, in->credential);
+		vault_grants_over(owner, in->credential);
 	}
 }
 
@@ -383,29 +315,16 @@ vault_take_unlend(void *owner, struct wire_peer *peer, const void *record,
 {
 	struct vault *v = owner;
 	const struct wire_vault_unlend *in = record;
-	struct borrower of = { .cell = in->cell };
+	struct vault_cell *of = vault_cell_of(v, in->cell);
 
 	(void)peer;
 	(void)fds;
 	(void)nfds;
 	for (unsigned n = 0; n < in->count && n < WIRE_TOGETHER; n++) {
-		struct lent **at = vault_grant_find(v, &of, in->number[n]);
+		struct lent **at = vault_grant_find(of, in->number[n]);
 
 		if (at && !(*at)->spent) {
-			vault_grant_drop(v, at);
-		}
-	}
-}
-
-void
-vault_grants_gone(struct vault *v, uint64_t cell)
-{
-	vault_taken_gone(v, cell);
-	for (struct lent **at = &v->grants; *at;) {
-		if ((*at)->cell == cell) {
-			vault_grant_drop(v, at);
-		} else {
-			at = &(*at)->next;
+			vault_grant_drop(v, of, at);
 		}
 	}
 }

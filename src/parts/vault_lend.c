@@ -31,18 +31,6 @@ take_access(struct str *clear, struct err *e)
 	return 0;
 }
 
-struct lent **
-vault_grant_find(struct vault *v, const struct borrower *b, uint64_t number)
-{
-	struct lent **at = &v->grants;
-
-	while (*at && (*at)->grant.number != number) {
-		at = &(*at)->next;
-	}
-	/* A number that is another cell's is as unknown as any. */
-	return *at && (*at)->cell == b->cell ? at : NULL;
-}
-
 static int
 check_use(const struct lent *g, const struct wire_redeem *in, uint64_t number,
     struct err *e)
@@ -125,34 +113,34 @@ lend_whole(const struct vault *v, const struct lent *g,
 
 /* One cell has so many answers outstanding at most: the oldest goes. */
 static void
-bound_spent(struct vault *v, uint64_t cell)
+bound_spent(struct vault *v, struct vault_cell *of)
 {
 	struct lent **oldest = NULL;
 	size_t count = 0;
 
-	for (struct lent **at = &v->grants; *at; at = &(*at)->next) {
-		if ((*at)->spent && (*at)->cell == cell) {
+	for (struct lent **at = &of->grants; *at; at = &(*at)->next) {
+		if ((*at)->spent) {
 			oldest = at;
 			count++;
 		}
 	}
 	if (count >= SPENT_MAX) {
-		vault_grant_drop(v, oldest);
+		vault_grant_drop(v, of, oldest);
 	}
 }
 
 /* Once; of what a token endpoint is asked with, the answer may still come. */
 static void
-use_up(struct vault *v, struct lent **at)
+use_up(struct vault *v, struct vault_cell *of, struct lent **at)
 {
 	struct lent *g = *at;
 
 	if (g->use == WIRE_USE_ACCESS || g->use == WIRE_USE_TAKEN) {
-		vault_grant_drop(v, at);
+		vault_grant_drop(v, of, at);
 		return;
 	}
 	if (g->cell) {
-		bound_spent(v, g->cell);
+		bound_spent(v, of);
 	}
 	g->grant.used = true;
 	g->spent = true;
@@ -207,9 +195,10 @@ static int
 redeem(struct telling *t, const struct wire_redeem *in, uint64_t number,
     struct err *e)
 {
-	struct lent **at = vault_grant_find(t->vault, t->to, number);
+	struct vault_cell *of = t->to->of;
+	struct lent **at = vault_grant_find(of, number);
 
-	if (!at && vault_left_out(t->vault, t->to->cell, number)) {
+	if (!at && vault_left_out(t->vault, of->cell, number)) {
 		return err_set(e, ERR_LIMIT,
 		    "too many grants of this sandbox wait to be used");
 	}
@@ -219,7 +208,7 @@ redeem(struct telling *t, const struct wire_redeem *in, uint64_t number,
 	}
 	if ((*at)->fault) {
 		*e = *(*at)->fault;
-		vault_grant_drop(t->vault, at);
+		vault_grant_drop(t->vault, of, at);
 		return -1;
 	}
 	if (check_use(*at, in, number, e)) {
@@ -236,7 +225,7 @@ redeem(struct telling *t, const struct wire_redeem *in, uint64_t number,
 	}
 	t->out.ok = 1;
 	t->out.number[t->out.count++] = number;
-	use_up(t->vault, at);
+	use_up(t->vault, of, at);
 	return 0;
 }
 
@@ -251,9 +240,9 @@ vault_take_redeem(void *owner, struct wire_peer *peer, const void *record,
 	(void)peer;
 	(void)fds;
 	(void)nfds;
-	/* What core granted, or took back, was there before an egress could
-	 * hear of it, but this turn may not have come to it yet. */
-	wire_poll(b->vault->part.core);
+	if (!vault_hear_core(b->vault)) {
+		return; /* this part ends with core */
+	}
 	for (unsigned n = 0; n < in->count && n < WIRE_TOGETHER; n++) {
 		struct err e = { 0 };
 

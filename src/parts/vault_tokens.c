@@ -401,7 +401,7 @@ vault_take_captured(void *owner, struct wire_peer *peer, const void *record,
 	struct vault *v = b->vault;
 	const struct wire_captured *in = record;
 	struct wire_vault_kept out = { .number = in->number };
-	struct lent **at = vault_grant_find(v, b, in->number);
+	struct lent **at = vault_grant_find(b->of, in->number);
 	struct err e = { 0 };
 
 	(void)peer;
@@ -415,12 +415,12 @@ vault_take_captured(void *owner, struct wire_peer *peer, const void *record,
 		if (in->access_size) {
 			take(v, *at, in);
 		}
-		vault_grant_drop(v, at);
+		vault_grant_drop(v, b->of, at);
 		return;
 	}
 	if (keep_captured(v, *at, in, &out, &e)) {
 		vault_say(out.text, sizeof(out.text), &e);
 	}
 	wire_send(v->part.core, WIRE_VAULT_KEPT, &out, NULL, 0);
-	vault_grant_drop(v, at);
+	vault_grant_drop(v, b->of, at);
 }

@@ -2,6 +2,7 @@
 #include "parts/verify.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "json/json.h"
 
@@ -93,6 +94,51 @@ compare(
 	return 0;
 }
 
+/* With a signer from outside, its key, or those that it followed or that follow
+ * it, each by the word of both, are the ones that sign. */
+static int
+verify_key(struct verify *v, const struct book_head *head, struct str body,
+    struct err *e)
+{
+	auto_arena a = { 0 };
+	struct book_signer named;
+	struct json *tree;
+	struct str line;
+	int failed = json_parse(&a, body, NULL, &tree, e);
+
+	if (!failed && (!json_text(tree, "signer", &line) ||
+	                   line.len >= sizeof(v->in_force))) {
+		failed = err_set(e, ERR_DENIED, "it names no key");
+	}
+	if (!failed && v->in_force[0]) {
+		failed =
+		    key_change_check(tree, str_of(v->in_force), v->verify, e);
+	}
+	if (failed || book_signer_parse(line, &named, e)) {
+		e->kind = ERR_DENIED;
+		return err_wrap(
+		    e, "the key in event %llu", (unsigned long long)head->seq);
+	}
+	v->known |= str_eq(named.name, v->signer->name) &&
+	            memcmp(named.key, v->signer->key, BOOK_KEY_SIZE) == 0;
+	must(str_copy(v->in_force, sizeof(v->in_force), line));
+	return 0;
+}
+
+static int
+open_note(const struct verify *v, struct str note, struct book_root *said,
+    struct err *e)
+{
+	struct book_signer now;
+
+	if (!v->in_force[0]) {
+		return book_note_open(
+		    note, v->signer->name, v->signer, v->verify, said, e);
+	}
+	must(book_signer_parse(str_of(v->in_force), &now, e) == 0);
+	return book_note_open(note, now.name, &now, v->verify, said, e);
+}
+
 static int
 verify_checkpoint(
     struct verify *v, uint64_t seq, struct str body, struct err *e)
@@ -109,8 +155,7 @@ verify_checkpoint(
 		(void)err_set(e, ERR_DENIED, "it has no note");
 		return no_checkpoint(seq, e);
 	}
-	if (v->signer ? book_note_open(note, v->signer->name, v->signer,
-	                    v->verify, &said, e)
+	if (v->signer ? open_note(v, note, &said, e)
 	              : book_note_read(note, &said, e)) {
 		return no_checkpoint(seq, e);
 	}
@@ -174,9 +219,18 @@ verify_body(struct verify *v, const struct book_head *head, struct buf *body,
 		    "the body of event %llu was changed",
 		    (unsigned long long)head->seq);
 	}
+	if (v->signer && head->kind == BOOK_KEY_IN_FORCE) {
+		return verify_key(v, head, buf_str(body), e);
+	}
 	return head->kind == BOOK_CHECKPOINT
 	           ? verify_checkpoint(v, head->seq, buf_str(body), e)
 	           : 0;
+}
+
+static const char *
+kept(const struct verify *v)
+{
+	return v->kept ? v->kept : "that you gave";
 }
 
 static int
@@ -188,9 +242,9 @@ verify_against(struct verify *v, struct err *e)
 	if (!digest_eq(book_tree_root(&v->tree), v->against.root)) {
 		return err_set(e, ERR_DENIED,
 		    "the first %llu events are not those of the checkpoint "
-		    "that you gave: one of %llu to %llu was changed, or the "
+		    "%s: one of %llu to %llu was changed, or the "
 		    "whole book was replaced",
-		    (unsigned long long)v->against.size,
+		    (unsigned long long)v->against.size, kept(v),
 		    (unsigned long long)v->good + 1,
 		    (unsigned long long)v->against.size);
 	}
@@ -227,12 +281,18 @@ verify_head(
 static int
 verify_length(const struct verify *v, struct err *e)
 {
+	if (v->in_force[0] && !v->known) {
+		return err_set(e, ERR_DENIED,
+		    "the key of the signer that you gave never was in force in "
+		    "this book: it is %s",
+		    v->in_force);
+	}
 	return v->against.size <= v->last
 	           ? 0
 	           : err_set(e, ERR_DENIED,
 	                 "the book was cut off: it ends with event %llu, and "
-	                 "the checkpoint that you gave has %llu",
-	                 (unsigned long long)v->last,
+	                 "the checkpoint %s has %llu",
+	                 (unsigned long long)v->last, kept(v),
 	                 (unsigned long long)v->against.size);
 }
 

@@ -14,6 +14,7 @@
  */
 
 #include "book/book.h"
+#include "parts/key_change.h"
 #include "parts/verify_decisions.h"
 #include "store/store.h"
 
@@ -32,10 +33,14 @@ struct verify {
 	uint64_t checkpoints;     /* of the book that fitted */
 	uint64_t unchecked;       /* those that were too far behind */
 	struct book_root against; /* kept elsewhere; size 0: none */
+	const char *kept;         /* where; NULL: whoever asks gave it */
 	uint64_t good;            /* size of the newest tree that fitted */
 	/* NULL: what a checkpoint says is compared, its signature is not */
 	const struct book_signer *signer;
 	book_verify_fn *verify;
+	/* the key in force there, as the book says; empty: it does not yet */
+	char in_force[KEY_LINE_MAX];
+	bool known; /* the signer's key was in force */
 	struct verify_marks *marks;
 	struct decisions *decisions; /* NULL: nothing is decided again */
 };

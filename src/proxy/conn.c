@@ -38,6 +38,7 @@ request_over(struct conn *c)
 	proxy_up_free(c->up);
 	c->up = NULL;
 	if (c->asked) {
+		proxy_spare_give(c->proxy, &c->request.arena);
 		proxy_request_fini(&c->request);
 	}
 	c->asked = false;
@@ -229,6 +230,7 @@ got_head(struct conn *c, const struct http_head *head)
 		proxy_conn_connect(c, head);
 		return;
 	}
+	proxy_spare_take(c->proxy, &c->request.arena);
 	if (proxy_request_make(&c->request, head, &c->origin, &e)) {
 		proxy_conn_refuse_early(c, proxy_status(e.kind), e.text);
 		return;

@@ -34,7 +34,8 @@ struct proxy_request {
 
 void proxy_request_fini(struct proxy_request *r);
 /* Judges form, authority and path of head against the connection's origin.
- * -1: nothing of the request may leave; e goes into the typed answer. */
+ * -1: nothing of the request may leave; e goes into the typed answer.  Memory
+ * that r->arena has is used; of r nothing else is read. */
 int proxy_request_make(struct proxy_request *r, const struct http_head *head,
     const struct proxy_origin *origin, struct err *e) MUST_CHECK;
 

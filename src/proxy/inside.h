@@ -149,6 +149,8 @@ void proxy_fetch_turn(void *owner);
 void proxy_fetch_abort(struct fetch *f, const char *why);
 void proxy_fetch_free(struct fetch *f);
 
+#define PROXY_SPARES 16
+
 struct proxy {
 	struct proxy_setup setup;
 	struct conn *conns;
@@ -161,7 +163,20 @@ struct proxy {
 	size_t kept_count;
 	size_t carried; /* connections */
 	uint64_t last_id;
+	struct {
+		struct arena arena[PROXY_SPARES];
+		struct up *up[PROXY_SPARES];
+		size_t arena_count;
+		size_t up_count;
+	} spares; /* spare.c */
 };
+
+/* spare.c: memory of requests that are over. */
+void proxy_spare_take(struct proxy *p, struct arena *a);
+void proxy_spare_give(struct proxy *p, struct arena *a); /* is empty then */
+struct up *proxy_spare_up(struct proxy *p);              /* zeroed */
+void proxy_spare_up_give(struct proxy *p, struct up *u);
+void proxy_spares_close(struct proxy *p);
 
 /* R05: what is said of a failure may quote an upstream. */
 void proxy_clean(const struct proxy *p, struct err *e);

@@ -162,18 +162,54 @@ proxy_place_check(
 	return 0;
 }
 
+/* How many bytes at `at` are this character, as it is or encoded twice: once is
+ * undone in a canonical path, and more is refused. */
+static size_t
+is_char(struct str text, size_t at, char c)
+{
+	struct str rest = str_sub(text, at, text.len);
+
+	if (rest.len > 0 && rest.at[0] == c) {
+		return 1;
+	}
+	if (rest.len < 5 || !str_starts(rest, STR("%25"))) {
+		return 0;
+	}
+	int high = hex_digit(rest.at[3]);
+	int low = hex_digit(rest.at[4]);
+
+	return high >= 0 && low >= 0 && high * 16 + low == c ? 5 : 0;
+}
+
+/* How many bytes at `at` are the mark; 0: it does not begin there. */
+static size_t
+is_mark(struct str text, size_t at)
+{
+	size_t size = 0;
+
+	for (const char *c = PLACE_MARK; *c; c++) {
+		size_t one = is_char(text, at + size, *c);
+
+		if (one == 0) {
+			return 0;
+		}
+		size += one;
+	}
+	return size;
+}
+
 struct str
 proxy_place_masked(struct arena *a, struct str path)
 {
-	struct str mark = STR(PLACE_MARK);
 	struct str out = arena_str(a, path);
 	char *at = (char *)(uintptr_t)out.at;
-	for (size_t i = 0; i + mark.len <= out.len; i++) {
-		if (!str_eq(str_sub(out, i, mark.len), mark)) {
+	for (size_t i = 0; i < out.len; i++) {
+		size_t mark = is_mark(out, i);
+		if (mark == 0) {
 			continue;
 		}
 		/* Digits that are encoded once more end it no sooner. */
-		for (i += mark.len;
+		for (i += mark;
 		     i < out.len && (hex_digit(at[i]) >= 0 || at[i] == '%');
 		     i++) {
 			at[i] = 'x';

@@ -43,6 +43,7 @@ proxy_free(struct proxy *p)
 	proxy_pool_close(p);
 	proxy_roads_close(p);
 	proxy_trust_close(p);
+	proxy_spares_close(p);
 	proxy_needles_free(p->needles);
 	buf_fini(&p->tunnels);
 	free(p);

@@ -212,7 +212,9 @@ int
 proxy_request_make(struct proxy_request *r, const struct http_head *head,
     const struct proxy_origin *origin, struct err *e)
 {
-	struct proxy_request made = { .head = head, .origin = *origin };
+	struct proxy_request made = {
+		.head = head, .origin = *origin, .arena = r->arena
+	};
 	int failed = 0;
 	if (head->form == HTTP_ABSOLUTE) {
 		failed = origin_of_absolute(&made.origin, head, e);
@@ -225,6 +227,7 @@ proxy_request_make(struct proxy_request *r, const struct http_head *head,
 	}
 	if (failed || request_target(&made, e) || request_git(&made, e)) {
 		arena_fini(&made.arena);
+		r->arena = (struct arena){ 0 };
 		return -1;
 	}
 	made.own_credentials = proxy_own_credentials(head, made.query);

@@ -203,8 +203,7 @@ struct up *
 proxy_up_new(struct proxy *p, uint64_t id, const struct proxy_request *request,
     const struct proxy_go *go)
 {
-	struct up *u = calloc(1, sizeof(*u));
-	must(u);
+	struct up *u = proxy_spare_up(p);
 	u->proxy = p;
 	u->id = id;
 	u->request = request;
@@ -239,7 +238,7 @@ proxy_up_free(struct up *u)
 	buf_wipe(&u->secret);
 	proxy_scrub_fini(&u->scrub);
 	proxy_trust_give(u->trust);
-	free(u);
+	proxy_spare_up_give(u->proxy, u);
 }
 
 /* A01…A10: an address that was looked up or written by the cell. */

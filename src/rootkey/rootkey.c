@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -309,6 +310,54 @@ rootkey_keep(const char *state, enum rootkey_source source,
 	return write_service(state, source, key, e) ||
 	               say_where(state, source, e)
 	           ? -1
+	           : 0;
+}
+
+/* --- another key --- */
+
+int
+rootkey_next_read(const char *state, struct seal_key **key, struct err *e)
+{
+	auto_buf path = { 0 };
+
+	return read_file(
+	    path_of(&path, state, "vault.key.next"), state, key, e);
+}
+
+int
+rootkey_next_keep(const char *state, enum rootkey_source source,
+    const struct seal_key *key, struct err *e)
+{
+	auto_seal_key proven = NULL;
+	auto_buf path = { 0 };
+	auto_buf pass_path = { 0 };
+	auto_buf pass = { 0 };
+
+	must(is_file(source));
+	(void)path_of(&path, state, "vault.key.next");
+	int failed = (source == ROOTKEY_PASSPHRASE &&
+	                 file_read(path_of(&pass_path, state, "vault.pass"),
+	                     SEAL_PASS_MAX, &pass, e)) ||
+	             write_file(buf_z(&path), source, key, buf_str(&pass), e) ||
+	             rootkey_next_read(state, &proven, e) ||
+	             same_key(key, proven, source, e);
+
+	wipe(pass.at, pass.cap);
+	return failed ? -1 : 0;
+}
+
+int
+rootkey_next_take(const char *state, struct err *e)
+{
+	auto_buf next = { 0 };
+	auto_buf path = { 0 };
+
+	(void)path_of(&next, state, "vault.key.next");
+	(void)path_of(&path, state, "vault.key");
+	auto_close int folder = open(state, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+
+	return folder < 0 || rename(buf_z(&next), buf_z(&path)) || fsync(folder)
+	           ? err_sys(e, "putting %s in place", buf_z(&path))
 	           : 0;
 }
 

@@ -48,4 +48,15 @@ int rootkey_move(const char *state, enum rootkey_source to,
 int rootkey_forget(
     const char *state, enum rootkey_source source, struct err *e) MUST_CHECK;
 
+/*
+ * Another key in the place of a file (or passphrase), in two steps: next_keep
+ * writes it beside (vault.key.next), on the disk and read back; next_take puts
+ * it over the old one in one rename.  ERR_MISSING: there is no next.
+ */
+int rootkey_next_keep(const char *state, enum rootkey_source source,
+    const struct seal_key *key, struct err *e) MUST_CHECK;
+int rootkey_next_read(
+    const char *state, struct seal_key **key, struct err *e) MUST_CHECK;
+int rootkey_next_take(const char *state, struct err *e) MUST_CHECK;
+
 #endif

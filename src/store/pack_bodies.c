@@ -10,6 +10,10 @@ enum codec {
 	CODEC_ZSTD,
 };
 
+/* What is smaller lies on one page either way: to press it costs a lonely
+ * commit more than its hashing. */
+#define PLAIN_MAX 512
+
 /* A row of one body of the greatest size, with its index. */
 #define CONTENT_MAX (STORE_BODY_MAX + 64u)
 
@@ -41,8 +45,10 @@ pack_bodies(uint64_t first, const struct pack_body *bodies, size_t count,
 	}
 	buf_add_byte(out, FORMAT);
 	buf_add_byte(out, CODEC_ZSTD);
-	compress_zstd(buf_str(&content), out);
-	if (out->len - start >= content.len + 2) {
+	if (content.len > PLAIN_MAX) {
+		compress_zstd(buf_str(&content), out);
+	}
+	if (content.len <= PLAIN_MAX || out->len - start >= content.len + 2) {
 		out->len = start;
 		buf_add_byte(out, FORMAT);
 		buf_add_byte(out, CODEC_PLAIN);

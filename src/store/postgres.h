@@ -83,6 +83,7 @@ int64_t boot_us(void); /* goes on while the machine sleeps */
 /* The server's or libpq's last sentence on one line, never a password. */
 const char *postgres_said(const struct postgres *p, const char *text);
 
+struct store_task postgres_task_read(const PGresult *r, int row);
 /* Tasks after that number, which becomes the last one's: 1, or 0: there is none
  * any more, or -1. */
 int postgres_tasks_page(struct postgres *p, int64_t *after, store_task_fn *each,

@@ -75,6 +75,10 @@ const struct batch_row *batch_row_find(
     struct postgres *p, struct str space, struct str key);
 /* NULL: this one says nothing of it. */
 const struct store_task *batch_task_find(const struct batch *b, struct str id);
+/* What every batch makes of it, the oldest first; `found`: *task is what the
+ * server has.  false: there is no such task. */
+bool batch_task_apply(
+    struct postgres *p, struct str id, struct store_task *task, bool found);
 void batch_free(struct batch *b);
 /* 0, or -1: the connection is lost */
 int batch_send(struct postgres *p, struct batch *b);

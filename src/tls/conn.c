@@ -12,13 +12,8 @@ conn_new(SSL_CTX *context)
 
 	must(c);
 	c->ssl = SSL_new(context);
-	c->in = BIO_new(BIO_s_mem());
-	c->out = BIO_new(BIO_s_mem());
-	must(c->ssl && c->in && c->out);
-	/* An empty queue means "later", never "end". */
-	(void)BIO_set_mem_eof_return(c->in, -1);
-	(void)BIO_set_mem_eof_return(c->out, -1);
-	SSL_set_bio(c->ssl, c->in, c->out);
+	must(c->ssl);
+	SSL_set_bio(c->ssl, queue_bio(&c->in), queue_bio(&c->out));
 	must(SSL_set_app_data(c->ssl, c));
 	return c;
 }
@@ -28,6 +23,8 @@ tls_conn_free(struct tls_conn *c)
 {
 	if (c) {
 		SSL_free(c->ssl);
+		buf_fini(&c->in.bytes);
+		buf_fini(&c->out.bytes);
 		free(c);
 	}
 }
@@ -138,7 +135,7 @@ conn_shake(struct tls_conn *c)
 static size_t
 feed_room(const struct tls_conn *c)
 {
-	size_t waiting = BIO_ctrl_pending(c->in);
+	size_t waiting = queue_waiting(&c->in);
 	size_t room = waiting < TLS_QUEUE_MAX ? TLS_QUEUE_MAX - waiting : 0;
 	size_t hello = TLS_HELLO_MAX + 1 - c->hello;
 
@@ -154,7 +151,7 @@ feed_piece(struct tls_conn *c, struct str piece)
 	if (!n) {
 		return 0;
 	}
-	must(BIO_write(c->in, piece.at, (int)n) == (int)n);
+	queue_put(&c->in, str_sub(piece, 0, n));
 	c->drained = false;
 	if (c->state != TLS_SHAKING) {
 		return n;
@@ -199,7 +196,7 @@ tls_feed_end(struct tls_conn *c)
 		return;
 	}
 	/* Unread bytes may hold a close-notify: tls_read finds out. */
-	if (c->state == TLS_OPEN && !BIO_ctrl_pending(c->in) &&
+	if (c->state == TLS_OPEN && !queue_waiting(&c->in) &&
 	    !SSL_has_pending(c->ssl)) {
 		fail(c, ERR_INPUT, "closed without a close-notify: truncated");
 	}
@@ -214,7 +211,7 @@ tls_read(struct tls_conn *c, char *at, size_t room)
 		return 0;
 	}
 	/* Asking for what is not there costs as much as taking what is. */
-	if (!c->stream_end && !BIO_ctrl_pending(c->in) &&
+	if (!c->stream_end && !queue_waiting(&c->in) &&
 	    !SSL_has_pending(c->ssl)) {
 		c->drained = true;
 		return 0;
@@ -235,7 +232,7 @@ tls_read(struct tls_conn *c, char *at, size_t room)
 size_t
 tls_write(struct tls_conn *c, struct str plaintext)
 {
-	size_t waiting = BIO_ctrl_pending(c->out);
+	size_t waiting = queue_waiting(&c->out);
 	size_t n = plaintext.len;
 	size_t written = 0;
 
@@ -269,16 +266,13 @@ tls_close(struct tls_conn *c)
 bool
 tls_wants_take(const struct tls_conn *c)
 {
-	return BIO_ctrl_pending(c->out) > 0;
+	return queue_waiting(&c->out) > 0;
 }
 
 void
 tls_take(struct tls_conn *c, struct buf *out)
 {
-	size_t n = BIO_ctrl_pending(c->out);
-
-	if (n) {
-		must(BIO_read(c->out, buf_room(out, n), (int)n) == (int)n);
-		buf_grew(out, n);
+	if (queue_waiting(&c->out)) {
+		queue_move(&c->out, out);
 	}
 }

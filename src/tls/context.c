@@ -1,20 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tls/own.h"
 
+#include <malloc.h>
 #include <openssl/err.h>
+#include <stdlib.h>
 
 /* Forward secrecy and authenticated encryption only; 1.3's own list is so
  * already. */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL"
 
+/*
+ * Each record takes a buffer of its own, which a connection that rests does not
+ * keep (SSL_MODE_RELEASE_BUFFERS).  They are all of about one size: those that
+ * were given back serve the next records, warm, and the heap is not cut anew.
+ */
+#define RECORD_LEAST ((size_t)16 * 1024)
+#define RECORD_SIZE  ((size_t)17 * 1024)
+#define RECORDS_KEPT 4
+
+static void *kept[RECORDS_KEPT];
+static size_t kept_count;
+
+static void *
+memory_take(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (size > RECORD_LEAST && size <= RECORD_SIZE) {
+		if (kept_count > 0) {
+			return kept[--kept_count];
+		}
+		size = RECORD_SIZE;
+	}
+	return size ? malloc(size) : NULL;
+}
+
+static void *
+memory_more(void *at, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return realloc(at, size);
+}
+
+static void
+memory_give(void *at, const char *file, int line)
+{
+	size_t size = at ? malloc_usable_size(at) : 0;
+
+	(void)file;
+	(void)line;
+	if (size >= RECORD_SIZE && size < 2 * RECORD_SIZE &&
+	    kept_count < RECORDS_KEPT) {
+		kept[kept_count++] = at;
+		return;
+	}
+	free(at);
+}
+
 void
 tls_start(void)
 {
+	/* Refused where OpenSSL has memory already: then it is as it was. */
+	(void)CRYPTO_set_mem_functions(memory_take, memory_more, memory_give);
 	/* No openssl.cnf: what is allowed stands here and nowhere else. */
 	must(OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG |
 	                          OPENSSL_INIT_LOAD_SSL_STRINGS |
 	                          OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
 	    NULL));
+	queue_start();
 }
 
 SSL_CTX *

@@ -30,10 +30,16 @@ struct tls_trust {
 	SSL_CTX *context;
 };
 
+/* Bytes of which the first `from` were taken. */
+struct tls_queue {
+	struct buf bytes;
+	size_t from;
+};
+
 struct tls_conn {
 	SSL *ssl;
-	BIO *in;  /* ciphertext to be read; owned by ssl */
-	BIO *out; /* ciphertext to be sent; owned by ssl */
+	struct tls_queue in;  /* ciphertext to be read */
+	struct tls_queue out; /* ciphertext to be sent */
 	enum tls_state state;
 	struct err error;
 	bool drained;    /* nothing to decipher has come since the last read */
@@ -51,6 +57,18 @@ struct tls_conn {
 	/* client */
 	char host[TLS_HOST_SIZE];
 };
+
+static inline size_t
+queue_waiting(const struct tls_queue *q)
+{
+	return q->bytes.len - q->from;
+}
+
+void queue_start(void);
+/* OpenSSL's side of it, which must not outlive it. */
+BIO *queue_bio(struct tls_queue *q);
+void queue_put(struct tls_queue *q, struct str bytes);
+void queue_move(struct tls_queue *q, struct buf *out); /* all of it */
 
 /* OpenSSL without configuration files; once. */
 void tls_start(void);

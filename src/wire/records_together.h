@@ -40,6 +40,26 @@ struct wire_vault_unlend {
 	uint64_t number[WIRE_TOGETHER];
 };
 
+/* Plain requests of one turn to one host, each an INTENT of its own: over HTTP,
+ * without git, credentials of their own, a body that was read or a 401 behind
+ * them. */
+struct wire_intents_one {
+	uint64_t id;
+	uint64_t body_size;
+	uint64_t body; /* enum wire_body; not READ */
+};
+
+struct wire_intents {
+	uint16_t count; /* 1..WIRE_TOGETHER */
+	uint16_t port;
+	uint16_t tls;
+	uint16_t named;
+	char host[WIRE_HOST_MAX];
+	struct wire_intents_one one[WIRE_TOGETHER];
+	/* Of each in turn its method, path and query, a NUL behind each. */
+	char text[1024];
+};
+
 struct wire_redeem {
 	uint16_t port;
 	uint16_t count; /* 1..WIRE_TOGETHER */

@@ -543,6 +543,166 @@ def notes_go_to_a_file_and_what_they_cover_cannot_be_cut():
         need(h.stop() == 0)
 
 
+class Published:
+    """A house whose notes go to a file, and copies of its store."""
+
+    def __init__(self, h):
+        self.h, self.folder = h, os.path.join(h.folder, 'published')
+        self.path = os.path.join(self.folder, 'note')
+        os.mkdir(self.folder)
+        os.chmod(self.folder, 0o777)
+        with open(h.config, 'a') as f:
+            f.write(audit_keys('file:' + self.path))
+
+    def works(self):
+        """Until what it did is in the note; how many events that has."""
+        self.h.run([shell('true')])
+        last = newest(self.h)
+        until(lambda: os.path.exists(self.path) and size_of(self.note()) >= last,
+              60, text=json.dumps(self.h.get('/api/status').json['published']))
+        return size_of(self.note())
+
+    def note(self):
+        with open(self.path) as f:
+            return f.read()
+
+    def stopped(self):
+        need(self.h.stop() == 0)
+        return self
+
+    def psql(self, program, *args):
+        s = server()
+        return s.run(program, '-h', s.folder, '-p', str(s.port), '-U', 'handrail', *args)
+
+    def copy(self, name):
+        if POSTGRES:
+            self.psql('pg_dump', '-n', self.h.schema, '-f',
+                      os.path.join(server().folder, name), 'postgres')
+        else:
+            shutil.copytree(os.path.join(self.h.state, 'book'),
+                            os.path.join(self.h.folder, name))
+
+    def put_back(self, name):
+        book = os.path.join(self.h.state, 'book')
+        if POSTGRES:
+            server().sql('DROP SCHEMA %s CASCADE' % self.h.schema)
+            self.psql('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', 'postgres',
+                      '-f', os.path.join(server().folder, name))
+            return
+        owner = os.stat(book)
+        shutil.rmtree(book)
+        shutil.copytree(os.path.join(self.h.folder, name), book)
+        for at in [book] + [os.path.join(book, n) for n in os.listdir(book)]:
+            os.chown(at, owner.st_uid, owner.st_gid)
+
+    def restore(self, name):
+        path = os.path.join(self.h.folder, name)
+        if POSTGRES:
+            self.h.schema = 'h' + uuid.uuid4().hex[:8]
+            self.h.ok('restore', path, '--store', server().url(self.h.schema))
+        else:
+            self.h.ok('restore', path)
+
+    def heads(self):
+        if POSTGRES:
+            return server().sql('SELECT count(*), sum(length(heads)) FROM %s.log'
+                                % self.h.schema)
+        return os.stat(os.path.join(self.h.state, 'book/book.db')).st_size
+
+    def refused(self, *says):
+        heads = self.heads()
+        self.h.spawn()
+        need(self.h.wait() == 5, self.h.log()[self.h.mark:])
+        text = self.h.log()[self.h.mark:]
+        for word in says + (self.path, 'handrail restore FILE', 'move that note aside'):
+            need(word in text, word, text)
+        need(self.heads() == heads, heads)
+
+
+@test
+def a_store_that_was_put_back_does_not_start_beside_its_note():
+    with House() as h:
+        p = Published(h)
+        h.start()
+        p.works()
+        p.stopped().copy('older')
+        h.start()
+        size = p.works()
+        p.stopped()
+        h.start()  # the twin: its own book, with more in it than the note
+        p.stopped().copy('newer')
+        p.put_back('older')
+        p.refused('smaller than the note that it published', 'tree of %d events' % size)
+        p.refused('smaller')  # and once more
+        # Grown past the note without it, the book is another one.
+        os.rename(p.path, p.path + '.kept')
+        h.start()
+        while p.works() <= size:
+            pass
+        p.stopped()
+        os.replace(p.path + '.kept', p.path)
+        p.refused('is not the one whose note is in', 'first %d events is another' % size)
+        # The right one goes on.
+        p.put_back('newer')
+        h.start()
+        need(h.read('audit', 'verify')['published'] >= size)
+        p.stopped()
+
+
+@test
+def a_restore_overrules_a_published_note_and_the_book_says_so():
+    with House() as h:
+        p = Published(h)
+        h.start()
+        p.works()
+        h.ok('backup', h.folder + '/backup')
+        size = p.works()
+        p.stopped()
+        note = p.note()
+        p.restore('backup')
+        h.start()
+        event = [e for e in h.events() if e['kind'] == 'restored'][-1]
+        need(event['body']['overruled']['events'] == size, event)
+        kept = [n for n in os.listdir(p.folder) if '.before-restore-' in n]
+        need(len(kept) == 1, os.listdir(p.folder))
+        with open(os.path.join(p.folder, kept[0])) as f:
+            need(f.read() == note)
+        p.works()
+        p.stopped()
+        h.start()  # from here on it is as any other
+        # One that loses nothing that was published overrules nothing.
+        h.ok('backup', h.folder + '/whole')
+        p.stopped()
+        p.restore('whole')
+        h.start()
+        event = [e for e in h.events() if e['kind'] == 'restored'][-1]
+        need('overruled' not in event['body'], event)
+        need(len(os.listdir(p.folder)) == 2, os.listdir(p.folder))
+        p.stopped()
+
+
+@test
+def a_book_is_verified_against_the_note_that_it_published():
+    with House() as h:
+        p = Published(h)
+        h.start()
+        size = p.works()
+        a = h.read('audit', 'verify')
+        need(a['ok'] and size <= a['published'] <= a['events'], a)
+        lines = p.note().split('\n')
+        for size, root, says in ((lines[1], base64.b64encode(b'x' * 32).decode(),
+                                  'not those of the checkpoint in ' + p.path),
+                                 ('1000000', lines[2], 'cut off')):
+            write(p.path, '\n'.join([lines[0], size, root] + lines[3:]), 0o666)
+            a = h.cli('audit', 'verify')
+            need(a.code == 1 and says in a.err and p.path in a.err, a)
+        write(p.path, 'no note', 0o666)
+        a = h.cli('audit', 'verify')
+        need(a.code == 1 and p.path in a.err, a)
+        os.remove(p.path)
+        need('published' not in h.read('audit', 'verify'))
+
+
 @test
 def notes_go_to_a_url_and_lines_of_nobody_known_are_not_kept():
     with Witness() as w, House(config=audit_keys(w.url)) as h:

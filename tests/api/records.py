@@ -219,6 +219,60 @@ def letters_that_wait_are_sent_once_and_broadcasts_with_their_readers():
 
 
 @test
+def what_ended_and_was_forgotten_is_not_imported_again():
+    with House(config='[book]\nkeep_ended = "1s"\n') as h:
+        h.start()
+        odd = {**task(0x61), 'id': 'fin-0061'}
+        made = files(h, 'in', queues__helper=[odd, task(0x62)], **{
+            'mailbox__helper-coworker': [letter('one')],
+            'mailbox___broadcast': [
+                letter('all', 'broadcast', expires_at='2030-01-01T00:00:00Z')],
+            'mailbox__operator': [ack('all', 'operator')]})
+        a = h.cli('task', 'import', made, '--write', '--json')
+        need(a.code == 0 and a.json['counts']['dispatched'] == 2 and
+             a.json['counts']['letters_sent'] == 2, a)
+        fin = [t['house_id'] for t in a.json['tasks'] if t['id'] != ID % 0x62]
+        for one in (*fin, ID % 0x62):
+            h.outcome(one)
+        own = [e['body']['mail'] for e in h.events() if e['kind'] == 'mail_put'
+               and e['body'].get('task') == ID % 0x62]
+        # Of its own task's letter a file may say that it waits.
+        write(made + '/mailbox/helper-coworker.jsonl',
+              json.dumps(letter('one')) + '\n' +
+              ''.join(json.dumps(m) + '\n' for m in own))
+        need(len(own) == 1 and own[0]['envelope_type'] == 'task', own)
+        acked = ['one'] + [m['id'] for m in box(h, 'helper-coworker').values()
+                           if m['letter']['envelope_type'] == 'task']
+        need(own[0]['id'] in acked and len(acked) == 3, acked)
+        for m in acked:
+            need(h.post('/api/mail/%s/ack' % m, {
+                'mailbox': 'helper-coworker'}).code == 200)
+        until(lambda: all(h.get('/api/mail/' + m, quiet=True).code == 404
+                          for m in acked), 60, 'they are not forgotten')
+        until(lambda: all([e for e in h.events() if e['kind'] == 'queue_forgot'
+                           and e['body']['before'] > h.task(t)['updated_at']]
+                          for t in (*fin, ID % 0x62)), 60,
+              'the tasks are not forgotten')
+        there = ids(h)
+        for again in (False, True):
+            if again:
+                h.stop()
+                h.start()
+            a = h.cli('task', 'import', made, '--write', '--json')
+            counts = a.json['counts']
+            need(a.code == 0 and (counts['dispatched'], counts['there']) ==
+                 (0, 2), again, a)
+            need((counts['letters_sent'], counts['letters_there'],
+                  counts['letters_refused']) == (0, 3, 0), again, a)
+            need([t['house_id'] for t in a.json['tasks'] if
+                  t['id'] != ID % 0x62] == fin, again, a)
+            need(set(box(h, 'helper-coworker')) == {'all'}, again)
+        need(set(ids(h)) == set(there))
+        said = h.post('/api/mail', letter('one'))
+        need(said.code == 409 and 'forgotten' in said.out, said)
+
+
+@test
 def what_the_house_refuses_is_told_and_the_rest_goes_in():
     h = house()
     folder = files(h, 'bad', queues__nobody=[

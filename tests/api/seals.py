@@ -267,6 +267,29 @@ def a_decision_stands_after_a_crash_and_after_a_restore():
 
 
 @test
+def under_another_root_key_a_person_is_asked_again():
+    with house() as h:
+        task = put(h, pay())
+        h.ok('approve', asked(h, task)['id'], '--remember', '1h')
+        need(h.outcome(task)['state'] == 'completed')
+        stopped = put(h, pay('berta'))
+        wait = asked(h, stopped)
+        h.ok('stop', stopped)
+        need(h.say(wait, 'approve').code == 200)
+        h.stop()
+        h.ok('vault', 'rekey')
+        h.start()
+        # A yes that was not used, and one that stood.
+        h.ok('resume', stopped)
+        for id in (stopped, put(h, pay())):
+            new = asked(h, id)
+            need(new['id'] != wait['id'], new)
+            need(h.say(new, 'approve').code == 200)
+            need(h.outcome(id)['state'] == 'completed', h.task(id))
+        need(len(kinds(h, 'decision_refused')) == 2, kinds(h, 'decision_refused'))
+
+
+@test
 def a_standing_grant_that_the_vault_has_not_sealed_is_gone_and_asked_about():
     for change in (('"whole"', None), ('"by":"tester"', '"by":"bester"'),
                    ('"mac":"', '"mbc":"')):

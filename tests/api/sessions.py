@@ -65,6 +65,13 @@ def events_of(h, session):
         after = a.json['next']
 
 
+def ended_events_of(h, session):
+    """All of them, when the cell has ended too: nothing follows."""
+    return until(lambda: [x for x in [events_of(h, session)]
+                          if x[-1]['kind'] == 'cell_ended'],
+                 text='the cell has not ended')[0]
+
+
 class Stream:
     """Server-sent events, read until the end or for `count` events."""
 
@@ -103,7 +110,7 @@ def a_session_lists_shows_and_replays_its_events():
     task = h.dispatch([shell('echo one'), FINISH], queue='counter')
     h.outcome(task)
     session = session_of(h, task)
-    events = events_of(h, session)
+    events = ended_events_of(h, session)
     kinds = [e['kind'] for e in events]
     need(kinds[:2] == ['task_claimed', 'run_started'] and
          'run_ended' in kinds, kinds)
@@ -162,8 +169,7 @@ def a_stream_ends_with_its_run_and_goes_on_from_any_event():
     need(h.say(wait, 'approve').code == 200)
     rest = whole.read()
     h.outcome(task)
-    events = until(lambda: [x for x in [events_of(h, session)]
-                            if x[-1]['kind'] == 'cell_ended'])[0]
+    events = ended_events_of(h, session)
     end = [e['kind'] for e in events].index('run_ended') + 1
     seqs = [e['seq'] for e in events]
     need([int(e['id']) for e in first + rest][:end] == seqs[:end],

@@ -376,6 +376,24 @@ def another_program_enqueues_by_an_insert():
 
 
 @test
+def another_root_key_takes_the_place_of_the_old_on_a_server():
+    s = server()
+    with House(ROLES) as h:
+        where = on_server(s, schema())
+        h.start(args=where)
+        h.ok('vault', 'put', 'there', '--host', 'there.test', input='a-value-of-it')
+        old = h.read('audit', 'checkpoint')['signer']
+        h.stop()
+        need(h.read('vault', 'rekey', *where) == {'ok': True, 'moved': 1, 'left': 0})
+        h.start(args=where)
+        need(h.read('audit', 'checkpoint')['signer'] != old)
+        h.run([shell('true'), finish()], queue='worker')
+        need(not [e for e in h.events() if e['kind'] == 'credential_refused'])
+        h.ok('vault', 'rotate', 'there', input='another-value')
+        h.verified()
+
+
+@test
 def a_backup_goes_from_either_store_to_the_other():
     s = server()
     with House(ROLES) as h:

@@ -405,6 +405,105 @@ def a_root_key_that_moved_opens_what_was_sealed_before():
             need(a.code == 1 and 'Keychain' in a.err + a.out, a)
 
 
+def signer_of(h):
+    return h.read('audit', 'checkpoint')['signer']
+
+
+@test
+def another_root_key_opens_all_and_the_old_one_nothing():
+    with House() as h, Upstream(h.folder) as up:
+        up.role(h)
+        h.start()
+        put(h, 'there', b'sealed-before')
+        put(h, 'gone', b'put-away')
+        post(h, 'gone', 'archive')
+        write(h.state + '/vault.pass', 'a long passphrase\n', 0o600)
+        h.ok('vault', 'migrate', '--to', 'passphrase', '--passphrase-file',
+             h.state + '/vault.pass')
+        call(h)
+        old = signer_of(h)
+        a = h.cli('vault', 'rekey')
+        need(a.code == 5 and 'stop it first' in a.err, a)
+        h.stop()
+        key = h.state + '/vault.key'
+        with open(key, 'rb') as f:
+            before = f.read()
+        need(h.read('vault', 'rekey') == {'ok': True, 'moved': 1, 'left': 0})
+        need(sorted(os.listdir(h.state)).count('vault.key.next') == 0, 'left over')
+        h.start()
+        call(h)
+        need(up.shown == ['sealed-before'] * 2, up.shown)
+        new = signer_of(h)
+        need(new != old, new)
+        events = [e for e in h.events() if e['kind'] == 'key_in_force']
+        need([e['rule'] for e in events] == ['signer', 'rekeyed'] and
+             events[1]['body']['was'] == old and events[1]['body']['signer'] == new,
+             events)
+        # Whoever kept either signer knows the other by it, and nobody else's.
+        copy = h.folder + '/copy'
+        h.ok('backup', copy)
+        for signer in (old, new):
+            h.ok('audit', 'verify', '--file', copy, '--signer', signer)
+        with House() as other:
+            other.start()
+            stranger = signer_of(other)
+        a = h.cli('audit', 'verify', '--file', copy, '--signer', stranger)
+        need(a.code == 1 and 'never was in force' in a.err, a)
+        h.verified()
+        h.stop()
+        # The old key is of no use.
+        os.rename(key, h.folder + '/new.key')
+        write(key, '', 0o600)
+        with open(key, 'wb') as f:
+            f.write(before)
+        h.spawn()
+        need(h.wait() == 5 and 'root key is not the one' in h.log()[h.mark:],
+             h.log()[h.mark:])
+        a = h.cli('vault', 'rekey')
+        need(a.code == 5 and 'put that one back' in a.err, a)
+
+
+@test
+def a_change_of_the_root_key_that_was_interrupted_is_done_again():
+    with House() as h, Upstream(h.folder) as up:
+        up.role(h)
+        h.start()
+        put(h, 'there', b'sealed-before')
+        h.stop()
+        key, next_ = h.state + '/vault.key', h.state + '/vault.key.next'
+
+        def bytes_of(path):
+            with open(path, 'rb') as f:
+                return f.read()
+        old = bytes_of(key)
+        # It fell before its transaction: the new key lies there, nobody knows it.
+        write(next_, 'ab' * 32 + '\n', 0o600)
+        h.start()
+        call(h)
+        h.stop()
+        h.ok('vault', 'rekey')
+        need(not os.path.exists(next_) and bytes_of(key) != old)
+        h.start()
+        call(h)
+        h.stop()
+        # It fell behind it: the rows are under a key that is not in its place.
+        old = bytes_of(key)
+        h.ok('vault', 'rekey')
+        new = bytes_of(key)
+        os.rename(key, next_)
+        write(key, old.decode(), 0o600)
+        h.spawn()
+        need(h.wait() == 5 and 'vault rekey` again' in h.log()[h.mark:], h.log()[h.mark:])
+        h.ok('vault', 'rekey')
+        need(bytes_of(key) == new and not os.path.exists(next_))
+        h.start()
+        call(h)
+        need(up.shown == ['sealed-before'] * 3, up.shown)
+        need([e['rule'] for e in h.events() if e['kind'] == 'key_in_force'] ==
+             ['signer', 'rekeyed', 'rekeyed'])
+        h.verified()
+
+
 @test
 def another_root_key_in_the_place_of_the_old_is_refused():
     """At a start, and when the vault alone is started again."""

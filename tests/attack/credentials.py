@@ -117,6 +117,7 @@ def P01_P02_P16_a_placeholder_goes_to_its_place_alone():
                  allowed(line='GET /a?k=' + urllib.parse.quote('hr_') + '%70laceholder_' +
                          '0' * 32),
                  allowed(line='GET /a?k=%2568r_placeholder_' + '0' * 32),
+                 allowed(line='GET /b%2568r_placeholder_' + '0' * 32),
                  allowed('X-Auth: Basic %s\r\n' % base64.b64encode(
                      b'u:' + GUESS.encode()).decode())):
         heard = executed(talk, b'403', 'placeholder')

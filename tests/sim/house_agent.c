@@ -265,24 +265,33 @@ outcome(uint64_t cell, uint64_t id)
 	}
 }
 
+/* Alone, or two that came in one turn. */
 static void
 intent(uint64_t cell, uint64_t id)
 {
 	struct sim_cell *c = sim_cell_of(cell);
-	struct wire_intent in = { .id = id, .port = 443, .tls = 1, .named = 1 };
+	struct wire_intents w = {
+		.count = 1 + (id % 3 == 0), .port = 443, .tls = 1, .named = 1
+	};
+	size_t used = 0;
 
 	if (!c || !c->egress) {
 		return;
 	}
-	must(str_copy(in.method, sizeof(in.method), STR("GET")));
-	must(str_copy(in.host, sizeof(in.host),
+	must(str_copy(w.host, sizeof(w.host),
 	    id % 5 ? STR("up.test") : STR("other.test")));
-	(void)snprintf(
-	    in.path, sizeof(in.path), "/cell/%llu", (unsigned long long)id);
-	wire_send(c->egress, WIRE_INTENT, &in, NULL, 0);
-	if (sim_one_in(20)) { /* who asked has left */
-		sim_later(sim_delay(100000), outcome, cell, id);
+	for (size_t n = 0; n < w.count; n++) {
+		w.one[n].id = n ? ++sim.paths : id;
+		used += (size_t)snprintf(w.text + used, sizeof(w.text) - used,
+		            "GET%c/cell/%llu%c", 0,
+		            (unsigned long long)w.one[n].id, 0) +
+		        1;
+		if (sim_one_in(20)) { /* who asked has left */
+			sim_later(
+			    sim_delay(100000), outcome, cell, w.one[n].id);
+		}
 	}
+	wire_send(c->egress, WIRE_INTENTS, &w, NULL, 0);
 }
 
 void

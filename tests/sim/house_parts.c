@@ -420,8 +420,24 @@ take_unlend(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	must(in->count >= 1 && in->count <= WIRE_TOGETHER);
 }
 
+/* Whoever reads this vault has read all of it: nothing goes that way. */
+static void
+take_back(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	static int back = -1;
+
+	(void)owner;
+	(void)peer;
+	(void)record;
+	must(nfds == 1);
+	auto_close_fd(&back);
+	back = take_fd(&fds[0]);
+}
+
 static const struct wire_handler vault_handlers[] = {
 	{ WIRE_VAULT_ATTACH, take_attach },
+	{ WIRE_VAULT_BACK, take_back },
 	{ WIRE_VAULT_MAC, take_mac },
 	{ WIRE_VAULT_GRANT, take_grant },
 	{ WIRE_VAULT_ROW, take_lend },

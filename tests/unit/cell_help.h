@@ -98,6 +98,61 @@ own(struct bed *bed, const char *path)
 	}
 }
 
+/* Done as the slot's id, as a cell would have. */
+HELP void
+as_slot(const struct bed *bed, const char *folder, void (*act)(const char *))
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		if (cell_host_ids(bed->host) == CELL_IDS_SLOTS &&
+		    (setresgid(
+		         UID_BASE + SLOT, UID_BASE + SLOT, UID_BASE + SLOT) ||
+		        setresuid(UID_BASE + SLOT, UID_BASE + SLOT,
+		            UID_BASE + SLOT))) {
+			_exit(1);
+		}
+		if (chdir(folder)) {
+			_exit(2);
+		}
+		act(folder);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+HELP struct digest
+digest(struct bed *bed)
+{
+	struct cell_event event;
+
+	if (!work(bed, CELL_WORK_DIGEST, bed->work, &event)) {
+		fail_msg("%s", event.text);
+	}
+	return event.digest;
+}
+
+HELP void
+empty(struct bed *bed)
+{
+	struct cell_event event;
+
+	if (!work(bed, CELL_WORK_DROP, bed->work, &event)) {
+		fail_msg("%s", event.text);
+	}
+}
+
+HELP void
+put_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	(void)!write(fd, text, strlen(text));
+	(void)close(fd);
+}
+
 HELP void
 copy_self(const char *to)
 {

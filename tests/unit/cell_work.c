@@ -6,70 +6,15 @@
 
 #define TREES 40
 
-/* Everything below is done as the slot's id, as a cell would have. */
-static void
-as_slot(const struct bed *bed, const char *folder, void (*act)(const char *))
-{
-	pid_t pid = fork();
-	int status = -1;
-
-	if (pid == 0) {
-		if (cell_host_ids(bed->host) == CELL_IDS_SLOTS &&
-		    (setresgid(
-		         UID_BASE + SLOT, UID_BASE + SLOT, UID_BASE + SLOT) ||
-		        setresuid(UID_BASE + SLOT, UID_BASE + SLOT,
-		            UID_BASE + SLOT))) {
-			_exit(1);
-		}
-		if (chdir(folder)) {
-			_exit(2);
-		}
-		act(folder);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
-static struct digest
-digest(struct bed *bed)
-{
-	struct cell_event event;
-
-	if (!work(bed, CELL_WORK_DIGEST, bed->work, &event)) {
-		fail_msg("%s", event.text);
-	}
-	return event.digest;
-}
-
-static void
-empty(struct bed *bed)
-{
-	struct cell_event event;
-
-	if (!work(bed, CELL_WORK_DROP, bed->work, &event)) {
-		fail_msg("%s", event.text);
-	}
-}
-
-static void
-put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	(void)!write(fd, text, strlen(text));
-	(void)close(fd);
-}
-
 static void
 small_tree(const char *folder)
 {
 	(void)folder;
 	(void)umask(022);
-	put("b", "beta");
+	put_text("b", "beta");
 	(void)mkdir("a", 0755);
-	put("a/x", "");
-	put("a.txt", "alpha");
+	put_text("a/x", "");
+	put_text("a.txt", "alpha");
 	(void)!symlink("b", "link");
 	(void)mkdir("empty", 0755);
 }
@@ -141,7 +86,7 @@ static void
 change_content(const char *folder)
 {
 	(void)folder;
-	put("b", "Beta");
+	put_text("b", "Beta");
 	(void)chmod("b", 0644);
 }
 
@@ -149,7 +94,7 @@ static void
 turn_link(const char *folder)
 {
 	(void)folder;
-	put("b", "beta");
+	put_text("b", "beta");
 	(void)unlink("link");
 	(void)!symlink("c", "link");
 }
@@ -159,7 +104,7 @@ link_to_file(const char *folder)
 {
 	(void)folder;
 	(void)unlink("link");
-	put("link", "b");
+	put_text("link", "b");
 }
 
 static void
@@ -221,7 +166,7 @@ random_tree(const char *folder)
 			(void)snprintf(
 			    path + len, sizeof(path) - (size_t)len, "/in");
 		}
-		put(path, shape & 128 ? "x" : "y");
+		put_text(path, shape & 128 ? "x" : "y");
 	}
 }
 
@@ -229,7 +174,7 @@ static void
 one_more(const char *folder)
 {
 	(void)folder;
-	put("zzz", "new");
+	put_text("zzz", "new");
 }
 
 static void
@@ -262,7 +207,7 @@ point_outside(const char *folder)
 	(void)!symlink(outside, "out");
 	(void)!symlink("/etc/passwd", "passwd");
 	(void)mkdir("shut", 0700);
-	put("shut/file", "x");
+	put_text("shut/file", "x");
 	(void)chmod("shut", 0);
 }
 
@@ -284,7 +229,7 @@ no_helper_follows_a_link_out(void **state)
 	assert_non_null(mkdtemp(outside));
 	assert_int_equal(chmod(outside, 0777), 0);
 	(void)snprintf(path, sizeof(path), "%s/kept", outside);
-	put(path, "1");
+	put_text(path, "1");
 	assert_int_equal(chmod(path, 0666), 0);
 	empty(bed);
 	as_slot(bed, bed->work, point_outside);
@@ -294,7 +239,7 @@ no_helper_follows_a_link_out(void **state)
 	as_slot(bed, bed->work, open_up);
 	struct digest before = digest(bed);
 
-	put(path, "2");
+	put_text(path, "2");
 	assert_true(digest_eq(before, digest(bed)));
 	as_slot(bed, bed->work, point_outside);
 	empty(bed);
@@ -329,7 +274,7 @@ dig_wide(const char *folder)
 		if (mkdir(name, 0700) || chdir(name)) {
 			_exit(3);
 		}
-		put("file", "x");
+		put_text("file", "x");
 	}
 }
 
@@ -525,7 +470,7 @@ long_names(const char *folder)
 	for (int i = 0; i < 160 * 1024; i++) {
 		(void)snprintf(name, sizeof(name), "%0255d", i);
 		if (i % 30000 == 0) {
-			put(name, "");
+			put_text(name, "");
 			memcpy(first, name, sizeof(first));
 		} else if (link(first, name)) {
 			_exit(3);

@@ -81,10 +81,9 @@ TAKE(take_ready)
 
 static void join_peers(void);
 
-TAKE(take_intent)
+static void
+asked(const struct wire_intent *w)
 {
-	const struct wire_intent *w = record;
-	UNUSED4;
 	house.intents++;
 	house.intent = *w;
 	if (house.silent) {
@@ -120,6 +119,31 @@ TAKE(take_intent)
 		wire_peer_free(house.vault);
 		wire_peer_free(house.resolver);
 		join_peers();
+	}
+}
+
+TAKE(take_intent)
+{
+	UNUSED4;
+	asked(record);
+}
+
+TAKE(take_intents)
+{
+	const struct wire_intents *w = record;
+	const char *text = w->text;
+	UNUSED4;
+	for (size_t n = 0; n < w->count; n++) {
+		struct wire_intent one = { .id = w->one[n].id,
+			.port = w->port,
+			.tls = w->tls != 0,
+			.named = w->named != 0,
+			.body = (uint8_t)w->one[n].body };
+		memcpy(one.host, w->host, sizeof(one.host));
+		text = stpcpy(one.method, text) - one.method + text + 1;
+		text = stpcpy(one.path, text) - one.path + text + 1;
+		text = stpcpy(one.query, text) - one.query + text + 1;
+		asked(&one);
 	}
 }
 
@@ -214,6 +238,7 @@ meet(enum part self, enum part other, int fd,
 static const struct wire_handler from_egress[] = {
 	{ WIRE_FENCE_UP, take_fence },
 	{ WIRE_INTENT, take_intent },
+	{ WIRE_INTENTS, take_intents },
 	{ WIRE_OUTCOME, take_outcome },
 	{ WIRE_ANSWERED, take_answered },
 };

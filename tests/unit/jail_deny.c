@@ -147,6 +147,16 @@ static const struct attempt terminals[] = {
 	{ "TIOCLINUX", SYS_ioctl, { 0, TIOCLINUX }, EPERM },
 };
 
+/* The first as ext4 has it, and of another size. */
+static const struct attempt exchanges[] = {
+	{ "MOVE_EXT", SYS_ioctl, { 0, 0xc028660f }, EPERM },
+	{ "MOVE_EXT, high bits", SYS_ioctl, { 0, HIGH | 0xc028660f }, EPERM },
+	{ "MOVE_EXT, no size", SYS_ioctl, { 0, _IO('f', 15) }, EPERM },
+	{ "SWAPEXT", SYS_ioctl, { 0, _IO('X', 109) }, EPERM },
+	{ "EXCHANGE_RANGE", SYS_ioctl, { 0, _IO('X', 129) }, EPERM },
+	{ "COMMIT_RANGE", SYS_ioctl, { 0, _IO('X', 131) }, EPERM },
+};
+
 #define RAW       SOCK_RAW
 #define NO_FAMILY EAFNOSUPPORT
 
@@ -217,6 +227,13 @@ a_cell_types_into_no_terminal(void **state)
 {
 	(void)state;
 	refused_by(&cell, terminals, COUNT(terminals));
+}
+
+static void
+a_cell_changes_no_file_without_a_stamp(void **state)
+{
+	(void)state;
+	refused_by(&cell, exchanges, COUNT(exchanges));
 }
 
 static void
@@ -372,6 +389,7 @@ main(void)
 		    a_cell_gets_no_kernel_interfaces_and_no_other_process),
 		cmocka_unit_test(a_cell_makes_no_namespaces_and_no_mounts),
 		cmocka_unit_test(a_cell_types_into_no_terminal),
+		cmocka_unit_test(a_cell_changes_no_file_without_a_stamp),
 		cmocka_unit_test(a_cell_has_four_kinds_of_sockets),
 		cmocka_unit_test(every_other_family_is_refused_by_the_filter),
 		cmocka_unit_test(a_foreign_calling_convention_ends_a_cell),

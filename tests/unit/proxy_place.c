@@ -187,6 +187,8 @@ a_foreign_placeholder_refuses_the_request_P01_P02_P05(void **state)
 		HEAD("GET /a?k=%2568r_placeholder_00") "\r\n",
 		HEAD("GET /" FOREIGN) "\r\n",
 		HEAD("GET /" MARK_HEX) "\r\n",
+		HEAD("GET /%2568r_placeholder_00") "\r\n",
+		HEAD("GET /hr%255Fplaceholder%255f00") "\r\n",
 	};
 	for (size_t i = 0; i < COUNT(requests); i++) {
 		/* On a host with a credential, and on one without. */
@@ -330,17 +332,37 @@ static void
 what_is_written_down_shows_no_placeholder_O01(void **state)
 {
 	(void)state;
-	struct rig r;
-	struct end c;
-	rig_new(&r, NULL);
-	r.decide = REFUSE;
-	cell_good(&r, &c);
-	end_say_z(&c, HEAD("GET /bot" MARK "/x") "\r\n");
-	rig_until(&r, r.intents == 1);
-	assert_string_equal(r.intent.path,
-	    "/bothr_placeholder_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/x");
-	end_close(&c);
-	rig_free(&r);
+#define DIGITS "0123456789abcdef0123456789abcdef"
+#define HIDDEN "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	static const struct {
+		const char *asked;
+		const char *written;
+	} paths[] = {
+		{ HEAD("GET /bot" MARK "/x"),
+		    "/bothr_placeholder_" HIDDEN "/x" },
+		{ HEAD("GET /bot%2568r_placeholder_" DIGITS "/x"),
+		    "/bot%2568r_placeholder_" HIDDEN "/x" },
+		{ HEAD("GET /%68r%255Fplaceholder%255f" DIGITS "/x"),
+		    "/hr%255Fplaceholder%255f" HIDDEN "/x" },
+		{ HEAD("GET /hr_placeholder_%2530" DIGITS "/"),
+		    "/hr_placeholder_xxxxx" HIDDEN "/" },
+		{ HEAD("GET /hr_placeholders/%2568r_place"),
+		    "/hr_placeholders/%2568r_place" },
+	};
+
+	for (size_t i = 0; i < COUNT(paths); i++) {
+		struct rig r;
+		struct end c;
+		rig_new(&r, NULL);
+		r.decide = REFUSE;
+		cell_good(&r, &c);
+		end_say_z(&c, paths[i].asked);
+		end_say_z(&c, "\r\n");
+		rig_until(&r, r.intents == 1);
+		assert_string_equal(r.intent.path, paths[i].written);
+		end_close(&c);
+		rig_free(&r);
+	}
 }
 
 static void

@@ -257,6 +257,104 @@ a_walk_of_rows_sees_every_batch_that_is_under_way(void **state)
 	assert_string_equal(buf_z(&told), "a=new c=new d=there f=new ");
 }
 
+static int
+tell_task(void *context, const struct store_task *task, struct err *e)
+{
+	(void)e;
+	buf_addf(context, STR_FMT "/" STR_FMT "/" STR_FMT "/" STR_FMT " ",
+	    STR_ARG(task->id), STR_ARG(task->queue), STR_ARG(task->state),
+	    STR_ARG(task->record));
+	return 0;
+}
+
+static void
+expect_tasks(struct store *store, const struct store_task *like, uint64_t limit,
+    const char *expected)
+{
+	auto_buf told = { 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(
+	    store_tasks_walk(store, like, limit, tell_task, &told, &e), 0);
+	assert_string_equal(buf_z(&told), expected);
+}
+
+/* With its record, or the next state of one that is there. */
+static void
+write_task(
+    struct store *store, unsigned number, const char *state, bool with_record)
+{
+	char id[8];
+	char record[16];
+	struct store_task task = {
+		.number = number,
+		.queue = number % 2 ? STR("odd") : STR("even"),
+		.state = str_of(state),
+		.saved = STR("saved"),
+		.last_seq = store_last_seq(store),
+		.live = true,
+		.ending = !with_record,
+	};
+	struct err e = { 0 };
+
+	(void)snprintf(id, sizeof(id), "t%u", number);
+	(void)snprintf(record, sizeof(record), "{\"n\":%u}", number);
+	task.id = str_of(id);
+	task.record = with_record ? str_of(record) : STR("");
+	task.queue = with_record ? task.queue : STR("");
+	assert_int_equal(store_task_put(store, &task, &e), 0);
+}
+
+static void
+a_walk_of_tasks_sees_every_batch_that_is_under_way(void **state)
+{
+	auto_store store = open_store();
+	struct store_task any = { 0 };
+	struct store_task like = { .queue = STR("even"), .state = STR("done") };
+	struct err e = { 0 };
+
+	(void)state;
+	begin(store);
+	for (unsigned i = 1; i <= 4; i++) {
+		write_task(store, i, "new", true);
+	}
+	commit(store);
+	pid_t psql = hold_up();
+
+	begin(store);
+	assert_int_equal(add_head(store, 1, &e), 0);
+	write_task(store, 2, "done", false);
+	write_task(store, 3, "parked", false);
+	write_task(store, 6, "new", true);
+	write_task(store, 9, "done", false); /* there is none */
+	assert_int_equal(store_commit_start(store, &e), 1);
+	begin(store);
+	assert_int_equal(add_head(store, 2, &e), 0);
+	write_task(store, 6, "done", false);
+	write_task(store, 3, "done", false);
+	write_task(store, 5, "new", true);
+	assert_int_equal(store_commit_start(store, &e), 1);
+	expect_tasks(store, &any, 0,
+	    "t6/even/done/{\"n\":6} t5/odd/new/{\"n\":5} "
+	    "t4/even/new/{\"n\":4} t3/odd/done/{\"n\":3} "
+	    "t2/even/done/{\"n\":2} t1/odd/new/{\"n\":1} ");
+	expect_tasks(store, &any, 3,
+	    "t6/even/done/{\"n\":6} t5/odd/new/{\"n\":5} "
+	    "t4/even/new/{\"n\":4} ");
+	expect_tasks(store, &any, 1, "t6/even/done/{\"n\":6} ");
+	expect_tasks(store, &like, 0,
+	    "t6/even/done/{\"n\":6} t2/even/done/{\"n\":2} ");
+	like.state = STR("new");
+	expect_tasks(store, &like, 0, "t4/even/new/{\"n\":4} ");
+	let_go(psql);
+	assert_int_equal(step_on(store, &e), 0);
+	assert_int_equal(step_on(store, &e), 0);
+	expect_tasks(store, &any, 0,
+	    "t6/even/done/{\"n\":6} t5/odd/new/{\"n\":5} "
+	    "t4/even/new/{\"n\":4} t3/odd/done/{\"n\":3} "
+	    "t2/even/done/{\"n\":2} t1/odd/new/{\"n\":1} ");
+}
+
 static void
 a_batch_that_fails_takes_those_behind_it_with_it(void **state)
 {
@@ -603,6 +701,7 @@ main(void)
 		TEST(none_is_told_of_before_it_is_in_the_log),
 		TEST(reads_see_every_batch_that_is_under_way),
 		TEST(a_walk_of_rows_sees_every_batch_that_is_under_way),
+		TEST(a_walk_of_tasks_sees_every_batch_that_is_under_way),
 		TEST(a_batch_that_fails_takes_those_behind_it_with_it),
 		TEST(nothing_is_sent_behind_a_batch_without_heads),
 		TEST(who_is_deposed_in_the_middle_lands_nothing_more),

@@ -412,6 +412,31 @@ bodies_come_back_one_by_one(void **state)
 	}
 }
 
+/* Of one letter: whatever presses them makes them small. */
+static void
+few_bytes_of_bodies_are_not_pressed(void **state)
+{
+	char text[2000];
+	struct err e = { 0 };
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	for (size_t size = 400; size <= sizeof(text); size += 400) {
+		struct pack_body one = { 7, { text, size } };
+		auto_buf blob = { 0 };
+		auto_buf content = { 0 };
+		struct str found = { 0 };
+
+		pack_bodies(7, &one, 1, &blob);
+		assert_int_equal(blob.at[1], size > 512);
+		assert_int_equal(
+		    unpack_bodies(buf_str(&blob), &content, &e), 0);
+		assert_int_equal(
+		    unpack_body(7, buf_str(&content), 7, &found, &e), 0);
+		assert_int_equal(found.len, size);
+	}
+}
+
 static void
 bodies_that_were_not_packed_are_an_error(void **state)
 {
@@ -542,6 +567,7 @@ main(void)
 		cmocka_unit_test(a_blob_that_was_not_packed_is_an_error),
 		cmocka_unit_test(each_rule_of_a_blob_is_kept),
 		cmocka_unit_test(bodies_come_back_one_by_one),
+		cmocka_unit_test(few_bytes_of_bodies_are_not_pressed),
 		cmocka_unit_test(bodies_that_were_not_packed_are_an_error),
 		cmocka_unit_test(a_claim_and_its_finish_take_few_bytes),
 	};

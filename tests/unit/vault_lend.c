@@ -10,8 +10,10 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,7 +38,8 @@ static struct house {
 	struct loop *loop;
 	struct seal_key *key;
 	pid_t pid;
-	struct wire_peer *supervisor, *core;
+	struct wire_peer *supervisor, *core, *back;
+	int core_fd;
 	bool ready;
 	struct cell cell[2];
 	char folder[64];
@@ -110,13 +113,13 @@ closed(void *owner, struct wire_peer *peer, const struct err *why)
 }
 
 static struct wire_peer *
-meet(enum part self, int fd, const struct wire_handler *handler, void *owner)
+meet(enum part self, int fd, const struct wire_handler *handlers, void *owner)
 {
 	struct wire_end end = {
 		.self = self,
 		.other = PART_VAULT,
-		.handlers = handler,
-		.count = 1,
+		.handlers = handlers,
+		.count = self == PART_CORE ? 2 : 1,
 		.closed = closed,
 		.owner = owner,
 	};
@@ -129,7 +132,10 @@ meet(enum part self, int fd, const struct wire_handler *handler, void *owner)
 
 static const struct wire_handler to_supervisor = { WIRE_VAULT_READY,
 	take_ready };
-static const struct wire_handler to_core = { WIRE_VAULT_HELLO, take_hello };
+static const struct wire_handler to_core[] = {
+	{ WIRE_VAULT_HELLO, take_hello },
+	{ WIRE_VAULT_SIGNED, take_hello },
+};
 static const struct wire_handler to_egress = { WIRE_CREDENTIAL,
 	take_credential };
 
@@ -159,6 +165,29 @@ attach(uint64_t cell)
 	house.cell[cell - 1].peer =
 	    meet(PART_EGRESS, fds[0], &to_egress, &house.cell[cell - 1]);
 	wire_send(house.core, WIRE_VAULT_ATTACH, &attach, &fds[1], 1);
+}
+
+static void
+back_closed(void *owner, struct wire_peer *peer, const struct err *why)
+{
+	(void)owner;
+	(void)peer;
+	(void)why;
+}
+
+static struct wire_peer *
+attach_back(void)
+{
+	static const struct wire_attach none;
+	struct wire_end end = {
+		.self = PART_CORE, .other = PART_VAULT, .closed = back_closed
+	};
+	struct err e = { 0 };
+	int fds[2];
+
+	assert_int_equal(wire_pair(fds, &e), 0);
+	wire_send(house.core, WIRE_VAULT_BACK, &none, &fds[1], 1);
+	return wire_peer_new(house.loop, fds[0], &end, &e);
 }
 
 static int
@@ -196,7 +225,8 @@ start(void **state)
 	(void)close(up[1]);
 	(void)close(down[1]);
 	house.supervisor = meet(PART_SUPERVISOR, up[0], &to_supervisor, NULL);
-	house.core = meet(PART_CORE, down[0], &to_core, NULL);
+	house.core_fd = down[0];
+	house.core = meet(PART_CORE, down[0], to_core, NULL);
 	until(house.ready);
 	attach(1);
 	attach(2);
@@ -213,6 +243,7 @@ stop(void **state)
 	wire_peer_free(house.cell[0].peer);
 	wire_peer_free(house.cell[1].peer);
 	wire_peer_free(house.core);
+	wire_peer_free(house.back);
 	wire_peer_free(house.supervisor);
 	assert_int_equal(waitpid(house.pid, &status, 0), house.pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -463,6 +494,127 @@ what_core_took_back_is_not_lent(void **state)
 }
 
 static void
+stand_still(bool still)
+{
+	int status;
+
+	assert_int_equal(kill(house.pid, still ? SIGSTOP : SIGCONT), 0);
+	if (still) {
+		assert_int_equal(
+		    waitpid(house.pid, &status, WUNTRACED), house.pid);
+	}
+}
+
+/* Nobody turns the loop meanwhile: what waits in it goes on waiting. */
+static void
+core_was_read(void)
+{
+	struct mono limit = mono_after(mono_now(), 60 * CLOCK_SECOND);
+	int waiting = 1;
+
+	while (waiting && !mono_passed(limit, mono_now())) {
+		assert_int_equal(ioctl(house.core_fd, SIOCOUTQ, &waiting), 0);
+	}
+	assert_int_equal(waiting, 0);
+}
+
+/* Core's socket is full of other things before it takes back, and what it says
+ * there waits: nobody turns its loop before the vault has read the socket. */
+static void
+what_core_took_back_is_not_lent_by_a_vault_that_is_behind(void **state)
+{
+	struct wire_vault_sign other = { .id = 1 };
+	struct wire_vault_unlend unlend = {
+		.cell = 1, .count = 1, .number = { 1 }
+	};
+	struct cell *c = &house.cell[0];
+
+	(void)state;
+	house.back = attach_back();
+	give_row(0, "alpha", ALPHA, "good.test");
+	stand_still(true);
+	lend(0, "good.test", 1, 3);
+	ask(c, "good.test", 1, 3);
+	while (wire_offer(house.core, WIRE_VAULT_SIGN, &other)) {
+	}
+	wire_send(house.core, WIRE_VAULT_UNLEND, &unlend, NULL, 0);
+	assert_int_equal(wire_queued(house.core), 1);
+	assert_true(wire_offer(house.back, WIRE_VAULT_UNLEND, &unlend));
+	stand_still(false);
+	core_was_read();
+	until(c->numbers == 2);
+	says(c, 1, false, "no such grant");
+	says(c, 2, true, ALPHA);
+}
+
+/* More than the vault takes in one turn stands before what is taken back. */
+static void
+what_is_taken_back_was_granted_first(void **state)
+{
+	struct wire_vault_sign other = { .id = 1 };
+	struct wire_vault_unlend unlend = {
+		.cell = 1, .count = 1, .number = { 1 }
+	};
+	struct cell *c = &house.cell[0];
+
+	(void)state;
+	house.back = attach_back();
+	give_row(0, "alpha", ALPHA, "good.test");
+	lend(0, "good.test", 2, 3);
+	redeem(c, "good.test", 2, 3);
+	stand_still(true);
+	for (int n = 0; n < WIRE_TURN_RECORDS + 1; n++) {
+		wire_send(house.core, WIRE_VAULT_SIGN, &other, NULL, 0);
+	}
+	lend(0, "good.test", 1, 2);
+	assert_int_equal(wire_queued(house.core), 0);
+	assert_true(wire_offer(house.back, WIRE_VAULT_UNLEND, &unlend));
+	stand_still(false);
+	core_was_read();
+	lend(0, "good.test", 3, 4);
+	redeem(c, "good.test", 3, 4);
+	redeem(c, "good.test", 1, 2);
+	says(c, 1, false, "no such grant");
+	says(c, 3, true, ALPHA);
+}
+
+/* As many cells as it takes fill the table; whoever comes then has his room. */
+static void
+cells_that_are_full_do_not_keep_another_out(void **state)
+{
+	const uint64_t cells = 4096 / 256;
+	struct cell *c = &house.cell[0];
+
+	(void)state;
+	give_row(0, "alpha", ALPHA, "good.test");
+	for (uint64_t cell = 1; cell <= cells + 1; cell++) {
+		if (cell == 2) {
+			continue; /* who comes last */
+		}
+		for (uint64_t n = 0; n < 256; n += WIRE_TOGETHER) {
+			uint64_t first = cell * 1000 + n;
+
+			if (cell == 1 && n == 256 - WIRE_TOGETHER) {
+				first = 1; /* the latest of the first */
+			}
+			lend_to(
+			    cell, 0, "good.test", first, first + WIRE_TOGETHER);
+			until(wire_queued(house.core) == 0);
+		}
+	}
+	lend_to(2, 0, "good.test", 20, 20 + WIRE_TOGETHER);
+	redeem(&house.cell[1], "good.test", 20, 20 + WIRE_TOGETHER);
+	for (uint64_t n = 20; n < 20 + WIRE_TOGETHER; n++) {
+		says(&house.cell[1], n, true, ALPHA);
+	}
+	/* Of the full ones each gave up at most a few, its latest. */
+	redeem(c, "good.test", 1, 1 + WIRE_TOGETHER);
+	for (uint64_t n = 1; n < WIRE_TOGETHER; n++) {
+		says(c, n, true, ALPHA);
+	}
+}
+
+static void
 a_row_that_cannot_be_kept_leaves_its_place_empty(void **state)
 {
 	struct cell *c = &house.cell[0];
@@ -512,8 +664,12 @@ main(void)
 		VAULT(each_number_gets_its_own_value),
 		VAULT(what_core_said_before_is_known),
 		VAULT(what_core_took_back_is_not_lent),
+		VAULT(
+		    what_core_took_back_is_not_lent_by_a_vault_that_is_behind),
+		VAULT(what_is_taken_back_was_granted_first),
 		VAULT(a_row_that_cannot_be_kept_leaves_its_place_empty),
 		VAULT(one_cell_does_not_fill_the_room_of_all),
+		VAULT(cells_that_are_full_do_not_keep_another_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

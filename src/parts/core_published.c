@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The note that `[audit] publish = "file:…"` has left: it is written after the
+ * commit that names it, so the book is never behind it, whatever falls.  One
+ * that is smaller, or has other events up to there, was put back to an older
+ * copy, cut off or replaced: no house starts on it.  `handrail restore` is the
+ * lawful way; then the note is kept beside, and the head `restored` names it.
+ *
+ * What went to a URL is not here to be compared; who took it there can.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "parts/core.h"
+#include "parts/core_log.h"
+
+#define CHUNK 4096 /* heads read at once */
+#define NEXT                                                              \
+	"put the right store back, or make a backup the book (`handrail " \
+	"restore FILE`), or move that note aside"
+
+/* ERR_MISSING: nothing is there yet. */
+static int
+read_note(const char *path, struct book_root *out, struct err *e)
+{
+	auto_buf note = { 0 };
+
+	return file_read(path, BOOK_NOTE_MAX, &note, e) ||
+	               book_note_read(buf_str(&note), out, e)
+	           ? err_wrap(e, "%s", path)
+	           : 0;
+}
+
+int
+core_published_read(
+    struct core *c, struct book_root *out, struct buf *path, struct err *e)
+{
+	struct str place = c->house.config.audit.publish;
+
+	*out = (struct book_root){ 0 };
+	if (!str_starts(place, STR("file:"))) {
+		return 0;
+	}
+	buf_add(path, str_sub(place, strlen("file:"), place.len));
+	if (read_note(buf_z(path), out, e) == 0 || e->kind != ERR_MISSING) {
+		return out->size ? 0 : -1;
+	}
+	*e = (struct err){ 0 };
+	return 0;
+}
+
+/* --- before the first event of a start --- */
+
+/* The book signed that very tree itself, as its newest. */
+static bool
+is_own(struct core *c, const struct book_root *published)
+{
+	auto_buf note = { 0 };
+	struct book_root own = { 0 };
+	struct err e = { 0 };
+
+	return store_row_get(c->book.store, STR("meta"),
+	           STR(CORE_CHECKPOINT_ROW), &note, NULL, &e) == 0 &&
+	       book_note_read(buf_str(&note), &own, &e) == 0 &&
+	       own.size == published->size &&
+	       digest_eq(own.root, published->root);
+}
+
+static int
+keep_head(void *context, const struct store_head *row, struct err *e)
+{
+	(void)e;
+	buf_add(context, str_span(row->head, BOOK_HEAD_SIZE));
+	return 0;
+}
+
+static int
+root_of(struct core *c, uint64_t size, struct digest *root, struct err *e)
+{
+	static struct digest leaves[CHUNK];
+	struct book_tree tree = { 0 };
+	auto_buf heads = { 0 };
+
+	while (tree.size < size) {
+		uint64_t left = size - tree.size;
+
+		buf_clear(&heads);
+		if (store_heads_walk(c->book.store, tree.size + 1,
+		        left < CHUNK ? left : CHUNK, keep_head, &heads, e)) {
+			return -1;
+		}
+		size_t count = heads.len / BOOK_HEAD_SIZE;
+
+		if (!count) {
+			return err_set(e, ERR_MISSING, "event %llu is missing",
+			    (unsigned long long)tree.size + 1);
+		}
+		book_leaf_many((const uint8_t *)heads.at, count, leaves);
+		for (size_t n = 0; n < count; n++) {
+			book_tree_add(&tree, leaves[n]);
+		}
+	}
+	*root = book_tree_root(&tree);
+	return 0;
+}
+
+/* 1: they fit; 0: they do not, and why; -1: it cannot be read. */
+static int
+fits(struct core *c, const char *path, const struct book_root *published,
+    struct err *why)
+{
+	struct digest root;
+
+	if (published->size > c->book.seq) {
+		(void)err_set(why, ERR_CONFLICT,
+		    "this book is smaller than the note that it published: %s "
+		    "has a tree of %llu events, the book %llu; " NEXT,
+		    path, (unsigned long long)published->size,
+		    (unsigned long long)c->book.seq);
+		return 0;
+	}
+	if (is_own(c, published)) {
+		return 1;
+	}
+	if (root_of(c, published->size, &root, why)) {
+		return -1;
+	}
+	if (!digest_eq(root, published->root)) {
+		(void)err_set(why, ERR_CONFLICT,
+		    "this book is not the one whose note is in %s: one of its "
+		    "first %llu events is another; " NEXT,
+		    path, (unsigned long long)published->size);
+		return 0;
+	}
+	return 1;
+}
+
+static bool
+is_restored(struct core *c)
+{
+	auto_buf note = { 0 };
+	struct err e = { 0 };
+
+	return store_row_get(c->book.store, STR("meta"), STR("restored"), &note,
+	           NULL, &e) == 0;
+}
+
+/* Nothing is overwritten: whoever has to explain the loss has the note. */
+static int
+move_aside(const char *path, struct err *e)
+{
+	auto_buf aside = { 0 };
+
+	buf_addf(&aside, "%s.before-restore-%lld", path,
+	    (long long)(wall_now().us / CLOCK_SECOND));
+	return rename(path, buf_z(&aside))
+	           ? err_sys(e,
+	                 "cannot keep %s as %s (the folder must be writable "
+	                 "for core's own id)",
+	                 path, buf_z(&aside))
+	           : 0;
+}
+
+int
+core_published_check(struct core *c, struct book_root *overruled, struct err *e)
+{
+	const char *path = part_arg(&c->part, "publish");
+	struct book_root published = { 0 };
+	struct err why = { 0 };
+
+	*overruled = published;
+	if (!path) {
+		return 0;
+	}
+	if (read_note(path, &published, &why)) {
+		if (why.kind != ERR_MISSING) {
+			log_err("publish", &why);
+		}
+		return 0;
+	}
+	int fit = fits(c, path, &published, &why);
+
+	if (fit > 0) {
+		return 0;
+	}
+	if (fit == 0 && is_restored(c)) {
+		log_err("publish", &why);
+		*overruled = published;
+		return move_aside(path, e);
+	}
+	*e = why;
+	return fit < 0 ? err_wrap(e, "comparing the book with %s", path) : -1;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a cell asks for, to core: the plain requests of one turn to one host are
+ * one record, any other has its own.
+ */
+#include <string.h>
+
+#include "parts/egress.h"
+
+void
+egress_text(char *field, size_t size, const char *text)
+{
+	must(str_copy(field, size, str_of(text)));
+}
+
+static void
+ask_alone(struct egress *g, const struct proxy_intent *i)
+{
+	struct wire_intent w = { .id = i->id,
+		.port = i->port,
+		.tls = i->tls,
+		.git = (uint8_t)i->git,
+		.own_credentials = i->own_credentials,
+		.refs = (uint8_t)i->ref_count,
+		.named = i->named,
+		.stale = i->stale,
+		.body = (uint8_t)i->body,
+		.body_size = i->body_size,
+		.kind = (uint8_t)(i->tunnel      ? WIRE_ASKED_TUNNEL
+		                  : i->websocket ? WIRE_ASKED_WEBSOCKET
+		                                 : WIRE_ASKED_HTTP) };
+	_Static_assert(PROXY_REFS == WIRE_REFS_MAX, "refs of one push");
+	_Static_assert((int)PROXY_GIT_PUSH == (int)WIRE_GIT_PUSH, "git");
+	_Static_assert((int)PROXY_BODY_READ == (int)WIRE_BODY_READ, "body");
+	memcpy(w.body_digest, i->body_digest.bytes, sizeof(w.body_digest));
+	egress_text(w.method, sizeof(w.method), i->method);
+	egress_text(w.host, sizeof(w.host), i->host);
+	egress_text(w.path, sizeof(w.path), i->path);
+	egress_text(w.query, sizeof(w.query), i->query);
+	for (size_t n = 0; n < i->ref_count; n++) {
+		const struct proxy_ref *ref = &i->refs[n];
+		egress_text(w.ref[n].name, sizeof(w.ref[n].name), ref->name);
+		egress_text(w.ref[n].to, sizeof(w.ref[n].to), ref->to);
+		w.ref[n].flags = (uint8_t)((ref->create ? WIRE_REF_CREATE : 0) |
+		                           (ref->remove ? WIRE_REF_DELETE : 0));
+	}
+	egress_mark_ask(g, &w, i->own, i->own_count);
+}
+
+static bool
+is_plain(const struct proxy_intent *i)
+{
+	return !i->tunnel && !i->websocket && !i->stale &&
+	       i->git == PROXY_GIT_NONE && !i->own_credentials &&
+	       i->own_count == 0 && i->ref_count == 0 &&
+	       i->body != PROXY_BODY_READ;
+}
+
+static size_t
+text_size(const struct proxy_intent *i)
+{
+	return strlen(i->method) + strlen(i->path) + strlen(i->query) + 3;
+}
+
+void
+egress_intents_send(void *owner)
+{
+	struct egress *g = owner;
+	struct wire_intents *w = &g->asking;
+
+	if (w->count > 0) {
+		wire_send(g->core, WIRE_INTENTS, w, NULL, 0);
+	}
+	memset(w->text, 0, g->asking_text);
+	g->asking_text = 0;
+	w->count = 0;
+}
+
+static void
+add_text(struct egress *g, const char *text)
+{
+	size_t size = strlen(text) + 1;
+
+	memcpy(g->asking.text + g->asking_text, text, size);
+	g->asking_text += size;
+}
+
+static void
+ask_together(struct egress *g, const struct proxy_intent *i)
+{
+	struct wire_intents *w = &g->asking;
+
+	if (w->count == WIRE_TOGETHER || w->port != i->port ||
+	    w->tls != i->tls || w->named != i->named ||
+	    strcmp(w->host, i->host) != 0 ||
+	    text_size(i) > sizeof(w->text) - g->asking_text) {
+		egress_intents_send(g);
+	}
+	if (w->count == 0) {
+		w->port = i->port;
+		w->tls = i->tls;
+		w->named = i->named;
+		egress_text(w->host, sizeof(w->host), i->host);
+		loop_later(g->loop, egress_intents_send, g);
+	}
+	w->one[w->count++] = (struct wire_intents_one){
+		.id = i->id,
+		.body_size = i->body_size,
+		.body = i->body,
+	};
+	add_text(g, i->method);
+	add_text(g, i->path);
+	add_text(g, i->query);
+}
+
+void
+egress_intent(void *context, const struct proxy_intent *i)
+{
+	struct egress *g = context;
+
+	if (is_plain(i) && text_size(i) <= sizeof(g->asking.text)) {
+		ask_together(g, i);
+	} else {
+		ask_alone(g, i);
+	}
+}

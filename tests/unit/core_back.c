@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What core takes back from a vault that does not read, by core's own code. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "parts/core.h"
+#include "parts/core_egress.h"
+
+static struct house {
+	struct core core;
+	struct wire_peer
+	    *vault; /* the other end; it reads when it is told to */
+	struct wire_peer *back;
+	size_t unlent[2]; /* on the first channel, on the second */
+	size_t closed;
+} house;
+
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
+
+static void
+take_unlend(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	(void)owner;
+	(void)record;
+	(void)fds;
+	(void)nfds;
+	house.unlent[peer == house.back]++;
+}
+
+static void
+take_other(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	(void)owner;
+	(void)peer;
+	(void)record;
+	(void)fds;
+	(void)nfds;
+}
+
+/* NOLINTEND(readability-non-const-parameter) */
+
+static void
+closed(void *owner, struct wire_peer *peer, const struct err *why)
+{
+	(void)owner;
+	(void)why;
+	house.closed += peer == house.core.vault;
+}
+
+static wire_take_fn take_back;
+static const struct wire_handler handlers[] = {
+	{ WIRE_VAULT_UNLEND, take_unlend },
+	{ WIRE_VAULT_SIGN, take_other },
+	{ WIRE_VAULT_BACK, take_back },
+};
+
+static struct wire_peer *
+meet(enum part self, enum part other, int fd)
+{
+	struct wire_end end = {
+		.self = self,
+		.other = other,
+		.handlers = self == PART_VAULT ? handlers : NULL,
+		.count = self == PART_VAULT ? COUNT(handlers) : 0,
+		.closed = closed,
+	};
+	struct err e = { 0 };
+	struct wire_peer *peer =
+	    wire_peer_new(house.core.part.loop, fd, &end, &e);
+
+	assert_non_null(peer);
+	return peer;
+}
+
+static void
+take_back(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	(void)owner;
+	(void)peer;
+	(void)record;
+	assert_int_equal(nfds, 1);
+	house.back = meet(PART_VAULT, PART_CORE, take_fd(&fds[0]));
+}
+
+static int
+begin(void **state)
+{
+	struct core *c = &house.core;
+	struct err e = { 0 };
+	int fds[2];
+
+	(void)state;
+	memset(&house, 0, sizeof(house));
+	c->part.loop = loop_new();
+	assert_int_equal(wire_pair(fds, &e), 0);
+	c->vault = meet(PART_CORE, PART_VAULT, fds[0]);
+	house.vault = meet(PART_VAULT, PART_CORE, fds[1]);
+	c->vault_ready = true;
+	core_back_join(c);
+	wire_poll(house.vault);
+	assert_non_null(house.back);
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	core_back_gone(&house.core);
+	wire_peer_free(house.core.vault);
+	wire_peer_free(house.back);
+	wire_peer_free(house.vault);
+	loop_free(house.core.part.loop);
+	return 0;
+}
+
+static void
+take(uint64_t number)
+{
+	struct wire_vault_unlend back = {
+		.cell = 1, .count = 1, .number = { number }
+	};
+
+	core_back(&house.core, WIRE_VAULT_UNLEND, &back);
+}
+
+static void
+fill(void)
+{
+	struct wire_vault_sign other = { .id = 1 };
+
+	while (wire_offer(house.core.vault, WIRE_VAULT_SIGN, &other)) {
+	}
+}
+
+static void
+what_fits_goes_the_one_way(void **state)
+{
+	(void)state;
+	take(1);
+	wire_poll(house.back);
+	assert_int_equal(house.unlent[1], 0);
+	wire_poll(house.vault);
+	assert_int_equal(house.unlent[0], 1);
+}
+
+static void
+what_does_not_fit_is_there_at_once_on_the_other(void **state)
+{
+	(void)state;
+	fill();
+	take(1);
+	take(2);
+	/* Nobody has turned core's loop. */
+	wire_poll(house.vault);
+	assert_int_equal(house.unlent[0], 0);
+	wire_poll(house.back);
+	assert_int_equal(house.unlent[1], 2);
+	/* And in its place, when there is room. */
+	for (int n = 0; n < 1000 && house.unlent[0] < 2; n++) {
+		loop_turn(house.core.part.loop, 1000);
+	}
+	assert_int_equal(house.unlent[0], 2);
+	assert_int_equal(house.closed, 0);
+}
+
+/* Until it may be said no more what the vault knows: then it knows nothing. */
+static void
+a_vault_that_reads_neither_is_ended(void **state)
+{
+	uint64_t number = 0;
+
+	(void)state;
+	fill();
+	while (wire_peer_alive(house.core.vault) && number < 10000) {
+		take(++number);
+	}
+	assert_false(wire_peer_alive(house.core.vault));
+	wire_poll(house.vault);
+	wire_poll(house.back);
+	/* All but that which ended it were there. */
+	assert_in_range(house.unlent[1], number - 1, number);
+}
+
+#define BACK(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BACK(what_fits_goes_the_one_way),
+		BACK(what_does_not_fit_is_there_at_once_on_the_other),
+		BACK(a_vault_that_reads_neither_is_ended),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a cell asks for, as core reads it: together where it is plain. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "parts/egress.h"
+
+#define GOOD "good.test"
+
+static struct {
+	struct egress egress;
+	struct wire_peer *core;
+	size_t together; /* records */
+	size_t alone;
+	struct wire_intents last;
+	struct wire_intent one;
+} house;
+
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
+static void
+take_intents(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	(void)owner;
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	house.together++;
+	memcpy(&house.last, record, sizeof(house.last));
+}
+
+static void
+take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	(void)owner;
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	house.alone++;
+	memcpy(&house.one, record, sizeof(house.one));
+}
+/* NOLINTEND(readability-non-const-parameter) */
+
+static void
+closed(void *owner, struct wire_peer *peer, const struct err *why)
+{
+	(void)owner;
+	(void)peer;
+	fail_msg("%s", why->text);
+}
+
+static struct wire_peer *
+meet(enum part self, enum part other, int fd,
+    const struct wire_handler *handlers, size_t count)
+{
+	struct err e;
+	struct wire_end end = { .self = self,
+		.other = other,
+		.handlers = handlers,
+		.count = count,
+		.closed = closed };
+	struct wire_peer *peer = wire_peer_new(house.egress.loop, fd, &end, &e);
+
+	assert_non_null(peer);
+	return peer;
+}
+
+static int
+set_up(void **state)
+{
+	static const struct wire_handler handlers[] = {
+		{ WIRE_INTENT, take_intent },
+		{ WIRE_INTENTS, take_intents },
+	};
+	int fds[2];
+	struct err e;
+
+	(void)state;
+	memset(&house, 0, sizeof(house));
+	house.egress.loop = loop_new_virtual();
+	assert_int_equal(wire_pair(fds, &e), 0);
+	house.egress.core = meet(PART_EGRESS, PART_CORE, fds[0], NULL, 0);
+	house.core =
+	    meet(PART_CORE, PART_EGRESS, fds[1], handlers, COUNT(handlers));
+	return 0;
+}
+
+static int
+take_down(void **state)
+{
+	(void)state;
+	wire_peer_free(house.egress.core);
+	wire_peer_free(house.core);
+	loop_free(house.egress.loop);
+	return 0;
+}
+
+static struct proxy_intent
+plain(uint64_t id)
+{
+	return (struct proxy_intent){ .id = id,
+		.method = "GET",
+		.host = GOOD,
+		.port = 443,
+		.tls = true,
+		.named = true,
+		.path = "/a",
+		.query = "b=c" };
+}
+
+static void
+ask(const struct proxy_intent *i)
+{
+	egress_intent(&house.egress, i);
+}
+
+static void
+plain_requests_of_one_turn_are_one_record(void **state)
+{
+	static const char texts[] = "GET\0/a\0b=c\0POST\0/post\0\0GET\0/a\0b=c";
+	struct proxy_intent post = plain(2);
+	struct proxy_intent first = plain(1);
+	struct proxy_intent third = plain(3);
+
+	(void)state;
+	post.method = "POST";
+	post.path = "/post";
+	post.query = "";
+	post.body = PROXY_BODY_UNREAD;
+	post.body_size = 77;
+	ask(&first);
+	ask(&post);
+	ask(&third);
+	assert_int_equal(house.together, 0);
+	loop_advance(house.egress.loop, 0);
+	assert_int_equal(house.together, 1);
+	assert_int_equal(house.alone, 0);
+	assert_int_equal(house.last.count, 3);
+	assert_int_equal(house.last.port, 443);
+	assert_true(house.last.tls && house.last.named);
+	assert_string_equal(house.last.host, GOOD);
+	assert_memory_equal(house.last.text, texts, sizeof(texts));
+	for (size_t n = 0; n < 3; n++) {
+		assert_int_equal(house.last.one[n].id, n + 1);
+	}
+	assert_int_equal(house.last.one[1].body, WIRE_BODY_UNREAD);
+	assert_int_equal(house.last.one[1].body_size, 77);
+	assert_int_equal(house.last.one[2].body, WIRE_BODY_NONE);
+}
+
+static void
+the_next_turn_repeats_nothing_of_the_last(void **state)
+{
+	static const char zero[sizeof(house.last.text)];
+	struct proxy_intent i = plain(1);
+
+	(void)state;
+	i.path = "/a/longer/one";
+	ask(&i);
+	loop_advance(house.egress.loop, 0);
+	i = plain(2);
+	i.path = "/";
+	i.query = "";
+	ask(&i);
+	loop_advance(house.egress.loop, 0);
+	assert_int_equal(house.together, 2);
+	assert_int_equal(house.last.count, 1);
+	assert_memory_equal(house.last.text, "GET\0/\0", 7);
+	assert_memory_equal(
+	    house.last.text + 7, zero, sizeof(house.last.text) - 7);
+}
+
+static void
+another_place_is_another_record(void **state)
+{
+	struct proxy_intent i = plain(1);
+
+	(void)state;
+	ask(&i);
+	i.port = 8443;
+	ask(&i);
+	i.host = "other.test";
+	ask(&i);
+	i.tls = false;
+	ask(&i);
+	i.named = false;
+	ask(&i);
+	loop_advance(house.egress.loop, 0);
+	assert_int_equal(house.together, 5);
+}
+
+static void
+a_record_that_is_full_is_followed_by_another(void **state)
+{
+	char path[600];
+
+	(void)state;
+	for (size_t n = 0; n < WIRE_TOGETHER + 1; n++) {
+		struct proxy_intent i = plain(n);
+
+		ask(&i);
+	}
+	loop_advance(house.egress.loop, 0);
+	assert_int_equal(house.together, 2);
+	assert_int_equal(house.last.count, 1);
+	memset(path, 'a', sizeof(path));
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	for (size_t n = 0; n < 2; n++) {
+		struct proxy_intent i = plain(n);
+
+		i.path = path;
+		ask(&i);
+	}
+	loop_advance(house.egress.loop, 0);
+	assert_int_equal(house.together, 4);
+	assert_int_equal(house.last.count, 1);
+}
+
+/* Of each of these there is more to say than such a record can. */
+static void
+what_is_not_plain_goes_alone(void **state)
+{
+	enum { TUNNEL, SOCKET, STALE, GIT, OWN, READ, LONG, ALL };
+	char query[640];
+
+	(void)state;
+	memset(query, 'q', sizeof(query));
+	query[sizeof(query) - 1] = '\0';
+	for (int what = 0; what < ALL; what++) {
+		struct proxy_intent i = plain(1);
+
+		i.tunnel = what == TUNNEL;
+		i.websocket = what == SOCKET;
+		i.stale = what == STALE;
+		i.git = what == GIT ? PROXY_GIT_FETCH : PROXY_GIT_NONE;
+		i.own_credentials = what == OWN;
+		i.body = what == READ ? PROXY_BODY_READ : PROXY_BODY_NONE;
+		i.query = what == LONG ? query : "";
+		i.path = what == LONG ? query : "/";
+		ask(&i);
+		loop_advance(house.egress.loop, 0);
+		assert_int_equal(house.alone, what + 1);
+		assert_int_equal(
+		    house.one.kind, what == TUNNEL   ? WIRE_ASKED_TUNNEL
+		                    : what == SOCKET ? WIRE_ASKED_WEBSOCKET
+		                                     : WIRE_ASKED_HTTP);
+	}
+	assert_int_equal(house.together, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    plain_requests_of_one_turn_are_one_record, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    the_next_turn_repeats_nothing_of_the_last, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    another_place_is_another_record, set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    a_record_that_is_full_is_followed_by_another, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    what_is_not_plain_goes_alone, set_up, take_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
