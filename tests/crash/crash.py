@@ -349,6 +349,8 @@ def any_part_may_die_at_random_moments():
                 f or repr(f))[-4000:].replace('\n', '\n# '), flush=True)
         for kind in struck:
             told[kind] = told.get(kind, 0) + 1
+        if (number + 1) % 50 == 0:  # of a long run that is cut
+            print('# %d moments, %d bad' % (number + 1, len(bad)), flush=True)
     print('# killed: ' + ', '.join('%d %s' % (n, kind) for kind, n in
                                    sorted(told.items())))
     need(not bad, 'moments %s of %d; SEED=%d repeats them' % (
