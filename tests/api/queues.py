@@ -485,7 +485,7 @@ def a_reply_joins_its_thread_and_an_expired_letter_is_not_shown():
 @test
 def a_full_queue_refuses_and_runs_no_more_than_it_may():
     h = house()
-    slow = [shell('sleep 1'), FINISH]
+    slow = [shell(UNTIL_GO), FINISH]
     tasks = [put(h, queue='narrow', steps=slow).out.strip()]
     until(lambda: h.task(tasks[0])['state'] == 'in_progress', 10)
     tasks += [put(h, queue='narrow', steps=slow).out.strip() for _ in range(2)]
@@ -494,6 +494,8 @@ def a_full_queue_refuses_and_runs_no_more_than_it_may():
     count = [q for q in h.get('/api/status').json['queues']
              if q['queue'] == 'narrow'][0]
     need(count['running'] == 1 and count['waiting'] == 2, count)
+    until(lambda: h.go() or all(h.task(t)['state'] in FINAL for t in tasks),
+          text='they do not end')
     for task in tasks:
         need(h.outcome(task)['state'] == 'completed')
     spans = []
