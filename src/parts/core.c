@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "jail/jail.h"
-#include "parts/core_back.h"
 #include "parts/core_api.h"
+#include "parts/core_back.h"
 #include "parts/core_call.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
