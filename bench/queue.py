@@ -28,7 +28,7 @@ import house as houses
 HERE = os.path.dirname(os.path.abspath(__file__))
 PASSES = int(os.environ.get("PASSES", "3"))
 SECONDS = int(os.environ.get("SECONDS", "3"))
-IDLE_ROLES = 250  # a house may have 256
+IDLE_ROLES = 250  # a house may have 256, and each mailbox is a role's or a person's
 ROLE = {
     "role.toml": '[task.default]\ntools = []\n\n[queue]\nserved = "worker"\n',
     "gates.toml": '[defaults]\nunmatched = "deny"\n',
@@ -248,10 +248,13 @@ class Object:
 class Mill(houses.House):
     """A house with a queue that workers serve."""
 
-    def __init__(self, run, more=0):
-        """more: roles besides, each with a mailbox and a queue of its own."""
+    def __init__(self, run, more=0, store=None):
+        """more: roles besides, each with a mailbox and a queue of its own;
+        store: a URL, else SQLite."""
         super().__init__(run.build)
         self.bench = run
+        if store:
+            self.edit("handrail.toml", '# store = ""', f'store = "{store}"')
         for role in ["bench", *(f"idle_{n}" for n in range(more))]:
             for name, text in ROLE.items():
                 path = f"{self.folder}/roles/{role}/{name}"
@@ -342,7 +345,8 @@ def start_sqlite(run, name):
     ours = [run.own("start", f"{folder}/{n}.db", 200) for n in range(PASSES)]
     say(name, "ms p50", [o["p50_us"] / 1e3 for o in ours], [], 3,
         f"p99 {median([o['p99_us'] for o in ours]) / 1e3:.3f} ms; a put to somebody who waits, "
-        "in process, until it is durable")
+        "in process, until it is durable; in a house that is new "
+        f"{median([o['new_p50_us'] for o in ours]) / 1e3:.3f} ms")
 
 
 def fresh_log(cluster, count=[0]):  # pylint: disable=dangerous-default-value
@@ -473,7 +477,17 @@ def flat(run, name):
 def idle(run, name):
     """A house with as many roles as one may have and 10k tasks that one worker
     holds and beats for; and the machine alone with 100k mailboxes."""
-    mill = Mill(run, IDLE_ROLES)
+    at_rest(run, name, Mill(run, IDLE_ROLES), None)
+
+
+def idle_postgres(run, name):
+    """The same on PostgreSQL: what it is given is sent, not written, so that its
+    own syncs are counted."""
+    cluster = run.postgres()
+    at_rest(run, name, Mill(run, IDLE_ROLES, own_log(cluster)), cluster)
+
+
+def at_rest(run, name, mill, cluster):
     seconds, held = 12, 10000
     try:
         mill.fill(held)
@@ -483,7 +497,8 @@ def idle(run, name):
         pids = list(mill.parts())
         core = [p for p, n in mill.parts().items() if n == "core"]
         alone = run.own(100000, held, program="bench_queue_idle")
-        busy, writes, begun = {p: cpu([p]) for p in pids}, written(core), time.monotonic()
+        busy, writes = {p: cpu([p]) for p in pids}, writes_of(core, cluster)
+        begun = time.monotonic()
         while time.monotonic() - begun < seconds:
             ask(mill, "beat")
             time.sleep(3)
@@ -491,11 +506,19 @@ def idle(run, name):
         # A child that ended meanwhile is no part.
         spent = sum(cpu([p]) - busy[p] for p in mill.parts() if p in busy)
         print(f"{name}: {100 * spent / us:.2f} % of a core, "
-              f"{(written(core) - writes) / us * 1e6:.2f} writes/s (all parts, {count} leased tasks, "
+              f"{(writes_of(core, cluster) - writes) / us * 1e6:.2f} "
+              f"{'syncs' if cluster else 'writes'}/s (all parts, {count} leased tasks, "
               f"{IDLE_ROLES} idle mailboxes, a beat each 3 s, {seconds} s; the machine alone with "
               f"100k mailboxes: {alone['round_ns']:.0f} ns each second)", flush=True)
     finally:
         mill.close()
+
+
+def writes_of(core, cluster):
+    """Write calls of core so far, or syncs of its server's log."""
+    if cluster:
+        return int(cluster.sql("select wal_sync from pg_stat_wal"))
+    return written(core)
 
 
 def written(pids):
@@ -530,6 +553,7 @@ FIGURES = {
     "queue-held-snapshot": held_snapshot,
     "queue-wal": wal,
     "queue-idle": idle,
+    "queue-idle-postgres": idle_postgres,
     "queue-recover": recover,
     "queue-flat": flat,
 }

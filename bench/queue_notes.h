@@ -87,8 +87,8 @@ notes_write(struct notes *notes, struct store *store, struct err *e)
 			return -1;
 		}
 	}
-	arena_fini(&notes->arena);
-	*notes = (struct notes){ 0 };
+	arena_clear_to(&notes->arena, (size_t)512 * 1024);
+	*notes = (struct notes){ .arena = notes->arena };
 	return 0;
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/must.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #define DURATION_MOST (3650LL * 24 * 60 * CLOCK_MINUTE)
@@ -89,34 +89,53 @@ wall_day(struct wall t)
 	return t.us / DAY_US - (t.us % DAY_US < 0);
 }
 
+/* So many, zeros in front. */
+static void
+put_digits(char *at, size_t n, int64_t value)
+{
+	for (; n > 0; value /= 10) {
+		at[--n] = (char)('0' + value % 10);
+	}
+}
+
 void
 wall_text(struct wall t, char text[WALL_TEXT_MAX])
 {
+	static const char form[WALL_TEXT_MAX] = "yyyy-mm-ddThh:mm:ss.mmmZ";
 	int64_t days = wall_day(t);
 	int64_t ms = (t.us - days * DAY_US) / 1000;
 	struct date d = date_of(days);
 
 	/* A four-digit year is all that the format has. */
 	must(d.year >= 0 && d.year <= 9999);
-	must(
-	    snprintf(text, WALL_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-	        (int)d.year, (int)d.month, (int)d.day, (int)(ms / 3600000),
-	        (int)(ms / 60000 % 60), (int)(ms / 1000 % 60),
-	        (int)(ms % 1000)) < WALL_TEXT_MAX);
+	memcpy(text, form, sizeof(form));
+	put_digits(text, 4, d.year);
+	put_digits(text + 5, 2, d.month);
+	put_digits(text + 8, 2, d.day);
+	put_digits(text + 11, 2, ms / 3600000);
+	put_digits(text + 14, 2, ms / 60000 % 60);
+	put_digits(text + 17, 2, ms / 1000 % 60);
+	put_digits(text + 20, 3, ms % 1000);
 }
 
 /* Takes exactly n digits, in [low, high]. */
 static bool
 take_number(struct str *s, size_t n, int64_t low, int64_t high, int64_t *out)
 {
-	uint64_t value;
+	int64_t value = 0;
 
-	if (s->len < n || !str_u64(str_sub(*s, 0, n), &value)) {
+	if (s->len < n) {
 		return false;
 	}
-	*s = str_sub(*s, n, s->len);
-	*out = (int64_t)value;
-	return *out >= low && *out <= high;
+	for (size_t i = 0; i < n; i++) {
+		if (s->at[i] < '0' || s->at[i] > '9') {
+			return false;
+		}
+		value = value * 10 + (s->at[i] - '0');
+	}
+	*s = str_span(s->at + n, s->len - n);
+	*out = value;
+	return value >= low && value <= high;
 }
 
 static bool

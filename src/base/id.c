@@ -143,20 +143,20 @@ hex_add(struct buf *b, struct str bytes)
 bool
 hex_bytes(struct str hex, uint8_t *out, size_t n)
 {
-	int all = 0;
+	const uint8_t *at = (const uint8_t *)hex.at;
 
 	if (hex.len % 2 != 0 || hex.len / 2 != n) {
 		return false;
 	}
 	for (size_t i = 0; i < hex.len; i++) {
-		all |= hex_digit(hex.at[i]);
-	}
-	if (all < 0) {
-		return false;
+		if (hex_values[at[i]] == 0) {
+			return false;
+		}
 	}
 	for (size_t i = 0; i < n; i++) {
-		unsigned high = (unsigned)hex_digit(hex.at[2 * i]);
-		unsigned low = (unsigned)hex_digit(hex.at[2 * i + 1]);
+		unsigned high = hex_values[at[2 * i]] - 1U;
+		unsigned low = hex_values[at[2 * i + 1]] - 1U;
+
 		out[i] = (uint8_t)(high << 4 | low);
 	}
 	return true;

@@ -18,12 +18,15 @@
 
 #define BLUEZ_ADDRESS_MAX 18 /* AA:BB:CC:DD:EE:FF and its end */
 #define BLUEZ_NAME_MAX    64
+#define BLUEZ_GREETING_US (5 * CLOCK_SECOND)
 
 struct bluez;
 
 /* Connects to the system bus as whoever this process is by now: the bus asks
- * the kernel at this moment, and never again.  Waits for its greeting.
- * ERR_UNAVAILABLE: no libsystemd, or no bus. */
+ * the kernel at this moment, and never again.  Does not wait for its greeting:
+ * what waits below does, for BLUEZ_GREETING_US, and on a loop a bus that has
+ * not greeted by then is BLUEZ_OVER.  ERR_UNAVAILABLE: no libsystemd, or no
+ * bus. */
 int bluez_open(struct bluez **out, struct err *e) MUST_CHECK;
 void bluez_free(struct bluez *z); /* NULL is nothing */
 

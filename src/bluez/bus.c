@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,6 @@ bluez_open(struct bluez **out, struct err *e)
 {
 	const struct library *sd = bluez_library(e);
 	struct bluez *z;
-	const char *name;
 	int r;
 
 	if (!sd) {
@@ -31,13 +31,6 @@ bluez_open(struct bluez **out, struct err *e)
 		    "reached through it)",
 		    strerrordesc_np(-r));
 	}
-	r = sd->get_unique_name(z->bus, &name);
-	if (r < 0) {
-		bluez_free(z);
-		return err_set(e, ERR_UNAVAILABLE,
-		    "the system bus does not let uid %u in: %s", geteuid(),
-		    strerrordesc_np(-r));
-	}
 	*out = z;
 	return 0;
 }
@@ -53,11 +46,48 @@ bluez_free(struct bluez *z)
 		(void)z->sd->slot_unref(z->matches[i]);
 	}
 	loop_timer_cancel(&z->timer);
+	loop_timer_cancel(&z->greeting);
 	loop_io_close(&z->io);
-	if (z->bus) {
+	if (z->bus && z->sd->is_ready(z->bus) > 0) {
 		(void)z->sd->flush_close_unref(z->bus);
+	} else if (z->bus) { /* to flush is to wait for its greeting */
+		(void)z->sd->close_unref(z->bus);
 	}
 	free(z);
+}
+
+/* --- its greeting --- */
+
+/* Why a bus that has not greeted never will. */
+static int
+ungreeted(int r, struct err *e)
+{
+	return r == -ETIMEDOUT
+	           ? err_set(e, ERR_UNAVAILABLE,
+	                 "the system bus takes the connection and greets "
+	                 "nobody: look whether dbus-daemon hangs")
+	           : err_set(e, ERR_UNAVAILABLE,
+	                 "the system bus does not let uid %u in: %s", geteuid(),
+	                 strerrordesc_np(-r));
+}
+
+/* A bus that hangs must not hang who asks it. */
+static int
+wait_greeting(struct bluez *z, struct err *e)
+{
+	struct mono until = mono_after(mono_now(), BLUEZ_GREETING_US);
+	int r = 0;
+
+	while (r >= 0 && z->sd->is_ready(z->bus) <= 0) {
+		int64_t left = until.us - mono_now().us;
+
+		r = z->sd->process(z->bus, NULL);
+		if (r == 0) {
+			r = left > 0 ? z->sd->wait(z->bus, (uint64_t)left)
+			             : -ETIMEDOUT;
+		}
+	}
+	return r < 0 ? ungreeted(r, e) : 0;
 }
 
 /* --- calls --- */
@@ -107,6 +137,10 @@ bluez_call(struct bluez *z, struct sd_bus_message *m, int64_t us,
 	if (!m) {
 		return err_set(e, ERR_UNAVAILABLE, "the system bus is gone");
 	}
+	if (wait_greeting(z, e)) {
+		(void)z->sd->message_unref(m);
+		return -1;
+	}
 	r = z->sd->call(z->bus, m, (uint64_t)us, &error, &got);
 	(void)z->sd->message_unref(m);
 	if (r < 0) {
@@ -135,17 +169,22 @@ bluez_reply_ok(struct bluez *z, struct sd_bus_message *reply, struct err *e)
 static void
 over(struct bluez *z, int r)
 {
-	struct bluez_event event = {
-		.kind = BLUEZ_OVER,
-		.text = r < 0 ? strerrordesc_np(-r) : "it hung up",
-	};
+	struct err why = { 0 };
+	struct bluez_event event = { .kind = BLUEZ_OVER, .text = why.text };
 
 	if (z->over) {
 		return;
 	}
+	if (!z->greeted) {
+		(void)ungreeted(r, &why);
+	} else {
+		(void)err_set(&why, ERR_UNAVAILABLE,
+		    "the system bus is gone: %s", strerrordesc_np(-r));
+	}
 	z->over = true;
 	bluez_link_end(z);
 	loop_timer_cancel(&z->timer);
+	loop_timer_cancel(&z->greeting);
 	loop_io_close(&z->io);
 	z->each(z->owner, &event);
 }
@@ -163,7 +202,17 @@ process(void *owner)
 		over(z, r);
 		return;
 	}
+	if (!z->greeted && z->sd->is_ready(z->bus) > 0) {
+		z->greeted = true;
+		loop_timer_cancel(&z->greeting);
+	}
 	bluez_rearm(z);
+}
+
+static void
+silent(void *owner)
+{
+	over(owner, -ETIMEDOUT);
 }
 
 static void
@@ -232,6 +281,8 @@ bluez_run(struct bluez *z, struct loop *loop, bluez_event_fn *each, void *owner,
 		return err_set(e, ERR_UNAVAILABLE, "the system bus: %s",
 		    strerrordesc_np(-r));
 	}
+	loop_timer_arm(&z->greeting, loop,
+	    mono_after(loop_now(loop), BLUEZ_GREETING_US), silent, z);
 	bluez_rearm(z);
 	return 0;
 }

@@ -7,7 +7,7 @@
 #include "bluez/bluez.h"
 
 /* --- library.c: the few types and calls of sd-bus.h, as libsystemd.so.0 has
- * had them since version 221 --- */
+ * had them since version 241 --- */
 
 struct sd_bus;
 struct sd_bus_message;
@@ -68,6 +68,8 @@ struct bluez {
 	struct loop *loop;
 	struct loop_io io;
 	struct loop_timer timer;
+	struct loop_timer greeting;
+	bool greeted; /* by the bus: it lets us in */
 	struct sd_bus_slot *matches[3];
 	bluez_event_fn *each;
 	void *owner;

@@ -135,7 +135,7 @@ house_of(struct cli *c, const struct catalogue *catalogue,
 	    arena_array(&c->arena, catalogue->count + 1, sizeof(*tools));
 	enum policy_surface *surfaces =
 	    arena_array(&c->arena, POLICY_SURFACES, sizeof(*surfaces));
-	size_t surface_count = 2;
+	size_t surface_count = 3;
 	struct str *operators = arena_array(
 	    &c->arena, config->operator_count + 1, sizeof(*operators));
 
@@ -156,7 +156,8 @@ house_of(struct cli *c, const struct catalogue *catalogue,
 	}
 	surfaces[0] = POLICY_CLI;
 	surfaces[1] = POLICY_WEB;
-	for (size_t i = 0; i < config->operator_count && surface_count < 3;
+	surfaces[2] = POLICY_FILE; /* a folder of every house's state */
+	for (size_t i = 0; i < config->operator_count && surface_count < 4;
 	     i++) {
 		if (config->operators[i].buddy.len) {
 			surfaces[surface_count++] = POLICY_BUDDY;

@@ -355,6 +355,10 @@ show_calls(struct cli *c, const struct json *run)
 		printf("  call %lld  %-12s %-9s",
 		    (long long)cli_number(call, "ordinal"),
 		    cli_text(c, call, "tool"), cli_text(c, call, "state"));
+		if (strcmp(cli_text(c, call, "state"), "started") == 0) {
+			printf(" %s.%lld", cli_text(c, run, "run"),
+			    (long long)cli_number(call, "ordinal"));
+		}
 		if (value) {
 			json_write(&result, value);
 			printf(" %s %.*s", cli_text(c, call, "end"),

@@ -38,6 +38,13 @@ say_passphrase(const struct cli *c, enum rootkey_source place)
 	}
 }
 
+/* The one and the other are vault.key. */
+static bool
+is_file(enum rootkey_source place)
+{
+	return place == ROOTKEY_FILE || place == ROOTKEY_PASSPHRASE;
+}
+
 int
 vault_init(struct cli *c, int argc, char **argv)
 {
@@ -60,7 +67,7 @@ vault_init(struct cli *c, int argc, char **argv)
 	if (result) {
 		return cli_fail(&e);
 	}
-	if (place == ROOTKEY_FILE || place == ROOTKEY_PASSPHRASE) {
+	if (is_file(place)) {
 		printf(
 		    "wrote %s/vault.key (0600): keep a copy of it elsewhere, "
 		    "without it no credential can be opened\n",
@@ -111,7 +118,8 @@ vault_migrate(struct cli *c, int argc, char **argv)
 	}
 	if (forget) {
 		printf("it is no longer in %s\n", rootkey_what(old));
-	} else if (from != place && from != ROOTKEY_SYSTEMD) {
+	} else if (from != place && from != ROOTKEY_SYSTEMD &&
+	           !(is_file(from) && is_file(place))) {
 		printf("it still is in %s: `handrail vault migrate --forget "
 		       "%s` removes it there\n",
 		    rootkey_what(from), rootkey_name(from));

@@ -72,6 +72,9 @@ say_wait(struct cli *c, const struct json *event, struct line *l)
 		    "task resolve %s --happened | --did-not",
 		    (long long)cli_number(event, "call"),
 		    cli_text(c, body, "id"));
+	} else if (put && strcmp(cli_text(c, body, "kind"), "approval") != 0) {
+		buf_addf(&l->text, "asks: %s  →  handrail answer %s \"…\"",
+		    cli_text(c, body, "hint"), cli_text(c, body, "id"));
 	} else if (put) {
 		buf_addf(&l->text,
 		    "waits for a person: %s  →  handrail approve %s",

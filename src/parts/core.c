@@ -16,6 +16,7 @@
 
 #include "jail/jail.h"
 #include "parts/core_api.h"
+#include "parts/core_back.h"
 #include "parts/core_call.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"

@@ -8,6 +8,7 @@
 
 #include "parts/core.h"
 #include "parts/core_api.h"
+#include "parts/core_call.h"
 #include "parts/core_run.h"
 
 #define LIST_MAX 200
@@ -260,8 +261,8 @@ claim_again(struct core *c, uint64_t number)
 }
 
 /* What the operator said to the letter about a failure: the task goes on. */
-static void
-carry_out(
+void
+core_mail_carry_out(
     struct core *c, const struct queue_letter *letter, struct str decision)
 {
 	auto_arena a = { 0 };
@@ -289,11 +290,60 @@ carry_out(
 	core_after(c, claim_again, 0);
 }
 
+/* It was decided in the inbox, in the batch that acked it. */
+static void
+decided(struct core *c, uint64_t number, const struct wait_item *w,
+    const struct err *e)
+{
+	struct core_ask *ask = core_ask_find(c, number);
+	auto_buf answer = { 0 };
+	struct json_out o;
+
+	(void)w;
+	if (!ask) {
+		return;
+	}
+	if (e) {
+		core_answer_no(c, ask, e);
+		return;
+	}
+	json_out_init(&o, &answer);
+	json_out_object(&o, NULL);
+	json_out_str(&o, "id", ask->part);
+	json_out_str(&o, "mailbox", queue_letter_find(c->queue, ask->part)->to);
+	json_out_bool(&o, "duplicate", false);
+	json_out_end(&o, '}');
+	core_answer_after(c, ask, 200, buf_str(&answer));
+}
+
+/* A decision is said where all are: sealed, and the first of them stands. */
+static int
+decide(struct core *c, struct core_ask *ask, const struct queue_ack *ack,
+    const struct wait_item *w, struct err *e)
+{
+	struct core_word word = {
+		.say = {
+			.id = str_of(w->id),
+			.yes = true,
+			.principal = str_of(ask->operator_->name),
+			.surface = ask->local ? STR("cli") : STR("api"),
+			.reason = ack->note,
+			.value = ack->decision,
+			.now = ack->now,
+		},
+		.number = ask->number,
+		.told = decided,
+	};
+
+	return core_wait_say_to(c, &word, e);
+}
+
 int
 route_mail_ack(struct core *c, struct core_ask *ask, struct err *e)
 {
 	struct queue_ack ack = { .letter = ask->part, .now = wall_now() };
 	const struct queue_letter *letter;
+	const struct wait_item *asked;
 	struct queue_step step = { 0 };
 	auto_buf answer = { 0 };
 	struct json_out o;
@@ -304,10 +354,14 @@ route_mail_ack(struct core *c, struct core_ask *ask, struct err *e)
 	    queue_mail_ack(c->queue, &ask->arena, &ack, &step, e)) {
 		return -1;
 	}
+	asked = step.duplicate ? NULL : core_letter_wait(c, ack.letter);
+	if (asked) {
+		return decide(c, ask, &ack, asked, e);
+	}
 	core_queue_step(c, &step, NULL);
 	letter = queue_letter_find(c->queue, ask->part);
 	if (letter && ack.decision.len && !step.duplicate) {
-		carry_out(c, letter, ack.decision);
+		core_mail_carry_out(c, letter, ack.decision);
 	}
 	json_out_init(&o, &answer);
 	json_out_object(&o, NULL);

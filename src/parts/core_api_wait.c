@@ -45,13 +45,67 @@ route_waits(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
+/* The outcome of this call of this run that nobody saw. */
+static const struct wait_item *
+unknown_of(struct core *c, struct str run, uint64_t call)
+{
+	struct wait_mark m;
+	uint32_t at = 0;
+
+	while (wait_of_run(c->waits, run, &at, &m)) {
+		const struct wait_item *w =
+		    m.kind == WAIT_UNKNOWN_OUTCOME
+		        ? wait_find(c->waits, str_of(m.id))
+		        : NULL;
+
+		if (w && w->call == call && str_eq(w->run, run)) {
+			return w;
+		}
+	}
+	return NULL;
+}
+
+/* "RUN.3" or "TASK.3": a call as `task show` has it, by its number. */
+static const struct wait_item *
+find_by_call(struct core *c, struct str part)
+{
+	const struct wait_item *w = NULL;
+	const struct session_run *view;
+	struct str id;
+	struct book_id task;
+	uint64_t call;
+
+	if (!str_cut(&part, '.', &id) || !str_u64(part, &call)) {
+		return NULL;
+	}
+	w = unknown_of(c, id, call);
+	if (w || !book_id_parse(id, &task)) {
+		return w;
+	}
+	for (size_t i = 0; !w && (view = session_index_at(c->sessions, i));
+	     i++) {
+		char run[ID_TEXT];
+
+		if (book_id_eq(view->task, task)) {
+			book_id_text(view->run, run);
+			w = unknown_of(c, str_of(run), call);
+		}
+	}
+	return w;
+}
+
 static const struct wait_item *
 need_wait(struct core *c, struct core_ask *ask, struct err *e)
 {
 	const struct wait_item *w = wait_find(c->waits, ask->part);
 
 	if (!w) {
-		(void)err_set(e, ERR_MISSING, "nothing waits as %s",
+		w = find_by_call(c, ask->part);
+	}
+
+	if (!w) {
+		(void)err_set(e, ERR_MISSING,
+		    "nothing waits as %s; `handrail inbox` names what does",
 		    err_quote(ask->part));
 	}
 	return w;
@@ -61,14 +115,23 @@ int
 route_wait(struct core *c, struct core_ask *ask, struct err *e)
 {
 	const struct wait_item *w = need_wait(c, ask, e);
+	const struct json *args;
 	auto_buf body = { 0 };
 	struct json_out o;
 
 	if (!w) {
 		return -1;
 	}
+	args = core_wait_args(c, &ask->arena, w);
 	json_out_init(&o, &body);
 	wait_write_item(&o, w);
+	if (args) {
+		must(body.len && body.at[body.len - 1] == '}');
+		body.len--;
+		buf_add_z(&body, ",\"arguments\":");
+		json_write(&body, args);
+		buf_add_byte(&body, '}');
+	}
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;
 }
@@ -117,6 +180,12 @@ read_word(const struct wait_item *w, const struct core_ask *ask, bool *yes,
 		    "%s wants an answer (decision \"%s\" with a value, or "
 		    "\"%s\"): `handrail answer %s \"…\"`, or --decline",
 		    w->id, does, does_not, w->id);
+	case WAIT_DECISION:
+		return err_set(e, ERR_INPUT,
+		    "%s is a letter that wants a decision (decision \"%s\" "
+		    "with a value): `handrail answer %s \"…\"` names one of "
+		    "its options",
+		    w->id, does, w->id);
 	case WAIT_APPROVAL:
 		break;
 	}
@@ -168,9 +237,9 @@ route_decide(struct core *c, struct core_ask *ask, struct err *e)
 	if (!w || read_word(w, ask, &say->yes, e)) {
 		return -1;
 	}
+	say->id = arena_str(&ask->arena, str_of(w->id));
 	(void)json_text(ask->body, "reason", &say->reason);
-	if (say->yes &&
-	    (w->kind == WAIT_QUESTION || w->kind == WAIT_CLIENT_RESULT) &&
+	if (say->yes && wait_kind_has_value(w->kind) &&
 	    core_answer_read(c, &ask->arena, w, json_get(ask->body, "value"),
 	        &say->value, e)) {
 		return -1;
@@ -274,9 +343,43 @@ route_can(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
+/* The same was allowed for a while. */
+static void
+explain_granted(const struct core *c, struct core_ask *ask,
+    const struct core_role *r, const struct tool *t,
+    const struct policy_call *call, struct buf *text)
+{
+	struct policy_call_decision d = { 0 };
+	const struct wait_grant *g;
+	char until[WALL_TEXT_MAX];
+
+	policy_call(&ask->arena, r->policy, call, &d);
+	if (d.verdict != POLICY_ASK) {
+		return;
+	}
+	policy_ask_bind(call, &d.ask);
+	struct wait_grant_use use = {
+		.identity = str_of(r->identity),
+		.tool = t->name,
+		.contract = t->contract,
+		.asked = d.ask.digest,
+		.named = d.ask.named_args,
+		.now = wall_now(),
+	};
+
+	g = wait_grant_find(c->grants, &use);
+	if (g) {
+		wall_text(g->expires, until);
+		buf_addf(text,
+		    "granted   by " STR_FMT " until %s: it goes without "
+		    "asking; `handrail grant revoke %s` ends that\n",
+		    STR_ARG(g->by), until, g->id);
+	}
+}
+
 static int
-explain_call(
-    struct core_ask *ask, struct core_role *r, struct buf *text, struct err *e)
+explain_call(struct core *c, struct core_ask *ask, struct core_role *r,
+    struct buf *text, struct err *e)
 {
 	struct str name = STR("");
 	const struct tool *t;
@@ -299,6 +402,7 @@ explain_call(
 		return err_wrap(e, "the arguments");
 	}
 	policy_explain_call(text, r->policy, &call);
+	explain_granted(c, ask, r, t, &call, text);
 	return 0;
 }
 
@@ -344,7 +448,7 @@ route_explain(struct core *c, struct core_ask *ask, struct err *e)
 	}
 	if (core_ask_query(ask, "url", &url)
 	        ? explain_url(ask, r, url, &text, e)
-	        : explain_call(ask, r, &text, e)) {
+	        : explain_call(c, ask, r, &text, e)) {
 		return -1;
 	}
 	json_out_init(&o, &body);

@@ -8,8 +8,7 @@
  * A vault that lets that one be filled too is ended: one that is started again
  * knows no grant.
  */
-#include "parts/core.h"
-#include "parts/core_egress.h"
+#include "parts/core_back.h"
 
 static void
 back_closed(void *owner, struct wire_peer *peer,

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "parts/core_batch.h"
+#include "parts/core_call.h"
 
 /* What is in force: texts that lie under these digests (core_texts.c). */
 static void
@@ -337,6 +338,7 @@ core_queue_step_by(struct core *c, const struct queue_step *step,
 		core_trail(c, task, seq);
 		save_letter(c, q);
 	}
+	core_letters_saw(c, step);
 	/* After all of it: what fails may be tried again. */
 	for (size_t i = 0; c->stops && i < step->event_count; i++) {
 		core_stop_follow(c, step->events[i].id);

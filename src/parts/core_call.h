@@ -77,6 +77,9 @@ void core_call_started_before(struct core *c, struct core_call *k);
 bool core_call_confirm(struct core *c, struct core_call *k);
 
 /* core_question.c: a question to people, a tool that a client answers. */
+/* Printable ASCII, at most max bytes; *cut is set where that shows not all. */
+struct str core_hint_text(
+    struct arena *a, struct str text, size_t max, bool *cut);
 void core_question_fill(
     struct core_call *k, struct wait_put *put, struct str options[]);
 void core_call_answered(
@@ -84,6 +87,27 @@ void core_call_answered(
 /* Before it is taken: an answer of the tool's form.  value: as it is kept. */
 int core_answer_read(struct core *c, struct arena *a, const struct wait_item *w,
     const struct json *value, struct str *out, struct err *e) MUST_CHECK;
+
+/* core_letter.c: letters that want a decision. */
+/* core_api_mail.c: a task goes on that its letter was about, if that is it. */
+void core_mail_carry_out(
+    struct core *c, const struct queue_letter *letter, struct str decision);
+/* After a step of the queue: what it sent is asked about, what it acked is
+ * asked about no more. */
+void core_letters_saw(struct core *c, const struct queue_step *step);
+/* In the batch of the word: the letter is acked with it. */
+void core_letter_decided(struct core *c, const struct wait_item *w);
+void core_letter_expired(struct core *c, const struct wait_item *w);
+/* Waits that the last house had; and, behind the start, letters without. */
+int core_letters_load(struct core *c, uint64_t **seqs, size_t *count,
+    size_t *room, struct err *e) MUST_CHECK;
+void core_letters_recover(struct core *c);
+/* NULL: nothing waits for it. */
+const struct wait_item *core_letter_wait(struct core *c, struct str letter);
+/* What the letter is, as the decision binds it; NULL: the book has it no more.
+ */
+const struct json *core_letter_text(
+    struct core *c, struct arena *a, const struct wait_item *w);
 
 /* core_two_phase.c: a request, and what was requested. */
 void core_request_start(struct core *c, struct core_call *k);
@@ -108,6 +132,11 @@ void core_wait_files_begin(struct core *c);
 /* core_remind.c: a letter to those who must decide; or that another may now. */
 void core_wait_letter(
     struct core *c, const struct wait_item *w, bool escalated);
+
+/* core_shown.c: what is asked about, as the book has it and the approval binds
+ * it: a call's arguments, what a request is.  NULL: the book has it no more. */
+const struct json *core_wait_args(
+    struct core *c, struct arena *a, const struct wait_item *w);
 
 /* core_exec.c: the command that a call's plan says; done has its number. */
 void core_call_exec(struct core *c, struct core_cell *cell,

@@ -322,6 +322,7 @@ unlink_cell(struct core *c, struct core_cell *cell)
 	*at = cell->next;
 	loop_timer_cancel(&cell->lease);
 	wire_peer_free(cell->egress);
+	free(cell->shown);
 	free(cell);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "parts/core.h"
+#include "parts/core_back.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
 #include "parts/core_oauth.h"
@@ -46,6 +47,10 @@ copy_intent(struct core_intent *i, const struct wire_intent *in)
 	i->body_size = in->body_size;
 	memcpy(i->body_digest.bytes, in->body_digest, DIGEST_SIZE);
 	(void)str_copy(i->host, sizeof(i->host), str_of(in->host));
+	if (in->own_marks) {
+		i->marks = digest_of(
+		    str_span(in->own_mark, (size_t)in->own_marks * WIRE_MARK));
+	}
 	if (i->git == WIRE_GIT_NONE) {
 		return;
 	}
@@ -89,6 +94,7 @@ asked(struct core_cell *cell, const struct wire_intent *in,
 	struct core_run *r = core_run_find(c, cell->run);
 
 	copy_intent(i, in);
+	core_shown_claim(cell, i);
 	for (size_t n = 0; !i->brings && n < in->own_marks; n++) {
 		i->brings = core_mark_says(c, &i->arena, in->own_mark[n]);
 	}
@@ -325,6 +331,7 @@ take_fence_up(void *owner, struct wire_peer *peer, const void *record, int *fds,
 const struct wire_handler core_egress_handlers[] = {
 	{ WIRE_FENCE_UP, take_fence_up },
 	{ WIRE_INTENT, take_intent },
+	{ WIRE_SHOWN, core_shown_take },
 	{ WIRE_INTENTS, take_intents },
 	{ WIRE_OUTCOME, take_outcome },
 	{ WIRE_ANSWERED, take_answered },

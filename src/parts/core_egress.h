@@ -5,6 +5,7 @@
 /* A request between its intent and its outcome. */
 
 #include "parts/core.h"
+#include "parts/core_shown.h"
 
 struct core_intent {
 	struct core_intent *next, *next_alike;
@@ -23,10 +24,12 @@ struct core_intent {
 	uint16_t port;
 	struct str method;
 	struct str path;
-	struct str query; /* written nowhere; its digest is */
+	struct str query; /* written where a gate holds it, and nowhere else */
 	enum wire_body known;
 	uint64_t body_size;
 	struct digest body_digest;
+	struct digest marks; /* of the credentials it brought; zero: none */
+	const struct core_shown *shown; /* NULL: not known yet */
 	enum wire_git git;
 	struct policy_commands *commands; /* NULL: not of git */
 	bool tls;                         /* it was asked over TLS */
@@ -50,8 +53,7 @@ struct core_intent {
 	struct str place_name;
 	struct str format;
 	struct str placeholder; /* what the cell holds in its stead */
-	const struct policy_egress
-	    *bounds; /* NULL: none; in the house's arena */
+	const struct policy_egress *bounds; /* the house's; NULL: none */
 	bool websocket;
 	bool tunnel;
 	bool pinned;
@@ -132,10 +134,6 @@ int core_go_fill(struct core *c, struct core_intent *i, struct wire_go *go,
 void core_grant_send(struct core *c, struct core_intent *i);
 /* Its grant is lent no more, if it was not yet. */
 void core_grant_back(struct core *c, struct core_intent *i);
-/* core_back.c: what is said by this the vault knows before it lends. */
-void core_back(struct core *c, enum wire_type type, const void *record);
-void core_back_join(struct core *c); /* a vault is there */
-void core_back_gone(struct core *c);
 /* A run or a cell ended, or a policy was changed: the same of whatever left
  * under it.  The vault hears it before it is asked to lend. */
 void core_grants_over(struct core *c);
@@ -158,18 +156,6 @@ void core_intent_unfit(struct core *c, struct core_intent *i,
 bool core_denial_said(struct core_cell *cell, struct buf *text);
 /* The cell is gone: one head for those that were counted and not told. */
 void core_denials_end(struct core *c, struct core_cell *cell);
-/* core_gate.c: gates hold this request.  It is refused with the id of what
- * waits, or goes on by an approval that is not used up. */
-void core_gate_ask(struct core *c, struct core_intent *i,
-    const struct policy_request_decision *d);
-/* Uses its approval up, in the batch of the intent; false: it cannot, and the
- * request was refused. */
-bool core_gate_use(struct core *c, struct core_intent *i);
-/* A person allowed the call that this request is of. */
-bool core_gate_covered(struct core *c, const struct core_intent *i);
-/* The cell is gone: nobody waits for an answer to what it asked. */
-void core_gate_cell_over(struct core *c, const struct core_cell *cell);
-
 /* core_ca.c: fills has_ca and ca of a go; fd: to be sent along, where the cell
  * (NULL: always) has not been given it yet. */
 int core_ca_put(struct core *c, const char *path, struct core_cell *cell,

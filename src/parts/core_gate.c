@@ -34,16 +34,6 @@ core_gate_covered(struct core *c, const struct core_intent *i)
 /* --- what is bound --- */
 
 static void
-set_digest(struct core_intent *i, struct json *o, const char *key,
-    const struct digest *d)
-{
-	char hex[DIGEST_TEXT];
-
-	digest_text(*d, hex);
-	(void)json_set_str(&i->arena, o, key, str_of(hex));
-}
-
-static void
 bind_push(struct core_intent *i, struct json *o)
 {
 	struct arena *a = &i->arena;
@@ -61,28 +51,18 @@ bind_push(struct core_intent *i, struct json *o)
 	(void)json_set(a, o, "refs", refs);
 }
 
-/* No query is written anywhere: people see that there is one, and its digest
- * is what binds. */
 static struct json *
 bound(struct core_intent *i)
 {
 	struct arena *a = &i->arena;
 	struct json *o = json_new(a, JSON_OBJECT);
-	struct digest query = digest_of(i->query);
 
 	(void)json_set_str(a, o, "method", i->tunnel ? STR("tcp") : i->method);
 	(void)json_set_str(a, o, "host", str_of(i->host));
 	(void)json_set(a, o, "port", json_new_i64(a, i->port));
 	(void)json_set_str(a, o, "path", i->path);
 	(void)json_set(a, o, "tls", json_new_bool(a, i->tls));
-	if (i->query.len) {
-		set_digest(i, o, "query_sha256", &query);
-	}
-	if (i->known == WIRE_BODY_READ) {
-		(void)json_set(
-		    a, o, "bytes", json_new_i64(a, (int64_t)i->body_size));
-		set_digest(i, o, "body_sha256", &i->body_digest);
-	}
+	core_shown_bind(i, o);
 	if (i->websocket) {
 		(void)json_set(a, o, "websocket", json_new_bool(a, true));
 	}
@@ -360,20 +340,18 @@ answer(struct core *c, struct core_intent *i)
 
 /* --- */
 
-/* Of the house's own request the body is at hand; that of a cell its egress
- * reads when it is told to, and then asks anew. */
+/* Of the house's own request all is at hand; the body of a cell's its egress
+ * reads when it is told to, and then asks anew, with what people are shown. */
 static bool
-body_known(struct core *c, struct core_intent *i)
+all_known(struct core *c, struct core_intent *i)
 {
 	struct wire_peer *egress = core_intent_egress(c, i);
 	struct wire_read_body read = { .id = i->id };
 
-	if (i->done && i->body.len) {
-		i->known = WIRE_BODY_READ;
-		i->body_size = i->body.len;
-		i->body_digest = digest_of(buf_str(&i->body));
+	if (i->done) {
+		core_shown_own(i);
 	}
-	if (i->known != WIRE_BODY_UNREAD) {
+	if (i->tunnel || (i->shown && i->known != WIRE_BODY_UNREAD)) {
 		return true;
 	}
 	if (egress) {
@@ -392,7 +370,7 @@ core_gate_ask(struct core *c, struct core_intent *i,
 	*ask = d->ask;
 	i->ask = ask;
 	i->gate = d->gate;
-	if (body_known(c, i)) {
+	if (all_known(c, i)) {
 		bind(c, i);
 		answer(c, i);
 	}

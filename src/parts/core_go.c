@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "parts/core_back.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
 #include "parts/core_oauth.h"

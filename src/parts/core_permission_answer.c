@@ -184,7 +184,10 @@ take_answer(struct core *c, struct gate_file *g, int folder)
 	fd = openat(folder, buf_z(&name),
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &s)) {
-		(void)err_sys(&e, "it cannot be opened");
+		(void)err_sys(&e,
+		    "it cannot be opened (its owner must be that of its "
+		    "folder, uid %u, its mode 0600)",
+		    (unsigned)geteuid());
 	}
 	if (unlinkat(folder, buf_z(&name), 0) && errno != EISDIR) {
 		(void)err_sys(&e, "it cannot be taken away");

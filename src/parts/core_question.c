@@ -11,8 +11,8 @@
 #define ARGS_SHOWN 400 /* bytes of a client's tool's arguments */
 
 /* Printable ASCII for a hint; what is not, and what is too long, is marked. */
-static struct str
-shown(struct arena *a, struct str text, size_t max, bool *cut)
+struct str
+core_hint_text(struct arena *a, struct str text, size_t max, bool *cut)
 {
 	auto_buf out = { 0 };
 
@@ -45,8 +45,8 @@ core_question_fill(
 	put->gate = STR("tool");
 	if (put->kind == WAIT_QUESTION) {
 		(void)json_text(k->args, "question", &text);
-		put->hint =
-		    shown(&k->arena, text, WAIT_HINT_MAX, &put->hint_cut);
+		put->hint = core_hint_text(
+		    &k->arena, text, WAIT_HINT_MAX, &put->hint_cut);
 		put->options = options;
 		JSON_EACH(option, json_get(k->args, "options"))
 		{
@@ -57,8 +57,8 @@ core_question_fill(
 		return;
 	}
 	json_canonical(&args, k->args);
-	put->hint =
-	    shown(&k->arena, buf_str(&args), ARGS_SHOWN, &put->hint_cut);
+	put->hint = core_hint_text(
+	    &k->arena, buf_str(&args), ARGS_SHOWN, &put->hint_cut);
 }
 
 void
@@ -94,16 +94,23 @@ core_answer_read(struct core *c, struct arena *a, const struct wait_item *w,
     const struct json *value, struct str *out, struct err *e)
 {
 	const struct core_role *r = core_role_find(c, w->identity);
+	bool text_only = w->kind == WAIT_QUESTION || w->kind == WAIT_DECISION;
 	const struct tool *t = r ? tools_find(&r->catalogue, w->tool) : NULL;
 	auto_buf text = { 0 };
 
 	if (!value) {
 		return err_set(e, ERR_INPUT, "value: it is answered with one");
 	}
-	if (w->kind == WAIT_QUESTION) {
+	if (text_only) {
 		if (value->type != JSON_STRING) {
 			return err_set(e, ERR_INPUT,
 			    "value: a question is answered with a text");
+		}
+		if (w->kind == WAIT_DECISION &&
+		    value->text.len > QUEUE_OPTION_MAX) {
+			return err_set(e, ERR_INPUT,
+			    "value: a decision has at most %d bytes",
+			    QUEUE_OPTION_MAX);
 		}
 		*out = value->text;
 		return tools_check_no_provider_key(value, e);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "parts/core_batch.h"
+#include "parts/core_call.h"
 
 #define CHUNK      4096       /* heads read at once */
 #define SAVE_CHUNK 4096       /* writes of one transaction of the first start */
@@ -329,6 +330,9 @@ load_trails(struct core *c, struct err *e)
 			result =
 			    err_wrap(e, "task " STR_FMT, STR_ARG(task->id));
 		}
+	}
+	if (!result) {
+		result = core_letters_load(c, &t.asked, &t.count, &t.room, e);
 	}
 	if (!result) {
 		result = apply_waits(&t, e);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "parts/core_egress.h"
+#include "parts/core_back.h"
 
 static const struct {
 	uint32_t kind;

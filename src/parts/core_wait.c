@@ -45,7 +45,9 @@ due_wait(struct core *c, const struct wait_step *step)
 	const struct wait_item *w = wait_find(c->waits, step->id);
 
 	must(w);
-	if (kind == BOOK_WAIT_DECIDED) {
+	if (kind == BOOK_WAIT_DECIDED && w->kind == WAIT_DECISION) {
+		core_letter_expired(c, w);
+	} else if (kind == BOOK_WAIT_DECIDED) {
 		core_wait_files_over(c, w);
 		wake(c, w);
 	} else {
@@ -139,6 +141,9 @@ said(struct core *c, struct core_mac *job, enum core_mac_end end)
 
 		core_wait_files_over(c, w);
 		wake(c, w);
+		if (w->kind == WAIT_DECISION) {
+			core_letter_decided(c, w);
+		}
 	}
 	tell(c, job, NULL);
 }
@@ -248,6 +253,7 @@ void
 core_call_recover(struct core *c)
 {
 	core_zones_recover(c);
+	core_letters_recover(c);
 	core_expiry_arm(c);
 	core_due_arm(c);
 }

@@ -34,50 +34,16 @@ core_web_run(const struct core *c, const struct wait_item *w)
 	                                  : NULL;
 }
 
-/* A request of two phases is of no call yet: the newest one with these
- * arguments made it. */
-static const struct session_call *
-call_of(const struct session_run *view, const struct wait_item *w)
-{
-	if (!view || w->call) {
-		return view ? session_call(view, w->call) : NULL;
-	}
-	for (uint32_t n = view->call_count; n > 0; n--) {
-		if (digest_eq(view->calls[n - 1].args, w->args)) {
-			return &view->calls[n - 1];
-		}
-	}
-	return NULL;
-}
-
-/* The arguments as the book has them, for people; false: it has them no more,
- * or they are too long to be read. */
+/* For people; false: the book has them no more, or they are too long to be
+ * read. */
 static bool
 args_text(struct core *c, const struct wait_item *w, struct buf *out)
 {
-	const struct session_call *s = call_of(core_web_run(c, w), w);
 	auto_arena a = { 0 };
-	auto_buf body = { 0 };
-	auto_buf canonical = { 0 };
-	struct json *tree = NULL;
-	const struct json *args;
-	struct err e = { 0 };
+	const struct json *args = core_wait_args(c, &a, w);
 
-	/* What a request is stands in the head before its put. */
-	uint64_t seq = s ? s->decided_seq : w->seq - 1;
-
-	if (core_body_get(c, seq, &body, &e) ||
-	    json_parse(&a, buf_str(&body), NULL, &tree, &e)) {
-		return false;
-	}
-	args = json_get(tree, "body") ? json_get(tree, "body") : tree;
-	args = json_get(args, "arguments");
 	if (!args) {
 		return false;
-	}
-	json_canonical(&canonical, args);
-	if (!digest_eq(digest_of(buf_str(&canonical)), w->args)) {
-		return false; /* not what the approval binds */
 	}
 	json_write_pretty(out, args);
 	return out->len <= TEXT_MAX;
@@ -335,8 +301,7 @@ static int
 read_value(struct core *c, struct core_ask *ask, const struct wait_item *w,
     struct wait_decide *say, struct err *e)
 {
-	if (!say->yes ||
-	    (w->kind != WAIT_QUESTION && w->kind != WAIT_CLIENT_RESULT)) {
+	if (!say->yes || !wait_kind_has_value(w->kind)) {
 		return 0;
 	}
 	return core_answer_read(

@@ -78,6 +78,7 @@ add_lease(struct core *c, const struct core_claim *claim,
 	lease->epoch = got->epoch;
 	lease->ask = claim->ask;
 	lease->with = claim->ask;
+	lease->alone = claim->max == 1;
 	lease->next_alike = *slot;
 	*slot = lease;
 	lease->next = w->leases;
@@ -281,8 +282,10 @@ core_lease_heard(struct core_lease *lease, int64_t lease_us)
 void
 core_lease_named(struct core_lease *lease)
 {
-	struct core_lease *l = lease->told ? NULL : lease->worker->leases;
+	struct core_lease *l =
+	    lease->told || lease->alone ? NULL : lease->worker->leases;
 
+	lease->told = true;
 	for (; l; l = l->next) { /* once for each answer */
 		l->told |= l->with == lease->with;
 	}

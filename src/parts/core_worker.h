@@ -39,6 +39,7 @@ struct core_lease {                    /* a task that a worker holds */
 	uint64_t with;     /* the question whose answer hands it over */
 	struct mono until; /* the end of it, while its holder may not know */
 	bool told;         /* its holder knows: it has the session's own end */
+	bool alone;        /* no other comes with that answer */
 	uint32_t epoch;
 	char task[ID_TEXT];
 };

@@ -115,7 +115,7 @@ void egress_fetched(void *context, uint64_t id,
     const struct proxy_answer *answer, const struct err *why);
 /* egress_mark.c: an intent whose own credentials the vault marks first. */
 void egress_mark_ask(struct egress *g, const struct wire_intent *intent,
-    const struct buf *own, size_t count);
+    const struct wire_shown *shown, const struct buf *own, size_t count);
 void egress_mark_gone(struct egress *g); /* the vault: none of them goes on */
 wire_take_fn egress_mark_told;
 void egress_lease(struct egress *g, struct mono deadline);

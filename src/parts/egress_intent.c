@@ -13,6 +13,32 @@ egress_text(char *field, size_t size, const char *text)
 	must(str_copy(field, size, str_of(text)));
 }
 
+static uint16_t
+add_shown(struct wire_shown *w, size_t *at, struct str text)
+{
+	must(text.len <= sizeof(w->text) - *at);
+	memcpy(w->text + *at, text.at, text.len);
+	*at += text.len;
+	return (uint16_t)text.len;
+}
+
+static void
+fill_shown(struct wire_shown *w, uint64_t id, const struct proxy_shown *shown)
+{
+	size_t at = 0;
+	_Static_assert(PROXY_SHOWN_LINES == WIRE_SHOWN_LINES &&
+	                   PROXY_SHOWN_BODY == WIRE_SHOWN_BODY &&
+	                   PROXY_QUERY_SIZE == WIRE_SHOWN_QUERY,
+	    "what is shown");
+	*w = (struct wire_shown){ .id = id,
+		.lines_cut = shown->lines_cut,
+		.body_cut = shown->body_cut };
+	memcpy(w->headers, shown->headers.bytes, sizeof(w->headers));
+	w->query_size = add_shown(w, &at, shown->query);
+	w->lines_size = add_shown(w, &at, shown->lines);
+	w->body_size = add_shown(w, &at, shown->body);
+}
+
 static void
 ask_alone(struct egress *g, const struct proxy_intent *i)
 {
@@ -44,13 +70,17 @@ ask_alone(struct egress *g, const struct proxy_intent *i)
 		w.ref[n].flags = (uint8_t)((ref->create ? WIRE_REF_CREATE : 0) |
 		                           (ref->remove ? WIRE_REF_DELETE : 0));
 	}
-	egress_mark_ask(g, &w, i->own, i->own_count);
+	struct wire_shown shown;
+	if (i->shown) {
+		fill_shown(&shown, i->id, i->shown);
+	}
+	egress_mark_ask(g, &w, i->shown ? &shown : NULL, i->own, i->own_count);
 }
 
 static bool
 is_plain(const struct proxy_intent *i)
 {
-	return !i->tunnel && !i->websocket && !i->stale &&
+	return !i->tunnel && !i->websocket && !i->stale && !i->shown &&
 	       i->git == PROXY_GIT_NONE && !i->own_credentials &&
 	       i->own_count == 0 && i->ref_count == 0 &&
 	       i->body != PROXY_BODY_READ;

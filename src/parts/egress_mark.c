@@ -14,7 +14,19 @@ struct egress_marking {
 	struct egress_marking *next;
 	size_t open; /* marks that the vault has not told yet, in order */
 	struct wire_intent intent;
+	struct wire_shown shown; /* id 0: nothing */
 };
+
+/* What is shown goes right before what it is of. */
+static void
+send(struct egress *g, const struct wire_intent *intent,
+    const struct wire_shown *shown)
+{
+	if (shown && shown->id) {
+		wire_send(g->core, WIRE_SHOWN, shown, NULL, 0);
+	}
+	wire_send(g->core, WIRE_INTENT, intent, NULL, 0);
+}
 
 static void
 refuse(struct egress *g, uint64_t id)
@@ -48,13 +60,13 @@ ask_one(struct egress *g, struct egress_marking *m, struct str value)
 
 void
 egress_mark_ask(struct egress *g, const struct wire_intent *intent,
-    const struct buf *own, size_t count)
+    const struct wire_shown *shown, const struct buf *own, size_t count)
 {
 	struct egress_marking *m;
 
 	_Static_assert(PROXY_OWN_MAX == WIRE_OWN_MAX, "own credentials");
 	if (count == 0) {
-		wire_send(g->core, WIRE_INTENT, intent, NULL, 0);
+		send(g, intent, shown);
 		return;
 	}
 	if (!g->vault || !wire_peer_alive(g->vault)) {
@@ -64,11 +76,14 @@ egress_mark_ask(struct egress *g, const struct wire_intent *intent,
 	m = calloc(1, sizeof(*m));
 	must(m);
 	m->intent = *intent;
+	if (shown) {
+		m->shown = *shown;
+	}
 	for (size_t i = 0; i < count; i++) {
 		ask_one(g, m, buf_str(&own[i]));
 	}
 	if (m->open == 0) {
-		wire_send(g->core, WIRE_INTENT, &m->intent, NULL, 0);
+		send(g, &m->intent, &m->shown);
 		free(m);
 		return;
 	}
@@ -97,7 +112,7 @@ egress_mark_told(void *owner, struct wire_peer *peer, const void *record,
 		    WIRE_MARK);
 		if (--m->open == 0) {
 			*at = m->next;
-			wire_send(g->core, WIRE_INTENT, &m->intent, NULL, 0);
+			send(g, &m->intent, &m->shown);
 			free(m);
 		}
 		return;

@@ -27,6 +27,7 @@ part_begin(struct part_self *p, enum part self, int argc, char **argv)
 		    wire_part_name(self));
 		exit(2);
 	}
+	log_line(LOG_DEBUG, "begins", "as process %d", (int)getpid());
 	p->loop = loop_new();
 }
 

@@ -116,7 +116,7 @@ hears(void *owner, const struct bluez_event *event)
 		lose(r, event->text);
 		break;
 	case BLUEZ_OVER:
-		lose(r, "the system bus is gone");
+		lose(r, event->text);
 		loop_stop(r->part.loop); /* the next one connects anew */
 		break;
 	}

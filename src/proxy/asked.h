@@ -32,6 +32,20 @@ enum proxy_body {
 	PROXY_BODY_READ, /* whole; of a push all that stands before its pack */
 };
 
+/* What people are shown of a request that a gate holds, and what of its head
+ * is bound besides: no value of a credential, placeholders unreadable. */
+#define PROXY_SHOWN_LINES 1792 /* bytes at most */
+#define PROXY_SHOWN_BODY  1024
+
+struct proxy_shown {
+	struct digest headers; /* of all lines, also of those that are cut */
+	struct str query;
+	struct str lines; /* "name: value\n" by name: what unbound.def leaves */
+	struct str body;  /* its beginning; of a push that is its commands */
+	bool lines_cut;
+	bool body_cut;
+};
+
 /* A parsed request in canonical form; nothing of it has left.  Borrowed. */
 struct proxy_intent {
 	uint64_t id;
@@ -51,8 +65,9 @@ struct proxy_intent {
 	bool websocket; /* it asks for an upgrade */
 	bool tunnel;    /* a connection: no method, no path */
 	enum proxy_body body;
-	uint64_t body_size;        /* of one that was read */
-	struct digest body_digest; /* SHA-256 of it */
+	uint64_t body_size;              /* of one that was read */
+	struct digest body_digest;       /* SHA-256 of it */
+	const struct proxy_shown *shown; /* NULL: nobody has asked for it */
 	uint32_t stale; /* the same again: this version of its credential was
 	                 * answered 401; 0: a first time */
 };

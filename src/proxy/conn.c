@@ -165,6 +165,7 @@ proxy_conn_ask(struct conn *c, uint32_t stale)
 	struct proxy_setup *s = &c->proxy->setup;
 	struct proxy_request *r = &c->request;
 	struct proxy_own own = { 0 };
+	struct proxy_shown shown = { 0 };
 
 	if (r->own_credentials) {
 		proxy_own_take(&own, r);
@@ -191,6 +192,10 @@ proxy_conn_ask(struct conn *c, uint32_t stale)
 		.websocket = r->websocket,
 		.stale = stale };
 	proxy_body_known(c, &i);
+	if (c->shown) {
+		proxy_shown_make(&r->arena, c, &shown);
+		i.shown = &shown;
+	}
 	c->id = i.id;
 	c->since = loop_now(s->loop);
 	c->state = CONN_ASKED;
@@ -373,6 +378,7 @@ next_request(struct conn *c)
 	c->answered = false;
 	c->renewed = false;
 	c->spooled = false;
+	c->shown = false;
 	c->chunked = false;
 	c->state = CONN_HEAD;
 	proxy_link_rest(&c->link);

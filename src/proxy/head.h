@@ -41,6 +41,7 @@ int proxy_request_make(struct proxy_request *r, const struct http_head *head,
 
 /* Does a head of this kind carry a credential of the cell's own? */
 bool proxy_own_header(struct str name);
+bool proxy_own_param(struct str name);
 bool proxy_own_credentials(const struct http_head *head, struct str query);
 /* Each parameter of the query that may hold one, as it is written there. */
 void proxy_own_params(struct str query,

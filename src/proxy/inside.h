@@ -43,6 +43,7 @@ struct conn {
 	bool close;     /* nothing follows it */
 	bool renewed;   /* it was asked about again, after a 401 */
 	bool spooled;   /* held is its whole body, and has not left */
+	bool shown;     /* a person will look at it */
 	uint64_t id;    /* of its intent; 0: none yet */
 	struct mono since;
 	struct proxy_origin origin;
@@ -117,6 +118,9 @@ bool proxy_conn_gather(struct conn *c);
 bool proxy_conn_spooled(struct conn *c);
 void proxy_conn_spool(struct conn *c); /* ASKED becomes SPOOL */
 void proxy_body_known(const struct conn *c, struct proxy_intent *i);
+/* shown.c */
+void proxy_shown_make(
+    struct arena *a, const struct conn *c, struct proxy_shown *out);
 /* carry.c: one step of CARRY; true: something changed. */
 bool proxy_conn_carry(struct conn *c);
 

@@ -101,8 +101,9 @@ void proxy_tunnels(
 void proxy_policy(struct proxy *p, const struct digest *policy);
 
 /* The answers. */
-/* Not yet: its body must be known.  It is read whole, at most PROXY_SPOOL
- * bytes, and the request becomes another intent that says so; or refused. */
+/* Not yet: a person will look at it, and its body must be known.  That is read
+ * whole, at most PROXY_SPOOL bytes, and the request becomes another intent that
+ * says so and has what is shown; or it is refused. */
 void proxy_read_body(struct proxy *p, uint64_t id);
 void proxy_go(struct proxy *p, uint64_t id, const struct proxy_go *go);
 void proxy_refuse(

@@ -37,8 +37,8 @@ proxy_own_header(struct str name)
 	return false;
 }
 
-static bool
-own_param(struct str name)
+bool
+proxy_own_param(struct str name)
 {
 	for (size_t i = 0; i < COUNT(own_params); i++) {
 		if (str_eq_nocase(name, str_of(own_params[i]))) {
@@ -60,7 +60,7 @@ proxy_own_params(struct str query,
 		struct str key;
 		struct str pair = str_sub(query, from, i - from);
 		(void)str_cut(&pair, '=', &key);
-		if (own_param(key) && !proxy_place_marked(pair)) {
+		if (proxy_own_param(key) && !proxy_place_marked(pair)) {
 			each(context, pair);
 		}
 		from = i + 1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bodies that are read whole: before the decision, because a person decides
- * about exactly this one, and after it, because a credential goes into it.
+ * about exactly this one (and sees how it begins: shown.c), and after it,
+ * because a credential goes into it.
  */
 #include "proxy/inside.h"
 
@@ -55,6 +56,15 @@ proxy_conn_spool(struct conn *c)
 {
 	must(c->state == CONN_ASKED);
 	c->id = 0; /* that question is over */
+	if (c->request.tunnel) {
+		proxy_conn_refuse_early(c, 400, "a tunnel has no body");
+		return;
+	}
+	c->shown = true;
+	if (c->commands || c->request.head->framing == HTTP_EMPTY) {
+		proxy_conn_ask(c, 0);
+		return;
+	}
 	proxy_conn_continue(c);
 	c->state = CONN_SPOOL;
 	proxy_conn_arm(c, c->proxy->setup.times.head);

@@ -9,6 +9,8 @@
 #include "digest/digest.h"
 #include "rootkey/inside.h"
 
+#define PASS_NEXT "vault.pass.next"
+
 static const struct {
 	const char *name;
 	const char *what;
@@ -124,12 +126,43 @@ rootkey_where(const char *state, enum rootkey_source *source, struct err *e)
 /* --- reading --- */
 
 static int
+unwrap_by(const char *state, const char *name, struct str file,
+    struct seal_key **key, struct err *e)
+{
+	auto_buf path = { 0 };
+	auto_buf pass = { 0 };
+	int result =
+	    file_read(path_of(&path, state, name), SEAL_PASS_MAX, &pass, e)
+	        ? err_wrap(e, "the passphrase of the vault")
+	        : seal_key_unwrap(file, buf_str(&pass), key, e);
+
+	wipe(pass.at, pass.cap);
+	return result;
+}
+
+/* While a passphrase is changed (rootkey_move), the next one is there too, and
+ * it is the one of the file from a moment on that nobody sees. */
+static int
+unwrap(const char *state, struct str file, struct seal_key **key, struct err *e)
+{
+	auto_buf next = { 0 };
+	struct err other = { 0 };
+
+	if (unwrap_by(state, "vault.pass", file, key, e) == 0) {
+		return 0;
+	}
+	return e->kind == ERR_DENIED &&
+	               access(path_of(&next, state, PASS_NEXT), F_OK) == 0 &&
+	               unwrap_by(state, PASS_NEXT, file, key, &other) == 0
+	           ? 0
+	           : -1;
+}
+
+static int
 read_file(
     const char *path, const char *state, struct seal_key **key, struct err *e)
 {
 	auto_buf bytes = { 0 };
-	auto_buf pass_path = { 0 };
-	auto_buf pass = { 0 };
 	int result;
 
 	if (access(path, F_OK)) {
@@ -138,17 +171,10 @@ read_file(
 	if (file_read(path, 4096, &bytes, e)) {
 		return -1;
 	}
-	if (bytes.len != SEAL_KEYFILE) {
-		result = seal_key_read(buf_str(&bytes), key, e);
-	} else {
-		result = file_read(path_of(&pass_path, state, "vault.pass"),
-		             SEAL_PASS_MAX, &pass, e)
-		             ? err_wrap(e, "the passphrase of the vault")
-		             : seal_key_unwrap(
-		                   buf_str(&bytes), buf_str(&pass), key, e);
-	}
+	result = bytes.len != SEAL_KEYFILE
+	             ? seal_key_read(buf_str(&bytes), key, e)
+	             : unwrap(state, buf_str(&bytes), key, e);
 	wipe(bytes.at, bytes.cap);
-	wipe(pass.at, pass.cap);
 	return result ? err_wrap(e, "the vault key %s", path) : 0;
 }
 
@@ -407,6 +433,60 @@ move_to_service(const char *state, enum rootkey_source to,
 	           : 0;
 }
 
+/* --- another passphrase --- */
+
+static int
+take_next_pass(const char *state, struct err *e)
+{
+	auto_buf next = { 0 };
+	auto_buf path = { 0 };
+
+	(void)path_of(&next, state, PASS_NEXT);
+	(void)path_of(&path, state, "vault.pass");
+	return rename(buf_z(&next), buf_z(&path))
+	           ? err_sys(e, "putting %s in place", buf_z(&path))
+	           : 0;
+}
+
+/* One that was interrupted when its file was in place already is ended first:
+ * else the next passphrase would be written over the only one that opens. */
+static int
+end_interrupted(const char *state, struct err *e)
+{
+	auto_seal_key key = NULL;
+	auto_buf path = { 0 };
+	auto_buf bytes = { 0 };
+	struct err no = { 0 };
+
+	if (access(path_of(&path, state, PASS_NEXT), F_OK)) {
+		return 0;
+	}
+	if (file_read(path_of(&path, state, "vault.key"), 4096, &bytes, e)) {
+		return -1;
+	}
+	return unwrap_by(state, "vault.pass", buf_str(&bytes), &key, &no) == 0
+	           ? 0
+	           : take_next_pass(state, e);
+}
+
+/* The new one lies beside the old one before the file is wrapped under it, and
+ * takes its place after: at each moment one of the two opens the file. */
+static int
+change_passphrase(const char *state, const struct seal_key *key,
+    struct str passphrase, struct err *e)
+{
+	auto_buf path = { 0 };
+
+	return end_interrupted(state, e) ||
+	               file_write_atomic(path_of(&path, state, PASS_NEXT),
+	                   passphrase, 0600, e) ||
+	               move_to_file(
+	                   state, ROOTKEY_PASSPHRASE, key, passphrase, e) ||
+	               take_next_pass(state, e)
+	           ? -1
+	           : 0;
+}
+
 int
 rootkey_move(const char *state, enum rootkey_source to, struct str passphrase,
     struct err *e)
@@ -420,6 +500,9 @@ rootkey_move(const char *state, enum rootkey_source to, struct str passphrase,
 	}
 	if (from == to && to != ROOTKEY_PASSPHRASE) {
 		return 0;
+	}
+	if (from == to) {
+		return change_passphrase(state, key, passphrase, e);
 	}
 	if (is_file(to) ? move_to_file(state, to, key, passphrase, e)
 	                : move_to_service(state, to, key, e)) {

@@ -40,7 +40,9 @@ int rootkey_keep(const char *state, enum rootkey_source source,
  * The same root key in another place.  It is read back from there before
  * vault.source names it, in one rename: until then the old place is in force,
  * and whoever was interrupted moves again.  Nothing sealed changes.  A systemd
- * credential is made by systemd-creds(1): here it is only proven.
+ * credential is made by systemd-creds(1): here it is only proven.  From
+ * passphrase to passphrase: vault.pass is replaced too, and at each moment one
+ * of it and vault.pass.next opens the file.
  */
 int rootkey_move(const char *state, enum rootkey_source to,
     struct str passphrase, struct err *e) MUST_CHECK;

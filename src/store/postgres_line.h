@@ -97,6 +97,9 @@ bool line_lease_safe(const struct postgres *p);
 struct round *round_open(struct postgres *p, enum round_kind kind);
 int round_end(struct postgres *p);
 int line_send(struct postgres *p, enum write what, const struct params *params);
+/* Whose log it must be, and the head that it must end with. */
+void line_guard(
+    const struct postgres *p, uint64_t after, struct params *params);
 int line_flush(struct postgres *p);
 /* Whatever may be sent now is sent. */
 void line_pump(struct postgres *p);

@@ -138,7 +138,8 @@ line_refused(struct postgres *p, const struct round *round, struct err *e)
 {
 	struct line *line = &p->line;
 	bool guarded =
-	    line->failed_at == WRITE_GUARD && strcmp(line->code, "22012") == 0;
+	    (line->failed_at == WRITE_GUARD || line->failed_at == WRITE_LOG) &&
+	    strcmp(line->code, "22012") == 0;
 
 	if (round->kind != ROUND_ENTER && guarded && line->refused) {
 		return 0;

@@ -72,19 +72,25 @@ line_flush(struct postgres *p)
 	return rc < 0 ? -1 : 0;
 }
 
-/* The guard comes first: its lock on the owner's row keeps a rival out until
- * this transaction has ended.  If the row is not ours any more, or the log does
- * not end where this round continues it, the guard fails and all that follows
- * is skipped by the server. */
+void
+line_guard(const struct postgres *p, uint64_t after, struct params *params)
+{
+	param_i64(params, p->epoch);
+	param_i64(params, p->line.session);
+	param_i64(params, (int64_t)after);
+}
+
+/* The guard comes first, alone or with the row of the log: its lock on the
+ * owner's row keeps a rival out until this transaction has ended.  If the row
+ * is not ours any more, or the log does not end where this round continues it,
+ * the guard fails and all that follows is skipped by the server. */
 static int
 send_guard(struct postgres *p, uint64_t after)
 {
 	struct params params = { 0 };
 	int rc;
 
-	param_i64(&params, p->epoch);
-	param_i64(&params, p->line.session);
-	param_i64(&params, (int64_t)after);
+	line_guard(p, after, &params);
 	rc = line_send(p, WRITE_GUARD, &params);
 	buf_fini(&params.bytes);
 	return rc;
@@ -110,7 +116,7 @@ send_batch(struct postgres *p, struct batch *b)
 {
 	struct round *r = round_open(p, ROUND_BATCH);
 
-	if (send_guard(p, b->after) || batch_send(p, b)) {
+	if ((!b->head_count && send_guard(p, b->after)) || batch_send(p, b)) {
 		return -1;
 	}
 	if (r->sent_us - p->line.renewed_us >= RENEW_US && send_renewal(p, r)) {

@@ -5,13 +5,14 @@
 
 /* A batch as the parameters of its statements. */
 
+/* Its guard is in the same statement: the first parameters are that one's. */
 static int
 send_log(struct postgres *p, const struct batch *b, struct params *params)
 {
 	params_clear(params);
+	line_guard(p, b->after, params);
 	param_i64(params, (int64_t)b->first);
 	param_i32(params, (int32_t)b->head_count);
-	param_i64(params, p->epoch);
 	param_bytes(params, buf_str(&b->packed));
 	return line_send(p, WRITE_LOG, params);
 }

@@ -67,8 +67,7 @@ add_own(struct tasks_walk *walk, const struct store_task *task)
 /* Those that were put in a batch; of the others the names, as an array's
  * elements. */
 static size_t
-gather_put(
-    struct postgres *p, struct tasks_walk *walk, struct params *elements)
+gather_put(struct postgres *p, struct tasks_walk *walk, struct params *elements)
 {
 	size_t others = 0;
 
@@ -131,13 +130,12 @@ gather_own(struct postgres *p, struct tasks_walk *walk, struct err *e)
 {
 	struct params elements = { 0 };
 	size_t others = gather_put(p, walk, &elements);
-	int rc =
-	    others ? gather_changed(p, walk, others, &elements, e) : 0;
+	int rc = others ? gather_changed(p, walk, others, &elements, e) : 0;
 
 	buf_fini(&elements.bytes);
 	if (walk->own_count) {
-		qsort(walk->own, walk->own_count, sizeof(*walk->own),
-		    last_first);
+		qsort(
+		    walk->own, walk->own_count, sizeof(*walk->own), last_first);
 	}
 	return rc;
 }

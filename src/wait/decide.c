@@ -128,7 +128,11 @@ static int
 check_value(
     const struct wait_item *i, const struct wait_decide *c, struct err *e)
 {
-	if (i->kind != WAIT_QUESTION && i->kind != WAIT_CLIENT_RESULT) {
+	if (i->kind == WAIT_DECISION && !c->yes) {
+		return err_set(e, ERR_INPUT,
+		    "a letter wants a decision: there is no declining it");
+	}
+	if (!wait_kind_has_value(i->kind)) {
 		return c->value.len == 0
 		           ? 0
 		           : err_set(e, ERR_INPUT, "it takes no value");

@@ -49,6 +49,13 @@ wait_state_name(enum wait_state s)
 }
 
 bool
+wait_kind_has_value(enum wait_kind k)
+{
+	return k == WAIT_QUESTION || k == WAIT_CLIENT_RESULT ||
+	       k == WAIT_DECISION;
+}
+
+bool
 wait_kind_parse(struct str word, enum wait_kind *k)
 {
 	for (size_t i = 0; i < COUNT(kind_names); i++) {

@@ -56,6 +56,7 @@ const char *wait_kind_yes(enum wait_kind k); /* "approve", "answer" … */
 const char *wait_kind_no(enum wait_kind k);
 const char *wait_state_name(enum wait_state s);
 bool wait_kind_parse(struct str word, enum wait_kind *k);
+bool wait_kind_has_value(enum wait_kind k); /* a yes says more than yes */
 /* 1..128 of letters, digits, '.', '_', '-', no '.' in front, no "..". */
 bool wait_file_name_ok(struct str name);
 
@@ -110,7 +111,8 @@ struct wait_decide {
 	struct str principal; /* a person: operator's name */
 	struct str surface;   /* where it was said: cli, web, buddy, file */
 	struct str reason;    /* of a no; goes to the model */
-	struct str value;     /* of a question's (text) or client's (JSON) */
+	struct str value;     /* of a question's or letter's (text) or client's
+	                         (JSON) */
 	struct wall now;
 	const uint8_t *mac; /* over wait_decision, WAIT_MAC bytes; NULL: none */
 };

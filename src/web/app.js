@@ -86,15 +86,17 @@ const WORDS = {
 	approval: { yes: 'Approve', no: 'Deny', said: ['approve', 'deny'], reason: 'Deny it' },
 	question: { yes: 'Answer', no: 'Decline', said: ['answer', 'decline'], reason: 'Decline it' },
 	client_result: { yes: 'Send the result', no: 'It failed', said: ['result', 'failed'], reason: 'Say that it failed' },
+	decision: { yes: 'Decide', no: '', said: ['decide', 'decline'] },
 	unknown_outcome: { yes: 'It happened', no: 'It did not', said: ['happened', 'did_not'] },
 };
 const ABOUT = {
+	decision: 'A letter that wants a decision. What you choose goes back with its receipt.',
 	client_result: 'A program of yours carries this tool out. If none does, its result can be said here, as JSON.',
 	unknown_outcome: 'This was started, and nobody saw how it ended. Look whether it happened, then say so.',
 };
 
 /* Of what a sandbox sends; no tool has a colon in its name. */
-const REQUEST = 'A request of a sandbox. Its query, headers and body are not shown: of query and body exactly these are allowed, of headers any.';
+const REQUEST = 'A request of a sandbox. Exactly this is allowed, once: query, headers and body as they are below, and what is cut by its digest. Credentials of its own are not shown.';
 
 function about_of(w) {
 	return ABOUT[w.kind] || (/^(http|git):/.test(w.tool) ? REQUEST : '');
@@ -149,7 +151,7 @@ function show_facts(entry) {
 function may(entry, yes) {
 	const w = entry.wait;
 
-	return decides && w.here && !entry.busy && (yes ? w.yes_mark && w.may : w.no_mark);
+	return decides && w.here && !entry.busy && (yes ? w.yes_mark && w.may : w.no_mark && WORDS[w.kind].no);
 }
 
 function buttons(entry) {
@@ -173,7 +175,7 @@ function show_state(entry) {
 // --- answers ---
 
 function wants_value(w) {
-	return w.kind === 'question' || w.kind === 'client_result';
+	return w.kind === 'question' || w.kind === 'client_result' || w.kind === 'decision';
 }
 
 function choice(w, n) {
@@ -198,15 +200,15 @@ function show_answer(entry) {
 	if (field.hidden) {
 		return;
 	}
-	put(field.querySelector('legend'), w.kind === 'question' ? 'Your answer' : 'Result of ' + w.tool + ', as JSON');
+	put(field.querySelector('legend'), w.kind === 'decision' ? 'Your decision' : w.kind === 'question' ? 'Your answer' : 'Result of ' + w.tool + ', as JSON');
 	if (w.options.length) {
 		field.append(...w.options.map((_, n) => choice(w, n)));
 		return;
 	}
 	const text = document.createElement('textarea');
 
-	text.className = w.kind === 'question' ? '' : 'json';
-	text.spellcheck = w.kind === 'question';
+	text.className = w.kind !== 'client_result' ? '' : 'json';
+	text.spellcheck = w.kind !== 'client_result';
 	text.setAttribute('aria-label', field.querySelector('legend').textContent);
 	field.append(text);
 }
@@ -229,7 +231,7 @@ function value_of(entry) {
 	if (!text.trim()) {
 		throw new Error('write an answer first');
 	}
-	if (w.kind === 'question') {
+	if (w.kind !== 'client_result') {
 		return text;
 	}
 	try {
@@ -278,6 +280,7 @@ function card(w) {
 	show_state(entry);
 	item.querySelector('.yes').textContent = words.yes;
 	item.querySelector('.no').textContent = words.no;
+	item.querySelector('.no').hidden = !words.no;
 	item.querySelector('.yes').addEventListener('click', () => decide(entry, true));
 	item.querySelector('.no').addEventListener('click', () => ask_reason(entry));
 	item.querySelector('form').addEventListener('submit', (e) => {

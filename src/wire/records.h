@@ -218,6 +218,7 @@ struct wire_egress_ended {
 /* ---- egress ---- */
 
 #include "wire/records_egress.h"
+#include "wire/records_shown.h"
 #include "wire/records_together.h"
 
 /* ---- agent ---- */

@@ -79,11 +79,6 @@ struct wire_intent {
 	struct wire_ref ref[WIRE_REFS_MAX];
 };
 
-/* A gate wants to know the body: read it whole, then ask anew. */
-struct wire_read_body {
-	uint64_t id;
-};
-
 enum wire_place {
 	WIRE_PLACE_NONE = 0,
 	WIRE_PLACE_HEADER = 1,

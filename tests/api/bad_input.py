@@ -456,12 +456,14 @@ def a_disk_that_fills_during_a_run_stops_effects_until_there_is_space():
     with House(ROLES) as h:
         h.on_tiny_disk()
         work = shell('echo one >>/work/log; sleep 0.5')
-        task = h.dispatch([dict(work, id='s%d' % n) for n in range(6)] + [
+        task = h.dispatch([dict(work, id='s%d' % n) for n in range(5)] + [
+            shell('echo one >>/work/log; ' + UNTIL_GO, id='s5'),
             shell('wc -l </work/log', id='count')])
-        until(lambda: 'call_settled' in h.kinds(task), 10, 'no call ends')
+        until(lambda: 'call_settled' in h.kinds(task), text='no call ends')
         h.fill_disk()
-        until(lambda: h.get('/healthz', token=False).code == 503, 10,
-              'the disk is not full')
+        h.go()
+        until(lambda: h.get('/healthz', token=False).code == 503,
+              text='the disk is not full')
         time.sleep(1.2)
         h.free_disk()
         done = h.outcome(task)

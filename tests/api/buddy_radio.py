@@ -246,6 +246,28 @@ def a_house_stands_without_a_bus_and_without_bluez():
 
 
 @test
+def a_bus_that_greets_nobody_holds_up_no_house():
+    # As a dbus-daemon that hangs: the kernel connects, and nobody reads.
+    with Near(up=False) as (h, w, d), \
+            socket.socket(socket.AF_UNIX) as hung:
+        path = os.path.join(h.state, 'hung.bus')
+        os.makedirs(h.state, exist_ok=True)
+        hung.bind(path)
+        os.chmod(path, 0o777)
+        hung.listen(64)
+        h.env['DBUS_SYSTEM_BUS_ADDRESS'] = 'unix:path=' + path
+        h.up(dev=False)
+        task, wait = h.ask_for('pay', vendor='ACME', amount=6)
+        until(lambda: 'greets nobody' in h.log(), LONG, h.log()[-1500:])
+        need(not h.device()['alive'], h.device())
+        need(h.say(wait, 'approve').code == 200, 'on the command line')
+        need(h.outcome(task)['state'] == 'completed', h.task(task))
+        a = h.cli('buddy', 'pair', ADDRESS,
+                  env={'DBUS_SYSTEM_BUS_ADDRESS': 'unix:path=' + path})
+        need(a.code != 0 and 'greets nobody' in a.err, a)
+
+
+@test
 def a_device_is_paired_by_the_digits_it_shows_and_unpaired_again():
     with Near(up=False, paired=0, bonded=0, passkey=4711) as (h, w, d):
         bus = {'DBUS_SYSTEM_BUS_ADDRESS': w.address}

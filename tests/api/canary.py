@@ -130,9 +130,11 @@ def search(h, what, *folders):
 
 
 def temporary(before):
-    """What appeared in the folder of temporary files, of whoever."""
+    """What appeared in the folder of temporary files, of whoever; but servers
+    of other tests."""
     for name in set(os.listdir(tempfile.gettempdir())) - before:
-        if name.startswith(('handrail', 'core', 'egress', 'vault')):
+        if name.startswith(('handrail', 'core', 'egress', 'vault')) and \
+                not name.startswith('handrail-postgres-'):
             yield os.path.join(tempfile.gettempdir(), name)
 
 

@@ -184,9 +184,82 @@ def an_approved_request_passes_once_and_leaves_nothing_unsaid():
     used = [e for e in events if e['kind'] == 'wait_ended'][0]
     need(intent['body']['wait'] == wait['id'] and used['seq'] == intent['seq'] - 1,
          'one batch', intent, used)
+    # Where the question is, and nowhere else: not in a put, an intent, an end.
+    need([e['body'].pop('arguments')['query'] for e in events
+          if e['kind'] == 'request_asked'][0] == 'ref=q1', events)
     need('q1' not in json.dumps([e for e in events if e['kind'].startswith(
         ('request', 'wait'))]), 'a query in the book')
     need(not [x for x in h.waits() if x['id'] == puts[1]], 'its run is over')
+
+
+@test
+def who_decides_sees_query_headers_and_body_and_no_credential():
+    w, h = world(), world().house
+    sent = ("-H 'X-Approve: all' -H 'Content-Type: text/x-order' "
+            "-H 'Authorization: Bearer of-my-own' -H 'User-Agent: a/%s' "
+            "-H 'X-Odd: a\tb' --data-binary \"$(printf 'to anna\\n\\033[31m5')\" "
+            "'https://pay.test/echo/shown?to=anna&api_key=mine-too&n=1'")
+    task = begin('await ' + sent % 1, 'ask ' + sent % 2, 'cat /work/said')
+    wait = asked(task)
+    args = h.get('/api/waits/' + wait['id']).json['arguments']
+    need(args['query'] == 'to=anna&api_key=...&n=1' and
+         args['body'] == 'to anna\n\x1b[31m5' and args['bytes'] == 14, args)
+    need([x for x in args['headers'] if not x.startswith('x-odd')] == [
+        'content-type: text/x-order', 'x-approve: all'], args)
+    need('credentials_mark' in args and args['own_credentials'], args)
+    for text in (h.ok('inbox').out, h.ok('inbox', wait['id']).out):
+        for word in ('to=anna&api_key=...&n=1', 'x-approve: all', 'to anna',
+                     '\\x1b[31m5', 'a body of 14 bytes', 'not shown'):
+            need(word in text, word, text)
+        need('\x1b' not in text.replace('\x1b[1m', '').replace('\x1b[0m', ''), text)
+    with open(os.path.join(h.state, 'operators/tester.token')) as f:
+        seen = Page(h).login(f.read().strip()).waiting(task)
+    need(seen['whole'] and 'x-approve: all' in seen['args'] and
+         'to anna' in seen['args'], seen)
+    for e in h.events(task):
+        if e['kind'].startswith(('request', 'wait')):
+            need('of-my-own' not in json.dumps(e) and 'mine-too' not in json.dumps(e), e)
+    h.ok('approve', wait['id'])
+    out = said(task)  # another User-Agent is the same question: used up, asked anew
+    need(out.startswith('200\n') and 'approval_required' in out[4:], out)
+    need(arrived(b'POST /echo/shown?to=anna&api_key=mine-too&n=1 ') == 1)
+
+
+@test
+def another_header_or_credential_is_another_question():
+    w, h = world(), world().house
+    task = begin("await -d a=1 -H 'X-Approve: one' https://pay.test/echo/head",
+                 "ask -d a=1 -H 'X-Approve: all' https://pay.test/echo/head; cat /work/said",
+                 "await -d a=1 -H 'Authorization: Bearer first' https://pay.test/echo/own",
+                 "ask -d a=1 -H 'Authorization: Bearer other' https://pay.test/echo/own",
+                 'cat /work/said')
+    seen = []
+    for approved in (True, False, True):
+        seen.append(asked(task, seen)['id'])
+        if approved:
+            h.ok('approve', seen[-1])
+    out = said(task)
+    need(out.count('approval_required') == 2 and out.startswith('200\n'), out)
+    got = w.origin.got[w.origin.got.index(b'/echo/head'):].lower()
+    need(got.count(b'x-approve: one') == 1 and b'x-approve: all' not in got and
+         got.count(b'bearer first') == 1 and b'bearer other' not in got, got)
+
+
+@test
+def what_has_no_body_is_bound_by_its_headers_too():
+    w, h = world(), world().house
+    w.reload(w.gates(match='host = "pay.test", method = "DELETE|POST"'))
+    try:
+        task = begin("await -X DELETE -H 'If-Match: v1' https://pay.test/echo/gone",
+                     "ask -X DELETE -H 'If-Match: v2' https://pay.test/echo/gone",
+                     'cat /work/said')
+        h.ok('approve', asked(task)['id'])
+        out = said(task)
+        got = w.origin.got.lower()
+        need('approval_required' in out and got.count(b'if-match: v1') == 1 and
+             b'if-match: v2' not in got, out)
+    finally:
+        w.reload(w.gates())
 
 
 @test

@@ -5,6 +5,7 @@ stopped, asked; and the processes that belong to it, and to it alone.
 Nothing here ends a process that is not a descendant of this test.  Orphans of
 a house become this process's children, so what a house leaves behind is seen.
 """
+import contextlib
 import ctypes
 import http.client
 import json
@@ -24,9 +25,26 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(
 BUILD = os.path.abspath(os.environ.get('HANDRAIL_BUILD') or
                         os.environ.get('BUILD') or
                         os.path.join(SOURCE, 'build'))
-# Test programs run beside each other: houses with the same ids would count each
-# other's processes (RLIMIT_NPROC).  Another house of one program adds OTHER_IDS.
-IDS, OTHER_IDS = 800000 + os.getpid() % 4096 * 1024, 512
+
+
+def place():
+    """A number that no other test program of this machine has while this one
+    lives: the kernel keeps the name, and gives it back."""
+    for number in range(1024):
+        number = (os.getpid() + number) % 1024
+        mine = socket.socket(socket.AF_UNIX)
+        try:
+            mine.bind('\0handrail-test-%d' % number)
+            return number, mine
+        except OSError:
+            mine.close()
+    raise RuntimeError('1024 test programs run')
+
+
+# Test programs run beside each other, each with ids and ports of its own.
+# Another house of one program adds OTHER_IDS.
+PLACE, PLACE_KEPT = place()
+IDS, OTHER_IDS = 800000 + PLACE * 1024, 512
 PARTS = ('core', 'vault', 'sandbox', 'resolver', 'egress', 'api')
 FINAL = ('completed', 'failed', 'blocked')
 
@@ -48,21 +66,39 @@ def need(condition, *about):
         raise Failed(' '.join(str(a) for a in about) or 'it does not hold')
 
 
-PATIENCE = 60.0  # s; a slow machine is not a fault
+# What a slow and busy machine may take for anything.
+PATIENCE = 60
 
 
 def until(what, seconds=PATIENCE, text='', every=0.02):
-    """The first true value of what(), asked again and again for at least
-    PATIENCE: how fast something is, the benches measure."""
-    seconds = max(seconds, PATIENCE)
+    """The first true value of what(), asked again and again.  How fast a thing
+    comes is no promise: nobody gives up before PATIENCE.  Where something else
+    would bring it too, only later, ask within()."""
+    return within(what, max(seconds, PATIENCE), text, every)
+
+
+def within(what, seconds, text='', every=0.02):
+    """The same, where the bound is what is shown: before a lease, a limit or a
+    command of the test could have brought it about."""
     end = time.monotonic() + seconds
     while True:
+        late = time.monotonic() > end
         value = what()
         if value:
             return value
-        if time.monotonic() > end:
-            raise Failed('after %g s: %s' % (seconds, text or 'still not so'))
+        if late:
+            raise Failed('after %g s: %s' % (
+                seconds, (text() if callable(text) else text) or 'still not so'))
         time.sleep(every)
+
+
+def rests(count, seconds, text):
+    """What is counted comes to rest, and stays so for some seconds."""
+    def same():
+        before = count()
+        time.sleep(seconds)
+        return count() == before
+    until(same, text=text)
 
 
 # --- processes ----------------------------------------------------------------
@@ -131,10 +167,25 @@ def with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+# Below what the kernel gives to connections and to whoever asks for any port:
+# what is free now is still free when a house is started again.
+PORTS, EACH = 10000, 16
+PORT = 0
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    """A port of this program's own few."""
+    global PORT
+    while True:
+        PORT += 1
+        need(PORT < 100000, 'no port is free')
+        port = PORTS + PLACE * EACH + PORT % EACH
+        with socket.socket() as s:
+            try:
+                s.bind(('127.0.0.1', port))
+                return port
+            except OSError:
+                continue
 
 
 # --- what a house is made of ----------------------------------------------------
@@ -307,7 +358,7 @@ class House:
 
     # --- commands
 
-    def cli(self, *args, env=None, input=None, timeout=60):
+    def cli(self, *args, env=None, input=None, timeout=2 * PATIENCE):
         command = [self.handrail, args[0], '--config', self.config,
                    '--state', self.state, *args[1:]]
         done = subprocess.run(
@@ -355,7 +406,7 @@ class House:
         return 'ready: http://' in self.log()[self.mark:] or \
             re.search(r'ready\b.*cli\.sock', self.log()[self.mark:])
 
-    def start(self, seconds=20, **more):
+    def start(self, seconds=PATIENCE, **more):
         if not os.path.exists(os.path.join(self.state, 'vault.key')):
             self.ok('vault', 'init')
         self.spawn(**more)
@@ -367,6 +418,13 @@ class House:
             return self.ready()
         until(up, seconds, 'the house is not ready:\n' + self.log()[-2000:])
         return self
+
+    def reload(self):
+        """Roles and configuration are read anew, and in force."""
+        before = self.log().count('reload')
+        self.process.send_signal(signal.SIGHUP)
+        until(lambda: self.log().count('reload') > before,
+              text='no reload')
 
     def on_tiny_disk(self):
         """Starts it with a book that can be filled."""
@@ -387,7 +445,14 @@ class House:
     def free_disk(self):
         os.unlink(self.filler())
 
-    def stop(self, seconds=40):
+    def go(self):
+        """Lets every command go on that stands at UNTIL_GO."""
+        runs = os.path.join(self.state, 'runs')
+        for run in os.listdir(runs):
+            with contextlib.suppress(FileNotFoundError):  # it has ended
+                open(os.path.join(runs, run, 'work', 'go'), 'w').close()
+
+    def stop(self, seconds=PATIENCE):
         """The polite way; its exit code."""
         if self.process is None:
             return None
@@ -396,11 +461,11 @@ class House:
 
     def wait(self, seconds=PATIENCE):
         try:
-            code = self.process.wait(seconds)
+            code = self.process.wait(max(seconds, PATIENCE))
             COMPANIONS.remove(self.process)
         except subprocess.TimeoutExpired:
             raise Failed('after %g s the house still stands:\n%s' % (
-                seconds, self.log()[-2000:]))
+                max(seconds, PATIENCE), self.log()[-2000:]))
         self.process = None
         return code
 
@@ -430,10 +495,10 @@ class House:
         return {pid: name for pid, name in
                 descendants(os.getpid(), table).items()}
 
-    def gone(self, seconds=2.0):
-        """No process of the house is left."""
-        until(lambda: not self.left(), seconds,
-              'processes are left: %s' % self.left())
+    def gone(self, seconds=15):
+        """No process of the house is left, though what it ran would go on."""
+        within(lambda: not self.left(), seconds,
+               lambda: 'processes are left: %s' % self.left())
 
     def pids(self):
         """name -> pid of the parts that stand now."""
@@ -441,7 +506,7 @@ class House:
         return {name: pid for pid, (parent, name) in table.items()
                 if parent == self.process.pid and name in PARTS}
 
-    def whole(self, seconds=10):
+    def whole(self, seconds=PATIENCE):
         """All parts stand, and the house answers."""
         def all_there():
             pids = self.pids()
@@ -504,7 +569,7 @@ class House:
         need(a.code == 200, 'task', a)
         return a.json
 
-    def outcome(self, task, seconds=30):
+    def outcome(self, task, seconds=PATIENCE):
         """The task once it has ended; the house may fall meanwhile."""
         def ended():
             a = self.get('/api/tasks/' + task, quiet=True)
@@ -517,7 +582,7 @@ class House:
             raise Failed('the task has not ended: %s\n%s' % (
                 a and a.out[-1500:], self.log()[-1500:]))
 
-    def run(self, steps, seconds=30, **more):
+    def run(self, steps, seconds=PATIENCE, **more):
         return self.outcome(self.dispatch(steps, **more), seconds)
 
     def events(self, task=None):
@@ -543,7 +608,7 @@ class House:
     def waits(self):
         return self.get('/api/waits').json['waits']
 
-    def waiting(self, seconds=15):
+    def waiting(self, seconds=PATIENCE):
         """The first thing that waits for a person."""
         def one():
             a = self.get('/api/waits', quiet=True)
@@ -561,6 +626,10 @@ class House:
         a = self.cli('audit', 'verify', '--decisions')
         need(a.code == 0, 'audit verify', a)
         return a.out
+
+
+# In a sandbox: until the test says so.
+UNTIL_GO = 'until test -e /work/go; do sleep 0.05; done'
 
 
 def shell(command, id='step', on_error='stop', **args):

@@ -336,7 +336,8 @@ def an_approval_lets_exactly_one_call_through():
     w = h.waiting()
     need(w['tool'] == 'publish' and w['hint'] == 'publish a', w)
     need('call_started' not in h.kinds(id), 'started before the yes')
-    need(h.read('status')['sandboxes'] == 0, 'a parked run has a sandbox')
+    until(lambda: h.read('status')['sandboxes'] == 0,
+          text='a parked run has a sandbox')
     need('publish a' in h.ok('inbox').out)
     h.ok('approve', w['id'])
     again = h.waiting()
@@ -654,7 +655,7 @@ def without_the_supervisor_everything_ends():
         need(len(descendants(h.process.pid)) > 8, 'nothing runs')
         h.process.kill()
         h.wait()
-        h.gone(2.0)
+        h.gone()
         h.start()
         h.verified()
 

@@ -241,7 +241,7 @@ def a_gate_stops_a_models_call_and_the_run_goes_on_after_the_yes():
 @test
 def a_restart_goes_on_where_the_model_was():
     script = [call('shell', command='echo a >>/work/log'),
-              {**call('shell', command='cat /work/log'), 'delay': 3},
+              {**call('shell', command='cat /work/log'), 'delay': 15},
               {**call('shell', command='cat /work/log')},
               call('finish', count=1)]
     with ModelServer(script) as m, Thinking(m.url) as h:

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -577,10 +576,8 @@ run         = { http = { method = "GET", url = "https://api.test/api" } }
                     for e in h.events(task) if e['kind'] == 'call_settled'][0]
 
         def narrows():
-            loaded = h.log().count('reload')
             h.role_file('caller', 'gates.toml', gates.replace('/**', '/other/**'))
-            h.process.send_signal(signal.SIGHUP)
-            until(lambda: h.log().count('reload') > loaded, 60)
+            h.reload()
         service(h, i)
         i.set(delay=4000, ttl=1)
         end, text = asks(narrows)
@@ -591,8 +588,7 @@ run         = { http = { method = "GET", url = "https://api.test/api" } }
         need(len(denied) == 1 and 'was changed' in denied[0]['reason'], denied)
         # Its neighbour: nobody reads anything anew meanwhile.
         h.role_file('caller', 'gates.toml', gates)
-        h.process.send_signal(signal.SIGHUP)
-        until(lambda: h.log().count('reload') > 1, 60)
+        h.reload()
         i.set(delay=1000)
         end, text = asks()
         need(end == 'ok' and 'says yes' in text and len(i.log('api')) == 1, text)

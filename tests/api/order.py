@@ -56,29 +56,21 @@ def O05_a_request_leaves_only_after_its_intent_is_on_the_disk():
     up = Upstream()
     with House({'helper': dict(HELPER, **{'gates.toml': up.gates()})}) as h:
         h.on_tiny_disk()
-        command = [h.handrail, 'sandbox', 'run', '--config', h.config,
-                   '--state', h.state, '--identity', HELPER_ID, '--', 'sh',
-                   '-c', 'curl -s http://up.test/before; echo; sleep 1.5; '
-                   'curl -s -m 20 http://up.test/full; echo']
-        ask = subprocess.Popen(command, env=h.env, text=True,
-                               stdout=subprocess.PIPE,
-                               stdin=subprocess.DEVNULL,
-                               preexec_fn=with_parent)
-        COMPANIONS.append(ask)
-        need(ask.stdout.readline() == 'ok\n' and up.visits == ['/before'],
-             up.visits)
+        task = h.dispatch([shell('curl -s http://up.test/before; ' + UNTIL_GO +
+                                 '; curl -s -m 20 http://up.test/full')])
+        until(lambda: up.visits == ['/before'], text='it does not ask')
         # The outcome of the first is not what finds the disk full.
-        until(lambda: 'request_outcome' in [e['kind'] for e in h.events()], 10)
+        until(lambda: 'request_outcome' in [e['kind'] for e in h.events()])
         h.fill_disk()
-        until(lambda: h.get('/healthz', token=False).code == 503, 10,
-              'the disk is not full')
+        h.go()
+        until(lambda: h.get('/healthz', token=False).code == 503,
+              text='the disk is not full')
         time.sleep(1)
         need(up.visits == ['/before'], 'it left before it was written down: '
              '%s' % up.visits)
         h.free_disk()
-        ask.communicate(timeout=30)
-        COMPANIONS.remove(ask)
-        until(lambda: h.get('/healthz', token=False).code == 200, 10)
+        h.outcome(task)
+        until(lambda: h.get('/healthz', token=False).code == 200)
         need(len(intents(h)) >= len(up.visits), up.visits, intents(h))
         h.verified()
 
@@ -128,13 +120,15 @@ def an_outcome_that_nobody_asks_for_comes_to_the_disk_by_itself():
 def a_call_starts_only_after_the_book_says_so():
     with House() as h:
         h.on_tiny_disk()
-        task = h.dispatch([shell('echo one >>/work/log; sleep 1', 'a'),
+        task = h.dispatch([shell('echo one >>/work/log; ' + UNTIL_GO, 'a'),
                            shell('cat /work/log; echo two >>/work/log', 'b'),
                            shell('wc -l </work/log', 'c')])
-        until(lambda: 'call_started' in h.kinds(task), 10, 'no call starts')
+        until(lambda: 'call_started' in h.kinds(task),
+              text='no call starts')
         h.fill_disk()
-        until(lambda: h.get('/healthz', token=False).code == 503, 10,
-              'the disk is not full')
+        h.go()
+        until(lambda: h.get('/healthz', token=False).code == 503,
+              text='the disk is not full')
         time.sleep(1)
         runs = os.path.join(h.state, 'runs')
         for folder, _, files in os.walk(runs):

@@ -103,6 +103,12 @@ def finals(h, task):
             if tool == 'artifact_finalize_publish']
 
 
+@test
+def a_check_of_the_role_knows_that_a_file_may_answer():
+    a = house().cli('role', 'check')
+    need(a.code == 0 and 'lacks' not in a.out + a.err, a)
+
+
 # A step between the two phases, that leaves the workspace as it is.
 WAIT = 'sleep %s'
 

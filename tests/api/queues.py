@@ -7,6 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
+from web_page import Page  # noqa: E402
 
 TYPES = """\
 [task.default]
@@ -352,6 +353,77 @@ def a_letter_that_wants_a_decision_is_acked_with_one_of_its_options():
     need(h.read('mail', 'ack', letter, '--decide', 'green')['duplicate'])
 
 
+def wants(h, subject, *more):
+    """A letter that wants a decision, and the wait that asks for it."""
+    letter = h.ok('mail', 'send', '--to', 'operator', '--subject', subject,
+                  '--decision', 'red,green', *more).out.strip()
+    waits = [w for w in h.waits() if w['run'] == 'letter:' + letter]
+    need(len(waits) == 1, h.waits())
+    return letter, waits[0]
+
+
+@test
+def a_letter_that_wants_a_decision_stands_in_the_one_inbox():
+    h = house()
+    letter, w = wants(h, 'Which colour\u00e4?', '--payload',
+                      json.dumps({'about': 'a door\x1b[31m'}))
+    need(w['kind'] == 'decision' and w['options'] == ['red', 'green'] and
+         'Which colour\\xc3' in w['hint'], w)
+    text = h.ok('inbox').out
+    need('handrail answer %s' % w['id'] in text and '- green' in text, text)
+    text = h.ok('inbox', w['id']).out
+    need('a door\\u001b[31m' in text and '\x1b[31m' not in text, text)
+    need(w['id'] in [x['id'] for x in h.read('inbox')['waits']])
+    for words in (['approve', w['id']], ['deny', w['id'], '--reason', 'no'],
+                  ['answer', w['id'], 'blue'], ['answer', w['id'], '--decline']):
+        a = h.cli(*words)
+        need(a.code == 1 and 'letter' in a.err or 'none of' in a.err, words, a)
+    h.ok('answer', w['id'], 'green')
+    read = h.get('/api/mail/' + letter).json
+    need(read['done'] and read['decision'] == 'green', read)
+    need(letter not in [m['id'] for m in letters(h)])
+    a = h.cli('answer', w['id'], 'red')  # the first stands
+    need(a.code == 5 and 'tester on cli' in a.err, a)
+    need(h.read('mail', 'ack', letter, '--decide', 'red')['duplicate'])
+    need(h.get('/api/mail/' + letter).json['decision'] == 'green')
+    heads = {e['kind']: e for e in h.events() if letter in json.dumps(e) or
+             w['id'] in json.dumps(e)}
+    need(heads['wait_decided']['body']['mac'] and
+         heads['mail_acked']['seq'] == heads['wait_decided']['seq'] + 1, heads)
+
+
+@test
+def an_ack_with_a_decision_is_the_same_word():
+    h = house()
+    letter, w = wants(h, 'And now?')
+    h.ok('mail', 'ack', letter, '--decide', 'red', '--note', 'it is warm')
+    seen = h.get('/api/waits/' + w['id']).json
+    need((seen['state'], seen['value'], seen['by'], seen['reason']) ==
+         ('approved', 'red', 'tester', 'it is warm'), seen)
+    need(w['id'] not in [x['id'] for x in h.waits()])
+
+
+@test
+def a_letter_is_decided_on_the_page_and_survives_a_restart():
+    h = house()
+    letter, w = wants(h, 'On the page?')
+    other, v = wants(h, 'And after it?')
+    h.stop()
+    h.start()
+    need({w['id'], v['id']} <= {x['id'] for x in h.waits()}, h.waits())
+    page = Page(h).login(h.token())
+    seen = [x for x in page.inbox()['waits'] if x['id'] == w['id']][0]
+    need(seen['kind'] == 'decision' and seen['may'] and seen['whole'] and
+         'On the page?' in seen['args'], seen)
+    need(page.say(seen, 'decide', body={'value': 'blue'}).code == 400)
+    need(page.say(seen, 'decide', body={'value': 'green'}).code == 200)
+    need(h.get('/api/mail/' + letter).json['decision'] == 'green')
+    h.stop()
+    h.start()
+    need([x['id'] for x in h.waits() if x['kind'] == 'decision'] == [v['id']])
+    h.ok('answer', v['id'], 'red')
+
+
 @test
 def a_letter_that_says_retry_redrives_its_task():
     h = house()
@@ -413,7 +485,7 @@ def a_reply_joins_its_thread_and_an_expired_letter_is_not_shown():
 @test
 def a_full_queue_refuses_and_runs_no_more_than_it_may():
     h = house()
-    slow = [shell('sleep 1'), FINISH]
+    slow = [shell(UNTIL_GO), FINISH]
     tasks = [put(h, queue='narrow', steps=slow).out.strip()]
     until(lambda: h.task(tasks[0])['state'] == 'in_progress', 10)
     tasks += [put(h, queue='narrow', steps=slow).out.strip() for _ in range(2)]
@@ -422,6 +494,8 @@ def a_full_queue_refuses_and_runs_no_more_than_it_may():
     count = [q for q in h.get('/api/status').json['queues']
              if q['queue'] == 'narrow'][0]
     need(count['running'] == 1 and count['waiting'] == 2, count)
+    until(lambda: h.go() or all(h.task(t)['state'] in FINAL for t in tasks),
+          text='they do not end')
     for task in tasks:
         need(h.outcome(task)['state'] == 'completed')
     spans = []

@@ -375,10 +375,8 @@ def a_yes_that_stands_is_judged_anew_where_the_gate_changed_meanwhile():
             until(lambda: 'call_settled' in h.kinds(again), 60)
             time.sleep(0.7)  # the agent asks for the next call, the vault is still
             need(h.kinds(again).count('call_started') == 1, h.kinds(again))
-            loaded = h.log().count('reload')
             h.role_file('payer', 'gates.toml', GATES_PAY.replace(*change))
-            h.process.send_signal(signal.SIGHUP)
-            until(lambda: h.log().count('reload') > loaded, 60)
+            h.reload()
             os.kill(pid, signal.SIGCONT)
             if change[0]:
                 wait = asked(h, again)
@@ -460,7 +458,8 @@ def who_is_named_is_reminded_and_then_another_may_decide():
         until(lambda: kinds(h, 'wait_reminded'), 10, 'nobody is told again')
         mine = until(lambda: letters(h, 'anna'), 5)
         need(wait['code'] in mine[0]['subject'], mine)
-        need(letters(h, 'tester') == [])
+        early = letters(h, 'tester')
+        need(not early or kinds(h, 'wait_escalated'), early)
         until(lambda: kinds(h, 'wait_escalated'), 10, 'it is not escalated')
         mine = until(lambda: letters(h, 'tester'), 5)
         need('may decide' in mine[0]['subject'], mine)
@@ -774,8 +773,7 @@ def where_no_rule_names_files_there_are_none():
     with house() as h:
         h.role_file('payer', 'gates.toml', GATES_PAY.replace(
             '"cli | file"', '"any"'))
-        h.process.send_signal(signal.SIGHUP)
-        until(lambda: 'reload' in h.log()[h.mark:], 5)
+        h.reload()
         task = put(h, pay())
         wait = asked(h, task)
         need('file' not in wait['surfaces'], wait)

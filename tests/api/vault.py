@@ -705,13 +705,16 @@ def a_revoked_value_that_a_sandbox_sends_itself_is_recognised():
             # Without the vault nobody could say: closed.
             pid = h.pids()['vault']
             os.kill(pid, 19)
-            t = h.dispatch([shell(leak % (2 * ('somebody-elses',)) +
+            asks = leak.replace('-sS', '-sSv 2>>/work/trace', 1)
+            t = h.dispatch([shell(asks % (2 * ('somebody-elses',)) +
                                   ' || true'), finish()], queue='caller')
-            until(lambda: 'call_started' in h.kinds(t), 10)
-            time.sleep(2)  # its sandbox starts, and asks a vault that is still
+            traces = h.state + '/runs/*/work/trace'
+            until(lambda: any('> GET /' in open(f).read()
+                              for f in glob.glob(traces)), text='it asks nobody')
+            time.sleep(1)  # it is asked of a vault that is still
             end_process(pid)
-            until(lambda: 'the vault' in json.dumps(h.events(t)), 15,
-                  'no refusal')
+            until(lambda: 'the vault' in json.dumps(h.events(t)),
+                  text='no refusal')
 
 
 # --- no value is ever seen ------------------------------------------------------------

@@ -121,7 +121,7 @@ class Page:
                               if w['task'] == task], 15, 'it does not wait')[0]
 
     def say(self, w, decision='approve', mark=None, **more):
-        yes = decision in ('approve', 'answer', 'result', 'happened')
+        yes = decision in ('approve', 'answer', 'result', 'happened', 'decide')
         return self.raw('POST', '/web/waits/' + w['id'], {
             'decision': decision, 'mark': mark if mark is not None else
             w['yes_mark' if yes else 'no_mark'], **more.pop('body', {})},

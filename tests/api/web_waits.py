@@ -201,6 +201,27 @@ def a_call_whose_end_nobody_saw_is_resolved_on_the_page():
 
 
 @test
+def a_call_is_resolved_by_its_run_or_task_and_number():
+    h = house()
+    for by in ('run', 'task'):
+        task = put(h, 'shell', command='sleep 60')
+        until(lambda: 'call_started' in h.kinds(task), 60)
+        h.ok('stop', task)
+        h.ok('resume', task)
+        w = h.waiting(60)
+        run = h.task(task)['runs'][-1]
+        call = '%s.%d' % (run['run'] if by == 'run' else task, w['call'])
+        need('task resolve %s.%d' % (run['run'], w['call']) in h.ok('inbox').out)
+        text = h.ok('task', 'show', task).out
+        need('%s.%d' % (run['run'], w['call']) in text, text)
+        for wrong in (call + '0', call[:-1] + 'x', 'no.1', 'no'):
+            need(h.cli('task', 'resolve', wrong, '--happened').code == 4, wrong)
+        h.ok('task', 'resolve', call, '--happened')
+        need('happened' in json.dumps(result_of(h, task)), result_of(h, task))
+        need(h.cli('task', 'resolve', call, '--happened').code == 5)
+
+
+@test
 def the_command_line_resolves_it_by_the_same_two_words():
     h = house()
     for word, said in ('--happened', 'happened'), ('--did-not', 'did_not_happen'):
@@ -213,7 +234,9 @@ def the_command_line_resolves_it_by_the_same_two_words():
         need(h.cli('task', 'resolve', w['id']).code == 2)
         need(h.cli('task', 'resolve', w['id'], '--happened',
                    '--did-not').code == 2)
-        h.ok('task', 'resolve', w['id'], word)
+        a = h.ok('task', 'resolve', w['id'], word)
+        need(a.out == '%s: %s\n' % (w['id'], 'happened' if word == '--happened' else
+                                    'did not happen'), a)
         need(said in json.dumps(result_of(h, task)), result_of(h, task))
         need(h.cli('task', 'resolve', w['id'], word).code == 5)
 

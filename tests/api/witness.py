@@ -238,10 +238,8 @@ def every_question_is_an_intent_first_and_makes_no_events_of_its_own():
         w.signer = signer(h)
         h.run([shell('true')])
         until(lambda: said(h)['events'], 20)
-        time.sleep(2.5)
+        rests(lambda: len(w.asked), 2.5, 'a quiet house goes on asking')
         asked = len(w.asked)
-        time.sleep(2.5)
-        need(len(w.asked) == asked, 'a quiet house goes on asking', w.asked)
         kinds = [e['kind'] for e in h.events() if e['rule'] == 'audit.witness']
         need(kinds.count('request_intent') == kinds.count('request_outcome') ==
              asked, kinds, asked)

@@ -217,7 +217,7 @@ def I08_V10_a_cell_ends_with_its_egress_and_its_tunnels_with_it():
         end_process(egress_of(ask))
         a = end_cell(ask, 20)
     need(a.code != 0 or 'end' in a.out, a)
-    until(last_tunnel_closed, 5, 'the tunnel is open')
+    within(last_tunnel_closed, 10, 'the tunnel is open')
     until(lambda: 'egress' not in [n for p, n in descendants(
         world().house.process.pid).items() if processes().get(p, (0, ''))[0] in
         descendants(world().house.process.pid) and n == 'cell'], 2)
@@ -231,7 +231,7 @@ def V10_what_a_cell_had_ends_with_it():
         ask.terminate()
         ask.communicate(timeout=20)
         COMPANIONS.remove(ask)
-        until(last_tunnel_closed, 5, 'the tunnel outlived its cell')
+        within(last_tunnel_closed, 10, 'the tunnel outlived its cell')
     arrives(allowed())
 
 
@@ -243,7 +243,7 @@ def X03_what_nobody_renews_is_closed():
     # A core that stands still renews no lease: the egress closes by itself.
     os.kill(pid, signal.SIGSTOP)
     try:
-        until(last_tunnel_closed, 45, 'the tunnel outlived its lease')
+        within(last_tunnel_closed, 45, 'the tunnel outlived its lease')
     finally:
         os.kill(pid, signal.SIGCONT)
     with held('', 'request_outcome', arrives=True, others=None, count=range(0, 2)):

@@ -377,6 +377,21 @@ def what_this_page_may_not_decide_says_so():
 
 
 @test
+def a_letter_is_decided_by_keyboard_and_has_no_no():
+    h, b = inbox()
+    letter = h.ok('mail', 'send', '--to', 'operator', '--subject', 'Which <b>door</b>?',
+                  '--decision', 'red,green').out.strip()
+    cards(b, 1)
+    need(b.script('return document.querySelectorAll("#waits b").length') == 0)
+    need(b.script('return document.querySelector("#waits .no").offsetParent === null'))
+    b.keys('j', 'd')
+    need(b.script('return document.querySelector("#waits .reason").hidden'))
+    b.keys('a', 'Down', 'Enter')
+    cards(b, 0)
+    need(h.get('/api/mail/' + letter).json['decision'] == 'green')
+
+
+@test
 def a_question_is_answered_by_keyboard():
     h, b = inbox()
     task = ask(h, 'ask_person', question='Which colour has the door?',

@@ -109,7 +109,7 @@ def server():
 class Stored(House):
     """Its book stands where STORE says."""
 
-    def start(self, seconds=20, **more):
+    def start(self, seconds=PATIENCE, **more):
         global CLUSTER
         if POSTGRES and CLUSTER is None:
             if not cluster.programs():
@@ -120,7 +120,7 @@ class Stored(House):
         if POSTGRES:
             name = 'h%d' % id(self)
             more['args'] = ['--store', CLUSTER.url(name)]
-        return super().start(max(seconds, PATIENCE), **more)
+        return super().start(seconds, **more)
 
 
 def house_of(gated):
@@ -306,7 +306,7 @@ def strike(h, dice):
     if pid == h.process.pid:
         h.process.kill()
         h.wait()
-        h.gone(2.0)
+        h.gone()
         h.start()
     else:
         try:
@@ -349,6 +349,8 @@ def any_part_may_die_at_random_moments():
                 f or repr(f))[-4000:].replace('\n', '\n# '), flush=True)
         for kind in struck:
             told[kind] = told.get(kind, 0) + 1
+        if (number + 1) % 50 == 0:  # of a long run that is cut
+            print('# %d moments, %d bad' % (number + 1, len(bad)), flush=True)
     print('# killed: ' + ', '.join('%d %s' % (n, kind) for kind, n in
                                    sorted(told.items())))
     need(not bad, 'moments %s of %d; SEED=%d repeats them' % (

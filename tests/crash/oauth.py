@@ -83,7 +83,7 @@ def the_new_tokens_are_lent_and_the_request_has_not_left():
 def the_endpoint_has_rotated_and_its_answer_is_on_the_way():
     with Both('mock') as (h, i):
         mocked(h, i)
-        i.set(late=1500)
+        i.set(late=5000)
         begin(h, i)
         until(lambda: i.log('grant'), 20, 'it was rotated')
         end_process(h.pids()['core'])
@@ -97,12 +97,12 @@ def the_endpoint_has_rotated_and_its_answer_is_on_the_way():
 def the_tokens_came_and_the_vault_died_before_it_sealed_them():
     with Both('mock') as (h, i):
         mocked(h, i)
-        i.set(late=1500)
+        i.set(late=3000)
         begin(h, i)
         until(lambda: i.log('grant'), 20, 'it was rotated')
         vault = h.pids()['vault']
         os.kill(vault, 19)
-        time.sleep(2)  # the answer is there, and nobody takes it
+        time.sleep(4)  # the answer is there, and nobody takes it
         end_process(vault)
         i.set(late=0)
         time.sleep(11)  # what core waits for the row
@@ -113,7 +113,7 @@ def the_tokens_came_and_the_vault_died_before_it_sealed_them():
 def the_egress_of_core_dies_while_it_waits():
     with Both('mock') as (h, i):
         mocked(h, i)
-        i.set(late=1500)
+        i.set(late=5000)
         begin(h, i)
         until(lambda: i.log('grant'), 20, 'it was rotated')
         table = processes()

@@ -22,6 +22,7 @@
  *   house_agent.c   agents and the egresses
  *   house_held.c    requests of cells that a gate holds
  *   house_people.c  clients and people
+ *   house_reader.c  who follows the book
  *   house_worker.c  workers, and what they say happened
  *   house_game.c    a game: a storm, then calm, then the account
  */
@@ -176,7 +177,8 @@ enum sim_ask_kind {
 	ASK_WORK,
 	ASK_STOP,
 	ASK_RESUME,
-	ASK_CAN
+	ASK_CAN,
+	ASK_READ
 };
 
 struct sim_ask {
@@ -228,7 +230,7 @@ struct sim {
 	jmp_buf down;
 	jmp_buf lost; /* a fault: the game is over */
 	int supervisor_fd;
-	int vault_back; /* which nobody reads; -1: none */
+	int back; /* the vault's second channel; 0: there is none */
 	struct wire_peer *supervisor, *sandbox, *vault, *resolver, *egress,
 	    *api;
 	struct sim_cell cells[SIM_CELLS];
@@ -252,7 +254,9 @@ struct sim {
 	uint32_t stop_heads[SIM_SCOPES], lift_heads[SIM_SCOPES];
 	char deeds[SIM_DEEDS][80]; /* "tool NAME", "egress RULE HOST" */
 	int deed_count;
-	bool can_told; /* and every deed is in it */
+	bool can_told;    /* and every deed is in it */
+	uint64_t read;    /* events, by who follows */
+	int64_t told_due; /* since then there is more; 0: there is not */
 	struct history *history;
 	uint64_t ops;
 	uint64_t paths;
@@ -272,7 +276,7 @@ struct sim_seen {
 	    dead_agents, dead_cells, dead_egresses, dead_vaults, dead_apis,
 	    unknown, denied, doubled, full_disks, deposed, milled, stale,
 	    expired, stops, lifted, edited, hidden, asked, once_more, held,
-	    held_no, held_left, held_gone;
+	    held_no, held_left, held_gone, told;
 };
 extern struct sim_seen *sim_seen;
 
@@ -372,6 +376,10 @@ void sim_worker_hears(uint64_t k, uint32_t status, const struct json *body);
 void sim_worker_is_told(uint64_t k, uint32_t status, const struct json *body);
 void sim_workers_begin(void);
 void sim_history_check(void);
+
+/* house_reader.c */
+sim_fn sim_reader_asks;
+void sim_reader_hears(uint32_t status, const struct json *body);
 
 /* house_files.c: into a new folder, which becomes the working one */
 void sim_files(const char *at);

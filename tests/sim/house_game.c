@@ -296,7 +296,6 @@ raise_house(void)
 	must(dup2(pair[1], PART_SUPERVISOR_FD) == PART_SUPERVISOR_FD);
 	must(close(pair[1]) == 0);
 	sim.supervisor_fd = pair[0];
-	sim.vault_back = -1; /* the last house's is closed with it */
 	if (setjmp(sim.down) == 0) {
 		(void)core_main((int)COUNT(words), argv);
 	}

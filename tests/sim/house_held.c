@@ -18,6 +18,24 @@ body_of(uint64_t what)
 	return what % 2 ? STR("amount=9") : STR("amount=1");
 }
 
+static const char line[] = "content-type: text/plain\n";
+
+static void
+shown(struct sim_cell *c, uint64_t id, uint64_t what)
+{
+	struct wire_shown out = {
+		.id = id,
+		.lines_size = sizeof(line) - 1,
+		.body_size = (uint16_t)body_of(what).len,
+	};
+	struct digest d = digest_of(str_of(line));
+
+	memcpy(out.headers, d.bytes, sizeof(out.headers));
+	memcpy(out.text, line, out.lines_size);
+	memcpy(out.text + out.lines_size, body_of(what).at, out.body_size);
+	wire_send(c->egress, WIRE_SHOWN, &out, NULL, 0);
+}
+
 static void
 send(uint64_t cell, uint64_t what, bool read)
 {
@@ -48,6 +66,9 @@ send(uint64_t cell, uint64_t what, bool read)
 		.task = c->task,
 		.what = (uint32_t)what,
 	};
+	if (read) {
+		shown(c, in.id, what);
+	}
 	wire_send(c->egress, WIRE_INTENT, &in, NULL, 0);
 }
 
@@ -119,13 +140,18 @@ bound(const struct sim_held *h, char hex[DIGEST_TEXT])
 {
 	auto_buf text = { 0 };
 	char body[DIGEST_TEXT];
+	char headers[DIGEST_TEXT];
 
 	digest_text(digest_of(body_of(h->what)), body);
+	digest_text(digest_of(str_of(line)), headers);
 	buf_addf(&text,
-	    "{\"body_sha256\":\"%s\",\"bytes\":%zu,\"credential\":\"\","
-	    "\"host\":\"held.test\",\"method\":\"POST\",\"path\":\"/held/%u\","
+	    "{\"body\":\"" STR_FMT "\",\"body_sha256\":\"%s\",\"bytes\":%zu,"
+	    "\"credential\":\"\",\"headers\":[\"content-type: text/plain\"],"
+	    "\"headers_sha256\":\"%s\",\"host\":\"held.test\","
+	    "\"method\":\"POST\",\"path\":\"/held/%u\","
 	    "\"port\":443,\"rule\":\"egress.held\",\"tls\":true}",
-	    body, body_of(h->what).len, h->what / 2);
+	    STR_ARG(body_of(h->what)), body, body_of(h->what).len, headers,
+	    h->what / 2);
 	digest_text(digest_of(buf_str(&text)), hex);
 }
 

@@ -438,8 +438,10 @@ take_back(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)peer;
 	(void)record;
 	must(nfds == 1);
-	auto_close_fd(&sim.vault_back);
-	sim.vault_back = take_fd(&fds[0]);
+	if (sim.back) {
+		must(close(sim.back) == 0);
+	}
+	sim.back = take_fd(&fds[0]);
 }
 
 static const struct wire_handler vault_handlers[] = {
@@ -562,6 +564,7 @@ sim_house_up(void)
 void
 sim_house_forget(void)
 {
+	sim.back = 0; /* whoever raises the next closes all there is */
 	sim.supervisor = sim.sandbox = sim.vault = sim.resolver = sim.egress =
 	    sim.api = NULL;
 	memset(sim.cells, 0, sizeof(sim.cells));

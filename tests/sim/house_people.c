@@ -37,6 +37,8 @@ again(enum sim_ask_kind kind, int of)
 		sim_worker_unheard((uint64_t)of);
 	} else if (kind == ASK_CAN) {
 		sim_always(us, sim_say_can, 0, 0);
+	} else if (kind == ASK_READ) {
+		sim_always(us, sim_reader_asks, 0, 0);
 	} /* who stops looks again at what stands */
 }
 
@@ -232,6 +234,8 @@ heard(struct sim_ask *a, uint32_t status, const struct json *body)
 	note(a, status >= 500 ? "lost" : status >= 400 ? "no" : "ok");
 	if (a->kind == ASK_WORK) {
 		sim_worker_hears((uint64_t)a->of, status, body);
+	} else if (a->kind == ASK_READ) {
+		sim_reader_hears(status, body);
 	} else if (status >= 500) {
 		again(a->kind, a->of);
 	} else if (a->kind == ASK_PUT) {
@@ -325,6 +329,7 @@ void
 sim_people_begin(void)
 {
 	sim_workers_begin();
+	sim_always(CLOCK_SECOND, sim_reader_asks, 0, 0);
 	for (int i = 0; i < sim.task_count; i++) {
 		sim_always(sim_draw(20000000), say_put, (uint64_t)i, 0);
 		if (sim_draw(6) == 0) {

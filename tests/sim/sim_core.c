@@ -255,6 +255,7 @@ tell(void)
 	TELL(held_no);
 	TELL(held_left);
 	TELL(held_gone);
+	TELL(told);
 #undef TELL
 }
 
@@ -322,6 +323,7 @@ a_storm_is_in_every_hundred_games(void **state)
 	assert_true(SEEN(edited) > SEEN(games) / 50);
 	assert_true(SEEN(hidden) > SEEN(games) / 4);
 	assert_true(SEEN(asked) > SEEN(games) / 20);
+	assert_true(SEEN(told) > SEEN(games) * 10);
 	assert_true(SEEN(once_more) >= SEEN(games) / 200);
 }
 

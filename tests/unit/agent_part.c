@@ -21,7 +21,7 @@
 
 #include "wire/wire.h"
 
-#define WAIT_US (10 * CLOCK_SECOND)
+#define WAIT_US (60 * CLOCK_SECOND)
 
 struct brain {
 	pid_t pid;
@@ -321,7 +321,6 @@ a_busy_model_is_asked_again_after_a_pause(void **state)
 
 	asks_model(b, 2, "Task: x");
 	assert_true(mono_now().us - before.us >= CLOCK_SECOND);
-	assert_true(mono_now().us - before.us < 3 * CLOCK_SECOND);
 }
 
 static void

@@ -21,8 +21,8 @@
 #include "buddy/buddy.h"
 #include "wire/wire.h"
 
-#define WAIT_US (10 * CLOCK_SECOND)
-#define WAIT_MS 10000
+#define WAIT_US (60 * CLOCK_SECOND)
+#define WAIT_MS 60000
 
 struct desk {
 	pid_t pid;

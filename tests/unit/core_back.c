@@ -9,8 +9,7 @@
 
 #include <cmocka.h>
 
-#include "parts/core.h"
-#include "parts/core_egress.h"
+#include "parts/core_back.h"
 
 static struct house {
 	struct core core;

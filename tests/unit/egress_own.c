@@ -47,7 +47,7 @@ wait_for(struct mono limit, const char *condition)
 }
 
 #define until(condition)                                                     \
-	for (struct mono limit_ = mono_after(mono_now(), 10 * CLOCK_SECOND); \
+	for (struct mono limit_ = mono_after(mono_now(), 60 * CLOCK_SECOND); \
 	     !(condition); wait_for(limit_, #condition)) {                   \
 	}
 

@@ -55,7 +55,7 @@ wait_for(struct mono limit, const char *condition)
 }
 
 #define until(condition)                                                     \
-	for (struct mono limit_ = mono_after(mono_now(), 15 * CLOCK_SECOND); \
+	for (struct mono limit_ = mono_after(mono_now(), 60 * CLOCK_SECOND); \
 	     !(condition); wait_for(limit_, #condition)) {                   \
 	}
 
@@ -474,7 +474,7 @@ run(uint64_t cell, const char *script, struct buf *text)
 	(void)close(in[1]);
 	house.executed = false;
 	wire_send(house.sandbox, WIRE_CELL_EXEC, &x, fds, 4);
-	struct mono limit = mono_after(mono_now(), 15 * CLOCK_SECOND);
+	struct mono limit = mono_after(mono_now(), 60 * CLOCK_SECOND);
 	while (!house.executed && !mono_passed(limit, mono_now())) {
 		(void)usleep(house.slow ? 300000 : 200);
 		loop_turn(house.loop, 0);

@@ -236,7 +236,7 @@ D09_a_mute_resolver_ends_at_the_deadline(void **state)
 	struct told t = resolve(*state, "mute.test", 100000);
 
 	assert_int_equal(t.e.kind, ERR_TIMEOUT);
-	assert_true(mono_now().us - before.us < CLOCK_SECOND);
+	assert_true(mono_now().us - before.us < 4 * CLOCK_SECOND);
 }
 
 static void

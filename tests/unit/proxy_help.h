@@ -66,6 +66,7 @@ struct rig {
 	struct names_found found;
 	bool resolver_away;
 	bool spool; /* a body must be read first */
+	bool show;  /* all that a person sees must be known first */
 	/* what came */
 	size_t intents;
 	uint64_t id;
@@ -80,6 +81,10 @@ struct rig {
 		enum proxy_body body;
 		uint64_t body_size;
 		struct digest body_digest;
+		bool shown;
+		struct digest headers;
+		char shown_query[640], lines[2048], start[1100];
+		bool lines_cut, body_cut;
 		char values[1024]; /* of credentials of its own, '|' behind each
 		                    */
 	} intent;
@@ -276,7 +281,17 @@ rig_intent(void *context, const struct proxy_intent *i)
 	r->intent.body = i->body;
 	r->intent.body_size = i->body_size;
 	r->intent.body_digest = i->body_digest;
-	if (r->spool && i->body == PROXY_BODY_UNREAD) {
+	if ((r->intent.shown = i->shown != NULL)) {
+		r->intent.headers = i->shown->headers;
+		r->intent.lines_cut = i->shown->lines_cut;
+		r->intent.body_cut = i->shown->body_cut;
+		must(str_copy(r->intent.shown_query, 640, i->shown->query));
+		must(str_copy(r->intent.lines, 2048, i->shown->lines));
+		must(str_copy(r->intent.start, 1100, i->shown->body));
+	}
+	if (r->show && !i->shown) {
+		proxy_read_body(r->proxy, i->id);
+	} else if (r->spool && i->body == PROXY_BODY_UNREAD) {
 		proxy_read_body(r->proxy, i->id);
 	} else if (r->decide == GO) {
 		proxy_go(r->proxy, i->id, &r->go);

@@ -189,6 +189,97 @@ what_goes_once_is_not_sent_again(void **state)
 	}
 }
 
+#define MARK "hr_placeholder_0123456789abcdef0123456789abcdef"
+
+static void
+ask_shown(struct rig *r, struct end *c, const char *request)
+{
+	open_rig(r, c);
+	r->show = true;
+	r->decide = REFUSE;
+	end_say_z(c, request);
+	rig_until(r, end_got(c, "}\n"));
+	assert_int_equal(r->intents, 2);
+	assert_true(r->intent.shown);
+	assert_origin_untouched(r);
+}
+
+/* Sorted, without what is new at each try, and without a credential. */
+static void
+a_person_is_shown_what_is_bound_and_no_credential(void **state)
+{
+	struct rig r;
+	struct end c;
+
+	(void)state;
+	ask_shown(&r, &c,
+	    HEAD("POST /a?to=anna&api_key=mine&n=" MARK
+	         "&token=") "X-Order: 2\r\nCookie: mine=1\r\nDate: now\r\n"
+	                    "Accept-Language: de\r\nX-B3-TraceId: 7\r\nVia: "
+	                    "1.1 x\r\n"
+	                    "Content-Type: text/x\r\nX-ORDER:  1 "
+	                    "\r\nX-Mark: " MARK
+	                    "\r\nX-Private: 1\r\nConnection: x-private\r\n"
+	                    "Authorization: Bearer mine\r\nAcceptance: yes\r\n"
+	                    "Content-Length: 51\r\n\r\nto " MARK "!");
+	assert_string_equal(r.intent.shown_query,
+	    "to=anna&api_key=...&n=hr_placeholder_"
+	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx&token=");
+	assert_string_equal(r.intent.lines,
+	    "acceptance: yes\ncontent-type: text/x\n"
+	    "x-mark: hr_placeholder_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"
+	    "x-order: 2\nx-order: 1\n");
+	assert_true(
+	    digest_eq(r.intent.headers, digest_of(str_of(r.intent.lines))));
+	assert_string_equal(r.intent.start,
+	    "to hr_placeholder_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx!");
+	assert_false(r.intent.lines_cut || r.intent.body_cut);
+	close_rig(&r, &c);
+}
+
+static void
+what_is_too_long_to_be_shown_is_cut_and_bound_whole(void **state)
+{
+	struct digest first = { 0 };
+
+	(void)state;
+	for (int n = 0; n < 2; n++) {
+		auto_buf text = { 0 };
+		struct rig r;
+		struct end c;
+
+		buf_addf(&text, HEAD("POST /a") "X-Long: %02000d%d\r\n", 0, n);
+		buf_addf(&text, "Content-Length: 1025\r\n\r\n%01025d", 0);
+		buf_add_byte(&text, 0);
+		ask_shown(&r, &c, text.at);
+		assert_int_equal(strlen(r.intent.lines), PROXY_SHOWN_LINES);
+		assert_int_equal(strlen(r.intent.start), PROXY_SHOWN_BODY);
+		assert_true(r.intent.lines_cut && r.intent.body_cut);
+		assert_false(n && digest_eq(first, r.intent.headers));
+		first = r.intent.headers;
+		close_rig(&r, &c);
+	}
+}
+
+/* Nothing is read for it, and what follows is another request. */
+static void
+what_has_no_body_is_shown_too(void **state)
+{
+	struct rig r;
+	struct end c;
+
+	(void)state;
+	ask_shown(&r, &c, HEAD("DELETE /a") "If-Match: v1\r\n\r\n");
+	assert_int_equal(r.intent.body, PROXY_BODY_NONE);
+	assert_string_equal(r.intent.lines, "if-match: v1\n");
+	r.show = false;
+	r.decide = GO;
+	end_say_z(&c, GET_GOOD);
+	rig_until(&r, end_got(&c, OK_ANSWER));
+	assert_false(r.intent.shown);
+	close_rig(&r, &c);
+}
+
 int
 main(void)
 {
@@ -201,6 +292,11 @@ main(void)
 		    a_body_over_the_bound_or_cut_is_refused_unsent),
 		cmocka_unit_test(a_body_that_was_read_takes_a_credential),
 		cmocka_unit_test(what_goes_once_is_not_sent_again),
+		cmocka_unit_test(
+		    a_person_is_shown_what_is_bound_and_no_credential),
+		cmocka_unit_test(
+		    what_is_too_long_to_be_shown_is_cut_and_bound_whole),
+		cmocka_unit_test(what_has_no_body_is_shown_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -290,6 +290,65 @@ a_systemd_credential_is_proven_and_never_written(void **context)
 	assert_int_equal(rootkey_read(state, now, &key, &e), -1);
 }
 
+#define NEW STR("another battery of horses")
+
+static bool
+pass_is(struct str pass)
+{
+	auto_buf path = { 0 };
+	auto_buf bytes = { 0 };
+	struct err e = { 0 };
+
+	buf_addf(&path, "%s/vault.pass", state);
+	assert_int_equal(file_read(buf_z(&path), 4096, &bytes, &e), 0);
+	return str_eq(buf_str(&bytes), pass);
+}
+
+static void
+another_passphrase_takes_the_place_of_the_old(void **context)
+{
+	auto_seal_key key = seal_key_make();
+	auto_seal_key none = NULL;
+	auto_buf path = { 0 };
+	auto_buf was = { 0 };
+	struct err e = { 0 };
+
+	(void)context;
+	buf_addf(&path, "%s/vault.key", state);
+	assert_int_equal(
+	    rootkey_keep(state, ROOTKEY_PASSPHRASE, key, PASS, &e), 0);
+	assert_int_equal(file_read(buf_z(&path), 4096, &was, &e), 0);
+	assert_int_equal(
+	    rootkey_move(state, ROOTKEY_PASSPHRASE, STR("short"), &e), -1);
+	must_be(key);
+	assert_true(pass_is(PASS));
+	assert_int_equal(rootkey_move(state, ROOTKEY_PASSPHRASE, NEW, &e), 0);
+	assert_true(pass_is(NEW));
+	assert_false(there(state, "vault.pass.next"));
+	must_be(key);
+	/* The old one opens it no more. */
+	put(state, "vault.pass", PASS, 0600);
+	assert_int_equal(
+	    rootkey_read(state, ROOTKEY_PASSPHRASE, &none, &e), -1);
+	assert_int_equal(e.kind, ERR_DENIED);
+	/* It fell between the file and its passphrase: both are there. */
+	put(state, "vault.pass.next", NEW, 0600);
+	must_be(key);
+	/* A third one does not overwrite the one that opens. */
+	assert_int_equal(
+	    rootkey_move(state, ROOTKEY_PASSPHRASE, STR("short"), &e), -1);
+	must_be(key);
+	assert_true(pass_is(NEW));
+	/* It fell before the file: the next one opens nothing yet. */
+	put(state, "vault.key", buf_str(&was), 0600);
+	put(state, "vault.pass", PASS, 0600);
+	put(state, "vault.pass.next", NEW, 0600);
+	must_be(key);
+	assert_int_equal(rootkey_move(state, ROOTKEY_PASSPHRASE, NEW, &e), 0);
+	assert_true(pass_is(NEW));
+	must_be(key);
+}
+
 static void
 a_source_that_is_none_is_refused(void **context)
 {
@@ -319,6 +378,7 @@ main(void)
 		TEST(no_argument_of_a_program_holds_a_key),
 		TEST(a_key_is_forgotten_only_where_it_is_not_in_force),
 		TEST(a_systemd_credential_is_proven_and_never_written),
+		TEST(another_passphrase_takes_the_place_of_the_old),
 		TEST(a_source_that_is_none_is_refused),
 	};
 

@@ -26,7 +26,7 @@
 
 #include "wire/wire.h"
 
-#define WAIT_US (20 * CLOCK_SECOND)
+#define WAIT_US (60 * CLOCK_SECOND)
 /* Of this program's own: others run beside it. */
 #define UID_BASE (5000000 + getpid() % 4096 * 1024)
 

@@ -342,8 +342,8 @@ a_walk_of_tasks_sees_every_batch_that_is_under_way(void **state)
 	    "t6/even/done/{\"n\":6} t5/odd/new/{\"n\":5} "
 	    "t4/even/new/{\"n\":4} ");
 	expect_tasks(store, &any, 1, "t6/even/done/{\"n\":6} ");
-	expect_tasks(store, &like, 0,
-	    "t6/even/done/{\"n\":6} t2/even/done/{\"n\":2} ");
+	expect_tasks(
+	    store, &like, 0, "t6/even/done/{\"n\":6} t2/even/done/{\"n\":2} ");
 	like.state = STR("new");
 	expect_tasks(store, &like, 0, "t4/even/new/{\"n\":4} ");
 	let_go(psql);

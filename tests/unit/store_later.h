@@ -9,6 +9,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -28,6 +29,7 @@ static struct worker {
 	struct io_event ended[HELD_MAX];
 	size_t ended_count;
 	size_t submitted; /* ever */
+	bool written;     /* the write of what the next one syncs was begun */
 	/* Called as a sync ends, with its place among all that were held. */
 	void (*ends)(const struct iocb *sync);
 	void (*begins)(const struct iocb *sync);
@@ -60,6 +62,8 @@ submit(struct iocb *const *list)
 	}
 	must(list[0]->aio_lio_opcode == IOCB_CMD_FDSYNC);
 	must(list[0]->aio_flags == IOCB_FLAG_RESFD);
+	must(worker.written);
+	worker.written = false;
 	if (worker.begins) {
 		worker.begins(list[0]);
 	}
@@ -83,6 +87,15 @@ events(long least, struct io_event *to)
 
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name,
  * performance-no-int-to-ptr): libc's own form of it */
+int
+sync_file_range(int fd, off64_t from, off64_t len, unsigned flags)
+{
+	(void)fd;
+	must(from == 0 && len == 0 && flags == SYNC_FILE_RANGE_WRITE);
+	worker.written = true;
+	return 0;
+}
+
 long
 syscall(long number, ...)
 {

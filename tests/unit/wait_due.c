@@ -217,6 +217,40 @@ an_answer_is_one_of_those_to_choose_from(void **state)
 }
 
 static void
+a_letter_takes_one_of_its_options_and_cannot_be_declined(void **state)
+{
+	static const struct str options[] = { STR("retry"), STR("drop") };
+	struct world w;
+	struct wait_step s = { 0 };
+	struct wait_put c = question(1);
+	struct wait_decide say = {
+		.principal = STR("alice"),
+		.surface = STR("cli"),
+		.reason = STR("no"),
+	};
+
+	(void)state;
+	init(&w);
+	c.kind = WAIT_DECISION;
+	c.options = options;
+	c.option_count = COUNT(options);
+	assert_int_equal(put(&w, c, &s), 0);
+	say.id = s.id;
+	say.now = w.now;
+	assert_int_equal(wait_decide(w.list, &w.arena, &say, &s, &w.e), -1);
+	assert_int_equal(w.e.kind, ERR_INPUT);
+	say.yes = true;
+	say.value = STR("later");
+	assert_int_equal(wait_decide(w.list, &w.arena, &say, &s, &w.e), -1);
+	say.value = STR("drop");
+	assert_int_equal(wait_decide(w.list, &w.arena, &say, &s, &w.e), 0);
+	apply(&w, &s);
+	assert_true(str_eq_z(wait_find(w.list, say.id)->value, "drop"));
+	assert_replays(&w);
+	fini(&w);
+}
+
+static void
 an_approval_takes_no_value(void **state)
 {
 	struct world w;
@@ -253,6 +287,8 @@ main(void)
 		cmocka_unit_test(
 		    a_reminder_after_the_end_or_to_nobody_is_refused),
 		cmocka_unit_test(an_answer_is_one_of_those_to_choose_from),
+		cmocka_unit_test(
+		    a_letter_takes_one_of_its_options_and_cannot_be_declined),
 		cmocka_unit_test(an_approval_takes_no_value),
 	};
 

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Letters that want a decision.  Each stands in the one inbox from the batch
+ * that sends it to the batch that acks it: who decides there acks it, and an
+ * ack with a decision is said there.  The letter is the queue's; the wait is
+ * only where it is asked, and a row says which put is its own.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "parts/core.h"
+#include "parts/core_api.h"
+#include "parts/core_call.h"
+#include "parts/core_dispatch.h"
+
+#define RUN       "letter:" /* no run has a colon in its name */
+#define ROW       "letter"
+#define EXPIRES   (INT64_C(3650) * 24 * 3600 * CLOCK_SECOND)
+#define FOUND_MAX 1000 /* of a mailbox, behind a start */
+
+static struct str
+run_of(struct arena *a, struct str letter)
+{
+	return arena_printf(a, RUN STR_FMT, STR_ARG(letter));
+}
+
+static struct str
+letter_of(const struct wait_item *w)
+{
+	return str_sub(w->run, strlen(RUN), w->run.len);
+}
+
+const struct wait_item *
+core_letter_wait(struct core *c, struct str letter)
+{
+	auto_arena a = { 0 };
+	struct str run = run_of(&a, letter);
+	struct wait_mark m;
+	uint32_t at = 0;
+
+	while (wait_of_run(c->waits, run, &at, &m)) {
+		const struct wait_item *w =
+		    m.state == WAIT_OPEN ? wait_find(c->waits, str_of(m.id))
+		                         : NULL;
+
+		if (w && str_eq(w->run, run)) {
+			return w;
+		}
+	}
+	return NULL;
+}
+
+/* --- asking --- */
+
+static bool
+printable(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] < 0x21 || s.at[i] > 0x7e) {
+			return false;
+		}
+	}
+	return s.len > 0 && s.len <= QUEUE_ID_MAX;
+}
+
+/* A mailbox of a person's own is for what only that person may decide. */
+static bool
+is_own(const struct core *c, struct str mailbox)
+{
+	for (size_t i = 0; i < c->house.operator_count; i++) {
+		if (str_eq_z(mailbox, c->house.operators[i].name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+fill(struct core *c, struct arena *a, const struct queue_letter *m,
+    const struct json *mail, struct wait_put *put)
+{
+	struct str *options =
+	    arena_array(a, WAIT_OPTIONS_MAX, sizeof(*options));
+	auto_buf canonical = { 0 };
+	struct wall now = wall_now();
+
+	json_canonical(&canonical, mail);
+	put->kind = WAIT_DECISION;
+	put->subject = (struct wait_subject){
+		/* Who sends is no principal here: a person may ask others, and
+		 * answer too. */
+		.identity =
+		    printable(m->from)
+		        ? arena_printf(a, "mail:" STR_FMT, STR_ARG(m->from))
+		        : STR("mail:"),
+		.tool = STR("mail"),
+		.args = digest_of(buf_str(&canonical)),
+		.run = run_of(a, m->id),
+	};
+	put->asker = put->subject.identity;
+	put->gate = STR("mail");
+	put->hint = core_hint_text(a,
+	    arena_printf(
+	        a, STR_FMT ": " STR_FMT, STR_ARG(m->from), STR_ARG(m->subject)),
+	    WAIT_HINT_MAX, &put->hint_cut);
+	put->people = 1;
+	put->named = &m->to;
+	put->named_count = is_own(c, m->to);
+	put->now = now;
+	put->expires_us =
+	    m->expires.us > now.us ? m->expires.us - now.us : EXPIRES;
+	put->options = options;
+	JSON_EACH(option, json_get(mail, "decision_options"))
+	{
+		if (put->option_count < WAIT_OPTIONS_MAX) {
+			options[put->option_count++] = option->text;
+		}
+	}
+}
+
+static bool
+wants(const struct queue_letter *m)
+{
+	return m && m->requires_decision && !m->done &&
+	       !str_eq_z(m->to, "broadcast") && printable(m->id);
+}
+
+static void
+ask(struct core *c, const struct queue_letter *m, const struct json *mail)
+{
+	static const struct str surfaces[] = { STR("cli"), STR("web"),
+		STR("api") };
+	auto_arena a = { 0 };
+	uint8_t random[WAIT_ID_RANDOM];
+	struct wait_put put = { .surfaces = surfaces,
+		.surface_count = COUNT(surfaces) };
+	struct wait_step step = { 0 };
+	char seq[24];
+	struct err e = { 0 };
+
+	fill(c, &a, m, mail, &put);
+	random_bytes(random, sizeof(random));
+	if (wait_put(c->waits, &a, &put, random, &step, &e)) {
+		log_err("mail", &e); /* it can be acked all the same */
+		return;
+	}
+	if (step.duplicate) {
+		return;
+	}
+	must(snprintf(seq, sizeof(seq), "%llu",
+	         (unsigned long long)core_wait_step(
+	             c, BOOK_WAIT_PUT, step.id, step.body, NULL)) > 0);
+	core_row(c, ROW, m->id, str_of(seq), c->book.seq);
+	core_expiry_arm(c);
+}
+
+/* --- what becomes of letters --- */
+
+static void
+over(struct core *c, struct str letter)
+{
+	const struct wait_item *w = core_letter_wait(c, letter);
+	auto_arena a = { 0 };
+	struct wait_step step = { 0 };
+	struct err e = { 0 };
+
+	if (w && wait_cancel(
+	             c->waits, &a, str_of(w->id), wall_now(), &step, &e) == 0) {
+		(void)core_wait_step(
+		    c, BOOK_WAIT_ENDED, step.id, step.body, NULL);
+		wait_run_over(c->waits, run_of(&a, letter));
+		core_row_drop(c, ROW, letter);
+	}
+}
+
+void
+core_letters_saw(struct core *c, const struct queue_step *step)
+{
+	for (size_t i = 0; i < step->event_count; i++) {
+		const struct queue_event *q = &step->events[i];
+		auto_arena a = { 0 };
+		struct json *tree = NULL;
+		struct err e = { 0 };
+
+		if (q->kind == QUEUE_EVENT_ACK) {
+			over(c, q->id);
+		} else if (q->kind == QUEUE_EVENT_MAIL &&
+		           wants(queue_letter_find(c->queue, q->id)) &&
+		           json_parse(&a, q->body, NULL, &tree, &e) == 0 &&
+		           json_get(tree, "mail")) {
+			ask(c, queue_letter_find(c->queue, q->id),
+			    json_get(tree, "mail"));
+		}
+	}
+}
+
+void
+core_letter_decided(struct core *c, const struct wait_item *w)
+{
+	auto_arena a = { 0 };
+	const struct queue_letter *m =
+	    queue_letter_find(c->queue, letter_of(w));
+	struct queue_ack ack = {
+		.letter = arena_str(&a, letter_of(w)),
+		.decision = arena_str(&a, w->value),
+		.note = arena_str(&a, w->reason),
+		.mailbox = m ? m->to : STR(""),
+		.now = wall_now(),
+	};
+	struct str run = arena_str(&a, w->run);
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	core_row_drop(c, ROW, ack.letter);
+	wait_run_over(c->waits, run);
+	if (queue_mail_ack(c->queue, &a, &ack, &step, &e)) {
+		log_err("mail", &e);
+		return;
+	}
+	core_queue_step(c, &step, NULL);
+	m = queue_letter_find(c->queue, ack.letter);
+	if (m && !step.duplicate) {
+		core_mail_carry_out(c, m, ack.decision);
+	}
+}
+
+/* It is archived: nobody is asked any more. */
+void
+core_letter_expired(struct core *c, const struct wait_item *w)
+{
+	core_row_drop(c, ROW, letter_of(w));
+	wait_run_over(c->waits, w->run);
+}
+
+const struct json *
+core_letter_text(struct core *c, struct arena *a, const struct wait_item *w)
+{
+	const struct queue_letter *m =
+	    queue_letter_find(c->queue, letter_of(w));
+	auto_buf body = { 0 };
+	auto_buf canonical = { 0 };
+	struct json *tree = NULL;
+	const struct json *mail;
+	struct err e = { 0 };
+
+	if (!m || core_body_get(c, m->seq, &body, &e) ||
+	    json_parse(a, arena_str(a, buf_str(&body)), NULL, &tree, &e)) {
+		return NULL;
+	}
+	mail = json_get(tree, "mail");
+	if (!mail) {
+		return NULL;
+	}
+	json_canonical(&canonical, mail);
+	return digest_eq(digest_of(buf_str(&canonical)), w->args) ? mail : NULL;
+}
+
+/* --- a start --- */
+
+struct found {
+	struct core *c;
+	uint64_t **seqs;
+	size_t *count;
+	size_t *room;
+};
+
+/* Where the put has expired, the letter is asked about anew. */
+static int
+load_row(void *context, const struct store_row *row, struct err *e)
+{
+	struct found *f = context;
+	auto_buf body = { 0 };
+	uint64_t seq = 0;
+
+	if (!str_u64(row->value, &seq)) {
+		return err_set(e, ERR_IO, "the row of letter %s is no number",
+		    err_quote(row->key));
+	}
+	if (core_body_get(f->c, seq, &body, e)) {
+		*e = (struct err){ 0 };
+		return 0;
+	}
+	*f->seqs = array_grow(*f->seqs, *f->count, f->room, sizeof(**f->seqs));
+	(*f->seqs)[(*f->count)++] = seq;
+	return 0;
+}
+
+int
+core_letters_load(
+    struct core *c, uint64_t **seqs, size_t *count, size_t *room, struct err *e)
+{
+	struct found f = { c, seqs, count, room };
+
+	return store_rows_walk(
+	    c->book.store, STR(ROW), STR(""), load_row, &f, e);
+}
+
+static void
+recover_mailbox(struct core *c, struct str mailbox)
+{
+	static const struct queue_letter *letters[FOUND_MAX];
+	size_t count = queue_mail_receive(
+	    c->queue, mailbox, wall_now(), letters, FOUND_MAX);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct queue_letter *m = letters[i];
+		auto_arena a = { 0 };
+		auto_buf body = { 0 };
+		struct json *tree = NULL;
+		struct err e = { 0 };
+
+		if (wants(m) && !core_letter_wait(c, m->id) &&
+		    core_body_get(c, m->seq, &body, &e) == 0 &&
+		    json_parse(&a, buf_str(&body), NULL, &tree, &e) == 0 &&
+		    json_get(tree, "mail")) {
+			ask(c, m, json_get(tree, "mail"));
+		}
+	}
+}
+
+void
+core_letters_recover(struct core *c)
+{
+	recover_mailbox(c, STR("operator"));
+	for (size_t i = 0; i < c->house.role_count; i++) {
+		recover_mailbox(c, str_of(c->house.roles[i].mailbox));
+	}
+	for (size_t i = 0; i < c->house.operator_count; i++) {
+		recover_mailbox(c, str_of(c->house.operators[i].name));
+	}
+}

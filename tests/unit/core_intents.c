@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an egress says, read by core's own code: it sits beside hostile code. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "parts/core.h"
+#include "parts/core_cell.h"
+#include "parts/core_egress.h"
+
+static struct {
+	char folder[64];
+	struct core core;
+	struct core_cell cell;
+	struct wire_peer *egress; /* the far end */
+	uint64_t refused[WIRE_TOGETHER];
+	size_t refused_count;
+	bool closed; /* core hung up */
+} house;
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): a handler */
+static void
+take_refuse(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	(void)owner;
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	assert_true(house.refused_count < COUNT(house.refused));
+	house.refused[house.refused_count++] =
+	    ((const struct wire_refuse *)record)->id;
+}
+
+static void
+gone(void *owner, struct wire_peer *peer, const struct err *why)
+{
+	(void)owner;
+	(void)why;
+	house.closed = house.closed || peer != house.egress;
+}
+
+static struct wire_peer *
+meet(enum part self, enum part other, int fd,
+    const struct wire_handler *handlers, size_t count)
+{
+	struct err e;
+	struct wire_end end = { .self = self,
+		.other = other,
+		.handlers = handlers,
+		.count = count,
+		.owner = &house.cell,
+		.closed = gone };
+	struct wire_peer *peer =
+	    wire_peer_new(house.core.part.loop, fd, &end, &e);
+
+	assert_non_null(peer);
+	return peer;
+}
+
+/* A house that ends: whatever is asked is refused, and says what it was. */
+static int
+set_up(void **state)
+{
+	static const struct wire_handler handlers[] = {
+		{ WIRE_REFUSE, take_refuse },
+	};
+	struct core *c = &house.core;
+	auto_buf path = { 0 };
+	struct err e = { 0 };
+	int fds[2];
+
+	(void)state;
+	memset(&house, 0, sizeof(house));
+	(void)snprintf(
+	    house.folder, sizeof(house.folder), "/tmp/core-intents-XXXXXX");
+	assert_non_null(mkdtemp(house.folder));
+	buf_addf(&path, "%s/book.db", house.folder);
+	c->part.loop = loop_new();
+	c->state = house.folder;
+	c->where = arena_z(&c->house.arena, buf_str(&path));
+	if (core_book_open(c, c->where, &e) || core_book_recover(c, &e)) {
+		fail_msg("%s", e.text);
+	}
+	core_commit_begin(c);
+	c->draining = true;
+	assert_int_equal(wire_pair(fds, &e), 0);
+	house.cell = (struct core_cell){ .core = c, .number = 7 };
+	c->cells = &house.cell;
+	house.cell.egress = meet(PART_CORE, PART_EGRESS, fds[0],
+	    core_egress_handlers, core_egress_handler_count);
+	house.egress =
+	    meet(PART_EGRESS, PART_CORE, fds[1], handlers, COUNT(handlers));
+	return 0;
+}
+
+static int
+take_down(void **state)
+{
+	auto_buf command = { 0 };
+
+	(void)state;
+	wire_peer_free(house.egress);
+	wire_peer_free(house.cell.egress);
+	store_close(house.core.book.store);
+	buf_addf(&command, "rm -rf '%s'", house.folder);
+	assert_int_equal(system(buf_z(&command)), 0);
+	return 0;
+}
+
+/* Both were refused, or core hung up. */
+static void
+until_answered(void)
+{
+	struct mono last = mono_after(mono_now(), 60 * CLOCK_SECOND);
+
+	while (house.refused_count < 2 && !house.closed &&
+	       !mono_passed(last, mono_now())) {
+		loop_turn(house.core.part.loop, CLOCK_SECOND / 100);
+	}
+}
+
+static struct wire_intents
+two(void)
+{
+	struct wire_intents w = { .count = 2,
+		.port = 443,
+		.tls = 1,
+		.named = 1,
+		.host = "good.test",
+		.text = "GET\0/a\0b=c\0POST\0/post\0" };
+
+	w.one[0].id = 31;
+	w.one[1].id = 32;
+	w.one[1].body = WIRE_BODY_UNREAD;
+	return w;
+}
+
+static void
+send(const struct wire_intents *w)
+{
+	wire_send(house.egress, WIRE_INTENTS, w, NULL, 0);
+	until_answered();
+}
+
+/* The newest two heads tell of both, each with its own words. */
+static void
+each_of_a_record_is_an_intent(void **state)
+{
+	static const char *const wanted[] = {
+		"\"method\":\"GET\",\"host\":\"good.test\",\"port\":443,"
+		"\"path\":\"/a\"",
+		"\"method\":\"POST\",\"host\":\"good.test\",\"port\":443,"
+		"\"path\":\"/post\"",
+	};
+	struct wire_intents w = two();
+	struct err e = { 0 };
+
+	(void)state;
+	send(&w);
+	assert_false(house.closed);
+	assert_int_equal(house.refused_count, 2);
+	assert_int_equal(house.refused[0], 31);
+	assert_int_equal(house.refused[1], 32);
+	for (size_t n = 0; n < 2; n++) {
+		auto_buf body = { 0 };
+
+		assert_int_equal(store_body_get(house.core.book.store,
+		                     house.core.book.seq - 1 + n, &body, &e),
+		    0);
+		assert_true(str_has_str(buf_str(&body), str_of(wanted[n])));
+	}
+	assert_null(house.core.intents);
+}
+
+static void
+a_host_that_is_none_is_said_of_each(void **state)
+{
+	struct wire_intents w = two();
+
+	(void)state;
+	house.core.draining = false;
+	memcpy(w.host, "a b", 4);
+	send(&w);
+	assert_false(house.closed);
+	assert_int_equal(house.refused_count, 2);
+}
+
+static void
+a_record_that_is_not_of_its_form_ends_its_egress(void **state)
+{
+	enum { HOST, COUNT_OVER, READ, CUT, METHOD, ALL };
+
+	for (int what = 0; what < ALL; what++) {
+		struct wire_intents w = two();
+
+		if (what == HOST) {
+			memset(w.host, 'a', sizeof(w.host));
+		} else if (what == COUNT_OVER) {
+			w.count = WIRE_TOGETHER + 1;
+		} else if (what == READ) {
+			w.one[0].body = WIRE_BODY_READ;
+		} else if (what == CUT) {
+			memset(w.text, 'a', sizeof(w.text));
+			w.text[0] = '\0';
+		} else {
+			memset(w.text, 'a', 40);
+		}
+		send(&w);
+		assert_true(house.closed);
+		assert_int_equal(house.refused_count, 0);
+		assert_null(house.core.intents);
+		(void)take_down(state);
+		(void)set_up(state);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    each_of_a_record_is_an_intent, set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    a_host_that_is_none_is_said_of_each, set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    a_record_that_is_not_of_its_form_ends_its_egress, set_up,
+		    take_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
