@@ -275,14 +275,35 @@ stands(struct core *c, const struct core_intent *i)
 	return core_intent_in_force(c, i) && policy_stands(c, i);
 }
 
+static void
+send_back(struct core *c, struct wire_vault_unlend *back)
+{
+	if (back->count > 0) {
+		core_back(c, WIRE_VAULT_UNLEND, back);
+	}
+	*back = (struct wire_vault_unlend){ 0 };
+}
+
+/* As many in one record as it holds: of full cells one each would fill both
+ * sockets, and the vault would be ended for it. */
 void
 core_grants_over(struct core *c)
 {
+	struct wire_vault_unlend back = { 0 };
+
 	for (struct core_intent *i = c->intents; i; i = i->next) {
-		if (i->gone && !stands(c, i)) {
-			core_grant_back(c, i);
+		if (!i->gone || !i->credential.len || i->taken_back ||
+		    stands(c, i)) {
+			continue;
 		}
+		if (back.count == WIRE_TOGETHER || back.cell != i->cell) {
+			send_back(c, &back);
+		}
+		i->taken_back = true;
+		back.cell = i->cell;
+		back.number[back.count++] = i->number;
 	}
+	send_back(c, &back);
 }
 
 /* Between its commit, its grant and its go the claim may have ended. */

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "parts/core_back.h"
+#include "parts/core_egress.h"
 
 static struct house {
 	struct core core;
@@ -17,6 +18,7 @@ static struct house {
 	    *vault; /* the other end; it reads when it is told to */
 	struct wire_peer *back;
 	size_t unlent[2]; /* on the first channel, on the second */
+	bool said[1024];  /* of this number */
 	size_t closed;
 } house;
 
@@ -26,11 +28,16 @@ static void
 take_unlend(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
 {
+	const struct wire_vault_unlend *in = record;
+
 	(void)owner;
-	(void)record;
 	(void)fds;
 	(void)nfds;
 	house.unlent[peer == house.back]++;
+	assert_in_range(in->count, 1, WIRE_TOGETHER);
+	for (size_t n = 0; n < in->count && in->number[n] < 1024; n++) {
+		house.said[in->number[n]] = true;
+	}
 }
 
 static void
@@ -190,6 +197,35 @@ a_vault_that_reads_neither_is_ended(void **state)
 	assert_in_range(house.unlent[1], number - 1, number);
 }
 
+/* A house that ends: what two full cells were granted fits any socket. */
+static void
+what_is_over_together_is_said_together(void **state)
+{
+	struct core *c = &house.core;
+	uint64_t last = 0;
+
+	(void)state;
+	c->draining = true;
+	for (uint64_t n = 0; n < 2 * 256; n++) {
+		struct core_intent *i = core_intent_new(c, 1 + n / 256);
+
+		i->credential = STR("alpha");
+		i->gone = true;
+		last = i->number;
+	}
+	core_grants_over(c);
+	core_grants_over(c); /* once is enough */
+	wire_poll(house.vault);
+	assert_int_equal(house.unlent[0], 2 * 256 / WIRE_TOGETHER);
+	assert_int_equal(house.unlent[1], 0);
+	for (uint64_t n = last - 511; n <= last; n++) {
+		assert_true(house.said[n]);
+	}
+	while (c->intents) {
+		core_intent_free(c, c->intents);
+	}
+}
+
 #define BACK(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -199,6 +235,7 @@ main(void)
 		BACK(what_fits_goes_the_one_way),
 		BACK(what_does_not_fit_is_there_at_once_on_the_other),
 		BACK(a_vault_that_reads_neither_is_ended),
+		BACK(what_is_over_together_is_said_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
