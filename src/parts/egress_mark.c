@@ -64,7 +64,7 @@ egress_mark_ask(struct egress *g, const struct wire_intent *intent,
 {
 	struct egress_marking *m;
 
-	_Static_assert(PROXY_OWN_MAX == WIRE_OWN_MAX, "own credentials");
+	_Static_assert(PROXY_OWN_MAX + 1 == WIRE_OWN_MAX, "own credentials");
 	if (count == 0) {
 		send(g, intent, shown);
 		return;

@@ -56,7 +56,7 @@ struct proxy_intent {
 	bool named;            /* a name of the pool (or of CONNECT) */
 	bool own_credentials;  /* credentials.def found one in it */
 	const struct buf *own; /* their values: not to be kept */
-	size_t own_count;
+	size_t own_count;      /* one more than there are where it is shown */
 	const char *path;
 	const char *query;
 	enum proxy_git git;

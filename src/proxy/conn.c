@@ -193,6 +193,8 @@ proxy_conn_ask(struct conn *c, uint32_t stale)
 		.stale = stale };
 	proxy_body_known(c, &i);
 	if (c->shown) {
+		proxy_own_whole(&own, r);
+		i.own_count = own.count;
 		proxy_shown_make(&r->arena, c, &shown);
 		i.shown = &shown;
 	}

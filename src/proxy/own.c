@@ -32,6 +32,8 @@ add_basic(struct proxy_own *own, struct str coded)
 		(void)str_cut(&password, ':', &user);
 		add(own, user);
 		add(own, password);
+	} else { /* some servers open more than we do */
+		add(own, coded);
 	}
 	buf_wipe(&clear);
 }
@@ -44,7 +46,9 @@ add_cookies(struct proxy_own *own, struct str rest)
 		struct str pair;
 		struct str name;
 		more = str_cut(&rest, ';', &pair);
-		(void)str_cut(&pair, '=', &name);
+		if (str_has(pair, '=')) { /* one may have no name */
+			(void)str_cut(&pair, '=', &name);
+		}
 		add(own, str_trim(pair));
 	}
 }
@@ -92,6 +96,30 @@ proxy_own_take(struct proxy_own *own, const struct proxy_request *r)
 		}
 	}
 	proxy_own_params(r->query, add_parameter, own);
+}
+
+/* A placeholder is another one in each cell; its rule says where it stands. */
+void
+proxy_own_whole(struct proxy_own *own, const struct proxy_request *r)
+{
+	struct buf all = { 0 };
+	buf_room(&all, HTTP_HEAD_MAX);
+	for (size_t i = 0; i < r->head->count; i++) {
+		const struct http_header *h = &r->head->headers[i];
+		if (proxy_own_header(h->name) &&
+		    !http_is_hop(r->head, h->name) &&
+		    !proxy_place_marked_value(h->value)) {
+			proxy_name_add(&all, h->name);
+			buf_add(&all, str_trim(h->value));
+			buf_add_byte(&all, '\n');
+		}
+	}
+	if (all.len > 0) {
+		struct digest d = digest_of(buf_str(&all));
+		buf_add(&own->value[own->count++],
+		    str_span((const char *)d.bytes, sizeof(d.bytes)));
+	}
+	buf_wipe(&all);
 }
 
 void

@@ -8,13 +8,20 @@
 #include "proxy/scrub.h"
 
 struct proxy_own {
-	struct buf value[PROXY_OWN_MAX];
+	struct buf value[PROXY_OWN_MAX + 1];
 	size_t count;
 	bool over; /* there are more */
 };
 
 /* The caller wipes them. */
 void proxy_own_take(struct proxy_own *own, const struct proxy_request *r);
+/* One more, of a request that a person decides about: the digest of all headers
+ * that bring some, as they are.  Their values are not all: which name or scheme
+ * a value stands behind changes what is asked for, and one that is longer than
+ * any of the vault's has no mark. */
+void proxy_own_whole(struct proxy_own *own, const struct proxy_request *r);
+/* "name: ", in small letters (shown.c). */
+void proxy_name_add(struct buf *lines, struct str name);
 void proxy_own_wipe(struct proxy_own *own);
 /* P08: does its head hold what was put into an earlier request, in any form
  * that answers are searched for? */

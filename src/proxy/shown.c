@@ -3,7 +3,7 @@
  * What a person sees of a request that a gate holds: its query, the headers
  * that change what it means, and how its body begins.  A credential is none of
  * it: its value gives way to dots in the query, and its header is left out (the
- * vault's mark of it binds it).
+ * vault's mark of it binds it: proxy_own_whole).
  */
 #include "proxy/inside.h"
 #include "proxy/place.h"
@@ -35,6 +35,15 @@ static char
 lower(char b)
 {
 	return b >= 'A' && b <= 'Z' ? (char)(b - 'A' + 'a') : b;
+}
+
+void
+proxy_name_add(struct buf *lines, struct str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		buf_add_byte(lines, (uint8_t)lower(name.at[i]));
+	}
+	buf_add(lines, STR(": "));
 }
 
 /* Without case, as fields are compared. */
@@ -86,16 +95,14 @@ add_lines(struct arena *a, const struct http_head *head, struct buf *lines)
 	for (size_t i = 0; i < count; i++) {
 		const struct http_header *h = sorted[i];
 
-		for (size_t n = 0; n < h->name.len; n++) {
-			buf_add_byte(lines, (uint8_t)lower(h->name.at[n]));
-		}
-		buf_add(lines, STR(": "));
+		proxy_name_add(lines, h->name);
 		buf_add(lines, proxy_place_masked(a, str_trim(h->value)));
 		buf_add_byte(lines, '\n');
 	}
 }
 
-/* Cut as servers cut it: at '&', some at ';'. */
+/* Cut as servers cut it: at '&', some at ';'.  It gets no longer by it, so that
+ * none of it need be cut off. */
 static void
 add_query(struct buf *out, struct str query)
 {
@@ -110,7 +117,8 @@ add_query(struct buf *out, struct str query)
 		(void)str_cut(&rest, '=', &key);
 		if (rest.len && proxy_own_param(key)) {
 			buf_add(out, key);
-			buf_add(out, STR("=" DOTS));
+			buf_add_byte(out, '=');
+			buf_add(out, str_sub(STR(DOTS), 0, rest.len));
 		} else {
 			buf_add(out, pair);
 		}
@@ -144,9 +152,8 @@ proxy_shown_make(struct arena *a, const struct conn *c, struct proxy_shown *out)
 	out->headers = digest_of(buf_str(&lines));
 	out->lines = arena_str(
 	    a, cut(buf_str(&lines), PROXY_SHOWN_LINES, &out->lines_cut));
-	/* Dots may be longer than what they stand for. */
-	out->query = proxy_place_masked(
-	    a, arena_str(a, str_sub(buf_str(&query), 0, PROXY_QUERY_SIZE - 1)));
+	must(query.len <= r->query.len);
+	out->query = proxy_place_masked(a, buf_str(&query));
 	out->body = proxy_place_masked(
 	    a, arena_str(a, cut(body, PROXY_SHOWN_BODY, &out->body_cut)));
 }

@@ -247,6 +247,11 @@ def another_header_or_credential_is_another_question():
     not_that_one("-d a=1 -H 'X-Approve: %s' https://pay.test/echo/head", 'just-one', 'all')
     not_that_one("-d a=1 -H 'Authorization: Bearer %s' https://pay.test/echo/own",
                  'the-first', 'the-other')
+    # Longer than any value of the vault's; the same values by other names.
+    not_that_one("-d a=1 -H 'Authorization: Bearer %s' https://pay.test/echo/long",
+                 2100 * 'x' + 'a', 2100 * 'x' + 'b')
+    not_that_one("-d a=1 -H 'Cookie: %s' https://pay.test/echo/jar",
+                 'from=anna; to=bert', 'to=anna; from=bert')
 
 
 @test

@@ -261,6 +261,85 @@ what_is_too_long_to_be_shown_is_cut_and_bound_whole(void **state)
 	}
 }
 
+/* Dots take no more room than what they stand for: nothing is pushed out. */
+static void
+a_query_is_shown_to_its_end(void **state)
+{
+	auto_buf text = { 0 };
+	struct rig r;
+	struct end c;
+
+	(void)state;
+	buf_add_z(&text, "GET /a?");
+	for (int n = 0; n < PROXY_OWN_MAX; n++) {
+		buf_add_z(&text, "sig=a&");
+	}
+	buf_addf(&text, "x=%0520d&to=me&much=5", 0);
+	buf_add_z(&text, " HTTP/1.1\r\nHost: good.test\r\n\r\n");
+	ask_shown(&r, &c, buf_z(&text));
+	assert_true(
+	    str_ends(str_of(r.intent.shown_query), STR("00&to=me&much=5")));
+	assert_true(str_starts(str_of(r.intent.shown_query), STR("sig=.&")));
+	close_rig(&r, &c);
+}
+
+static void
+ask_with(const char *own, char (*values)[1024])
+{
+	static struct rig r; /* who asks three times has no room for three */
+	auto_buf text = { 0 };
+	struct end c;
+
+	buf_addf(&text, HEAD("GET /a") "%s\r\n\r\n", own);
+	ask_shown(&r, &c, buf_z(&text));
+	memcpy(*values, r.intent.values, sizeof(*values));
+	close_rig(&r, &c);
+}
+
+/* Their values alone do not say what is brought: names and schemes go along. */
+static void
+what_it_brings_is_bound_as_it_stands_there(void **state)
+{
+	static const char *const pairs[][2] = {
+		{ "Cookie: from=anna; to=bert", "Cookie: to=anna; from=bert" },
+		{ "Cookie: a=; b=c", "Cookie: d=; b=c" },
+		{ "Authorization: Bearer one", "Authorization: Token one" },
+		{ "Api-Key: one\r\nJob-Token: two",
+		    "Job-Token: one\r\nApi-Key: two" },
+		{ "Cookie: a=b\r\nApi-Key: c",
+		    "Cookie: a=b\r\nApi-Key: c\r\nConnection: cookie" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(pairs); i++) {
+		char was[1024], again[1024], other[1024];
+		auto_buf same = { 0 };
+
+		buf_addf(&same, "User-Agent: a/%zu\r\n%s", i, pairs[i][0]);
+		ask_with(pairs[i][0], &was);
+		ask_with(buf_z(&same), &again);
+		ask_with(pairs[i][1], &other);
+		assert_memory_equal(was, again, sizeof(was));
+		assert_memory_not_equal(was, other, sizeof(was));
+	}
+}
+
+/* As many as may be brought may be asked about by a person, too. */
+static void
+all_that_may_be_brought_is_bound(void **state)
+{
+	auto_buf own = { 0 };
+	char values[1024];
+
+	(void)state;
+	buf_add_z(&own, "Cookie: ");
+	for (size_t n = 0; n < PROXY_OWN_MAX; n++) {
+		buf_addf(&own, "%sa%zu=b", n ? "; " : "", n);
+	}
+	ask_with(buf_z(&own), &values);
+	assert_true(str_starts(str_of(values), STR("b|b|b|b|b|b|b|b|b|b|")));
+}
+
 /* Nothing is read for it, and what follows is another request. */
 static void
 what_has_no_body_is_shown_too(void **state)
@@ -296,6 +375,9 @@ main(void)
 		    a_person_is_shown_what_is_bound_and_no_credential),
 		cmocka_unit_test(
 		    what_is_too_long_to_be_shown_is_cut_and_bound_whole),
+		cmocka_unit_test(a_query_is_shown_to_its_end),
+		cmocka_unit_test(what_it_brings_is_bound_as_it_stands_there),
+		cmocka_unit_test(all_that_may_be_brought_is_bound),
 		cmocka_unit_test(what_has_no_body_is_shown_too),
 	};
 
