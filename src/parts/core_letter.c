@@ -13,10 +13,9 @@
 #include "parts/core_call.h"
 #include "parts/core_dispatch.h"
 
-#define RUN       "letter:" /* no run has a colon in its name */
-#define ROW       "letter"
-#define EXPIRES   (INT64_C(3650) * 24 * 3600 * CLOCK_SECOND)
-#define FOUND_MAX 1000 /* of a mailbox, behind a start */
+#define RUN     "letter:" /* no run has a colon in its name */
+#define ROW     "letter"
+#define EXPIRES (INT64_C(3650) * 24 * 3600 * CLOCK_SECOND)
 
 static struct str
 run_of(struct arena *a, struct str letter)
@@ -30,24 +29,41 @@ letter_of(const struct wait_item *w)
 	return str_sub(w->run, strlen(RUN), w->run.len);
 }
 
+static bool
+find_open(const struct core *c, struct str run, struct wait_mark *m)
+{
+	uint32_t at = 0;
+	bool found = false;
+
+	while (!found && wait_of_run(c->waits, run, &at, m)) {
+		found = m->state == WAIT_OPEN;
+	}
+	return found;
+}
+
+bool
+core_letter_asked(const struct core *c, struct str letter, uint64_t *seq)
+{
+	auto_arena a = { 0 };
+	struct wait_mark m;
+
+	if (!find_open(c, run_of(&a, letter), &m)) {
+		return false;
+	}
+	*seq = m.seq;
+	return true;
+}
+
 const struct wait_item *
 core_letter_wait(struct core *c, struct str letter)
 {
 	auto_arena a = { 0 };
 	struct str run = run_of(&a, letter);
 	struct wait_mark m;
-	uint32_t at = 0;
+	const struct wait_item *w =
+	    find_open(c, run, &m) ? wait_find(c->waits, str_of(m.id)) : NULL;
 
-	while (wait_of_run(c->waits, run, &at, &m)) {
-		const struct wait_item *w =
-		    m.state == WAIT_OPEN ? wait_find(c->waits, str_of(m.id))
-		                         : NULL;
-
-		if (w && str_eq(w->run, run)) {
-			return w;
-		}
-	}
-	return NULL;
+	return w && str_eq(w->run, run) ? w : NULL;
 }
 
 /* --- asking --- */
@@ -77,12 +93,11 @@ is_own(const struct core *c, struct str mailbox)
 
 static void
 fill(struct core *c, struct arena *a, const struct queue_letter *m,
-    const struct json *mail, struct wait_put *put)
+    const struct json *mail, struct wall now, struct wait_put *put)
 {
 	struct str *options =
 	    arena_array(a, WAIT_OPTIONS_MAX, sizeof(*options));
 	auto_buf canonical = { 0 };
-	struct wall now = wall_now();
 
 	json_canonical(&canonical, mail);
 	put->kind = WAIT_DECISION;
@@ -107,8 +122,7 @@ fill(struct core *c, struct arena *a, const struct queue_letter *m,
 	put->named = &m->to;
 	put->named_count = is_own(c, m->to);
 	put->now = now;
-	put->expires_us =
-	    m->expires.us > now.us ? m->expires.us - now.us : EXPIRES;
+	put->expires_us = m->expires.us ? m->expires.us - now.us : EXPIRES;
 	put->options = options;
 	JSON_EACH(option, json_get(mail, "decision_options"))
 	{
@@ -118,15 +132,18 @@ fill(struct core *c, struct arena *a, const struct queue_letter *m,
 	}
 }
 
+/* One that has expired is archived, and nobody is asked. */
 static bool
-wants(const struct queue_letter *m)
+wants(const struct queue_letter *m, struct wall now)
 {
 	return m && m->requires_decision && !m->done &&
+	       (!m->expires.us || m->expires.us > now.us) &&
 	       !str_eq_z(m->to, "broadcast") && printable(m->id);
 }
 
 static void
-ask(struct core *c, const struct queue_letter *m, const struct json *mail)
+ask(struct core *c, const struct queue_letter *m, const struct json *mail,
+    struct wall now)
 {
 	static const struct str surfaces[] = { STR("cli"), STR("web"),
 		STR("api") };
@@ -138,7 +155,7 @@ ask(struct core *c, const struct queue_letter *m, const struct json *mail)
 	char seq[24];
 	struct err e = { 0 };
 
-	fill(c, &a, m, mail, &put);
+	fill(c, &a, m, mail, now, &put);
 	random_bytes(random, sizeof(random));
 	if (wait_put(c->waits, &a, &put, random, &step, &e)) {
 		log_err("mail", &e); /* it can be acked all the same */
@@ -176,6 +193,8 @@ over(struct core *c, struct str letter)
 void
 core_letters_saw(struct core *c, const struct queue_step *step)
 {
+	struct wall now = wall_now();
+
 	for (size_t i = 0; i < step->event_count; i++) {
 		const struct queue_event *q = &step->events[i];
 		auto_arena a = { 0 };
@@ -185,11 +204,11 @@ core_letters_saw(struct core *c, const struct queue_step *step)
 		if (q->kind == QUEUE_EVENT_ACK) {
 			over(c, q->id);
 		} else if (q->kind == QUEUE_EVENT_MAIL &&
-		           wants(queue_letter_find(c->queue, q->id)) &&
+		           wants(queue_letter_find(c->queue, q->id), now) &&
 		           json_parse(&a, q->body, NULL, &tree, &e) == 0 &&
 		           json_get(tree, "mail")) {
 			ask(c, queue_letter_find(c->queue, q->id),
-			    json_get(tree, "mail"));
+			    json_get(tree, "mail"), now);
 		}
 	}
 }
@@ -295,37 +314,25 @@ core_letters_load(
 	    c->book.store, STR(ROW), STR(""), load_row, &f, e);
 }
 
-static void
-recover_mailbox(struct core *c, struct str mailbox)
-{
-	static const struct queue_letter *letters[FOUND_MAX];
-	size_t count = queue_mail_receive(
-	    c->queue, mailbox, wall_now(), letters, FOUND_MAX);
-
-	for (size_t i = 0; i < count; i++) {
-		const struct queue_letter *m = letters[i];
-		auto_arena a = { 0 };
-		auto_buf body = { 0 };
-		struct json *tree = NULL;
-		struct err e = { 0 };
-
-		if (wants(m) && !core_letter_wait(c, m->id) &&
-		    core_body_get(c, m->seq, &body, &e) == 0 &&
-		    json_parse(&a, buf_str(&body), NULL, &tree, &e) == 0 &&
-		    json_get(tree, "mail")) {
-			ask(c, m, json_get(tree, "mail"));
-		}
-	}
-}
-
+/* Those of a book of an older program, and those whose put is gone. */
 void
 core_letters_recover(struct core *c)
 {
-	recover_mailbox(c, STR("operator"));
-	for (size_t i = 0; i < c->house.role_count; i++) {
-		recover_mailbox(c, str_of(c->house.roles[i].mailbox));
-	}
-	for (size_t i = 0; i < c->house.operator_count; i++) {
-		recover_mailbox(c, str_of(c->house.operators[i].name));
+	struct wall now = wall_now();
+	const struct queue_letter *m;
+
+	for (size_t i = 0; (m = queue_letter_at(c->queue, i)); i++) {
+		auto_arena a = { 0 };
+		auto_buf body = { 0 };
+		struct json *tree = NULL;
+		uint64_t seq;
+		struct err e = { 0 };
+
+		if (wants(m, now) && !core_letter_asked(c, m->id, &seq) &&
+		    core_body_get(c, m->seq, &body, &e) == 0 &&
+		    json_parse(&a, buf_str(&body), NULL, &tree, &e) == 0 &&
+		    json_get(tree, "mail")) {
+			ask(c, m, json_get(tree, "mail"), now);
+		}
 	}
 }

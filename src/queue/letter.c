@@ -69,6 +69,12 @@ queue_letter_find(const struct queue *q, struct str id)
 	return m ? &m->shown : NULL;
 }
 
+const struct queue_letter *
+queue_letter_at(const struct queue *q, size_t index)
+{
+	return index < q->mail_count ? &q->mail[index]->shown : NULL;
+}
+
 struct thread *
 queue_thread_find(const struct queue *q, struct str id)
 {

@@ -59,5 +59,8 @@ size_t queue_mail_thread(const struct queue *q, struct str thread,
     const struct queue_letter **out, size_t max);
 const struct queue_letter *queue_letter_find(
     const struct queue *q, struct str id);
+/* Every letter of the memory, in no order; NULL: no such index.  Stable only
+ * while no step is applied. */
+const struct queue_letter *queue_letter_at(const struct queue *q, size_t index);
 
 #endif
