@@ -13,9 +13,10 @@
 #include "parts/core_call.h"
 #include "parts/core_dispatch.h"
 
-#define RUN     "letter:" /* no run has a colon in its name */
-#define ROW     "letter"
-#define EXPIRES (INT64_C(3650) * 24 * 3600 * CLOCK_SECOND)
+#define RUN       "letter:" /* no run has a colon in its name */
+#define ROW       "letter"
+#define EXPIRES   (INT64_C(3650) * 24 * 3600 * CLOCK_SECOND)
+#define ASKED_MAX 1000 /* in one batch, behind a start */
 
 static struct str
 run_of(struct arena *a, struct str letter)
@@ -277,27 +278,20 @@ core_letter_text(struct core *c, struct arena *a, const struct wait_item *w)
 /* --- a start --- */
 
 struct found {
-	struct core *c;
 	uint64_t **seqs;
 	size_t *count;
 	size_t *room;
 };
 
-/* Where the put has expired, the letter is asked about anew. */
 static int
 load_row(void *context, const struct store_row *row, struct err *e)
 {
 	struct found *f = context;
-	auto_buf body = { 0 };
 	uint64_t seq = 0;
 
 	if (!str_u64(row->value, &seq)) {
 		return err_set(e, ERR_IO, "the row of letter %s is no number",
 		    err_quote(row->key));
-	}
-	if (core_body_get(f->c, seq, &body, e)) {
-		*e = (struct err){ 0 };
-		return 0;
 	}
 	*f->seqs = array_grow(*f->seqs, *f->count, f->room, sizeof(**f->seqs));
 	(*f->seqs)[(*f->count)++] = seq;
@@ -308,31 +302,50 @@ int
 core_letters_load(
     struct core *c, uint64_t **seqs, size_t *count, size_t *room, struct err *e)
 {
-	struct found f = { c, seqs, count, room };
+	struct found f = { seqs, count, room };
 
 	return store_rows_walk(
 	    c->book.store, STR(ROW), STR(""), load_row, &f, e);
+}
+
+static bool
+ask_again(struct core *c, const struct queue_letter *m, struct wall now)
+{
+	auto_arena a = { 0 };
+	auto_buf body = { 0 };
+	struct json *tree = NULL;
+	uint64_t seq;
+	struct err e = { 0 };
+
+	if (!wants(m, now) || core_letter_asked(c, m->id, &seq) ||
+	    core_body_get(c, m->seq, &body, &e) ||
+	    json_parse(&a, buf_str(&body), NULL, &tree, &e) ||
+	    !json_get(tree, "mail")) {
+		return false;
+	}
+	ask(c, m, json_get(tree, "mail"), now);
+	return true;
+}
+
+/* Of the first so many letters: a batch has some of them, and the next goes on.
+ */
+static void
+recover_first(struct core *c, uint64_t count)
+{
+	struct wall now = wall_now();
+	size_t asked = 0;
+
+	while (count > 0 && asked < ASKED_MAX) {
+		asked += ask_again(c, queue_letter_at(c->queue, --count), now);
+	}
+	if (count > 0) {
+		core_after(c, recover_first, count);
+	}
 }
 
 /* Those of a book of an older program, and those whose put is gone. */
 void
 core_letters_recover(struct core *c)
 {
-	struct wall now = wall_now();
-	const struct queue_letter *m;
-
-	for (size_t i = 0; (m = queue_letter_at(c->queue, i)); i++) {
-		auto_arena a = { 0 };
-		auto_buf body = { 0 };
-		struct json *tree = NULL;
-		uint64_t seq;
-		struct err e = { 0 };
-
-		if (wants(m, now) && !core_letter_asked(c, m->id, &seq) &&
-		    core_body_get(c, m->seq, &body, &e) == 0 &&
-		    json_parse(&a, buf_str(&body), NULL, &tree, &e) == 0 &&
-		    json_get(tree, "mail")) {
-			ask(c, m, json_get(tree, "mail"), now);
-		}
-	}
+	recover_first(c, queue_letter_count(c->queue));
 }

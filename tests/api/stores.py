@@ -190,15 +190,19 @@ def an_older_book_has_its_letters_asked_about_at_the_first_start():
                 'envelope_type': 'notify', 'from': 'tester', 'to': 'operator',
                 'subject': str(n), 'ack_required': True, 'payload': {}})
                 .code == 201, n)
-        was = h.waits()
-        need(h.stop() == 0)
-        with closing(sqlite3.connect(h.state + '/book/book.db')) as db, db:
-            need(db.execute("DELETE FROM rows WHERE space = 'letter'").rowcount == 1)
-        h.start()
-        now = until(h.waits, text='nobody is asked')
-        need([w['run'] for w in now] == ['letter:' + letter] and
-             now[0]['id'] != was[0]['id'], now)
+        # By another store, and by one that has lost the body of the question.
+        for change in ("DELETE FROM rows",
+                       "UPDATE rows SET value = CAST('1000000' AS BLOB)"):
+            was = h.waits()
+            need(h.stop() == 0)
+            with closing(sqlite3.connect(h.state + '/book/book.db')) as db, db:
+                need(db.execute(change + " WHERE space = 'letter'").rowcount == 1)
+            h.start()
+            now = until(h.waits, text='nobody is asked')
+            need([w['run'] for w in now] == ['letter:' + letter] and
+                 now[0]['id'] != was[0]['id'], now)
         h.ok('answer', now[0]['id'], 'red')
+        h.verified()
 
 
 @test
