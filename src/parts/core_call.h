@@ -102,6 +102,8 @@ void core_letter_expired(struct core *c, const struct wait_item *w);
 int core_letters_load(struct core *c, uint64_t **seqs, size_t *count,
     size_t *room, struct err *e) MUST_CHECK;
 void core_letters_recover(struct core *c);
+/* A letter that waits, and the event that asked about it. */
+bool core_letter_asked(const struct core *c, struct str letter, uint64_t *seq);
 /* NULL: nothing waits for it. */
 const struct wait_item *core_letter_wait(struct core *c, struct str letter);
 /* What the letter is, as the decision binds it; NULL: the book has it no more.

@@ -5,10 +5,12 @@
  * letters that ended longer ago than that leave the memory; of a letter the id
  * stays, in rows "mail_gone".  Each day:
  * bodies older than `[book] keep_bodies` go; what a task that lives still needs
- * of them (its calls, waits, replies) is kept aside in rows "kept" first, and
- * goes with the task.
+ * of them (its calls, waits, replies), and what a letter is that waits for a
+ * decision, is kept aside in rows "kept" first, and goes with the task or the
+ * decision.
  */
 #include "parts/core_batch.h"
+#include "parts/core_call.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,12 +57,73 @@ keep_task(struct core *c, const struct queue_task *t, int64_t before_day,
 	return 0;
 }
 
+static int
+take_head(void *context, const struct store_head *row, struct err *e)
+{
+	struct book_head *head = context;
+
+	return book_head_decode(str_span(row->head, BOOK_HEAD_SIZE), head, e);
+}
+
+/* What is said of letters that wait for a decision. */
+struct said {
+	struct core *core;
+	int64_t before_day;
+	uint64_t young; /* this event, and those behind it, are of later days */
+	uint64_t *seqs;
+	size_t count;
+	size_t room;
+};
+
+static int
+keep_said(struct said *s, uint64_t seq, struct err *e)
+{
+	struct book_head head = { 0 };
+
+	s->seqs = array_grow(s->seqs, s->count, &s->room, sizeof(*s->seqs));
+	s->seqs[s->count++] = seq;
+	if (seq >= s->young) {
+		return 0;
+	}
+	if (store_head_get(s->core->book.store, seq, take_head, &head, e)) {
+		return -1;
+	}
+	if (wall_day(head.time) >= s->before_day) {
+		s->young = seq;
+		return 0;
+	}
+	return keep_aside(s->core, &head, e);
+}
+
+static int
+keep_letters(struct said *s, struct err *e)
+{
+	const struct queue_letter *m;
+	uint64_t put;
+
+	for (size_t i = 0; (m = queue_letter_at(s->core->queue, i)); i++) {
+		if (core_letter_asked(s->core, m->id, &put) &&
+		    (keep_said(s, m->seq, e) || keep_said(s, put, e))) {
+			return err_wrap(e, "letter %s", err_quote(m->id));
+		}
+	}
+	return 0;
+}
+
+static int
+by_seq(const void *a, const void *b)
+{
+	const uint64_t *x = a;
+	const uint64_t *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
 struct dropping {
 	struct core *core;
 	struct buf keys;
 };
 
-/* Of a task that lives no more (or of none). */
 static int
 drop_kept(void *context, const struct store_row *row, struct err *e)
 {
@@ -71,21 +134,24 @@ drop_kept(void *context, const struct store_row *row, struct err *e)
 	return 0;
 }
 
-static int
-keep_seq(void *context, const struct store_head *row, struct err *e)
+static bool
+is_said(const struct said *s, uint64_t seq)
 {
-	struct book_head *head = context;
-
-	return book_head_decode(str_span(row->head, BOOK_HEAD_SIZE), head, e);
+	return s->count &&
+	       bsearch(&seq, s->seqs, s->count, sizeof(*s->seqs), by_seq);
 }
 
+/* Of a task that lives no more, or of none, and of no letter that waits. */
 static int
-drop_unneeded(struct core *c, struct err *e)
+drop_unneeded(struct core *c, struct said *s, struct err *e)
 {
 	struct dropping d = { .core = c };
 	int result = store_rows_walk(
 	    c->book.store, STR("kept"), STR(""), drop_kept, &d, e);
 
+	if (s->count) {
+		qsort(s->seqs, s->count, sizeof(*s->seqs), by_seq);
+	}
 	for (size_t at = 0; !result && at + 20 <= d.keys.len; at += 20) {
 		struct str key = str_span(d.keys.at + at, 20);
 		struct book_head head = { 0 };
@@ -94,7 +160,11 @@ drop_unneeded(struct core *c, struct err *e)
 		char task[ID_TEXT];
 
 		(void)str_u64(key, &seq);
-		result = store_head_get(c->book.store, seq, keep_seq, &head, e);
+		if (is_said(s, seq)) {
+			continue;
+		}
+		result =
+		    store_head_get(c->book.store, seq, take_head, &head, e);
 		book_id_text(head.task, task);
 		t = queue_find(c->queue, str_of(task));
 		if (!result && (!t || !core_task_lives(t))) {
@@ -108,7 +178,13 @@ drop_unneeded(struct core *c, struct err *e)
 static int
 keep_what_lives(struct core *c, int64_t before_day, struct err *e)
 {
+	struct said s = {
+		.core = c,
+		.before_day = before_day,
+		.young = c->book.durable + 1,
+	};
 	const struct queue_task *t;
+	int result;
 
 	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
 		if (core_task_lives(t) && wall_day(t->created) < before_day &&
@@ -116,7 +192,9 @@ keep_what_lives(struct core *c, int64_t before_day, struct err *e)
 			return err_wrap(e, "task " STR_FMT, STR_ARG(t->id));
 		}
 	}
-	return drop_unneeded(c, e);
+	result = keep_letters(&s, e) || drop_unneeded(c, &s, e) ? -1 : 0;
+	free(s.seqs);
+	return result;
 }
 
 /* The rows are on the disk: now the days may go. */

@@ -16,7 +16,7 @@
 #define RUN       "letter:" /* no run has a colon in its name */
 #define ROW       "letter"
 #define EXPIRES   (INT64_C(3650) * 24 * 3600 * CLOCK_SECOND)
-#define FOUND_MAX 1000 /* of a mailbox, behind a start */
+#define ASKED_MAX 1000 /* in one batch, behind a start */
 
 static struct str
 run_of(struct arena *a, struct str letter)
@@ -30,24 +30,41 @@ letter_of(const struct wait_item *w)
 	return str_sub(w->run, strlen(RUN), w->run.len);
 }
 
+static bool
+find_open(const struct core *c, struct str run, struct wait_mark *m)
+{
+	uint32_t at = 0;
+	bool found = false;
+
+	while (!found && wait_of_run(c->waits, run, &at, m)) {
+		found = m->state == WAIT_OPEN;
+	}
+	return found;
+}
+
+bool
+core_letter_asked(const struct core *c, struct str letter, uint64_t *seq)
+{
+	auto_arena a = { 0 };
+	struct wait_mark m;
+
+	if (!find_open(c, run_of(&a, letter), &m)) {
+		return false;
+	}
+	*seq = m.seq;
+	return true;
+}
+
 const struct wait_item *
 core_letter_wait(struct core *c, struct str letter)
 {
 	auto_arena a = { 0 };
 	struct str run = run_of(&a, letter);
 	struct wait_mark m;
-	uint32_t at = 0;
+	const struct wait_item *w =
+	    find_open(c, run, &m) ? wait_find(c->waits, str_of(m.id)) : NULL;
 
-	while (wait_of_run(c->waits, run, &at, &m)) {
-		const struct wait_item *w =
-		    m.state == WAIT_OPEN ? wait_find(c->waits, str_of(m.id))
-		                         : NULL;
-
-		if (w && str_eq(w->run, run)) {
-			return w;
-		}
-	}
-	return NULL;
+	return w && str_eq(w->run, run) ? w : NULL;
 }
 
 /* --- asking --- */
@@ -77,12 +94,11 @@ is_own(const struct core *c, struct str mailbox)
 
 static void
 fill(struct core *c, struct arena *a, const struct queue_letter *m,
-    const struct json *mail, struct wait_put *put)
+    const struct json *mail, struct wall now, struct wait_put *put)
 {
 	struct str *options =
 	    arena_array(a, WAIT_OPTIONS_MAX, sizeof(*options));
 	auto_buf canonical = { 0 };
-	struct wall now = wall_now();
 
 	json_canonical(&canonical, mail);
 	put->kind = WAIT_DECISION;
@@ -107,8 +123,7 @@ fill(struct core *c, struct arena *a, const struct queue_letter *m,
 	put->named = &m->to;
 	put->named_count = is_own(c, m->to);
 	put->now = now;
-	put->expires_us =
-	    m->expires.us > now.us ? m->expires.us - now.us : EXPIRES;
+	put->expires_us = m->expires.us ? m->expires.us - now.us : EXPIRES;
 	put->options = options;
 	JSON_EACH(option, json_get(mail, "decision_options"))
 	{
@@ -118,15 +133,18 @@ fill(struct core *c, struct arena *a, const struct queue_letter *m,
 	}
 }
 
+/* One that has expired is archived, and nobody is asked. */
 static bool
-wants(const struct queue_letter *m)
+wants(const struct queue_letter *m, struct wall now)
 {
 	return m && m->requires_decision && !m->done &&
+	       (!m->expires.us || m->expires.us > now.us) &&
 	       !str_eq_z(m->to, "broadcast") && printable(m->id);
 }
 
 static void
-ask(struct core *c, const struct queue_letter *m, const struct json *mail)
+ask(struct core *c, const struct queue_letter *m, const struct json *mail,
+    struct wall now)
 {
 	static const struct str surfaces[] = { STR("cli"), STR("web"),
 		STR("api") };
@@ -138,7 +156,7 @@ ask(struct core *c, const struct queue_letter *m, const struct json *mail)
 	char seq[24];
 	struct err e = { 0 };
 
-	fill(c, &a, m, mail, &put);
+	fill(c, &a, m, mail, now, &put);
 	random_bytes(random, sizeof(random));
 	if (wait_put(c->waits, &a, &put, random, &step, &e)) {
 		log_err("mail", &e); /* it can be acked all the same */
@@ -176,6 +194,8 @@ over(struct core *c, struct str letter)
 void
 core_letters_saw(struct core *c, const struct queue_step *step)
 {
+	struct wall now = wall_now();
+
 	for (size_t i = 0; i < step->event_count; i++) {
 		const struct queue_event *q = &step->events[i];
 		auto_arena a = { 0 };
@@ -185,11 +205,11 @@ core_letters_saw(struct core *c, const struct queue_step *step)
 		if (q->kind == QUEUE_EVENT_ACK) {
 			over(c, q->id);
 		} else if (q->kind == QUEUE_EVENT_MAIL &&
-		           wants(queue_letter_find(c->queue, q->id)) &&
+		           wants(queue_letter_find(c->queue, q->id), now) &&
 		           json_parse(&a, q->body, NULL, &tree, &e) == 0 &&
 		           json_get(tree, "mail")) {
 			ask(c, queue_letter_find(c->queue, q->id),
-			    json_get(tree, "mail"));
+			    json_get(tree, "mail"), now);
 		}
 	}
 }
@@ -258,27 +278,20 @@ core_letter_text(struct core *c, struct arena *a, const struct wait_item *w)
 /* --- a start --- */
 
 struct found {
-	struct core *c;
 	uint64_t **seqs;
 	size_t *count;
 	size_t *room;
 };
 
-/* Where the put has expired, the letter is asked about anew. */
 static int
 load_row(void *context, const struct store_row *row, struct err *e)
 {
 	struct found *f = context;
-	auto_buf body = { 0 };
 	uint64_t seq = 0;
 
 	if (!str_u64(row->value, &seq)) {
 		return err_set(e, ERR_IO, "the row of letter %s is no number",
 		    err_quote(row->key));
-	}
-	if (core_body_get(f->c, seq, &body, e)) {
-		*e = (struct err){ 0 };
-		return 0;
 	}
 	*f->seqs = array_grow(*f->seqs, *f->count, f->room, sizeof(**f->seqs));
 	(*f->seqs)[(*f->count)++] = seq;
@@ -289,43 +302,50 @@ int
 core_letters_load(
     struct core *c, uint64_t **seqs, size_t *count, size_t *room, struct err *e)
 {
-	struct found f = { c, seqs, count, room };
+	struct found f = { seqs, count, room };
 
 	return store_rows_walk(
 	    c->book.store, STR(ROW), STR(""), load_row, &f, e);
 }
 
-static void
-recover_mailbox(struct core *c, struct str mailbox)
+static bool
+ask_again(struct core *c, const struct queue_letter *m, struct wall now)
 {
-	static const struct queue_letter *letters[FOUND_MAX];
-	size_t count = queue_mail_receive(
-	    c->queue, mailbox, wall_now(), letters, FOUND_MAX);
+	auto_arena a = { 0 };
+	auto_buf body = { 0 };
+	struct json *tree = NULL;
+	uint64_t seq;
+	struct err e = { 0 };
 
-	for (size_t i = 0; i < count; i++) {
-		const struct queue_letter *m = letters[i];
-		auto_arena a = { 0 };
-		auto_buf body = { 0 };
-		struct json *tree = NULL;
-		struct err e = { 0 };
+	if (!wants(m, now) || core_letter_asked(c, m->id, &seq) ||
+	    core_body_get(c, m->seq, &body, &e) ||
+	    json_parse(&a, buf_str(&body), NULL, &tree, &e) ||
+	    !json_get(tree, "mail")) {
+		return false;
+	}
+	ask(c, m, json_get(tree, "mail"), now);
+	return true;
+}
 
-		if (wants(m) && !core_letter_wait(c, m->id) &&
-		    core_body_get(c, m->seq, &body, &e) == 0 &&
-		    json_parse(&a, buf_str(&body), NULL, &tree, &e) == 0 &&
-		    json_get(tree, "mail")) {
-			ask(c, m, json_get(tree, "mail"));
-		}
+/* Of the first so many letters: a batch has some of them, and the next goes on.
+ */
+static void
+recover_first(struct core *c, uint64_t count)
+{
+	struct wall now = wall_now();
+	size_t asked = 0;
+
+	while (count > 0 && asked < ASKED_MAX) {
+		asked += ask_again(c, queue_letter_at(c->queue, --count), now);
+	}
+	if (count > 0) {
+		core_after(c, recover_first, count);
 	}
 }
 
+/* Those of a book of an older program, and those whose put is gone. */
 void
 core_letters_recover(struct core *c)
 {
-	recover_mailbox(c, STR("operator"));
-	for (size_t i = 0; i < c->house.role_count; i++) {
-		recover_mailbox(c, str_of(c->house.roles[i].mailbox));
-	}
-	for (size_t i = 0; i < c->house.operator_count; i++) {
-		recover_mailbox(c, str_of(c->house.operators[i].name));
-	}
+	recover_first(c, queue_letter_count(c->queue));
 }

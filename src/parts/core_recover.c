@@ -301,8 +301,17 @@ apply_waits(struct trails *t, struct err *e)
 	for (size_t i = 0; i < t->count; i++) {
 		auto_buf body = { 0 };
 
-		if (core_body_get(t->core, t->asked[i], &body, e) ||
-		    wait_apply(
+		if (core_body_get(t->core, t->asked[i], &body, e)) {
+			/* Those of trails were read before: a letter's, which
+			 * is asked about anew. */
+			if (e->kind == ERR_MISSING) {
+				*e = (struct err){ 0 };
+				continue;
+			}
+			return err_wrap(e, "reading event %llu",
+			    (unsigned long long)t->asked[i]);
+		}
+		if (wait_apply(
 		        t->core->waits, t->asked[i], buf_str(&body), e)) {
 			return err_wrap(e, "replaying event %llu",
 			    (unsigned long long)t->asked[i]);

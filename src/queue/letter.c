@@ -69,6 +69,18 @@ queue_letter_find(const struct queue *q, struct str id)
 	return m ? &m->shown : NULL;
 }
 
+size_t
+queue_letter_count(const struct queue *q)
+{
+	return q->mail_count;
+}
+
+const struct queue_letter *
+queue_letter_at(const struct queue *q, size_t index)
+{
+	return index < q->mail_count ? &q->mail[index]->shown : NULL;
+}
+
 struct thread *
 queue_thread_find(const struct queue *q, struct str id)
 {

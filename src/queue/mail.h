@@ -59,5 +59,10 @@ size_t queue_mail_thread(const struct queue *q, struct str thread,
     const struct queue_letter **out, size_t max);
 const struct queue_letter *queue_letter_find(
     const struct queue *q, struct str id);
+/* Every letter of the memory, in no order; NULL: no such index.  A step adds at
+ * the end, and puts the last in the place of one that goes: who looks from the
+ * end to the beginning misses none that was there. */
+size_t queue_letter_count(const struct queue *q);
+const struct queue_letter *queue_letter_at(const struct queue *q, size_t index);
 
 #endif

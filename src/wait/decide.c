@@ -204,8 +204,15 @@ judge(const struct wait_list *w, const struct wait_decide *c,
 		return -1;
 	}
 	i = &found->shown;
-	if (c->reason.len > WAIT_HINT_MAX || c->value.len > WAIT_VALUE_MAX) {
-		return err_set(e, ERR_LIMIT, "the answer is too long");
+	if (c->reason.len > WAIT_HINT_MAX) {
+		return err_set(e, ERR_LIMIT,
+		    "a reason or note has at most %d bytes, this one has %zu",
+		    WAIT_HINT_MAX, c->reason.len);
+	}
+	if (c->value.len > WAIT_VALUE_MAX) {
+		return err_set(e, ERR_LIMIT,
+		    "an answer has at most %d bytes, this one has %zu",
+		    WAIT_VALUE_MAX, c->value.len);
 	}
 	if (need_open(i, c->now, e) || check_principal(i, c, e) ||
 	    (c->yes && check_yes(i, c->principal, e)) || check_value(i, c, e)) {

@@ -161,16 +161,19 @@ wait_list_store(struct wait_list *w, wait_load_fn *load, void *context)
 }
 
 static bool
-can_go(const struct item *i, uint64_t durable)
+can_go(const struct wait_list *w, const struct item *i, uint64_t durable)
 {
 	const struct wait_item *s = &i->shown;
 
 	if (i->last_seq > durable) {
 		return false;
 	}
-	return s->state == WAIT_OPEN
-	           ? s->said_count == 0
-	           : s->people == 1 && s->state != WAIT_APPROVED;
+	if (s->state == WAIT_OPEN) {
+		return s->said_count == 0;
+	}
+	/* A yes is used soon, if ever: by a run that goes on. */
+	return s->people == 1 &&
+	       (s->state != WAIT_APPROVED || wait_slot(w, i->slot)->over);
 }
 
 void
@@ -185,7 +188,7 @@ wait_fold(struct wait_list *w, uint64_t durable)
 		while (*at) {
 			struct item *i = *at;
 
-			if (can_go(i, durable)) {
+			if (can_go(w, i, durable)) {
 				*at = i->next;
 				wait_item_free(i);
 				w->warm->count--;

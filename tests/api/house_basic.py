@@ -269,9 +269,9 @@ def budgets_and_deadlines_end_what_does_not_end():
     t = h.run([{'id': 'a', 'tool': 'quick', 'args': {},
                 'on_error': 'continue'}, finish(count=1)], queue='worker')
     need(t['runs'][0]['calls'][0]['result']['error'] == 'timeout', t)
-    t = h.run([shell('sleep 20')], queue='worker', kind='hurry')
+    t = h.run([shell('sleep 300')], queue='worker', kind='hurry')
     need(t['state'] == 'failed' and t['error']['error_type'] == 'timeout', t)
-    until(lambda: h.read('status')['sandboxes'] == 0, 5, 'a sandbox is left')
+    until(lambda: h.read('status')['sandboxes'] == 0, text='a sandbox is left')
 
 
 @test
@@ -597,7 +597,7 @@ def agent_cell_and_egress_of_a_run_end_together_and_the_run_goes_on():
         h.start()
         for victim in ('agent', 'cell', 'egress'):
             id = h.dispatch([{'id': 'a', 'tool': 'echo', 'args': {'count': 1}},
-                             shell('[ -e /work/f ] || { >/work/f; sleep 20; }',
+                             shell('[ -e /work/f ] || { >/work/f; sleep 300; }',
                                    'b', 'retry'),
                              finish(count=1)], queue='worker')
             until(lambda: h.kinds(id).count('call_started') == 2, 10,

@@ -404,6 +404,27 @@ def an_ack_with_a_decision_is_the_same_word():
 
 
 @test
+def a_note_that_is_too_long_is_told_so_and_decides_nothing():
+    h = house()
+    letter, w = wants(h, 'How long?')
+    a = h.cli('mail', 'ack', letter, '--decide', 'red', '--note', 'n' * 1025)
+    need(a.code == 1 and 'at most 1024 bytes, this one has 1025' in a.err, a)
+    need(w['id'] in [x['id'] for x in h.waits()], h.waits())
+    h.ok('mail', 'ack', letter, '--decide', 'red', '--note', 'n' * 1024)
+
+
+@test
+def a_letter_that_has_expired_asks_nobody():
+    h = house()
+    before = h.waits()
+    letter = h.ok('mail', 'send', '--to', 'operator', '--subject', 'Too late',
+                  '--decision', 'red,green', '--expires',
+                  '2020-01-01T00:00:00Z').out.strip()
+    need(not h.get('/api/mail/' + letter).json['done'])
+    need(h.waits() == before, h.waits())
+
+
+@test
 def a_letter_is_decided_on_the_page_and_survives_a_restart():
     h = house()
     letter, w = wants(h, 'On the page?')

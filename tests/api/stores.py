@@ -153,6 +153,58 @@ def a_start_needs_no_body_of_a_day_that_is_gone():
         h.verified()
 
 
+def wants(h):
+    return h.ok('mail', 'send', '--to', 'operator', '--subject', 'Which one?',
+                '--decision', 'red,green').out.strip()
+
+
+@test
+def a_letter_that_waits_for_a_decision_outlives_the_bodies_of_its_day():
+    with House(ROLES, config='\n[book]\nkeep_bodies = "30d"\n') as h:
+        h.start(env=in_the_past(40))
+        letters = {wants(h), wants(h)}
+        waits = {w['id']: w['run'] for w in h.waits()}
+        need(set(waits.values()) == {'letter:' + x for x in letters}, waits)
+        for _ in range(2):       # what was kept aside is kept again
+            need(h.stop() == 0)
+            h.start()
+            until(lambda: h.read('audit', 'verify')['expired'] > 0,
+                  text='bodies must expire')
+            need({w['id']: w['run'] for w in h.waits()} == waits, h.waits())
+            for id in waits:
+                need('Which one?' in h.ok('inbox', id).out, h.ok('inbox', id))
+        one, other = waits
+        h.ok('answer', one, 'red')
+        h.ok('mail', 'ack', waits[other].split(':')[1], '--decide', 'green')
+        need(not h.waits(), h.waits())
+        h.verified()
+
+
+@test
+def an_older_book_has_its_letters_asked_about_at_the_first_start():
+    with House(ROLES) as h:
+        h.start()
+        letter = wants(h)
+        for n in range(1001):  # these stand before it in the box
+            need(h.post('/api/mail', {
+                'envelope_type': 'notify', 'from': 'tester', 'to': 'operator',
+                'subject': str(n), 'ack_required': True, 'payload': {}})
+                .code == 201, n)
+        # By another store, and by one that has lost the body of the question.
+        for change in ("DELETE FROM rows",
+                       "UPDATE rows SET value = CAST('1000000' AS BLOB)"):
+            was = h.waits()
+            need(h.stop() == 0)
+            with closing(sqlite3.connect(h.state + '/book/book.db')) as db, db:
+                need(db.execute(change + " WHERE space = 'letter'").rowcount == 1)
+            h.start()
+            now = until(h.waits, text='nobody is asked')
+            need([w['run'] for w in now] == ['letter:' + letter] and
+                 now[0]['id'] != was[0]['id'], now)
+        h.ok('answer', now[0]['id'], 'red')
+        h.verified()
+
+
 @test
 def a_short_keep_bodies_is_refused_with_its_line():
     with House(ROLES, config='\n[book]\nkeep_bodies = "1h"\n') as h:

@@ -326,13 +326,20 @@ static void
 a_turn_without_events_sleeps_no_longer_than_asked(void **state)
 {
 	struct loop *loop = loop_new();
+	int64_t least = CLOCK_MINUTE;
 
 	(void)state;
 	loop_turn(loop, 0);
-	struct mono start = mono_now();
+	/* One of several: a machine may stand still during any of them. */
+	for (int i = 0; i < 20 && least >= CLOCK_SECOND; i++) {
+		struct mono start = mono_now();
 
-	loop_turn(loop, 3000);
-	assert_in_range(mono_now().us - start.us, 1000, CLOCK_MINUTE);
+		loop_turn(loop, 3000);
+		int64_t us = mono_now().us - start.us;
+
+		least = us < least ? us : least;
+	}
+	assert_in_range(least, 1000, CLOCK_SECOND - 1);
 	loop_free(loop);
 }
 

@@ -254,6 +254,49 @@ what_is_not_on_the_disk_stays_in_the_memory(void **state)
 	shelf_fini(&s);
 }
 
+/* A yes is at hand until its run is over, and then no longer. */
+static void
+a_yes_leaves_the_memory_with_its_run(void **state)
+{
+	struct shelf s = shelf_new(401);
+	struct wait_list *w = wait_list_new(7);
+	auto_arena a = { 0 };
+	struct str first = { 0 };
+	uint64_t seq = 0;
+
+	(void)state;
+	wait_list_store(w, load, &s);
+	for (uint64_t n = 1; n <= 200; n++) {
+		struct wait_put c = question_of(&a, n);
+		struct wait_step step = { 0 };
+		struct err e = { 0 };
+		struct wait_decide say = {
+			.id = ask(w, &s, &a, ++seq, c),
+			.yes = true,
+			.principal = STR("alice"),
+			.surface = STR("cli"),
+			.now = { 1700000000000000 },
+		};
+
+		assert_int_equal(wait_decide(w, &a, &say, &step, &e), 0);
+		keep(&s, ++seq, step.body);
+		assert_int_equal(wait_apply(w, seq, step.body, &e), 0);
+		first = n == 1 ? say.id : first;
+	}
+	wait_fold(w, seq);
+	assert_int_equal(wait_find(w, first)->state, WAIT_APPROVED);
+	assert_int_equal(s.reads, 0);
+	for (uint64_t n = 1; n <= 200; n++) {
+		wait_run_over(w, question_of(&a, n).subject.run);
+	}
+	wait_fold(w, seq);
+	assert_int_equal(wait_find(w, first)->state, WAIT_APPROVED);
+	assert_true(str_eq_z(wait_find(w, first)->by, "alice"));
+	assert_int_equal(s.reads, 2);
+	wait_list_free(w);
+	shelf_fini(&s);
+}
+
 /* The book's text of a wait was changed into that of another. */
 static void
 a_text_that_is_not_of_this_wait_is_not_believed(void **state)
@@ -383,6 +426,7 @@ main(void)
 		    a_page_reads_what_it_shows_and_the_next_goes_on),
 		cmocka_unit_test(what_was_given_up_is_read_again_as_it_was),
 		cmocka_unit_test(what_is_not_on_the_disk_stays_in_the_memory),
+		cmocka_unit_test(a_yes_leaves_the_memory_with_its_run),
 		cmocka_unit_test(
 		    a_text_that_is_not_of_this_wait_is_not_believed),
 		cmocka_unit_test(one_that_cannot_be_read_holds_up_nobody_else),
