@@ -95,7 +95,8 @@ compare(
 }
 
 /* With a signer from outside, its key, or those that it followed or that follow
- * it, each by the word of both, are the ones that sign. */
+ * it, each by the word of both, are the ones that sign.  A book may name the
+ * same key again: that is no change. */
 static int
 verify_key(struct verify *v, const struct book_head *head, struct str body,
     struct err *e)
@@ -110,7 +111,7 @@ verify_key(struct verify *v, const struct book_head *head, struct str body,
 	                   line.len >= sizeof(v->in_force))) {
 		failed = err_set(e, ERR_DENIED, "it names no key");
 	}
-	if (!failed && v->in_force[0]) {
+	if (!failed && v->in_force[0] && !str_eq_z(line, v->in_force)) {
 		failed =
 		    key_change_check(tree, str_of(v->in_force), v->verify, e);
 	}

@@ -25,10 +25,11 @@ struct book {
 	enum who was;
 	enum who by_old, by_new;
 	enum who now;   /* named by the change; NOBODY: there is none */
+	bool again;     /* the last key is named once more */
 	enum who after; /* signs the last checkpoint */
 };
 
-static const struct book good = { A, A, A, A, B, B, B };
+static const struct book good = { A, A, A, A, B, B, false, B };
 
 static struct book_signer
 signer_of(enum who who)
@@ -155,6 +156,9 @@ verified(const struct book *b, enum who given)
 	if (b->now != NOBODY) {
 		write_key(&w, b, b->now, true);
 	}
+	if (b->again) {
+		write_key(&w, b, b->now != NOBODY ? b->now : b->first, false);
+	}
 	write_checkpoint(&w, b->after);
 	assert_int_equal(store_commit(w.store, &e), 0);
 	v.store = w.store;
@@ -192,6 +196,22 @@ either_key_of_a_change_knows_the_other_by_it(void **state)
 	assert_string_equal(verified(&never, A), "");
 	assert_refused(good, C, "never was in force");
 	assert_refused(never, B, "never was in force");
+}
+
+/* Books of before have it: a vault that began twice in its first moment. */
+static void
+the_same_key_named_again_is_no_change(void **state)
+{
+	struct book b = good;
+
+	(void)state;
+	b.again = true;
+	assert_string_equal(verified(&b, A), "");
+	assert_string_equal(verified(&b, B), "");
+	b.now = NOBODY;
+	b.after = A;
+	assert_string_equal(verified(&b, A), "");
+	assert_refused(b, B, "never was in force");
 }
 
 static void
@@ -253,6 +273,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(either_key_of_a_change_knows_the_other_by_it),
+		cmocka_unit_test(the_same_key_named_again_is_no_change),
 		cmocka_unit_test(a_change_counts_by_the_word_of_both_keys),
 		cmocka_unit_test(each_note_is_of_the_key_in_force),
 	};
