@@ -487,9 +487,11 @@ end_interrupted(const char *state, struct err *e)
 	if (file_read(path_of(&path, state, "vault.key"), 4096, &bytes, e)) {
 		return -1;
 	}
-	return unwrap_by(state, "vault.pass", buf_str(&bytes), &key, &no) == 0
-	           ? 0
-	           : take_next_pass(state, e);
+	bool opens =
+	    unwrap_by(state, "vault.pass", buf_str(&bytes), &key, &no) == 0;
+
+	wipe(bytes.at, bytes.cap); /* a move to a file may have fallen here */
+	return opens ? 0 : take_next_pass(state, e);
 }
 
 /* The new one lies beside the old one before the file is wrapped under it, and
