@@ -432,7 +432,7 @@ cell_exec(struct cell *cell, const struct cell_command *command, struct err *e)
 			return -1;
 		}
 	}
-	cell->ran = true;
+	memo_ran(cell);
 	return control_send(
 	    cell->control, str_span(&order, sizeof(order)), fds, COUNT(fds), e);
 }

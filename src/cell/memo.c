@@ -174,6 +174,22 @@ has_writer(const struct cell_host *host, const struct stat *folder)
 	return c != NULL;
 }
 
+void
+memo_ran(struct cell *cell)
+{
+	struct memos *m = &cell->host->memos;
+	struct stat folder = {
+		.st_dev = cell->work_device,
+		.st_ino = cell->work_inode,
+	};
+	struct memo *memo = find(m, &folder);
+
+	cell->ran = true;
+	if (memo && memo->lent) {
+		drop(m, memo);
+	}
+}
+
 int
 memo_lend(struct cell *helper, int folder)
 {

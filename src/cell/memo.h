@@ -18,7 +18,7 @@ struct memo {
 	int fd;
 	size_t bytes;
 	bool lent; /* a helper writes it */
-	bool gone; /* its workspace is dropped: it goes when it comes back */
+	bool gone; /* of no use any more: it goes when it comes back */
 };
 
 struct memos {
@@ -35,6 +35,9 @@ int memo_lend(struct cell *helper, int folder);
 /* `worked`: the helper has said so, and with that what it wrote is whole. */
 void memo_back(struct cell *helper, bool worked);
 void memo_drop(struct memos *m, int folder);
+/* This cell runs a command from now on: a digest of its workspace that is under
+ * way leaves nothing. */
+void memo_ran(struct cell *cell);
 
 /* --- the helper's side ---------------------------------------------------- */
 

@@ -70,7 +70,8 @@ slot_of(const struct recall *r, uint64_t inode)
 }
 
 /* Numbers of inodes are partly the cell's choice, the seed is not: it cannot
- * have them all meet in one slot. */
+ * have them all meet in one slot.  Of the names that one file has, however
+ * many, one is indexed. */
 static void
 index_old(struct recall *r)
 {
@@ -81,9 +82,11 @@ index_old(struct recall *r)
 	random_bytes(&r->seed, sizeof(r->seed));
 	r->seed |= 1;
 	for (size_t i = 0; i < r->count; i++) {
-		size_t at = slot_of(r, r->old[i].inode);
+		uint64_t inode = r->old[i].inode;
+		size_t at = slot_of(r, inode);
 
-		while (r->slots[at]) {
+		while (
+		    r->slots[at] && r->old[r->slots[at] - 1].inode != inode) {
 			at = (at + 1) & (((size_t)1 << r->bits) - 1);
 		}
 		r->slots[at] = (uint32_t)i + 1;

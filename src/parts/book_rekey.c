@@ -218,6 +218,48 @@ known_signer(struct change *c, struct buf *known, struct err *e)
 	                              : -1;
 }
 
+/* The head of the last change must be there before the next one is signed, or
+ * the book would not show how one key led to the other. */
+static int
+is_told(struct change *c, struct err *e)
+{
+	auto_buf waits = { 0 };
+
+	if (store_row_get(c->store, STR("meta"), STR(KEY_CHANGE_ROW), &waits,
+	        NULL, e) == 0) {
+		return err_set(e, ERR_CONFLICT,
+		    "the book does not say yet that the root key was changed: "
+		    "start the house (`handrail up`) and stop it, then rekey");
+	}
+	if (e->kind != ERR_MISSING) {
+		return -1;
+	}
+	*e = (struct err){ 0 };
+	return 0;
+}
+
+static int
+end_change(struct change *c, const char *state, struct err *e)
+{
+	return store_scrub(c->store, e) || rootkey_next_take(state, e) ? -1 : 0;
+}
+
+/* The book knows another key than the one in place. */
+static int
+change_again(
+    struct change *c, const char *state, struct str known, struct err *e)
+{
+	int half = is_half_done(state, known, e);
+
+	if (half) {
+		return half < 0 ? -1 : end_change(c, state, e);
+	}
+	return err_set(e, ERR_CONFLICT,
+	    "the root key in %s is not the one that this book was kept with: "
+	    "put that one back first",
+	    state);
+}
+
 static int
 change(struct change *c, const char *state, struct err *e)
 {
@@ -226,25 +268,18 @@ change(struct change *c, const char *state, struct err *e)
 	if (known_signer(c, &known, e)) {
 		return -1;
 	}
-	int half = is_half_done(state, buf_str(&known), e);
-
-	if (half) {
-		return half < 0 ? -1 : rootkey_next_take(state, e);
-	}
 	signer_line(c->from, &c->was);
+	/* Else whatever lies there as the next one is nobody's. */
 	if (!str_eq(buf_str(&c->was), buf_str(&known))) {
-		return err_set(e, ERR_CONFLICT,
-		    "the root key in %s is not the one that this book was kept "
-		    "with: put that one back first",
-		    state);
+		return change_again(c, state, buf_str(&known), e);
 	}
 	c->to = seal_key_make();
 	signer_line(c->to, &c->now);
-	return store_rows_walk(
-	           c->store, STR("sealed"), STR(""), take_row, c, e) ||
+	return is_told(c, e) ||
+	               store_rows_walk(
+	                   c->store, STR("sealed"), STR(""), take_row, c, e) ||
 	               rootkey_next_keep(state, c->source, c->to, e) ||
-	               write_all(c, e) || store_scrub(c->store, e) ||
-	               rootkey_next_take(state, e)
+	               write_all(c, e) || end_change(c, state, e)
 	           ? -1
 	           : 0;
 }

@@ -114,6 +114,7 @@ struct core {
 	struct wire_peer *vault_back; /* core_back.c */
 	struct core_buddy desk;       /* core_buddy.c */
 	bool vault_ready;
+	bool key_told; /* the book says which key signs, or is about to */
 	struct wire_vault_hello vault_keys;
 	struct core_credential *credentials;
 	struct core_vault *vaults;

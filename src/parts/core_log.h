@@ -137,6 +137,7 @@ void core_keep_begin(struct core *c);
 /* --- core_publish.c: the tree, signed now and then, and where it goes --- */
 
 #define CORE_CHECKPOINT_ROW "checkpoint" /* meta/…: the newest note */
+#define CORE_RESTORED_ROW   "restored"   /* meta/…: until it is a head */
 void core_publish_begin(struct core *c);
 void core_publish_saw(struct core *c, const struct book_head *head);
 /* Of the newest that is out, for status. */
@@ -148,10 +149,10 @@ void core_publish_write(const struct core *c, struct json_out *o);
 int core_published_read(struct core *c, struct book_root *out, struct buf *path,
     struct err *e) MUST_CHECK;
 /* At a start, before its first event.  ERR_CONFLICT: this is not the book that
- * was published, and nobody restored it; where somebody did, `overruled` is the
- * tree that the note had (else of size 0), and the note was moved aside. */
-int core_published_check(
-    struct core *c, struct book_root *overruled, struct err *e) MUST_CHECK;
+ * was published, and nobody restored it; where somebody did, the row that
+ * becomes the head `restored` names the tree that the note had, and the note
+ * was moved aside. */
+int core_published_check(struct core *c, struct err *e) MUST_CHECK;
 
 /* --- core_api_backup.c --- */
 

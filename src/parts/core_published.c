@@ -24,11 +24,13 @@ static int
 read_note(const char *path, struct book_root *out, struct err *e)
 {
 	auto_buf note = { 0 };
+	int failed = file_read(path, BOOK_NOTE_MAX, &note, e) ||
+	             book_note_read(buf_str(&note), out, e);
 
-	return file_read(path, BOOK_NOTE_MAX, &note, e) ||
-	               book_note_read(buf_str(&note), out, e)
-	           ? err_wrap(e, "%s", path)
-	           : 0;
+	if (!failed && !out->size) {
+		failed = err_set(e, ERR_INPUT, "it is of a tree of no events");
+	}
+	return failed ? err_wrap(e, "%s", path) : 0;
 }
 
 int
@@ -42,8 +44,11 @@ core_published_read(
 		return 0;
 	}
 	buf_add(path, str_sub(place, strlen("file:"), place.len));
-	if (read_note(buf_z(path), out, e) == 0 || e->kind != ERR_MISSING) {
-		return out->size ? 0 : -1;
+	if (read_note(buf_z(path), out, e) == 0) {
+		return 0;
+	}
+	if (e->kind != ERR_MISSING) {
+		return -1;
 	}
 	*e = (struct err){ 0 };
 	return 0;
@@ -135,14 +140,30 @@ fits(struct core *c, const char *path, const struct book_root *published,
 	return 1;
 }
 
-static bool
-is_restored(struct core *c)
+/* With the tree that is overruled, what `handrail restore` left for the head
+ * `restored`: on the disk before the note goes. */
+static int
+write_overruled(struct core *c, struct str left, uint64_t version,
+    const struct book_root *published, struct err *e)
 {
-	auto_buf note = { 0 };
-	struct err e = { 0 };
+	auto_arena a = { 0 };
+	auto_buf text = { 0 };
+	struct json *over = json_new(&a, JSON_OBJECT);
+	struct json *tree;
+	char hex[DIGEST_TEXT];
 
-	return store_row_get(c->book.store, STR("meta"), STR("restored"), &note,
-	           NULL, &e) == 0;
+	if (json_parse(&a, left, NULL, &tree, e)) {
+		return err_wrap(e, "what the restore left in the book");
+	}
+	digest_text(published->root, hex);
+	(void)json_set(
+	    &a, over, "events", json_new_i64(&a, (int64_t)published->size));
+	(void)json_set_str(&a, over, "root", str_of(hex));
+	(void)json_set(&a, tree, "overruled", over);
+	json_write(&text, tree);
+	core_row(
+	    c, "meta", STR(CORE_RESTORED_ROW), buf_str(&text), version + 1);
+	return core_commit_now(c, e);
 }
 
 /* Nothing is overwritten: whoever has to explain the loss has the note. */
@@ -161,14 +182,33 @@ move_aside(const char *path, struct err *e)
 	           : 0;
 }
 
+/* What does not fit is overruled by a restore, if there was one. */
+static int
+overrule(struct core *c, const char *path, const struct book_root *published,
+    const struct err *why, struct err *e)
+{
+	auto_buf left = { 0 };
+	uint64_t version = 0;
+
+	if (store_row_get(c->book.store, STR("meta"), STR(CORE_RESTORED_ROW),
+	        &left, &version, e)) {
+		*e = e->kind == ERR_MISSING ? *why : *e;
+		return -1;
+	}
+	log_err("publish", why);
+	return write_overruled(c, buf_str(&left), version, published, e) ||
+	               move_aside(path, e)
+	           ? -1
+	           : 0;
+}
+
 int
-core_published_check(struct core *c, struct book_root *overruled, struct err *e)
+core_published_check(struct core *c, struct err *e)
 {
 	const char *path = part_arg(&c->part, "publish");
 	struct book_root published = { 0 };
 	struct err why = { 0 };
 
-	*overruled = published;
 	if (!path) {
 		return 0;
 	}
@@ -180,14 +220,9 @@ core_published_check(struct core *c, struct book_root *overruled, struct err *e)
 	}
 	int fit = fits(c, path, &published, &why);
 
-	if (fit > 0) {
-		return 0;
-	}
-	if (fit == 0 && is_restored(c)) {
-		log_err("publish", &why);
-		*overruled = published;
-		return move_aside(path, e);
+	if (fit == 0) {
+		return overrule(c, path, &published, &why, e);
 	}
 	*e = why;
-	return fit < 0 ? err_wrap(e, "comparing the book with %s", path) : -1;
+	return fit < 0 ? err_wrap(e, "comparing the book with %s", path) : 0;
 }

@@ -380,21 +380,6 @@ save_all(struct core *c, struct err *e)
 
 /* --- the first start after `handrail restore` --- */
 
-/* With the tree of the published note that this restore overrules. */
-static void
-add_overruled(const struct book_root *overruled, struct buf *note)
-{
-	char hex[DIGEST_TEXT];
-
-	if (overruled->size && str_ends(buf_str(note), STR("}"))) {
-		digest_text(overruled->root, hex);
-		note->len--;
-		buf_addf(note,
-		    ",\"overruled\":{\"events\":%llu,\"root\":\"%s\"}}",
-		    (unsigned long long)overruled->size, hex);
-	}
-}
-
 /* The note of the restore becomes a head, and every claim that a lost part of
  * the log may hold is stale.  All of it is one transaction. */
 static int
@@ -411,7 +396,7 @@ raise_epochs(struct core *c, struct str note, struct err *e)
 
 	core_queue_step(c, &step, NULL);
 	(void)core_append(c, &event);
-	core_row_drop(c, "meta", STR("restored"));
+	core_row_drop(c, "meta", STR(CORE_RESTORED_ROW));
 	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
 		core_task_row(c, t);
 	}
@@ -422,13 +407,12 @@ raise_epochs(struct core *c, struct str note, struct err *e)
 }
 
 static int
-after_restore(struct core *c, const struct book_root *overruled, struct err *e)
+after_restore(struct core *c, struct err *e)
 {
 	auto_buf note = { 0 };
 
-	if (store_row_get(c->book.store, STR("meta"), STR("restored"), &note,
-	        NULL, e) == 0) {
-		add_overruled(overruled, &note);
+	if (store_row_get(c->book.store, STR("meta"), STR(CORE_RESTORED_ROW),
+	        &note, NULL, e) == 0) {
 		return raise_epochs(c, buf_str(&note), e);
 	}
 	if (e->kind != ERR_MISSING) {
@@ -444,7 +428,6 @@ core_book_recover(struct core *c, struct err *e)
 	uint64_t incarnation = 0;
 	uint64_t from = 1;
 	bool all = false;
-	struct book_root overruled;
 
 	if (store_own(c->book.store, core_node_name(), &incarnation, e)) {
 		return -1;
@@ -462,11 +445,10 @@ core_book_recover(struct core *c, struct err *e)
 		return -1;
 	}
 	if (queue_load_end(c->queue, e) || replay(c, from, all, e) ||
-	    load_trails(c, e) || core_published_check(c, &overruled, e)) {
+	    load_trails(c, e) || core_published_check(c, e)) {
 		return -1;
 	}
-	return (all && c->book.seq && save_all(c, e)) ||
-	               after_restore(c, &overruled, e)
+	return (all && c->book.seq && save_all(c, e)) || after_restore(c, e)
 	           ? -1
 	           : 0;
 }

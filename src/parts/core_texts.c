@@ -214,13 +214,33 @@ tell_change(struct core *c, struct err *e)
 	return 0;
 }
 
+static void
+tell_first(struct core *c, struct str line)
+{
+	auto_buf body = { 0 };
+	struct json_out o;
+
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_str(&o, "signer", line);
+	json_out_end(&o, '}');
+	struct core_event event = {
+		.kind = BOOK_KEY_IN_FORCE,
+		.rule = STR("signer"),
+		.body = buf_str(&body),
+	};
+
+	core_row(c, "meta", STR("signer"), line, 1);
+	(void)core_append(c, &event);
+}
+
+/* At each hello of the vault; the book says it once, also when the vault begins
+ * again before that is on the disk. */
 int
 core_key_know(struct core *c, struct err *e)
 {
 	auto_buf line = { 0 };
 	auto_buf known = { 0 };
-	auto_buf body = { 0 };
-	struct json_out o;
 
 	core_signer(c, &line);
 	if (store_row_get(
@@ -230,22 +250,17 @@ core_key_know(struct core *c, struct err *e)
 		}
 		*e = (struct err){ 0 };
 	}
-	if (known.len) {
-		return str_eq(buf_str(&known), buf_str(&line))
-		           ? tell_change(c, e)
-		           : another_key(c, buf_str(&line), buf_str(&known), e);
+	if (known.len && !str_eq(buf_str(&known), buf_str(&line))) {
+		return another_key(c, buf_str(&line), buf_str(&known), e);
 	}
-	json_out_init(&o, &body);
-	json_out_object(&o, NULL);
-	json_out_str(&o, "signer", buf_str(&line));
-	json_out_end(&o, '}');
-	struct core_event event = {
-		.kind = BOOK_KEY_IN_FORCE,
-		.rule = STR("signer"),
-		.body = buf_str(&body),
-	};
-
-	core_row(c, "meta", STR("signer"), buf_str(&line), 1);
-	(void)core_append(c, &event);
+	if (c->key_told) {
+		return 0;
+	}
+	if (!known.len) {
+		tell_first(c, buf_str(&line));
+	} else if (tell_change(c, e)) {
+		return -1;
+	}
+	c->key_told = true;
 	return 0;
 }

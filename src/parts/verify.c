@@ -94,8 +94,17 @@ compare(
 	return 0;
 }
 
+static void
+put_in_force(struct verify *v, struct str line, const struct book_signer *named)
+{
+	v->known |= str_eq(named->name, v->signer->name) &&
+	            memcmp(named->key, v->signer->key, BOOK_KEY_SIZE) == 0;
+	must(str_copy(v->in_force, sizeof(v->in_force), line));
+}
+
 /* With a signer from outside, its key, or those that it followed or that follow
- * it, each by the word of both, are the ones that sign. */
+ * it, each by the word of both, are the ones that sign.  A book may name the
+ * same key again: that is no change. */
 static int
 verify_key(struct verify *v, const struct book_head *head, struct str body,
     struct err *e)
@@ -110,7 +119,7 @@ verify_key(struct verify *v, const struct book_head *head, struct str body,
 	                   line.len >= sizeof(v->in_force))) {
 		failed = err_set(e, ERR_DENIED, "it names no key");
 	}
-	if (!failed && v->in_force[0]) {
+	if (!failed && v->in_force[0] && !str_eq_z(line, v->in_force)) {
 		failed =
 		    key_change_check(tree, str_of(v->in_force), v->verify, e);
 	}
@@ -119,10 +128,63 @@ verify_key(struct verify *v, const struct book_head *head, struct str body,
 		return err_wrap(
 		    e, "the key in event %llu", (unsigned long long)head->seq);
 	}
-	v->known |= str_eq(named.name, v->signer->name) &&
-	            memcmp(named.key, v->signer->key, BOOK_KEY_SIZE) == 0;
-	must(str_copy(v->in_force, sizeof(v->in_force), line));
+	put_in_force(v, line, &named);
 	return 0;
+}
+
+/* What this head says, or follows, was in force before it. */
+static void
+believe(struct verify *v, uint64_t seq)
+{
+	auto_arena a = { 0 };
+	auto_buf body = { 0 };
+	struct book_signer named;
+	struct json *tree;
+	struct str line;
+	struct err e = { 0 };
+
+	if (store_body_get(v->store, seq, &body, &e) == 0 &&
+	    json_parse(&a, buf_str(&body), NULL, &tree, &e) == 0 &&
+	    (json_text(tree, "was", &line) ||
+	        json_text(tree, "signer", &line)) &&
+	    line.len < sizeof(v->in_force) &&
+	    book_signer_parse(line, &named, &e) == 0) {
+		put_in_force(v, line, &named);
+	}
+}
+
+/* The body that named a key has expired: it is the one that the next change
+ * follows, which is judged where it stands.  Where none follows, or nothing can
+ * be read, notes are held against the signer from outside. */
+static void
+look_ahead(struct verify *v, uint64_t seq)
+{
+	struct book_head head = { .seq = seq };
+	struct err e = { 0 };
+
+	v->in_force[0] = '\0';
+	while (head.seq < v->last) {
+		uint64_t left = v->last - head.seq;
+		auto_buf heads = { 0 };
+
+		if (store_heads_walk(v->store, head.seq + 1,
+		        left < CHUNK ? left : CHUNK, keep_head, &heads, &e) ||
+		    !heads.len) {
+			return;
+		}
+		for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
+			struct str bytes =
+			    str_sub(buf_str(&heads), at, BOOK_HEAD_SIZE);
+
+			if (book_head_decode(bytes, &head, &e)) {
+				return;
+			}
+			if (head.kind == BOOK_KEY_IN_FORCE) {
+				believe(v, head.seq);
+				return;
+			}
+		}
+	}
 }
 
 static int
@@ -209,6 +271,9 @@ verify_body(struct verify *v, const struct book_head *head, struct buf *body,
 			    (unsigned long long)head->seq);
 		}
 		*e = (struct err){ 0 };
+		if (v->signer && head->kind == BOOK_KEY_IN_FORCE) {
+			look_ahead(v, head->seq);
+		}
 		return verify_expired(v, head, e);
 	}
 	v->bodies++;

@@ -389,6 +389,33 @@ rootkey_next_take(const char *state, struct err *e)
 
 /* --- moving --- */
 
+/* Of a change that was interrupted, the next key may be the only one that opens
+ * what is sealed: it is never written over, nor the change made impossible. */
+static int
+check_next(const char *state, const struct seal_key *key, struct err *e)
+{
+	auto_seal_key next = NULL;
+	char one[2 * SEAL_KEY_ID + 1];
+	char other[2 * SEAL_KEY_ID + 1] = "";
+	auto_buf path = { 0 };
+	struct err no = { 0 };
+
+	if (access(path_of(&path, state, "vault.key.next"), F_OK)) {
+		return 0;
+	}
+	if (rootkey_next_read(state, &next, &no) == 0) {
+		seal_key_id(next, other);
+	}
+	seal_key_id(key, one);
+	return strcmp(one, other) == 0
+	           ? 0
+	           : err_set(e, ERR_CONFLICT,
+	                 "%s is not the key in force: stop the house and say "
+	                 "the `handrail vault rekey` that was interrupted "
+	                 "again; nothing was changed",
+	                 buf_z(&path));
+}
+
 /* Beside the old one, proven, then over it in one rename. */
 static int
 move_to_file(const char *state, enum rootkey_source to,
@@ -396,19 +423,15 @@ move_to_file(const char *state, enum rootkey_source to,
 {
 	auto_seal_key proven = NULL;
 	auto_buf next = { 0 };
-	auto_buf path = { 0 };
 
 	(void)path_of(&next, state, "vault.key.next");
-	(void)path_of(&path, state, "vault.key");
 	if (write_file(buf_z(&next), to, key, passphrase, e) ||
 	    read_file(buf_z(&next), state, &proven, e) ||
 	    same_key(key, proven, to, e)) {
 		(void)unlink(buf_z(&next));
 		return -1;
 	}
-	return rename(buf_z(&next), buf_z(&path))
-	           ? err_sys(e, "putting %s in place", buf_z(&path))
-	           : 0;
+	return rootkey_next_take(state, e);
 }
 
 static int
@@ -464,9 +487,11 @@ end_interrupted(const char *state, struct err *e)
 	if (file_read(path_of(&path, state, "vault.key"), 4096, &bytes, e)) {
 		return -1;
 	}
-	return unwrap_by(state, "vault.pass", buf_str(&bytes), &key, &no) == 0
-	           ? 0
-	           : take_next_pass(state, e);
+	bool opens =
+	    unwrap_by(state, "vault.pass", buf_str(&bytes), &key, &no) == 0;
+
+	wipe(bytes.at, bytes.cap); /* a move to a file may have fallen here */
+	return opens ? 0 : take_next_pass(state, e);
 }
 
 /* The new one lies beside the old one before the file is wrapped under it, and
@@ -500,6 +525,9 @@ rootkey_move(const char *state, enum rootkey_source to, struct str passphrase,
 	}
 	if (from == to && to != ROOTKEY_PASSPHRASE) {
 		return 0;
+	}
+	if (check_next(state, key, e)) {
+		return -1;
 	}
 	if (from == to) {
 		return change_passphrase(state, key, passphrase, e);

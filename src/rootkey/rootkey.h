@@ -39,7 +39,8 @@ int rootkey_keep(const char *state, enum rootkey_source source,
 /*
  * The same root key in another place.  It is read back from there before
  * vault.source names it, in one rename: until then the old place is in force,
- * and whoever was interrupted moves again.  Nothing sealed changes.  A systemd
+ * and whoever was interrupted moves again.  Nothing sealed changes.  Not while
+ * a change of the key is half done (below; ERR_CONFLICT).  A systemd
  * credential is made by systemd-creds(1): here it is only proven.  From
  * passphrase to passphrase: vault.pass is replaced too, and at each moment one
  * of it and vault.pass.next opens the file.

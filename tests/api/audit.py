@@ -684,6 +684,32 @@ def a_restore_overrules_a_published_note_and_the_book_says_so():
         p.stopped()
 
 
+@test
+def what_a_restore_overrules_is_in_the_book_before_the_note_is_moved():
+    with House() as h:
+        p = Published(h)
+        h.start()
+        p.works()
+        h.ok('backup', h.folder + '/backup')
+        p.works()
+        size = size_of(p.stopped().note())
+        p.restore('backup')
+        # It falls between the two: where core may not move the note, it does not
+        # start; nor does it know later that there was one.
+        os.chmod(p.folder, 0o555)
+        h.spawn()
+        need(h.wait() == 1 and 'cannot keep ' + p.path in h.log()[h.mark:],
+             h.log()[h.mark:])
+        os.chmod(p.folder, 0o777)
+        os.rename(p.path, p.path + '.aside')
+        h.start()
+        event = [e for e in h.events() if e['kind'] == 'restored'][-1]
+        need(event['body']['overruled']['events'] == size and
+             set(event['body']) > {'overruled'}, event)
+        h.verified()
+        p.stopped()
+
+
 def refused_beside(h, p, note):
     """Refused beside that note; the house may still write a newer one."""
     def refused():

@@ -502,6 +502,22 @@ def a_change_of_the_root_key_that_was_interrupted_is_done_again():
         need([e['rule'] for e in h.events() if e['kind'] == 'key_in_force'] ==
              ['signer', 'rekeyed', 'rekeyed'])
         h.verified()
+        h.stop()
+        # What an interrupted `migrate` left there is the key in force: no change.
+        write(next_, new.decode(), 0o600)
+        h.ok('vault', 'rekey')
+        need(not os.path.exists(next_) and bytes_of(key) != new, 'the same key')
+        # The next change has to wait until the book says this one.
+        last = bytes_of(key)
+        a = h.cli('vault', 'rekey')
+        need(a.code == 5 and 'start the house' in a.err and bytes_of(key) == last, a)
+        h.start()
+        call(h)
+        signer = signer_of(h)
+        copy = h.folder + '/copy'
+        h.ok('backup', copy)
+        h.ok('audit', 'verify', '--file', copy, '--signer', signer)
+        h.verified()
 
 
 @test

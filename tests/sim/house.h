@@ -254,9 +254,9 @@ struct sim {
 	uint32_t stop_heads[SIM_SCOPES], lift_heads[SIM_SCOPES];
 	char deeds[SIM_DEEDS][80]; /* "tool NAME", "egress RULE HOST" */
 	int deed_count;
-	bool can_told;    /* and every deed is in it */
-	uint64_t read;    /* events, by who follows */
-	int64_t told_due; /* since then there is more; 0: there is not */
+	bool can_told; /* and every deed is in it */
+	uint64_t read; /* events, by who follows */
+	uint32_t keys; /* that the book says are in force */
 	struct history *history;
 	uint64_t ops;
 	uint64_t paths;
@@ -378,6 +378,7 @@ void sim_workers_begin(void);
 void sim_history_check(void);
 
 /* house_reader.c */
+void sim_reader_begin(void);
 sim_fn sim_reader_asks;
 void sim_reader_hears(uint32_t status, const struct json *body);
 

@@ -329,7 +329,7 @@ void
 sim_people_begin(void)
 {
 	sim_workers_begin();
-	sim_always(CLOCK_SECOND, sim_reader_asks, 0, 0);
+	sim_reader_begin();
 	for (int i = 0; i < sim.task_count; i++) {
 		sim_always(sim_draw(20000000), say_put, (uint64_t)i, 0);
 		if (sim_draw(6) == 0) {

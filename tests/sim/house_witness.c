@@ -399,6 +399,9 @@ sim_witness_head(const struct book_head *head, struct str body)
 	if (head->kind == BOOK_CELL_STARTED) {
 		cell_head(body);
 	}
+	if (head->kind == BOOK_KEY_IN_FORCE && ++sim.keys > 1) {
+		sim_fault("the book says twice which key is in force");
+	}
 	if (head->kind == BOOK_STOP_PUT || head->kind == BOOK_STOP_LIFTED) {
 		sim_stop_head(head->kind, body);
 		return;

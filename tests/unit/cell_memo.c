@@ -514,6 +514,44 @@ while_a_command_lives_all_is_read(void **state)
 	empty(bed);
 }
 
+/* What was read before its first write is of no worth behind it. */
+static void
+a_digest_that_a_command_ran_into_leaves_nothing(void **state)
+{
+	static const char *const words[] = { "/work/probe", "hold", NULL };
+	struct bed *bed = *state;
+	struct cell_plan plan = { 0 };
+	struct cell_event event;
+	struct cell *helper;
+	char path[96];
+	struct err e;
+
+	known_files(bed);
+	(void)snprintf(path, sizeof(path), "%s/probe", bed->work);
+	copy_self(path);
+	struct cell *cell = make(bed, &plan);
+
+	start(cell, "");
+	int fd = open(bed->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	assert_int_equal(
+	    cell_work(bed->host, CELL_WORK_DIGEST, SLOT, fd, &helper, &e), 0);
+	(void)close(fd);
+	struct pipes p = launch(cell, words, 0);
+
+	say(p, NULL);
+	expect(helper, CELL_WORKED, &event);
+	cell_free(helper);
+	say(p, "x");
+	cell_free(cell);
+	(void)close(p.in);
+	(void)close(p.out);
+	settle();
+	assert_int_equal(checked(bed, bed->work), FILES + 1);
+	assert_int_equal(checked(bed, bed->work), 0);
+	empty(bed);
+}
+
 static void
 a_folder_in_memory_is_always_read(void **state)
 {
@@ -765,6 +803,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(
 		    after_any_changes_it_is_the_one_without_a_memory),
 		cmocka_unit_test(while_a_command_lives_all_is_read),
+		cmocka_unit_test(
+		    a_digest_that_a_command_ran_into_leaves_nothing),
 		cmocka_unit_test(a_folder_in_memory_is_always_read),
 		cmocka_unit_test(a_clock_that_was_set_forgets_all),
 		cmocka_unit_test(the_kernel_tells_of_a_clock_that_was_set),

@@ -261,6 +261,42 @@ only_what_is_new_is_read_in_any_order(void **state)
 	(void)close(memo);
 }
 
+/* Else each of a hundred thousand names would be looked for among all. */
+static void
+a_file_of_many_names_is_indexed_once(void **state)
+{
+	int memo = new_memo();
+	struct stat many = a_file(7);
+	struct stat other = a_file(8);
+	struct stat strange = a_file(9);
+	struct reading of = reading_of(&many, today);
+	struct reading last = reading_of(&other, today);
+	struct digest content;
+	struct recall r;
+	size_t used = 0;
+
+	(void)state;
+	recall_begin(&r, memo);
+	for (int i = 0; i < 1000; i++) {
+		recall_keep(&r, &of);
+	}
+	recall_keep(&r, &last);
+	save(&r);
+	recall_begin(&r, memo);
+	assert_int_equal(r.count, 1001);
+	assert_false(recall_find(&r, &strange, &content));
+	for (size_t i = 0; i < (size_t)1 << r.bits; i++) {
+		used += r.slots[i] != 0;
+	}
+	assert_int_equal(used, 2);
+	assert_true(recall_find(&r, &other, &content));
+	assert_true(digest_eq(content, last.content));
+	assert_true(recall_find(&r, &many, &content));
+	assert_true(digest_eq(content, of.content));
+	recall_fini(&r);
+	(void)close(memo);
+}
+
 static void
 a_memo_of_any_other_size_is_none(void **state)
 {
@@ -303,6 +339,7 @@ main(void)
 		cmocka_unit_test(what_changed_while_it_was_read_is_not_kept),
 		cmocka_unit_test(a_stamp_that_can_come_again_does_not_count),
 		cmocka_unit_test(only_what_is_new_is_read_in_any_order),
+		cmocka_unit_test(a_file_of_many_names_is_indexed_once),
 		cmocka_unit_test(a_memo_of_any_other_size_is_none),
 		cmocka_unit_test(more_files_than_the_bound_are_read_each_time),
 	};

@@ -349,6 +349,56 @@ another_passphrase_takes_the_place_of_the_old(void **context)
 	must_be(key);
 }
 
+static bool
+next_is(const struct seal_key *key)
+{
+	auto_seal_key next = NULL;
+	char one[2 * SEAL_KEY_ID + 1];
+	char other[2 * SEAL_KEY_ID + 1];
+	struct err e = { 0 };
+
+	assert_int_equal(rootkey_next_read(state, &next, &e), 0);
+	seal_key_id(key, one);
+	seal_key_id(next, other);
+	return strcmp(one, other) == 0;
+}
+
+/* Of a change that fell behind its transaction it is the only one that opens
+ * what is sealed. */
+static void
+a_next_key_is_not_written_over_by_a_move(void **context)
+{
+	static const enum rootkey_source to[] = { ROOTKEY_FILE,
+		ROOTKEY_PASSPHRASE, ROOTKEY_KEYCHAIN };
+	auto_seal_key key = seal_key_make();
+	auto_seal_key next = seal_key_make();
+	struct err e = { 0 };
+
+	(void)context;
+	assert_int_equal(
+	    rootkey_keep(state, ROOTKEY_PASSPHRASE, key, PASS, &e), 0);
+	assert_int_equal(
+	    rootkey_next_keep(state, ROOTKEY_PASSPHRASE, next, &e), 0);
+	for (size_t i = 0; i < COUNT(to); i++) {
+		e = (struct err){ 0 };
+		assert_int_equal(rootkey_move(state, to[i], NEW, &e), -1);
+		assert_int_equal(e.kind, ERR_CONFLICT);
+		assert_non_null(strstr(e.text, "vault rekey"));
+		assert_true(next_is(next));
+		must_be(key);
+	}
+	/* Nor one that nobody can tell. */
+	put(state, "vault.key.next", STR("half a key"), 0600);
+	assert_int_equal(rootkey_move(state, ROOTKEY_FILE, STR(""), &e), -1);
+	assert_true(there(state, "vault.key.next"));
+	/* What an interrupted move left is the same key. */
+	assert_int_equal(
+	    rootkey_next_keep(state, ROOTKEY_PASSPHRASE, key, &e), 0);
+	move_to(ROOTKEY_FILE);
+	must_be(key);
+	assert_false(there(state, "vault.key.next"));
+}
+
 static void
 a_source_that_is_none_is_refused(void **context)
 {
@@ -379,6 +429,7 @@ main(void)
 		TEST(a_key_is_forgotten_only_where_it_is_not_in_force),
 		TEST(a_systemd_credential_is_proven_and_never_written),
 		TEST(another_passphrase_takes_the_place_of_the_old),
+		TEST(a_next_key_is_not_written_over_by_a_move),
 		TEST(a_source_that_is_none_is_refused),
 	};
 
