@@ -59,10 +59,13 @@ void run_loop(struct inmate *me) __attribute__((noreturn));
 
 /* --- workspaces --------------------------------------------------------- */
 
+#define TREE_DEPTH_MAX 128 /* folders, the top one included */
+
 struct tree_entry {
 	int parent;       /* folder that holds it */
 	const char *name; /* in that folder */
 	struct str path;  /* from the top, without a leading '/' */
+	size_t depth;     /* 1: in the top */
 	struct stat stat;
 };
 

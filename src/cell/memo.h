@@ -41,22 +41,46 @@ void memo_ran(struct cell *cell);
 
 /* --- the helper's side ---------------------------------------------------- */
 
-/* One file as it was read.  Private to one build, in memory alone. */
-struct known {
+/* What a stat tells of a file, folder or symlink.  Private to one build, in
+ * memory alone, as all of a memo. */
+struct stamp {
 	uint64_t inode;
 	uint64_t size;
 	int64_t changed; /* ctime, s */
 	int64_t written; /* mtime, s */
 	uint32_t changed_ns;
 	uint32_t written_ns;
-	uint32_t mode; /* with its type */
-	uint32_t zero;
+	uint32_t mode;  /* with its type */
+	uint32_t depth; /* of a trace; else 0 */
+};
+
+/* One file as it was read. */
+struct known {
+	struct stamp stamp;
 	uint8_t digest[DIGEST_SIZE];
+};
+
+/* All that a digest met, in its order, the folder itself first. */
+struct trace {
+	struct buf stamps; /* struct stamp */
+	struct buf names;  /* of each, with its NUL */
+	struct timespec began;
+	bool broken; /* something could change and look the same: it is none */
+};
+
+/* What a memo begins with; behind it the files, the trace and its names. */
+struct memo_head {
+	uint64_t files;
+	uint64_t stamps;            /* 0: no trace */
+	uint64_t names;             /* bytes */
+	uint8_t whole[DIGEST_SIZE]; /* of all that the trace is of */
 };
 
 struct recall {
 	int memo;
-	struct known *old;
+	char *block; /* the memo as it was */
+	struct memo_head head;
+	const struct known *old;
 	size_t count;
 	size_t same;     /* so many of the first met nothing new between them */
 	bool differs;    /* from there on: */
@@ -81,7 +105,25 @@ struct reading {
 };
 
 void recall_keep(struct recall *r, const struct reading *of);
-int recall_save(struct recall *r, struct err *e) MUST_CHECK;
+/* `whole` is the digest of all that this trace is of. */
+int recall_save(struct recall *r, const struct trace *trace,
+    struct digest whole, struct err *e) MUST_CHECK;
+/* Everything is as the memo's trace says, its names in their folders too: the
+ * digest of all is what it was. */
+bool recall_stands(const struct recall *r, int folder, struct digest *whole);
+struct stamp stamp_of(const struct stat *st);
+
+/* `began`: by recall_clock, before anything was met. */
+void trace_begin(struct trace *t, int folder, struct timespec began);
+void trace_fini(struct trace *t);
+/* What was met next, so many folders below the top. */
+void trace_add(
+    struct trace *t, const struct stat *st, size_t depth, const char *name);
+/* So many stamps with so many bytes of names, of this folder, are as they are
+ * now. */
+bool trace_stands(const struct stamp *stamps, size_t count, const char *names,
+    size_t size, int folder);
+
 /* The clock that the kernel stamps files by. */
 struct timespec recall_clock(void);
 /* No change from now on can bear this stamp. */

@@ -42,10 +42,10 @@ recall_settled(struct timespec changed, struct timespec now)
 	           seconds * SECOND_NS + now.tv_nsec - changed.tv_nsec > least);
 }
 
-static struct known
-known_of(const struct stat *st)
+struct stamp
+stamp_of(const struct stat *st)
 {
-	return (struct known){
+	return (struct stamp){
 		.inode = st->st_ino,
 		.size = (uint64_t)st->st_size,
 		.changed = st->st_ctim.tv_sec,
@@ -56,11 +56,10 @@ known_of(const struct stat *st)
 	};
 }
 
-/* All but the digest. */
 static bool
-same_file(const struct known *a, const struct known *b)
+same_stamp(const struct stamp *a, const struct stamp *b)
 {
-	return memcmp(a, b, offsetof(struct known, digest)) == 0;
+	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
 static size_t
@@ -82,11 +81,11 @@ index_old(struct recall *r)
 	random_bytes(&r->seed, sizeof(r->seed));
 	r->seed |= 1;
 	for (size_t i = 0; i < r->count; i++) {
-		uint64_t inode = r->old[i].inode;
+		uint64_t inode = r->old[i].stamp.inode;
 		size_t at = slot_of(r, inode);
 
-		while (
-		    r->slots[at] && r->old[r->slots[at] - 1].inode != inode) {
+		while (r->slots[at] &&
+		       r->old[r->slots[at] - 1].stamp.inode != inode) {
 			at = (at + 1) & (((size_t)1 << r->bits) - 1);
 		}
 		r->slots[at] = (uint32_t)i + 1;
@@ -113,6 +112,16 @@ read_old(int memo, void *to, size_t size)
 	return got;
 }
 
+/* Its parts fill it exactly and are within their bounds. */
+static bool
+head_fits(const struct memo_head *head, size_t size)
+{
+	return head->files <= MEMO_FILES_MAX &&
+	       head->stamps <= MEMO_FILES_MAX && head->names <= size &&
+	       size == sizeof(*head) + head->files * sizeof(struct known) +
+	                   head->stamps * sizeof(struct stamp) + head->names;
+}
+
 /* A memo of another size than it can have is none. */
 void
 recall_begin(struct recall *r, int memo)
@@ -120,24 +129,48 @@ recall_begin(struct recall *r, int memo)
 	struct stat st;
 
 	*r = (struct recall){ .memo = memo };
-	if (memo < 0 || fstat(memo, &st) < 0 || st.st_size <= 0) {
+	if (memo < 0 || fstat(memo, &st) < 0 ||
+	    st.st_size < (off_t)sizeof(r->head) ||
+	    st.st_size > (off_t)MEMO_BYTES_MAX) {
 		return;
 	}
 	size_t size = (size_t)st.st_size;
-	size_t count = size / sizeof(*r->old);
 
-	if (count > MEMO_FILES_MAX || count * sizeof(*r->old) != size) {
+	r->block = malloc(size);
+	must(r->block);
+	if (read_old(memo, r->block, size) != size) {
 		return;
 	}
-	r->old = malloc(size);
-	must(r->old);
-	r->count = read_old(memo, r->old, size) == size ? count : 0;
+	memcpy(&r->head, r->block, sizeof(r->head));
+	if (!head_fits(&r->head, size)) {
+		r->head = (struct memo_head){ 0 };
+	}
+	r->old = (const struct known *)(r->block + sizeof(r->head));
+	r->count = r->head.files;
+}
+
+bool
+recall_stands(const struct recall *r, int folder, struct digest *whole)
+{
+	if (r->head.stamps == 0) {
+		return false;
+	}
+	const struct stamp *stamps =
+	    (const struct stamp *)(r->old + r->head.files);
+	const char *names = (const char *)(stamps + r->head.stamps);
+
+	if (!trace_stands(
+	        stamps, r->head.stamps, names, r->head.names, folder)) {
+		return false;
+	}
+	memcpy(whole->bytes, r->head.whole, DIGEST_SIZE);
+	return true;
 }
 
 void
 recall_fini(struct recall *r)
 {
-	free(r->old);
+	free(r->block);
 	free(r->slots);
 	buf_fini(&r->kept);
 }
@@ -162,7 +195,7 @@ part_ways(struct recall *r)
 }
 
 static const struct known *
-look_up(const struct recall *r, const struct known *now)
+look_up(const struct recall *r, const struct stamp *now)
 {
 	size_t last = ((size_t)1 << r->bits) - 1;
 
@@ -170,7 +203,7 @@ look_up(const struct recall *r, const struct known *now)
 	     at = (at + 1) & last) {
 		const struct known *k = &r->old[r->slots[at] - 1];
 
-		if (same_file(k, now)) {
+		if (same_stamp(&k->stamp, now)) {
 			return k;
 		}
 	}
@@ -180,14 +213,14 @@ look_up(const struct recall *r, const struct known *now)
 bool
 recall_find(struct recall *r, const struct stat *st, struct digest *content)
 {
-	struct known now = known_of(st);
+	struct stamp now = stamp_of(st);
 	const struct known *k;
 
 	if (r->count == 0) {
 		return false;
 	}
 	if (!r->differs && r->same < r->count &&
-	    same_file(&r->old[r->same], &now)) {
+	    same_stamp(&r->old[r->same].stamp, &now)) {
 		k = &r->old[r->same++];
 	} else {
 		part_ways(r);
@@ -205,31 +238,53 @@ recall_find(struct recall *r, const struct stat *st, struct digest *content)
 void
 recall_keep(struct recall *r, const struct reading *of)
 {
-	struct known before = known_of(&of->before);
-	struct known after = known_of(&of->after);
+	struct known now = { .stamp = stamp_of(&of->before) };
+	struct stamp after = stamp_of(&of->after);
 
-	if (r->memo < 0 || !same_file(&before, &after) ||
-	    before.size != of->size ||
+	if (r->memo < 0 || !same_stamp(&now.stamp, &after) ||
+	    now.stamp.size != of->size ||
 	    !recall_settled(of->before.st_ctim, of->began)) {
 		return;
 	}
-	memcpy(before.digest, of->content.bytes, DIGEST_SIZE);
-	keep(r, &before);
+	memcpy(now.digest, of->content.bytes, DIGEST_SIZE);
+	keep(r, &now);
+}
+
+/* All of the old that is still there, as it stood, or what was kept one by one.
+ */
+static struct str
+files_of(const struct recall *r)
+{
+	return r->differs || r->kept.len > 0
+	           ? buf_str(&r->kept)
+	           : str_span(r->old, r->same * sizeof(*r->old));
 }
 
 int
-recall_save(struct recall *r, struct err *e)
+recall_save(struct recall *r, const struct trace *trace, struct digest whole,
+    struct err *e)
 {
-	/* What is not there any more was at the end: the rest stands. */
-	bool stands = !r->differs && r->kept.len == 0;
-	size_t size = stands ? r->same * sizeof(struct known) : 0;
+	struct str files = files_of(r);
+	struct memo_head head = { .files = files.len / sizeof(struct known) };
+	auto_buf all = { 0 };
 
-	if (r->memo < 0 || (stands && r->same == r->count)) {
+	if (r->memo < 0) {
 		return 0;
 	}
-	if (ftruncate(r->memo, (off_t)size) < 0 ||
-	    lseek(r->memo, (off_t)size, SEEK_SET) < 0) {
+	if (!trace->broken) {
+		head.stamps = trace->stamps.len / sizeof(struct stamp);
+		head.names = trace->names.len;
+		memcpy(head.whole, whole.bytes, DIGEST_SIZE);
+	}
+	if (head.files > 0 || head.stamps > 1) { /* not of an empty folder */
+		buf_add(&all, str_span(&head, sizeof(head)));
+		buf_add(&all, files);
+		buf_add(&all, str_sub(buf_str(&trace->stamps), 0,
+		                  head.stamps * sizeof(struct stamp)));
+		buf_add(&all, str_sub(buf_str(&trace->names), 0, head.names));
+	}
+	if (ftruncate(r->memo, 0) < 0 || lseek(r->memo, 0, SEEK_SET) < 0) {
 		return err_sys(e, "keep what was read");
 	}
-	return stands ? 0 : file_write_all(r->memo, buf_str(&r->kept), e);
+	return file_write_all(r->memo, buf_str(&all), e);
 }

@@ -13,7 +13,6 @@
 
 #include "cell/inside.h"
 
-#define DEPTH_MAX   128
 #define ENTRIES_MAX 1000000
 #define PATH_LIMIT  4096 /* of a folder that is entered */
 /* Bytes of all names that are kept at once: the walk is outside of the cell's
@@ -31,7 +30,7 @@ struct level {
 
 struct trip {
 	const struct tree_walk *walk;
-	struct level levels[DEPTH_MAX];
+	struct level levels[TREE_DEPTH_MAX];
 	size_t depth;
 	size_t entries;
 	size_t names; /* bytes, of the folders above the deepest */
@@ -139,12 +138,13 @@ enter_folder(struct trip *trip, const struct tree_entry *entry, struct err *e)
 {
 	struct stat now;
 
-	if (trip->depth == DEPTH_MAX || entry->path.len > PATH_LIMIT) {
+	if (trip->depth == TREE_DEPTH_MAX || entry->path.len > PATH_LIMIT) {
 		return trip->walk->deep
 		           ? trip->walk->deep(trip->walk->owner, entry, e)
 		           : err_set(e, ERR_LIMIT,
 		                 "%s is deeper than %d folders or %d bytes",
-		                 err_quote(entry->path), DEPTH_MAX, PATH_LIMIT);
+		                 err_quote(entry->path), TREE_DEPTH_MAX,
+		                 PATH_LIMIT);
 	}
 	auto_close int fd = openat(entry->parent, entry->name,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -187,7 +187,11 @@ step(struct trip *trip, struct err *e)
 	}
 	size_t len = strlen(name);
 	size_t at = level->path;
-	struct tree_entry entry = { .parent = level->fd, .name = name };
+	struct tree_entry entry = {
+		.parent = level->fd,
+		.name = name,
+		.depth = trip->depth,
+	};
 
 	must(at + len + 1 < sizeof(trip->path));
 	if (at > 0) {
@@ -229,6 +233,7 @@ rise(struct trip *trip, struct err *e)
 		.parent = parent->fd,
 		.name = parent->sorted[parent->next - 1],
 		.path = str_span(trip->path, path),
+		.depth = trip->depth,
 	};
 
 	return trip->walk->leave(trip->walk->owner, &entry, e);

@@ -13,6 +13,7 @@
 struct digesting {
 	struct digest_run run;
 	struct recall recall;
+	struct trace trace;
 	uint64_t bytes;
 	uint64_t read;
 	char *chunk;
@@ -151,6 +152,7 @@ digest_entry(void *owner, const struct tree_entry *entry, struct err *e)
 	uint8_t length[4];
 	uint8_t fields[1 + 4 + 8];
 
+	trace_add(&d->trace, &entry->stat, entry->depth, entry->name);
 	if (type == 'f' && digest_content(d, entry, &content, &size, e)) {
 		return -1;
 	}
@@ -168,31 +170,44 @@ digest_entry(void *owner, const struct tree_entry *entry, struct err *e)
 	return 0;
 }
 
+static int
+digest_all(struct digesting *d, const struct work_task *task,
+    struct digest *out, struct err *e)
+{
+	struct tree_walk walk = {
+		.visit = digest_entry,
+		.owner = d,
+		.sorted = true,
+	};
+
+	d->chunk = malloc(CHUNK);
+	must(d->chunk);
+	trace_begin(&d->trace, task->folder, recall_clock());
+	digest_begin(&d->run);
+	digest_add(&d->run, STR("handrail workspace 1\n"));
+	int status = tree_walk(task->folder, &walk, e);
+
+	if (status == 0) {
+		*out = digest_end(&d->run);
+		status = recall_save(&d->recall, &d->trace, *out, e);
+	}
+	trace_fini(&d->trace);
+	free(d->chunk);
+	return status;
+}
+
 int
 work_digest(const struct work_task *task, struct digest *out, uint64_t *read,
     struct err *e)
 {
-	struct digesting d = { .chunk = malloc(CHUNK) };
-	struct tree_walk walk = {
-		.visit = digest_entry,
-		.owner = &d,
-		.sorted = true,
-	};
-	int status;
+	struct digesting d = { .chunk = NULL };
+	int status = 0;
 
-	must(d.chunk);
 	recall_begin(&d.recall, task->memo);
-	digest_begin(&d.run);
-	digest_add(&d.run, STR("handrail workspace 1\n"));
-	status = tree_walk(task->folder, &walk, e);
-	if (status == 0) {
-		status = recall_save(&d.recall, e);
+	if (!recall_stands(&d.recall, task->folder, out)) {
+		status = digest_all(&d, task, out, e);
 	}
-	if (status == 0) {
-		*out = digest_end(&d.run);
-		*read = d.read;
-	}
+	*read = d.read;
 	recall_fini(&d.recall);
-	free(d.chunk);
 	return status;
 }

@@ -60,9 +60,10 @@ new_memo(void)
 static void
 save(struct recall *r)
 {
+	struct trace none = { .broken = true };
 	struct err e;
 
-	assert_int_equal(recall_save(r, &e), 0);
+	assert_int_equal(recall_save(r, &none, (struct digest){ 0 }, &e), 0);
 	recall_fini(r);
 }
 
@@ -300,9 +301,11 @@ a_file_of_many_names_is_indexed_once(void **state)
 static void
 a_memo_of_any_other_size_is_none(void **state)
 {
-	static const off_t sizes[] = { 0, 1, sizeof(struct known) - 1,
-		sizeof(struct known) + 1,
-		(off_t)((MEMO_FILES_MAX + 1) * sizeof(struct known)) };
+	const off_t head = sizeof(struct memo_head);
+	const off_t one = sizeof(struct known);
+	const off_t sizes[] = { 0, 1, head - 1, head, head + one - 1,
+		head + one + 1, head + 2 * one,
+		head + (off_t)(MEMO_FILES_MAX + 1) * one };
 	struct stat st = a_file(1);
 
 	(void)state;
