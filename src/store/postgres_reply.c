@@ -124,6 +124,15 @@ note_refusal(struct postgres *p)
 		(void)err_set(&line->refusal, ERR_CONFLICT,
 		    "writing rows: one has a later version already");
 	}
+	if (line->failed_at == WRITE_BODY && strcmp(line->code, "23505") == 0) {
+		/* Nothing of ours can stand there: only the log's owner writes
+		 * behind its end. */
+		(void)err_set(&line->refusal, ERR_CONFLICT,
+		    "the log ends before event %llu, and the body of a later "
+		    "one is there: somebody changed the book, restore a "
+		    "backup (`handrail restore`)",
+		    (unsigned long long)(b->after + 1));
+	}
 	if (strcmp(line->code, "53100") == 0) {
 		(void)err_set(&line->refusal, ERR_IO,
 		    "there is no room left on the disk of PostgreSQL; make "

@@ -393,6 +393,27 @@ acknowledged_heads_that_are_gone_end_the_house(void **state)
 	assert_string_equal(sql("SELECT count(*) FROM log"), "0");
 }
 
+static void
+a_body_beyond_the_end_of_the_log_ends_the_house(void **state)
+{
+	auto_store store = open_store();
+	struct err e = { 0 };
+
+	(void)state;
+	begin(store);
+	assert_int_equal(add_head(store, 1, &e), 0);
+	assert_int_equal(store_body_add(store, 1, 7, STR("body"), &e), 0);
+	commit(store);
+	(void)sql("UPDATE body SET first = 2, last = 2");
+	begin(store);
+	assert_int_equal(add_head(store, 2, &e), 0);
+	assert_int_equal(store_body_add(store, 2, 7, STR("body"), &e), 0);
+	assert_int_equal(store_commit(store, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	assert_non_null(strstr(e.text, "ends before event 2"));
+	assert_string_equal(sql("SELECT count(*) FROM log"), "1");
+}
+
 int
 main(void)
 {
@@ -413,6 +434,7 @@ main(void)
 		TEST(a_commit_waits_for_a_server_that_restarts),
 		TEST(an_empty_commit_keeps_the_lease),
 		TEST(acknowledged_heads_that_are_gone_end_the_house),
+		TEST(a_body_beyond_the_end_of_the_log_ends_the_house),
 	};
 
 	return cmocka_run_group_tests(tests, start_server, stop_server);
