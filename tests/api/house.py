@@ -609,10 +609,12 @@ class House:
         return self.get('/api/waits').json['waits']
 
     def waiting(self, seconds=PATIENCE):
-        """The first thing that waits for a person."""
+        """The first of its runs that waits for a person: a letter about a run
+        that is blocked stands there as well, sooner or later."""
         def one():
             a = self.get('/api/waits', quiet=True)
-            return a.json['waits'] if a and a.code == 200 else None
+            return a and a.code == 200 and [
+                w for w in a.json['waits'] if w['kind'] != 'decision']
         return until(one, seconds, 'nothing waits')[0]
 
     def say(self, wait, decision, reason=None):
