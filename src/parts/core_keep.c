@@ -110,15 +110,6 @@ keep_letters(struct said *s, struct err *e)
 	return 0;
 }
 
-static int
-by_seq(const void *a, const void *b)
-{
-	const uint64_t *x = a;
-	const uint64_t *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
 struct dropping {
 	struct core *core;
 	struct buf keys;
@@ -138,7 +129,7 @@ static bool
 is_said(const struct said *s, uint64_t seq)
 {
 	return s->count &&
-	       bsearch(&seq, s->seqs, s->count, sizeof(*s->seqs), by_seq);
+	       bsearch(&seq, s->seqs, s->count, sizeof(*s->seqs), core_by_seq);
 }
 
 /* Of a task that lives no more, or of none, and of no letter that waits. */
@@ -150,7 +141,7 @@ drop_unneeded(struct core *c, struct said *s, struct err *e)
 	    c->book.store, STR("kept"), STR(""), drop_kept, &d, e);
 
 	if (s->count) {
-		qsort(s->seqs, s->count, sizeof(*s->seqs), by_seq);
+		qsort(s->seqs, s->count, sizeof(*s->seqs), core_by_seq);
 	}
 	for (size_t at = 0; !result && at + 20 <= d.keys.len; at += 20) {
 		struct str key = str_span(d.keys.at + at, 20);

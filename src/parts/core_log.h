@@ -95,6 +95,8 @@ bool core_task_known(struct core *c, struct str task);
 /* The DurableTask as it was put. */
 int core_task_record(
     struct core *c, struct str task, struct buf *out, struct err *e) MUST_CHECK;
+/* Of two uint64_t, for qsort and bsearch. */
+int core_by_seq(const void *a, const void *b);
 /* Seq of the newest transition of this task; 0: none. */
 uint64_t core_task_end(struct core *c, struct str task);
 

@@ -140,6 +140,15 @@ core_run_heads(struct core *c, struct book_id run, uint64_t after,
 	return 0;
 }
 
+int
+core_by_seq(const void *a, const void *b)
+{
+	const uint64_t *x = a;
+	const uint64_t *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
 uint64_t
 core_task_end(struct core *c, struct str task)
 {

@@ -284,19 +284,10 @@ load_trail(struct trails *t, const struct queue_task *task, struct err *e)
 }
 
 static int
-by_seq(const void *a, const void *b)
-{
-	const uint64_t *x = a;
-	const uint64_t *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-static int
 apply_waits(struct trails *t, struct err *e)
 {
 	if (t->count) {
-		qsort(t->asked, t->count, sizeof(*t->asked), by_seq);
+		qsort(t->asked, t->count, sizeof(*t->asked), core_by_seq);
 	}
 	for (size_t i = 0; i < t->count; i++) {
 		auto_buf body = { 0 };
