@@ -20,6 +20,7 @@
 #define BOOK_TREE_SIZE    (UINT64_C(1) << 48) /* heads a tree may have */
 #define BOOK_FRONTIER_MAX (8 + 49 * DIGEST_SIZE)
 #define BOOK_PROOF_MAX    50
+#define BOOK_ORIGIN       "handrail" /* of checkpoints: the log, its signer */
 #define BOOK_NOTE_MAX     8192 /* bytes of a checkpoint with its signatures */
 #define BOOK_KEY_SIZE     32   /* Ed25519 (RFC 8032) */
 #define BOOK_SIGN_SIZE    64

@@ -24,8 +24,6 @@
 #include "seal/seal.h"
 #include "json/json.h"
 
-#define ORIGIN "handrail" /* CORE_ORIGIN */
-
 struct change {
 	struct arena arena;
 	struct store *store;
@@ -55,7 +53,7 @@ change_fini(struct change *c)
 static void
 signer_line(const struct seal_key *key, struct buf *out)
 {
-	struct book_signer signer = { .name = STR(ORIGIN) };
+	struct book_signer signer = { .name = STR(BOOK_ORIGIN) };
 
 	seal_sign_public(key, signer.key);
 	buf_clear(out);

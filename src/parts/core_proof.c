@@ -313,7 +313,7 @@ core_sign_tree(
 	s->number = number;
 	s->next = c->signs;
 	c->signs = s;
-	book_note_text(STR(CORE_ORIGIN), &s->root, &s->text);
+	book_note_text(STR(BOOK_ORIGIN), &s->root, &s->text);
 	must(s->text.len <= sizeof(sign.text));
 	sign.size = (uint32_t)s->text.len;
 	memcpy(sign.text, s->text.at, s->text.len);
@@ -372,7 +372,7 @@ core_vault_signed(void *owner, struct wire_peer *peer, const void *record,
 {
 	struct core *c = owner;
 	const struct wire_vault_signed *got = record;
-	struct book_signer signer = { .name = STR(CORE_ORIGIN) };
+	struct book_signer signer = { .name = STR(BOOK_ORIGIN) };
 	struct core_sign *s = c->signs;
 	auto_buf note = { 0 };
 

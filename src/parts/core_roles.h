@@ -46,8 +46,6 @@ bool core_tool_fresh(const struct core_role *r, const struct tool *t);
 
 /* --- core_texts.c: what heads name by digest, who is who --- */
 
-#define CORE_ORIGIN "handrail" /* of checkpoints: the log, and its signer */
-
 /* In the batch that forms, before the first head that names them. */
 void core_text_keep(struct core *c, const struct core_role *r);
 void core_text_keep_tool(struct core *c, const struct tool *t); /* `finish` */

@@ -172,7 +172,7 @@ core_operators_know(struct core *c, struct err *e)
 void
 core_signer(const struct core *c, struct buf *line)
 {
-	struct book_signer signer = { .name = STR(CORE_ORIGIN) };
+	struct book_signer signer = { .name = STR(BOOK_ORIGIN) };
 
 	memcpy(signer.key, c->vault_keys.sign_public, sizeof(signer.key));
 	book_signer_text(&signer, line);
