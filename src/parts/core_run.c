@@ -257,10 +257,10 @@ claim_one(struct core *c, struct core_role *role)
 		    c, r, "schema_validation", "requires_escalation", e.text);
 		return true;
 	}
+	core_after(c, begin, r->number);
 	if (owns_workspace(r)) {
 		make_cell(c, r); /* its head is of this batch */
 	}
-	core_after(c, begin, r->number);
 	return true;
 }
 
