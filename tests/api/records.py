@@ -270,6 +270,13 @@ def what_ended_and_was_forgotten_is_not_imported_again():
         need(set(ids(h)) == set(there))
         said = h.post('/api/mail', letter('one'))
         need(said.code == 409 and 'forgotten' in said.out, said)
+        said = h.post('/api/mail', own[0])
+        need(said.code == 409 and 'forgotten' in said.out, said)
+        # A letter about a task that was forgotten is a letter like any other.
+        about = letter('anew', envelope_type='task',
+                       payload={'task_id': ID % 0x62})
+        need(h.post('/api/mail', about).code == 201)
+        need('anew' in box(h, 'helper-coworker'))
 
 
 @test
