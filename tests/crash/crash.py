@@ -182,7 +182,7 @@ class Job:
 
     def finish(self, seconds=PATIENCE):
         try:
-            return until(self.step, seconds, every=0.01)
+            return until(self.step, seconds, every=0.03)
         except Failed as f:
             raise Failed('%s %s: %s\n%s\n%s' % (
                 f, self.id, self.id and self.h.get(
