@@ -102,9 +102,7 @@ root_of(struct core *c, uint64_t size, struct digest *root, struct err *e)
 			    (unsigned long long)tree.size + 1);
 		}
 		book_leaf_many((const uint8_t *)heads.at, count, leaves);
-		for (size_t n = 0; n < count; n++) {
-			book_tree_add(&tree, leaves[n]);
-		}
+		book_tree_add_leaves(&tree, leaves, count);
 	}
 	*root = book_tree_root(&tree);
 	return 0;
