@@ -281,10 +281,9 @@ e2m_read_json(
 		return 0;
 	}
 	return err_set(e, why.kind, "the line is no JSON: %s",
-	    why.text +
-	        (strncmp(why.text, prefix, sizeof(prefix) - 1) == 0
-	                ? sizeof(prefix) - 1
-	                : 0));
+	    why.text + (strncmp(why.text, prefix, sizeof(prefix) - 1) == 0
+	                       ? sizeof(prefix) - 1
+	                       : 0));
 }
 
 int

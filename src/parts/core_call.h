@@ -98,9 +98,25 @@ void core_letters_saw(struct core *c, const struct queue_step *step);
 /* In the batch of the word: the letter is acked with it. */
 void core_letter_decided(struct core *c, const struct wait_item *w);
 void core_letter_expired(struct core *c, const struct wait_item *w);
-/* Waits that the last house had; and, behind the start, letters without. */
-int core_letters_load(struct core *c, uint64_t **seqs, size_t *count,
-    size_t *room, struct err *e) MUST_CHECK;
+/* An event that a start applies; its body is at that place of a buffer, or,
+ * with none, in the book. */
+struct core_asked {
+	uint64_t seq; /* first: core_by_seq sorts them */
+	size_t at;
+	size_t len;
+};
+struct core_asked_list {
+	struct core_asked *all;
+	size_t count;
+	size_t room;
+	struct buf bodies;
+};
+void core_asked_add(
+    struct core_asked_list *list, uint64_t seq, struct str body);
+/* Waits that the last house had, in pages, however many letters wait; and,
+ * behind the start, letters without. */
+int core_letters_load(
+    struct core *c, struct core_asked_list *out, struct err *e) MUST_CHECK;
 void core_letters_recover(struct core *c);
 /* A letter that waits, and the event that asked about it. */
 bool core_letter_asked(const struct core *c, struct str letter, uint64_t *seq);

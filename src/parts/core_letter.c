@@ -3,7 +3,8 @@
  * Letters that want a decision.  Each stands in the one inbox from the batch
  * that sends it to the batch that acks it: who decides there acks it, and an
  * ack with a decision is said there.  The letter is the queue's; the wait is
- * only where it is asked, and a row says which put is its own.
+ * only where it is asked, and a row says which put is its own, with the body
+ * of that put: a start asks for rows in pages, and for no body.
  */
 #include <stdio.h>
 #include <string.h>
@@ -153,7 +154,7 @@ ask(struct core *c, const struct queue_letter *m, const struct json *mail,
 	struct wait_put put = { .surfaces = surfaces,
 		.surface_count = COUNT(surfaces) };
 	struct wait_step step = { 0 };
-	char seq[24];
+	auto_buf row = { 0 };
 	struct err e = { 0 };
 
 	fill(c, &a, m, mail, now, &put);
@@ -165,10 +166,12 @@ ask(struct core *c, const struct queue_letter *m, const struct json *mail,
 	if (step.duplicate) {
 		return;
 	}
-	must(snprintf(seq, sizeof(seq), "%llu",
-	         (unsigned long long)core_wait_step(
-	             c, BOOK_WAIT_PUT, step.id, step.body, NULL)) > 0);
-	core_row(c, ROW, m->id, str_of(seq), c->book.seq);
+	uint64_t seq =
+	    core_wait_step(c, BOOK_WAIT_PUT, step.id, step.body, NULL);
+
+	buf_addf(&row, "%llu\n", (unsigned long long)seq);
+	buf_add(&row, step.body);
+	core_row(c, ROW, m->id, buf_str(&row), seq);
 	core_expiry_arm(c);
 }
 
@@ -277,35 +280,43 @@ core_letter_text(struct core *c, struct arena *a, const struct wait_item *w)
 
 /* --- a start --- */
 
-struct found {
-	uint64_t **seqs;
-	size_t *count;
-	size_t *room;
-};
+void
+core_asked_add(struct core_asked_list *list, uint64_t seq, struct str body)
+{
+	list->all =
+	    array_grow(list->all, list->count, &list->room, sizeof(*list->all));
+	list->all[list->count++] = (struct core_asked){
+		.seq = seq,
+		.at = list->bodies.len,
+		.len = body.len,
+	};
+	buf_add(&list->bodies, body);
+}
 
+/* The number of its put, and its body behind that: a row of an earlier program
+ * has the number alone. */
 static int
 load_row(void *context, const struct store_row *row, struct err *e)
 {
-	struct found *f = context;
+	struct str body = row->value;
+	struct str number;
 	uint64_t seq = 0;
 
-	if (!str_u64(row->value, &seq)) {
-		return err_set(e, ERR_IO, "the row of letter %s is no number",
+	(void)str_cut(&body, '\n', &number);
+	if (!str_u64(number, &seq)) {
+		return err_set(e, ERR_IO,
+		    "the row of letter %s has no number of an event",
 		    err_quote(row->key));
 	}
-	*f->seqs = array_grow(*f->seqs, *f->count, f->room, sizeof(**f->seqs));
-	(*f->seqs)[(*f->count)++] = seq;
+	core_asked_add(context, seq, body);
 	return 0;
 }
 
 int
-core_letters_load(
-    struct core *c, uint64_t **seqs, size_t *count, size_t *room, struct err *e)
+core_letters_load(struct core *c, struct core_asked_list *out, struct err *e)
 {
-	struct found f = { seqs, count, room };
-
 	return store_rows_walk(
-	    c->book.store, STR(ROW), STR(""), load_row, &f, e);
+	    c->book.store, STR(ROW), STR(""), load_row, out, e);
 }
 
 static bool

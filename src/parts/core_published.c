@@ -235,7 +235,8 @@ core_published_check(struct core *c, struct err *e)
 		return why.kind == ERR_MISSING
 		           ? 0
 		           : err_set(e, ERR_CONFLICT,
-		                 "the note that a book published here cannot be "
+		                 "the note that a book published here cannot "
+		                 "be "
 		                 "read: %s; no house starts beside a note that "
 		                 "it cannot compare its book with: mend it, or "
 		                 "move that note aside",

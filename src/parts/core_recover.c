@@ -230,9 +230,7 @@ replay(struct core *c, uint64_t from, bool all, struct err *e)
 
 struct trails {
 	struct core *core;
-	uint64_t *asked; /* events of waits, to be applied in order of seq */
-	size_t count;
-	size_t room;
+	struct core_asked_list asked; /* waits, to be applied in order of seq */
 };
 
 static bool
@@ -256,9 +254,7 @@ trail_head(struct trails *t, const struct book_head *head, struct err *e)
 		return -1;
 	}
 	if (is_wait(head)) {
-		t->asked =
-		    array_grow(t->asked, t->count, &t->room, sizeof(*t->asked));
-		t->asked[t->count++] = head->seq;
+		core_asked_add(&t->asked, head->seq, buf_str(&body));
 	}
 	return session_index_apply(c->sessions, head, buf_str(&body), e);
 }
@@ -284,32 +280,45 @@ load_trail(struct trails *t, const struct queue_task *task, struct err *e)
 }
 
 static int
+apply_wait(struct trails *t, const struct core_asked *asked, struct err *e)
+{
+	struct core *c = t->core;
+	struct str body =
+	    str_sub(buf_str(&t->asked.bodies), asked->at, asked->len);
+	auto_buf read = { 0 };
+
+	if (!body.len && core_body_get(c, asked->seq, &read, e)) {
+		/* Those of trails were read before: a letter's, which is asked
+		 * about anew. */
+		if (e->kind == ERR_MISSING) {
+			*e = (struct err){ 0 };
+			return 0;
+		}
+		return err_wrap(
+		    e, "reading event %llu", (unsigned long long)asked->seq);
+	}
+	if (wait_apply(
+	        c->waits, asked->seq, body.len ? body : buf_str(&read), e)) {
+		return err_wrap(
+		    e, "replaying event %llu", (unsigned long long)asked->seq);
+	}
+	wait_fold(c->waits, c->book.durable);
+	return 0;
+}
+
+static int
 apply_waits(struct trails *t, struct err *e)
 {
-	if (t->count) {
-		qsort(t->asked, t->count, sizeof(*t->asked), core_by_seq);
-	}
-	for (size_t i = 0; i < t->count; i++) {
-		auto_buf body = { 0 };
+	struct core_asked_list *list = &t->asked;
+	int result = 0;
 
-		if (core_body_get(t->core, t->asked[i], &body, e)) {
-			/* Those of trails were read before: a letter's, which
-			 * is asked about anew. */
-			if (e->kind == ERR_MISSING) {
-				*e = (struct err){ 0 };
-				continue;
-			}
-			return err_wrap(e, "reading event %llu",
-			    (unsigned long long)t->asked[i]);
-		}
-		if (wait_apply(
-		        t->core->waits, t->asked[i], buf_str(&body), e)) {
-			return err_wrap(e, "replaying event %llu",
-			    (unsigned long long)t->asked[i]);
-		}
-		wait_fold(t->core->waits, t->core->book.durable);
+	if (list->count) {
+		qsort(list->all, list->count, sizeof(*list->all), core_by_seq);
 	}
-	return 0;
+	for (size_t i = 0; !result && i < list->count; i++) {
+		result = apply_wait(t, &list->all[i], e);
+	}
+	return result;
 }
 
 bool
@@ -332,12 +341,13 @@ load_trails(struct core *c, struct err *e)
 		}
 	}
 	if (!result) {
-		result = core_letters_load(c, &t.asked, &t.count, &t.room, e);
+		result = core_letters_load(c, &t.asked, e);
 	}
 	if (!result) {
 		result = apply_waits(&t, e);
 	}
-	free(t.asked);
+	free(t.asked.all);
+	buf_fini(&t.asked.bodies);
 	return result;
 }
 
@@ -387,8 +397,7 @@ raise_epochs(struct core *c, struct str note, struct err *e)
 
 	core_queue_step(c, &step, NULL);
 	uint64_t seq = core_append(c, &event);
-	struct str text =
-	    arena_printf(&a, "%llu", (unsigned long long)seq);
+	struct str text = arena_printf(&a, "%llu", (unsigned long long)seq);
 
 	core_row(c, "meta", STR(CORE_RESTORED_SEQ), text, seq);
 	core_row_drop(c, "meta", STR(CORE_RESTORED_ROW));

@@ -470,6 +470,42 @@ def a_backup_goes_from_either_store_to_the_other():
         restored_and_goes_on(h, path, ids, waits, before)
 
 
+@test
+def a_start_reads_the_waits_of_letters_in_pages():
+    """The letters themselves are read as what came last: a bounded window."""
+    s, own = server(), schema()
+    # A question for a body looks into each of its tables.
+    scans = ("SELECT coalesce(max(idx_scan), 0) FROM pg_stat_user_tables "
+             "WHERE schemaname = '%s' AND relname LIKE 'body%%'" % own)
+
+    def asked():
+        """What a connection counted is told when it ends."""
+        until(lambda: s.sql("SELECT count(*) FROM pg_stat_activity WHERE "
+                            "backend_type = 'client backend' AND "
+                            "pid <> pg_backend_pid()") == '0')
+        return int(s.sql(scans))
+
+    with House() as h:
+        h.start(args=on_server(s, own))
+        for n in range(60):
+            need(h.post('/api/mail', {
+                'to': 'operator', 'subject': 'shall I? %d' % n,
+                'requires_decision': True,
+                'decision_options': ['yes', 'no']}).code == 201)
+        before = h.waits()
+        need(len(before) == 60, before)
+        need(h.stop() == 0)
+        then = asked()
+        h.start(args=on_server(s, own))
+        need(h.stop() == 0)
+        count = asked() - then
+        need(count < 60 * 1.5, count)  # not two for each
+        h.start(args=on_server(s, own))
+        need(sorted(w['id'] for w in h.waits()) ==
+             sorted(w['id'] for w in before))
+        need(h.stop() == 0)
+
+
 if __name__ == '__main__':
     code = 1
     try:

@@ -7,18 +7,18 @@
 #include "wire/wire.h"
 
 /* A handler that wants its record alone, as `in`. */
-#define TAKES(name, type)                                                    \
-	static void name##_record(const struct type *in);                    \
-	/* NOLINTNEXTLINE(readability-non-const-parameter): of one type */   \
-	static void name(void *owner, struct wire_peer *peer,                \
-	    const void *record, int *fds, size_t nfds)                       \
-	{                                                                    \
-		(void)owner;                                                 \
-		(void)peer;                                                  \
-		(void)fds;                                                   \
-		(void)nfds;                                                  \
-		name##_record(record);                                       \
-	}                                                                    \
+#define TAKES(name, type)                                                  \
+	static void name##_record(const struct type *in);                  \
+	/* NOLINTNEXTLINE(readability-non-const-parameter): of one type */ \
+	static void name(void *owner, struct wire_peer *peer,              \
+	    const void *record, int *fds, size_t nfds)                     \
+	{                                                                  \
+		(void)owner;                                               \
+		(void)peer;                                                \
+		(void)fds;                                                 \
+		(void)nfds;                                                \
+		name##_record(record);                                     \
+	}                                                                  \
 	static void name##_record(const struct type *in)
 
 static struct wire_peer *
