@@ -17,7 +17,7 @@
 
 /* --- the private records, see DESIGN ------------------------------------ */
 
-enum order_kind { ORDER_START = 1, ORDER_EXEC = 2 };
+enum order_kind { ORDER_START = 1, ORDER_EXEC = 2, ORDER_IDS = 3 };
 
 struct order { /* parent → init */
 	uint32_t kind;

@@ -183,6 +183,23 @@ give_memory_back(struct core *c, struct core_batch *b)
 	c->book.spare = b->memory;
 }
 
+/* Most are answers: they go together. */
+static void
+run_effects(struct core *c, const struct core_batch *done)
+{
+	struct wire_peer *api = c->api;
+
+	if (api) {
+		wire_gather(api);
+	}
+	for (struct core_pending *p = done->pending; p; p = p->next) {
+		p->fn(c, p->number);
+	}
+	if (api && api == c->api) {
+		wire_let_go(api);
+	}
+}
+
 static void
 durable(struct core *c)
 {
@@ -201,9 +218,7 @@ durable(struct core *c)
 		c->book.durable_tree = done.tree;
 	}
 	c->book.commits += done.writes != NULL;
-	for (struct core_pending *p = done.pending; p; p = p->next) {
-		p->fn(c, p->number);
-	}
+	run_effects(c, &done);
 	core_going_send(c);
 	if (done.last) {
 		core_api_events(c);

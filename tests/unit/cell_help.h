@@ -182,7 +182,7 @@ bed_up(void **state)
 	char path[128];
 	struct err e;
 
-	bed = (struct bed){ 0 };
+	memset(&bed, 0, sizeof(bed));
 	(void)strcpy(bed.work, "/tmp/cell-work-XXXXXX");
 	if (!mkdtemp(bed.work) || cell_host_open(&house, &bed.host, &e)) {
 		print_error("%s\n", e.text);
