@@ -25,8 +25,8 @@ struct verify_marks;
 
 struct verify {
 	struct store *store;
-	uint64_t last; /* up to this head */
-	uint64_t read; /* heads that were looked at */
+	uint64_t last;         /* up to this head */
+	uint64_t read;         /* heads that were looked at */
 	struct book_tree tree; /* behind `read` while a step runs */
 	uint64_t bodies;
 	uint64_t expired;
