@@ -85,6 +85,9 @@ struct digest book_leaf(struct str head); /* SHA-256(0x00 ‖ head) */
 /* Of heads that lie one behind the other, in a fraction of the time. */
 void book_leaf_many(const uint8_t *heads, size_t count, struct digest *leaves);
 void book_tree_add(struct book_tree *tree, struct digest leaf);
+/* The same of many, in a fraction of the time. */
+void book_tree_add_leaves(
+    struct book_tree *tree, const struct digest *leaves, size_t count);
 /* A whole block at once: the size is a multiple of BOOK_BLOCK (must). */
 void book_tree_add_block(struct book_tree *tree, struct digest root);
 /* The heads of a batch, in order, in a fraction of the time: each gets the

@@ -91,6 +91,22 @@ add_leaves(struct book_tree *tree, struct digest *row, size_t count)
 	}
 }
 
+void
+book_tree_add_leaves(
+    struct book_tree *tree, const struct digest *leaves, size_t count)
+{
+	must(count <= BOOK_TREE_SIZE - tree->size);
+	while (count > 0) {
+		struct digest row[CHUNK];
+		size_t some = count < CHUNK ? count : CHUNK;
+
+		memcpy(row, leaves, some * sizeof(*row));
+		add_leaves(tree, row, some);
+		leaves += some;
+		count -= some;
+	}
+}
+
 static void
 add_one(struct book_tree *tree, const struct book_new_head *head)
 {

@@ -93,9 +93,10 @@ struct work_task {
 	gid_t gid;
 	uint64_t limit; /* of WATCH */
 	int memo;       /* of DIGEST; -1: none */
+	bool covered;   /* of CHECK: something may be mounted below */
 };
 
-int work_check_system(int folder, struct err *e) MUST_CHECK;
+int work_check_system(const struct work_task *task, struct err *e) MUST_CHECK;
 int work_check(int folder, struct err *e) MUST_CHECK; /* socket, FIFO, device */
 /* *read: files that no memo knew. */
 int work_digest(const struct work_task *task, struct digest *out,

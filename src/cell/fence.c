@@ -21,6 +21,7 @@
 #define DNS_PORT   53
 #define BACKLOG    64 /* measured: what one cell may leave unaccepted */
 #define TCP_MEMORY "4096 16384 65536"
+#define WAITING    "128" /* at a listener: nobody is charged for them */
 
 #ifndef IPV6_TRANSPARENT
 #define IPV6_TRANSPARENT 75
@@ -118,14 +119,14 @@ all_local(struct err *e)
 }
 
 static int
-set_limit(const char *path, struct err *e)
+set_limit(const char *path, const char *value, struct err *e)
 {
 	auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0) {
 		return err_sys(e, "open %s", path);
 	}
-	if (write(fd, TCP_MEMORY, sizeof(TCP_MEMORY) - 1) < 0) {
+	if (write(fd, value, strlen(value)) < 0) {
 		return err_sys(e, "write %s", path);
 	}
 	return 0;
@@ -236,10 +237,13 @@ fence_build(
 	int own[CELL_LISTENERS] = { -1, -1, -1, -1 };
 	struct err why = { 0 };
 
-	if (all_local(e) || set_limit("/proc/sys/net/ipv4/tcp_rmem", e) ||
-	    set_limit("/proc/sys/net/ipv4/tcp_wmem", e)) {
+	if (all_local(e) ||
+	    set_limit("/proc/sys/net/ipv4/tcp_rmem", TCP_MEMORY, e) ||
+	    set_limit("/proc/sys/net/ipv4/tcp_wmem", TCP_MEMORY, e)) {
 		return -1;
 	}
+	/* Of the cell's own listeners; older kernels show it to root alone. */
+	(void)set_limit("/proc/sys/net/core/somaxconn", WAITING, &why);
 	plain = plain || nft_redirect(FENCE_PORT, &why) != 0;
 	own[0] = listen_tcp(AF_INET, plain ? 80 : FENCE_PORT, plain, e);
 	own[1] = own[0] < 0

@@ -23,6 +23,7 @@
 #define GROUP_PATH PATH_MAX
 /* Half of what is promised: nobody is charged for what waits to be accepted. */
 #define SOCKETS_MAX ((uint64_t)32 << 20)
+#define SOCKETS_MIN ((uint64_t)1 << 20)
 
 static bool
 put(const char *folder, const char *file, const char *text)
@@ -151,6 +152,30 @@ find_v1(const char *self, const char *name, char *out, size_t size)
 	return true;
 }
 
+/* L05: tcp(7), tcp_mem: below its first number of pages the kernel takes
+ * nothing from anybody, and all sockets of the machine count.  All cells
+ * together stay under half of that, as what waits to be accepted may be as much
+ * again. */
+static uint64_t
+sockets_share(uint32_t cells)
+{
+	auto_buf text = { 0 };
+	struct err e = { 0 };
+	uint64_t pages = 0;
+	uint64_t share;
+
+	if (file_read("/proc/sys/net/ipv4/tcp_mem", 256, &text, &e)) {
+		return SOCKETS_MAX; /* not this kernel's way to count */
+	}
+	pages = strtoull(buf_z(&text), NULL, 10);
+	share = pages * (uint64_t)sysconf(_SC_PAGESIZE) / 4 /
+	        (cells > 0 ? cells : 1);
+	if (share > SOCKETS_MAX) {
+		return SOCKETS_MAX;
+	}
+	return share > SOCKETS_MIN ? share : SOCKETS_MIN;
+}
+
 static bool
 find_v2(struct group_place *place, const char *self)
 {
@@ -173,7 +198,7 @@ find_v2(struct group_place *place, const char *self)
 }
 
 void
-group_find(struct group_place *place)
+group_find(struct group_place *place, uint32_t cells)
 {
 	auto_buf self = { 0 };
 	struct err e = { 0 };
@@ -193,6 +218,7 @@ group_find(struct group_place *place)
 	        "memory.limit_in_bytes") &&
 	    usable(place->pids, sizeof(place->pids), "", "pids.max")) {
 		place->version = CELL_GROUPS_V1;
+		place->sockets = sockets_share(cells);
 	}
 }
 
@@ -220,7 +246,7 @@ group_make(const struct group_place *place, uint64_t number,
 	/* L05: version 2 counts buffers of sockets as memory, 1 beside it. */
 	if (!v2) {
 		(void)put_number(
-		    path, "memory.kmem.tcp.limit_in_bytes", SOCKETS_MAX);
+		    path, "memory.kmem.tcp.limit_in_bytes", place->sockets);
 	}
 	if (v2) {
 		return put_number(path, "pids.max", processes)

@@ -275,7 +275,7 @@ cell_host_open(
 	if (host->mounts) {
 		root_prepare(host);
 	}
-	group_find(&host->groups);
+	group_find(&host->groups, house->slots);
 	describe(host);
 	*out = host;
 	return 0;

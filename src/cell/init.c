@@ -182,7 +182,8 @@ build_fence(
 }
 
 static int
-await_start(const struct inmate *me, struct order *order, struct err *e)
+await(const struct inmate *me, enum order_kind kind, struct order *order,
+    struct err *e)
 {
 	int fds[CONTROL_FDS_MAX];
 	size_t count;
@@ -196,7 +197,7 @@ await_start(const struct inmate *me, struct order *order, struct err *e)
 	case CONTROL_EMPTY:
 		return err_set(e, ERR_INPUT, "order to start not understood");
 	}
-	if (order->kind != ORDER_START || order->ca_size > sizeof(order->ca)) {
+	if (order->kind != kind || order->ca_size > sizeof(order->ca)) {
 		return err_set(e, ERR_INPUT, "order to start not understood");
 	}
 	return 0;
@@ -208,28 +209,40 @@ check_work(const struct inmate *me, struct err *e)
 	if (!(me->flags & CELL_WORKSPACE)) {
 		return 0;
 	}
-	auto_close int fd = open("/work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int fd =
+	    openat(me->work, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0) {
-		return err_sys(e, "open /work");
+		return err_sys(e, "open the workspace");
 	}
 	return work_check(fd, e);
+}
+
+/* Meanwhile the egress is started.  What is wrong is told after START: whoever
+ * gives that order finds an end that listens. */
+static int
+take_work(struct inmate *me, struct err *e)
+{
+	struct order ids;
+
+	if (await(me, ORDER_IDS, &ids, e) || root_take(me, e) ||
+	    inmate_ids(me, e)) {
+		return -1;
+	}
+	return check_work(me, e);
 }
 
 static int
 settle(struct inmate *me, struct str ca, struct err *e)
 {
-	if (root_take(me, e) || inmate_ids(me, e) || root_build(me, ca, e)) {
+	if (root_build(me, ca, e)) {
 		return -1;
 	}
 	auto_close_fd(&me->work);
 	if (sethostname(me->hostname, strlen(me->hostname)) < 0) {
 		return err_sys(e, "hostname");
 	}
-	if (check_work(me, e) || inmate_narrow(me, e)) {
-		return -1;
-	}
-	return jail_seccomp_cell(e);
+	return inmate_narrow(me, e) ? -1 : jail_seccomp_cell(e);
 }
 
 _Noreturn void
@@ -238,6 +251,7 @@ init_main(struct inmate *me)
 	int listeners[CELL_LISTENERS] = { -1, -1, -1, -1 };
 	struct note ready = { .kind = NOTE_STARTED };
 	struct order order;
+	struct err why = { 0 };
 	struct err e = { 0 };
 
 	inmate_alone(me);
@@ -248,12 +262,17 @@ init_main(struct inmate *me)
 	                             : fence_none(&e)) {
 		inmate_fail(me, &e);
 	}
-	if (await_start(me, &order, &e)) {
+	bool unfit = take_work(me, &why) != 0;
+
+	if (await(me, ORDER_START, &order, &e)) {
 		inmate_fail(me, &e);
 	}
 	/* The egress has them: from here on nobody in here may. */
 	for (size_t i = 0; i < CELL_LISTENERS; i++) {
 		auto_close_fd(&listeners[i]);
+	}
+	if (unfit) {
+		inmate_fail(me, &why);
 	}
 	if (settle(me, str_span(order.ca, order.ca_size), &e) ||
 	    control_send(
@@ -274,7 +293,7 @@ agent_main(struct inmate *me)
 	struct err e = { 0 };
 
 	inmate_alone(me);
-	if (own_network(&e) || await_start(me, &order, &e) ||
+	if (own_network(&e) || await(me, ORDER_IDS, &order, &e) ||
 	    root_take_agent(me, &e) || inmate_ids(me, &e) ||
 	    root_build_agent(me, &e) ||
 	    sethostname(me->hostname, strlen(me->hostname)) < 0 ||

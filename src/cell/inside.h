@@ -17,7 +17,7 @@
 
 /* --- the private records, see DESIGN ------------------------------------ */
 
-enum order_kind { ORDER_START = 1, ORDER_EXEC = 2 };
+enum order_kind { ORDER_START = 1, ORDER_EXEC = 2, ORDER_IDS = 3 };
 
 struct order { /* parent → init */
 	uint32_t kind;
@@ -86,6 +86,7 @@ struct group_place {
 	enum cell_groups version;
 	char memory[PATH_MAX / 2]; /* folder in which cells get theirs */
 	char pids[PATH_MAX / 2];   /* v1 only */
+	uint64_t sockets;          /* v1 only: bytes of buffers, each cell */
 };
 
 struct cell_host {
@@ -123,7 +124,7 @@ struct limits {
 	uint32_t files;
 };
 
-void group_find(struct group_place *place);
+void group_find(struct group_place *place, uint32_t cells);
 int group_make(const struct group_place *place, uint64_t number,
     const struct limits *limits, struct err *e) MUST_CHECK;
 int group_enter(const struct group_place *place, uint64_t number, pid_t pid,

@@ -182,6 +182,7 @@ limit(struct cell *cell, const struct limits *limits, struct err *e)
 static int
 spawn(struct cell *cell, struct inmate *child, uint32_t slot, struct err *e)
 {
+	struct order ids = { .kind = ORDER_IDS };
 	struct cell_host *host = cell->host;
 	int ends[2];
 
@@ -213,7 +214,11 @@ spawn(struct cell *cell, struct inmate *child, uint32_t slot, struct err *e)
 	    write_ids(cell, e)) {
 		return -1;
 	}
-	return cell->kind == KIND_CELL ? limit(cell, &child->limits, e) : 0;
+	if (cell->kind == KIND_CELL && limit(cell, &child->limits, e)) {
+		return -1;
+	}
+	return control_send(
+	    cell->control, str_span(&ids, sizeof(ids)), NULL, 0, e);
 }
 
 int
@@ -262,7 +267,6 @@ cell_agent(struct cell_host *host, uint64_t number, uint32_t slot, int *channel,
     struct cell **out, struct err *e)
 {
 	struct inmate child = { .work = -1, .limits.files = AGENT_FILES };
-	struct order go = { .kind = ORDER_START };
 	struct cell *cell;
 	int ends[2];
 
@@ -277,8 +281,7 @@ cell_agent(struct cell_host *host, uint64_t number, uint32_t slot, int *channel,
 	int failed = spawn(cell, &child, slot, e);
 
 	(void)close(ends[1]);
-	if (failed || control_send(cell->control, str_span(&go, sizeof(go)),
-	                  NULL, 0, e)) {
+	if (failed) {
 		(void)close(ends[0]);
 		cell_free(cell);
 		return -1;

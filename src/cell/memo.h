@@ -78,7 +78,8 @@ struct memo_head {
 
 struct recall {
 	int memo;
-	char *block; /* the memo as it was */
+	char *block; /* the memo as it was, until recall_save writes it */
+	size_t size;
 	struct memo_head head;
 	const struct known *old;
 	size_t count;

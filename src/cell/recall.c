@@ -92,26 +92,6 @@ index_old(struct recall *r)
 	}
 }
 
-static size_t
-read_old(int memo, void *to, size_t size)
-{
-	size_t got = 0;
-
-	while (got < size) {
-		ssize_t n =
-		    pread(memo, (char *)to + got, size - got, (off_t)got);
-
-		if (n < 0 && errno == EINTR) {
-			continue;
-		}
-		if (n <= 0) {
-			break;
-		}
-		got += (size_t)n;
-	}
-	return got;
-}
-
 /* Its parts fill it exactly and are within their bounds. */
 static bool
 head_fits(const struct memo_head *head, size_t size)
@@ -136,11 +116,14 @@ recall_begin(struct recall *r, int memo)
 	}
 	size_t size = (size_t)st.st_size;
 
-	r->block = malloc(size);
-	must(r->block);
-	if (read_old(memo, r->block, size) != size) {
+	/* Of what did not change, what a digest takes is not even read. */
+	void *at = mmap(NULL, size, PROT_READ, MAP_PRIVATE, memo, 0);
+
+	if (at == MAP_FAILED) {
 		return;
 	}
+	r->block = at;
+	r->size = size;
 	memcpy(&r->head, r->block, sizeof(r->head));
 	if (!head_fits(&r->head, size)) {
 		r->head = (struct memo_head){ 0 };
@@ -170,7 +153,9 @@ recall_stands(const struct recall *r, int folder, struct digest *whole)
 void
 recall_fini(struct recall *r)
 {
-	free(r->block);
+	if (r->block) {
+		(void)munmap(r->block, r->size);
+	}
 	free(r->slots);
 	buf_fini(&r->kept);
 }

@@ -3,6 +3,7 @@
  * digest; by a short child with the slot's id and no more than it needs. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <poll.h>
@@ -16,6 +17,8 @@
 
 #include "cell/inside.h"
 #include "jail/jail.h"
+
+#define MOUNTS_MAX ((size_t)4 * 1024 * 1024)
 
 static int
 check_entry(void *owner, const struct tree_entry *entry, struct err *e)
@@ -46,19 +49,42 @@ work_check(int folder, struct err *e)
 	return tree_walk(folder, &walk, e);
 }
 
+/* Whether something may be mounted below the folder: then what its folders say
+ * of an entry is not what a cell meets there.  What cannot be told may be. */
+static bool
+mounts_below(int folder)
+{
+	auto_buf mounts = { 0 };
+	char link[64];
+	char path[PATH_MAX + 3] = " ";
+	struct err e = { 0 };
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", folder);
+	ssize_t len = readlink(link, path + 1, PATH_MAX);
+
+	/* The kernel writes these of a path as numbers. */
+	if (len <= 0 || len == PATH_MAX || strpbrk(path + 1, " \t\n\\") ||
+	    file_read("/proc/self/mountinfo", MOUNTS_MAX, &mounts, &e)) {
+		return true;
+	}
+	path[1 + len] = '/';
+	return strstr(buf_z(&mounts), path) != NULL;
+}
+
 /* What all cells share: a read-only mount does not stop connect(2).  The slot
  * looks for itself, so that what it cannot reach does not count. */
 int
-work_check_system(int folder, struct err *e)
+work_check_system(const struct work_task *task, struct err *e)
 {
 	static char where[] = "/usr";
 	struct tree_walk walk = {
 		.visit = check_entry,
 		.owner = where,
 		.lenient = true,
+		.doors = !task->covered,
 	};
 
-	return tree_walk(folder, &walk, e);
+	return tree_walk(task->folder, &walk, e);
 }
 
 /* --- drop, of any depth and number: in as many walks as it takes ---------- */
@@ -290,7 +316,7 @@ do_work(const struct work_task *task, struct note *note, struct err *e)
 	case CELL_WORK_DROP:
 		return work_drop(task->folder, e);
 	case CELL_WORK_CHECK:
-		return work_check_system(task->folder, e);
+		return work_check_system(task, e);
 	case CELL_WORK_WATCH:
 		return work_watch(task, e);
 	}
@@ -317,6 +343,8 @@ work_main(const struct work_task *asked)
 	if (task.work == CELL_WORK_CHECK || task.work == CELL_WORK_WATCH) {
 		(void)setpriority(PRIO_PROCESS, 0, 19); /* nobody waits */
 	}
+	task.covered =
+	    task.work == CELL_WORK_CHECK && mounts_below(task.folder);
 	if (narrow(&task, &e) || do_work(&task, &note, &e) ||
 	    control_send(
 	        task.control, str_span(&note, sizeof(note)), NULL, 0, &e)) {

@@ -88,6 +88,8 @@ struct report {
 	uint64_t records;
 	uint64_t taken; /* deviations that are no violation */
 	uint64_t refused;
+	size_t read;
+	int unread; /* exit code of the first file that could not be read */
 };
 
 static void
@@ -218,6 +220,9 @@ each_file(struct report *r, const char *path, file_fn *run, struct err *e)
 	struct stat st;
 	size_t count = 0;
 
+	if (strcmp(path, "-") == 0) {
+		return run(r, "/dev/stdin", e);
+	}
 	if (stat(path, &st) || !S_ISDIR(st.st_mode)) {
 		return run(r, path, e);
 	}
@@ -239,11 +244,26 @@ each_file(struct report *r, const char *path, file_fn *run, struct err *e)
 	                   path);
 }
 
+/* One that is not to be read does not hide what the others hold. */
+static void
+each_path(struct report *r, const char *path, file_fn *run)
+{
+	struct err e = { 0 };
+	int code;
+
+	if (each_file(r, path, run, &e) == 0) {
+		r->read++;
+		return;
+	}
+	code = cli_fail(&e);
+	r->unread = r->unread ? r->unread : code;
+}
+
 static void
 print_report(struct report *r)
 {
 	json_out_end(&r->out, ']');
-	json_out_bool(&r->out, "ok", r->refused == 0);
+	json_out_bool(&r->out, "ok", r->refused == 0 && !r->unread);
 	json_out_end(&r->out, '}');
 	if (r->c->json) {
 		printf(STR_FMT "\n", STR_ARG(buf_str(&r->text)));
@@ -277,8 +297,6 @@ command_validate(struct cli *c, int argc, char **argv)
 	};
 	bool canon = cli_flag(&argc, argv, "canon");
 	bool schema = cli_flag(&argc, argv, "schema");
-	struct err e = { 0 };
-	int result = 0;
 
 	if (schema && !argc) {
 		return print_schema(c);
@@ -289,13 +307,12 @@ command_validate(struct cli *c, int argc, char **argv)
 	json_out_init(&r.out, &r.text);
 	json_out_object(&r.out, NULL);
 	json_out_array(&r.out, "files");
-	for (int i = 0; i < argc && !result; i++) {
-		result =
-		    each_file(&r, argv[i], canon ? show_canon : check_file, &e);
+	for (int i = 0; i < argc; i++) {
+		each_path(&r, argv[i], canon ? show_canon : check_file);
 	}
-	if (!result && !canon) {
+	if (r.read && !canon) {
 		print_report(&r);
 	}
 	buf_fini(&r.text);
-	return result ? cli_fail(&e) : r.refused != 0;
+	return r.unread ? r.unread : r.refused != 0;
 }

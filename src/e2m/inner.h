@@ -45,6 +45,9 @@ const struct e2m_field *e2m_find_field(
     const struct e2m_shape *shape, struct str key);
 int e2m_read_field(const struct e2m_field *f, const struct json *value,
     struct e2m_record *r, struct err *e) MUST_CHECK;
+/* One line's JSON; what is wrong with it names the column alone. */
+int e2m_read_json(struct arena *a, struct str line, struct json **out,
+    struct err *e) MUST_CHECK;
 int e2m_find_kind(
     const struct json *object, enum e2m_kind *kind, struct err *e) MUST_CHECK;
 bool e2m_is_blank(struct str line);

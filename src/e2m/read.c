@@ -75,8 +75,10 @@ read_word(const struct e2m_field *f, const struct json *value, void *at,
 		buf_addf(
 		    &words, "%s%s", i > 1 ? ", " : "", e2m_word(f->form, i));
 	}
-	return err_set(
-	    e, ERR_INPUT, "%s: expected one of %s", f->key, buf_z(&words));
+	return err_set(e, ERR_INPUT, "%s: expected one of %s, not %s", f->key,
+	    buf_z(&words),
+	    value->type == JSON_STRING ? err_quote(value->text)
+	                               : "what is no string");
 }
 
 static int
@@ -201,8 +203,14 @@ e2m_find_kind(const struct json *object, enum e2m_kind *kind, struct err *e)
 			return 0;
 		}
 	}
-	return err_set(
-	    e, ERR_INPUT, "_type: expected one of envelope, task, transition");
+	if (!json_get(object, "_type")) {
+		return err_set(e, ERR_INPUT,
+		    "_type: expected one of envelope, task, transition, but "
+		    "there is none");
+	}
+	return err_set(e, ERR_INPUT,
+	    "_type: expected one of envelope, task, transition, not %s",
+	    err_quote(type));
 }
 
 static int
@@ -252,19 +260,42 @@ e2m_from_json(const struct json *object, struct e2m_record *out, struct err *e)
 	return 0;
 }
 
+/* The reader of JSON counts lines of the text it was given: it is always one
+ * here, and another is what people count. */
+int
+e2m_read_json(
+    struct arena *a, struct str line, struct json **out, struct err *e)
+{
+	static const char prefix[] = "line 1, ";
+	struct err why = { 0 };
+
+	if (line.len >= E2M_LINE_MAX) {
+		return err_set(e, ERR_LIMIT, "a line is at most 1 MiB");
+	}
+	if (str_starts(line, STR("\xef\xbb\xbf"))) {
+		return err_set(e, ERR_INPUT,
+		    "it begins with a byte order mark: save the file as UTF-8 "
+		    "without one");
+	}
+	if (json_parse(a, line, NULL, out, &why) == 0) {
+		return 0;
+	}
+	return err_set(e, why.kind, "the line is no JSON: %s",
+	    why.text +
+	        (strncmp(why.text, prefix, sizeof(prefix) - 1) == 0
+	                ? sizeof(prefix) - 1
+	                : 0));
+}
+
 int
 e2m_parse_line(
     struct arena *a, struct str line, struct e2m_record *out, struct err *e)
 {
 	struct json *object = NULL;
 
-	if (line.len >= E2M_LINE_MAX) {
-		return err_set(e, ERR_LIMIT, "a line is at most 1 MiB");
-	}
-	if (json_parse(a, line, NULL, &object, e) < 0) {
-		return -1;
-	}
-	return e2m_from_json(object, out, e);
+	return e2m_read_json(a, line, &object, e) < 0
+	           ? -1
+	           : e2m_from_json(object, out, e);
 }
 
 bool

@@ -143,11 +143,7 @@ read_line(struct arena *a, struct e2m_loose *l, enum e2m_place place)
 	struct json *tree = NULL;
 	struct err e = { 0 };
 
-	if (l->raw.len >= E2M_LINE_MAX) {
-		add_whole(a, l, "a line is at most 1 MiB");
-		return;
-	}
-	if (json_parse(a, l->raw, NULL, &tree, &e) < 0) {
+	if (e2m_read_json(a, l->raw, &tree, &e) < 0) {
 		add_whole(a, l, e.text);
 		return;
 	}

@@ -501,6 +501,16 @@ open_door(struct api *api, size_t which, int fd, enum wire_transport transport,
 	return 0;
 }
 
+/* What the clients of one turn ask goes to core together. */
+static void
+turn_over(void *owner)
+{
+	struct api *api = owner;
+
+	wire_let_go(api->part.core);
+	wire_gather(api->part.core);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -531,6 +541,8 @@ main(int argc, char **argv)
 		part_fail(&e);
 	}
 	part_ready(&api.part, WIRE_API_READY, "");
+	wire_gather(api.part.core);
+	loop_turn_end(api.part.loop, turn_over, &api);
 	loop_run(api.part.loop);
 	return 0;
 }

@@ -360,8 +360,12 @@ restore(const struct part_self *p, const char *file, struct err *e)
 	if (!wants(p, "json")) {
 		(void)printf(
 		    "restored  %llu events; `handrail up` goes on from "
-		    "there\n",
-		    (unsigned long long)v.tree.size);
+		    "there\n%s",
+		    (unsigned long long)v.tree.size,
+		    server ? "the first node that starts takes this up: a "
+		             "note that `[audit] publish` has left in a file "
+		             "of another node is to be moved aside there\n"
+		           : "");
 		return 0;
 	}
 	json_out_init(&o, &line);

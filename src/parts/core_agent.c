@@ -278,6 +278,39 @@ core_agent_go(struct core_run *r)
 	}
 }
 
+/* --- its end --- */
+
+void
+core_agent_ended(void *owner, struct wire_peer *peer, const void *record,
+    int *fds, size_t nfds)
+{
+	struct core *c = owner;
+	const struct wire_agent_ended *ended = record;
+	struct core_run *r = c->runs;
+
+	(void)peer;
+	(void)fds;
+	(void)nfds;
+	while (r && r->agent != ended->agent) {
+		r = r->next;
+	}
+	if (!r) {
+		return;
+	}
+	bool asked = r->agent_ending;
+
+	r->agent = 0;
+	r->agent_ending = false;
+	if (r->phase == RUN_CLOSING) {
+		core_run_left(c, r);
+	} else if (!asked) {
+		log_line(LOG_WARN, "agent", "of run %s ended: %s", r->run_text,
+		    wire_text_ok(ended->text, sizeof(ended->text)) ? ended->text
+		                                                   : "?");
+		core_run_close(c, r, THEN_AGAIN);
+	}
+}
+
 /* --- hearing it --- */
 
 static void

@@ -183,19 +183,63 @@ read_mail(struct core_ask *ask, struct e2m_record *out, struct err *e)
 static int
 saw_task(void *context, const struct store_task *row, struct err *e)
 {
-	(void)context;
-	(void)row;
 	(void)e;
+	*(uint64_t *)context = row->number;
 	return 0;
 }
 
-/* A letter that was forgotten left its id, or its task did: one that the memory
- * has no more is in the store. */
+static int
+saw_head(void *context, const struct store_head *row, struct err *e)
+{
+	return book_head_decode(
+	    str_span(row->head, BOOK_HEAD_SIZE), context, e);
+}
+
+/* A task's own letter is put behind it: its head is of the letter, or of the
+ * run that dispatched the task, and then only its body names the letter.  Where
+ * that has expired, the letter counts as known. */
+static int
+came_with(struct core *c, uint64_t put, struct str letter, struct err *e)
+{
+	auto_arena a = { 0 };
+	auto_buf body = { 0 };
+	struct book_head head = { 0 };
+	struct book_id none = { 0 };
+	struct book_id id;
+	struct json *tree = NULL;
+	struct str own = STR("");
+
+	if (store_head_get(c->book.store, put + 1, saw_head, &head, e)) {
+		return -1;
+	}
+	if (head.kind != BOOK_MAIL_PUT) {
+		return err_set(e, ERR_MISSING, "the task had no letter");
+	}
+	if (book_id_parse(letter, &id) && book_id_eq(head.task, id)) {
+		return 0;
+	}
+	if (core_body_get(c, head.seq, &body, e)) {
+		return e->kind == ERR_MISSING && !book_id_eq(head.run, none)
+		           ? 0
+		           : -1;
+	}
+	if (json_parse(&a, buf_str(&body), NULL, &tree, e)) {
+		return -1;
+	}
+	(void)json_text(json_get(tree, "mail"), "id", &own);
+	return str_eq(own, letter)
+	           ? 0
+	           : err_set(e, ERR_MISSING, "the task had another letter");
+}
+
+/* A letter that was forgotten left its id, or came with a task that did: one
+ * that the memory has no more is in the store. */
 static int
 find_forgotten(struct core *c, const struct e2m_envelope *mail, struct err *e)
 {
 	auto_buf none = { 0 };
 	struct str task = STR("");
+	uint64_t put = 0;
 
 	if (store_row_get(c->book.store, STR("mail_gone"), mail->id, &none,
 	        NULL, e) == 0) {
@@ -206,7 +250,9 @@ find_forgotten(struct core *c, const struct e2m_envelope *mail, struct err *e)
 	    queue_find(c->queue, task)) {
 		return -1;
 	}
-	return store_task_get(c->book.store, task, saw_task, NULL, e);
+	return store_task_get(c->book.store, task, saw_task, &put, e)
+	           ? -1
+	           : came_with(c, put, mail->id, e);
 }
 
 /* The queue knows what is in its memory. */

@@ -123,7 +123,7 @@ route_sandbox(struct core *c, struct core_ask *ask, struct err *e)
 	if (core_stop_check(c, role->name, e)) {
 		return -1;
 	}
-	if (core_slot_take(c, &slot)) {
+	if (core_slot_take(c, 0, &slot)) {
 		return err_set(e, ERR_UNAVAILABLE,
 		    "every sandbox of this node is in use ([node] cells)");
 	}

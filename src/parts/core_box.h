@@ -92,7 +92,8 @@ void core_cell_exec(
 void core_cell_end(struct core *c, struct core_cell *cell);
 /* A vault or resolver that was started again is given to every egress. */
 void core_cells_attach(struct core *c, enum part part);
-int core_slot_take(struct core *c, uint32_t *slot);
+/* The one of `owner` (1 + slot; 0: none) if it is free, else another. */
+int core_slot_take(struct core *c, uint32_t owner, uint32_t *slot);
 void core_slot_give(struct core *c, uint32_t slot);
 
 #endif

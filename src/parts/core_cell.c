@@ -376,8 +376,13 @@ core_cell_ended(void *owner, struct wire_peer *peer, const void *record,
 /* --- slots: which of the node's ids a run's cells have --- */
 
 int
-core_slot_take(struct core *c, uint32_t *slot)
+core_slot_take(struct core *c, uint32_t owner, uint32_t *slot)
 {
+	if (owner && !c->slots[owner - 1]) {
+		c->slots[owner - 1] = 1;
+		*slot = owner - 1;
+		return 0;
+	}
 	for (uint32_t i = 0; i < c->slot_count; i++) {
 		if (!c->slots[i]) {
 			c->slots[i] = 1;

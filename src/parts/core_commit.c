@@ -183,6 +183,23 @@ give_memory_back(struct core *c, struct core_batch *b)
 	c->book.spare = b->memory;
 }
 
+/* Most are answers: they go together. */
+static void
+run_effects(struct core *c, const struct core_batch *done)
+{
+	struct wire_peer *api = c->api;
+
+	if (api) {
+		wire_gather(api);
+	}
+	for (struct core_pending *p = done->pending; p; p = p->next) {
+		p->fn(c, p->number);
+	}
+	if (api && api == c->api) {
+		wire_let_go(api);
+	}
+}
+
 static void
 durable(struct core *c)
 {
@@ -201,9 +218,7 @@ durable(struct core *c)
 		c->book.durable_tree = done.tree;
 	}
 	c->book.commits += done.writes != NULL;
-	for (struct core_pending *p = done.pending; p; p = p->next) {
-		p->fn(c, p->number);
-	}
+	run_effects(c, &done);
 	core_going_send(c);
 	if (done.last) {
 		core_api_events(c);
@@ -218,10 +233,18 @@ durable(struct core *c)
 static void
 look(void *owner, unsigned ready)
 {
+	struct core *c = owner;
+
 	(void)ready;
-	step(owner);
+	if (c->book.given) {
+		step(c);
+	} else { /* word of what was durable before: the next step takes it */
+		loop_io_close(&c->book.io);
+	}
 }
 
+/* A descriptor that lasts is watched on: a watcher costs the kernel six calls,
+ * as much as the rest of a commit. */
 static void
 watch(struct core *c)
 {
@@ -230,7 +253,7 @@ watch(struct core *c)
 	struct err e = { 0 };
 
 	c->book.io_fd = fd;
-	if (fd >= 0 &&
+	if (fd >= 0 && !c->book.io.loop &&
 	    loop_io_open(&c->book.io, c->part.loop, fd, look, c, &e)) {
 		log_err("book", &e); /* the timer looks, every second */
 	} else if (fd >= 0) {
@@ -242,11 +265,13 @@ watch(struct core *c)
 	}
 }
 
+/* The store may close its descriptor: the watcher goes first. */
 static void
 unwatch(struct core *c)
 {
-	loop_io_close(&c->book.io);
-	loop_timer_cancel(&c->book.again);
+	if (!store_fd_lasts(c->book.store)) {
+		loop_io_close(&c->book.io);
+	}
 }
 
 /* The store has the oldest on the disk. */
@@ -265,8 +290,7 @@ step(struct core *c)
 	struct err e = { 0 };
 	int left = 0;
 
-	/* The store may close its descriptor: the watcher goes first. */
-	loop_io_close(&c->book.io);
+	unwatch(c);
 	while (left == 0 && c->book.given) {
 		left = store_commit_step(c->book.store, &e);
 		if (left == 0) {
@@ -281,7 +305,7 @@ step(struct core *c)
 		}
 		return;
 	}
-	unwatch(c);
+	loop_timer_cancel(&c->book.again);
 	if (left < 0) {
 		c->book.given = 0;
 		failed(c, &e);
@@ -403,7 +427,7 @@ commit_turn(void *owner)
 		if (left == 0) {
 			landed(c);
 		} else {
-			loop_io_close(&c->book.io);
+			unwatch(c);
 			watch(c);
 		}
 	}
@@ -475,6 +499,7 @@ core_book_close(struct core *c)
 		step(c);
 		commit_turn(c);
 	}
+	loop_io_close(&c->book.io);
 	store_close(c->book.store);
 	c->book.store = NULL;
 }

@@ -48,9 +48,9 @@ struct core_run {
 	bool cell_was_lost; /* the next result says so */
 	bool forked;        /* and that its workspace is empty */
 	struct core *core;
-	bool owned;   /* the workspace belongs to this slot's id */
-	bool working; /* sandbox does something with the workspace */
-	bool settled; /* its outcome is appended: nothing else may be */
+	uint32_t owner; /* 1 + the slot whose id has the workspace; 0: none */
+	bool working;   /* sandbox does something with the workspace */
+	bool settled;   /* its outcome is appended: nothing else may be */
 	uint32_t bad_results;
 	struct mono begun;
 	struct loop_timer wall;

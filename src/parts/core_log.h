@@ -139,6 +139,7 @@ void core_keep_begin(struct core *c);
 /* --- core_publish.c: the tree, signed now and then, and where it goes --- */
 
 #define CORE_CHECKPOINT_ROW "checkpoint" /* meta/…: the newest note */
+#define CORE_RESTORED_SEQ   "restored_seq" /* meta/…: that head's number */
 #define CORE_RESTORED_ROW   "restored"   /* meta/…: until it is a head */
 void core_publish_begin(struct core *c);
 void core_publish_saw(struct core *c, const struct book_head *head);

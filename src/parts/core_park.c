@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A run without a process: parked for a person, woken, found after a start. */
+/* A run without a process: parked for a person, woken, found after a start; and
+ * how all become so at the end of a house. */
 #include "parts/core.h"
+#include "parts/core_egress.h"
 #include "parts/core_run.h"
 
 static void
@@ -78,4 +80,21 @@ core_run_recover(struct core *c)
 		core_queue_step(c, &step, NULL);
 	}
 	core_call_recover(c);
+}
+
+/* Stop claiming; what acts now is ended and claimed by the next house. */
+void
+core_runs_drain(struct core *c)
+{
+	struct core_run *next;
+
+	c->draining = true;
+	core_grants_over(c);
+	for (struct core_run *r = c->runs; r; r = next) {
+		next = r->next;
+		if (r->phase == RUN_OPENING || r->phase == RUN_ACTING) {
+			core_run_close(c, r, THEN_STOP);
+		}
+	}
+	core_drained(c);
 }

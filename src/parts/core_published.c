@@ -5,6 +5,7 @@
  * that is smaller, or has other events up to there, was put back to an older
  * copy, cut off or replaced: no house starts on it.  `handrail restore` is the
  * lawful way; then the note is kept beside, and the head `restored` names it.
+ * Nor does one start beside a note that it cannot read.
  *
  * What went to a URL is not here to be compared; who took it there can.
  */
@@ -101,9 +102,7 @@ root_of(struct core *c, uint64_t size, struct digest *root, struct err *e)
 			    (unsigned long long)tree.size + 1);
 		}
 		book_leaf_many((const uint8_t *)heads.at, count, leaves);
-		for (size_t n = 0; n < count; n++) {
-			book_tree_add(&tree, leaves[n]);
-		}
+		book_tree_add_leaves(&tree, leaves, count);
 	}
 	*root = book_tree_root(&tree);
 	return 0;
@@ -182,6 +181,27 @@ move_aside(const char *path, struct err *e)
 	           : 0;
 }
 
+/* The first node that starts takes a restore up.  A note of another may be of
+ * before it, or of a book that was put back since: nobody but people can tell.
+ */
+static int
+refuse(struct core *c, const struct err *why, struct err *e)
+{
+	auto_buf seq = { 0 };
+	struct err none = { 0 };
+
+	if (store_row_get(c->book.store, STR("meta"), STR(CORE_RESTORED_SEQ),
+	        &seq, NULL, &none)) {
+		*e = *why;
+		return -1;
+	}
+	return err_set(e, why->kind,
+	    "%s (this book was restored from a backup, event %s of it says "
+	    "so, and a node has gone on from there: if this note is of before "
+	    "that, move it aside)",
+	    why->text, buf_z(&seq));
+}
+
 /* What does not fit is overruled by a restore, if there was one. */
 static int
 overrule(struct core *c, const char *path, const struct book_root *published,
@@ -192,8 +212,7 @@ overrule(struct core *c, const char *path, const struct book_root *published,
 
 	if (store_row_get(c->book.store, STR("meta"), STR(CORE_RESTORED_ROW),
 	        &left, &version, e)) {
-		*e = e->kind == ERR_MISSING ? *why : *e;
-		return -1;
+		return e->kind == ERR_MISSING ? refuse(c, why, e) : -1;
 	}
 	log_err("publish", why);
 	return write_overruled(c, buf_str(&left), version, published, e) ||
@@ -213,10 +232,14 @@ core_published_check(struct core *c, struct err *e)
 		return 0;
 	}
 	if (read_note(path, &published, &why)) {
-		if (why.kind != ERR_MISSING) {
-			log_err("publish", &why);
-		}
-		return 0;
+		return why.kind == ERR_MISSING
+		           ? 0
+		           : err_set(e, ERR_CONFLICT,
+		                 "the note that a book published here cannot be "
+		                 "read: %s; no house starts beside a note that "
+		                 "it cannot compare its book with: mend it, or "
+		                 "move that note aside",
+		                 why.text);
 	}
 	int fit = fits(c, path, &published, &why);
 

@@ -386,7 +386,11 @@ raise_epochs(struct core *c, struct str note, struct err *e)
 	struct core_event event = { .kind = BOOK_RESTORED, .body = note };
 
 	core_queue_step(c, &step, NULL);
-	(void)core_append(c, &event);
+	uint64_t seq = core_append(c, &event);
+	struct str text =
+	    arena_printf(&a, "%llu", (unsigned long long)seq);
+
+	core_row(c, "meta", STR(CORE_RESTORED_SEQ), text, seq);
 	core_row_drop(c, "meta", STR(CORE_RESTORED_ROW));
 	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
 		core_task_row(c, t);

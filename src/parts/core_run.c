@@ -152,6 +152,7 @@ find_earlier(struct core *c, struct core_run *r)
 }
 
 static void begin(struct core *c, uint64_t number);
+static void make_cell(struct core *c, struct core_run *r);
 
 static void
 run_started(struct core *c, struct core_run *r)
@@ -175,14 +176,30 @@ run_started(struct core *c, struct core_run *r)
 	core_row(c, "run", str_of(r->run_text), str_of(r->task_text), 1);
 }
 
-/* It was ended and is tried again, and the run of before has processes still:
- * when they are gone, core_claim comes again. */
+/* It was ended and is tried again, and the run of before has processes still,
+ * or its slot: when they are gone, core_claim comes again. */
 static bool
 is_leaving(struct core *c, const struct queue_task *t)
 {
 	const struct core_run *r = core_run_of_task(c, t->id);
 
-	return r && (r->phase != RUN_PARKED || r->settled);
+	return r && (r->phase != RUN_PARKED || r->settled || r->has_slot);
+}
+
+/* The one that it had, if that is free: its files need not be given to another
+ * id, which would stamp each of them, and the digest would read each again. */
+static int
+take_slot(struct core *c, const struct queue_task *t, uint32_t *slot)
+{
+	const struct core_run *r = core_run_of_task(c, t->id);
+
+	return core_slot_take(c, r ? r->owner : 0, slot);
+}
+
+static bool
+owns_workspace(const struct core_run *r)
+{
+	return r->owner == r->slot + 1;
 }
 
 /* One claim; false: there is nothing (more) to claim in this role. */
@@ -202,7 +219,7 @@ claim_one(struct core *c, struct core_role *role)
 	struct err e = { 0 };
 	uint32_t slot;
 
-	if (!t || is_leaving(c, t) || core_slot_take(c, &slot)) {
+	if (!t || is_leaving(c, t) || take_slot(c, t, &slot)) {
 		return false;
 	}
 	if (queue_claim(c->queue, &a, &claim, &step, &e)) {
@@ -241,6 +258,9 @@ claim_one(struct core *c, struct core_role *role)
 		return true;
 	}
 	core_after(c, begin, r->number);
+	if (owns_workspace(r)) {
+		make_cell(c, r); /* its head is of this batch */
+	}
 	return true;
 }
 
@@ -300,6 +320,32 @@ ask_work(struct core *c, struct core_run *r, enum wire_work work)
 }
 
 static void
+make_cell(struct core *c, struct core_run *r)
+{
+	if (!core_run_fresh_next(c, r)) {
+		(void)core_run_cell(c, r, STR(""));
+	}
+}
+
+/* The workspace is its slot's: the digest, if a person has decided about that,
+ * and meanwhile agent and cell, which write nothing before the go. */
+static void
+start(struct core *c, struct core_run *r)
+{
+	struct wire_agent_start agent = {
+		.agent = core_number(c),
+		.slot = r->slot,
+	};
+
+	if (core_run_decided(c, r)) {
+		ask_work(c, r, WIRE_WORK_DIGEST);
+	}
+	r->agent = agent.agent;
+	wire_send(c->sandbox, WIRE_AGENT_START, &agent, NULL, 0);
+	make_cell(c, r);
+}
+
+static void
 begin(struct core *c, uint64_t number)
 {
 	struct core_run *r = core_run_find(c, number);
@@ -315,21 +361,11 @@ begin(struct core *c, uint64_t number)
 		return;
 	}
 	core_run_budget(c, r);
-	ask_work(c, r, WIRE_WORK_OWN);
-}
-
-static void
-start_agent(struct core *c, struct core_run *r)
-{
-	struct wire_agent_start start = {
-		.agent = core_number(c),
-		.slot = r->slot,
-	};
-
-	r->agent = start.agent;
-	wire_send(c->sandbox, WIRE_AGENT_START, &start, NULL, 0);
-	if (!core_run_fresh_next(c, r)) {
-		(void)core_run_cell(c, r, STR(""));
+	if (owns_workspace(r)) {
+		start(c, r);
+	} else {
+		r->owner = 0; /* a walk that is cut short leaves two */
+		ask_work(c, r, WIRE_WORK_OWN);
 	}
 }
 
@@ -361,8 +397,6 @@ core_run_cell(struct core *c, struct core_run *r, struct str only_tool)
 	return cell;
 }
 
-static void maybe_closed(struct core *c, struct core_run *r);
-
 void
 core_work_done(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
@@ -382,7 +416,7 @@ core_work_done(void *owner, struct wire_peer *peer, const void *record,
 		return; /* end_run comes */
 	}
 	if (r->phase == RUN_CLOSING && (r->then != THEN_PARK || r->settled)) {
-		maybe_closed(c, r); /* cancelled or stopped meanwhile */
+		core_run_left(c, r); /* cancelled or stopped meanwhile */
 		return;
 	}
 	if (!done->ok && !r->settled) {
@@ -396,13 +430,9 @@ core_work_done(void *owner, struct wire_peer *peer, const void *record,
 	if (r->phase == RUN_CLOSING) {
 		memcpy(r->workspace.bytes, done->digest, DIGEST_SIZE);
 		core_call_park(c, r);
-	} else if (r->phase == RUN_OPENING && !r->owned) {
-		r->owned = true;
-		if (core_run_decided(c, r)) {
-			ask_work(c, r, WIRE_WORK_DIGEST);
-		}
-		/* Meanwhile: they write nothing before the agent has its go. */
-		start_agent(c, r);
+	} else if (r->phase == RUN_OPENING && !owns_workspace(r)) {
+		r->owner = r->slot + 1;
+		start(c, r);
 	} else if (r->phase == RUN_OPENING) {
 		memcpy(r->workspace.bytes, done->digest, DIGEST_SIZE);
 		core_agent_go(r);
@@ -423,7 +453,6 @@ static void
 closed(struct core *c, struct core_run *r)
 {
 	core_call_dropped(c, r);
-	r->owned = false;
 	wire_peer_free(r->agent_peer);
 	r->agent_peer = NULL;
 	loop_timer_cancel(&r->wall);
@@ -456,8 +485,8 @@ closed(struct core *c, struct core_run *r)
 	core_claim(c);
 }
 
-static void
-maybe_closed(struct core *c, struct core_run *r)
+void
+core_run_left(struct core *c, struct core_run *r)
 {
 	if (r->phase == RUN_CLOSING && !r->agent && !r->cell && !r->working) {
 		closed(c, r);
@@ -487,7 +516,7 @@ core_run_close(struct core *c, struct core_run *r, enum core_run_then then)
 		r->agent_ending = true;
 		wire_send(c->sandbox, WIRE_AGENT_END, &end, NULL, 0);
 	}
-	maybe_closed(c, r);
+	core_run_left(c, r);
 }
 
 /* Its epoch ends here: whatever still speaks for it is stale. */
@@ -527,7 +556,7 @@ core_run_cell_ended(
 {
 	r->cell = 0;
 	if (r->phase == RUN_CLOSING) {
-		maybe_closed(c, r);
+		core_run_left(c, r);
 		return;
 	}
 	if (full && !r->settled) { /* another cell would end of it again */
@@ -541,52 +570,4 @@ core_run_cell_ended(
 		return;
 	}
 	core_call_cell_ended(c, r);
-}
-
-void
-core_agent_ended(void *owner, struct wire_peer *peer, const void *record,
-    int *fds, size_t nfds)
-{
-	struct core *c = owner;
-	const struct wire_agent_ended *ended = record;
-	struct core_run *r = c->runs;
-
-	(void)peer;
-	(void)fds;
-	(void)nfds;
-	while (r && r->agent != ended->agent) {
-		r = r->next;
-	}
-	if (!r) {
-		return;
-	}
-	bool asked = r->agent_ending;
-
-	r->agent = 0;
-	r->agent_ending = false;
-	if (r->phase == RUN_CLOSING) {
-		maybe_closed(c, r);
-	} else if (!asked) {
-		log_line(LOG_WARN, "agent", "of run %s ended: %s", r->run_text,
-		    wire_text_ok(ended->text, sizeof(ended->text)) ? ended->text
-		                                                   : "?");
-		core_run_close(c, r, THEN_AGAIN);
-	}
-}
-
-/* Stop claiming; what acts now is ended and claimed by the next house. */
-void
-core_runs_drain(struct core *c)
-{
-	struct core_run *next;
-
-	c->draining = true;
-	core_grants_over(c);
-	for (struct core_run *r = c->runs; r; r = next) {
-		next = r->next;
-		if (r->phase == RUN_OPENING || r->phase == RUN_ACTING) {
-			core_run_close(c, r, THEN_STOP);
-		}
-	}
-	core_drained(c);
 }

@@ -11,6 +11,8 @@ const struct task_type *core_task_type(
 struct core_cell *core_run_cell(
     struct core *c, struct core_run *r, struct str only_tool);
 void core_run_again(struct core *c, struct core_run *r);
+/* One of those that act for it is gone: it is closed once all are. */
+void core_run_left(struct core *c, struct core_run *r);
 void core_run_park(struct core *c, struct core_run *r);
 void core_run_pause(struct core *c, struct core_run *r); /* and goes on */
 void core_run_wake_task(struct core *c, struct str task);

@@ -151,7 +151,7 @@ add_mark(struct core *c, const uint8_t mark[WIRE_MARK], const char *name)
 static void
 revoke(struct core *c, const struct core_credential *k)
 {
-	struct wire_vault_revoke over = { 0 };
+	struct wire_vault_revoke over = { .version = k->version };
 
 	core_text(over.credential, sizeof(over.credential), k->name);
 	core_back(c, WIRE_VAULT_REVOKE, &over);

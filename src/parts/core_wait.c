@@ -146,6 +146,9 @@ said(struct core *c, struct core_mac *job, enum core_mac_end end)
 		}
 	}
 	tell(c, job, NULL);
+	if (step.settled) {
+		core_claim(c); /* who waited goes on with the same commit */
+	}
 }
 
 static struct core_mac *

@@ -121,9 +121,9 @@ void vault_cell_left(struct vault *v, struct vault_cell *of);
 struct lent **vault_grant_find(struct vault_cell *of, uint64_t number);
 void vault_grant_add(struct vault *v, struct vault_cell *of, struct lent *g);
 void vault_grant_drop(struct vault *v, struct vault_cell *of, struct lent **at);
-/* What was granted of this credential, unless it is spent: only an answer of
- * its issuer may come for it. */
-void vault_grants_over(struct vault *v, const char *credential);
+/* What was granted of a credential, unless it is spent: only an answer of its
+ * issuer may come for it. */
+void vault_grants_over(struct vault *v, const struct wire_vault_revoke *over);
 /*
  * Room for one more of this cell, or ERR_LIMIT: a cell has VAULT_CELL_GRANTS at
  * most.  Where all have filled the table, whoever has most gives up his latest,

@@ -51,17 +51,25 @@ is_old(const struct lent *g, struct mono now)
 }
 
 /* What is old, and what was granted of the credential that is over (or ""). */
+static bool
+is_over(const struct lent *g, const struct wire_vault_revoke *over)
+{
+	return !g->spent &&
+	       strcmp(g->grant.credential, over->credential) == 0 &&
+	       g->grant.version <= over->version;
+}
+
+/* `over` may be NULL. */
 static void
-drop_old(struct vault *v, struct vault_cell *of, const char *over)
+drop_old(struct vault *v, struct vault_cell *of,
+    const struct wire_vault_revoke *over)
 {
 	struct mono now = mono_now();
 
 	for (struct lent **at = &of->grants; *at;) {
 		const struct lent *g = *at;
 
-		if (is_old(g, now) ||
-		    (!g->spent && over[0] &&
-		        strcmp(g->grant.credential, over) == 0)) {
+		if (is_old(g, now) || (over && is_over(g, over))) {
 			vault_grant_drop(v, of, at);
 		} else {
 			at = &(*at)->next;
@@ -70,10 +78,10 @@ drop_old(struct vault *v, struct vault_cell *of, const char *over)
 }
 
 void
-vault_grants_over(struct vault *v, const char *credential)
+vault_grants_over(struct vault *v, const struct wire_vault_revoke *over)
 {
 	for (struct vault_cell *of = v->cells; of; of = of->next) {
-		drop_old(v, of, credential);
+		drop_old(v, of, over);
 	}
 }
 
@@ -101,7 +109,7 @@ forget_strays(struct vault *v)
 			at = &(*at)->next;
 			continue;
 		}
-		drop_old(v, *at, "");
+		drop_old(v, *at, NULL);
 		if ((*at)->count) {
 			at = &(*at)->next;
 		} else {
@@ -208,14 +216,14 @@ vault_room(struct vault *v, struct vault_cell *of, struct err *e)
 {
 	struct vault_cell *most;
 
-	drop_old(v, of, "");
+	drop_old(v, of, NULL);
 	if (unused(of) >= VAULT_CELL_GRANTS) {
 		return err_set(e, ERR_LIMIT, "too many grants wait to be used");
 	}
 	if (v->grant_count < VAULT_GRANTS) {
 		return 0;
 	}
-	vault_grants_over(v, "");
+	vault_grants_over(v, NULL);
 	if (v->grant_count < VAULT_GRANTS) {
 		return 0;
 	}

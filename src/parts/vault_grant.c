@@ -304,7 +304,7 @@ vault_take_revoke(void *owner, struct wire_peer *peer, const void *record,
 	(void)fds;
 	(void)nfds;
 	if (wire_text_ok(in->credential, sizeof(in->credential))) {
-		vault_grants_over(owner, in->credential);
+		vault_grants_over(owner, in);
 	}
 }
 

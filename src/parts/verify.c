@@ -10,10 +10,10 @@
 #define TREES (VERIFY_LEAVES / CHUNK)
 
 /* What the tree was at sizes that are behind: the tree at the last multiples of
- * CHUNK, and the leaves since the oldest of them. */
+ * CHUNK, and the leaves since the oldest of them.  A step stays between two
+ * multiples: its leaves lie one behind the other. */
 struct verify_marks {
 	struct book_tree tree[TREES];      /* of size n: [n / CHUNK % TREES] */
-	struct digest chunk[CHUNK];        /* leaves of what is read */
 	struct digest leaf[VERIFY_LEAVES]; /* of index n: [n % …] */
 };
 
@@ -27,34 +27,32 @@ keep_head(void *context, const struct store_head *row, struct err *e)
 
 /* --- the tree as it was --- */
 
-static void
-mark(struct verify *v, struct digest leaf)
+static const struct digest *
+mark(struct verify *v, const struct buf *heads)
 {
 	uint64_t size = v->tree.size;
+	struct digest *leaves = &v->marks->leaf[size % VERIFY_LEAVES];
 
 	if (size % CHUNK == 0) {
 		v->marks->tree[size / CHUNK % TREES] = v->tree;
 	}
-	v->marks->leaf[size % VERIFY_LEAVES] = leaf;
+	book_leaf_many(
+	    (const uint8_t *)heads->at, heads->len / BOOK_HEAD_SIZE, leaves);
+	return leaves;
 }
 
 /* False: it is further behind than the marks. */
 static bool
 root_at(const struct verify *v, uint64_t size, struct digest *root)
 {
-	const struct book_tree *start = &v->marks->tree[size / CHUNK % TREES];
-	struct book_tree tree = *start;
+	uint64_t start = size > 0 ? (size - 1) / CHUNK * CHUNK : 0;
+	struct book_tree tree = v->marks->tree[start / CHUNK % TREES];
 
-	if (size == v->tree.size) {
-		*root = book_tree_root(&v->tree);
-		return true;
-	}
-	if (size > v->tree.size || tree.size != size / CHUNK * CHUNK) {
+	if (size > v->read || tree.size != start) {
 		return false;
 	}
-	while (tree.size < size) {
-		book_tree_add(&tree, v->marks->leaf[tree.size % VERIFY_LEAVES]);
-	}
+	book_tree_add_leaves(
+	    &tree, &v->marks->leaf[start % VERIFY_LEAVES], size - start);
 	*root = book_tree_root(&tree);
 	return true;
 }
@@ -301,10 +299,13 @@ kept(const struct verify *v)
 static int
 verify_against(struct verify *v, struct err *e)
 {
-	if (v->against.size != v->tree.size || v->against.size == 0) {
+	struct digest root;
+
+	if (v->against.size != v->read || v->against.size == 0) {
 		return 0;
 	}
-	if (!digest_eq(book_tree_root(&v->tree), v->against.root)) {
+	must(root_at(v, v->read, &root));
+	if (!digest_eq(root, v->against.root)) {
 		return err_set(e, ERR_DENIED,
 		    "the first %llu events are not those of the checkpoint "
 		    "%s: one of %llu to %llu was changed, or the "
@@ -318,8 +319,7 @@ verify_against(struct verify *v, struct err *e)
 }
 
 static int
-verify_head(
-    struct verify *v, struct str bytes, struct digest leaf, struct err *e)
+verify_head(struct verify *v, struct str bytes, struct err *e)
 {
 	struct book_head head;
 	auto_buf body = { 0 };
@@ -327,14 +327,13 @@ verify_head(
 	if (book_head_decode(bytes, &head, e)) {
 		e->kind = ERR_DENIED;
 		return err_wrap(e, "event %llu was changed",
-		    (unsigned long long)v->tree.size + 1);
+		    (unsigned long long)v->read + 1);
 	}
-	if (head.seq != v->tree.size + 1) {
+	if (head.seq != v->read + 1) {
 		return err_set(e, ERR_DENIED, "event %llu is missing",
-		    (unsigned long long)v->tree.size + 1);
+		    (unsigned long long)v->read + 1);
 	}
-	mark(v, leaf);
-	book_tree_add(&v->tree, leaf);
+	v->read++;
 	if (verify_body(v, &head, &body, e) || verify_against(v, e)) {
 		return -1;
 	}
@@ -367,13 +366,14 @@ no_heads(const struct verify *v, struct buf *heads, struct err *e)
 {
 	e->kind = ERR_DENIED;
 	return err_wrap(e, "event %llu or one of the same batch",
-	    (unsigned long long)v->tree.size + heads->len / BOOK_HEAD_SIZE + 1);
+	    (unsigned long long)v->read + heads->len / BOOK_HEAD_SIZE + 1);
 }
 
 int
 verify_step(struct verify *v, struct err *e)
 {
-	uint64_t left = v->last - v->tree.size;
+	uint64_t left = v->last - v->read;
+	uint64_t most = CHUNK - v->read % CHUNK;
 	auto_buf heads = { 0 };
 
 	if (!v->marks) {
@@ -383,24 +383,24 @@ verify_step(struct verify *v, struct err *e)
 	if (!left) {
 		return verify_length(v, e);
 	}
-	if (store_heads_walk(v->store, v->tree.size + 1,
-	        left < CHUNK ? left : CHUNK, keep_head, &heads, e)) {
+	if (store_heads_walk(v->store, v->read + 1, left < most ? left : most,
+	        keep_head, &heads, e)) {
 		return no_heads(v, &heads, e);
 	}
 	if (!heads.len) {
 		return err_set(e, ERR_DENIED, "event %llu is missing",
-		    (unsigned long long)v->tree.size + 1);
+		    (unsigned long long)v->read + 1);
 	}
-	book_leaf_many((const uint8_t *)heads.at, heads.len / BOOK_HEAD_SIZE,
-	    v->marks->chunk);
-	for (size_t n = 0; n < heads.len / BOOK_HEAD_SIZE; n++) {
-		if (verify_head(v,
-		        str_span(heads.at + n * BOOK_HEAD_SIZE, BOOK_HEAD_SIZE),
-		        v->marks->chunk[n], e)) {
+	const struct digest *leaves = mark(v, &heads);
+
+	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
+		if (verify_head(
+		        v, str_sub(buf_str(&heads), at, BOOK_HEAD_SIZE), e)) {
 			return -1;
 		}
 	}
-	return v->tree.size < v->last ? 1 : verify_length(v, e);
+	book_tree_add_leaves(&v->tree, leaves, heads.len / BOOK_HEAD_SIZE);
+	return v->read < v->last ? 1 : verify_length(v, e);
 }
 
 void

@@ -10,7 +10,8 @@
  * not fit is named; where only a root does not fit, the events between the last
  * checkpoint that did and this one.
  *
- * Each head is decoded and hashed once, in the order of the log.
+ * Each head is decoded and hashed once, in the order of the log; the leaves of
+ * a step, and each row of nodes above them, are hashed side by side.
  */
 
 #include "book/book.h"
@@ -25,7 +26,8 @@ struct verify_marks;
 struct verify {
 	struct store *store;
 	uint64_t last; /* up to this head */
-	struct book_tree tree;
+	uint64_t read; /* heads that were looked at */
+	struct book_tree tree; /* behind `read` while a step runs */
 	uint64_t bodies;
 	uint64_t expired;
 	uint64_t oldest;    /* of the bodies that are there: of the first day */

@@ -116,8 +116,7 @@ static void
 receive(struct link *l)
 {
 	static char piece[LINK_IN];
-	size_t room = l->tls ? sizeof(piece) : LINK_IN - l->in.len;
-	ssize_t n = recv(l->fd, piece, room, 0);
+	ssize_t n = recv(l->fd, piece, LINK_IN - l->in.len, 0);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR) {
 			end_of(l, strerrordesc_np(errno));
@@ -137,9 +136,10 @@ receive(struct link *l)
 		return;
 	}
 	/* The engine was empty (proxy_link_settle), so it takes all of it. */
-	size_t took = tls_feed(l->tls, bytes);
+	size_t took = tls_lend(l->tls, bytes);
 	must(took == bytes.len || tls_state(l->tls) >= TLS_ENDED);
 	proxy_link_fill(l);
+	tls_keep(l->tls);
 }
 
 static void
@@ -159,12 +159,15 @@ void
 proxy_link_send(struct link *l)
 {
 	encrypt_held(l);
-	while (l->out.len > 0 && !l->mute && !l->dialing && !l->memory) {
+	if (l->out.len > 0 && !l->blocked && !l->mute && !l->dialing &&
+	    !l->memory) {
 		ssize_t n = send(l->fd, l->out.at, l->out.len, MSG_NOSIGNAL);
 		if (n < 0) {
 			not_sent(l, errno);
 			return;
 		}
+		/* It took some: there is no room for the rest. */
+		l->blocked = (size_t)n < l->out.len;
 		buf_drop(&l->out, (size_t)n);
 	}
 	if (l->secret && l->out.len == 0) {
@@ -303,8 +306,8 @@ proxy_link_settle(struct link *l)
 	}
 	proxy_link_send(l);
 	unsigned events = 0;
-	/* Who found the socket full did not go on; what this call sent after
-	 * all is no reason for anybody to do so, but the next event is. */
+	/* Who found the socket full did not go on: the next event, which says
+	 * that it is not, is the reason to do so, and to try again at all. */
 	if (l->dialing || ((l->out.len > 0 || l->blocked) && !l->mute)) {
 		events |= LOOP_WRITE;
 	}

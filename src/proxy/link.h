@@ -10,7 +10,7 @@
 
 #include "proxy/proxy.h"
 
-#define LINK_IN 16384 /* bytes read ahead */
+#define LINK_IN 65536 /* bytes read ahead; of TLS one record more */
 
 struct link {
 	struct loop_io io;

@@ -5,15 +5,15 @@
 #include <string.h>
 
 /*
- * Wu and Manber's search: a table says for the last three bytes of a window,
+ * Wu and Manber's search: a table says for the last four bytes of a window,
  * as long as the shortest form, how far it may jump.  Most bytes are never
  * looked at.
  */
 
 #define FORMS_MAX ((size_t)NEEDLE_SECRETS * 16)
-#define SHIFTS    4096
+#define SHIFTS    16384
 #define CHAINS    256
-#define BLOCK     3
+#define BLOCK     sizeof(uint32_t)
 #define NONE      UINT16_MAX
 
 struct needles {
@@ -64,14 +64,15 @@ proxy_needles_count(const struct needles *n)
 static uint32_t
 block_at(const char *end)
 {
-	const uint8_t *b = (const uint8_t *)end;
-	return (uint32_t)b[0] << 16 | (uint32_t)b[-1] << 8 | b[-2];
+	uint32_t block;
+	memcpy(&block, end - (BLOCK - 1), sizeof(block));
+	return block;
 }
 
 static size_t
 shift_of(uint32_t block)
 {
-	return block * 2654435761U >> 20;
+	return block * 2654435761U >> 18;
 }
 
 static size_t
@@ -80,7 +81,7 @@ chain_of(uint32_t block)
 	return block * 2654435761U >> 24;
 }
 
-_Static_assert(1U << (32 - 20) == SHIFTS, "shift_of");
+_Static_assert(1U << (32 - 18) == SHIFTS, "shift_of");
 _Static_assert(1U << (32 - 24) == CHAINS, "chain_of");
 
 /* Tables of all forms; their windows are the first `shortest` bytes. */
@@ -375,6 +376,19 @@ form_at(const struct needles *n, struct str text, size_t start, size_t chain)
 	return longest;
 }
 
+/* Over all that is in no form.  How far it goes is not read from the table, so
+ * that the next look need not wait for this one. */
+static size_t
+leap(const struct needles *n, struct str text, size_t end)
+{
+	size_t most = n->shortest - BLOCK + 1;
+	while (end < text.len &&
+	       n->shift[shift_of(block_at(text.at + end))] == most) {
+		end += most;
+	}
+	return end;
+}
+
 bool
 proxy_needles_find(
     const struct needles *n, struct str text, size_t *at, size_t *len)
@@ -382,7 +396,7 @@ proxy_needles_find(
 	if (n->count == 0) {
 		return false;
 	}
-	size_t end = *at + n->shortest - 1;
+	size_t end = leap(n, text, *at + n->shortest - 1);
 	while (end < text.len) {
 		uint32_t block = block_at(text.at + end);
 		size_t jump = n->shift[shift_of(block)];
@@ -395,7 +409,7 @@ proxy_needles_find(
 			}
 			jump = 1;
 		}
-		end += jump;
+		end = leap(n, text, end + jump);
 	}
 	return false;
 }
@@ -403,9 +417,6 @@ proxy_needles_find(
 static bool
 begins_one(const struct needles *n, struct str end)
 {
-	if (!n->first[(uint8_t)end.at[0]]) {
-		return false;
-	}
 	for (size_t i = 0; i < n->count; i++) {
 		struct str form = buf_str(&n->forms[i]);
 		if (form.len > end.len && form.at[0] == end.at[0] &&
@@ -424,7 +435,9 @@ proxy_needles_tail(const struct needles *n, struct str text)
 	}
 	size_t most = n->longest - 1 < text.len ? n->longest - 1 : text.len;
 	for (size_t len = most; len > 0; len--) {
-		if (begins_one(n, str_sub(text, text.len - len, len))) {
+		const char *end = text.at + text.len - len;
+		if (n->first[(uint8_t)*end] &&
+		    begins_one(n, (struct str){ end, len })) {
 			return len;
 		}
 	}

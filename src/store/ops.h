@@ -37,6 +37,7 @@ struct store_ops {
 	/* 0 the oldest under way is durable, 1 nothing new, -1 as commit */
 	int (*step)(struct store *s, struct err *e);
 	int (*fd)(const struct store *s, bool *for_write);
+	bool fd_lasts;
 	const char *(*why)(const struct store *s);
 	int64_t (*beat_us)(const struct store *s);
 	int64_t (*lease_left_us)(const struct store *s);

@@ -378,6 +378,7 @@ static const struct store_ops ops = {
 	.commit = sqlite_commit,
 	.step = sqlite_step,
 	.fd = sqlite_fd,
+	.fd_lasts = true,
 	.why = reason,
 	.beat_us = no_beat,
 	.lease_left_us = no_end,

@@ -201,6 +201,12 @@ store_fd(const struct store *store, bool *for_write)
 	return store->ops->fd(store, for_write);
 }
 
+bool
+store_fd_lasts(const struct store *store)
+{
+	return store->ops->fd_lasts;
+}
+
 const char *
 store_why(const struct store *store)
 {

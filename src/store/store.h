@@ -79,8 +79,10 @@ int store_commit(struct store *store, struct err *e) MUST_CHECK;
 int store_commit_start(struct store *store, struct err *e) MUST_CHECK;
 int store_commit_step(struct store *store, struct err *e) MUST_CHECK;
 unsigned store_in_flight(const struct store *store); /* batches under way */
-/* -1: nothing to watch.  It changes with every new connection. */
+/* -1: nothing to watch.  It changes with every new connection, and a step may
+ * close it, unless it lasts: then it is the same while the store is open. */
 int store_fd(const struct store *store, bool *for_write);
+bool store_fd_lasts(const struct store *store);
 /* Why a commit takes so long, as a sentence; "" when there is no reason. */
 const char *store_why(const struct store *store);
 /* Microseconds within which a commit, an empty one too, keeps the lease; 0: no

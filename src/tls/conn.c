@@ -151,7 +151,7 @@ feed_piece(struct tls_conn *c, struct str piece)
 	if (!n) {
 		return 0;
 	}
-	queue_put(&c->in, str_sub(piece, 0, n));
+	queue_lend(&c->in, str_sub(piece, 0, n));
 	c->drained = false;
 	if (c->state != TLS_SHAKING) {
 		return n;
@@ -167,7 +167,7 @@ feed_piece(struct tls_conn *c, struct str piece)
 }
 
 size_t
-tls_feed(struct tls_conn *c, struct str ciphertext)
+tls_lend(struct tls_conn *c, struct str ciphertext)
 {
 	size_t total = 0;
 
@@ -184,6 +184,21 @@ tls_feed(struct tls_conn *c, struct str ciphertext)
 		total += n;
 	}
 	return total;
+}
+
+void
+tls_keep(struct tls_conn *c)
+{
+	queue_keep(&c->in);
+}
+
+size_t
+tls_feed(struct tls_conn *c, struct str ciphertext)
+{
+	size_t took = tls_lend(c, ciphertext);
+
+	tls_keep(c);
+	return took;
 }
 
 void

@@ -30,10 +30,12 @@ struct tls_trust {
 	SSL_CTX *context;
 };
 
-/* Bytes of which the first `from` were taken. */
+/* Bytes of which the first `from` were taken, and behind them some that are
+ * somebody else's. */
 struct tls_queue {
 	struct buf bytes;
 	size_t from;
+	struct str lent;
 };
 
 struct tls_conn {
@@ -61,13 +63,15 @@ struct tls_conn {
 static inline size_t
 queue_waiting(const struct tls_queue *q)
 {
-	return q->bytes.len - q->from;
+	return q->bytes.len - q->from + q->lent.len;
 }
 
 void queue_start(void);
 /* OpenSSL's side of it, which must not outlive it. */
 BIO *queue_bio(struct tls_queue *q);
-void queue_put(struct tls_queue *q, struct str bytes);
+/* Of one piece of memory, in its order, until queue_keep. */
+void queue_lend(struct tls_queue *q, struct str bytes);
+void queue_keep(struct tls_queue *q); /* what waits becomes our own */
 void queue_move(struct tls_queue *q, struct buf *out); /* all of it */
 
 /* OpenSSL without configuration files; once. */

@@ -27,7 +27,10 @@ static int
 queue_read(BIO *bio, char *at, int size)
 {
 	struct tls_queue *q = BIO_get_data(bio);
-	size_t n = queue_waiting(q);
+	bool own = q->from < q->bytes.len;
+	struct str next =
+	    own ? str_sub(buf_str(&q->bytes), q->from, q->bytes.len) : q->lent;
+	size_t n = next.len;
 
 	BIO_clear_retry_flags(bio);
 	if (n == 0 || size <= 0) {
@@ -35,11 +38,11 @@ queue_read(BIO *bio, char *at, int size)
 		return -1;
 	}
 	n = n < (size_t)size ? n : (size_t)size;
-	memcpy(at, q->bytes.at + q->from, n);
-	q->from += n;
-	if (q->from == q->bytes.len) {
-		q->from = 0;
-		buf_clear(&q->bytes);
+	memcpy(at, next.at, n);
+	if (own) {
+		q->from += n;
+	} else {
+		q->lent = str_sub(q->lent, n, q->lent.len);
 	}
 	return (int)n;
 }
@@ -78,13 +81,27 @@ queue_bio(struct tls_queue *q)
 }
 
 void
-queue_put(struct tls_queue *q, struct str bytes)
+queue_lend(struct tls_queue *q, struct str bytes)
 {
-	if (q->from > 0) {
-		buf_drop(&q->bytes, q->from);
-		q->from = 0;
+	if (q->lent.len == 0) {
+		q->lent = bytes;
+		return;
 	}
-	buf_add(&q->bytes, bytes);
+	must(q->lent.at + q->lent.len == bytes.at);
+	q->lent.len += bytes.len;
+}
+
+/* A connection that has read all it was lent holds no memory for it. */
+void
+queue_keep(struct tls_queue *q)
+{
+	buf_drop(&q->bytes, q->from);
+	q->from = 0;
+	buf_add(&q->bytes, q->lent);
+	q->lent = (struct str){ 0 };
+	if (q->bytes.len == 0) {
+		buf_fini(&q->bytes);
+	}
 }
 
 /* What is all of it changes hands, and nothing is copied. */

@@ -90,12 +90,16 @@ const struct err *tls_error(const struct tls_conn *c); /* of TLS_FAILED */
  *
  * - feed: bytes from the socket; takes all but what TLS_QUEUE_MAX forbids (read
  *   first, then feed the rest) and answers how many;
+ * - lend: the same, of bytes that stay where they are until tls_keep, which
+ *   copies those that were not read;
  * - take: adds to out all ciphertext that must be sent;
  * - read: plaintext into at[room]; 0 means nothing now;
  * - write: takes plaintext while TLS_OPEN or TLS_ENDED, with at most
  *   TLS_QUEUE_MAX waiting untaken; answers how many bytes, 0 while shaking.
  */
 size_t tls_feed(struct tls_conn *c, struct str ciphertext);
+size_t tls_lend(struct tls_conn *c, struct str ciphertext);
+void tls_keep(struct tls_conn *c);
 void tls_take(struct tls_conn *c, struct buf *out);
 size_t tls_read(struct tls_conn *c, char *at, size_t room);
 size_t tls_write(struct tls_conn *c, struct str plaintext);

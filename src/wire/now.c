@@ -64,9 +64,15 @@ accept_as(struct wire_packet *p, enum wire_type type, struct wire_fds *fds,
 	if (wire_packet_check(p, wire_sender(type), wire_receiver(type), e)) {
 		return -1;
 	}
-	if (p->header.type != type) {
+	struct wire_one first = wire_packet_at(p, 0);
+
+	if (first.header->type != type) {
 		return err_set(e, ERR_DENIED, "%s came instead of %s",
-		    wire_name(p->header.type), wire_name(type));
+		    wire_name(first.header->type), wire_name(type));
+	}
+	if (first.next < p->got) {
+		return err_set(
+		    e, ERR_DENIED, "%s came with others", wire_name(type));
 	}
 	if (!fds && p->nfds > 0) {
 		return err_set(
@@ -84,7 +90,7 @@ wire_take_now(int fd, enum wire_type type, int64_t timeout_us, void *record,
 	int rc;
 
 	must(wire_known(type));
-	while ((rc = wire_packet_receive(fd, &p, e)) == 0) {
+	while ((rc = wire_packet_receive(fd, &p, WIRE_PACKET_ONE, e)) == 0) {
 		if (wait_for(fd, POLLIN, deadline, e)) {
 			return -1;
 		}
@@ -94,7 +100,7 @@ wire_take_now(int fd, enum wire_type type, int64_t timeout_us, void *record,
 	}
 	rc = accept_as(&p, type, fds, e);
 	if (rc == 0) {
-		memcpy(record, p.record, wire_size(type));
+		memcpy(record, wire_packet_at(&p, 0).record, wire_size(type));
 		if (fds) {
 			memcpy(fds->at, p.fds, p.nfds * sizeof(int));
 			fds->count = p.nfds;

@@ -40,16 +40,44 @@ attach(struct msghdr *m, union control *control, const int *fds, size_t nfds)
 	memcpy(CMSG_DATA(c), fds, size);
 }
 
-int
-wire_packet_send(int fd, enum wire_type type, const void *record,
-    const int *fds, size_t nfds, struct err *e)
+static struct wire_header
+header_of(enum wire_type type)
 {
-	struct wire_header header = {
+	return (struct wire_header){
 		.magic = WIRE_MAGIC,
 		.type = (uint16_t)type,
 		.sender = (uint16_t)wire_sender(type),
 		.size = (uint32_t)wire_size(type),
 	};
+}
+
+static int
+send_parts(int fd, const struct msghdr *m, size_t size, enum wire_type type,
+    struct err *e)
+{
+	ssize_t n;
+
+	do {
+		n = sendmsg(fd, m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	if (n >= 0) {
+		must((size_t)n == size);
+		return 1;
+	}
+	if (errno == EAGAIN) {
+		return 0;
+	}
+	if (errno == EPIPE || errno == ECONNRESET) {
+		return gone(e);
+	}
+	return err_sys(e, "cannot send %s", wire_name(type));
+}
+
+int
+wire_packet_send(int fd, enum wire_type type, const void *record,
+    const int *fds, size_t nfds, struct err *e)
+{
+	struct wire_header header = header_of(type);
 	union {
 		const void *in;
 		void *out;
@@ -60,25 +88,61 @@ wire_packet_send(int fd, enum wire_type type, const void *record,
 	};
 	struct msghdr m = { .msg_iov = parts, .msg_iovlen = COUNT(parts) };
 	union control control;
-	ssize_t n;
 
 	if (nfds > 0) {
 		attach(&m, &control, fds, nfds);
 	}
-	do {
-		n = sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
-	if (n >= 0) {
-		must((size_t)n == sizeof(header) + header.size);
-		return 1;
+	return send_parts(fd, &m, sizeof(header) + header.size, type, e);
+}
+
+/* --- several --- */
+
+/* Each header begins at a multiple of 16, so that the records are aligned. */
+static size_t
+aligned(size_t size)
+{
+	return (size + 15) / 16 * 16;
+}
+
+struct wire_one
+wire_packet_at(const struct wire_packet *p, size_t at)
+{
+	const struct wire_header *h = (const void *)(p->bytes + at);
+
+	return (struct wire_one){
+		.header = h,
+		.record = p->bytes + at + sizeof(*h),
+		.next = aligned(at + sizeof(*h) + h->size),
+	};
+}
+
+bool
+wire_packet_add(struct wire_packet *p, enum wire_type type, const void *record)
+{
+	struct wire_header header = header_of(type);
+	size_t at = aligned(p->got);
+
+	if (at + sizeof(header) + header.size > sizeof(p->bytes)) {
+		return false;
 	}
-	if (errno == EAGAIN) {
-		return 0;
-	}
-	if (errno == EPIPE || errno == ECONNRESET) {
-		return gone(e);
-	}
-	return err_sys(e, "cannot send %s", wire_name(type));
+	memset(p->bytes + p->got, 0, at - p->got);
+	memcpy(p->bytes + at, &header, sizeof(header));
+	memcpy(p->bytes + at + sizeof(header), record, header.size);
+	p->got = at + sizeof(header) + header.size;
+	return true;
+}
+
+int
+wire_packet_send_all(int fd, const struct wire_packet *p, struct err *e)
+{
+	union {
+		const void *in;
+		void *out;
+	} bytes = { .in = p->bytes }; /* sendmsg only reads it */
+	struct iovec part = { .iov_base = bytes.out, .iov_len = p->got };
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	return send_parts(fd, &m, p->got, wire_packet_at(p, 0).header->type, e);
 }
 
 /* --- in --- */
@@ -104,9 +168,8 @@ wire_packet_drop(struct wire_packet *p)
 {
 	wire_close_all(p->fds, p->nfds);
 	p->nfds = 0;
-	if (p->got > sizeof(p->header)) {
-		wipe(p->record, p->got - sizeof(p->header));
-	}
+	wipe(p->bytes, p->got);
+	p->got = 0;
 }
 
 static int
@@ -118,16 +181,13 @@ refuse(
 }
 
 int
-wire_packet_receive(int fd, struct wire_packet *p, struct err *e)
+wire_packet_receive(int fd, struct wire_packet *p, size_t most, struct err *e)
 {
-	struct iovec parts[] = {
-		{ .iov_base = &p->header, .iov_len = sizeof(p->header) },
-		{ .iov_base = p->record, .iov_len = sizeof(p->record) },
-	};
+	struct iovec part = { .iov_base = p->bytes, .iov_len = most };
 	union control control;
 	struct msghdr m = {
-		.msg_iov = parts,
-		.msg_iovlen = COUNT(parts),
+		.msg_iov = &part,
+		.msg_iovlen = 1,
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
@@ -161,14 +221,33 @@ wire_packet_receive(int fd, struct wire_packet *p, struct err *e)
 	return 1;
 }
 
-int
-wire_packet_check(
-    const struct wire_packet *p, enum part from, enum part to, struct err *e)
+/* What arrived behind the header is the record: alone, or with more behind it
+ * and nothing in between. */
+static bool
+ends_well(const struct wire_header *h, size_t arrived, bool several)
 {
-	const struct wire_header *h = &p->header;
+	const uint8_t *record = (const uint8_t *)(h + 1);
 
-	if (p->got < sizeof(*h)) {
-		return err_set(e, ERR_DENIED, "a packet of %zu bytes", p->got);
+	if (arrived <= h->size || !several) {
+		return arrived == h->size;
+	}
+	for (size_t i = h->size; i < aligned(h->size); i++) {
+		if (i >= arrived || record[i]) {
+			return false;
+		}
+	}
+	return arrived > aligned(h->size);
+}
+
+static int
+check_one(const struct wire_packet *p, size_t at, enum part from, enum part to,
+    struct err *e)
+{
+	const struct wire_header *h = (const void *)(p->bytes + at);
+	size_t left = p->got - at;
+
+	if (left < sizeof(*h)) {
+		return err_set(e, ERR_DENIED, "a packet of %zu bytes", left);
 	}
 	if (h->magic != WIRE_MAGIC || h->reserved != 0) {
 		return err_set(e, ERR_DENIED, "the header is not ours");
@@ -183,11 +262,31 @@ wire_packet_check(
 		return err_set(e, ERR_DENIED, "%s does not go from %s to %s",
 		    wire_name(type), wire_part_name(from), wire_part_name(to));
 	}
-	if (h->size != wire_size(type) || p->got != sizeof(*h) + h->size) {
+	if (h->size != wire_size(type) ||
+	    !ends_well(h, left - sizeof(*h), wire_several(from, to))) {
 		return err_set(e, ERR_DENIED,
 		    "%s: %zu bytes arrived, %u announced, %zu are right",
-		    wire_name(type), p->got - sizeof(*h), h->size,
+		    wire_name(type), left - sizeof(*h), h->size,
 		    wire_size(type));
+	}
+	return 0;
+}
+
+int
+wire_packet_check(
+    const struct wire_packet *p, enum part from, enum part to, struct err *e)
+{
+	size_t count = 0;
+
+	for (size_t at = 0; at < p->got; count++) {
+		if (check_one(p, at, from, to, e)) {
+			return -1;
+		}
+		at = wire_packet_at(p, at).next;
+	}
+	if (count > 1 && p->nfds > 0) {
+		return err_set(
+		    e, ERR_DENIED, "descriptors came with %zu records", count);
 	}
 	return 0;
 }

@@ -18,7 +18,9 @@ struct entry {
  *    is empty.
  * 2. mute (and alive): the other end has gone; the queue is empty, nothing is
  *    sent any more, what it left is still read.
- * 3. The stall timer runs while the queue is not empty or the peer is mute
+ * 3. What is gathered comes behind the queue; it has no descriptors, and there
+ *    is none while the peer does not gather, is mute or not alive.
+ * 4. The stall timer runs while the queue is not empty or the peer is mute
  *    (it closed its ear, not its mouth), and only then.
  */
 struct wire_peer {
@@ -37,6 +39,8 @@ struct wire_peer {
 	size_t count;
 	size_t bytes;
 	size_t fds;
+	struct wire_packet *gathered; /* NULL: it never gathered */
+	bool gathering;
 };
 
 /* --- the queue --- */
@@ -66,6 +70,14 @@ drop_queue(struct wire_peer *peer)
 }
 
 static void
+drop_gathered(struct wire_peer *peer)
+{
+	if (peer->gathered) {
+		wire_packet_drop(peer->gathered);
+	}
+}
+
+static void
 tell_closed(void *owner)
 {
 	struct wire_peer *peer = owner;
@@ -84,6 +96,7 @@ die(struct wire_peer *peer, const struct err *why)
 	loop_io_close(&peer->io);
 	auto_close_fd(&peer->fd);
 	drop_queue(peer);
+	drop_gathered(peer);
 	must_trace("%s: %s is dead: %s", wire_part_name(peer->end.self),
 	    wire_part_name(peer->end.other), why->text);
 	loop_later(peer->loop, tell_closed, peer);
@@ -153,6 +166,19 @@ enqueue(struct wire_peer *peer, enum wire_type type, const void *record,
 	peer->fds += nfds;
 }
 
+static void
+not_sent(struct wire_peer *peer, const struct err *e)
+{
+	if (e->kind == ERR_UNAVAILABLE) {
+		peer->mute = true;
+		drop_queue(peer);
+		drop_gathered(peer);
+		arm_stall(peer);
+	} else {
+		die(peer, e);
+	}
+}
+
 /* As wire_packet_send; a failure has been dealt with. */
 static int
 try_send(struct wire_peer *peer, enum wire_type type, const void *record,
@@ -161,12 +187,8 @@ try_send(struct wire_peer *peer, enum wire_type type, const void *record,
 	struct err e = { 0 };
 	int rc = wire_packet_send(peer->fd, type, record, fds, nfds, &e);
 
-	if (rc < 0 && e.kind == ERR_UNAVAILABLE) {
-		peer->mute = true;
-		drop_queue(peer);
-		arm_stall(peer);
-	} else if (rc < 0) {
-		die(peer, &e);
+	if (rc < 0) {
+		not_sent(peer, &e);
 	}
 	return rc;
 }
@@ -208,10 +230,88 @@ must_be_ours(const struct wire_peer *peer, enum wire_type type,
 	must(wire_receiver(type) == peer->end.other);
 }
 
+/* --- what is gathered --- */
+
+/* Records that could not be sent wait each for itself. */
+static void
+queue_gathered(struct wire_peer *peer)
+{
+	const struct wire_packet *p = peer->gathered;
+
+	for (size_t at = 0; at < p->got;) {
+		struct wire_one place = wire_packet_at(p, at);
+
+		if (queue_full(peer, place.header->size, 0)) {
+			die_of(peer, ERR_LIMIT, "has too many records to read");
+			return;
+		}
+		enqueue(peer, place.header->type, place.record, NULL, 0);
+		at = place.next;
+	}
+	watch(peer);
+}
+
+static void
+send_gathered(struct wire_peer *peer)
+{
+	struct err e = { 0 };
+	int rc = 0;
+
+	if (!peer->gathered || !peer->gathered->got) {
+		return;
+	}
+	if (!peer->first) {
+		rc = wire_packet_send_all(peer->fd, peer->gathered, &e);
+	}
+	if (rc < 0) {
+		not_sent(peer, &e);
+	} else if (rc == 0) {
+		queue_gathered(peer);
+	}
+	drop_gathered(peer);
+}
+
+/* False: it does not go with others, which are on their way now. */
+static bool
+gather(struct wire_peer *peer, enum wire_type type, const void *record,
+    size_t nfds)
+{
+	if (!peer->gathering) {
+		return false;
+	}
+	if (nfds == 0 && wire_packet_add(peer->gathered, type, record)) {
+		return true;
+	}
+	send_gathered(peer);
+	return nfds == 0 && peer->alive && !peer->mute &&
+	       wire_packet_add(peer->gathered, type, record);
+}
+
+void
+wire_gather(struct wire_peer *peer)
+{
+	must(wire_several(peer->end.self, peer->end.other));
+	if (peer->alive) {
+		peer->gathering = true;
+		peer->gathered = peer->gathered
+		                     ? peer->gathered
+		                     : calloc(1, sizeof(*peer->gathered));
+		must(peer->gathered);
+	}
+}
+
+void
+wire_let_go(struct wire_peer *peer)
+{
+	peer->gathering = false;
+	send_gathered(peer);
+}
+
 bool
 wire_offer(struct wire_peer *peer, enum wire_type type, const void *record)
 {
 	must_be_ours(peer, type, record, 0);
+	send_gathered(peer);
 	if (!peer->alive || peer->mute || peer->first) {
 		return false;
 	}
@@ -235,6 +335,11 @@ wire_send(struct wire_peer *peer, enum wire_type type, const void *record,
 	if (peer->alive && !peer->mute) {
 		must_trace_words(wire_part_name(peer->end.self), "->",
 		    wire_part_name(peer->end.other), wire_name(type));
+		if (gather(peer, type, record, nfds)) {
+			return;
+		}
+	}
+	if (peer->alive && !peer->mute) {
 		rc =
 		    peer->first ? 0 : try_send(peer, type, record, taken, nfds);
 	}
@@ -268,14 +373,11 @@ handler_of(const struct wire_peer *peer, enum wire_type type)
 }
 
 static int
-hand_on(struct wire_peer *peer, struct wire_packet *p, struct err *e)
+hand_on_one(struct wire_peer *peer, struct wire_packet *p,
+    const struct wire_one *place, struct err *e)
 {
 	const struct wire_end *end = &peer->end;
-
-	if (wire_packet_check(p, end->other, end->self, e)) {
-		return -1;
-	}
-	enum wire_type type = p->header.type;
+	enum wire_type type = place->header->type;
 	const struct wire_handler *handler = handler_of(peer, type);
 
 	if (!handler) {
@@ -284,30 +386,59 @@ hand_on(struct wire_peer *peer, struct wire_packet *p, struct err *e)
 	}
 	must_trace_words(wire_part_name(end->self), "<-",
 	    wire_part_name(end->other), wire_name(type));
-	handler->take(end->owner, peer, p->record, p->fds, p->nfds);
+	handler->take(end->owner, peer, place->record, p->fds, p->nfds);
 	return 0;
 }
 
-/* One record; false when there is none left, or nobody to take it. */
-static bool
+/* How many records; -1. */
+static int
+hand_on(struct wire_peer *peer, struct wire_packet *p, struct err *e)
+{
+	const struct wire_end *end = &peer->end;
+	int count = 0;
+
+	if (wire_packet_check(p, end->other, end->self, e)) {
+		return -1;
+	}
+	for (size_t at = 0; at < p->got && peer->alive; count++) {
+		struct wire_one place = wire_packet_at(p, at);
+
+		if (hand_on_one(peer, p, &place, e)) {
+			return -1;
+		}
+		at = place.next;
+	}
+	return count;
+}
+
+/* One packet: how many records; 0 when there is none left, or nobody to take
+ * it. */
+static int
 take_one(struct wire_peer *peer)
 {
+	bool several = wire_several(peer->end.self, peer->end.other);
 	/* Nobody looks behind what was received: it need not be cleared. */
 	__attribute__((uninitialized)) struct wire_packet p;
 	struct err e = { 0 };
-	int rc = wire_packet_receive(peer->fd, &p, &e);
+	int rc = wire_packet_receive(
+	    peer->fd, &p, several ? WIRE_PACKET_MAX : WIRE_PACKET_ONE, &e);
 
 	if (rc > 0) {
-		int refused = hand_on(peer, &p, &e);
-
+		rc = hand_on(peer, &p, &e);
 		wire_packet_drop(&p);
-		rc = refused ? -1 : 1;
 	}
 	if (rc < 0) {
 		(void)err_wrap(&e, "%s", wire_part_name(peer->end.other));
 		die(peer, &e);
 	}
-	return rc > 0 && peer->alive;
+	return rc > 0 && peer->alive ? rc : 0;
+}
+
+static void
+release(struct wire_peer *peer)
+{
+	free(peer->gathered);
+	free(peer);
 }
 
 static void
@@ -317,11 +448,12 @@ take_some(struct wire_peer *peer, int most)
 		return;
 	}
 	peer->taking = true;
-	for (int i = 0; i < most && take_one(peer); i++) {
+	for (int some = 1; most > 0 && some > 0; most -= some) {
+		some = take_one(peer);
 	}
 	peer->taking = false;
 	if (peer->freed) {
-		free(peer);
+		release(peer);
 	}
 }
 
@@ -393,7 +525,7 @@ wire_peer_free(struct wire_peer *peer)
 	loop_later_cancel(peer->loop, peer);
 	peer->freed = true;
 	if (!peer->taking) {
-		free(peer);
+		release(peer);
 	}
 }
 

@@ -114,8 +114,11 @@ struct wire_vault_granted {
 	char text[WIRE_TEXT_MAX];
 };
 
-/* P09: its value is over; what was granted of it is not lent any more. */
+/* P09: its value is over; what was granted of it, up to this version of its
+ * row, is not lent any more.  On the second channel it may come behind grants
+ * of the next one. */
 struct wire_vault_revoke {
+	uint64_t version;
 	char credential[WIRE_CREDENTIAL_MAX];
 };
 

@@ -65,6 +65,14 @@ wire_known(unsigned type)
 	return type > WIRE_NONE && type < WIRE_COUNT;
 }
 
+/* Every request is two records between these. */
+bool
+wire_several(enum part one, enum part other)
+{
+	return (one == PART_API && other == PART_CORE) ||
+	       (one == PART_CORE && other == PART_API);
+}
+
 const char *
 wire_name(enum wire_type type)
 {

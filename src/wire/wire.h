@@ -109,6 +109,13 @@ void wire_peer_close(struct wire_peer *peer, const struct err *why);
  */
 void wire_send(struct wire_peer *peer, enum wire_type type, const void *record,
     const int *fds, size_t nfds);
+/*
+ * From here on records without descriptors are kept, to go several in one
+ * packet; the owner lets them go before its turn ends.  Only between api and
+ * core, which talk the most.
+ */
+void wire_gather(struct wire_peer *peer);
+void wire_let_go(struct wire_peer *peer);
 /* Sends now, or not at all: false where it would have to wait.  Whoever hears
  * of it from somebody else can then rely on its being there. */
 bool wire_offer(

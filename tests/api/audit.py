@@ -635,6 +635,13 @@ def a_store_that_was_put_back_does_not_start_beside_its_note():
         p.put_back('older')
         p.refused('smaller than the note that it published', 'tree of %d events' % size)
         p.refused('smaller')  # and once more
+        # What cannot be compared is no leave to start.
+        note = p.note()
+        write(p.path, note[:40], 0o666)
+        h.spawn()
+        need(h.wait() == 5 and 'cannot be read: ' + p.path in
+             h.log()[h.mark:], h.log()[h.mark:])
+        write(p.path, note, 0o666)
         # Grown past the note without it, the book is another one.
         os.rename(p.path, p.path + '.kept')
         h.start()
@@ -670,6 +677,11 @@ def a_restore_overrules_a_published_note_and_the_book_says_so():
             need(f.read() == note)
         p.works()
         p.stopped()
+        # A note of before it that another node has left says what to do.
+        own = p.note()
+        write(p.path, note, 0o666)
+        p.refused('restored from a backup, event %d of it' % event['seq'])
+        write(p.path, own, 0o666)
         h.start()  # from here on it is as any other
         # One that loses nothing that was published overrules nothing.
         note = p.note()

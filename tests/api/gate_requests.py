@@ -56,8 +56,12 @@ exec = ["/bin/sh", "-c", '''for n in 1 2 3 4 5 6 7 8 9; do
     sleep 1
 done''']
 """
-# Asks until it is let through or refused for good, and says what it heard.
+# Asks until it is let through or refused for good, and says what it heard.  The
+# last certificate of the bundle is the house's own: to read all public roots is
+# most of what a curl costs.
 ASKS = r'''
+tac "$CURL_CA_BUNDLE" | sed '/BEGIN CERTIFICATE/q' | tac >/tmp/own.pem
+export CURL_CA_BUNDLE=/tmp/own.pem
 ask() { code=$(curl -sS -o /work/said -w '%{http_code}' "$@"); }
 await() {
     for n in $(seq 1500); do

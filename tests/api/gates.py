@@ -361,6 +361,27 @@ def one_byte_under_an_old_time_and_the_yes_is_none():
         need(kinds.count('call_started') == 1, kinds)  # the shell's
 
 
+@test
+def a_run_goes_on_under_the_id_that_its_files_have_when_that_is_free():
+    """Another id would stamp every file, and each would be read again."""
+    h = house()
+    first = put(h, [shell(UNTIL_GO)])
+    acting(h, first)
+    task, wait = asked(h, [shell('echo some text >file'), pay('fred', 3),
+                           pay('gina', 4, 'again')])
+    run_ = h.task(task)['runs'][0]['run']
+    work = os.path.join(h.state, 'runs', run_, 'work')
+    was = os.stat(work).st_uid
+    h.ok('task', 'cancel', first)
+    until(lambda: 'cell_ended' in h.kinds(first), 60, 'its sandbox is left')
+    need(h.say(wait, 'approve').code == 200)
+    again = until(lambda: [w for w in h.waits() if w['run'] == run_ and
+                           w['id'] != wait['id']], 60, 'it asks no more')[0]
+    need(os.stat(work).st_uid == was, was, os.stat(work))
+    need(h.say(again, 'approve').code == 200)
+    need(h.outcome(task)['state'] == 'completed')
+
+
 # --- another policy -----------------------------------------------------------
 
 @test

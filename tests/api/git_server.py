@@ -23,7 +23,7 @@ server.upload-dirs = ("{folder}/uploads")
 ssl.engine = "enable"
 ssl.pemfile = "{folder}/server.pem"
 ssl.privkey = "{folder}/server.key"
-alias.url = ("/" => "/usr/lib/git-core/git-http-backend/")
+alias.url = ("/" => "{folder}/backend/")
 cgi.assign = ("" => "")
 setenv.set-environment = (
     "GIT_PROJECT_ROOT" => "{folder}/repositories",
@@ -33,6 +33,17 @@ setenv.set-environment = (
 $REQUEST_HEADER["Authorization"] != "Bearer {token}" {{
     url.access-deny = ("")
 }}
+"""
+
+# lighttpd ends the program of a client that hung up, and git ends where it
+# cannot answer, its hook not yet run: what has begun here is done all the same.
+BACKEND = """\
+#!/bin/sh
+trap '' TERM
+answer=$(mktemp '{folder}/uploads/answer.XXXXXX')
+/usr/lib/git-core/git-http-backend >"$answer"
+cat "$answer"
+rm "$answer"
 """
 
 HOOK = """\
@@ -54,6 +65,7 @@ class GitServer:
         self.process = None
         for name in ('empty', 'uploads', 'repositories'):
             os.makedirs(self.path(name))
+        write(self.path('backend'), BACKEND.format(folder=self.folder), 0o755)
         write(self.path('gitconfig'), '[safe]\n\tdirectory = *\n[init]\n'
               '\tdefaultBranch = main\n[user]\n\tname = Test\n'
               '\temail = test@demo.test\n')

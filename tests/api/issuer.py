@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real issuer of tokens beside a house: oidc-provider or oauth2-mock-server
 from npm (tests/npm, installed below the build folder), by TLS."""
+import atexit
 import http.client
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import re
 import ssl
 import subprocess
+import tempfile
 import urllib.parse
 
 from house import *  # noqa: F403
@@ -43,8 +45,24 @@ def packages():
 class Issuer:
     """`with Issuer(folder) as i:`; i.port, i.log(), i.set(ttl=3)."""
 
+    SHARED = {}  # kind -> one that every house of this program may have
+
     def __init__(self, folder, kind='oidc'):
         self.folder, self.kind = folder, kind
+
+    @classmethod
+    def anew(cls, house, kind='oidc'):
+        """The one of this program, as if it had just been started for this
+        house: node takes longer for that than most tests for what they show."""
+        if kind not in cls.SHARED:
+            folder = tempfile.mkdtemp(prefix='issuer-')
+            atexit.register(shutil.rmtree, folder)
+            cls.SHARED[kind] = cls(folder, kind).__enter__()
+            atexit.register(cls.SHARED[kind].__exit__)
+        i = cls.SHARED[kind]
+        i.ask('/anew')
+        i.cert = shutil.copy(os.path.join(i.folder, 'issuer.pem'), house)
+        return i
 
     def __enter__(self):
         node = packages()

@@ -46,9 +46,8 @@ class Both:
 
     def __enter__(self):
         self.h = House(roles={'caller': CALLER}, **self.more)
-        self.i = Issuer(self.h.folder, self.kind)
         try:
-            self.i.__enter__()
+            self.i = Issuer.anew(self.h.folder, self.kind)
         except BaseException:
             self.h.__exit__()
             raise
@@ -61,7 +60,6 @@ class Both:
         return self.h.start(), self.i
 
     def __exit__(self, *_):
-        self.i.__exit__()
         self.h.__exit__()
 
 

@@ -101,6 +101,24 @@ def validate_says_what_it_cannot_find():
         a = h.cli('validate', os.path.join(h.folder, 'empty'))
         need(a.code == 4 and 'jsonl' in a.err, a)
         need(h.cli('validate').code == 2)
+        # What is there is told all the same.
+        made = files(h, 'data', queues__helper=[task(1, domain='x')])
+        bad = os.path.join(made, 'queues/helper.jsonl')
+        a = h.cli('validate', os.path.join(h.folder, 'none'), bad)
+        need(a.code == 4 and 'none' in a.err and
+             '%s:1: domain: ' % bad in a.out and '1 violations' in a.out, a)
+        good = files(h, 'good', queues__helper=[task(1)])
+        a = h.cli('validate', '--json', good, os.path.join(h.folder, 'none'))
+        need(a.code == 4 and a.json['ok'] is False and
+             [f['records'] for f in a.json['files']] == [1], a)
+
+
+@test
+def validate_reads_what_is_piped_into_it():
+    with House() as h:
+        a = h.cli('validate', '-', input=json.dumps(task(1, domain='x')))
+        need(a.code == 1 and
+             a.out.startswith('/dev/stdin:1: domain: unknown key'), a)
 
 
 @test
@@ -270,6 +288,13 @@ def what_ended_and_was_forgotten_is_not_imported_again():
         need(set(ids(h)) == set(there))
         said = h.post('/api/mail', letter('one'))
         need(said.code == 409 and 'forgotten' in said.out, said)
+        said = h.post('/api/mail', own[0])
+        need(said.code == 409 and 'forgotten' in said.out, said)
+        # A letter about a task that was forgotten is a letter like any other.
+        about = letter('anew', envelope_type='task',
+                       payload={'task_id': ID % 0x62})
+        need(h.post('/api/mail', about).code == 201)
+        need('anew' in box(h, 'helper-coworker'))
 
 
 @test

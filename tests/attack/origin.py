@@ -205,6 +205,8 @@ class Origin:
             if b'\r\ntransfer-encoding: chunked' in head.lower():
                 while b'0\r\n\r\n' not in data:
                     piece = s.recv(65536)
+                    if not piece:
+                        return
                     self.got += piece
                     data += piece
                 size = data.index(b'0\r\n\r\n') + 5

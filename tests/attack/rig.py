@@ -28,8 +28,15 @@ SAYS = ('request_denied', 'request_outcome')
 # Run in the cell: what it says to whom, and what it hears, as JSON lines.
 CLIENT = r'''
 import base64, json, os, socket, ssl, sys, time
+def trust():
+    # Its own CA stands behind the public roots, which take long to read.
+    if not made:
+        with open(os.environ['SSL_CERT_FILE']) as f:
+            own = f.read().rpartition('-----BEGIN CERTIFICATE-----')
+        made.append(own[1] + own[2])
+    return ssl.create_default_context(cadata=made[0])
+made = []
 def talk(t):
-    context = ssl.create_default_context()
     heard = b''
     try:
         s = socket.create_connection((t['host'], t['port']), 10)
@@ -41,6 +48,7 @@ def talk(t):
                 return heard
             heard = b''
         if t['tls']:
+            context = trust()
             if t['alpn']:
                 context.set_alpn_protocols([t['alpn']])
             if t['sni'] != t['host']:

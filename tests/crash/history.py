@@ -120,6 +120,8 @@ class Client(Soul):
 
 class Worker(Soul):
     def turn(self):
+        if not self.town.mill.wait(0.1):
+            return
         d = self.town.diary
         who = {'worker': self.name_, 'lease_ms': LEASE_MS}
         op = d.say(None, 'claim', 'ask', queue='mill', lease=LEASE_MS * 1000)
@@ -129,6 +131,7 @@ class Worker(Soul):
             d.say(op, 'claim', 'lost' if a is None else 'no')
             return
         [got] = a.json['tasks']
+        self.town.taken += 1
         task, epoch = got['task'], got['epoch']
         d.say(op, 'claim', 'ok', task=task, epoch=epoch,
               lease=LEASE_MS * 1000)
@@ -167,7 +170,9 @@ class Town:
     def __init__(self, house, where):
         self.house, self.where = house, where
         self.over = threading.Event()
-        self.put = []
+        self.mill = threading.Event()  # open: who works may take
+        self.mill.set()
+        self.put, self.taken = [], 0
         self.path = os.path.join(house.folder, 'history')
         self.diary = Diary(self.path)
         self.souls = [Client(self, 'c%d' % n) for n in range(2)] + \
@@ -194,6 +199,18 @@ class Town:
         if name == 'supervisor':
             h.start(60, args=self.where)
         return name
+
+    def heap(self, size):
+        """Nobody takes until so many more are put, some of which wait for what
+        may have failed; then half of them are taken: what is first shows."""
+        self.mill.clear()
+        many, taken = len(self.put) + size, self.taken
+        until(lambda: self.faulty() or len(self.put) >= many)
+        self.mill.set()
+        until(lambda: self.faulty() or self.taken > taken + size // 2)
+
+    def faulty(self):
+        return any(s.fault for s in self.souls)
 
     def finals(self):
         d = self.diary
@@ -236,6 +253,7 @@ def keeps_its_promises(where):
         # What claims that nobody heard of may hold is in nobody's hands then:
         # from there on the order of every claim is known.
         time.sleep(2 * LEASE_MS / 1000 + 4)
+        town.heap(40)
         town.over.set()
         for s in town.souls:
             s.join(30)

@@ -7,7 +7,10 @@
 // port on loopback.  /log gives what the token endpoint was asked and how
 // the interface at /api was called; POST /set {"ttl", "fault", "delay", "late"} changes
 // what happens next, {"server"} how the protected server speaks; /made gives
-// every secret that it made.  In the log tokens stand as SHA-256.
+// every secret that it made; /anew begins again for another house: what is still
+// on its way for the last one is logged where nobody reads.  In the log tokens
+// stand as SHA-256.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
@@ -15,13 +18,16 @@ import https from 'node:https';
 
 const [, , kind, certFile, keyFile] = process.argv;
 const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
-const state = { ttl: 3600, fault: '', delay: 0, late: 0, revoked: [] };
-const log = [];
+const fresh = () => ({ ttl: 3600, fault: '', delay: 0, late: 0, revoked: [],
+  dead: '', server: undefined });
+const state = fresh();
+const asker = new AsyncLocalStorage(); // the log of whoever a request is of
+let log = [];
 const made = []; // every secret of it, for whoever looks for them elsewhere
 const digest = (text) => createHash('sha256').update(text).digest('hex');
 
 function note(entry) {
-  log.push({ at: Date.now(), ...entry });
+  (asker.getStore() ?? log).push({ at: Date.now(), ...entry });
 }
 
 function body(request) {
@@ -39,6 +45,11 @@ const control = http.createServer(async (request, response) => {
     Object.assign(state, JSON.parse(await body(request)));
   } else if (request.url === '/forget') {
     log.length = 0;
+  } else if (request.url === '/anew') {
+    Object.assign(state, fresh());
+    log = [];
+    made.length = 0;
+    server.closeAllConnections();
   }
   response.end(JSON.stringify(request.url === '/made' ? made : log));
 });
@@ -233,7 +244,6 @@ async function mock(port) {
   issuer.url = `https://issuer.test:${port}`;
   await issuer.keys.generate('RS256');
   const service = new OAuth2Service(issuer);
-  let dead = '';
   service.on('beforeTokenSigning', (token) => {
     token.payload.exp = Math.floor(Date.now() / 1000) + state.ttl;
     token.payload.jti = digest(String(Math.random()));
@@ -243,7 +253,7 @@ async function mock(port) {
     answer.body.expires_in = state.ttl;
     answer.body.refresh_token = 'canary-refresh-' + digest(String(Math.random()));
     delete answer.body.id_token;
-    if (state.fault === 'invalid_grant' || (used && used === dead)) {
+    if (state.fault === 'invalid_grant' || (used && used === state.dead)) {
       answer.statusCode = 400;
       answer.body = { error: 'invalid_grant' };
       note({ refused: 'invalid_grant' });
@@ -252,7 +262,7 @@ async function mock(port) {
     note({ grant: request.body.grant_type, used: digest(used) });
     answer.body = JSON.parse(JSON.stringify(bent(answer.body)));
     made.push(answer.body.access_token, answer.body.refresh_token);
-    dead = used || dead;
+    state.dead = used || state.dead;
     if (state.fault === 'lost') {
       request.socket.destroy();
     }
@@ -272,10 +282,11 @@ const server = https.createServer(tls, (request, response) => {
   if (protectedServer(request, response, server.address().port)) {
     return;
   }
-  Promise.resolve(handler(request, response)).catch((error) => {
+  const answer = () => handler(request, response);
+  asker.run(log, () => Promise.resolve(answer()).catch((error) => {
     note({ broken: String(error) });
     response.destroy();
-  });
+  }));
 });
 server.listen(0, '127.0.0.1', async () => {
   const { port } = server.address();

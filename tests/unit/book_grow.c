@@ -68,14 +68,25 @@ add_together(
 }
 
 static void
+assert_same_tree(const struct book_tree *tree, const struct book_tree *alone)
+{
+	auto_buf saved = { 0 };
+	auto_buf other = { 0 };
+
+	book_tree_save(tree, &saved);
+	book_tree_save(alone, &other);
+	assert_int_equal(tree->size, alone->size);
+	assert_int_equal(saved.len, other.len);
+	assert_memory_equal(saved.at, other.at, saved.len);
+}
+
+static void
 assert_same(size_t before, size_t count)
 {
 	static uint8_t bytes[MOST][BOOK_HEAD_SIZE];
 	uint8_t one[BOOK_HEAD_SIZE];
 	struct book_tree tree = { 0 };
 	struct book_tree alone = { 0 };
-	auto_buf saved = { 0 };
-	auto_buf other = { 0 };
 
 	for (size_t i = 0; i < before; i++) {
 		add_alone(&tree, i + 1, one);
@@ -86,11 +97,8 @@ assert_same(size_t before, size_t count)
 		add_alone(&alone, before + i + 1, one);
 		assert_memory_equal(bytes[i], one, sizeof(one));
 	}
-	book_tree_save(&tree, &saved);
-	book_tree_save(&alone, &other);
 	assert_int_equal(tree.size, before + count);
-	assert_int_equal(saved.len, other.len);
-	assert_memory_equal(saved.at, other.at, saved.len);
+	assert_same_tree(&tree, &alone);
 }
 
 static void
@@ -111,6 +119,32 @@ a_batch_may_be_of_any_size(void **state)
 	assert_same(255, MOST);
 	assert_same(1, MOST - 1);
 	assert_same(63, 97);
+}
+
+static void
+leaves_of_many_make_the_tree_that_each_makes(void **state)
+{
+	struct digest leaves[MOST];
+
+	(void)state;
+	for (size_t i = 0; i < MOST; i++) {
+		leaves[i] = digest_of(str_span(&i, sizeof(i)));
+	}
+	for (size_t before = 0; before < 130; before += 13) {
+		for (size_t count = 0; before + count <= MOST; count++) {
+			struct book_tree tree = { 0 };
+			struct book_tree alone = { 0 };
+
+			for (size_t i = 0; i < before + count; i++) {
+				book_tree_add(&alone, leaves[i]);
+				if (i < before) {
+					book_tree_add(&tree, leaves[i]);
+				}
+			}
+			book_tree_add_leaves(&tree, leaves + before, count);
+			assert_same_tree(&tree, &alone);
+		}
+	}
 }
 
 /* A digest that is there already stays. */
@@ -174,6 +208,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_batch_makes_the_tree_that_its_heads_make),
 		cmocka_unit_test(a_batch_may_be_of_any_size),
+		cmocka_unit_test(leaves_of_many_make_the_tree_that_each_makes),
 		cmocka_unit_test(a_head_that_names_its_body_keeps_it),
 		cmocka_unit_test(bodies_are_named_as_the_tree_would),
 	};

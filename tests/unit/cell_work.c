@@ -2,6 +2,8 @@
 /* The digest of a workspace as a property, and what helpers may never do. */
 #include "cell_help.h"
 
+#include <limits.h>
+#include <sys/mount.h>
 #include <sys/un.h>
 
 #define TREES 40
@@ -328,6 +330,48 @@ what_cells_share_is_checked_for_doors_they_can_reach(void **state)
 }
 
 static void
+ordinary_file(const char *folder)
+{
+	(void)folder;
+	put_text("plain", "text");
+	(void)mkfifo("pipe", 0600);
+}
+
+static void
+remove_pipe(const char *folder)
+{
+	(void)folder;
+	(void)unlink("pipe");
+}
+
+/* Its folder goes on to call it a file. */
+static void
+what_is_mounted_over_a_file_is_what_counts(void **state)
+{
+	struct bed *bed = *state;
+	struct cell_event event;
+	char pipe[PATH_MAX];
+	char plain[PATH_MAX];
+
+	empty(bed);
+	as_slot(bed, bed->work, ordinary_file);
+	(void)snprintf(pipe, sizeof(pipe), "%s/pipe", bed->work);
+	(void)snprintf(plain, sizeof(plain), "%s/plain", bed->work);
+	if (mount(pipe, plain, NULL, MS_BIND, NULL)) {
+		print_message("# skipped: nothing can be mounted here\n");
+		skip();
+	}
+	as_slot(bed, bed->work, remove_pipe);
+	bool passed = work(bed, CELL_WORK_CHECK, bed->work, &event);
+
+	assert_int_equal(umount2(plain, MNT_DETACH), 0);
+	assert_false(passed);
+	assert_non_null(strstr(event.text, "\"plain\" in /usr is a FIFO"));
+	assert_true(work(bed, CELL_WORK_CHECK, bed->work, &event));
+	empty(bed);
+}
+
+static void
 a_workspace_is_given_whole_to_another_slot(void **state)
 {
 	struct bed *bed = *state;
@@ -540,6 +584,7 @@ main(void)
 		cmocka_unit_test(a_bottomless_tree_is_not_digested_but_dropped),
 		cmocka_unit_test(
 		    what_cells_share_is_checked_for_doors_they_can_reach),
+		cmocka_unit_test(what_is_mounted_over_a_file_is_what_counts),
 		cmocka_unit_test(a_workspace_is_given_whole_to_another_slot),
 		cmocka_unit_test(a_workspace_that_grows_over_its_bound_is_told),
 		cmocka_unit_test(whoever_measures_ends_with_whoever_asked),

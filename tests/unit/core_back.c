@@ -11,6 +11,7 @@
 
 #include "parts/core_back.h"
 #include "parts/core_egress.h"
+#include "wire_meet.h"
 
 static struct house {
 	struct core core;
@@ -22,8 +23,7 @@ static struct house {
 	size_t closed;
 } house;
 
-/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
-
+/* NOLINTNEXTLINE(readability-non-const-parameter): a handler */
 static void
 take_unlend(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
@@ -40,18 +40,10 @@ take_unlend(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	}
 }
 
-static void
-take_other(void *owner, struct wire_peer *peer, const void *record, int *fds,
-    size_t nfds)
+TAKES(take_other, wire_vault_sign)
 {
-	(void)owner;
-	(void)peer;
-	(void)record;
-	(void)fds;
-	(void)nfds;
+	(void)in;
 }
-
-/* NOLINTEND(readability-non-const-parameter) */
 
 static void
 closed(void *owner, struct wire_peer *peer, const struct err *why)
@@ -78,12 +70,8 @@ meet(enum part self, enum part other, int fd)
 		.count = self == PART_VAULT ? COUNT(handlers) : 0,
 		.closed = closed,
 	};
-	struct err e = { 0 };
-	struct wire_peer *peer =
-	    wire_peer_new(house.core.part.loop, fd, &end, &e);
 
-	assert_non_null(peer);
-	return peer;
+	return wire_meet(house.core.part.loop, fd, &end);
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "parts/core.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
+#include "wire_meet.h"
 
 static struct {
 	char folder[64];
@@ -25,18 +26,10 @@ static struct {
 	bool closed; /* core hung up */
 } house;
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): a handler */
-static void
-take_refuse(void *owner, struct wire_peer *peer, const void *record, int *fds,
-    size_t nfds)
+TAKES(take_refuse, wire_refuse)
 {
-	(void)owner;
-	(void)peer;
-	(void)fds;
-	(void)nfds;
 	assert_true(house.refused_count < COUNT(house.refused));
-	house.refused[house.refused_count++] =
-	    ((const struct wire_refuse *)record)->id;
+	house.refused[house.refused_count++] = in->id;
 }
 
 static void
@@ -51,18 +44,14 @@ static struct wire_peer *
 meet(enum part self, enum part other, int fd,
     const struct wire_handler *handlers, size_t count)
 {
-	struct err e;
 	struct wire_end end = { .self = self,
 		.other = other,
 		.handlers = handlers,
 		.count = count,
 		.owner = &house.cell,
 		.closed = gone };
-	struct wire_peer *peer =
-	    wire_peer_new(house.core.part.loop, fd, &end, &e);
 
-	assert_non_null(peer);
-	return peer;
+	return wire_meet(house.core.part.loop, fd, &end);
 }
 
 /* A house that ends: whatever is asked is refused, and says what it was. */

@@ -29,7 +29,7 @@ good_lines_stand_beside_bad_ones(void **state)
 	assert_int_equal(l.at[1].number, 4);
 	assert_true(str_eq_z(l.at[1].problem,
 	    "q/engineering.jsonl:4: _type: expected one of envelope, task, "
-	    "transition"));
+	    "transition, not \"x\""));
 	assert_true(str_eq_z(l.at[1].raw, "{\"_type\":\"x\"}"));
 	assert_int_equal(l.at[2].problem.len, 0);
 	assert_true(

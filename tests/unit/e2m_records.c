@@ -107,18 +107,24 @@ a_bad_word_names_the_words(void **state)
 {
 	(void)state;
 	refuses("{\"_type\":\"message\"}",
-	    "_type: expected one of envelope, task, transition");
-	refuses("{}", "_type: expected one of envelope, task, transition");
+	    "_type: expected one of envelope, task, transition, not "
+	    "\"message\"");
+	refuses("{}",
+	    "_type: expected one of envelope, task, transition, but there is "
+	    "none");
 	refuses("[]", "a record is one JSON object a line");
 	refuses("{\"_type\":\"task\",\"state\":\"cancelled\"}",
 	    "state: expected one of pending, in_progress, completed, blocked, "
-	    "failed");
+	    "failed, not \"cancelled\"");
+	refuses("{\"_type\":\"task\",\"state\":7}",
+	    "state: expected one of pending, in_progress, completed, blocked, "
+	    "failed, not what is no string");
 	refuses("{\"_type\":\"envelope\",\"envelope_type\":\"ping\"}",
 	    "envelope_type: expected one of task, ack, result, escalate, "
-	    "notify, summary, operator");
+	    "notify, summary, operator, not \"ping\"");
 	refuses(TRANSITION ",\"event\":\"cancel\"}",
 	    "event: expected one of claim, complete, block, unblock, fail, "
-	    "retry, ack, read");
+	    "retry, ack, read, not \"cancel\"");
 }
 
 static void

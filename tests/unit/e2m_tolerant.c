@@ -93,7 +93,7 @@ every_deviation_of_a_line_is_told_not_the_first_only(void **state)
 	      "\"domain\":\"x\",\"ke_fit_score\":9,\"a b\":1,\"error\":{}}\n",
 	    "f:2: queue: expected a string\n"
 	    "f:2: state: expected one of pending, in_progress, completed, "
-	    "blocked, failed\n"
+	    "blocked, failed, not \"cancelled\"\n"
 	    "f:2: domain: unknown key in a task\n"
 	    "f:2: ke_fit_score: expected a whole number from 1 to 5\n"
 	    "f:2: \"a b\": unknown key in a task\n"
@@ -230,6 +230,20 @@ the_lines_before_decide_where_a_line_says_nothing(void **state)
 }
 
 static void
+what_is_no_json_is_told_by_its_column(void **state)
+{
+	(void)state;
+	tells("{\"a\":1,\"a\":2}\n{\"b\":\n",
+	    "f:1: the line is no JSON: column 12: the key \"a\" stands twice in "
+	    "one object\n"
+	    "f:2: the line is no JSON: column 6: expected a value, but the "
+	    "text ends\n");
+	tells("\xef\xbb\xbf{}\n",
+	    "f:1: it begins with a byte order mark: save the file as UTF-8 "
+	    "without one\n");
+}
+
+static void
 unknown_events_and_states_are_told_and_survived(void **state)
 {
 	(void)state;
@@ -237,10 +251,10 @@ unknown_events_and_states_are_told_and_survived(void **state)
 	          MOVE("a", "note", "superseded", "completed")
 	              TASK("a", "completed"),
 	    "f:2: event: expected one of claim, complete, block, unblock, "
-	    "fail, retry, ack, read\n"
+	    "fail, retry, ack, read, not \"cancel\"\n"
 	    "f:2: new_state: \"cancelled\" is no state of a task\n"
 	    "f:3: event: expected one of claim, complete, block, unblock, "
-	    "fail, retry, ack, read\n"
+	    "fail, retry, ack, read, not \"note\"\n"
 	    "f:3: prior_state: \"superseded\" is no state of a task\n");
 }
 
@@ -283,6 +297,7 @@ main(void)
 		    every_illegal_pair_in_data_is_told_and_survived),
 		cmocka_unit_test(
 		    the_lines_before_decide_where_a_line_says_nothing),
+		cmocka_unit_test(what_is_no_json_is_told_by_its_column),
 		cmocka_unit_test(
 		    unknown_events_and_states_are_told_and_survived),
 		cmocka_unit_test(receipts_of_letters_move_no_task),

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "parts/egress.h"
+#include "wire_meet.h"
 
 #define GOOD "good.test"
 
@@ -19,35 +20,40 @@ static struct {
 	struct wire_peer *core;
 	size_t together; /* records */
 	size_t alone;
+	size_t outcomes;
+	size_t together_then; /* when the outcome came */
 	struct wire_intents last;
 	struct wire_intent one;
 } house;
 
-/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
-static void
-take_intents(void *owner, struct wire_peer *peer, const void *record, int *fds,
-    size_t nfds)
+TAKES(take_intents, wire_intents)
 {
-	(void)owner;
-	(void)peer;
-	(void)fds;
-	(void)nfds;
 	house.together++;
-	memcpy(&house.last, record, sizeof(house.last));
+	house.last = *in;
 }
 
-static void
-take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
-    size_t nfds)
+TAKES(take_intent, wire_intent)
 {
-	(void)owner;
-	(void)peer;
-	(void)fds;
-	(void)nfds;
 	house.alone++;
-	memcpy(&house.one, record, sizeof(house.one));
+	house.one = *in;
 }
-/* NOLINTEND(readability-non-const-parameter) */
+
+TAKES(take_outcome, wire_outcome)
+{
+	assert_int_equal(in->id, 1);
+	house.outcomes++;
+	house.together_then = house.together;
+}
+
+/* egress.c has it, and a main. */
+int
+egress_jail(const char *name, uid_t uid, bool own, struct err *e)
+{
+	(void)name;
+	(void)uid;
+	(void)own;
+	return err_set(e, ERR_DENIED, "no test is jailed");
+}
 
 static void
 closed(void *owner, struct wire_peer *peer, const struct err *why)
@@ -61,16 +67,13 @@ static struct wire_peer *
 meet(enum part self, enum part other, int fd,
     const struct wire_handler *handlers, size_t count)
 {
-	struct err e;
 	struct wire_end end = { .self = self,
 		.other = other,
 		.handlers = handlers,
 		.count = count,
 		.closed = closed };
-	struct wire_peer *peer = wire_peer_new(house.egress.loop, fd, &end, &e);
 
-	assert_non_null(peer);
-	return peer;
+	return wire_meet(house.egress.loop, fd, &end);
 }
 
 static int
@@ -79,6 +82,7 @@ set_up(void **state)
 	static const struct wire_handler handlers[] = {
 		{ WIRE_INTENT, take_intent },
 		{ WIRE_INTENTS, take_intents },
+		{ WIRE_OUTCOME, take_outcome },
 	};
 	int fds[2];
 	struct err e;
@@ -257,6 +261,27 @@ what_is_not_plain_goes_alone(void **state)
 	assert_int_equal(house.together, 0);
 }
 
+/* Who asked left in the same turn: core would not know what ended. */
+static void
+what_ends_in_the_turn_it_was_asked_in_is_asked_first(void **state)
+{
+	struct proxy_intent i = plain(1);
+	struct proxy_outcome o = {
+		.id = 1,
+		.end = PROXY_FAILED,
+		.host = GOOD,
+		.text = "who asked has left",
+	};
+
+	(void)state;
+	ask(&i);
+	egress_ops.outcome(&house.egress, &o);
+	loop_advance(house.egress.loop, 0);
+	assert_int_equal(house.together, 1);
+	assert_int_equal(house.outcomes, 1);
+	assert_int_equal(house.together_then, 1);
+}
+
 int
 main(void)
 {
@@ -274,6 +299,9 @@ main(void)
 		    take_down),
 		cmocka_unit_test_setup_teardown(
 		    what_is_not_plain_goes_alone, set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    what_ends_in_the_turn_it_was_asked_in_is_asked_first,
+		    set_up, take_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

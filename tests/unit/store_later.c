@@ -70,6 +70,7 @@ rings(const struct store *store)
 
 	assert_false(for_write);
 	assert_true(bell.fd >= 0);
+	assert_true(store_fd_lasts(store));
 	return poll(&bell, 1, 0) == 1;
 }
 

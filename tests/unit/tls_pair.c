@@ -132,6 +132,46 @@ a_full_queue_takes_no_more(void **state)
 	pair_close(&p);
 }
 
+/* Whoever lends reads as much as he likes, keeps, and has his memory back. */
+static void
+what_was_lent_is_kept_before_its_memory_is_used_again(void **state)
+{
+	static char body[60000];
+	static char got[sizeof(body)];
+	static char memory[16000];
+	auto_buf wire = { 0 };
+	struct pair p;
+	size_t read = 0;
+
+	(void)state;
+	random_bytes(body, sizeof(body));
+	pair_open(&p, "good.test");
+	join(p.client, p.server, 70000);
+	assert_int_equal(
+	    tls_write(p.client, str_span(body, sizeof(body))), sizeof(body));
+	tls_take(p.client, &wire);
+	for (size_t at = 0; at < wire.len;) {
+		struct str next = str_sub(
+		    buf_str(&wire), at, 1 + at % sizeof(memory));
+
+		memcpy(memory, next.at, next.len);
+		assert_int_equal(
+		    tls_lend(p.server, str_span(memory, next.len)), next.len);
+		read += tls_read(p.server, got + read, 100);
+		tls_keep(p.server);
+		memset(memory, 0, sizeof(memory));
+		at += next.len;
+	}
+	size_t n;
+
+	while ((n = tls_read(p.server, got + read, sizeof(got) - read))) {
+		read += n;
+	}
+	assert_int_equal(read, sizeof(body));
+	assert_memory_equal(body, got, sizeof(body));
+	pair_close(&p);
+}
+
 static void
 the_end_is_said_and_half_a_connection_still_writes(void **state)
 {
@@ -405,6 +445,8 @@ main(void)
 		cmocka_unit_test(two_ends_talk_whole_and_byte_by_byte),
 		cmocka_unit_test(a_long_body_passes_within_the_queue),
 		cmocka_unit_test(a_full_queue_takes_no_more),
+		cmocka_unit_test(
+		    what_was_lent_is_kept_before_its_memory_is_used_again),
 		cmocka_unit_test(
 		    the_end_is_said_and_half_a_connection_still_writes),
 		cmocka_unit_test(an_end_without_a_word_is_truncation),

@@ -259,15 +259,16 @@ stop(void **state)
 /* --- what core says --- */
 
 static void
-give_row(uint32_t place, const char *name, const char *value, const char *says)
+give_version(uint32_t place, const char *name, uint32_t version,
+    const char *value, const char *says)
 {
 	struct wire_vault_row w = {
 		.place = place,
-		.binding = { .version = 1, .kind = SEAL_STATIC_BEARER },
+		.binding = { .version = version, .kind = SEAL_STATIC_BEARER },
 	};
 	struct seal_binding binding = {
 		.id = str_of(name),
-		.version = 1,
+		.version = version,
 		.kind = SEAL_STATIC_BEARER,
 		.host_count = 1,
 		.hosts = { STR("good.test") },
@@ -285,6 +286,12 @@ give_row(uint32_t place, const char *name, const char *value, const char *says)
 	assert_true(
 	    str_copy(w.binding.hosts, sizeof(w.binding.hosts), str_of(says)));
 	wire_send(house.core, WIRE_VAULT_ROW, &w, NULL, 0);
+}
+
+static void
+give_row(uint32_t place, const char *name, const char *value, const char *says)
+{
+	give_version(place, name, 1, value, says);
 }
 
 static void
@@ -381,7 +388,7 @@ V12_a_number_is_worth_nothing_elsewhere(void **state)
 	says(&house.cell[0], 1, false, "host");
 	redeem(&house.cell[0], "good.test", 1, 2); /* refused is not used */
 	says(&house.cell[0], 1, true, ALPHA);
-	struct wire_vault_revoke over = { .credential = "alpha" };
+	struct wire_vault_revoke over = { .version = 1, .credential = "alpha" };
 
 	wire_send(house.core, WIRE_VAULT_REVOKE, &over, NULL, 0);
 	redeem(&house.cell[0], "good.test", 2, 4);
@@ -443,7 +450,8 @@ each_number_gets_its_own_value(void **state)
 static void
 what_core_said_before_is_known(void **state)
 {
-	struct wire_vault_revoke other = { .credential = "other" };
+	struct wire_vault_revoke other = { .version = 1,
+		.credential = "other" };
 	struct cell *c = &house.cell[0];
 	int status;
 
@@ -578,6 +586,30 @@ what_is_taken_back_was_granted_first(void **state)
 	says(c, 3, true, ALPHA);
 }
 
+/* Its word is on both channels; on the second it may be read behind the grants
+ * of the value that followed. */
+static void
+a_value_that_is_over_takes_none_of_the_next_with_it(void **state)
+{
+	struct wire_vault_revoke over = { .version = 1, .credential = "alpha" };
+	struct cell *c = &house.cell[0];
+
+	(void)state;
+	house.back = attach_back();
+	give_row(0, "alpha", ALPHA, "good.test");
+	stand_still(true);
+	lend(0, "good.test", 1, 2);
+	give_version(1, "alpha", 2, BETA, "good.test");
+	lend(1, "good.test", 2, 3);
+	assert_int_equal(wire_queued(house.core), 0);
+	assert_true(wire_offer(house.back, WIRE_VAULT_REVOKE, &over));
+	ask(c, "good.test", 1, 3);
+	stand_still(false);
+	until(c->numbers == 2);
+	says(c, 1, false, "over");
+	says(c, 2, true, BETA);
+}
+
 /* As many cells as it takes fill the table; whoever comes then has his room. */
 static void
 cells_that_are_full_do_not_keep_another_out(void **state)
@@ -667,6 +699,7 @@ main(void)
 		VAULT(
 		    what_core_took_back_is_not_lent_by_a_vault_that_is_behind),
 		VAULT(what_is_taken_back_was_granted_first),
+		VAULT(a_value_that_is_over_takes_none_of_the_next_with_it),
 		VAULT(a_row_that_cannot_be_kept_leaves_its_place_empty),
 		VAULT(one_cell_does_not_fill_the_room_of_all),
 		VAULT(cells_that_are_full_do_not_keep_another_out),
