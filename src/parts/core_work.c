@@ -95,15 +95,30 @@ core_work_dropped(struct core *c, uint64_t number)
 	return d != NULL;
 }
 
-/* A run that the book does not know as going on needs no workspace. */
 static bool
-is_over(const struct core *c, const char *name)
+is_dropped(const struct core *c, const char *run)
+{
+	const struct core_drop *d = c->drops;
+
+	while (d && strcmp(d->run, run) != 0) {
+		d = d->next;
+	}
+	return d != NULL;
+}
+
+/* A run that the book does not know as going on needs no workspace.  One whose
+ * processes are still ending drops it behind them. */
+static bool
+is_over(struct core *c, const char *name)
 {
 	struct book_id id;
 	const struct session_run *view;
 
 	if (!book_id_parse(str_of(name), &id)) {
 		return false; /* not ours */
+	}
+	if (core_run_by_id(c, id) || is_dropped(c, name)) {
+		return false;
 	}
 	view = session_index_find(c->sessions, id);
 	return !view || view->ended;

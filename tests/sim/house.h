@@ -103,6 +103,7 @@ struct sim_task {
 	struct sim_call calls[SIM_CALLS + 1];
 	/* in this house: the number of who reads its workspace, 0: nobody */
 	uint64_t digesting;
+	uint64_t owning; /* and of who gives it to a slot's id */
 	/* what its client knows */
 	bool put_told;
 	bool cancel_asked;

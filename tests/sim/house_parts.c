@@ -233,6 +233,9 @@ work_done(uint64_t id, uint64_t digest)
 		if (sim.tasks[i].digesting == id) {
 			sim.tasks[i].digesting = 0;
 		}
+		if (sim.tasks[i].owning == id) {
+			sim.tasks[i].owning = 0;
+		}
 	}
 	wire_send(sim.sandbox, WIRE_WORK_DONE, &done, NULL, 0);
 }
@@ -247,6 +250,13 @@ take_work(void *owner, struct wire_peer *peer, const void *record, int *fds,
 
 	(void)owner;
 	(void)peer;
+	if (i >= 0 && (sim.tasks[i].digesting || sim.tasks[i].owning)) {
+		sim_fault("the workspace of task %s is worked at twice at once",
+		    sim.tasks[i].id);
+	}
+	if (ask->work == WIRE_WORK_OWN && i >= 0) {
+		sim.tasks[i].owning = ask->id;
+	}
 	if (ask->work == WIRE_WORK_DIGEST && i >= 0) {
 		sim.tasks[i].digesting = ask->id;
 	}

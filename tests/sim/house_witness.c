@@ -388,6 +388,7 @@ sim_witness_house(void)
 	sim.cells_started_count = 0;
 	for (int i = 0; i < sim.task_count; i++) {
 		sim.tasks[i].digesting = 0;
+		sim.tasks[i].owning = 0;
 	}
 }
 
