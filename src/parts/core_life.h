@@ -29,6 +29,7 @@ struct core_run {
 	struct grant ceiling;      /* of a task that another one made */
 	struct names granted;      /* tools */
 	uint32_t epoch;
+	uint64_t claim; /* number of its newest */
 	uint32_t slot;
 	bool has_slot;
 	enum core_run_phase phase;

@@ -151,7 +151,7 @@ find_earlier(struct core *c, struct core_run *r)
 	return false;
 }
 
-static void begin(struct core *c, uint64_t number);
+static void begin(struct core *c, uint64_t claim);
 static void make_cell(struct core *c, struct core_run *r);
 
 static void
@@ -257,7 +257,8 @@ claim_one(struct core *c, struct core_role *role)
 		    c, r, "schema_validation", "requires_escalation", e.text);
 		return true;
 	}
-	core_after(c, begin, r->number);
+	r->claim = core_number(c);
+	core_after(c, begin, r->claim);
 	if (owns_workspace(r)) {
 		make_cell(c, r); /* its head is of this batch */
 	}
@@ -345,13 +346,26 @@ start(struct core *c, struct core_run *r)
 	make_cell(c, r);
 }
 
-static void
-begin(struct core *c, uint64_t number)
+/* A claim that was given back and made anew before it was on the disk, is not
+ * begun: the new one is, once that is there. */
+static struct core_run *
+claimed_by(struct core *c, uint64_t claim)
 {
-	struct core_run *r = core_run_find(c, number);
+	struct core_run *r = c->runs;
+
+	while (r && r->claim != claim) {
+		r = r->next;
+	}
+	return r && r->phase == RUN_OPENING ? r : NULL;
+}
+
+static void
+begin(struct core *c, uint64_t claim)
+{
+	struct core_run *r = claimed_by(c, claim);
 	struct err e = { 0 };
 
-	if (!r || r->phase != RUN_OPENING) {
+	if (!r) {
 		return;
 	}
 	crash_point(CRASH_CORE_RUN_BEGIN);

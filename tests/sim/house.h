@@ -164,6 +164,7 @@ struct sim_exec {
 
 struct sim_agent {
 	uint64_t number;
+	uint32_t slot;
 	struct wire_peer *peer;
 	int task;
 	uint32_t heard;   /* results */

@@ -88,6 +88,9 @@ sim_say_stop(uint64_t scope, uint64_t b)
 	(void)b;
 	if (!sim.calm && sim.api) {
 		say(ASK_STOP, scope);
+		if (sim_draw(3) == 0) { /* and before it is on the disk */
+			say(ASK_RESUME, scope);
+		}
 		sim_always(sim_draw(9000000), sim_say_resume, scope, 0);
 	}
 }

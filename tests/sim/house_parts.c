@@ -305,7 +305,16 @@ take_agent_start(void *owner, struct wire_peer *peer, const void *record,
 	(void)fds;
 	(void)nfds;
 	must(a);
-	*a = (struct sim_agent){ .number = start->agent, .task = -1 };
+	for (int i = 0; i < SIM_AGENTS; i++) {
+		if (sim.agents[i].number && sim.agents[i].slot == start->slot) {
+			sim_fault("a second agent in slot %u", start->slot);
+		}
+	}
+	*a = (struct sim_agent){
+		.number = start->agent,
+		.slot = start->slot,
+		.task = -1,
+	};
 	sim_later(sim_delay(200000), agent_started, start->agent, 0);
 }
 
