@@ -154,8 +154,8 @@ find_v1(const char *self, const char *name, char *out, size_t size)
 
 /* L05: tcp(7), tcp_mem: below its first number of pages the kernel takes
  * nothing from anybody, and all sockets of the machine count.  All cells
- * together stay under half of that, as what waits to be accepted may be as much
- * again. */
+ * together are charged for a quarter of that, as what waits to be accepted may
+ * be as much again; where they are too many for it, each for the least. */
 static uint64_t
 sockets_share(uint32_t cells)
 {
