@@ -236,10 +236,9 @@ core_published_check(struct core *c, struct err *e)
 		           ? 0
 		           : err_set(e, ERR_CONFLICT,
 		                 "the note that a book published here cannot "
-		                 "be "
-		                 "read: %s; no house starts beside a note that "
-		                 "it cannot compare its book with: mend it, or "
-		                 "move that note aside",
+		                 "be read: %s; no house starts beside a note "
+		                 "that it cannot compare its book with: mend "
+		                 "it, or move that note aside",
 		                 why.text);
 	}
 	int fit = fits(c, path, &published, &why);

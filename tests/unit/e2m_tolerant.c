@@ -235,8 +235,7 @@ what_is_no_json_is_told_by_its_column(void **state)
 	(void)state;
 	tells("{\"a\":1,\"a\":2}\n{\"b\":\n",
 	    "f:1: the line is no JSON: column 12: the key \"a\" stands twice "
-	    "in "
-	    "one object\n"
+	    "in one object\n"
 	    "f:2: the line is no JSON: column 6: expected a value, but the "
 	    "text ends\n");
 	tells("\xef\xbb\xbf{}\n",
