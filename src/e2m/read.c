@@ -190,6 +190,7 @@ e2m_find_field(const struct e2m_shape *shape, struct str key)
 int
 e2m_find_kind(const struct json *object, enum e2m_kind *kind, struct err *e)
 {
+	const struct json *value = json_get(object, "_type");
 	struct str type = { 0 };
 
 	if (object->type != JSON_OBJECT) {
@@ -203,14 +204,14 @@ e2m_find_kind(const struct json *object, enum e2m_kind *kind, struct err *e)
 			return 0;
 		}
 	}
-	if (!json_get(object, "_type")) {
+	if (!value) {
 		return err_set(e, ERR_INPUT,
 		    "_type: expected one of envelope, task, transition, but "
 		    "there is none");
 	}
 	return err_set(e, ERR_INPUT,
 	    "_type: expected one of envelope, task, transition, not %s",
-	    err_quote(type));
+	    value->type == JSON_STRING ? err_quote(type) : "what is no string");
 }
 
 static int
@@ -276,6 +277,11 @@ e2m_read_json(
 		return err_set(e, ERR_INPUT,
 		    "it begins with a byte order mark: save the file as UTF-8 "
 		    "without one");
+	}
+	if (str_starts(line, STR("\xff\xfe")) ||
+	    str_starts(line, STR("\xfe\xff"))) {
+		return err_set(e, ERR_INPUT,
+		    "it begins as UTF-16 does: save the file as UTF-8");
 	}
 	if (json_parse(a, line, NULL, out, &why) == 0) {
 		return 0;

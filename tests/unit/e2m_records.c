@@ -109,6 +109,9 @@ a_bad_word_names_the_words(void **state)
 	refuses("{\"_type\":\"message\"}",
 	    "_type: expected one of envelope, task, transition, not "
 	    "\"message\"");
+	refuses("{\"_type\":5}",
+	    "_type: expected one of envelope, task, transition, not what is "
+	    "no string");
 	refuses("{}",
 	    "_type: expected one of envelope, task, transition, but there is "
 	    "none");

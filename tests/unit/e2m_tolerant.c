@@ -241,6 +241,10 @@ what_is_no_json_is_told_by_its_column(void **state)
 	tells("\xef\xbb\xbf{}\n",
 	    "f:1: it begins with a byte order mark: save the file as UTF-8 "
 	    "without one\n");
+	tells("\xff\xfe{}\n",
+	    "f:1: it begins as UTF-16 does: save the file as UTF-8\n");
+	tells("\xfe\xff{}\n",
+	    "f:1: it begins as UTF-16 does: save the file as UTF-8\n");
 }
 
 static void
