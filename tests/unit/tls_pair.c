@@ -151,8 +151,8 @@ what_was_lent_is_kept_before_its_memory_is_used_again(void **state)
 	    tls_write(p.client, str_span(body, sizeof(body))), sizeof(body));
 	tls_take(p.client, &wire);
 	for (size_t at = 0; at < wire.len;) {
-		struct str next = str_sub(
-		    buf_str(&wire), at, 1 + at % sizeof(memory));
+		struct str next =
+		    str_sub(buf_str(&wire), at, 1 + at % sizeof(memory));
 
 		memcpy(memory, next.at, next.len);
 		assert_int_equal(
