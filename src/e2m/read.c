@@ -58,6 +58,13 @@ check_evaluator(const struct json *value, struct err *e)
 	return 0;
 }
 
+static const char *
+word_or_not(const struct json *value)
+{
+	return value->type == JSON_STRING ? err_quote(value->text)
+	                                  : "what is no string";
+}
+
 static int
 read_word(const struct e2m_field *f, const struct json *value, void *at,
     struct err *e)
@@ -76,9 +83,7 @@ read_word(const struct e2m_field *f, const struct json *value, void *at,
 		    &words, "%s%s", i > 1 ? ", " : "", e2m_word(f->form, i));
 	}
 	return err_set(e, ERR_INPUT, "%s: expected one of %s, not %s", f->key,
-	    buf_z(&words),
-	    value->type == JSON_STRING ? err_quote(value->text)
-	                               : "what is no string");
+	    buf_z(&words), word_or_not(value));
 }
 
 static int
@@ -211,7 +216,7 @@ e2m_find_kind(const struct json *object, enum e2m_kind *kind, struct err *e)
 	}
 	return err_set(e, ERR_INPUT,
 	    "_type: expected one of envelope, task, transition, not %s",
-	    value->type == JSON_STRING ? err_quote(type) : "what is no string");
+	    word_or_not(value));
 }
 
 static int

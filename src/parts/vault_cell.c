@@ -50,7 +50,6 @@ is_old(const struct lent *g, struct mono now)
 	return mono_passed(g->spent ? g->until : g->grant.not_after, now);
 }
 
-/* What is old, and what was granted of the credential that is over (or ""). */
 static bool
 is_over(const struct lent *g, const struct wire_vault_revoke *over)
 {
@@ -59,7 +58,7 @@ is_over(const struct lent *g, const struct wire_vault_revoke *over)
 	       g->grant.version <= over->version;
 }
 
-/* `over` may be NULL. */
+/* What is old, and what was granted of the value that is over (or NULL). */
 static void
 drop_old(struct vault *v, struct vault_cell *of,
     const struct wire_vault_revoke *over)

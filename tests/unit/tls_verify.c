@@ -618,6 +618,7 @@ a_file_that_is_no_list_of_roots_is_not_taken(void **state)
 	    "-----END CERTIFICATE-----\n"));
 	assert_null(store_of(&one, 1, "-----BEGIN CERTIFICATE-----\nAAAA\n"));
 	assert_null(roots_store("/nowhere/roots.pem"));
+	assert_null(roots_store("/dev/null"));
 	made_fini(&root);
 }
 
