@@ -79,6 +79,7 @@ main(int argc, char **argv)
 {
 	uint64_t count = 1000000;
 	char path[] = "/tmp/bench-audit-XXXXXX";
+	char beside[64];
 	struct store *s = NULL;
 	struct verify v = { 0 };
 	struct err e = { 0 };
@@ -106,5 +107,7 @@ main(int argc, char **argv)
 	verify_fini(&v);
 	store_close(s);
 	(void)unlink(path);
+	(void)snprintf(beside, sizeof(beside), "%s-reserve", path);
+	(void)unlink(beside);
 	return 0;
 }

@@ -367,7 +367,7 @@ explain_call(
 	};
 
 	if (json_parse(&c->arena, str_of(args), NULL, &tree, &e)) {
-		(void)err_wrap(&e, "the arguments");
+		(void)err_wrap(&e, "the arguments, one JSON object");
 		return cli_fail(&e);
 	}
 	(void)json_set_str(&c->arena, body, "identity", str_of(identity));
@@ -399,6 +399,11 @@ command_explain(struct cli *c, int argc, char **argv)
 	}
 	if (argc != 2) {
 		return cli_usage(c, "explain", NULL);
+	}
+	if (!strstr(argv[1], "://")) {
+		return cli_usage(c, "explain",
+		    "wants a URL, https://…, or a tool and its arguments in "
+		    "JSON");
 	}
 	if (cli_get(c, &t, &e, "/api/explain?identity=%s&url=%s&method=%s%s%s",
 	        cli_encode(c, str_of(argv[0])), cli_encode(c, str_of(argv[1])),

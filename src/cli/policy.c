@@ -192,6 +192,11 @@ print(struct replay *r)
 	    (long long)r->now[POLICY_DENY], (long long)r->was[POLICY_ALLOW],
 	    (long long)r->was[POLICY_ASK], (long long)r->was[POLICY_DENY],
 	    (size_t)r->differences->count);
+	if (r->role && !r->calls && !r->requests && !r->expired) {
+		printf("there is none of role %s: a role is named by the word "
+		       "before _coworker in its identity\n",
+		    r->role);
+	}
 	if (r->not_judged + r->expired) {
 		printf("not judged: %lld of which the book does not hold what "
 		       "was asked, %lld expired\n",

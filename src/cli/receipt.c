@@ -64,7 +64,9 @@ tell(struct cli *c, const struct receipt_facts *facts, bool compared)
 	    (unsigned long long)facts->root.size, STR_ARG(facts->signer));
 	if (!compared) {
 		printf("  the signer is the one that the receipt itself names: "
-		       "compare it, or give --signer\n");
+		       "compare it\n  with the one that `handrail audit "
+		       "checkpoint` names in that house, or give that\n  as "
+		       "--signer\n");
 	}
 }
 
@@ -97,9 +99,12 @@ cli_verify_receipt(struct cli *c, const char *file, const char *given)
 	struct err e = { 0 };
 
 	if ((given && cli_signer(c, given, &signer, &e)) ||
-	    file_read(file, CLI_RECEIPT_MAX, &text, &e) ||
-	    cli_check_receipt(&c->arena, buf_str(&text), given ? &signer : NULL,
+	    file_read(file, CLI_RECEIPT_MAX, &text, &e)) {
+		return cli_fail(&e);
+	}
+	if (cli_check_receipt(&c->arena, buf_str(&text), given ? &signer : NULL,
 	        &facts, &e)) {
+		(void)err_wrap(&e, "%s", file);
 		return cli_fail(&e);
 	}
 	if (c->json) {

@@ -193,70 +193,77 @@ show_canon(struct report *r, const char *path, struct err *e)
 
 typedef int file_fn(struct report *r, const char *path, struct err *e);
 
-static int
-files_of(struct report *r, struct str folder, file_fn *run, size_t *count,
-    struct err *e)
+static void
+unread(struct report *r, const struct err *e)
+{
+	int code = cli_fail(e);
+
+	r->unread = r->unread ? r->unread : code;
+}
+
+/* One that is not to be read does not hide what the others hold. */
+static void
+each_file(struct report *r, const char *path, file_fn *run)
+{
+	struct err e = { 0 };
+
+	if (run(r, path, &e)) {
+		unread(r, &e);
+	} else {
+		r->read++;
+	}
+}
+
+static size_t
+files_of(struct report *r, struct str folder, file_fn *run)
 {
 	struct cli_files files = { 0 };
+	struct err e = { 0 };
 
-	if (cli_jsonl(r->c, arena_z(&r->c->arena, folder), &files, e)) {
-		return -1;
+	if (cli_jsonl(r->c, arena_z(&r->c->arena, folder), &files, &e)) {
+		unread(r, &e);
+		return 1;
 	}
-	*count += files.count;
 	for (size_t i = 0; i < files.count; i++) {
-		if (run(r, files.at[i], e)) {
-			return -1;
-		}
+		each_file(r, files.at[i], run);
 	}
-	return 0;
+	return files.count;
 }
 
 /* A file; or those of a folder, of its queues and of its mailbox. */
-static int
-each_file(struct report *r, const char *path, file_fn *run, struct err *e)
+static void
+each_path(struct report *r, const char *path, file_fn *run)
 {
 	static const char *const below[] = { "", "/queues", "/mailbox" };
 	struct str folder = str_of(path);
+	struct err none = { 0 };
 	struct stat st;
 	size_t count = 0;
 
 	if (strcmp(path, "-") == 0) {
-		return run(r, "/dev/stdin", e);
+		each_file(r, "/dev/stdin", run);
+		return;
 	}
 	if (stat(path, &st) || !S_ISDIR(st.st_mode)) {
-		return run(r, path, e);
+		each_file(r, path, run);
+		return;
 	}
 	while (folder.len > 1 && str_ends(folder, STR("/"))) {
 		folder.len--;
 	}
 	for (size_t i = 0; i < COUNT(below); i++) {
-		struct str at = arena_printf(
-		    &r->c->arena, STR_FMT "%s", STR_ARG(folder), below[i]);
-
-		if (files_of(r, at, run, &count, e)) {
-			return -1;
-		}
+		count += files_of(r,
+		    arena_printf(
+		        &r->c->arena, STR_FMT "%s", STR_ARG(folder), below[i]),
+		    run);
 	}
-	return count ? 0
-	             : err_set(e, ERR_MISSING,
-	                   "%s holds no *.jsonl, and neither do queues and "
-	                   "mailbox in it",
-	                   path);
-}
-
-/* One that is not to be read does not hide what the others hold. */
-static void
-each_path(struct report *r, const char *path, file_fn *run)
-{
-	struct err e = { 0 };
-	int code;
-
-	if (each_file(r, path, run, &e) == 0) {
-		r->read++;
-		return;
+	if (count == 0) {
+		(void)err_set(&none, ERR_MISSING,
+		    "%s holds no *.jsonl, and neither do queues and mailbox "
+		    "in it",
+		    path);
+		unread(r, &none);
 	}
-	code = cli_fail(&e);
-	r->unread = r->unread ? r->unread : code;
 }
 
 static void

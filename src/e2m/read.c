@@ -58,6 +58,13 @@ check_evaluator(const struct json *value, struct err *e)
 	return 0;
 }
 
+static const char *
+word_or_not(const struct json *value)
+{
+	return value->type == JSON_STRING ? err_quote(value->text)
+	                                  : "what is no string";
+}
+
 static int
 read_word(const struct e2m_field *f, const struct json *value, void *at,
     struct err *e)
@@ -76,9 +83,7 @@ read_word(const struct e2m_field *f, const struct json *value, void *at,
 		    &words, "%s%s", i > 1 ? ", " : "", e2m_word(f->form, i));
 	}
 	return err_set(e, ERR_INPUT, "%s: expected one of %s, not %s", f->key,
-	    buf_z(&words),
-	    value->type == JSON_STRING ? err_quote(value->text)
-	                               : "what is no string");
+	    buf_z(&words), word_or_not(value));
 }
 
 static int
@@ -190,6 +195,7 @@ e2m_find_field(const struct e2m_shape *shape, struct str key)
 int
 e2m_find_kind(const struct json *object, enum e2m_kind *kind, struct err *e)
 {
+	const struct json *value = json_get(object, "_type");
 	struct str type = { 0 };
 
 	if (object->type != JSON_OBJECT) {
@@ -203,14 +209,14 @@ e2m_find_kind(const struct json *object, enum e2m_kind *kind, struct err *e)
 			return 0;
 		}
 	}
-	if (!json_get(object, "_type")) {
+	if (!value) {
 		return err_set(e, ERR_INPUT,
 		    "_type: expected one of envelope, task, transition, but "
 		    "there is none");
 	}
 	return err_set(e, ERR_INPUT,
 	    "_type: expected one of envelope, task, transition, not %s",
-	    err_quote(type));
+	    word_or_not(value));
 }
 
 static int
@@ -276,6 +282,11 @@ e2m_read_json(
 		return err_set(e, ERR_INPUT,
 		    "it begins with a byte order mark: save the file as UTF-8 "
 		    "without one");
+	}
+	if (str_starts(line, STR("\xff\xfe")) ||
+	    str_starts(line, STR("\xfe\xff"))) {
+		return err_set(e, ERR_INPUT,
+		    "it begins as UTF-16 does: save the file as UTF-8");
 	}
 	if (json_parse(a, line, NULL, out, &why) == 0) {
 		return 0;

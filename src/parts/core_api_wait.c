@@ -378,6 +378,18 @@ explain_granted(const struct core *c, struct core_ask *ask,
 }
 
 static int
+find_seen(const struct core_role *r, struct str name, const struct tool **t,
+    struct err *e)
+{
+	*t = tools_find(&r->catalogue, name);
+	return *t && names_have(&r->seen, name)
+	           ? 0
+	           : err_set(e, ERR_MISSING,
+	                 "%s sees no tool %s; `handrail can %s` names them",
+	                 r->identity, err_quote(name), r->identity);
+}
+
+static int
 explain_call(struct core *c, struct core_ask *ask, struct core_role *r,
     struct buf *text, struct err *e)
 {
@@ -385,11 +397,8 @@ explain_call(struct core *c, struct core_ask *ask, struct core_role *r,
 	const struct tool *t;
 
 	(void)json_text(ask->body, "tool", &name);
-	t = tools_find(&r->catalogue, name);
-	if (!t || !names_have(&r->seen, name)) {
-		return err_set(e, ERR_MISSING,
-		    "%s sees no tool %s; `handrail can %s` names them",
-		    r->identity, err_quote(name), r->identity);
+	if (find_seen(r, name, &t, e)) {
+		return -1;
 	}
 	struct policy_call call = {
 		.identity = str_of(r->identity),
@@ -415,20 +424,29 @@ explain_url(struct core_ask *ask, struct core_role *r, struct str url,
 		.identity = str_of(r->identity),
 		.method = STR("GET"),
 	};
+	const struct tool *t;
+	struct err why = { 0 };
 
 	if (core_place_parse(&ask->arena, url, &at, e)) {
 		return -1;
 	}
 	(void)core_ask_query(ask, "method", &request.method);
-	(void)core_ask_query(ask, "from_tool", &request.from_tool);
+	if (core_ask_query(ask, "from_tool", &request.from_tool) &&
+	    find_seen(r, request.from_tool, &t, e)) {
+		return -1;
+	}
 	request.host = &at.host;
 	request.port = at.port;
 	request.tls = at.tls;
 	request.path = at.path;
 	request.query = at.query;
-	if (policy_git_request(
-	        request.method, at.path, at.query, STR(""), &request.git, e)) {
-		return -1;
+	if (policy_git_request(request.method, at.path, at.query, STR(""),
+	        &request.git, &why)) {
+		return err_set(e, why.kind,
+		    "%s; of a fetch or a push explain what it begins with: GET "
+		    "REPOSITORY/info/refs?service=git-upload-pack or "
+		    "=git-receive-pack",
+		    why.text);
 	}
 	policy_explain_request(text, r->policy, &request);
 	return 0;

@@ -305,7 +305,9 @@ load_row(void *context, const struct store_row *row, struct err *e)
 	(void)str_cut(&body, '\n', &number);
 	if (!str_u64(number, &seq)) {
 		return err_set(e, ERR_IO,
-		    "the row of letter %s has no number of an event",
+		    "the book's row of letter %s is damaged: it does not begin "
+		    "with the number of an event; restore a backup (`handrail "
+		    "restore`)",
 		    err_quote(row->key));
 	}
 	core_asked_add(context, seq, body);

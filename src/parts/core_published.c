@@ -196,9 +196,8 @@ refuse(struct core *c, const struct err *why, struct err *e)
 		return -1;
 	}
 	return err_set(e, why->kind,
-	    "%s (this book was restored from a backup, event %s of it says "
-	    "so, and a node has gone on from there: if this note is of before "
-	    "that, move it aside)",
+	    "%s (this book was restored from a backup by event %s, and a node "
+	    "has gone on from there: if the note is of before, move it aside)",
 	    why->text, buf_z(&seq));
 }
 

@@ -61,9 +61,11 @@ late(void *owner)
 	proxy_fetch_turn(f);
 }
 
-static void
+/* True: some of it went. */
+static bool
 body_up(struct fetch *f)
 {
+	bool any = false;
 	while (!f->body_done && proxy_up_room(f->up)) {
 		struct http_event ev;
 		struct err e;
@@ -73,11 +75,13 @@ body_up(struct fetch *f)
 		f->at += had - in.len;
 		if (ev.kind == HTTP_DATA && proxy_up_body(f->up, ev.data, &e)) {
 			proxy_up_fail(f->up, true, &e);
-			return;
+			return true;
 		}
 		f->body_done = ev.kind == HTTP_END;
+		any = true;
 	}
 	proxy_link_send(f->up->link);
+	return any;
 }
 
 static void
@@ -182,9 +186,11 @@ step(struct fetch *f)
 	if (u->state != UP_OPEN) {
 		return proxy_up_step(u);
 	}
-	body_up(f);
+	bool any = body_up(f);
+	if (u->state != UP_OPEN) {
+		return true;
+	}
 	proxy_link_fill(u->link);
-	bool any = false;
 	while (answer_event(f)) {
 		any = true;
 	}

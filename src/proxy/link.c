@@ -307,8 +307,9 @@ proxy_link_settle(struct link *l)
 	proxy_link_send(l);
 	unsigned events = 0;
 	/* Who found the socket full did not go on: the next event, which says
-	 * that it is not, is the reason to do so, and to try again at all. */
-	if (l->dialing || ((l->out.len > 0 || l->blocked) && !l->mute)) {
+	 * that it is not, is the reason to do so, and to try again at all.
+	 * Where `blocked` is, there is something in `out`. */
+	if (l->dialing || (l->out.len > 0 && !l->mute)) {
 		events |= LOOP_WRITE;
 	}
 	if (!l->dialing && !l->ended && l->in.len < LINK_IN) {

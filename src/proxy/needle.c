@@ -10,7 +10,7 @@
  * looked at.
  */
 
-#define FORMS_MAX ((size_t)NEEDLE_SECRETS * 16)
+#define FORMS_MAX ((size_t)NEEDLE_SECRETS * 18) /* add_all */
 #define SHIFTS    16384
 #define CHAINS    256
 #define BLOCK     sizeof(uint32_t)

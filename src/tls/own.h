@@ -30,6 +30,11 @@ struct tls_trust {
 	SSL_CTX *context;
 };
 
+struct tls_trust *trust_new(X509_STORE *store); /* takes it */
+/* All that a PEM file holds, each read when a chain asks for it.  NULL: there
+ * is none, or one is no certificate. */
+X509_STORE *roots_store(const char *path);
+
 /* Bytes of which the first `from` were taken, and behind them some that are
  * somebody else's. */
 struct tls_queue {

@@ -22,6 +22,16 @@ queue_write(BIO *bio, const char *at, int size)
 	return size;
 }
 
+/* A queue of which all was read holds no memory. */
+static void
+drop_read(struct tls_queue *q)
+{
+	if (q->from == q->bytes.len) {
+		q->from = 0;
+		buf_fini(&q->bytes);
+	}
+}
+
 /* An empty queue means "later", never "end". */
 static int
 queue_read(BIO *bio, char *at, int size)
@@ -41,6 +51,7 @@ queue_read(BIO *bio, char *at, int size)
 	memcpy(at, next.at, n);
 	if (own) {
 		q->from += n;
+		drop_read(q);
 	} else {
 		q->lent = str_sub(q->lent, n, q->lent.len);
 	}
@@ -91,7 +102,6 @@ queue_lend(struct tls_queue *q, struct str bytes)
 	q->lent.len += bytes.len;
 }
 
-/* A connection that has read all it was lent holds no memory for it. */
 void
 queue_keep(struct tls_queue *q)
 {
@@ -99,9 +109,7 @@ queue_keep(struct tls_queue *q)
 	q->from = 0;
 	buf_add(&q->bytes, q->lent);
 	q->lent = (struct str){ 0 };
-	if (q->bytes.len == 0) {
-		buf_fini(&q->bytes);
-	}
+	drop_read(q);
 }
 
 /* What is all of it changes hands, and nothing is copied. */

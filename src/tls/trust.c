@@ -29,7 +29,7 @@ client_cert(SSL *ssl, X509 **certificate, EVP_PKEY **key)
 	return 0;
 }
 
-static struct tls_trust *
+struct tls_trust *
 trust_new(X509_STORE *store)
 {
 	static const unsigned char alpn[] = "\x08http/1.1";
@@ -49,18 +49,14 @@ int
 tls_trust_system(struct tls_trust **out, struct err *e)
 {
 	tls_start();
-	X509_STORE *store = X509_STORE_new();
-
-	must(store);
 	for (size_t i = 0; i < COUNT(bundles); i++) {
-		if (X509_STORE_load_file(store, bundles[i])) {
-			ERR_clear_error();
+		X509_STORE *store = roots_store(bundles[i]);
+
+		if (store) {
 			*out = trust_new(store);
 			return 0;
 		}
-		ERR_clear_error();
 	}
-	X509_STORE_free(store);
 	return err_set(e, ERR_MISSING,
 	    "no system root certificates (looked for %s and others); install "
 	    "the package ca-certificates",

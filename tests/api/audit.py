@@ -680,7 +680,8 @@ def a_restore_overrules_a_published_note_and_the_book_says_so():
         # A note of before it that another node has left says what to do.
         own = p.note()
         write(p.path, note, 0o666)
-        p.refused('restored from a backup, event %d of it' % event['seq'])
+        p.refused('restored from a backup by event %d,' % event['seq'],
+                  'if the note is of before, move it aside)')
         write(p.path, own, 0o666)
         h.start()  # from here on it is as any other
         # One that loses nothing that was published overrules nothing.

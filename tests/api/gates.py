@@ -409,6 +409,8 @@ def a_replay_says_which_calls_of_the_past_another_policy_decides_otherwise():
         ('pay', 'ask', 'deny'), ('shell', 'allow', 'deny')], closer)
     need(replay('', '--role', 'helper')['calls'] == 0)
     need(replay('', '--role', 'payer')['calls'] == 2)
+    a = h.ok('policy', 'replay', new, '--role', 'pajer')
+    need('there is none of role pajer' in a.out, a)
     write(new, '[gate.x]\ntool = "t"\nrequire = "operator"\nremind = 1\n')
     a = h.cli('policy', 'replay', new)
     need(a.code == 1 and 'new.toml:4:' in a.err, a)

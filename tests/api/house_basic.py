@@ -395,6 +395,25 @@ def explain_and_can_say_what_the_gates_do():
     need('egress' in out, out)
 
 
+@test
+def explain_says_what_it_wants():
+    h = house()
+    a = h.cli('explain', WORKER_ID, 'publish')
+    need(a.code == 2 and 'a tool and its arguments' in a.err, a)
+    a = h.cli('explain', WORKER_ID, 'publish', 'x')
+    need(a.code == 1 and 'one JSON object' in a.err, a)
+    a = h.cli('explain', WORKER_ID, 'ftp://x.test/')
+    need(a.code == 1 and '"ftp://x.test/" is no http' in a.err and
+         "'" not in a.err, a)
+    # A slip in its name would be another question, answered all the same.
+    a = h.cli('explain', WORKER_ID, 'https://x.test/', '--from-tool', 'pubish')
+    need(a.code == 4 and 'sees no tool "pubish"' in a.err, a)
+    h.ok('explain', WORKER_ID, 'https://x.test/', '--from-tool', 'publish')
+    a = h.cli('explain', WORKER_ID, 'https://x.test/a/git-receive-pack',
+              '--method', 'POST')
+    need(a.code == 1 and '/info/refs?service=' in a.err, a)
+
+
 # --- who may ask --------------------------------------------------------------------
 
 @test

@@ -107,6 +107,10 @@ def validate_says_what_it_cannot_find():
         a = h.cli('validate', os.path.join(h.folder, 'none'), bad)
         need(a.code == 4 and 'none' in a.err and
              '%s:1: domain: ' % bad in a.out and '1 violations' in a.out, a)
+        os.mkdir(os.path.join(made, 'queues/broken.jsonl'))
+        a = h.cli('validate', made)
+        need(a.code == 1 and 'broken.jsonl: ' in a.err and
+             '%s:1: domain: ' % bad in a.out and '1 violations' in a.out, a)
         good = files(h, 'good', queues__helper=[task(1)])
         a = h.cli('validate', '--json', good, os.path.join(h.folder, 'none'))
         need(a.code == 4 and a.json['ok'] is False and

@@ -206,6 +206,51 @@ def an_older_book_has_its_letters_asked_about_at_the_first_start():
 
 
 @test
+def a_letter_whose_row_names_its_question_alone_is_the_same_one():
+    """As an earlier program wrote it, beside one that has the question too."""
+    with House(ROLES) as h:
+        h.start()
+        letters = wants(h), wants(h)
+        was = {w['run']: w['id'] for w in h.waits()}
+        need(set(was) == {'letter:' + x for x in letters}, was)
+        need(h.stop() == 0)
+        with closing(sqlite3.connect(h.state + '/book/book.db')) as db, db:
+            value, = db.execute("SELECT value FROM rows WHERE space = 'letter' "
+                                "AND key = ?", letters[:1]).fetchone()
+            number, _, question = bytes(value).partition(b'\n')
+            need(number.isdigit() and json.loads(question), value)
+            db.execute("UPDATE rows SET value = ? WHERE space = 'letter' AND "
+                       "key = ?", (number, letters[0]))
+        h.start()
+        need({w['run']: w['id'] for w in h.waits()} == was, h.waits(), was)
+        for letter in letters:
+            h.ok('answer', was['letter:' + letter], 'red')
+        need(h.waits() == [], h.waits())
+        need(h.stop() == 0)
+        with closing(sqlite3.connect(h.state + '/book/book.db')) as db:
+            need(db.execute("SELECT count(*) FROM rows WHERE space = "
+                            "'letter'").fetchone() == (0,))
+        h.start()
+        need(h.waits() == [], h.waits())
+        h.verified()
+
+
+@test
+def a_letter_whose_row_is_damaged_is_named():
+    with House(ROLES) as h:
+        h.start()
+        letter = wants(h)
+        need(h.stop() == 0)
+        with closing(sqlite3.connect(h.state + '/book/book.db')) as db, db:
+            need(db.execute("UPDATE rows SET value = CAST('x' AS BLOB) WHERE "
+                            "space = 'letter'").rowcount == 1)
+        h.spawn()
+        need(h.wait() != 0)
+        said = h.log()[h.mark:]
+        need(letter in said and 'handrail restore' in said, said)
+
+
+@test
 def a_short_keep_bodies_is_refused_with_its_line():
     with House(ROLES, config='\n[book]\nkeep_bodies = "1h"\n') as h:
         h.ok('vault', 'init')

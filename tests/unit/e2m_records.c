@@ -116,6 +116,9 @@ a_bad_word_names_the_words(void **state)
 	refuses("{\"_type\":\"task\",\"state\":\"cancelled\"}",
 	    "state: expected one of pending, in_progress, completed, blocked, "
 	    "failed, not \"cancelled\"");
+	refuses("{\"_type\":5}",
+	    "_type: expected one of envelope, task, transition, not what is no "
+	    "string");
 	refuses("{\"_type\":\"task\",\"state\":7}",
 	    "state: expected one of pending, in_progress, completed, blocked, "
 	    "failed, not what is no string");

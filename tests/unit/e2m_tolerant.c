@@ -235,13 +235,16 @@ what_is_no_json_is_told_by_its_column(void **state)
 	(void)state;
 	tells("{\"a\":1,\"a\":2}\n{\"b\":\n",
 	    "f:1: the line is no JSON: column 12: the key \"a\" stands twice "
-	    "in "
-	    "one object\n"
+	    "in one object\n"
 	    "f:2: the line is no JSON: column 6: expected a value, but the "
 	    "text ends\n");
 	tells("\xef\xbb\xbf{}\n",
 	    "f:1: it begins with a byte order mark: save the file as UTF-8 "
 	    "without one\n");
+	tells("\xff\xfe{}\n",
+	    "f:1: it begins as UTF-16 does: save the file as UTF-8\n");
+	tells("\xfe\xff{}\n",
+	    "f:1: it begins as UTF-16 does: save the file as UTF-8\n");
 }
 
 static void

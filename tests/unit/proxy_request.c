@@ -525,6 +525,57 @@ a_request_of_the_house_goes_the_same_way(void **state)
 	rig_free(&r);
 }
 
+/* A socket that takes all of it at once is no reason to stop. */
+static void
+a_long_body_of_the_house_goes_out_whole(void **state)
+{
+	(void)state;
+	for (int wide = 0; wide < 2; wide++) {
+		static char body[1024 * 1024];
+		struct rig r;
+		struct err e;
+		uint64_t id;
+		int room = wide ? 4 * (int)sizeof(body) : 16384;
+		rig_new(&r, NULL);
+		assert_int_equal(setsockopt(r.origin.fd, SOL_SOCKET, SO_RCVBUF,
+		                     &room, sizeof(room)),
+		    0);
+		memset(body, 'b', sizeof(body));
+		body[sizeof(body) - 1] = 'e';
+		r.origin.answer = NULL;
+		struct proxy_fetch f = fetch_of(&r);
+		f.body = str_span(body, sizeof(body));
+		f.timeout_us = 60 * CLOCK_SECOND;
+		assert_int_equal(proxy_fetch(r.proxy, &f, &id, &e), 0);
+		rig_until(&r,
+		    r.origin.count == 1 &&
+		        (r.fetched == 1 ||
+		            str_ends(buf_str(&r.origin.at[0].got), STR("be"))));
+		assert_int_equal(r.fetched, 0);
+		end_say_z(&r.origin.at[0],
+		    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+		rig_until(&r, r.fetched == 1);
+		assert_int_equal(r.fetched_status, 200);
+		rig_free(&r);
+	}
+}
+
+static void
+a_body_of_the_house_over_its_limit_is_a_failure(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct err e;
+	uint64_t id;
+	rig_new(&r, NULL);
+	struct proxy_fetch f = fetch_of(&r);
+	f.go.up_max = 1;
+	assert_int_equal(proxy_fetch(r.proxy, &f, &id, &e), 0);
+	rig_until(&r, r.fetched == 1);
+	assert_int_equal(r.fetched_kind, ERR_LIMIT);
+	rig_free(&r);
+}
+
 static void
 an_answer_over_its_limit_or_time_is_a_failure(void **state)
 {
@@ -600,6 +651,9 @@ main(void)
 		cmocka_unit_test(A01_a_literal_that_lies_inside_is_refused),
 		cmocka_unit_test(D09_a_resolver_that_is_silent_is_no_yes),
 		cmocka_unit_test(a_request_of_the_house_goes_the_same_way),
+		cmocka_unit_test(a_long_body_of_the_house_goes_out_whole),
+		cmocka_unit_test(
+		    a_body_of_the_house_over_its_limit_is_a_failure),
 		cmocka_unit_test(an_answer_over_its_limit_or_time_is_a_failure),
 		cmocka_unit_test(headers_that_end_the_head_are_refused),
 	};

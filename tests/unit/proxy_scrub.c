@@ -181,6 +181,23 @@ the_set_is_bounded_and_short_ones_are_not_looked_for(void **state)
 	proxy_needles_free(n);
 }
 
+/* What every form writes in its own way. */
+static void
+a_whole_set_may_have_every_form(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	for (size_t i = 0; i < NEEDLE_SECRETS; i++) {
+		auto_buf secret = { 0 };
+		buf_addf(
+		    &secret, "%02zu/\"?>* ~<\xfb\xff\xef\xbf\xfe\xff\xfe", i);
+		assert_int_equal(proxy_needles_add(n, buf_str(&secret), &e), 0);
+		assert_int_equal(proxy_needles_count(n), (i + 1) * 18);
+	}
+	proxy_needles_free(n);
+}
+
 static void
 of_a_renewed_credential_the_last_values_are_looked_for(void **state)
 {
@@ -488,6 +505,7 @@ main(void)
 		cmocka_unit_test(any_text_in_any_cut_gives_one_answer),
 		cmocka_unit_test(
 		    the_set_is_bounded_and_short_ones_are_not_looked_for),
+		cmocka_unit_test(a_whole_set_may_have_every_form),
 		cmocka_unit_test(
 		    of_a_renewed_credential_the_last_values_are_looked_for),
 		cmocka_unit_test(headers_and_reason_are_scrubbed_R01),

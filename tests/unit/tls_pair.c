@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "tls/own.h"
+
 /* A cell's CA, a client that trusts it, and a connection of the two. */
 struct pair {
 	struct tls_ca *ca;
@@ -169,6 +171,7 @@ what_was_lent_is_kept_before_its_memory_is_used_again(void **state)
 	}
 	assert_int_equal(read, sizeof(body));
 	assert_memory_equal(body, got, sizeof(body));
+	assert_int_equal(p.server->in.bytes.cap, 0);
 	pair_close(&p);
 }
 

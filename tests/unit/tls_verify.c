@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tls_help.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
+#include "tls/own.h"
+
 #define DAY 86400L
 
 static const struct spec root_spec = {
@@ -506,6 +511,117 @@ system_roots_are_read_once_and_refuse_a_cell(void **state)
 	cell_free(&cell);
 }
 
+/* A file as a distribution has it: the certificates, and what was said before
+ * them.  NULL: it was not taken. */
+static X509_STORE *
+store_of(const struct made *const *certificates, size_t count, const char *more)
+{
+	char path[] = "/tmp/tls-roots-XXXXXX";
+	int fd = mkstemp(path);
+	FILE *f = fdopen(fd, "w");
+
+	assert_non_null(f);
+	(void)fputs("Roots\n=====\n", f);
+	for (size_t i = 0; i < count; i++) {
+		assert_true(PEM_write_X509(f, certificates[i]->certificate));
+	}
+	(void)fputs(more, f);
+	assert_int_equal(fclose(f), 0);
+	X509_STORE *store = roots_store(path);
+
+	(void)unlink(path);
+	return store;
+}
+
+static void
+roots_are_found_by_their_names(void **state)
+{
+	struct spec other_spec = {
+		.cn = "Other root", .from = -DAY, .until = DAY, .ca = true
+	};
+	struct made other = make(&other_spec, NULL);
+	/* Where a root was renewed, both stand there. */
+	struct spec before_spec = root_spec;
+
+	before_spec.until = -60;
+	struct made before = make(&before_spec, NULL);
+	struct made root = make(&root_spec, NULL);
+	struct made leaf = make(&good_spec, &root);
+	struct made by_other = make(&good_spec, &other);
+	struct made stranger = make(&root_spec, NULL);
+	struct made by_stranger = make(&good_spec, &stranger);
+	struct made alone = make(&good_spec, NULL);
+	struct tls_trust *t = trust_new(
+	    store_of((const struct made *[]){ &other, &before, &root, &root },
+	        4, "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"));
+
+	(void)state;
+	anchored(&by_stranger, t, TLS_FAILED);
+	anchored(&leaf, t, TLS_OPEN);
+	anchored(&leaf, t, TLS_OPEN);
+	anchored(&by_other, t, TLS_OPEN);
+	anchored(&by_stranger, t, TLS_FAILED);
+	anchored(&alone, t, TLS_FAILED);
+	tls_trust_free(t);
+	for (struct made *const *m = (struct made *[]){ &other, &before, &root,
+	         &leaf, &by_other, &stranger, &by_stranger, &alone, NULL };
+	     *m; m++) {
+		made_fini(*m);
+	}
+}
+
+/* Its key is looked at late, and then nobody is trusted for it. */
+static void
+a_root_that_nobody_can_read_is_no_root(void **state)
+{
+	struct made root = make(&root_spec, NULL);
+	struct made leaf = make(&good_spec, &root);
+	unsigned char *der = NULL;
+	int size = i2d_X509(root.certificate, &der);
+	char path[] = "/tmp/tls-roots-XXXXXX";
+	FILE *f = fdopen(mkstemp(path), "w");
+
+	(void)state;
+	assert_true(size > 0 && f);
+	/* Its last element, the signature, is none. */
+	for (int i = size - 80; i < size; i++) {
+		der[i] = 0xff;
+	}
+	assert_true(PEM_write(f, PEM_STRING_X509, "", der, size));
+	assert_int_equal(fclose(f), 0);
+	X509_STORE *store = roots_store(path);
+
+	(void)unlink(path);
+	OPENSSL_free(der);
+	assert_non_null(store);
+	struct tls_trust *t = trust_new(store);
+
+	anchored(&leaf, t, TLS_FAILED);
+	anchored(&leaf, t, TLS_FAILED);
+	tls_trust_free(t);
+	made_fini(&leaf);
+	made_fini(&root);
+}
+
+static void
+a_file_that_is_no_list_of_roots_is_not_taken(void **state)
+{
+	struct made root = make(&root_spec, NULL);
+	const struct made *one = &root;
+
+	(void)state;
+	assert_null(store_of(NULL, 0, ""));
+	assert_null(store_of(NULL, 0,
+	    "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"));
+	assert_null(store_of(&one, 1,
+	    "-----BEGIN CERTIFICATE-----\nAAAA\n"
+	    "-----END CERTIFICATE-----\n"));
+	assert_null(store_of(&one, 1, "-----BEGIN CERTIFICATE-----\nAAAA\n"));
+	assert_null(roots_store("/nowhere/roots.pem"));
+	assert_null(roots_store("/dev/null"));
+	made_fini(&root);
+}
+
 static void
 pem_without_a_certificate_is_refused(void **state)
 {
@@ -548,6 +664,9 @@ main(void)
 		cmocka_unit_test(T05_renegotiation_is_refused),
 		cmocka_unit_test(T05_renegotiation_by_a_server_is_refused),
 		cmocka_unit_test(system_roots_are_read_once_and_refuse_a_cell),
+		cmocka_unit_test(roots_are_found_by_their_names),
+		cmocka_unit_test(a_root_that_nobody_can_read_is_no_root),
+		cmocka_unit_test(a_file_that_is_no_list_of_roots_is_not_taken),
 		cmocka_unit_test(pem_without_a_certificate_is_refused),
 	};
 

@@ -26,7 +26,8 @@ static const uint64_t noted[] = { 1, STEP - 1, STEP, STEP + 1, 2 * STEP,
 	2 * STEP + 700, EVENTS - 1 };
 #define OLD STEP /* noted once more, in the last event but one */
 
-static char path[] = "/tmp/verify-steps-XXXXXX";
+static char folder[] = "/tmp/verify-steps-XXXXXX";
+static char path[64];
 static struct digest roots[EVENTS + 1];
 
 static uint64_t
@@ -172,19 +173,22 @@ a_root_from_outside_is_compared_at_any_size(void **state)
 }
 
 static int
-name_file(void **state)
+make_folder(void **state)
 {
-	int fd = mkstemp(path);
-
 	(void)state;
-	return fd < 0 ? -1 : close(fd);
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/book.db", folder);
+	return 0;
 }
 
 static int
-remove_file(void **state)
+remove_folder(void **state)
 {
+	char command[64];
+
 	(void)state;
-	return unlink(path);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", folder);
+	return system(command);
 }
 
 int
@@ -196,5 +200,5 @@ main(void)
 		cmocka_unit_test(a_root_from_outside_is_compared_at_any_size),
 	};
 
-	return cmocka_run_group_tests(tests, name_file, remove_file);
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
