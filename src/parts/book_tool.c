@@ -44,19 +44,6 @@ wants(const struct part_self *p, const char *what)
 	return given && strcmp(given, "yes") == 0;
 }
 
-static int
-verify_all(struct verify *v, struct err *e)
-{
-	int left;
-
-	v->last = store_last_seq(v->store);
-	do {
-		left = verify_step(v, e);
-	} while (left > 0);
-	verify_fini(v);
-	return left;
-}
-
 /* What the command line was given besides the file. */
 static int
 read_wishes(const struct part_self *p, struct verify *v,

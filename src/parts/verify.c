@@ -409,3 +409,16 @@ verify_fini(struct verify *v)
 	free(v->marks);
 	v->marks = NULL;
 }
+
+int
+verify_all(struct verify *v, struct err *e)
+{
+	int left;
+
+	v->last = store_last_seq(v->store);
+	do {
+		left = verify_step(v, e);
+	} while (left > 0);
+	verify_fini(v);
+	return left;
+}

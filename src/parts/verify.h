@@ -50,6 +50,8 @@ struct verify {
 /* Some thousand heads: 1: more to do, 0: done, ERR_DENIED with what is wrong.
  */
 int verify_step(struct verify *v, struct err *e) MUST_CHECK;
+/* All steps up to the store's last head, and verify_fini. */
+int verify_all(struct verify *v, struct err *e) MUST_CHECK;
 void verify_fini(struct verify *v);
 
 #endif

@@ -145,17 +145,13 @@ verify_with(const struct book_root *against)
 		return e.text;
 	}
 	v.store = s;
-	v.last = store_last_seq(s);
 	if (against) {
 		v.against = *against;
 	}
-	do {
-		left = verify_step(&v, &e);
-	} while (left > 0);
+	left = verify_all(&v, &e);
 	if (!left) {
 		assert_int_equal(v.checkpoints, v.last >= SIGNED);
 	}
-	verify_fini(&v);
 	store_close(s);
 	return left ? e.text : "";
 }

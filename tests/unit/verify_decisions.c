@@ -136,17 +136,11 @@ static int
 verify(struct decisions *d, struct store **s, struct err *e)
 {
 	struct verify v = { .decisions = d };
-	int left;
 
 	assert_int_equal(store_open(path, STORE_READ, s, e), 0);
 	v.store = *s;
-	v.last = store_last_seq(*s);
 	d->store = *s;
-	do {
-		left = verify_step(&v, e);
-	} while (left > 0);
-	verify_fini(&v);
-	return left;
+	return verify_all(&v, e);
 }
 
 static void
