@@ -24,6 +24,7 @@ struct root {
 struct roots {
 	struct root *all;
 	size_t count;
+	size_t room;
 };
 
 static void
@@ -37,8 +38,7 @@ roots_free(struct roots *r)
 	free(r);
 }
 
-/* --- the name of each, without the rest (RFC 5280, 4.1) --------------------
- */
+/* --- the name of each, without the rest (RFC 5280, 4.1) --- */
 
 /* Goes to what an element holds, or behind it. */
 static bool
@@ -97,8 +97,8 @@ read_all(struct roots *r, BIO *text)
 			}
 			continue;
 		}
-		r->all = reallocarray(r->all, r->count + 1, sizeof(*r->all));
-		must(r->all);
+		r->all =
+		    array_grow(r->all, r->count, &r->room, sizeof(*r->all));
 		r->all[r->count++] = one;
 	}
 	return r->count > 0 && ERR_GET_REASON(ERR_peek_last_error()) ==
@@ -107,8 +107,7 @@ read_all(struct roots *r, BIO *text)
 	           : -1;
 }
 
-/* --- the store's question ---------------------------------------------------
- */
+/* --- the store's question --- */
 
 /* Asked once for each name: what it gives stands in the store afterwards. */
 static int
