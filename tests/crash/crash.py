@@ -144,7 +144,16 @@ class Job:
         self.body = {'queue': 'engineering', 'subject': self.branch,
                      'payload': {'type': 'fix_test', 'repo': server().url,
                                  'runbook': server().steps(self.branch)}}
-        self.id = None
+        self.id, self.seen = None, {}
+
+    def stage(self):
+        """How far it had come, as was last seen."""
+        if not self.seen.get('runs'):
+            return 'begin' if self.id else 'put'
+        calls = self.seen['runs'][-1]['calls']
+        if self.seen['state'] in FINAL:
+            return 'over'
+        return '%d calls' % sum(1 for c in calls if c.get('end'))
 
     def insist(self, method, target, body=None):
         """Asks until it is answered, as a client must; a key makes the
@@ -176,8 +185,10 @@ class Job:
         a = self.insist('GET', '/api/tasks/' + self.id)
         if a and a.code == 404:
             raise Failed('the task that was answered is lost')
-        if a and a.code == 200 and a.json['state'] in FINAL:
-            return a.json
+        if a and a.code == 200:
+            self.seen = a.json
+            if a.json['state'] in FINAL:
+                return a.json
         return None
 
     def finish(self, seconds=PATIENCE):
@@ -315,7 +326,7 @@ def strike(h, dice):
     return kind
 
 
-def moment(h, gated, dice, struck):
+def moment(h, gated, dice, struck, stages):
     h.start()
     job = Job(h, gated)
     begin = time.monotonic()
@@ -324,6 +335,7 @@ def moment(h, gated, dice, struck):
         while time.monotonic() < at:
             job.step()
             time.sleep(0.005)
+        stages[job.stage()] = stages.get(job.stage(), 0) + 1
         struck.append(strike(h, dice))
         begin = time.monotonic()
     job.judge()
@@ -333,14 +345,14 @@ def moment(h, gated, dice, struck):
 @test
 def any_part_may_die_at_random_moments():
     print('# SEED=%d, %d moments' % (SEED, MOMENTS), flush=True)
-    told, bad = {}, []
+    told, stages, bad = {}, {}, []
     for number in range(MOMENTS):
         dice = random.Random(SEED * 1000003 + number)
         gated = dice.random() < 0.3
         struck = []
         h = house_of(gated)
         try:
-            moment(h, gated, dice, struck)
+            moment(h, gated, dice, struck, stages)
         except Exception as f:
             h.kill()
             bad.append(number)
@@ -352,6 +364,8 @@ def any_part_may_die_at_random_moments():
             print('# %d moments, %d bad' % (number + 1, len(bad)), flush=True)
     print('# killed: ' + ', '.join('%d %s' % (n, kind) for kind, n in
                                    sorted(told.items())))
+    print('# at: ' + ', '.join('%d %s' % (n, stage) for stage, n in
+                               sorted(stages.items())))
     need(not bad, 'moments %s of %d; SEED=%d repeats them' % (
         bad, MOMENTS, SEED))
 

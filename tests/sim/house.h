@@ -298,9 +298,9 @@ int core_main(int argc, char **argv);
 /* house_store.c */
 void sim_store_reset(void);
 void sim_store_undo(void); /* the house died: what was not committed is gone */
-/* Every committed head in order. */
+/* Every committed head after so many, in order; returns how many there are. */
 typedef void sim_head_fn(const struct book_head *head, struct str body);
-void sim_store_each(sim_head_fn *each);
+size_t sim_store_each(size_t after, sim_head_fn *each);
 
 /* house_witness.c, house_effects.c */
 void sim_witness_head(const struct book_head *head, struct str body);
@@ -309,8 +309,10 @@ void sim_witness_house(void);
 void sim_must_own(const struct sim_task *t, uint32_t epoch, const char *what);
 void sim_witness_sends(
     enum wire_type type, const void *record, const int *fds, size_t nfds);
-/* The machines of this core are what a replay of the disk would give. */
-void sim_witness_derived(void);
+/* The machines of this core are what a replay of the disk gives: of all of it
+ * anew, or of what came since the last look upon what that gave. */
+void sim_witness_derived(bool anew);
+void sim_witness_forget(void); /* the disk is another */
 int sim_task_of(struct str id);
 int sim_task_of_run(struct book_id run);
 /* The task whose workspace this descriptor is; -1. */

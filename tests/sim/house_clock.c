@@ -138,17 +138,21 @@ find_next(void)
 	return best;
 }
 
-/* To the next event or the next timer of core, whichever comes first. */
+/* To the next event or the next timer of core, whichever comes first.  All is at
+ * rest here: what a descriptor may bring, an event or a timer begins. */
 static void
 advance(struct loop *loop, int64_t at)
 {
 	const struct loop_timer *first = loop_timer_first(loop);
-	int64_t now = loop_now(loop).us;
 
-	if (first && first->deadline.us < at) {
+	if (first && first->deadline.us <= at) {
 		at = first->deadline.us;
+		loop_virtual_set(loop, (struct mono){ at });
+		loop_settle(loop);
+	} else {
+		loop_virtual_set(loop, (struct mono){ at });
+		loop->now.us = at;
 	}
-	loop_advance(loop, at > now ? at - now : 0);
 }
 
 /* The house lives: until it dies (sim.down) or the game is over. */

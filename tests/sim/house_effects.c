@@ -176,7 +176,8 @@ http_sent(const struct wire_http_do *http)
 }
 
 static void
-answered(const struct wire_api_answer_head *answer, const struct json *body)
+answered(const struct wire_api_answer_head *answer, bool is_long,
+    const void *record, const int *fds, size_t nfds)
 {
 	const struct sim_ask *ask = sim_answer_of(answer->id);
 
@@ -184,7 +185,10 @@ answered(const struct wire_api_answer_head *answer, const struct json *body)
 		return;
 	}
 	if (ask->kind == ASK_WORK) {
-		sim_worker_is_told((uint64_t)ask->of, answer->status, body);
+		auto_arena a = { 0 };
+
+		sim_worker_is_told((uint64_t)ask->of, answer->status,
+		    sim_answer_body(&a, is_long, record, fds, nfds));
 		return;
 	}
 	bool early = (ask->kind == ASK_PUT &&
@@ -257,14 +261,11 @@ void
 sim_witness_sends(
     enum wire_type type, const void *record, const int *fds, size_t nfds)
 {
-	auto_arena a = { 0 };
-
 	switch ((unsigned)type) {
 	case WIRE_API_ANSWER:
 	case WIRE_API_ANSWER_LONG:
-		answered(
-		    record, sim_answer_body(&a, type == WIRE_API_ANSWER_LONG,
-		                record, fds, nfds));
+		answered(record, type == WIRE_API_ANSWER_LONG, record, fds,
+		    nfds);
 		break;
 	case WIRE_CELL_MAKE:
 		cell_asked(((const struct wire_cell_make *)record)->cell);
@@ -301,8 +302,10 @@ sim_witness_sends(
 
 /* --- derived state --- */
 
+/* They grow with the disk, as far as it was replayed. */
 static struct queue *again;
 static struct wait_list *waits_again;
+static size_t replayed; /* heads */
 
 static bool
 is_of_queue(enum book_kind kind)
@@ -353,7 +356,17 @@ replay(const struct book_head *head, struct str body)
 }
 
 void
-sim_witness_derived(void)
+sim_witness_forget(void)
+{
+	queue_free(again);
+	wait_list_free(waits_again);
+	again = NULL;
+	waits_again = NULL;
+	replayed = 0;
+}
+
+void
+sim_witness_derived(bool anew)
 {
 	auto_buf live = { 0 };
 	auto_buf rebuilt = { 0 };
@@ -361,15 +374,16 @@ sim_witness_derived(void)
 	if (!sim.core || core_unwritten(sim.core)) {
 		return;
 	}
-	again = queue_new(1);
-	waits_again = wait_list_new(1);
-	sim_store_each(replay);
+	if (anew || !again) {
+		sim_witness_forget();
+		again = queue_new(1);
+		waits_again = wait_list_new(1);
+	}
+	replayed = sim_store_each(replayed, replay);
 	queue_dump(sim.core->queue, &live);
 	wait_write_list(&live, sim.core->waits, false);
 	queue_dump(again, &rebuilt);
 	wait_write_list(&rebuilt, waits_again, false);
-	queue_free(again);
-	wait_list_free(waits_again);
 	if (!str_eq(buf_str(&live), buf_str(&rebuilt))) {
 		sim_fault("the machines are not what the disk gives");
 	}

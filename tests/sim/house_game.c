@@ -188,13 +188,13 @@ look(uint64_t a, uint64_t b)
 	sim_waits_end();
 	sim_stops_lift();
 	if (sim_draw(8) == 0) {
-		sim_witness_derived();
+		sim_witness_derived(false);
 	}
 	if (sim.calm && all_done() && !sim.can_told) {
 		sim_say_can(0, 0);
 		sim_always(5 * CLOCK_SECOND, look, 0, 0);
 	} else if (sim.calm && all_done()) {
-		sim_witness_derived();
+		sim_witness_derived(true);
 		account();
 		sim_history_check();
 		sim.over = true;

@@ -66,6 +66,7 @@ sim_store_reset(void)
 {
 	struct kept_row *row;
 
+	sim_witness_forget();
 	arena_fini(&disk.arena);
 	free(disk.heads);
 	disk = (struct disk){ .slow = sim_draw(2) };
@@ -95,6 +96,9 @@ void
 sim_store_undo(void)
 {
 	tell_witness(disk.committed);
+	if (disk.late) {
+		sim_witness_forget();
+	}
 	disk.head_count = disk.committed - disk.late;
 	disk.committed = disk.told = disk.head_count;
 	disk.late = 0;
@@ -103,12 +107,13 @@ sim_store_undo(void)
 	disk.deposed = false;
 }
 
-void
-sim_store_each(sim_head_fn *each)
+size_t
+sim_store_each(size_t after, sim_head_fn *each)
 {
-	for (size_t i = 0; i < disk.committed; i++) {
+	for (size_t i = after; i < disk.committed; i++) {
 		each(&disk.heads[i].read, disk.heads[i].body);
 	}
+	return disk.committed;
 }
 
 static int
