@@ -339,22 +339,11 @@ take_inject(struct core_intent *i, const struct policy_inject *inject)
 	}
 }
 
-static struct str
-rule_text(struct arena *a, struct str name)
-{
-	static const struct str kind = { "egress.", sizeof("egress.") - 1 };
-	char *at = arena_alloc(a, kind.len + name.len + 1);
-
-	memcpy(at, kind.at, kind.len);
-	memcpy(at + kind.len, name.at, name.len);
-	return str_span(at, kind.len + name.len);
-}
-
 static void
 take_rule(
     struct core *c, struct core_intent *i, const struct policy_egress *rule)
 {
-	i->rule = rule_text(&i->arena, rule->name);
+	i->rule = rule->label;
 	take_inject(i, &rule->inject);
 	if (rule->token_endpoint.len) {
 		core_oauth_take(c, i, rule->token_endpoint);

@@ -112,7 +112,7 @@ struct policy_inject {
 	struct str placeholder;
 };
 struct policy_egress { /* what a rule says besides its match */
-	struct str name;
+	struct str name, label; /* "github", "egress.github" */
 	uint32_t line;
 	struct policy_inject inject;
 	bool pinned; /* dial exactly this, never a looked-up address */
