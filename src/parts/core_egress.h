@@ -150,6 +150,7 @@ bool core_going_add(struct core *c, struct core_intent *i);
 /* Those that were added: behind the effects of a batch, and behind whatever
  * else says core_intent_committed. */
 void core_going_send(struct core *c);
+void core_going_join(struct core *c);       /* a vault is there */
 void core_going_vault_gone(struct core *c); /* it knows no row any more */
 /* Its credential cannot be used now: `unfit` ends the sentence. */
 void core_intent_unfit(struct core *c, struct core_intent *i,
