@@ -4,10 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+#include <unistd.h>
 
 #include "parts/core.h"
 #include "parts/core_egress.h"
@@ -257,6 +259,57 @@ a_row_that_found_no_room_is_given_again(void **state)
 	assert_int_equal(house.lent_before_row, 0);
 }
 
+static void
+write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static struct digest
+given(struct core *c, const char *path)
+{
+	struct wire_go go = { 0 };
+	struct digest d;
+	struct err e = { 0 };
+	int fd = -1;
+
+	assert_int_equal(core_ca_put(c, path, NULL, &go, &fd, &e), 0);
+	auto_close_fd(&fd);
+	memcpy(d.bytes, go.ca, sizeof(d.bytes));
+	return d;
+}
+
+static void
+a_ca_that_changes_is_given_a_second_later(void **state)
+{
+	static struct core c;
+	char path[] = "/tmp/core-ca-XXXXXX";
+	struct err e = { 0 };
+	struct wire_go go = { 0 };
+	int fd = mkstemp(path);
+
+	(void)state;
+	c.part.loop = loop_new_virtual();
+	auto_close_fd(&fd);
+	write_file(path, "one");
+	assert_true(digest_eq(given(&c, path), digest_of(STR("one"))));
+	write_file(path, "another");
+	assert_true(digest_eq(given(&c, path), digest_of(STR("one"))));
+	loop_advance(c.part.loop, CLOCK_SECOND);
+	assert_true(digest_eq(given(&c, path), digest_of(STR("another"))));
+	assert_int_equal(remove(path), 0);
+	loop_advance(c.part.loop, CLOCK_SECOND);
+	assert_int_not_equal(core_ca_put(&c, path, NULL, &go, &fd, &e), 0);
+	write_file(path, "back"); /* a failure is not kept */
+	assert_true(digest_eq(given(&c, path), digest_of(STR("back"))));
+	assert_int_equal(remove(path), 0);
+	loop_free(c.part.loop);
+}
+
 #define GOING(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -266,6 +319,7 @@ main(void)
 		GOING(what_goes_was_lent_where_it_wakes_nobody),
 		GOING(what_finds_no_room_is_granted_alone),
 		GOING(a_row_that_found_no_room_is_given_again),
+		cmocka_unit_test(a_ca_that_changes_is_given_a_second_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
