@@ -113,6 +113,7 @@ vault_hello(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	}
 	c->vault_ready = true;
 	core_back_join(c);
+	core_going_join(c);
 	core_vault_check(c);
 	core_macs_again(c);
 	core_cells_attach(c, PART_VAULT);

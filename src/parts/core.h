@@ -35,7 +35,7 @@ enum core_limits {
 	    5, /* of agent or cell without a settled call between */
 	CORE_CA_MAX = 1024 * 1024, /* bytes of a CA bundle */
 	CORE_ASK_SLOTS = 256,
-	CORE_INTENT_SLOTS = 64,
+	CORE_INTENT_SLOTS = 1024,
 	CORE_GRANT_US = 20 * 1000000,
 	CORE_URL_MAX = 4000,
 	CORE_LEASE_US = 30 * 1000000, /* egress closes everything after it */
@@ -111,8 +111,9 @@ struct core {
 	struct wait_grants *grants;
 	struct core_token *tokens; /* of workers */
 	struct wire_peer *api, *vault, *resolver, *sandbox, *egress, *buddy;
-	struct wire_peer *vault_back; /* core_back.c */
-	struct core_buddy desk;       /* core_buddy.c */
+	struct wire_peer *vault_back;  /* core_back.c */
+	struct wire_peer *vault_lends; /* core_going.c; NULL: none */
+	struct core_buddy desk;        /* core_buddy.c */
 	bool vault_ready;
 	bool key_told; /* the book says which key signs, or is about to */
 	struct wire_vault_hello vault_keys;
@@ -129,6 +130,7 @@ struct core {
 	struct core_cell *cells;
 	struct core_intent *intents;
 	struct core_intent *intent_slots[CORE_INTENT_SLOTS]; /* by number */
+	struct core_intent *asked_slots[CORE_INTENT_SLOTS]; /* by cell and id */
 	struct core_intent *intents_free; /* their memory is kept */
 	size_t intents_free_count;
 	struct core_going *going;    /* core_going.c; NULL: nothing went yet */

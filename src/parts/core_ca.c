@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The CA files that rules name: read when they change and not for each request,
- * and given to the egress of a cell once.  Both ends remember the latest in the
- * order they were given, the egress more of them (PROXY_CAS), so that what core
- * takes for given is there.
+ * The CA files that rules name: looked at once a second and not for each
+ * request, read when they have changed, and given to the egress of a cell once.
+ * Both ends remember the latest in the order they were given, the egress more
+ * of them (PROXY_CAS), so that what core takes for given is there.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +13,13 @@
 #include "parts/core_egress.h"
 
 #define FILES_MAX 64
+#define LOOK_US   CLOCK_SECOND
 
 struct core_ca {
 	struct core_ca *next;
 	struct buf path;
 	struct stat seen;
+	struct mono fresh; /* until then it is not looked at again */
 	struct buf pem;
 	struct digest digest;
 };
@@ -57,6 +59,7 @@ place(struct core *c, struct str path)
 		buf_clear(&ca->path);
 		buf_add(&ca->path, path);
 		ca->seen = (struct stat){ 0 };
+		ca->fresh = (struct mono){ 0 };
 	}
 	ca->next = c->cas;
 	c->cas = ca;
@@ -64,9 +67,8 @@ place(struct core *c, struct str path)
 }
 
 static int
-find(struct core *c, const char *path, struct core_ca **out, struct err *e)
+look(struct core_ca *ca, const char *path, struct err *e)
 {
-	struct core_ca *ca = place(c, str_of(path));
 	auto_buf pem = { 0 };
 	struct stat now;
 
@@ -81,6 +83,21 @@ find(struct core *c, const char *path, struct core_ca **out, struct err *e)
 		buf_add(&ca->pem, buf_str(&pem));
 		ca->digest = digest_of(buf_str(&pem));
 		ca->seen = now;
+	}
+	return 0;
+}
+
+static int
+find(struct core *c, const char *path, struct core_ca **out, struct err *e)
+{
+	struct core_ca *ca = place(c, str_of(path));
+	struct mono now = loop_now(c->part.loop);
+
+	if (mono_passed(ca->fresh, now)) {
+		if (look(ca, path, e)) {
+			return -1;
+		}
+		ca->fresh = mono_after(now, LOOK_US);
 	}
 	*out = ca;
 	return 0;

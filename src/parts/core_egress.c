@@ -34,7 +34,6 @@ copy_intent(struct core_intent *i, const struct wire_intent *in)
 {
 	struct arena *a = &i->arena;
 
-	i->id = in->id;
 	i->port = in->port;
 	i->git = (enum wire_git)in->git;
 	i->tunnel = in->kind == WIRE_ASKED_TUNNEL;
@@ -90,7 +89,7 @@ asked(struct core_cell *cell, const struct wire_intent *in,
     const struct names_host *host, const struct err *why)
 {
 	struct core *c = cell->core;
-	struct core_intent *i = core_intent_new(c, cell->number);
+	struct core_intent *i = core_intent_new(c, cell->number, in->id);
 	struct core_run *r = core_run_find(c, cell->run);
 
 	copy_intent(i, in);
@@ -245,25 +244,24 @@ static void
 end_intent(struct core_cell *cell, const struct wire_outcome *o)
 {
 	struct core *c = cell->core;
+	struct core_intent *i = core_intent_asked(c, cell->number, o->id);
 
-	for (struct core_intent *i = c->intents; i; i = i->next) {
-		if (i->cell == cell->number && i->id == o->id && !i->done) {
-			if (!i->on_record) { /* it waits for no decision more */
-				if (!i->refusal) {
-					core_intent_unavailable(c, i, o->text);
-				}
-				return;
-			}
-			/* Before the go: who asked has left, none is sent. */
-			core_oauth_taken(cell, i, o->captured);
-			core_intent_outcome(c, i, o);
-			if (i->gone && !o->injected) {
-				core_grant_back(c, i); /* nobody comes for it */
-			}
-			core_intent_free(c, i);
-			return;
-		}
+	if (!i) {
+		return;
 	}
+	if (!i->on_record) { /* it waits for no decision more */
+		if (!i->refusal) {
+			core_intent_unavailable(c, i, o->text);
+		}
+		return;
+	}
+	/* Before the go: who asked has left, none is sent. */
+	core_oauth_taken(cell, i, o->captured);
+	core_intent_outcome(c, i, o);
+	if (i->gone && !o->injected) {
+		core_grant_back(c, i); /* nobody comes for it */
+	}
+	core_intent_free(c, i);
 }
 
 static void

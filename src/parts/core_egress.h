@@ -8,7 +8,7 @@
 #include "parts/core_shown.h"
 
 struct core_intent {
-	struct core_intent *next, *next_alike;
+	struct core_intent *next, *next_alike, *next_asked;
 	struct core_intent **at; /* what points to it */
 	uint64_t number;         /* also of its grant */
 	uint64_t id;             /* the egress's own name for it */
@@ -87,8 +87,12 @@ struct core_intent {
 	    const struct wire_http_done *head, struct str body);
 };
 
-struct core_intent *core_intent_new(struct core *c, uint64_t cell);
+/* id: as the egress of this cell names it; 0: core's own request. */
+struct core_intent *core_intent_new(struct core *c, uint64_t cell, uint64_t id);
 struct core_intent *core_intent_find(struct core *c, uint64_t number);
+/* The latest that this cell's egress named so; NULL: none. */
+struct core_intent *core_intent_asked(
+    struct core *c, uint64_t cell, uint64_t id);
 void core_intent_free(struct core *c, struct core_intent *i);
 /* By the egress rules of its role: refused, or core_intent_commit. */
 void core_intent_judge(
@@ -146,6 +150,7 @@ bool core_going_add(struct core *c, struct core_intent *i);
 /* Those that were added: behind the effects of a batch, and behind whatever
  * else says core_intent_committed. */
 void core_going_send(struct core *c);
+void core_going_join(struct core *c);       /* a vault is there */
 void core_going_vault_gone(struct core *c); /* it knows no row any more */
 /* Its credential cannot be used now: `unfit` ends the sentence. */
 void core_intent_unfit(struct core *c, struct core_intent *i,

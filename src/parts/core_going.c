@@ -5,8 +5,10 @@
  * nobody waits for the vault's answer in between.  What is wrong with a grant
  * the egress hears when it redeems it, and the outcome says so.
  *
- * The grants are in the vault's socket before the go is in the egress's, or
- * they are sent the other way, one by one (core_go.c).
+ * The grants are in a socket of the vault's before the go is in the egress's,
+ * or they are sent the other way, one by one (core_go.c).  Nobody is woken by
+ * them: the vault reads that socket when it is asked to lend, or when core has
+ * something else to say of what it lends.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -86,9 +88,43 @@ place_is(const struct place *p, const struct core_credential *k,
 	       memcmp(&p->binding, binding, sizeof(*binding)) == 0;
 }
 
-/* Where the vault has this row; it is given it first where it has not. */
-static uint32_t
-place_of(struct core *c, const struct core_credential *k)
+static void
+lends_closed(void *owner, struct wire_peer *peer,
+    __attribute__((unused)) const struct err *why)
+{
+	struct core *c = owner;
+
+	wire_peer_free(peer);
+	c->vault_lends = NULL;
+}
+
+void
+core_going_join(struct core *c)
+{
+	static const struct wire_attach none;
+	struct wire_end end = {
+		.self = PART_CORE,
+		.other = PART_VAULT,
+		.closed = lends_closed,
+		.owner = c,
+	};
+	struct err e = { 0 };
+	int fds[2];
+
+	core_going_vault_gone(c);
+	if (wire_pair(fds, &e)) {
+		log_err("vault", &e);
+		return; /* then each goes by itself */
+	}
+	c->vault_lends = wire_peer_new(c->part.loop, fds[0], &end, &e);
+	must(c->vault_lends);
+	wire_send(c->vault, WIRE_VAULT_LENDS, &none, &fds[1], 1);
+}
+
+/* Where the vault has this row; it is given it first where it has not.  False:
+ * it does not take it now. */
+static bool
+place_of(struct core *c, const struct core_credential *k, uint32_t *place)
 {
 	struct core_going *g = going(c);
 	struct wire_vault_row give = { 0 };
@@ -99,7 +135,8 @@ place_of(struct core *c, const struct core_credential *k)
 	for (uint32_t n = 0; n < WIRE_ROWS; n++) {
 		if (place_is(&g->place[n], k, &give.binding)) {
 			g->place[n].used = g->turn;
-			return n;
+			*place = n;
+			return true;
 		}
 		oldest = g->place[n].used < g->place[oldest].used ? n : oldest;
 	}
@@ -109,12 +146,15 @@ place_of(struct core *c, const struct core_credential *k)
 	give.place = oldest;
 	give.row_size = (uint32_t)k->row.len;
 	memcpy(give.row, k->row.at, k->row.len);
-	wire_send(c->vault, WIRE_VAULT_ROW, &give, NULL, 0);
+	if (!wire_offer(c->vault_lends, WIRE_VAULT_ROW, &give)) {
+		return false;
+	}
 	p->binding = give.binding;
 	buf_clear(&p->row);
 	buf_add(&p->row, buf_str(&k->row));
 	p->used = g->turn;
-	return oldest;
+	*place = oldest;
+	return true;
 }
 
 void
@@ -122,6 +162,8 @@ core_going_vault_gone(struct core *c)
 {
 	struct core_going *g = going(c);
 
+	wire_peer_free(c->vault_lends);
+	c->vault_lends = NULL;
 	for (uint32_t n = 0; n < WIRE_ROWS; n++) {
 		buf_fini(&g->place[n].row);
 	}
@@ -134,15 +176,16 @@ lend(struct core *c, struct core_intent *const *all, size_t count)
 	const struct core_intent *first = all[0];
 	const struct core_credential *k =
 	    core_credential_find(c, first->credential);
+	uint32_t place;
 
 	if (!k || k->closed[0] || core_credential_unfit(c, k) || k->settling ||
-	    !c->vault_ready) {
+	    !c->vault_ready || !c->vault_lends || !place_of(c, k, &place)) {
 		return false;
 	}
 	struct wire_vault_lend lend = {
 		.cell = first->cell,
 		.not_after = (uint64_t)mono_after(mono_now(), CORE_GRANT_US).us,
-		.place = place_of(c, k),
+		.place = place,
 		.claim_epoch = first->epoch,
 		.port = first->port,
 		.count = (uint16_t)count,
@@ -153,7 +196,7 @@ lend(struct core *c, struct core_intent *const *all, size_t count)
 		lend.number[n] = all[n]->number;
 		all[n]->version = k->version;
 	}
-	return wire_offer(c->vault, WIRE_VAULT_LEND, &lend);
+	return wire_offer(c->vault_lends, WIRE_VAULT_LEND, &lend);
 }
 
 /* --- the egress --- */

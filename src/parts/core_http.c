@@ -93,7 +93,7 @@ take_pin(struct core_intent *i, struct str upstream,
 uint64_t
 core_http_do(struct core *c, const struct core_http *h)
 {
-	struct core_intent *i = core_intent_new(c, 0);
+	struct core_intent *i = core_intent_new(c, 0, 0);
 	struct core_place at = { 0 };
 	struct err e = { 0 };
 
@@ -124,7 +124,7 @@ core_http_tool(struct core *c, struct core_call *k, core_http_done_fn *done)
 {
 	struct core_run *r = core_run_find(c, k->run);
 	auto_buf headers = { 0 };
-	struct core_intent *i = core_intent_new(c, 0);
+	struct core_intent *i = core_intent_new(c, 0, 0);
 	struct core_place at = { 0 };
 	struct err e = { 0 };
 

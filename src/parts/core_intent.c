@@ -28,6 +28,12 @@ slot_of(struct core *c, uint64_t number)
 	return &c->intent_slots[number % CORE_INTENT_SLOTS];
 }
 
+static struct core_intent **
+asked_slot_of(struct core *c, uint64_t cell, uint64_t id)
+{
+	return &c->asked_slots[(cell * 37 + id) % CORE_INTENT_SLOTS];
+}
+
 struct core_intent *
 core_intent_find(struct core *c, uint64_t number)
 {
@@ -39,13 +45,27 @@ core_intent_find(struct core *c, uint64_t number)
 	return i;
 }
 
+struct core_intent *
+core_intent_asked(struct core *c, uint64_t cell, uint64_t id)
+{
+	struct core_intent *i = *asked_slot_of(c, cell, id);
+
+	while (i && (i->cell != cell || i->id != id || i->done)) {
+		i = i->next_asked;
+	}
+	return i;
+}
+
 static void
 add_intent(struct core *c, struct core_intent *i)
 {
 	struct core_intent **slot = slot_of(c, i->number);
+	struct core_intent **asked = asked_slot_of(c, i->cell, i->id);
 
 	i->next_alike = *slot;
 	*slot = i;
+	i->next_asked = *asked;
+	*asked = i;
 	i->next = c->intents;
 	i->at = &c->intents;
 	if (i->next) {
@@ -55,7 +75,7 @@ add_intent(struct core *c, struct core_intent *i)
 }
 
 struct core_intent *
-core_intent_new(struct core *c, uint64_t cell)
+core_intent_new(struct core *c, uint64_t cell, uint64_t id)
 {
 	struct core_intent *i = c->intents_free;
 
@@ -69,6 +89,7 @@ core_intent_new(struct core *c, uint64_t cell)
 	}
 	i->number = core_number(c);
 	i->cell = cell;
+	i->id = id;
 	add_intent(c, i);
 	return i;
 }
@@ -77,11 +98,16 @@ void
 core_intent_free(struct core *c, struct core_intent *i)
 {
 	struct core_intent **alike = slot_of(c, i->number);
+	struct core_intent **asked = asked_slot_of(c, i->cell, i->id);
 
 	while (*alike != i) {
 		alike = &(*alike)->next_alike;
 	}
 	*alike = i->next_alike;
+	while (*asked != i) {
+		asked = &(*asked)->next_asked;
+	}
+	*asked = i->next_asked;
 	*i->at = i->next;
 	if (i->next) {
 		i->next->at = i->at;
@@ -339,22 +365,11 @@ take_inject(struct core_intent *i, const struct policy_inject *inject)
 	}
 }
 
-static struct str
-rule_text(struct arena *a, struct str name)
-{
-	static const struct str kind = { "egress.", sizeof("egress.") - 1 };
-	char *at = arena_alloc(a, kind.len + name.len + 1);
-
-	memcpy(at, kind.at, kind.len);
-	memcpy(at + kind.len, name.at, name.len);
-	return str_span(at, kind.len + name.len);
-}
-
 static void
 take_rule(
     struct core *c, struct core_intent *i, const struct policy_egress *rule)
 {
-	i->rule = rule_text(&i->arena, rule->name);
+	i->rule = rule->label;
 	take_inject(i, &rule->inject);
 	if (rule->token_endpoint.len) {
 		core_oauth_take(c, i, rule->token_endpoint);

@@ -76,7 +76,8 @@ struct vault_taken {
 struct vault {
 	struct part_self part;
 	struct seal_key *key;
-	struct wire_peer *back; /* from core too; NULL: none yet */
+	struct wire_peer *back;  /* from core too; NULL: none yet */
+	struct wire_peer *lends; /* the same, which wakes nobody */
 	struct vault_cell *cells;
 	size_t grant_count; /* of all of them */
 	struct vault_out out[VAULT_OUT];
@@ -99,10 +100,11 @@ void vault_mark(const struct vault *v, enum seal_kind kind, struct str clear,
 /* Bits of enum wire_has, and when the access token ends; 0 of other kinds. */
 uint32_t vault_has(enum seal_kind kind, struct str clear, int64_t *expires);
 
-/* vault_grant.c: grants, from core */
+/* vault_grant.c: grants, from core.  Many at once lie on a channel of their
+ * own, until somebody must know them (vault_hear_lends). */
+wire_take_fn vault_take_lends;
+void vault_hear_lends(struct vault *v);
 wire_take_fn vault_take_grant;
-wire_take_fn vault_take_row;
-wire_take_fn vault_take_lend;
 wire_take_fn vault_take_revoke;
 wire_take_fn vault_take_unlend;
 

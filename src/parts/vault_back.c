@@ -63,6 +63,7 @@ vault_hear_core(struct vault *v)
 	/* What core granted, or took back, was there before an egress could
 	 * hear of it, but this turn may not have come to it yet. */
 	wire_poll(v->part.core);
+	vault_hear_lends(v);
 	if (v->back) {
 		wire_poll(v->back);
 	}

@@ -163,6 +163,7 @@ vault_take_grant(void *owner, struct wire_peer *peer, const void *record,
 	(void)nfds;
 	struct secret *code = NULL;
 
+	vault_hear_lends(v);
 	if (check_grant(v, in, &e) || check_row(v, in, &e) ||
 	    take_code(v, in, &code, &e)) {
 		vault_say(out.text, sizeof(out.text), &e);
@@ -175,9 +176,9 @@ vault_take_grant(void *owner, struct wire_peer *peer, const void *record,
 
 /* --- many at once --- */
 
-void
-vault_take_row(void *owner, struct wire_peer *peer, const void *record,
-    int *fds, size_t nfds)
+static void
+take_row(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
 {
 	struct vault *v = owner;
 	const struct wire_vault_row *in = record;
@@ -260,9 +261,9 @@ lent_new(const struct wire_vault_lend *in, uint64_t number,
 	return g;
 }
 
-void
-vault_take_lend(void *owner, struct wire_peer *peer, const void *record,
-    int *fds, size_t nfds)
+static void
+take_lend(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
 {
 	struct vault *v = owner;
 	const struct wire_vault_lend *in = record;
@@ -293,6 +294,54 @@ vault_take_lend(void *owner, struct wire_peer *peer, const void *record,
 	}
 }
 
+static const struct wire_handler lends_handlers[] = {
+	{ WIRE_VAULT_ROW, take_row },
+	{ WIRE_VAULT_LEND, take_lend },
+};
+
+static void
+lends_closed(void *owner, struct wire_peer *peer,
+    __attribute__((unused)) const struct err *why)
+{
+	struct vault *v = owner;
+
+	wire_peer_free(peer);
+	v->lends = NULL;
+}
+
+void
+vault_take_lends(void *owner, __attribute__((unused)) struct wire_peer *peer,
+    __attribute__((unused)) const void *record, int *fds, size_t nfds)
+{
+	struct vault *v = owner;
+	struct wire_end end = {
+		.self = PART_VAULT,
+		.other = PART_CORE,
+		.handlers = lends_handlers,
+		.count = COUNT(lends_handlers),
+		.closed = lends_closed,
+		.owner = v,
+	};
+	struct err e = { 0 };
+
+	must(nfds == 1);
+	wire_peer_free(v->lends);
+	v->lends = wire_peer_new(v->part.loop, take_fd(&fds[0]), &end, &e);
+	if (v->lends) {
+		wire_quiet(v->lends);
+	} else {
+		log_err("lends", &e);
+	}
+}
+
+void
+vault_hear_lends(struct vault *v)
+{
+	if (v->lends) {
+		wire_poll(v->lends);
+	}
+}
+
 /* P09: an upstream that keeps its handshake open gets no value that is over. */
 void
 vault_take_revoke(void *owner, struct wire_peer *peer, const void *record,
@@ -303,6 +352,7 @@ vault_take_revoke(void *owner, struct wire_peer *peer, const void *record,
 	(void)peer;
 	(void)fds;
 	(void)nfds;
+	vault_hear_lends(owner);
 	if (wire_text_ok(in->credential, sizeof(in->credential))) {
 		vault_grants_over(owner, in);
 	}
@@ -315,11 +365,13 @@ vault_take_unlend(void *owner, struct wire_peer *peer, const void *record,
 {
 	struct vault *v = owner;
 	const struct wire_vault_unlend *in = record;
-	struct vault_cell *of = vault_cell_of(v, in->cell);
 
 	(void)peer;
 	(void)fds;
 	(void)nfds;
+	vault_hear_lends(v);
+	struct vault_cell *of = vault_cell_of(v, in->cell);
+
 	for (unsigned n = 0; n < in->count && n < WIRE_TOGETHER; n++) {
 		struct lent **at = vault_grant_find(of, in->number[n]);
 

@@ -275,6 +275,8 @@ policy_compile_rule(struct compile *c, const struct json *table, struct rule *r)
 	const struct json *ask = json_get(table, "require");
 
 	r->out.name = table->key;
+	r->out.label =
+	    arena_printf(c->arena, "egress." STR_FMT, STR_ARG(table->key));
 	r->out.line = table->line;
 	if (!ask) {
 		ask = json_get(table, "surface");

@@ -111,8 +111,8 @@ struct policy_inject {
 	 * the credential at the place; empty: it is put there. */
 	struct str placeholder;
 };
-struct policy_egress { /* what a rule says besides its match */
-	struct str name;
+struct policy_egress {          /* what a rule says besides its match */
+	struct str name, label; /* "github", "egress.github" */
 	uint32_t line;
 	struct policy_inject inject;
 	bool pinned; /* dial exactly this, never a looked-up address */

@@ -120,8 +120,7 @@ policy_request(struct arena *a, const struct policy *p,
 	*d = (struct policy_request_decision){ .reason = reason };
 	if (rule) {
 		d->egress = &rule->out;
-		d->rule =
-		    arena_printf(a, "egress." STR_FMT, STR_ARG(rule->out.name));
+		d->rule = rule->out.label;
 	}
 	must(rule != NULL || reason != POLICY_NONE);
 	if (reason == POLICY_NONE && r->has_own_credentials &&

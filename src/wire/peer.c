@@ -31,6 +31,7 @@ struct wire_peer {
 	int fd;
 	bool alive;
 	bool mute;
+	bool quiet;  /* nobody waits for what comes */
 	bool taking; /* records are being handed on: do not free */
 	bool freed;
 	struct err why;
@@ -128,8 +129,8 @@ static void
 watch(struct wire_peer *peer)
 {
 	if (peer->alive) {
-		loop_io_want(&peer->io,
-		    peer->first ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+		loop_io_want(&peer->io, (peer->quiet ? 0 : LOOP_READ) |
+		                            (peer->first ? LOOP_WRITE : 0));
 	}
 }
 
@@ -475,6 +476,13 @@ wire_poll(struct wire_peer *peer)
 {
 	/* More than any socket holds. */
 	take_some(peer, 16 * WIRE_TURN_RECORDS);
+}
+
+void
+wire_quiet(struct wire_peer *peer)
+{
+	peer->quiet = true;
+	watch(peer);
 }
 
 /* --- life --- */

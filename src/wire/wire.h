@@ -123,6 +123,9 @@ bool wire_offer(
 /* Hands on what has come and was not looked at in this turn.  Nothing within a
  * handler of that same peer. */
 void wire_poll(struct wire_peer *peer);
+/* From here on what comes wakes nobody: it waits until wire_poll, and so does
+ * the word that the other end has gone. */
+void wire_quiet(struct wire_peer *peer);
 size_t wire_queued(const struct wire_peer *peer); /* records not yet sent */
 
 /* --- before there is a loop --------------------------------------------- */

@@ -233,6 +233,7 @@ struct sim {
 	jmp_buf lost; /* a fault: the game is over */
 	int supervisor_fd;
 	int back; /* the vault's second channel; 0: there is none */
+	struct wire_peer *lends; /* its third */
 	struct wire_peer *supervisor, *sandbox, *vault, *resolver, *egress,
 	    *api;
 	struct sim_cell cells[SIM_CELLS];

@@ -463,13 +463,49 @@ take_back(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	sim.back = take_fd(&fds[0]);
 }
 
+static const struct wire_handler lends_handlers[] = {
+	{ WIRE_VAULT_ROW, take_lend },
+	{ WIRE_VAULT_LEND, take_lend },
+};
+
+/* Core lets it go when it takes the vault for gone. */
+static void
+lends_closed(void *owner, struct wire_peer *peer, const struct err *why)
+{
+	(void)owner;
+	(void)why;
+	wire_peer_free(peer);
+	sim.lends = NULL;
+}
+
+static void
+take_lends(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	struct wire_end end = {
+		.self = PART_VAULT,
+		.other = PART_CORE,
+		.handlers = lends_handlers,
+		.count = COUNT(lends_handlers),
+		.closed = lends_closed,
+	};
+	struct err e = { 0 };
+
+	(void)owner;
+	(void)peer;
+	(void)record;
+	must(nfds == 1);
+	wire_peer_free(sim.lends);
+	sim.lends = wire_peer_new(sim.loop, take_fd(&fds[0]), &end, &e);
+	must(sim.lends);
+}
+
 static const struct wire_handler vault_handlers[] = {
 	{ WIRE_VAULT_ATTACH, take_attach },
 	{ WIRE_VAULT_BACK, take_back },
+	{ WIRE_VAULT_LENDS, take_lends },
 	{ WIRE_VAULT_MAC, take_mac },
 	{ WIRE_VAULT_GRANT, take_grant },
-	{ WIRE_VAULT_ROW, take_lend },
-	{ WIRE_VAULT_LEND, take_lend },
 	{ WIRE_VAULT_UNLEND, take_unlend },
 	{ WIRE_VAULT_SIGN, take_sign },
 };
@@ -538,6 +574,10 @@ sim_part_down(enum part part)
 	}
 	wire_peer_free(*peer);
 	*peer = NULL;
+	if (part == PART_VAULT) {
+		wire_peer_free(sim.lends);
+		sim.lends = NULL;
+	}
 	sim_later(sim_delay(2000000), part_up, part, 0);
 }
 
@@ -584,6 +624,7 @@ void
 sim_house_forget(void)
 {
 	sim.back = 0; /* whoever raises the next closes all there is */
+	sim.lends = NULL;
 	sim.supervisor = sim.sandbox = sim.vault = sim.resolver = sim.egress =
 	    sim.api = NULL;
 	memset(sim.cells, 0, sizeof(sim.cells));

@@ -195,7 +195,7 @@ what_is_over_together_is_said_together(void **state)
 	(void)state;
 	c->draining = true;
 	for (uint64_t n = 0; n < 2 * 256; n++) {
-		struct core_intent *i = core_intent_new(c, 1 + n / 256);
+		struct core_intent *i = core_intent_new(c, 1 + n / 256, n);
 
 		i->credential = STR("alpha");
 		i->gone = true;

@@ -211,6 +211,35 @@ a_record_that_is_not_of_its_form_ends_its_egress(void **state)
 	}
 }
 
+/* Two cells' egresses name theirs alike, and one names two alike. */
+static void
+an_outcome_is_of_the_latest_of_its_own_cell(void **state)
+{
+	struct core *c = &house.core;
+	struct core_intent *first = core_intent_new(c, 7, 1);
+	struct core_intent *second = core_intent_new(c, 7, 1);
+	struct core_intent *others = core_intent_new(c, 8, 1);
+	/* In the same slot, however that is chosen. */
+	static struct core_intent *many[2 * CORE_INTENT_SLOTS];
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(many); n++) {
+		many[n] = core_intent_new(c, 7, 2 + n);
+	}
+	assert_ptr_equal(core_intent_asked(c, 7, 1), second);
+	assert_ptr_equal(core_intent_asked(c, 8, 1), others);
+	assert_null(core_intent_asked(c, 8, 2));
+	core_intent_free(c, second);
+	assert_ptr_equal(core_intent_asked(c, 7, 1), first);
+	core_intent_free(c, first);
+	assert_null(core_intent_asked(c, 7, 1));
+	assert_ptr_equal(core_intent_asked(c, 8, 1), others);
+	for (size_t n = 0; n < COUNT(many); n++) {
+		assert_ptr_equal(core_intent_asked(c, 7, 2 + n), many[n]);
+		core_intent_free(c, many[n]);
+	}
+}
+
 int
 main(void)
 {
@@ -221,6 +250,9 @@ main(void)
 		    a_host_that_is_none_is_said_of_each, set_up, take_down),
 		cmocka_unit_test_setup_teardown(
 		    a_record_that_is_not_of_its_form_ends_its_egress, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    an_outcome_is_of_the_latest_of_its_own_cell, set_up,
 		    take_down),
 	};
 

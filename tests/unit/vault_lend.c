@@ -38,9 +38,11 @@ static struct house {
 	struct loop *loop;
 	struct seal_key *key;
 	pid_t pid;
-	struct wire_peer *supervisor, *core, *back;
+	struct wire_peer *supervisor, *core, *back, *lends;
 	int core_fd;
+	int lends_fd;
 	bool ready;
+	size_t signatures;
 	struct cell cell[2];
 	char folder[64];
 } house;
@@ -82,6 +84,14 @@ TAKE(take_hello)
 	UNUSED;
 	(void)owner;
 	(void)record;
+}
+
+TAKE(take_signed)
+{
+	UNUSED;
+	(void)owner;
+	(void)record;
+	house.signatures++;
 }
 
 TAKE(take_credential)
@@ -134,7 +144,7 @@ static const struct wire_handler to_supervisor = { WIRE_VAULT_READY,
 	take_ready };
 static const struct wire_handler to_core[] = {
 	{ WIRE_VAULT_HELLO, take_hello },
-	{ WIRE_VAULT_SIGNED, take_hello },
+	{ WIRE_VAULT_SIGNED, take_signed },
 };
 static const struct wire_handler to_egress = { WIRE_CREDENTIAL,
 	take_credential };
@@ -176,7 +186,7 @@ back_closed(void *owner, struct wire_peer *peer, const struct err *why)
 }
 
 static struct wire_peer *
-attach_back(void)
+attach_another(enum wire_type type, int *fd)
 {
 	static const struct wire_attach none;
 	struct wire_end end = {
@@ -186,8 +196,17 @@ attach_back(void)
 	int fds[2];
 
 	assert_int_equal(wire_pair(fds, &e), 0);
-	wire_send(house.core, WIRE_VAULT_BACK, &none, &fds[1], 1);
+	wire_send(house.core, type, &none, &fds[1], 1);
+	*fd = fds[0];
 	return wire_peer_new(house.loop, fds[0], &end, &e);
+}
+
+static struct wire_peer *
+attach_back(void)
+{
+	int fd;
+
+	return attach_another(WIRE_VAULT_BACK, &fd);
 }
 
 static int
@@ -228,6 +247,7 @@ start(void **state)
 	house.core_fd = down[0];
 	house.core = meet(PART_CORE, down[0], to_core, NULL);
 	until(house.ready);
+	house.lends = attach_another(WIRE_VAULT_LENDS, &house.lends_fd);
 	attach(1);
 	attach(2);
 	return 0;
@@ -244,6 +264,7 @@ stop(void **state)
 	wire_peer_free(house.cell[1].peer);
 	wire_peer_free(house.core);
 	wire_peer_free(house.back);
+	wire_peer_free(house.lends);
 	wire_peer_free(house.supervisor);
 	assert_int_equal(waitpid(house.pid, &status, 0), house.pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -285,7 +306,7 @@ give_version(uint32_t place, const char *name, uint32_t version,
 	    w.binding.credential, sizeof(w.binding.credential), str_of(name)));
 	assert_true(
 	    str_copy(w.binding.hosts, sizeof(w.binding.hosts), str_of(says)));
-	wire_send(house.core, WIRE_VAULT_ROW, &w, NULL, 0);
+	wire_send(house.lends, WIRE_VAULT_ROW, &w, NULL, 0);
 }
 
 static void
@@ -311,7 +332,7 @@ lend_to(
 	for (uint64_t n = from; n < to; n++) {
 		w.number[w.count++] = n;
 	}
-	wire_send(house.core, WIRE_VAULT_LEND, &w, NULL, 0);
+	wire_send(house.lends, WIRE_VAULT_LEND, &w, NULL, 0);
 }
 
 static void
@@ -446,6 +467,60 @@ each_number_gets_its_own_value(void **state)
 	says(c, 8, true, BETA);
 }
 
+static int
+waits_unread(int fd)
+{
+	int waiting = -1;
+
+	assert_int_equal(ioctl(fd, SIOCOUTQ, &waiting), 0);
+	return waiting;
+}
+
+static void
+what_is_lent_waits_until_somebody_asks(void **state)
+{
+	struct wire_vault_sign other = { .id = 1 };
+	struct cell *c = &house.cell[0];
+
+	(void)state;
+	give_row(0, "alpha", ALPHA, "good.test");
+	lend(0, "good.test", 1, 3);
+	for (size_t n = 1; n < 4; n++) { /* it turns, and does not look there */
+		wire_send(house.core, WIRE_VAULT_SIGN, &other, NULL, 0);
+		until(house.signatures == n);
+		assert_true(waits_unread(house.lends_fd) > 0);
+	}
+	redeem(c, "good.test", 1, 2);
+	says(c, 1, true, ALPHA);
+	assert_int_equal(waits_unread(house.lends_fd), 0);
+}
+
+/* Of both ways to take back; nobody has asked for anything before. */
+static void
+what_is_over_was_lent_first(void **state)
+{
+	struct wire_vault_unlend unlend = {
+		.cell = 1, .count = 1, .number = { 1 }
+	};
+	struct wire_vault_revoke over = { .version = 1, .credential = "beta" };
+	struct cell *c = &house.cell[0];
+
+	(void)state;
+	give_row(0, "alpha", ALPHA, "good.test");
+	lend(0, "good.test", 1, 3);
+	wire_send(house.core, WIRE_VAULT_UNLEND, &unlend, NULL, 0);
+	until(waits_unread(house.lends_fd) == 0);
+	redeem(c, "good.test", 1, 3);
+	says(c, 1, false, "no such grant");
+	says(c, 2, true, ALPHA);
+	give_row(0, "beta", BETA, "good.test");
+	lend(0, "good.test", 3, 4);
+	wire_send(house.core, WIRE_VAULT_REVOKE, &over, NULL, 0);
+	until(waits_unread(house.lends_fd) == 0);
+	redeem(c, "good.test", 3, 4);
+	says(c, 3, false, "over");
+}
+
 /* More than it takes from core in one turn stands before the grant. */
 static void
 what_core_said_before_is_known(void **state)
@@ -461,11 +536,13 @@ what_core_said_before_is_known(void **state)
 	redeem(c, "good.test", 1, 2);
 	assert_int_equal(kill(house.pid, SIGSTOP), 0);
 	assert_int_equal(waitpid(house.pid, &status, WUNTRACED), house.pid);
-	for (int n = 0; n < WIRE_TURN_RECORDS + 1; n++) {
+	for (uint64_t n = 0; n < WIRE_TURN_RECORDS + 1; n++) {
 		wire_send(house.core, WIRE_VAULT_REVOKE, &other, NULL, 0);
+		lend_to(2, 0, "good.test", 1000 + n, 1001 + n);
 	}
 	lend(0, "good.test", 2, 3);
 	assert_int_equal(wire_queued(house.core), 0);
+	assert_int_equal(wire_queued(house.lends), 0);
 	ask(c, "good.test", 2, 3);
 	assert_int_equal(kill(house.pid, SIGCONT), 0);
 	until(c->numbers == 2);
@@ -494,6 +571,7 @@ what_core_took_back_is_not_lent(void **state)
 	wire_send(house.core, WIRE_VAULT_UNLEND, &back, NULL, 0);
 	wire_send(house.core, WIRE_VAULT_UNLEND, &others, NULL, 0);
 	assert_int_equal(wire_queued(house.core), 0);
+	assert_int_equal(wire_queued(house.lends), 0);
 	assert_int_equal(kill(house.pid, SIGCONT), 0);
 	until(c->numbers == 3);
 	says(c, 1, false, "no such grant");
@@ -576,6 +654,7 @@ what_is_taken_back_was_granted_first(void **state)
 	}
 	lend(0, "good.test", 1, 2);
 	assert_int_equal(wire_queued(house.core), 0);
+	assert_int_equal(wire_queued(house.lends), 0);
 	assert_true(wire_offer(house.back, WIRE_VAULT_UNLEND, &unlend));
 	stand_still(false);
 	core_was_read();
@@ -601,13 +680,25 @@ a_value_that_is_over_takes_none_of_the_next_with_it(void **state)
 	lend(0, "good.test", 1, 2);
 	give_version(1, "alpha", 2, BETA, "good.test");
 	lend(1, "good.test", 2, 3);
-	assert_int_equal(wire_queued(house.core), 0);
+	assert_int_equal(wire_queued(house.lends), 0);
 	assert_true(wire_offer(house.back, WIRE_VAULT_REVOKE, &over));
 	ask(c, "good.test", 1, 3);
 	stand_still(false);
 	until(c->numbers == 2);
 	says(c, 1, false, "over");
 	says(c, 2, true, BETA);
+}
+
+/* To take back what nobody has changes nothing, and it reads what was lent. */
+static void
+until_lent(void)
+{
+	struct wire_vault_unlend none = {
+		.cell = 1, .count = 1, .number = { 999999 }
+	};
+
+	wire_send(house.core, WIRE_VAULT_UNLEND, &none, NULL, 0);
+	until(waits_unread(house.lends_fd) == 0);
 }
 
 /* As many cells as it takes fill the table; whoever comes then has his room. */
@@ -631,8 +722,8 @@ cells_that_are_full_do_not_keep_another_out(void **state)
 			}
 			lend_to(
 			    cell, 0, "good.test", first, first + WIRE_TOGETHER);
-			until(wire_queued(house.core) == 0);
 		}
+		until_lent();
 	}
 	lend_to(2, 0, "good.test", 20, 20 + WIRE_TOGETHER);
 	redeem(&house.cell[1], "good.test", 20, 20 + WIRE_TOGETHER);
@@ -655,7 +746,7 @@ a_row_that_cannot_be_kept_leaves_its_place_empty(void **state)
 	(void)state;
 	give_row(0, "alpha", ALPHA, "good.test");
 	lend(0, "good.test", 1, 2);
-	wire_send(house.core, WIRE_VAULT_ROW, &bad, NULL, 0);
+	wire_send(house.lends, WIRE_VAULT_ROW, &bad, NULL, 0);
 	lend(0, "good.test", 2, 3);
 	redeem(c, "good.test", 1, 3);
 	says(c, 1, true, ALPHA);
@@ -694,6 +785,8 @@ main(void)
 		VAULT(V12_a_number_is_worth_nothing_elsewhere),
 		VAULT(a_row_lends_only_what_it_is_bound_to),
 		VAULT(each_number_gets_its_own_value),
+		VAULT(what_is_lent_waits_until_somebody_asks),
+		VAULT(what_is_over_was_lent_first),
 		VAULT(what_core_said_before_is_known),
 		VAULT(what_core_took_back_is_not_lent),
 		VAULT(

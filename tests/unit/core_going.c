@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What core lends and lets go, by core's own code: nobody is woken for it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <unistd.h>
+
+#include "parts/core.h"
+#include "parts/core_egress.h"
+#include "wire_meet.h"
+
+static struct house {
+	struct core core;
+	struct core_cell cell;
+	struct core_credential credential;
+	struct core_credential_seen seen;
+	struct policy_egress rule;
+	/* the other ends; each reads when it is told to */
+	struct wire_peer *vault, *lends, *egress;
+	size_t grants;
+	size_t rows;
+	size_t lent;
+	uint64_t last_lent;
+	size_t lent_before_row;
+	size_t gone;
+} house;
+
+TAKES(take_grant, wire_vault_grant)
+{
+	(void)in;
+	house.grants++;
+}
+
+TAKES(take_row, wire_vault_row)
+{
+	(void)in;
+	house.rows++;
+}
+
+TAKES(take_lend, wire_vault_lend)
+{
+	house.lent++;
+	house.lent_before_row += house.rows == 0;
+	house.last_lent = in->number[in->count - 1];
+}
+
+TAKES(take_go, wire_going)
+{
+	house.gone += 1 + in->count;
+}
+
+static void
+closed(void *owner, struct wire_peer *peer, const struct err *why)
+{
+	(void)owner;
+	(void)peer;
+	fail_msg("%s", why->text);
+}
+
+static wire_take_fn take_lends;
+static const struct wire_handler of_vault[] = {
+	{ WIRE_VAULT_LENDS, take_lends },
+	{ WIRE_VAULT_GRANT, take_grant },
+};
+static const struct wire_handler of_lends[] = {
+	{ WIRE_VAULT_ROW, take_row },
+	{ WIRE_VAULT_LEND, take_lend },
+};
+static const struct wire_handler of_egress[] = {
+	{ WIRE_GO, take_go },
+};
+
+static struct wire_peer *
+meet(enum part self, enum part other, int fd,
+    const struct wire_handler *handlers, size_t count)
+{
+	struct wire_end end = { .self = self,
+		.other = other,
+		.handlers = handlers,
+		.count = count,
+		.closed = closed };
+
+	return wire_meet(house.core.part.loop, fd, &end);
+}
+
+static void
+take_lends(void *owner, struct wire_peer *peer, const void *record, int *fds,
+    size_t nfds)
+{
+	(void)owner;
+	(void)peer;
+	(void)record;
+	assert_int_equal(nfds, 1);
+	house.lends = meet(
+	    PART_VAULT, PART_CORE, take_fd(&fds[0]), of_lends, COUNT(of_lends));
+}
+
+static int
+begin(void **state)
+{
+	struct core *c = &house.core;
+	struct core_credential *k = &house.credential;
+	struct err e = { 0 };
+	int vault[2];
+	int egress[2];
+
+	(void)state;
+	memset(&house, 0, sizeof(house));
+	c->part.loop = loop_new();
+	assert_int_equal(wire_pair(vault, &e), 0);
+	assert_int_equal(wire_pair(egress, &e), 0);
+	c->vault = meet(PART_CORE, PART_VAULT, vault[0], NULL, 0);
+	house.vault =
+	    meet(PART_VAULT, PART_CORE, vault[1], of_vault, COUNT(of_vault));
+	house.cell = (struct core_cell){ .core = c, .number = 7 };
+	house.cell.egress = meet(PART_CORE, PART_EGRESS, egress[0], NULL, 0);
+	house.egress = meet(
+	    PART_EGRESS, PART_CORE, egress[1], of_egress, COUNT(of_egress));
+	c->cells = &house.cell;
+	core_text(k->name, sizeof(k->name), "alpha");
+	core_text(k->hosts, sizeof(k->hosts), "good.test");
+	k->version = 1;
+	buf_add(&k->row, STR("a sealed row"));
+	c->credentials = k;
+	core_text(house.seen.name, sizeof(house.seen.name), "alpha");
+	house.seen.version = 1;
+	c->book.credentials = &house.seen;
+	c->vault_ready = true;
+	core_going_join(c);
+	wire_poll(house.vault);
+	assert_non_null(house.lends);
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	struct core *c = &house.core;
+
+	(void)state;
+	while (c->intents) {
+		core_intent_free(c, c->intents);
+	}
+	core_going_vault_gone(c);
+	free(c->going);
+	wire_peer_free(c->vault);
+	wire_peer_free(house.cell.egress);
+	wire_peer_free(house.vault);
+	wire_peer_free(house.lends);
+	wire_peer_free(house.egress);
+	buf_fini(&house.credential.row);
+	while (c->intents_free) {
+		struct core_intent *i = c->intents_free;
+
+		c->intents_free = i->next;
+		arena_fini(&i->arena);
+		free(i);
+	}
+	loop_free(c->part.loop);
+	return 0;
+}
+
+/* So many whose intents one commit has put on the disk; the last's number. */
+static uint64_t
+committed(size_t count)
+{
+	struct core *c = &house.core;
+	uint64_t last = 0;
+
+	while (count--) {
+		struct core_intent *i = core_intent_new(c, 7, 1 + last);
+
+		i->bounds = &house.rule;
+		i->credential = STR("alpha");
+		i->rule = STR("egress.good");
+		i->port = 443;
+		core_text(i->host, sizeof(i->host), "good.test");
+		last = i->number;
+		core_intent_committed(c, i->number);
+	}
+	core_going_send(c);
+	return last;
+}
+
+static void
+read_all(void)
+{
+	wire_poll(house.vault);
+	wire_poll(house.lends);
+	wire_poll(house.egress);
+}
+
+/* Nobody turned core's loop: all of it is there when the go is. */
+static void
+what_goes_was_lent_where_it_wakes_nobody(void **state)
+{
+	(void)state;
+	uint64_t last = committed(3);
+
+	wire_poll(house.egress);
+	assert_int_equal(house.gone, 3);
+	wire_poll(house.vault);
+	assert_int_equal(house.grants, 0);
+	wire_poll(house.lends);
+	assert_int_equal(house.rows, 1);
+	assert_int_equal(house.lent, 1);
+	assert_int_equal(house.last_lent, last);
+}
+
+/* The vault hears of it the other way, and is woken by that. */
+static void
+what_finds_no_room_is_granted_alone(void **state)
+{
+	(void)state;
+	read_all();
+	while (house.grants == 0 && house.core.number < 100000) {
+		(void)committed(1);
+		wire_poll(house.vault);
+		wire_poll(house.egress);
+	}
+	assert_int_equal(house.grants, 1);
+	wire_poll(house.lends);
+	assert_int_equal(house.gone, house.core.number - 1);
+	assert_int_equal(house.lent, house.core.number - 1);
+	uint64_t last = committed(1);
+
+	read_all();
+	assert_int_equal(house.grants, 1);
+	assert_int_equal(house.last_lent, last);
+}
+
+static void
+a_row_that_found_no_room_is_given_again(void **state)
+{
+	struct wire_vault_lend other = { .cell = 9, .count = 1 };
+	size_t others = 0;
+
+	(void)state;
+	house.rows = 1; /* what stands before it is not of it */
+	while (wire_offer(house.core.vault_lends, WIRE_VAULT_LEND, &other)) {
+		others++;
+	}
+	(void)committed(1);
+	read_all();
+	assert_int_equal(house.grants, 1);
+	assert_int_equal(house.lent, others);
+	house.rows = 0;
+	(void)committed(1);
+	read_all();
+	assert_int_equal(house.grants, 1);
+	assert_int_equal(house.rows, 1);
+	assert_int_equal(house.lent, others + 1);
+	assert_int_equal(house.lent_before_row, 0);
+}
+
+static void
+write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static struct digest
+given(struct core *c, const char *path)
+{
+	struct wire_go go = { 0 };
+	struct digest d;
+	struct err e = { 0 };
+	int fd = -1;
+
+	assert_int_equal(core_ca_put(c, path, NULL, &go, &fd, &e), 0);
+	auto_close_fd(&fd);
+	memcpy(d.bytes, go.ca, sizeof(d.bytes));
+	return d;
+}
+
+static void
+a_ca_that_changes_is_given_a_second_later(void **state)
+{
+	static struct core c;
+	char path[] = "/tmp/core-ca-XXXXXX";
+	struct err e = { 0 };
+	struct wire_go go = { 0 };
+	int fd = mkstemp(path);
+
+	(void)state;
+	c.part.loop = loop_new_virtual();
+	auto_close_fd(&fd);
+	write_file(path, "one");
+	assert_true(digest_eq(given(&c, path), digest_of(STR("one"))));
+	write_file(path, "another");
+	assert_true(digest_eq(given(&c, path), digest_of(STR("one"))));
+	loop_advance(c.part.loop, CLOCK_SECOND);
+	assert_true(digest_eq(given(&c, path), digest_of(STR("another"))));
+	assert_int_equal(remove(path), 0);
+	loop_advance(c.part.loop, CLOCK_SECOND);
+	assert_int_not_equal(core_ca_put(&c, path, NULL, &go, &fd, &e), 0);
+	write_file(path, "back"); /* a failure is not kept */
+	assert_true(digest_eq(given(&c, path), digest_of(STR("back"))));
+	assert_int_equal(remove(path), 0);
+	loop_free(c.part.loop);
+}
+
+#define GOING(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		GOING(what_goes_was_lent_where_it_wakes_nobody),
+		GOING(what_finds_no_room_is_granted_alone),
+		GOING(a_row_that_found_no_room_is_given_again),
+		cmocka_unit_test(a_ca_that_changes_is_given_a_second_later),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
