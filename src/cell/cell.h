@@ -118,6 +118,12 @@ enum cell_work {
 };
 int cell_work(struct cell_host *host, enum cell_work work, uint32_t slot,
     int folder, struct cell **out, struct err *e) MUST_CHECK;
+/* CELL_WORK_CHECK of a folder of the host's.  `seen`, a file of the house's
+ * that is open for reading and writing, or -1, remembers what was in order:
+ * while all of it still shows the same stamps, no folder is listed again
+ * (DESIGN). */
+int cell_check(struct cell_host *host, uint32_t slot, int folder, int seen,
+    struct cell **out, struct err *e) MUST_CHECK;
 /* Measures a folder that a cell writes to, once a second, until it holds more
  * than `limit` bytes (CELL_FAILED with a sentence) or is killed. */
 int cell_watch(struct cell_host *host, uint32_t slot, int folder,

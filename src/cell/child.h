@@ -92,7 +92,7 @@ struct work_task {
 	uid_t uid; /* 0: the one id of this process */
 	gid_t gid;
 	uint64_t limit; /* of WATCH */
-	int memo;       /* of DIGEST; -1: none */
+	int memo;       /* of DIGEST and CHECK; -1: none */
 	bool covered;   /* of CHECK: something may be mounted below */
 };
 

@@ -316,8 +316,9 @@ begin_work(struct cell_host *host, const struct work_task *asked, uint32_t slot,
 	}
 	cell = new_cell(host, KIND_WORK);
 	task.control = ends[1];
-	task.memo =
-	    task.work == CELL_WORK_DIGEST ? memo_lend(cell, task.folder) : -1;
+	if (task.work == CELL_WORK_DIGEST) {
+		task.memo = memo_lend(cell, task.folder);
+	}
 	if (task.work == CELL_WORK_DROP) {
 		memo_drop(&host->memos, task.folder);
 	}
@@ -341,7 +342,24 @@ int
 cell_work(struct cell_host *host, enum cell_work work, uint32_t slot,
     int folder, struct cell **out, struct err *e)
 {
-	struct work_task task = { .work = work, .folder = folder };
+	struct work_task task = {
+		.work = work,
+		.folder = folder,
+		.memo = -1,
+	};
+
+	return begin_work(host, &task, slot, out, e);
+}
+
+int
+cell_check(struct cell_host *host, uint32_t slot, int folder, int seen,
+    struct cell **out, struct err *e)
+{
+	struct work_task task = {
+		.work = CELL_WORK_CHECK,
+		.folder = folder,
+		.memo = memo_tells(folder) ? seen : -1,
+	};
 
 	return begin_work(host, &task, slot, out, e);
 }
@@ -353,6 +371,7 @@ cell_watch(struct cell_host *host, uint32_t slot, int folder, uint64_t limit,
 	struct work_task task = {
 		.work = CELL_WORK_WATCH,
 		.folder = folder,
+		.memo = -1,
 		.limit = limit,
 	};
 

@@ -150,8 +150,8 @@ bound(struct memos *m)
 
 /* Every change stamps the file, also the first by a fresh mapping: tried on
  * these.  Not so on tmpfs, where a page that was read can be written unseen. */
-static bool
-stamps_tell_all(int folder)
+bool
+memo_tells(int folder)
 {
 	struct statfs fs;
 
@@ -197,7 +197,7 @@ memo_lend(struct cell *helper, int folder)
 	struct stat st;
 
 	if (m->clock < 0 || m->never || fstat(folder, &st) < 0 ||
-	    has_writer(helper->host, &st) || !stamps_tell_all(folder)) {
+	    has_writer(helper->host, &st) || !memo_tells(folder)) {
 		return -1;
 	}
 	if (clock_was_set(m)) {

@@ -29,6 +29,8 @@ struct memos {
 
 void memos_open(struct memos *m);
 void memos_close(struct memos *m);
+/* Is this on a file system whose stamps tell of every change? */
+bool memo_tells(int folder);
 /* For the digest that `helper` makes of this folder, until memo_back.  -1:
  * there is none, and none may be kept; all is read. */
 int memo_lend(struct cell *helper, int folder);
@@ -41,8 +43,8 @@ void memo_ran(struct cell *cell);
 
 /* --- the helper's side ---------------------------------------------------- */
 
-/* What a stat tells of a file, folder or symlink.  Private to one build, in
- * memory alone, as all of a memo. */
+/* What a stat tells of a file, folder or symlink.  Private to one build; in
+ * memory alone, as all of a memo, but for what CHECK has seen. */
 struct stamp {
 	uint64_t inode;
 	uint64_t size;

@@ -14,7 +14,8 @@
 #include "cell/inside.h"
 
 #define ENTRIES_MAX 1000000
-#define PATH_LIMIT  4096 /* of a folder that is entered */
+#define BLOCK       (32 * 1024) /* of a folder's list */
+#define PATH_LIMIT  4096        /* of a folder that is entered */
 /* Bytes of all names that are kept at once: the walk is outside of the cell's
  * own limits. */
 #define NAMES_MAX ((size_t)32 * 1024 * 1024)
@@ -36,6 +37,7 @@ struct trip {
 	size_t names; /* bytes, of the folders above the deepest */
 	dev_t device;
 	char path[PATH_LIMIT + 2 + NAME_MAX];
+	char block[BLOCK] __attribute__((aligned(8)));
 };
 
 static int
@@ -60,42 +62,58 @@ too_much(const struct trip *trip, const struct level *level)
 	       trip->names + level->names.len > NAMES_MAX;
 }
 
+/* 1: no more is taken. */
+static int
+add_name(struct trip *trip, struct level *level, const struct dirent64 *entry,
+    struct err *e)
+{
+	const char *name = entry->d_name;
+
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+		return 0;
+	}
+	trip->entries++;
+	if (too_much(trip, level) && trip->walk->rest) {
+		*trip->walk->rest = true;
+		return 1;
+	}
+	if (too_much(trip, level)) {
+		return err_set(e, ERR_LIMIT,
+		    "the workspace has more than %d entries, or %zu MiB of "
+		    "names",
+		    ENTRIES_MAX, NAMES_MAX >> 20);
+	}
+	buf_add_byte(&level->names, entry->d_type);
+	buf_add(&level->names, str_span(name, strlen(name) + 1));
+	level->count++;
+	return 0;
+}
+
+/* A folder that was just opened, to its end.  Not by readdir(3): most folders
+ * hold little, and a stream costs more than the list. */
 static int
 read_names(struct trip *trip, struct level *level, struct err *e)
 {
-	int copy = fcntl(level->fd, F_DUPFD_CLOEXEC, 0);
-	DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
+	ssize_t got;
+	int status = 0;
 
-	if (!d) {
-		auto_close_fd(&copy);
-		return err_sys(e, "list a folder of the workspace");
-	}
-	rewinddir(d);
-	while ((entry = readdir(d))) { /* NOLINT(concurrency-mt-unsafe) */
-		const char *name = entry->d_name;
+	while (status == 0 &&
+	       (got = getdents64(level->fd, trip->block, BLOCK)) != 0) {
+		if (got < 0 && errno != ENOENT && !trip->walk->lenient) {
+			return err_sys(e, "list a folder of the workspace");
+		}
+		if (got < 0) {
+			break; /* just removed, or not ours to see */
+		}
+		for (ssize_t at = 0; at < got && status == 0;) {
+			const struct dirent64 *entry =
+			    (const struct dirent64 *)(trip->block + at);
 
-		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
-			continue;
+			status = add_name(trip, level, entry, e);
+			at += entry->d_reclen;
 		}
-		trip->entries++;
-		if (too_much(trip, level) && trip->walk->rest) {
-			*trip->walk->rest = true;
-			break;
-		}
-		if (too_much(trip, level)) {
-			(void)closedir(d);
-			return err_set(e, ERR_LIMIT,
-			    "the workspace has more than %d entries, or %zu "
-			    "MiB of names",
-			    ENTRIES_MAX, NAMES_MAX >> 20);
-		}
-		buf_add_byte(&level->names, entry->d_type);
-		buf_add(&level->names, str_span(name, strlen(name) + 1));
-		level->count++;
 	}
-	(void)closedir(d);
-	return 0;
+	return status < 0 ? -1 : 0;
 }
 
 static void

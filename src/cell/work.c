@@ -71,20 +71,67 @@ mounts_below(int folder)
 	return strstr(buf_z(&mounts), path) != NULL;
 }
 
-/* What all cells share: a read-only mount does not stop connect(2).  The slot
- * looks for itself, so that what it cannot reach does not count. */
-int
-work_check_system(const struct work_task *task, struct err *e)
+static int
+look_at_entry(void *owner, const struct tree_entry *entry, struct err *e)
 {
 	static char where[] = "/usr";
+
+	if (S_ISDIR(entry->stat.st_mode)) { /* it vouches for its names */
+		trace_add(owner, &entry->stat, entry->depth, entry->name);
+	}
+	return check_entry(where, entry, e);
+}
+
+/* Whose look it was: another id may reach more. */
+static struct digest
+looked_as(const struct work_task *task)
+{
+	uint32_t ids[] = { task->uid, task->gid, geteuid(), getegid() };
+
+	return digest_of(str_span(ids, sizeof(ids)));
+}
+
+static int
+look_through(const struct work_task *task, struct recall *seen, struct err *e)
+{
+	struct trace trace;
 	struct tree_walk walk = {
-		.visit = check_entry,
-		.owner = where,
+		.visit = look_at_entry,
+		.owner = &trace,
 		.lenient = true,
 		.doors = !task->covered,
 	};
 
-	return tree_walk(task->folder, &walk, e);
+	trace_begin(&trace, task->folder, recall_clock());
+	int status = tree_walk(task->folder, &walk, e);
+
+	struct err lost = { 0 };
+	bool kept = status == 0 &&
+	            recall_save(seen, &trace, looked_as(task), &lost) == 0;
+
+	(void)kept; /* what is not whole is none: all is listed again */
+	trace_fini(&trace);
+	return status;
+}
+
+/* What all cells share: a read-only mount does not stop connect(2).  The slot
+ * looks for itself, so that what it cannot reach does not count.  What it found
+ * in order and what has not changed since, it need not list again. */
+int
+work_check_system(const struct work_task *task, struct err *e)
+{
+	struct recall seen;
+	struct digest as = looked_as(task);
+	struct digest was;
+	int status = 0;
+
+	recall_begin(&seen, task->covered ? -1 : task->memo);
+	if (!recall_stands(&seen, task->folder, &was) ||
+	    memcmp(was.bytes, as.bytes, DIGEST_SIZE) != 0) {
+		status = look_through(task, &seen, e);
+	}
+	recall_fini(&seen);
+	return status;
 }
 
 /* --- drop, of any depth and number: in as many walks as it takes ---------- */

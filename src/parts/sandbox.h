@@ -7,7 +7,7 @@
  * core's typed plans and reads nothing that a cell could have written but the
  * fixed notes of its pid 1 (src/cell/DESIGN).
  *
- *     argv    --libexec DIR --uid-base N --slots N
+ *     argv    --libexec DIR --uid-base N --slots N --seen FILE
  *
  * It starts `DIR/egress --mode zygote --uid-base N --slots N` with one channel
  * as fd 3.  A cell ends whole: its processes, mounts and limits, then its
@@ -87,6 +87,7 @@ struct sandbox {
 	struct sandbox_agent *agents;
 	struct sandbox_work *works;
 	unsigned checks; /* of /usr, that were ended before their word */
+	int seen; /* what was in order there the last time; -1: nothing */
 	char unsafe[WIRE_TEXT_MAX]; /* what cells share holds a door: why */
 };
 

@@ -207,6 +207,7 @@ checked(struct sandbox *s, const struct cell_event *v)
 	struct err e = { 0 };
 
 	if (v->kind == CELL_WORKED) {
+		auto_close_fd(&s->seen);
 		return;
 	}
 	if (!v->text[0] && s->checks++ < SANDBOX_CHECKS) {
@@ -276,7 +277,7 @@ sandbox_check(struct sandbox *s)
 	struct cell_event never = { .kind = CELL_FAILED };
 	struct err e = { 0 };
 
-	if (fd < 0 || cell_work(s->host, CELL_WORK_CHECK, 0, fd, &w.cell, &e) ||
+	if (fd < 0 || cell_check(s->host, 0, fd, s->seen, &w.cell, &e) ||
 	    work_watch(s, &w, &e)) {
 		sandbox_text(never.text, e.text);
 		checked(s, &never);

@@ -96,6 +96,8 @@ add_own(struct command *c, struct house *h, const struct house_row *row)
 		    : h->ids.found ? 100
 		                   : 0);
 		add_number(c, "--slots", h->config.cells);
+		add(c, "--seen",
+		    arena_printf(c->arena, "%s/seen", h->state).at);
 		break;
 	case PART_NONE:
 	case PART_SUPERVISOR:

@@ -3,8 +3,10 @@
 #include "cell_help.h"
 
 #include <limits.h>
+#include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 
 #define TREES 40
 
@@ -329,6 +331,152 @@ what_cells_share_is_checked_for_doors_they_can_reach(void **state)
 	empty(bed);
 }
 
+/* By a slot, with what a look before left in `seen`. */
+static bool
+looked(struct bed *bed, uint32_t slot, int seen, struct cell_event *event)
+{
+	int fd = open(bed->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct cell *helper;
+	struct err e;
+
+	assert_true(fd >= 0);
+	assert_int_equal(cell_check(bed->host, slot, fd, seen, &helper, &e), 0);
+	(void)close(fd);
+	hear(helper, event);
+	cell_free(helper);
+	return event->kind == CELL_WORKED;
+}
+
+static void
+mark(int seen)
+{
+	const struct timespec first[2] = { { 0 } };
+
+	assert_int_equal(futimens(seen, first), 0);
+}
+
+static bool
+written(int seen)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(seen, &st), 0);
+	return st.st_mtim.tv_sec != 0;
+}
+
+/* Nothing is kept of a stamp that could come again: until it is older. */
+static void
+look_until_kept(struct bed *bed, uint32_t slot, int seen)
+{
+	struct cell_event event;
+	struct stat st = { 0 };
+
+	for (unsigned i = 0; i < 6000 && st.st_size == 0; i++) {
+		(void)usleep(10 * 1000);
+		assert_true(looked(bed, slot, seen, &event));
+		assert_int_equal(fstat(seen, &st), 0);
+	}
+	assert_true(st.st_size > 0);
+	mark(seen);
+}
+
+static void
+plain_tree(const char *folder)
+{
+	(void)folder;
+	(void)mkdir("deep", 0700);
+	(void)mkdir("deep/deeper", 0700);
+	(void)mkdir("other", 0700);
+	put_text("deep/deeper/plain", "text");
+}
+
+static void
+one_beside(const char *folder)
+{
+	(void)folder;
+	put_text("deep/deeper/more", "text");
+}
+
+static void
+hide_door(const char *folder)
+{
+	(void)folder;
+	(void)unlink("deep/deeper/plain");
+	(void)mkfifo("deep/deeper/plain", 0600);
+}
+
+static void
+what_was_in_order_is_listed_again_when_a_folder_changed(void **state)
+{
+	struct bed *bed = *state;
+	struct cell_event event;
+	FILE *f = tmpfile();
+	int seen = f ? fileno(f) : -1;
+	struct statfs fs;
+	struct stat st;
+
+	assert_true(seen >= 0);
+	if (statfs(bed->work, &fs) || (uint32_t)fs.f_type == TMPFS_MAGIC) {
+		(void)fclose(f);
+		print_message("# skipped: stamps do not tell of all here\n");
+		skip();
+	}
+	empty(bed);
+	assert_int_equal(stat(bed->work, &st), 0);
+	assert_int_equal(chmod(bed->work, 0755), 0); /* also another slot's */
+	as_slot(bed, bed->work, plain_tree);
+	look_until_kept(bed, SLOT, seen);
+	assert_true(looked(bed, SLOT, seen, &event));
+	assert_false(written(seen));
+	as_slot(bed, bed->work, one_beside);
+	assert_true(looked(bed, SLOT, seen, &event));
+	assert_true(written(seen));
+	look_until_kept(bed, SLOT, seen);
+	/* Another id may reach more. */
+	if (cell_host_ids(bed->host) == CELL_IDS_SLOTS) {
+		assert_true(looked(bed, SLOT + 1, seen, &event));
+		assert_true(written(seen));
+		look_until_kept(bed, SLOT, seen);
+	}
+	as_slot(bed, bed->work, hide_door);
+	assert_false(looked(bed, SLOT, seen, &event));
+	assert_non_null(strstr(event.text, "is a FIFO"));
+	assert_false(looked(bed, SLOT, seen, &event));
+	assert_int_equal(chmod(bed->work, st.st_mode & 07777), 0);
+	(void)fclose(f);
+	empty(bed);
+}
+
+static void
+what_was_remembered_in_part_is_nothing(void **state)
+{
+	struct bed *bed = *state;
+	struct cell_event event;
+	FILE *f = tmpfile();
+	int seen = f ? fileno(f) : -1;
+	struct statfs fs;
+	struct stat st;
+
+	assert_true(seen >= 0);
+	if (statfs(bed->work, &fs) || (uint32_t)fs.f_type == TMPFS_MAGIC) {
+		(void)fclose(f);
+		print_message("# skipped: stamps do not tell of all here\n");
+		skip();
+	}
+	empty(bed);
+	as_slot(bed, bed->work, plain_tree);
+	look_until_kept(bed, SLOT, seen);
+	assert_int_equal(fstat(seen, &st), 0);
+	for (off_t size = 0; size < st.st_size; size += 7) {
+		assert_int_equal(ftruncate(seen, size), 0);
+		mark(seen);
+		assert_true(looked(bed, SLOT, seen, &event));
+		assert_true(written(seen));
+	}
+	(void)fclose(f);
+	empty(bed);
+}
+
 static void
 ordinary_file(const char *folder)
 {
@@ -584,6 +732,9 @@ main(void)
 		cmocka_unit_test(a_bottomless_tree_is_not_digested_but_dropped),
 		cmocka_unit_test(
 		    what_cells_share_is_checked_for_doors_they_can_reach),
+		cmocka_unit_test(
+		    what_was_in_order_is_listed_again_when_a_folder_changed),
+		cmocka_unit_test(what_was_remembered_in_part_is_nothing),
 		cmocka_unit_test(what_is_mounted_over_a_file_is_what_counts),
 		cmocka_unit_test(a_workspace_is_given_whole_to_another_slot),
 		cmocka_unit_test(a_workspace_that_grows_over_its_bound_is_told),
