@@ -336,6 +336,21 @@ def sqlite(run, name):
     in_process(run, name, [], 100000)
 
 
+def sqlite_floor(run, name):
+    """The rows and hashes of queue-sqlite and nothing else, of the same batches."""
+    ours, theirs, costs = [], [], []
+    for _ in range(PASSES):
+        folder = tempfile.mkdtemp(dir=run.folder)
+        own = run.own(folder + "/floor.db", 200000, 32, program="bench_queue_floor")
+        peer = run.peer("plainjob.mjs", tasks=5000, PEER_FOLDER=folder)
+        ours.append(own["rate"])
+        costs.append(own["cpu_us"])
+        theirs.append(peer["drain"]["rate"])
+        shutil.rmtree(folder)
+    say(name, "tasks/s", ours, [("plainjob FULL", theirs)],
+        more=f"{median(costs):.1f} us of processor a task, 32 a batch; no queue, no packing")
+
+
 def sqlite_bare(run, name):
     in_process(run, name, ["no-tree", "no-rows"], 200000)
 
@@ -542,6 +557,7 @@ def ask(mill, what, **more):
 FIGURES = {
     "queue-sqlite": sqlite,
     "queue-sqlite-bare": sqlite_bare,
+    "queue-sqlite-floor": sqlite_floor,
     "queue-http-one": http_one,
     "queue-http-two": http_two,
     "queue-http-p50": http_p50,
