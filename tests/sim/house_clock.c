@@ -138,8 +138,8 @@ find_next(void)
 	return best;
 }
 
-/* To the next event or the next timer of core, whichever comes first.  All is at
- * rest here: what a descriptor may bring, an event or a timer begins. */
+/* To the next event or the next timer of core, whichever comes first.  All is
+ * at rest here: what a descriptor may bring, an event or a timer begins. */
 static void
 advance(struct loop *loop, int64_t at)
 {

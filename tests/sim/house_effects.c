@@ -264,8 +264,8 @@ sim_witness_sends(
 	switch ((unsigned)type) {
 	case WIRE_API_ANSWER:
 	case WIRE_API_ANSWER_LONG:
-		answered(record, type == WIRE_API_ANSWER_LONG, record, fds,
-		    nfds);
+		answered(
+		    record, type == WIRE_API_ANSWER_LONG, record, fds, nfds);
 		break;
 	case WIRE_CELL_MAKE:
 		cell_asked(((const struct wire_cell_make *)record)->cell);
