@@ -370,6 +370,34 @@ def requests_haproxy(rig):
           f"({many(own, 'cpu', 1)}; HAProxy {many(peer, 'cpu', 1)})", flush=True)
 
 
+def alone(rig):
+    """The room proxy without core, vault, cell and book, beside HAProxy: what no
+    faster core could take away; and what HAProxy adds, which commits nothing."""
+    port, pid = rig.haproxy()
+    mine = rig.start([rig.build + "/bench/bench_egress_alone", NAME, str(rig.origin),
+                      rig.folder + "/origin.pem", rig.secret, rig.folder + "/alone.pem"], 0,
+                     stdout=subprocess.PIPE, text=True)
+    here = int(mine.stdout.readline())
+    for connections in (1, CONNECTIONS):
+        own, peer, bare = [], [], []
+        for _ in range(PASSES):
+            bare.append(rig.direct(rig.origin, rig.folder + "/origin.pem", "/1024", connections))
+            asked = rig.stats()
+            own.append(rig.direct(here, rig.folder + "/alone.pem", "/1024", connections,
+                                  [mine.pid]))
+            if rig.stats()[1] - asked[1] != own[-1]["asked"]:
+                sys.exit("not each request had the credential")
+            peer.append(rig.direct(port, rig.folder + "/peer-ca.pem", "/1024", connections,
+                                   [pid]))
+        cpu = median(values(own, "cpu")) / median(values(peer, "cpu"))
+        floor = median(values(bare, "p50_us"))
+        print(f"egress-alone: {median(values(own, 'cpu')):.1f} us/request of a processor, "
+              f"{cpu:.2f} x HAProxy ({connections} connections; {many(own, 'cpu', 1)}; HAProxy "
+              f"{many(peer, 'cpu', 1)}; requests/s {many(own)}, HAProxy {many(peer)}; adds "
+              f"{median(values(own, 'p50_us')) - floor:.0f} us to the p50 of direct TLS, HAProxy "
+              f"{median(values(peer, 'p50_us')) - floor:.0f} us)", flush=True)
+
+
 def requests_mitmproxy(rig):
     rig.up()
     port, pid = rig.mitmproxy()
@@ -556,6 +584,7 @@ def intent_rows(rig):
 
 FIGURES = {
     "egress-requests-haproxy": requests_haproxy,
+    "egress-alone": alone,
     "egress-requests-mitmproxy": requests_mitmproxy,
     "egress-bulk": bulk,
     "egress-added-p50-us": added,
