@@ -3,12 +3,12 @@
 #define PARTS_CRASH_H
 
 /*
- * Named places where a test may end this part, as kill -9 would: the build
- * option crash_points compiles them in, HANDRAIL_CRASH=name[:n] arms one (the
- * n-th passage), and every name stands in crash.def, which the crash suite
- * walks.  HANDRAIL_CRASH_ONCE=path disarms it for whoever comes after: only
- * the process that makes that file dies (core may write in state/book alone).
- * In a release build crash_point() is nothing.
+ * Named places where a test may end this part, as kill -9 would: the crash
+ * suite's own core has them, HANDRAIL_CRASH=name[:n] arms one (the n-th
+ * passage), and every name stands in crash.def, which the suite walks.
+ * HANDRAIL_CRASH_ONCE=path disarms it for whoever comes after: only the process
+ * that makes that file dies (core may write in state/book alone). In the core
+ * that is installed crash_point() is nothing.
  */
 
 enum crash_name {

@@ -19,7 +19,7 @@ SHORT = {'HANDRAIL_BUILD': BUILD, 'PASSAGES': '1', 'KILLS': '6', 'SEED': '5',
 
 def red(script, words, part, program, why):
     """Runs a test with another program as the part; it must say why it fails."""
-    path = os.path.join(BUILD, 'src/parts', program)
+    path = os.path.join(BUILD, 'tests/crash', program)
     need(os.path.exists(path), path + ' is not built')
     command = [sys.executable, os.path.join(SOURCE, 'tests', script), *words]
     sound = subprocess.run(command, text=True, capture_output=True, env={

@@ -37,6 +37,9 @@ PASSAGES = int(os.environ.get('PASSAGES') or
 ALL = bool(os.environ.get('ALL'))
 SEED = int(os.environ.get('SEED') or random.SystemRandom().randrange(1 << 32))
 
+# The core in which the points are, unless a broken one is tried.
+INSTEAD.setdefault('core', os.path.join(BUILD, 'tests/crash/core_crash'))
+
 
 # --- a world whose network namespaces can be counted ---------------------------
 

@@ -16,6 +16,9 @@ from oauth import AT, CALL, Both, asked, finish, heads, mocked, yes  # noqa: E40
 
 TESTS.clear()  # those of oauth.py run in their own suite
 
+# The core in which the points are.
+INSTEAD.setdefault('core', os.path.join(BUILD, 'tests/crash/core_crash'))
+
 
 def begin(h, i):
     """One sandbox asks for something; nobody waits for how it ends."""
