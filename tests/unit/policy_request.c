@@ -244,6 +244,24 @@ a_rule_for_a_call_exists_in_its_cell_only(void **state)
 	assert_asked(policy, &push, "git");
 }
 
+/* The same reason is given of a rule that is not. */
+static void
+a_rule_is_called_for_git_only_if_it_is(void **state)
+{
+	struct ask push = { .host = "git.good.test",
+		.path = "/r.git/info/refs",
+		.git = POLICY_GIT_PUSH };
+	auto_arena a = { 0 };
+	struct policy_request_decision d = decide(&a,
+	    policy_of(&a, "[egress.h]\nmatch = { host = \"git.good.test\" }\n"),
+	    &push);
+
+	(void)state;
+	assert_int_equal(d.reason, POLICY_GIT);
+	assert_false(str_has_str(d.text, STR("is for git")));
+	assert_true(str_has_str(d.text, STR("none")));
+}
+
 /* A host-wide rule is no leave to push. */
 static void
 git_needs_a_rule_that_says_git(void **state)
@@ -504,6 +522,7 @@ main(void)
 		cmocka_unit_test(own_credentials_need_the_winning_rules_leave),
 		cmocka_unit_test(a_rule_for_a_call_exists_in_its_cell_only),
 		cmocka_unit_test(git_needs_a_rule_that_says_git),
+		cmocka_unit_test(a_rule_is_called_for_git_only_if_it_is),
 		cmocka_unit_test(a_push_that_is_not_called_one_is_denied),
 		cmocka_unit_test(a_push_must_fit_with_every_ref),
 		cmocka_unit_test(a_pin_may_be_without_tls),
