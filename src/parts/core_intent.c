@@ -28,6 +28,7 @@ slot_of(struct core *c, uint64_t number)
 	return &c->intent_slots[number % CORE_INTENT_SLOTS];
 }
 
+/* Of what an egress asked; no outcome names core's own (cell 0). */
 static struct core_intent **
 asked_slot_of(struct core *c, uint64_t cell, uint64_t id)
 {
@@ -60,12 +61,15 @@ static void
 add_intent(struct core *c, struct core_intent *i)
 {
 	struct core_intent **slot = slot_of(c, i->number);
-	struct core_intent **asked = asked_slot_of(c, i->cell, i->id);
 
 	i->next_alike = *slot;
 	*slot = i;
-	i->next_asked = *asked;
-	*asked = i;
+	if (i->cell) {
+		struct core_intent **asked = asked_slot_of(c, i->cell, i->id);
+
+		i->next_asked = *asked;
+		*asked = i;
+	}
 	i->next = c->intents;
 	i->at = &c->intents;
 	if (i->next) {
@@ -98,16 +102,19 @@ void
 core_intent_free(struct core *c, struct core_intent *i)
 {
 	struct core_intent **alike = slot_of(c, i->number);
-	struct core_intent **asked = asked_slot_of(c, i->cell, i->id);
 
 	while (*alike != i) {
 		alike = &(*alike)->next_alike;
 	}
 	*alike = i->next_alike;
-	while (*asked != i) {
-		asked = &(*asked)->next_asked;
+	if (i->cell) {
+		struct core_intent **asked = asked_slot_of(c, i->cell, i->id);
+
+		while (*asked != i) {
+			asked = &(*asked)->next_asked;
+		}
+		*asked = i->next_asked;
 	}
-	*asked = i->next_asked;
 	*i->at = i->next;
 	if (i->next) {
 		i->next->at = i->at;

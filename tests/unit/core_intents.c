@@ -240,6 +240,25 @@ an_outcome_is_of_the_latest_of_its_own_cell(void **state)
 	}
 }
 
+/* An outcome names none of them: they would be one long chain. */
+static void
+cores_own_requests_are_not_among_those_of_an_egress(void **state)
+{
+	struct core *c = &house.core;
+	struct core_intent *own = core_intent_new(c, 0, 0);
+	struct core_intent *another = core_intent_new(c, 0, 0);
+	struct core_intent *asked = core_intent_new(c, 7, 0);
+
+	(void)state;
+	assert_null(core_intent_asked(c, 0, 0));
+	assert_ptr_equal(core_intent_asked(c, 7, 0), asked);
+	core_intent_free(c, own);
+	core_intent_free(c, asked);
+	assert_null(core_intent_asked(c, 7, 0));
+	assert_ptr_equal(core_intent_find(c, another->number), another);
+	core_intent_free(c, another);
+}
+
 int
 main(void)
 {
@@ -253,6 +272,9 @@ main(void)
 		    take_down),
 		cmocka_unit_test_setup_teardown(
 		    an_outcome_is_of_the_latest_of_its_own_cell, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    cores_own_requests_are_not_among_those_of_an_egress, set_up,
 		    take_down),
 	};
 
