@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The CA files that rules name: looked at once a second and not for each
- * request, read when they have changed, and given to the egress of a cell once.
- * Both ends remember the latest in the order they were given, the egress more
- * of them (PROXY_CAS), so that what core takes for given is there.
+ * The CA files that rules name: looked at once a second, and after each
+ * reload, and not for each request; read when they have changed, and given to
+ * the egress of a cell once.  Both ends remember the latest in the order they
+ * were given, the egress more of them (PROXY_CAS), so that what core takes for
+ * given is there.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,14 @@ find(struct core *c, const char *path, struct core_ca **out, struct err *e)
 	}
 	*out = ca;
 	return 0;
+}
+
+void
+core_ca_look_again(struct core *c)
+{
+	for (struct core_ca *ca = c->cas; ca; ca = ca->next) {
+		ca->fresh = (struct mono){ 0 };
+	}
 }
 
 static bool

@@ -165,6 +165,7 @@ void core_denials_end(struct core *c, struct core_cell *cell);
  * (NULL: always) has not been given it yet. */
 int core_ca_put(struct core *c, const char *path, struct core_cell *cell,
     struct wire_go *go, int *fd, struct err *e) MUST_CHECK;
+void core_ca_look_again(struct core *c); /* at each, when it is used next */
 
 /* core_rate.c: what a cell has used of its rules' bounds. */
 /* NULL: this request may go; else what is used up.  Counts it. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "parts/core.h"
+#include "parts/core_egress.h"
 #include "parts/core_run.h"
 #include "parts/core_witness.h"
 
@@ -332,6 +333,7 @@ take_over(struct core *c, struct core_house *next)
 {
 	next->arena = c->house.arena;
 	c->house = *next;
+	core_ca_look_again(c);
 	core_witness_follow(c);
 	follow(c);
 	for (size_t i = 0; i < c->house.role_count; i++) {

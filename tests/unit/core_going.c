@@ -284,7 +284,7 @@ given(struct core *c, const char *path)
 }
 
 static void
-a_ca_that_changes_is_given_a_second_later(void **state)
+a_ca_that_changes_is_given_a_second_later_or_at_a_reload(void **state)
 {
 	static struct core c;
 	char path[] = "/tmp/core-ca-XXXXXX";
@@ -301,6 +301,9 @@ a_ca_that_changes_is_given_a_second_later(void **state)
 	assert_true(digest_eq(given(&c, path), digest_of(STR("one"))));
 	loop_advance(c.part.loop, CLOCK_SECOND);
 	assert_true(digest_eq(given(&c, path), digest_of(STR("another"))));
+	write_file(path, "of a reload");
+	core_ca_look_again(&c);
+	assert_true(digest_eq(given(&c, path), digest_of(STR("of a reload"))));
 	assert_int_equal(remove(path), 0);
 	loop_advance(c.part.loop, CLOCK_SECOND);
 	assert_int_not_equal(core_ca_put(&c, path, NULL, &go, &fd, &e), 0);
@@ -319,7 +322,8 @@ main(void)
 		GOING(what_goes_was_lent_where_it_wakes_nobody),
 		GOING(what_finds_no_room_is_granted_alone),
 		GOING(a_row_that_found_no_room_is_given_again),
-		cmocka_unit_test(a_ca_that_changes_is_given_a_second_later),
+		cmocka_unit_test(
+		    a_ca_that_changes_is_given_a_second_later_or_at_a_reload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
