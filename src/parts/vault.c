@@ -256,6 +256,7 @@ borrower_closed(void *owner, struct wire_peer *peer, const struct err *why)
 	if (why->kind == ERR_DENIED) {
 		log_err("egress", why);
 	}
+	vault_hear_lends(v); /* else it would outlive its borrower */
 	vault_cell_left(v, b->of);
 	wire_peer_free(peer);
 	free(b);

@@ -37,7 +37,8 @@ struct wire_vault_hello {
 /* fds: [channel].  To vault and resolver: the far end that belongs to the
  * egress of `cell`.  To egress: [channel to vault, channel to resolver].
  * VAULT_BACK: of a second channel from core, for VAULT_REVOKE and VAULT_UNLEND
- * that find the first one full; the vault reads it before it lends. */
+ * that find the first one full; the vault reads it before it lends.
+ * VAULT_LENDS: of one for VAULT_ROW and VAULT_LEND, which wakes nobody. */
 struct wire_attach {
 	uint64_t cell;
 };

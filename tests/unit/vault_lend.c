@@ -521,6 +521,23 @@ what_is_over_was_lent_first(void **state)
 	says(c, 3, false, "over");
 }
 
+/* Also not to who comes after it, and knows the number. */
+static void
+what_lies_unread_ends_with_its_egress(void **state)
+{
+	struct cell *c = &house.cell[0];
+
+	(void)state;
+	give_row(0, "alpha", ALPHA, "good.test");
+	lend(0, "good.test", 1, 2);
+	wire_peer_free(c->peer);
+	c->peer = NULL;
+	until(waits_unread(house.lends_fd) == 0);
+	attach(1);
+	redeem(c, "good.test", 1, 2);
+	says(c, 1, false, "no such grant");
+}
+
 /* More than it takes from core in one turn stands before the grant. */
 static void
 what_core_said_before_is_known(void **state)
@@ -787,6 +804,7 @@ main(void)
 		VAULT(each_number_gets_its_own_value),
 		VAULT(what_is_lent_waits_until_somebody_asks),
 		VAULT(what_is_over_was_lent_first),
+		VAULT(what_lies_unread_ends_with_its_egress),
 		VAULT(what_core_said_before_is_known),
 		VAULT(what_core_took_back_is_not_lent),
 		VAULT(
