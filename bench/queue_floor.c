@@ -120,6 +120,16 @@ open_file(struct floor *f, const char *path)
 	    sqlite3_filename_wal(sqlite3_db_filename(f->db, "main")));
 }
 
+static void
+close_file(struct floor *f)
+{
+	later_close(&f->later);
+	for (size_t i = 0; i < STATEMENTS; i++) {
+		(void)sqlite3_finalize(f->statements[i]);
+	}
+	must(sqlite3_close(f->db) == SQLITE_OK);
+}
+
 static size_t
 heads_of(const struct floor *f)
 {
@@ -282,6 +292,9 @@ main(int argc, char **argv)
 	    (double)f.number * 1e6 / us,
 	    (processor_us() - busy) / (double)f.number,
 	    us * (double)f.batch / (double)f.number);
-	later_close(&f.later);
+	close_file(&f);
+	free(f.heads);
+	free(f.bytes);
+	free(f.noise);
 	return 0;
 }
