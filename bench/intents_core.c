@@ -385,5 +385,7 @@ main(int argc, char **argv)
 	(void)waitpid(pid, NULL, 0);
 	store_close(h.core.book.store);
 	(void)unlink(buf_z(&path));
+	buf_add_z(&path, "-reserve");
+	(void)unlink(buf_z(&path));
 	return 0;
 }
