@@ -78,6 +78,7 @@ struct tree_walk {
 	tree_fn *deep; /* a folder beyond the bounds; NULL: that is an error */
 	bool *rest;    /* set if entries beyond the bounds are left; the same */
 	bool lenient;  /* passes by what cannot be read, over file systems */
+	bool *missed;  /* set if that was for another reason than who we are */
 	bool live;     /* and what is put in another's place meanwhile */
 	bool sorted;   /* by name, bytewise, in every folder */
 	bool doors;    /* no file or symlink that its folder calls one */
@@ -91,9 +92,10 @@ struct work_task {
 	int control;
 	uid_t uid; /* 0: the one id of this process */
 	gid_t gid;
-	uint64_t limit; /* of WATCH */
-	int memo;       /* of DIGEST and CHECK; -1: none */
-	bool covered;   /* of CHECK: something may be mounted below */
+	uint64_t limit;   /* of WATCH */
+	int memo;         /* of DIGEST and CHECK; -1: none */
+	bool covered;     /* of CHECK: something may be mounted below */
+	struct digest as; /* of CHECK with a memo: whose look it is */
 };
 
 int work_check_system(const struct work_task *task, struct err *e) MUST_CHECK;

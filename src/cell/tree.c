@@ -62,6 +62,16 @@ too_much(const struct trip *trip, const struct level *level)
 	       trip->names + level->names.len > NAMES_MAX;
 }
 
+/* By errno: what is shut or gone stays so until a folder's stamp moves; what
+ * the kernel could not do now it can the next time. */
+static void
+pass_by(const struct trip *trip)
+{
+	if (trip->walk->missed && errno != EACCES && errno != ENOENT) {
+		*trip->walk->missed = true;
+	}
+}
+
 /* 1: no more is taken. */
 static int
 add_name(struct trip *trip, struct level *level, const struct dirent64 *entry,
@@ -103,6 +113,7 @@ read_names(struct trip *trip, struct level *level, struct err *e)
 			return err_sys(e, "list a folder of the workspace");
 		}
 		if (got < 0) {
+			pass_by(trip);
 			break; /* just removed, or not ours to see */
 		}
 		for (ssize_t at = 0; at < got && status == 0;) {
@@ -168,6 +179,7 @@ enter_folder(struct trip *trip, const struct tree_entry *entry, struct err *e)
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0 && trip->walk->lenient) {
+		pass_by(trip);
 		return 0;
 	}
 	if (fd < 0 || fstat(fd, &now) < 0) {
@@ -219,6 +231,7 @@ step(struct trip *trip, struct err *e)
 	entry.path = str_span(trip->path, at + len);
 	if (fstatat(level->fd, name, &entry.stat, AT_SYMLINK_NOFOLLOW) < 0) {
 		if (trip->walk->lenient) {
+			pass_by(trip);
 			return 0; /* not ours to see, or just removed */
 		}
 		return err_sys(e, "look at %s", err_quote(entry.path));

@@ -82,13 +82,33 @@ look_at_entry(void *owner, const struct tree_entry *entry, struct err *e)
 	return check_entry(where, entry, e);
 }
 
-/* Whose look it was: another id may reach more. */
-static struct digest
-looked_as(const struct work_task *task)
+/* Whose look it is: another id or group may reach more; where and since which
+ * start of the kernel: another disk may bear the same stamps, or have been
+ * written by another clock; and for what, by a number that moves on when this
+ * program looks for more.  False: that cannot be told. */
+static bool
+looks_as(const struct work_task *task, struct digest *as)
 {
+	static gid_t groups[NGROUPS_MAX];
 	uint32_t ids[] = { task->uid, task->gid, geteuid(), getegid() };
+	int count = getgroups(NGROUPS_MAX, groups);
+	auto_buf boot = { 0 };
+	struct digest_run run;
+	struct stat top;
+	struct err e = { 0 };
 
-	return digest_of(str_span(ids, sizeof(ids)));
+	if (count < 0 || fstat(task->folder, &top) < 0 ||
+	    file_read("/proc/sys/kernel/random/boot_id", 64, &boot, &e)) {
+		return false;
+	}
+	digest_begin(&run);
+	digest_add(&run, STR("handrail seen 1\n"));
+	digest_add(&run, buf_str(&boot));
+	digest_add(&run, str_span(&top.st_dev, sizeof(top.st_dev)));
+	digest_add(&run, str_span(ids, sizeof(ids)));
+	digest_add(&run, str_span(groups, (size_t)count * sizeof(*groups)));
+	*as = digest_end(&run);
+	return true;
 }
 
 static int
@@ -99,6 +119,7 @@ look_through(const struct work_task *task, struct recall *seen, struct err *e)
 		.visit = look_at_entry,
 		.owner = &trace,
 		.lenient = true,
+		.missed = &trace.broken,
 		.doors = !task->covered,
 	};
 
@@ -106,8 +127,8 @@ look_through(const struct work_task *task, struct recall *seen, struct err *e)
 	int status = tree_walk(task->folder, &walk, e);
 
 	struct err lost = { 0 };
-	bool kept = status == 0 &&
-	            recall_save(seen, &trace, looked_as(task), &lost) == 0;
+	bool kept =
+	    status == 0 && recall_save(seen, &trace, task->as, &lost) == 0;
 
 	(void)kept; /* what is not whole is none: all is listed again */
 	trace_fini(&trace);
@@ -121,13 +142,12 @@ int
 work_check_system(const struct work_task *task, struct err *e)
 {
 	struct recall seen;
-	struct digest as = looked_as(task);
 	struct digest was;
 	int status = 0;
 
 	recall_begin(&seen, task->covered ? -1 : task->memo);
 	if (!recall_stands(&seen, task->folder, &was) ||
-	    memcmp(was.bytes, as.bytes, DIGEST_SIZE) != 0) {
+	    !digest_eq(was, task->as)) {
 		status = look_through(task, &seen, e);
 	}
 	recall_fini(&seen);
@@ -392,6 +412,9 @@ work_main(const struct work_task *asked)
 	}
 	task.covered =
 	    task.work == CELL_WORK_CHECK && mounts_below(task.folder);
+	if (task.work == CELL_WORK_CHECK && !looks_as(&task, &task.as)) {
+		task.memo = -1;
+	}
 	if (narrow(&task, &e) || do_work(&task, &note, &e) ||
 	    control_send(
 	        task.control, str_span(&note, sizeof(note)), NULL, 0, &e)) {

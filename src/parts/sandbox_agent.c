@@ -211,7 +211,10 @@ checked(struct sandbox *s, const struct cell_event *v)
 		return;
 	}
 	if (!v->text[0] && s->checks++ < SANDBOX_CHECKS) {
-		sandbox_check(s); /* it was killed, and has seen nothing */
+		/* It was killed, and has seen nothing; perhaps by a disk that
+		 * does not give back what was remembered. */
+		auto_close_fd(&s->seen);
+		sandbox_check(s);
 		return;
 	}
 	(void)err_set(&e, ERR_DENIED, "%s",

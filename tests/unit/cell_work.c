@@ -2,6 +2,7 @@
 /* The digest of a workspace as a property, and what helpers may never do. */
 #include "cell_help.h"
 
+#include <grp.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <sys/mount.h>
@@ -438,11 +439,76 @@ what_was_in_order_is_listed_again_when_a_folder_changed(void **state)
 		assert_true(written(seen));
 		look_until_kept(bed, SLOT, seen);
 	}
+	/* So may a group. */
+	gid_t more = UID_BASE + SLOT + 2;
+	gid_t groups[64];
+	int count = getgroups(COUNT(groups), groups);
+
+	if (geteuid() == 0 && count >= 0 && setgroups(1, &more) == 0) {
+		assert_true(looked(bed, SLOT, seen, &event));
+		assert_int_equal(setgroups((size_t)count, groups), 0);
+		assert_true(written(seen));
+		look_until_kept(bed, SLOT, seen);
+	}
 	as_slot(bed, bed->work, hide_door);
 	assert_false(looked(bed, SLOT, seen, &event));
 	assert_non_null(strstr(event.text, "is a FIFO"));
 	assert_false(looked(bed, SLOT, seen, &event));
 	assert_int_equal(chmod(bed->work, st.st_mode & 07777), 0);
+	(void)fclose(f);
+	empty(bed);
+}
+
+#define PIT_DEPTH   100
+#define DESCRIPTORS 80 /* not enough for it */
+
+static void
+deep_door(const char *folder)
+{
+	(void)folder;
+	for (int i = 0; i < PIT_DEPTH; i++) {
+		if (mkdir("d", 0700) || chdir("d")) {
+			_exit(3);
+		}
+	}
+	(void)mkfifo("door", 0600);
+}
+
+static void
+what_could_not_be_looked_at_is_not_remembered(void **state)
+{
+	struct bed *bed = *state;
+	struct cell_event event;
+	FILE *f = tmpfile();
+	int seen = f ? fileno(f) : -1;
+	struct rlimit all, few;
+	struct statfs fs;
+	struct stat st;
+
+	assert_true(seen >= 0);
+	if (statfs(bed->work, &fs) || (uint32_t)fs.f_type == TMPFS_MAGIC) {
+		(void)fclose(f);
+		print_message("# skipped: stamps do not tell of all here\n");
+		skip();
+	}
+	empty(bed);
+	as_slot(bed, bed->work, plain_tree);
+	look_until_kept(bed, SLOT, seen);
+	as_slot(bed, bed->work, deep_door);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	few = all;
+	few.rlim_cur = DESCRIPTORS;
+	/* Its stamps are to be old enough to count. */
+	(void)usleep(100 * 1000);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	bool passed = looked(bed, SLOT, seen, &event);
+
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+	assert_true(passed);
+	assert_int_equal(fstat(seen, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	assert_false(looked(bed, SLOT, seen, &event));
+	assert_non_null(strstr(event.text, "is a FIFO"));
 	(void)fclose(f);
 	empty(bed);
 }
@@ -734,6 +800,7 @@ main(void)
 		    what_cells_share_is_checked_for_doors_they_can_reach),
 		cmocka_unit_test(
 		    what_was_in_order_is_listed_again_when_a_folder_changed),
+		cmocka_unit_test(what_could_not_be_looked_at_is_not_remembered),
 		cmocka_unit_test(what_was_remembered_in_part_is_nothing),
 		cmocka_unit_test(what_is_mounted_over_a_file_is_what_counts),
 		cmocka_unit_test(a_workspace_is_given_whole_to_another_slot),
