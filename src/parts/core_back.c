@@ -20,27 +20,36 @@ back_closed(void *owner, struct wire_peer *peer,
 	c->vault_back = NULL;
 }
 
-void
-core_back_join(struct core *c)
+struct wire_peer *
+core_vault_channel(struct core *c, enum wire_type type, wire_closed_fn *closed)
 {
 	static const struct wire_attach none;
 	struct wire_end end = {
 		.self = PART_CORE,
 		.other = PART_VAULT,
-		.closed = back_closed,
+		.closed = closed,
 		.owner = c,
 	};
 	struct err e = { 0 };
 	int fds[2];
 
-	core_back_gone(c);
 	if (wire_pair(fds, &e)) {
 		log_err("vault", &e);
-		return; /* a full socket then ends it at once */
+		return NULL;
 	}
-	c->vault_back = wire_peer_new(c->part.loop, fds[0], &end, &e);
-	must(c->vault_back);
-	wire_send(c->vault, WIRE_VAULT_BACK, &none, &fds[1], 1);
+	struct wire_peer *peer = wire_peer_new(c->part.loop, fds[0], &end, &e);
+
+	must(peer);
+	wire_send(c->vault, type, &none, &fds[1], 1);
+	return peer;
+}
+
+void
+core_back_join(struct core *c)
+{
+	core_back_gone(c);
+	/* Where there is none, a full socket ends the vault at once. */
+	c->vault_back = core_vault_channel(c, WIRE_VAULT_BACK, back_closed);
 }
 
 void

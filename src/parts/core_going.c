@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "parts/core.h"
+#include "parts/core_back.h"
 #include "parts/core_egress.h"
 #include "parts/crash.h"
 
@@ -101,24 +102,9 @@ lends_closed(void *owner, struct wire_peer *peer,
 void
 core_going_join(struct core *c)
 {
-	static const struct wire_attach none;
-	struct wire_end end = {
-		.self = PART_CORE,
-		.other = PART_VAULT,
-		.closed = lends_closed,
-		.owner = c,
-	};
-	struct err e = { 0 };
-	int fds[2];
-
 	core_going_vault_gone(c);
-	if (wire_pair(fds, &e)) {
-		log_err("vault", &e);
-		return; /* then each goes by itself */
-	}
-	c->vault_lends = wire_peer_new(c->part.loop, fds[0], &end, &e);
-	must(c->vault_lends);
-	wire_send(c->vault, WIRE_VAULT_LENDS, &none, &fds[1], 1);
+	/* Where there is none, each goes by itself. */
+	c->vault_lends = core_vault_channel(c, WIRE_VAULT_LENDS, lends_closed);
 }
 
 /* Where the vault has this row; it is given it first where it has not.  False:

@@ -110,6 +110,10 @@ wire_take_fn vault_take_unlend;
 
 /* vault_back.c: what core takes back */
 wire_take_fn vault_take_back;
+/* One more channel from core; takes fd.  NULL: there is none, and the log says
+ * why. */
+struct wire_peer *vault_channel(struct vault *v, int *fd,
+    const struct wire_handler *takes, size_t count, wire_closed_fn *over);
 /* From here on all is known that core said before now.  False: it has gone. */
 bool vault_hear_core(struct vault *v);
 void vault_row_give(struct vault_row *row); /* NULL is nothing */

@@ -34,27 +34,37 @@ closed(void *owner, struct wire_peer *peer,
 	v->back = NULL;
 }
 
+struct wire_peer *
+vault_channel(struct vault *v, int *fd, const struct wire_handler *takes,
+    size_t count, wire_closed_fn *over)
+{
+	struct wire_end end = {
+		.self = PART_VAULT,
+		.other = PART_CORE,
+		.handlers = takes,
+		.count = count,
+		.closed = over,
+		.owner = v,
+	};
+	struct err e = { 0 };
+	struct wire_peer *peer =
+	    wire_peer_new(v->part.loop, take_fd(fd), &end, &e);
+
+	if (!peer) {
+		log_err("core", &e);
+	}
+	return peer;
+}
+
 void
 vault_take_back(void *owner, __attribute__((unused)) struct wire_peer *peer,
     __attribute__((unused)) const void *record, int *fds, size_t nfds)
 {
 	struct vault *v = owner;
-	struct wire_end end = {
-		.self = PART_VAULT,
-		.other = PART_CORE,
-		.handlers = handlers,
-		.count = COUNT(handlers),
-		.closed = closed,
-		.owner = v,
-	};
-	struct err e = { 0 };
 
 	must(nfds == 1);
 	wire_peer_free(v->back);
-	v->back = wire_peer_new(v->part.loop, take_fd(&fds[0]), &end, &e);
-	if (!v->back) {
-		log_err("back", &e);
-	}
+	v->back = vault_channel(v, &fds[0], handlers, COUNT(handlers), closed);
 }
 
 bool

@@ -314,23 +314,13 @@ vault_take_lends(void *owner, __attribute__((unused)) struct wire_peer *peer,
     __attribute__((unused)) const void *record, int *fds, size_t nfds)
 {
 	struct vault *v = owner;
-	struct wire_end end = {
-		.self = PART_VAULT,
-		.other = PART_CORE,
-		.handlers = lends_handlers,
-		.count = COUNT(lends_handlers),
-		.closed = lends_closed,
-		.owner = v,
-	};
-	struct err e = { 0 };
 
 	must(nfds == 1);
 	wire_peer_free(v->lends);
-	v->lends = wire_peer_new(v->part.loop, take_fd(&fds[0]), &end, &e);
+	v->lends = vault_channel(
+	    v, &fds[0], lends_handlers, COUNT(lends_handlers), lends_closed);
 	if (v->lends) {
 		wire_quiet(v->lends);
-	} else {
-		log_err("lends", &e);
 	}
 }
 
