@@ -153,7 +153,7 @@ void proxy_fetch_turn(void *owner);
 void proxy_fetch_abort(struct fetch *f, const char *why);
 void proxy_fetch_free(struct fetch *f);
 
-#define PROXY_SPARES 16
+#define PROXY_SPARES 64 /* exchanges; and two arenas for each */
 
 struct proxy {
 	struct proxy_setup setup;
@@ -168,7 +168,7 @@ struct proxy {
 	size_t carried; /* connections */
 	uint64_t last_id;
 	struct {
-		struct arena arena[PROXY_SPARES];
+		struct arena arena[2 * PROXY_SPARES];
 		struct up *up[PROXY_SPARES];
 		size_t arena_count;
 		size_t up_count;
