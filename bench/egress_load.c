@@ -267,8 +267,7 @@ wait_time(const struct load *l)
 			us = k->due.us > now.us ? k->due.us - now.us : 0;
 		}
 	}
-	return (struct timespec){ us / CLOCK_SECOND,
-		us % CLOCK_SECOND * 1000 };
+	return (struct timespec){ us / CLOCK_SECOND, us % CLOCK_SECOND * 1000 };
 }
 
 static void
@@ -351,9 +350,8 @@ main(int argc, char **argv)
 	    !str_u64(str_of(argv[7]), &connections) ||
 	    !str_u64(str_of(argv[8]), &seconds) || connections == 0 ||
 	    connections > CONNECTIONS_MAX || seconds == 0 ||
-	    (argc == 10 &&
-	        (!str_u64(str_of(argv[9]), &rate) || rate == 0 ||
-	            rate > CLOCK_SECOND))) {
+	    (argc == 10 && (!str_u64(str_of(argv[9]), &rate) || rate == 0 ||
+	                       rate > CLOCK_SECOND))) {
 		die("ADDRESS PORT NAME CA-FILE CORE PATH CONNECTIONS SECONDS "
 		    "[RATE]");
 	}
