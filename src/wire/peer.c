@@ -467,7 +467,9 @@ ready(void *owner, unsigned events)
 		flush(peer);
 	}
 	if (events & LOOP_READ) {
-		take_some(peer, WIRE_TURN_RECORDS);
+		take_some(peer, wire_several(peer->end.self, peer->end.other)
+		                    ? WIRE_TURN_SEVERAL
+		                    : WIRE_TURN_RECORDS);
 	}
 }
 
