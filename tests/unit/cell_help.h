@@ -270,12 +270,15 @@ struct pipes {
 };
 
 /* Words end with NULL. */
+static bool own_ca; /* of the commands to come */
+
 HELP struct pipes
 launch(struct cell *cell, const char *const *words, int64_t timeout)
 {
 	struct cell_command command = {
 		.exec = 77,
 		.timeout = (uint64_t)timeout,
+		.own_ca = own_ca,
 		.folder = "/work",
 	};
 	auto_buf plan = { 0 };
