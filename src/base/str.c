@@ -122,9 +122,27 @@ str_utf8(struct str s)
 	return len;
 }
 
+/* Most texts are nothing else: eight bytes at a time. */
+static size_t
+ascii_front(struct str s)
+{
+	size_t n = 0;
+	uint64_t eight;
+
+	while (n + sizeof(eight) <= s.len) {
+		memcpy(&eight, s.at + n, sizeof(eight));
+		if (eight & 0x8080808080808080ULL) {
+			break;
+		}
+		n += sizeof(eight);
+	}
+	return n;
+}
+
 bool
 str_is_utf8(struct str s)
 {
+	s = str_sub(s, ascii_front(s), s.len);
 	while (s.len > 0) {
 		size_t n = str_utf8(s);
 		if (n == 0) {

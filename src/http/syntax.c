@@ -8,49 +8,38 @@ enum {
 	HOST = 8,
 };
 
-static uint8_t
-class_of(uint8_t c)
-{
-	if ((c >= '0' && c <= '9') ||
-	    ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')) {
-		return TOKEN | UNRESERVED | HOST;
-	}
-	switch (c) {
-	case '-':
-	case '.':
-	case '_':
-		return TOKEN | UNRESERVED | HOST;
-	case '~':
-		return TOKEN | UNRESERVED;
-	case '!':
-	case '$':
-	case '&':
-	case '\'':
-	case '*':
-	case '+':
-		return TOKEN | SUBDELIM;
-	case '#':
-	case '%':
-	case '^':
-	case '`':
-	case '|':
-		return TOKEN;
-	case '(':
-	case ')':
-	case ',':
-	case ';':
-	case '=':
-		return SUBDELIM;
-	default:
-		return 0;
-	}
-}
+/* Looked up for each byte of a head. */
+static const uint8_t classes[256] = {
+	['0' ... '9'] = TOKEN | UNRESERVED | HOST,
+	['A' ... 'Z'] = TOKEN | UNRESERVED | HOST,
+	['a' ... 'z'] = TOKEN | UNRESERVED | HOST,
+	['-'] = TOKEN | UNRESERVED | HOST,
+	['.'] = TOKEN | UNRESERVED | HOST,
+	['_'] = TOKEN | UNRESERVED | HOST,
+	['~'] = TOKEN | UNRESERVED,
+	['!'] = TOKEN | SUBDELIM,
+	['$'] = TOKEN | SUBDELIM,
+	['&'] = TOKEN | SUBDELIM,
+	['\''] = TOKEN | SUBDELIM,
+	['*'] = TOKEN | SUBDELIM,
+	['+'] = TOKEN | SUBDELIM,
+	['#'] = TOKEN,
+	['%'] = TOKEN,
+	['^'] = TOKEN,
+	['`'] = TOKEN,
+	['|'] = TOKEN,
+	['('] = SUBDELIM,
+	[')'] = SUBDELIM,
+	[','] = SUBDELIM,
+	[';'] = SUBDELIM,
+	['='] = SUBDELIM,
+};
 
 static bool
 all_of(struct str s, uint8_t class)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (!(class_of((uint8_t)s.at[i]) & class)) {
+		if (!(classes[(uint8_t)s.at[i]] & class)) {
 			return false;
 		}
 	}
@@ -90,13 +79,13 @@ syntax_digits(struct str s)
 bool
 syntax_unreserved(uint8_t c)
 {
-	return (class_of(c) & UNRESERVED) != 0;
+	return (classes[c] & UNRESERVED) != 0;
 }
 
 bool
 syntax_segment(uint8_t c)
 {
-	return (class_of(c) & (UNRESERVED | SUBDELIM)) || c == ':' || c == '@';
+	return (classes[c] & (UNRESERVED | SUBDELIM)) || c == ':' || c == '@';
 }
 
 static bool
