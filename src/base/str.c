@@ -122,33 +122,19 @@ str_utf8(struct str s)
 	return len;
 }
 
-/* Most texts are nothing else: eight bytes at a time. */
-static size_t
-ascii_front(struct str s)
-{
-	size_t n = 0;
-	uint64_t eight;
-
-	while (n + sizeof(eight) <= s.len) {
-		memcpy(&eight, s.at + n, sizeof(eight));
-		if (eight & 0x8080808080808080ULL) {
-			break;
-		}
-		n += sizeof(eight);
-	}
-	return n;
-}
-
 bool
 str_is_utf8(struct str s)
 {
-	s = str_sub(s, ascii_front(s), s.len);
-	while (s.len > 0) {
-		size_t n = str_utf8(s);
+	for (size_t at = 0; at < s.len;) {
+		if ((uint8_t)s.at[at] < 0x80) {
+			at++;
+			continue;
+		}
+		size_t n = str_utf8(str_sub(s, at, s.len));
 		if (n == 0) {
 			return false;
 		}
-		s = str_sub(s, n, s.len);
+		at += n;
 	}
 	return true;
 }

@@ -8,14 +8,15 @@ enum {
 	HOST = 8,
 };
 
-/* Looked up for each byte of a head. */
+#define WORD (TOKEN | UNRESERVED | HOST)
+
 static const uint8_t classes[256] = {
-	['0' ... '9'] = TOKEN | UNRESERVED | HOST,
-	['A' ... 'Z'] = TOKEN | UNRESERVED | HOST,
-	['a' ... 'z'] = TOKEN | UNRESERVED | HOST,
-	['-'] = TOKEN | UNRESERVED | HOST,
-	['.'] = TOKEN | UNRESERVED | HOST,
-	['_'] = TOKEN | UNRESERVED | HOST,
+	['0' ... '9'] = WORD,
+	['A' ... 'Z'] = WORD,
+	['a' ... 'z'] = WORD,
+	['-'] = WORD,
+	['.'] = WORD,
+	['_'] = WORD,
 	['~'] = TOKEN | UNRESERVED,
 	['!'] = TOKEN | SUBDELIM,
 	['$'] = TOKEN | SUBDELIM,
@@ -35,11 +36,17 @@ static const uint8_t classes[256] = {
 	['='] = SUBDELIM,
 };
 
+static uint8_t
+class_of(uint8_t c)
+{
+	return classes[c];
+}
+
 static bool
 all_of(struct str s, uint8_t class)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (!(classes[(uint8_t)s.at[i]] & class)) {
+		if (!(class_of((uint8_t)s.at[i]) & class)) {
 			return false;
 		}
 	}
@@ -79,13 +86,13 @@ syntax_digits(struct str s)
 bool
 syntax_unreserved(uint8_t c)
 {
-	return (classes[c] & UNRESERVED) != 0;
+	return (class_of(c) & UNRESERVED) != 0;
 }
 
 bool
 syntax_segment(uint8_t c)
 {
-	return (classes[c] & (UNRESERVED | SUBDELIM)) || c == ':' || c == '@';
+	return (class_of(c) & (UNRESERVED | SUBDELIM)) || c == ':' || c == '@';
 }
 
 static bool

@@ -476,8 +476,7 @@ ready(void *owner, unsigned events)
 void
 wire_poll(struct wire_peer *peer)
 {
-	/* More than any socket holds. */
-	take_some(peer, 16 * WIRE_TURN_RECORDS);
+	take_some(peer, WIRE_CHANNEL_RECORDS);
 }
 
 void
