@@ -108,18 +108,30 @@ def processes():
     for is none."""
     found = {}
     for pid in os.listdir('/proc'):
-        if not pid.isdigit():
-            continue
-        try:
-            with open('/proc/%s/stat' % pid) as f:
-                stat = f.read()
-        except OSError:
-            continue
-        at = stat.rindex(')')
-        state, parent = stat[at + 2:].split()[:2]
-        if state not in 'ZX':
-            found[int(pid)] = (int(parent), stat[stat.index('(') + 1:at])
+        if pid.isdigit():
+            process = process_of(pid)
+            if process:
+                found[int(pid)] = process
     return found
+
+
+def process_of(pid):
+    """(parent, name) of one, or None.  Tests ask for thousands."""
+    try:
+        f = os.open('/proc/%s/stat' % pid, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        stat = os.read(f, 4096)
+    except OSError:
+        return None
+    finally:
+        os.close(f)
+    at = stat.rindex(b')')
+    state, parent = stat[at + 2:at + 20].split()[:2]
+    if state in b'ZX':
+        return None
+    return int(parent), stat[stat.index(b'(') + 1:at].decode(errors='replace')
 
 
 def descendants(root, table=None):
