@@ -40,12 +40,12 @@ struct bench {
 	struct book_tree tree;
 	uint64_t seq;
 	uint64_t incarnation;
-	struct heads heads;  /* of this turn */
 	struct arena memory; /* of a command */
 	bool no_tree;
 	bool no_rows;
 	unsigned parts;        /* of those in flight; each is a batch */
-	struct notes *forming; /* NULL: a batch is written as it is made */
+	struct notes turn;     /* where all in flight are one batch */
+	struct notes *forming; /* the turn, or a part's */
 };
 
 struct held {
@@ -87,29 +87,7 @@ add_head(struct bench *b, const struct queue_event *event, uint64_t before)
 
 	(void)book_id_parse(event->id, &head.task);
 	(void)str_copy(head.identity, sizeof(head.identity), OWNER);
-	heads_add(&b->heads, &head, event->body)->before = before;
-}
-
-/* The heads of the turn, all at once: digests, tree, store. */
-static void
-write_heads(struct bench *b)
-{
-	struct err e = { 0 };
-
-	heads_complete(&b->heads, b->no_tree ? NULL : &b->tree);
-	for (size_t i = 0; i < b->heads.count; i++) {
-		const struct head *h = &b->heads.at[i];
-		struct store_head row = { h->seq, h->before, h->bytes };
-
-		if (b->forming) {
-			notes_head(b->forming, &row, h->day, h->body);
-			continue;
-		}
-		check(store_head_add(b->store, &row, &e), &e);
-		check(
-		    store_body_add(b->store, h->seq, h->day, h->body, &e), &e);
-	}
-	heads_clear(&b->heads);
+	notes_head(b->forming, &head, before, event->body);
 }
 
 static void
@@ -133,7 +111,6 @@ static void
 write_row(struct bench *b, const struct queue_task *t, struct str record)
 {
 	auto_buf saved = { 0 };
-	struct err e = { 0 };
 
 	if (!b->store || (b->no_rows && !record.len)) {
 		return;
@@ -156,22 +133,19 @@ write_row(struct bench *b, const struct queue_task *t, struct str record)
 		.ending = final,
 	};
 
-	if (b->forming) {
-		notes_task(b->forming, &row);
-	} else {
-		check(store_task_put(b->store, &row, &e), &e);
-	}
+	notes_task(b->forming, &row);
 	queue_saved(b->queue, t->id);
 }
 
+/* What was formed, hashed, into a transaction that is not yet committed. */
 static void
-begin(struct bench *b)
+write_batch(struct bench *b)
 {
 	struct err e = { 0 };
 
-	if (b->store) {
-		check(store_begin(b->store, &e), &e);
-	}
+	notes_hash(b->forming, b->no_tree ? NULL : &b->tree);
+	check(store_begin(b->store, &e), &e);
+	check(notes_write(b->forming, b->store, &e), &e);
 }
 
 static void
@@ -180,7 +154,7 @@ commit(struct bench *b)
 	struct err e = { 0 };
 
 	if (b->store) {
-		write_heads(b);
+		write_batch(b);
 		check(store_commit(b->store, &e), &e);
 	}
 }
@@ -224,7 +198,6 @@ static void
 put_all(struct bench *b, uint64_t count)
 {
 	for (uint64_t done = 0; done < count;) {
-		begin(b);
 		for (int i = 0; i < PUT_BATCH && done < count; i++, done++) {
 			put_one(b, NULL, NULL);
 		}
@@ -320,12 +293,10 @@ drain(struct bench *b, uint64_t count, size_t flight)
 	double busy = processor_us();
 	struct mono begun = mono_now();
 
-	begin(b);
 	size_t taken = claim(b, held, flight);
 
 	commit(b);
 	while (taken > 0) {
-		begin(b);
 		for (size_t i = 0; i < taken; i++) {
 			finish(b, &held[i], result);
 		}
@@ -357,8 +328,6 @@ form(struct bench *b, struct part *h, size_t most, const struct json *result)
 		finish(b, &h->held[i], result);
 	}
 	h->taken = claim(b, h->held, most);
-	write_heads(b);
-	b->forming = NULL;
 	return ended;
 }
 
@@ -378,7 +347,6 @@ drain_parts(struct bench *b, uint64_t count, size_t flight)
 	double busy = processor_us();
 	struct mono begun = mono_now();
 
-	begin(b);
 	for (unsigned i = 0; i < b->parts; i++) {
 		parts[i].taken = claim(b, parts[i].held, flight / b->parts);
 	}
@@ -388,8 +356,7 @@ drain_parts(struct bench *b, uint64_t count, size_t flight)
 		/* Its claims are durable before its ends are made. */
 		check(notes_await(b->store, b->parts - 1, &e), &e);
 		done += form(b, h, flight / b->parts, result);
-		begin(b);
-		check(notes_write(&h->notes, b->store, &e), &e);
+		write_batch(b);
 		check(store_commit_start(b->store, &e) < 0, &e);
 		turns++;
 	}
@@ -421,12 +388,10 @@ start_one(struct bench *b, const struct json *result)
 	struct queue_claim waiting = claimer(b, 1);
 	struct mono begun = mono_now();
 
-	begin(b);
 	put_one(b, &waiting, &got);
 	commit(b);
 	uint32_t us = (uint32_t)(mono_now().us - begun.us);
 
-	begin(b);
 	finish(b, &got, result);
 	commit(b);
 	return us;
@@ -493,7 +458,6 @@ recover(struct bench *b, uint64_t count)
 	check(queue_load_end(b->queue, &e), &e);
 	struct mono ready = mono_now();
 
-	begin(b);
 	must(claim(b, &one, 1) == 1);
 	commit(b);
 	printf("{\"seconds\":%.3f,\"open\":%.3f,\"load\":%.3f,\"end\":%.3f}\n",
@@ -575,6 +539,7 @@ main(int argc, char **argv)
 		          : strcmp(argv[i], "quarters") == 0 ? 4
 		                                             : b.parts;
 	}
+	b.forming = &b.turn;
 	queue_add_name(b.queue, QUEUE_NAME);
 	if (strcmp(argv[1], "drain") == 0) {
 		return b.parts > 1 ? drain_parts(&b, count, flight)

@@ -6,8 +6,10 @@
  * forming batch (parts/core_batch.c). */
 
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "book/book.h"
 #include "store/store.h"
 
 struct note {
@@ -25,6 +27,7 @@ struct notes {
 	struct arena arena;
 	struct note *first;
 	struct note *last;
+	size_t heads;
 };
 
 static inline struct note *
@@ -42,18 +45,44 @@ notes_add(struct notes *notes)
 	return note;
 }
 
+/* Encoded where it stays until it is written; its digests come with those of
+ * the others (notes_hash). */
 static inline void
-notes_head(struct notes *notes, const struct store_head *head, int64_t day,
+notes_head(struct notes *notes, struct book_head *head, uint64_t before,
     struct str body)
 {
 	struct note *note = notes_add(notes);
 
+	book_head_body_later(head, body);
+	book_head_encode(head, note->head);
 	note->is_task = false;
 	note->seq = head->seq;
-	note->before = head->before;
-	note->day = day;
+	note->before = before;
+	note->day = wall_day(head->time);
 	note->body = arena_str(&notes->arena, body);
-	memcpy(note->head, head->head, sizeof(note->head));
+	notes->heads++;
+}
+
+/* tree NULL: the bodies are named and no more. */
+static inline void
+notes_hash(struct notes *notes, struct book_tree *tree)
+{
+	auto_free struct book_new_head *all =
+	    calloc(notes->heads + 1, sizeof(*all));
+	size_t count = 0;
+
+	must(all);
+	for (struct note *n = notes->first; n; n = n->next) {
+		if (!n->is_task) {
+			all[count].bytes = n->head;
+			all[count++].body = n->body;
+		}
+	}
+	if (tree) {
+		book_tree_add_heads(tree, all, count);
+	} else {
+		book_bodies_name(all, count);
+	}
 }
 
 static inline void

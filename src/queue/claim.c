@@ -45,8 +45,9 @@ queue_claim_yield(struct queue *q, struct queue_step *s, struct arena *a,
 	queue_step_yield(q, s, a, &change);
 }
 
-/* What is judged to be taken is out of its heap until the end of the
- * judgement, and its queue counts as served; then all is as it was. */
+/* What is judged to be taken, and is not the last, is out of its heap until the
+ * end of the judgement, and its queue counts as served; then all is as it
+ * was. */
 struct pick {
 	struct queue *q;
 	const struct queue_claim *c;
@@ -123,7 +124,9 @@ pick_tasks(struct pick *p, struct arena *a)
 		struct task *t = queue_line_best(l, p->c->owner);
 
 		p->tasks[p->count++] = t;
-		heap_remove(&t->node);
+		if (p->count < max) {
+			heap_remove(&t->node);
+		}
 		l->taken++;
 		queue_line_served(p->q, l);
 	}
@@ -133,7 +136,9 @@ static void
 put_back(struct pick *p)
 {
 	for (size_t i = 0; i < p->count; i++) {
-		queue_place(p->q, p->tasks[i]);
+		if (!p->tasks[i]->node.heap) {
+			queue_place(p->q, p->tasks[i]);
+		}
 		p->tasks[i]->line->taken = 0;
 	}
 	for (size_t i = 0; i < p->line_count; i++) {

@@ -160,6 +160,7 @@ struct queue {
 	struct unsaved_list letters_unsaved;
 	bool in_use; /* what is there is linked: no load may replace it */
 	struct line *line_last; /* that was looked for, of all of them */
+	struct task *task_last; /* the same; one is asked for in a row */
 	struct loaded *loaded;  /* that name others: linked when all is there */
 	size_t loaded_count;
 	size_t loaded_room;

@@ -30,12 +30,23 @@ list_drop(struct list *l, const struct task *t)
 	}
 }
 
+/* A command, its event and its row ask for the same one, one after the other.
+ * Which was last is no part of the state, so a reader may note it. */
 struct task *
-queue_task_find(const struct queue *q, struct str id)
+queue_task_find(const struct queue *shown, struct str id)
 {
-	struct item *i = table_get(&q->tasks, id);
+	struct queue *q = (struct queue *)(uintptr_t)shown;
+	struct item *i = NULL;
 
-	return i ? CONTAINER(i, struct task, item) : NULL;
+	if (q->task_last && str_eq(q->task_last->shown.id, id)) {
+		return q->task_last;
+	}
+	i = table_get(&q->tasks, id);
+	if (!i) {
+		return NULL;
+	}
+	q->task_last = CONTAINER(i, struct task, item);
+	return q->task_last;
 }
 
 struct str
@@ -115,6 +126,7 @@ queue_task_free(struct queue *q, struct task *t)
 {
 	heap_remove(&t->node);
 	table_drop(&q->tasks, &t->item);
+	q->task_last = q->task_last == t ? NULL : q->task_last;
 	t->line->waiting -= t->shown.hold == QUEUE_WAITING;
 	t->line->running -= t->shown.hold == QUEUE_OWNED;
 	q->states[t->shown.state]--;

@@ -112,6 +112,9 @@ same_before(const struct packer *p, size_t i, unsigned at)
 	    is_same_id(p->heads[before - p->first].head + at, id)) {
 		return (unsigned)(p->first + i - before);
 	}
+	if (at == AT_TASK && before > 0 && before < p->first) {
+		return 0; /* the task's last head is in an older row */
+	}
 	for (unsigned back = 1; back <= NEAR && back <= i; back++) {
 		if (is_same_id(p->heads[i - back].head + at, id)) {
 			return back;
