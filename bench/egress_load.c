@@ -4,16 +4,20 @@
  * at a time on each connection, bounded in time.
  *
  *     bench_egress_load ADDRESS PORT NAME CA-FILE CORE PATH CONNECTIONS SECONDS
+ *         [RATE]
  *
- * ADDRESS "-" looks the name up.  A second of warming is not counted.  It
- * prints one line of JSON: rate, p50_us, p99_us, asked (with the warming),
- * bytes a second, bad.
+ * ADDRESS "-" looks the name up.  A second of warming is not counted.  RATE
+ * questions a second, spread evenly over the connections, are asked when they
+ * are due and timed from then on, also where the one before is late; without it
+ * each follows the one before.  It prints one line of JSON: rate, p50_us,
+ * p99_us, asked (with the warming), bytes a second, bad.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 
 #include "egress_end.h"
 
@@ -29,6 +33,7 @@ struct link {
 	bool head;     /* of the answer was read */
 	uint64_t left; /* of its body */
 	bool reading;
+	struct mono due; /* of the next question, where there is a pace */
 };
 
 struct load {
@@ -39,6 +44,7 @@ struct load {
 	socklen_t at_size;
 	struct tls_trust *trust;
 	const char *name;
+	int64_t pace; /* us between the questions of a connection; 0: none */
 	char request[512];
 	struct mono from;
 	struct mono end;
@@ -119,7 +125,8 @@ ask(struct load *l, struct link *k)
 	}
 	k->asked = true;
 	k->head = false;
-	k->begun = mono_now();
+	k->begun = l->pace ? k->due : mono_now();
+	k->due = mono_after(k->due, l->pace);
 	l->asked++;
 	end_write(&k->end, str_of(l->request));
 	end_flush(&k->end);
@@ -213,7 +220,8 @@ turn(struct load *l, struct link *k, unsigned events)
 		return;
 	}
 	end_flush(&k->end);
-	if (!k->asked && tls_state(k->end.tls) == TLS_OPEN) {
+	if (!k->asked && tls_state(k->end.tls) == TLS_OPEN &&
+	    (!l->pace || mono_passed(k->due, mono_now()))) {
 		ask(l, k);
 	}
 	if (k->end.fd >= 0 && k->reading != (k->end.out.len == 0)) {
@@ -243,13 +251,44 @@ say(struct load *l, double seconds)
 	    (double)l->bytes / seconds, (unsigned long long)l->bad);
 }
 
+/* Until the next question is due, or a second. */
+static struct timespec
+wait_time(const struct load *l)
+{
+	struct mono now = mono_now();
+	int64_t us = CLOCK_SECOND;
+
+	for (size_t i = 0; i < CONNECTIONS_MAX && l->pace; i++) {
+		const struct link *k = &l->links[i];
+
+		if (k->end.fd >= 0 && k->end.tls && !k->asked &&
+		    tls_state(k->end.tls) == TLS_OPEN &&
+		    k->due.us - now.us < us) {
+			us = k->due.us > now.us ? k->due.us - now.us : 0;
+		}
+	}
+	return (struct timespec){ us / CLOCK_SECOND, us % CLOCK_SECOND * 1000 };
+}
+
+static void
+ask_due(struct load *l)
+{
+	for (size_t i = 0; i < CONNECTIONS_MAX && l->pace; i++) {
+		if (l->links[i].end.fd >= 0 && l->links[i].end.tls) {
+			turn(l, &l->links[i], EPOLLOUT);
+		}
+	}
+}
+
 static void
 run(struct load *l)
 {
 	struct epoll_event events[CONNECTIONS_MAX];
 
 	while (l->live > 0) {
-		int n = epoll_wait(l->epoll, events, CONNECTIONS_MAX, 1000);
+		struct timespec wait = wait_time(l);
+		int n = epoll_pwait2(
+		    l->epoll, events, CONNECTIONS_MAX, &wait, NULL);
 
 		if (mono_passed(mono_after(l->end, LATE_US), mono_now())) {
 			die("an answer is late by 20 s");
@@ -257,6 +296,23 @@ run(struct load *l)
 		for (int i = 0; i < n; i++) {
 			turn(l, events[i].data.ptr, events[i].events);
 		}
+		ask_due(l);
+	}
+}
+
+/* The first questions lie one behind the other within one pace, from half a
+ * second on, when all of them have shaken hands. */
+static void
+set_pace(struct load *l, size_t connections, uint64_t rate)
+{
+	struct mono first = mono_after(mono_now(), WARM_US / 2);
+
+	/* The kernel may not add to a wait. */
+	must(!prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL));
+	l->pace = (int64_t)(connections * CLOCK_SECOND / rate);
+	for (size_t i = 0; i < connections; i++) {
+		l->links[i].due = mono_after(
+		    first, l->pace * (int64_t)i / (int64_t)connections);
 	}
 }
 
@@ -288,16 +344,24 @@ main(int argc, char **argv)
 	static struct load l;
 	uint64_t connections = 0;
 	uint64_t seconds = 0;
+	uint64_t rate = 0;
 
-	if (argc != 9 || !str_u64(str_of(argv[7]), &connections) ||
+	if ((argc != 9 && argc != 10) ||
+	    !str_u64(str_of(argv[7]), &connections) ||
 	    !str_u64(str_of(argv[8]), &seconds) || connections == 0 ||
-	    connections > CONNECTIONS_MAX || seconds == 0) {
-		die("ADDRESS PORT NAME CA-FILE CORE PATH CONNECTIONS SECONDS");
+	    connections > CONNECTIONS_MAX || seconds == 0 ||
+	    (argc == 10 && (!str_u64(str_of(argv[9]), &rate) || rate == 0 ||
+	                       rate > CLOCK_SECOND))) {
+		die("ADDRESS PORT NAME CA-FILE CORE PATH CONNECTIONS SECONDS "
+		    "[RATE]");
 	}
 	end_pin(argv[5]);
 	prepare(&l, argv);
 	l.from = mono_after(mono_now(), WARM_US);
 	l.end = mono_after(l.from, (int64_t)seconds * CLOCK_SECOND);
+	if (rate > 0) {
+		set_pace(&l, connections, rate);
+	}
 	for (size_t i = 0; i < connections; i++) {
 		dial(&l, &l.links[i]);
 	}

@@ -8,7 +8,8 @@
  *     bench_intents_core FOLDER AT_ONCE SECONDS
  *
  * It prints one line of JSON: core's processor time a request in us, the part
- * of it that the kernel had, and how many requests a commit carried.
+ * of it that the kernel had, how many requests a commit carried, and how many
+ * there were.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -377,10 +378,10 @@ main(int argc, char **argv)
 	double own = used(&after.ru_utime) - used(&before.ru_utime);
 
 	(void)printf("{\"cpu_us\": %.2f, \"kernel_us\": %.2f, \"rate\": %.0f, "
-	             "\"a_commit\": %.1f}\n",
+	             "\"a_commit\": %.1f, \"requests\": %.0f}\n",
 	    (own + kernel) / requests, kernel / requests,
 	    requests / (double)seconds,
-	    requests / (double)(h.core.book.commits - commits));
+	    requests / (double)(h.core.book.commits - commits), requests);
 	wire_peer_free(h.cell.egress);
 	(void)waitpid(pid, NULL, 0);
 	store_close(h.core.book.store);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/id.h"
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/must.h"
 
@@ -173,12 +174,17 @@ wipe(void *at, size_t len)
 bool
 equal_const_time(const void *a, const void *b, size_t len)
 {
-	const volatile uint8_t *left = a;
-	const volatile uint8_t *right = b;
-	uint8_t differ = 0;
+	const uint8_t *left = a;
+	const uint8_t *right = b;
+	/* Kept after each step, so none of them can be left out. */
+	volatile uint64_t differ = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < len; i++) {
-		differ = (uint8_t)(differ | (left[i] ^ right[i]));
+	for (; len - i >= sizeof(differ); i += sizeof(differ)) {
+		differ |= get_u64(left + i) ^ get_u64(right + i);
+	}
+	for (; i < len; i++) {
+		differ |= (uint64_t)(left[i] ^ right[i]);
 	}
 	return differ == 0;
 }

@@ -125,12 +125,16 @@ str_utf8(struct str s)
 bool
 str_is_utf8(struct str s)
 {
-	while (s.len > 0) {
-		size_t n = str_utf8(s);
+	for (size_t at = 0; at < s.len;) {
+		if ((uint8_t)s.at[at] < 0x80) {
+			at++;
+			continue;
+		}
+		size_t n = str_utf8(str_sub(s, at, s.len));
 		if (n == 0) {
 			return false;
 		}
-		s = str_sub(s, n, s.len);
+		at += n;
 	}
 	return true;
 }

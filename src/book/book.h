@@ -105,6 +105,8 @@ void book_tree_save(const struct book_tree *tree, struct buf *out);
 int book_tree_load(
     struct str saved, struct book_tree *tree, struct err *e) MUST_CHECK;
 
+#include "book/late.h"
+
 /* Proofs.  The reader gives the hash of leaf `index` (from 0); building reads
  * every leaf of the tree at most once, in ascending runs. */
 typedef int book_leaf_fn(

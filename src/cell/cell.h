@@ -87,6 +87,7 @@ struct cell_command {
 	uint32_t argc;
 	uint32_t envc;
 	uint64_t timeout;   /* us; 0: none */
+	bool own_ca;        /* its TLS clients need no public root (DESIGN) */
 	const char *folder; /* absolute, inside the cell */
 	int plan;           /* sealed memfd: argc + envc NUL-ended strings */
 	int stdio[3];       /* pipes or terminals, else ERR_INPUT */

@@ -50,6 +50,9 @@ int root_build(
 int root_build_agent(const struct inmate *me, struct err *e) MUST_CHECK;
 int root_bind(const char *from, const char *to, uint64_t attributes,
     struct err *e) MUST_CHECK;
+/* In a fenced cell: public roots and its own CA; that CA alone. */
+#define BUNDLE "/etc/ssl/certs/ca-certificates.crt"
+#define OWN_CA "/etc/ssl/cell.pem"
 int root_etc(const struct inmate *me, struct str ca, struct err *e) MUST_CHECK;
 int root_file(const char *path, struct str bytes, struct err *e) MUST_CHECK;
 bool root_has_bundle(const struct inmate *me);

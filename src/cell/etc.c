@@ -53,7 +53,8 @@ named(const struct inmate *me, struct err *e)
 	return root_file("etc/hostname", str_of(text), e);
 }
 
-/* Public roots and this cell's own CA: one bundle for every TLS client. */
+/* Public roots and this cell's own CA: one bundle for every TLS client; and
+ * that CA alone, for those that will meet no other. */
 static int
 bundle(const struct inmate *me, struct str ca, struct err *e)
 {
@@ -65,7 +66,9 @@ bundle(const struct inmate *me, struct str ca, struct err *e)
 		buf_add_byte(&all, '\n');
 	}
 	buf_add(&all, ca);
-	return root_file("etc/ssl/certs/ca-certificates.crt", buf_str(&all), e);
+	return root_file(&OWN_CA[1], ca, e)
+	           ? -1
+	           : root_file(&BUNDLE[1], buf_str(&all), e);
 }
 
 bool

@@ -26,6 +26,7 @@ struct order { /* parent → init */
 	uint32_t ca_size;
 	uint64_t exec;
 	uint64_t timeout;
+	uint64_t own_ca;
 	char folder[256];
 	char ca[CELL_CA_MAX];
 };

@@ -429,6 +429,7 @@ cell_exec(struct cell *cell, const struct cell_command *command, struct err *e)
 		.envc = command->envc,
 		.exec = command->exec,
 		.timeout = command->timeout,
+		.own_ca = command->own_ca,
 	};
 	int fds[CONTROL_FDS_MAX] = { command->plan, command->stdio[0],
 		command->stdio[1], command->stdio[2] };

@@ -20,20 +20,19 @@
 #define OURS_MAX     16
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
-#define BUNDLE "/etc/ssl/certs/ca-certificates.crt"
-
 static const char *const always[] = {
 	"HOME=/tmp/home",
 	"PATH=" DEFAULT_PATH,
 };
-static const char *const with_fence[] = {
-	"SSL_CERT_FILE=" BUNDLE,
-	"CURL_CA_BUNDLE=" BUNDLE,
-	"GIT_SSL_CAINFO=" BUNDLE,
-	"NODE_EXTRA_CA_CERTS=" BUNDLE,
-	"REQUESTS_CA_BUNDLE=" BUNDLE,
-	"PIP_CERT=" BUNDLE,
-};
+/* Node's are added to public roots of its own. */
+#define TRUST(file)                                                     \
+	{                                                               \
+		"SSL_CERT_FILE=" file, "CURL_CA_BUNDLE=" file,          \
+		    "GIT_SSL_CAINFO=" file, "REQUESTS_CA_BUNDLE=" file, \
+		    "PIP_CERT=" file, "NODE_EXTRA_CA_CERTS=" OWN_CA,    \
+	}
+static const char *const with_fence[] = TRUST(BUNDLE);
+static const char *const no_tunnel[] = TRUST(OWN_CA);
 
 struct running {
 	pid_t pid; /* 0: free */
@@ -193,8 +192,10 @@ add_variable(char **envp, size_t *count, const char *ours)
 }
 
 static char **
-variables(const struct inmate *me, char **given, size_t count)
+variables(const struct inmate *me, const struct order *order, char **given)
 {
+	const char *const *trust = order->own_ca ? no_tunnel : with_fence;
+	size_t count = order->envc;
 	char **envp = calloc(count + OURS_MAX, sizeof(*envp));
 
 	must(envp);
@@ -205,7 +206,7 @@ variables(const struct inmate *me, char **given, size_t count)
 		add_variable(envp, &count, always[i]);
 	}
 	for (size_t i = 0; root_has_bundle(me) && i < COUNT(with_fence); i++) {
-		add_variable(envp, &count, with_fence[i]);
+		add_variable(envp, &count, trust[i]);
 	}
 	return envp;
 }
@@ -279,8 +280,7 @@ execute_order(struct run *run, const struct order *order, const int fds[4])
 		not_started(run, order->exec, "the plan's words do not add up");
 	} else {
 		char **argv = calloc((size_t)order->argc + 1, sizeof(*argv));
-		char **envp =
-		    variables(run->me, words + order->argc, order->envc);
+		char **envp = variables(run->me, order, words + order->argc);
 		struct start s = {
 			.argv = argv,
 			.envp = envp,

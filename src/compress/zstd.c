@@ -3,8 +3,9 @@
 
 #include "compress/compress.h"
 
-/* The fastest level that still finds what repeats in small JSON. */
-#define LEVEL 1
+/* What repeats in small JSON is found at half the cost of level 1, to which a
+ * batch of some heads is worth its processor time: a fifth more bytes. */
+#define LEVEL (-1)
 
 void
 compress_zstd(struct str bytes, struct buf *out)

@@ -11,7 +11,7 @@
 
 #define BLOCK     64
 #define LANES_MAX 16
-#define ALONE     2 /* so few are faster one after the other */
+#define ALONE     1 /* lanes are no faster for one */
 /* One busy lane costs what the library costs for two or three messages: what is
  * much longer than the others is not for a lane. */
 #define LONG 4096

@@ -8,42 +8,38 @@ enum {
 	HOST = 8,
 };
 
+#define WORD (TOKEN | UNRESERVED | HOST)
+
+static const uint8_t classes[256] = {
+	['0' ... '9'] = WORD,
+	['A' ... 'Z'] = WORD,
+	['a' ... 'z'] = WORD,
+	['-'] = WORD,
+	['.'] = WORD,
+	['_'] = WORD,
+	['~'] = TOKEN | UNRESERVED,
+	['!'] = TOKEN | SUBDELIM,
+	['$'] = TOKEN | SUBDELIM,
+	['&'] = TOKEN | SUBDELIM,
+	['\''] = TOKEN | SUBDELIM,
+	['*'] = TOKEN | SUBDELIM,
+	['+'] = TOKEN | SUBDELIM,
+	['#'] = TOKEN,
+	['%'] = TOKEN,
+	['^'] = TOKEN,
+	['`'] = TOKEN,
+	['|'] = TOKEN,
+	['('] = SUBDELIM,
+	[')'] = SUBDELIM,
+	[','] = SUBDELIM,
+	[';'] = SUBDELIM,
+	['='] = SUBDELIM,
+};
+
 static uint8_t
 class_of(uint8_t c)
 {
-	if ((c >= '0' && c <= '9') ||
-	    ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')) {
-		return TOKEN | UNRESERVED | HOST;
-	}
-	switch (c) {
-	case '-':
-	case '.':
-	case '_':
-		return TOKEN | UNRESERVED | HOST;
-	case '~':
-		return TOKEN | UNRESERVED;
-	case '!':
-	case '$':
-	case '&':
-	case '\'':
-	case '*':
-	case '+':
-		return TOKEN | SUBDELIM;
-	case '#':
-	case '%':
-	case '^':
-	case '`':
-	case '|':
-		return TOKEN;
-	case '(':
-	case ')':
-	case ',':
-	case ';':
-	case '=':
-		return SUBDELIM;
-	default:
-		return 0;
-	}
+	return classes[c];
 }
 
 static bool

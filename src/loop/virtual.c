@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "loop/inside.h"
 
 /*
  * The same door with a clock that a test moves.  It never sleeps; descriptors
- * are polled in the order in which they were opened; signals never come.
+ * are served in the order in which they were opened; signals never come.
  */
 
 struct virtual
 {
 	struct mono now;
-	struct pollfd *fds;
+	int epoll;
+	struct epoll_event *came; /* what is ready, in no order */
+	struct epoll_event *next; /* the same, in order of opening */
 	size_t room;
 };
 
@@ -28,31 +31,6 @@ static struct mono
 virtual_clock(struct loop *loop)
 {
 	return virtual_of(loop)->now;
-}
-
-static size_t
-gather(struct loop *loop, struct virtual *v)
-{
-	size_t count = 0;
-
-	if (loop->watchers > v->room) {
-		v->room = loop->watchers;
-		v->fds = reallocarray(v->fds, v->room, sizeof(struct pollfd));
-		must(v->fds);
-	}
-	for (struct loop_io *io = loop->ios.next; io != &loop->ios;
-	     io = io->next) {
-		if (!io->events) {
-			continue;
-		}
-		v->fds[count++] = (struct pollfd){
-			.fd = io->fd,
-			.events =
-			    (short)((io->events & LOOP_READ ? POLLIN : 0) |
-			            (io->events & LOOP_WRITE ? POLLOUT : 0)),
-		};
-	}
-	return count;
 }
 
 /* By descriptor, not by pointer: a callback may have closed any watcher. */
@@ -69,13 +47,44 @@ find(struct loop *loop, int fd)
 }
 
 static unsigned
-ready_of(const struct loop_io *io, short came)
+ready_of(const struct loop_io *io, uint32_t came)
 {
-	if (came & (POLLERR | POLLHUP | POLLNVAL)) {
+	if (came & (EPOLLERR | EPOLLHUP)) {
 		return io->events;
 	}
-	return io->events & ((came & POLLIN ? LOOP_READ : 0) |
-	                        (came & POLLOUT ? LOOP_WRITE : 0));
+	return io->events & ((came & EPOLLIN ? LOOP_READ : 0) |
+	                        (came & EPOLLOUT ? LOOP_WRITE : 0));
+}
+
+/* Asks the kernel; how many are in v->next. */
+static size_t
+gather(struct loop *loop, struct virtual *v)
+{
+	size_t count = 0;
+	int came;
+
+	if (loop->watchers > v->room) {
+		v->room = loop->watchers;
+		v->came = reallocarray(v->came, v->room, sizeof(*v->came));
+		v->next = reallocarray(v->next, v->room, sizeof(*v->next));
+		must(v->came && v->next);
+	}
+	if (v->room == 0) {
+		return 0;
+	}
+	do {
+		came = epoll_wait(v->epoll, v->came, (int)v->room, 0);
+	} while (came < 0 && errno == EINTR);
+	must(came >= 0);
+	for (struct loop_io *io = loop->ios.next;
+	     count < (size_t)came && io != &loop->ios; io = io->next) {
+		for (int i = 0; i < came; i++) {
+			if (v->came[i].data.fd == io->fd) {
+				v->next[count++] = v->came[i];
+			}
+		}
+	}
+	return count;
 }
 
 static void
@@ -83,17 +92,11 @@ virtual_wait(struct loop *loop, int64_t us)
 {
 	struct virtual *v = virtual_of(loop);
 	size_t count = gather(loop, v);
-	int rc;
 
 	(void)us;
-	do {
-		rc = poll(v->fds, (nfds_t)count, 0);
-	} while (rc < 0 && errno == EINTR);
-	must(rc >= 0);
 	for (size_t i = 0; i < count; i++) {
-		struct loop_io *io =
-		    v->fds[i].revents ? find(loop, v->fds[i].fd) : NULL;
-		unsigned ready = io ? ready_of(io, v->fds[i].revents) : 0;
+		struct loop_io *io = find(loop, v->next[i].data.fd);
+		unsigned ready = io ? ready_of(io, v->next[i].events) : 0;
 
 		if (ready) {
 			loop_wake(loop);
@@ -103,20 +106,39 @@ virtual_wait(struct loop *loop, int64_t us)
 }
 
 static int
+watch(const struct loop_io *io, int what)
+{
+	struct epoll_event event = {
+		.events = (io->events & LOOP_READ ? EPOLLIN : 0U) |
+		          (io->events & LOOP_WRITE ? EPOLLOUT : 0U),
+		.data.fd = io->fd,
+	};
+
+	return epoll_ctl(virtual_of(io->loop)->epoll, what, io->fd, &event);
+}
+
+static int
 virtual_io_open(struct loop_io *io, struct err *e)
 {
 	int flags = fcntl(io->fd, F_GETFL);
 
-	if (flags < 0 || fcntl(io->fd, F_SETFL, flags | O_NONBLOCK)) {
+	if (flags < 0 || fcntl(io->fd, F_SETFL, flags | O_NONBLOCK) ||
+	    watch(io, EPOLL_CTL_ADD)) {
 		return err_sys(e, "cannot wait for descriptor %d", io->fd);
 	}
 	return 0;
 }
 
 static void
-virtual_io(struct loop_io *io)
+virtual_io_want(struct loop_io *io)
 {
-	(void)io;
+	must(watch(io, EPOLL_CTL_MOD) == 0);
+}
+
+static void
+virtual_io_close(struct loop_io *io)
+{
+	must(watch(io, EPOLL_CTL_DEL) == 0);
 }
 
 static int
@@ -136,16 +158,20 @@ virtual_signal_close(struct loop_signal *s)
 static void
 virtual_fini(struct loop *loop)
 {
-	free(virtual_of(loop)->fds);
-	free(loop->inner);
+	struct virtual *v = virtual_of(loop);
+
+	(void)close(v->epoll);
+	free(v->came);
+	free(v->next);
+	free(v);
 }
 
 static const struct loop_ops virtual_ops = {
 	.wait = virtual_wait,
 	.clock = virtual_clock,
 	.io_open = virtual_io_open,
-	.io_want = virtual_io,
-	.io_close = virtual_io,
+	.io_want = virtual_io_want,
+	.io_close = virtual_io_close,
 	.signal_open = virtual_signal_open,
 	.signal_close = virtual_signal_close,
 	.fini = virtual_fini,
@@ -158,6 +184,8 @@ loop_new_virtual(void)
 
 	must(v);
 	v->now.us = CLOCK_SECOND;
+	v->epoll = epoll_create1(EPOLL_CLOEXEC);
+	must(v->epoll >= 0);
 	return loop_make(&virtual_ops, v);
 }
 

@@ -125,7 +125,7 @@ route_verify(struct core *c, struct core_ask *ask, struct err *e)
 	must(j);
 	j->core = c;
 	j->ask = ask->number;
-	j->tree = c->book.durable_tree;
+	j->tree = *book_late_tree(&c->book.tree);
 	j->verify.store = c->book.store;
 	j->verify.last = c->book.durable;
 	j->verify.against = against;
@@ -164,16 +164,16 @@ read_size(struct core *c, struct core_ask *ask, uint64_t *size, struct err *e)
 {
 	struct str text;
 
-	*size = c->book.durable_tree.size;
+	*size = c->book.durable;
 	if (!core_ask_query(ask, "size", &text)) {
 		return 0;
 	}
 	if (!str_u64(text, size) || *size < 1 ||
-	    *size > c->book.durable_tree.size) {
+	    *size > c->book.durable) {
 		return err_set(e, ERR_INPUT,
 		    "?size= must be a number from 1 to %llu: so many events "
 		    "has the book",
-		    (unsigned long long)c->book.durable_tree.size);
+		    (unsigned long long)c->book.durable);
 	}
 	return 0;
 }

@@ -5,8 +5,6 @@
  */
 #include "parts/core_batch.h"
 
-#include <stdlib.h>
-
 struct core_write *
 core_batch_add(struct core *c, enum core_write_kind kind)
 {
@@ -28,40 +26,6 @@ bool
 core_batch_empty(const struct core_batch *b)
 {
 	return !b->writes && !b->pending;
-}
-
-/* --- hashing --- */
-
-void
-core_batch_new_head(struct core *c, struct core_write *w)
-{
-	struct core_batch *b = &c->book.forming;
-
-	b->unhashed = b->unhashed ? b->unhashed : w;
-	b->unhashed_count++;
-}
-
-void
-core_batch_hash(struct core *c)
-{
-	struct core_batch *b = &c->book.forming;
-	auto_free struct book_new_head *heads =
-	    calloc(b->unhashed_count + 1, sizeof(*heads));
-	size_t count = 0;
-
-	must(heads);
-	for (struct core_write *w = b->unhashed; w; w = w->next) {
-		if (w->kind == CORE_WRITE_HEAD) {
-			heads[count++] = (struct book_new_head){
-				.bytes = w->bytes,
-				.body = w->value,
-			};
-		}
-	}
-	must(count == b->unhashed_count);
-	book_tree_add_heads(&c->book.tree, heads, count);
-	b->unhashed = NULL;
-	b->unhashed_count = 0;
 }
 
 /* --- closing: what goes to the disk is fixed --- */
@@ -118,6 +82,29 @@ core_task_forget(struct core *c, const struct queue_task *t)
 	fill_task(c, w, t);
 }
 
+#define TOGETHER 64 /* bodies that are hashed side by side */
+
+/* A head was encoded when it was appended, without its body's digest. */
+static void
+name_bodies(const struct core_batch *b)
+{
+	struct book_new_head heads[TOGETHER];
+	size_t count = 0;
+
+	for (const struct core_write *w = b->writes; w; w = w->next) {
+		if (w->kind == CORE_WRITE_HEAD && w->has_body) {
+			heads[count++] = (struct book_new_head){
+				.bytes = w->bytes,
+				.body = w->value,
+			};
+		}
+		if (count == TOGETHER || !w->next) {
+			book_bodies_name(heads, count);
+			count = 0;
+		}
+	}
+}
+
 void
 core_batch_close(struct core *c)
 {
@@ -131,14 +118,13 @@ core_batch_close(struct core *c)
 			close_task(c, w);
 		}
 	}
-	core_batch_hash(c);
 	if (b->writes) {
 		core_save_tree(c, false);
 	}
+	name_bodies(b);
 	loop_timer_cancel(&c->book.lazy);
 	c->book.lazy_due.us = 0;
 	must(c->book.flight_count < STORE_FLIGHTS_MAX);
-	b->tree = c->book.tree;
 	c->book.flights[c->book.flight_count++] = *b;
 	c->book.closed = c->book.seq;
 	*b = (struct core_batch){ .memory = c->book.spare };

@@ -45,11 +45,8 @@ struct core_pending {
 
 /* The next write of the batch that is forming. */
 struct core_write *core_batch_add(struct core *c, enum core_write_kind kind);
-/* Its head is encoded; its body's digest and its leaf are still to come. */
-void core_batch_new_head(struct core *c, struct core_write *w);
-/* They come: the tree has every head of the forming batch. */
-void core_batch_hash(struct core *c);
-/* What the batch holds is fixed: rows of tasks are made from their state. */
+/* What the batch holds is fixed: rows of tasks are made from their state, heads
+ * name their bodies. */
 void core_batch_close(struct core *c);
 bool core_batch_empty(const struct core_batch *b);
 int core_batch_write(

@@ -7,8 +7,8 @@
  *
  * (1) A head is in every view exactly when it is on the disk, in a batch in
  *     flight or in the one that is forming; in that order, by seq without a
- *     gap.  The tree follows when the batch is closed: then all its heads are
- *     hashed together (core_batch_hash).
+ *     gap.  A head names its body when the batch is closed, and the tree has it
+ *     when it is on the disk: both are hashed many at a time.
  * (2) At most STORE_FLIGHTS_MAX batches are in flight, in order; the store lets
  *     none land without the one before it.  None changes once it is closed;
  *     what is appended meanwhile is the next one's.
@@ -115,7 +115,6 @@ append(struct core *c, const struct core_event *event, struct book_id *task)
 	w->value = arena_str(a, event->body);
 	w->bytes = arena_alloc(a, BOOK_HEAD_SIZE);
 	book_head_encode(&head, w->bytes);
-	core_batch_new_head(c, w);
 	w->seq = head.seq;
 	w->time = head.time;
 	w->task = head.task;

@@ -13,13 +13,9 @@ struct core_batch {
 	struct arena memory; /* all that it holds */
 	struct core_write *writes, *writes_last;
 	struct core_pending *pending, *pending_last;
-	uint64_t last;               /* seq of its last head; 0: it has none */
-	bool urgent;                 /* it holds more than lazy heads */
-	struct core_write *unhashed; /* the first head not in the tree yet */
-	size_t unhashed_count;       /* heads from there on */
-	/* Once it is closed: */
-	struct book_tree tree; /* all heads up to its last */
-	struct mono sent;      /* when the store got it */
+	uint64_t last;    /* seq of its last head; 0: it has none */
+	bool urgent;      /* it holds more than lazy heads */
+	struct mono sent; /* when the store got it, once it is closed */
 };
 
 struct core_book {
@@ -34,10 +30,9 @@ struct core_book {
 	struct buf scratch;    /* what a start loads of one task */
 	bool beat_due;         /* the lease needs a commit */
 	bool alone;            /* nothing is sent behind another for now */
-	struct book_tree tree; /* all heads */
-	struct book_tree durable_tree; /* those on the disk */
-	uint64_t seq;                  /* of the last head */
-	uint64_t durable;              /* of the last one on the disk */
+	struct book_late tree; /* of the heads on the disk */
+	uint64_t seq;          /* of the last head */
+	uint64_t durable;      /* of the last one on the disk */
 	uint32_t incarnation;
 	struct loop_io io;
 	int io_fd;

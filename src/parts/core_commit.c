@@ -200,6 +200,18 @@ run_effects(struct core *c, const struct core_batch *done)
 	}
 }
 
+/* Its leaves are made when there are many, or when somebody asks for the tree;
+ * the effects of this batch do not wait for them. */
+static void
+add_to_tree(struct core *c, const struct core_batch *done)
+{
+	for (const struct core_write *w = done->writes; w; w = w->next) {
+		if (w->kind == CORE_WRITE_HEAD) {
+			book_late_add(&c->book.tree, w->bytes);
+		}
+	}
+}
+
 static void
 durable(struct core *c)
 {
@@ -215,7 +227,7 @@ durable(struct core *c)
 	}
 	if (done.last) {
 		c->book.durable = done.last;
-		c->book.durable_tree = done.tree;
+		add_to_tree(c, &done);
 	}
 	c->book.commits += done.writes != NULL;
 	run_effects(c, &done);
@@ -224,6 +236,7 @@ durable(struct core *c)
 		core_api_events(c);
 		core_buddy_changed(c);
 		wait_fold(c->waits, c->book.durable);
+		book_late_settle(&c->book.tree);
 	}
 	give_memory_back(c, &done);
 }

@@ -372,6 +372,19 @@ core_egress_rules_all(struct core *c)
 	}
 }
 
+bool
+core_cell_tunnels(const struct core_cell *cell)
+{
+	const struct policy *p = cell->role->policy;
+
+	for (size_t n = 0; n < policy_egress_count(p); n++) {
+		if (policy_egress_at(p, n)->tunnel) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Nobody can guess one: the key is this process's own and never leaves it. */
 void
 core_placeholder(

@@ -178,6 +178,7 @@ void core_rates_drop(struct core *c, uint64_t cell);
 /* The rules in force, to the egress of a cell; `all` after a reload. */
 void core_egress_rules(struct core *c, struct core_cell *cell);
 void core_egress_rules_all(struct core *c);
+bool core_cell_tunnels(const struct core_cell *cell); /* they have one */
 /* Of a cell and a credential: 47 characters. */
 #define CORE_PLACEHOLDER 48
 void core_placeholder(

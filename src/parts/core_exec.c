@@ -195,7 +195,8 @@ output_pipe(struct core_exec *x, int number, int *end, struct err *e)
 }
 
 static int
-start(struct core *c, struct core_exec *x, struct err *e)
+start(struct core *c, const struct core_cell *cell, struct core_exec *x,
+    struct err *e)
 {
 	struct wire_cell_exec record = {
 		.cell = x->cell,
@@ -203,6 +204,7 @@ start(struct core *c, struct core_exec *x, struct err *e)
 		.argc = x->argc,
 		.envc = x->envc,
 		.timeout = (uint64_t)x->timeout,
+		.own_ca = !core_cell_tunnels(cell),
 	};
 	int fds[4] = { -1, -1, -1, -1 };
 
@@ -241,7 +243,7 @@ core_execs_flush(struct core *c, struct core_cell *cell)
 		struct err e = { 0 };
 
 		next = x->next;
-		if (!x->sent && start(c, x, &e)) {
+		if (!x->sent && start(c, cell, x, &e)) {
 			log_err("exec", &e);
 			refuse(x, "the command could not be started");
 		}

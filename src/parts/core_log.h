@@ -28,7 +28,7 @@ struct core_event {
 
 #define CORE_LAZY_US 2000
 
-/* The next head of the book; its seq.  Views (session, tree) follow at once. */
+/* The next head of the book; its seq.  The views follow at once. */
 uint64_t core_append(struct core *c, const struct core_event *event);
 /* After the batch is committed, in order. */
 void core_after(struct core *c, core_effect_fn *fn, uint64_t number);
@@ -114,7 +114,8 @@ int core_book_recover(struct core *c, struct err *e) MUST_CHECK;
  * longest time; then the tree, when it is due or `now`. */
 void core_save_tasks(struct core *c);
 void core_save_tree(struct core *c, bool now);
-/* Everything with the next batch: a start then reads no head before it. */
+/* Everything with the next batch: a start then reads no head before it, but
+ * those of the last batches for the tree. */
 void core_save_whole(struct core *c);
 struct core_credential_seen {
 	struct core_credential_seen *next;

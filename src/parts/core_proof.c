@@ -67,7 +67,7 @@ fill_block(struct core *c, struct core_blocks *b, struct err *e)
 static bool
 is_full(struct core *c)
 {
-	return blocks(c)->count >= c->book.durable_tree.size / BOOK_BLOCK;
+	return blocks(c)->count >= c->book.durable / BOOK_BLOCK;
 }
 
 /* Who waits for the blocks has its turn, or hears why there are none. */
@@ -307,8 +307,10 @@ core_sign_tree(
 	s = calloc(1, sizeof(*s));
 	must(s);
 	s->id = sign.id;
-	s->root.size = c->book.durable_tree.size;
-	s->root.root = book_tree_root(&c->book.durable_tree);
+	const struct book_tree *tree = book_late_tree(&c->book.tree);
+
+	s->root.size = tree->size;
+	s->root.root = book_tree_root(tree);
 	s->done = done;
 	s->number = number;
 	s->next = c->signs;

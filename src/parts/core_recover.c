@@ -180,8 +180,9 @@ replay_chunk(
 		if (book_head_decode(bytes, &head, e)) {
 			return -1;
 		}
-		if (head.seq == c->book.tree.size + 1) {
-			book_tree_add(&c->book.tree, book_leaf(bytes));
+		if (head.seq == book_late_size(&c->book.tree) + 1) {
+			book_late_add(
+			    &c->book.tree, (const uint8_t *)bytes.at);
 		}
 		c->book.seq = head.seq;
 		if (head.seq >= from && replay_head(c, &head, all, e)) {
@@ -197,11 +198,11 @@ static int
 replay(struct core *c, uint64_t from, bool all, struct err *e)
 {
 	uint64_t last = store_last_seq(c->book.store);
-	uint64_t next =
-	    from < c->book.tree.size + 1 ? from : c->book.tree.size + 1;
+	uint64_t size = book_late_size(&c->book.tree);
+	uint64_t next = from < size + 1 ? from : size + 1;
 	auto_buf heads = { 0 };
 
-	c->book.seq = c->book.tree.size;
+	c->book.seq = size;
 	while (next <= last) {
 		buf_clear(&heads);
 		if (store_heads_walk(
@@ -222,7 +223,6 @@ replay(struct core *c, uint64_t from, bool all, struct err *e)
 	}
 	c->book.seq = last;
 	c->book.durable = last;
-	c->book.durable_tree = c->book.tree;
 	return 0;
 }
 

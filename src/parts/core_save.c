@@ -7,7 +7,8 @@
  * The row "meta/start", little-endian, version = seq of the batch's last head:
  *   1  format, 1
  *   8  from: the oldest head that a start must be given
- *   4  bytes of the tree as book_tree_save writes it, then these
+ *   4  bytes of the tree as book_tree_save writes it, then these; it has the
+ *      heads that were on the disk, those of this batch are not among them
  *   4  number of credentials, each: 4 newest version that the book names,
  *      1 length of its name, the name
  */
@@ -142,14 +143,14 @@ add_u32(struct buf *b, uint32_t value)
 }
 
 static void
-write_start(const struct core *c, struct buf *b)
+write_start(struct core *c, struct buf *b)
 {
 	auto_buf tree = { 0 };
 	uint8_t from[8];
 	uint32_t count = 0;
 
 	put_u64(from, oldest_unsaved(c));
-	book_tree_save(&c->book.tree, &tree);
+	book_tree_save(book_late_tree(&c->book.tree), &tree);
 	buf_add_byte(b, FORMAT);
 	buf_add(b, str_span(from, sizeof(from)));
 	add_u32(b, (uint32_t)tree.len);
@@ -178,7 +179,6 @@ core_save_tree(struct core *c, bool now)
 	    !mono_passed(mono_after(c->book.saved_at, TREE_US), time)) {
 		return;
 	}
-	core_batch_hash(c);
 	write_start(c, &value);
 	core_row(c, "meta", STR("start"), buf_str(&value), c->book.seq);
 	c->book.saved_seq = c->book.seq;
@@ -250,13 +250,14 @@ core_save_load(struct core *c, uint64_t *from, struct err *e)
 	*from = get_u64(at + 1);
 	len = get_u32(at + 9);
 	if (!cut(&rest, len, &at) ||
-	    book_tree_load(str_span(at, len), &c->book.tree, e) ||
+	    book_tree_load(str_span(at, len), &c->book.tree.tree, e) ||
 	    !read_credentials(c, &rest)) {
 		return err_set(e, ERR_INPUT, "the row meta/start is damaged");
 	}
-	c->book.saved_seq = c->book.tree.size;
-	return *from > c->book.tree.size + 1 ||
-	               c->book.tree.size > store_last_seq(c->book.store)
+	uint64_t last = store_last_seq(c->book.store);
+
+	c->book.saved_seq = book_late_size(&c->book.tree);
+	return *from > last + 1 || c->book.saved_seq > last
 	           ? err_set(e, ERR_INPUT,
 	                 "the row meta/start says more than the log has: "
 	                 "restore a backup (`handrail restore`)")

@@ -13,32 +13,52 @@
 #include "parts/core_api.h"
 #include "parts/key_change.h"
 
-static bool
-is_kept(const struct core *c, struct digest d)
+static void
+know(struct core *c, struct digest d)
 {
-	return map_get(&c->texts, str_span(d.bytes, DIGEST_SIZE)) != NULL;
+	struct str bytes = str_span(d.bytes, DIGEST_SIZE);
+
+	map_put(&c->texts, arena_str(&c->house.arena, bytes), c);
+}
+
+/* By this house, or by one before it: then nobody makes the text again. */
+static bool
+is_kept(struct core *c, struct digest d)
+{
+	auto_buf old = { 0 };
+	struct err e = { 0 };
+	char hex[DIGEST_TEXT];
+
+	if (map_get(&c->texts, str_span(d.bytes, DIGEST_SIZE))) {
+		return true;
+	}
+	digest_text(d, hex);
+	if (store_row_get(
+	        c->book.store, STR("text"), str_of(hex), &old, NULL, &e)) {
+		return false;
+	}
+	know(c, d);
+	return true;
+}
+
+static void
+write_text(struct core *c, struct digest digest, struct str text)
+{
+	char hex[DIGEST_TEXT];
+
+	must(digest_eq(digest_of(text), digest));
+	digest_text(digest, hex);
+	core_row(c, "text", str_of(hex), text, 1);
+	/* Its batch is written before anything of this house that is later. */
+	know(c, digest);
 }
 
 static void
 keep(struct core *c, struct digest digest, struct str text)
 {
-	struct arena *a = &c->house.arena;
-	struct str bytes = str_span(digest.bytes, DIGEST_SIZE);
-	auto_buf old = { 0 };
-	struct err e = { 0 };
-	char hex[DIGEST_TEXT];
-
-	must(digest_eq(digest_of(text), digest));
-	if (is_kept(c, digest)) {
-		return;
+	if (!is_kept(c, digest)) {
+		write_text(c, digest, text);
 	}
-	digest_text(digest, hex);
-	if (store_row_get(
-	        c->book.store, STR("text"), str_of(hex), &old, NULL, &e)) {
-		core_row(c, "text", str_of(hex), text, 1);
-	}
-	/* Its batch is written before anything of this house that is later. */
-	map_put(&c->texts, arena_str(a, bytes), c);
 }
 
 void
@@ -49,7 +69,7 @@ core_text_keep_tool(struct core *c, const struct tool *t)
 
 	if (!is_kept(c, t->contract)) {
 		json_canonical(&text, tools_contract_json(&a, t));
-		keep(c, t->contract, buf_str(&text));
+		write_text(c, t->contract, buf_str(&text));
 	}
 }
 

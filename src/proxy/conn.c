@@ -48,7 +48,7 @@ request_over(struct conn *c)
 	buf_wipe(&c->kept);
 	buf_wipe(&c->control);
 	proxy_scrub_fini(&c->search);
-	c->id = 0;
+	proxy_conn_number(c, 0);
 }
 
 void
@@ -198,7 +198,7 @@ proxy_conn_ask(struct conn *c, uint32_t stale)
 		proxy_shown_make(&r->arena, c, &shown);
 		i.shown = &shown;
 	}
-	c->id = i.id;
+	proxy_conn_number(c, i.id);
 	c->since = loop_now(s->loop);
 	c->state = CONN_ASKED;
 	proxy_conn_arm(c, s->times.decision);

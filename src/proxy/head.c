@@ -187,7 +187,11 @@ static void
 host_text(struct buf *b, const struct proxy_origin *origin, bool tls)
 {
 	bool six = origin->host.is_addr && origin->host.addr.family == 6;
-	buf_addf(b, six ? "[%s]" : "%s", origin->host.text);
+	if (six) {
+		buf_addf(b, "[%s]", origin->host.text);
+	} else {
+		buf_add_z(b, origin->host.text);
+	}
 	if (origin->port != (tls ? 443 : 80)) {
 		buf_addf(b, ":%u", origin->port);
 	}

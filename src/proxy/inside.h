@@ -44,7 +44,8 @@ struct conn {
 	bool renewed;   /* it was asked about again, after a 401 */
 	bool spooled;   /* held is its whole body, and has not left */
 	bool shown;     /* a person will look at it */
-	uint64_t id;    /* of its intent; 0: none yet */
+	uint64_t id;    /* of its intent; 0: none yet; see proxy_conn_number */
+	struct conn *beside; /* another of its row in proxy.numbered */
 	struct mono since;
 	struct proxy_origin origin;
 	struct proxy_request request;
@@ -77,6 +78,8 @@ void proxy_conn_refuse(struct conn *c, const struct proxy_refusal *r);
 /* Ends it at once; a request that had its go gets a failed outcome. */
 void proxy_conn_abort(struct conn *c, const char *why);
 void proxy_conn_free(struct conn *c);
+/* From now on its id; what is said of that id finds it.  0: it has none. */
+void proxy_conn_number(struct conn *c, uint64_t id);
 /* Sends a typed answer of our own, once; says so when there is no intent. */
 void proxy_conn_answer(struct conn *c, const struct proxy_refusal *r);
 /* The outcome of the present request, or of none. */
@@ -153,11 +156,14 @@ void proxy_fetch_turn(void *owner);
 void proxy_fetch_abort(struct fetch *f, const char *why);
 void proxy_fetch_free(struct fetch *f);
 
-#define PROXY_SPARES 16
+#define PROXY_SPARES 64 /* exchanges; and two arenas for each */
+
+#define PROXY_ROWS 64
 
 struct proxy {
 	struct proxy_setup setup;
 	struct conn *conns;
+	struct conn *numbered[PROXY_ROWS]; /* with an id, by its remainder */
 	struct fetch *fetches;
 	struct buf tunnels;      /* struct proxy_tunnel, some */
 	struct needles *needles; /* what this cell has used */
@@ -168,7 +174,7 @@ struct proxy {
 	size_t carried; /* connections */
 	uint64_t last_id;
 	struct {
-		struct arena arena[PROXY_SPARES];
+		struct arena arena[2 * PROXY_SPARES];
 		struct up *up[PROXY_SPARES];
 		size_t arena_count;
 		size_t up_count;

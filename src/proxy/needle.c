@@ -430,15 +430,15 @@ begins_one(const struct needles *n, struct str end)
 size_t
 proxy_needles_tail(const struct needles *n, struct str text)
 {
-	if (n->count == 0) {
+	if (n->count == 0 || text.len == 0) {
 		return 0;
 	}
 	size_t most = n->longest - 1 < text.len ? n->longest - 1 : text.len;
-	for (size_t len = most; len > 0; len--) {
-		const char *end = text.at + text.len - len;
-		if (n->first[(uint8_t)*end] &&
-		    begins_one(n, (struct str){ end, len })) {
-			return len;
+	const char *end = text.at + text.len;
+	for (const char *at = end - most; at < end; at++) {
+		if (n->first[(uint8_t)*at] &&
+		    begins_one(n, str_span(at, (size_t)(end - at)))) {
+			return (size_t)(end - at);
 		}
 	}
 	return 0;

@@ -346,7 +346,7 @@ proxy_conn_tunnel(struct conn *c)
 	c->asked = true;
 	c->close = true;
 	c->body_done = true;
-	c->id = i.id;
+	proxy_conn_number(c, i.id);
 	c->since = loop_now(s->loop);
 	c->state = CONN_ASKED;
 	proxy_conn_arm(c, s->times.decision);

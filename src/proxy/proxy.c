@@ -144,16 +144,49 @@ proxy_carry(struct proxy *p, int fd, const struct names_addr *to, uint16_t port)
 	proxy_conn_new(p, fd, &origin);
 }
 
+/* --- connections by the id of their intent --- */
+
+static struct conn **
+row_of(struct proxy *p, uint64_t id)
+{
+	return &p->numbered[id % PROXY_ROWS];
+}
+
+void
+proxy_conn_number(struct conn *c, uint64_t id)
+{
+	if (c->id) {
+		struct conn **at = row_of(c->proxy, c->id);
+		while (*at != c) {
+			at = &(*at)->beside;
+		}
+		*at = c->beside;
+	}
+	c->id = id;
+	if (id) {
+		struct conn **row = row_of(c->proxy, id);
+		c->beside = *row;
+		*row = c;
+	}
+}
+
+static struct conn *
+conn_of(struct proxy *p, uint64_t id, enum conn_state state)
+{
+	struct conn *c = *row_of(p, id);
+	while (c && (c->id != id || c->state != state)) {
+		c = c->beside;
+	}
+	return c;
+}
+
 static struct conn *
 conn_asking(struct proxy *p, uint64_t id)
 {
-	for (struct conn *c = p->conns; c; c = c->next) {
-		if (c->id == id && c->state == CONN_ASKED) {
-			return c;
-		}
-	}
-	return NULL;
+	return conn_of(p, id, CONN_ASKED);
 }
+
+/* --- what is said of them --- */
 
 void
 proxy_go(struct proxy *p, uint64_t id, const struct proxy_go *go)
@@ -193,12 +226,11 @@ proxy_refuse(struct proxy *p, uint64_t id, const struct proxy_refusal *refusal)
 static struct up *
 up_of(struct proxy *p, uint64_t id, loop_fn **turn, void **owner)
 {
-	for (struct conn *c = p->conns; c; c = c->next) {
-		if (c->id == id && c->state == CONN_CARRY) {
-			*turn = proxy_conn_turn;
-			*owner = c;
-			return c->up;
-		}
+	struct conn *c = conn_of(p, id, CONN_CARRY);
+	if (c) {
+		*turn = proxy_conn_turn;
+		*owner = c;
+		return c->up;
 	}
 	for (struct fetch *f = p->fetches; f; f = f->next) {
 		if (f->id == id) {

@@ -3,17 +3,19 @@
 
 #include "proxy/inside.h"
 
-static const char *const own_headers[] = {
-#define HEADER(name) name,
+#define NAME(name) { name, sizeof(name) - 1 },
+
+static const struct str own_headers[] = {
+#define HEADER(name) NAME(name)
 #define PARAM(name)
 #include "proxy/credentials.def"
 #undef HEADER
 #undef PARAM
 };
 
-static const char *const own_params[] = {
+static const struct str own_params[] = {
 #define HEADER(name)
-#define PARAM(name) name,
+#define PARAM(name) NAME(name)
 #include "proxy/credentials.def"
 #undef HEADER
 #undef PARAM
@@ -30,7 +32,7 @@ bool
 proxy_own_header(struct str name)
 {
 	for (size_t i = 0; i < COUNT(own_headers); i++) {
-		if (str_eq_nocase(name, str_of(own_headers[i]))) {
+		if (str_eq_nocase(name, own_headers[i])) {
 			return true;
 		}
 	}
@@ -41,7 +43,7 @@ bool
 proxy_own_param(struct str name)
 {
 	for (size_t i = 0; i < COUNT(own_params); i++) {
-		if (str_eq_nocase(name, str_of(own_params[i]))) {
+		if (str_eq_nocase(name, own_params[i])) {
 			return true;
 		}
 	}

@@ -23,7 +23,7 @@ void
 proxy_spare_give(struct proxy *p, struct arena *a)
 {
 	arena_clear_to(a, ARENA_KEPT);
-	if (a->head && p->spares.arena_count < PROXY_SPARES) {
+	if (a->head && p->spares.arena_count < COUNT(p->spares.arena)) {
 		p->spares.arena[p->spares.arena_count++] = *a;
 		*a = (struct arena){ 0 };
 	}

@@ -3,6 +3,15 @@
 
 /* What is said to an upstream and heard of it, once the way is open. */
 
+/* Its room is many times what stands in it, and it never moved: nothing of it
+ * is behind its end. */
+static void
+wipe_head(struct buf *head)
+{
+	wipe(head->at, head->len);
+	buf_fini(head);
+}
+
 int
 proxy_up_say(struct up *u, struct str secret, struct err *e)
 {
@@ -40,7 +49,7 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 		proxy_link_write(u->link, buf_str(&body));
 	}
 	u->sent += body.len;
-	buf_wipe(&head);
+	wipe_head(&head);
 	buf_wipe(&body);
 	if (changed) {
 		buf_wipe(u->whole);

@@ -55,7 +55,7 @@ void
 proxy_conn_spool(struct conn *c)
 {
 	must(c->state == CONN_ASKED);
-	c->id = 0; /* that question is over */
+	proxy_conn_number(c, 0); /* that question is over */
 	if (c->request.tunnel) {
 		proxy_conn_refuse_early(c, 400, "a tunnel has no body");
 		return;

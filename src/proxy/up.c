@@ -211,6 +211,7 @@ proxy_up_new(struct proxy *p, uint64_t id, const struct proxy_request *request,
 	u->go.ca = (struct str){ 0 };
 	way_of(u, go);
 	http_reader_response(&u->reader);
+	proxy_spare_take(p, &u->reader.arena);
 	struct err e;
 	if (proxy_go_check(request, go, &e) ||
 	    proxy_own_check(p->needles, request, &e)) {
@@ -234,6 +235,7 @@ proxy_up_free(struct up *u)
 		proxy_road_leave(u);
 	}
 	proxy_link_free(u->link);
+	proxy_spare_give(u->proxy, &u->reader.arena);
 	http_reader_fini(&u->reader);
 	buf_wipe(&u->secret);
 	proxy_scrub_fini(&u->scrub);

@@ -21,6 +21,13 @@ _Static_assert(sizeof(struct wire_header) == 16, "the header has no holes");
 /* Bytes of a packet with one record, and with several. */
 #define WIRE_PACKET_ONE (sizeof(struct wire_header) + WIRE_RECORD_MAX)
 #define WIRE_PACKET_MAX ((size_t)16 * 1024)
+/*
+ * What a channel holds unread, said by us and not by net.core.wmem_default:
+ * wire_poll hears all of it.  The kernel counts twice this, as socket(7) says,
+ * and at least 512 bytes for a packet, so fewer than WIRE_CHANNEL_RECORDS.
+ */
+#define WIRE_CHANNEL_BYTES   (128 * 1024)
+#define WIRE_CHANNEL_RECORDS 1024
 
 struct wire_packet {
 	_Alignas(16) uint8_t bytes[WIRE_PACKET_MAX];

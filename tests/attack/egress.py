@@ -259,7 +259,7 @@ def W02_a_credential_in_a_message_is_washed_or_ends_it():
 def W04_a_handshake_that_was_not_asked_for_is_refused():
     for path in ('/ws-accept', '/ws-protocol', '/ws-extension'):
         with held('', 'request_outcome', arrives=True) as seen:
-            heard, = cell(to('sock.test', UPGRADE.replace('/ws', path), wait=3))
+            heard, = cell(to('sock.test', UPGRADE.replace('/ws', path), until='\r\n\r\n'))
         need(heard.startswith(b'HTTP/1.1 502'), path, heard)
         need('failed' in json.dumps(seen), seen)
     arrives(to('sock.test', UPGRADE, text_frame(b'hello'), until='hello'), b'HTTP/1.1 101')
@@ -283,8 +283,10 @@ def two(stream, host, path='/two', more=b'', flags=5):
 PREFACE = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(4, 0, 0)
 
 
-def stream(*frames, wait=3):
-    return to('good.test', PREFACE + b''.join(frames), alpn='h2', wait=wait)
+def stream(*frames):
+    """Up to the end of each stream that the frames open, and a ping behind it."""
+    opened = sorted({int.from_bytes(f[5:9], 'big') for f in frames if f[3] == 1})
+    return to('good.test', PREFACE + b''.join(frames), alpn='h2', wait=20, streams=opened)
 
 
 def two_works():
@@ -312,7 +314,7 @@ def G01_G02_a_malformed_stream_is_not_heard():
                  frame(1, 4, 1, block('good.test', more=b'\0\x0e' b'content-length\0019',
                                       method=b'\x83')) + frame(0, 1, 1, b'ab')):
         had = len(world().good.got)
-        heard, = cell(stream(what, wait=2))
+        heard, = cell(stream(what))
         need(b'ok' not in heard and b' 200' not in heard, what, heard)
         need(b'/two HTTP' not in world().good.got[had:] or b'ab' not in
              world().good.got[had:].split(b'\r\n\r\n')[1][:2], what)
@@ -346,7 +348,7 @@ def G03_floods_end_the_connection_and_nobody_else():
 @test
 def G04_data_without_a_head_is_nobodys():
     had = world().bytes()
-    heard, = cell(stream(frame(0, 1, 1, b'hidden'), two(3, 'good.test'), wait=2))
+    heard, = cell(stream(frame(0, 1, 1, b'hidden'), two(3, 'good.test')))
     need(b'hidden' not in world().good.got, 'it arrived')
     need(world().bytes() == had or b'ok' in heard, heard)
     # What one stream was lent is not another's: each has its own intent.

@@ -22,13 +22,21 @@ def house():
     """One house for all tests of this file; main() ends it."""
     global HOUSE
     if HOUSE is None:
-        HOUSE = House()
+        HOUSE = House({'helper': HELPER, 'dialler': {
+            **HELPER, 'gates.toml': HELPER['gates.toml'] + TUNNEL}})
         HOUSE.start()
     return HOUSE
 
 
-def cell(*argv, timeout=60):
-    return house().cli('sandbox', 'run', '--identity', 'helper', '--', *argv, timeout=timeout)
+TUNNEL = """
+[egress.tunnel]
+match = { host = "tunnel.example", port = 443 }
+protocol = "tcp"
+"""
+
+
+def cell(*argv, timeout=60, role='helper'):
+    return house().cli('sandbox', 'run', '--identity', role, '--', *argv, timeout=timeout)
 
 
 def script(text, timeout=60):
@@ -177,9 +185,8 @@ print(socket.create_connection(("127.0.0.1", 8080), 3).recv(9))
     need("b'mine'" in a.out, a)
 
 
-@test
-def tls_clients_trust_the_cells_ca_and_the_public_roots():
-    a = cell('python3', '-c', '''
+def trusted(role):
+    return cell('python3', '-c', '''
 import os, socket, ssl
 context = ssl.create_default_context()
 with socket.create_connection(("denied.example", 443), 10) as s:
@@ -187,10 +194,21 @@ with socket.create_connection(("denied.example", 443), 10) as s:
         issuer = dict(x[0] for x in t.getpeercert()["issuer"])
         print(issuer.get("commonName"))
 text = open(os.environ["SSL_CERT_FILE"]).read()
-print(text.count("BEGIN CERTIFICATE") > 50, "PRIVATE KEY" in text)
-''')
-    lines = a.out.split('\n')
-    need(a.code == 0 and lines[1] == 'True False', a)
+print(text.count("BEGIN CERTIFICATE"), "PRIVATE KEY" in text)
+''', role=role)
+
+
+@test
+def tls_clients_trust_the_cells_ca_and_the_public_roots():
+    a = trusted('dialler')
+    count, key = a.out.split('\n')[1].split()
+    need(a.code == 0 and int(count) > 50 and key == 'False', a)
+
+
+@test
+def without_a_tunnel_tls_clients_trust_the_cells_ca_alone():
+    a = trusted('helper')
+    need(a.code == 0 and a.out.split('\n')[1] == '1 False', a)
 
 
 @test

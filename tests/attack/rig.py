@@ -36,8 +36,22 @@ def trust():
         made.append(own[1] + own[2])
     return ssl.create_default_context(cadata=made[0])
 made = []
+# Of HTTP/2, when all is said: each stream that was opened has ended, or the
+# connection does, and after that a ping has come back.
+def over(t, heard):
+    at, opened, pong = 0, set(t['streams']), False
+    while at + 9 <= len(heard):
+        size, kind, flags = int.from_bytes(heard[at:at + 3], 'big'), heard[at + 3], heard[at + 4]
+        if at + 9 + size > len(heard):
+            break
+        if kind == 7 or kind == 3 or kind in (0, 1) and flags & 1:
+            opened = set() if kind == 7 else \
+                opened - {int.from_bytes(heard[at + 5:at + 9], 'big')}
+        pong = pong or kind == 6 and flags == 1
+        at += 9 + size
+    return not opened, pong
 def talk(t):
-    heard = b''
+    heard, pinged = b'', False
     try:
         s = socket.create_connection((t['host'], t['port']), 10)
         s.settimeout(t['wait'])
@@ -69,16 +83,28 @@ def talk(t):
             heard += piece
             if t['until'] and t['until'].encode('latin1') in heard:
                 break
+            ended, pong = over(t, heard) if t['streams'] else (False, False)
+            if ended and not pinged:
+                s.sendall(b'\0\0\x08\x06\0\0\0\0\0all said')
+                pinged = True
+            if pong:
+                break
     except (OSError, ssl.SSLError) as e:
         heard += b' !' + type(e).__name__.encode()
     return heard
-for t in json.loads(sys.argv[1]):
+def all_of(t):
     heard, number = talk(t), 0
     while t['poll'] and b' 403' not in heard[:20] and number < 400:
         number += 1
         time.sleep(0.03)
         heard = talk({**t, 'say': [[base64.b64encode(base64.b64decode(x).replace(
             b'/poll0', b'/poll%d' % number)).decode(), n] for x, n in t['say']]})
+    return heard, number
+talks, each = json.loads(sys.argv[1]), map
+if sys.argv[2:] == ['at once']:
+    from concurrent.futures import ThreadPoolExecutor
+    each = ThreadPoolExecutor(len(talks)).map
+for heard, number in each(all_of, talks):
     print('=' + base64.b64encode(heard).decode(), number, flush=True)
 '''
 
@@ -195,12 +221,14 @@ def world():
 # --- the cell ----------------------------------------------------------------------
 
 def to(host, *say, tls=True, port=None, sni=None, via='', wait=5, until='', alpn='', gap=0,
-       poll=False):
-    """One connection: what is said is text (latin-1) or bytes, or (bytes, times)."""
+       poll=False, streams=()):
+    """One connection: what is said is text (latin-1) or bytes, or (bytes, times).  It is
+    listened to for `wait` seconds of silence at most, or until a text has come or these
+    streams of HTTP/2 have ended."""
     pieces = [s if isinstance(s, tuple) else (s, 1) for s in say]
     return {'host': host, 'port': port or (443 if tls else 80), 'tls': tls, 'gap': gap,
             'sni': host if sni is None else sni, 'via': via, 'alpn': alpn, 'wait': wait,
-            'until': until, 'poll': poll,
+            'until': until, 'poll': poll, 'streams': streams,
             'say': [(base64.b64encode(s if isinstance(s, bytes) else
                                       s.encode('latin1')).decode(), n) for s, n in pieces]}
 
@@ -210,8 +238,9 @@ def run_cell(*argv, identity='helper', timeout=90):
                              timeout=timeout)
 
 
-def cell(*talks, identity='helper'):
-    a = run_cell('python3', '-c', CLIENT, json.dumps(talks), identity=identity)
+def cell(*talks, identity='helper', at_once=False):
+    a = run_cell('python3', '-c', CLIENT, json.dumps(talks), *['at once'] * at_once,
+                 identity=identity)
     return answers(a, len(talks))
 
 
@@ -236,6 +265,12 @@ def end_cell(ask, seconds=60):
     out, _ = ask.communicate(timeout=seconds)
     COMPANIONS.remove(ask)
     return Answer(ask.returncode, out)
+
+
+def leave_cell(ask):
+    """Ends one that would go on for ever."""
+    ask.terminate()
+    end_cell(ask)
 
 
 def head(line='GET /a', host='good.test', more='', end='Connection: close\r\n'):

@@ -142,7 +142,7 @@ def work(h):
 def try_call(pid, name, victim):
     arguments = [str(victim if a == VICTIM else a) for a in CALLS[name]]
     done = subprocess.run([PROBE, str(pid), *arguments], text=True,
-                          capture_output=True, timeout=10)
+                          capture_output=True, timeout=PATIENCE)
     if done.returncode == 3:
         return None  # it ran just then
     if done.returncode:

@@ -23,7 +23,7 @@ struct cluster {
 
 /* Why there is none on this machine; NULL: there is. */
 const char *cluster_missing(void);
-void cluster_make(struct cluster *c);  /* initdb, not started */
+void cluster_make(struct cluster *c);  /* as after initdb, not started */
 void cluster_start(struct cluster *c); /* until it takes connections */
 void cluster_kill(struct cluster *c, int signal); /* and waits for its end */
 void cluster_remove(struct cluster *c);

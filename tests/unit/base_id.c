@@ -167,6 +167,19 @@ equality_in_constant_time_is_equality(void **state)
 	assert_false(equal_const_time("abc", "abd", 3));
 	assert_false(equal_const_time("xbc", "abc", 3));
 	assert_true(equal_const_time("a", "b", 0));
+	for (size_t len = 1; len <= 40; len++) {
+		uint8_t one[40] = { 0 };
+		uint8_t other[40] = { 0 };
+
+		/* Behind its end nobody looks. */
+		memset(other + len, 1, sizeof(other) - len);
+		assert_true(equal_const_time(one, other, len));
+		for (size_t at = 0; at < len; at++) {
+			other[at] = 0x80;
+			assert_false(equal_const_time(one, other, len));
+			other[at] = 0;
+		}
+	}
 	wipe(secret, sizeof(secret));
 	assert_memory_equal(secret, "\0\0\0\0\0\0\0", sizeof(secret));
 }

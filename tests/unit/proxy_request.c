@@ -622,6 +622,53 @@ headers_that_end_the_head_are_refused(void **state)
 	rig_free(&r);
 }
 
+#define MANY 70 /* more than there are rows of them */
+
+/* Whatever order they are decided in, and whatever has ended meanwhile. */
+static void
+each_of_many_that_wait_hears_its_own_decision(void **state)
+{
+	static struct end c[MANY];
+	uint64_t ids[MANY];
+	struct rig r;
+
+	(void)state;
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	r.decide = HOLD;
+	for (size_t i = 0; i < MANY; i++) {
+		cell_good(&r, &c[i]);
+		end_say_z(&c[i], GET_GOOD);
+		rig_until(&r, r.intents == i + 1);
+		ids[i] = r.id;
+	}
+	end_close(&c[MANY / 2]);
+	rig_turns(&r, 20);
+	for (size_t n = 0; n < MANY; n++) {
+		size_t i = n * 29 % MANY; /* each of them once */
+		char reason[32];
+		struct proxy_refusal no = { .status = 403, .reason = reason };
+
+		(void)snprintf(reason, sizeof(reason), "number %zu!", i);
+		if (i == MANY / 2) {
+			continue;
+		}
+		if (i % 8 == 0) {
+			proxy_go(r.proxy, ids[i], &r.go);
+			rig_until(&r, end_got(&c[i], "hello"));
+			assert_int_equal(r.outcome.id, ids[i]);
+		} else {
+			proxy_refuse(r.proxy, ids[i], &no);
+			rig_until(&r, end_got(&c[i], reason));
+		}
+	}
+	assert_int_equal(r.redeems, (MANY + 7) / 8);
+	for (size_t i = 0; i < MANY; i++) {
+		end_close(&c[i]);
+	}
+	rig_free(&r);
+}
+
 int
 main(void)
 {
@@ -656,6 +703,7 @@ main(void)
 		    a_body_of_the_house_over_its_limit_is_a_failure),
 		cmocka_unit_test(an_answer_over_its_limit_or_time_is_a_failure),
 		cmocka_unit_test(headers_that_end_the_head_are_refused),
+		cmocka_unit_test(each_of_many_that_wait_hears_its_own_decision),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

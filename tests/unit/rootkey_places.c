@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "argon_help.h"
 #include "rootkey/rootkey.h"
 
 #define PASS STR("correct horse battery")
@@ -65,6 +66,7 @@ make(void **context)
 	auto_buf path = { 0 };
 
 	(void)context;
+	argon_is_cheap = true;
 	(void)snprintf(state, sizeof(state), "/tmp/rootkey-XXXXXX");
 	(void)snprintf(bin, sizeof(bin), "/tmp/rootkey-XXXXXX");
 	assert_non_null(mkdtemp(state));

@@ -245,6 +245,24 @@ records_are_taken_in_the_order_in_which_they_were_sent(void **state)
 	expect_ids(c, 999);
 }
 
+/* A packet that has begun is taken whole: here there are three in each. */
+static void
+a_turn_takes_a_piece_of_what_was_gathered(void **state)
+{
+	struct channel *c = *state;
+
+	open_api(c);
+	open_core(c);
+	for (uint64_t id = 1; id <= 8 * 3; id++) {
+		say_ask(c, id, NULL, 0);
+	}
+	wire_let_go(c->from.peer);
+	loop_turn(c->loop, 0);
+	expect_ids(c, (WIRE_TURN_SEVERAL + 2) / 3 * 3);
+	loop_turn(c->loop, 0);
+	expect_ids(c, 8 * 3);
+}
+
 static void
 a_descriptor_comes_alone_behind_what_was_gathered(void **state)
 {
@@ -598,6 +616,7 @@ main(void)
 		TEST(
 		    one_record_alone_is_the_packet_that_it_is_without_gathering),
 		TEST(records_are_taken_in_the_order_in_which_they_were_sent),
+		TEST(a_turn_takes_a_piece_of_what_was_gathered),
 		TEST(a_descriptor_comes_alone_behind_what_was_gathered),
 		TEST(an_offer_comes_behind_what_was_gathered),
 		TEST(what_a_full_socket_does_not_take_waits_in_order),

@@ -7,7 +7,10 @@
 
 #include <cmocka.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "wire/inside.h"
 #include "wire_meet.h"
 
 #define TURNS 20
@@ -115,6 +118,32 @@ what_comes_waits_until_it_is_asked_for(void **state)
 	assert_int_equal(pair.taken, 3);
 }
 
+/* However much the system gives a socket by default. */
+static void
+all_that_a_channel_holds_is_heard_at_once(void **state)
+{
+	struct wire_vault_unlend back = { .cell = 1, .count = 1 };
+	size_t sent = 0;
+	int room = 0;
+	socklen_t size = sizeof(room);
+	struct err e = { 0 };
+	int fds[2];
+
+	(void)state;
+	while (wire_offer(pair.other, WIRE_VAULT_UNLEND, &back)) {
+		sent++;
+	}
+	wire_poll(pair.quiet);
+	assert_int_equal(pair.taken, sent);
+	assert_int_equal(wire_pair(fds, &e), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+		    getsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &room, &size), 0);
+		assert_int_equal(room, 2 * WIRE_CHANNEL_BYTES);
+		assert_int_equal(close(fds[i]), 0);
+	}
+}
+
 /* It waits for room to send, and takes nothing for it. */
 static void
 what_it_says_itself_goes_on(void **state)
@@ -159,6 +188,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		QUIET(what_comes_waits_until_it_is_asked_for),
+		QUIET(all_that_a_channel_holds_is_heard_at_once),
 		QUIET(what_it_says_itself_goes_on),
 		QUIET(that_the_other_has_gone_is_found_then_too),
 	};
