@@ -320,12 +320,15 @@ class Rig:
         with open(self.folder + "/log", encoding="utf-8", errors="replace") as f:
             sys.exit(f"{what} does not answer:\n{f.read()[-2000:]}")
 
-    def haproxy(self):
-        self.certificate()
-        port = free_port()
+    def write_haproxy(self, port):
         with open(self.folder + "/haproxy.cfg", "w", encoding="utf-8") as f:
             f.write(HAPROXY.format(port=port, folder=self.folder, secret=self.secret,
                                    origin=self.origin, name=NAME))
+
+    def haproxy(self):
+        self.certificate()
+        port = free_port()
+        self.write_haproxy(port)
         program = shutil.which("haproxy") or "/usr/sbin/haproxy"
         process = self.start([program, "-db", "-f", self.folder + "/haproxy.cfg"], 0)
         return port, self.listens(port, process, "haproxy").pid

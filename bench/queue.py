@@ -28,6 +28,7 @@ import house as houses
 HERE = os.path.dirname(os.path.abspath(__file__))
 PASSES = int(os.environ.get("PASSES", "3"))
 SECONDS = int(os.environ.get("SECONDS", "3"))
+FLIGHT = 128  # in process: a half of it has 128 heads, of which core makes a batch
 IDLE_ROLES = 250  # a house may have 256, and each mailbox is a role's or a person's
 ROLE = {
     "role.toml": '[task.default]\ntools = []\n\n[queue]\nserved = "worker"\n',
@@ -317,10 +318,11 @@ def http_p50(run, name):
 def in_process(run, name, words, tasks):
     """Ours and plainjob in turns on the same disk.  Half of ours form the next
     batch while the other half's is synced."""
-    ours, theirs, costs = [], [], []
+    ours, fewer, theirs, costs = [], [], [], []
     for n in range(PASSES):
         folder = tempfile.mkdtemp(dir=run.folder)
-        own = run.own("drain", folder + "/book.db", tasks, 64, "halves", *words)
+        own = run.own("drain", folder + "/book.db", tasks, FLIGHT, "halves", *words)
+        fewer.append(run.own("drain", folder + "/fewer.db", tasks, 64, "halves", *words)["rate"])
         peer = run.peer("plainjob.mjs", tasks=5000, PEER_FOLDER=folder)
         if peer["settings"] != {"name": "settings", "sync": 2, "journal": "wal"}:
             sys.exit(f"plainjob runs with {peer['settings']}")
@@ -329,7 +331,8 @@ def in_process(run, name, words, tasks):
         theirs.append(peer["drain"]["rate"])
         shutil.rmtree(folder)
     say(name, "tasks/s", ours, [("plainjob FULL", theirs)],
-        more=f"{median(costs):.1f} us of processor a task, {tasks} tasks, 64 in flight")
+        more=f"{median(costs):.1f} us of processor a task, {tasks} tasks, {FLIGHT} in flight; "
+        f"64 in flight: {median(fewer):.0f}, {spread(fewer)}")
 
 
 def sqlite(run, name):
@@ -341,14 +344,14 @@ def sqlite_floor(run, name):
     ours, theirs, costs = [], [], []
     for _ in range(PASSES):
         folder = tempfile.mkdtemp(dir=run.folder)
-        own = run.own(folder + "/floor.db", 200000, 32, program="bench_queue_floor")
+        own = run.own(folder + "/floor.db", 200000, FLIGHT // 2, program="bench_queue_floor")
         peer = run.peer("plainjob.mjs", tasks=5000, PEER_FOLDER=folder)
         ours.append(own["rate"])
         costs.append(own["cpu_us"])
         theirs.append(peer["drain"]["rate"])
         shutil.rmtree(folder)
     say(name, "tasks/s", ours, [("plainjob FULL", theirs)],
-        more=f"{median(costs):.1f} us of processor a task, 32 a batch; no queue, no packing")
+        more=f"{median(costs):.1f} us of processor a task, {FLIGHT // 2} a batch; no queue, no packing")
 
 
 def sqlite_bare(run, name):

@@ -196,14 +196,14 @@ whole(struct link *k, struct answer *out)
 		return false;
 	}
 	char *length = strcasestr(k->in, "\r\ncontent-length:");
-	bool chunked = strcasestr(k->in, "\r\ntransfer-encoding: chunked");
 	size_t head = (size_t)(end - k->in) + 4;
 
 	*out = (struct answer){ .status = atoi(k->in + 9), .body = end + 4 };
 	if (length && length < end) {
 		return k->got >= head + strtoul(length + 17, NULL, 10);
 	}
-	if (chunked && out->status != 204) {
+	if (out->status != 204 &&
+	    strcasestr(k->in, "\r\ntransfer-encoding: chunked")) {
 		char *line = strstr(out->body, "\r\n");
 
 		out->body = line ? line + 2 : out->body;

@@ -168,8 +168,7 @@ read_size(struct core *c, struct core_ask *ask, uint64_t *size, struct err *e)
 	if (!core_ask_query(ask, "size", &text)) {
 		return 0;
 	}
-	if (!str_u64(text, size) || *size < 1 ||
-	    *size > c->book.durable) {
+	if (!str_u64(text, size) || *size < 1 || *size > c->book.durable) {
 		return err_set(e, ERR_INPUT,
 		    "?size= must be a number from 1 to %llu: so many events "
 		    "has the book",

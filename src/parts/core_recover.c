@@ -181,8 +181,7 @@ replay_chunk(
 			return -1;
 		}
 		if (head.seq == book_late_size(&c->book.tree) + 1) {
-			book_late_add(
-			    &c->book.tree, (const uint8_t *)bytes.at);
+			book_late_add(&c->book.tree, (const uint8_t *)bytes.at);
 		}
 		c->book.seq = head.seq;
 		if (head.seq >= from && replay_head(c, &head, all, e)) {

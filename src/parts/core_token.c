@@ -61,7 +61,8 @@ int
 core_token_finish(struct core *c, const struct core_operator *who,
     struct str task, const struct json *follow_ups, struct err *e)
 {
-	const struct queue_task *t = queue_find(c->queue, task);
+	const struct queue_task *t =
+	    who->worker ? queue_find(c->queue, task) : NULL;
 
 	if (t && core_token_serves(who, t->queue, e)) {
 		return -1;

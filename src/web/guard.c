@@ -222,12 +222,13 @@ web_guard(const struct http_head *head, struct str hosts,
 		    "this address is asked for by its own name: 127.0.0.1, "
 		    "localhost or one of [api] hosts");
 	}
+	if (a.kind == WEB_OTHER) {
+		*asked = a;
+		return 0;
+	}
 	name_cookie(head, &a);
 	a.ends = str_eq_z(head->path, "/web/logout");
 	*asked = a;
-	if (a.kind == WEB_OTHER) {
-		return 0;
-	}
 	if (a.kind == WEB_PAGE) {
 		return str_eq_z(head->method, "GET") && may_read(head)
 		           ? 0

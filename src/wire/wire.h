@@ -25,7 +25,7 @@
 #define WIRE_QUEUE_FDS     64
 #define WIRE_STALL_US      (10 * CLOCK_SECOND) /* none of them was read */
 #define WIRE_TURN_RECORDS  64 /* taken from one peer in one turn */
-#define WIRE_TURN_SEVERAL  16 /* of one that gathers (DESIGN), in whole packets */
+#define WIRE_TURN_SEVERAL  16 /* of one that gathers, then whole packets */
 
 enum part {
 	PART_NONE,

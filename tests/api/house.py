@@ -108,24 +108,31 @@ def processes():
     for is none."""
     found = {}
     for pid in os.listdir('/proc'):
-        if not pid.isdigit():
-            continue
-        try:
-            # Twice as fast as a file of Python's, for each process there is.
-            fd = os.open('/proc/%s/stat' % pid, os.O_RDONLY)
-        except OSError:
-            continue
-        try:
-            stat = os.read(fd, 4096).decode(errors='replace')
-        except OSError:
-            continue
-        finally:
-            os.close(fd)
-        at = stat.rindex(')')
-        state, parent = stat[at + 2:].split(None, 2)[:2]
-        if state not in 'ZX':
-            found[int(pid)] = (int(parent), stat[stat.index('(') + 1:at])
+        if pid.isdigit():
+            process = process_of(pid)
+            if process:
+                found[int(pid)] = process
     return found
+
+
+def process_of(pid):
+    """(parent, name) of one, or None.  Tests ask for thousands: this is twice as
+    fast as a file of Python's."""
+    try:
+        f = os.open('/proc/%s/stat' % pid, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        stat = os.read(f, 4096)
+    except OSError:
+        return None
+    finally:
+        os.close(f)
+    at = stat.rindex(b')')
+    state, parent = stat[at + 2:at + 20].split()[:2]
+    if state in b'ZX':
+        return None
+    return int(parent), stat[stat.index(b'(') + 1:at].decode(errors='replace')
 
 
 def descendants(root, table=None):

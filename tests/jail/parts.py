@@ -201,7 +201,7 @@ def judge(part, name, kinds, faults):
     victim = kinds['vault' if part != 'vault' else 'core']
     word, value = insist(kinds[part], name, victim)
     if (word, value) == ('killed', signal.SIGSYS):
-        until(lambda: kinds[part] not in processes(), 5, 'it lives on')
+        until(lambda: not process_of(kinds[part]), 5, 'it lives on')
     elif word == 'killed' or value not in REFUSED + (ABSENT,):
         faults[part].append('%s: %s %d' % (name, word, value))
 
@@ -227,7 +227,7 @@ def try_everything():
                     continue
                 try:
                     if part == 'agent' and \
-                            kinds['egress of a cell'] not in processes():
+                            not process_of(kinds['egress of a cell']):
                         # The three ended together, and nobody knows what the
                         # call did: its run waits for a person.
                         h.waiting()
@@ -242,7 +242,7 @@ def try_everything():
             with lodge() as h:
                 h.start()
                 kinds = work(h)
-                while left and kinds[part] in processes():
+                while left and process_of(kinds[part]):
                     judge(part, left.pop(0), kinds, faults)
     os.unlink('/tmp/handrail-probe')
     FAULTS = faults

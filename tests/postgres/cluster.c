@@ -137,7 +137,8 @@ free_port(void)
 }
 
 /* What initdb makes, as the build has kept it (cluster.py): each time it would
- * take a second of a processor.  False: it is not there, or of another server. */
+ * take a second of a processor.  False: it is not there, or of another server.
+ */
 static bool
 unpack(const struct cluster *c, int log)
 {
@@ -150,8 +151,8 @@ unpack(const struct cluster *c, int log)
 
 	(void)snprintf(packed, sizeof(packed), "%s/tests/fault/cluster.tar",
 	    build ? build : "");
-	must(str_copy(member, sizeof(member),
-	    str_span(version, strcspn(version, "/"))));
+	must(str_copy(
+	    member, sizeof(member), str_span(version, strcspn(version, "/"))));
 	return end_of(start(c, "/usr/bin/tar", arguments, log)) == 0;
 }
 

@@ -7,9 +7,9 @@
 
 /*
  * What a passphrase costs is shown by seal_key; where it is only on the way to
- * what is tested, the 64 MiB that its Argon2id fills are 64 KiB.  It is the same
- * derivation, of the same passes, and a file says the same of itself: this one
- * stands in the place of libsodium's of that name, which only passes its
+ * what is tested, the 64 MiB that its Argon2id fills are 64 KiB.  It is the
+ * same derivation, of the same passes, and a file says the same of itself: this
+ * one stands in the place of libsodium's of that name, which only passes its
  * arguments on.
  */
 static bool argon_is_cheap;

@@ -159,6 +159,25 @@ utf8_refuses_overlong_surrogate_large_and_cut(void **state)
 	assert_false(str_is_utf8(STR("gr\xfc")));
 }
 
+static void
+a_byte_that_is_no_utf8_is_found_wherever_it_stands(void **state)
+{
+	static const char good[] = "abcdefghijklmnopq\xc3\xbc";
+	char text[sizeof(good)];
+
+	(void)state;
+	for (size_t len = 0; len < sizeof(good); len++) {
+		/* The last letter is there only with both its bytes. */
+		assert_int_equal(
+		    str_is_utf8(str_span(good, len)), len != sizeof(good) - 2);
+		for (size_t i = 0; i < len; i++) {
+			memcpy(text, good, sizeof(text));
+			text[i] = '\xfc';
+			assert_false(str_is_utf8(str_span(text, len)));
+		}
+	}
+}
+
 /* Every character comes back from its number as the one that str_utf8 reads. */
 static void
 every_number_is_written_as_the_character_that_is_read(void **state)
@@ -242,6 +261,8 @@ main(void)
 		cmocka_unit_test(copy_takes_what_fits_whole_and_nothing_else),
 		cmocka_unit_test(utf8_knows_the_edges_of_every_length),
 		cmocka_unit_test(utf8_refuses_overlong_surrogate_large_and_cut),
+		cmocka_unit_test(
+		    a_byte_that_is_no_utf8_is_found_wherever_it_stands),
 		cmocka_unit_test(
 		    every_number_is_written_as_the_character_that_is_read),
 		cmocka_unit_test(a_star_is_any_run_and_the_rest_is_itself),
