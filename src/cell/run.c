@@ -24,12 +24,12 @@ static const char *const always[] = {
 	"HOME=/tmp/home",
 	"PATH=" DEFAULT_PATH,
 };
-/* Node's are added to public roots of its own. */
+/* Node has public roots of its own, but not those that this host was given. */
 #define TRUST(file)                                                     \
 	{                                                               \
 		"SSL_CERT_FILE=" file, "CURL_CA_BUNDLE=" file,          \
 		    "GIT_SSL_CAINFO=" file, "REQUESTS_CA_BUNDLE=" file, \
-		    "PIP_CERT=" file, "NODE_EXTRA_CA_CERTS=" OWN_CA,    \
+		    "PIP_CERT=" file, "NODE_EXTRA_CA_CERTS=" file,      \
 	}
 static const char *const with_fence[] = TRUST(BUNDLE);
 static const char *const no_tunnel[] = TRUST(OWN_CA);
