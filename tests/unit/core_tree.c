@@ -307,6 +307,60 @@ a_saved_tree_may_have_every_head(void **state)
 	expect_signed(FIRST);
 }
 
+/* Heads of an older program, which wrote no row "meta/start"; the last cannot
+ * be read. */
+static void
+make_old_book(uint64_t count)
+{
+	struct book_head head = { .kind = BOOK_RUN_STARTED,
+		.time = { 1795456800000000 },
+		.incarnation = 1,
+		.run = { { 1 } },
+		.task = { { 2 } } };
+	uint8_t bytes[BOOK_HEAD_SIZE];
+	struct store_head row = { .head = bytes };
+	auto_store store = open_store();
+	struct err e = { 0 };
+
+	begin(store);
+	for (row.seq = 1; row.seq <= count; row.seq++) {
+		head.seq = row.seq;
+		book_head_encode(&head, bytes);
+		bytes[0] = row.seq == count ? 0xff : bytes[0];
+		assert_int_equal(store_head_add(store, &row, &e), 0);
+	}
+	commit(store);
+}
+
+/* Else the next start would take it for whole, and read no head before it. */
+static void
+a_first_start_that_ends_too_early_leaves_no_saved_tree(void **state)
+{
+	struct core *c = &house.core;
+	auto_buf value = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	memset(&house, 0, sizeof(house));
+	c->part.loop = loop_new_virtual();
+	loop_advance(c->part.loop, CLOCK_MINUTE);
+	make_old_book(5000);
+	assert_int_equal(core_book_open(c, path, &e), 0);
+	assert_int_equal(core_book_recover(c, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	e = (struct err){ 0 };
+	/* It had begun to write what a later start needs. */
+	assert_int_equal(
+	    store_row_get(c->book.store, STR("run"),
+	        STR("01000000-0000-0000-0000-000000000000"), &value, NULL, &e),
+	    0);
+	assert_int_equal(store_row_get(c->book.store, STR("meta"), STR("start"),
+	                     &value, NULL, &e),
+	    -1);
+	assert_int_equal(e.kind, ERR_MISSING);
+	store_close(c->book.store);
+}
+
 int
 main(void)
 {
@@ -316,6 +370,9 @@ main(void)
 		TREE(a_checkpoint_covers_each_batch_that_has_landed),
 		TREE(a_start_hashes_what_its_saved_tree_lacks),
 		TREE(a_saved_tree_may_have_every_head),
+		cmocka_unit_test_setup_teardown(
+		    a_first_start_that_ends_too_early_leaves_no_saved_tree,
+		    make_folder, remove_folder),
 	};
 #undef TREE
 
