@@ -141,6 +141,24 @@ what_is_kept_for_other_requests_is_empty(void **state)
 	}
 }
 
+/* Of many requests at once the memory does not stay with a cell that rests. */
+static void
+a_cell_that_rests_gives_it_back(void **state)
+{
+	struct proxy_times times = { .kept = CLOCK_SECOND / 10 };
+	static struct end c[AT_ONCE];
+	struct rig r;
+
+	(void)state;
+	rig_kind(&r, &kinds[0], &times);
+	ask_at_once(&r, c, kinds[0].request);
+	leave(&r, c);
+	rig_until(&r, !r.proxy->kept);
+	assert_int_equal(r.proxy->spares.up_count, 0);
+	assert_int_equal(r.proxy->spares.arena_count, 0);
+	rig_free(&r);
+}
+
 /* What fails with the credential in its hands, and what goes twice. */
 static void
 ask_and_fail(void)
@@ -194,6 +212,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_copy_of_a_credential_is_left),
 		cmocka_unit_test(what_is_kept_for_other_requests_is_empty),
+		cmocka_unit_test(a_cell_that_rests_gives_it_back),
 	};
 
 	return cmocka_run_group_tests_name("proxy_spare", tests, NULL, NULL);
