@@ -2,7 +2,7 @@
 #ifndef BENCH_QUEUE_HEADS_H
 #define BENCH_QUEUE_HEADS_H
 
-/* The heads of a turn, completed all at once: core_batch_hash
+/* The heads of a turn, completed all at once: core_batch_close
  * (parts/core_batch.c). */
 
 #include <stdlib.h>

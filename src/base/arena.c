@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
 
+#include "base/id.h"
 #include "base/must.h"
 
 #include <stdarg.h>
@@ -46,6 +47,9 @@ arena_clear_to(struct arena *a, size_t most)
 {
 	struct arena_block *kept = a->head;
 
+	for (struct arena_block *b = kept; b != NULL; b = b->next) {
+		wipe(b->bytes, b->used);
+	}
 	if (kept == NULL || kept->size > most) {
 		arena_fini(a);
 		return;
@@ -53,7 +57,6 @@ arena_clear_to(struct arena *a, size_t most)
 	struct arena rest = { .head = kept->next };
 
 	arena_fini(&rest);
-	memset(kept->bytes, 0, kept->used);
 	kept->used = 0;
 	kept->next = NULL;
 	*a = (struct arena){ .head = kept };

@@ -18,8 +18,8 @@ struct arena {
 };
 
 void arena_fini(struct arena *a);
-/* Empty again, and wiped; a block that is not large is kept for what follows.
- */
+/* Empty again, and all of it wiped; a block that is not large is kept for what
+ * follows. */
 void arena_clear(struct arena *a);
 /* The same; a block of up to `most` bytes is kept. */
 void arena_clear_to(struct arena *a, size_t most);

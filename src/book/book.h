@@ -65,7 +65,7 @@ struct book_head {
 
 /* Names the body in the head: digest, size, has_body. */
 void book_head_body(struct book_head *head, struct str body);
-/* The same without its digest, for book_tree_add_heads to give; not empty. */
+/* The same without its digest, for book_bodies_name to give; not empty. */
 void book_head_body_later(struct book_head *head, struct str body);
 /* A head that breaks a rule of DESIGN is our own bug (must). */
 void book_head_encode(

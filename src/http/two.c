@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "http/two_inner.h"
 
@@ -246,12 +248,54 @@ on_close(nghttp2_session *session, int32_t id, uint32_t error, void *context)
 	return 0;
 }
 
+/* --- memory ----------------------------------------------------------------
+ * What nghttp2 gives back may have held a credential, of which it makes copies.
+ */
+
+static void *
+memory_take(size_t size, void *user)
+{
+	(void)user;
+	return malloc(size);
+}
+
+static void *
+memory_zeroed(size_t count, size_t size, void *user)
+{
+	(void)user;
+	return calloc(count, size);
+}
+
+static void
+memory_give(void *at, void *user)
+{
+	(void)user;
+	wipe(at, malloc_usable_size(at));
+	free(at);
+}
+
+static void *
+memory_more(void *at, size_t size, void *user)
+{
+	size_t had = malloc_usable_size(at);
+	void *more = malloc(size);
+	if (more && at) {
+		memcpy(more, at, had < size ? had : size);
+		memory_give(at, user);
+	}
+	return more;
+}
+
 /* --- a session -------------------------------------------------------------
  */
 
 static struct http_two *
 session_new(bool server, const struct http_two_ops *ops, void *owner)
 {
+	nghttp2_mem memory = { .malloc = memory_take,
+		.free = memory_give,
+		.calloc = memory_zeroed,
+		.realloc = memory_more };
 	struct http_two *t = calloc(1, sizeof(*t));
 	nghttp2_session_callbacks *calls;
 	nghttp2_option *option;
@@ -277,10 +321,10 @@ session_new(bool server, const struct http_two_ops *ops, void *owner)
 	nghttp2_option_set_max_outbound_ack(option, 100);
 	nghttp2_option_set_max_settings(option, 16);
 	nghttp2_option_set_max_deflate_dynamic_table_size(option, 4096);
-	must(
-	    (server ? nghttp2_session_server_new2(&t->session, calls, t, option)
-	            : nghttp2_session_client_new2(
-	                  &t->session, calls, t, option)) == 0);
+	must((server ? nghttp2_session_server_new3(
+	                   &t->session, calls, t, option, &memory)
+	             : nghttp2_session_client_new3(
+	                   &t->session, calls, t, option, &memory)) == 0);
 	nghttp2_session_callbacks_del(calls);
 	nghttp2_option_del(option);
 	/* A server pushes nothing: that setting is the client's. */

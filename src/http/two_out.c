@@ -118,6 +118,8 @@ http_two_ask(struct http_two *t, struct str head, bool body, bool secret,
 	struct fields f = { .flags = secret ? NGHTTP2_NV_FLAG_NO_INDEX : 0 };
 	nghttp2_data_provider from = { .read_callback = source };
 	http_reader_request(&r);
+	/* It may hold a secret: its copy does not grow, and is wiped. */
+	buf_room(&r.bytes, head.len);
 	int failed = read_head(&r, head, &h, e);
 	if (!failed) {
 		struct stream *s = two_stream_new(t);

@@ -46,7 +46,8 @@ struct core_book {
 	/* core_save.c */
 	struct core_credential_seen *credentials;
 	bool tree_due;
-	uint64_t saved_seq; /* of the tree in the row "meta/tree" */
+	bool unread; /* a first start reads on: no row "meta/start" yet */
+	uint64_t saved_seq; /* the last when the row "meta/start" was made */
 	struct mono saved_at;
 	uint64_t aged; /* heads up to here are older than the window */
 	struct mono aged_at;

@@ -202,6 +202,7 @@ replay(struct core *c, uint64_t from, bool all, struct err *e)
 	auto_buf heads = { 0 };
 
 	c->book.seq = size;
+	c->book.unread = all;
 	while (next <= last) {
 		buf_clear(&heads);
 		if (store_heads_walk(
@@ -220,6 +221,7 @@ replay(struct core *c, uint64_t from, bool all, struct err *e)
 			return -1;
 		}
 	}
+	c->book.unread = false;
 	c->book.seq = last;
 	c->book.durable = last;
 	return 0;

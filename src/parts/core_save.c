@@ -168,15 +168,24 @@ write_start(struct core *c, struct buf *b)
 	}
 }
 
+/* What a first start has not read yet, no other would read: it ends with the
+ * row. */
+static bool
+is_due(const struct core *c, struct mono time)
+{
+	return !c->book.unread &&
+	       (c->book.tree_due ||
+	           c->book.seq - c->book.saved_seq >= TREE_EVENTS ||
+	           mono_passed(mono_after(c->book.saved_at, TREE_US), time));
+}
+
 void
 core_save_tree(struct core *c, bool now)
 {
 	auto_buf value = { 0 };
 	struct mono time = loop_now(c->part.loop);
 
-	if (!now && !c->book.tree_due &&
-	    c->book.seq - c->book.saved_seq < TREE_EVENTS &&
-	    !mono_passed(mono_after(c->book.saved_at, TREE_US), time)) {
+	if (!now && !is_due(c, time)) {
 		return;
 	}
 	write_start(c, &value);

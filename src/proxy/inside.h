@@ -187,6 +187,9 @@ void proxy_spare_give(struct proxy *p, struct arena *a); /* is empty then */
 struct up *proxy_spare_up(struct proxy *p);              /* zeroed */
 void proxy_spare_up_give(struct proxy *p, struct up *u);
 void proxy_spares_close(struct proxy *p);
+/* The last way that was kept was not asked for in time: the heap that requests
+ * took is given back. */
+void proxy_spares_rest(struct proxy *p);
 
 /* R05: what is said of a failure may quote an upstream. */
 void proxy_clean(const struct proxy *p, struct err *e);

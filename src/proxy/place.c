@@ -498,6 +498,7 @@ proxy_place_body(struct buf *out, const struct proxy_request *r,
 	if (json) {
 		struct arena a = { 0 };
 		int failed = json_body(out, &a, go, secret, body, e);
+		arena_clear(&a); /* it had the credential */
 		arena_fini(&a);
 		return failed;
 	}

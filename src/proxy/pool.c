@@ -43,7 +43,10 @@ stirred(void *owner)
 static void
 idle_over(void *owner)
 {
-	drop(owner);
+	struct kept *k = owner;
+	struct proxy *p = k->proxy;
+	drop(k);
+	proxy_spares_rest(p);
 }
 
 void

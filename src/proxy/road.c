@@ -45,9 +45,18 @@ road_flush(struct road *r)
 }
 
 static void
-idle_over(void *owner)
+over(void *owner)
 {
 	road_free(owner);
+}
+
+static void
+idle_over(void *owner)
+{
+	struct road *r = owner;
+	struct proxy *p = r->proxy;
+	road_free(r);
+	proxy_spares_rest(p);
 }
 
 /* Nobody is on it: it waits for the next, if there may be one. */
@@ -58,7 +67,7 @@ road_rest(struct road *r)
 	struct loop *loop = p->setup.loop;
 	if (r->closing || road_dead(r) || !http_two_takes(r->two, 0)) {
 		loop_later_cancel(loop, r);
-		loop_later(loop, idle_over, r);
+		loop_later(loop, over, r);
 		return;
 	}
 	road_flush(r);

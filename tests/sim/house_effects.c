@@ -305,6 +305,7 @@ sim_witness_sends(
 /* They grow with the disk, as far as it was replayed. */
 static struct queue *again;
 static struct wait_list *waits_again;
+static struct book_late tree_again;
 static size_t replayed; /* heads */
 
 static bool
@@ -332,10 +333,13 @@ is_of_queue(enum book_kind kind)
 static void
 replay(const struct book_head *head, struct str body)
 {
+	uint8_t bytes[BOOK_HEAD_SIZE];
 	char task[ID_TEXT];
 	struct err e = { 0 };
 	int bad = 0;
 
+	book_head_encode(head, bytes);
+	book_late_add(&tree_again, bytes);
 	if (is_of_queue(head->kind)) {
 		bad = queue_apply(again, body, head->seq, &e);
 	}
@@ -362,7 +366,24 @@ sim_witness_forget(void)
 	wait_list_free(waits_again);
 	again = NULL;
 	waits_again = NULL;
+	tree_again = (struct book_late){ 0 };
 	replayed = 0;
+}
+
+/* What is signed covers every head on the disk and no other. */
+static void
+tree_derived(void)
+{
+	const struct book_tree *live = book_late_tree(&sim.core->book.tree);
+	const struct book_tree *rebuilt = book_late_tree(&tree_again);
+
+	if (live->size != rebuilt->size ||
+	    !digest_eq(book_tree_root(live), book_tree_root(rebuilt))) {
+		sim_fault("the tree of %llu heads is not that of the %llu on "
+		          "the disk",
+		    (unsigned long long)live->size,
+		    (unsigned long long)rebuilt->size);
+	}
 }
 
 void
@@ -387,4 +408,5 @@ sim_witness_derived(bool anew)
 	if (!str_eq(buf_str(&live), buf_str(&rebuilt))) {
 		sim_fault("the machines are not what the disk gives");
 	}
+	tree_derived();
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "heap_help.h"
 
 static void
 a_zeroed_buffer_is_empty_and_grows(void **state)
@@ -159,6 +160,24 @@ a_large_block_is_kept_wiped_if_it_may(void **state)
 	assert_null(a.head);
 }
 
+/* Also of the blocks that are not kept, however many there are. */
+static void
+of_a_cleared_arena_no_byte_is_left_anywhere(void **state)
+{
+	static const char text[] = "what-an-arena-had-0123456789";
+	auto_arena a = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < 3000; i++) {
+		(void)arena_str(&a, STR("in front"));
+		(void)arena_str(&a, str_of(text));
+	}
+	assert_non_null(arena_alloc(&a, 1 << 20)); /* one of its own */
+	assert_true(heap_holds(text));
+	arena_clear(&a);
+	assert_false(heap_holds(text));
+}
+
 static void
 arena_strings_are_copies_with_a_nul_behind(void **state)
 {
@@ -192,6 +211,7 @@ main(void)
 		cmocka_unit_test(
 		    a_cleared_arena_is_zero_and_counts_from_nothing),
 		cmocka_unit_test(a_large_block_is_kept_wiped_if_it_may),
+		cmocka_unit_test(of_a_cleared_arena_no_byte_is_left_anywhere),
 		cmocka_unit_test(arena_strings_are_copies_with_a_nul_behind),
 	};
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <nghttp2/nghttp2.h>
 
+#include "heap_help.h"
 #include "http/http.h"
 
 struct side {
@@ -377,6 +378,34 @@ a_secret_is_never_indexed_on_the_wire_G04(void **state)
 	pair_free(&p);
 }
 
+/* Frames hold it in the short codes of HPACK, which are not looked for. */
+static void
+no_copy_of_a_secret_is_left_once_it_was_said(void **state)
+{
+	static const char secret[] = "s3cr3t-canary-0123456789";
+	static const char head[] =
+	    "GET /a HTTP/1.1\r\nHost: x.test\r\n"
+	    "Authorization: Bearer s3cr3t-canary-0123456789\r\n"
+	    "Accept: application/json, text/plain, text/html, */*\r\n"
+	    "User-Agent: one-with-a-name-that-makes-the-head-grow/1.0\r\n"
+	    "X-More: a value that makes it grow once more, and again\r\n"
+	    "\r\n";
+	struct pair p;
+	struct err e;
+	int32_t stream;
+	auto_buf up = { 0 };
+
+	(void)state;
+	pair_new(&p);
+	assert_int_equal(
+	    http_two_ask(p.client.two, str_of(head), false, true, &stream, &e),
+	    0);
+	assert_true(heap_holds(secret)); /* until it is framed */
+	http_two_take(p.client.two, &up);
+	assert_false(heap_holds(secret));
+	pair_free(&p);
+}
+
 int
 main(void)
 {
@@ -389,6 +418,7 @@ main(void)
 		cmocka_unit_test(rapid_resets_end_the_session_G03),
 		cmocka_unit_test(no_secret_enters_a_table_G04),
 		cmocka_unit_test(a_secret_is_never_indexed_on_the_wire_G04),
+		cmocka_unit_test(no_copy_of_a_secret_is_left_once_it_was_said),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -147,6 +147,27 @@ try_unix_datagram_pair(void)
 	return answer(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds));
 }
 
+/* How much a channel holds is the one option of a socket that may be set. */
+static int
+try_option(int level, int name)
+{
+	int value = 4096;
+
+	return answer(setsockopt(0, level, name, &value, sizeof(value)));
+}
+
+static int
+try_forced_room(void)
+{
+	return try_option(SOL_SOCKET, SO_SNDBUFFORCE);
+}
+
+static int
+try_room_of_another_level(void)
+{
+	return try_option(IPPROTO_IP, SO_SNDBUF);
+}
+
 static int
 try_raw_socket(void)
 {
@@ -345,6 +366,8 @@ what_was_not_promised_ends_the_process(void **state)
 		{ "socket", try_socket },
 		{ "unix socket", try_unix_socket },
 		{ "unix datagram pair", try_unix_datagram_pair },
+		{ "forced room", try_forced_room },
+		{ "room of another level", try_room_of_another_level },
 		{ "fork", try_fork },
 		{ "unshare", try_unshare },
 		{ "exec", try_exec },
