@@ -98,6 +98,7 @@ def mounts():
 SERVER_ = None
 CLUSTER = None
 HOUSES = {}
+LIVES = {}  # house -> seconds
 COUNT = 0
 
 
@@ -329,12 +330,25 @@ def strike(h, dice):
     return kind
 
 
+def life(h, gated):
+    """How long a task takes here and now where nothing falls: moments are of
+    all of it, however busy the machine is."""
+    if h not in LIVES:
+        h.start()
+        began = time.monotonic()
+        Job(h, gated).finish()
+        LIVES[h] = time.monotonic() - began
+        nothing_left(h)
+    return LIVES[h]
+
+
 def moment(h, gated, dice, struck, stages):
+    span = life(h, gated)
     h.start()
     job = Job(h, gated)
     begin = time.monotonic()
     for _ in range(1 if dice.random() < 0.7 else 2):
-        at = begin + dice.random() * 0.35
+        at = begin + dice.random() * span
         while time.monotonic() < at:
             job.step()
             time.sleep(0.005)
