@@ -6,7 +6,7 @@ task has exactly one outcome, the server has exactly one update of the branch,
 the book is whole, and nothing of the house is left once it has stopped.
 
     crash.py [WORD…]   only the tests whose names hold a word
-    MOMENTS=200        how many random moments (100)
+    MOMENTS=200        how many random moments (60)
     SEED=number        repeat what a run printed
     PASSAGES=n         at most so many passages of each point
     ALL=1              every passage, also where there are many
@@ -31,7 +31,7 @@ from git_server import HOST, GitServer  # noqa: E402
 
 POSTGRES = os.environ.get('STORE') == 'postgres'
 SOAK = bool(os.environ.get('SOAK'))
-MOMENTS = int(os.environ.get('MOMENTS') or (500 if SOAK else 100))
+MOMENTS = int(os.environ.get('MOMENTS') or (500 if SOAK else 60))
 PASSAGES = int(os.environ.get('PASSAGES') or
                (2 if POSTGRES and not SOAK else 99))
 ALL = bool(os.environ.get('ALL'))
