@@ -46,8 +46,8 @@ proxy_spare_up(struct proxy *p)
 void
 proxy_spare_up_give(struct proxy *p, struct up *u)
 {
+	wipe(u, sizeof(*u));
 	if (p->spares.up_count < PROXY_SPARES) {
-		*u = (struct up){ 0 };
 		p->spares.up[p->spares.up_count++] = u;
 		return;
 	}
