@@ -20,7 +20,7 @@
 
 struct intents {
 	struct store *store;
-	struct book_tree tree;
+	struct book_late tree;
 	struct heads heads;
 	uint64_t seq;
 	uint32_t *samples;

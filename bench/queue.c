@@ -37,7 +37,7 @@ struct bench {
 	const char *where;
 	struct store *store; /* NULL: the machine alone */
 	struct queue *queue;
-	struct book_tree tree;
+	struct book_late tree;
 	uint64_t seq;
 	uint64_t incarnation;
 	struct arena memory; /* of a command */
@@ -520,7 +520,7 @@ usage(void)
 int
 main(int argc, char **argv)
 {
-	struct bench b = { .queue = queue_new(random_u64()), .parts = 1 };
+	static struct bench b = { .parts = 1 };
 	uint64_t count;
 	uint64_t flight = 64;
 
@@ -539,6 +539,7 @@ main(int argc, char **argv)
 		          : strcmp(argv[i], "quarters") == 0 ? 4
 		                                             : b.parts;
 	}
+	b.queue = queue_new(random_u64());
 	b.forming = &b.turn;
 	queue_add_name(b.queue, QUEUE_NAME);
 	if (strcmp(argv[1], "drain") == 0) {

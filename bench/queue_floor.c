@@ -68,7 +68,7 @@ struct floor {
 	struct later later;
 	int frames;
 	size_t batch; /* tasks; twice as many heads */
-	struct book_tree tree;
+	struct book_late tree;
 	struct book_new_head *heads;
 	uint8_t *bytes; /* of the heads */
 	char *noise;    /* what rows and bodies are made of */
@@ -252,7 +252,10 @@ static void
 run_batch(struct floor *f)
 {
 	await(f, UNDER_WAY);
-	book_tree_add_heads(&f->tree, f->heads, heads_of(f));
+	book_bodies_name(f->heads, heads_of(f));
+	for (size_t i = 0; i < heads_of(f); i++) {
+		book_late_add(&f->tree, f->heads[i].bytes);
+	}
 	step(f, BEGIN);
 	f->seq += heads_of(f);
 	add_ends(f);
@@ -263,7 +266,7 @@ run_batch(struct floor *f)
 int
 main(int argc, char **argv)
 {
-	struct floor f = { 0 };
+	static struct floor f;
 	uint64_t tasks;
 	uint64_t batch;
 

@@ -55,7 +55,7 @@ heads_add(struct heads *heads, struct book_head *head, struct str body)
 
 /* tree NULL: the bodies are named and no more. */
 static inline void
-heads_complete(const struct heads *heads, struct book_tree *tree)
+heads_complete(const struct heads *heads, struct book_late *tree)
 {
 	auto_free struct book_new_head *all =
 	    calloc(heads->count + 1, sizeof(*all));
@@ -65,10 +65,9 @@ heads_complete(const struct heads *heads, struct book_tree *tree)
 		all[i].bytes = heads->at[i].bytes;
 		all[i].body = heads->at[i].body;
 	}
-	if (tree) {
-		book_tree_add_heads(tree, all, heads->count);
-	} else {
-		book_bodies_name(all, heads->count);
+	book_bodies_name(all, heads->count);
+	for (size_t i = 0; tree && i < heads->count; i++) {
+		book_late_add(tree, all[i].bytes);
 	}
 }
 

@@ -65,7 +65,7 @@ notes_head(struct notes *notes, struct book_head *head, uint64_t before,
 
 /* tree NULL: the bodies are named and no more. */
 static inline void
-notes_hash(struct notes *notes, struct book_tree *tree)
+notes_hash(struct notes *notes, struct book_late *tree)
 {
 	auto_free struct book_new_head *all =
 	    calloc(notes->heads + 1, sizeof(*all));
@@ -78,10 +78,9 @@ notes_hash(struct notes *notes, struct book_tree *tree)
 			all[count++].body = n->body;
 		}
 	}
-	if (tree) {
-		book_tree_add_heads(tree, all, count);
-	} else {
-		book_bodies_name(all, count);
+	book_bodies_name(all, count);
+	for (size_t i = 0; tree && i < count; i++) {
+		book_late_add(tree, all[i].bytes);
 	}
 }
 

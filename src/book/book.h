@@ -90,15 +90,12 @@ void book_tree_add_leaves(
     struct book_tree *tree, const struct digest *leaves, size_t count);
 /* A whole block at once: the size is a multiple of BOOK_BLOCK (must). */
 void book_tree_add_block(struct book_tree *tree, struct digest root);
-/* The heads of a batch, in order, in a fraction of the time: each gets the
- * digest of its body, then its leaf. */
+/* The heads of a batch get the digests of their bodies, in a fraction of the
+ * time. */
 struct book_new_head {
 	uint8_t *bytes;  /* BOOK_HEAD_SIZE; encoded */
 	struct str body; /* empty: it has none, or its digest already */
 };
-void book_tree_add_heads(
-    struct book_tree *tree, const struct book_new_head *heads, size_t count);
-/* The first half of it: the bodies' digests alone. */
 void book_bodies_name(const struct book_new_head *heads, size_t count);
 struct digest book_tree_root(const struct book_tree *tree);
 void book_tree_save(const struct book_tree *tree, struct buf *out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Many heads into the tree at once: their bodies' digests, their leaves and
- * each row of nodes above them are hashed side by side.
+ * Many heads at once: their bodies' digests, their leaves and each row of nodes
+ * above these are hashed side by side.
  */
 #include <string.h>
 
@@ -29,22 +29,6 @@ name_bodies(const struct book_new_head *heads, size_t count)
 			head_name_body(heads[i].bytes, digests[some++]);
 		}
 	}
-}
-
-static void
-make_leaves(
-    const struct book_new_head *heads, size_t count, struct digest *leaves)
-{
-	/* What is not filled is not hashed: it need not be cleared. */
-	__attribute__((uninitialized)) uint8_t bytes[CHUNK][1 + BOOK_HEAD_SIZE];
-	struct str texts[CHUNK];
-
-	for (size_t i = 0; i < count; i++) {
-		bytes[i][0] = 0;
-		memcpy(bytes[i] + 1, heads[i].bytes, BOOK_HEAD_SIZE);
-		texts[i] = str_span(bytes[i], sizeof(bytes[i]));
-	}
-	digest_many(texts, count, leaves);
 }
 
 /* Pairs of a row become the row above it; `first` stands before it, if there
@@ -104,35 +88,6 @@ book_tree_add_leaves(
 		add_leaves(tree, row, some);
 		leaves += some;
 		count -= some;
-	}
-}
-
-static void
-add_one(struct book_tree *tree, const struct book_new_head *head)
-{
-	if (head->body.len > 0) {
-		head_name_body(head->bytes, digest_of(head->body));
-	}
-	book_tree_add(tree, book_leaf(str_span(head->bytes, BOOK_HEAD_SIZE)));
-}
-
-void
-book_tree_add_heads(
-    struct book_tree *tree, const struct book_new_head *heads, size_t count)
-{
-	must(count <= BOOK_TREE_SIZE - tree->size);
-	while (count > 1) {
-		struct digest row[CHUNK];
-		size_t some = count < CHUNK ? count : CHUNK;
-
-		name_bodies(heads, some);
-		make_leaves(heads, some, row);
-		add_leaves(tree, row, some);
-		heads += some;
-		count -= some;
-	}
-	if (count == 1) {
-		add_one(tree, heads);
 	}
 }
 

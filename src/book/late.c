@@ -8,13 +8,9 @@
 static void
 grow(struct book_late *l)
 {
-	struct str texts[BOOK_LATE];
 	struct digest leaves[BOOK_LATE];
 
-	for (size_t i = 0; i < l->waiting; i++) {
-		texts[i] = str_span(l->leaf[i], sizeof(l->leaf[i]));
-	}
-	digest_many(texts, l->waiting, leaves);
+	book_leaf_many(l->head[0], l->waiting, leaves);
 	book_tree_add_leaves(&l->tree, leaves, l->waiting);
 	l->waiting = 0;
 }
@@ -25,10 +21,7 @@ book_late_add(struct book_late *l, const uint8_t head[BOOK_HEAD_SIZE])
 	if (l->waiting == BOOK_LATE) {
 		grow(l);
 	}
-	uint8_t *leaf = l->leaf[l->waiting++];
-
-	leaf[0] = 0;
-	memcpy(leaf + 1, head, BOOK_HEAD_SIZE);
+	memcpy(l->head[l->waiting++], head, BOOK_HEAD_SIZE);
 }
 
 uint64_t
