@@ -119,15 +119,8 @@ class Run:
         os.makedirs(self.modules, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(f"{HERE}/{name}", self.modules)
-        # Native parts are built for the node that runs them, from its own headers.
-        node = dict(os.environ, PATH=f"{self.modules}/node_modules/node/bin:{os.environ['PATH']}",
-                    npm_config_nodedir=self.modules + "/node_modules/node/node_modules/node-linux-"
-                    + {"x86_64": "x64", "aarch64": "arm64"}[os.uname().machine])
-        for environment, words in (
-                (None, ("ci", "--ignore-scripts", "--no-audit", "--no-fund")),
-                (None, ("rebuild", "node")),
-                (node, ("rebuild", "better-sqlite3"))):
-            subprocess.run(["npm", *words], cwd=self.modules, check=True, env=environment,
+        for words in (("ci", "--ignore-scripts", "--no-audit", "--no-fund"), ("rebuild", "node")):
+            subprocess.run(["npm", *words], cwd=self.modules, check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with open(mark, "w", encoding="utf-8") as f:
             f.write(stamp)
