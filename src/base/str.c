@@ -13,7 +13,7 @@ bool
 str_like(const char *a, const char *b, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (lower(a[i]) != lower(b[i])) {
+		if (a[i] != b[i] && lower(a[i]) != lower(b[i])) {
 			return false;
 		}
 	}

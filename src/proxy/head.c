@@ -230,9 +230,8 @@ write_head(struct buf *b, const struct proxy_request *r,
 	}
 	for (size_t i = 0; i < r->head->count; i++) {
 		const struct http_header *h = &r->head->headers[i];
-		if (passes(r, go, h->name) &&
-		    http_write_header(b, h->name, h->value, e)) {
-			return -1;
+		if (passes(r, go, h->name)) {
+			http_write_parsed(b, h);
 		}
 	}
 	if (wants_plain(go)) {
