@@ -127,7 +127,7 @@ proxy_pool_put(struct proxy *p, struct link *link, const struct up_way *way)
 		return;
 	}
 	make_place(p, way);
-	struct kept *k = calloc(1, sizeof(*k));
+	struct kept *k = malloc(sizeof(*k));
 	must(k);
 	*k = (struct kept){ .proxy = p,
 		.link = link,
