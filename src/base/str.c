@@ -122,10 +122,23 @@ str_utf8(struct str s)
 	return len;
 }
 
+static bool
+eight_ascii(const char *at)
+{
+	uint64_t bytes;
+
+	memcpy(&bytes, at, sizeof(bytes));
+	return !(bytes & 0x8080808080808080);
+}
+
 bool
 str_is_utf8(struct str s)
 {
 	for (size_t at = 0; at < s.len;) {
+		if (at + 8 <= s.len && eight_ascii(s.at + at)) {
+			at += 8;
+			continue;
+		}
 		if ((uint8_t)s.at[at] < 0x80) {
 			at++;
 			continue;
