@@ -30,6 +30,7 @@ PASSES = int(os.environ.get("PASSES", "3"))
 SECONDS = int(os.environ.get("SECONDS", "3"))
 FLIGHT = 128  # in process: a half of it has 128 heads, of which core makes a batch
 IDLE_ROLES = 250  # a house may have 256, and each mailbox is a role's or a person's
+SERVER_TELLS = 11  # s: a server's process says what it has done up to 10 s later
 ROLE = {
     "role.toml": '[task.default]\ntools = []\n\n[queue]\nserved = "worker"\n',
     "gates.toml": '[defaults]\nunmatched = "deny"\n',
@@ -493,7 +494,7 @@ def idle(run, name):
 
 def idle_postgres(run, name):
     """The same on PostgreSQL: what it is given is sent, not written, so that its
-    own syncs are counted."""
+    own syncs are counted, and beside them the transactions that wrote."""
     cluster = run.postgres()
     at_rest(run, name, Mill(run, IDLE_ROLES, own_log(cluster)), cluster)
 
@@ -508,7 +509,10 @@ def at_rest(run, name, mill, cluster):
         pids = list(mill.parts())
         core = [p for p, n in mill.parts().items() if n == "core"]
         alone = run.own(100000, held, program="bench_queue_idle")
+        if cluster:  # else the syncs of what was leased above would count
+            time.sleep(SERVER_TELLS)
         busy, writes = {p: cpu([p]) for p in pids}, writes_of(core, cluster)
+        wrote = wrote_of(cluster)
         begun = time.monotonic()
         while time.monotonic() - begun < seconds:
             ask(mill, "beat")
@@ -518,7 +522,9 @@ def at_rest(run, name, mill, cluster):
         spent = sum(cpu([p]) - busy[p] for p in mill.parts() if p in busy)
         print(f"{name}: {100 * spent / us:.2f} % of a core, "
               f"{(writes_of(core, cluster) - writes) / us * 1e6:.2f} "
-              f"{'syncs' if cluster else 'writes'}/s (all parts, {count} leased tasks, "
+              f"{'syncs' if cluster else 'writes'}/s ("
+              + (f"{(wrote_of(cluster) - wrote) / us * 1e6:.2f} transactions/s that wrote, "
+                 if cluster else "") + f"all parts, {count} leased tasks, "
               f"{IDLE_ROLES} idle mailboxes, a beat each 3 s, {seconds} s; the machine alone with "
               f"100k mailboxes: {alone['round_ns']:.0f} ns each second)", flush=True)
     finally:
@@ -530,6 +536,12 @@ def writes_of(core, cluster):
     if cluster:
         return int(cluster.sql("select wal_sync from pg_stat_wal"))
     return written(core)
+
+
+def wrote_of(cluster):
+    """Transactions so far, anybody's, that wrote: each has a number of its own,
+    and no process has to tell of it."""
+    return int(cluster.sql("select pg_snapshot_xmax(pg_current_snapshot())")) if cluster else 0
 
 
 def written(pids):
