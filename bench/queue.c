@@ -8,7 +8,7 @@
  *
  *     bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows]
  * [halves|quarters] bench_queue put|start STORE TASKS bench_queue recover STORE
- * TASKS bench_queue flat - TASKS
+ * TASKS
  *
  * halves, quarters: one part of those in flight forms the next batch while
  * those of the others are under way, as in core.
@@ -35,7 +35,7 @@
 
 struct bench {
 	const char *where;
-	struct store *store; /* NULL: the machine alone */
+	struct store *store;
 	struct queue *queue;
 	struct book_late tree;
 	uint64_t seq;
@@ -72,6 +72,7 @@ open_book(struct bench *b)
 	check(store_open(b->where, STORE_CREATE, &b->store, &e), &e);
 	check(store_own(b->store, "bench", &b->incarnation, &e), &e);
 	b->seq = store_last_seq(b->store);
+	must(b->forming);
 }
 
 static void
@@ -98,11 +99,7 @@ write_step(struct bench *b, const struct queue_step *step)
 		const struct queue_task *t = queue_find(b->queue, event->id);
 		struct err e = { 0 };
 
-		if (b->store) {
-			add_head(b, event, t ? t->last_seq : 0);
-		} else {
-			b->seq++;
-		}
+		add_head(b, event, t ? t->last_seq : 0);
 		check(queue_apply_event(b->queue, event, b->seq, &e), &e);
 	}
 }
@@ -112,7 +109,7 @@ write_row(struct bench *b, const struct queue_task *t, struct str record)
 {
 	auto_buf saved = { 0 };
 
-	if (!b->store || (b->no_rows && !record.len)) {
+	if (b->no_rows && !record.len) {
 		return;
 	}
 	queue_task_save(b->queue, t, &saved);
@@ -153,10 +150,8 @@ commit(struct bench *b)
 {
 	struct err e = { 0 };
 
-	if (b->store) {
-		write_batch(b);
-		check(store_commit(b->store, &e), &e);
-	}
+	write_batch(b);
+	check(store_commit(b->store, &e), &e);
 }
 
 /* --- commands --- */
@@ -468,52 +463,13 @@ recover(struct bench *b, uint64_t count)
 	return 0;
 }
 
-/* A claim and the put that takes its place, at a steady number of tasks. */
-static uint32_t
-claim_p99(struct bench *b, uint64_t count)
-{
-	static uint32_t samples[20000];
-	static uint32_t p99[5];
-	struct held got;
-
-	while (queue_count(b->queue, QUEUE_NAME).ready < count) {
-		put_one(b, NULL, NULL);
-	}
-	for (size_t r = 0; r < COUNT(p99); r++) {
-		for (size_t i = 0; i < COUNT(samples); i++) {
-			struct timespec from, to;
-
-			must(!clock_gettime(CLOCK_MONOTONIC, &from));
-			must(claim(b, &got, 1) == 1);
-			must(!clock_gettime(CLOCK_MONOTONIC, &to));
-			samples[i] =
-			    (uint32_t)((to.tv_sec - from.tv_sec) * 1000000000 +
-			               to.tv_nsec - from.tv_nsec);
-			put_one(b, NULL, NULL);
-		}
-		p99[r] = share(samples, COUNT(samples), 99);
-	}
-	return share(p99, COUNT(p99), 50);
-}
-
-static int
-flat(struct bench *b, uint64_t count)
-{
-	uint32_t few = claim_p99(b, 1000);
-	uint32_t many = claim_p99(b, count);
-
-	printf("{\"few_ns\":%u,\"many_ns\":%u}\n", few, many);
-	return 0;
-}
-
 static int
 usage(void)
 {
 	(void)fprintf(stderr,
 	    "bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows]"
 	    " [halves|quarters]\n"
-	    "bench_queue put|start|recover STORE TASKS\n"
-	    "bench_queue flat - TASKS\n");
+	    "bench_queue put|start|recover STORE TASKS\n");
 	return 2;
 }
 
@@ -552,8 +508,5 @@ main(int argc, char **argv)
 	if (strcmp(argv[1], "put") == 0) {
 		return put(&b, count);
 	}
-	if (strcmp(argv[1], "recover") == 0) {
-		return recover(&b, count);
-	}
-	return strcmp(argv[1], "flat") ? usage() : flat(&b, count);
+	return strcmp(argv[1], "recover") ? usage() : recover(&b, count);
 }
