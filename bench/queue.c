@@ -24,6 +24,7 @@
 #include "queue/queue.h"
 #include "queue_figures.h"
 #include "queue_heads.h"
+#include "queue_insert.h"
 #include "queue_notes.h"
 #include "store/store.h"
 
@@ -370,16 +371,23 @@ put(struct bench *b, uint64_t count)
 	return 0;
 }
 
-/* Somebody waits: put and claim are one commit. */
-static uint32_t
-start_one(struct bench *b, const struct json *result)
+static void
+pause_some_ms(void)
 {
 	struct timespec pause = {
 		.tv_nsec = (long)(2000000 + random_u64() % 8000000),
 	};
-	struct held got;
 
 	(void)nanosleep(&pause, NULL);
+}
+
+/* Somebody waits: put and claim are one commit. */
+static uint32_t
+start_one(struct bench *b, const struct json *result)
+{
+	struct held got;
+
+	pause_some_ms();
 	struct queue_claim waiting = claimer(b, 1);
 	struct mono begun = mono_now();
 
@@ -392,18 +400,33 @@ start_one(struct bench *b, const struct json *result)
 	return us;
 }
 
+static uint32_t
+time_insert(struct insert *insert)
+{
+	struct err e = { 0 };
+
+	pause_some_ms();
+	struct mono begun = mono_now();
+
+	check(insert_one(insert, &e), &e);
+	return (uint32_t)(mono_now().us - begun.us);
+}
+
 /* In a new house, whose log's file grows with each commit; then in one that has
  * worked and had a quiet minute, as core_keep.c makes of it: what was written
- * has been moved, and its log is written over. */
+ * has been moved, and its log is written over.  With PostgreSQL a plain insert
+ * after each start, so that both meet the same disk. */
 static int
 start(struct bench *b, uint64_t count)
 {
 	uint32_t *samples = calloc(count, sizeof(*samples));
+	uint32_t *plain = calloc(count, sizeof(*plain));
+	static struct insert insert;
 	auto_arena a = { 0 };
 	struct json *result = json_new(&a, JSON_OBJECT);
 	struct err e = { 0 };
 
-	must(samples);
+	must(samples && plain);
 	open_book(b);
 	for (uint64_t i = 0; i < count; i++) {
 		samples[i] = start_one(b, result);
@@ -411,14 +434,21 @@ start(struct bench *b, uint64_t count)
 	uint32_t in_new = share(samples, count, 50);
 
 	check(store_checkpoint(b->store, &e), &e);
+	if (str_starts(str_of(b->where), STR("postgres"))) {
+		check(insert_open(&insert, b->where, &e), &e);
+	}
 	for (uint64_t i = 0; i < count; i++) {
 		samples[i] = start_one(b, result);
+		plain[i] = insert.conn ? time_insert(&insert) : 0;
 	}
 	uint32_t p50 = share(samples, count, 50);
 
-	printf("{\"p50_us\":%u,\"p99_us\":%u,\"new_p50_us\":%u}\n", p50,
-	    share(samples, count, 99), in_new);
+	printf("{\"p50_us\":%u,\"p99_us\":%u,\"new_p50_us\":%u,"
+	       "\"plain_p50_us\":%u}\n",
+	    p50, share(samples, count, 99), in_new, share(plain, count, 50));
+	insert_close(&insert);
 	free(samples);
+	free(plain);
 	return 0;
 }
 

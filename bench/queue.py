@@ -408,13 +408,16 @@ def postgres_single(run, name):
 
 
 def start_postgres(run, name):
-    cluster, ours, graphile, boss = run.postgres(), [], [], []
+    cluster, ours, graphile, boss, plain = run.postgres(), [], [], [], []
     for _ in range(PASSES):
-        ours.append(run.own("start", own_log(cluster), 200)["p50_us"] / 1e3)
+        own = run.own("start", own_log(cluster), 200)
+        ours.append(own["p50_us"] / 1e3)
+        plain.append(own["plain_p50_us"] / 1e3)
         graphile.append(run.peer("graphile.mjs", "default.start", PEER_POSTGRES=cluster.url)
                         ["default.start"]["p50"])
         boss.append(run.peer("pgboss.mjs", "start", PEER_POSTGRES=cluster.url)["start"]["p50"])
-    say(name, "ms p50", ours, [("graphile-worker", graphile), ("pg-boss", boss)], 3)
+    say(name, "ms p50", ours, [("a plain insert of as many bytes", plain),
+                               ("graphile-worker", graphile), ("pg-boss", boss)], 3)
 
 
 def held_snapshot(run, name):
