@@ -387,6 +387,34 @@ def share_key(a, b):
 
 
 @test
+def a_house_at_rest_writes_its_lease_and_no_more():
+    s = server()
+
+    def wrote():
+        """Whatever writes on the server, of anybody, has a number of its own."""
+        return int(s.sql('SELECT pg_snapshot_xmax(pg_current_snapshot())'))
+
+    def cleans(what):
+        """The server, by itself: its writes are not the house's."""
+        s.sql('ALTER SYSTEM %s' % what)
+        s.sql('SELECT pg_reload_conf()')
+
+    with House(ROLES) as h:
+        h.start(args=on_server(s, schema()))
+        two_waiting(h)
+        cleans('SET autovacuum = off')
+        try:
+            time.sleep(2)        # what they leave behind is written
+            before = wrote()
+            time.sleep(10)
+            count = wrote() - before
+        finally:
+            cleans('RESET autovacuum')
+        need(2 <= count <= 4, count)  # each 3.3 s
+        need(h.stop() == 0)
+
+
+@test
 def a_second_house_is_refused_while_the_first_lives_and_takes_over_after():
     s = server()
     where = on_server(s, schema())
