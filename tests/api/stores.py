@@ -361,7 +361,8 @@ def on_server(s, name):
 @test
 def a_house_works_on_postgresql_and_says_no_password():
     s = server()
-    where = on_server(s, schema())
+    name = schema()
+    where = on_server(s, name)
     with House(ROLES) as h:
         h.start(args=where)
         ids, waits = two_waiting(h)
@@ -373,7 +374,9 @@ def a_house_works_on_postgresql_and_says_no_password():
         for pid in descendants(h.process.pid):
             with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
                 with open('/proc/%d/cmdline' % pid, 'rb') as f:
-                    need(b'postgres' not in f.read())
+                    words = f.read()
+                    need(b'postgres://' not in words and
+                         name.encode() not in words, words)
                 seen += 1
         need(seen >= len(PARTS), 'the parts were looked at', seen)
         h.verified()
