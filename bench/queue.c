@@ -8,7 +8,7 @@
  *
  *     bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows]
  * [halves|quarters] bench_queue put|start STORE TASKS bench_queue recover STORE
- * TASKS bench_queue flat - TASKS
+ * TASKS
  *
  * halves, quarters: one part of those in flight forms the next batch while
  * those of the others are under way, as in core.
@@ -24,6 +24,7 @@
 #include "queue/queue.h"
 #include "queue_figures.h"
 #include "queue_heads.h"
+#include "queue_insert.h"
 #include "queue_notes.h"
 #include "store/store.h"
 
@@ -35,7 +36,7 @@
 
 struct bench {
 	const char *where;
-	struct store *store; /* NULL: the machine alone */
+	struct store *store;
 	struct queue *queue;
 	struct book_late tree;
 	uint64_t seq;
@@ -72,6 +73,7 @@ open_book(struct bench *b)
 	check(store_open(b->where, STORE_CREATE, &b->store, &e), &e);
 	check(store_own(b->store, "bench", &b->incarnation, &e), &e);
 	b->seq = store_last_seq(b->store);
+	must(b->forming);
 }
 
 static void
@@ -98,11 +100,7 @@ write_step(struct bench *b, const struct queue_step *step)
 		const struct queue_task *t = queue_find(b->queue, event->id);
 		struct err e = { 0 };
 
-		if (b->store) {
-			add_head(b, event, t ? t->last_seq : 0);
-		} else {
-			b->seq++;
-		}
+		add_head(b, event, t ? t->last_seq : 0);
 		check(queue_apply_event(b->queue, event, b->seq, &e), &e);
 	}
 }
@@ -112,7 +110,7 @@ write_row(struct bench *b, const struct queue_task *t, struct str record)
 {
 	auto_buf saved = { 0 };
 
-	if (!b->store || (b->no_rows && !record.len)) {
+	if (b->no_rows && !record.len) {
 		return;
 	}
 	queue_task_save(b->queue, t, &saved);
@@ -153,10 +151,8 @@ commit(struct bench *b)
 {
 	struct err e = { 0 };
 
-	if (b->store) {
-		write_batch(b);
-		check(store_commit(b->store, &e), &e);
-	}
+	write_batch(b);
+	check(store_commit(b->store, &e), &e);
 }
 
 /* --- commands --- */
@@ -375,16 +371,23 @@ put(struct bench *b, uint64_t count)
 	return 0;
 }
 
-/* Somebody waits: put and claim are one commit. */
-static uint32_t
-start_one(struct bench *b, const struct json *result)
+static void
+pause_some_ms(void)
 {
 	struct timespec pause = {
 		.tv_nsec = (long)(2000000 + random_u64() % 8000000),
 	};
-	struct held got;
 
 	(void)nanosleep(&pause, NULL);
+}
+
+/* Somebody waits: put and claim are one commit. */
+static uint32_t
+start_one(struct bench *b, const struct json *result)
+{
+	struct held got;
+
+	pause_some_ms();
 	struct queue_claim waiting = claimer(b, 1);
 	struct mono begun = mono_now();
 
@@ -397,18 +400,33 @@ start_one(struct bench *b, const struct json *result)
 	return us;
 }
 
+static uint32_t
+time_insert(struct insert *insert)
+{
+	struct err e = { 0 };
+
+	pause_some_ms();
+	struct mono begun = mono_now();
+
+	check(insert_one(insert, &e), &e);
+	return (uint32_t)(mono_now().us - begun.us);
+}
+
 /* In a new house, whose log's file grows with each commit; then in one that has
  * worked and had a quiet minute, as core_keep.c makes of it: what was written
- * has been moved, and its log is written over. */
+ * has been moved, and its log is written over.  With PostgreSQL a plain insert
+ * after each start, so that both meet the same disk. */
 static int
 start(struct bench *b, uint64_t count)
 {
 	uint32_t *samples = calloc(count, sizeof(*samples));
+	uint32_t *plain = calloc(count, sizeof(*plain));
+	static struct insert insert;
 	auto_arena a = { 0 };
 	struct json *result = json_new(&a, JSON_OBJECT);
 	struct err e = { 0 };
 
-	must(samples);
+	must(samples && plain);
 	open_book(b);
 	for (uint64_t i = 0; i < count; i++) {
 		samples[i] = start_one(b, result);
@@ -416,14 +434,21 @@ start(struct bench *b, uint64_t count)
 	uint32_t in_new = share(samples, count, 50);
 
 	check(store_checkpoint(b->store, &e), &e);
+	if (str_starts(str_of(b->where), STR("postgres"))) {
+		check(insert_open(&insert, b->where, &e), &e);
+	}
 	for (uint64_t i = 0; i < count; i++) {
 		samples[i] = start_one(b, result);
+		plain[i] = insert.conn ? time_insert(&insert) : 0;
 	}
 	uint32_t p50 = share(samples, count, 50);
 
-	printf("{\"p50_us\":%u,\"p99_us\":%u,\"new_p50_us\":%u}\n", p50,
-	    share(samples, count, 99), in_new);
+	printf("{\"p50_us\":%u,\"p99_us\":%u,\"new_p50_us\":%u,"
+	       "\"plain_p50_us\":%u}\n",
+	    p50, share(samples, count, 99), in_new, share(plain, count, 50));
+	insert_close(&insert);
 	free(samples);
+	free(plain);
 	return 0;
 }
 
@@ -468,52 +493,13 @@ recover(struct bench *b, uint64_t count)
 	return 0;
 }
 
-/* A claim and the put that takes its place, at a steady number of tasks. */
-static uint32_t
-claim_p99(struct bench *b, uint64_t count)
-{
-	static uint32_t samples[20000];
-	static uint32_t p99[5];
-	struct held got;
-
-	while (queue_count(b->queue, QUEUE_NAME).ready < count) {
-		put_one(b, NULL, NULL);
-	}
-	for (size_t r = 0; r < COUNT(p99); r++) {
-		for (size_t i = 0; i < COUNT(samples); i++) {
-			struct timespec from, to;
-
-			must(!clock_gettime(CLOCK_MONOTONIC, &from));
-			must(claim(b, &got, 1) == 1);
-			must(!clock_gettime(CLOCK_MONOTONIC, &to));
-			samples[i] =
-			    (uint32_t)((to.tv_sec - from.tv_sec) * 1000000000 +
-			               to.tv_nsec - from.tv_nsec);
-			put_one(b, NULL, NULL);
-		}
-		p99[r] = share(samples, COUNT(samples), 99);
-	}
-	return share(p99, COUNT(p99), 50);
-}
-
-static int
-flat(struct bench *b, uint64_t count)
-{
-	uint32_t few = claim_p99(b, 1000);
-	uint32_t many = claim_p99(b, count);
-
-	printf("{\"few_ns\":%u,\"many_ns\":%u}\n", few, many);
-	return 0;
-}
-
 static int
 usage(void)
 {
 	(void)fprintf(stderr,
 	    "bench_queue drain STORE TASKS IN-FLIGHT [no-tree] [no-rows]"
 	    " [halves|quarters]\n"
-	    "bench_queue put|start|recover STORE TASKS\n"
-	    "bench_queue flat - TASKS\n");
+	    "bench_queue put|start|recover STORE TASKS\n");
 	return 2;
 }
 
@@ -552,8 +538,5 @@ main(int argc, char **argv)
 	if (strcmp(argv[1], "put") == 0) {
 		return put(&b, count);
 	}
-	if (strcmp(argv[1], "recover") == 0) {
-		return recover(&b, count);
-	}
-	return strcmp(argv[1], "flat") ? usage() : flat(&b, count);
+	return strcmp(argv[1], "recover") ? usage() : recover(&b, count);
 }

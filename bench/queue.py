@@ -30,6 +30,7 @@ PASSES = int(os.environ.get("PASSES", "3"))
 SECONDS = int(os.environ.get("SECONDS", "3"))
 FLIGHT = 128  # in process: a half of it has 128 heads, of which core makes a batch
 IDLE_ROLES = 250  # a house may have 256, and each mailbox is a role's or a person's
+SERVER_TELLS = 11  # s: a server's process says what it has done up to 10 s later
 ROLE = {
     "role.toml": '[task.default]\ntools = []\n\n[queue]\nserved = "worker"\n',
     "gates.toml": '[defaults]\nunmatched = "deny"\n',
@@ -407,13 +408,16 @@ def postgres_single(run, name):
 
 
 def start_postgres(run, name):
-    cluster, ours, graphile, boss = run.postgres(), [], [], []
+    cluster, ours, graphile, boss, plain = run.postgres(), [], [], [], []
     for _ in range(PASSES):
-        ours.append(run.own("start", own_log(cluster), 200)["p50_us"] / 1e3)
+        own = run.own("start", own_log(cluster), 200)
+        ours.append(own["p50_us"] / 1e3)
+        plain.append(own["plain_p50_us"] / 1e3)
         graphile.append(run.peer("graphile.mjs", "default.start", PEER_POSTGRES=cluster.url)
                         ["default.start"]["p50"])
         boss.append(run.peer("pgboss.mjs", "start", PEER_POSTGRES=cluster.url)["start"]["p50"])
-    say(name, "ms p50", ours, [("graphile-worker", graphile), ("pg-boss", boss)], 3)
+    say(name, "ms p50", ours, [("a plain insert of as many bytes", plain),
+                               ("graphile-worker", graphile), ("pg-boss", boss)], 3)
 
 
 def held_snapshot(run, name):
@@ -478,11 +482,12 @@ def recover(run, name):
 
 
 def flat(run, name):
-    found = [run.own("flat", "-", 1000000) for _ in range(PASSES)]
+    found = [run.own(1000, 1000000, program="bench_queue_flat") for _ in range(PASSES)]
     ratios = [f["many_ns"] / f["few_ns"] for f in found]
+    of = {key: median([f[key] for f in found]) for key in found[0]}
     print(f"{name}: {median(ratios):.2f} x claim p99 at 1M tasks over 1k (passes {spread(ratios, 2)}; "
-          f"{median([f['many_ns'] for f in found])} ns over {median([f['few_ns'] for f in found])} ns)",
-          flush=True)
+          f"{of['many_ns']} ns over {of['few_ns']} ns, p50 {of['many_p50_ns']} over "
+          f"{of['few_p50_ns']} ns, in turns)", flush=True)
 
 
 def idle(run, name):
@@ -493,7 +498,7 @@ def idle(run, name):
 
 def idle_postgres(run, name):
     """The same on PostgreSQL: what it is given is sent, not written, so that its
-    own syncs are counted."""
+    own syncs are counted, and beside them the transactions that wrote."""
     cluster = run.postgres()
     at_rest(run, name, Mill(run, IDLE_ROLES, own_log(cluster)), cluster)
 
@@ -508,7 +513,10 @@ def at_rest(run, name, mill, cluster):
         pids = list(mill.parts())
         core = [p for p, n in mill.parts().items() if n == "core"]
         alone = run.own(100000, held, program="bench_queue_idle")
+        if cluster:  # else the syncs of what was leased above would count
+            time.sleep(SERVER_TELLS)
         busy, writes = {p: cpu([p]) for p in pids}, writes_of(core, cluster)
+        wrote = wrote_of(cluster)
         begun = time.monotonic()
         while time.monotonic() - begun < seconds:
             ask(mill, "beat")
@@ -518,7 +526,9 @@ def at_rest(run, name, mill, cluster):
         spent = sum(cpu([p]) - busy[p] for p in mill.parts() if p in busy)
         print(f"{name}: {100 * spent / us:.2f} % of a core, "
               f"{(writes_of(core, cluster) - writes) / us * 1e6:.2f} "
-              f"{'syncs' if cluster else 'writes'}/s (all parts, {count} leased tasks, "
+              f"{'syncs' if cluster else 'writes'}/s ("
+              + (f"{(wrote_of(cluster) - wrote) / us * 1e6:.2f} transactions/s that wrote, "
+                 if cluster else "") + f"all parts, {count} leased tasks, "
               f"{IDLE_ROLES} idle mailboxes, a beat each 3 s, {seconds} s; the machine alone with "
               f"100k mailboxes: {alone['round_ns']:.0f} ns each second)", flush=True)
     finally:
@@ -530,6 +540,12 @@ def writes_of(core, cluster):
     if cluster:
         return int(cluster.sql("select wal_sync from pg_stat_wal"))
     return written(core)
+
+
+def wrote_of(cluster):
+    """Transactions so far, anybody's, that wrote: each has a number of its own,
+    and no process has to tell of it."""
+    return int(cluster.sql("select pg_snapshot_xmax(pg_current_snapshot())")) if cluster else 0
 
 
 def written(pids):

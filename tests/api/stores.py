@@ -361,7 +361,8 @@ def on_server(s, name):
 @test
 def a_house_works_on_postgresql_and_says_no_password():
     s = server()
-    where = on_server(s, schema())
+    name = schema()
+    where = on_server(s, name)
     with House(ROLES) as h:
         h.start(args=where)
         ids, waits = two_waiting(h)
@@ -373,7 +374,9 @@ def a_house_works_on_postgresql_and_says_no_password():
         for pid in descendants(h.process.pid):
             with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
                 with open('/proc/%d/cmdline' % pid, 'rb') as f:
-                    need(b'postgres' not in f.read())
+                    words = f.read()
+                    need(b'postgres://' not in words and
+                         name.encode() not in words, words)
                 seen += 1
         need(seen >= len(PARTS), 'the parts were looked at', seen)
         h.verified()
@@ -384,6 +387,34 @@ def share_key(a, b):
     b.ok('vault', 'init')
     shutil.copy(os.path.join(a.state, 'vault.key'),
                 os.path.join(b.state, 'vault.key'))
+
+
+@test
+def a_house_at_rest_writes_its_lease_and_no_more():
+    s = server()
+
+    def wrote():
+        """Whatever writes on the server, of anybody, has a number of its own."""
+        return int(s.sql('SELECT pg_snapshot_xmax(pg_current_snapshot())'))
+
+    def cleans(what):
+        """The server, by itself: its writes are not the house's."""
+        s.sql('ALTER SYSTEM %s' % what)
+        s.sql('SELECT pg_reload_conf()')
+
+    with House(ROLES) as h:
+        h.start(args=on_server(s, schema()))
+        two_waiting(h)
+        cleans('SET autovacuum = off')
+        try:
+            time.sleep(2)        # what they leave behind is written
+            before = wrote()
+            time.sleep(10)
+            count = wrote() - before
+        finally:
+            cleans('RESET autovacuum')
+        need(2 <= count <= 4, count)  # each 3.3 s
+        need(h.stop() == 0)
 
 
 @test
