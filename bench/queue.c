@@ -22,6 +22,7 @@
 
 #include "book/book.h"
 #include "queue/queue.h"
+#include "queue_disk.h"
 #include "queue_figures.h"
 #include "queue_heads.h"
 #include "queue_notes.h"
@@ -377,14 +378,12 @@ put(struct bench *b, uint64_t count)
 
 /* Somebody waits: put and claim are one commit. */
 static uint32_t
-start_one(struct bench *b, const struct json *result)
+start_one(struct bench *b, const struct json *result, uint32_t *written)
 {
-	struct timespec pause = {
-		.tv_nsec = (long)(2000000 + random_u64() % 8000000),
-	};
+	size_t before = disk_written();
 	struct held got;
 
-	(void)nanosleep(&pause, NULL);
+	rest_a_while();
 	struct queue_claim waiting = claimer(b, 1);
 	struct mono begun = mono_now();
 
@@ -392,9 +391,37 @@ start_one(struct bench *b, const struct json *result)
 	commit(b);
 	uint32_t us = (uint32_t)(mono_now().us - begun.us);
 
+	*written = (uint32_t)(disk_written() - before);
 	finish(b, &got, result);
 	commit(b);
 	return us;
+}
+
+/* alone: what the disk alone takes for what each wrote, after some starts for
+ * all of these; or NULL. */
+static void
+start_many(struct bench *b, const struct json *result, uint32_t *samples,
+    uint32_t *alone, uint64_t count)
+{
+	struct disk disk = { 0 };
+	uint32_t written;
+
+	if (alone) {
+		disk_open(&disk, b->where);
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		samples[i] = start_one(b, result, &written);
+		if (!alone) {
+			continue;
+		}
+		alone[i] = written;
+		if (i % 20 == 19 || i == count - 1) {
+			disk_alone(&disk, alone + i - i % 20, i % 20 + 1);
+		}
+	}
+	if (alone) {
+		disk_close(&disk);
+	}
 }
 
 /* In a new house, whose log's file grows with each commit; then in one that has
@@ -403,27 +430,26 @@ start_one(struct bench *b, const struct json *result)
 static int
 start(struct bench *b, uint64_t count)
 {
-	uint32_t *samples = calloc(count, sizeof(*samples));
+	auto_free uint32_t *samples = calloc(2 * count, sizeof(*samples));
+	bool on_disk = !store_is_url(b->where);
 	auto_arena a = { 0 };
 	struct json *result = json_new(&a, JSON_OBJECT);
 	struct err e = { 0 };
 
 	must(samples);
+	uint32_t *alone = samples + count;
+
 	open_book(b);
-	for (uint64_t i = 0; i < count; i++) {
-		samples[i] = start_one(b, result);
-	}
+	start_many(b, result, samples, NULL, count);
 	uint32_t in_new = share(samples, count, 50);
 
 	check(store_checkpoint(b->store, &e), &e);
-	for (uint64_t i = 0; i < count; i++) {
-		samples[i] = start_one(b, result);
-	}
+	start_many(b, result, samples, on_disk ? alone : NULL, count);
 	uint32_t p50 = share(samples, count, 50);
 
-	printf("{\"p50_us\":%u,\"p99_us\":%u,\"new_p50_us\":%u}\n", p50,
-	    share(samples, count, 99), in_new);
-	free(samples);
+	printf("{\"p50_us\":%u,\"p99_us\":%u,\"new_p50_us\":%u,"
+	       "\"disk_p50_us\":%u}\n",
+	    p50, share(samples, count, 99), in_new, share(alone, count, 50));
 	return 0;
 }
 
