@@ -22,9 +22,9 @@
 
 #include "book/book.h"
 #include "queue/queue.h"
+#include "queue_alone.h"
 #include "queue_figures.h"
 #include "queue_heads.h"
-#include "queue_insert.h"
 #include "queue_notes.h"
 #include "store/store.h"
 
@@ -371,23 +371,14 @@ put(struct bench *b, uint64_t count)
 	return 0;
 }
 
-static void
-pause_some_ms(void)
-{
-	struct timespec pause = {
-		.tv_nsec = (long)(2000000 + random_u64() % 8000000),
-	};
-
-	(void)nanosleep(&pause, NULL);
-}
-
 /* Somebody waits: put and claim are one commit. */
 static uint32_t
-start_one(struct bench *b, const struct json *result)
+start_one(struct bench *b, const struct json *result, uint32_t *written)
 {
+	size_t before = disk_written();
 	struct held got;
 
-	pause_some_ms();
+	rest_a_while();
 	struct queue_claim waiting = claimer(b, 1);
 	struct mono begun = mono_now();
 
@@ -395,60 +386,66 @@ start_one(struct bench *b, const struct json *result)
 	commit(b);
 	uint32_t us = (uint32_t)(mono_now().us - begun.us);
 
+	*written = (uint32_t)(disk_written() - before);
 	finish(b, &got, result);
 	commit(b);
 	return us;
 }
 
-static uint32_t
-time_insert(struct insert *insert)
+/* under: for each what lies under it; or NULL. */
+static void
+start_many(struct bench *b, const struct json *result, uint32_t *samples,
+    uint32_t *under, uint64_t count)
 {
+	static struct alone alone;
 	struct err e = { 0 };
+	uint32_t written;
 
-	pause_some_ms();
-	struct mono begun = mono_now();
-
-	check(insert_one(insert, &e), &e);
-	return (uint32_t)(mono_now().us - begun.us);
+	if (under) {
+		check(alone_open(&alone, b->where, &e), &e);
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		samples[i] = start_one(b, result, &written);
+		if (!under) {
+			continue;
+		}
+		under[i] = written;
+		if ((i + 1) % ALONE_TURN == 0) {
+			check(alone_turn(&alone, under + i + 1 - ALONE_TURN,
+			          ALONE_TURN, &e),
+			    &e);
+		}
+	}
+	if (under) {
+		alone_close(&alone);
+	}
 }
 
 /* In a new house, whose log's file grows with each commit; then in one that has
  * worked and had a quiet minute, as core_keep.c makes of it: what was written
- * has been moved, and its log is written over.  With PostgreSQL a plain insert
- * after each start, so that both meet the same disk. */
+ * has been moved, and its log is written over. */
 static int
 start(struct bench *b, uint64_t count)
 {
-	uint32_t *samples = calloc(count, sizeof(*samples));
-	uint32_t *plain = calloc(count, sizeof(*plain));
-	static struct insert insert;
+	auto_free uint32_t *samples = calloc(2 * count, sizeof(*samples));
 	auto_arena a = { 0 };
 	struct json *result = json_new(&a, JSON_OBJECT);
 	struct err e = { 0 };
 
-	must(samples && plain);
+	must(samples && count % ALONE_TURN == 0);
+	uint32_t *under = samples + count;
+
 	open_book(b);
-	for (uint64_t i = 0; i < count; i++) {
-		samples[i] = start_one(b, result);
-	}
+	start_many(b, result, samples, NULL, count);
 	uint32_t in_new = share(samples, count, 50);
 
 	check(store_checkpoint(b->store, &e), &e);
-	if (str_starts(str_of(b->where), STR("postgres"))) {
-		check(insert_open(&insert, b->where, &e), &e);
-	}
-	for (uint64_t i = 0; i < count; i++) {
-		samples[i] = start_one(b, result);
-		plain[i] = insert.conn ? time_insert(&insert) : 0;
-	}
+	start_many(b, result, samples, under, count);
 	uint32_t p50 = share(samples, count, 50);
 
 	printf("{\"p50_us\":%u,\"p99_us\":%u,\"new_p50_us\":%u,"
-	       "\"plain_p50_us\":%u}\n",
-	    p50, share(samples, count, 99), in_new, share(plain, count, 50));
-	insert_close(&insert);
-	free(samples);
-	free(plain);
+	       "\"under_p50_us\":%u}\n",
+	    p50, share(samples, count, 99), in_new, share(under, count, 50));
 	return 0;
 }
 

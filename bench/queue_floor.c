@@ -37,7 +37,6 @@ static const char schema[] =
     " heads BLOB NOT NULL) STRICT;"
     "CREATE TABLE body (first INTEGER PRIMARY KEY, day INTEGER NOT NULL,"
     " count INTEGER NOT NULL, bodies BLOB NOT NULL) STRICT;"
-    "CREATE INDEX body_day ON body (day);"
     "CREATE TABLE task_end (number INTEGER PRIMARY KEY, state TEXT NOT NULL,"
     " owner TEXT NOT NULL, updated_at TEXT NOT NULL,"
     " last_seq INTEGER NOT NULL, saved BLOB NOT NULL) STRICT;";

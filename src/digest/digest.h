@@ -3,7 +3,8 @@
 #define DIGEST_DIGEST_H
 
 /*
- * SHA-256 (FIPS 180-4): one by libsodium, many side by side by many.c.
+ * SHA-256 (FIPS 180-4): one by the processor's instructions for it, or by
+ * libsodium where it has none; many side by side by many.c.
  * Digests name bodies, contracts, policies and arguments everywhere; this is
  * the one place that makes them.
  */

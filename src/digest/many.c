@@ -4,21 +4,19 @@
  * idle; the chains of several messages run side by side in the lanes of its
  * vectors.  A lane whose message ends takes the next one.
  */
-#include "digest/digest.h"
+#include "digest/own.h"
 
 #include <endian.h>
 #include <string.h>
 
-#define BLOCK     64
 #define LANES_MAX 16
-#define ALONE     1 /* lanes are no faster for one */
 /* One busy lane costs what the library costs for two or three messages: what is
  * much longer than the others is not for a lane. */
 #define LONG 4096
 
-static const uint32_t sha256_start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372,
+const uint32_t sha256_start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372,
 	0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
-static const uint32_t sha256_round[64] = { 0x428a2f98, 0x71374491, 0xb5c0fbcf,
+const uint32_t sha256_round[64] = { 0x428a2f98, 0x71374491, 0xb5c0fbcf,
 	0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,
 	0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7,
 	0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
@@ -88,6 +86,22 @@ struct many {
 	size_t left;
 };
 
+size_t
+sha256_tail(struct str bytes, uint8_t tail[2 * BLOCK])
+{
+	size_t rest = bytes.len % BLOCK;
+	uint64_t bits = htobe64((uint64_t)bytes.len * 8);
+	size_t blocks = rest + 1 + sizeof(bits) <= BLOCK ? 1 : 2;
+
+	memset(tail, 0, (size_t)2 * BLOCK);
+	if (rest > 0) {
+		memcpy(tail, bytes.at + bytes.len - rest, rest);
+	}
+	tail[rest] = 0x80;
+	memcpy(tail + blocks * BLOCK - sizeof(bits), &bits, sizeof(bits));
+	return blocks;
+}
+
 static void
 begin_tail(struct lane *l)
 {
@@ -101,20 +115,11 @@ begin(struct many *m, size_t n)
 {
 	struct lane *l = &m->lanes[n];
 	struct str bytes = *m->next++;
-	size_t rest = bytes.len % BLOCK;
-	uint64_t bits = htobe64((uint64_t)bytes.len * 8);
 
 	m->left--;
 	l->out = m->out++;
 	l->last = false;
-	l->tail_blocks = rest + 1 + sizeof(bits) <= BLOCK ? 1 : 2;
-	memset(l->tail, 0, sizeof(l->tail));
-	if (rest > 0) {
-		memcpy(l->tail, bytes.at + bytes.len - rest, rest);
-	}
-	l->tail[rest] = 0x80;
-	memcpy(l->tail + l->tail_blocks * BLOCK - sizeof(bits), &bits,
-	    sizeof(bits));
+	l->tail_blocks = sha256_tail(bytes, l->tail);
 	l->at = (const uint8_t *)bytes.at;
 	l->blocks = bytes.len / BLOCK;
 	if (l->blocks == 0) {
@@ -212,10 +217,20 @@ digest_many_by(enum digest_width most, const struct str *bytes, size_t count,
 	}
 }
 
+/* So many one by one take no longer than side by side. */
+static size_t
+few(void)
+{
+	if (!sha256_has_instructions()) {
+		return 1;
+	}
+	return width_of(DIGEST_16).lanes == 16 ? 12 : SIZE_MAX;
+}
+
 void
 digest_many(const struct str *bytes, size_t count, struct digest *out)
 {
-	if (count > ALONE) {
+	if (count > few()) {
 		digest_many_by(DIGEST_16, bytes, count, out);
 		return;
 	}

@@ -11,8 +11,8 @@ enum codec {
 };
 
 /* What is smaller lies on one page either way: to press it costs a lonely
- * commit more than its hashing. */
-#define PLAIN_MAX 512
+ * commit more than its hashing, most of all after a pause. */
+#define PLAIN_MAX 1024
 
 /* A row of one body of the greatest size, with its index. */
 #define CONTENT_MAX (STORE_BODY_MAX + 64u)

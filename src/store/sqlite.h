@@ -26,6 +26,8 @@ struct flights {
 	struct err failed; /* why, of the last one; kind 0: it did not */
 };
 
+#define SPAN_UNKNOWN INT64_MIN
+
 struct sqlite {
 	struct store store;
 	sqlite3 *db;
@@ -34,6 +36,7 @@ struct sqlite {
 	uint32_t words_committed;
 	uint32_t words_written; /* of this batch too */
 	struct pending pending;
+	int64_t span_day; /* of the last span of bodies; or SPAN_UNKNOWN */
 	struct unpacked unpacked;
 	struct ends ends;
 	struct ahead ahead;

@@ -77,7 +77,9 @@ check_body_row(
 	    unpack_body_check(first, buf_str(content), &count, &last, e)) {
 		return -1;
 	}
-	if (count != told || last > s->store.last) {
+	bool in_its_span = sqlite3_column_int64(row, 3) != 0;
+
+	if (count != told || last > s->store.last || !in_its_span) {
 		return err_set(e, ERR_IO,
 		    "%s: the bodies from head %llu on are not as they were "
 		    "written; restore it from a backup",

@@ -40,6 +40,7 @@ sqlite_load_log(struct sqlite *s, struct err *e)
 	s->words_committed = pack_words_count(s->words);
 	s->words_written = s->words_committed;
 	s->store.committed = s->store.last;
+	s->span_day = SPAN_UNKNOWN;
 	return 0;
 }
 
@@ -56,6 +57,7 @@ sqlite_forget(struct sqlite *s)
 	s->pending.heads_count = 0;
 	s->pending.bodies_count = 0;
 	buf_clear(&s->pending.bytes);
+	s->span_day = SPAN_UNKNOWN;
 	forget_unpacked(s);
 	sqlite_ends_forget(s);
 	s->ahead.count = 0;
@@ -77,6 +79,26 @@ sqlite_log_fini(struct sqlite *s)
 	buf_fini(&s->packed);
 }
 
+/* Bodies of another day than those before them begin a span.  What is known of
+ * the last one saves asking; the statement itself looks.  The step that packs
+ * comes before there are spans. */
+static int
+begin_span(struct sqlite *s, uint64_t first, int64_t day, struct err *e)
+{
+	sqlite3_stmt *row = s->statements[STATEMENT_SPAN_ADD];
+
+	if (!row || day == s->span_day) {
+		return 0;
+	}
+	bind_number(row, 1, (int64_t)first);
+	bind_number(row, 2, day);
+	if (write_step(s, STATEMENT_SPAN_ADD, adding, e)) {
+		return -1;
+	}
+	s->span_day = day;
+	return 0;
+}
+
 static int
 flush_bodies(struct sqlite *s, struct err *e)
 {
@@ -86,6 +108,9 @@ flush_bodies(struct sqlite *s, struct err *e)
 
 	if (p->bodies_count == 0) {
 		return 0;
+	}
+	if (begin_span(s, p->bodies[0].seq, p->day, e)) {
+		return -1;
 	}
 	for (size_t i = 0; i < p->bodies_count; i++) {
 		p->bodies[i].bytes.at = p->bytes.at + at;
@@ -416,25 +441,70 @@ sqlite_body_get(struct store *store, uint64_t seq, int64_t *day,
 	return 0;
 }
 
+struct span {
+	int64_t first;
+	int64_t end; /* the first of the next span */
+};
+
+/* The first span before a day: 1, or 0: there is none. */
+static int
+old_span(struct sqlite *s, int64_t before_day, struct span *span, struct err *e)
+{
+	sqlite3_stmt *row = s->statements[STATEMENT_SPAN_OLD];
+	int found;
+
+	bind_number(row, 1, before_day);
+	found = read_step(s, STATEMENT_SPAN_OLD, e);
+	if (found == 1) {
+		span->first = sqlite3_column_int64(row, 0);
+		span->end = sqlite3_column_int64(row, 1);
+		read_end(s, STATEMENT_SPAN_OLD);
+	}
+	return found;
+}
+
+static int
+drop_span(struct sqlite *s, struct span span, uint64_t *count, struct err *e)
+{
+	static const char expiring[] = "expiring bodies";
+	uint64_t some;
+
+	bind_number(s->statements[STATEMENT_BODIES_COUNT], 1, span.first);
+	bind_number(s->statements[STATEMENT_BODIES_COUNT], 2, span.end);
+	if (sqlite_number(s, STATEMENT_BODIES_COUNT, &some, e)) {
+		return -1;
+	}
+	*count += some;
+	bind_number(s->statements[STATEMENT_BODIES_DROP], 1, span.first);
+	bind_number(s->statements[STATEMENT_BODIES_DROP], 2, span.end);
+	bind_number(s->statements[STATEMENT_SPAN_DROP], 1, span.first);
+	return write_step(s, STATEMENT_BODIES_DROP, expiring, e) ||
+	               write_step(s, STATEMENT_SPAN_DROP, expiring, e)
+	           ? -1
+	           : 0;
+}
+
 int
 sqlite_bodies_expire(
     struct store *store, int64_t before_day, uint64_t *count, struct err *e)
 {
 	struct sqlite *s = sqlite_of(store);
-	uint64_t old;
+	struct span span;
+	uint64_t dropped = 0;
+	int found;
 
 	if (sqlite_flush(s, e)) {
 		return -1;
 	}
 	forget_unpacked(s);
-	bind_number(s->statements[STATEMENT_BODY_OLD], 1, before_day);
-	if (sqlite_number(s, STATEMENT_BODY_OLD, &old, e)) {
-		return -1;
+	s->span_day = SPAN_UNKNOWN;
+	while ((found = old_span(s, before_day, &span, e)) == 1) {
+		if (drop_span(s, span, &dropped, e)) {
+			return -1;
+		}
 	}
-	bind_number(s->statements[STATEMENT_BODY_EXPIRE], 1, before_day);
-	if (write_step(s, STATEMENT_BODY_EXPIRE, "expiring bodies", e)) {
-		return -1;
+	if (found == 0) {
+		*count = dropped;
 	}
-	*count = old;
-	return 0;
+	return found;
 }

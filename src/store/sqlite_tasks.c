@@ -35,21 +35,34 @@ sqlite_time_text(struct wall t, char text[WALL_TEXT_MAX])
 	return str_of(text);
 }
 
-/* What it was put with: once. */
 static int
-add_task(struct sqlite *s, const struct store_task *task, struct err *e)
+write_task(struct sqlite *s, enum statement which,
+    const struct store_task *task, struct err *e)
 {
-	sqlite3_stmt *row = s->statements[STATEMENT_TASK_ADD];
+	sqlite3_stmt *row = s->statements[which];
 	char created_at[WALL_TEXT_MAX];
 
-	sqlite_ahead_forget(s, task->number);
 	bind_number(row, 1, (int64_t)task->number);
 	bind_text(row, 2, task->id);
 	bind_text(row, 3, task->queue);
 	bind_text(row, 4, task->subject);
 	bind_text(row, 5, sqlite_time_text(task->created_at, created_at));
 	bind_text(row, 6, task->record);
-	return write_step(s, STATEMENT_TASK_ADD, writing, e);
+	return write_step(s, which, writing, e);
+}
+
+/* What it was put with: mostly once.  A statement that may take the place of
+ * another row keeps a copy of each page that it changes. */
+static int
+add_task(struct sqlite *s, const struct store_task *task, struct err *e)
+{
+	sqlite_ahead_forget(s, task->number);
+	if (write_task(s, STATEMENT_TASK_ADD, task, e)) {
+		return -1;
+	}
+	return sqlite3_changes(s->db) > 0
+	           ? 0
+	           : write_task(s, STATEMENT_TASK_PUT, task, e);
 }
 
 /* What a start loads of it. */

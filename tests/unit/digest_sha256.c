@@ -59,6 +59,27 @@ a_run_in_pieces_is_the_digest_of_the_whole(void **state)
 	assert_true(digest_eq(digest_end(&run), digest_of(STR("abc"))));
 }
 
+/* By the library on the one side, on the other by the processor's instructions
+ * where it has them. */
+static void
+every_length_is_the_same_in_pieces(void **state)
+{
+	char bytes[300];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		bytes[i] = (char)(i * 7 + i / 64);
+	}
+	for (size_t len = 0; len <= sizeof(bytes); len++) {
+		struct digest_run run;
+
+		digest_begin(&run);
+		digest_add(&run, str_span(bytes, len));
+		assert_true(digest_eq(
+		    digest_end(&run), digest_of(str_span(bytes, len))));
+	}
+}
+
 static void
 text_is_read_back_and_only_64_digits_are_taken(void **state)
 {
@@ -87,6 +108,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_examples_of_fips_180_come_out),
 		cmocka_unit_test(a_run_in_pieces_is_the_digest_of_the_whole),
+		cmocka_unit_test(every_length_is_the_same_in_pieces),
 		cmocka_unit_test(
 		    text_is_read_back_and_only_64_digits_are_taken),
 	};

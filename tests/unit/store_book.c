@@ -325,6 +325,99 @@ bodies_lie_beside_heads_and_expire(void **state)
 	assert_int_equal(store_check(store, &e), 0);
 }
 
+/* A batch of one head with a body. */
+static void
+add_of_day(struct store *store, uint64_t seq, int64_t day)
+{
+	struct err e = { 0 };
+
+	begin(store);
+	assert_int_equal(add_head(store, seq, &e), 0);
+	assert_int_equal(store_body_add(store, seq, day, STR("x"), &e), 0);
+}
+
+static uint64_t
+expired(struct store *store, int64_t before_day)
+{
+	uint64_t count = 0;
+	struct err e = { 0 };
+
+	begin(store);
+	assert_int_equal(store_bodies_expire(store, before_day, &count, &e), 0);
+	commit(store);
+	return count;
+}
+
+static void
+expect_bodies_of(struct store *store, const char *expected)
+{
+	uint64_t last = store_last_seq(store);
+	char told[32] = "";
+	struct err e = { 0 };
+
+	for (uint64_t seq = 1; seq <= last; seq++) {
+		auto_buf body = { 0 };
+
+		told[seq - 1] =
+		    store_body_get(store, seq, &body, &e) ? '-' : 'x';
+	}
+	assert_string_equal(told, expected);
+	assert_int_equal(store_check(store, &e), 0);
+}
+
+/* Each by its own day, whatever lies before it and behind it. */
+static void
+a_clock_that_goes_back_keeps_nothing_too_long_or_too_short(void **state)
+{
+	static const int64_t days[] = { 5, 5, 9, 4, 9, 9, 5 };
+	struct store *store = open_store();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(days); i++) {
+		add_of_day(store, i + 1, days[i]);
+		commit(store);
+	}
+	assert_int_equal(expired(store, 4), 0);
+	expect_bodies_of(store, "xxxxxxx");
+	assert_int_equal(expired(store, 5), 1);
+	expect_bodies_of(store, "xxx-xxx");
+	assert_int_equal(expired(store, 6), 3);
+	expect_bodies_of(store, "--x-xx-");
+	add_of_day(store, 8, 5); /* a day that was dropped as the last */
+	commit(store);
+	expect_bodies_of(store, "--x-xx-x");
+	store_close(store);
+	store = open_store();
+	add_of_day(store, 9, 5);
+	commit(store);
+	assert_int_equal(expired(store, 9), 2);
+	expect_bodies_of(store, "--x-xx---");
+	assert_int_equal(expired(store, 10), 3);
+	expect_bodies_of(store, "---------");
+	store_close(store);
+}
+
+static void
+a_day_whose_first_batch_was_undone_expires(void **state)
+{
+	auto_store store = open_store();
+	auto_buf body = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	add_of_day(store, 1, 5);
+	commit(store);
+	add_of_day(store, 2, 6);
+	assert_int_equal(store_body_get(store, 2, &body, &e), 0);
+	store_rollback(store);
+	add_of_day(store, 2, 6);
+	commit(store);
+	assert_int_equal(expired(store, 6), 1);
+	expect_bodies_of(store, "-x");
+	assert_int_equal(expired(store, 7), 1);
+	expect_bodies_of(store, "--");
+}
+
 /* Two days by turns, and great ones that fill a row each. */
 static void
 bodies_of_any_order_of_days_and_sizes_read_back(void **state)
@@ -461,6 +554,9 @@ main(void)
 		TEST(a_refused_write_breaks_its_transaction),
 		TEST(a_closed_store_forgets_its_open_transaction),
 		TEST(bodies_lie_beside_heads_and_expire),
+		TEST(
+		    a_clock_that_goes_back_keeps_nothing_too_long_or_too_short),
+		TEST(a_day_whose_first_batch_was_undone_expires),
 		TEST(bodies_of_any_order_of_days_and_sizes_read_back),
 		TEST(a_body_without_its_head_is_refused),
 		TEST(a_body_over_the_bound_is_refused),

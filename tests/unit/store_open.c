@@ -269,6 +269,44 @@ an_older_store_is_brought_up_step_by_step(void **state)
 	}
 }
 
+/* Its bodies lie by the index of step 5; a clock went back twice. */
+static void
+bodies_of_an_older_store_expire_by_their_day(void **state)
+{
+	static const int64_t days[] = { 7, 7, 8, 7, 7, 6, 8 };
+	struct store *store = open_store();
+	uint64_t count = 0;
+	struct err e = { 0 };
+
+	(void)state;
+	for (uint64_t seq = 1; seq <= COUNT(days); seq++) {
+		begin(store);
+		assert_int_equal(add_head(store, seq, &e), 0);
+		assert_int_equal(
+		    store_body_add(store, seq, days[seq - 1], STR("x"), &e), 0);
+		commit(store);
+	}
+	store_close(store);
+	sql("DROP TABLE body_span; CREATE INDEX body_day ON body (day);"
+	    "PRAGMA user_version = 5");
+	store = open_store();
+	assert_int_equal(store_check(store, &e), 0);
+	begin(store);
+	assert_int_equal(store_bodies_expire(store, 7, &count, &e), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(store_bodies_expire(store, 8, &count, &e), 0);
+	assert_int_equal(count, 4);
+	commit(store);
+	for (uint64_t seq = 1; seq <= COUNT(days); seq++) {
+		auto_buf body = { 0 };
+
+		assert_int_equal(store_body_get(store, seq, &body, &e),
+		    days[seq - 1] == 8 ? 0 : -1);
+	}
+	assert_int_equal(store_check(store, &e), 0);
+	store_close(store);
+}
+
 static int
 tell_task(void *context, const struct store_task *task, struct err *e)
 {
@@ -571,6 +609,8 @@ a_log_with_a_gap_is_named(void **state)
 		    "from 3 on are 2, not 9" },
 		{ "UPDATE body SET count = 9", "as they were" },
 		{ "UPDATE body SET first = 900", "as they were" },
+		{ "UPDATE body SET day = 9", "as they were" },
+		{ "DELETE FROM body_span", "as they were" },
 	};
 
 	(void)state;
@@ -610,6 +650,7 @@ main(void)
 		TEST(a_file_of_another_program_is_refused),
 		TEST(a_store_of_a_newer_version_is_refused),
 		TEST(an_older_store_is_brought_up_step_by_step),
+		TEST(bodies_of_an_older_store_expire_by_their_day),
 		TEST(tasks_of_an_older_store_get_their_number),
 		TEST(an_old_store_that_is_damaged_stays_as_it_is),
 		TEST(an_old_store_is_not_brought_up_by_a_look),
