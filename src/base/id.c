@@ -73,8 +73,7 @@ id_new(void)
 	return id;
 }
 
-/* Of each character its value and one more; 0: it is none. */
-static const uint8_t hex_values[256] = {
+const uint8_t hex_values[256] = {
 	['0'] = 1,
 	['1'] = 2,
 	['2'] = 3,
@@ -98,12 +97,6 @@ static const uint8_t hex_values[256] = {
 	['E'] = 15,
 	['F'] = 16,
 };
-
-int
-hex_digit(char c)
-{
-	return hex_values[(unsigned char)c] - 1;
-}
 
 bool
 id_valid(struct str s)

@@ -17,7 +17,15 @@ uint64_t random_u64(void);
 struct id id_new(void);
 bool id_valid(struct str s); /* any lower- or upper-case UUID form */
 
-int hex_digit(char c); /* its value, 0..15; -1: none */
+/* Of each character its value and one more; 0: it is none. */
+extern const uint8_t hex_values[256];
+
+static inline int
+hex_digit(char c) /* its value, 0..15; -1: none */
+{
+	return hex_values[(unsigned char)c] - 1;
+}
+
 void hex_add(struct buf *b, struct str bytes);
 void hex_text(const uint8_t *bytes, size_t n, char *out); /* 2n + NUL */
 bool hex_bytes(struct str hex, uint8_t *out, size_t n);   /* exactly n bytes */

@@ -12,8 +12,16 @@
 #define TRACE_LINES 64
 #define TRACE_WIDTH 160
 
+#define TRACE_WORDS 4
+
+/* A text, or words that are put together when the story is told. */
+struct trace {
+	const char *words[TRACE_WORDS]; /* the first is NULL: a text */
+	char text[TRACE_WIDTH];
+};
+
 static char part_name[32] = "handrail";
-static char trace_ring[TRACE_LINES][TRACE_WIDTH];
+static struct trace trace_ring[TRACE_LINES];
 static unsigned trace_count;
 
 void
@@ -37,9 +45,10 @@ must_trace(const char *format, ...)
 	va_list list;
 
 	va_start(list, format);
-	char *line = trace_ring[trace_count % TRACE_LINES];
-	if (vsnprintf(line, TRACE_WIDTH, format, list) < 0) {
-		line[0] = 0;
+	struct trace *t = &trace_ring[trace_count % TRACE_LINES];
+	t->words[0] = NULL;
+	if (vsnprintf(t->text, TRACE_WIDTH, format, list) < 0) {
+		t->text[0] = 0;
 	}
 	trace_count++;
 	va_end(list);
@@ -48,20 +57,12 @@ must_trace(const char *format, ...)
 void
 must_trace_words(const char *a, const char *b, const char *c, const char *d)
 {
-	const char *const words[] = { a, b, c, d };
-	char *line = trace_ring[trace_count++ % TRACE_LINES];
-	size_t at = 0;
+	struct trace *t = &trace_ring[trace_count++ % TRACE_LINES];
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		size_t len = strnlen(words[i], TRACE_WIDTH - 1 - at);
-
-		memcpy(line + at, words[i], len);
-		at += len;
-		if (at < TRACE_WIDTH - 1) {
-			line[at++] = ' ';
-		}
-	}
-	line[at - 1] = 0;
+	t->words[0] = a;
+	t->words[1] = b;
+	t->words[2] = c;
+	t->words[3] = d;
 }
 
 /* Nothing here allocates: the heap may be what is broken. */
@@ -78,6 +79,20 @@ tell(const char *z)
 		z += n;
 		len -= (size_t)n;
 	}
+}
+
+static void
+tell_trace(const struct trace *t)
+{
+	if (!t->words[0]) {
+		tell(" ");
+		tell(t->text);
+	}
+	for (size_t i = 0; t->words[0] && i < TRACE_WORDS; i++) {
+		tell(" ");
+		tell(t->words[i]);
+	}
+	tell("\n");
 }
 
 _Noreturn void
@@ -98,9 +113,8 @@ must_fail(const char *condition, const char *file, int line)
 	tell(number);
 	tell("\n");
 	for (unsigned i = first; i != trace_count; i++) {
-		tell("  ");
-		tell(trace_ring[i % TRACE_LINES]);
-		tell("\n");
+		tell(" ");
+		tell_trace(&trace_ring[i % TRACE_LINES]);
 	}
 	abort();
 }

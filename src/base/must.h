@@ -10,7 +10,9 @@
 
 void must_set_part(const char *name); /* name of this process in its story */
 void must_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Four words, of what happens at every turn: much cheaper. */
+/* Four words that last as long as the part (literals, names of a table), of
+ * what happens at every turn: they are kept as they are, which costs next to
+ * nothing. */
 void must_trace_words(
     const char *a, const char *b, const char *c, const char *d);
 _Noreturn void must_fail(const char *condition, const char *file, int line);

@@ -13,7 +13,7 @@ bool
 str_like(const char *a, const char *b, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (lower(a[i]) != lower(b[i])) {
+		if (a[i] != b[i] && lower(a[i]) != lower(b[i])) {
 			return false;
 		}
 	}
@@ -122,10 +122,23 @@ str_utf8(struct str s)
 	return len;
 }
 
+static bool
+eight_ascii(const char *at)
+{
+	uint64_t bytes;
+
+	memcpy(&bytes, at, sizeof(bytes));
+	return !(bytes & 0x8080808080808080);
+}
+
 bool
 str_is_utf8(struct str s)
 {
 	for (size_t at = 0; at < s.len;) {
+		if (at + 8 <= s.len && eight_ascii(s.at + at)) {
+			at += 8;
+			continue;
+		}
 		if ((uint8_t)s.at[at] < 0x80) {
 			at++;
 			continue;

@@ -44,38 +44,34 @@ book_kind_parse(struct str name, enum book_kind *kind)
 	return false;
 }
 
-/* The groups of a UUID: where each stands in the text and in the digits. */
-static const struct {
-	uint8_t text;
-	uint8_t hex;
-	uint8_t len;
-} groups[] = {
-	{ 0, 0, 8 },
-	{ 9, 8, 4 },
-	{ 14, 12, 4 },
-	{ 19, 16, 4 },
-	{ 24, 20, 12 },
-};
+/* Where in the text the two digits of each byte stand; dashes are between. */
+static const uint8_t places[] = { 0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28,
+	30, 32, 34 };
+_Static_assert(COUNT(places) == sizeof(struct book_id), "one for each byte");
+
+static bool
+has_dashes(const char *text)
+{
+	return text[8] == '-' && text[13] == '-' && text[18] == '-' &&
+	       text[23] == '-';
+}
 
 bool
 book_id_parse(struct str uuid, struct book_id *id)
 {
 	struct book_id made;
-	char hex[2 * sizeof(made.bytes)];
 
-	if (uuid.len != ID_TEXT - 1) {
+	if (uuid.len != ID_TEXT - 1 || !has_dashes(uuid.at)) {
 		return false;
 	}
-	for (size_t i = 0; i < COUNT(groups); i++) {
-		if (i > 0 && uuid.at[groups[i].text - 1] != '-') {
+	for (size_t i = 0; i < COUNT(places); i++) {
+		int high = hex_digit(uuid.at[places[i]]);
+		int low = hex_digit(uuid.at[places[i] + 1]);
+
+		if (high < 0 || low < 0) {
 			return false;
 		}
-		memcpy(hex + groups[i].hex, uuid.at + groups[i].text,
-		    groups[i].len);
-	}
-	if (!hex_bytes(
-	        str_span(hex, sizeof(hex)), made.bytes, sizeof(made.bytes))) {
-		return false;
+		made.bytes[i] = (uint8_t)(high << 4 | low);
 	}
 	*id = made;
 	return true;
@@ -84,19 +80,18 @@ book_id_parse(struct str uuid, struct book_id *id)
 void
 book_id_text(struct book_id id, char text[ID_TEXT])
 {
+	static const char digits[] = "0123456789abcdef";
 	static const struct book_id none;
-	char hex[2 * sizeof(id.bytes) + 1];
 
 	text[0] = 0;
 	if (book_id_eq(id, none)) {
 		return;
 	}
-	hex_text(id.bytes, sizeof(id.bytes), hex);
-	memset(text, '-', ID_TEXT - 1);
-	for (size_t i = 0; i < COUNT(groups); i++) {
-		memcpy(
-		    text + groups[i].text, hex + groups[i].hex, groups[i].len);
+	for (size_t i = 0; i < COUNT(places); i++) {
+		text[places[i]] = digits[id.bytes[i] >> 4];
+		text[places[i] + 1] = digits[id.bytes[i] & 15];
 	}
+	text[8] = text[13] = text[18] = text[23] = '-';
 	text[ID_TEXT - 1] = 0;
 }
 

@@ -15,13 +15,27 @@ static const struct field fields[] = {
 #undef FIELD
 };
 
+/* By these a name is looked for: each of a head is, and few are there. */
+static const uint8_t lengths[] = {
+#define FIELD(name, hop, trailer) sizeof(name) - 1,
+#include "http/fields.def"
+#undef FIELD
+};
+
 static const struct field *
 field_of(struct str name)
 {
-	for (size_t i = 0; i < COUNT(fields); i++) {
-		if (str_eq_nocase(fields[i].name, name)) {
-			return &fields[i];
+	const uint8_t *end = lengths + COUNT(lengths);
+	const uint8_t *at = lengths;
+
+	while (name.len <= UINT8_MAX &&
+	       (at = memchr(at, (int)name.len, (size_t)(end - at)))) {
+		const struct field *f = &fields[at - lengths];
+
+		if (str_like(f->name.at, name.at, name.len)) {
+			return f;
 		}
+		at++;
 	}
 	return NULL;
 }

@@ -157,6 +157,8 @@ int http_write_request(struct buf *b, struct str method, struct str target,
 void http_write_status(struct buf *b, unsigned status);
 int http_write_header(
     struct buf *b, struct str name, struct str value, struct err *e) MUST_CHECK;
+/* As it was read, strictly: nothing in it is looked at again. */
+void http_write_parsed(struct buf *b, const struct http_header *h);
 void http_write_header_z(struct buf *b, const char *name, const char *value);
 void http_write_length(struct buf *b, uint64_t length);
 void http_write_end(struct buf *b);                    /* the empty line */

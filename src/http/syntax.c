@@ -59,10 +59,28 @@ syntax_token(struct str s)
 	return all_of(s, TOKEN);
 }
 
+/* Are these eight bytes from ' ' to '~'?  Most values have no others. */
+static bool
+eight_plain(const char *at)
+{
+	const uint64_t each = 0x0101010101010101;
+	const uint64_t high = each * 0x80;
+	uint64_t bytes;
+
+	memcpy(&bytes, at, sizeof(bytes));
+	return !((bytes | (bytes + each)) & high) &&
+	       ((bytes + each * 0x60) & high) == high;
+}
+
 bool
 syntax_value(struct str s)
 {
-	for (size_t i = 0; i < s.len; i++) {
+	size_t i = 0;
+
+	while (i + 8 <= s.len && eight_plain(s.at + i)) {
+		i += 8;
+	}
+	for (; i < s.len; i++) {
 		uint8_t c = (uint8_t)s.at[i];
 
 		if ((c < 0x20 && c != '\t') || c == 0x7f) {

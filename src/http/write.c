@@ -118,6 +118,12 @@ http_write_header(
 }
 
 void
+http_write_parsed(struct buf *b, const struct http_header *h)
+{
+	add_header(b, h->name, h->value);
+}
+
+void
 http_write_header_z(struct buf *b, const char *name, const char *value)
 {
 	must(syntax_token(str_of(name)) && syntax_value(str_of(value)));

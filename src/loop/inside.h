@@ -25,8 +25,8 @@ struct loop_call {
 };
 
 /*
- * 1. timers[0..timer_count) is a heap by (deadline, order); timers[i]->place
- *    is i.
+ * 1. timers[0..timer_count) is a heap by (sorted, sorted_order), which are at
+ *    most (deadline, order); timers[i]->place is i.
  * 2. now is valid in a turn once fresh is set; dispatching sets it.
  * 3. ran: something ran since the hook did; then the loop does not sleep.
  */

@@ -123,7 +123,7 @@ sleep_time(struct loop *loop, int64_t wait_us)
 	if (!first) {
 		return wait_us;
 	}
-	int64_t left = first->deadline.us - loop->ops->clock(loop).us;
+	int64_t left = first->sorted.us - loop->ops->clock(loop).us;
 
 	return left < 0 ? 0 : left < wait_us ? left : wait_us;
 }
@@ -178,8 +178,8 @@ jump(struct loop *loop, struct mono end)
 
 	loop_settle(loop);
 	while (!loop->stopped && (first = loop_timer_first(loop)) &&
-	       mono_passed(first->deadline, end)) {
-		loop_virtual_set(loop, first->deadline);
+	       mono_passed(first->sorted, end)) {
+		loop_virtual_set(loop, first->sorted);
 		loop_settle(loop);
 	}
 }

@@ -53,6 +53,8 @@ struct loop_timer {
 	void *owner;
 	struct mono deadline;
 	uint64_t order;
+	struct mono sorted; /* its place is by this pair, at most that one */
+	uint64_t sorted_order;
 	size_t place;
 };
 

@@ -3,16 +3,18 @@
 
 /*
  * A binary heap by (deadline, order of arming).  Timers know their place, so
- * cancelling needs no search.
+ * cancelling needs no search.  One that is armed anew for later keeps its place
+ * and is put right when its old time has come: most deadlines are moved again
+ * and again and never come.
  */
 
 static bool
 before(const struct loop_timer *a, const struct loop_timer *b)
 {
-	if (a->deadline.us != b->deadline.us) {
-		return a->deadline.us < b->deadline.us;
+	if (a->sorted.us != b->sorted.us) {
+		return a->sorted.us < b->sorted.us;
 	}
-	return a->order < b->order;
+	return a->sorted_order < b->sorted_order;
 }
 
 static void
@@ -68,6 +70,14 @@ loop_timer_arm(struct loop_timer *t, struct loop *loop, struct mono deadline,
     loop_fn *f, void *owner)
 {
 	must(f);
+	if (t->loop == loop && deadline.us >= t->sorted.us &&
+	    deadline.us >= loop->now.us) {
+		t->fire = f;
+		t->owner = owner;
+		t->deadline = deadline;
+		t->order = loop->order++;
+		return;
+	}
 	loop_timer_cancel(t);
 	loop->timers = array_grow(loop->timers, loop->timer_count,
 	    &loop->timer_room, sizeof(struct loop_timer *));
@@ -83,7 +93,9 @@ loop_timer_arm(struct loop_timer *t, struct loop *loop, struct mono deadline,
 		.fire = f,
 		.owner = owner,
 		.deadline = deadline,
-		.order = loop->order++,
+		.order = loop->order,
+		.sorted = deadline,
+		.sorted_order = loop->order++,
 		.place = loop->timer_count++,
 	};
 	rise(loop, t);
@@ -123,7 +135,16 @@ loop_timers_fire(struct loop *loop)
 	while (loop->timer_count > 0) {
 		struct loop_timer *t = loop->timers[0];
 
-		if (!mono_passed(t->deadline, loop->now) || t->order >= limit) {
+		if (!mono_passed(t->sorted, loop->now)) {
+			return;
+		}
+		if (t->sorted_order != t->order) {
+			t->sorted = t->deadline;
+			t->sorted_order = t->order;
+			sink(loop, t);
+			continue;
+		}
+		if (t->order >= limit) {
 			return;
 		}
 		loop_timer_cancel(t);

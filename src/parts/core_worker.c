@@ -274,9 +274,9 @@ renew(struct core_worker *w, int64_t lease_us)
 void
 core_lease_heard(struct core_lease *lease, int64_t lease_us)
 {
-	lease->ask = 0;
-	lease->until = mono_after(mono_now(), lease_us);
 	renew(lease->worker, lease_us);
+	lease->ask = 0;
+	lease->until = lease->worker->deadline;
 }
 
 void

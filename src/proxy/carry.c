@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/clear.h"
 #include "proxy/inside.h"
 
 #define TOKENS_MAX ((size_t)64 * 1024)
@@ -127,7 +128,7 @@ carry_up(struct conn *c)
 static int
 answer_head(struct conn *c, const struct http_head *head, struct err *e)
 {
-	auto_buf b = { 0 };
+	struct buf b = { 0 };
 	struct up *u = c->up;
 	if (head->status == 101) {
 		return proxy_conn_switch(c, head, e);
@@ -139,15 +140,17 @@ answer_head(struct conn *c, const struct http_head *head, struct err *e)
 		.opened = u->scrub.decoder != NULL,
 		.close =
 		    c->close || !c->body_done || !c->request.head->keep_alive };
-	if (proxy_head_answer(&b, head, c->request.head, &form, e)) {
-		return -1;
+	proxy_clear_take(&b);
+	int failed = proxy_head_answer(&b, head, c->request.head, &form, e);
+	if (!failed) {
+		u->scrub.found += form.found;
+		c->chunked = form.chunked;
+		c->close = form.close;
+		proxy_link_write(&c->link, buf_str(&b));
+		c->answered = true;
 	}
-	u->scrub.found += form.found;
-	c->chunked = form.chunked;
-	c->close = form.close;
-	proxy_link_write(&c->link, buf_str(&b));
-	c->answered = true;
-	return 0;
+	proxy_clear_give(&b);
+	return failed;
 }
 
 static void

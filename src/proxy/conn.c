@@ -363,7 +363,6 @@ step_commands(struct conn *c)
 void
 proxy_conn_begin(struct conn *c)
 {
-	loop_timer_cancel(&c->timer);
 	c->state = CONN_CARRY;
 	c->up->whole = &c->held;
 	proxy_up_begin(c->up, proxy_conn_turn, c);

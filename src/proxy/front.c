@@ -183,7 +183,7 @@ take_text(void *owner, int32_t id, struct str text)
 		s = begin(front, id);
 	}
 	if (s && s->conn) {
-		buf_add(&s->conn->link.in, text);
+		proxy_link_came(&s->conn->link, text);
 		s->stirred = true;
 	}
 }

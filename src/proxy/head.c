@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "proxy/clear.h"
 #include "proxy/place.h"
 #include "json/json.h"
 
@@ -83,6 +84,7 @@ write_credential(
     struct buf *b, const struct proxy_go *go, struct str secret, struct err *e)
 {
 	struct buf value = { 0 };
+	proxy_clear_take(&value);
 	buf_room(&value,
 	    sizeof(go->format) + sizeof(go->name) + 2 * secret.len + 64);
 	if (go->place == PROXY_PLACE_HEADER) {
@@ -95,7 +97,7 @@ write_credential(
 	}
 	int failed =
 	    http_write_header(b, injected_name(go), buf_str(&value), e);
-	buf_wipe(&value);
+	proxy_clear_give(&value);
 	if (failed) {
 		/* Its text may quote what it could not write. */
 		return err_set(
@@ -183,18 +185,21 @@ head_size(const struct proxy_request *r, struct str secret)
 	return sum;
 }
 
+/* Canonical, as it was parsed. */
 static void
-host_text(struct buf *b, const struct proxy_origin *origin, bool tls)
+write_host(struct buf *b, const struct proxy_origin *origin)
 {
 	bool six = origin->host.is_addr && origin->host.addr.family == 6;
+	buf_add(b, STR("Host: "));
 	if (six) {
 		buf_addf(b, "[%s]", origin->host.text);
 	} else {
 		buf_add_z(b, origin->host.text);
 	}
-	if (origin->port != (tls ? 443 : 80)) {
+	if (origin->port != (origin->tls ? 443 : 80)) {
 		buf_addf(b, ":%u", origin->port);
 	}
+	buf_add(b, STR("\r\n"));
 }
 
 static int
@@ -202,9 +207,10 @@ write_request_line(struct buf *b, const struct proxy_request *r,
     const struct proxy_go *go, struct str secret, struct err *e)
 {
 	struct buf target = { 0 };
+	proxy_clear_take(&target);
 	int failed = proxy_place_target(&target, r, go, secret, e) ||
 	             http_write_request(b, r->method, buf_str(&target), e);
-	buf_wipe(&target);
+	proxy_clear_give(&target);
 	if (failed && go->place == PROXY_PLACE_NONE) {
 		return -1;
 	}
@@ -220,19 +226,14 @@ write_head(struct buf *b, const struct proxy_request *r,
     const struct proxy_go *go, struct str secret, const struct buf *body,
     struct err *e)
 {
-	auto_buf text = { 0 };
 	if (write_request_line(b, r, go, secret, e)) {
 		return -1;
 	}
-	host_text(&text, &r->origin, r->origin.tls);
-	if (http_write_header(b, STR("Host"), buf_str(&text), e)) {
-		return -1;
-	}
+	write_host(b, &r->origin);
 	for (size_t i = 0; i < r->head->count; i++) {
 		const struct http_header *h = &r->head->headers[i];
-		if (passes(r, go, h->name) &&
-		    http_write_header(b, h->name, h->value, e)) {
-			return -1;
+		if (passes(r, go, h->name)) {
+			http_write_parsed(b, h);
 		}
 	}
 	if (wants_plain(go)) {
@@ -270,12 +271,9 @@ proxy_head_write(struct buf *b, const struct proxy_request *r,
 	must(b->len == 0);
 	size_t size = head_size(r, secret);
 	buf_room(b, size);
-	if (write_head(b, r, go, secret, body, e)) {
-		buf_wipe(b);
-		return -1;
-	}
+	int failed = write_head(b, r, go, secret, body, e);
 	must(b->len <= size);
-	return 0;
+	return failed;
 }
 
 static void
@@ -305,23 +303,32 @@ answer_passes(const struct http_head *answer,
 	       !(form->opened && str_eq_nocase(name, STR("content-encoding")));
 }
 
+static bool
+holds(const struct needles *n, struct str text)
+{
+	size_t at = 0;
+	size_t len = 0;
+	return n && proxy_needles_find(n, text, &at, &len);
+}
+
 /* R01: no credential in a value; a name cannot be mended. */
 static int
 write_answer_header(struct buf *b, const struct http_header *h,
     struct proxy_answer_form *form, struct err *e)
 {
+	struct http_header washed = *h;
 	auto_buf value = { 0 };
-	size_t at = 0;
-	size_t len = 0;
-	if (!form->needles) {
-		return http_write_header(b, h->name, h->value, e);
-	}
-	if (proxy_needles_find(form->needles, h->name, &at, &len)) {
+	if (holds(form->needles, h->name)) {
 		return err_set(e, ERR_DENIED,
 		    "the answer has a credential in the name of a header");
 	}
-	form->found += proxy_scrub_text(form->needles, h->value, &value);
-	return http_write_header(b, h->name, buf_str(&value), e);
+	if (holds(form->needles, h->value)) {
+		form->found +=
+		    proxy_scrub_text(form->needles, h->value, &value);
+		washed.value = buf_str(&value);
+	}
+	http_write_parsed(b, &washed);
+	return 0;
 }
 
 int
@@ -329,13 +336,11 @@ proxy_head_answer(struct buf *b, const struct http_head *answer,
     const struct http_head *asked, struct proxy_answer_form *form,
     struct err *e)
 {
-	struct buf made = { 0 };
-	http_write_status(&made, answer->status);
+	http_write_status(b, answer->status);
 	for (size_t i = 0; i < answer->count; i++) {
 		const struct http_header *h = &answer->headers[i];
 		if (answer_passes(answer, form, h->name) &&
-		    write_answer_header(&made, h, form, e)) {
-			buf_fini(&made);
+		    write_answer_header(b, h, form, e)) {
 			return -1;
 		}
 	}
@@ -344,16 +349,14 @@ proxy_head_answer(struct buf *b, const struct http_head *answer,
 	form->chunked = unsure && asked->minor == 1;
 	form->close = form->close || (unsure && asked->minor == 0);
 	if (form->chunked) {
-		http_write_header_z(&made, "Transfer-Encoding", "chunked");
+		http_write_header_z(b, "Transfer-Encoding", "chunked");
 	} else if (!unsure) {
-		write_answer_length(&made, answer, asked);
+		write_answer_length(b, answer, asked);
 	}
 	if (form->close) {
-		http_write_header_z(&made, "Connection", "close");
+		http_write_header_z(b, "Connection", "close");
 	}
-	http_write_end(&made);
-	buf_add(b, buf_str(&made));
-	buf_fini(&made);
+	http_write_end(b);
 	return 0;
 }
 

@@ -52,8 +52,9 @@ int proxy_go_check(const struct proxy_request *r, const struct proxy_go *go,
     struct err *e) MUST_CHECK;
 
 /* The head for the upstream; body: what it ends with, where that was changed
- * (NULL: framed as the cell framed it).  With a place, the secret stands in b:
- * the caller wipes b.  Adds in one allocation, so that no copy stays behind. */
+ * (NULL: framed as the cell framed it).  With a place, the secret stands in b,
+ * also of what failed: the caller wipes b, which is empty before.  Adds in one
+ * allocation, so that no copy stays behind. */
 int proxy_head_write(struct buf *b, const struct proxy_request *r,
     const struct proxy_go *go, struct str secret, const struct buf *body,
     struct err *e) MUST_CHECK;
@@ -66,6 +67,7 @@ struct proxy_answer_form {
 	bool close;     /* set too: the connection must end behind it */
 	uint64_t found; /* added to: credentials in its head */
 };
+/* What failed has added something all the same. */
 int proxy_head_answer(struct buf *b, const struct http_head *answer,
     const struct http_head *asked, struct proxy_answer_form *form,
     struct err *e) MUST_CHECK;

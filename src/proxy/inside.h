@@ -171,7 +171,8 @@ struct proxy {
 	struct road *roads;      /* HTTP/2 upstream */
 	struct kept *kept;       /* the latest first */
 	size_t kept_count;
-	size_t carried; /* connections */
+	struct loop_timer kept_timer; /* armed while there is one */
+	size_t carried;               /* connections */
 	uint64_t last_id;
 	struct {
 		struct arena arena[2 * PROXY_SPARES];

@@ -43,6 +43,7 @@ late(void *owner)
 		proxy_conn_shut(c);
 		break;
 	case CONN_CARRY:
+		return; /* the exchange has a time of its own */
 	case CONN_ANSWER:
 	case CONN_LINGER:
 	case CONN_CLOSED:

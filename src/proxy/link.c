@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proxy/clear.h"
 #include "proxy/link.h"
 
 #define HELD_MAX 8192 /* bytes in clear that wait for more of their record */
@@ -15,31 +16,26 @@ take_tls(struct link *l)
 	tls_take(l->tls, &l->out);
 }
 
+/* A record stands where it is made until it is sent. */
+static void
+lend_out(struct link *l)
+{
+	if (!l->out.at) {
+		proxy_clear_take(&l->out);
+		tls_room(l->tls, &l->out);
+	}
+}
+
 static void
 encrypt(struct link *l, struct str bytes)
 {
 	while (bytes.len > 0 && !l->mute) {
+		lend_out(l);
 		size_t n = tls_write(l->tls, bytes);
 		take_tls(l);
 		l->mute = n == 0;
 		bytes = str_sub(bytes, n, bytes.len);
 	}
-}
-
-/* A buffer with bytes in clear grows, and leaves no copy behind. */
-static void
-add_clear(struct buf *b, struct str bytes)
-{
-	if (b->cap - b->len < bytes.len) {
-		struct buf wide = { 0 };
-		size_t grown = b->cap + b->cap / 2;
-		size_t need = b->len + bytes.len;
-		buf_room(&wide, need < grown ? grown : need);
-		buf_add(&wide, buf_str(b));
-		buf_wipe(b);
-		*b = wide;
-	}
-	buf_add(b, bytes);
 }
 
 /* What was written in small pieces becomes one TLS record. */
@@ -50,7 +46,7 @@ encrypt_held(struct link *l)
 		struct buf held = l->held;
 		l->held = (struct buf){ 0 };
 		encrypt(l, buf_str(&held));
-		buf_wipe(&held);
+		proxy_clear_give(&held);
 	}
 }
 
@@ -67,23 +63,39 @@ end_of(struct link *l, const char *why)
 	}
 }
 
-/* A small message gets a small buffer: it is wiped when the link rests. */
 static size_t
 read_some(struct link *l)
 {
-	static char piece[LINK_IN];
-	size_t room = LINK_IN - l->in.len;
-	if (l->in.cap - l->in.len >= room) {
-		size_t n = tls_read(l->tls, l->in.at + l->in.len, room);
-		buf_grew(&l->in, n);
-		return n;
+	size_t most = LINK_IN - l->in.len;
+	if (!tls_readable(l->tls)) {
+		return 0;
 	}
-	size_t n = tls_read(l->tls, piece, room);
-	if (n > 0) {
-		add_clear(&l->in, (struct str){ piece, n });
-		wipe(piece, n);
-	}
+	proxy_clear_take(&l->in);
+	proxy_clear_room(&l->in, 1);
+	size_t room = l->in.cap - l->in.len;
+	size_t n =
+	    tls_read(l->tls, l->in.at + l->in.len, room < most ? room : most);
+	buf_grew(&l->in, n);
 	return n;
+}
+
+/* A link that waits for more holds none of the buffers that all share. */
+static void
+give_empty(struct link *l)
+{
+	if (l->in.len == 0 && l->in.cap == CLEAR_SIZE) {
+		proxy_clear_give(&l->in);
+	}
+	if (l->tls && l->out.len == 0 && l->out.cap == CLEAR_SIZE) {
+		proxy_clear_give(&l->out);
+	}
+}
+
+void
+proxy_link_came(struct link *l, struct str bytes)
+{
+	proxy_clear_take(&l->in);
+	proxy_clear_add(&l->in, bytes);
 }
 
 bool
@@ -131,7 +143,7 @@ receive(struct link *l)
 	}
 	struct str bytes = { piece, (size_t)n };
 	if (!l->tls) {
-		add_clear(&l->in, bytes);
+		proxy_link_came(l, bytes);
 		wipe(piece, bytes.len);
 		return;
 	}
@@ -168,7 +180,7 @@ proxy_link_send(struct link *l)
 		}
 		/* It took some: there is no room for the rest. */
 		l->blocked = (size_t)n < l->out.len;
-		buf_drop(&l->out, (size_t)n);
+		proxy_clear_drop(&l->out, (size_t)n);
 	}
 	if (l->secret && l->out.len == 0) {
 		wipe(l->out.at, l->out.cap);
@@ -227,9 +239,9 @@ proxy_link_close(struct link *l)
 	l->fd = -1;
 	tls_conn_free(l->tls);
 	l->tls = NULL;
-	buf_wipe(&l->in);
+	proxy_clear_give(&l->in);
 	buf_wipe(&l->out);
-	buf_wipe(&l->held);
+	proxy_clear_give(&l->held);
 	l->ended = true;
 	l->mute = true;
 	l->why = NULL;
@@ -250,10 +262,9 @@ proxy_link_secure(struct link *l, struct tls_conn *conn)
 	must(!l->tls && l->in.len <= LINK_IN);
 	l->tls = conn;
 	struct buf hello = l->in;
-	l->in = (struct buf){ 0 };
 	size_t took = tls_feed(conn, buf_str(&hello));
 	must(took == hello.len || tls_state(conn) >= TLS_ENDED);
-	buf_fini(&hello);
+	proxy_clear_give(&l->in);
 	proxy_link_fill(l);
 }
 
@@ -264,11 +275,12 @@ proxy_link_write(struct link *l, struct str bytes)
 		return;
 	}
 	if (!l->tls) {
-		add_clear(&l->out, bytes);
+		proxy_clear_add(&l->out, bytes);
 		return;
 	}
 	if (l->held.len + bytes.len <= HELD_MAX) {
-		add_clear(&l->held, bytes);
+		proxy_clear_take(&l->held);
+		proxy_clear_add(&l->held, bytes);
 		return;
 	}
 	encrypt_held(l);
@@ -290,7 +302,7 @@ proxy_link_flushed(const struct link *l)
 void
 proxy_link_used(struct link *l, size_t n)
 {
-	buf_drop(&l->in, n);
+	proxy_clear_drop(&l->in, n);
 	proxy_link_fill(l);
 }
 
@@ -298,6 +310,7 @@ void
 proxy_link_settle(struct link *l)
 {
 	if (l->memory) {
+		give_empty(l);
 		l->turn(l->owner);
 		return;
 	}
@@ -305,6 +318,7 @@ proxy_link_settle(struct link *l)
 		return;
 	}
 	proxy_link_send(l);
+	give_empty(l);
 	unsigned events = 0;
 	/* Who found the socket full did not go on: the next event, which says
 	 * that it is not, is the reason to do so, and to try again at all.
@@ -343,8 +357,9 @@ proxy_link_quiet(const struct link *l)
 void
 proxy_link_rest(struct link *l)
 {
+	give_empty(l);
 	if (l->in.len == 0) {
-		buf_wipe(&l->in);
+		proxy_clear_give(&l->in);
 	}
 	if (l->out.len == 0) {
 		buf_wipe(&l->out);

@@ -40,6 +40,8 @@ void proxy_link_free(struct link *l);  /* one of the heap; NULL is nothing */
 void proxy_link_secure(struct link *l, struct tls_conn *conn);
 /* Moves what TLS has deciphered into `in`; true if there was any. */
 bool proxy_link_fill(struct link *l);
+/* Adds to `in` what came by another way than its socket. */
+void proxy_link_came(struct link *l, struct str bytes);
 /* All of it, by the next send or settle; the owner looks at proxy_link_room
  * before. */
 void proxy_link_write(struct link *l, struct str bytes);

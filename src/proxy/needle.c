@@ -434,11 +434,23 @@ proxy_needles_tail(const struct needles *n, struct str text)
 		return 0;
 	}
 	size_t most = n->longest - 1 < text.len ? n->longest - 1 : text.len;
-	const char *end = text.at + text.len;
-	for (const char *at = end - most; at < end; at++) {
-		if (n->first[(uint8_t)*at] &&
-		    begins_one(n, str_span(at, (size_t)(end - at)))) {
-			return (size_t)(end - at);
+	size_t start = text.len - most;
+	/* Where a whole window still stands it is looked for as above. */
+	size_t end = leap(n, text, start + n->shortest - 1);
+	while (end < text.len) {
+		size_t jump = n->shift[shift_of(block_at(text.at + end))];
+		start = end + 1 - n->shortest;
+		if (jump == 0 &&
+		    begins_one(n, str_sub(text, start, text.len))) {
+			return text.len - start;
+		}
+		end = leap(n, text, end + (jump > 0 ? jump : 1));
+	}
+	size_t part = n->shortest - 1 < most ? n->shortest - 1 : most;
+	for (start = text.len - part; start < text.len; start++) {
+		if (n->first[(uint8_t)text.at[start]] &&
+		    begins_one(n, str_sub(text, start, text.len))) {
+			return text.len - start;
 		}
 	}
 	return 0;

@@ -13,7 +13,6 @@
 static void
 drop(struct kept *k)
 {
-	loop_timer_cancel(&k->timer);
 	proxy_link_free(k->link);
 	if (k->previous) {
 		k->previous->next = k->next;
@@ -40,18 +39,42 @@ stirred(void *owner)
 	drop(k);
 }
 
+static struct mono
+idle_end(const struct kept *k)
+{
+	return mono_after(k->since, k->proxy->setup.times.kept);
+}
+
+/* Those that were unused too long are at the end of the list. */
 static void
 idle_over(void *owner)
 {
-	struct kept *k = owner;
-	struct proxy *p = k->proxy;
-	drop(k);
-	proxy_spares_rest(p);
+	struct proxy *p = owner;
+	struct mono now = loop_now(p->setup.loop);
+	struct mono first = { 0 };
+	struct kept *next;
+	size_t had = p->kept_count;
+	for (struct kept *k = p->kept; k; k = next) {
+		next = k->next;
+		if (mono_passed(idle_end(k), now)) {
+			drop(k);
+		} else {
+			first = idle_end(k);
+		}
+	}
+	if (p->kept) {
+		loop_timer_arm(
+		    &p->kept_timer, p->setup.loop, first, idle_over, p);
+	}
+	if (p->kept_count < had) {
+		proxy_spares_rest(p);
+	}
 }
 
 void
 proxy_pool_close(struct proxy *p)
 {
+	loop_timer_cancel(&p->kept_timer);
 	while (p->kept) {
 		drop(p->kept);
 	}
@@ -97,7 +120,6 @@ void
 proxy_pool_put(struct proxy *p, struct link *link, const struct up_way *way)
 {
 	struct loop *loop = p->setup.loop;
-	int64_t idle = p->setup.times.kept;
 	if (!proxy_link_quiet(link) ||
 	    mono_passed(
 	        mono_after(way->born, PROXY_KEPT_LIFE), loop_now(loop))) {
@@ -105,7 +127,7 @@ proxy_pool_put(struct proxy *p, struct link *link, const struct up_way *way)
 		return;
 	}
 	make_place(p, way);
-	struct kept *k = calloc(1, sizeof(*k));
+	struct kept *k = malloc(sizeof(*k));
 	must(k);
 	*k = (struct kept){ .proxy = p,
 		.link = link,
@@ -121,8 +143,9 @@ proxy_pool_put(struct proxy *p, struct link *link, const struct up_way *way)
 	link->owner = k;
 	proxy_link_rest(link);
 	proxy_link_settle(link);
-	loop_timer_arm(
-	    &k->timer, loop, mono_after(k->since, idle), idle_over, k);
+	if (!p->kept_timer.loop) {
+		loop_timer_arm(&p->kept_timer, loop, idle_end(k), idle_over, p);
+	}
 }
 
 /* Of no secret: it may stop at the first byte that differs. */

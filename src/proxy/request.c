@@ -135,6 +135,11 @@ authority_is_origin(const struct proxy_origin *origin,
 	if (head->authority.len == 0) {
 		return err_set(e, ERR_DENIED, "the request names no Host");
 	}
+	/* Most write it as it is canonical. */
+	if (origin->port == default_port(origin->tls) &&
+	    str_eq_z(head->authority, origin->host.text)) {
+		return 0;
+	}
 	if (names_hostport_parse(
 	        head->authority, default_port(origin->tls), &host, &port, e)) {
 		return -1;

@@ -2,6 +2,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "proxy/clear.h"
 #include "proxy/inside.h"
 
 /*
@@ -59,6 +60,7 @@ proxy_spares_rest(struct proxy *p)
 {
 	if (!p->kept && !p->roads) {
 		proxy_spares_close(p);
+		proxy_clear_rest();
 		(void)malloc_trim(0);
 	}
 }

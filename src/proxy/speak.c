@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/clear.h"
 #include "proxy/inside.h"
 
 /* What is said to an upstream and heard of it, once the way is open. */
-
-/* Its room is many times what stands in it, and it never moved: nothing of it
- * is behind its end. */
-static void
-wipe_head(struct buf *head)
-{
-	wipe(head->at, head->len);
-	buf_fini(head);
-}
 
 int
 proxy_up_say(struct up *u, struct str secret, struct err *e)
@@ -27,10 +19,12 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 	u->go.scrub = proxy_needles_count(needles) > 0;
 	struct buf body = { 0 };
 	bool changed = proxy_place_in_body(&u->go);
+	proxy_clear_take(&head);
 	if ((changed && proxy_place_body(&body, u->request, &u->go, secret,
 	                    buf_str(u->whole), e)) ||
 	    proxy_head_write(
 	        &head, u->request, &u->go, secret, changed ? &body : NULL, e)) {
+		proxy_clear_give(&head);
 		buf_wipe(&body);
 		return -1;
 	}
@@ -49,7 +43,7 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 		proxy_link_write(u->link, buf_str(&body));
 	}
 	u->sent += body.len;
-	wipe_head(&head);
+	proxy_clear_give(&head);
 	buf_wipe(&body);
 	if (changed) {
 		buf_wipe(u->whole);

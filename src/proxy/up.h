@@ -172,7 +172,6 @@ struct kept {
 	struct link *link;
 	struct up_way way;
 	struct mono since;
-	struct loop_timer timer;
 };
 
 /* Takes link; closes it where it cannot be kept. */

@@ -217,18 +217,24 @@ tls_feed_end(struct tls_conn *c)
 	}
 }
 
+/* Asking for what is not there costs as much as taking what is. */
+bool
+tls_readable(struct tls_conn *c)
+{
+	if (c->state != TLS_OPEN || c->drained) {
+		return false;
+	}
+	c->drained = !c->stream_end && !queue_waiting(&c->in) &&
+	             !SSL_has_pending(c->ssl);
+	return !c->drained;
+}
+
 size_t
 tls_read(struct tls_conn *c, char *at, size_t room)
 {
 	size_t n = 0;
 
-	if (c->state != TLS_OPEN || !room || c->drained) {
-		return 0;
-	}
-	/* Asking for what is not there costs as much as taking what is. */
-	if (!c->stream_end && !queue_waiting(&c->in) &&
-	    !SSL_has_pending(c->ssl)) {
-		c->drained = true;
+	if (!room || !tls_readable(c)) {
 		return 0;
 	}
 	no_errors();
@@ -242,6 +248,15 @@ tls_read(struct tls_conn *c, char *at, size_t room)
 	}
 	c->drained = later && !c->stream_end;
 	return 0;
+}
+
+void
+tls_room(struct tls_conn *c, struct buf *memory)
+{
+	if (!c->out.bytes.at) {
+		c->out.bytes = *memory;
+		*memory = (struct buf){ 0 };
+	}
 }
 
 size_t

@@ -102,6 +102,9 @@ size_t tls_lend(struct tls_conn *c, struct str ciphertext);
 void tls_keep(struct tls_conn *c);
 void tls_take(struct tls_conn *c, struct buf *out);
 size_t tls_read(struct tls_conn *c, char *at, size_t room);
+/* Memory, empty, for what is written next, if there is none. */
+void tls_room(struct tls_conn *c, struct buf *memory);
+bool tls_readable(struct tls_conn *c); /* false: tls_read gives nothing now */
 size_t tls_write(struct tls_conn *c, struct str plaintext);
 void tls_close(struct tls_conn *c); /* close-notify; writes nothing more */
 /* The socket ended.  Without a close-notify before it: TLS_FAILED, truncated

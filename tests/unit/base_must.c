@@ -69,31 +69,46 @@ a_broken_promise_tells_its_story_and_aborts(void **state)
 static void
 trace_words(void)
 {
-	char wide[300];
-
-	memset(wide, 'w', sizeof(wide) - 1);
-	wide[sizeof(wide) - 1] = 0;
 	must_trace_words("core", "->", "api", "ANSWER");
-	must_trace_words("core", "<-", wide, "ASK");
+	must_trace("opened row %d", 17);
+	must_trace_words("core", "<-", "api", "ASK");
 	must_fail("end", "here.c", 1);
 }
 
 static void
-words_are_traced_within_a_line(void **state)
+words_are_lines_among_the_others(void **state)
 {
 	auto_buf said = { 0 };
-	struct str line = { 0 };
 
 	(void)state;
 	assert_true(WIFSIGNALED(run_child(trace_words, &said)));
-	struct str rest = buf_str(&said);
-	assert_true(str_cut(&rest, '\n', &line));
-	assert_true(str_cut(&rest, '\n', &line));
-	assert_true(str_eq_z(line, "  core -> api ANSWER"));
-	assert_true(str_cut(&rest, '\n', &line));
-	assert_true(str_starts(line, STR("  core <- www")));
-	assert_true(line.len > 100 && line.len < 170);
-	assert_int_equal(rest.len, 0);
+	assert_string_equal(buf_z(&said),
+	    "handrail: must(end) failed at here.c:1\n"
+	    "  core -> api ANSWER\n"
+	    "  opened row 17\n"
+	    "  core <- api ASK\n");
+}
+
+static void
+trace_words_then_much(void)
+{
+	for (int i = 0; i < 64; i++) {
+		must_trace_words("core", "->", "api", "ANSWER");
+	}
+	must_trace("opened row %d", 17);
+	must_fail("end", "here.c", 1);
+}
+
+/* The place of a line may have held words. */
+static void
+a_text_takes_the_place_of_words(void **state)
+{
+	auto_buf said = { 0 };
+
+	(void)state;
+	assert_true(WIFSIGNALED(run_child(trace_words_then_much, &said)));
+	assert_true(str_ends(
+	    buf_str(&said), STR("\n  core -> api ANSWER\n  opened row 17\n")));
 }
 
 static void
@@ -207,7 +222,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_broken_promise_tells_its_story_and_aborts),
-		cmocka_unit_test(words_are_traced_within_a_line),
+		cmocka_unit_test(words_are_lines_among_the_others),
+		cmocka_unit_test(a_text_takes_the_place_of_words),
 		cmocka_unit_test(
 		    only_the_last_64_trace_lines_are_kept_in_order),
 		cmocka_unit_test(a_kept_promise_says_nothing),

@@ -161,6 +161,43 @@ chunked_refused(struct str body, unsigned status)
 	refused_as(false, buf_str(&b), status);
 }
 
+/* Whether an answer is read whose header has these two bytes in its value, of
+ * which eight are looked at at once. */
+static bool
+is_value(uint8_t one, uint8_t two)
+{
+	char text[] = "HTTP/1.1 200 OK\r\nX: abcdefghij\r\n\r\n";
+	struct http_reader r;
+	struct told t = { 0 };
+	char *value = strstr(text, "abc");
+
+	value[4] = (char)one;
+	value[5] = (char)two;
+	http_reader_response(&r);
+	tell(&t, &r, str_span(text, sizeof(text) - 1), sizeof(text) - 1);
+	bool read = !t.refusal;
+
+	told_fini(&t);
+	http_reader_fini(&r);
+	return read;
+}
+
+static void
+H03_no_control_but_a_tab_is_in_a_value(void **state)
+{
+	(void)state;
+	for (unsigned one = 0; one < 256; one++) {
+		for (unsigned two = 0; two < 256; two++) {
+			bool control =
+			    (one < 0x20 && one != '\t') || one == 0x7f ||
+			    (two < 0x20 && two != '\t') || two == 0x7f;
+
+			assert_int_equal(
+			    is_value((uint8_t)one, (uint8_t)two), !control);
+		}
+	}
+}
+
 static void
 H04_malformed_chunks_are_refused(void **state)
 {
@@ -477,6 +514,7 @@ main(void)
 		cmocka_unit_test(H01_a_length_is_plain_digits),
 		cmocka_unit_test(H02_every_other_transfer_encoding_is_refused),
 		cmocka_unit_test(H03_malformed_lines_are_refused),
+		cmocka_unit_test(H03_no_control_but_a_tab_is_in_a_value),
 		cmocka_unit_test(H04_malformed_chunks_are_refused),
 		cmocka_unit_test(H04_a_flood_of_extensions_is_refused),
 		cmocka_unit_test(H04_trailers_that_steer_are_refused),

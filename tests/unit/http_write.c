@@ -55,6 +55,29 @@ P06_line_breaks_are_never_written(void **state)
 	assert_int_equal(b.len, 0);
 }
 
+/* Eight are looked at at once. */
+static void
+P06_each_byte_is_judged_at_each_place_of_a_value(void **state)
+{
+	auto_buf b = { 0 };
+	struct err e;
+
+	(void)state;
+	for (size_t place = 0; place < 20; place++) {
+		for (int byte = 0; byte < 256; byte++) {
+			char value[20];
+			bool may =
+			    byte == '\t' || (byte >= ' ' && byte != 0x7f);
+
+			memset(value, 'a', sizeof(value));
+			value[place] = (char)byte;
+			assert_int_equal(http_write_header(&b, STR("A"),
+			                     str_span(value, 20), &e),
+			    may ? 0 : -1);
+		}
+	}
+}
+
 static void
 a_whole_answer_states_its_length(void **state)
 {
@@ -76,6 +99,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(P06_line_breaks_are_never_written),
+		cmocka_unit_test(
+		    P06_each_byte_is_judged_at_each_place_of_a_value),
 		cmocka_unit_test(a_whole_answer_states_its_length),
 	};
 

@@ -137,6 +137,23 @@ again(void *owner)
 	}
 }
 
+/* Its place is put right when its old time has come: it counts as armed when it
+ * was moved all the same. */
+static void
+a_timer_that_was_moved_fires_in_the_order_of_arming(void **state)
+{
+	struct diary *d = *state;
+
+	arm(d, &d->a, 100, note_a);
+	arm(d, &d->b, 300, note_b);
+	arm(d, &d->a, 300, note_a);
+	arm(d, &d->c, 300, note_c);
+	loop_advance(d->loop, 299);
+	expect(d, "");
+	loop_advance(d->loop, 1);
+	expect(d, "bac");
+}
+
 static void
 a_timer_that_rearms_itself_in_the_past_starves_nobody(void **state)
 {
@@ -366,6 +383,7 @@ main(void)
 		VIRTUAL(timers_fire_by_deadline_then_by_order_of_arming),
 		VIRTUAL(virtual_time_moves_only_by_advance),
 		VIRTUAL(a_timer_is_moved_by_arming_and_gone_by_cancelling),
+		VIRTUAL(a_timer_that_was_moved_fires_in_the_order_of_arming),
 		VIRTUAL(a_timer_that_rearms_itself_in_the_past_starves_nobody),
 		VIRTUAL(many_timers_stay_in_order),
 		VIRTUAL(

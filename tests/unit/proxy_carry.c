@@ -471,6 +471,29 @@ no_decision_in_time_is_a_no(void **state)
 	rig_free(&r);
 }
 
+/* Time of its own: what was left of that for the decision does not cut it. */
+static void
+an_answer_may_take_longer_than_its_decision(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	struct proxy_times times = { .decision = CLOCK_SECOND / 5 };
+	rig_new(&r, &times);
+	rig_pin(&r);
+	r.origin.answer = NULL;
+	cell_good(&r, &c);
+	end_say_z(&c, GET_GOOD);
+	rig_until(&r, r.origin.count == 1 && r.origin.at[0].got.len > 0);
+	struct mono over = mono_after(mono_now(), 2 * times.decision);
+	rig_until(&r, mono_passed(over, mono_now()));
+	end_say_z(&r.origin.at[0],
+	    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+	rig_until(&r, end_got(&c, "hello"));
+	end_close(&c);
+	rig_free(&r);
+}
+
 static void
 a_push_is_asked_with_its_refs_and_sent_whole(void **state)
 {
@@ -614,6 +637,7 @@ main(void)
 		cmocka_unit_test(L01_slow_heads_are_cut),
 		cmocka_unit_test(L02_connections_of_a_cell_are_bounded),
 		cmocka_unit_test(no_decision_in_time_is_a_no),
+		cmocka_unit_test(an_answer_may_take_longer_than_its_decision),
 		cmocka_unit_test(a_push_is_asked_with_its_refs_and_sent_whole),
 		cmocka_unit_test(a_push_that_cannot_be_read_is_refused),
 	};

@@ -436,6 +436,36 @@ an_unused_connection_is_closed_in_time(void **state)
 }
 
 static void
+each_has_its_own_time_unused(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c[2];
+	struct proxy_times times = { .kept = CLOCK_SECOND / 5 };
+	rig_new(&r, &times);
+	rig_pin(&r);
+	r.origin.answer = NULL;
+	for (size_t i = 0; i < COUNT(c); i++) {
+		cell_good(&r, &c[i]);
+		end_say_z(&c[i], GET_GOOD);
+		rig_until(
+		    &r, r.origin.count == i + 1 && r.origin.at[i].got.len > 0);
+	}
+	end_say_z(&r.origin.at[0], HELLO);
+	rig_until(&r, r.outcomes == 1);
+	struct mono later = mono_after(mono_now(), times.kept / 2);
+	rig_until(&r, mono_passed(later, mono_now()));
+	end_say_z(&r.origin.at[1], HELLO);
+	rig_until(&r, r.origin.at[0].gone);
+	rig_until(&r, r.origin.at[1].gone);
+	assert_int_equal(proxy_kept(r.proxy), 0);
+	assert_int_equal(r.outcomes, 2);
+	end_close(&c[0]);
+	end_close(&c[1]);
+	rig_free(&r);
+}
+
+static void
 no_more_are_kept_than_the_bound(void **state)
 {
 	(void)state;
@@ -514,6 +544,7 @@ main(void)
 		cmocka_unit_test(
 		    a_policy_or_the_lease_that_ends_closes_what_is_kept),
 		cmocka_unit_test(an_unused_connection_is_closed_in_time),
+		cmocka_unit_test(each_has_its_own_time_unused),
 		cmocka_unit_test(no_more_are_kept_than_the_bound),
 		cmocka_unit_test(requests_of_the_house_share_too),
 	};

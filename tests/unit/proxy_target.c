@@ -300,6 +300,21 @@ T02_a_fronted_host_is_refused(void **state)
 	done(&r, &c);
 }
 
+/* Without a port it means the default one, however well the name fits. */
+static void
+T02_a_host_without_the_port_that_was_dialled_is_refused(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	cell_dial(&r, &c, GOOD, 8080);
+	end_say_z(&c, GET_GOOD);
+	assert_refused_early(&r, "Host says port 80");
+	done(&r, &c);
+}
+
 static void
 T03_no_server_name_is_refused(void **state)
 {
@@ -585,6 +600,8 @@ main(void)
 		cmocka_unit_test(
 		    a_tunnel_to_the_named_host_is_judged_request_by_request),
 		cmocka_unit_test(T02_a_fronted_host_is_refused),
+		cmocka_unit_test(
+		    T02_a_host_without_the_port_that_was_dialled_is_refused),
 		cmocka_unit_test(T03_no_server_name_is_refused),
 		cmocka_unit_test(T03_a_hello_in_single_bytes_is_read),
 		cmocka_unit_test(
