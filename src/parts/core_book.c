@@ -130,6 +130,13 @@ append(struct core *c, const struct core_event *event, struct book_id *task)
 	return head.seq;
 }
 
+struct buf *
+core_event_body(struct core *c)
+{
+	buf_clear(&c->book.body);
+	return &c->book.body;
+}
+
 uint64_t
 core_append(struct core *c, const struct core_event *event)
 {

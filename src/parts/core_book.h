@@ -28,8 +28,11 @@ struct core_book {
 	uint64_t closed;       /* seq of the last head that is closed */
 	struct arena spare;    /* memory for the batch after it */
 	struct buf scratch;    /* what a start loads of one task */
+	struct buf body;       /* of the next event (core_event_body) */
 	bool beat_due;         /* the lease needs a commit */
 	bool alone;            /* nothing is sent behind another for now */
+	bool gave_way;         /* others speak before what forms is sent */
+	bool closing;          /* nothing waits any more */
 	struct book_late tree; /* of the heads on the disk */
 	uint64_t seq;          /* of the last head */
 	uint64_t durable;      /* of the last one on the disk */

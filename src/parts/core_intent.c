@@ -396,13 +396,13 @@ grant_event(struct core *c, const struct core_intent *i)
 {
 	const struct core_credential *k =
 	    core_credential_find(c, i->credential);
-	auto_buf body = { 0 };
+	struct buf *body = core_event_body(c);
 	struct json_out o;
 
 	if (!k || k->archived) {
 		return;
 	}
-	json_out_init(&o, &body);
+	json_out_init(&o, body);
 	json_out_object(&o, NULL);
 	json_out_i64(&o, "request", (int64_t)i->number);
 	json_out_i64(&o, "version", k->version);
@@ -412,22 +412,23 @@ grant_event(struct core *c, const struct core_intent *i)
 		json_out_bool(&o, "token_endpoint", true);
 	}
 	json_out_end(&o, '}');
-	request_event(c, i, BOOK_GRANT_MADE, i->credential, buf_str(&body));
+	request_event(c, i, BOOK_GRANT_MADE, i->credential, buf_str(body));
 }
 
 void
 core_intent_commit(struct core *c, struct core_intent *i)
 {
-	auto_buf body = { 0 };
 	struct json_out o;
 
 	if (core_oauth_holds(c, i) || (i->wait.len && !core_gate_use(c, i))) {
 		return;
 	}
-	json_out_init(&o, &body);
+	struct buf *body = core_event_body(c);
+
+	json_out_init(&o, body);
 	write_request(i, &o);
 	json_out_end(&o, '}');
-	request_event(c, i, BOOK_REQUEST_INTENT, i->rule, buf_str(&body));
+	request_event(c, i, BOOK_REQUEST_INTENT, i->rule, buf_str(body));
 	i->on_record = true;
 	if (i->credential.len) {
 		grant_event(c, i);
@@ -535,11 +536,11 @@ void
 core_intent_outcome(
     struct core *c, const struct core_intent *i, const struct wire_outcome *o)
 {
-	auto_buf body = { 0 };
+	struct buf *body = core_event_body(c);
 	struct json_out out;
 
 	core_rate_add(c, i, o->up + o->down);
-	json_out_init(&out, &body);
+	json_out_init(&out, body);
 	json_out_object(&out, NULL);
 	json_out_i64(&out, "request", (int64_t)i->number);
 	json_out_z(&out, "end",
@@ -554,5 +555,5 @@ core_intent_outcome(
 	}
 	json_out_z(&out, "text", o->text);
 	json_out_end(&out, '}');
-	request_event(c, i, BOOK_REQUEST_OUTCOME, i->rule, buf_str(&body));
+	request_event(c, i, BOOK_REQUEST_OUTCOME, i->rule, buf_str(body));
 }

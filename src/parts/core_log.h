@@ -28,6 +28,8 @@ struct core_event {
 
 #define CORE_LAZY_US 2000
 
+/* Empty, for what the next event says; core_append copies it. */
+struct buf *core_event_body(struct core *c);
 /* The next head of the book; its seq.  The views follow at once. */
 uint64_t core_append(struct core *c, const struct core_event *event);
 /* After the batch is committed, in order. */

@@ -148,7 +148,10 @@ egress_intent(void *context, const struct proxy_intent *i)
 {
 	struct egress *g = context;
 
-	if (is_plain(i) && text_size(i) <= sizeof(g->asking.text)) {
+	_Static_assert(PROXY_METHOD_SIZE + PROXY_PATH_SIZE + PROXY_QUERY_SIZE <=
+	                   sizeof(g->asking.text),
+	    "room for the longest");
+	if (is_plain(i)) {
 		ask_together(g, i);
 	} else {
 		ask_alone(g, i);

@@ -128,12 +128,12 @@ on_outcome(void *context, const struct proxy_outcome *o)
 {
 	struct egress *g = context;
 	auto_buf text = { 0 };
-	egress_intents_send(g); /* core hears first that it was asked */
 	if (o->id != 0 && o->end == PROXY_ANSWERED && !o->text[0] &&
 	    o->scrubbed == 0 && o->id != g->captured) {
-		answered(g, o);
+		answered(g, o); /* asked in an earlier turn: it had its go */
 		return;
 	}
+	egress_intents_send(g); /* core hears first that it was asked */
 	if (goes_unsaid(g, o)) {
 		return;
 	}

@@ -9,7 +9,7 @@
  */
 
 #define WIRE_ROWS     16 /* that the vault holds for grants of VAULT_LEND */
-#define WIRE_TOGETHER 16 /* requests in one record */
+#define WIRE_TOGETHER 32 /* requests in one record */
 
 /* From now on VAULT_LEND may name this row by its place. */
 struct wire_vault_row {
@@ -57,7 +57,7 @@ struct wire_intents {
 	char host[WIRE_HOST_MAX];
 	struct wire_intents_one one[WIRE_TOGETHER];
 	/* Of each in turn its method, path and query, a NUL behind each. */
-	char text[1024];
+	char text[2048];
 };
 
 struct wire_redeem {

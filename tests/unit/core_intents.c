@@ -259,6 +259,58 @@ cores_own_requests_are_not_among_those_of_an_egress(void **state)
 	core_intent_free(c, another);
 }
 
+static void
+append_one(void *owner)
+{
+	static const struct core_event event = { .kind = BOOK_REQUEST_DENIED };
+
+	(void)core_append(owner, &event);
+}
+
+/* Whether that turn's end brings what it appended to the disk. */
+static bool
+is_written_in_its_turn(struct core *c)
+{
+	loop_later(c->part.loop, append_one, c);
+	loop_turn(c->part.loop, 0);
+	return !core_unwritten(c);
+}
+
+/* What they say meanwhile is of the same commit; but it does not wait twice. */
+static void
+a_commit_gives_way_once_to_several_requests(void **state)
+{
+	struct core *c = &house.core;
+	struct core_intent *first = core_intent_new(c, 7, 1);
+	struct core_intent *second = core_intent_new(c, 7, 2);
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		uint64_t commits = c->book.commits;
+
+		assert_false(is_written_in_its_turn(c));
+		assert_true(is_written_in_its_turn(c));
+		assert_int_equal(c->book.commits, commits + 1);
+	}
+	core_intent_free(c, second);
+	assert_true(is_written_in_its_turn(c));
+	core_intent_free(c, first);
+	assert_true(is_written_in_its_turn(c));
+}
+
+static void
+a_house_that_closes_gives_way_to_nobody(void **state)
+{
+	struct core *c = &house.core;
+
+	(void)core_intent_new(c, 7, 1);
+	(void)core_intent_new(c, 7, 2);
+	(void)state;
+	append_one(c);
+	core_book_close(c);
+	assert_false(core_unwritten(c));
+}
+
 int
 main(void)
 {
@@ -276,6 +328,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    cores_own_requests_are_not_among_those_of_an_egress, set_up,
 		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    a_commit_gives_way_once_to_several_requests, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    a_house_that_closes_gives_way_to_nobody, set_up, take_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,7 @@ static struct {
 	size_t together; /* records */
 	size_t alone;
 	size_t outcomes;
+	size_t answered;
 	size_t together_then; /* when the outcome came */
 	struct wire_intents last;
 	struct wire_intent one;
@@ -43,6 +44,11 @@ TAKES(take_outcome, wire_outcome)
 	assert_int_equal(in->id, 1);
 	house.outcomes++;
 	house.together_then = house.together;
+}
+
+TAKES(take_answered, wire_answered)
+{
+	house.answered += in->count;
 }
 
 /* egress.c has it, and a main. */
@@ -83,6 +89,7 @@ set_up(void **state)
 		{ WIRE_INTENT, take_intent },
 		{ WIRE_INTENTS, take_intents },
 		{ WIRE_OUTCOME, take_outcome },
+		{ WIRE_ANSWERED, take_answered },
 	};
 	int fds[2];
 	struct err e;
@@ -204,7 +211,7 @@ another_place_is_another_record(void **state)
 static void
 a_record_that_is_full_is_followed_by_another(void **state)
 {
-	char path[600];
+	char path[PROXY_PATH_SIZE]; /* of which no two fit */
 
 	(void)state;
 	for (size_t n = 0; n < WIRE_TOGETHER + 1; n++) {
@@ -233,12 +240,9 @@ a_record_that_is_full_is_followed_by_another(void **state)
 static void
 what_is_not_plain_goes_alone(void **state)
 {
-	enum { TUNNEL, SOCKET, STALE, GIT, OWN, READ, LONG, ALL };
-	char query[640];
+	enum { TUNNEL, SOCKET, STALE, GIT, OWN, READ, ALL };
 
 	(void)state;
-	memset(query, 'q', sizeof(query));
-	query[sizeof(query) - 1] = '\0';
 	for (int what = 0; what < ALL; what++) {
 		struct proxy_intent i = plain(1);
 
@@ -248,8 +252,6 @@ what_is_not_plain_goes_alone(void **state)
 		i.git = what == GIT ? PROXY_GIT_FETCH : PROXY_GIT_NONE;
 		i.own_credentials = what == OWN;
 		i.body = what == READ ? PROXY_BODY_READ : PROXY_BODY_NONE;
-		i.query = what == LONG ? query : "";
-		i.path = what == LONG ? query : "/";
 		ask(&i);
 		loop_advance(house.egress.loop, 0);
 		assert_int_equal(house.alone, what + 1);
@@ -282,6 +284,30 @@ what_ends_in_the_turn_it_was_asked_in_is_asked_first(void **state)
 	assert_int_equal(house.together_then, 1);
 }
 
+/* With many connections of one cell answers and questions take turns. */
+static void
+an_answer_does_not_part_what_is_asked(void **state)
+{
+	const struct proxy_outcome o = {
+		.id = 1,
+		.end = PROXY_ANSWERED,
+		.host = GOOD,
+		.text = "",
+	};
+
+	(void)state;
+	for (uint64_t n = 2; n < 5; n++) {
+		struct proxy_intent i = plain(n);
+
+		ask(&i);
+		egress_ops.outcome(&house.egress, &o);
+	}
+	loop_advance(house.egress.loop, 0);
+	assert_int_equal(house.together, 1);
+	assert_int_equal(house.last.count, 3);
+	assert_int_equal(house.answered, 3);
+}
+
 int
 main(void)
 {
@@ -299,6 +325,8 @@ main(void)
 		    take_down),
 		cmocka_unit_test_setup_teardown(
 		    what_is_not_plain_goes_alone, set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    an_answer_does_not_part_what_is_asked, set_up, take_down),
 		cmocka_unit_test_setup_teardown(
 		    what_ends_in_the_turn_it_was_asked_in_is_asked_first,
 		    set_up, take_down),
