@@ -403,9 +403,11 @@ def a_house_at_rest_writes_its_lease_and_no_more():
         s.sql('SELECT pg_reload_conf()')
 
     def renews():
-        """Four writes, and three times 3.3 s between the first and the last."""
-        before, begun = wrote(), time.monotonic()
-        until(lambda: wrote() >= before + 4, every=0.5)
+        """Behind a write three more, each after 3.3 s."""
+        before = wrote()
+        until(lambda: wrote() > before, every=0.1)
+        first, begun = wrote(), time.monotonic()
+        until(lambda: wrote() >= first + 3, every=0.1)
         return time.monotonic() - begun > 9
 
     with House(ROLES) as h:
