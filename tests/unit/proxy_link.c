@@ -11,14 +11,13 @@
 static void
 assert_nothing_stands_in_them(void)
 {
+	static const char nothing[CLEAR_SIZE];
 	struct buf b[TAKEN] = { 0 };
 	for (size_t i = 0; i < TAKEN; i++) {
 		proxy_clear_take(&b[i]);
 		assert_int_equal(b[i].len, 0);
 		assert_int_equal(b[i].cap, CLEAR_SIZE);
-		for (size_t at = 0; at < CLEAR_SIZE; at++) {
-			assert_int_equal(b[i].at[at], 0);
-		}
+		assert_memory_equal(b[i].at, nothing, CLEAR_SIZE);
 	}
 	for (size_t i = 0; i < TAKEN; i++) {
 		proxy_clear_give(&b[i]);
