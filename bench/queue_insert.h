@@ -7,7 +7,7 @@
 
 #include "store/postgres.h" /* and libpq */
 
-#define INSERT_BYTES   1800
+#define INSERT_BYTES   2042
 #define INSERT_WAIT_US (10 * CLOCK_SECOND)
 
 struct insert {

@@ -4,7 +4,8 @@
 
 /*
  * SHA-256 (FIPS 180-4): one by the processor's instructions for it, or by
- * libsodium where it has none; many side by side by many.c.
+ * libsodium where it has none; many side by side by many.c; one in pieces by
+ * libsodium.
  * Digests name bodies, contracts, policies and arguments everywhere; this is
  * the one place that makes them.
  */
@@ -22,7 +23,7 @@ struct digest_run {
 	uint8_t opaque[128] __attribute__((aligned(16)));
 };
 
-struct digest digest_of(struct str bytes);
+struct digest digest_of(struct str bytes); /* a secret's too: it is wiped */
 /* The same of each of many, side by side: out[i] is of bytes[i].  No secrets:
  * what it leaves in memory is not wiped. */
 void digest_many(const struct str *bytes, size_t count, struct digest *out);

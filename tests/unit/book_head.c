@@ -218,6 +218,22 @@ every_kind_has_its_own_number_and_name(void **state)
 }
 
 static void
+every_character_of_an_id_is_looked_at(void **state)
+{
+	static const char good[] = "01234567-89ab-7def-8123-456789abcdef";
+	struct book_id id;
+
+	(void)state;
+	for (size_t i = 0; i + 1 < sizeof(good); i++) {
+		char text[sizeof(good)];
+
+		memcpy(text, good, sizeof(text));
+		text[i] = text[i] == '-' ? '0' : '-';
+		assert_false(book_id_parse(str_of(text), &id));
+	}
+}
+
+static void
 an_id_is_a_uuid_or_none(void **state)
 {
 	static const char text[] = "01234567-89ab-7def-8123-456789abcdef";
@@ -257,6 +273,7 @@ main(void)
 		cmocka_unit_test(a_text_may_fill_its_field),
 		cmocka_unit_test(every_kind_has_its_own_number_and_name),
 		cmocka_unit_test(an_id_is_a_uuid_or_none),
+		cmocka_unit_test(every_character_of_an_id_is_looked_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,17 @@
 
 static const enum digest_width widths[] = { DIGEST_4, DIGEST_8, DIGEST_16 };
 
+/* By the library, whatever the processor has. */
+static struct digest
+witness(struct str bytes)
+{
+	struct digest_run run;
+
+	digest_begin(&run);
+	digest_add(&run, bytes);
+	return digest_end(&run);
+}
+
 static void
 assert_each(enum digest_width width, const struct str *bytes, size_t count)
 {
@@ -24,12 +35,12 @@ assert_each(enum digest_width width, const struct str *bytes, size_t count)
 	memset(out, 0xa5, sizeof(out));
 	digest_many_by(width, bytes, count, out);
 	for (size_t i = 0; i < count; i++) {
-		assert_true(digest_eq(out[i], digest_of(bytes[i])));
+		assert_true(digest_eq(out[i], witness(bytes[i])));
 	}
 	assert_int_equal(out[count].bytes[0], 0xa5); /* not one more */
 }
 
-/* Round all edges of padding; libsodium is the witness. */
+/* Round all edges of padding. */
 static void
 every_length_has_its_digest(void **state)
 {
