@@ -241,7 +241,6 @@ durable(struct core *c)
 		core_api_events(c);
 		core_buddy_changed(c);
 		wait_fold(c->waits, c->book.durable);
-		book_late_settle(&c->book.tree);
 	}
 	give_memory_back(c, &done);
 }
@@ -487,6 +486,8 @@ commit_turn(void *owner)
 			unwatch(c);
 			watch(c);
 		}
+		/* The disk works, or its effects are out. */
+		book_late_settle(&c->book.tree);
 	}
 	loop_later(c->part.loop, commit_turn, c);
 }

@@ -5,8 +5,9 @@
 /*
  * Bytes in clear.  Most messages come and go within one turn: a few buffers of
  * one size serve all links by turns, warm, so that a link that waits holds none
- * and the heap is not cut anew for each.  Invariant: behind its end one is
- * zero.
+ * and the heap is not cut anew for each.  Invariant: a buffer of that size is
+ * zero behind its end, whoever made it; so what may be one is made shorter by
+ * these functions alone.
  */
 
 #include "base/base.h"

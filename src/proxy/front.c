@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "proxy/clear.h"
 #include "proxy/inside.h"
 
 /*
@@ -78,7 +79,7 @@ answer_event(struct stream *s)
 	if (failed) {
 		http_two_reset(two, s->id);
 		s->done = true;
-		buf_clear(out);
+		proxy_clear_drop(out, out->len);
 		return false;
 	}
 	if (ev.kind == HTTP_DATA) {
@@ -90,7 +91,7 @@ answer_event(struct stream *s)
 			http_two_end(two, s->id, buf_str(&s->reader.trailer));
 		}
 	}
-	buf_drop(out, took);
+	proxy_clear_drop(out, took);
 	return ev.kind != HTTP_MORE && ev.kind != HTTP_END;
 }
 

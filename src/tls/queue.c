@@ -112,7 +112,9 @@ queue_keep(struct tls_queue *q)
 	drop_read(q);
 }
 
-/* What is all of it changes hands, and nothing is copied. */
+/* What is all of it changes hands, and nothing is copied.  Else no memory stays
+ * here: it may have been lent (tls_room), and what stood in it would come back
+ * behind what is written next. */
 void
 queue_move(struct tls_queue *q, struct buf *out)
 {
@@ -124,6 +126,6 @@ queue_move(struct tls_queue *q, struct buf *out)
 		return;
 	}
 	buf_add(out, str_sub(buf_str(&q->bytes), q->from, queue_waiting(q)));
-	buf_clear(&q->bytes);
+	buf_fini(&q->bytes);
 	q->from = 0;
 }

@@ -102,7 +102,8 @@ size_t tls_lend(struct tls_conn *c, struct str ciphertext);
 void tls_keep(struct tls_conn *c);
 void tls_take(struct tls_conn *c, struct buf *out);
 size_t tls_read(struct tls_conn *c, char *at, size_t room);
-/* Memory, empty, for what is written next, if there is none. */
+/* Memory, empty, for what is written next, if there is none.  It comes back as
+ * it was behind what was written, or not at all. */
 void tls_room(struct tls_conn *c, struct buf *memory);
 bool tls_readable(struct tls_conn *c); /* false: tls_read gives nothing now */
 size_t tls_write(struct tls_conn *c, struct str plaintext);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <unistd.h>
 
 #include "loop/loop.h"
 
@@ -216,6 +217,102 @@ many_timers_stay_in_order(void **state)
 	assert_int_equal(d->text.len, armed);
 }
 
+struct crowd;
+
+struct one {
+	struct crowd *crowd;
+	struct loop_timer timer;
+	struct mono deadline;
+	uint64_t order;
+	bool armed;
+};
+
+struct crowd {
+	struct loop *loop;
+	struct one ones[MANY];
+	uint64_t order;
+	uint32_t seed;
+	size_t fired;
+};
+
+static uint32_t
+drawn(struct crowd *c, uint32_t below)
+{
+	c->seed = c->seed * 1103515245u + 12345u;
+	return (c->seed >> 16) % below;
+}
+
+static void stir(struct crowd *c);
+
+/* None that is armed comes before it, and it is its time. */
+static void
+fire_in_order(void *owner)
+{
+	struct one *o = owner;
+	struct crowd *c = o->crowd;
+
+	assert_true(o->armed);
+	o->armed = false;
+	assert_int_equal(loop_now(c->loop).us, o->deadline.us);
+	for (size_t i = 0; i < MANY; i++) {
+		const struct one *other = &c->ones[i];
+
+		assert_true(!other->armed ||
+		            other->deadline.us > o->deadline.us ||
+		            (other->deadline.us == o->deadline.us &&
+		                other->order > o->order));
+	}
+	if (++c->fired < (size_t)20 * MANY) {
+		stir(c);
+	}
+}
+
+/* Some are armed, put off, put on or cancelled; times are often the same, and
+ * one that has passed counts as now. */
+static void
+stir(struct crowd *c)
+{
+	for (int i = 0; i < 3; i++) {
+		struct one *o = &c->ones[drawn(c, MANY)];
+
+		if (drawn(c, 5) == 0) {
+			loop_timer_cancel(&o->timer);
+			o->armed = false;
+			continue;
+		}
+		o->crowd = c;
+		o->armed = true;
+		o->order = c->order++;
+		struct mono now = loop_now(c->loop);
+		struct mono asked = mono_after(now, (int)drawn(c, 50) - 10);
+		o->deadline = asked.us < now.us ? now : asked;
+		loop_timer_arm(&o->timer, c->loop, asked, fire_in_order, o);
+	}
+}
+
+static void
+timers_that_others_move_and_cancel_fire_in_order(void **state)
+{
+	struct diary *d = *state;
+	struct crowd *c = test_calloc(1, sizeof(*c));
+	struct mono start = loop_now(d->loop);
+
+	c->loop = d->loop;
+	c->seed = 1;
+	stir(c);
+	while (c->fired < (size_t)20 * MANY) {
+		loop_advance(c->loop, 7);
+		stir(c);
+	}
+	loop_advance(c->loop, 40);
+	for (size_t i = 0; i < MANY; i++) {
+		assert_false(c->ones[i].armed);
+		assert_null(c->ones[i].timer.loop);
+	}
+	assert_true(loop_now(c->loop).us > start.us);
+	test_free(c);
+}
+
 static void
 later_later(void *owner)
 {
@@ -318,6 +415,33 @@ a_virtual_run_jumps_until_it_is_stopped(void **state)
 }
 
 static void
+arm_b_again(void *owner)
+{
+	struct diary *d = owner;
+
+	note(d, 'a');
+	loop_timer_arm(&d->b, d->loop, d->b.deadline, note_b, d);
+}
+
+static void
+what_is_armed_again_holds_up_nothing_that_is_due(void **state)
+{
+	struct diary real = { .loop = loop_new() };
+
+	(void)state;
+	arm(&real, &real.a, 1, arm_b_again);
+	arm(&real, &real.b, 2, note_b);
+	arm(&real, &real.c, 3, note_c);
+	(void)usleep(2000);
+	loop_turn(real.loop, 0);
+	expect(&real, "ac");
+	loop_turn(real.loop, 0);
+	expect(&real, "b");
+	loop_free(real.loop);
+	buf_fini(&real.text);
+}
+
+static void
 the_real_clock_fires_not_before_its_deadline(void **state)
 {
 	struct diary d = { .loop = loop_new() };
@@ -386,12 +510,15 @@ main(void)
 		VIRTUAL(a_timer_that_was_moved_fires_in_the_order_of_arming),
 		VIRTUAL(a_timer_that_rearms_itself_in_the_past_starves_nobody),
 		VIRTUAL(many_timers_stay_in_order),
+		VIRTUAL(timers_that_others_move_and_cancel_fire_in_order),
 		VIRTUAL(
 		    later_calls_run_in_order_and_their_own_in_the_next_turn),
 		VIRTUAL(a_cancelled_later_call_does_not_run),
 		VIRTUAL(what_the_hook_queues_is_not_forgotten),
 		VIRTUAL(the_hook_follows_every_turn_in_which_something_ran),
 		VIRTUAL(a_virtual_run_jumps_until_it_is_stopped),
+		cmocka_unit_test(
+		    what_is_armed_again_holds_up_nothing_that_is_due),
 		cmocka_unit_test(the_real_clock_fires_not_before_its_deadline),
 		cmocka_unit_test(
 		    a_turn_without_events_sleeps_no_longer_than_asked),

@@ -441,7 +441,7 @@ each_has_its_own_time_unused(void **state)
 	(void)state;
 	struct rig r;
 	struct end c[2];
-	struct proxy_times times = { .kept = CLOCK_SECOND / 5 };
+	struct proxy_times times = { .kept = CLOCK_SECOND / 2 };
 	rig_new(&r, &times);
 	rig_pin(&r);
 	r.origin.answer = NULL;
@@ -456,9 +456,19 @@ each_has_its_own_time_unused(void **state)
 	struct mono later = mono_after(mono_now(), times.kept / 2);
 	rig_until(&r, mono_passed(later, mono_now()));
 	end_say_z(&r.origin.at[1], HELLO);
+	rig_until(&r, r.outcomes == 2);
+	const struct loop_timer *timer = &r.proxy->kept_timer;
+	struct kept *second = r.proxy->kept;
+	struct mono first_end = mono_after(second->next->since, times.kept);
+	assert_int_equal(timer->deadline.us, first_end.us);
+	rig_until(&r, proxy_kept(r.proxy) == 1);
+	assert_ptr_equal(r.proxy->kept, second);
+	struct mono second_end = mono_after(second->since, times.kept);
+	assert_int_equal(timer->deadline.us, second_end.us);
 	rig_until(&r, r.origin.at[0].gone);
 	rig_until(&r, r.origin.at[1].gone);
 	assert_int_equal(proxy_kept(r.proxy), 0);
+	assert_null(timer->loop);
 	assert_int_equal(r.outcomes, 2);
 	end_close(&c[0]);
 	end_close(&c[1]);

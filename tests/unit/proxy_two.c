@@ -2,6 +2,8 @@
 /* HTTP/2 on both sides, with the credential put in between. */
 #include "proxy_help.h"
 
+#include "proxy/clear.h"
+
 /* A scripted end that speaks HTTP/2. */
 struct two {
 	struct end *x;
@@ -524,6 +526,37 @@ another_policy_takes_no_connection_of_the_old_one(void **state)
 	world_free(&w);
 }
 
+/* The text of an answer grows by what comes: here to the size of the buffers
+ * that all links share, which are found empty when they are given back. */
+static void
+an_answer_of_any_size_passes(void **state)
+{
+	(void)state;
+	struct world w;
+	static char body[60000];
+	auto_buf said = { 0 };
+	const char *head = "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n";
+	size_t front =
+	    CLEAR_SIZE - strlen(head) - strlen("Connection: close\r\n\r\n");
+	memset(body, 'b', sizeof(body));
+	world_new(&w, false);
+	rig_pin(&w.r);
+	w.r.go.place = PROXY_PLACE_NONE;
+	w.r.go.grant = 0;
+	w.r.origin.answer = NULL;
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.r.origin.count == 1 && w.r.origin.at[0].got.len > 0);
+	buf_addf(&said, "%s\r\n", head);
+	buf_add(&said, str_span(body, front));
+	end_say(&w.r.origin.at[0], buf_str(&said));
+	world_until(&w, w.cell.text.len > front);
+	end_say(&w.r.origin.at[0], str_span(body, sizeof(body) - front));
+	world_until(&w, w.cell.ended == 1);
+	assert_true(w.cell.text.len > sizeof(body));
+	assert_int_equal(w.r.outcome.end, PROXY_ANSWERED);
+	world_free(&w);
+}
+
 int
 main(void)
 {
@@ -551,6 +584,7 @@ main(void)
 		cmocka_unit_test(an_upstream_that_hangs_up_ends_each_exchange),
 		cmocka_unit_test(
 		    another_policy_takes_no_connection_of_the_old_one),
+		cmocka_unit_test(an_answer_of_any_size_passes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
