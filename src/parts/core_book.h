@@ -32,6 +32,7 @@ struct core_book {
 	bool beat_due;         /* the lease needs a commit */
 	bool alone;            /* nothing is sent behind another for now */
 	bool gave_way;         /* others speak before what forms is sent */
+	struct mono gives_at;  /* its processor to others, not before */
 	bool closing;          /* nothing waits any more */
 	struct book_late tree; /* of the heads on the disk */
 	uint64_t seq;          /* of the last head */

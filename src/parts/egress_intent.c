@@ -111,6 +111,7 @@ add_text(struct egress *g, const char *text)
 {
 	size_t size = strlen(text) + 1;
 
+	must(size <= sizeof(g->asking.text) - g->asking_text);
 	memcpy(g->asking.text + g->asking_text, text, size);
 	g->asking_text += size;
 }

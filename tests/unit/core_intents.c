@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an egress says, read by core's own code: it sits beside hostile code. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -54,6 +56,24 @@ meet(enum part self, enum part other, int fd,
 	return wire_meet(house.core.part.loop, fd, &end);
 }
 
+/* Who waits for core's processor; in the stead of the kernel's. */
+static struct {
+	unsigned given; /* times */
+	bool burns;
+} waiter;
+
+int
+sched_yield(void)
+{
+	const struct timespec long_time = { .tv_nsec = 20000000 };
+
+	waiter.given++;
+	if (waiter.burns) {
+		(void)nanosleep(&long_time, NULL);
+	}
+	return 0;
+}
+
 /* A house that ends: whatever is asked is refused, and says what it was. */
 static int
 set_up(void **state)
@@ -68,6 +88,7 @@ set_up(void **state)
 
 	(void)state;
 	memset(&house, 0, sizeof(house));
+	memset(&waiter, 0, sizeof(waiter));
 	(void)snprintf(
 	    house.folder, sizeof(house.folder), "/tmp/core-intents-XXXXXX");
 	assert_non_null(mkdtemp(house.folder));
@@ -298,6 +319,33 @@ a_commit_gives_way_once_to_several_requests(void **state)
 	assert_true(is_written_in_its_turn(c));
 }
 
+/* A sandbox could make every commit wait for its turns of the processor. */
+static void
+who_burns_the_processor_is_not_given_it_again(void **state)
+{
+	struct core *c = &house.core;
+	struct core_intent *first = core_intent_new(c, 7, 1);
+	struct core_intent *second = core_intent_new(c, 7, 2);
+	struct mono begun = mono_now();
+
+	(void)state;
+	waiter.burns = true;
+	assert_false(is_written_in_its_turn(c));
+	assert_true(is_written_in_its_turn(c));
+	assert_int_equal(waiter.given, 1);
+	assert_true(c->book.gives_at.us >= begun.us + CLOCK_SECOND);
+	c->book.gives_at.us = INT64_MAX; /* the while is not over */
+	assert_false(is_written_in_its_turn(c));
+	assert_true(is_written_in_its_turn(c));
+	assert_int_equal(waiter.given, 1);
+	c->book.gives_at = begun;
+	assert_false(is_written_in_its_turn(c));
+	assert_true(is_written_in_its_turn(c));
+	assert_int_equal(waiter.given, 2);
+	core_intent_free(c, second);
+	core_intent_free(c, first);
+}
+
 static void
 a_house_that_closes_gives_way_to_nobody(void **state)
 {
@@ -330,6 +378,9 @@ main(void)
 		    take_down),
 		cmocka_unit_test_setup_teardown(
 		    a_commit_gives_way_once_to_several_requests, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    who_burns_the_processor_is_not_given_it_again, set_up,
 		    take_down),
 		cmocka_unit_test_setup_teardown(
 		    a_house_that_closes_gives_way_to_nobody, set_up, take_down),

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a cell asks for, as core reads it: together where it is plain. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -237,6 +241,31 @@ a_record_that_is_full_is_followed_by_another(void **state)
 }
 
 /* Of each of these there is more to say than such a record can. */
+/* The proxy refuses it: it would be our own bug. */
+static void
+what_no_record_holds_stops_the_part(void **state)
+{
+	static char query[sizeof(house.last.text)];
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct proxy_intent i = plain(1);
+		struct rlimit none = { 0, 0 };
+
+		(void)setrlimit(RLIMIT_CORE, &none);
+		(void)signal(SIGABRT, SIG_DFL);
+		memset(query, 'q', sizeof(query) - 1);
+		i.query = query;
+		ask(&i);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 static void
 what_is_not_plain_goes_alone(void **state)
 {
@@ -323,6 +352,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_record_that_is_full_is_followed_by_another, set_up,
 		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    what_no_record_holds_stops_the_part, set_up, take_down),
 		cmocka_unit_test_setup_teardown(
 		    what_is_not_plain_goes_alone, set_up, take_down),
 		cmocka_unit_test_setup_teardown(
