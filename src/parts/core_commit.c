@@ -26,7 +26,7 @@
 #define FULL_US    (2 * CLOCK_SECOND / 1000)
 /* An egress that was given the processor is done within so much; after who was
  * not, nobody is given it for so long. */
-#define SOON_US  (CLOCK_SECOND / 1000)
+#define SOON_US  (2 * CLOCK_SECOND / 1000)
 #define BURNT_US CLOCK_SECOND
 
 static void commit_turn(void *owner);
