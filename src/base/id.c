@@ -34,6 +34,22 @@ random_u64(void)
 	return value;
 }
 
+/* The digits of each group, a dash behind all but the last (RFC 9562 §4). */
+void
+id_write(const uint8_t bytes[ID_BYTES], char text[ID_TEXT])
+{
+	static const uint8_t groups[] = { 4, 2, 2, 2, 6 };
+
+	for (size_t i = 0; i < sizeof(groups); i++) {
+		hex_text(bytes, groups[i], text);
+		bytes += groups[i];
+		text += 2 * (size_t)groups[i];
+		if (i + 1 < sizeof(groups)) {
+			*text++ = '-';
+		}
+	}
+}
+
 /*
  * RFC 9562 §5.7 with §6.2 method 3: 48 bits of milliseconds, the fraction of
  * the millisecond in the 12 bits behind the version, 62 random bits.  Within
@@ -44,8 +60,7 @@ id_new(void)
 {
 	static uint64_t last;
 	struct id id;
-	uint8_t bytes[16];
-	char hex[33];
+	uint8_t bytes[ID_BYTES];
 	uint64_t us = (uint64_t)wall_now().us;
 	uint64_t stamp = us / 1000 * 4096 + us % 1000 * 4096 / 1000;
 
@@ -60,16 +75,7 @@ id_new(void)
 	bytes[6] = (uint8_t)(0x70 | ((stamp >> 8) & 0x0f));
 	bytes[7] = (uint8_t)stamp;
 	bytes[8] = (uint8_t)(0x80 | (bytes[8] & 0x3f));
-	hex_text(bytes, sizeof(bytes), hex);
-	const char *from = hex;
-	char *to = id.text;
-	static const size_t groups[] = { 8, 4, 4, 4, 12 };
-	for (size_t i = 0; i < 5; i++) {
-		memcpy(to, from, groups[i]);
-		to += groups[i];
-		from += groups[i];
-		*to++ = i < 4 ? '-' : 0;
-	}
+	id_write(bytes, id.text);
 	return id;
 }
 

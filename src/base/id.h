@@ -6,7 +6,8 @@
 
 #include "base/buf.h"
 
-#define ID_TEXT 37 /* 36 characters and the NUL */
+#define ID_TEXT  37 /* 36 characters and the NUL */
+#define ID_BYTES 16
 
 struct id {
 	char text[ID_TEXT]; /* RFC 9562 version 7: sorts by time of making */
@@ -15,6 +16,8 @@ struct id {
 void random_bytes(void *at, size_t len); /* getrandom; must on failure */
 uint64_t random_u64(void);
 struct id id_new(void);
+/* The text of any 16 bytes, 8-4-4-4-12. */
+void id_write(const uint8_t bytes[ID_BYTES], char text[ID_TEXT]);
 bool id_valid(struct str s); /* any lower- or upper-case UUID form */
 
 /* Of each character its value and one more; 0: it is none. */

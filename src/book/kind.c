@@ -80,19 +80,13 @@ book_id_parse(struct str uuid, struct book_id *id)
 void
 book_id_text(struct book_id id, char text[ID_TEXT])
 {
-	static const char digits[] = "0123456789abcdef";
 	static const struct book_id none;
 
 	text[0] = 0;
 	if (book_id_eq(id, none)) {
 		return;
 	}
-	for (size_t i = 0; i < COUNT(places); i++) {
-		text[places[i]] = digits[id.bytes[i] >> 4];
-		text[places[i] + 1] = digits[id.bytes[i] & 15];
-	}
-	text[8] = text[13] = text[18] = text[23] = '-';
-	text[ID_TEXT - 1] = 0;
+	id_write(id.bytes, text);
 }
 
 bool

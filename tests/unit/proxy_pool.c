@@ -435,6 +435,19 @@ an_unused_connection_is_closed_in_time(void **state)
 	rig_free(&r);
 }
 
+/* Each by a connection of its own to the origin, which has not answered yet. */
+static void
+ask_and_wait(struct rig *r, struct end *c, size_t count)
+{
+	r->origin.answer = NULL;
+	for (size_t i = 0; i < count; i++) {
+		cell_good(r, &c[i]);
+		end_say_z(&c[i], GET_GOOD);
+		rig_until(
+		    r, r->origin.count == i + 1 && r->origin.at[i].got.len > 0);
+	}
+}
+
 static void
 each_has_its_own_time_unused(void **state)
 {
@@ -444,13 +457,7 @@ each_has_its_own_time_unused(void **state)
 	struct proxy_times times = { .kept = CLOCK_SECOND / 2 };
 	rig_new(&r, &times);
 	rig_pin(&r);
-	r.origin.answer = NULL;
-	for (size_t i = 0; i < COUNT(c); i++) {
-		cell_good(&r, &c[i]);
-		end_say_z(&c[i], GET_GOOD);
-		rig_until(
-		    &r, r.origin.count == i + 1 && r.origin.at[i].got.len > 0);
-	}
+	ask_and_wait(&r, c, COUNT(c));
 	end_say_z(&r.origin.at[0], HELLO);
 	rig_until(&r, r.outcomes == 1);
 	struct mono later = mono_after(mono_now(), times.kept / 2);
@@ -484,13 +491,7 @@ no_more_are_kept_than_the_bound(void **state)
 	_Static_assert(COUNT(c) <= COUNT(r.origin.at), "room for them");
 	rig_new(&r, NULL);
 	rig_pin(&r);
-	r.origin.answer = NULL;
-	for (size_t i = 0; i < COUNT(c); i++) {
-		cell_good(&r, &c[i]);
-		end_say_z(&c[i], GET_GOOD);
-		rig_until(
-		    &r, r.origin.count == i + 1 && r.origin.at[i].got.len > 0);
-	}
+	ask_and_wait(&r, c, COUNT(c));
 	for (size_t i = 0; i < COUNT(c); i++) {
 		end_say_z(&r.origin.at[i], HELLO);
 	}
