@@ -622,6 +622,10 @@ def agent_cell_and_egress_of_a_run_end_together_and_the_run_goes_on():
             until(lambda: h.kinds(id).count('call_started') == 2, 10,
                   'it does not start')
             parts = h.pids()
+            # A start is written down before it happens: only what the command
+            # runs shows that its file is there, and the second try needs it.
+            until(lambda: 'sleep' in below_sandbox(parts).values(), 10,
+                  'the command does not run')
             table = processes()
             of_run = below_sandbox(parts, table)
             # The zygote of the egresses is the sandbox's child for good.
