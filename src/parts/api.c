@@ -395,6 +395,7 @@ answer_client(struct api *api, const struct wire_api_answer_head *answer,
 		}
 		text = buf_str(&body);
 	}
+	api->answered++;
 	add_piece(k, answer, text);
 	if (k->out.len > OUT_MAX) {
 		drop(k);
@@ -501,7 +502,10 @@ open_door(struct api *api, size_t which, int fd, enum wire_transport transport,
 	return 0;
 }
 
-/* What the clients of one turn ask goes to core together. */
+/* What the clients of one turn ask goes to core together.  Clients of this
+ * machine that were answered and wait for this processor ask next: they speak
+ * first, so that core has their questions while the next answers are written.
+ * One client alone would only be kept waiting. */
 static void
 turn_over(void *owner)
 {
@@ -509,6 +513,10 @@ turn_over(void *owner)
 
 	wire_let_go(api->part.core);
 	wire_gather(api->part.core);
+	if (api->answered > 1) {
+		part_give_processor(&api->gives_at);
+	}
+	api->answered = 0;
 }
 
 int

@@ -51,7 +51,9 @@ struct api {
 	struct client *clients[API_CLIENTS_MAX];
 	size_t count;
 	uint64_t number;
-	struct str hosts; /* [api] hosts */
+	size_t answered;      /* in this turn */
+	struct mono gives_at; /* its processor to others, not before */
+	struct str hosts;     /* [api] hosts */
 };
 
 /* An answer of the api's own; the connection ends after it. */

@@ -6,7 +6,6 @@
  * is: one path.
  */
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +23,6 @@
  * one costs it nearly what a large one does. */
 #define FULL_HEADS 128
 #define FULL_US    (2 * CLOCK_SECOND / 1000)
-/* An egress that was given the processor is done within so much; after who was
- * not, nobody is given it for so long. */
-#define SOON_US  (2 * CLOCK_SECOND / 1000)
-#define BURNT_US CLOCK_SECOND
 
 static void commit_turn(void *owner);
 static void step(struct core *c);
@@ -390,21 +385,6 @@ waits_for_company(struct core *c)
 	return !mono_passed(c->book.lazy_due, now);
 }
 
-/* To who waits for this processor.  An egress gives it back soon; who does not
- * is somebody who burns time, a sandbox maybe, and gets none for a while. */
-static void
-give_processor(struct core *c)
-{
-	struct mono now = mono_now();
-
-	if (mono_passed(c->book.gives_at, now)) {
-		(void)sched_yield();
-		if (mono_passed(mono_after(now, SOON_US), mono_now())) {
-			c->book.gives_at = mono_after(now, BURNT_US);
-		}
-	}
-}
-
 /* Of several requests that are under way more is about to be said.  Who waits
  * for this processor speaks first, once, and what he says is of the same
  * commit, which costs core what twenty requests do.  Where nobody waits for it,
@@ -416,7 +396,7 @@ gives_way(struct core *c)
 
 	c->book.gave_way = several && !c->book.gave_way;
 	if (c->book.gave_way) {
-		give_processor(c);
+		part_give_processor(&c->book.gives_at);
 		loop_later(c->part.loop, is_full, c);
 	}
 	return c->book.gave_way;

@@ -2,12 +2,16 @@
 #include "parts/part.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#define SOON_US  (2 * CLOCK_SECOND / 1000)
+#define BURNT_US CLOCK_SECOND
 
 void
 part_begin(struct part_self *p, enum part self, int argc, char **argv)
@@ -111,6 +115,19 @@ part_ready(struct part_self *p, enum wire_type ready, const char *text)
 
 	(void)str_copy(record.text, sizeof(record.text), str_of(text));
 	wire_send(p->supervisor, ready, &record, NULL, 0);
+}
+
+void
+part_give_processor(struct mono *from)
+{
+	struct mono now = mono_now();
+
+	if (mono_passed(*from, now)) {
+		(void)sched_yield();
+		if (mono_passed(mono_after(now, SOON_US), mono_now())) {
+			*from = mono_after(now, BURNT_US);
+		}
+	}
 }
 
 void
