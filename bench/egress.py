@@ -17,11 +17,13 @@ import resource
 import secrets
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 
 import house as houses
 from house import median
@@ -430,11 +432,40 @@ def bulk(rig):
           flush=True)
 
 
+@contextmanager
+def awake():
+    """Processors that poll while they have nothing to do, for all who are
+    measured (the kernel's PM QoS; only root may).  In a virtual machine a halted
+    processor is woken through its host, at about 40 us: the way through a proxy
+    has four such wakes, the direct one, which stays on one processor, none."""
+    try:
+        held = os.open("/dev/cpu_dma_latency", os.O_WRONLY)
+    except OSError:
+        yield "processors may sleep: to keep them awake takes root"
+        return
+    try:
+        os.write(held, struct.pack("i", 0))
+        yield "processors kept awake"
+    finally:
+        os.close(held)
+
+
+@contextmanager
+def asleep():
+    yield "processors may sleep"
+
+
 def added(rig):
     """One connection; what the way through the house adds to the direct one."""
     rig.book = "/dev/shm"
     rig.up()
-    port, pid = rig.haproxy()
+    peer = rig.haproxy()
+    for processors in asleep, awake:
+        with processors() as how:
+            added_so(rig, *peer, how)
+
+
+def added_so(rig, port, pid, how):
     own, peer, bare = [], [], []
     intents = 0
     for _ in range(PASSES):
@@ -445,7 +476,7 @@ def added(rig):
     floor = median(values(bare, "p50_us"))
     more = [row["p50_us"] - floor for row in own]
     print(f"egress-added-p50-us: {median(more):.0f} us, {median(values(own, 'p50_us')) / floor:.1f} "
-          f"x direct TLS keep-alive (book on tmpfs; passes {spread(more)}; direct {floor} us; "
+          f"x direct TLS keep-alive ({how}; book on tmpfs; passes {spread(more)}; direct {floor} us; "
           f"HAProxy adds {median(values(peer, 'p50_us')) - floor} us; p99 "
           f"{median(values(own, 'p99_us'))} us, direct {median(values(bare, 'p99_us'))}; "
           f"{intents} intents committed)", flush=True)
@@ -458,12 +489,14 @@ def commit(rig):
     of what the house reaches so, they ask when it is their time."""
     rig.up()
     peer = rig.haproxy()
-    commit_of(rig, peer, 1)
-    reached = commit_of(rig, peer, CONNECTIONS)
-    commit_of(rig, peer, CONNECTIONS, max(100, int(reached / 2)))
+    for processors in asleep, awake:
+        with processors() as how:
+            commit_of(rig, peer, how, 1)
+            reached = commit_of(rig, peer, how, CONNECTIONS)
+            commit_of(rig, peer, how, CONNECTIONS, max(100, int(reached / 2)))
 
 
-def commit_of(rig, peer, connections, pace=""):
+def commit_of(rig, peer, processors, connections, pace=""):
     own, other, bare, disk = [], [], [], []
     for _ in range(PASSES):
         own.append(rig.ours("/1024", connections, pace=pace))
@@ -482,7 +515,7 @@ def commit_of(rig, peer, connections, pace=""):
     how = f"paced, {median(values(own, 'rate')):.0f}/s" if pace else "each asks again at once"
     print(f"egress-commit-p50-us: {median(more):.0f} us with the commit, "
           f"{median(more) / median(disk):.1f} x a commit of the store alone "
-          f"({connections} connections, {how}; passes {spread(more)}; commit "
+          f"({processors}; {connections} connections, {how}; passes {spread(more)}; commit "
           f"{median(disk):.0f} us, reach {1.5 * median(disk) + 200:.0f}; HAProxy, without one, adds "
           f"{median(peers):.0f} us, {spread(peers)}; p99 {median(values(own, 'p99_us'))} us, HAProxy "
           f"{median(values(other, 'p99_us'))}, direct {median(values(bare, 'p99_us'))})", flush=True)
