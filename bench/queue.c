@@ -392,13 +392,15 @@ start_one(struct bench *b, const struct json *result, uint32_t *written)
 	return us;
 }
 
-/* under: for each what lies under it; or NULL. */
-static void
+/* under: for each what lies under it; or NULL.  Returns the bytes that all of
+ * them wrote. */
+static uint64_t
 start_many(struct bench *b, const struct json *result, uint32_t *samples,
     uint32_t *under, uint64_t count)
 {
 	static struct alone alone;
 	struct err e = { 0 };
+	uint64_t bytes = 0;
 	uint32_t written;
 
 	if (under) {
@@ -406,6 +408,7 @@ start_many(struct bench *b, const struct json *result, uint32_t *samples,
 	}
 	for (uint64_t i = 0; i < count; i++) {
 		samples[i] = start_one(b, result, &written);
+		bytes += written;
 		if (!under) {
 			continue;
 		}
@@ -419,6 +422,7 @@ start_many(struct bench *b, const struct json *result, uint32_t *samples,
 	if (under) {
 		alone_close(&alone);
 	}
+	return bytes;
 }
 
 /* In a new house, whose log's file grows with each commit; then in one that has
@@ -436,16 +440,17 @@ start(struct bench *b, uint64_t count)
 	uint32_t *under = samples + count;
 
 	open_book(b);
-	start_many(b, result, samples, NULL, count);
+	(void)start_many(b, result, samples, NULL, count);
 	uint32_t in_new = share(samples, count, 50);
 
 	check(store_checkpoint(b->store, &e), &e);
-	start_many(b, result, samples, under, count);
+	uint64_t bytes = start_many(b, result, samples, under, count);
 	uint32_t p50 = share(samples, count, 50);
 
 	printf("{\"p50_us\":%u,\"p99_us\":%u,\"new_p50_us\":%u,"
-	       "\"under_p50_us\":%u}\n",
-	    p50, share(samples, count, 99), in_new, share(under, count, 50));
+	       "\"under_p50_us\":%u,\"bytes\":%llu}\n",
+	    p50, share(samples, count, 99), in_new, share(under, count, 50),
+	    (unsigned long long)(bytes / count));
 	return 0;
 }
 

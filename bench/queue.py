@@ -357,7 +357,8 @@ def start_sqlite(run, name):
     ours = [run.own("start", f"{folder}/{n}.db", 200) for n in range(PASSES)]
     say(name, "ms p50", [o["p50_us"] / 1e3 for o in ours], [], 3,
         f"p99 {median([o['p99_us'] for o in ours]) / 1e3:.3f} ms; a put to somebody who waits, "
-        "in process, until it is durable; of that the disk alone, as many bytes and their sync "
+        f"in process, until it is durable, {median([o['bytes'] for o in ours]) / 1e3:.1f} kB of "
+        "the log; of that the disk alone, as many bytes and their sync "
         f"after the same pauses, {median([o['under_p50_us'] for o in ours]) / 1e3:.3f} ms p50; "
         f"in a house that is new {median([o['new_p50_us'] for o in ours]) / 1e3:.3f} ms")
 

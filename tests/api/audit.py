@@ -526,7 +526,9 @@ def notes_go_to_a_file_and_what_they_cover_cannot_be_cut():
         until(covers, 20, text=json.dumps(h.get('/api/status').json))
         need(far.verify('--checkpoint', path, '--signer', line).code == 0)
         h.ok('audit', 'verify', '--against', path, '--signer', line)
-        need(os.listdir(folder) == ['note'], os.listdir(folder))
+        # Beside it the next one may be written just now.
+        until(lambda: os.listdir(folder) == ['note'],
+              text=lambda: str(os.listdir(folder)))
         # A quiet house signs no more.
         rests(lambda: len(h.events()), 2.5, 'it goes on signing')
         # A book that is smaller than its note says so, and keeps the note.
@@ -693,7 +695,8 @@ def a_restore_overrules_a_published_note_and_the_book_says_so():
         h.start()
         event = [e for e in h.events() if e['kind'] == 'restored'][-1]
         need('overruled' not in event['body'], event)
-        need(len(os.listdir(p.folder)) == 2, os.listdir(p.folder))
+        until(lambda: len(os.listdir(p.folder)) == 2,
+              text=lambda: str(os.listdir(p.folder)))
         p.stopped()
 
 

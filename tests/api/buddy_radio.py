@@ -288,8 +288,8 @@ def a_device_is_paired_by_the_digits_it_shows_and_unpaired_again():
         a = h.cli('buddy', 'unpair', env=bus)
         need(a.code == 0, a)
         w.hears('removed', since=since)
-        need({'cmd': 'unpair'} in d.lines or d.pump() and
-             {'cmd': 'unpair'} in d.lines, d.lines[-3:])
+        until(lambda: (d.pump(), {'cmd': 'unpair'} in d.lines)[1], LONG,
+              lambda: d.lines[-3:])
         gone(h, d)
         need(h.open(wait['id']), h.wait(wait['id']))
         until(lambda: 'no bond' in h.log(), LONG, 'not told')

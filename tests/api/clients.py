@@ -211,7 +211,7 @@ def secrets_of(w):
     return [x.encode() for x in (w.canary, w.token, w.git.token)]
 
 
-def cell(script, carried=False, seconds=60):
+def cell(script, carried=False, seconds=4 * PATIENCE):
     """What a script in a cell has said; no credential is in it or in its files."""
     w = world()
     a = w.house.cli('sandbox', 'run', '--identity', 'helper', '--', 'sh', '-c',
@@ -249,12 +249,14 @@ def told(name):
     return TOLD[name]
 
 
-def came(**wanted):
-    """The request as it arrived, with the credential of its rule."""
+def came(many=1, **wanted):
+    """The requests as they arrived, with the credential of their rule: what the
+    server says of one may come later than its answer."""
     w = world()
 
     def one():
-        return [r for r in w.rows if all(r.get(k) == v for k, v in wanted.items())]
+        found = [r for r in w.rows if all(r.get(k) == v for k, v in wanted.items())]
+        return found if len(found) >= many else None
     rows = until(one, 10, 'no such request came: %s of %s' % (wanted, w.rows[-5:]))
     for row in rows:
         need(row['authorization'] == 'Bearer ' + w.canary, 'with the credential', row)
@@ -304,7 +306,7 @@ q = urllib.request.Request('https://web.test/urllib', b'n' * 70000, method='POST
 print(json.load(urllib.request.urlopen(q))['bytes'])
 END''')
     need(text.split('\n') == [REMOVED, '70000'], text)
-    need(len(came(path='/urllib')) == 2, 'both came')
+    need(len(came(2, path='/urllib')) == 2, 'both came')
 
 
 @test
@@ -346,7 +348,7 @@ def node_fetches():
 def node_has_ten_streams_of_http2_at_once():
     row = told('http2')
     need(sorted(x['bytes'] for x in row['rows']) == [1000 * n for n in range(10)], row)
-    rows = came(path='/slow')
+    rows = came(10, path='/slow')
     need(len(rows) == 10 and {r['version'] for r in rows} == {'2.0'}, rows)
     need(len({r['session'] for r in rows}) == 1, 'over one connection', rows)
 

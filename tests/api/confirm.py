@@ -179,7 +179,7 @@ def fall(h, task):
     h.process.wait()
     COMPANIONS.remove(h.process)
     h.process = None
-    h.gone(30)
+    h.gone()
     h.start()
 
 

@@ -40,7 +40,9 @@ def leaks(demo):
         text = base64.b64encode(b'u:'[:k] + values[1 + k].encode()).decode()
         commands.append('printf %s >/tmp/base64-%d' % (text, k))
     commands.append('ln -s /%s /tmp/link' % values[4])
-    commands.append('LEAK=%s sleep 20 </dev/null >/dev/null 2>&1 & sleep 0.2'
+    # Until its cell ends; a shell forks first, and only then it has the value.
+    commands.append('LEAK=%s sleep 600 </dev/null >/dev/null 2>&1 & '
+                    'until grep -aq LEAK= /proc/$!/environ; do :; done'
                     % values[5])
     return '; '.join(commands), [demo.digest_of(v) for v in values]
 
@@ -75,7 +77,7 @@ def run(how):
         'REPO', 'TEST', 'ASK', 'KEEP', 'MODEL', 'MODEL_TOKEN')}
     done = subprocess.run([sys.executable, os.path.abspath(__file__), how],
         env=dict(env, BUILD=BUILD), stdin=subprocess.DEVNULL, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=400)
     return done.returncode, done.stdout
 
 

@@ -50,7 +50,7 @@ action      = "purchase"
 [tool.pay.input]
 type = "object"
 [tool.pay.run]
-exec = ["/bin/sh", "-c", '''for n in 1 2 3 4 5 6 7 8 9; do
+exec = ["/bin/sh", "-c", '''for n in $(seq 50); do
     curl -sS -d a=1 https://pay.test/only/one | tee /tmp/said
     grep -q approval_required /tmp/said || break
     sleep 1

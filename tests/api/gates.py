@@ -85,7 +85,7 @@ def stopped(h):
 @test
 def a_stopped_role_has_no_hands_within_a_second_and_goes_on_when_resumed():
     h = house()
-    task = put(h, [shell('sleep 30'), shell('echo on', id='second')])
+    task = put(h, [shell('sleep 300'), shell('echo on', id='second')])
     acting(h, task)
     began = time.monotonic()
     a = h.ok('stop', '--role', 'helper', '--reason', 'lunch')
@@ -124,6 +124,7 @@ def a_stopped_task_keeps_its_wait_and_its_answer_until_it_is_resumed():
     h.ok('stop', task)
     need([w['id'] for w in h.waits()] == [wait['id']])
     h.ok('approve', wait['id'])
+    until(lambda: h.task(task)['hold'] == 'loose', text=lambda: h.task(task))
     time.sleep(0.3)
     need(h.task(task)['hold'] == 'loose', h.task(task))
     need(run(h, [shell('echo other')], queue='payer')['state'] == 'completed')
@@ -165,7 +166,7 @@ def a_resumed_task_that_waits_for_a_person_is_not_woken():
 @test
 def a_stop_stands_after_a_crash_and_the_tasks_of_it_do_not_run():
     h = house()
-    running = put(h, [shell('sleep 20'), shell('echo on', id='second')])
+    running = put(h, [shell('sleep 300'), shell('echo on', id='second')])
     acting(h, running)
     one = put(h, [shell('echo one')], queue='payer')
     h.outcome(one)
@@ -176,7 +177,7 @@ def a_stop_stands_after_a_crash_and_the_tasks_of_it_do_not_run():
     h.process.wait()
     COMPANIONS.remove(h.process)
     h.process = None
-    h.gone(10)
+    h.gone()
     h.start()
     time.sleep(0.3)
     need(not hands(h), 'something started', h.left())

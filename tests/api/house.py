@@ -528,10 +528,11 @@ class House:
         return {pid: name for pid, name in
                 descendants(os.getpid(), table).items()}
 
-    def gone(self, seconds=15):
-        """No process of the house is left, though what it ran would go on."""
-        within(lambda: not self.left(), seconds,
-               lambda: 'processes are left: %s' % self.left())
+    def gone(self):
+        """No process of the house is left, though what it ran would go on for
+        longer than PATIENCE."""
+        until(lambda: not self.left(),
+              text=lambda: 'processes are left: %s' % self.left())
 
     def pids(self):
         """name -> pid of the parts that stand now."""

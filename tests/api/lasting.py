@@ -17,7 +17,7 @@ brain  = "runbook"
 [task.short]
 tools  = ["shell", "publish"]
 brain  = "runbook"
-budget = { wall = "8s" }
+budget = { wall = "12s" }
 """,
     'gates.toml': """\
 [defaults]
@@ -95,13 +95,13 @@ def a_call_that_was_denied_and_is_asked_again_is_settled_as_denied():
 def the_time_before_a_park_counts_and_the_time_of_the_park_does_not():
     h = house()
     over = h.dispatch([shell('sleep 5'), publish('a', 'one'),
-                       shell('sleep 5', id='more'), FINISH],
+                       shell('sleep 9', id='more'), FINISH],
                       queue='asker', kind='short')
     within = h.dispatch([publish('a', 'one'), FINISH], queue='asker',
                         kind='short')
     wait = wait_of(h, within)
     need(h.say(wait_of(h, over), 'approve').code == 200)
-    time.sleep(9)
+    time.sleep(13)
     need(h.say(wait, 'approve').code == 200)
     need(h.outcome(within)['state'] == 'completed', h.task(within))
     t = h.outcome(over)
@@ -113,7 +113,7 @@ def a_restart_gives_no_new_time():
     with House({'asker': ASKER}) as h:
         h.start()
         task = h.dispatch([shell('sleep 5'), publish('a', 'one'),
-                           shell('sleep 5', id='more'), FINISH],
+                           shell('sleep 9', id='more'), FINISH],
                           queue='asker', kind='short')
         wait = wait_of(h, task)
         need(h.stop() == 0, 'stop')

@@ -500,10 +500,9 @@ def what_may_pass_is_tried_again_with_the_same_token():
     with Both('mock') as (h, i):
         mocked(h, i)
         i.set(fault='500')
-        need('no new token' in call(h, CALL + ' || true'), 'a fault')
+        said = call(h, CALL + ' || true; ' + CALL + ' || true')
+        need('no new token' in said and 'in a while' in said and asked(h) == 1, said)
         i.set(fault='')
-        said = call(h, CALL + ' || true')
-        need('in a while' in said and asked(h) == 1, 'a pause', said)
         time.sleep(5)
         need(yes(call(h)), i.log())
         again = heads(h, 'credential_asked')[1]['body']
@@ -561,14 +560,13 @@ run         = { http = { method = "GET", url = "https://api.test/api" } }
 
         def asks(between=lambda: None):
             """One call of the tool, its end and its text."""
-            before = len([e for e in h.events() if
-                          e['kind'] == 'credential_asked'])
+            before = asked(h)
             task = h.dispatch([{'id': 'a', 'tool': 'ask', 'args': {},
                                 'on_error': 'continue'}, finish()],
                               queue='caller')
-            until(lambda: len([e for e in h.events() if e['kind'] ==
-                               'credential_asked']) > before, 60, h.log()[-900:])
+            until(lambda: asked(h) > before, text=lambda: h.log()[-900:])
             between()
+            i.set(hold=False)
             need(h.outcome(task, 90)['state'] == 'completed')
             return [(e['body']['end'], json.dumps(e['body']['result']))
                     for e in h.events(task) if e['kind'] == 'call_settled'][0]
@@ -577,7 +575,7 @@ run         = { http = { method = "GET", url = "https://api.test/api" } }
             h.role_file('caller', 'gates.toml', gates.replace('/**', '/other/**'))
             h.reload()
         service(h, i)
-        i.set(delay=4000, ttl=1)
+        i.set(hold=True, ttl=1)
         end, text = asks(narrows)
         need(end == 'failed' and 'policy that allowed it was changed' in text,
              end, text)
@@ -587,7 +585,7 @@ run         = { http = { method = "GET", url = "https://api.test/api" } }
         # Its neighbour: nobody reads anything anew meanwhile.
         h.role_file('caller', 'gates.toml', gates)
         h.reload()
-        i.set(delay=1000)
+        i.set(hold=True)
         end, text = asks()
         need(end == 'ok' and 'says yes' in text and len(i.log('api')) == 1, text)
         h.verified()
@@ -595,14 +593,18 @@ run         = { http = { method = "GET", url = "https://api.test/api" } }
 
 @test
 def a_token_is_renewed_ahead_of_its_end_without_anybody_waiting():
-    with Both() as (h, i):
-        i.set(ttl=10)
-        service(h, i)
-        said = call(h, CALL + '; sleep 8.3; ' + CALL)
-        need(said.count('the interface says yes') == 2, said, i.log())
-        until(lambda: len(heads(h, 'credential_renewed')) == 2, 10)
-        used = [e['token'] for e in i.log('api')]
-        need(used[0] == used[1], 'the old one served meanwhile', i.log())
+    for _ in range(10):
+        with Both() as (h, i):
+            i.set(ttl=10)
+            service(h, i)
+            said = call(h, CALL + '; sleep 8.3; ' + CALL)
+            need(said.count('says yes') == 2, said, i.log())
+            until(lambda: len(heads(h, 'credential_renewed')) == 2)
+            made, used = i.log('grant')[0], i.log('api')
+            if used[1]['at'] - made['at'] < 9000:  # else it had ended: once more
+                need(used[0]['token'] == used[1]['token'], 'the old one served', i.log())
+                return
+    raise Failed('10 times the machine stood still')
 
 
 # --- a 401 ----------------------------------------------------------------------
@@ -816,8 +818,7 @@ def no_token_is_in_anything_but_the_vault_and_the_egress_that_carries_it():
         time.sleep(3)
         need(yes(call(h)), i.log())
         # One sandbox stands while memories are read: its egress has the token.
-        task = h.dispatch([shell(CALL + '; sleep 8'), finish()],
-                          queue='caller')
+        task = h.dispatch([shell(CALL + '; ' + UNTIL_GO), finish()], queue='caller')
         until(lambda: len(i.log('api')) >= 3, 20)
         secrets = [t.encode() for t in i.ask('/made') if t]
         need(len(secrets) >= 6, secrets)
@@ -833,7 +834,8 @@ def no_token_is_in_anything_but_the_vault_and_the_egress_that_carries_it():
                  '%d secrets in the memory of %s' % (len(found), name))
         need(any(found for (name, _), found in seen.items()
                  if name == 'egress'), 'the decoy: it was looked for', seen)
-        h.outcome(task, 40)
+        h.go()
+        h.outcome(task)
         looked = 0
         for name, text in artefacts(h):
             looked += 1

@@ -109,21 +109,23 @@ def a_check_of_the_role_knows_that_a_file_may_answer():
     need(a.code == 0 and 'lacks' not in a.out + a.err, a)
 
 
-# A step between the two phases, that leaves the workspace as it is.
-WAIT = 'sleep %s'
+# A step between the two phases, until the test says so (h.go); it leaves the
+# workspace as it is.
+WAIT = UNTIL_GO + '; rm /work/go'
 
 
 @test
 def what_was_requested_and_approved_is_published_once():
     h = house()
     task = put(h, pack(), call('request', 'r'), call('finalize', 'early'),
-               shell(WAIT % 1.5, id='later'), call('finalize', 'f'),
+               shell(WAIT, id='later'), call('finalize', 'f'),
                call('finalize', 'again'))
     wait = asked(h, task)
     need(wait['tool'] == 'artifact_finalize_publish' and
          wait['hint'] == 'publish pack pack' and wait['call'] == 0, wait)
-    until(lambda: len(finals(h, task)) >= 1, 10)
+    until(lambda: len(finals(h, task)) >= 1)
     need(h.say(wait, 'approve').code == 200)
+    h.go()
     need(h.outcome(task)['state'] == 'completed', h.task(task))
     r = [x for x in results(h, task) if x[0] == 'artifact_request_publish'][0]
     need(r[2]['status'] == 'pending' and len(r[2]['gate_id']) == 32, r)
@@ -138,13 +140,15 @@ def what_was_requested_and_approved_is_published_once():
 @test
 def content_that_changed_after_the_yes_must_be_requested_anew():
     h = house()
-    task = put(h, pack(), call('request', 'r'), shell(WAIT % 1, id='w'),
+    task = put(h, pack(), call('request', 'r'), shell(WAIT, id='w'),
                pack('two'), call('finalize', 'f'), call('request', 'r2'),
-               shell(WAIT % 1.5, id='w2'), call('finalize', 'f2'))
+               shell(WAIT, id='w2'), call('finalize', 'f2'))
     need(h.say(asked(h, task), 'approve').code == 200)
+    h.go()
     second = asked(h, task, 2)
     need(second['code'] != asked(h, task)['code'])
     need(h.say(second, 'approve').code == 200)
+    h.go()
     h.outcome(task)
     changed, good = finals(h, task)
     need(changed[1] == 'changed' and 'request it again' in changed[2], changed)
@@ -156,8 +160,9 @@ def content_that_changed_after_the_yes_must_be_requested_anew():
 def nothing_is_published_without_a_request_or_under_another_name():
     h = house()
     task = put(h, pack(), call('finalize', 'f'), call('request', 'r'),
-               shell(WAIT % 1, id='w'), call('finalize', 'other', name='pac'))
+               shell(WAIT, id='w'), call('finalize', 'other', name='pac'))
     need(h.say(asked(h, task), 'approve').code == 200)
+    h.go()
     h.outcome(task)
     for f in finals(h, task):
         need(f[1] == 'not_requested' and 'exactly this' in f[2], f)
@@ -168,9 +173,10 @@ def nothing_is_published_without_a_request_or_under_another_name():
 @test
 def a_no_is_a_no_to_both_phases():
     h = house()
-    task = put(h, pack(), call('request', 'r'), shell(WAIT % 1, id='w'),
+    task = put(h, pack(), call('request', 'r'), shell(WAIT, id='w'),
                call('finalize', 'f'), call('request', 'r2'))
     need(h.say(asked(h, task), 'deny', 'not this one').code == 200)
+    h.go()
     h.outcome(task)
     need(finals(h, task)[0][1] == 'denied' and
          'not this one' in finals(h, task)[0][2], finals(h, task))
@@ -182,7 +188,7 @@ def a_no_is_a_no_to_both_phases():
 @test
 def an_approval_that_was_given_stands_through_a_crash():
     h = house()
-    task = put(h, pack(), call('request', 'r'), shell(WAIT % 3, id='w'),
+    task = put(h, pack(), call('request', 'r'), shell(WAIT, id='w'),
                call('finalize', 'f'))
     wait = asked(h, task)
     need(h.say(wait, 'approve').code == 200)
@@ -190,7 +196,7 @@ def an_approval_that_was_given_stands_through_a_crash():
     h.process.wait()
     COMPANIONS.remove(h.process)
     h.process = None
-    h.gone(10)
+    h.gone()
     h.start()
 
     def ended():
@@ -208,9 +214,9 @@ def an_approval_that_was_given_stands_through_a_crash():
 def a_permission_file_answers_a_request():
     h = house()
     folder = os.path.join(h.state, 'permissions')
-    task = put(h, pack(), call('request', 'r'), shell(WAIT % 2.5, id='w'),
+    task = put(h, pack(), call('request', 'r'), shell(WAIT, id='w'),
                call('finalize', 'f'))
-    asked(h, task)
+    wait = asked(h, task)
 
     def gate():
         for name in os.listdir(folder):
@@ -225,6 +231,8 @@ def a_permission_file_answers_a_request():
     if os.getuid() == 0:
         os.chown(path + '.new', os.stat(folder).st_uid, -1)
     os.rename(path + '.new', path)
+    until(lambda: h.get('/api/waits/' + wait['id']).json['state'] != 'open')
+    h.go()
     h.outcome(task)
     need(finals(h, task)[0][0] == 'ok', finals(h, task))
 

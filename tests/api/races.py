@@ -421,7 +421,7 @@ def an_agent_that_ends_while_a_model_thinks_begins_again():
 
 @test
 def a_model_that_is_taken_out_fails_the_run_and_not_the_house():
-    with ModelServer([{'call': 'shell', 'arguments': {'command': 'sleep 1'}},
+    with ModelServer([{'call': 'shell', 'arguments': {'command': UNTIL_GO}},
                       {'call': 'finish', 'arguments': {}}]) as m, \
             House({'thinker': THINKER}) as h:
         with open(h.config) as f:
@@ -429,9 +429,10 @@ def a_model_that_is_taken_out_fails_the_run_and_not_the_house():
         write(h.config, without + model(m))
         h.start()
         t = h.dispatch_to('thinker')
-        until(lambda: m.requests, 10, 'the model was not asked: ' + h.log())
+        until(lambda: 'call_started' in h.kinds(t), text=h.log)
         write(h.config, without)
-        h.process.send_signal(signal.SIGHUP)
+        h.reload()
+        h.go()
         t = h.outcome(t)
         same_house(h)
         need(t['state'] == 'failed', t)

@@ -37,8 +37,8 @@ surface        = "cli"
 hint           = "pay slowly"
 remind         = "1s"
 escalate_to    = "tester"
-escalate_after = "2s"
-expires        = "1m"
+escalate_after = "5s"
+expires        = "10m"
 
 [gate.brief]
 match   = { tool = "pay_brief" }
@@ -149,7 +149,7 @@ def crash(h):
     h.process.wait()
     COMPANIONS.remove(h.process)
     h.process = None
-    h.gone(10)
+    h.gone()
 
 
 # --- a book that somebody changed ---------------------------------------------
@@ -238,7 +238,7 @@ def one_yes_where_two_must_is_none_whatever_the_book_says():
         # As if one had been enough, and had said the last word.
         need(forge(h, b'"people":2', b'"people":1') == 1)
         need(forge(h, b'{"event":"yes","id":', b'{"event":"yes","iq":') == 1)
-        a = h.cli('up', timeout=20)
+        a = h.cli('up')
         need(a.code != 0, 'it runs on a book like this', a)
         need(forge(h, b'{"event":"yes","iq":', b'{"event":"yes","id":') == 1)
         need(forge(h, b'"people":1', b'"people":2') == 1)
@@ -335,7 +335,7 @@ def without_the_vault_nobody_decides():
         need(not said, 'decided without a seal')
         need(asked(h, task)['id'] == wait['id'])
         os.kill(pid, signal.SIGKILL)
-        t.join(10)
+        t.join(PATIENCE)
         need(said and said[0].code == 503, said and said[0])
         need(kinds(h, 'wait_decided') == [])
         h.whole()
@@ -476,9 +476,9 @@ def who_is_named_is_reminded_and_then_another_may_decide():
 def what_nobody_decides_in_time_is_a_no():
     with house() as h:
         task = put(h, pay(tool='pay_brief'))
-        wait = h.waiting()
         done = h.outcome(task)
         need(done['state'] == 'blocked', done)
+        [wait] = [e['body'] for e in h.events(task) if e['kind'] == 'wait_put']
         need(h.get('/api/waits/' + wait['id']).json['state'] == 'expired')
         a = h.say(wait, 'approve')
         need(a.code == 409 and 'expired' in a.out, a)

@@ -236,7 +236,7 @@ def no_event_is_lost_between_list_and_follow_while_it_is_written():
             time.sleep(dice.random() * 0.05)
         h.outcome(task)
         for t, _ in readers:
-            t.join(30)
+            t.join(PATIENCE)
             need(not t.is_alive(), 'a reader never heard of the end')
         events = events_of(h, session)
         seqs = [e['seq'] for e in events]

@@ -264,10 +264,11 @@ def on_a_full_disk_what_was_begun_ends_and_nothing_new_begins():
     with House(ROLES) as h:
         os.makedirs(os.path.join(h.state, 'book'), exist_ok=True)
         h.start(wrap=tiny_book('24m'), env={'STATE': h.state})
-        begun = h.dispatch([shell('sleep 2'), shell('true', id='b'),
+        begun = h.dispatch([shell(UNTIL_GO), shell('true', id='b'),
                             shell('true', id='c'), finish()], queue='worker')
         until(lambda: 'call_started' in h.kinds(begun), 10, 'it must begin')
         h.fill_disk()
+        h.go()
         need(h.outcome(begun)['state'] == 'completed')
         put = {'queue': 'worker', 'subject': 'new',
                'payload': {'runbook': [finish()]}}

@@ -138,10 +138,10 @@ def a_logout_ends_the_login_in_the_house_and_not_only_in_the_browser():
 
 @test
 def a_login_ends_by_time_and_with_the_house():
-    with House({'payer': PAYER}, '[api]\nlogin = "2s"\n') as h:
+    with House({'payer': PAYER}, '[api]\nlogin = "6s"\n') as h:
         h.start()
         p = Page(h).login()
-        need(p.me['seconds'] <= 2, p.me)
+        need(p.me['seconds'] <= 6, p.me)
         s = Stream(p, p.inbox()['seq'])
         s.wait('ended')
         need(p.raw('GET', '/web/inbox').code == 401)

@@ -111,6 +111,7 @@ def an_open_page_is_told_that_it_waits_on_and_that_another_may_decide():
     need(p.say(mine).code == 200)
     s.wait('over', 60, id=w['id'], by='tester')
     need(h.outcome(task)['state'] == 'completed')
+    hers.wait('over', 60, id=w['id'])  # what came before it was heard as well
     need(len([e for e in hers.events if e['event'] == 'changed']) == 2,
          hers.events)
     s.close()

@@ -98,19 +98,22 @@ class Waiting:
 
 
 class Renewals:
-    """Steps that each renew a lease.  A machine may stand still between two of
+    """Steps that each renew a lease.  A machine may stand still behind one of
     them for longer: then what follows shows nothing."""
 
     def __init__(self, lease):
         self.lease, self.sent, self.late = lease, None, False
+
+    def look(self):
+        if self.sent and time.monotonic() - self.sent > self.lease:
+            self.late = True
 
     def __call__(self, what, *args, **more):
         sent = time.monotonic()
         try:
             return what(*args, **more)
         finally:
-            if self.sent and time.monotonic() - self.sent > self.lease:
-                self.late = True
+            self.look()
             self.sent = sent
 
 
@@ -125,6 +128,7 @@ def undisturbed(lease):
                 try:
                     return function(renews)
                 except Failed:
+                    renews.look()  # it may have failed before the next step
                     if not renews.late:
                         raise
             raise Failed('20 times the machine stood still for %g s' % lease)
@@ -473,7 +477,7 @@ def who_waits_is_silent_about_what_it_holds():
         [old] = claim(h, 'a', lease_ms=1000)
         new = []
         t = threading.Thread(target=lambda: new.extend(
-            claim(h, 'a', wait_ms=20000, lease_ms=1000)))
+            claim(h, 'a', wait_ms=50000, lease_ms=1000)))
         t.start()
         t.join(PATIENCE)  # it loses the one, and gets it as the next
         need(new and new[0]['task'] == task and new[0]['epoch'] == 2, new)
@@ -652,9 +656,9 @@ def a_failure_that_is_tried_again_leaves_nothing():
         h.start()
         task = h.post('/api/tasks', {'queue': 'mill', 'subject': 'x',
                                      'payload': {'type': 'again'}}).json['id']
-        say(h, 'finish', 'a', **fail(claim(h, 'a', wait_ms=5000)[0]))
+        say(h, 'finish', 'a', **fail(claim(h, 'a', wait_ms=50000)[0]))
         need(not about(h, task) and not of_queue(h, 'fixer'))
-        [got] = claim(h, 'a', wait_ms=5000)
+        [got] = claim(h, 'a', wait_ms=50000)
         need(got['task'] == task and got['attempts'] == 2, got)
         say(h, 'finish', 'a', **fail(got))
         need(len(about(h, task)) == 1 and len(of_queue(h, 'fixer')) == 1)

@@ -187,7 +187,7 @@ class Town:
         if name == 'supervisor':
             h.process.kill()
             h.wait()
-            h.gone(5.0)
+            h.gone()
         else:
             end_process(parts[name])
         if name in ('core', 'sandbox') and 'core' in parts:
@@ -256,7 +256,7 @@ def keeps_its_promises(where):
         town.heap(40)
         town.over.set()
         for s in town.souls:
-            s.join(30)
+            s.join(PATIENCE)
             if s.fault:
                 raise s.fault
         print('# killed: %s; %d tasks' % (told, len(town.put)))

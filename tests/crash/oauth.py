@@ -105,7 +105,8 @@ def the_tokens_came_and_the_vault_died_before_it_sealed_them():
         until(lambda: i.log('grant'), 20, 'it was rotated')
         vault = h.pids()['vault']
         os.kill(vault, 19)
-        time.sleep(4)  # the answer is there, and nobody takes it
+        until(lambda: i.log('answered'), text='it was answered')
+        time.sleep(1)  # the answer is there, and nobody takes it
         end_process(vault)
         i.set(late=0)
         time.sleep(11)  # what core waits for the row

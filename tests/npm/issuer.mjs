@@ -6,8 +6,8 @@
 // prints one line, {"port", "control"}: https by the certificate, and a control
 // port on loopback.  /log gives what the token endpoint was asked and how
 // the interface at /api was called; POST /set {"ttl", "fault", "delay", "late"} changes
-// what happens next, {"server"} how the protected server speaks; /made gives
-// every secret that it made; /anew begins again for another house: what is still
+// what happens next, {"hold"} keeps who asks waiting until it is taken back,
+// {"server"} says how the protected server speaks; /made gives every secret that it made; /anew begins again for another house: what is still
 // on its way for the last one is logged where nobody reads.  In the log tokens
 // stand as SHA-256.
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -18,7 +18,7 @@ import https from 'node:https';
 
 const [, , kind, certFile, keyFile] = process.argv;
 const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
-const fresh = () => ({ ttl: 3600, fault: '', delay: 0, late: 0, revoked: [],
+const fresh = () => ({ ttl: 3600, fault: '', delay: 0, late: 0, hold: false, revoked: [],
   dead: '', server: undefined });
 const state = fresh();
 const asker = new AsyncLocalStorage(); // the log of whoever a request is of
@@ -105,10 +105,15 @@ async function spoiled(request, response) {
   if (state.delay) {
     await sleep(state.delay);
   }
+  while (state.hold) {
+    await sleep(10);
+  }
   if (state.late) { // all is done, and the answer is on its way
     const end = response.end;
-    response.end = (...rest) => setTimeout(() => end.apply(response, rest),
-      state.late);
+    response.end = (...rest) => setTimeout(() => {
+      end.apply(response, rest);
+      note({ answered: request.url });
+    }, state.late);
   }
   switch (fault) {
     case 'denied':

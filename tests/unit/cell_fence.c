@@ -332,7 +332,7 @@ count_namespaces(const char *folder)
 	}
 	close_listeners(&fenced);
 	while (!another_fits()) {
-		if (++tries > 100) {
+		if (++tries > 3000) {
 			return 4;
 		}
 		(void)usleep(20000);

@@ -466,9 +466,9 @@ rig_wait(struct rig *r, struct mono limit, const char *condition)
 	origin_step(&r->origin);
 }
 
-/* Runs until the condition holds; two seconds are a failure. */
+/* Runs until the condition holds; a minute is a failure. */
 #define rig_until(r, condition)                                              \
-	for (struct mono limit_ = mono_after(mono_now(), 20 * CLOCK_SECOND); \
+	for (struct mono limit_ = mono_after(mono_now(), 60 * CLOCK_SECOND); \
 	     !(condition); rig_wait(r, limit_, #condition)) {                \
 	}
 

@@ -458,7 +458,7 @@ an_agent_sees_nothing_but_its_channel(void **state)
 		fail_msg("%s", started.text);
 	}
 	p = (struct pollfd){ .fd = fds.at[0], .events = POLLIN };
-	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_equal(poll(&p, 1, 60000), 1);
 	assert_true(recv(fds.at[0], text, sizeof(text) - 1, 0) > 0);
 	assert_string_equal(text, "pid 1 fds 1 proc 0 usr 0");
 	tell(h, WIRE_AGENT_END, &stop, NULL, 0);

@@ -91,7 +91,7 @@ another_program_enqueues_by_an_insert(void **state)
 	assert_int_equal(store_inbox_walk(store, 0, take, &taken, &e), 0);
 	assert_string_equal(taken.all, "{\"a\":1} {\"b\":2} ");
 	(void)sql("NOTIFY handrail_inbox");
-	assert_int_equal(poll(&bell, 1, 10000), 1);
+	assert_int_equal(poll(&bell, 1, 60000), 1);
 	store_inbox_bell(store);
 	assert_int_equal(poll(&bell, 1, 0), 0);
 	/* Dropped with the batch, and not seen again before it. */
