@@ -226,8 +226,15 @@ take_claim(const struct load *l, struct link *k, const char *body)
 	if (!id || !epoch) {
 		return false;
 	}
+	size_t len = strcspn(id + 8, "\"");
+
+	if (len == 0 || len >= sizeof(k->task)) {
+		return false;
+	}
+	memcpy(k->task, id + 8, len);
+	k->task[len] = 0;
 	k->epoch = strtoul(epoch + 8, NULL, 10);
-	return sscanf(id + 8, "%63[^\"]", k->task) == 1;
+	return true;
 }
 
 static void
