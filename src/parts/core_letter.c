@@ -14,21 +14,47 @@
 #include "parts/core_call.h"
 #include "parts/core_dispatch.h"
 
-#define RUN       "letter:" /* no run has a colon in its name */
+#define RUN       "letter:" /* no run has a colon or # in its name */
+#define RUN_HEX   "letter#" /* and this one hex for any other bytes */
 #define ROW       "letter"
 #define EXPIRES   (INT64_C(3650) * 24 * 3600 * CLOCK_SECOND)
 #define ASKED_MAX 1000 /* in one batch, behind a start */
 
-static struct str
-run_of(struct arena *a, struct str letter)
+static bool
+printable(struct str s)
 {
-	return arena_printf(a, RUN STR_FMT, STR_ARG(letter));
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] < 0x21 || s.at[i] > 0x7e) {
+			return false;
+		}
+	}
+	return s.len > 0 && s.len <= QUEUE_ID_MAX;
 }
 
 static struct str
-letter_of(const struct wait_item *w)
+run_of(struct arena *a, struct str letter)
 {
-	return str_sub(w->run, strlen(RUN), w->run.len);
+	auto_buf hex = { 0 };
+
+	if (printable(letter)) {
+		return arena_printf(a, RUN STR_FMT, STR_ARG(letter));
+	}
+	hex_add(&hex, letter);
+	return arena_printf(a, RUN_HEX "%s", buf_z(&hex));
+}
+
+static struct str
+letter_of(struct arena *a, const struct wait_item *w)
+{
+	struct str name = str_sub(w->run, strlen(RUN), w->run.len);
+
+	size_t len = name.len / 2;
+	uint8_t *bytes = arena_alloc(a, len);
+
+	if (str_starts(w->run, STR(RUN_HEX)) && hex_bytes(name, bytes, len)) {
+		name = (struct str){ .at = (const char *)bytes, .len = len };
+	}
+	return arena_str(a, name);
 }
 
 static bool
@@ -69,17 +95,6 @@ core_letter_wait(struct core *c, struct str letter)
 }
 
 /* --- asking --- */
-
-static bool
-printable(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.at[i] < 0x21 || s.at[i] > 0x7e) {
-			return false;
-		}
-	}
-	return s.len > 0 && s.len <= QUEUE_ID_MAX;
-}
 
 /* A mailbox of a person's own is for what only that person may decide. */
 static bool
@@ -140,7 +155,7 @@ wants(const struct queue_letter *m, struct wall now)
 {
 	return m && m->requires_decision && !m->done &&
 	       (!m->expires.us || m->expires.us > now.us) &&
-	       !str_eq_z(m->to, "broadcast") && printable(m->id);
+	       !str_eq_z(m->to, "broadcast");
 }
 
 static void
@@ -221,10 +236,10 @@ void
 core_letter_decided(struct core *c, const struct wait_item *w)
 {
 	auto_arena a = { 0 };
-	const struct queue_letter *m =
-	    queue_letter_find(c->queue, letter_of(w));
+	struct str letter = letter_of(&a, w);
+	const struct queue_letter *m = queue_letter_find(c->queue, letter);
 	struct queue_ack ack = {
-		.letter = arena_str(&a, letter_of(w)),
+		.letter = letter,
 		.decision = arena_str(&a, w->value),
 		.note = arena_str(&a, w->reason),
 		.mailbox = m ? m->to : STR(""),
@@ -251,7 +266,9 @@ core_letter_decided(struct core *c, const struct wait_item *w)
 void
 core_letter_expired(struct core *c, const struct wait_item *w)
 {
-	core_row_drop(c, ROW, letter_of(w));
+	auto_arena a = { 0 };
+
+	core_row_drop(c, ROW, letter_of(&a, w));
 	wait_run_over(c->waits, w->run);
 }
 
@@ -259,7 +276,7 @@ const struct json *
 core_letter_text(struct core *c, struct arena *a, const struct wait_item *w)
 {
 	const struct queue_letter *m =
-	    queue_letter_find(c->queue, letter_of(w));
+	    queue_letter_find(c->queue, letter_of(a, w));
 	auto_buf body = { 0 };
 	auto_buf canonical = { 0 };
 	struct json *tree = NULL;

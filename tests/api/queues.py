@@ -368,6 +368,32 @@ def wants(h, subject, *more):
 
 
 @test
+def a_letter_of_any_id_stands_in_the_one_inbox():
+    """A run's name is printable: the id of a letter need not be."""
+    with House(ROLES, config=MODEL) as h:
+        h.start()
+        odd = 'K\u00e4se 1', 'x' + 'y' * 63, '%20 #', '\u2603' * 21
+        for id in odd:
+            a = h.post('/api/mail', {
+                'id': id, 'to': 'operator', 'subject': id, 'payload': {},
+                'requires_decision': True,
+                'decision_options': ['red', 'green']})
+            need(a.code in (200, 201), id, a)
+        waits = h.waits()
+        need(len({w['run'] for w in waits}) == len(odd), waits)
+        need(h.stop() == 0)
+        h.start()
+        need([w['id'] for w in h.waits()] == [w['id'] for w in waits],
+             h.waits())
+        for w in waits:
+            h.ok('answer', w['id'], 'green')
+        need(h.waits() == [], h.waits())
+        done = h.get('/api/mail?mailbox=operator').json
+        need(not [m for m in done['letters'] if not m['done']], done)
+        h.verified()
+
+
+@test
 def a_letter_that_wants_a_decision_stands_in_the_one_inbox():
     h = house()
     letter, w = wants(h, 'Which colour\u00e4?', '--payload',
