@@ -331,6 +331,7 @@ client_ready(void *owner, unsigned ready)
 static void
 next_question(struct client *k)
 {
+	k->api->answered++;
 	k->id = 0;
 	k->chunked = false;
 	if (!k->keep_alive) {
@@ -395,7 +396,6 @@ answer_client(struct api *api, const struct wire_api_answer_head *answer,
 		}
 		text = buf_str(&body);
 	}
-	api->answered++;
 	add_piece(k, answer, text);
 	if (k->out.len > OUT_MAX) {
 		drop(k);
@@ -505,7 +505,8 @@ open_door(struct api *api, size_t which, int fd, enum wire_transport transport,
 /* What the clients of one turn ask goes to core together.  Clients of this
  * machine that were answered and wait for this processor ask next: they speak
  * first, so that core has their questions while the next answers are written.
- * One client alone would only be kept waiting. */
+ * One client alone would only be kept waiting, and who follows a stream asks
+ * nothing. */
 static void
 turn_over(void *owner)
 {

@@ -51,7 +51,7 @@ struct api {
 	struct client *clients[API_CLIENTS_MAX];
 	size_t count;
 	uint64_t number;
-	size_t answered;      /* in this turn */
+	size_t answered;      /* in this turn, to the end */
 	struct mono gives_at; /* its processor to others, not before */
 	struct str hosts;     /* [api] hosts */
 };
