@@ -48,9 +48,10 @@ void part_join(struct part_self *p, const struct wire_handler *from_supervisor,
     size_t core_count, void *owner);
 /* Tells the supervisor; text is one line for its log. */
 void part_ready(struct part_self *p, enum wire_type ready, const char *text);
-/* Lets who waits for this processor run first, once.  Who keeps it for more
- * than two milliseconds is somebody who burns time, a sandbox maybe: then
- * nobody is let by for a second.  `from`: the owner's, zero at first. */
+/* Lets who waits for this processor run first, once; where nobody does it comes
+ * back at once.  Where that took more than two milliseconds somebody burns time
+ * there, a sandbox maybe: for a second it then does nothing.  `from`: kept by
+ * the caller, zero at first; nobody is let by before. */
 void part_give_processor(struct mono *from);
 /* A fault before the loop: says it on stderr, ends with the kind's code. */
 _Noreturn void part_fail(const struct err *e);
