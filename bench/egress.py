@@ -23,7 +23,6 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
 
 import house as houses
 from house import median
@@ -432,16 +431,22 @@ def bulk(rig):
           flush=True)
 
 
-@contextmanager
-def awake():
-    """Processors that poll while they have nothing to do, for all who are
-    measured (the kernel's PM QoS; only root may).  In a virtual machine a halted
-    processor is woken through its host, at about 40 us: the way through a proxy
-    has four such wakes, the direct one, which stays on one processor, none."""
+def each_idle():
+    """As the machine is; then, while it goes on, with processors that poll when
+    they have nothing to do, for all who are measured (the kernel's PM QoS: only
+    root may, and only a kernel that has such a state does).  In a virtual machine a
+    halted processor is woken through its host, at about 40 us: the way through a
+    proxy has four such wakes, the direct one, which stays on one processor, none."""
+    yield "processors may sleep"
+    held = -1
     try:
-        held = os.open("/dev/cpu_dma_latency", os.O_WRONLY)
+        with open("/sys/devices/system/cpu/cpu0/cpuidle/state0/name", encoding="utf-8") as f:
+            if f.read() == "POLL\n":
+                held = os.open("/dev/cpu_dma_latency", os.O_WRONLY)
     except OSError:
-        yield "processors may sleep: to keep them awake takes root"
+        pass
+    if held < 0:
+        print("processors cannot be kept awake by this user on this machine", file=sys.stderr)
         return
     try:
         os.write(held, struct.pack("i", 0))
@@ -450,19 +455,13 @@ def awake():
         os.close(held)
 
 
-@contextmanager
-def asleep():
-    yield "processors may sleep"
-
-
 def added(rig):
     """One connection; what the way through the house adds to the direct one."""
     rig.book = "/dev/shm"
     rig.up()
     peer = rig.haproxy()
-    for processors in asleep, awake:
-        with processors() as how:
-            added_so(rig, *peer, how)
+    for how in each_idle():
+        added_so(rig, *peer, how)
 
 
 def added_so(rig, port, pid, how):
@@ -489,11 +488,10 @@ def commit(rig):
     of what the house reaches so, they ask when it is their time."""
     rig.up()
     peer = rig.haproxy()
-    for processors in asleep, awake:
-        with processors() as how:
-            commit_of(rig, peer, how, 1)
-            reached = commit_of(rig, peer, how, CONNECTIONS)
-            commit_of(rig, peer, how, CONNECTIONS, max(100, int(reached / 2)))
+    for how in each_idle():
+        commit_of(rig, peer, how, 1)
+        reached = commit_of(rig, peer, how, CONNECTIONS)
+        commit_of(rig, peer, how, CONNECTIONS, max(100, int(reached / 2)))
 
 
 def commit_of(rig, peer, processors, connections, pace=""):
