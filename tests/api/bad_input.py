@@ -97,6 +97,28 @@ def house():
     return HOUSE
 
 
+# --- options -------------------------------------------------------------------
+
+@test
+def an_option_without_its_value_is_named():
+    h = house()
+    for command, option in (
+            (('approve', 'w-x', '--remember'), '--remember'),
+            (('run', 'calc', 'add', 's', '--payload'), '--payload'),
+            (('vault', 'put', 'x', '--host'), '--host')):
+        one_sentence(h.cli(*command), 2, option, 'wants a value')
+
+
+@test
+def a_timeout_that_is_no_number_is_named():
+    h = house()
+    with Unchanged(h):
+        for command in (('run', 'calc', 'add', 's'), ('task', 'watch', 'x'),
+                        ('dispatch', '--queue', 'calc', '--subject', 's')):
+            one_sentence(h.cli(*command, '--timeout', '1s'), 2, '--timeout',
+                         'seconds', '"1s"')
+
+
 # --- e2m lines ------------------------------------------------------------------
 
 GOOD = ('{"_type":"task","id":"01930000-0000-7000-8000-00000000000%d",'
