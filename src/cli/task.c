@@ -325,14 +325,16 @@ static int
 list(struct cli *c, int argc, char **argv)
 {
 	const char *queue = cli_option(&argc, argv, "queue");
-	const char *state = cli_option(&argc, argv, "state");
 	bool dead = cli_flag(&argc, argv, "dead");
 	const struct json *tree;
 	struct err e = { 0 };
 
+	if (argc > 1) {
+		return cli_usage(c, "task", "list wants one state, or none");
+	}
 	if (cli_get(c, &tree, &e, "/api/tasks?queue=%s&state=%s&dead=%d",
 	        queue ? cli_encode(c, str_of(queue)) : "",
-	        state ? cli_encode(c, str_of(state)) : "", dead)) {
+	        argc ? cli_encode(c, str_of(argv[0])) : "", dead)) {
 		return cli_fail(&e);
 	}
 	JSON_EACH(t, json_get(tree, "tasks"))

@@ -119,6 +119,16 @@ def a_timeout_that_is_no_number_is_named():
                          'seconds', '"1s"')
 
 
+@test
+def tasks_are_listed_by_a_state_that_exists():
+    h = house()
+    need(' completed ' in h.ok('task', 'list', 'completed').out)
+    need(h.ok('task', 'list', 'failed').out == '')
+    one_sentence(h.cli('task', 'list', 'done'), 1, '"done"',
+                 'pending, in_progress, completed, blocked or failed')
+    need(h.get('/api/tasks?state=done').code == 400)
+
+
 # --- e2m lines ------------------------------------------------------------------
 
 GOOD = ('{"_type":"task","id":"01930000-0000-7000-8000-00000000000%d",'
