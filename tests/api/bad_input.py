@@ -129,6 +129,13 @@ def tasks_are_listed_by_a_state_that_exists():
     need(h.get('/api/tasks?state=done').code == 400)
 
 
+@test
+def a_letter_to_nobody_names_where_mailboxes_are_told():
+    h = house()
+    one_sentence(h.cli('mail', 'send', '--to', 'calc', '--subject', 's'), 1,
+                 'no mailbox "calc"', 'nothing was written', 'ROLE-coworker')
+
+
 # --- e2m lines ------------------------------------------------------------------
 
 GOOD = ('{"_type":"task","id":"01930000-0000-7000-8000-00000000000%d",'
