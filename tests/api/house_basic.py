@@ -338,7 +338,12 @@ def an_approval_lets_exactly_one_call_through():
     need('call_started' not in h.kinds(id), 'started before the yes')
     until(lambda: h.read('status')['sandboxes'] == 0,
           text='a parked run has a sandbox')
-    need('publish a' in h.ok('inbox').out)
+    shown = h.ok('inbox').out
+    need('publish a' in shown and id in shown and 'a test' in shown, shown)
+    need(w['task'] == id and w['subject'] == 'a test' and
+         w['role'] == 'worker', w)
+    one = h.get('/api/waits/' + w['id']).json
+    need(one['task'] == id and one['arguments'], one)
     h.ok('approve', w['id'])
     again = h.waiting()
     need(again['id'] != w['id'] and again['hint'] == 'publish b', again)
