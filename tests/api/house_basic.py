@@ -442,6 +442,27 @@ def a_wrong_or_missing_token_is_refused():
 
 
 @test
+def the_port_says_what_it_serves_and_how_to_be_heard():
+    h = house()
+    need('Authorization: Bearer' in h.get('/api/tasks', token=False,
+                                          tcp=True).json['message'])
+    need('uid' in h.get('/api/tasks', token='hrop_wrong').json['message'])
+    lost = h.get('/api/nothing', token=False, tcp=True)
+    need(lost.code == 404 and 'GET /api' in lost.json['message'], lost)
+    routes = h.get('/api', token=False, tcp=True).json['routes']
+    put = [r for r in routes if r['path'] == '/api/tasks' and
+           r['method'] == 'POST'][0]
+    need(put['who'] == 'operator' and 'idempotency' in put['what'], put)
+    words = {r['who'] for r in routes}
+    need(words == {'anybody', 'worker', 'operator', 'local operator', 'page'},
+         words)
+    for r in routes:
+        if r['method'] == 'GET' and r['who'] == 'operator' and \
+                '*' not in r['path']:
+            need(h.get(r['path'], token=False).code == 403, r)
+
+
+@test
 def the_right_token_from_another_uid_is_refused_on_the_socket():
     if os.getuid():
         raise Skipped('only root can ask as somebody else')
