@@ -44,9 +44,14 @@ cli_command_fn cli_task_export;
 #undef COMMAND
 
 /* --- options: taken out of argv, wherever they stand before "--" --- */
-/* The value of `--name VALUE` or `--name=VALUE`; NULL when absent. */
+/* The value of `--name VALUE` or `--name=VALUE`; NULL when absent.  Without
+ * its value the program ends here, with 2: no other words of the line are then
+ * what they seem. */
 const char *cli_option(int *argc, char **argv, const char *name);
 bool cli_flag(int *argc, char **argv, const char *name);
+/* One option is wrong: says so and ends the program with 2. */
+_Noreturn void cli_wrong(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
 /* A wrong command line: says it with the command's usage, gives 2. */
 int cli_usage(const struct cli *c, const char *command, const char *problem);
 /* Says the error on stderr, gives its exit code. */
@@ -96,7 +101,7 @@ void cli_print_stops(struct cli *c, const struct json *tree);
 /* Follows a task until it has an outcome; its exit code.  After `seconds` (0:
  * never) it gives up: 6 if a person must decide, else 1. */
 int cli_watch(struct cli *c, const char *task, uint64_t seconds);
-/* The value of --timeout SECONDS, 0 without; UINT64_MAX: it is no number. */
+/* The value of --timeout SECONDS, 0 without. */
 uint64_t cli_timeout(int *argc, char **argv);
 
 /* The object that --payload JSON or @FILE gives. */

@@ -26,6 +26,10 @@ print_wait(struct cli *c, const struct json *w, bool whole, struct err *e)
 		    gate);
 	}
 	printf("    %s\n", cli_text(c, w, "hint"));
+	if (cli_text(c, w, "task")[0]) {
+		printf("    of task %s, %s\n", cli_text(c, w, "task"),
+		    cli_text(c, w, "subject"));
+	}
 	if (strcmp(cli_text(c, w, "kind"), "unknown_outcome") == 0) {
 		printf("    handrail task resolve %s.%lld --happened | "
 		       "--did-not\n",
@@ -112,7 +116,8 @@ command_inbox(struct cli *c, int argc, char **argv)
 	if (!count) {
 		printf("nothing waits\n");
 	} else if (!all) {
-		printf("handrail approve ID | handrail deny ID --reason \"…\" "
+		printf("handrail inbox ID shows what exactly is asked\n"
+		       "handrail approve ID | handrail deny ID --reason \"…\" "
 		       "| handrail answer ID \"…\"\n");
 	}
 	return 0;

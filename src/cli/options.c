@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <limits.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,6 +32,19 @@ find(int argc, char **argv, const char *name)
 	return -1;
 }
 
+_Noreturn void
+cli_wrong(const char *format, ...)
+{
+	va_list args;
+
+	(void)fputs("handrail: ", stderr);
+	va_start(args, format);
+	(void)vfprintf(stderr, format, args);
+	va_end(args);
+	(void)fputc('\n', stderr);
+	exit(2);
+}
+
 const char *
 cli_option(int *argc, char **argv, const char *name)
 {
@@ -46,7 +60,7 @@ cli_option(int *argc, char **argv, const char *name)
 		return value + 1;
 	}
 	if (at + 1 >= *argc) {
-		return NULL;
+		cli_wrong("--%s wants a value", name);
 	}
 	value = argv[at + 1];
 	take_out(argc, argv, at, 2);

@@ -278,7 +278,7 @@ command_dispatch(struct cli *c, int argc, char **argv)
 	if (file && !w.queue && !argc && !w.key) {
 		return dispatch_file(c, file, &p);
 	}
-	if (argc || !w.queue || !w.subject || p.seconds == UINT64_MAX) {
+	if (argc || !w.queue || !w.subject) {
 		return cli_usage(
 		    c, "dispatch", "--queue and --subject are needed");
 	}
@@ -304,7 +304,7 @@ command_run(struct cli *c, int argc, char **argv)
 	struct err e = { 0 };
 	char role[IDENTITY_PART];
 
-	if ((argc != 2 && argc != 3) || p.seconds == UINT64_MAX) {
+	if (argc != 2 && argc != 3) {
 		return cli_usage(c, "run", "wants a role and a subject");
 	}
 	if (roles_parse_role(str_of(argv[0]), role, &e)) {
@@ -325,14 +325,16 @@ static int
 list(struct cli *c, int argc, char **argv)
 {
 	const char *queue = cli_option(&argc, argv, "queue");
-	const char *state = cli_option(&argc, argv, "state");
 	bool dead = cli_flag(&argc, argv, "dead");
 	const struct json *tree;
 	struct err e = { 0 };
 
+	if (argc > 1) {
+		return cli_usage(c, "task", "list wants one state, or none");
+	}
 	if (cli_get(c, &tree, &e, "/api/tasks?queue=%s&state=%s&dead=%d",
 	        queue ? cli_encode(c, str_of(queue)) : "",
-	        state ? cli_encode(c, str_of(state)) : "", dead)) {
+	        argc ? cli_encode(c, str_of(argv[0])) : "", dead)) {
 		return cli_fail(&e);
 	}
 	JSON_EACH(t, json_get(tree, "tasks"))
@@ -416,9 +418,8 @@ watch(struct cli *c, int argc, char **argv)
 {
 	uint64_t seconds = cli_timeout(&argc, argv);
 
-	return argc == 1 && seconds != UINT64_MAX
-	           ? cli_watch(c, argv[0], seconds)
-	           : cli_usage(c, "task", "watch wants the id of a task");
+	return argc == 1 ? cli_watch(c, argv[0], seconds)
+	                 : cli_usage(c, "task", "watch wants the id of a task");
 }
 
 static int

@@ -296,8 +296,11 @@ cli_timeout(int *argc, char **argv)
 	const char *given = cli_option(argc, argv, "timeout");
 	uint64_t seconds = 0;
 
-	return given && !str_u64(str_of(given), &seconds) ? UINT64_MAX
-	                                                  : seconds;
+	if (given && !str_u64(str_of(given), &seconds)) {
+		cli_wrong("--timeout takes a number of seconds, not %s",
+		    err_quote(str_of(given)));
+	}
+	return seconds;
 }
 
 /* One page of events; 0 while the task goes on, else how it ended. */

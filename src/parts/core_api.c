@@ -337,7 +337,8 @@ handle(struct core *c, struct core_ask *ask)
 	if (!route) {
 		(void)err_set(&e, known_path ? ERR_INPUT : ERR_MISSING,
 		    known_path ? "that path takes another method"
-		               : "there is nothing at this path");
+		               : "there is nothing at this path; GET /api "
+		                 "names what there is");
 		core_answer_err(c, ask, &e);
 		return;
 	}

@@ -77,6 +77,7 @@ struct core_route {
 	const char *path; /* at most one segment is '*': any */
 	core_route_fn *handler;
 	enum core_who who;
+	const char *what;
 };
 /* Fills ask->part.  NULL: none; another method has this path or not. */
 const struct core_route *core_route_find(

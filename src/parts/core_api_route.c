@@ -17,7 +17,8 @@ struct routes_of {
 };
 
 static const struct core_route routes[] = {
-#define ROUTE(method, path, handler, who, what) { method, path, handler, who },
+#define ROUTE(method, path, handler, who, what) \
+	{ method, path, handler, who, what },
 #include "parts/routes.def"
 #undef ROUTE
 };
@@ -148,9 +149,13 @@ core_route_may(struct core *c, const struct core_ask *ask, enum core_who who,
 	}
 	if (!ask->operator_) {
 		return err_set(e, ERR_DENIED,
-		    "no operator of this house: the local socket wants the uid "
-		    "and the token of one [operator.*] (the token is in "
-		    "<state>/operators/NAME.token)");
+		    "no operator of this house: %s (the token is in "
+		    "<state>/operators/NAME.token)",
+		    ask->local
+		        ? "the local socket wants the uid and the token of one "
+		          "[operator.*]"
+		        : "send the token of one [operator.*] as "
+		          "`Authorization: Bearer TOKEN`");
 	}
 	if (ask->operator_->worker && who != WORK) {
 		return core_token_refuse(ask->operator_, e);
@@ -160,5 +165,38 @@ core_route_may(struct core *c, const struct core_ask *ask, enum core_who who,
 		    "this is decided on the local socket only: use `handrail` "
 		    "on the machine of the house");
 	}
+	return 0;
+}
+
+/* --- what there is --- */
+
+int
+route_index(struct core *c, struct core_ask *ask, struct err *e)
+{
+	static const char *const who[] = {
+		[OPEN] = "anybody",
+		[WORK] = "worker",
+		[READ] = "operator",
+		[ACT] = "local operator",
+		[WEB] = "page",
+	};
+	auto_buf body = { 0 };
+	struct json_out o;
+
+	(void)e;
+	json_out_init(&o, &body);
+	json_out_object(&o, NULL);
+	json_out_array(&o, "routes");
+	for (size_t i = 0; i < COUNT(routes); i++) {
+		json_out_object(&o, NULL);
+		json_out_z(&o, "method", routes[i].method);
+		json_out_z(&o, "path", routes[i].path);
+		json_out_z(&o, "who", who[routes[i].who]);
+		json_out_z(&o, "what", routes[i].what);
+		json_out_end(&o, '}');
+	}
+	json_out_end(&o, ']');
+	json_out_end(&o, '}');
+	core_answer(c, ask, 200, buf_str(&body));
 	return 0;
 }

@@ -316,12 +316,18 @@ route_tasks(struct core *c, struct core_ask *ask, struct err *e)
 	struct str state = STR("");
 	struct str dead = STR("");
 	const struct queue_task *t;
+	enum e2m_state wanted;
 	int listed = 0;
 
-	(void)e;
 	(void)core_ask_query(ask, "queue", &queue);
 	(void)core_ask_query(ask, "state", &state);
 	(void)core_ask_query(ask, "dead", &dead);
+	if (state.len && !e2m_state_parse(state, &wanted)) {
+		return err_set(e, ERR_INPUT,
+		    "state: %s is none of pending, in_progress, completed, "
+		    "blocked or failed",
+		    err_quote(state));
+	}
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_array(&o, "tasks");
@@ -329,7 +335,7 @@ route_tasks(struct core *c, struct core_ask *ask, struct err *e)
 	     i++) {
 		if ((str_eq_z(dead, "1") && !t->dead) ||
 		    (queue.len && !str_eq(queue, t->queue)) ||
-		    (state.len && !str_eq_z(state, e2m_state_name(t->state)))) {
+		    (state.len && wanted != t->state)) {
 			continue;
 		}
 		json_out_object(&o, NULL);

@@ -7,8 +7,15 @@
 #include "parts/core.h"
 #include "parts/core_api.h"
 #include "parts/core_call.h"
+#include "parts/core_web.h"
 
 #define PAGE_MAX 1000
+
+static void
+write_task(void *context, struct json_out *o, const struct wait_item *w)
+{
+	core_web_task(context, o, w);
+}
 
 /* ?after=: the `next` of the page before; ?limit=. */
 int
@@ -19,7 +26,7 @@ route_waits(struct core *c, struct core_ask *ask, struct err *e)
 	struct str all = STR("");
 	struct str text;
 	uint64_t limit = PAGE_MAX;
-	struct wait_page page = { 0 };
+	struct wait_page page = { .more = write_task, .context = c };
 	uint64_t next;
 
 	(void)core_ask_query(ask, "all", &all);
@@ -124,14 +131,13 @@ route_wait(struct core *c, struct core_ask *ask, struct err *e)
 	}
 	args = core_wait_args(c, &ask->arena, w);
 	json_out_init(&o, &body);
-	wait_write_item(&o, w);
+	json_out_object(&o, NULL);
+	wait_write_members(&o, w);
+	core_web_task(c, &o, w);
 	if (args) {
-		must(body.len && body.at[body.len - 1] == '}');
-		body.len--;
-		buf_add_z(&body, ",\"arguments\":");
-		json_write(&body, args);
-		buf_add_byte(&body, '}');
+		json_out_value(&o, "arguments", args);
 	}
+	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;
 }

@@ -83,6 +83,9 @@ bool core_web_decides(const struct core *c, const struct core_web_login *in);
 /* The run that asks; NULL: it is known no more. */
 const struct session_run *core_web_run(
     const struct core *c, const struct wait_item *w);
+/* "role", "task" and "subject" of the run that asks; empty: not known. */
+void core_web_task(
+    struct core *c, struct json_out *o, const struct wait_item *w);
 /* One wait as JSON, whole, as it was when it was asked; with its marks for this
  * login. */
 void core_web_item(struct core *c, struct json_out *o,

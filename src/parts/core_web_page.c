@@ -108,8 +108,8 @@ write_time(struct json_out *o, const char *key, struct wall t)
 	json_out_z(o, key, text);
 }
 
-static void
-write_task(struct core *c, struct json_out *o, const struct wait_item *w)
+void
+core_web_task(struct core *c, struct json_out *o, const struct wait_item *w)
 {
 	const struct core_role *role = core_role_find(c, w->identity);
 	const struct session_run *view = core_web_run(c, w);
@@ -214,7 +214,7 @@ core_web_item(struct core *c, struct json_out *o, const struct wait_item *w,
 	    o, "remember", !digest_is_zero(w->asked_by) && w->people == 1);
 	write_time(o, "asked", w->asked);
 	write_time(o, "expires", w->expires);
-	write_task(c, o, w);
+	core_web_task(c, o, w);
 	write_args(c, o, w, in);
 	json_out_end(o, '}');
 }

@@ -93,15 +93,21 @@ bool wait_next_due(const struct wait_list *w, struct wall *at);
 
 /* JSON array: what waits (open only: the inbox), or all. */
 void wait_write_list(struct buf *out, const struct wait_list *w, bool all);
+/* More members of the object of one of them. */
+typedef void wait_more_fn(
+    void *context, struct json_out *o, const struct wait_item *i);
 struct wait_page {
 	uint64_t after; /* seq of the last one seen; 0: from the first on */
 	size_t limit;
 	bool all;
+	wait_more_fn *more; /* or NULL */
+	void *context;
 };
 /* The same, a page; the seq to go on after, 0: there is no more. */
 uint64_t wait_write_page(
     struct buf *out, const struct wait_list *w, const struct wait_page *page);
-void wait_write_item(struct json_out *o, const struct wait_item *i);
+/* The members of one, into an object that is open. */
+void wait_write_members(struct json_out *o, const struct wait_item *i);
 /* How many bytes the list has for all its waits. */
 size_t wait_memory(const struct wait_list *w);
 

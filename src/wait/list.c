@@ -266,9 +266,8 @@ write_escalation(struct json_out *o, const struct wait_item *i)
 }
 
 void
-wait_write_item(struct json_out *o, const struct wait_item *i)
+wait_write_members(struct json_out *o, const struct wait_item *i)
 {
-	json_out_object(o, NULL);
 	json_out_z(o, "id", i->id);
 	json_out_z(o, "code", i->code);
 	json_out_z(o, "kind", wait_kind_name(i->kind));
@@ -301,7 +300,6 @@ wait_write_item(struct json_out *o, const struct wait_item *i)
 	if (i->value.len > 0) {
 		json_out_str(o, "value", i->value);
 	}
-	json_out_end(o, '}');
 }
 
 uint64_t
@@ -328,7 +326,12 @@ wait_write_page(
 		}
 		i = wait_find(w, str_of(m.id));
 		if (i) {
-			wait_write_item(&o, i);
+			json_out_object(&o, NULL);
+			wait_write_members(&o, i);
+			if (page->more) {
+				page->more(page->context, &o, i);
+			}
+			json_out_end(&o, '}');
 			left--;
 		}
 		last = m.seq;

@@ -97,6 +97,45 @@ def house():
     return HOUSE
 
 
+# --- options -------------------------------------------------------------------
+
+@test
+def an_option_without_its_value_is_named():
+    h = house()
+    for command, option in (
+            (('approve', 'w-x', '--remember'), '--remember'),
+            (('run', 'calc', 'add', 's', '--payload'), '--payload'),
+            (('vault', 'put', 'x', '--host'), '--host')):
+        one_sentence(h.cli(*command), 2, option, 'wants a value')
+
+
+@test
+def a_timeout_that_is_no_number_is_named():
+    h = house()
+    with Unchanged(h):
+        for command in (('run', 'calc', 'add', 's'), ('task', 'watch', 'x'),
+                        ('dispatch', '--queue', 'calc', '--subject', 's')):
+            one_sentence(h.cli(*command, '--timeout', '1s'), 2, '--timeout',
+                         'seconds', '"1s"')
+
+
+@test
+def tasks_are_listed_by_a_state_that_exists():
+    h = house()
+    need(' completed ' in h.ok('task', 'list', 'completed').out)
+    need(h.ok('task', 'list', 'failed').out == '')
+    one_sentence(h.cli('task', 'list', 'done'), 1, '"done"',
+                 'pending, in_progress, completed, blocked or failed')
+    need(h.get('/api/tasks?state=done').code == 400)
+
+
+@test
+def a_letter_to_nobody_names_where_mailboxes_are_told():
+    h = house()
+    one_sentence(h.cli('mail', 'send', '--to', 'calc', '--subject', 's'), 1,
+                 'no mailbox "calc"', 'nothing was written', 'ROLE-coworker')
+
+
 # --- e2m lines ------------------------------------------------------------------
 
 GOOD = ('{"_type":"task","id":"01930000-0000-7000-8000-00000000000%d",'

@@ -338,7 +338,12 @@ def an_approval_lets_exactly_one_call_through():
     need('call_started' not in h.kinds(id), 'started before the yes')
     until(lambda: h.read('status')['sandboxes'] == 0,
           text='a parked run has a sandbox')
-    need('publish a' in h.ok('inbox').out)
+    shown = h.ok('inbox').out
+    need('publish a' in shown and id in shown and 'a test' in shown, shown)
+    need(w['task'] == id and w['subject'] == 'a test' and
+         w['role'] == 'worker', w)
+    one = h.get('/api/waits/' + w['id']).json
+    need(one['task'] == id and one['arguments'], one)
     h.ok('approve', w['id'])
     again = h.waiting()
     need(again['id'] != w['id'] and again['hint'] == 'publish b', again)
@@ -434,6 +439,27 @@ def a_wrong_or_missing_token_is_refused():
     a = h.get('/api/tasks', token=False,
               headers={'Authorization': 'Basic eDp5'})
     need(a.code in (401, 403), a)
+
+
+@test
+def the_port_says_what_it_serves_and_how_to_be_heard():
+    h = house()
+    need('Authorization: Bearer' in h.get('/api/tasks', token=False,
+                                          tcp=True).json['message'])
+    need('uid' in h.get('/api/tasks', token='hrop_wrong').json['message'])
+    lost = h.get('/api/nothing', token=False, tcp=True)
+    need(lost.code == 404 and 'GET /api' in lost.json['message'], lost)
+    routes = h.get('/api', token=False, tcp=True).json['routes']
+    put = [r for r in routes if r['path'] == '/api/tasks' and
+           r['method'] == 'POST'][0]
+    need(put['who'] == 'operator' and 'idempotency' in put['what'], put)
+    words = {r['who'] for r in routes}
+    need(words == {'anybody', 'worker', 'operator', 'local operator', 'page'},
+         words)
+    for r in routes:
+        if r['method'] == 'GET' and r['who'] == 'operator' and \
+                '*' not in r['path']:
+            need(h.get(r['path'], token=False).code == 403, r)
 
 
 @test
