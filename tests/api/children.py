@@ -252,5 +252,5 @@ def a_stop_of_a_task_ends_with_the_last_of_its_line():
 if __name__ == '__main__':
     code = main()
     if HOUSE:
-        HOUSE.kill()
+        HOUSE.__exit__()
     sys.exit(code)

@@ -127,5 +127,5 @@ def a_restart_gives_no_new_time():
 if __name__ == '__main__':
     code = main()
     if HOUSE:
-        HOUSE.kill()
+        HOUSE.__exit__()
     sys.exit(code)

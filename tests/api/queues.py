@@ -584,5 +584,5 @@ def a_cancelled_parent_takes_what_it_made_and_waits():
 if __name__ == '__main__':
     code = main()
     if HOUSE:
-        HOUSE.kill()
+        HOUSE.__exit__()
     sys.exit(code)

@@ -374,5 +374,5 @@ def the_command_forks_and_watches():
 if __name__ == '__main__':
     code = main()
     if HOUSE:
-        HOUSE.kill()
+        HOUSE.__exit__()
     sys.exit(code)

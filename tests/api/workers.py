@@ -99,13 +99,15 @@ class Waiting:
 
 class Renewals:
     """Steps that each renew a lease.  A machine may stand still behind one of
-    them for longer: then what follows shows nothing."""
+    them for longer: then what follows shows nothing.  Who waited for as long as
+    PATIENCE waited for what does not come."""
 
     def __init__(self, lease):
         self.lease, self.sent, self.late = lease, None, False
 
     def look(self):
-        if self.sent and time.monotonic() - self.sent > self.lease:
+        if self.sent and \
+                self.lease < time.monotonic() - self.sent < PATIENCE:
             self.late = True
 
     def __call__(self, what, *args, **more):
