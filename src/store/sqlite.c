@@ -66,7 +66,7 @@ fault_by_code(
     const struct sqlite *s, int code, const char *doing, struct err *e)
 {
 	const char *path = s->store.where.at;
-	const char *said = sqlite3_errmsg(s->db);
+	const char *said = err_quote(str_of(sqlite3_errmsg(s->db)));
 
 	if (no_room(s, code)) {
 		return err_set(e, ERR_IO,

@@ -137,6 +137,28 @@ a_file_of_another_program_is_refused(void **state)
 	opening_is_refused(ERR_INPUT, "not a store of Handrail");
 }
 
+/* SQLite says what stands in the file, and a person reads that on a terminal.
+ */
+static void
+no_byte_of_a_damaged_file_reaches_a_terminal(void **state)
+{
+	struct store *store = open_store();
+	struct err e = { 0 };
+
+	(void)state;
+	store_close(store);
+	sql("PRAGMA writable_schema = ON; UPDATE sqlite_master SET "
+	    "sql = 'CREATE NOTHING', name = 'x' || char(27) || '[31m' || "
+	    "char(10) || 'y' WHERE rowid = (SELECT min(rowid) FROM "
+	    "sqlite_master)");
+	assert_int_equal(store_open(path, 0, &store, &e), -1);
+	assert_int_equal(e.kind, ERR_IO);
+	assert_non_null(strstr(e.text, "is damaged"));
+	assert_non_null(strstr(e.text, "[31m"));
+	assert_null(strchr(e.text, 27));
+	assert_null(strchr(e.text, '\n'));
+}
+
 static void
 a_store_of_a_newer_version_is_refused(void **state)
 {
@@ -648,6 +670,7 @@ main(void)
 		TEST(a_second_opener_is_told_of_the_first),
 		TEST(no_index_of_the_log_becomes_a_file),
 		TEST(a_file_of_another_program_is_refused),
+		TEST(no_byte_of_a_damaged_file_reaches_a_terminal),
 		TEST(a_store_of_a_newer_version_is_refused),
 		TEST(an_older_store_is_brought_up_step_by_step),
 		TEST(bodies_of_an_older_store_expire_by_their_day),
