@@ -466,9 +466,10 @@ rig_wait(struct rig *r, struct mono limit, const char *condition)
 	origin_step(&r->origin);
 }
 
-/* Runs until the condition holds; a minute is a failure. */
+/* Runs until the condition holds; twenty seconds are a failure: a link's own
+ * timers are longer. */
 #define rig_until(r, condition)                                              \
-	for (struct mono limit_ = mono_after(mono_now(), 60 * CLOCK_SECOND); \
+	for (struct mono limit_ = mono_after(mono_now(), 20 * CLOCK_SECOND); \
 	     !(condition); rig_wait(r, limit_, #condition)) {                \
 	}
 
