@@ -328,6 +328,7 @@ list(struct cli *c, int argc, char **argv)
 	bool dead = cli_flag(&argc, argv, "dead");
 	const struct json *tree;
 	struct err e = { 0 };
+	bool more = false;
 
 	if (argc > 1) {
 		return cli_usage(c, "task", "list wants one state, or none");
@@ -342,6 +343,12 @@ list(struct cli *c, int argc, char **argv)
 		printf("%s  %-12s %-11s %s\n", cli_text(c, t, "id"),
 		    cli_text(c, t, "queue"), cli_text(c, t, "state"),
 		    cli_text(c, t, "subject"));
+	}
+	(void)json_bool(tree, "more", &more);
+	if (more) {
+		(void)fputs("there are more: name a state or --queue, or "
+		            "`task export DIR` writes all\n",
+		    stderr);
 	}
 	return 0;
 }

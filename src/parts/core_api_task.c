@@ -318,6 +318,7 @@ route_tasks(struct core *c, struct core_ask *ask, struct err *e)
 	const struct queue_task *t;
 	enum e2m_state wanted;
 	int listed = 0;
+	bool more = false;
 
 	(void)core_ask_query(ask, "queue", &queue);
 	(void)core_ask_query(ask, "state", &state);
@@ -331,19 +332,22 @@ route_tasks(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_array(&o, "tasks");
-	for (size_t i = 0; (t = queue_at(c->queue, i)) && listed < LIST_MAX;
-	     i++) {
+	for (size_t i = 0; (t = queue_at(c->queue, i)) && !more; i++) {
 		if ((str_eq_z(dead, "1") && !t->dead) ||
 		    (queue.len && !str_eq(queue, t->queue)) ||
 		    (state.len && wanted != t->state)) {
 			continue;
 		}
-		json_out_object(&o, NULL);
-		write_task(&o, t);
-		json_out_end(&o, '}');
-		listed++;
+		more = listed == LIST_MAX;
+		if (!more) {
+			json_out_object(&o, NULL);
+			write_task(&o, t);
+			json_out_end(&o, '}');
+			listed++;
+		}
 	}
 	json_out_end(&o, ']');
+	json_out_bool(&o, "more", more);
 	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;

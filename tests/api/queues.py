@@ -368,6 +368,28 @@ def wants(h, subject, *more):
 
 
 @test
+def a_list_of_tasks_says_that_there_are_more():
+    with House(ROLES, config=MODEL) as h:
+        h.start()
+        for i in range(500):
+            a = h.post('/api/tasks', {
+                'queue': 'helper', 'subject': 'later', 'payload': {
+                    'runbook': [FINISH],
+                    'handrail': {'not_before': '2999-01-01T00:00:00Z'}}})
+            need(a.code == 201, a)
+        whole = h.read('task', 'list')
+        need(len(whole['tasks']) == 500 and whole['more'] is False,
+             len(whole['tasks']))
+        need(h.ok('task', 'list').err == '')
+        put(h, '--in', '1h')
+        cut = h.read('task', 'list')
+        need(len(cut['tasks']) == 500 and cut['more'] is True, cut['more'])
+        a = h.ok('task', 'list', 'pending')
+        need('there are more' in a.err and 'task export' in a.err, a.err)
+        need(h.ok('task', 'list', 'failed').err == '')
+
+
+@test
 def a_letter_of_any_id_stands_in_the_one_inbox():
     """A run's name is printable: the id of a letter need not be."""
     with House(ROLES, config=MODEL) as h:
