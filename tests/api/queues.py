@@ -297,7 +297,7 @@ def a_failure_that_may_pass_is_tried_again_and_then_is_dead():
     need(task in h.ok('task', 'list', '--dead').out)
     watched = h.cli('task', 'watch', task)
     need(watched.code == 1 and watched.out.count('tried again at') == 2, watched)
-    need(task not in h.ok('task', 'list', '--state', 'completed').out)
+    need(task not in h.ok('task', 'list', 'completed').out)
     need(h.cli('task', 'redrive', task).code == 0)
     t = until(lambda: [x for x in [h.task(task)] if len(x['runs']) == 6 and
                        x['dead']], 20, 'it was not tried again')[0]
