@@ -20,6 +20,9 @@
 #define EXPIRES   (INT64_C(3650) * 24 * 3600 * CLOCK_SECOND)
 #define ASKED_MAX 1000 /* in one batch, behind a start */
 
+_Static_assert(sizeof(RUN_HEX) - 1 + (size_t)2 * QUEUE_ID_MAX <= WAIT_NAME_MAX,
+    "each letter has a run's name");
+
 static bool
 printable(struct str s)
 {
@@ -47,12 +50,12 @@ static struct str
 letter_of(struct arena *a, const struct wait_item *w)
 {
 	struct str name = str_sub(w->run, strlen(RUN), w->run.len);
-
+	uint8_t bytes[QUEUE_ID_MAX];
 	size_t len = name.len / 2;
-	uint8_t *bytes = arena_alloc(a, len);
 
-	if (str_starts(w->run, STR(RUN_HEX)) && hex_bytes(name, bytes, len)) {
-		name = (struct str){ .at = (const char *)bytes, .len = len };
+	if (str_starts(w->run, STR(RUN_HEX)) && len <= sizeof(bytes) &&
+	    hex_bytes(name, bytes, len)) {
+		name = str_span(bytes, len);
 	}
 	return arena_str(a, name);
 }

@@ -394,7 +394,7 @@ def a_letter_of_any_id_stands_in_the_one_inbox():
     """A run's name is printable: the id of a letter need not be."""
     with House(ROLES, config=MODEL) as h:
         h.start()
-        odd = 'K\u00e4se 1', 'x' + 'y' * 63, '%20 #', '\u2603' * 21
+        odd = 'K\u00e4se 1', 'x' + 'y' * 63, '%20 #', '\u2603' * 21 + 'x'
         for id in odd:
             a = h.post('/api/mail', {
                 'id': id, 'to': 'operator', 'subject': id, 'payload': {},
