@@ -79,7 +79,7 @@ queue_mail_judge(struct queue *q, struct arena *a, const struct e2m_envelope *m,
 	if (!queue_has_mailbox(q, m->to)) {
 		return err_set(e, ERR_INPUT,
 		    "there is no mailbox %s; nothing was written (a mailbox "
-		    "is ROLE-coworker, operator or broadcast)",
+		    "is ROLE-coworker, operator, a person's name or broadcast)",
 		    err_quote(m->to));
 	}
 	if (judge_times(m, e) || judge_decision(m, e)) {
