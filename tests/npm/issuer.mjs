@@ -7,9 +7,9 @@
 // port on loopback.  /log gives what the token endpoint was asked and how
 // the interface at /api was called; POST /set {"ttl", "fault", "delay", "late"} changes
 // what happens next, {"hold"} keeps who asks waiting until it is taken back,
-// {"server"} says how the protected server speaks; /made gives every secret that it made; /anew begins again for another house: what is still
-// on its way for the last one is logged where nobody reads.  In the log tokens
-// stand as SHA-256.
+// {"server"} says how the protected server speaks; /made gives every secret that
+// it made; /anew begins again for another house: what is still on its way for the
+// last one is logged where nobody reads.  In the log tokens stand as SHA-256.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
