@@ -94,26 +94,16 @@ proxy_pool_policy(struct proxy *p, const struct digest *policy)
 
 /* The one that has been unused longest is at the end of the list. */
 static void
-make_place(struct proxy *p, const struct up_way *way)
+make_place(struct proxy *p)
 {
-	struct kept *oldest = NULL;
-	struct kept *oldest_here = NULL;
-	size_t here = 0;
-	if (p->kept_count < PROXY_KEPT_ONE) {
+	struct kept *oldest = p->kept;
+	if (p->kept_count < p->setup.kept_max) {
 		return;
 	}
-	for (struct kept *k = p->kept; k; k = k->next) {
-		oldest = k;
-		if (proxy_way_eq(&k->way, way)) {
-			oldest_here = k;
-			here++;
-		}
+	while (oldest->next) {
+		oldest = oldest->next;
 	}
-	if (here >= PROXY_KEPT_ONE) {
-		drop(oldest_here);
-	} else if (p->kept_count >= PROXY_KEPT) {
-		drop(oldest);
-	}
+	drop(oldest);
 }
 
 void
@@ -126,7 +116,7 @@ proxy_pool_put(struct proxy *p, struct link *link, const struct up_way *way)
 		proxy_link_free(link);
 		return;
 	}
-	make_place(p, way);
+	make_place(p);
 	struct kept *k = malloc(sizeof(*k));
 	must(k);
 	*k = (struct kept){ .proxy = p,

@@ -25,6 +25,7 @@ proxy_new(const struct proxy_setup *setup)
 	t->stall = or_default(t->stall, 300 * CLOCK_SECOND);
 	t->pipe = or_default(t->pipe, 3600 * CLOCK_SECOND);
 	t->kept = or_default(t->kept, 15 * CLOCK_SECOND);
+	p->setup.kept_max = setup->kept_max ? setup->kept_max : PROXY_KEPT;
 	return p;
 }
 

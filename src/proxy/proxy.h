@@ -28,7 +28,7 @@
 #define PROXY_TUNNELS     12    /* rules of protocol = "tcp" */
 #define PROXY_BUFFER      65536 /* bytes held in each direction */
 #define PROXY_SPOOL       ((size_t)256 * 1024) /* of a body read before its go */
-#define PROXY_KEPT        128 /* upstream connections that wait for use */
+#define PROXY_KEPT        PROXY_CONNECTIONS /* to upstreams, that wait for use */
 
 struct proxy;
 
@@ -74,6 +74,7 @@ struct proxy_setup {
 	struct tls_trust *roots;
 	struct names_own own; /* the host's addresses; must stay */
 	struct proxy_times times;
+	size_t kept_max; /* 0: PROXY_KEPT */
 };
 
 struct proxy *proxy_new(const struct proxy_setup *setup);

@@ -162,7 +162,6 @@ void proxy_trust_close(struct proxy *p);
 
 /* --- kept connections: pool.c -------------------------------------------- */
 
-#define PROXY_KEPT_ONE    64                  /* of one way */
 #define PROXY_KEPT_LIFE   (60 * CLOCK_SECOND) /* since it was dialled */
 #define PROXY_KEPT_UNSAFE CLOCK_SECOND /* idle, for what cannot be repeated */
 

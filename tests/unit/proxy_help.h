@@ -45,7 +45,7 @@ struct origin {
 	struct tls_ca *ca;
 	const char *name;   /* in its certificate; NULL: what was asked for */
 	const char *answer; /* written behind each head */
-	struct end at[PROXY_KEPT_ONE + 8];
+	struct end at[72];
 	size_t count;
 };
 
