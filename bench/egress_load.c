@@ -10,7 +10,8 @@
  * questions a second, spread evenly over the connections, are asked when they
  * are due and timed from then on, also where the one before is late; without it
  * each follows the one before.  It prints one line of JSON: rate, p50_us,
- * p99_us, asked (with the warming), bytes a second, bad.
+ * p99_us, asked (with the warming), bytes a second, bad, began (the first
+ * second, by CLOCK_MONOTONIC, in which it asked anything).
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -245,10 +246,12 @@ say(struct load *l, double seconds)
 
 	qsort(l->samples, n, sizeof(*l->samples), by_size);
 	(void)printf("{\"rate\": %.1f, \"p50_us\": %u, \"p99_us\": %u, "
-	             "\"asked\": %llu, \"bytes\": %.0f, \"bad\": %llu}\n",
+	             "\"asked\": %llu, \"bytes\": %.0f, \"bad\": %llu, "
+	             "\"began\": %.6f}\n",
 	    (double)l->counted / seconds, n ? l->samples[n / 2] : 0,
 	    n ? l->samples[n * 99 / 100] : 0, (unsigned long long)l->asked,
-	    (double)l->bytes / seconds, (unsigned long long)l->bad);
+	    (double)l->bytes / seconds, (unsigned long long)l->bad,
+	    (double)(l->from.us - WARM_US) / CLOCK_SECOND);
 }
 
 /* Until the next question is due, or a second. */
