@@ -17,7 +17,6 @@ import resource
 import secrets
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ import threading
 import time
 
 import house as houses
-from house import median
+from house import each_idle, median
 
 PASSES = int(os.environ.get("PASSES", "3"))
 SECONDS = int(os.environ.get("SECONDS", "3"))
@@ -438,30 +437,6 @@ def bulk(rig):
     print(f"egress-bulk: {median(values(own, 'mb')):.0f} MB/s of answers of 100 MiB, scrubbed, "
           f"{rate:.2f} x HAProxy (passes {many(own, 'mb')}; HAProxy {many(peer, 'mb')})",
           flush=True)
-
-
-def each_idle():
-    """As the machine is; then, while it goes on, with processors that poll when
-    they have nothing to do, for all who are measured (the kernel's PM QoS: only
-    root may, and only a kernel that has such a state does).  In a virtual machine a
-    halted processor is woken through its host, at about 40 us: the way through a
-    proxy has four such wakes, the direct one, which stays on one processor, none."""
-    yield "processors may sleep"
-    held = -1
-    try:
-        with open("/sys/devices/system/cpu/cpu0/cpuidle/state0/name", encoding="utf-8") as f:
-            if f.read() == "POLL\n":
-                held = os.open("/dev/cpu_dma_latency", os.O_WRONLY)
-    except OSError:
-        pass
-    if held < 0:
-        print("processors cannot be kept awake by this user on this machine", file=sys.stderr)
-        return
-    try:
-        os.write(held, struct.pack("i", 0))
-        yield "processors kept awake"
-    finally:
-        os.close(held)
 
 
 def added(rig):

@@ -14,10 +14,35 @@ import secrets
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+
+
+def each_idle():
+    """As the machine is; then, while it goes on, with processors that poll when
+    they have nothing to do, for all who are measured (the kernel's PM QoS: only
+    root may, and only a kernel that has such a state does).  In a virtual machine a
+    halted processor is woken through its host, at about 40 us: a sync of the disk
+    has two such wakes, the way through a proxy four."""
+    yield "processors may sleep"
+    held = -1
+    try:
+        with open("/sys/devices/system/cpu/cpu0/cpuidle/state0/name", encoding="utf-8") as f:
+            if f.read() == "POLL\n":
+                held = os.open("/dev/cpu_dma_latency", os.O_WRONLY)
+    except OSError:
+        pass
+    if held < 0:
+        print("processors cannot be kept awake by this user on this machine", file=sys.stderr)
+        return
+    try:
+        os.write(held, struct.pack("i", 0))
+        yield "processors kept awake"
+    finally:
+        os.close(held)
 
 
 class House:
