@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite_file.h"
 
-#define NAME "handrail-log"
-/* SQLite's VFS for Unix writes no more than 128 KiB at once: 31 frames. */
+#define NAME "handrail"
+/* SQLite's VFS for Unix writes less than 128 KiB at once: 31 frames, or pages.
+ */
 #define GATHERED_MAX ((size_t)31 * (24 + 4096))
 
 struct io_file {
@@ -186,7 +187,7 @@ io_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
 	int rc;
 
 	(void)vfs;
-	if (!(flags & SQLITE_OPEN_WAL)) {
+	if (!(flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_DB))) {
 		return under->xOpen(under, name, file, flags, flags_out);
 	}
 	*f = (struct io_file){ .real = (sqlite3_file *)(f + 1) };
