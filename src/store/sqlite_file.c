@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite_file.h"
 
+#include <fcntl.h>
+
 #define NAME "handrail"
-/* SQLite's VFS for Unix writes less than 128 KiB at once: 31 frames, or pages.
- */
+/* SQLite's VFS for Unix writes under 128 KiB at once: 31 frames or pages. */
 #define GATHERED_MAX ((size_t)31 * (24 + 4096))
+#define BEGUN_EACH   ((size_t)1 << 20) /* bytes; see sqlite_file_begin */
 
 struct io_file {
 	sqlite3_file base;
@@ -14,6 +16,8 @@ struct io_file {
 	bool head;           /* the last that was written is the log's head */
 	struct later *later; /* or NULL */
 	uint64_t syncs;      /* see sqlite_file_syncs */
+	int begins;          /* see sqlite_file_begin; -1: nothing is begun */
+	size_t waiting;      /* bytes written since, about */
 };
 
 static struct io_file *
@@ -22,15 +26,31 @@ of(sqlite3_file *file)
 	return CONTAINER(file, struct io_file, base);
 }
 
+/* Whatever this call finds, the sync finds too, and tells. */
+static void
+begin_some(struct io_file *f, size_t len)
+{
+	f->waiting += len;
+	if (f->begins >= 0 && f->waiting >= BEGUN_EACH) {
+		(void)sync_file_range(f->begins, 0, 0, SYNC_FILE_RANGE_WRITE);
+		f->waiting = 0;
+	}
+}
+
 static int
 write_out(struct io_file *f)
 {
 	size_t len = f->gathered.len;
+	int rc;
 
+	if (len == 0) {
+		return SQLITE_OK;
+	}
 	buf_clear(&f->gathered);
-	return len ? f->real->pMethods->xWrite(
-	                 f->real, f->gathered.at, (int)len, f->at)
-	           : SQLITE_OK;
+	rc =
+	    f->real->pMethods->xWrite(f->real, f->gathered.at, (int)len, f->at);
+	begin_some(f, len);
+	return rc;
 }
 
 static int
@@ -190,7 +210,10 @@ io_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
 	if (!(flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_DB))) {
 		return under->xOpen(under, name, file, flags, flags_out);
 	}
-	*f = (struct io_file){ .real = (sqlite3_file *)(f + 1) };
+	*f = (struct io_file){
+		.real = (sqlite3_file *)(f + 1),
+		.begins = -1,
+	};
 	f->real->pMethods = NULL;
 	rc = under->xOpen(under, name, f->real, flags, flags_out);
 	if (rc != SQLITE_OK) {
@@ -232,4 +255,11 @@ sqlite_file_syncs(sqlite3_file *log)
 {
 	must(log->pMethods == &io_methods);
 	return of(log)->syncs;
+}
+
+void
+sqlite_file_begin(sqlite3_file *file, int descriptor)
+{
+	must(file->pMethods == &io_methods);
+	of(file)->begins = descriptor;
 }

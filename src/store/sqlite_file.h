@@ -28,5 +28,9 @@ void sqlite_file_later(sqlite3_file *log, struct later *later);
 /* How many of its syncs were waited for and ended well, but those of its head:
  * each covers what was written before it. */
 uint64_t sqlite_file_syncs(sqlite3_file *log);
+/* From now on the disk begins with what was written to this file, after each
+ * MiB of it, by a descriptor of the same file that outlives it: so the sync at
+ * the end of many writes finds little that it must wait for. */
+void sqlite_file_begin(sqlite3_file *file, int descriptor);
 
 #endif
