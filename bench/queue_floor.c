@@ -11,6 +11,7 @@
  *
  * PATH does not exist yet.  One line of JSON.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,7 @@ struct floor {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENTS];
 	sqlite3_file *log;
+	int database; /* as the store has it: see sqlite_file_begin */
 	struct later later;
 	int frames;
 	size_t batch; /* tasks; twice as many heads */
@@ -99,6 +101,8 @@ count_frames(void *context, sqlite3 *db, const char *name, int frames)
 static void
 open_file(struct floor *f, const char *path)
 {
+	sqlite3_file *file = NULL;
+
 	must(sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) == SQLITE_OK);
 	must(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK);
 	must_be(f, sqlite3_open_v2(path, &f->db,
@@ -117,6 +121,10 @@ open_file(struct floor *f, const char *path)
 	           (void *)&f->log) == SQLITE_OK);
 	later_open(&f->later,
 	    sqlite3_filename_wal(sqlite3_db_filename(f->db, "main")));
+	f->database = open(path, O_RDONLY | O_CLOEXEC);
+	must_be(f, sqlite3_file_control(f->db, "main",
+	               SQLITE_FCNTL_FILE_POINTER, (void *)&file) == SQLITE_OK);
+	sqlite_file_begin(file, f->database);
 }
 
 static void
@@ -127,6 +135,7 @@ close_file(struct floor *f)
 		(void)sqlite3_finalize(f->statements[i]);
 	}
 	must(sqlite3_close(f->db) == SQLITE_OK);
+	auto_close_fd(&f->database);
 }
 
 static size_t

@@ -276,6 +276,20 @@ enter_to_write(struct sqlite *s, int64_t step, struct err *e)
 	return sqlite_steps(s, step, e);
 }
 
+/* Opened behind the lock, and closed when that is given up: closing a
+ * descriptor drops this process's locks on its file. */
+static void
+begin_early(struct sqlite *s)
+{
+	sqlite3_file *file = NULL;
+
+	s->database = open(sqlite3_db_filename(s->db, "main"),
+	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	must(sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER,
+	         (void *)&file) == SQLITE_OK);
+	sqlite_file_begin(file, s->database);
+}
+
 static int
 enter(struct sqlite *s, struct err *e)
 {
@@ -290,6 +304,7 @@ enter(struct sqlite *s, struct err *e)
 	}
 	if (!s->store.read_only) {
 		sqlite_flights_open(s);
+		begin_early(s);
 	}
 	return 0;
 }
@@ -304,6 +319,7 @@ sqlite_close(struct store *store)
 		(void)sqlite3_finalize(s->statements[i]);
 	}
 	must(sqlite3_close(s->db) == SQLITE_OK);
+	auto_close_fd(&s->database);
 	sqlite_log_fini(s);
 	reserve_close(&s->reserve);
 	buf_fini(&s->store.where);
@@ -441,6 +457,7 @@ sqlite_store_open(
 	(void)buf_z(&made->store.where);
 	made->words = pack_words_new();
 	made->reserve.fd = -1;
+	made->database = -1;
 	if (open_file(made, path, e) || enter(made, e)) {
 		sqlite_close(&made->store);
 		return -1;

@@ -44,6 +44,7 @@ struct sqlite {
 	struct reserve reserve;
 	struct flights flights;
 	int log_frames; /* in the log's file after the last commit */
+	int database;   /* see sqlite_file_begin */
 };
 
 struct sqlite *sqlite_of(struct store *store);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite_file.h"
 
-#define NAME "handrail-log"
-/* SQLite's VFS for Unix writes no more than 128 KiB at once: 31 frames. */
-#define GATHERED_MAX ((size_t)31 * (24 + 4096))
+#include <fcntl.h>
 
-struct log_file {
+#define NAME "handrail"
+/* SQLite's VFS for Unix writes under 128 KiB at once: 31 frames or pages. */
+#define GATHERED_MAX ((size_t)31 * (24 + 4096))
+#define BEGUN_EACH   ((size_t)1 << 20) /* bytes; see sqlite_file_begin */
+
+struct io_file {
 	sqlite3_file base;
 	sqlite3_file *real;
 	struct buf gathered;
@@ -13,29 +16,47 @@ struct log_file {
 	bool head;           /* the last that was written is the log's head */
 	struct later *later; /* or NULL */
 	uint64_t syncs;      /* see sqlite_file_syncs */
+	int begins;          /* see sqlite_file_begin; -1: nothing is begun */
+	size_t waiting;      /* bytes written since, about */
 };
 
-static struct log_file *
+static struct io_file *
 of(sqlite3_file *file)
 {
-	return CONTAINER(file, struct log_file, base);
+	return CONTAINER(file, struct io_file, base);
+}
+
+/* Whatever this call finds, the sync finds too, and tells. */
+static void
+begin_some(struct io_file *f, size_t len)
+{
+	f->waiting += len;
+	if (f->begins >= 0 && f->waiting >= BEGUN_EACH) {
+		(void)sync_file_range(f->begins, 0, 0, SYNC_FILE_RANGE_WRITE);
+		f->waiting = 0;
+	}
 }
 
 static int
-write_out(struct log_file *f)
+write_out(struct io_file *f)
 {
 	size_t len = f->gathered.len;
+	int rc;
 
+	if (len == 0) {
+		return SQLITE_OK;
+	}
 	buf_clear(&f->gathered);
-	return len ? f->real->pMethods->xWrite(
-	                 f->real, f->gathered.at, (int)len, f->at)
-	           : SQLITE_OK;
+	rc =
+	    f->real->pMethods->xWrite(f->real, f->gathered.at, (int)len, f->at);
+	begin_some(f, len);
+	return rc;
 }
 
 static int
-log_close(sqlite3_file *file)
+io_close(sqlite3_file *file)
 {
-	struct log_file *f = of(file);
+	struct io_file *f = of(file);
 	int written = write_out(f);
 	int closed = f->real->pMethods->xClose(f->real);
 
@@ -44,18 +65,18 @@ log_close(sqlite3_file *file)
 }
 
 static int
-log_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at)
+io_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at)
 {
-	struct log_file *f = of(file);
+	struct io_file *f = of(file);
 	int rc = write_out(f);
 
 	return rc ? rc : f->real->pMethods->xRead(f->real, to, len, at);
 }
 
 static int
-log_write(sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
+io_write(sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
 {
-	struct log_file *f = of(file);
+	struct io_file *f = of(file);
 	size_t size = (size_t)len;
 
 	f->head = at == 0;
@@ -78,18 +99,18 @@ log_write(sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
 }
 
 static int
-log_truncate(sqlite3_file *file, sqlite3_int64 size)
+io_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
-	struct log_file *f = of(file);
+	struct io_file *f = of(file);
 	int rc = write_out(f);
 
 	return rc ? rc : f->real->pMethods->xTruncate(f->real, size);
 }
 
 static int
-log_sync(sqlite3_file *file, int flags)
+io_sync(sqlite3_file *file, int flags)
 {
-	struct log_file *f = of(file);
+	struct io_file *f = of(file);
 	int rc = write_out(f);
 
 	if (rc != SQLITE_OK) {
@@ -104,92 +125,95 @@ log_sync(sqlite3_file *file, int flags)
 }
 
 static int
-log_size(sqlite3_file *file, sqlite3_int64 *size)
+io_size(sqlite3_file *file, sqlite3_int64 *size)
 {
-	struct log_file *f = of(file);
+	struct io_file *f = of(file);
 	int rc = write_out(f);
 
 	return rc ? rc : f->real->pMethods->xFileSize(f->real, size);
 }
 
 static int
-log_lock(sqlite3_file *file, int level)
+io_lock(sqlite3_file *file, int level)
 {
-	struct log_file *f = of(file);
+	struct io_file *f = of(file);
 
 	return f->real->pMethods->xLock(f->real, level);
 }
 
 static int
-log_unlock(sqlite3_file *file, int level)
+io_unlock(sqlite3_file *file, int level)
 {
-	struct log_file *f = of(file);
+	struct io_file *f = of(file);
 
 	return f->real->pMethods->xUnlock(f->real, level);
 }
 
 static int
-log_reserved(sqlite3_file *file, int *taken)
+io_reserved(sqlite3_file *file, int *taken)
 {
-	struct log_file *f = of(file);
+	struct io_file *f = of(file);
 
 	return f->real->pMethods->xCheckReservedLock(f->real, taken);
 }
 
 static int
-log_control(sqlite3_file *file, int what, void *with)
+io_control(sqlite3_file *file, int what, void *with)
 {
-	struct log_file *f = of(file);
+	struct io_file *f = of(file);
 
 	return f->real->pMethods->xFileControl(f->real, what, with);
 }
 
 static int
-log_sector(sqlite3_file *file)
+io_sector(sqlite3_file *file)
 {
-	struct log_file *f = of(file);
+	struct io_file *f = of(file);
 
 	return f->real->pMethods->xSectorSize(f->real);
 }
 
 static int
-log_promises(sqlite3_file *file)
+io_promises(sqlite3_file *file)
 {
-	struct log_file *f = of(file);
+	struct io_file *f = of(file);
 
 	return f->real->pMethods->xDeviceCharacteristics(f->real);
 }
 
-static const sqlite3_io_methods log_methods = {
+static const sqlite3_io_methods io_methods = {
 	.iVersion = 1,
-	.xClose = log_close,
-	.xRead = log_read,
-	.xWrite = log_write,
-	.xTruncate = log_truncate,
-	.xSync = log_sync,
-	.xFileSize = log_size,
-	.xLock = log_lock,
-	.xUnlock = log_unlock,
-	.xCheckReservedLock = log_reserved,
-	.xFileControl = log_control,
-	.xSectorSize = log_sector,
-	.xDeviceCharacteristics = log_promises,
+	.xClose = io_close,
+	.xRead = io_read,
+	.xWrite = io_write,
+	.xTruncate = io_truncate,
+	.xSync = io_sync,
+	.xFileSize = io_size,
+	.xLock = io_lock,
+	.xUnlock = io_unlock,
+	.xCheckReservedLock = io_reserved,
+	.xFileControl = io_control,
+	.xSectorSize = io_sector,
+	.xDeviceCharacteristics = io_promises,
 };
 
 static sqlite3_vfs *under; /* the default one */
 
 static int
-file_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+io_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
     int *flags_out)
 {
-	struct log_file *f = (struct log_file *)file;
+	struct io_file *f = (struct io_file *)file;
 	int rc;
 
 	(void)vfs;
-	if (!(flags & SQLITE_OPEN_WAL)) {
+	if (!(flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_DB))) {
 		return under->xOpen(under, name, file, flags, flags_out);
 	}
-	*f = (struct log_file){ .real = (sqlite3_file *)(f + 1) };
+	*f = (struct io_file){
+		.real = (sqlite3_file *)(f + 1),
+		.begins = -1,
+	};
 	f->real->pMethods = NULL;
 	rc = under->xOpen(under, name, f->real, flags, flags_out);
 	if (rc != SQLITE_OK) {
@@ -198,7 +222,7 @@ file_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
 		}
 		return rc;
 	}
-	f->base.pMethods = &log_methods;
+	f->base.pMethods = &io_methods;
 	return SQLITE_OK;
 }
 
@@ -213,8 +237,8 @@ sqlite_file_vfs(void)
 	vfs = *under;
 	vfs.zName = NAME;
 	vfs.pNext = NULL;
-	vfs.szOsFile = (int)sizeof(struct log_file) + under->szOsFile;
-	vfs.xOpen = file_open;
+	vfs.szOsFile = (int)sizeof(struct io_file) + under->szOsFile;
+	vfs.xOpen = io_open;
 	must(sqlite3_vfs_register(&vfs, 0) == SQLITE_OK);
 	return NAME;
 }
@@ -222,13 +246,20 @@ sqlite_file_vfs(void)
 void
 sqlite_file_later(sqlite3_file *log, struct later *later)
 {
-	must(log->pMethods == &log_methods);
+	must(log->pMethods == &io_methods);
 	of(log)->later = later;
 }
 
 uint64_t
 sqlite_file_syncs(sqlite3_file *log)
 {
-	must(log->pMethods == &log_methods);
+	must(log->pMethods == &io_methods);
 	return of(log)->syncs;
+}
+
+void
+sqlite_file_begin(sqlite3_file *file, int descriptor)
+{
+	must(file->pMethods == &io_methods);
+	of(file)->begins = descriptor;
 }

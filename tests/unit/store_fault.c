@@ -12,6 +12,7 @@
  */
 static int writes_left = -1; /* before one fails; -1: none fails */
 static int write_error;
+static bool fails_once; /* those behind it are written */
 static int syncs_left = -1;
 static unsigned faults;
 
@@ -21,6 +22,7 @@ pwrite64(int fd, const void *bytes, size_t len, off64_t at)
 {
 	if (writes_left == 0) {
 		faults++;
+		writes_left = fails_once ? -1 : 0;
 		errno = write_error;
 		return -1;
 	}
@@ -50,6 +52,7 @@ static void
 all_is_well(void)
 {
 	writes_left = -1;
+	fails_once = false;
 	syncs_left = -1;
 	faults = 0;
 }
@@ -166,6 +169,52 @@ every_write_may_fail(void **state)
 	}
 }
 
+/* N = 0, 1, 2, … of the writes that move the log into the database: SQLite
+ * hears of each, and moves all of it again. */
+static void
+every_write_of_a_checkpoint_may_fail(int error)
+{
+	auto_store store = open_store();
+	struct err e = { 0 };
+	int runs = 0;
+	bool failed = true;
+
+	assert_int_equal(write_batch(store, &e), 0);
+	assert_int_equal(write_batch(store, &e), 0);
+	for (int n = 0; failed; n++) {
+		write_error = error;
+		writes_left = n;
+		fails_once = true;
+		failed = store_checkpoint(store, &e) != 0;
+		assert_int_equal(failed, faults > 0);
+		all_is_well();
+		if (failed) {
+			assert_int_equal(e.kind, ERR_IO);
+			assert_non_null(strstr(e.text, path));
+			runs++;
+		}
+		expect_whole(store, 4);
+	}
+	assert_true(runs > 3);
+	store_close(store);
+	store = open_store();
+	expect_whole(store, 4);
+}
+
+static void
+every_write_of_a_checkpoint_may_find_the_disk_full(void **state)
+{
+	(void)state;
+	every_write_of_a_checkpoint_may_fail(ENOSPC);
+}
+
+static void
+every_write_of_a_checkpoint_may_find_the_disk_broken(void **state)
+{
+	(void)state;
+	every_write_of_a_checkpoint_may_fail(EIO);
+}
+
 /* Nobody knows what the disk has: no transaction may follow (DESIGN). */
 static void
 a_failed_sync_ends_the_store(void **state)
@@ -272,6 +321,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_write_may_find_the_disk_full),
 		TEST(every_write_may_fail),
+		TEST(every_write_of_a_checkpoint_may_find_the_disk_full),
+		TEST(every_write_of_a_checkpoint_may_find_the_disk_broken),
 		TEST(a_failed_sync_ends_the_store),
 		TEST(a_file_that_may_not_grow_is_a_full_disk),
 		TEST(each_commit_is_synced),

@@ -150,6 +150,50 @@ the_frames_of_a_batch_are_one_write(void **state)
 }
 
 static void
+neighbouring_pages_of_a_checkpoint_are_one_write(void **state)
+{
+	auto_store store = open_store();
+	struct err e = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		assert_int_equal(send_heads(store, GREAT - 1, &e), 0);
+	}
+	writes = 0;
+	assert_int_equal(store_checkpoint(store, &e), 0);
+	/* 2.1 MB of bodies alone are more than 512 pages. */
+	assert_in_range(writes, 512 / 31, 100);
+	expect_heads(store, UINT64_C(200) * (GREAT - 1));
+}
+
+static bool
+is_database(int fd)
+{
+	struct stat of_path;
+	struct stat of_fd;
+
+	return stat(path, &of_path) == 0 && fstat(fd, &of_fd) == 0 &&
+	       of_path.st_ino == of_fd.st_ino;
+}
+
+/* Else the sync at its end would wait for all of it. */
+static void
+the_disk_begins_while_a_checkpoint_still_writes(void **state)
+{
+	auto_store store = open_store();
+	struct err e = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		assert_int_equal(send_heads(store, GREAT - 1, &e), 0);
+	}
+	worker.begun_ever = 0;
+	assert_int_equal(store_checkpoint(store, &e), 0);
+	assert_in_range(worker.begun_ever, 2, 4); /* of 2.1 MB and some */
+	assert_true(is_database(worker.begun));
+}
+
+static void
 batches_are_told_of_in_the_order_of_their_begin(void **state)
 {
 	auto_store store = open_store();
@@ -485,6 +529,8 @@ main(void)
 		TEST(a_great_batch_is_under_way_until_its_sync_has_ended),
 		TEST(a_small_batch_is_waited_for),
 		TEST(the_frames_of_a_batch_are_one_write),
+		TEST(neighbouring_pages_of_a_checkpoint_are_one_write),
+		TEST(the_disk_begins_while_a_checkpoint_still_writes),
 		TEST(batches_are_told_of_in_the_order_of_their_begin),
 		TEST(a_sync_that_fails_ends_the_store),
 		TEST(each_sync_hears_of_a_fault_by_itself),

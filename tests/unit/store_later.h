@@ -28,8 +28,9 @@ static struct worker {
 	size_t count;
 	struct io_event ended[HELD_MAX];
 	size_t ended_count;
-	size_t submitted; /* ever */
-	bool written;     /* the write of what the next one syncs was begun */
+	size_t submitted;  /* ever */
+	int begun;         /* descriptor of the last write that was begun */
+	size_t begun_ever; /* writes that were begun, ever */
 	/* Called as a sync ends, with its place among all that were held. */
 	void (*ends)(const struct iocb *sync);
 	void (*begins)(const struct iocb *sync);
@@ -62,8 +63,8 @@ submit(struct iocb *const *list)
 	}
 	must(list[0]->aio_lio_opcode == IOCB_CMD_FDSYNC);
 	must(list[0]->aio_flags == IOCB_FLAG_RESFD);
-	must(worker.written);
-	worker.written = false;
+	must(worker.begun == (int)list[0]->aio_fildes);
+	worker.begun = -1;
 	if (worker.begins) {
 		worker.begins(list[0]);
 	}
@@ -90,9 +91,9 @@ events(long least, struct io_event *to)
 int
 sync_file_range(int fd, off64_t from, off64_t len, unsigned flags)
 {
-	(void)fd;
 	must(from == 0 && len == 0 && flags == SYNC_FILE_RANGE_WRITE);
-	worker.written = true;
+	worker.begun = fd;
+	worker.begun_ever++;
 	return 0;
 }
 

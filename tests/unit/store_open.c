@@ -100,6 +100,41 @@ a_second_opener_is_told_of_the_first(void **state)
 	assert_int_equal(open_in_a_child(), 0);
 }
 
+/* What the kernel tells others; a child of ours knows it from SQLite, too. */
+static bool
+is_locked_for_others(void)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child == 0) {
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+		struct flock lock = { .l_type = F_WRLCK };
+
+		_exit(fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 &&
+		      lock.l_type != F_UNLCK);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+}
+
+/* A descriptor of the file that it closed would drop the lock (fcntl(2)). */
+static void
+a_second_opener_of_the_same_process_does_not_drop_the_lock(void **state)
+{
+	struct store *store = open_store();
+	struct store *second = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(store_open(path, 0, &second, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	assert_true(is_locked_for_others());
+	store_close(store);
+	assert_false(is_locked_for_others());
+}
+
 /* The index of the log would be shared memory of two connections. */
 static void
 no_index_of_the_log_becomes_a_file(void **state)
@@ -668,6 +703,8 @@ main(void)
 		TEST(an_absent_store_is_not_made_unasked),
 		TEST(a_store_in_no_folder_is_refused),
 		TEST(a_second_opener_is_told_of_the_first),
+		TEST(
+		    a_second_opener_of_the_same_process_does_not_drop_the_lock),
 		TEST(no_index_of_the_log_becomes_a_file),
 		TEST(a_file_of_another_program_is_refused),
 		TEST(no_byte_of_a_damaged_file_reaches_a_terminal),

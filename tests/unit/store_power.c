@@ -323,8 +323,8 @@ static int
 tries(void)
 {
 	return getenv("SOAK") ? 60
-	       : more         ? 1
-	                      : 8; /* random disks after each cut */
+	       : more         ? 2
+	                      : 12; /* random disks after each cut */
 }
 
 /* Faults of all disks after this cut; the first fault of a test is told. */
@@ -380,8 +380,7 @@ a_power_cut_loses_nothing_that_was_acknowledged_later(void **state)
 	more = 14;
 	ahead = 3;
 	record_flights();
-	assert_int_equal(
-	    cut_everywhere(false, getenv("SOAK") ? 1 : 2, &recoveries), 0);
+	assert_int_equal(cut_everywhere(false, 1, &recoveries), 0);
 	print_message(
 	    "# %zu recoveries of %zu events\n", recoveries, disk.count);
 	assert_true(recoveries > 300);
