@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHILDREN 4
-
 void
 heap_fini(struct heap *h)
 {
@@ -36,7 +34,7 @@ sift_up(struct heap *h, size_t place)
 	struct heap_slot slot = h->at[place];
 
 	while (place > 0) {
-		size_t above = (place - 1) / CHILDREN;
+		size_t above = (place - 1) / HEAP_CHILDREN;
 
 		if (!is_before(h, &slot, &h->at[above])) {
 			break;
@@ -51,10 +49,11 @@ sift_up(struct heap *h, size_t place)
 static size_t
 best_child(const struct heap *h, size_t place)
 {
-	size_t first = CHILDREN * place + 1;
+	size_t first = HEAP_CHILDREN * place + 1;
 	size_t best = first < h->count ? first : h->count;
 
-	for (size_t i = first + 1; i < first + CHILDREN && i < h->count; i++) {
+	for (size_t i = first + 1; i < first + HEAP_CHILDREN && i < h->count;
+	     i++) {
 		if (is_before(h, &h->at[i], &h->at[best])) {
 			best = i;
 		}
@@ -141,8 +140,8 @@ heap_below(const struct heap *h, int64_t key, struct node **out, size_t max)
 	}
 	out[count++] = h->at[0].node;
 	for (size_t i = 0; i < count; i++) {
-		size_t child = CHILDREN * (size_t)out[i]->place + 1;
-		size_t end = child + CHILDREN;
+		size_t child = HEAP_CHILDREN * (size_t)out[i]->place + 1;
+		size_t end = child + HEAP_CHILDREN;
 
 		for (; child < end && child < h->count && count < max;
 		     child++) {

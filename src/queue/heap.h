@@ -21,7 +21,8 @@ struct heap_slot {
 	int64_t key; /* here, so that most comparisons touch no task */
 	struct node *node;
 };
-struct heap { /* four children each; zeroed is empty */
+#define HEAP_CHILDREN 4
+struct heap { /* zeroed is empty */
 	struct heap_slot *at;
 	size_t count;
 	size_t room;
