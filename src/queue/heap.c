@@ -18,6 +18,9 @@ is_before(
 	if (a->key != b->key) {
 		return a->key < b->key;
 	}
+	if (a->tie != b->tie && a->tie && b->tie) {
+		return a->tie < b->tie;
+	}
 	return h->before && h->before(a->node, b->node);
 }
 
@@ -79,11 +82,11 @@ sift_down(struct heap *h, size_t place)
 }
 
 void
-heap_add(struct heap *h, int64_t key, struct node *n)
+heap_add(struct heap *h, int64_t key, uint64_t tie, struct node *n)
 {
 	must(n->heap == NULL && h->count < UINT32_MAX);
 	h->at = array_grow(h->at, h->count, &h->room, sizeof(struct heap_slot));
-	h->at[h->count] = (struct heap_slot){ key, n };
+	h->at[h->count] = (struct heap_slot){ key, tie, n };
 	n->heap = h;
 	sift_up(h, h->count++);
 }
@@ -108,11 +111,12 @@ heap_remove(struct node *n)
 }
 
 void
-heap_move(struct node *n, int64_t key)
+heap_move(struct node *n, int64_t key, uint64_t tie)
 {
 	struct heap *h = n->heap;
 
 	h->at[n->place].key = key;
+	h->at[n->place].tie = tie;
 	sift_up(h, n->place);
 	sift_down(h, n->place);
 }
