@@ -27,9 +27,13 @@
 #define SECONDS_MAX     60
 #define SAMPLES_MAX     4000000
 #define ANSWER_MAX      16384
+#define TOKEN_MAX       256
 #define QUEUE_NAME      "bench"
 
 enum step { ALONE, CLAIM, FINISH };
+enum plan { NOP, CYCLE, TWO, HEALTH, PUT, WORK, PAIR };
+static const char *const plans[] = { "nop", "cycle", "two", "health", "put",
+	"work", "pair" };
 
 /* What one connection asks next.  `task` and `epoch` are of the last claim. */
 struct link {
@@ -51,8 +55,9 @@ struct answer {
 struct load {
 	int epoll;
 	int port;
-	const char *plan;
+	enum plan plan;
 	const char *token;
+	struct mono now; /* when the answer came that is dealt with */
 	size_t live;
 	struct mono end;
 	uint64_t most;
@@ -64,120 +69,152 @@ struct load {
 	size_t sampled;
 };
 
-static bool
-plan_is(const struct load *l, const char *name)
-{
-	return strcmp(l->plan, name) == 0;
-}
-
 /* --- questions --- */
 
-static int
-get(struct link *k, const char *path)
+/* Put together from pieces: this program has a share of the processors that it
+ * measures, and printf was half of what it did outside of the kernel.  All of
+ * it fits: an id is shorter than 64 bytes, and a token has TOKEN_MAX at most.
+ */
+
+static char *
+put_number(char *to, unsigned long n)
 {
-	return snprintf(k->out, sizeof(k->out),
-	    "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
+	char text[24];
+	char *at = text + sizeof(text);
+
+	do {
+		*--at = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return mempcpy(to, at, (size_t)(text + sizeof(text) - at));
 }
 
-static int
-post(const struct load *l, struct link *k, const char *path, const char *body)
+static char *
+get(char *to, const char *path)
 {
-	return snprintf(k->out, sizeof(k->out),
-	    "POST %s HTTP/1.1\r\nHost: localhost\r\n"
-	    "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
-	    "Content-Length: %zu\r\n\r\n%s",
-	    path, l->token, strlen(body), body);
+	to = stpcpy(to, "GET ");
+	to = stpcpy(to, path);
+	return stpcpy(to, " HTTP/1.1\r\nHost: localhost\r\n\r\n");
 }
 
-static int
-write_finish(char *body, size_t size, const struct link *k)
+static char *
+post(const struct load *l, char *to, const char *path, const char *body)
 {
-	return snprintf(body, size,
-	    "\"task\":\"%s\",\"epoch\":%lu,\"outcome\":\"complete\","
-	    "\"result\":{\"ok\":true}",
-	    k->task, k->epoch);
+	size_t len = strlen(body);
+
+	to = stpcpy(to, "POST ");
+	to = stpcpy(to, path);
+	to = stpcpy(
+	    to, " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ");
+	to = stpcpy(to, l->token);
+	to = stpcpy(
+	    to, "\r\nContent-Type: application/json\r\nContent-Length: ");
+	to = put_number(to, len);
+	to = stpcpy(to, "\r\n\r\n");
+	return mempcpy(to, body, len);
+}
+
+#define BODY_MAX 512
+
+static char *
+put_finish(char *to, const struct link *k)
+{
+	to = stpcpy(to, "\"task\":\"");
+	to = stpcpy(to, k->task);
+	to = stpcpy(to, "\",\"epoch\":");
+	to = put_number(to, k->epoch);
+	return stpcpy(to, ",\"outcome\":\"complete\",\"result\":{\"ok\":true}");
 }
 
 /* A task in one request: the end of the last one and the claim of the next. */
-static int
+static char *
 ask_work(const struct load *l, struct link *k)
 {
-	char finish[256];
-	char body[512];
+	char body[BODY_MAX];
+	char *to = stpcpy(
+	    body, "{\"worker\":\"load\",\"queues\":[\"" QUEUE_NAME "\"]");
 
-	if (!k->task[0]) {
-		return post(l, k, "/api/queue/work",
-		    "{\"worker\":\"load\",\"queues\":[\"" QUEUE_NAME "\"]}");
+	if (k->task[0]) {
+		to = stpcpy(to, ",\"finish\":{");
+		to = put_finish(to, k);
+		to = stpcpy(to, "}");
 	}
-	(void)write_finish(finish, sizeof(finish), k);
-	(void)snprintf(body, sizeof(body),
-	    "{\"worker\":\"load\",\"queues\":[\"" QUEUE_NAME
-	    "\"],\"finish\":{%s}}",
-	    finish);
-	return post(l, k, "/api/queue/work", body);
+	(void)stpcpy(to, "}");
+	return post(l, k->out, "/api/queue/work", body);
 }
 
-static int
+static char *
 ask_put(const struct load *l, struct link *k)
 {
-	return post(l, k, "/api/tasks",
+	return post(l, k->out, "/api/tasks",
 	    "{\"queue\":\"" QUEUE_NAME "\",\"subject\":\"a task\","
-	    "\"payload\":{\"x\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	    "\"payload\":{\"x\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}}");
 }
 
-static int
+static char *
 ask_pair(const struct load *l, struct link *k)
 {
-	char finish[256];
-	char body[512];
+	char body[BODY_MAX];
+	char *to = body;
 
 	if (k->step == CLAIM) {
-		return post(l, k, "/api/queue/claim",
+		return post(l, k->out, "/api/queue/claim",
 		    "{\"worker\":\"load\",\"queues\":[\"" QUEUE_NAME "\"]}");
 	}
-	(void)write_finish(finish, sizeof(finish), k);
-	(void)snprintf(body, sizeof(body), "{\"worker\":\"load\",%s}", finish);
-	return post(l, k, "/api/queue/finish", body);
+	to = stpcpy(to, "{\"worker\":\"load\",");
+	to = put_finish(to, k);
+	(void)stpcpy(to, "}");
+	return post(l, k->out, "/api/queue/finish", body);
 }
 
-static int
+static char *
 ask_peer_pair(struct link *k)
 {
 	char path[128];
+	char *to = path;
 
 	if (k->step == CLAIM) {
-		return get(k, "/claim");
+		return get(k->out, "/claim");
 	}
-	(void)snprintf(
-	    path, sizeof(path), "/complete?id=%s&epoch=%lu", k->task, k->epoch);
-	return get(k, path);
+	to = stpcpy(to, "/complete?id=");
+	to = stpcpy(to, k->task);
+	to = stpcpy(to, "&epoch=");
+	*put_number(to, k->epoch) = 0;
+	return get(k->out, path);
+}
+
+/* Returns where it ends. */
+static char *
+write_question(const struct load *l, struct link *k)
+{
+	switch (l->plan) {
+	case NOP:
+		return get(k->out, "/nop");
+	case CYCLE:
+		return get(k->out, "/cycle");
+	case TWO:
+		return ask_peer_pair(k);
+	case HEALTH:
+		return get(k->out, "/healthz");
+	case PUT:
+		return ask_put(l, k);
+	case WORK:
+		return ask_work(l, k);
+	case PAIR:
+		break;
+	}
+	return ask_pair(l, k);
 }
 
 static void
 ask(struct load *l, struct link *k)
 {
-	int n = 0;
+	ssize_t n = write_question(l, k) - k->out;
 
 	if (k->step != FINISH) {
-		k->begun = mono_now();
+		k->begun = l->now;
 	}
-	if (plan_is(l, "nop")) {
-		n = get(k, "/nop");
-	} else if (plan_is(l, "cycle")) {
-		n = get(k, "/cycle");
-	} else if (plan_is(l, "two")) {
-		n = ask_peer_pair(k);
-	} else if (plan_is(l, "health")) {
-		n = get(k, "/healthz");
-	} else if (plan_is(l, "put")) {
-		n = ask_put(l, k);
-	} else if (plan_is(l, "work")) {
-		n = ask_work(l, k);
-	} else {
-		n = ask_pair(l, k);
-	}
-	must(n > 0 && (size_t)n < sizeof(k->out));
 	k->got = 0;
 	l->asked++;
 	must(write(k->fd, k->out, (size_t)n) == n);
@@ -185,25 +222,41 @@ ask(struct load *l, struct link *k)
 
 /* --- answers --- */
 
+/* The value of a header: behind its name, which is given in lower case. */
+static const char *
+header(const char *head, const char *end, const char *name)
+{
+	size_t len = strlen(name);
+	const char *line = head;
+
+	while (
+	    line < end && (line = memchr(line, '\n', (size_t)(end - line)))) {
+		if (strncasecmp(++line, name, len) == 0) {
+			return line + len;
+		}
+	}
+	return NULL;
+}
+
 /* The whole answer, or false while some of it is missing. */
 static bool
 whole(struct link *k, struct answer *out)
 {
 	k->in[k->got] = 0;
-	char *end = strstr(k->in, "\r\n\r\n");
+	const char *end = strstr(k->in, "\r\n\r\n");
 
 	if (!end) {
 		return false;
 	}
-	char *length = strcasestr(k->in, "\r\ncontent-length:");
+	const char *length = header(k->in, end, "content-length:");
 	size_t head = (size_t)(end - k->in) + 4;
 
 	*out = (struct answer){ .status = atoi(k->in + 9), .body = end + 4 };
-	if (length && length < end) {
-		return k->got >= head + strtoul(length + 17, NULL, 10);
+	if (length) {
+		return k->got >= head + strtoul(length, NULL, 10);
 	}
 	if (out->status != 204 &&
-	    strcasestr(k->in, "\r\ntransfer-encoding: chunked")) {
+	    header(k->in, end, "transfer-encoding: chunked")) {
 		char *line = strstr(out->body, "\r\n");
 
 		out->body = line ? line + 2 : out->body;
@@ -220,7 +273,7 @@ take_claim(const struct load *l, struct link *k, const char *body)
 	const char *epoch = strstr(body, "\"epoch\":");
 
 	k->task[0] = 0;
-	if (plan_is(l, "two")) {
+	if (l->plan == TWO) {
 		return sscanf(body, "%63s %lu", k->task, &k->epoch) == 2;
 	}
 	if (!id || !epoch) {
@@ -242,8 +295,7 @@ done(struct load *l, const struct link *k)
 {
 	l->tasks++;
 	if (l->sampled < SAMPLES_MAX) {
-		l->samples[l->sampled++] =
-		    (uint32_t)(mono_now().us - k->begun.us);
+		l->samples[l->sampled++] = (uint32_t)(l->now.us - k->begun.us);
 	}
 }
 
@@ -257,11 +309,12 @@ judge(struct load *l, struct link *k, const struct answer *a)
 	}
 	if (a->status != 200 && a->status != 201) {
 		if (l->bad++ == 0) {
-			(void)fprintf(stderr, "%s: %s\n", l->plan, k->in);
+			(void)fprintf(
+			    stderr, "%s: %s\n", plans[l->plan], k->in);
 		}
 		return false;
 	}
-	if (plan_is(l, "work")) {
+	if (l->plan == WORK) {
 		bool finished = k->task[0];
 
 		if (!take_claim(l, k, a->body)) {
@@ -282,7 +335,7 @@ judge(struct load *l, struct link *k, const struct answer *a)
 		done(l, k);
 	}
 	k->step = k->step == ALONE ? ALONE : CLAIM;
-	return !mono_passed(l->end, mono_now()) && l->asked < l->most;
+	return !mono_passed(l->end, l->now) && l->asked < l->most;
 }
 
 static void
@@ -309,6 +362,7 @@ ready(struct load *l, struct link *k)
 		must(k->got < sizeof(k->in) - 1);
 		return;
 	}
+	l->now = mono_now();
 	if (judge(l, k, &a)) {
 		ask(l, k);
 	} else {
@@ -337,7 +391,7 @@ dial(struct load *l, struct link *k)
 		perror("bench_queue_load: connect");
 		exit(1); /* NOLINT(concurrency-mt-unsafe) */
 	}
-	k->step = plan_is(l, "two") || plan_is(l, "pair") ? CLAIM : ALONE;
+	k->step = l->plan == TWO || l->plan == PAIR ? CLAIM : ALONE;
 	l->live++;
 }
 
@@ -373,6 +427,7 @@ run(struct load *l, size_t count, int64_t us)
 
 	must(links);
 	l->end = mono_after(begun, us);
+	l->now = begun;
 	for (size_t i = 0; i < count; i++) {
 		dial(l, &links[i]);
 		ask(l, &links[i]);
@@ -397,6 +452,18 @@ run(struct load *l, size_t count, int64_t us)
 	return l->bad ? 1 : 0;
 }
 
+static bool
+read_plan(const char *word, enum plan *out)
+{
+	for (size_t i = 0; i < COUNT(plans); i++) {
+		if (strcmp(word, plans[i]) == 0) {
+			*out = (enum plan)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -407,7 +474,8 @@ main(int argc, char **argv)
 	if (argc < 5 || !str_u64(str_of(argv[1]), &port) || port > 65535 ||
 	    !str_u64(str_of(argv[3]), &count) || count < 1 ||
 	    count > CONNECTIONS_MAX || !str_u64(str_of(argv[4]), &seconds) ||
-	    seconds > SECONDS_MAX ||
+	    seconds > SECONDS_MAX || !read_plan(argv[2], &l.plan) ||
+	    strlen(l.token) > TOKEN_MAX ||
 	    (argc > 6 && !str_u64(str_of(argv[6]), &l.most))) {
 		(void)fprintf(stderr,
 		    "bench_queue_load PORT nop|cycle|two|health|put|work|pair "
@@ -415,7 +483,6 @@ main(int argc, char **argv)
 		return 2;
 	}
 	l.port = (int)port;
-	l.plan = argv[2];
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	l.samples = calloc(SAMPLES_MAX, sizeof(*l.samples));
 	must(l.epoll >= 0 && l.samples);

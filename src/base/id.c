@@ -62,7 +62,8 @@ id_new(void)
 	struct id id;
 	uint8_t bytes[ID_BYTES];
 	uint64_t us = (uint64_t)wall_now().us;
-	uint64_t stamp = us / 1000 * 4096 + us % 1000 * 4096 / 1000;
+	uint64_t stamp =
+	    us / 1000 * ID_STAMPS_MS + us % 1000 * ID_STAMPS_MS / 1000;
 
 	if (stamp <= last) {
 		stamp = last + 1;
@@ -117,6 +118,32 @@ id_valid(struct str s)
 		}
 	}
 	return true;
+}
+
+/* The digits before the version and the three behind it.  Of the texts of
+ * numbers only an upper-case letter lacks the bit 0x20. */
+bool
+id_stamp(struct str s, uint64_t *stamp)
+{
+	static const uint8_t places[] = { 0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12,
+		15, 16, 17 };
+	uint64_t found = 0;
+	int digits = 0;
+	int lower = 0x20;
+
+	if (s.len != ID_TEXT - 1 || s.at[8] != '-' || s.at[13] != '-' ||
+	    s.at[14] != '7') {
+		return false;
+	}
+	for (size_t i = 0; i < sizeof(places); i++) {
+		int digit = hex_digit(s.at[places[i]]);
+
+		digits |= digit; /* below 0: one of them was none */
+		lower &= s.at[places[i]];
+		found = found << 4 | (uint64_t)(digit & 15);
+	}
+	*stamp = found;
+	return digits >= 0 && lower;
 }
 
 void

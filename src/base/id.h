@@ -6,8 +6,9 @@
 
 #include "base/buf.h"
 
-#define ID_TEXT  37 /* 36 characters and the NUL */
-#define ID_BYTES 16
+#define ID_TEXT      37 /* 36 characters and the NUL */
+#define ID_BYTES     16
+#define ID_STAMPS_MS 4096 /* as many stamps in a millisecond */
 
 struct id {
 	char text[ID_TEXT]; /* RFC 9562 version 7: sorts by time of making */
@@ -16,6 +17,9 @@ struct id {
 void random_bytes(void *at, size_t len); /* getrandom; must on failure */
 uint64_t random_u64(void);
 struct id id_new(void);
+/* The time of its making, of an id of version 7 in lower case: of two such ids
+ * the one with the smaller stamp is the smaller text. */
+bool id_stamp(struct str s, uint64_t *stamp);
 /* The text of any 16 bytes, 8-4-4-4-12. */
 void id_write(const uint8_t bytes[ID_BYTES], char text[ID_TEXT]);
 bool id_valid(struct str s); /* any lower- or upper-case UUID form */

@@ -170,6 +170,7 @@ queue_claim(struct queue *q, struct arena *a, const struct queue_claim *c,
 		queue_claim_yield(q, &s, a, t, c, false);
 		queue_step_claimed(&s, a, t->id, t->epoch + 1);
 	}
+	q->task_last = p.tasks[0]; /* the event is of it */
 	s.id = s.claims[0].id;
 	s.epoch = s.claims[0].epoch;
 	s.state = E2M_IN_PROGRESS;

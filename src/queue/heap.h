@@ -18,20 +18,22 @@ struct node {              /* in at most one heap */
 typedef bool node_before_fn(const struct node *a, const struct node *b);
 
 struct heap_slot {
-	int64_t key; /* here, so that most comparisons touch no task */
+	int64_t key;  /* here, so that most comparisons touch no task */
+	uint64_t tie; /* of two with the same key; 0: it says nothing */
 	struct node *node;
 };
-struct heap { /* four children each; zeroed is empty */
+#define HEAP_CHILDREN 4
+struct heap { /* zeroed is empty */
 	struct heap_slot *at;
 	size_t count;
 	size_t room;
-	node_before_fn *before; /* of two with the same key; NULL: any */
+	node_before_fn *before; /* where slots say nothing; NULL: any */
 };
 void heap_fini(struct heap *h);
-void heap_add(struct heap *h, int64_t key, struct node *n);
+void heap_add(struct heap *h, int64_t key, uint64_t tie, struct node *n);
 void heap_remove(struct node *n); /* from the heap it is in; none: nothing */
 /* With this key from now on. */
-void heap_move(struct node *n, int64_t key);
+void heap_move(struct node *n, int64_t key, uint64_t tie);
 struct node *heap_first(const struct heap *h); /* NULL: empty */
 int64_t heap_key(const struct node *n);
 /* Those with a smaller key, in no order; at most max.  Returns how many. */

@@ -14,6 +14,7 @@ struct str queue_name_keep(struct queue *q, struct str name);
 
 /* order.c */
 int64_t queue_order_key(const struct task *t);
+uint64_t queue_order_tie(const struct task *t);
 void queue_order_changed(struct task *t); /* its key, wherever it stands */
 uint8_t queue_order_urgency(struct wall due, struct wall now);
 node_before_fn queue_task_first;

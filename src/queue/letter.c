@@ -185,7 +185,7 @@ queue_letter_end(struct queue *q, struct letter *m)
 
 	heap_remove(&m->end);
 	if (end != 0) {
-		heap_add(&q->letters_ended, end, &m->end);
+		heap_add(&q->letters_ended, end, 0, &m->end);
 	}
 }
 
@@ -209,7 +209,7 @@ queue_letter_new(struct queue *q, const struct letter_parts *p)
 	q->mail[q->mail_count++] = m;
 	join(q, m);
 	m->shown.done = false;
-	heap_add(&m->box->letters, box_key(&m->shown), &m->node);
+	heap_add(&m->box->letters, box_key(&m->shown), 0, &m->node);
 	for (size_t i = 0; i < p->reader_count; i++) {
 		queue_letter_read(q, m, p->readers[i]);
 	}

@@ -12,6 +12,7 @@
 #define SCORE_US   (2 * HOUR_US)  /* a step of ke_fit_score */
 #define TENTH_US   3600000LL      /* a tenth of a point; 100 points an hour */
 #define FULL       1000           /* tenths */
+#define STAMP_MOST (1LL << 47)    /* 398 days, by the stamps of ids */
 #define PASS_WHOLE 5040           /* of a queue of weight 1 */
 
 /* Of platform.md 2.4, by whole days; none is 30. */
@@ -77,11 +78,40 @@ total_of(const struct task *t)
 	       100;
 }
 
+static int64_t
+worth_of(const struct task *t)
+{
+	return (t->mail_waits ? MAIL_US : 0) + t->shown.score * SCORE_US +
+	       total_of(t) * TENTH_US;
+}
+
 int64_t
 queue_order_key(const struct task *t)
 {
-	return t->shown.created.us - (t->mail_waits ? MAIL_US : 0) -
-	       t->shown.score * SCORE_US - total_of(t) * TENTH_US;
+	return t->shown.created.us - worth_of(t);
+}
+
+/*
+ * Of two with the same key, the one created first is the one worth less.  Of
+ * two created in the same moment, their ids decide: by the stamp, counted from
+ * that moment.  0: the id has none, or one of another year.
+ */
+uint64_t
+queue_order_tie(const struct task *t)
+{
+	int64_t created = t->shown.created.us / 1000 * ID_STAMPS_MS;
+	uint64_t stamp = 0;
+	int64_t apart = 0;
+
+	if (!id_stamp(t->shown.id, &stamp)) {
+		return 0;
+	}
+	apart = (int64_t)stamp - created;
+	if (apart <= -STAMP_MOST || apart >= STAMP_MOST) {
+		return 0;
+	}
+	return (uint64_t)(worth_of(t) / TENTH_US) * 2 * STAMP_MOST +
+	       (uint64_t)(apart + STAMP_MOST);
 }
 
 void
@@ -90,11 +120,11 @@ queue_order_changed(struct task *t)
 	const struct heap *h = t->node.heap;
 
 	if (h && (t->shown.hold == QUEUE_LOOSE || h == &t->line->ready)) {
-		heap_move(&t->node, queue_order_key(t));
+		heap_move(&t->node, queue_order_key(t), queue_order_tie(t));
 	}
 }
 
-/* Of two with the same key. */
+/* Of two with the same key that their ties do not tell apart. */
 bool
 queue_task_first(const struct node *a, const struct node *b)
 {
@@ -141,9 +171,10 @@ place_waiting(struct queue *q, struct task *t)
 		return;
 	}
 	if (t->shown.not_before.us > q->clock.us) {
-		heap_add(&q->later, t->shown.not_before.us, &t->node);
+		heap_add(&q->later, t->shown.not_before.us, 0, &t->node);
 	} else {
-		heap_add(&t->line->ready, queue_order_key(t), &t->node);
+		heap_add(&t->line->ready, queue_order_key(t),
+		    queue_order_tie(t), &t->node);
 	}
 }
 
@@ -158,15 +189,15 @@ queue_place(struct queue *q, struct task *t)
 	case QUEUE_LOOSE:
 		if (!t->held_back) {
 			heap_add(&seat_get(q, t->line, t->shown.owner)->loose,
-			    queue_order_key(t), &t->node);
+			    queue_order_key(t), queue_order_tie(t), &t->node);
 		}
 		break;
 	case QUEUE_OWNED:
-		heap_add(&q->owned, t->shown.incarnation, &t->node);
+		heap_add(&q->owned, t->shown.incarnation, 0, &t->node);
 		break;
 	case QUEUE_COMPLETE:
 	case QUEUE_FAILED:
-		heap_add(&q->ended, t->shown.updated.us, &t->node);
+		heap_add(&q->ended, t->shown.updated.us, 0, &t->node);
 		break;
 	case QUEUE_PARKED:
 	case QUEUE_STOPPED:

@@ -75,8 +75,9 @@ front_next(struct front *f, struct str mailbox, struct wall now)
 		const struct heap_slot *slot = &f->heap->at[place];
 		const struct letter *m = LETTER_OF(slot->node);
 
-		for (size_t i = 4 * place + 1;
-		     i <= 4 * place + 4 && i < f->heap->count; i++) {
+		for (size_t i = HEAP_CHILDREN * place + 1;
+		     i <= HEAP_CHILDREN * (place + 1) && i < f->heap->count;
+		     i++) {
 			front_add(f, i);
 		}
 		if ((m->shown.expires.us == 0 ||

@@ -121,14 +121,15 @@ upside_down(const struct heap *h, const struct node *n, int64_t key)
 	           : key;
 }
 
-WRAP(void, heap_add, (struct heap * h, int64_t key, struct node *n))
+WRAP(void, heap_add,
+    (struct heap * h, int64_t key, uint64_t tie, struct node *n))
 {
-	__real_heap_add(h, upside_down(h, n, key), n);
+	__real_heap_add(h, upside_down(h, n, key), tie, n);
 }
 
-WRAP(void, heap_move, (struct node * n, int64_t key))
+WRAP(void, heap_move, (struct node * n, int64_t key, uint64_t tie))
 {
-	__real_heap_move(n, upside_down(n->heap, n, key));
+	__real_heap_move(n, upside_down(n->heap, n, key), tie);
 }
 
 WRAP(void, queue_line_served, (struct queue * q, struct line *l))

@@ -59,6 +59,36 @@ id_valid_takes_both_cases_and_nothing_else(void **state)
 }
 
 static void
+a_stamp_sorts_as_the_text_or_there_is_none(void **state)
+{
+	uint64_t stamp = 0;
+	uint64_t before = 0;
+
+	(void)state;
+	for (int i = 0; i < 10000; i++) {
+		struct id id = id_new();
+
+		assert_true(id_stamp(str_of(id.text), &stamp));
+		assert_true(before < stamp);
+		before = stamp;
+	}
+	assert_true(
+	    id_stamp(STR("0190163d-8694-739b-aea5-966c26f8ad91"), &stamp));
+	assert_int_equal(stamp, 0x0190163d869439b);
+	assert_false(
+	    id_stamp(STR("0190163D-8694-739b-aea5-966c26f8ad91"), &stamp));
+	assert_false(
+	    id_stamp(STR("0190163d-8694-439b-aea5-966c26f8ad91"), &stamp));
+	assert_false(
+	    id_stamp(STR("0190163d-8694-73gb-aea5-966c26f8ad91"), &stamp));
+	assert_false(
+	    id_stamp(STR("0190163d08694-739b-aea5-966c26f8ad91"), &stamp));
+	assert_false(
+	    id_stamp(STR("0190163d-8694 739b-aea5-966c26f8ad91"), &stamp));
+	assert_false(id_stamp(STR("0190163d-8694-739b"), &stamp));
+}
+
+static void
 random_bytes_fill_exactly_what_was_asked(void **state)
 {
 	uint8_t bytes[66];
@@ -190,6 +220,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ids_are_version_7_unique_and_in_order),
 		cmocka_unit_test(an_id_begins_with_the_time_of_its_making),
+		cmocka_unit_test(a_stamp_sorts_as_the_text_or_there_is_none),
 		cmocka_unit_test(id_valid_takes_both_cases_and_nothing_else),
 		cmocka_unit_test(random_bytes_fill_exactly_what_was_asked),
 		cmocka_unit_test(hex_goes_there_and_back),

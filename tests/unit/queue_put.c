@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue_help.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -34,6 +35,95 @@ claims_follow_one_total_order(void **state)
 		assert_true(str_eq(s.id, uuid(&w, order[i].n)));
 	}
 	assert_int_equal(claim(&w, ME, &s), -1);
+	world_fini(&w);
+}
+
+/* A task of the crowd: where it stands, when it was made, how it is called. */
+struct one {
+	int64_t stands;
+	int64_t created;
+	char id[ID_TEXT];
+};
+
+static int
+by_order(const void *a, const void *b)
+{
+	const struct one *x = a;
+	const struct one *y = b;
+
+	if (x->stands != y->stands) {
+		return x->stands < y->stands ? -1 : 1;
+	}
+	if (x->created != y->created) {
+		return x->created < y->created ? -1 : 1;
+	}
+	return strcmp(x->id, y->id);
+}
+
+static uint64_t
+roll(uint64_t *dice, uint64_t sides)
+{
+	*dice = *dice * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (*dice >> 33) % sides;
+}
+
+/* Ids as ours and as nobody makes them: of a near time and of the last, in
+ * upper case, of another version. */
+static void
+name_one(struct one *one, uint64_t *dice)
+{
+	uint64_t ms = (uint64_t)one->created / 1000 + roll(dice, 3);
+
+	if (roll(dice, 2) == 0) {
+		ms = (1ULL << 48) - 1 - roll(dice, 3);
+	}
+	(void)snprintf(one->id, sizeof(one->id), "%08x-%04x-7ab%x-8000-%012x",
+	    (unsigned)(ms >> 16), (unsigned)(ms & 0xffff),
+	    (unsigned)roll(dice, 16), (unsigned)roll(dice, UINT32_MAX));
+	if (roll(dice, 3) == 0) {
+		one->id[15] = 'A';
+	}
+	if (roll(dice, 3) == 0) {
+		one->id[14] = '4';
+	}
+}
+
+/* What one step of ke_fit_score is worth here (DESIGN): two hours, and five and
+ * a half points of impact. */
+#define STEP (2 * 3600 * CLOCK_SECOND + 198 * CLOCK_SECOND)
+
+/* Many stand at one place, some for their age and some for their worth. */
+static void
+whatever_a_place_is_shared_by_the_order_is_total(void **state)
+{
+	static struct one crowd[500];
+	uint64_t dice = random_u64();
+	struct world w;
+	struct queue_step s = { 0 };
+
+	(void)state;
+	print_message("# seed %llu\n", (unsigned long long)dice);
+	world_init(&w);
+	int64_t began = w.now.us;
+
+	for (size_t i = 0; i < COUNT(crowd); i++) {
+		uint32_t score = 1 + (uint32_t)roll(&dice, 4);
+
+		crowd[i].stands = began + (int64_t)roll(&dice, 2) * 1000;
+		crowd[i].created = crowd[i].stands + score * STEP;
+		name_one(&crowd[i], &dice);
+		w.now.us = crowd[i].created;
+		struct e2m_task t = task_of(&w, 0);
+
+		t.id = str_of(crowd[i].id);
+		t.ke_fit_score = score;
+		assert_int_equal(put(&w, &t, &s), 0);
+	}
+	qsort(crowd, COUNT(crowd), sizeof(crowd[0]), by_order);
+	for (size_t i = 0; i < COUNT(crowd); i++) {
+		assert_int_equal(claim(&w, ME, &s), 0);
+		assert_true(str_eq_z(s.id, crowd[i].id));
+	}
 	world_fini(&w);
 }
 
@@ -282,6 +372,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(claims_follow_one_total_order),
+		cmocka_unit_test(
+		    whatever_a_place_is_shared_by_the_order_is_total),
 		cmocka_unit_test(an_unmet_task_is_never_claimed),
 		cmocka_unit_test(blocks_holds_a_task_that_waits_already),
 		cmocka_unit_test(a_cycle_is_refused),
