@@ -78,6 +78,11 @@ total_of(const struct task *t)
 	       100;
 }
 
+/* What a tie holds above the stamp. */
+_Static_assert(
+    (MAIL_US + 5 * SCORE_US) / TENTH_US + FULL < INT64_MAX / STAMP_MOST,
+    "a tie has room for what a task is worth");
+
 static int64_t
 worth_of(const struct task *t)
 {
