@@ -98,6 +98,8 @@ const char *cli_paint(struct cli *c, const char *color, const char *text);
 void cli_print_event(struct cli *c, const struct json *event, int64_t begun_us);
 /* stop.c: what is stopped, of a status or of a task. */
 void cli_print_stops(struct cli *c, const struct json *tree);
+/* The result of a task, or its failure and what may be done then. */
+void cli_print_end(struct cli *c, const struct json *task);
 /* Follows a task until it has an outcome; its exit code.  After `seconds` (0:
  * never) it gives up: 6 if a person must decide, else 1. */
 int cli_watch(struct cli *c, const char *task, uint64_t seconds);

@@ -383,7 +383,6 @@ show(struct cli *c, int argc, char **argv)
 {
 	const struct json *t;
 	struct err e = { 0 };
-	auto_buf text = { 0 };
 
 	if (argc != 1) {
 		return cli_usage(c, "task", "show wants the id of a task");
@@ -408,15 +407,7 @@ show(struct cli *c, int argc, char **argv)
 		printf("run %s\n", cli_text(c, run, "run"));
 		show_calls(c, run);
 	}
-	if (json_get(t, "result")) {
-		json_write(&text, json_get(t, "result"));
-		printf("result " STR_FMT "\n", STR_ARG(buf_str(&text)));
-	}
-	if (json_get(t, "error")) {
-		buf_clear(&text);
-		json_write(&text, json_get(t, "error"));
-		printf("error " STR_FMT "\n", STR_ARG(buf_str(&text)));
-	}
+	cli_print_end(c, t);
 	return 0;
 }
 

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a person reads of a command: what is, what is wrong, what to do next."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from house import (GATES, HELPER, House, SERVER, main, need,  # noqa: E402
+                   shell, test)
+
+MILL = {'role.toml': '''[task.default]
+tools = []
+
+[task.again]
+tools = []
+retry = { attempts = 1, base = "10ms", cap = "20ms" }
+
+[queue]
+served = "worker"
+''', 'gates.toml': GATES, 'mcp/server.toml': SERVER}
+FINISH = {'id': 'end', 'tool': 'finish', 'args': {'summary': 'hi'}}
+
+HOUSE = None
+
+
+def house():
+    global HOUSE
+    if HOUSE is None:
+        HOUSE = House({'helper': HELPER, 'mill': MILL})
+        HOUSE.start()
+    return HOUSE
+
+
+def broken(h, message, outcome='fail', **more):
+    """A task that a worker ended so."""
+    a = h.post('/api/tasks', {'queue': 'mill', 'subject': 'grind',
+                              'payload': more})
+    need(a.code == 201, a)
+    a = h.post('/api/queue/claim', {'worker': 'a', 'queues': ['mill']})
+    need(a.code == 200, a)
+    [task] = a.json['tasks']
+    a = h.post('/api/queue/finish', {
+        'worker': 'a', 'task': task['task'], 'epoch': task['epoch'],
+        'outcome': outcome, 'error': {
+            'error_type': 'stone_broke', 'class': 'resolvable',
+            'suggested_skill': 'masonry', 'message': message}})
+    need(a.code == 200, a)
+    return task['task']
+
+
+@test
+def a_failure_is_read_as_text_with_what_to_do_next():
+    h = house()
+    task = h.dispatch([shell('echo \'say "hi"\'; exit 3'), FINISH])
+    need(h.outcome(task)['state'] == 'failed')
+    out = h.ok('task', 'show', task).out
+    need('error   step_failed: step "step" (shell) failed: {"exit":3,' in out and
+         '\nnext    handrail task retry %s\n' % task in out, out)
+    need(h.read('task', 'show', task)['error']['error_type'] == 'step_failed')
+    a = h.cli('task', 'watch', task)
+    need(a.code == 1 and '\nerror   step_failed: step "step"' in a.out and
+         '\nnext    handrail task retry %s\n' % task in a.out, a)
+
+
+@test
+def no_failure_speaks_to_the_terminal():
+    h = house()
+    task = broken(h, 'it said "no"\x1b[2J\x9b1m \u00fc\nand broke\x07\x7f')
+    out = h.ok('task', 'show', task).out
+    need('error   stone_broke: it said "no"\\x1b[2J\\x9b1m \u00fc\n'
+         '        and broke\\x07\\x7f\n' in out, repr(out))
+    need('\nskill   masonry\n' in out, out)
+
+
+@test
+def what_to_do_next_is_what_the_state_allows():
+    h = house()
+    for outcome, kind, verb in (('block', 'default', 'retry'),
+                                ('fail', 'default', 'retry'),
+                                ('fail', 'again', 'redrive')):
+        task = broken(h, 'no', outcome, type=kind)
+        next_ = 'handrail task %s %s' % (verb, task)
+        out = h.ok('task', 'show', task).out
+        need('\nnext    %s\n' % next_ in out, out)
+        h.ok('task', verb, task)
+        need(h.task(task)['state'] not in ('failed', 'blocked'), outcome)
+        h.ok('task', 'cancel', task)
+
+
+@test
+def a_retry_says_how_the_task_stands_and_what_retries_are_for():
+    h = house()
+    task = h.dispatch([FINISH])
+    h.outcome(task)
+    for verb, which in (('retry', 'failed or is blocked'),
+                        ('redrive', 'failed')):
+        a = h.cli('task', verb, task)
+        need(a.code == 5 and a.err == 'handrail: task %s is completed: %s is for '
+             'a task that %s; dispatch another one to have it done again\n' %
+             (task, verb, which), a)
+    task = broken(h, 'no', 'block')
+    a = h.cli('task', 'redrive', task)
+    need(a.code == 5 and 'is blocked' in a.err and
+         '`handrail task retry` lets this one go on' in a.err, a)
+
+
+if __name__ == '__main__':
+    code = main()
+    if HOUSE:
+        HOUSE.__exit__()
+    sys.exit(code)
