@@ -114,6 +114,7 @@ send_letter(struct cli *c, int argc, char **argv)
 	if (make_letter(c, &argc, argv, &letter, &e)) {
 		return cli_fail(&e);
 	}
+	cli_words(c, &argc, argv);
 	if (argc || !json_get(letter, "to") || !json_get(letter, "subject")) {
 		return cli_usage(c, "mail", "send wants --to and --subject");
 	}
@@ -158,6 +159,7 @@ receive(struct cli *c, int argc, char **argv)
 	const struct json *tree;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc > 1) {
 		return cli_usage(c, "mail", "recv wants one mailbox, or none");
 	}
@@ -175,6 +177,7 @@ thread(struct cli *c, int argc, char **argv)
 	const struct json *tree;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "mail", "thread wants the id of a thread");
 	}
@@ -204,6 +207,7 @@ ack(struct cli *c, int argc, char **argv)
 			    &c->arena, body, members[i].field, str_of(given));
 		}
 	}
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "mail", "ack wants the id of a letter");
 	}

@@ -99,6 +99,7 @@ main(int argc, char **argv)
 		}
 		return help(asked ? stdout : stderr);
 	}
+	c.command = command->name;
 	argc -= 2;
 	argv += 2;
 	if (cli_flag(&argc, argv, "help")) {

@@ -104,6 +104,105 @@ def a_retry_says_how_the_task_stands_and_what_retries_are_for():
          '`handrail task retry` lets this one go on' in a.err, a)
 
 
+# Each command and verb as it would be without the option that it has not.
+LINES = '''\
+init FOLDER
+up
+status
+doctor
+run helper subject
+dispatch --queue helper --subject s
+inbox
+inbox ID
+approve ID
+deny ID --reason no
+answer ID text
+grant list
+grant revoke ID
+token create NAME --queue mill
+token list
+token revoke NAME
+stop TASK
+resume --all
+task list
+task show ID
+task watch ID
+task retry ID
+task redrive ID
+task cancel ID
+task resolve ID --happened
+task import FOLDER
+task export FOLDER
+mail send --to operator --subject s
+mail recv
+mail ack ID
+mail thread ID
+session list
+session show ID
+session watch ID
+session replay ID
+session fork ID --at 3
+resolve ID --happened
+role list
+role check
+can helper
+explain helper https://example.com
+policy replay FILE
+vault init
+vault migrate --to file
+vault rekey
+vault put NAME --host example.com
+vault login NAME
+vault list
+vault show NAME
+vault rotate NAME
+vault archive NAME
+vault delete NAME
+vault create NAME
+vault vaults
+audit tail
+audit verify
+audit verify --proof FILE --against FILE --signer S
+audit prove 3
+audit checkpoint
+audit export
+receipt ID
+suggest ID
+backup FILE
+restore FILE
+sandbox run --identity helper
+buddy status
+validate FILE
+'''.splitlines()
+
+
+@test
+def an_option_that_a_command_has_not_is_named_and_refused():
+    h = house()
+    known = [line.split()[0] for line in h.cli('help').out.splitlines()
+             if line.startswith('  ')]
+    need({line.split()[0] for line in LINES} == set(known), known)
+    for line in LINES:
+        for option in ('--nonesuch', '--nonesuch=3', '-x'):
+            a = h.cli(*line.split(), option)
+            need(a.code == 2 and a.out == '' and
+                 'there is no option %s here' % option in a.err and
+                 '`handrail %s --help`' % line.split()[0] in a.err, line, a)
+
+
+@test
+def a_word_that_begins_with_a_dash_stands_behind_two():
+    h = house()
+    for name in ('-x.jsonl', '--tolerant'):
+        open(os.path.join(h.folder, name), 'w').close()
+        need(h.cli('validate', name).code == 2)
+        h.ok('validate', '--', name)
+    a = h.cli('inbox', '--', '--all')
+    need(a.code == 4 and '--all' in a.err, a)
+    need(h.cli('validate', '-', input='').code == 0)
+    need(len(h.ok('audit', 'tail', '-n', '2').out.splitlines()) == 2)
+
+
 if __name__ == '__main__':
     code = main()
     if HOUSE:
