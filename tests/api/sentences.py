@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person reads of a command: what is, what is wrong, what to do next."""
 import os
+import socket
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from house import (GATES, HELPER, House, SERVER, main, need,  # noqa: E402
-                   shell, test)
+from house import (GATES, HELPER, PATIENCE, House, SERVER, main,  # noqa: E402
+                   need, shell, test)
 
 MILL = {'role.toml': '''[task.default]
 tools = []
@@ -201,6 +202,67 @@ def a_word_that_begins_with_a_dash_stands_behind_two():
     need(a.code == 4 and '--all' in a.err, a)
     need(h.cli('validate', '-', input='').code == 0)
     need(len(h.ok('audit', 'tail', '-n', '2').out.splitlines()) == 2)
+
+
+def whole(h, *lines):
+    """Heads and bodies of requests on one connection, the last of which closes
+    it, as they came."""
+    with socket.socket() as s:
+        s.settimeout(PATIENCE)
+        s.connect(('127.0.0.1', h.port))
+        for n, line in enumerate(lines, 1):
+            s.sendall(('%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n'
+                       'Authorization: Bearer %s\r\n%s\r\n' % (
+                           line, h.port, h.token(), 'Connection: close\r\n'
+                           if n == len(lines) else '')).encode())
+        got = b''
+        while True:
+            piece = s.recv(65536)
+            if not piece:
+                return got.decode()
+            got += piece
+
+
+@test
+def a_method_that_a_path_does_not_take_is_refused_with_those_that_it_does():
+    h = house()
+    for path, methods in (('/healthz', 'GET, HEAD, OPTIONS'),
+                          ('/api/tasks', 'GET, HEAD, POST, OPTIONS'),
+                          ('/api/stop', 'POST, OPTIONS'),
+                          ('/api/tasks/x/retry', 'POST, OPTIONS')):
+        for method in ('PUT', 'DELETE', 'PATCH') + (
+                () if 'GET' in methods else ('GET', 'HEAD')):
+            got = whole(h, '%s %s' % (method, path))
+            need(got.startswith('HTTP/1.1 405 Method Not Allowed\r\n') and
+                 '\r\nAllow: %s\r\n' % methods in got, path, got)
+            need(got.endswith('\r\n\r\n') == (method == 'HEAD') and
+                 ('this path takes %s' % methods in got) ==
+                 (method != 'HEAD'), path, got)
+        got = whole(h, 'OPTIONS ' + path)
+        need(got.startswith('HTTP/1.1 204 ') and got.endswith('\r\n\r\n') and
+             '\r\nAllow: %s\r\n' % methods in got, path, got)
+    need(whole(h, 'OPTIONS /nothing').startswith('HTTP/1.1 404 '))
+    need('Allow' not in whole(h, 'PUT /nothing') + whole(h, 'GET /healthz'))
+
+
+@test
+def a_head_is_that_of_the_answer_to_a_get():
+    h = house()
+    for path in ('/healthz', '/api', '/nothing', '/api/roles'):
+        get = whole(h, 'GET ' + path)
+        head, body = get.split('\r\n\r\n', 1)
+        need(body and whole(h, 'HEAD ' + path) == head + '\r\n\r\n', path, get)
+    # The next answer on the connection begins where it should.
+    got = whole(h, 'HEAD /healthz', 'GET /healthz')
+    need(got.count('HTTP/1.1 200 OK') == 2 and got.count('{"ok":true}') == 1,
+         got)
+    a = h.ask('HEAD', '/api/tasks')
+    need(a.code == 200 and not a.out, a)
+    for headers in ({}, {'Accept': 'text/event-stream'}):
+        task = h.dispatch([FINISH])
+        run = h.outcome(task)['runs'][0]['run']
+        a = h.ask('HEAD', '/api/sessions/%s/events' % run, headers=headers)
+        need(a.code == 200 and not a.out, a)
 
 
 if __name__ == '__main__':
