@@ -204,6 +204,70 @@ def a_word_that_begins_with_a_dash_stands_behind_two():
     need(len(h.ok('audit', 'tail', '-n', '2').out.splitlines()) == 2)
 
 
+# Each names one thing that is not there.
+NOWHERE = """\
+task show %(id)s
+task watch %(id)s
+task retry %(id)s
+task redrive %(id)s
+task cancel %(id)s
+task resolve %(id)s.3 --happened
+task import nonesuch
+dispatch --queue nonesuch --subject s
+dispatch --queue helper --subject s --payload @nonesuch
+dispatch --file nonesuch
+run nonesuch x
+inbox nonesuch
+approve nonesuch
+deny nonesuch --reason x
+answer nonesuch x
+resolve nonesuch --did-not
+grant revoke nonesuch
+token create x --queue nonesuch
+token revoke nonesuch
+stop %(id)s
+stop --role nonesuch
+resume %(id)s
+session show %(id)s
+session watch %(id)s
+session fork %(id)s --at 3
+mail ack %(id)s
+mail thread %(id)s
+mail recv nonesuch
+role check nonesuch
+can nonesuch
+explain nonesuch https://example.com
+explain helper nonesuch {}
+policy replay nonesuch
+vault show nonesuch
+vault rotate nonesuch
+vault archive nonesuch
+vault delete nonesuch
+vault list --vault nonesuch
+vault put x --host example.com --file nonesuch
+audit prove 99999
+audit prove --from nonesuch
+audit verify --file nonesuch
+audit verify --receipt nonesuch
+receipt %(id)s
+suggest %(id)s
+sandbox run --identity nonesuch -- true
+buddy push nonesuch
+validate nonesuch
+""".splitlines()
+
+
+@test
+def what_is_not_there_is_exit_code_4():
+    h = house()
+    nobody = '01a21e46-704b-75eb-9fdd-000000000000'
+    for line in NOWHERE:
+        words = (line % {'id': nobody}).split()
+        a = h.cli(*words, input='')
+        need(a.code == 4 and ('nonesuch' in a.err or nobody in a.err or
+                              '99999' in a.err), line, a)
+
+
 def whole(h, *lines):
     """Heads and bodies of requests on one connection, the last of which closes
     it, as they came."""
