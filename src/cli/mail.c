@@ -123,9 +123,12 @@ send_letter(struct cli *c, int argc, char **argv)
 
 /* --- looking --- */
 
+/* how: those that are not shown can be seen. */
 static void
-print_letters(struct cli *c, const struct json *tree)
+print_letters(struct cli *c, const struct json *tree, const char *how)
 {
+	bool more = false;
+
 	JSON_EACH(l, json_get(tree, "letters"))
 	{
 		const struct json *sent = json_get(l, "letter");
@@ -151,6 +154,10 @@ print_letters(struct cli *c, const struct json *tree)
 			printf("    decided: %s\n", cli_text(c, l, "decision"));
 		}
 	}
+	(void)json_bool(tree, "more", &more);
+	if (more) {
+		(void)fprintf(stderr, "there are more: %s\n", how);
+	}
 }
 
 static int
@@ -167,7 +174,9 @@ receive(struct cli *c, int argc, char **argv)
 	        argc ? cli_encode(c, str_of(argv[0])) : "operator")) {
 		return cli_fail(&e);
 	}
-	print_letters(c, tree);
+	print_letters(c, tree,
+	    "`mail ack ID` takes one of these away and lets the next be seen, "
+	    "or `task export DIR` writes all");
 	return 0;
 }
 
@@ -185,7 +194,7 @@ thread(struct cli *c, int argc, char **argv)
 	        cli_encode(c, str_of(argv[0])))) {
 		return cli_fail(&e);
 	}
-	print_letters(c, tree);
+	print_letters(c, tree, "`task export DIR` writes all");
 	return 0;
 }
 

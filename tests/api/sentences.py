@@ -204,6 +204,38 @@ def a_word_that_begins_with_a_dash_stands_behind_two():
     need(len(h.ok('audit', 'tail', '-n', '2').out.splitlines()) == 2)
 
 
+@test
+def a_list_of_letters_says_that_there_are_more():
+    h = house()
+    thread = '01a21e46-704b-75eb-9fdd-000000000001'
+    sent = []
+
+    def listed():
+        for line in ('mail recv mill-coworker', 'mail thread ' + thread):
+            a = h.ok(*line.split())
+            count = sum(x.split()[0] in sent for x in a.out.splitlines())
+            yield count, a.err
+            need(h.read(*line.split())['more'] == bool(a.err), a)
+
+    def send():
+        a = h.post('/api/mail', {'to': 'mill-coworker', 'subject': 'flour',
+                                 'thread_id': thread})
+        need(a.code == 201, a)
+        sent.append(a.json['id'])
+
+    for _ in range(200):
+        send()
+    need(list(listed()) == [(200, '')] * 2, list(listed()))
+    send()
+    [box, all_] = listed()
+    need(box[0] == all_[0] == 200, box, all_)
+    need('there are more: `mail ack ID`' in box[1] and
+         '`task export DIR` writes all' in all_[1], box, all_)
+    h.ok('mail', 'ack', sent[0], '--mailbox', 'mill-coworker')
+    [box, _] = listed()
+    need(box == (200, ''), box)
+
+
 # Each names one thing that is not there.
 NOWHERE = """\
 task show %(id)s
