@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person reads of a command: what is, what is wrong, what to do next."""
 import os
+import re
 import socket
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from house import (GATES, HELPER, PATIENCE, House, SERVER, main,  # noqa: E402
-                   need, shell, test)
+from house import (GATES, HELPER, PATIENCE, SOURCE, House,  # noqa: E402
+                   SERVER, main, need, shell, test)
 
 MILL = {'role.toml': '''[task.default]
 tools = []
@@ -234,6 +236,22 @@ def a_list_of_letters_says_that_there_are_more():
     h.ok('mail', 'ack', sent[0], '--mailbox', 'mill-coworker')
     [box, _] = listed()
     need(box == (200, ''), box)
+
+
+@test
+def a_program_says_its_version_and_its_commands():
+    h = house()
+    with open(os.path.join(SOURCE, 'meson.build')) as f:
+        version = re.search(r"version: '([0-9.]+)'", f.read()).group(1)
+    for word, says in (('version', 'handrail %s\n' % version),
+                       ('help', h.cli('help').out)):
+        for line in (word, '--' + word):
+            a = subprocess.run([h.handrail, line], text=True,
+                               capture_output=True)
+            need((a.returncode, a.stdout, a.stderr) == (0, says, ''), a)
+    a = subprocess.run([h.handrail, '--verson'], text=True, capture_output=True)
+    need(a.returncode == 2 and 'no command --verson' in a.stderr and
+         'handrail --version' in a.stderr, a)
 
 
 # Each names one thing that is not there.
