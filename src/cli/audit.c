@@ -19,11 +19,9 @@ tail(struct cli *c, int argc, char **argv)
 	uint64_t n = 20;
 	bool json = c->json;
 
-	if (argc && strcmp(argv[0], "-n") == 0 && argc == 2) {
-		count = argv[1];
-	}
-	if (count && !str_u64(str_of(count), &n)) {
-		return cli_usage(c, "audit", "-n takes a number");
+	cli_words(c, &argc, argv);
+	if (argc || (count && !str_u64(str_of(count), &n))) {
+		return cli_usage(c, "audit", "tail takes -n and a number");
 	}
 	c->json = false;
 	if (cli_get(c, &status, &e, "/api/status")) {
@@ -207,6 +205,7 @@ verify_proof(struct cli *c, int argc, char **argv, const char *proof)
 		.signer = cli_option(&argc, argv, "signer"),
 	};
 
+	cli_words(c, &argc, argv);
 	return argc || !files.note || !files.signer
 	           ? cli_usage(c, "audit",
 	                 "verify --proof FILE wants --against NOTE --signer S, "
@@ -232,6 +231,7 @@ verify(struct cli *c, int argc, char **argv)
 	struct kept kept = { 0 };
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc || (receipt && checkpoint) ||
 	    ((receipt || checkpoint) && (file || against || again)) ||
 	    (witness && !checkpoint)) {
@@ -254,14 +254,19 @@ verify(struct cli *c, int argc, char **argv)
 /* The signature is checked here, by the key that the house names: whoever kept
  * that signer line from before compares it. */
 static int
-checkpoint(struct cli *c, bool published)
+checkpoint(struct cli *c, int argc, char **argv)
 {
+	bool published = cli_flag(&argc, argv, "published");
 	const struct json *t;
 	struct err e = { 0 };
 	struct book_signer signer;
 	struct book_root root;
 	const char *note;
 
+	cli_words(c, &argc, argv);
+	if (argc) {
+		return cli_usage(c, "audit", "checkpoint wants no name");
+	}
 	if (cli_get(c, &t, &e, "/api/audit/checkpoint%s",
 	        published ? "?published=1" : "")) {
 		return cli_fail(&e);
@@ -297,7 +302,7 @@ command_audit(struct cli *c, int argc, char **argv)
 		return cli_audit_export(c, argc - 1, argv + 1);
 	}
 	if (strcmp(verb, "checkpoint") == 0) {
-		return checkpoint(c, cli_flag(&argc, argv, "published"));
+		return checkpoint(c, argc - 1, argv + 1);
 	}
 	return cli_usage(c, "audit", argc ? "no such verb" : NULL);
 }

@@ -166,6 +166,7 @@ cli_audit_export(struct cli *c, int argc, char **argv)
 	long long before;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc || (format && !ocsf && strcmp(format, "jsonl") != 0) ||
 	    (from && !str_u64(str_of(from), &start))) {
 		return cli_usage(c, "audit",

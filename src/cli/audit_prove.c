@@ -235,6 +235,7 @@ cli_audit_prove(struct cli *c, int argc, char **argv)
 	struct book_signer signer;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (from && argc == 0 && !size) {
 		return given && cli_signer(c, given, &signer, &e)
 		           ? cli_fail(&e)

@@ -120,6 +120,7 @@ command_backup(struct cli *c, int argc, char **argv)
 	int64_t size = 0;
 	int64_t events = 0;
 
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "backup", "takes the file to write");
 	}
@@ -225,6 +226,7 @@ vault_rekey(struct cli *c, int argc, char **argv)
 	const char *store_fd;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc) {
 		return cli_usage(c, "vault", "rekey wants no name");
 	}
@@ -245,6 +247,7 @@ command_restore(struct cli *c, int argc, char **argv)
 	const char *store_fd;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "restore", "takes a backup's file");
 	}

@@ -89,6 +89,7 @@ command_buddy(struct cli *c, int argc, char **argv)
 {
 	const char *as = cli_option(&argc, argv, "as");
 
+	cli_words(c, &argc, argv);
 	if (as ? !after(argc, argv, "push") : false) {
 		return cli_usage(c, "buddy", "--as goes with push");
 	}

@@ -155,7 +155,10 @@ add_files(struct cli *c, struct json_out *o, const char *folder)
 	int code = 0;
 
 	if (count < 0) {
+		bool none = errno == ENOENT;
+
 		(void)err_sys(&e, "cannot read %s", folder);
+		e.kind = none ? ERR_MISSING : e.kind;
 		return cli_fail(&e);
 	}
 	for (int i = 0; i < count; i++) {

@@ -18,6 +18,7 @@
 struct cli {
 	struct arena arena;
 	const char *program; /* argv[0] */
+	const char *command; /* its name */
 	const char *state;   /* --state, the configuration's, or the default */
 	const char *config;  /* path of handrail.toml; NULL: none found */
 	bool state_given;
@@ -44,7 +45,8 @@ cli_command_fn cli_task_export;
 #undef COMMAND
 
 /* --- options: taken out of argv, wherever they stand before "--" --- */
-/* The value of `--name VALUE` or `--name=VALUE`; NULL when absent.  Without
+/* The value of `--name VALUE` or `--name=VALUE`, of one letter `-n VALUE`; NULL
+ * when absent.  Without
  * its value the program ends here, with 2: no other words of the line are then
  * what they seem. */
 const char *cli_option(int *argc, char **argv, const char *name);
@@ -52,6 +54,10 @@ bool cli_flag(int *argc, char **argv, const char *name);
 /* One option is wrong: says so and ends the program with 2. */
 _Noreturn void cli_wrong(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
+/* What is left are words: an option among them is none of this command's, and
+ * ends the program with 2.  "-" is a word, and "--", which goes, says that what
+ * follows are words. */
+void cli_words(const struct cli *c, int *argc, char **argv);
 /* A wrong command line: says it with the command's usage, gives 2. */
 int cli_usage(const struct cli *c, const char *command, const char *problem);
 /* Says the error on stderr, gives its exit code. */
@@ -98,6 +104,8 @@ const char *cli_paint(struct cli *c, const char *color, const char *text);
 void cli_print_event(struct cli *c, const struct json *event, int64_t begun_us);
 /* stop.c: what is stopped, of a status or of a task. */
 void cli_print_stops(struct cli *c, const struct json *tree);
+/* The result of a task, or its failure and what may be done then. */
+void cli_print_end(struct cli *c, const struct json *task);
 /* Follows a task until it has an outcome; its exit code.  After `seconds` (0:
  * never) it gives up: 6 if a person must decide, else 1. */
 int cli_watch(struct cli *c, const char *task, uint64_t seconds);

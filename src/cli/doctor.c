@@ -219,8 +219,10 @@ command_doctor(struct cli *c, int argc, char **argv)
 	};
 	int missing = 0;
 
-	(void)argc;
-	(void)argv;
+	cli_words(c, &argc, argv);
+	if (argc) {
+		return cli_usage(c, "doctor", "takes no arguments");
+	}
 	json_out_init(&o, &text);
 	json_out_object(&o, NULL);
 	json_out_array(&o, "findings");

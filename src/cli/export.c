@@ -334,6 +334,7 @@ cli_task_export(struct cli *c, int argc, char **argv)
 	int result;
 
 	x.end = &x.first;
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "task", "export wants a folder");
 	}

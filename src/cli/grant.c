@@ -49,6 +49,7 @@ revoke(struct cli *c, const char *id)
 int
 command_grant(struct cli *c, int argc, char **argv)
 {
+	cli_words(c, &argc, argv);
 	if (argc == 1 && strcmp(argv[0], "list") == 0) {
 		return list(c);
 	}

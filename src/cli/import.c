@@ -322,6 +322,7 @@ cli_task_import(struct cli *c, int argc, char **argv)
 	in.end = &in.first;
 	in.letter_end = &in.first_letter;
 	in.write = cli_flag(&argc, argv, "write");
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "task", "import wants a folder");
 	}

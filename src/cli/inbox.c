@@ -99,6 +99,7 @@ command_inbox(struct cli *c, int argc, char **argv)
 	size_t count = 0;
 	int64_t after = 0;
 
+	cli_words(c, &argc, argv);
 	if (argc > 1 || (argc && all)) {
 		return cli_usage(c, "inbox", "wants one id, or --all, or none");
 	}
@@ -200,6 +201,7 @@ command_approve(struct cli *c, int argc, char **argv)
 {
 	const char *remember = cli_option(&argc, argv, "remember");
 
+	cli_words(c, &argc, argv);
 	return argc == 1 ? say(c, argv[0], "approve", "remember", remember)
 	                 : cli_usage(c, "approve", "wants the id of a wait");
 }
@@ -209,6 +211,7 @@ command_deny(struct cli *c, int argc, char **argv)
 {
 	const char *reason = cli_option(&argc, argv, "reason");
 
+	cli_words(c, &argc, argv);
 	if (argc != 1 || !reason) {
 		return cli_usage(c, "deny", "wants an id and a --reason");
 	}
@@ -221,6 +224,7 @@ command_resolve(struct cli *c, int argc, char **argv)
 	bool happened = cli_flag(&argc, argv, "happened");
 	bool did_not = cli_flag(&argc, argv, "did-not");
 
+	cli_words(c, &argc, argv);
 	if (argc != 1 || happened == did_not) {
 		return cli_usage(c, "task",
 		    "resolve wants a call or its wait and --happened or "
@@ -297,6 +301,7 @@ command_answer(struct cli *c, int argc, char **argv)
 	struct err e = { 0 };
 	const struct words *kind;
 
+	cli_words(c, &argc, argv);
 	if (argc != (decline ? 1 : 2) || (reason && !decline)) {
 		return cli_usage(c, "answer",
 		    "wants a wait's id and a value, or an id, --decline and "

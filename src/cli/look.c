@@ -48,7 +48,7 @@ command_status(struct cli *c, int argc, char **argv)
 	const struct json *t;
 	struct err e = { 0 };
 
-	(void)argv;
+	cli_words(c, &argc, argv);
 	if (argc) {
 		return cli_usage(c, "status", "takes no arguments");
 	}
@@ -262,6 +262,7 @@ role_check(struct cli *c, int argc, char **argv)
 int
 command_role(struct cli *c, int argc, char **argv)
 {
+	cli_words(c, &argc, argv);
 	if (argc == 1 && strcmp(argv[0], "list") == 0) {
 		return role_list(c);
 	}
@@ -308,6 +309,7 @@ command_can(struct cli *c, int argc, char **argv)
 	const struct json *t;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "can", "wants one identity");
 	}
@@ -394,6 +396,7 @@ command_explain(struct cli *c, int argc, char **argv)
 	const struct json *t;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc == 3) {
 		return explain_call(c, argv[0], argv[1], argv[2]);
 	}

@@ -114,6 +114,7 @@ send_letter(struct cli *c, int argc, char **argv)
 	if (make_letter(c, &argc, argv, &letter, &e)) {
 		return cli_fail(&e);
 	}
+	cli_words(c, &argc, argv);
 	if (argc || !json_get(letter, "to") || !json_get(letter, "subject")) {
 		return cli_usage(c, "mail", "send wants --to and --subject");
 	}
@@ -122,9 +123,12 @@ send_letter(struct cli *c, int argc, char **argv)
 
 /* --- looking --- */
 
+/* how: those that are not shown can be seen. */
 static void
-print_letters(struct cli *c, const struct json *tree)
+print_letters(struct cli *c, const struct json *tree, const char *how)
 {
+	bool more = false;
+
 	JSON_EACH(l, json_get(tree, "letters"))
 	{
 		const struct json *sent = json_get(l, "letter");
@@ -150,6 +154,10 @@ print_letters(struct cli *c, const struct json *tree)
 			printf("    decided: %s\n", cli_text(c, l, "decision"));
 		}
 	}
+	(void)json_bool(tree, "more", &more);
+	if (more) {
+		(void)fprintf(stderr, "there are more: %s\n", how);
+	}
 }
 
 static int
@@ -158,6 +166,7 @@ receive(struct cli *c, int argc, char **argv)
 	const struct json *tree;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc > 1) {
 		return cli_usage(c, "mail", "recv wants one mailbox, or none");
 	}
@@ -165,7 +174,9 @@ receive(struct cli *c, int argc, char **argv)
 	        argc ? cli_encode(c, str_of(argv[0])) : "operator")) {
 		return cli_fail(&e);
 	}
-	print_letters(c, tree);
+	print_letters(c, tree,
+	    "`mail ack ID` takes one of these away and lets the next be seen, "
+	    "or `task export DIR` writes all");
 	return 0;
 }
 
@@ -175,6 +186,7 @@ thread(struct cli *c, int argc, char **argv)
 	const struct json *tree;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "mail", "thread wants the id of a thread");
 	}
@@ -182,7 +194,7 @@ thread(struct cli *c, int argc, char **argv)
 	        cli_encode(c, str_of(argv[0])))) {
 		return cli_fail(&e);
 	}
-	print_letters(c, tree);
+	print_letters(c, tree, "`task export DIR` writes all");
 	return 0;
 }
 
@@ -204,6 +216,7 @@ ack(struct cli *c, int argc, char **argv)
 			    &c->arena, body, members[i].field, str_of(given));
 		}
 	}
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "mail", "ack wants the id of a letter");
 	}

@@ -25,10 +25,33 @@ help(FILE *to)
 		    cli_commands[i].what);
 	}
 	(void)fputs(
-	    "\nhandrail COMMAND --help tells more; ARCHITECTURE.md says "
-	    "how it works.\n",
+	    "\nhandrail COMMAND --help tells more, handrail --version which "
+	    "one this is; ARCHITECTURE.md says how it works.\n",
 	    to);
 	return to == stdout ? 0 : 2;
+}
+
+/* `help` or `--help`: what is asked of no command. */
+static bool
+is_word(const char *given, const char *word)
+{
+	return strcmp(given, word) == 0 ||
+	       (strncmp(given, "--", 2) == 0 && strcmp(given + 2, word) == 0);
+}
+
+/* A first word that is no command. */
+static int
+without_command(const char *word)
+{
+	if (is_word(word, "version")) {
+		printf("handrail %s\n", HANDRAIL_VERSION);
+		return 0;
+	}
+	if (is_word(word, "help")) {
+		return help(stdout);
+	}
+	(void)fprintf(stderr, "handrail: no command %s\n\n", word);
+	return help(stderr);
 }
 
 static void
@@ -90,15 +113,9 @@ main(int argc, char **argv)
 		}
 	}
 	if (!command) {
-		bool asked = strcmp(argv[1], "--help") == 0 ||
-		             strcmp(argv[1], "help") == 0;
-
-		if (!asked) {
-			(void)fprintf(
-			    stderr, "handrail: no command %s\n\n", argv[1]);
-		}
-		return help(asked ? stdout : stderr);
+		return without_command(argv[1]);
 	}
+	c.command = command->name;
 	argc -= 2;
 	argv += 2;
 	if (cli_flag(&argc, argv, "help")) {

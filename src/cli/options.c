@@ -21,11 +21,13 @@ static int
 find(int argc, char **argv, const char *name)
 {
 	size_t len = strlen(name);
+	size_t dashes = len == 1 ? 1 : 2;
 
 	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		if (strncmp(argv[i], "--", 2) == 0 &&
-		    strncmp(argv[i] + 2, name, len) == 0 &&
-		    (argv[i][2 + len] == '\0' || argv[i][2 + len] == '=')) {
+		if (strncmp(argv[i], "--", dashes) == 0 &&
+		    strncmp(argv[i] + dashes, name, len) == 0 &&
+		    (argv[i][dashes + len] == '\0' ||
+		        argv[i][dashes + len] == '=')) {
 			return i;
 		}
 	}
@@ -60,7 +62,7 @@ cli_option(int *argc, char **argv, const char *name)
 		return value + 1;
 	}
 	if (at + 1 >= *argc) {
-		cli_wrong("--%s wants a value", name);
+		cli_wrong("%s wants a value", argv[at]);
 	}
 	value = argv[at + 1];
 	take_out(argc, argv, at, 2);
@@ -77,6 +79,23 @@ cli_flag(int *argc, char **argv, const char *name)
 	}
 	take_out(argc, argv, at, 1);
 	return true;
+}
+
+void
+cli_words(const struct cli *c, int *argc, char **argv)
+{
+	for (int i = 0; i < *argc; i++) {
+		if (strcmp(argv[i], "--") == 0) {
+			take_out(argc, argv, i, 1);
+			return;
+		}
+		if (argv[i][0] == '-' && argv[i][1]) {
+			cli_wrong("there is no option %s here: `handrail %s "
+			          "--help` says which there are (a word that "
+			          "begins with - goes after --)",
+			    argv[i], c->command);
+		}
+	}
 }
 
 int

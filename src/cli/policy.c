@@ -216,6 +216,7 @@ replay(struct cli *c, int argc, char **argv)
 	struct err e = { 0 };
 	uint64_t from = 0;
 
+	cli_words(c, &argc, argv);
 	if (argc != 1 || (after && !str_u64(str_of(after), &from))) {
 		return cli_usage(c, "policy",
 		    "replay wants a gates.toml; --after is a number");

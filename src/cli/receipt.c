@@ -118,16 +118,15 @@ cli_verify_receipt(struct cli *c, const char *file, const char *given)
 int
 command_receipt(struct cli *c, int argc, char **argv)
 {
-	const char *file = cli_option(&argc, argv, "output");
+	const char *file = cli_option(&argc, argv, "o");
+	const char *output = cli_option(&argc, argv, "output");
 	struct receipt_facts facts;
 	struct cli_answer answer = { 0 };
 	struct cli_ask ask = { .method = "POST", .body = STR("{}") };
 	struct err e = { 0 };
 
-	if (argc == 3 && strcmp(argv[1], "-o") == 0) {
-		file = argv[2];
-		argc = 1;
-	}
+	cli_words(c, &argc, argv);
+	file = file ? file : output;
 	if (argc != 1) {
 		return cli_usage(c, "receipt", "wants the id of a task");
 	}

@@ -54,7 +54,10 @@ command_sandbox(struct cli *c, int argc, char **argv)
 	struct cli_answer answer = { 0 };
 	struct err e = { 0 };
 	int first = argc > 1 && strcmp(argv[1], "--") == 0 ? 2 : 1;
+	int ours =
+	    argc > 1 && first == 1 ? 2 : 0; /* the rest is the command's */
 
+	cli_words(c, &ours, argv);
 	if (argc <= first || strcmp(argv[0], "run") != 0 || !identity) {
 		return cli_usage(c, "sandbox", NULL);
 	}

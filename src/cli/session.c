@@ -51,6 +51,7 @@ list(struct cli *c, int argc, char **argv)
 	auto_buf text = { 0 };
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc) {
 		return cli_usage(c, "session", "list takes only --task ID");
 	}
@@ -83,6 +84,7 @@ show(struct cli *c, int argc, char **argv)
 	const struct json *fork;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(
 		    c, "session", "show wants the id of a session");
@@ -164,6 +166,7 @@ tell(struct cli *c, int argc, char **argv, bool follow)
 	struct err e = { 0 };
 	int end = 0;
 
+	cli_words(c, &argc, argv);
 	if (argc != 1 || (from && (!str_u64(str_of(from), &first) || !first))) {
 		return cli_usage(c, "session",
 		    "watch and replay want the id of a session, and --from "
@@ -197,6 +200,7 @@ fork_at(struct cli *c, int argc, char **argv)
 	struct cli_answer answer = { 0 };
 	struct cli_ask ask = { .method = "POST" };
 
+	cli_words(c, &argc, argv);
 	if (argc != 1 || !at || !str_u64(str_of(at), &seq)) {
 		return cli_usage(c, "session",
 		    "fork wants the id of a session and --at the number of an "

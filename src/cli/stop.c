@@ -12,11 +12,12 @@ struct scope {
 };
 
 static bool
-take(struct scope *s, int argc, char **argv)
+take(struct cli *c, struct scope *s, int argc, char **argv)
 {
 	s->role = cli_option(&argc, argv, "role");
 	s->reason = cli_option(&argc, argv, "reason");
 	s->all = cli_flag(&argc, argv, "all");
+	cli_words(c, &argc, argv);
 	s->task = argc == 1 ? argv[0] : NULL;
 	return argc <= 1 && (s->role != NULL) + s->all + argc == 1;
 }
@@ -57,7 +58,7 @@ change(struct cli *c, int argc, char **argv, bool stop)
 	const char *word = stop ? "stop" : "resume";
 	int code;
 
-	if (!take(&s, argc, argv)) {
+	if (!take(c, &s, argc, argv)) {
 		return cli_usage(
 		    c, word, "wants one of TASK, --role R and --all");
 	}

@@ -158,6 +158,7 @@ command_suggest(struct cli *c, int argc, char **argv)
 	struct advice *all = NULL;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "suggest", "wants the id of a task");
 	}

@@ -275,6 +275,7 @@ command_dispatch(struct cli *c, int argc, char **argv)
 
 	take_when(&w, &argc, argv);
 	p.key = w.key;
+	cli_words(c, &argc, argv);
 	if (file && !w.queue && !argc && !w.key) {
 		return dispatch_file(c, file, &p);
 	}
@@ -304,6 +305,7 @@ command_run(struct cli *c, int argc, char **argv)
 	struct err e = { 0 };
 	char role[IDENTITY_PART];
 
+	cli_words(c, &argc, argv);
 	if (argc != 2 && argc != 3) {
 		return cli_usage(c, "run", "wants a role and a subject");
 	}
@@ -330,6 +332,7 @@ list(struct cli *c, int argc, char **argv)
 	struct err e = { 0 };
 	bool more = false;
 
+	cli_words(c, &argc, argv);
 	if (argc > 1) {
 		return cli_usage(c, "task", "list wants one state, or none");
 	}
@@ -383,8 +386,8 @@ show(struct cli *c, int argc, char **argv)
 {
 	const struct json *t;
 	struct err e = { 0 };
-	auto_buf text = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "task", "show wants the id of a task");
 	}
@@ -408,15 +411,7 @@ show(struct cli *c, int argc, char **argv)
 		printf("run %s\n", cli_text(c, run, "run"));
 		show_calls(c, run);
 	}
-	if (json_get(t, "result")) {
-		json_write(&text, json_get(t, "result"));
-		printf("result " STR_FMT "\n", STR_ARG(buf_str(&text)));
-	}
-	if (json_get(t, "error")) {
-		buf_clear(&text);
-		json_write(&text, json_get(t, "error"));
-		printf("error " STR_FMT "\n", STR_ARG(buf_str(&text)));
-	}
+	cli_print_end(c, t);
 	return 0;
 }
 
@@ -425,6 +420,7 @@ watch(struct cli *c, int argc, char **argv)
 {
 	uint64_t seconds = cli_timeout(&argc, argv);
 
+	cli_words(c, &argc, argv);
 	return argc == 1 ? cli_watch(c, argv[0], seconds)
 	                 : cli_usage(c, "task", "watch wants the id of a task");
 }
@@ -436,6 +432,7 @@ tell(struct cli *c, int argc, char **argv, const char *verb, const char *done)
 	struct cli_answer answer = { 0 };
 	struct cli_ask ask = { .method = "POST", .body = STR("{}") };
 
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "task",
 		    arena_printf(&c->arena, "%s wants the id of a task", verb)

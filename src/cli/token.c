@@ -48,6 +48,7 @@ create(struct cli *c, int argc, char **argv)
 	struct cli_ask ask = { .method = "POST", .target = STR("/api/tokens") };
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc != 1 || !queues) {
 		return cli_usage(
 		    c, "token", "create wants a name and --queue Q[,Q…]");
@@ -122,6 +123,7 @@ command_token(struct cli *c, int argc, char **argv)
 	if (argc >= 1 && strcmp(argv[0], "create") == 0) {
 		return create(c, argc - 1, argv + 1);
 	}
+	cli_words(c, &argc, argv);
 	if (argc == 1 && strcmp(argv[0], "list") == 0) {
 		return list(c);
 	}

@@ -43,6 +43,7 @@ command_up(struct cli *c, int argc, char **argv)
 	struct err e = { 0 };
 	struct config config;
 
+	cli_words(c, &argc, argv);
 	if (argc) {
 		return cli_usage(c, "up", "takes no other arguments");
 	}
@@ -198,6 +199,7 @@ write_all(struct cli *c, const char *folder, struct err *e)
 int
 command_init(struct cli *c, int argc, char **argv)
 {
+	cli_words(c, &argc, argv);
 	const char *folder = argc ? argv[0] : ".";
 	struct err e = { 0 };
 

@@ -305,6 +305,7 @@ command_validate(struct cli *c, int argc, char **argv)
 	bool canon = cli_flag(&argc, argv, "canon");
 	bool schema = cli_flag(&argc, argv, "schema");
 
+	cli_words(c, &argc, argv);
 	if (schema && !argc) {
 		return print_schema(c);
 	}

@@ -141,6 +141,7 @@ put(struct cli *c, int argc, char **argv)
 	if (take_value(&argc, argv, &value, &e)) {
 		return cli_fail(&e);
 	}
+	cli_words(c, &argc, argv);
 	if (argc != 1 ||
 	    (!json_get(body, "hosts") && !json_get(body, "mcp_server_url"))) {
 		return cli_usage(c, "vault",
@@ -181,6 +182,7 @@ rotate(struct cli *c, int argc, char **argv)
 	if (take_value(&argc, argv, &value, &e)) {
 		return cli_fail(&e);
 	}
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "vault", "rotate wants a NAME");
 	}
@@ -205,6 +207,7 @@ end_of(struct cli *c, int argc, char **argv, const char *verb, const char *done)
 	const struct json *tree;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc != (vault ? 0 : 1)) {
 		return cli_usage(
 		    c, "vault", "archive and delete want a NAME or --vault V");
@@ -244,6 +247,7 @@ list(struct cli *c, int argc, char **argv)
 	const struct json *tree;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc) {
 		return cli_usage(c, "vault", "list wants no name");
 	}
@@ -278,6 +282,7 @@ show(struct cli *c, int argc, char **argv)
 	auto_buf text = { 0 };
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "vault", "show wants a NAME");
 	}
@@ -297,6 +302,10 @@ vaults(struct cli *c, int argc, char **argv)
 	const struct json *tree;
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
+	if (argc) {
+		return cli_usage(c, "vault", "vaults wants no name");
+	}
 	if (cli_get(c, &tree, &e, "/api/vaults?archived=%d", all)) {
 		return cli_fail(&e);
 	}
@@ -321,6 +330,7 @@ create(struct cli *c, int argc, char **argv)
 	auto_buf text = { 0 };
 	struct err e = { 0 };
 
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "vault", "create wants a NAME");
 	}

@@ -56,6 +56,7 @@ vault_init(struct cli *c, int argc, char **argv)
 	struct err e = { 0 };
 	int result;
 
+	cli_words(c, &argc, argv);
 	if (argc) {
 		return cli_usage(c, "vault", "init wants no name");
 	}
@@ -94,6 +95,7 @@ vault_migrate(struct cli *c, int argc, char **argv)
 	struct err e = { 0 };
 	int result;
 
+	cli_words(c, &argc, argv);
 	if (argc || (!to && !forget)) {
 		return cli_usage(c, "vault",
 		    "migrate wants --to PLACE, and then --forget OLDPLACE");

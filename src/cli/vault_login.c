@@ -380,6 +380,7 @@ vault_login(struct cli *c, int argc, char **argv)
 	l.redirect = cli_option(&argc, argv, "redirect");
 	l.paste = cli_flag(&argc, argv, "paste");
 	vault_said(c, &argc, argv, body);
+	cli_words(c, &argc, argv);
 	if (argc != 1) {
 		return cli_usage(c, "vault", "login wants a NAME");
 	}

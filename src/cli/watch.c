@@ -236,8 +236,59 @@ ended(struct cli *c, const struct json *event)
 	                                     : 0;
 }
 
+/* What a tool or a model said may be hostile: no control character of it
+ * reaches a terminal, those of C1 as little, which UTF-8 has in two bytes. */
 static void
-print_result(struct cli *c, const char *task)
+print_plain(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char b = (unsigned char)text.at[i];
+		bool c1 = b == 0xc2 && i + 1 < text.len &&
+		          (unsigned char)text.at[i + 1] < 0xa0;
+
+		if (b == '\n') {
+			(void)fputs("\n        ", stdout);
+		} else if (c1) {
+			printf("\\x%02x", (unsigned char)text.at[++i]);
+		} else if (b < 0x20 || b == 0x7f) {
+			printf("\\x%02x", b);
+		} else {
+			(void)putchar(b);
+		}
+	}
+	(void)putchar('\n');
+}
+
+void
+cli_print_end(struct cli *c, const struct json *t)
+{
+	const struct json *error = json_get(t, "error");
+	const struct json *result = json_get(t, "result");
+	const char *skill = cli_text(c, error, "suggested_skill");
+	auto_buf text = { 0 };
+	bool dead = false;
+
+	if (result) {
+		json_write(&text, result);
+		printf("result  " STR_FMT "\n", STR_ARG(buf_str(&text)));
+	}
+	if (!error) {
+		return;
+	}
+	buf_addf(&text, "%s: %s", cli_text(c, error, "error_type"),
+	    cli_text(c, error, "message"));
+	printf("%s ", cli_paint(c, CLI_RED, "error  "));
+	print_plain(buf_str(&text));
+	if (skill[0]) {
+		printf("skill   %s\n", skill);
+	}
+	(void)json_bool(t, "dead", &dead);
+	printf("next    handrail task %s %s\n", dead ? "redrive" : "retry",
+	    cli_text(c, t, "id"));
+}
+
+static void
+print_end_of(struct cli *c, const char *task)
 {
 	const struct json *t;
 	struct err e = { 0 };
@@ -246,18 +297,12 @@ print_result(struct cli *c, const char *task)
 
 	c->json = false;
 	if (cli_get(c, &t, &e, "/api/tasks/%s", task) == 0) {
-		const struct json *body = json_get(t, "result");
-
-		if (!body) {
-			body = json_get(t, "error");
-		}
-		if (body && json) {
+		if (json) {
 			json_write_pretty(&text, t);
 			printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
-		} else if (body) {
-			json_write(&text, body);
-			printf("%s " STR_FMT "\n", cli_text(c, t, "state"),
-			    STR_ARG(buf_str(&text)));
+		} else {
+			printf("%s\n", cli_text(c, t, "state"));
+			cli_print_end(c, t);
 		}
 	}
 	c->json = json;
@@ -353,6 +398,6 @@ cli_watch(struct cli *c, const char *task, uint64_t seconds)
 	if (end < 0) {
 		return cli_fail(&e);
 	}
-	print_result(c, task);
+	print_end_of(c, task);
 	return end == 1 ? 0 : 1;
 }

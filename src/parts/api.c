@@ -344,6 +344,38 @@ next_question(struct client *k)
 	parse(k);
 }
 
+/* Of a HEAD all but the body that a GET would have (RFC 9110 9.3.2). */
+static bool
+wants_body(const struct client *k)
+{
+	return strcmp(k->ask.method, "HEAD") != 0;
+}
+
+static void
+write_whole(struct client *k, const struct wire_api_answer_head *answer,
+    struct str body)
+{
+	if (wants_body(k) && !answer->allow[0]) {
+		http_write_answer(&k->out, answer->status, answer->content_type,
+		    body, k->keep_alive);
+		return;
+	}
+	http_write_status(&k->out, answer->status);
+	if (answer->allow[0]) {
+		http_write_header_z(&k->out, "Allow", answer->allow);
+	}
+	if (answer->status != 204) {
+		http_write_header_z(
+		    &k->out, "Content-Type", answer->content_type);
+		http_write_length(&k->out, body.len);
+	}
+	if (!k->keep_alive) {
+		http_write_header_z(&k->out, "Connection", "close");
+	}
+	http_write_end(&k->out);
+	buf_add(&k->out, wants_body(k) ? body : STR(""));
+}
+
 static void
 add_piece(struct client *k, const struct wire_api_answer_head *answer,
     struct str body)
@@ -354,8 +386,7 @@ add_piece(struct client *k, const struct wire_api_answer_head *answer,
 	                       answer->content_type, body, !whole)) {
 		k->chunked = !whole;
 	} else if (whole) {
-		http_write_answer(&k->out, answer->status, answer->content_type,
-		    body, k->keep_alive);
+		write_whole(k, answer, body);
 	}
 	if (whole) {
 		next_question(k);
@@ -369,9 +400,13 @@ add_piece(struct client *k, const struct wire_api_answer_head *answer,
 		http_write_end(&k->out);
 		k->chunked = true;
 	}
-	http_write_chunk(&k->out, body);
+	if (wants_body(k)) {
+		http_write_chunk(&k->out, body);
+	}
 	if (!answer->more) {
-		http_write_last_chunk(&k->out);
+		if (wants_body(k)) {
+			http_write_last_chunk(&k->out);
+		}
 		next_question(k);
 	}
 }

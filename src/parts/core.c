@@ -97,6 +97,24 @@ core_node_name(void)
 
 /* --- the other parts --- */
 
+/* What it begins with is on the disk, and the vault has the key of this book:
+ * it is not said before that a house is ready whose next word is why it ends.
+ */
+static void
+announce(struct core *c)
+{
+	auto_buf text = { 0 };
+
+	if (c->announced || !c->ready || !c->vault_ready) {
+		return;
+	}
+	c->announced = true;
+	buf_addf(&text, "incarnation %u, %llu events, %zu roles",
+	    c->book.incarnation, (unsigned long long)c->book.seq,
+	    c->house.role_count);
+	part_ready(&c->part, WIRE_CORE_READY, buf_z(&text));
+}
+
 static void
 vault_hello(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
@@ -117,6 +135,7 @@ vault_hello(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	core_vault_check(c);
 	core_macs_again(c);
 	core_cells_attach(c, PART_VAULT);
+	announce(c);
 	core_claim(c);
 }
 
@@ -450,16 +469,11 @@ open_core(struct core *c, struct err *e)
 }
 
 static void
-announce(struct core *c, uint64_t number)
+begun(struct core *c, uint64_t number)
 {
-	auto_buf text = { 0 };
-
 	(void)number;
 	c->ready = true;
-	buf_addf(&text, "incarnation %u, %llu events, %zu roles",
-	    c->book.incarnation, (unsigned long long)c->book.seq,
-	    c->house.role_count);
-	part_ready(&c->part, WIRE_CORE_READY, buf_z(&text));
+	announce(c);
 	core_claim(c);
 }
 
@@ -488,7 +502,7 @@ main(int argc, char **argv)
 	}
 	part_join(&c.part, supervisor_handlers, COUNT(supervisor_handlers),
 	    NULL, 0, &c);
-	core_after(&c, announce, 0);
+	core_after(&c, begun, 0);
 	loop_run(c.part.loop);
 	must(!"the loop of core ends only by exit");
 }

@@ -99,7 +99,8 @@ struct core {
 	const char *state;
 	const char *where; /* the store: a path or a URL (never shown) */
 	bool dev;
-	bool ready;
+	bool ready;     /* what it begins with is on the disk */
+	bool announced; /* the supervisor has heard that it is ready */
 	bool draining;
 	int runs_fd;
 	struct core_house house;

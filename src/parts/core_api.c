@@ -133,6 +133,8 @@ send_answer(struct core *c, struct core_ask *ask, const char *type,
 	head->status = ask->status;
 	head->more = more;
 	core_text(head->content_type, sizeof(head->content_type), type);
+	core_text(
+	    head->allow, sizeof(head->allow), ask->allow ? ask->allow : "");
 	if (body.len > sizeof(answer.text)) {
 		send_long_answer(c, head, body);
 		return;
@@ -327,19 +329,34 @@ core_ask_role(struct core *c, struct core_ask *ask, struct core_role **role,
 	                   err_quote(name));
 }
 
+/* No route has this path and method. */
+static void
+answer_no_route(struct core *c, struct core_ask *ask)
+{
+	struct err e = { 0 };
+
+	if (!ask->allow) {
+		(void)err_set(&e, ERR_MISSING,
+		    "there is nothing at this path; GET /api names what there "
+		    "is");
+		core_answer_err(c, ask, &e);
+	} else if (str_eq_z(ask->method, "OPTIONS")) {
+		core_answer(c, ask, 204, STR(""));
+	} else {
+		(void)err_set(&e, ERR_INPUT, "this path takes %s and not %s",
+		    ask->allow, err_quote(ask->method));
+		answer_err(c, ask, 405, &e);
+	}
+}
+
 static void
 handle(struct core *c, struct core_ask *ask)
 {
 	struct err e = { 0 };
-	bool known_path;
-	const struct core_route *route = core_route_find(c, ask, &known_path);
+	const struct core_route *route = core_route_find(c, ask);
 
 	if (!route) {
-		(void)err_set(&e, known_path ? ERR_INPUT : ERR_MISSING,
-		    known_path ? "that path takes another method"
-		               : "there is nothing at this path; GET /api "
-		                 "names what there is");
-		core_answer_err(c, ask, &e);
+		answer_no_route(c, ask);
 		return;
 	}
 	if (core_route_may(c, ask, route->who, &e)) {
@@ -428,6 +445,9 @@ take(struct core *c, struct wire_peer *peer, const struct wire_api_ask_head *in,
 
 	ask->id = in->id;
 	ask->method = arena_str(&ask->arena, str_of(in->method));
+	if (str_eq_z(ask->method, "HEAD")) {
+		ask->method = STR("GET"); /* the api leaves its body away */
+	}
 	ask->query = arena_str(&ask->arena, target);
 	(void)str_cut(&ask->query, '?', &ask->path);
 	ask->key = arena_str(&ask->arena, str_of(in->key));

@@ -36,6 +36,7 @@ struct core_ask {
 	enum wire_page page; /* a page of our own asks */
 	/* the prepared answer */
 	uint32_t status;
+	const char *allow; /* of a method that the path does not take */
 	struct buf answer;
 	/* waiting for events */
 	uint64_t after;
@@ -79,9 +80,9 @@ struct core_route {
 	enum core_who who;
 	const char *what;
 };
-/* Fills ask->part.  NULL: none; another method has this path or not. */
-const struct core_route *core_route_find(
-    struct core *c, struct core_ask *ask, bool *known_path);
+/* Fills ask->part.  NULL: none; ask->allow then says which methods have this
+ * path, NULL if none has. */
+const struct core_route *core_route_find(struct core *c, struct core_ask *ask);
 /* Fills ask->operator_ and ask->login.  A principal is the token, and on the
  * local socket also the peer's uid; of a page it is the login's. */
 void core_route_who(

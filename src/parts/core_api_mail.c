@@ -12,6 +12,7 @@
 #include "parts/core_run.h"
 
 #define LIST_MAX 200
+#define SEEN_MAX (LIST_MAX + 1) /* one of them is only said to be there */
 
 /* --- looking --- */
 
@@ -56,10 +57,11 @@ answer_letters(struct core *c, struct core_ask *ask,
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_array(&o, "letters");
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && i < LIST_MAX; i++) {
 		write_letter(c, &o, letters[i]);
 	}
 	json_out_end(&o, ']');
+	json_out_bool(&o, "more", count > LIST_MAX);
 	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;
@@ -84,7 +86,7 @@ find_mailbox(
 int
 route_mail(struct core *c, struct core_ask *ask, struct err *e)
 {
-	const struct queue_letter *letters[LIST_MAX];
+	const struct queue_letter *letters[SEEN_MAX];
 	struct str mailbox;
 	size_t count;
 
@@ -92,16 +94,16 @@ route_mail(struct core *c, struct core_ask *ask, struct err *e)
 		return -1;
 	}
 	count = queue_mail_receive(
-	    c->queue, mailbox, wall_now(), letters, LIST_MAX);
+	    c->queue, mailbox, wall_now(), letters, SEEN_MAX);
 	return answer_letters(c, ask, letters, count);
 }
 
 int
 route_thread(struct core *c, struct core_ask *ask, struct err *e)
 {
-	const struct queue_letter *letters[LIST_MAX];
+	const struct queue_letter *letters[SEEN_MAX];
 	size_t count =
-	    queue_mail_thread(c->queue, ask->part, letters, LIST_MAX);
+	    queue_mail_thread(c->queue, ask->part, letters, SEEN_MAX);
 
 	if (!count) {
 		return err_set(e, ERR_MISSING, "there is no thread %s",

@@ -85,17 +85,38 @@ routes_of_path(struct core *c, struct str path, struct str *part)
 	return found;
 }
 
-const struct core_route *
-core_route_find(struct core *c, struct core_ask *ask, bool *known_path)
+/* All that a path takes; whoever can be read can be looked at (HEAD), and all
+ * can be asked for this list (OPTIONS). */
+static const char *
+methods_of(const struct routes_of *found)
 {
-	const struct routes_of *found =
-	    routes_of_path(c, ask->path, &ask->part);
+	bool get = false;
+	bool post = false;
 
-	*known_path = found != NULL;
+	for (; found; found = found->next) {
+		get = get || strcmp(found->route->method, "GET") == 0;
+		post = post || strcmp(found->route->method, "POST") == 0;
+	}
+	must(get || post);
+	return !get    ? "POST, OPTIONS"
+	       : !post ? "GET, HEAD, OPTIONS"
+	               : "GET, HEAD, POST, OPTIONS";
+}
+
+const struct core_route *
+core_route_find(struct core *c, struct core_ask *ask)
+{
+	const struct routes_of *all = routes_of_path(c, ask->path, &ask->part);
+	const struct routes_of *found = all;
+
 	while (found && !str_eq_z(ask->method, found->route->method)) {
 		found = found->next;
 	}
-	return found ? found->route : NULL;
+	if (found) {
+		return found->route;
+	}
+	ask->allow = all ? methods_of(all) : NULL;
+	return NULL;
 }
 
 static const struct core_operator *

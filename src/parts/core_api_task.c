@@ -258,6 +258,18 @@ task_named(struct core *c, struct str id, struct err *e)
 	return t;
 }
 
+static int
+stands_otherwise(
+    const struct queue_task *t, const char *verb, const char *of, struct err *e)
+{
+	return err_set(e, ERR_CONFLICT,
+	    "task " STR_FMT " is %s: %s is for a task that %s%s",
+	    STR_ARG(t->id), e2m_state_name(t->state), verb, of,
+	    t->state == E2M_COMPLETED
+	        ? "; dispatch another one to have it done again"
+	        : "");
+}
+
 /* A blocked task goes on under its owner, a failed one waits again. */
 int
 route_retry(struct core *c, struct core_ask *ask, struct err *e)
@@ -267,6 +279,9 @@ route_retry(struct core *c, struct core_ask *ask, struct err *e)
 	if (!t) {
 		return -1;
 	}
+	if (t->state != E2M_BLOCKED && t->state != E2M_FAILED) {
+		return stands_otherwise(t, "retry", "failed or is blocked", e);
+	}
 	return go_on(
 	    c, ask, t->state == E2M_BLOCKED ? queue_unblock : queue_retry, e);
 }
@@ -274,8 +289,19 @@ route_retry(struct core *c, struct core_ask *ask, struct err *e)
 int
 route_redrive(struct core *c, struct core_ask *ask, struct err *e)
 {
-	return task_named(c, ask->part, e) ? go_on(c, ask, queue_redrive, e)
-	                                   : -1;
+	const struct queue_task *t = task_named(c, ask->part, e);
+
+	if (!t) {
+		return -1;
+	}
+	if (t->state != E2M_FAILED) {
+		return stands_otherwise(t, "redrive",
+		    t->state == E2M_BLOCKED
+		        ? "failed (`handrail task retry` lets this one go on)"
+		        : "failed",
+		    e);
+	}
+	return go_on(c, ask, queue_redrive, e);
 }
 
 /* --- list and show --- */

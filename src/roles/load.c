@@ -52,7 +52,10 @@ list_folders(struct arena *a, const char *dir, struct str names[ROLES_MAX],
 	int rc = 0;
 
 	if (folder == NULL) {
-		return err_sys(e, "roles folder %s", dir);
+		return errno == ENOENT
+		           ? err_set(e, ERR_MISSING,
+		                 "there is no folder of roles %s", dir)
+		           : err_sys(e, "roles folder %s", dir);
 	}
 	*count = 0;
 	/* A stream of our own, and no other thread. */

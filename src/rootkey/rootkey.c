@@ -151,11 +151,15 @@ unwrap(const char *state, struct str file, struct seal_key **key, struct err *e)
 	if (unwrap_by(state, "vault.pass", file, key, e) == 0) {
 		return 0;
 	}
-	return e->kind == ERR_DENIED &&
-	               access(path_of(&next, state, PASS_NEXT), F_OK) == 0 &&
-	               unwrap_by(state, PASS_NEXT, file, key, &other) == 0
-	           ? 0
-	           : -1;
+	if (e->kind == ERR_DENIED &&
+	    access(path_of(&next, state, PASS_NEXT), F_OK) == 0 &&
+	    unwrap_by(state, PASS_NEXT, file, key, &other) == 0) {
+		return 0;
+	}
+	return err_set(e, e->kind,
+	    "%s; put the passphrase that it was made with into %s/vault.pass, "
+	    "or the kept copy of the key in its place",
+	    e->text, state);
 }
 
 static int

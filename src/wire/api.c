@@ -56,7 +56,8 @@ wire_api_answer_take(const struct wire_api_answer_head *head, struct str text,
     size_t nfds, struct str *body)
 {
 	if (!wire_text_ok(head->content_type, sizeof(head->content_type)) ||
-	    head->more > 1 || head->status < 100 || head->status > 599 ||
+	    !wire_text_ok(head->allow, sizeof(head->allow)) || head->more > 1 ||
+	    head->status < 100 || head->status > 599 ||
 	    head->body_size > text.len ||
 	    !one_place(head->has_body, head->body_size, nfds)) {
 		return false;

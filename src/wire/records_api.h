@@ -57,7 +57,8 @@ struct wire_api_answer_head {
 	uint8_t more;
 	uint8_t has_body; /* as a descriptor */
 	uint16_t body_size;
-	char content_type[64];
+	char content_type[36];
+	char allow[28]; /* the methods that the path takes, or "" */
 };
 
 struct wire_api_answer {

@@ -442,6 +442,33 @@ def a_wrong_or_missing_token_is_refused():
 
 
 @test
+def clients_that_come_while_the_api_is_busy_are_not_turned_away():
+    with House() as h:
+        h.start()
+        path = os.path.join(h.state, 'cli.sock')
+        api = h.pids()['api']
+        for family, at in ((socket.AF_INET, ('127.0.0.1', h.port)),
+                           (socket.AF_UNIX, path)):
+            os.kill(api, signal.SIGSTOP)
+            try:
+                there = [socket.socket(family) for _ in range(128)]
+                for s in there:
+                    # Where no place is left, TCP tries again in vain, and a
+                    # local one is refused at once.
+                    s.settimeout(PATIENCE if family == socket.AF_INET else 0)
+                    s.connect(at)
+            finally:
+                os.kill(api, signal.SIGCONT)
+            for s in there:
+                s.settimeout(PATIENCE)
+                s.sendall(b'GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n'
+                          b'Connection: close\r\n\r\n' % h.port)
+            for s in there:
+                with s:
+                    need(s.recv(16).startswith(b'HTTP/1.1 200'), family)
+
+
+@test
 def the_port_says_what_it_serves_and_how_to_be_heard():
     h = house()
     need('Authorization: Bearer' in h.get('/api/tasks', token=False,

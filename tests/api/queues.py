@@ -316,7 +316,7 @@ def a_retry_goes_on_and_a_wrong_one_changes_nothing():
     done = put(h).out.strip()
     h.outcome(done)
     a = h.cli('task', 'retry', done)
-    need(a.code == 5 and 'allowed' in a.err, a)
+    need(a.code == 5 and 'is for a task that failed or is blocked' in a.err, a)
 
 
 @test

@@ -405,6 +405,34 @@ def a_root_key_that_moved_opens_what_was_sealed_before():
             need(a.code == 1 and 'Keychain' in a.err + a.out, a)
 
 
+@test
+def a_house_with_a_wrong_key_or_passphrase_is_never_ready():
+    with House() as h:
+        key = h.state + '/vault.key'
+        h.start()
+        h.stop()
+        os.rename(key, h.folder + '/kept')
+        h.ok('vault', 'init')
+        for _ in range(3):
+            a = h.cli('up')
+            need(a.code == 5 and 'Put the old key back (%s,' % key in a.err, a)
+            need('ready' not in a.err + a.out, a)
+        os.rename(h.folder + '/kept', key)
+        write(h.state + '/vault.pass', 'a long passphrase\n', 0o600)
+        h.ok('vault', 'migrate', '--to', 'passphrase',
+             '--passphrase-file', h.state + '/vault.pass')
+        write(h.state + '/vault.pass', 'another passphrase\n', 0o600)
+        a = h.cli('up')
+        need(a.code == 1 and 'does not open' in a.err and
+             'into %s/vault.pass' % h.state in a.err, a)
+        need('ready' not in a.err + a.out, a)
+        os.unlink(h.state + '/vault.pass')
+        a = h.cli('up')
+        need(a.code == 1 and 'into %s/vault.pass' % h.state in a.err, a)
+        write(h.state + '/vault.pass', 'a long passphrase\n', 0o600)
+        h.start()
+
+
 def signer_of(h):
     return h.read('audit', 'checkpoint')['signer']
 

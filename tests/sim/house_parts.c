@@ -585,28 +585,24 @@ static void
 take_ready(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
 {
-	static const enum part parts[] = { PART_SANDBOX, PART_VAULT,
-		PART_RESOLVER, PART_EGRESS, PART_API };
-
 	(void)owner;
 	(void)peer;
 	(void)record;
 	(void)fds;
 	(void)nfds;
-	for (size_t i = 0; i < COUNT(parts); i++) {
-		sim_later(sim_delay(sim_one_in(10) ? 20000000 : 500000),
-		    part_up, parts[i], 0);
-	}
 }
 
 static const struct wire_handler supervisor_handlers[] = {
 	{ WIRE_CORE_READY, take_ready },
 };
 
-/* Whose loop this is has been made; core has joined it. */
+/* Whose loop this is has been made; core has joined it.  All parts start at
+ * once: none waits for what another is ready for. */
 void
 sim_house_up(void)
 {
+	static const enum part parts[] = { PART_SANDBOX, PART_VAULT,
+		PART_RESOLVER, PART_EGRESS, PART_API };
 	struct wire_end end = {
 		.self = PART_SUPERVISOR,
 		.other = PART_CORE,
@@ -618,6 +614,10 @@ sim_house_up(void)
 
 	sim.supervisor = wire_peer_new(sim.loop, sim.supervisor_fd, &end, &e);
 	must(sim.supervisor);
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		sim_later(sim_delay(sim_one_in(10) ? 20000000 : 500000),
+		    part_up, parts[i], 0);
+	}
 }
 
 void

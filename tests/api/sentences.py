@@ -1,0 +1,386 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a person reads of a command: what is, what is wrong, what to do next."""
+import os
+import re
+import socket
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from house import (GATES, HELPER, PATIENCE, SOURCE, House,  # noqa: E402
+                   SERVER, main, need, shell, test)
+
+MILL = {'role.toml': '''[task.default]
+tools = []
+
+[task.again]
+tools = []
+retry = { attempts = 1, base = "10ms", cap = "20ms" }
+
+[queue]
+served = "worker"
+''', 'gates.toml': GATES, 'mcp/server.toml': SERVER}
+FINISH = {'id': 'end', 'tool': 'finish', 'args': {'summary': 'hi'}}
+
+HOUSE = None
+
+
+def house():
+    global HOUSE
+    if HOUSE is None:
+        HOUSE = House({'helper': HELPER, 'mill': MILL})
+        HOUSE.start()
+    return HOUSE
+
+
+def broken(h, message, outcome='fail', **more):
+    """A task that a worker ended so."""
+    a = h.post('/api/tasks', {'queue': 'mill', 'subject': 'grind',
+                              'payload': more})
+    need(a.code == 201, a)
+    a = h.post('/api/queue/claim', {'worker': 'a', 'queues': ['mill']})
+    need(a.code == 200, a)
+    [task] = a.json['tasks']
+    a = h.post('/api/queue/finish', {
+        'worker': 'a', 'task': task['task'], 'epoch': task['epoch'],
+        'outcome': outcome, 'error': {
+            'error_type': 'stone_broke', 'class': 'resolvable',
+            'suggested_skill': 'masonry', 'message': message}})
+    need(a.code == 200, a)
+    return task['task']
+
+
+@test
+def a_failure_is_read_as_text_with_what_to_do_next():
+    h = house()
+    task = h.dispatch([shell('echo \'say "hi"\'; exit 3'), FINISH])
+    need(h.outcome(task)['state'] == 'failed')
+    out = h.ok('task', 'show', task).out
+    need('error   step_failed: step "step" (shell) failed: {"exit":3,' in out and
+         '\nnext    handrail task retry %s\n' % task in out, out)
+    need(h.read('task', 'show', task)['error']['error_type'] == 'step_failed')
+    a = h.cli('task', 'watch', task)
+    need(a.code == 1 and '\nerror   step_failed: step "step"' in a.out and
+         '\nnext    handrail task retry %s\n' % task in a.out, a)
+
+
+@test
+def no_failure_speaks_to_the_terminal():
+    h = house()
+    task = broken(h, 'it said "no"\x1b[2J\x9b1m \u00fc\nand broke\x07\x7f')
+    out = h.ok('task', 'show', task).out
+    need('error   stone_broke: it said "no"\\x1b[2J\\x9b1m \u00fc\n'
+         '        and broke\\x07\\x7f\n' in out, repr(out))
+    need('\nskill   masonry\n' in out, out)
+
+
+@test
+def what_to_do_next_is_what_the_state_allows():
+    h = house()
+    for outcome, kind, verb in (('block', 'default', 'retry'),
+                                ('fail', 'default', 'retry'),
+                                ('fail', 'again', 'redrive')):
+        task = broken(h, 'no', outcome, type=kind)
+        next_ = 'handrail task %s %s' % (verb, task)
+        out = h.ok('task', 'show', task).out
+        need('\nnext    %s\n' % next_ in out, out)
+        h.ok('task', verb, task)
+        need(h.task(task)['state'] not in ('failed', 'blocked'), outcome)
+        h.ok('task', 'cancel', task)
+
+
+@test
+def a_retry_says_how_the_task_stands_and_what_retries_are_for():
+    h = house()
+    task = h.dispatch([FINISH])
+    h.outcome(task)
+    for verb, which in (('retry', 'failed or is blocked'),
+                        ('redrive', 'failed')):
+        a = h.cli('task', verb, task)
+        need(a.code == 5 and a.err == 'handrail: task %s is completed: %s is for '
+             'a task that %s; dispatch another one to have it done again\n' %
+             (task, verb, which), a)
+    task = broken(h, 'no', 'block')
+    a = h.cli('task', 'redrive', task)
+    need(a.code == 5 and 'is blocked' in a.err and
+         '`handrail task retry` lets this one go on' in a.err, a)
+
+
+# Each command and verb as it would be without the option that it has not.
+LINES = '''\
+init FOLDER
+up
+status
+doctor
+run helper subject
+dispatch --queue helper --subject s
+inbox
+inbox ID
+approve ID
+deny ID --reason no
+answer ID text
+grant list
+grant revoke ID
+token create NAME --queue mill
+token list
+token revoke NAME
+stop TASK
+resume --all
+task list
+task show ID
+task watch ID
+task retry ID
+task redrive ID
+task cancel ID
+task resolve ID --happened
+task import FOLDER
+task export FOLDER
+mail send --to operator --subject s
+mail recv
+mail ack ID
+mail thread ID
+session list
+session show ID
+session watch ID
+session replay ID
+session fork ID --at 3
+resolve ID --happened
+role list
+role check
+can helper
+explain helper https://example.com
+policy replay FILE
+vault init
+vault migrate --to file
+vault rekey
+vault put NAME --host example.com
+vault login NAME
+vault list
+vault show NAME
+vault rotate NAME
+vault archive NAME
+vault delete NAME
+vault create NAME
+vault vaults
+audit tail
+audit verify
+audit verify --proof FILE --against FILE --signer S
+audit prove 3
+audit checkpoint
+audit export
+receipt ID
+suggest ID
+backup FILE
+restore FILE
+sandbox run --identity helper
+buddy status
+validate FILE
+'''.splitlines()
+
+
+@test
+def an_option_that_a_command_has_not_is_named_and_refused():
+    h = house()
+    known = [line.split()[0] for line in h.cli('help').out.splitlines()
+             if line.startswith('  ')]
+    need({line.split()[0] for line in LINES} == set(known), known)
+    for line in LINES:
+        for option in ('--nonesuch', '--nonesuch=3', '-x'):
+            a = h.cli(*line.split(), option)
+            need(a.code == 2 and a.out == '' and
+                 'there is no option %s here' % option in a.err and
+                 '`handrail %s --help`' % line.split()[0] in a.err, line, a)
+
+
+@test
+def a_word_that_begins_with_a_dash_stands_behind_two():
+    h = house()
+    for name in ('-x.jsonl', '--tolerant'):
+        open(os.path.join(h.folder, name), 'w').close()
+        need(h.cli('validate', name).code == 2)
+        h.ok('validate', '--', name)
+    a = h.cli('inbox', '--', '--all')
+    need(a.code == 4 and '--all' in a.err, a)
+    need(h.cli('validate', '-', input='').code == 0)
+    need(len(h.ok('audit', 'tail', '-n', '2').out.splitlines()) == 2)
+
+
+@test
+def a_list_of_letters_says_that_there_are_more():
+    h = house()
+    thread = '01a21e46-704b-75eb-9fdd-000000000001'
+    sent = []
+
+    def listed():
+        for line in ('mail recv mill-coworker', 'mail thread ' + thread):
+            a = h.ok(*line.split())
+            count = sum(x.split()[0] in sent for x in a.out.splitlines())
+            yield count, a.err
+            need(h.read(*line.split())['more'] == bool(a.err), a)
+
+    def send():
+        a = h.post('/api/mail', {'to': 'mill-coworker', 'subject': 'flour',
+                                 'thread_id': thread})
+        need(a.code == 201, a)
+        sent.append(a.json['id'])
+
+    for _ in range(200):
+        send()
+    need(list(listed()) == [(200, '')] * 2, list(listed()))
+    send()
+    [box, all_] = listed()
+    need(box[0] == all_[0] == 200, box, all_)
+    need('there are more: `mail ack ID`' in box[1] and
+         '`task export DIR` writes all' in all_[1], box, all_)
+    h.ok('mail', 'ack', sent[0], '--mailbox', 'mill-coworker')
+    [box, _] = listed()
+    need(box == (200, ''), box)
+
+
+@test
+def a_program_says_its_version_and_its_commands():
+    h = house()
+    with open(os.path.join(SOURCE, 'meson.build')) as f:
+        version = re.search(r"version: '([0-9.]+)'", f.read()).group(1)
+    for word, says in (('version', 'handrail %s\n' % version),
+                       ('help', h.cli('help').out)):
+        for line in (word, '--' + word):
+            a = subprocess.run([h.handrail, line], text=True,
+                               capture_output=True)
+            need((a.returncode, a.stdout, a.stderr) == (0, says, ''), a)
+    a = subprocess.run([h.handrail, '--verson'], text=True, capture_output=True)
+    need(a.returncode == 2 and 'no command --verson' in a.stderr and
+         'handrail --version' in a.stderr, a)
+
+
+# Each names one thing that is not there.
+NOWHERE = """\
+task show %(id)s
+task watch %(id)s
+task retry %(id)s
+task redrive %(id)s
+task cancel %(id)s
+task resolve %(id)s.3 --happened
+task import nonesuch
+dispatch --queue nonesuch --subject s
+dispatch --queue helper --subject s --payload @nonesuch
+dispatch --file nonesuch
+run nonesuch x
+inbox nonesuch
+approve nonesuch
+deny nonesuch --reason x
+answer nonesuch x
+resolve nonesuch --did-not
+grant revoke nonesuch
+token create x --queue nonesuch
+token revoke nonesuch
+stop %(id)s
+stop --role nonesuch
+resume %(id)s
+session show %(id)s
+session watch %(id)s
+session fork %(id)s --at 3
+mail ack %(id)s
+mail thread %(id)s
+mail recv nonesuch
+role check nonesuch
+can nonesuch
+explain nonesuch https://example.com
+explain helper nonesuch {}
+policy replay nonesuch
+vault show nonesuch
+vault rotate nonesuch
+vault archive nonesuch
+vault delete nonesuch
+vault list --vault nonesuch
+vault put x --host example.com --file nonesuch
+audit prove 99999
+audit prove --from nonesuch
+audit verify --file nonesuch
+audit verify --receipt nonesuch
+receipt %(id)s
+suggest %(id)s
+sandbox run --identity nonesuch -- true
+buddy push nonesuch
+validate nonesuch
+""".splitlines()
+
+
+@test
+def what_is_not_there_is_exit_code_4():
+    h = house()
+    nobody = '01a21e46-704b-75eb-9fdd-000000000000'
+    for line in NOWHERE:
+        words = (line % {'id': nobody}).split()
+        a = h.cli(*words, input='')
+        need(a.code == 4 and ('nonesuch' in a.err or nobody in a.err or
+                              '99999' in a.err), line, a)
+
+
+def whole(h, *lines):
+    """Heads and bodies of requests on one connection, the last of which closes
+    it, as they came."""
+    with socket.socket() as s:
+        s.settimeout(PATIENCE)
+        s.connect(('127.0.0.1', h.port))
+        for n, line in enumerate(lines, 1):
+            s.sendall(('%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n'
+                       'Authorization: Bearer %s\r\n%s\r\n' % (
+                           line, h.port, h.token(), 'Connection: close\r\n'
+                           if n == len(lines) else '')).encode())
+        got = b''
+        while True:
+            piece = s.recv(65536)
+            if not piece:
+                return got.decode()
+            got += piece
+
+
+@test
+def a_method_that_a_path_does_not_take_is_refused_with_those_that_it_does():
+    h = house()
+    for path, methods in (('/healthz', 'GET, HEAD, OPTIONS'),
+                          ('/api/tasks', 'GET, HEAD, POST, OPTIONS'),
+                          ('/api/stop', 'POST, OPTIONS'),
+                          ('/api/tasks/x/retry', 'POST, OPTIONS')):
+        for method in ('PUT', 'DELETE', 'PATCH') + (
+                () if 'GET' in methods else ('GET', 'HEAD')):
+            got = whole(h, '%s %s' % (method, path))
+            need(got.startswith('HTTP/1.1 405 Method Not Allowed\r\n') and
+                 '\r\nAllow: %s\r\n' % methods in got, path, got)
+            need(got.endswith('\r\n\r\n') == (method == 'HEAD') and
+                 ('this path takes %s' % methods in got) ==
+                 (method != 'HEAD'), path, got)
+        got = whole(h, 'OPTIONS ' + path)
+        need(got.startswith('HTTP/1.1 204 ') and got.endswith('\r\n\r\n') and
+             '\r\nAllow: %s\r\n' % methods in got, path, got)
+    need(whole(h, 'OPTIONS /nothing').startswith('HTTP/1.1 404 '))
+    need('Allow' not in whole(h, 'PUT /nothing') + whole(h, 'GET /healthz'))
+
+
+@test
+def a_head_is_that_of_the_answer_to_a_get():
+    h = house()
+    for path in ('/healthz', '/api', '/nothing', '/api/roles'):
+        get = whole(h, 'GET ' + path)
+        head, body = get.split('\r\n\r\n', 1)
+        need(body and whole(h, 'HEAD ' + path) == head + '\r\n\r\n', path, get)
+    # The next answer on the connection begins where it should.
+    got = whole(h, 'HEAD /healthz', 'GET /healthz')
+    need(got.count('HTTP/1.1 200 OK') == 2 and got.count('{"ok":true}') == 1,
+         got)
+    a = h.ask('HEAD', '/api/tasks')
+    need(a.code == 200 and not a.out, a)
+    for headers in ({}, {'Accept': 'text/event-stream'}):
+        task = h.dispatch([FINISH])
+        run = h.outcome(task)['runs'][0]['run']
+        a = h.ask('HEAD', '/api/sessions/%s/events' % run, headers=headers)
+        need(a.code == 200 and not a.out, a)
+
+
+if __name__ == '__main__':
+    code = main()
+    if HOUSE:
+        HOUSE.__exit__()
+    sys.exit(code)
