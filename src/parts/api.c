@@ -24,15 +24,22 @@
 #define SOCKET_FD PART_EXTRA_FD
 #define WEB_FD    (PART_EXTRA_FD + 1)
 
+/* Nobody waits for the answer to the question any more. */
+static void
+leave(struct client *k)
+{
+	struct wire_api_gone gone = { .id = k->id };
+
+	wire_send(k->api->part.core, WIRE_API_GONE, &gone, NULL, 0);
+}
+
 static void
 drop(struct client *k)
 {
 	struct api *api = k->api;
 
 	if (k->id) {
-		struct wire_api_gone gone = { .id = k->id };
-
-		wire_send(api->part.core, WIRE_API_GONE, &gone, NULL, 0);
+		leave(k);
 	}
 	api->clients[k->slot] = NULL;
 	api->count--;
@@ -400,13 +407,14 @@ add_piece(struct client *k, const struct wire_api_answer_head *answer,
 		http_write_end(&k->out);
 		k->chunked = true;
 	}
-	if (wants_body(k)) {
-		http_write_chunk(&k->out, body);
+	if (!wants_body(k)) {
+		leave(k); /* all that comes now is body */
+		next_question(k);
+		return;
 	}
+	http_write_chunk(&k->out, body);
 	if (!answer->more) {
-		if (wants_body(k)) {
-			http_write_last_chunk(&k->out);
-		}
+		http_write_last_chunk(&k->out);
 		next_question(k);
 	}
 }

@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import (GATES, HELPER, PATIENCE, SOURCE, House,  # noqa: E402
-                   SERVER, main, need, shell, test)
+                   SERVER, main, need, shell, test, until)
 
 MILL = {'role.toml': '''[task.default]
 tools = []
@@ -318,7 +318,7 @@ def what_is_not_there_is_exit_code_4():
                               '99999' in a.err), line, a)
 
 
-def whole(h, *lines):
+def whole(h, *lines, more=''):
     """Heads and bodies of requests on one connection, the last of which closes
     it, as they came."""
     with socket.socket() as s:
@@ -326,8 +326,9 @@ def whole(h, *lines):
         s.connect(('127.0.0.1', h.port))
         for n, line in enumerate(lines, 1):
             s.sendall(('%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n'
-                       'Authorization: Bearer %s\r\n%s\r\n' % (
-                           line, h.port, h.token(), 'Connection: close\r\n'
+                       'Authorization: Bearer %s\r\n%s%s\r\n' % (
+                           line, h.port, h.token(), more,
+                           'Connection: close\r\n'
                            if n == len(lines) else '')).encode())
         got = b''
         while True:
@@ -377,6 +378,20 @@ def a_head_is_that_of_the_answer_to_a_get():
         run = h.outcome(task)['runs'][0]['run']
         a = h.ask('HEAD', '/api/sessions/%s/events' % run, headers=headers)
         need(a.code == 200 and not a.out, a)
+
+
+@test
+def a_head_of_what_streams_ends_with_its_head():
+    h = house()
+    task = h.dispatch([shell('sleep 60'), FINISH])
+    run = until(lambda: [r['run'] for r in h.task(task)['runs']])[0]
+    path = '/api/sessions/%s/events' % run
+    for more in ('Accept: text/event-stream\r\n', ''):
+        got = whole(h, 'HEAD ' + path, 'GET /healthz', more=more)
+        need(got.count('HTTP/1.1 200 OK') == 2 and
+             got.endswith('{"ok":true}') and ': here' not in got, got)
+    h.ok('task', 'cancel', task)
+    need(h.outcome(task)['state'] == 'failed')
 
 
 if __name__ == '__main__':
