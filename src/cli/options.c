@@ -90,9 +90,9 @@ cli_words(const struct cli *c, int *argc, char **argv)
 			return;
 		}
 		if (argv[i][0] == '-' && argv[i][1]) {
-			cli_wrong("there is no option %s here: `handrail %s "
-			          "--help` says which there are (a word that "
-			          "begins with - goes after --)",
+			cli_wrong("there is no option %s here, or not twice: "
+			          "`handrail %s --help` says which there are "
+			          "(a word that begins with - goes after --)",
 			    argv[i], c->command);
 		}
 	}

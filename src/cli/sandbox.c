@@ -57,8 +57,11 @@ command_sandbox(struct cli *c, int argc, char **argv)
 	int ours =
 	    argc > 1 && first == 1 ? 2 : 0; /* the rest is the command's */
 
+	if (argc == 0 || strcmp(argv[0], "run") != 0) {
+		return cli_usage(c, "sandbox", NULL);
+	}
 	cli_words(c, &ours, argv);
-	if (argc <= first || strcmp(argv[0], "run") != 0 || !identity) {
+	if (argc <= first || !identity) {
 		return cli_usage(c, "sandbox", NULL);
 	}
 	json_out_init(&o, &body);

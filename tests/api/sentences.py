@@ -204,6 +204,15 @@ def a_word_that_begins_with_a_dash_stands_behind_two():
     need(a.code == 4 and '--all' in a.err, a)
     need(h.cli('validate', '-', input='').code == 0)
     need(len(h.ok('audit', 'tail', '-n', '2').out.splitlines()) == 2)
+    a = h.cli('sandbox', '--identity', 'helper', '--', 'run', 'true')
+    need(a.code == 2 and 'usage: handrail sandbox' in a.err, a)
+
+
+@test
+def an_option_that_stands_twice_is_refused():
+    h = house()
+    a = h.cli('status', '--json', '--json')
+    need(a.code == 2 and 'no option --json here, or not twice' in a.err, a)
 
 
 @test
