@@ -100,6 +100,10 @@ int64_t cli_number(const struct json *j, const char *key);
 #define CLI_BOLD   "1"
 /* The text with this colour on a terminal, plain elsewhere. */
 const char *cli_paint(struct cli *c, const char *color, const char *text);
+/* For a terminal.  What an agent, a worker or another house wrote may be
+ * hostile: no control character of it gets there, those of C1 as little, which
+ * UTF-8 has in two bytes.  A new line is indented. */
+const char *cli_plain(struct cli *c, struct str text);
 /* One event of the book as one line; nothing for kinds nobody watches. */
 void cli_print_event(struct cli *c, const struct json *event, int64_t begun_us);
 /* stop.c: what is stopped, of a status or of a task. */

@@ -25,10 +25,10 @@ print_wait(struct cli *c, const struct json *w, bool whole, struct err *e)
 		    cli_text(c, w, "identity"), gate[0] ? ", asked by " : "",
 		    gate);
 	}
-	printf("    %s\n", cli_text(c, w, "hint"));
+	printf("    %s\n", cli_plain(c, str_of(cli_text(c, w, "hint"))));
 	if (cli_text(c, w, "task")[0]) {
 		printf("    of task %s, %s\n", cli_text(c, w, "task"),
-		    cli_text(c, w, "subject"));
+		    cli_plain(c, str_of(cli_text(c, w, "subject"))));
 	}
 	if (strcmp(cli_text(c, w, "kind"), "unknown_outcome") == 0) {
 		printf("    handrail task resolve %s.%lld --happened | "

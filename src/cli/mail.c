@@ -144,7 +144,7 @@ print_letters(struct cli *c, const struct json *tree, const char *how)
 		    cli_text(c, l, "from"), cli_text(c, l, "to"),
 		    ack ? "  wants an ack" : "",
 		    decide ? "  wants a decision" : "",
-		    cli_text(c, l, "subject"));
+		    cli_plain(c, str_of(cli_text(c, l, "subject"))));
 		if (decide && options) {
 			json_write(&text, options);
 			printf("    one of " STR_FMT "\n",

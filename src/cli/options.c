@@ -131,6 +131,28 @@ cli_paint(struct cli *c, const char *color, const char *text)
 }
 
 const char *
+cli_plain(struct cli *c, struct str text)
+{
+	auto_buf out = { 0 };
+
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char b = (unsigned char)text.at[i];
+		bool c1 = b == 0xc2 && i + 1 < text.len &&
+		          (unsigned char)text.at[i + 1] < 0xa0;
+
+		if (b == '\n') {
+			buf_add_z(&out, "\n        ");
+		} else if (c1 || b < 0x20 || b == 0x7f) {
+			b = c1 ? (unsigned char)text.at[++i] : b;
+			buf_addf(&out, "\\x%02x", b);
+		} else {
+			buf_add_byte(&out, b);
+		}
+	}
+	return arena_z(&c->arena, buf_str(&out));
+}
+
+const char *
 cli_absolute(struct cli *c, const char *path)
 {
 	char here[PATH_MAX];

@@ -19,7 +19,7 @@ list_one(struct cli *c, struct listing *l, const struct json *s)
 	}
 	printf("%s  %-8s %-12s %s\n", cli_text(c, s, "session"),
 	    cli_text(c, s, "state"), cli_text(c, s, "queue"),
-	    cli_text(c, s, "subject"));
+	    cli_plain(c, str_of(cli_text(c, s, "subject"))));
 }
 
 static int
@@ -98,7 +98,8 @@ show(struct cli *c, int argc, char **argv)
 	}
 	printf("%s  %s\ntask %s, queue %s, %s\n", cli_text(c, s, "session"),
 	    cli_text(c, s, "state"), cli_text(c, s, "task"),
-	    cli_text(c, s, "queue"), cli_text(c, s, "subject"));
+	    cli_text(c, s, "queue"),
+	    cli_plain(c, str_of(cli_text(c, s, "subject"))));
 	fork = json_get(json_get(s, "origin"), "fork");
 	if (fork) {
 		printf("forked from %s at event %lld\n",

@@ -345,7 +345,7 @@ list(struct cli *c, int argc, char **argv)
 	{
 		printf("%s  %-12s %-11s %s\n", cli_text(c, t, "id"),
 		    cli_text(c, t, "queue"), cli_text(c, t, "state"),
-		    cli_text(c, t, "subject"));
+		    cli_plain(c, str_of(cli_text(c, t, "subject"))));
 	}
 	(void)json_bool(tree, "more", &more);
 	if (more) {
@@ -373,9 +373,10 @@ show_calls(struct cli *c, const struct json *run)
 		}
 		if (value) {
 			json_write(&result, value);
-			printf(" %s %.*s", cli_text(c, call, "end"),
-			    (int)(result.len > 300 ? 300 : result.len),
-			    result.at);
+			printf(" %s %s", cli_text(c, call, "end"),
+			    cli_plain(
+			        c, str_sub(buf_str(&result), 0,
+			               result.len > 300 ? 300 : result.len)));
 		}
 		(void)putchar('\n');
 	}
@@ -401,7 +402,8 @@ show(struct cli *c, int argc, char **argv)
 	printf(
 	    "%s  %s\n%s, queue %s, owner %s, epoch %lld\ncreated %s, updated "
 	    "%s\n",
-	    cli_text(c, t, "id"), cli_text(c, t, "subject"),
+	    cli_text(c, t, "id"),
+	    cli_plain(c, str_of(cli_text(c, t, "subject"))),
 	    cli_text(c, t, "state"), cli_text(c, t, "queue"),
 	    cli_text(c, t, "owner"), (long long)cli_number(t, "epoch"),
 	    cli_text(c, t, "created_at"), cli_text(c, t, "updated_at"));

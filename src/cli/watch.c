@@ -211,7 +211,7 @@ cli_print_event(struct cli *c, const struct json *event, int64_t begun_us)
 			buf_add_z(&l.text, tellers[i].text);
 		}
 		printf("%8.3f s  %s %s\n", at, cli_paint(c, l.color, l.mark),
-		    buf_z(&l.text));
+		    cli_plain(c, buf_str(&l.text)));
 		(void)fflush(stdout);
 		buf_fini(&l.text);
 	}
@@ -236,29 +236,6 @@ ended(struct cli *c, const struct json *event)
 	                                     : 0;
 }
 
-/* What a tool or a model said may be hostile: no control character of it
- * reaches a terminal, those of C1 as little, which UTF-8 has in two bytes. */
-static void
-print_plain(struct str text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char b = (unsigned char)text.at[i];
-		bool c1 = b == 0xc2 && i + 1 < text.len &&
-		          (unsigned char)text.at[i + 1] < 0xa0;
-
-		if (b == '\n') {
-			(void)fputs("\n        ", stdout);
-		} else if (c1) {
-			printf("\\x%02x", (unsigned char)text.at[++i]);
-		} else if (b < 0x20 || b == 0x7f) {
-			printf("\\x%02x", b);
-		} else {
-			(void)putchar(b);
-		}
-	}
-	(void)putchar('\n');
-}
-
 void
 cli_print_end(struct cli *c, const struct json *t)
 {
@@ -270,17 +247,18 @@ cli_print_end(struct cli *c, const struct json *t)
 
 	if (result) {
 		json_write(&text, result);
-		printf("result  " STR_FMT "\n", STR_ARG(buf_str(&text)));
+		printf("result  %s\n", cli_plain(c, buf_str(&text)));
 	}
 	if (!error) {
 		return;
 	}
+	buf_clear(&text);
 	buf_addf(&text, "%s: %s", cli_text(c, error, "error_type"),
 	    cli_text(c, error, "message"));
-	printf("%s ", cli_paint(c, CLI_RED, "error  "));
-	print_plain(buf_str(&text));
+	printf("%s %s\n", cli_paint(c, CLI_RED, "error  "),
+	    cli_plain(c, buf_str(&text)));
 	if (skill[0]) {
-		printf("skill   %s\n", skill);
+		printf("skill   %s\n", cli_plain(c, str_of(skill)));
 	}
 	(void)json_bool(t, "dead", &dead);
 	printf("next    handrail task %s %s\n", dead ? "redrive" : "retry",

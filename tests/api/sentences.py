@@ -34,7 +34,7 @@ def house():
     return HOUSE
 
 
-def broken(h, message, outcome='fail', **more):
+def broken(h, message, outcome='fail', skill='masonry', **more):
     """A task that a worker ended so."""
     a = h.post('/api/tasks', {'queue': 'mill', 'subject': 'grind',
                               'payload': more})
@@ -46,7 +46,7 @@ def broken(h, message, outcome='fail', **more):
         'worker': 'a', 'task': task['task'], 'epoch': task['epoch'],
         'outcome': outcome, 'error': {
             'error_type': 'stone_broke', 'class': 'resolvable',
-            'suggested_skill': 'masonry', 'message': message}})
+            'suggested_skill': skill, 'message': message}})
     need(a.code == 200, a)
     return task['task']
 
@@ -73,6 +73,32 @@ def no_failure_speaks_to_the_terminal():
     need('error   stone_broke: it said "no"\\x1b[2J\\x9b1m \u00fc\n'
          '        and broke\\x07\\x7f\n' in out, repr(out))
     need('\nskill   masonry\n' in out, out)
+    task = broken(h, 'no', skill='x\x1b[2J\x9b1m\u00fc')
+    out = h.ok('task', 'show', task).out
+    need('\nskill   x\\x1b[2J\\x9b1m\u00fc\n' in out, repr(out))
+
+
+@test
+def no_result_speaks_to_the_terminal():
+    h = house()
+    noise = 'a\x1b[2J\x9b1m\x7f\u00fc'
+    task = h.dispatch([shell("printf '%s'" % noise),
+                       {'id': 'end', 'tool': 'finish',
+                        'args': {'summary': noise}}])
+    told = h.ok('task', 'watch', task).out
+    put = h.post('/api/tasks', {'queue': 'mill', 'subject': '\x9b1m\u00fc',
+                                'payload': {}}).json['id']
+    a = h.post('/api/mail', {'to': 'operator', 'subject': '\x9b1m\u00fc'})
+    need(a.code == 201, a)
+    for line in ('task list', 'task show ' + put, 'mail recv'):
+        out = h.ok(*line.split()).out
+        need('\\x9b1m\u00fc' in out and '\x9b' not in out, line, repr(out))
+    h.ok('task', 'cancel', put)
+    run = h.outcome(task)['runs'][0]['run']
+    for out in (told, h.ok('task', 'show', task).out,
+                h.ok('session', 'replay', run).out):
+        need('\\x9b1m\\x7f\u00fc' in out and
+             not re.search('[\0-\x09\x0b-\x1f\x7f-\x9f]', out), repr(out))
 
 
 @test
