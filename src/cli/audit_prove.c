@@ -12,16 +12,39 @@
 #define PROOF_MAX ((size_t)1024 * 1024) /* bytes of a proof's file */
 
 int
+cli_note_text(
+    const char *file, struct buf *bytes, struct str *note, struct err *e)
+{
+	struct str rest;
+	struct str line = STR("");
+
+	if (file_read(file, BOOK_NOTE_MAX, bytes, e)) {
+		return -1;
+	}
+	*note = rest = buf_str(bytes);
+	while (rest.len) {
+		size_t before = note->len - rest.len;
+
+		(void)str_cut(&rest, '\n', &line);
+		if (!rest.len && str_starts(line, STR("signer "))) {
+			*note = str_sub(*note, 0, before);
+		}
+	}
+	return 0;
+}
+
+int
 cli_note(struct cli *c, const char *file, const struct book_signer *signer,
     struct book_root *out, struct err *e)
 {
-	auto_buf note = { 0 };
+	auto_buf bytes = { 0 };
+	struct str note;
 
 	(void)c;
-	if (file_read(file, BOOK_NOTE_MAX, &note, e) ||
-	    (signer ? book_note_open(buf_str(&note), signer->name, signer,
-	                  seal_verify, out, e)
-	            : book_note_read(buf_str(&note), out, e))) {
+	if (cli_note_text(file, &bytes, &note, e) ||
+	    (signer ? book_note_open(
+	                  note, signer->name, signer, seal_verify, out, e)
+	            : book_note_read(note, out, e))) {
 		return err_wrap(e, "the checkpoint %s", file);
 	}
 	return 0;
@@ -217,7 +240,9 @@ cli_verify_proof(struct cli *c, const struct cli_proof_files *f)
 		return cli_fail(&e);
 	}
 	if (json_parse(&c->arena, buf_str(&text), NULL, &t, &e)) {
-		(void)err_wrap(&e, "%s", f->proof);
+		(void)err_wrap(&e,
+		    "%s is no proof, `audit prove --json` prints one",
+		    f->proof);
 		return cli_fail(&e);
 	}
 	bad = f->from ? check_growth_file(c, t, &old, &now, &e)

@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import (GATES, HELPER, PATIENCE, SOURCE, House,  # noqa: E402
-                   SERVER, main, need, shell, test)
+                   SERVER, main, need, shell, test, write)
 
 MILL = {'role.toml': '''[task.default]
 tools = []
@@ -316,6 +316,35 @@ def what_is_not_there_is_exit_code_4():
         a = h.cli(*words, input='')
         need(a.code == 4 and ('nonesuch' in a.err or nobody in a.err or
                               '99999' in a.err), line, a)
+
+
+@test
+def what_checkpoint_prints_is_kept_and_checked_as_it_is():
+    h = house()
+    line = h.read('audit', 'checkpoint')['signer']
+    path, proof = (os.path.join(h.folder, n) for n in ('note', 'proof'))
+
+    def verify(*args, signer=line):
+        return h.cli('audit', 'verify', *args, '--signer', signer)
+
+    note = h.ok('audit', 'checkpoint').out
+    size = note.split('\n')[1]
+    need(note.endswith('signer %s\n' % line), note)
+    write(path, note)
+    write(proof, h.ok('audit', 'prove', '3', '--size', size, '--json').out)
+    for args in (('--checkpoint', path), ('--against', path),
+                 ('--proof', proof, '--against', path)):
+        need(verify(*args).code == 0, args, verify(*args))
+    h.ok('audit', 'prove', '--from', path, '--signer', line)
+    # The signer that it names is not believed, and nothing else is let by.
+    other = line[:-6] + ('A' if line[-6] != 'A' else 'B') + line[-5:]
+    need(verify('--checkpoint', path, signer=other).code == 1)
+    write(proof, h.ok('audit', 'prove', '3').out)
+    a = verify('--proof', proof, '--against', path)
+    need(a.code == 1 and '`audit prove --json` prints one' in a.err, a)
+    for text in (note + 'more\n', 'signer x\n' + note):
+        write(path, text)
+        need(verify('--checkpoint', path).code == 1, text)
 
 
 def whole(h, *lines):
