@@ -50,6 +50,7 @@ cli_command_fn cli_task_export;
  * its value the program ends here, with 2: no other words of the line are then
  * what they seem. */
 const char *cli_option(int *argc, char **argv, const char *name);
+/* Was it given?  With a value the program ends here, with 2. */
 bool cli_flag(int *argc, char **argv, const char *name);
 /* One option is wrong: says so and ends the program with 2. */
 _Noreturn void cli_wrong(const char *format, ...)

@@ -77,6 +77,9 @@ cli_flag(int *argc, char **argv, const char *name)
 	if (at < 0) {
 		return false;
 	}
+	if (strchr(argv[at], '=')) {
+		cli_wrong("%s: --%s takes no value", argv[at], name);
+	}
 	take_out(argc, argv, at, 1);
 	return true;
 }

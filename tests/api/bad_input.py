@@ -136,6 +136,17 @@ def a_letter_to_nobody_names_where_mailboxes_are_told():
                  'no mailbox "calc"', 'nothing was written', 'ROLE-coworker')
 
 
+@test
+def a_value_for_what_takes_none_is_refused():
+    h = house()
+    with Unchanged(h):
+        for line in ('status --json=no', 'task list --dead=false',
+                     'stop --all=no', 'mail recv --help=x'):
+            option, value = line.split()[-1].split('=')
+            one_sentence(h.cli(*line.split()), 2, option + '=' + value,
+                         'takes no value')
+
+
 # --- e2m lines ------------------------------------------------------------------
 
 GOOD = ('{"_type":"task","id":"01930000-0000-7000-8000-00000000000%d",'
