@@ -22,6 +22,7 @@ struct cli {
 	const char *state;   /* --state, the configuration's, or the default */
 	const char *config;  /* path of handrail.toml; NULL: none found */
 	bool state_given;
+	struct err no_state; /* for cli_knows_state */
 	bool json;
 	bool color;
 };
@@ -138,6 +139,9 @@ const char *cli_store_fd(struct cli *c, const char *url, struct err *e);
 const char *cli_libexec(struct cli *c);
 /* The configuration, parsed; e when there is none. */
 int cli_config(struct cli *c, struct config *out, struct err *e) MUST_CHECK;
+/* Before anything is done to a state folder.  -1 and e: the configuration that
+ * names it cannot be read, and the default may be another house's. */
+int cli_knows_state(const struct cli *c, struct err *e) MUST_CHECK;
 /* An absolute form of a path, for a part with another working directory. */
 const char *cli_absolute(struct cli *c, const char *path);
 

@@ -156,6 +156,16 @@ cli_config(struct cli *c, struct config *out, struct err *e)
 	return roles_load_config(&c->arena, c->config, out, e);
 }
 
+int
+cli_knows_state(const struct cli *c, struct err *e)
+{
+	if (c->no_state.kind == ERR_NONE) {
+		return 0;
+	}
+	*e = c->no_state;
+	return -1;
+}
+
 const char *
 cli_libexec(struct cli *c)
 {

@@ -347,6 +347,34 @@ def no_configuration_says_how_to_get_one():
 
 
 @test
+def a_configuration_that_cannot_be_read_is_not_another_houses():
+    with House() as h:
+        h.start()
+        # Where a command would look that reads no configuration.
+        home = os.path.join(h.folder, '.local/state/handrail')
+        os.makedirs(os.path.dirname(home))
+        os.symlink(h.state, home)
+
+        def ask(*args):
+            a = subprocess.run(
+                ['setpriv', '--reuid=65534', '--clear-groups', h.handrail,
+                 *args] if os.geteuid() == 0 else [h.handrail, *args],
+                cwd='/', env={**h.env, 'HOME': h.folder}, text=True,
+                capture_output=True)
+            return Answer(a.returncode, a.stdout, a.stderr)
+
+        broken = os.path.join(h.folder, 'broken.toml')
+        write(broken, 'state = 3\n')
+        for path, code in ((broken, 1), (h.folder + '/none.toml', 4)):
+            for args in (('status',), ('stop', '--all'), ('vault', 'init'),
+                         ('vault', 'rekey'), ('restore', '/none')):
+                one_sentence(ask(*args, '--config', path), code, path,
+                             '--state')
+            need(ask('validate', '--schema', '--config', path).code == 0)
+        need(h.read('status')['stopped'] == [], h.read('status'))
+
+
+@test
 def a_closed_role_is_named_at_reload_and_the_others_run():
     with House(ROLES) as h:
         h.start()
