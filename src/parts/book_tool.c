@@ -266,6 +266,20 @@ make_file(struct store *from, const char *path, const char *file,
 	           : 0;
 }
 
+/* A name that is free, while the state is locked: of the same second there may
+ * be one already. */
+static void
+aside_of(const char *folder, struct buf *name)
+{
+	int64_t at = wall_now().us / CLOCK_SECOND;
+
+	do {
+		buf_clear(name);
+		buf_addf(
+		    name, "%s/before-restore-%lld.db", folder, (long long)at++);
+	} while (access(buf_z(name), F_OK) == 0);
+}
+
 /* The old book is kept beside the new one, as *aside, empty when there is none;
  * nothing is overwritten. */
 static int
@@ -281,8 +295,7 @@ restore_file(struct store *from, const char *state, const char *file,
 	buf_addf(&folder, "%s/book", state);
 	buf_addf(&book, "%s/book.db", buf_z(&folder));
 	buf_addf(&made, "%s/restoring.db", buf_z(&folder));
-	buf_addf(aside, "%s/before-restore-%lld.db", buf_z(&folder),
-	    (long long)(wall_now().us / CLOCK_SECOND));
+	aside_of(buf_z(&folder), aside);
 	if (file_mkdirs(buf_z(&folder), 0700, e)) {
 		return -1;
 	}
