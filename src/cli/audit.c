@@ -305,5 +305,5 @@ command_audit(struct cli *c, int argc, char **argv)
 	if (strcmp(verb, "checkpoint") == 0) {
 		return checkpoint(c, argc - 1, argv + 1);
 	}
-	return cli_usage(c, "audit", argc ? "no such verb" : NULL);
+	return cli_no_verb(c, argc ? argv[0] : NULL);
 }

@@ -91,9 +91,10 @@ tell_event(
 	    "%s  event %llu %s at %s\n  identity %s\n  rule %s, call %u, epoch "
 	    "%u\n  body sha256 %s\n  in the tree of %llu events with root %s\n",
 	    cli_paint(c, CLI_GREEN, "proven"), (unsigned long long)head->seq,
-	    book_kind_name(head->kind), at, head->identity, head->rule,
-	    head->call, head->epoch, body, (unsigned long long)root->size,
-	    text);
+	    book_kind_name(head->kind), at,
+	    head->identity[0] ? head->identity : "none",
+	    head->rule[0] ? head->rule : "none", head->call, head->epoch, body,
+	    (unsigned long long)root->size, text);
 }
 
 static int
@@ -259,6 +260,7 @@ cli_audit_prove(struct cli *c, int argc, char **argv)
 	const char *given = cli_option(&argc, argv, "signer");
 	struct book_signer signer;
 	struct err e = { 0 };
+	uint64_t number;
 
 	cli_words(c, &argc, argv);
 	if (from && argc == 0 && !size) {
@@ -266,9 +268,12 @@ cli_audit_prove(struct cli *c, int argc, char **argv)
 		           ? cli_fail(&e)
 		           : prove_growth(c, from, to, given ? &signer : NULL);
 	}
-	if (from || to || given || argc != 1) {
+	if (from || to || given || argc != 1 ||
+	    !str_u64(str_of(argv[0]), &number) ||
+	    (size && !str_u64(str_of(size), &number))) {
 		return cli_usage(c, "audit",
-		    "prove wants the number of an event, or --from OLD-NOTE");
+		    "prove wants the number of an event (--size: so many of "
+		    "them), or --from OLD-NOTE");
 	}
 	return prove_event(c, argv[0], size);
 }

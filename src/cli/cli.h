@@ -62,6 +62,8 @@ _Noreturn void cli_wrong(const char *format, ...)
 void cli_words(const struct cli *c, int *argc, char **argv);
 /* A wrong command line: says it with the command's usage, gives 2. */
 int cli_usage(const struct cli *c, const char *command, const char *problem);
+/* The same of a command whose first word is none of its verbs, or NULL. */
+int cli_no_verb(struct cli *c, const char *word);
 /* Says the error on stderr, gives its exit code. */
 int cli_fail(const struct err *e);
 

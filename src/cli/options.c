@@ -110,11 +110,23 @@ cli_usage(const struct cli *c, const char *command, const char *problem)
 	}
 	for (size_t i = 0; i < cli_command_count; i++) {
 		if (strcmp(cli_commands[i].name, command) == 0) {
-			(void)fprintf(stderr, "usage: handrail %s %s\n",
-			    command, cli_commands[i].usage);
+			(void)fprintf(stderr, "usage: handrail %s%s%s\n",
+			    command, cli_commands[i].usage[0] ? " " : "",
+			    cli_commands[i].usage);
 		}
 	}
 	return 2;
+}
+
+int
+cli_no_verb(struct cli *c, const char *word)
+{
+	return cli_usage(c, c->command,
+	    word
+	        ? arena_printf(&c->arena, "no verb %s, or not with these words",
+	              err_quote(str_of(word)))
+	              .at
+	        : "wants a verb");
 }
 
 int

@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import (GATES, HELPER, PATIENCE, SOURCE, House,  # noqa: E402
-                   SERVER, main, need, shell, test, write)
+                   SERVER, main, need, shell, test, until, write)
 
 MILL = {'role.toml': '''[task.default]
 tools = []
@@ -22,6 +22,8 @@ retry = { attempts = 1, base = "10ms", cap = "20ms" }
 served = "worker"
 ''', 'gates.toml': GATES, 'mcp/server.toml': SERVER}
 FINISH = {'id': 'end', 'tool': 'finish', 'args': {'summary': 'hi'}}
+
+ASKS = '[defaults]\nunmatched = "ask"\n'
 
 HOUSE = None
 
@@ -345,6 +347,36 @@ def what_checkpoint_prints_is_kept_and_checked_as_it_is():
     for text in (note + 'more\n', 'signer x\n' + note):
         write(path, text)
         need(verify('--checkpoint', path).code == 1, text)
+
+
+@test
+def a_wrong_word_is_named_with_what_is_wanted():
+    h = house()
+    for command in ('audit', 'mail', 'role', 'session', 'task', 'vault'):
+        a = h.cli(command, 'paint')
+        need(a.code == 2 and 'handrail %s: no verb "paint"' % command in a.err
+             and 'usage: handrail %s ' % command in a.err, a)
+        a = h.cli(command)
+        need(a.code == 2 and 'wants a verb\n' in a.err, a)
+    for words in (('abc',), ('3', '--size', 'abc'), ('-1',), ('3x',)):
+        a = h.cli('audit', 'prove', *words)
+        need(a.code == 2 and '?' not in a.err, a)
+    need('usage: handrail status\n' in h.cli('status', 'now').err)
+    need('identity none\n  rule none,' in h.ok('audit', 'prove', '1').out)
+
+
+@test
+def an_answer_to_what_asks_for_leave_names_the_two_words():
+    with House({'helper': {**HELPER, 'gates.toml': ASKS}}) as h:
+        h.start()
+        h.dispatch([shell('echo hi'), FINISH])
+        [wait] = until(h.waits)
+        a = h.cli('answer', wait['id'], 'hello')
+        need(a.code == 1 and '`handrail approve %s`' % wait['id'] in a.err and
+             '`handrail deny %s --reason' % wait['id'] in a.err, a)
+        h.ok('approve', wait['id'], '--remember', '8h')
+        can = h.ok('can', wait['identity']).out
+        need(': shell, the same call again, without asking until' in can, can)
 
 
 def whole(h, *lines):
