@@ -31,7 +31,7 @@ HOUSE = None
 def house():
     global HOUSE
     if HOUSE is None:
-        HOUSE = House({'helper': HELPER, 'mill': MILL})
+        HOUSE = House({'helper': HELPER, 'mill': MILL, 'bakery': MILL})
         HOUSE.start()
     return HOUSE
 
@@ -215,14 +215,14 @@ def a_list_of_letters_says_that_there_are_more():
     sent = []
 
     def listed():
-        for line in ('mail recv mill-coworker', 'mail thread ' + thread):
+        for line in ('mail recv bakery-coworker', 'mail thread ' + thread):
             a = h.ok(*line.split())
             count = sum(x.split()[0] in sent for x in a.out.splitlines())
             yield count, a.err
             need(h.read(*line.split())['more'] == bool(a.err), a)
 
     def send():
-        a = h.post('/api/mail', {'to': 'mill-coworker', 'subject': 'flour',
+        a = h.post('/api/mail', {'to': 'bakery-coworker', 'subject': 'flour',
                                  'thread_id': thread})
         need(a.code == 201, a)
         sent.append(a.json['id'])
@@ -235,7 +235,7 @@ def a_list_of_letters_says_that_there_are_more():
     need(box[0] == all_[0] == 200, box, all_)
     need('there are more: `mail ack ID`' in box[1] and
          '`task export DIR` writes all' in all_[1], box, all_)
-    h.ok('mail', 'ack', sent[0], '--mailbox', 'mill-coworker')
+    h.ok('mail', 'ack', sent[0], '--mailbox', 'bakery-coworker')
     [box, _] = listed()
     need(box == (200, ''), box)
 
