@@ -447,6 +447,15 @@ def without_a_vault_key_the_house_says_how_to_make_one():
         one_sentence(h.cli('up'), 1, 'handrail vault init', h.state)
         h.ok('vault', 'init')
         one_sentence(h.cli('vault', 'init'), 5, 'vault.key')
+        h.start()
+        need(h.stop() == 0)
+        key = os.path.join(h.state, 'vault.key')
+        os.rename(key, key + '.away')
+        a = h.cli('up')
+        one_sentence(a, 1, 'put it back as ' + key)
+        need('vault init' not in a.err, 'another key opens nothing here', a)
+        os.rename(key + '.away', key)
+        h.start()
 
 
 @test
