@@ -154,13 +154,14 @@ static int
 tell_witness(struct cli *c, const char *file, const char *given, struct err *e)
 {
 	struct book_signer witness;
-	auto_buf note = { 0 };
+	auto_buf bytes = { 0 };
+	struct str note;
 	struct wall at;
 	char when[WALL_TEXT_MAX];
 
 	if (cli_witness(c, given, &witness, e) ||
-	    file_read(file, BOOK_NOTE_MAX, &note, e) ||
-	    book_cosign_find(buf_str(&note), &witness, seal_verify, &at, e)) {
+	    cli_note_text(file, &bytes, &note, e) ||
+	    book_cosign_find(note, &witness, seal_verify, &at, e)) {
 		return -1;
 	}
 	wall_text(at, when);
@@ -304,5 +305,5 @@ command_audit(struct cli *c, int argc, char **argv)
 	if (strcmp(verb, "checkpoint") == 0) {
 		return checkpoint(c, argc - 1, argv + 1);
 	}
-	return cli_usage(c, "audit", argc ? "no such verb" : NULL);
+	return cli_no_verb(c, argc ? argv[0] : NULL);
 }

@@ -12,16 +12,39 @@
 #define PROOF_MAX ((size_t)1024 * 1024) /* bytes of a proof's file */
 
 int
+cli_note_text(
+    const char *file, struct buf *bytes, struct str *note, struct err *e)
+{
+	struct str rest;
+	struct str line = STR("");
+
+	if (file_read(file, BOOK_NOTE_MAX, bytes, e)) {
+		return -1;
+	}
+	*note = rest = buf_str(bytes);
+	while (rest.len) {
+		size_t before = note->len - rest.len;
+
+		(void)str_cut(&rest, '\n', &line);
+		if (!rest.len && str_starts(line, STR("signer "))) {
+			*note = str_sub(*note, 0, before);
+		}
+	}
+	return 0;
+}
+
+int
 cli_note(struct cli *c, const char *file, const struct book_signer *signer,
     struct book_root *out, struct err *e)
 {
-	auto_buf note = { 0 };
+	auto_buf bytes = { 0 };
+	struct str note;
 
 	(void)c;
-	if (file_read(file, BOOK_NOTE_MAX, &note, e) ||
-	    (signer ? book_note_open(buf_str(&note), signer->name, signer,
-	                  seal_verify, out, e)
-	            : book_note_read(buf_str(&note), out, e))) {
+	if (cli_note_text(file, &bytes, &note, e) ||
+	    (signer ? book_note_open(
+	                  note, signer->name, signer, seal_verify, out, e)
+	            : book_note_read(note, out, e))) {
 		return err_wrap(e, "the checkpoint %s", file);
 	}
 	return 0;
@@ -68,9 +91,10 @@ tell_event(
 	    "%s  event %llu %s at %s\n  identity %s\n  rule %s, call %u, epoch "
 	    "%u\n  body sha256 %s\n  in the tree of %llu events with root %s\n",
 	    cli_paint(c, CLI_GREEN, "proven"), (unsigned long long)head->seq,
-	    book_kind_name(head->kind), at, head->identity, head->rule,
-	    head->call, head->epoch, body, (unsigned long long)root->size,
-	    text);
+	    book_kind_name(head->kind), at,
+	    head->identity[0] ? head->identity : "none",
+	    head->rule[0] ? head->rule : "none", head->call, head->epoch, body,
+	    (unsigned long long)root->size, text);
 }
 
 static int
@@ -217,7 +241,9 @@ cli_verify_proof(struct cli *c, const struct cli_proof_files *f)
 		return cli_fail(&e);
 	}
 	if (json_parse(&c->arena, buf_str(&text), NULL, &t, &e)) {
-		(void)err_wrap(&e, "%s", f->proof);
+		(void)err_wrap(&e,
+		    "%s is no proof, `audit prove --json` prints one",
+		    f->proof);
 		return cli_fail(&e);
 	}
 	bad = f->from ? check_growth_file(c, t, &old, &now, &e)
@@ -234,6 +260,7 @@ cli_audit_prove(struct cli *c, int argc, char **argv)
 	const char *given = cli_option(&argc, argv, "signer");
 	struct book_signer signer;
 	struct err e = { 0 };
+	uint64_t number;
 
 	cli_words(c, &argc, argv);
 	if (from && argc == 0 && !size) {
@@ -241,9 +268,12 @@ cli_audit_prove(struct cli *c, int argc, char **argv)
 		           ? cli_fail(&e)
 		           : prove_growth(c, from, to, given ? &signer : NULL);
 	}
-	if (from || to || given || argc != 1) {
+	if (from || to || given || argc != 1 ||
+	    !str_u64(str_of(argv[0]), &number) ||
+	    (size && !str_u64(str_of(size), &number))) {
 		return cli_usage(c, "audit",
-		    "prove wants the number of an event, or --from OLD-NOTE");
+		    "prove wants the number of an event (--size: so many of "
+		    "them), or --from OLD-NOTE");
 	}
 	return prove_event(c, argv[0], size);
 }

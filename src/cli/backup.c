@@ -208,11 +208,14 @@ cli_verify_file(struct cli *c, const char *file, const char *size,
 static int
 find_store(struct cli *c, const char *store, const char **fd, struct err *e)
 {
-	struct config config;
+	struct config config = { 0 };
 
 	*fd = NULL;
-	if (!store && c->config && cli_config(c, &config, e) == 0 &&
-	    config.store.len) {
+	if (cli_knows_state(c, e) ||
+	    (!store && c->config && cli_config(c, &config, e))) {
+		return -1;
+	}
+	if (config.store.len) {
 		store = arena_z(&c->arena, config.store);
 	}
 	return store && !(*fd = cli_store_fd(c, store, e)) ? -1 : 0;

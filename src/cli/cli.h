@@ -22,6 +22,7 @@ struct cli {
 	const char *state;   /* --state, the configuration's, or the default */
 	const char *config;  /* path of handrail.toml; NULL: none found */
 	bool state_given;
+	struct err no_state; /* for cli_knows_state */
 	bool json;
 	bool color;
 };
@@ -50,6 +51,7 @@ cli_command_fn cli_task_export;
  * its value the program ends here, with 2: no other words of the line are then
  * what they seem. */
 const char *cli_option(int *argc, char **argv, const char *name);
+/* Was it given?  With a value the program ends here, with 2. */
 bool cli_flag(int *argc, char **argv, const char *name);
 /* One option is wrong: says so and ends the program with 2. */
 _Noreturn void cli_wrong(const char *format, ...)
@@ -60,6 +62,8 @@ _Noreturn void cli_wrong(const char *format, ...)
 void cli_words(const struct cli *c, int *argc, char **argv);
 /* A wrong command line: says it with the command's usage, gives 2. */
 int cli_usage(const struct cli *c, const char *command, const char *problem);
+/* The same of a command whose first word is none of its verbs, or NULL. */
+int cli_no_verb(struct cli *c, const char *word);
 /* Says the error on stderr, gives its exit code. */
 int cli_fail(const struct err *e);
 
@@ -141,6 +145,9 @@ const char *cli_store_fd(struct cli *c, const char *url, struct err *e);
 const char *cli_libexec(struct cli *c);
 /* The configuration, parsed; e when there is none. */
 int cli_config(struct cli *c, struct config *out, struct err *e) MUST_CHECK;
+/* Before anything is done to a state folder.  -1 and e: the configuration that
+ * names it cannot be read, and the default may be another house's. */
+int cli_knows_state(const struct cli *c, struct err *e) MUST_CHECK;
 /* An absolute form of a path, for a part with another working directory. */
 const char *cli_absolute(struct cli *c, const char *path);
 

@@ -104,8 +104,12 @@ connect_local(struct cli *c, struct err *e)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	struct str path = arena_printf(&c->arena, "%s/cli.sock", c->state);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd;
 
+	if (cli_knows_state(c, e)) {
+		return -1;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (!str_copy(at.sun_path, sizeof(at.sun_path), path) || fd < 0 ||
 	    connect(fd, (struct sockaddr *)&at, sizeof(at))) {
 		int why = errno;

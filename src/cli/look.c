@@ -269,7 +269,7 @@ command_role(struct cli *c, int argc, char **argv)
 	if (argc >= 1 && argc <= 2 && strcmp(argv[0], "check") == 0) {
 		return role_check(c, argc - 1, argv + 1);
 	}
-	return cli_usage(c, "role", argc ? "no such verb" : NULL);
+	return cli_no_verb(c, argc ? argv[0] : NULL);
 }
 
 /* --- what an identity can, and why --- */
@@ -346,7 +346,8 @@ command_can(struct cli *c, int argc, char **argv)
 	}
 	JSON_EACH(grant, json_get(t, "grants"))
 	{
-		printf("  grant %s: %s without asking until %s, %s (by %s)\n",
+		printf("  grant %s: %s, the same call again, without asking "
+		       "until %s, %s (by %s)\n",
 		    cli_text(c, grant, "id"), cli_text(c, grant, "tool"),
 		    cli_text(c, grant, "expires_at"),
 		    cli_text(c, grant, "hint"), cli_text(c, grant, "by"));

@@ -244,5 +244,5 @@ command_mail(struct cli *c, int argc, char **argv)
 			return verbs[i].run(c, argc - 1, argv + 1);
 		}
 	}
-	return cli_usage(c, "mail", argc ? "no such verb" : NULL);
+	return cli_no_verb(c, argc ? argv[0] : NULL);
 }

@@ -77,12 +77,17 @@ static void
 find_state(struct cli *c)
 {
 	const char *home = getenv("HOME");
-	struct config config;
+	struct config config = { 0 };
 	struct err e = { 0 };
 
 	c->state_given = c->state != NULL;
-	if (!c->state && c->config && cli_config(c, &config, &e) == 0 &&
-	    config.state.len) {
+	if (!c->state && c->config && cli_config(c, &config, &e)) {
+		c->no_state = e;
+		(void)err_wrap(&c->no_state,
+		    "which house is meant (the configuration says it, or "
+		    "--state)");
+	}
+	if (!c->state && config.state.len) {
 		c->state = arena_z(&c->arena, config.state);
 	}
 	if (!c->state) {

@@ -77,6 +77,9 @@ cli_flag(int *argc, char **argv, const char *name)
 	if (at < 0) {
 		return false;
 	}
+	if (strchr(argv[at], '=')) {
+		cli_wrong("%s: --%s takes no value", argv[at], name);
+	}
 	take_out(argc, argv, at, 1);
 	return true;
 }
@@ -107,11 +110,23 @@ cli_usage(const struct cli *c, const char *command, const char *problem)
 	}
 	for (size_t i = 0; i < cli_command_count; i++) {
 		if (strcmp(cli_commands[i].name, command) == 0) {
-			(void)fprintf(stderr, "usage: handrail %s %s\n",
-			    command, cli_commands[i].usage);
+			(void)fprintf(stderr, "usage: handrail %s%s%s\n",
+			    command, cli_commands[i].usage[0] ? " " : "",
+			    cli_commands[i].usage);
 		}
 	}
 	return 2;
+}
+
+int
+cli_no_verb(struct cli *c, const char *word)
+{
+	return cli_usage(c, c->command,
+	    word
+	        ? arena_printf(&c->arena, "no verb %s, or not with these words",
+	              err_quote(str_of(word)))
+	              .at
+	        : "wants a verb");
 }
 
 int
@@ -173,6 +188,16 @@ cli_config(struct cli *c, struct config *out, struct err *e)
 		    "with --config");
 	}
 	return roles_load_config(&c->arena, c->config, out, e);
+}
+
+int
+cli_knows_state(const struct cli *c, struct err *e)
+{
+	if (c->no_state.kind == ERR_NONE) {
+		return 0;
+	}
+	*e = c->no_state;
+	return -1;
 }
 
 const char *

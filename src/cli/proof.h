@@ -18,6 +18,10 @@ int cli_signer(struct cli *c, const char *given, struct book_signer *out,
 /* The same for a witness's key. */
 int cli_witness(struct cli *c, const char *given, struct book_signer *out,
     struct err *e) MUST_CHECK;
+/* The note in a file of what `audit checkpoint` printed: the line below it that
+ * names the signer is none of it, and nobody is believed for it. */
+int cli_note_text(const char *file, struct buf *bytes, struct str *note,
+    struct err *e) MUST_CHECK;
 /* The file of a note; with a signer also its signature. */
 int cli_note(struct cli *c, const char *file, const struct book_signer *signer,
     struct book_root *out, struct err *e) MUST_CHECK;

@@ -494,5 +494,5 @@ command_task(struct cli *c, int argc, char **argv)
 			return verbs[i].run(c, argc - 1, argv + 1);
 		}
 	}
-	return cli_usage(c, "task", argc ? "no such verb" : NULL);
+	return cli_no_verb(c, argc ? argv[0] : NULL);
 }

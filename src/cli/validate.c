@@ -157,6 +157,19 @@ check_file(struct report *r, const char *path, struct err *e)
 	return 0;
 }
 
+/* Beside the lines, which are for a file: why this one stays as it is. */
+static void
+say_unreadable(const char *path, const struct e2m_loose *line)
+{
+	auto_arena a = { 0 };
+
+	for (size_t i = 0; i < line->deviation_count; i++) {
+		(void)fprintf(stderr, STR_FMT "\n",
+		    STR_ARG(e2m_deviation_text(
+		        &a, path, line->number, &line->deviations[i])));
+	}
+}
+
 /* The lines of a file in the canon, those that need it; the others, and those
  * that cannot be read, byte for byte. */
 static int
@@ -185,7 +198,10 @@ show_canon(struct report *r, const char *path, struct err *e)
 
 		(void)fwrite(out.at, 1, out.len, stdout);
 		(void)putchar('\n');
-		r->refused += line.tree == NULL;
+		if (!line.tree) {
+			r->refused++;
+			say_unreadable(path, &line);
+		}
 	}
 	e2m_reader_fini(&reader);
 	return 0;
@@ -309,7 +325,12 @@ command_validate(struct cli *c, int argc, char **argv)
 	if (schema && !argc) {
 		return print_schema(c);
 	}
-	if (!argc || schema || (canon && r.tolerant)) {
+	if (schema || (canon && r.tolerant)) {
+		return cli_usage(c, "validate",
+		    schema ? "--schema takes no files"
+		           : "one of --tolerant and --canon");
+	}
+	if (!argc) {
 		return cli_usage(c, "validate", "wants files or folders");
 	}
 	json_out_init(&r.out, &r.text);

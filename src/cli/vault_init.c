@@ -61,7 +61,7 @@ vault_init(struct cli *c, int argc, char **argv)
 		return cli_usage(c, "vault", "init wants no name");
 	}
 	result = take_place(name, &place, &e) ||
-	         take_pass(file, place, &pass, &e) ||
+	         take_pass(file, place, &pass, &e) || cli_knows_state(c, &e) ||
 	         file_mkdirs(c->state, 0711, &e) ||
 	         rootkey_keep(c->state, place, key, buf_str(&pass), &e);
 	wipe(pass.at, pass.cap);
@@ -101,7 +101,7 @@ vault_migrate(struct cli *c, int argc, char **argv)
 		    "migrate wants --to PLACE, and then --forget OLDPLACE");
 	}
 	result = take_place(to, &place, &e) || take_place(forget, &old, &e) ||
-	         rootkey_where(c->state, &from, &e);
+	         cli_knows_state(c, &e) || rootkey_where(c->state, &from, &e);
 	if (!result && to) {
 		result = take_pass(file, place, &pass, &e) ||
 		         rootkey_move(c->state, place, buf_str(&pass), &e);

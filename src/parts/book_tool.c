@@ -266,31 +266,49 @@ make_file(struct store *from, const char *path, const char *file,
 	           : 0;
 }
 
-/* The old book is kept beside the new one; nothing is overwritten. */
+/* A name that is free, while the state is locked: of the same second there may
+ * be one already. */
+static void
+aside_of(const char *folder, struct buf *name)
+{
+	int64_t at = wall_now().us / CLOCK_SECOND;
+
+	do {
+		buf_clear(name);
+		buf_addf(
+		    name, "%s/before-restore-%lld.db", folder, (long long)at++);
+	} while (access(buf_z(name), F_OK) == 0);
+}
+
+/* The old book is kept beside the new one, as *aside, empty when there is none;
+ * nothing is overwritten. */
 static int
-restore_file(
-    struct store *from, const char *state, const char *file, struct err *e)
+restore_file(struct store *from, const char *state, const char *file,
+    struct buf *aside, struct err *e)
 {
 	auto_buf folder = { 0 };
 	auto_buf book = { 0 };
 	auto_buf made = { 0 };
-	auto_buf aside = { 0 };
 	uint64_t above;
+	bool old;
 
 	buf_addf(&folder, "%s/book", state);
 	buf_addf(&book, "%s/book.db", buf_z(&folder));
 	buf_addf(&made, "%s/restoring.db", buf_z(&folder));
-	buf_addf(&aside, "%s/before-restore-%lld.db", buf_z(&folder),
-	    (long long)(wall_now().us / CLOCK_SECOND));
+	aside_of(buf_z(&folder), aside);
 	if (file_mkdirs(buf_z(&folder), 0700, e)) {
 		return -1;
 	}
 	above = owned(buf_z(&book), "restore");
+	old = access(buf_z(&book), F_OK) == 0;
 	(void)unlink(buf_z(&made));
 	if (make_file(from, buf_z(&made), file, above, e) ||
 	    book_give(buf_z(&folder), buf_z(&made), e) ||
-	    move(buf_z(&book), buf_z(&aside), e)) {
+	    move(buf_z(&book), buf_z(aside), e)) {
 		return -1;
+	}
+	if (!old) {
+		buf_clear(aside);
 	}
 	return move(buf_z(&made), buf_z(&book), e);
 }
@@ -327,6 +345,7 @@ restore(const struct part_self *p, const char *file, struct err *e)
 	const char *server = part_arg(p, "store-fd");
 	auto_store from = NULL;
 	struct verify v = { 0 };
+	auto_buf aside = { 0 };
 	auto_buf line = { 0 };
 	struct json_out o;
 
@@ -341,7 +360,7 @@ restore(const struct part_self *p, const char *file, struct err *e)
 		return -1;
 	}
 	if (server ? restore_server(from, server, file, e)
-	           : restore_file(from, state, file, e)) {
+	           : restore_file(from, state, file, &aside, e)) {
 		return -1;
 	}
 	if (!wants(p, "json")) {
@@ -353,12 +372,19 @@ restore(const struct part_self *p, const char *file, struct err *e)
 		             "note that `[audit] publish` has left in a file "
 		             "of another node is to be moved aside there\n"
 		           : "");
+		if (aside.len) {
+			(void)printf("the book of before is kept as %s\n",
+			    buf_z(&aside));
+		}
 		return 0;
 	}
 	json_out_init(&o, &line);
 	json_out_object(&o, NULL);
 	json_out_bool(&o, "ok", true);
 	json_out_i64(&o, "events", (int64_t)v.tree.size);
+	if (aside.len) {
+		json_out_str(&o, "kept", buf_str(&aside));
+	}
 	say(&o, &line);
 	return 0;
 }

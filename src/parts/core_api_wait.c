@@ -196,7 +196,9 @@ read_word(const struct wait_item *w, const struct core_ask *ask, bool *yes,
 		break;
 	}
 	return err_set(e, ERR_INPUT,
-	    "%s asks for leave: decision must be approve or deny", w->id);
+	    "%s asks for leave (decision approve or deny): `handrail approve "
+	    "%s`, or `handrail deny %s --reason \"…\"`",
+	    w->id, w->id, w->id);
 }
 
 void

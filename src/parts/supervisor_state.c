@@ -123,6 +123,7 @@ need_vault_key(struct house *h, struct err *e)
 	           : STR("");
 	struct str own = arena_printf(&h->arena, "%s/vault.key", h->state);
 	struct str said = arena_printf(&h->arena, "%s/vault.source", h->state);
+	struct str book = arena_printf(&h->arena, "%s/book/book.db", h->state);
 
 	if (access(said.at, F_OK) == 0) {
 		return 0; /* it lives elsewhere: the vault finds it, or says why
@@ -131,6 +132,12 @@ need_vault_key(struct house *h, struct err *e)
 	if ((given.len && access(given.at, F_OK) == 0) ||
 	    access(own.at, F_OK) == 0) {
 		return 0;
+	}
+	if (access(book.at, F_OK) == 0) {
+		return err_set(e, ERR_INPUT,
+		    "there is no vault key in %s, and a book that was kept "
+		    "with one: put it back as %s",
+		    h->state, own.at);
 	}
 	return err_set(e, ERR_INPUT,
 	    "there is no vault key in %s: run `handrail vault init --state %s` "

@@ -136,6 +136,17 @@ def a_letter_to_nobody_names_where_mailboxes_are_told():
                  'no mailbox "calc"', 'nothing was written', 'ROLE-coworker')
 
 
+@test
+def a_value_for_what_takes_none_is_refused():
+    h = house()
+    with Unchanged(h):
+        for line in ('status --json=no', 'task list --dead=false',
+                     'stop --all=no', 'mail recv --help=x'):
+            option, value = line.split()[-1].split('=')
+            one_sentence(h.cli(*line.split()), 2, option + '=' + value,
+                         'takes no value')
+
+
 # --- e2m lines ------------------------------------------------------------------
 
 GOOD = ('{"_type":"task","id":"01930000-0000-7000-8000-00000000000%d",'
@@ -336,6 +347,34 @@ def no_configuration_says_how_to_get_one():
 
 
 @test
+def a_configuration_that_cannot_be_read_is_not_another_houses():
+    with House() as h:
+        h.start()
+        # Where a command would look that reads no configuration.
+        home = os.path.join(h.folder, '.local/state/handrail')
+        os.makedirs(os.path.dirname(home))
+        os.symlink(h.state, home)
+
+        def ask(*args):
+            a = subprocess.run(
+                ['setpriv', '--reuid=65534', '--clear-groups', h.handrail,
+                 *args] if os.geteuid() == 0 else [h.handrail, *args],
+                cwd='/', env={**h.env, 'HOME': h.folder}, text=True,
+                capture_output=True)
+            return Answer(a.returncode, a.stdout, a.stderr)
+
+        broken = os.path.join(h.folder, 'broken.toml')
+        write(broken, 'state = 3\n')
+        for path, code in ((broken, 1), (h.folder + '/none.toml', 4)):
+            for args in (('status',), ('stop', '--all'), ('vault', 'init'),
+                         ('vault', 'rekey'), ('restore', '/none')):
+                one_sentence(ask(*args, '--config', path), code, path,
+                             '--state')
+            need(ask('validate', '--schema', '--config', path).code == 0)
+        need(h.read('status')['stopped'] == [], h.read('status'))
+
+
+@test
 def a_closed_role_is_named_at_reload_and_the_others_run():
     with House(ROLES) as h:
         h.start()
@@ -408,6 +447,15 @@ def without_a_vault_key_the_house_says_how_to_make_one():
         one_sentence(h.cli('up'), 1, 'handrail vault init', h.state)
         h.ok('vault', 'init')
         one_sentence(h.cli('vault', 'init'), 5, 'vault.key')
+        h.start()
+        need(h.stop() == 0)
+        key = os.path.join(h.state, 'vault.key')
+        os.rename(key, key + '.away')
+        a = h.cli('up')
+        one_sentence(a, 1, 'put it back as ' + key)
+        need('vault init' not in a.err, 'another key opens nothing here', a)
+        os.rename(key + '.away', key)
+        h.start()
 
 
 @test

@@ -147,6 +147,13 @@ def canon_maps_legacy_lines_and_leaves_the_others_byte_for_byte():
         a = h.cli('validate', '--canon', path)
         first, *rest = a.out.splitlines()
         need(a.code == 1 and rest == [odd, 'not json'], a)
+        need(a.err.startswith(path + ':3: the line is no JSON') and
+             a.err.count('\n') == 1, a)
+        for args, says in ((('--canon', '--tolerant'), 'one of --tolerant'),
+                           (('--schema',), '--schema takes no files')):
+            b = h.cli('validate', path, *args)
+            need(b.code == 2 and says in b.err and 'wants files' not in b.err,
+                 b)
         need(json.loads(first) == {'type': 'ping', 'id': 'm', '_type':
                                    'envelope', 'envelope_type': 'notify',
                                    'state': 'pending'}, first)

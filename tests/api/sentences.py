@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import (GATES, HELPER, PATIENCE, SOURCE, House,  # noqa: E402
-                   SERVER, main, need, shell, test, until)
+                   SERVER, main, need, shell, test, until, write)
 
 MILL = {'role.toml': '''[task.default]
 tools = []
@@ -23,13 +23,15 @@ served = "worker"
 ''', 'gates.toml': GATES, 'mcp/server.toml': SERVER}
 FINISH = {'id': 'end', 'tool': 'finish', 'args': {'summary': 'hi'}}
 
+ASKS = '[defaults]\nunmatched = "ask"\n'
+
 HOUSE = None
 
 
 def house():
     global HOUSE
     if HOUSE is None:
-        HOUSE = House({'helper': HELPER, 'mill': MILL})
+        HOUSE = House({'helper': HELPER, 'mill': MILL, 'bakery': MILL})
         HOUSE.start()
     return HOUSE
 
@@ -248,14 +250,14 @@ def a_list_of_letters_says_that_there_are_more():
     sent = []
 
     def listed():
-        for line in ('mail recv mill-coworker', 'mail thread ' + thread):
+        for line in ('mail recv bakery-coworker', 'mail thread ' + thread):
             a = h.ok(*line.split())
             count = sum(x.split()[0] in sent for x in a.out.splitlines())
             yield count, a.err
             need(h.read(*line.split())['more'] == bool(a.err), a)
 
     def send():
-        a = h.post('/api/mail', {'to': 'mill-coworker', 'subject': 'flour',
+        a = h.post('/api/mail', {'to': 'bakery-coworker', 'subject': 'flour',
                                  'thread_id': thread})
         need(a.code == 201, a)
         sent.append(a.json['id'])
@@ -270,7 +272,7 @@ def a_list_of_letters_says_that_there_are_more():
     need(box[0] == all_[0] == 200, box, all_)
     need('there are more: `mail ack ID`' in box[1] and
          '`task export DIR` writes all' in all_[1], box, all_)
-    h.ok('mail', 'ack', sent[0], '--mailbox', 'mill-coworker')
+    h.ok('mail', 'ack', sent[0], '--mailbox', 'bakery-coworker')
     [box, _] = listed()
     need(box == (200, ''), box)
 
@@ -353,6 +355,65 @@ def what_is_not_there_is_exit_code_4():
         a = h.cli(*words, input='')
         need(a.code == 4 and ('nonesuch' in a.err or nobody in a.err or
                               '99999' in a.err), line, a)
+
+
+@test
+def what_checkpoint_prints_is_kept_and_checked_as_it_is():
+    h = house()
+    line = h.read('audit', 'checkpoint')['signer']
+    path, proof = (os.path.join(h.folder, n) for n in ('note', 'proof'))
+
+    def verify(*args, signer=line):
+        return h.cli('audit', 'verify', *args, '--signer', signer)
+
+    note = h.ok('audit', 'checkpoint').out
+    size = note.split('\n')[1]
+    need(note.endswith('signer %s\n' % line), note)
+    write(path, note)
+    write(proof, h.ok('audit', 'prove', '3', '--size', size, '--json').out)
+    for args in (('--checkpoint', path), ('--against', path),
+                 ('--proof', proof, '--against', path)):
+        need(verify(*args).code == 0, args, verify(*args))
+    h.ok('audit', 'prove', '--from', path, '--signer', line)
+    # The signer that it names is not believed, and nothing else is let by.
+    other = line[:-6] + ('A' if line[-6] != 'A' else 'B') + line[-5:]
+    need(verify('--checkpoint', path, signer=other).code == 1)
+    write(proof, h.ok('audit', 'prove', '3').out)
+    a = verify('--proof', proof, '--against', path)
+    need(a.code == 1 and '`audit prove --json` prints one' in a.err, a)
+    for text in (note + 'more\n', 'signer x\n' + note):
+        write(path, text)
+        need(verify('--checkpoint', path).code == 1, text)
+
+
+@test
+def a_wrong_word_is_named_with_what_is_wanted():
+    h = house()
+    for command in ('audit', 'mail', 'role', 'session', 'task', 'vault'):
+        a = h.cli(command, 'paint')
+        need(a.code == 2 and 'handrail %s: no verb "paint"' % command in a.err
+             and 'usage: handrail %s ' % command in a.err, a)
+        a = h.cli(command)
+        need(a.code == 2 and 'wants a verb\n' in a.err, a)
+    for words in (('abc',), ('3', '--size', 'abc'), ('-1',), ('3x',)):
+        a = h.cli('audit', 'prove', *words)
+        need(a.code == 2 and '?' not in a.err, a)
+    need('usage: handrail status\n' in h.cli('status', 'now').err)
+    need('identity none\n  rule none,' in h.ok('audit', 'prove', '1').out)
+
+
+@test
+def an_answer_to_what_asks_for_leave_names_the_two_words():
+    with House({'helper': {**HELPER, 'gates.toml': ASKS}}) as h:
+        h.start()
+        h.dispatch([shell('echo hi'), FINISH])
+        [wait] = until(h.waits)
+        a = h.cli('answer', wait['id'], 'hello')
+        need(a.code == 1 and '`handrail approve %s`' % wait['id'] in a.err and
+             '`handrail deny %s --reason' % wait['id'] in a.err, a)
+        h.ok('approve', wait['id'], '--remember', '8h')
+        can = h.ok('can', wait['identity']).out
+        need(': shell, the same call again, without asking until' in can, can)
 
 
 def whole(h, *lines, more=''):

@@ -332,6 +332,23 @@ def a_backup_of_a_running_house_is_whole_and_comes_back():
 
 
 @test
+def a_restore_says_where_the_book_of_before_is_kept():
+    with House(ROLES) as h:
+        h.start()
+        path = backed_up(h, 'one.backup')
+        need(h.stop() == 0)
+        h.state = os.path.join(h.folder, 'another')
+        a = h.ok('restore', path)
+        need('is kept' not in a.out, 'there was none', a)
+        all_ = [h.ok('restore', path).out.split()[-1]]
+        all_ += [h.read('restore', path)['kept'] for _ in range(4)]
+        need(len(set(all_)) == 5, 'one over another, of the same second', all_)
+        for kept in all_:
+            need('/before-restore-' in kept, kept)
+            need(h.read('audit', 'verify', '--file', kept)['ok'], kept)
+
+
+@test
 def a_backup_that_was_changed_is_refused():
     with House(ROLES) as h:
         h.start()
