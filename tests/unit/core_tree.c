@@ -7,6 +7,7 @@
 #include "store_help.h"
 
 #include <poll.h>
+#include <sys/eventfd.h>
 
 #include "parts/core.h"
 #include "parts/core_proof.h"
@@ -271,6 +272,31 @@ a_checkpoint_covers_each_batch_that_has_landed(void **state)
 	expect_signed(size);
 }
 
+#ifndef STORE_ON_POSTGRES /* which says nothing without a batch */
+/* A word that comes when all has landed: nobody takes it before the next batch,
+ * and until then it would wake core again and again. */
+static void
+a_late_word_of_the_store_is_heard_once(void **state)
+{
+	struct core *c = &house.core;
+
+	(void)state;
+	append(FIRST);
+	send_batch(1);
+	land_all();
+	assert_non_null(c->book.io.loop);
+	assert_int_equal(eventfd_write(c->book.io_fd, 1), 0);
+	turn();
+	assert_null(c->book.io.loop);
+	append(FIRST);
+	turn();
+	assert_int_equal(c->book.given, 1);
+	assert_non_null(c->book.io.loop);
+	land_all();
+	expect_signed(2 * FIRST);
+}
+#endif
+
 /* The saved tree has none of the heads that were in flight with it, and the
  * oldest head to be read is behind them all. */
 static void
@@ -368,6 +394,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TREE(a_checkpoint_never_covers_a_batch_in_flight),
 		TREE(a_checkpoint_covers_each_batch_that_has_landed),
+#ifndef STORE_ON_POSTGRES
+		TREE(a_late_word_of_the_store_is_heard_once),
+#endif
 		TREE(a_start_hashes_what_its_saved_tree_lacks),
 		TREE(a_saved_tree_may_have_every_head),
 		cmocka_unit_test_setup_teardown(
