@@ -284,6 +284,7 @@ session fork %(id)s --at 3
 mail ack %(id)s
 mail thread %(id)s
 mail recv nonesuch
+mail send --to nonesuch --subject s
 role check nonesuch
 can nonesuch
 explain nonesuch https://example.com
