@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What a person reads of a command: what is, what is wrong, what to do next."""
+import json
 import os
 import re
 import socket
@@ -204,6 +205,25 @@ def a_word_that_begins_with_a_dash_stands_behind_two():
     need(a.code == 4 and '--all' in a.err, a)
     need(h.cli('validate', '-', input='').code == 0)
     need(len(h.ok('audit', 'tail', '-n', '2').out.splitlines()) == 2)
+
+
+@test
+def options_of_every_command_may_stand_before_it():
+    h = house()
+    for line in ('--json --state STATE status', '--state=STATE --json status',
+                 '--json status --state STATE'):
+        words = [h.state if w == 'STATE' else w.replace('STATE', h.state)
+                 for w in line.split()]
+        a = subprocess.run([h.handrail, *words], text=True, capture_output=True)
+        need(a.returncode == 0 and 'incarnation' in json.loads(a.stdout),
+             line, a)
+    for words, says in ((['--json'], 'usage: handrail COMMAND'),
+                        (['--state'], 'usage: handrail COMMAND'),
+                        (['--state', h.state], 'usage: handrail COMMAND'),
+                        (['--json', 'nonesuch'], 'no command nonesuch'),
+                        (['--all', 'status'], 'no command --all')):
+        a = subprocess.run([h.handrail, *words], text=True, capture_output=True)
+        need(a.returncode == 2 and says in a.stderr, words, a)
 
 
 @test
