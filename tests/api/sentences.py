@@ -383,7 +383,7 @@ def a_method_that_a_path_does_not_take_is_refused_with_those_that_it_does():
 @test
 def a_head_is_that_of_the_answer_to_a_get():
     h = house()
-    for path in ('/healthz', '/api', '/nothing', '/api/roles'):
+    for path in ('/healthz', '/api', '/nothing', '/api/roles', '/'):
         get = whole(h, 'GET ' + path)
         head, body = get.split('\r\n\r\n', 1)
         need(body and whole(h, 'HEAD ' + path) == head + '\r\n\r\n', path, get)
@@ -398,6 +398,23 @@ def a_head_is_that_of_the_answer_to_a_get():
         run = h.outcome(task)['runs'][0]['run']
         a = h.ask('HEAD', '/api/sessions/%s/events' % run, headers=headers)
         need(a.code == 200 and not a.out, a)
+
+
+@test
+def who_is_refused_for_his_page_hears_what_to_do():
+    h = house()
+    for target, headers, says in (
+            ('/', {'Sec-Fetch-Site': 'cross-site'}, 'type its address in'),
+            ('/healthz', {'Sec-Fetch-Site': 'cross-site'},
+             'ask from the pages at this address'),
+            ('/healthz', {'Origin': 'https://other.example'},
+             'ask from the pages at this address')):
+        a = h.ask('GET', target, tcp=True, headers=headers)
+        need(a.code == 403 and says in a.json['message'], target, a)
+    a = h.ask('POST', '/', tcp=True)
+    need(a.code == 403 and 'GET or HEAD' in a.json['message'], a)
+    a = h.ask('GET', 'http://127.0.0.1:%d/healthz' % h.port)
+    need(a.code == 400 and 'a path that begins with /' in a.json['message'], a)
 
 
 if __name__ == '__main__':
