@@ -333,6 +333,63 @@ a_saved_tree_may_have_every_head(void **state)
 	expect_signed(FIRST);
 }
 
+/* Of the row "meta/start"; what stood there before. */
+static char
+put_byte(size_t at, char byte)
+{
+	auto_store store = open_store();
+	auto_buf value = { 0 };
+	struct store_row row = { .space = STR("meta"), .key = STR("start") };
+	struct err e = { 0 };
+
+	assert_int_equal(
+	    store_row_get(store, row.space, row.key, &value, &row.version, &e),
+	    0);
+	char before = value.at[at];
+
+	value.at[at] = byte;
+	row.value = buf_str(&value);
+	begin(store);
+	assert_int_equal(store_row_put(store, &row, &e), 0);
+	commit(store);
+	return before;
+}
+
+static void
+is_refused_for(size_t at, char byte, const char *word)
+{
+	struct core *c = &house.core;
+	char before = put_byte(at, byte);
+	struct err e = { 0 };
+
+	memset(&house, 0, sizeof(house));
+	c->part.loop = loop_new_virtual();
+	assert_int_equal(core_book_open(c, path, &e), 0);
+	assert_int_equal(core_book_recover(c, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	assert_non_null(strstr(e.text, word));
+	assert_non_null(strstr(e.text, "`handrail restore`"));
+	store_close(c->book.store);
+	(void)put_byte(at, before);
+}
+
+/* Who reads it is told which program can, or what else to do. */
+static void
+a_saved_tree_that_is_not_this_programs_is_refused(void **state)
+{
+	(void)state;
+	append(FIRST);
+	land_all();
+	core_save_tree(&house.core, true);
+	land_all();
+	fall();
+	is_refused_for(0, 2, "has format 2, this program knows 1");
+	is_refused_for(7, 1, "says more than its log has");
+	is_refused_for(11, 1, "is damaged");
+	start();
+	expect_signed(FIRST);
+}
+
 /* Heads of an older program, which wrote no row "meta/start"; the last cannot
  * be read. */
 static void
@@ -399,6 +456,7 @@ main(void)
 #endif
 		TREE(a_start_hashes_what_its_saved_tree_lacks),
 		TREE(a_saved_tree_may_have_every_head),
+		TREE(a_saved_tree_that_is_not_this_programs_is_refused),
 		cmocka_unit_test_setup_teardown(
 		    a_first_start_that_ends_too_early_leaves_no_saved_tree,
 		    make_folder, remove_folder),
