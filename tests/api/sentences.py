@@ -30,7 +30,8 @@ HOUSE = None
 def house():
     global HOUSE
     if HOUSE is None:
-        HOUSE = House({'helper': HELPER, 'mill': MILL})
+        HOUSE = House({'helper': HELPER, 'mill': MILL,
+                       'silo': MILL})
         HOUSE.start()
     return HOUSE
 
@@ -233,14 +234,14 @@ def a_list_of_letters_says_that_there_are_more():
     sent = []
 
     def listed():
-        for line in ('mail recv mill-coworker', 'mail thread ' + thread):
+        for line in ('mail recv silo-coworker', 'mail thread ' + thread):
             a = h.ok(*line.split())
             count = sum(x.split()[0] in sent for x in a.out.splitlines())
             yield count, a.err
             need(h.read(*line.split())['more'] == bool(a.err), a)
 
     def send():
-        a = h.post('/api/mail', {'to': 'mill-coworker', 'subject': 'flour',
+        a = h.post('/api/mail', {'to': 'silo-coworker', 'subject': 'flour',
                                  'thread_id': thread})
         need(a.code == 201, a)
         sent.append(a.json['id'])
@@ -253,7 +254,7 @@ def a_list_of_letters_says_that_there_are_more():
     need(box[0] == all_[0] == 200, box, all_)
     need('there are more: `mail ack ID`' in box[1] and
          '`task export DIR` writes all' in all_[1], box, all_)
-    h.ok('mail', 'ack', sent[0], '--mailbox', 'mill-coworker')
+    h.ok('mail', 'ack', sent[0], '--mailbox', 'silo-coworker')
     [box, _] = listed()
     need(box == (200, ''), box)
 
