@@ -156,24 +156,29 @@ find_v1(const char *self, const char *name, char *out, size_t size)
  * nothing from anybody, and all sockets of the machine count.  All cells
  * together are charged for a quarter of that, as what waits to be accepted may
  * be as much again; where they are too many for it, each for the least. */
+uint64_t
+group_sockets(const char *tcp_mem, uint32_t cells)
+{
+	uint64_t pages = strtoull(tcp_mem, NULL, 10);
+	uint64_t share = pages * (uint64_t)sysconf(_SC_PAGESIZE) / 4 /
+	                 (cells > 0 ? cells : 1);
+
+	if (share > SOCKETS_MAX) {
+		return SOCKETS_MAX;
+	}
+	return share > SOCKETS_MIN ? share : SOCKETS_MIN;
+}
+
 static uint64_t
 sockets_share(uint32_t cells)
 {
 	auto_buf text = { 0 };
 	struct err e = { 0 };
-	uint64_t pages = 0;
-	uint64_t share;
 
 	if (file_read("/proc/sys/net/ipv4/tcp_mem", 256, &text, &e)) {
 		return SOCKETS_MAX; /* not this kernel's way to count */
 	}
-	pages = strtoull(buf_z(&text), NULL, 10);
-	share = pages * (uint64_t)sysconf(_SC_PAGESIZE) / 4 /
-	        (cells > 0 ? cells : 1);
-	if (share > SOCKETS_MAX) {
-		return SOCKETS_MAX;
-	}
-	return share > SOCKETS_MIN ? share : SOCKETS_MIN;
+	return group_sockets(buf_z(&text), cells);
 }
 
 static bool

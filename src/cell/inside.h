@@ -126,6 +126,8 @@ struct limits {
 };
 
 void group_find(struct group_place *place, uint32_t cells);
+/* Of that text of the kernel's; bytes, each cell. */
+uint64_t group_sockets(const char *tcp_mem, uint32_t cells);
 int group_make(const struct group_place *place, uint64_t number,
     const struct limits *limits, struct err *e) MUST_CHECK;
 int group_enter(const struct group_place *place, uint64_t number, pid_t pid,

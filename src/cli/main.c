@@ -54,6 +54,37 @@ without_command(const char *word)
 	return help(stderr);
 }
 
+/* Where the command stands: behind options that every command has. */
+static int
+find_command(int argc, char **argv)
+{
+	int at = 1;
+
+	while (at < argc) {
+		const char *word = argv[at];
+		bool valued = strcmp(word, "--state") == 0 ||
+		              strcmp(word, "--config") == 0;
+
+		if (!valued && strcmp(word, "--json") != 0 &&
+		    strncmp(word, "--state=", 8) != 0 &&
+		    strncmp(word, "--config=", 9) != 0) {
+			break;
+		}
+		at += valued ? 2 : 1;
+	}
+	return at;
+}
+
+/* What stood before it stands behind it then. */
+static void
+put_first(char **argv, int at)
+{
+	char *word = argv[at];
+
+	memmove(&argv[2], &argv[1], (size_t)(at - 1) * sizeof(*argv));
+	argv[1] = word;
+}
+
 static void
 find_config(struct cli *c)
 {
@@ -109,9 +140,12 @@ main(int argc, char **argv)
 	c.program = argv[0];
 	c.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	must_set_part("handrail");
-	if (argc < 2) {
+	int at = find_command(argc, argv);
+
+	if (at >= argc) {
 		return help(stderr);
 	}
+	put_first(argv, at);
 	for (size_t i = 0; i < cli_command_count; i++) {
 		if (strcmp(argv[1], cli_commands[i].name) == 0) {
 			command = &cli_commands[i];

@@ -167,9 +167,14 @@ take_head(struct client *k, const struct http_head *head)
 	if (k->transport == WIRE_TCP && api_web_head(k, head)) {
 		return;
 	}
-	if (head->form != HTTP_ORIGIN || !same_origin(k, head)) {
+	if (head->form != HTTP_ORIGIN) {
+		api_refuse(k, 400, "input",
+		    "ask for a path that begins with /, as in GET /healthz");
+	} else if (!same_origin(k, head)) {
 		api_refuse(k, 403, "denied",
-		    "this is asked from no page of another origin");
+		    "a page of another origin asks this (Origin or "
+		    "Sec-Fetch-Site), and is not answered: ask from the pages "
+		    "at this address, or with a program that sends neither");
 	} else if (!read_token(k, head, ask)) {
 		api_refuse(
 		    k, 401, "denied", "Authorization must be one Bearer token");

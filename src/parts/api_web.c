@@ -34,7 +34,9 @@ answer_page(struct client *k)
 	http_write_status(&k->out, 200);
 	http_write_header_z(&k->out, "Content-Type", k->web.file->type);
 	end_head(k, false, k->web.file->bytes.len);
-	buf_add(&k->out, k->web.file->bytes);
+	if (!str_eq_z(k->head->method, "HEAD")) {
+		buf_add(&k->out, k->web.file->bytes);
+	}
 }
 
 bool

@@ -240,6 +240,14 @@ read_credentials(struct core *c, struct str *rest)
 	return rest->len == 0;
 }
 
+static int
+damaged(struct err *e)
+{
+	return err_set(e, ERR_INPUT,
+	    "the row meta/start of the book is damaged: restore a backup "
+	    "(`handrail restore`)");
+}
+
 int
 core_save_load(struct core *c, uint64_t *from, struct err *e)
 {
@@ -253,22 +261,34 @@ core_save_load(struct core *c, uint64_t *from, struct err *e)
 		return -1;
 	}
 	rest = buf_str(&value);
-	if (!cut(&rest, 13, &at) || at[0] != FORMAT) {
-		return err_set(e, ERR_INPUT, "the row meta/start is damaged");
+	if (!cut(&rest, 13, &at)) {
+		return damaged(e);
+	}
+	if (at[0] != FORMAT) {
+		return err_set(e, ERR_INPUT,
+		    "the row meta/start of the book has format %d, this "
+		    "program knows %d: start the version of Handrail that ran "
+		    "here last, or restore a backup (`handrail restore`)",
+		    at[0], FORMAT);
 	}
 	*from = get_u64(at + 1);
 	len = get_u32(at + 9);
 	if (!cut(&rest, len, &at) ||
 	    book_tree_load(str_span(at, len), &c->book.tree.tree, e) ||
 	    !read_credentials(c, &rest)) {
-		return err_set(e, ERR_INPUT, "the row meta/start is damaged");
+		return damaged(e);
 	}
 	uint64_t last = store_last_seq(c->book.store);
 
 	c->book.saved_seq = book_late_size(&c->book.tree);
 	return *from > last + 1 || c->book.saved_seq > last
 	           ? err_set(e, ERR_INPUT,
-	                 "the row meta/start says more than the log has: "
-	                 "restore a backup (`handrail restore`)")
+	                 "the row meta/start of the book says more than its "
+	                 "log has (tree %llu, heads from %llu, last head "
+	                 "%llu): was it written by another version of "
+	                 "Handrail, start that one, else restore a backup "
+	                 "(`handrail restore`)",
+	                 (unsigned long long)c->book.saved_seq,
+	                 (unsigned long long)*from, (unsigned long long)last)
 	           : 0;
 }

@@ -77,7 +77,7 @@ queue_mail_judge(struct queue *q, struct arena *a, const struct e2m_envelope *m,
 		return err_set(e, ERR_INPUT, "a new letter must be pending");
 	}
 	if (!queue_has_mailbox(q, m->to)) {
-		return err_set(e, ERR_INPUT,
+		return err_set(e, ERR_MISSING,
 		    "there is no mailbox %s; nothing was written (a mailbox "
 		    "is ROLE-coworker, operator, a person's name or broadcast)",
 		    err_quote(m->to));

@@ -230,10 +230,17 @@ web_guard(const struct http_head *head, struct str hosts,
 	a.ends = str_eq_z(head->path, "/web/logout");
 	*asked = a;
 	if (a.kind == WEB_PAGE) {
-		return str_eq_z(head->method, "GET") && may_read(head)
+		if (!str_eq_z(head->method, "GET") &&
+		    !str_eq_z(head->method, "HEAD")) {
+			return refuse(
+			    asked, 403, e, "a page is read with GET or HEAD");
+		}
+		return may_read(head)
 		           ? 0
 		           : refuse(asked, 403, e,
-		                 "a page is read by a browser that goes to it");
+		                 "another page asks for this one "
+		                 "(Sec-Fetch-Site): type its address in, or "
+		                 "follow a link to it");
 	}
 	if (!same_origin(head, a.tls)) {
 		return refuse(asked, 403, e,

@@ -132,7 +132,7 @@ def tasks_are_listed_by_a_state_that_exists():
 @test
 def a_letter_to_nobody_names_where_mailboxes_are_told():
     h = house()
-    one_sentence(h.cli('mail', 'send', '--to', 'calc', '--subject', 's'), 1,
+    one_sentence(h.cli('mail', 'send', '--to', 'calc', '--subject', 's'), 4,
                  'no mailbox "calc"', 'nothing was written', 'ROLE-coworker')
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What a person reads of a command: what is, what is wrong, what to do next."""
+import json
 import os
 import re
 import socket
@@ -244,6 +245,25 @@ def an_option_that_stands_twice_is_refused():
 
 
 @test
+def options_of_every_command_may_stand_before_it():
+    h = house()
+    for line in ('--json --state STATE status', '--state=STATE --json status',
+                 '--json status --state STATE'):
+        words = [h.state if w == 'STATE' else w.replace('STATE', h.state)
+                 for w in line.split()]
+        a = subprocess.run([h.handrail, *words], text=True, capture_output=True)
+        need(a.returncode == 0 and 'incarnation' in json.loads(a.stdout),
+             line, a)
+    for words, says in ((['--json'], 'usage: handrail COMMAND'),
+                        (['--state'], 'usage: handrail COMMAND'),
+                        (['--state', h.state], 'usage: handrail COMMAND'),
+                        (['--json', 'nonesuch'], 'no command nonesuch'),
+                        (['--all', 'status'], 'no command --all')):
+        a = subprocess.run([h.handrail, *words], text=True, capture_output=True)
+        need(a.returncode == 2 and says in a.stderr, words, a)
+
+
+@test
 def a_list_of_letters_says_that_there_are_more():
     h = house()
     thread = '01a21e46-704b-75eb-9fdd-000000000001'
@@ -323,6 +343,7 @@ session fork %(id)s --at 3
 mail ack %(id)s
 mail thread %(id)s
 mail recv nonesuch
+mail send --to nonesuch --subject s
 role check nonesuch
 can nonesuch
 explain nonesuch https://example.com
@@ -461,7 +482,7 @@ def a_method_that_a_path_does_not_take_is_refused_with_those_that_it_does():
 @test
 def a_head_is_that_of_the_answer_to_a_get():
     h = house()
-    for path in ('/healthz', '/api', '/nothing', '/api/roles'):
+    for path in ('/healthz', '/api', '/nothing', '/api/roles', '/'):
         get = whole(h, 'GET ' + path)
         head, body = get.split('\r\n\r\n', 1)
         need(body and whole(h, 'HEAD ' + path) == head + '\r\n\r\n', path, get)
@@ -490,6 +511,23 @@ def a_head_of_what_streams_ends_with_its_head():
              got.endswith('{"ok":true}') and ': here' not in got, got)
     h.ok('task', 'cancel', task)
     need(h.outcome(task)['state'] == 'failed')
+
+
+@test
+def who_is_refused_for_his_page_hears_what_to_do():
+    h = house()
+    for target, headers, says in (
+            ('/', {'Sec-Fetch-Site': 'cross-site'}, 'type its address in'),
+            ('/healthz', {'Sec-Fetch-Site': 'cross-site'},
+             'ask from the pages at this address'),
+            ('/healthz', {'Origin': 'https://other.example'},
+             'ask from the pages at this address')):
+        a = h.ask('GET', target, tcp=True, headers=headers)
+        need(a.code == 403 and says in a.json['message'], target, a)
+    a = h.ask('POST', '/', tcp=True)
+    need(a.code == 403 and 'GET or HEAD' in a.json['message'], a)
+    a = h.ask('GET', 'http://127.0.0.1:%d/healthz' % h.port)
+    need(a.code == 400 and 'a path that begins with /' in a.json['message'], a)
 
 
 if __name__ == '__main__':

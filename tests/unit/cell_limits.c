@@ -2,6 +2,7 @@
 /* Hostile appetite (B06), and that nothing is left behind (B14). */
 #include "cell_help.h"
 
+#include "cell/inside.h"
 #include "jail/jail.h"
 
 #include <dirent.h>
@@ -64,6 +65,70 @@ a_memory_bomb_ends_its_command_and_not_the_cell(void **state)
 	(void)sh(bed, cell, "echo alive");
 	assert_string_equal(bed->text, "alive\n");
 	cell_free(cell);
+}
+
+#define MIB ((uint64_t)1 << 20)
+
+/* L05: of a quarter of what the kernel calls no pressure, between two bounds.
+ */
+static void
+cells_share_the_sockets_of_the_machine(void **state)
+{
+	char text[64];
+
+	(void)state;
+	(void)snprintf(text, sizeof(text), "%llu\t1\t2\n",
+	    (unsigned long long)(1024 * MIB / (uint64_t)sysconf(_SC_PAGESIZE)));
+	assert_int_equal(group_sockets(text, 0), 32 * MIB);
+	assert_int_equal(group_sockets(text, 1), 32 * MIB);
+	assert_int_equal(group_sockets(text, 8), 32 * MIB);
+	assert_int_equal(group_sockets(text, 16), 16 * MIB);
+	assert_int_equal(group_sockets(text, 50), 256 * MIB / 50);
+	assert_int_equal(group_sockets(text, 256), MIB);
+	assert_int_equal(group_sockets(text, 1000), MIB);
+	assert_int_equal(group_sockets("", 1), MIB);
+}
+
+static uint64_t
+number_in(const char *path)
+{
+	auto_buf text = { 0 };
+	struct err e;
+
+	if (file_read(path, 256, &text, &e)) {
+		return 0;
+	}
+	return strtoull(buf_z(&text), NULL, 10);
+}
+
+/* Version 2 counts them as memory; there is nothing to share. */
+static void
+each_cell_is_charged_for_its_share_of_sockets(void **state)
+{
+	struct group_place place = { 0 };
+	const struct limits limits = { .memory = 64 * MIB, .processes = 8 };
+	auto_buf tcp_mem = { 0 };
+	char path[PATH_MAX];
+	struct err e;
+
+	(void)state;
+	group_find(&place, 200);
+	if (place.version != CELL_GROUPS_V1) {
+		print_message("# no cgroups of version 1\n");
+		skip();
+	}
+	assert_int_equal(
+	    file_read("/proc/sys/net/ipv4/tcp_mem", 256, &tcp_mem, &e), 0);
+	assert_int_equal(place.sockets, group_sockets(buf_z(&tcp_mem), 200));
+	assert_int_equal(group_make(&place, 9999, &limits, &e), 0);
+	(void)snprintf(path, sizeof(path),
+	    "%s/%d.9999/memory.kmem.tcp.limit_in_bytes", place.memory,
+	    getpid());
+	uint64_t charged = number_in(path);
+
+	assert_true(group_remove(&place, 9999));
+	/* In whole pages. */
+	assert_in_range(charged, place.sockets - 65536, place.sockets);
 }
 
 static void
@@ -426,6 +491,8 @@ main(int argc, char **argv)
 		    a_fork_bomb_stays_in_its_cell_and_dies_with_it),
 		cmocka_unit_test(
 		    a_memory_bomb_ends_its_command_and_not_the_cell),
+		cmocka_unit_test(cells_share_the_sockets_of_the_machine),
+		cmocka_unit_test(each_cell_is_charged_for_its_share_of_sockets),
 		cmocka_unit_test(tmp_files_and_descriptors_are_bounded),
 		cmocka_unit_test(
 		    time_is_kept_against_stopped_and_deaf_commands),

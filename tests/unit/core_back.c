@@ -11,6 +11,7 @@
 
 #include "parts/core_back.h"
 #include "parts/core_egress.h"
+#include "parts/core_vault.h"
 #include "wire_meet.h"
 
 static struct house {
@@ -18,8 +19,9 @@ static struct house {
 	struct wire_peer
 	    *vault; /* the other end; it reads when it is told to */
 	struct wire_peer *back;
-	size_t unlent[2]; /* on the first channel, on the second */
-	bool said[1024];  /* of this number */
+	size_t unlent[2];              /* on the first channel, on the second */
+	bool said[1024];               /* of this number */
+	struct wire_vault_revoke over; /* the last */
 	size_t closed;
 } house;
 
@@ -40,6 +42,11 @@ take_unlend(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	}
 }
 
+TAKES(take_revoke, wire_vault_revoke)
+{
+	house.over = *in;
+}
+
 TAKES(take_other, wire_vault_sign)
 {
 	(void)in;
@@ -56,6 +63,7 @@ closed(void *owner, struct wire_peer *peer, const struct err *why)
 static wire_take_fn take_back;
 static const struct wire_handler handlers[] = {
 	{ WIRE_VAULT_UNLEND, take_unlend },
+	{ WIRE_VAULT_REVOKE, take_revoke },
 	{ WIRE_VAULT_SIGN, take_other },
 	{ WIRE_VAULT_BACK, take_back },
 };
@@ -167,6 +175,20 @@ what_does_not_fit_is_there_at_once_on_the_other(void **state)
 	assert_int_equal(house.closed, 0);
 }
 
+/* Else the vault would lend it to whoever keeps a handshake open, or none of
+ * the value that follows. */
+static void
+a_value_that_is_over_is_named_by_its_version(void **state)
+{
+	struct core_credential k = { .name = "alpha", .version = 3 };
+
+	(void)state;
+	core_mark_over(&house.core, &k);
+	wire_poll(house.vault);
+	assert_string_equal(house.over.credential, "alpha");
+	assert_int_equal(house.over.version, 3);
+}
+
 /* Until it may be said no more what the vault knows: then it knows nothing. */
 static void
 a_vault_that_reads_neither_is_ended(void **state)
@@ -222,6 +244,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		BACK(what_fits_goes_the_one_way),
 		BACK(what_does_not_fit_is_there_at_once_on_the_other),
+		BACK(a_value_that_is_over_is_named_by_its_version),
 		BACK(a_vault_that_reads_neither_is_ended),
 		BACK(what_is_over_together_is_said_together),
 	};

@@ -7,6 +7,7 @@
 #include "store_help.h"
 
 #include <poll.h>
+#include <sys/eventfd.h>
 
 #include "parts/core.h"
 #include "parts/core_proof.h"
@@ -271,6 +272,31 @@ a_checkpoint_covers_each_batch_that_has_landed(void **state)
 	expect_signed(size);
 }
 
+#ifndef STORE_ON_POSTGRES /* which says nothing without a batch */
+/* A word that comes when all has landed: nobody takes it before the next batch,
+ * and until then it would wake core again and again. */
+static void
+a_late_word_of_the_store_is_heard_once(void **state)
+{
+	struct core *c = &house.core;
+
+	(void)state;
+	append(FIRST);
+	send_batch(1);
+	land_all();
+	assert_non_null(c->book.io.loop);
+	assert_int_equal(eventfd_write(c->book.io_fd, 1), 0);
+	turn();
+	assert_null(c->book.io.loop);
+	append(FIRST);
+	turn();
+	assert_int_equal(c->book.given, 1);
+	assert_non_null(c->book.io.loop);
+	land_all();
+	expect_signed(2 * FIRST);
+}
+#endif
+
 /* The saved tree has none of the heads that were in flight with it, and the
  * oldest head to be read is behind them all. */
 static void
@@ -304,6 +330,63 @@ a_saved_tree_may_have_every_head(void **state)
 	fall();
 	start();
 	assert_int_equal(house.core.book.saved_seq, FIRST);
+	expect_signed(FIRST);
+}
+
+/* Of the row "meta/start"; what stood there before. */
+static char
+put_byte(size_t at, char byte)
+{
+	auto_store store = open_store();
+	auto_buf value = { 0 };
+	struct store_row row = { .space = STR("meta"), .key = STR("start") };
+	struct err e = { 0 };
+
+	assert_int_equal(
+	    store_row_get(store, row.space, row.key, &value, &row.version, &e),
+	    0);
+	char before = value.at[at];
+
+	value.at[at] = byte;
+	row.value = buf_str(&value);
+	begin(store);
+	assert_int_equal(store_row_put(store, &row, &e), 0);
+	commit(store);
+	return before;
+}
+
+static void
+is_refused_for(size_t at, char byte, const char *word)
+{
+	struct core *c = &house.core;
+	char before = put_byte(at, byte);
+	struct err e = { 0 };
+
+	memset(&house, 0, sizeof(house));
+	c->part.loop = loop_new_virtual();
+	assert_int_equal(core_book_open(c, path, &e), 0);
+	assert_int_equal(core_book_recover(c, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	assert_non_null(strstr(e.text, word));
+	assert_non_null(strstr(e.text, "`handrail restore`"));
+	store_close(c->book.store);
+	(void)put_byte(at, before);
+}
+
+/* Who reads it is told which program can, or what else to do. */
+static void
+a_saved_tree_that_is_not_this_programs_is_refused(void **state)
+{
+	(void)state;
+	append(FIRST);
+	land_all();
+	core_save_tree(&house.core, true);
+	land_all();
+	fall();
+	is_refused_for(0, 2, "has format 2, this program knows 1");
+	is_refused_for(7, 1, "says more than its log has");
+	is_refused_for(11, 1, "is damaged");
+	start();
 	expect_signed(FIRST);
 }
 
@@ -368,8 +451,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TREE(a_checkpoint_never_covers_a_batch_in_flight),
 		TREE(a_checkpoint_covers_each_batch_that_has_landed),
+#ifndef STORE_ON_POSTGRES
+		TREE(a_late_word_of_the_store_is_heard_once),
+#endif
 		TREE(a_start_hashes_what_its_saved_tree_lacks),
 		TREE(a_saved_tree_may_have_every_head),
+		TREE(a_saved_tree_that_is_not_this_programs_is_refused),
 		cmocka_unit_test_setup_teardown(
 		    a_first_start_that_ends_too_early_leaves_no_saved_tree,
 		    make_folder, remove_folder),

@@ -287,6 +287,28 @@ a_fault_that_another_call_finds_is_told_of_in_a_step(void **state)
 	assert_int_equal(store_in_flight(store), 0);
 }
 
+/* Who waits for all takes the word that core has not heard yet. */
+static void
+a_word_that_another_call_takes_is_rung_again(void **state)
+{
+	auto_store store = open_store();
+	struct store_backup *backup;
+	struct err e = { 0 };
+	char copy[112];
+	unsigned percent;
+
+	(void)state;
+	(void)snprintf(copy, sizeof(copy), "%s/copy.db", folder);
+	assert_int_equal(send_heads(store, GREAT, &e), 1);
+	worker_end(0, 0);
+	assert_int_equal(store_backup_start(store, copy, &backup, &e), 0);
+	assert_int_not_equal(store_backup_step(backup, &percent, &e), -1);
+	assert_true(rings(store));
+	assert_int_equal(store_commit_step(store, &e), 0);
+	store_backup_free(backup);
+	(void)unlink(copy);
+}
+
 static int
 send_nothing(struct store *store, struct err *e)
 {
@@ -318,6 +340,26 @@ a_batch_that_changes_nothing_is_as_durable_as_the_one_before(void **state)
 	}
 	assert_int_equal(send_nothing(store, &e), 0);
 	expect_heads(store, GREAT);
+}
+
+/* The word of the one before has been heard already, and comes no more. */
+static void
+a_batch_that_changes_nothing_rings_for_itself(void **state)
+{
+	auto_store store = open_store();
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(send_heads(store, GREAT, &e), 1);
+	assert_int_equal(send_heads(store, GREAT, &e), 1);
+	worker_end(0, 0);
+	worker_end(0, 0);
+	assert_int_equal(store_commit_step(store, &e), 0);
+	assert_false(rings(store));
+	assert_int_equal(send_nothing(store, &e), 1);
+	assert_true(rings(store));
+	assert_int_equal(store_commit_step(store, &e), 0);
+	assert_int_equal(store_commit_step(store, &e), 0);
 }
 
 static void
@@ -535,8 +577,10 @@ main(void)
 		TEST(a_sync_that_fails_ends_the_store),
 		TEST(each_sync_hears_of_a_fault_by_itself),
 		TEST(a_fault_that_another_call_finds_is_told_of_in_a_step),
+		TEST(a_word_that_another_call_takes_is_rung_again),
 		TEST(
 		    a_batch_that_changes_nothing_is_as_durable_as_the_one_before),
+		TEST(a_batch_that_changes_nothing_rings_for_itself),
 		TEST(a_batch_that_changes_nothing_fails_with_the_one_before),
 		TEST(a_store_behind_a_link_has_its_syncs_started),
 		TEST(a_batch_without_room_fails_in_its_turn),

@@ -203,25 +203,27 @@ a_store_of_a_newer_version_is_refused(void **state)
 	opening_is_refused(ERR_INPUT, "newer Handrail");
 }
 
-/* A store as a program that knew the steps up to `last` (3 at most) made it,
- * by their own SQL. */
-static sqlite3 *
-old_store(int last)
-{
-	static const char *const steps[] = {
+static const char *const old_steps[] = {
 #define STORE_STEP(number, sql)       [number] = (sql),
 #define STORE_STEP_CODE(number, code) [number] = NULL,
 #include "store/steps.def"
 #undef STORE_STEP
 #undef STORE_STEP_CODE
-	};
+};
+
+/* A store as a program that knew the steps up to `last` (3 at most) made it,
+ * by their own SQL. */
+static sqlite3 *
+old_store(int last)
+{
 	sqlite3 *db = NULL;
 	char mark[96];
 
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	for (int i = 1; i <= last; i++) {
 		assert_int_equal(
-		    sqlite3_exec(db, steps[i], NULL, NULL, NULL), SQLITE_OK);
+		    sqlite3_exec(db, old_steps[i], NULL, NULL, NULL),
+		    SQLITE_OK);
 	}
 	(void)snprintf(mark, sizeof(mark),
 	    "PRAGMA application_id = 0x48524c31; PRAGMA user_version = %d",
@@ -365,6 +367,63 @@ bodies_of_an_older_store_expire_by_their_day(void **state)
 }
 
 static int
+count_row(void *context, int columns, char **texts, char **names)
+{
+	(void)names;
+	assert_int_equal(columns, 1);
+	*(int *)context = (int)strtol(texts[0], NULL, 10);
+	return SQLITE_OK;
+}
+
+static int
+number(const char *text)
+{
+	sqlite3 *db = NULL;
+	int answer = -1;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db, text, count_row, &answer, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	return answer;
+}
+
+/* A batch of one head, with a body of this day, that is read and so written. */
+static void
+add_batch(struct store *store, uint64_t seq, int64_t day)
+{
+	auto_buf body = { 0 };
+	struct err e = { 0 };
+
+	begin(store);
+	assert_int_equal(add_head(store, seq, &e), 0);
+	assert_int_equal(store_body_add(store, seq, day, STR("x"), &e), 0);
+	assert_int_equal(store_body_get(store, seq, &body, &e), 0);
+}
+
+/* Neither a start nor a batch that was undone is another day. */
+static void
+a_span_begins_only_where_the_day_changes(void **state)
+{
+	static const int64_t days[] = { 7, 7, 8, 8, 7, 7 };
+
+	(void)state;
+	for (uint64_t seq = 1; seq <= COUNT(days); seq++) {
+		auto_store store = open_store();
+
+		add_batch(store, seq, days[seq - 1]);
+		store_rollback(store);
+		add_batch(store, seq, days[seq - 1]);
+		commit(store);
+	}
+	assert_int_equal(number("SELECT count(*) FROM body_span"), 3);
+	assert_int_equal(
+	    number("SELECT count(*) FROM body_span WHERE (first, day) IN"
+	           " (VALUES (1, 7), (3, 8), (5, 7))"),
+	    3);
+}
+
+static int
 tell_task(void *context, const struct store_task *task, struct err *e)
 {
 	(void)e;
@@ -414,6 +473,56 @@ tasks_of_an_older_store_get_their_number(void **state)
 	assert_int_equal(store_task_put(store, &task, &e), 0);
 	commit(store);
 	expect_tasks(store, "7 one completed {1} 1, -1 two failed {2} 0, ");
+}
+
+/* Step 4 packed its log, and its bodies lie by the index that it made. */
+static void
+a_store_of_a_packed_log_is_brought_up_and_loses_nothing(void **state)
+{
+	struct store *store = open_store();
+	uint64_t count = 0;
+	struct err e = { 0 };
+
+	(void)state;
+	for (uint64_t seq = 1; seq <= 700; seq++) {
+		char text[32];
+
+		begin(store);
+		assert_int_equal(add_head(store, seq, &e), 0);
+		(void)snprintf(text, sizeof(text), "body %u", (unsigned)seq);
+		if (seq % 3) {
+			assert_int_equal(
+			    store_body_add(store, seq, (int64_t)(seq / 100),
+			        str_of(text), &e),
+			    0);
+		}
+		commit(store);
+	}
+	store_close(store);
+	sql("DROP VIEW tasks; DROP TABLE task; DROP TABLE task_live;"
+	    "DROP TABLE task_end; DROP TABLE body_span;"
+	    "CREATE INDEX body_day ON body (day)");
+	sql(old_steps[3]);
+	sql("DROP VIEW book; PRAGMA user_version = 4; INSERT INTO tasks VALUES"
+	    " ('one', 'q', 's', 'failed', 'o', '2026-11-26T11:40:00.000Z',"
+	    " '2026-11-26T11:41:00.000Z', '{1}')");
+	store = open_store();
+	assert_int_equal(store_last_seq(store), 700);
+	assert_int_equal(
+	    store_heads_walk(store, 0, 0, expect_old_head, store, &e), 0);
+	expect_tasks(store, "-1 one failed {1} 0, ");
+	assert_int_equal(store_check(store, &e), 0);
+	begin(store);
+	assert_int_equal(add_head(store, 701, &e), 0);
+	assert_int_equal(store_bodies_expire(store, 7, &count, &e), 0);
+	commit(store);
+	assert_int_equal(count, 467 - 1);
+	assert_int_equal(store_check(store, &e), 0);
+	store_close(store);
+	store = open_store();
+	assert_int_equal(store_last_seq(store), 701);
+	store_close(store);
+	assert_int_equal(number("PRAGMA user_version"), COUNT(old_steps) - 1);
 }
 
 static void
@@ -711,7 +820,9 @@ main(void)
 		TEST(a_store_of_a_newer_version_is_refused),
 		TEST(an_older_store_is_brought_up_step_by_step),
 		TEST(bodies_of_an_older_store_expire_by_their_day),
+		TEST(a_span_begins_only_where_the_day_changes),
 		TEST(tasks_of_an_older_store_get_their_number),
+		TEST(a_store_of_a_packed_log_is_brought_up_and_loses_nothing),
 		TEST(an_old_store_that_is_damaged_stays_as_it_is),
 		TEST(an_old_store_is_not_brought_up_by_a_look),
 		TEST(a_look_changes_nothing),
