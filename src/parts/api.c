@@ -139,19 +139,6 @@ api_refuse(
 	k->closing = true;
 }
 
-/* A page of another origin must not speak with our voice: a browser that asks
- * for itself says so. */
-static bool
-same_origin(const struct client *k, const struct http_head *head)
-{
-	const struct str *site = http_find(head, "Sec-Fetch-Site");
-
-	return k->transport == WIRE_LOCAL || k->web.kind != WEB_OTHER ||
-	       (!http_find(head, "Origin") &&
-	           (!site || str_eq_z(*site, "none") ||
-	               str_eq_z(*site, "same-origin")));
-}
-
 static void
 take_head(struct client *k, const struct http_head *head)
 {
@@ -170,7 +157,7 @@ take_head(struct client *k, const struct http_head *head)
 	if (head->form != HTTP_ORIGIN) {
 		api_refuse(k, 400, "input",
 		    "ask for a path that begins with /, as in GET /healthz");
-	} else if (!same_origin(k, head)) {
+	} else if (!api_web_same_origin(k, head)) {
 		api_refuse(k, 403, "denied",
 		    "a page of another origin asks this (Origin or "
 		    "Sec-Fetch-Site), and is not answered: ask from the pages "

@@ -64,6 +64,9 @@ void api_refuse(
 
 /* Of a head over TCP: true if it is answered (a page, a refusal). */
 bool api_web_head(struct client *k, const struct http_head *head);
+/* A page of another origin must not speak with our voice: a browser that asks
+ * for itself says so. */
+bool api_web_same_origin(const struct client *k, const struct http_head *head);
 /* The login form is read: what core is asked instead of it.  False: it is
  * answered. */
 bool api_web_login(struct client *k);

@@ -59,6 +59,17 @@ api_web_head(struct client *k, const struct http_head *head)
 }
 
 bool
+api_web_same_origin(const struct client *k, const struct http_head *head)
+{
+	const struct str *site = http_find(head, "Sec-Fetch-Site");
+
+	return k->transport == WIRE_LOCAL || k->web.kind != WEB_OTHER ||
+	       (!http_find(head, "Origin") &&
+	           (!site || str_eq_z(*site, "none") ||
+	               str_eq_z(*site, "same-origin")));
+}
+
+bool
 api_web_login(struct client *k)
 {
 	auto_buf token = { 0 };

@@ -282,8 +282,6 @@ def a_list_of_letters_says_that_there_are_more():
         need(a.code == 201, a)
         sent.append(a.json['id'])
 
-    for l in h.read('mail', 'recv', 'mill-coworker')['letters']:
-        h.ok('mail', 'ack', l['id'], '--mailbox', 'mill-coworker')  # of tasks
     for _ in range(200):
         send()
     need(list(listed()) == [(200, '')] * 2, list(listed()))
