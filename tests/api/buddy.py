@@ -383,7 +383,7 @@ def an_operator_names_the_device_and_gives_it_a_folder():
     d.refuses = ()
     a = told(h, d, 'unpair')
     need(a.code == 0 and {'cmd': 'unpair'} in d.lines, a)
-    need(told(h, d, 'push', folder + '/none').code == 1, 'no such folder')
+    need(told(h, d, 'push', folder + '/none').code == 4, 'no such folder')
     d.close()
 
 
