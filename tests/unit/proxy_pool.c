@@ -483,27 +483,48 @@ each_has_its_own_time_unused(void **state)
 	rig_free(&r);
 }
 
+/* All of `count` connections ask at once and are answered. */
+static void
+ask_all(struct rig *r, struct end *c, size_t count)
+{
+	assert_true(count <= COUNT(r->origin.at));
+	rig_pin(r);
+	ask_and_wait(r, c, count);
+	for (size_t i = 0; i < count; i++) {
+		end_say_z(&r->origin.at[i], HELLO);
+	}
+	rig_until(r, r->outcomes == count);
+	rig_turns(r, 20);
+	for (size_t i = 0; i < count; i++) {
+		assert_true(end_got(&c[i], "hello"));
+		end_close(&c[i]);
+	}
+}
+
 static void
 no_more_are_kept_than_the_bound(void **state)
 {
 	(void)state;
 	struct rig r;
 	static struct end c[6];
-	_Static_assert(COUNT(c) <= COUNT(r.origin.at), "room for them");
 	rig_new(&r, NULL);
 	r.proxy->setup.kept_max = 4;
-	rig_pin(&r);
-	ask_and_wait(&r, c, COUNT(c));
-	for (size_t i = 0; i < COUNT(c); i++) {
-		end_say_z(&r.origin.at[i], HELLO);
-	}
-	rig_until(&r, r.outcomes == COUNT(c));
-	rig_turns(&r, 20);
+	ask_all(&r, c, COUNT(c));
 	assert_int_equal(proxy_kept(r.proxy), 4);
-	for (size_t i = 0; i < COUNT(c); i++) {
-		assert_true(end_got(&c[i], "hello"));
-		end_close(&c[i]);
-	}
+	rig_free(&r);
+}
+
+/* Of one way: the next time nobody pays for a handshake again. */
+static void
+as_many_are_kept_as_asked_at_once(void **state)
+{
+	(void)state;
+	struct rig r;
+	static struct end c[70];
+	rig_new(&r, NULL);
+	assert_int_equal(r.proxy->setup.kept_max, PROXY_CONNECTIONS);
+	ask_all(&r, c, COUNT(c));
+	assert_int_equal(proxy_kept(r.proxy), COUNT(c));
 	rig_free(&r);
 }
 
@@ -559,6 +580,7 @@ main(void)
 		cmocka_unit_test(an_unused_connection_is_closed_in_time),
 		cmocka_unit_test(each_has_its_own_time_unused),
 		cmocka_unit_test(no_more_are_kept_than_the_bound),
+		cmocka_unit_test(as_many_are_kept_as_asked_at_once),
 		cmocka_unit_test(requests_of_the_house_share_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
