@@ -50,7 +50,8 @@ without_command(const char *word)
 	if (is_word(word, "help")) {
 		return help(stdout);
 	}
-	(void)fprintf(stderr, "handrail: no command %s\n\n", word);
+	(void)fprintf(stderr, "handrail: no command %.*s\n\n",
+	    (int)strcspn(word, "="), word);
 	return help(stderr);
 }
 

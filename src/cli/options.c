@@ -78,7 +78,7 @@ cli_flag(int *argc, char **argv, const char *name)
 		return false;
 	}
 	if (strchr(argv[at], '=')) {
-		cli_wrong("%s: --%s takes no value", argv[at], name);
+		cli_wrong("--%s takes no value", name);
 	}
 	take_out(argc, argv, at, 1);
 	return true;
@@ -93,10 +93,12 @@ cli_words(const struct cli *c, int *argc, char **argv)
 			return;
 		}
 		if (argv[i][0] == '-' && argv[i][1]) {
-			cli_wrong("there is no option %s here, or not twice: "
+			/* Not its value: somebody may think that a secret
+			 * goes there. */
+			cli_wrong("there is no option %.*s here, or not twice: "
 			          "`handrail %s --help` says which there are "
 			          "(a word that begins with - goes after --)",
-			    argv[i], c->command);
+			    (int)strcspn(argv[i], "="), argv[i], c->command);
 		}
 	}
 }
