@@ -22,7 +22,7 @@
 
 enum agent_want {
 	AGENT_CALL,  /* call `tool` with the body as its arguments */
-	AGENT_MODEL, /* send the body to the model, not before wait_us */
+	AGENT_MODEL, /* send the body to the model */
 	AGENT_DONE,  /* the run is over: the body is {error_type, message} */
 	AGENT_REST,  /* finished: core ends the run by itself */
 };
@@ -34,7 +34,7 @@ struct agent_ask {
 	enum agent_want want;
 	uint32_t number;    /* ordinal of a call, turn of a model */
 	enum agent_end end; /* of AGENT_DONE */
-	int64_t wait_us;    /* of AGENT_MODEL: back-off */
+	int64_t wait_us;    /* not before: the back-off of a repetition */
 	const char *tool;   /* of AGENT_CALL */
 };
 

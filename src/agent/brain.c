@@ -50,7 +50,6 @@ brain_think(struct agent *a)
 		return INPUT_THOUGHTS_FULL;
 	}
 	a->turn++;
-	a->brain.wait_us = 0;
 	return INPUT_NOTHING;
 }
 
@@ -77,7 +76,7 @@ brain_again(struct agent *a)
 	}
 	b->faults++;
 	a->turn++;
-	b->wait_us = wait;
+	a->wait_us = wait;
 	return INPUT_NOTHING;
 }
 

@@ -64,7 +64,6 @@ struct brain {
 	uint32_t calls;                    /* ids given so far */
 	uint32_t faults;                   /* in a row */
 	uint32_t nudges;                   /* in a row */
-	int64_t wait_us;
 	struct seen *seen;
 	uint32_t repeats; /* of the call under way */
 };
@@ -78,6 +77,7 @@ struct agent {
 	uint32_t turn;    /* of the last model request */
 	char tool[AGENT_TOOL_MAX];
 	struct buf args; /* of the call asked for */
+	int64_t wait_us; /* before what it asks for now */
 
 	/* The event under judgement, for the acts. */
 	const struct json *result;

@@ -42,6 +42,7 @@ find_move(enum state state, enum input input)
 static void
 feed(struct agent *a, enum input input)
 {
+	a->wait_us = 0; /* unless it repeats what failed */
 	while (input != INPUT_NOTHING) {
 		const struct move *m = find_move(a->state, input);
 
@@ -165,14 +166,14 @@ agent_free(struct agent *a)
 struct agent_ask
 agent_asks(const struct agent *a)
 {
-	struct agent_ask ask = { .want = wants[a->state] };
+	struct agent_ask ask = { .want = wants[a->state],
+		.wait_us = a->wait_us };
 
 	if (ask.want == AGENT_CALL) {
 		ask.number = a->ordinal;
 		ask.tool = a->tool;
 	} else if (ask.want == AGENT_MODEL) {
 		ask.number = a->turn;
-		ask.wait_us = a->brain.wait_us;
 	} else if (ask.want == AGENT_DONE) {
 		ask.end = a->end;
 	}

@@ -29,7 +29,7 @@ enum {
 struct self {
 	struct loop *loop;
 	struct wire_peer *core;
-	struct loop_timer pause; /* before a model is asked again */
+	struct loop_timer pause; /* before what failed is asked again */
 	struct agent *agent;
 	bool going; /* RUN_GO has come: it may ask */
 };

@@ -195,10 +195,13 @@ a_failed_step_is_tried_three_times_with_new_ordinals(void **state)
 
 	(void)state;
 	asks_call(a, 1, "one", "{\"x\":1}");
+	assert_true(agent_asks(a).wait_us == 0);
 	result(a, AGENT_CALL_FAILED, "{}");
 	asks_call(a, 2, "one", "{\"x\":1}");
+	assert_true(agent_asks(a).wait_us == CLOCK_SECOND / 2);
 	result(a, AGENT_CALL_FAILED, "{}");
 	asks_call(a, 3, "one", "{\"x\":1}");
+	assert_true(agent_asks(a).wait_us == 2 * CLOCK_SECOND);
 	result(a, AGENT_CALL_FAILED, "{\"exit\":9}");
 	gave_up(
 	    a, "step_failed", "failed 3 times, the last time: {\"exit\":9}");
@@ -229,7 +232,8 @@ a_retried_step_that_passes_goes_on(void **state)
 	result(a, AGENT_CALL_FAILED, "{}");
 	result(a, AGENT_CALL_FAILED, "{}");
 	result(a, AGENT_CALL_OK, "{\"n\":1}");
-	/* The next step has its own attempts. */
+	/* The next step has its own attempts, and does not wait. */
+	assert_true(agent_asks(a).wait_us == 0);
 	result(a, AGENT_CALL_FAILED, "{}");
 	result(a, AGENT_CALL_OK, "{}");
 	asks_call(a, 6, "finish", "{\"n\":1}");
