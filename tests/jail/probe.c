@@ -29,6 +29,7 @@ struct probe {
 	pid_t pid;
 	unsigned long long scratch;
 	unsigned long long arguments[COUNT_MAX];
+	sigset_t held; /* was on its way meanwhile: it has it afterwards */
 };
 
 _Noreturn static void
@@ -70,14 +71,41 @@ argument(struct probe *p, const char *text)
 	return (unsigned long long)strtoll(text, NULL, 0);
 }
 
+/* Until it has stopped for `why`, or has ended.  What stops it before that is a
+ * signal of its own, which is held back: nothing of what it was to do is done
+ * then, so it is told to do it again. */
+static int
+wait_for(struct probe *p, int why, enum __ptrace_request again)
+{
+	int status;
+
+	for (;;) {
+		if (waitpid(p->pid, &status, __WALL) != p->pid) {
+			give_up("wait");
+		}
+		if (!WIFSTOPPED(status) || status >> 8 == why) {
+			return status;
+		}
+		if (status >> 16 == 0) {
+			(void)sigaddset(&p->held, WSTOPSIG(status));
+		}
+		if (ptrace(again, p->pid, 0, 0)) {
+			give_up("go on");
+		}
+	}
+}
+
 static void
 attach(struct probe *p, struct user_regs_struct *regs)
 {
 	int status;
 
-	if (ptrace(PTRACE_ATTACH, p->pid, 0, 0) ||
-	    waitpid(p->pid, &status, __WALL) != p->pid || !WIFSTOPPED(status) ||
-	    ptrace(PTRACE_GETREGS, p->pid, 0, regs)) {
+	if (ptrace(PTRACE_SEIZE, p->pid, 0, 0) ||
+	    ptrace(PTRACE_INTERRUPT, p->pid, 0, 0)) {
+		give_up("attach");
+	}
+	status = wait_for(p, SIGTRAP | PTRACE_EVENT_STOP << 8, PTRACE_CONT);
+	if (!WIFSTOPPED(status) || ptrace(PTRACE_GETREGS, p->pid, 0, regs)) {
 		give_up("attach");
 	}
 	errno = 0;
@@ -92,11 +120,10 @@ attach(struct probe *p, struct user_regs_struct *regs)
 
 /* The status after the call. */
 static int
-call(const struct probe *p, const struct user_regs_struct *before,
+call(struct probe *p, const struct user_regs_struct *before,
     unsigned long long number)
 {
 	struct user_regs_struct regs = *before;
-	int status;
 
 	regs.rip = before->rip - 2;
 	regs.rax = number;
@@ -108,11 +135,26 @@ call(const struct probe *p, const struct user_regs_struct *before,
 	regs.r8 = p->arguments[4];
 	regs.r9 = p->arguments[5];
 	if (ptrace(PTRACE_SETREGS, p->pid, 0, &regs) ||
-	    ptrace(PTRACE_SINGLESTEP, p->pid, 0, 0) ||
-	    waitpid(p->pid, &status, __WALL) != p->pid) {
+	    ptrace(PTRACE_SINGLESTEP, p->pid, 0, 0)) {
 		give_up("call");
 	}
-	return status;
+	return wait_for(p, SIGTRAP, PTRACE_SINGLESTEP);
+}
+
+static void
+let_go(struct probe *p, const struct user_regs_struct *before)
+{
+	if (ptrace(PTRACE_SETREGS, p->pid, 0, before)) {
+		give_up("detach");
+	}
+	for (int number = 1; number < NSIG; number++) {
+		if (sigismember(&p->held, number) == 1) {
+			(void)kill(p->pid, number);
+		}
+	}
+	if (ptrace(PTRACE_DETACH, p->pid, 0, 0)) {
+		give_up("detach");
+	}
 }
 
 int
@@ -136,11 +178,10 @@ main(int argc, char **argv)
 		(void)printf("killed %d\n", WTERMSIG(status));
 		return 0;
 	}
-	if (!WIFSTOPPED(status) || ptrace(PTRACE_GETREGS, p.pid, 0, &after) ||
-	    ptrace(PTRACE_SETREGS, p.pid, 0, &before) ||
-	    ptrace(PTRACE_DETACH, p.pid, 0, 0)) {
-		give_up("detach");
+	if (!WIFSTOPPED(status) || ptrace(PTRACE_GETREGS, p.pid, 0, &after)) {
+		give_up("look");
 	}
+	let_go(&p, &before);
 	(void)printf("returned %lld\n", (long long)after.rax);
 	return 0;
 }
