@@ -149,6 +149,7 @@ class Job:
                      'payload': {'type': 'fix_test', 'repo': server().url,
                                  'runbook': server().steps(self.branch)}}
         self.id, self.seen = None, {}
+        self.fallen = []  # pids that the house will see are gone
 
     def stage(self):
         """How far it had come, as was last seen."""
@@ -209,7 +210,7 @@ class Job:
         h = self.h
         t = self.finish()
         # The point may lie behind the outcome: whoever reads, reads again.
-        settle(h)
+        settle(h, self.fallen)
         log = h.log()[-3000:]
         need(t['state'] == 'completed', t, log)
         need(h.outcomes(self.id) == ['complete'], h.outcomes(self.id))
@@ -229,8 +230,12 @@ class Job:
         return t
 
 
-def settle(h):
-    """Nothing runs any more, and all parts stand."""
+def settle(h, fallen=()):
+    """Nothing runs any more, and all parts stand: those of after the fall, for
+    a house that has not noticed yet looks whole."""
+    until(lambda: not set(h.pids().values()) & set(fallen), PATIENCE,
+          'a part that fell is not started again')
+
     def quiet():
         a = h.get('/api/status', quiet=True)
         return a and a.code == 200 and not a.json['sandboxes'] and \
@@ -313,7 +318,8 @@ def victims(h):
     return found
 
 
-def strike(h, dice):
+def strike(h, dice, fallen):
+    """Ends one; of a part, or what takes one with it, the pid is noted."""
     choice = victims(h)
     kind = dice.choice(sorted(choice))
     pid = dice.choice(sorted(choice[kind]))
@@ -323,10 +329,15 @@ def strike(h, dice):
         h.gone()
         h.start()
     else:
+        parts = h.pids()
         try:
             end_process(pid)
         except ProcessLookupError:
             pass
+        if kind == 'egress zygote':
+            pid = parts.get('sandbox')
+        if pid in parts.values():
+            fallen.append(pid)
     return kind
 
 
@@ -353,7 +364,7 @@ def moment(h, gated, dice, struck, stages):
             job.step()
             time.sleep(0.005)
         stages[job.stage()] = stages.get(job.stage(), 0) + 1
-        struck.append(strike(h, dice))
+        struck.append(strike(h, dice, job.fallen))
         begin = time.monotonic()
     job.judge()
     nothing_left(h)
