@@ -203,12 +203,15 @@ proxy_place_masked(struct arena *a, struct str path)
 {
 	struct str out = arena_str(a, path);
 	char *at = (char *)(uintptr_t)out.at;
-	for (size_t i = 0; i < out.len; i++) {
+	size_t i = 0;
+	while (i < out.len) {
 		size_t mark = is_mark(out, i);
 		if (mark == 0) {
+			i++;
 			continue;
 		}
-		/* Digits that are encoded once more end it no sooner. */
+		/* Digits that are encoded once more end it no sooner; the byte
+		 * that ends it may begin the next one. */
 		for (i += mark;
 		     i < out.len && (hex_digit(at[i]) >= 0 || at[i] == '%');
 		     i++) {

@@ -346,6 +346,9 @@ what_is_written_down_shows_no_placeholder_O01(void **state)
 		    "/hr%255Fplaceholder%255f" HIDDEN "/x" },
 		{ HEAD("GET /hr_placeholder_%2530" DIGITS "/"),
 		    "/hr_placeholder_xxxxx" HIDDEN "/" },
+		{ HEAD("GET /" MARK MARK "hr_placeholder_01"),
+		    "/hr_placeholder_" HIDDEN "hr_placeholder_" HIDDEN
+		    "hr_placeholder_xx" },
 		{ HEAD("GET /hr_placeholders/%2568r_place"),
 		    "/hr_placeholders/%2568r_place" },
 	};
