@@ -120,6 +120,72 @@ another_way_is_another_connection(void **state)
 	}
 }
 
+enum part {
+	HOST,
+	PORT,
+	TLS,
+	TWO,
+	PINNED,
+	AT,
+	AT_PORT,
+	CA,
+	POLICY,
+	CREDENTIAL,
+	VERSION,
+	PARTS
+};
+
+static void
+change(struct up_way *way, enum part part)
+{
+	way->host[0] ^= part == HOST;
+	way->port ^= part == PORT;
+	way->tls ^= part == TLS;
+	way->two ^= part == TWO;
+	way->pinned ^= part == PINNED;
+	way->at.bytes[3] ^= part == AT;
+	way->at_port ^= part == AT_PORT;
+	way->ca.bytes[31] ^= part == CA;
+	way->policy.bytes[31] ^= part == POLICY;
+	way->credential[0] ^= part == CREDENTIAL;
+	way->version ^= part == VERSION;
+}
+
+/* Each of them alone parts two ways, also where today's rules would never let
+ * two requests differ in that one only. */
+static void
+ways_are_equal_in_all_or_not_at_all(void **state)
+{
+	(void)state;
+	const struct up_way way = { .host = GOOD,
+		.port = 443,
+		.tls = true,
+		.pinned = true,
+		.at = { .family = 4, .bytes = { 127, 0, 0, 1 } },
+		.at_port = 8443,
+		.credential = "good",
+		.version = 1 };
+	for (enum part part = HOST; part < PARTS; part++) {
+		struct up_way other = way;
+		assert_true(proxy_way_eq(&way, &other));
+		change(&other, part);
+		if (proxy_way_eq(&way, &other) || proxy_way_eq(&other, &way)) {
+			fail_msg("part %d does not part them", part);
+		}
+	}
+}
+
+/* Where a name was looked up, it may be any of its addresses. */
+static void
+only_a_pin_binds_the_address(void **state)
+{
+	(void)state;
+	struct up_way way = { .host = GOOD, .port = 443, .tls = true };
+	struct up_way other = way;
+	change(&other, AT);
+	assert_true(proxy_way_eq(&way, &other));
+}
+
 static void
 another_name_is_another_connection(void **state)
 {
@@ -565,6 +631,8 @@ main(void)
 		cmocka_unit_test(the_next_request_goes_the_same_way),
 		cmocka_unit_test(two_at_once_never_share_one),
 		cmocka_unit_test(another_way_is_another_connection),
+		cmocka_unit_test(ways_are_equal_in_all_or_not_at_all),
+		cmocka_unit_test(only_a_pin_binds_the_address),
 		cmocka_unit_test(another_name_is_another_connection),
 		cmocka_unit_test(
 		    a_clean_answer_leaves_a_connection_to_keep_H15),
