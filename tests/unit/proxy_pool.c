@@ -205,6 +205,59 @@ another_name_is_another_connection(void **state)
 	rig_free(&r);
 }
 
+/* However often it was used: by then its name may lead elsewhere. */
+static void
+a_connection_is_kept_for_a_part_of_its_life(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_kept(&r, &c);
+	struct up_way way = { .host = GOOD,
+		.port = 443,
+		.tls = true,
+		.pinned = true,
+		.at = r.go.pin,
+		.at_port = r.go.pin_port,
+		.credential = "good",
+		.version = 1 };
+	/* Who may only have a fresh one gets none. */
+	assert_null(proxy_pool_take(r.proxy, &way, -1));
+	assert_int_equal(proxy_kept(r.proxy), 1);
+	struct link *link = proxy_pool_take(r.proxy, &way, CLOCK_MINUTE);
+	assert_non_null(link);
+	assert_int_equal(proxy_kept(r.proxy), 0);
+	way.born =
+	    mono_after(loop_now(r.loop), CLOCK_SECOND * 30 - PROXY_KEPT_LIFE);
+	proxy_pool_put(r.proxy, link, &way);
+	assert_int_equal(proxy_kept(r.proxy), 1);
+	link = proxy_pool_take(r.proxy, &way, CLOCK_MINUTE);
+	assert_non_null(link);
+	way.born = mono_after(loop_now(r.loop), -PROXY_KEPT_LIFE);
+	proxy_pool_put(r.proxy, link, &way);
+	assert_int_equal(proxy_kept(r.proxy), 0);
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
+a_CA_that_is_none_verifies_nobody(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	r.go.ca = STR("-----BEGIN CERTIFICATE-----\nAAAA\n"
+	              "-----END CERTIFICATE-----\n");
+	cell_good(&r, &c);
+	ask(&r, &c, GET_GOOD);
+	assert_int_equal(r.outcome.end, PROXY_FAILED);
+	assert_origin_untouched(&r);
+	end_close(&c);
+	rig_free(&r);
+}
+
 /* A rule's own CA is given with its text once, then by its digest. */
 static void
 a_CA_that_was_given_is_remembered(void **state)
@@ -625,6 +678,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_connection_is_kept_for_a_part_of_its_life),
+		cmocka_unit_test(a_CA_that_is_none_verifies_nobody),
 		cmocka_unit_test(a_CA_that_was_given_is_remembered),
 		cmocka_unit_test(a_CA_is_kept_though_its_request_is_gone),
 		cmocka_unit_test(the_latest_CAs_are_never_forgotten),
