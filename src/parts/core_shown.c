@@ -159,25 +159,25 @@ bind_body(struct core_intent *i, struct json *o)
 }
 
 void
-core_shown_bind(struct core_intent *i, struct json *o)
+core_shown_bind(struct core_intent *i, struct json *bound)
 {
 	struct digest query = digest_of(i->query);
 
 	if (i->query.len) {
-		set_digest(i, o, "query_sha256", &query);
+		set_digest(i, bound, "query_sha256", &query);
 	}
 	if (i->shown && i->shown->query.len) {
 		(void)json_set_str(
-		    &i->arena, o, "query", as_text(i, i->shown->query));
+		    &i->arena, bound, "query", as_text(i, i->shown->query));
 	}
 	if (i->shown) {
-		bind_headers(i, o);
+		bind_headers(i, bound);
 	}
 	if (i->known == WIRE_BODY_READ) {
-		bind_body(i, o);
+		bind_body(i, bound);
 	}
 	if (!digest_is_zero(i->marks)) {
-		set_digest(i, o, "credentials_mark", &i->marks);
+		set_digest(i, bound, "credentials_mark", &i->marks);
 	}
 }
 

@@ -165,6 +165,7 @@ drop(struct core *c, const struct core_stop *s)
 		at = &(*at)->next;
 	}
 	*at = s->next;
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): it is in our list */
 	free((void *)(uintptr_t)s);
 }
 

@@ -201,6 +201,7 @@ push_out(struct vault *v, struct vault_cell *of)
 {
 	struct lent **at = &of->grants;
 
+	must(*at);
 	while ((*at)->spent && (*at)->next) {
 		at = &(*at)->next;
 	}

@@ -211,6 +211,7 @@ redeem(struct telling *t, const struct wire_redeem *in, uint64_t number,
 		vault_grant_drop(t->vault, of, at);
 		return -1;
 	}
+	must((*at)->row); /* or a fault */
 	if (check_use(*at, in, number, e)) {
 		return -1;
 	}

@@ -31,17 +31,19 @@ is_bound(const struct http_head *head, struct str name)
 	return !http_is_hop(head, name) && !proxy_own_header(name);
 }
 
-static char
+static uint8_t
 lower(char b)
 {
-	return b >= 'A' && b <= 'Z' ? (char)(b - 'A' + 'a') : b;
+	uint8_t c = (uint8_t)b;
+
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
 }
 
 void
 proxy_name_add(struct buf *lines, struct str name)
 {
 	for (size_t i = 0; i < name.len; i++) {
-		buf_add_byte(lines, (uint8_t)lower(name.at[i]));
+		buf_add_byte(lines, lower(name.at[i]));
 	}
 	buf_add(lines, STR(": "));
 }

@@ -29,7 +29,7 @@ void queue_line_served(struct queue *q, struct line *l);
 uint64_t queue_line_pass(const struct queue *q, const struct line *l);
 
 /* task.c */
-struct task *queue_task_find(const struct queue *q, struct str id);
+struct task *queue_task_find(const struct queue *shown, struct str id);
 struct task *queue_task_new(struct queue *q, const struct queue_task *like);
 struct more *queue_task_more(struct task *t);
 void queue_task_free(struct queue *q, struct task *t); /* links are gone */

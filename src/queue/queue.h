@@ -140,7 +140,7 @@ int queue_leases_lost(struct queue *q, struct arena *a, uint32_t incarnation,
 /* Held back: it stays what it is, and nothing claims it until it is let go.  No
  * event: why is the caller's to write down, and to say again after a load or a
  * recall. */
-void queue_hold_back(struct queue *q, struct str task, bool back);
+void queue_hold_back(struct queue *q, struct str id, bool back);
 
 /* Whatever has become due by now can be claimed; effects, and no events: on
  * which side of its time a task stands is not state.  A claim does it too. */

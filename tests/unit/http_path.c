@@ -125,6 +125,8 @@ H12_dangerous_bytes_are_refused(void **state)
 		STR("/%252f"),
 		STR("/%255c"),
 		STR("/%2500"),
+		STR("/%250a"),
+		STR("/%257f"),
 		STR("/%25%32%65"),
 		STR("/%252%65"),
 		STR("/%25252e"),

@@ -210,6 +210,8 @@ H04_malformed_chunks_are_refused(void **state)
 		STR("0x1\r\nx\r\n0\r\n\r\n"),
 		STR("\r\nx\r\n0\r\n\r\n"),
 		STR(";a=b\r\nx\r\n0\r\n\r\n"),
+		STR("\r\n\r\n"), /* no digit is not the last chunk */
+		STR(";a=b\r\n\r\n"),
 		STR("1\nx\r\n0\r\n\r\n"),
 		STR("1\rx"),
 		STR("1;a\nb\r\nx\r\n0\r\n\r\n"),
@@ -336,6 +338,8 @@ H15_dishonest_responses_are_refused(void **state)
 		STR("HTTP/1.1 100 Go\r\nContent-Length: 5\r\n\r\n"),
 		STR("HTTP/1.1 20 OK\r\n\r\n"),
 		STR("HTTP/1.1 2000 OK\r\n\r\n"),
+		STR("HTTP/1.1 099 OK\r\n\r\n"),
+		STR("HTTP/1.1 2x0 OK\r\n\r\n"),
 		STR("HTTP/1.1 600 OK\r\n\r\n"),
 		STR("HTTP/1.1 +20 OK\r\n\r\n"),
 		STR("HTTP/1.1  200 OK\r\n\r\n"),
@@ -410,6 +414,20 @@ H16_a_body_over_the_owners_limit_is_refused(void **state)
 		tell(&t, &r, cases[i], cases[i].len);
 		assert_int_equal(t.refusal, 413);
 		assert_int_equal(t.kind, ERR_LIMIT);
+		assert_true(t.body.len <= 10);
+		told_fini(&t);
+		http_reader_fini(&r);
+	}
+	/* One that lasts until the close says no length beforehand. */
+	for (size_t piece = 1; piece <= 64; piece *= 8) {
+		struct str answer = STR("HTTP/1.1 200 OK\r\n\r\n12345678901");
+		struct http_reader r;
+		struct told t = { 0 };
+
+		http_reader_response(&r);
+		r.body_max = 10;
+		tell(&t, &r, answer, piece);
+		assert_int_equal(t.refusal, 413);
 		assert_true(t.body.len <= 10);
 		told_fini(&t);
 		http_reader_fini(&r);

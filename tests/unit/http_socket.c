@@ -22,6 +22,9 @@ the_key_of_the_rfc_has_its_answer(void **state)
 	assert_false(
 	    http_socket_accept(STR("dGhlIHNhbXBsZSBub25jZQ=!"), accept));
 	assert_false(http_socket_accept(STR(""), accept));
+	/* As long as a key, and not of sixteen bytes. */
+	assert_false(
+	    http_socket_accept(STR("dGhlIHNhbXBsZSBub25jZXMu"), accept));
 }
 
 /* All payload of the frames in text, in pieces of cut; -1: not WebSocket. */

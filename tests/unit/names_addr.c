@@ -197,6 +197,30 @@ an_address_inside_an_address_is_judged(void **state)
 	class_is("2001:0:101:101::80ff:fffe", NAMES_LOOPBACK);
 	class_is("2001:0:7f00:1::fefe:fefe", NAMES_LOOPBACK);
 	class_is("2001:0:101:101::fefe:fefe", NAMES_GLOBAL);
+	/* Bytes of 2002::/16 elsewhere are of no 6to4. */
+	class_is("fd02:101:101::1", NAMES_PRIVATE);
+}
+
+/* 10.0.0.0 and 0a00:: begin with the same bytes. */
+static void
+a_network_holds_addresses_of_its_family_alone(void **state)
+{
+	struct names_addr four = addr("10.0.0.1");
+	struct names_addr six = addr("a00:1::");
+	struct names_addr same = addr("a00:1::");
+	struct names_cidr c;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(names_cidr_parse(STR("10.0.0.0/8"), &c, &e), 0);
+	assert_true(names_cidr_has(&c, &four));
+	assert_false(names_cidr_has(&c, &six));
+	assert_int_equal(names_cidr_parse(STR("a00::/8"), &c, &e), 0);
+	assert_true(names_cidr_has(&c, &six));
+	assert_false(names_cidr_has(&c, &four));
+	assert_true(names_addr_eq(&six, &same));
+	same.family = 4;
+	assert_false(names_addr_eq(&six, &same));
 }
 
 static void
@@ -274,6 +298,7 @@ main(void)
 		    A04_private_networks_need_a_rule_that_names_them),
 		cmocka_unit_test(A06_special_addresses_are_refused),
 		cmocka_unit_test(an_address_inside_an_address_is_judged),
+		cmocka_unit_test(a_network_holds_addresses_of_its_family_alone),
 		cmocka_unit_test(A07_the_hosts_own_addresses_are_refused),
 		cmocka_unit_test(A09_a_rule_cannot_open_what_is_never_open),
 		cmocka_unit_test(malformed_networks_are_refused),

@@ -123,6 +123,38 @@ N16_an_address_never_issued_has_no_name(void **state)
 	names_pool_free(other);
 }
 
+/* What is in it is refused unless it was issued, all else is a literal. */
+static void
+the_pool_is_one_network_of_IPv4(void **state)
+{
+	static const struct {
+		const char *text;
+		bool inside;
+	} cases[] = {
+		{ "198.18.0.0", true },
+		{ "198.19.255.255", true },
+		{ "198.17.255.255", false },
+		{ "198.20.0.0", false },
+		{ "10.18.0.1", false },
+		{ "199.18.0.1", false },
+		{ "c612::1", false },
+	};
+	struct names_pool *p = names_pool_new();
+	struct names_addr a;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_true(names_addr_parse(str_of(cases[i].text), &a));
+		assert_int_equal(names_pool_range(&a), cases[i].inside);
+	}
+	/* The bytes of an address that was issued, in another family. */
+	assert_int_equal(names_pool_add(p, "good.test", &a, &e), 0);
+	a.family = 6;
+	assert_null(names_pool_name(p, &a));
+	names_pool_free(p);
+}
+
 static void
 a_full_pool_refuses_and_keeps_what_it_gave(void **state)
 {
@@ -231,6 +263,11 @@ one_edns_record_is_tolerated_and_not_answered(void **state)
 	q.len = bare;
 	buf_add(&q, STR("\1\0\x29\x10\0\0\0\0\0\0\0"));
 	reply_is(buf_str(&q), FORMERR, 0);
+	/* Two are said to be there. */
+	q.len = bare;
+	q.at[11] = 2;
+	buf_add(&q, STR("\0\0\x29\x10\0\0\0\0\0\0\0"));
+	reply_is(buf_str(&q), FORMERR, 0);
 }
 
 static void
@@ -319,6 +356,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_gets_one_address_for_ever),
 		cmocka_unit_test(N16_an_address_never_issued_has_no_name),
+		cmocka_unit_test(the_pool_is_one_network_of_IPv4),
 		cmocka_unit_test(a_full_pool_refuses_and_keeps_what_it_gave),
 		cmocka_unit_test(D07_only_addresses_are_answered),
 		cmocka_unit_test(names_that_are_no_hosts_do_not_exist),

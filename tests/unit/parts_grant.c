@@ -381,6 +381,39 @@ a_parent_whose_role_was_taken_out_allows_nothing(void **state)
 	}
 }
 
+/* Today's contract is that of then, and still it is not in the ceiling. */
+static void
+a_tool_needs_its_credentials_in_the_ceiling(void **state)
+{
+	static const char text[] = "[tool.t]\ndescription = \"one\"\n"
+	                           "action = \"read\"\n"
+	                           "requires = [\"credential:c\"]\n"
+	                           "run = { exec = [\"/bin/true\"] }\n";
+	auto_arena a = { 0 };
+	struct catalogue catalogue;
+	struct err e = { 0 };
+	struct str names[] = { STR("t"), STR("c") };
+	struct str makers[] = { STR("linux__server__r0_coworker") };
+	struct grant_power power = { .identity = makers[0],
+		.catalogue = &catalogue,
+		.seen = { names, 1 } };
+	struct grant_house house = { &power, 1 };
+	struct task_type type = { .tools = { names, 1 } };
+	struct grant ceiling = { .bounded = true,
+		.tools = { names, 1 },
+		.credentials = { names + 1, 1 },
+		.through = { makers, 1 } };
+
+	(void)state;
+	assert_int_equal(
+	    tools_parse(&a, str_of(text), "server.toml", &catalogue, &e), 0);
+	assert_int_equal(
+	    grant_tools(&a, &house, &power, &type, &ceiling).count, 1);
+	ceiling.credentials.count = 0;
+	assert_int_equal(
+	    grant_tools(&a, &house, &power, &type, &ceiling).count, 0);
+}
+
 static void
 generations_end(void **state)
 {
@@ -413,13 +446,23 @@ generations_end(void **state)
 static void
 what_is_no_grant_is_refused(void **state)
 {
+	/* One thing is wrong with each. */
 	static const char *const bad[] = {
 		"{}",
-		"{\"tools\":[],\"credentials\":[]}",
-		"{\"tools\":{},\"credentials\":[],\"through\":[]}",
-		"{\"tools\":[1],\"credentials\":[],\"through\":[]}",
-		"{\"tools\":[],\"credentials\":[],\"through\":\"x\"}",
+		"{\"depth\":1,\"tools\":[],\"credentials\":[]}",
+		"{\"depth\":1,\"tools\":[],\"through\":[]}",
+		"{\"depth\":1,\"credentials\":[],\"through\":[]}",
+		"{\"depth\":1,\"tools\":{},\"credentials\":[],"
+		"\"through\":[]}",
+		"{\"depth\":1,\"tools\":[1],\"credentials\":[],"
+		"\"through\":[]}",
+		"{\"depth\":1,\"tools\":[],\"credentials\":[null],"
+		"\"through\":[]}",
+		"{\"depth\":1,\"tools\":[],\"credentials\":[],"
+		"\"through\":\"x\"}",
 		"{\"tools\":[],\"credentials\":[],\"through\":[]}",
+		"{\"depth\":\"1\",\"tools\":[],\"credentials\":[],"
+		"\"through\":[]}",
 		"{\"depth\":0,\"tools\":[],\"credentials\":[],"
 		"\"through\":[]}",
 		"{\"depth\":9,\"tools\":[],\"credentials\":[],"
@@ -449,6 +492,7 @@ main(void)
 		cmocka_unit_test(a_task_that_a_person_put_has_no_ceiling),
 		cmocka_unit_test(
 		    a_parent_whose_role_was_taken_out_allows_nothing),
+		cmocka_unit_test(a_tool_needs_its_credentials_in_the_ceiling),
 		cmocka_unit_test(generations_end),
 		cmocka_unit_test(what_is_no_grant_is_refused),
 	};

@@ -89,7 +89,9 @@ what_only_resembles_the_protocol_is_refused(void **state)
 
 #define A40 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B40 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
-#define O40 "0000000000000000000000000000000000000000"
+#define O39 "000000000000000000000000000000000000000"
+#define O40 O39 "0"
+#define O24 "000000000000000000000000" /* makes a SHA-256 of a SHA-1 */
 
 static void
 add_line(struct buf *b, struct str line)
@@ -126,6 +128,20 @@ a_push_gives_its_commands(void **state)
 	assert_true(c.at[1].creates && !c.at[1].deletes);
 	assert_true(c.at[2].deletes && !c.at[2].creates);
 	assert_true(str_eq(c.at[2].ref, STR("refs/heads/old")));
+}
+
+static void
+objects_may_be_named_by_sha256(void **state)
+{
+	auto_buf body = { 0 };
+	struct policy_commands c = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	add_line(&body, STR(A40 O24 " " B40 O24 " refs/heads/main"));
+	buf_add_z(&body, "0000");
+	assert_int_equal(policy_git_commands(buf_str(&body), &c, &e), 0);
+	assert_int_equal(c.count, 1);
 }
 
 static void
@@ -191,6 +207,16 @@ every_other_body_is_refused(void **state)
 	assert_bad(STR("0004"));
 	assert_bad(STR("fff5"));
 	assert_bad(STR("GET "));
+	/* One byte that is no digit, all else of a push that is taken. */
+	assert_bad(STR("006g" A40 " " B40 " refs/x/yz0000"));
+	assert_bad_line(STR(A40 " " O39 "g refs/heads/main"));
+	assert_bad_line(STR("shallow " O39));
+	auto_buf body = { 0 };
+
+	add_line(&body, STR("shallow " O39 "g"));
+	add_line(&body, STR(A40 " " B40 " refs/heads/main"));
+	buf_add_z(&body, "0000");
+	assert_bad(buf_str(&body));
 	assert_bad_line(STR("push-cert\0 x"));
 	assert_bad_line(STR(A40 " " B40));
 	assert_bad_line(STR(A40 " " B40 " "));
@@ -293,6 +319,7 @@ main(void)
 		cmocka_unit_test(the_protocols_own_requests_are_recognised),
 		cmocka_unit_test(what_only_resembles_the_protocol_is_refused),
 		cmocka_unit_test(a_push_gives_its_commands),
+		cmocka_unit_test(objects_may_be_named_by_sha256),
 		cmocka_unit_test(every_beginning_of_a_push_asks_for_more),
 		cmocka_unit_test(
 		    the_empty_push_that_tries_the_login_is_a_probe),

@@ -12,6 +12,7 @@
 #define OLD  "1111111111111111111111111111111111111111"
 #define NEW  "2222222222222222222222222222222222222222"
 #define ZERO "0000000000000000000000000000000000000000"
+#define MORE "333333333333333333333333" /* makes a SHA-256 of a SHA-1 */
 
 static void
 add_line(struct buf *b, const char *text, size_t len)
@@ -90,6 +91,20 @@ a_push_that_comes_byte_by_byte_reads_the_same(void **state)
 }
 
 static void
+objects_may_be_named_by_sha256(void **state)
+{
+	(void)state;
+	auto_buf b = { 0 };
+	struct proxy_commands c;
+	struct err e;
+	add_text(&b, OLD MORE " " NEW MORE " refs/heads/a");
+	buf_add_z(&b, "0000");
+	assert_int_equal(read_all(&b, &c, &e), 0);
+	assert_int_equal(c.count, 1);
+	assert_int_equal(c.object, 64);
+}
+
+static void
 a_lone_flush_is_a_push_of_nothing(void **state)
 {
 	(void)state;
@@ -113,6 +128,10 @@ what_is_no_packet_line_is_refused(void **state)
 		buf_add_z(&b, bad[i]);
 		assert_refused(&b, "packet line");
 	}
+	/* A length with a byte that is no digit, and all else in order. */
+	auto_buf b = { 0 };
+	buf_add_z(&b, "006g" OLD " " NEW " refs/x/yz0000");
+	assert_refused(&b, "packet line");
 }
 
 static void
@@ -125,7 +144,9 @@ what_is_no_command_is_refused(void **state)
 		OLD " " NEW "\trefs/heads/a",
 		"111 " NEW " refs/heads/a",
 		OLD "1111111111111111111111" NEW " refs/heads/a",
+		OLD "1 " NEW "2 refs/heads/a",
 		"A111111111111111111111111111111111111111 " NEW " refs/heads/a",
+		"g111111111111111111111111111111111111111 " NEW " refs/heads/a",
 		OLD " " NEW "222222222222222222222222 refs/heads/a",
 		"shallow " OLD "x",
 	};
@@ -142,12 +163,12 @@ what_is_no_ref_name_is_refused(void **state)
 	(void)state;
 	static const char *const bad[] = { "", "HEAD", "heads/a", "refs/",
 		"refs/heads/", "refs/heads//a", "refs/heads/../a",
-		"refs/heads/.a", "refs/heads/a.lock", "refs/heads/a.lock/b",
-		"refs/heads/a b", "refs/heads/a\tb", "refs/heads/a~1",
-		"refs/heads/a^", "refs/heads/a:b", "refs/heads/a?",
-		"refs/heads/*", "refs/heads/[a", "refs/heads/a\\b",
-		"refs/heads/a@{1}", "refs/heads/a.", "refs/heads/\303\244",
-		"refs/heads/a\177" };
+		"refs/heads/a..b", "refs/heads/a/", "refs/heads/.a",
+		"refs/heads/a.lock", "refs/heads/a.lock/b", "refs/heads/a b",
+		"refs/heads/a\tb", "refs/heads/a~1", "refs/heads/a^",
+		"refs/heads/a:b", "refs/heads/a?", "refs/heads/*",
+		"refs/heads/[a", "refs/heads/a\\b", "refs/heads/a@{1}",
+		"refs/heads/a.", "refs/heads/\303\244", "refs/heads/a\177" };
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		auto_buf b = { 0 };
 		auto_buf line = { 0 };
@@ -298,6 +319,8 @@ services_are_told_by_method_path_and_query(void **state)
 		{ "GET", "/r.git/info/refs", "", PROXY_GIT_NONE },
 		{ "GET", "/r.git/info/refs", "service=git-receive-pack&a=b",
 		    PROXY_GIT_NONE },
+		{ "GET", "/r.git/info", "service=git-receive-pack",
+		    PROXY_GIT_NONE },
 		{ "POST", "/r.git/info/refs", "service=git-upload-pack",
 		    PROXY_GIT_NONE },
 		{ "POST", "/r.git/git-upload-pack", "", PROXY_GIT_FETCH },
@@ -311,6 +334,12 @@ services_are_told_by_method_path_and_query(void **state)
 		    proxy_git_service(str_of(cases[i].method),
 		        str_of(cases[i].path), str_of(cases[i].query)));
 	}
+	assert_true(
+	    proxy_git_has_commands(STR("POST"), STR("/r/git-receive-pack")));
+	assert_false(
+	    proxy_git_has_commands(STR("GET"), STR("/r/git-receive-pack")));
+	assert_false(
+	    proxy_git_has_commands(STR("POST"), STR("/r/git-upload-pack")));
 }
 
 int
@@ -319,6 +348,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_commands_of_a_push_are_read),
 		cmocka_unit_test(a_push_that_comes_byte_by_byte_reads_the_same),
+		cmocka_unit_test(objects_may_be_named_by_sha256),
 		cmocka_unit_test(a_lone_flush_is_a_push_of_nothing),
 		cmocka_unit_test(what_is_no_packet_line_is_refused),
 		cmocka_unit_test(what_is_no_command_is_refused),

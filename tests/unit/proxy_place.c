@@ -23,6 +23,7 @@ rig_place(struct rig *r, struct end *c, const struct place *p)
 {
 	rig_new(r, NULL);
 	rig_inject(r);
+	r->go.keep_credentials = true; /* no other check refuses it first */
 	r->go.place = p->place;
 	assert_true(str_copy(r->go.name, 64, str_of(p->name)));
 	assert_true(str_copy(r->go.format, 256, str_of(p->format)));
@@ -248,6 +249,76 @@ a_placeholder_works_at_its_place_alone_P18(void **state)
 }
 
 static void
+nothing_but_a_scheme_stands_beside_it_P17_P18(void **state)
+{
+	(void)state;
+	static const struct place places[] = {
+		{ PROXY_PLACE_HEADER, "X-Key", "{{secret}}", MARK,
+		    HEAD("GET /a") "X-Key: " MARK "\r\nX-Other: " FOREIGN
+		                   "\r\n\r\n",
+		    "", NULL },
+		{ PROXY_PLACE_HEADER, "X-Key", "{{secret}}", MARK,
+		    HEAD("GET /a") "X-Key: " MARK "x\r\n\r\n", "", NULL },
+		{ PROXY_PLACE_HEADER, "X-Key", "{{secret}}", MARK,
+		    HEAD("GET /a") "X-Key: averylongschemename " MARK
+		                   "\r\n\r\n",
+		    "", NULL },
+		/* MARK of Basic in front, and no user at all */
+		{ PROXY_PLACE_BASIC, "me", "", MARK,
+		    HEAD(
+		        "GET /a") "Authorization: Basic aHJfcGxhY2Vob2xkZXJf"
+		                  "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"
+		                  "6aHJfcGxhY2Vob2xkZXJfMDEyMzQ1Njc4OWFiY2RlZjA"
+		                  "xMjM0NTY3ODlhYmNkZWY=\r\n\r\n",
+		    "", NULL },
+		{ PROXY_PLACE_BASIC, "me", "", MARK,
+		    HEAD("GET /a") "Authorization: Basic aHJfcGxhY2Vob2xkZXJf"
+		                   "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"
+		                   "=\r\n\r\n",
+		    "", NULL },
+		/* me:MARK and a letter; and in another header */
+		{ PROXY_PLACE_BASIC, "me", "", MARK,
+		    HEAD("GET /a") "Authorization: Basic bWU6aHJfcGxhY2Vob2xk"
+		                   "ZXJfMDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmN"
+		                   "kZWZ4\r\n\r\n",
+		    "", NULL },
+		{ PROXY_PLACE_BASIC, "me", "", MARK,
+		    HEAD("GET /a") "X-Other: Basic bWU6aHJfcGxhY2Vob2xkZXJfMD"
+		                   "EyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+		                   "\r\n\r\n",
+		    "", NULL },
+		{ PROXY_PLACE_QUERY, "k", "{{secret}}", MARK,
+		    HEAD("GET /a?j=" FOREIGN "&k=" MARK) "\r\n", "", NULL },
+		{ PROXY_PLACE_QUERY, "k", "{{secret}}", MARK,
+		    HEAD("GET /a?k=" MARK "x") "\r\n", "", NULL },
+		{ PROXY_PLACE_QUERY, "k", "{{secret}}", MARK,
+		    HEAD("GET /a?k=" MARK) "Authorization: Basic bWU6aHJfcGxh"
+		                           "Y2Vob2xkZXJfMDEyMzQ1Njc4OWFiY2RlZ"
+		                           "jAxMjM0NTY3ODlhYmNkZWY=\r\n\r\n",
+		    "", NULL },
+		{ PROXY_PLACE_PATH, "2", "{{secret}}", MARK,
+		    HEAD("GET /" FOREIGN "/" MARK) "\r\n", "", NULL },
+		{ PROXY_PLACE_PATH, "1", "{{secret}}", MARK,
+		    HEAD("GET /" MARK MARK) "\r\n", "", NULL },
+		{ PROXY_PLACE_PATH, "1", "{{secret}}", MARK,
+		    HEAD("GET /" MARK FOREIGN) "\r\n", "", NULL },
+		{ PROXY_PLACE_PATH, "1", "{{secret}}", MARK,
+		    HEAD("GET /" FOREIGN MARK) "\r\n", "", NULL },
+		{ PROXY_PLACE_FORM, "k", "{{secret}}", MARK,
+		    HEAD("POST /a") FORM_TYPE "Content-Length: 99\r\n\r\n"
+		                              "j=" FOREIGN "&k=" MARK,
+		    "", NULL },
+		{ PROXY_PLACE_JSON, "/k", "{{secret}}", MARK,
+		    HEAD("POST /a") JSON_TYPE
+		    "Content-Length: 7\r\n\r\n{\"k\":1}",
+		    "", NULL },
+	};
+	for (size_t i = 0; i < COUNT(places); i++) {
+		assert_not_sent(&places[i], 403);
+	}
+}
+
+static void
 what_has_no_place_for_it_is_refused_P07(void **state)
 {
 	(void)state;
@@ -278,6 +349,15 @@ what_has_no_place_for_it_is_refused_P07(void **state)
 		    HEAD("GET /a") "\r\n", "", NULL },
 		{ PROXY_PLACE_PATH, "0", "{{secret}}", "",
 		    HEAD("GET /a") "\r\n", "", NULL },
+		{ PROXY_PLACE_QUERY, "k", "{{secret}}", "",
+		    HEAD("GET /a?k=") "\r\n", "", NULL },
+		{ PROXY_PLACE_QUERY, "k", "{{secret}}", "",
+		    HEAD("GET /a?k") "\r\n", "", NULL },
+		{ PROXY_PLACE_QUERY, "", "{{secret}}", "",
+		    HEAD("GET /a") "\r\n", "", NULL },
+		{ PROXY_PLACE_FORM, "", "{{secret}}", "",
+		    HEAD("POST /a") FORM_TYPE "Content-Length: 3\r\n\r\na=b",
+		    "", NULL },
 		{ PROXY_PLACE_QUERY, "k", "no mark", "", HEAD("GET /a") "\r\n",
 		    "", NULL },
 	};
@@ -346,6 +426,9 @@ what_is_written_down_shows_no_placeholder_O01(void **state)
 		    "/hr%255Fplaceholder%255f" HIDDEN "/x" },
 		{ HEAD("GET /hr_placeholder_%2530" DIGITS "/"),
 		    "/hr_placeholder_xxxxx" HIDDEN "/" },
+		{ HEAD("GET /" MARK MARK "hr_placeholder_01"),
+		    "/hr_placeholder_" HIDDEN "hr_placeholder_" HIDDEN
+		    "hr_placeholder_xx" },
 		{ HEAD("GET /hr_placeholders/%2568r_place"),
 		    "/hr_placeholders/%2568r_place" },
 	};
@@ -416,6 +499,7 @@ main(void)
 		cmocka_unit_test(
 		    a_foreign_placeholder_refuses_the_request_P01_P02_P05),
 		cmocka_unit_test(a_placeholder_works_at_its_place_alone_P18),
+		cmocka_unit_test(nothing_but_a_scheme_stands_beside_it_P17_P18),
 		cmocka_unit_test(what_has_no_place_for_it_is_refused_P07),
 		cmocka_unit_test(
 		    a_body_over_the_bound_is_refused_before_it_is_sent),

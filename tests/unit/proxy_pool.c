@@ -120,6 +120,72 @@ another_way_is_another_connection(void **state)
 	}
 }
 
+enum part {
+	HOST,
+	PORT,
+	TLS,
+	TWO,
+	PINNED,
+	AT,
+	AT_PORT,
+	CA,
+	POLICY,
+	CREDENTIAL,
+	VERSION,
+	PARTS
+};
+
+static void
+change(struct up_way *way, enum part part)
+{
+	way->host[0] ^= part == HOST;
+	way->port ^= part == PORT;
+	way->tls ^= part == TLS;
+	way->two ^= part == TWO;
+	way->pinned ^= part == PINNED;
+	way->at.bytes[3] ^= part == AT;
+	way->at_port ^= part == AT_PORT;
+	way->ca.bytes[31] ^= part == CA;
+	way->policy.bytes[31] ^= part == POLICY;
+	way->credential[0] ^= part == CREDENTIAL;
+	way->version ^= part == VERSION;
+}
+
+/* Each of them alone parts two ways, also where today's rules would never let
+ * two requests differ in that one only. */
+static void
+ways_are_equal_in_all_or_not_at_all(void **state)
+{
+	(void)state;
+	const struct up_way way = { .host = GOOD,
+		.port = 443,
+		.tls = true,
+		.pinned = true,
+		.at = { .family = 4, .bytes = { 127, 0, 0, 1 } },
+		.at_port = 8443,
+		.credential = "good",
+		.version = 1 };
+	for (enum part part = HOST; part < PARTS; part++) {
+		struct up_way other = way;
+		assert_true(proxy_way_eq(&way, &other));
+		change(&other, part);
+		if (proxy_way_eq(&way, &other) || proxy_way_eq(&other, &way)) {
+			fail_msg("part %d does not part them", part);
+		}
+	}
+}
+
+/* Where a name was looked up, it may be any of its addresses. */
+static void
+only_a_pin_binds_the_address(void **state)
+{
+	(void)state;
+	struct up_way way = { .host = GOOD, .port = 443, .tls = true };
+	struct up_way other = way;
+	change(&other, AT);
+	assert_true(proxy_way_eq(&way, &other));
+}
+
 static void
 another_name_is_another_connection(void **state)
 {
@@ -136,6 +202,59 @@ another_name_is_another_connection(void **state)
 	assert_int_equal(r.origin.count, 2);
 	end_close(&c);
 	end_close(&d);
+	rig_free(&r);
+}
+
+/* However often it was used: by then its name may lead elsewhere. */
+static void
+a_connection_is_kept_for_a_part_of_its_life(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_kept(&r, &c);
+	struct up_way way = { .host = GOOD,
+		.port = 443,
+		.tls = true,
+		.pinned = true,
+		.at = r.go.pin,
+		.at_port = r.go.pin_port,
+		.credential = "good",
+		.version = 1 };
+	/* Who may only have a fresh one gets none. */
+	assert_null(proxy_pool_take(r.proxy, &way, -1));
+	assert_int_equal(proxy_kept(r.proxy), 1);
+	struct link *link = proxy_pool_take(r.proxy, &way, CLOCK_MINUTE);
+	assert_non_null(link);
+	assert_int_equal(proxy_kept(r.proxy), 0);
+	way.born =
+	    mono_after(loop_now(r.loop), CLOCK_SECOND * 30 - PROXY_KEPT_LIFE);
+	proxy_pool_put(r.proxy, link, &way);
+	assert_int_equal(proxy_kept(r.proxy), 1);
+	link = proxy_pool_take(r.proxy, &way, CLOCK_MINUTE);
+	assert_non_null(link);
+	way.born = mono_after(loop_now(r.loop), -PROXY_KEPT_LIFE);
+	proxy_pool_put(r.proxy, link, &way);
+	assert_int_equal(proxy_kept(r.proxy), 0);
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
+a_CA_that_is_none_verifies_nobody(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	r.go.ca = STR("-----BEGIN CERTIFICATE-----\nAAAA\n"
+	              "-----END CERTIFICATE-----\n");
+	cell_good(&r, &c);
+	ask(&r, &c, GET_GOOD);
+	assert_int_equal(r.outcome.end, PROXY_FAILED);
+	assert_origin_untouched(&r);
+	end_close(&c);
 	rig_free(&r);
 }
 
@@ -559,12 +678,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_connection_is_kept_for_a_part_of_its_life),
+		cmocka_unit_test(a_CA_that_is_none_verifies_nobody),
 		cmocka_unit_test(a_CA_that_was_given_is_remembered),
 		cmocka_unit_test(a_CA_is_kept_though_its_request_is_gone),
 		cmocka_unit_test(the_latest_CAs_are_never_forgotten),
 		cmocka_unit_test(the_next_request_goes_the_same_way),
 		cmocka_unit_test(two_at_once_never_share_one),
 		cmocka_unit_test(another_way_is_another_connection),
+		cmocka_unit_test(ways_are_equal_in_all_or_not_at_all),
+		cmocka_unit_test(only_a_pin_binds_the_address),
 		cmocka_unit_test(another_name_is_another_connection),
 		cmocka_unit_test(
 		    a_clean_answer_leaves_a_connection_to_keep_H15),

@@ -205,7 +205,7 @@ of_a_renewed_credential_the_last_values_are_looked_for(void **state)
 	struct needles *n = proxy_needles_new();
 	struct err e;
 	assert_int_equal(proxy_needles_add(n, STR("another secret"), &e), 0);
-	for (size_t i = 0; i < 3 * NEEDLE_SECRETS; i++) {
+	for (size_t i = 0; i < 3UL * NEEDLE_SECRETS; i++) {
 		auto_buf secret = { 0 };
 		buf_addf(&secret, "version number %03zu", i);
 		for (size_t again = 0; again < 2; again++) {
@@ -214,8 +214,8 @@ of_a_renewed_credential_the_last_values_are_looked_for(void **state)
 			    0);
 		}
 	}
-	for (size_t i = 3 * NEEDLE_SECRETS - 1 - NEEDLE_VERSIONS;
-	     i < 3 * NEEDLE_SECRETS; i++) {
+	for (size_t i = 3UL * NEEDLE_SECRETS - 1 - NEEDLE_VERSIONS;
+	     i < 3UL * NEEDLE_SECRETS; i++) {
 		auto_buf secret = { 0 };
 		buf_addf(&secret, "version number %03zu", i);
 		assert_gone(n, buf_z(&secret));

@@ -112,6 +112,30 @@ a_body_is_never_sent_twice(void **state)
 	rig_end(&r, &c);
 }
 
+/* Whatever else it says, the token was taken. */
+static void
+only_a_401_is_asked_about(void **state)
+{
+	static const char *const others[] = {
+		"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 407 Proxy\r\nContent-Length: 0\r\n\r\n",
+		YES,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(others); i++) {
+		struct rig r;
+		struct end c;
+		rig_renewing(&r, &c, GET_GOOD);
+		r.origin.answer = others[i];
+		rig_until(&r, r.outcomes == 1);
+		rig_turns(&r, 20);
+		assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+		assert_int_equal(r.intents, 1);
+		rig_end(&r, &c);
+	}
+}
+
 static void
 what_cannot_be_made_anew_is_not_asked_about(void **state)
 {
@@ -221,6 +245,7 @@ main(void)
 		cmocka_unit_test(
 		    a_401_is_asked_about_and_goes_again_with_what_came),
 		cmocka_unit_test(a_second_401_is_the_answer),
+		cmocka_unit_test(only_a_401_is_asked_about),
 		cmocka_unit_test(whoever_has_no_new_token_says_why),
 		cmocka_unit_test(a_body_is_never_sent_twice),
 		cmocka_unit_test(what_cannot_be_made_anew_is_not_asked_about),

@@ -492,6 +492,8 @@ a_binding_that_is_none_is_refused(void **state)
 		{ "id", 1, 1, { "a.example:1:2" } },
 		{ "id", 1, 1, { "2001:db8::1" } },
 		{ "id", 1, 1, { "[]" } },
+		{ "id", 1, 1, { "[2001:db8::b" } },
+		{ "id", 1, 1, { "x::1]" } },
 		{ "id", 1, 1, { "[::1]x" } },
 		{ "id", 1, 1, { "b.example", "a.example", "b.example" } },
 	};
@@ -516,6 +518,16 @@ a_binding_that_is_none_is_refused(void **state)
 		assert_int_equal(e.kind, ERR_INPUT);
 		assert_int_equal(row.len, 0);
 	}
+	/* A NUL, which ends no text of ours. */
+	struct seal_binding binding = binding_of();
+	auto_buf row = { 0 };
+	struct err e = { 0 };
+
+	binding.id = STR("id\0");
+	assert_int_equal(seal_row(key, &binding, VALUE, &row, &e), -1);
+	binding = binding_of();
+	binding.hosts[0] = STR("github.com\0.evil");
+	assert_int_equal(seal_row(key, &binding, VALUE, &row, &e), -1);
 }
 
 static void

@@ -184,10 +184,9 @@ seal_there(void)
 	buf_add(&house.row, str_span(out.row, out.row_size));
 }
 
-static void
-grant(uint64_t number, uint64_t cell, enum wire_use use)
+static struct wire_vault_grant
+grant_of(uint64_t number, uint64_t cell, enum wire_use use)
 {
-	struct wire_vault_granted out;
 	struct wire_vault_grant ask = {
 		.number = number,
 		.cell = cell,
@@ -201,8 +200,26 @@ grant(uint64_t number, uint64_t cell, enum wire_use use)
 
 	(void)strcpy(ask.host, use == WIRE_USE_TAKE ? ISSUER : HOST);
 	memcpy(ask.row, house.row.at, house.row.len);
-	tell(house.core, WIRE_VAULT_GRANT, &ask, NULL, 0);
+	return ask;
+}
+
+static struct wire_vault_granted
+say_grant(const struct wire_vault_grant *ask)
+{
+	struct wire_vault_granted out;
+
+	tell(house.core, WIRE_VAULT_GRANT, ask, NULL, 0);
 	hear(house.core, WIRE_VAULT_GRANTED, &out);
+	assert_int_equal(out.number, ask->number);
+	return out;
+}
+
+static void
+grant(uint64_t number, uint64_t cell, enum wire_use use)
+{
+	struct wire_vault_grant ask = grant_of(number, cell, use);
+	struct wire_vault_granted out = say_grant(&ask);
+
 	if (!out.ok) {
 		fail_msg(
 		    "grant %llu: %s", (unsigned long long)number, out.text);
@@ -286,12 +303,109 @@ one_cell_waits_for_so_many_answers_and_the_oldest_goes(void **state)
 	assert_string_equal(taken(2007, 7), "of-the-last");
 }
 
+enum fault {
+	NO_NUMBER,
+	PAST,
+	TOO_LONG,
+	OTHER_PORT,
+	OTHER_HOST,
+	OPEN_HOST,
+	TO_ITS_ISSUER,
+	OTHER_VERSION,
+	OTHER_BINDING,
+	OTHER_ROW,
+	LONG_ROW,
+	NO_USE,
+	FAULTS
+};
+
+static void
+spoil(struct wire_vault_grant *ask, enum fault fault)
+{
+	struct mono now = mono_now();
+
+	ask->number = fault == NO_NUMBER ? 0 : ask->number;
+	ask->port ^= fault == OTHER_PORT;
+	ask->binding.version += fault == OTHER_VERSION;
+	ask->row[ask->row_size - 1] ^= fault == OTHER_ROW;
+	ask->row_size =
+	    fault == LONG_ROW ? sizeof(ask->row) + 1 : ask->row_size;
+	ask->use = fault == NO_USE ? WIRE_USE_TAKEN + 1 : ask->use;
+	if (fault == PAST) {
+		ask->not_after = (uint64_t)now.us;
+	} else if (fault == TOO_LONG) {
+		ask->not_after =
+		    (uint64_t)mono_after(now, SEAL_GRANT_MAX_US + CLOCK_SECOND)
+		        .us;
+	} else if (fault == OTHER_HOST) {
+		ask->host[0] ^= 1;
+	} else if (fault == OPEN_HOST) {
+		memset(ask->host, 'a', sizeof(ask->host));
+	} else if (fault == TO_ITS_ISSUER) {
+		(void)strcpy(ask->host, ISSUER);
+	} else if (fault == OTHER_BINDING) {
+		(void)strcpy(ask->binding.hosts, "evil.test");
+		(void)strcpy(ask->host, "evil.test");
+	}
+}
+
+/* What core says is looked at like any word of another part. */
+static void
+a_grant_with_a_fault_is_refused(void **state)
+{
+	(void)state;
+	for (enum fault fault = NO_NUMBER; fault < FAULTS; fault++) {
+		struct wire_vault_grant ask =
+		    grant_of(3000 + fault, 7, WIRE_USE_ACCESS);
+
+		spoil(&ask, fault);
+		struct wire_vault_granted out = say_grant(&ask);
+
+		if (out.ok || !out.text[0]) {
+			fail_msg("fault %d is granted", fault);
+		}
+	}
+	struct wire_vault_grant good = grant_of(3100, 7, WIRE_USE_ACCESS);
+
+	assert_true(say_grant(&good).ok);
+	assert_non_null(strstr(say_grant(&good).text, "twice"));
+}
+
+static void
+what_would_end_a_header_is_not_sealed(void **state)
+{
+	static const struct str values[] = { STR("a\rb"), STR("a\nb"),
+		STR("a\0b"), STR("plain") };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(values); i++) {
+		struct wire_vault_seal ask = { .id = 9 };
+		struct wire_vault_sealed out;
+		auto_buf box = { 0 };
+		struct err e = { 0 };
+
+		ask.binding = (struct wire_binding){ .version = 1,
+			.kind = SEAL_STATIC_BEARER };
+		(void)strcpy(ask.binding.credential, NAME);
+		(void)strcpy(ask.binding.hosts, HOST);
+		assert_int_equal(
+		    seal_box(house.hello.box_public, values[i], &box, &e), 0);
+		ask.box_size = (uint32_t)box.len;
+		memcpy(ask.box, box.at, box.len);
+		tell(house.core, WIRE_VAULT_SEAL, &ask, NULL, 0);
+		hear(house.core, WIRE_VAULT_SEALED, &out);
+		assert_int_equal(out.ok, i + 1 == COUNT(values));
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    one_cell_waits_for_so_many_answers_and_the_oldest_goes),
+		cmocka_unit_test(a_grant_with_a_fault_is_refused),
+		cmocka_unit_test(what_would_end_a_header_is_not_sealed),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);
