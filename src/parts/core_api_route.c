@@ -17,8 +17,8 @@ struct routes_of {
 };
 
 static const struct core_route routes[] = {
-#define ROUTE(method, path, handler, who, what) \
-	{ method, path, handler, who, what },
+#define ROUTE(method, path, handler, who, query, what) \
+	{ method, path, handler, who, query, what },
 #include "parts/routes.def"
 #undef ROUTE
 };
@@ -189,6 +189,43 @@ core_route_may(struct core *c, const struct core_ask *ask, enum core_who who,
 	return 0;
 }
 
+static bool
+has_name(const struct core_route *route, struct str name)
+{
+	struct str rest = str_of(route->query);
+	struct str one;
+
+	while (rest.len) {
+		(void)str_cut(&rest, ' ', &one);
+		if (str_eq(one, name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int
+core_route_takes(
+    const struct core_route *route, const struct core_ask *ask, struct err *e)
+{
+	struct str rest = ask->query;
+	struct str pair;
+	struct str name;
+
+	while (rest.len) {
+		(void)str_cut(&rest, '&', &pair);
+		(void)str_cut(&pair, '=', &name);
+		if (name.len && !has_name(route, name)) {
+			return err_set(e, ERR_INPUT,
+			    "%s %s has no parameter %s: behind its ? it takes "
+			    "%s",
+			    route->method, route->path, err_quote(name),
+			    route->query[0] ? route->query : "nothing");
+		}
+	}
+	return 0;
+}
+
 /* --- what there is --- */
 
 int
@@ -213,6 +250,7 @@ route_index(struct core *c, struct core_ask *ask, struct err *e)
 		json_out_z(&o, "method", routes[i].method);
 		json_out_z(&o, "path", routes[i].path);
 		json_out_z(&o, "who", who[routes[i].who]);
+		json_out_z(&o, "query", routes[i].query);
 		json_out_z(&o, "what", routes[i].what);
 		json_out_end(&o, '}');
 	}
