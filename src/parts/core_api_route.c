@@ -189,6 +189,32 @@ core_route_may(struct core *c, const struct core_ask *ask, enum core_who who,
 	return 0;
 }
 
+int
+core_ask_id(struct str text, const char *of, struct err *e)
+{
+	struct book_id id;
+
+	return book_id_parse(text, &id)
+	           ? 0
+	           : err_set(e, ERR_MISSING,
+	                 "%s is not the whole id of a %s, which has 36 "
+	                 "characters; `handrail %s list` names them",
+	                 err_quote(text), of, of);
+}
+
+static int
+check_id(const struct core_route *route, struct str part, struct err *e)
+{
+	struct str path = str_of(route->path);
+
+	if (str_starts(path, STR("/api/tasks/*"))) {
+		return core_ask_id(part, "task", e);
+	}
+	return str_starts(path, STR("/api/sessions/*"))
+	           ? core_ask_id(part, "session", e)
+	           : 0;
+}
+
 static bool
 has_name(const struct core_route *route, struct str name)
 {
@@ -212,6 +238,9 @@ core_route_takes(
 	struct str pair;
 	struct str name;
 
+	if (check_id(route, ask->part, e)) {
+		return -1;
+	}
 	while (rest.len) {
 		(void)str_cut(&rest, '&', &pair);
 		(void)str_cut(&pair, '=', &name);

@@ -151,6 +151,21 @@ def a_parameter_that_a_route_has_not_is_refused_with_those_it_has():
 
 
 @test
+def a_cut_id_is_told_from_one_that_names_nothing():
+    h = house()
+    gone = '01a21e46-704b-75eb-9fdd-000000000001'
+    with Unchanged(h):
+        for of, verbs in (('task', ('show', 'retry', 'watch', 'cancel')),
+                          ('session', ('show', 'watch'))):
+            for verb in verbs:
+                one_sentence(h.cli(of, verb, gone[:-1]), 4, gone[:-1],
+                             'not the whole id of a ' + of,
+                             '`handrail %s list`' % of)
+                a = h.cli(of, verb, gone)
+                need(a.code == 4 and 'there is no ' + of in a.err, a)
+
+
+@test
 def a_letter_to_nobody_names_where_mailboxes_are_told():
     h = house()
     one_sentence(h.cli('mail', 'send', '--to', 'calc', '--subject', 's'), 4,
