@@ -56,8 +56,10 @@ class House:
         self.process = None
         credentials = self.folder + "/credentials"
         os.mkdir(credentials, 0o700)
-        with open(credentials + "/handrail-vault-key", "wb") as f:
+        key = credentials + "/handrail-vault-key"
+        with open(key, "wb") as f:
             f.write(secrets.token_bytes(32))
+        os.chmod(key, 0o400)
         self.environment = dict(os.environ, CREDENTIALS_DIRECTORY=credentials)
         self.run("init", self.folder)
         with socket.socket() as s:

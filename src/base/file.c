@@ -75,21 +75,77 @@ file_read_fd(int fd, size_t limit, struct buf *out, struct err *e)
 	}
 }
 
-int
-file_read(const char *path, size_t limit, struct buf *out, struct err *e)
+static int
+open_file(const char *path, struct err *e)
 {
-	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0) {
 		bool absent = errno == ENOENT || errno == ENOTDIR;
 		(void)err_sys(e, "%s", path);
 		e->kind = absent ? ERR_MISSING : ERR_IO;
-		return -1;
 	}
-	if (file_read_fd(fd, limit, out, e) < 0) {
-		return err_wrap(e, "%s", path);
+	return fd;
+}
+
+static int
+read_open(
+    int fd, const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	return file_read_fd(fd, limit, out, e) ? err_wrap(e, "%s", path) : 0;
+}
+
+int
+file_read(const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	auto_close int fd = open_file(path, e);
+
+	return fd < 0 ? -1 : read_open(fd, path, limit, out, e);
+}
+
+/* Has nobody but its owner a right to it? */
+static int
+check_private(int fd, const char *path, bool handed, struct err *e)
+{
+	struct stat found;
+
+	if (fstat(fd, &found)) {
+		return err_sys(e, "%s", path);
 	}
-	return 0;
+	mode_t others = found.st_mode & (S_IRWXG | S_IRWXO);
+
+	if (handed && found.st_uid == 0) {
+		others &= ~(mode_t)S_IRGRP;
+	}
+	return !S_ISREG(found.st_mode) || !others
+	           ? 0
+	           : err_set(e, ERR_INPUT,
+	                 "%s holds a secret and is open to others than its "
+	                 "owner (mode %04o): `chmod 600 %s`",
+	                 path, found.st_mode & 07777U, path);
+}
+
+static int
+read_private(
+    const char *path, size_t limit, bool handed, struct buf *out, struct err *e)
+{
+	auto_close int fd = open_file(path, e);
+
+	return fd < 0 || check_private(fd, path, handed, e)
+	           ? -1
+	           : read_open(fd, path, limit, out, e);
+}
+
+int
+file_read_secret(const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	return read_private(path, limit, false, out, e);
+}
+
+int
+file_read_handed(const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	return read_private(path, limit, true, out, e);
 }
 
 int

@@ -18,6 +18,21 @@ int file_read(
     const char *path, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
 int file_read_fd(
     int fd, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
+/*
+ * The same of a file that holds a secret: it must be its owner's alone.
+ * ERR_INPUT, with the chmod that mends it, where group or others have any right
+ * to it; a pipe or a terminal keeps nothing and is not asked.  Who the owner is
+ * is not asked either: nobody but root can read another's 0600, and root reads
+ * the tokens of operators.
+ *
+ * `handed`: of systemd's credentials directory.  There group may read (0440)
+ * what root owns: that bit is the mask of the ACL by which systemd lets the
+ * service's user read it, and no group is in that list.
+ */
+int file_read_secret(
+    const char *path, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
+int file_read_handed(
+    const char *path, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
 /* New file beside it, fsync, rename, fsync of the folder. */
 int file_write_atomic(const char *path, struct str bytes, unsigned mode,
     struct err *e) MUST_CHECK;

@@ -224,7 +224,7 @@ call_house(struct sim *s, const struct config *config, struct err *e)
 		    "= \"127.0.0.1:7401\" and [operator.NAME] buddy = "
 		    "\"simulator\", and start it with --dev");
 	}
-	if (file_read(path.at, 256, &token, e)) {
+	if (file_read_secret(path.at, 256, &token, e)) {
 		return -1;
 	}
 	at.sin_port = htons((uint16_t)port);

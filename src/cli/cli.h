@@ -45,6 +45,14 @@ cli_command_fn cli_task_export;
 #include "cli/commands.def"
 #undef COMMAND
 
+/* --- help.c --- */
+/* All commands; the exit code, 2 on stderr. */
+int cli_help(FILE *to);
+/* The forms of one, each on its line. */
+int cli_help_command(const struct cli_command *command);
+/* The command of two letters away at most, or NULL. */
+const char *cli_nearest(const char *word);
+
 /* --- options: taken out of argv, wherever they stand before "--" --- */
 /* The value of `--name VALUE` or `--name=VALUE`, of one letter `-n VALUE`; NULL
  * when absent.  Without

@@ -22,12 +22,14 @@
 
 /* --- who we are --- */
 
+/* One that we can read and that is open to others is ours as well: e says so,
+ * and it is not shown. */
 static bool
-token_of(const char *folder, const char *name, struct buf *token, bool any)
+token_of(const char *folder, const char *name, struct buf *token, bool any,
+    struct err *e)
 {
 	auto_buf path = { 0 };
 	struct stat st;
-	struct err e = { 0 };
 
 	buf_addf(&path, "%s/%s", folder, name);
 	if (!str_ends(str_of(name), STR(".token")) || stat(buf_z(&path), &st) ||
@@ -35,33 +37,40 @@ token_of(const char *folder, const char *name, struct buf *token, bool any)
 		return false;
 	}
 	buf_clear(token);
-	return file_read(buf_z(&path), 4096, token, &e) == 0;
+	if (file_read_secret(buf_z(&path), 4096, token, e) == 0 ||
+	    e->kind == ERR_INPUT) {
+		return true;
+	}
+	*e = (struct err){ 0 };
+	return false;
 }
 
-static void
-look_for_token(const char *folder, struct buf *token, bool any)
+static bool
+look_for_token(const char *folder, struct buf *token, bool any, struct err *e)
 {
 	DIR *d = opendir(folder);
 	bool found = false;
 
 	for (struct dirent *f; d && !found && (f = readdir(d));) {
-		found = token_of(folder, f->d_name, token, any);
+		found = token_of(folder, f->d_name, token, any, e);
 	}
 	if (d) {
 		(void)closedir(d);
 	}
+	return found;
 }
 
 /* An ordinary user's house keeps the tokens of all its operators as files of
  * that user; whose uid is ours stands in the configuration. */
 static bool
-token_by_uid(struct cli *c, const char *folder, struct buf *token)
+token_by_uid(
+    struct cli *c, const char *folder, struct buf *token, struct err *e)
 {
 	struct config config;
-	struct err e = { 0 };
+	struct err none = { 0 };
 	bool found = false;
 
-	if (!c->config || cli_config(c, &config, &e)) {
+	if (!c->config || cli_config(c, &config, &none)) {
 		return false;
 	}
 	for (size_t i = 0; i < config.operator_count && !found; i++) {
@@ -72,29 +81,31 @@ token_by_uid(struct cli *c, const char *folder, struct buf *token)
 		            arena_printf(
 		                &c->arena, STR_FMT ".token", STR_ARG(o->name))
 		                .at,
-		            token, true);
+		            token, true, e);
 	}
 	return found;
 }
 
 /* Our own operator's token; root may take another's. */
-static void
-find_token(struct cli *c, struct buf *token)
+static int
+find_token(struct cli *c, struct buf *token, struct err *e)
 {
 	const char *given = getenv("HANDRAIL_TOKEN");
 	struct str folder = arena_printf(&c->arena, "%s/operators", c->state);
+	struct err why = { 0 };
 
 	if (given || getenv("HANDRAIL_URL")) { /* no file's token goes there */
 		buf_add_z(token, given ? given : "");
-		return;
+		return 0;
 	}
-	if (token_by_uid(c, folder.at, token)) {
-		return;
+	(void)(token_by_uid(c, folder.at, token, &why) ||
+	       look_for_token(folder.at, token, false, &why) ||
+	       look_for_token(folder.at, token, true, &why));
+	if (why.kind == ERR_NONE) {
+		return 0;
 	}
-	look_for_token(folder.at, token, false);
-	if (!token->len) {
-		look_for_token(folder.at, token, true);
-	}
+	*e = why;
+	return -1;
 }
 
 /* --- the connection --- */
@@ -183,8 +194,8 @@ send_request(struct cli *c, int fd, const struct cli_ask *ask, struct err *e)
 	auto_buf value = { 0 };
 	int result;
 
-	find_token(c, &token);
-	if (http_write_request(&out, str_of(ask->method), ask->target, e)) {
+	if (find_token(c, &token, e) ||
+	    http_write_request(&out, str_of(ask->method), ask->target, e)) {
 		return -1;
 	}
 	http_write_header_z(&out, "Host", "localhost");

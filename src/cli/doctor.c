@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -173,6 +174,34 @@ look_at_desk(struct cli *c, struct json_out *o)
 	print_finding(c, &desk, o);
 }
 
+/* Of what the house keeps in files, if it is there. */
+static void
+look_at_secrets(struct cli *c, struct json_out *o)
+{
+	static const char *const names[] = { "vault.key", "vault.pass" };
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		const char *path =
+		    arena_printf(&c->arena, "%s/%s", c->state, names[i]).at;
+		struct stat found;
+
+		if (stat(path, &found)) {
+			continue;
+		}
+		struct finding secret = {
+			.name = arena_printf(
+			    &c->arena, "%s is its owner's alone", path)
+			            .at,
+			.good = !(found.st_mode & (S_IRWXG | S_IRWXO)),
+			.without = "the house does not start with it",
+			.mend =
+			    arena_printf(&c->arena, "`chmod 600 %s`", path).at,
+		};
+
+		print_finding(c, &secret, o);
+	}
+}
+
 int
 command_doctor(struct cli *c, int argc, char **argv)
 {
@@ -231,6 +260,7 @@ command_doctor(struct cli *c, int argc, char **argv)
 		missing += findings[i].needed && !findings[i].good;
 	}
 	look_at_desk(c, &o);
+	look_at_secrets(c, &o);
 	json_out_end(&o, ']');
 	json_out_i64(&o, "landlock_abi", abi);
 	json_out_bool(&o, "ok", missing == 0);

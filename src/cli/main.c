@@ -13,24 +13,6 @@ const struct cli_command cli_commands[] = {
 };
 const size_t cli_command_count = COUNT(cli_commands);
 
-static int
-help(FILE *to)
-{
-	(void)fputs("handrail: run agents' hands behind a boundary that is not "
-	            "their own discretion\n\nusage: handrail COMMAND … "
-	            "[--state DIR] [--config FILE] [--json]\n\n",
-	    to);
-	for (size_t i = 0; i < cli_command_count; i++) {
-		(void)fprintf(to, "  %-9s %s\n", cli_commands[i].name,
-		    cli_commands[i].what);
-	}
-	(void)fputs(
-	    "\nhandrail COMMAND --help tells more, handrail --version which "
-	    "one this is; ARCHITECTURE.md says how it works.\n",
-	    to);
-	return to == stdout ? 0 : 2;
-}
-
 /* `help` or `--help`: what is asked of no command. */
 static bool
 is_word(const char *given, const char *word)
@@ -39,20 +21,63 @@ is_word(const char *given, const char *word)
 	       (strncmp(given, "--", 2) == 0 && strcmp(given + 2, word) == 0);
 }
 
+static const struct cli_command *
+command_named(const char *name)
+{
+	for (size_t i = 0; i < cli_command_count; i++) {
+		if (strcmp(name, cli_commands[i].name) == 0) {
+			return &cli_commands[i];
+		}
+	}
+	return NULL;
+}
+
+static int
+no_command(const char *word)
+{
+	const char *nearest = cli_nearest(word);
+
+	(void)fprintf(
+	    stderr, "handrail: no command %.*s", (int)strcspn(word, "="), word);
+	if (nearest) {
+		(void)fprintf(stderr,
+		    ": is it %s? `handrail help` names them all\n", nearest);
+		return 2;
+	}
+	(void)fputs("\n\n", stderr);
+	return cli_help(stderr);
+}
+
+/* `help`, or `help COMMAND`. */
+static int
+help(struct cli *c, int argc, char **argv)
+{
+	c->command = "help";
+	(void)cli_option(&argc, argv, "state");
+	(void)cli_option(&argc, argv, "config");
+	(void)cli_flag(&argc, argv, "json");
+	cli_words(c, &argc, argv);
+	if (argc > 1) {
+		cli_wrong("help wants one command, or none");
+	}
+	const struct cli_command *command =
+	    argc ? command_named(argv[0]) : NULL;
+
+	return !argc     ? cli_help(stdout)
+	       : command ? cli_help_command(command)
+	                 : no_command(argv[0]);
+}
+
 /* A first word that is no command. */
 static int
-without_command(const char *word)
+without_command(struct cli *c, int argc, char **argv)
 {
-	if (is_word(word, "version")) {
+	if (is_word(argv[0], "version")) {
 		printf("handrail %s\n", HANDRAIL_VERSION);
 		return 0;
 	}
-	if (is_word(word, "help")) {
-		return help(stdout);
-	}
-	(void)fprintf(stderr, "handrail: no command %.*s\n\n",
-	    (int)strcspn(word, "="), word);
-	return help(stderr);
+	return is_word(argv[0], "help") ? help(c, argc - 1, argv + 1)
+	                                : no_command(argv[0]);
 }
 
 /* Where the command stands: behind options that every command has. */
@@ -136,7 +161,7 @@ int
 main(int argc, char **argv)
 {
 	static struct cli c;
-	const struct cli_command *command = NULL;
+	const struct cli_command *command;
 
 	c.program = argv[0];
 	c.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
@@ -144,24 +169,18 @@ main(int argc, char **argv)
 	int at = find_command(argc, argv);
 
 	if (at >= argc) {
-		return help(stderr);
+		return cli_help(stderr);
 	}
 	put_first(argv, at);
-	for (size_t i = 0; i < cli_command_count; i++) {
-		if (strcmp(argv[1], cli_commands[i].name) == 0) {
-			command = &cli_commands[i];
-		}
-	}
+	command = command_named(argv[1]);
 	if (!command) {
-		return without_command(argv[1]);
+		return without_command(&c, argc - 1, argv + 1);
 	}
 	c.command = command->name;
 	argc -= 2;
 	argv += 2;
 	if (cli_flag(&argc, argv, "help")) {
-		printf("handrail %s %s\n\n  %s\n", command->name,
-		    command->usage, command->what);
-		return 0;
+		return cli_help_command(command);
 	}
 	c.state = cli_option(&argc, argv, "state");
 	c.config = cli_option(&argc, argv, "config");

@@ -199,6 +199,20 @@ struct patience {
 	uint64_t seconds;
 };
 
+/* On stderr: a script that reads the id wants the same of both. */
+static void
+say_earlier(const struct json *put)
+{
+	bool earlier = false;
+
+	(void)json_bool(put, "duplicate", &earlier);
+	if (earlier) {
+		(void)fputs("handrail: this key has a task already: it is that "
+		            "one, and nothing was dispatched\n",
+		    stderr);
+	}
+}
+
 static int
 dispatch_one(struct cli *c, const struct json *record, const struct patience *p)
 {
@@ -209,6 +223,7 @@ dispatch_one(struct cli *c, const struct json *record, const struct patience *p)
 	if (post(c, record, p->key, &put, &e)) {
 		return cli_fail(&e);
 	}
+	say_earlier(put);
 	if (p->wait) {
 		return cli_watch(c, cli_text(c, put, "id"), p->seconds);
 	}

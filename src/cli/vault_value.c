@@ -38,7 +38,7 @@ read_value(const char *file, struct buf *value, struct err *e)
 		free(line);
 		result = 0;
 	} else {
-		result = file ? file_read(file, 4096, value, e)
+		result = file ? file_read_secret(file, 4096, value, e)
 		              : file_read_fd(STDIN_FILENO, 4096, value, e);
 	}
 	while (value->len && (value->at[value->len - 1] == '\n' ||

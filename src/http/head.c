@@ -60,6 +60,12 @@ parse_version(struct http_reader *r, struct str version, struct err *e)
 	return refuse(r, 400, e, "malformed HTTP version");
 }
 
+bool
+http_method_ok(struct str method)
+{
+	return syntax_token(method) && method.len <= HTTP_METHOD_MAX;
+}
+
 static int
 parse_request_line(struct http_reader *r, struct str line, struct err *e)
 {
@@ -70,7 +76,7 @@ parse_request_line(struct http_reader *r, struct str line, struct err *e)
 	    !str_cut(&rest, ' ', &h->target) || !h->target.len) {
 		return refuse(r, 400, e, "malformed request line");
 	}
-	if (!syntax_token(h->method) || h->method.len > HTTP_METHOD_MAX) {
+	if (!http_method_ok(h->method)) {
 		return refuse(r, 400, e, "malformed method");
 	}
 	if (h->target.len > HTTP_TARGET_MAX) {

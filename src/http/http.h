@@ -123,6 +123,9 @@ bool http_list_next(struct str *rest, struct str *element);
  * method overrides (H13).  Host and Content-Length are the writer's. */
 bool http_is_hop(const struct http_head *h, struct str name);
 
+/* Of the form of a method, and short enough to be one (RFC 9110 9.1). */
+bool http_method_ok(struct str method);
+
 /* http:// and https:// only; no userinfo, no fragment.  The host is still raw:
  * names_host_parse makes it canonical.  All parts borrow from text. */
 struct http_url {

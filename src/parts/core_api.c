@@ -370,7 +370,7 @@ handle(struct core *c, struct core_ask *ask)
 		core_answer_err(c, ask, &e);
 		return;
 	}
-	if (route->handler(c, ask, &e)) {
+	if (core_route_takes(route, ask, &e) || route->handler(c, ask, &e)) {
 		core_answer_no(c, ask, &e);
 	}
 }

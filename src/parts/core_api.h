@@ -70,7 +70,7 @@ struct core_ask {
 
 enum core_who { OPEN, WORK, READ, ACT, WEB };
 typedef int core_route_fn(struct core *c, struct core_ask *ask, struct err *e);
-#define ROUTE(method, path, handler, who, what) core_route_fn handler;
+#define ROUTE(method, path, handler, who, query, what) core_route_fn handler;
 #include "parts/routes.def"
 #undef ROUTE
 struct core_route {
@@ -78,6 +78,7 @@ struct core_route {
 	const char *path; /* at most one segment is '*': any */
 	core_route_fn *handler;
 	enum core_who who;
+	const char *query; /* names, a space between them */
 	const char *what;
 };
 /* Fills ask->part.  NULL: none; ask->allow then says which methods have this
@@ -89,6 +90,9 @@ void core_route_who(
     struct core *c, struct core_ask *ask, const struct wire_api_ask_head *in);
 int core_route_may(struct core *c, const struct core_ask *ask,
     enum core_who who, struct err *e) MUST_CHECK;
+/* Has the route all names of the query, and is the id in the path one? */
+int core_route_takes(const struct core_route *route, const struct core_ask *ask,
+    struct err *e) MUST_CHECK;
 
 /* Sends what `body` holds and forgets the question. */
 void core_answer(
@@ -112,6 +116,9 @@ void core_ask_free(struct core *c, struct core_ask *ask);
 struct core_ask *core_ask_find(struct core *c, uint64_t number);
 /* The value of ?name=, decoded; false when absent. */
 bool core_ask_query(struct core_ask *ask, const char *name, struct str *value);
+/* An id that was cut or mistyped is not one that has gone.  ERR_MISSING, too.
+ */
+int core_ask_id(struct str text, const char *of, struct err *e) MUST_CHECK;
 /* The role that ?identity= or the body's "identity" names. */
 int core_ask_role(struct core *c, struct core_ask *ask, struct core_role **role,
     struct err *e) MUST_CHECK;

@@ -165,11 +165,17 @@ route_events(struct core *c, struct core_ask *ask, struct err *e)
 	    !str_u64(text, &ask->after)) {
 		return err_set(e, ERR_INPUT, "?after= must be a number");
 	}
-	if (core_ask_query(ask, "task", &text) &&
-	    (!book_id_parse(text, &ask->task) || !core_task_known(c, text))) {
-		return err_set(e, ERR_MISSING,
-		    "there is no task %s; `handrail task list` names them",
-		    err_quote(text));
+	if (core_ask_query(ask, "task", &text)) {
+		if (core_ask_id(text, "task", e)) {
+			return -1;
+		}
+		must(book_id_parse(text, &ask->task));
+		if (!core_task_known(c, text)) {
+			return err_set(e, ERR_MISSING,
+			    "there is no task %s; `handrail task list` names "
+			    "them",
+			    err_quote(text));
+		}
 	}
 	if (core_ask_query(ask, "wait", &text) && !str_u64(text, &seconds)) {
 		return err_set(e, ERR_INPUT, "?wait= must be seconds");

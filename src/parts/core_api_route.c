@@ -17,8 +17,8 @@ struct routes_of {
 };
 
 static const struct core_route routes[] = {
-#define ROUTE(method, path, handler, who, what) \
-	{ method, path, handler, who, what },
+#define ROUTE(method, path, handler, who, query, what) \
+	{ method, path, handler, who, query, what },
 #include "parts/routes.def"
 #undef ROUTE
 };
@@ -189,6 +189,72 @@ core_route_may(struct core *c, const struct core_ask *ask, enum core_who who,
 	return 0;
 }
 
+int
+core_ask_id(struct str text, const char *of, struct err *e)
+{
+	struct book_id id;
+
+	return book_id_parse(text, &id)
+	           ? 0
+	           : err_set(e, ERR_MISSING,
+	                 "%s is not the whole id of a %s, which has 36 "
+	                 "characters; `handrail %s list` names them",
+	                 err_quote(text), of, of);
+}
+
+static int
+check_id(const struct core_route *route, struct str part, struct err *e)
+{
+	struct str path = str_of(route->path);
+
+	if (str_starts(path, STR("/api/tasks/*"))) {
+		return core_ask_id(part, "task", e);
+	}
+	return str_starts(path, STR("/api/sessions/*"))
+	           ? core_ask_id(part, "session", e)
+	           : 0;
+}
+
+static bool
+has_name(const struct core_route *route, struct str name)
+{
+	struct str rest = str_of(route->query);
+	struct str one;
+
+	while (rest.len) {
+		(void)str_cut(&rest, ' ', &one);
+		if (str_eq(one, name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int
+core_route_takes(
+    const struct core_route *route, const struct core_ask *ask, struct err *e)
+{
+	struct str rest = ask->query;
+	struct str pair;
+	struct str name;
+
+	if (check_id(route, ask->part, e)) {
+		return -1;
+	}
+	while (rest.len) {
+		(void)str_cut(&rest, '&', &pair);
+		(void)str_cut(&pair, '=', &name);
+		if (name.len && !has_name(route, name)) {
+			return err_set(e, ERR_INPUT,
+			    "%s %s has no parameter %s: behind its ? it takes "
+			    "%s",
+			    route->method, route->path, err_quote(name),
+			    route->query[0] ? route->query : "nothing");
+		}
+	}
+	return 0;
+}
+
 /* --- what there is --- */
 
 int
@@ -213,6 +279,7 @@ route_index(struct core *c, struct core_ask *ask, struct err *e)
 		json_out_z(&o, "method", routes[i].method);
 		json_out_z(&o, "path", routes[i].path);
 		json_out_z(&o, "who", who[routes[i].who]);
+		json_out_z(&o, "query", routes[i].query);
 		json_out_z(&o, "what", routes[i].what);
 		json_out_end(&o, '}');
 	}

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "http/http.h"
 #include "parts/core.h"
 #include "parts/core_api.h"
 #include "parts/core_call.h"
@@ -423,6 +424,24 @@ explain_call(struct core *c, struct core_ask *ask, struct core_role *r,
 	return 0;
 }
 
+/* What no egress would ever judge has no verdict. */
+static int
+check_method(struct str method, struct err *e)
+{
+	if (!http_method_ok(method)) {
+		return err_set(e, ERR_USAGE, "%s is no method of a request",
+		    err_quote(method));
+	}
+	if (str_eq_z(method, "CONNECT")) {
+		return err_set(e, ERR_USAGE,
+		    "CONNECT only reaches the proxy: explain the request that "
+		    "is made through it");
+	}
+	return str_eq_z(method, "TRACE")
+	           ? err_set(e, ERR_USAGE, "TRACE is refused before any rule")
+	           : 0;
+}
+
 static int
 explain_url(struct core_ask *ask, struct core_role *r, struct str url,
     struct buf *text, struct err *e)
@@ -438,7 +457,10 @@ explain_url(struct core_ask *ask, struct core_role *r, struct str url,
 	if (core_place_parse(&ask->arena, url, &at, e)) {
 		return -1;
 	}
-	(void)core_ask_query(ask, "method", &request.method);
+	if (core_ask_query(ask, "method", &request.method) &&
+	    check_method(request.method, e)) {
+		return -1;
+	}
 	if (core_ask_query(ask, "from_tool", &request.from_tool) &&
 	    find_seen(r, request.from_tool, &t, e)) {
 		return -1;

@@ -286,6 +286,7 @@ read_mail(struct core_ask *ask, const struct json *list, struct queue_finish *f,
     struct err *e)
 {
 	struct e2m_envelope *at;
+	size_t asking = 0;
 
 	if (!list) {
 		return 0;
@@ -309,6 +310,12 @@ read_mail(struct core_ask *ask, const struct json *list, struct queue_finish *f,
 			    "mail[%zu]: expected an envelope", f->mail_count);
 		}
 		at[f->mail_count++] = record.as.envelope;
+		asking += record.as.envelope.requires_decision == E2M_YES;
+	}
+	if (asking > WAIT_PER_RUN) {
+		return err_set(e, ERR_LIMIT,
+		    "mail: %zu letters want a decision, a run asks %d at most",
+		    asking, WAIT_PER_RUN);
 	}
 	f->mail = at;
 	return 0;

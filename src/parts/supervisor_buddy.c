@@ -303,7 +303,8 @@ pairing_token(struct house *h, struct err *e)
 	const struct config_operator *person = person_of(h, "simulator");
 	uint8_t bytes[TOKEN_BYTES];
 
-	if (file_read(path.at, WIRE_PAIRING_MAX - 1, &h->desk.token, e)) {
+	if (file_read_secret(
+	        path.at, WIRE_PAIRING_MAX - 1, &h->desk.token, e)) {
 		if (e->kind != ERR_MISSING) {
 			return -1;
 		}

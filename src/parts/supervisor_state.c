@@ -68,7 +68,7 @@ operator_token(struct house *h, const struct config_operator *o,
 	struct str path = arena_printf(&h->arena,
 	    "%s/operators/" STR_FMT ".token", h->state, STR_ARG(o->name));
 
-	if (file_read(path.at, 4096, token, e) == 0) {
+	if (file_read_secret(path.at, 4096, token, e) == 0) {
 		return 0;
 	}
 	if (e->kind != ERR_MISSING) {

@@ -131,10 +131,10 @@ unwrap_by(const char *state, const char *name, struct str file,
 {
 	auto_buf path = { 0 };
 	auto_buf pass = { 0 };
-	int result =
-	    file_read(path_of(&path, state, name), SEAL_PASS_MAX, &pass, e)
-	        ? err_wrap(e, "the passphrase of the vault")
-	        : seal_key_unwrap(file, buf_str(&pass), key, e);
+	int result = file_read_secret(
+	                 path_of(&path, state, name), SEAL_PASS_MAX, &pass, e)
+	                 ? err_wrap(e, "the passphrase of the vault")
+	                 : seal_key_unwrap(file, buf_str(&pass), key, e);
 
 	wipe(pass.at, pass.cap);
 	return result;
@@ -156,15 +156,20 @@ unwrap(const char *state, struct str file, struct seal_key **key, struct err *e)
 	    unwrap_by(state, PASS_NEXT, file, key, &other) == 0) {
 		return 0;
 	}
-	return err_set(e, e->kind,
-	    "%s; put the passphrase that it was made with into %s/vault.pass, "
-	    "or the kept copy of the key in its place",
-	    e->text, state);
+	/* Another passphrase mends only one that is not there or not the one.
+	 */
+	return e->kind != ERR_MISSING && e->kind != ERR_DENIED
+	           ? -1
+	           : err_set(e, e->kind,
+	                 "%s; put the passphrase that it was made with into "
+	                 "%s/vault.pass, or the kept copy of the key in its "
+	                 "place",
+	                 e->text, state);
 }
 
 static int
-read_file(
-    const char *path, const char *state, struct seal_key **key, struct err *e)
+read_file(const char *path, bool handed, const char *state,
+    struct seal_key **key, struct err *e)
 {
 	auto_buf bytes = { 0 };
 	int result;
@@ -172,7 +177,8 @@ read_file(
 	if (access(path, F_OK)) {
 		return err_set(e, ERR_MISSING, "there is no %s", path);
 	}
-	if (file_read(path, 4096, &bytes, e)) {
+	if (handed ? file_read_handed(path, 4096, &bytes, e)
+	           : file_read_secret(path, 4096, &bytes, e)) {
 		return -1;
 	}
 	result = bytes.len != SEAL_KEYFILE
@@ -212,7 +218,7 @@ rootkey_read(const char *state, enum rootkey_source source,
 		return read_service(state, source, key, e);
 	case ROOTKEY_SYSTEMD:
 		return credential_path(&path)
-		           ? read_file(buf_z(&path), state, key, e)
+		           ? read_file(buf_z(&path), true, state, key, e)
 		           : err_set(e, ERR_MISSING,
 		                 "systemd gave no credential "
 		                 "handrail-vault-key");
@@ -221,7 +227,8 @@ rootkey_read(const char *state, enum rootkey_source source,
 	case ROOTKEY_COUNT:
 		break;
 	}
-	return read_file(path_of(&path, state, "vault.key"), state, key, e);
+	return read_file(
+	    path_of(&path, state, "vault.key"), false, state, key, e);
 }
 
 /* --- keeping --- */
@@ -351,7 +358,7 @@ rootkey_next_read(const char *state, struct seal_key **key, struct err *e)
 	auto_buf path = { 0 };
 
 	return read_file(
-	    path_of(&path, state, "vault.key.next"), state, key, e);
+	    path_of(&path, state, "vault.key.next"), false, state, key, e);
 }
 
 int
@@ -365,12 +372,13 @@ rootkey_next_keep(const char *state, enum rootkey_source source,
 
 	must(is_file(source));
 	(void)path_of(&path, state, "vault.key.next");
-	int failed = (source == ROOTKEY_PASSPHRASE &&
-	                 file_read(path_of(&pass_path, state, "vault.pass"),
-	                     SEAL_PASS_MAX, &pass, e)) ||
-	             write_file(buf_z(&path), source, key, buf_str(&pass), e) ||
-	             rootkey_next_read(state, &proven, e) ||
-	             same_key(key, proven, source, e);
+	int failed =
+	    (source == ROOTKEY_PASSPHRASE &&
+	        file_read_secret(path_of(&pass_path, state, "vault.pass"),
+	            SEAL_PASS_MAX, &pass, e)) ||
+	    write_file(buf_z(&path), source, key, buf_str(&pass), e) ||
+	    rootkey_next_read(state, &proven, e) ||
+	    same_key(key, proven, source, e);
 
 	wipe(pass.at, pass.cap);
 	return failed ? -1 : 0;
@@ -430,7 +438,7 @@ move_to_file(const char *state, enum rootkey_source to,
 
 	(void)path_of(&next, state, "vault.key.next");
 	if (write_file(buf_z(&next), to, key, passphrase, e) ||
-	    read_file(buf_z(&next), state, &proven, e) ||
+	    read_file(buf_z(&next), false, state, &proven, e) ||
 	    same_key(key, proven, to, e)) {
 		(void)unlink(buf_z(&next));
 		return -1;
@@ -488,7 +496,8 @@ end_interrupted(const char *state, struct err *e)
 	if (access(path_of(&path, state, PASS_NEXT), F_OK)) {
 		return 0;
 	}
-	if (file_read(path_of(&path, state, "vault.key"), 4096, &bytes, e)) {
+	if (file_read_secret(
+	        path_of(&path, state, "vault.key"), 4096, &bytes, e)) {
 		return -1;
 	}
 	bool opens =

@@ -130,6 +130,42 @@ def tasks_are_listed_by_a_state_that_exists():
 
 
 @test
+def a_parameter_that_a_route_has_not_is_refused_with_those_it_has():
+    h = house()
+    body = {'queue': 'calc', 'subject': 's', 'payload': {'a': 1, 'b': 2}}
+    with Unchanged(h):
+        for target in ('?kye=x', '?key=x&kye=y', '?kye', '?KEY=x', '?k%65y=x'):
+            a = h.post('/api/tasks' + target, body)
+            need(a.code == 400 and 'POST /api/tasks has no parameter' in
+                 a.json['message'] and 'it takes key' in a.json['message'], a)
+        for target, takes in (('/api/tasks?stat=failed', 'queue state dead'),
+                              ('/api/waits?all=1&page=2', 'all after limit'),
+                              ('/api/status?queue=calc', 'nothing'),
+                              ('/healthz?x=1', 'nothing')):
+            a = h.get(target)
+            need(a.code == 400 and 'it takes ' + takes in a.json['message'], a)
+        a = h.post('/api/mail/nothing/ack?mailbox=operator', {})
+        need(a.code == 400 and 'mailbox' in a.json['message'], a)
+        need(h.get('/api/tasks?').code == h.get('/api/tasks?&').code ==
+             h.get('/api/tasks?&dead=1&queue=calc').code == 200)
+
+
+@test
+def a_cut_id_is_told_from_one_that_names_nothing():
+    h = house()
+    gone = '01a21e46-704b-75eb-9fdd-000000000001'
+    with Unchanged(h):
+        for of, verbs in (('task', ('show', 'retry', 'watch', 'cancel')),
+                          ('session', ('show', 'watch'))):
+            for verb in verbs:
+                one_sentence(h.cli(of, verb, gone[:-1]), 4, gone[:-1],
+                             'not the whole id of a ' + of,
+                             '`handrail %s list`' % of)
+                a = h.cli(of, verb, gone)
+                need(a.code == 4 and 'there is no ' + of in a.err, a)
+
+
+@test
 def a_letter_to_nobody_names_where_mailboxes_are_told():
     h = house()
     one_sentence(h.cli('mail', 'send', '--to', 'calc', '--subject', 's'), 4,

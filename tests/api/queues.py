@@ -85,6 +85,9 @@ def the_same_key_is_the_same_task():
     first = put(h, '--key', 'one')
     second = put(h, '--key', 'one')
     need(first.code == 0 and first.out == second.out, first, second)
+    need(not first.err and 'this key has a task already' in second.err, second)
+    a = put(h, '--key', 'one', '--wait')
+    need(a.code == 0 and 'this key has a task already' in a.err, a)
     said = json.loads(put(h, '--key', 'one', '--json').out)
     need(said['duplicate'] and said['id'] == first.out.strip(), said)
     body = {'queue': 'helper', 'subject': 'x', 'payload': {'runbook': [FINISH]}}

@@ -322,6 +322,49 @@ def a_program_says_its_version_and_its_commands():
          'handrail --version' in a.stderr, a)
 
 
+def program(h, *words):
+    return subprocess.run([h.handrail, *words], text=True, capture_output=True)
+
+
+@test
+def help_of_one_command_says_that_one_and_where_the_rest_is():
+    h = house()
+    names = [line.split()[0] for line in h.cli('help').out.splitlines()
+             if line.startswith('  ')]
+    for name in names:
+        a = program(h, 'help', name)
+        need(a.returncode == 0 and a.stdout == program(h, name, '--help').stdout
+             and a.stdout == h.cli('help', name).out, a)
+        forms, what, where = a.stdout.split('\n\n')
+        need('man handrail' in where and '`handrail help`' in where, a)
+        for form in forms.splitlines():
+            need(form.split()[:2] == ['handrail', name], a)
+            need(all(form.count(x) == form.count(y)
+                     for x, y in ('()', '[]')), a)
+    task = program(h, 'help', 'task').stdout
+    need('\nhandrail task retry ID\n' in task, task)
+    stop = program(h, 'help', 'stop').stdout
+    need('handrail stop (TASK | --role R | --all) [--reason' in stop, stop)
+    need(program(h, 'help', 'task', 'list').returncode == 2)
+
+
+@test
+def a_command_that_is_none_is_told_the_nearest():
+    h = house()
+    for words in (['dispach'], ['help', 'dispach'], ['--json', 'dispach']):
+        a = program(h, *words)
+        need(a.returncode == 2 and not a.stdout and a.stderr ==
+             'handrail: no command dispach: is it dispatch? `handrail help` '
+             'names them all\n', a)
+    for word, meant in (('statsu', 'status'), ('ap', 'up'), ('upp', 'up'),
+                        ('mial', 'mail'), ('valut', 'vault')):
+        need('is it %s?' % meant in program(h, word).stderr, word)
+    for word in ('zz', 'q', '', 'x' * 17, 'nonesuch'):
+        a = program(h, 'help', word)
+        need(a.returncode == 2 and 'is it' not in a.stderr and
+             '\n  dispatch ' in a.stderr, a)
+
+
 # Each names one thing that is not there.
 NOWHERE = """\
 task show %(id)s

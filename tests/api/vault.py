@@ -433,6 +433,41 @@ def a_house_with_a_wrong_key_or_passphrase_is_never_ready():
         h.start()
 
 
+@test
+def a_secret_that_others_may_read_is_not_used():
+    with House() as h:
+        h.start()
+        h.stop()
+        for name in ('vault.key', 'operators/tester.token'):
+            path = os.path.join(h.state, name)
+            os.chmod(path, 0o640)
+            a = h.cli('up')
+            need(a.code == 1 and '`chmod 600 %s`' % path in a.err, a)
+            need('ready' not in a.err + a.out, a)
+            told = h.cli('doctor').out
+            need(name != 'vault.key' or 'no  %s is its' % path in told, told)
+            os.chmod(path, 0o600)
+        need('yes %s/vault.key is its' % h.state in h.cli('doctor').out)
+        h.start()
+        token = os.path.join(h.state, 'operators/tester.token')
+        os.chmod(token, 0o644)
+        a = h.cli('status')
+        need(a.code == 1 and '`chmod 600 %s`' % token in a.err, a)
+        os.chmod(token, 0o600)
+        value = os.path.join(h.folder, 'value')
+        write(value, 'a-secret', 0o644)
+        a = h.cli('vault', 'put', 'x', '--host', 'a.test', '--file', value)
+        need(a.code == 1 and '`chmod 600 %s`' % value in a.err, a)
+        os.chmod(value, 0o400)
+        h.ok('vault', 'put', 'x', '--host', 'a.test', '--file', value)
+        with House() as other:
+            os.chmod(value, 0o404)
+            a = other.cli('vault', 'init', '--passphrase-file', value)
+            need(a.code == 1 and '`chmod 600 %s`' % value in a.err, a)
+            os.chmod(value, 0o400)
+            other.ok('vault', 'init', '--passphrase-file', value)
+
+
 def signer_of(h):
     return h.read('audit', 'checkpoint')['signer']
 

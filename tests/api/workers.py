@@ -834,5 +834,26 @@ def the_letters_of_a_finish_are_sent_with_it():
                  for e in h.events()), h.events())
 
 
+@test
+def L08_a_finish_asks_people_no_more_than_a_run_may():
+    with house() as h:
+        h.start()
+        put(h)
+        [got] = claim(h, 'a')
+        mail = [{'_type': 'envelope', 'id': '0b54c5f0-5c0f-4d3c-9d9a-%012d' % n,
+                 'envelope_type': 'result', 'from': 'mill-coworker',
+                 'to': 'operator', 'subject': 'grind %d?' % n,
+                 'at': '2026-01-02T03:04:05Z', 'state': 'pending', 'priority': 3,
+                 'requires_decision': n < 9, 'decision_options': ['yes', 'no'],
+                 'payload': {}} for n in range(31)]
+        a = h.post('/api/queue/finish', {'worker': 'a', **end(got, mail=mail)})
+        need(a.code == 413 and a.json['error'] == 'limit' and
+             '9 letters want a decision' in a.json['message'], a)
+        need(not h.waits() and state(h, got['task']) == 'in_progress')
+        mail[8]['requires_decision'] = False
+        say(h, 'finish', 'a', **end(got, mail=mail))
+        need(len(h.waits()) == 8, h.waits())
+
+
 if __name__ == '__main__':
     sys.exit(main())

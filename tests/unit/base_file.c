@@ -155,6 +155,93 @@ taking_a_descriptor_leaves_none_behind(void **state)
 	assert_int_equal(taken, -1);
 }
 
+static int
+read_with(unsigned mode, uid_t owner,
+    int (*read)(const char *, size_t, struct buf *, struct err *),
+    struct err *e)
+{
+	auto_buf path = { 0 };
+	auto_buf out = { 0 };
+	const char *one = in_folder(&path, "one");
+
+	*e = (struct err){ 0 };
+	assert_int_equal(file_write_atomic(one, STR("secret"), mode, e), 0);
+	assert_int_equal(chown(one, owner, (gid_t)-1), 0);
+	int result = read(one, 100, &out, e);
+
+	assert_int_equal(out.len, result ? 0 : 6);
+	return result;
+}
+
+static void
+a_secret_that_is_open_to_others_is_refused(void **state)
+{
+	static const unsigned open_modes[] = { 0640, 0620, 0610, 0604, 0602,
+		0601, 0440, 0444, 0644, 0666, 0777 };
+	static const unsigned own_modes[] = { 0600, 0400, 0700 };
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(open_modes); i++) {
+		assert_int_equal(
+		    read_with(open_modes[i], geteuid(), file_read_secret, &e),
+		    -1);
+		assert_int_equal(e.kind, ERR_INPUT);
+		assert_non_null(strstr(e.text, "chmod 600 /tmp/"));
+	}
+	for (size_t i = 0; i < COUNT(own_modes); i++) {
+		assert_int_equal(
+		    read_with(own_modes[i], geteuid(), file_read_secret, &e),
+		    0);
+	}
+}
+
+/* The bit of an ACL's mask, and no other; of root's files, and no other's. */
+static void
+a_credential_of_systemd_may_have_the_mask_of_its_acl(void **state)
+{
+	static const unsigned open_modes[] = { 0444, 0460, 0450, 0644, 0404 };
+	struct err e = { 0 };
+
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("only root makes root's files\n");
+		skip();
+	}
+	assert_int_equal(read_with(0440, 0, file_read_handed, &e), 0);
+	assert_int_equal(read_with(0400, 0, file_read_handed, &e), 0);
+	assert_int_equal(read_with(0400, 1000, file_read_handed, &e), 0);
+	assert_int_equal(read_with(0440, 1000, file_read_handed, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	for (size_t i = 0; i < COUNT(open_modes); i++) {
+		assert_int_equal(
+		    read_with(open_modes[i], 0, file_read_handed, &e), -1);
+		assert_int_equal(e.kind, ERR_INPUT);
+	}
+}
+
+static void
+a_pipe_keeps_nothing_and_is_read_as_a_secret(void **state)
+{
+	auto_buf path = { 0 };
+	auto_buf out = { 0 };
+	struct err e = { 0 };
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	auto_close int in = ends[0];
+
+	assert_int_equal(fchmod(in, 0666), 0);
+	assert_int_equal(write(ends[1], "secret", 6), 6);
+	(void)close(ends[1]);
+	buf_addf(&path, "/proc/self/fd/%d", in);
+	assert_int_equal(file_read_secret(buf_z(&path), 100, &out, &e), 0);
+	assert_true(str_eq(buf_str(&out), STR("secret")));
+	assert_int_equal(file_read_secret("/nowhere/x", 100, &out, &e), -1);
+	assert_int_equal(e.kind, ERR_MISSING);
+}
+
 static void
 a_sealed_memfd_is_read_and_cannot_change(void **state)
 {
@@ -209,6 +296,10 @@ main(void)
 		cmocka_unit_test(
 		    folders_are_made_all_the_way_and_left_as_they_are),
 		cmocka_unit_test(taking_a_descriptor_leaves_none_behind),
+		cmocka_unit_test(a_secret_that_is_open_to_others_is_refused),
+		cmocka_unit_test(
+		    a_credential_of_systemd_may_have_the_mask_of_its_acl),
+		cmocka_unit_test(a_pipe_keeps_nothing_and_is_read_as_a_secret),
 		cmocka_unit_test(a_sealed_memfd_is_read_and_cannot_change),
 		cmocka_unit_test(what_is_not_sealed_or_no_memfd_is_refused),
 	};

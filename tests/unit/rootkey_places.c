@@ -51,6 +51,15 @@ put(const char *folder, const char *name, struct str text, unsigned mode)
 	assert_int_equal(file_write_atomic(buf_z(&path), text, mode, &e), 0);
 }
 
+static void
+open_to(const char *folder, const char *name, unsigned mode)
+{
+	auto_buf path = { 0 };
+
+	buf_addf(&path, "%s/%s", folder, name);
+	assert_int_equal(chmod(buf_z(&path), mode), 0);
+}
+
 static bool
 there(const char *folder, const char *name)
 {
@@ -283,7 +292,11 @@ a_systemd_credential_is_proven_and_never_written(void **context)
 	assert_int_equal(e.kind, ERR_CONFLICT);
 	seal_key_export(key, &raw);
 	secret_open(raw, &clear);
-	put(bin, "handrail-vault-key", clear, 0600);
+	put(bin, "handrail-vault-key", clear, 0444);
+	assert_int_equal(rootkey_move(state, ROOTKEY_SYSTEMD, PASS, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	/* As systemd makes it: root's, with the mask of an ACL. */
+	open_to(bin, "handrail-vault-key", geteuid() == 0 ? 0440 : 0400);
 	move_to(ROOTKEY_SYSTEMD);
 	assert_int_equal(rootkey_where(state, &now, &e), 0);
 	assert_int_equal(now, ROOTKEY_SYSTEMD);
@@ -401,6 +414,37 @@ a_next_key_is_not_written_over_by_a_move(void **context)
 	assert_false(there(state, "vault.key.next"));
 }
 
+/* Each file of the key, and what the mistake is not: a wrong passphrase. */
+static void
+a_key_or_passphrase_that_others_may_read_is_refused(void **context)
+{
+	static const char *const names[] = { "vault.key", "vault.pass" };
+	auto_seal_key key = seal_key_make();
+	auto_seal_key none = NULL;
+	struct err e = { 0 };
+
+	(void)context;
+	assert_int_equal(
+	    rootkey_keep(state, ROOTKEY_PASSPHRASE, key, PASS, &e), 0);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		open_to(state, names[i], 0640);
+		assert_int_equal(
+		    rootkey_read(state, ROOTKEY_PASSPHRASE, &none, &e), -1);
+		assert_int_equal(e.kind, ERR_INPUT);
+		assert_non_null(strstr(e.text, "`chmod 600 "));
+		assert_non_null(strstr(e.text, names[i]));
+		assert_null(strstr(e.text, "made with"));
+		assert_int_equal(
+		    rootkey_next_keep(state, ROOTKEY_PASSPHRASE, key, &e),
+		    i == 0 ? 0 : -1);
+		open_to(state, names[i], 0600);
+		must_be(key);
+	}
+	open_to(state, "vault.key.next", 0604);
+	assert_int_equal(rootkey_next_read(state, &none, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+}
+
 static void
 a_source_that_is_none_is_refused(void **context)
 {
@@ -432,6 +476,7 @@ main(void)
 		TEST(a_systemd_credential_is_proven_and_never_written),
 		TEST(another_passphrase_takes_the_place_of_the_old),
 		TEST(a_next_key_is_not_written_over_by_a_move),
+		TEST(a_key_or_passphrase_that_others_may_read_is_refused),
 		TEST(a_source_that_is_none_is_refused),
 	};
 
