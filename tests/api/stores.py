@@ -521,6 +521,8 @@ def a_server_that_restarts_is_waited_for():
             s.start()
             COMPANIONS.append(s.server)
             until(lambda: h.read('status')['ok'], 15, 'it must go on')
+            need('book cannot be written' in h.log() and
+                 'book is written again' in h.log(), h.log())
             t = h.run([shell('true'), finish()], queue='worker')
             need(t['state'] == 'completed', t)
             h.verified()
