@@ -588,6 +588,21 @@ def a_stop_is_polite_and_leaves_nothing():
 
 
 @test
+def what_a_terminal_tells_its_foreground_is_for_the_supervisor():
+    with House(ROLES) as h:
+        h.start(before=os.setpgrp)
+        os.killpg(h.process.pid, signal.SIGHUP)  # reads the roles again
+        until(lambda: 'reload' in h.log(), text='no reload')
+        os.killpg(h.process.pid, signal.SIGINT)
+        need(h.wait() == 0, h.log())
+        need('ended by signal' not in h.log(), h.log())
+        h.gone()
+        h.start()
+        told = h.ok('audit', 'tail', '-n', '20').out
+        need('house_stopped' in told, told)
+
+
+@test
 def a_waiting_run_goes_on_after_approval_in_the_next_house():
     with House(ROLES) as h:
         h.start()
