@@ -58,10 +58,12 @@ command_status(struct cli *c, int argc, char **argv)
 	if (!t) {
 		return 0;
 	}
-	printf("house   incarnation %lld, up %lld s, %lld events, state %s\n",
+	printf(
+	    "house   incarnation %lld, up %lld s, %lld events, state %s, %s\n",
 	    (long long)cli_number(t, "incarnation"),
 	    (long long)cli_number(t, "up_seconds"),
-	    (long long)cli_number(t, "events"), cli_text(c, t, "state"));
+	    (long long)cli_number(t, "events"), cli_text(c, t, "state"),
+	    cli_text(c, t, "store"));
 	printf("parts  ");
 	JSON_EACH(part, json_get(t, "parts"))
 	{

@@ -147,7 +147,7 @@ def status_names_every_part_and_what_there_is():
     need(s['ok'] and set(s['parts']) >= set(PARTS) and
          all(s['parts'].values()), s)
     need(s['state'] == h.state and s['incarnation'] == 1, s)
-    for word in ('parts', 'tasks', 'waiting'):
+    for word in ('parts', 'tasks', 'waiting', h.state + ', ' + s['store']):
         need(word in h.ok('status').out, word)
 
 
