@@ -34,6 +34,7 @@ async function ask(path, body) {
 		throw new Error('the house does not answer; look again when it does');
 	}
 	if (answer.status === 401) {
+		sessionStorage.setItem('wanted', location.hash); // a login takes it away
 		location.replace('/login');
 		throw new Ended();
 	}
@@ -654,10 +655,14 @@ async function begin() {
 		decides = me.decides;
 		$('operator').textContent = operator;
 		follow(await load(true));
-		const wanted = shown.get(location.hash.slice(1));
+		const id = (location.hash || sessionStorage.getItem('wanted') || '').slice(1);
+		const wanted = shown.get(id);
 
+		sessionStorage.removeItem('wanted');
 		if (wanted) {
 			go_to(wanted.item.querySelector('article'));
+		} else if (id && complete) {
+			say('What this link names waits no more.');
 		}
 	} catch (e) {
 		if (!(e instanceof Ended)) {

@@ -554,6 +554,30 @@ def what_the_keys_come_to_is_seen_from_its_head_on():
 
 
 @test
+def a_link_leads_to_what_it_names_also_through_a_login():
+    h, b = inbox()
+    tasks = [pay(h, whom) for whom in ('Anna', 'Bert', 'Carl')]
+    cards(b, 3)
+    link = b.script('return document.querySelectorAll("article")[1].id')
+    b.click('#logout')
+    b.until("location.pathname === '/login'")
+    b.go(address(h) + '#' + link)
+    b.until("location.pathname === '/login'")
+    login(b, h)
+    b.until('document.activeElement.id === arguments[0]', 10, link)
+    for w in h.waits():
+        h.say(w, NO[w['kind']], 'enough')
+    cards(b, 0)
+    b.go(address(h) + 'login')
+    b.go(address(h) + '#' + link)
+    b.until("document.querySelector('#said').textContent.includes("
+            "'waits no more')")
+    for task in tasks:
+        h.outcome(task)
+    clean(b, ' 401 (', 'ERR_')
+
+
+@test
 def it_fits_a_phone_in_light_and_in_the_dark():
     h, b = inbox()
     tasks = [pay(h, 'Grünwald & Söhne GmbH', 1250, note='Invoice 2026-1187, '
