@@ -42,6 +42,34 @@ print_notify(struct cli *c, const struct json *n)
 	(void)putchar('\n');
 }
 
+static void
+print_tree(
+    struct cli *c, const char *who, const char *name, const struct json *tree)
+{
+	printf("%s%s has the tree of %lld events", who, name,
+	    (long long)cli_number(tree, "events"));
+	if (cli_text(c, tree, "problem")[0]) {
+		printf(": %s",
+		    cli_paint(c, CLI_RED, cli_text(c, tree, "problem")));
+	}
+	(void)putchar('\n');
+}
+
+static void
+print_trees(struct cli *c, const struct json *status)
+{
+	const struct json *published = json_get(status, "published");
+
+	if (published) {
+		print_tree(c, "publish", "", published);
+	}
+	JSON_EACH(witness, json_get(status, "witnesses"))
+	{
+		print_tree(
+		    c, "witness ", cli_text(c, witness, "name"), witness);
+	}
+}
+
 int
 command_status(struct cli *c, int argc, char **argv)
 {
@@ -58,10 +86,12 @@ command_status(struct cli *c, int argc, char **argv)
 	if (!t) {
 		return 0;
 	}
-	printf("house   incarnation %lld, up %lld s, %lld events, state %s\n",
+	printf(
+	    "house   incarnation %lld, up %lld s, %lld events, state %s, %s\n",
 	    (long long)cli_number(t, "incarnation"),
 	    (long long)cli_number(t, "up_seconds"),
-	    (long long)cli_number(t, "events"), cli_text(c, t, "state"));
+	    (long long)cli_number(t, "events"), cli_text(c, t, "state"),
+	    cli_text(c, t, "store"));
 	printf("parts  ");
 	JSON_EACH(part, json_get(t, "parts"))
 	{
@@ -96,6 +126,7 @@ command_status(struct cli *c, int argc, char **argv)
 	    (long long)cli_number(t, "sandboxes"));
 	print_desk(c, json_get(t, "buddy"));
 	print_notify(c, json_get(t, "notify"));
+	print_trees(c, t);
 	cli_print_stops(c, t);
 	if (cli_text(c, t, "stalled")[0]) {
 		printf(

@@ -400,6 +400,10 @@ give_up_power(struct core *c, struct err *e)
 		            JAIL_SYNC_LATER,
 	};
 
+	if (publish && access(folder_of(a, publish), F_OK)) {
+		return err_sys(
+		    e, "[audit] publish: the folder %s", folder_of(a, publish));
+	}
 	if (store_is_url(c->where)) {
 		core_store_ports(str_of(c->where), &ports);
 		plan.net = JAIL_NET_PORTS;

@@ -168,6 +168,12 @@ core_route_may(struct core *c, const struct core_ask *ask, enum core_who who,
 		return err_set(e, ERR_DENIED,
 		    "a login of the page opens only what the page asks");
 	}
+	if (!ask->operator_ && who == WORK) {
+		return err_set(e, ERR_DENIED,
+		    "no token of a worker or an operator of this house, or it "
+		    "was revoked: send one that `handrail token create` made, "
+		    "as `Authorization: Bearer TOKEN`");
+	}
 	if (!ask->operator_) {
 		return err_set(e, ERR_DENIED,
 		    "no operator of this house: %s (the token is in "

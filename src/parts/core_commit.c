@@ -223,6 +223,7 @@ durable(struct core *c)
 	    c->book.flight_count * sizeof(done));
 	if (c->book.stalled[0]) { /* nothing was claimed meanwhile */
 		c->book.stalled[0] = '\0';
+		log_line(LOG_INFO, "book", "the book is written again");
 		core_after(c, claim_again, 0);
 	}
 	if (done.last) {

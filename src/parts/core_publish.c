@@ -14,6 +14,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "parts/core.h"
 #include "parts/core_proof.h"
@@ -130,8 +131,9 @@ to_file(struct core *c, struct str url)
 	}
 	e = (struct err){ 0 };
 	if (file_write_atomic(path, buf_str(&p->note), 0644, &e)) {
-		(void)err_wrap(
-		    &e, "the folder must be writable for core's own id");
+		(void)err_wrap(&e,
+		    "the folder must be writable for core's own id, %u",
+		    (unsigned)getuid());
 		core_text(p->problem, sizeof(p->problem), e.text);
 		return;
 	}

@@ -31,16 +31,21 @@ boot_us(void)
 	return t.tv_sec * CLOCK_SECOND + t.tv_nsec / 1000;
 }
 
+/* libpq says which server it asked before what that one has against us, once
+ * for each in the URL.  A quote is short: the last reason is what stands in it.
+ */
 const char *
 postgres_said(const struct postgres *p, const char *text)
 {
-	struct str said = str_of(text);
+	static const char named[] = " failed: ";
+	const char *reason = text;
+	const char *found;
 
 	(void)p;
-	while (said.len && strchr("\n ", said.at[said.len - 1])) {
-		said.len--;
+	while ((found = strstr(reason, named)) != NULL) {
+		reason = found + strlen(named);
 	}
-	return err_quote(said);
+	return err_quote((struct str){ reason, strcspn(reason, "\n") });
 }
 
 /* 0: something moved; -1: the deadline passed. */

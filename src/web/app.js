@@ -24,14 +24,20 @@ async function ask(path, body) {
 		options.headers = { 'Content-Type': 'application/json', 'X-CSRF-Token': csrf };
 		options.body = JSON.stringify(body);
 	}
-	const answer = await fetch(path, options);
+	let answer;
+	let told;
 
+	try {
+		answer = await fetch(path, options);
+		told = answer.status === 401 ? null : await answer.json();
+	} catch (e) { // what was sent may have arrived
+		throw new Error('the house does not answer; look again when it does');
+	}
 	if (answer.status === 401) {
+		sessionStorage.setItem('wanted', location.hash); // a login takes it away
 		location.replace('/login');
 		throw new Ended();
 	}
-	const told = await answer.json();
-
 	if (!answer.ok) {
 		throw new Error(told.message || 'the house said no');
 	}
@@ -303,6 +309,14 @@ function add(w) {
 	tick_one(entry);
 }
 
+// The next one is seen from its head on, also where it is longer than the page.
+function go_to(article) {
+	const room = innerHeight - document.querySelector('header').offsetHeight;
+
+	article.focus({ preventScroll: true });
+	article.scrollIntoView({ block: article.offsetHeight < room ? 'nearest' : 'start' });
+}
+
 // The focus has moved by itself just now: a key that was pressed twice must not
 // decide what nobody has looked at.
 let moved = -Infinity;
@@ -323,7 +337,11 @@ function remove(id) {
 	entry.item.remove();
 	if (here) {
 		moved = performance.now();
-		(beside ? beside.querySelector('article') : list).focus();
+		if (beside) {
+			go_to(beside.querySelector('article'));
+		} else {
+			list.focus();
+		}
 	}
 	if (list.childElementCount < 5 && !complete) {
 		more();
@@ -418,10 +436,15 @@ function left(ms) {
 		: `${Math.floor(s / 60)}:${pad(s % 60)}`;
 }
 
+const LONG_MS = 365 * 86400 * 1000;
+
 function tick_one(entry) {
 	const ms = Date.parse(entry.wait.expires) - Date.now() - skew;
 	const where = entry.item.querySelector('.left');
 
+	if (ms > LONG_MS) { // nobody said when: ten years
+		return;
+	}
 	where.textContent = ms > 0 ? 'expires in ' + left(ms) : 'expires now';
 	where.classList.toggle('soon', ms < 60000);
 }
@@ -575,8 +598,7 @@ function move(by) {
 	const to = items[Math.min(items.length - 1, Math.max(0, at))];
 
 	if (to) {
-		to.querySelector('article').focus();
-		to.scrollIntoView({ block: 'nearest' });
+		go_to(to.querySelector('article'));
 	}
 	if (at >= items.length - 3) {
 		more();
@@ -617,11 +639,12 @@ document.addEventListener('keydown', (e) => {
 
 $('more').addEventListener('click', more);
 $('logout').addEventListener('click', async () => {
-	if (stream) {
-		stream.close();
+	try {
+		await ask('/web/logout', {});
+		location.replace('/login');
+	} catch (e) {
+		say(e.message);
 	}
-	await ask('/web/logout', {});
-	location.replace('/login');
 });
 
 async function begin() {
@@ -632,10 +655,14 @@ async function begin() {
 		decides = me.decides;
 		$('operator').textContent = operator;
 		follow(await load(true));
-		const wanted = shown.get(location.hash.slice(1));
+		const id = (location.hash || sessionStorage.getItem('wanted') || '').slice(1);
+		const wanted = shown.get(id);
 
+		sessionStorage.removeItem('wanted');
 		if (wanted) {
-			wanted.item.querySelector('article').focus();
+			go_to(wanted.item.querySelector('article'));
+		} else if (id && complete) {
+			say('What this link names waits no more.');
 		}
 	} catch (e) {
 		if (!(e instanceof Ended)) {

@@ -147,7 +147,7 @@ def status_names_every_part_and_what_there_is():
     need(s['ok'] and set(s['parts']) >= set(PARTS) and
          all(s['parts'].values()), s)
     need(s['state'] == h.state and s['incarnation'] == 1, s)
-    for word in ('parts', 'tasks', 'waiting'):
+    for word in ('parts', 'tasks', 'waiting', h.state + ', ' + s['store']):
         need(word in h.ok('status').out, word)
 
 
@@ -589,6 +589,21 @@ def a_stop_is_polite_and_leaves_nothing():
         h.waiting()
         need(h.stop() == 0, 'exit code')
         h.gone()
+
+
+@test
+def what_a_terminal_tells_its_foreground_is_for_the_supervisor():
+    with House(ROLES) as h:
+        h.start(before=os.setpgrp)
+        os.killpg(h.process.pid, signal.SIGHUP)  # reads the roles again
+        until(lambda: 'reload' in h.log(), text='no reload')
+        os.killpg(h.process.pid, signal.SIGINT)
+        need(h.wait() == 0, h.log())
+        need('ended by signal' not in h.log(), h.log())
+        h.gone()
+        h.start()
+        told = h.ok('audit', 'tail', '-n', '20').out
+        need('house_stopped' in told, told)
 
 
 @test

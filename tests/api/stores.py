@@ -400,6 +400,26 @@ def a_house_works_on_postgresql_and_says_no_password():
         h.verified()
 
 
+@test
+def a_server_that_lets_nobody_in_says_why():
+    """The reason stands behind the server's address, which may be long."""
+    s = server()
+    at = '127.0.0.1:%d' % s.port
+    nobody = '[0000:0000:0000:0000:0000:0000:0000:0001]:%d' % free_port()
+    with House(ROLES) as h:
+        h.ok('vault', 'init')
+        for url, why in (
+                ('handrail@%s/nowhere' % at,
+                 'database \\"nowhere\\" does not exist'),
+                ('stranger@%s/postgres' % at,
+                 'role \\"stranger\\" does not exist'),
+                ('handrail@%s/postgres' % nobody, '"Connection refused"'),
+                ('handrail@%s,%s/nowhere' % (nobody, at), '\\"nowhere\\"')):
+            h.spawn(args=['--store', 'postgres://' + url])
+            need(h.wait(20) == 3, h.log())
+            need(why in h.log()[h.mark:], url, h.log())
+
+
 def share_key(a, b):
     """The nodes of one book have one key."""
     b.ok('vault', 'init')
@@ -501,6 +521,8 @@ def a_server_that_restarts_is_waited_for():
             s.start()
             COMPANIONS.append(s.server)
             until(lambda: h.read('status')['ok'], 15, 'it must go on')
+            need('book cannot be written' in h.log() and
+                 'book is written again' in h.log(), h.log())
             t = h.run([shell('true'), finish()], queue='worker')
             need(t['state'] == 'completed', t)
             h.verified()

@@ -205,6 +205,9 @@ def a_witness_cosigns_what_grew_and_it_is_checked_elsewhere():
             seen(h, w)
         need(len({size for _, size in w.asked}) > 3 and
              any(0 < old < size for old, size in w.asked), w.asked)
+        told = h.ok('status').out
+        need(re.search(r'^witness one has the tree of \d+ events$', told, re.M),
+             told)
         note = h.read('audit', 'checkpoint', '--published')['checkpoint']
         path = os.path.join(h.folder, 'note')
         write(path, note)
@@ -387,6 +390,25 @@ def a_url_that_takes_notes_adds_good_lines_of_known_witnesses_alone():
             a = h.ok('audit', 'verify', '--checkpoint', path, '--signer',
                      signer(h), '--witness', w.key.line)
             need('witnessed' in a.out, a)
+
+
+@test
+def a_folder_that_takes_no_note_is_told():
+    """Root's own, which core is not; without ids for the parts, nobody's."""
+    with House() as h:
+        with open(h.config, 'a') as f:
+            f.write('\n[audit]\npublish = "file:%s/kept/note"\nwait = "1s"\n' %
+                    h.folder)
+        h.ok('vault', 'init')
+        h.spawn()
+        need(h.wait() == 1 and '[audit] publish: the folder' in h.log() and
+             '/kept: No such file' in h.log(), h.log())
+        os.mkdir(os.path.join(h.folder, 'kept'), 0o555)
+        h.start()
+        told = until(lambda: re.search(
+            r'^publish has the tree of 0 events: .*core\'s own id, (\d+):',
+            h.ok('status').out, re.M), text=h.log())
+        need(h.uid_base is None or int(told[1]) > h.uid_base, told[0])
 
 
 @test

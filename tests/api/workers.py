@@ -264,6 +264,8 @@ def a_token_that_was_taken_back_is_nobodys_also_after_a_restart():
         [task] = put(h)
         need(w.end() == [] and state(h, task) == 'pending', w.got)
         need(code(one) == 403 and code(two) == 200)
+        need('token create' in str(h.ask('POST', '/api/queue/claim', body,
+                                         token=one)), 'what a worker needs')
         need(h.stop() == 0)
         h.start()
         need(code(one) == 403 and code(two) == 200)

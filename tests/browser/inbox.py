@@ -395,6 +395,8 @@ def a_letter_is_decided_by_keyboard_and_has_no_no():
                   '--decision', 'red,green').out.strip()
     cards(b, 1)
     need(b.script('return document.querySelectorAll("#waits b").length') == 0)
+    need(b.script('return document.querySelector("#waits .left").textContent')
+         == '', 'a letter that nobody limits ends')
     need(b.script('return document.querySelector("#waits .no").offsetParent === null'))
     b.keys('j', 'd')
     need(b.script('return document.querySelector("#waits .reason").hidden'))
@@ -521,6 +523,57 @@ def who_only_reads_is_told_so_and_has_no_buttons():
     b.keys('Enter')
     cards(b, 0)
     h.outcome(task)
+    clean(b, ' 401 (', 'ERR_')
+
+
+@test
+def what_the_keys_come_to_is_seen_from_its_head_on():
+    h, b = inbox()
+    for whom in 'Anna', 'Bert', 'Carl':
+        pay(h, whom, note='n' * 3000)
+    pay(h, 'Dora')
+    pay(h, 'Emil')
+    cards(b, 5)
+    b.size(1000, 700)
+    for key in 'jjjjjkkkk':
+        b.keys(key)
+        top, height, head, page = b.script(
+            'const at = document.activeElement.getBoundingClientRect();'
+            'return [at.top, at.height, document.querySelector("header")'
+            '.getBoundingClientRect().bottom, innerHeight]')
+        need(top >= head and (top + height <= page + 1 or height > page - head),
+             key, top, height, head, page)
+    b.keys('d', 'Enter')
+    cards(b, 4)
+    need(b.script('return document.activeElement.getBoundingClientRect().top')
+         >= head)
+    b.size(1000, 900)
+    for w in h.waits():
+        h.say(w, NO[w['kind']], 'enough')
+    cards(b, 0)
+
+
+@test
+def a_link_leads_to_what_it_names_also_through_a_login():
+    h, b = inbox()
+    tasks = [pay(h, whom) for whom in ('Anna', 'Bert', 'Carl')]
+    cards(b, 3)
+    link = b.script('return document.querySelectorAll("article")[1].id')
+    b.click('#logout')
+    b.until("location.pathname === '/login'")
+    b.go(address(h) + '#' + link)
+    b.until("location.pathname === '/login'")
+    login(b, h)
+    b.until('document.activeElement.id === arguments[0]', 10, link)
+    for w in h.waits():
+        h.say(w, NO[w['kind']], 'enough')
+    cards(b, 0)
+    b.go(address(h) + 'login')
+    b.go(address(h) + '#' + link)
+    b.until("document.querySelector('#said').textContent.includes("
+            "'waits no more')")
+    for task in tasks:
+        h.outcome(task)
     clean(b, ' 401 (', 'ERR_')
 
 
@@ -673,6 +726,13 @@ def a_page_goes_on_when_the_house_was_away_and_asks_for_a_login():
     cards(b, 1)
     h.stop()
     b.until("document.querySelector('.live').textContent.includes('reconn')")
+    b.keys('j', 'a')
+    b.until("document.querySelector('#said').textContent.includes("
+            "'does not answer')")
+    b.script("document.querySelector('#said').textContent = ''")
+    b.click('#logout')
+    b.until("document.querySelector('#said').textContent.includes("
+            "'does not answer')")
     h.start()
     b.until("location.pathname === '/login'", 20)
     login(b, h)
