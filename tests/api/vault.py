@@ -2,21 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vault from outside: kinds, the life of a credential, rows that somebody
 put back, values that come again, and that no value is ever seen."""
-import base64
-import ctypes
-import ctypes.util
 import glob
 import http.server
 import json
 import os
 import sqlite3
 import ssl
-import struct
 import subprocess
 import sys
 import threading
 import time
-import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
@@ -435,37 +430,33 @@ def a_house_with_a_wrong_key_or_passphrase_is_never_ready():
 
 @test
 def a_secret_that_others_may_read_is_not_used():
-    with House() as h:
+    def refused(mode, path, house, *command):
+        os.chmod(path, mode)
+        a = house.cli(*command)
+        need(a.code == 1 and '`chmod 600 %s`' % path in a.err, a)
+        need('ready' not in a.err + a.out, a)
+        told = house.cli('doctor').out
+        need(path != key or 'no  %s is its' % key in told, told)
+        os.chmod(path, 0o400)
+
+    with House() as h, House() as other:
         h.start()
         h.stop()
-        for name in ('vault.key', 'operators/tester.token'):
-            path = os.path.join(h.state, name)
-            os.chmod(path, 0o640)
-            a = h.cli('up')
-            need(a.code == 1 and '`chmod 600 %s`' % path in a.err, a)
-            need('ready' not in a.err + a.out, a)
-            told = h.cli('doctor').out
-            need(name != 'vault.key' or 'no  %s is its' % path in told, told)
-            os.chmod(path, 0o600)
-        need('yes %s/vault.key is its' % h.state in h.cli('doctor').out)
+        key = h.state + '/vault.key'
+        token = h.state + '/operators/tester.token'
+        refused(0o640, key, h, 'up')
+        refused(0o640, token, h, 'up')
+        need('yes %s is its' % key in h.cli('doctor').out)
         h.start()
-        token = os.path.join(h.state, 'operators/tester.token')
-        os.chmod(token, 0o644)
-        a = h.cli('status')
-        need(a.code == 1 and '`chmod 600 %s`' % token in a.err, a)
-        os.chmod(token, 0o600)
+        refused(0o644, token, h, 'status')
         value = os.path.join(h.folder, 'value')
-        write(value, 'a-secret', 0o644)
-        a = h.cli('vault', 'put', 'x', '--host', 'a.test', '--file', value)
-        need(a.code == 1 and '`chmod 600 %s`' % value in a.err, a)
-        os.chmod(value, 0o400)
-        h.ok('vault', 'put', 'x', '--host', 'a.test', '--file', value)
-        with House() as other:
-            os.chmod(value, 0o404)
-            a = other.cli('vault', 'init', '--passphrase-file', value)
-            need(a.code == 1 and '`chmod 600 %s`' % value in a.err, a)
-            os.chmod(value, 0o400)
-            other.ok('vault', 'init', '--passphrase-file', value)
+        write(value, 'a-secret')
+        put_it = 'vault', 'put', 'x', '--host', 'a.test', '--file', value
+        refused(0o644, value, h, *put_it)
+        h.ok(*put_it)
+        init = 'vault', 'init', '--passphrase-file', value
+        refused(0o404, value, other, *init)
+        other.ok(*init)
 
 
 def signer_of(h):
