@@ -341,7 +341,8 @@ spoil(struct wire_vault_grant *ask, enum fault fault)
 		ask->host[0] ^= 1;
 	} else if (fault == OPEN_HOST) {
 		memset(ask->host, 'a', sizeof(ask->host));
-	} else if (fault == TO_ITS_ISSUER) {
+	} else if (fault == TO_ITS_ISSUER || fault == NO_USE) {
+		/* where what is no value itself may go */
 		(void)strcpy(ask->host, ISSUER);
 	} else if (fault == OTHER_BINDING) {
 		(void)strcpy(ask->binding.hosts, "evil.test");
