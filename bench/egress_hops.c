@@ -190,7 +190,6 @@ measure(size_t rounds, bool alone)
 	int vault[2];
 	int lends[2];
 
-	pair(client);
 	pair(core);
 	pair(vault);
 	pair(lends);
@@ -200,6 +199,7 @@ measure(size_t rounds, bool alone)
 	if (part() == 0) {
 		be_vault(vault[1], lends[1]);
 	}
+	pair(client); /* now: who has its end too would keep egress alive */
 	if (part() == 0) {
 		(void)close(client[0]);
 		be_egress(client[1], core[0], vault[0], alone);
