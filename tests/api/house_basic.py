@@ -592,6 +592,20 @@ def a_stop_is_polite_and_leaves_nothing():
 
 
 @test
+def a_house_that_others_can_reach_says_what_they_read():
+    with House(ROLES) as h:
+        h.start()  # the twin
+        need(' warn supervisor listen ' not in h.log(), h.log())
+        need(h.stop() == 0)
+        with open(h.config) as f:
+            text = f.read()
+        write(h.config, text.replace('listen = "127.0.0.1:',
+                                     'listen = "0.0.0.0:'))
+        h.start()
+        need('reads tokens in clear' in h.log()[h.mark:], h.log()[h.mark:])
+
+
+@test
 def what_a_terminal_tells_its_foreground_is_for_the_supervisor():
     with House(ROLES) as h:
         h.start(before=os.setpgrp)
