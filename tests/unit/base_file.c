@@ -205,7 +205,7 @@ a_credential_of_systemd_may_have_the_mask_of_its_acl(void **state)
 
 	(void)state;
 	if (geteuid() != 0) {
-		print_message("only root makes root's files\n");
+		print_message("# only root makes root's files\n");
 		skip();
 	}
 	assert_int_equal(read_with(0440, 0, file_read_handed, &e), 0);
