@@ -56,6 +56,7 @@ help(struct cli *c, int argc, char **argv)
 	(void)cli_option(&argc, argv, "state");
 	(void)cli_option(&argc, argv, "config");
 	(void)cli_flag(&argc, argv, "json");
+	(void)cli_flag(&argc, argv, "help");
 	cli_words(c, &argc, argv);
 	if (argc > 1) {
 		cli_wrong("help wants one command, or none");

@@ -169,6 +169,9 @@ route_sessions(struct core *c, struct core_ask *ask, struct err *e)
 		return err_set(e, ERR_INPUT,
 		    "after: the number of an event, and without task");
 	}
+	if (task.len && core_ask_id(task, "task", e)) {
+		return -1;
+	}
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_array(&o, "sessions");

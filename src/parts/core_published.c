@@ -25,8 +25,11 @@ static int
 read_note(const char *path, struct book_root *out, struct err *e)
 {
 	auto_buf note = { 0 };
-	int failed = file_read(path, BOOK_NOTE_MAX, &note, e) ||
-	             book_note_read(buf_str(&note), out, e);
+
+	if (file_read(path, BOOK_NOTE_MAX, &note, e)) {
+		return -1; /* it names the path */
+	}
+	int failed = book_note_read(buf_str(&note), out, e);
 
 	if (!failed && !out->size) {
 		failed = err_set(e, ERR_INPUT, "it is of a tree of no events");

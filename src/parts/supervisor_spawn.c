@@ -137,9 +137,10 @@ become(struct command *c, const int wanted[4])
 	int at[4];
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* What a terminal tells all of its foreground (Ctrl-C, a hang-up) is
-	 * for the supervisor, who closes the parts in their order. */
-	(void)setpgid(0, 0);
+	/* What a terminal tells its foreground (Ctrl-C, a hang-up) is for the
+	 * supervisor, who closes the parts in their order; and none that still
+	 * called it its own could be stopped for a line of its log (tostop). */
+	(void)setsid();
 	for (size_t i = 0; i < 4; i++) {
 		at[i] = high(wanted[i]);
 	}

@@ -197,6 +197,13 @@ listen_web(struct house *h, struct err *e)
 		    "%s)",
 		    STR_ARG(h->config.listen), h->config_file);
 	}
+	if (ntohl(at.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET) {
+		log_line(LOG_WARN, "listen",
+		    "whoever is on the way to " STR_FMT
+		    " reads tokens in clear: listen on 127.0.0.1 and put a "
+		    "proxy before it that speaks https",
+		    STR_ARG(h->config.listen));
+	}
 	return 0;
 }
 

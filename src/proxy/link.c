@@ -27,7 +27,7 @@ lend_out(struct link *l)
 }
 
 static void
-encrypt(struct link *l, struct str bytes)
+write_record(struct link *l, struct str bytes)
 {
 	while (bytes.len > 0 && !l->mute) {
 		lend_out(l);
@@ -40,12 +40,12 @@ encrypt(struct link *l, struct str bytes)
 
 /* What was written in small pieces becomes one TLS record. */
 static void
-encrypt_held(struct link *l)
+write_held(struct link *l)
 {
 	if (l->held.len > 0) {
 		struct buf held = l->held;
 		l->held = (struct buf){ 0 };
-		encrypt(l, buf_str(&held));
+		write_record(l, buf_str(&held));
 		proxy_clear_give(&held);
 	}
 }
@@ -170,7 +170,7 @@ not_sent(struct link *l, int error)
 void
 proxy_link_send(struct link *l)
 {
-	encrypt_held(l);
+	write_held(l);
 	if (l->out.len > 0 && !l->blocked && !l->mute && !l->dialing &&
 	    !l->memory) {
 		ssize_t n = send(l->fd, l->out.at, l->out.len, MSG_NOSIGNAL);
@@ -283,8 +283,8 @@ proxy_link_write(struct link *l, struct str bytes)
 		proxy_clear_add(&l->held, bytes);
 		return;
 	}
-	encrypt_held(l);
-	encrypt(l, bytes);
+	write_held(l);
+	write_record(l, bytes);
 }
 
 bool

@@ -660,6 +660,7 @@ async function begin() {
 
 		sessionStorage.removeItem('wanted');
 		if (wanted) {
+			moved = performance.now();
 			go_to(wanted.item.querySelector('article'));
 		} else if (id && complete) {
 			say('What this link names waits no more.');

@@ -643,6 +643,11 @@ def a_store_that_was_put_back_does_not_start_beside_its_note():
         h.spawn()
         need(h.wait() == 5 and 'cannot be read: ' + p.path in
              h.log()[h.mark:], h.log()[h.mark:])
+        # A file that is no note at all; its path is named once.
+        write(p.path, 'x' * (1 << 20), 0o666)
+        h.spawn()
+        need(h.wait() == 5 and 'cannot be read: %s: larger' % p.path in
+             h.log()[h.mark:], h.log()[h.mark:])
         write(p.path, note, 0o666)
         # Grown past the note without it, the book is another one.
         os.rename(p.path, p.path + '.kept')

@@ -163,6 +163,9 @@ def a_cut_id_is_told_from_one_that_names_nothing():
                              '`handrail %s list`' % of)
                 a = h.cli(of, verb, gone)
                 need(a.code == 4 and 'there is no ' + of in a.err, a)
+        one_sentence(h.cli('session', 'list', '--task', gone[:-1]), 4,
+                     gone[:-1], 'not the whole id of a task')
+        need(not h.read('session', 'list', '--task', gone)['sessions'])
 
 
 @test

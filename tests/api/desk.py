@@ -140,6 +140,19 @@ class Device:
             if pieces:
                 time.sleep(0.001)
 
+    def babble(self, size, times):
+        """Talks until nobody hears it any more: a line that was hung up takes
+        no byte, and would keep whoever waits for it."""
+        os.set_blocking(self.fd, False)
+        try:
+            for _ in range(times):
+                if not select.select([], [self.fd], [], 1)[1]:
+                    break
+                os.write(self.fd, b'{"babble":"' + b'x' * size + b'"}\n')
+        except OSError:
+            pass
+        os.set_blocking(self.fd, True)
+
     def take(self, line):
         self.longest = max(self.longest, len(line) + 1)
         said = json.loads(line)
@@ -259,12 +272,7 @@ def judged(h, d, task, w):
     d.pump(0.3)
     need(h.open(w['id']), 'decided by noise', h.wait(w['id']))
     before = h.log().count('says more than a device')
-    babble = b'{"babble":"' + b'x' * 900 + b'"}\n'
-    try:
-        for _ in range(120):
-            os.write(d.fd, babble)
-    except OSError:
-        pass
+    d.babble(900, 120)
     until(lambda: d.pump() or h.log().count('says more') > before, 60,
           'it may go on')
     until(lambda: h.log().count('says more than a device') > before, 60,

@@ -384,8 +384,7 @@ def a_tool_of_the_house_is_held_like_a_sandbox():
     need(wait['hint'] == 'POST pay.test/echo/anna', wait)
     need(not arrived(b'/echo/anna'))
     h.ok('approve', wait['id'])
-    run = h.task(task)['runs'][0]['run']
-    write('%s/runs/%s/work/go' % (h.state, run), '')
+    h.go()
     h.outcome(task, 60)
     ends = [(e['body']['end'], json.dumps(e['body'])) for e in h.events(task)
             if e['kind'] == 'call_settled' and e['body']['tool'] == 'send']
@@ -570,13 +569,12 @@ def meet_a_forged_yes(h):
     h.start()
     unknown = until(lambda: [x for x in h.waits() if x['kind'] == 'unknown_outcome'], 60)[0]
     need(h.say(unknown, 'did_not').code == 200)
-    work = '%s/runs/%s/work/' % (h.state, h.task(task)['runs'][0]['run'])
-    until(lambda: os.path.exists(work + 'ready'), 60, 'it does not go on')
+    until(lambda: 'ready' in h.in_work(task, 'ls'), 60, 'it does not go on')
     # Both ask before the vault has looked at what was said.
     vault = h.pids()['vault']
     end_process(vault, signal.SIGSTOP)
-    write(work + 'go', '')
-    until(lambda: os.path.exists(work + 'sent'), 60, 'it sends nothing')
+    h.go()
+    until(lambda: 'sent' in h.in_work(task, 'ls'), 60, 'it sends nothing')
     time.sleep(1)
     end_process(vault, signal.SIGCONT)
     need(h.outcome(task, 90)['state'] == 'completed', h.log()[-900:])
@@ -661,8 +659,7 @@ def a_push_is_held_by_its_refs_and_by_what_they_will_name():
         wait = h.waiting(60)
         need(wait['tool'] == 'git:push' and 'push refs/heads/main' in wait['hint'], wait)
         h.ok('approve', wait['id'])
-        run = h.task(task)['runs'][0]['run']
-        write('%s/runs/%s/work/go' % (h.state, run), '')
+        h.go()
         done = h.outcome(task, 90)
         out = [e['body'] for e in h.events(task) if e['kind'] == 'call_settled'][0]
         need(done['state'] == 'completed', done, out)

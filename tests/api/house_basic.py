@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A house from its files to its end: commands, tasks, gates, who may ask what,
 and what happens when a part of it is killed."""
+import fcntl
 import os
 import re
 import signal
 import subprocess
 import sys
+import termios
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -592,6 +594,20 @@ def a_stop_is_polite_and_leaves_nothing():
 
 
 @test
+def a_house_that_others_can_reach_says_what_they_read():
+    with House(ROLES) as h:
+        h.start()  # the twin
+        need(' warn supervisor listen ' not in h.log(), h.log())
+        need(h.stop() == 0)
+        with open(h.config) as f:
+            text = f.read()
+        write(h.config, text.replace('listen = "127.0.0.1:',
+                                     'listen = "0.0.0.0:'))
+        h.start()
+        need('reads tokens in clear' in h.log()[h.mark:], h.log()[h.mark:])
+
+
+@test
 def what_a_terminal_tells_its_foreground_is_for_the_supervisor():
     with House(ROLES) as h:
         h.start(before=os.setpgrp)
@@ -604,6 +620,29 @@ def what_a_terminal_tells_its_foreground_is_for_the_supervisor():
         h.start()
         told = h.ok('audit', 'tail', '-n', '20').out
         need('house_stopped' in told, told)
+
+
+@test
+def a_terminal_that_stops_who_writes_behind_it_stops_no_part():
+    with House(ROLES) as h:
+        ours, terminal = os.openpty()
+        how = termios.tcgetattr(terminal)
+        how[3] |= termios.TOSTOP
+        termios.tcsetattr(terminal, termios.TCSANOW, how)
+
+        def before():
+            os.setsid()
+            fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+        h.ok('vault', 'init')
+        h.spawn(before=before, wrap=('/bin/sh', '-c',
+                                     'exec "$0" "$@" >/dev/tty 2>&1'))
+        told = b''
+        while b'ready' not in told:
+            told += os.read(ours, 4096)
+        os.write(ours, b'\3')  # core logs that it ends
+        need(h.wait() == 0, told)
+        os.close(terminal)
+        os.close(ours)
 
 
 @test

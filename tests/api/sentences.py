@@ -346,6 +346,7 @@ def help_of_one_command_says_that_one_and_where_the_rest_is():
     stop = program(h, 'help', 'stop').stdout
     need('handrail stop (TASK | --role R | --all) [--reason' in stop, stop)
     need(program(h, 'help', 'task', 'list').returncode == 2)
+    need(program(h, 'help', '--help').stdout == h.cli('help').out)
 
 
 @test

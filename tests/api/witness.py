@@ -408,7 +408,9 @@ def a_folder_that_takes_no_note_is_told():
         told = until(lambda: re.search(
             r'^publish has the tree of 0 events: .*core\'s own id, (\d+):',
             h.ok('status').out, re.M), text=h.log())
-        need(os.geteuid() or int(told[1]) > h.uid_base, told[0])
+        with open('/proc/%d/status' % h.pids()['core']) as f:
+            core = re.search(r'^Uid:\t(\d+)', f.read(), re.M)[1]
+        need(told[1] == core and (os.getuid() or core != '0'), told[0], core)
 
 
 @test

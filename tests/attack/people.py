@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attacks on approvals, by the ids of the attack list: a yes counts once, for
 what was shown, said by a person."""
-import glob
 import json
 import os
 import sys
@@ -107,19 +106,13 @@ def ends_refused(task, wait):
     need(h.say(wait, 'approve').code in (404, 409), 'it was used up')
 
 
-def workspace(task):
-    run = world().house.task(task)['runs'][-1]['run']
-    return until(lambda: glob.glob('%s/runs/%s/work' % (world().house.state, run)), 5)[0]
-
-
 @test
 def I10_what_changed_in_the_workspace_after_the_question_ends_the_yes():
     h = world().house
-    for change in (lambda at: write(at + '/new', 'x'), lambda at: write(at + '/file', 'other'),
-                   lambda at: os.chmod(at + '/file', 0o777), lambda at: os.unlink(at + '/file'),
-                   lambda at: os.symlink('/etc/passwd', at + '/link')):
+    for change in ('echo x >new', 'echo other >file', 'chmod 777 file', 'rm file',
+                   'ln -s /etc/passwd link'):
         task, wait = asked(shell('echo kept >/work/file', id='a'), pay('anna', 3))
-        change(workspace(task))
+        need(h.in_work(task, change + ' && echo changed') == 'changed\n', change)
         ends_refused(task, wait)
     task, wait = asked(shell('echo kept >/work/file', id='a'), pay('anna', 3))
     h.say(wait, 'approve')

@@ -35,15 +35,19 @@ write_file(const char *name, const char *text)
 static bool
 own_disk(void)
 {
-	char map[64];
+	char uids[64];
+	char gids[64];
 
-	(void)snprintf(map, sizeof(map), "0 %u 1", (unsigned)geteuid());
+	(void)snprintf(uids, sizeof(uids), "0 %u 1", (unsigned)geteuid());
+	(void)snprintf(gids, sizeof(gids), "0 %u 1", (unsigned)getegid());
 	if (geteuid() == 0) {
 		if (unshare(CLONE_NEWNS)) {
 			return false;
 		}
 	} else if (unshare(CLONE_NEWUSER | CLONE_NEWNS) ||
-	           !write_file("/proc/self/uid_map", map)) {
+	           !write_file("/proc/self/uid_map", uids) ||
+	           !write_file("/proc/self/setgroups", "deny") ||
+	           !write_file("/proc/self/gid_map", gids)) {
 		return false;
 	}
 	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
