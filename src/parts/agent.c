@@ -164,7 +164,13 @@ take_go(void *owner, struct wire_peer *peer, const void *record, int *fds,
 		broken("a go where none belongs");
 	}
 	p->going = true;
-	ask(p);
+	/* A call that a run asked for before a person's yes, or a stop of the
+	 * house, has had its pause. */
+	if (agent_asks(p->agent).want == AGENT_CALL) {
+		send_ask(p);
+	} else {
+		ask(p);
+	}
 }
 
 static void

@@ -227,6 +227,58 @@ a_step_that_fails_with_stop_ends_the_run(void **state)
 	                             "was denied: denied: no rule\"}");
 }
 
+/* Its push has failed so often. */
+static void
+begin_with_failures(struct brain *b, uint32_t count)
+{
+	begin(b, clone_and_push);
+	answer(b, 1, WIRE_CALL_OK, "git_clone",
+	    "{\"path\":\"/work/r\",\"head\":{\"commit\":\"abc\"}}");
+	answer(b, 2, WIRE_CALL_OK, "shell", "{\"exit\":0}");
+	for (uint32_t i = 0; i < count; i++) {
+		answer(b, 3 + i, WIRE_CALL_FAILED, "git_push", "{}");
+	}
+}
+
+static void
+a_failed_step_is_asked_for_again_after_a_pause(void **state)
+{
+	struct brain *b = *state;
+
+	begin_with_failures(b, 0);
+	go(b);
+	asks_call(b, 3, "git_push", "{\"commit\":\"abc\",\"exit\":0}");
+	struct mono before = mono_now();
+
+	answer(b, 3, WIRE_CALL_FAILED, "git_push", "{}");
+	asks_call(b, 4, "git_push", "{\"commit\":\"abc\",\"exit\":0}");
+	assert_true(mono_now().us - before.us >= CLOCK_SECOND / 2);
+}
+
+/* What a person said yes to is not kept waiting: the longer pause of one that
+ * begins again is over before the shorter one of one that goes on. */
+static void
+a_run_that_begins_again_does_not_pause(void **state)
+{
+	struct brain *on = *state;
+	struct brain *again;
+
+	assert_int_equal(set_up((void **)&again), 0);
+	begin_with_failures(on, 0);
+	go(on);
+	asks_call(on, 3, "git_push", "{\"commit\":\"abc\",\"exit\":0}");
+	begin_with_failures(again, 2);
+	go(again);
+	answer(on, 3, WIRE_CALL_FAILED, "git_push", "{}");
+	struct pollfd first[] = { { again->core, POLLIN, 0 },
+		{ on->core, POLLIN, 0 } };
+
+	assert_true(poll(first, COUNT(first), -1) > 0);
+	assert_true(first[0].revents & POLLIN);
+	asks_call(again, 5, "git_push", "{\"commit\":\"abc\",\"exit\":0}");
+	assert_int_equal(tear_down((void **)&again), 0);
+}
+
 static void
 has_no_power_left(void **state)
 {
@@ -468,6 +520,8 @@ main(void)
 		TEST(a_runbook_runs_with_references_and_on_error),
 		TEST(what_the_book_holds_is_not_asked_again),
 		TEST(a_step_that_fails_with_stop_ends_the_run),
+		TEST(a_failed_step_is_asked_for_again_after_a_pause),
+		TEST(a_run_that_begins_again_does_not_pause),
 		TEST(has_no_power_left),
 		TEST(a_models_transcript_runs_to_its_finish),
 		TEST(a_busy_model_is_asked_again_after_a_pause),
