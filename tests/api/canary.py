@@ -5,6 +5,7 @@ log on; nothing that can be read of it holds one of them, in any encoding: the
 store and what is in front of it, logs, core files, environments, arguments,
 metrics, temporary files, what a cell sees, transcripts, receipts, exports, a
 backup; on SQLite, and in the data folder of a PostgreSQL."""
+import base64
 import gzip
 import os
 import sys
@@ -157,7 +158,7 @@ def canary(store=(), folders=(), before_stop=None):
         search(h, 'stopped', *folders, *temporary(before))
         planted = os.path.join(h.folder, 'planted')
         with open(planted, 'wb') as f:
-            f.write(b'x' + vault.base64.b64encode(PLANTED['kept']) + b'y')
+            f.write(b'x' + base64.b64encode(PLANTED['kept']) + b'y')
         try:
             search(h, 'planted')
         except Failed:
