@@ -4,6 +4,7 @@
 yes is worth, and what becomes of a wait when it is lost.  The devices are
 scripts that speak the protocol, well and badly; no radio and no real device
 has a part in it."""
+import fcntl
 import json
 import os
 import signal
@@ -485,6 +486,10 @@ def a_serial_line_carries_it_too():
 @test
 def a_serial_device_is_judged_as_any_other():
     d, path = serial()
+    # A port forgets at its last close that one alone may open it; a terminal
+    # whose other end is open does not, and only root opens it then.
+    port = os.open(path, os.O_RDWR | os.O_NOCTTY)
+    d.idle = lambda: fcntl.ioctl(port, termios.TIOCNXCL)
     with Desk(carrier='[buddy]\nserial = "%s"\n' % path, device='tty') as h:
         if os.getuid() == 0:
             os.chmod(path, 0o600)
@@ -493,6 +498,7 @@ def a_serial_device_is_judged_as_any_other():
         until(lambda: d.pump() and d.lines, 60, 'it is told nothing')
         judged(h, d, *silent(h, d))
         d.close()
+        os.close(port)
 
 
 class Puppet:

@@ -129,6 +129,7 @@ class Device:
         self.bytes, self.beats, self.lines = b'', [], []
         self.name, self.kept, self.file = 'Claude-7F3A', {}, ''
         self.refuses = ()  # commands that it answers with a no
+        self.idle = lambda: None  # done whenever it listens
         self.longest = 0
 
     def send(self, line, pieces=None):
@@ -178,6 +179,7 @@ class Device:
 
     def pump(self, seconds=0.02):
         """What has come; False at the end of it."""
+        self.idle()
         end = time.monotonic() + seconds
         while select.select([self.fd], [], [],
                             max(0, end - time.monotonic()))[0]:
