@@ -49,6 +49,13 @@ struct loop {
 	size_t call_count;
 	size_t call_room;
 
+	loop_may_fn *may_linger;
+	void *linger_owner;
+	bool slept_short;
+
+	struct loop_call quiet;
+	unsigned quiet_turns; /* that it has waited */
+
 	loop_fn *hook;
 	void *hook_owner;
 

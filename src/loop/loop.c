@@ -104,6 +104,32 @@ run_calls(struct loop *loop)
 }
 
 void
+loop_quiet(struct loop *loop, loop_fn *f, void *owner)
+{
+	struct loop_call call = { .f = f, .owner = owner };
+
+	must(f);
+	if (!loop->quiet.f) {
+		loop->quiet = call;
+		loop->quiet_turns = 0;
+	}
+	must(loop->quiet.f == f && loop->quiet.owner == owner);
+}
+
+/* It may ask for another. */
+static void
+run_quiet(struct loop *loop, bool was_quiet)
+{
+	struct loop_call call = loop->quiet;
+
+	if (call.f && (was_quiet || ++loop->quiet_turns == LOOP_QUIET_TURNS)) {
+		loop->quiet.f = NULL;
+		loop->ran = true;
+		call.f(call.owner);
+	}
+}
+
+void
 loop_turn_end(struct loop *loop, loop_fn *f, void *owner)
 {
 	loop->hook = f;
@@ -117,7 +143,8 @@ sleep_time(struct loop *loop, int64_t wait_us)
 {
 	const struct loop_timer *first = loop_timer_first(loop);
 
-	if (loop->call_count > 0 || loop->ran || wait_us <= 0) {
+	if (loop->call_count > 0 || loop->quiet.f || loop->ran ||
+	    wait_us <= 0) {
 		return 0;
 	}
 	if (!first) {
@@ -129,15 +156,61 @@ sleep_time(struct loop *loop, int64_t wait_us)
 }
 
 void
+loop_linger(struct loop *loop, loop_may_fn *may, void *owner)
+{
+	loop->may_linger = may;
+	loop->linger_owner = owner;
+}
+
+/* Until something ran, or it is over. */
+static struct mono
+linger(struct loop *loop, struct mono end)
+{
+	struct mono now;
+
+	do {
+		loop->ops->wait(loop, 0);
+		now = loop->ops->clock(loop);
+	} while (!loop->ran && !mono_passed(end, now));
+	return now;
+}
+
+static void
+sleep_some(struct loop *loop, int64_t us)
+{
+	struct mono now = loop->ops->clock(loop);
+	struct mono end = mono_after(now, LOOP_LINGER_US);
+
+	if (loop->slept_short) {
+		now = linger(loop, end);
+	}
+	if (!loop->ran) {
+		loop->ops->wait(loop, us);
+		now = loop->ops->clock(loop);
+	}
+	loop->slept_short = !mono_passed(end, now);
+}
+
+void
 loop_turn(struct loop *loop, int64_t wait_us)
 {
 	must(!loop->turning);
 	loop->turning = true;
 	loop->fresh = false;
-	loop->ops->wait(loop, sleep_time(loop, wait_us));
+	int64_t us = sleep_time(loop, wait_us);
+
+	if (us > LOOP_LINGER_US && loop->may_linger && !loop_is_virtual(loop) &&
+	    loop->may_linger(loop->linger_owner)) {
+		sleep_some(loop, us);
+	} else {
+		loop->ops->wait(loop, us);
+	}
 	refresh(loop);
 	loop_timers_fire(loop);
+	bool was_quiet = !loop->ran && loop->call_count == 0;
+
 	run_calls(loop);
+	run_quiet(loop, was_quiet);
 	if (loop->ran && loop->hook) {
 		loop->hook(loop->hook_owner);
 	}
@@ -156,7 +229,7 @@ static bool
 has_work(const struct loop *loop)
 {
 	return loop->watchers > 0 || loop->timer_count > 0 ||
-	       loop->call_count > 0;
+	       loop->call_count > 0 || loop->quiet.f;
 }
 
 void
@@ -167,7 +240,8 @@ loop_settle(struct loop *loop)
 	do {
 		must(turns++ < SETTLE_MAX);
 		loop_turn(loop, 0);
-	} while (!loop->stopped && (loop->busy || loop->call_count > 0));
+	} while (!loop->stopped &&
+	         (loop->busy || loop->call_count > 0 || loop->quiet.f));
 }
 
 /* Virtual time jumps from deadline to deadline, up to `end`. */

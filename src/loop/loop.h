@@ -7,10 +7,11 @@
  * (included by this room alone, never its thread pool: a jailed part cannot
  * clone).  The same door works on a virtual clock for simulation.
  *
- * A turn, always in this order: wait; ready descriptors and signals; timers
- * that are due (by deadline, then by order of arming); what was queued with
- * loop_later; the turn-end hook, if anything ran.  A callback never blocks.
- * What any of these queues for later runs before the loop sleeps again.
+ * A turn, always in this order: wait (loop_linger); ready descriptors and
+ * signals; timers that are due (by deadline, then by order of arming); what was
+ * queued with loop_later; the quiet call, if it is due; the turn-end hook, if
+ * anything ran. A callback never blocks. What any of these queues for later
+ * runs before the loop sleeps again.
  *
  * Watchers are structs embedded in their owner, zeroed before first use.
  * Closing one is cheap, always allowed (also inside its own callback, also
@@ -120,6 +121,27 @@ void loop_timer_cancel(struct loop_timer *t);
 /* At the end of this turn, in order; queued by a later call: the next turn. */
 void loop_later(struct loop *loop, loop_fn *f, void *owner);
 void loop_later_cancel(struct loop *loop, void *owner); /* all of this owner */
+
+/*
+ * In the first turn to come that finds nothing ready, at the latest in the
+ * LOOP_QUIET_TURNS-th: for what is better said of all that the world had to say
+ * than of each turn's part.  Until then the loop does not sleep.  One a loop;
+ * asked for again before it ran, it is still one, and no later.
+ */
+#define LOOP_QUIET_TURNS 8
+void loop_quiet(struct loop *loop, loop_fn *f, void *owner);
+
+/*
+ * A processor that halts takes some 40 us to be woken, in a virtual machine
+ * more. Where the last sleep was shorter than LOOP_LINGER_US, the next one
+ * begins with asking the kernel over and over for as long: whoever answers
+ * quickly is heard at once, and a loop that waits for something slow sleeps as
+ * ever.  `may` is asked before each sleep; it says no where others need the
+ * processor first.
+ */
+#define LOOP_LINGER_US 100
+typedef bool loop_may_fn(void *owner);
+void loop_linger(struct loop *loop, loop_may_fn *may, void *owner);
 
 /*
  * One hook a loop, run once at the end of every turn in which anything ran,
