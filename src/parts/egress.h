@@ -66,10 +66,10 @@ struct egress {
 	struct egress_open *open;
 	uint64_t newest;    /* grant that core named */
 	uint64_t forgotten; /* and all before it: the vault may not know them */
-	struct wire_intents asking;    /* of this turn */
+	struct wire_intents asking;    /* until nothing more is ready */
 	size_t asking_text;            /* bytes of its text */
 	struct wire_redeem redeem;     /* of this turn */
-	struct wire_answered answered; /* the same */
+	struct wire_answered answered; /* as `asking` */
 	struct egress_fetch *fetches;
 	struct loop_timer lease;
 	bool lease_over;
@@ -108,7 +108,9 @@ void egress_granted(struct egress *g, uint64_t grant);
 /* A field of a record; what does not fit is our own bug. */
 void egress_text(char *field, size_t size, const char *text);
 void egress_intent(void *context, const struct proxy_intent *i);
-loop_fn egress_intents_send; /* what waits for the end of this turn */
+void egress_intents_send(struct egress *g);  /* what waits, now */
+void egress_answered_send(struct egress *g); /* egress_peers.c */
+void egress_say(struct egress *g); /* both, when nothing more is ready */
 /* egress_fetch.c */
 wire_take_fn egress_take_http_do;
 void egress_fetched(void *context, uint64_t id,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a cell asks for, to core: the plain requests of one turn to one host are
- * one record, any other has its own.
+ * What a cell asks for, to core: the plain requests to one host are one record,
+ * any other has its own.
  */
 #include <string.h>
 
@@ -93,9 +93,8 @@ text_size(const struct proxy_intent *i)
 }
 
 void
-egress_intents_send(void *owner)
+egress_intents_send(struct egress *g)
 {
-	struct egress *g = owner;
 	struct wire_intents *w = &g->asking;
 
 	if (w->count > 0) {
@@ -104,6 +103,29 @@ egress_intents_send(void *owner)
 	memset(w->text, 0, g->asking_text);
 	g->asking_text = 0;
 	w->count = 0;
+}
+
+/* A commit costs core what twenty requests do: whoever is ready to ask is in
+ * it.  What was answered can wait until core has that commit under way. */
+static void
+say(void *owner)
+{
+	struct egress *g = owner;
+
+	if (g->asking.count == 0) {
+		egress_answered_send(g);
+		return;
+	}
+	egress_intents_send(g);
+	if (g->answered.count > 0) {
+		egress_say(g);
+	}
+}
+
+void
+egress_say(struct egress *g)
+{
+	loop_quiet(g->loop, say, g);
 }
 
 static void
@@ -132,7 +154,7 @@ ask_together(struct egress *g, const struct proxy_intent *i)
 		w->tls = i->tls;
 		w->named = i->named;
 		egress_text(w->host, sizeof(w->host), i->host);
-		loop_later(g->loop, egress_intents_send, g);
+		egress_say(g);
 	}
 	w->one[w->count++] = (struct wire_intents_one){
 		.id = i->id,

@@ -93,25 +93,24 @@ outcome_text(struct egress *g, const struct proxy_outcome *o, struct buf *text)
 	buf_add_z(text, o->text);
 }
 
-/* Whatever went as it should in one turn is one record. */
-static void
-send_answered(void *owner)
+void
+egress_answered_send(struct egress *g)
 {
-	struct egress *g = owner;
 	if (g->answered.count > 0) {
 		wire_send(g->core, WIRE_ANSWERED, &g->answered, NULL, 0);
 	}
 	g->answered.count = 0;
 }
 
+/* Whatever went as it should is one record. */
 static void
 answered(struct egress *g, const struct proxy_outcome *o)
 {
 	if (g->answered.count == WIRE_TOGETHER) {
-		send_answered(g);
+		egress_answered_send(g);
 	}
 	if (g->answered.count == 0) {
-		loop_later(g->loop, send_answered, g);
+		egress_say(g);
 	}
 	g->answered.one[g->answered.count++] = (struct wire_answered_one){
 		.id = o->id,

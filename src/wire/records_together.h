@@ -4,7 +4,7 @@
 
 /*
  * A chapter of records.h, which includes it: requests that one commit let go,
- * or that one turn of an egress asks for, and that differ in their numbers
+ * or that an egress asks for at once, and that differ in their numbers
  * alone, share a record on each of their ways.
  */
 
@@ -40,9 +40,9 @@ struct wire_vault_unlend {
 	uint64_t number[WIRE_TOGETHER];
 };
 
-/* Plain requests of one turn to one host, each an INTENT of its own: over HTTP,
- * without git, credentials of their own, a body that was read or a 401 behind
- * them. */
+/* Plain requests to one host that were ready together, each an INTENT of its
+ * own: over HTTP, without git, credentials of their own, a body that was read
+ * or a 401 behind them. */
 struct wire_intents_one {
 	uint64_t id;
 	uint64_t body_size;
