@@ -73,6 +73,7 @@ struct egress {
 	struct egress_fetch *fetches;
 	struct loop_timer lease;
 	bool lease_over;
+	bool core_works; /* it was asked and has not spoken since */
 	struct egress_marking *markings; /* egress_mark.c */
 	uint64_t captured; /* the proxy's id: its tokens went to the vault */
 	uint64_t unsaid;   /* refusals that core had no room to hear of */

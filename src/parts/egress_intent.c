@@ -174,6 +174,7 @@ egress_intent(void *context, const struct proxy_intent *i)
 	_Static_assert(PROXY_METHOD_SIZE + PROXY_PATH_SIZE + PROXY_QUERY_SIZE <=
 	                   sizeof(g->asking.text),
 	    "room for the longest");
+	g->core_works = true;
 	if (is_plain(i)) {
 		ask_together(g, i);
 	} else {

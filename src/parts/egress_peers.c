@@ -470,6 +470,7 @@ take_go(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	}
 	go.ca = buf_str(&ca);
 	egress_granted(g, go.grant);
+	g->core_works = false;
 	proxy_go(g->proxy, w->id, &go);
 	for (size_t n = 0; n < all->count; n++) {
 		go.grant = all->also[n].grant;
@@ -497,6 +498,14 @@ const struct wire_handler egress_own_handlers[] = {
 };
 const size_t egress_own_handler_count = COUNT(egress_own_handlers);
 
+/* While it waits for the world alone. */
+static bool
+may_linger(void *owner)
+{
+	const struct egress *g = owner;
+	return !g->core_works && !g->open && !g->markings;
+}
+
 void
 egress_proxy(struct egress *g, const struct egress_host *host)
 {
@@ -508,4 +517,5 @@ egress_proxy(struct egress *g, const struct egress_host *host)
 		.roots = host->roots,
 		.own = { host->own, host->own_count } };
 	g->proxy = proxy_new(&setup);
+	loop_linger(g->loop, may_linger, g);
 }

@@ -68,6 +68,7 @@ egress_take_refuse(void *owner, struct wire_peer *peer, const void *record,
 		.rule = w->rule,
 		.reason = w->reason,
 		.next = w->next };
+	g->core_works = false;
 	proxy_refuse(g->proxy, w->id, &r);
 }
 
@@ -80,6 +81,7 @@ egress_take_read_body(void *owner, struct wire_peer *peer, const void *record,
 	(void)peer;
 	(void)fds;
 	(void)nfds;
+	g->core_works = false;
 	proxy_read_body(g->proxy, w->id);
 }
 
