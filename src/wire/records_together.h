@@ -9,7 +9,7 @@
  */
 
 #define WIRE_ROWS     16 /* that the vault holds for grants of VAULT_LEND */
-#define WIRE_TOGETHER 32 /* requests in one record */
+#define WIRE_TOGETHER 64 /* requests in one record */
 
 /* From now on VAULT_LEND may name this row by its place. */
 struct wire_vault_row {

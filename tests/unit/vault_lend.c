@@ -24,14 +24,16 @@
 #define ALPHA "value-of-alpha-0123456789"
 #define BETA  "value-of-beta"
 
+#define NUMBERS (2 * WIRE_TOGETHER)
+
 struct cell {
 	struct wire_peer *peer;
 	size_t told; /* records */
 	size_t numbers;
 	struct wire_credential last;
 	/* by number */
-	char said[64][WIRE_TEXT_MAX];
-	bool lent[64];
+	char said[NUMBERS][WIRE_TEXT_MAX];
+	bool lent[NUMBERS];
 };
 
 static struct house {
@@ -104,7 +106,7 @@ TAKE(take_credential)
 	c->last = *w;
 	assert_in_range(w->count, 1, WIRE_TOGETHER);
 	for (size_t n = 0; n < w->count; n++) {
-		assert_in_range(w->number[n], 1, 63);
+		assert_in_range(w->number[n], 1, NUMBERS - 1);
 		c->numbers++;
 		c->lent[w->number[n]] = w->ok;
 		memcpy(c->said[w->number[n]],
