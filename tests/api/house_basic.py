@@ -726,6 +726,24 @@ def core_and_sandbox_are_one_floor():
         h.verified()
 
 
+MANY_IN_FLIGHT = """python3 -c '
+import array, socket, time
+x, y = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+x.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 200))])
+open("/work/held", "w")
+time.sleep(2)' >/dev/null 2>&1 &
+until test -e /work/held; do sleep 0.05; done"""
+
+
+@test
+def an_agent_waits_while_its_id_has_too_many_descriptors_in_flight():
+    h = house()
+    task = h.run([shell(MANY_IN_FLIGHT), echo(1), finish(count=1)],
+                 queue='worker')
+    need(task['state'] == 'completed', task)
+    need('task_lease_lost' not in h.kinds(task['id']), h.kinds(task['id']))
+
+
 @test
 def agent_cell_and_egress_of_a_run_end_together_and_the_run_goes_on():
     with House(ROLES) as h:
