@@ -211,16 +211,20 @@ static void
 agent_closed(void *owner, struct wire_peer *peer, const struct err *why)
 {
 	struct core_run *r = owner;
+	struct err last = *why; /* it goes with the peer */
+	bool ended = last.kind == ERR_UNAVAILABLE;
+	const char *text = ended ? "the agent ended" : last.text;
+	/* AGENT_ENDED tells the rest; an agent that only closed is ended. */
+	bool unasked = r->agent && !r->agent_ending;
 
-	if (why->kind != ERR_UNAVAILABLE) {
-		log_line(
-		    LOG_WARN, "agent", "of run %s: %s", r->run_text, why->text);
+	if (unasked || !ended) {
+		log_line(LOG_WARN, "agent", "of run %s ended: %s", r->run_text,
+		    text);
 	}
 	wire_peer_free(peer);
 	r->agent_peer = NULL;
-	/* AGENT_ENDED tells the rest; an agent that only closed is ended. */
-	if (r->agent && !r->agent_ending) {
-		core_run_close(r->core, r, THEN_AGAIN);
+	if (unasked) {
+		core_run_died(r->core, r, text);
 	}
 }
 
@@ -304,10 +308,13 @@ core_agent_ended(void *owner, struct wire_peer *peer, const void *record,
 	if (r->phase == RUN_CLOSING) {
 		core_run_left(c, r);
 	} else if (!asked) {
-		log_line(LOG_WARN, "agent", "of run %s ended: %s", r->run_text,
-		    wire_text_ok(ended->text, sizeof(ended->text)) ? ended->text
-		                                                   : "?");
-		core_run_close(c, r, THEN_AGAIN);
+		const char *why = wire_text_ok(ended->text, sizeof(ended->text))
+		                      ? ended->text
+		                      : "?";
+
+		log_line(
+		    LOG_WARN, "agent", "of run %s ended: %s", r->run_text, why);
+		core_run_died(c, r, why);
 	}
 }
 

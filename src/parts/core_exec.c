@@ -151,24 +151,34 @@ stream_ready(void *owner, unsigned ready)
 	}
 }
 
-/* A pipe whose reading end holds all of the input and then ends. */
+/* A pipe whose reading end holds all of the input and then ends.  It has room
+ * for that and no more: what the pipes of a user may hold together is bounded
+ * (pipe(7)), and every command that runs has one. */
 static int
 input_pipe(struct core_exec *x, int *end, struct err *e)
 {
+	size_t size = x->input.len;
 	int fds[2];
 
+	if (size > INPUT_MAX) {
+		return err_set(e, ERR_LIMIT,
+		    "the input of the command is over %d bytes", INPUT_MAX);
+	}
 	if (pipe2(fds, O_CLOEXEC)) {
 		return err_sys(e, "pipe");
 	}
-	(void)fcntl(fds[1], F_SETPIPE_SZ, INPUT_MAX);
+	(void)fcntl(fds[1], F_SETPIPE_SZ, (int)size);
 	(void)fcntl(fds[1], F_SETFL, O_NONBLOCK);
-	ssize_t n = x->input.len ? write(fds[1], x->input.at, x->input.len) : 0;
+	ssize_t n = size ? write(fds[1], x->input.at, size) : 0;
 
 	(void)close(fds[1]);
-	if (n != (ssize_t)x->input.len) {
+	if (n != (ssize_t)size) {
 		(void)close(fds[0]);
 		return err_set(e, ERR_LIMIT,
-		    "the input of the command is over %d bytes", INPUT_MAX);
+		    "no pipe has room for its input of %zu bytes: this user's "
+		    "pipes hold too much; run less at once, or raise "
+		    "fs.pipe-user-pages-soft",
+		    size);
 	}
 	*end = fds[0];
 	return 0;
@@ -245,7 +255,7 @@ core_execs_flush(struct core *c, struct core_cell *cell)
 		next = x->next;
 		if (!x->sent && start(c, cell, x, &e)) {
 			log_err("exec", &e);
-			refuse(x, "the command could not be started");
+			refuse(x, e.text);
 		}
 	}
 }

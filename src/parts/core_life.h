@@ -46,8 +46,9 @@ struct core_run {
 	uint32_t model_replied; /* the last turn that the book has a reply of */
 	struct buf reply;       /* the event that waits for its commit */
 	uint32_t deaths;
-	bool cell_was_lost; /* the next result says so */
-	bool forked;        /* and that its workspace is empty */
+	char died_of[WIRE_TEXT_MAX]; /* the last time */
+	bool cell_was_lost;          /* the next result says so */
+	bool forked;                 /* and that its workspace is empty */
 	struct core *core;
 	uint32_t owner; /* 1 + the slot whose id has the workspace; 0: none */
 	bool working;   /* sandbox does something with the workspace */

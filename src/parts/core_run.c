@@ -533,6 +533,15 @@ core_run_close(struct core *c, struct core_run *r, enum core_run_then then)
 	core_run_left(c, r);
 }
 
+void
+core_run_died(struct core *c, struct core_run *r, const char *why)
+{
+	if (r->phase != RUN_CLOSING) {
+		core_text(r->died_of, sizeof(r->died_of), why);
+	}
+	core_run_close(c, r, THEN_AGAIN);
+}
+
 /* Its epoch ends here: whatever still speaks for it is stale. */
 void
 core_run_again(struct core *c, struct core_run *r)
@@ -550,7 +559,11 @@ core_run_again(struct core *c, struct core_run *r)
 	if (++r->deaths > CORE_DEATHS_MAX) {
 		r->phase = RUN_OPENING;
 		core_run_fail(c, r, "agent_died", "requires_escalation",
-		    "agent or sandbox ended again and again without progress");
+		    arena_printf(&a,
+		        "agent or sandbox ended again and again without "
+		        "progress, the last time: %s",
+		        r->died_of)
+		        .at);
 		return;
 	}
 	leave_slot(c, r);
@@ -580,7 +593,7 @@ core_run_cell_ended(
 	if (why[0]) { /* nobody asked for it */
 		log_line(
 		    LOG_WARN, "cell", "of run %s ended: %s", r->run_text, why);
-		core_run_close(c, r, THEN_AGAIN);
+		core_run_died(c, r, why);
 		return;
 	}
 	core_call_cell_ended(c, r);

@@ -227,7 +227,7 @@ take_ready(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	}
 }
 
-/* The end of the process says more than the end of its channel. */
+/* Of a channel that was merely closed the end of its process says more. */
 static void
 channel_gone(void *owner, struct wire_peer *peer, const struct err *why)
 {
@@ -235,8 +235,10 @@ channel_gone(void *owner, struct wire_peer *peer, const struct err *why)
 	struct house_part *p = part_of(h, wire_peer_part(peer));
 
 	must(p);
-	if (why->kind == ERR_DENIED && p->pid) {
+	if (why->kind != ERR_UNAVAILABLE) {
 		log_err("channel", why);
+	}
+	if (why->kind == ERR_DENIED && p->pid) {
 		(void)kill(p->pid, SIGKILL);
 	}
 }

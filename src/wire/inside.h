@@ -29,6 +29,9 @@ _Static_assert(sizeof(struct wire_header) == 16, "the header has no holes");
 #define WIRE_CHANNEL_BYTES   (128 * 1024)
 #define WIRE_CHANNEL_RECORDS 1024
 
+/* Until descriptors that could not go are tried again. */
+#define WIRE_AGAIN_US (20 * CLOCK_SECOND / 1000)
+
 struct wire_packet {
 	_Alignas(16) uint8_t bytes[WIRE_PACKET_MAX];
 	size_t got; /* bytes received, headers included */
@@ -50,7 +53,8 @@ bool wire_several(enum part one, enum part other);
 void wire_must_send(enum wire_type type, const void *record, size_t nfds);
 void wire_close_all(int *fds, size_t nfds);
 
-/* 1: sent, 0: no room now, -1: ERR_UNAVAILABLE, ERR_IO.  Closes nothing. */
+/* 1: sent, 0: no room now, -1: ERR_UNAVAILABLE, ERR_IO; ERR_LIMIT: its
+ * descriptors cannot go now, and nobody says when.  Closes nothing. */
 int wire_packet_send(int fd, enum wire_type type, const void *record,
     const int *fds, size_t nfds, struct err *e) MUST_CHECK;
 /* Adds a record to those of a packet, if there is room. */

@@ -70,6 +70,15 @@ send_parts(int fd, const struct msghdr *m, size_t size, enum wire_type type,
 	if (errno == EPIPE || errno == ECONNRESET) {
 		return gone(e);
 	}
+	/* One user's descriptors that were sent and not taken are counted
+	 * together, and held against the sender's limit (unix(7)): a cell of
+	 * the same id fills it, or another house. */
+	if (errno == ETOOMANYREFS) {
+		return err_set(e, ERR_LIMIT,
+		    "cannot send %s: too many descriptors of this user are on "
+		    "their way",
+		    wire_name(type));
+	}
 	return err_sys(e, "cannot send %s", wire_name(type));
 }
 

@@ -22,15 +22,20 @@ struct entry {
  *    is none while the peer does not gather, is mute or not alive.
  * 4. The stall timer runs while the queue is not empty or the peer is mute
  *    (it closed its ear, not its mouth), and only then.
+ * 5. crowded: the kernel takes no descriptor of this user's now.  The socket
+ *    says that it has room, so nobody listens to that; the timer `again` runs
+ *    while it is crowded, and only then.
  */
 struct wire_peer {
 	struct loop *loop;
 	struct wire_end end;
 	struct loop_io io;
 	struct loop_timer stall;
+	struct loop_timer again;
 	int fd;
 	bool alive;
 	bool mute;
+	bool crowded;
 	bool quiet;  /* nobody waits for what comes */
 	bool taking; /* records are being handed on: do not free */
 	bool freed;
@@ -68,6 +73,8 @@ drop_queue(struct wire_peer *peer)
 		drop_first(peer);
 	}
 	loop_timer_cancel(&peer->stall);
+	loop_timer_cancel(&peer->again);
+	peer->crowded = false;
 }
 
 static void
@@ -120,6 +127,10 @@ stalled(void *owner)
 
 	if (peer->mute) {
 		die_of(peer, ERR_UNAVAILABLE, "does not listen any more");
+	} else if (peer->crowded) {
+		die_of(peer, ERR_LIMIT,
+		    "cannot be sent a descriptor: too many of this user are on "
+		    "their way; end the program that does not take them");
 	} else {
 		die_of(peer, ERR_TIMEOUT, "does not read what it is sent");
 	}
@@ -129,8 +140,9 @@ static void
 watch(struct wire_peer *peer)
 {
 	if (peer->alive) {
-		loop_io_want(&peer->io, (peer->quiet ? 0 : LOOP_READ) |
-		                            (peer->first ? LOOP_WRITE : 0));
+		loop_io_want(&peer->io,
+		    (peer->quiet ? 0 : LOOP_READ) |
+		        (peer->first && !peer->crowded ? LOOP_WRITE : 0));
 	}
 }
 
@@ -180,6 +192,16 @@ not_sent(struct wire_peer *peer, const struct err *e)
 	}
 }
 
+static void try_again(void *owner);
+
+static void
+crowded(struct wire_peer *peer)
+{
+	peer->crowded = true;
+	loop_timer_arm(&peer->again, peer->loop,
+	    mono_after(loop_now(peer->loop), WIRE_AGAIN_US), try_again, peer);
+}
+
 /* As wire_packet_send; a failure has been dealt with. */
 static int
 try_send(struct wire_peer *peer, enum wire_type type, const void *record,
@@ -188,6 +210,10 @@ try_send(struct wire_peer *peer, enum wire_type type, const void *record,
 	struct err e = { 0 };
 	int rc = wire_packet_send(peer->fd, type, record, fds, nfds, &e);
 
+	if (rc < 0 && e.kind == ERR_LIMIT) {
+		crowded(peer);
+		return 0;
+	}
 	if (rc < 0) {
 		not_sent(peer, &e);
 	}
@@ -212,6 +238,15 @@ flush(struct wire_peer *peer)
 		}
 	}
 	watch(peer);
+}
+
+static void
+try_again(void *owner)
+{
+	struct wire_peer *peer = owner;
+
+	peer->crowded = false;
+	flush(peer);
 }
 
 static bool

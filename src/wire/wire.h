@@ -72,8 +72,8 @@ typedef void wire_take_fn(void *owner, struct wire_peer *peer,
 /*
  * Once, at the end of the turn in which the peer died, never from inside
  * wire_send.  why: ERR_UNAVAILABLE it closed its end, ERR_DENIED it broke the
- * rules above, ERR_LIMIT or ERR_TIMEOUT it does not read, ERR_IO.  The owner
- * then frees the peer.
+ * rules above, ERR_LIMIT or ERR_TIMEOUT it could not be sent what waits,
+ * ERR_IO. The owner then frees the peer.
  */
 typedef void wire_closed_fn(
     void *owner, struct wire_peer *peer, const struct err *why);

@@ -17,7 +17,8 @@ from house import *  # noqa: E402,F403
 WORKER = {
     'role.toml': """\
 [task.default]
-tools  = ["shell", "echo", "publish", "forbidden", "quick"]
+tools  = ["shell", "echo", "publish", "forbidden", "quick",
+          "drink"]
 brain  = "runbook"
 budget = { calls = 6, wall = "1m" }
 output.required = ["count"]
@@ -68,6 +69,16 @@ properties.what = { type = "string" }
 [tool.publish.run]
 exec = ["/bin/sh", "-c", 'echo "$1" >>/work/published; cat /work/published',
         "publish", "{{what}}"]
+
+[tool.drink]
+description = "The pipe that it reads from holds its input, and a page at least"
+action      = "read"
+input = { type = "object", required = ["text"], properties.text.type = "string" }
+[tool.drink.run]
+exec  = ["python3", "-c", '''import fcntl, mmap, sys
+n, all = fcntl.fcntl(0, 1032), len(sys.stdin.read())
+sys.exit(not all <= n < 2 * max(all, mmap.PAGESIZE))''']
+stdin = "{{text}}"
 
 [tool.forbidden]
 description = "Seen by another surface only"
@@ -227,6 +238,15 @@ def the_result_is_in_task_show_and_the_book_proves_it():
     for event in h.events(t['id']):
         need('proven' in h.ok('audit', 'prove', str(event['seq'])).out)
     h.verified()
+
+
+@test
+def the_input_of_a_command_takes_no_more_room_than_it_needs():
+    """All pipes of a user are bounded together: fs.pipe-user-pages-soft."""
+    drink = [{'id': 'n%d' % n, 'tool': 'drink', 'args': {'text': 'x' * n}}
+             for n in (0, 5000, 100000)]
+    task = house().run([*drink, finish(count=1)], queue='worker')
+    need(task['state'] == 'completed', task.get('error'))
 
 
 @test
@@ -724,6 +744,24 @@ def core_and_sandbox_are_one_floor():
             t = h.run([shell('echo hi'), finish(count=1)], queue='worker')
             need(t['state'] == 'completed', t)
         h.verified()
+
+
+MANY_IN_FLIGHT = """python3 -c '
+import array, socket, time
+x, y = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+x.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 200))])
+open("/work/held", "w")
+time.sleep(2)' >/dev/null 2>&1 &
+until test -e /work/held; do sleep 0.05; done"""
+
+
+@test
+def an_agent_waits_while_its_id_has_too_many_descriptors_in_flight():
+    h = house()
+    task = h.run([shell(MANY_IN_FLIGHT), echo(1), finish(count=1)],
+                 queue='worker')
+    need(task['state'] == 'completed', task)
+    need('task_lease_lost' not in h.kinds(task['id']), h.kinds(task['id']))
 
 
 @test

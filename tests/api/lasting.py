@@ -124,6 +124,16 @@ def a_restart_gives_no_new_time():
              t['error']['error_type'] == 'timeout', t)
 
 
+@test
+def a_run_whose_agents_all_end_fails_and_says_of_what_the_last_one_did():
+    with House(instead={'agent': '/usr/bin/true'}) as h:
+        h.start()
+        error = h.run([shell('true')])['error']
+        need(error['error_type'] == 'agent_died' and
+             error['message'].endswith('the last time: the agent ended'), error)
+        need(h.log().count('ended: the agent ended') == 6, h.log())
+
+
 if __name__ == '__main__':
     code = main()
     if HOUSE:

@@ -2,6 +2,8 @@
 #include "fault/wrap.h"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "wire/wire.h"
@@ -151,6 +153,144 @@ an_interrupted_wait_keeps_its_deadline(void **state)
 	pair_close(&p);
 }
 
+/* --- too many descriptors of this user are on their way --- */
+
+#define A_MOMENT (20 * CLOCK_SECOND / 1000)
+
+struct crowded {
+	struct loop *loop;
+	struct wire_peer *peer; /* core's end of a channel to an agent */
+	int agent;
+	int closed;
+	struct err why;
+	size_t before;
+};
+
+static void
+closed(void *owner, struct wire_peer *peer, const struct err *why)
+{
+	struct crowded *c = owner;
+
+	assert_ptr_equal(peer, c->peer);
+	c->closed++;
+	c->why = *why;
+}
+
+static void
+crowded_open(struct crowded *c)
+{
+	struct wire_end end = {
+		.self = PART_CORE,
+		.other = PART_AGENT,
+		.closed = closed,
+		.owner = c,
+	};
+	struct err e;
+	int ends[2];
+
+	*c = (struct crowded){ .before = fault_descriptors() };
+	c->loop = loop_new_virtual();
+	assert_int_equal(wire_pair(ends, &e), 0);
+	c->agent = ends[1];
+	c->peer = wire_peer_new(c->loop, ends[0], &end, &e);
+	assert_non_null(c->peer);
+}
+
+static void
+crowded_close(struct crowded *c)
+{
+	wire_peer_free(c->peer);
+	loop_free(c->loop);
+	auto_close_fd(&c->agent);
+	assert_int_equal(fault_descriptors(), c->before);
+}
+
+static void
+send_begin(struct crowded *c)
+{
+	struct wire_run_begin begin = { .agent = 7 };
+	int fd = dup(0);
+
+	wire_send(c->peer, WIRE_RUN_BEGIN, &begin, &fd, 1);
+}
+
+static void
+descriptors_that_cannot_go_are_tried_again_in_order(void **state)
+{
+	struct wire_run_begin begin;
+	struct wire_run_go go = { .agent = 7 };
+	struct wire_fds fds = { .count = 0 };
+	struct crowded c;
+	struct err e;
+	char byte;
+
+	(void)state;
+	crowded_open(&c);
+	fault_from(0, ETOOMANYREFS, "sendmsg");
+	send_begin(&c);
+	assert_true(fault_done());
+	wire_send(c.peer, WIRE_RUN_GO, &go, NULL, 0);
+	/* The socket is writable: whoever only waited for that would spin. */
+	fault_from(0, ETOOMANYREFS, "sendmsg");
+	loop_advance(c.loop, A_MOMENT - 1);
+	assert_int_equal(fault_calls(), 0);
+	assert_int_equal(recv(c.agent, &byte, 1, MSG_DONTWAIT), -1);
+	loop_advance(c.loop, 1);
+	assert_true(fault_done());
+	assert_int_equal(recv(c.agent, &byte, 1, MSG_DONTWAIT), -1);
+	loop_advance(c.loop, A_MOMENT);
+	assert_int_equal(
+	    wire_take_now(c.agent, WIRE_RUN_BEGIN, 0, &begin, &fds, &e), 0);
+	assert_int_equal(fds.count, 1);
+	(void)close(fds.at[0]);
+	assert_int_equal(
+	    wire_take_now(c.agent, WIRE_RUN_GO, 0, &go, NULL, &e), 0);
+	assert_int_equal(wire_queued(c.peer), 0);
+	loop_advance(c.loop, 2 * WIRE_STALL_US);
+	assert_int_equal(c.closed, 0);
+	crowded_close(&c);
+}
+
+static void
+descriptors_that_never_can_go_end_the_channel_and_say_why(void **state)
+{
+	struct crowded c;
+	int64_t waited = 0;
+
+	(void)state;
+	crowded_open(&c);
+	fault_from(0, ETOOMANYREFS, "sendmsg");
+	send_begin(&c);
+	while (!c.closed) {
+		assert_true(waited < WIRE_STALL_US);
+		fault_from(0, ETOOMANYREFS, "sendmsg");
+		loop_advance(c.loop, A_MOMENT);
+		waited += A_MOMENT;
+	}
+	(void)fault_done();
+	assert_int_equal(waited, WIRE_STALL_US);
+	assert_int_equal(c.why.kind, ERR_LIMIT);
+	assert_non_null(strstr(c.why.text, "too many of this user"));
+	crowded_close(&c);
+}
+
+static void
+a_crowded_peer_is_freed_with_what_waits(void **state)
+{
+	struct crowded c;
+
+	(void)state;
+	crowded_open(&c);
+	fault_from(0, ETOOMANYREFS, "sendmsg");
+	send_begin(&c);
+	assert_true(fault_done());
+	wire_peer_free(c.peer);
+	c.peer = NULL;
+	loop_advance(c.loop, 2 * A_MOMENT);
+	assert_int_equal(c.closed, 0);
+	crowded_close(&c);
+}
+
 int
 main(void)
 {
@@ -159,6 +299,11 @@ main(void)
 		cmocka_unit_test(a_failed_take_keeps_no_descriptor),
 		cmocka_unit_test(an_interrupted_record_still_goes),
 		cmocka_unit_test(an_interrupted_wait_keeps_its_deadline),
+		cmocka_unit_test(
+		    descriptors_that_cannot_go_are_tried_again_in_order),
+		cmocka_unit_test(
+		    descriptors_that_never_can_go_end_the_channel_and_say_why),
+		cmocka_unit_test(a_crowded_peer_is_freed_with_what_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
