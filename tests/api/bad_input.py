@@ -318,6 +318,21 @@ def a_result_that_is_not_of_its_type_fails_the_task():
 
 
 @test
+def a_receipt_writes_over_nothing():
+    h = house()
+    task = h.read('task', 'list')['tasks'][0]['id']
+    path = os.path.join(h.folder, 'kept')
+    write(path, 'mine')
+    for option in '-o', '--output':
+        one_sentence(h.cli('receipt', task, option, path), 5, path,
+                     'there already', 'writes over nothing')
+    with open(path) as f:
+        need(f.read() == 'mine')
+    need('receipt_made' not in [e['kind'] for e in h.events()])
+    h.ok('receipt', task, '-o', path + '.new')
+
+
+@test
 def an_unknown_task_is_not_found():
     h = house()
     for args in (('show',), ('cancel',), ('watch',)):
