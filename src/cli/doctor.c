@@ -185,6 +185,24 @@ look_at_desk(struct cli *c, const struct config_buddy *buddy, struct report *r)
 	print_finding(c, &desk, r);
 }
 
+static void
+look_at_password(struct cli *c, const struct config *config, struct report *r)
+{
+	const char *mend = roles_tells_password(&c->arena, config);
+	struct finding password = {
+		.name = "the database's password is not for every user to read",
+		.without = arena_printf(&c->arena,
+		    "it stands in %s, and who reads it is let into the book",
+		    c->config)
+		               .at,
+		.mend = mend,
+	};
+
+	if (mend) {
+		print_finding(c, &password, r);
+	}
+}
+
 /* What the configuration asks for, if there is one. */
 static void
 look_at_config(struct cli *c, struct report *r)
@@ -194,6 +212,7 @@ look_at_config(struct cli *c, struct report *r)
 
 	if (c->config && cli_config(c, &config, &e) == 0) {
 		look_at_desk(c, &config.buddy, r);
+		look_at_password(c, &config, r);
 	}
 }
 
