@@ -92,11 +92,8 @@ take(struct cli *c, const char *file, int64_t *size, int64_t *events,
 	struct str part = arena_printf(&c->arena, "%s.part", file);
 	auto_close int fd = -1;
 
-	if (access(file, F_OK) == 0) {
-		return err_set(e, ERR_CONFLICT,
-		    "%s is there already: backup writes over nothing", file);
-	}
-	if (wait_for_it(c, size, events, e)) {
+	if (cli_new_file("backup", file, e) ||
+	    wait_for_it(c, size, events, e)) {
 		return -1;
 	}
 	fd = open(part.at,

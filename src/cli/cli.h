@@ -156,6 +156,9 @@ int cli_config(struct cli *c, struct config *out, struct err *e) MUST_CHECK;
 /* Before anything is done to a state folder.  -1 and e: the configuration that
  * names it cannot be read, and the default may be another house's. */
 int cli_knows_state(const struct cli *c, struct err *e) MUST_CHECK;
+/* What a command is to write into: ERR_CONFLICT where something is. */
+int cli_new_file(
+    const char *command, const char *path, struct err *e) MUST_CHECK;
 /* An absolute form of a path, for a part with another working directory. */
 const char *cli_absolute(struct cli *c, const char *path);
 

@@ -20,10 +20,17 @@
 
 #define SYSTEM_BUS "/run/dbus/system_bus_socket"
 
+enum need {
+	HELPS,
+	CELLS, /* without it there are none */
+	HOUSE, /* without it `up` ends */
+	NEEDS,
+};
+
 struct finding {
 	const char *name;
 	bool good;
-	bool needed; /* without it `up` cannot run cells */
+	enum need need;
 	const char *without;
 	const char *mend;
 };
@@ -122,9 +129,17 @@ mend_namespaces(void)
 	       "kernel.unprivileged_userns_clone=1 on older Debian kernels)";
 }
 
+struct report {
+	struct json_out o;
+	unsigned off[NEEDS];
+};
+
 static void
-print_finding(struct cli *c, const struct finding *f, struct json_out *o)
+print_finding(struct cli *c, const struct finding *f, struct report *r)
 {
+	struct json_out *o = &r->o;
+
+	r->off[f->need] += !f->good;
 	if (c->json) {
 		json_out_object(o, NULL);
 		json_out_z(o, "name", f->name);
@@ -143,20 +158,16 @@ print_finding(struct cli *c, const struct finding *f, struct json_out *o)
 	}
 }
 
-/* Of the configuration, if it names one; the rest is of the kernel. */
 static void
-look_at_desk(struct cli *c, struct json_out *o)
+look_at_desk(struct cli *c, const struct config_buddy *buddy, struct report *r)
 {
-	struct config config = { .file = STR("") };
-	struct err e = { 0 };
+	bool radio = buddy->bluetooth.len > 0;
+	const char *path =
+	    arena_z(&c->arena, radio ? buddy->bluetooth : buddy->serial);
 
-	if (!c->config || cli_config(c, &config, &e) ||
-	    (!config.buddy.serial.len && !config.buddy.bluetooth.len)) {
+	if (!path[0]) {
 		return;
 	}
-	bool radio = config.buddy.bluetooth.len > 0;
-	const char *path = arena_z(
-	    &c->arena, radio ? config.buddy.bluetooth : config.buddy.serial);
 	struct finding desk = {
 		.name =
 		    arena_printf(&c->arena, "the device on a desk, %s", path)
@@ -171,12 +182,43 @@ look_at_desk(struct cli *c, struct json_out *o)
 		                "or join the group dialout",
 	};
 
-	print_finding(c, &desk, o);
+	print_finding(c, &desk, r);
+}
+
+static void
+look_at_password(struct cli *c, const struct config *config, struct report *r)
+{
+	const char *mend = roles_tells_password(&c->arena, config);
+	struct finding password = {
+		.name = "the database's password is not for every user to read",
+		.without = arena_printf(&c->arena,
+		    "it stands in %s, and who reads it is let into the book",
+		    c->config)
+		               .at,
+		.mend = mend,
+	};
+
+	if (mend) {
+		print_finding(c, &password, r);
+	}
+}
+
+/* What the configuration asks for, if there is one. */
+static void
+look_at_config(struct cli *c, struct report *r)
+{
+	struct config config = { .file = STR("") };
+	struct err e = { 0 };
+
+	if (c->config && cli_config(c, &config, &e) == 0) {
+		look_at_desk(c, &config.buddy, r);
+		look_at_password(c, &config, r);
+	}
 }
 
 /* Of what the house keeps in files, if it is there. */
 static void
-look_at_secrets(struct cli *c, struct json_out *o)
+look_at_secrets(struct cli *c, struct report *r)
 {
 	static const char *const names[] = { "vault.key", "vault.pass" };
 
@@ -193,12 +235,28 @@ look_at_secrets(struct cli *c, struct json_out *o)
 			    &c->arena, "%s is its owner's alone", path)
 			            .at,
 			.good = !(found.st_mode & (S_IRWXG | S_IRWXO)),
+			.need = HOUSE,
 			.without = "the house does not start with it",
 			.mend =
 			    arena_printf(&c->arena, "`chmod 600 %s`", path).at,
 		};
 
-		print_finding(c, &secret, o);
+		print_finding(c, &secret, r);
+	}
+}
+
+static void
+print_sum(const struct report *r)
+{
+	if (r->off[CELLS]) {
+		printf("this host cannot run sandboxes yet\n");
+	} else if (r->off[HOUSE]) {
+		printf("this host can run sandboxes; this house does not start "
+		       "yet\n");
+	} else if (r->off[HELPS]) {
+		printf("this host can run sandboxes; see what says no above\n");
+	} else {
+		printf("this host can run sandboxes\n");
 	}
 }
 
@@ -206,70 +264,69 @@ int
 command_doctor(struct cli *c, int argc, char **argv)
 {
 	auto_buf text = { 0 };
-	struct json_out o;
+	struct report r = { 0 };
 	int abi = jail_landlock_abi();
 	struct finding findings[] = {
-		{ "user namespaces", in_child(user_namespace), true,
+		{ "user namespaces", in_child(user_namespace), CELLS,
 		    "no sandbox can be made", mend_namespaces() },
 		{ "mount, pid, net, ipc, uts and cgroup namespaces",
-		    in_child(all_namespaces), true, "no sandbox can be made",
+		    in_child(all_namespaces), CELLS, "no sandbox can be made",
 		    mend_namespaces() },
-		{ "seccomp filters", jail_seccomp_works(), true,
+		{ "seccomp filters", jail_seccomp_works(), CELLS,
 		    "parts and cells cannot be narrowed",
 		    "a kernel with CONFIG_SECCOMP_FILTER" },
-		{ "Landlock", abi > 0, false,
+		{ "Landlock", abi > 0, HELPS,
 		    "parts keep the files their user can read; seccomp and ids "
 		    "are then the walls",
 		    "boot with lsm=landlock,… and CONFIG_SECURITY_LANDLOCK" },
-		{ "Landlock for TCP (ABI 4)", abi >= 4, false,
+		{ "Landlock for TCP (ABI 4)", abi >= 4, HELPS,
 		    "with a store on PostgreSQL core can reach other ports "
 		    "than "
 		    "the server's; with SQLite it has no sockets (seccomp)",
 		    "kernel 6.7" },
-		{ "nf_tables in a namespace", in_child(nf_tables), false,
+		{ "nf_tables in a namespace", in_child(nf_tables), HELPS,
 		    "only ports 80, 443, 53 and the proxy's are answered; "
 		    "other "
 		    "ports are refused unseen",
 		    "modprobe nf_tables nft_tproxy" },
 		{ "transparent sockets in a namespace", in_child(transparent),
-		    true, "the fence has no listener", mend_namespaces() },
-		{ "SO_NETNS_COOKIE", netns_cookie(), false,
+		    CELLS, "the fence has no listener", mend_namespaces() },
+		{ "SO_NETNS_COOKIE", netns_cookie(), HELPS,
 		    "a listener's namespace is not asserted", "kernel 5.14" },
-		{ "ids for each part and cell", id_ranges(), false,
+		{ "ids for each part and cell", id_ranges(), HELPS,
 		    "all parts and cells share one id: seccomp, Landlock and "
 		    "non-dumpable processes are the walls (THREATS.md)",
 		    "apt-get install uidmap, and a range in /etc/subuid" },
-		{ "cgroup limits", cgroup_limits(), false,
+		{ "cgroup limits", cgroup_limits(), HELPS,
 		    "memory and processes are limited by rlimits only",
 		    "run as root or under a delegated systemd scope" },
-		{ "KVM", access("/dev/kvm", R_OK | W_OK) == 0, false,
+		{ "KVM", access("/dev/kvm", R_OK | W_OK) == 0, HELPS,
 		    "microvm cells (not in this version) would be emulated",
 		    "join the group kvm" },
 	};
-	int missing = 0;
 
 	cli_words(c, &argc, argv);
 	if (argc) {
 		return cli_usage(c, "doctor", "takes no arguments");
 	}
-	json_out_init(&o, &text);
-	json_out_object(&o, NULL);
-	json_out_array(&o, "findings");
+	json_out_init(&r.o, &text);
+	json_out_object(&r.o, NULL);
+	json_out_array(&r.o, "findings");
 	for (size_t i = 0; i < COUNT(findings); i++) {
-		print_finding(c, &findings[i], &o);
-		missing += findings[i].needed && !findings[i].good;
+		print_finding(c, &findings[i], &r);
 	}
-	look_at_desk(c, &o);
-	look_at_secrets(c, &o);
-	json_out_end(&o, ']');
-	json_out_i64(&o, "landlock_abi", abi);
-	json_out_bool(&o, "ok", missing == 0);
-	json_out_end(&o, '}');
+	look_at_config(c, &r);
+	look_at_secrets(c, &r);
+	json_out_end(&r.o, ']');
+	bool ok = !r.off[CELLS] && !r.off[HOUSE];
+
+	json_out_i64(&r.o, "landlock_abi", abi);
+	json_out_bool(&r.o, "ok", ok);
+	json_out_end(&r.o, '}');
 	if (c->json) {
 		printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
 	} else {
-		printf("%s\n", missing ? "this host cannot run sandboxes yet"
-		                       : "this host can run sandboxes");
+		print_sum(&r);
 	}
-	return missing ? 1 : 0;
+	return ok ? 0 : 1;
 }

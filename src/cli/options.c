@@ -181,6 +181,17 @@ cli_absolute(struct cli *c, const char *path)
 }
 
 int
+cli_new_file(const char *command, const char *path, struct err *e)
+{
+	return access(path, F_OK)
+	           ? 0
+	           : err_set(e, ERR_CONFLICT,
+	                 "%s is there already, and %s writes over nothing: "
+	                 "move it away, or name another",
+	                 path, command);
+}
+
+int
 cli_config(struct cli *c, struct config *out, struct err *e)
 {
 	if (!c->config) {

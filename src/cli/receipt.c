@@ -130,6 +130,9 @@ command_receipt(struct cli *c, int argc, char **argv)
 	if (argc != 1) {
 		return cli_usage(c, "receipt", "wants the id of a task");
 	}
+	if (file && cli_new_file("receipt", file, &e)) {
+		return cli_fail(&e);
+	}
 	ask.target = arena_printf(
 	    &c->arena, "/api/tasks/%s/receipt", cli_encode(c, str_of(argv[0])));
 	if (cli_send(c, &ask, &answer, &e) ||

@@ -133,11 +133,8 @@ write_new(struct cli *c, const char *folder, const char *name, struct str text,
 {
 	struct str path = arena_printf(&c->arena, "%s/%s", folder, name);
 
-	if (access(path.at, F_OK) == 0) {
-		return err_set(e, ERR_CONFLICT,
-		    "%s is there already: init writes over nothing", path.at);
-	}
-	if (file_write_atomic(path.at, text, 0644, e)) {
+	if (cli_new_file("init", path.at, e) ||
+	    file_write_atomic(path.at, text, 0644, e)) {
 		return -1;
 	}
 	if (!c->json) {

@@ -29,13 +29,22 @@ end_head(struct client *k, bool streamed, size_t length)
 static void
 answer_page(struct client *k)
 {
+	struct str bytes = k->web.file->bytes;
+	auto_buf told = { 0 };
+
+	if (k->web.ended) {
+		web_login_page(&told,
+		    "Your login has ended: its time was over, the house was "
+		    "started again, or it was logged out elsewhere.");
+		bytes = buf_str(&told);
+	}
 	k->keep_alive = false;
 	k->closing = true;
 	http_write_status(&k->out, 200);
 	http_write_header_z(&k->out, "Content-Type", k->web.file->type);
-	end_head(k, false, k->web.file->bytes.len);
+	end_head(k, false, bytes.len);
 	if (!str_eq_z(k->head->method, "HEAD")) {
-		buf_add(&k->out, k->web.file->bytes);
+		buf_add(&k->out, bytes);
 	}
 }
 

@@ -102,6 +102,28 @@ find_by_call(struct core *c, struct str part)
 	return w;
 }
 
+/* An id that was cut or mistyped is not one that has gone. */
+static int
+says_no_wait(struct str part, struct err *e)
+{
+	struct str number = part;
+	struct str id;
+	struct book_id task;
+	uint64_t call;
+
+	if (wait_id_ok(part) ||
+	    (str_cut(&number, '.', &id) && book_id_parse(id, &task) &&
+	        str_u64(number, &call))) {
+		return err_set(e, ERR_MISSING,
+		    "nothing waits as %s; `handrail inbox` names what does",
+		    err_quote(part));
+	}
+	return err_set(e, ERR_MISSING,
+	    "%s is neither the whole id of what waits (w- and 20 characters) "
+	    "nor a call (TASK.NUMBER); `handrail inbox` names them",
+	    err_quote(part));
+}
+
 static const struct wait_item *
 need_wait(struct core *c, struct core_ask *ask, struct err *e)
 {
@@ -110,11 +132,8 @@ need_wait(struct core *c, struct core_ask *ask, struct err *e)
 	if (!w) {
 		w = find_by_call(c, ask->part);
 	}
-
 	if (!w) {
-		(void)err_set(e, ERR_MISSING,
-		    "nothing waits as %s; `handrail inbox` names what does",
-		    err_quote(ask->part));
+		(void)says_no_wait(ask->part, e);
 	}
 	return w;
 }

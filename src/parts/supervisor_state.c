@@ -228,9 +228,23 @@ open_store(struct house *h, struct err *e)
 	return 0;
 }
 
+static void
+warn_of_password(struct house *h)
+{
+	const char *mend = roles_tells_password(&h->arena, &h->config);
+
+	if (mend) {
+		log_line(LOG_WARN, "store",
+		    "every user of this machine reads the password of the "
+		    "database in %s: %s",
+		    h->config_file, mend);
+	}
+}
+
 int
 house_open_state(struct house *h, struct err *e)
 {
+	warn_of_password(h);
 	if (open_store(h, e)) {
 		return -1;
 	}

@@ -27,6 +27,9 @@ int roles_parse_config(struct arena *a, struct str text, const char *file,
     struct config *out, struct err *e) MUST_CHECK;
 int roles_load_config(struct arena *a, const char *path, struct config *out,
     struct err *e) MUST_CHECK;
+/* Is the password of `store` in a file that every user reads?  What mends it;
+ * NULL: no. */
+const char *roles_tells_password(struct arena *a, const struct config *c);
 const struct config_model *roles_find_model(
     const struct config *c, struct str name);
 /* By "host" or "host:port", a port of 443 left out. */

@@ -55,6 +55,14 @@ wait_parse_id(struct str text, uint8_t id[SLOT_ID])
 }
 
 bool
+wait_id_ok(struct str text)
+{
+	uint8_t id[SLOT_ID];
+
+	return wait_parse_id(text, id);
+}
+
+bool
 wait_file_name_ok(struct str name)
 {
 	char before = '.';

@@ -30,6 +30,8 @@
 
 struct wait_list;
 
+bool wait_id_ok(struct str text); /* of the form of a wait's id */
+
 struct wait_list *wait_list_new(uint64_t seed);
 void wait_list_free(struct wait_list *w); /* NULL is nothing */
 /* Where bodies are read again, so that what nobody looks at costs 64 bytes:

@@ -16,6 +16,10 @@ let skew = 0; // the house's clock less ours, in ms
 
 class Ended extends Error {}
 
+function leave() { // of a login that nobody ended here the form says so
+	location.replace(sessionStorage.getItem('in') ? '/login?ended' : '/login');
+}
+
 async function ask(path, body) {
 	const options = { credentials: 'same-origin', cache: 'no-store' };
 
@@ -35,7 +39,7 @@ async function ask(path, body) {
 	}
 	if (answer.status === 401) {
 		sessionStorage.setItem('wanted', location.hash); // a login takes it away
-		location.replace('/login');
+		leave();
 		throw new Ended();
 	}
 	if (!answer.ok) {
@@ -579,7 +583,7 @@ function follow(seq) {
 	});
 	on('ended', () => {
 		stream.close();
-		location.replace('/login');
+		leave();
 	});
 }
 
@@ -639,10 +643,12 @@ document.addEventListener('keydown', (e) => {
 
 $('more').addEventListener('click', more);
 $('logout').addEventListener('click', async () => {
+	sessionStorage.removeItem('in');
 	try {
 		await ask('/web/logout', {});
-		location.replace('/login');
+		leave();
 	} catch (e) {
+		sessionStorage.setItem('in', '1');
 		say(e.message);
 	}
 });
@@ -651,6 +657,7 @@ async function begin() {
 	try {
 		const me = await ask('/web/session');
 
+		sessionStorage.setItem('in', '1');
 		operator = me.operator;
 		decides = me.decides;
 		$('operator').textContent = operator;

@@ -228,6 +228,8 @@ web_guard(const struct http_head *head, struct str hosts,
 	}
 	name_cookie(head, &a);
 	a.ends = str_eq_z(head->path, "/web/logout");
+	a.ended = str_eq_z(head->path, WEB_LOGIN_PATH) &&
+	          str_eq_z(head->query, "ended");
 	*asked = a;
 	if (a.kind == WEB_PAGE) {
 		if (!str_eq_z(head->method, "GET") &&

@@ -44,6 +44,7 @@ struct web_asked {
 	char cookie_name[WEB_NAME_MAX];
 	bool tls;         /* a browser reaches this name by https alone */
 	bool ends;        /* it asks to be logged out */
+	bool ended;       /* the login page, of whose login that is why */
 	uint16_t refusal; /* status to answer after -1 */
 };
 

@@ -88,8 +88,8 @@ def pushed(h, g, branch='agent/audit'):
     return t
 
 
-def receipt(h, task, name='receipt.json'):
-    path = os.path.join(h.folder, name)
+def receipt(h, task):
+    path = os.path.join(h.folder, str(uuid.uuid4()))
     h.ok('receipt', task, '-o', path)
     with open(path) as f:
         return path, json.load(f)

@@ -166,6 +166,16 @@ def a_cut_id_is_told_from_one_that_names_nothing():
         one_sentence(h.cli('session', 'list', '--task', gone[:-1]), 4,
                      gone[:-1], 'not the whole id of a task')
         need(not h.read('session', 'list', '--task', gone)['sessions'])
+        wait = 'w-abcdefghijklmnop2345'
+        for cut, whole in ((wait[:-1], wait), (gone[:-1] + '.1', gone + '.1'),
+                           (gone, gone + '.1')):
+            for verb in (('inbox', cut), ('approve', cut),
+                         ('deny', cut, '--reason', 'no'), ('answer', cut, 'a'),
+                         ('task', 'resolve', cut, '--happened')):
+                one_sentence(h.cli(*verb), 4, cut, 'neither the whole id of',
+                             'nor a call', '`handrail inbox`')
+                verb = [whole if word == cut else word for word in verb]
+                one_sentence(h.cli(*verb), 4, 'nothing waits as "%s"' % whole)
 
 
 @test
@@ -305,6 +315,21 @@ def a_result_that_is_not_of_its_type_fails_the_task():
     need(task['error']['error_type'] == 'schema_validation' and
          'sum' in task['error']['message'], task)
     need(h.outcomes(task['id']) == ['fail'], h.outcomes(task['id']))
+
+
+@test
+def a_receipt_writes_over_nothing():
+    h = house()
+    task = h.read('task', 'list')['tasks'][0]['id']
+    path = os.path.join(h.folder, 'kept')
+    write(path, 'mine')
+    for option in '-o', '--output':
+        one_sentence(h.cli('receipt', task, option, path), 5, path,
+                     'there already', 'writes over nothing')
+    with open(path) as f:
+        need(f.read() == 'mine')
+    need('receipt_made' not in [e['kind'] for e in h.events()])
+    h.ok('receipt', task, '-o', path + '.new')
 
 
 @test

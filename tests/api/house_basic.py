@@ -628,6 +628,30 @@ def a_house_that_others_can_reach_says_what_they_read():
 
 
 @test
+def a_password_of_the_database_that_every_user_reads_is_told():
+    secret = 'hunter2'
+    with House(ROLES) as h:
+        h.ok('vault', 'init')
+        with open(h.config) as f:
+            text = f.read()
+        for user, open_ in ('u:' + secret, True), ('u', False):
+            write(h.config, 'store = "postgres://%s@127.0.0.1:%d/d"\n' %
+                  (user, free_port()) + text)
+            a = h.ok('doctor')
+            need(("no  the database's password" in a.out) == open_, a)
+            need(a.out.endswith('see what says no above\n') or
+                 '\nno ' not in a.out, a)
+            h.spawn()
+            need(h.wait(20) == 3, h.log())
+            said = h.log()[h.mark:]
+            need((' warn supervisor store every user' in said) == open_, said)
+            need(secret not in a.out + a.err + said, 'the password is shown')
+        write(h.config, 'store = "postgres://u:%s@127.0.0.1:1/d"\n' % secret +
+              text, 0o600)
+        need('password' not in h.ok('doctor').out)
+
+
+@test
 def what_a_terminal_tells_its_foreground_is_for_the_supervisor():
     with House(ROLES) as h:
         h.start(before=os.setpgrp)

@@ -57,6 +57,9 @@ def pages_are_read_by_anybody_and_may_do_nothing_but_their_own():
         outside = re.findall(r'https?://[^"\s]+', a.out)
         need(set(outside) <= {'http://www.w3.org/2000/svg'}, outside)
         need(not re.search(r'<script>|onclick=|innerHTML|style=', a.out), path)
+    said = [p.raw('GET', path).out.count('Your login has ended')
+            for path in ('/login?ended', '/login', '/login?ended=1', '/?ended')]
+    need(said == [1, 0, 0, 0], said)
     need(p.raw('GET', '/web/none').code == 401)
     need(h.get('/', tcp=False).code == 404, 'the local socket has no pages')
 

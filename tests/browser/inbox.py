@@ -168,6 +168,12 @@ def login(b, h, name=None):
     need(b.url() == address(h), b.url())
 
 
+def why(b):
+    """What the login page says of why it is there."""
+    return b.until("document.querySelector('[role=alert]')") and b.script(
+        "return document.querySelector('[role=alert]').textContent")
+
+
 def inbox(seconds=15):
     """Logged in, and nothing waits."""
     h, b = house(), browser()
@@ -229,6 +235,7 @@ def who_is_not_logged_in_is_asked_for_a_token():
     b.go(address(h))
     b.until("location.pathname === '/login'")
     need(b.script('return document.activeElement.id') == 'token')
+    need(why(b) == '', why(b))
     picture(b, 'login')
     b.type('#token', 'wrong')
     b.keys('Enter')
@@ -340,8 +347,10 @@ def another_tab_sees_what_comes_and_who_decided():
     # Logged out in one, the other is out too.
     b.click('#logout')
     b.until("location.pathname === '/login'")
+    need(why(b) == '', why(b))
     b.choose(first)
     b.until("location.pathname === '/login'")
+    need('logged out elsewhere' in why(b), why(b))
     b.choose(second)
     b.ask('DELETE', b.at + '/window')
     b.choose(first)
@@ -753,6 +762,10 @@ def a_page_goes_on_when_the_house_was_away_and_asks_for_a_login():
             "'does not answer')")
     h.start()
     b.until("location.pathname === '/login'", 20)
+    need('the house was started again' in why(b))
+    b.go(address(h))  # anew, with the cookie of that login
+    b.until("location.pathname === '/login'")
+    need('the house was started again' in why(b))
     login(b, h)
     cards(b, 1)
     b.keys('j', 'a')

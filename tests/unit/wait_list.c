@@ -335,6 +335,18 @@ a_mark_says_whether_a_call_waits_for_it(void **state)
 	fini(&w);
 }
 
+static void
+an_id_that_is_cut_is_none(void **state)
+{
+	(void)state;
+	assert_true(wait_id_ok(STR("w-abcdefghijklmnop2345")));
+	assert_false(wait_id_ok(STR("w-abcdefghijklmnop234")));
+	assert_false(wait_id_ok(STR("w-abcdefghijklmnop23456")));
+	assert_false(wait_id_ok(STR("g-abcdefghijklmnop2345")));
+	assert_false(wait_id_ok(STR("w-abcdefghijklmnop2341")));
+	assert_false(wait_id_ok(STR("")));
+}
+
 int
 main(void)
 {
@@ -355,6 +367,7 @@ main(void)
 		    a_brief_hint_is_kept_and_an_older_book_has_none),
 		cmocka_unit_test(other_kinds_say_their_own_words),
 		cmocka_unit_test(a_mark_says_whether_a_call_waits_for_it),
+		cmocka_unit_test(an_id_that_is_cut_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
