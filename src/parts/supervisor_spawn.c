@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -131,16 +132,30 @@ high(int fd)
 	return fd < 0 ? -1 : fcntl(fd, F_DUPFD, 64);
 }
 
+/* What a terminal tells its foreground (Ctrl-C, a hang-up) is for the
+ * supervisor, who closes the parts in their order; and a part that still called
+ * it its own could be stopped for a line of its log (tostop).  Not by a session
+ * of its own: the kernel shares a processor by session (autogroup, sched(7)),
+ * and parts wait for each other all the time. */
+static void
+leave_terminal(void)
+{
+	int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	(void)setpgid(0, 0);
+	if (terminal >= 0) {
+		(void)ioctl(terminal, TIOCNOTTY);
+		(void)close(terminal);
+	}
+}
+
 _Noreturn static void
 become(struct command *c, const int wanted[4])
 {
 	int at[4];
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* What a terminal tells its foreground (Ctrl-C, a hang-up) is for the
-	 * supervisor, who closes the parts in their order; and none that still
-	 * called it its own could be stopped for a line of its log (tostop). */
-	(void)setsid();
+	leave_terminal();
 	for (size_t i = 0; i < 4; i++) {
 		at[i] = high(wanted[i]);
 	}

@@ -2,13 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A house from its files to its end: commands, tasks, gates, who may ask what,
 and what happens when a part of it is killed."""
-import fcntl
 import os
 import re
 import signal
 import subprocess
 import sys
-import termios
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -649,44 +647,6 @@ def a_password_of_the_database_that_every_user_reads_is_told():
         write(h.config, 'store = "postgres://u:%s@127.0.0.1:1/d"\n' % secret +
               text, 0o600)
         need('password' not in h.ok('doctor').out)
-
-
-@test
-def what_a_terminal_tells_its_foreground_is_for_the_supervisor():
-    with House(ROLES) as h:
-        h.start(before=os.setpgrp)
-        os.killpg(h.process.pid, signal.SIGHUP)  # reads the roles again
-        until(lambda: 'reload' in h.log(), text='no reload')
-        os.killpg(h.process.pid, signal.SIGINT)
-        need(h.wait() == 0, h.log())
-        need('ended by signal' not in h.log(), h.log())
-        h.gone()
-        h.start()
-        told = h.ok('audit', 'tail', '-n', '20').out
-        need('house_stopped' in told, told)
-
-
-@test
-def a_terminal_that_stops_who_writes_behind_it_stops_no_part():
-    with House(ROLES) as h:
-        ours, terminal = os.openpty()
-        how = termios.tcgetattr(terminal)
-        how[3] |= termios.TOSTOP
-        termios.tcsetattr(terminal, termios.TCSANOW, how)
-
-        def before():
-            os.setsid()
-            fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
-        h.ok('vault', 'init')
-        h.spawn(before=before, wrap=('/bin/sh', '-c',
-                                     'exec "$0" "$@" >/dev/tty 2>&1'))
-        told = b''
-        while b'ready' not in told:
-            told += os.read(ours, 4096)
-        os.write(ours, b'\3')  # core logs that it ends
-        need(h.wait() == 0, told)
-        os.close(terminal)
-        os.close(ours)
 
 
 @test
