@@ -111,7 +111,7 @@ loop_quiet(struct loop *loop, loop_fn *f, void *owner)
 	must(f);
 	if (!loop->quiet.f) {
 		loop->quiet = call;
-		loop->quiet_turns = 0;
+		loop->quiet_end = mono_after(loop->now, LOOP_QUIET_US);
 	}
 	must(loop->quiet.f == f && loop->quiet.owner == owner);
 }
@@ -122,7 +122,8 @@ run_quiet(struct loop *loop, bool was_quiet)
 {
 	struct loop_call call = loop->quiet;
 
-	if (call.f && (was_quiet || ++loop->quiet_turns == LOOP_QUIET_TURNS)) {
+	if (call.f && (was_quiet || mono_passed(loop->quiet_end,
+	                                loop->ops->clock(loop)))) {
 		loop->quiet.f = NULL;
 		loop->ran = true;
 		call.f(call.owner);
