@@ -54,7 +54,7 @@ struct loop {
 	bool slept_short;
 
 	struct loop_call quiet;
-	unsigned quiet_turns; /* that it has waited */
+	struct mono quiet_end; /* it waits no longer */
 
 	loop_fn *hook;
 	void *hook_owner;

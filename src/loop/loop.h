@@ -123,12 +123,14 @@ void loop_later(struct loop *loop, loop_fn *f, void *owner);
 void loop_later_cancel(struct loop *loop, void *owner); /* all of this owner */
 
 /*
- * In the first turn to come that finds nothing ready, at the latest in the
- * LOOP_QUIET_TURNS-th: for what is better said of all that the world had to say
- * than of each turn's part.  Until then the loop does not sleep.  One a loop;
- * asked for again before it ran, it is still one, and no later.
+ * At the end of the first turn to come that finds nothing ready, at the latest
+ * of the one in which LOOP_QUIET_US have passed: for what is better said of all
+ * that the world had to say than of each turn's part.  A bound in turns would
+ * be none in time: one of a hundred downloads takes milliseconds.  Until then
+ * the loop does not sleep.  One a loop; asked for again before it ran, it is
+ * still one, and no later.
  */
-#define LOOP_QUIET_TURNS 8
+#define LOOP_QUIET_US 500
 void loop_quiet(struct loop *loop, loop_fn *f, void *owner);
 
 /*

@@ -27,6 +27,7 @@ static struct {
 	size_t outcomes;
 	size_t answered;
 	size_t together_then; /* when the outcome came */
+	size_t together_told; /* when the answered came */
 	struct wire_intents last;
 	struct wire_intent one;
 } house;
@@ -54,6 +55,7 @@ TAKES(take_outcome, wire_outcome)
 TAKES(take_answered, wire_answered)
 {
 	house.answered += in->count;
+	house.together_told = house.together;
 }
 /* NOLINTEND(readability-non-const-parameter) */
 
@@ -330,13 +332,14 @@ an_answer_does_not_part_what_is_asked(void **state)
 	for (uint64_t n = 2; n < 5; n++) {
 		struct proxy_intent i = plain(n);
 
-		ask(&i);
 		egress_ops.outcome(&house.egress, &o);
+		ask(&i);
 	}
 	loop_advance(house.egress.loop, 0);
 	assert_int_equal(house.together, 1);
 	assert_int_equal(house.last.count, 3);
 	assert_int_equal(house.answered, 3);
+	assert_int_equal(house.together_told, 1); /* behind them */
 }
 
 int
