@@ -134,12 +134,12 @@ void loop_later_cancel(struct loop *loop, void *owner); /* all of this owner */
 void loop_quiet(struct loop *loop, loop_fn *f, void *owner);
 
 /*
- * A processor that halts takes some 40 us to be woken, in a virtual machine
- * more. Where the last sleep was shorter than LOOP_LINGER_US, the next one
- * begins with asking the kernel over and over for as long: whoever answers
+ * A processor that halts is woken slowly, in a virtual machine by its host, in
+ * some 40 us.  Where the last sleep was shorter than LOOP_LINGER_US, the next
+ * one begins with asking the kernel over and over for as long: whoever answers
  * quickly is heard at once, and a loop that waits for something slow sleeps as
- * ever.  `may` is asked before each sleep; it says no where others need the
- * processor first.
+ * ever.  Who waits for the processor meanwhile goes first; `may`, asked before
+ * each sleep, says no where somebody is known to need it.
  */
 #define LOOP_LINGER_US 100
 typedef bool loop_may_fn(void *owner);

@@ -50,10 +50,11 @@ def a_terminal_that_stops_who_writes_behind_it_stops_no_part():
         told = b''
         while b'ready' not in told:
             told += os.read(ours, 4096)
+        # One session: by it the kernel shares out the processor (autogroup).
         for part in [h.process.pid, *h.pids().values()]:
             session, of = tty_of(part)
-            need(session == h.process.pid, part)  # or the kernel shares out
-            need((of == 0) == (part != h.process.pid), part)  # by part
+            need(session == h.process.pid, part)
+            need((of == 0) == (part != h.process.pid), part)
         os.write(ours, b'\3')  # core logs that it ends
         need(h.wait() == 0, told)
         os.close(terminal)
