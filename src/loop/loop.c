@@ -164,15 +164,18 @@ loop_linger(struct loop *loop, loop_may_fn *may, void *owner)
 	loop->linger_owner = owner;
 }
 
-/* Until something ran, or it is over.  Whoever waits for this processor goes
- * first: what a cell sends each 90 us would take it from all others. */
+/* Until something ran, or it is over.  Whoever waits for this processor has it
+ * in between: what a cell sends each 90 us would take it from all others. */
 static struct mono
-linger(struct loop *loop, struct mono end)
+linger(struct loop *loop, struct mono now, struct mono end)
 {
-	struct mono now;
+	struct mono mine = mono_after(now, LOOP_MINE_US);
 
 	do {
-		(void)sched_yield();
+		if (mono_passed(mine, now)) {
+			(void)sched_yield();
+			mine = mono_after(loop->ops->clock(loop), LOOP_MINE_US);
+		}
 		loop->ops->wait(loop, 0);
 		now = loop->ops->clock(loop);
 	} while (!loop->ran && !mono_passed(end, now));
@@ -186,7 +189,7 @@ sleep_some(struct loop *loop, int64_t us)
 	struct mono end = mono_after(now, LOOP_LINGER_US);
 
 	if (loop->slept_short) {
-		now = linger(loop, end);
+		now = linger(loop, now, end);
 	}
 	if (!loop->ran) {
 		loop->ops->wait(loop, us);
