@@ -389,6 +389,17 @@ def L03_a_body_over_the_cap_and_a_rate_are_refused():
     arrives(one)  # the bounds are a cell's
 
 
+@test
+def L03_requests_at_once_move_no_more_than_their_volume():
+    one = to('sum.test', head('GET /events', 'sum.test'))
+    with held('volume', 'request_outcome', count=range(1, 4), arrives=True, others=None):
+        heard = cell(one, one, one, at_once=True)
+    # 11 bytes at once and 11 later: each alone is within it.
+    moved = 11 * sum(h.count(b'data: ') for h in heard)
+    need(b'data: one' in heard[0] and moved <= 40, heard)
+    arrives(one, b'data: two')  # the bounds are a cell's
+
+
 def open_tunnel(script):
     ask = begin_cell('python3', '-u', '-c', script)
     need('SSH-2.0' in ask.stdout.readline(), 'the tunnel is open')
