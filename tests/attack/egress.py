@@ -169,6 +169,7 @@ def H10_H13_traces_and_another_method_do_not_leave():
     with held('', 'request_outcome', arrives=True):
         cell(allowed('Via: 1.1 x\r\nX-Forwarded-For: 10.0.0.1\r\nForwarded: for=a\r\n'
                      'Proxy-Connection: close\r\nX-HTTP-Method-Override: DELETE\r\n'
+                     'X_Http_Method_Override: DELETE\r\n'
                      'Proxy-Authorization: Basic eDp5\r\n'))
     got = world().good.got[had:].lower()
     for word in (b'10.0.0.1', b'via', b'orwarded', b'proxy-', b'override', b'edp5'):
