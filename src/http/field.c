@@ -22,6 +22,23 @@ static const uint8_t lengths[] = {
 #undef FIELD
 };
 
+static char
+folded(char c)
+{
+	return c == '_' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+bool
+http_name_like(struct str a, struct str b)
+{
+	size_t n = 0;
+
+	while (n < a.len && n < b.len && folded(a.at[n]) == folded(b.at[n])) {
+		n++;
+	}
+	return n == a.len && n == b.len;
+}
+
 static const struct field *
 field_of(struct str name)
 {
@@ -32,7 +49,8 @@ field_of(struct str name)
 	       (at = memchr(at, (int)name.len, (size_t)(end - at)))) {
 		const struct field *f = &fields[at - lengths];
 
-		if (str_like(f->name.at, name.at, name.len)) {
+		if (str_like(f->name.at, name.at, name.len) ||
+		    http_name_like(f->name, name)) {
 			return f;
 		}
 		at++;
@@ -148,7 +166,7 @@ http_is_hop(const struct http_head *h, struct str name)
 	if (f && f->hop) {
 		return true;
 	}
-	if (str_eq_nocase(str_sub(name, 0, forwarded.len), forwarded)) {
+	if (http_name_like(str_sub(name, 0, forwarded.len), forwarded)) {
 		return true;
 	}
 	return any_list_has(h, STR("connection"), name);

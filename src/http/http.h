@@ -118,9 +118,13 @@ bool http_has_token(
     const struct http_head *h, const char *name, const char *token);
 /* Next element of a comma list: trimmed, quotes respected; false at the end. */
 bool http_list_next(struct str *rest, struct str *element);
-/* True for what a proxy must not pass on: the hop-by-hop fields, those that
- * Connection names, Expect, proxy credentials and forwarding traces (H10),
- * method overrides (H13).  Host and Content-Length are the writer's. */
+/* May a server take one name for the other?  CGI and its heirs make one of '-'
+ * and '_', and no case. */
+bool http_name_like(struct str a, struct str b);
+/* True for what a proxy must not pass on, also by such a name: the hop-by-hop
+ * fields, those that Connection names, Expect, proxy credentials and forwarding
+ * traces (H10), method overrides (H13).  Host and Content-Length are the
+ * writer's. */
 bool http_is_hop(const struct http_head *h, struct str name);
 
 /* Of the form of a method, and short enough to be one (RFC 9110 9.1). */

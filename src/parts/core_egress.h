@@ -170,8 +170,6 @@ void core_ca_look_again(struct core *c); /* at each, when it is used next */
 /* core_rate.c: what a cell has used of its rules' bounds. */
 /* NULL: this request may go; else what is used up.  Counts it. */
 const char *core_rate_take(struct core *c, const struct core_intent *i);
-/* Bytes that are left of the rule's volume; 0: it has no such bound. */
-uint64_t core_rate_left(struct core *c, const struct core_intent *i);
 void core_rate_add(struct core *c, const struct core_intent *i, uint64_t bytes);
 void core_rates_drop(struct core *c, uint64_t cell);
 

@@ -11,22 +11,15 @@
 #include "parts/core_oauth.h"
 #include "parts/crash.h"
 
-/* The tighter of what one request may be and of what is left for all. */
+/* What one request may move; and all of a cell's by that rule, which its egress
+ * adds up while they are under way. */
 static void
-fill_bounds(struct core *c, const struct core_intent *i, struct wire_go *go)
+fill_bounds(const struct core_intent *i, struct wire_go *go)
 {
-	uint64_t left = core_rate_left(c, i);
-
-	if (!i->bounds) {
-		return;
-	}
-	go->up_max = i->bounds->body_max;
-	go->down_max = i->bounds->answer_max;
-	if (left && (!go->up_max || left < go->up_max)) {
-		go->up_max = left;
-	}
-	if (left && (!go->down_max || left < go->down_max)) {
-		go->down_max = left;
+	if (i->bounds) {
+		go->up_max = i->bounds->body_max;
+		go->down_max = i->bounds->answer_max;
+		go->volume_max = i->cell ? i->bounds->volume_max : 0;
 	}
 }
 
@@ -44,7 +37,7 @@ core_go_fill(struct core *c, struct core_intent *i, struct wire_go *go, int *ca,
 	/* What a person allowed leaves once. */
 	go->once = i->wait.len > 0;
 	go->renews = !go->once && core_oauth_renews(c, i);
-	fill_bounds(c, i, go);
+	fill_bounds(i, go);
 	core_text(go->placeholder, sizeof(go->placeholder),
 	    arena_z(&i->arena, i->placeholder));
 	if (i->use == WIRE_USE_TAKE) {

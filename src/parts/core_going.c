@@ -45,8 +45,8 @@ going(struct core *c)
 static bool
 may_share(const struct core_intent *i)
 {
-	return i->cell && !i->done && i->bounds && !i->bounds->volume_max &&
-	       !i->tunnel && !i->stale && i->use == WIRE_USE_ACCESS &&
+	return i->cell && !i->done && i->bounds && !i->tunnel && !i->stale &&
+	       i->use == WIRE_USE_ACCESS &&
 	       !i->wait.len; /* what a person allowed goes by itself */
 }
 

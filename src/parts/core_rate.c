@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a cell has used of what its egress rules allow it: requests in a time,
- * bytes in all.  Counted here and not in the egress, which stands beside
- * hostile code; a run that is claimed anew begins anew.
+ * bytes in all.  Counted here and not in the egress alone, which stands beside
+ * hostile code: no request of a rule that is used up goes.  Bytes of what is
+ * under way only the egress knows, and ends it in time.  A run that is claimed
+ * anew begins anew.
  */
 #include <stdlib.h>
 
@@ -64,17 +66,6 @@ core_rate_take(struct core *c, const struct core_intent *i)
 	}
 	r->count++;
 	return NULL;
-}
-
-uint64_t
-core_rate_left(struct core *c, const struct core_intent *i)
-{
-	if (!i->cell || !i->bounds || !i->bounds->volume_max) {
-		return 0;
-	}
-	uint64_t used = rate_of(c, i)->volume;
-
-	return used < i->bounds->volume_max ? i->bounds->volume_max - used : 1;
 }
 
 void

@@ -425,7 +425,8 @@ egress_go_from(const struct wire_go *w, struct proxy_go *go)
 		.renews = w->renews,
 		.once = w->once,
 		.up_max = w->up_max,
-		.down_max = w->down_max };
+		.down_max = w->down_max,
+		.volume_max = w->volume_max };
 	_Static_assert((int)PROXY_PLACE_BASIC == (int)WIRE_PLACE_BASIC, "");
 	_Static_assert((int)PROXY_PLACE_TOKEN == (int)WIRE_PLACE_TOKEN, "");
 	_Static_assert(
@@ -446,6 +447,8 @@ egress_go_from(const struct wire_go *w, struct proxy_go *go)
 	memcpy(go->credential, w->credential, sizeof(go->credential));
 	memcpy(go->name, w->name, sizeof(go->name));
 	memcpy(go->format, w->format, sizeof(go->format));
+	_Static_assert(sizeof(go->rule) == sizeof(w->rule), "rule");
+	memcpy(go->rule, w->rule, sizeof(go->rule));
 	return !go->pinned ||
 	       (address_from(&w->pin, &go->pin) && go->pin_port != 0);
 }

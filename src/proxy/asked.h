@@ -114,6 +114,8 @@ struct proxy_go {
 	bool renews;          /* a 401 is asked about once, for new tokens */
 	uint64_t up_max;      /* bytes of the body; 0: no bound */
 	uint64_t down_max;
+	uint64_t volume_max; /* of all requests of `rule`, both ways */
+	char rule[64];
 };
 
 struct proxy_refusal {

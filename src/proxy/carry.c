@@ -137,7 +137,7 @@ answer_head(struct conn *c, const struct http_head *head, struct err *e)
 		return -1;
 	}
 	struct proxy_answer_form form = { .needles = c->proxy->needles,
-		.opened = u->scrub.decoder != NULL,
+		.opened = u->scrub.decoder && !u->scrub.beside,
 		.close =
 		    c->close || !c->body_done || !c->request.head->keep_alive };
 	proxy_clear_take(&b);

@@ -154,7 +154,7 @@ passes(
     const struct proxy_request *r, const struct proxy_go *go, struct str name)
 {
 	if (str_eq_nocase(name, STR("host")) ||
-	    str_eq_nocase(name, STR("content-length")) ||
+	    http_name_like(name, STR("content-length")) ||
 	    str_eq_nocase(name, STR("sec-websocket-extensions")) ||
 	    http_is_hop(r->head, name)) {
 		return false;
@@ -166,7 +166,7 @@ passes(
 		return go->keep_credentials || !proxy_own_header(name);
 	}
 	/* R08: a Range could show a credential half by half. */
-	if (str_eq_nocase(name, injected_name(go)) ||
+	if (http_name_like(name, injected_name(go)) ||
 	    str_eq_nocase(name, STR("range")) ||
 	    str_eq_nocase(name, STR("if-range"))) {
 		return false;

@@ -169,6 +169,7 @@ struct proxy {
 	struct needles *needles; /* what this cell has used */
 	struct trusted *trusted; /* the latest first */
 	struct road *roads;      /* HTTP/2 upstream */
+	struct volume *volumes;  /* of each rule that bounds it */
 	struct kept *kept;       /* the latest first */
 	size_t kept_count;
 	struct loop_timer kept_timer; /* armed while there is one */

@@ -134,6 +134,7 @@ pipe_up(struct conn *c, struct err *e, int *failed)
 		return false;
 	}
 	*failed = count(&u->sent, in.len, u->go.up_max, e) ||
+	          proxy_up_count(u, in.len, e) ||
 	          (c->request.websocket && check_frames(&c->from_cell, in, e));
 	if (*failed) {
 		return false;
@@ -226,7 +227,8 @@ pipe_down(struct conn *c, struct err *e, int *failed)
 	if (in.len == 0 || !proxy_link_room(&c->link)) {
 		return false;
 	}
-	*failed = count(&u->got, in.len, u->go.down_max, e);
+	*failed = count(&u->got, in.len, u->go.down_max, e) ||
+	          proxy_up_count(u, in.len, e);
 	if (!*failed && c->request.websocket) {
 		*failed = frames_down(c, in, e);
 	} else if (!*failed) {

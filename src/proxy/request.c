@@ -32,7 +32,7 @@ bool
 proxy_own_header(struct str name)
 {
 	for (size_t i = 0; i < COUNT(own_headers); i++) {
-		if (str_eq_nocase(name, own_headers[i])) {
+		if (http_name_like(name, own_headers[i])) {
 			return true;
 		}
 	}

@@ -2,6 +2,7 @@
 #include "proxy/scrub.h"
 
 #define PIECE 16384 /* bytes opened at once */
+#define HELD  "the answer held a credential of this sandbox and was cut"
 
 /* What a replaced credential does not break: text of no known length. */
 static bool
@@ -29,11 +30,21 @@ is_text(const struct http_head *answer)
 	       str_ends(kind, STR("+json")) || str_ends(kind, STR("+xml"));
 }
 
+/* NULL: none.  More than one is none that is known. */
+static const struct str *
+coding_of(const struct http_head *answer)
+{
+	const struct str *coding = http_find(answer, "content-encoding");
+	bool plain = coding && str_eq_nocase(*coding, STR("identity")) &&
+	             http_count(answer, "content-encoding") == 1;
+	return plain ? NULL : coding;
+}
+
 static int
 find_decoder(struct scrub *s, const struct http_head *answer, struct err *e)
 {
-	const struct str *coding = http_find(answer, "content-encoding");
-	if (!coding || str_eq_nocase(*coding, STR("identity"))) {
+	const struct str *coding = coding_of(answer);
+	if (!coding) {
 		return 0;
 	}
 	if (http_count(answer, "content-encoding") == 1) {
@@ -53,7 +64,13 @@ proxy_scrub_begin(struct scrub *s, const struct needles *n,
     const struct http_head *answer, bool rewrite, struct err *e)
 {
 	*s = (struct scrub){ 0 };
-	if (proxy_needles_count(n) == 0 || answer->framing == HTTP_EMPTY) {
+	if (answer->framing == HTTP_EMPTY) {
+		return 0;
+	}
+	/* Another connection may use the first credential meanwhile. */
+	if (proxy_needles_count(n) == 0 && coding_of(answer)) {
+		proxy_scrub_brought(s, n, answer, HELD);
+		s->beside = true;
 		return 0;
 	}
 	if (find_decoder(s, answer, e)) {
@@ -61,10 +78,7 @@ proxy_scrub_begin(struct scrub *s, const struct needles *n,
 	}
 	bool bound = answer->framing == HTTP_LENGTH && !s->decoder;
 	s->needles = n;
-	s->cut = !rewrite && (bound || !is_text(answer))
-	             ? "the answer held a credential of this sandbox and was "
-	               "cut"
-	             : NULL;
+	s->cut = !rewrite && (bound || !is_text(answer)) ? HELD : NULL;
 	return 0;
 }
 
@@ -157,13 +171,10 @@ plain(struct scrub *s, struct str bytes, scrub_out *out, void *owner,
 	return 0;
 }
 
-int
-proxy_scrub(struct scrub *s, struct str bytes, scrub_out *out, void *owner,
+static int
+opened(struct scrub *s, struct str bytes, scrub_out *out, void *owner,
     struct err *e)
 {
-	if (!s->decoder) {
-		return plain(s, bytes, out, owner, e);
-	}
 	bool more = true;
 	while (bytes.len > 0 || more) {
 		buf_clear(&s->opened);
@@ -176,9 +187,45 @@ proxy_scrub(struct scrub *s, struct str bytes, scrub_out *out, void *owner,
 	return 0;
 }
 
+/* What cannot be read passes while there is nothing to look for. */
+static int
+beside(struct scrub *s, struct str bytes, scrub_out *out, void *owner,
+    struct err *e)
+{
+	if (s->decoder && opened(s, bytes, NULL, NULL, e)) {
+		if (e->kind == ERR_DENIED) {
+			return -1;
+		}
+		compress_decoder_free(s->decoder);
+		s->decoder = NULL;
+	}
+	if (!s->decoder && proxy_needles_count(s->needles) > 0) {
+		return err_set(e, ERR_DENIED,
+		    "the answer has a Content-Encoding that cannot be read for "
+		    "credentials, of which there is one by now");
+	}
+	pass(out, owner, bytes);
+	return 0;
+}
+
+int
+proxy_scrub(struct scrub *s, struct str bytes, scrub_out *out, void *owner,
+    struct err *e)
+{
+	if (s->beside) {
+		return beside(s, bytes, out, owner, e);
+	}
+	return s->decoder ? opened(s, bytes, out, owner, e)
+	                  : plain(s, bytes, out, owner, e);
+}
+
 int
 proxy_scrub_end(struct scrub *s, scrub_out *out, void *owner, struct err *e)
 {
+	if (s->beside) { /* it has passed */
+		buf_clear(&s->held);
+		return 0;
+	}
 	if (s->decoder && compress_decode_end(s->decoder, e)) {
 		return -1;
 	}

@@ -19,6 +19,9 @@ typedef void scrub_out(void *owner, struct str piece);
 struct scrub {
 	const struct needles *needles;
 	struct compress_decoder *decoder; /* NULL: it is not compressed */
+	bool beside; /* it passes as it came, and what was opened is looked at:
+	              * of a coding that the cell was told of before there was a
+	              * credential */
 	const char *cut;   /* one that is found ends it, with this; or NULL */
 	uint64_t found;    /* credentials in it */
 	struct buf held;   /* the end so far that may be one's beginning */
@@ -26,7 +29,8 @@ struct scrub {
 };
 
 /* Does this answer's body go through?  -1: it cannot be read, so it must not
- * pass.  rewrite: a body of any kind may change its length. */
+ * pass.  rewrite: a body of any kind may change its length.  Credentials that
+ * are used while it comes are looked for from then on. */
 int proxy_scrub_begin(struct scrub *s, const struct needles *n,
     const struct http_head *answer, bool rewrite, struct err *e) MUST_CHECK;
 /* The same of the body that a request brings along: whoever passes it on does

@@ -4,6 +4,19 @@
 
 /* What is said to an upstream and heard of it, once the way is open. */
 
+static int
+count_up(struct up *u, size_t bytes, struct err *e)
+{
+	u->sent += bytes;
+	if (u->go.up_max && u->sent > u->go.up_max) {
+		return err_set(e, ERR_LIMIT,
+		    "the body is longer than the %llu bytes that the rule "
+		    "allows",
+		    (unsigned long long)u->go.up_max);
+	}
+	return proxy_up_count(u, bytes, e);
+}
+
 int
 proxy_up_say(struct up *u, struct str secret, struct err *e)
 {
@@ -20,8 +33,9 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 	struct buf body = { 0 };
 	bool changed = proxy_place_in_body(&u->go);
 	proxy_clear_take(&head);
-	if ((changed && proxy_place_body(&body, u->request, &u->go, secret,
-	                    buf_str(u->whole), e)) ||
+	if ((changed && (count_up(u, u->whole->len, e) ||
+	                    proxy_place_body(&body, u->request, &u->go, secret,
+	                        buf_str(u->whole), e))) ||
 	    proxy_head_write(
 	        &head, u->request, &u->go, secret, changed ? &body : NULL, e)) {
 		proxy_clear_give(&head);
@@ -42,7 +56,6 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 		proxy_link_write(u->link, buf_str(&head));
 		proxy_link_write(u->link, buf_str(&body));
 	}
-	u->sent += body.len;
 	proxy_clear_give(&head);
 	buf_wipe(&body);
 	if (changed) {
@@ -67,12 +80,8 @@ int
 proxy_up_body(struct up *u, struct str bytes, struct err *e)
 {
 	u->moved = loop_now(u->proxy->setup.loop);
-	u->sent += bytes.len;
-	if (u->go.up_max && u->sent > u->go.up_max) {
-		return err_set(e, ERR_LIMIT,
-		    "the body is longer than the %llu bytes that the rule "
-		    "allows",
-		    (unsigned long long)u->go.up_max);
+	if (count_up(u, bytes.len, e)) {
+		return -1;
 	}
 	if (u->two) {
 		proxy_two_body(u, bytes);
@@ -143,6 +152,9 @@ proxy_up_read(struct up *u, struct http_event *ev, struct err *e)
 			    "it is longer than the %llu bytes that the rule "
 			    "allows",
 			    (unsigned long long)u->go.down_max);
+		}
+		if (proxy_up_count(u, ev->data.len, e)) {
+			return -1;
 		}
 	}
 	if (u->taken > 0) {

@@ -34,6 +34,13 @@ struct up_way {
 	struct mono born;
 };
 
+/* Bytes that a rule's requests have moved, those under way as well. */
+struct volume {
+	struct volume *next;
+	char rule[64];
+	uint64_t used;
+};
+
 /* The way out of one request; see DESIGN. */
 struct up {
 	struct proxy *proxy;
@@ -72,6 +79,7 @@ struct up {
 	struct mono moved; /* a byte of the exchange moved */
 	uint64_t sent;     /* body bytes */
 	uint64_t got;
+	struct volume *volume; /* of its rule; NULL: not bounded */
 	struct err err;
 	loop_fn *turn;
 	void *owner;
@@ -88,6 +96,8 @@ void proxy_up_resolved(
 void proxy_up_credential(struct up *u, struct str secret, const struct err *e);
 void proxy_up_fail(struct up *u, bool refused, const struct err *e);
 bool proxy_up_room(struct up *u);
+/* Before they move, either way: ERR_LIMIT: all of the rule is used up. */
+int proxy_up_count(struct up *u, size_t bytes, struct err *e) MUST_CHECK;
 /* Framed as the head said; ERR_LIMIT: over the rule's bound. */
 int proxy_up_body(struct up *u, struct str bytes, struct err *e) MUST_CHECK;
 void proxy_up_body_end(struct up *u);

@@ -122,6 +122,7 @@ struct wire_go {
 	char rule[64];
 	uint64_t up_max; /* bytes; 0: no bound */
 	uint64_t down_max;
+	uint64_t volume_max; /* of all that the cell asks by this rule */
 };
 
 struct wire_refuse {

@@ -24,6 +24,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'postgres'))
 import cluster  # noqa: E402
+from forge import forge_note  # noqa: E402
 from git_server import GitServer, HOST  # noqa: E402
 from house import *  # noqa: E402,F403
 
@@ -637,17 +638,13 @@ def a_store_that_was_put_back_does_not_start_beside_its_note():
         p.put_back('older')
         p.refused('smaller than the note that it published', 'tree of %d events' % size)
         p.refused('smaller')  # and once more
-        # What cannot be compared is no leave to start.
+        # What cannot be compared is no leave to start; its path is named once.
         note = p.note()
-        write(p.path, note[:40], 0o666)
-        h.spawn()
-        need(h.wait() == 5 and 'cannot be read: ' + p.path in
-             h.log()[h.mark:], h.log()[h.mark:])
-        # A file that is no note at all; its path is named once.
-        write(p.path, 'x' * (1 << 20), 0o666)
-        h.spawn()
-        need(h.wait() == 5 and 'cannot be read: %s: larger' % p.path in
-             h.log()[h.mark:], h.log()[h.mark:])
+        for text, says in ((note[:40], ''), ('x' * (1 << 20), ': larger')):
+            write(p.path, text, 0o666)
+            h.spawn()
+            need(h.wait() == 5 and 'cannot be read: ' + p.path + says in
+                 h.log()[h.mark:], h.log()[h.mark:])
         write(p.path, note, 0o666)
         # Grown past the note without it, the book is another one.
         os.rename(p.path, p.path + '.kept')
@@ -657,6 +654,8 @@ def a_store_that_was_put_back_does_not_start_beside_its_note():
         p.stopped()
         os.replace(p.path + '.kept', p.path)
         p.refused('is not the one whose note is in', 'first %d events is another' % size)
+        forge_note(h, p.note(), POSTGRES and server())
+        p.refused('is not the one')  # by its events, whatever it says of itself
         # The right one goes on.
         p.put_back('newer')
         h.start()

@@ -37,3 +37,14 @@ def forge(h, old, new):
                            (bytes([1, 0]) + content.replace(old, new), first))
         db.commit()
     return count
+
+
+def forge_note(h, note, cluster):
+    """The book says that this note is its newest; cluster: it is a schema of that
+    PostgreSQL."""
+    sql = "UPDATE %s SET value = %s WHERE space = 'meta' AND key = 'checkpoint'"
+    if cluster:
+        cluster.sql(sql % (h.schema + '.rows', "decode('%s', 'hex')" % note.encode().hex()))
+        return
+    with closing(sqlite3.connect(h.state + '/book/book.db')) as db, db:
+        need(db.execute(sql % ('rows', '?'), (note.encode(),)).rowcount == 1)

@@ -169,6 +169,7 @@ def H10_H13_traces_and_another_method_do_not_leave():
     with held('', 'request_outcome', arrives=True):
         cell(allowed('Via: 1.1 x\r\nX-Forwarded-For: 10.0.0.1\r\nForwarded: for=a\r\n'
                      'Proxy-Connection: close\r\nX-HTTP-Method-Override: DELETE\r\n'
+                     'X_Http_Method_Override: DELETE\r\n'
                      'Proxy-Authorization: Basic eDp5\r\n'))
     got = world().good.got[had:].lower()
     for word in (b'10.0.0.1', b'via', b'orwarded', b'proxy-', b'override', b'edp5'):
@@ -387,6 +388,17 @@ def L03_a_body_over_the_cap_and_a_rate_are_refused():
         heard = cell(*[one] * 10)
     need([h[9:12] for h in heard] == [b'200'] * 9 + [b'429'], heard)
     arrives(one)  # the bounds are a cell's
+
+
+@test
+def L03_requests_at_once_move_no_more_than_their_volume():
+    one = to('sum.test', head('GET /events', 'sum.test'))
+    with held('volume', 'request_outcome', count=range(1, 4), arrives=True, others=None):
+        heard = cell(one, one, one, at_once=True)
+    # 11 bytes at once and 11 later: each alone is within it.
+    moved = 11 * sum(h.count(b'data: ') for h in heard)
+    need(b'data: one' in heard[0] and moved <= 40, heard)
+    arrives(one, b'data: two')  # the bounds are a cell's
 
 
 def open_tunnel(script):

@@ -121,7 +121,8 @@ INJECT = ('inject   = { credential = "key", header = "Authorization", '
 class World:
     """One house, its good and its evil origin, for all tests of a file."""
 
-    NAMES = ('good.test', 'api.test', 'place.test', 'sock.test', 'small.test', 'evil.test')
+    NAMES = ('good.test', 'api.test', 'place.test', 'sock.test', 'small.test', 'evil.test',
+             'sum.test')
     HOSTS = 'good.test api.test place.test sock.test'
     CELLS = 4
 
@@ -168,6 +169,7 @@ class World:
                       'placeholder = "API_KEY" }\n') + \
             self.rule('sock', '', 'websocket = true\n' + INJECT) + \
             self.rule('small', ', method = "GET|POST"', 'body_max = 10\nrate = "9/1h"\n') + \
+            self.rule('sum', '', 'volume_max = 40\n') + \
             self.rule('evil', ', path = "/echo/**"', port=self.evil.port) + \
             self.rule('fetch', ', path = "/fetch/**"', port=self.evil.port,
                       host='evil.test') + \

@@ -362,7 +362,10 @@ H10_traces_and_proxy_fields_are_never_passed_on(void **state)
 		"Proxy-Connection", "Via", "Forwarded", "X-Forwarded-For",
 		"x-forwarded-anything", "Connection", "TE", "Upgrade",
 		"Transfer-Encoding", "Keep-Alive", "Expect",
-		"X-HTTP-Method-Override", "X-Original-URL" };
+		"X-HTTP-Method-Override", "X-Original-URL",
+		/* as CGI and its heirs read them */
+		"X_HTTP_Method_Override", "x-original_url", "Transfer_Encoding",
+		"X_Forwarded_For" };
 	struct http_head h = { 0 };
 
 	(void)state;
@@ -371,6 +374,10 @@ H10_traces_and_proxy_fields_are_never_passed_on(void **state)
 	}
 	assert_false(http_is_hop(&h, STR("Accept")));
 	assert_false(http_is_hop(&h, STR("Authorization")));
+	assert_false(http_is_hop(&h, STR("X_Other")));
+	assert_true(http_name_like(STR("X-Api-Key"), STR("x_API-key")));
+	assert_false(http_name_like(STR("x-api-key"), STR("x.api.key")));
+	assert_false(http_name_like(STR("x-api-key"), STR("x-api-key-")));
 }
 
 int

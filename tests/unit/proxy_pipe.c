@@ -117,9 +117,10 @@ static void
 bounds_policy_and_lease_end_a_tunnel_L03_X03(void **state)
 {
 	(void)state;
-	for (int how = 0; how < 3; how++) {
+	for (int how = 0; how < 4; how++) {
 		struct rig r;
 		struct end c;
+		struct volume volume = { .used = 6 };
 		struct digest other = { .bytes = { 1 } };
 		rig_tunnel(&r, &c);
 		rig_until(&r, r.origin.count == 1);
@@ -131,8 +132,12 @@ bounds_policy_and_lease_end_a_tunnel_L03_X03(void **state)
 			proxy_policy(r.proxy, &other);
 		} else if (how == 1) {
 			proxy_close_all(r.proxy, "the lease is over");
-		} else {
+		} else if (how == 2) {
 			r.proxy->conns->up->go.up_max = 8;
+			end_say_z(&c, "more");
+		} else {
+			r.proxy->conns->up->go.volume_max = 8;
+			r.proxy->conns->up->volume = &volume;
 			end_say_z(&c, "more");
 		}
 		rig_until(&r, r.outcomes == 1);

@@ -489,6 +489,73 @@ a_rule_bounds_bodies_both_ways_L03(void **state)
 	}
 }
 
+static void
+a_rule_bounds_what_all_its_requests_move_L03(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end at[3];
+	auto_buf text = { 0 };
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	r.origin.answer = NULL;
+	r.go.volume_max = 100;
+	assert_true(str_copy(r.go.rule, sizeof(r.go.rule), STR("egress.a")));
+	for (size_t i = 0; i < COUNT(at); i++) {
+		/* The last is by another rule. */
+		r.go.rule[7] = i < 2 ? 'a' : 'b';
+		cell_good(&r, &at[i]);
+		end_say_z(&at[i], GET_GOOD);
+		rig_until(
+		    &r, r.origin.count == i + 1 && r.origin.at[i].got.len > 0);
+	}
+	/* All three are under way: 60 bytes for each. */
+	buf_addf(
+	    &text, "HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n%060d", 0);
+	for (size_t i = 0; i < COUNT(at); i++) {
+		end_say(&r.origin.at[i], buf_str(&text));
+		rig_until(&r, r.outcomes == i + 1);
+		assert_int_equal(
+		    r.outcome.end, i == 1 ? PROXY_FAILED : PROXY_ANSWERED);
+		assert_int_equal(
+		    strstr(r.outcome.text, "used up the volume") != NULL,
+		    i == 1);
+	}
+	rig_turns(&r, 20);
+	for (size_t i = 0; i < COUNT(at); i++) {
+		assert_int_equal(end_got(&at[i], "000000"), i != 1);
+		end_close(&at[i]);
+	}
+	rig_free(&r);
+}
+
+static void
+a_body_that_takes_a_credential_is_bounded_as_well_L03(void **state)
+{
+	(void)state;
+	for (uint64_t max = 9; max <= 10; max++) {
+		struct rig r;
+		struct end c;
+		rig_new(&r, NULL);
+		rig_inject(&r);
+		r.go.place = PROXY_PLACE_JSON;
+		r.go.up_max = max;
+		assert_true(str_copy(r.go.name, 64, STR("/k")));
+		cell_good(&r, &c);
+		end_say_z(&c, HEAD("POST /a") JSON_TYPE
+		    "Content-Length: 10\r\n\r\n{\"a\":\"bc\"}");
+		rig_until(&r, r.outcomes == 1);
+		rig_turns(&r, 20);
+		assert_int_equal(end_got(&c, "HTTP/1.1 413 "), max == 9);
+		assert_int_equal(end_got(&c, "hello"), max == 10);
+		if (max == 9) {
+			assert_origin_untouched(&r);
+		}
+		end_close(&c);
+		rig_free(&r);
+	}
+}
+
 int
 main(void)
 {
@@ -506,6 +573,9 @@ main(void)
 		cmocka_unit_test(a_placeholder_in_a_body_is_only_text_P04),
 		cmocka_unit_test(what_is_written_down_shows_no_placeholder_O01),
 		cmocka_unit_test(a_rule_bounds_bodies_both_ways_L03),
+		cmocka_unit_test(a_rule_bounds_what_all_its_requests_move_L03),
+		cmocka_unit_test(
+		    a_body_that_takes_a_credential_is_bounded_as_well_L03),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,7 +119,8 @@ H09_with_a_credential_of_its_own_it_is_refused(void **state)
 	static const char *const own[] = { "Authorization: Bearer x\r\n",
 		"authorization: a\r\nAUTHORIZATION: b\r\n",
 		"Authorization:  \tx \r\n", "Cookie: a=b\r\n",
-		"X-Api-Key: k\r\n", "Private-Token: t\r\n" };
+		"X-Api-Key: k\r\n", "Private-Token: t\r\n", "X_API_KEY: k\r\n",
+		"private_token: t\r\n" };
 	for (size_t i = 0; i < COUNT(own); i++) {
 		struct rig r;
 		struct end c;
@@ -153,6 +154,17 @@ H09_beside_an_injected_one_none_of_that_name_passes(void **state)
 	assert_true(end_got(o, "Cookie: kept=1\r\n"));
 	assert_int_equal(times_in(&o->got, "uthorization: "), 1);
 	assert_true(end_got(o, "Authorization: Bearer " SECRET "\r\n"));
+	done(&r, &c);
+
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	r.go.keep_credentials = true;
+	assert_true(str_copy(r.go.name, 64, STR("X-Shop-Key")));
+	cell_good(&r, &c);
+	end_say_z(&c, "GET /a HTTP/1.1\r\nHost: good.test\r\n"
+	              "X_Shop_Key: mine\r\n\r\n");
+	rig_until(&r, end_got(&c, "hello"));
+	assert_false(end_got(&r.origin.at[0], "mine"));
 	done(&r, &c);
 }
 
@@ -193,11 +205,13 @@ H10_traces_of_proxies_do_not_leave(void **state)
 	    "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Host: evil.test\r\n"
 	    "Connection: x-private\r\nX-Private: 1\r\nTE: trailers\r\n"
 	    "Keep-Alive: 5\r\nX-HTTP-Method-Override: DELETE\r\n"
+	    "X_HTTP_METHOD_OVERRIDE: DELETE\r\nContent_Length: 9\r\n"
 	    "X-Kept: 1\r\n");
 	rig_until(&r, end_got(&c, "hello"));
 	struct end *o = &r.origin.at[0];
 	static const char *const gone[] = { "Proxy-", "Via", "Forwarded",
-		"X-Private", "TE:", "Keep-Alive", "Override", "eDp5" };
+		"X-Private", "TE:", "Keep-Alive", "Override", "eDp5",
+		"OVERRIDE", "Content_Length" };
 	for (size_t i = 0; i < COUNT(gone); i++) {
 		assert_false(end_got(o, gone[i]));
 	}

@@ -357,6 +357,13 @@ compressed_answers_are_opened_or_refused_R02_R05_R07(void **state)
 	end_close(&c);
 	rig_free(&r);
 
+	/* Two of them are one that nobody knows. */
+	rig_coded(
+	    &r, &c, buf_str(&packed), "identity\r\nContent-Encoding: zstd");
+	assert_true(end_got(&c, "HTTP/1.1 502 "));
+	end_close(&c);
+	rig_free(&r);
+
 	auto_buf zeros = { 0 };
 	size_t size = (size_t)32 * 1024 * 1024;
 	memset(buf_room(&zeros, size), '0', size);
@@ -442,6 +449,104 @@ a_credential_is_looked_for_in_every_later_answer_R09(void **state)
 	rig_free(&r);
 }
 
+/* An answer without credentials that has begun, then the first credential. */
+static void
+rig_begun(struct rig *r, struct end *c, struct end *d, const char *head)
+{
+	rig_new(r, NULL);
+	rig_pin(r);
+	r->origin.answer = head;
+	cell_good(r, c);
+	end_say_z(c, "GET /a HTTP/1.1\r\nHost: good.test\r\n"
+	             "Accept-Encoding: gzip, zstd\r\n\r\n");
+	rig_until(r, end_got(c, "Content-Type: text/plain\r\n"));
+	rig_inject(r);
+	r->origin.answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+	cell_good(r, d);
+	end_say_z(d, GET_GOOD);
+	rig_until(r, end_got(d, "hello"));
+	assert_int_equal(r->outcomes, 1);
+	r->origin.answer = NULL;
+}
+
+static void
+rig_begun_goes_on(struct rig *r, struct end *c, struct end *d, struct str rest)
+{
+	end_say(&r->origin.at[0], rest);
+	rig_until(r, r->outcomes == 2);
+	rig_turns(r, 20);
+	end_close(c);
+	end_close(d);
+	rig_free(r);
+}
+
+#define BEGUN "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+
+static void
+a_credential_is_looked_for_in_answers_that_have_begun_R09(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	struct end d;
+	rig_begun(
+	    &r, &c, &d, BEGUN "Transfer-Encoding: chunked\r\n\r\n2\r\n1:\r\n");
+	end_say_z(&r.origin.at[0], "18\r\n" SECRET "\r\n");
+	rig_until(&r, end_got(&c, SCRUB_REMOVED));
+	assert_false(end_got(&c, SECRET));
+	rig_begun_goes_on(&r, &c, &d, STR("0\r\n\r\n"));
+	assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+	assert_int_equal(r.outcome.scrubbed, 1);
+
+	rig_begun(&r, &c, &d, BEGUN "Content-Length: 28\r\n\r\n1: ");
+	rig_begun_goes_on(&r, &c, &d, STR(SECRET "!"));
+	assert_int_equal(r.outcome.end, PROXY_FAILED);
+	assert_non_null(strstr(r.outcome.text, "held a credential"));
+}
+
+/* Its coding is what the cell was told: it goes on as it came, or not at all.
+ */
+static void
+a_coded_answer_that_has_begun_is_read_beside_R09(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		const char *coding;
+		const char *why; /* it is cut; NULL: it is whole */
+	} cases[] = {
+		{ "before " SECRET " behind", "zstd", "held a credential" },
+		{ "nothing of that kind", "zstd", NULL },
+		{ "nothing of that kind", "lzma", "cannot be read" },
+		{ "nothing of that kind", "gzip", "cannot be read" },
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rig r;
+		struct end c;
+		struct end d;
+		auto_buf packed = { 0 };
+		char head[256];
+		compress_zstd(str_of(cases[i].text), &packed);
+		(void)snprintf(head, sizeof(head),
+		    BEGUN "Content-Encoding: %s\r\nContent-Length: %zu\r\n\r\n",
+		    cases[i].coding, packed.len);
+		rig_begun(&r, &c, &d, head);
+		assert_true(end_got(&c, "Content-Encoding: "));
+		end_say(&r.origin.at[0], buf_str(&packed));
+		rig_until(&r, r.outcomes == 2);
+		rig_turns(&r, 20);
+		assert_int_equal(str_has_str(buf_str(&c.got), buf_str(&packed)),
+		    cases[i].why == NULL);
+		assert_int_equal(r.outcome.end,
+		    cases[i].why ? PROXY_FAILED : PROXY_ANSWERED);
+		assert_true(
+		    !cases[i].why || strstr(r.outcome.text, cases[i].why));
+		end_close(&c);
+		end_close(&d);
+		rig_free(&r);
+	}
+}
+
 static void
 events_of_a_stream_are_not_held_back_R03(void **state)
 {
@@ -517,6 +622,10 @@ main(void)
 		    parts_of_a_credentialed_answer_are_not_asked_for_R08),
 		cmocka_unit_test(
 		    a_credential_is_looked_for_in_every_later_answer_R09),
+		cmocka_unit_test(
+		    a_credential_is_looked_for_in_answers_that_have_begun_R09),
+		cmocka_unit_test(
+		    a_coded_answer_that_has_begun_is_read_beside_R09),
 		cmocka_unit_test(events_of_a_stream_are_not_held_back_R03),
 		cmocka_unit_test(
 		    answers_to_the_house_are_scrubbed_whatever_they_are),
