@@ -140,14 +140,23 @@ def a_parameter_that_a_route_has_not_is_refused_with_those_it_has():
                  a.json['message'] and 'it takes key' in a.json['message'], a)
         for target, takes in (('/api/tasks?stat=failed', 'queue state dead'),
                               ('/api/waits?all=1&page=2', 'all after limit'),
-                              ('/api/status?queue=calc', 'nothing'),
-                              ('/healthz?x=1', 'nothing')):
+                              ('/api/status?queue=calc', 'nothing')):
             a = h.get(target)
             need(a.code == 400 and 'it takes ' + takes in a.json['message'], a)
         a = h.post('/api/mail/nothing/ack?mailbox=operator', {})
         need(a.code == 400 and 'mailbox' in a.json['message'], a)
         need(h.get('/api/tasks?').code == h.get('/api/tasks?&').code ==
              h.get('/api/tasks?&dead=1&queue=calc').code == 200)
+
+
+@test
+def a_probe_may_add_to_healthz_what_it_likes():
+    h = house()
+    with Unchanged(h):
+        for more in ('?x=1', '?verbose', '?_=1732752000&exclude=etcd', '?*'):
+            need(h.get('/healthz' + more, token=False).code == 200, more)
+    need({'/healthz': '*', '/api/status': ''}.items() <=
+         {r['path']: r['query'] for r in h.get('/api').json['routes']}.items())
 
 
 @test
