@@ -160,6 +160,30 @@ def a_probe_may_add_to_healthz_what_it_likes():
 
 
 @test
+def what_core_may_not_read_is_named_with_the_command_that_mends_it():
+    if os.getuid():
+        raise Skipped('core has the user\'s own id')
+    with House() as h:
+        h.ok('vault', 'init')
+        role = h.folder + '/roles/helper/'
+        for path, mode in ((h.config, 0o600), (role + 'role.toml', 0o400),
+                           (role + 'gates.toml', 0o600), (role[:-8], 0o700),
+                           (role + 'mcp/server.toml', 0o600),
+                           (role + 'mcp', 0o700)):
+            os.chmod(path, mode)
+            h.spawn()
+            need(h.wait(20) == 1, path)
+            [said] = [x for x in h.log()[h.mark:].splitlines()
+                      if x.startswith('handrail: ')]
+            core = os.stat(h.state + '/book').st_uid
+            need(path in said and 'user %d ' % core in said, said)
+            subprocess.run(said.split('`')[1], shell=True, check=True)
+        need(not os.stat(h.config).st_mode & 0o007 and
+             os.stat(h.config).st_gid == core, 'core alone was let in')
+        h.start()
+
+
+@test
 def a_cut_id_is_told_from_one_that_names_nothing():
     h = house()
     gone = '01a21e46-704b-75eb-9fdd-000000000001'
