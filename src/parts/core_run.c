@@ -63,6 +63,7 @@ core_run_free(struct core *c, struct core_run *r)
 		}
 	}
 	loop_timer_cancel(&r->wall);
+	loop_timer_cancel(&r->rest);
 	if (r->has_slot) {
 		core_slot_give(c, r->slot);
 	}
@@ -505,7 +506,8 @@ closed(struct core *c, struct core_run *r)
 void
 core_run_left(struct core *c, struct core_run *r)
 {
-	if (r->phase == RUN_CLOSING && !r->agent && !r->cell && !r->working) {
+	if (r->phase == RUN_CLOSING && !r->agent && !r->cell && !r->working &&
+	    !r->resting) {
 		closed(c, r);
 	}
 }
