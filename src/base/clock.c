@@ -300,3 +300,20 @@ duration_parse(struct str s, int64_t *us)
 	*us = sum;
 	return true;
 }
+
+void
+duration_add(struct buf *out, int64_t us)
+{
+	int64_t rest = us > 0 ? us : 0;
+
+	if (rest < 1000) {
+		buf_add_z(out, "0s");
+	}
+	for (size_t i = 0; i < UNIT_COUNT; i++) {
+		if (rest >= units[i].us) {
+			buf_addf(out, "%lld%s", (long long)(rest / units[i].us),
+			    units[i].name);
+			rest %= units[i].us;
+		}
+	}
+}

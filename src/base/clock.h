@@ -7,6 +7,7 @@
  * goes back (CLOCK_MONOTONIC); `wall` is written down (UTC).  Microseconds.
  */
 
+#include "base/buf.h"
 #include "base/str.h"
 
 struct mono {
@@ -33,5 +34,7 @@ void wall_text(struct wall t, char text[WALL_TEXT_MAX]);
 bool wall_parse(struct str s, struct wall *t);
 /* "20m", "90s", "1h30m", "250ms", "7d"; false on anything else or over 10y. */
 bool duration_parse(struct str s, int64_t *us);
+/* The same in writing; what is under a millisecond is dropped. */
+void duration_add(struct buf *out, int64_t us);
 
 #endif

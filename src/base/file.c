@@ -103,6 +103,42 @@ file_read(const char *path, size_t limit, struct buf *out, struct err *e)
 	return fd < 0 ? -1 : read_open(fd, path, limit, out, e);
 }
 
+int
+file_refused(const char *path, struct err *e)
+{
+	unsigned user = geteuid();
+	unsigned group = getegid();
+	char folder[PATH_MAX];
+
+	for (size_t i = 1; path[i] && i < sizeof(folder); i++) {
+		if (path[i] != '/') {
+			continue;
+		}
+		must(str_copy(folder, sizeof(folder), str_span(path, i)));
+		if (access(folder, X_OK) && errno == EACCES) {
+			return err_set(e, ERR_IO,
+			    "%s: user %u is not let through %s: `chmod a+x "
+			    "%s`",
+			    path, user, folder, folder);
+		}
+	}
+	return err_set(e, ERR_IO,
+	    "%s: user %u must be let read it: `chgrp %u %s && chmod g+rX %s`",
+	    path, user, group, path, path);
+}
+
+int
+file_read_written(
+    const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	auto_close int fd = open_file(path, e);
+
+	if (fd < 0) {
+		return errno == EACCES ? file_refused(path, e) : -1;
+	}
+	return read_open(fd, path, limit, out, e);
+}
+
 /* Has nobody but its owner a right to it? */
 static int
 check_private(int fd, const char *path, bool handed, struct err *e)

@@ -18,6 +18,12 @@ int file_read(
     const char *path, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
 int file_read_fd(
     int fd, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
+/* The same of what an operator wrote: where this process may not read it, who
+ * must be let, and how.  A part of root's house has an id of its own. */
+int file_read_written(
+    const char *path, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
+/* That sentence alone, of a path that was refused (EACCES); -1. */
+int file_refused(const char *path, struct err *e) MUST_CHECK;
 /*
  * The same of a file that holds a secret: it must be its owner's alone.
  * ERR_INPUT, with the chmod that mends it, where group or others have any right

@@ -203,6 +203,40 @@ look_at_password(struct cli *c, const struct config *config, struct report *r)
 	}
 }
 
+/* A secret in a file that the house reads at its start, if it is there. */
+static void
+look_at_secret(struct cli *c, struct str path, struct report *r)
+{
+	struct stat found;
+
+	if (stat(path.at, &found)) {
+		return;
+	}
+	struct finding secret = {
+		.name =
+		    arena_printf(&c->arena, "%s is its owner's alone", path.at)
+		        .at,
+		.good = !(found.st_mode & (S_IRWXG | S_IRWXO)),
+		.need = HOUSE,
+		.without = "the house does not start with it",
+		.mend = arena_printf(&c->arena, "`chmod 600 %s`", path.at).at,
+	};
+
+	print_finding(c, &secret, r);
+}
+
+/* Whoever has an operator's token is that operator. */
+static void
+look_at_tokens(struct cli *c, const struct config *config, struct report *r)
+{
+	for (size_t i = 0; i < config->operator_count; i++) {
+		look_at_secret(c,
+		    arena_printf(&c->arena, "%s/operators/" STR_FMT ".token",
+		        c->state, STR_ARG(config->operators[i].name)),
+		    r);
+	}
+}
+
 /* What the configuration asks for, if there is one. */
 static void
 look_at_config(struct cli *c, struct report *r)
@@ -213,35 +247,18 @@ look_at_config(struct cli *c, struct report *r)
 	if (c->config && cli_config(c, &config, &e) == 0) {
 		look_at_desk(c, &config.buddy, r);
 		look_at_password(c, &config, r);
+		look_at_tokens(c, &config, r);
 	}
 }
 
-/* Of what the house keeps in files, if it is there. */
 static void
-look_at_secrets(struct cli *c, struct report *r)
+look_at_keys(struct cli *c, struct report *r)
 {
 	static const char *const names[] = { "vault.key", "vault.pass" };
 
 	for (size_t i = 0; i < COUNT(names); i++) {
-		const char *path =
-		    arena_printf(&c->arena, "%s/%s", c->state, names[i]).at;
-		struct stat found;
-
-		if (stat(path, &found)) {
-			continue;
-		}
-		struct finding secret = {
-			.name = arena_printf(
-			    &c->arena, "%s is its owner's alone", path)
-			            .at,
-			.good = !(found.st_mode & (S_IRWXG | S_IRWXO)),
-			.need = HOUSE,
-			.without = "the house does not start with it",
-			.mend =
-			    arena_printf(&c->arena, "`chmod 600 %s`", path).at,
-		};
-
-		print_finding(c, &secret, r);
+		look_at_secret(
+		    c, arena_printf(&c->arena, "%s/%s", c->state, names[i]), r);
 	}
 }
 
@@ -316,7 +333,7 @@ command_doctor(struct cli *c, int argc, char **argv)
 		print_finding(c, &findings[i], &r);
 	}
 	look_at_config(c, &r);
-	look_at_secrets(c, &r);
+	look_at_keys(c, &r);
 	json_out_end(&r.o, ']');
 	bool ok = !r.off[CELLS] && !r.off[HOUSE];
 

@@ -91,6 +91,15 @@ table_name(struct str rule)
 	return name;
 }
 
+/* It has the end of its last line already. */
+static void
+print_toml(struct str text)
+{
+	bool ended = text.len > 0 && text.at[text.len - 1] == '\n';
+
+	printf(STR_FMT "%s", STR_ARG(text), ended ? "" : "\n");
+}
+
 /* Two rules of one host must not have one name. */
 static void
 print_rule(const struct advice *all, const struct advice *one)
@@ -102,11 +111,11 @@ print_rule(const struct advice *all, const struct advice *one)
 		same += str_eq(table_name(a->text), name);
 	}
 	if (same == 1) {
-		printf(STR_FMT "\n", STR_ARG(one->text));
+		print_toml(one->text);
 		return;
 	}
-	printf(STR_FMT "_%u" STR_FMT "\n", STR_ARG(name), same,
-	    STR_ARG(str_sub(one->text, name.len, one->text.len)));
+	printf(STR_FMT "_%u", STR_ARG(name), same);
+	print_toml(str_sub(one->text, name.len, one->text.len));
 }
 
 static void

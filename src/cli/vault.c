@@ -83,9 +83,20 @@ credential_path(struct cli *c, const char *name, const char *verb)
 
 /* --- put and rotate --- */
 
+/* Whoever rotates a value that leaked must hear that it was the old one. */
+static void
+say_version(const char *name, int64_t before, int64_t version)
+{
+	printf("%s: version %lld%s\n", name, (long long)version,
+	    version == before ? ", as before: it is the same value again, and "
+	                        "nothing was rotated"
+	                      : "");
+}
+
+/* `before` is its version until now, 0 of a new one. */
 static int
 send_value(struct cli *c, struct str target, struct json *body,
-    const struct vault_value *value, const char *name)
+    const struct vault_value *value, int64_t before)
 {
 	auto_buf box = { 0 };
 	auto_buf text = { 0 };
@@ -101,8 +112,8 @@ send_value(struct cli *c, struct str target, struct json *body,
 		return cli_fail(&e);
 	}
 	if (tree) {
-		printf("%s: version %lld\n", name,
-		    (long long)cli_number(tree, "version"));
+		say_version(cli_text(c, tree, "name"), before,
+		    cli_number(tree, "version"));
 	}
 	return 0;
 }
@@ -149,13 +160,12 @@ put(struct cli *c, int argc, char **argv)
 		    "--url");
 	}
 	(void)json_set_str(&c->arena, body, "name", str_of(argv[0]));
-	return send_value(
-	    c, STR("/api/vault/credentials"), body, &value, argv[0]);
+	return send_value(c, STR("/api/vault/credentials"), body, &value, 0);
 }
 
 static int
-kind_of(
-    struct cli *c, const char *name, struct vault_value *value, struct err *e)
+look_at(struct cli *c, const char *name, struct vault_value *value,
+    int64_t *version, struct err *e)
 {
 	struct cli_ask ask = {
 		.method = "GET",
@@ -168,6 +178,7 @@ kind_of(
 	}
 	value->tokens |=
 	    strstr(cli_text(c, answer.tree, "kind"), "oauth") != NULL;
+	*version = cli_number(answer.tree, "version");
 	return 0;
 }
 
@@ -177,6 +188,7 @@ rotate(struct cli *c, int argc, char **argv)
 	struct json *body = json_new(&c->arena, JSON_OBJECT);
 	const char *label = cli_option(&argc, argv, "display-name");
 	struct vault_value value = { 0 };
+	int64_t before = 0;
 	struct err e = { 0 };
 
 	if (take_value(&argc, argv, &value, &e)) {
@@ -190,11 +202,11 @@ rotate(struct cli *c, int argc, char **argv)
 		(void)json_set_str(
 		    &c->arena, body, "display_name", str_of(label));
 	}
-	if (kind_of(c, argv[0], &value, &e)) {
+	if (look_at(c, argv[0], &value, &before, &e)) {
 		return cli_fail(&e);
 	}
 	return send_value(
-	    c, credential_path(c, argv[0], "/rotate"), body, &value, argv[0]);
+	    c, credential_path(c, argv[0], "/rotate"), body, &value, before);
 }
 
 /* --- the end of one --- */

@@ -257,6 +257,23 @@ find_forgotten(struct core *c, const struct e2m_envelope *mail, struct err *e)
 	           : came_with(c, put, mail->id, e);
 }
 
+#define WAITING_MAX 10000 /* of letters by hand, as max_waiting of tasks */
+
+/* What the house itself sends always goes in: no outcome fails for a limit.  A
+ * broadcast stays until it expires: nobody could make room for another. */
+static int
+check_room(struct core *c, struct str mailbox, struct err *e)
+{
+	size_t waiting = queue_mail_waiting(c->queue, mailbox);
+
+	return waiting < WAITING_MAX || str_eq_z(mailbox, "broadcast")
+	           ? 0
+	           : err_set(e, ERR_LIMIT,
+	                 "the mailbox %s has %zu letters waiting, its limit is "
+	                 "%d: send it when some were acked",
+	                 err_quote(mailbox), waiting, WAITING_MAX);
+}
+
 /* The queue knows what is in its memory. */
 static int
 check_new(struct core *c, const struct core_ask *ask,
@@ -286,7 +303,8 @@ route_mail_send(struct core *c, struct core_ask *ask, struct err *e)
 	if (read_mail(ask, &mail, e) ||
 	    check_new(c, ask, &mail.as.envelope, e) ||
 	    queue_mail_send(
-	        c->queue, &ask->arena, &mail.as.envelope, &step, e)) {
+	        c->queue, &ask->arena, &mail.as.envelope, &step, e) ||
+	    check_room(c, mail.as.envelope.to, e)) {
 		return -1;
 	}
 	core_queue_step(c, &step, NULL);

@@ -240,6 +240,7 @@ int
 core_route_takes(
     const struct core_route *route, const struct core_ask *ask, struct err *e)
 {
+	bool any = strcmp(route->query, "*") == 0;
 	struct str rest = ask->query;
 	struct str pair;
 	struct str name;
@@ -250,7 +251,7 @@ core_route_takes(
 	while (rest.len) {
 		(void)str_cut(&rest, '&', &pair);
 		(void)str_cut(&pair, '=', &name);
-		if (name.len && !has_name(route, name)) {
+		if (name.len && !any && !has_name(route, name)) {
 			return err_set(e, ERR_INPUT,
 			    "%s %s has no parameter %s: behind its ? it takes "
 			    "%s",

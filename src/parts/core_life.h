@@ -45,7 +45,7 @@ struct core_run {
 	uint32_t model_turn;    /* asked and not answered, 0: none */
 	uint32_t model_replied; /* the last turn that the book has a reply of */
 	struct buf reply;       /* the event that waits for its commit */
-	uint32_t deaths;
+	uint32_t deaths;        /* since a call was settled */
 	char died_of[WIRE_TEXT_MAX]; /* the last time */
 	bool cell_was_lost;          /* the next result says so */
 	bool forked;                 /* and that its workspace is empty */
@@ -53,9 +53,11 @@ struct core_run {
 	uint32_t owner; /* 1 + the slot whose id has the workspace; 0: none */
 	bool working;   /* sandbox does something with the workspace */
 	bool settled;   /* its outcome is appended: nothing else may be */
+	bool resting;   /* after a death: core_death.c */
 	uint32_t bad_results;
 	struct mono begun;
 	struct loop_timer wall;
+	struct loop_timer rest;
 };
 
 void core_claim(struct core *c); /* takes what can be taken */

@@ -53,8 +53,8 @@ core_run_by_id(struct core *c, struct book_id run)
 	return NULL;
 }
 
-static void
-free_run(struct core *c, struct core_run *r)
+void
+core_run_free(struct core *c, struct core_run *r)
 {
 	for (struct core_run **at = &c->runs; *at; at = &(*at)->next) {
 		if (*at == r) {
@@ -63,6 +63,7 @@ free_run(struct core *c, struct core_run *r)
 		}
 	}
 	loop_timer_cancel(&r->wall);
+	loop_timer_cancel(&r->rest);
 	if (r->has_slot) {
 		core_slot_give(c, r->slot);
 	}
@@ -483,7 +484,10 @@ closed(struct core *c, struct core_run *r)
 		ask_work(c, r, WIRE_WORK_DIGEST);
 		return;
 	case THEN_AGAIN:
-		core_run_again(c, r);
+		if (!core_run_spent(c, r)) {
+			leave_slot(c, r);
+			core_run_again(c, r);
+		}
 		return;
 	case THEN_STOP:
 		leave_slot(c, r); /* the next house claims it, or who resumes */
@@ -494,7 +498,7 @@ closed(struct core *c, struct core_run *r)
 		break;
 	}
 	core_work_drop(c, str_of(r->run_text));
-	free_run(c, r);
+	core_run_free(c, r);
 	core_drained(c);
 	core_claim(c);
 }
@@ -502,7 +506,8 @@ closed(struct core *c, struct core_run *r)
 void
 core_run_left(struct core *c, struct core_run *r)
 {
-	if (r->phase == RUN_CLOSING && !r->agent && !r->cell && !r->working) {
+	if (r->phase == RUN_CLOSING && !r->agent && !r->cell && !r->working &&
+	    !r->resting) {
 		closed(c, r);
 	}
 }
@@ -531,50 +536,6 @@ core_run_close(struct core *c, struct core_run *r, enum core_run_then then)
 		wire_send(c->sandbox, WIRE_AGENT_END, &end, NULL, 0);
 	}
 	core_run_left(c, r);
-}
-
-void
-core_run_died(struct core *c, struct core_run *r, const char *why)
-{
-	if (r->phase != RUN_CLOSING) {
-		core_text(r->died_of, sizeof(r->died_of), why);
-	}
-	core_run_close(c, r, THEN_AGAIN);
-}
-
-/* Its epoch ends here: whatever still speaks for it is stale. */
-void
-core_run_again(struct core *c, struct core_run *r)
-{
-	auto_arena a = { 0 };
-	struct queue_touch touch = {
-		.task = str_of(r->task_text),
-		.epoch = r->epoch,
-		.why = STR("agent or sandbox ended"),
-		.now = wall_now(),
-	};
-	struct queue_step step = { 0 };
-	struct err e = { 0 };
-
-	if (++r->deaths > CORE_DEATHS_MAX) {
-		r->phase = RUN_OPENING;
-		core_run_fail(c, r, "agent_died", "requires_escalation",
-		    arena_printf(&a,
-		        "agent or sandbox ended again and again without "
-		        "progress, the last time: %s",
-		        r->died_of)
-		        .at);
-		return;
-	}
-	leave_slot(c, r);
-	if (queue_lease_lost(c->queue, &a, &touch, &step, &e)) {
-		log_err("run", &e);
-		free_run(c, r);
-		return;
-	}
-	core_queue_step(c, &step, r);
-	core_drained(c);
-	core_claim(c);
 }
 
 void

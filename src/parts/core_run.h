@@ -10,9 +10,11 @@ const struct task_type *core_task_type(
     const struct core_role *role, struct str name);
 struct core_cell *core_run_cell(
     struct core *c, struct core_run *r, struct str only_tool);
-/* Its agent or cell has ended, and nobody asked for that: it goes on with new
- * ones, a few times. */
+void core_run_free(struct core *c, struct core_run *r);
+/* core_death.c: its agent or cell has ended, and nobody asked for that: it goes
+ * on with new ones, a few times.  Spent: it has failed instead. */
 void core_run_died(struct core *c, struct core_run *r, const char *why);
+bool core_run_spent(struct core *c, struct core_run *r);
 void core_run_again(struct core *c, struct core_run *r);
 /* One of those that act for it is gone: it is closed once all are. */
 void core_run_left(struct core *c, struct core_run *r);

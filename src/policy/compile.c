@@ -235,7 +235,7 @@ policy_load(
 	auto_buf text = { 0 };
 	struct err why = { 0 };
 
-	if (file_read(path, POLICY_FILE_MAX, &text, &why) == 0) {
+	if (file_read_written(path, POLICY_FILE_MAX, &text, &why) == 0) {
 		return policy_parse(a, buf_str(&text), path, out, e);
 	}
 	if (why.kind != ERR_MISSING) {

@@ -26,22 +26,23 @@ explain_people(struct buf *out, const struct policy_ask *ask)
 		buf_addf(out, "%s%s", i == 0 ? "" : ", ",
 		    policy_surface_name(ask->surfaces[i]));
 	}
-	buf_addf(out, "\nhint      " STR_FMT "%s\nexpires   in %lld s\n",
+	buf_addf(out, "\nhint      " STR_FMT "%s\nexpires   after ",
 	    STR_ARG(ask->hint),
-	    ask->hint_cut ? "   (a value was cut or escaped)" : "",
-	    (long long)(ask->expires_us / CLOCK_SECOND));
+	    ask->hint_cut ? "   (a value was cut or escaped)" : "");
+	duration_add(out, ask->expires_us);
 	if (ask->remind_us) {
-		buf_addf(out, "reminds   after %lld s\n",
-		    (long long)(ask->remind_us / CLOCK_SECOND));
+		buf_add_z(out, "\nreminds   after ");
+		duration_add(out, ask->remind_us);
 	}
 	if (ask->escalate_us) {
-		buf_addf(out,
-		    "escalates after %lld s to " STR_FMT "%s" STR_FMT "\n",
-		    (long long)(ask->escalate_us / CLOCK_SECOND),
+		buf_add_z(out, "\nescalates after ");
+		duration_add(out, ask->escalate_us);
+		buf_addf(out, " to " STR_FMT "%s" STR_FMT,
 		    STR_ARG(ask->escalate_to),
 		    ask->escalate_for.len ? ", in the place of " : "",
 		    STR_ARG(ask->escalate_for));
 	}
+	buf_add_z(out, "\n");
 }
 
 static void
@@ -150,8 +151,9 @@ explain_bounds(struct buf *out, const struct policy_egress *e)
 		    (unsigned long long)e->volume_max);
 	}
 	if (e->rate) {
-		buf_addf(out, "rate      %u in %lld s\n", e->rate,
-		    (long long)(e->rate_us / CLOCK_SECOND));
+		buf_addf(out, "rate      %u in ", e->rate);
+		duration_add(out, e->rate_us);
+		buf_add_z(out, "\n");
 	}
 }
 

@@ -160,6 +160,14 @@ queue_has_mailbox(const struct queue *q, struct str mailbox)
 	return b && b->known;
 }
 
+size_t
+queue_mail_waiting(const struct queue *q, struct str mailbox)
+{
+	const struct box *b = queue_box_find(q, mailbox);
+
+	return b ? b->letters.count : 0;
+}
+
 void
 queue_limit(
     struct queue *q, struct str queue_name, const struct queue_limits *limits)

@@ -331,7 +331,7 @@ roles_load_config(
 {
 	auto_buf text = { 0 };
 
-	if (file_read(path, ROLES_FILE_MAX, &text, e) < 0) {
+	if (file_read_written(path, ROLES_FILE_MAX, &text, e) < 0) {
 		return -1;
 	}
 	return roles_parse_config(

@@ -29,7 +29,7 @@ roles_load(
 	struct str file = arena_printf(a, "%s/role.toml", role_dir);
 	auto_buf text = { 0 };
 
-	if (file_read(file.at, ROLES_FILE_MAX, &text, e) < 0) {
+	if (file_read_written(file.at, ROLES_FILE_MAX, &text, e) < 0) {
 		return -1;
 	}
 	return roles_parse_file(a, last_component(str_of(role_dir)),
@@ -55,7 +55,8 @@ list_folders(struct arena *a, const char *dir, struct str names[ROLES_MAX],
 		return errno == ENOENT
 		           ? err_set(e, ERR_MISSING,
 		                 "there is no folder of roles %s", dir)
-		           : err_sys(e, "roles folder %s", dir);
+		       : errno == EACCES ? file_refused(dir, e)
+		                         : err_sys(e, "roles folder %s", dir);
 	}
 	*count = 0;
 	/* A stream of our own, and no other thread. */

@@ -374,7 +374,7 @@ tools_load(
 		    "each tool as [tool.NAME] in %s",
 		    old.at, file.at);
 	}
-	if (file_read(file.at, ROLES_FILE_MAX, &text, e) < 0 &&
+	if (file_read_written(file.at, ROLES_FILE_MAX, &text, e) < 0 &&
 	    e->kind != ERR_MISSING) {
 		return -1;
 	}

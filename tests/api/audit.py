@@ -831,6 +831,8 @@ def refusals_become_suggestions_that_load():
         need(len({x['next'] for x in found}) == len(found), found)
         denied = [e for e in h.events() if e['kind'] == 'request_denied']
         need('canary-query' not in toml + json.dumps(denied), toml)
+        need('\n\n\n' not in toml and toml.count('\n\n') == len(found) and
+             toml.endswith('\n') and not toml.endswith('\n\n'), toml)
         h.role_file('helper', 'gates.toml', GATES + toml)
         need(h.ok('role', 'check', os.path.join(h.folder, 'roles')))
         need('nothing was refused' in

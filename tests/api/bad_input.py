@@ -140,14 +140,47 @@ def a_parameter_that_a_route_has_not_is_refused_with_those_it_has():
                  a.json['message'] and 'it takes key' in a.json['message'], a)
         for target, takes in (('/api/tasks?stat=failed', 'queue state dead'),
                               ('/api/waits?all=1&page=2', 'all after limit'),
-                              ('/api/status?queue=calc', 'nothing'),
-                              ('/healthz?x=1', 'nothing')):
+                              ('/api/status?queue=calc', 'nothing')):
             a = h.get(target)
             need(a.code == 400 and 'it takes ' + takes in a.json['message'], a)
         a = h.post('/api/mail/nothing/ack?mailbox=operator', {})
         need(a.code == 400 and 'mailbox' in a.json['message'], a)
         need(h.get('/api/tasks?').code == h.get('/api/tasks?&').code ==
              h.get('/api/tasks?&dead=1&queue=calc').code == 200)
+
+
+@test
+def a_probe_may_add_to_healthz_what_it_likes():
+    h = house()
+    with Unchanged(h):
+        for more in ('?x=1', '?verbose', '?_=1732752000&exclude=etcd', '?*'):
+            need(h.get('/healthz' + more, token=False).code == 200, more)
+    need({'/healthz': '*', '/api/status': ''}.items() <=
+         {r['path']: r['query'] for r in h.get('/api').json['routes']}.items())
+
+
+@test
+def what_core_may_not_read_is_named_with_the_command_that_mends_it():
+    if os.getuid():
+        raise Skipped('core has the user\'s own id')
+    with House() as h:
+        h.ok('vault', 'init')
+        role = h.folder + '/roles/helper/'
+        for path, mode in ((h.config, 0o600), (role + 'role.toml', 0o400),
+                           (role + 'gates.toml', 0o600), (role[:-8], 0o700),
+                           (role + 'mcp/server.toml', 0o600),
+                           (role + 'mcp', 0o700)):
+            os.chmod(path, mode)
+            h.spawn()
+            need(h.wait(20) == 1, path)
+            [said] = [x for x in h.log()[h.mark:].splitlines()
+                      if x.startswith('handrail: ')]
+            core = os.stat(h.state + '/book').st_uid
+            need(path in said and 'user %d ' % core in said, said)
+            subprocess.run(said.split('`')[1], shell=True, check=True)
+        need(not os.stat(h.config).st_mode & 0o007 and
+             os.stat(h.config).st_gid == core, 'core alone was let in')
+        h.start()
 
 
 @test

@@ -742,5 +742,38 @@ def L08_a_finish_asks_people_no_more_than_a_run_may():
         need(len(h.waits()) == 8, h.waits())
 
 
+@test
+def a_full_mailbox_takes_what_the_house_sends_and_nothing_by_hand():
+    def letters(of, count):
+        return [{'_type': 'envelope', 'id': '0b54c5f0-5c0f-4d3c-%04d-%012d' %
+                 (of, n), 'envelope_type': 'result', 'from': 'mill-coworker',
+                 'to': 'operator', 'subject': 'ground', 'state': 'pending',
+                 'at': '2026-01-02T03:04:05Z', 'priority': 3, 'payload': {}}
+                for n in range(count)]
+
+    mine = {'to': 'operator', 'subject': 'mine'}
+    with house() as h:
+        h.start()
+        put(h, 324)
+        got = [t for _ in range(6) for t in claim(h, 'a', n=64)]
+        for of, task in enumerate(got[:-1]):
+            say(h, 'finish', 'a', mail=letters(of, min(31, 9999 - 31 * of)),
+                **end(task))
+        first = h.post('/api/mail', mine)
+        need(first.code == 201, first)
+        again = {'id': first.json['id'], **mine}
+        need(h.post('/api/mail', again).code == 409, 'it is there already')
+        a = h.post('/api/mail', mine)
+        need(a.code == 413 and a.json['error'] == 'limit' and
+             'operator' in a.json['message'] and
+             'has 10000 letters waiting' in a.json['message'], a)
+        need(h.post('/api/mail', {**mine, 'to': 'mill-coworker'}).code == 201)
+        say(h, 'finish', 'a', **end(got[-1], mail=letters(999, 1)))
+        for letter in (first.json['id'], letters(999, 1)[0]['id']):
+            need(h.post('/api/mail', mine).code == 413)
+            need(h.post('/api/mail/%s/ack' % letter, {}).code == 200)
+        need(h.post('/api/mail', mine).code == 201)
+
+
 if __name__ == '__main__':
     sys.exit(main())

@@ -95,6 +95,29 @@ assert_duration(const char *text, int64_t us)
 }
 
 static void
+assert_written(int64_t us, const char *text)
+{
+	auto_buf out = { 0 };
+
+	duration_add(&out, us);
+	assert_string_equal(buf_z(&out), text);
+}
+
+static void
+a_duration_is_written_as_an_operator_writes_it(void **state)
+{
+	(void)state;
+	assert_written(86400 * CLOCK_SECOND, "1d");
+	assert_written(90 * CLOCK_MINUTE, "1h30m");
+	assert_written(90 * CLOCK_SECOND, "1m30s");
+	assert_written(3605 * CLOCK_SECOND, "1h5s");
+	assert_written(250999, "250ms");
+	assert_written(999, "0s");
+	assert_written(0, "0s");
+	assert_written(-CLOCK_SECOND, "0s");
+}
+
+static void
 durations_are_counts_with_units_largest_first(void **state)
 {
 	(void)state;
@@ -151,6 +174,8 @@ main(void)
 		    every_day_of_four_centuries_goes_there_and_back),
 		cmocka_unit_test(durations_are_counts_with_units_largest_first),
 		cmocka_unit_test(everything_else_is_no_duration),
+		cmocka_unit_test(
+		    a_duration_is_written_as_an_operator_writes_it),
 		cmocka_unit_test(a_deadline_passes_once_and_never_wraps),
 	};
 

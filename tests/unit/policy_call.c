@@ -312,6 +312,26 @@ explain_names_the_gate_and_its_line(void **state)
 	assert_true(
 	    str_has_str(buf_str(&out), STR("[gate.spend] gates.toml:1\n")));
 	assert_true(str_has_str(buf_str(&out), STR("ACME $1")));
+	assert_true(str_has_str(buf_str(&out), STR("\nexpires   after 1d\n")));
+}
+
+static void
+explain_says_times_as_gates_toml_does(void **state)
+{
+	auto_arena a = { 0 };
+	auto_buf out = { 0 };
+	struct policy_call c = { .identity = STR(ME), .tool = STR("t") };
+
+	(void)state;
+	policy_explain_call(&out,
+	    policy_of(&a,
+	        "[gate.a]\nmatch = { tool = \"t\" }\nrequire = \"anna\"\n"
+	        "expires = \"1h30m\"\nremind = \"10m\"\n"
+	        "escalate_to = \"ben\"\nescalate_after = \"45m\"\n"),
+	    &c);
+	assert_true(str_has_str(buf_str(&out),
+	    STR("\nexpires   after 1h30m\nreminds   after 10m\nescalates after "
+	        "45m to ben")));
 }
 
 static enum policy_verdict
@@ -584,6 +604,7 @@ main(void)
 		cmocka_unit_test(
 		    the_whole_hint_is_bounded_however_many_gates_match),
 		cmocka_unit_test(explain_names_the_gate_and_its_line),
+		cmocka_unit_test(explain_says_times_as_gates_toml_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
