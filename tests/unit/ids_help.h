@@ -2,16 +2,13 @@
 #ifndef TESTS_IDS_HELP_H
 #define TESTS_IDS_HELP_H
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#include "base/base.h"
 
 /*
  * Tests run side by side, and limits are counted by user.  One of so many
@@ -27,9 +24,9 @@ take_place(const char *kind, unsigned places)
 	int tries = 0;
 	int len;
 
-	assert_true(fd >= 0);
+	must(fd >= 0);
 	do {
-		assert_true(++tries < 100);
+		must(++tries < 100);
 		place = (place + 1) % places;
 		len = snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1,
 		    "handrail-%s-%u", kind, place);
