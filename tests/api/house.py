@@ -118,6 +118,14 @@ def processes():
             process = process_of(pid)
             if process:
                 found[int(pid)] = process
+    # Who ended while we looked has left its children to another.
+    for pid in [p for p, (parent, _) in found.items()
+                if parent and parent not in found]:
+        process = process_of(pid)
+        if process:
+            found[pid] = process
+        else:
+            del found[pid]
     return found
 
 
