@@ -53,7 +53,8 @@ folder_of(char out[GROUP_PATH], const char *base, uint64_t number)
 	    (unsigned long long)number);
 }
 
-/* What an earlier, killed process of ours left; a busy one stays. */
+/* What an earlier, killed process of ours left; a busy one stays.  Ids begin
+ * anew: what bears our own, before we made any, is of another who had it. */
 static void
 sweep(const char *base)
 {
@@ -66,8 +67,8 @@ sweep(const char *base)
 
 		long pid = strtol(name, NULL, 10);
 
-		if (pid > 1 && pid != getpid() && kill((pid_t)pid, 0) < 0 &&
-		    errno == ESRCH) {
+		if (pid == getpid() ||
+		    (pid > 1 && kill((pid_t)pid, 0) < 0 && errno == ESRCH)) {
 			(void)snprintf(path, sizeof(path), "%s/%s", base, name);
 			(void)rmdir(path);
 		}

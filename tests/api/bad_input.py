@@ -576,9 +576,11 @@ def an_empty_provider_key_is_removed_with_a_warning():
                 with open('/proc/%d/environ' % pid, 'rb') as f:
                     need(b'ANTHROPIC' not in f.read(), 'it reached a part')
                 seen += 1
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # it has ended
             except PermissionError:  # not dumpable, and we are not root
                 need(os.getuid(), 'root cannot see an environment')
-        need(seen, 'no environment was seen')
+        need(seen >= len(PARTS), 'hardly an environment was seen', seen)
 
 
 @test

@@ -61,8 +61,11 @@ def files(*folders):
             for name in names:
                 path = os.path.join(where, name)
                 if os.path.isfile(path) and not os.path.islink(path):
-                    with open(path, 'rb') as f:
-                        data = f.read()
+                    try:
+                        with open(path, 'rb') as f:
+                            data = f.read()
+                    except FileNotFoundError:
+                        continue  # a server, or another test, goes on
                     yield path, data
                     for more in opened(data):
                         yield path + ' (opened)', more

@@ -556,8 +556,8 @@ def two_that_meet_a_forged_yes_ask_one_question():
 def meet_a_forged_yes(h):
     u = 'https://pay.test/echo/forged'
     twice = ('touch /work/ready; until [ -e /work/go ]; do sleep 0.05; done\n'
-             'for n in 1 2; do { curl -sS -d a=1 %s >/work/heard$n; } & done\n'
-             'touch /work/sent; wait; cat /work/heard1 /work/heard2' % u)
+             'for n in 1 2; do { curl -sSv -d a=1 %s >/work/heard$n 2>/work/trace$n; } & done\n'
+             'wait; cat /work/heard1 /work/heard2' % u)
     task = h.dispatch([{**shell(ASKS + 'ask -d a=1 %s; sleep 60' % u, on_error='continue'),
                         'id': 'one'},
                        {**shell(twice, on_error='continue'), 'id': 'two'},
@@ -574,7 +574,8 @@ def meet_a_forged_yes(h):
     vault = h.pids()['vault']
     end_process(vault, signal.SIGSTOP)
     h.go()
-    until(lambda: 'sent' in h.in_work(task, 'ls'), 60, 'it sends nothing')
+    until(lambda: h.in_work(task, 'cat trace1 trace2').count('\n> POST ') == 2, 60,
+          'they send nothing')
     time.sleep(1)
     end_process(vault, signal.SIGCONT)
     need(h.outcome(task, 90)['state'] == 'completed', h.log()[-900:])

@@ -29,7 +29,13 @@ BUILD = os.path.abspath(os.environ.get('HANDRAIL_BUILD') or
 
 def place():
     """A number that no other test program of this machine has while this one
-    lives: the kernel keeps the name, and gives it back."""
+    lives: the kernel keeps the name, and gives it back.  Each network has names
+    of its own: who enters another one brings it along (net.enter)."""
+    brought = os.environ.pop('HANDRAIL_TEST_PLACE', None)
+    if brought:
+        number, fd = map(int, brought.split())
+        os.set_inheritable(fd, False)
+        return number, socket.socket(fileno=fd)
     for number in range(1024):
         number = (os.getpid() + number) % 1024
         mine = socket.socket(socket.AF_UNIX)
@@ -112,6 +118,14 @@ def processes():
             process = process_of(pid)
             if process:
                 found[int(pid)] = process
+    # Who ended while we looked has left its children to another.
+    for pid in [p for p, (parent, _) in found.items()
+                if parent and parent not in found]:
+        process = process_of(pid)
+        if process:
+            found[pid] = process
+        else:
+            del found[pid]
     return found
 
 

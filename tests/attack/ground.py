@@ -43,15 +43,16 @@ def python(text, **more):
     return run_cell('python3', '-u', '-c', text, **more)
 
 
-def egress_of(ask):
-    """The egress that a cell which runs beside us has; the house has one too."""
+def egress_of_the_only_cell():
+    """The egress of the cell that runs beside us, when those of earlier ones have ended."""
     def one():
         table = processes()
         found = [p for p, name in descendants(world().house.process.pid, table).items()
-                 if name == 'egress' and p not in world().house.pids().values()]
+                 if name == 'egress']
         # The zygote is the parent of the others.
-        return [p for p in found if table[p][0] in found]
-    return until(one, 10, 'no egress of a cell')[-1]
+        own = [p for p in found if table[p][0] in found]
+        return own if len(own) == 1 else None
+    return until(one, text='no egress of a cell, or of more than one')[0]
 
 
 def memory_of(pid):
@@ -224,7 +225,7 @@ def I08_V10_a_cell_ends_with_its_egress_and_its_tunnels_with_it():
     with held('the outcome is unknown', 'request_outcome', arrives=True, seconds=15):
         ask = tunnel()
         need(hands()['egress'] == 2, hands())
-        end_process(egress_of(ask))
+        end_process(egress_of_the_only_cell())
         a = end_cell(ask)
     need(a.code != 0 or 'end' in a.out, a)
     within(last_tunnel_closed, 10, 'the tunnel is open')
@@ -407,7 +408,7 @@ import time; time.sleep(600)
     world().fresh()
     ask = begin_cell('python3', '-u', '-c', text)
     need(ask.stdout.readline() == 'begin\n' and ask.stdout.readline() == 'warm\n')
-    pid = egress_of(ask)
+    pid = egress_of_the_only_cell()
     before = memory_of(pid)
     need(ask.stdout.readline() == 'done\n')
     after = memory_of(pid)

@@ -12,6 +12,9 @@ import subprocess
 import sys
 import threading
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'api'))
+from house import PLACE, PLACE_KEPT  # noqa: E402
+
 MARK = 'HANDRAIL_ATTACK_NET'
 NEW_NET = 0x40000000
 GOOD, GOOD6 = '9.9.1.2', '2a00:1::2'
@@ -29,6 +32,8 @@ def enter():
     """Starts this program again in namespaces of its own, once."""
     if os.environ.get(MARK):
         return
+    os.set_inheritable(PLACE_KEPT.fileno(), True)
+    os.environ['HANDRAIL_TEST_PLACE'] = '%d %d' % (PLACE, PLACE_KEPT.fileno())
     wrap = ['unshare', '--net', '--mount', '--propagation', 'private']
     if os.getuid():
         wrap[1:1] = ['--user', '--map-current-user', '--keep-caps']

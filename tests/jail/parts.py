@@ -30,15 +30,17 @@ CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWNS = 0x10000000, 0x40000000, 0x20000
 LOOPBACK = 'x:' + (struct.pack('=H', socket.AF_INET) + struct.pack('>H', 9) +
                    socket.inet_aton('127.0.0.1') + bytes(8)).hex()
 
+# A file of this program's own: others may try the same.
+SCRATCH = '/tmp/handrail-probe-%d' % PLACE
 # name: (number on x86-64, arguments…); VICTIM is another process of the house.
 VICTIM = 'victim'
 CALLS = {
     'open_a_file': (257, AT_FDCWD, 's:/etc/passwd', 0),
     'open_a_file_by_the_old_call': (2, 's:/etc/passwd', 0),
     'list_a_folder': (257, AT_FDCWD, 's:/etc', os.O_DIRECTORY),
-    'make_a_file': (257, AT_FDCWD, 's:/tmp/handrail-probe', O_CREAT_WRITE,
+    'make_a_file': (257, AT_FDCWD, 's:' + SCRATCH, O_CREAT_WRITE,
                     0o600),
-    'remove_a_file': (87, 's:/tmp/handrail-probe'),
+    'remove_a_file': (87, 's:' + SCRATCH),
     'make_a_tcp_socket': (41, socket.AF_INET, socket.SOCK_STREAM, 0),
     'make_a_udp_socket': (41, socket.AF_INET6, socket.SOCK_DGRAM, 0),
     'make_a_unix_socket': (41, socket.AF_UNIX, socket.SOCK_STREAM, 0),
@@ -217,7 +219,7 @@ def try_everything():
         return
     FAULTS = {part: ['it was not tried'] for part in MAY}
     faults = {part: [] for part in MAY}
-    write('/tmp/handrail-probe', '', 0o666)
+    write(SCRATCH, '', 0o666)
     if not LEFT_OUT:
         BUS.start()
     for name in sorted(CALLS) if set(ORDER) & set(WANTED) else ():
@@ -247,7 +249,7 @@ def try_everything():
                 kinds = work(h)
                 while left and process_of(kinds[part]):
                     judge(part, left.pop(0), kinds, faults)
-    os.unlink('/tmp/handrail-probe')
+    os.unlink(SCRATCH)
     FAULTS = faults
 
 

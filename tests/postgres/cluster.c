@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "postgres/cluster.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -20,11 +19,15 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "unit/ids_help.h"
 
 #define NOBODY     65534
 #define VERSIONS   "/usr/lib/postgresql/"
 #define PROGRAMS   VERSIONS "*/bin/postgres"
 #define START_WAIT 30 /* seconds */
+/* As in cluster.py. */
+#define FIRST_PORT 27000
+#define PORTS      5000
 
 static bool
 find_programs(char *folder, size_t size)
@@ -119,21 +122,6 @@ open_log(const struct cluster *c)
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	must(fd >= 0);
 	return fd;
-}
-
-static int
-free_port(void)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET };
-	socklen_t size = sizeof(at);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	must(fd >= 0);
-	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	must(bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0);
-	must(getsockname(fd, (struct sockaddr *)&at, &size) == 0);
-	must(close(fd) == 0);
-	return ntohs(at.sin_port);
 }
 
 /* What initdb makes, as the build has kept it (cluster.py): each time it would
@@ -235,7 +223,8 @@ cluster_start(struct cluster *c)
 	 * else may have taken the port of a first start. */
 	for (int i = 0; i < START_WAIT; i++) {
 		if (!c->port || (i > 0 && !c->started)) {
-			c->port = free_port();
+			c->port =
+			    FIRST_PORT + (int)take_place("postgres", PORTS);
 		}
 		if (try_start(c)) {
 			c->started = true;

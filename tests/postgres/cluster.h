@@ -5,7 +5,7 @@
 /*
  * A PostgreSQL of a test's own: Debian's programs, a folder under /tmp, the
  * user nobody when the test runs as root, a socket in that folder and a port of
- * 127.0.0.1 that the kernel chose; fsync is on.  It ends with its test, however
+ * 127.0.0.1 of its own; fsync is on.  It ends with its test, however
  * that ends.  Whatever goes wrong here ends the test (must).
  */
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A PostgreSQL of a test's own, for tests in Python: Debian's programs, a
 folder under /tmp, the user nobody when the test runs as root, a socket in that
-folder and a free port of 127.0.0.1; fsync is on.  `remove` ends it by its pid.
+folder and a port of 127.0.0.1 of its own; fsync is on.  `remove` ends it by its pid.
 
     cluster.py FILE   keeps what initdb makes, which each time would take a
                       second of a processor; an empty file without PostgreSQL
@@ -30,10 +30,26 @@ def programs():
     return os.path.dirname(found[-1]) if found else None
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+# Below what the kernel gives to whoever asks for any port, and above those of
+# houses (house.py): what is free now is still free when a server starts again.
+FIRST_PORT, PORTS = 27000, 5000
+KEPT = []
+
+
+def own_port():
+    """A port that no other test program takes while this one lives: a name says
+    so, which the kernel keeps (ids_help.h)."""
+    for number in range(1, PORTS):
+        number = (os.getpid() + number) % PORTS
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind('\0handrail-postgres-%d' % number)
+        except OSError:
+            name.close()
+            continue
+        KEPT.append(name)
+        return FIRST_PORT + number
+    raise RuntimeError('no port is free')
 
 
 def ordinary():
@@ -116,8 +132,9 @@ class Cluster:
         self.programs = programs()
         self.wire = wire  # the server is at its near end
         self.folder = folder or tempfile.mkdtemp(prefix='handrail-postgres-')
-        self.port = free_port()
+        self.port = own_port()
         self.server = None
+        self.started = False  # before: its port is known to somebody
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
 
@@ -178,8 +195,11 @@ class Cluster:
             log.close()
             while self.server.poll() is None:
                 if 'ready' in self.pid_file():
+                    self.started = True
                     return
                 time.sleep(0.02)
+            if not self.started:  # somebody who knows no names may have it
+                self.port = own_port()
             # A process of a killed one may not have ended yet.
             time.sleep(0.2)
         with open(os.path.join(self.folder, 'log')) as text:

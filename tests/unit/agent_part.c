@@ -368,9 +368,9 @@ a_busy_model_is_asked_again_after_a_pause(void **state)
 	begin(b, decide);
 	go(b);
 	asks_model(b, 1, "Task: x");
-	answer_model(b, 1, 429, "{\"error\":\"slow down\"}");
 	struct mono before = mono_now();
 
+	answer_model(b, 1, 429, "{\"error\":\"slow down\"}");
 	asks_model(b, 2, "Task: x");
 	assert_true(mono_now().us - before.us >= CLOCK_SECOND);
 }

@@ -31,6 +31,7 @@
 #include <cmocka.h>
 
 #include "cell/cell.h"
+#include "ids_help.h"
 
 #define HELP     __attribute__((unused)) static
 #define UID_BASE uid_base
@@ -40,28 +41,6 @@
 
 /* Of this program alone: tests run side by side. */
 static uid_t uid_base;
-
-/* Eight ids that no other program has: as long as it runs, it holds a name. */
-HELP void
-take_ids(void)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int tries = 0;
-	unsigned place = (unsigned)getpid();
-	int len;
-
-	assert_true(fd >= 0);
-	do {
-		assert_true(++tries < 100);
-		place = (place + 1) % 8192;
-		len = snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1,
-		    "handrail-cell-ids-%u", place);
-	} while (bind(fd, (struct sockaddr *)&at,
-	             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
-	                         (size_t)len)) != 0);
-	uid_base = 730000 + place * 8;
-}
 
 struct bed {
 	struct cell_host *host;
@@ -198,7 +177,8 @@ bed_up(void **state)
 {
 	static struct bed bed; /* with its text too big for a stack */
 	if (!uid_base) {
-		take_ids();
+		/* And the seven behind it. */
+		uid_base = 730000 + take_place("cell-ids", 8192) * 8;
 	}
 	struct cell_house house = {
 		.uid_base = geteuid() ? 0 : UID_BASE,

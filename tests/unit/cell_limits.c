@@ -131,6 +131,27 @@ each_cell_is_charged_for_its_share_of_sockets(void **state)
 	assert_in_range(charged, place.sockets - 65536, place.sockets);
 }
 
+/* Killed, it left its groups; then its process id came round again. */
+static void
+what_another_of_the_same_id_left_is_in_nobodys_way(void **state)
+{
+	struct group_place place = { 0 };
+	const struct limits limits = { .memory = 64 * MIB, .processes = 8 };
+	struct err e;
+
+	(void)state;
+	group_find(&place, 200);
+	if (place.version == CELL_GROUPS_NONE) {
+		print_message("# no cgroups of ours here\n");
+		skip();
+	}
+	assert_int_equal(group_make(&place, 9999, &limits, &e), 0);
+	memset(&place, 0, sizeof(place));
+	group_find(&place, 200);
+	assert_int_equal(group_make(&place, 9999, &limits, &e), 0);
+	assert_true(group_remove(&place, 9999));
+}
+
 static void
 tmp_files_and_descriptors_are_bounded(void **state)
 {
@@ -493,6 +514,8 @@ main(int argc, char **argv)
 		    a_memory_bomb_ends_its_command_and_not_the_cell),
 		cmocka_unit_test(cells_share_the_sockets_of_the_machine),
 		cmocka_unit_test(each_cell_is_charged_for_its_share_of_sockets),
+		cmocka_unit_test(
+		    what_another_of_the_same_id_left_is_in_nobodys_way),
 		cmocka_unit_test(tmp_files_and_descriptors_are_bounded),
 		cmocka_unit_test(
 		    time_is_kept_against_stopped_and_deaf_commands),

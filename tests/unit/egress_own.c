@@ -9,11 +9,9 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+#include "ids_help.h"
 #include "proxy_help.h"
 #include "wire/wire.h"
-
-/* Of this program's own: others run beside it. */
-#define UID (5000000 + getpid() % 4096 * 1024)
 
 struct house {
 	struct loop *loop;
@@ -176,7 +174,7 @@ spawn(const char *name, const char *option, const char *value,
 	const char *libexec = getenv("HANDRAIL_LIBEXEC");
 	assert_non_null(libexec);
 	(void)snprintf(path, sizeof(path), "%s/%s", libexec, name);
-	(void)snprintf(uid, sizeof(uid), "%d", getuid() ? 0 : UID);
+	(void)snprintf(uid, sizeof(uid), "%d", getuid() ? 0 : house_ids());
 	if (access(path, X_OK)) {
 		fail_msg("there is no program %s: build it", path);
 	}

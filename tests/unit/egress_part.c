@@ -6,17 +6,18 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "ids_help.h"
 #include "proxy_help.h"
 #include "wire/wire.h"
 
-/* Of this program's own: others run beside it. */
-#define UID_BASE (5000000 + getpid() % 4096 * 1024)
-#define SLOTS    8
+#define SLOTS 8
 
 struct house {
 	struct loop *loop;
@@ -327,7 +328,7 @@ spawn_sandbox(const char *libexec)
 	int core[2];
 	struct err e;
 	(void)snprintf(path, sizeof(path), "%s/sandbox", libexec);
-	(void)snprintf(base, sizeof(base), "%d", getuid() ? 0 : UID_BASE);
+	(void)snprintf(base, sizeof(base), "%d", getuid() ? 0 : house_ids());
 	(void)snprintf(slots, sizeof(slots), "%d", SLOTS);
 	assert_int_equal(wire_pair(up, &e), 0);
 	assert_int_equal(wire_pair(core, &e), 0);
@@ -498,7 +499,7 @@ assert_said(struct buf *text, const char *needle)
 	}
 }
 
-/* The child of that name of that process; 0: none. */
+/* The child of that name of that process, which lives; 0: none. */
 static int
 child_of(int parent)
 {
@@ -520,6 +521,7 @@ child_of(int parent)
 		(void)snprintf(want, sizeof(want), "\nPPid:\t%d\n", parent);
 		if (!file_read(path, 65536, &text, &e) &&
 		    str_has_str(buf_str(&text), STR("Name:\tegress\n")) &&
+		    !str_has_str(buf_str(&text), STR("State:\tZ")) &&
 		    str_has_str(buf_str(&text), str_of(want))) {
 			found = (int)pid;
 		}
@@ -748,10 +750,13 @@ an_egress_ends_when_core_hangs_up(void **state)
 {
 	(void)state;
 	cell_up(7);
-	int pid = egress_pid();
+	struct pollfd gone = { .events = POLLIN };
+	gone.fd = pidfd_open(egress_pid(), 0);
+	assert_true(gone.fd >= 0);
 	wire_peer_free(house.egress);
 	house.egress = NULL;
-	until(kill(pid, 0) != 0);
+	until(poll(&gone, 1, 0) == 1);
+	(void)close(gone.fd);
 	until(house.ended);
 	neighbours_down();
 }
@@ -790,7 +795,7 @@ an_egress_is_narrow_and_small(void **state)
 	if (getuid() == 0) {
 		char uid[32];
 		(void)snprintf(
-		    uid, sizeof(uid), "Uid:\t%d\t", UID_BASE + SLOTS + 3);
+		    uid, sizeof(uid), "Uid:\t%d\t", house_ids() + SLOTS + 3);
 		assert_said(&text, uid);
 		print_size(pid);
 	}

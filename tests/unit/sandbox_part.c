@@ -24,11 +24,10 @@
 
 #include <cmocka.h>
 
+#include "ids_help.h"
 #include "wire/wire.h"
 
 #define WAIT_US (60 * CLOCK_SECOND)
-/* Of this program's own: others run beside it. */
-#define UID_BASE (5000000 + getpid() % 4096 * 1024)
 
 struct house {
 	const char *part;
@@ -119,7 +118,7 @@ spawn_part(struct house *h)
 	int up[2], core[2];
 	struct err e;
 
-	(void)snprintf(base, sizeof(base), "%d", getuid() ? 0 : UID_BASE);
+	(void)snprintf(base, sizeof(base), "%d", getuid() ? 0 : house_ids());
 	assert_int_equal(wire_pair(up, &e), 0);
 	assert_int_equal(wire_pair(core, &e), 0);
 	h->pid = fork();
