@@ -138,8 +138,8 @@ void loop_quiet(struct loop *loop, loop_fn *f, void *owner);
  * some 40 us.  Where the last sleep was shorter than LOOP_LINGER_US, the next
  * one begins with asking the kernel over and over for as long: whoever answers
  * quickly is heard at once, and a loop that waits for something slow sleeps as
- * ever.  Who waits for the processor meanwhile has it every LOOP_MINE_US; `may`,
- * asked before each sleep, says no where somebody is known to need it.
+ * ever.  Who waits for the processor meanwhile has it every LOOP_MINE_US;
+ * `may`, asked before each sleep, says no where somebody is known to need it.
  */
 #define LOOP_LINGER_US 100
 #define LOOP_MINE_US   25

@@ -19,8 +19,11 @@
  *    is begun behind it: those before it are not lost with it.
  */
 
-#define LOG_PAGES   4000 /* then what the log holds is moved into the file */
-#define LATER_HEADS 16
+#define LOG_PAGES 4000 /* then what the log holds is moved into the file */
+/* A request of a cell is four heads with the outcome of the one before it; a
+ * writer that waits for their sync has to get its processor in the middle of it
+ * as well, between the write and the flush. */
+#define LATER_HEADS 4
 
 static int
 count_frames(void *context, sqlite3 *db, const char *name, int frames)
