@@ -80,9 +80,9 @@ context_new(const SSL_METHOD *method)
 	must(SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION));
 	must(SSL_CTX_set_cipher_list(c, CIPHERS));
 	SSL_CTX_set_security_level(c, 2);
-	(void)SSL_CTX_set_options(
-	    c, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
-	           SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	(void)SSL_CTX_set_options(c,
+	    SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+	        SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_CLEANSE_PLAINTEXT);
 	(void)SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
 	must(SSL_CTX_set_num_tickets(c, 0));
 	must(SSL_CTX_set_max_early_data(c, 0));

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "heap_help.h"
 #include "tls/own.h"
 
 /* A cell's CA, a client that trusts it, and a connection of the two. */
@@ -67,6 +68,56 @@ two_ends_talk_whole_and_byte_by_byte(void **state)
 		reads(p.client, "answer");
 		pair_close(&p);
 	}
+}
+
+/* What is said, made where it is said: nowhere else in this process. */
+static void
+say_again(struct tls_conn *c, const char *text, size_t times)
+{
+	char all[64];
+	size_t len = strlen(text);
+
+	for (size_t n = 0; n < times; n++) {
+		memcpy(all + n * len, text, len);
+	}
+	assert_int_equal(tls_write(c, str_span(all, times * len)), times * len);
+	explicit_bzero(all, sizeof(all));
+}
+
+static void
+nothing_that_was_said_stays_in_memory(void **state)
+{
+	static const char said[] = "it echoes a credential";
+	char text[64];
+	struct pair p;
+
+	(void)state;
+	pair_open(&p, "good.test");
+	join(p.client, p.server, 70000);
+	say_again(p.server, said, 2);
+	join(p.client, p.server, 70000);
+	assert_int_equal(tls_read(p.client, text, strlen(said)), strlen(said));
+	assert_true(heap_holds(said)); /* what is not read yet */
+	pair_close(&p);
+	assert_false(heap_holds(said));
+}
+
+static void
+nothing_that_was_read_stays_in_memory(void **state)
+{
+	static const char said[] = "it echoes another credential";
+	char text[64];
+	struct pair p;
+
+	(void)state;
+	pair_open(&p, "good.test");
+	join(p.client, p.server, 70000);
+	say_again(p.server, said, 2);
+	join(p.client, p.server, 70000);
+	assert_int_equal(
+	    tls_read(p.client, text, sizeof(text)), 2 * strlen(said));
+	assert_false(heap_holds(said));
+	pair_close(&p);
 }
 
 /* Feeds all of wire and reads what comes of it. */
@@ -446,6 +497,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_ends_talk_whole_and_byte_by_byte),
+		cmocka_unit_test(nothing_that_was_said_stays_in_memory),
+		cmocka_unit_test(nothing_that_was_read_stays_in_memory),
 		cmocka_unit_test(a_long_body_passes_within_the_queue),
 		cmocka_unit_test(a_full_queue_takes_no_more),
 		cmocka_unit_test(
