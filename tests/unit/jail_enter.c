@@ -10,7 +10,6 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,31 +166,6 @@ static int
 try_room_of_another_level(void)
 {
 	return try_option(IPPROTO_IP, SO_SNDBUF);
-}
-
-/* Whoever closes such a socket last waits for its peer. */
-static int
-try_linger(void)
-{
-	struct linger day = { .l_onoff = 1, .l_linger = 86400 };
-
-	return answer(setsockopt(0, SOL_SOCKET, SO_LINGER, &day, sizeof(day)));
-}
-
-static int
-try_protocol_upon_tcp(void)
-{
-	return answer(setsockopt(0, IPPROTO_TCP, TCP_ULP, "tls", 3));
-}
-
-static int
-try_no_delay(void)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	int one = 1;
-
-	return answer(
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)));
 }
 
 static int
@@ -422,7 +396,6 @@ static void
 a_promise_lets_through_its_own_calls_only(void **state)
 {
 	struct jail_plan inet = with(JAIL_INET);
-	struct jail_plan handed = with(JAIL_ACCEPT);
 	struct jail_plan files = with(JAIL_FILES_READ);
 	struct jail_plan children = with(JAIL_FORK);
 
@@ -432,10 +405,6 @@ a_promise_lets_through_its_own_calls_only(void **state)
 	expect_killed(&inet, try_unix_socket, SIGSYS);
 	expect_killed(&inet, try_raw_socket, SIGSYS);
 	expect_killed(&inet, try_bind, SIGSYS);
-	expect_code(&inet, try_no_delay, 0);
-	expect_killed(&inet, try_linger, SIGSYS);
-	expect_killed(&inet, try_protocol_upon_tcp, SIGSYS);
-	expect_killed(&handed, try_linger, SIGSYS);
 	expect_killed(&inet, try_open, SIGSYS);
 	expect_code(&files, try_stat, 0);
 	expect_killed(&files, try_socket, SIGSYS);
