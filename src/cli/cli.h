@@ -99,7 +99,8 @@ int cli_get(struct cli *c, const struct json **tree, struct err *e,
     const char *format, ...) MUST_CHECK __attribute__((format(printf, 4, 5)));
 /* Percent-encodes for a query. */
 const char *cli_encode(struct cli *c, struct str text);
-/* Text of a member, or "" */
+/* Text of a member, or ""; for a terminal, as cli_plain, its lines as they are.
+ */
 const char *cli_text(struct cli *c, const struct json *j, const char *key);
 int64_t cli_number(const struct json *j, const char *key);
 

@@ -404,15 +404,6 @@ cli_encode(struct cli *c, struct str text)
 	return arena_z(&c->arena, buf_str(&out));
 }
 
-const char *
-cli_text(struct cli *c, const struct json *j, const char *key)
-{
-	struct str s = STR("");
-
-	(void)json_text(j, key, &s);
-	return arena_z(&c->arena, s);
-}
-
 int64_t
 cli_number(const struct json *j, const char *key)
 {

@@ -41,7 +41,7 @@ print_wait(struct cli *c, const struct json *w, bool whole, struct err *e)
 	}
 	JSON_EACH(option, json_get(w, "options"))
 	{
-		printf("      - " STR_FMT "\n", STR_ARG(option->text));
+		printf("      - %s\n", cli_plain(c, option->text));
 	}
 	if (cli_text(c, w, "by")[0]) {
 		printf("    by %s on %s at %s\n", cli_text(c, w, "by"),

@@ -147,8 +147,7 @@ print_letters(struct cli *c, const struct json *tree, const char *how)
 		    cli_plain(c, str_of(cli_text(c, l, "subject"))));
 		if (decide && options) {
 			json_write(&text, options);
-			printf("    one of " STR_FMT "\n",
-			    STR_ARG(buf_str(&text)));
+			printf("    one of %s\n", cli_plain(c, buf_str(&text)));
 		}
 		if (cli_text(c, l, "decision")[0]) {
 			printf("    decided: %s\n", cli_text(c, l, "decision"));

@@ -147,8 +147,8 @@ cli_paint(struct cli *c, const char *color, const char *text)
 	           : text;
 }
 
-const char *
-cli_plain(struct cli *c, struct str text)
+static const char *
+tamed(struct cli *c, struct str text, const char *new_line)
 {
 	auto_buf out = { 0 };
 
@@ -158,7 +158,7 @@ cli_plain(struct cli *c, struct str text)
 		          (unsigned char)text.at[i + 1] < 0xa0;
 
 		if (b == '\n') {
-			buf_add_z(&out, "\n        ");
+			buf_add_z(&out, new_line);
 		} else if (c1 || b < 0x20 || b == 0x7f) {
 			b = c1 ? (unsigned char)text.at[++i] : b;
 			buf_addf(&out, "\\x%02x", b);
@@ -167,6 +167,21 @@ cli_plain(struct cli *c, struct str text)
 		}
 	}
 	return arena_z(&c->arena, buf_str(&out));
+}
+
+const char *
+cli_plain(struct cli *c, struct str text)
+{
+	return tamed(c, text, "\n        ");
+}
+
+const char *
+cli_text(struct cli *c, const struct json *j, const char *key)
+{
+	struct str s = STR("");
+
+	(void)json_text(j, key, &s);
+	return tamed(c, s, "\n");
 }
 
 const char *

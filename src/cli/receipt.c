@@ -55,13 +55,11 @@ tell(struct cli *c, const struct receipt_facts *facts, bool compared)
 
 	wall_text(facts->first, first);
 	wall_text(facts->last, last);
-	printf(
-	    "%s  task " STR_FMT ": %zu events, %s to %s, %zu texts, %zu "
-	    "bodies not in it\n  in the tree of %llu events signed by " STR_FMT
-	    "\n",
+	printf("%s  task " STR_FMT ": %zu events, %s to %s, %zu texts, %zu "
+	       "bodies not in it\n  in the tree of %llu events signed by %s\n",
 	    cli_paint(c, CLI_GREEN, "receipt ok"), STR_ARG(facts->task),
 	    facts->events, first, last, facts->texts, facts->without,
-	    (unsigned long long)facts->root.size, STR_ARG(facts->signer));
+	    (unsigned long long)facts->root.size, cli_plain(c, facts->signer));
 	if (!compared) {
 		printf("  the signer is the one that the receipt itself names: "
 		       "compare it\n  with the one that `handrail audit "

@@ -18,6 +18,7 @@ struct checking {
 	struct book_head list; /* the last event: receipt_made */
 	const struct json *listed;
 	const struct json *without;
+	const struct json *lacking;
 };
 
 static int
@@ -211,7 +212,8 @@ read_list(struct checking *x, struct err *e)
 	}
 	x->listed = json_get(list, "events");
 	x->without = json_get(list, "without");
-	return x->listed && x->without
+	x->lacking = json_get(list, "lacking");
+	return x->listed && x->without && x->lacking
 	           ? 0
 	           : bad(e, "its last event does not list the others");
 }
@@ -273,6 +275,19 @@ event_names(const struct json *event, struct digest d)
 	           digest_eq(head.role, d));
 }
 
+/* The house said that it never had this one. */
+static bool
+names_text(const struct json *list, struct str hex)
+{
+	JSON_EACH(one, list)
+	{
+		if (one->type == JSON_STRING && str_eq(one->text, hex)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int
 check_text(struct checking *x, const struct json *text, struct err *e)
 {
@@ -298,7 +313,9 @@ check_text(struct checking *x, const struct json *text, struct err *e)
 		return bad(e, "it has a text that no event names");
 	}
 	if (is_true(text, "missing")) {
-		return text->count == 2 ? 0 : bad(e, "a missing text is there");
+		return text->count == 2 && names_text(x->lacking, hex)
+		           ? 0
+		           : bad(e, "a text was taken out");
 	}
 	x->facts->texts++;
 	return !json_get(text, "missing") &&

@@ -27,10 +27,10 @@ add(struct cli *c, struct advice **all, const struct json *event)
 {
 	const struct json *body = json_get(event, "body");
 	struct advice **at = all;
-	struct str text = STR("");
+	struct str text = str_of(cli_text(c, body, "next"));
 
 	if (!str_eq_z(str_of(cli_text(c, event, "kind")), "request_denied") ||
-	    !json_text(body, "next", &text) || !text.len) {
+	    !text.len) {
 		return;
 	}
 	while (*at && !str_eq((*at)->text, text)) {
@@ -40,7 +40,7 @@ add(struct cli *c, struct advice **all, const struct json *event)
 		*at = arena_alloc(&c->arena, sizeof(**at));
 		(*at)->text = text;
 		(*at)->seq = cli_number(event, "seq");
-		(void)json_text(body, "reason", &(*at)->reason);
+		(*at)->reason = str_of(cli_text(c, body, "reason"));
 	}
 	(*at)->times++;
 }

@@ -15,14 +15,13 @@
 #include "jail/jail.h"
 #include "parts/api.h"
 
-#define BODY_MAX  ((size_t)4 * 1024 * 1024)
-#define PIECE     16384
-#define KEEP_MAX  ((size_t)64 * 1024) /* of a body's memory, kept */
-#define IDLE_US   (120 * CLOCK_SECOND)
-#define HEAD_US   (15 * CLOCK_SECOND)
-#define OUT_MAX   ((size_t)64 * 1024 * 1024) /* unread answer of one client */
-#define SOCKET_FD PART_EXTRA_FD
-#define WEB_FD    (PART_EXTRA_FD + 1)
+#define PIECE      16384
+#define KEEP_MAX   ((size_t)64 * 1024) /* of a body's memory, kept */
+#define IDLE_US    (120 * CLOCK_SECOND)
+#define UNREAD_MAX ((size_t)64 * 1024) /* of answers, with questions behind */
+#define OUT_MAX    ((size_t)64 * 1024 * 1024) /* unread answer of one client */
+#define SOCKET_FD  PART_EXTRA_FD
+#define WEB_FD     (PART_EXTRA_FD + 1)
 
 /* Nobody waits for the answer to the question any more. */
 static void
@@ -33,8 +32,8 @@ leave(struct client *k)
 	wire_send(k->api->part.core, WIRE_API_GONE, &gone, NULL, 0);
 }
 
-static void
-drop(struct client *k)
+void
+api_drop(struct client *k)
 {
 	struct api *api = k->api;
 
@@ -57,18 +56,19 @@ drop(struct client *k)
 static void
 timed_out(void *owner)
 {
-	drop(owner);
+	api_drop(owner);
 }
 
-static void
-patience(struct client *k, int64_t us)
+void
+api_patience(struct client *k, int64_t us)
 {
+	k->idle_since = loop_now(k->api->part.loop);
 	loop_timer_arm(&k->idle, k->api->part.loop,
-	    mono_after(loop_now(k->api->part.loop), us), timed_out, k);
+	    mono_after(k->idle_since, us), timed_out, k);
 }
 
-static void
-want(struct client *k)
+void
+api_want(struct client *k)
 {
 	unsigned events = k->out.len ? LOOP_WRITE : 0;
 
@@ -241,7 +241,8 @@ send_ask(struct client *k)
 	forget_body(k);
 }
 
-/* Works through what was read; stops at a whole question. */
+/* Works through what was read; stops at a whole question.  Who does not read
+ * what he was answered asks nothing more. */
 static void
 parse(struct client *k)
 {
@@ -249,7 +250,7 @@ parse(struct client *k)
 	struct http_event event;
 	struct err e = { 0 };
 
-	while (!k->id && !k->closing) {
+	while (!k->id && !k->closing && k->out.len < UNREAD_MAX) {
 		if (http_read(&k->reader, &in, &event, &e)) {
 			api_refuse(k,
 			    k->reader.refusal ? k->reader.refusal : 400,
@@ -280,7 +281,7 @@ read_some(struct client *k)
 
 	if (n > 0) {
 		buf_grew(&k->in, (size_t)n);
-		return k->in.len <= HTTP_HEAD_MAX + BODY_MAX;
+		return k->in.len <= HTTP_HEAD_MAX + API_BODY_MAX;
 	}
 	return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
@@ -300,27 +301,33 @@ write_some(struct client *k)
 	return !k->closing;
 }
 
+/* As answers leave, what was read behind their questions is worked through. */
 static void
 flush(struct client *k)
 {
-	if (!write_some(k)) {
-		drop(k);
-	} else {
-		want(k);
-	}
+	size_t left;
+
+	do {
+		left = k->in.len;
+		if (!write_some(k)) {
+			api_drop(k);
+			return;
+		}
+		if (!k->id && left) {
+			parse(k);
+		}
+	} while (k->in.len < left);
+	api_want(k);
 }
 
-static void
-client_ready(void *owner, unsigned ready)
+void
+api_client_ready(void *owner, unsigned ready)
 {
 	struct client *k = owner;
 
 	if ((ready & LOOP_READ) && !k->closing && !read_some(k)) {
-		drop(k);
+		api_drop(k);
 		return;
-	}
-	if (!k->id && k->in.len) {
-		parse(k);
 	}
 	flush(k);
 }
@@ -333,13 +340,13 @@ next_question(struct client *k)
 	k->api->answered++;
 	k->id = 0;
 	k->chunked = false;
+	api_patience(k, IDLE_US);
 	if (!k->keep_alive) {
 		k->closing = true;
 		return;
 	}
 	http_reader_next(&k->reader);
-	k->reader.body_max = BODY_MAX;
-	patience(k, IDLE_US);
+	k->reader.body_max = API_BODY_MAX;
 	parse(k);
 }
 
@@ -426,14 +433,14 @@ answer_client(struct api *api, const struct wire_api_answer_head *answer,
 	if (answer->has_body) {
 		if (memfd_read(fds[0], OUT_MAX, &body, &e)) {
 			log_err("answer", &e);
-			drop(k);
+			api_drop(k);
 			return;
 		}
 		text = buf_str(&body);
 	}
 	add_piece(k, answer, text);
 	if (k->out.len > OUT_MAX) {
-		drop(k);
+		api_drop(k);
 		return;
 	}
 	flush(k);
@@ -465,77 +472,6 @@ static const struct wire_handler core_handlers[] = {
 	{ WIRE_API_ANSWER, take_answer },
 	{ WIRE_API_ANSWER_LONG, take_long_answer },
 };
-
-/* --- the door --- */
-
-static void
-welcome(struct door *door, int fd)
-{
-	struct api *api = door->api;
-	struct client *k = calloc(1, sizeof(*k));
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
-	struct err e = { 0 };
-
-	must(k);
-	k->api = api;
-	k->fd = fd;
-	k->transport = door->transport;
-	k->uid = UINT32_MAX;
-	if (door->transport == WIRE_LOCAL &&
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0) {
-		k->uid = peer.uid;
-	}
-	http_reader_request(&k->reader);
-	k->reader.body_max = BODY_MAX;
-	while (api->clients[k->slot]) {
-		k->slot++; /* one is free: count says so */
-	}
-	api->clients[k->slot] = k;
-	api->count++;
-	if (loop_io_open(&k->io, api->part.loop, fd, client_ready, k, &e)) {
-		log_err("client", &e);
-		drop(k);
-		return;
-	}
-	patience(k, HEAD_US);
-	want(k);
-}
-
-static void
-door_ready(void *owner, unsigned ready)
-{
-	struct door *door = owner;
-
-	(void)ready;
-	for (int i = 0; i < 16; i++) {
-		int fd =
-		    accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd < 0) {
-			return;
-		}
-		if (door->api->count >= API_CLIENTS_MAX) {
-			(void)close(fd); /* the backlog holds the rest */
-			return;
-		}
-		welcome(door, fd);
-	}
-}
-
-static int
-open_door(struct api *api, size_t which, int fd, enum wire_transport transport,
-    struct err *e)
-{
-	struct door *door = &api->doors[which];
-
-	*door = (struct door){ .api = api, .fd = fd, .transport = transport };
-	if (loop_io_open(&door->io, api->part.loop, fd, door_ready, door, e)) {
-		return -1;
-	}
-	loop_io_want(&door->io, LOOP_READ);
-	return 0;
-}
 
 /* What the clients of one turn ask goes to core together.  Clients of this
  * machine that were answered and wait for this processor ask next: they speak
@@ -580,8 +516,8 @@ main(int argc, char **argv)
 	}
 	part_join(
 	    &api.part, NULL, 0, core_handlers, COUNT(core_handlers), &api);
-	if (open_door(&api, 0, SOCKET_FD, WIRE_LOCAL, &e) ||
-	    open_door(&api, 1, WEB_FD, WIRE_TCP, &e)) {
+	if (api_door_open(&api, 0, SOCKET_FD, WIRE_LOCAL, &e) ||
+	    api_door_open(&api, 1, WEB_FD, WIRE_TCP, &e)) {
 		part_fail(&e);
 	}
 	part_ready(&api.part, WIRE_API_READY, "");

@@ -9,6 +9,7 @@
 #include "web/web.h"
 
 #define API_CLIENTS_MAX 256
+#define API_BODY_MAX    ((size_t)4 * 1024 * 1024)
 
 struct api;
 
@@ -16,6 +17,7 @@ struct client {
 	struct api *api;
 	struct loop_io io;
 	struct loop_timer idle;
+	struct mono idle_since; /* came, or was answered */
 	int fd;
 	enum wire_transport transport;
 	uint32_t uid;
@@ -59,6 +61,17 @@ struct api {
 /* An answer of the api's own; the connection ends after it. */
 void api_refuse(
     struct client *k, unsigned status, const char *error, const char *why);
+
+void api_drop(struct client *k);
+/* It has that long for its next question. */
+void api_patience(struct client *k, int64_t us);
+void api_want(struct client *k);
+void api_client_ready(void *owner, unsigned ready);
+
+/* --- api_door.c --- */
+
+int api_door_open(struct api *api, size_t which, int fd,
+    enum wire_transport transport, struct err *e) MUST_CHECK;
 
 /* --- api_web.c: browsers --- */
 

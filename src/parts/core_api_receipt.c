@@ -116,6 +116,33 @@ is_named(struct receipt *r, struct digest d)
 	return false;
 }
 
+/* Of what a head names, each text once. */
+typedef void each_text(struct receipt *r, struct digest d);
+
+static int
+for_texts(
+    struct receipt *r, const struct buf *heads, each_text *each, struct err *e)
+{
+	for (size_t at = 0; at < heads->len; at += BOOK_HEAD_SIZE) {
+		struct book_head head;
+
+		if (book_head_decode(
+		        str_span(heads->at + at, BOOK_HEAD_SIZE), &head, e)) {
+			return -1;
+		}
+		const struct digest named[] = { head.policy, head.contract,
+			head.role };
+
+		for (size_t i = 0; i < COUNT(named); i++) {
+			if (!digest_is_zero(named[i]) &&
+			    !is_named(r, named[i])) {
+				each(r, named[i]);
+			}
+		}
+	}
+	return 0;
+}
+
 /* One that this house never had (a book of an older program) is not there. */
 static void
 write_text(struct receipt *r, struct digest d)
@@ -124,9 +151,6 @@ write_text(struct receipt *r, struct digest d)
 	struct err e = { 0 };
 	char hex[DIGEST_TEXT];
 
-	if (digest_is_zero(d) || is_named(r, d)) {
-		return;
-	}
 	digest_text(d, hex);
 	json_out_object(&r->out, NULL);
 	json_out_z(&r->out, "digest", hex);
@@ -138,23 +162,18 @@ write_text(struct receipt *r, struct digest d)
 	json_out_end(&r->out, '}');
 }
 
-static int
-write_texts(struct receipt *r, const struct buf *heads, struct err *e)
+/* The list says which: nobody can take another one out later. */
+static void
+list_lacking(struct receipt *r, struct digest d)
 {
-	json_out_array(&r->out, "texts");
-	for (size_t at = 0; at < heads->len; at += BOOK_HEAD_SIZE) {
-		struct book_head head;
+	auto_buf text = { 0 };
+	struct err e = { 0 };
+	char hex[DIGEST_TEXT];
 
-		if (book_head_decode(
-		        str_span(heads->at + at, BOOK_HEAD_SIZE), &head, e)) {
-			return -1;
-		}
-		write_text(r, head.policy);
-		write_text(r, head.contract);
-		write_text(r, head.role);
+	if (core_text_get(r->core, d, &text, &e)) {
+		digest_text(d, hex);
+		json_out_z(&r->out, NULL, hex);
 	}
-	json_out_end(&r->out, ']');
-	return 0;
 }
 
 /* --- all of it --- */
@@ -211,9 +230,11 @@ write_receipt(
 		}
 	}
 	json_out_end(o, ']');
-	if (write_texts(r, &heads, e)) {
+	json_out_array(o, "texts");
+	if (for_texts(r, &heads, write_text, e)) {
 		return -1;
 	}
+	json_out_end(o, ']');
 	json_out_end(o, '}');
 	return 0;
 }
@@ -290,38 +311,51 @@ is_without(struct core *c, const struct book_head *head, size_t *bytes)
 }
 
 static int
+list_events(struct receipt *r, const struct buf *heads, bool without,
+    const char *key, struct err *e)
+{
+	size_t bytes = 0;
+
+	json_out_array(&r->out, key);
+	for (size_t at = 0; at < heads->len; at += BOOK_HEAD_SIZE) {
+		struct book_head head;
+
+		if (book_head_decode(
+		        str_span(heads->at + at, BOOK_HEAD_SIZE), &head, e)) {
+			return -1;
+		}
+		if (!without || is_without(r->core, &head, &bytes)) {
+			json_out_i64(&r->out, NULL, (int64_t)head.seq);
+		}
+	}
+	json_out_end(&r->out, ']');
+	return 0;
+}
+
+static int
 write_list(
     struct core *c, struct core_ask *ask, struct buf *body, struct err *e)
 {
-	auto_arena a = { 0 };
+	struct receipt r = { .core = c };
 	auto_buf heads = { 0 };
-	struct json *list = json_new(&a, JSON_OBJECT);
-	size_t bytes = 0;
 
 	if (core_task_heads(c, ask->part, 0, &heads, e)) {
 		return -1;
 	}
-	(void)json_set_str(&a, list, "task", ask->part);
-	struct json *events =
-	    json_set(&a, list, "events", json_new(&a, JSON_ARRAY));
-	struct json *without =
-	    json_set(&a, list, "without", json_new(&a, JSON_ARRAY));
-
-	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
-		struct book_head head;
-
-		if (book_head_decode(
-		        str_span(heads.at + at, BOOK_HEAD_SIZE), &head, e)) {
-			return -1;
-		}
-		(void)json_push(events, json_new_i64(&a, (int64_t)head.seq));
-		if (is_without(c, &head, &bytes)) {
-			(void)json_push(
-			    without, json_new_i64(&a, (int64_t)head.seq));
-		}
+	json_out_init(&r.out, body);
+	json_out_object(&r.out, NULL);
+	json_out_str(&r.out, "task", ask->part);
+	if (list_events(&r, &heads, false, "events", e) ||
+	    list_events(&r, &heads, true, "without", e)) {
+		return -1;
 	}
-	json_write(body, list);
-	return 0;
+	json_out_array(&r.out, "lacking");
+	int failed = for_texts(&r, &heads, list_lacking, e);
+
+	json_out_end(&r.out, ']');
+	json_out_end(&r.out, '}');
+	free(r.named);
+	return failed;
 }
 
 int

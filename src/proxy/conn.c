@@ -14,9 +14,8 @@ proxy_conn_shut(struct conn *c)
 {
 	if (c->link.fd >= 0) {
 		/* A reset: what was cut must not look whole. */
-		struct linger hard = { .l_onoff = 1 };
-		(void)setsockopt(
-		    c->link.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+		struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+		(void)connect(c->link.fd, &nobody, sizeof(nobody));
 	}
 	loop_timer_cancel(&c->timer);
 	proxy_link_close(&c->link);

@@ -105,6 +105,24 @@ def no_result_speaks_to_the_terminal():
 
 
 @test
+def no_choice_and_no_name_speaks_to_the_terminal():
+    h = house()
+    noise = 'a\x1b[2J\x9b1m\x7f\u00fc'
+    a = h.post('/api/mail', {
+        'to': 'operator', 'from': noise, 'subject': 'so?',
+        'requires_decision': True, 'decision_options': ['yes', noise]})
+    need(a.code == 201, a)
+    [wait] = [w for w in h.waits() if noise in w['options']]
+    outs = [h.ok(*line).out for line in (('inbox',), ('inbox', wait['id']),
+                                         ('mail', 'recv'))]
+    h.ok('answer', wait['id'], noise)
+    outs.append(h.ok('mail', 'thread', a.json['id']).out)
+    for out in outs:
+        need(not re.search('[\0-\x09\x0b-\x1f\x7f-\x9f]', out), repr(out))
+    need('- a\\x1b[2J\\x9b1m\\x7f\u00fc\n' in outs[0], outs[0])
+
+
+@test
 def what_to_do_next_is_what_the_state_allows():
     h = house()
     for outcome, kind, verb in (('block', 'default', 'retry'),

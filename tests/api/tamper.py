@@ -3,6 +3,7 @@
 """Somebody changes the store of a house, in every way of the attack list, on
 SQLite and on PostgreSQL: `audit verify` finds it and names the event."""
 import base64
+import hashlib
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import sqlite3
 import sys
 import tempfile
 import uuid
+from contextlib import closing
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -394,6 +396,47 @@ def U05_a_proof_is_of_one_event_in_one_tree():
         a = h.cli('audit', 'verify', '--receipt', path)
         need(a.code == 1 and path + ': the receipt is not true' in a.err, event, a)
     h.stop()
+
+
+@test
+def a_receipt_lacks_no_text_but_what_its_house_never_had():
+    with House() as h:
+        path = h.folder + '/receipt'
+
+        def receipt():
+            h.ok('receipt', task, '-o', path)
+            with open(path) as f:
+                return json.load(f)
+
+        def check(made):
+            write(path, json.dumps(made))
+            line = h.read('audit', 'checkpoint')['signer']
+            a = h.cli('audit', 'verify', '--receipt', path, '--signer', line)
+            os.unlink(path)
+            return a
+
+        h.start()
+        task = h.run([shell('true')])['id']
+        text = json.dumps(receipt())
+        need(check(json.loads(text)).code == 0)
+        digests = [one['digest'] for one in json.loads(text)['texts']]
+        need(len(digests) >= 2, digests)
+        for at, digest in enumerate(digests):
+            bad = json.loads(text)
+            bad['texts'][at] = {'digest': digest, 'missing': True}
+            a = check(bad)
+            need(a.code == 1 and 'a text was taken out' in a.err, a)
+        h.role_file('helper', 'gates.toml', GATES + '# another\n')
+        h.stop()
+        policy = hashlib.sha256(GATES.encode()).hexdigest()
+        with closing(sqlite3.connect(h.state + '/book/book.db')) as db, db:
+            gone = db.execute("DELETE FROM rows WHERE space = 'text' AND key = ?", (policy,))
+            need(gone.rowcount == 1, gone.rowcount, digests)
+        h.start()
+        made = receipt()
+        need({'digest': policy, 'missing': True} in made['texts'], made['texts'])
+        a = check(made)
+        need(a.code == 0, a)
 
 
 if __name__ == '__main__':

@@ -49,6 +49,8 @@ CALLS = {
     'make_a_netlink_socket': (41, 16, socket.SOCK_RAW, 0),
     'make_a_vsock_socket': (41, 40, socket.SOCK_STREAM, 0),
     'connect': (42, 3, LOOPBACK, 16),
+    'make_closing_wait': (54, 3, socket.SOL_SOCKET, socket.SO_LINGER,
+                          'x:' + struct.pack('=ii', 1, 86400).hex(), 8),
     'bind': (49, 3, LOOPBACK, 16),
     'listen': (50, 3, 5),
     'execute': (59, 's:/bin/true', 0, 0),
@@ -98,7 +100,7 @@ WORKSHOP = FORKS | {
     'make_a_user_namespace', 'make_a_network_namespace', 'enter_a_namespace',
     'make_a_netlink_socket', 'make_a_unix_socket', 'set_the_host_name', 'bind',
     'listen', 'connect', 'make_a_tcp_socket', 'make_a_udp_socket',
-    'make_a_vsock_socket'}
+    'make_a_vsock_socket', 'make_closing_wait'}
 MAY = {
     'core': set(),
     'vault': set(),
@@ -111,7 +113,7 @@ MAY = {
     'radio': set(),
     'egress zygote': FORKS | INET | {
         'make_a_unix_socket', 'make_a_netlink_socket', 'make_a_vsock_socket',
-        'bind', 'listen', 'make_a_user_namespace', 'enter_a_namespace'},
+        'make_closing_wait', 'bind', 'listen', 'make_a_user_namespace', 'enter_a_namespace'},
     'sandbox': WORKSHOP,
 }
 REFUSED = (-1, -13)  # EPERM, EACCES

@@ -1,45 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When api gives its processor away: api's own code in a child, in its jail,
- * with this program as supervisor, core and clients.  What core is asked in a
- * later turn says that the turn before is over.
+ * When api gives its processor away.  What core is asked in a later turn says
+ * that the turn before is over.
  */
-#include <fcntl.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "parts/part.h"
-#include "wire_meet.h"
-
-#define WAIT_US (60 * CLOCK_SECOND)
-#define CLIENTS 3
-#define ABOVE   16 /* all descriptors of a part */
-
-int api_main(int argc, char **argv);
-
-static struct {
-	pid_t pid;
-	int supervisor;
-	struct loop *loop;
-	struct wire_peer *core;
-	int clients[CLIENTS];
-	uint64_t question[CLIENTS]; /* the last of each; 0: none waits */
-	bool closed;
-} house;
+#include "api_help.h"
 
 /* How often api has let others run; the child counts. */
 static _Atomic unsigned *given;
@@ -52,150 +20,21 @@ sched_yield(void)
 	return (int)syscall(SYS_sched_yield);
 }
 
-/* --- the house around it --- */
-
-TAKES(take_ask, wire_api_ask)
-{
-	size_t who = (size_t)(in->text[1] - '0'); /* of "/0" */
-
-	assert_true(who < CLIENTS);
-	house.question[who] = in->head.id;
-}
-
-static void
-gone(void *owner, struct wire_peer *peer, const struct err *why)
-{
-	(void)owner;
-	(void)peer;
-	(void)why;
-	house.closed = true;
-}
-
-/* A listener at a name that the kernel finds. */
 static int
-door(struct sockaddr_un *at, socklen_t *size)
+set_up_counted(void **state)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	*at = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	*size = sizeof(*at);
-	assert_int_equal(
-	    bind(fd, (struct sockaddr *)at, sizeof(at->sun_family)), 0);
-	assert_int_equal(listen(fd, CLIENTS), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)at, size), 0);
-	return fd;
-}
-
-static _Noreturn void
-be_api(const int fds[4])
-{
-	char name[] = "api";
-	char *argv[] = { name, NULL };
-	int above[4];
-
-	for (int i = 0; i < 4; i++) {
-		above[i] = fcntl(fds[i], F_DUPFD, ABOVE);
-	}
-	for (int i = 0; i < 4; i++) {
-		(void)dup2(above[i], PART_SUPERVISOR_FD + i);
-	}
-	(void)close_range(PART_SUPERVISOR_FD + 4, ~0U, 0);
-	exit(api_main(1, argv)); /* NOLINT(concurrency-mt-unsafe) */
-}
-
-static void
-meet_clients(const struct sockaddr_un *at, socklen_t size)
-{
-	for (int i = 0; i < CLIENTS; i++) {
-		house.clients[i] = socket(AF_UNIX, SOCK_STREAM, 0);
-		assert_int_equal(connect(house.clients[i],
-		                     (const struct sockaddr *)at, size),
-		    0);
-	}
-}
-
-static int
-set_up(void **state)
-{
-	static const struct wire_handler handlers[] = {
-		{ WIRE_API_ASK, take_ask },
-	};
-	static const struct wire_end end = { .self = PART_CORE,
-		.other = PART_API,
-		.handlers = handlers,
-		.count = COUNT(handlers),
-		.closed = gone };
-	struct sockaddr_un at, web;
-	struct wire_ready ready;
-	socklen_t size, web_size;
-	int up[2], core[2];
-	struct err e = { 0 };
-
-	(void)state;
-	memset(&house, 0, sizeof(house));
 	given = mmap(NULL, sizeof(*given), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(given != MAP_FAILED);
-	assert_int_equal(wire_pair(up, &e), 0);
-	assert_int_equal(wire_pair(core, &e), 0);
-	const int fds[4] = { up[1], core[1], door(&at, &size),
-		door(&web, &web_size) };
-
-	(void)fflush(stdout); /* else the child may say it again */
-	house.pid = fork();
-	assert_true(house.pid >= 0);
-	if (house.pid == 0) {
-		be_api(fds);
-	}
-	for (int i = 0; i < 4; i++) {
-		(void)close(fds[i]);
-	}
-	house.supervisor = up[0];
-	house.loop = loop_new();
-	house.core = wire_meet(house.loop, core[0], &end);
-	if (wire_take_now(
-	        house.supervisor, WIRE_API_READY, WAIT_US, &ready, NULL, &e)) {
-		fail_msg("%s", e.text);
-	}
-	meet_clients(&at, size);
-	return 0;
+	return set_up(state);
 }
 
 static int
-take_down(void **state)
+take_down_counted(void **state)
 {
-	int status;
-
-	(void)state;
-	wire_peer_free(house.core);
-	loop_free(house.loop);
-	(void)close(house.supervisor);
-	for (int i = 0; i < CLIENTS; i++) {
-		(void)close(house.clients[i]);
-	}
-	assert_int_equal(waitpid(house.pid, &status, 0), house.pid);
-	assert_int_equal(status, 0);
+	(void)take_down(state);
 	assert_int_equal(munmap((void *)given, sizeof(*given)), 0);
 	return 0;
-}
-
-/* --- what clients and core do --- */
-
-static void
-ask(int who)
-{
-	struct mono last = mono_after(mono_now(), WAIT_US);
-	auto_buf text = { 0 };
-
-	buf_addf(&text, "GET /%d HTTP/1.1\r\nHost: house\r\n\r\n", who);
-	house.question[who] = 0;
-	assert_int_equal(
-	    write(house.clients[who], text.at, text.len), (ssize_t)text.len);
-	while (!house.question[who] && !house.closed) {
-		assert_false(mono_passed(last, mono_now()));
-		loop_turn(house.loop, CLOCK_SECOND / 100);
-	}
-	assert_false(house.closed);
 }
 
 /* To all of them in one packet, which api takes in one turn. */
@@ -264,10 +103,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    several_that_were_answered_ask_next, set_up, take_down),
+		    several_that_were_answered_ask_next, set_up_counted,
+		    take_down_counted),
 		cmocka_unit_test_setup_teardown(
-		    who_follows_a_stream_is_not_given_the_processor, set_up,
-		    take_down),
+		    who_follows_a_stream_is_not_given_the_processor,
+		    set_up_counted, take_down_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

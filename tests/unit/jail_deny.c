@@ -10,6 +10,7 @@
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -381,10 +382,64 @@ the_parent_of_cells_makes_them_and_they_narrow_themselves(void **state)
 	expect_code(&sandbox, fork_and_set_up, EPERM);
 }
 
+/* --- options of sockets, for parts that have some --- */
+
+static int
+answer(int rc)
+{
+	return rc < 0 ? errno : 0;
+}
+
+/* Whoever closes such a socket last waits for its peer. */
+static int
+try_linger(void)
+{
+	struct linger day = { .l_onoff = 1, .l_linger = 86400 };
+
+	return answer(setsockopt(0, SOL_SOCKET, SO_LINGER, &day, sizeof(day)));
+}
+
+static int
+try_protocol_upon_tcp(void)
+{
+	return answer(setsockopt(0, IPPROTO_TCP, TCP_ULP, "tls", 3));
+}
+
+static int
+try_no_delay(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int one = 1;
+
+	return answer(
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)));
+}
+
+static void
+a_socket_gets_no_option_that_makes_its_closing_wait(void **state)
+{
+	struct jail_plan inet = { .part = "test",
+		.landlock = true,
+		.net = JAIL_NET_CONNECT,
+		.filter = JAIL_FILTER_PROMISES,
+		.promises = JAIL_STDIO | JAIL_INET };
+	struct jail_plan handed = inet;
+
+	(void)state;
+	skip_without_walls();
+	handed.promises = JAIL_STDIO | JAIL_ACCEPT;
+	expect_code(&inet, try_no_delay, 0);
+	expect_killed(&inet, try_linger, SIGSYS);
+	expect_killed(&inet, try_protocol_upon_tcp, SIGSYS);
+	expect_killed(&handed, try_linger, SIGSYS);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    a_socket_gets_no_option_that_makes_its_closing_wait),
 		cmocka_unit_test(
 		    a_cell_gets_no_kernel_interfaces_and_no_other_process),
 		cmocka_unit_test(a_cell_makes_no_namespaces_and_no_mounts),

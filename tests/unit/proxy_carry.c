@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way of an allowed request: head, body, answer, and what cuts it. */
+#include <errno.h>
 #include <stdio.h>
 
 #include "proxy_help.h"
@@ -256,6 +257,55 @@ a_cut_answer_never_looks_whole(void **state)
 	assert_int_equal(r.outcome.end, PROXY_FAILED);
 	assert_false(end_got(&c, "0\r\n\r\n"));
 	end_close(&c);
+	rig_free(&r);
+}
+
+/* Two ends of one connection over TCP: a socket pair knows no reset. */
+static void
+tcp_pair(int pair[2])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t size = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(listener, (struct sockaddr *)&at, size), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(
+	    getsockname(listener, (struct sockaddr *)&at, &size), 0);
+	pair[1] = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(pair[1], (struct sockaddr *)&at, size), 0);
+	pair[0] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	assert_true(pair[0] >= 0);
+	close(listener);
+}
+
+static void
+a_cut_answer_ends_in_a_reset(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct names_addr to;
+	struct str get = STR(GET_GOOD);
+	struct err e;
+	char answer[1024];
+	int pair[2];
+	ssize_t n;
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	r.origin.answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut";
+	tcp_pair(pair);
+	assert_int_equal(names_pool_add(r.pool, GOOD, &to, &e), 0);
+	proxy_carry(r.proxy, pair[0], &to, 80);
+	assert_int_equal(send(pair[1], get.at, get.len, 0), get.len);
+	rig_until(&r, r.origin.count == 1 && r.origin.at[0].seen > 0);
+	rig_turns(&r, 20);
+	shutdown(r.origin.at[0].link.fd, SHUT_RDWR);
+	rig_until(&r, r.outcomes == 1);
+	while ((n = recv(pair[1], answer, sizeof(answer), 0)) > 0) {
+	}
+	assert_int_equal(n, -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(pair[1]);
 	rig_free(&r);
 }
 
@@ -626,6 +676,7 @@ main(void)
 		    a_chunked_body_is_chunked_anew_without_its_trailers),
 		cmocka_unit_test(an_answer_until_close_becomes_chunked),
 		cmocka_unit_test(a_cut_answer_never_looks_whole),
+		cmocka_unit_test(a_cut_answer_ends_in_a_reset),
 		cmocka_unit_test(what_is_no_answer_becomes_a_502),
 		cmocka_unit_test(heads_are_answered_without_a_body),
 		cmocka_unit_test(an_early_answer_ends_the_connection),

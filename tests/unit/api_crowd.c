@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Anybody may come to api, and needs no token to stay and to ask. */
+#include "api_help.h"
+#include "parts/api.h"
+
+#define CROWD    (API_CLIENTS_MAX + 50)
+#define PIPELINE 5000
+
+static void
+answer(int who, const char *fill)
+{
+	struct wire_api_answer answer = {
+		.head = { .id = house.question[who],
+		    .status = 200,
+		    .content_type = "text/plain" },
+	};
+	size_t size = sizeof(answer.text) - 1;
+
+	memset(answer.text, fill[0], size);
+	answer.head.body_size = (uint16_t)size;
+	house.question[who] = 0;
+	wire_send(house.core, WIRE_API_ANSWER, &answer, NULL, 0);
+}
+
+/* The answer to its one question. */
+static void
+is_served(int who)
+{
+	char text[4096];
+
+	answer(who, "x");
+	assert_true(read(house.clients[who], text, sizeof(text)) > 0);
+	assert_memory_equal(text, "HTTP/1.1 200", 12);
+}
+
+static void
+who_only_stays_makes_room(void **state)
+{
+	int crowd[CROWD];
+
+	(void)state;
+	ask(1); /* who waits for an answer keeps his place */
+	for (int i = 0; i < CROWD; i++) {
+		crowd[i] = come_in();
+	}
+	(void)close(house.clients[0]);
+	house.clients[0] = come_in();
+	ask(0);
+	is_served(0);
+	is_served(1);
+	for (int i = 0; i < CROWD; i++) {
+		(void)close(crowd[i]);
+	}
+}
+
+/* What api has seen until now has been asked. */
+static void
+until_asked(void)
+{
+	ask(1);
+	is_served(1);
+}
+
+/* How many questions of client 0 are asked while he reads nothing. */
+static size_t
+asked_unread(void)
+{
+	size_t count = 0;
+
+	for (until_asked(); house.question[0]; until_asked()) {
+		answer(0, "x");
+		count++;
+	}
+	return count;
+}
+
+static void
+who_reads_nothing_asks_nothing_more(void **state)
+{
+	auto_buf questions = { 0 };
+	struct mono last = mono_after(mono_now(), WAIT_US);
+	char text[4096];
+	size_t count;
+
+	(void)state;
+	for (int i = 0; i < PIPELINE; i++) {
+		buf_add_z(&questions, "GET /0 HTTP/1.1\r\nHost: h\r\n\r\n");
+	}
+	assert_int_equal(write(house.clients[0], questions.at, questions.len),
+	    (ssize_t)questions.len);
+	count = asked_unread();
+	assert_in_range(count, 1, PIPELINE / 2);
+	/* And as he reads, he is asked for. */
+	while (count < PIPELINE && !mono_passed(last, mono_now())) {
+		while (recv(house.clients[0], text, sizeof(text),
+		           MSG_DONTWAIT) > 0) {
+		}
+		count += asked_unread();
+	}
+	assert_int_equal(count, PIPELINE);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    who_only_stays_makes_room, set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    who_reads_nothing_asks_nothing_more, set_up, take_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
