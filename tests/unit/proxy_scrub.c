@@ -227,6 +227,38 @@ of_a_renewed_credential_the_last_values_are_looked_for(void **state)
 	proxy_needles_free(n);
 }
 
+static void
+rotate_out(struct needles *n, const char *name)
+{
+	struct err e;
+	for (size_t i = 0; i <= NEEDLE_VERSIONS; i++) {
+		auto_buf secret = { 0 };
+		buf_addf(&secret, "%s, version %03zu", name, i);
+		assert_int_equal(
+		    proxy_needles_renew(n, name, buf_str(&secret), &e), 0);
+	}
+}
+
+static void
+a_value_of_two_names_is_looked_for_while_one_has_it(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct str both = STR("the same value");
+	auto_buf out = { 0 };
+	struct err e;
+	assert_int_equal(proxy_needles_renew(n, "one", both, &e), 0);
+	size_t forms = proxy_needles_count(n);
+	assert_int_equal(proxy_needles_renew(n, "two", both, &e), 0);
+	assert_int_equal(proxy_needles_count(n), forms);
+	rotate_out(n, "one");
+	assert_gone(n, both.at);
+	rotate_out(n, "two");
+	wash(n, both, both.len, &out);
+	assert_string_equal(buf_z(&out), both.at);
+	proxy_needles_free(n);
+}
+
 /* --- in answers ----------------------------------------------------------- */
 
 static void
@@ -690,6 +722,8 @@ main(void)
 		cmocka_unit_test(
 		    the_set_is_bounded_and_short_ones_are_not_looked_for),
 		cmocka_unit_test(a_whole_set_may_have_every_form),
+		cmocka_unit_test(
+		    a_value_of_two_names_is_looked_for_while_one_has_it),
 		cmocka_unit_test(
 		    of_a_renewed_credential_the_last_values_are_looked_for),
 		cmocka_unit_test(headers_and_reason_are_scrubbed_R01),
