@@ -360,6 +360,15 @@ only_letters_without_a_task_are_counted_as_waiting(void **state)
 	assert_int_equal(ack(&w, ENG, "h1", &twice), 0);
 	assert_true(twice);
 	assert_int_equal(queue_mail_waiting(w.queue, STR(ENG)), 1);
+	/* What was acked leaves the memory, and no place a second time. */
+	queue_letter_saved(w.queue, uuid(&w, 102));
+	queue_letter_saved(w.queue, STR("h1"));
+	w.now.us += CLOCK_SECOND;
+	assert_int_equal(
+	    queue_forget(w.queue, &w.arena, w.now, w.now, &s, &w.e), 0);
+	apply_step(&w, &s);
+	assert_null(queue_letter_find(w.queue, uuid(&w, 102)));
+	assert_int_equal(queue_mail_waiting(w.queue, STR(ENG)), 1);
 	world_fini(&w);
 }
 
