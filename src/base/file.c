@@ -122,6 +122,14 @@ file_refused(const char *path, struct err *e)
 			    path, user, folder, folder);
 		}
 	}
+	struct stat found;
+
+	/* Of an owner no other bits are asked. */
+	if (stat(path, &found) == 0 && found.st_uid == user) {
+		return err_set(e, ERR_IO,
+		    "%s: user %u owns it and may not read it: `chmod u+rX %s`",
+		    path, user, path);
+	}
 	return err_set(e, ERR_IO,
 	    "%s: user %u must be let read it: `chgrp %u %s && chmod g+rX %s`",
 	    path, user, group, path, path);

@@ -61,6 +61,7 @@ struct core_intent {
 	uint16_t pin_port;
 	bool tls_up;
 	bool keep_credentials;
+	bool whole; /* no part of an answer of this host is asked for */
 	struct str ca;
 	/* how its credential is used (core_oauth.c) */
 	enum wire_use use;

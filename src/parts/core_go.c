@@ -33,6 +33,7 @@ core_go_fill(struct core *c, struct core_intent *i, struct wire_go *go, int *ca,
 	go->place = i->place;
 	go->tls = i->tls_up && !i->tunnel;
 	go->keep_credentials = i->keep_credentials;
+	go->whole = i->whole;
 	go->websocket = i->bounds && i->bounds->websocket;
 	/* What a person allowed leaves once. */
 	go->once = i->wait.len > 0;

@@ -509,6 +509,7 @@ core_intent_judge(
 		return;
 	}
 	take_rule(c, i, d.egress);
+	i->whole = d.whole;
 	const char *misplaced = core_place_problem(c, i);
 
 	if (misplaced) {

@@ -34,7 +34,8 @@ struct core_publish {
 	unsigned failures; /* since all who are to have a tree had one */
 	struct buf note;   /* that is under way */
 	struct book_root root;
-	uint64_t out; /* size of the newest tree that got out */
+	struct book_root there; /* of this book, what the file has as we know */
+	uint64_t out;           /* size of the newest tree that got out */
 	struct wall out_at;
 	char problem[400];
 };
@@ -106,30 +107,29 @@ got_out(struct core *c)
 
 /* --- to a file --- */
 
+static void send_note(struct core *c, bool blocks);
+
+/* The roots of the book's blocks are there.  A reload may have named another
+ * place meanwhile. */
 static void
-to_file(struct core *c, struct str url)
+compare(struct core *c, const struct err *failed)
 {
 	struct core_publish *p = publish(c);
-	const char *path =
-	    arena_z(&c->house.arena, str_sub(url, strlen("file:"), url.len));
-	struct book_root old = { 0 };
-	auto_buf note = { 0 };
+
+	if (failed) {
+		core_text(p->problem, sizeof(p->problem), failed->text);
+		rest(c);
+	} else {
+		send_note(c, true);
+	}
+}
+
+static void
+write_file(struct core *c, const char *path)
+{
+	struct core_publish *p = publish(c);
 	struct err e = { 0 };
 
-	/* A tree never grows smaller: that book was cut, or is restored. */
-	if (file_read(path, BOOK_NOTE_MAX, &note, &e) == 0 &&
-	    book_note_read(buf_str(&note), &old, &e) == 0 &&
-	    old.size > p->root.size) {
-		(void)err_set(&e, ERR_CONFLICT,
-		    "%s has a tree of %llu events, this book %llu: it was cut "
-		    "off or restored; keep that file, move it aside, and the "
-		    "next one is written",
-		    path, (unsigned long long)old.size,
-		    (unsigned long long)p->root.size);
-		core_text(p->problem, sizeof(p->problem), e.text);
-		return;
-	}
-	e = (struct err){ 0 };
 	if (file_write_atomic(path, buf_str(&p->note), 0644, &e)) {
 		(void)err_wrap(&e,
 		    "the folder must be writable for core's own id, %u",
@@ -137,7 +137,74 @@ to_file(struct core *c, struct str url)
 		core_text(p->problem, sizeof(p->problem), e.text);
 		return;
 	}
+	p->there = p->root;
 	got_out(c);
+}
+
+/* What stands there is of this book, or it stays: whoever has to explain what
+ * became of his book has the note. */
+static int
+may_replace(struct core *c, const struct book_root *old, const char *path,
+    struct err *e)
+{
+	struct digest root;
+
+	if (core_root_at(c, old->size, &root, e)) {
+		return err_wrap(e, "comparing the book with %s", path);
+	}
+	return digest_eq(root, old->root)
+	           ? 0
+	           : err_set(e, ERR_CONFLICT,
+	                 "this book is not the one whose note is in %s: one of "
+	                 "its first %llu events is another; keep that note, "
+	                 "move it aside, and the next one is written",
+	                 path, (unsigned long long)old->size);
+}
+
+/* -1: it stays.  1: the roots of the book's blocks are needed first. */
+static int
+look_there(struct core *c, struct buf *path, bool blocks, struct err *e)
+{
+	struct core_publish *p = publish(c);
+	struct book_root old;
+
+	if (core_published_read(c, &old, path, e)) {
+		return -1;
+	}
+	/* A tree never grows smaller: that book was cut, or is restored. */
+	if (old.size > p->root.size) {
+		return err_set(e, ERR_CONFLICT,
+		    "%s has a tree of %llu events, this book %llu: it was cut "
+		    "off or restored; keep that file, move it aside, and the "
+		    "next one is written",
+		    buf_z(path), (unsigned long long)old.size,
+		    (unsigned long long)p->root.size);
+	}
+	if (!old.size ||
+	    (old.size == p->there.size && digest_eq(old.root, p->there.root))) {
+		return 0;
+	}
+	return blocks ? may_replace(c, &old, buf_z(path), e) : 1;
+}
+
+static void
+to_file(struct core *c, bool blocks)
+{
+	struct core_publish *p = publish(c);
+	auto_buf path = { 0 };
+	struct err e = { 0 };
+	int look = look_there(c, &path, blocks, &e);
+
+	if (look > 0) {
+		core_proof_then(c, compare);
+		return;
+	}
+	if (look < 0) {
+		core_text(p->problem, sizeof(p->problem), e.text);
+	} else {
+		write_file(c, buf_z(&path));
+	}
+	rest(c);
 }
 
 /* --- to a URL --- */
@@ -192,10 +259,25 @@ to_url(struct core *c, const struct config_audit *a)
 	core_http_do(c, &h);
 }
 
+/* blocks: the roots that a comparison needs are there. */
+static void
+send_note(struct core *c, bool blocks)
+{
+	const struct config_audit *a = &c->house.config.audit;
+
+	if (str_starts(a->publish, STR("file:"))) {
+		to_file(c, blocks);
+	} else if (a->publish.len) {
+		to_url(c, a);
+	} else {
+		publish(c)->problem[0] = '\0'; /* a reload took the place out */
+		rest(c);
+	}
+}
+
 static void
 witnessed(struct core *c, struct str note)
 {
-	const struct config_audit *a = &c->house.config.audit;
 	struct core_publish *p = publish(c);
 
 	if (note.len > p->note.len) {
@@ -204,15 +286,7 @@ witnessed(struct core *c, struct str note)
 		core_row(
 		    c, "meta", STR(CORE_CHECKPOINT_ROW), note, p->root.size);
 	}
-	if (str_starts(a->publish, STR("file:"))) {
-		to_file(c, a->publish);
-		rest(c);
-	} else if (a->publish.len) {
-		to_url(c, a);
-	} else {
-		p->problem[0] = '\0'; /* a reload took the place out */
-		rest(c);
-	}
+	send_note(c, false);
 }
 
 /* The head that names the note is on the disk. */
@@ -265,6 +339,12 @@ due(void *owner)
 		return;
 	}
 	p->busy = true;
+}
+
+void
+core_publish_knows(struct core *c, const struct book_root *there)
+{
+	publish(c)->there = *there;
 }
 
 void

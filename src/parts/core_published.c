@@ -234,6 +234,9 @@ core_published_check(struct core *c, struct err *e)
 	if (fit == 0) {
 		return overrule(c, path, &published, &why, e);
 	}
+	if (fit > 0) {
+		core_publish_knows(c, &published);
+	}
 	*e = why;
 	return fit < 0 ? err_wrap(e, "comparing the book with %s", path) : 0;
 }

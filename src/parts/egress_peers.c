@@ -424,6 +424,7 @@ egress_go_from(const struct wire_go *w, struct proxy_go *go)
 		.websocket = w->websocket,
 		.renews = w->renews,
 		.once = w->once,
+		.whole = w->whole,
 		.up_max = w->up_max,
 		.down_max = w->down_max,
 		.volume_max = w->volume_max };

@@ -121,8 +121,7 @@ struct policy_egress {          /* what a rule says besides its match */
 	struct str ca; /* path of the only CA for this upstream, or "" */
 	bool tls;      /* towards the upstream; false only with a pin */
 	bool own_credentials;
-	struct str token_endpoint; /* whose tokens those of its answers become,
-	                            * for the sandbox that asked; or empty */
+	struct str token_endpoint; /* whose tokens its answers hold, or empty */
 	struct str match_host;     /* as the rule writes it */
 	uint16_t match_port;
 	bool tunnel;         /* protocol = "tcp": bytes that are not read */
@@ -144,6 +143,7 @@ struct policy_request_decision {
 	struct str next; /* smallest rule, or deed, that would allow it */
 	struct str gate; /* of an ask: the first that holds it, "gate.pay" */
 	struct policy_ask ask; /* its digest is that of the gates */
+	bool whole; /* some rule puts a credential into requests to its host */
 };
 void policy_request(struct arena *a, const struct policy *p,
     const struct policy_request *r, struct policy_request_decision *d);

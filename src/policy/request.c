@@ -110,6 +110,22 @@ choose(const struct policy *p, const struct policy_request *q,
 	return closest;
 }
 
+/* R08: whatever else the rule matches, its host knows what it was given. */
+static bool
+given_one(const struct policy *p, const struct names_host *host)
+{
+	for (uint32_t i = 0; i < p->rule_count; i++) {
+		const struct rule *r = &p->rules[i];
+
+		if ((r->out.inject.credential.len ||
+		        r->out.token_endpoint.len) &&
+		    names_pattern_match(&r->host, host)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void
 policy_request(struct arena *a, const struct policy *p,
     const struct policy_request *r, struct policy_request_decision *d)
@@ -140,6 +156,7 @@ policy_request(struct arena *a, const struct policy *p,
 	}
 	if (d->reason == POLICY_NONE) {
 		d->verdict = POLICY_ALLOW;
+		d->whole = given_one(p, r->host);
 		policy_hold(a, p, r, d);
 		return;
 	}

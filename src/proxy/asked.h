@@ -110,6 +110,8 @@ struct proxy_go {
 	bool websocket;       /* the upgrade may be asked for */
 	bool capture;         /* of a sandbox: tokens of the answer stay here */
 	char mask[64];        /* and this stands in their stead */
+	bool whole;           /* R08: no part of an answer is asked for; always
+	                       * so where this cell's credentials went */
 	bool once;            /* never sent a second time, whatever it is */
 	bool renews;          /* a 401 is asked about once, for new tokens */
 	uint64_t up_max;      /* bytes of the body; 0: no bound */

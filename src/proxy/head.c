@@ -162,13 +162,13 @@ passes(
 	if (wants_plain(go) && str_eq_nocase(name, STR("accept-encoding"))) {
 		return false;
 	}
-	if (go->place == PROXY_PLACE_NONE) {
-		return go->keep_credentials || !proxy_own_header(name);
-	}
 	/* R08: a Range could show a credential half by half. */
-	if (http_name_like(name, injected_name(go)) ||
-	    str_eq_nocase(name, STR("range")) ||
-	    str_eq_nocase(name, STR("if-range"))) {
+	if (go->whole && (str_eq_nocase(name, STR("range")) ||
+	                     str_eq_nocase(name, STR("if-range")))) {
+		return false;
+	}
+	if (go->place != PROXY_PLACE_NONE &&
+	    http_name_like(name, injected_name(go))) {
 		return false;
 	}
 	return go->keep_credentials || !proxy_own_header(name);

@@ -157,8 +157,8 @@ void proxy_fetch_abort(struct fetch *f, const char *why);
 void proxy_fetch_free(struct fetch *f);
 
 #define PROXY_SPARES 64 /* exchanges; and two arenas for each */
-
-#define PROXY_ROWS 64
+#define PROXY_ROWS   64
+#define PROXY_GIVEN  64 /* hosts; where there are more, it is said of all */
 
 struct proxy {
 	struct proxy_setup setup;
@@ -167,6 +167,7 @@ struct proxy {
 	struct fetch *fetches;
 	struct buf tunnels;      /* struct proxy_tunnel, some */
 	struct needles *needles; /* what this cell has used */
+	struct buf given;        /* and where: hosts, each with a NUL behind */
 	struct trusted *trusted; /* the latest first */
 	struct road *roads;      /* HTTP/2 upstream */
 	struct volume *volumes;  /* of each rule that bounds it */

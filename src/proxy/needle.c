@@ -261,34 +261,6 @@ add_all(struct needles *n, struct str secret)
 	add_escaped(n, secret, "\\u00", true, lower);
 }
 
-int
-proxy_needles_add(struct needles *n, struct str secret, struct err *e)
-{
-	if (secret.len < NEEDLE_MIN) {
-		return 0;
-	}
-	for (size_t i = 0; i < n->secret_count; i++) {
-		if (str_eq(buf_str(&n->secrets[i]), secret)) {
-			return 0;
-		}
-	}
-	if (n->secret_count == NEEDLE_SECRETS) {
-		return err_set(e, ERR_LIMIT,
-		    "this sandbox has used %d credentials; no more of them "
-		    "could be kept out of its answers",
-		    NEEDLE_SECRETS);
-	}
-	n->names[n->secret_count][0] = '\0';
-	struct buf *b = &n->secrets[n->secret_count++];
-	buf_room(b, secret.len);
-	buf_add(b, secret);
-	/* All anew: index_forms cuts the window to the shortest. */
-	n->shortest = n->count == 0 ? 0 : n->shortest;
-	add_all(n, secret);
-	index_forms(n);
-	return 0;
-}
-
 static void
 drop_secret(struct needles *n, size_t index)
 {
@@ -339,26 +311,40 @@ has_named(const struct needles *n, const char *name, struct str secret)
 	return false;
 }
 
+/* A value that two names have stands here twice, and its forms once. */
 int
 proxy_needles_renew(
     struct needles *n, const char *name, struct str secret, struct err *e)
 {
 	size_t oldest = 0;
-	if (has_named(n, name, secret)) {
+	if (secret.len < NEEDLE_MIN || has_named(n, name, secret)) {
 		return 0;
 	}
 	if (count_named(n, name, &oldest) > NEEDLE_VERSIONS) {
 		drop_secret(n, oldest);
 	}
-	size_t had = n->secret_count;
-	if (proxy_needles_add(n, secret, e)) {
-		return -1;
+	if (n->secret_count == NEEDLE_SECRETS) {
+		return err_set(e, ERR_LIMIT,
+		    "this sandbox has used %d credentials; no more of them "
+		    "could be kept out of its answers",
+		    NEEDLE_SECRETS);
 	}
-	if (n->secret_count > had) {
-		(void)str_copy(
-		    n->names[had], sizeof(n->names[had]), str_of(name));
-	}
+	(void)str_copy(n->names[n->secret_count],
+	    sizeof(n->names[n->secret_count]), str_of(name));
+	struct buf *b = &n->secrets[n->secret_count++];
+	buf_room(b, secret.len);
+	buf_add(b, secret);
+	/* All anew: index_forms cuts the window to the shortest. */
+	n->shortest = n->count == 0 ? 0 : n->shortest;
+	add_all(n, secret);
+	index_forms(n);
 	return 0;
+}
+
+int
+proxy_needles_add(struct needles *n, struct str secret, struct err *e)
+{
+	return proxy_needles_renew(n, "", secret, e);
 }
 
 /* The longest form that stands whole at `start`. */

@@ -18,11 +18,13 @@ struct needles;
 
 struct needles *proxy_needles_new(void);
 void proxy_needles_free(struct needles *n); /* wipes; NULL is nothing */
-/* Known already: nothing.  ERR_LIMIT over NEEDLE_SECRETS. */
+/* Known already: nothing.  ERR_LIMIT over NEEDLE_SECRETS, where one that two
+ * names have counts twice. */
 int proxy_needles_add(
     struct needles *n, struct str secret, struct err *e) MUST_CHECK;
 /* The value that the credential of that name has now: of its earlier ones the
- * last NEEDLE_VERSIONS are looked for as well, older ones no more. */
+ * last NEEDLE_VERSIONS are looked for as well, older ones no more, but while
+ * another name has one. */
 int proxy_needles_renew(struct needles *n, const char *name, struct str secret,
     struct err *e) MUST_CHECK;
 size_t proxy_needles_count(const struct needles *n); /* of forms */

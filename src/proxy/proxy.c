@@ -47,6 +47,7 @@ proxy_free(struct proxy *p)
 	proxy_spares_close(p);
 	proxy_needles_free(p->needles);
 	buf_fini(&p->tunnels);
+	buf_fini(&p->given);
 	for (struct volume *next, *v = p->volumes; v; v = next) {
 		next = v->next;
 		free(v);

@@ -17,6 +17,31 @@ count_up(struct up *u, size_t bytes, struct err *e)
 	return proxy_up_count(u, bytes, e);
 }
 
+/* R08: a request without a credential reads what one with it has left. */
+static bool
+given_one(struct up *u)
+{
+	struct proxy *p = u->proxy;
+	struct str rest = buf_str(&p->given);
+	struct str host = str_of(u->request->origin.host.text);
+	struct str known;
+	size_t count = 0;
+	for (; str_cut(&rest, '\0', &known); count++) {
+		if (str_eq(known, host)) {
+			return true;
+		}
+	}
+	if (count == PROXY_GIVEN) {
+		return true;
+	}
+	if (u->go.place != PROXY_PLACE_NONE) {
+		buf_add(&p->given, host);
+		buf_add_byte(&p->given, 0);
+		return true;
+	}
+	return false;
+}
+
 int
 proxy_up_say(struct up *u, struct str secret, struct err *e)
 {
@@ -30,6 +55,7 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 	u->go.trailers =
 	    u->two && http_has_token(u->request->head, "te", "trailers");
 	u->go.scrub = proxy_needles_count(needles) > 0;
+	u->go.whole = given_one(u) || u->go.whole;
 	struct buf body = { 0 };
 	bool changed = proxy_place_in_body(&u->go);
 	proxy_clear_take(&head);
@@ -168,7 +194,7 @@ int
 proxy_up_scrub(
     struct up *u, const struct http_head *answer, bool rewrite, struct err *e)
 {
-	if (answer->status == 206 && u->injected) {
+	if (answer->status == 206 && u->go.whole) {
 		return err_set(e, ERR_DENIED,
 		    "a part (206) was answered, which nobody asked for");
 	}

@@ -189,6 +189,23 @@ queue_letter_end(struct queue *q, struct letter *m)
 	}
 }
 
+static void
+wait_in_box(struct letter *m)
+{
+	heap_add(&m->box->letters, box_key(&m->shown), 0, &m->node);
+	m->box->with_task += m->shown.task.len > 0;
+}
+
+/* Where it waits no more: nothing. */
+static void
+leave_box(struct letter *m)
+{
+	if (m->node.heap) {
+		m->box->with_task -= m->shown.task.len > 0;
+		heap_remove(&m->node);
+	}
+}
+
 struct letter *
 queue_letter_new(struct queue *q, const struct letter_parts *p)
 {
@@ -209,7 +226,7 @@ queue_letter_new(struct queue *q, const struct letter_parts *p)
 	q->mail[q->mail_count++] = m;
 	join(q, m);
 	m->shown.done = false;
-	heap_add(&m->box->letters, box_key(&m->shown), 0, &m->node);
+	wait_in_box(m);
 	for (size_t i = 0; i < p->reader_count; i++) {
 		queue_letter_read(q, m, p->readers[i]);
 	}
@@ -225,7 +242,7 @@ queue_letter_read(struct queue *q, struct letter *m, struct str reader)
 	m->readers[m->reader_count++] = queue_name_keep(q, reader);
 	if (!m->broadcast) {
 		m->shown.done = true;
-		heap_remove(&m->node);
+		leave_box(m);
 	}
 }
 
@@ -246,7 +263,7 @@ queue_letter_drop(struct queue *q, struct letter *m)
 	q->mail[m->index] = last;
 	last->index = m->index;
 	part(q, m);
-	heap_remove(&m->node);
+	leave_box(m);
 	heap_remove(&m->end);
 	table_drop(&q->letters, &m->item);
 	queue_unsaved_drop(&q->letters_unsaved, &m->unsaved);

@@ -54,8 +54,8 @@ struct queue_letter { /* read only for others */
  * acked, and at few behind the last shown. */
 size_t queue_mail_receive(const struct queue *q, struct str mailbox,
     struct wall now, const struct queue_letter **out, size_t max);
-/* How many are in that box alone, expired ones that are still there included.
- */
+/* How many are in that box alone, expired ones that are still there included;
+ * but none that came with a task: those have their queue's bound. */
 size_t queue_mail_waiting(const struct queue *q, struct str mailbox);
 /* The letters of a thread in order of being sent; the first `max`. */
 size_t queue_mail_thread(const struct queue *q, struct str thread,

@@ -165,7 +165,7 @@ queue_mail_waiting(const struct queue *q, struct str mailbox)
 {
 	const struct box *b = queue_box_find(q, mailbox);
 
-	return b ? b->letters.count : 0;
+	return b ? b->letters.count - b->with_task : 0;
 }
 
 void

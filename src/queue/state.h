@@ -124,6 +124,7 @@ struct box {
 	struct str name;
 	bool known;
 	struct heap letters; /* waiting */
+	size_t with_task;    /* of these */
 };
 
 struct loaded { /* between queue_task_load and queue_load_end */

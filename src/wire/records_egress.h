@@ -109,7 +109,8 @@ struct wire_go {
 	uint8_t websocket;        /* the upgrade may be asked for */
 	uint8_t renews;           /* a 401 is asked about once */
 	uint8_t once;             /* a person allowed it: sent once at most */
-	uint8_t spare[3];
+	uint8_t whole;            /* the policy gives its host a credential */
+	uint8_t spare[2];
 	uint32_t version;   /* of the credential */
 	uint8_t policy[32]; /* digest of the policy that allows it */
 	uint8_t ca[32];     /* digest of the CA bundle */

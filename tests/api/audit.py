@@ -509,40 +509,31 @@ def newest(h):
 @test
 def notes_go_to_a_file_and_what_they_cover_cannot_be_cut():
     with House() as h, Elsewhere(h) as far:
-        folder = os.path.join(h.folder, 'published')
-        path = os.path.join(folder, 'note')
-        os.mkdir(folder)
-        os.chmod(folder, 0o777)
-        with open(h.config, 'a') as f:
-            f.write(audit_keys('file:' + path))
+        p = Published(h)
         h.start()
         line = signer(h)
-        until(lambda: os.path.exists(path), text=h.log()[-2000:])
-        h.run([shell('true')])
-        last = newest(h)
-
-        def covers():
-            with open(path) as f:
-                return size_of(f.read()) >= last
-        until(covers, 20, text=json.dumps(h.get('/api/status').json))
-        need(far.verify('--checkpoint', path, '--signer', line).code == 0)
-        h.ok('audit', 'verify', '--against', path, '--signer', line)
+        p.works()
+        need(far.verify('--checkpoint', p.path, '--signer', line).code == 0)
+        h.ok('audit', 'verify', '--against', p.path, '--signer', line)
         # Beside it the next one may be written just now.
-        until(lambda: os.listdir(folder) == ['note'],
-              text=lambda: str(os.listdir(folder)))
+        until(lambda: os.listdir(p.folder) == ['note'],
+              text=lambda: str(os.listdir(p.folder)))
         # A quiet house signs no more.
         rests(lambda: len(h.events()), 2.5, 'it goes on signing')
-        # A book that is smaller than its note says so, and keeps the note.
-        with open(path) as f:
-            text = f.read()
-        big = text.splitlines(True)
-        big[1] = '1000000\n'
-        write(path, ''.join(big), 0o666)
-        h.run([shell('true')])
-        until(lambda: 'cut off or restored' in
-              h.get('/api/status').json['published']['problem'], 20)
-        with open(path) as f:
-            need(f.read() == ''.join(big))
+        # What is not of this book stays and is said: a larger one, another's, none.
+        own = p.note()
+        lines = own.splitlines(True)
+        for size, root, says in (('1000000\n', lines[2], 'cut off or restored'),
+                                 (lines[1], 'A' * 43 + '=\n', 'is not the one whose note'),
+                                 ('', '', 'has no tree size')):
+            text = ''.join([lines[0], size, root] + lines[3:])
+            write(p.path, text, 0o666)
+            h.run([shell('true')])
+            until(lambda: says in h.get('/api/status').json['published']['problem'],
+                  text=lambda: h.get('/api/status').out)
+            need(p.note() == text)
+        write(p.path, own, 0o666)  # an older one of its own is no danger
+        p.works()
         need(h.stop() == 0)
 
 

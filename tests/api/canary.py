@@ -6,6 +6,7 @@ store and what is in front of it, logs, core files, environments, arguments,
 metrics, temporary files, what a cell sees, transcripts, receipts, exports, a
 backup; on SQLite, and in the data folder of a PostgreSQL."""
 import base64
+import contextlib
 import gzip
 import os
 import sys
@@ -55,9 +56,11 @@ def opened(data):
             at = data.find(mark, at + 1)
 
 
-def files(*folders):
-    for folder in folders:
-        for where, _, names in os.walk(folder):
+def files(*places):
+    """Each file, and all below each folder."""
+    for place in places:
+        alone = [(os.path.dirname(place), (), [os.path.basename(place)])]
+        for where, _, names in alone if os.path.isfile(place) else os.walk(place):
             for name in names:
                 path = os.path.join(where, name)
                 if os.path.isfile(path) and not os.path.islink(path):
@@ -133,17 +136,52 @@ def search(h, what, *folders):
     return decoys
 
 
+def of_us(at):
+    """A file of a part of this program's houses, which have ids of their own."""
+    return IDS <= at.st_uid < IDS + 1024 if os.getuid() == 0 else at.st_uid == os.getuid()
+
+
+def around():
+    """What stands beside a house and may be of it, and when a file was written:
+    temporary folders, of whoever but servers of other tests; and files of its
+    parts, as the image of one that crashes, which the kernel leaves where the
+    part works (in the house's folder) or where it is told to."""
+    with open('/proc/sys/kernel/core_pattern') as f:
+        dumps = os.path.dirname(f.read().strip())
+    found = {}
+    for folder in {tempfile.gettempdir()} | ({dumps} if dumps.startswith('/') else set()):
+        for at in os.scandir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                if at.is_file(follow_symlinks=False) and of_us(at.stat()):
+                    found[at.path] = at.stat().st_mtime_ns
+                elif at.is_dir() and not at.name.startswith('handrail-postgres-') and \
+                        at.name.startswith(('handrail', 'core', 'egress', 'vault')):
+                    found[at.path] = 0
+    return found
+
+
 def temporary(before):
-    """What appeared in the folder of temporary files, of whoever; but servers
-    of other tests."""
-    for name in set(os.listdir(tempfile.gettempdir())) - before:
-        if name.startswith(('handrail', 'core', 'egress', 'vault')) and \
-                not name.startswith('handrail-postgres-'):
-            yield os.path.join(tempfile.gettempdir(), name)
+    """What appeared there, and files that were written anew."""
+    return [path for path, at in around().items() if before.get(path) != at]
+
+
+def planted(h, before, path):
+    """A value that a part left there would be found."""
+    with open(path, 'wb') as f:
+        f.write(b'x' + base64.b64encode(PLANTED['kept']) + b'y')
+    if os.getuid() == 0:
+        os.chown(path, IDS, -1)
+    try:
+        search(h, 'planted', *temporary(before))
+    except Failed:
+        return
+    finally:
+        os.unlink(path)
+    need(False, 'a planted value was not found', path)
 
 
 def canary(store=(), folders=(), before_stop=None):
-    before = set(os.listdir(tempfile.gettempdir()))
+    before = around()
     with House() as h:
         with Upstream(h.folder, DECOY.encode()) as up:
             up.role(h)
@@ -159,14 +197,9 @@ def canary(store=(), folders=(), before_stop=None):
         if before_stop:
             before_stop(h)
         search(h, 'stopped', *folders, *temporary(before))
-        planted = os.path.join(h.folder, 'planted')
-        with open(planted, 'wb') as f:
-            f.write(b'x' + base64.b64encode(PLANTED['kept']) + b'y')
-        try:
-            search(h, 'planted')
-        except Failed:
-            return
-        need(False, 'a planted value was not found')
+        planted(h, before, os.path.join(h.folder, 'planted'))
+        # As the image of a part that crashed would be.
+        planted(h, before, os.path.join(tempfile.gettempdir(), 'core.%d' % IDS))
 
 
 @test

@@ -744,21 +744,24 @@ def L08_a_finish_asks_people_no_more_than_a_run_may():
 
 @test
 def a_full_mailbox_takes_what_the_house_sends_and_nothing_by_hand():
-    def letters(of, count):
+    def letters(of, count, to='operator'):
         return [{'_type': 'envelope', 'id': '0b54c5f0-5c0f-4d3c-%04d-%012d' %
                  (of, n), 'envelope_type': 'result', 'from': 'mill-coworker',
-                 'to': 'operator', 'subject': 'ground', 'state': 'pending',
+                 'to': to, 'subject': 'ground', 'state': 'pending',
                  'at': '2026-01-02T03:04:05Z', 'priority': 3, 'payload': {}}
                 for n in range(count)]
 
-    mine = {'to': 'operator', 'subject': 'mine'}
+    def fill(tasks, first, count, to):
+        for of, task in enumerate(tasks):
+            say(h, 'finish', 'a', **end(task, mail=letters(
+                first + of, min(31, count - 31 * of), to)))
+
+    mine, all_ = ({'to': to, 'subject': 'mine'} for to in ('operator', 'broadcast'))
     with house() as h:
         h.start()
-        put(h, 324)
-        got = [t for _ in range(6) for t in claim(h, 'a', n=64)]
-        for of, task in enumerate(got[:-1]):
-            say(h, 'finish', 'a', mail=letters(of, min(31, 9999 - 31 * of)),
-                **end(task))
+        put(h, 324 + 323)
+        got = [t for _ in range(11) for t in claim(h, 'a', n=64)]
+        fill(got[:323], 0, 9999, 'operator')
         first = h.post('/api/mail', mine)
         need(first.code == 201, first)
         again = {'id': first.json['id'], **mine}
@@ -768,6 +771,10 @@ def a_full_mailbox_takes_what_the_house_sends_and_nothing_by_hand():
              'operator' in a.json['message'] and
              'has 10000 letters waiting' in a.json['message'], a)
         need(h.post('/api/mail', {**mine, 'to': 'mill-coworker'}).code == 201)
+        # A broadcast stays until it expires: nobody could make room for another.
+        fill(got[323:-1], 1000, 10000, 'broadcast')
+        need(h.post('/api/mail', all_).code == 201)
+        need(h.post('/api/mail', mine).code == 413)
         say(h, 'finish', 'a', **end(got[-1], mail=letters(999, 1)))
         for letter in (first.json['id'], letters(999, 1)[0]['id']):
             need(h.post('/api/mail', mine).code == 413)

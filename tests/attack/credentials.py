@@ -452,6 +452,15 @@ def R08_no_part_of_an_answer_is_asked_for():
         heard, = cell(allowed('Range: bytes=0-5\r\nIf-Range: "x"\r\n', 'GET /part'))
     need(heard.startswith(b'HTTP/1.1 502') and b'piece' not in heard, heard)
     need(b'ange: ' not in sent()[had:], 'Range was sent')
+    # Of the same host by a rule that injects nothing there.
+    w, had = world(), len(sent())
+    w.reload(w.gates(w.rule('free', ', path = "/part/free"', host='good.test')))
+    with held('', 'request_outcome', arrives=True) as seen:
+        heard, = cell(to('good.test', head('GET /part/free', more='Range: bytes=0-5\r\n')))
+    need(heard.startswith(b'HTTP/1.1 502') and b'piece' not in heard, heard)
+    need([e['rule'] for e in seen if e['kind'] == 'request_outcome'] == ['egress.free'], seen)
+    need(b'ange: ' not in sent()[had:] and b'Bearer' not in sent()[had:], sent()[had:])
+    w.reload(w.gates())
     arrives(to('evil.test', head('GET /echo/', 'evil.test', 'Range: bytes=0-5\r\n')))
     need(b'Range: bytes=0-5' in sent('evil'), 'elsewhere it is sent')
 

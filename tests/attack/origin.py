@@ -60,6 +60,7 @@ def slowly(s, head):
     """Answers that come in pieces; False: it is another."""
     path = head.split(b' ')[1]
     if path.startswith(b'/hang'):
+        STORE[b'/hung'] = b'asked'
         HUNG.append(s.recv(1) == b'')
         return True
     if path.startswith(b'/drip'):

@@ -255,28 +255,30 @@ a_failed_step_is_asked_for_again_after_a_pause(void **state)
 	assert_true(mono_now().us - before.us >= CLOCK_SECOND / 2);
 }
 
-/* What a person said yes to is not kept waiting: the longer pause of one that
- * begins again is over before the shorter one of one that goes on. */
+/* What a person said yes to is not kept waiting.  A pause behind two failures
+ * is two seconds at least, on any machine: one beginning that is over before
+ * shows that there is none, and a slow one shows nothing. */
 static void
 a_run_that_begins_again_does_not_pause(void **state)
 {
-	struct brain *on = *state;
-	struct brain *again;
+	int64_t pause = 2 * CLOCK_SECOND;
+	int64_t took = pause;
 
-	assert_int_equal(set_up((void **)&again), 0);
-	begin_with_failures(on, 0);
-	go(on);
-	asks_call(on, 3, "git_push", "{\"commit\":\"abc\",\"exit\":0}");
-	begin_with_failures(again, 2);
-	go(again);
-	answer(on, 3, WIRE_CALL_FAILED, "git_push", "{}");
-	struct pollfd first[] = { { again->core, POLLIN, 0 },
-		{ on->core, POLLIN, 0 } };
+	(void)state;
+	for (size_t n = 0; n < 20 && took >= pause; n++) {
+		struct brain *again;
 
-	assert_true(poll(first, COUNT(first), -1) > 0);
-	assert_true(first[0].revents & POLLIN);
-	asks_call(again, 5, "git_push", "{\"commit\":\"abc\",\"exit\":0}");
-	assert_int_equal(tear_down((void **)&again), 0);
+		assert_int_equal(set_up((void **)&again), 0);
+		begin_with_failures(again, 2);
+		struct mono before = mono_now();
+
+		go(again);
+		asks_call(
+		    again, 5, "git_push", "{\"commit\":\"abc\",\"exit\":0}");
+		took = mono_now().us - before.us;
+		assert_int_equal(tear_down((void **)&again), 0);
+	}
+	assert_true(took < pause);
 }
 
 static void

@@ -196,6 +196,29 @@ a_secret_that_is_open_to_others_is_refused(void **state)
 	}
 }
 
+/* The group's bits say nothing of an owner: a chgrp would not help him. */
+static void
+who_may_not_read_hears_what_would_help(void **state)
+{
+	auto_buf path = { 0 };
+	auto_buf says = { 0 };
+	struct err e = { 0 };
+	const char *mine = in_folder(&path, "unread");
+	bool root = geteuid() == 0;
+
+	(void)state;
+	assert_int_equal(file_write_atomic(mine, STR("x"), 0200, &e), 0);
+	buf_addf(&says, "`chmod u+rX %s`", mine);
+	assert_int_equal(file_refused(mine, &e), -1);
+	assert_non_null(strstr(e.text, buf_z(&says)));
+	/* Another's: root's, or for root anybody's. */
+	assert_int_equal(root ? chown(mine, 1, (gid_t)-1) : 0, 0);
+	assert_int_equal(file_refused(root ? mine : "/", &e), -1);
+	assert_non_null(strstr(e.text, "`chgrp "));
+	assert_null(strstr(e.text, "u+rX"));
+	(void)unlink(mine);
+}
+
 /* The bit of an ACL's mask, and no other; of root's files, and no other's. */
 static void
 a_credential_of_systemd_may_have_the_mask_of_its_acl(void **state)
@@ -296,6 +319,7 @@ main(void)
 		cmocka_unit_test(
 		    folders_are_made_all_the_way_and_left_as_they_are),
 		cmocka_unit_test(taking_a_descriptor_leaves_none_behind),
+		cmocka_unit_test(who_may_not_read_hears_what_would_help),
 		cmocka_unit_test(a_secret_that_is_open_to_others_is_refused),
 		cmocka_unit_test(
 		    a_credential_of_systemd_may_have_the_mask_of_its_acl),

@@ -271,6 +271,60 @@ a_tunnel_and_a_request_need_rules_of_their_own_W01(void **state)
 	arena_fini(&a);
 }
 
+static bool
+whole(const struct policy *p, const char *host, const char *tool)
+{
+	auto_arena a = { 0 };
+	struct policy_request_decision d;
+	struct names_host name;
+	struct err e;
+
+	assert_int_equal(names_host_parse(str_of(host), &name, &e), 0);
+	struct policy_request r = { .host = &name,
+		.port = 443,
+		.tls = true,
+		.method = STR("GET"),
+		.path = STR("/free"),
+		.from_tool = str_of(tool) };
+	policy_request(&a, p, &r, &d);
+	assert_int_equal(d.verdict, POLICY_ALLOW);
+	return d.whole;
+}
+
+/* Another rule injects there: at another path, on another port, for the cell of
+ * one tool, for every name below. */
+static void
+a_host_that_is_given_a_credential_is_known_R08(void **state)
+{
+	(void)state;
+	auto_arena a = { 0 };
+	const struct policy *p = policy_of(&a,
+	    "[egress.path]\nmatch = { host = \"path.test\", path = \"/in\" }\n"
+	    "inject = { credential = \"k\", query = \"k\" }\n"
+	    "[egress.port]\nmatch = { host = \"port.test\", port = 8443 }\n"
+	    "inject = { credential = \"k\", query = \"k\" }\n"
+	    "[egress.tool]\nmatch = { host = \"tool.test\" }\n"
+	    "only_for = [\"push\"]\n"
+	    "inject = { credential = \"k\", query = \"k\" }\n"
+	    "[egress.wide]\nmatch = { host = \"*.wide.test\" }\n"
+	    "inject = { credential = \"k\", query = \"k\" }\n"
+	    "[egress.token]\nmatch = { host = \"token.test\", path = "
+	    "\"/t\" }\ntoken_endpoint = \"k\"\n"
+	    "[egress.a]\nmatch = { host = \"path.test\", path = \"/*\" }\n"
+	    "[egress.b]\nmatch = { host = \"port.test\" }\n"
+	    "[egress.c]\nmatch = { host = \"tool.test\", path = \"/free\" }\n"
+	    "[egress.d]\nmatch = { host = \"one.wide.test\" }\n"
+	    "[egress.e]\nmatch = { host = \"token.test\" }\n"
+	    "[egress.f]\nmatch = { host = \"files.test\" }\n");
+
+	assert_true(whole(p, "path.test", ""));
+	assert_true(whole(p, "port.test", ""));
+	assert_true(whole(p, "tool.test", "read"));
+	assert_true(whole(p, "one.wide.test", ""));
+	assert_true(whole(p, "token.test", ""));
+	assert_false(whole(p, "files.test", ""));
+}
+
 static void
 what_next_says_would_allow_it(void **state)
 {
@@ -302,6 +356,8 @@ main(void)
 		cmocka_unit_test(a_network_is_no_host_A09),
 		cmocka_unit_test(
 		    a_tunnel_and_a_request_need_rules_of_their_own_W01),
+		cmocka_unit_test(
+		    a_host_that_is_given_a_credential_is_known_R08),
 		cmocka_unit_test(what_next_says_would_allow_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -227,6 +227,38 @@ of_a_renewed_credential_the_last_values_are_looked_for(void **state)
 	proxy_needles_free(n);
 }
 
+static void
+rotate_out(struct needles *n, const char *name)
+{
+	struct err e;
+	for (size_t i = 0; i <= NEEDLE_VERSIONS; i++) {
+		auto_buf secret = { 0 };
+		buf_addf(&secret, "%s, version %03zu", name, i);
+		assert_int_equal(
+		    proxy_needles_renew(n, name, buf_str(&secret), &e), 0);
+	}
+}
+
+static void
+a_value_of_two_names_is_looked_for_while_one_has_it(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct str both = STR("the same value");
+	auto_buf out = { 0 };
+	struct err e;
+	assert_int_equal(proxy_needles_renew(n, "one", both, &e), 0);
+	size_t forms = proxy_needles_count(n);
+	assert_int_equal(proxy_needles_renew(n, "two", both, &e), 0);
+	assert_int_equal(proxy_needles_count(n), forms);
+	rotate_out(n, "one");
+	assert_gone(n, both.at);
+	rotate_out(n, "two");
+	wash(n, both, both.len, &out);
+	assert_string_equal(buf_z(&out), both.at);
+	proxy_needles_free(n);
+}
+
 /* --- in answers ----------------------------------------------------------- */
 
 static void
@@ -400,17 +432,96 @@ parts_of_a_credentialed_answer_are_not_asked_for_R08(void **state)
 	assert_false(end_got(&c, "s3cr3"));
 	end_close(&c);
 	rig_free(&r);
-	/* Where no credential goes, parts are no danger. */
+}
+
+#define PART                                                    \
+	"HTTP/1.1 206 Partial Content\r\nConnection: close\r\n" \
+	"Content-Length: 5\r\n\r\npiece"
+
+/* Asks for a part of what this host has, without a credential. */
+static bool
+rig_part(struct rig *r, const char *host)
+{
+	struct end c;
+	char said[256];
+	size_t had = r->outcomes;
+	r->go.place = PROXY_PLACE_NONE;
+	r->go.grant = 0;
+	r->origin.answer = PART;
+	cell_dial(r, &c, host, 443);
+	cell_secure(r, &c, host);
+	rig_until(r, c.open);
+	(void)snprintf(said, sizeof(said),
+	    "GET /a HTTP/1.1\r\nHost: %s\r\nRange: bytes=0-4\r\n"
+	    "If-Range: \"a\"\r\n\r\n",
+	    host);
+	end_say_z(&c, said);
+	rig_until(r, r->outcomes == had + 1);
+	rig_turns(r, 20);
+	bool came = end_got(&c, "piece");
+	struct end *there = &r->origin.at[r->origin.count - 1];
+	assert_int_equal(end_got(there, "Range: bytes=0-4\r\n"), came);
+	assert_int_equal(end_got(there, "If-Range: "), came);
+	assert_int_equal(end_got(&c, "HTTP/1.1 502 "), !came);
+	end_close(&c);
+	return came;
+}
+
+/* Without a credential, of a host that would have given one back in pieces. */
+static void
+no_part_is_asked_for_where_a_credential_is_known_R08(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
 	rig_new(&r, NULL);
 	rig_pin(&r);
-	r.origin.answer = "HTTP/1.1 206 Partial Content\r\n"
-	                  "Content-Length: 5\r\n\r\nhello";
+	assert_true(rig_part(&r, "good.test"));
+	r.go.whole = true; /* the policy injects there, by another rule */
+	assert_false(rig_part(&r, "good.test"));
+	r.go.whole = false; /* or did, and this cell has used it */
+	assert_true(rig_part(&r, "good.test"));
+	rig_inject(&r);
+	r.origin.answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 	cell_good(&r, &c);
-	end_say_z(&c,
-	    "GET /a HTTP/1.1\r\nHost: good.test\r\nRange: bytes=0-4\r\n\r\n");
+	end_say_z(&c, GET_GOOD);
 	rig_until(&r, end_got(&c, "hello"));
-	assert_true(end_got(&r.origin.at[0], "Range: bytes=0-4\r\n"));
+	assert_false(rig_part(&r, "good.test"));
+	assert_true(rig_part(&r, "other.test"));
 	end_close(&c);
+	rig_free(&r);
+}
+
+/* Nobody remembers hosts without end: where too many know one, all do. */
+static void
+hosts_with_a_credential_are_remembered_up_to_a_bound_R08(void **state)
+{
+	(void)state;
+	struct rig r;
+	char said[256];
+	rig_new(&r, NULL);
+	for (size_t n = 0; n < PROXY_GIVEN; n++) {
+		struct end c;
+		char host[32];
+		if (n == PROXY_GIVEN - 1) {
+			rig_pin(&r);
+			assert_true(rig_part(&r, "other.test"));
+		}
+		rig_inject(&r);
+		r.origin.answer =
+		    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+		(void)snprintf(host, sizeof(host), "n%zu.test", n);
+		(void)snprintf(said, sizeof(said),
+		    "GET /a HTTP/1.1\r\nHost: %s\r\n\r\n", host);
+		cell_dial(&r, &c, host, 443);
+		cell_secure(&r, &c, host);
+		rig_until(&r, c.open);
+		end_say_z(&c, said);
+		rig_until(&r, end_got(&c, "hello"));
+		end_close(&c);
+	}
+	assert_false(rig_part(&r, "n0.test"));
+	assert_false(rig_part(&r, "other.test"));
 	rig_free(&r);
 }
 
@@ -612,6 +723,8 @@ main(void)
 		    the_set_is_bounded_and_short_ones_are_not_looked_for),
 		cmocka_unit_test(a_whole_set_may_have_every_form),
 		cmocka_unit_test(
+		    a_value_of_two_names_is_looked_for_while_one_has_it),
+		cmocka_unit_test(
 		    of_a_renewed_credential_the_last_values_are_looked_for),
 		cmocka_unit_test(headers_and_reason_are_scrubbed_R01),
 		cmocka_unit_test(text_of_open_length_is_rewritten_R01),
@@ -620,6 +733,10 @@ main(void)
 		    compressed_answers_are_opened_or_refused_R02_R05_R07),
 		cmocka_unit_test(
 		    parts_of_a_credentialed_answer_are_not_asked_for_R08),
+		cmocka_unit_test(
+		    no_part_is_asked_for_where_a_credential_is_known_R08),
+		cmocka_unit_test(
+		    hosts_with_a_credential_are_remembered_up_to_a_bound_R08),
 		cmocka_unit_test(
 		    a_credential_is_looked_for_in_every_later_answer_R09),
 		cmocka_unit_test(

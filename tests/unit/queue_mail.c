@@ -326,6 +326,52 @@ the_first_of_many_are_shown_in_order(void **state)
 	world_fini(&w);
 }
 
+/* Those that tasks came with have a bound of their own, and stay for good where
+ * nobody acks them. */
+static void
+only_letters_without_a_task_are_counted_as_waiting(void **state)
+{
+	struct world w;
+	struct queue_step s = { 0 };
+	bool twice = false;
+
+	(void)state;
+	world_init(&w);
+	for (unsigned n = 1; n <= 3; n++) {
+		struct e2m_task t = task_of(&w, n);
+		struct e2m_envelope m =
+		    letter(&w, arena_z(&w.arena, uuid(&w, 100 + n)), ENG);
+		struct queue_put c = { .task = &t, .mail = &m };
+
+		assert_int_equal(queue_put(w.queue, &w.arena, &c, &s, &w.e), 0);
+		apply_step(&w, &s);
+	}
+	assert_int_equal(queue_mail_waiting(w.queue, STR(ENG)), 0);
+	for (unsigned n = 1; n <= 2; n++) {
+		struct e2m_envelope m = letter(&w, n == 1 ? "h1" : "h2", ENG);
+
+		assert_int_equal(send(&w, &m), 0);
+		assert_int_equal(queue_mail_waiting(w.queue, STR(ENG)), n);
+	}
+	assert_int_equal(
+	    ack(&w, ENG, arena_z(&w.arena, uuid(&w, 102)), &twice), 0);
+	assert_int_equal(queue_mail_waiting(w.queue, STR(ENG)), 2);
+	assert_int_equal(ack(&w, ENG, "h1", &twice), 0);
+	assert_int_equal(ack(&w, ENG, "h1", &twice), 0);
+	assert_true(twice);
+	assert_int_equal(queue_mail_waiting(w.queue, STR(ENG)), 1);
+	/* What was acked leaves the memory, and no place a second time. */
+	queue_letter_saved(w.queue, uuid(&w, 102));
+	queue_letter_saved(w.queue, STR("h1"));
+	w.now.us += CLOCK_SECOND;
+	assert_int_equal(
+	    queue_forget(w.queue, &w.arena, w.now, w.now, &s, &w.e), 0);
+	apply_step(&w, &s);
+	assert_null(queue_letter_find(w.queue, uuid(&w, 102)));
+	assert_int_equal(queue_mail_waiting(w.queue, STR(ENG)), 1);
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -339,6 +385,8 @@ main(void)
 		cmocka_unit_test(a_reply_is_in_the_thread_of_its_letter),
 		cmocka_unit_test(done_and_expired_letters_are_forgotten),
 		cmocka_unit_test(the_first_of_many_are_shown_in_order),
+		cmocka_unit_test(
+		    only_letters_without_a_task_are_counted_as_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
