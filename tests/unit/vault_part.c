@@ -281,6 +281,7 @@ one_cell_waits_for_so_many_answers_and_the_oldest_goes(void **state)
 	seal_there();
 	grant(1000, 8, WIRE_USE_TAKE);
 	assert_int_equal(redeem(1000, 8, ISSUER).ok, 1);
+	assert_int_equal(redeem(1000, 8, ISSUER).ok, 0); /* once */
 	/* Eight more than it may wait for: the first eight go. */
 	for (uint64_t n = 1; n <= SPENT + 8; n++) {
 		grant(n, 7, WIRE_USE_TAKE);
@@ -458,6 +459,56 @@ a_value_that_is_over_was_granted_first(void **state)
 	(void)close(back[0]);
 }
 
+/* What an egress says that it captured is looked at too. */
+static void
+what_nothing_was_lent_for_is_not_taken(void **state)
+{
+	struct wire_captured told = {
+		.number = 7000,
+		.expires = wall_now().us / CLOCK_SECOND + 3600,
+		.access_size = 5,
+		.secret = "token",
+	};
+
+	(void)state;
+	grant(7000, 8, WIRE_USE_TAKE);
+	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
+	assert_string_equal(taken(7001, 8), "of-the-other"); /* as before */
+	assert_int_equal(redeem(7000, 8, ISSUER).ok, 1);
+	told.access_size = sizeof(told.secret) + 1;
+	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
+	assert_string_equal(taken(7002, 8), "of-the-other");
+	told.access_size = 5;
+	told.refresh_size = sizeof(told.secret) - 4;
+	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
+	assert_string_equal(taken(7003, 8), "of-the-other");
+	/* Its time is over. */
+	told.refresh_size = 0;
+	told.expires = wall_now().us / CLOCK_SECOND;
+	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
+	assert_string_equal(taken(7004, 8), "");
+}
+
+static void
+a_code_is_of_one_login(void **state)
+{
+	struct wire_vault_code code = { .number = 8000 };
+	struct wire_vault_grant ask = grant_of(8001, 7, WIRE_USE_TAKE);
+	auto_buf box = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(
+	    seal_box(house.hello.box_public, STR("code"), &box, &e), 0);
+	code.box_size = (uint32_t)box.len;
+	memcpy(code.box, box.at, box.len);
+	tell(house.core, WIRE_VAULT_CODE, &code, NULL, 0);
+	ask.use = WIRE_USE_CODE;
+	assert_non_null(strstr(say_grant(&ask).text, "did not come"));
+	ask.number = 8000;
+	assert_true(say_grant(&ask).ok);
+}
+
 static bool
 maced(struct wire_vault_mac *ask, struct wire_vault_maced *out)
 {
@@ -525,6 +576,8 @@ main(void)
 		cmocka_unit_test(what_would_end_a_header_is_not_sealed),
 		cmocka_unit_test(a_clients_secret_goes_to_its_issuer_alone),
 		cmocka_unit_test(a_value_that_is_over_was_granted_first),
+		cmocka_unit_test(what_nothing_was_lent_for_is_not_taken),
+		cmocka_unit_test(a_code_is_of_one_login),
 		cmocka_unit_test(a_decision_is_known_again_and_no_other),
 		cmocka_unit_test(what_a_cell_took_goes_with_it),
 	};
