@@ -125,10 +125,7 @@ to_ascii(struct str hostile, char out[NAMES_HOST_SIZE], struct err *e)
 	char z[4 * NAMES_HOST_SIZE];
 	char *ascii = NULL;
 
-	if (!str_copy(z, sizeof(z), hostile) ||
-	    str_has_str(hostile, STR("\xe3\x80\x82")) ||
-	    str_has_str(hostile, STR("\xef\xbc\x8e")) ||
-	    str_has_str(hostile, STR("\xef\xbd\xa1"))) {
+	if (!str_copy(z, sizeof(z), hostile)) {
 		return refuse(e, hostile, "not in canonical form");
 	}
 	int status = idn2_to_ascii_8z(z, &ascii, IDN2_NO_TR46);

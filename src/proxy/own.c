@@ -193,7 +193,8 @@ proxy_own_check(
 		found = holds(n, r->head->headers[i].value) ||
 		        holds(n, r->head->headers[i].name);
 	}
-	return found || holds(n, r->path) || holds(n, r->query)
+	return found || holds(n, r->method) || holds(n, r->path) ||
+	               holds(n, r->query)
 	           ? err_set(e, ERR_DENIED, BROUGHT)
 	           : 0;
 }

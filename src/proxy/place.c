@@ -38,8 +38,8 @@ proxy_place_marked(struct str text)
 	}
 	proxy_percent_open(&once, text);
 	proxy_percent_open(&twice, buf_str(&once));
-	return str_has_str(buf_str(&once), STR(PLACE_MARK)) ||
-	       str_has_str(buf_str(&twice), STR(PLACE_MARK));
+	/* There is no '%' in it: what one opening shows, two do. */
+	return str_has_str(buf_str(&twice), STR(PLACE_MARK));
 }
 
 /* "Basic …": what stands behind it, opened. */

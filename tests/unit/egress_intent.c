@@ -24,6 +24,7 @@ static struct {
 	struct wire_peer *core;
 	size_t together; /* records */
 	size_t alone;
+	size_t marks;
 	size_t outcomes;
 	size_t answered;
 	size_t together_then; /* when the outcome came */
@@ -292,8 +293,84 @@ what_is_not_plain_goes_alone(void **state)
 		    house.one.kind, what == TUNNEL   ? WIRE_ASKED_TUNNEL
 		                    : what == SOCKET ? WIRE_ASKED_WEBSOCKET
 		                                     : WIRE_ASKED_HTTP);
+		assert_int_equal(house.one.stale, what == STALE);
+		assert_int_equal(house.one.own_credentials, what == OWN);
+		assert_int_equal(house.one.git,
+		    what == GIT ? WIRE_GIT_FETCH : WIRE_GIT_NONE);
+		assert_int_equal(house.one.body,
+		    what == READ ? WIRE_BODY_READ : WIRE_BODY_NONE);
 	}
 	assert_int_equal(house.together, 0);
+}
+
+/* The vault says nothing by itself here: the test does. */
+TAKES(take_mark_ask, wire_mark_ask)
+{
+	assert_in_range(in->size, 1, sizeof(in->value));
+	house.marks++;
+}
+
+static void
+vault_marks(uint64_t id, uint8_t first)
+{
+	struct wire_mark_told told = { .id = id, .mark = { first } };
+
+	egress_mark_told(&house.egress, NULL, &told, NULL, 0);
+	loop_advance(house.egress.loop, 0);
+}
+
+/* P08: it is asked for with every mark, or not at all. */
+static void
+what_it_brings_is_marked_before_core_is_asked(void **state)
+{
+	static const struct wire_handler handlers[] = {
+		{ WIRE_MARK_ASK, take_mark_ask },
+	};
+	struct egress *g = &house.egress;
+	struct proxy_setup setup = { .loop = g->loop, .ops = &egress_ops };
+	struct buf own[2] = { 0 };
+	struct proxy_intent i = plain(1);
+	struct wire_peer *vault;
+	struct err e;
+	int fds[2];
+
+	(void)state;
+	buf_add_z(&own[0], "one");
+	buf_add_z(&own[1], "two");
+	i.own_credentials = true;
+	i.own = own;
+	i.own_count = 2;
+	g->proxy = proxy_new(&setup);
+	assert_int_equal(wire_pair(fds, &e), 0);
+	g->vault = meet(PART_EGRESS, PART_VAULT, fds[0], NULL, 0);
+	vault =
+	    meet(PART_VAULT, PART_EGRESS, fds[1], handlers, COUNT(handlers));
+	ask(&i);
+	loop_advance(g->loop, 0);
+	assert_int_equal(house.marks, 2);
+	vault_marks(1, 7);
+	assert_int_equal(house.alone, 0);
+	vault_marks(1, 8);
+	assert_int_equal(house.alone, 1);
+	assert_int_equal(house.one.own_marks, 2);
+	assert_int_equal(house.one.own_mark[0][0], 7);
+	assert_int_equal(house.one.own_mark[1][0], 8);
+	/* The vault goes meanwhile, and is away. */
+	i.id = 2;
+	ask(&i);
+	egress_mark_gone(g);
+	vault_marks(2, 7);
+	assert_int_equal(house.alone, 1);
+	wire_peer_free(g->vault);
+	wire_peer_free(vault);
+	g->vault = NULL;
+	i.id = 3;
+	ask(&i);
+	loop_advance(g->loop, 0);
+	assert_int_equal(house.alone, 1);
+	proxy_free(g->proxy);
+	buf_fini(&own[0]);
+	buf_fini(&own[1]);
 }
 
 /* Who asked left in the same turn: core would not know what ended. */
@@ -361,6 +438,9 @@ main(void)
 		    what_no_record_holds_stops_the_part, set_up, take_down),
 		cmocka_unit_test_setup_teardown(
 		    what_is_not_plain_goes_alone, set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    what_it_brings_is_marked_before_core_is_asked, set_up,
+		    take_down),
 		cmocka_unit_test_setup_teardown(
 		    an_answer_does_not_part_what_is_asked, set_up, take_down),
 		cmocka_unit_test_setup_teardown(

@@ -226,16 +226,19 @@ a_network_holds_addresses_of_its_family_alone(void **state)
 static void
 A07_the_hosts_own_addresses_are_refused(void **state)
 {
-	struct names_addr mine[] = { addr("1.1.1.1"), addr("2606:4700::1") };
+	struct names_addr mine[] = { addr("1.1.1.1"), addr("2606:4700::1"),
+		addr("::ffff:1.1.1.3") };
 	struct names_own own = { mine, COUNT(mine) };
 	struct names_addr mapped = addr("::ffff:1.1.1.1");
 	struct names_addr other = addr("1.1.1.2");
+	struct names_addr third = addr("1.1.1.3");
 	struct err e = { 0 };
 
 	(void)state;
 	assert_int_equal(names_addr_check(&mine[0], &own, NULL, &e), -1);
 	assert_int_equal(names_addr_check(&mine[1], &own, NULL, &e), -1);
 	assert_int_equal(names_addr_check(&mapped, &own, NULL, &e), -1);
+	assert_int_equal(names_addr_check(&third, &own, NULL, &e), -1);
 	assert_int_equal(e.kind, ERR_DENIED);
 	assert_int_equal(names_addr_check(&other, &own, NULL, &e), 0);
 }

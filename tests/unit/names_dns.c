@@ -171,6 +171,8 @@ a_full_pool_refuses_and_keeps_what_it_gave(void **state)
 		assert_int_equal(names_pool_add(p, name, &a, &e), 0);
 		assert_string_equal(names_pool_name(p, &a), name);
 	}
+	a.bytes[3]++; /* behind the last */
+	assert_null(names_pool_name(p, &a));
 	assert_int_equal(names_pool_add(p, "more.test", &a, &e), -1);
 	assert_int_equal(e.kind, ERR_LIMIT);
 	ask(&q, "more.test", A);

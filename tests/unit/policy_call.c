@@ -197,6 +197,19 @@ what_a_predicate_cannot_judge_matches(void **state)
 	assert_int_equal(with_args("args.n = \"x\"", NULL), POLICY_ASK);
 	assert_int_equal(
 	    with_args("args.a.b = \"x\"", "{\"a\":\"y\"}"), POLICY_ASK);
+	/* Of 64 KiB it can be judged, of a byte more it cannot. */
+	auto_buf text = { 0 };
+
+	for (size_t size = 65536; size <= 65537; size++) {
+		buf_clear(&text);
+		buf_add_z(&text, "{\"n\":\"");
+		for (size_t i = 0; i < size; i++) {
+			buf_add_byte(&text, 'y');
+		}
+		buf_add_z(&text, "\"}");
+		assert_int_equal(with_args("args.n = \"x\"", buf_z(&text)),
+		    size > 65536 ? POLICY_ASK : POLICY_ALLOW);
+	}
 }
 
 static void
@@ -220,6 +233,25 @@ several_gates_ask_together(void **state)
 	assert_int_equal(d.ask.surfaces[0], POLICY_CLI);
 	assert_int_equal(d.ask.expires_us, 60 * CLOCK_MINUTE);
 	assert_true(str_eq(d.ask.hint, STR("A; B; C")));
+}
+
+/* Whichever of them stands first in the file. */
+static void
+of_gates_the_most_people_are_asked(void **state)
+{
+	static const char *const gates[] = {
+		"[gate.a]\ntool = \"t\"\nrequire = \"two_operators\"\n"
+		"[gate.b]\ntool = \"t\"\nrequire = \"operator\"\n",
+		"[gate.a]\ntool = \"t\"\nrequire = \"operator\"\n"
+		"[gate.b]\ntool = \"t\"\nrequire = \"two_operators\"\n",
+	};
+	auto_arena a = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(gates); i++) {
+		assert_row(decide(&a, gates[i], "t", "w", "{}").ask.people == 2,
+		    gates[i]);
+	}
 }
 
 static void
@@ -424,6 +456,10 @@ a_grant_binds_what_the_gates_look_at_or_show(void **state)
 		{ "[gate.a]\nmatch = { args = { a = { b = \"*\" } } }\n"
 		  "require = \"operator\"\n",
 		    "{\"a\":{\"b\":\"x\"}}", "{\"a.b\":\"x\"}", false },
+		{ "[gate.a]\nmatch = { args = { a = { b = \"*\" }, ab = "
+		  "\"*\" } }\nrequire = \"operator\"\n",
+		    "{\"a\":{\"b\":\"x\"},\"ab\":\"anna\"}",
+		    "{\"a\":{\"b\":\"x\"},\"ab\":\"bert\"}", false },
 	};
 
 	(void)state;
@@ -599,6 +635,7 @@ main(void)
 		cmocka_unit_test(predicates_compare_arguments),
 		cmocka_unit_test(what_a_predicate_cannot_judge_matches),
 		cmocka_unit_test(several_gates_ask_together),
+		cmocka_unit_test(of_gates_the_most_people_are_asked),
 		cmocka_unit_test(gates_without_a_common_surface_deny),
 		cmocka_unit_test(a_hint_shows_only_printable_bounded_values),
 		cmocka_unit_test(

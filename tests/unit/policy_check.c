@@ -83,6 +83,18 @@ a_way_round_a_gated_call_names_both_lines(void **state)
 	    true, "the tool publish sends", "[defaults] unmatched holds");
 }
 
+static void
+a_rule_of_every_path_goes_round_one_of_some(void **state)
+{
+	(void)state;
+	assert_finding(GATED
+	    "[egress.push]\nmatch = { host = \"git.good.test\", git = "
+	    "\"push\", path = \"/team/**\" }\nonly_for = [\"git_push\"]\n"
+	    "[egress.any]\nmatch = { host = \"git.good.test\", git = "
+	    "\"push\" }\n",
+	    true, "gates.toml:9: [egress.any]", "[egress.push] of line 6");
+}
+
 /* The cell of a call that nothing holds is no better than every cell. */
 static void
 a_way_round_by_an_ungated_call_is_one_too(void **state)
@@ -182,6 +194,29 @@ what_a_rule_lets_past_a_gate_on_requests_is_found(void **state)
 	assert_finding(WRITES(", method = \"GET\"")
 	                   HOLD("host = \"v.good.test\""),
 	    false, "gates.toml:5: [gate.h]", "holds no request");
+}
+
+/* A gate that holds some of what a rule lets out is none of the rule. */
+static void
+a_gate_on_some_of_the_requests_holds_no_rule(void **state)
+{
+	static const char *const gates[] = {
+		HOLD("host = \"git.good.test\", git = \"push\", ref = "
+		     "\"refs/heads/main\""),
+		HOLD("host = \"git.good.test\", git = \"push\", delete = "
+		     "true"),
+		HOLD("host = \"git.good.test\", git = \"push\", identity = "
+		     "\"cloud__*\""),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(gates); i++) {
+		auto_arena a = { 0 };
+		struct str text = arena_printf(&a, OPEN "%s" PUSH, gates[i]);
+
+		assert_finding(arena_z(&a, text), false,
+		    "gates.toml:6: [egress.push]", "without a gate");
+	}
 }
 
 static void
@@ -342,6 +377,7 @@ main(void)
 		    a_rule_for_another_path_of_the_same_host_is_no_way_round),
 		cmocka_unit_test(a_sound_policy_has_no_findings),
 		cmocka_unit_test(a_way_round_a_gated_call_names_both_lines),
+		cmocka_unit_test(a_rule_of_every_path_goes_round_one_of_some),
 		cmocka_unit_test(a_way_round_by_an_ungated_call_is_one_too),
 		cmocka_unit_test(
 		    a_host_that_may_be_changed_without_a_gate_is_listed),
@@ -349,6 +385,7 @@ main(void)
 		    a_gate_on_requests_holds_a_rule_for_every_cell),
 		cmocka_unit_test(
 		    what_a_rule_lets_past_a_gate_on_requests_is_found),
+		cmocka_unit_test(a_gate_on_some_of_the_requests_holds_no_rule),
 		cmocka_unit_test(names_must_exist),
 		cmocka_unit_test(
 		    without_a_house_gates_are_not_held_against_operators),

@@ -110,6 +110,9 @@ no_place_two_places_and_anywhere_are_errors_P11_P14(void **state)
 		       "placeholder = \"LD_PRELOAD\" }"),
 		    "cannot stand" },
 		{ RULE("inject = { credential = \"c\", query = \"k\", "
+		       "placeholder = \"PATH\" }"),
+		    "cannot stand" },
+		{ RULE("inject = { credential = \"c\", query = \"k\", "
 		       "format = \"a{{secret}}\", placeholder = \"KEY\" }"),
 		    "the form itself" },
 	};

@@ -54,7 +54,8 @@ what_only_resembles_the_protocol_is_refused(void **state)
 		"/r.git/git-receive%2Dpack", "/r.git/git-receive%252Dpack",
 		"/r.git/git-receive-pack;x=1", "/r.git/git-receive-pack%00",
 		"/r.git\\git-receive-pack", "/r.git//git-receive-pack.",
-		"/r.git/git-receive-pack%3Fx", "/r.git/git-receive-pack/%2e" };
+		"/r.git/git-receive-pack%3Fx", "/r.git/git-receive-pack/%2e",
+		"/r.git/git-receive-pack%00.txt" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(paths); i++) {

@@ -116,6 +116,20 @@ a_path_that_is_none_is_denied(void **state)
 	    &(struct ask){ .host = "a.good.test", .path = "x" }, "path");
 	assert_asked(
 	    SUFFIX, &(struct ask){ .host = "a.good.test", .path = "" }, "path");
+	/* Longer than any that the proxy would have made canonical. */
+	auto_buf path = { 0 };
+
+	buf_add_byte(&path, '/');
+	while (path.len < POLICY_PATH_MAX) {
+		buf_add_byte(&path, 'a');
+	}
+	assert_asked(SUFFIX,
+	    &(struct ask){ .host = "a.good.test", .path = buf_z(&path) },
+	    "egress.any");
+	buf_add_byte(&path, 'a');
+	assert_asked(SUFFIX,
+	    &(struct ask){ .host = "a.good.test", .path = buf_z(&path) },
+	    "path");
 }
 
 /* N06 */
@@ -381,6 +395,15 @@ a_push_must_fit_with_every_ref(void **state)
 	assert_asked("[egress.push]\nmatch = { host = \"git.good.test\", "
 	             "git = \"push\", delete = true }\n",
 	    &push, "egress.push");
+	/* Beside a rule that lets delete, one that does not comes first. */
+	const char *both = "[egress.a]\nmatch = { host = \"git.good.test\", "
+	                   "git = \"push\", delete = true }\n"
+	                   "[egress.b]\nmatch = { host = \"git.good.test\", "
+	                   "git = \"push\" }\n";
+
+	assert_asked(both, &push, "egress.a");
+	c = commands_of(good, 2, false);
+	assert_asked(both, &push, "egress.b");
 }
 
 static void

@@ -95,6 +95,7 @@ P08_what_was_lent_to_it_is_not_sent_by_it(void **state)
 		/* base64 of it behind one other byte */
 		{ "GET /a", "X-Note: eHMzY3IzdC1jYW5hcnktMDEyMzQ1Njc4OQ==\r\n",
 		    true },
+		{ "GET /a", SECRET ": note\r\n", true },
 		{ "GET /a", "X-Note: s3cr3t-canary-0123456788\r\n", false },
 	};
 	for (size_t i = 0; i < COUNT(asks); i++) {
@@ -119,6 +120,39 @@ P08_what_was_lent_to_it_is_not_sent_by_it(void **state)
 			assert_true(end_got(&d, "HTTP/1.1 403 "));
 			assert_true(end_got(&d, "brings a credential"));
 		}
+		end_close(&c);
+		end_close(&d);
+		rig_free(&r);
+	}
+}
+
+/* Where a rule names no method, any word of capitals is one. */
+static void
+P08_what_was_lent_to_it_is_no_method_of_it(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *secret, *line;
+		bool refused;
+	} asks[] = {
+		{ "AKIA0123456789ABCDEF", "AKIA0123456789ABCDEF /a", true },
+		{ "short-secret", "73686F72742D736563726574 /a", true },
+		{ "short-secret", "73686F72742D736563726575 /a", false },
+	};
+	for (size_t i = 0; i < COUNT(asks); i++) {
+		struct rig r;
+		struct end c;
+		struct end d;
+		rig_new(&r, NULL);
+		rig_inject(&r);
+		r.secret = asks[i].secret;
+		ask(&r, &c, "GET /first", "");
+		rig_until(&r, end_got(&c, "hello"));
+		ask(&r, &d, asks[i].line, "");
+		rig_until(&r, r.outcomes == 2);
+		assert_int_equal(r.outcome.end,
+		    asks[i].refused ? PROXY_REFUSED : PROXY_ANSWERED);
+		assert_int_equal(r.redeems, asks[i].refused ? 1 : 2);
 		end_close(&c);
 		end_close(&d);
 		rig_free(&r);
@@ -304,6 +338,7 @@ main(void)
 		cmocka_unit_test(P08_every_value_that_it_brings_is_asked_about),
 		cmocka_unit_test(P08_more_than_can_be_asked_about_are_refused),
 		cmocka_unit_test(P08_what_was_lent_to_it_is_not_sent_by_it),
+		cmocka_unit_test(P08_what_was_lent_to_it_is_no_method_of_it),
 		cmocka_unit_test(
 		    P08_what_was_lent_to_it_is_not_in_a_body_of_it),
 		cmocka_unit_test(

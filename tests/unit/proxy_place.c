@@ -71,6 +71,10 @@ assert_not_sent(const struct place *p, unsigned status)
 	}
 	assert_origin_untouched(&r);
 	assert_false(r.outcome.injected);
+	/* What its head shows is refused before the vault is asked. */
+	if (p->place == PROXY_PLACE_HEADER || p->place == PROXY_PLACE_BASIC) {
+		assert_int_equal(r.redeems, 0);
+	}
 	end_close(&c);
 	rig_free(&r);
 }
@@ -345,6 +349,13 @@ what_has_no_place_for_it_is_refused_P07(void **state)
 		    HEAD("POST /a") "Content-Type: multipart/form-data\r\n"
 		                    "Content-Length: 2\r\n\r\nab",
 		    "", NULL },
+		/* Of a form nothing is opened before it is looked at. */
+		{ PROXY_PLACE_FORM, "k", "{{secret}}", "",
+		    HEAD("POST /a") FORM_TYPE
+		    "Content-Length: 7\r\n\r\n%6B=own",
+		    "", NULL },
+		{ PROXY_PLACE_BASIC, "me:x", "", "", HEAD("GET /a") "\r\n", "",
+		    NULL },
 		{ PROXY_PLACE_HEADER, "Content-Length", "{{secret}}", "",
 		    HEAD("GET /a") "\r\n", "", NULL },
 		{ PROXY_PLACE_PATH, "0", "{{secret}}", "",

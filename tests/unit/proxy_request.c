@@ -193,6 +193,57 @@ P17_own_credentials_pass_only_where_the_rule_says_so(void **state)
 	}
 }
 
+/* Such a request is refused before; who writes the head does not count on it.
+ */
+static void
+P17_no_head_is_written_with_what_the_rule_does_not_keep(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct proxy_origin origin = { .port = 443, .tls = true };
+		struct proxy_request r = { 0 };
+		struct http_reader reader;
+		struct http_event ev;
+		struct proxy_go go = { .tls = true,
+			.keep_credentials = i % 2 == 1,
+			.place = i < 2 ? PROXY_PLACE_NONE : PROXY_PLACE_QUERY,
+			.name = "key",
+			.format = "{{secret}}" };
+		struct str in = STR("GET /a HTTP/1.1\r\nHost: good.test\r\n"
+		                    "X-Api-Key: mine\r\n\r\n");
+		struct buf head = { 0 };
+		struct err e;
+		assert_int_equal(
+		    names_host_parse(STR(GOOD), &origin.host, &e), 0);
+		http_reader_request(&reader);
+		assert_int_equal(http_read(&reader, &in, &ev, &e), 0);
+		assert_int_equal(ev.kind, HTTP_HEAD);
+		assert_int_equal(
+		    proxy_request_make(&r, ev.head, &origin, &e), 0);
+		assert_int_equal(
+		    proxy_head_write(&head, &r, &go, STR(SECRET), NULL, &e), 0);
+		assert_int_equal(times_in(&head, "mine"), i % 2);
+		buf_wipe(&head);
+		proxy_request_fini(&r);
+		http_reader_fini(&reader);
+	}
+}
+
+/* A reason may quote what somebody wrote. */
+static void
+a_reason_ends_no_header(void **state)
+{
+	(void)state;
+	auto_buf b = { 0 };
+	struct proxy_refusal refusal = { .status = 403,
+		.reason = "denied: no\r\nSet-Cookie: a=b\n\xc3\xa4" };
+	proxy_answer_write(&b, &refusal, true);
+	assert_int_equal(times_in(&b, "\r\nHandrail-Reason: denied: "
+	                              "no??Set-Cookie: a=b???\r\n"),
+	    1);
+	assert_int_equal(times_in(&b, "\nSet-Cookie"), 0);
+}
+
 static void
 H10_traces_of_proxies_do_not_leave(void **state)
 {
@@ -695,6 +746,9 @@ main(void)
 		    H09_beside_an_injected_one_none_of_that_name_passes),
 		cmocka_unit_test(
 		    P17_own_credentials_pass_only_where_the_rule_says_so),
+		cmocka_unit_test(
+		    P17_no_head_is_written_with_what_the_rule_does_not_keep),
+		cmocka_unit_test(a_reason_ends_no_header),
 		cmocka_unit_test(H10_traces_of_proxies_do_not_leave),
 		cmocka_unit_test(H11_a_body_is_asked_for_only_after_the_go),
 		cmocka_unit_test(H11_an_unknown_expectation_is_refused),

@@ -553,6 +553,27 @@ T11_a_request_for_another_host_ends_the_tunnel(void **state)
 }
 
 static void
+T11_a_whole_url_in_a_tunnel_is_refused(void **state)
+{
+	(void)state;
+	static const char *const urls[] = { "http://evil.test/",
+		"http://good.test/", "https://good.test/" };
+	for (size_t i = 0; i < COUNT(urls); i++) {
+		struct rig r;
+		struct end c;
+		auto_buf text = { 0 };
+		rig_new(&r, NULL);
+		rig_pin(&r);
+		cell_good(&r, &c);
+		buf_addf(&text, "GET %s HTTP/1.1\r\nHost: %.9s\r\n\r\n",
+		    urls[i], strchr(urls[i], '/') + 2);
+		end_say(&c, buf_str(&text));
+		assert_refused_early(&r, "inside TLS");
+		done(&r, &c);
+	}
+}
+
+static void
 T03_a_hello_in_single_bytes_is_read(void **state)
 {
 	(void)state;
@@ -603,6 +624,7 @@ main(void)
 		cmocka_unit_test(
 		    T02_a_host_without_the_port_that_was_dialled_is_refused),
 		cmocka_unit_test(T03_no_server_name_is_refused),
+		cmocka_unit_test(T11_a_whole_url_in_a_tunnel_is_refused),
 		cmocka_unit_test(T03_a_hello_in_single_bytes_is_read),
 		cmocka_unit_test(
 		    T04_an_unproven_upstream_gets_no_byte_and_no_credential),

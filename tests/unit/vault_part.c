@@ -281,6 +281,7 @@ one_cell_waits_for_so_many_answers_and_the_oldest_goes(void **state)
 	seal_there();
 	grant(1000, 8, WIRE_USE_TAKE);
 	assert_int_equal(redeem(1000, 8, ISSUER).ok, 1);
+	assert_int_equal(redeem(1000, 8, ISSUER).ok, 0); /* once */
 	/* Eight more than it may wait for: the first eight go. */
 	for (uint64_t n = 1; n <= SPENT + 8; n++) {
 		grant(n, 7, WIRE_USE_TAKE);
@@ -399,6 +400,172 @@ what_would_end_a_header_is_not_sealed(void **state)
 	}
 }
 
+/* What a token endpoint is asked with goes to the issuer of the binding. */
+static void
+a_clients_secret_goes_to_its_issuer_alone(void **state)
+{
+	static const enum wire_use uses[] = { WIRE_USE_REFRESH, WIRE_USE_CLIENT,
+		WIRE_USE_DEVICE, WIRE_USE_BEGIN, WIRE_USE_TAKE };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(uses); i++) {
+		struct wire_vault_grant ask =
+		    grant_of(4000 + i, 7, WIRE_USE_TAKE);
+
+		ask.use = (uint8_t)uses[i];
+		(void)strcpy(ask.host, HOST);
+		assert_false(say_grant(&ask).ok);
+		(void)strcpy(ask.host, ISSUER);
+		ask.port = 444;
+		assert_false(say_grant(&ask).ok);
+		ask.port = 443;
+		assert_true(say_grant(&ask).ok);
+	}
+}
+
+/* More than the vault takes in one turn stands before the grant. */
+static void
+a_value_that_is_over_was_granted_first(void **state)
+{
+	static const struct wire_attach none;
+	struct wire_vault_revoke over = { .version = 1, .credential = NAME };
+	struct wire_vault_grant ask = grant_of(5000, 7, WIRE_USE_TAKE);
+	struct wire_vault_sign other = { .id = 1 };
+	struct wire_vault_signed is_signed;
+	struct wire_vault_granted granted;
+	struct err e = { 0 };
+	int back[2];
+	int status;
+
+	(void)state;
+	assert_int_equal(wire_pair(back, &e), 0);
+	tell(house.core, WIRE_VAULT_BACK, &none, &back[1], 1);
+	grant(5001, 7, WIRE_USE_TAKE); /* it has that channel */
+	assert_int_equal(kill(house.pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(house.pid, &status, WUNTRACED), house.pid);
+	for (int n = 0; n < WIRE_TURN_RECORDS + 1; n++) {
+		tell(house.core, WIRE_VAULT_SIGN, &other, NULL, 0);
+	}
+	tell(house.core, WIRE_VAULT_GRANT, &ask, NULL, 0);
+	tell(back[0], WIRE_VAULT_REVOKE, &over, NULL, 0);
+	assert_int_equal(kill(house.pid, SIGCONT), 0);
+	for (int n = 0; n < WIRE_TURN_RECORDS + 1; n++) {
+		hear(house.core, WIRE_VAULT_SIGNED, &is_signed);
+	}
+	hear(house.core, WIRE_VAULT_GRANTED, &granted);
+	assert_int_equal(granted.ok, 1);
+	assert_int_equal(redeem(5000, 7, ISSUER).ok, 0);
+	assert_int_equal(redeem(5001, 7, ISSUER).ok, 0);
+	(void)close(back[0]);
+}
+
+/* What an egress says that it captured is looked at too. */
+static void
+what_nothing_was_lent_for_is_not_taken(void **state)
+{
+	struct wire_captured told = {
+		.number = 7000,
+		.expires = wall_now().us / CLOCK_SECOND + 3600,
+		.access_size = 5,
+		.secret = "token",
+	};
+
+	(void)state;
+	grant(7000, 8, WIRE_USE_TAKE);
+	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
+	assert_string_equal(taken(7001, 8), "of-the-other"); /* as before */
+	assert_int_equal(redeem(7000, 8, ISSUER).ok, 1);
+	told.access_size = sizeof(told.secret) + 1;
+	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
+	assert_string_equal(taken(7002, 8), "of-the-other");
+	told.access_size = 5;
+	told.refresh_size = sizeof(told.secret) - 4;
+	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
+	assert_string_equal(taken(7003, 8), "of-the-other");
+	/* Its time is over. */
+	told.refresh_size = 0;
+	told.expires = wall_now().us / CLOCK_SECOND;
+	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
+	assert_string_equal(taken(7004, 8), "");
+}
+
+static void
+a_code_is_of_one_login(void **state)
+{
+	struct wire_vault_code code = { .number = 8000 };
+	struct wire_vault_grant ask = grant_of(8001, 7, WIRE_USE_TAKE);
+	auto_buf box = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(
+	    seal_box(house.hello.box_public, STR("code"), &box, &e), 0);
+	code.box_size = (uint32_t)box.len;
+	memcpy(code.box, box.at, box.len);
+	tell(house.core, WIRE_VAULT_CODE, &code, NULL, 0);
+	ask.use = WIRE_USE_CODE;
+	assert_non_null(strstr(say_grant(&ask).text, "did not come"));
+	ask.number = 8000;
+	assert_true(say_grant(&ask).ok);
+}
+
+static bool
+maced(struct wire_vault_mac *ask, struct wire_vault_maced *out)
+{
+	tell(house.core, WIRE_VAULT_MAC, ask, NULL, 0);
+	hear(house.core, WIRE_VAULT_MACED, out);
+	return out->good != 0;
+}
+
+/* Of many decisions, each must be one that was sealed here. */
+static void
+a_decision_is_known_again_and_no_other(void **state)
+{
+	struct wire_vault_mac ask = { .id = 1, .count = 3 };
+	struct wire_vault_maced out;
+
+	(void)state;
+	for (uint8_t n = 0; n < 3; n++) {
+		ask.digest[n][0] = n;
+	}
+	assert_true(maced(&ask, &out));
+	memcpy(ask.mac, out.mac, sizeof(ask.mac));
+	ask.check = 1;
+	assert_true(maced(&ask, &out));
+	for (int n = 0; n < 3; n++) {
+		ask.mac[n][5] ^= 1;
+		assert_false(maced(&ask, &out));
+		ask.mac[n][5] ^= 1;
+		ask.digest[n][31] ^= 1;
+		assert_false(maced(&ask, &out));
+		ask.digest[n][31] ^= 1;
+	}
+	ask.count = 0;
+	assert_false(maced(&ask, &out));
+	ask.count = WIRE_MACS + 1;
+	assert_false(maced(&ask, &out));
+}
+
+/* Its channel is closed at a moment of the vault's own, then nothing is left of
+ * what the cell took: another with its number has none. */
+static void
+what_a_cell_took_goes_with_it(void **state)
+{
+	struct mono limit = mono_after(mono_now(), 60 * CLOCK_SECOND);
+	uint64_t number = 6000;
+
+	(void)state;
+	grant(number, 7, WIRE_USE_TAKE);
+	assert_int_equal(redeem(number, 7, ISSUER).ok, 1);
+	captured(number, 7, "of-the-seventh");
+	assert_string_equal(taken(++number, 7), "of-the-seventh");
+	do {
+		assert_false(mono_passed(limit, mono_now()));
+		auto_close_fd(&house.egress[0]);
+		house.egress[0] = attach(7);
+	} while (taken(++number, 7)[0]);
+}
+
 int
 main(void)
 {
@@ -407,6 +574,12 @@ main(void)
 		    one_cell_waits_for_so_many_answers_and_the_oldest_goes),
 		cmocka_unit_test(a_grant_with_a_fault_is_refused),
 		cmocka_unit_test(what_would_end_a_header_is_not_sealed),
+		cmocka_unit_test(a_clients_secret_goes_to_its_issuer_alone),
+		cmocka_unit_test(a_value_that_is_over_was_granted_first),
+		cmocka_unit_test(what_nothing_was_lent_for_is_not_taken),
+		cmocka_unit_test(a_code_is_of_one_login),
+		cmocka_unit_test(a_decision_is_known_again_and_no_other),
+		cmocka_unit_test(what_a_cell_took_goes_with_it),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

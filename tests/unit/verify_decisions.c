@@ -197,16 +197,20 @@ a_decision_of_no_policy_is_told(void **state)
 	    "audit.publish", "{\"method\":\"POST\",\"host\":\"a.test\"}");
 	put_head(s, 9, digest_of(str_of(gates)), BOOK_CALL_DECIDED, "whoever",
 	    allowed);
+	/* What core asks of its own are requests, never a call. */
+	put_head(
+	    s, 10, (struct digest){ 0 }, BOOK_CALL_DECIDED, "model", allowed);
 	assert_int_equal(store_commit(s, &e), 0);
 	store_close(s);
 	assert_int_equal(verify(&d, &s, &e), 0);
-	assert_int_equal(d.differ, 4); /* with that of make_book */
+	assert_int_equal(d.differ, 5); /* with that of make_book */
 	assert_int_equal(d.not_asked, 2);
 	decisions_print(&d, &text);
 	assert_non_null(strstr(buf_z(&text), "event 6"));
 	assert_non_null(strstr(buf_z(&text), "event 7"));
 	assert_null(strstr(buf_z(&text), "event 8"));
 	assert_non_null(strstr(buf_z(&text), "event 9"));
+	assert_non_null(strstr(buf_z(&text), "event 10"));
 	assert_non_null(strstr(buf_z(&text), "it names no policy"));
 	assert_non_null(strstr(buf_z(&text), "no check of this house"));
 	assert_int_equal(decisions_end(&d, &e), -1);
