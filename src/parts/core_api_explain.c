@@ -6,28 +6,37 @@
 #include "http/http.h"
 #include "parts/core.h"
 #include "parts/core_api.h"
+#include "parts/core_egress.h"
+#include "parts/core_vault.h"
+#include "seal/seal.h"
+
+/* What is answered, for programs and for people. */
+struct explained {
+	enum policy_verdict verdict;
+	enum policy_reason reason; /* of a deny */
+	struct str rule;
+	struct str credential;
+	struct str next;
+	struct str refused; /* the vault would not lend it; empty: it would */
+	struct buf text;
+};
 
 /* The same was allowed for a while. */
 static void
-explain_granted(const struct core *c, struct core_ask *ask,
-    const struct core_role *r, const struct tool *t,
-    const struct policy_call *call, struct buf *text)
+explain_granted(const struct core *c, const struct core_role *r,
+    const struct tool *t, const struct policy_call *call,
+    struct policy_ask *asked, struct buf *text)
 {
-	struct policy_call_decision d = { 0 };
 	const struct wait_grant *g;
 	char until[WALL_TEXT_MAX];
 
-	policy_call(&ask->arena, r->policy, call, &d);
-	if (d.verdict != POLICY_ASK) {
-		return;
-	}
-	policy_ask_bind(call, &d.ask);
+	policy_ask_bind(call, asked);
 	struct wait_grant_use use = {
 		.identity = str_of(r->identity),
 		.tool = t->name,
 		.contract = t->contract,
-		.asked = d.ask.digest,
-		.named = d.ask.named_args,
+		.asked = asked->digest,
+		.named = asked->named_args,
 		.now = wall_now(),
 	};
 
@@ -55,8 +64,9 @@ find_seen(const struct core_role *r, struct str name, const struct tool **t,
 
 static int
 explain_call(struct core *c, struct core_ask *ask, struct core_role *r,
-    struct buf *text, struct err *e)
+    struct explained *x, struct err *e)
 {
+	struct policy_call_decision d = { 0 };
 	struct str name = STR("");
 	const struct tool *t;
 
@@ -74,8 +84,14 @@ explain_call(struct core *c, struct core_ask *ask, struct core_role *r,
 	if (tools_check_args(t, call.args, e)) {
 		return err_wrap(e, "the arguments");
 	}
-	policy_explain_call(text, r->policy, &call);
-	explain_granted(c, ask, r, t, &call, text);
+	policy_call(&ask->arena, r->policy, &call, &d);
+	x->verdict = d.verdict;
+	x->reason = d.reason;
+	x->rule = d.rule;
+	policy_explain_call(&x->text, r->policy, &call);
+	if (d.verdict == POLICY_ASK) {
+		explain_granted(c, r, t, &call, &d.ask, &x->text);
+	}
 	return 0;
 }
 
@@ -97,19 +113,94 @@ check_method(struct str method, struct err *e)
 	           : 0;
 }
 
+/* A rule lets it out, the vault looks on its own: why it would not lend. */
+static struct str
+not_lent(const struct core *c, struct arena *a,
+    const struct policy_inject *inject, const struct core_place *at,
+    bool of_house)
+{
+	const struct core_credential *k =
+	    core_credential_find(c, inject->credential);
+	const char *unfit = !k             ? "none of that name"
+	                    : k->closed[0] ? k->closed
+	                                   : core_credential_unfit(c, k);
+	const char *misplaced = core_place_problem(c, a, inject, of_house);
+	struct seal_binding bound = { 0 };
+	struct str rest;
+	bool more = true;
+
+	if (unfit) {
+		return arena_printf(a, "the vault has %s", unfit);
+	}
+	if (misplaced) {
+		return str_of(misplaced);
+	}
+	rest = str_of(k->hosts);
+	while (more && bound.host_count < SEAL_HOSTS_MAX) {
+		more = str_cut(&rest, ' ', &bound.hosts[bound.host_count++]);
+	}
+	return seal_binding_allows(&bound, str_of(at->host.text), at->port)
+	           ? STR("")
+	           : arena_printf(a,
+	                 "the credential is bound to %s, not to %s:%u",
+	                 k->hosts, at->host.text, at->port);
+}
+
+/* Where a tunnel is, nothing else is asked, whatever is spoken there. */
+static void
+decide(struct arena *a, const struct policy *p, struct policy_request *r,
+    struct policy_request_decision *d)
+{
+	struct policy_request tunnel = *r;
+
+	tunnel.tunnel = true;
+	policy_request(a, p, &tunnel, d);
+	if (d->reason == POLICY_NONE || d->reason == POLICY_ONLY_FOR) {
+		r->tunnel = true;
+	}
+	policy_request(a, p, r, d);
+}
+
+/* Of wss:// an upgrade is asked for; tcp:// is a connection and no request. */
 static int
-explain_url(struct core_ask *ask, struct core_role *r, struct str url,
-    struct buf *text, struct err *e)
+parse_url(struct core_ask *ask, struct str url, struct core_place *at,
+    struct policy_request *r, struct err *e)
+{
+	struct str rest = url;
+	struct str scheme;
+
+	(void)str_cut(&rest, ':', &scheme);
+	r->tunnel = str_eq_z(scheme, "tcp");
+	r->websocket = str_eq_z(scheme, "wss") || str_eq_z(scheme, "ws");
+	if (r->tunnel || r->websocket) {
+		url = arena_printf(&ask->arena, "%s:" STR_FMT,
+		    str_eq_z(scheme, "ws") ? "http" : "https", STR_ARG(rest));
+	}
+	if (core_place_parse(&ask->arena, url, at, e)) {
+		return -1;
+	}
+	r->host = &at->host;
+	r->port = at->port;
+	r->tls = at->tls;
+	r->path = at->path;
+	r->query = at->query;
+	return 0;
+}
+
+static int
+explain_url(const struct core *c, struct core_ask *ask, struct core_role *r,
+    struct str url, struct explained *x, struct err *e)
 {
 	struct core_place at;
 	struct policy_request request = {
 		.identity = str_of(r->identity),
 		.method = STR("GET"),
 	};
-	const struct tool *t;
+	struct policy_request_decision d = { 0 };
+	const struct tool *t = NULL;
 	struct err why = { 0 };
 
-	if (core_place_parse(&ask->arena, url, &at, e)) {
+	if (parse_url(ask, url, &at, &request, e)) {
 		return -1;
 	}
 	if (core_ask_query(ask, "method", &request.method) &&
@@ -120,11 +211,6 @@ explain_url(struct core_ask *ask, struct core_role *r, struct str url,
 	    find_seen(r, request.from_tool, &t, e)) {
 		return -1;
 	}
-	request.host = &at.host;
-	request.port = at.port;
-	request.tls = at.tls;
-	request.path = at.path;
-	request.query = at.query;
 	if (policy_git_request(request.method, at.path, at.query, STR(""),
 	        &request.git, &why)) {
 		return err_set(e, why.kind,
@@ -133,14 +219,36 @@ explain_url(struct core_ask *ask, struct core_role *r, struct str url,
 		    "=git-receive-pack",
 		    why.text);
 	}
-	policy_explain_request(text, r->policy, &request);
+	decide(&ask->arena, r->policy, &request, &d);
+	x->verdict = d.verdict;
+	x->reason = d.reason;
+	x->rule = d.rule;
+	x->next = d.next;
+	policy_explain_request(&x->text, r->policy, &request);
+	if (d.verdict != POLICY_DENY && d.egress->inject.credential.len) {
+		x->credential = d.egress->inject.credential;
+		x->refused = not_lent(c, &ask->arena, &d.egress->inject, &at,
+		    t && t->kind == TOOL_HTTP);
+	}
+	if (x->refused.len) {
+		buf_addf(
+		    &x->text, "refused   " STR_FMT "\n", STR_ARG(x->refused));
+	}
 	return 0;
+}
+
+static void
+put(struct json_out *o, const char *key, struct str text)
+{
+	if (text.len) {
+		json_out_str(o, key, text);
+	}
 }
 
 int
 route_explain(struct core *c, struct core_ask *ask, struct err *e)
 {
-	auto_buf text = { 0 };
+	struct explained x = { 0 };
 	auto_buf body = { 0 };
 	struct json_out o;
 	struct core_role *r;
@@ -150,15 +258,25 @@ route_explain(struct core *c, struct core_ask *ask, struct err *e)
 		return -1;
 	}
 	if (core_ask_query(ask, "url", &url)
-	        ? explain_url(ask, r, url, &text, e)
-	        : explain_call(c, ask, r, &text, e)) {
+	        ? explain_url(c, ask, r, url, &x, e)
+	        : explain_call(c, ask, r, &x, e)) {
+		buf_fini(&x.text);
 		return -1;
 	}
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_z(&o, "identity", r->identity);
-	json_out_str(&o, "text", buf_str(&text));
+	json_out_z(&o, "verdict", policy_verdict_name(x.verdict));
+	put(&o, "rule", x.rule);
+	if (x.verdict == POLICY_DENY) {
+		json_out_z(&o, "reason", policy_reason_name(x.reason));
+	}
+	put(&o, "credential", x.credential);
+	put(&o, "refused", x.refused);
+	put(&o, "next", x.next);
+	json_out_str(&o, "text", buf_str(&x.text));
 	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));
+	buf_fini(&x.text);
 	return 0;
 }

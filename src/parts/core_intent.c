@@ -509,7 +509,8 @@ core_intent_judge(
 		return;
 	}
 	take_rule(c, i, d.egress);
-	const char *misplaced = core_place_problem(c, i);
+	const char *misplaced = core_place_problem(
+	    c, &i->arena, &d.egress->inject, i->done != NULL);
 
 	if (misplaced) {
 		struct core_refusal why = {
