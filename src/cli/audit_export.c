@@ -52,17 +52,123 @@ write_metadata(struct json_out *o, const struct json *event)
 	json_out_end(o, '}');
 }
 
+/* Who did it: the house itself has no identity. */
+static const char *
+who(struct cli *c, const struct json *event)
+{
+	const char *identity = cli_text(c, event, "identity");
+
+	return identity[0] ? identity : "Handrail";
+}
+
+/* An object with one text, which must not be empty. */
+static void
+write_named(
+    struct json_out *o, const char *object, const char *key, const char *text)
+{
+	json_out_object(o, object);
+	json_out_z(o, key, text);
+	json_out_end(o, '}');
+}
+
+/* An outcome has the number of its request, and no more of it. */
 static void
 write_request(struct cli *c, struct json_out *o, const struct json *body)
 {
+	const char *method = cli_text(c, body, "method");
+	const char *host = cli_text(c, body, "host");
+	auto_buf uid = { 0 };
+
+	buf_addf(&uid, "%lld", (long long)cli_number(body, "request"));
 	json_out_object(o, "http_request");
-	json_out_z(o, "http_method", cli_text(c, body, "method"));
-	json_out_object(o, "url");
-	json_out_z(o, "hostname", cli_text(c, body, "host"));
-	json_out_i64(o, "port", cli_number(body, "port"));
-	json_out_z(o, "path", cli_text(c, body, "path"));
+	json_out_str(o, "uid", buf_str(&uid));
+	if (method[0]) {
+		json_out_z(o, "http_method", method);
+	}
+	if (host[0]) {
+		json_out_object(o, "url");
+		json_out_z(o, "hostname", host);
+		json_out_i64(o, "port", cli_number(body, "port"));
+		json_out_z(o, "path", cli_text(c, body, "path"));
+		json_out_end(o, '}');
+	}
 	json_out_end(o, '}');
+	if (json_get(body, "status")) {
+		json_out_object(o, "http_response");
+		json_out_i64(o, "code", cli_number(body, "status"));
+		json_out_end(o, '}');
+	}
+	if (host[0]) {
+		write_named(o, "dst_endpoint", "hostname", host);
+	}
+}
+
+/* "credential_put" is about a credential. */
+static void
+write_entity(struct json_out *o, const char *kind, const char *name)
+{
+	struct str rest = str_of(kind);
+	struct str type;
+
+	(void)str_cut(&rest, '_', &type);
+	json_out_object(o, "entity");
+	json_out_str(o, "type", type);
+	json_out_z(o, "name", name);
 	json_out_end(o, '}');
+}
+
+/* What a class requires besides what every event has. */
+static void
+write_class(
+    struct cli *c, struct json_out *o, int class_, const struct json *event)
+{
+	const struct json *body = json_get(event, "body");
+	const char *kind = cli_text(c, event, "kind");
+	const char *rule = cli_text(c, event, "rule");
+	const char *tool = cli_text(c, body, "tool");
+	const char *about = rule[0] ? rule : kind;
+
+	switch (class_) {
+	case 3001:
+		write_named(o, "user", "name", about);
+		break;
+	case 3003:
+		write_named(o, "user", "name", who(c, event));
+		json_out_array(o, "privileges");
+		json_out_z(o, NULL, about);
+		json_out_end(o, ']');
+		break;
+	case 3004:
+		write_entity(o, kind, about);
+		break;
+	case 4002:
+		write_request(c, o, body);
+		write_named(o, "src_endpoint", "name", who(c, event));
+		break;
+	case 6003:
+		write_named(o, "api", "operation", tool[0] ? tool : kind);
+		write_named(o, "src_endpoint", "name", who(c, event));
+		break;
+	default:
+		write_named(o, "app", "name", "Handrail");
+		break;
+	}
+}
+
+/* Of HTTP Activity, by the method; 99 for those that it does not know. */
+static int
+activity_of(struct cli *c, struct ocsf class_, const struct json *event)
+{
+	static const char *const methods[] = { "CONNECT", "DELETE", "GET",
+		"HEAD", "OPTIONS", "POST", "PUT", "TRACE" };
+	const char *method = cli_text(c, json_get(event, "body"), "method");
+
+	for (size_t i = 0; class_.class_ == 4002 && i < COUNT(methods); i++) {
+		if (strcmp(method, methods[i]) == 0) {
+			return (int)i + 1;
+		}
+	}
+	return class_.activity;
 }
 
 /* Denied is a failure of somebody's attempt; all else is what happened. */
@@ -78,8 +184,9 @@ is_denied(struct cli *c, const struct json *event)
 static void
 write_ocsf(struct cli *c, struct buf *line, const struct json *event)
 {
-	const struct json *body = json_get(event, "body");
-	struct ocsf class_ = class_of(cli_text(c, event, "kind"));
+	const char *kind = cli_text(c, event, "kind");
+	struct ocsf class_ = class_of(kind);
+	int activity = activity_of(c, class_, event);
 	bool denied = is_denied(c, event);
 	struct json_out o;
 
@@ -87,21 +194,20 @@ write_ocsf(struct cli *c, struct buf *line, const struct json *event)
 	json_out_object(&o, NULL);
 	json_out_i64(&o, "category_uid", class_.category);
 	json_out_i64(&o, "class_uid", class_.class_);
-	json_out_i64(&o, "activity_id", class_.activity);
-	json_out_i64(&o, "type_uid", class_.class_ * 100LL + class_.activity);
+	json_out_i64(&o, "activity_id", activity);
+	if (activity == 99) {
+		json_out_z(&o, "activity_name", kind);
+	}
+	json_out_i64(&o, "type_uid", class_.class_ * 100LL + activity);
 	json_out_i64(&o, "time", cli_number(event, "at_us") / 1000);
 	json_out_i64(&o, "severity_id", denied ? 3 : 1);
 	json_out_i64(&o, "status_id", denied ? 2 : 1);
-	json_out_z(&o, "message", cli_text(c, event, "kind"));
+	json_out_z(&o, "message", kind);
 	write_metadata(&o, event);
 	json_out_object(&o, "actor");
-	json_out_object(&o, "user");
-	json_out_z(&o, "name", cli_text(c, event, "identity"));
+	write_named(&o, "user", "name", who(c, event));
 	json_out_end(&o, '}');
-	json_out_end(&o, '}');
-	if (class_.class_ == 4002) {
-		write_request(c, &o, body);
-	}
+	write_class(c, &o, class_.class_, event);
 	json_out_value(&o, "unmapped", event);
 	json_out_end(&o, '}');
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking: status, roles, what an identity can, why something is decided so. */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "policy/policy.h"
@@ -205,6 +207,30 @@ house_of(struct cli *c, const struct catalogue *catalogue,
 	};
 }
 
+/* What is no fault of gates.toml itself, and lets nothing through. */
+static void
+print_absent(struct cli *c, const struct policy *policy, struct str dir)
+{
+	const char *note = cli_paint(c, CLI_YELLOW, "note");
+
+	if (policy_is_closed(policy)) {
+		printf("%s " STR_FMT "/gates.toml is not there: every call and "
+		       "every request is denied\n",
+		    note, STR_ARG(dir));
+	}
+	for (size_t i = 0; i < policy_egress_count(policy); i++) {
+		const struct policy_egress *x = policy_egress_at(policy, i);
+
+		if (x->ca.len && access(arena_z(&c->arena, x->ca), R_OK) != 0) {
+			printf("%s " STR_FMT "/gates.toml:%u: ca " STR_FMT
+			       " cannot be read (%s): no request of [" STR_FMT
+			       "] passes until it can\n",
+			    note, STR_ARG(dir), x->line, STR_ARG(x->ca),
+			    strerror(errno), STR_ARG(x->label));
+		}
+	}
+}
+
 /* One role's files, as `up` would load them; the findings are printed. */
 static int
 check_role(struct cli *c, const struct config *config, const char *folder,
@@ -237,6 +263,7 @@ check_role(struct cli *c, const struct config *config, const char *folder,
 		    STR_ARG(findings[i].text));
 		bad += findings[i].error;
 	}
+	print_absent(c, policy, dir);
 	if (!bad) {
 		printf("%s: %zu tools, %zu task types, %zu egress rules: ok\n",
 		    arena_z(a, name), catalogue.count, role.type_count,

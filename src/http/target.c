@@ -205,8 +205,7 @@ http_url_parse(struct str text, struct http_url *out, struct err *e)
 		    err_quote(u.authority));
 	}
 	if (!syntax_port(port_or_default(port, u.scheme), &u.port)) {
-		return err_set(
-		    e, ERR_INPUT, "'%s' is no port", err_quote(port));
+		return err_set(e, ERR_INPUT, "%s is no port", err_quote(port));
 	}
 	split_path(rest, &u.path, &u.query, &u.has_query);
 	*out = u;

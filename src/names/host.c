@@ -9,7 +9,7 @@ static int
 refuse(struct err *e, struct str hostile, const char *why)
 {
 	return err_set(
-	    e, ERR_INPUT, "'%s' is no host name: %s", err_quote(hostile), why);
+	    e, ERR_INPUT, "%s is no host name: %s", err_quote(hostile), why);
 }
 
 static bool
@@ -237,8 +237,8 @@ names_hostport_parse(struct str hostile, uint16_t default_port,
 		stated = str_cut(&rest, ':', &name);
 	}
 	if (stated ? !port_parse(rest, &number) : !number) {
-		return err_set(e, ERR_INPUT,
-		    "'%s' needs a port from 1 to 65535", err_quote(hostile));
+		return err_set(e, ERR_INPUT, "%s needs a port from 1 to 65535",
+		    err_quote(hostile));
 	}
 	if (names_host_parse(name, &h, e)) {
 		return -1;
@@ -262,19 +262,19 @@ names_pattern_parse(struct str text, struct names_pattern *out, struct err *e)
 	}
 	if (str_has(host, '*')) {
 		return err_set(e, ERR_INPUT,
-		    "host '%s': '*' stands only in front, as in *.example.org",
+		    "%s: '*' stands only in front, as in *.example.org",
 		    err_quote(text));
 	}
 	if (names_host_parse(host, &p.host, e)) {
 		return -1;
 	}
 	if (p.wild && p.host.is_addr) {
-		return err_set(e, ERR_INPUT,
-		    "host '%s': an address has no subdomains", err_quote(text));
+		return err_set(e, ERR_INPUT, "%s: an address has no subdomains",
+		    err_quote(text));
 	}
 	if (p.wild && psl_is_public_suffix(psl_builtin(), p.host.text)) {
 		return err_set(e, ERR_INPUT,
-		    "host '%s': '%s' is a public suffix, under which anybody "
+		    "%s: '%s' is a public suffix, under which anybody "
 		    "may own a name",
 		    err_quote(text), p.host.text);
 	}

@@ -100,7 +100,8 @@ void core_intent_judge(
     struct core *c, struct core_intent *i, const struct policy_request *r);
 /* Why the rule cannot put its credential where it says: the credential is of a
  * kind that goes elsewhere, or nobody shows the place.  NULL: it can. */
-const char *core_place_problem(const struct core *c, struct core_intent *i);
+const char *core_place_problem(const struct core *c, struct arena *a,
+    const struct policy_inject *rule, bool of_house);
 /* A bound of the rule, then commit: every gate is satisfied. */
 void core_intent_allowed(struct core *c, struct core_intent *i);
 /* What asked still stands: its cell, its run, under the same claim. */

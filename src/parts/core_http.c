@@ -3,11 +3,31 @@
  * Core's own requests (a model, an HTTP tool): the same order as for a cell's,
  * intent, commit, grant, do; carried by core's own egress.
  */
+#include <string.h>
+
 #include "http/http.h"
 #include "parts/core.h"
 #include "parts/core_call.h"
 #include "parts/core_egress.h"
 #include "parts/core_oauth.h"
+
+/* "https://me:secret@host/": what is refused is not said again. */
+static bool
+has_user(struct str url)
+{
+	size_t at = 0;
+
+	while (at < url.len &&
+	       !str_starts(str_sub(url, at, url.len), STR("://"))) {
+		at++;
+	}
+	for (at += 3; at < url.len && !strchr("/?#", url.at[at]); at++) {
+		if (url.at[at] == '@') {
+			return true;
+		}
+	}
+	return false;
+}
 
 int
 core_place_parse(
@@ -15,6 +35,11 @@ core_place_parse(
 {
 	struct http_url u;
 
+	if (has_user(url)) {
+		return err_set(e, ERR_INPUT,
+		    "a URL has no user and no password in it here: put them "
+		    "into the vault, and let a rule inject them");
+	}
 	if (http_url_parse(url, &u, e) ||
 	    names_host_parse(u.host, &out->host, e) ||
 	    http_path_canonical(a, u.path, false, &out->path, e)) {

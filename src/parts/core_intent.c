@@ -510,7 +510,8 @@ core_intent_judge(
 	}
 	take_rule(c, i, d.egress);
 	i->whole = d.whole;
-	const char *misplaced = core_place_problem(c, i);
+	const char *misplaced = core_place_problem(
+	    c, &i->arena, &d.egress->inject, i->done != NULL);
 
 	if (misplaced) {
 		struct core_refusal why = {

@@ -68,20 +68,20 @@ of_kind(struct arena *a, const struct core_credential *k,
 }
 
 const char *
-core_place_problem(const struct core *c, struct core_intent *i)
+core_place_problem(const struct core *c, struct arena *a,
+    const struct policy_inject *rule, bool of_house)
 {
-	const struct policy_inject *rule = &i->bounds->inject;
 	const struct core_credential *k;
 
-	if (!i->credential.len) {
+	if (!rule->credential.len) {
 		return NULL;
 	}
 	/* A header, a segment or a document has more than the secret in it, and
 	 * only the placeholder shows where. */
-	if (i->done && rule->placeholder.len && !rule->basic.len) {
+	if (of_house && rule->placeholder.len && !rule->basic.len) {
 		return "the rule puts its credential where a sandbox wrote a "
 		       "placeholder, and a tool of the house writes none";
 	}
-	k = core_credential_find(c, i->credential);
-	return k && !k->archived ? of_kind(&i->arena, k, rule) : NULL;
+	k = core_credential_find(c, rule->credential);
+	return k && !k->archived ? of_kind(a, k, rule) : NULL;
 }

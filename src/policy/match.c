@@ -61,8 +61,8 @@ compile_port(struct compile *c, const struct json *match, struct rule *r)
 	return 0;
 }
 
-static bool
-is_method(struct str s)
+bool
+policy_is_method(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.at[i] < 'A' || s.at[i] > 'Z') {
@@ -88,7 +88,7 @@ compile_method(struct compile *c, const struct json *match, struct rule *r)
 	}
 	for (rest = r->method; more; count++) {
 		more = str_cut(&rest, '|', &one);
-		if (!is_method(one) || count == METHODS_MAX) {
+		if (!policy_is_method(one) || count == METHODS_MAX) {
 			return policy_refuse(c, json_get(match, "method"),
 			    "method must be upper-case names like "
 			    "\"GET|POST\"");

@@ -9,30 +9,35 @@
  */
 
 static bool
-plain(struct str s)
+is_named(const struct policy *p, struct str name)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.at[i] < 0x21 || s.at[i] > 0x7e) {
-			return false;
+	for (uint32_t i = 0; i < p->rule_count; i++) {
+		if (str_eq(p->rules[i].out.name, name)) {
+			return true;
 		}
 	}
-	return s.len > 0;
+	return false;
 }
 
-static void
-add_rule_name(struct buf *out, struct str host)
+/* Of the host, and one that no rule has yet; a number fits behind it. */
+static struct str
+rule_name(struct arena *a, const struct policy *p, struct str host)
 {
-	size_t start = out->len;
+	auto_buf name = { 0 };
+	struct str out;
 
-	for (size_t i = 0; i < host.len && i < 48; i++) {
+	for (size_t i = 0; i < host.len && i < 40; i++) {
 		char b = host.at[i];
 		bool keep = (b >= 'a' && b <= 'z') || (b >= '0' && b <= '9');
 
-		buf_add_byte(out, (uint8_t)(keep ? b : '_'));
+		buf_add_byte(&name, (uint8_t)(keep ? b : '_'));
 	}
-	if (out->len == start) {
-		buf_add_z(out, "rule");
+	out = arena_str(a, buf_str(&name));
+	for (unsigned n = 2; is_named(p, out); n++) {
+		out =
+		    arena_printf(a, STR_FMT "_%u", STR_ARG(buf_str(&name)), n);
 	}
+	return out;
 }
 
 static void
@@ -120,6 +125,7 @@ bracketed(struct arena *a, const struct names_host *host)
 	           : str_of(host->text);
 }
 
+/* An address that only a pin opens is its own pin. */
 static void
 add_upstream(struct arena *a, struct buf *out, const struct policy_request *r)
 {
@@ -127,28 +133,40 @@ add_upstream(struct arena *a, struct buf *out, const struct policy_request *r)
 	    names_class_opens(names_addr_class(&r->host->addr)) != NAMES_OPEN) {
 		buf_addf(out, "upstream = \"" STR_FMT ":%u\"\n",
 		    STR_ARG(bracketed(a, r->host)), r->port);
+		if (!r->tls && !r->tunnel) {
+			buf_add_z(out, "tls = false\n");
+		}
+	}
+}
+
+/* Where the house goes for this host is nothing to tell a sandbox. */
+static void
+add_pin(struct buf *out, const struct policy_request_decision *d)
+{
+	if (d->egress && d->egress->pinned) {
+		buf_addf(out, "# with upstream, ca and tls of [" STR_FMT "]\n",
+		    STR_ARG(d->rule));
 	}
 }
 
 static void
-add_rule(struct arena *a, struct buf *out, const struct policy_request *r)
+add_rule(struct arena *a, struct buf *out, const struct policy *p,
+    const struct policy_request *r)
 {
 	struct str host = str_of(r->host->text);
 
-	buf_add_z(out, "[egress.");
-	add_rule_name(out, host);
-	buf_add_z(out, "]\nmatch = { host = ");
+	buf_addf(out, "[egress." STR_FMT "]\nmatch = { host = ",
+	    STR_ARG(rule_name(a, p, host)));
 	json_write_string(out, bracketed(a, r->host));
 	if (r->port != 443) {
 		buf_addf(out, ", port = %u", r->port);
 	}
 	if (r->tunnel) {
 		buf_add_z(out, " }\nprotocol = \"tcp\"\n");
-		add_upstream(a, out, r);
 		return;
 	}
 	if (r->git == POLICY_GIT_NO) {
-		if (plain(r->method) && r->method.len <= 16) {
+		if (policy_is_method(r->method)) {
 			add_member(out, "method", r->method);
 		}
 		add_path(a, out, r);
@@ -164,12 +182,34 @@ add_rule(struct arena *a, struct buf *out, const struct policy_request *r)
 	if (r->websocket) {
 		buf_add_z(out, "websocket = true\n");
 	}
-	add_upstream(a, out, r);
+}
+
+/* No rule that could be written lets it pass: what would instead. */
+static bool
+add_deed(struct buf *out, const struct policy_request *r)
+{
+	enum names_class class =
+	    r->host->is_addr ? names_addr_class(&r->host->addr) : NAMES_GLOBAL;
+
+	if (names_class_opens(class) == NAMES_NEVER) {
+		buf_addf(out,
+		    "nothing: %s addresses are never opened, and %s is one",
+		    names_class_name(class), r->host->text);
+		return true;
+	}
+	if (!r->tls && !r->tunnel && names_class_opens(class) == NAMES_OPEN) {
+		buf_addf(out,
+		    "ask over https: without TLS only a rule with a pinned "
+		    "upstream and tls = false lets anything pass to %s",
+		    r->host->text);
+		return true;
+	}
+	return false;
 }
 
 void
-policy_request_next(struct arena *a, const struct policy_request *r,
-    struct policy_request_decision *d)
+policy_request_next(struct arena *a, const struct policy *p,
+    const struct policy_request *r, struct policy_request_decision *d)
 {
 	auto_buf out = { 0 };
 
@@ -196,15 +236,26 @@ policy_request_next(struct arena *a, const struct policy_request *r,
 	case POLICY_GIT_FORM:
 		buf_add_z(&out, "git's smart HTTP protocol, exactly");
 		break;
+	case POLICY_PROTOCOL:
+		buf_addf(&out, "%s, as [" STR_FMT "] says",
+		    r->tunnel ? "ask over http or https"
+		              : "a connection that is not read",
+		    STR_ARG(d->rule));
+		break;
 	case POLICY_NO_RULE:
 	case POLICY_PORT:
-	case POLICY_PROTOCOL:
+		if (!add_deed(&out, r)) {
+			add_rule(a, &out, p, r);
+			add_upstream(a, &out, r);
+		}
+		break;
 	case POLICY_GIT:
 	case POLICY_METHOD:
 	case POLICY_PATH:
 	case POLICY_GIT_REF:
 	case POLICY_GIT_DELETE:
-		add_rule(a, &out, r);
+		add_rule(a, &out, p, r);
+		add_pin(&out, d);
 		break;
 	case POLICY_NONE:
 	case POLICY_UNMATCHED:

@@ -162,5 +162,5 @@ policy_request(struct arena *a, const struct policy *p,
 	}
 	d->text =
 	    p->closed ? p->why : str_of(policy_reason_sentence(d->reason));
-	policy_request_next(a, r, d);
+	policy_request_next(a, p, r, d);
 }

@@ -149,6 +149,7 @@ int policy_compile_rule_match(
 int policy_compile_rule(
     struct compile *c, const struct json *table, struct rule *r);
 bool policy_is_token(struct str s, size_t max);
+bool policy_is_method(struct str s); /* as a rule may name it */
 int policy_compile_inject(
     struct compile *c, const struct json *inject, struct policy_inject *i);
 int policy_compile_predicates(
@@ -190,8 +191,8 @@ bool policy_hint_fits(
     const struct gate *g, struct str role, size_t *left, size_t *needed);
 /* The next variable of a hint; false: no more. */
 bool policy_hint_next(struct str *rest, struct str *name);
-void policy_request_next(struct arena *a, const struct policy_request *r,
-    struct policy_request_decision *d);
+void policy_request_next(struct arena *a, const struct policy *p,
+    const struct policy_request *r, struct policy_request_decision *d);
 const char *policy_reason_sentence(enum policy_reason r);
 
 #include "policy/held.h"

@@ -418,6 +418,24 @@ def a_replay_says_which_calls_of_the_past_another_policy_decides_otherwise():
     need(h.cli('policy', 'replay', new + '.no').code == 4)
 
 
+@test
+def a_check_says_what_is_not_there():
+    with House() as h:
+        h.role_file('helper', 'gates.toml', """
+[egress.in]
+match    = { host = "in.test", method = "GET" }
+upstream = "127.0.0.1:9"
+ca       = "in.pem"
+""")
+        a = h.ok('role', 'check')
+        need('/gates.toml:2: ca ' in a.out and 'in.pem cannot be read' in a.out, a)
+        h.role_file('helper', 'in.pem', 'x')
+        need('cannot be read' not in h.ok('role', 'check').out, 'it is there')
+        os.unlink(os.path.join(h.folder, 'roles/helper/gates.toml'))
+        a = h.ok('role', 'check')
+        need('gates.toml is not there: every call' in a.out, a)
+
+
 if __name__ == '__main__':
     code = main()
     if HOUSE:

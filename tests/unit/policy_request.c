@@ -450,6 +450,8 @@ the_next_rule_allows_what_was_denied(void **state)
 		{ .host = "api.good.test", .port = 8443, .method = "PUT" },
 		{ .host = "93.184.216.34" },
 		{ .host = "10.1.2.3", .port = 8443 },
+		{ .host = "10.1.2.3", .port = 80, .plain = true },
+		{ .host = "api.good.test", .method = "get" },
 		{ .host = "[fd00::7]", .port = 8443 },
 		{ .host = "g.good.test",
 		    .path = "/r.git/info/refs",
@@ -475,9 +477,65 @@ the_next_rule_allows_what_was_denied(void **state)
 		assert_int_equal(d.verdict, POLICY_DENY);
 		struct str next = d.next;
 
-		d = decide(&a, policy_of(&a, arena_z(&a, next)), &asks[i]);
+		/* It stands beside the rules that are there. */
+		struct str both = arena_printf(&a, API STR_FMT, STR_ARG(next));
+
+		d = decide(&a, policy_of(&a, arena_z(&a, both)), &asks[i]);
 		assert_row(d.verdict == POLICY_ALLOW, arena_z(&a, next));
 	}
+}
+
+static void
+assert_next(const char *policy, const struct ask *q, const char *text)
+{
+	auto_arena a = { 0 };
+	struct str next = decide(&a, policy_of(&a, policy), q).next;
+
+	assert_row(str_has_str(next, str_of(text)), arena_z(&a, next));
+}
+
+/* Where no rule could let it pass, none is given. */
+static void
+next_names_no_rule_that_would_not_load_or_not_pass(void **state)
+{
+	(void)state;
+	assert_next("", &(struct ask){ .host = "169.254.169.254" },
+	    "nothing: cloud metadata addresses are never opened");
+	assert_next(API, &(struct ask){ .host = "0.0.0.0", .plain = true },
+	    "nothing: unspecified addresses");
+	assert_next("",
+	    &(struct ask){ .host = "a.test", .port = 80, .plain = true },
+	    "ask over https");
+	assert_next(API,
+	    &(struct ask){ .host = "api.good.test", .port = 80, .plain = true },
+	    "ask over https");
+	assert_next("[egress.t]\nprotocol = \"tcp\"\n"
+	            "match = { host = \"t.test\" }\n",
+	    &(struct ask){ .host = "t.test" },
+	    "a connection that is not read, as [egress.t] says");
+}
+
+/* Its closest rule has a pin, without which the new one would lead elsewhere.
+ */
+static void
+next_says_whose_pin_it_wants(void **state)
+{
+	(void)state;
+	assert_next("[egress.in]\nupstream = \"10.0.0.9:8443\"\n"
+	            "match = { host = \"in.test\", path = \"/a\" }\n",
+	    &(struct ask){ .host = "in.test", .path = "/b" },
+	    "path = \"/b\" }\n# with upstream, ca and tls of [egress.in]\n");
+}
+
+static void
+next_takes_a_name_that_no_rule_has(void **state)
+{
+	(void)state;
+	assert_next("[egress.a_test]\nmatch = { host = \"a.test\", "
+	            "path = \"/a\" }\n"
+	            "[egress.a_test_2]\nmatch = { host = \"b.test\" }\n",
+	    &(struct ask){ .host = "a.test", .path = "/b" },
+	    "[egress.a_test_3]");
 }
 
 static void
@@ -551,6 +609,10 @@ main(void)
 		cmocka_unit_test(a_pin_may_be_without_tls),
 		cmocka_unit_test(a_closed_policy_denies_every_request),
 		cmocka_unit_test(the_next_rule_allows_what_was_denied),
+		cmocka_unit_test(
+		    next_names_no_rule_that_would_not_load_or_not_pass),
+		cmocka_unit_test(next_says_whose_pin_it_wants),
+		cmocka_unit_test(next_takes_a_name_that_no_rule_has),
 		cmocka_unit_test(next_is_bounded_and_quoted_whatever_the_path),
 		cmocka_unit_test(explain_shows_credential_place_and_pin),
 	};

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`explain`: the same answer as a sandbox gets, before it asks."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from house import *  # noqa: E402,F403
+
+RULES = GATES + """
+[egress.tunnel]
+match    = { host = "db.test", port = 5432 }
+protocol = "tcp"
+upstream = "127.0.0.1:9"
+
+[egress.talk]
+match     = { host = "talk.test" }
+websocket = true
+"""
+INJECTS = """
+[egress.%s]
+match  = { host = "%s.test" }
+inject = { credential = "%s", %s }
+"""
+PLACES = {
+    'good': 'header = "Authorization"',
+    'none': 'header = "Authorization"',
+    'gone': 'header = "Authorization"',
+    'elsewhere': 'header = "Authorization"',
+    'named': 'header = "Authorization"'}
+HOUSE = None
+
+
+def house():
+    global HOUSE
+    if HOUSE is None:
+        HOUSE = House()
+        HOUSE.role_file('helper', 'gates.toml', RULES + ''.join(
+            INJECTS % (name, name, name, place) for name, place in PLACES.items()))
+        HOUSE.start()
+        for name, host, more in (('good', 'good.test', ()), ('gone', 'gone.test', ()),
+                                 ('elsewhere', 'other.test', ()),
+                                 ('named', 'named.test', ('--kind', 'header', '--header', 'X-Key'))):
+            HOUSE.ok('vault', 'put', name, '--host', host, *more, input='a-value-of-' + name)
+        HOUSE.ok('vault', 'archive', 'gone')
+    return HOUSE
+
+
+def explain(url, *more):
+    a = house().read('explain', HELPER_ID, url, *more)
+    need(a['text'] == house().ok('explain', HELPER_ID, url, *more).out, a)
+    return a
+
+
+@test
+def what_the_vault_would_not_lend_is_said():
+    a = explain('https://good.test/')
+    need(a['credential'] == 'good' and 'refused' not in a and 'refused' not in a['text'], a)
+    for name, words in (('none', 'the vault has none of that name'),
+                        ('gone', 'the vault has archived it'),
+                        ('elsewhere', 'bound to other.test, not to elsewhere.test:443'),
+                        ('named', 'goes into the header X-Key')):
+        a = explain('https://%s.test/' % name)
+        need(a['verdict'] == 'allow' and words in a['refused'] and
+             'refused   ' + a['refused'] in a['text'], a)
+
+
+@test
+def a_tunnel_is_one_whatever_is_spoken_there():
+    for url in ('https://db.test:5432/a', 'http://db.test:5432/', 'tcp://db.test:5432'):
+        a = explain(url)
+        need(a['verdict'] == 'allow' and a['rule'] == 'egress.tunnel' and
+             'tcp, not read' in a['text'], url, a)
+    a = explain('tcp://other.test:22')
+    need(a['reason'] == 'no_rule' and 'protocol = "tcp"' in a['next'], a)
+    a = explain('tcp://talk.test:443')
+    need(a['reason'] == 'protocol' and 'ask over http' in a['next'], a)
+
+
+@test
+def a_websocket_is_asked_for_by_its_scheme():
+    a = explain('wss://talk.test/x')
+    need(a['verdict'] == 'allow' and a['rule'] == 'egress.talk', a)
+    a = explain('wss://good.test/x')
+    need(a['reason'] == 'websocket' and a['next'] == 'websocket = true in [egress.good]', a)
+
+
+@test
+def a_program_reads_the_decision_and_the_next_step():
+    a = explain('https://nobody.test/x', '--method', 'PUT')
+    need(a['verdict'] == 'deny' and a['reason'] == 'no_rule' and 'rule' not in a and
+         a['next'] in a['text'] and 'method = "PUT"' in a['next'], a)
+    a = explain('http://169.254.169.254/latest')
+    need(a['next'].startswith('nothing: cloud metadata') and 'upstream' not in a['text'], a)
+    a = house().ok('explain', HELPER_ID, 'shell', '{"command": "true"}', '--json').json
+    need(a['verdict'] == 'allow' and a['rule'] == 'defaults.unmatched', a)
+
+
+@test
+def who_stands_in_a_url_is_not_said_again():
+    a = house().cli('explain', HELPER_ID, 'https://me:hunter22@good.test/')
+    need(a.code == 1 and 'no user and no password' in a.err and 'hunter22' not in a.err, a)
+
+
+if __name__ == '__main__':
+    try:
+        code = main()
+    finally:
+        if HOUSE is not None:
+            HOUSE.__exit__()
+    sys.exit(code)

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The book as OCSF 1.3.0: each line has what its class requires there."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from house import *  # noqa: E402,F403
+
+EVERY = ('category_uid', 'class_uid', 'activity_id', 'type_uid', 'time', 'severity_id',
+         'metadata.version', 'metadata.product.name', 'metadata.product.vendor_name',
+         'actor.user.name')
+# Required attributes and constraints of each class, as schema.ocsf.io has them.
+REQUIRED = {3001: ('user.name',), 3003: ('user.name', 'privileges'),
+            3004: ('entity.name', 'entity.type'), 6002: ('app.name',),
+            4002: ('http_request.uid', 'src_endpoint.name'),
+            6003: ('api.operation', 'src_endpoint.name')}
+RULE = """
+[egress.nowhere]
+match    = { host = "nowhere.test" }
+upstream = "127.0.0.1:9"
+inject   = { credential = "key", header = "Authorization" }
+"""
+
+
+def at(event, path):
+    for key in path.split('.'):
+        event = event.get(key) if isinstance(event, dict) else None
+    return event
+
+
+@test
+def each_class_has_what_it_requires():
+    with House() as h:
+        h.role_file('helper', 'gates.toml', GATES + RULE)
+        h.start()
+        h.ok('vault', 'put', 'key', '--host', 'nowhere.test', input='a-value-of-a-key')
+        h.run([shell('curl -sS -X PUT https://denied.test/x; curl -sS https://nowhere.test/y; true')])
+        events = [json.loads(x) for x in
+                  h.ok('audit', 'export', '--format', 'ocsf').out.split('\n') if x]
+        by = {e['message']: e for e in events}
+        for e in events:
+            for path in EVERY + REQUIRED[e['class_uid']]:
+                need(at(e, path) not in (None, '', []), path, e)
+            need((e['activity_id'] == 99) == (e.get('activity_name') == e['message']), e)
+            need(e['type_uid'] == e['class_uid'] * 100 + e['activity_id'], e)
+        need({e['class_uid'] for e in events} == set(REQUIRED), by.keys())
+        denied, intent, outcome = (by['request_' + k] for k in ('denied', 'intent', 'outcome'))
+        need(denied['activity_id'] == 7 and denied['status_id'] == 2 and
+             at(denied, 'dst_endpoint.hostname') == 'denied.test', denied)
+        need(intent['activity_id'] == 3 and outcome['activity_id'] == 99 and
+             'url' not in outcome['http_request'] and
+             at(outcome, 'http_request.uid') == at(intent, 'http_request.uid'), outcome)
+        need(by['credential_put']['entity'] == {'type': 'credential', 'name': 'key'}, by)
+        need(by['policy_loaded']['entity']['type'] == 'policy', by)
+        need(at(by['operator_made'], 'user.name') == 'tester' and
+             by['grant_made']['privileges'] == ['key'] and
+             at(by['call_decided'], 'api.operation') == 'shell', by)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
