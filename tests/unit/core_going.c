@@ -213,6 +213,39 @@ what_goes_was_lent_where_it_wakes_nobody(void **state)
 	assert_int_equal(house.last_lent, last);
 }
 
+/* One go says the same of all that it is of. */
+static void
+what_differs_does_not_go_together(void **state)
+{
+	enum { SAME, RULE, EPOCH, PORT, POLICY, HOST, ALL };
+	static struct policy_egress other;
+	struct core *c = &house.core;
+
+	(void)state;
+	for (int what = SAME; what < ALL; what++) {
+		size_t lent = house.lent;
+
+		for (int n = 0; n < 2; n++) {
+			struct core_intent *i =
+			    core_intent_new(c, 7, 1 + c->number);
+
+			i->bounds = n && what == RULE ? &other : &house.rule;
+			i->credential = STR("alpha");
+			i->epoch = n && what == EPOCH;
+			i->port = n && what == PORT ? 8443 : 443;
+			i->policy.bytes[0] = n && what == POLICY;
+			core_text(i->host, sizeof(i->host),
+			    n && what == HOST ? "also.test" : "good.test");
+			core_intent_committed(c, i->number);
+		}
+		core_going_send(c);
+		read_all();
+		assert_int_equal(house.lent - lent, what == SAME ? 1 : 2);
+	}
+	assert_int_equal(house.gone, 2 * ALL);
+	assert_int_equal(house.grants, 0);
+}
+
 /* The vault hears of it the other way, and is woken by that. */
 static void
 what_finds_no_room_is_granted_alone(void **state)
@@ -320,6 +353,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		GOING(what_goes_was_lent_where_it_wakes_nobody),
+		GOING(what_differs_does_not_go_together),
 		GOING(what_finds_no_room_is_granted_alone),
 		GOING(a_row_that_found_no_room_is_given_again),
 		cmocka_unit_test(
