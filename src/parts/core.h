@@ -36,6 +36,7 @@ enum core_limits {
 	CORE_CA_MAX = 1024 * 1024, /* bytes of a CA bundle */
 	CORE_ASK_SLOTS = 256,
 	CORE_INTENT_SLOTS = 1024,
+	CORE_CELL_INTENTS = 1024, /* of one cell; an honest one has 256 */
 	CORE_GRANT_US = 20 * 1000000,
 	CORE_URL_MAX = 4000,
 	CORE_LEASE_US = 30 * 1000000, /* egress closes everything after it */

@@ -37,7 +37,8 @@ struct core_cell {
 	uint64_t unsaid;           /* that were only counted */
 	char asks_as[ID_TEXT + 8]; /* of no run: whose waits are these; or "" */
 	struct wire_shown
-	    *shown; /* of the next intent; or NULL (core_shown.c) */
+	    *shown;       /* of the next intent; or NULL (core_shown.c) */
+	uint32_t intents; /* of it that core keeps */
 	struct digest cas[CORE_CAS_GIVEN]; /* core_ca.c */
 	uint32_t ca_next;
 };

@@ -132,12 +132,30 @@ asked(struct core_cell *cell, const struct wire_intent *in,
 }
 
 static void
-bad_intent(struct wire_peer *peer)
+hang_up(struct wire_peer *peer, const char *why)
 {
 	struct err e = { 0 };
 
-	(void)err_set(&e, ERR_DENIED, "an intent is not of its form");
+	(void)err_set(&e, ERR_DENIED, "%s", why);
 	wire_peer_close(peer, &e);
+}
+
+static void
+bad_intent(struct wire_peer *peer)
+{
+	hang_up(peer, "an intent is not of its form");
+}
+
+/* An egress carries PROXY_CONNECTIONS at once and says of each how it ended:
+ * one that does not is not ours any more, and would fill this memory. */
+static bool
+takes_more(const struct core_cell *cell, struct wire_peer *peer, uint64_t more)
+{
+	if (cell->intents + more <= CORE_CELL_INTENTS) {
+		return true;
+	}
+	hang_up(peer, "an egress asks on and tells of no end");
+	return false;
 }
 
 static void
@@ -152,6 +170,9 @@ take_intent(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)nfds;
 	if (!texts_ok(in)) {
 		bad_intent(peer);
+		return;
+	}
+	if (!takes_more(owner, peer, 1)) {
 		return;
 	}
 	int none = parse_host(in, &host, &e);
@@ -184,6 +205,9 @@ take_intents(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	if (!wire_text_ok(all->host, sizeof(all->host)) ||
 	    all->count > WIRE_TOGETHER) {
 		bad_intent(peer);
+		return;
+	}
+	if (!takes_more(owner, peer, all->count)) {
 		return;
 	}
 	in.port = all->port;

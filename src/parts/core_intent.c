@@ -61,6 +61,11 @@ static void
 add_intent(struct core *c, struct core_intent *i)
 {
 	struct core_intent **slot = slot_of(c, i->number);
+	struct core_cell *cell = core_cell_find(c, i->cell);
+
+	if (cell) {
+		cell->intents++;
+	}
 
 	i->next_alike = *slot;
 	*slot = i;
@@ -102,7 +107,11 @@ void
 core_intent_free(struct core *c, struct core_intent *i)
 {
 	struct core_intent **alike = slot_of(c, i->number);
+	struct core_cell *cell = core_cell_find(c, i->cell);
 
+	if (cell) {
+		cell->intents--;
+	}
 	while (*alike != i) {
 		alike = &(*alike)->next_alike;
 	}

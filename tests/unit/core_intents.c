@@ -232,6 +232,31 @@ a_record_that_is_not_of_its_form_ends_its_egress(void **state)
 	}
 }
 
+/* Nothing was said of the end of any of the others. */
+static void
+an_egress_that_asks_on_without_an_end_is_hung_up(void **state)
+{
+	struct core *c = &house.core;
+	struct wire_intents w = two();
+
+	(void)state;
+	for (uint64_t n = 0; n < CORE_CELL_INTENTS - 2; n++) {
+		(void)core_intent_new(c, 7, 1000 + n);
+	}
+	send(&w);
+	assert_false(house.closed);
+	assert_int_equal(house.refused_count, 2);
+	house.refused_count = 0;
+	(void)core_intent_new(c, 7, 999);
+	send(&w);
+	assert_true(house.closed);
+	assert_int_equal(house.refused_count, 0);
+	while (c->intents) {
+		core_intent_free(c, c->intents);
+	}
+	assert_int_equal(house.cell.intents, 0);
+}
+
 /* Two cells' egresses name theirs alike, and one names two alike. */
 static void
 an_outcome_is_of_the_latest_of_its_own_cell(void **state)
@@ -367,6 +392,9 @@ main(void)
 		    each_of_a_record_is_an_intent, set_up, take_down),
 		cmocka_unit_test_setup_teardown(
 		    a_host_that_is_none_is_said_of_each, set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    an_egress_that_asks_on_without_an_end_is_hung_up, set_up,
+		    take_down),
 		cmocka_unit_test_setup_teardown(
 		    a_record_that_is_not_of_its_form_ends_its_egress, set_up,
 		    take_down),
