@@ -18,7 +18,8 @@ struct checking {
 	struct book_head list; /* the last event: receipt_made */
 	const struct json *listed;
 	const struct json *without;
-	const struct json *lacking;
+	const struct json *lacking; /* NULL: of an older program, which named
+	                             * no texts */
 };
 
 static int
@@ -213,7 +214,7 @@ read_list(struct checking *x, struct err *e)
 	x->listed = json_get(list, "events");
 	x->without = json_get(list, "without");
 	x->lacking = json_get(list, "lacking");
-	return x->listed && x->without && x->lacking
+	return x->listed && x->without
 	           ? 0
 	           : bad(e, "its last event does not list the others");
 }
@@ -313,6 +314,12 @@ check_text(struct checking *x, const struct json *text, struct err *e)
 		return bad(e, "it has a text that no event names");
 	}
 	if (is_true(text, "missing")) {
+		if (!x->lacking) {
+			return bad(e,
+			    "a text is missing, and the program that made it "
+			    "was too old to say which its house had not: have "
+			    "another receipt of the task made");
+		}
 		return text->count == 2 && names_text(x->lacking, hex)
 		           ? 0
 		           : bad(e, "a text was taken out");

@@ -297,6 +297,8 @@ write_some(struct client *k)
 			return errno == EAGAIN || errno == EINTR;
 		}
 		buf_drop(&k->out, (size_t)n);
+		/* Who reads his answer is not silent. */
+		k->idle_since = loop_now(k->api->part.loop);
 	}
 	return !k->closing;
 }

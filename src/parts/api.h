@@ -17,7 +17,7 @@ struct client {
 	struct api *api;
 	struct loop_io io;
 	struct loop_timer idle;
-	struct mono idle_since; /* came, or was answered */
+	struct mono idle_since; /* came, or read of its answer */
 	int fd;
 	enum wire_transport transport;
 	uint32_t uid;

@@ -38,7 +38,7 @@ struct core_cell {
 	char asks_as[ID_TEXT + 8]; /* of no run: whose waits are these; or "" */
 	struct wire_shown
 	    *shown;       /* of the next intent; or NULL (core_shown.c) */
-	uint32_t intents; /* of it that core keeps */
+	uint32_t intents; /* of it, not refused and not ended */
 	struct digest cas[CORE_CAS_GIVEN]; /* core_ca.c */
 	uint32_t ca_next;
 };

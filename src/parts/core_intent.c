@@ -66,7 +66,6 @@ add_intent(struct core *c, struct core_intent *i)
 	if (cell) {
 		cell->intents++;
 	}
-
 	i->next_alike = *slot;
 	*slot = i;
 	if (i->cell) {
@@ -103,15 +102,24 @@ core_intent_new(struct core *c, uint64_t cell, uint64_t id)
 	return i;
 }
 
+/* One that is refused waits for a commit and no more for its egress; a cell's
+ * budget of refusals bounds those. */
+static void
+is_over(struct core *c, const struct core_intent *i)
+{
+	struct core_cell *cell = core_cell_find(c, i->cell);
+
+	if (cell && !i->refusal) {
+		cell->intents--;
+	}
+}
+
 void
 core_intent_free(struct core *c, struct core_intent *i)
 {
 	struct core_intent **alike = slot_of(c, i->number);
-	struct core_cell *cell = core_cell_find(c, i->cell);
 
-	if (cell) {
-		cell->intents--;
-	}
+	is_over(c, i);
 	while (*alike != i) {
 		alike = &(*alike)->next_alike;
 	}
@@ -326,6 +334,7 @@ core_intent_refuse(
 		    why->wait.len ? BOOK_REQUEST_ASKED : BOOK_REQUEST_DENIED,
 		    why->rule, buf_str(&body));
 	}
+	is_over(c, i);
 	i->refusal = refusal_of(i, why);
 	if (said) {
 		core_after(c, send_refusal, i->number);

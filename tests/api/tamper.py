@@ -439,6 +439,25 @@ def a_receipt_lacks_no_text_but_what_its_house_never_had():
         need(a.code == 0, a)
 
 
+@test
+def a_receipt_of_before_its_list_named_texts_lacks_none():
+    """old_receipt.json is of such a program; nobody can make one today."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                           'old_receipt.json')) as f:
+        old = json.load(f)
+    with House() as h:
+        def check():
+            write(h.folder + '/receipt', json.dumps(old))
+            return h.cli('audit', 'verify', '--receipt', h.folder + '/receipt',
+                         '--signer', old['signer'])
+
+        a = check()
+        need(a.code == 0, a)
+        old['texts'][0] = {'digest': old['texts'][0]['digest'], 'missing': True}
+        a = check()
+        need(a.code == 1 and 'too old to say which' in a.err, a)
+
+
 if __name__ == '__main__':
     code = main()
     for m in MADE.values():

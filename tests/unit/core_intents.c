@@ -257,6 +257,28 @@ an_egress_that_asks_on_without_an_end_is_hung_up(void **state)
 	assert_int_equal(house.cell.intents, 0);
 }
 
+/* While nothing can be written down, its requests give up and are asked again.
+ */
+static void
+what_is_refused_is_not_counted_until_it_is_written(void **state)
+{
+	struct core *c = &house.core;
+
+	(void)state;
+	for (uint64_t n = 0; n < 10; n++) {
+		struct core_intent *i = core_intent_new(c, 7, 1000 + n);
+
+		assert_int_equal(house.cell.intents, 1);
+		core_intent_unavailable(c, i, "it has left");
+		assert_ptr_equal(c->intents, i);
+		assert_int_equal(house.cell.intents, 0);
+	}
+	while (c->intents) {
+		core_intent_free(c, c->intents);
+	}
+	assert_int_equal(house.cell.intents, 0);
+}
+
 /* Two cells' egresses name theirs alike, and one names two alike. */
 static void
 an_outcome_is_of_the_latest_of_its_own_cell(void **state)
@@ -394,6 +416,9 @@ main(void)
 		    a_host_that_is_none_is_said_of_each, set_up, take_down),
 		cmocka_unit_test_setup_teardown(
 		    an_egress_that_asks_on_without_an_end_is_hung_up, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    what_is_refused_is_not_counted_until_it_is_written, set_up,
 		    take_down),
 		cmocka_unit_test_setup_teardown(
 		    a_record_that_is_not_of_its_form_ends_its_egress, set_up,
