@@ -25,6 +25,7 @@ static struct {
 	struct wire_peer *egress; /* the far end */
 	uint64_t refused[WIRE_TOGETHER];
 	size_t refused_count;
+	size_t went;
 	bool closed; /* core hung up */
 } house;
 
@@ -32,6 +33,11 @@ TAKES(take_refuse, wire_refuse)
 {
 	assert_true(house.refused_count < COUNT(house.refused));
 	house.refused[house.refused_count++] = in->id;
+}
+
+TAKES(take_go, wire_going)
+{
+	house.went += 1 + in->count;
 }
 
 static void
@@ -80,6 +86,7 @@ set_up(void **state)
 {
 	static const struct wire_handler handlers[] = {
 		{ WIRE_REFUSE, take_refuse },
+		{ WIRE_GO, take_go },
 	};
 	struct core *c = &house.core;
 	auto_buf path = { 0 };
@@ -125,13 +132,13 @@ take_down(void **state)
 	return 0;
 }
 
-/* Both were refused, or core hung up. */
+/* Both were refused, or one went, or core hung up. */
 static void
 until_answered(void)
 {
 	struct mono last = mono_after(mono_now(), 60 * CLOCK_SECOND);
 
-	while (house.refused_count < 2 && !house.closed &&
+	while (house.refused_count < 2 && !house.went && !house.closed &&
 	       !mono_passed(last, mono_now())) {
 		loop_turn(house.core.part.loop, CLOCK_SECOND / 100);
 	}
@@ -406,6 +413,155 @@ a_house_that_closes_gives_way_to_nobody(void **state)
 	assert_false(core_unwritten(c));
 }
 
+/* --- under which claim ---------------------------------------------------- */
+
+/* Of a claim that is in force, until something of it is over. */
+static struct core_run run;
+
+static struct core_intent *
+of_the_run(uint64_t id)
+{
+	struct core *c = &house.core;
+	struct core_intent *i = core_intent_new(c, 7, id);
+
+	run = (struct core_run){ .number = 5, .epoch = 3, .phase = RUN_ACTING };
+	c->runs = &run;
+	c->draining = false;
+	i->run = 5;
+	i->epoch = 3;
+	i->rule = STR("egress.good");
+	return i;
+}
+
+static void
+an_intent_is_in_force_while_all_of_its_claim_is(void **state)
+{
+	enum {
+		ALL_IS,
+		DRAINING,
+		STALLED,
+		ENDING,
+		NO_CELL,
+		NO_RUN,
+		EPOCH,
+		SETTLED,
+		PHASE,
+		ALL
+	};
+	struct core *c = &house.core;
+
+	(void)state;
+	for (int what = ALL_IS; what < ALL; what++) {
+		struct core_intent *i = of_the_run(1);
+
+		c->draining = what == DRAINING;
+		core_text(c->book.stalled, sizeof(c->book.stalled),
+		    what == STALLED ? "the disk is full" : "");
+		house.cell.phase = what == ENDING ? CELL_ENDING : CELL_READY;
+		house.cell.number = what == NO_CELL ? 8 : 7;
+		c->runs = what == NO_RUN ? NULL : &run;
+		run.epoch += what == EPOCH;
+		run.settled = what == SETTLED;
+		run.phase = what == PHASE ? RUN_PARKED : RUN_ACTING;
+		assert_int_equal(core_intent_in_force(c, i), what == ALL_IS);
+		house.cell.number = 7;
+		core_intent_free(c, i);
+	}
+	c->runs = NULL;
+}
+
+static void
+nobody_waits(struct core *c, uint64_t number, const struct wire_http_done *done,
+    struct str body)
+{
+	(void)c;
+	(void)number;
+	(void)done;
+	(void)body;
+}
+
+/* A grant of core's own is taken back when its run is over: then alone. */
+static void
+cores_own_stands_until_its_run_is_over(void **state)
+{
+	enum { STANDS, DRAINS, NO_RUN, EPOCH, SETTLED, ALL };
+	struct core *c = &house.core;
+
+	(void)state;
+	for (int what = STANDS; what < ALL; what++) {
+		struct core_intent *i = of_the_run(0);
+
+		i->done = nobody_waits;
+		i->gone = true;
+		i->credential = STR("alpha");
+		c->draining = what == DRAINS;
+		c->runs = what == NO_RUN ? NULL : &run;
+		run.epoch += what == EPOCH;
+		run.settled = what == SETTLED;
+		core_grants_over(c);
+		assert_int_equal(i->taken_back, what >= NO_RUN);
+		core_intent_free(c, i);
+	}
+	c->runs = NULL;
+}
+
+static void
+what_went_or_was_refused_does_not_go_again(void **state)
+{
+	static struct wire_refuse no;
+	struct core *c = &house.core;
+	struct core_intent *i = of_the_run(1);
+
+	(void)state;
+	assert_true(core_go_may(c, i));
+	i->gone = true;
+	assert_false(core_go_may(c, i));
+	i->gone = false;
+	i->refusal = &no;
+	assert_false(core_go_may(c, i));
+	core_intent_free(c, i);
+	c->runs = NULL;
+}
+
+/* The vault's word may come, and the end of the turn, when a claim is over. */
+static void
+no_claim_no_yes_of_the_vaults_and_nothing_goes(void **state)
+{
+	enum { REFUSED, OVER, OVER_IN_THE_TURN, ALL };
+	static struct policy_egress rule;
+	struct core *c = &house.core;
+
+	for (int what = REFUSED; what < ALL; what++) {
+		struct core_intent *two_of[2];
+
+		for (size_t n = 0; n < 2; n++) {
+			two_of[n] = of_the_run(1 + n);
+			two_of[n]->bounds = &rule;
+			if (what == OVER_IN_THE_TURN) {
+				core_intent_committed(c, two_of[n]->number);
+			}
+		}
+		run.settled = what != REFUSED;
+		for (size_t n = 0; n < 2 && what != OVER_IN_THE_TURN; n++) {
+			struct wire_vault_granted granted = {
+				.number = two_of[n]->number,
+				.ok = what == OVER,
+			};
+
+			core_vault_granted(c, NULL, &granted, NULL, 0);
+		}
+		core_going_send(c);
+		until_answered();
+		assert_int_equal(house.refused_count, 2);
+		assert_int_equal(house.went, 0);
+		assert_null(c->intents);
+		c->runs = NULL;
+		free(c->going);
+		(void)take_down(state);
+		(void)set_up(state);
+	}
+}
+
 int
 main(void)
 {
@@ -437,6 +593,17 @@ main(void)
 		    take_down),
 		cmocka_unit_test_setup_teardown(
 		    a_house_that_closes_gives_way_to_nobody, set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    an_intent_is_in_force_while_all_of_its_claim_is, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    cores_own_stands_until_its_run_is_over, set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    what_went_or_was_refused_does_not_go_again, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    no_claim_no_yes_of_the_vaults_and_nothing_goes, set_up,
+		    take_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -247,6 +247,31 @@ the_vault_works_until_it_has_lent_or_has_gone(void **state)
 	assert_true(lingers());
 }
 
+/* Each is of its own grant, in whatever order the vault answers. */
+static void
+what_is_lent_is_of_the_request_whose_grant_it_names(void **state)
+{
+	struct wire_credential no = {
+		.count = 1, .number = { 11 }, .text = "the grant is over"
+	};
+
+	(void)state;
+	egress_ops.redeem(&house.egress, 1, 11, "good.test", 443);
+	egress_ops.redeem(&house.egress, 2, 12, "good.test", 443);
+	no.number[0] = 13; /* nobody asked for it */
+	wire_send(house.vault, WIRE_CREDENTIAL, &no, NULL, 0);
+	settle();
+	assert_non_null(house.egress.open->next);
+	no.number[0] = 11;
+	wire_send(house.vault, WIRE_CREDENTIAL, &no, NULL, 0);
+	settle();
+	assert_int_equal(house.egress.open->grant, 12);
+	assert_int_equal(house.egress.open->id, 2);
+	assert_null(house.egress.open->next);
+	leave(&house.vault);
+	assert_true(lingers());
+}
+
 /* Core has spoken since, about another request. */
 static void
 the_vault_works_until_it_has_marked_what_a_cell_brought(void **state)
@@ -279,6 +304,9 @@ main(void)
 		    set_up, take_down),
 		cmocka_unit_test_setup_teardown(
 		    the_vault_works_until_it_has_lent_or_has_gone, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    what_is_lent_is_of_the_request_whose_grant_it_names, set_up,
 		    take_down),
 		cmocka_unit_test_setup_teardown(
 		    the_vault_works_until_it_has_marked_what_a_cell_brought,
