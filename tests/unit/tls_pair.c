@@ -97,6 +97,7 @@ nothing_that_was_said_stays_in_memory(void **state)
 	say_again(p.server, said, 2);
 	join(p.client, p.server, 70000);
 	assert_int_equal(tls_read(p.client, text, strlen(said)), strlen(said));
+	explicit_bzero(text, sizeof(text));
 	assert_true(heap_holds(said)); /* what is not read yet */
 	pair_close(&p);
 	assert_false(heap_holds(said));
@@ -116,6 +117,7 @@ nothing_that_was_read_stays_in_memory(void **state)
 	join(p.client, p.server, 70000);
 	assert_int_equal(
 	    tls_read(p.client, text, sizeof(text)), 2 * strlen(said));
+	explicit_bzero(text, sizeof(text));
 	assert_false(heap_holds(said));
 	pair_close(&p);
 }
