@@ -18,35 +18,10 @@ conn_new(SSL_CTX *context)
 	return c;
 }
 
-/* Clearing a queue that is empty costs as much as half a record. */
-static void
-no_errors(void)
-{
-	if (ERR_peek_error()) {
-		ERR_clear_error();
-	}
-}
-
-/* OpenSSL wipes of a record what was read of it, and not the rest of one that
- * nobody reads to its end; the record's buffer is another's next. */
-static void
-read_away(SSL *ssl)
-{
-	uint8_t unread[4096];
-	size_t n = 0;
-
-	no_errors();
-	while (SSL_pending(ssl) > 0 &&
-	       SSL_read_ex(ssl, unread, sizeof(unread), &n)) {
-		explicit_bzero(unread, n);
-	}
-}
-
 void
 tls_conn_free(struct tls_conn *c)
 {
 	if (c) {
-		read_away(c->ssl);
 		SSL_free(c->ssl);
 		buf_fini(&c->in.bytes);
 		buf_fini(&c->out.bytes);
@@ -127,6 +102,15 @@ waits(struct tls_conn *c, int answer)
 	default:
 		fail_openssl(c);
 		return false;
+	}
+}
+
+/* Clearing a queue that is empty costs as much as half a record. */
+static void
+no_errors(void)
+{
+	if (ERR_peek_error()) {
+		ERR_clear_error();
 	}
 }
 
