@@ -105,7 +105,7 @@ core_intent_new(struct core *c, uint64_t cell, uint64_t id)
 /* One that is refused waits for a commit and no more for its egress; a cell's
  * budget of refusals bounds those. */
 static void
-is_over(struct core *c, const struct core_intent *i)
+count_out(struct core *c, const struct core_intent *i)
 {
 	struct core_cell *cell = core_cell_find(c, i->cell);
 
@@ -119,7 +119,7 @@ core_intent_free(struct core *c, struct core_intent *i)
 {
 	struct core_intent **alike = slot_of(c, i->number);
 
-	is_over(c, i);
+	count_out(c, i);
 	while (*alike != i) {
 		alike = &(*alike)->next_alike;
 	}
@@ -334,7 +334,7 @@ core_intent_refuse(
 		    why->wait.len ? BOOK_REQUEST_ASKED : BOOK_REQUEST_DENIED,
 		    why->rule, buf_str(&body));
 	}
-	is_over(c, i);
+	count_out(c, i);
 	i->refusal = refusal_of(i, why);
 	if (said) {
 		core_after(c, send_refusal, i->number);
