@@ -81,6 +81,9 @@ void queue_move(struct tls_queue *q, struct buf *out); /* all of it */
 
 /* OpenSSL without configuration files; once. */
 void tls_start(void);
+/* Bytes of a record came to stand there, in a buffer of OpenSSL's: told of all
+ * that it reads (context.c says why). */
+void record_filled(const char *at, size_t size);
 /* What both sides have in common. */
 SSL_CTX *context_new(const SSL_METHOD *method);
 /* The last OpenSSL error as words; empties its queue. */

@@ -49,6 +49,7 @@ queue_read(BIO *bio, char *at, int size)
 	}
 	n = n < (size_t)size ? n : (size_t)size;
 	memcpy(at, next.at, n);
+	record_filled(at, n);
 	if (own) {
 		q->from += n;
 		drop_read(q);

@@ -71,22 +71,37 @@ two_ends_talk_whole_and_byte_by_byte(void **state)
 }
 
 /* Says it twice in one record, made here: it is nowhere else in this process.
- * The client reads so much of it, and keeps nothing. */
+ */
+static void
+say_twice(struct tls_conn *c, const char *said)
+{
+	char text[128];
+	size_t len = strlen(said);
+
+	memcpy(text, said, len);
+	memcpy(text + len, said, len);
+	assert_int_equal(tls_write(c, str_span(text, 2 * len)), 2 * len);
+	explicit_bzero(text, sizeof(text));
+}
+
+/* Reads so much of what was said, and keeps nothing. */
+static void
+hear(struct tls_conn *c, size_t read)
+{
+	char text[128];
+
+	assert_int_equal(tls_read(c, text, read), read);
+	explicit_bzero(text, sizeof(text));
+}
+
 static void
 hear_twice(struct pair *p, const char *said, size_t read)
 {
-	char text[64];
-	size_t len = strlen(said);
-
 	pair_open(p, "good.test");
 	join(p->client, p->server, 70000);
-	memcpy(text, said, len);
-	memcpy(text + len, said, len);
-	assert_int_equal(
-	    tls_write(p->server, str_span(text, 2 * len)), 2 * len);
+	say_twice(p->server, said);
 	join(p->client, p->server, 70000);
-	assert_int_equal(tls_read(p->client, text, read), read);
-	explicit_bzero(text, sizeof(text));
+	hear(p->client, read);
 }
 
 static void
@@ -111,6 +126,38 @@ nothing_that_was_read_stays_in_memory(void **state)
 	(void)state;
 	hear_twice(&p, said, 2 * strlen(said));
 	assert_false(heap_holds(said));
+	pair_close(&p);
+}
+
+/* Its buffer is not the last that was taken when it is given back. */
+static void
+a_record_in_two_pieces_stays_in_no_memory(void **state)
+{
+	static const char said[] =
+	    "it echoes this credential in two pieces of a record";
+	static const char between[] = "in between";
+	auto_buf wire = { 0 };
+	struct pair p;
+	struct pair other;
+	size_t half;
+
+	(void)state;
+	pair_open(&p, "good.test");
+	join(p.client, p.server, 70000);
+	say_twice(p.server, said);
+	tls_take(p.server, &wire);
+	half = wire.len / 2;
+	assert_int_equal(
+	    tls_feed(p.client, str_sub(buf_str(&wire), 0, half)), half);
+	assert_int_equal(tls_read(p.client, (char[64]){ 0 }, 64), 0);
+	hear_twice(&other, between, 2 * strlen(between));
+	assert_int_equal(
+	    tls_feed(p.client, str_sub(buf_str(&wire), half, wire.len)),
+	    wire.len - half);
+	hear(p.client, 2 * strlen(said));
+	assert_false(heap_holds(said));
+	assert_false(heap_holds(between));
+	pair_close(&other);
 	pair_close(&p);
 }
 
@@ -493,6 +540,7 @@ main(void)
 		cmocka_unit_test(two_ends_talk_whole_and_byte_by_byte),
 		cmocka_unit_test(nothing_that_was_said_stays_in_memory),
 		cmocka_unit_test(nothing_that_was_read_stays_in_memory),
+		cmocka_unit_test(a_record_in_two_pieces_stays_in_no_memory),
 		cmocka_unit_test(a_long_body_passes_within_the_queue),
 		cmocka_unit_test(a_full_queue_takes_no_more),
 		cmocka_unit_test(

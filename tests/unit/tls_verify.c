@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "heap_help.h"
 #include "tls/own.h"
 
 #define DAY 86400L
@@ -220,6 +221,15 @@ fixture_new(void)
 	return f;
 }
 
+static void
+fixture_fini(struct fixture *f)
+{
+	SSL_CTX_free(f->server);
+	tls_trust_free(f->trust);
+	made_fini(&f->leaf);
+	made_fini(&f->root);
+}
+
 /* Ends the fixture.  True if the room's client opened. */
 static bool
 fixture_opens(struct fixture *f)
@@ -233,11 +243,35 @@ fixture_opens(struct fixture *f)
 	assert_true(open || tls_state(c) == TLS_FAILED);
 	tls_conn_free(c);
 	SSL_free(server.ssl);
-	SSL_CTX_free(f->server);
-	tls_trust_free(f->trust);
-	made_fini(&f->leaf);
-	made_fini(&f->root);
+	fixture_fini(f);
 	return open;
+}
+
+/* This process made certificates before the room was there: OpenSSL's memory
+ * is its own. */
+static void
+nothing_that_was_read_stays_in_memory(void **state)
+{
+	static const char said[] = "it echoes a credential";
+	struct fixture f = fixture_new();
+	struct plain server = plain_new(f.server, true);
+	struct tls_conn *c = tls_connect(f.trust, "good.test");
+	char text[64 + sizeof(said)] = {
+		0
+	}; /* free() writes to its first bytes */
+
+	(void)state;
+	plain_join(&server, c);
+	memcpy(text + 64, said, sizeof(said));
+	assert_int_equal(
+	    SSL_write(server.ssl, text, sizeof(text)), sizeof(text));
+	plain_join(&server, c);
+	assert_int_equal(tls_read(c, text, sizeof(text)), sizeof(text));
+	explicit_bzero(text, sizeof(text));
+	assert_false(heap_holds(said));
+	tls_conn_free(c);
+	SSL_free(server.ssl);
+	fixture_fini(&f);
 }
 
 static void
@@ -649,6 +683,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_certificate_is_accepted),
+		cmocka_unit_test(nothing_that_was_read_stays_in_memory),
 		cmocka_unit_test(T04_a_wrong_name_is_refused),
 		cmocka_unit_test(T04_a_name_only_in_cn_is_refused),
 		cmocka_unit_test(T04_outside_its_time_is_refused),
