@@ -16,7 +16,6 @@
 #include "parts/api.h"
 
 #define PIECE      16384
-#define KEEP_MAX   ((size_t)64 * 1024) /* of a body's memory, kept */
 #define IDLE_US    (120 * CLOCK_SECOND)
 #define UNREAD_MAX ((size_t)64 * 1024) /* of answers, with questions behind */
 #define OUT_MAX    ((size_t)64 * 1024 * 1024) /* unread answer of one client */
@@ -149,6 +148,7 @@ take_head(struct client *k, const struct http_head *head)
 		.uid = k->uid,
 	};
 	k->head = head;
+	k->idle_since = loop_now(k->api->part.loop);
 	k->keep_alive = head->keep_alive;
 	k->web = (struct web_asked){ 0 };
 	if (k->transport == WIRE_TCP && api_web_head(k, head)) {
@@ -181,7 +181,7 @@ take_head(struct client *k, const struct http_head *head)
 static void
 forget_body(struct client *k)
 {
-	if (k->body.cap > KEEP_MAX) {
+	if (k->body.cap > API_SHORT_MAX) {
 		buf_wipe(&k->body);
 	} else if (k->body.len) {
 		wipe(k->body.at, k->body.len);
@@ -281,7 +281,8 @@ read_some(struct client *k)
 
 	if (n > 0) {
 		buf_grew(&k->in, (size_t)n);
-		return k->in.len <= HTTP_HEAD_MAX + API_BODY_MAX;
+		return k->in.len <= HTTP_HEAD_MAX + API_BODY_MAX &&
+		       api_door_bears(k);
 	}
 	return n < 0 && (errno == EAGAIN || errno == EINTR);
 }

@@ -10,6 +10,10 @@
 
 #define API_CLIENTS_MAX 256
 #define API_BODY_MAX    ((size_t)4 * 1024 * 1024)
+/* A question's memory: one client may keep it, and it counts as nothing. */
+#define API_SHORT_MAX ((size_t)64 * 1024)
+/* Of all longer ones that are not yet asked. */
+#define API_HELD_MAX (16 * API_BODY_MAX)
 
 struct api;
 
@@ -17,7 +21,7 @@ struct client {
 	struct api *api;
 	struct loop_io io;
 	struct loop_timer idle;
-	struct mono idle_since; /* came, or read of its answer */
+	struct mono idle_since; /* came, began to ask, or read its answer */
 	int fd;
 	enum wire_transport transport;
 	uint32_t uid;
@@ -72,6 +76,8 @@ void api_client_ready(void *owner, unsigned ready);
 
 int api_door_open(struct api *api, size_t which, int fd,
     enum wire_transport transport, struct err *e) MUST_CHECK;
+/* There is memory for what it has sent; false: it is the one that goes. */
+bool api_door_bears(const struct client *k);
 
 /* --- api_web.c: browsers --- */
 

@@ -67,6 +67,42 @@ make_room(struct api *api)
 	return longest != NULL;
 }
 
+static size_t
+held(const struct client *k)
+{
+	size_t size = k->in.len + k->body.len;
+
+	return size > API_SHORT_MAX ? size : 0;
+}
+
+/* Who asks is known only when the question is whole: the one that has been
+ * forming longest is let go. */
+bool
+api_door_bears(const struct client *k)
+{
+	struct client *longest = NULL;
+	size_t all = 0;
+
+	for (size_t i = 0; held(k) && i < API_CLIENTS_MAX; i++) {
+		struct client *other = k->api->clients[i];
+
+		if (!other || !held(other)) {
+			continue;
+		}
+		all += held(other);
+		if (!longest || other->idle_since.us < longest->idle_since.us) {
+			longest = other;
+		}
+	}
+	if (all <= API_HELD_MAX) {
+		return true;
+	}
+	if (longest != k) {
+		api_drop(longest);
+	}
+	return longest != k;
+}
+
 static void
 door_ready(void *owner, unsigned ready)
 {

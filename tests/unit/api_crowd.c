@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Anybody may come to api, and needs no token to stay and to ask. */
 #include "api_help.h"
+
+#include <errno.h>
+
 #include "parts/api.h"
 
 #define CROWD    (API_CLIENTS_MAX + 50)
 #define PIPELINE 5000
 #define LONG     ((size_t)4 * 1024 * 1024)
+/* All but the last byte of so many are held at once. */
+#define LONG_QUESTIONS (API_HELD_MAX / API_BODY_MAX)
 
 static void
 answer(int who, const char *fill)
@@ -163,6 +168,54 @@ who_reads_nothing_asks_nothing_more(void **state)
 	assert_int_equal(count, PIPELINE);
 }
 
+/* Comes and says all of a question but its last byte. */
+static int
+come_in_with_most_of_a_question(void)
+{
+	static char body[API_BODY_MAX - 1];
+	auto_buf text = { 0 };
+	int fd = come_in();
+
+	buf_addf(&text,
+	    "POST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n",
+	    API_BODY_MAX);
+	buf_add(&text, str_span(body, sizeof(body)));
+	for (size_t sent = 0; sent < text.len;) {
+		ssize_t n =
+		    send(fd, text.at + sent, text.len - sent, MSG_NOSIGNAL);
+
+		assert_true(n > 0); /* the last to come is not let go */
+		sent += (size_t)n;
+	}
+	return fd;
+}
+
+static bool
+is_gone(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+static void
+questions_that_never_end_take_so_much_memory(void **state)
+{
+	int crowd[2 * LONG_QUESTIONS];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(crowd); i++) {
+		crowd[i] = come_in_with_most_of_a_question();
+	}
+	until_asked();
+	for (size_t i = 0; i < COUNT(crowd); i++) {
+		bool gone = is_gone(crowd[i]);
+
+		assert_true(gone == (i < LONG_QUESTIONS));
+		(void)close(crowd[i]);
+	}
+}
+
 int
 main(void)
 {
@@ -171,6 +224,9 @@ main(void)
 		    who_only_stays_makes_room, set_up, take_down),
 		cmocka_unit_test_setup_teardown(
 		    who_reads_his_answer_makes_no_room, set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    questions_that_never_end_take_so_much_memory, set_up,
+		    take_down),
 		cmocka_unit_test_setup_teardown(
 		    who_reads_nothing_asks_nothing_more, set_up, take_down),
 	};
