@@ -90,6 +90,20 @@ take_host(struct stream *s, struct str value)
 	return same && !s->host;
 }
 
+/* G03: a byte of a frame may say a field of 4 KiB again, out of the table of
+ * HPACK; nghttp2 bounds no sum of them. */
+static bool
+take_field(struct stream *s, struct str name, struct str value)
+{
+	struct err e;
+	if (s->extra.len + name.len + value.len > HTTP_HEAD_MAX) {
+		return false;
+	}
+	s->length =
+	    s->length || (!s->began && str_eq_z(name, "content-length"));
+	return http_write_header(&s->extra, name, value, &e) == 0;
+}
+
 static int
 on_field(nghttp2_session *session, const nghttp2_frame *frame,
     const uint8_t *name, size_t name_size, const uint8_t *value,
@@ -99,7 +113,6 @@ on_field(nghttp2_session *session, const nghttp2_frame *frame,
 	struct stream *s = two_stream(t, frame->hd.stream_id);
 	struct str n = str_span(name, name_size);
 	struct str v = str_span(value, value_size);
-	struct err e;
 	uint64_t status;
 	(void)session;
 	(void)flags;
@@ -119,12 +132,8 @@ on_field(nghttp2_session *session, const nghttp2_frame *frame,
 			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 		}
 		s->host = true;
-	} else if (n.len > 0 && n.at[0] != ':') {
-		s->length =
-		    s->length || (!s->began && str_eq_z(n, "content-length"));
-		if (http_write_header(&s->extra, n, v, &e)) {
-			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-		}
+	} else if (n.len > 0 && n.at[0] != ':' && !take_field(s, n, v)) {
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	}
 	return 0;
 }

@@ -234,6 +234,42 @@ messages_that_are_none_are_not_given_out_G01_G02_G04(void **state)
 	pair_free(&p);
 }
 
+/* A frame of HEADERS, the last of its block, for that stream. */
+static void
+add_headers(struct buf *out, uint8_t stream, bool end, struct str fields)
+{
+	uint8_t head[9] = { 0, (uint8_t)(fields.len >> 8), (uint8_t)fields.len,
+		1, end ? 5 : 4, 0, 0, 0, stream };
+	buf_add(out, str_span(head, sizeof(head)));
+	buf_add(out, fields);
+}
+
+/* 4,000 bytes are put in the table of HPACK, and said again by one each. */
+static void
+fields_out_of_a_table_are_bounded_G03(void **state)
+{
+	(void)state;
+	struct pair p;
+	auto_buf fields = { 0 };
+	auto_buf frames = { 0 };
+	buf_add(&fields, STR("\x82\x87\x84\x41\x06x.test"));
+	buf_add(&fields, STR("\x40\x01q\x7f\xa1\x1e"));
+	memset(buf_room(&fields, 4000), 'q', 4000);
+	buf_grew(&fields, 4000);
+	for (size_t i = 0; i < 30; i++) {
+		buf_add_byte(&fields, 0x80 | 62);
+	}
+	add_headers(&frames, 1, true, buf_str(&fields));
+	add_headers(&frames, 3, true, STR("\x82\x87\x84\x41\x06x.test"));
+	pair_new(&p);
+	assert_int_equal(say(&p, STR(PREFACE)), 0);
+	assert_int_equal(say(&p, buf_str(&frames)), 0);
+	assert_true(str_eq_z(
+	    buf_str(&p.server.text), "GET / HTTP/1.1\r\nHost: x.test\r\n\r\n"));
+	assert_int_equal(p.server.stream, 3);
+	pair_free(&p);
+}
+
 static void
 floods_end_the_session_G03(void **state)
 {
@@ -424,6 +460,7 @@ main(void)
 		cmocka_unit_test(a_window_that_is_not_opened_stops_the_sender),
 		cmocka_unit_test(
 		    messages_that_are_none_are_not_given_out_G01_G02_G04),
+		cmocka_unit_test(fields_out_of_a_table_are_bounded_G03),
 		cmocka_unit_test(floods_end_the_session_G03),
 		cmocka_unit_test(rapid_resets_end_the_session_G03),
 		cmocka_unit_test(no_secret_enters_a_table_G04),
