@@ -142,6 +142,10 @@ static int
 first_line(struct http_two *t, struct stream *s, struct err *e)
 {
 	if (!t->server) {
+		if (s->status < 100 || s->status > 599) {
+			return err_set(
+			    e, ERR_INPUT, "HTTP/2: malformed status code");
+		}
 		http_write_status(&s->head, s->status);
 		return 0;
 	}

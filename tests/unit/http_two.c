@@ -270,6 +270,46 @@ fields_out_of_a_table_are_bounded_G03(void **state)
 	pair_free(&p);
 }
 
+/* nghttp2 takes any three digits. */
+static void
+a_status_that_is_none_ends_its_stream_alone_H15(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *status;
+		bool given;
+	} rows[] = { { "000", false }, { "099", false }, { "200", true },
+		{ "599", true }, { "600", false }, { "999", false } };
+	struct pair p;
+	uint8_t stream = 1;
+	pair_new(&p);
+	for (size_t i = 0; i < COUNT(rows); i++, stream += 2) {
+		struct err e;
+		int32_t asked;
+		auto_buf fields = { 0 };
+		auto_buf frames = { 0 };
+		buf_add_z(&fields, "\x08\x03");
+		buf_add_z(&fields, rows[i].status);
+		buf_add(&frames, i == 0 ? STR("\0\0\0\4\0\0\0\0\0") : STR(""));
+		add_headers(&frames, stream, true, buf_str(&fields));
+		assert_int_equal(http_two_ask(p.client.two,
+		                     STR("GET / HTTP/1.1\r\n"
+		                         "Host: x.test\r\n\r\n"),
+		                     false, false, &asked, &e),
+		    0);
+		assert_int_equal(asked, stream);
+		auto_buf said = { 0 };
+		http_two_take(p.client.two, &said);
+		buf_clear(&p.client.text);
+		assert_int_equal(
+		    http_two_feed(p.client.two, buf_str(&frames), &e), 0);
+		http_two_take(p.client.two, &said);
+		assert_int_equal(p.client.text.len > 0, rows[i].given);
+		assert_int_equal(p.client.closed, i + 1);
+	}
+	pair_free(&p);
+}
+
 static void
 floods_end_the_session_G03(void **state)
 {
@@ -461,6 +501,8 @@ main(void)
 		cmocka_unit_test(
 		    messages_that_are_none_are_not_given_out_G01_G02_G04),
 		cmocka_unit_test(fields_out_of_a_table_are_bounded_G03),
+		cmocka_unit_test(
+		    a_status_that_is_none_ends_its_stream_alone_H15),
 		cmocka_unit_test(floods_end_the_session_G03),
 		cmocka_unit_test(rapid_resets_end_the_session_G03),
 		cmocka_unit_test(no_secret_enters_a_table_G04),
