@@ -28,7 +28,6 @@ fields_clear(struct stream *s)
 	buf_fini(&s->path);
 	buf_fini(&s->authority);
 	s->status = 0;
-	s->host = false;
 }
 
 struct stream *
@@ -78,16 +77,14 @@ on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 	return 0;
 }
 
-/* G01: a Host beside :authority must be the same. */
+/* G01: a Host beside :authority, or another Host, must be the same. */
 static bool
 take_host(struct stream *s, struct str value)
 {
-	bool same = s->authority.len == 0 ||
-	            str_eq_nocase(buf_str(&s->authority), value);
 	if (s->authority.len == 0) {
 		buf_add(&s->authority, value);
 	}
-	return same && !s->host;
+	return str_eq_nocase(buf_str(&s->authority), value);
 }
 
 /* G03: a byte of a frame may say a field of 4 KiB again, out of the table of
@@ -131,7 +128,6 @@ on_field(nghttp2_session *session, const nghttp2_frame *frame,
 		if (!take_host(s, v)) {
 			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 		}
-		s->host = true;
 	} else if (n.len > 0 && n.at[0] != ':' && !take_field(s, n, v)) {
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	}
@@ -253,8 +249,9 @@ on_close(nghttp2_session *session, int32_t id, uint32_t error, void *context)
 	struct http_two *t = context;
 	struct stream *s = two_stream(t, id);
 	(void)session;
+	(void)error;
 	if (s) {
-		t->ops->closed(t->owner, id, error == NGHTTP2_NO_ERROR);
+		t->ops->closed(t->owner, id);
 		(void)nghttp2_session_consume_connection(t->session, s->given);
 		two_stream_free(t, s);
 	}
@@ -333,7 +330,6 @@ session_new(bool server, const struct http_two_ops *ops, void *owner)
 	nghttp2_option_set_no_auto_window_update(option, 1);
 	nghttp2_option_set_max_outbound_ack(option, 100);
 	nghttp2_option_set_max_settings(option, 16);
-	nghttp2_option_set_max_deflate_dynamic_table_size(option, 4096);
 	must((server ? nghttp2_session_server_new3(
 	                   &t->session, calls, t, option, &memory)
 	             : nghttp2_session_client_new3(
@@ -361,35 +357,10 @@ http_two_client(const struct http_two_ops *ops, void *owner)
 	return session_new(false, ops, owner);
 }
 
-static void
-no_text(void *owner, int32_t stream, struct str text)
-{
-	(void)owner;
-	(void)stream;
-	(void)text;
-}
-
-static void
-no_end(void *owner, int32_t stream)
-{
-	(void)owner;
-	(void)stream;
-}
-
-static void
-no_close(void *owner, int32_t stream, bool orderly)
-{
-	(void)owner;
-	(void)stream;
-	(void)orderly;
-}
-
 void
 http_two_free(struct http_two *t)
 {
-	static const struct http_two_ops silent = { no_text, no_end, no_close };
 	if (t) {
-		t->ops = &silent;
 		nghttp2_session_del(t->session);
 		while (t->streams) {
 			two_stream_free(t, t->streams);

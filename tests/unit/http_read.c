@@ -224,15 +224,6 @@ an_accepted_upgrade_hands_the_connection_over(void **state)
 	assert_int_equal(t.rest, 3);
 	told_fini(&t);
 	http_reader_fini(&r);
-
-	http_reader_response(&r);
-	r.answer_to_connect = true;
-	bytes = STR("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nraw");
-	tell(&t, &r, bytes, bytes.len);
-	assert_int_equal(t.refusal, 0);
-	assert_int_equal(t.rest, 3);
-	told_fini(&t);
-	http_reader_fini(&r);
 }
 
 static void

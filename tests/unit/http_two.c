@@ -36,11 +36,10 @@ take_end(void *owner, int32_t stream)
 }
 
 static void
-take_close(void *owner, int32_t stream, bool orderly)
+take_close(void *owner, int32_t stream)
 {
 	struct side *s = owner;
 	(void)stream;
-	(void)orderly;
 	s->closed++;
 }
 
