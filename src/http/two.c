@@ -7,7 +7,7 @@
 #include "http/two_inner.h"
 
 #define CLIENT_WINDOW (16 * HTTP_TWO_WINDOW) /* of all streams */
-#define EMPTY_FRAMES  1000 /* of no byte and no end, in one session */
+#define EMPTY_FRAMES  1000 /* of padding at most, in one session */
 
 struct stream *
 two_stream(const struct http_two *t, int32_t id)
@@ -201,7 +201,8 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 	struct stream *s = two_stream(t, frame->hd.stream_id);
 	bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
 	(void)session;
-	if (frame->hd.type == NGHTTP2_DATA && frame->hd.length == 0 && !end &&
+	if (frame->hd.type == NGHTTP2_DATA && !end &&
+	    frame->hd.length == frame->data.padlen &&
 	    ++t->empty > EMPTY_FRAMES) {
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	}

@@ -321,6 +321,9 @@ floods_end_the_session_G03(void **state)
 		/* DATA of nothing, behind a POST */
 		{ STR("\0\0\x0b\1\4\0\0\0\1\x83\x87\x84\x41\x06x.test"),
 		    STR("\0\0\0\0\0\0\0\0\1") },
+		/* the same, in frames that are padded */
+		{ STR("\0\0\x0b\1\4\0\0\0\1\x83\x87\x84\x41\x06x.test"),
+		    STR("\0\0\3\0\x08\0\0\0\1\2\0\0") },
 	};
 	for (size_t i = 0; i < COUNT(floods); i++) {
 		struct pair p;
