@@ -15,7 +15,6 @@ read_length(struct http_reader *r, struct str value, struct err *e)
 		return refuse(r, 400, e, "malformed Content-Length");
 	}
 	if (!str_u64(value, &h->length) || h->length > r->body_max) {
-		h->length = 0;
 		return refuse(r, 413, e, "body over the limit");
 	}
 	h->framing = h->length ? HTTP_LENGTH : HTTP_EMPTY;
@@ -111,7 +110,6 @@ int
 frame_response(struct http_reader *r, struct err *e)
 {
 	struct http_head *h = &r->head;
-	bool connected = r->answer_to_connect && h->status / 100 == 2;
 	bool stated;
 
 	/* The length of what HEAD does not send is not ours to bound. */
@@ -133,12 +131,6 @@ frame_response(struct http_reader *r, struct err *e)
 		}
 		h->keep_alive = false;
 		return frame_empty(r, stated, e);
-	}
-	if (connected) {
-		h->keep_alive = false;
-		h->framing = HTTP_EMPTY;
-		h->length = 0;
-		return 0;
 	}
 	if (h->status < 200 || h->status == 204 || h->status == 304 ||
 	    r->answer_to_head) {

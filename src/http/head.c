@@ -73,7 +73,7 @@ parse_request_line(struct http_reader *r, struct str line, struct err *e)
 	struct str rest = line;
 
 	if (!str_cut(&rest, ' ', &h->method) ||
-	    !str_cut(&rest, ' ', &h->target) || !h->target.len) {
+	    !str_cut(&rest, ' ', &h->target)) {
 		return refuse(r, 400, e, "malformed request line");
 	}
 	if (!http_method_ok(h->method)) {
@@ -131,9 +131,6 @@ parse_headers(struct http_reader *r, struct str rest, struct err *e)
 	h->headers = arena_array(&r->arena, r->lines, sizeof(*h->headers));
 	for (struct str line = next_line(&rest); line.len;
 	     line = next_line(&rest)) {
-		if (line.at[0] == ' ' || line.at[0] == '\t') {
-			return refuse(r, 400, e, "folded header line");
-		}
 		if (!head_line(line, &h->headers[h->count])) {
 			return refuse(r, 400, e, "malformed header line");
 		}
@@ -151,7 +148,6 @@ head_parse(struct http_reader *r, struct err *e)
 	struct str rest = buf_str(&r->bytes);
 	struct str line = next_line(&rest);
 
-	r->head = (struct http_head){ 0 };
 	if (r->response) {
 		if (parse_status_line(r, line, e) ||
 		    parse_headers(r, rest, e)) {

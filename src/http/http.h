@@ -76,8 +76,7 @@ struct http_reader {
 	bool take_upgrade;   /* response: the request asked to upgrade, so 101
 	                      * may come; then HTTP_END, then raw bytes */
 	bool answer_to_head; /* response: the request was HEAD: no body */
-	bool answer_to_connect; /* response: 2xx has no body and ends reading */
-	uint64_t body_max;      /* 413 over it; default UINT64_MAX */
+	uint64_t body_max;   /* 413 over it; default UINT64_MAX */
 	/* ------------------------------------------------------------- */
 	uint16_t refusal; /* status to answer after -1 */
 	bool response;

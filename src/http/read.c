@@ -65,9 +65,7 @@ http_reader_next(struct http_reader *r)
 	r->take_connect = false;
 	r->take_upgrade = false;
 	r->answer_to_head = false;
-	r->answer_to_connect = false;
 	r->interims = 0;
-	r->left = 0;
 	r->total = 0;
 	r->extra = 0;
 }
@@ -166,9 +164,6 @@ read_head(
 		return -1;
 	}
 	r->line = r->bytes.len;
-	if (!r->lines && empty) {
-		return refuse(r, 400, e, "empty first line");
-	}
 	if (!empty) {
 		if (++r->lines > HTTP_HEADERS_MAX + 1) {
 			return refuse(r, 431, e, "more than 100 headers");

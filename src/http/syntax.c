@@ -163,8 +163,7 @@ syntax_port(struct str s, uint16_t *port)
 {
 	uint64_t n;
 
-	if (!s.len || s.len > 5 || s.at[0] == '0' || !str_u64(s, &n) ||
-	    n > 65535) {
+	if (!s.len || s.at[0] == '0' || !str_u64(s, &n) || n > 65535) {
 		return false;
 	}
 	*port = (uint16_t)n;

@@ -7,7 +7,7 @@
 #include "http/two_inner.h"
 
 #define CLIENT_WINDOW (16 * HTTP_TWO_WINDOW) /* of all streams */
-#define EMPTY_FRAMES  1000 /* of no byte and no end, in one session */
+#define EMPTY_FRAMES  1000 /* of padding at most, in one session */
 
 struct stream *
 two_stream(const struct http_two *t, int32_t id)
@@ -28,7 +28,6 @@ fields_clear(struct stream *s)
 	buf_fini(&s->path);
 	buf_fini(&s->authority);
 	s->status = 0;
-	s->host = false;
 }
 
 struct stream *
@@ -78,16 +77,28 @@ on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 	return 0;
 }
 
-/* G01: a Host beside :authority must be the same. */
+/* G01: a Host beside :authority, or another Host, must be the same. */
 static bool
 take_host(struct stream *s, struct str value)
 {
-	bool same = s->authority.len == 0 ||
-	            str_eq_nocase(buf_str(&s->authority), value);
 	if (s->authority.len == 0) {
 		buf_add(&s->authority, value);
 	}
-	return same && !s->host;
+	return str_eq_nocase(buf_str(&s->authority), value);
+}
+
+/* G03: a byte of a frame may say a field of 4 KiB again, out of the table of
+ * HPACK; nghttp2 bounds no sum of them. */
+static bool
+take_field(struct stream *s, struct str name, struct str value)
+{
+	struct err e;
+	if (s->extra.len + name.len + value.len > HTTP_HEAD_MAX) {
+		return false;
+	}
+	s->length =
+	    s->length || (!s->began && str_eq_z(name, "content-length"));
+	return http_write_header(&s->extra, name, value, &e) == 0;
 }
 
 static int
@@ -99,7 +110,6 @@ on_field(nghttp2_session *session, const nghttp2_frame *frame,
 	struct stream *s = two_stream(t, frame->hd.stream_id);
 	struct str n = str_span(name, name_size);
 	struct str v = str_span(value, value_size);
-	struct err e;
 	uint64_t status;
 	(void)session;
 	(void)flags;
@@ -118,13 +128,8 @@ on_field(nghttp2_session *session, const nghttp2_frame *frame,
 		if (!take_host(s, v)) {
 			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 		}
-		s->host = true;
-	} else if (n.len > 0 && n.at[0] != ':') {
-		s->length =
-		    s->length || (!s->began && str_eq_z(n, "content-length"));
-		if (http_write_header(&s->extra, n, v, &e)) {
-			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-		}
+	} else if (n.len > 0 && n.at[0] != ':' && !take_field(s, n, v)) {
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	}
 	return 0;
 }
@@ -133,6 +138,10 @@ static int
 first_line(struct http_two *t, struct stream *s, struct err *e)
 {
 	if (!t->server) {
+		if (s->status < 100 || s->status > 599) {
+			return err_set(
+			    e, ERR_INPUT, "HTTP/2: malformed status code");
+		}
 		http_write_status(&s->head, s->status);
 		return 0;
 	}
@@ -192,7 +201,8 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 	struct stream *s = two_stream(t, frame->hd.stream_id);
 	bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
 	(void)session;
-	if (frame->hd.type == NGHTTP2_DATA && frame->hd.length == 0 && !end &&
+	if (frame->hd.type == NGHTTP2_DATA && !end &&
+	    frame->hd.length == frame->data.padlen &&
 	    ++t->empty > EMPTY_FRAMES) {
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	}
@@ -240,8 +250,9 @@ on_close(nghttp2_session *session, int32_t id, uint32_t error, void *context)
 	struct http_two *t = context;
 	struct stream *s = two_stream(t, id);
 	(void)session;
+	(void)error;
 	if (s) {
-		t->ops->closed(t->owner, id, error == NGHTTP2_NO_ERROR);
+		t->ops->closed(t->owner, id);
 		(void)nghttp2_session_consume_connection(t->session, s->given);
 		two_stream_free(t, s);
 	}
@@ -320,7 +331,6 @@ session_new(bool server, const struct http_two_ops *ops, void *owner)
 	nghttp2_option_set_no_auto_window_update(option, 1);
 	nghttp2_option_set_max_outbound_ack(option, 100);
 	nghttp2_option_set_max_settings(option, 16);
-	nghttp2_option_set_max_deflate_dynamic_table_size(option, 4096);
 	must((server ? nghttp2_session_server_new3(
 	                   &t->session, calls, t, option, &memory)
 	             : nghttp2_session_client_new3(
@@ -348,35 +358,10 @@ http_two_client(const struct http_two_ops *ops, void *owner)
 	return session_new(false, ops, owner);
 }
 
-static void
-no_text(void *owner, int32_t stream, struct str text)
-{
-	(void)owner;
-	(void)stream;
-	(void)text;
-}
-
-static void
-no_end(void *owner, int32_t stream)
-{
-	(void)owner;
-	(void)stream;
-}
-
-static void
-no_close(void *owner, int32_t stream, bool orderly)
-{
-	(void)owner;
-	(void)stream;
-	(void)orderly;
-}
-
 void
 http_two_free(struct http_two *t)
 {
-	static const struct http_two_ops silent = { no_text, no_end, no_close };
 	if (t) {
-		t->ops = &silent;
 		nghttp2_session_del(t->session);
 		while (t->streams) {
 			two_stream_free(t, t->streams);

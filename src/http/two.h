@@ -25,7 +25,7 @@ struct http_two_ops {
 	 * follows.  A server's stream begins with it. */
 	void (*text)(void *owner, int32_t stream, struct str text);
 	void (*ended)(void *owner, int32_t stream); /* the message is whole */
-	void (*closed)(void *owner, int32_t stream, bool orderly);
+	void (*closed)(void *owner, int32_t stream);
 };
 
 struct http_two *http_two_server(const struct http_two_ops *ops, void *owner);

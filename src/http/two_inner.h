@@ -22,7 +22,6 @@ struct stream {
 	/* of the head that is coming */
 	struct buf method, path, authority;
 	unsigned status;
-	bool host;
 };
 
 struct http_two {

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <ctype.h>
 #include <string.h>
 
 #include "http/two_inner.h"
@@ -10,21 +9,17 @@
 struct fields {
 	nghttp2_nv at[HTTP_HEADERS_MAX + 8];
 	size_t count;
-	struct arena arena;
 	uint8_t flags;
 };
 
+/* nghttp2 copies both when they are submitted, and the name in small letters.
+ */
 static void
 field_add(struct fields *f, struct str name, struct str value)
 {
 	must(f->count < COUNT(f->at));
-	struct str low = arena_str(&f->arena, name);
-	char *at = (char *)(uintptr_t)low.at;
-	for (size_t i = 0; i < low.len; i++) {
-		at[i] = (char)tolower((unsigned char)at[i]);
-	}
-	f->at[f->count++] = (nghttp2_nv){ .name = (uint8_t *)at,
-		.namelen = low.len,
+	f->at[f->count++] = (nghttp2_nv){ .name = (uint8_t *)(uintptr_t)name.at,
+		.namelen = name.len,
 		.value = (uint8_t *)(uintptr_t)value.at,
 		.valuelen = value.len,
 		.flags = f->flags };
@@ -63,7 +58,6 @@ submit_trailers(struct http_two *t, struct stream *s)
 		}
 	}
 	(void)nghttp2_submit_trailer(t->session, s->id, f.at, f.count);
-	arena_fini(&f.arena);
 }
 
 static ssize_t
@@ -137,7 +131,6 @@ http_two_ask(struct http_two *t, struct str head, bool body, bool secret,
 			    nghttp2_strerror(*stream));
 		}
 	}
-	arena_fini(&f.arena);
 	http_reader_fini(&r);
 	return failed;
 }
@@ -166,7 +159,6 @@ http_two_answer(struct http_two *t, int32_t stream, struct str head, bool body,
 		                      nghttp2_strerror(answer))
 		                : 0;
 	}
-	arena_fini(&f.arena);
 	http_reader_fini(&r);
 	return failed;
 }

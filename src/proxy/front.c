@@ -197,10 +197,9 @@ take_end(void *owner, int32_t id)
 }
 
 static void
-take_close(void *owner, int32_t id, bool orderly)
+take_close(void *owner, int32_t id)
 {
 	struct stream *s = find(owner, id);
-	(void)orderly;
 	if (s) {
 		s->gone = true;
 	}

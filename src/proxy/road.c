@@ -111,10 +111,9 @@ take_end(void *owner, int32_t stream)
 }
 
 static void
-take_close(void *owner, int32_t stream, bool orderly)
+take_close(void *owner, int32_t stream)
 {
 	struct up *u = user_of(owner, stream);
-	(void)orderly;
 	if (u) {
 		u->text_closed = true;
 		u->stirred = true;

@@ -12,7 +12,6 @@ story_init(struct http_reader *r, uint8_t flags)
 	if (flags & 1) {
 		http_reader_response(r);
 		r->answer_to_head = flags & 2;
-		r->answer_to_connect = flags & 4;
 		r->take_upgrade = flags & 8;
 	} else {
 		http_reader_request(r);

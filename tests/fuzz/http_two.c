@@ -25,11 +25,10 @@ take_end(void *owner, int32_t stream)
 }
 
 static void
-take_close(void *owner, int32_t stream, bool orderly)
+take_close(void *owner, int32_t stream)
 {
 	(void)owner;
 	(void)stream;
-	(void)orderly;
 }
 
 int

@@ -120,6 +120,7 @@ H12_dangerous_bytes_are_refused(void **state)
 		STR("/%"),
 		STR("/%4"),
 		STR("/%4g"),
+		STR("/%g4"),
 		STR("/%u002e"),
 		STR("/%252e%252e/x"),
 		STR("/%252f"),
@@ -136,6 +137,43 @@ H12_dangerous_bytes_are_refused(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		becomes(cases[i], false, NULL);
 		becomes(cases[i], true, NULL);
+	}
+	/* It ends where it ends. */
+	becomes(str_sub(STR("/%41"), 0, 3), false, NULL);
+	becomes(str_sub(STR("/%41"), 0, 2), false, NULL);
+}
+
+static void
+H16_no_part_of_a_target_is_longer_than_one(void **state)
+{
+	auto_arena a = { 0 };
+	auto_buf text = { 0 };
+	struct str out;
+
+	(void)state;
+	buf_add_z(&text, "http://a/");
+	while (text.len < HTTP_TARGET_MAX + 9) {
+		buf_add_byte(&text, 'a');
+	}
+	for (size_t over = 0; over < 2; over++) {
+		struct str part =
+		    str_sub(buf_str(&text), 8, HTTP_TARGET_MAX + over);
+		struct str url =
+		    str_sub(buf_str(&text), 0, HTTP_TARGET_MAX + over);
+		struct http_url u;
+		struct err e = { 0 };
+		int refused = over ? -1 : 0;
+
+		assert_int_equal(
+		    http_path_canonical(&a, part, false, &out, &e), refused);
+		assert_int_equal(e.kind, over ? ERR_LIMIT : ERR_NONE);
+		e = (struct err){ 0 };
+		assert_int_equal(
+		    http_query_canonical(&a, part, &out, &e), refused);
+		assert_int_equal(e.kind, over ? ERR_LIMIT : ERR_NONE);
+		e = (struct err){ 0 };
+		assert_int_equal(http_url_parse(url, &u, &e), refused);
+		assert_int_equal(e.kind, over ? ERR_LIMIT : ERR_NONE);
 	}
 }
 
@@ -233,6 +271,7 @@ main(void)
 		cmocka_unit_test(H12_dot_segments_however_written_are_refused),
 		cmocka_unit_test(H12_dangerous_bytes_are_refused),
 		cmocka_unit_test(H12_an_encoded_slash_needs_a_rule),
+		cmocka_unit_test(H16_no_part_of_a_target_is_longer_than_one),
 		cmocka_unit_test(a_query_has_one_form),
 		cmocka_unit_test(a_url_is_taken_apart),
 		cmocka_unit_test(N08_other_urls_are_refused),

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "heap_help.h"
+
 static void
 request(struct told *t, struct str bytes)
 {
@@ -141,6 +143,12 @@ a_response_is_read_with_its_interim_ones(void **state)
 	struct told t = { 0 };
 
 	(void)state;
+	/* What no trailer of a request may hold is dropped of an answer. */
+	response(&t, STR("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	                 "0\r\nSet-Cookie: a=b\r\n\r\n"));
+	assert_story(&t,
+	    "head 1.1   200 a= p= q= f=2 k=1\nTransfer-Encoding=chunked\nend\n",
+	    "");
 	response(
 	    &t, STR("HTTP/1.1 100 Continue\r\nA: 1\r\n\r\nHTTP/1.1 103\r\n\r\n"
 	            "HTTP/1.1 200 Very OK\r\nContent-Length: 2\r\n\r\nok"));
@@ -200,10 +208,9 @@ a_response_without_length_lasts_until_the_close(void **state)
 	(void)state;
 	http_reader_response(&r);
 	tell(&t, &r, bytes, 2);
-	assert_string_equal(buf_z(&t.body), "abc");
 	assert_int_equal(http_read_eof(&r, &ev, &e), 0);
 	assert_int_equal(ev.kind, HTTP_END);
-	told_fini(&t);
+	assert_story(&t, "head 1.1   200 a= p= q= f=3 k=0\n", "abc");
 	http_reader_fini(&r);
 }
 
@@ -222,16 +229,10 @@ an_accepted_upgrade_hands_the_connection_over(void **state)
 	tell(&t, &r, bytes, bytes.len);
 	assert_int_equal(t.refusal, 0);
 	assert_int_equal(t.rest, 3);
-	told_fini(&t);
-	http_reader_fini(&r);
-
-	http_reader_response(&r);
-	r.answer_to_connect = true;
-	bytes = STR("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nraw");
-	tell(&t, &r, bytes, bytes.len);
-	assert_int_equal(t.refusal, 0);
-	assert_int_equal(t.rest, 3);
-	told_fini(&t);
+	assert_story(&t,
+	    "head 1.1   101 a= p= q= f=0 k=0\nConnection=Upgrade\n"
+	    "Upgrade=websocket\nend\n",
+	    "");
 	http_reader_fini(&r);
 }
 
@@ -269,27 +270,170 @@ H06_a_second_request_inherits_nothing(void **state)
 }
 
 static void
-a_message_cut_short_is_never_a_whole_one(void **state)
+assert_never_whole(bool is_response, struct str bytes)
 {
-	struct str bytes =
-	    STR("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
-	        "\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\n");
-
-	(void)state;
 	for (size_t n = 1; n < bytes.len; n++) {
 		struct http_reader r;
 		struct told t = { 0 };
 		struct http_event ev;
 		struct err e = { 0 };
+		struct str more = str_sub(bytes, n, bytes.len);
 
-		http_reader_request(&r);
+		if (is_response) {
+			http_reader_response(&r);
+		} else {
+			http_reader_request(&r);
+		}
 		tell(&t, &r, str_sub(bytes, 0, n), n);
 		assert_int_equal(t.refusal, 0);
 		assert_int_equal(http_read_eof(&r, &ev, &e), -1);
 		assert_int_equal(e.kind, ERR_INPUT);
+		assert_int_equal(http_read(&r, &more, &ev, &e), -1);
 		told_fini(&t);
 		http_reader_fini(&r);
 	}
+}
+
+static void
+a_message_cut_short_is_never_a_whole_one(void **state)
+{
+	(void)state;
+	assert_never_whole(false,
+	    STR("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+	        "\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\n"));
+	assert_never_whole(
+	    false, STR("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+	               "\r\nhello"));
+	assert_never_whole(
+	    true, STR("HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 103 On\r\n\r\n"
+	              "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+}
+
+static void
+an_answer_before_the_real_one_is_not_the_whole(void **state)
+{
+	struct str in = STR("HTTP/1.1 100 Go\r\n\r\n");
+	struct http_reader r;
+	struct http_event ev;
+	struct err e;
+
+	(void)state;
+	http_reader_response(&r);
+	assert_int_equal(http_read(&r, &in, &ev, &e), 0);
+	assert_int_equal(ev.kind, HTTP_INTERIM);
+	assert_int_equal(http_read_eof(&r, &ev, &e), -1);
+	http_reader_fini(&r);
+}
+
+static void
+no_trailer_is_left_in_memory(void **state)
+{
+	struct str in =
+	    STR("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	        "0\r\nA: ................................"
+	        "s3cr3t-canary-of-a-trailer\r\n\r\n");
+	struct http_reader r;
+	struct http_event ev = { .kind = HTTP_MORE };
+	struct err e;
+
+	(void)state;
+	http_reader_response(&r);
+	while (ev.kind != HTTP_END) {
+		assert_int_equal(http_read(&r, &in, &ev, &e), 0);
+	}
+	assert_true(heap_holds("s3cr3t-canary-of-a-trailer"));
+	http_reader_fini(&r);
+	assert_false(heap_holds("s3cr3t-canary-of-a-trailer"));
+}
+
+/* One reader, and one message behind the other. */
+static void
+one_after_another(struct http_reader *r, struct str bytes, unsigned count)
+{
+	struct told t = { 0 };
+
+	for (unsigned n = 0; n < count; n++) {
+		if (n) {
+			http_reader_next(r);
+		}
+		tell(&t, r, bytes, bytes.len);
+		assert_int_equal(t.refusal, 0);
+		assert_int_equal(t.rest, 0);
+	}
+	told_fini(&t);
+	http_reader_fini(r);
+}
+
+static void
+H06_what_one_message_used_up_is_not_taken_from_the_next(void **state)
+{
+	auto_buf long_one = { 0 };
+	auto_buf interim = { 0 };
+	struct http_reader r;
+
+	(void)state;
+	/* The limit of a body, and trailers. */
+	http_reader_request(&r);
+	r.body_max = 10;
+	one_after_another(&r,
+	    STR("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+	        "\r\n6\r\n123456\r\n0\r\nA: b\r\n\r\n"),
+	    3);
+	/* The bytes of extensions, of a line and of all. */
+	buf_add_z(&long_one,
+	    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+	    "\r\n");
+	for (int i = 0; i < 20; i++) {
+		buf_addf(&long_one, "1;%0150d\r\nx\r\n", i);
+	}
+	buf_add_z(&long_one, "0\r\n\r\n");
+	http_reader_request(&r);
+	one_after_another(&r, buf_str(&long_one), 3);
+	/* The answers before the real one. */
+	for (int i = 0; i < HTTP_INTERIM_MAX; i++) {
+		buf_add_z(&interim, "HTTP/1.1 103 Early Hints\r\n\r\n");
+	}
+	buf_add_z(&interim, "HTTP/1.1 204 x\r\n\r\n");
+	http_reader_response(&r);
+	one_after_another(&r, buf_str(&interim), 3);
+}
+
+static void
+H06_what_the_last_answer_was_to_is_forgotten(void **state)
+{
+	struct str head = STR("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+	struct str body = STR("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	struct str other = STR("HTTP/1.1 101 x\r\nConnection: upgrade\r\n"
+	                       "Upgrade: websocket\r\n\r\n");
+	struct http_reader r;
+	struct told t = { 0 };
+
+	(void)state;
+	http_reader_response(&r);
+	r.answer_to_head = true;
+	r.take_upgrade = true;
+	tell(&t, &r, head, head.len);
+	http_reader_next(&r);
+	tell(&t, &r, body, body.len);
+	assert_int_equal(t.rest, 0);
+	assert_string_equal(buf_z(&t.body), "ok");
+	http_reader_next(&r);
+	tell(&t, &r, other, other.len);
+	assert_int_equal(t.refusal, 400);
+	told_fini(&t);
+	http_reader_fini(&r);
+	/* Nor is what HEAD may say of a length a limit for others. */
+	t = (struct told){ 0 };
+	http_reader_response(&r);
+	r.answer_to_head = true;
+	r.body_max = 1;
+	tell(&t, &r, head, head.len);
+	assert_int_equal(t.refusal, 0);
+	http_reader_next(&r);
+	tell(&t, &r, body, body.len);
+	assert_int_equal(t.refusal, 413);
+	told_fini(&t);
+	http_reader_fini(&r);
 }
 
 static void
@@ -358,23 +502,29 @@ headers_are_found_counted_and_listed(void **state)
 static void
 H10_traces_and_proxy_fields_are_never_passed_on(void **state)
 {
-	static const char *const names[] = { "Proxy-Authorization",
-		"Proxy-Connection", "Via", "Forwarded", "X-Forwarded-For",
-		"x-forwarded-anything", "Connection", "TE", "Upgrade",
-		"Transfer-Encoding", "Keep-Alive", "Expect",
-		"X-HTTP-Method-Override", "X-Original-URL",
+	static const char *const names[] = { "Connection", "Keep-Alive",
+		"Proxy-Connection", "TE", "Trailer", "Transfer-Encoding",
+		"Upgrade", "HTTP2-Settings", "Expect", "Proxy-Authorization",
+		"Proxy-Authenticate", "Proxy-Authentication-Info", "Via",
+		"Forwarded", "X-Real-IP", "Client-IP", "True-Client-IP",
+		"X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override",
+		"X-Original-URL", "X-Rewrite-URL", "X-Forwarded-For",
+		"x-forwarded-anything",
 		/* as CGI and its heirs read them */
 		"X_HTTP_Method_Override", "x-original_url", "Transfer_Encoding",
 		"X_Forwarded_For" };
+	static const char *const others[] = { "Accept", "X_Other", "Host",
+		"Content-Length", "Content-Encoding", "Content-Type",
+		"Content-Range", "Authorization", "Cookie", "Set-Cookie" };
 	struct http_head h = { 0 };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++) {
 		assert_true(http_is_hop(&h, str_of(names[i])));
 	}
-	assert_false(http_is_hop(&h, STR("Accept")));
-	assert_false(http_is_hop(&h, STR("Authorization")));
-	assert_false(http_is_hop(&h, STR("X_Other")));
+	for (size_t i = 0; i < COUNT(others); i++) {
+		assert_false(http_is_hop(&h, str_of(others[i])));
+	}
 	assert_true(http_name_like(STR("X-Api-Key"), STR("x_API-key")));
 	assert_false(http_name_like(STR("x-api-key"), STR("x.api.key")));
 	assert_false(http_name_like(STR("x-api-key"), STR("x-api-key-")));
@@ -398,7 +548,13 @@ main(void)
 		    a_response_without_length_lasts_until_the_close),
 		cmocka_unit_test(an_accepted_upgrade_hands_the_connection_over),
 		cmocka_unit_test(H06_a_second_request_inherits_nothing),
+		cmocka_unit_test(
+		    H06_what_one_message_used_up_is_not_taken_from_the_next),
+		cmocka_unit_test(H06_what_the_last_answer_was_to_is_forgotten),
 		cmocka_unit_test(a_message_cut_short_is_never_a_whole_one),
+		cmocka_unit_test(
+		    an_answer_before_the_real_one_is_not_the_whole),
+		cmocka_unit_test(no_trailer_is_left_in_memory),
 		cmocka_unit_test(one_byte_at_a_time_gives_the_same),
 		cmocka_unit_test(headers_are_found_counted_and_listed),
 		cmocka_unit_test(

@@ -3,6 +3,19 @@
 
 #include <string.h>
 
+/* What comes behind a refusal is not looked at. */
+static void
+assert_over(struct http_reader *r)
+{
+	struct str in = STR("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	struct http_event ev;
+	struct err e;
+
+	assert_int_equal(http_read(r, &in, &ev, &e), -1);
+	assert_int_equal(http_read_eof(r, &ev, &e), -1);
+	assert_false(http_reader_idle(r));
+}
+
 /* Every case is tried whole and byte by byte: the same status both times. */
 static void
 refused_as(bool is_response, struct str bytes, unsigned status)
@@ -26,6 +39,7 @@ refused_as(bool is_response, struct str bytes, unsigned status)
 		    t.kind, status == 413 || status == 414 || status == 431
 		                ? ERR_LIMIT
 		                : ERR_INPUT);
+		assert_over(&r);
 		told_fini(&t);
 		http_reader_fini(&r);
 	}
@@ -132,6 +146,11 @@ H03_malformed_lines_are_refused(void **state)
 		STR("GET / HTTP/1.1\r\nHost: a\r\nx: \xc0\xae\r\n\r\n"),
 		STR("GET / HTTP/1.1\r\nHost: a\r\nn\xc3\xa9: x\r\n\r\n"),
 		STR("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+		STR("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+		STR("\r\n\r\n"),
+		STR("GET  HTTP/1.1\r\nHost: a\r\n\r\n"),
+		STR("GETSGETSGETSGETSGETSGETSGETSGETSG / HTTP/1.1\r\n"
+		    "Host: a\r\n\r\n"), /* 33 bytes of method */
 		STR("GET  / HTTP/1.1\r\nHost: a\r\n\r\n"),
 		STR("GET /  HTTP/1.1\r\nHost: a\r\n\r\n"),
 		STR("GET / HTTP/1.1 \r\nHost: a\r\n\r\n"),
@@ -207,6 +226,8 @@ H04_malformed_chunks_are_refused(void **state)
 		STR("+1\r\nx\r\n0\r\n\r\n"),
 		STR(" 1\r\nx\r\n0\r\n\r\n"),
 		STR("1 \r\nx\r\n0\r\n\r\n"),
+		STR("1 \nx\r\n0\r\n\r\n"),
+		STR("1\n\nx\r\n0\r\n\r\n"),
 		STR("0x1\r\nx\r\n0\r\n\r\n"),
 		STR("\r\nx\r\n0\r\n\r\n"),
 		STR(";a=b\r\nx\r\n0\r\n\r\n"),
@@ -221,6 +242,7 @@ H04_malformed_chunks_are_refused(void **state)
 		STR("1\r\nx0\r\n\r\n"),
 		STR("0\r\nno colon\r\n\r\n"),
 		STR("0\r\nA: b\n\r\n"),
+		STR("0\r\n\n"),
 		STR("0\r\n folded\r\n\r\n"),
 	};
 
@@ -252,14 +274,42 @@ H04_a_flood_of_extensions_is_refused(void **state)
 static void
 H04_trailers_that_steer_are_refused(void **state)
 {
+	static const char *const names[] = { "Connection", "Keep-Alive",
+		"Proxy-Connection", "TE", "Trailer", "Transfer-Encoding",
+		"Upgrade", "HTTP2-Settings", "Expect", "Proxy-Authorization",
+		"Proxy-Authenticate", "Proxy-Authentication-Info",
+		"X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override",
+		"X-Original-URL", "X-Rewrite-URL", "HOST", "Content-Length",
+		"Content-Encoding", "Content-Type", "Content-Range",
+		"Authorization", "Cookie", "Set-Cookie",
+		/* as CGI and its heirs read them */
+		"Content_Length", "transfer_Encoding" };
+	static const char *const others[] = { "Via", "Forwarded", "X-Real-IP",
+		"Client-IP", "True-Client-IP", "X-Sum" };
 	auto_buf flood = { 0 };
 
 	(void)state;
-	chunked_refused(STR("0\r\nAuthorization: x\r\n\r\n"), 400);
-	chunked_refused(STR("0\r\nHOST: x\r\n\r\n"), 400);
-	chunked_refused(STR("0\r\nContent-Length: 1\r\n\r\n"), 400);
-	chunked_refused(STR("0\r\nTransfer-Encoding: chunked\r\n\r\n"), 400);
-	chunked_refused(STR("0\r\nCookie: 1\r\n\r\n"), 400);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		auto_buf b = { 0 };
+
+		buf_addf(&b, "0\r\n%s: 1\r\n\r\n", names[i]);
+		chunked_refused(buf_str(&b), 400);
+	}
+	for (size_t i = 0; i < COUNT(others); i++) {
+		struct http_reader r;
+		struct told t = { 0 };
+		auto_buf b = { 0 };
+
+		buf_addf(&b,
+		    "POST / HTTP/1.1\r\nHost: a\r\n"
+		    "Transfer-Encoding: chunked\r\n\r\n0\r\n%s: 1\r\n\r\n",
+		    others[i]);
+		http_reader_request(&r);
+		tell(&t, &r, buf_str(&b), b.len);
+		assert_int_equal(t.refusal, 0);
+		told_fini(&t);
+		http_reader_fini(&r);
+	}
 	buf_add_z(&flood, "0\r\n");
 	for (int i = 0; i < 1000; i++) {
 		buf_addf(&flood, "A%d: xxxxxx\r\n", i);
@@ -281,6 +331,10 @@ H05_other_versions_are_refused(void **state)
 		{ STR("GET / HTTP/1.1x\r\nHost: a\r\n\r\n"), 400 },
 		{ STR("GET / HTTP/11\r\nHost: a\r\n\r\n"), 400 },
 		{ STR("GET / HTTP/1.01\r\nHost: a\r\n\r\n"), 400 },
+		{ STR("GET / HTTP/x.1\r\nHost: a\r\n\r\n"), 400 },
+		{ STR("GET / HTTP/1.x\r\nHost: a\r\n\r\n"), 400 },
+		{ STR("GET / HTTP/1-1\r\nHost: a\r\n\r\n"), 400 },
+		{ STR("GET / ABCDE2.0\r\nHost: a\r\n\r\n"), 400 },
 		{ STR("GET / http/1.1\r\nHost: a\r\n\r\n"), 400 },
 		{ STR("GET /\r\n\r\n"), 400 },
 		{ STR("GET / \r\n\r\n"), 400 },
@@ -325,6 +379,41 @@ H14_unasked_protocol_changes_are_refused(void **state)
 }
 
 static void
+H14_a_switch_says_to_what(void **state)
+{
+	static const struct {
+		struct str bytes;
+		bool read;
+	} rows[] = {
+		{ STR("HTTP/1.1 101 x\r\nConnection: upgrade\r\n"
+		      "Upgrade: websocket\r\n\r\n"),
+		    true },
+		{ STR("HTTP/1.1 101 x\r\n\r\n"), false },
+		{ STR("HTTP/1.1 101 x\r\nConnection: upgrade\r\n\r\n"), false },
+		{ STR("HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n"), false },
+		{ STR("HTTP/1.0 101 x\r\nConnection: upgrade\r\n"
+		      "Upgrade: websocket\r\n\r\n"),
+		    false },
+		{ STR("HTTP/1.1 101 x\r\nConnection: upgrade\r\n"
+		      "Upgrade: websocket\r\nContent-Length: 1\r\n\r\n"),
+		    false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct http_reader r;
+		struct told t = { 0 };
+
+		http_reader_response(&r);
+		r.take_upgrade = true;
+		tell(&t, &r, rows[i].bytes, rows[i].bytes.len);
+		assert_int_equal(t.refusal, rows[i].read ? 0 : 400);
+		told_fini(&t);
+		http_reader_fini(&r);
+	}
+}
+
+static void
 H15_dishonest_responses_are_refused(void **state)
 {
 	static const struct str cases[] = {
@@ -338,6 +427,7 @@ H15_dishonest_responses_are_refused(void **state)
 		STR("HTTP/1.1 100 Go\r\nContent-Length: 5\r\n\r\n"),
 		STR("HTTP/1.1 20 OK\r\n\r\n"),
 		STR("HTTP/1.1 2000 OK\r\n\r\n"),
+		STR("HTTP/1.1 0200 OK\r\n\r\n"),
 		STR("HTTP/1.1 099 OK\r\n\r\n"),
 		STR("HTTP/1.1 2x0 OK\r\n\r\n"),
 		STR("HTTP/1.1 600 OK\r\n\r\n"),
@@ -460,6 +550,14 @@ N14_host_and_target_must_agree(void **state)
 		STR("GET http://good.test/ HTTP/1.1\r\n\r\n"),
 		STR("GET ftp://good.test/ HTTP/1.1\r\nHost: good.test\r\n\r\n"),
 		STR("GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n"),
+		STR("GET / HTTP/1.1\r\nHost: []\r\n\r\n"),
+		STR("GET / HTTP/1.1\r\nHost: []:80\r\n\r\n"),
+		STR("GET / HTTP/1.1\r\nHost: [::1\r\n\r\n"),
+		STR("GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n"),
+		STR("GET / HTTP/1.1\r\nHost: [::1]80\r\n\r\n"),
+		STR("GET / HTTP/1.1\r\nHost: [::1]:\r\n\r\n"),
+		STR("GET / HTTP/1.1\r\nHost: [::1]:x\r\n\r\n"),
+		STR("GET / HTTP/1.1\r\nHost: [[::1]]\r\n\r\n"),
 		STR("GET * HTTP/1.1\r\nHost: a\r\n\r\n"),
 		STR("GET good.test HTTP/1.1\r\nHost: good.test\r\n\r\n"),
 	};
@@ -484,6 +582,9 @@ N08_userinfo_in_a_target_is_refused(void **state)
 	    400);
 	refused_as(
 	    false, STR("GET / HTTP/1.1\r\nHost: u@evil.test\r\n\r\n"), 400);
+	/* Without a Host that it would have to be the same as. */
+	refused_as(false,
+	    STR("GET http://good.test@evil.test/ HTTP/1.0\r\n\r\n"), 400);
 }
 
 static void
@@ -494,6 +595,8 @@ N01_N11_connect_targets_are_exact(void **state)
 		    "Host: good.test\r\n\r\n"),
 		STR("CONNECT good.test HTTP/1.1\r\nHost: good.test\r\n\r\n"),
 		STR("CONNECT good.test: HTTP/1.1\r\nHost: good.test\r\n\r\n"),
+		STR("CONNECT good.test@evil.test:443 HTTP/1.0\r\n\r\n"),
+		STR("CONNECT good.test HTTP/1.0\r\n\r\n"),
 		STR("CONNECT good.test:0 HTTP/1.1\r\nHost: good.test\r\n\r\n"),
 		STR("CONNECT good.test:65536 HTTP/1.1\r\nHost: good.test\r\n"
 		    "\r\n"),
@@ -540,6 +643,7 @@ main(void)
 		cmocka_unit_test(H11_an_unknown_expectation_is_refused),
 		cmocka_unit_test(H13_trace_and_unexpected_connect_are_refused),
 		cmocka_unit_test(H14_unasked_protocol_changes_are_refused),
+		cmocka_unit_test(H14_a_switch_says_to_what),
 		cmocka_unit_test(H15_dishonest_responses_are_refused),
 		cmocka_unit_test(H16_everything_is_bounded),
 		cmocka_unit_test(H16_a_body_over_the_owners_limit_is_refused),

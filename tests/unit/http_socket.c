@@ -22,6 +22,8 @@ the_key_of_the_rfc_has_its_answer(void **state)
 	assert_false(
 	    http_socket_accept(STR("dGhlIHNhbXBsZSBub25jZQ=!"), accept));
 	assert_false(http_socket_accept(STR(""), accept));
+	/* Sixteen bytes, and not as they are written. */
+	assert_false(http_socket_accept(STR("dGhlIHNhbXBsZSBub25jZQ"), accept));
 	/* As long as a key, and not of sixteen bytes. */
 	assert_false(
 	    http_socket_accept(STR("dGhlIHNhbXBsZSBub25jZXMu"), accept));
@@ -83,6 +85,64 @@ frames_are_read_in_any_cut(void **state)
 	}
 }
 
+/* Seven bits say 125; what is above that stands behind them. */
+static void
+every_length_is_read_as_it_was_written(void **state)
+{
+	static const size_t lengths[] = { 0, 1, 125, 126, 127, 65535, 65536 };
+	(void)state;
+	for (size_t i = 0; i < COUNT(lengths); i++) {
+		auto_buf payload = { 0 };
+		auto_buf text = { 0 };
+		auto_buf read = { 0 };
+		struct err e;
+		memset(buf_room(&payload, lengths[i] + 1), 'a', lengths[i]);
+		buf_grew(&payload, lengths[i]);
+		http_socket_write(
+		    &text, HTTP_SOCKET_TEXT, true, buf_str(&payload));
+		assert_int_equal(
+		    read_all(buf_str(&text), false, text.len, &read, &e), 0);
+		buf_add_z(&payload, "|");
+		assert_true(str_eq(buf_str(&read), buf_str(&payload)));
+	}
+}
+
+/* A message is what its first frame said, whatever came between. */
+static void
+a_message_in_pieces_stays_what_it_was(void **state)
+{
+	(void)state;
+	static const struct {
+		struct str frame;
+		bool within, binary;
+	} rows[] = {
+		{ STR("\x02\x01"
+		      "a"),
+		    true, true },
+		{ STR("\x89\x00"), true, true }, /* a ping */
+		{ STR("\x00\x01"
+		      "b"),
+		    true, true },
+		{ STR("\x80\x00"), false, true },
+		{ STR("\x01\x00"), true, false },
+		{ STR("\x80\x00"), false, false },
+	};
+	struct http_socket s = { 0 };
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct str in = rows[i].frame;
+		bool got = true;
+		while (got) {
+			struct http_frame f;
+			struct err e;
+			assert_int_equal(
+			    http_socket_read(&s, &in, &got, &f, &e), 0);
+		}
+		assert_int_equal(in.len, 0);
+		assert_int_equal(s.within, rows[i].within);
+		assert_int_equal(s.binary, rows[i].binary);
+	}
+}
+
 static void
 what_is_no_frame_is_refused_W02(void **state)
 {
@@ -124,6 +184,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_key_of_the_rfc_has_its_answer),
 		cmocka_unit_test(frames_are_read_in_any_cut),
+		cmocka_unit_test(every_length_is_read_as_it_was_written),
+		cmocka_unit_test(a_message_in_pieces_stays_what_it_was),
 		cmocka_unit_test(what_is_no_frame_is_refused_W02),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

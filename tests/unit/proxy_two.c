@@ -31,11 +31,10 @@ take_end(void *owner, int32_t stream)
 }
 
 static void
-take_close(void *owner, int32_t stream, bool orderly)
+take_close(void *owner, int32_t stream)
 {
 	struct two *t = owner;
 	(void)stream;
-	(void)orderly;
 	t->closed++;
 }
 
