@@ -27,6 +27,7 @@ static struct {
 	pid_t pid;
 	int supervisor, core;
 	int egress[2]; /* of cells 7 and 8 */
+	struct seal_key *key;
 	struct wire_vault_hello hello;
 	struct wire_binding binding;
 	struct buf row;
@@ -39,12 +40,12 @@ static struct {
 static void
 make_key(void)
 {
-	auto_seal_key key = seal_key_make();
 	struct err e = { 0 };
 
+	house.key = seal_key_make();
 	(void)strcpy(house.state, "/tmp/vault-part-XXXXXX");
 	assert_non_null(mkdtemp(house.state));
-	if (rootkey_keep(house.state, ROOTKEY_FILE, key, STR(""), &e)) {
+	if (rootkey_keep(house.state, ROOTKEY_FILE, house.key, STR(""), &e)) {
 		fail_msg("%s", e.text);
 	}
 }
@@ -112,6 +113,7 @@ vault_down(void **state)
 	auto_close_fd(&house.core);
 	auto_close_fd(&house.supervisor);
 	buf_fini(&house.row);
+	seal_key_free(house.key);
 	(void)waitpid(house.pid, &status, 0);
 	(void)snprintf(command, sizeof(command), "rm -rf %s", house.state);
 	return system(command) || status;
@@ -152,31 +154,57 @@ attach(uint64_t cell)
 	return ends[0];
 }
 
-/* A credential of tokens that has its client's secret alone. */
-static void
-seal_there(void)
+/* In the place of the one before; false: the vault sealed none, and `text` says
+ * why. */
+static bool
+seal_value(struct str value, const char **text)
 {
-	struct wire_vault_seal ask = { .id = 1 };
-	struct wire_vault_sealed out;
-	struct seal_tokens tokens = { .client = STR("client-secret") };
-	auto_buf value = { 0 };
+	static struct wire_vault_sealed out;
+	struct wire_vault_seal ask = { .id = 1, .binding = house.binding };
 	auto_buf box = { 0 };
 	struct err e = { 0 };
 
-	house.binding = (struct wire_binding){ .version = 1, .kind = 6 };
-	(void)strcpy(house.binding.credential, NAME);
-	(void)strcpy(house.binding.hosts, HOST);
-	(void)strcpy(house.binding.issuer, ISSUER);
-	ask.binding = house.binding;
-	assert_int_equal(seal_tokens_write(&tokens, &value, &e), 0);
-	assert_int_equal(
-	    seal_box(house.hello.box_public, buf_str(&value), &box, &e), 0);
+	assert_int_equal(seal_box(house.hello.box_public, value, &box, &e), 0);
 	ask.box_size = (uint32_t)box.len;
 	memcpy(ask.box, box.at, box.len);
 	tell(house.core, WIRE_VAULT_SEAL, &ask, NULL, 0);
 	hear(house.core, WIRE_VAULT_SEALED, &out);
-	assert_int_equal(out.ok, 1);
+	buf_clear(&house.row);
 	buf_add(&house.row, str_span(out.row, out.row_size));
+	*text = out.text;
+	return out.ok;
+}
+
+static void
+bind(const char *name, enum seal_kind kind)
+{
+	house.binding = (struct wire_binding){ .version = 1, .kind = kind };
+	(void)strcpy(house.binding.credential, name);
+	(void)strcpy(house.binding.hosts, HOST);
+	(void)strcpy(house.binding.issuer, ISSUER);
+}
+
+static void
+seal_tokens(const struct seal_tokens *tokens)
+{
+	const char *text;
+	auto_buf value = { 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(seal_tokens_write(tokens, &value, &e), 0);
+	if (!seal_value(buf_str(&value), &text)) {
+		fail_msg("%s", text);
+	}
+}
+
+/* A credential of tokens that has its client's secret alone. */
+static void
+seal_there(void)
+{
+	const struct seal_tokens tokens = { .client = STR("client-secret") };
+
+	bind(NAME, SEAL_OAUTH_REFRESH);
+	seal_tokens(&tokens);
 }
 
 static struct wire_vault_grant
@@ -233,6 +261,35 @@ redeem(uint64_t number, uint64_t cell, const char *host)
 	tell(house.egress[cell - 7], WIRE_REDEEM, &ask, NULL, 0);
 	hear(house.egress[cell - 7], WIRE_CREDENTIAL, &out);
 	return out;
+}
+
+/* Its token endpoint answered the request of that grant. */
+static void
+captured(uint64_t number, uint64_t cell, const char *token)
+{
+	struct wire_captured told = {
+		.number = number,
+		.expires = wall_now().us / CLOCK_SECOND + 3600,
+		.access_size = (uint32_t)strlen(token),
+	};
+
+	memcpy(told.secret, token, strlen(token));
+	tell(house.egress[cell - 7], WIRE_CAPTURED, &told, NULL, 0);
+}
+
+/* What this cell is lent of its own tokens now; empty: it has none. */
+static const char *
+taken(uint64_t number, uint64_t cell)
+{
+	static char text[64];
+
+	grant(number, cell, WIRE_USE_TAKEN);
+	struct wire_credential c = redeem(number, cell, HOST);
+
+	must(c.size < sizeof(text));
+	memcpy(text, c.secret, c.size);
+	text[c.ok ? c.size : 0] = '\0';
+	return text;
 }
 
 #endif

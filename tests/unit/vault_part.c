@@ -20,35 +20,6 @@
 
 #include "vault_help.h"
 
-/* Its token endpoint answered the request of that grant. */
-static void
-captured(uint64_t number, uint64_t cell, const char *token)
-{
-	struct wire_captured told = {
-		.number = number,
-		.expires = wall_now().us / CLOCK_SECOND + 3600,
-		.access_size = (uint32_t)strlen(token),
-	};
-
-	memcpy(told.secret, token, strlen(token));
-	tell(house.egress[cell - 7], WIRE_CAPTURED, &told, NULL, 0);
-}
-
-/* What this cell is lent of its own tokens now; empty: it has none. */
-static const char *
-taken(uint64_t number, uint64_t cell)
-{
-	static char text[64];
-
-	grant(number, cell, WIRE_USE_TAKEN);
-	struct wire_credential c = redeem(number, cell, HOST);
-
-	must(c.size < sizeof(text));
-	memcpy(text, c.secret, c.size);
-	text[c.ok ? c.size : 0] = '\0';
-	return text;
-}
-
 /* --- tests
  * -------------------------------------------------------------------- */
 
@@ -91,6 +62,7 @@ enum fault {
 	OTHER_PORT,
 	OTHER_HOST,
 	OPEN_HOST,
+	OPEN_CLIENT,
 	TO_ITS_ISSUER,
 	OTHER_VERSION,
 	OTHER_BINDING,
@@ -122,6 +94,8 @@ spoil(struct wire_vault_grant *ask, enum fault fault)
 		ask->host[0] ^= 1;
 	} else if (fault == OPEN_HOST) {
 		memset(ask->host, 'a', sizeof(ask->host));
+	} else if (fault == OPEN_CLIENT) {
+		memset(ask->client, 'a', sizeof(ask->client));
 	} else if (fault == TO_ITS_ISSUER || fault == NO_USE) {
 		/* where what is no value itself may go */
 		(void)strcpy(ask->host, ISSUER);
@@ -262,11 +236,18 @@ what_nothing_was_lent_for_is_not_taken(void **state)
 	told.refresh_size = sizeof(told.secret) - 4;
 	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
 	assert_string_equal(taken(7003, 8), "of-the-other");
+	/* Nothing takes the place of nothing. */
+	told.access_size = told.refresh_size = 0;
+	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
+	assert_string_equal(taken(7004, 8), "of-the-other");
+	grant(7005, 8, WIRE_USE_TAKE);
+	assert_int_equal(redeem(7005, 8, ISSUER).ok, 1);
+	told.number = 7005;
+	told.access_size = 5;
 	/* Its time is over. */
-	told.refresh_size = 0;
 	told.expires = wall_now().us / CLOCK_SECOND;
 	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
-	assert_string_equal(taken(7004, 8), "");
+	assert_string_equal(taken(7006, 8), "");
 }
 
 static void
@@ -324,6 +305,10 @@ a_decision_is_known_again_and_no_other(void **state)
 	assert_false(maced(&ask, &out));
 	ask.count = WIRE_MACS + 1;
 	assert_false(maced(&ask, &out));
+	ask.check = 0;
+	assert_false(maced(&ask, &out));
+	ask.count = WIRE_MACS;
+	assert_true(maced(&ask, &out));
 }
 
 /* Its channel is closed at a moment of the vault's own, then nothing is left of
