@@ -17,12 +17,12 @@
 
 static struct house {
 	struct core core;
-	struct core_cell cell;
+	struct core_cell cell, beside;
 	struct core_credential credential, other;
 	struct core_credential_seen seen, other_seen;
 	struct policy_egress rule;
 	/* the other ends; each reads when it is told to */
-	struct wire_peer *vault, *lends, *egress;
+	struct wire_peer *vault, *lends, *egress, *egress_beside;
 	size_t grants;
 	size_t rows;
 	size_t lent;
@@ -109,12 +109,14 @@ begin(void **state)
 	struct err e = { 0 };
 	int vault[2];
 	int egress[2];
+	int beside[2];
 
 	(void)state;
 	memset(&house, 0, sizeof(house));
 	c->part.loop = loop_new();
 	assert_int_equal(wire_pair(vault, &e), 0);
 	assert_int_equal(wire_pair(egress, &e), 0);
+	assert_int_equal(wire_pair(beside, &e), 0);
 	c->vault = meet(PART_CORE, PART_VAULT, vault[0], NULL, 0);
 	house.vault =
 	    meet(PART_VAULT, PART_CORE, vault[1], of_vault, COUNT(of_vault));
@@ -122,7 +124,12 @@ begin(void **state)
 	house.cell.egress = meet(PART_CORE, PART_EGRESS, egress[0], NULL, 0);
 	house.egress = meet(
 	    PART_EGRESS, PART_CORE, egress[1], of_egress, COUNT(of_egress));
+	house.beside = (struct core_cell){ .core = c, .number = 8 };
+	house.beside.egress = meet(PART_CORE, PART_EGRESS, beside[0], NULL, 0);
+	house.egress_beside = meet(
+	    PART_EGRESS, PART_CORE, beside[1], of_egress, COUNT(of_egress));
 	c->cells = &house.cell;
+	house.cell.next = &house.beside;
 	core_text(k->name, sizeof(k->name), "alpha");
 	core_text(k->hosts, sizeof(k->hosts), "good.test");
 	k->version = 1;
@@ -159,9 +166,11 @@ end(void **state)
 	free(c->going);
 	wire_peer_free(c->vault);
 	wire_peer_free(house.cell.egress);
+	wire_peer_free(house.beside.egress);
 	wire_peer_free(house.vault);
 	wire_peer_free(house.lends);
 	wire_peer_free(house.egress);
+	wire_peer_free(house.egress_beside);
 	buf_fini(&house.credential.row);
 	buf_fini(&house.other.row);
 	while (c->intents_free) {
@@ -203,6 +212,7 @@ read_all(void)
 	wire_poll(house.vault);
 	wire_poll(house.lends);
 	wire_poll(house.egress);
+	wire_poll(house.egress_beside);
 }
 
 /* Nobody turned core's loop: all of it is there when the go is. */
@@ -226,7 +236,7 @@ what_goes_was_lent_where_it_wakes_nobody(void **state)
 static void
 what_differs_does_not_go_together(void **state)
 {
-	enum { SAME, RULE, EPOCH, PORT, POLICY, HOST, CREDENTIAL, ALL };
+	enum { SAME, RULE, EPOCH, PORT, POLICY, HOST, CREDENTIAL, CELL, ALL };
 	static struct policy_egress other;
 	struct core *c = &house.core;
 
@@ -235,8 +245,8 @@ what_differs_does_not_go_together(void **state)
 		size_t lent = house.lent;
 
 		for (int n = 0; n < 2; n++) {
-			struct core_intent *i =
-			    core_intent_new(c, 7, 1 + c->number);
+			struct core_intent *i = core_intent_new(
+			    c, n && what == CELL ? 8 : 7, 1 + c->number);
 
 			i->bounds = n && what == RULE ? &other : &house.rule;
 			i->credential = n && what == CREDENTIAL ? STR("beta")
