@@ -381,6 +381,39 @@ def V05_a_redirect_of_another_login_or_issuer_is_refused():
         need(yes(call(h)) or i.log('refused'), i.log())
 
 
+@test
+def V05_an_issuer_that_says_it_names_itself_is_named():
+    with Both() as (h, i):
+        a = h.post('/api/vault/login', {
+            'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'issuer': i.url, 'client_id': 'person',
+            'scope': 'openid offline_access',
+            'redirect_uri': 'http://127.0.0.1:8976/callback'})
+        need(a.code == 200, a)
+        got = code_of(i, a.json['url'])
+        unnamed = {'state': got['state'],
+                   'code': box(h, got['code'].encode())}
+        a = h.post('/api/vault/login/there', unnamed)
+        need(a.code == 403 and 'comes from the issuer' in a.out, a)
+        need(not i.log('grant'), 'nothing was asked')
+        a = h.post('/api/vault/login/there', {**unnamed, 'iss': got['iss']})
+        need(a.code == 200, 'the twin', a)
+
+
+@test
+def a_no_of_the_issuer_ends_the_login():
+    with Both() as (h, i):
+        got = code_of(i, begun(h, i)['url'])
+        good = {'state': got['state'], 'iss': got['iss'],
+                'code': box(h, got['code'].encode())}
+        go = '/api/vault/login/there'
+        a = h.post(go, {**good, 'error': 'access_denied'})
+        need(a.code == 403 and 'access_denied' in a.out, a)
+        a = h.post(go, good)
+        need(a.code == 404, 'a code is for one try', a)
+        need(not i.log('grant'), 'nothing was asked')
+
+
 def begun_again(h):
     a = h.post('/api/vault/login', {
         'name': 'there', 'redirect_uri': 'http://127.0.0.1:8976/callback'})
