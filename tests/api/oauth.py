@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import subprocess
 import sys
 import threading
 import time
@@ -15,7 +14,7 @@ import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
-from issuer import Browser, Issuer  # noqa: E402
+from issuer import Browser, Issuer, Login  # noqa: E402
 from vault_help import (  # noqa: E402
     artefacts, box, encodings, finish, heads, tokens)
 
@@ -113,38 +112,6 @@ def a_client_secret_may_go_into_the_form():
 
 
 # --- logins ---------------------------------------------------------------------
-
-class Login:
-    """`handrail vault login` as a person runs it."""
-
-    def __init__(self, h, *args, input=None):
-        self.process = subprocess.Popen(
-            [h.handrail, 'vault', '--config', h.config, '--state', h.state,
-             'login', 'there', *args], env=h.env, cwd=h.folder, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, preexec_fn=with_parent)
-        COMPANIONS.append(self.process)
-        self.said = ''
-
-    def hear(self, pattern):
-        """The first match in what it says on stderr."""
-        while True:
-            found = re.search(pattern, self.said)
-            if found:
-                return found.group(1)
-            piece = self.process.stderr.readline()
-            if not piece:
-                raise Failed('the login ended: %s %s' % (
-                    self.said, self.process.stdout.read()))
-            self.said += piece
-
-    def end(self, code=0, input=None):
-        out, err = self.process.communicate(input, timeout=60)
-        COMPANIONS.remove(self.process)
-        need(self.process.returncode == code, self.process.returncode, out,
-             self.said, err)
-        return out + self.said + err
-
 
 def person(i):
     return ['--host', 'api.test', '--token-endpoint', i.url + '/token',
