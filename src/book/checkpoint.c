@@ -84,8 +84,7 @@ book_base64(struct str text, uint8_t *out, size_t size)
 	auto_buf bytes = { 0 };
 	auto_buf again = { 0 };
 
-	if (text.len != (size + 2) / 3 * 4 || !base64_decode(&bytes, text) ||
-	    bytes.len != size) {
+	if (!base64_decode(&bytes, text) || bytes.len != size) {
 		return false;
 	}
 	base64_add(&again, buf_str(&bytes));

@@ -138,10 +138,11 @@ oauth_redirect_loopback(struct str redirect)
 	}
 	for (size_t i = 0; i < rest.len; i++) {
 		if (rest.at[i] <= ' ' || rest.at[i] > '~' ||
-		    rest.at[i] == '#' || rest.at[i] == '@') {
+		    rest.at[i] == '#') {
 			return false;
 		}
 	}
+	/* Digits alone: nothing in it can make a name of what is before. */
 	(void)str_cut(&rest, '/', &port);
 	return str_u64(port, &number) && number > 0 && number <= UINT16_MAX;
 }

@@ -368,6 +368,11 @@ main(int argc, char **argv)
 	if (open_key(&v, &e) || give_up_power(&v, &e)) {
 		part_fail(&e);
 	}
+	if (!secret_memory_locked()) {
+		log_line(LOG_WARN, "key",
+		    "the root key may be written to swap: the limit of locked "
+		    "memory (RLIMIT_MEMLOCK) is too low for it");
+	}
 	part_join(&v.part, NULL, 0, core_handlers, COUNT(core_handlers), &v);
 	seal_box_public(v.key, hello.box_public);
 	seal_sign_public(v.key, hello.sign_public);

@@ -41,14 +41,14 @@ mark(struct verify *v, const struct buf *heads)
 	return leaves;
 }
 
-/* False: it is further behind than the marks. */
+/* Of a size that was read.  False: it is further behind than the marks. */
 static bool
 root_at(const struct verify *v, uint64_t size, struct digest *root)
 {
 	uint64_t start = size > 0 ? (size - 1) / CHUNK * CHUNK : 0;
 	struct book_tree tree = v->marks->tree[start / CHUNK % TREES];
 
-	if (size > v->read || tree.size != start) {
+	if (tree.size != start) {
 		return false;
 	}
 	book_tree_add_leaves(
@@ -73,6 +73,12 @@ compare(
 {
 	struct digest root;
 
+	if (said->size >= seq) {
+		return err_set(e, ERR_DENIED,
+		    "the checkpoint in event %llu is of %llu events: those "
+		    "that came after it were not there to be signed",
+		    (unsigned long long)seq, (unsigned long long)said->size);
+	}
 	if (!root_at(v, said->size, &root)) {
 		v->unchecked++;
 		return 0;

@@ -287,7 +287,7 @@ binding_decode(struct str bytes, uint8_t format, struct seal_binding *binding,
 {
 	struct seal_binding read = { 0 };
 
-	if (bytes.len > BINDING_MAX || !take_binding(bytes, format, &read)) {
+	if (!take_binding(bytes, format, &read)) {
 		return err_set(
 		    e, ERR_INPUT, "a sealed row has no readable binding");
 	}
@@ -310,7 +310,7 @@ bool
 seal_binding_allows(
     const struct seal_binding *binding, struct str host, uint16_t port)
 {
-	if (!host_valid_text(host) || port == 0) {
+	if (!host_valid_text(host)) {
 		return false;
 	}
 	for (size_t i = 0; i < binding->host_count; i++) {
@@ -325,6 +325,5 @@ bool
 seal_binding_issues(
     const struct seal_binding *binding, struct str host, uint16_t port)
 {
-	return host_valid_text(host) && port != 0 && binding->issuer.len &&
-	       entry_is(binding->issuer, host, port);
+	return host_valid_text(host) && entry_is(binding->issuer, host, port);
 }

@@ -10,11 +10,8 @@
 #include "base/bytes.h"
 #include "seal/seal.h"
 
-#define NONCE crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
-#define TAG   crypto_aead_xchacha20poly1305_ietf_ABYTES
-#define BINDING_MAX                                                         \
-	(2 + SEAL_ID_MAX + 7 + (SEAL_HOSTS_MAX + 1) * (2 + SEAL_HOST_MAX) + \
-	    SEAL_FACTS)
+#define NONCE   crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+#define TAG     crypto_aead_xchacha20poly1305_ietf_ABYTES
 #define WRAPPED (SEAL_RAW_KEY + TAG)
 
 /* Bytes alone, so that it may stand at the very end of its guarded page. */

@@ -31,9 +31,8 @@ parse_row(struct str row, struct row *parts, struct err *e)
 	struct row cut = { 0 };
 	size_t at;
 
-	if (row.len < FIXED || row.len > SEAL_ROW_MAX ||
-	    !str_starts(row, STR("HRSR")) || row.at[AT_FORMAT] < 1 ||
-	    row.at[AT_FORMAT] > FORMAT) {
+	if (row.len < FIXED || !str_starts(row, STR("HRSR")) ||
+	    row.at[AT_FORMAT] < 1 || row.at[AT_FORMAT] > FORMAT) {
 		return err_set(
 		    e, ERR_INPUT, "this is not a sealed row of this version");
 	}
@@ -215,8 +214,7 @@ begin_open(const struct seal_key *key, struct str row,
 	    binding_encode(binding, o->parts.format, &bound, e)) {
 		return -1;
 	}
-	if (!str_eq(o->parts.binding, buf_str(&bound)) ||
-	    o->parts.kind != binding->kind) {
+	if (!str_eq(o->parts.binding, buf_str(&bound))) {
 		return refuse_binding(row, binding, e);
 	}
 	if (open_row_key(key, &o->parts, o->row_key, e)) {

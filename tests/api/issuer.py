@@ -150,3 +150,35 @@ class Browser:
             if 'name="login"' in page:
                 form.update(login='anna', password='whatever')
         raise Failed('the pages of the issuer do not end: %s' % url)
+
+
+class Login:
+    """`handrail vault login` as a person runs it."""
+
+    def __init__(self, h, *args, input=None):
+        self.process = subprocess.Popen(
+            [h.handrail, 'vault', '--config', h.config, '--state', h.state,
+             'login', 'there', *args], env=h.env, cwd=h.folder, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, preexec_fn=with_parent)
+        COMPANIONS.append(self.process)
+        self.said = ''
+
+    def hear(self, pattern):
+        """The first match in what it says on stderr."""
+        while True:
+            found = re.search(pattern, self.said)
+            if found:
+                return found.group(1)
+            piece = self.process.stderr.readline()
+            if not piece:
+                raise Failed('the login ended: %s %s' % (
+                    self.said, self.process.stdout.read()))
+            self.said += piece
+
+    def end(self, code=0, input=None):
+        out, err = self.process.communicate(input, timeout=60)
+        COMPANIONS.remove(self.process)
+        need(self.process.returncode == code, self.process.returncode, out,
+             self.said, err)
+        return out + self.said + err

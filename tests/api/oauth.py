@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import subprocess
 import sys
 import threading
 import time
@@ -15,7 +14,7 @@ import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
-from issuer import Browser, Issuer  # noqa: E402
+from issuer import Browser, Issuer, Login  # noqa: E402
 from vault_help import (  # noqa: E402
     artefacts, box, encodings, finish, heads, tokens)
 
@@ -113,38 +112,6 @@ def a_client_secret_may_go_into_the_form():
 
 
 # --- logins ---------------------------------------------------------------------
-
-class Login:
-    """`handrail vault login` as a person runs it."""
-
-    def __init__(self, h, *args, input=None):
-        self.process = subprocess.Popen(
-            [h.handrail, 'vault', '--config', h.config, '--state', h.state,
-             'login', 'there', *args], env=h.env, cwd=h.folder, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, preexec_fn=with_parent)
-        COMPANIONS.append(self.process)
-        self.said = ''
-
-    def hear(self, pattern):
-        """The first match in what it says on stderr."""
-        while True:
-            found = re.search(pattern, self.said)
-            if found:
-                return found.group(1)
-            piece = self.process.stderr.readline()
-            if not piece:
-                raise Failed('the login ended: %s %s' % (
-                    self.said, self.process.stdout.read()))
-            self.said += piece
-
-    def end(self, code=0, input=None):
-        out, err = self.process.communicate(input, timeout=60)
-        COMPANIONS.remove(self.process)
-        need(self.process.returncode == code, self.process.returncode, out,
-             self.said, err)
-        return out + self.said + err
-
 
 def person(i):
     return ['--host', 'api.test', '--token-endpoint', i.url + '/token',
@@ -379,6 +346,39 @@ def V05_a_redirect_of_another_login_or_issuer_is_refused():
         a = h.post(go, {**good, 'state': again['login']})
         need(a.code == 403 and 'invalid_grant' in a.out, a)
         need(yes(call(h)) or i.log('refused'), i.log())
+
+
+@test
+def V05_an_issuer_that_says_it_names_itself_is_named():
+    with Both() as (h, i):
+        a = h.post('/api/vault/login', {
+            'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'issuer': i.url, 'client_id': 'person',
+            'scope': 'openid offline_access',
+            'redirect_uri': 'http://127.0.0.1:8976/callback'})
+        need(a.code == 200, a)
+        got = code_of(i, a.json['url'])
+        unnamed = {'state': got['state'],
+                   'code': box(h, got['code'].encode())}
+        a = h.post('/api/vault/login/there', unnamed)
+        need(a.code == 403 and 'comes from the issuer' in a.out, a)
+        need(not i.log('grant'), 'nothing was asked')
+        a = h.post('/api/vault/login/there', {**unnamed, 'iss': got['iss']})
+        need(a.code == 200, 'the twin', a)
+
+
+@test
+def a_no_of_the_issuer_ends_the_login():
+    with Both() as (h, i):
+        got = code_of(i, begun(h, i)['url'])
+        good = {'state': got['state'], 'iss': got['iss'],
+                'code': box(h, got['code'].encode())}
+        go = '/api/vault/login/there'
+        a = h.post(go, {**good, 'error': 'access_denied'})
+        need(a.code == 403 and 'access_denied' in a.out, a)
+        a = h.post(go, good)
+        need(a.code == 404, 'a code is for one try', a)
+        need(not i.log('grant'), 'nothing was asked')
 
 
 def begun_again(h):

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "book/book.h"
+#include "must_help.h"
 
 #define ORIGIN STR("handrail.example/book")
 
@@ -242,6 +243,7 @@ a_signed_text_that_is_no_checkpoint_is_refused(void **state)
 		{ "18", "SBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7L=", "",
 		    false },
 		{ "18", root, "con\x01trol\n", false },
+		{ "18", root, "con\x7ftrol\n", false },
 	};
 	struct book_signer signer = signer_of("handrail.example", 7);
 
@@ -278,6 +280,159 @@ too_many_signatures_are_refused(void **state)
 	assert_int_equal(open_note(buf_str(&note), &signer, &root, &e), 0);
 	buf_add_z(&note, "\xe2\x80\x94 witness.example AAAA\n");
 	assert_int_equal(open_note(buf_str(&note), &signer, &root, &e), -1);
+}
+
+/* One that no key of ours made refuses the note all the same. */
+static void
+a_signature_line_that_is_none_is_refused(void **state)
+{
+	static const char *const lines[] = {
+		"\xe2\x80\x94 witness.example AAAA", /* without its end */
+		"- witness.example AAAA\n",
+		"\xe2\x80\x94 witness.example \n",
+		"\xe2\x80\x94 witness.example AAAA AAAA\n",
+		"\xe2\x80\x94 witness.example AA\x01A\n",
+		"\xe2\x80\x94 witness.example\n",
+		"\xe2\x80\x94  AAAA\n",
+		"\xe2\x80\x94 witness+example AAAA\n",
+		"\n",
+	};
+	struct book_signer signer = signer_of("handrail.example", 7);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		struct book_root root = { 0 };
+		struct err e = { 0 };
+		auto_buf note = { 0 };
+
+		make_note("", &signer, &note);
+		buf_add_z(&note, lines[i]);
+		assert_int_equal(
+		    open_note(buf_str(&note), &signer, &root, &e), -1);
+		assert_int_equal(e.kind, ERR_INPUT);
+	}
+}
+
+static void
+a_note_has_its_bound(void **state)
+{
+	struct book_signer signer = signer_of("handrail.example", 7);
+	auto_buf empty = { 0 };
+
+	(void)state;
+	make_note("", &signer, &empty);
+	for (size_t more = 0; more < 2; more++) {
+		struct book_root root = { 0 };
+		struct err e = { 0 };
+		auto_buf line = { 0 };
+		auto_buf note = { 0 };
+
+		while (line.len + 1 < BOOK_NOTE_MAX - empty.len + more) {
+			buf_add_byte(&line, 'x');
+		}
+		buf_add_byte(&line, '\n');
+		make_note(buf_z(&line), &signer, &note);
+		assert_int_equal(note.len, BOOK_NOTE_MAX + more);
+		assert_int_equal(open_note(buf_str(&note), &signer, &root, &e),
+		    more ? -1 : 0);
+		assert_int_equal(e.kind, more ? ERR_LIMIT : ERR_NONE);
+	}
+}
+
+/* As DESIGN says it, by hand: name, id, base64 of a kind and the key. */
+static void
+key_line(struct str name, uint8_t id_of, uint8_t kind, struct buf *out)
+{
+	uint8_t key[1 + BOOK_KEY_SIZE] = { id_of, 7 };
+	struct digest_run run;
+	struct digest id;
+
+	digest_begin(&run);
+	digest_add(&run, name);
+	digest_add(&run, STR("\n"));
+	digest_add(&run, str_span(key, sizeof(key)));
+	id = digest_end(&run);
+	key[0] = kind;
+	buf_clear(out);
+	buf_add(out, name);
+	buf_add_byte(out, '+');
+	hex_add(out, str_span(id.bytes, 4));
+	buf_add_byte(out, '+');
+	base64_add(out, str_span(key, sizeof(key)));
+}
+
+static void
+a_key_of_another_name_or_kind_is_none(void **state)
+{
+	struct book_signer read = { 0 };
+	struct err e = { 0 };
+	auto_buf text = { 0 };
+
+	(void)state;
+	key_line(STR("handrail"), 1, 1, &text);
+	assert_int_equal(book_signer_parse(buf_str(&text), &read, &e), 0);
+	key_line(STR("handrail"), 1, 9, &text);
+	assert_int_equal(book_signer_parse(buf_str(&text), &read, &e), -1);
+	key_line(STR("handrail"), 4, 4, &text);
+	assert_int_equal(book_signer_parse(buf_str(&text), &read, &e), -1);
+	key_line(STR("hand rail"), 1, 1, &text);
+	assert_int_equal(book_signer_parse(buf_str(&text), &read, &e), -1);
+	char longest[129];
+
+	memset(longest, 'n', sizeof(longest));
+	key_line(str_span(longest, 128), 1, 1, &text);
+	assert_int_equal(book_signer_parse(buf_str(&text), &read, &e), 0);
+	key_line(str_span(longest, 129), 1, 1, &text);
+	assert_int_equal(book_signer_parse(buf_str(&text), &read, &e), -1);
+	key_line(STR(""), 1, 1, &text);
+	assert_int_equal(book_signer_parse(buf_str(&text), &read, &e), -1);
+}
+
+static void
+say_a_line_end(void)
+{
+	struct book_root root = { 1, digest_of(STR("")) };
+	auto_buf out = { 0 };
+
+	book_note_text(STR("handrail\n2"), &root, &out);
+}
+
+static void
+say_a_size_beyond_any_tree(void)
+{
+	struct book_root root = { BOOK_TREE_SIZE + 1, digest_of(STR("")) };
+	auto_buf out = { 0 };
+
+	book_note_text(STR("handrail"), &root, &out);
+}
+
+static void
+sign_as_two_words(void)
+{
+	struct book_signer signer = signer_of("hand rail", 7);
+	auto_buf out = { 0 };
+
+	make_note("", &signer, &out);
+}
+
+static void
+sign_half_a_line(void)
+{
+	struct book_signer signer = signer_of("handrail", 7);
+	auto_buf out = { 0 };
+
+	make_note("no end", &signer, &out);
+}
+
+/* What could be read as another note is not signed. */
+static void
+a_note_that_breaks_a_rule_is_our_own_bug(void **state)
+{
+	(void)state;
+	assert_true(breaks_a_promise(say_a_line_end));
+	assert_true(breaks_a_promise(say_a_size_beyond_any_tree));
+	assert_true(breaks_a_promise(sign_as_two_words));
+	assert_true(breaks_a_promise(sign_half_a_line));
 }
 
 static void
@@ -334,7 +489,16 @@ a_note_is_read_whoever_signed_it(void **state)
 	assert_true(digest_eq(root.root, digest_of(STR("root"))));
 	assert_int_equal(book_note_read(STR("a\n1\n"), &root, &e), -1);
 	assert_int_equal(
-	    book_note_read(STR("\n1\nAA==\n\nx\n"), &root, &e), -1);
+	    book_note_read(STR("a\n1\nAA==\n\nx\n"), &root, &e), -1);
+	/* Of a log that has no name, or none that is one. */
+	buf_clear(&note);
+	make_note("", &other, &note);
+	struct str rest = str_sub(buf_str(&note), ORIGIN.len, note.len);
+
+	assert_true(str_starts(rest, STR("\n18\n")));
+	assert_int_equal(book_note_read(rest, &root, &e), -1);
+	note.at[ORIGIN.len - 1] = '\t';
+	assert_int_equal(book_note_read(buf_str(&note), &root, &e), -1);
 }
 
 int
@@ -351,6 +515,10 @@ main(void)
 		cmocka_unit_test(
 		    a_signed_text_that_is_no_checkpoint_is_refused),
 		cmocka_unit_test(too_many_signatures_are_refused),
+		cmocka_unit_test(a_signature_line_that_is_none_is_refused),
+		cmocka_unit_test(a_note_has_its_bound),
+		cmocka_unit_test(a_key_of_another_name_or_kind_is_none),
+		cmocka_unit_test(a_note_that_breaks_a_rule_is_our_own_bug),
 		cmocka_unit_test(a_signer_reads_back_from_its_line),
 		cmocka_unit_test(a_known_key_id_is_met),
 		cmocka_unit_test(a_note_is_read_whoever_signed_it),

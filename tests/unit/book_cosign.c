@@ -184,6 +184,76 @@ an_answer_without_end_adds_a_few_lines_at_most(void **state)
 	assert_true(note.len <= BOOK_NOTE_MAX);
 }
 
+/* A note of so many bytes: an extension line fills it. */
+static void
+make_note_of(size_t size, struct buf *out)
+{
+	struct book_signer signer = signer_of("handrail.example", 7);
+	struct book_root root = { 18, digest_of(STR("root")) };
+	uint8_t sign[BOOK_SIGN_SIZE] = { 0 };
+	auto_buf text = { 0 };
+	auto_buf whole = { 0 };
+
+	book_note_text(ORIGIN, &root, &text);
+	book_note_seal(buf_str(&text), &signer, sign, &whole);
+	for (size_t len = whole.len + 1; len < size; len++) {
+		buf_add_byte(&text, 'x');
+	}
+	buf_add_byte(&text, '\n');
+	book_note_seal(buf_str(&text), &signer, sign, out);
+}
+
+static bool
+says_yes(const uint8_t key[BOOK_KEY_SIZE], struct str message,
+    const uint8_t sign[BOOK_SIGN_SIZE])
+{
+	(void)key;
+	(void)message;
+	(void)sign;
+	return true;
+}
+
+/* What is added can be read again. */
+static void
+a_line_is_added_where_it_has_room(void **state)
+{
+	struct book_signer witness = signer_of("witness.example/w1", 9);
+	auto_buf line = { 0 };
+
+	(void)state;
+	make_line(&witness, &line);
+	for (size_t more = 0; more < 2; more++) {
+		struct wall at;
+		struct err e = { 0 };
+		auto_buf note = { 0 };
+
+		make_note_of(BOOK_NOTE_MAX - line.len + more, &note);
+		assert_int_equal(note.len, BOOK_NOTE_MAX - line.len + more);
+		assert_int_equal(
+		    book_cosign_take(&note, buf_str(&line), &witness, says_yes),
+		    more ? 0 : 1);
+		assert_int_equal(book_cosign_find(buf_str(&note), &witness,
+		                     says_yes, &at, &e),
+		    more ? -1 : 0);
+	}
+}
+
+static void
+a_line_without_its_end_is_not_taken(void **state)
+{
+	struct book_signer witness = signer_of("witness.example/w1", 9);
+	auto_buf note = { 0 };
+	auto_buf line = { 0 };
+
+	(void)state;
+	make_note(&note);
+	make_line(&witness, &line);
+	line.len--;
+	assert_int_equal(
+	    book_cosign_take(&note, buf_str(&line), &witness, stand_in_verify),
+	    0);
+}
+
 static void
 a_line_that_the_note_has_is_not_added_again(void **state)
 {
@@ -250,6 +320,8 @@ main(void)
 		cmocka_unit_test(a_flipped_bit_of_a_line_is_not_taken),
 		cmocka_unit_test(
 		    an_answer_without_end_adds_a_few_lines_at_most),
+		cmocka_unit_test(a_line_is_added_where_it_has_room),
+		cmocka_unit_test(a_line_without_its_end_is_not_taken),
 		cmocka_unit_test(a_line_that_the_note_has_is_not_added_again),
 		cmocka_unit_test(a_key_of_a_signer_is_none_of_a_witness),
 		cmocka_unit_test(a_question_reads_as_the_protocol_says),

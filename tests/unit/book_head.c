@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "book/book.h"
+#include "must_help.h"
 
 static struct book_head
 full_head(void)
@@ -159,6 +160,77 @@ a_head_that_breaks_a_rule_is_refused(void **state)
 	}
 }
 
+/* A head without a body, from which no byte may speak of one. */
+static void
+what_no_body_may_say_is_refused(void **state)
+{
+	static const struct edit edits[] = { { 160, 1 }, { 191, 0x80 },
+		{ 192, 1 }, { 195, 0x80 }, { 8, 0 } /* and no number */ };
+	const struct book_head bare = { .seq = 1, .kind = BOOK_TASK_PUT };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(edits); i++) {
+		struct book_head back;
+		uint8_t bytes[BOOK_HEAD_SIZE];
+		struct err e = { 0 };
+
+		book_head_encode(&bare, bytes);
+		assert_int_equal(book_head_decode(span(bytes), &back, &e), 0);
+		bytes[edits[i].at] = edits[i].value;
+		assert_int_equal(book_head_decode(span(bytes), &back, &e), -1);
+		assert_int_equal(e.kind, ERR_INPUT);
+	}
+}
+
+static void
+write_without_a_number(void)
+{
+	struct book_head head = full_head();
+	uint8_t bytes[BOOK_HEAD_SIZE];
+
+	head.seq = 0;
+	book_head_encode(&head, bytes);
+}
+
+static void
+write_a_line_end(void)
+{
+	struct book_head head = full_head();
+	uint8_t bytes[BOOK_HEAD_SIZE];
+
+	head.rule[3] = '\n';
+	book_head_encode(&head, bytes);
+}
+
+static void
+write_more_than_a_field(void)
+{
+	struct book_head head = full_head();
+	uint8_t bytes[BOOK_HEAD_SIZE];
+
+	memset(head.identity, 'i', sizeof(head.identity));
+	book_head_encode(&head, bytes);
+}
+
+static void
+promise_no_body(void)
+{
+	struct book_head head = full_head();
+
+	book_head_body_later(&head, STR(""));
+}
+
+/* What could not be read again is not written. */
+static void
+a_head_that_breaks_a_rule_is_our_own_bug(void **state)
+{
+	(void)state;
+	assert_true(breaks_a_promise(write_without_a_number));
+	assert_true(breaks_a_promise(write_a_line_end));
+	assert_true(breaks_a_promise(write_more_than_a_field));
+	assert_true(breaks_a_promise(promise_no_body));
+}
+
 static void
 a_head_of_another_length_is_refused(void **state)
 {
@@ -254,6 +326,10 @@ an_id_is_a_uuid_or_none(void **state)
 	assert_false(
 	    book_id_parse(STR("01234567x89ab-7def-8123-456789abcdef"), &id));
 	assert_false(book_id_parse(STR(""), &id));
+	assert_false(
+	    book_id_parse(STR("01234567-89ab-7def-8123-456789abcde"), &id));
+	assert_false(
+	    book_id_parse(STR("01234567-89ab-7def-8123-456789abcdef0"), &id));
 	book_id_text(id, back);
 	assert_string_equal(back, text);
 	memset(&id, 0, sizeof(id));
@@ -269,6 +345,8 @@ main(void)
 		cmocka_unit_test(the_bytes_stand_where_the_design_draws_them),
 		cmocka_unit_test(each_head_has_exactly_one_form),
 		cmocka_unit_test(a_head_that_breaks_a_rule_is_refused),
+		cmocka_unit_test(what_no_body_may_say_is_refused),
+		cmocka_unit_test(a_head_that_breaks_a_rule_is_our_own_bug),
 		cmocka_unit_test(a_head_of_another_length_is_refused),
 		cmocka_unit_test(a_text_may_fill_its_field),
 		cmocka_unit_test(every_kind_has_its_own_number_and_name),

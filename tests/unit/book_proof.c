@@ -218,8 +218,10 @@ a_proof_holds_for_its_own_place_only(void **state)
 		assert_false(
 		    leaf_holds(index, &roots[size], &other, leaf[index]));
 		other.count = proof.count + 1;
-		assert_false(
-		    leaf_holds(index, &roots[size], &other, leaf[index]));
+		assert_int_equal(book_check_leaf(leaf[index], index,
+		                     &roots[size], &other, &e),
+		    -1);
+		assert_string_equal(e.text, "the proof is too long");
 		other.count = BOOK_PROOF_MAX + 1;
 		assert_false(
 		    leaf_holds(index, &roots[size], &other, leaf[index]));
@@ -277,12 +279,37 @@ an_equal_size_with_another_root_is_refused(void **state)
 	assert_true(growth_holds(&roots[9], &roots[9], &none));
 	assert_false(growth_holds(&forged, &roots[9], &none));
 	assert_true(growth_holds(&roots[0], &roots[9], &none));
+	/* Nothing is to be shown, and nothing may be. */
+	none.count = 1;
+	assert_false(growth_holds(&roots[9], &roots[9], &none));
+	assert_false(growth_holds(&roots[0], &roots[9], &none));
+	none.count = 0;
 	forged.size = 0;
 	assert_false(growth_holds(&forged, &roots[9], &none));
 	/* The newer tree under the claim of an older, larger size. */
 	forged.size = 8;
 	forged.root = roots[4].root;
 	assert_false(growth_holds(&forged, &roots[4], &none));
+}
+
+/* The hashes of two leaves are right in the upper corner of a tree, whatever
+ * its size is said to be: sizes that no tree has are refused first. */
+static void
+a_size_beyond_any_tree_is_refused(void **state)
+{
+	const struct book_proof left = { 1, { leaf[0] } };
+	const struct book_proof right = { 1, { leaf[1] } };
+
+	(void)state;
+	for (unsigned bit = 1; bit < 64; bit++) {
+		uint64_t half = UINT64_C(1) << bit;
+		struct book_root root = { half + 1, roots[2].root };
+		struct book_root old = { half, leaf[0] };
+
+		assert_int_equal(
+		    leaf_holds(half, &root, &left, leaf[1]), bit < 48);
+		assert_int_equal(growth_holds(&old, &root, &right), bit < 48);
+	}
 }
 
 /* RFC 6962 section 2.1.3 gives these by name for a tree of seven leaves. */
@@ -329,6 +356,8 @@ a_proof_of_what_is_not_there_is_refused(void **state)
 	assert_int_equal(book_prove_growth(leaves, 6, 5, &proof, &e), -1);
 	assert_int_equal(
 	    book_prove_leaf(leaves, 0, UINT64_MAX, &proof, &e), -1);
+	assert_int_equal(
+	    book_prove_growth(leaves, UINT64_MAX, UINT64_MAX, &proof, &e), -1);
 	assert_int_equal(e.kind, ERR_INPUT);
 	/* A leaf that cannot be read ends the proof with its reader's words. */
 	assert_int_equal(book_prove_leaf(leaves, 0, SIZES + 1, &proof, &e), -1);
@@ -410,6 +439,7 @@ main(void)
 		cmocka_unit_test(a_proof_holds_for_its_own_place_only),
 		cmocka_unit_test(a_growth_holds_for_its_own_sizes_only),
 		cmocka_unit_test(an_equal_size_with_another_root_is_refused),
+		cmocka_unit_test(a_size_beyond_any_tree_is_refused),
 		cmocka_unit_test(the_examples_of_the_rfc_have_their_lengths),
 		cmocka_unit_test(a_proof_of_what_is_not_there_is_refused),
 		cmocka_unit_test(

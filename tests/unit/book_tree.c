@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "book/book.h"
+#include "must_help.h"
 
 /* The leaves and roots that Certificate Transparency implementations share. */
 static const char *const leaves[] = { "", "00", "10", "2021", "3031",
@@ -156,6 +157,41 @@ a_saved_tree_of_a_wrong_length_is_refused(void **state)
 }
 
 static void
+grow_beyond_any_tree(void)
+{
+	struct book_tree full = { .size = BOOK_TREE_SIZE };
+
+	book_tree_add(&full, vector_leaf(0));
+}
+
+static void
+grow_beyond_any_tree_by_many(void)
+{
+	struct book_tree full = { .size = BOOK_TREE_SIZE - 1 };
+	struct digest two[2] = { vector_leaf(0), vector_leaf(1) };
+
+	book_tree_add_leaves(&full, two, COUNT(two));
+}
+
+static void
+add_a_block_in_the_middle_of_one(void)
+{
+	struct book_tree tree = { 0 };
+
+	book_tree_add(&tree, vector_leaf(0));
+	book_tree_add_block(&tree, vector_leaf(1));
+}
+
+static void
+a_tree_that_no_log_has_is_our_own_bug(void **state)
+{
+	(void)state;
+	assert_true(breaks_a_promise(grow_beyond_any_tree));
+	assert_true(breaks_a_promise(grow_beyond_any_tree_by_many));
+	assert_true(breaks_a_promise(add_a_block_in_the_middle_of_one));
+}
+
+static void
 leaves_of_many_are_those_of_each(void **state)
 {
 	static uint8_t heads[70][BOOK_HEAD_SIZE];
@@ -181,6 +217,7 @@ main(void)
 		cmocka_unit_test(a_leaf_is_never_a_node),
 		cmocka_unit_test(a_saved_tree_grows_on_as_if_never_saved),
 		cmocka_unit_test(a_saved_tree_of_a_wrong_length_is_refused),
+		cmocka_unit_test(a_tree_that_no_log_has_is_our_own_bug),
 		cmocka_unit_test(leaves_of_many_are_those_of_each),
 	};
 

@@ -17,12 +17,12 @@
 
 static struct house {
 	struct core core;
-	struct core_cell cell;
-	struct core_credential credential;
-	struct core_credential_seen seen;
+	struct core_cell cell, beside;
+	struct core_credential credential, other;
+	struct core_credential_seen seen, other_seen;
 	struct policy_egress rule;
 	/* the other ends; each reads when it is told to */
-	struct wire_peer *vault, *lends, *egress;
+	struct wire_peer *vault, *lends, *egress, *egress_beside;
 	size_t grants;
 	size_t rows;
 	size_t lent;
@@ -109,12 +109,14 @@ begin(void **state)
 	struct err e = { 0 };
 	int vault[2];
 	int egress[2];
+	int beside[2];
 
 	(void)state;
 	memset(&house, 0, sizeof(house));
 	c->part.loop = loop_new();
 	assert_int_equal(wire_pair(vault, &e), 0);
 	assert_int_equal(wire_pair(egress, &e), 0);
+	assert_int_equal(wire_pair(beside, &e), 0);
 	c->vault = meet(PART_CORE, PART_VAULT, vault[0], NULL, 0);
 	house.vault =
 	    meet(PART_VAULT, PART_CORE, vault[1], of_vault, COUNT(of_vault));
@@ -122,7 +124,12 @@ begin(void **state)
 	house.cell.egress = meet(PART_CORE, PART_EGRESS, egress[0], NULL, 0);
 	house.egress = meet(
 	    PART_EGRESS, PART_CORE, egress[1], of_egress, COUNT(of_egress));
+	house.beside = (struct core_cell){ .core = c, .number = 8 };
+	house.beside.egress = meet(PART_CORE, PART_EGRESS, beside[0], NULL, 0);
+	house.egress_beside = meet(
+	    PART_EGRESS, PART_CORE, beside[1], of_egress, COUNT(of_egress));
 	c->cells = &house.cell;
+	house.cell.next = &house.beside;
 	core_text(k->name, sizeof(k->name), "alpha");
 	core_text(k->hosts, sizeof(k->hosts), "good.test");
 	k->version = 1;
@@ -131,6 +138,14 @@ begin(void **state)
 	core_text(house.seen.name, sizeof(house.seen.name), "alpha");
 	house.seen.version = 1;
 	c->book.credentials = &house.seen;
+	house.other = *k;
+	house.other.row = (struct buf){ 0 };
+	core_text(house.other.name, sizeof(house.other.name), "beta");
+	buf_add(&house.other.row, STR("another sealed row"));
+	k->next = &house.other;
+	core_text(house.other_seen.name, sizeof(house.other_seen.name), "beta");
+	house.other_seen.version = 1;
+	house.seen.next = &house.other_seen;
 	c->vault_ready = true;
 	core_going_join(c);
 	wire_poll(house.vault);
@@ -151,10 +166,13 @@ end(void **state)
 	free(c->going);
 	wire_peer_free(c->vault);
 	wire_peer_free(house.cell.egress);
+	wire_peer_free(house.beside.egress);
 	wire_peer_free(house.vault);
 	wire_peer_free(house.lends);
 	wire_peer_free(house.egress);
+	wire_peer_free(house.egress_beside);
 	buf_fini(&house.credential.row);
+	buf_fini(&house.other.row);
 	while (c->intents_free) {
 		struct core_intent *i = c->intents_free;
 
@@ -194,6 +212,7 @@ read_all(void)
 	wire_poll(house.vault);
 	wire_poll(house.lends);
 	wire_poll(house.egress);
+	wire_poll(house.egress_beside);
 }
 
 /* Nobody turned core's loop: all of it is there when the go is. */
@@ -217,7 +236,7 @@ what_goes_was_lent_where_it_wakes_nobody(void **state)
 static void
 what_differs_does_not_go_together(void **state)
 {
-	enum { SAME, RULE, EPOCH, PORT, POLICY, HOST, ALL };
+	enum { SAME, RULE, EPOCH, PORT, POLICY, HOST, CREDENTIAL, CELL, ALL };
 	static struct policy_egress other;
 	struct core *c = &house.core;
 
@@ -226,11 +245,12 @@ what_differs_does_not_go_together(void **state)
 		size_t lent = house.lent;
 
 		for (int n = 0; n < 2; n++) {
-			struct core_intent *i =
-			    core_intent_new(c, 7, 1 + c->number);
+			struct core_intent *i = core_intent_new(
+			    c, n && what == CELL ? 8 : 7, 1 + c->number);
 
 			i->bounds = n && what == RULE ? &other : &house.rule;
-			i->credential = STR("alpha");
+			i->credential = n && what == CREDENTIAL ? STR("beta")
+			                                        : STR("alpha");
 			i->epoch = n && what == EPOCH;
 			i->port = n && what == PORT ? 8443 : 443;
 			i->policy.bytes[0] = n && what == POLICY;
@@ -244,6 +264,92 @@ what_differs_does_not_go_together(void **state)
 	}
 	assert_int_equal(house.gone, 2 * ALL);
 	assert_int_equal(house.grants, 0);
+}
+
+/* It is granted by itself, and goes when the vault has said yes. */
+static void
+what_is_of_its_own_goes_alone(void **state)
+{
+	enum { TUNNEL, STALE, TAKEN, ALLOWED, ALL };
+	struct core *c = &house.core;
+
+	(void)state;
+	for (int what = TUNNEL; what < ALL; what++) {
+		struct core_intent *i = core_intent_new(c, 7, 1 + c->number);
+
+		i->bounds = &house.rule;
+		i->credential = STR("alpha");
+		i->tunnel = what == TUNNEL;
+		i->stale = what == STALE;
+		i->use = what == TAKEN ? WIRE_USE_TAKEN : WIRE_USE_ACCESS;
+		i->wait = what == ALLOWED ? STR("wait") : STR("");
+		i->port = 443;
+		core_text(i->host, sizeof(i->host), "good.test");
+		core_intent_committed(c, i->number);
+		core_going_send(c);
+		read_all();
+		assert_int_equal(house.grants, what + 1);
+	}
+	assert_int_equal(house.lent, 0);
+	assert_int_equal(house.gone, 0);
+}
+
+/* P09: what the vault was given before is not lent in its stead. */
+static void
+another_row_or_binding_is_given_anew(void **state)
+{
+	struct core_credential *k = &house.credential;
+
+	(void)state;
+	(void)committed(1);
+	(void)committed(1);
+	read_all();
+	assert_int_equal(house.rows, 1);
+	buf_clear(&k->row);
+	buf_add(&k->row, STR("a rotated row"));
+	(void)committed(1);
+	read_all();
+	assert_int_equal(house.rows, 2);
+	core_text(k->hosts, sizeof(k->hosts), "good.test also.test");
+	(void)committed(1);
+	read_all();
+	assert_int_equal(house.rows, 3);
+	assert_int_equal(house.lent, 4);
+}
+
+static void
+a_row_that_is_not_on_the_disk_is_not_lent(void **state)
+{
+	(void)state;
+	house.credential.settling = 5;
+	(void)committed(2);
+	read_all();
+	assert_int_equal(house.lent, 0);
+	assert_int_equal(house.grants, 0);
+	assert_int_equal(house.gone, 0);
+	assert_true(house.core.intents->parked);
+}
+
+static void
+what_is_unfit_is_not_lent(void **state)
+{
+	enum { ARCHIVED, REFUSED, CLOSED, OLDER, ALL };
+	struct core_credential *k = &house.credential;
+
+	(void)state;
+	for (int what = ARCHIVED; what < ALL; what++) {
+		k->archived = what == ARCHIVED;
+		core_text(k->refused, sizeof(k->refused),
+		    what == REFUSED ? "it does not open" : "");
+		core_text(k->closed, sizeof(k->closed),
+		    what == CLOSED ? "no token for it any more" : "");
+		house.seen.version = what == OLDER ? 2 : 1;
+		(void)committed(1);
+		wire_poll(house.vault);
+		wire_poll(house.lends);
+		assert_int_equal(house.lent, 0);
+		assert_int_equal(house.grants, 0);
+	}
 }
 
 /* The vault hears of it the other way, and is woken by that. */
@@ -354,6 +460,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		GOING(what_goes_was_lent_where_it_wakes_nobody),
 		GOING(what_differs_does_not_go_together),
+		GOING(what_is_of_its_own_goes_alone),
+		GOING(another_row_or_binding_is_given_anew),
+		GOING(a_row_that_is_not_on_the_disk_is_not_lent),
+		GOING(what_is_unfit_is_not_lent),
 		GOING(what_finds_no_room_is_granted_alone),
 		GOING(a_row_that_found_no_room_is_given_again),
 		cmocka_unit_test(

@@ -76,6 +76,12 @@ an_answer_that_lacks_something_is_refused(void **state)
 		"\"expires_in\":9,\"refresh_token\":\"r r\"}",
 		"{\"access_token\":\"a\",\"token_type\":\"Bearer\","
 		"\"expires_in\":9,\"refresh_token\":7}",
+		"{\"access_token\":\"a\x7f\",\"token_type\":\"Bearer\","
+		"\"expires_in\":9}",
+		"{\"access_token\":\"a\xc3\xa4\",\"token_type\":\"Bearer\","
+		"\"expires_in\":9}",
+		"{\"access_token\":\"a\",\"token_type\":\"Bearer\","
+		"\"expires_in\":\"9 or so\"}",
 		"[1]",
 		"no JSON",
 		"",
@@ -139,6 +145,8 @@ a_huge_answer_is_not_read(void **state)
 	assert_int_equal(answer_of(200, buf_z(&body), 0).end, OAUTH_FAILED);
 }
 
+#define A63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
 static void
 each_error_has_its_end(void **state)
 {
@@ -164,10 +172,22 @@ each_error_has_its_end(void **state)
 		{ 400, "{\"error\":\"server_error\"}", OAUTH_FAILED,
 		    "server_error" },
 		{ 500, "{\"error\":\"invalid_grant\"}", OAUTH_FAILED, "" },
+		{ 408, "{\"error\":\"invalid_grant\"}", OAUTH_FAILED, "" },
+		{ 425, "{\"error\":\"invalid_grant\"}", OAUTH_FAILED, "" },
 		{ 429, "{\"error\":\"invalid_grant\"}", OAUTH_FAILED, "" },
+		{ 400, "{\"error\":\"\"}", OAUTH_CLOSED,
+		    "an_unreadable_error" },
+		{ 400, "{\"error\":\"Bearer_x\"}", OAUTH_CLOSED,
+		    "an_unreadable_error" },
+		{ 400, "{\"error\":\"" A63 "\"}", OAUTH_CLOSED, A63 },
+		{ 400, "{\"error\":\"" A63 "a\"}", OAUTH_CLOSED,
+		    "an_unreadable_error" },
 		{ 302, "{\"error\":\"invalid_grant\"}", OAUTH_FAILED, "" },
 		{ 400, "{}", OAUTH_FAILED, "" },
-		{ 201, "{\"access_token\":\"a\"}", OAUTH_FAILED, "" },
+		{ 201,
+		    "{\"access_token\":\"a\",\"token_type\":\"Bearer\","
+		    "\"expires_in\":9}",
+		    OAUTH_FAILED, "" },
 	};
 
 	(void)state;
@@ -186,14 +206,26 @@ each_error_has_its_end(void **state)
 static void
 an_answer_of_another_type_is_not_read(void **state)
 {
-	struct oauth_answer a;
+	static const struct {
+		const char *type;
+		enum oauth_end end;
+	} types[] = {
+		{ "text/html", OAUTH_FAILED },
+		{ "application/json-seq", OAUTH_FAILED },
+		{ "", OAUTH_FAILED },
+		{ "Application/JSON ;charset=utf-8", OAUTH_TOKENS },
+	};
 
 	(void)state;
-	oauth_answer_read(&memory, 200, STR("text/html"),
-	    STR("{\"access_token\":\"a\",\"token_type\":\"Bearer\","
-	        "\"expires_in\":9}"),
-	    0, &a);
-	assert_int_equal(a.end, OAUTH_FAILED);
+	for (size_t i = 0; i < COUNT(types); i++) {
+		struct oauth_answer a;
+
+		oauth_answer_read(&memory, 200, str_of(types[i].type),
+		    STR("{\"access_token\":\"a\",\"token_type\":\"Bearer\","
+		        "\"expires_in\":9}"),
+		    0, &a);
+		assert_int_equal(a.end, types[i].end);
+	}
 }
 
 static void
@@ -230,6 +262,85 @@ a_device_is_sent_to_https_alone(void **state)
 	assert_int_equal(d.device_code.len, 0);
 }
 
+/* A device's answer that is good but for one member. */
+static enum oauth_end
+device_with(const char *key, const char *value)
+{
+	struct json *top = NULL;
+	struct json *other = NULL;
+	struct oauth_device d = { 0 };
+	struct oauth_answer a;
+	auto_buf body = { 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(
+	    json_parse(&memory,
+	        STR("{\"device_code\":\"dc\",\"user_code\":\"AB-12\","
+	            "\"verification_uri\":\"https://a.test/device\","
+	            "\"expires_in\":600}"),
+	        NULL, &top, &e),
+	    0);
+	assert_int_equal(
+	    json_parse(&memory, str_of(value), NULL, &other, &e), 0);
+	(void)json_set(&memory, top, key, other);
+	json_write(&body, top);
+	oauth_device_read(&memory, 200, JSON, buf_str(&body), &d, &a);
+	assert_int_equal(d.device_code.len, a.end == OAUTH_TOKENS ? 2 : 0);
+	return a.end;
+}
+
+static void
+each_member_of_a_devices_answer_is_looked_at(void **state)
+{
+	static const char *const good[][2] = {
+		{ "verification_uri_complete", "\"https://a.test/d?c=AB-12\"" },
+		{ "interval", "7" },
+		{ "expires_in", "\"600\"" },
+	};
+	static const char *const wrong[][2] = {
+		{ "device_code", "\"d c\"" },
+		{ "device_code", "7" },
+		{ "user_code", "\"AB 12\"" },
+		{ "user_code", "\"\\u001b[2J\"" },
+		{ "user_code", "\"" A63 "aa\"" },
+		{ "verification_uri", "\"http://a.test/device\"" },
+		{ "verification_uri_complete", "\"javascript:alert(1)\"" },
+		{ "expires_in", "null" },
+		{ "expires_in", "0" },
+		{ "expires_in", "-600" },
+		{ "interval", "-1" },
+		{ "interval", "\"often\"" },
+	};
+	static const char *const uris[] = { "verification_uri",
+		"verification_uri_complete" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		assert_int_equal(
+		    device_with(good[i][0], good[i][1]), OAUTH_TOKENS);
+	}
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		if (device_with(wrong[i][0], wrong[i][1]) != OAUTH_FAILED) {
+			fail_msg("taken: %s %s", wrong[i][0], wrong[i][1]);
+		}
+	}
+	for (size_t i = 0; i < COUNT(uris); i++) {
+		auto_buf uri = { 0 };
+
+		buf_add_z(&uri, "\"https://a.test/");
+		while (uri.len < 1 + 512) {
+			buf_add_byte(&uri, 'x');
+		}
+		buf_add_byte(&uri, '"');
+		assert_int_equal(
+		    device_with(uris[i], buf_z(&uri)), OAUTH_TOKENS);
+		uri.len--;
+		buf_add_z(&uri, "x\"");
+		assert_int_equal(
+		    device_with(uris[i], buf_z(&uri)), OAUTH_FAILED);
+	}
+}
+
 static void
 what_is_told_of_an_answer_is_read_again(void **state)
 {
@@ -251,6 +362,13 @@ what_is_told_of_an_answer_is_read_again(void **state)
 	assert_true(str_eq(read.error, STR("slow_down")));
 	assert_int_equal(
 	    oauth_told_read(&memory, STR("{\"end\":\"x\"}"), &read, &e), -1);
+	/* An end that is none, of an otherwise whole one. */
+	char *end = memmem(text.at, text.len, "slower", 6);
+
+	assert_non_null(end);
+	end[0] = 'x';
+	assert_int_equal(
+	    oauth_told_read(&memory, buf_str(&text), &read, &e), -1);
 }
 
 static void
@@ -290,6 +408,16 @@ a_masked_answer_has_no_text_that_an_endpoint_chose(void **state)
 	        "\"expires_in\":\"s3cret-s3cret\"}"),
 	    STR("hr_placeholder_0"), &out);
 	assert_string_equal(buf_z(&out), "{}");
+	buf_clear(&out);
+	oauth_masked(&memory,
+	    STR("{\"token_type\":{\"a\":\"s3cret\"},\"error\":[\"s3cret\"],"
+	        "\"expires_in\":12345678901234567890}"),
+	    STR("hr_placeholder_0"), &out);
+	assert_string_equal(buf_z(&out), "{}");
+	buf_clear(&out);
+	oauth_masked(&memory, STR("{\"error\":\"" A63 "\"}"),
+	    STR("hr_placeholder_0"), &out);
+	assert_string_equal(buf_z(&out), "{}");
 }
 
 int
@@ -307,6 +435,7 @@ main(void)
 		cmocka_unit_test(an_answer_of_another_type_is_not_read),
 		cmocka_unit_test(a_device_hears_where_a_person_goes),
 		cmocka_unit_test(a_device_is_sent_to_https_alone),
+		cmocka_unit_test(each_member_of_a_devices_answer_is_looked_at),
 		cmocka_unit_test(what_is_told_of_an_answer_is_read_again),
 		cmocka_unit_test(a_masked_answer_has_no_token),
 		cmocka_unit_test(

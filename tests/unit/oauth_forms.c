@@ -93,7 +93,9 @@ a_page_that_is_not_https_is_not_opened(void **state)
 {
 	static const char *const wrong[] = { "http://a.test/", "https://",
 		"javascript:1", "https://a.test/#x", "https://a.test/ x",
-		"file:///etc/passwd", "https://a.test/\n" };
+		"file:///etc/passwd", "https://a.test/\n",
+		"https://a.test/\x7f", "https://a.test/\xc3\xa4",
+		"https://a.test/\"", "https://a.test\\@b.test/" };
 	auto_buf url = { 0 };
 	struct err e = { 0 };
 
@@ -115,7 +117,10 @@ a_redirect_stays_on_this_machine(void **state)
 		"http://localhost:8976/", "http://127.0.0.1/",
 		"http://127.0.0.1:0/", "http://127.0.0.1:70000/",
 		"http://127.0.0.1:80@evil.test/", "http://127.0.0.1:80#x",
-		"http://127.0.0.1.evil.test:80/", "" };
+		"http://127.0.0.1.evil.test:80/", "", "http://127.0.0.1x80/",
+		"http://[::1]x80/", "http://127.0.0.1:80/#x",
+		"http://127.0.0.1:80/ x", "http://127.0.0.1:80/\x7f",
+		"http://127.0.0.1:80?x@evil.test/" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(right); i++) {

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -25,9 +26,16 @@ static int
 read_it(const char *url, struct oauth_redirect *out)
 {
 	struct err e = { 0 };
+	size_t len = strlen(url);
+	char *copy = malloc(len ? len : 1); /* with nothing behind its end */
+	int result;
 
+	assert_non_null(copy);
+	memcpy(copy, url, len);
 	*out = (struct oauth_redirect){ 0 };
-	return oauth_redirect_read(&memory, str_of(url), out, &e);
+	result = oauth_redirect_read(&memory, str_span(copy, len), out, &e);
+	free(copy);
+	return result;
 }
 
 static void
@@ -54,7 +62,9 @@ what_is_ambiguous_is_refused(void **state)
 	static const char *const wrong[] = { "code=a&code=b&state=s",
 		"code=a&state=s&state=t", "code=a&error=b&state=s", "state=s",
 		"code=&state=s", "code=%zz&state=s", "code=%4", "code=a b", "",
-		"http://127.0.0.1/cb" };
+		"http://127.0.0.1/cb", "code=%",
+		"code=c&state=s&iss=", "code=c&error=&state=s", "code=a\x7f",
+		"code=a\xc3\xa4" };
 	struct oauth_redirect r;
 
 	(void)state;
@@ -63,6 +73,22 @@ what_is_ambiguous_is_refused(void **state)
 			fail_msg("taken: %s", wrong[i]);
 		}
 	}
+}
+
+static void
+a_redirect_has_its_bound(void **state)
+{
+	struct oauth_redirect r;
+	auto_buf url = { 0 };
+
+	(void)state;
+	buf_add_z(&url, "code=");
+	while (url.len < 8192) {
+		buf_add_byte(&url, 'x');
+	}
+	assert_int_equal(read_it(buf_z(&url), &r), 0);
+	buf_add_byte(&url, 'x');
+	assert_int_equal(read_it(buf_z(&url), &r), -1);
 }
 
 static int
@@ -141,6 +167,8 @@ the_well_known_path_goes_before_the_issuers_own(void **state)
 
 	assert_int_equal(
 	    oauth_metadata_url(STR("http://a.test"), 0, &none, &e), -1);
+	assert_int_equal(
+	    oauth_metadata_url(STR("https://a.test/x?y=z"), 0, &none, &e), -1);
 	/* Without a path of the issuer's own two of them are one. */
 	assert_int_equal(
 	    oauth_metadata_url(STR("https://a.test/"), 2, &none, &e), -1);
@@ -171,6 +199,28 @@ metadata_are_the_issuers_own_and_promise_s256(void **state)
 	        &m),
 	    0);
 	assert_true(str_eq(m.token, STR("https://a.test/t")));
+	assert_false(m.names_issuer);
+	assert_int_equal(
+	    metadata("{\"issuer\":\"https://a.test\",\"token_endpoint\":"
+	             "\"https://a.test/t\",\"authorization_response_iss_"
+	             "parameter_supported\":true}",
+	        &m),
+	    0);
+	assert_true(m.names_issuer);
+	/* A member that is called so is no method in a list. */
+	assert_int_equal(
+	    metadata("{\"issuer\":\"https://a.test\",\"token_endpoint\":"
+	             "\"https://a.test/t\",\"authorization_endpoint\":"
+	             "\"https://a.test/a\",\"code_challenge_methods_supported\""
+	             ":{\"x\":\"S256\"}}",
+	        &m),
+	    -1);
+	assert_int_equal(
+	    metadata("{\"issuer\":\"https://a.test\",\"token_endpoint\":"
+	             "\"https://a.test/t\",\"device_authorization_endpoint\":"
+	             "\"http://a.test/d\"}",
+	        &m),
+	    -1);
 	assert_int_equal(metadata("{\"issuer\":\"https://b.test\","
 	                          "\"token_endpoint\":\"https://a.test/t\"}",
 	                     &m),
@@ -194,6 +244,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_url_or_its_query_is_read),
 		cmocka_unit_test(what_is_ambiguous_is_refused),
+		cmocka_unit_test(a_redirect_has_its_bound),
 		cmocka_unit_test(V05_a_wrong_or_absent_state_is_refused),
 		cmocka_unit_test(V05_another_issuer_is_refused),
 		cmocka_unit_test(

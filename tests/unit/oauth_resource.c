@@ -102,6 +102,7 @@ it_names_its_issuer_by_https(void **state)
 	static const char *const bad[] = { "", ",\"authorization_servers\":[]",
 		",\"authorization_servers\":\"https://as.test\"",
 		",\"authorization_servers\":[7]",
+		",\"authorization_servers\":{\"x\":\"https://as.test\"}",
 		",\"authorization_servers\":[\"http://as.test\"]",
 		",\"authorization_servers\":[\"https://as.test/#x\"]" };
 	struct oauth_resource r = { 0 };
@@ -116,6 +117,10 @@ it_names_its_issuer_by_https(void **state)
 	        ISSUER ",\"scopes_supported\":[\"a\",\"b:c\"]", &r),
 	    0);
 	assert_true(str_eq_z(r.scope, "a b:c"));
+	assert_int_equal(reads("https://mcp.test:8443/v1",
+	                     ISSUER ",\"scopes_supported\":[7]", &r),
+	    0);
+	assert_int_equal(r.scope.len, 0);
 	/* A scope with a blank in it would be two. */
 	assert_int_equal(reads("https://mcp.test:8443/v1",
 	                     ISSUER ",\"scopes_supported\":[\"a b\"]", &r),
@@ -144,6 +149,9 @@ a_challenge_says_where_and_for_what(void **state)
 		{ "DPoP resource_metadata=\"https://b.test\"", "", "", false },
 		{ "Bearer resource_metadata=\"https://b.test", "", "", false },
 		{ "Bearer resource_metadata=\"a\\\"b\"", "", "", false },
+		{ "Bearer resource_metadata=\"https://a.test/\\x\"", "", "",
+		    false },
+		{ "Bearer scope=one, Bearer scope=two", "", "one", true },
 		{ "Bearer resource_metadata=", "", "", false },
 		{ "=", "", "", false },
 		{ "", "", "", false },

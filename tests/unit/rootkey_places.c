@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "argon_help.h"
+#include "must_help.h"
 #include "rootkey/rootkey.h"
 
 #define PASS STR("correct horse battery")
@@ -217,6 +218,85 @@ a_place_that_gives_back_another_key_is_not_taken(void **context)
 	must_be(key);
 }
 
+/* What is sealed under the first would be lost. */
+static void
+a_house_has_one_first_key(void **context)
+{
+	static const enum rootkey_source others[] = { ROOTKEY_FILE,
+		ROOTKEY_PASSPHRASE, ROOTKEY_KEYCHAIN };
+	auto_seal_key key = seal_key_make();
+	auto_seal_key other = seal_key_make();
+
+	(void)context;
+	for (size_t i = 0; i < COUNT(others); i++) {
+		struct err e = { 0 };
+
+		if (i == 0) {
+			assert_int_equal(
+			    rootkey_keep(state, ROOTKEY_FILE, key, STR(""), &e),
+			    0);
+		}
+		assert_int_equal(
+		    rootkey_keep(state, others[i], other, PASS, &e), -1);
+		assert_int_equal(e.kind, ERR_CONFLICT);
+		must_be(key);
+	}
+}
+
+/* Whether it holds one cannot be told: it is not written over. */
+static void
+a_place_that_cannot_be_asked_is_not_written(void **context)
+{
+	static const char locked[] = "#!/bin/sh\n"
+	                             "[ \"$1\" = -i ] || exit 51\n"
+	                             "touch \"$(dirname \"$0\")/written\"\n";
+	auto_seal_key key = seal_key_make();
+	struct err e = { 0 };
+
+	(void)context;
+	put(bin, "security", str_of(locked), 0755);
+	assert_int_equal(
+	    rootkey_keep(state, ROOTKEY_KEYCHAIN, key, STR(""), &e), -1);
+	assert_int_equal(e.kind, ERR_UNAVAILABLE);
+	assert_false(there(bin, "written"));
+	assert_int_equal(
+	    rootkey_keep(state, ROOTKEY_FILE, key, STR(""), &e), 0);
+	assert_int_equal(rootkey_move(state, ROOTKEY_KEYCHAIN, PASS, &e), -1);
+	assert_int_equal(e.kind, ERR_UNAVAILABLE);
+	assert_false(there(bin, "written"));
+	must_be(key);
+}
+
+static void
+a_program_that_takes_its_reader_along_is_an_error(void **context)
+{
+	static const char killer[] = "#!/bin/sh\nkill -9 $PPID\n";
+	auto_seal_key none = NULL;
+	struct err e = { 0 };
+
+	(void)context;
+	put(bin, "security", str_of(killer), 0755);
+	assert_int_equal(rootkey_read(state, ROOTKEY_KEYCHAIN, &none, &e), -1);
+	assert_int_equal(e.kind, ERR_IO);
+	assert_non_null(strstr(e.text, "without a word"));
+}
+
+static void
+keep_the_next_one_outside_a_file(void)
+{
+	auto_seal_key key = seal_key_make();
+	struct err e = { 0 };
+
+	(void)!rootkey_next_keep(state, ROOTKEY_KEYCHAIN, key, &e);
+}
+
+static void
+the_next_key_lies_in_a_file(void **context)
+{
+	(void)context;
+	assert_true(breaks_a_promise(keep_the_next_one_outside_a_file));
+}
+
 static void
 no_argument_of_a_program_holds_a_key(void **context)
 {
@@ -256,6 +336,11 @@ a_key_is_forgotten_only_where_it_is_not_in_force(void **context)
 	    rootkey_keep(state, ROOTKEY_FILE, key, STR(""), &e), 0);
 	assert_int_equal(rootkey_forget(state, ROOTKEY_FILE, &e), -1);
 	assert_int_equal(e.kind, ERR_CONFLICT);
+	/* The same file, by its other name. */
+	e = (struct err){ 0 };
+	assert_int_equal(rootkey_forget(state, ROOTKEY_PASSPHRASE, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	must_be(key);
 	move_to(ROOTKEY_KEYCHAIN);
 	assert_true(there(state, "vault.key")); /* until it is said */
 	assert_int_equal(rootkey_forget(state, ROOTKEY_KEYCHAIN, &e), -1);
@@ -281,9 +366,11 @@ a_systemd_credential_is_proven_and_never_written(void **context)
 	(void)context;
 	assert_int_equal(
 	    rootkey_keep(state, ROOTKEY_SYSTEMD, key, STR(""), &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
 	assert_int_equal(
 	    rootkey_keep(state, ROOTKEY_FILE, key, STR(""), &e), 0);
 	assert_int_equal(rootkey_move(state, ROOTKEY_SYSTEMD, PASS, &e), -1);
+	assert_int_equal(e.kind, ERR_MISSING);
 	put(state, "vault.source", STR("file\n"), 0644);
 	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", bin, 1), 0);
 	put(bin, "handrail-vault-key", STR("0123456789abcdef0123456789abcdef"),
@@ -440,6 +527,12 @@ a_key_or_passphrase_that_others_may_read_is_refused(void **context)
 		open_to(state, names[i], 0600);
 		must_be(key);
 	}
+	/* Nor does the next one take its place. */
+	open_to(state, "vault.pass", 0640);
+	put(state, "vault.pass.next", PASS, 0600);
+	assert_int_equal(
+	    rootkey_read(state, ROOTKEY_PASSPHRASE, &none, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
 	open_to(state, "vault.key.next", 0604);
 	assert_int_equal(rootkey_next_read(state, &none, &e), -1);
 	assert_int_equal(e.kind, ERR_INPUT);
@@ -471,6 +564,10 @@ main(void)
 		TEST(a_key_moves_from_place_to_place_and_stays_the_same),
 		TEST(a_place_that_refuses_leaves_the_old_one_in_force),
 		TEST(a_place_that_gives_back_another_key_is_not_taken),
+		TEST(a_house_has_one_first_key),
+		TEST(a_place_that_cannot_be_asked_is_not_written),
+		TEST(a_program_that_takes_its_reader_along_is_an_error),
+		TEST(the_next_key_lies_in_a_file),
 		TEST(no_argument_of_a_program_holds_a_key),
 		TEST(a_key_is_forgotten_only_where_it_is_not_in_force),
 		TEST(a_systemd_credential_is_proven_and_never_written),

@@ -280,6 +280,7 @@ a_grant_that_breaks_a_rule_is_refused(void **state)
 	static const struct edit edits[] = {
 		{ 0, 0 },  /* no number */
 		{ 24, 0 }, /* no version */
+		{ 29, 0 }, /* no port */
 		{ 30, 0 }, /* no place */
 		{ 30, 8 }, /* an unknown place */
 		{ 31, 3 }, /* a flag without a meaning */
@@ -299,16 +300,59 @@ a_grant_that_breaks_a_rule_is_refused(void **state)
 		uint8_t bytes[SEAL_GRANT_SIZE];
 		struct err e = { 0 };
 
+		grant.port = 256;
 		seal_grant_encode(&grant, bytes);
 		bytes[edits[i].at] = edits[i].value;
 		assert_int_equal(seal_grant_decode(
 		                     str_span(bytes, sizeof(bytes)), &back, &e),
 		    -1);
 		assert_int_equal(e.kind, ERR_INPUT);
+	}
+}
+
+static void
+a_grant_has_its_size(void **state)
+{
+	struct seal_grant grant = grant_of();
+	struct seal_grant back;
+	uint8_t bytes[SEAL_GRANT_SIZE + 1] = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	seal_grant_encode(&grant, bytes);
+	for (size_t size = 0; size <= sizeof(bytes); size++) {
 		assert_int_equal(
-		    seal_grant_decode(
-		        str_span(bytes, SEAL_GRANT_SIZE - 1), &back, &e),
+		    seal_grant_decode(str_span(bytes, size), &back, &e),
+		    size == SEAL_GRANT_SIZE ? 0 : -1);
+	}
+}
+
+/* A field without an end would be read on into what lies behind it. */
+static void
+a_text_that_fills_its_field_is_refused(void **state)
+{
+	static const struct {
+		size_t at;
+		size_t size;
+	} fields[] = { { 32, 64 }, { 96, 256 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		struct seal_grant grant = grant_of();
+		struct seal_grant back;
+		uint8_t bytes[SEAL_GRANT_SIZE];
+		struct err e = { 0 };
+
+		seal_grant_encode(&grant, bytes);
+		memset(bytes + fields[i].at, 'a', fields[i].size);
+		assert_int_equal(seal_grant_decode(
+		                     str_span(bytes, sizeof(bytes)), &back, &e),
 		    -1);
+		assert_non_null(strstr(e.text, "mean nothing"));
+		bytes[fields[i].at + fields[i].size - 1] = 0;
+		assert_int_equal(seal_grant_decode(
+		                     str_span(bytes, sizeof(bytes)), &back, &e),
+		    0);
 	}
 }
 
@@ -331,6 +375,8 @@ main(void)
 		cmocka_unit_test(a_grant_reads_back_as_it_was_written),
 		cmocka_unit_test(each_grant_has_exactly_one_form),
 		cmocka_unit_test(a_grant_that_breaks_a_rule_is_refused),
+		cmocka_unit_test(a_grant_has_its_size),
+		cmocka_unit_test(a_text_that_fills_its_field_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

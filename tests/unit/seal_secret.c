@@ -44,6 +44,35 @@ a_secret_opens_as_it_was_put(void **state)
 	secret_free(NULL);
 }
 
+/* Longer than a page that is used again, and more at once than are kept. */
+static void
+no_secret_lies_in_another(void **state)
+{
+	struct secret *secrets[64];
+	char text[5000];
+	struct str bytes;
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < COUNT(secrets); i++) {
+			size_t size = i % 2 ? sizeof(text) : 100 + i;
+
+			memset(text, 'A' + (int)i, sizeof(text));
+			secrets[i] = secret_new(str_span(text, size));
+		}
+		for (size_t i = 0; i < COUNT(secrets); i++) {
+			size_t size = i % 2 ? sizeof(text) : 100 + i;
+
+			memset(text, 'A' + (int)i, sizeof(text));
+			secret_open(secrets[i], &bytes);
+			assert_true(str_eq(bytes, str_span(text, size)));
+		}
+		for (size_t i = 0; i < COUNT(secrets); i++) {
+			secret_free(secrets[i]);
+		}
+	}
+}
+
 /* What a wrong access costs: the child must die of it. */
 static int
 signal_of(void (*act)(void))
@@ -245,12 +274,40 @@ secrets_are_locked_and_not_dumped(void **state)
 	assert_true(seen);
 }
 
+/* An ordinary user's, of whom nothing may be locked. */
+static void
+memory_that_is_not_locked_is_told(void **state)
+{
+	static const struct rlimit none = { 0, 0 };
+	int status = 0;
+	pid_t child;
+
+	(void)state;
+	if (SANITIZED) {
+		print_message("# a sanitizer takes mlock away\n");
+		skip();
+	}
+	child = fork();
+	if (child == 0) {
+		if (setrlimit(RLIMIT_MEMLOCK, &none) ||
+		    (geteuid() == 0 && setuid(65534))) {
+			_exit(2);
+		}
+		secret_free(secret_new(STR(NEEDLE NEEDLE)));
+		_exit(secret_memory_locked());
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_that_is_not_locked_is_told),
 		cmocka_unit_test(what_was_freed_is_gone_from_the_next),
 		cmocka_unit_test(a_secret_opens_as_it_was_put),
+		cmocka_unit_test(no_secret_lies_in_another),
 		cmocka_unit_test(a_secret_is_fenced),
 		cmocka_unit_test(a_freed_secret_is_wiped),
 		cmocka_unit_test(secrets_are_locked_and_not_dumped),

@@ -58,7 +58,8 @@ the_bytes_stand_where_the_design_draws_them(void **state)
 static void
 a_login_under_way_has_a_fourth_text(void **state)
 {
-	struct seal_tokens begun = { .pending = STR("verifier") };
+	struct seal_tokens begun = { .client = STR("secret"),
+		.pending = STR("verifier") };
 	struct seal_tokens read;
 	auto_buf value = { 0 };
 	struct err e = { 0 };
@@ -88,12 +89,81 @@ a_cut_or_longer_set_is_refused(void **state)
 	(void)state;
 	make(&whole, &value);
 	for (size_t len = 0; len < value.len; len++) {
-		assert_int_equal(
-		    seal_tokens_read(str_span(value.at, len), &read, &e), -1);
+		/* Behind a secret lies a page that may not be read. */
+		auto_secret cut = secret_new(str_span(value.at, len));
+		struct str bytes;
+
+		secret_open(cut, &bytes);
+		assert_int_equal(seal_tokens_read(bytes, &read, &e), -1);
 	}
 	buf_add_byte(&value, 'x');
 	assert_int_equal(seal_tokens_read(buf_str(&value), &read, &e), -1);
 	assert_null(strstr(e.text, "at-1"));
+}
+
+static void
+what_is_no_set_of_tokens_is_refused(void **state)
+{
+	auto_buf value = { 0 };
+	struct seal_tokens read;
+	struct err e = { 0 };
+
+	(void)state;
+	make(&whole, &value);
+	for (size_t bit = 0; bit < (size_t)8 * 6; bit++) {
+		value.at[bit / 8] = (char)(value.at[bit / 8] ^ (1 << bit % 8));
+		assert_int_equal(
+		    seal_tokens_read(buf_str(&value), &read, &e), -1);
+		value.at[bit / 8] = (char)(value.at[bit / 8] ^ (1 << bit % 8));
+	}
+	assert_int_equal(seal_tokens_read(buf_str(&value), &read, &e), 0);
+}
+
+/* A longer text would not fit its length's two bytes. */
+static void
+tokens_over_their_bounds_are_refused(void **state)
+{
+	struct seal_tokens t = { .refresh = STR("rt-22") };
+	struct seal_tokens read;
+	auto_buf value = { 0 };
+	auto_buf text = { 0 };
+	size_t most = SEAL_VALUE_MAX - 14 - 8 - t.refresh.len;
+	struct err e = { 0 };
+
+	(void)state;
+	memset(buf_room(&text, most + 1), 'x', most + 1);
+	t.access = str_span(text.at, most + 1);
+	assert_int_equal(seal_tokens_write(&t, &value, &e), -1);
+	assert_int_equal(e.kind, ERR_LIMIT);
+	assert_int_equal(value.len, 0);
+	t.access.len--;
+	make(&t, &value);
+	assert_in_range(value.len, most, SEAL_VALUE_MAX);
+	assert_int_equal(seal_tokens_read(buf_str(&value), &read, &e), 0);
+	assert_true(str_eq(read.access, t.access));
+}
+
+static void
+each_text_is_looked_at(void **state)
+{
+	struct seal_tokens t = whole;
+	struct str *const texts[] = { &t.access, &t.refresh, &t.client,
+		&t.pending };
+	auto_buf value = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	t.pending = STR("verifier");
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct str right = *texts[i];
+
+		*texts[i] = STR("a\r\nb");
+		assert_int_equal(seal_tokens_write(&t, &value, &e), -1);
+		assert_int_equal(e.kind, ERR_INPUT);
+		*texts[i] = right;
+	}
+	assert_int_equal(value.len, 0);
+	make(&t, &value);
 }
 
 static void
@@ -149,6 +219,9 @@ main(void)
 		cmocka_unit_test(the_bytes_stand_where_the_design_draws_them),
 		cmocka_unit_test(a_login_under_way_has_a_fourth_text),
 		cmocka_unit_test(a_cut_or_longer_set_is_refused),
+		cmocka_unit_test(what_is_no_set_of_tokens_is_refused),
+		cmocka_unit_test(tokens_over_their_bounds_are_refused),
+		cmocka_unit_test(each_text_is_looked_at),
 		cmocka_unit_test(a_token_that_could_break_a_header_is_refused),
 		cmocka_unit_test(
 		    an_empty_set_and_a_time_before_1970_are_refused),

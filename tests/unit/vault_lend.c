@@ -768,9 +768,13 @@ a_row_that_cannot_be_kept_leaves_its_place_empty(void **state)
 	lend(0, "good.test", 1, 2);
 	wire_send(house.lends, WIRE_VAULT_ROW, &bad, NULL, 0);
 	lend(0, "good.test", 2, 3);
-	redeem(c, "good.test", 1, 3);
+	/* There are so many places, and none far behind them. */
+	give_row(WIRE_ROWS << 20, "alpha", ALPHA, "good.test");
+	lend(WIRE_ROWS << 20, "good.test", 3, 4);
+	redeem(c, "good.test", 1, 4);
 	says(c, 1, true, ALPHA);
 	says(c, 2, false, "names no row");
+	says(c, 3, false, "names no row");
 }
 
 /* Of as many as it may have at once, so that there is room for others. */

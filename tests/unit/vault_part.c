@@ -18,256 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "rootkey/rootkey.h"
-#include "wire/wire.h"
-
-#define UID     730000
-#define ISSUER  "issuer.test"
-#define HOST    "api.test"
-#define NAME    "there"
-#define SPENT   32 /* answers that one cell may wait for, vault_lend.c */
-#define WAIT_US (60 * CLOCK_SECOND)
-
-static struct {
-	pid_t pid;
-	int supervisor, core;
-	int egress[2]; /* of cells 7 and 8 */
-	struct wire_vault_hello hello;
-	struct wire_binding binding;
-	struct buf row;
-	char state[64];
-} house;
-
-/* --- the process ------------------------------------------------------------
- */
-
-static void
-make_key(void)
-{
-	auto_seal_key key = seal_key_make();
-	struct err e = { 0 };
-
-	(void)strcpy(house.state, "/tmp/vault-part-XXXXXX");
-	assert_non_null(mkdtemp(house.state));
-	if (rootkey_keep(house.state, ROOTKEY_FILE, key, STR(""), &e)) {
-		fail_msg("%s", e.text);
-	}
-}
-
-static void
-run_vault(int up, int down)
-{
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	const char *libexec = getenv("HANDRAIL_LIBEXEC");
-	char path[512];
-	char uid[16];
-
-	(void)snprintf(path, sizeof(path), "%s/vault", libexec);
-	(void)snprintf(uid, sizeof(uid), "%d", getuid() ? 0 : UID);
-	int a = fcntl(up, F_DUPFD, 64);
-	int b = fcntl(down, F_DUPFD, 64);
-
-	(void)dup2(a, 3);
-	(void)dup2(b, 4);
-	(void)close_range(5, ~0U, 0);
-	(void)execl(
-	    path, "vault", "--uid", uid, "--state", house.state, (char *)NULL);
-	_exit(127);
-}
-
-static int
-vault_up(void **state)
-{
-	struct wire_ready ready;
-	struct err e = { 0 };
-	int up[2];
-	int down[2];
-
-	(void)state;
-	make_key();
-	assert_int_equal(wire_pair(up, &e), 0);
-	assert_int_equal(wire_pair(down, &e), 0);
-	house.pid = fork();
-	if (house.pid == 0) {
-		run_vault(up[1], down[1]);
-	}
-	(void)close(up[1]);
-	(void)close(down[1]);
-	house.supervisor = up[0];
-	house.core = down[0];
-	if (wire_take_now(house.core, WIRE_VAULT_HELLO, WAIT_US, &house.hello,
-	        NULL, &e) ||
-	    wire_take_now(house.supervisor, WIRE_VAULT_READY, WAIT_US, &ready,
-	        NULL, &e)) {
-		print_error("%s\n", e.text);
-		return -1;
-	}
-	return 0;
-}
-
-static int
-vault_down(void **state)
-{
-	char command[128];
-	int status = -1;
-
-	(void)state;
-	auto_close_fd(&house.egress[0]);
-	auto_close_fd(&house.egress[1]);
-	auto_close_fd(&house.core);
-	auto_close_fd(&house.supervisor);
-	buf_fini(&house.row);
-	(void)waitpid(house.pid, &status, 0);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", house.state);
-	return system(command) || status;
-}
-
-/* --- what core and an egress say
- * ---------------------------------------------- */
-
-static void
-tell(int fd, enum wire_type type, const void *record, const int *fds, size_t n)
-{
-	struct err e = { 0 };
-
-	if (wire_send_now(fd, type, record, fds, n, &e)) {
-		fail_msg("%s", e.text);
-	}
-}
-
-static void
-hear(int fd, enum wire_type type, void *record)
-{
-	struct err e = { 0 };
-
-	if (wire_take_now(fd, type, WAIT_US, record, NULL, &e)) {
-		fail_msg("%s", e.text);
-	}
-}
-
-static int
-attach(uint64_t cell)
-{
-	struct wire_attach a = { .cell = cell };
-	struct err e = { 0 };
-	int ends[2];
-
-	assert_int_equal(wire_pair(ends, &e), 0);
-	tell(house.core, WIRE_VAULT_ATTACH, &a, &ends[1], 1);
-	return ends[0];
-}
-
-/* A credential of tokens that has its client's secret alone. */
-static void
-seal_there(void)
-{
-	struct wire_vault_seal ask = { .id = 1 };
-	struct wire_vault_sealed out;
-	struct seal_tokens tokens = { .client = STR("client-secret") };
-	auto_buf value = { 0 };
-	auto_buf box = { 0 };
-	struct err e = { 0 };
-
-	house.binding = (struct wire_binding){ .version = 1, .kind = 6 };
-	(void)strcpy(house.binding.credential, NAME);
-	(void)strcpy(house.binding.hosts, HOST);
-	(void)strcpy(house.binding.issuer, ISSUER);
-	ask.binding = house.binding;
-	assert_int_equal(seal_tokens_write(&tokens, &value, &e), 0);
-	assert_int_equal(
-	    seal_box(house.hello.box_public, buf_str(&value), &box, &e), 0);
-	ask.box_size = (uint32_t)box.len;
-	memcpy(ask.box, box.at, box.len);
-	tell(house.core, WIRE_VAULT_SEAL, &ask, NULL, 0);
-	hear(house.core, WIRE_VAULT_SEALED, &out);
-	assert_int_equal(out.ok, 1);
-	buf_add(&house.row, str_span(out.row, out.row_size));
-}
-
-static struct wire_vault_grant
-grant_of(uint64_t number, uint64_t cell, enum wire_use use)
-{
-	struct wire_vault_grant ask = {
-		.number = number,
-		.cell = cell,
-		.not_after =
-		    (uint64_t)mono_after(mono_now(), 20 * CLOCK_SECOND).us,
-		.binding = house.binding,
-		.port = 443,
-		.use = (uint8_t)use,
-		.row_size = (uint32_t)house.row.len,
-	};
-
-	(void)strcpy(ask.host, use == WIRE_USE_TAKE ? ISSUER : HOST);
-	memcpy(ask.row, house.row.at, house.row.len);
-	return ask;
-}
-
-static struct wire_vault_granted
-say_grant(const struct wire_vault_grant *ask)
-{
-	struct wire_vault_granted out;
-
-	tell(house.core, WIRE_VAULT_GRANT, ask, NULL, 0);
-	hear(house.core, WIRE_VAULT_GRANTED, &out);
-	assert_int_equal(out.number, ask->number);
-	return out;
-}
-
-static void
-grant(uint64_t number, uint64_t cell, enum wire_use use)
-{
-	struct wire_vault_grant ask = grant_of(number, cell, use);
-	struct wire_vault_granted out = say_grant(&ask);
-
-	if (!out.ok) {
-		fail_msg(
-		    "grant %llu: %s", (unsigned long long)number, out.text);
-	}
-}
-
-static struct wire_credential
-redeem(uint64_t number, uint64_t cell, const char *host)
-{
-	struct wire_redeem ask = {
-		.count = 1, .port = 443, .number = { number }
-	};
-	struct wire_credential out;
-
-	(void)strcpy(ask.host, host);
-	tell(house.egress[cell - 7], WIRE_REDEEM, &ask, NULL, 0);
-	hear(house.egress[cell - 7], WIRE_CREDENTIAL, &out);
-	return out;
-}
-
-/* Its token endpoint answered the request of that grant. */
-static void
-captured(uint64_t number, uint64_t cell, const char *token)
-{
-	struct wire_captured told = {
-		.number = number,
-		.expires = wall_now().us / CLOCK_SECOND + 3600,
-		.access_size = (uint32_t)strlen(token),
-	};
-
-	memcpy(told.secret, token, strlen(token));
-	tell(house.egress[cell - 7], WIRE_CAPTURED, &told, NULL, 0);
-}
-
-/* What this cell is lent of its own tokens now; empty: it has none. */
-static const char *
-taken(uint64_t number, uint64_t cell)
-{
-	static char text[64];
-
-	grant(number, cell, WIRE_USE_TAKEN);
-	struct wire_credential c = redeem(number, cell, HOST);
-
-	must(c.size < sizeof(text));
-	memcpy(text, c.secret, c.size);
-	text[c.ok ? c.size : 0] = '\0';
-	return text;
-}
+#include "vault_help.h"
 
 /* --- tests
  * -------------------------------------------------------------------- */
@@ -311,6 +62,7 @@ enum fault {
 	OTHER_PORT,
 	OTHER_HOST,
 	OPEN_HOST,
+	OPEN_CLIENT,
 	TO_ITS_ISSUER,
 	OTHER_VERSION,
 	OTHER_BINDING,
@@ -342,6 +94,8 @@ spoil(struct wire_vault_grant *ask, enum fault fault)
 		ask->host[0] ^= 1;
 	} else if (fault == OPEN_HOST) {
 		memset(ask->host, 'a', sizeof(ask->host));
+	} else if (fault == OPEN_CLIENT) {
+		memset(ask->client, 'a', sizeof(ask->client));
 	} else if (fault == TO_ITS_ISSUER || fault == NO_USE) {
 		/* where what is no value itself may go */
 		(void)strcpy(ask->host, ISSUER);
@@ -482,11 +236,18 @@ what_nothing_was_lent_for_is_not_taken(void **state)
 	told.refresh_size = sizeof(told.secret) - 4;
 	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
 	assert_string_equal(taken(7003, 8), "of-the-other");
+	/* Nothing takes the place of nothing. */
+	told.access_size = told.refresh_size = 0;
+	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
+	assert_string_equal(taken(7004, 8), "of-the-other");
+	grant(7005, 8, WIRE_USE_TAKE);
+	assert_int_equal(redeem(7005, 8, ISSUER).ok, 1);
+	told.number = 7005;
+	told.access_size = 5;
 	/* Its time is over. */
-	told.refresh_size = 0;
 	told.expires = wall_now().us / CLOCK_SECOND;
 	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
-	assert_string_equal(taken(7004, 8), "");
+	assert_string_equal(taken(7006, 8), "");
 }
 
 static void
@@ -544,6 +305,10 @@ a_decision_is_known_again_and_no_other(void **state)
 	assert_false(maced(&ask, &out));
 	ask.count = WIRE_MACS + 1;
 	assert_false(maced(&ask, &out));
+	ask.check = 0;
+	assert_false(maced(&ask, &out));
+	ask.count = WIRE_MACS;
+	assert_true(maced(&ask, &out));
 }
 
 /* Its channel is closed at a moment of the vault's own, then nothing is left of

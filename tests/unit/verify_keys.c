@@ -139,6 +139,8 @@ write_key(struct writer *w, const struct book *b, enum who now, bool change)
 	    b->expired && w->tree.size == 0);
 }
 
+static struct str given_name = { "handrail", 8 };
+
 /* Its sentence for whoever kept this one's line; "" when all is well. */
 static const char *
 verified(const struct book *b, enum who given)
@@ -152,6 +154,7 @@ verified(const struct book *b, enum who given)
 	struct verify v = { .signer = &signer, .verify = seal_verify };
 	int left;
 
+	signer.name = given_name;
 	e = (struct err){ 0 };
 	assert_non_null(mkdtemp(folder));
 	(void)snprintf(path, sizeof(path), "%s/book.db", folder);
@@ -198,6 +201,18 @@ either_key_of_a_change_knows_the_other_by_it(void **state)
 	assert_string_equal(verified(&never, A), "");
 	assert_refused(good, C, "never was in force");
 	assert_refused(never, B, "never was in force");
+}
+
+/* The same key under another name signs another log. */
+static void
+a_signer_is_its_name_and_its_key(void **state)
+{
+	(void)state;
+	given_name = STR("handrail2");
+	assert_refused(good, A, "never was in force");
+	assert_refused(good, B, "never was in force");
+	given_name = STR("handrail");
+	assert_string_equal(verified(&good, A), "");
 }
 
 /* Books of before have it: a vault that began twice in its first moment. */
@@ -300,6 +315,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(either_key_of_a_change_knows_the_other_by_it),
+		cmocka_unit_test(a_signer_is_its_name_and_its_key),
 		cmocka_unit_test(the_same_key_named_again_is_no_change),
 		cmocka_unit_test(
 		    a_key_whose_name_has_expired_is_known_by_the_change),

@@ -30,9 +30,15 @@ static char folder[] = "/tmp/verify-steps-XXXXXX";
 static char path[64];
 static struct digest roots[EVENTS + 1];
 
+/* What event 700 notes besides, if anything. */
+static uint64_t ahead;
+
 static uint64_t
 noted_in(uint64_t seq)
 {
+	if (ahead && seq == 700) {
+		return ahead;
+	}
 	for (size_t i = 0; i < COUNT(noted); i++) {
 		if (noted[i] + 1 == seq) {
 			return noted[i];
@@ -135,6 +141,28 @@ a_checkpoint_that_lies_is_found_in_any_step(void **state)
 	}
 }
 
+/* Not taken for one that is too far behind to be compared. */
+static void
+a_checkpoint_of_what_comes_after_it_is_refused(void **state)
+{
+	static const uint64_t sizes[] = { 700, 701, STEP, STEP + 1, EVENTS };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		ahead = sizes[i];
+		struct store *s = write_book(0);
+		struct verify v = { .store = s };
+		struct err e;
+
+		ahead = 0;
+		assert_int_equal(verify_all(&v, &e), -1);
+		assert_int_equal(e.kind, ERR_DENIED);
+		assert_non_null(strstr(e.text, "came after it"));
+		assert_int_equal(v.read, 700);
+		store_close(s);
+	}
+}
+
 static void
 a_root_from_outside_is_compared_at_any_size(void **state)
 {
@@ -183,6 +211,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_checkpoint_of_many_steps_is_compared),
 		cmocka_unit_test(a_checkpoint_that_lies_is_found_in_any_step),
+		cmocka_unit_test(
+		    a_checkpoint_of_what_comes_after_it_is_refused),
 		cmocka_unit_test(a_root_from_outside_is_compared_at_any_size),
 	};
 
