@@ -482,11 +482,14 @@ what_nothing_was_lent_for_is_not_taken(void **state)
 	told.refresh_size = sizeof(told.secret) - 4;
 	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
 	assert_string_equal(taken(7003, 8), "of-the-other");
-	/* Its time is over. */
 	told.refresh_size = 0;
+	told.expires = INT64_MAX; /* of no year */
+	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
+	assert_string_equal(taken(7004, 8), "of-the-other");
+	/* Its time is over. */
 	told.expires = wall_now().us / CLOCK_SECOND;
 	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
-	assert_string_equal(taken(7004, 8), "");
+	assert_string_equal(taken(7005, 8), "");
 }
 
 static void
