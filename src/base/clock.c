@@ -8,6 +8,8 @@
 
 #define DURATION_MOST (3650LL * 24 * 60 * CLOCK_MINUTE)
 #define DAY_US        (24LL * 60 * CLOCK_MINUTE)
+#define FIRST_DAY     (-719528LL) /* 0000-01-01 */
+#define END_DAY       2932897LL   /* 10000-01-01 */
 
 static int64_t
 clock_us(clockid_t which)
@@ -89,6 +91,12 @@ wall_day(struct wall t)
 	return t.us / DAY_US - (t.us % DAY_US < 0);
 }
 
+bool
+wall_has_date(struct wall t)
+{
+	return t.us >= FIRST_DAY * DAY_US && t.us < END_DAY * DAY_US;
+}
+
 /* So many, zeros in front. */
 static void
 put_digits(char *at, size_t n, int64_t value)
@@ -106,8 +114,7 @@ wall_text(struct wall t, char text[WALL_TEXT_MAX])
 	int64_t ms = (t.us - days * DAY_US) / 1000;
 	struct date d = date_of(days);
 
-	/* A four-digit year is all that the format has. */
-	must(d.year >= 0 && d.year <= 9999);
+	must(wall_has_date(t));
 	memcpy(text, form, sizeof(form));
 	put_digits(text, 4, d.year);
 	put_digits(text + 5, 2, d.month);
@@ -233,8 +240,7 @@ wall_parse(struct str s, struct wall *t)
 	             (hour * 60 + minute - offset) * CLOCK_MINUTE +
 	             second * CLOCK_SECOND + fraction;
 	/* An offset may carry the edge years out of what can be written. */
-	if (us < days_of(0, 1, 1) * DAY_US ||
-	    us >= days_of(10000, 1, 1) * DAY_US) {
+	if (!wall_has_date((struct wall){ us })) {
 		return false;
 	}
 	t->us = us;

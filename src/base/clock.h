@@ -28,7 +28,9 @@ bool mono_passed(struct mono deadline, struct mono now);
 
 /* Whole days since 1970-01-01, rounded down. */
 int64_t wall_day(struct wall t);
-/* RFC 3339, UTC, milliseconds: 2026-11-23T18:00:00.000Z */
+/* Of a year of four digits, as RFC 3339 can write it: 0000 to 9999. */
+bool wall_has_date(struct wall t);
+/* RFC 3339, UTC, milliseconds: 2026-11-23T18:00:00.000Z; t has a date. */
 void wall_text(struct wall t, char text[WALL_TEXT_MAX]);
 /* RFC 3339 date-time with Z or offset, 0..9 fraction digits. */
 bool wall_parse(struct str s, struct wall *t);

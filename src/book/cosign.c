@@ -66,6 +66,7 @@ is_good(struct str line, struct str text, const struct book_signer *witness,
 	uint8_t id[BOOK_KEY_ID];
 	auto_buf message = { 0 };
 	uint64_t seconds;
+	struct wall when;
 
 	if (!book_sign_cut(line, &name, &sign) ||
 	    !str_eq(name, witness->name) ||
@@ -78,7 +79,11 @@ is_good(struct str line, struct str text, const struct book_signer *witness,
 	    seconds > INT64_MAX / CLOCK_SECOND) {
 		return false;
 	}
-	at->us = (int64_t)seconds * CLOCK_SECOND;
+	when.us = (int64_t)seconds * CLOCK_SECOND;
+	if (!wall_has_date(when)) {
+		return false;
+	}
+	*at = when;
 	book_cosign_text(*at, text, &message);
 	return verify(
 	    witness->key, buf_str(&message), bytes + BOOK_KEY_ID + TIME_SIZE);

@@ -86,6 +86,9 @@ head_fault(const struct book_head *head)
 	if (strcmp(book_kind_name(head->kind), "unknown") == 0) {
 		return "its kind is not known to this version";
 	}
+	if (!wall_has_date(head->time)) {
+		return "its time is of no year that can be written";
+	}
 	if (!head->has_body &&
 	    (head->body_size != 0 || !digest_is_zero(head->body))) {
 		return "it describes a body but has none";

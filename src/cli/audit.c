@@ -104,7 +104,7 @@ print_decisions(struct cli *c, const struct json *d)
 }
 
 static void
-print_verified(struct cli *c, const struct json *t)
+print_verified(struct cli *c, const struct json *t, const struct kept *kept)
 {
 	printf("%s  %lld events, %lld bodies, %lld expired, %lld "
 	       "checkpoints, root %s\n",
@@ -113,6 +113,10 @@ print_verified(struct cli *c, const struct json *t)
 	    (long long)cli_number(t, "bodies"),
 	    (long long)cli_number(t, "expired"),
 	    (long long)cli_number(t, "checkpoints"), cli_text(c, t, "root"));
+	if (kept->given) {
+		printf(
+		    "it has the tree of %s events that was kept\n", kept->size);
+	}
 }
 
 static int
@@ -137,7 +141,7 @@ verify_house(struct cli *c, const struct kept *kept, bool again)
 		json_write(&text, t);
 		printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
 	} else {
-		print_verified(c, t);
+		print_verified(c, t, kept);
 	}
 	if (!decisions || (json ? cli_number(decisions, "differ")
 	                        : print_decisions(c, decisions)) == 0) {
@@ -149,25 +153,63 @@ verify_house(struct cli *c, const struct kept *kept, bool again)
 	return cli_fail(&e);
 }
 
+struct told {
+	struct book_root root;
+	struct book_signer witness; /* where `witnessed` */
+	struct wall at;
+	bool witnessed;
+};
+
 /* The witness's own word on the note, by the key that the caller has. */
 static int
-tell_witness(struct cli *c, const char *file, const char *given, struct err *e)
+find_witness(struct cli *c, const char *file, const char *given,
+    struct told *out, struct err *e)
 {
-	struct book_signer witness;
 	auto_buf bytes = { 0 };
 	struct str note;
-	struct wall at;
-	char when[WALL_TEXT_MAX];
 
-	if (cli_witness(c, given, &witness, e) ||
-	    cli_note_text(file, &bytes, &note, e) ||
-	    book_cosign_find(note, &witness, seal_verify, &at, e)) {
-		return -1;
+	out->witnessed = true;
+	return cli_witness(c, given, &out->witness, e) ||
+	               cli_note_text(file, &bytes, &note, e) ||
+	               book_cosign_find(
+	                   note, &out->witness, seal_verify, &out->at, e)
+	           ? -1
+	           : 0;
+}
+
+static void
+tell_note(struct cli *c, const struct told *t)
+{
+	char hex[DIGEST_TEXT];
+	char at[WALL_TEXT_MAX];
+
+	digest_text(t->root.root, hex);
+	wall_text(t->at, at);
+	if (c->json) {
+		auto_buf text = { 0 };
+		struct json_out o;
+
+		json_out_init(&o, &text);
+		json_out_object(&o, NULL);
+		json_out_bool(&o, "ok", true);
+		json_out_i64(&o, "events", (int64_t)t->root.size);
+		json_out_z(&o, "root", hex);
+		if (t->witnessed) {
+			json_out_str(&o, "witness", t->witness.name);
+			json_out_z(&o, "witnessed_at", at);
+		}
+		json_out_end(&o, '}');
+		printf("%s\n", buf_z(&text));
+		return;
 	}
-	wall_text(at, when);
-	printf("%s  by " STR_FMT " at %s\n",
-	    cli_paint(c, CLI_GREEN, "witnessed"), STR_ARG(witness.name), when);
-	return 0;
+	printf("%s  a tree of %llu events with root %s\n",
+	    cli_paint(c, CLI_GREEN, "checkpoint ok"),
+	    (unsigned long long)t->root.size, hex);
+	if (t->witnessed) {
+		printf("%s  by " STR_FMT " at %s\n",
+		    cli_paint(c, CLI_GREEN, "witnessed"),
+		    STR_ARG(t->witness.name), at);
+	}
 }
 
 /* A note alone: who signed it, what it says. */
@@ -176,9 +218,8 @@ verify_note(
     struct cli *c, const char *file, const char *given, const char *witness)
 {
 	struct book_signer signer;
-	struct book_root root;
+	struct told told = { 0 };
 	struct err e = { 0 };
-	char hex[DIGEST_TEXT];
 
 	if (!given) {
 		return cli_usage(c, "audit",
@@ -186,14 +227,12 @@ verify_note(
 		    "checkpoint` prints, kept from before");
 	}
 	if (cli_signer(c, given, &signer, &e) ||
-	    cli_note(c, file, &signer, &root, &e)) {
+	    cli_note(c, file, &signer, &told.root, &e) ||
+	    (witness && find_witness(c, file, witness, &told, &e))) {
 		return cli_fail(&e);
 	}
-	digest_text(root.root, hex);
-	printf("%s  a tree of %llu events with root %s\n",
-	    cli_paint(c, CLI_GREEN, "checkpoint ok"),
-	    (unsigned long long)root.size, hex);
-	return witness && tell_witness(c, file, witness, &e) ? cli_fail(&e) : 0;
+	tell_note(c, &told);
+	return 0;
 }
 
 static int

@@ -77,8 +77,9 @@ without_command(struct cli *c, int argc, char **argv)
 		printf("handrail %s\n", HANDRAIL_VERSION);
 		return 0;
 	}
-	return is_word(argv[0], "help") ? help(c, argc - 1, argv + 1)
-	                                : no_command(argv[0]);
+	return is_word(argv[0], "help") || strcmp(argv[0], "-h") == 0
+	           ? help(c, argc - 1, argv + 1)
+	           : no_command(argv[0]);
 }
 
 /* Where the command stands: behind options that every command has. */
@@ -180,7 +181,7 @@ main(int argc, char **argv)
 	c.command = command->name;
 	argc -= 2;
 	argv += 2;
-	if (cli_flag(&argc, argv, "help")) {
+	if (cli_flag(&argc, argv, "help") || cli_flag(&argc, argv, "h")) {
 		return cli_help_command(command);
 	}
 	c.state = cli_option(&argc, argv, "state");

@@ -233,7 +233,8 @@ end_of(struct cli *c, int argc, char **argv, const char *verb, const char *done)
 		return cli_fail(&e);
 	}
 	if (tree) {
-		printf("%s: %s\n", vault ? vault : argv[0], done);
+		printf("%s: %sd, %s\n", vault ? vault : argv[0], verb,
+		    vault ? "with all that it held" : done);
 	}
 	return 0;
 }
@@ -241,12 +242,12 @@ end_of(struct cli *c, int argc, char **argv, const char *verb, const char *done)
 static int
 archive(struct cli *c, int argc, char **argv)
 {
-	return end_of(c, argc, argv, "archive", "archived, its value is gone");
+	return end_of(c, argc, argv, "archive", "its value is gone");
 }
 
 static int delete (struct cli *c, int argc, char **argv)
 {
-	return end_of(c, argc, argv, "delete", "deleted, its key is destroyed");
+	return end_of(c, argc, argv, "delete", "its key is destroyed");
 }
 
 /* --- looking --- */

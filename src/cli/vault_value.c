@@ -13,6 +13,14 @@
 #include "seal/seal.h"
 
 static int
+read_piped(struct buf *value, struct err *e)
+{
+	return file_read_fd(STDIN_FILENO, 4096, value, e)
+	           ? err_wrap(e, "the value that is piped in")
+	           : 0;
+}
+
+static int
 read_value(const char *file, struct buf *value, struct err *e)
 {
 	struct termios old;
@@ -39,7 +47,7 @@ read_value(const char *file, struct buf *value, struct err *e)
 		result = 0;
 	} else {
 		result = file ? file_read_secret(file, 4096, value, e)
-		              : file_read_fd(STDIN_FILENO, 4096, value, e);
+		              : read_piped(value, e);
 	}
 	while (value->len && (value->at[value->len - 1] == '\n' ||
 	                         value->at[value->len - 1] == '\r')) {

@@ -98,6 +98,10 @@ print_verified(const struct verify *v)
 	    (unsigned long long)v->tree.size, (unsigned long long)v->bodies,
 	    (unsigned long long)v->expired, (unsigned long long)v->checkpoints,
 	    root);
+	if (v->against.size) {
+		(void)printf("it has the tree of %llu events that was kept\n",
+		    (unsigned long long)v->against.size);
+	}
 	if (v->decisions) {
 		auto_buf text = { 0 };
 

@@ -161,6 +161,29 @@ decide(struct arena *a, const struct policy *p, struct policy_request *r,
 	policy_request(a, p, r, d);
 }
 
+/* A person writes a name as gates.toml does; on the wire it is in ASCII. */
+static int
+name_in_ascii(struct arena *a, struct str *rest, struct err *e)
+{
+	struct names_host host;
+	bool ascii = true;
+	size_t end = 2; /* behind the slashes */
+
+	while (end < rest->len && !strchr("/?#:@", rest->at[end])) {
+		ascii = ascii && !(rest->at[end] & 0x80);
+		end++;
+	}
+	if (ascii || !str_starts(*rest, STR("//"))) {
+		return 0;
+	}
+	if (names_host_parse(str_sub(*rest, 2, end - 2), &host, e)) {
+		return -1;
+	}
+	*rest = arena_printf(a, "//%s" STR_FMT, host.text,
+	    STR_ARG(str_sub(*rest, end, rest->len)));
+	return 0;
+}
+
 /* Of wss:// an upgrade is asked for; tcp:// is a connection and no request. */
 static int
 parse_url(struct core_ask *ask, struct str url, struct core_place *at,
@@ -169,12 +192,18 @@ parse_url(struct core_ask *ask, struct str url, struct core_place *at,
 	struct str rest = url;
 	struct str scheme;
 
-	(void)str_cut(&rest, ':', &scheme);
+	if (str_cut(&rest, ':', &scheme) &&
+	    name_in_ascii(&ask->arena, &rest, e)) {
+		return -1;
+	}
 	r->tunnel = str_eq_z(scheme, "tcp");
 	r->websocket = str_eq_z(scheme, "wss") || str_eq_z(scheme, "ws");
 	if (r->tunnel || r->websocket) {
-		url = arena_printf(&ask->arena, "%s:" STR_FMT,
-		    str_eq_z(scheme, "ws") ? "http" : "https", STR_ARG(rest));
+		scheme = str_eq_z(scheme, "ws") ? STR("http") : STR("https");
+	}
+	if (rest.len) {
+		url = arena_printf(&ask->arena, STR_FMT ":" STR_FMT,
+		    STR_ARG(scheme), STR_ARG(rest));
 	}
 	if (core_place_parse(&ask->arena, url, at, e)) {
 		return -1;

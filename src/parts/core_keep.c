@@ -69,7 +69,7 @@ take_head(void *context, const struct store_head *row, struct err *e)
 struct said {
 	struct core *core;
 	int64_t before_day;
-	uint64_t young; /* this event, and those behind it, are of later days */
+	uint64_t last; /* no body behind it goes */
 	uint64_t *seqs;
 	size_t count;
 	size_t room;
@@ -82,17 +82,14 @@ keep_said(struct said *s, uint64_t seq, struct err *e)
 
 	s->seqs = array_grow(s->seqs, s->count, &s->room, sizeof(*s->seqs));
 	s->seqs[s->count++] = seq;
-	if (seq >= s->young) {
+	if (seq > s->last) {
 		return 0;
 	}
-	if (store_head_get(s->core->book.store, seq, take_head, &head, e)) {
-		return -1;
-	}
-	if (wall_day(head.time) >= s->before_day) {
-		s->young = seq;
-		return 0;
-	}
-	return keep_aside(s->core, &head, e);
+	return store_head_get(s->core->book.store, seq, take_head, &head, e) ||
+	               (wall_day(head.time) < s->before_day &&
+	                   keep_aside(s->core, &head, e))
+	           ? -1
+	           : 0;
 }
 
 static int
@@ -166,19 +163,20 @@ drop_unneeded(struct core *c, struct said *s, struct err *e)
 	return result;
 }
 
+/* What is young is known by its place in the log: a client may name the time of
+ * his task, and a clock may have gone back. */
 static int
 keep_what_lives(struct core *c, int64_t before_day, struct err *e)
 {
-	struct said s = {
-		.core = c,
-		.before_day = before_day,
-		.young = c->book.durable + 1,
-	};
+	struct said s = { .core = c, .before_day = before_day };
 	const struct queue_task *t;
 	int result;
 
+	if (store_bodies_last(c->book.store, before_day, &s.last, e)) {
+		return -1;
+	}
 	for (size_t i = 0; (t = queue_at(c->queue, i)); i++) {
-		if (core_task_lives(t) && wall_day(t->created) < before_day &&
+		if (core_task_lives(t) && t->put_seq <= s.last &&
 		    keep_task(c, t, before_day, e)) {
 			return err_wrap(e, "task " STR_FMT, STR_ARG(t->id));
 		}

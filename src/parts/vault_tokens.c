@@ -408,7 +408,8 @@ vault_take_captured(void *owner, struct wire_peer *peer, const void *record,
 	(void)fds;
 	(void)nfds;
 	if (!at || !(*at)->spent || in->access_size > sizeof(in->secret) ||
-	    in->refresh_size > sizeof(in->secret) - in->access_size) {
+	    in->refresh_size > sizeof(in->secret) - in->access_size ||
+	    !seal_tokens_end_ok(in->expires)) {
 		return; /* nothing was lent that this could answer */
 	}
 	if ((*at)->use == WIRE_USE_TAKE) {

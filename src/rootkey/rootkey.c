@@ -131,8 +131,8 @@ unwrap_by(const char *state, const char *name, struct str file,
 {
 	auto_buf path = { 0 };
 	auto_buf pass = { 0 };
-	int result = file_read_secret(
-	                 path_of(&path, state, name), SEAL_PASS_MAX, &pass, e)
+	int result = file_read_secret(path_of(&path, state, name),
+	                 ROOTKEY_PASS_FILE, &pass, e)
 	                 ? err_wrap(e, "the passphrase of the vault")
 	                 : seal_key_unwrap(file, buf_str(&pass), key, e);
 
@@ -375,7 +375,7 @@ rootkey_next_keep(const char *state, enum rootkey_source source,
 	int failed =
 	    (source == ROOTKEY_PASSPHRASE &&
 	        file_read_secret(path_of(&pass_path, state, "vault.pass"),
-	            SEAL_PASS_MAX, &pass, e)) ||
+	            ROOTKEY_PASS_FILE, &pass, e)) ||
 	    write_file(buf_z(&path), source, key, buf_str(&pass), e) ||
 	    rootkey_next_read(state, &proven, e) ||
 	    same_key(key, proven, source, e);

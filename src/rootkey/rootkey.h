@@ -14,6 +14,9 @@
 
 #include "seal/seal.h"
 
+/* Bytes of a file that holds a passphrase: a line may end it. */
+#define ROOTKEY_PASS_FILE (SEAL_PASS_MAX + 1)
+
 enum rootkey_source {
 #define ROOTKEY(source, name, what) ROOTKEY_##source,
 #include "rootkey/sources.def"

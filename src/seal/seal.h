@@ -119,17 +119,17 @@ int seal_row_rewrap(const struct seal_key *from, const struct seal_key *to,
  * ours, so it has a form of its own (DESIGN) and the vault reads no JSON.  A
  * token is printable ASCII without spaces. */
 struct seal_tokens {
-	int64_t expires; /* Unix seconds; 0: not known */
+	int64_t expires; /* Unix seconds, at most in 9999; 0: not known */
 	struct str access;
 	struct str refresh; /* empty: none */
 	struct str client;  /* the client's secret; empty: none */
-	struct str pending; /* of a login under way: PKCE verifier or device
-	                     * code; empty: none */
+	struct str pending; /* PKCE verifier or device code; empty: none */
 };
 int seal_tokens_write(const struct seal_tokens *tokens, struct buf *out,
     struct err *e) MUST_CHECK;
 int seal_tokens_read(/* borrows from value */
     struct str value, struct seal_tokens *tokens, struct err *e) MUST_CHECK;
+bool seal_tokens_end_ok(int64_t expires);
 bool seal_kind_is_tokens(enum seal_kind kind);
 
 /* Whether two values are the same, for whoever may not see them: a MAC. */

@@ -6,6 +6,7 @@
 #define FORMAT  1
 #define PENDING 2 /* the format with a fourth text, which is never empty */
 #define FIXED   14
+#define END_MAX 253402300799 /* 9999-12-31T23:59:59Z */
 
 enum { AT_FORMAT = 4, AT_ZERO = 5, AT_EXPIRES = 6 };
 
@@ -28,6 +29,12 @@ token_valid(struct str token)
 	return true;
 }
 
+bool
+seal_tokens_end_ok(int64_t expires)
+{
+	return expires >= 0 && expires <= END_MAX;
+}
+
 static int
 check(const struct seal_tokens *tokens, struct err *e)
 {
@@ -41,9 +48,10 @@ check(const struct seal_tokens *tokens, struct err *e)
 		return err_set(e, ERR_INPUT,
 		    "a token has bytes that are not printable ASCII");
 	}
-	return tokens->expires >= 0
+	return seal_tokens_end_ok(tokens->expires)
 	           ? 0
-	           : err_set(e, ERR_INPUT, "a token ends before 1970");
+	           : err_set(e, ERR_INPUT,
+	                 "a token ends between 1970 and the year 9999");
 }
 
 static void

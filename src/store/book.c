@@ -179,6 +179,20 @@ store_body_get(
 }
 
 int
+store_bodies_last(
+    struct store *store, int64_t before_day, uint64_t *last, struct err *e)
+{
+	uint64_t found;
+
+	if (may_read(store, e) ||
+	    store->ops->bodies_last(store, before_day, &found, e)) {
+		return -1;
+	}
+	*last = found < store->last ? found : store->last;
+	return 0;
+}
+
+int
 store_bodies_expire(
     struct store *store, int64_t before_day, uint64_t *count, struct err *e)
 {

@@ -57,6 +57,8 @@ struct store_ops {
 	/* day may be NULL */
 	int (*body_get)(struct store *s, uint64_t seq, int64_t *day,
 	    struct buf *out, struct err *e);
+	int (*bodies_last)(
+	    struct store *s, int64_t before_day, uint64_t *last, struct err *e);
 	int (*bodies_expire)(struct store *s, int64_t before_day,
 	    uint64_t *count, struct err *e);
 	int (*row_put)(

@@ -188,6 +188,7 @@ static const struct store_ops ops = {
 	.heads_walk = postgres_heads_walk,
 	.head_get = postgres_head_get,
 	.body_get = postgres_body_get,
+	.bodies_last = postgres_bodies_last,
 	.bodies_expire = postgres_bodies_expire,
 	.row_put = postgres_row_put,
 	.row_get = postgres_row_get,

@@ -252,27 +252,47 @@ drop_days(struct postgres *p, int64_t before_day, struct err *e)
  * not hold up a commit, and with it the lease.  Where the lock is not to be
  * had, nothing is dropped until the next time.
  */
-int
-postgres_bodies_expire(
-    struct store *s, int64_t before_day, uint64_t *count, struct err *e)
+/* One number about the bodies before a day. */
+static int
+ask_before(struct postgres *p, enum read what, int64_t before_day,
+    uint64_t *number, struct err *e)
 {
-	struct postgres *p = (struct postgres *)s;
 	struct params params = { 0 };
 	auto_result r = NULL;
-	uint64_t dropped;
 	int rc;
 
 	if (before_day < INT32_MIN || before_day > INT32_MAX) {
 		return err_set(e, ERR_INPUT, "bodies before no day");
 	}
-	buf_clear(&p->unpacked.content);
 	param_i32(&params, (int32_t)before_day);
-	rc = postgres_ask(p, READ_BODY_COUNT, &params, &r, e);
+	rc = postgres_ask(p, what, &params, &r, e);
 	buf_fini(&params.bytes);
-	if (rc || days_load(p, e)) {
+	if (rc == 0) {
+		*number = column_u64(r, 0, 0);
+	}
+	return rc;
+}
+
+int
+postgres_bodies_last(
+    struct store *s, int64_t before_day, uint64_t *last, struct err *e)
+{
+	return ask_before(
+	    (struct postgres *)s, READ_BODY_LAST, before_day, last, e);
+}
+
+int
+postgres_bodies_expire(
+    struct store *s, int64_t before_day, uint64_t *count, struct err *e)
+{
+	struct postgres *p = (struct postgres *)s;
+	uint64_t dropped;
+
+	buf_clear(&p->unpacked.content);
+	if (ask_before(p, READ_BODY_COUNT, before_day, &dropped, e) ||
+	    days_load(p, e)) {
 		return -1;
 	}
-	dropped = column_u64(r, 0, 0);
 	if (dropped && drop_days(p, before_day, e)) {
 		if (e->kind != ERR_UNAVAILABLE) {
 			return -1;

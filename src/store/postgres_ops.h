@@ -20,6 +20,8 @@ int postgres_head_get(struct store *s, uint64_t seq, store_head_fn *each,
     void *context, struct err *e);
 int postgres_body_get(struct store *s, uint64_t seq, int64_t *day,
     struct buf *out, struct err *e);
+int postgres_bodies_last(
+    struct store *s, int64_t before_day, uint64_t *last, struct err *e);
 int postgres_bodies_expire(
     struct store *s, int64_t before_day, uint64_t *count, struct err *e);
 int postgres_row_put(

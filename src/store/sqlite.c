@@ -407,6 +407,7 @@ static const struct store_ops ops = {
 	.heads_walk = sqlite_heads_walk,
 	.head_get = sqlite_head_get,
 	.body_get = sqlite_body_get,
+	.bodies_last = sqlite_bodies_last,
 	.bodies_expire = sqlite_bodies_expire,
 	.row_put = sqlite_row_put,
 	.row_get = sqlite_row_get,

@@ -129,6 +129,8 @@ int sqlite_head_get(struct store *store, uint64_t seq, store_head_fn *each,
     void *context, struct err *e);
 int sqlite_body_get(struct store *store, uint64_t seq, int64_t *day,
     struct buf *out, struct err *e);
+int sqlite_bodies_last(
+    struct store *store, int64_t before_day, uint64_t *last, struct err *e);
 int sqlite_bodies_expire(
     struct store *store, int64_t before_day, uint64_t *count, struct err *e);
 /* All rows of the log and all bodies, one by one (sqlite_check.c). */

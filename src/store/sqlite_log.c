@@ -446,7 +446,7 @@ struct span {
 	int64_t end; /* the first of the next span */
 };
 
-/* The first span before a day: 1, or 0: there is none. */
+/* The last span before a day: 1, or 0: there is none. */
 static int
 old_span(struct sqlite *s, int64_t before_day, struct span *span, struct err *e)
 {
@@ -461,6 +461,21 @@ old_span(struct sqlite *s, int64_t before_day, struct span *span, struct err *e)
 		read_end(s, STATEMENT_SPAN_OLD);
 	}
 	return found;
+}
+
+int
+sqlite_bodies_last(
+    struct store *store, int64_t before_day, uint64_t *last, struct err *e)
+{
+	struct sqlite *s = sqlite_of(store);
+	struct span span = { 0 };
+	int found = settle(s, e) ? -1 : old_span(s, before_day, &span, e);
+
+	if (found < 0) {
+		return -1;
+	}
+	*last = found ? (uint64_t)span.end - 1 : 0;
+	return 0;
 }
 
 static int

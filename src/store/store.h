@@ -141,6 +141,9 @@ int store_head_get(struct store *store, uint64_t seq, store_head_fn *each,
 /* Appended to out; ERR_MISSING if there is none (any more). */
 int store_body_get(struct store *store, uint64_t seq, struct buf *out,
     struct err *e) MUST_CHECK;
+/* No body of an earlier day is of a head behind `last`; 0: there is none. */
+int store_bodies_last(struct store *store, int64_t before_day, uint64_t *last,
+    struct err *e) MUST_CHECK;
 /* Drops whole days; count is of bodies. */
 int store_bodies_expire(struct store *store, int64_t before_day,
     uint64_t *count, struct err *e) MUST_CHECK;

@@ -13,6 +13,9 @@ match    = { host = "db.test", port = 5432 }
 protocol = "tcp"
 upstream = "127.0.0.1:9"
 
+[egress.books]
+match = { host = "b\u00fccher.test" }
+
 [egress.talk]
 match     = { host = "talk.test" }
 websocket = true
@@ -83,6 +86,20 @@ def a_websocket_is_asked_for_by_its_scheme():
     need(a['verdict'] == 'allow' and a['rule'] == 'egress.talk', a)
     a = explain('wss://good.test/x')
     need(a['reason'] == 'websocket' and a['next'] == 'websocket = true in [egress.good]', a)
+
+
+@test
+def a_name_is_written_as_people_or_as_the_wire_write_it():
+    for url in ('https://b\u00fccher.test/x', 'https://xn--bcher-kva.test/x'):
+        need(explain(url)['rule'] == 'egress.books', url)
+    need(explain('wss://b\u00fccher.test:443')['reason'] == 'websocket')
+    a = explain('https://stra\u00dfe.test:8443/?q=1')
+    need('host = "xn--strae-oqa.test"' in a['next'] and '8443' in a['next'], a)
+    # Not in its canonical form, or not in the host: nothing is guessed.
+    for url in ('https://B\u00dcCHER.test/', 'https://good.test/\u00fc',
+                'https://\u00fc:hunter22@good.test/', 'https:aab\u00fccher.test://'):
+        a = house().cli('explain', HELPER_ID, url)
+        need(a.code == 1 and 'hunter22' not in a.err, url, a)
 
 
 @test

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What a person reads of a command: what is, what is wrong, what to do next."""
+import base64
 import json
 import os
 import re
@@ -450,6 +451,30 @@ def what_is_not_there_is_exit_code_4():
 
 
 @test
+def help_has_its_short_word_too():
+    h = house()
+    for words in ((), ('vault',), ('audit', 'verify')):
+        need(h.ok(*words, '-h').out == h.ok(*words[:1], '--help').out, words)
+
+
+@test
+def what_becomes_of_a_credential_or_a_vault_is_said_of_it():
+    h = house()
+    a = h.cli('vault', 'put', 'big', '--host', 'a.test', input='x' * 5000)
+    need(a.code == 1 and 'the value that is piped in: larger' in a.err, a)
+    for verb, end in (('archive', 'its value is gone'),
+                      ('delete', 'its key is destroyed')):
+        h.ok('vault', 'create', verb)
+        ids = [h.ok('vault', 'put', name, '--vault', verb, '--host',
+                    name + '.test', input='a %s of %s' % (name, verb))
+               .out.split()[0].rstrip(':') for name in ('one', 'two')]
+        need(h.ok('vault', verb, ids[0]).out ==
+             '%s: %sd, %s\n' % (ids[0], verb, end))
+        need(h.ok('vault', verb, '--vault', verb).out ==
+             '%s: %sd, with all that it held\n' % (verb, verb))
+
+
+@test
 def what_checkpoint_prints_is_kept_and_checked_as_it_is():
     h = house()
     line = h.read('audit', 'checkpoint')['signer']
@@ -467,6 +492,15 @@ def what_checkpoint_prints_is_kept_and_checked_as_it_is():
                  ('--proof', proof, '--against', path)):
         need(verify(*args).code == 0, args, verify(*args))
     h.ok('audit', 'prove', '--from', path, '--signer', line)
+    a = json.loads(verify('--checkpoint', path, '--json').out)
+    need(a == {'ok': True, 'events': int(size),
+               'root': base64.b64decode(note.split('\n')[2]).hex()}, a)
+    kept = 'it has the tree of %s events that was kept\n' % size
+    copy = os.path.join(h.folder, 'copy')
+    h.ok('backup', copy)
+    for file in ((), ('--file', copy)):
+        need(verify('--against', path, *file).out.endswith(kept), file)
+        need('kept' not in verify(*file).out, file)
     # The signer that it names is not believed, and nothing else is let by.
     other = line[:-6] + ('A' if line[-6] != 'A' else 'B') + line[-5:]
     need(verify('--checkpoint', path, signer=other).code == 1)

@@ -182,6 +182,45 @@ def a_letter_that_waits_for_a_decision_outlives_the_bodies_of_its_day():
 
 
 @test
+def a_wrong_time_of_a_task_or_of_the_clock_loses_no_body_that_is_needed():
+    """Set right after the first put, the clock has gone back by a month."""
+    steps = [publish('a', 'one'), publish('b', 'two'), finish()]
+    with House(ROLES, config='\n[book]\nkeep_bodies = "30d"\n') as h:
+        h.start(env=in_the_past(10))
+        ids = [h.dispatch(steps, queue='worker')]
+        letters = [wants(h)]
+        first = until(lambda: [w for w in h.waits() if w['kind'] == 'approval'],
+                      text='the first asks nobody')
+        need(h.stop() == 0)
+        h.start(env=in_the_past(40))
+        need(h.say(first[0], 'approve').code == 200)
+        a = h.post('/api/tasks', {'queue': 'worker', 'subject': 'of a far year',
+                                  'created_at': '2099-01-01T00:00:00Z',
+                                  'payload': {'runbook': steps[1:]}})
+        need(a.code == 201, a)
+        ids.append(a.json['id'])
+        letters.append(wants(h))
+        until(lambda: len(h.waits()) == 4 and first[0] not in h.waits(),
+              text='two tasks and two letters ask')
+        waits = {w['id'] for w in h.waits()}
+        for _ in range(2):
+            need(h.stop() == 0)
+            h.start()
+            until(lambda: h.read('audit', 'verify')['expired'] > 0,
+                  text='bodies must expire')
+        need({w['id'] for w in h.waits()} == waits, h.waits())
+        for w in h.waits():
+            if w['kind'] == 'approval':
+                need(h.say(w, 'approve').code == 200, w)
+            else:
+                h.ok('answer', w['id'], 'red')
+        for id in ids:
+            need(h.outcomes(id) == ['complete'] if h.outcome(id)['state'] ==
+                 'completed' else False, h.task(id), h.log()[-2000:])
+        h.verified()
+
+
+@test
 def an_older_book_has_its_letters_asked_about_at_the_first_start():
     with House(ROLES) as h:
         h.start()

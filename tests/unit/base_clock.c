@@ -71,6 +71,26 @@ what_wall_parse_refuses_leaves_the_time_alone(void **state)
 }
 
 static void
+a_time_has_a_date_in_the_years_0000_to_9999(void **state)
+{
+	char text[WALL_TEXT_MAX];
+	struct wall first;
+	struct wall last;
+
+	(void)state;
+	assert_true(wall_parse(STR("0000-01-01T00:00:00Z"), &first));
+	assert_true(wall_parse(STR("9999-12-31T23:59:59.999999Z"), &last));
+	assert_true(wall_has_date(first) && wall_has_date(last));
+	wall_text(last, text);
+	assert_string_equal(text, "9999-12-31T23:59:59.999Z");
+	first.us--;
+	last.us++;
+	assert_false(wall_has_date(first) || wall_has_date(last));
+	assert_false(wall_has_date((struct wall){ INT64_MAX }) ||
+	             wall_has_date((struct wall){ INT64_MIN }));
+}
+
+static void
 every_day_of_four_centuries_goes_there_and_back(void **state)
 {
 	char text[WALL_TEXT_MAX];
@@ -170,6 +190,7 @@ main(void)
 		cmocka_unit_test(wall_text_is_rfc_3339_with_milliseconds),
 		cmocka_unit_test(wall_parse_knows_offsets_and_fractions),
 		cmocka_unit_test(what_wall_parse_refuses_leaves_the_time_alone),
+		cmocka_unit_test(a_time_has_a_date_in_the_years_0000_to_9999),
 		cmocka_unit_test(
 		    every_day_of_four_centuries_goes_there_and_back),
 		cmocka_unit_test(durations_are_counts_with_units_largest_first),

@@ -62,14 +62,9 @@ make_note(struct buf *out)
 
 /* As the format says it, by hand: id, seconds, signature. */
 static void
-make_line_of(const struct book_signer *witness, uint32_t at, struct buf *out)
+make_line_of(const struct book_signer *witness, uint64_t at, struct buf *out)
 {
-	uint8_t bytes[4 + 8 + BOOK_SIGN_SIZE] = {
-		[4 + 4] = (uint8_t)(at >> 24),
-		(uint8_t)(at >> 16),
-		(uint8_t)(at >> 8),
-		(uint8_t)at,
-	};
+	uint8_t bytes[4 + 8 + BOOK_SIGN_SIZE] = { 0 };
 	struct book_root root = { 18, digest_of(STR("root")) };
 	auto_buf named = { 0 };
 	auto_buf message = { 0 };
@@ -78,7 +73,11 @@ make_line_of(const struct book_signer *witness, uint32_t at, struct buf *out)
 	buf_add(&named, STR("\n\x04"));
 	buf_add(&named, str_span(witness->key, BOOK_KEY_SIZE));
 	memcpy(bytes, digest_of(buf_str(&named)).bytes, 4);
-	buf_addf(&message, "cosignature/v1\ntime %u\n", at);
+	for (size_t i = 0; i < 8; i++) {
+		bytes[4 + i] = (uint8_t)(at >> (56 - 8 * i));
+	}
+	buf_addf(
+	    &message, "cosignature/v1\ntime %llu\n", (unsigned long long)at);
 	book_note_text(ORIGIN, &root, &message);
 	stand_in_sign(witness->key, buf_str(&message), bytes + 12);
 	buf_addf(out, "\xe2\x80\x94 " STR_FMT " ", STR_ARG(witness->name));
@@ -254,6 +253,27 @@ a_line_without_its_end_is_not_taken(void **state)
 	    0);
 }
 
+/* Whoever shows it writes a date. */
+static void
+a_line_of_a_time_without_a_date_is_not_taken(void **state)
+{
+	static const uint64_t seconds[] = { 253402300800, INT64_MAX, UINT64_MAX,
+		253402300799 };
+	struct book_signer witness = signer_of("witness.example/w1", 9);
+	auto_buf note = { 0 };
+
+	(void)state;
+	make_note(&note);
+	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
+		auto_buf line = { 0 };
+
+		make_line_of(&witness, seconds[i], &line);
+		assert_int_equal(book_cosign_take(&note, buf_str(&line),
+		                     &witness, stand_in_verify),
+		    i == 3);
+	}
+}
+
 static void
 a_line_that_the_note_has_is_not_added_again(void **state)
 {
@@ -322,6 +342,7 @@ main(void)
 		    an_answer_without_end_adds_a_few_lines_at_most),
 		cmocka_unit_test(a_line_is_added_where_it_has_room),
 		cmocka_unit_test(a_line_without_its_end_is_not_taken),
+		cmocka_unit_test(a_line_of_a_time_without_a_date_is_not_taken),
 		cmocka_unit_test(a_line_that_the_note_has_is_not_added_again),
 		cmocka_unit_test(a_key_of_a_signer_is_none_of_a_witness),
 		cmocka_unit_test(a_question_reads_as_the_protocol_says),

@@ -137,6 +137,8 @@ a_head_that_breaks_a_rule_is_refused(void **state)
 		{ 3, 1 },      /* an unknown kind */
 		{ 5, 1 },      /* a flag without a meaning */
 		{ 15, 1 },     /* a number beyond any tree */
+		{ 23, 4 },     /* a time after the year 9999 */
+		{ 23, 0x80 },  /* and one long before 0000 */
 		{ 200, 0 },    /* text after the end of a text */
 		{ 203, '\n' }, /* a control byte */
 		{ 295, 'x' },  /* text after the zeros */

@@ -538,6 +538,53 @@ a_key_or_passphrase_that_others_may_read_is_refused(void **context)
 	assert_int_equal(e.kind, ERR_INPUT);
 }
 
+/* Another key in its place would lose all that the old one sealed. */
+static void
+of_a_damaged_key_file_the_copy_is_asked_for(void **context)
+{
+	auto_seal_key key = seal_key_make();
+	auto_seal_key none = NULL;
+	auto_buf path = { 0 };
+	auto_buf whole = { 0 };
+	struct err e = { 0 };
+
+	(void)context;
+	assert_int_equal(
+	    rootkey_keep(state, ROOTKEY_PASSPHRASE, key, PASS, &e), 0);
+	buf_addf(&path, "%s/vault.key", state);
+	assert_int_equal(file_read(buf_z(&path), 4096, &whole, &e), 0);
+	for (size_t cut = 0; cut < 2; cut++) {
+		whole.at[4] = (char)(whole.at[4] + 1); /* its format */
+		put(state, "vault.key",
+		    str_sub(buf_str(&whole), cut, whole.len), 0600);
+		assert_int_equal(
+		    rootkey_read(state, ROOTKEY_PASSPHRASE, &none, &e), -1);
+		assert_non_null(strstr(e.text, "put the kept copy back"));
+		assert_non_null(strstr(e.text, "opens nothing"));
+	}
+}
+
+static void
+the_longest_passphrase_may_end_its_line(void **context)
+{
+	auto_seal_key key = seal_key_make();
+	char text[SEAL_PASS_MAX + 2];
+	struct str pass = { text, SEAL_PASS_MAX + 1 };
+	struct err e = { 0 };
+	auto_seal_key none = NULL;
+
+	(void)context;
+	memset(text, 'p', sizeof(text));
+	text[SEAL_PASS_MAX] = '\n';
+	assert_int_equal(
+	    rootkey_keep(state, ROOTKEY_PASSPHRASE, key, pass, &e), 0);
+	put(state, "vault.pass", pass, 0600);
+	must_be(key);
+	put(state, "vault.pass", str_span(text + 1, sizeof(text) - 1), 0600);
+	assert_int_equal(
+	    rootkey_read(state, ROOTKEY_PASSPHRASE, &none, &e), -1);
+}
+
 static void
 a_source_that_is_none_is_refused(void **context)
 {
@@ -574,6 +621,8 @@ main(void)
 		TEST(another_passphrase_takes_the_place_of_the_old),
 		TEST(a_next_key_is_not_written_over_by_a_move),
 		TEST(a_key_or_passphrase_that_others_may_read_is_refused),
+		TEST(of_a_damaged_key_file_the_copy_is_asked_for),
+		TEST(the_longest_passphrase_may_end_its_line),
 		TEST(a_source_that_is_none_is_refused),
 	};
 

@@ -197,18 +197,28 @@ a_token_that_could_break_a_header_is_refused(void **state)
 }
 
 static void
-an_empty_set_and_a_time_before_1970_are_refused(void **state)
+an_empty_set_and_a_time_without_a_date_are_refused(void **state)
 {
 	struct seal_tokens none = { .expires = 1 };
-	struct seal_tokens early = whole;
+	static const int64_t ends[] = { -1, 253402300800, INT64_MAX };
+	struct seal_tokens other = whole;
 	auto_buf value = { 0 };
 	struct err e = { 0 };
 
 	(void)state;
-	early.expires = -1;
+
 	assert_int_equal(seal_tokens_write(&none, &value, &e), -1);
-	assert_int_equal(seal_tokens_write(&early, &value, &e), -1);
-	assert_int_equal(value.len, 0);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		other.expires = ends[i];
+		assert_int_equal(seal_tokens_write(&other, &value, &e), -1);
+		assert_int_equal(value.len, 0);
+	}
+	other.expires = ends[1] - 1; /* 9999-12-31T23:59:59Z */
+	assert_int_equal(seal_tokens_write(&other, &value, &e), 0);
+	((uint8_t *)value.at)[6] ^= 1; /* a second before */
+	assert_int_equal(seal_tokens_read(buf_str(&value), &other, &e), 0);
+	((uint8_t *)value.at)[13] ^= 1;
+	assert_int_equal(seal_tokens_read(buf_str(&value), &other, &e), -1);
 }
 
 int
@@ -224,7 +234,7 @@ main(void)
 		cmocka_unit_test(each_text_is_looked_at),
 		cmocka_unit_test(a_token_that_could_break_a_header_is_refused),
 		cmocka_unit_test(
-		    an_empty_set_and_a_time_before_1970_are_refused),
+		    an_empty_set_and_a_time_without_a_date_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

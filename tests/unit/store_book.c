@@ -365,6 +365,17 @@ expect_bodies_of(struct store *store, const char *expected)
 	assert_int_equal(store_check(store, &e), 0);
 }
 
+/* No body before a day lies behind what is told. */
+static void
+expect_last(struct store *store, int64_t before_day, uint64_t expected)
+{
+	uint64_t last = 999;
+	struct err e = { 0 };
+
+	assert_int_equal(store_bodies_last(store, before_day, &last, &e), 0);
+	assert_int_equal(last, expected);
+}
+
 /* Each by its own day, whatever lies before it and behind it. */
 static void
 a_clock_that_goes_back_keeps_nothing_too_long_or_too_short(void **state)
@@ -377,12 +388,16 @@ a_clock_that_goes_back_keeps_nothing_too_long_or_too_short(void **state)
 		add_of_day(store, i + 1, days[i]);
 		commit(store);
 	}
+	expect_last(store, 4, 0);
+	expect_last(store, 5, 4);
+	expect_last(store, 9, 7);
 	assert_int_equal(expired(store, 4), 0);
 	expect_bodies_of(store, "xxxxxxx");
 	assert_int_equal(expired(store, 5), 1);
 	expect_bodies_of(store, "xxx-xxx");
 	assert_int_equal(expired(store, 6), 3);
 	expect_bodies_of(store, "--x-xx-");
+	expect_last(store, 9, 0);
 	add_of_day(store, 8, 5); /* a day that was dropped as the last */
 	commit(store);
 	expect_bodies_of(store, "--x-xx-x");
@@ -408,6 +423,7 @@ a_day_whose_first_batch_was_undone_expires(void **state)
 	add_of_day(store, 1, 5);
 	commit(store);
 	add_of_day(store, 2, 6);
+	expect_last(store, 6, 1); /* sees its own batch */
 	assert_int_equal(store_body_get(store, 2, &body, &e), 0);
 	store_rollback(store);
 	add_of_day(store, 2, 6);

@@ -154,6 +154,10 @@ a_row_of_the_log_is_asked_for_once(void **state)
 	          "ALTER TABLE body_away RENAME TO body");
 	assert_int_equal(store_head_get(store, 10, same_head, &seen, &e), 0);
 	assert_int_equal(store_body_get(store, 10, &body, &e), 0);
+	assert_int_equal(store_bodies_last(store, 7, &expired, &e), 0);
+	assert_int_equal(expired, 0);
+	assert_int_equal(store_bodies_last(store, 8, &expired, &e), 0);
+	assert_int_equal(expired, 20);
 	/* What has expired is not kept for that. */
 	begin(store);
 	assert_int_equal(store_bodies_expire(store, 8, &expired, &e), 0);

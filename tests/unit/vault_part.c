@@ -244,10 +244,13 @@ what_nothing_was_lent_for_is_not_taken(void **state)
 	assert_int_equal(redeem(7005, 8, ISSUER).ok, 1);
 	told.number = 7005;
 	told.access_size = 5;
+	told.expires = INT64_MAX; /* of no year */
+	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
+	assert_string_equal(taken(7006, 8), "of-the-other");
 	/* Its time is over. */
 	told.expires = wall_now().us / CLOCK_SECOND;
 	tell(house.egress[1], WIRE_CAPTURED, &told, NULL, 0);
-	assert_string_equal(taken(7006, 8), "");
+	assert_string_equal(taken(7007, 8), "");
 }
 
 static void
