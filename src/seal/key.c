@@ -83,8 +83,8 @@ seal_key_read(struct str bytes, struct seal_key **key, struct err *e)
 		return err_set(e, ERR_INPUT,
 		    "a vault key is 32 random bytes or 64 hex digits, not %zu "
 		    "bytes of something else; put the kept copy back: a new "
-		    "one "
-		    "(`openssl rand -hex 32`) opens nothing that was sealed",
+		    "one (`openssl rand -hex 32`) opens nothing that was "
+		    "sealed",
 		    bytes.len);
 	}
 	*key = key_from_root(root);

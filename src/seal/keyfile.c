@@ -94,8 +94,7 @@ check_parameters(struct str file, struct err *e)
 	if (file.len != SEAL_KEYFILE || memcmp(at, front, sizeof(front)) != 0) {
 		return err_set(e, ERR_INPUT,
 		    "this is not a vault key file of this version; put the "
-		    "kept "
-		    "copy back: a new one opens nothing that was sealed");
+		    "kept copy back: a new one opens nothing that was sealed");
 	}
 	passes = get_u32(at + AT_PASSES);
 	memory = get_u32(at + AT_MEMORY);

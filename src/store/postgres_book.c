@@ -247,11 +247,6 @@ drop_days(struct postgres *p, int64_t before_day, struct err *e)
 	return postgres_run(p, p->reading, buf_z(&sql), POSTGRES_READ_US, e);
 }
 
-/*
- * Outside of the batch, at once: a lock on a partition that somebody reads must
- * not hold up a commit, and with it the lease.  Where the lock is not to be
- * had, nothing is dropped until the next time.
- */
 /* One number about the bodies before a day. */
 static int
 ask_before(struct postgres *p, enum read what, int64_t before_day,
@@ -281,6 +276,11 @@ postgres_bodies_last(
 	    (struct postgres *)s, READ_BODY_LAST, before_day, last, e);
 }
 
+/*
+ * Outside of the batch, at once: a lock on a partition that somebody reads must
+ * not hold up a commit, and with it the lease.  Where the lock is not to be
+ * had, nothing is dropped until the next time.
+ */
 int
 postgres_bodies_expire(
     struct store *s, int64_t before_day, uint64_t *count, struct err *e)
