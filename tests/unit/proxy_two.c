@@ -2,6 +2,8 @@
 /* HTTP/2 on both sides, with the credential put in between. */
 #include "proxy_help.h"
 
+#include <netinet/tcp.h>
+
 #include "proxy/clear.h"
 
 /* A scripted end that speaks HTTP/2. */
@@ -506,6 +508,41 @@ an_upstream_that_hangs_up_ends_each_exchange(void **state)
 	world_free(&w);
 }
 
+/* It asks and asks, and reads none of the answers. */
+static void
+an_upstream_that_only_pings_is_hung_up_on_G03(void **state)
+{
+	(void)state;
+	struct world w;
+	auto_buf pings = { 0 };
+	for (int i = 0; i < 10; i++) {
+		buf_add(&pings, STR("\0\0\x08\x06\0\0\0\0\0eightpin"));
+	}
+	world_new(&w, true);
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.origin.ended == 1);
+	struct link *link = &w.r.origin.at[0].link;
+	int one = 1;
+	w.r.origin.at[0].stuck = true;
+	/* Else they come in heaps, each of which is a flood by itself. */
+	assert_int_equal(
+	    setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)),
+	    0);
+	while (w.r.proxy->roads) {
+		const struct link *up = w.r.proxy->roads->link;
+		assert_true(up->out.len < (size_t)2 * PROXY_BUFFER);
+		if (link->out.len == 0) {
+			proxy_link_write(link, buf_str(&pings));
+		}
+		link->blocked = false;
+		proxy_link_send(link);
+		rig_turns(&w.r, 1);
+	}
+	world_until(&w, w.r.outcomes == 1);
+	assert_int_equal(w.r.outcome.end, PROXY_FAILED);
+	world_free(&w);
+}
+
 static void
 another_policy_takes_no_connection_of_the_old_one(void **state)
 {
@@ -581,6 +618,7 @@ main(void)
 		cmocka_unit_test(
 		    one_that_nobody_reads_does_not_stop_the_others),
 		cmocka_unit_test(an_upstream_that_hangs_up_ends_each_exchange),
+		cmocka_unit_test(an_upstream_that_only_pings_is_hung_up_on_G03),
 		cmocka_unit_test(
 		    another_policy_takes_no_connection_of_the_old_one),
 		cmocka_unit_test(an_answer_of_any_size_passes),
