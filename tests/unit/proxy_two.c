@@ -219,6 +219,38 @@ what_breaks_a_rule_gets_its_typed_answer(void **state)
 	world_free(&w);
 }
 
+/* The answer came before the question had ended: what of it comes then is the
+ * body of a question that is over, and no question of its own. */
+static void
+the_rest_of_a_body_is_no_request_G02(void **state)
+{
+	(void)state;
+	struct world w;
+	static const char rest[150000];
+	world_new(&w, true);
+	w.r.decide = REFUSE;
+	int32_t s = ask(&w,
+	    "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+	    "Content-Length: 200000\r\n\r\n",
+	    true);
+	world_until(&w, says(&w.cell, "HTTP/1.1 403 "));
+	world_until(&w, w.cell.ended == 1);
+	world_until(&w, proxy_carried(w.r.proxy) <= 1);
+	w.r.decide = GO;
+	http_two_data(w.cell.two, s, STR(GET_TWO));
+	world_until(&w, http_two_waiting(w.cell.two, s) == 0);
+	/* It is let in, so that the others have their window. */
+	http_two_data(w.cell.two, s, str_span(rest, sizeof(rest)));
+	world_until(&w, http_two_waiting(w.cell.two, s) == 0);
+	rig_turns(&w.r, 50);
+	assert_int_equal(w.r.intents, 1);
+	assert_int_equal(w.r.origin.count, 0);
+	/* The session goes on. */
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.r.intents == 2);
+	world_free(&w);
+}
+
 static void
 another_authority_in_the_session_is_refused_G01_T02(void **state)
 {
@@ -602,6 +634,7 @@ main(void)
 		cmocka_unit_test(
 		    grpc_passes_with_its_trailers_and_a_credential_G05),
 		cmocka_unit_test(what_breaks_a_rule_gets_its_typed_answer),
+		cmocka_unit_test(the_rest_of_a_body_is_no_request_G02),
 		cmocka_unit_test(
 		    another_authority_in_the_session_is_refused_G01_T02),
 		cmocka_unit_test(
