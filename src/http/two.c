@@ -167,6 +167,11 @@ head_came(struct http_two *t, struct stream *s, bool end)
 	if (first_line(t, s, &e)) {
 		return -1;
 	}
+	/* The reader of the text counts them as well, and comes later: no
+	 * window holds a head up, and 64 KiB of fields may be 25 bytes. */
+	if (interim && ++s->interims > HTTP_INTERIM_MAX) {
+		return -1;
+	}
 	buf_add(&s->head, buf_str(&s->extra));
 	if (!interim && !s->length && !end) {
 		http_write_header_z(&s->head, "Transfer-Encoding", "chunked");

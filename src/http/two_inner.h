@@ -22,6 +22,7 @@ struct stream {
 	/* of the head that is coming */
 	struct buf method, path, authority;
 	unsigned status;
+	unsigned interims; /* heads that came before the answer's */
 };
 
 struct http_two {

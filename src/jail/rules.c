@@ -19,7 +19,7 @@
  * this architecture have negative numbers; libseccomp leaves them out.
  */
 
-#define ARGUMENTS_MAX 2
+#define ARGUMENTS_MAX 3
 
 struct rule {
 	unsigned promise; /* or who is refused */
@@ -54,6 +54,8 @@ static const struct rule allowed[] = {
 	{ JAIL_##name, SCMP_SYS(number), SCMP_ACT_ALLOW, 1, { a } },
 #define CALL_IF2(name, number, a, b) \
 	{ JAIL_##name, SCMP_SYS(number), SCMP_ACT_ALLOW, 2, { a, b } },
+#define CALL_IF3(name, number, a, b, c) \
+	{ JAIL_##name, SCMP_SYS(number), SCMP_ACT_ALLOW, 3, { a, b, c } },
 #define ABSENT(name, number, answer) \
 	{ JAIL_##name, SCMP_SYS(number), SCMP_ACT_ERRNO(answer), 0, {} },
 #include "jail/promises.def"

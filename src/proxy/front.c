@@ -180,8 +180,13 @@ take_text(void *owner, int32_t id, struct str text)
 {
 	struct conn *front = owner;
 	struct stream *s = find(front, id);
-	if (!s) {
+	/* Ids only rise.  What comes for one that is over is the rest of its
+	 * body: read as a head, it would be a request that nobody made. */
+	if (id > front->newest) {
+		front->newest = id;
 		s = begin(front, id);
+	} else if (!s) {
+		http_two_taken(front->two, id);
 	}
 	if (s && s->conn) {
 		proxy_link_came(&s->conn->link, text);

@@ -57,10 +57,10 @@ struct conn {
 	struct link link;
 	struct http_reader reader;
 	struct loop_timer timer;
-	size_t thrown; /* bytes, while lingering */
-	/* of HTTP/2 */
-	struct http_two *two;   /* of CONN_TWO */
-	struct stream *streams; /* of CONN_TWO */
+	size_t thrown;          /* bytes, while lingering */
+	struct http_two *two;   /* of CONN_TWO, as are: */
+	struct stream *streams; /* those that live */
+	int32_t newest;         /* stream that began in it */
 	struct stream *stream;  /* that this one serves; NULL: a socket */
 	/* of a pipe */
 	bool end_up; /* the cell's end was passed on */

@@ -35,10 +35,15 @@ road_dead(const struct road *r)
 	return r->link->ended || r->link->mute || http_two_over(r->two);
 }
 
+/* Answers to pings and settings wait in the session while the upstream reads
+ * nothing: there they are counted, and too many of them end it (G03). */
 static void
 road_flush(struct road *r)
 {
 	struct buf frames = { 0 };
+	if (!proxy_link_room(r->link)) {
+		return;
+	}
 	http_two_take(r->two, &frames);
 	proxy_link_write(r->link, buf_str(&frames));
 	buf_wipe(&frames);

@@ -13,7 +13,7 @@ decode(struct str text, size_t *i, uint8_t *byte)
 		return true;
 	}
 	*i += 2;
-	return *i < text.len && hex_bytes(str_sub(text, *i - 1, 2), byte, 1);
+	return hex_bytes(str_sub(text, *i - 1, 2), byte, 1);
 }
 
 static bool

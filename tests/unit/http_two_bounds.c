@@ -57,6 +57,28 @@ fields_out_of_a_table_are_bounded_G03(void **state)
 	pair_free(&p);
 }
 
+/* Heads are under no window: what nobody has read yet is bounded by number. */
+static void
+answers_that_are_none_yet_are_bounded_G03(void **state)
+{
+	(void)state;
+	struct pair p;
+	auto_buf frames = { 0 };
+	buf_add(&frames, STR(SETTINGS));
+	for (size_t i = 0; i < 100; i++) {
+		add_headers(&frames, 1, false,
+		    STR("\x08\x03"
+		        "103"));
+	}
+	pair_new(&p);
+	answered(&p, 1, buf_str(&frames));
+	struct str one = STR("HTTP/1.1 103 \r\n\r\n");
+	assert_int_equal(p.client.text.len, HTTP_INTERIM_MAX * one.len);
+	assert_true(str_starts(buf_str(&p.client.text), one));
+	assert_int_equal(p.client.closed, 1);
+	pair_free(&p);
+}
+
 static void
 no_more_streams_than_that_at_once_G03(void **state)
 {
@@ -258,6 +280,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_window_that_is_not_opened_stops_the_sender),
 		cmocka_unit_test(fields_out_of_a_table_are_bounded_G03),
+		cmocka_unit_test(answers_that_are_none_yet_are_bounded_G03),
 		cmocka_unit_test(no_more_streams_than_that_at_once_G03),
 		cmocka_unit_test(as_many_are_asked_for_as_both_allow),
 		cmocka_unit_test(a_session_that_failed_stays_over),

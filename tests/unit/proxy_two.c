@@ -2,6 +2,8 @@
 /* HTTP/2 on both sides, with the credential put in between. */
 #include "proxy_help.h"
 
+#include <netinet/tcp.h>
+
 #include "proxy/clear.h"
 
 /* A scripted end that speaks HTTP/2. */
@@ -214,6 +216,38 @@ what_breaks_a_rule_gets_its_typed_answer(void **state)
 	assert_true(says(&w.cell, "HTTP/1.1 403 "));
 	assert_true(says(&w.cell, "\"rule\":\"egress.none\""));
 	assert_int_equal(w.r.origin.count, 0);
+	world_free(&w);
+}
+
+/* The answer came before the question had ended: what of it comes then is the
+ * body of a question that is over, and no question of its own. */
+static void
+the_rest_of_a_body_is_no_request_G02(void **state)
+{
+	(void)state;
+	struct world w;
+	static const char rest[150000];
+	world_new(&w, true);
+	w.r.decide = REFUSE;
+	int32_t s = ask(&w,
+	    "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+	    "Content-Length: 200000\r\n\r\n",
+	    true);
+	world_until(&w, says(&w.cell, "HTTP/1.1 403 "));
+	world_until(&w, w.cell.ended == 1);
+	world_until(&w, proxy_carried(w.r.proxy) <= 1);
+	w.r.decide = GO;
+	http_two_data(w.cell.two, s, STR(GET_TWO));
+	world_until(&w, http_two_waiting(w.cell.two, s) == 0);
+	/* It is let in, so that the others have their window. */
+	http_two_data(w.cell.two, s, str_span(rest, sizeof(rest)));
+	world_until(&w, http_two_waiting(w.cell.two, s) == 0);
+	rig_turns(&w.r, 50);
+	assert_int_equal(w.r.intents, 1);
+	assert_int_equal(w.r.origin.count, 0);
+	/* The session goes on. */
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.r.intents == 2);
 	world_free(&w);
 }
 
@@ -506,6 +540,41 @@ an_upstream_that_hangs_up_ends_each_exchange(void **state)
 	world_free(&w);
 }
 
+/* It asks and asks, and reads none of the answers. */
+static void
+an_upstream_that_only_pings_is_hung_up_on_G03(void **state)
+{
+	(void)state;
+	struct world w;
+	auto_buf pings = { 0 };
+	for (int i = 0; i < 10; i++) {
+		buf_add(&pings, STR("\0\0\x08\x06\0\0\0\0\0eightpin"));
+	}
+	world_new(&w, true);
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.origin.ended == 1);
+	struct link *link = &w.r.origin.at[0].link;
+	int one = 1;
+	w.r.origin.at[0].stuck = true;
+	/* Else they come in heaps, each of which is a flood by itself. */
+	assert_int_equal(
+	    setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)),
+	    0);
+	while (w.r.proxy->roads) {
+		const struct link *up = w.r.proxy->roads->link;
+		assert_true(up->out.len < (size_t)2 * PROXY_BUFFER);
+		if (link->out.len == 0) {
+			proxy_link_write(link, buf_str(&pings));
+		}
+		link->blocked = false;
+		proxy_link_send(link);
+		rig_turns(&w.r, 1);
+	}
+	world_until(&w, w.r.outcomes == 1);
+	assert_int_equal(w.r.outcome.end, PROXY_FAILED);
+	world_free(&w);
+}
+
 static void
 another_policy_takes_no_connection_of_the_old_one(void **state)
 {
@@ -565,6 +634,7 @@ main(void)
 		cmocka_unit_test(
 		    grpc_passes_with_its_trailers_and_a_credential_G05),
 		cmocka_unit_test(what_breaks_a_rule_gets_its_typed_answer),
+		cmocka_unit_test(the_rest_of_a_body_is_no_request_G02),
 		cmocka_unit_test(
 		    another_authority_in_the_session_is_refused_G01_T02),
 		cmocka_unit_test(
@@ -581,6 +651,7 @@ main(void)
 		cmocka_unit_test(
 		    one_that_nobody_reads_does_not_stop_the_others),
 		cmocka_unit_test(an_upstream_that_hangs_up_ends_each_exchange),
+		cmocka_unit_test(an_upstream_that_only_pings_is_hung_up_on_G03),
 		cmocka_unit_test(
 		    another_policy_takes_no_connection_of_the_old_one),
 		cmocka_unit_test(an_answer_of_any_size_passes),

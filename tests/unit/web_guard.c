@@ -116,6 +116,11 @@ each_missing_or_wrong_sign_is_enough_for_a_no(void **state)
 		{ "handrail_7400=A", "handrail_7400=!", 401 },
 		{ "a=b", "handrail_7400=" COOKIE, 401 },
 		{ "Cookie: a", "Cookie: x=y\r\nCookie: a", 401 },
+		{ "c=d\r\n", "c=d\r\nCookie: x=y\r\n", 401 },
+		{ "Content-Type: application/json\r\n",
+		    "Content-Type: application/json\r\n"
+		    "Content-Type: text/plain\r\n",
+		    400 },
 	};
 
 	(void)state;
@@ -128,6 +133,69 @@ each_missing_or_wrong_sign_is_enough_for_a_no(void **state)
 		}
 		assert_int_equal(got, cases[i].status);
 	}
+}
+
+/* The good head with a token made of the good one, and what is behind it. */
+static unsigned
+post_token(size_t other, const char *more)
+{
+	char csrf[WEB_CSRF_TEXT];
+	auto_buf text = { 0 };
+
+	web_csrf(STR(COOKIE), csrf);
+	if (other < strlen(csrf)) {
+		csrf[other] = csrf[other] == 'A' ? 'B' : 'A';
+	}
+	buf_addf(&text, "%sX-CSRF-Token: %s%s\r\n", good_head, csrf, more);
+	return status("POST /web/waits/w-1", buf_z(&text));
+}
+
+static void
+a_token_is_this_logins_whole_and_once(void **state)
+{
+	(void)state;
+	assert_int_equal(post_token(SIZE_MAX, ""), 0);
+	for (size_t i = 0; i < WEB_CSRF_TEXT - 1; i++) {
+		assert_int_equal(post_token(i, ""), 403);
+	}
+	assert_int_equal(post_token(SIZE_MAX, "x"), 403);
+	assert_int_equal(post_token(SIZE_MAX, "\r\nX-CSRF-Token: x"), 403);
+}
+
+static void
+a_refusal_says_nothing_of_a_login(void **state)
+{
+	static const struct digest none;
+	struct web_asked a;
+
+	(void)state;
+	(void)judge("POST /web/waits/w-1", good_head, &a);
+	assert_int_equal(a.refusal, 403);
+	assert_memory_equal(a.login.bytes, none.bytes, DIGEST_SIZE);
+	assert_string_equal(a.csrf, "");
+	assert_string_equal(a.cookie_name, "");
+}
+
+static void
+each_thing_is_asked_for_by_its_method_and_form(void **state)
+{
+	static const char from[] = "Host: 127.0.0.1:7400\r\n"
+	                           "Sec-Fetch-Site: same-origin\r\n"
+	                           "Origin: http://127.0.0.1:7400\r\n";
+	auto_buf form = { 0 };
+	auto_buf json = { 0 };
+
+	(void)state;
+	buf_addf(&form, "%sContent-Type: application/x-www-form-urlencoded\r\n",
+	    from);
+	buf_addf(&json, "%sContent-Type: application/json\r\n", from);
+	assert_int_equal(status("POST /web/login", buf_z(&form)), 0);
+	assert_int_equal(status("GET /web/login", buf_z(&form)), 400);
+	assert_int_equal(status("POST /web/login", buf_z(&json)), 400);
+	assert_int_equal(status("GET /web/inbox", good_head), 0);
+	assert_int_equal(status("PUT /web/inbox", good_head), 400);
+	assert_int_equal(
+	    status("GET http://127.0.0.1:7400/web/inbox", good_head), 403);
 }
 
 static void
@@ -152,8 +220,10 @@ a_name_of_the_operators_is_reached_by_https_alone(void **state)
 	assert_true(web_host_known(STR("other.example:8443"), HOSTS, &tls));
 	assert_false(web_host_known(STR("inbox.example.org"), HOSTS, &tls));
 	assert_false(web_host_known(STR("example"), HOSTS, &tls));
+	assert_false(web_host_known(STR("xinbox.example"), HOSTS, &tls));
 	assert_false(web_host_known(STR(""), HOSTS, &tls));
 	assert_false(web_host_known(STR(""), STR(""), &tls));
+	assert_false(web_host_known(STR(":80"), STR("a.example,,b"), &tls));
 }
 
 static void
@@ -172,6 +242,12 @@ a_page_is_gone_to_from_anywhere_and_loaded_by_its_own_alone(void **state)
 	assert_int_equal(status("GET /", buf_z(&text)), 403);
 	buf_add_z(&text, "Sec-Fetch-Dest: document\r\n");
 	assert_int_equal(status("GET /", buf_z(&text)), 0);
+	buf_clear(&text);
+	buf_addf(&text,
+	    "%sSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n"
+	    "Sec-Fetch-Dest: document\r\n",
+	    host);
+	assert_int_equal(status("GET /", buf_z(&text)), 403);
 }
 
 static void
@@ -212,6 +288,7 @@ a_form_has_its_field_exactly_once_and_well_formed(void **state)
 	form_is("tokens=1", NULL);
 	form_is("token=1&token=2", NULL);
 	form_is("token=%4", NULL);
+	form_is("token=%", NULL);
 	form_is("token=%zz", NULL);
 }
 
@@ -250,6 +327,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_page_of_this_origin_with_its_login_may_ask),
 		cmocka_unit_test(each_missing_or_wrong_sign_is_enough_for_a_no),
+		cmocka_unit_test(a_token_is_this_logins_whole_and_once),
+		cmocka_unit_test(a_refusal_says_nothing_of_a_login),
+		cmocka_unit_test(
+		    each_thing_is_asked_for_by_its_method_and_form),
 		cmocka_unit_test(
 		    a_name_of_the_operators_is_reached_by_https_alone),
 		cmocka_unit_test(

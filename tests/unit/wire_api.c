@@ -185,6 +185,19 @@ a_body_is_in_one_place_and_its_descriptor_is_announced(void **state)
 	assert_false(taken(&q, 2));
 }
 
+static void
+what_is_yes_or_no_is_nothing_else(void **state)
+{
+	struct question q = good_question();
+
+	(void)state;
+	q.record.head.has_token = 2;
+	assert_false(taken(&q, 0));
+	q = good_question();
+	q.record.head.events = 2;
+	assert_false(taken(&q, 0));
+}
+
 static bool
 answer_taken(const struct wire_api_answer *a, size_t nfds, struct str *body)
 {
@@ -221,6 +234,28 @@ an_answer_has_a_status_and_a_type_that_ends(void **state)
 	a.head.status = 200;
 	memset(a.head.content_type, 'a', sizeof(a.head.content_type));
 	assert_false(answer_taken(&a, 0, &body));
+	a.head.content_type[0] = 0;
+	assert_true(answer_taken(&a, 0, &body));
+	memset(a.head.allow, 'a', sizeof(a.head.allow));
+	assert_false(answer_taken(&a, 0, &body));
+	a.head.allow[0] = 0;
+	a.head.more = 2;
+	assert_false(answer_taken(&a, 0, &body));
+}
+
+static void
+the_body_of_an_answer_is_in_one_place_too(void **state)
+{
+	struct wire_api_answer a = { .head = { .status = 200 } };
+	struct str body;
+
+	(void)state;
+	assert_false(answer_taken(&a, 1, &body));
+	a.head.has_body = 1;
+	assert_false(answer_taken(&a, 0, &body));
+	assert_true(answer_taken(&a, 1, &body));
+	a.head.body_size = 1;
+	assert_false(answer_taken(&a, 1, &body));
 }
 
 int
@@ -241,8 +276,10 @@ main(void)
 		    what_a_page_asks_comes_over_tcp_and_by_a_cookie_alone),
 		cmocka_unit_test(
 		    a_body_is_in_one_place_and_its_descriptor_is_announced),
+		cmocka_unit_test(what_is_yes_or_no_is_nothing_else),
 		cmocka_unit_test(an_answer_stays_inside_its_record),
 		cmocka_unit_test(an_answer_has_a_status_and_a_type_that_ends),
+		cmocka_unit_test(the_body_of_an_answer_is_in_one_place_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,10 +336,12 @@ room_that_was_made_meanwhile_lets_nothing_overtake_the_queue(void **state)
 		read++;
 	}
 	assert_true(read > 0);
+	say_gone(c, ++id); /* alone */
+	assert_int_equal(wire_queued(c->from.peer), queued + 1);
 	wire_gather(c->from.peer);
 	say_gone(c, ++id);
 	wire_let_go(c->from.peer);
-	assert_int_equal(wire_queued(c->from.peer), queued + 1);
+	assert_int_equal(wire_queued(c->from.peer), queued + 2);
 }
 
 static void

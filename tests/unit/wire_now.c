@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "wire/wire.h"
@@ -110,6 +111,40 @@ unasked_descriptors_are_refused_and_closed(void **state)
 	auto_close_fd(&ends[1]);
 }
 
+/* What a part without a loop takes is checked as any: header, sender, size. */
+static void
+what_is_no_record_is_refused(void **state)
+{
+	struct {
+		uint32_t magic;
+		uint16_t type;
+		uint16_t sender;
+		uint32_t size;
+		uint32_t reserved;
+		struct wire_ready ready;
+	} said = { .magic = 0x01575248u,
+		.type = WIRE_VAULT_READY,
+		.sender = PART_VAULT,
+		.size = sizeof(said.ready) };
+	struct wire_ready got = { .pid = -1 };
+	struct err e = { 0 };
+	int *fds = *state;
+
+	for (int wrong = 0; wrong < 4; wrong++) {
+		size_t size = sizeof(said) - (wrong == 3);
+
+		said.sender = wrong == 1 ? PART_AGENT : PART_VAULT;
+		said.reserved = wrong == 2;
+		assert_int_equal(send(fds[0], &said, size, 0), size);
+		assert_int_equal(
+		    wire_take_now(fds[1], WIRE_VAULT_READY, 0, &got, NULL, &e),
+		    wrong ? -1 : 0);
+		assert_int_equal(got.pid, wrong ? -1 : 0);
+		assert_int_equal(e.kind, wrong ? ERR_DENIED : 0);
+		got.pid = -1;
+	}
+}
+
 static void
 silence_is_a_timeout(void **state)
 {
@@ -193,6 +228,7 @@ main(void)
 		PAIR(another_record_than_expected_is_refused),
 		PAIR(another_type_of_the_same_two_parts_is_refused),
 		PAIR(unasked_descriptors_are_refused_and_closed),
+		PAIR(what_is_no_record_is_refused),
 		PAIR(silence_is_a_timeout),
 		PAIR(the_other_end_closed_is_unavailable),
 		cmocka_unit_test(every_record_has_two_parts_and_fits),
