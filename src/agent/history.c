@@ -62,8 +62,7 @@ rest_of(struct agent *a, const struct json *payload)
 	{
 		if (!str_eq_z(child->key, "prompt") ||
 		    child->type != JSON_STRING) {
-			(void)json_set(&a->event, rest,
-			    arena_z(&a->event, child->key),
+			(void)json_set_key(&a->event, rest, child->key,
 			    json_copy(&a->event, child));
 		}
 	}

@@ -96,8 +96,8 @@ clear(struct outgoing *x, struct moved *t)
 	{
 		if (!str_eq_z(member->key, "owner") &&
 		    !str_eq_z(member->key, "error")) {
-			(void)json_set(a, left, arena_z(a, member->key),
-			    json_copy(a, member));
+			(void)json_set_key(
+			    a, left, member->key, json_copy(a, member));
 		}
 	}
 	t->record = left;

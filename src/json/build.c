@@ -85,19 +85,19 @@ json_copy(struct arena *a, const struct json *j)
 }
 
 struct json *
-json_set(
-    struct arena *a, struct json *object, const char *key, struct json *value)
+json_set_key(
+    struct arena *a, struct json *object, struct str key, struct json *value)
 {
 	struct json *before = NULL;
 	struct json *old = object->first;
 
 	must(object->type == JSON_OBJECT && value->next == NULL);
-	while (old != NULL && !str_eq_z(old->key, key)) {
+	while (old != NULL && !str_eq(old->key, key)) {
 		before = old;
 		old = old->next;
 	}
 	if (old == NULL) {
-		value->key = arena_str(a, str_of(key));
+		value->key = arena_str(a, key);
 		json_append(object, value);
 		return value;
 	}
@@ -113,6 +113,13 @@ json_set(
 	}
 	old->next = NULL;
 	return value;
+}
+
+struct json *
+json_set(
+    struct arena *a, struct json *object, const char *key, struct json *value)
+{
+	return json_set_key(a, object, str_of(key), value);
 }
 
 struct json *

@@ -102,6 +102,9 @@ struct json *json_copy(struct arena *a, const struct json *j);
 /* Adds or replaces a member; takes `value`, returns it. */
 struct json *json_set(
     struct arena *a, struct json *object, const char *key, struct json *value);
+/* Of a key that was read: it may hold a NUL. */
+struct json *json_set_key(
+    struct arena *a, struct json *object, struct str key, struct json *value);
 struct json *json_set_str(
     struct arena *a, struct json *object, const char *key, struct str s);
 struct json *json_push(struct json *array, struct json *value);

@@ -34,6 +34,14 @@ oauth_told_write(struct buf *out, const struct oauth_told *told)
 	json_out_end(&o, '}');
 }
 
+/* An egress is believed no more than the endpoint that it has asked. */
+static bool
+take_seconds(const struct json *top, const char *key, int64_t *out)
+{
+	return json_i64(top, key, out) && *out >= 0 &&
+	       *out <= OAUTH_LIFETIME_MAX;
+}
+
 int
 oauth_told_read(
     struct arena *a, struct str text, struct oauth_told *told, struct err *e)
@@ -54,8 +62,8 @@ oauth_told_read(
 		}
 	}
 	if (!known || !json_bool(top, "kept", &read.kept) ||
-	    !json_i64(top, "lifetime", &read.lifetime) ||
-	    !json_i64(top, "interval", &read.interval) ||
+	    !take_seconds(top, "lifetime", &read.lifetime) ||
+	    !take_seconds(top, "interval", &read.interval) ||
 	    !json_text(top, "scope", &read.scope) ||
 	    !json_text(top, "error", &read.error) ||
 	    !json_text(top, "fault", &read.fault) ||

@@ -43,8 +43,8 @@ shown_record(struct arena *a, const struct json *record)
 	JSON_EACH(member, given)
 	{
 		if (!str_eq_z(member->key, "handrail")) {
-			(void)json_set(a, payload, arena_z(a, member->key),
-			    json_copy(a, member));
+			(void)json_set_key(
+			    a, payload, member->key, json_copy(a, member));
 		}
 	}
 	(void)json_set(a, shown, "payload", payload);

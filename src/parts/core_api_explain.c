@@ -192,6 +192,9 @@ parse_url(struct core_ask *ask, struct str url, struct core_place *at,
 	struct str rest = url;
 	struct str scheme;
 
+	if (str_has(url, '\0')) { /* what is put together would end there */
+		return err_set(e, ERR_INPUT, "the URL holds a NUL");
+	}
 	if (str_cut(&rest, ':', &scheme) &&
 	    name_in_ascii(&ask->arena, &rest, e)) {
 		return -1;

@@ -46,8 +46,8 @@ take_key(struct arena *a, const struct json *record, struct json **out,
 	JSON_EACH(member, record)
 	{
 		if (member != said) {
-			(void)json_set(a, rest, arena_z(a, member->key),
-			    json_copy(a, member));
+			(void)json_set_key(
+			    a, rest, member->key, json_copy(a, member));
 		}
 	}
 	*out = rest;
@@ -191,8 +191,8 @@ check_payload(struct arena *a, const struct core_role *role,
 	{
 		if (!str_eq_z(member->key, "type") &&
 		    !str_eq_z(member->key, "handrail")) {
-			(void)json_set(a, payload, arena_z(a, member->key),
-			    json_copy(a, member));
+			(void)json_set_key(
+			    a, payload, member->key, json_copy(a, member));
 		}
 	}
 	if (roles_check_payload(type, payload, e) ||

@@ -278,8 +278,8 @@ copy_record(struct core *c, struct arena *a, struct book_id task,
 	JSON_EACH(member, json_get(tree, "payload"))
 	{
 		if (!str_eq_z(member->key, "handrail")) {
-			(void)json_set(a, payload, arena_z(a, member->key),
-			    json_copy(a, member));
+			(void)json_set_key(
+			    a, payload, member->key, json_copy(a, member));
 		}
 	}
 	*out = record;

@@ -490,6 +490,9 @@ read_reason(const struct json *body, struct str *reason, struct err *e)
 {
 	*reason = STR("");
 	(void)json_text(body, "reason", reason);
+	if (str_has(*reason, '\0')) {
+		return err_set(e, ERR_INPUT, "a reason holds no NUL");
+	}
 	return reason->len <= REASON_MAX
 	           ? 0
 	           : err_set(e, ERR_LIMIT, "a reason has at most %d bytes",

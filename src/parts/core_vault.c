@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "parts/core_back.h"
+#include "seal/seal.h"
 
 static const struct {
 	uint32_t kind;
@@ -317,7 +318,10 @@ read_credential(const struct json *tree, struct core_credential *k)
 	if (json_i64(tree, "has", &kind)) {
 		k->has = (uint32_t)kind;
 	}
-	(void)json_i64(tree, "expires", &k->expires);
+	if (json_i64(tree, "expires", &k->expires) &&
+	    !seal_tokens_end_ok(k->expires)) {
+		k->expires = 0; /* earlier programs took any */
+	}
 	(void)json_i64(tree, "renew", &k->renew);
 	(void)json_bool(tree, "asked", &k->asked);
 	if (!read_text(tree, "closed", k->closed, sizeof(k->closed)) ||

@@ -38,7 +38,8 @@ digest_of_gates(const struct gate *const *gates, uint32_t count)
 static void
 name_key(struct buf *name, struct str key)
 {
-	buf_addf(name, "%zu:" STR_FMT, key.len, STR_ARG(key));
+	buf_addf(name, "%zu:", key.len);
+	buf_add(name, key);
 }
 
 /* What is not there is left out, so that it differs from every value. */
@@ -49,7 +50,7 @@ add_named(struct arena *a, struct json *named, const struct buf *name,
 	struct str key = buf_str(name);
 
 	if (value && !json_get_str(named, key)) {
-		(void)json_set(a, named, arena_z(a, key), json_copy(a, value));
+		(void)json_set_key(a, named, key, json_copy(a, value));
 	}
 }
 

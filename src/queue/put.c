@@ -176,8 +176,9 @@ judge_plan(const struct queue *q, const struct queue_put *c, struct err *e)
 		return err_set(e, ERR_INPUT, "the parent %s does not exist",
 		    err_quote(c->parent));
 	}
-	if (c->not_before.us < 0 || c->due.us < 0 || c->retry.base_us < 0 ||
-	    c->retry.cap_us < 0 || c->estimated_tenths > UINT16_MAX) {
+	if (c->not_before.us < 0 || c->due.us < 0 || !wall_has_date(c->due) ||
+	    c->retry.base_us < 0 || c->retry.cap_us < 0 ||
+	    c->estimated_tenths > UINT16_MAX) {
 		return err_set(e, ERR_INPUT,
 		    "a time, a delay or estimated_hours is out of range");
 	}

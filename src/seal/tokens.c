@@ -121,7 +121,7 @@ seal_tokens_read(struct str value, struct seal_tokens *tokens, struct err *e)
 	    value.at[AT_ZERO] != 0) {
 		return err_set(e, ERR_INPUT,
 		    "this is no set of tokens; `handrail vault put` makes one "
-		    "of --access-token-file and its like");
+		    "of --refresh-token-file and its like");
 	}
 	read.expires = (int64_t)get_u64((const uint8_t *)value.at + AT_EXPIRES);
 	rest = str_sub(value, FIXED, value.len);

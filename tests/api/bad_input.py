@@ -288,6 +288,10 @@ def a_payload_that_is_not_of_its_type_is_refused_at_dispatch():
         one_sentence(dispatch(h, {'left': 1, 'right': 'two',
                                   'runbook': steps}), 1, 'payload', 'right',
                      'whole number')
+        # A key that goes on behind a NUL is another one.
+        one_sentence(dispatch(h, {'left': 1, 'right': 'two', 'right\0': 2,
+                                  'runbook': steps}), 1, 'payload', 'right',
+                     'whole number')
         one_sentence(dispatch(h, {'left': 1, 'runbook': steps}), 1, 'payload',
                      'right')
         one_sentence(dispatch(h, {'left': 1, 'right': 2}), 1, 'runbook')

@@ -103,6 +103,16 @@ def a_name_is_written_as_people_or_as_the_wire_write_it():
 
 
 @test
+def a_url_is_explained_as_a_whole():
+    for url in ('https://good.test/', 'wss://good.test/',
+                'https://b%C3%BCcher.test/'):
+        at = '/api/explain?identity=%s&url=%s' % (HELPER_ID, url)
+        need(house().get(at).code == 200, url)
+        a = house().get(at + '%00x')
+        need(a.code == 400, url, a)
+
+
+@test
 def a_program_reads_the_decision_and_the_next_step():
     a = explain('https://nobody.test/x', '--method', 'PUT')
     need(a['verdict'] == 'deny' and a['reason'] == 'no_rule' and 'rule' not in a and

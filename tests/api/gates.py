@@ -225,6 +225,9 @@ def a_stop_of_what_is_not_there_says_so():
     need(h.cli('stop', '--all', '--role', 'helper').code == 2)
     done = run(h, [shell('echo done')])
     need(h.cli('stop', done['id']).code == 5)
+    for reason, code in (('a\0b', 400), ('x' * 501, 413)):
+        a = h.post('/api/stop', {'all': True, 'reason': reason})
+        need(a.code == code and not stopped(h), reason, a)
     # A stop takes power away, its end gives it back: that is said at home.
     need(h.post('/api/stop', {'role': 'helper'}, tcp=True).code == 200)
     need(h.post('/api/stop', {'role': 'helper'}, tcp=True).code == 200)

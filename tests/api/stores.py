@@ -246,6 +246,31 @@ def an_older_book_has_its_letters_asked_about_at_the_first_start():
 
 
 @test
+def a_token_whose_end_no_date_can_say_is_of_no_known_end():
+    """An earlier program took any number of seconds."""
+    with House(ROLES) as h:
+        h.start()
+        h.ok('vault', 'put', 'there', '--kind', 'mcp_oauth',
+             '--url', 'https://a.test/mcp',
+             '--expires', '2030-01-01T00:00:00Z', input='access-one')
+        see = lambda: json.loads(h.ok('vault', 'show', 'there', '--json').out)
+        need(see()['token_expires_at'] == '2030-01-01T00:00:00.000Z', see())
+        need(h.stop() == 0)
+        with closing(sqlite3.connect(h.state + '/book/book.db')) as db, db:
+            value, = db.execute("SELECT value FROM rows WHERE space = 'sealed' "
+                                "AND key = 'there'").fetchone()
+            row = json.loads(value)
+            row['expires'] = 10 ** 12
+            # The row in it opens no more: then nobody says a better end.
+            row['row'] = row['row'][:-8] + 'AAAAAAA='
+            db.execute("UPDATE rows SET value = ? WHERE space = 'sealed' AND "
+                       "key = 'there'", (json.dumps(row).encode(),))
+        h.start()
+        a = until(lambda: see() if 'refused' in see() else None)
+        need('token_expires_at' not in a, a)
+
+
+@test
 def a_letter_whose_row_names_its_question_alone_is_the_same_one():
     """As an earlier program wrote it, beside one that has the question too."""
     with House(ROLES) as h:

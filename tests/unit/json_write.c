@@ -41,6 +41,12 @@ a_tree_is_built_and_members_are_replaced_in_place(void **state)
 	(void)json_set(&a, j, "k4", json_new_i64(&a, 4));
 	assert_int_equal(j->count, 4);
 	assert_written(j, "{\"k1\":1,\"k2\":2,\"k3\":3,\"k4\":4}");
+	/* A key that goes on behind a NUL is another one. */
+	(void)json_set_key(&a, j, STR("k1\0"), json_new_i64(&a, 5));
+	(void)json_set_key(&a, j, STR("k2"), json_new_i64(&a, 6));
+	assert_int_equal(j->count, 5);
+	assert_written(j, "{\"k1\":1,\"k2\":6,\"k3\":3,\"k4\":4,"
+	                  "\"k1\\u0000\":5}");
 }
 
 static void

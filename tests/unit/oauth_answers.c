@@ -372,6 +372,38 @@ what_is_told_of_an_answer_is_read_again(void **state)
 }
 
 static void
+seconds_that_are_told_have_a_bound(void **state)
+{
+	static const struct {
+		int64_t lifetime, interval;
+		int read;
+	} cases[] = {
+		{ 0, 0, 0 },
+		{ OAUTH_LIFETIME_MAX, 5, 0 },
+		{ OAUTH_LIFETIME_MAX + 1LL, 5, -1 },
+		{ 5, OAUTH_LIFETIME_MAX, 0 },
+		{ 5, OAUTH_LIFETIME_MAX + 1LL, -1 },
+		{ -1, 5, -1 },
+		{ 5, -1, -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct oauth_told told = { .end = OAUTH_PENDING,
+			.lifetime = cases[i].lifetime,
+			.interval = cases[i].interval };
+		struct oauth_told read;
+		auto_buf text = { 0 };
+		struct err e = { 0 };
+
+		oauth_told_write(&text, &told);
+		assert_int_equal(
+		    oauth_told_read(&memory, buf_str(&text), &read, &e),
+		    cases[i].read);
+	}
+}
+
+static void
 a_masked_answer_has_no_token(void **state)
 {
 	auto_buf out = { 0 };
@@ -437,6 +469,7 @@ main(void)
 		cmocka_unit_test(a_device_is_sent_to_https_alone),
 		cmocka_unit_test(each_member_of_a_devices_answer_is_looked_at),
 		cmocka_unit_test(what_is_told_of_an_answer_is_read_again),
+		cmocka_unit_test(seconds_that_are_told_have_a_bound),
 		cmocka_unit_test(a_masked_answer_has_no_token),
 		cmocka_unit_test(
 		    a_masked_answer_has_no_text_that_an_endpoint_chose),

@@ -460,6 +460,10 @@ a_grant_binds_what_the_gates_look_at_or_show(void **state)
 		  "\"*\" } }\nrequire = \"operator\"\n",
 		    "{\"a\":{\"b\":\"x\"},\"ab\":\"anna\"}",
 		    "{\"a\":{\"b\":\"x\"},\"ab\":\"bert\"}", false },
+		{ "[gate.a]\nmatch = { args = { \"a\\u0000b\" = \"*\", "
+		  "\"a\\u0000c\" = \"*\" } }\nrequire = \"operator\"\n",
+		    "{\"a\\u0000b\":\"x\",\"a\\u0000c\":\"anna\"}",
+		    "{\"a\\u0000b\":\"x\",\"a\\u0000c\":\"bert\"}", false },
 	};
 
 	(void)state;

@@ -661,6 +661,37 @@ a_payload_may_say_when_and_how_often(void **state)
 	world_fini(&w);
 }
 
+/* The end of that day is of the year 10000, and an event could not write it. */
+static void
+the_last_day_is_no_due_date(void **state)
+{
+	static const char *const texts[] = {
+		"{\"handrail\":{\"due_date\":\"9999-12-30\"}}",
+		"{\"handrail\":{\"due_date\":\"9999-12-31T23:59:59Z\"}}",
+		"{\"handrail\":{\"due_date\":\"9999-12-31\"}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct world w;
+		struct queue_step s = { 0 };
+		struct json *payload = NULL;
+
+		world_init(&w);
+		struct e2m_task t = task_of(&w, 1);
+		struct queue_put c = { .task = &t };
+
+		assert_int_equal(json_parse(&w.arena, str_of(texts[i]), NULL,
+		                     &payload, &w.e),
+		    0);
+		t.payload = payload;
+		assert_int_equal(queue_put_read(&c, &w.e), 0);
+		assert_int_equal(
+		    put_plan(&w, 1, &c, &s), i + 1 < COUNT(texts) ? 0 : -1);
+		world_fini(&w);
+	}
+}
+
 static void
 a_failure_leaves_a_repair_and_a_letter(void **state)
 {
@@ -735,6 +766,7 @@ main(void)
 		cmocka_unit_test(a_new_incarnation_frees_what_older_ones_held),
 		cmocka_unit_test(what_ended_is_forgotten_and_can_be_recalled),
 		cmocka_unit_test(a_payload_may_say_when_and_how_often),
+		cmocka_unit_test(the_last_day_is_no_due_date),
 		cmocka_unit_test(a_failure_leaves_a_repair_and_a_letter),
 	};
 
