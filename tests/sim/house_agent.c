@@ -147,6 +147,8 @@ take_begin(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	must(a->task >= 0);
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
+
 static void
 take_go(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
@@ -237,6 +239,7 @@ sim_agent_new(uint64_t number, int *theirs)
 		.handlers = agent_handlers,
 		.count = COUNT(agent_handlers),
 		.closed = agent_closed,
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): a number */
 		.owner = (void *)(uintptr_t)number,
 	};
 	struct wire_peer *peer;
@@ -380,6 +383,7 @@ sim_egress_new(uint64_t cell, int *theirs)
 		.handlers = egress_handlers,
 		.count = COUNT(egress_handlers),
 		.closed = egress_closed,
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): a number */
 		.owner = (void *)(uintptr_t)cell,
 	};
 	struct wire_peer *peer;
@@ -422,6 +426,8 @@ take_http(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	sim_later(sim_delay(3000000), http_done,
 	    ((const struct wire_http_do *)record)->go.id, !sim_one_in(10));
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 const struct wire_handler sim_own_egress_handlers[] = {
 	{ WIRE_EGRESS_PEERS, take_nothing },

@@ -652,6 +652,8 @@ static const struct store_ops ram_ops = {
 	.low = ram_low,
 };
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the names of ld --wrap */
+
 int __wrap_sqlite_store_open(
     const char *path, unsigned flags, struct store **store, struct err *e);
 int
@@ -672,3 +674,5 @@ __wrap_sqlite_store_open(
 	*store = s;
 	return 0;
 }
+
+/* NOLINTEND(bugprone-reserved-identifier) */

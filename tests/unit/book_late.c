@@ -11,7 +11,7 @@
 
 /* A tree whose heads wait, against one that hashes each at once. */
 
-#define MOST (3 * BOOK_LATE)
+#define MOST ((size_t)3 * BOOK_LATE)
 
 static void
 add(struct book_late *late, struct book_tree *tree)

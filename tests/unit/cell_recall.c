@@ -14,7 +14,7 @@
 
 #include "cell/inside.h"
 
-#define LONG_AGO 1000000
+#define LONG_AGO 1000000L
 
 static const struct timespec today = { .tv_sec = 2 * LONG_AGO };
 

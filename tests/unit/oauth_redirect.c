@@ -31,6 +31,7 @@ read_it(const char *url, struct oauth_redirect *out)
 	int result;
 
 	assert_non_null(copy);
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): on purpose */
 	memcpy(copy, url, len);
 	*out = (struct oauth_redirect){ 0 };
 	result = oauth_redirect_read(&memory, str_span(copy, len), out, &e);

@@ -158,6 +158,7 @@ become_vault(int up, int down)
 	int a = fcntl(up, F_DUPFD, 64);
 	int b = fcntl(down, F_DUPFD, 64);
 
+	must(path);
 	(void)dup2(a, 3);
 	(void)dup2(b, 4);
 	(void)close_range(5, ~0U, 0);

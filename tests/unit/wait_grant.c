@@ -203,8 +203,8 @@ an_event_that_no_command_wrote_is_refused(void **state)
 
 struct given {
 	struct str id;
-	unsigned what; /* which of few subjects */
 	struct wall until;
+	unsigned what; /* which of few subjects */
 	bool revoked;
 };
 
@@ -249,8 +249,8 @@ play(uint64_t seed)
 			                (int64_t)(r >> 24 & 127) * CLOCK_SECOND;
 
 			assert_int_equal(make(&g, &item, lasts, &s), 0);
-			given[count++] = (struct given){ s.id, what,
-				{ g.w.now.us + lasts }, false };
+			given[count++] = (struct given){ s.id,
+				{ g.w.now.us + lasts }, what, false };
 			log[logged++] = s.body;
 		} else if (r % 3 == 1 && count) {
 			struct given *x = &given[(r >> 32) % count];
@@ -302,7 +302,7 @@ nothing_is_covered_but_what_stands(void **state)
 	(void)state;
 	print_message("# SEED=%llu\n", (unsigned long long)seed);
 	for (unsigned i = 0; i < 300; i++) {
-		play(seed + 2 * i + 1);
+		play(seed + 2ULL * i + 1);
 	}
 }
 
