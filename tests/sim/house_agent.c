@@ -43,23 +43,30 @@ body_of(const char *text)
 
 /* --- the walk --- */
 
+/* What the agent may not call, or not so. */
+static const char *const outside[] = { "hidden", "nowhere", "bad", "write" };
+
+static const char *
+tool_of(char letter, uint32_t wild)
+{
+	return letter == 'x'   ? outside[wild]
+	       : letter == 'w' ? "write"
+	       : letter == 'a' ? "again"
+	       : letter == 'c' ? "checked"
+	       : letter == 'g' ? "gated"
+	       : letter == 'f' ? "fetch"
+	                       : "finish";
+}
+
 static void
 ask_call(struct sim_agent *a, char letter)
 {
 	struct wire_call_ask ask = { .ordinal = a->heard + 1 };
-	static const char *const outside[] = { "hidden", "nowhere", "bad",
-		"write" };
 	uint32_t wild = letter == 'x' ? sim_draw(COUNT(outside)) : 0;
-	const char *tool = letter == 'x'   ? outside[wild]
-	                   : letter == 'w' ? "write"
-	                   : letter == 'a' ? "again"
-	                   : letter == 'c' ? "checked"
-	                   : letter == 'g' ? "gated"
-	                   : letter == 'f' ? "fetch"
-	                                   : "finish";
 	auto_buf args = { 0 };
 
-	must(str_copy(ask.tool, sizeof(ask.tool), str_of(tool)));
+	must(str_copy(
+	    ask.tool, sizeof(ask.tool), str_of(tool_of(letter, wild))));
 	sim_seen->hidden += letter == 'x';
 	if (letter == 'x' && wild == COUNT(outside) - 1) {
 		buf_add_z(&args, "{\"task\":1}");

@@ -102,10 +102,9 @@ tasks_are_claimed_in_the_one_order(void **state)
 				.estimated_tenths = r->tenths[n] };
 
 			w.now.us += n ? r->apart : 0;
-			if (r->due_days[n]) {
-				c.due.us =
-				    w.now.us + r->due_days[n] * 24LL * HOUR;
-			}
+			c.due.us = r->due_days[n]
+			               ? w.now.us + r->due_days[n] * 24LL * HOUR
+			               : 0;
 			assert_int_equal(put_plan(&w, n + 1, &c, &s), 0);
 		}
 		assert_int_equal(claim(&w, ME, &s), 0);

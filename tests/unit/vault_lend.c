@@ -736,11 +736,9 @@ cells_that_are_full_do_not_keep_another_out(void **state)
 			continue; /* who comes last */
 		}
 		for (uint64_t n = 0; n < 256; n += WIRE_TOGETHER) {
-			uint64_t first = cell * 1000 + n;
+			bool latest = cell == 1 && n == 256 - WIRE_TOGETHER;
+			uint64_t first = latest ? 1 : cell * 1000 + n;
 
-			if (cell == 1 && n == 256 - WIRE_TOGETHER) {
-				first = 1; /* the latest of the first */
-			}
 			lend_to(
 			    cell, 0, "good.test", first, first + WIRE_TOGETHER);
 		}

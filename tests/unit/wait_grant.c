@@ -220,6 +220,35 @@ next(uint64_t *seed)
 #define THINGS 4
 #define STEPS  60
 
+static bool
+stands(const struct given *given, size_t count, unsigned what, struct wall now)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < count; i++) {
+		found |= given[i].what == what && !given[i].revoked &&
+		         now.us < given[i].until.us;
+	}
+	return found;
+}
+
+/* Whether it was the first time. */
+static bool
+revoke(struct granting *g, struct given *x, struct wait_step *s)
+{
+	struct err e = { 0 };
+	bool first = !x->revoked;
+
+	assert_int_equal(wait_grant_revoke(g->grants, &g->w.arena, x->id,
+	                     STR("bert"), g->w.now, s, &e) == 0,
+	    first);
+	if (first) {
+		assert_int_equal(wait_grant_apply(g->grants, s->body, &e), 0);
+	}
+	x->revoked = true;
+	return first;
+}
+
 /* Covered exactly as long as a grant of it stands: never before, after its end
  * or its recall, never for another thing; and a rebuild says the same. */
 static void
@@ -255,29 +284,18 @@ play(uint64_t seed)
 		} else if (r % 3 == 1 && count) {
 			struct given *x = &given[(r >> 32) % count];
 
-			assert_int_equal(
-			    wait_grant_revoke(g.grants, &g.w.arena, x->id,
-			        STR("bert"), g.w.now, &s, &e) == 0,
-			    !x->revoked);
-			if (!x->revoked) {
-				assert_int_equal(
-				    wait_grant_apply(g.grants, s.body, &e), 0);
-				log[logged++] = s.body;
-			}
-			x->revoked = true;
+			bool first = revoke(&g, x, &s);
+
+			log[logged] = s.body;
+			logged += first;
 		}
 		for (unsigned t = 0; t < THINGS; t++) {
 			struct wait_grant_use use = use_of(&g);
-			bool stands = false;
 
 			use.named = digest_of(str_of(names[t]));
-			for (size_t i = 0; i < count; i++) {
-				stands |= given[i].what == t &&
-				          !given[i].revoked &&
-				          g.w.now.us < given[i].until.us;
-			}
 			assert_int_equal(
-			    wait_grant_find(g.grants, &use) != NULL, stands);
+			    wait_grant_find(g.grants, &use) != NULL,
+			    stands(given, count, t, g.w.now));
 		}
 	}
 	for (size_t i = 0; i < logged; i++) {
