@@ -227,6 +227,16 @@ prepare(struct origin *o, char **argv, const char *program)
 	}
 }
 
+static void
+hear(struct origin *o, const struct epoll_event *event)
+{
+	if (!event->data.ptr) {
+		accept_all(o);
+	} else {
+		visit(o, event->data.ptr, event->events);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -246,11 +256,7 @@ main(int argc, char **argv)
 		int n = epoll_wait(o.epoll, events, (int)COUNT(events), -1);
 
 		for (int i = 0; i < n; i++) {
-			if (!events[i].data.ptr) {
-				accept_all(&o);
-			} else {
-				visit(&o, events[i].data.ptr, events[i].events);
-			}
+			hear(&o, &events[i]);
 		}
 	}
 }
