@@ -127,9 +127,9 @@ be_egress(int client, int core, int vault, bool alone)
 			pass(vault, sizeof(struct wire_redeem));
 		} else {
 			pass(client, ANSWER);
-			if (from == VAULT) {
-				pass(core, sizeof(struct wire_answered));
-			}
+		}
+		if (from == VAULT) {
+			pass(core, sizeof(struct wire_answered));
 		}
 	}
 }
@@ -179,7 +179,9 @@ ask(int egress, size_t rounds)
 		}
 	}
 	qsort(took, rounds, sizeof(*took), order);
-	return (double)took[rounds / 2] / 1000;
+	size_t middle = rounds / 2;
+
+	return (double)took[middle] / 1000;
 }
 
 static double

@@ -16,7 +16,7 @@
 #include "egress_end.h"
 
 #define BLOCK   65536
-#define ANSWERS (4 * BLOCK) /* bytes that wait for a socket at most */
+#define ANSWERS ((size_t)4 * BLOCK) /* bytes that wait for a socket at most */
 
 struct visitor {
 	struct end end;
@@ -66,6 +66,7 @@ accept_all(struct origin *o)
 	int fd;
 	int one = 1;
 
+	/* NOLINTNEXTLINE(*-unix.Malloc): epoll keeps the visitor */
 	while ((fd = accept4(o->listener, NULL, NULL,
 	            SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		struct visitor *v = calloc(1, sizeof(*v));
@@ -226,6 +227,16 @@ prepare(struct origin *o, char **argv, const char *program)
 	}
 }
 
+static void
+hear(struct origin *o, const struct epoll_event *event)
+{
+	if (!event->data.ptr) {
+		accept_all(o);
+	} else {
+		visit(o, event->data.ptr, event->events);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -245,11 +256,7 @@ main(int argc, char **argv)
 		int n = epoll_wait(o.epoll, events, (int)COUNT(events), -1);
 
 		for (int i = 0; i < n; i++) {
-			if (!events[i].data.ptr) {
-				accept_all(&o);
-			} else {
-				visit(&o, events[i].data.ptr, events[i].events);
-			}
+			hear(&o, &events[i]);
 		}
 	}
 }

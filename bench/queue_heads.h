@@ -69,6 +69,7 @@ heads_complete(const struct heads *heads, struct book_late *tree)
 	for (size_t i = 0; tree && i < heads->count; i++) {
 		book_late_add(tree, all[i].bytes);
 	}
+	/* NOLINTNEXTLINE(*-unix.Malloc): auto_free */
 }
 
 static inline void

@@ -441,6 +441,7 @@ run(struct load *l, size_t count, int64_t us)
 		}
 		if (n <= 0) {
 			(void)fprintf(stderr, "no answer for 10 s\n");
+			free(links);
 			return 1;
 		}
 		for (int i = 0; i < n; i++) {
@@ -486,5 +487,8 @@ main(int argc, char **argv)
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	l.samples = calloc(SAMPLES_MAX, sizeof(*l.samples));
 	must(l.epoll >= 0 && l.samples);
-	return run(&l, count, (int64_t)seconds * CLOCK_SECOND);
+	int bad = run(&l, count, (int64_t)seconds * CLOCK_SECOND);
+
+	free(l.samples);
+	return bad;
 }

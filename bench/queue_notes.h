@@ -82,6 +82,7 @@ notes_hash(struct notes *notes, struct book_late *tree)
 	for (size_t i = 0; tree && i < count; i++) {
 		book_late_add(tree, all[i].bytes);
 	}
+	/* NOLINTNEXTLINE(*-unix.Malloc): auto_free */
 }
 
 static inline void

@@ -15,7 +15,7 @@ plain(char *field, size_t size, struct str text)
 		if (byte >= 0x80 && byte < 0xc0) {
 			continue; /* the rest of a character */
 		}
-		field[len++] = byte >= 0x20 && byte < 0x7f ? (char)byte : '?';
+		field[len++] = (char)(byte >= 0x20 && byte < 0x7f ? byte : '?');
 	}
 	return str_span(field, len);
 }

@@ -14,8 +14,8 @@
 #include "cell/inside.h"
 
 #define ENTRIES_MAX 1000000
-#define BLOCK       (32 * 1024) /* of a folder's list */
-#define PATH_LIMIT  4096        /* of a folder that is entered */
+#define BLOCK       ((size_t)32 * 1024) /* of a folder's list */
+#define PATH_LIMIT  4096                /* of a folder that is entered */
 /* Bytes of all names that are kept at once: the walk is outside of the cell's
  * own limits. */
 #define NAMES_MAX ((size_t)32 * 1024 * 1024)

@@ -101,6 +101,21 @@ judge(struct replay *r, const struct json *event, enum book_kind kind)
 	r->requests += !is_call;
 }
 
+static void
+judge_events(struct replay *r, const struct json *events)
+{
+	JSON_EACH(event, events)
+	{
+		enum book_kind kind;
+
+		if (book_kind_parse(
+		        str_of(cli_text(r->cli, event, "kind")), &kind) &&
+		    review_is_decision(kind)) {
+			judge(r, event, kind);
+		}
+	}
+}
+
 static int
 read_book(struct replay *r, uint64_t after, struct err *e)
 {
@@ -121,17 +136,7 @@ read_book(struct replay *r, uint64_t after, struct err *e)
 		const struct json *events = json_get(answer.tree, "events");
 
 		more = events && events->count;
-		JSON_EACH(event, events)
-		{
-			enum book_kind kind;
-
-			if (book_kind_parse(
-			        str_of(cli_text(r->cli, event, "kind")),
-			        &kind) &&
-			    review_is_decision(kind)) {
-				judge(r, event, kind);
-			}
-		}
+		judge_events(r, events);
 		after = (uint64_t)cli_number(answer.tree, "next");
 		buf_fini(&answer.body);
 	}

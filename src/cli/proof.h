@@ -44,7 +44,7 @@ struct receipt_facts {
 int cli_check_receipt(struct arena *a, struct str text,
     const struct book_signer *signer, struct receipt_facts *out,
     struct err *e) MUST_CHECK;
-int cli_verify_receipt(struct cli *c, const char *file, const char *signer);
+int cli_verify_receipt(struct cli *c, const char *file, const char *given);
 
 struct cli_proof_files {
 	const char *proof;  /* of `audit prove --json` */

@@ -18,7 +18,7 @@ struct vault_value {
 };
 
 /* base64 of the box. */
-int vault_box(struct cli *c, const struct vault_value *value, struct buf *text,
+int vault_box(struct cli *c, const struct vault_value *from, struct buf *text,
     struct err *e) MUST_CHECK;
 
 /* The same of a text that is at hand. */

@@ -108,6 +108,7 @@ step_zlib(struct compress_decoder *d, struct piece *p)
 		}
 		d->ended = false;
 	}
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): zlib only reads there */
 	d->z.next_in = (Bytef *)(uintptr_t)p->in;
 	d->z.avail_in = (uInt)p->in_left;
 	d->z.next_out = p->out;

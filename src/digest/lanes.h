@@ -44,6 +44,7 @@ LANES_TARGET static inline __attribute__((always_inline)) void
 OWN(mix)(word to[LANES], const word from[LANES])
 {
 	for (int i = 0; i < LANES / 2; i++) {
+		/* NOLINTNEXTLINE(*-widening-of-multiplication-result): a few */
 		to[2 * i] = FIRST(from[i], from[i + LANES / 2]);
 		to[2 * i + 1] = SECOND(from[i], from[i + LANES / 2]);
 	}
@@ -79,6 +80,8 @@ OWN(read)(word w[16], const uint8_t *const at[LANES], size_t from)
 	}
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): only names and numbers are given. */
+
 /* The next word of the schedule takes the place of the one 16 before. */
 #define NEXT(t)                                                             \
 	(w[t] += (TURN(w[(t + 1) & 15], 7) ^ TURN(w[(t + 1) & 15], 18) ^    \
@@ -109,9 +112,13 @@ OWN(read)(word w[16], const uint8_t *const at[LANES], size_t from)
 		ROUND(b, c, d, e, f, g, h, a, W((t) + 7), k[(t) + 7]); \
 	} while (0)
 
+/* NOLINTEND(bugprone-macro-parentheses) */
+
 #define GIVEN(t) w[t]
 
+/* What is written here is short; 64 rounds of a macro are not. */
 LANES_TARGET static inline __attribute__((always_inline)) void
+/* NOLINTNEXTLINE(readability-function-size,readability-function-cognitive-*) */
 OWN(block)(word state[8], word w[16])
 {
 	word a = state[0], b = state[1], c = state[2], d = state[3];

@@ -140,6 +140,21 @@ end(struct many *m, size_t n)
 	}
 }
 
+/* What a lane does after that many of its blocks. */
+static void
+go_on(struct many *m, size_t n, size_t blocks)
+{
+	struct lane *l = &m->lanes[n];
+
+	l->at += blocks * BLOCK;
+	l->blocks -= blocks;
+	if (l->blocks == 0 && l->last) {
+		end(m, n);
+	} else if (l->blocks == 0) {
+		begin_tail(l);
+	}
+}
+
 /* As many blocks as every lane has.  A free lane does what another does, and
  * nobody looks at it. */
 static void
@@ -162,16 +177,8 @@ run(struct many *m)
 	}
 	m->width.blocks(m->state, at, count);
 	for (size_t n = 0; n < m->width.lanes; n++) {
-		struct lane *l = &m->lanes[n];
-
-		if (l->blocks > 0) {
-			l->at += count * BLOCK;
-			l->blocks -= count;
-			if (l->blocks == 0 && l->last) {
-				end(m, n);
-			} else if (l->blocks == 0) {
-				begin_tail(l);
-			}
+		if (m->lanes[n].blocks > 0) {
+			go_on(m, n, count);
 		}
 	}
 }

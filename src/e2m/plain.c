@@ -87,10 +87,10 @@ is_tree(struct look *l, const struct json *root)
 	size_t depth = 0;
 
 	while (is_node(l, depth > 0 ? open[depth - 1] : NULL, j)) {
+		if (j->first && depth == DEPTH_MAX) {
+			return false;
+		}
 		if (j->first) {
-			if (depth == DEPTH_MAX) {
-				return false;
-			}
 			open[depth++] = j;
 			j = j->first;
 			continue;

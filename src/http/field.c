@@ -25,7 +25,7 @@ static const uint8_t lengths[] = {
 static char
 folded(char c)
 {
-	return c == '_' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	return (char)(c == '_' ? '-' : c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
 
 bool

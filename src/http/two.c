@@ -101,7 +101,7 @@ take_field(struct stream *s, struct str name, struct str value)
 	return http_write_header(&s->extra, name, value, &e) == 0;
 }
 
-static int
+static int /* NOLINTNEXTLINE(readability-function-size): of nghttp2 */
 on_field(nghttp2_session *session, const nghttp2_frame *frame,
     const uint8_t *name, size_t name_size, const uint8_t *value,
     size_t value_size, uint8_t flags, void *context)
@@ -369,6 +369,7 @@ http_two_free(struct http_two *t)
 	if (t) {
 		nghttp2_session_del(t->session);
 		while (t->streams) {
+			/* NOLINTNEXTLINE(*-unix.Malloc): it leaves the list */
 			two_stream_free(t, t->streams);
 		}
 		free(t);

@@ -18,11 +18,13 @@ static void
 field_add(struct fields *f, struct str name, struct str value)
 {
 	must(f->count < COUNT(f->at));
+	/* NOLINTBEGIN(performance-no-int-to-ptr): it only reads there */
 	f->at[f->count++] = (nghttp2_nv){ .name = (uint8_t *)(uintptr_t)name.at,
 		.namelen = name.len,
 		.value = (uint8_t *)(uintptr_t)value.at,
 		.valuelen = value.len,
 		.flags = f->flags };
+	/* NOLINTEND(performance-no-int-to-ptr) */
 }
 
 /* What frames an HTTP/1.1 message has no place here. */
@@ -60,7 +62,7 @@ submit_trailers(struct http_two *t, struct stream *s)
 	(void)nghttp2_submit_trailer(t->session, s->id, f.at, f.count);
 }
 
-static ssize_t
+static ssize_t /* NOLINTNEXTLINE(readability-function-size): of nghttp2 */
 source(nghttp2_session *session, int32_t id, uint8_t *at, size_t room,
     uint32_t *flags, nghttp2_data_source *from, void *context)
 {

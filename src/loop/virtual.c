@@ -56,6 +56,18 @@ ready_of(const struct loop_io *io, uint32_t came)
 	                        (came & EPOLLOUT ? LOOP_WRITE : 0));
 }
 
+/* What the kernel said of a file; NULL: nothing. */
+static const struct epoll_event *
+came_of(const struct virtual *v, int came, int fd)
+{
+	for (int i = 0; i < came; i++) {
+		if (v->came[i].data.fd == fd) {
+			return &v->came[i];
+		}
+	}
+	return NULL;
+}
+
 /* Asks the kernel; how many are in v->next. */
 static size_t
 gather(struct loop *loop, struct virtual *v)
@@ -78,10 +90,10 @@ gather(struct loop *loop, struct virtual *v)
 	must(came >= 0);
 	for (struct loop_io *io = loop->ios.next;
 	     count < (size_t)came && io != &loop->ios; io = io->next) {
-		for (int i = 0; i < came; i++) {
-			if (v->came[i].data.fd == io->fd) {
-				v->next[count++] = v->came[i];
-			}
+		const struct epoll_event *of = came_of(v, came, io->fd);
+
+		if (of) {
+			v->next[count++] = *of;
 		}
 	}
 	return count;

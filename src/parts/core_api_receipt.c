@@ -119,6 +119,14 @@ is_named(struct receipt *r, struct digest d)
 /* Of what a head names, each text once. */
 typedef void each_text(struct receipt *r, struct digest d);
 
+static void
+take_once(struct receipt *r, struct digest d, each_text *each)
+{
+	if (!digest_is_zero(d) && !is_named(r, d)) {
+		each(r, d);
+	}
+}
+
 static int
 for_texts(
     struct receipt *r, const struct buf *heads, each_text *each, struct err *e)
@@ -134,10 +142,7 @@ for_texts(
 			head.role };
 
 		for (size_t i = 0; i < COUNT(named); i++) {
-			if (!digest_is_zero(named[i]) &&
-			    !is_named(r, named[i])) {
-				each(r, named[i]);
-			}
+			take_once(r, named[i], each);
 		}
 	}
 	return 0;

@@ -148,6 +148,17 @@ route_vaults_show(struct core *c, struct core_ask *ask, struct err *e)
 	return 0;
 }
 
+static void
+archive_credentials(
+    struct core *c, const struct core_vault *v, const struct core_operator *who)
+{
+	for (struct core_credential *k = c->credentials; k; k = k->next) {
+		if (strcmp(k->vault, v->id) == 0) {
+			core_credential_archive(c, k, who);
+		}
+	}
+}
+
 int
 route_vaults_archive(struct core *c, struct core_ask *ask, struct err *e)
 {
@@ -159,12 +170,7 @@ route_vaults_archive(struct core *c, struct core_ask *ask, struct err *e)
 	if (!v->archived) {
 		v->archived = true;
 		v->changed = v->archived_at = wall_now();
-		for (struct core_credential *k = c->credentials; k;
-		     k = k->next) {
-			if (strcmp(k->vault, v->id) == 0) {
-				core_credential_archive(c, k, ask->operator_);
-			}
-		}
+		archive_credentials(c, v, ask->operator_);
 		record(c, v, BOOK_VAULT_ARCHIVED, ask->operator_);
 	}
 	answer_vault(c, ask, v);

@@ -18,6 +18,7 @@ struct core_batch {
 	struct mono sent; /* when the store got it, once it is closed */
 };
 
+/* NOLINTNEXTLINE(*.Padding): what belongs together stands so */
 struct core_book {
 	char where[4096]; /* path, or URL (may hold a password: never shown) */
 	struct store *store;

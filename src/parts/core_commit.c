@@ -427,9 +427,8 @@ take_batch(struct core *c)
 		    c->book.given == STORE_FLIGHTS_MAX || !worth_sending(c)) {
 			return false;
 		}
-	} else if (core_batch_empty(&c->book.forming) && !c->book.beat_due) {
-		return false;
-	} else if (may_wait(c)) {
+	} else if ((core_batch_empty(&c->book.forming) && !c->book.beat_due) ||
+	           may_wait(c)) {
 		return false;
 	}
 	core_batch_close(c);

@@ -7,6 +7,7 @@
 #include "parts/core.h"
 #include "parts/core_shown.h"
 
+/* NOLINTNEXTLINE(*.Padding): what belongs together stands so */
 struct core_intent {
 	struct core_intent *next, *next_alike, *next_asked;
 	struct core_intent **at; /* what points to it */

@@ -15,7 +15,7 @@
 #include "parts/core_egress.h"
 
 #define PIECE     65536
-#define INPUT_MAX (1024 * 1024)
+#define INPUT_MAX 1048576
 
 struct core_stream {
 	struct core_exec *exec;

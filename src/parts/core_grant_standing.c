@@ -121,6 +121,7 @@ const struct wait_grant *
 core_standing_find(const struct core *c, const struct core_call *k)
 {
 	const struct core_run *r =
+	    /* NOLINTNEXTLINE(performance-no-int-to-ptr): only read */
 	    core_run_find((struct core *)(uintptr_t)c, k->run);
 	struct wait_grant_use use = {
 		.identity = str_of(r->role->identity),

@@ -14,6 +14,7 @@ enum core_run_phase {
 };
 enum core_run_then { THEN_PARK, THEN_AGAIN, THEN_END, THEN_STOP };
 
+/* NOLINTNEXTLINE(*.Padding): what belongs together stands so */
 struct core_run {
 	struct core_run *next;
 	uint64_t number;

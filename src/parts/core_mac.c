@@ -64,23 +64,24 @@ core_vault_maced(void *owner, struct wire_peer *peer, const void *record,
 {
 	struct core *c = owner;
 	const struct wire_vault_maced *in = record;
+	struct core_mac **at = &c->macs;
 
 	(void)peer;
 	(void)fds;
 	(void)nfds;
-	for (struct core_mac **at = &c->macs; *at; at = &(*at)->next) {
-		struct core_mac *job = *at;
-
-		if (job->record.id == in->id) {
-			*at = job->next;
-			if (!job->record.check) {
-				memcpy(job->record.mac, in->mac,
-				    sizeof(job->record.mac));
-			}
-			finish(c, job, in->good ? CORE_MAC_GOOD : CORE_MAC_BAD);
-			return;
-		}
+	while (*at && (*at)->record.id != in->id) {
+		at = &(*at)->next;
 	}
+	if (!*at) {
+		return;
+	}
+	struct core_mac *job = *at;
+
+	*at = job->next;
+	if (!job->record.check) {
+		memcpy(job->record.mac, in->mac, sizeof(job->record.mac));
+	}
+	finish(c, job, in->good ? CORE_MAC_GOOD : CORE_MAC_BAD);
 }
 
 void

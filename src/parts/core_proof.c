@@ -316,7 +316,7 @@ core_sign_tree(
 	s->next = c->signs;
 	c->signs = s;
 	book_note_text(STR(BOOK_ORIGIN), &s->root, &s->text);
-	must(s->text.len <= sizeof(sign.text));
+	must(s->text.at && s->text.len <= sizeof(sign.text));
 	sign.size = (uint32_t)s->text.len;
 	memcpy(sign.text, s->text.at, s->text.len);
 	wire_send(c->vault, WIRE_VAULT_SIGN, &sign, NULL, 0);

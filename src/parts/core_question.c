@@ -34,6 +34,18 @@ core_hint_text(struct arena *a, struct str text, size_t max, bool *cut)
 	return arena_str(a, buf_str(&out));
 }
 
+static void
+offer(struct wait_put *put, const struct json *list, struct str options[])
+{
+	put->options = options;
+	JSON_EACH(option, list)
+	{
+		if (put->option_count < WAIT_OPTIONS_MAX) {
+			options[put->option_count++] = option->text;
+		}
+	}
+}
+
 void
 core_question_fill(
     struct core_call *k, struct wait_put *put, struct str options[])
@@ -47,13 +59,7 @@ core_question_fill(
 		(void)json_text(k->args, "question", &text);
 		put->hint = core_hint_text(
 		    &k->arena, text, WAIT_HINT_MAX, &put->hint_cut);
-		put->options = options;
-		JSON_EACH(option, json_get(k->args, "options"))
-		{
-			if (put->option_count < WAIT_OPTIONS_MAX) {
-				options[put->option_count++] = option->text;
-			}
-		}
+		offer(put, json_get(k->args, "options"), options);
 		return;
 	}
 	json_canonical(&args, k->args);

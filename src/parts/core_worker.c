@@ -130,18 +130,24 @@ lose(struct core *c, struct core_lease *lease, const char *why, bool ours)
 	core_lease_drop(c, lease);
 }
 
-void
-core_worker_unheard(struct core *c, uint64_t ask)
+static void
+lose_unheard(struct core *c, struct core_worker *w, uint64_t ask)
 {
 	struct core_lease *next;
 
-	for (struct core_worker *w = workers_of(c)->all; w; w = w->next) {
-		for (struct core_lease *l = w->leases; l; l = next) {
-			next = l->next;
-			if (l->ask == ask) {
-				lose(c, l, "nobody was there to take it", true);
-			}
+	for (struct core_lease *l = w->leases; l; l = next) {
+		next = l->next;
+		if (l->ask == ask) {
+			lose(c, l, "nobody was there to take it", true);
 		}
+	}
+}
+
+void
+core_worker_unheard(struct core *c, uint64_t ask)
+{
+	for (struct core_worker *w = workers_of(c)->all; w; w = w->next) {
+		lose_unheard(c, w, ask);
 	}
 }
 
@@ -178,6 +184,7 @@ lose_all(struct core *c, struct core_worker *w)
 	    "%s was silent for its lease and loses %zu tasks", w->name,
 	    w->held);
 	while (w->leases) {
+		/* NOLINTNEXTLINE(*-unix.Malloc): each leaves the list */
 		lose(
 		    c, w->leases, "the worker was silent for its lease", false);
 	}

@@ -90,7 +90,7 @@ take_resolve(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)nfds;
 	if (!wire_text_ok(w->name, sizeof(w->name)) ||
 	    names_host_parse(str_of(w->name), &host, &e) || host.is_addr ||
-	    strcmp(host.text, w->name) != 0) {
+	    !str_eq_z(str_of(host.text), w->name)) {
 		err_set(&e, ERR_DENIED, "RESOLVE of no canonical name");
 		wire_peer_close(peer, &e);
 		return;

@@ -157,6 +157,25 @@ believe(struct verify *v, uint64_t seq)
 	}
 }
 
+/* To the first of these heads that puts a key in force, or to the last. */
+static int
+seek_key(struct str heads, struct book_head *head)
+{
+	struct err e = { 0 };
+
+	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
+		struct str bytes = str_sub(heads, at, BOOK_HEAD_SIZE);
+
+		if (book_head_decode(bytes, head, &e)) {
+			return -1;
+		}
+		if (head->kind == BOOK_KEY_IN_FORCE) {
+			return 0;
+		}
+	}
+	return 0;
+}
+
 /* The body that named a key has expired: it is the one that the next change
  * follows, which is judged where it stands.  Where none follows, or nothing can
  * be read, notes are held against the signer from outside. */
@@ -173,20 +192,12 @@ look_ahead(struct verify *v, uint64_t seq)
 
 		if (store_heads_walk(v->store, head.seq + 1,
 		        left < CHUNK ? left : CHUNK, keep_head, &heads, &e) ||
-		    !heads.len) {
+		    !heads.len || seek_key(buf_str(&heads), &head)) {
 			return;
 		}
-		for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
-			struct str bytes =
-			    str_sub(buf_str(&heads), at, BOOK_HEAD_SIZE);
-
-			if (book_head_decode(bytes, &head, &e)) {
-				return;
-			}
-			if (head.kind == BOOK_KEY_IN_FORCE) {
-				believe(v, head.seq);
-				return;
-			}
+		if (head.kind == BOOK_KEY_IN_FORCE) {
+			believe(v, head.seq);
+			return;
 		}
 	}
 }

@@ -213,7 +213,7 @@ decisions_print(const struct decisions *d, struct buf *out)
 	    "decisions  %llu made again, %llu differ; not made again: %llu "
 	    "that were not the policy's, %llu whose question the book does not "
 	    "hold, %llu whose policy it does not\n",
-	    (unsigned long long)(d->same + d->differ),
+	    (unsigned long long)d->same + d->differ,
 	    (unsigned long long)d->differ, (unsigned long long)d->not_asked,
 	    (unsigned long long)d->not_held, (unsigned long long)d->no_policy);
 }

@@ -56,6 +56,7 @@ ends_in(struct str s, const char *set)
 static void
 loosen(struct str path, struct buf *out)
 {
+	must(path.len == 0 || path.at);
 	for (size_t i = 0; i < path.len; i++) {
 		uint8_t b = decode(path, &i);
 

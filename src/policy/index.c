@@ -132,15 +132,15 @@ policy_index_find(const struct policy *p, struct str tool, uint32_t *out)
 	while (at || t < x->tried_count) {
 		uint32_t named = at ? x->entries[at - 1].gate : UINT32_MAX;
 
-		if (t < x->tried_count && x->tried[t].gate < named) {
-			if (may_match(&x->tried[t], tool)) {
-				out[count++] = x->tried[t].gate;
-			}
-			t++;
+		if (t == x->tried_count || x->tried[t].gate >= named) {
+			out[count++] = named;
+			at = next_entry(x, at, tool, named);
 			continue;
 		}
-		out[count++] = named;
-		at = next_entry(x, at, tool, named);
+		if (may_match(&x->tried[t], tool)) {
+			out[count++] = x->tried[t].gate;
+		}
+		t++;
 	}
 	return count;
 }

@@ -221,7 +221,7 @@ proxy_front_begin(struct conn *c)
 }
 
 /* Not from inside the session: what a stream does may reset others. */
-static void
+static void /* NOLINTNEXTLINE(*-function-size): all ways out of one list */
 serve(struct conn *front)
 {
 	struct stream *next;

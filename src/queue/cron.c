@@ -194,8 +194,8 @@ day_matches(const struct queue_cron *c, int64_t days)
 static int64_t
 instant_of(const struct queue_zone *z, int64_t local)
 {
-	int64_t before = queue_zone_offset(z, local - 26 * 3600);
-	int64_t after = queue_zone_offset(z, local + 26 * 3600);
+	int64_t before = queue_zone_offset(z, local - 26LL * 3600);
+	int64_t after = queue_zone_offset(z, local + 26LL * 3600);
 	int64_t first = local - before;
 	int64_t second = local - after;
 
@@ -248,8 +248,8 @@ queue_cron_next(const struct queue_cron *c, const struct queue_zone *z,
 	int64_t seconds = day_floor(now.us, CLOCK_SECOND);
 	int64_t local = seconds + queue_zone_offset(z, seconds);
 	int64_t minute = day_floor(local, 60) + 1;
-	int64_t days = day_floor(minute, 24 * 60);
-	int64_t end = days + 366 * YEARS_MAX;
+	int64_t days = day_floor(minute, 24LL * 60);
+	int64_t end = days + 366LL * YEARS_MAX;
 	int from = (int)(minute - days * 24 * 60);
 	int64_t at = 0;
 

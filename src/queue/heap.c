@@ -163,11 +163,11 @@ heap_below(const struct heap *h, int64_t key, struct node **out, size_t max)
 		size_t child = HEAP_CHILDREN * (size_t)out[i]->place + 1;
 		size_t end = child + HEAP_CHILDREN;
 
+		/* What is not below gives its place to the next. */
 		for (; child < end && child < h->count && count < max;
 		     child++) {
-			if (h->at[child].key < key) {
-				out[count++] = h->at[child].node;
-			}
+			out[count] = h->at[child].node;
+			count += h->at[child].key < key;
 		}
 	}
 	return count;

@@ -73,7 +73,7 @@ total_of(const struct task *t)
 		unblock = (int64_t)t->more->unblock * 10 /
 		          (int64_t)t->more->dependants.count;
 	}
-	return (30 * 10 * (int64_t)t->urgency + 25 * impact + 20 * unblock +
+	return (30LL * 10 * (int64_t)t->urgency + 25 * impact + 20 * unblock +
 	           15 * effort) /
 	       100;
 }
@@ -222,7 +222,7 @@ queue_hold_back(struct queue *q, struct str id, bool back)
 }
 
 static const enum e2m_state states[] = {
-#define HOLD(id, word, e2m_state) [QUEUE_##id] = e2m_state,
+#define HOLD(id, word, e2m_state) [QUEUE_##id] = (e2m_state),
 #include "queue/states.def"
 #undef HOLD
 };

@@ -37,6 +37,7 @@ queue_add_zone(struct queue *q, struct str name, struct str tzif, struct err *e)
 		return err_wrap(e, "time zone %s", err_quote(name));
 	}
 	if (!kept) {
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): a pointer */
 		kept = arena_alloc(&q->arena, sizeof(*kept));
 		map_put(&q->zones, arena_str(&q->arena, name), kept);
 	}
@@ -134,7 +135,7 @@ read_due(const struct json *j, struct wall *out, struct err *e)
 	if (!wall_parse(str_of(whole), out)) {
 		return wrong(e, "due_date", "expected a date or a time");
 	}
-	out->us += 24 * 3600 * CLOCK_SECOND;
+	out->us += 24LL * 3600 * CLOCK_SECOND;
 	return 0;
 }
 

@@ -62,8 +62,8 @@ struct queue_zone;
 /* The bytes of a TZif file (RFC 8536), parsed into the arena. */
 int queue_zone_parse(struct arena *a, struct str tzif,
     const struct queue_zone **out, struct err *e) MUST_CHECK;
-/* Seconds east of UTC at that time; zone NULL is UTC. */
-int32_t queue_zone_offset(const struct queue_zone *z, int64_t unix_seconds);
+/* Seconds east of UTC at that Unix second; zone NULL is UTC. */
+int32_t queue_zone_offset(const struct queue_zone *z, int64_t at);
 /* The first time after `now`; false: never (within 12 years). */
 bool queue_cron_next(const struct queue_cron *c, const struct queue_zone *z,
     struct wall now, struct wall *next);

@@ -111,7 +111,7 @@ queue_task_read(
     struct arena *a, struct str saved, struct queue_task *out, struct err *e)
 {
 	static const enum e2m_state states[] = {
-#define HOLD(id, word, e2m_state) [QUEUE_##id] = e2m_state,
+#define HOLD(id, word, e2m_state) [QUEUE_##id] = (e2m_state),
 #include "queue/states.def"
 #undef HOLD
 	};

@@ -17,7 +17,7 @@ struct queue_task;
 struct queue_step;
 
 void queue_task_save(
-    const struct queue *q, const struct queue_task *t, struct buf *out);
+    const struct queue *q, const struct queue_task *shown, struct buf *out);
 /* The state in a saved form, to be read; texts in the arena.  ERR_INPUT: none.
  */
 int queue_task_read(struct arena *a, struct str saved, struct queue_task *out,
@@ -26,7 +26,7 @@ int queue_task_read(struct arena *a, struct str saved, struct queue_task *out,
 int queue_task_load(
     struct queue *q, struct str saved, struct err *e) MUST_CHECK;
 void queue_letter_save(
-    const struct queue *q, const struct queue_letter *m, struct buf *out);
+    const struct queue *q, const struct queue_letter *s, struct buf *out);
 int queue_letter_load(
     struct queue *q, struct str saved, struct err *e) MUST_CHECK;
 /* After all loads, before the first apply: dependencies and heaps. */

@@ -142,6 +142,7 @@ queue_step_claimed(
     struct queue_step *s, struct arena *a, struct str id, uint32_t epoch)
 {
 	struct queue_claimed *list =
+	    /* NOLINTNEXTLINE(performance-no-int-to-ptr): a list of our own */
 	    room_for_one(a, (struct queue_claimed *)(uintptr_t)s->claims,
 	        s->claim_count, sizeof(*list));
 

@@ -303,7 +303,7 @@ review_request(struct arena *a, const struct policy *p,
 	return ended(out);
 }
 
-enum review_end
+enum review_end /* NOLINTNEXTLINE(*-function-size): all that one had */
 review_decision(struct arena *a, const struct policy *p, enum book_kind kind,
     struct str identity, struct str rule, const struct json *body,
     struct review *out)

@@ -3,7 +3,7 @@
  * issuers of tokens, witnesses, browsers, and who hears of what waits. */
 #include "roles/inner.h"
 
-#define DAY_US (24 * 60 * CLOCK_MINUTE)
+#define DAY_US (24LL * 60 * CLOCK_MINUTE)
 
 /* Exactly these three, with or without a port. */
 static bool
@@ -129,6 +129,17 @@ roles_read_witnesses(struct loading *l, const struct json *table)
 	return 0;
 }
 
+static bool
+has_issuer(const struct config_issuer *list, size_t count, struct str host)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (str_eq(list[i].host, host)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int
 roles_read_issuers(struct loading *l, const struct json *table)
 {
@@ -155,12 +166,10 @@ roles_read_issuers(struct loading *l, const struct json *table)
 			return table_err(l->reader.file, item, l->e,
 			    "host: expected HOST or HOST:PORT");
 		}
-		for (size_t i = 0; i < n; i++) {
-			if (str_eq(list[i].host, is->host)) {
-				return table_err(l->reader.file, item, l->e,
-				    "two issuers have the host %s",
-				    err_quote(is->host));
-			}
+		if (has_issuer(list, n, is->host)) {
+			return table_err(l->reader.file, item, l->e,
+			    "two issuers have the host %s",
+			    err_quote(is->host));
 		}
 		n++;
 	}

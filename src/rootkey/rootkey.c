@@ -57,6 +57,7 @@ path_of(struct buf *path, const char *state, const char *name)
 static bool
 credential_path(struct buf *path)
 {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it */
 	const char *folder = getenv("CREDENTIALS_DIRECTORY");
 
 	return folder &&

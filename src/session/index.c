@@ -123,7 +123,7 @@ session_index_apply(struct session_index *x, const struct book_head *head,
 	if (begins_no_view(head)) {
 		return 0;
 	}
-	if (x->ended >= 2 * SESSION_ENDED_MAX) {
+	if (x->ended >= (size_t)2 * SESSION_ENDED_MAX) {
 		forget_ended(x);
 	}
 	run = calloc(1, sizeof(*run));

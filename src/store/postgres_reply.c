@@ -131,7 +131,7 @@ note_refusal(struct postgres *p)
 		    "the log ends before event %llu, and the body of a later "
 		    "one is there: somebody changed the book, restore a "
 		    "backup (`handrail restore`)",
-		    (unsigned long long)(b->after + 1));
+		    (unsigned long long)b->after + 1);
 	}
 	if (strcmp(line->code, "53100") == 0) {
 		(void)err_set(&line->refusal, ERR_IO,

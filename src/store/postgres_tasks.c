@@ -39,10 +39,12 @@ shares(const struct batch *b, const struct batch_task *at, enum share share)
 	return at->ended;
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): `at` is what it declares. */
 #define EACH_TASK(b, share, at)                       \
 	for (struct batch_task *at = (b)->tasks;      \
 	     at < (b)->tasks + (b)->task_count; at++) \
 		if (shares(b, at, share))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static size_t
 count(const struct batch *b, enum share share)

@@ -64,6 +64,30 @@ add_own(struct tasks_walk *walk, const struct store_task *task)
 	}
 }
 
+static size_t
+gather_batch(struct postgres *p, unsigned i, struct tasks_walk *walk,
+    struct params *elements)
+{
+	const struct batch *b = batch_at(p, i);
+	size_t others = 0;
+
+	for (size_t k = 0; k < b->task_count; k++) {
+		struct str id = b->tasks[k].task.id;
+		struct store_task task = { 0 };
+
+		if (!is_first(p, i, id)) {
+			continue;
+		}
+		if (batch_task_apply(p, id, &task, false)) {
+			add_own(walk, &task);
+		} else {
+			element_text(elements, id);
+			others++;
+		}
+	}
+	return others;
+}
+
 /* Those that were put in a batch; of the others the names, as an array's
  * elements. */
 static size_t
@@ -72,22 +96,7 @@ gather_put(struct postgres *p, struct tasks_walk *walk, struct params *elements)
 	size_t others = 0;
 
 	for (unsigned i = 0; i <= p->flights; i++) {
-		const struct batch *b = batch_at(p, i);
-
-		for (size_t k = 0; k < b->task_count; k++) {
-			struct str id = b->tasks[k].task.id;
-			struct store_task task = { 0 };
-
-			if (!is_first(p, i, id)) {
-				continue;
-			}
-			if (batch_task_apply(p, id, &task, false)) {
-				add_own(walk, &task);
-			} else {
-				element_text(elements, id);
-				others++;
-			}
-		}
+		others += gather_batch(p, i, walk, elements);
 	}
 	return others;
 }

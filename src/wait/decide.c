@@ -179,7 +179,7 @@ write_event(struct arena *a, const struct wait_item *i, const char *event,
 	return arena_str(a, buf_str(&out));
 }
 
-static void
+static void /* NOLINTNEXTLINE(readability-function-size): all of a step */
 yield(struct wait_step *step, struct arena *a, const struct wait_item *i,
     enum wait_state state, const char *what, struct wall now,
     const struct wait_decide *c)

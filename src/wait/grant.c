@@ -249,7 +249,7 @@ wait_grant_make(struct wait_grants *g, struct arena *a,
 	return 0;
 }
 
-int
+int /* NOLINTNEXTLINE(readability-function-size): who, what and when */
 wait_grant_revoke(struct wait_grants *g, struct arena *a, struct str id,
     struct str principal, struct wall now, struct wait_step *step,
     struct err *e)

@@ -176,6 +176,22 @@ can_go(const struct wait_list *w, const struct item *i, uint64_t durable)
 	       (s->state != WAIT_APPROVED || wait_slot(w, i->slot)->over);
 }
 
+static void
+fold_list(struct wait_list *w, struct item **at, uint64_t durable)
+{
+	while (*at) {
+		struct item *i = *at;
+
+		if (can_go(w, i, durable)) {
+			*at = i->next;
+			wait_item_free(i);
+			w->warm->count--;
+		} else {
+			at = &i->next;
+		}
+	}
+}
+
 void
 wait_fold(struct wait_list *w, uint64_t durable)
 {
@@ -183,18 +199,6 @@ wait_fold(struct wait_list *w, uint64_t durable)
 		return;
 	}
 	for (size_t n = 0; n < WARM_LISTS; n++) {
-		struct item **at = &w->warm->lists[n];
-
-		while (*at) {
-			struct item *i = *at;
-
-			if (can_go(w, i, durable)) {
-				*at = i->next;
-				wait_item_free(i);
-				w->warm->count--;
-			} else {
-				at = &i->next;
-			}
-		}
+		fold_list(w, &w->warm->lists[n], durable);
 	}
 }

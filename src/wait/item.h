@@ -35,8 +35,8 @@ struct wait_item { /* read only for others */
 	struct digest asked_by; /* as it was put */
 	struct digest named_args;
 	struct str hint;
-	bool hint_cut;
 	struct str brief; /* empty: there is none */
+	bool hint_cut;
 	bool brief_cut;
 	uint32_t people;
 	uint32_t named_count;

@@ -112,7 +112,7 @@ wait_surface_bit(struct str surface)
 {
 	static const char *const names[] = { "buddy", "web", "file" };
 
-	for (uint8_t i = 0; i < COUNT(names); i++) {
+	for (size_t i = 0; i < COUNT(names); i++) {
 		if (str_eq_z(surface, names[i])) {
 			return (uint8_t)(1 << i);
 		}
@@ -302,6 +302,18 @@ wait_write_members(struct json_out *o, const struct wait_item *i)
 	}
 }
 
+static void
+write_row(
+    struct json_out *o, const struct wait_page *page, const struct wait_item *i)
+{
+	json_out_object(o, NULL);
+	wait_write_members(o, i);
+	if (page->more) {
+		page->more(page->context, o, i);
+	}
+	json_out_end(o, '}');
+}
+
 uint64_t
 wait_write_page(
     struct buf *out, const struct wait_list *w, const struct wait_page *page)
@@ -326,12 +338,7 @@ wait_write_page(
 		}
 		i = wait_find(w, str_of(m.id));
 		if (i) {
-			json_out_object(&o, NULL);
-			wait_write_members(&o, i);
-			if (page->more) {
-				page->more(page->context, &o, i);
-			}
-			json_out_end(&o, '}');
+			write_row(&o, page, i);
 			left--;
 		}
 		last = m.seq;

@@ -246,12 +246,12 @@ wait_slot_add(struct wait_list *w, const struct slot *s)
 }
 
 void
-wait_slot_due(struct wait_list *w, uint32_t n, uint64_t at)
+wait_slot_due(struct wait_list *w, uint32_t n, uint64_t when)
 {
 	struct slot *s = wait_slot(w, n);
 
 	must(s->place != NO_PLACE);
-	s->when = at;
+	s->when = when;
 	sift(w, s->place);
 }
 

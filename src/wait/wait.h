@@ -92,8 +92,8 @@ struct wait_put {
 	uint32_t named_count;
 	uint32_t surface_count;
 	bool hint_cut;
-	struct str brief; /* for a device that shows few bytes; may be empty */
 	bool brief_cut;
+	struct str brief; /* for a device that shows few bytes; may be empty */
 	/* What a standing grant would bind besides the call (wait/grant.h);
 	 * zero: it cannot be remembered. */
 	struct digest asked_by;

@@ -7,24 +7,32 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int
+read_piece(struct http_socket *s, struct str in, struct buf *payload)
+{
+	struct err e;
+	bool got = true;
+	while (got) {
+		struct http_frame f;
+		if (http_socket_read(s, &in, &got, &f, &e)) {
+			return -1;
+		}
+		if (got) {
+			buf_add(payload, f.bytes);
+			buf_add_z(payload, f.ended ? "|" : "");
+		}
+	}
+	must(in.len == 0);
+	return 0;
+}
+
+static int
 read_all(struct str text, size_t cut, struct buf *payload)
 {
 	struct http_socket s = { .masked = text.len % 2 };
-	struct err e;
 	for (size_t at = 0; at < text.len; at += cut) {
-		struct str in = str_sub(text, at, cut);
-		bool got = true;
-		while (got) {
-			struct http_frame f;
-			if (http_socket_read(&s, &in, &got, &f, &e)) {
-				return -1;
-			}
-			if (got) {
-				buf_add(payload, f.bytes);
-				buf_add_z(payload, f.ended ? "|" : "");
-			}
+		if (read_piece(&s, str_sub(text, at, cut), payload)) {
+			return -1;
 		}
-		must(in.len == 0);
 	}
 	return 0;
 }

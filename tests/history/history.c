@@ -459,6 +459,18 @@ is_first(const struct history *h, const struct op *o)
 	return o->task.len > 0;
 }
 
+/* Of each that was asked before it. */
+static int
+check_pairs(const struct history *h, size_t place, struct err *e)
+{
+	for (size_t n = 0; n < place; n++) {
+		if (check_pair(h, &h->ops[n], &h->ops[place], e)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
 int
 history_check(struct history *h, struct err *e)
 {
@@ -470,13 +482,8 @@ history_check(struct history *h, struct err *e)
 
 		/* What ran out on its way to the worker was heard as none. */
 		ghosts |= o->what == CLAIM && o->said != OK;
-		if (check_one(h, o, e)) {
+		if (check_one(h, o, e) || check_pairs(h, i, e)) {
 			return -1;
-		}
-		for (size_t n = 0; n < i; n++) {
-			if (check_pair(h, &h->ops[n], o, e)) {
-				return -1;
-			}
 		}
 	}
 	for (size_t i = 0; i < h->count; i++) {

@@ -215,9 +215,9 @@ expand(struct search *s, const struct node *n)
 	for (size_t i = 0; i < s->count; i++) {
 		if (!is_done(n, i) && s->ops[i]->said != LOST) {
 			whole = false;
-			if (s->ops[i]->answered < first) {
-				first = s->ops[i]->answered;
-			}
+			first = s->ops[i]->answered < first
+			            ? s->ops[i]->answered
+			            : first;
 		}
 	}
 	for (size_t i = 0; i < s->count && !whole; i++) {

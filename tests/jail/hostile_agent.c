@@ -37,6 +37,7 @@ put(const struct packet *p)
 		char bytes[CMSG_SPACE(sizeof(p->fds))];
 		struct cmsghdr aligned;
 	} control = { 0 };
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): only read */
 	struct iovec iov = { (void *)(uintptr_t)p,
 		sizeof(p->header) + p->size };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };

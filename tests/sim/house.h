@@ -46,7 +46,7 @@
 #define SIM_DEEDS   16              /* kinds of effects of a game */
 
 #define SIM_STORM_US (60 * CLOCK_SECOND)
-#define SIM_CALM_US  (12 * 3600 * CLOCK_SECOND) /* clocks were set back */
+#define SIM_CALM_US  (12LL * 3600 * CLOCK_SECOND) /* clocks were set back */
 
 /* Planted bugs: each must be noticed.  The build has them all; a game has at
  * most one. */
@@ -213,6 +213,7 @@ struct sim_event {
 	uint32_t house; /* 0: whatever becomes of the house */
 };
 
+/* NOLINTNEXTLINE(*.Padding): what belongs together stands so */
 struct sim {
 	uint64_t seed;
 	uint64_t random;
@@ -363,7 +364,7 @@ extern const struct wire_handler sim_api_handlers[];
 extern const size_t sim_api_handler_count;
 void sim_people_begin(void);
 void sim_people_house_down(void); /* nobody will be answered */
-void sim_person_look(uint64_t a, uint64_t b);
+void sim_person_look(uint64_t wait, uint64_t b);
 void sim_waits_end(void); /* whose time is over is expired before long */
 struct sim_ask *sim_answer_of(uint64_t id);
 /* False: nobody listens, and whoever asks hears so. */

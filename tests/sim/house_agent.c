@@ -43,23 +43,30 @@ body_of(const char *text)
 
 /* --- the walk --- */
 
+/* What the agent may not call, or not so. */
+static const char *const outside[] = { "hidden", "nowhere", "bad", "write" };
+
+static const char *
+tool_of(char letter, uint32_t wild)
+{
+	return letter == 'x'   ? outside[wild]
+	       : letter == 'w' ? "write"
+	       : letter == 'a' ? "again"
+	       : letter == 'c' ? "checked"
+	       : letter == 'g' ? "gated"
+	       : letter == 'f' ? "fetch"
+	                       : "finish";
+}
+
 static void
 ask_call(struct sim_agent *a, char letter)
 {
 	struct wire_call_ask ask = { .ordinal = a->heard + 1 };
-	static const char *const outside[] = { "hidden", "nowhere", "bad",
-		"write" };
 	uint32_t wild = letter == 'x' ? sim_draw(COUNT(outside)) : 0;
-	const char *tool = letter == 'x'   ? outside[wild]
-	                   : letter == 'w' ? "write"
-	                   : letter == 'a' ? "again"
-	                   : letter == 'c' ? "checked"
-	                   : letter == 'g' ? "gated"
-	                   : letter == 'f' ? "fetch"
-	                                   : "finish";
 	auto_buf args = { 0 };
 
-	must(str_copy(ask.tool, sizeof(ask.tool), str_of(tool)));
+	must(str_copy(
+	    ask.tool, sizeof(ask.tool), str_of(tool_of(letter, wild))));
 	sim_seen->hidden += letter == 'x';
 	if (letter == 'x' && wild == COUNT(outside) - 1) {
 		buf_add_z(&args, "{\"task\":1}");
@@ -146,6 +153,8 @@ take_begin(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	a->task = sim_task_of(id);
 	must(a->task >= 0);
 }
+
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
 
 static void
 take_go(void *owner, struct wire_peer *peer, const void *record, int *fds,
@@ -237,6 +246,7 @@ sim_agent_new(uint64_t number, int *theirs)
 		.handlers = agent_handlers,
 		.count = COUNT(agent_handlers),
 		.closed = agent_closed,
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): a number */
 		.owner = (void *)(uintptr_t)number,
 	};
 	struct wire_peer *peer;
@@ -380,6 +390,7 @@ sim_egress_new(uint64_t cell, int *theirs)
 		.handlers = egress_handlers,
 		.count = COUNT(egress_handlers),
 		.closed = egress_closed,
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): a number */
 		.owner = (void *)(uintptr_t)cell,
 	};
 	struct wire_peer *peer;
@@ -422,6 +433,8 @@ take_http(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	sim_later(sim_delay(3000000), http_done,
 	    ((const struct wire_http_do *)record)->go.id, !sim_one_in(10));
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 const struct wire_handler sim_own_egress_handlers[] = {
 	{ WIRE_EGRESS_PEERS, take_nothing },

@@ -13,6 +13,8 @@
 
 static bool answering;
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the names of ld --wrap */
+
 void __real_core_answer_after(
     struct core *c, struct core_ask *ask, uint32_t status, struct str body);
 void __wrap_core_answer_after(
@@ -171,6 +173,7 @@ __wrap_core_call_asked(struct core *c, struct core_run *r, uint32_t ordinal,
 	auto_arena a = { 0 };
 	auto_buf canonical = { 0 };
 	struct session_call *known =
+	    /* NOLINTNEXTLINE(performance-no-int-to-ptr): a bug of ours */
 	    (struct session_call *)(uintptr_t)core_call_known(c, r, ordinal);
 	struct json *tree;
 	struct err e = { 0 };
@@ -285,3 +288,5 @@ __wrap_core_gate_ask(struct core *c, struct core_intent *i,
 	}
 	__real_core_gate_ask(c, i, d);
 }
+
+/* NOLINTEND(bugprone-reserved-identifier) */

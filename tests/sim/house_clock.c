@@ -50,6 +50,8 @@ sim_delay(int64_t most)
 	return 100 + sim_draw((uint32_t)(sim.calm ? 20000 : most));
 }
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the names of ld --wrap */
+
 ssize_t __wrap_getrandom(void *at, size_t len, unsigned flags);
 ssize_t
 __wrap_getrandom(void *at, size_t len, unsigned flags)
@@ -259,3 +261,5 @@ __wrap_wire_send(struct wire_peer *peer, enum wire_type type,
 	}
 	__real_wire_send(peer, type, record, fds, nfds);
 }
+
+/* NOLINTEND(bugprone-reserved-identifier) */

@@ -273,6 +273,7 @@ raise_house(void)
 {
 	static char words[][300] = { "core", "--config", "", "--state", "",
 		"--operators",
+		/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one */
 		"tester:1000:"
 		"3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153"
 		"e0,",

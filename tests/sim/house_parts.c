@@ -118,6 +118,8 @@ cell_started(uint64_t number, uint64_t b)
 	}
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
+
 static void
 take_cell_start(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
@@ -591,6 +593,8 @@ take_ready(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	(void)fds;
 	(void)nfds;
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 static const struct wire_handler supervisor_handlers[] = {
 	{ WIRE_CORE_READY, take_ready },

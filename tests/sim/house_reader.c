@@ -59,6 +59,8 @@ sim_reader_asks(uint64_t a, uint64_t b)
 	(void)sim_ask(&what, "GET", target, STR(""));
 }
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the names of ld --wrap */
+
 void __real_core_api_events(struct core *c);
 void __wrap_core_api_events(struct core *c);
 void
@@ -68,6 +70,8 @@ __wrap_core_api_events(struct core *c)
 		__real_core_api_events(c);
 	}
 }
+
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 void
 sim_reader_hears(uint32_t status, const struct json *body)

@@ -144,14 +144,16 @@ is_same(const struct kept_row *a, const struct kept_row *b)
 static void
 land_row(struct kept_row *w)
 {
-	for (struct kept_row **at = &disk.rows; *at; at = &(*at)->next) {
-		if (is_same(*at, w)) {
-			if (w->is_task && !w->task.record.len) {
-				w->task.record = (*at)->task.record;
-			}
-			*at = (*at)->next;
-			break;
-		}
+	struct kept_row **at = &disk.rows;
+
+	while (*at && !is_same(*at, w)) {
+		at = &(*at)->next;
+	}
+	if (*at && w->is_task && !w->task.record.len) {
+		w->task.record = (*at)->task.record;
+	}
+	if (*at) {
+		*at = (*at)->next;
 	}
 	if (!w->dropped) {
 		w->next = disk.rows;
@@ -521,18 +523,21 @@ static int
 ram_row_get(struct store *s, struct str space, struct str key, struct buf *out,
     uint64_t *version, struct err *e)
 {
+	const struct kept_row *r = disk.rows;
+
 	(void)s;
-	for (struct kept_row *r = disk.rows; r; r = r->next) {
-		if (!r->is_task && str_eq(r->space, space) &&
-		    str_eq(r->key, key)) {
-			buf_add(out, r->value);
-			if (version) {
-				*version = r->version;
-			}
-			return 0;
-		}
+	while (r && (r->is_task || !str_eq(r->space, space) ||
+	                !str_eq(r->key, key))) {
+		r = r->next;
 	}
-	return err_set(e, ERR_MISSING, "no such row");
+	if (!r) {
+		return err_set(e, ERR_MISSING, "no such row");
+	}
+	buf_add(out, r->value);
+	if (version) {
+		*version = r->version;
+	}
+	return 0;
 }
 
 static int
@@ -652,6 +657,8 @@ static const struct store_ops ram_ops = {
 	.low = ram_low,
 };
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the names of ld --wrap */
+
 int __wrap_sqlite_store_open(
     const char *path, unsigned flags, struct store **store, struct err *e);
 int
@@ -672,3 +679,5 @@ __wrap_sqlite_store_open(
 	*store = s;
 	return 0;
 }
+
+/* NOLINTEND(bugprone-reserved-identifier) */

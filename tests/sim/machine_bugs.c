@@ -51,7 +51,7 @@ WRAP(struct queue_event *, queue_step_yield,
         const struct queue_change *c))
 {
 	struct queue_change bad = *c;
-	struct put_change put = { 0 };
+	struct put_change put;
 
 	if (machine_bug == MACHINE_ATTEMPTS && c->kind == QUEUE_EVENT_RETRY) {
 		bad.redrive = true;

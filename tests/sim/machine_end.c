@@ -103,16 +103,25 @@ check_series(struct m_game *g, const struct queue_step *s)
 /* --- finish --- */
 
 static struct m_ack *
+ack_of(struct m_task *t, uint32_t number)
+{
+	for (int i = 0; i < t->ack_count && t->life == M_THERE; i++) {
+		if (t->acks[i].number == number) {
+			return &t->acks[i];
+		}
+	}
+	return NULL;
+}
+
+static struct m_ack *
 find_ack(struct m_game *g, uint32_t number, int *owner)
 {
 	for (int n = 0; n < g->m.count && number; n++) {
-		struct m_task *t = &g->m.tasks[n];
+		struct m_ack *ack = ack_of(&g->m.tasks[n], number);
 
-		for (int i = 0; i < t->ack_count && t->life == M_THERE; i++) {
-			if (t->acks[i].number == number) {
-				*owner = n;
-				return &t->acks[i];
-			}
+		if (ack) {
+			*owner = n;
+			return ack;
 		}
 	}
 	return NULL;
@@ -299,6 +308,13 @@ cancel_one(struct m_game *g, struct m_task *t)
 }
 
 /* Its children that nobody works on, and theirs. */
+static bool
+goes_with(const struct m_task *t, int parent)
+{
+	return t->life == M_THERE && t->parent == parent &&
+	       t->hold == QUEUE_WAITING;
+}
+
 static void
 cancel_all(struct m_game *g, int root)
 {
@@ -310,12 +326,11 @@ cancel_all(struct m_game *g, int root)
 		int n = todo[--count];
 
 		for (int i = 0; i < g->m.count; i++) {
-			if (g->m.tasks[i].life == M_THERE &&
-			    g->m.tasks[i].parent == n &&
-			    g->m.tasks[i].hold == QUEUE_WAITING && i != root) {
-				todo[count++] = i;
-				m_seen.children++;
-			}
+			bool goes = i != root && goes_with(&g->m.tasks[i], n);
+
+			todo[count] = i;
+			count += goes;
+			m_seen.children += goes;
 		}
 		cancel_one(g, &g->m.tasks[n]);
 	}
@@ -439,16 +454,22 @@ m_after_leases(struct m_game *g)
 /* --- what goes and comes back --- */
 
 static bool
+waits_for(const struct m_task *t, int n)
+{
+	for (int d = 0; d < t->depend_count && t->life == M_THERE; d++) {
+		if (t->depends[d] == n) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
 is_waited_for(const struct m_game *g, int n)
 {
 	for (int i = 0; i < g->m.count; i++) {
-		const struct m_task *t = &g->m.tasks[i];
-
-		for (int d = 0; d < t->depend_count && t->life == M_THERE;
-		     d++) {
-			if (t->depends[d] == n) {
-				return true;
-			}
+		if (waits_for(&g->m.tasks[i], n)) {
+			return true;
 		}
 	}
 	return false;

@@ -348,10 +348,12 @@ leads_to(const struct model *m, int a, int b)
 			return true;
 		}
 		for (int i = 0; i < t->depend_count; i++) {
-			if (!seen[t->depends[i]]) {
-				seen[t->depends[i]] = true;
-				todo[count++] = t->depends[i];
-			}
+			int behind = t->depends[i];
+
+			/* One that was seen gives its place to the next. */
+			todo[count] = behind;
+			count += !seen[behind];
+			seen[behind] = true;
 		}
 	}
 	return false;
@@ -360,17 +362,18 @@ leads_to(const struct model *m, int a, int b)
 static bool
 closes_circle(const struct m_game *g, const struct e2m_task *t)
 {
+	bool circle = false;
+
 	JSON_EACH(before, t->depends_on)
 	{
 		JSON_EACH(behind, t->blocks)
 		{
-			if (leads_to(&g->m, m_find(g, before->text),
-			        m_find(g, behind->text))) {
-				return true;
-			}
+			circle =
+			    circle || leads_to(&g->m, m_find(g, before->text),
+			                  m_find(g, behind->text));
 		}
 	}
-	return false;
+	return circle;
 }
 
 static bool

@@ -24,6 +24,8 @@ epoch_in_force(const struct queue *q, struct str task)
 	return t ? t->epoch : 0;
 }
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the names of ld --wrap */
+
 /* Whoever names the task may finish it. */
 int __real_queue_finish(struct queue *q, struct arena *a,
     const struct queue_finish *c, struct queue_step *step, struct err *e);
@@ -40,3 +42,5 @@ __wrap_queue_finish(struct queue *q, struct arena *a,
 	}
 	return __real_queue_finish(q, a, &any, step, e);
 }
+
+/* NOLINTEND(bugprone-reserved-identifier) */

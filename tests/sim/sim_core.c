@@ -143,6 +143,23 @@ collect(struct worker **which)
 	return status == 0;
 }
 
+/* Who has nothing to do plays the next games; the first that nobody plays. */
+static uint64_t
+hand_out(uint64_t next, uint64_t end, int *running)
+{
+	for (int i = 0; i < worker_count && next < end; i++) {
+		uint64_t some = end - next < CHUNK ? end - next : CHUNK;
+
+		if (workers[i].pid) {
+			continue;
+		}
+		begin(&workers[i], next, some, false);
+		next += some;
+		++*running;
+	}
+	return next;
+}
+
 static uint64_t
 hunt(uint64_t first, uint64_t count, char why[512])
 {
@@ -153,17 +170,8 @@ hunt(uint64_t first, uint64_t count, char why[512])
 	for (;;) {
 		struct worker *w = NULL;
 
-		for (int i = 0;
-		     i < worker_count && !bad && next < first + count; i++) {
-			uint64_t some = first + count - next;
-
-			if (workers[i].pid) {
-				continue;
-			}
-			some = some < CHUNK ? some : CHUNK;
-			begin(&workers[i], next, some, false);
-			next += some;
-			running++;
+		if (!bad) {
+			next = hand_out(next, first + count, &running);
 		}
 		if (!running) {
 			return bad;
@@ -259,7 +267,7 @@ tell(void)
 #undef TELL
 }
 
-static void
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
 whatever_dies_every_task_ends_once_and_no_effect_is_early(void **state)
 {
 	uint64_t one = number_of("SEED", 0);
@@ -327,7 +335,7 @@ a_storm_is_in_every_hundred_games(void **state)
 	assert_true(SEEN(once_more) >= SEEN(games) / 200);
 }
 
-static void
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
 every_planted_bug_is_noticed(void **state)
 {
 	(void)state;

@@ -23,7 +23,7 @@ int crypto_pwhash(unsigned char *out, unsigned long long size,
     const unsigned char *salt, unsigned long long passes, size_t memory,
     int algorithm);
 
-int
+int /* NOLINTNEXTLINE(readability-function-size): of libsodium */
 crypto_pwhash(unsigned char *out, unsigned long long size,
     const char *passphrase, unsigned long long length,
     const unsigned char *salt, unsigned long long passes, size_t memory,

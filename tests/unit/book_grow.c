@@ -125,6 +125,22 @@ a_batch_may_be_of_any_size(void **state)
 }
 
 static void
+assert_added_alike(const struct digest *leaves, size_t before, size_t count)
+{
+	struct book_tree tree = { 0 };
+	struct book_tree alone = { 0 };
+
+	for (size_t i = 0; i < before + count; i++) {
+		book_tree_add(&alone, leaves[i]);
+		if (i < before) {
+			book_tree_add(&tree, leaves[i]);
+		}
+	}
+	book_tree_add_leaves(&tree, leaves + before, count);
+	assert_same_tree(&tree, &alone);
+}
+
+static void
 leaves_of_many_make_the_tree_that_each_makes(void **state)
 {
 	struct digest leaves[MOST];
@@ -135,17 +151,7 @@ leaves_of_many_make_the_tree_that_each_makes(void **state)
 	}
 	for (size_t before = 0; before < 130; before += 13) {
 		for (size_t count = 0; before + count <= MOST; count++) {
-			struct book_tree tree = { 0 };
-			struct book_tree alone = { 0 };
-
-			for (size_t i = 0; i < before + count; i++) {
-				book_tree_add(&alone, leaves[i]);
-				if (i < before) {
-					book_tree_add(&tree, leaves[i]);
-				}
-			}
-			book_tree_add_leaves(&tree, leaves + before, count);
-			assert_same_tree(&tree, &alone);
+			assert_added_alike(leaves, before, count);
 		}
 	}
 }

@@ -11,7 +11,7 @@
 
 /* A tree whose heads wait, against one that hashes each at once. */
 
-#define MOST (3 * BOOK_LATE)
+#define MOST ((size_t)3 * BOOK_LATE)
 
 static void
 add(struct book_late *late, struct book_tree *tree)
@@ -42,23 +42,28 @@ assert_same_tree(const struct book_tree *tree, const struct book_tree *alone)
 }
 
 static void
-it_is_the_tree_of_its_heads_whenever_it_is_asked_for(void **state)
+ask_every(size_t every)
 {
 	static struct book_late late;
 	struct book_tree tree = { 0 };
 
+	memset(&late, 0, sizeof(late));
+	for (size_t i = 1; i <= MOST; i++) {
+		add(&late, &tree);
+		assert_int_equal(book_late_size(&late), i);
+		if (i % every == 0) {
+			assert_same_tree(book_late_tree(&late), &tree);
+		}
+	}
+	assert_same_tree(book_late_tree(&late), &tree);
+}
+
+static void
+it_is_the_tree_of_its_heads_whenever_it_is_asked_for(void **state)
+{
 	(void)state;
 	for (size_t every = 1; every <= MOST; every += every / 8 + 1) {
-		memset(&late, 0, sizeof(late));
-		tree = (struct book_tree){ 0 };
-		for (size_t i = 1; i <= MOST; i++) {
-			add(&late, &tree);
-			assert_int_equal(book_late_size(&late), i);
-			if (i % every == 0) {
-				assert_same_tree(book_late_tree(&late), &tree);
-			}
-		}
-		assert_same_tree(book_late_tree(&late), &tree);
+		ask_every(every);
 	}
 }
 

@@ -691,7 +691,7 @@ a_workspace_that_grows_over_its_bound_is_told(void **state)
 	/* It holds ten and is allowed eleven; whoever looks away sees nine. */
 	struct cell *helper = watched(bed, 11 * PIECE + PIECE / 2);
 
-	assert_false(says_within(helper, &event, 2500 * 1000));
+	assert_false(says_within(helper, &event, 2500000));
 	as_slot(bed, bed->work, small_tree);
 	char path[96];
 
@@ -709,7 +709,7 @@ a_workspace_that_grows_over_its_bound_is_told(void **state)
 	cell_free(helper);
 	/* Until it is killed it measures on. */
 	helper = watched(bed, 100 * PIECE);
-	assert_false(says_within(helper, &event, 1500 * 1000));
+	assert_false(says_within(helper, &event, 1500000));
 	cell_kill(helper);
 	assert_true(says_within(helper, &event, 60 * CLOCK_SECOND));
 	assert_int_equal(event.kind, CELL_GONE);
@@ -764,7 +764,7 @@ whoever_measures_ends_with_whoever_asked(void **state)
 	struct cell *helper = watched(bed, UINT64_MAX);
 	struct pollfd dead = { .fd = cell_pidfd(helper), .events = POLLIN };
 
-	assert_false(says_within(helper, &event, 100 * 1000));
+	assert_false(says_within(helper, &event, 100000));
 	assert_int_equal(shutdown(cell_fd(helper), SHUT_RDWR), 0);
 	assert_int_equal(poll(&dead, 1, 60000), 1);
 	cell_free(helper);

@@ -29,6 +29,8 @@ static struct {
 	bool closed; /* core hung up */
 } house;
 
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
+
 TAKES(take_refuse, wire_refuse)
 {
 	assert_true(house.refused_count < COUNT(house.refused));
@@ -39,6 +41,8 @@ TAKES(take_go, wire_going)
 {
 	house.went += 1 + in->count;
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 static void
 gone(void *owner, struct wire_peer *peer, const struct err *why)
@@ -128,6 +132,7 @@ take_down(void **state)
 	wire_peer_free(house.cell.egress);
 	store_close(house.core.book.store);
 	buf_addf(&command, "rm -rf '%s'", house.folder);
+	/* NOLINTNEXTLINE(cert-env33-c): a command of ours */
 	assert_int_equal(system(buf_z(&command)), 0);
 	return 0;
 }
@@ -524,22 +529,31 @@ what_went_or_was_refused_does_not_go_again(void **state)
 }
 
 /* The vault's word may come, and the end of the turn, when a claim is over. */
+static struct core_intent *
+bounded_of_the_run(uint64_t number, bool committed)
+{
+	static struct policy_egress rule;
+	struct core_intent *i = of_the_run(number);
+
+	i->bounds = &rule;
+	if (committed) {
+		core_intent_committed(&house.core, i->number);
+	}
+	return i;
+}
+
 static void
 no_claim_no_yes_of_the_vaults_and_nothing_goes(void **state)
 {
 	enum { REFUSED, OVER, OVER_IN_THE_TURN, ALL };
-	static struct policy_egress rule;
 	struct core *c = &house.core;
 
 	for (int what = REFUSED; what < ALL; what++) {
 		struct core_intent *two_of[2];
 
 		for (size_t n = 0; n < 2; n++) {
-			two_of[n] = of_the_run(1 + n);
-			two_of[n]->bounds = &rule;
-			if (what == OVER_IN_THE_TURN) {
-				core_intent_committed(c, two_of[n]->number);
-			}
+			two_of[n] =
+			    bounded_of_the_run(1 + n, what == OVER_IN_THE_TURN);
 		}
 		run.settled = what != REFUSED;
 		for (size_t n = 0; n < 2 && what != OVER_IN_THE_TURN; n++) {

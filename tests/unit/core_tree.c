@@ -23,6 +23,8 @@ static struct {
 	unsigned landed;
 } house;
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the names of ld --wrap */
+
 #ifdef STORE_ON_POSTGRES
 /* A server knows its owner by a name; core has its own from its main. */
 const char *__wrap_core_node_name(void);
@@ -31,7 +33,11 @@ __wrap_core_node_name(void)
 {
 	return "test";
 }
+
+/* NOLINTEND(bugprone-reserved-identifier) */
 #endif
+
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
 
 TAKES(take_sign, wire_vault_sign)
 {
@@ -39,6 +45,8 @@ TAKES(take_sign, wire_vault_sign)
 	memcpy(house.text, in->text, in->size);
 	house.text[in->size] = '\0';
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 static void
 gone(void *owner, struct wire_peer *peer, const struct err *why)
@@ -212,7 +220,7 @@ send_batch(unsigned in_flight)
 	assert_int_equal(house.core.book.flight_count, in_flight);
 }
 
-static void
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
 land_all(void)
 {
 	struct core *c = &house.core;
@@ -293,7 +301,7 @@ a_late_word_of_the_store_is_heard_once(void **state)
 	assert_int_equal(c->book.given, 1);
 	assert_non_null(c->book.io.loop);
 	land_all();
-	expect_signed(2 * FIRST);
+	expect_signed(2ULL * FIRST);
 }
 #endif
 

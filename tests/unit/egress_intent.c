@@ -303,12 +303,16 @@ what_is_not_plain_goes_alone(void **state)
 	assert_int_equal(house.together, 0);
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
+
 /* The vault says nothing by itself here: the test does. */
 TAKES(take_mark_ask, wire_mark_ask)
 {
 	assert_in_range(in->size, 1, sizeof(in->value));
 	house.marks++;
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 static void
 vault_marks(uint64_t id, uint8_t first)

@@ -34,7 +34,7 @@ static void
 fake_wait(struct loop *loop, int64_t us)
 {
 	struct kernel *k = loop->inner;
-	char came = *k->waits ? *k->waits++ : '-';
+	char came = (char)(*k->waits ? *k->waits++ : '-');
 
 	note(k, us > 0 ? 's' : '0');
 	k->now += us > 0 ? k->slept : k->step;

@@ -47,7 +47,7 @@ tokens_are_taken_with_what_belongs_to_them(void **state)
 	assert_int_equal(a.lifetime, 3600);
 }
 
-static void
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
 an_answer_that_lacks_something_is_refused(void **state)
 {
 	static const char *const wrong[] = {
@@ -147,9 +147,10 @@ a_huge_answer_is_not_read(void **state)
 
 #define A63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
-static void
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
 each_error_has_its_end(void **state)
 {
+	/* NOLINTNEXTLINE(*.Padding): rows as they are read */
 	static const struct {
 		unsigned status;
 		const char *body;
@@ -289,7 +290,7 @@ device_with(const char *key, const char *value)
 	return a.end;
 }
 
-static void
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
 each_member_of_a_devices_answer_is_looked_at(void **state)
 {
 	static const char *const good[][2] = {

@@ -108,7 +108,7 @@ a_page_that_is_not_https_is_not_opened(void **state)
 	}
 }
 
-static void
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
 a_redirect_stays_on_this_machine(void **state)
 {
 	static const char *const right[] = { "http://127.0.0.1:8976/callback",

@@ -31,6 +31,7 @@ read_it(const char *url, struct oauth_redirect *out)
 	int result;
 
 	assert_non_null(copy);
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): on purpose */
 	memcpy(copy, url, len);
 	*out = (struct oauth_redirect){ 0 };
 	result = oauth_redirect_read(&memory, str_span(copy, len), out, &e);
@@ -56,7 +57,7 @@ a_whole_url_or_its_query_is_read(void **state)
 	assert_true(str_eq(r.error, STR("access_denied")));
 }
 
-static void
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
 what_is_ambiguous_is_refused(void **state)
 {
 	static const char *const wrong[] = { "code=a&code=b&state=s",

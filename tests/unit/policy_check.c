@@ -121,7 +121,7 @@ a_host_that_may_be_changed_without_a_gate_is_listed(void **state)
 #define WRITES(more) \
 	OPEN "[egress.w]\nmatch = { host = \"w.good.test\"" more " }\n"
 
-static void
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
 a_gate_on_requests_holds_a_rule_for_every_cell(void **state)
 {
 	auto_arena a = { 0 };

@@ -13,7 +13,7 @@ go_nowhere(struct rig *r)
 	proxy_go(r->proxy, r->id, &r->go);
 }
 
-static void
+static void /* NOLINTNEXTLINE(*-function-size): rig_until is a loop */
 a_cell_that_has_hung_up_is_ended_with_it(void **state)
 {
 	struct rig r;

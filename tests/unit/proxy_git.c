@@ -267,7 +267,7 @@ push_options_are_refused(void **state)
 	assert_non_null(strstr(c.next, "git push -o"));
 }
 
-static void
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
 behind_the_flush_stands_a_pack_or_nothing(void **state)
 {
 	(void)state;

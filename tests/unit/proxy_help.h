@@ -289,9 +289,8 @@ rig_intent(void *context, const struct proxy_intent *i)
 		must(str_copy(r->intent.lines, 2048, i->shown->lines));
 		must(str_copy(r->intent.start, 1100, i->shown->body));
 	}
-	if (r->show && !i->shown) {
-		proxy_read_body(r->proxy, i->id);
-	} else if (r->spool && i->body == PROXY_BODY_UNREAD) {
+	if ((r->show && !i->shown) ||
+	    (r->spool && i->body == PROXY_BODY_UNREAD)) {
 		proxy_read_body(r->proxy, i->id);
 	} else if (r->decide == GO) {
 		proxy_go(r->proxy, i->id, &r->go);

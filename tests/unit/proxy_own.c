@@ -53,7 +53,7 @@ P08_every_value_that_it_brings_is_asked_about(void **state)
 	}
 }
 
-static void
+static void /* NOLINTNEXTLINE(*-function-size): rig_until is a loop */
 P08_more_than_can_be_asked_about_are_refused(void **state)
 {
 	(void)state;

@@ -689,7 +689,7 @@ headers_that_end_the_head_are_refused(void **state)
 #define MANY 70 /* more than there are rows of them */
 
 /* Whatever order they are decided in, and whatever has ended meanwhile. */
-static void
+static void /* NOLINTNEXTLINE(*-function-size): rig_until is a loop */
 each_of_many_that_wait_hears_its_own_decision(void **state)
 {
 	static struct end c[MANY];

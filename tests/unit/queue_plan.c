@@ -6,7 +6,7 @@
 /* Order, retries, dead letters, times, series, limits, hand-off, batches,
  * cancelling and forgetting. */
 
-#define HOUR (3600 * CLOCK_SECOND)
+#define HOUR (3600LL * CLOCK_SECOND)
 
 static int
 put_plan(struct world *w, unsigned n, const struct queue_put *like,
@@ -102,10 +102,9 @@ tasks_are_claimed_in_the_one_order(void **state)
 				.estimated_tenths = r->tenths[n] };
 
 			w.now.us += n ? r->apart : 0;
-			if (r->due_days[n]) {
-				c.due.us =
-				    w.now.us + r->due_days[n] * 24 * HOUR;
-			}
+			c.due.us = r->due_days[n]
+			               ? w.now.us + r->due_days[n] * 24LL * HOUR
+			               : 0;
 			assert_int_equal(put_plan(&w, n + 1, &c, &s), 0);
 		}
 		assert_int_equal(claim(&w, ME, &s), 0);
@@ -544,7 +543,7 @@ many_children_are_cancelled_in_bounded_steps(void **state)
 	do {
 		assert_int_equal(
 		    touch(&w, queue_cancel, uuid(&w, 1), 0, &s), 0);
-		assert_true(s.event_count <= 2 * QUEUE_BULK_MAX);
+		assert_true(s.event_count <= 2UL * QUEUE_BULK_MAX);
 		steps++;
 	} while (s.more);
 	assert_int_equal(steps, 3);
@@ -653,7 +652,7 @@ a_payload_may_say_when_and_how_often(void **state)
 	t.payload = payload;
 	assert_int_equal(queue_put_read(&c, &w.e), 0);
 	assert_int_equal(c.not_before.us, 1767225600000000);
-	assert_int_equal(c.due.us, 1767225600000000 + 32 * 24 * HOUR);
+	assert_int_equal(c.due.us, 1767225600000000 + 32LL * 24 * HOUR);
 	assert_int_equal(c.estimated_tenths, 15);
 	assert_int_equal(c.retry.max_attempts, 4);
 	assert_int_equal(c.retry.base_us, 2 * CLOCK_SECOND);

@@ -90,7 +90,7 @@ name_one(struct one *one, uint64_t *dice)
 
 /* What one step of ke_fit_score is worth here (DESIGN): two hours, and five and
  * a half points of impact. */
-#define STEP (2 * 3600 * CLOCK_SECOND + 198 * CLOCK_SECOND)
+#define STEP (2LL * 3600 * CLOCK_SECOND + 198 * CLOCK_SECOND)
 
 /* Many stand at one place, some for their age and some for their worth. */
 static void
@@ -110,7 +110,7 @@ whatever_a_place_is_shared_by_the_order_is_total(void **state)
 		uint32_t score = 1 + (uint32_t)roll(&dice, 4);
 
 		crowd[i].stands = began + (int64_t)roll(&dice, 2) * 1000;
-		crowd[i].created = crowd[i].stands + score * STEP;
+		crowd[i].created = crowd[i].stands + (int64_t)score * STEP;
 		name_one(&crowd[i], &dice);
 		w.now.us = crowd[i].created;
 		struct e2m_task t = task_of(&w, 0);

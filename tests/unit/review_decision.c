@@ -196,8 +196,7 @@ arguments_that_are_not_of_their_digest_are_told(void **state)
 	char *amount;
 
 	(void)state;
-	assert_true(strlen(body) < sizeof(text));
-	(void)strcpy(text, body);
+	assert_true(str_copy(text, sizeof(text), str_of(body)));
 	amount = strstr(text, ":7");
 	assert_non_null(amount);
 	amount[1] = '9';

@@ -11,6 +11,7 @@
  * old.  Its name is another one here; the rest is the product's. */
 static const char *pretended = "";
 #define POSTGRES_LIBRARY pretended
+/* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "store/postgres_library.c"
 
 #include "store/store.h"

@@ -231,7 +231,7 @@ a_role_may_append_and_not_change(void **state)
 	while (user && !(user[-1] == '/' || user[-1] == '=')) {
 		user = strstr(user + 1, "handrail");
 	}
-	assert_non_null(user);
+	must(user);
 	memmove(user + 14, user + 8, strlen(user + 8) + 1);
 	memcpy(user, "handrail_house", 14);
 

@@ -116,6 +116,7 @@ vault_down(void **state)
 	seal_key_free(house.key);
 	(void)waitpid(house.pid, &status, 0);
 	(void)snprintf(command, sizeof(command), "rm -rf %s", house.state);
+	/* NOLINTNEXTLINE(cert-env33-c): a command of ours */
 	return system(command) || status;
 }
 
@@ -179,7 +180,8 @@ static void
 bind(const char *name, enum seal_kind kind)
 {
 	house.binding = (struct wire_binding){ .version = 1, .kind = kind };
-	(void)strcpy(house.binding.credential, name);
+	assert_true(str_copy(house.binding.credential,
+	    sizeof(house.binding.credential), str_of(name)));
 	(void)strcpy(house.binding.hosts, HOST);
 	(void)strcpy(house.binding.issuer, ISSUER);
 }
@@ -221,7 +223,8 @@ grant_of(uint64_t number, uint64_t cell, enum wire_use use)
 		.row_size = (uint32_t)house.row.len,
 	};
 
-	(void)strcpy(ask.host, use == WIRE_USE_TAKE ? ISSUER : HOST);
+	assert_true(str_copy(ask.host, sizeof(ask.host),
+	    str_of(use == WIRE_USE_TAKE ? ISSUER : HOST)));
 	memcpy(ask.row, house.row.at, house.row.len);
 	return ask;
 }
@@ -257,7 +260,7 @@ redeem(uint64_t number, uint64_t cell, const char *host)
 	};
 	struct wire_credential out;
 
-	(void)strcpy(ask.host, host);
+	assert_true(str_copy(ask.host, sizeof(ask.host), str_of(host)));
 	tell(house.egress[cell - 7], WIRE_REDEEM, &ask, NULL, 0);
 	hear(house.egress[cell - 7], WIRE_CREDENTIAL, &out);
 	return out;

@@ -158,6 +158,7 @@ become_vault(int up, int down)
 	int a = fcntl(up, F_DUPFD, 64);
 	int b = fcntl(down, F_DUPFD, 64);
 
+	must(path);
 	(void)dup2(a, 3);
 	(void)dup2(b, 4);
 	(void)close_range(5, ~0U, 0);
@@ -735,11 +736,9 @@ cells_that_are_full_do_not_keep_another_out(void **state)
 			continue; /* who comes last */
 		}
 		for (uint64_t n = 0; n < 256; n += WIRE_TOGETHER) {
-			uint64_t first = cell * 1000 + n;
+			bool latest = cell == 1 && n == 256 - WIRE_TOGETHER;
+			uint64_t first = latest ? 1 : cell * 1000 + n;
 
-			if (cell == 1 && n == 256 - WIRE_TOGETHER) {
-				first = 1; /* the latest of the first */
-			}
 			lend_to(
 			    cell, 0, "good.test", first, first + WIRE_TOGETHER);
 		}

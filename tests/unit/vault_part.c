@@ -106,7 +106,7 @@ spoil(struct wire_vault_grant *ask, enum fault fault)
 }
 
 /* What core says is looked at like any word of another part. */
-static void
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
 a_grant_with_a_fault_is_refused(void **state)
 {
 	(void)state;

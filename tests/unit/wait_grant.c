@@ -203,8 +203,8 @@ an_event_that_no_command_wrote_is_refused(void **state)
 
 struct given {
 	struct str id;
-	unsigned what; /* which of few subjects */
 	struct wall until;
+	unsigned what; /* which of few subjects */
 	bool revoked;
 };
 
@@ -219,6 +219,35 @@ next(uint64_t *seed)
 
 #define THINGS 4
 #define STEPS  60
+
+static bool
+stands(const struct given *given, size_t count, unsigned what, struct wall now)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < count; i++) {
+		found |= given[i].what == what && !given[i].revoked &&
+		         now.us < given[i].until.us;
+	}
+	return found;
+}
+
+/* Whether it was the first time. */
+static bool
+revoke(struct granting *g, struct given *x, struct wait_step *s)
+{
+	struct err e = { 0 };
+	bool first = !x->revoked;
+
+	assert_int_equal(wait_grant_revoke(g->grants, &g->w.arena, x->id,
+	                     STR("bert"), g->w.now, s, &e) == 0,
+	    first);
+	if (first) {
+		assert_int_equal(wait_grant_apply(g->grants, s->body, &e), 0);
+	}
+	x->revoked = true;
+	return first;
+}
 
 /* Covered exactly as long as a grant of it stands: never before, after its end
  * or its recall, never for another thing; and a rebuild says the same. */
@@ -249,35 +278,24 @@ play(uint64_t seed)
 			                (int64_t)(r >> 24 & 127) * CLOCK_SECOND;
 
 			assert_int_equal(make(&g, &item, lasts, &s), 0);
-			given[count++] = (struct given){ s.id, what,
-				{ g.w.now.us + lasts }, false };
+			given[count++] = (struct given){ s.id,
+				{ g.w.now.us + lasts }, what, false };
 			log[logged++] = s.body;
 		} else if (r % 3 == 1 && count) {
 			struct given *x = &given[(r >> 32) % count];
 
-			assert_int_equal(
-			    wait_grant_revoke(g.grants, &g.w.arena, x->id,
-			        STR("bert"), g.w.now, &s, &e) == 0,
-			    !x->revoked);
-			if (!x->revoked) {
-				assert_int_equal(
-				    wait_grant_apply(g.grants, s.body, &e), 0);
-				log[logged++] = s.body;
-			}
-			x->revoked = true;
+			bool first = revoke(&g, x, &s);
+
+			log[logged] = s.body;
+			logged += first;
 		}
 		for (unsigned t = 0; t < THINGS; t++) {
 			struct wait_grant_use use = use_of(&g);
-			bool stands = false;
 
 			use.named = digest_of(str_of(names[t]));
-			for (size_t i = 0; i < count; i++) {
-				stands |= given[i].what == t &&
-				          !given[i].revoked &&
-				          g.w.now.us < given[i].until.us;
-			}
 			assert_int_equal(
-			    wait_grant_find(g.grants, &use) != NULL, stands);
+			    wait_grant_find(g.grants, &use) != NULL,
+			    stands(given, count, t, g.w.now));
 		}
 	}
 	for (size_t i = 0; i < logged; i++) {
@@ -302,7 +320,7 @@ nothing_is_covered_but_what_stands(void **state)
 	(void)state;
 	print_message("# SEED=%llu\n", (unsigned long long)seed);
 	for (unsigned i = 0; i < 300; i++) {
-		play(seed + 2 * i + 1);
+		play(seed + 2ULL * i + 1);
 	}
 }
 

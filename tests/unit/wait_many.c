@@ -107,9 +107,9 @@ a_hundred_thousand_that_wait_have_64_bytes_each(void **state)
 		(void)ask(w, &s, &a, n, question_of(&a, n));
 		if (n % 1000 == 0) {
 			wait_fold(w, n);
-			if (n >= 20000 && wait_memory(w) / n > grown) {
-				grown = wait_memory(w) / n;
-			}
+			size_t each = n >= 20000 ? wait_memory(w) / n : 0;
+
+			grown = each > grown ? each : grown;
 		}
 	}
 	before = in_use();

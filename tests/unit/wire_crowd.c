@@ -66,7 +66,7 @@ crowd_acts(void)
 		auto_close_fd(&crowd.agent[at]);
 		break;
 	default:
-		for (uint64_t n = dice(2 * WIRE_QUEUE_RECORDS); peer && n;
+		for (uint64_t n = dice(2ULL * WIRE_QUEUE_RECORDS); peer && n;
 		     n--) {
 			wire_send(peer, WIRE_RUN_GO, &go, NULL, 0);
 		}

@@ -206,7 +206,7 @@ what_is_gathered_goes_in_one_packet_when_it_is_let_go(void **state)
 	}
 	assert_int_equal(packet_size(c), -1);
 	wire_let_go(c->from.peer);
-	assert_int_equal(packet_size(c), 2 * GONE_SPACE + GONE_SIZE);
+	assert_int_equal(packet_size(c), 2UL * GONE_SPACE + GONE_SIZE);
 	assert_int_equal(packet_size(c), -1);
 }
 
@@ -253,14 +253,14 @@ a_turn_takes_a_piece_of_what_was_gathered(void **state)
 
 	open_api(c);
 	open_core(c);
-	for (uint64_t id = 1; id <= 8 * 3; id++) {
+	for (uint64_t id = 1; id <= 24; id++) {
 		say_ask(c, id, NULL, 0);
 	}
 	wire_let_go(c->from.peer);
 	loop_turn(c->loop, 0);
-	expect_ids(c, (WIRE_TURN_SEVERAL + 2) / 3 * 3);
+	expect_ids(c, (WIRE_TURN_SEVERAL + 2) / 3 * 3UL);
 	loop_turn(c->loop, 0);
-	expect_ids(c, 8 * 3);
+	expect_ids(c, 24);
 }
 
 static void
@@ -350,7 +350,7 @@ gathering_for_one_that_never_reads_ends_at_the_limit(void **state)
 	struct channel *c = *state;
 
 	open_api(c);
-	for (uint64_t id = 0; id < 2 * WIRE_QUEUE_RECORDS; id++) {
+	for (uint64_t id = 0; id < 2UL * WIRE_QUEUE_RECORDS; id++) {
 		say_ask(c, id, NULL, 0);
 	}
 	wire_let_go(c->from.peer);
