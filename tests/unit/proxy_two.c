@@ -625,6 +625,23 @@ an_answer_of_any_size_passes(void **state)
 	world_free(&w);
 }
 
+/* What an old upstream says behind its last chunk has no reader (DESIGN). */
+static void
+trailers_of_an_old_upstream_do_not_pass_G05(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, false);
+	w.r.origin.answer = "HTTP/1.1 200 OK\r\n"
+	                    "Transfer-Encoding: chunked\r\n\r\n"
+	                    "5\r\nhello\r\n0\r\nX-Behind: it\r\n\r\n";
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.cell.ended == 1);
+	assert_true(says(&w.cell, "hello"));
+	assert_false(says(&w.cell, "behind"));
+	world_free(&w);
+}
+
 int
 main(void)
 {
@@ -655,6 +672,7 @@ main(void)
 		cmocka_unit_test(
 		    another_policy_takes_no_connection_of_the_old_one),
 		cmocka_unit_test(an_answer_of_any_size_passes),
+		cmocka_unit_test(trailers_of_an_old_upstream_do_not_pass_G05),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
