@@ -172,11 +172,12 @@ head_came(struct http_two *t, struct stream *s, bool end)
 	if (interim && ++s->interims > HTTP_INTERIM_MAX) {
 		return -1;
 	}
+	/* nghttp2 lets no byte through behind these, wherever they end. */
+	s->length = s->length || s->status == 204 || s->status == 304;
 	buf_add(&s->head, buf_str(&s->extra));
 	if (!interim && !s->length && !end) {
 		http_write_header_z(&s->head, "Transfer-Encoding", "chunked");
-	} else if (!interim && !s->length && !t->server && end &&
-	           s->status != 204 && s->status != 304) {
+	} else if (!interim && !s->length && !t->server) {
 		http_write_header_z(&s->head, "Content-Length", "0");
 	}
 	http_write_end(&s->head);

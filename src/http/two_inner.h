@@ -17,7 +17,7 @@ struct stream {
 	struct buf trailers;
 	bool out_end;
 	bool began;   /* its head was given out */
-	bool length;  /* its message has a Content-Length */
+	bool length;  /* its head alone says how long its body is */
 	size_t given; /* bytes whose window is not open again */
 	/* of the head that is coming */
 	struct buf method, path, authority;

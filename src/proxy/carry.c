@@ -186,7 +186,7 @@ answer_end(struct conn *c, struct err *e)
 	if (proxy_scrub_end(&c->up->scrub, answer_data, c, e)) {
 		return -1;
 	}
-	if (c->chunked && c->stream) {
+	if (c->chunked && c->up->two) {
 		write_trailers(c);
 	} else if (c->chunked) {
 		auto_buf last = { 0 };

@@ -389,7 +389,7 @@ static bool
 step_answer(struct conn *c)
 {
 	proxy_link_send(&c->link);
-	if (!proxy_link_flushed(&c->link)) {
+	if (!proxy_link_flushed(&c->link) || proxy_stream_waits(c)) {
 		return false;
 	}
 	if (c->link.mute) {

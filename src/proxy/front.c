@@ -116,7 +116,11 @@ move(struct stream *s)
 		http_two_taken(s->front->two, s->id);
 	}
 	if (c->link.out.len < had) {
-		turn_soon(c);
+		/* Of one whose end is written the front says when it has left.
+		 */
+		if (!s->done || c->state != CONN_ANSWER) {
+			turn_soon(c);
+		}
 		return true;
 	}
 	return false;
@@ -137,11 +141,35 @@ proxy_stream_gone(struct conn *c)
 	struct stream *s = c->stream;
 	c->stream = NULL;
 	s->conn = NULL;
-	if (!s->done && !s->gone) {
+	bool whole = s->done && http_two_waiting(s->front->two, s->id) == 0;
+	if (!whole && !s->gone) {
 		http_two_reset(s->front->two, s->id);
 	}
 	turn_soon(s->front);
 	drop(s);
+}
+
+/* Its question stays asked, and keeps its place among what is carried, until
+ * core has said: who leaves and comes again would ask without end. */
+static bool
+leave_asked(struct stream *s)
+{
+	struct conn *c = s->conn;
+	if (c->state != CONN_ASKED) {
+		return false;
+	}
+	proxy_link_close(&c->link);
+	c->link.memory = false;
+	c->stream = NULL;
+	drop(s);
+	return true;
+}
+
+bool
+proxy_stream_waits(const struct conn *c)
+{
+	const struct stream *s = c->stream;
+	return s && !s->gone && http_two_waiting(s->front->two, s->id) > 0;
 }
 
 /* --- requests ---------------------------------------------------------------
@@ -220,6 +248,17 @@ proxy_front_begin(struct conn *c)
 	proxy_conn_arm(c, c->proxy->setup.times.idle);
 }
 
+/* The cell has closed it. */
+static void
+part(struct stream *s)
+{
+	struct conn *c = s->conn;
+	if (!leave_asked(s)) {
+		proxy_conn_abort(c, "the cell gave it up");
+		proxy_conn_turn(c);
+	}
+}
+
 /* Not from inside the session: what a stream does may reset others. */
 static void /* NOLINTNEXTLINE(*-function-size): all ways out of one list */
 serve(struct conn *front)
@@ -228,13 +267,7 @@ serve(struct conn *front)
 	for (struct stream *s = front->streams; s; s = next) {
 		next = s->next;
 		if (s->gone) {
-			struct conn *c = s->conn;
-			if (!s->done) {
-				proxy_conn_abort(c, "the cell gave it up");
-			} else {
-				proxy_conn_leave(c);
-			}
-			proxy_conn_turn(c);
+			part(s);
 		} else if (s->stirred) {
 			s->stirred = false;
 			proxy_conn_turn(s->conn);
@@ -270,6 +303,9 @@ proxy_front_step(struct conn *c)
 	bool any = in.len > 0;
 	for (struct stream *s = c->streams; s; s = s->next) {
 		any = move(s) || any;
+		if (s->done && !proxy_stream_waits(s->conn)) {
+			turn_soon(s->conn);
+		}
 	}
 	if (c->link.ended || c->link.mute || http_two_over(c->two)) {
 		proxy_conn_shut(c);
@@ -282,10 +318,13 @@ void
 proxy_front_end(struct conn *c)
 {
 	while (c->streams) {
-		struct conn *child = c->streams->conn;
-		c->streams->gone = true;
-		proxy_conn_abort(child, "the cell hung up");
-		proxy_conn_free(child);
+		struct stream *s = c->streams;
+		struct conn *child = s->conn;
+		s->gone = true;
+		if (!leave_asked(s)) {
+			proxy_conn_abort(child, "the cell hung up");
+			proxy_conn_free(child);
+		}
 	}
 	http_two_free(c->two);
 	c->two = NULL;

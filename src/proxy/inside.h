@@ -3,7 +3,6 @@
 #define PROXY_INSIDE_H
 
 /* What the files of this room share. */
-
 #include "proxy/link.h"
 #include "proxy/own.h"
 #include "proxy/up.h"
@@ -101,6 +100,7 @@ void proxy_front_begin(struct conn *c);
 bool proxy_front_step(struct conn *c);
 void proxy_front_end(struct conn *c);   /* with its streams */
 void proxy_stream_gone(struct conn *c); /* the conn of a stream is freed */
+bool proxy_stream_waits(const struct conn *c); /* part of its answer is here */
 struct conn *proxy_conn_make(
     struct proxy *p, const struct proxy_origin *origin);
 /* pipe.c */

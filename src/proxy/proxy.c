@@ -186,10 +186,17 @@ conn_of(struct proxy *p, uint64_t id, enum conn_state state)
 	return c;
 }
 
+/* NULL: it has left.  Its place was kept until now. */
 static struct conn *
 conn_asking(struct proxy *p, uint64_t id)
 {
-	return conn_of(p, id, CONN_ASKED);
+	struct conn *c = conn_of(p, id, CONN_ASKED);
+	if (c && c->link.mute) {
+		proxy_conn_leave(c);
+		proxy_conn_turn(c);
+		return NULL;
+	}
+	return c;
 }
 
 /* --- what is said of them --- */

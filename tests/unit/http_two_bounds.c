@@ -274,6 +274,38 @@ rapid_resets_end_the_session_G03(void **state)
 	pair_free(&p);
 }
 
+/* A head that ends in a frame of its own has no body all the same. */
+static void
+an_answer_without_a_body_may_end_behind_its_head(void **state)
+{
+	(void)state;
+	struct pair p;
+	auto_buf frames = { 0 };
+	buf_add(&frames, STR(SETTINGS));
+	add_headers(&frames, 1, false, STR("\x89")); /* 204 */
+	buf_add(&frames, STR("\0\0\0\0\1\0\0\0\1"));
+	pair_new(&p);
+	answered(&p, 1, buf_str(&frames));
+	assert_true(str_eq_z(
+	    buf_str(&p.client.text), "HTTP/1.1 204 No Content\r\n\r\n"));
+	assert_int_equal(p.client.ended, 1);
+	buf_clear(&frames);
+	add_headers(&frames, 3, false, STR("\x8b")); /* 304 */
+	buf_add(&frames, STR("\0\0\0\0\1\0\0\0\3"));
+	answered(&p, 3, buf_str(&frames));
+	assert_true(str_eq_z(
+	    buf_str(&p.client.text), "HTTP/1.1 304 Not Modified\r\n\r\n"));
+	assert_int_equal(p.client.ended, 2);
+	/* And gets none. */
+	buf_clear(&frames);
+	add_headers(&frames, 5, false, STR("\x89"));
+	buf_add(&frames, STR("\0\0\1\0\1\0\0\0\5x"));
+	answered(&p, 5, buf_str(&frames));
+	assert_int_equal(p.client.ended, 2);
+	assert_int_equal(p.client.closed, 3);
+	pair_free(&p);
+}
+
 int
 main(void)
 {
@@ -289,6 +321,8 @@ main(void)
 		cmocka_unit_test(trailers_are_bounded_and_said_once),
 		cmocka_unit_test(floods_end_the_session_G03),
 		cmocka_unit_test(rapid_resets_end_the_session_G03),
+		cmocka_unit_test(
+		    an_answer_without_a_body_may_end_behind_its_head),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
