@@ -410,7 +410,7 @@ vault_take_captured(void *owner, struct wire_peer *peer, const void *record,
 	if (!at || !(*at)->spent || in->access_size > sizeof(in->secret) ||
 	    in->refresh_size > sizeof(in->secret) - in->access_size ||
 	    !seal_tokens_end_ok(in->expires)) {
-		return; /* nothing was lent that this could answer */
+		return; /* to nothing that was lent, or of no time */
 	}
 	if ((*at)->use == WIRE_USE_TAKE) {
 		if (in->access_size) {
