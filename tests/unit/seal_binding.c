@@ -1,18 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows and bindings as anybody can write them, before a key looks at them. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "seal/seal.h"
-
-#define VALUE STR("ghp_0123456789")
-
-static struct seal_key *key;
+#include "seal_help.h"
 
 static int
 make_key(void **state)
@@ -28,31 +16,6 @@ free_key(void **state)
 	(void)state;
 	seal_key_free(key);
 	return 0;
-}
-
-static struct seal_binding
-binding_of(void)
-{
-	struct seal_binding binding = {
-		.id = STR("github"),
-		.version = 3,
-		.kind = SEAL_STATIC_BEARER,
-		.host_count = 2,
-		.hosts = { STR("github.com"), STR("api.github.com:8443") },
-	};
-
-	return binding;
-}
-
-static void
-make_row(struct buf *row)
-{
-	struct seal_binding binding = binding_of();
-	struct err e = { 0 };
-
-	if (seal_row(key, &binding, VALUE, row, &e)) {
-		fail_msg("%s", e.text);
-	}
 }
 
 /* What lists read, and no key has looked at. */

@@ -1,18 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "must_help.h"
-#include "seal/seal.h"
+#include "seal_help.h"
 
-#define VALUE STR("ghp_0123456789")
-
-static struct seal_key *key;
 static struct seal_key *other_key;
 
 static int
@@ -31,31 +20,6 @@ free_keys(void **state)
 	seal_key_free(key);
 	seal_key_free(other_key);
 	return 0;
-}
-
-static struct seal_binding
-binding_of(void)
-{
-	struct seal_binding binding = {
-		.id = STR("github"),
-		.version = 3,
-		.kind = SEAL_STATIC_BEARER,
-		.host_count = 2,
-		.hosts = { STR("github.com"), STR("api.github.com:8443") },
-	};
-
-	return binding;
-}
-
-static void
-make_row(struct buf *row)
-{
-	struct seal_binding binding = binding_of();
-	struct err e = { 0 };
-
-	if (seal_row(key, &binding, VALUE, row, &e)) {
-		fail_msg("%s", e.text);
-	}
 }
 
 /* Lending and looking say what opening says. */
