@@ -3,7 +3,7 @@
 #define PROXY_INSIDE_H
 
 /* What the files of this room share. */
-#include "proxy/link.h"
+
 #include "proxy/own.h"
 #include "proxy/up.h"
 
