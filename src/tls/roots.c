@@ -90,15 +90,14 @@ read_all(struct roots *r, BIO *text)
 
 		OPENSSL_free(name);
 		OPENSSL_free(header);
-		one.subject = wanted ? subject_of(one.der, one.size) : NULL;
+		if (!wanted) {
+			OPENSSL_free(one.der);
+			continue;
+		}
+		one.subject = subject_of(one.der, one.size);
 		if (!one.subject) {
 			OPENSSL_free(one.der);
-		}
-		if (wanted && !one.subject) {
 			return -1;
-		}
-		if (!wanted) {
-			continue;
 		}
 		r->all =
 		    array_grow(r->all, r->count, &r->room, sizeof(*r->all));
