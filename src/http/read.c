@@ -200,12 +200,14 @@ static int
 read_until_close(
     struct http_reader *r, struct str *in, struct http_event *ev, struct err *e)
 {
-	if (in->len > r->body_max - r->total) {
+	uint64_t room = r->body_max - r->total;
+
+	if (!room) {
 		return refuse(r, 413, e, "body over the limit");
 	}
-	r->total += in->len;
 	ev->kind = HTTP_DATA;
-	ev->data = take(in, in->len);
+	ev->data = take(in, in->len < room ? in->len : (size_t)room);
+	r->total += ev->data.len;
 	return 0;
 }
 
