@@ -63,8 +63,10 @@ struct wall
 form_take_time(struct cut *c)
 {
 	uint64_t value = form_take_number(c);
+	struct wall t = { (int64_t)(value >> 1 ^ (0 - (value & 1))) };
 
-	return (struct wall){ (int64_t)(value >> 1 ^ (0 - (value & 1))) };
+	c->bad |= !wall_has_date(t);
+	return t;
 }
 
 struct str

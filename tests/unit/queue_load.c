@@ -77,6 +77,72 @@ of_two_forms_the_newer_stands(void **state)
 	world_fini(&w);
 }
 
+/* As a form holds it: the sign lowest, seven bits a byte, the low ones first.
+ */
+static void
+add_time(struct buf *out, int64_t us)
+{
+	uint64_t left = (uint64_t)us << 1 ^ (us < 0 ? UINT64_MAX : 0);
+
+	for (; left >= 0x80; left >>= 7) {
+		buf_add_byte(out, (uint8_t)(left | 0x80));
+	}
+	buf_add_byte(out, (uint8_t)left);
+}
+
+/* The form with another moment in which the task was created. */
+static int
+load_created(struct queue *q, struct str form, int64_t was, int64_t us)
+{
+	struct err e = { 0 };
+	auto_buf old = { 0 };
+	auto_buf other = { 0 };
+	size_t at = 0;
+
+	add_time(&old, was);
+	while (!str_starts(str_sub(form, at, form.len), buf_str(&old))) {
+		at++;
+	}
+	buf_add(&other, str_sub(form, 0, at));
+	add_time(&other, us);
+	buf_add(&other, str_sub(form, at + old.len, form.len));
+	return queue_task_load(q, buf_str(&other), &e) ? (int)e.kind : 0;
+}
+
+static void
+a_moment_that_no_date_can_say_is_no_form(void **state)
+{
+	static const struct {
+		int64_t us;
+		int kind;
+	} cases[] = {
+		{ -62167219200000000, ERR_NONE }, /* 0000-01-01 */
+		{ -62167219200000001, ERR_INPUT },
+		{ 253402300799999999, ERR_NONE }, /* 9999-12-31 */
+		{ 253402300800000000, ERR_INPUT },
+		{ INT64_MAX, ERR_INPUT },
+		{ INT64_MIN, ERR_INPUT },
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	struct e2m_task one = task_of(&w, 1);
+
+	put_here(&w, &one);
+	int64_t was = queue_find(w.queue, uuid(&w, 1))->created.us;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct queue *fresh = queue_new(3);
+
+		assert_int_equal(
+		    load_created(fresh, form_of(&w, 1), was, cases[i].us),
+		    cases[i].kind);
+		queue_free(fresh);
+	}
+	world_fini(&w);
+}
+
 static void
 what_is_in_use_is_not_replaced(void **state)
 {
@@ -168,6 +234,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_two_forms_the_newer_stands),
+		cmocka_unit_test(a_moment_that_no_date_can_say_is_no_form),
 		cmocka_unit_test(what_is_in_use_is_not_replaced),
 		cmocka_unit_test(a_task_is_placed_by_whoever_waits_for_it),
 		cmocka_unit_test(tasks_of_two_queues_stay_apart),
