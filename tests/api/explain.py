@@ -124,6 +124,21 @@ def a_program_reads_the_decision_and_the_next_step():
 
 
 @test
+def a_refusal_that_no_rule_answers_is_told_too():
+    speak = 'import socket; s = socket.create_connection((\'%s.test\', 5432)); ' \
+        's.send(b\'\\0\\0\'); s.recv(99)'
+    # "no" twice, and another host.
+    t = house().run([shell(''.join('python3 -c "%s";' % (speak % name)
+                                   for name in ('no', 'no', 'none')) + 'true')])
+    found = house().read('suggest', t['id'])['suggestions']
+    need([(x['host'], x['times'], x['rule']) for x in found] ==
+         [('no.test', 2, False), ('none.test', 1, False)], found)
+    toml = house().ok('suggest', t['id']).out
+    need(toml.count('neither TLS nor HTTP') == 2 and 'went to none.test\n' in toml and
+         all(x.startswith('#') for x in toml.split('\n') if x), toml)
+
+
+@test
 def who_stands_in_a_url_is_not_said_again():
     a = house().cli('explain', HELPER_ID, 'https://me:hunter22@good.test/')
     need(a.code == 1 and 'no user and no password' in a.err and 'hunter22' not in a.err, a)
