@@ -19,6 +19,13 @@ match = { host = "b\u00fccher.test" }
 [egress.talk]
 match     = { host = "talk.test" }
 websocket = true
+
+[egress.push]
+match = { host = "git.test", git = "fetch|push", path = "/a.git/**" }
+
+[gate.push]
+match   = { host = "git.test", git = "push", ref = "refs/heads/main" }
+require = "operator"
 """
 INJECTS = """
 [egress.%s]
@@ -78,6 +85,17 @@ def a_tunnel_is_one_whatever_is_spoken_there():
     need(a['reason'] == 'no_rule' and 'protocol = "tcp"' in a['next'], a)
     a = explain('tcp://talk.test:443')
     need(a['reason'] == 'protocol' and 'ask over http' in a['next'], a)
+
+
+@test
+def of_a_push_it_is_said_who_must_say_yes():
+    at = 'https://git.test/a.git/info/refs?service=git-%s-pack'
+    a = explain(at % 'receive')
+    need(a['verdict'] == 'allow' and a['rule'] == 'egress.push' and
+         'push      is decided again' in a['text'] and '[gate.push]' in a['text'], a)
+    a = explain(at % 'upload')
+    need(a['verdict'] == 'allow' and 'push      ' not in a['text'] and
+         'gate.push' not in a['text'], a)
 
 
 @test
