@@ -475,6 +475,17 @@ def what_becomes_of_a_credential_or_a_vault_is_said_of_it():
 
 
 @test
+def who_logs_in_with_the_words_of_the_first_time_hears_which_to_say():
+    h = house()
+    made = ('--host', 'a.test', '--token-endpoint', 'https://a.test/token',
+            '--client-id', 'me')
+    h.ok('vault', 'put', 'box', '--kind', 'oauth_refresh', *made, input='access-of-box')
+    a = h.cli('vault', 'login', 'box', *made)
+    need(a.code == 1 and 'never changes' in a.err and
+         '`handrail vault login box` alone' in a.err, a)
+
+
+@test
 def what_checkpoint_prints_is_kept_and_checked_as_it_is():
     h = house()
     line = h.read('audit', 'checkpoint')['signer']
