@@ -52,13 +52,22 @@ write_metadata(struct json_out *o, const struct json *event)
 	json_out_end(o, '}');
 }
 
-/* Who did it: the house itself has no identity. */
+/* Who it is about, mostly who did it: the house itself has no identity. */
 static const char *
 who(struct cli *c, const struct json *event)
 {
 	const char *identity = cli_text(c, event, "identity");
 
 	return identity[0] ? identity : "Handrail";
+}
+
+/* Of a decision about what a coworker may do, a person. */
+static const char *
+actor(struct cli *c, int class_, const struct json *event)
+{
+	const char *by = cli_text(c, json_get(event, "body"), "by");
+
+	return class_ == 3003 && by[0] ? by : who(c, event);
 }
 
 /* An object with one text, which must not be empty. */
@@ -71,7 +80,8 @@ write_named(
 	json_out_end(o, '}');
 }
 
-/* An outcome has the number of its request, and no more of it. */
+/* An outcome has the number of its request, and no more of it; what was refused
+ * before it was one has a host alone. */
 static void
 write_request(struct cli *c, struct json_out *o, const struct json *body)
 {
@@ -81,15 +91,19 @@ write_request(struct cli *c, struct json_out *o, const struct json *body)
 
 	buf_addf(&uid, "%lld", (long long)cli_number(body, "request"));
 	json_out_object(o, "http_request");
-	json_out_str(o, "uid", buf_str(&uid));
+	if (json_get(body, "request")) {
+		json_out_str(o, "uid", buf_str(&uid));
+	}
 	if (method[0]) {
 		json_out_z(o, "http_method", method);
 	}
 	if (host[0]) {
 		json_out_object(o, "url");
 		json_out_z(o, "hostname", host);
-		json_out_i64(o, "port", cli_number(body, "port"));
-		json_out_z(o, "path", cli_text(c, body, "path"));
+		if (method[0]) {
+			json_out_i64(o, "port", cli_number(body, "port"));
+			json_out_z(o, "path", cli_text(c, body, "path"));
+		}
 		json_out_end(o, '}');
 	}
 	json_out_end(o, '}');
@@ -205,7 +219,7 @@ write_ocsf(struct cli *c, struct buf *line, const struct json *event)
 	json_out_z(&o, "message", kind);
 	write_metadata(&o, event);
 	json_out_object(&o, "actor");
-	write_named(&o, "user", "name", who(c, event));
+	write_named(&o, "user", "name", actor(c, class_.class_, event));
 	json_out_end(&o, '}');
 	write_class(c, &o, class_.class_, event);
 	json_out_value(&o, "unmapped", event);

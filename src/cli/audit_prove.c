@@ -211,7 +211,17 @@ check_growth_file(struct cli *c, const struct json *t,
     const struct book_root *old, const struct book_root *now, struct err *e)
 {
 	struct book_proof proof;
+	uint64_t from = (uint64_t)cli_number(t, "from");
+	uint64_t size = (uint64_t)cli_number(t, "size");
 
+	if (from != old->size || size != now->size) {
+		return err_set(e, ERR_DENIED,
+		    "the proof is not from the one checkpoint, of %llu events, "
+		    "to the other, of %llu: make it with `audit prove --from "
+		    "OLD-NOTE --to NOTE --json`",
+		    (unsigned long long)old->size,
+		    (unsigned long long)now->size);
+	}
 	if (cli_read_proof(json_get(t, "proof"), &proof, e) ||
 	    book_check_growth(old, now, &proof, e)) {
 		return -1;

@@ -13,6 +13,14 @@ flag(const struct json *j, const char *key)
 	return value;
 }
 
+static bool
+could_be_anybodys(struct cli *c, const struct json *b)
+{
+	struct str device = str_of(cli_text(c, b, "device"));
+
+	return str_eq_z(device, "simulator") || str_eq_z(device, "tty");
+}
+
 static int
 status(struct cli *c)
 {
@@ -36,10 +44,13 @@ status(struct cli *c)
 	    cli_text(c, b, "carrier"),
 	    flag(b, "alive") ? cli_paint(c, CLI_GREEN, "alive")
 	                     : cli_paint(c, CLI_RED, "does not answer"));
-	printf("operator %s%s\n",
+	printf("operator %s%s%s\n",
 	    cli_text(c, b, "operator")[0] ? cli_text(c, b, "operator")
 	                                  : "none lists it",
-	    flag(b, "decides") ? "" : ", it decides nothing now");
+	    flag(b, "decides") ? "" : ", it decides nothing now",
+	    flag(b, "alive") && !flag(b, "decides") && could_be_anybodys(c, b)
+	        ? ": one like this does under `handrail up --dev` only"
+	        : "");
 	if (cli_text(c, b, "says")[0]) {
 		printf("says     %s\n", cli_text(c, b, "says"));
 	}

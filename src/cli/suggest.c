@@ -10,8 +10,9 @@
 
 struct advice {
 	struct advice *next;
-	struct str text;   /* a rule, or what else would help */
+	struct str text;   /* a rule, what else would help, or empty */
 	struct str reason; /* of the first refusal */
+	struct str host;   /* the same */
 	int64_t seq;       /* its event */
 	unsigned times;
 };
@@ -22,25 +23,36 @@ is_rule(struct str text)
 	return str_starts(text, STR("[egress."));
 }
 
+/* What no rule on requests helps is told apart by what it was. */
+static bool
+is_same(const struct advice *a, const struct advice *b)
+{
+	return str_eq(a->text, b->text) &&
+	       (a->text.len ||
+	           (str_eq(a->reason, b->reason) && str_eq(a->host, b->host)));
+}
+
 static void
 add(struct cli *c, struct advice **all, const struct json *event)
 {
 	const struct json *body = json_get(event, "body");
 	struct advice **at = all;
-	struct str text = str_of(cli_text(c, body, "next"));
+	const struct advice one = {
+		.text = str_of(cli_text(c, body, "next")),
+		.reason = str_of(cli_text(c, body, "reason")),
+		.host = str_of(cli_text(c, body, "host")),
+		.seq = cli_number(event, "seq"),
+	};
 
-	if (!str_eq_z(str_of(cli_text(c, event, "kind")), "request_denied") ||
-	    !text.len) {
+	if (!str_eq_z(str_of(cli_text(c, event, "kind")), "request_denied")) {
 		return;
 	}
-	while (*at && !str_eq((*at)->text, text)) {
+	while (*at && !is_same(*at, &one)) {
 		at = &(*at)->next;
 	}
 	if (!*at) {
 		*at = arena_alloc(&c->arena, sizeof(**at));
-		(*at)->text = text;
-		(*at)->seq = cli_number(event, "seq");
-		(*at)->reason = str_of(cli_text(c, body, "reason"));
+		**at = one;
 	}
 	(*at)->times++;
 }
@@ -131,9 +143,13 @@ print_advice(const struct advice *all, const char *task)
 		comment(a->reason);
 		if (is_rule(a->text)) {
 			print_rule(all, a);
-		} else {
+		} else if (a->text.len) {
 			printf("# what would help: ");
 			comment(a->text);
+		} else {
+			printf("# no rule on requests lets it pass (a tunnel, "
+			       "protocol = \"tcp\", is not read); it went to ");
+			comment(a->host);
 		}
 	}
 }
@@ -152,6 +168,7 @@ print_json(const struct advice *all)
 		json_out_str(&o, "next", a->text);
 		json_out_bool(&o, "rule", is_rule(a->text));
 		json_out_str(&o, "reason", a->reason);
+		json_out_str(&o, "host", a->host);
 		json_out_i64(&o, "event", a->seq);
 		json_out_i64(&o, "times", a->times);
 		json_out_end(&o, '}');

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The root key of a house: made once, moved from place to place.  No house is
  * needed, and none is disturbed. */
+#include <unistd.h>
+
 #include "cli/vault.h"
 #include "rootkey/rootkey.h"
 
@@ -43,6 +45,23 @@ static bool
 is_file(enum rootkey_source place)
 {
 	return place == ROOTKEY_FILE || place == ROOTKEY_PASSPHRASE;
+}
+
+/* What the house will not find there would be the end of it. */
+static int
+check_pass(const struct cli *c, enum rootkey_source from,
+    enum rootkey_source to, struct err *e)
+{
+	auto_buf path = { 0 };
+
+	buf_addf(&path, "%s/vault.pass", c->state);
+	return to == ROOTKEY_PASSPHRASE && from != to &&
+	               access(buf_z(&path), F_OK)
+	           ? err_set(e, ERR_MISSING,
+	                 "the house reads the passphrase from %s: put it into "
+	                 "%s (mode 0600) first; nothing was changed",
+	                 buf_z(&path), buf_z(&path))
+	           : 0;
 }
 
 int
@@ -104,6 +123,7 @@ vault_migrate(struct cli *c, int argc, char **argv)
 	         cli_knows_state(c, &e) || rootkey_where(c->state, &from, &e);
 	if (!result && to) {
 		result = take_pass(file, place, &pass, &e) ||
+		         check_pass(c, from, place, &e) ||
 		         rootkey_move(c->state, place, buf_str(&pass), &e);
 		wipe(pass.at, pass.cap);
 	}

@@ -343,17 +343,23 @@ finish_task(struct core *c, struct core_call *k)
 	core_run_complete(c, r, k->args);
 }
 
+/* Of a role that does not load there is none, whatever the task may call. */
 static struct str
 unknown_tool(struct core_call *k, const struct core_run *r)
 {
 	auto_buf names = { 0 };
 
+	if (r->role->closed[0]) {
+		return arena_printf(&k->arena,
+		    "the role %s is closed: no tool of it can be called until "
+		    "its files load; `handrail role list` says what is wrong",
+		    r->role->name);
+	}
 	for (size_t i = 0; i < r->granted.count; i++) {
-		buf_addf(&names, "%s" STR_FMT, i ? ", " : "",
-		    STR_ARG(r->granted.at[i]));
+		buf_addf(&names, STR_FMT ", ", STR_ARG(r->granted.at[i]));
 	}
 	return arena_printf(&k->arena,
-	    "there is no tool %s for this task; it has: " STR_FMT ", finish",
+	    "there is no tool %s for this task; it has: " STR_FMT "finish",
 	    err_quote(k->name), STR_ARG(buf_str(&names)));
 }
 

@@ -228,8 +228,12 @@ route_login(struct core *c, struct core_ask *ask, struct err *e)
 			    "the credential %s cannot be logged in: %s",
 			    k->name, unfit ? unfit : "it holds no tokens");
 		}
-		return core_draft_mutable(ask->body, e) ? -1
-		                                        : ask_row(c, ask, k, e);
+		return core_draft_mutable(ask->body, e)
+		           ? err_set(e, ERR_INPUT,
+		                 "%s; `handrail vault login %s` alone logs in "
+		                 "to the one that is there",
+		                 e->text, k->name)
+		           : ask_row(c, ask, k, e);
 	}
 	return core_login_learns(ask) ? core_login_learn(c, ask, e)
 	                              : core_login_new(c, ask, e);

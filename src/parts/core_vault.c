@@ -13,6 +13,9 @@
 #include "parts/core_back.h"
 #include "seal/seal.h"
 
+/* What is behind each of them. */
+#define DAMAGED "; its row is damaged: restore the store from a backup"
+
 static const struct {
 	uint32_t kind;
 	const char *name;
@@ -184,7 +187,8 @@ load_mark(void *context, const struct store_row *row, struct err *e)
 	if (!hex_bytes(row->key, mark, WIRE_MARK) ||
 	    !str_copy(name, sizeof(name), row->value)) {
 		return err_set(e, ERR_INPUT,
-		    "the stored mark %s cannot be read", err_quote(row->key));
+		    "the stored mark %s cannot be read" DAMAGED,
+		    err_quote(row->key));
 	}
 	add_mark(c, mark, name);
 	return 0;
@@ -370,7 +374,7 @@ load_row(void *context, const struct store_row *row, struct err *e)
 	    !read_credential(tree, k)) {
 		free(k);
 		return err_set(e, ERR_INPUT,
-		    "the stored credential %s cannot be read",
+		    "the stored credential %s cannot be read" DAMAGED,
 		    err_quote(row->key));
 	}
 	k->version = (uint32_t)row->version;
@@ -394,7 +398,8 @@ load_vault(void *context, const struct store_row *row, struct err *e)
 	    !read_text(tree, "label", v->label, sizeof(v->label))) {
 		free(v);
 		return err_set(e, ERR_INPUT,
-		    "the stored vault %s cannot be read", err_quote(row->key));
+		    "the stored vault %s cannot be read" DAMAGED,
+		    err_quote(row->key));
 	}
 	read_buf(tree, "metadata", &v->metadata);
 	(void)json_bool(tree, "archived", &v->archived);

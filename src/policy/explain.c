@@ -184,6 +184,33 @@ explain_only_for(struct buf *out, const struct policy_egress *e)
 	}
 }
 
+/* What begins a push changes nothing and is not held; what is pushed is. */
+static void
+explain_push(struct buf *out, struct arena *a, const struct policy *p,
+    const struct policy_request *r)
+{
+	struct policy_request push = *r;
+	struct policy_request_decision d = { 0 };
+	const struct str end = STR("/info/refs");
+
+	if (r->git != POLICY_GIT_PUSH || !str_ends(r->path, end)) {
+		return;
+	}
+	push.method = STR("POST");
+	push.path = arena_printf(a, STR_FMT "/git-receive-pack",
+	    STR_ARG(str_sub(r->path, 0, r->path.len - end.len)));
+	push.query = STR("");
+	policy_request(a, p, &push, &d);
+	buf_add_z(out, "push      is decided again by its refs");
+	if (d.verdict == POLICY_ASK) {
+		buf_add_z(out, ", and asked about\n");
+		explain_gates(out, p, &d.ask);
+		explain_people(out, &d.ask);
+	} else {
+		buf_add_z(out, "\n");
+	}
+}
+
 void
 policy_explain_request(
     struct buf *out, const struct policy *p, const struct policy_request *r)
@@ -208,6 +235,7 @@ policy_explain_request(
 		explain_bounds(out, d.egress);
 		explain_upstream(out, d.egress);
 		explain_only_for(out, d.egress);
+		explain_push(out, &a, p, r);
 		return;
 	}
 	buf_addf(out, "reason    %s: " STR_FMT "\nallowed by\n" STR_FMT "\n",

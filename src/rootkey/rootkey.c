@@ -157,8 +157,7 @@ unwrap(const char *state, struct str file, struct seal_key **key, struct err *e)
 	    unwrap_by(state, PASS_NEXT, file, key, &other) == 0) {
 		return 0;
 	}
-	/* Another passphrase mends only one that is not there or not the one.
-	 */
+	/* Another passphrase mends only one that is missing or wrong. */
 	return e->kind != ERR_MISSING && e->kind != ERR_DENIED
 	           ? -1
 	           : err_set(e, e->kind,
@@ -429,6 +428,22 @@ check_next(const char *state, const struct seal_key *key, struct err *e)
 	                 buf_z(&path));
 }
 
+/* What systemd hands over is in force, whatever key it holds. */
+static int
+check_handed(const char *state, struct err *e)
+{
+	auto_seal_key handed = NULL;
+	auto_seal_key kept = NULL;
+	auto_buf path = { 0 };
+
+	return access(path_of(&path, state, "vault.key"), F_OK) == 0 &&
+	               (rootkey_read(state, ROOTKEY_SYSTEMD, &handed, e) ||
+	                   rootkey_read(state, ROOTKEY_FILE, &kept, e) ||
+	                   same_key(kept, handed, ROOTKEY_SYSTEMD, e))
+	           ? -1
+	           : 0;
+}
+
 /* Beside the old one, proven, then over it in one rename. */
 static int
 move_to_file(const char *state, enum rootkey_source to,
@@ -534,7 +549,8 @@ rootkey_move(const char *state, enum rootkey_source to, struct str passphrase,
 	enum rootkey_source from;
 
 	if (rootkey_where(state, &from, e) ||
-	    rootkey_read(state, from, &key, e)) {
+	    rootkey_read(state, from, &key, e) ||
+	    (from == ROOTKEY_SYSTEMD && check_handed(state, e))) {
 		return -1;
 	}
 	if (from == to && to != ROOTKEY_PASSPHRASE) {
@@ -560,29 +576,25 @@ rootkey_forget(const char *state, enum rootkey_source source, struct err *e)
 	auto_buf path = { 0 };
 	char house[33];
 
-	if (rootkey_where(state, &now, e)) {
+	if (rootkey_where(state, &now, e) ||
+	    (now == ROOTKEY_SYSTEMD && check_handed(state, e))) {
 		return -1;
 	}
 	if (now == source || (is_file(now) && is_file(source))) {
 		return err_set(e, ERR_CONFLICT,
 		    "%s is where the key of this house lives",
-		    rootkey_what(source));
+		    rootkey_what(now));
 	}
 	house_name(state, house);
-	switch (source) {
-	case ROOTKEY_SECRET_SERVICE:
+	if (source == ROOTKEY_SECRET_SERVICE) {
 		return secret_service_forget(house, e);
-	case ROOTKEY_KEYCHAIN:
+	}
+	if (source == ROOTKEY_KEYCHAIN) {
 		return keychain_forget(house, e);
-	case ROOTKEY_SYSTEMD:
-	case ROOTKEY_COUNT:
-		return 0;
-	case ROOTKEY_FILE:
-	case ROOTKEY_PASSPHRASE:
-		break;
 	}
 	(void)path_of(&path, state, "vault.key");
-	return unlink(buf_z(&path)) && errno != ENOENT
+	return source != ROOTKEY_SYSTEMD && unlink(buf_z(&path)) &&
+	               errno != ENOENT
 	           ? err_sys(e, "removing %s", buf_z(&path))
 	           : 0;
 }

@@ -44,13 +44,15 @@ int rootkey_keep(const char *state, enum rootkey_source source,
  * vault.source names it, in one rename: until then the old place is in force,
  * and whoever was interrupted moves again.  Nothing sealed changes.  Not while
  * a change of the key is half done (below; ERR_CONFLICT).  A systemd
- * credential is made by systemd-creds(1): here it is only proven.  From
- * passphrase to passphrase: vault.pass is replaced too, and at each moment one
- * of it and vault.pass.next opens the file.
+ * credential is made by systemd-creds(1): here it is only proven, and one that
+ * is in force while vault.key holds another key moves nowhere (ERR_CONFLICT).
+ * From passphrase to passphrase: vault.pass is replaced too, and at each moment
+ * one of it and vault.pass.next opens the file.
  */
 int rootkey_move(const char *state, enum rootkey_source to,
     struct str passphrase, struct err *e) MUST_CHECK;
-/* Out of a place that is no longer in force. */
+/* Out of a place that is no longer in force.  ERR_CONFLICT: it is in force, or
+ * a systemd credential is, and vault.key holds another key. */
 int rootkey_forget(
     const char *state, enum rootkey_source source, struct err *e) MUST_CHECK;
 

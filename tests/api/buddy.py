@@ -437,6 +437,8 @@ def I14_without_dev_a_simulator_shows_and_decides_nothing():
               10, 'it shows no waiting')
         need(not d.prompt(), d.prompt())
         need(not h.device()['decides'], h.device())
+        text = h.ok('buddy', 'status').out
+        need('decides nothing now: one like this does under `handrail up --dev`' in text, text)
         d.say(w['id'], 'once')
         d.pump(0.3)
         need(h.open(w['id']), h.wait(w['id']))

@@ -19,6 +19,13 @@ match = { host = "b\u00fccher.test" }
 [egress.talk]
 match     = { host = "talk.test" }
 websocket = true
+
+[egress.push]
+match = { host = "git.test", git = "fetch|push", path = "/a.git/**" }
+
+[gate.push]
+match   = { host = "git.test", git = "push", ref = "refs/heads/main" }
+require = "operator"
 """
 INJECTS = """
 [egress.%s]
@@ -81,6 +88,17 @@ def a_tunnel_is_one_whatever_is_spoken_there():
 
 
 @test
+def of_a_push_it_is_said_who_must_say_yes():
+    at = 'https://git.test/a.git/info/refs?service=git-%s-pack'
+    a = explain(at % 'receive')
+    need(a['verdict'] == 'allow' and a['rule'] == 'egress.push' and
+         'push      is decided again' in a['text'] and '[gate.push]' in a['text'], a)
+    a = explain(at % 'upload')
+    need(a['verdict'] == 'allow' and 'push      ' not in a['text'] and
+         'gate.push' not in a['text'], a)
+
+
+@test
 def a_websocket_is_asked_for_by_its_scheme():
     a = explain('wss://talk.test/x')
     need(a['verdict'] == 'allow' and a['rule'] == 'egress.talk', a)
@@ -121,6 +139,21 @@ def a_program_reads_the_decision_and_the_next_step():
     need(a['next'].startswith('nothing: cloud metadata') and 'upstream' not in a['text'], a)
     a = house().ok('explain', HELPER_ID, 'shell', '{"command": "true"}', '--json').json
     need(a['verdict'] == 'allow' and a['rule'] == 'defaults.unmatched', a)
+
+
+@test
+def a_refusal_that_no_rule_answers_is_told_too():
+    speak = 'import socket; s = socket.create_connection((\'%s.test\', 5432)); ' \
+        's.send(b\'\\0\\0\'); s.recv(99)'
+    # "no" twice, and another host.
+    t = house().run([shell(''.join('python3 -c "%s";' % (speak % name)
+                                   for name in ('no', 'no', 'none')) + 'true')])
+    found = house().read('suggest', t['id'])['suggestions']
+    need([(x['host'], x['times'], x['rule']) for x in found] ==
+         [('no.test', 2, False), ('none.test', 1, False)], found)
+    toml = house().ok('suggest', t['id']).out
+    need(toml.count('neither TLS nor HTTP') == 2 and 'went to none.test\n' in toml and
+         all(x.startswith('#') for x in toml.split('\n') if x), toml)
 
 
 @test

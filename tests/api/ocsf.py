@@ -58,5 +58,52 @@ def each_class_has_what_it_requires():
              at(by['call_decided'], 'api.operation') == 'shell', by)
 
 
+def exported(h):
+    lines = h.ok('audit', 'export', '--format', 'ocsf').out.split('\n')
+    return {e['message']: e for e in map(json.loads, filter(None, lines))}
+
+
+@test
+def who_decided_is_the_actor_and_not_whom_it_is_about():
+    with House(roles={'helper': {**HELPER, 'gates.toml': GATES.replace('"allow"', '"ask"')}}) as h:
+        h.start()
+        task = h.dispatch([shell('true')])
+        [wait] = until(h.waits)
+        h.ok('approve', wait['id'], '--remember', '1h')
+        h.outcome(task)
+        h.ok('grant', 'revoke', h.read('grant', 'list')['grants'][0]['id'])
+        by = exported(h)
+        for kind, activity in (('wait_decided', 99), ('standing_grant_made', 1),
+                               ('standing_grant_revoked', 2)):
+            e = by[kind]
+            need((e['class_uid'], e['activity_id']) == (3003, activity) and
+                 at(e, 'actor.user.name') == 'tester', e)
+        need(at(by['wait_decided'], 'user.name') == HELPER_ID, by['wait_decided'])
+        need(at(by['call_decided'], 'actor.user.name') == HELPER_ID, by['call_decided'])
+
+
+@test
+def the_end_of_a_credential_or_a_vault_is_the_end_of_an_entity():
+    with House() as h:
+        h.start()
+        h.ok('vault', 'put', 'key', '--host', 'a.test', input='a-value-of-a-key')
+        h.ok('vault', 'delete', 'key')
+        h.ok('vault', 'create', 'drawer')
+        h.ok('vault', 'delete', '--vault', 'drawer')
+        by = exported(h)
+        for kind, type_ in (('credential_deleted', 'credential'), ('vault_deleted', 'vault')):
+            need(by[kind]['type_uid'] == 300404 and by[kind]['entity']['type'] == type_ and
+                 at(by[kind], 'actor.user.name') == 'tester', by[kind])
+
+
+@test
+def what_was_no_request_yet_has_a_host_and_nothing_made_up():
+    with House() as h:
+        h.start()
+        h.run([shell('exec 3<>/dev/tcp/no.test/5432; printf "\\\\001\\\\001" >&3; cat <&3; true')])
+        e = exported(h)['request_denied']
+        need(e['http_request'] == {'url': {'hostname': 'no.test'}}, e)
+
+
 if __name__ == '__main__':
     sys.exit(main())

@@ -383,6 +383,22 @@ def a_role_that_is_closed_at_reload_lets_nothing_out_of_its_sandbox():
             need(up.came == ['/one'], up.came)
 
 
+@test
+def the_next_call_of_a_role_that_is_closed_hears_that_it_is():
+    with House() as h:
+        h.start()
+        t = h.dispatch([shell(UNTIL_GO), shell('true', id='next', on_error='continue')])
+        until(lambda: h.task(t)['state'] == 'in_progress')
+        h.role_file('helper', 'gates.toml', 'wrong = [')
+        h.process.send_signal(signal.SIGHUP)
+        until(lambda: 'is closed' in h.log())
+        h.go()
+        h.outcome(t)
+        said = json.dumps([e for e in h.events(t) if e['kind'] == 'call_settled'])
+        need('the role helper is closed' in said and 'there is no tool' not in said and
+             h.folder not in said, said)
+
+
 # --- a model ----------------------------------------------------------------------
 
 def model(m):

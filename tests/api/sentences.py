@@ -475,6 +475,31 @@ def what_becomes_of_a_credential_or_a_vault_is_said_of_it():
 
 
 @test
+def who_logs_in_with_the_words_of_the_first_time_hears_which_to_say():
+    h = house()
+    made = ('--host', 'a.test', '--token-endpoint', 'https://a.test/token',
+            '--client-id', 'me')
+    h.ok('vault', 'put', 'box', '--kind', 'oauth_refresh', *made, input='access-of-box')
+    a = h.cli('vault', 'login', 'box', *made)
+    need(a.code == 1 and 'never changes' in a.err and
+         '`handrail vault login box` alone' in a.err, a)
+
+
+@test
+def a_house_finds_its_passphrase_before_the_key_is_put_under_it():
+    h = house()
+    path = os.path.join(h.folder, 'pass')
+    write(path, 'a passphrase of it', 0o600)
+    migrate = 'vault', 'migrate', '--to', 'passphrase', '--passphrase-file', path
+    a = h.cli(*migrate)
+    need(a.code == 4 and 'put it into %s/vault.pass (mode 0600) first' % h.state in
+         a.err and 'made with' not in a.err, a)
+    write(h.state + '/vault.pass', 'a passphrase of it', 0o600)
+    h.ok(*migrate)
+    h.ok('vault', 'migrate', '--to', 'file')
+
+
+@test
 def what_checkpoint_prints_is_kept_and_checked_as_it_is():
     h = house()
     line = h.read('audit', 'checkpoint')['signer']

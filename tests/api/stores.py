@@ -271,6 +271,19 @@ def a_token_whose_end_no_date_can_say_is_of_no_known_end():
 
 
 @test
+def a_row_of_the_vault_that_cannot_be_read_is_named_with_what_mends_it():
+    with House(ROLES) as h:
+        h.start()
+        h.ok('vault', 'put', 'there', '--host', 'a.test', input='a-value-of-it')
+        need(h.stop() == 0)
+        with closing(sqlite3.connect(h.state + '/book/book.db')) as db, db:
+            db.execute("UPDATE rows SET value = x'7b00' WHERE space = 'sealed'")
+        a = h.cli('up')
+        need(a.code == 1 and 'the stored credential "there" cannot be read' in a.err and
+             'restore the store from a backup' in a.err, a)
+
+
+@test
 def a_letter_whose_row_names_its_question_alone_is_the_same_one():
     """As an earlier program wrote it, beside one that has the question too."""
     with House(ROLES) as h:

@@ -517,6 +517,7 @@ def a_proof_in_a_file_is_checked_without_the_house():
         new = note('new')
         growth = keep('growth', h.ok('audit', 'prove', '--from', old, '--to',
                                      new, '--json').out)
+        today = keep('today', h.ok('audit', 'prove', '--from', old, '--json').out)
         h.stop()
 
         def verify(*args):
@@ -527,6 +528,10 @@ def a_proof_in_a_file_is_checked_without_the_house():
         need(a.code == 0 and 'unchanged' in a.out, a)
         need(verify('--proof', event, '--against', new).code == 1)
         need(verify('--proof', growth, '--from', new, '--against', old).code)
+        # Without --to it leads to a tree whose note nobody has.
+        for proof in (today, event):
+            a = verify('--proof', proof, '--from', old, '--against', new)
+            need(a.code == 1 and '--from OLD-NOTE --to NOTE' in a.err, a)
         need(verify('--proof', event).code == 2)
         with open(event) as f:
             text = f.read()

@@ -340,6 +340,7 @@ a_key_is_forgotten_only_where_it_is_not_in_force(void **context)
 	e = (struct err){ 0 };
 	assert_int_equal(rootkey_forget(state, ROOTKEY_PASSPHRASE, &e), -1);
 	assert_int_equal(e.kind, ERR_CONFLICT);
+	assert_non_null(strstr(e.text, rootkey_what(ROOTKEY_FILE)));
 	must_be(key);
 	move_to(ROOTKEY_KEYCHAIN);
 	assert_true(there(state, "vault.key")); /* until it is said */
@@ -390,6 +391,39 @@ a_systemd_credential_is_proven_and_never_written(void **context)
 	must_be(key);
 	(void)unsetenv("CREDENTIALS_DIRECTORY");
 	assert_int_equal(rootkey_read(state, now, &key, &e), -1);
+}
+
+/* It is in force as soon as it is handed over, and nobody has compared it: what
+ * is sealed opens by the key in the file alone. */
+static void
+a_credential_of_another_key_takes_the_place_of_none(void **context)
+{
+	auto_seal_key key = seal_key_make();
+	auto_secret raw = NULL;
+	struct str clear;
+	struct err e = { 0 };
+
+	(void)context;
+	assert_int_equal(
+	    rootkey_keep(state, ROOTKEY_FILE, key, STR(""), &e), 0);
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", bin, 1), 0);
+	put(bin, "handrail-vault-key", STR("0123456789abcdef0123456789abcdef"),
+	    0600);
+	assert_int_equal(rootkey_move(state, ROOTKEY_SYSTEMD, PASS, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	assert_int_equal(rootkey_move(state, ROOTKEY_FILE, PASS, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	assert_int_equal(rootkey_forget(state, ROOTKEY_FILE, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	(void)unsetenv("CREDENTIALS_DIRECTORY");
+	must_be(key);
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", bin, 1), 0);
+	seal_key_export(key, &raw);
+	secret_open(raw, &clear);
+	put(bin, "handrail-vault-key", clear, 0600);
+	move_to(ROOTKEY_SYSTEMD);
+	assert_int_equal(rootkey_forget(state, ROOTKEY_FILE, &e), 0);
+	must_be(key);
 }
 
 #define NEW STR("another battery of horses")
@@ -618,6 +652,7 @@ main(void)
 		TEST(no_argument_of_a_program_holds_a_key),
 		TEST(a_key_is_forgotten_only_where_it_is_not_in_force),
 		TEST(a_systemd_credential_is_proven_and_never_written),
+		TEST(a_credential_of_another_key_takes_the_place_of_none),
 		TEST(another_passphrase_takes_the_place_of_the_old),
 		TEST(a_next_key_is_not_written_over_by_a_move),
 		TEST(a_key_or_passphrase_that_others_may_read_is_refused),
