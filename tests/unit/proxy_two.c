@@ -1,140 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/2 on both sides, with the credential put in between. */
-#include "proxy_help.h"
+#include "proxy_two_help.h"
 
 #include <netinet/tcp.h>
 
 #include "proxy/clear.h"
-
-/* A scripted end that speaks HTTP/2. */
-struct two {
-	struct end *x;
-	struct http_two *two;
-	struct buf text;
-	int32_t stream; /* the last that said something */
-	size_t ended, closed;
-	size_t answered;
-};
-
-static void
-take_text(void *owner, int32_t stream, struct str text)
-{
-	struct two *t = owner;
-	t->stream = stream;
-	buf_add(&t->text, text);
-}
-
-static void
-take_end(void *owner, int32_t stream)
-{
-	struct two *t = owner;
-	(void)stream;
-	t->ended++;
-}
-
-static void
-take_close(void *owner, int32_t stream)
-{
-	struct two *t = owner;
-	(void)stream;
-	t->closed++;
-}
-
-static const struct http_two_ops two_ops = { take_text, take_end, take_close };
-
-static void
-two_step(struct two *t)
-{
-	auto_buf out = { 0 };
-	struct err e;
-	if (!t->two) {
-		return;
-	}
-	if (t->x->got.len > 0) {
-		int over = http_two_feed(t->two, buf_str(&t->x->got), &e);
-		(void)over;
-		buf_clear(&t->x->got);
-	}
-	http_two_take(t->two, &out);
-	if (out.len > 0) {
-		end_say(t->x, buf_str(&out));
-	}
-}
-
-static bool
-says(const struct two *t, const char *text)
-{
-	return str_has_str(buf_str(&t->text), str_of(text));
-}
-
-struct world {
-	struct rig r;
-	struct end c;
-	struct two cell;
-	struct two origin;
-};
-
-/* One round of both scripted ends; for conditions of rig_until. */
-static bool
-step(struct world *w)
-{
-	if (w->r.origin.count > 0 && !w->origin.two && w->r.origin.at[0].open &&
-	    w->r.origin.two) {
-		w->origin.x = &w->r.origin.at[0];
-		w->origin.two = http_two_server(&two_ops, &w->origin);
-	}
-	two_step(&w->cell);
-	two_step(&w->origin);
-	return true;
-}
-
-#define world_until(w, condition) rig_until(&(w)->r, step(w) && (condition))
-
-static void
-world_new(struct world *w, bool origin_two)
-{
-	/* Longer than any test waits: what closes one is never the time. */
-	struct proxy_times times = { .kept = 3600 * CLOCK_SECOND };
-	*w = (struct world){ 0 };
-	rig_new(&w->r, &times);
-	rig_inject(&w->r);
-	w->r.origin.two = origin_two;
-	if (origin_two) {
-		w->r.origin.answer = NULL;
-	}
-	cell_dial(&w->r, &w->c, GOOD, 443);
-	proxy_link_secure(
-	    &w->c.link, tls_connect_two(w->r.cell_trust, GOOD, true));
-	end_turn(&w->c);
-	rig_until(&w->r, w->c.open);
-	assert_true(tls_two(w->c.link.tls));
-	w->cell.x = &w->c;
-	w->cell.two = http_two_client(&two_ops, &w->cell);
-}
-
-static void
-world_free(struct world *w)
-{
-	http_two_free(w->cell.two);
-	http_two_free(w->origin.two);
-	buf_fini(&w->cell.text);
-	buf_fini(&w->origin.text);
-	end_close(&w->c);
-	rig_free(&w->r);
-}
-
-static int32_t
-ask(struct world *w, const char *head, bool body)
-{
-	struct err e;
-	int32_t stream = 0;
-	assert_int_equal(
-	    http_two_ask(w->cell.two, str_of(head), body, false, &stream, &e),
-	    0);
-	return stream;
-}
-
-#define GET_TWO "GET /a HTTP/1.1\r\nHost: good.test\r\n\r\n"
 
 static void
 a_cell_that_speaks_only_two_reaches_an_old_upstream(void **state)
@@ -392,23 +262,6 @@ who_offers_both_is_served_two(void **state)
 
 /* --- many exchanges on one connection upstream ------------------------------
  */
-
-/* The origin answers what it heard last. */
-static void
-answer(struct world *w, int32_t stream, const char *body)
-{
-	struct err e;
-	assert_int_equal(
-	    http_two_answer(w->origin.two, stream,
-	        STR("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
-	            "Transfer-Encoding: chunked\r\n\r\n"),
-	        true, &e),
-	    0);
-	http_two_data(w->origin.two, stream, str_of(body));
-	http_two_end(w->origin.two, stream, STR(""));
-}
-
-#define GET_OF(path) "GET " path " HTTP/1.1\r\nHost: good.test\r\n\r\n"
 
 static void
 many_share_one_connection_and_are_told_apart(void **state)
@@ -732,80 +585,6 @@ trailers_of_an_old_upstream_do_not_pass_G05(void **state)
 	world_free(&w);
 }
 
-/* --- heads that no client of this house would write ------------------------
- */
-
-static void
-add_field(struct buf *out, const char *name, const char *value)
-{
-	buf_add_byte(out, 0x10); /* a literal that is never indexed */
-	buf_add_byte(out, (uint8_t)strlen(name));
-	buf_add_z(out, name);
-	buf_add_byte(out, (uint8_t)strlen(value));
-	buf_add_z(out, value);
-}
-
-static void
-add_head(struct buf *frames, uint8_t stream, const char *const field[][2])
-{
-	auto_buf fields = { 0 };
-	for (size_t i = 0; field[i][0]; i++) {
-		add_field(&fields, field[i][0], field[i][1]);
-	}
-	uint8_t head[9] = { 0, 0, (uint8_t)fields.len, 1, 5, 0, 0, 0, stream };
-	buf_add(frames, str_span(head, sizeof(head)));
-	buf_add(frames, buf_str(&fields));
-}
-
-#define ODD_FIELDS 6
-#define ASKED(method, path, authority)                                    \
-	{ ":method", method }, { ":scheme", "https" }, { ":path", path }, \
-	{                                                                 \
-		":authority", authority                                   \
-	}
-
-/* Whatever odd form names a target, nothing is asked for it. */
-static void
-heads_of_an_odd_form_ask_for_nothing_G01_G02(void **state)
-{
-	(void)state;
-	static const char *const odd[][ODD_FIELDS][2] = {
-		{ { ":method", "CONNECT" }, { ":authority", "good.test:22" } },
-		{ ASKED("GET", "*", GOOD) },
-		{ ASKED("OPTIONS", "*", GOOD) },
-		{ ASKED("GET", "https://good.test/", GOOD) },
-		{ ASKED("GET", "/ HTTP/1.1\r\nX: y", GOOD) },
-		{ ASKED("GET", "/", "u@good.test") },
-		{ ASKED("GET", "/", "good.test:22") },
-		{ ASKED("GET", "/", GOOD), { "host", "evil.test" } },
-		{ ASKED("GET", "/", GOOD), { "connection", "upgrade" } },
-		{ ASKED("GET", "/", GOOD), { "content-length", "1" } },
-		{ ASKED("GET", "/", GOOD), { "X-Large", "1" } },
-		{ ASKED("GET", "/", GOOD), { "transfer-encoding", "chunked" } },
-	};
-	static const char *const plain[][2] = {
-		ASKED("GET", "/plain", "GOOD.test:443"), { NULL, NULL }
-	};
-	struct world w;
-	auto_buf frames = { 0 };
-	world_new(&w, true);
-	buf_add(&frames, STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
-	buf_add(&frames, STR("\0\0\0\4\0\0\0\0\0"));
-	for (uint8_t i = 0; i < COUNT(odd); i++) {
-		add_head(&frames, (uint8_t)(2 * i + 1), odd[i]);
-	}
-	add_head(&frames, 2 * COUNT(odd) + 1, plain);
-	http_two_free(w.cell.two);
-	w.cell.two = NULL;
-	end_say(&w.c, buf_str(&frames));
-	world_until(&w, says(&w.origin, "GET /plain HTTP/1.1\r\n"));
-	assert_true(says(&w.origin, "Host: good.test\r\n"));
-	rig_turns(&w.r, 20);
-	assert_int_equal(w.r.intents, 1);
-	assert_int_equal(w.r.origin.count, 1);
-	world_free(&w);
-}
-
 int
 main(void)
 {
@@ -843,7 +622,6 @@ main(void)
 		cmocka_unit_test(
 		    an_answer_that_nobody_takes_is_cut_in_time_G03),
 		cmocka_unit_test(trailers_of_an_old_upstream_do_not_pass_G05),
-		cmocka_unit_test(heads_of_an_odd_form_ask_for_nothing_G01_G02),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
