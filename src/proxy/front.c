@@ -71,7 +71,7 @@ answer_event(struct stream *s)
 	struct err e;
 	int failed = http_read(&s->reader, &in, &ev, &e);
 	size_t took = text.len - in.len;
-	if (!failed && ev.kind == HTTP_HEAD) {
+	if (!failed && (ev.kind == HTTP_HEAD || ev.kind == HTTP_INTERIM)) {
 		s->body = ev.head->framing != HTTP_EMPTY;
 		failed = http_two_answer(
 		    two, s->id, str_sub(text, 0, took), s->body, &e);

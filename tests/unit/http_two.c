@@ -182,6 +182,47 @@ an_answer_before_the_real_one_is_no_answer(void **state)
 }
 
 static void
+a_server_may_answer_before_the_real_answer(void **state)
+{
+	(void)state;
+	struct pair p;
+	struct err e;
+	int32_t stream;
+	pair_new(&p);
+	assert_int_equal(http_two_ask(p.client.two,
+	                     STR("POST / HTTP/1.1\r\nHost: x.test\r\n"
+	                         "Content-Length: 2\r\n\r\n"),
+	                     true, false, &stream, &e),
+	    0);
+	assert_int_equal(move(&p), 0);
+	assert_int_equal(http_two_answer(p.server.two, stream,
+	                     STR("HTTP/1.1 100 Continue\r\n\r\n"), false, &e),
+	    0);
+	assert_int_equal(move(&p), 0);
+	assert_string_equal(
+	    buf_z(&p.client.text), "HTTP/1.1 100 Continue\r\n\r\n");
+	/* Neither side has ended. */
+	http_two_data(p.client.two, stream, STR("ab"));
+	http_two_end(p.client.two, stream, STR(""));
+	assert_int_equal(move(&p), 0);
+	assert_int_equal(p.server.ended, 1);
+	assert_int_equal(p.client.ended, 0);
+	assert_int_equal(http_two_answer(p.server.two, stream,
+	                     STR("HTTP/1.1 204 No Content\r\n\r\n"), false, &e),
+	    0);
+	assert_int_equal(move(&p), 0);
+	assert_true(says(&p.client, "HTTP/1.1 204 No Content\r\n"));
+	assert_int_equal(p.client.ended, 1);
+	/* The one that would be another protocol is no answer here. */
+	assert_int_equal(http_two_answer(p.server.two, stream,
+	                     STR("HTTP/1.1 101 \r\nConnection: upgrade\r\n"
+	                         "Upgrade: x\r\n\r\n"),
+	                     false, &e),
+	    -1);
+	pair_free(&p);
+}
+
+static void
 add_field(struct buf *out, struct str name, struct str value)
 {
 	buf_add_byte(out, 0);
@@ -466,6 +507,7 @@ main(void)
 		cmocka_unit_test(
 		    a_status_that_is_none_ends_its_stream_alone_H15),
 		cmocka_unit_test(an_answer_before_the_real_one_is_no_answer),
+		cmocka_unit_test(a_server_may_answer_before_the_real_answer),
 		cmocka_unit_test(no_byte_makes_another_message_of_one_G02),
 		cmocka_unit_test(nothing_is_pushed),
 		cmocka_unit_test(what_is_no_head_is_not_asked),

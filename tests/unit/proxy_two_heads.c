@@ -73,11 +73,118 @@ heads_of_an_odd_form_ask_for_nothing_G01_G02(void **state)
 	world_free(&w);
 }
 
+/* --- 1xx --------------------------------------------------------------------
+ */
+
+#define EXPECTING                                  \
+	"POST /up HTTP/1.1\r\nHost: good.test\r\n" \
+	"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+
+static void
+who_waits_for_a_hundred_is_told_to_go_on_H11(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	w.r.decide = HOLD;
+	int32_t s = ask(&w, EXPECTING, true);
+	world_until(&w, w.r.intents == 1);
+	rig_turns(&w.r, 20);
+	assert_int_equal(w.cell.text.len, 0);
+	w.r.decide = GO;
+	proxy_go(w.r.proxy, w.r.id, &w.r.go);
+	world_until(&w, w.cell.text.len > 0);
+	assert_string_equal(
+	    buf_z(&w.cell.text), "HTTP/1.1 100 Continue\r\n\r\n");
+	http_two_data(w.cell.two, s, STR("hello"));
+	http_two_end(w.cell.two, s, STR(""));
+	world_until(&w, w.origin.ended == 1);
+	assert_false(says(&w.origin, "xpect"));
+	assert_true(says(&w.origin, "\r\n\r\nhello"));
+	answer(&w, 1, "done");
+	world_until(&w, w.cell.ended == 1);
+	assert_true(
+	    says(&w.cell, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"));
+	assert_true(says(&w.cell, "done"));
+	world_until(&w, w.r.outcomes == 1);
+	assert_int_equal(w.r.outcome.up, 5);
+	world_free(&w);
+}
+
+/* A body that a person must see is waited for before the decision. */
+static void
+who_waits_for_a_hundred_can_be_shown_to_a_person(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	w.r.spool = true;
+	int32_t s = ask(&w, EXPECTING, true);
+	world_until(&w, says(&w.cell, "HTTP/1.1 100 Continue\r\n\r\n"));
+	assert_int_equal(w.r.origin.count, 0);
+	http_two_data(w.cell.two, s, STR("hello"));
+	http_two_end(w.cell.two, s, STR(""));
+	world_until(&w, w.origin.ended == 1);
+	assert_int_equal(w.r.intents, 2);
+	assert_int_equal(w.r.intent.body_size, 5);
+	answer(&w, 1, "done");
+	world_until(&w, w.cell.ended == 1);
+	assert_false(
+	    says(&w.cell, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100"));
+	world_free(&w);
+}
+
+static void
+who_is_refused_is_not_told_to_go_on_H11(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	w.r.decide = REFUSE;
+	(void)ask(&w, EXPECTING, true);
+	world_until(&w, says(&w.cell, "}\n"));
+	assert_true(str_starts(
+	    buf_str(&w.cell.text), STR("HTTP/1.1 403 Forbidden\r\n")));
+	assert_int_equal(w.r.origin.count, 0);
+	world_free(&w);
+}
+
+/* Nobody waits for them (DESIGN). */
+static void
+what_an_upstream_says_before_its_answer_stays_here_H15(void **state)
+{
+	(void)state;
+	struct world w;
+	struct err e;
+	world_new(&w, true);
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.origin.ended == 1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+		    http_two_answer(w.origin.two, 1,
+		        STR("HTTP/1.1 103 \r\nLink: <" SECRET ">\r\n\r\n"),
+		        false, &e),
+		    0);
+	}
+	answer(&w, 1, "done");
+	world_until(&w, w.cell.ended == 1);
+	assert_true(
+	    str_starts(buf_str(&w.cell.text), STR("HTTP/1.1 200 OK\r\n")));
+	assert_true(says(&w.cell, "done"));
+	world_free(&w);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(heads_of_an_odd_form_ask_for_nothing_G01_G02),
+		cmocka_unit_test(who_waits_for_a_hundred_is_told_to_go_on_H11),
+		cmocka_unit_test(
+		    who_waits_for_a_hundred_can_be_shown_to_a_person),
+		cmocka_unit_test(who_is_refused_is_not_told_to_go_on_H11),
+		cmocka_unit_test(
+		    what_an_upstream_says_before_its_answer_stays_here_H15),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
