@@ -25,6 +25,7 @@ fields_clear(struct stream *s)
 	buf_fini(&s->head);
 	buf_fini(&s->extra);
 	buf_fini(&s->method);
+	buf_fini(&s->scheme);
 	buf_fini(&s->path);
 	buf_fini(&s->authority);
 	s->status = 0;
@@ -118,6 +119,8 @@ on_field(nghttp2_session *session, const nghttp2_frame *frame,
 	}
 	if (str_eq_z(n, ":method")) {
 		buf_add(&s->method, v);
+	} else if (str_eq_z(n, ":scheme")) {
+		buf_add(&s->scheme, v);
 	} else if (str_eq_z(n, ":path")) {
 		buf_add(&s->path, v);
 	} else if (str_eq_z(n, ":authority")) {
@@ -134,9 +137,24 @@ on_field(nghttp2_session *session, const nghttp2_frame *frame,
 	return 0;
 }
 
+/* Only https can be meant on TLS.  Another scheme stands in the target, where
+ * HTTP/1.1 would have it, and is judged there (RFC 9113 8.3.1). */
+static void
+add_target(struct buf *out, const struct stream *s)
+{
+	struct str scheme = buf_str(&s->scheme);
+	if (scheme.len > 0 && !str_eq_nocase(scheme, STR("https"))) {
+		buf_add(out, scheme);
+		buf_add_z(out, "://");
+		buf_add(out, buf_str(&s->authority));
+	}
+	buf_add(out, buf_str(&s->path));
+}
+
 static int
 first_line(struct http_two *t, struct stream *s, struct err *e)
 {
+	auto_buf target = { 0 };
 	if (!t->server) {
 		if (s->status < 100 || s->status > 599) {
 			return err_set(
@@ -145,8 +163,9 @@ first_line(struct http_two *t, struct stream *s, struct err *e)
 		http_write_status(&s->head, s->status);
 		return 0;
 	}
+	add_target(&target, s);
 	if (http_write_request(
-	        &s->head, buf_str(&s->method), buf_str(&s->path), e)) {
+	        &s->head, buf_str(&s->method), buf_str(&target), e)) {
 		return -1;
 	}
 	return http_write_header(

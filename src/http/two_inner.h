@@ -20,7 +20,7 @@ struct stream {
 	bool length;  /* its head alone says how long its body is */
 	size_t given; /* bytes whose window is not open again */
 	/* of the head that is coming */
-	struct buf method, path, authority;
+	struct buf method, scheme, path, authority;
 	unsigned status;
 	unsigned interims; /* heads that came before the answer's */
 };

@@ -25,11 +25,13 @@ add_head(struct buf *frames, uint8_t stream, const char *const field[][2])
 }
 
 #define ODD_FIELDS 6
-#define ASKED(method, path, authority)                                    \
-	{ ":method", method }, { ":scheme", "https" }, { ":path", path }, \
-	{                                                                 \
-		":authority", authority                                   \
+#define ASKED_BY(scheme, method, path, authority)                        \
+	{ ":method", method }, { ":scheme", scheme }, { ":path", path }, \
+	{                                                                \
+		":authority", authority                                  \
 	}
+#define ASKED(method, path, authority) \
+	ASKED_BY("https", method, path, authority)
 
 /* Whatever odd form names a target, nothing is asked for it. */
 static void
@@ -44,6 +46,7 @@ heads_of_an_odd_form_ask_for_nothing_G01_G02(void **state)
 		{ ASKED("GET", "/ HTTP/1.1\r\nX: y", GOOD) },
 		{ ASKED("GET", "/", "u@good.test") },
 		{ ASKED("GET", "/", "good.test:22") },
+		{ ASKED_BY("", "GET", "/", GOOD) },
 		{ ASKED("GET", "/", GOOD), { "host", "evil.test" } },
 		{ ASKED("GET", "/", GOOD), { "connection", "upgrade" } },
 		{ ASKED("GET", "/", GOOD), { "content-length", "1" } },
@@ -58,7 +61,7 @@ heads_of_an_odd_form_ask_for_nothing_G01_G02(void **state)
 	world_new(&w, true);
 	buf_add(&frames, STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
 	buf_add(&frames, STR("\0\0\0\4\0\0\0\0\0"));
-	for (uint8_t i = 0; i < COUNT(odd); i++) {
+	for (size_t i = 0; i < COUNT(odd); i++) {
 		add_head(&frames, (uint8_t)(2 * i + 1), odd[i]);
 	}
 	add_head(&frames, 2 * COUNT(odd) + 1, plain);
@@ -71,6 +74,73 @@ heads_of_an_odd_form_ask_for_nothing_G01_G02(void **state)
 	assert_int_equal(w.r.intents, 1);
 	assert_int_equal(w.r.origin.count, 1);
 	world_free(&w);
+}
+
+/* One head in bare frames. */
+static void
+ask_bare(struct world *w, const char *const field[][2])
+{
+	auto_buf frames = { 0 };
+	buf_add(&frames, STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+	buf_add(&frames, STR("\0\0\0\4\0\0\0\0\0"));
+	add_head(&frames, 1, field);
+	http_two_free(w->cell.two);
+	w->cell.two = NULL;
+	end_say(&w->c, buf_str(&frames));
+}
+
+static void
+assert_head_refused(struct world *w, unsigned status, const char *why)
+{
+	assert_refused_early(&w->r, why);
+	assert_int_equal(w->r.outcome.status, status);
+	world_until(w, end_got(&w->c, why));
+	assert_int_equal(w->r.origin.count, 0);
+}
+
+static void
+assert_head_goes(struct world *w)
+{
+	world_until(
+	    w, says(&w->origin, "GET /plain HTTP/1.1\r\nHost: good.test\r\n"));
+}
+
+/* What is asked for over TLS is https, and is said to be. */
+static void
+a_scheme_that_is_not_the_connections_is_refused_G01_T02(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *fields[ODD_FIELDS][2];
+		unsigned status; /* 0: it goes */
+		const char *why;
+	} rows[] = {
+		{ { ASKED_BY("http", "GET", "/plain", GOOD) }, 403,
+		    "http:// inside TLS is not accepted; ask for https://" },
+		{ { ASKED_BY("http", "GET", "/plain", "good.test:80") }, 403,
+		    "http:// inside TLS is not accepted; ask for https://" },
+		{ { ASKED_BY("Http", "GET", "/plain", GOOD) }, 403,
+		    "http:// inside TLS is not accepted; ask for https://" },
+		{ { ASKED_BY("ws", "GET", "/plain", GOOD) }, 400,
+		    "malformed request target" },
+		{ { ASKED_BY("ws", "GET", "//evil.test/", GOOD) }, 400,
+		    "malformed request target" },
+		{ { ASKED_BY("h", "GET", "https://good.test/", GOOD) }, 400,
+		    "malformed request target" },
+		{ { ASKED_BY("https", "GET", "/plain", GOOD) }, 0, NULL },
+		{ { ASKED_BY("HTTPS", "GET", "/plain", GOOD) }, 0, NULL },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct world w;
+		world_new(&w, true);
+		ask_bare(&w, rows[i].fields);
+		if (rows[i].status) {
+			assert_head_refused(&w, rows[i].status, rows[i].why);
+		} else {
+			assert_head_goes(&w);
+		}
+		world_free(&w);
+	}
 }
 
 /* --- 1xx --------------------------------------------------------------------
@@ -179,6 +249,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(heads_of_an_odd_form_ask_for_nothing_G01_G02),
+		cmocka_unit_test(
+		    a_scheme_that_is_not_the_connections_is_refused_G01_T02),
 		cmocka_unit_test(who_waits_for_a_hundred_is_told_to_go_on_H11),
 		cmocka_unit_test(
 		    who_waits_for_a_hundred_can_be_shown_to_a_person),
