@@ -3,6 +3,7 @@
 #include "proxy_two_help.h"
 
 #include <netinet/tcp.h>
+#include <poll.h>
 
 #include "proxy/clear.h"
 
@@ -394,6 +395,101 @@ an_upstream_that_hangs_up_ends_each_exchange(void **state)
 	world_free(&w);
 }
 
+#define GOAWAY "\0\0\x08\7\0\0\0\0\0\0\0\0\1\0\0\0\0" /* behind stream 1 */
+#define POST_TWO                                     \
+	"POST /once HTTP/1.1\r\nHost: good.test\r\n" \
+	"Content-Length: 3\r\n\r\n"
+
+static bool
+road_over(const struct world *w)
+{
+	const struct road *r = w->r.proxy->roads;
+	return r->link->ended || !http_two_takes(r->two, 0);
+}
+
+/* In the socket, and no turn yet for who reads it. */
+static void
+wait_for_bytes(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	assert_int_equal(poll(&p, 1, 20 * 1000), 1);
+}
+
+enum leaving { READ, UNREAD, HUNG_UP, WAYS };
+
+/* While the vault is asked for the credential of a POST. */
+static void
+leave_unasked(struct world *w, enum leaving way)
+{
+	(void)ask(w, GET_OF("/first"), false);
+	world_until(w, w->origin.ended == 1);
+	answer(w, 1, "first");
+	world_until(w, w->cell.ended == 1);
+	w->r.vault_waits = true;
+	int32_t s = ask(w, POST_TWO, true);
+	http_two_data(w->cell.two, s, STR("abc"));
+	http_two_end(w->cell.two, s, STR(""));
+	world_until(w, w->r.redeems == 2);
+	assert_int_equal(w->r.origin.count, 1);
+	end_say(&w->r.origin.at[0], STR(GOAWAY));
+	if (way == HUNG_UP) {
+		proxy_link_close(&w->r.origin.at[0].link);
+	}
+	if (way == UNREAD) {
+		wait_for_bytes(w->r.proxy->roads->link->fd);
+	} else {
+		world_until(w, road_over(w));
+	}
+	http_two_free(w->origin.two);
+	w->origin.two = NULL;
+}
+
+/* Nothing of it had left, so it goes once, over a fresh one. */
+static void
+an_upstream_that_leaves_before_it_is_asked_gets_nothing(void **state)
+{
+	(void)state;
+	for (enum leaving way = READ; way < WAYS; way++) {
+		struct world w;
+		world_new(&w, true);
+		leave_unasked(&w, way);
+		rig_credential(&w.r);
+		world_until(&w, w.r.origin.count == 2);
+		assert_false(says(&w.origin, "/once"));
+		world_until(&w, w.origin.ended == 2);
+		assert_true(says(&w.origin, "POST /once HTTP/1.1\r\n"));
+		assert_true(
+		    says(&w.origin, "authorization: Bearer " SECRET "\r\n"));
+		assert_true(says(&w.origin, "\r\n\r\nabc"));
+		answer(&w, 1, "done");
+		world_until(&w, w.cell.ended == 2);
+		assert_true(says(&w.cell, "done"));
+		world_until(&w, w.r.outcomes == 2);
+		assert_int_equal(w.r.redeems, 2);
+		world_free(&w);
+	}
+}
+
+/* It is told so, and does not wait for the time of one that stalls. */
+static void
+an_upstream_that_takes_nothing_is_said_to(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	w.r.vault_waits = true;
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.r.redeems == 1);
+	end_say(&w.r.origin.at[0], STR(GOAWAY));
+	world_until(&w, road_over(&w));
+	rig_credential(&w.r);
+	world_until(&w, w.cell.ended == 1);
+	assert_true(says(&w.cell, "HTTP/1.1 502 "));
+	assert_true(says(&w.cell, "it takes no request"));
+	assert_int_equal(w.origin.text.len, 0);
+	world_free(&w);
+}
+
 /* It asks and asks, and reads none of the answers. */
 static void
 an_upstream_that_only_pings_is_hung_up_on_G03(void **state)
@@ -611,6 +707,9 @@ main(void)
 		cmocka_unit_test(
 		    one_that_nobody_reads_does_not_stop_the_others),
 		cmocka_unit_test(an_upstream_that_hangs_up_ends_each_exchange),
+		cmocka_unit_test(
+		    an_upstream_that_leaves_before_it_is_asked_gets_nothing),
+		cmocka_unit_test(an_upstream_that_takes_nothing_is_said_to),
 		cmocka_unit_test(an_upstream_that_only_pings_is_hung_up_on_G03),
 		cmocka_unit_test(
 		    another_policy_takes_no_connection_of_the_old_one),

@@ -78,9 +78,12 @@ struct world {
 static inline bool
 step(struct world *w)
 {
-	if (w->r.origin.count > 0 && !w->origin.two && w->r.origin.at[0].open &&
+	struct end *last = w->r.origin.count > 0
+	                       ? &w->r.origin.at[w->r.origin.count - 1]
+	                       : NULL;
+	if (last && last != w->origin.x && !w->origin.two && last->open &&
 	    w->r.origin.two) {
-		w->origin.x = &w->r.origin.at[0];
+		w->origin.x = last;
 		w->origin.two = http_two_server(&two_ops, &w->origin);
 	}
 	two_step(&w->cell);
