@@ -412,13 +412,34 @@ http_two_feed(struct http_two *t, struct str bytes, struct err *e)
 	return 0;
 }
 
+/* What grows leaves no copy behind. */
+static void
+make_room(struct buf *b, size_t more)
+{
+	if (b->cap - b->len < more) {
+		struct buf wide = { 0 };
+		buf_room(&wide, b->cap + b->cap / 2 + more);
+		buf_add(&wide, buf_str(b));
+		buf_wipe(b);
+		*b = wide;
+	}
+}
+
+/* A client's frame may hold a credential.  nghttp2 keeps the memory for the
+ * next one, and reads no byte of it again. */
 void
 http_two_take(struct http_two *t, struct buf *out)
 {
 	const uint8_t *at;
 	ssize_t n;
 	while ((n = nghttp2_session_mem_send(t->session, &at)) > 0) {
-		buf_add(out, str_span(at, (size_t)n));
+		struct str frame = str_span(at, (size_t)n);
+		make_room(out, frame.len);
+		buf_add(out, frame);
+		if (!t->server) {
+			/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+			wipe((void *)(uintptr_t)at, frame.len);
+		}
 	}
 }
 

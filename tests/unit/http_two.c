@@ -497,6 +497,43 @@ no_copy_of_a_secret_is_left_once_it_was_said(void **state)
 	assert_int_equal(p.client.closed, closed);
 }
 
+/* Nor in frames.  Its short code would be longer than itself, so that it stands
+ * in them as it is. */
+static void
+no_frame_of_a_secret_is_left_once_it_was_taken(void **state)
+{
+	static const char secret[] = "~{|}<^>`~{}|<>^`{~}|<>^`";
+	static const char more[40000];
+	struct pair p;
+	struct err e;
+	int32_t stream;
+	struct buf up = { 0 };
+
+	(void)state;
+	pair_new(&p);
+	assert_int_equal(http_two_ask(p.client.two,
+	                     STR("POST /a HTTP/1.1\r\nHost: x.test\r\n"
+	                         "Authorization: ~{|}<^>`~{}|<>^`{~}|<>^`\r\n"
+	                         "\r\n"),
+	                     true, true, &stream, &e),
+	    0);
+	http_two_data(p.client.two, stream, str_span(more, sizeof(more)));
+	http_two_take(p.client.two, &up);
+	assert_true(str_has_str(buf_str(&up), str_of(secret)));
+	assert_true(heap_holds(secret)); /* it is searched */
+	buf_wipe(&up);
+	assert_false(heap_holds(secret));
+	/* A body likewise. */
+	static const char body[] = "s3cr3t-canary-0123456789";
+	http_two_data(p.client.two, stream, str_of(body));
+	http_two_data(p.client.two, stream, str_span(more, 20000));
+	http_two_take(p.client.two, &up);
+	assert_true(str_has_str(buf_str(&up), str_of(body)));
+	buf_wipe(&up);
+	pair_free(&p);
+	assert_false(heap_holds(body));
+}
+
 int
 main(void)
 {
@@ -514,6 +551,8 @@ main(void)
 		cmocka_unit_test(no_secret_enters_a_table_G04),
 		cmocka_unit_test(a_secret_is_never_indexed_on_the_wire_G04),
 		cmocka_unit_test(no_copy_of_a_secret_is_left_once_it_was_said),
+		cmocka_unit_test(
+		    no_frame_of_a_secret_is_left_once_it_was_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
