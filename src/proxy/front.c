@@ -102,9 +102,7 @@ move(struct stream *s)
 {
 	struct conn *c = s->conn;
 	size_t had = c->link.out.len;
-	if (c->asked) {
-		s->reader.answer_to_head = str_eq_z(c->request.method, "HEAD");
-	}
+	s->reader.answer_to_head = str_eq_z(c->reader.head.method, "HEAD");
 	/* With nothing left it may be at its end, which must be seen before the
 	 * connection goes. */
 	while (!s->done &&

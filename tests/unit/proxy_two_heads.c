@@ -143,6 +143,35 @@ a_scheme_that_is_not_the_connections_is_refused_G01_T02(void **state)
 	}
 }
 
+/* --- HEAD -------------------------------------------------------------------
+ */
+
+#define HEAD_OF(host) "HEAD /a HTTP/1.1\r\nHost: " host "\r\n\r\n"
+
+/* Neither by core nor before it is asked; and its place is free at once. */
+static void
+a_refused_head_has_its_place_no_longer(void **state)
+{
+	(void)state;
+	static const char *const heads[] = { HEAD_OF(GOOD),
+		HEAD_OF("evil.test") };
+	struct world w;
+	world_new(&w, true);
+	w.r.proxy->setup.times.head = 3600 * CLOCK_SECOND;
+	w.r.decide = REFUSE;
+	for (size_t i = 0; i < COUNT(heads); i++) {
+		buf_clear(&w.cell.text);
+		(void)ask(&w, heads[i], false);
+		world_until(&w, w.cell.closed == i + 1);
+		assert_int_equal(w.cell.ended, i + 1);
+		assert_true(
+		    str_starts(buf_str(&w.cell.text), STR("HTTP/1.1 403 ")));
+		assert_false(says(&w.cell, "{\"error\""));
+		world_until(&w, proxy_carried(w.r.proxy) == 1);
+	}
+	world_free(&w);
+}
+
 /* --- 1xx --------------------------------------------------------------------
  */
 
@@ -251,6 +280,7 @@ main(void)
 		cmocka_unit_test(heads_of_an_odd_form_ask_for_nothing_G01_G02),
 		cmocka_unit_test(
 		    a_scheme_that_is_not_the_connections_is_refused_G01_T02),
+		cmocka_unit_test(a_refused_head_has_its_place_no_longer),
 		cmocka_unit_test(who_waits_for_a_hundred_is_told_to_go_on_H11),
 		cmocka_unit_test(
 		    who_waits_for_a_hundred_can_be_shown_to_a_person),
