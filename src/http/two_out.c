@@ -118,6 +118,7 @@ http_two_ask(struct http_two *t, struct str head, bool body, bool secret,
 	int failed = read_head(&r, head, &h, e);
 	if (!failed) {
 		struct stream *s = two_stream_new(t);
+		s->length = str_eq_z(h->method, "HEAD"); /* of its answer */
 		field_add(&f, STR(":method"), h->method);
 		field_add(&f, STR(":scheme"), STR("https"));
 		field_add(&f, STR(":authority"), h->authority);

@@ -172,6 +172,37 @@ a_refused_head_has_its_place_no_longer(void **state)
 	world_free(&w);
 }
 
+/* Only what the upstream has said of the length is said. */
+static void
+no_length_is_made_up_for_a_head(void **state)
+{
+	(void)state;
+	static const struct {
+		struct str answer;
+		const char *length;
+	} rows[] = {
+		{ STR("HTTP/1.1 200 OK\r\n\r\n"), NULL },
+		{ STR("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
+		    "content-length: 5\r\n" },
+	};
+	struct world w;
+	struct err e;
+	world_new(&w, true);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		buf_clear(&w.cell.text);
+		(void)ask(&w, HEAD_OF(GOOD), false);
+		world_until(&w, w.origin.ended == i + 1);
+		assert_int_equal(http_two_answer(w.origin.two, w.origin.stream,
+		                     rows[i].answer, false, &e),
+		    0);
+		world_until(&w, w.cell.ended == i + 1);
+		assert_int_equal(
+		    says(&w.cell, "ength"), rows[i].length != NULL);
+		assert_true(!rows[i].length || says(&w.cell, rows[i].length));
+	}
+	world_free(&w);
+}
+
 /* --- 1xx --------------------------------------------------------------------
  */
 
@@ -281,6 +312,7 @@ main(void)
 		cmocka_unit_test(
 		    a_scheme_that_is_not_the_connections_is_refused_G01_T02),
 		cmocka_unit_test(a_refused_head_has_its_place_no_longer),
+		cmocka_unit_test(no_length_is_made_up_for_a_head),
 		cmocka_unit_test(who_waits_for_a_hundred_is_told_to_go_on_H11),
 		cmocka_unit_test(
 		    who_waits_for_a_hundred_can_be_shown_to_a_person),
