@@ -24,6 +24,7 @@ fields_clear(struct stream *s)
 {
 	buf_fini(&s->head);
 	buf_fini(&s->extra);
+	buf_fini(&s->cookie);
 	buf_fini(&s->method);
 	buf_fini(&s->scheme);
 	buf_fini(&s->path);
@@ -91,11 +92,19 @@ take_host(struct stream *s, struct str value)
 /* G03: a byte of a frame may say a field of 4 KiB again, out of the table of
  * HPACK; nghttp2 bounds no sum of them. */
 static bool
-take_field(struct stream *s, struct str name, struct str value)
+take_field(
+    struct http_two *t, struct stream *s, struct str name, struct str value)
 {
 	struct err e;
-	if (s->extra.len + name.len + value.len > HTTP_HEAD_MAX) {
+	if (s->extra.len + s->cookie.len + name.len + value.len >
+	    HTTP_HEAD_MAX) {
 		return false;
+	}
+	if (t->server && !s->began && str_eq_z(name, "cookie")) {
+		/* In crumbs here alone (RFC 9113 8.2.3). */
+		buf_add_z(&s->cookie, s->cookie.len > 0 ? "; " : "");
+		buf_add(&s->cookie, value);
+		return true;
 	}
 	s->length =
 	    s->length || (!s->began && str_eq_z(name, "content-length"));
@@ -131,7 +140,7 @@ on_field(nghttp2_session *session, const nghttp2_frame *frame,
 		if (!take_host(s, v)) {
 			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 		}
-	} else if (n.len > 0 && n.at[0] != ':' && !take_field(s, n, v)) {
+	} else if (n.len > 0 && n.at[0] != ':' && !take_field(t, s, n, v)) {
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	}
 	return 0;
@@ -194,6 +203,10 @@ head_came(struct http_two *t, struct stream *s, bool end)
 	/* nghttp2 lets no byte through behind these, wherever they end. */
 	s->length = s->length || s->status == 204 || s->status == 304;
 	buf_add(&s->head, buf_str(&s->extra));
+	if (s->cookie.len > 0 && http_write_header(&s->head, STR("cookie"),
+	                             buf_str(&s->cookie), &e)) {
+		return -1;
+	}
 	if (!interim && !s->length && !end) {
 		http_write_header_z(&s->head, "Transfer-Encoding", "chunked");
 	} else if (!interim && !s->length && !t->server) {

@@ -11,9 +11,10 @@
 struct stream {
 	struct stream *next, *previous;
 	int32_t id;
-	struct buf head;  /* text of the head that is coming */
-	struct buf extra; /* lines behind its first: the fields */
-	struct buf out;   /* data not yet framed */
+	struct buf head;   /* text of the head that is coming */
+	struct buf extra;  /* lines behind its first: the fields */
+	struct buf cookie; /* all crumbs of it */
+	struct buf out;    /* data not yet framed */
 	struct buf trailers;
 	bool out_end;
 	bool began;   /* its head was given out */

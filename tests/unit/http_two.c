@@ -232,6 +232,28 @@ add_field(struct buf *out, struct str name, struct str value)
 	buf_add(out, value);
 }
 
+/* Old servers look at the first line of it alone. */
+static void
+the_crumbs_of_a_cookie_are_one_line(void **state)
+{
+	(void)state;
+	struct pair p;
+	auto_buf fields = { 0 };
+	auto_buf frame = { 0 };
+	buf_add(&fields, STR("\x82\x87\x84\x41\x06x.test"));
+	add_field(&fields, STR("cookie"), STR("a=b"));
+	add_field(&fields, STR("x"), STR("y"));
+	add_field(&fields, STR("cookie"), STR("c=d"));
+	add_headers(&frame, 1, true, buf_str(&fields));
+	pair_new(&p);
+	assert_int_equal(say(&p, STR(PREFACE)), 0);
+	assert_int_equal(say(&p, buf_str(&frame)), 0);
+	assert_string_equal(buf_z(&p.server.text),
+	    "GET / HTTP/1.1\r\nHost: x.test\r\nx: y\r\n"
+	    "cookie: a=b; c=d\r\n\r\n");
+	pair_free(&p);
+}
+
 /* The one message that the text is; false: the strict reader refuses it. */
 static bool
 reads_as(struct str text, const struct str *wanted)
@@ -545,6 +567,7 @@ main(void)
 		    a_status_that_is_none_ends_its_stream_alone_H15),
 		cmocka_unit_test(an_answer_before_the_real_one_is_no_answer),
 		cmocka_unit_test(a_server_may_answer_before_the_real_answer),
+		cmocka_unit_test(the_crumbs_of_a_cookie_are_one_line),
 		cmocka_unit_test(no_byte_makes_another_message_of_one_G02),
 		cmocka_unit_test(nothing_is_pushed),
 		cmocka_unit_test(what_is_no_head_is_not_asked),
