@@ -289,7 +289,9 @@ proxy_front_step(struct conn *c)
 {
 	struct err e;
 	struct str in = buf_str(&c->link.in);
-	if (in.len > 0) {
+	/* G03: what is said gets answers, and who takes none says no more. */
+	bool any = in.len > 0 && proxy_link_room(&c->link);
+	if (any) {
 		if (http_two_feed(c->two, in, &e)) {
 			proxy_conn_outcome(c, PROXY_REFUSED, 0, e.text);
 		}
@@ -298,7 +300,6 @@ proxy_front_step(struct conn *c)
 	}
 	serve(c);
 	flush(c);
-	bool any = in.len > 0;
 	for (struct stream *s = c->streams; s; s = s->next) {
 		any = move(s) || any;
 		if (s->done && !proxy_stream_waits(s->conn)) {

@@ -618,6 +618,49 @@ a_question_that_is_taken_back_keeps_its_place_G03(void **state)
 	world_free(&w);
 }
 
+/* Each of its heads is answered by a reset, of which it reads none; nor does it
+ * say that it has heard how many it may send. */
+static void
+a_cell_that_reads_nothing_is_not_read_G03(void **state)
+{
+	(void)state;
+	enum { HEADS = 100000 };
+	struct world w;
+	auto_buf said = { 0 };
+	world_new(&w, true);
+	http_two_free(w.cell.two);
+	w.cell.two = NULL;
+	w.c.stuck = true;
+	buf_add(&said, STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+	buf_add(&said, STR("\0\0\0\4\0\0\0\0\0"));
+	for (uint32_t i = 0; i < HEADS; i++) {
+		uint32_t stream = 2 * i + 1;
+		char id[4] = { 0, (char)(stream >> 16), (char)(stream >> 8),
+			(char)stream };
+		buf_add(&said, STR("\0\0\x15\1\5"));
+		buf_add(&said, str_span(id, sizeof(id)));
+		buf_add(&said, STR("\x82\x87\x84\x01\x09good.test"
+		                   "\x0f\x17\4evil"));
+	}
+	struct link *link = &w.c.link;
+	size_t left = said.len;
+	proxy_link_write(link, buf_str(&said));
+	for (int still = 0; still < 200 && link->out.len > 0; still++) {
+		link->blocked = false;
+		proxy_link_send(link);
+		rig_turns(&w.r, 1);
+		still = link->out.len < left ? 0 : still;
+		left = link->out.len;
+	}
+	assert_true(left > said.len / 4);
+	/* Once it reads, all of them are looked at. */
+	w.c.stuck = false;
+	rig_until(&w.r, (end_turn(&w.c), link->out.len == 0));
+	rig_until(&w.r, (end_turn(&w.c), w.c.got.len >= (size_t)13 * HEADS));
+	assert_int_equal(w.r.intents, 0);
+	world_free(&w);
+}
+
 /* Its window has no room for the rest of the answer. */
 static void
 answer_that_does_not_fit(struct world *w)
@@ -716,6 +759,7 @@ main(void)
 		cmocka_unit_test(an_answer_of_any_size_passes),
 		cmocka_unit_test(
 		    a_question_that_is_taken_back_keeps_its_place_G03),
+		cmocka_unit_test(a_cell_that_reads_nothing_is_not_read_G03),
 		cmocka_unit_test(
 		    an_answer_that_waits_for_its_window_keeps_its_place_G03),
 		cmocka_unit_test(
