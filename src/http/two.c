@@ -6,8 +6,8 @@
 
 #include "http/two_inner.h"
 
-#define CLIENT_WINDOW (16 * HTTP_TWO_WINDOW) /* of all streams */
-#define EMPTY_FRAMES  1000 /* of padding at most, in one session */
+#define ALL_WINDOW   (16 * HTTP_TWO_WINDOW) /* of all streams */
+#define EMPTY_FRAMES 1000 /* of padding at most, in one session */
 
 struct stream *
 two_stream(const struct http_two *t, int32_t id)
@@ -379,8 +379,8 @@ session_new(bool server, const struct http_two_ops *ops, void *owner)
 	must(nghttp2_submit_settings(t->session, NGHTTP2_FLAG_NONE, settings,
 	         server ? COUNT(settings) - 1 : COUNT(settings)) == 0);
 	/* One that nobody reads must not stop the others. */
-	must(server || nghttp2_session_set_local_window_size(t->session,
-	                   NGHTTP2_FLAG_NONE, 0, CLIENT_WINDOW) == 0);
+	must(nghttp2_session_set_local_window_size(
+	         t->session, NGHTTP2_FLAG_NONE, 0, ALL_WINDOW) == 0);
 	return t;
 }
 

@@ -360,6 +360,50 @@ one_that_nobody_reads_does_not_stop_the_others(void **state)
 	world_free(&w);
 }
 
+#define POST_TWO                                     \
+	"POST /once HTTP/1.1\r\nHost: good.test\r\n" \
+	"Content-Length: 3\r\n\r\n"
+
+/* It waits for a person, say: what has come of its body is held here. */
+static void
+a_body_that_waits_does_not_stop_the_others(void **state)
+{
+	(void)state;
+	static const char body[200000];
+	enum { HELD = 3 };
+	struct world w;
+	world_new(&w, true);
+	w.r.decide = HOLD;
+	for (int i = 0; i < HELD; i++) {
+		int32_t held = ask(&w,
+		    "POST /held HTTP/1.1\r\nHost: good.test\r\n"
+		    "Content-Length: 200000\r\n\r\n",
+		    true);
+		http_two_data(w.cell.two, held, str_span(body, sizeof(body)));
+	}
+	size_t left = SIZE_MAX;
+	for (int still = 0; still < 50; still++) {
+		size_t sum = 0;
+		world_until(&w, true);
+		rig_wait(&w.r, mono_after(mono_now(), CLOCK_SECOND), "rest");
+		for (int32_t i = 0; i < HELD; i++) {
+			sum += http_two_waiting(w.cell.two, 2 * i + 1);
+		}
+		still = sum < left ? 0 : still;
+		left = sum;
+	}
+	assert_int_equal(w.r.intents, HELD);
+	assert_true(left > 0);
+	w.r.decide = GO;
+	int32_t s = ask(&w, POST_TWO, true);
+	http_two_data(w.cell.two, s, STR("abc"));
+	http_two_end(w.cell.two, s, STR(""));
+	world_until(&w, w.origin.ended == 1);
+	assert_true(says(&w.origin, "POST /once HTTP/1.1\r\n"));
+	assert_false(says(&w.origin, "/held"));
+	world_free(&w);
+}
+
 /* A connection that ends takes along what was under way on it, once each; who
  * asked for nothing that changes anything is served by a fresh one. */
 static void
@@ -396,9 +440,6 @@ an_upstream_that_hangs_up_ends_each_exchange(void **state)
 }
 
 #define GOAWAY "\0\0\x08\7\0\0\0\0\0\0\0\0\1\0\0\0\0" /* behind stream 1 */
-#define POST_TWO                                     \
-	"POST /once HTTP/1.1\r\nHost: good.test\r\n" \
-	"Content-Length: 3\r\n\r\n"
 
 static bool
 road_over(const struct world *w)
@@ -749,6 +790,7 @@ main(void)
 		    another_version_of_a_credential_is_another_connection),
 		cmocka_unit_test(
 		    one_that_nobody_reads_does_not_stop_the_others),
+		cmocka_unit_test(a_body_that_waits_does_not_stop_the_others),
 		cmocka_unit_test(an_upstream_that_hangs_up_ends_each_exchange),
 		cmocka_unit_test(
 		    an_upstream_that_leaves_before_it_is_asked_gets_nothing),
