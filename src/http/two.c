@@ -6,8 +6,8 @@
 
 #include "http/two_inner.h"
 
-#define CLIENT_WINDOW (16 * HTTP_TWO_WINDOW) /* of all streams */
-#define EMPTY_FRAMES  1000 /* of padding at most, in one session */
+#define ALL_WINDOW   (16 * HTTP_TWO_WINDOW) /* of all streams */
+#define EMPTY_FRAMES 1000 /* of padding at most, in one session */
 
 struct stream *
 two_stream(const struct http_two *t, int32_t id)
@@ -24,7 +24,9 @@ fields_clear(struct stream *s)
 {
 	buf_fini(&s->head);
 	buf_fini(&s->extra);
+	buf_fini(&s->cookie);
 	buf_fini(&s->method);
+	buf_fini(&s->scheme);
 	buf_fini(&s->path);
 	buf_fini(&s->authority);
 	s->status = 0;
@@ -90,11 +92,19 @@ take_host(struct stream *s, struct str value)
 /* G03: a byte of a frame may say a field of 4 KiB again, out of the table of
  * HPACK; nghttp2 bounds no sum of them. */
 static bool
-take_field(struct stream *s, struct str name, struct str value)
+take_field(
+    struct http_two *t, struct stream *s, struct str name, struct str value)
 {
 	struct err e;
-	if (s->extra.len + name.len + value.len > HTTP_HEAD_MAX) {
+	if (s->extra.len + s->cookie.len + name.len + value.len >
+	    HTTP_HEAD_MAX) {
 		return false;
+	}
+	if (t->server && !s->began && str_eq_z(name, "cookie")) {
+		/* In crumbs here alone (RFC 9113 8.2.3). */
+		buf_add_z(&s->cookie, s->cookie.len > 0 ? "; " : "");
+		buf_add(&s->cookie, value);
+		return true;
 	}
 	s->length =
 	    s->length || (!s->began && str_eq_z(name, "content-length"));
@@ -118,6 +128,8 @@ on_field(nghttp2_session *session, const nghttp2_frame *frame,
 	}
 	if (str_eq_z(n, ":method")) {
 		buf_add(&s->method, v);
+	} else if (str_eq_z(n, ":scheme")) {
+		buf_add(&s->scheme, v);
 	} else if (str_eq_z(n, ":path")) {
 		buf_add(&s->path, v);
 	} else if (str_eq_z(n, ":authority")) {
@@ -128,15 +140,30 @@ on_field(nghttp2_session *session, const nghttp2_frame *frame,
 		if (!take_host(s, v)) {
 			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 		}
-	} else if (n.len > 0 && n.at[0] != ':' && !take_field(s, n, v)) {
+	} else if (n.len > 0 && n.at[0] != ':' && !take_field(t, s, n, v)) {
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	}
 	return 0;
 }
 
+/* Only https can be meant on TLS.  Another scheme stands in the target, where
+ * HTTP/1.1 would have it, and is judged there (RFC 9113 8.3.1). */
+static void
+add_target(struct buf *out, const struct stream *s)
+{
+	struct str scheme = buf_str(&s->scheme);
+	if (scheme.len > 0 && !str_eq_nocase(scheme, STR("https"))) {
+		buf_add(out, scheme);
+		buf_add_z(out, "://");
+		buf_add(out, buf_str(&s->authority));
+	}
+	buf_add(out, buf_str(&s->path));
+}
+
 static int
 first_line(struct http_two *t, struct stream *s, struct err *e)
 {
+	auto_buf target = { 0 };
 	if (!t->server) {
 		if (s->status < 100 || s->status > 599) {
 			return err_set(
@@ -145,8 +172,9 @@ first_line(struct http_two *t, struct stream *s, struct err *e)
 		http_write_status(&s->head, s->status);
 		return 0;
 	}
+	add_target(&target, s);
 	if (http_write_request(
-	        &s->head, buf_str(&s->method), buf_str(&s->path), e)) {
+	        &s->head, buf_str(&s->method), buf_str(&target), e)) {
 		return -1;
 	}
 	return http_write_header(
@@ -175,6 +203,10 @@ head_came(struct http_two *t, struct stream *s, bool end)
 	/* nghttp2 lets no byte through behind these, wherever they end. */
 	s->length = s->length || s->status == 204 || s->status == 304;
 	buf_add(&s->head, buf_str(&s->extra));
+	if (s->cookie.len > 0 && http_write_header(&s->head, STR("cookie"),
+	                             buf_str(&s->cookie), &e)) {
+		return -1;
+	}
 	if (!interim && !s->length && !end) {
 		http_write_header_z(&s->head, "Transfer-Encoding", "chunked");
 	} else if (!interim && !s->length && !t->server) {
@@ -347,8 +379,8 @@ session_new(bool server, const struct http_two_ops *ops, void *owner)
 	must(nghttp2_submit_settings(t->session, NGHTTP2_FLAG_NONE, settings,
 	         server ? COUNT(settings) - 1 : COUNT(settings)) == 0);
 	/* One that nobody reads must not stop the others. */
-	must(server || nghttp2_session_set_local_window_size(t->session,
-	                   NGHTTP2_FLAG_NONE, 0, CLIENT_WINDOW) == 0);
+	must(nghttp2_session_set_local_window_size(
+	         t->session, NGHTTP2_FLAG_NONE, 0, ALL_WINDOW) == 0);
 	return t;
 }
 
@@ -393,13 +425,34 @@ http_two_feed(struct http_two *t, struct str bytes, struct err *e)
 	return 0;
 }
 
+/* What grows leaves no copy behind. */
+static void
+make_room(struct buf *b, size_t more)
+{
+	if (b->cap - b->len < more) {
+		struct buf wide = { 0 };
+		buf_room(&wide, b->cap + b->cap / 2 + more);
+		buf_add(&wide, buf_str(b));
+		buf_wipe(b);
+		*b = wide;
+	}
+}
+
+/* A client's frame may hold a credential.  nghttp2 keeps the memory for the
+ * next one, and reads no byte of it again. */
 void
 http_two_take(struct http_two *t, struct buf *out)
 {
 	const uint8_t *at;
 	ssize_t n;
 	while ((n = nghttp2_session_mem_send(t->session, &at)) > 0) {
-		buf_add(out, str_span(at, (size_t)n));
+		struct str frame = str_span(at, (size_t)n);
+		make_room(out, frame.len);
+		buf_add(out, frame);
+		if (!t->server) {
+			/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+			wipe((void *)(uintptr_t)at, frame.len);
+		}
 	}
 }
 

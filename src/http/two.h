@@ -44,7 +44,7 @@ bool http_two_over(const struct http_two *t); /* nothing more can happen */
  * its fields may enter a table (G04).  Gives the stream. */
 int http_two_ask(struct http_two *t, struct str head, bool body, bool secret,
     int32_t *stream, struct err *e) MUST_CHECK;
-/* A server's answer likewise. */
+/* A server's answer likewise; those of 1xx come before it, without a body. */
 int http_two_answer(struct http_two *t, int32_t stream, struct str head,
     bool body, struct err *e) MUST_CHECK;
 void http_two_data(struct http_two *t, int32_t stream, struct str bytes);

@@ -11,16 +11,17 @@
 struct stream {
 	struct stream *next, *previous;
 	int32_t id;
-	struct buf head;  /* text of the head that is coming */
-	struct buf extra; /* lines behind its first: the fields */
-	struct buf out;   /* data not yet framed */
+	struct buf head;   /* text of the head that is coming */
+	struct buf extra;  /* lines behind its first: the fields */
+	struct buf cookie; /* all crumbs of it */
+	struct buf out;    /* data not yet framed */
 	struct buf trailers;
 	bool out_end;
 	bool began;   /* its head was given out */
 	bool length;  /* its head alone says how long its body is */
 	size_t given; /* bytes whose window is not open again */
 	/* of the head that is coming */
-	struct buf method, path, authority;
+	struct buf method, scheme, path, authority;
 	unsigned status;
 	unsigned interims; /* heads that came before the answer's */
 };

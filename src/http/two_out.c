@@ -96,13 +96,12 @@ read_head(struct http_reader *r, struct str head, const struct http_head **out,
     struct err *e)
 {
 	struct http_event ev = { .kind = HTTP_MORE };
-	if (http_read(r, &head, &ev, e) || ev.kind != HTTP_HEAD) {
-		return ev.kind == HTTP_HEAD
-		           ? -1
-		           : err_set(e, ERR_INPUT, "HTTP/2: not a whole head");
+	int failed = http_read(r, &head, &ev, e);
+	if (ev.kind != HTTP_HEAD && ev.kind != HTTP_INTERIM) {
+		return err_set(e, ERR_INPUT, "HTTP/2: not a whole head");
 	}
 	*out = ev.head;
-	return 0;
+	return failed;
 }
 
 int
@@ -119,6 +118,7 @@ http_two_ask(struct http_two *t, struct str head, bool body, bool secret,
 	int failed = read_head(&r, head, &h, e);
 	if (!failed) {
 		struct stream *s = two_stream_new(t);
+		s->length = str_eq_z(h->method, "HEAD"); /* of its answer */
 		field_add(&f, STR(":method"), h->method);
 		field_add(&f, STR(":scheme"), STR("https"));
 		field_add(&f, STR(":authority"), h->authority);
@@ -155,8 +155,12 @@ http_two_answer(struct http_two *t, int32_t stream, struct str head, bool body,
 		must(str_copy(status, sizeof(status), buf_str(&number)));
 		field_add(&f, STR(":status"), str_of(status));
 		fields_add(&f, h);
-		int answer = nghttp2_submit_response(
-		    t->session, stream, f.at, f.count, body ? &from : NULL);
+		int answer =
+		    h->status < 200
+		        ? nghttp2_submit_headers(t->session, NGHTTP2_FLAG_NONE,
+		              stream, NULL, f.at, f.count, NULL)
+		        : nghttp2_submit_response(t->session, stream, f.at,
+		              f.count, body ? &from : NULL);
 		failed = answer ? err_set(e, ERR_UNAVAILABLE, "HTTP/2: %s",
 		                      nghttp2_strerror(answer))
 		                : 0;

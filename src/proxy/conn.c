@@ -129,7 +129,8 @@ proxy_conn_answer(struct conn *c, const struct proxy_refusal *r)
 	bool keep =
 	    proxy_conn_body_over(c) && c->reader.head.keep_alive && !c->close;
 	struct buf b = { 0 };
-	proxy_answer_write(&b, r, keep);
+	proxy_answer_write(
+	    &b, r, keep, str_eq_z(c->reader.head.method, "HEAD"));
 	proxy_link_write(&c->link, buf_str(&b));
 	buf_fini(&b);
 	c->answered = true;

@@ -71,7 +71,7 @@ answer_event(struct stream *s)
 	struct err e;
 	int failed = http_read(&s->reader, &in, &ev, &e);
 	size_t took = text.len - in.len;
-	if (!failed && ev.kind == HTTP_HEAD) {
+	if (!failed && (ev.kind == HTTP_HEAD || ev.kind == HTTP_INTERIM)) {
 		s->body = ev.head->framing != HTTP_EMPTY;
 		failed = http_two_answer(
 		    two, s->id, str_sub(text, 0, took), s->body, &e);
@@ -102,9 +102,7 @@ move(struct stream *s)
 {
 	struct conn *c = s->conn;
 	size_t had = c->link.out.len;
-	if (c->asked) {
-		s->reader.answer_to_head = str_eq_z(c->request.method, "HEAD");
-	}
+	s->reader.answer_to_head = str_eq_z(c->reader.head.method, "HEAD");
 	/* With nothing left it may be at its end, which must be seen before the
 	 * connection goes. */
 	while (!s->done &&
@@ -291,7 +289,9 @@ proxy_front_step(struct conn *c)
 {
 	struct err e;
 	struct str in = buf_str(&c->link.in);
-	if (in.len > 0) {
+	/* G03: what is said gets answers, and who takes none says no more. */
+	bool any = in.len > 0 && proxy_link_room(&c->link);
+	if (any) {
 		if (http_two_feed(c->two, in, &e)) {
 			proxy_conn_outcome(c, PROXY_REFUSED, 0, e.text);
 		}
@@ -300,7 +300,6 @@ proxy_front_step(struct conn *c)
 	}
 	serve(c);
 	flush(c);
-	bool any = in.len > 0;
 	for (struct stream *s = c->streams; s; s = s->next) {
 		any = move(s) || any;
 		if (s->done && !proxy_stream_waits(s->conn)) {

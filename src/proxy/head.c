@@ -362,7 +362,7 @@ proxy_head_answer(struct buf *b, const struct http_head *answer,
 
 void
 proxy_answer_write(
-    struct buf *b, const struct proxy_refusal *r, bool keep_alive)
+    struct buf *b, const struct proxy_refusal *r, bool keep_alive, bool bare)
 {
 	auto_buf body = { 0 };
 	struct json_out o;
@@ -393,7 +393,7 @@ proxy_answer_write(
 	}
 	http_write_length(b, body.len);
 	http_write_end(b);
-	buf_add(b, buf_str(&body));
+	buf_add(b, bare ? STR("") : buf_str(&body));
 }
 
 unsigned

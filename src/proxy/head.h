@@ -73,9 +73,9 @@ int proxy_head_answer(struct buf *b, const struct http_head *answer,
     struct err *e) MUST_CHECK;
 
 /* A typed answer of our own: {error, id, rule, reason, next}; an id only of
- * what waits for a person. */
+ * what waits for a person.  bare: to HEAD, so its head alone. */
 void proxy_answer_write(
-    struct buf *b, const struct proxy_refusal *r, bool keep_alive);
+    struct buf *b, const struct proxy_refusal *r, bool keep_alive, bool bare);
 /* What an error of this room becomes. */
 unsigned proxy_status(enum err_kind kind);
 

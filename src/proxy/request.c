@@ -111,7 +111,9 @@ origin_of_absolute(
 {
 	if (origin->tls) {
 		return err_set(e, ERR_DENIED,
-		    "a whole URL as target inside TLS is not accepted");
+		    str_eq_nocase(head->scheme, STR("http"))
+		        ? "http:// inside TLS is not accepted; ask for https://"
+		        : "a whole URL as target inside TLS is not accepted");
 	}
 	if (!str_eq_nocase(head->scheme, STR("http"))) {
 		return err_set(e, ERR_DENIED,

@@ -258,6 +258,15 @@ proxy_road_fill(struct up *u)
 	}
 }
 
+/* GOAWAY may have come since it joined: nothing of it has left, whatever it is,
+ * and so it can go another way. */
+bool
+proxy_road_open(struct up *u)
+{
+	proxy_road_fill(u);
+	return !road_dead(u->road) && http_two_takes(u->two, 0);
+}
+
 void
 proxy_road_flush(struct up *u)
 {

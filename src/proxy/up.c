@@ -424,10 +424,8 @@ ready_to_ask(struct up *u)
 		arm(u, times(u)->stall);
 		return;
 	}
-	if (!u->two) {
-		proxy_link_poll(u->link);
-	}
-	if (u->two ? !u->link->ended : proxy_link_silent(u->link)) {
+	proxy_link_poll(u->link);
+	if (u->two ? proxy_road_open(u) : proxy_link_silent(u->link)) {
 		open_with(u, buf_str(&u->secret));
 	} else if (u->reused) {
 		disconnect(u);
@@ -435,6 +433,7 @@ ready_to_ask(struct up *u)
 	} else {
 		fail(u, ERR_UNAVAILABLE, "upstream",
 		    u->link->ended ? "it hung up before it was asked"
+		    : u->two       ? "it takes no request"
 		                   : "it spoke before it was asked");
 	}
 }

@@ -136,6 +136,7 @@ struct road {
 void proxy_road_begin(struct up *u); /* on the link that it has made */
 /* On one that is there, unused for at most idle_max; false: none. */
 bool proxy_road_take(struct up *u, int64_t idle_max);
+bool proxy_road_open(struct up *u); /* it may still begin its stream */
 void proxy_road_leave(struct up *u);
 bool proxy_road_wait(struct up *u); /* false: nobody makes one */
 void proxy_road_wake(struct up *u); /* who waits for this one */

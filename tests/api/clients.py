@@ -288,6 +288,16 @@ def curl_posts_with_an_expectation_and_uploads():
 
 
 @test
+def curl_waits_over_http2_until_it_may_go_on():
+    """It would wait for longer than anybody does, and sends its body when it is told to."""
+    cell('head -c 1200000 /dev/zero > body; '
+         'curl -sS --http2-prior-knowledge -m %d --expect100-timeout 3600 '
+         '-H "Expect: 100-continue" --data-binary @body https://web.test/two-waits' % PATIENCE)
+    row = came(path='/two-waits', method='POST')[0]
+    need(row['bytes'] == 1200000, row)
+
+
+@test
 def curl_speaks_http2():
     text = cell("curl -sS --http2-prior-knowledge -w '\\n%{http_version}\\n' https://web.test/two; "
                 "curl -sS --http2-prior-knowledge --data-binary @/bin/sh https://web.test/two-post")

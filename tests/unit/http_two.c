@@ -182,6 +182,47 @@ an_answer_before_the_real_one_is_no_answer(void **state)
 }
 
 static void
+a_server_may_answer_before_the_real_answer(void **state)
+{
+	(void)state;
+	struct pair p;
+	struct err e;
+	int32_t stream;
+	pair_new(&p);
+	assert_int_equal(http_two_ask(p.client.two,
+	                     STR("POST / HTTP/1.1\r\nHost: x.test\r\n"
+	                         "Content-Length: 2\r\n\r\n"),
+	                     true, false, &stream, &e),
+	    0);
+	assert_int_equal(move(&p), 0);
+	assert_int_equal(http_two_answer(p.server.two, stream,
+	                     STR("HTTP/1.1 100 Continue\r\n\r\n"), false, &e),
+	    0);
+	assert_int_equal(move(&p), 0);
+	assert_string_equal(
+	    buf_z(&p.client.text), "HTTP/1.1 100 Continue\r\n\r\n");
+	/* Neither side has ended. */
+	http_two_data(p.client.two, stream, STR("ab"));
+	http_two_end(p.client.two, stream, STR(""));
+	assert_int_equal(move(&p), 0);
+	assert_int_equal(p.server.ended, 1);
+	assert_int_equal(p.client.ended, 0);
+	assert_int_equal(http_two_answer(p.server.two, stream,
+	                     STR("HTTP/1.1 204 No Content\r\n\r\n"), false, &e),
+	    0);
+	assert_int_equal(move(&p), 0);
+	assert_true(says(&p.client, "HTTP/1.1 204 No Content\r\n"));
+	assert_int_equal(p.client.ended, 1);
+	/* The one that would be another protocol is no answer here. */
+	assert_int_equal(http_two_answer(p.server.two, stream,
+	                     STR("HTTP/1.1 101 \r\nConnection: upgrade\r\n"
+	                         "Upgrade: x\r\n\r\n"),
+	                     false, &e),
+	    -1);
+	pair_free(&p);
+}
+
+static void
 add_field(struct buf *out, struct str name, struct str value)
 {
 	buf_add_byte(out, 0);
@@ -189,6 +230,28 @@ add_field(struct buf *out, struct str name, struct str value)
 	buf_add(out, name);
 	buf_add_byte(out, (uint8_t)value.len);
 	buf_add(out, value);
+}
+
+/* Old servers look at the first line of it alone. */
+static void
+the_crumbs_of_a_cookie_are_one_line(void **state)
+{
+	(void)state;
+	struct pair p;
+	auto_buf fields = { 0 };
+	auto_buf frame = { 0 };
+	buf_add(&fields, STR("\x82\x87\x84\x41\x06x.test"));
+	add_field(&fields, STR("cookie"), STR("a=b"));
+	add_field(&fields, STR("x"), STR("y"));
+	add_field(&fields, STR("cookie"), STR("c=d"));
+	add_headers(&frame, 1, true, buf_str(&fields));
+	pair_new(&p);
+	assert_int_equal(say(&p, STR(PREFACE)), 0);
+	assert_int_equal(say(&p, buf_str(&frame)), 0);
+	assert_string_equal(buf_z(&p.server.text),
+	    "GET / HTTP/1.1\r\nHost: x.test\r\nx: y\r\n"
+	    "cookie: a=b; c=d\r\n\r\n");
+	pair_free(&p);
 }
 
 /* The one message that the text is; false: the strict reader refuses it. */
@@ -456,6 +519,43 @@ no_copy_of_a_secret_is_left_once_it_was_said(void **state)
 	assert_int_equal(p.client.closed, closed);
 }
 
+/* Nor in frames.  Its short code would be longer than itself, so that it stands
+ * in them as it is. */
+static void
+no_frame_of_a_secret_is_left_once_it_was_taken(void **state)
+{
+	static const char secret[] = "~{|}<^>`~{}|<>^`{~}|<>^`";
+	static const char more[40000];
+	struct pair p;
+	struct err e;
+	int32_t stream;
+	struct buf up = { 0 };
+
+	(void)state;
+	pair_new(&p);
+	assert_int_equal(http_two_ask(p.client.two,
+	                     STR("POST /a HTTP/1.1\r\nHost: x.test\r\n"
+	                         "Authorization: ~{|}<^>`~{}|<>^`{~}|<>^`\r\n"
+	                         "\r\n"),
+	                     true, true, &stream, &e),
+	    0);
+	http_two_data(p.client.two, stream, str_span(more, sizeof(more)));
+	http_two_take(p.client.two, &up);
+	assert_true(str_has_str(buf_str(&up), str_of(secret)));
+	assert_true(heap_holds(secret)); /* it is searched */
+	buf_wipe(&up);
+	assert_false(heap_holds(secret));
+	/* A body likewise. */
+	static const char body[] = "s3cr3t-canary-0123456789";
+	http_two_data(p.client.two, stream, str_of(body));
+	http_two_data(p.client.two, stream, str_span(more, 20000));
+	http_two_take(p.client.two, &up);
+	assert_true(str_has_str(buf_str(&up), str_of(body)));
+	buf_wipe(&up);
+	pair_free(&p);
+	assert_false(heap_holds(body));
+}
+
 int
 main(void)
 {
@@ -466,12 +566,16 @@ main(void)
 		cmocka_unit_test(
 		    a_status_that_is_none_ends_its_stream_alone_H15),
 		cmocka_unit_test(an_answer_before_the_real_one_is_no_answer),
+		cmocka_unit_test(a_server_may_answer_before_the_real_answer),
+		cmocka_unit_test(the_crumbs_of_a_cookie_are_one_line),
 		cmocka_unit_test(no_byte_makes_another_message_of_one_G02),
 		cmocka_unit_test(nothing_is_pushed),
 		cmocka_unit_test(what_is_no_head_is_not_asked),
 		cmocka_unit_test(no_secret_enters_a_table_G04),
 		cmocka_unit_test(a_secret_is_never_indexed_on_the_wire_G04),
 		cmocka_unit_test(no_copy_of_a_secret_is_left_once_it_was_said),
+		cmocka_unit_test(
+		    no_frame_of_a_secret_is_left_once_it_was_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -355,6 +355,28 @@ heads_are_answered_without_a_body(void **state)
 	rig_free(&r);
 }
 
+/* Else the next answer would begin with it. */
+static void
+a_refused_head_is_answered_without_a_body(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	r.decide = REFUSE;
+	cell_good(&r, &c);
+	end_say_z(&c, "HEAD /a HTTP/1.1\r\nHost: good.test\r\n\r\n");
+	rig_until(&r, end_got(&c, "\r\n\r\n"));
+	assert_true(end_got(&c, "HTTP/1.1 403 "));
+	assert_true(end_got(&c, "Handrail-Reason: no rule allows it\r\n"));
+	rig_pin(&r);
+	end_say_z(&c, GET_GOOD);
+	rig_until(&r, end_got(&c, "hello"));
+	assert_true(end_got(&c, "\r\n\r\nHTTP/1.1 200 OK\r\n"));
+	end_close(&c);
+	rig_free(&r);
+}
+
 static void
 an_early_answer_ends_the_connection(void **state)
 {
@@ -679,6 +701,7 @@ main(void)
 		cmocka_unit_test(a_cut_answer_ends_in_a_reset),
 		cmocka_unit_test(what_is_no_answer_becomes_a_502),
 		cmocka_unit_test(heads_are_answered_without_a_body),
+		cmocka_unit_test(a_refused_head_is_answered_without_a_body),
 		cmocka_unit_test(an_early_answer_ends_the_connection),
 		cmocka_unit_test(a_cell_that_hangs_up_ends_its_exchange),
 		cmocka_unit_test(

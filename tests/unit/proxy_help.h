@@ -63,6 +63,7 @@ struct rig {
 	enum decide decide;
 	struct proxy_go go;
 	const char *secret; /* NULL: the vault refuses */
+	bool vault_waits;   /* until rig_credential */
 	struct names_found found;
 	bool resolver_away;
 	bool spool; /* a body must be read first */
@@ -337,6 +338,9 @@ rig_redeem(
 	(void)port;
 	assert_int_equal(grant, r->go.grant);
 	r->redeems++;
+	if (r->vault_waits) {
+		return;
+	}
 	err_set(&e, ERR_DENIED, "the grant is over");
 	struct str secret = r->secret ? str_of(r->secret) : (struct str){ 0 };
 	proxy_credential(r->proxy, id, secret, &e);
@@ -397,6 +401,13 @@ rig_inject(struct rig *r)
 	r->secret = SECRET;
 	assert_true(str_copy(r->go.name, 64, STR("Authorization")));
 	assert_true(str_copy(r->go.format, 256, STR("Bearer {{secret}}")));
+}
+
+/* Of the last request that was asked about. */
+static inline void
+rig_credential(struct rig *r)
+{
+	proxy_credential(r->proxy, r->id, str_of(r->secret), NULL);
 }
 
 static inline void

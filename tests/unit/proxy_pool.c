@@ -441,6 +441,31 @@ a_connection_that_has_died_is_not_used(void **state)
 	rig_free(&r);
 }
 
+/* While the vault was asked: nothing had left, so whatever it is may go. */
+static void
+one_that_dies_before_the_credential_came_is_not_used(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_kept(&r, &c);
+	r.vault_waits = true;
+	end_say_z(&c, "POST /once HTTP/1.1\r\nHost: good.test\r\n"
+	              "Content-Length: 3\r\n\r\nabc");
+	rig_until(&r, r.redeems == 2);
+	proxy_link_close(&last(&r)->link);
+	rig_turns(&r, 20);
+	rig_credential(&r);
+	rig_until(&r, r.outcomes == 2);
+	assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+	assert_int_equal(r.origin.count, 2);
+	assert_true(end_got(last(&r), "POST /once HTTP/1.1\r\n"));
+	assert_false(end_got(&r.origin.at[0], "/once"));
+	assert_int_equal(r.redeems, 2);
+	end_close(&c);
+	rig_free(&r);
+}
+
 /* The upstream reads the request and hangs up: was it done? */
 static void
 only_a_safe_request_is_asked_again(void **state)
@@ -694,6 +719,8 @@ main(void)
 		cmocka_unit_test(what_is_not_clean_is_closed_H15),
 		cmocka_unit_test(an_answer_before_its_question_is_nobodys_H15),
 		cmocka_unit_test(a_connection_that_has_died_is_not_used),
+		cmocka_unit_test(
+		    one_that_dies_before_the_credential_came_is_not_used),
 		cmocka_unit_test(only_a_safe_request_is_asked_again),
 		cmocka_unit_test(a_request_cut_short_keeps_nothing),
 		cmocka_unit_test(

@@ -237,7 +237,7 @@ a_reason_ends_no_header(void **state)
 	auto_buf b = { 0 };
 	struct proxy_refusal refusal = { .status = 403,
 		.reason = "denied: no\r\nSet-Cookie: a=b\n\xc3\xa4" };
-	proxy_answer_write(&b, &refusal, true);
+	proxy_answer_write(&b, &refusal, true, false);
 	assert_int_equal(times_in(&b, "\r\nHandrail-Reason: denied: "
 	                              "no??Set-Cookie: a=b???\r\n"),
 	    1);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_TWO_HELP_H
+#define PROXY_TWO_HELP_H
+
+/* A cell that speaks HTTP/2, a proxy, and an origin that may as well. */
+
+#include "proxy_help.h"
+
+/* A scripted end that speaks HTTP/2. */
+struct two {
+	struct end *x;
+	struct http_two *two;
+	struct buf text;
+	int32_t stream; /* the last that said something */
+	size_t ended, closed;
+	size_t answered;
+};
+
+static inline void
+take_text(void *owner, int32_t stream, struct str text)
+{
+	struct two *t = owner;
+	t->stream = stream;
+	buf_add(&t->text, text);
+}
+
+static inline void
+take_end(void *owner, int32_t stream)
+{
+	struct two *t = owner;
+	(void)stream;
+	t->ended++;
+}
+
+static inline void
+take_close(void *owner, int32_t stream)
+{
+	struct two *t = owner;
+	(void)stream;
+	t->closed++;
+}
+
+static const struct http_two_ops two_ops = { take_text, take_end, take_close };
+
+static inline void
+two_step(struct two *t)
+{
+	auto_buf out = { 0 };
+	struct err e;
+	if (!t->two) {
+		return;
+	}
+	if (t->x->got.len > 0) {
+		int over = http_two_feed(t->two, buf_str(&t->x->got), &e);
+		(void)over;
+		buf_clear(&t->x->got);
+	}
+	http_two_take(t->two, &out);
+	if (out.len > 0) {
+		end_say(t->x, buf_str(&out));
+	}
+}
+
+static inline bool
+says(const struct two *t, const char *text)
+{
+	return str_has_str(buf_str(&t->text), str_of(text));
+}
+
+struct world {
+	struct rig r;
+	struct end c;
+	struct two cell;
+	struct two origin;
+};
+
+/* One round of both scripted ends; for conditions of rig_until. */
+static inline bool
+step(struct world *w)
+{
+	struct end *last = w->r.origin.count > 0
+	                       ? &w->r.origin.at[w->r.origin.count - 1]
+	                       : NULL;
+	if (last && last != w->origin.x && !w->origin.two && last->open &&
+	    w->r.origin.two) {
+		w->origin.x = last;
+		w->origin.two = http_two_server(&two_ops, &w->origin);
+	}
+	two_step(&w->cell);
+	two_step(&w->origin);
+	return true;
+}
+
+#define world_until(w, condition) rig_until(&(w)->r, step(w) && (condition))
+
+static inline void
+world_new(struct world *w, bool origin_two)
+{
+	/* Longer than any test waits: what closes one is never the time. */
+	struct proxy_times times = { .kept = 3600 * CLOCK_SECOND };
+	*w = (struct world){ 0 };
+	rig_new(&w->r, &times);
+	rig_inject(&w->r);
+	w->r.origin.two = origin_two;
+	if (origin_two) {
+		w->r.origin.answer = NULL;
+	}
+	cell_dial(&w->r, &w->c, GOOD, 443);
+	proxy_link_secure(
+	    &w->c.link, tls_connect_two(w->r.cell_trust, GOOD, true));
+	end_turn(&w->c);
+	rig_until(&w->r, w->c.open);
+	assert_true(tls_two(w->c.link.tls));
+	w->cell.x = &w->c;
+	w->cell.two = http_two_client(&two_ops, &w->cell);
+}
+
+static inline void
+world_free(struct world *w)
+{
+	http_two_free(w->cell.two);
+	http_two_free(w->origin.two);
+	buf_fini(&w->cell.text);
+	buf_fini(&w->origin.text);
+	end_close(&w->c);
+	rig_free(&w->r);
+}
+
+static inline int32_t
+ask(struct world *w, const char *head, bool body)
+{
+	struct err e;
+	int32_t stream = 0;
+	assert_int_equal(
+	    http_two_ask(w->cell.two, str_of(head), body, false, &stream, &e),
+	    0);
+	return stream;
+}
+
+#define GET_TWO "GET /a HTTP/1.1\r\nHost: good.test\r\n\r\n"
+
+/* The origin answers what it heard last. */
+static inline void
+answer(struct world *w, int32_t stream, const char *body)
+{
+	struct err e;
+	assert_int_equal(
+	    http_two_answer(w->origin.two, stream,
+	        STR("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+	            "Transfer-Encoding: chunked\r\n\r\n"),
+	        true, &e),
+	    0);
+	http_two_data(w->origin.two, stream, str_of(body));
+	http_two_end(w->origin.two, stream, STR(""));
+}
+
+#define GET_OF(path) "GET " path " HTTP/1.1\r\nHost: good.test\r\n\r\n"
+
+#endif
