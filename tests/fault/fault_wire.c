@@ -248,6 +248,32 @@ descriptors_that_cannot_go_are_tried_again_in_order(void **state)
 	assert_int_equal(wire_queued(c.peer), 0);
 	loop_advance(c.loop, 2 * WIRE_STALL_US);
 	assert_int_equal(c.closed, 0);
+	/* And that was that: what finds no room waits for room again. */
+	while (wire_queued(c.peer) == 0) {
+		wire_send(c.peer, WIRE_RUN_GO, &go, NULL, 0);
+	}
+	while (wire_take_now(c.agent, WIRE_RUN_GO, 0, &go, NULL, &e) == 0) {
+	}
+	loop_advance(c.loop, 0);
+	assert_int_equal(wire_queued(c.peer), 0);
+	crowded_close(&c);
+}
+
+static void
+a_send_that_fails_ends_the_channel(void **state)
+{
+	struct wire_run_go go = { .agent = 7 };
+	struct crowded c;
+
+	(void)state;
+	crowded_open(&c);
+	fault_from(0, EIO, "sendmsg");
+	wire_send(c.peer, WIRE_RUN_GO, &go, NULL, 0);
+	assert_true(fault_done());
+	assert_false(wire_peer_alive(c.peer));
+	loop_advance(c.loop, 0);
+	assert_int_equal(c.closed, 1);
+	assert_int_equal(c.why.kind, ERR_IO);
 	crowded_close(&c);
 }
 
@@ -303,6 +329,7 @@ main(void)
 		    descriptors_that_cannot_go_are_tried_again_in_order),
 		cmocka_unit_test(
 		    descriptors_that_never_can_go_end_the_channel_and_say_why),
+		cmocka_unit_test(a_send_that_fails_ends_the_channel),
 		cmocka_unit_test(a_crowded_peer_is_freed_with_what_waits),
 	};
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <string.h>
 
 #include "names/names.h"
 
@@ -37,6 +38,7 @@ denied(const char *text)
 
 	assert_int_equal(names_addr_check(&a, NULL, NULL, &e), -1);
 	assert_int_equal(e.kind, ERR_DENIED);
+	assert_non_null(strstr(e.text, " is not dialled: "));
 }
 
 static void
@@ -183,6 +185,128 @@ A06_special_addresses_are_refused(void **state)
 	allowed("223.255.255.255");
 }
 
+/* The address before (-1) or behind (1). */
+static struct names_addr
+next_to(struct names_addr a, int step)
+{
+	size_t i = a.family == 4 ? 4 : 16;
+	uint8_t turns = step > 0 ? 0 : 0xff;
+
+	do {
+		i--;
+		a.bytes[i] = (uint8_t)(a.bytes[i] + step);
+	} while (i > 0 && a.bytes[i] == turns);
+	return a;
+}
+
+static struct names_addr
+last_of(const struct names_cidr *c)
+{
+	struct names_addr a = c->net;
+
+	for (size_t bit = c->bits; bit < (a.family == 4 ? 32 : 128); bit++) {
+		a.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	}
+	return a;
+}
+
+/* What the registries of IANA reserve, and where clouds keep their metadata: to
+ * the first address and to the last, and not one further. */
+static void
+every_network_of_its_class_ends_where_it_ends(void **state)
+{
+	static const struct {
+		const char *net;
+		enum names_class class;
+	} cases[] = {
+		{ "10.0.0.0/8", NAMES_PRIVATE },
+		{ "100.64.0.0/10", NAMES_SHARED },
+		{ "100.100.100.200/32", NAMES_METADATA },
+		{ "127.0.0.0/8", NAMES_LOOPBACK },
+		{ "168.63.129.16/32", NAMES_METADATA },
+		{ "169.254.0.0/16", NAMES_LINK_LOCAL },
+		{ "169.254.169.254/32", NAMES_METADATA },
+		{ "169.254.170.2/32", NAMES_METADATA },
+		{ "172.16.0.0/12", NAMES_PRIVATE },
+		{ "192.0.0.0/24", NAMES_RESERVED },
+		{ "192.0.0.192/32", NAMES_METADATA },
+		{ "192.0.2.0/24", NAMES_DOCUMENTATION },
+		{ "192.31.196.0/24", NAMES_RESERVED },
+		{ "192.52.193.0/24", NAMES_RESERVED },
+		{ "192.88.99.0/24", NAMES_RESERVED },
+		{ "192.168.0.0/16", NAMES_PRIVATE },
+		{ "192.175.48.0/24", NAMES_RESERVED },
+		{ "198.18.0.0/15", NAMES_BENCHMARK },
+		{ "198.51.100.0/24", NAMES_DOCUMENTATION },
+		{ "203.0.113.0/24", NAMES_DOCUMENTATION },
+		{ "224.0.0.0/4", NAMES_MULTICAST },
+		{ "255.255.255.255/32", NAMES_BROADCAST },
+		{ "2000::/3", NAMES_GLOBAL },
+		{ "::/128", NAMES_UNSPECIFIED },
+		{ "::1/128", NAMES_LOOPBACK },
+		{ "2001:2::/48", NAMES_BENCHMARK },
+		{ "2001:db8::/32", NAMES_DOCUMENTATION },
+		{ "3fff::/20", NAMES_DOCUMENTATION },
+		{ "2620:4f:8000::/48", NAMES_RESERVED },
+		{ "fc00::/7", NAMES_PRIVATE },
+		{ "fd00:42::42/128", NAMES_METADATA },
+		{ "fd00:a9fe:a9fe::1/128", NAMES_METADATA },
+		{ "fd00:c1::a9fe:a9fe/128", NAMES_METADATA },
+		{ "fd00:ec2::/32", NAMES_METADATA },
+		{ "fd00:100::100:200/128", NAMES_METADATA },
+		{ "fd20:ce::254/128", NAMES_METADATA },
+		{ "fe80::/10", NAMES_LINK_LOCAL },
+		{ "ff00::/8", NAMES_MULTICAST },
+	};
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct names_cidr c;
+
+		assert_int_equal(
+		    names_cidr_parse(str_of(cases[i].net), &c, &e), 0);
+		struct names_addr last = last_of(&c);
+		struct names_addr before = next_to(c.net, -1);
+		struct names_addr behind = next_to(last, 1);
+		bool first_in = names_addr_class(&c.net) == cases[i].class;
+		bool last_in = names_addr_class(&last) == cases[i].class;
+		bool wider = names_addr_class(&before) == cases[i].class ||
+		             names_addr_class(&behind) == cases[i].class;
+
+		if (!first_in || !last_in || wider) {
+			print_error("%s\n", cases[i].net);
+		}
+		assert_true(first_in && last_in && !wider);
+	}
+	/* Those whose ends are of another class, or the first there is. */
+	class_is("0.255.255.255", NAMES_UNSPECIFIED);
+	class_is("1.0.0.0", NAMES_GLOBAL);
+	class_is("240.0.0.0", NAMES_RESERVED);
+	class_is("255.255.255.254", NAMES_RESERVED);
+	class_is("2000:ffff:ffff::1", NAMES_GLOBAL);
+	class_is("2001:1::", NAMES_RESERVED);
+	class_is("2001:1ff:ffff::1", NAMES_RESERVED);
+	class_is("2001:200::", NAMES_GLOBAL);
+}
+
+static void
+only_the_mild_classes_can_be_opened(void **state)
+{
+	static const enum names_opens opens[] = {
+		[NAMES_GLOBAL] = NAMES_OPEN,
+		[NAMES_SHARED] = NAMES_BY_CIDR,
+		[NAMES_PRIVATE] = NAMES_BY_CIDR,
+		[NAMES_LOOPBACK] = NAMES_BY_PIN,
+	};
+
+	(void)state;
+	for (enum names_class c = 0; c <= NAMES_METADATA; c++) {
+		assert_int_equal(names_class_opens(c),
+		    c < COUNT(opens) ? opens[c] : NAMES_NEVER);
+	}
+}
+
 static void
 an_address_inside_an_address_is_judged(void **state)
 {
@@ -199,6 +323,16 @@ an_address_inside_an_address_is_judged(void **state)
 	class_is("2001:0:101:101::fefe:fefe", NAMES_GLOBAL);
 	/* Bytes of 2002::/16 elsewhere are of no 6to4. */
 	class_is("fd02:101:101::1", NAMES_PRIVATE);
+	class_is("32.2.10.0", NAMES_GLOBAL);
+	class_is("32.1.0.0", NAMES_GLOBAL);
+	/* Beside 64:ff9b::/96 and beside Teredo. */
+	class_is("64:ff9b::1:101:101", NAMES_RESERVED);
+	class_is("2001:5:101:101::fefe:fefe", NAMES_RESERVED);
+	/* What stands behind the four bytes of 0.0.0.0 is not looked at. */
+	struct names_addr zero = { 4,
+		{ [10] = 0xff, [11] = 0xff, 1, 1, 1, 1 } };
+
+	assert_int_equal(names_addr_class(&zero), NAMES_UNSPECIFIED);
 }
 
 /* 10.0.0.0 and 0a00:: begin with the same bytes. */
@@ -217,6 +351,8 @@ a_network_holds_addresses_of_its_family_alone(void **state)
 	assert_false(names_cidr_has(&c, &six));
 	assert_int_equal(names_cidr_parse(STR("a00::/8"), &c, &e), 0);
 	assert_true(names_cidr_has(&c, &six));
+	assert_false(names_cidr_has(&c, &four));
+	assert_int_equal(names_cidr_parse(STR("10.128.0.0/9"), &c, &e), 0);
 	assert_false(names_cidr_has(&c, &four));
 	assert_true(names_addr_eq(&six, &same));
 	same.family = 4;
@@ -240,6 +376,8 @@ A07_the_hosts_own_addresses_are_refused(void **state)
 	assert_int_equal(names_addr_check(&mapped, &own, NULL, &e), -1);
 	assert_int_equal(names_addr_check(&third, &own, NULL, &e), -1);
 	assert_int_equal(e.kind, ERR_DENIED);
+	assert_string_equal(
+	    e.text, "1.1.1.3 is an address of this host itself");
 	assert_int_equal(names_addr_check(&other, &own, NULL, &e), 0);
 }
 
@@ -250,10 +388,12 @@ A09_a_rule_cannot_open_what_is_never_open(void **state)
 		"169.254.0.0/16", "169.254.169.254/32", "0.0.0.0/8",
 		"0.0.0.0/0", "128.0.0.0/1", "::/0", "::1/128", "fe80::/10",
 		"::ffff:0:0/96", "224.0.0.0/4", "198.18.0.0/15",
-		"100.100.100.200/32", "fd00:ec2::/32", "192.0.0.0/16" };
+		"100.100.100.200/32", "fd00:ec2::/32", "192.0.0.0/16",
+		"0.0.0.0/7" };
 	static const char *const open[] = { "10.0.0.0/8", "10.1.2.3/32",
 		"192.168.4.0/24", "100.64.0.0/10", "fc00::/7", "fd12::/16",
-		"1.1.1.0/24" };
+		"1.1.1.0/24", "8.0.0.0/5", "100.100.100.200/31",
+		"fd00:ec2::/31" };
 	struct names_cidr c;
 	struct err e = { 0 };
 
@@ -276,8 +416,9 @@ static void
 malformed_networks_are_refused(void **state)
 {
 	static const char *const cases[] = { "", "10.0.0.0", "10.0.0.0/",
-		"10.0.0.0/33", "10.0.0.1/8", "10.0.0.0/08", "10.0.0.0/-1",
-		"10/8", "::/129", "fd00::1/8", "good.test/8", "10.0.0.0/8/8" };
+		"10.0.0.0/33", "10.0.0.1/8", "10.128.0.0/8", "10.0.0.0/08",
+		"10.0.0.0/-1", "10/8", "::/129", "fd00::1/8", "good.test/8",
+		"10.0.0.0/8/8" };
 	struct names_cidr c;
 	struct err e = { 0 };
 
@@ -300,6 +441,8 @@ main(void)
 		cmocka_unit_test(
 		    A04_private_networks_need_a_rule_that_names_them),
 		cmocka_unit_test(A06_special_addresses_are_refused),
+		cmocka_unit_test(every_network_of_its_class_ends_where_it_ends),
+		cmocka_unit_test(only_the_mild_classes_can_be_opened),
 		cmocka_unit_test(an_address_inside_an_address_is_judged),
 		cmocka_unit_test(a_network_holds_addresses_of_its_family_alone),
 		cmocka_unit_test(A07_the_hosts_own_addresses_are_refused),

@@ -60,6 +60,10 @@ reply_is(struct str query, int rcode, unsigned answers)
 		assert_memory_equal(reply.at, query.at, 2);
 		assert_true((uint8_t)reply.at[2] & 0x80);
 		assert_int_equal(reply.at[7], answers);
+		/* Without a question there is the header alone; nothing stands
+		 * in the other sections. */
+		assert_int_equal(reply.len > 12, reply.at[5]);
+		assert_memory_equal(reply.at + 8, "\0\0\0\0", 4);
 		assert_true(reply.len <= 512);
 	}
 	assert_int_equal(names_pool_count(p), answers);
@@ -88,6 +92,7 @@ a_name_gets_one_address_for_ever(void **state)
 	ask(&q, "Good.TEST", A);
 	names_dns_answer(p, buf_str(&q), &reply);
 	assert_int_equal(reply.len, q.len + 16);
+	assert_memory_equal(reply.at, "\x12\x34\x81\x80\0\1\0\1\0\0\0\0", 12);
 	/* The question comes back as it was asked. */
 	assert_memory_equal(reply.at + 12, q.at + 12, q.len - 12);
 	assert_memory_equal(
@@ -95,6 +100,12 @@ a_name_gets_one_address_for_ever(void **state)
 	assert_int_equal(names_pool_add(p, "good.test", &a, &e), 0);
 	assert_true(names_pool_range(&a));
 	assert_string_equal(names_pool_name(p, &a), "good.test");
+	/* Recursion is desired where it was; "authoritative" is no question's.
+	 */
+	q.at[2] = 4;
+	names_dns_answer(p, buf_str(&q), &reply);
+	assert_int_equal(reply.len, q.len + 16);
+	assert_int_equal((uint8_t)reply.at[2], 0x80);
 	assert_int_equal(names_pool_count(p), 1);
 	assert_int_equal(names_pool_add(p, "evil.test", &a, &e), 0);
 	assert_int_equal(a.bytes[3], 2);
@@ -197,6 +208,8 @@ D07_only_addresses_are_answered(void **state)
 	asked_is("good.test", 10, NOERROR, 0);
 	asked_is("good.test", ANY, NOTIMP, 0);
 	asked_is("good.test", AXFR, NOTIMP, 0);
+	asked_is("good.test", 251, NOTIMP, 0);
+	asked_is("good.test", 250, NOERROR, 0);
 	asked_is("good.test", 41, NOTIMP, 0);
 	asked_is("1.0.0.127.in-addr.arpa", PTR, NXDOMAIN, 0);
 }
@@ -272,6 +285,33 @@ one_edns_record_is_tolerated_and_not_answered(void **state)
 	reply_is(buf_str(&q), FORMERR, 0);
 }
 
+/* A query that is right in all but its length. */
+static void
+a_long_query_is_not_looked_at(void **state)
+{
+	auto_buf q = { 0 };
+
+	(void)state;
+	for (size_t size = NAMES_QUERY_MAX; size <= NAMES_QUERY_MAX + 1;
+	     size++) {
+		ask(&q, "good.test", A);
+		q.at[11] = 1;
+		size_t padding = size - q.len - 11;
+
+		buf_add(&q, STR("\0\0\x29\x10\0\0\0\0\0"));
+		buf_add_byte(&q, (uint8_t)(padding >> 8));
+		buf_add_byte(&q, (uint8_t)padding);
+		while (q.len < size) {
+			buf_add_byte(&q, 0);
+		}
+		if (size == NAMES_QUERY_MAX) {
+			reply_is(buf_str(&q), NOERROR, 1);
+		} else {
+			reply_is(buf_str(&q), FORMERR, 0);
+		}
+	}
+}
+
 static void
 D06_malformed_queries_are_refused(void **state)
 {
@@ -293,14 +333,17 @@ D06_malformed_queries_are_refused(void **state)
 	q.len = 12;
 	buf_add(&q, STR("\x40x\0\0\1\0\1"));
 	reply_is(buf_str(&q), FORMERR, 0);
-	/* A label of 64, all there. */
-	q.len = 12;
-	buf_add_byte(&q, 64);
-	for (int i = 0; i < 64; i++) {
-		buf_add_byte(&q, 'a');
+	/* A label of 63, and one of 64, all there. */
+	for (int size = 63; size <= 64; size++) {
+		q.len = 12;
+		buf_add_byte(&q, (uint8_t)size);
+		for (int i = 0; i < size; i++) {
+			buf_add_byte(&q, 'a');
+		}
+		buf_add(&q, STR("\0\0\1\0\1"));
+		reply_is(
+		    buf_str(&q), size == 63 ? NOERROR : FORMERR, size == 63);
 	}
-	buf_add(&q, STR("\0\0\1\0\1"));
-	reply_is(buf_str(&q), FORMERR, 0);
 	/* 255 bytes of name on the wire are the most there may be. */
 	for (int i = 0; i < 126; i++) {
 		buf_add_z(&long_name, "a.");
@@ -340,6 +383,9 @@ D06_odd_headers_are_refused(void **state)
 	header_byte_is(5, 0, FORMERR);    /* no question */
 	header_byte_is(5, 2, FORMERR);    /* two */
 	header_byte_is(4, 1, FORMERR);
+	header_byte_is(6, 1, FORMERR);
+	header_byte_is(8, 1, FORMERR);
+	header_byte_is(10, 1, FORMERR);
 	header_byte_is(7, 1, FORMERR);
 	header_byte_is(9, 1, FORMERR);
 	header_byte_is(11, 1, FORMERR);
@@ -364,6 +410,7 @@ main(void)
 		cmocka_unit_test(names_that_are_no_hosts_do_not_exist),
 		cmocka_unit_test(localhost_is_the_cells_own),
 		cmocka_unit_test(one_edns_record_is_tolerated_and_not_answered),
+		cmocka_unit_test(a_long_query_is_not_looked_at),
 		cmocka_unit_test(D06_malformed_queries_are_refused),
 		cmocka_unit_test(D06_odd_headers_are_refused),
 	};

@@ -50,6 +50,10 @@ a_host_has_one_form(void **state)
 	host_is(STR("r3---sn-x.video.test"), "r3---sn-x.video.test");
 	host_is(STR("localhost"), "localhost");
 	host_is(STR("1.2.3.test"), "1.2.3.test");
+	host_is(STR("good.1-2"), "good.1-2");
+	host_is(STR("good.0xfg"), "good.0xfg");
+	host_is(STR("good.0xg"), "good.0xg");
+	host_is(STR("good.0x-1"), "good.0x-1");
 	host_is(STR("10.0.3.7"), "10.0.3.7");
 	host_is(STR("[::1]"), "::1");
 	host_is(STR("[2001:DB8::0:1]"), "2001:db8::1");
@@ -76,13 +80,13 @@ N02_bytes_that_no_name_holds_are_refused(void **state)
 	(void)state;
 	for (int c = 1; c < 256; c++) {
 		char text[] = "a?b.test";
+		char lower[] = "a?b.test";
 		bool fine = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
 		            (c >= 'A' && c <= 'Z') || c == '-' || c == '.';
 
 		text[1] = (char)c;
-		if (!fine) {
-			host_is(str_of(text), NULL);
-		}
+		lower[1] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+		host_is(str_of(text), fine ? lower : NULL);
 	}
 	static const struct str cases[] = {
 		STR(""),
@@ -201,6 +205,10 @@ names_that_end_in_a_number_are_refused(void **state)
 		STR("256.1.1.1"),
 		STR("1.2.3.0x4"),
 		STR("1.2.3.0x"),
+		STR("good.test.0x0"),
+		STR("good.test.0x9"),
+		STR("good.test.0xa"),
+		STR("good.test.0xf"),
 		STR("good.test.5"),
 		STR("0X7F.1"),
 	};
@@ -220,6 +228,11 @@ lengths_are_bounded(void **state)
 		buf_add_byte(&label, 'a');
 	}
 	host_is(buf_str(&label), buf_z(&label));
+	static const char longest[] =
+	    "xn--bcccccccccccccccccccccccccccccccccccccccccccccccccccccc-pxf";
+
+	assert_int_equal(strlen(longest), 63);
+	host_is(str_of(longest), longest);
 	for (int i = 0; i < 3; i++) {
 		buf_add(&name, buf_str(&label));
 		buf_add_byte(&name, '.');
@@ -306,6 +319,9 @@ N11_a_port_is_exact(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		port_is(cases[i], 0, NULL, 0);
 	}
+	/* Where a port is announced, none is assumed. */
+	port_is(STR("good.test:"), 443, NULL, 0);
+	port_is(STR("[::1]:"), 443, NULL, 0);
 	port_is(STR("good.test:65535"), 0, "good.test", 65535);
 	port_is(STR("Good.test"), 443, "good.test", 443);
 	port_is(STR("[::1]:8080"), 443, "::1", 8080);

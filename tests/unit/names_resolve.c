@@ -19,7 +19,8 @@
  * A scripted resolver on loopback.  By the first label of the name:
  * "v4": one A; "both": two A (one twice) and an AAAA; "none": NXDOMAIN;
  * "empty": no record; "broken": SERVFAIL; "mute": no answer; "liar": an answer
- * with another id; "alias": a CNAME to "v4" with its address.
+ * with another id; "alias": a CNAME to "v4" with its address;
+ * "many": twenty A; "lost": one A, from the third question on.
  */
 struct script {
 	struct loop *loop;
@@ -61,9 +62,10 @@ first_is(const char *packet, const char *label)
 
 /* False: say nothing. */
 static bool
-compose(struct buf *b, const char *packet, unsigned type)
+compose(struct buf *b, const char *packet, unsigned type, unsigned asked)
 {
-	if (first_is(packet, "mute")) {
+	if (first_is(packet, "mute") ||
+	    (first_is(packet, "lost") && asked <= 2)) {
 		return false;
 	}
 	if (first_is(packet, "none")) {
@@ -77,7 +79,13 @@ compose(struct buf *b, const char *packet, unsigned type)
 		add_record(b, 5, STR("\2v4\4test\0"));
 		buf_add(b, STR("\2v4\4test\0\0\1\0\1\0\0\0\0\0\4\5\5\5\5"));
 		b->at[7]++;
-	} else if (first_is(packet, "v4") && type == 1) {
+	} else if (first_is(packet, "many") && type == 1) {
+		for (char i = 1; i <= 20; i++) {
+			add_record(
+			    b, 1, (struct str){ (char[]){ 1, 1, 1, i }, 4 });
+		}
+	} else if ((first_is(packet, "v4") || first_is(packet, "lost")) &&
+	           type == 1) {
 		add_record(b, 1, STR("\1\1\1\1"));
 	} else if (first_is(packet, "both") && type == 1) {
 		add_record(b, 1, STR("\1\1\1\1"));
@@ -115,7 +123,7 @@ script_ready(void *owner, unsigned ready)
 	b.at[2] = (char)0x81;
 	b.at[3] = (char)0x80;
 	b.at[11] = 0;
-	if (compose(&b, packet, (uint8_t)packet[end + 2])) {
+	if (compose(&b, packet, (uint8_t)packet[end + 2], s->asked)) {
 		(void)sendto(
 		    s->fd, b.at, b.len, 0, (struct sockaddr *)&from, size);
 	}
@@ -205,6 +213,29 @@ addresses_of_both_families_are_found(void **state)
 	assert_true(t.has);
 	assert_int_equal(t.found.count, 1);
 	assert_memory_equal(t.found.at[0].bytes, "\1\1\1\1", 4);
+}
+
+static void
+no_more_addresses_are_kept_than_there_is_room_for(void **state)
+{
+	struct told t = resolve(*state, "many.test", CLOCK_MINUTE);
+
+	assert_true(t.has);
+	assert_int_equal(t.found.count, NAMES_ANSWERS_MAX);
+	for (size_t i = 0; i < t.found.count; i++) {
+		assert_int_equal(t.found.at[i].family, 4);
+	}
+}
+
+static void
+a_question_that_was_lost_is_asked_again(void **state)
+{
+	struct script *s = *state;
+	struct told t = resolve(s, "lost.test", CLOCK_MINUTE);
+
+	assert_true(t.has);
+	assert_memory_equal(t.found.at[0].bytes, "\1\1\1\1", 4);
+	assert_int_equal(s->asked, 4);
 }
 
 static void
@@ -316,6 +347,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCRIPTED(addresses_of_both_families_are_found),
+		SCRIPTED(no_more_addresses_are_kept_than_there_is_room_for),
+		SCRIPTED(a_question_that_was_lost_is_asked_again),
 		SCRIPTED(D05_the_end_of_an_alias_chain_is_what_counts),
 		SCRIPTED(D09_failures_are_told_and_never_an_address),
 		SCRIPTED(D09_a_mute_resolver_ends_at_the_deadline),

@@ -32,6 +32,7 @@ struct header { /* as src/wire/DESIGN has it */
 /* A header, the record of a client that is gone, the gap behind it. */
 #define GONE_SIZE  (sizeof(struct header) + sizeof(struct wire_api_gone))
 #define GONE_SPACE 32
+#define PACKET_MAX ((size_t)16 * 1024)
 
 struct side {
 	struct wire_peer *peer;
@@ -243,6 +244,36 @@ records_are_taken_in_the_order_in_which_they_were_sent(void **state)
 	wire_let_go(c->from.peer);
 	loop_advance(c->loop, 0);
 	expect_ids(c, 999);
+}
+
+/* Whatever fills a packet, one behind the other, it is never longer than a
+ * packet may be: the header of the last counts, too. */
+static void
+no_packet_is_longer_than_one_may_be(void **state)
+{
+	struct channel *c = *state;
+
+	open_api(c);
+	for (size_t asks = 0; asks < 3; asks++) {
+		for (size_t n = 0; n <= PACKET_MAX / GONE_SPACE; n++) {
+			ssize_t size;
+
+			wire_gather(c->from.peer);
+			for (size_t i = 0; i < asks; i++) {
+				say_ask(c, i, NULL, 0);
+			}
+			for (size_t i = 0; i < n; i++) {
+				say_gone(c, i);
+			}
+			say_ask(c, n, NULL, 0);
+			say_gone(c, n);
+			wire_let_go(c->from.peer);
+			while ((size = packet_size(c)) > 0) {
+				assert_in_range(size, 1, PACKET_MAX);
+			}
+			assert_int_equal(wire_queued(c->from.peer), 0);
+		}
+	}
 }
 
 /* A packet that has begun is taken whole: here there are three in each. */
@@ -617,6 +648,7 @@ main(void)
 		TEST(what_is_gathered_goes_in_one_packet_when_it_is_let_go),
 		TEST(
 		    one_record_alone_is_the_packet_that_it_is_without_gathering),
+		TEST(no_packet_is_longer_than_one_may_be),
 		TEST(records_are_taken_in_the_order_in_which_they_were_sent),
 		TEST(a_turn_takes_a_piece_of_what_was_gathered),
 		TEST(a_descriptor_comes_alone_behind_what_was_gathered),

@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What of a login, and of a credential whose tokens are renewed, is refused
+before anybody is asked; no issuer is needed for that."""
+import os
+import socket
+import sys
+import threading
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from house import *  # noqa: E402,F403
+from vault_help import box, heads, tokens  # noqa: E402
+
+AT = '/api/vault/credentials'
+LOGIN = '/api/vault/login'
+BACK = 'http://127.0.0.1:8976/callback'
+
+
+def facts(**more):
+    return {'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'token_endpoint': 'https://issuer.test/token', 'client_id': 'c',
+            **more}
+
+
+def person(**more):
+    return facts(authorization_endpoint='https://issuer.test/auth',
+                 redirect_uri=BACK, **more)
+
+
+def refused(a, code, words):
+    need(a.code == code and words in a.out, code, words, a)
+
+
+def nothing_kept(h):
+    need(h.get(AT + '/there').code == 404, 'nothing is kept')
+
+
+@test
+def V04_endpoints_are_kept_only_as_they_may_be_asked():
+    with House() as h:
+        h.start()
+        sealed = box(h, tokens(b'', b'r'))
+        device = 'device_authorization_endpoint'
+        for wrong, code, words in (
+                ({device: 'http://issuer.test:443/d'}, 400,
+                 device + ': expected https://HOST/'),
+                ({device: 'https://evil.test/d'}, 400,
+                 'expected the host of token_endpoint'),
+                ({device: 'https://issuer.test:8443/d'}, 400,
+                 'expected the host of token_endpoint'),
+                ({device: 'https://127.0.0.1/d'}, 403,
+                 'an address is reached only where'),
+                ({'authorization_endpoint': 'http://issuer.test/auth'}, 400,
+                 'https'),
+                ({'token_endpoint_auth': 'private_key_jwt'}, 400,
+                 'token_endpoint_auth: expected none'),
+                ({'grant': 'password'}, 400, 'grant: expected'),
+                ({'lifetime': '0'}, 400, 'lifetime: expected'),
+                ({'lifetime': '1h'}, 400, 'lifetime: expected'),
+                ({'lifetime': '315360001'}, 400, 'lifetime: expected'),
+                ({'client_id': 'c' * 256}, 413, 'client_id has at most 255')):
+            refused(h.post(AT, {**facts(box=sealed), **wrong}), code, words)
+            nothing_kept(h)
+        a = h.post(AT, {**facts(box=sealed), device: 'https://issuer.test/d',
+                        'token_endpoint_auth': 'client_secret_post',
+                        'grant': 'device_code', 'lifetime': '315360000',
+                        'client_id': 'c' * 255})
+        need(a.code == 200, 'the twin', a)
+
+
+@test
+def an_address_is_an_endpoint_where_the_operator_says_so():
+    with House(config="""
+[issuer.here]
+host     = "127.0.0.1:8443"
+upstream = "127.0.0.1:8443"
+""") as h:
+        h.start()
+        for url, code in (('https://127.0.0.1/token', 403),
+                          ('https://127.0.0.1:8444/token', 403),
+                          ('https://127.0.0.1:8443/token', 200)):
+            a = h.post(AT, {**facts(box=box(h, tokens(b'', b'r'))),
+                            'token_endpoint': url})
+            need(a.code == code, url, a)
+
+
+@test
+def V05_a_redirect_is_one_that_is_kept_whole():
+    with House() as h:
+        h.start()
+        long = 'https://house.test/' + 'a' * 380
+        refused(h.post(LOGIN, {**person(), 'redirect_uri': long + 'a'}), 400,
+                'redirect_uri: expected')
+        nothing_kept(h)
+        a = h.post(LOGIN, {**person(), 'redirect_uri': long})
+        need(a.code == 200 and a.json['redirect_uri'] == long, a)
+
+
+@test
+def a_login_is_of_its_credential_alone():
+    with House() as h:
+        h.start()
+        one = h.post(LOGIN, {**person(), 'redirect_uri': BACK + '/1'})
+        two = h.post(LOGIN, {**person(), 'name': 'other'})
+        need(one.code == 200 and two.code == 200, one, two)
+        code = box(h, b'code')
+        for name, other in (('there', two), ('other', one)):
+            a = h.post(LOGIN + '/' + name,
+                       {'state': other.json['login'], 'code': code})
+            need(a.code == 403, name, a)
+        refused(h.post(LOGIN + '/third', {'state': 'x', 'code': code}), 404,
+                'no login is under way')
+        # An archived credential has none; the other one's stands.
+        need(h.post(AT + '/there/archive', {}).code == 200)
+        refused(h.post(LOGIN + '/there',
+                       {'state': one.json['login'], 'code': code}), 404,
+                'no login is under way')
+        # A code is sealed to the vault's key, and of a code's length.
+        for bad in ('', '!', box(h, b'c' * 5000)):
+            again = h.post(LOGIN, {'name': 'other', 'redirect_uri': BACK})
+            need(again.code == 200, again)
+            refused(h.post(LOGIN + '/other', {'state': again.json['login'],
+                                              'code': bad}), 400,
+                    'the code of the redirect')
+        need(not heads(h, 'credential_asked'), 'nobody was asked')
+
+
+@test
+def a_login_changes_only_what_it_may():
+    with House() as h:
+        h.start()
+        # A box that the vault cannot open.
+        a = h.post(LOGIN, person(box='aGVsbG8='))
+        need(a.code == 400, a)
+        nothing_kept(h)
+        # A client's secret that was rotated out comes back by no login.
+        secrets = [box(h, tokens(b'', b'', b'canary-client-%d' % n))
+                   for n in (1, 2)]
+        a = h.post(AT, {**facts(box=secrets[0]), 'name': 'old',
+                        'grant': 'client_credentials'})
+        need(a.code == 200, a)
+        a = h.post(AT + '/old/rotate', {'box': secrets[1]})
+        need(a.code == 200, a)
+        again = box(h, tokens(b'', b'', b'canary-client-1'))
+        refused(h.post(LOGIN, person(box=again)), 409, 'does not come back')
+        nothing_kept(h)
+        # Of a credential that is there a login changes no fact and no secret.
+        need(h.post(LOGIN, person()).code == 200)
+        before = h.get(AT + '/there').json
+        fresh = box(h, tokens(b'', b'', b'canary-client-3'))
+        again = {'name': 'there', 'redirect_uri': BACK}
+        refused(h.post(LOGIN, {**again, 'box': fresh}), 400,
+                "the client's secret of a new credential")
+        a = h.post(LOGIN, {**again, 'token_endpoint': 'https://evil.test/t'})
+        need(a.code == 400, a)
+        need(h.get(AT + '/there').json == before, 'it is as it was')
+        # What has no tokens is not logged in.
+        a = h.post(AT, {'name': 'plain', 'kind': 'static_bearer',
+                        'hosts': 'api.test', 'box': box(h, b'canary-plain')})
+        need(a.code == 200, a)
+        refused(h.post(LOGIN, {'name': 'plain', 'redirect_uri': BACK}), 400,
+                'it holds no tokens')
+
+
+@test
+def no_login_begins_while_the_endpoint_is_being_asked():
+    with socket.socket() as silent:
+        silent.bind(('127.0.0.1', 0))
+        silent.listen()
+        with House(config="""
+[issuer.here]
+host     = "issuer.test"
+upstream = "127.0.0.1:%d"
+""" % silent.getsockname()[1]) as h:
+            h.start()
+            ask = facts(
+                device_authorization_endpoint='https://issuer.test/device')
+            first = []
+            asking = threading.Thread(
+                target=lambda: first.append(h.post(LOGIN, ask)))
+            asking.start()
+            until(lambda: heads(h, 'credential_asked'))
+            before = h.get(AT + '/there').json
+            refused(h.post(LOGIN, {'name': 'there'}), 409,
+                    'is being asked for at this moment')
+            need(h.get(AT + '/there').json == before, 'it is as it was')
+            silent.accept()[0].close()
+            asking.join()
+            need(first[0].code == 503, first)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
