@@ -298,8 +298,10 @@ write_some(struct client *k)
 			return errno == EAGAIN || errno == EINTR;
 		}
 		buf_drop(&k->out, (size_t)n);
-		/* Who reads his answer is not silent. */
-		k->idle_since = loop_now(k->api->part.loop);
+		/* Who reads his answer is not silent, however slow he is. */
+		if (!k->id) {
+			api_patience(k, IDLE_US);
+		}
 	}
 	return !k->closing;
 }
