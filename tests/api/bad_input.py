@@ -4,6 +4,7 @@
 sentence that says what, where and what to do, the exit code of the design, and
 loses nothing."""
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -181,6 +182,45 @@ def what_core_may_not_read_is_named_with_the_command_that_mends_it():
         need(not os.stat(h.config).st_mode & 0o007 and
              os.stat(h.config).st_gid == core, 'core alone was let in')
         h.start()
+
+
+@test
+def a_pipe_where_a_house_reads_a_file_is_named_and_not_waited_for():
+    with House() as h:
+        word = h.state + '/vault.pass'
+        role = h.folder + '/roles/helper/'
+        os.makedirs(h.state)
+        write(word, 'a long passphrase\n', 0o600)
+        h.ok('vault', 'init', '--passphrase-file', word)
+        for path in (word, h.state + '/vault.key', h.config,
+                     role + 'role.toml', role + 'gates.toml',
+                     role + 'mcp/server.toml'):
+            os.rename(path, path + '.kept')
+            os.mkfifo(path)
+            os.chmod(path, os.stat(path + '.kept').st_mode)
+            a = h.cli('up')
+            need(a.code == 1 and path + ' is a pipe and not read: put a file'
+                 in a.err and 'ready' not in a.err + a.out, a)
+            os.rename(path + '.kept', path)
+        h.start()
+        os.rename(role + 'gates.toml', role + 'kept')
+        os.mkfifo(role + 'gates.toml')
+        h.reload()
+        need('gates.toml is a pipe' in h.log()[h.mark:], h.log()[h.mark:])
+        h.ok('status')
+
+
+@test
+def a_pipe_that_a_command_is_given_is_read():
+    h = house()
+    run = ' '.join((h.handrail, 'run', '--config', h.config, '--state',
+                    h.state, 'calc add s --payload @<(sleep 0.1; echo %s)' %
+                    shlex.quote(json.dumps({'left': 1, 'right': 2, 'runbook': [
+                        add(1, 2), finish(sum=3)]}))))
+    done = subprocess.run(['bash', '-c', run], env=h.env, text=True,
+                          stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                          stdout=subprocess.PIPE)
+    need(done.returncode == 0 and 'completed' in done.stdout, done)
 
 
 @test
