@@ -111,6 +111,31 @@ def an_option_without_its_value_is_named():
 
 
 @test
+def an_answer_that_finds_no_room_is_no_success():
+    """Nor is it said to what was opened in the place of a closed stream."""
+    h = house()
+    ask = '"$0" %%s --config "%s" --state "%s" %%s' % (h.config, h.state)
+    for line, code in (('status %s >/dev/full', 1),
+                       ('task list --json %s >/dev/full', 1),
+                       ('task show nothing %s >/dev/full', 4),
+                       ('status %s >&-', 0), ('status %s <&- >&- 2>&-', 0),
+                       ('status %s >/dev/null', 0)):
+        command, rest = line.split(' %s')
+        a = subprocess.run(['sh', '-c', ask % (command, rest), h.handrail],
+                           env=h.env, text=True, capture_output=True)
+        need(a.returncode == code, line, a)
+        need(('is cut' in a.stderr and 'No space left' in a.stderr) ==
+             (code == 1), line, a)
+    made = os.path.join(h.folder, 'made')
+    subprocess.run(['sh', '-c', '"$0" init "$1" <&- >&- 2>&-', h.handrail,
+                    made], env=h.env, check=True)
+    one = subprocess.run([h.handrail, 'init', made + '2'], env=h.env,
+                         check=True, capture_output=True)
+    need(open(made + '/roles/helper/role.toml').read() ==
+         open(made + '2/roles/helper/role.toml').read(), one)
+
+
+@test
 def a_timeout_that_is_no_number_is_named():
     h = house()
     with Unchanged(h):
