@@ -210,6 +210,26 @@ def what_core_may_not_read_is_named_with_the_command_that_mends_it():
 
 
 @test
+def a_book_that_core_may_not_open_is_named_with_the_command_that_mends_it():
+    if os.getuid():
+        raise Skipped('core has the user\'s own id')
+    with House() as h:
+        h.start()
+        h.stop()
+        book = h.state + '/book'
+        for name in os.listdir(book):
+            os.chown(book + '/' + name, 0, 0)
+        a = h.cli('up')
+        core = os.stat(book).st_uid
+        need(a.code == 1 and '%s/book.db: user %d may not' % (book, core) in
+             a.err and ' %s`' % book in a.err, a)
+        [said] = [x for x in a.err.splitlines() if x.startswith('handrail: ')]
+        subprocess.run(said.split('`')[1], shell=True, check=True)
+        h.start()
+        h.verified()
+
+
+@test
 def a_pipe_where_a_house_reads_a_file_is_named_and_not_waited_for():
     with House() as h:
         word = h.state + '/vault.pass'
