@@ -2,6 +2,8 @@
 /* How a model's run ends without a result: what, where, what to do. */
 #include "agent/inside.h"
 
+#define LAST_WORDS ((size_t)3000) /* bytes; core takes a message of 4000 */
+
 static const struct {
 	const char *type;
 	const char *what;
@@ -54,13 +56,32 @@ brain_full(struct agent *a)
 	return INPUT_NOTHING;
 }
 
+/* The beginning of it, in whole characters. */
+static struct str
+cut(struct str text, size_t most)
+{
+	if (text.len <= most) {
+		return text;
+	}
+	while (most > 0 && ((unsigned char)text.at[most] & 0xc0U) == 0x80U) {
+		most--;
+	}
+	return str_sub(text, 0, most);
+}
+
+/* What it said instead of a result may be what somebody wanted to read. */
 enum input
 brain_stalled(struct agent *a)
 {
+	struct str words = str_trim(a->brain.reply.content);
+
 	agent_give_up(a, "stalled",
-	    "the model %s stopped calling tools and never called finish; its "
-	    "last words: %s",
-	    err_quote(a->brain.model), err_quote(a->brain.reply.content));
+	    "the model %s stopped calling tools and never called finish, which "
+	    "alone takes a result: say so in the task, or name another model "
+	    "in role.toml. %s" STR_FMT,
+	    err_quote(a->brain.model),
+	    words.len ? "Its last words: " : "It said nothing more",
+	    STR_ARG(cut(words, LAST_WORDS)));
 	return INPUT_NOTHING;
 }
 

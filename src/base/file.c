@@ -76,9 +76,9 @@ file_read_fd(int fd, size_t limit, struct buf *out, struct err *e)
 }
 
 static int
-open_file(const char *path, struct err *e)
+open_file(const char *path, int how, struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | how);
 
 	if (fd < 0) {
 		bool absent = errno == ENOENT || errno == ENOTDIR;
@@ -86,6 +86,26 @@ open_file(const char *path, struct err *e)
 		e->kind = absent ? ERR_MISSING : ERR_IO;
 	}
 	return fd;
+}
+
+/* A writer that a pipe would wait for may never come. */
+static int
+check_regular(int fd, const char *path, struct err *e)
+{
+	struct stat found;
+
+	if (fstat(fd, &found)) {
+		return err_sys(e, "%s", path);
+	}
+	return S_ISREG(found.st_mode)
+	           ? 0
+	           : err_set(e, ERR_IO,
+	                 "%s is a %s and not read: put a file with these bytes "
+	                 "in its place",
+	                 path,
+	                 S_ISDIR(found.st_mode)    ? "folder"
+	                 : S_ISFIFO(found.st_mode) ? "pipe"
+	                                           : "device");
 }
 
 static int
@@ -98,7 +118,17 @@ read_open(
 int
 file_read(const char *path, size_t limit, struct buf *out, struct err *e)
 {
-	auto_close int fd = open_file(path, e);
+	auto_close int fd = open_file(path, O_NONBLOCK, e);
+
+	return fd < 0 || check_regular(fd, path, e)
+	           ? -1
+	           : read_open(fd, path, limit, out, e);
+}
+
+int
+file_read_given(const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	auto_close int fd = open_file(path, 0, e);
 
 	return fd < 0 ? -1 : read_open(fd, path, limit, out, e);
 }
@@ -139,12 +169,13 @@ int
 file_read_written(
     const char *path, size_t limit, struct buf *out, struct err *e)
 {
-	auto_close int fd = open_file(path, e);
+	auto_close int fd = open_file(path, O_NONBLOCK, e);
 
 	if (fd < 0) {
 		return errno == EACCES ? file_refused(path, e) : -1;
 	}
-	return read_open(fd, path, limit, out, e);
+	return check_regular(fd, path, e) ? -1
+	                                  : read_open(fd, path, limit, out, e);
 }
 
 /* Has nobody but its owner a right to it? */
@@ -173,9 +204,10 @@ static int
 read_private(
     const char *path, size_t limit, bool handed, struct buf *out, struct err *e)
 {
-	auto_close int fd = open_file(path, e);
+	auto_close int fd = open_file(path, O_NONBLOCK, e);
 
-	return fd < 0 || check_private(fd, path, handed, e)
+	return fd < 0 || check_regular(fd, path, e) ||
+	               check_private(fd, path, handed, e)
 	           ? -1
 	           : read_open(fd, path, limit, out, e);
 }
@@ -190,6 +222,17 @@ int
 file_read_handed(const char *path, size_t limit, struct buf *out, struct err *e)
 {
 	return read_private(path, limit, true, out, e);
+}
+
+int
+file_read_given_secret(
+    const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	auto_close int fd = open_file(path, 0, e);
+
+	return fd < 0 || check_private(fd, path, false, e)
+	           ? -1
+	           : read_open(fd, path, limit, out, e);
 }
 
 int

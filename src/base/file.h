@@ -13,8 +13,16 @@ void auto_free_ptr(void *p);
 #define auto_free  __attribute__((cleanup(auto_free_ptr)))
 int take_fd(int *fd); /* returns *fd and leaves -1 there */
 
-/* Whole file; more than limit bytes is ERR_LIMIT, absence is ERR_MISSING. */
+/*
+ * Whole file; more than limit bytes is ERR_LIMIT, absence is ERR_MISSING.  A
+ * folder, a pipe or a device is ERR_IO at once: nobody waits for a writer.
+ *
+ * `given`: what a person names in a command, who may end it.  It may be a pipe
+ * (`<(program)`, /dev/stdin), and is waited for.
+ */
 int file_read(
+    const char *path, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
+int file_read_given(
     const char *path, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
 int file_read_fd(
     int fd, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
@@ -27,9 +35,9 @@ int file_refused(const char *path, struct err *e) MUST_CHECK;
 /*
  * The same of a file that holds a secret: it must be its owner's alone.
  * ERR_INPUT, with the chmod that mends it, where group or others have any right
- * to it; a pipe or a terminal keeps nothing and is not asked.  Who the owner is
- * is not asked either: nobody but root can read another's 0600, and root reads
- * the tokens of operators.
+ * to it.  Who the owner is is not asked: nobody but root can read another's
+ * 0600, and root reads the tokens of operators.  Of what is given, a pipe or a
+ * terminal keeps nothing and is not asked either.
  *
  * `handed`: of systemd's credentials directory.  There group may read (0440)
  * what root owns: that bit is the mask of the ACL by which systemd lets the
@@ -38,6 +46,8 @@ int file_refused(const char *path, struct err *e) MUST_CHECK;
 int file_read_secret(
     const char *path, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
 int file_read_handed(
+    const char *path, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
+int file_read_given_secret(
     const char *path, size_t limit, struct buf *out, struct err *e) MUST_CHECK;
 /* New file beside it, fsync, rename, fsync of the folder. */
 int file_write_atomic(const char *path, struct str bytes, unsigned mode,

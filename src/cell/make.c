@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cell/inside.h"
+#include "jail/jail.h"
 
 /* The network, the slowest to make, is the child's to unshare: meanwhile the
  * parent writes ids and limits. */
@@ -26,9 +27,8 @@
 #define DEFAULT_MEMORY    (2ULL << 30)
 #define DEFAULT_FILE_SIZE (2ULL << 30)
 #define DEFAULT_PROCESSES 256
-#define DEFAULT_FILES     1024
+#define DEFAULT_FILES     (JAIL_SENDER_FILES / 4)
 #define MEMORY_MIN        (16ULL << 20)
-#define AGENT_FILES       64
 
 static struct cell *
 new_cell(struct cell_host *host, enum cell_kind kind)
@@ -266,7 +266,7 @@ int
 cell_agent(struct cell_host *host, uint64_t number, uint32_t slot, int *channel,
     struct cell **out, struct err *e)
 {
-	struct inmate child = { .work = -1, .limits.files = AGENT_FILES };
+	struct inmate child = { .work = -1, .limits.files = JAIL_SENDER_FILES };
 	struct cell *cell;
 	int ends[2];
 

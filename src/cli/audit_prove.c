@@ -18,7 +18,7 @@ cli_note_text(
 	struct str rest;
 	struct str line = STR("");
 
-	if (file_read(file, BOOK_NOTE_MAX, bytes, e)) {
+	if (file_read_given(file, BOOK_NOTE_MAX, bytes, e)) {
 		return -1;
 	}
 	*note = rest = buf_str(bytes);
@@ -247,7 +247,7 @@ cli_verify_proof(struct cli *c, const struct cli_proof_files *f)
 	if (cli_signer(c, f->signer, &signer, &e) ||
 	    cli_note(c, f->note, &signer, &now, &e) ||
 	    (f->from && cli_note(c, f->from, &signer, &old, &e)) ||
-	    file_read(f->proof, PROOF_MAX, &text, &e)) {
+	    file_read_given(f->proof, PROOF_MAX, &text, &e)) {
 		return cli_fail(&e);
 	}
 	if (json_parse(&c->arena, buf_str(&text), NULL, &t, &e)) {

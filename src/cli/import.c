@@ -150,7 +150,7 @@ read_file(
 	struct e2m_reader reader;
 	struct e2m_loose line;
 
-	if (file_read(path, FILE_MAX, &bytes, e)) {
+	if (file_read_given(path, FILE_MAX, &bytes, e)) {
 		return -1;
 	}
 	e2m_reader_init(

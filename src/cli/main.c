@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -159,8 +161,41 @@ find_state(struct cli *c)
 	c->state = cli_absolute(c, c->state);
 }
 
-int
-main(int argc, char **argv)
+/* Where one of the three is closed, the next file or socket that is opened
+ * would be taken for it, and told what is said to people. */
+static void
+have_streams(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	while (fd >= 0 && fd <= STDERR_FILENO) {
+		fd = open("/dev/null", O_RDWR);
+	}
+	if (fd >= 0) {
+		(void)close(fd);
+	}
+}
+
+/* An answer that is cut is not taken for a whole one. */
+static int
+all_said(int code)
+{
+	bool failed = ferror(stdout) != 0;
+
+	errno = 0;
+	if (fflush(stdout) == 0 && !failed) {
+		return code;
+	}
+	(void)fprintf(stderr,
+	    "handrail: standard output did not take all of the answer%s%s: "
+	    "what was asked is done, what stands there is cut\n",
+	    errno ? ": " : "",
+	    errno ? strerror(errno) : ""); /* NOLINT(concurrency-mt-unsafe) */
+	return code ? code : 1;
+}
+
+static int
+run(int argc, char **argv)
 {
 	static struct cli c;
 	const struct cli_command *command;
@@ -190,4 +225,11 @@ main(int argc, char **argv)
 	find_config(&c);
 	find_state(&c);
 	return command->run(&c, argc, argv);
+}
+
+int
+main(int argc, char **argv)
+{
+	have_streams();
+	return all_said(run(argc, argv));
 }

@@ -15,7 +15,7 @@ key_line(struct cli *c, const char *given, struct str *line, struct err *e)
 
 	*line = str_of(given);
 	if (given[0] == '@') {
-		if (file_read(given + 1, BOOK_NOTE_MAX, &text, e)) {
+		if (file_read_given(given + 1, BOOK_NOTE_MAX, &text, e)) {
 			return -1;
 		}
 		struct str rest = arena_str(&c->arena, buf_str(&text));
@@ -97,7 +97,7 @@ cli_verify_receipt(struct cli *c, const char *file, const char *given)
 	struct err e = { 0 };
 
 	if ((given && cli_signer(c, given, &signer, &e)) ||
-	    file_read(file, CLI_RECEIPT_MAX, &text, &e)) {
+	    file_read_given(file, CLI_RECEIPT_MAX, &text, &e)) {
 		return cli_fail(&e);
 	}
 	if (cli_check_receipt(&c->arena, buf_str(&text), given ? &signer : NULL,

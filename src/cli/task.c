@@ -15,7 +15,7 @@ cli_payload(struct cli *c, const char *given, struct json **out, struct err *e)
 	auto_buf bytes = { 0 };
 
 	if (given[0] == '@') {
-		if (file_read(given + 1, PAYLOAD_MAX, &bytes, e)) {
+		if (file_read_given(given + 1, PAYLOAD_MAX, &bytes, e)) {
 			return err_wrap(e, "--payload");
 		}
 		text = arena_str(&c->arena, buf_str(&bytes));
@@ -246,7 +246,7 @@ dispatch_file(struct cli *c, const char *path, const struct patience *p)
 	struct e2m_lines lines;
 	int result = 0;
 
-	if (file_read(path, 64 << 20, &bytes, &e)) {
+	if (file_read_given(path, 64 << 20, &bytes, &e)) {
 		return cli_fail(&e);
 	}
 	lines = e2m_parse_lines(&c->arena, buf_str(&bytes), path);

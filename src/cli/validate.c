@@ -126,7 +126,7 @@ check_file(struct report *r, const char *path, struct err *e)
 	struct json_out outer = r->out;
 	uint64_t before = r->records;
 
-	if (file_read(path, FILE_MAX, &bytes, e)) {
+	if (file_read_given(path, FILE_MAX, &bytes, e)) {
 		return -1;
 	}
 	/* The deviations come after the count, and are found before it. */
@@ -178,7 +178,7 @@ show_canon(struct report *r, const char *path, struct err *e)
 	auto_buf bytes = { 0 };
 	struct e2m_reader reader;
 
-	if (file_read(path, FILE_MAX, &bytes, e)) {
+	if (file_read_given(path, FILE_MAX, &bytes, e)) {
 		return -1;
 	}
 	e2m_reader_init(&reader, buf_str(&bytes), E2M_ANYWHERE);

@@ -28,7 +28,8 @@ take_pass(const char *file, enum rootkey_source place, struct buf *pass,
 		    "the place passphrase, and it alone, wants "
 		    "--passphrase-file F");
 	}
-	return file ? file_read_secret(file, ROOTKEY_PASS_FILE, pass, e) : 0;
+	return file ? file_read_given_secret(file, ROOTKEY_PASS_FILE, pass, e)
+	            : 0;
 }
 
 static void

@@ -46,7 +46,7 @@ read_value(const char *file, struct buf *value, struct err *e)
 		free(line);
 		result = 0;
 	} else {
-		result = file ? file_read_secret(file, 4096, value, e)
+		result = file ? file_read_given_secret(file, 4096, value, e)
 		              : read_piped(value, e);
 	}
 	while (value->len && (value->at[value->len - 1] == '\n' ||

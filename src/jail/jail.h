@@ -60,6 +60,11 @@ enum jail_net {           /* TCP, where Landlock can say so (ABI 4) */
 #define JAIL_KEEP 0u
 #define JAIL_ZERO UINT64_MAX
 
+/* Open files of who sends descriptors.  What his user's processes have sent and
+ * nobody has taken is held against it (unix(7), ETOOMANYREFS), and a cell of
+ * his id, whose limit is a quarter of this, may hold all that it can. */
+#define JAIL_SENDER_FILES 4096u
+
 struct jail_limits {
 	uint64_t nofile;  /* descriptors */
 	uint64_t nproc;   /* processes of this uid */

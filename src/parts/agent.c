@@ -260,7 +260,7 @@ give_up_power(struct err *e)
 {
 	struct jail_plan plan = {
 		.part = "agent",
-		.limits = { .nofile = 64,
+		.limits = { .nofile = JAIL_SENDER_FILES,
 		    .nproc = JAIL_ZERO,
 		    .fsize = 2UL * AGENT_REPLY_MAX,
 		    .as = 512U << 20 },

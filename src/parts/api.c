@@ -298,8 +298,10 @@ write_some(struct client *k)
 			return errno == EAGAIN || errno == EINTR;
 		}
 		buf_drop(&k->out, (size_t)n);
-		/* Who reads his answer is not silent. */
-		k->idle_since = loop_now(k->api->part.loop);
+		/* Who reads his answer is not silent, however slow he is. */
+		if (!k->id) {
+			api_patience(k, IDLE_US);
+		}
 	}
 	return !k->closing;
 }
@@ -506,8 +508,7 @@ main(int argc, char **argv)
 		.part = "api",
 		.uid = (uid_t)part_number(&api.part, "uid", 0),
 		.gid = (gid_t)part_number(&api.part, "uid", 0),
-		.limits = { .nofile = API_CLIENTS_MAX + 64,
-		    .nproc = JAIL_ZERO },
+		.limits = { .nofile = JAIL_SENDER_FILES, .nproc = JAIL_ZERO },
 		.landlock = true,
 		.net = JAIL_NET_NONE,
 		.filter = JAIL_FILTER_PROMISES,

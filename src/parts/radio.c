@@ -72,7 +72,7 @@ give_up_power(struct err *e)
 {
 	struct jail_plan plan = {
 		.part = "radio",
-		.limits = { .nofile = 32,
+		.limits = { .nofile = JAIL_SENDER_FILES,
 		    .nproc = JAIL_ZERO,
 		    .memlock = JAIL_ZERO },
 		.landlock = true,

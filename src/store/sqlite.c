@@ -61,6 +61,21 @@ no_room(const struct sqlite *s, int code)
 	       (code == SQLITE_IOERR_WRITE && (why == EDQUOT || why == EFBIG));
 }
 
+/* As after a copy by root: the part that keeps the book has an id of its own.
+ */
+static int
+not_let(const char *path, struct err *e)
+{
+	unsigned user = geteuid();
+	const char *slash = strrchr(path, '/');
+
+	return err_set(e, ERR_IO,
+	    "%s: user %u may not open it; if it is this house's book, give it "
+	    "back: `chown -R %u:%u %.*s`",
+	    path, user, user, (unsigned)getegid(),
+	    slash ? (int)(slash - path) : 1, slash ? path : ".");
+}
+
 static int
 fault_by_code(
     const struct sqlite *s, int code, const char *doing, struct err *e)
@@ -73,6 +88,10 @@ fault_by_code(
 		    "%s: there is no room left for %s; make room and try "
 		    "again, what was acknowledged is safe",
 		    doing, path);
+	}
+	if ((code & 0xff) == SQLITE_CANTOPEN &&
+	    sqlite3_system_errno(s->db) == EACCES) {
+		return not_let(path, e);
 	}
 	switch (code & 0xff) {
 	case SQLITE_BUSY:

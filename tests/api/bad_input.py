@@ -4,6 +4,7 @@
 sentence that says what, where and what to do, the exit code of the design, and
 loses nothing."""
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -110,6 +111,31 @@ def an_option_without_its_value_is_named():
 
 
 @test
+def an_answer_that_finds_no_room_is_no_success():
+    """Nor is it said to what was opened in the place of a closed stream."""
+    h = house()
+    ask = '"$0" %%s --config "%s" --state "%s" %%s' % (h.config, h.state)
+    for line, code in (('status %s >/dev/full', 1),
+                       ('task list --json %s >/dev/full', 1),
+                       ('task show nothing %s >/dev/full', 4),
+                       ('status %s >&-', 0), ('status %s <&- >&- 2>&-', 0),
+                       ('status %s >/dev/null', 0)):
+        command, rest = line.split(' %s')
+        a = subprocess.run(['sh', '-c', ask % (command, rest), h.handrail],
+                           env=h.env, text=True, capture_output=True)
+        need(a.returncode == code, line, a)
+        need(('is cut' in a.stderr and 'No space left' in a.stderr) ==
+             (code == 1), line, a)
+    made = os.path.join(h.folder, 'made')
+    subprocess.run(['sh', '-c', '"$0" init "$1" <&- >&- 2>&-', h.handrail,
+                    made], env=h.env, check=True)
+    one = subprocess.run([h.handrail, 'init', made + '2'], env=h.env,
+                         check=True, capture_output=True)
+    need(open(made + '/roles/helper/role.toml').read() ==
+         open(made + '2/roles/helper/role.toml').read(), one)
+
+
+@test
 def a_timeout_that_is_no_number_is_named():
     h = house()
     with Unchanged(h):
@@ -181,6 +207,65 @@ def what_core_may_not_read_is_named_with_the_command_that_mends_it():
         need(not os.stat(h.config).st_mode & 0o007 and
              os.stat(h.config).st_gid == core, 'core alone was let in')
         h.start()
+
+
+@test
+def a_book_that_core_may_not_open_is_named_with_the_command_that_mends_it():
+    if os.getuid():
+        raise Skipped('core has the user\'s own id')
+    with House() as h:
+        h.start()
+        h.stop()
+        book = h.state + '/book'
+        for name in os.listdir(book):
+            os.chown(book + '/' + name, 0, 0)
+        a = h.cli('up')
+        core = os.stat(book).st_uid
+        need(a.code == 1 and '%s/book.db: user %d may not' % (book, core) in
+             a.err and ' %s`' % book in a.err, a)
+        [said] = [x for x in a.err.splitlines() if x.startswith('handrail: ')]
+        subprocess.run(said.split('`')[1], shell=True, check=True)
+        h.start()
+        h.verified()
+
+
+@test
+def a_pipe_where_a_house_reads_a_file_is_named_and_not_waited_for():
+    with House() as h:
+        word = h.state + '/vault.pass'
+        role = h.folder + '/roles/helper/'
+        os.makedirs(h.state)
+        write(word, 'a long passphrase\n', 0o600)
+        h.ok('vault', 'init', '--passphrase-file', word)
+        for path in (word, h.state + '/vault.key', h.config,
+                     role + 'role.toml', role + 'gates.toml',
+                     role + 'mcp/server.toml'):
+            os.rename(path, path + '.kept')
+            os.mkfifo(path)
+            os.chmod(path, os.stat(path + '.kept').st_mode)
+            a = h.cli('up')
+            need(a.code == 1 and path + ' is a pipe and not read: put a file'
+                 in a.err and 'ready' not in a.err + a.out, a)
+            os.rename(path + '.kept', path)
+        h.start()
+        os.rename(role + 'gates.toml', role + 'kept')
+        os.mkfifo(role + 'gates.toml')
+        h.reload()
+        need('gates.toml is a pipe' in h.log()[h.mark:], h.log()[h.mark:])
+        h.ok('status')
+
+
+@test
+def a_pipe_that_a_command_is_given_is_read():
+    h = house()
+    run = ' '.join((h.handrail, 'run', '--config', h.config, '--state',
+                    h.state, 'calc add s --payload @<(sleep 0.1; echo %s)' %
+                    shlex.quote(json.dumps({'left': 1, 'right': 2, 'runbook': [
+                        add(1, 2), finish(sum=3)]}))))
+    done = subprocess.run(['bash', '-c', run], env=h.env, text=True,
+                          stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                          stdout=subprocess.PIPE)
+    need(done.returncode == 0 and 'completed' in done.stdout, done)
 
 
 @test

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A house from its files to its end: commands, tasks, gates, who may ask what,
 and what happens when a part of it is killed."""
+import errno
 import os
 import re
 import signal
@@ -730,22 +731,32 @@ def core_and_sandbox_are_one_floor():
         h.verified()
 
 
-MANY_IN_FLIGHT = """python3 -c '
+ALL_IN_FLIGHT = """python3 -c '
 import array, socket, time
 x, y = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-x.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 200))])
-open("/work/held", "w")
-time.sleep(2)' >/dev/null 2>&1 &
-until test -e /work/held; do sleep 0.05; done"""
+n = 0
+try:
+    while True:
+        x.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                            array.array("i", [0] * 200))], socket.MSG_DONTWAIT)
+        n += 200
+except OSError as e:
+    open("/work/new", "w").write(f"{e.errno} {n}")
+import os
+os.rename("/work/new", "/work/held")
+time.sleep(600)' >/dev/null 2>&1 &
+until test -e /work/held; do sleep 0.05; done; cat /work/held"""
 
 
 @test
-def an_agent_waits_while_its_id_has_too_many_descriptors_in_flight():
+def a_tool_that_holds_all_it_may_in_flight_keeps_its_agent_from_nothing():
     h = house()
-    task = h.run([shell(MANY_IN_FLIGHT), echo(1), finish(count=1)],
+    task = h.run([shell(ALL_IN_FLIGHT), echo(1), finish(count=1)],
                  queue='worker')
     need(task['state'] == 'completed', task)
     need('task_lease_lost' not in h.kinds(task['id']), h.kinds(task['id']))
+    said = task['runs'][0]['calls'][0]['result']['stdout'].split()
+    need(int(said[0]) == errno.ETOOMANYREFS and int(said[1]) > 1000, said)
 
 
 @test

@@ -158,8 +158,38 @@ a_silent_model_is_nudged_once_then_stopped(void **state)
 	assert_int_equal(says(a, "\"role\":\"assistant\",\"content\":\"all is"
 	                         " well\""),
 	    1);
-	reply(a, SAYS("bye"));
-	gave_up(a, "stalled", "its last words: \"bye\"");
+	reply(a, SAYS(" All is done: caf\xc3\xa9, \\n\\t42. "));
+	gave_up(
+	    a, "stalled", "Its last words: All is done: caf\xc3\xa9, \n\t42.");
+	agent_free(a);
+}
+
+/* In whole characters, and within what core takes of a message. */
+static void
+the_last_words_of_a_silent_model_are_cut(void **state)
+{
+	struct agent *a = born(MODEL);
+	auto_arena arena = { 0 };
+	auto_buf long_words = { 0 };
+	auto_buf body = { 0 };
+	struct json *tree;
+	struct str text;
+	struct err e;
+
+	(void)state;
+	buf_add_z(&long_words, "{\"choices\":[{\"message\":{\"content\":\"x");
+	for (int i = 0; i < 4000; i++) {
+		buf_add_z(&long_words, "\xc3\xa9");
+	}
+	buf_add_z(&long_words, "\"}}]}");
+	reply(a, SAYS("all is well"));
+	reply(a, buf_z(&long_words));
+	gave_up(a, "stalled", "Its last words: x\xc3\xa9\xc3\xa9");
+	assert_int_equal(
+	    json_parse(&arena, str_of(body_of(a, &body)), NULL, &tree, &e), 0);
+	assert_true(json_text(tree, "message", &text));
+	assert_in_range(text.len, 3000, 4000);
+	assert_true(str_is_utf8(text));
 	agent_free(a);
 }
 
@@ -543,6 +573,7 @@ main(void)
 		cmocka_unit_test(wrong_arguments_are_told_and_never_asked_for),
 		cmocka_unit_test(a_tool_name_that_no_record_holds_is_told),
 		cmocka_unit_test(a_silent_model_is_nudged_once_then_stopped),
+		cmocka_unit_test(the_last_words_of_a_silent_model_are_cut),
 		cmocka_unit_test(an_empty_reply_leaves_no_empty_message),
 		cmocka_unit_test(a_call_after_a_nudge_earns_another_nudge),
 		cmocka_unit_test(

@@ -244,7 +244,7 @@ a_credential_of_systemd_may_have_the_mask_of_its_acl(void **state)
 }
 
 static void
-a_pipe_keeps_nothing_and_is_read_as_a_secret(void **state)
+a_pipe_that_is_given_keeps_nothing_and_is_read_as_a_secret(void **state)
 {
 	auto_buf path = { 0 };
 	auto_buf out = { 0 };
@@ -259,10 +259,38 @@ a_pipe_keeps_nothing_and_is_read_as_a_secret(void **state)
 	assert_int_equal(write(ends[1], "secret", 6), 6);
 	(void)close(ends[1]);
 	buf_addf(&path, "/proc/self/fd/%d", in);
-	assert_int_equal(file_read_secret(buf_z(&path), 100, &out, &e), 0);
+	assert_int_equal(
+	    file_read_given_secret(buf_z(&path), 100, &out, &e), 0);
 	assert_true(str_eq(buf_str(&out), STR("secret")));
 	assert_int_equal(file_read_secret("/nowhere/x", 100, &out, &e), -1);
 	assert_int_equal(e.kind, ERR_MISSING);
+}
+
+/* Nobody writes to it: opened as a file is, it would be waited for. */
+static void
+what_is_no_file_is_refused_at_once(void **state)
+{
+	static int (*const reads[])(
+	    const char *, size_t, struct buf *, struct err *) = { file_read,
+		file_read_written, file_read_secret, file_read_handed };
+	auto_buf path = { 0 };
+	auto_buf out = { 0 };
+	struct err e = { 0 };
+	const char *one = in_folder(&path, "fifo");
+
+	(void)state;
+	assert_int_equal(mkfifo(one, 0600), 0);
+	for (size_t i = 0; i < COUNT(reads); i++) {
+		assert_int_equal(reads[i](one, 10, &out, &e), -1);
+		assert_int_equal(e.kind, ERR_IO);
+		assert_true(str_has_str(
+		    str_of(e.text), STR("/fifo is a pipe and not read")));
+		assert_int_equal(reads[i](folder, 10, &out, &e), -1);
+		assert_true(str_has_str(str_of(e.text), STR("is a folder")));
+		assert_int_equal(reads[i]("/dev/zero", 10, &out, &e), -1);
+		assert_true(str_has_str(str_of(e.text), STR("is a device")));
+	}
+	assert_int_equal(unlink(one), 0);
 }
 
 static void
@@ -323,7 +351,9 @@ main(void)
 		cmocka_unit_test(a_secret_that_is_open_to_others_is_refused),
 		cmocka_unit_test(
 		    a_credential_of_systemd_may_have_the_mask_of_its_acl),
-		cmocka_unit_test(a_pipe_keeps_nothing_and_is_read_as_a_secret),
+		cmocka_unit_test(
+		    a_pipe_that_is_given_keeps_nothing_and_is_read_as_a_secret),
+		cmocka_unit_test(what_is_no_file_is_refused_at_once),
 		cmocka_unit_test(a_sealed_memfd_is_read_and_cannot_change),
 		cmocka_unit_test(what_is_not_sealed_or_no_memfd_is_refused),
 	};

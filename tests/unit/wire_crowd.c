@@ -9,9 +9,13 @@
 
 #include <cmocka.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "wire/wire.h"
 
@@ -177,10 +181,107 @@ peers_that_end_each_other_are_told_once_and_are_gone(void **state)
 	loop_free(crowd.loop);
 }
 
+/* --- a user whose descriptors are on their way --- */
+
+#define FILES 32 /* his limit */
+
+static void
+no_end(void *owner, struct wire_peer *peer, const struct err *why)
+{
+	(void)owner;
+	(void)peer;
+	fail_msg("%s", why->text);
+}
+
+/* So many as his limit, and one more, that nobody takes; the two ends. */
+static void
+hold_all(int ends[2])
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE((FILES + 1) * sizeof(int))];
+	} control = { .head = { .cmsg_len = CMSG_LEN((FILES + 1) * sizeof(int)),
+		          .cmsg_level = SOL_SOCKET,
+		          .cmsg_type = SCM_RIGHTS } };
+	char byte = 0;
+	struct iovec one = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &one,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes) };
+
+	memset(CMSG_DATA(&control.head), 0, (FILES + 1) * sizeof(int));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
+	assert_int_equal(sendmsg(ends[0], &m, 0), 1);
+}
+
+/* Root is not asked: an ordinary user in a child, whom nobody else is. */
+static void
+become_a_user(void)
+{
+	const struct rlimit limit = { FILES, FILES };
+	uid_t uid = geteuid() ? geteuid() : 2000000000U + (uid_t)getpid();
+
+	assert_int_equal(setresuid(uid, uid, uid), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void
+send_while_crowded(void)
+{
+	const struct wire_end end = {
+		.self = PART_CORE, .other = PART_AGENT, .closed = no_end
+	};
+	struct loop *loop = loop_new_virtual();
+	struct wire_run_begin begin = { .agent = 1 };
+	struct err e = { 0 };
+	int fds[2], held[2];
+	char got[sizeof(begin) + 64];
+
+	assert_int_equal(wire_pair(fds, &e), 0);
+	struct wire_peer *peer = wire_peer_new(loop, fds[0], &end, &e);
+	int body = memfd_sealed("body", STR("task"), &e);
+
+	assert_true(peer && body >= 0);
+	hold_all(held);
+	wire_send(peer, WIRE_RUN_BEGIN, &begin, &body, 1);
+	loop_advance(loop, WIRE_STALL_US / 2);
+	assert_int_equal(wire_queued(peer), 1);
+	assert_int_equal(recv(fds[1], got, sizeof(got), MSG_DONTWAIT), -1);
+	(void)close(held[0]);
+	(void)close(held[1]);
+	loop_advance(loop, CLOCK_SECOND);
+	assert_int_equal(wire_queued(peer), 0);
+	assert_true(recv(fds[1], got, sizeof(got), MSG_DONTWAIT) > 0);
+	wire_peer_free(peer);
+	loop_free(loop);
+}
+
+static void
+a_descriptor_waits_while_too_many_of_its_user_are_on_their_way(void **state)
+{
+	int status;
+
+	(void)state;
+	(void)fflush(stdout);
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		become_a_user();
+		send_while_crowded();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    a_descriptor_waits_while_too_many_of_its_user_are_on_their_way),
 		cmocka_unit_test(
 		    peers_that_end_each_other_are_told_once_and_are_gone),
 	};

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How long api waits for who reads his answer.  Its clock is this program's: it
+ * goes as the machine's does, and further when a test says so.
+ */
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "api_help.h"
+
+#define LONG     ((size_t)16 * 1024 * 1024) /* no socket holds it */
+#define PATIENCE 120                        /* s without a byte taken */
+
+/* Seconds; the child reads it. */
+static _Atomic time_t *ahead;
+
+int
+clock_gettime(clockid_t which, struct timespec *now)
+{
+	int failed = (int)syscall(SYS_clock_gettime, which, now);
+
+	if (!failed && which == CLOCK_MONOTONIC && ahead) {
+		now->tv_sec += *ahead;
+	}
+	return failed;
+}
+
+static int
+set_up_clocked(void **state)
+{
+	ahead = mmap(NULL, sizeof(*ahead), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(ahead != MAP_FAILED);
+	return set_up(state);
+}
+
+static int
+take_down_clocked(void **state)
+{
+	(void)take_down(state);
+	assert_int_equal(munmap((void *)ahead, sizeof(*ahead)), 0);
+	ahead = NULL;
+	return 0;
+}
+
+/* Of so many bytes, in a memfd; client `who` has asked. */
+static void
+answer(int who, size_t size)
+{
+	struct wire_api_answer_long answer = {
+		.head = { .id = house.question[who],
+		    .status = 200,
+		    .has_body = 1,
+		    .content_type = "text/plain" },
+	};
+	auto_buf text = { 0 };
+	struct err e = { 0 };
+
+	memset(buf_room(&text, size), 'x', size);
+	buf_grew(&text, size);
+	int fd = memfd_sealed("answer", buf_str(&text), &e);
+
+	assert_true(fd >= 0);
+	wire_send(house.core, WIRE_API_ANSWER_LONG, &answer, &fd, 1);
+}
+
+/* Until that many of client 0's answer were read, or its end. */
+static size_t
+read_on(size_t size)
+{
+	static char text[65536];
+	size_t have = 0;
+	ssize_t n = 1;
+
+	while (have < size && n > 0) {
+		n = read(house.clients[0], text, sizeof(text));
+		have += n > 0 ? (size_t)n : 0;
+	}
+	return have;
+}
+
+/* Client 1's question is read, and every timer that was due before it has
+ * fired: timers come behind what is ready in a turn. */
+static void
+after_a_turn(void)
+{
+	char text[1024];
+
+	for (int i = 0; i < 2; i++) {
+		ask(1);
+		answer(1, 1);
+		assert_true(read(house.clients[1], text, sizeof(text)) > 0);
+	}
+}
+
+static void
+pass(int seconds)
+{
+	*ahead += seconds;
+	after_a_turn();
+}
+
+static void
+who_reads_slowly_is_given_all_of_his_answer(void **state)
+{
+	size_t have = 0;
+
+	(void)state;
+	ask(0);
+	answer(0, LONG);
+	after_a_turn();
+	for (int i = 0; i < 4; i++) {
+		have += read_on(LONG / 8);
+		after_a_turn(); /* what he made room for is sent */
+		pass(PATIENCE * 2 / 3);
+	}
+	assert_true(have + read_on(LONG - have) >= LONG);
+	pass(PATIENCE / 2);
+	ask(0); /* he stays, and may ask again */
+}
+
+static void
+who_reads_nothing_is_let_go(void **state)
+{
+	(void)state;
+	ask(0);
+	answer(0, LONG);
+	after_a_turn();
+	pass(PATIENCE / 2);
+	pass(PATIENCE / 2 + 1);
+	assert_true(read_on(LONG) < LONG);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    who_reads_slowly_is_given_all_of_his_answer, set_up_clocked,
+		    take_down_clocked),
+		cmocka_unit_test_setup_teardown(who_reads_nothing_is_let_go,
+		    set_up_clocked, take_down_clocked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
