@@ -126,6 +126,40 @@ def a_login_is_of_its_credential_alone():
 
 
 @test
+def a_login_is_of_the_flow_that_its_credential_names():
+    with House() as h:
+        h.start()
+        refused(h.post(LOGIN, person(grant='device_code')), 400,
+                'a login by device_code wants a device_authorization_endpoint')
+        refused(h.post(LOGIN, facts(grant='authorization_code')), 400,
+                'wants a authorization_endpoint')
+        refused(h.post(LOGIN, person(kind='unheard of')), 400, 'kind')
+        nothing_kept(h)
+        # What was archived is no credential of its name any more.
+        need(h.post(LOGIN, person()).code == 200)
+        need(h.post(AT + '/there/archive', {}).code == 200)
+        a = h.post(LOGIN, person())
+        need(a.code == 200 and a.json['flow'] == 'authorization_code', a)
+
+
+@test
+def of_many_logins_the_oldest_goes():
+    with House() as h:
+        h.start()
+        begun = []
+        for n in range(65):
+            a = h.post(LOGIN, {**person(), 'name': 'n%d' % n})
+            need(a.code == 200, n, a)
+            begun.append(a.json['login'])
+            if n not in (0, 1, 64):  # a vault holds twenty
+                need(h.post(AT + '/n%d/archive' % n, {}).code == 200, n)
+        wrong = {'code': 'bad'}
+        for n, code in ((0, 404), (1, 400), (64, 400)):
+            a = h.post(LOGIN + '/n%d' % n, {'state': begun[n], **wrong})
+            need(a.code == code, n, a)
+
+
+@test
 def a_login_changes_only_what_it_may():
     with House() as h:
         h.start()
