@@ -21,6 +21,7 @@ static struct house {
 	struct core_credential credential, other;
 	struct core_credential_seen seen, other_seen;
 	struct policy_egress rule;
+	struct core_run run;
 	/* the other ends; each reads when it is told to */
 	struct wire_peer *vault, *lends, *egress, *egress_beside;
 	size_t grants;
@@ -29,6 +30,7 @@ static struct house {
 	uint64_t last_lent;
 	size_t lent_before_row;
 	size_t gone;
+	struct wire_go_also each[2 * WIRE_TOGETHER]; /* that has gone */
 } house;
 
 /* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
@@ -52,9 +54,19 @@ TAKES(take_lend, wire_vault_lend)
 	house.last_lent = in->number[in->count - 1];
 }
 
+static void
+one_has_gone(uint64_t id, uint64_t grant)
+{
+	assert_in_range(house.gone, 0, COUNT(house.each) - 1);
+	house.each[house.gone++] = (struct wire_go_also){ id, grant };
+}
+
 TAKES(take_go, wire_going)
 {
-	house.gone += 1 + in->count;
+	one_has_gone(in->go.id, in->go.grant);
+	for (size_t n = 0; n < in->count; n++) {
+		one_has_gone(in->also[n].id, in->also[n].grant);
+	}
 }
 
 /* NOLINTEND(readability-non-const-parameter) */
@@ -150,6 +162,8 @@ begin(void **state)
 	core_text(house.other_seen.name, sizeof(house.other_seen.name), "beta");
 	house.other_seen.version = 1;
 	house.seen.next = &house.other_seen;
+	house.run = (struct core_run){ .number = 3, .phase = RUN_ACTING };
+	c->runs = &house.run;
 	c->vault_ready = true;
 	core_going_join(c);
 	wire_poll(house.vault);
@@ -236,8 +250,26 @@ what_goes_was_lent_where_it_wakes_nobody(void **state)
 	assert_int_equal(house.last_lent, last);
 }
 
+/* Of more than one record holds each goes once, by its own numbers. */
+static void
+each_of_many_goes_by_its_own_numbers(void **state)
+{
+	(void)state;
+	uint64_t last = committed(WIRE_TOGETHER + 3);
+
+	read_all();
+	assert_int_equal(house.lent, 2);
+	assert_int_equal(house.last_lent, last);
+	assert_int_equal(house.gone, WIRE_TOGETHER + 3);
+	for (size_t n = 1; n < house.gone; n++) {
+		assert_true(house.each[n].id > house.each[n - 1].id);
+		assert_true(house.each[n].grant > house.each[n - 1].grant);
+	}
+	assert_int_equal(house.each[house.gone - 1].grant, last);
+}
+
 /* One go says the same of all that it is of. */
-enum { SAME, RULE, EPOCH, PORT, POLICY, HOST, CREDENTIAL, CELL, WAYS };
+enum { SAME, RULE, RUN, EPOCH, PORT, POLICY, HOST, CREDENTIAL, CELL, WAYS };
 
 static void
 commit_with(struct core *c, int what)
@@ -248,6 +280,7 @@ commit_with(struct core *c, int what)
 
 	i->bounds = what == RULE ? &other : &house.rule;
 	i->credential = what == CREDENTIAL ? STR("beta") : STR("alpha");
+	i->run = what == RUN ? house.run.number : 0;
 	i->epoch = what == EPOCH;
 	i->port = what == PORT ? 8443 : 443;
 	i->policy.bytes[0] = what == POLICY;
@@ -468,6 +501,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		GOING(what_goes_was_lent_where_it_wakes_nobody),
+		GOING(each_of_many_goes_by_its_own_numbers),
 		GOING(what_differs_does_not_go_together),
 		GOING(what_is_of_its_own_goes_alone),
 		GOING(another_row_or_binding_is_given_anew),
