@@ -32,19 +32,37 @@ auto_buf_fini(struct buf *b)
 	buf_fini(b);
 }
 
-char *
-buf_widen(struct buf *b, size_t more)
+static size_t
+wider(const struct buf *b, size_t more)
 {
 	must(more <= SIZE_MAX / 2 - b->len);
 	size_t need = b->len + more;
 	size_t cap = b->cap == 0 ? FIRST_CAP : b->cap + b->cap / 2;
-	if (cap < need) {
-		cap = need;
-	}
+	return cap < need ? need : cap;
+}
+
+char *
+buf_widen(struct buf *b, size_t more)
+{
+	size_t cap = wider(b, more);
 	char *at = realloc(b->at, cap);
 	must(at != NULL);
 	b->at = at;
 	b->cap = cap;
+	return b->at + b->len;
+}
+
+char *
+buf_room_wiped(struct buf *b, size_t more)
+{
+	if (more > b->cap - b->len || !b->at) {
+		struct buf wide = { .cap = wider(b, more) };
+		wide.at = malloc(wide.cap);
+		must(wide.at != NULL);
+		buf_add(&wide, buf_str(b));
+		buf_wipe(b);
+		*b = wide;
+	}
 	return b->at + b->len;
 }
 

@@ -45,6 +45,9 @@ buf_room(struct buf *b, size_t more) /* space for `more` bytes at the end */
 	                                        : buf_widen(b, more);
 }
 
+/* The same for what must leave no copy behind where it has to move. */
+char *buf_room_wiped(struct buf *b, size_t more);
+
 static inline void
 buf_grew(struct buf *b, size_t more) /* that many were written there */
 {

@@ -8,6 +8,7 @@
 
 #define ALL_WINDOW   (16 * HTTP_TWO_WINDOW) /* of all streams */
 #define EMPTY_FRAMES 1000 /* of padding at most, in one session */
+#define LINE_BESIDES 32   /* what stands around a field, a chunk, at most */
 
 struct stream *
 two_stream(const struct http_two *t, int32_t id)
@@ -22,13 +23,13 @@ two_stream(const struct http_two *t, int32_t id)
 static void
 fields_clear(struct stream *s)
 {
-	buf_fini(&s->head);
-	buf_fini(&s->extra);
-	buf_fini(&s->cookie);
-	buf_fini(&s->method);
-	buf_fini(&s->scheme);
-	buf_fini(&s->path);
-	buf_fini(&s->authority);
+	buf_wipe(&s->head);
+	buf_wipe(&s->extra);
+	buf_wipe(&s->cookie);
+	buf_wipe(&s->method);
+	buf_wipe(&s->scheme);
+	buf_wipe(&s->path);
+	buf_wipe(&s->authority);
 	s->status = 0;
 }
 
@@ -102,12 +103,14 @@ take_field(
 	}
 	if (t->server && !s->began && str_eq_z(name, "cookie")) {
 		/* In crumbs here alone (RFC 9113 8.2.3). */
+		buf_room_wiped(&s->cookie, value.len + 2);
 		buf_add_z(&s->cookie, s->cookie.len > 0 ? "; " : "");
 		buf_add(&s->cookie, value);
 		return true;
 	}
 	s->length =
 	    s->length || (!s->began && str_eq_z(name, "content-length"));
+	buf_room_wiped(&s->extra, name.len + value.len + LINE_BESIDES);
 	return http_write_header(&s->extra, name, value, &e) == 0;
 }
 
@@ -163,7 +166,7 @@ add_target(struct buf *out, const struct stream *s)
 static int
 first_line(struct http_two *t, struct stream *s, struct err *e)
 {
-	auto_buf target = { 0 };
+	struct buf target = { 0 };
 	if (!t->server) {
 		if (s->status < 100 || s->status > 599) {
 			return err_set(
@@ -172,13 +175,14 @@ first_line(struct http_two *t, struct stream *s, struct err *e)
 		http_write_status(&s->head, s->status);
 		return 0;
 	}
+	buf_room(&target, s->scheme.len + s->authority.len + s->path.len + 3);
 	add_target(&target, s);
-	if (http_write_request(
-	        &s->head, buf_str(&s->method), buf_str(&target), e)) {
-		return -1;
-	}
-	return http_write_header(
-	    &s->head, STR("Host"), buf_str(&s->authority), e);
+	int failed =
+	    http_write_request(
+	        &s->head, buf_str(&s->method), buf_str(&target), e) ||
+	    http_write_header(&s->head, STR("Host"), buf_str(&s->authority), e);
+	buf_wipe(&target);
+	return failed ? -1 : 0;
 }
 
 static void
@@ -187,11 +191,21 @@ give(struct http_two *t, struct stream *s, struct str text)
 	t->ops->text(t->owner, s->id, text);
 }
 
+/* Of the whole head: it may hold a secret, and does not move. */
+static size_t
+head_room(const struct stream *s)
+{
+	return s->method.len + s->scheme.len + s->path.len +
+	       2 * s->authority.len + s->extra.len + s->cookie.len +
+	       (size_t)8 * LINE_BESIDES;
+}
+
 static int
 head_came(struct http_two *t, struct stream *s, bool end)
 {
 	struct err e;
 	bool interim = s->status >= 100 && s->status < 200;
+	buf_room(&s->head, head_room(s));
 	if (first_line(t, s, &e)) {
 		return -1;
 	}
@@ -223,11 +237,13 @@ static void
 message_ended(struct http_two *t, struct stream *s, bool with_head)
 {
 	if (!with_head && !s->length) {
-		auto_buf last = { 0 };
+		struct buf last = { 0 };
+		buf_room(&last, s->extra.len + LINE_BESIDES);
 		buf_add_z(&last, "0\r\n");
 		buf_add(&last, buf_str(&s->extra));
 		buf_add_z(&last, "\r\n");
 		give(t, s, buf_str(&last));
+		buf_wipe(&last);
 	}
 	t->ops->ended(t->owner, s->id);
 }
@@ -275,9 +291,11 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t id,
 	if (s->length) {
 		give(t, s, data);
 	} else {
-		auto_buf chunk = { 0 };
+		struct buf chunk = { 0 };
+		buf_room(&chunk, data.len + LINE_BESIDES);
 		http_write_chunk(&chunk, data);
 		give(t, s, buf_str(&chunk));
+		buf_wipe(&chunk);
 	}
 	return 0;
 }
@@ -425,19 +443,6 @@ http_two_feed(struct http_two *t, struct str bytes, struct err *e)
 	return 0;
 }
 
-/* What grows leaves no copy behind. */
-static void
-make_room(struct buf *b, size_t more)
-{
-	if (b->cap - b->len < more) {
-		struct buf wide = { 0 };
-		buf_room(&wide, b->cap + b->cap / 2 + more);
-		buf_add(&wide, buf_str(b));
-		buf_wipe(b);
-		*b = wide;
-	}
-}
-
 /* A client's frame may hold a credential.  nghttp2 keeps the memory for the
  * next one, and reads no byte of it again. */
 void
@@ -447,7 +452,7 @@ http_two_take(struct http_two *t, struct buf *out)
 	ssize_t n;
 	while ((n = nghttp2_session_mem_send(t->session, &at)) > 0) {
 		struct str frame = str_span(at, (size_t)n);
-		make_room(out, frame.len);
+		buf_room_wiped(out, frame.len);
 		buf_add(out, frame);
 		if (!t->server) {
 			/* NOLINTNEXTLINE(performance-no-int-to-ptr) */

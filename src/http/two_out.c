@@ -80,6 +80,7 @@ source(nghttp2_session *session, int32_t id, uint8_t *at, size_t room,
 	if (n > 0) {
 		memcpy(at, s->out.at, n);
 		buf_drop(&s->out, n);
+		wipe(s->out.at + s->out.len, n);
 	}
 	if (s->out.len == 0 && s->out_end) {
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -174,6 +175,7 @@ http_two_data(struct http_two *t, int32_t stream, struct str bytes)
 {
 	struct stream *s = two_stream(t, stream);
 	if (s) {
+		buf_room_wiped(&s->out, bytes.len);
 		buf_add(&s->out, bytes);
 		(void)nghttp2_session_resume_data(t->session, stream);
 	}

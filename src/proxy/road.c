@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "proxy/clear.h"
 #include "proxy/inside.h"
 
 /*
@@ -100,7 +101,8 @@ take_text(void *owner, int32_t stream, struct str text)
 {
 	struct up *u = user_of(owner, stream);
 	if (u) {
-		buf_add(&u->text, text);
+		proxy_clear_take(&u->text);
+		proxy_clear_add(&u->text, text);
 		u->stirred = true;
 	}
 }
@@ -242,7 +244,7 @@ proxy_road_leave(struct up *u)
 	u->text_end = false;
 	u->text_closed = false;
 	u->stirred = false;
-	buf_wipe(&u->text);
+	proxy_clear_give(&u->text);
 	turn_soon(r);
 }
 

@@ -209,7 +209,10 @@ void
 proxy_up_used(struct up *u)
 {
 	if (u->two) {
-		buf_drop(&u->text, u->taken);
+		proxy_clear_drop(&u->text, u->taken);
+		if (!u->text.len) {
+			proxy_clear_give(&u->text);
+		}
 	} else if (u->link) {
 		proxy_link_used(u->link, u->taken);
 	}
