@@ -212,70 +212,71 @@ last_of(const struct names_cidr *c)
 
 /* What the registries of IANA reserve, and where clouds keep their metadata: to
  * the first address and to the last, and not one further. */
+static const struct {
+	const char *net;
+	enum names_class class;
+} networks[] = {
+	{ "10.0.0.0/8", NAMES_PRIVATE },
+	{ "100.64.0.0/10", NAMES_SHARED },
+	{ "100.100.100.200/32", NAMES_METADATA },
+	{ "127.0.0.0/8", NAMES_LOOPBACK },
+	{ "168.63.129.16/32", NAMES_METADATA },
+	{ "169.254.0.0/16", NAMES_LINK_LOCAL },
+	{ "169.254.169.254/32", NAMES_METADATA },
+	{ "169.254.170.2/32", NAMES_METADATA },
+	{ "172.16.0.0/12", NAMES_PRIVATE },
+	{ "192.0.0.0/24", NAMES_RESERVED },
+	{ "192.0.0.192/32", NAMES_METADATA },
+	{ "192.0.2.0/24", NAMES_DOCUMENTATION },
+	{ "192.31.196.0/24", NAMES_RESERVED },
+	{ "192.52.193.0/24", NAMES_RESERVED },
+	{ "192.88.99.0/24", NAMES_RESERVED },
+	{ "192.168.0.0/16", NAMES_PRIVATE },
+	{ "192.175.48.0/24", NAMES_RESERVED },
+	{ "198.18.0.0/15", NAMES_BENCHMARK },
+	{ "198.51.100.0/24", NAMES_DOCUMENTATION },
+	{ "203.0.113.0/24", NAMES_DOCUMENTATION },
+	{ "224.0.0.0/4", NAMES_MULTICAST },
+	{ "255.255.255.255/32", NAMES_BROADCAST },
+	{ "2000::/3", NAMES_GLOBAL },
+	{ "::/128", NAMES_UNSPECIFIED },
+	{ "::1/128", NAMES_LOOPBACK },
+	{ "2001:2::/48", NAMES_BENCHMARK },
+	{ "2001:db8::/32", NAMES_DOCUMENTATION },
+	{ "3fff::/20", NAMES_DOCUMENTATION },
+	{ "2620:4f:8000::/48", NAMES_RESERVED },
+	{ "fc00::/7", NAMES_PRIVATE },
+	{ "fd00:42::42/128", NAMES_METADATA },
+	{ "fd00:a9fe:a9fe::1/128", NAMES_METADATA },
+	{ "fd00:c1::a9fe:a9fe/128", NAMES_METADATA },
+	{ "fd00:ec2::/32", NAMES_METADATA },
+	{ "fd00:100::100:200/128", NAMES_METADATA },
+	{ "fd20:ce::254/128", NAMES_METADATA },
+	{ "fe80::/10", NAMES_LINK_LOCAL },
+	{ "ff00::/8", NAMES_MULTICAST },
+};
+
 static void
 every_network_of_its_class_ends_where_it_ends(void **state)
 {
-	static const struct {
-		const char *net;
-		enum names_class class;
-	} cases[] = {
-		{ "10.0.0.0/8", NAMES_PRIVATE },
-		{ "100.64.0.0/10", NAMES_SHARED },
-		{ "100.100.100.200/32", NAMES_METADATA },
-		{ "127.0.0.0/8", NAMES_LOOPBACK },
-		{ "168.63.129.16/32", NAMES_METADATA },
-		{ "169.254.0.0/16", NAMES_LINK_LOCAL },
-		{ "169.254.169.254/32", NAMES_METADATA },
-		{ "169.254.170.2/32", NAMES_METADATA },
-		{ "172.16.0.0/12", NAMES_PRIVATE },
-		{ "192.0.0.0/24", NAMES_RESERVED },
-		{ "192.0.0.192/32", NAMES_METADATA },
-		{ "192.0.2.0/24", NAMES_DOCUMENTATION },
-		{ "192.31.196.0/24", NAMES_RESERVED },
-		{ "192.52.193.0/24", NAMES_RESERVED },
-		{ "192.88.99.0/24", NAMES_RESERVED },
-		{ "192.168.0.0/16", NAMES_PRIVATE },
-		{ "192.175.48.0/24", NAMES_RESERVED },
-		{ "198.18.0.0/15", NAMES_BENCHMARK },
-		{ "198.51.100.0/24", NAMES_DOCUMENTATION },
-		{ "203.0.113.0/24", NAMES_DOCUMENTATION },
-		{ "224.0.0.0/4", NAMES_MULTICAST },
-		{ "255.255.255.255/32", NAMES_BROADCAST },
-		{ "2000::/3", NAMES_GLOBAL },
-		{ "::/128", NAMES_UNSPECIFIED },
-		{ "::1/128", NAMES_LOOPBACK },
-		{ "2001:2::/48", NAMES_BENCHMARK },
-		{ "2001:db8::/32", NAMES_DOCUMENTATION },
-		{ "3fff::/20", NAMES_DOCUMENTATION },
-		{ "2620:4f:8000::/48", NAMES_RESERVED },
-		{ "fc00::/7", NAMES_PRIVATE },
-		{ "fd00:42::42/128", NAMES_METADATA },
-		{ "fd00:a9fe:a9fe::1/128", NAMES_METADATA },
-		{ "fd00:c1::a9fe:a9fe/128", NAMES_METADATA },
-		{ "fd00:ec2::/32", NAMES_METADATA },
-		{ "fd00:100::100:200/128", NAMES_METADATA },
-		{ "fd20:ce::254/128", NAMES_METADATA },
-		{ "fe80::/10", NAMES_LINK_LOCAL },
-		{ "ff00::/8", NAMES_MULTICAST },
-	};
 	struct err e = { 0 };
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT(networks); i++) {
 		struct names_cidr c;
 
 		assert_int_equal(
-		    names_cidr_parse(str_of(cases[i].net), &c, &e), 0);
+		    names_cidr_parse(str_of(networks[i].net), &c, &e), 0);
 		struct names_addr last = last_of(&c);
 		struct names_addr before = next_to(c.net, -1);
 		struct names_addr behind = next_to(last, 1);
-		bool first_in = names_addr_class(&c.net) == cases[i].class;
-		bool last_in = names_addr_class(&last) == cases[i].class;
-		bool wider = names_addr_class(&before) == cases[i].class ||
-		             names_addr_class(&behind) == cases[i].class;
+		bool first_in = names_addr_class(&c.net) == networks[i].class;
+		bool last_in = names_addr_class(&last) == networks[i].class;
+		bool wider = names_addr_class(&before) == networks[i].class ||
+		             names_addr_class(&behind) == networks[i].class;
 
 		if (!first_in || !last_in || wider) {
-			print_error("%s\n", cases[i].net);
+			print_error("%s\n", networks[i].net);
 		}
 		assert_true(first_in && last_in && !wider);
 	}

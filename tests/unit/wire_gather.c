@@ -246,6 +246,22 @@ records_are_taken_in_the_order_in_which_they_were_sent(void **state)
 	expect_ids(c, 999);
 }
 
+/* So many of the long, of the short, and one of each, gathered. */
+static void
+say_some(struct channel *c, size_t asks, size_t gone)
+{
+	wire_gather(c->from.peer);
+	for (size_t i = 0; i < asks; i++) {
+		say_ask(c, i, NULL, 0);
+	}
+	for (size_t i = 0; i < gone; i++) {
+		say_gone(c, i);
+	}
+	say_ask(c, gone, NULL, 0);
+	say_gone(c, gone);
+	wire_let_go(c->from.peer);
+}
+
 /* Whatever fills a packet, one behind the other, it is never longer than a
  * packet may be: the header of the last counts, too. */
 static void
@@ -258,16 +274,7 @@ no_packet_is_longer_than_one_may_be(void **state)
 		for (size_t n = 0; n <= PACKET_MAX / GONE_SPACE; n++) {
 			ssize_t size;
 
-			wire_gather(c->from.peer);
-			for (size_t i = 0; i < asks; i++) {
-				say_ask(c, i, NULL, 0);
-			}
-			for (size_t i = 0; i < n; i++) {
-				say_gone(c, i);
-			}
-			say_ask(c, n, NULL, 0);
-			say_gone(c, n);
-			wire_let_go(c->from.peer);
+			say_some(c, asks, n);
 			while ((size = packet_size(c)) > 0) {
 				assert_in_range(size, 1, PACKET_MAX);
 			}
