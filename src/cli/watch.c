@@ -121,7 +121,7 @@ say_went(struct cli *c, const struct json *event, struct line *l)
 	say_request(c, body, &l->text);
 	buf_addf(&l->text, " by %s", cli_text(c, event, "rule"));
 	if (credential[0]) {
-		buf_addf(&l->text, ", credential %s injected", credential);
+		buf_addf(&l->text, ", with credential %s", credential);
 	}
 }
 

@@ -83,6 +83,22 @@ def no_failure_speaks_to_the_terminal():
 
 
 @test
+def a_request_that_no_credential_went_with_is_not_told_as_if_one_had():
+    gates = GATES + """
+[egress.there]
+match  = { host = "there.test" }
+inject = { credential = "gone", header = "Authorization" }
+"""
+    with House({'helper': dict(HELPER, **{'gates.toml': gates})}) as h:
+        h.start()
+        task = h.dispatch([shell('curl -sS https://there.test/ || true'), FINISH])
+        h.outcome(task)
+        out = h.ok('task', 'watch', task).out
+        need('by egress.there, with credential gone\n' in out and
+             '✗ refused GET there.test/: ' in out and 'injected' not in out, out)
+
+
+@test
 def no_result_speaks_to_the_terminal():
     h = house()
     noise = 'a\x1b[2J\x9b1m\x7f\u00fc'
