@@ -53,7 +53,7 @@ print_tree(
 	if (events) {
 		printf("%s%s has the tree of %lld events", who, name, events);
 	} else {
-		printf("%s%s has no tree yet", who, name);
+		printf("%s%s has taken no tree since this start", who, name);
 	}
 	if (cli_text(c, tree, "problem")[0]) {
 		printf(": %s",
