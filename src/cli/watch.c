@@ -365,7 +365,13 @@ cli_watch(struct cli *c, const char *task, uint64_t seconds)
 	int end = 0;
 
 	if (!c->json) {
+		const struct json *t;
+
 		printf("task %s\n", task);
+		if (cli_get(c, &t, &e, "/api/tasks/%s", task)) {
+			return cli_fail(&e);
+		}
+		cli_print_stops(c, t); /* it may not go on by itself */
 	}
 	while (!end) {
 		end = watch_page(c, task, &after, &begun, &e);

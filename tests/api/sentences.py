@@ -70,6 +70,23 @@ def a_failure_is_read_as_text_with_what_to_do_next():
 
 
 @test
+def what_does_not_go_on_says_what_it_waits_for():
+    gates = '[gate.ask]\nmatch = { tool = "shell" }\nrequire = "operator"\n'
+    with House({'helper': dict(HELPER, **{'gates.toml': gates})}) as h:
+        h.start()
+        h.ok('stop', '--all', '--reason', 'lunch')
+        task = h.dispatch([shell('true'), FINISH])
+        a = h.cli('task', 'watch', task, '--timeout', '1')
+        need(a.code == 1 and '\nstopped all by tester, ' in a.out and
+             ': lunch\n' in a.out, a)
+        need(', owner nobody, epoch 0\n' in h.ok('task', 'show', task).out)
+        h.ok('resume', '--all')
+        until(lambda: '\nparked: it waits for a person, `handrail inbox`\n' in
+              h.ok('task', 'show', task).out)
+        need('stopped' not in h.cli('task', 'watch', task, '--timeout', '1').out)
+
+
+@test
 def no_failure_speaks_to_the_terminal():
     h = house()
     task = broken(h, 'it said "no"\x1b[2J\x9b1m \u00fc\nand broke\x07\x7f')
