@@ -389,10 +389,12 @@ def help_of_one_command_says_that_one_and_where_the_rest_is():
              and a.stdout == h.cli('help', name).out, a)
         forms, what, where = a.stdout.split('\n\n')
         need('man handrail' in where and '`handrail help`' in where, a)
-        for form in forms.splitlines():
+        for form in forms.replace('\n    ', ' ').splitlines():
             need(form.split()[:2] == ['handrail', name], a)
             need(all(form.count(x) == form.count(y)
                      for x, y in ('()', '[]')), a)
+    for text in [h.cli('help').out] + [h.cli('help', n).out for n in names]:
+        need(max(map(len, text.splitlines())) <= 80, text)
     task = program(h, 'help', 'task').stdout
     need('\nhandrail task retry ID\n' in task, task)
     stop = program(h, 'help', 'stop').stdout
