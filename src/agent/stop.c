@@ -59,8 +59,11 @@ brain_stalled(struct agent *a)
 {
 	agent_give_up(a, "stalled",
 	    "the model %s stopped calling tools and never called finish; its "
-	    "last words: %s",
-	    err_quote(a->brain.model), err_quote(a->brain.reply.content));
+	    "last words: %s%s",
+	    err_quote(a->brain.model), err_quote(a->brain.reply.content),
+	    a->brain.reply.cut ? "; they were cut: raise max_tokens of the "
+	                         "model in handrail.toml"
+	                       : "");
 	return INPUT_NOTHING;
 }
 
@@ -83,6 +86,6 @@ brain_loops(struct agent *a)
 	    "the model %s asked for the same call %u times with nothing new in "
 	    "between: %s %s",
 	    err_quote(a->brain.model), BRAIN_LOOP, err_quote(call->name),
-	    err_quote(call->arguments));
+	    err_quote(call->problem.len ? call->problem : call->arguments));
 	return INPUT_NOTHING;
 }
