@@ -10,7 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "proxy/needle.h"
+#include "proxy/proxy.h"
 #include "seal/seal.h"
 
 static int
@@ -25,12 +25,12 @@ read_piped(struct buf *value, struct err *e)
 static void
 say_short(size_t len)
 {
-	if (len < NEEDLE_MIN) {
+	if (len < PROXY_NEEDLE_MIN) {
 		(void)fprintf(stderr,
 		    "handrail: a value of %zu bytes: answers are not searched "
 		    "for one under %d; a longer one, if the service makes one, "
 		    "is safer\n",
-		    len, NEEDLE_MIN);
+		    len, PROXY_NEEDLE_MIN);
 	}
 }
 
