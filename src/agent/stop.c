@@ -77,9 +77,12 @@ brain_stalled(struct agent *a)
 
 	agent_give_up(a, "stalled",
 	    "the model %s stopped calling tools and never called finish, which "
-	    "alone takes a result: say so in the task, or name another model "
-	    "in role.toml. %s" STR_FMT,
+	    "alone takes a result: %s. %s" STR_FMT,
 	    err_quote(a->brain.model),
+	    a->brain.reply.cut
+	        ? "its reply was cut, raise max_tokens of the model in "
+	          "handrail.toml"
+	        : "say so in the task, or name another model in role.toml",
 	    words.len ? "Its last words: " : "It said nothing more",
 	    STR_ARG(cut(words, LAST_WORDS)));
 	return INPUT_NOTHING;
@@ -104,6 +107,6 @@ brain_loops(struct agent *a)
 	    "the model %s asked for the same call %u times with nothing new in "
 	    "between: %s %s",
 	    err_quote(a->brain.model), BRAIN_LOOP, err_quote(call->name),
-	    err_quote(call->arguments));
+	    err_quote(call->problem.len ? call->problem : call->arguments));
 	return INPUT_NOTHING;
 }

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 
 #define WORD_MAX 16 /* no command is longer */
+#define COLUMNS  80
 
 int
 cli_help(FILE *to)
@@ -19,7 +20,7 @@ cli_help(FILE *to)
 	}
 	(void)fputs(
 	    "\nhandrail COMMAND --help tells more, handrail --version which "
-	    "one this is; ARCHITECTURE.md says how it works.\n",
+	    "one this is;\nARCHITECTURE.md says how it works.\n",
 	    to);
 	return to == stdout ? 0 : 2;
 }
@@ -38,6 +39,51 @@ form_end(const char *usage)
 	return i;
 }
 
+/* Where its next word ends: what stands in brackets is one word. */
+static size_t
+word_end(const char *form, size_t len)
+{
+	int depth = 0;
+	size_t i = 0;
+
+	for (; i < len && (depth || form[i] != ' '); i++) {
+		depth += form[i] == '[';
+		depth -= form[i] == ']';
+	}
+	return i;
+}
+
+static size_t
+columns(const char *text, size_t len)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		count += ((unsigned char)text[i] & 0xc0) != 0x80; /* UTF-8 */
+	}
+	return count;
+}
+
+static void
+print_form(const char *name, const char *form, size_t len)
+{
+	size_t at = strlen("handrail ") + strlen(name);
+
+	printf("handrail %s", name);
+	while (len) {
+		size_t word = word_end(form, len);
+		size_t wide = columns(form, word) + 1;
+		bool breaks = at + wide > COLUMNS;
+
+		printf("%s%.*s", breaks ? "\n    " : " ", (int)word, form);
+		at = breaks ? 3 + wide : at + wide;
+		word += word < len; /* the space */
+		form += word;
+		len -= word;
+	}
+	(void)putchar('\n');
+}
+
 int
 cli_help_command(const struct cli_command *command)
 {
@@ -46,16 +92,14 @@ cli_help_command(const struct cli_command *command)
 	for (;;) {
 		size_t len = form_end(usage);
 
-		printf("handrail %s%s%.*s\n", command->name, len ? " " : "",
-		    (int)len, usage);
+		print_form(command->name, usage, len);
 		if (!usage[len]) {
 			break;
 		}
 		usage += len + 3;
 	}
-	printf(
-	    "\n  %s\n\n`man handrail` says what each of them does, `handrail "
-	    "help` what other commands there are.\n",
+	printf("\n  %s\n\n`man handrail` says what each of them does, "
+	       "`handrail help` what others\nthere are.\n",
 	    command->what);
 	return 0;
 }

@@ -48,8 +48,13 @@ static void
 print_tree(
     struct cli *c, const char *who, const char *name, const struct json *tree)
 {
-	printf("%s%s has the tree of %lld events", who, name,
-	    (long long)cli_number(tree, "events"));
+	long long events = (long long)cli_number(tree, "events");
+
+	if (events) {
+		printf("%s%s has the tree of %lld events", who, name, events);
+	} else {
+		printf("%s%s has taken no tree since this start", who, name);
+	}
 	if (cli_text(c, tree, "problem")[0]) {
 		printf(": %s",
 		    cli_paint(c, CLI_RED, cli_text(c, tree, "problem")));

@@ -183,12 +183,14 @@ print(struct replay *r)
 
 	JSON_EACH(row, r->differences)
 	{
+		const char *rule = cli_text(c, row, "rule");
+
 		printf("%6lld  %s  %-5s -> %-5s  %s by %s  (%s)\n",
 		    (long long)cli_number(row, "seq"), cli_text(c, row, "at"),
 		    cli_text(c, row, "was"), cli_text(c, row, "now"),
 		    cli_text(
 		        c, row, json_get(row, "tool") ? "tool" : "request"),
-		    cli_text(c, row, "identity"), cli_text(c, row, "rule"));
+		    cli_text(c, row, "identity"), rule[0] ? rule : "no rule");
 	}
 	printf("%lld calls, %lld requests: %lld allowed, %lld asked, %lld "
 	       "denied; were %lld, %lld, %lld; %zu differ\n",

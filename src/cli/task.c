@@ -414,15 +414,20 @@ show(struct cli *c, int argc, char **argv)
 	if (!t) {
 		return 0;
 	}
+	const char *owner = cli_text(c, t, "owner");
+
 	printf(
 	    "%s  %s\n%s, queue %s, owner %s, epoch %lld\ncreated %s, updated "
 	    "%s\n",
 	    cli_text(c, t, "id"),
 	    cli_plain(c, str_of(cli_text(c, t, "subject"))),
 	    cli_text(c, t, "state"), cli_text(c, t, "queue"),
-	    cli_text(c, t, "owner"), (long long)cli_number(t, "epoch"),
+	    owner[0] ? owner : "nobody", (long long)cli_number(t, "epoch"),
 	    cli_text(c, t, "created_at"), cli_text(c, t, "updated_at"));
 	cli_print_stops(c, t);
+	if (strcmp(cli_text(c, t, "hold"), "parked") == 0) {
+		printf("parked: it waits for a person, `handrail inbox`\n");
+	}
 	JSON_EACH(run, json_get(t, "runs"))
 	{
 		printf("run %s\n", cli_text(c, run, "run"));

@@ -10,6 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "proxy/proxy.h"
 #include "seal/seal.h"
 
 static int
@@ -18,6 +19,19 @@ read_piped(struct buf *value, struct err *e)
 	return file_read_fd(STDIN_FILENO, 4096, value, e)
 	           ? err_wrap(e, "the value that is piped in")
 	           : 0;
+}
+
+/* It is taken, but its owner should know. */
+static void
+say_short(size_t len)
+{
+	if (len < PROXY_NEEDLE_MIN) {
+		(void)fprintf(stderr,
+		    "handrail: a value of %zu bytes: answers are not searched "
+		    "for one under %d; a longer one, if the service makes one, "
+		    "is safer\n",
+		    len, PROXY_NEEDLE_MIN);
+	}
 }
 
 static int
@@ -56,6 +70,9 @@ read_value(const char *file, struct buf *value, struct err *e)
 	if (result == 0 && !value->len) {
 		return err_set(e, ERR_INPUT,
 		    "no value came: pipe it in, or name a file with --file");
+	}
+	if (result == 0) {
+		say_short(value->len);
 	}
 	return result;
 }

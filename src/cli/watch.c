@@ -121,7 +121,7 @@ say_went(struct cli *c, const struct json *event, struct line *l)
 	say_request(c, body, &l->text);
 	buf_addf(&l->text, " by %s", cli_text(c, event, "rule"));
 	if (credential[0]) {
-		buf_addf(&l->text, ", credential %s injected", credential);
+		buf_addf(&l->text, ", with credential %s", credential);
 	}
 }
 
@@ -365,7 +365,13 @@ cli_watch(struct cli *c, const char *task, uint64_t seconds)
 	int end = 0;
 
 	if (!c->json) {
+		const struct json *t;
+
 		printf("task %s\n", task);
+		if (cli_get(c, &t, &e, "/api/tasks/%s", task)) {
+			return cli_fail(&e);
+		}
+		cli_print_stops(c, t); /* it may not go on by itself */
 	}
 	while (!end) {
 		end = watch_page(c, task, &after, &begun, &e);

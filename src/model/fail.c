@@ -116,13 +116,15 @@ int
 model_unreachable(struct arena *a, const struct model_answer *answer,
     struct model_failure *why)
 {
-	/* An answer came, and it broke the rules of HTTP: cut, mostly. */
+	/* An answer came, and it broke the rules of HTTP: cut, mostly.  Or it
+	 * was longer than any reply. */
 	bool broken = answer->kind == ERR_INPUT;
 	bool again = broken || err_retry(answer->kind);
+	bool came = broken || answer->kind == ERR_LIMIT;
 
 	*why = (struct model_failure){
 		.next = again ? MODEL_RETRY : MODEL_FINAL,
-		.cause = broken ? MODEL_NONSENSE : MODEL_UNREACHABLE,
+		.cause = came ? MODEL_NONSENSE : MODEL_UNREACHABLE,
 		.message = printable(a, answer->text),
 	};
 	return -1;

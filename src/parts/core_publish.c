@@ -12,6 +12,7 @@
  * count as an event, or a quiet house would sign for ever.  A note that did not
  * get out is not sent again: the next one covers all that it covered.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -226,16 +227,16 @@ url_answered(struct core *c, uint64_t number, const struct wire_http_done *done,
     struct str body)
 {
 	struct core_publish *p = publish(c);
-	auto_buf why = { 0 };
 
 	(void)number;
-	if (done->ok && done->status >= 200 && done->status < 300) {
+	if (!done->ok) {
+		core_text(p->problem, sizeof(p->problem), done->text);
+	} else if (done->status >= 200 && done->status < 300) {
 		got_out(c);
 		keep_cosigns(c, body);
 	} else {
-		buf_addf(&why, "not taken: %s (status %u)",
-		    done->ok ? "the answer was no" : done->text, done->status);
-		core_text(p->problem, sizeof(p->problem), buf_z(&why));
+		(void)snprintf(p->problem, sizeof(p->problem),
+		    "it answered with status %u", done->status);
 	}
 	rest(c);
 }

@@ -220,6 +220,9 @@ take_ready(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	if (ready->text[0] && wire_text_ok(ready->text, sizeof(ready->text))) {
 		log_line(LOG_INFO, "part", "%s: %s",
 		    wire_part_name(p->row->part), ready->text);
+	} else if (h->announced) {
+		log_line(LOG_INFO, "part", "%s: there again",
+		    wire_part_name(p->row->part));
 	}
 	announce(h);
 	if (p->row->part == PART_BUDDY || p->row->part == PART_RADIO) {

@@ -242,8 +242,7 @@ policy_load(
 		*e = why;
 		return -1;
 	}
-	*out = policy_closed(
-	    a, arena_printf(a, "there is no %s", err_quote(str_of(path))));
+	*out = policy_closed(a, STR("the role has no gates.toml"));
 	return 0;
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxy/proxy.h"
+
 /*
  * Wu and Manber's search: a table says for the last four bytes of a window,
  * as long as the shortest form, how far it may jump.  Most bytes are never
@@ -124,7 +126,7 @@ has_form(const struct needles *n, struct str form)
 static void
 add_form(struct needles *n, struct str form)
 {
-	if (form.len < NEEDLE_MIN || has_form(n, form)) {
+	if (form.len < PROXY_NEEDLE_MIN || has_form(n, form)) {
 		return;
 	}
 	must(n->count < FORMS_MAX);
@@ -317,7 +319,7 @@ proxy_needles_renew(
     struct needles *n, const char *name, struct str secret, struct err *e)
 {
 	size_t oldest = 0;
-	if (secret.len < NEEDLE_MIN || has_named(n, name, secret)) {
+	if (secret.len < PROXY_NEEDLE_MIN || has_named(n, name, secret)) {
 		return 0;
 	}
 	if (count_named(n, name, &oldest) > NEEDLE_VERSIONS) {

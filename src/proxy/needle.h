@@ -10,7 +10,6 @@
 
 #include "base/base.h"
 
-#define NEEDLE_MIN      8  /* bytes: a shorter credential is not looked for */
 #define NEEDLE_SECRETS  64 /* credentials of one cell */
 #define NEEDLE_VERSIONS 3  /* of one that is made anew again and again */
 

@@ -26,6 +26,7 @@
 #define PROXY_CONNECTIONS 256   /* of one cell; more are closed at once */
 #define PROXY_COMMANDS    65536 /* bytes of a push before its pack */
 #define PROXY_TUNNELS     12    /* rules of protocol = "tcp" */
+#define PROXY_NEEDLE_MIN  8 /* bytes: a shorter credential is not looked for */
 #define PROXY_BUFFER      65536 /* bytes held in each direction */
 #define PROXY_SPOOL       ((size_t)256 * 1024) /* of a body read before its go */
 #define PROXY_KEPT        PROXY_CONNECTIONS /* to upstreams, that wait for use */

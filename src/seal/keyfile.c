@@ -119,7 +119,11 @@ seal_key_unwrap(struct str file, struct str passphrase, struct seal_key **key,
 	struct str text;
 	int rc = -1;
 
-	if (check_parameters(file, e) || passphrase_of(passphrase, &text, e)) {
+	if (check_parameters(file, e)) {
+		return -1;
+	}
+	if (passphrase_of(passphrase, &text, e)) {
+		e->kind = ERR_DENIED; /* no file was wrapped under it */
 		return -1;
 	}
 	stretched = locked_new(SEAL_RAW_KEY);

@@ -52,8 +52,8 @@ int seal_key_read(
     struct str bytes, struct seal_key **key, struct err *e) MUST_CHECK;
 void seal_key_export(const struct seal_key *key, struct secret **raw);
 /* Under a passphrase (one newline at its end is not part of it): Argon2id,
- * 64 MiB, 3 passes, so about 0.2 s.  ERR_INPUT for a passphrase that is too
- * short or a file of another shape, ERR_DENIED for the wrong passphrase. */
+ * 64 MiB, 3 passes, so about 0.2 s.  ERR_INPUT for a file of another shape or a
+ * length that is none to wrap under, ERR_DENIED for any wrong passphrase. */
 int seal_key_wrap(const struct seal_key *key, struct str passphrase,
     uint8_t file[SEAL_KEYFILE], struct err *e) MUST_CHECK;
 int seal_key_unwrap(struct str file, struct str passphrase,

@@ -768,10 +768,15 @@ def notes_go_to_a_url_and_lines_of_nobody_known_are_not_kept():
         intents = [e for e in h.events() if e['rule'] == 'audit.publish']
         need({e['kind'] for e in intents} ==
              {'request_intent', 'request_outcome'}, intents)
+
+        def told(says):
+            h.run([shell('true')])
+            until(lambda: says == h.get('/api/status').json['published']['problem'],
+                  text=h.log)
         w.status = 500
-        h.run([shell('true')])
-        until(lambda: 'status 500' in
-              h.get('/api/status').json['published']['problem'], 20)
+        told('it answered with status 500')
+        w.__exit__()
+        told('connecting upstream: Connection refused')
 
 
 @test

@@ -304,6 +304,15 @@ def a_letter_to_nobody_names_where_mailboxes_are_told():
 
 
 @test
+def a_value_too_short_to_be_looked_for_is_taken_and_said_once():
+    h = house()
+    put = ('vault', 'put', 'pin', '--host', 'pin.test')
+    a = h.ok(*put, input='1234567\n')
+    need(a.err.count('\n') == 1 and 'a value of 7 bytes: ' in a.err, a)
+    need(h.ok('vault', 'rotate', 'pin', input='12345678\n').err == '')
+
+
+@test
 def a_value_for_what_takes_none_is_refused():
     h = house()
     with Unchanged(h):

@@ -69,6 +69,8 @@ def another_policy_is_asked_about_the_requests_of_the_past():
         push = 'POST %s:443/project.git/git-receive-pack' % HOST
         need(set(differ.values()) == {('allow', 'deny')} and push in differ,
              shut)
+        told = h.ok('policy', 'replay', new).out
+        need('  (no rule)\n' in told and '()' not in told, told)
         wide, differ = replay(text + '\n[egress.wide]\n'
                               'match = { host = "nowhere.test" }\n')
         need(differ == {'GET nowhere.test:443/': ('deny', 'allow')}, wide)

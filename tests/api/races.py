@@ -336,6 +336,8 @@ def a_request_whose_vault_has_gone_ends_once():
             time.sleep(0.3)  # its go is heard, or not: both end it
             end_process(pids['vault'], signal.SIGKILL)
             h.outcome(t)
+        need('vault was ended by signal 9' in h.log())
+        until(lambda: 'vault: there again' in h.log())
         need(up.came == ['/one'], up.came)
         ends = [e for e in h.events(t)
                 if e['kind'] in ('request_outcome', 'request_denied')]
@@ -381,6 +383,8 @@ def a_role_that_is_closed_at_reload_lets_nothing_out_of_its_sandbox():
             h.go()
             h.outcome(t)
             need(up.came == ['/one'], up.came)
+            said = json.dumps([e for e in h.events(t) if e['kind'] == 'call_settled'])
+            need('the role caller is closed' in said and h.folder not in said, said)
 
 
 @test

@@ -70,6 +70,23 @@ def a_failure_is_read_as_text_with_what_to_do_next():
 
 
 @test
+def what_does_not_go_on_says_what_it_waits_for():
+    gates = '[gate.ask]\nmatch = { tool = "shell" }\nrequire = "operator"\n'
+    with House({'helper': dict(HELPER, **{'gates.toml': gates})}) as h:
+        h.start()
+        h.ok('stop', '--all', '--reason', 'lunch')
+        task = h.dispatch([shell('true'), FINISH])
+        a = h.cli('task', 'watch', task, '--timeout', '1')
+        need(a.code == 1 and '\nstopped all by tester, ' in a.out and
+             ': lunch\n' in a.out, a)
+        need(', owner nobody, epoch 0\n' in h.ok('task', 'show', task).out)
+        h.ok('resume', '--all')
+        until(lambda: '\nparked: it waits for a person, `handrail inbox`\n' in
+              h.ok('task', 'show', task).out)
+        need('stopped' not in h.cli('task', 'watch', task, '--timeout', '1').out)
+
+
+@test
 def no_failure_speaks_to_the_terminal():
     h = house()
     task = broken(h, 'it said "no"\x1b[2J\x9b1m \u00fc\nand broke\x07\x7f')
@@ -80,6 +97,22 @@ def no_failure_speaks_to_the_terminal():
     task = broken(h, 'no', skill='x\x1b[2J\x9b1m\u00fc')
     out = h.ok('task', 'show', task).out
     need('\nskill   x\\x1b[2J\\x9b1m\u00fc\n' in out, repr(out))
+
+
+@test
+def a_request_that_no_credential_went_with_is_not_told_as_if_one_had():
+    gates = GATES + """
+[egress.there]
+match  = { host = "there.test" }
+inject = { credential = "gone", header = "Authorization" }
+"""
+    with House({'helper': dict(HELPER, **{'gates.toml': gates})}) as h:
+        h.start()
+        task = h.dispatch([shell('curl -sS https://there.test/ || true'), FINISH])
+        h.outcome(task)
+        out = h.ok('task', 'watch', task).out
+        need('by egress.there, with credential gone\n' in out and
+             '✗ refused GET there.test/: ' in out and 'injected' not in out, out)
 
 
 @test
@@ -356,10 +389,12 @@ def help_of_one_command_says_that_one_and_where_the_rest_is():
              and a.stdout == h.cli('help', name).out, a)
         forms, what, where = a.stdout.split('\n\n')
         need('man handrail' in where and '`handrail help`' in where, a)
-        for form in forms.splitlines():
+        for form in forms.replace('\n    ', ' ').splitlines():
             need(form.split()[:2] == ['handrail', name], a)
             need(all(form.count(x) == form.count(y)
                      for x, y in ('()', '[]')), a)
+    for text in [h.cli('help').out] + [h.cli('help', n).out for n in names]:
+        need(max(map(len, text.splitlines())) <= 80, text)
     task = program(h, 'help', 'task').stdout
     need('\nhandrail task retry ID\n' in task, task)
     stop = program(h, 'help', 'stop').stdout

@@ -410,7 +410,7 @@ def a_folder_that_takes_no_note_is_told():
         os.mkdir(os.path.join(h.folder, 'kept'), 0o555)
         h.start()
         told = until(lambda: re.search(
-            r'^publish has the tree of 0 events: .*core\'s own id, (\d+):',
+            r'^publish has taken no tree since this start: .*core\'s own id, (\d+):',
             h.ok('status').out, re.M), text=h.log())
         with open('/proc/%d/status' % h.pids()['core']) as f:
             core = re.search(r'^Uid:\t(\d+)', f.read(), re.M)[1]

@@ -274,6 +274,25 @@ def ten_waits_are_approved_by_keyboard():
 
 
 @test
+def who_denies_sees_the_button_below_the_reason():
+    h, b = inbox()
+    task = pay(h, 'Anna')
+    cards(b, 1)
+    b.keys('j')
+    b.size(1000, b.script('return document.activeElement.offsetHeight') + 80)
+    try:
+        b.keys('d')
+        need(b.script('return document.activeElement.className') == 'why-not')
+        need(b.script('return document.querySelector(".no")'
+                      '.getBoundingClientRect().bottom < innerHeight - 48'))
+    finally:
+        b.cdp('Emulation.clearDeviceMetricsOverride')
+    b.keys('Escape')
+    h.ok('task', 'cancel', task)
+    cards(b, 0)
+
+
+@test
 def keys_move_and_a_denial_carries_its_reason():
     h, b = inbox()
     tasks = []

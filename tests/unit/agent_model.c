@@ -194,6 +194,20 @@ the_last_words_of_a_silent_model_are_cut(void **state)
 }
 
 static void
+a_silent_model_whose_words_were_cut_is_told_as_such(void **state)
+{
+	struct agent *a = born(MODEL);
+
+	(void)state;
+	reply(a, SAYS("all is well"));
+	asks_model(a, 2);
+	reply(a, "{\"choices\":[{\"message\":{\"role\":\"assistant\","
+	         "\"content\":\"by\"},\"finish_reason\":\"length\"}]}");
+	gave_up(a, "stalled", "its reply was cut, raise max_tokens");
+	agent_free(a);
+}
+
+static void
 an_empty_reply_leaves_no_empty_message(void **state)
 {
 	struct agent *a = born(MODEL);
@@ -292,7 +306,7 @@ wrong_arguments_again_and_again_are_a_loop(void **state)
 		asks_model(a, i + 2);
 	}
 	reply(a, CALLS(CALL_OF("shell", "{a")));
-	gave_up(a, "loop", "\"shell\"");
+	gave_up(a, "loop", "\"shell\" \"the arguments are not valid JSON: ");
 	agent_free(a);
 }
 
@@ -574,6 +588,8 @@ main(void)
 		cmocka_unit_test(a_tool_name_that_no_record_holds_is_told),
 		cmocka_unit_test(a_silent_model_is_nudged_once_then_stopped),
 		cmocka_unit_test(the_last_words_of_a_silent_model_are_cut),
+		cmocka_unit_test(
+		    a_silent_model_whose_words_were_cut_is_told_as_such),
 		cmocka_unit_test(an_empty_reply_leaves_no_empty_message),
 		cmocka_unit_test(a_call_after_a_nudge_earns_another_nudge),
 		cmocka_unit_test(
