@@ -52,23 +52,6 @@ history_say(struct agent *a, enum model_role role, struct str text)
 /* --- the task ----------------------------------------------------------------
  */
 
-/* The payload without the prompt, which is said before it. */
-static struct json *
-rest_of(struct agent *a, const struct json *payload)
-{
-	struct json *rest = json_new(&a->event, JSON_OBJECT);
-
-	JSON_EACH(child, payload)
-	{
-		if (!str_eq_z(child->key, "prompt") ||
-		    child->type != JSON_STRING) {
-			(void)json_set_key(&a->event, rest, child->key,
-			    json_copy(&a->event, child));
-		}
-	}
-	return rest;
-}
-
 void
 history_begin(struct agent *a)
 {
@@ -91,7 +74,11 @@ history_begin(struct agent *a)
 		buf_addf(&text, "\n" STR_FMT "\n", STR_ARG(prompt));
 	}
 	if (payload && payload->type == JSON_OBJECT) {
-		const struct json *rest = rest_of(a, payload);
+		/* A prompt that is a text was said. */
+		const struct json *rest =
+		    json_text(payload, "prompt", &prompt)
+		        ? json_without(&a->event, payload, "prompt")
+		        : payload;
 
 		if (rest->count) {
 			buf_add_z(&text, "\nPayload:\n");

@@ -90,17 +90,9 @@ static void
 clear(struct outgoing *x, struct moved *t)
 {
 	struct arena *a = &x->c->arena;
-	struct json *left = json_new(a, JSON_OBJECT);
 
-	JSON_EACH(member, t->record)
-	{
-		if (!str_eq_z(member->key, "owner") &&
-		    !str_eq_z(member->key, "error")) {
-			(void)json_set_key(
-			    a, left, member->key, json_copy(a, member));
-		}
-	}
-	t->record = left;
+	t->record =
+	    json_without(a, json_without(a, t->record, "owner"), "error");
 }
 
 /* The body of a transition.  One that is too long to be shown is that of a

@@ -85,6 +85,26 @@ json_copy(struct arena *a, const struct json *j)
 }
 
 struct json *
+json_without(struct arena *a, const struct json *object, const char *key)
+{
+	struct json *rest = json_new(a, JSON_OBJECT);
+
+	if (!object || object->type != JSON_OBJECT) {
+		return rest;
+	}
+	JSON_EACH(member, object)
+	{
+		if (!str_eq_z(member->key, key)) {
+			struct json *copy = json_copy(a, member);
+
+			copy->key = arena_str(a, member->key);
+			json_append(rest, copy);
+		}
+	}
+	return rest;
+}
+
+struct json *
 json_set_key(
     struct arena *a, struct json *object, struct str key, struct json *value)
 {

@@ -99,6 +99,10 @@ struct json *json_new_str(struct arena *a, struct str s);
 struct json *json_new_i64(struct arena *a, int64_t value);
 struct json *json_new_bool(struct arena *a, bool value);
 struct json *json_copy(struct arena *a, const struct json *j);
+/* A copy of an object without one member, however many it has, in one pass: a
+ * stranger wrote it.  Of NULL, or of another type, an empty object. */
+struct json *json_without(
+    struct arena *a, const struct json *object, const char *key);
 /* Adds or replaces a member; takes `value`, returns it. */
 struct json *json_set(
     struct arena *a, struct json *object, const char *key, struct json *value);

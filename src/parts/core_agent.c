@@ -35,19 +35,11 @@ shown_record(struct arena *a, const struct json *record)
 {
 	struct json *shown = json_copy(a, record);
 	const struct json *given = json_get(record, "payload");
-	struct json *payload = json_new(a, JSON_OBJECT);
 
-	if (!json_get(given, "handrail")) {
-		return shown;
+	if (json_get(given, "handrail")) {
+		(void)json_set(
+		    a, shown, "payload", json_without(a, given, "handrail"));
 	}
-	JSON_EACH(member, given)
-	{
-		if (!str_eq_z(member->key, "handrail")) {
-			(void)json_set_key(
-			    a, payload, member->key, json_copy(a, member));
-		}
-	}
-	(void)json_set(a, shown, "payload", payload);
 	return shown;
 }
 

@@ -33,7 +33,6 @@ take_key(struct arena *a, const struct json *record, struct json **out,
     struct str *key, struct err *e)
 {
 	const struct json *said = json_get(record, "key");
-	struct json *rest;
 
 	if (!said) {
 		*out = json_copy(a, record);
@@ -42,15 +41,7 @@ take_key(struct arena *a, const struct json *record, struct json **out,
 	if (said->type != JSON_STRING) {
 		return err_set(e, ERR_INPUT, "key: expected a text");
 	}
-	rest = json_new(a, JSON_OBJECT);
-	JSON_EACH(member, record)
-	{
-		if (member != said) {
-			(void)json_set_key(
-			    a, rest, member->key, json_copy(a, member));
-		}
-	}
-	*out = rest;
+	*out = json_without(a, record, "key");
 	return core_dispatch_key(key, said->text, "key", e);
 }
 
@@ -185,16 +176,9 @@ static int
 check_payload(struct arena *a, const struct core_role *role,
     const struct task_type *type, const struct json *given, struct err *e)
 {
-	struct json *payload = json_new(a, JSON_OBJECT);
+	struct json *payload =
+	    json_without(a, json_without(a, given, "type"), "handrail");
 
-	JSON_EACH(member, given)
-	{
-		if (!str_eq_z(member->key, "type") &&
-		    !str_eq_z(member->key, "handrail")) {
-			(void)json_set_key(
-			    a, payload, member->key, json_copy(a, member));
-		}
-	}
 	if (roles_check_payload(type, payload, e) ||
 	    (type->brain == BRAIN_RUNBOOK && check_steps(role, payload, e))) {
 		return err_wrap(

@@ -257,7 +257,6 @@ copy_record(struct core *c, struct arena *a, struct book_id task,
 	static const char *const kept[] = { "queue", "subject", "ke_fit_score",
 		"evaluator" };
 	struct json *record = json_new(a, JSON_OBJECT);
-	struct json *payload;
 	char text[ID_TEXT];
 	auto_buf bytes = { 0 };
 	struct json *tree;
@@ -274,14 +273,8 @@ copy_record(struct core *c, struct arena *a, struct book_id task,
 			(void)json_set(a, record, kept[i], json_copy(a, value));
 		}
 	}
-	payload = json_set(a, record, "payload", json_new(a, JSON_OBJECT));
-	JSON_EACH(member, json_get(tree, "payload"))
-	{
-		if (!str_eq_z(member->key, "handrail")) {
-			(void)json_set_key(
-			    a, payload, member->key, json_copy(a, member));
-		}
-	}
+	(void)json_set(a, record, "payload",
+	    json_without(a, json_get(tree, "payload"), "handrail"));
 	*out = record;
 	return 0;
 }

@@ -147,7 +147,8 @@ check_login(struct core *c, struct core_ask *ask,
 	}
 	if (lacks) {
 		return err_set(e, ERR_INPUT,
-		    "a login by %s wants a %s, and the credential %s has none",
+		    "a login by %s wants the %s of its issuer, and the "
+		    "credential %s has none",
 		    flows[flow], lacks, k->name);
 	}
 	if (flow == FLOW_CODE && !oauth_redirect_loopback(redirect) &&

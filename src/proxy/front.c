@@ -318,6 +318,7 @@ proxy_front_end(struct conn *c)
 {
 	while (c->streams) {
 		struct stream *s = c->streams;
+		/* NOLINTNEXTLINE(*.Malloc): who is freed left the list */
 		struct conn *child = s->conn;
 		s->gone = true;
 		if (!leave_asked(s)) {

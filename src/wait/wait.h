@@ -78,6 +78,7 @@ struct digest wait_effect(const struct wait_subject *s);
 /* Shown on every surface, so that a person sees which one it is. */
 void wait_code(struct digest d, char code[WAIT_CODE_TEXT]);
 
+/* NOLINTNEXTLINE(*.Padding): what belongs together stands so */
 struct wait_put {
 	struct wait_subject subject;
 	struct str asker;           /* never decides; identity or principal */

@@ -130,9 +130,9 @@ def a_login_is_of_the_flow_that_its_credential_names():
     with House() as h:
         h.start()
         refused(h.post(LOGIN, person(grant='device_code')), 400,
-                'a login by device_code wants a device_authorization_endpoint')
+                'a login by device_code wants the device_authorization_endpoint')
         refused(h.post(LOGIN, facts(grant='authorization_code')), 400,
-                'wants a authorization_endpoint')
+                'wants the authorization_endpoint of its issuer')
         refused(h.post(LOGIN, person(kind='unheard of')), 400, 'kind')
         nothing_kept(h)
         # What was archived is no credential of its name any more.

@@ -35,15 +35,19 @@ is_read(struct str bytes)
 typedef bool taker(struct buf *b, int byte);
 
 static void
+is_as(bool taken, bool wanted, int byte)
+{
+	if (taken != wanted) {
+		fail_msg("byte 0x%02x %s", byte, wanted ? "no" : "taken");
+	}
+}
+
+static void
 only_these(taker *takes, const char *bytes)
 {
 	for (int byte = 0; byte < 256; byte++) {
 		auto_buf b = { 0 };
-		bool wanted = byte && strchr(bytes, byte);
-		if (takes(&b, byte) != wanted) {
-			fail_msg(
-			    "byte 0x%02x %s", byte, wanted ? "no" : "taken");
-		}
+		is_as(takes(&b, byte), byte && strchr(bytes, byte), byte);
 	}
 }
 

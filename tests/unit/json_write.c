@@ -69,6 +69,56 @@ a_copy_shares_nothing_and_may_be_of_a_member(void **state)
 }
 
 static void
+a_copy_leaves_out_one_member_and_keeps_the_others_in_order(void **state)
+{
+	auto_arena a = { 0 };
+	auto_arena other = { 0 };
+	struct json *j = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(json_parse(&other,
+	                     STR("{\"b\":[{}],\"a\":1,\"a\\u0000\":2,"
+	                         "\"c\":{\"a\":3}}"),
+	                     NULL, &j, &e),
+	    0);
+	struct json *rest = json_without(&a, j, "a");
+	struct json *all = json_without(&a, j, "d");
+	assert_written(json_without(&a, j->first, "a"), "{}");
+	assert_written(json_without(&a, NULL, "a"), "{}");
+	assert_int_equal(j->count, 4);
+	arena_fini(&other);
+	assert_int_equal(rest->count, 3);
+	assert_written(rest, "{\"b\":[{}],\"a\\u0000\":2,\"c\":{\"a\":3}}");
+	assert_int_equal(all->count, 4);
+	(void)json_set(&a, rest, "last", json_new_i64(&a, 4));
+	assert_written(json_get(rest, "last"), "4");
+}
+
+/* Looked for among those before it, each would hold up all that core does: the
+ * test would not end within its time. */
+static void
+a_copy_of_very_many_members_is_one_pass(void **state)
+{
+	auto_arena a = { 0 };
+	auto_buf text = { 0 };
+	struct json *j = NULL;
+	struct err e = { 0 };
+	const struct json_limits limits = {
+		.bytes = 16 << 20, .depth = 2, .nodes = 500000
+	};
+
+	(void)state;
+	buf_add_z(&text, "{\"left\":0");
+	for (unsigned i = 0; i < 400000; i++) {
+		buf_addf(&text, ",\"%06x\":1", i);
+	}
+	buf_add_z(&text, "}");
+	assert_int_equal(json_parse(&a, buf_str(&text), &limits, &j, &e), 0);
+	assert_int_equal(json_without(&a, j, "left")->count, 400000);
+}
+
+static void
 a_member_is_written_alone(void **state)
 {
 	auto_arena a = { 0 };
@@ -246,6 +296,9 @@ main(void)
 		cmocka_unit_test(
 		    a_tree_is_built_and_members_are_replaced_in_place),
 		cmocka_unit_test(a_copy_shares_nothing_and_may_be_of_a_member),
+		cmocka_unit_test(
+		    a_copy_leaves_out_one_member_and_keeps_the_others_in_order),
+		cmocka_unit_test(a_copy_of_very_many_members_is_one_pass),
 		cmocka_unit_test(a_member_is_written_alone),
 		cmocka_unit_test(strings_are_escaped_as_rfc_8785_asks),
 		cmocka_unit_test(
