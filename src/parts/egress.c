@@ -25,7 +25,7 @@ egress_jail(const char *name, uid_t uid, bool own, struct err *e)
 		.gid = (gid_t)uid,
 		/* File sizes stay free: stderr may be one, and no other can be
 		 * opened. */
-		.limits = { .nofile = own ? JAIL_KEEP : CELL_FILES,
+		.limits = { .nofile = own ? JAIL_SENDER_FILES : CELL_FILES,
 		    .nproc = JAIL_ZERO,
 		    .data = own ? JAIL_KEEP : CELL_DATA,
 		    .memlock = JAIL_ZERO },
