@@ -18,7 +18,6 @@
 #define PIECE      16384
 #define IDLE_US    (120 * CLOCK_SECOND)
 #define UNREAD_MAX ((size_t)64 * 1024) /* of answers, with questions behind */
-#define OUT_MAX    ((size_t)64 * 1024 * 1024) /* unread answer of one client */
 #define SOCKET_FD  PART_EXTRA_FD
 #define WEB_FD     (PART_EXTRA_FD + 1)
 
@@ -436,19 +435,24 @@ answer_client(struct api *api, const struct wire_api_answer_head *answer,
 		return;
 	}
 	if (answer->has_body) {
-		if (memfd_read(fds[0], OUT_MAX, &body, &e)) {
+		if (memfd_read(fds[0], API_OUT_MAX, &body, &e)) {
 			log_err("answer", &e);
 			api_drop(k);
 			return;
 		}
 		text = buf_str(&body);
 	}
+	if (!k->out.len) {
+		k->unread_since = loop_now(api->part.loop);
+	}
 	add_piece(k, answer, text);
-	if (k->out.len > OUT_MAX) {
+	if (k->out.len > API_OUT_MAX) {
 		api_drop(k);
 		return;
 	}
-	flush(k);
+	if (api_door_owes(k)) {
+		flush(k);
+	}
 }
 
 static void

@@ -14,6 +14,9 @@
 #define API_SHORT_MAX ((size_t)64 * 1024)
 /* Of all longer ones that are not yet asked. */
 #define API_HELD_MAX (16 * API_BODY_MAX)
+/* Of an answer that its client has not read, and of all long ones. */
+#define API_OUT_MAX    ((size_t)64 * 1024 * 1024)
+#define API_UNREAD_MAX (2 * API_OUT_MAX)
 
 struct api;
 
@@ -29,9 +32,10 @@ struct client {
 	struct buf in;
 	struct buf body;
 	struct buf out;
-	uint64_t id;  /* of the question that waits; 0: none */
-	size_t slot;  /* in the table */
-	bool chunked; /* a streamed answer has begun */
+	struct mono unread_since; /* `out` was empty last */
+	uint64_t id;              /* of the question that waits; 0: none */
+	size_t slot;              /* in the table */
+	bool chunked;             /* a streamed answer has begun */
 	bool keep_alive;
 	bool closing; /* after what is in `out` */
 	/* The question: who asks; method and target stand in the reader. */
@@ -78,6 +82,8 @@ int api_door_open(struct api *api, size_t which, int fd,
     enum wire_transport transport, struct err *e) MUST_CHECK;
 /* There is memory for what it has sent; false: it is the one that goes. */
 bool api_door_bears(const struct client *k);
+/* The same for what it was answered. */
+bool api_door_owes(const struct client *k);
 
 /* --- api_web.c: browsers --- */
 

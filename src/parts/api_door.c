@@ -103,6 +103,44 @@ api_door_bears(const struct client *k)
 	return longest != k;
 }
 
+static size_t
+owed(const struct client *k)
+{
+	return k->out.len > API_SHORT_MAX ? k->out.len : 0;
+}
+
+/* Whoever reads a byte now and then is waited for as long as he likes: where
+ * all that is owed is too much, the one that has been read longest is let go.
+ */
+bool
+api_door_owes(const struct client *k)
+{
+	struct client *longest;
+
+	do {
+		size_t all = 0;
+
+		longest = NULL;
+		for (size_t i = 0; owed(k) && i < API_CLIENTS_MAX; i++) {
+			struct client *other = k->api->clients[i];
+
+			if (!other || !owed(other)) {
+				continue;
+			}
+			all += owed(other);
+			if (!longest ||
+			    other->unread_since.us < longest->unread_since.us) {
+				longest = other;
+			}
+		}
+		if (all <= API_UNREAD_MAX) {
+			return true;
+		}
+		api_drop(longest);
+	} while (longest != k);
+	return false;
+}
+
 static void
 door_ready(void *owner, unsigned ready)
 {

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "api_help.h"
+#include "parts/api.h"
 
 #define LONG     ((size_t)16 * 1024 * 1024) /* no socket holds it */
 #define PATIENCE 120                        /* s without a byte taken */
@@ -65,19 +66,25 @@ answer(int who, size_t size)
 	wire_send(house.core, WIRE_API_ANSWER_LONG, &answer, &fd, 1);
 }
 
-/* Until that many of client 0's answer were read, or its end. */
+/* Until that many of an answer were read, or its end. */
 static size_t
-read_on(size_t size)
+read_of(int who, size_t size)
 {
 	static char text[65536];
 	size_t have = 0;
 	ssize_t n = 1;
 
 	while (have < size && n > 0) {
-		n = read(house.clients[0], text, sizeof(text));
+		n = read(house.clients[who], text, sizeof(text));
 		have += n > 0 ? (size_t)n : 0;
 	}
 	return have;
+}
+
+static size_t
+read_on(size_t size)
+{
+	return read_of(0, size);
 }
 
 /* Client 1's question is read, and every timer that was due before it has
@@ -132,6 +139,24 @@ who_reads_nothing_is_let_go(void **state)
 	assert_true(read_on(LONG) < LONG);
 }
 
+static void
+who_is_owed_longest_goes_when_all_is_too_much(void **state)
+{
+	const size_t largest = API_OUT_MAX - LONG / 16;
+
+	(void)state;
+	for (int who = 0; who < CLIENTS; who++) {
+		ask(who);
+		answer(who, largest);
+		*ahead += 1;
+		assert_true(read_on(LONG / 64) > 0); /* he is not silent */
+	}
+	assert_true(read_of(2, largest) >= largest);
+	assert_true(read_of(1, largest) >= largest);
+	size_t most = largest - LONG / 16; /* he has read less than that */
+	assert_true(read_on(most) < most);
+}
+
 int
 main(void)
 {
@@ -140,6 +165,9 @@ main(void)
 		    who_reads_slowly_is_given_all_of_his_answer, set_up_clocked,
 		    take_down_clocked),
 		cmocka_unit_test_setup_teardown(who_reads_nothing_is_let_go,
+		    set_up_clocked, take_down_clocked),
+		cmocka_unit_test_setup_teardown(
+		    who_is_owed_longest_goes_when_all_is_too_much,
 		    set_up_clocked, take_down_clocked),
 	};
 
