@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""How long a login lasts, how often a device asks, and what a login that fails
-leaves as it was; with a real issuer."""
+"""How long a login lasts, how often a device asks, and what an answer that comes
+too late or is a no leaves as it was; with a real issuer."""
+import hashlib
 import json
 import os
 import sys
@@ -11,7 +12,7 @@ import urllib.parse
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
 from issuer import Both, Browser  # noqa: E402
-from vault_help import box, finish, heads  # noqa: E402
+from vault_help import box, finish, heads, tokens  # noqa: E402
 
 AT = '/api/vault/credentials/there'
 LOGIN = '/api/vault/login'
@@ -66,11 +67,16 @@ def a_device_asks_more_slowly_when_told_and_again_after_a_fault():
         need(asked(h) == ['device_authorization'] + ['device_code'] * 2, asked(h))
 
 
-def call(h):
-    task = h.run([shell('curl -sS -m 40 https://api.test/api'), finish()],
-                 queue='caller', seconds=60)
-    return json.dumps([e for e in h.events(task['id'])
+CALL = [shell('curl -sS -m 40 https://api.test/api'), finish()]
+
+
+def answers(h, task):
+    return json.dumps([e for e in h.events(task)
                        if e['kind'] == 'call_settled'])
+
+
+def call(h):
+    return answers(h, h.run(CALL, queue='caller', seconds=60)['id'])
 
 
 @test
@@ -95,6 +101,31 @@ def a_code_that_is_refused_ends_its_login_and_not_the_credential():
         need(a.code == 403 and 'invalid_grant' in a.out, a)
         need('closed' not in h.get(AT).json, h.get(AT))
         need('the interface says yes' in call(h), i.log())
+
+
+@test
+def tokens_that_come_when_others_were_put_are_not_kept():
+    with Both('mock') as (h, i):
+        a = h.post('/api/vault/credentials', {
+            'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'token_endpoint': i.url + '/token', 'client_id': 'anybody',
+            'box': box(h, tokens(b'', b'canary-refresh-0000'))})
+        need(a.code == 200, a)
+        i.set(hold=True)
+        task = h.dispatch(CALL, queue='caller')
+        until(lambda: heads(h, 'credential_asked'))
+        a = h.post(AT + '/rotate', {
+            'box': box(h, tokens(b'', b'canary-refresh-0001'))})
+        need(a.code == 200, a)
+        i.set(hold=False)
+        h.outcome(task)
+        need('was changed meanwhile' in answers(h, task), answers(h, task))
+        need(not heads(h, 'credential_renewed') and not i.log('api'), i.log())
+        need(h.get(AT).json['version'] == 2, h.get(AT))
+        # What was put is what is asked with next.
+        until(lambda: 'the interface says yes' in call(h), every=1)
+        used = hashlib.sha256(b'canary-refresh-0001').hexdigest()
+        need(i.log('grant')[-1]['used'] == used, i.log('grant'))
 
 
 if __name__ == '__main__':
