@@ -525,6 +525,7 @@ def notes_go_to_a_file_and_what_they_cover_cannot_be_cut():
         lines = own.splitlines(True)
         for size, root, says in (('1000000\n', lines[2], 'cut off or restored'),
                                  (lines[1], 'A' * 43 + '=\n', 'is not the one whose note'),
+                                 ('0\n', lines[2], 'of a tree of no events'),
                                  ('', '', 'has no tree size')):
             text = ''.join([lines[0], size, root] + lines[3:])
             write(p.path, text, 0o666)

@@ -238,12 +238,25 @@ def not_that_one(send, one, other):
     first = asked(task)
     second = asked(task, [first['id']])
     need(first['code'] != second['code'], first, second)
+    args = h.get('/api/waits/' + first['id']).json['arguments']
     h.ok('approve', first['id'])
     h.ok('deny', second['id'], '--reason', 'not that one')
     out = said(task)
     need('not that one' in out and 'last 200' in out, out)
     got = w.origin.got[had:].lower()
     need(got.count(one.lower().encode()) == 1 and other.lower().encode() not in got, got)
+    return args
+
+
+@test
+def what_nobody_sees_behind_a_cut_is_bound_too():
+    long = 1900 * 'x'
+    args = not_that_one("-d a=1 -H 'X-Long: %s' https://pay.test/echo/lines",
+                        long + 'a', long + 'b')
+    need(args['headers_cut'] is True and 'body_cut' not in args, args)
+    args = not_that_one('--data-binary %s https://pay.test/echo/body',
+                        long + 'c', long + 'd')
+    need(args['body_cut'] is True and 'headers_cut' not in args, args)
 
 
 @test

@@ -380,7 +380,7 @@ class House:
         parts = os.path.join(build, 'src', 'parts')
         libexec = os.path.join(self.folder, 'libexec', 'handrail')
         os.makedirs(libexec)
-        for name in PARTS + ('supervisor', 'agent', 'buddy', 'radio'):
+        for name in PARTS + ('supervisor', 'agent', 'book', 'buddy', 'radio'):
             put = shutil.copy if name in programs else os.symlink
             put(programs.get(name) or os.path.join(parts, name),
                 os.path.join(libexec, name))

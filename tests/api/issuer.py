@@ -182,3 +182,45 @@ class Login:
         need(self.process.returncode == code, self.process.returncode, out,
              self.said, err)
         return out + self.said + err
+
+
+# What makes requests with a credential that the issuer gives tokens for.
+CALLER = {
+    'role.toml': ROLE,
+    'mcp/server.toml': SERVER,
+    'gates.toml': """\
+[defaults]
+unmatched = "allow"
+
+[egress.there]
+match    = {{ host = "api.test", method = "GET|POST", path = "/**" }}
+upstream = "127.0.0.1:{port}"
+ca       = "{cert}"
+inject   = {{ credential = "there", header = "Authorization", format = "Bearer {{{{secret}}}}" }}
+""",
+}
+
+
+class Both:
+    """A house and an issuer that it knows."""
+
+    def __init__(self, kind='oidc', **more):
+        self.kind, self.more = kind, more
+
+    def __enter__(self):
+        self.h = House(roles={'caller': CALLER}, **self.more)
+        try:
+            self.i = Issuer.anew(self.h.folder, self.kind)
+        except BaseException:
+            self.h.__exit__()
+            raise
+        for path, text in CALLER.items():
+            if path == 'gates.toml':
+                text = text.format(port=self.i.port, cert=self.i.cert)
+            self.h.role_file('caller', path, text)
+        with open(self.h.config, 'a') as f:
+            f.write(self.i.config())
+        return self.h.start(), self.i
+
+    def __exit__(self, *_):
+        self.h.__exit__()

@@ -3,9 +3,12 @@
 """What of a login, and of a credential whose tokens are renewed, is refused
 before anybody is asked; no issuer is needed for that."""
 import os
+import signal
 import socket
+import sqlite3
 import sys
 import threading
+from contextlib import closing
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
@@ -221,6 +224,78 @@ upstream = "127.0.0.1:%d"
             silent.accept()[0].close()
             asking.join()
             need(first[0].code == 503, first)
+
+
+@test
+def V05_what_names_the_endpoints_is_https_and_no_address():
+    with House() as h:
+        h.start()
+        for key in ('issuer', 'mcp_server_url'):
+            for url, code, words in (
+                    ('http://issuer.test', 400, key + ': expected https://'),
+                    ('https://127.0.0.1', 403, 'an address is reached only'),
+                    ('https://[::1]:8443', 403, 'an address is reached only'),
+                    ('https://localhost', 403, 'an address is reached only')):
+                a = h.post(LOGIN, {'name': 'there', 'client_id': 'c',
+                                   'kind': 'mcp_oauth', key: url,
+                                   'redirect_uri': BACK})
+                refused(a, code, words)
+                nothing_kept(h)
+        need(not heads(h, 'request_intent'), 'nobody was asked')
+
+
+@test
+def of_two_logins_at_once_the_second_writes_nothing():
+    with House() as h:
+        h.start()
+        vault = h.pids()['vault']
+        sent = [Local(os.path.join(h.state, 'cli.sock'), PATIENCE)
+                for _ in range(2)]
+        end_process(vault, signal.SIGSTOP)
+        try:
+            for n, at in enumerate(sent):
+                at.request('POST', LOGIN, json.dumps(
+                    person(client_id='c%d' % n)),
+                    {'Authorization': 'Bearer ' + h.token()})
+            need(h.get('/api/status').code == 200, 'core has heard of both')
+        finally:
+            end_process(vault, signal.SIGCONT)
+        answers = [at.getresponse() for at in sent]
+        said = [(a.status, a.read().decode()) for a in answers]
+        for at in sent:
+            at.close()
+        need(sorted(code for code, _ in said) == [200, 409], said)
+        won, lost = sorted(said)
+        need('was changed meanwhile: nothing was written' in lost[1], said)
+        need(len(heads(h, 'login_begun')) == 1, heads(h, 'login_begun'))
+        # The one that came first stands, with its own facts.
+        there = h.get(AT + '/there').json
+        need(there['version'] == 1 and there['properties']['client_id'] ==
+             'c%d' % (said[0][0] != 200), there, said)
+        refused(h.post(LOGIN + '/there', {
+            'state': json.loads(won[1])['login'], 'code': 'bad'}), 400,
+            'the code of the redirect')
+
+
+@test
+def what_the_vault_cannot_open_is_not_logged_in():
+    with House() as h:
+        h.start()
+        need(h.post(LOGIN, person()).code == 200)
+        need(h.stop() == 0)
+        with closing(sqlite3.connect(h.state + '/book/book.db')) as db, db:
+            value, = db.execute("SELECT value FROM rows WHERE space = 'sealed' "
+                                "AND key = 'there'").fetchone()
+            row = json.loads(value)
+            row['row'] = row['row'][:-8] + 'AAAAAAA='
+            db.execute("UPDATE rows SET value = ? WHERE space = 'sealed' AND "
+                       "key = 'there'", (json.dumps(row).encode(),))
+        h.start()
+        until(lambda: 'refused' in h.get(AT + '/there').json)
+        before = h.get(AT + '/there').json
+        refused(h.post(LOGIN, {'name': 'there', 'redirect_uri': BACK}), 400,
+                'cannot be logged in: ' + before['refused'])
+        need(h.get(AT + '/there').json == before, 'it is as it was')
 
 
 if __name__ == '__main__':

@@ -14,52 +14,12 @@ import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
-from issuer import Browser, Issuer, Login  # noqa: E402
+from issuer import Both, Browser, Login  # noqa: E402
 from vault_help import (  # noqa: E402
     artefacts, box, encodings, finish, heads, tokens)
 
 AT = '/api/vault/credentials'
 CALL = 'curl -sS -m 40 https://api.test/api'
-
-CALLER = {
-    'role.toml': ROLE,
-    'mcp/server.toml': SERVER,
-    'gates.toml': """\
-[defaults]
-unmatched = "allow"
-
-[egress.there]
-match    = {{ host = "api.test", method = "GET|POST", path = "/**" }}
-upstream = "127.0.0.1:{port}"
-ca       = "{cert}"
-inject   = {{ credential = "there", header = "Authorization", format = "Bearer {{{{secret}}}}" }}
-""",
-}
-
-
-class Both:
-    """A house and an issuer that it knows."""
-
-    def __init__(self, kind='oidc', **more):
-        self.kind, self.more = kind, more
-
-    def __enter__(self):
-        self.h = House(roles={'caller': CALLER}, **self.more)
-        try:
-            self.i = Issuer.anew(self.h.folder, self.kind)
-        except BaseException:
-            self.h.__exit__()
-            raise
-        for path, text in CALLER.items():
-            if path == 'gates.toml':
-                text = text.format(port=self.i.port, cert=self.i.cert)
-            self.h.role_file('caller', path, text)
-        with open(self.h.config, 'a') as f:
-            f.write(self.i.config())
-        return self.h.start(), self.i
-
-    def __exit__(self, *_):
-        self.h.__exit__()
 
 
 def call(h, command=CALL):
@@ -191,7 +151,7 @@ def a_device_that_a_person_refuses_is_told_so():
         go = '/api/vault/login/there'
         need(h.post(go, {}).json['state'] == 'pending', 'too early to ask')
         need(asked(h) == 1, 'and nobody was asked')
-        i.set(fault='denied')
+        i.set(fault='access_denied')
         time.sleep(5.1)
         a = h.post(go, {})
         need(a.code == 403 and 'access_denied' in a.out, a)

@@ -254,24 +254,27 @@ def every_question_is_an_intent_first_and_makes_no_events_of_its_own():
 
 @test
 def a_witness_that_knows_another_size_is_asked_from_there():
+    """Where we know of none, and where what we know is beyond this book."""
     with Witness() as w, House(config=w.config()) as h:
         h.start()
         w.signer = signer(h)
-        h.run([shell('true')])
-        seen(h, w)
-        h.kill()
-        before = len(w.asked)
-        with sqlite3.connect(os.path.join(h.state, 'book/book.db')) as rows:
-            gone = rows.execute("DELETE FROM rows WHERE space = 'meta' AND "
-                                "key = 'witness/one'").rowcount
-        rows.close()
-        need(gone == 1)
-        h.start()
-        h.run([shell('true')])
-        seen(h, w)
-        # From nothing first; it named the size, and was asked from there.
-        (old, size), (again, same) = w.asked[before:before + 2]
-        need(old == 0 < again < size == same, w.asked)
+        for change in ("DELETE FROM rows",
+                       "UPDATE rows SET value = CAST('1000000' AS BLOB)"):
+            h.run([shell('true')])
+            seen(h, w)
+            h.kill()
+            before = len(w.asked)
+            with sqlite3.connect(os.path.join(h.state, 'book/book.db')) as rows:
+                done = rows.execute(change + " WHERE space = 'meta' AND "
+                                    "key = 'witness/one'").rowcount
+            rows.close()
+            need(done == 1)
+            h.start()
+            h.run([shell('true')])
+            seen(h, w)
+            # From nothing first; it named the size, and was asked from there.
+            (old, size), (again, same) = w.asked[before:before + 2]
+            need(old == 0 < again < size == same, w.asked)
 
 
 @test
@@ -468,6 +471,52 @@ def a_reload_keeps_what_is_known_of_the_witnesses_that_stay():
         seen(h, w)
         # Never from nothing again, and never from where it is not.
         need(all(old for old, _ in w.asked[asked:]), w.asked)
+
+
+@test
+def a_witness_with_another_key_is_another_one():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = signer(h)
+        h.run([shell('true')])
+        seen(h, w)
+        with open(h.config) as f:
+            text = f.read()
+        old, w.key = w.key, Key(w.folder, w.key.name)
+        reload(h, text.replace(old.line, w.key.line))
+        need(said(h)['events'] == 0, 'that key has signed nothing', said(h))
+        h.run([shell('true')])
+        seen(h, w)
+
+
+@test
+def a_witness_that_is_taken_out_while_it_is_asked_keeps_nobody_waiting():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = signer(h)
+        h.run([shell('true')])
+        seen(h, w)
+        here, on = threading.Event(), threading.Event()
+
+        def slow(status, body):
+            here.set()
+            on.wait(PATIENCE)
+            return status, body
+        w.twist = slow
+        try:
+            h.run([shell('true')])
+            need(here.wait(PATIENCE), 'it is not asked')
+            with open(h.config) as f:
+                text = f.read()
+            reload(h, text.partition('[witness.one]')[0])
+            need(h.get('/api/status').json['witnesses'] == [])
+        finally:
+            w.twist = lambda status, body: (status, body)
+            on.set()
+        reload(h, text)
+        h.run([shell('true')])
+        seen(h, w)
+        need(h.read('status')['incarnation'] == 1)
 
 
 @test

@@ -5,8 +5,8 @@
 //
 // prints one line, {"port", "control"}: https by the certificate, and a control
 // port on loopback.  /log gives what the token endpoint was asked and how
-// the interface at /api was called; POST /set {"ttl", "fault", "delay", "late"} changes
-// what happens next, {"hold"} keeps who asks waiting until it is taken back,
+// the interface at /api was called; POST /set {"ttl", "device", "fault", "delay",
+// "late"} changes what happens next, {"hold"} keeps who asks waiting until it is taken back,
 // {"server"} says how the protected server speaks; /made gives every secret that
 // it made; /anew begins again for another house: what is still on its way for the
 // last one is logged where nobody reads.  In the log tokens stand as SHA-256.
@@ -18,7 +18,7 @@ import https from 'node:https';
 
 const [, , kind, certFile, keyFile] = process.argv;
 const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
-const fresh = () => ({ ttl: 3600, fault: '', delay: 0, late: 0, hold: false, revoked: [],
+const fresh = () => ({ ttl: 3600, device: 600, fault: '', delay: 0, late: 0, hold: false, revoked: [],
   dead: '', server: undefined });
 const state = fresh();
 const asker = new AsyncLocalStorage(); // the log of whoever a request is of
@@ -116,10 +116,11 @@ async function spoiled(request, response) {
     }, state.late);
   }
   switch (fault) {
-    case 'denied':
+    case 'access_denied':
+    case 'slow_down':
       response.statusCode = 400;
       response.setHeader('Content-Type', 'application/json');
-      response.end('{"error":"access_denied"}');
+      response.end(JSON.stringify({ error: fault }));
       return true;
     case '500':
       response.statusCode = 500;
@@ -208,7 +209,7 @@ async function oidc(port) {
       AccessToken: () => state.ttl,
       ClientCredentials: () => state.ttl,
       RefreshToken: 86400, Grant: 86400, Session: 86400, Interaction: 600,
-      IdToken: 600, DeviceCode: 600, AuthorizationCode: 60,
+      IdToken: 600, DeviceCode: () => state.device, AuthorizationCode: 60,
     },
     cookies: { keys: ['not a secret of anybody'] },
   });

@@ -394,6 +394,77 @@ what_is_unfit_is_not_lent(void **state)
 	}
 }
 
+/* It is granted alone where there is no second way to the vault, and not at all
+ * where there is no vault. */
+static void
+without_a_way_to_the_vault_nothing_is_lent(void **state)
+{
+	struct core *c = &house.core;
+
+	(void)state;
+	c->vault_ready = false;
+	(void)committed(2);
+	read_all();
+	assert_int_equal(house.lent + house.grants + house.gone, 0);
+	for (const struct core_intent *i = c->intents; i; i = i->next) {
+		assert_non_null(i->refusal);
+	}
+	c->vault_ready = true;
+	core_going_vault_gone(c);
+	(void)committed(2);
+	wire_poll(house.vault);
+	assert_int_equal(house.grants, 2);
+	assert_int_equal(house.lent, 0);
+}
+
+static void
+whose_egress_is_gone_does_not_go(void **state)
+{
+	(void)state;
+	wire_peer_free(house.cell.egress);
+	house.cell.egress = NULL;
+	(void)committed(2);
+	for (struct core_intent *i = house.core.intents; i; i = i->next) {
+		assert_false(i->gone);
+	}
+}
+
+/* What was decided by a policy that is no more does not go, and what went is
+ * taken back. */
+static void
+another_policy_lets_nothing_go(void **state)
+{
+	struct core *c = &house.core;
+	struct core_role role = { 0 };
+	const struct core_intent *last = NULL;
+
+	(void)state;
+	house.cell.role = &role;
+	for (size_t late = 0; late < 2; late++) {
+		struct core_intent *i = core_intent_new(c, 7, 1 + c->number);
+
+		i->bounds = &house.rule;
+		i->credential = STR("alpha");
+		i->said = "yes";
+		i->policy = role.policy_digest;
+		i->port = 443;
+		core_text(i->host, sizeof(i->host), "good.test");
+		if (!late) {
+			role.policy_digest.bytes[0]++;
+		}
+		core_intent_committed(c, i->number);
+		core_going_send(c);
+		read_all();
+		assert_int_equal(house.gone, late);
+		last = i;
+	}
+	core_grants_over(c);
+	assert_false(last->taken_back);
+	role.policy_digest.bytes[0]++;
+	core_grants_over(c);
+	assert_true(last->taken_back);
+}
+
 /* The vault hears of it the other way, and is woken by that. */
 static void
 what_finds_no_room_is_granted_alone(void **state)
@@ -507,6 +578,9 @@ main(void)
 		GOING(another_row_or_binding_is_given_anew),
 		GOING(a_row_that_is_not_on_the_disk_is_not_lent),
 		GOING(what_is_unfit_is_not_lent),
+		GOING(without_a_way_to_the_vault_nothing_is_lent),
+		GOING(whose_egress_is_gone_does_not_go),
+		GOING(another_policy_lets_nothing_go),
 		GOING(what_finds_no_room_is_granted_alone),
 		GOING(a_row_that_found_no_room_is_given_again),
 		cmocka_unit_test(

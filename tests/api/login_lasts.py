@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""How long a login lasts, how often a device asks, and what an answer that comes
+too late or is a no leaves as it was; with a real issuer."""
+import hashlib
+import json
+import os
+import sys
+import time
+import urllib.parse
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from house import *  # noqa: E402,F403
+from issuer import Both, Browser  # noqa: E402
+from vault_help import box, finish, heads, tokens  # noqa: E402
+
+AT = '/api/vault/credentials/there'
+LOGIN = '/api/vault/login'
+GO = LOGIN + '/there'
+BACK = 'http://127.0.0.1:8976/callback'
+
+
+def device(h, i):
+    a = h.post(LOGIN, {
+        'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+        'token_endpoint': i.url + '/token', 'client_id': 'box',
+        'device_authorization_endpoint': i.url + '/device/auth',
+        'scope': 'openid offline_access'})
+    need(a.code == 200 and a.json['user_code'], a)
+    return a.json
+
+
+def asked(h):
+    return [e['body']['use'] for e in heads(h, 'credential_asked')]
+
+
+@test
+def a_device_asks_no_longer_than_its_code_lives():
+    with Both() as (h, i):
+        i.set(device=2)
+        need(device(h, i)['expires_in'] == 2)
+        time.sleep(2.1)
+        a = h.post(GO, {})
+        need(a.code == 404 and 'no login is under way' in a.out, a)
+        need(asked(h) == ['device_authorization'], asked(h))
+        # The twin: one that lives on.
+        i.set(device=600)
+        a = h.post(LOGIN, {'name': 'there'})
+        need(a.code == 200, a)
+        need(h.post(GO, {}).json['state'] == 'pending')
+
+
+@test
+def a_device_asks_more_slowly_when_told_and_again_after_a_fault():
+    with Both() as (h, i):
+        need(device(h, i)['interval'] == 5)
+        time.sleep(5.1)
+        i.set(fault='500')
+        a = h.post(GO, {})
+        need(a.code == 503 and 'gave no token' in a.out, a)
+        i.set(fault='slow_down')
+        a = h.post(GO, {})
+        need(a.code == 200 and a.json['state'] == 'pending' and
+             a.json['interval'] == 10, a)
+        i.set(fault='')
+        need(h.post(GO, {}).json['state'] == 'pending', 'too early')
+        need(asked(h) == ['device_authorization'] + ['device_code'] * 2, asked(h))
+
+
+CALL = [shell('curl -sS -m 40 https://api.test/api'), finish()]
+
+
+def answers(h, task):
+    return json.dumps([e for e in h.events(task)
+                       if e['kind'] == 'call_settled'])
+
+
+def call(h):
+    return answers(h, h.run(CALL, queue='caller', seconds=60)['id'])
+
+
+@test
+def a_code_that_is_refused_ends_its_login_and_not_the_credential():
+    with Both() as (h, i):
+        login = h.post(LOGIN, {
+            'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'token_endpoint': i.url + '/token', 'client_id': 'person',
+            'authorization_endpoint': i.url + '/auth', 'issuer': i.url,
+            'scope': 'openid offline_access', 'redirect_uri': BACK})
+        need(login.code == 200, login)
+        end, _ = Browser(i).walk(login.json['url'], stop='http://127.0.0.1')
+        got = {k: v[0] for k, v in urllib.parse.parse_qs(
+            urllib.parse.urlsplit(end).query).items()}
+        a = h.post(GO, {'state': got['state'], 'iss': got['iss'],
+                        'code': box(h, got['code'].encode())})
+        need(a.code == 200, a)
+        again = h.post(LOGIN, {'name': 'there', 'redirect_uri': BACK})
+        need(again.code == 200, again)
+        a = h.post(GO, {'state': again.json['login'], 'iss': i.url,
+                        'code': box(h, b'a-code-that-nobody-made')})
+        need(a.code == 403 and 'invalid_grant' in a.out, a)
+        need('closed' not in h.get(AT).json, h.get(AT))
+        need('the interface says yes' in call(h), i.log())
+
+
+@test
+def tokens_that_come_when_others_were_put_are_not_kept():
+    with Both('mock') as (h, i):
+        a = h.post('/api/vault/credentials', {
+            'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'token_endpoint': i.url + '/token', 'client_id': 'anybody',
+            'box': box(h, tokens(b'', b'canary-refresh-0000'))})
+        need(a.code == 200, a)
+        i.set(hold=True)
+        task = h.dispatch(CALL, queue='caller')
+        until(lambda: heads(h, 'credential_asked'))
+        a = h.post(AT + '/rotate', {
+            'box': box(h, tokens(b'', b'canary-refresh-0001'))})
+        need(a.code == 200, a)
+        i.set(hold=False)
+        h.outcome(task)
+        need('was changed meanwhile' in answers(h, task), answers(h, task))
+        need(not heads(h, 'credential_renewed') and not i.log('api'), i.log())
+        need(h.get(AT).json['version'] == 2, h.get(AT))
+        # What was put is what is asked with next.
+        until(lambda: 'the interface says yes' in call(h), every=1)
+        used = hashlib.sha256(b'canary-refresh-0001').hexdigest()
+        need(i.log('grant')[-1]['used'] == used, i.log('grant'))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
