@@ -180,13 +180,7 @@ static void
 close_role(struct core *c, struct core_role *r, const struct err *why)
 {
 	(void)str_copy(r->closed, sizeof(r->closed), str_of(why->text));
-	/* This one a sandbox is told: no path of the host, no word of a file.
-	 */
-	r->policy = policy_closed(&c->house.arena,
-	    arena_printf(&c->house.arena,
-	        "the role %s is closed until its files load; `handrail role "
-	        "list` says what is wrong",
-	        r->name));
+	r->policy = policy_closed(&c->house.arena, str_of(why->text));
 	r->policy_digest = policy_digest(r->policy);
 	log_line(LOG_ERROR, "role", "%s is closed: %s", r->name, why->text);
 }

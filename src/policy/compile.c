@@ -242,7 +242,8 @@ policy_load(
 		*e = why;
 		return -1;
 	}
-	*out = policy_closed(a, STR("the role has no gates.toml"));
+	*out = policy_closed(
+	    a, arena_printf(a, "there is no %s", err_quote(str_of(path))));
 	return 0;
 }
 
