@@ -26,6 +26,7 @@
 /* What a promise does not let through, call by call, and what is behind the
  * filter: limits, capabilities, Landlock. */
 
+/* NOLINTNEXTLINE(*.Padding): rows as they are read */
 struct attempt {
 	const char *name;
 	unsigned promises;
@@ -34,7 +35,7 @@ struct attempt {
 	int expected; /* an errno, 0, or KILLED */
 };
 
-#define KILLED -1
+#define KILLED (-1)
 
 static const struct attempt *trying;
 

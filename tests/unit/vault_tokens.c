@@ -266,7 +266,9 @@ login(uint32_t version, bool first, struct str row)
 	ask.binding = house.binding;
 	ask.binding.version = version;
 	ask.row_size = (uint32_t)row.len;
-	memcpy(ask.row, row.at, row.len);
+	if (row.len > 0) {
+		memcpy(ask.row, row.at, row.len);
+	}
 	tell(house.core, WIRE_VAULT_LOGIN, &ask, NULL, 0);
 	hear(house.core, WIRE_VAULT_SEALED, &out);
 	return out;
