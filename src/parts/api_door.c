@@ -109,36 +109,47 @@ owed(const struct client *k)
 	return k->out.len > API_SHORT_MAX ? k->out.len : 0;
 }
 
+/* The one whose answer has been read longest; all: what is owed together. */
+static struct client *
+longest_owed(const struct api *api, size_t *all)
+{
+	struct client *longest = NULL;
+
+	*all = 0;
+	for (size_t i = 0; i < API_CLIENTS_MAX; i++) {
+		struct client *k = api->clients[i];
+
+		if (k && owed(k)) {
+			*all += owed(k);
+			longest = longest && longest->unread_since.us <=
+			                         k->unread_since.us
+			              ? longest
+			              : k;
+		}
+	}
+	return longest;
+}
+
 /* Whoever reads a byte now and then is waited for as long as he likes: where
  * all that is owed is too much, the one that has been read longest is let go.
  */
 bool
 api_door_owes(const struct client *k)
 {
+	const struct api *api = k->api;
 	struct client *longest;
+	size_t all;
 
-	do {
-		size_t all = 0;
-
-		longest = NULL;
-		for (size_t i = 0; owed(k) && i < API_CLIENTS_MAX; i++) {
-			struct client *other = k->api->clients[i];
-
-			if (!other || !owed(other)) {
-				continue;
-			}
-			all += owed(other);
-			if (!longest ||
-			    other->unread_since.us < longest->unread_since.us) {
-				longest = other;
-			}
-		}
-		if (all <= API_UNREAD_MAX) {
-			return true;
-		}
+	if (!owed(k)) {
+		return true;
+	}
+	while ((longest = longest_owed(api, &all)) && all > API_UNREAD_MAX) {
 		api_drop(longest);
-	} while (longest != k);
-	return false;
+		if (longest == k) {
+			return false;
+		}
+	}
+	return true;
 }
 
 static void
