@@ -113,7 +113,8 @@ def tokens_that_come_when_others_were_put_are_not_kept():
         need(a.code == 200, a)
         i.set(hold=True)
         task = h.dispatch(CALL, queue='caller')
-        until(lambda: heads(h, 'credential_asked'))
+        until(lambda: i.log('held'))  # and not before: it is refused earlier
+        need(heads(h, 'credential_asked'))
         a = h.post(AT + '/rotate', {
             'box': box(h, tokens(b'', b'canary-refresh-0001'))})
         need(a.code == 200, a)

@@ -105,6 +105,9 @@ async function spoiled(request, response) {
   if (state.delay) {
     await sleep(state.delay);
   }
+  if (state.hold) {
+    note({ held: request.url });
+  }
   while (state.hold) {
     await sleep(10);
   }
