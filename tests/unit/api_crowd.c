@@ -67,42 +67,6 @@ until_asked(void)
 	is_served(1);
 }
 
-/* One that no socket holds. */
-static void
-answer_long(int who, size_t size)
-{
-	struct wire_api_answer_long answer = {
-		.head = { .id = house.question[who],
-		    .status = 200,
-		    .has_body = 1,
-		    .content_type = "text/plain" },
-	};
-	auto_buf text = { 0 };
-	struct err e = { 0 };
-
-	memset(buf_room(&text, size), 'x', size);
-	buf_grew(&text, size);
-	int fd = memfd_sealed("answer", buf_str(&text), &e);
-
-	assert_true(fd >= 0);
-	wire_send(house.core, WIRE_API_ANSWER_LONG, &answer, &fd, 1);
-}
-
-/* Until that many of client 0's answer were read, or its end. */
-static size_t
-read_on(size_t size)
-{
-	static char text[PIPELINE];
-	size_t have = 0;
-	ssize_t n = 1;
-
-	while (have < size && n > 0) {
-		n = read(house.clients[0], text, sizeof(text));
-		have += n > 0 ? (size_t)n : 0;
-	}
-	return have;
-}
-
 static void
 who_reads_his_answer_makes_no_room(void **state)
 {
@@ -117,13 +81,13 @@ who_reads_his_answer_makes_no_room(void **state)
 		crowd[i] = come_in();
 	}
 	until_asked();
-	read_first = read_on(LONG / 2);
+	read_first = read_of(0, LONG / 2);
 	until_asked();
 	for (int i = API_CLIENTS_MAX - CLIENTS; i < API_CLIENTS_MAX; i++) {
 		crowd[i] = come_in();
 	}
 	until_asked();
-	assert_true(read_first + read_on(LONG - read_first) >= LONG);
+	assert_true(read_first + read_of(0, LONG - read_first) >= LONG);
 	for (int i = 0; i < API_CLIENTS_MAX; i++) {
 		(void)close(crowd[i]);
 	}

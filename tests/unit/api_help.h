@@ -188,4 +188,41 @@ ask(int who)
 	assert_false(house.closed);
 }
 
+/* Of so many bytes, in a memfd, as core gives one that no record holds; client
+ * `who` has asked. */
+static inline void
+answer_long(int who, size_t size)
+{
+	struct wire_api_answer_long answer = {
+		.head = { .id = house.question[who],
+		    .status = 200,
+		    .has_body = 1,
+		    .content_type = "text/plain" },
+	};
+	auto_buf text = { 0 };
+	struct err e = { 0 };
+
+	memset(buf_room(&text, size), 'x', size);
+	buf_grew(&text, size);
+	int fd = memfd_sealed("answer", buf_str(&text), &e);
+
+	assert_true(fd >= 0);
+	wire_send(house.core, WIRE_API_ANSWER_LONG, &answer, &fd, 1);
+}
+
+/* Until that many bytes of his answer were read, or its end. */
+static inline size_t
+read_of(int who, size_t size)
+{
+	static char text[65536];
+	size_t have = 0;
+	ssize_t n = 1;
+
+	while (have < size && n > 0) {
+		n = read(house.clients[who], text, sizeof(text));
+		have += n > 0 ? (size_t)n : 0;
+	}
+	return have;
+}
+
 #endif

@@ -45,48 +45,6 @@ take_down_clocked(void **state)
 	return 0;
 }
 
-/* Of so many bytes, in a memfd; client `who` has asked. */
-static void
-answer(int who, size_t size)
-{
-	struct wire_api_answer_long answer = {
-		.head = { .id = house.question[who],
-		    .status = 200,
-		    .has_body = 1,
-		    .content_type = "text/plain" },
-	};
-	auto_buf text = { 0 };
-	struct err e = { 0 };
-
-	memset(buf_room(&text, size), 'x', size);
-	buf_grew(&text, size);
-	int fd = memfd_sealed("answer", buf_str(&text), &e);
-
-	assert_true(fd >= 0);
-	wire_send(house.core, WIRE_API_ANSWER_LONG, &answer, &fd, 1);
-}
-
-/* Until that many of an answer were read, or its end. */
-static size_t
-read_of(int who, size_t size)
-{
-	static char text[65536];
-	size_t have = 0;
-	ssize_t n = 1;
-
-	while (have < size && n > 0) {
-		n = read(house.clients[who], text, sizeof(text));
-		have += n > 0 ? (size_t)n : 0;
-	}
-	return have;
-}
-
-static size_t
-read_on(size_t size)
-{
-	return read_of(0, size);
-}
-
 /* Client 1's question is read, and every timer that was due before it has
  * fired: timers come behind what is ready in a turn. */
 static void
@@ -96,7 +54,7 @@ after_a_turn(void)
 
 	for (int i = 0; i < 2; i++) {
 		ask(1);
-		answer(1, 1);
+		answer_long(1, 1);
 		assert_true(read(house.clients[1], text, sizeof(text)) > 0);
 	}
 }
@@ -115,14 +73,14 @@ who_reads_slowly_is_given_all_of_his_answer(void **state)
 
 	(void)state;
 	ask(0);
-	answer(0, LONG);
+	answer_long(0, LONG);
 	after_a_turn();
 	for (int i = 0; i < 4; i++) {
-		have += read_on(LONG / 8);
+		have += read_of(0, LONG / 8);
 		after_a_turn(); /* what he made room for is sent */
 		pass(PATIENCE * 2 / 3);
 	}
-	assert_true(have + read_on(LONG - have) >= LONG);
+	assert_true(have + read_of(0, LONG - have) >= LONG);
 	pass(PATIENCE / 2);
 	ask(0); /* he stays, and may ask again */
 }
@@ -132,11 +90,11 @@ who_reads_nothing_is_let_go(void **state)
 {
 	(void)state;
 	ask(0);
-	answer(0, LONG);
+	answer_long(0, LONG);
 	after_a_turn();
 	pass(PATIENCE / 2);
 	pass(PATIENCE / 2 + 1);
-	assert_true(read_on(LONG) < LONG);
+	assert_true(read_of(0, LONG) < LONG);
 }
 
 static void
@@ -147,14 +105,14 @@ who_is_owed_longest_goes_when_all_is_too_much(void **state)
 	(void)state;
 	for (int who = 0; who < CLIENTS; who++) {
 		ask(who);
-		answer(who, largest);
+		answer_long(who, largest);
 		*ahead += 1;
-		assert_true(read_on(LONG / 64) > 0); /* he is not silent */
+		assert_true(read_of(0, LONG / 64) > 0); /* he is not silent */
 	}
 	assert_true(read_of(2, largest) >= largest);
 	assert_true(read_of(1, largest) >= largest);
 	size_t most = largest - LONG / 16; /* he has read less than that */
-	assert_true(read_on(most) < most);
+	assert_true(read_of(0, most) < most);
 }
 
 int
