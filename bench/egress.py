@@ -478,13 +478,14 @@ def commit(rig):
     """The same with the book on a disk.  So many connections that each ask again
     at once keep a queue at the one processor, which is waited for and not the
     commit: HAProxy, which commits nothing, says how long it is.  Paced, by half
-    of what the house reaches so, they ask when it is their time."""
+    and by a quarter of what the house reaches so, they ask when it is their time."""
     rig.up()
     peer = rig.haproxy()
     for how in each_idle():
         commit_of(rig, peer, how, 1)
         reached = commit_of(rig, peer, how, CONNECTIONS)
-        commit_of(rig, peer, how, CONNECTIONS, max(100, int(reached / 2)))
+        for part in (2, 4):
+            commit_of(rig, peer, how, CONNECTIONS, max(100, int(reached / part)))
 
 
 def commit_of(rig, peer, processors, connections, pace=""):
