@@ -256,28 +256,26 @@ take_credential(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
 {
 	struct egress *g = owner;
-	struct wire_credential w;
+	const struct wire_credential *w = record;
 	uint64_t id = 0;
 	(void)peer;
 	(void)fds;
 	(void)nfds;
-	memcpy(&w, record, sizeof(w));
-	if (!wire_text_ok(w.text, sizeof(w.text)) ||
-	    w.size > sizeof(w.secret) || w.count > WIRE_TOGETHER) {
+	if (!wire_text_ok(w->text, sizeof(w->text)) ||
+	    w->size > sizeof(w->secret) || w->count > WIRE_TOGETHER) {
 		egress_out_of_step("CREDENTIAL");
 	}
-	struct str secret = { (const char *)w.secret, w.size };
-	for (size_t n = 0; n < w.count; n++) {
-		if (w.number[n] == 0 || !open_take(g, w.number[n], &id)) {
+	struct str secret = { (const char *)w->secret, w->size };
+	for (size_t n = 0; n < w->count; n++) {
+		if (w->number[n] == 0 || !open_take(g, w->number[n], &id)) {
 			continue;
 		}
-		if (w.ok) {
+		if (w->ok) {
 			proxy_credential(g->proxy, id, secret, NULL);
 		} else {
-			not_lent(g, id, w.number[n], w.text);
+			not_lent(g, id, w->number[n], w->text);
 		}
 	}
-	wipe(&w, sizeof(w));
 }
 
 static bool
