@@ -6,15 +6,16 @@
 
 #define UNSAID_FROM 64 /* records that core has not read yet */
 
-/* --- what has been asked, and of whom --- */
+/* --- what has been asked, and of whom: the vault answers in that order --- */
 
 static void
 open_add(struct egress *g, uint64_t id, uint64_t grant)
 {
 	struct egress_open *o = calloc(1, sizeof(*o));
 	must(o);
-	*o = (struct egress_open){ .next = g->open, .id = id, .grant = grant };
-	g->open = o;
+	*o = (struct egress_open){ .id = id, .grant = grant };
+	*g->open_end = o;
+	g->open_end = &o->next;
 }
 
 /* Takes one off the list: by grant, or a look-up by its id. */
@@ -26,6 +27,7 @@ open_take(struct egress *g, uint64_t grant, uint64_t *id)
 		if (o->grant == grant && (grant != 0 || o->id == *id)) {
 			*id = o->id;
 			*at = o->next;
+			g->open_end = o->next ? g->open_end : at;
 			free(o);
 			return true;
 		}
@@ -518,6 +520,7 @@ egress_proxy(struct egress *g, const struct egress_host *host)
 		.pool = g->pool,
 		.roots = host->roots,
 		.own = { host->own, host->own_count } };
+	g->open_end = &g->open;
 	g->proxy = proxy_new(&setup);
 	loop_linger(g->loop, may_linger, g);
 }
