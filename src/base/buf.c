@@ -18,17 +18,9 @@ buf_fini(struct buf *b)
 }
 
 void
-buf_wipe(struct buf *b)
+buf_wipe_held(struct buf *b)
 {
-	if (b->at != NULL) {
-		wipe(b->at, b->cap);
-	}
-	buf_fini(b);
-}
-
-void
-auto_buf_fini(struct buf *b)
-{
+	wipe(b->at, b->cap);
 	buf_fini(b);
 }
 

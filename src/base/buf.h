@@ -17,7 +17,6 @@ struct buf {
 };
 
 void buf_fini(struct buf *b); /* frees; leaves it empty and usable */
-void buf_wipe(struct buf *b); /* the same, overwriting the bytes first */
 void buf_add_z(struct buf *b, const char *z);
 void buf_add_u64(struct buf *b, uint64_t decimal);
 void buf_addf(struct buf *b, const char *format, ...)
@@ -30,6 +29,17 @@ static inline struct str
 buf_str(const struct buf *b)
 {
 	return (struct str){ b->at, b->len };
+}
+
+/* Most buffers that end have never held anything. */
+void buf_wipe_held(struct buf *b);
+
+static inline void
+buf_wipe(struct buf *b) /* buf_fini, overwriting the bytes first */
+{
+	if (b->at) {
+		buf_wipe_held(b);
+	}
 }
 
 static inline void
@@ -71,7 +81,14 @@ buf_add_byte(struct buf *b, uint8_t byte)
 	b->len++;
 }
 
-void auto_buf_fini(struct buf *b);
+static inline void
+auto_buf_fini(struct buf *b)
+{
+	if (b->at) {
+		buf_fini(b);
+	}
+}
+
 #define auto_buf __attribute__((cleanup(auto_buf_fini))) struct buf
 
 #endif

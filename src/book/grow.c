@@ -92,20 +92,37 @@ book_tree_add_leaves(
 }
 
 void
-book_leaf_many(const uint8_t *heads, size_t count, struct digest *leaves)
+leaf_hashes(const uint8_t (*leaf)[1 + BOOK_HEAD_SIZE], size_t count,
+    struct digest *hashes)
 {
 	while (count > 0) {
 		size_t some = count < CHUNK ? count : CHUNK;
-		uint8_t bytes[CHUNK][1 + BOOK_HEAD_SIZE];
 		struct str texts[CHUNK];
 
 		for (size_t i = 0; i < some; i++) {
-			bytes[i][0] = 0;
-			memcpy(bytes[i] + 1, heads, BOOK_HEAD_SIZE);
-			texts[i] = str_span(bytes[i], sizeof(bytes[i]));
+			texts[i] = str_span(leaf[i], sizeof(leaf[i]));
+		}
+		digest_many(texts, some, hashes);
+		leaf += some;
+		hashes += some;
+		count -= some;
+	}
+}
+
+void
+book_leaf_many(const uint8_t *heads, size_t count, struct digest *leaves)
+{
+	uint8_t leaf[CHUNK][1 + BOOK_HEAD_SIZE];
+
+	while (count > 0) {
+		size_t some = count < CHUNK ? count : CHUNK;
+
+		for (size_t i = 0; i < some; i++) {
+			leaf[i][0] = 0;
+			memcpy(leaf[i] + 1, heads, BOOK_HEAD_SIZE);
 			heads += BOOK_HEAD_SIZE;
 		}
-		digest_many(texts, some, leaves);
+		leaf_hashes(leaf, some, leaves);
 		leaves += some;
 		count -= some;
 	}

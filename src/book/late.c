@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "book/book.h"
+#include "book/own.h"
 
 #define MANY 64 /* lanes and rows of pairs are full enough from here on */
 
@@ -10,7 +10,7 @@ grow(struct book_late *l)
 {
 	struct digest leaves[BOOK_LATE];
 
-	book_leaf_many(l->head[0], l->waiting, leaves);
+	leaf_hashes(l->leaf, l->waiting, leaves);
 	book_tree_add_leaves(&l->tree, leaves, l->waiting);
 	l->waiting = 0;
 }
@@ -21,7 +21,10 @@ book_late_add(struct book_late *l, const uint8_t head[BOOK_HEAD_SIZE])
 	if (l->waiting == BOOK_LATE) {
 		grow(l);
 	}
-	memcpy(l->head[l->waiting++], head, BOOK_HEAD_SIZE);
+	uint8_t *leaf = l->leaf[l->waiting++];
+
+	leaf[0] = 0;
+	memcpy(leaf + 1, head, BOOK_HEAD_SIZE);
 }
 
 uint64_t

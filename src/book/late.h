@@ -11,7 +11,7 @@
 struct book_late {
 	struct book_tree tree; /* of the heads before those that wait */
 	size_t waiting;
-	uint8_t head[BOOK_LATE][BOOK_HEAD_SIZE];
+	uint8_t leaf[BOOK_LATE][1 + BOOK_HEAD_SIZE]; /* 0x00 ‖ head */
 };
 
 void book_late_add(struct book_late *l, const uint8_t head[BOOK_HEAD_SIZE]);

@@ -7,6 +7,9 @@
 #include "book/book.h"
 
 struct digest node_hash(struct digest left, struct digest right);
+/* Of 0x00 ‖ head each. */
+void leaf_hashes(const uint8_t (*leaf)[1 + BOOK_HEAD_SIZE], size_t count,
+    struct digest *hashes);
 /* Into an encoded head, whose body was promised (book_head_body_later). */
 void head_name_body(uint8_t bytes[BOOK_HEAD_SIZE], struct digest body);
 

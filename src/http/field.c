@@ -29,14 +29,14 @@ folded(char c)
 }
 
 bool
-http_name_like(struct str a, struct str b)
+http_like(const char *a, const char *b, size_t len)
 {
 	size_t n = 0;
 
-	while (n < a.len && n < b.len && folded(a.at[n]) == folded(b.at[n])) {
+	while (n < len && folded(a[n]) == folded(b[n])) {
 		n++;
 	}
-	return n == a.len && n == b.len;
+	return n == len;
 }
 
 static const struct field *

@@ -117,9 +117,14 @@ bool http_has_token(
     const struct http_head *h, const char *name, const char *token);
 /* Next element of a comma list: trimmed, quotes respected; false at the end. */
 bool http_list_next(struct str *rest, struct str *element);
+bool http_like(const char *a, const char *b, size_t len); /* of what follows */
 /* May a server take one name for the other?  CGI and its heirs make one of '-'
  * and '_', and no case. */
-bool http_name_like(struct str a, struct str b);
+static inline bool
+http_name_like(struct str a, struct str b)
+{
+	return a.len == b.len && http_like(a.at, b.at, a.len);
+}
 /* True for what a proxy must not pass on, also by such a name: the hop-by-hop
  * fields, those that Connection names, Expect, proxy credentials and forwarding
  * traces (H10), method overrides (H13).  Host and Content-Length are the

@@ -63,7 +63,8 @@ struct egress {
 	struct tls_ca *ca;
 	struct names_pool *pool;
 	struct proxy *proxy;
-	struct egress_open *open;
+	struct egress_open *open; /* the oldest first */
+	struct egress_open **open_end;
 	uint64_t newest;    /* grant that core named */
 	uint64_t forgotten; /* and all before it: the vault may not know them */
 	struct wire_intents asking;    /* until nothing more is ready */

@@ -6,15 +6,16 @@
 
 #define UNSAID_FROM 64 /* records that core has not read yet */
 
-/* --- what has been asked, and of whom --- */
+/* --- what has been asked, and of whom: the vault answers in that order --- */
 
 static void
 open_add(struct egress *g, uint64_t id, uint64_t grant)
 {
 	struct egress_open *o = calloc(1, sizeof(*o));
 	must(o);
-	*o = (struct egress_open){ .next = g->open, .id = id, .grant = grant };
-	g->open = o;
+	*o = (struct egress_open){ .id = id, .grant = grant };
+	*g->open_end = o;
+	g->open_end = &o->next;
 }
 
 /* Takes one off the list: by grant, or a look-up by its id. */
@@ -26,6 +27,7 @@ open_take(struct egress *g, uint64_t grant, uint64_t *id)
 		if (o->grant == grant && (grant != 0 || o->id == *id)) {
 			*id = o->id;
 			*at = o->next;
+			g->open_end = o->next ? g->open_end : at;
 			free(o);
 			return true;
 		}
@@ -256,28 +258,26 @@ take_credential(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
 {
 	struct egress *g = owner;
-	struct wire_credential w;
+	const struct wire_credential *w = record;
 	uint64_t id = 0;
 	(void)peer;
 	(void)fds;
 	(void)nfds;
-	memcpy(&w, record, sizeof(w));
-	if (!wire_text_ok(w.text, sizeof(w.text)) ||
-	    w.size > sizeof(w.secret) || w.count > WIRE_TOGETHER) {
+	if (!wire_text_ok(w->text, sizeof(w->text)) ||
+	    w->size > sizeof(w->secret) || w->count > WIRE_TOGETHER) {
 		egress_out_of_step("CREDENTIAL");
 	}
-	struct str secret = { (const char *)w.secret, w.size };
-	for (size_t n = 0; n < w.count; n++) {
-		if (w.number[n] == 0 || !open_take(g, w.number[n], &id)) {
+	struct str secret = { (const char *)w->secret, w->size };
+	for (size_t n = 0; n < w->count; n++) {
+		if (w->number[n] == 0 || !open_take(g, w->number[n], &id)) {
 			continue;
 		}
-		if (w.ok) {
+		if (w->ok) {
 			proxy_credential(g->proxy, id, secret, NULL);
 		} else {
-			not_lent(g, id, w.number[n], w.text);
+			not_lent(g, id, w->number[n], w->text);
 		}
 	}
-	wipe(&w, sizeof(w));
 }
 
 static bool
@@ -520,6 +520,7 @@ egress_proxy(struct egress *g, const struct egress_host *host)
 		.pool = g->pool,
 		.roots = host->roots,
 		.own = { host->own, host->own_count } };
+	g->open_end = &g->open;
 	g->proxy = proxy_new(&setup);
 	loop_linger(g->loop, may_linger, g);
 }

@@ -127,6 +127,8 @@ void vault_cell_left(struct vault *v, struct vault_cell *of);
 struct lent **vault_grant_find(struct vault_cell *of, uint64_t number);
 void vault_grant_add(struct vault *v, struct vault_cell *of, struct lent *g);
 void vault_grant_drop(struct vault *v, struct vault_cell *of, struct lent **at);
+/* Once a record, before room is looked for: what is old goes. */
+void vault_grants_age(struct vault *v, struct vault_cell *of);
 /* What was granted of a credential, unless it is spent: only an answer of its
  * issuer may come for it. */
 void vault_grants_over(struct vault *v, const struct wire_vault_revoke *over);

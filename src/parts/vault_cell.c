@@ -77,6 +77,12 @@ drop_old(struct vault *v, struct vault_cell *of,
 }
 
 void
+vault_grants_age(struct vault *v, struct vault_cell *of)
+{
+	drop_old(v, of, NULL);
+}
+
+void
 vault_grants_over(struct vault *v, const struct wire_vault_revoke *over)
 {
 	for (struct vault_cell *of = v->cells; of; of = of->next) {
@@ -216,8 +222,7 @@ vault_room(struct vault *v, struct vault_cell *of, struct err *e)
 {
 	struct vault_cell *most;
 
-	drop_old(v, of, NULL);
-	if (unused(of) >= VAULT_CELL_GRANTS) {
+	if (of->count >= VAULT_CELL_GRANTS && unused(of) >= VAULT_CELL_GRANTS) {
 		return err_set(e, ERR_LIMIT, "too many grants wait to be used");
 	}
 	if (v->grant_count < VAULT_GRANTS) {

@@ -72,8 +72,10 @@ check_grant(struct vault *v, const struct wire_vault_grant *in, struct err *e)
 	    in->use > WIRE_USE_TAKEN || in->row_size > sizeof(in->row)) {
 		return err_set(e, ERR_INPUT, "a grant has a wrong form");
 	}
-	return check_new(
-	    v, vault_cell_of(v, in->cell), in->number, in->not_after, e);
+	struct vault_cell *of = vault_cell_of(v, in->cell);
+
+	vault_grants_age(v, of);
+	return check_new(v, of, in->number, in->not_after, e);
 }
 
 /* The sealed row's own binding decides where it may go, not core's word. */
@@ -279,6 +281,7 @@ take_lend(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	struct vault_cell *of = vault_cell_of(v, in->cell);
 	bool good = check_place(v, in, &row, &bad) == 0;
 
+	vault_grants_age(v, of);
 	for (unsigned n = 0; n < in->count && n < WIRE_TOGETHER; n++) {
 		struct err e = { 0 };
 
