@@ -184,10 +184,10 @@ def said(h):
     return h.get('/api/status').json['witnesses'][0]
 
 
-def newest(h):
-    """The newest event that is signed for its own sake."""
-    return max(e['seq'] for e in h.events() if e['kind'] != 'checkpoint' and
-               not e['rule'].startswith('audit.'))
+def newest(h, back=1):
+    """The newest event that is signed for its own sake, or one before it."""
+    return [e['seq'] for e in h.events() if e['kind'] != 'checkpoint' and
+            not e['rule'].startswith('audit.')][-back]
 
 
 def seen(h, w):
@@ -418,6 +418,50 @@ def a_folder_that_takes_no_note_is_told():
         with open('/proc/%d/status' % h.pids()['core']) as f:
             core = re.search(r'^Uid:\t(\d+)', f.read(), re.M)[1]
         need(told[1] == core and (os.getuid() or core != '0'), told[0], core)
+
+
+def covers(note, last):
+    """A note is there, and its tree holds that event."""
+    if not os.path.exists(note):
+        return False
+    with open(note) as f:
+        return int(f.read().split('\n')[1]) >= last
+
+
+def publishing(h, every=5, wait='1s'):
+    """It publishes to a file, whose path this is."""
+    folder = os.path.join(h.folder, 'kept')
+    os.mkdir(folder)
+    os.chmod(folder, 0o777)
+    with open(h.config, 'a') as f:
+        f.write('\n[audit]\npublish = "file:%s/note"\nevery = %d\n'
+                'wait = "%s"\n' % (folder, every, wait))
+    return os.path.join(folder, 'note')
+
+
+@test
+def so_many_events_are_signed_at_once_and_those_that_came_meanwhile():
+    with House() as h:
+        note = publishing(h, every=3, wait='1h')
+        h.start()
+        last = newest(h, 3)
+        until(lambda: covers(note, last), text=h.log)
+        # The first of these has a tree signed that lacks all the others.
+        os.kill(h.pids()['vault'], signal.SIGSTOP)
+        try:
+            h.run([shell('true')])
+        finally:
+            os.kill(h.pids()['vault'], signal.SIGCONT)
+        last = newest(h, 3)
+        until(lambda: covers(note, last),
+              text=lambda: h.get('/api/status').out)
+    # And before that nothing is.
+    with House() as h:
+        note = publishing(h, every=1000, wait='1h')
+        h.start()
+        h.run([shell('true')])
+        need('checkpoint' not in [e['kind'] for e in h.events()] and
+             not os.path.exists(note))
 
 
 @test
