@@ -40,6 +40,7 @@ struct core_asking {
 	bool sealed;
 	bool settled;
 	struct buf told;
+	char lost[WIRE_TEXT_MAX]; /* why nothing was told */
 	struct loop_timer patience;
 	uint64_t owner;
 	core_oauth_done_fn *done;
@@ -124,8 +125,7 @@ asking_free(struct core *c, struct core_asking *q)
 	free(q);
 }
 
-/* --- whoever waits for a token ---------------------------------------------
- */
+/* --- whoever waits for a token ----------------------------------------- */
 
 /* A rule names its credential by name or by id. */
 static bool
@@ -202,8 +202,7 @@ refuse_waiting(struct core *c, const struct core_credential *k, const char *why)
 	free(numbers);
 }
 
-/* --- how it ends -----------------------------------------------------------
- */
+/* --- how it ends ------------------------------------------------------- */
 
 static void
 tell(struct core *c, struct core_asking *q, const struct oauth_told *told,
@@ -226,17 +225,18 @@ static void
 over(struct core *c, struct core_asking *q)
 {
 	auto_arena a = { 0 };
-	struct oauth_told told = { 0 };
+	struct oauth_told told = { .end = OAUTH_TOKENS };
 	struct err e = { 0 };
 
 	if (!q->answered || !q->settled) {
 		return;
 	}
-	if (oauth_told_read(&a, buf_str(&q->told), &told, &e)) {
-		tell(c, q, NULL, e.text);
-		return;
+	if (q->told.len) {
+		must(oauth_told_read(&a, buf_str(&q->told), &told, &e) == 0);
 	}
-	tell(c, q, &told, "");
+	/* With a device code goes what its person would have been shown. */
+	tell(c, q, !q->told.len && q->use == WIRE_USE_BEGIN ? NULL : &told,
+	    q->lost);
 }
 
 /* Nobody knows whether the token that was sent still lives. */
@@ -247,6 +247,7 @@ fail(struct core *c, struct core_asking *q, const struct oauth_told *told,
 	struct core_credential *k = core_oauth_find(c, str_of(q->name));
 
 	if (q->sealed) { /* what came is kept, whatever happened behind it */
+		core_text(q->lost, sizeof(q->lost), why);
 		q->answered = true;
 		over(c, q);
 		return;
@@ -352,8 +353,7 @@ http_done(struct core *c, uint64_t number, const struct wire_http_done *head,
 	}
 }
 
-/* --- the new row -----------------------------------------------------------
- */
+/* --- the new row ------------------------------------------------------- */
 
 /* Only now may it be lent. */
 static void
@@ -462,8 +462,7 @@ core_vault_kept(void *owner, struct wire_peer *peer, const void *record,
 	}
 }
 
-/* --- asking ----------------------------------------------------------------
- */
+/* --- asking ------------------------------------------------------------ */
 
 /* What of the form is no secret. */
 static void

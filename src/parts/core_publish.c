@@ -72,13 +72,21 @@ next_try(const struct core *c)
 	return us < LATEST_US ? us : LATEST_US;
 }
 
+/* What is not under a signed tree waits its own time. */
+static void
+arm_for_told(struct core *c)
+{
+	const struct config_audit *a = &c->house.config.audit;
+
+	arm(c, c->publish->told >= a->every ? 0 : a->wait);
+}
+
 /* Events came meanwhile: they wait their own time.  A house where nothing
  * happens any more still owes its last tree to who did not take it. */
 static void
 rest(struct core *c)
 {
 	struct core_publish *p = publish(c);
-	const struct config_audit *a = &c->house.config.audit;
 
 	p->busy = false;
 	if (p->problem[0]) {
@@ -90,7 +98,7 @@ rest(struct core *c)
 		p->failures = 0;
 	}
 	if (p->told) {
-		arm(c, p->told >= a->every ? 0 : a->wait);
+		arm_for_told(c);
 	} else if (p->failures) {
 		arm(c, next_try(c));
 	}
@@ -323,7 +331,8 @@ is_signed(struct core *c, uint64_t number, const struct book_root *root,
 	core_after(c, committed, 0);
 }
 
-/* Later, when the vault is away or the disk does not take what there is. */
+/* Never while busy: nothing arms it then.  Later, when the vault is away or the
+ * disk does not take what there is. */
 static void
 due(void *owner)
 {
@@ -332,7 +341,7 @@ due(void *owner)
 	struct err e = { 0 };
 
 	p->armed = false;
-	if (p->busy || (!p->told && !p->failures) || c->draining) {
+	if ((!p->told && !p->failures) || c->draining) {
 		return;
 	}
 	if (core_stalled(c)[0] || core_sign_tree(c, is_signed, 0, &e)) {
@@ -364,18 +373,16 @@ core_publish_saw(struct core *c, const struct book_head *head)
 	if (p->busy || !a->every) {
 		return;
 	}
-	if (p->told == a->every) {
-		arm(c, 0);
-	} else if (!p->armed || p->told == 1) {
-		arm(c, a->wait);
+	if (p->told >= a->every || !p->armed || p->told == 1) {
+		arm_for_told(c);
 	}
 }
 
 void
 core_publish_begin(struct core *c)
 {
-	if (publish(c)->told && !c->publish->armed) {
-		arm(c, c->house.config.audit.wait);
+	if (publish(c)->told) { /* most before the configuration was read */
+		arm_for_told(c);
 	}
 }
 

@@ -158,12 +158,12 @@ class Witness:
         self.size, self.root, self.text = size, root, text + '\n'
         return 200, self.cosign(text + '\n')
 
-    def cosign(self, text, at=None):
+    def cosign(self, text, at=None, key=None):
         at = int(time.time()) if at is None else at
-        sign = self.key.sign(
-            ('cosignature/v1\ntime %d\n%s' % (at, text)).encode())
-        return ('%s%s %s\n' % (DASH, self.key.name, base64.b64encode(
-            self.key.id + struct.pack('>Q', at) + sign).decode())).encode()
+        key = key or self.key
+        sign = key.sign(('cosignature/v1\ntime %d\n%s' % (at, text)).encode())
+        return ('%s%s %s\n' % (DASH, key.name, base64.b64encode(
+            key.id + struct.pack('>Q', at) + sign).decode())).encode()
 
     def __enter__(self):
         self.thread.start()
@@ -184,10 +184,10 @@ def said(h):
     return h.get('/api/status').json['witnesses'][0]
 
 
-def newest(h):
-    """The newest event that is signed for its own sake."""
-    return max(e['seq'] for e in h.events() if e['kind'] != 'checkpoint' and
-               not e['rule'].startswith('audit.'))
+def newest(h, back=1):
+    """The newest event that is signed for its own sake, or one before it."""
+    return [e['seq'] for e in h.events() if e['kind'] != 'checkpoint' and
+            not e['rule'].startswith('audit.')][-back]
 
 
 def seen(h, w):
@@ -201,7 +201,8 @@ def seen(h, w):
 def a_witness_cosigns_what_grew_and_it_is_checked_elsewhere():
     with Witness() as w, House(config=w.config()) as h:
         h.start()
-        until(lambda: '404' in said(h)['problem'], 20)
+        until(lambda: 'it does not know this log (404)' in said(h)['problem'],
+              text=lambda: said(h))
         w.signer = signer(h)
         for _ in range(3):
             h.run([shell('true')])
@@ -278,6 +279,21 @@ def a_witness_that_knows_another_size_is_asked_from_there():
 
 
 @test
+def a_house_that_starts_again_asks_from_where_its_witness_is():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = signer(h)
+        h.run([shell('true')])
+        seen(h, w)
+        need(h.stop() == 0)
+        asked, size = len(w.asked), w.size
+        h.start()
+        h.run([shell('true')])
+        seen(h, w)
+        need(w.asked[asked][0] == size, w.asked, size)
+
+
+@test
 def a_witness_that_begins_anew_is_followed_and_ends_no_house():
     with Witness() as w, House(config=w.config()) as h:
         h.start()
@@ -303,6 +319,10 @@ def who_did_not_take_a_tree_is_asked_again_though_nothing_happens():
         w.signer = signer(h)
         w.twist = lambda status, body: (503, b'')
         h.run([shell('true')])
+        # All that happened was asked about: no event has it asked again.
+        rests(lambda: newest(h), 1.5, 'it goes on')
+        last = newest(h)
+        until(lambda: w.asked[-1][1] >= last)
         until(lambda: '503' in said(h)['problem'], 60)
         w.twist = lambda status, body: (status, body)
         seen(h, w)
@@ -317,11 +337,31 @@ def a_book_that_was_changed_or_cut_is_told_by_its_witness():
         seen(h, w)
         w.root = sha(b'another tree')  # as if the book had been rewritten
         h.run([shell('true')])
-        until(lambda: '422' in said(h)['problem'], 20)
+        until(lambda: 'it finds that this tree did not grow from what it saw '
+              '(422)' in said(h)['problem'], text=lambda: said(h))
         w.size = 10 ** 6
         h.run([shell('true')])
         until(lambda: 'cut off or restored' in said(h)['problem'], 20)
         need('1000000' in said(h)['problem'], said(h))
+        # As large as this one, and another: it is told so once, and no more.
+        before = len(w.asked)
+        w.twist = lambda status, body: (409, b'%d\n' % w.asked[-1][1])
+        h.run([shell('true')])
+        until(lambda: 'another tree of %d events than this book: it was '
+              'changed' % w.asked[-1][1] in said(h)['problem'])
+        sizes = [size for _, size in w.asked]
+        need(max(map(sizes.count, sizes[before:])) == 2, w.asked)
+
+
+@test
+def a_witness_that_has_another_key_of_the_house_says_what_to_do():
+    with Witness() as w, House(config=w.config()) as h:
+        h.start()
+        w.signer = w.key.line.replace(w.key.name, 'handrail')
+        h.run([shell('true')])
+        until(lambda: 'it has another key of this house (403): give its '
+              'operator the signer\'s line' in said(h)['problem'],
+              text=lambda: said(h))
 
 
 @test
@@ -360,10 +400,9 @@ def a_url_that_takes_notes_adds_good_lines_of_known_witnesses_alone():
 
             def answer(path, note):
                 text = note.decode().partition('\n\n')[0] + '\n'
-                good = w.cosign(text).decode()
-                mine, w.key = w.key, liar
-                bad.append(w.cosign(text).decode())  # another's, in its name
-                w.key = mine
+                good = w.cosign(text, int(time.time()) - 1).decode()
+                # Another's, in its name.
+                bad.append(w.cosign(text, key=liar).decode())
                 bad.append(w.cosign(text.replace('\n', '\n1', 1)).decode())
                 bad.append(taker.cosign(text).decode())
                 return 200, ''.join(bad[-3:] + ['— handrail AAAA\n', 'none\n'] +
@@ -394,6 +433,14 @@ def a_url_that_takes_notes_adds_good_lines_of_known_witnesses_alone():
             told[0] = True
             path = os.path.join(h.folder, 'note')
             write(path, settles(1))
+            # Of one that has signed it itself there is a line already.
+            w.signer = signer(h)
+            settles(1)
+            until(lambda: w.size and not said(h)['problem'])
+            settles(1)
+            rests(lambda: len(w.asked), 1.5, 'it goes on asking')
+            now = h.read('audit', 'checkpoint', '--published')['checkpoint']
+            need(now.count(w.key.name) == 1, now)
             a = h.ok('audit', 'verify', '--checkpoint', path, '--signer',
                      signer(h), '--witness', w.key.line)
             need('witnessed' in a.out, a)
@@ -418,6 +465,90 @@ def a_folder_that_takes_no_note_is_told():
         with open('/proc/%d/status' % h.pids()['core']) as f:
             core = re.search(r'^Uid:\t(\d+)', f.read(), re.M)[1]
         need(told[1] == core and (os.getuid() or core != '0'), told[0], core)
+        # Nothing happens any more, and its last tree is still owed: once.
+        last, note = newest(h), os.path.join(h.folder, 'kept/note')
+        os.chmod(os.path.dirname(note), 0o777)
+        until(lambda: covers(note, last), text=h.log)
+        rests(lambda: len(h.events()), 2.5, 'it goes on signing')
+        # To a place that is taken out nothing is owed.
+        os.chmod(os.path.dirname(note), 0o555)
+        h.run([shell('true')])
+        until(lambda: h.get('/api/status').json['published']['problem'])
+        with open(h.config) as f:
+            text = f.read()
+        reload(h, re.sub('publish = .*', '', text))
+        told = h.log().count("core's own id")
+        h.run([shell('true')])
+        last = newest(h)
+        until(lambda: h.events()[-1]['kind'] == 'checkpoint' and
+              h.events()[-1]['seq'] > last, text=lambda: h.events()[-3:])
+        h.stop()
+        need(h.log().count("core's own id") == told, h.log())
+
+
+def covers(note, last):
+    """A note is there, and its tree holds that event."""
+    if not os.path.exists(note):
+        return False
+    with open(note) as f:
+        return int(f.read().split('\n')[1]) >= last
+
+
+def publishing(h, every=5, wait='1s'):
+    """It publishes to a file, whose path this is."""
+    folder = os.path.join(h.folder, 'kept')
+    os.mkdir(folder)
+    os.chmod(folder, 0o777)
+    with open(h.config, 'a') as f:
+        f.write('\n[audit]\npublish = "file:%s/note"\nevery = %d\n'
+                'wait = "%s"\n' % (folder, every, wait))
+    return os.path.join(folder, 'note')
+
+
+@test
+def a_note_that_is_moved_aside_is_followed_by_the_next_one():
+    with House() as h:
+        note = publishing(h)
+        h.start()
+        h.run([shell('true')])
+        last = newest(h)
+        until(lambda: covers(note, last), text=h.log)
+        os.rename(note, note + '.aside')
+        h.run([shell('true')])
+        last = newest(h)
+        until(lambda: covers(note, last),
+              text=lambda: h.get('/api/status').out)
+        # What a start writes is under a note, though nothing else happens.
+        need(h.stop() == 0)
+        h.start()
+        last = newest(h)
+        until(lambda: covers(note, last),
+              text=lambda: h.get('/api/status').out)
+
+
+@test
+def so_many_events_are_signed_at_once_and_those_that_came_meanwhile():
+    with House() as h:
+        note = publishing(h, every=3, wait='1h')
+        h.start()
+        last = newest(h, 3)
+        until(lambda: covers(note, last), text=h.log)
+        # The first of these has a tree signed that lacks all the others.
+        os.kill(h.pids()['vault'], signal.SIGSTOP)
+        try:
+            h.run([shell('true')])
+        finally:
+            os.kill(h.pids()['vault'], signal.SIGCONT)
+        last = newest(h, 3)
+        until(lambda: covers(note, last),
+              text=lambda: h.get('/api/status').out)
+    # And before that nothing is.
+    with House() as h:
+        note = publishing(h, every=1000, wait='1h')
+        h.start()
+        h.run([shell('true')])
+        need('checkpoint' not in [e['kind'] for e in h.events()] and
+             not os.path.exists(note))
 
 
 @test
@@ -465,6 +596,13 @@ def a_reload_keeps_what_is_known_of_the_witnesses_that_stay():
         need([x['name'] for x in now] == ['another', 'one'] and
              now[0]['events'] == 0 and now[1]['events'] >= before['events']
              and now[1]['at'], before, now)
+        # Nobody is there: the other has its tree all the same.
+        h.run([shell('true')])
+        last = newest(h)
+        until(lambda: h.get('/api/status').json['witnesses'][1]['events']
+              >= last)
+        until(lambda: 'Connection refused' in said(h)['problem'],
+              text=lambda: said(h))
         reload(h, text)
         need(said(h)['events'] >= before['events'], said(h))
         h.run([shell('true')])
@@ -485,6 +623,13 @@ def a_witness_with_another_key_is_another_one():
         old, w.key = w.key, Key(w.folder, w.key.name)
         reload(h, text.replace(old.line, w.key.line))
         need(said(h)['events'] == 0, 'that key has signed nothing', said(h))
+        h.run([shell('true')])
+        seen(h, w)
+        # And so is one of another name, though the key be the same.
+        with open(h.config) as f:
+            text = f.read()
+        reload(h, text.replace('[witness.one]', '[witness.other]'))
+        need(said(h)['name'] == 'other' and said(h)['events'] == 0, said(h))
         h.run([shell('true')])
         seen(h, w)
 

@@ -576,6 +576,54 @@ no_claim_no_yes_of_the_vaults_and_nothing_goes(void **state)
 	}
 }
 
+/* --- what people are shown ------------------------------------------------ */
+
+static void
+what_was_shown_is_of_the_request_that_it_names(void **state)
+{
+	const struct wire_shown said = {
+		.id = 1, .query_size = 3, .text = "a=b"
+	};
+	struct core *c = &house.core;
+	struct core_intent *other = core_intent_new(c, 7, 2);
+	struct core_intent *named = core_intent_new(c, 7, 1);
+
+	(void)state;
+	core_shown_take(&house.cell, NULL, &said, NULL, 0);
+	core_shown_claim(&house.cell, other);
+	assert_null(other->shown);
+	core_shown_claim(&house.cell, named);
+	assert_non_null(named->shown);
+	assert_true(str_eq(named->shown->query, STR("a=b")));
+	assert_null(house.cell.shown);
+	core_intent_free(c, other);
+	core_intent_free(c, named);
+}
+
+/* Of a long one people see how it begins. */
+static void
+an_approval_binds_the_whole_of_a_query(void **state)
+{
+	static const struct core_shown beginning = { .query = { "to=", 3 } };
+	struct core *c = &house.core;
+	struct digest bound[2];
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(bound); n++) {
+		struct core_intent *i = core_intent_new(c, 7, 1);
+		struct json *o = json_new(&i->arena, JSON_OBJECT);
+		auto_buf text = { 0 };
+
+		i->query = n ? STR("to=anna") : STR("to=otto");
+		i->shown = &beginning;
+		core_shown_bind(i, o);
+		json_canonical(&text, o);
+		bound[n] = digest_of(buf_str(&text));
+		core_intent_free(c, i);
+	}
+	assert_false(digest_eq(bound[0], bound[1]));
+}
+
 int
 main(void)
 {
@@ -618,6 +666,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    no_claim_no_yes_of_the_vaults_and_nothing_goes, set_up,
 		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    what_was_shown_is_of_the_request_that_it_names, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    an_approval_binds_the_whole_of_a_query, set_up, take_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

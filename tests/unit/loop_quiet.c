@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,8 +22,11 @@ struct kernel {
 	struct buf diary;
 	struct loop *loop;
 	bool may;
+	int64_t yields; /* what giving way takes */
 	int again;
 };
+
+static struct kernel *here; /* of the test that runs */
 
 static void
 note(struct kernel *k, char c)
@@ -42,6 +46,15 @@ fake_wait(struct loop *loop, int64_t us)
 		loop_wake(loop);
 		note(k, came);
 	}
+}
+
+/* Who waits for the processor, in the stead of the kernel's. */
+int
+sched_yield(void)
+{
+	note(here, 'y');
+	here->now += here->yields;
+	return 0;
 }
 
 static struct mono
@@ -72,6 +85,7 @@ open_kernel(void **state)
 	*k = (struct kernel){ .waits = "", .now = 1000000, .step = 30 };
 	k->loop = loop_make(&fake_ops, k);
 	k->may = true;
+	here = k;
 	loop_turn(k->loop, CLOCK_SECOND); /* the first never sleeps */
 	buf_clear(&k->diary);
 	*state = k;
@@ -227,10 +241,10 @@ after_a_short_sleep_it_asks_before_it_sleeps(void **state)
 	expect(k, "?sa ");
 	/* Ready in the second asking: no sleep at all. */
 	turns(k, 1, "-b");
-	expect(k, "?00b ");
+	expect(k, "?0y0b ");
 	/* Not ready for as long as it lingers: four times 30 us. */
 	turns(k, 1, "----c");
-	expect(k, "?0000sc ");
+	expect(k, "?0y0y0y0sc ");
 }
 
 static void
@@ -247,7 +261,24 @@ after_a_long_one_it_sleeps(void **state)
 	expect(k, "?sc ?0d ");
 	/* What it lingered for counts as slept. */
 	turns(k, 2, "----ef");
-	expect(k, "?0000se ?sf ");
+	expect(k, "?0y0y0y0se ?sf ");
+}
+
+/* Every LOOP_MINE_US of its own: what others took of the time is not among
+ * them. */
+static void
+who_waits_for_the_processor_has_it_in_between(void **state)
+{
+	struct kernel *k = *state;
+
+	loop_linger(k->loop, may, k);
+	k->slept = 1;
+	k->step = 10;
+	turns(k, 2, "a----------b");
+	expect(k, "?sa ?000y000y000y0sb ");
+	k->yields = 20;
+	turns(k, 2, "c-------d");
+	expect(k, "?sc ?000y000y0sd ");
 }
 
 static void
@@ -292,6 +323,7 @@ main(void)
 		TEST(a_turn_with_later_calls_is_not_quiet),
 		TEST(after_a_short_sleep_it_asks_before_it_sleeps),
 		TEST(after_a_long_one_it_sleeps),
+		TEST(who_waits_for_the_processor_has_it_in_between),
 		TEST(it_does_not_linger_where_it_may_not),
 		TEST(what_does_not_sleep_is_not_asked_about),
 	};
