@@ -97,7 +97,7 @@ take_field(
     struct http_two *t, struct stream *s, struct str name, struct str value)
 {
 	struct err e;
-	if (s->extra.len + s->cookie.len + name.len + value.len >
+	if (s->before + s->extra.len + s->cookie.len + name.len + value.len >
 	    HTTP_HEAD_MAX) {
 		return false;
 	}
@@ -228,6 +228,7 @@ head_came(struct http_two *t, struct stream *s, bool end)
 	}
 	http_write_end(&s->head);
 	s->began = !interim;
+	s->before = interim ? s->before + s->head.len : 0;
 	give(t, s, buf_str(&s->head));
 	fields_clear(s);
 	return 0;

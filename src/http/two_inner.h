@@ -24,6 +24,7 @@ struct stream {
 	struct buf method, scheme, path, authority;
 	unsigned status;
 	unsigned interims; /* heads that came before the answer's */
+	size_t before;     /* their bytes */
 };
 
 struct http_two {

@@ -201,8 +201,11 @@ proxy_up_scrub(
 	if (u->go.raw) {
 		return 0;
 	}
-	return proxy_scrub_begin(
-	    &u->scrub, u->proxy->needles, answer, rewrite, e);
+	uint64_t before = u->scrub.found; /* of 1xx */
+	int failed =
+	    proxy_scrub_begin(&u->scrub, u->proxy->needles, answer, rewrite, e);
+	u->scrub.found += before;
+	return failed;
 }
 
 void

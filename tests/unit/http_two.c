@@ -174,7 +174,7 @@ an_answer_before_the_real_one_is_no_answer(void **state)
 	pair_new(&p);
 	answered(&p, 1, buf_str(&frames));
 	assert_string_equal(buf_z(&p.client.text),
-	    "HTTP/1.1 103 \r\na: b\r\n\r\n"
+	    "HTTP/1.1 103 Early Hints\r\na: b\r\n\r\n"
 	    "HTTP/1.1 200 OK\r\nc: d\r\nTransfer-Encoding: chunked\r\n\r\n"
 	    "2\r\nok\r\n0\r\ncontent-length: 2\r\n\r\n");
 	assert_int_equal(p.client.ended, 1);

@@ -72,9 +72,40 @@ answers_that_are_none_yet_are_bounded_G03(void **state)
 	}
 	pair_new(&p);
 	answered(&p, 1, buf_str(&frames));
-	struct str one = STR("HTTP/1.1 103 \r\n\r\n");
+	struct str one = STR("HTTP/1.1 103 Early Hints\r\n\r\n");
 	assert_int_equal(p.client.text.len, HTTP_INTERIM_MAX * one.len);
 	assert_true(str_starts(buf_str(&p.client.text), one));
+	assert_int_equal(p.client.closed, 1);
+	pair_free(&p);
+}
+
+/* Nor are they each as long as a head may be. */
+static void
+answers_that_are_none_yet_are_bounded_together_G03(void **state)
+{
+	(void)state;
+	struct pair p;
+	auto_buf fields = { 0 };
+	auto_buf again = { 0 };
+	auto_buf frames = { 0 };
+	buf_add(&fields, STR("\x08\x03"
+	                     "103\x40\x01q\x7f\xa1\x1e"));
+	memset(buf_room(&fields, 4000), 'q', 4000);
+	buf_grew(&fields, 4000);
+	buf_add(&again, STR("\x08\x03"
+	                    "103"));
+	for (int i = 0; i < 4; i++) {
+		buf_add_byte(&again, 0x80 | 62);
+	}
+	pair_new(&p);
+	buf_add(&frames, STR(SETTINGS));
+	add_headers(&frames, 1, false, buf_str(&fields));
+	for (int i = 1; i < HTTP_INTERIM_MAX; i++) {
+		add_headers(&frames, 1, false, buf_str(&again));
+	}
+	answered(&p, 1, buf_str(&frames));
+	assert_true(p.client.text.len > HTTP_HEAD_MAX - 20000);
+	assert_true(p.client.text.len <= HTTP_HEAD_MAX);
 	assert_int_equal(p.client.closed, 1);
 	pair_free(&p);
 }
@@ -313,6 +344,8 @@ main(void)
 		cmocka_unit_test(a_window_that_is_not_opened_stops_the_sender),
 		cmocka_unit_test(fields_out_of_a_table_are_bounded_G03),
 		cmocka_unit_test(answers_that_are_none_yet_are_bounded_G03),
+		cmocka_unit_test(
+		    answers_that_are_none_yet_are_bounded_together_G03),
 		cmocka_unit_test(no_more_streams_than_that_at_once_G03),
 		cmocka_unit_test(as_many_are_asked_for_as_both_allow),
 		cmocka_unit_test(a_session_that_failed_stays_over),

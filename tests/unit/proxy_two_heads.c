@@ -279,31 +279,6 @@ who_is_refused_is_not_told_to_go_on_H11(void **state)
 	world_free(&w);
 }
 
-/* Nobody waits for them (DESIGN). */
-static void
-what_an_upstream_says_before_its_answer_stays_here_H15(void **state)
-{
-	(void)state;
-	struct world w;
-	struct err e;
-	world_new(&w, true);
-	(void)ask(&w, GET_TWO, false);
-	world_until(&w, w.origin.ended == 1);
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(
-		    http_two_answer(w.origin.two, 1,
-		        STR("HTTP/1.1 103 \r\nLink: <" SECRET ">\r\n\r\n"),
-		        false, &e),
-		    0);
-	}
-	answer(&w, 1, "done");
-	world_until(&w, w.cell.ended == 1);
-	assert_true(
-	    str_starts(buf_str(&w.cell.text), STR("HTTP/1.1 200 OK\r\n")));
-	assert_true(says(&w.cell, "done"));
-	world_free(&w);
-}
-
 int
 main(void)
 {
@@ -317,8 +292,6 @@ main(void)
 		cmocka_unit_test(
 		    who_waits_for_a_hundred_can_be_shown_to_a_person),
 		cmocka_unit_test(who_is_refused_is_not_told_to_go_on_H11),
-		cmocka_unit_test(
-		    what_an_upstream_says_before_its_answer_stays_here_H15),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
