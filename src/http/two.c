@@ -316,6 +316,25 @@ on_close(nghttp2_session *session, int32_t id, uint32_t error, void *context)
 	return 0;
 }
 
+/* RFC 9113 8.1: whoever has the whole answer need not say the rest of what it
+ * asked, and is told so.  nghttp2 lets in what is under way, and takes it out
+ * of no window. */
+static int
+on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+	const struct http_two *t = context;
+	int32_t id = frame->hd.stream_id;
+	bool whole = t->server && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
+	             (frame->hd.type == NGHTTP2_DATA ||
+	                 frame->hd.type == NGHTTP2_HEADERS);
+	if (whole &&
+	    nghttp2_session_get_stream_remote_close(session, id) == 0) {
+		must(nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id,
+		         NGHTTP2_NO_ERROR) == 0);
+	}
+	return 0;
+}
+
 /* --- memory ----------------------------------------------------------------
  * What nghttp2 gives back may have held a credential, of which it makes copies.
  */
@@ -385,6 +404,7 @@ session_new(bool server, const struct http_two_ops *ops, void *owner)
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
 	    calls, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(calls, on_close);
+	nghttp2_session_callbacks_set_on_frame_send_callback(calls, on_sent);
 	nghttp2_option_set_no_auto_window_update(option, 1);
 	nghttp2_option_set_max_outbound_ack(option, 100);
 	nghttp2_option_set_max_settings(option, 16);

@@ -204,6 +204,92 @@ what_nobody_took_of_a_stream_is_given_back_with_it(void **state)
 	pair_free(&p);
 }
 
+#define STOP "\0\0\4\3\0\0\0\0\1\0\0\0\0" /* RST_STREAM, NO_ERROR */
+
+/* A POST that has not ended, in bare frames, and its answer. */
+static void
+answer_early(struct pair *p, const char *head, bool body, const char *trailers)
+{
+	struct err e;
+	auto_buf frames = { 0 };
+	add_headers(&frames, 1, false, STR("\x83\x87\x84\x41\x06x.test"));
+	pair_new(p);
+	assert_int_equal(say(p, STR(PREFACE)), 0);
+	assert_int_equal(say(p, buf_str(&frames)), 0);
+	assert_int_equal(say(p, STR("\0\0\5\0\0\0\0\0\1hello")), 0);
+	assert_int_equal(
+	    http_two_answer(p->server.two, 1, str_of(head), body, &e), 0);
+	if (body) {
+		http_two_data(p->server.two, 1, STR("enough"));
+		http_two_end(p->server.two, 1, str_of(trailers));
+	}
+}
+
+/* RFC 9113 8.1.  What it says all the same is let in and thrown away: it costs
+ * the others nothing of their window. */
+static void
+who_has_its_answer_is_told_to_say_no_more(void **state)
+{
+	(void)state;
+	static const char large[16384];
+	static const struct {
+		const char *head;
+		bool body;
+		const char *trailers, *last;
+	} rows[] = {
+		{ "HTTP/1.1 413 \r\nContent-Length: 6\r\n\r\n", true, "",
+		    "enough" },
+		{ "HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n", true,
+		    "a: b\r\n", "b" },
+		{ "HTTP/1.1 204 \r\n\r\n", false, "", "\x89" },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct pair p;
+		struct err e;
+		auto_buf said = { 0 };
+		auto_buf data = { 0 };
+		auto_buf next = { 0 };
+		answer_early(&p, rows[i].head, rows[i].body, rows[i].trailers);
+		http_two_take(p.server.two, &said);
+		struct str end = str_sub(
+		    buf_str(&said), said.len - (sizeof(STOP) - 1), said.len);
+		assert_true(str_eq(end, STR(STOP)));
+		said.len -= end.len;
+		assert_true(str_ends(buf_str(&said), str_of(rows[i].last)));
+		assert_int_equal(p.server.closed, 1);
+		size_t text = p.server.text.len;
+		buf_add(&data, STR("\0\x40\0\0\0\0\0\0\1"));
+		buf_add(&data, str_span(large, sizeof(large)));
+		for (size_t n = 0; n < 20 * HTTP_TWO_WINDOW; n += 16384) {
+			assert_int_equal(say(&p, buf_str(&data)), 0);
+		}
+		assert_int_equal(p.server.text.len, text);
+		add_headers(&next, 3, true, STR("\x82\x87\x84\x41\x06x.test"));
+		assert_int_equal(
+		    http_two_feed(p.server.two, buf_str(&next), &e), 0);
+		assert_true(p.server.text.len > text);
+		pair_free(&p);
+	}
+}
+
+static void
+who_has_said_all_is_told_nothing(void **state)
+{
+	(void)state;
+	struct pair p;
+	struct err e;
+	auto_buf said = { 0 };
+	answer_early(&p, "HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n",
+	    true, "");
+	assert_int_equal(
+	    http_two_feed(p.server.two, STR("\0\0\0\0\1\0\0\0\1"), &e), 0);
+	http_two_take(p.server.two, &said);
+	assert_true(str_has_str(buf_str(&said), STR("enough")));
+	assert_false(str_has_str(buf_str(&said), STR(STOP)));
+	assert_int_equal(p.server.closed, 1);
+	pair_free(&p);
+}
+
 /* More of them than a message has fields. */
 static void
 trailers_are_bounded_and_said_once(void **state)
@@ -351,6 +437,8 @@ main(void)
 		cmocka_unit_test(a_session_that_failed_stays_over),
 		cmocka_unit_test(
 		    what_nobody_took_of_a_stream_is_given_back_with_it),
+		cmocka_unit_test(who_has_its_answer_is_told_to_say_no_more),
+		cmocka_unit_test(who_has_said_all_is_told_nothing),
 		cmocka_unit_test(trailers_are_bounded_and_said_once),
 		cmocka_unit_test(floods_end_the_session_G03),
 		cmocka_unit_test(rapid_resets_end_the_session_G03),
