@@ -307,9 +307,8 @@ on_close(nghttp2_session *session, int32_t id, uint32_t error, void *context)
 	struct http_two *t = context;
 	struct stream *s = two_stream(t, id);
 	(void)session;
-	(void)error;
 	if (s) {
-		t->ops->closed(t->owner, id);
+		t->ops->closed(t->owner, id, error == NGHTTP2_REFUSED_STREAM);
 		(void)nghttp2_session_consume_connection(t->session, s->given);
 		two_stream_free(t, s);
 	}

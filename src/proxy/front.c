@@ -234,9 +234,10 @@ take_end(void *owner, int32_t id)
 }
 
 static void
-take_close(void *owner, int32_t id)
+take_close(void *owner, int32_t id, bool untaken)
 {
 	struct stream *s = find(owner, id);
+	(void)untaken; /* a cell refuses no stream of its own */
 	if (s) {
 		s->gone = true;
 	}

@@ -33,10 +33,11 @@ take_end(void *owner, int32_t stream)
 }
 
 static inline void
-take_close(void *owner, int32_t stream)
+take_close(void *owner, int32_t stream, bool untaken)
 {
 	struct two *t = owner;
 	(void)stream;
+	(void)untaken;
 	t->closed++;
 }
 
