@@ -53,7 +53,8 @@ void http_two_data(struct http_two *t, int32_t stream, struct str bytes);
 /* trailers: "name: value" lines, or empty. */
 void http_two_end(struct http_two *t, int32_t stream, struct str trailers);
 size_t http_two_waiting(const struct http_two *t, int32_t stream);
-/* All text that was given is taken: the window opens again. */
+/* All text that was given is taken: the window opens again, and what had to
+ * wait is given. */
 void http_two_taken(struct http_two *t, int32_t stream);
 void http_two_reset(struct http_two *t, int32_t stream);
 

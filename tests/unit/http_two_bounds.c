@@ -290,6 +290,79 @@ who_has_said_all_is_told_nothing(void **state)
 	pair_free(&p);
 }
 
+enum { BYTES = 60000 };
+
+/* Bytes of a body that has not ended, from a number on, each in a frame. */
+static void
+say_bytes(struct pair *p, size_t from, size_t count)
+{
+	auto_buf frames = { 0 };
+	for (size_t i = from; i < from + count; i++) {
+		buf_add(&frames, STR("\0\0\1\0\0\0\0\0\1"));
+		buf_add_byte(&frames, (uint8_t)('a' + i % 26));
+	}
+	assert_int_equal(say(p, buf_str(&frames)), 0);
+}
+
+static void
+assert_bytes_came(struct str text, size_t count)
+{
+	struct http_reader r;
+	struct http_event ev = { .kind = HTTP_MORE };
+	struct err e;
+	size_t came = 0;
+	http_reader_request(&r);
+	while (ev.kind != HTTP_END) {
+		assert_int_equal(http_read(&r, &text, &ev, &e), 0);
+		assert_int_not_equal(ev.kind, HTTP_MORE);
+		for (size_t i = 0; ev.kind == HTTP_DATA && i < ev.data.len;
+		     i++, came++) {
+			assert_int_equal(ev.data.at[i], 'a' + came % 26);
+		}
+	}
+	assert_int_equal(came, count);
+	http_reader_fini(&r);
+}
+
+/* Of that stream, in what it says now. */
+static bool
+opens_window(struct pair *p)
+{
+	auto_buf said = { 0 };
+	http_two_take(p->server.two, &said);
+	return str_has_str(buf_str(&said), STR("\0\0\4\x08\0\0\0\0\1"));
+}
+
+/* Six bytes of text for each would be many times the window. */
+static void
+a_byte_in_a_frame_of_its_own_costs_no_more_G03(void **state)
+{
+	(void)state;
+	struct pair p;
+	auto_buf frames = { 0 };
+	add_headers(&frames, 1, false, STR("\x83\x87\x84\x41\x06x.test"));
+	pair_new(&p);
+	assert_int_equal(say(&p, STR(PREFACE)), 0);
+	assert_int_equal(say(&p, buf_str(&frames)), 0);
+	for (size_t time = 0; time < 4; time++) {
+		size_t had = p.server.text.len;
+		say_bytes(&p, time * BYTES, BYTES);
+		assert_in_range(p.server.text.len - had, 4000, 6000);
+		http_two_taken(p.server.two, 1);
+		assert_in_range(p.server.text.len - had, BYTES, BYTES + 6000);
+		/* Whose window opens when it is taken as well. */
+		assert_false(opens_window(&p));
+		http_two_taken(p.server.two, 1);
+		assert_true(opens_window(&p));
+	}
+	/* What its owner has not taken does not stand behind its end. */
+	say_bytes(&p, (size_t)4 * BYTES, BYTES);
+	assert_int_equal(say(&p, STR("\0\0\0\0\1\0\0\0\1")), 0);
+	assert_int_equal(p.server.ended, 1);
+	assert_bytes_came(buf_str(&p.server.text), (size_t)5 * BYTES);
+	pair_free(&p);
+}
+
 /* More of them than a message has fields. */
 static void
 trailers_are_bounded_and_said_once(void **state)
@@ -439,6 +512,8 @@ main(void)
 		    what_nobody_took_of_a_stream_is_given_back_with_it),
 		cmocka_unit_test(who_has_its_answer_is_told_to_say_no_more),
 		cmocka_unit_test(who_has_said_all_is_told_nothing),
+		cmocka_unit_test(
+		    a_byte_in_a_frame_of_its_own_costs_no_more_G03),
 		cmocka_unit_test(trailers_are_bounded_and_said_once),
 		cmocka_unit_test(floods_end_the_session_G03),
 		cmocka_unit_test(rapid_resets_end_the_session_G03),

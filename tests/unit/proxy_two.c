@@ -90,18 +90,8 @@ what_breaks_a_rule_gets_its_typed_answer(void **state)
 	world_free(&w);
 }
 
-#define WINDOWS ((size_t)20 * HTTP_TWO_WINDOW) /* more than all streams have \
-	                                        */
-
-/* A frame that the cell's session would not send. */
-static void
-say_data(struct world *w, int32_t stream, struct str bytes)
-{
-	uint8_t head[9] = { 0, (uint8_t)(bytes.len >> 8), (uint8_t)bytes.len, 0,
-		0, 0, 0, 0, (uint8_t)stream };
-	end_say(&w->c, str_span(head, sizeof(head)));
-	end_say(&w->c, bytes);
-}
+/* More than all streams have. */
+#define WINDOWS ((size_t)20 * HTTP_TWO_WINDOW)
 
 /* The answer came before the question had ended: what of it comes then is the
  * body of a question that is over, and no question of its own. */
