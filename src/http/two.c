@@ -306,6 +306,23 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 	return 0;
 }
 
+/* RFC 9113 8.1: whoever has its whole answer is told to say no more.  Not at
+ * once: there are clients that drop an answer which they have not read by then.
+ * More than a window says that they have, for it was opened behind the answer.
+ */
+static void
+stop_rest(struct http_two *t, struct stream *s, size_t more)
+{
+	if (!t->server || !s->said) {
+		return;
+	}
+	s->rest += more;
+	if (s->rest > HTTP_TWO_WINDOW) {
+		must(nghttp2_submit_rst_stream(t->session, NGHTTP2_FLAG_NONE,
+		         s->id, NGHTTP2_NO_ERROR) == 0);
+	}
+}
+
 static int
 on_data(nghttp2_session *session, uint8_t flags, int32_t id,
     const uint8_t *bytes, size_t size, void *context)
@@ -319,6 +336,7 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t id,
 		return 0;
 	}
 	s->given += size;
+	stop_rest(t, s, size);
 	if (s->around < AROUND_MAX) {
 		give_data(t, s, data);
 		return 0;
@@ -344,21 +362,16 @@ on_close(nghttp2_session *session, int32_t id, uint32_t error, void *context)
 	return 0;
 }
 
-/* RFC 9113 8.1: whoever has the whole answer need not say the rest of what it
- * asked, and is told so.  nghttp2 lets in what is under way, and takes it out
- * of no window. */
 static int
 on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
 	const struct http_two *t = context;
-	int32_t id = frame->hd.stream_id;
-	bool whole = t->server && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
-	             (frame->hd.type == NGHTTP2_DATA ||
-	                 frame->hd.type == NGHTTP2_HEADERS);
-	if (whole &&
-	    nghttp2_session_get_stream_remote_close(session, id) == 0) {
-		must(nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id,
-		         NGHTTP2_NO_ERROR) == 0);
+	struct stream *s = two_stream(t, frame->hd.stream_id);
+	(void)session;
+	if (s && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
+	    (frame->hd.type == NGHTTP2_DATA ||
+	        frame->hd.type == NGHTTP2_HEADERS)) {
+		s->said = true;
 	}
 	return 0;
 }

@@ -17,6 +17,8 @@ struct stream {
 	struct buf out;    /* data not yet framed */
 	struct buf trailers;
 	bool out_end;
+	bool said;       /* the last frame of it has left */
+	size_t rest;     /* bytes that came behind it */
 	bool began;      /* its head was given out */
 	bool length;     /* its head alone says how long its body is */
 	size_t given;    /* bytes whose window is not open again */
