@@ -108,31 +108,6 @@ check_regular(int fd, const char *path, struct err *e)
 	                                           : "device");
 }
 
-static int
-read_open(
-    int fd, const char *path, size_t limit, struct buf *out, struct err *e)
-{
-	return file_read_fd(fd, limit, out, e) ? err_wrap(e, "%s", path) : 0;
-}
-
-int
-file_read(const char *path, size_t limit, struct buf *out, struct err *e)
-{
-	auto_close int fd = open_file(path, O_NONBLOCK, e);
-
-	return fd < 0 || check_regular(fd, path, e)
-	           ? -1
-	           : read_open(fd, path, limit, out, e);
-}
-
-int
-file_read_given(const char *path, size_t limit, struct buf *out, struct err *e)
-{
-	auto_close int fd = open_file(path, 0, e);
-
-	return fd < 0 ? -1 : read_open(fd, path, limit, out, e);
-}
-
 int
 file_refused(const char *path, struct err *e)
 {
@@ -165,17 +140,48 @@ file_refused(const char *path, struct err *e)
 	    path, user, group, path, path);
 }
 
-int
-file_read_written(
-    const char *path, size_t limit, struct buf *out, struct err *e)
+/* written: by a person, who is told how to let this user read it. */
+static int
+open_regular(const char *path, bool written, struct err *e)
 {
 	auto_close int fd = open_file(path, O_NONBLOCK, e);
 
 	if (fd < 0) {
-		return errno == EACCES ? file_refused(path, e) : -1;
+		return written && errno == EACCES ? file_refused(path, e) : -1;
 	}
-	return check_regular(fd, path, e) ? -1
-	                                  : read_open(fd, path, limit, out, e);
+	return check_regular(fd, path, e) ? -1 : take_fd(&fd);
+}
+
+static int
+read_open(
+    int fd, const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	return file_read_fd(fd, limit, out, e) ? err_wrap(e, "%s", path) : 0;
+}
+
+int
+file_read(const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	auto_close int fd = open_regular(path, false, e);
+
+	return fd < 0 ? -1 : read_open(fd, path, limit, out, e);
+}
+
+int
+file_read_given(const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	auto_close int fd = open_file(path, 0, e);
+
+	return fd < 0 ? -1 : read_open(fd, path, limit, out, e);
+}
+
+int
+file_read_written(
+    const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	auto_close int fd = open_regular(path, true, e);
+
+	return fd < 0 ? -1 : read_open(fd, path, limit, out, e);
 }
 
 /* Has nobody but its owner a right to it? */
@@ -204,10 +210,9 @@ static int
 read_private(
     const char *path, size_t limit, bool handed, struct buf *out, struct err *e)
 {
-	auto_close int fd = open_file(path, O_NONBLOCK, e);
+	auto_close int fd = open_regular(path, false, e);
 
-	return fd < 0 || check_regular(fd, path, e) ||
-	               check_private(fd, path, handed, e)
+	return fd < 0 || check_private(fd, path, handed, e)
 	           ? -1
 	           : read_open(fd, path, limit, out, e);
 }

@@ -18,8 +18,10 @@
 #include "http/socket.h"
 #include "http/two.h"
 
-#define HTTP_HEAD_MAX     65536 /* bytes of start line and headers: 431 */
-#define HTTP_TARGET_MAX   8192  /* bytes of a request target: 414 */
+#define HTTP_HEAD_MAX                                           \
+	65536 /* bytes of start line and headers, with those of \
+	       * the 1xx before it: 431 */
+#define HTTP_TARGET_MAX   8192 /* bytes of a request target: 414 */
 #define HTTP_METHOD_MAX   32
 #define HTTP_HEADERS_MAX  100  /* header lines of one message: 431 */
 #define HTTP_INTERIM_MAX  8    /* 1xx answers before the real one */
@@ -84,6 +86,7 @@ struct http_reader {
 	uint8_t interims;
 	uint8_t digits;     /* of the current chunk size */
 	uint16_t lines;     /* of the head so far */
+	size_t before;      /* bytes of 1xx heads */
 	size_t line;        /* where the current line of the head begins */
 	size_t extra;       /* chunk extension bytes so far */
 	size_t extra_line;  /* those of the current chunk line */

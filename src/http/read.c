@@ -66,6 +66,7 @@ http_reader_next(struct http_reader *r)
 	r->take_upgrade = false;
 	r->answer_to_head = false;
 	r->interims = 0;
+	r->before = 0;
 	r->total = 0;
 	r->extra = 0;
 }
@@ -146,7 +147,8 @@ static int
 read_head(
     struct http_reader *r, struct str *in, struct http_event *ev, struct err *e)
 {
-	size_t max = r->lines ? HTTP_HEAD_MAX : FIRST_LINE_MAX;
+	size_t most = HTTP_HEAD_MAX - r->before;
+	size_t max = r->lines || most < FIRST_LINE_MAX ? most : FIRST_LINE_MAX;
 	bool whole;
 	bool empty = false;
 	size_t n = line_piece(*in, max + 1 - r->bytes.len, &whole);
@@ -373,6 +375,7 @@ http_read(
 		return err_set(e, ERR_INPUT, "http: read after a refusal");
 	}
 	if (r->state == AT_INTERIM) {
+		r->before += r->bytes.len;
 		forget_head(r);
 	}
 	while (given.kind == HTTP_MORE && in->len && r->state < AT_INTERIM) {

@@ -9,6 +9,7 @@
 #define ALL_WINDOW   (16 * HTTP_TWO_WINDOW) /* of all streams */
 #define EMPTY_FRAMES 1000 /* of padding at most, in one session */
 #define LINE_BESIDES 32   /* what stands around a field, a chunk, at most */
+#define AROUND_MAX   4096 /* of chunks that wait in one window */
 
 struct stream *
 two_stream(const struct http_two *t, int32_t id)
@@ -58,6 +59,7 @@ two_stream_free(struct http_two *t, struct stream *s)
 		s->next->previous = s->previous;
 	}
 	fields_clear(s);
+	buf_wipe(&s->late);
 	buf_wipe(&s->out);
 	buf_fini(&s->trailers);
 	free(s);
@@ -97,7 +99,7 @@ take_field(
     struct http_two *t, struct stream *s, struct str name, struct str value)
 {
 	struct err e;
-	if (s->extra.len + s->cookie.len + name.len + value.len >
+	if (s->before + s->extra.len + s->cookie.len + name.len + value.len >
 	    HTTP_HEAD_MAX) {
 		return false;
 	}
@@ -228,14 +230,43 @@ head_came(struct http_two *t, struct stream *s, bool end)
 	}
 	http_write_end(&s->head);
 	s->began = !interim;
+	s->before = interim ? s->before + s->head.len : 0;
 	give(t, s, buf_str(&s->head));
 	fields_clear(s);
 	return 0;
 }
 
 static void
+give_data(struct http_two *t, struct stream *s, struct str data)
+{
+	struct buf chunk = { 0 };
+	if (s->length) {
+		give(t, s, data);
+		return;
+	}
+	buf_room(&chunk, data.len + LINE_BESIDES);
+	http_write_chunk(&chunk, data);
+	s->around += chunk.len - data.len;
+	give(t, s, buf_str(&chunk));
+	buf_wipe(&chunk);
+}
+
+void
+two_give_late(struct http_two *t, struct stream *s)
+{
+	struct buf late = s->late;
+	s->late = (struct buf){ 0 };
+	s->around = 0;
+	if (late.len > 0) {
+		give_data(t, s, buf_str(&late));
+		buf_wipe(&late);
+	}
+}
+
+static void
 message_ended(struct http_two *t, struct stream *s, bool with_head)
 {
+	two_give_late(t, s);
 	if (!with_head && !s->length) {
 		struct buf last = { 0 };
 		buf_room(&last, s->extra.len + LINE_BESIDES);
@@ -275,6 +306,23 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 	return 0;
 }
 
+/* RFC 9113 8.1: whoever has its whole answer is told to say no more.  Not at
+ * once: there are clients that drop an answer which they have not read by then.
+ * More than a window says that they have, for it was opened behind the answer.
+ */
+static void
+stop_rest(struct http_two *t, struct stream *s, size_t more)
+{
+	if (!t->server || !s->said) {
+		return;
+	}
+	s->rest += more;
+	if (s->rest > HTTP_TWO_WINDOW) {
+		must(nghttp2_submit_rst_stream(t->session, NGHTTP2_FLAG_NONE,
+		         s->id, NGHTTP2_NO_ERROR) == 0);
+	}
+}
+
 static int
 on_data(nghttp2_session *session, uint8_t flags, int32_t id,
     const uint8_t *bytes, size_t size, void *context)
@@ -288,15 +336,15 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t id,
 		return 0;
 	}
 	s->given += size;
-	if (s->length) {
-		give(t, s, data);
-	} else {
-		struct buf chunk = { 0 };
-		buf_room(&chunk, data.len + LINE_BESIDES);
-		http_write_chunk(&chunk, data);
-		give(t, s, buf_str(&chunk));
-		buf_wipe(&chunk);
+	stop_rest(t, s, size);
+	if (s->around < AROUND_MAX) {
+		give_data(t, s, data);
+		return 0;
 	}
+	/* G03: frames of a byte each are six bytes of text.  What comes before
+	 * their owner has taken any becomes one chunk. */
+	buf_room_wiped(&s->late, data.len);
+	buf_add(&s->late, data);
 	return 0;
 }
 
@@ -306,11 +354,24 @@ on_close(nghttp2_session *session, int32_t id, uint32_t error, void *context)
 	struct http_two *t = context;
 	struct stream *s = two_stream(t, id);
 	(void)session;
-	(void)error;
 	if (s) {
-		t->ops->closed(t->owner, id);
+		t->ops->closed(t->owner, id, error == NGHTTP2_REFUSED_STREAM);
 		(void)nghttp2_session_consume_connection(t->session, s->given);
 		two_stream_free(t, s);
+	}
+	return 0;
+}
+
+static int
+on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+	const struct http_two *t = context;
+	struct stream *s = two_stream(t, frame->hd.stream_id);
+	(void)session;
+	if (s && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
+	    (frame->hd.type == NGHTTP2_DATA ||
+	        frame->hd.type == NGHTTP2_HEADERS)) {
+		s->said = true;
 	}
 	return 0;
 }
@@ -384,6 +445,7 @@ session_new(bool server, const struct http_two_ops *ops, void *owner)
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
 	    calls, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(calls, on_close);
+	nghttp2_session_callbacks_set_on_frame_send_callback(calls, on_sent);
 	nghttp2_option_set_no_auto_window_update(option, 1);
 	nghttp2_option_set_max_outbound_ack(option, 100);
 	nghttp2_option_set_max_settings(option, 16);

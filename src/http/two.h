@@ -25,7 +25,9 @@ struct http_two_ops {
 	 * follows.  A server's stream begins with it. */
 	void (*text)(void *owner, int32_t stream, struct str text);
 	void (*ended)(void *owner, int32_t stream); /* the message is whole */
-	void (*closed)(void *owner, int32_t stream);
+	/* untaken: a server did nothing for it and it may be asked again (RFC
+	 * 9113 8.7): REFUSED_STREAM, or GOAWAY that does not reach it. */
+	void (*closed)(void *owner, int32_t stream, bool untaken);
 };
 
 struct http_two *http_two_server(const struct http_two_ops *ops, void *owner);
@@ -51,7 +53,8 @@ void http_two_data(struct http_two *t, int32_t stream, struct str bytes);
 /* trailers: "name: value" lines, or empty. */
 void http_two_end(struct http_two *t, int32_t stream, struct str trailers);
 size_t http_two_waiting(const struct http_two *t, int32_t stream);
-/* All text that was given is taken: the window opens again. */
+/* All text that was given is taken: the window opens again, and what had to
+ * wait is given. */
 void http_two_taken(struct http_two *t, int32_t stream);
 void http_two_reset(struct http_two *t, int32_t stream);
 

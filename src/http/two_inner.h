@@ -17,13 +17,18 @@ struct stream {
 	struct buf out;    /* data not yet framed */
 	struct buf trailers;
 	bool out_end;
-	bool began;   /* its head was given out */
-	bool length;  /* its head alone says how long its body is */
-	size_t given; /* bytes whose window is not open again */
+	bool said;       /* the last frame of it has left */
+	size_t rest;     /* bytes that came behind it */
+	bool began;      /* its head was given out */
+	bool length;     /* its head alone says how long its body is */
+	size_t given;    /* bytes whose window is not open again */
+	size_t around;   /* bytes of text beside them, in this window */
+	struct buf late; /* of them what was not given out yet */
 	/* of the head that is coming */
 	struct buf method, scheme, path, authority;
 	unsigned status;
 	unsigned interims; /* heads that came before the answer's */
+	size_t before;     /* their bytes */
 };
 
 struct http_two {
@@ -39,5 +44,6 @@ struct http_two {
 struct stream *two_stream(const struct http_two *t, int32_t id);
 struct stream *two_stream_new(struct http_two *t);
 void two_stream_free(struct http_two *t, struct stream *s);
+void two_give_late(struct http_two *t, struct stream *s);
 
 #endif

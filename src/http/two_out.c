@@ -207,8 +207,11 @@ http_two_taken(struct http_two *t, int32_t stream)
 {
 	struct stream *s = two_stream(t, stream);
 	if (s && s->given > 0) {
-		(void)nghttp2_session_consume(t->session, stream, s->given);
-		s->given = 0;
+		size_t late = s->late.len;
+		(void)nghttp2_session_consume(
+		    t->session, stream, s->given - late);
+		s->given = late;
+		two_give_late(t, s);
 	}
 }
 

@@ -153,6 +153,27 @@ answer_head(struct conn *c, const struct http_head *head, struct err *e)
 	return failed;
 }
 
+/* RFC 9110 15.2: what an upstream says before its answer goes on, but 100: of
+ * that none was asked for, and who waits for one is told from here.  HTTP/1.0
+ * knows no answer but the last. */
+static int
+answer_before(struct conn *c, const struct http_head *head, struct err *e)
+{
+	struct proxy_answer_form form = { .needles = c->proxy->needles };
+	struct buf b = { 0 };
+	if (head->status == 100 || c->request.head->minor == 0) {
+		return 0;
+	}
+	proxy_clear_take(&b);
+	int failed = proxy_head_answer(&b, head, c->request.head, &form, e);
+	if (!failed) {
+		c->up->scrub.found += form.found;
+		proxy_link_write(&c->link, buf_str(&b));
+	}
+	proxy_clear_give(&b);
+	return failed;
+}
+
 static void
 answer_data(void *owner, struct str data)
 {
@@ -299,8 +320,9 @@ answer_take(struct conn *c, const struct http_event *ev, struct err *e)
 			return 0;
 		}
 		return answer_end(c, e);
-	case HTTP_MORE:
 	case HTTP_INTERIM:
+		return answer_before(c, ev->head, e);
+	case HTTP_MORE:
 		break;
 	}
 	return 0;

@@ -69,6 +69,8 @@ answer_event(struct stream *s)
 	struct str in = text;
 	struct http_event ev;
 	struct err e;
+	s->reader.answer_to_head =
+	    str_eq_z(s->conn->reader.head.method, "HEAD");
 	int failed = http_read(&s->reader, &in, &ev, &e);
 	size_t took = text.len - in.len;
 	if (!failed && (ev.kind == HTTP_HEAD || ev.kind == HTTP_INTERIM)) {
@@ -81,6 +83,11 @@ answer_event(struct stream *s)
 		s->done = true;
 		proxy_clear_drop(out, out->len);
 		return false;
+	}
+	if (ev.kind == HTTP_INTERIM) {
+		/* Those of an upstream were counted where they came from. */
+		http_reader_fini(&s->reader);
+		http_reader_response(&s->reader);
 	}
 	if (ev.kind == HTTP_DATA) {
 		http_two_data(two, s->id, ev.data);
@@ -102,7 +109,6 @@ move(struct stream *s)
 {
 	struct conn *c = s->conn;
 	size_t had = c->link.out.len;
-	s->reader.answer_to_head = str_eq_z(c->reader.head.method, "HEAD");
 	/* With nothing left it may be at its end, which must be seen before the
 	 * connection goes. */
 	while (!s->done &&
@@ -228,9 +234,10 @@ take_end(void *owner, int32_t id)
 }
 
 static void
-take_close(void *owner, int32_t id)
+take_close(void *owner, int32_t id, bool untaken)
 {
 	struct stream *s = find(owner, id);
+	(void)untaken; /* a cell refuses no stream of its own */
 	if (s) {
 		s->gone = true;
 	}

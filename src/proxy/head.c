@@ -350,7 +350,7 @@ proxy_head_answer(struct buf *b, const struct http_head *answer,
 	form->close = form->close || (unsure && asked->minor == 0);
 	if (form->chunked) {
 		http_write_header_z(b, "Transfer-Encoding", "chunked");
-	} else if (!unsure) {
+	} else if (!unsure && answer->status >= 200) {
 		write_answer_length(b, answer, asked);
 	}
 	if (form->close) {

@@ -5,7 +5,7 @@
 /* What the files of this room share. */
 
 #include "proxy/own.h"
-#include "proxy/up.h"
+#include "proxy/road.h"
 
 /* --- a connection of the cell ------------------------------------------- */
 

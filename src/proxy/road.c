@@ -118,10 +118,11 @@ take_end(void *owner, int32_t stream)
 }
 
 static void
-take_close(void *owner, int32_t stream)
+take_close(void *owner, int32_t stream, bool untaken)
 {
 	struct up *u = user_of(owner, stream);
 	if (u) {
+		u->untaken = untaken;
 		u->text_closed = true;
 		u->stirred = true;
 	}
@@ -243,6 +244,7 @@ proxy_road_leave(struct up *u)
 	u->stream = -1;
 	u->text_end = false;
 	u->text_closed = false;
+	u->untaken = false;
 	u->stirred = false;
 	proxy_clear_give(&u->text);
 	turn_soon(r);

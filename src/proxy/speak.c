@@ -42,6 +42,46 @@ given_one(struct up *u)
 	return false;
 }
 
+static void
+write_body(struct up *u, struct str bytes)
+{
+	if (u->two) {
+		proxy_two_body(u, bytes);
+		return;
+	}
+	if (u->request->head->framing != HTTP_CHUNKED) {
+		proxy_link_write(u->link, bytes);
+		return;
+	}
+	auto_buf chunk = { 0 };
+	http_write_chunk(&chunk, bytes);
+	proxy_link_write(u->link, buf_str(&chunk));
+}
+
+/* Of its body what has left before, and was not taken. */
+static void
+say_left(struct up *u)
+{
+	if (u->left.len > 0) {
+		write_body(u, buf_str(&u->left));
+	}
+	if (u->ended) {
+		proxy_up_body_end(u);
+	}
+}
+
+/* A longer body does not go once more: nobody has it any longer. */
+static void
+keep_left(struct up *u, struct str bytes)
+{
+	if (bytes.len > UP_LEFT - u->left.len) {
+		proxy_up_forget(u);
+		return;
+	}
+	buf_room_wiped(&u->left, bytes.len);
+	buf_add(&u->left, bytes);
+}
+
 int
 proxy_up_say(struct up *u, struct str secret, struct err *e)
 {
@@ -87,6 +127,9 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 	if (changed) {
 		buf_wipe(u->whole);
 	}
+	if (!failed && u->again) {
+		say_left(u);
+	}
 	u->reader.take_upgrade = u->request->websocket;
 	u->reader.answer_to_head = str_eq_z(u->request->method, "HEAD");
 	return failed;
@@ -109,23 +152,17 @@ proxy_up_body(struct up *u, struct str bytes, struct err *e)
 	if (count_up(u, bytes.len, e)) {
 		return -1;
 	}
-	if (u->two) {
-		proxy_two_body(u, bytes);
-		return 0;
+	if (u->keeps) {
+		keep_left(u, bytes);
 	}
-	if (u->request->head->framing != HTTP_CHUNKED) {
-		proxy_link_write(u->link, bytes);
-		return 0;
-	}
-	auto_buf chunk = { 0 };
-	http_write_chunk(&chunk, bytes);
-	proxy_link_write(u->link, buf_str(&chunk));
+	write_body(u, bytes);
 	return 0;
 }
 
 void
 proxy_up_body_end(struct up *u)
 {
+	u->ended = true;
 	if (u->two) {
 		proxy_two_body_end(u);
 	} else if (u->request->head->framing == HTTP_CHUNKED) {
@@ -153,7 +190,10 @@ proxy_up_read(struct up *u, struct http_event *ev, struct err *e)
 			return 0;
 		}
 		return err_set(e, ERR_UNAVAILABLE,
-		    "the upstream closed without a whole answer");
+		    u->untaken && http_reader_idle(&u->reader)
+		        ? "it did nothing with this request (REFUSED_STREAM, "
+		          "or GOAWAY before it): ask it once more"
+		        : "the upstream closed without a whole answer");
 	}
 	if (ev->kind == HTTP_MORE && u->link->ended && !u->two) {
 		if (proxy_up_again(u)) {
@@ -184,7 +224,9 @@ proxy_up_read(struct up *u, struct http_event *ev, struct err *e)
 		}
 	}
 	if (u->taken > 0) {
-		buf_wipe(&u->secret); /* it will not be asked again */
+		if (u->keeps) {
+			proxy_up_forget(u);
+		}
 		u->moved = loop_now(u->proxy->setup.loop);
 	}
 	return 0;
@@ -201,8 +243,11 @@ proxy_up_scrub(
 	if (u->go.raw) {
 		return 0;
 	}
-	return proxy_scrub_begin(
-	    &u->scrub, u->proxy->needles, answer, rewrite, e);
+	uint64_t before = u->scrub.found; /* of 1xx */
+	int failed =
+	    proxy_scrub_begin(&u->scrub, u->proxy->needles, answer, rewrite, e);
+	u->scrub.found += before;
+	return failed;
 }
 
 void

@@ -51,7 +51,7 @@ proxy_up_fail(struct up *u, bool refused, const struct err *e)
 	u->err = *e;
 	proxy_clean(u->proxy, &u->err);
 	loop_timer_cancel(&u->timer);
-	buf_wipe(&u->secret);
+	proxy_up_forget(u);
 	disconnect(u);
 }
 
@@ -267,7 +267,7 @@ proxy_up_free(struct up *u)
 	proxy_link_free(u->link);
 	proxy_spare_give(u->proxy, &u->reader.arena);
 	http_reader_fini(&u->reader);
-	buf_wipe(&u->secret);
+	proxy_up_forget(u);
 	proxy_scrub_fini(&u->scrub);
 	proxy_trust_give(u->trust);
 	proxy_spare_up_give(u->proxy, u);
@@ -361,12 +361,32 @@ proxy_up_begin(struct up *u, loop_fn *turn, void *owner)
 	find_kept(u);
 }
 
+/* Over a connection that was kept a safe one may meet its end; over HTTP/2 an
+ * upstream may say of any that it did nothing for it.  Once, all in all. */
+static bool
+may_go_again(const struct up *u)
+{
+	return !u->again &&
+	       ((u->reused && safe(u)) ||
+	           (u->two && !u->go.once && !proxy_place_in_body(&u->go)));
+}
+
+void
+proxy_up_forget(struct up *u)
+{
+	u->keeps = false;
+	buf_wipe(&u->left);
+	buf_wipe(&u->secret);
+}
+
 bool
 proxy_up_again(struct up *u)
 {
-	if (!u->reused || !safe(u) || !http_reader_idle(&u->reader)) {
+	bool missed = u->untaken || (u->reused && safe(u));
+	if (!u->keeps || !missed || !http_reader_idle(&u->reader)) {
 		return false;
 	}
+	u->again = true;
 	disconnect(u);
 	find_way(u);
 	return true;
@@ -403,12 +423,13 @@ static void
 open_with(struct up *u, struct str secret)
 {
 	struct err e;
+	u->keeps = may_go_again(u);
 	if (proxy_up_say(u, secret, &e)) {
 		proxy_up_fail(u, true, &e);
 		return;
 	}
-	if (!u->reused || !safe(u)) {
-		buf_wipe(&u->secret);
+	if (!u->keeps) {
+		proxy_up_forget(u);
 	}
 	proxy_link_settle(u->link);
 	u->state = UP_OPEN;

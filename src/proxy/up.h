@@ -18,6 +18,8 @@ enum up_state {
 	UP_DONE,   /* the answer has ended, the connection is kept */
 };
 
+#define UP_LEFT ((size_t)16 * 1024) /* of a body, to go once more */
+
 /* What a connection was opened for: a kept one serves only its like. */
 struct up_way {
 	char host[NAMES_HOST_SIZE]; /* the name that was verified */
@@ -68,8 +70,14 @@ struct up {
 	struct buf text; /* of the answer by two, as HTTP/1.1 */
 	bool text_end;
 	bool text_closed;
-	bool reused; /* link was kept from another request */
+	bool untaken; /* the upstream did nothing for it (RFC 9113 8.7) */
+	bool reused;  /* link was kept from another request */
 	struct up_way way;
+	/* to go once more, until a byte of an answer has come */
+	bool keeps;
+	bool again;         /* it did */
+	bool ended;         /* its body has */
+	struct buf left;    /* its body, as far as it has left */
 	struct buf secret;  /* while it may still be needed */
 	struct buf *whole;  /* the body, where the credential goes into it */
 	struct scrub scrub; /* of the answer's body */
@@ -101,6 +109,7 @@ int proxy_up_count(struct up *u, size_t bytes, struct err *e) MUST_CHECK;
 /* Framed as the head said; ERR_LIMIT: over the rule's bound. */
 int proxy_up_body(struct up *u, struct str bytes, struct err *e) MUST_CHECK;
 void proxy_up_body_end(struct up *u);
+void proxy_up_forget(struct up *u); /* it does not go once more */
 /* The next event of the answer; HTTP_MORE: nothing now.  data stays until
  * proxy_up_used, which follows every event. */
 int proxy_up_read(
@@ -116,40 +125,6 @@ int proxy_up_scrub(struct up *u, const struct http_head *answer, bool rewrite,
     struct err *e) MUST_CHECK;
 /* speak.c: sends the head, with the secret where the go says. */
 int proxy_up_say(struct up *u, struct str secret, struct err *e) MUST_CHECK;
-
-/* --- HTTP/2 upstream: road.c, speak_two.c -------------------------------- */
-
-/* One connection, many exchanges; none: it is kept for others. */
-struct road {
-	struct road *next;
-	struct proxy *proxy;
-	struct link *link;
-	struct http_two *two;
-	struct up_way way;
-	struct up *users;
-	size_t count;      /* of users */
-	bool closing;      /* takes no more */
-	struct mono since; /* the last has left */
-	struct loop_timer timer;
-};
-
-void proxy_road_begin(struct up *u); /* on the link that it has made */
-/* On one that is there, unused for at most idle_max; false: none. */
-bool proxy_road_take(struct up *u, int64_t idle_max);
-bool proxy_road_open(struct up *u); /* it may still begin its stream */
-void proxy_road_leave(struct up *u);
-bool proxy_road_wait(struct up *u); /* false: nobody makes one */
-void proxy_road_wake(struct up *u); /* who waits for this one */
-void proxy_road_fill(struct up *u);
-void proxy_road_flush(struct up *u);
-void proxy_roads_policy(struct proxy *p, const struct digest *policy);
-void proxy_roads_close(struct proxy *p);
-
-int proxy_two_say(struct up *u, struct str head, const struct buf *body,
-    struct err *e) MUST_CHECK;
-void proxy_two_body(struct up *u, struct str bytes);
-void proxy_two_body_end(struct up *u);
-void proxy_two_fill(struct up *u);
 
 /* --- the rules' own CAs: trust.c ------------------------------------------ */
 

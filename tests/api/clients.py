@@ -308,6 +308,25 @@ def curl_speaks_http2():
 
 
 @test
+def curl_reads_an_answer_that_comes_before_its_body_has_gone():
+    """Debian's throws one away that is ended by a reset at once."""
+    for version in ('--http1.1', '--http2-prior-knowledge'):
+        text = cell("head -c 20000000 /dev/zero > /tmp/body; curl -sS %s -o /dev/null "
+                    "-w '%%{http_code} %%{size_upload}' --data-binary @/tmp/body "
+                    'https://web.test/early' % version)
+        code, sent = text.split()
+        need(code == '413' and int(sent) < 10000000, version, text)
+
+
+@test
+def curl_hears_what_comes_before_an_answer():
+    for version in ('--http1.1', '--http2-prior-knowledge'):
+        text = cell('curl -sSi %s https://web.test/hints' % version)
+        need(' 103' in text.splitlines()[0] and '</a.css>; rel=preload' in text and
+             text.endswith('hinted'), version, text)
+
+
+@test
 def python_urllib_is_answered():
     text = cell('''python3 - <<'END'
 import json, urllib.request

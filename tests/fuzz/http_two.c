@@ -25,10 +25,11 @@ take_end(void *owner, int32_t stream)
 }
 
 static void
-take_close(void *owner, int32_t stream)
+take_close(void *owner, int32_t stream, bool untaken)
 {
 	(void)owner;
 	(void)stream;
+	(void)untaken;
 }
 
 int

@@ -25,6 +25,17 @@ function say(row) {
 // --- HTTP/1.1 and HTTP/2 on one port: what came, said back
 
 const web = http2.createSecureServer({ ...pair, allowHTTP1: true }, (q, a) => {
+  if (q.url === '/early') {
+    a.statusCode = 413;
+    a.end(); // in one piece: curl stops at its head, short of its length
+    q.resume();
+    return;
+  }
+  if (q.url === '/hints') {
+    a.writeEarlyHints({ link: '</a.css>; rel=preload' });
+    setTimeout(() => a.end('hinted'), 50);
+    return;
+  }
   const sum = crypto.createHash('sha256');
   let bytes = 0;
   q.on('data', (piece) => {

@@ -391,7 +391,8 @@ H06_what_one_message_used_up_is_not_taken_from_the_next(void **state)
 	one_after_another(&r, buf_str(&long_one), 3);
 	/* The answers before the real one. */
 	for (int i = 0; i < HTTP_INTERIM_MAX; i++) {
-		buf_add_z(&interim, "HTTP/1.1 103 Early Hints\r\n\r\n");
+		buf_addf(&interim,
+		    "HTTP/1.1 103 Early Hints\r\nA: %06000d\r\n\r\n", i);
 	}
 	buf_add_z(&interim, "HTTP/1.1 204 x\r\n\r\n");
 	http_reader_response(&r);

@@ -451,6 +451,19 @@ H15_dishonest_responses_are_refused(void **state)
 	}
 	buf_add_z(&flood, "HTTP/1.1 103 Early Hints\r\n\r\n");
 	refused_as(true, buf_str(&flood), 400);
+	/* They are of the head that follows, and so are their bytes. */
+	buf_clear(&flood);
+	buf_addf(&flood,
+	    "HTTP/1.1 103 Early Hints\r\nA: %065000d\r\n\r\n"
+	    "HTTP/1.1 200 OK\r\nB: %0500d\r\n\r\n",
+	    1, 1);
+	refused_as(true, buf_str(&flood), 431);
+	buf_clear(&flood);
+	buf_addf(&flood,
+	    "HTTP/1.1 103 Early Hints\r\nA: %065502d\r\n\r\n"
+	    "HTTP/1.1 200 OK\r\n",
+	    1);
+	refused_as(true, buf_str(&flood), 431);
 }
 
 static void

@@ -174,7 +174,7 @@ an_answer_before_the_real_one_is_no_answer(void **state)
 	pair_new(&p);
 	answered(&p, 1, buf_str(&frames));
 	assert_string_equal(buf_z(&p.client.text),
-	    "HTTP/1.1 103 \r\na: b\r\n\r\n"
+	    "HTTP/1.1 103 Early Hints\r\na: b\r\n\r\n"
 	    "HTTP/1.1 200 OK\r\nc: d\r\nTransfer-Encoding: chunked\r\n\r\n"
 	    "2\r\nok\r\n0\r\ncontent-length: 2\r\n\r\n");
 	assert_int_equal(p.client.ended, 1);
@@ -220,6 +220,33 @@ a_server_may_answer_before_the_real_answer(void **state)
 	                     false, &e),
 	    -1);
 	pair_free(&p);
+}
+
+/* RFC 9113 8.7: who asked may ask again. */
+static void
+what_a_server_did_nothing_for_is_told_apart(void **state)
+{
+	(void)state;
+	static const struct {
+		struct str frame;
+		size_t closed, untaken;
+	} rows[] = {
+		{ STR("\0\0\4\3\0\0\0\0\1\0\0\0\7"), 1, 1 },
+		{ STR("\0\0\4\3\0\0\0\0\1\0\0\0\x08"), 1, 0 },
+		{ STR("\0\0\x08\7\0\0\0\0\0\0\0\0\0\0\0\0\0"), 1, 1 },
+		{ STR("\0\0\x08\7\0\0\0\0\0\0\0\0\1\0\0\0\0"), 0, 0 },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct pair p;
+		auto_buf frames = { 0 };
+		buf_add(&frames, STR(SETTINGS));
+		buf_add(&frames, rows[i].frame);
+		pair_new(&p);
+		answered(&p, 1, buf_str(&frames));
+		assert_int_equal(p.client.closed, rows[i].closed);
+		assert_int_equal(p.client.untaken, rows[i].untaken);
+		pair_free(&p);
+	}
 }
 
 static void
@@ -621,6 +648,7 @@ main(void)
 		    a_status_that_is_none_ends_its_stream_alone_H15),
 		cmocka_unit_test(an_answer_before_the_real_one_is_no_answer),
 		cmocka_unit_test(a_server_may_answer_before_the_real_answer),
+		cmocka_unit_test(what_a_server_did_nothing_for_is_told_apart),
 		cmocka_unit_test(the_crumbs_of_a_cookie_are_one_line),
 		cmocka_unit_test(no_byte_makes_another_message_of_one_G02),
 		cmocka_unit_test(nothing_is_pushed),

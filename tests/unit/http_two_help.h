@@ -18,7 +18,7 @@ struct side {
 	struct http_two *two;
 	struct buf text;
 	int32_t stream;
-	size_t ended, closed;
+	size_t ended, closed, untaken;
 };
 
 static inline void
@@ -38,11 +38,12 @@ take_end(void *owner, int32_t stream)
 }
 
 static inline void
-take_close(void *owner, int32_t stream)
+take_close(void *owner, int32_t stream, bool untaken)
 {
 	struct side *s = owner;
 	(void)stream;
 	s->closed++;
+	s->untaken += untaken;
 }
 
 static const struct http_two_ops ops = { take_text, take_end, take_close };

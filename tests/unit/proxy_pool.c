@@ -471,9 +471,12 @@ static void
 only_a_safe_request_is_asked_again(void **state)
 {
 	(void)state;
-	for (int safe = 0; safe < 2; safe++) {
+	enum { UNSAFE, BEGUN, SAFE, WAYS };
+	for (int way = UNSAFE; way < WAYS; way++) {
 		struct rig r;
 		struct end c;
+		bool safe = way != UNSAFE;
+		bool again = way == SAFE;
 		rig_kept(&r, &c);
 		r.origin.answer = NULL;
 		size_t had = last(&r)->got.len;
@@ -484,13 +487,20 @@ only_a_safe_request_is_asked_again(void **state)
 		rig_until(&r, r.origin.at[0].got.len > had);
 		r.origin.answer = HELLO;
 		r.origin.at[0].seen = SIZE_MAX;
+		if (way == BEGUN) { /* of one piece with its end */
+			struct link *l = &r.origin.at[0].link;
+			end_say_z(&r.origin.at[0], "HTTP/1.1 2");
+			tls_close(l->tls);
+			proxy_link_fill(l);
+			proxy_link_send(l);
+		}
 		proxy_link_close(&r.origin.at[0].link);
 		rig_until(&r, r.outcomes > outcomes);
 		assert_int_equal(
-		    r.outcome.end, safe ? PROXY_ANSWERED : PROXY_FAILED);
-		assert_int_equal(r.origin.count, safe ? 2 : 1);
+		    r.outcome.end, again ? PROXY_ANSWERED : PROXY_FAILED);
+		assert_int_equal(r.origin.count, again ? 2 : 1);
 		assert_int_equal(r.redeems, 2);
-		if (safe) {
+		if (again) {
 			assert_true(end_got(last(&r), "Bearer " SECRET));
 		}
 		end_close(&c);

@@ -33,10 +33,11 @@ take_end(void *owner, int32_t stream)
 }
 
 static inline void
-take_close(void *owner, int32_t stream)
+take_close(void *owner, int32_t stream, bool untaken)
 {
 	struct two *t = owner;
 	(void)stream;
+	(void)untaken;
 	t->closed++;
 }
 
@@ -135,6 +136,16 @@ ask(struct world *w, const char *head, bool body)
 	    http_two_ask(w->cell.two, str_of(head), body, false, &stream, &e),
 	    0);
 	return stream;
+}
+
+/* A frame of the cell beside its session. */
+static inline void
+say_data(struct world *w, int32_t stream, struct str bytes)
+{
+	uint8_t head[9] = { 0, (uint8_t)(bytes.len >> 8), (uint8_t)bytes.len, 0,
+		0, 0, 0, 0, (uint8_t)stream };
+	end_say(&w->c, str_span(head, sizeof(head)));
+	end_say(&w->c, bytes);
 }
 
 #define GET_TWO "GET /a HTTP/1.1\r\nHost: good.test\r\n\r\n"
