@@ -124,84 +124,6 @@ asking_free(struct core *c, struct core_asking *q)
 	free(q);
 }
 
-/* --- whoever waits for a token ---------------------------------------------
- */
-
-/* A rule names its credential by name or by id. */
-static bool
-waits_for(struct core *c, const struct core_intent *i, const char *name)
-{
-	const struct core_credential *k =
-	    i->parked ? core_oauth_find(c, i->credential) : NULL;
-
-	return k && !i->refusal && strcmp(k->name, name) == 0;
-}
-
-/* Their numbers: who is let go, or refused, may take others out of the list. */
-static uint64_t *
-waiting(struct core *c, const char *name, size_t *count)
-{
-	uint64_t *numbers = NULL;
-	size_t room = 0;
-
-	*count = 0;
-	for (const struct core_intent *i = c->intents; i; i = i->next) {
-		if (waits_for(c, i, name)) {
-			numbers = array_grow(
-			    numbers, *count, &room, sizeof(*numbers));
-			numbers[(*count)++] = i->number;
-		}
-	}
-	return numbers;
-}
-
-/* The new row is on the disk. */
-void
-core_oauth_release(struct core *c, const char *name)
-{
-	size_t count;
-	uint64_t *numbers = waiting(c, name, &count);
-
-	for (size_t n = 0; n < count; n++) {
-		struct core_intent *i = core_intent_find(c, numbers[n]);
-
-		if (!i || !waits_for(c, i, name)) {
-			continue;
-		}
-		i->parked = false;
-		if (i->committed) {
-			core_intent_committed(c, i->number);
-		} else {
-			core_intent_commit(c, i);
-		}
-	}
-	core_going_send(c);
-	free(numbers);
-}
-
-/* There will be none for now, or none at all. */
-static void
-refuse_waiting(struct core *c, const struct core_credential *k, const char *why)
-{
-	size_t count;
-	uint64_t *numbers = waiting(c, k->name, &count);
-
-	for (size_t n = 0; n < count; n++) {
-		struct core_intent *i = core_intent_find(c, numbers[n]);
-
-		if (!i || !waits_for(c, i, k->name)) {
-			continue;
-		}
-		i->parked = false;
-		if (k->closed[0]) {
-			core_intent_unfit(c, i, k, k->closed);
-		} else {
-			core_intent_unavailable(c, i, why);
-		}
-	}
-	free(numbers);
-}
-
 /* --- how it ends -----------------------------------------------------------
  */
 
@@ -261,7 +183,7 @@ fail(struct core *c, struct core_asking *q, const struct oauth_told *told,
 		(void)snprintf(text, sizeof(text),
 		    "no new token for %s: %.160s", k->name, why);
 		log_line(LOG_WARN, "vault", "%s", text);
-		refuse_waiting(c, k, text);
+		core_oauth_refuse(c, k, text);
 	}
 	tell(c, q, told, why);
 }
@@ -284,7 +206,7 @@ close_credential(
 		    "the credential %s is not used: its token endpoint "
 		    "said " STR_FMT "; `handrail vault login %s` mends it",
 		    k->name, STR_ARG(told->error), k->name);
-		refuse_waiting(c, k, k->closed);
+		core_oauth_refuse(c, k, k->closed);
 	}
 	tell(c, q, told, "");
 }

@@ -53,6 +53,9 @@ bool core_oauth_renews(struct core *c, const struct core_intent *i);
 void core_oauth_settle(struct core *c, struct core_credential *k);
 /* Whoever waits for its row goes on, or hears that there is none. */
 void core_oauth_release(struct core *c, const char *name);
+/* There is no token for now, or none any more: whoever waits hears so. */
+void core_oauth_refuse(
+    struct core *c, const struct core_credential *k, const char *why);
 /* The row that the vault sealed is the credential's from the commit on. */
 void core_oauth_row(struct core *c, struct core_credential *k, struct str row,
     const uint8_t mark[WIRE_MARK], uint32_t has, int64_t expires);
