@@ -12,7 +12,9 @@
  *
  * A no closes the credential until somebody logs in.  Anything else that is no
  * yes is tried again, with the same refresh token, after a pause that doubles;
- * if the endpoint has rotated it meanwhile, that question ends with its no.
+ * if the endpoint has rotated it meanwhile, that question ends with its no.  What
+ * is said of a row that is the credential's no more says nothing of the one that
+ * is: whoever waits asks anew.
  */
 #include "parts/core_oauth.h"
 
@@ -110,6 +112,18 @@ core_oauth_asking(const struct core *c, const char *name)
 	return q != NULL;
 }
 
+/* The credential, while its row is the one that was asked with. */
+static struct core_credential *
+asked_of(struct core *c, const struct core_asking *q)
+{
+	struct core_credential *k = core_oauth_find(c, str_of(q->name));
+
+	return k && !k->archived && k->version == q->version &&
+	               core_credential_version(c, k->name) == q->version
+	           ? k
+	           : NULL;
+}
+
 static void
 asking_free(struct core *c, struct core_asking *q)
 {
@@ -166,14 +180,14 @@ static void
 fail(struct core *c, struct core_asking *q, const struct oauth_told *told,
     const char *why)
 {
-	struct core_credential *k = core_oauth_find(c, str_of(q->name));
+	struct core_credential *k = asked_of(c, q);
 
 	if (q->sealed) { /* what came is kept, whatever happened behind it */
 		q->answered = true;
 		over(c, q);
 		return;
 	}
-	if (k && !k->archived && q->use <= WIRE_USE_CLIENT) {
+	if (k && q->use <= WIRE_USE_CLIENT) {
 		int64_t pause = PAUSE_US << (k->fails < 7 ? k->fails : 7);
 		char text[WIRE_TEXT_MAX];
 
@@ -193,9 +207,9 @@ static void
 close_credential(
     struct core *c, struct core_asking *q, const struct oauth_told *told)
 {
-	struct core_credential *k = core_oauth_find(c, str_of(q->name));
+	struct core_credential *k = asked_of(c, q);
 
-	if (k && !k->archived && q->use <= WIRE_USE_CLIENT) {
+	if (k && q->use <= WIRE_USE_CLIENT) {
 		(void)snprintf(k->closed, sizeof(k->closed),
 		    "no token for it any more: its token endpoint "
 		    "said " STR_FMT,
@@ -360,7 +374,6 @@ core_vault_kept(void *owner, struct wire_peer *peer, const void *record,
 	struct core *c = owner;
 	const struct wire_vault_kept *in = record;
 	struct core_asking *q = c->askings;
-	const struct core_credential *k;
 
 	(void)peer;
 	(void)fds;
@@ -371,13 +384,11 @@ core_vault_kept(void *owner, struct wire_peer *peer, const void *record,
 	if (!q || q->sealed) {
 		return;
 	}
-	k = core_oauth_find(c, str_of(q->name));
 	if (!in->ok || in->row_size > sizeof(in->row)) {
 		fail(c, q, NULL,
 		    wire_text_ok(in->text, sizeof(in->text)) ? in->text
 		                                             : "refused");
-	} else if (!k || k->archived || k->version != q->version ||
-	           core_credential_version(c, k->name) != q->version) {
+	} else if (!asked_of(c, q)) {
 		fail(c, q, NULL, "the credential was changed meanwhile");
 	} else {
 		keep(c, q, in);
