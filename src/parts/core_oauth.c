@@ -11,10 +11,11 @@
  *             waited goes on
  *
  * A no closes the credential until somebody logs in.  Anything else that is no
- * yes is tried again, with the same refresh token, after a pause that doubles;
- * if the endpoint has rotated it meanwhile, that question ends with its no.  What
- * is said of a row that is the credential's no more says nothing of the one that
- * is: whoever waits asks anew.
+ * yes is tried again, with the same refresh token, after a pause that doubles,
+ * or the longer one that the endpoint wants; if the endpoint has rotated it
+ * meanwhile, that question ends with its no.  What is said of a row that is the
+ * credential's no more says nothing of the one that is: whoever waits asks
+ * anew.
  */
 #include "parts/core_oauth.h"
 
@@ -175,6 +176,16 @@ over(struct core *c, struct core_asking *q)
 	tell(c, q, &told, "");
 }
 
+/* `retry`: the seconds that the endpoint wants. */
+static int64_t
+pause_before(const struct core_credential *k, int64_t retry)
+{
+	int64_t pause = PAUSE_US << (k->fails < 7 ? k->fails : 7);
+
+	pause = pause < PAUSE_MOST ? pause : PAUSE_MOST;
+	return retry * CLOCK_SECOND > pause ? retry * CLOCK_SECOND : pause;
+}
+
 /* Nobody knows whether the token that was sent still lives. */
 static void
 fail(struct core *c, struct core_asking *q, const struct oauth_told *told,
@@ -188,12 +199,11 @@ fail(struct core *c, struct core_asking *q, const struct oauth_told *told,
 		return;
 	}
 	if (k && q->use <= WIRE_USE_CLIENT) {
-		int64_t pause = PAUSE_US << (k->fails < 7 ? k->fails : 7);
 		char text[WIRE_TEXT_MAX];
 
-		k->fails++;
 		k->again = mono_after(
-		    mono_now(), pause < PAUSE_MOST ? pause : PAUSE_MOST);
+		    mono_now(), pause_before(k, told ? told->retry : 0));
+		k->fails++;
 		(void)snprintf(text, sizeof(text),
 		    "no new token for %s: %.160s", k->name, why);
 		log_line(LOG_WARN, "vault", "%s", text);

@@ -40,6 +40,11 @@ struct str core_oauth_fact(
 /* Before an intent is written: true if it waits for a token that is made first,
  * or was refused because none can be made.  Starts what is due. */
 bool core_oauth_holds(struct core *c, struct core_intent *i);
+/* Its token cannot be had now, for what reason: it is refused with the time
+ * until the endpoint is asked again, of which the endpoint's own wish is kept
+ * to up to an hour (OAUTH_RETRY_MAX). */
+void core_oauth_later(struct core *c, struct core_intent *i,
+    const struct core_credential *k, const char *what);
 /* R04: a sandbox asks a token endpoint itself; the vault keeps what is
  * answered, for that sandbox alone, and core remembers that it does: of
  * CORE_TAKEN_MAX credentials, and of no more is asked. */

@@ -58,6 +58,30 @@ core_oauth_release(struct core *c, const char *name)
 	free(numbers);
 }
 
+/* The wait is told in whole seconds, none too few. */
+void
+core_oauth_later(struct core *c, struct core_intent *i,
+    const struct core_credential *k, const char *what)
+{
+	int64_t left = k->again.us - mono_now().us;
+	auto_buf wait = { 0 };
+
+	duration_add(&wait,
+	    left > 0 ? (left / CLOCK_SECOND + 1) * CLOCK_SECOND : CLOCK_SECOND);
+	struct core_refusal why = {
+		.status = 503,
+		.error = "unavailable",
+		.rule = i->rule,
+		.reason = arena_printf(&i->arena,
+		    "%s: its token endpoint is asked again in " STR_FMT, what,
+		    STR_ARG(buf_str(&wait))),
+		.next = arena_printf(&i->arena, "try again in " STR_FMT,
+		    STR_ARG(buf_str(&wait))),
+	};
+
+	core_intent_refuse(c, i, &why);
+}
+
 void
 core_oauth_refuse(
     struct core *c, const struct core_credential *k, const char *why)
@@ -75,7 +99,7 @@ core_oauth_refuse(
 		if (k->closed[0]) {
 			core_intent_unfit(c, i, k, k->closed);
 		} else {
-			core_intent_unavailable(c, i, why);
+			core_oauth_later(c, i, k, why);
 		}
 	}
 	free(numbers);

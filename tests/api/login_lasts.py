@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long a login lasts, how often a device asks, and what an answer that comes
 too late or is a no leaves as it was; with a real issuer."""
+import email.utils
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 import urllib.parse
@@ -166,6 +168,44 @@ def whoever_waits_for_a_token_hears_that_its_credential_is_gone():
             need(says in answers(h, task), answers(h, task))
             i.set(hold=False)
             need(not i.log('api'), i.log())
+
+
+@test
+def an_endpoint_that_wants_to_be_left_alone_is():
+    with Both('mock') as (h, i):
+        refreshes(h, i)
+        for retry, wait in (('1200', '(20m|19m[0-9]+s)'),
+                            (email.utils.formatdate(
+                                time.time() + 1200, usegmt=True),
+                             '(20m|19m[0-9]+s)'),
+                            ('86400', '(1h|59m[0-9]+s)'),
+                            ('soon', '[1-5]s')):
+            i.set(fault='429', retry=retry)
+            asks = len(heads(h, 'credential_asked'))
+            for _ in range(1 if retry == 'soon' else 2):
+                text = call(h)
+                need(re.search('its token endpoint is asked again in ' + wait,
+                               text), retry, text)
+            need(len(heads(h, 'credential_asked')) == asks + 1, retry)
+            a = h.post(AT + '/rotate', {
+                'box': box(h, tokens(b'', b'refresh-' + retry[:4].encode()))})
+            need(a.code == 200, a)
+        i.set(fault='')
+        need('the interface says yes' in call(h), i.log())
+
+
+@test
+def a_device_leaves_alone_whoever_wants_it():
+    with Both() as (h, i):
+        need(device(h, i)['interval'] == 5)
+        time.sleep(5.1)
+        i.set(fault='429', retry='300')
+        a = h.post(GO, {})
+        need(a.code == 503 and 'try again in 5m' in a.out, a)
+        i.set(fault='')
+        time.sleep(5.1)
+        need(h.post(GO, {}).json['state'] == 'pending')
+        need(asked(h) == ['device_authorization', 'device_code'], asked(h))
 
 
 if __name__ == '__main__':
