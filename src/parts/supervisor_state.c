@@ -250,8 +250,8 @@ house_open_state(struct house *h, struct err *e)
 	}
 	h->uid_base = geteuid() == 0 ? h->config.uid_base : 0;
 	house_find_ids(h);
-	if (file_mkdirs(h->state, 0711, e) || lock_state(h, e) ||
-	    need_vault_key(h, e) ||
+	if (file_mkdirs(h->state, 0711, e) || house_trust_state(h, e) ||
+	    lock_state(h, e) || need_vault_key(h, e) ||
 	    part_folder(h, "book", PART_CORE, 0700, e) ||
 	    part_folder(h, "runs", PART_CORE, 0711, e) ||
 	    part_folder(h, "permissions", PART_CORE, 0700, e) ||
