@@ -116,6 +116,7 @@ struct core_refusal {
 	bool put;        /* it is asked for the first time: always written */
 	struct str rule;
 	struct str reason;
+	struct str told; /* a sandbox hears this in its stead; empty: it */
 	struct str next;
 };
 void core_intent_refuse(

@@ -370,6 +370,14 @@ hint    = "say"
 
 @test
 def a_role_that_is_closed_at_reload_lets_nothing_out_of_its_sandbox():
+            # The book has the reason, the sandbox no path of the host.
+            heard = json.dumps([e for e in h.events(t)
+                                if e['kind'] == 'call_settled'])
+            need('the policy of the role caller does not load' in heard and
+                 '`handrail role list`' in heard and h.folder not in heard, heard)
+            said, = [e['body']['reason'] for e in h.events(t)
+                     if e['kind'] == 'request_denied']
+            need(os.path.join(h.folder, 'roles/caller/gates.toml') in said, said)
     with Upstream() as up:
         with House(up.role()) as h:
             h.start()
