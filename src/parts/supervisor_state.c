@@ -136,7 +136,8 @@ need_vault_key(struct house *h, struct err *e)
 	if (access(book.at, F_OK) == 0) {
 		return err_set(e, ERR_INPUT,
 		    "there is no vault key in %s, and a book that was kept "
-		    "with one: put it back as %s",
+		    "with one: put it back as %s, or start the house by the "
+		    "unit whose systemd credential it is",
 		    h->state, own.at);
 	}
 	return err_set(e, ERR_INPUT,

@@ -750,6 +750,27 @@ ca       = "%s"
              'beside handrail.toml' in said[0], said)
 
 
+@test
+def a_root_key_of_systemds_is_told_where_it_is_not_handed_over():
+    with House() as h:
+        h.start()
+        h.stop()
+        key, given = h.state + '/vault.key', h.folder + '/given'
+        os.mkdir(given, 0o700)
+        for env in ({}, {'CREDENTIALS_DIRECTORY': given}):
+            a = h.cli('vault', 'migrate', '--to', 'systemd', env=env)
+            need(a.code == 4 and 'LoadCredentialEncrypted=' in a.err, a)
+        shutil.copy(key, given + '/handrail-vault-key')
+        for args in (('--to', 'systemd'), ('--forget', 'file')):
+            h.ok('vault', 'migrate', *args, env=env)
+        need(not os.path.exists(key))
+        a = h.cli('up')
+        need(a.code == 1 and key in a.err and
+             'by the unit whose systemd credential it is' in a.err, a)
+        h.spawn(env=env)
+        until(h.ready)
+
+
 if __name__ == '__main__':
     code = main()
     if HOUSE:
