@@ -56,19 +56,6 @@ brain_full(struct agent *a)
 	return INPUT_NOTHING;
 }
 
-/* The beginning of it, in whole characters. */
-static struct str
-cut(struct str text, size_t most)
-{
-	if (text.len <= most) {
-		return text;
-	}
-	while (most > 0 && ((unsigned char)text.at[most] & 0xc0U) == 0x80U) {
-		most--;
-	}
-	return str_sub(text, 0, most);
-}
-
 /* What it said instead of a result may be what somebody wanted to read. */
 enum input
 brain_stalled(struct agent *a)
@@ -84,7 +71,7 @@ brain_stalled(struct agent *a)
 	          "handrail.toml"
 	        : "say so in the task, or name another model in role.toml",
 	    words.len ? "Its last words: " : "It said nothing more",
-	    STR_ARG(cut(words, LAST_WORDS)));
+	    STR_ARG(str_utf8_cut(words, LAST_WORDS)));
 	return INPUT_NOTHING;
 }
 

@@ -152,6 +152,18 @@ str_is_utf8(struct str s)
 	return true;
 }
 
+struct str
+str_utf8_cut(struct str s, size_t most)
+{
+	if (s.len <= most) {
+		return s;
+	}
+	while (most > 0 && ((uint8_t)s.at[most] & 0xc0) == 0x80) {
+		most--;
+	}
+	return str_sub(s, 0, most);
+}
+
 char *
 str_put_utf8(char *to, uint32_t point)
 {

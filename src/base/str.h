@@ -85,6 +85,8 @@ bool str_cut(struct str *rest, char sep, struct str *head);
  * overlong form, at most U+10FFFF); 0 if there is none. */
 size_t str_utf8(struct str s);
 bool str_is_utf8(struct str s);
+/* The beginning of a UTF-8 text, at most so many bytes and whole characters. */
+struct str str_utf8_cut(struct str s, size_t most);
 /* The character of that number (a Unicode scalar value) to at most 4 bytes;
  * the place behind it. */
 char *str_put_utf8(char *to, uint32_t point);

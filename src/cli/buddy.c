@@ -21,6 +21,22 @@ could_be_anybodys(struct cli *c, const struct json *b)
 	return str_eq_z(device, "simulator") || str_eq_z(device, "tty");
 }
 
+/* Why one that answers decides nothing, and what to do; empty: it decides, or
+ * nobody knows. */
+static const char *
+idle(struct cli *c, const struct json *b)
+{
+	if (flag(b, "decides") || !flag(b, "alive")) {
+		return "";
+	}
+	if (!cli_text(c, b, "operator")[0]) {
+		return ": name it as `buddy` of an operator in handrail.toml";
+	}
+	return could_be_anybodys(c, b)
+	           ? ": one like this does under `handrail up --dev` only"
+	           : "";
+}
+
 static int
 status(struct cli *c)
 {
@@ -47,10 +63,7 @@ status(struct cli *c)
 	printf("operator %s%s%s\n",
 	    cli_text(c, b, "operator")[0] ? cli_text(c, b, "operator")
 	                                  : "none lists it",
-	    flag(b, "decides") ? "" : ", it decides nothing now",
-	    flag(b, "alive") && !flag(b, "decides") && could_be_anybodys(c, b)
-	        ? ": one like this does under `handrail up --dev` only"
-	        : "");
+	    flag(b, "decides") ? "" : ", it decides nothing now", idle(c, b));
 	if (cli_text(c, b, "says")[0]) {
 		printf("says     %s\n", cli_text(c, b, "says"));
 	}

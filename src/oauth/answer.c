@@ -2,6 +2,7 @@
 /* What a token endpoint or a device endpoint answers.  DESIGN has the table. */
 #include "oauth/inside.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool
@@ -120,6 +121,45 @@ take_object(struct arena *a, unsigned status, struct str type, struct str body,
 		return NULL;
 	}
 	return top;
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT". */
+static bool
+take_date(struct str text, struct wall *at)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	const char *s = text.at;
+	char plain[WALL_TEXT_MAX];
+	int month = 0;
+
+	if (text.len != 29 || !str_eq_z(str_sub(text, 25, 4), " GMT")) {
+		return false;
+	}
+	while (month < 12 &&
+	       memcmp(months + (size_t)3 * (size_t)month, s + 8, 3) != 0) {
+		month++;
+	}
+	(void)snprintf(plain, sizeof(plain), "%.4s-%02d-%.2sT%.8sZ", s + 12,
+	    month + 1, s + 5, s + 17);
+	return wall_parse(str_of(plain), at);
+}
+
+int64_t
+oauth_retry_after(struct str header, struct wall now)
+{
+	struct wall at;
+	uint64_t seconds;
+	int64_t left;
+
+	if (str_u64(header, &seconds)) {
+		return seconds < OAUTH_RETRY_MAX ? (int64_t)seconds
+		                                 : OAUTH_RETRY_MAX;
+	}
+	if (!take_date(header, &at) || at.us <= now.us) {
+		return 0;
+	}
+	left = (at.us - now.us + CLOCK_SECOND - 1) / CLOCK_SECOND;
+	return left < OAUTH_RETRY_MAX ? left : OAUTH_RETRY_MAX;
 }
 
 /* --- yes -------------------------------------------------------------------

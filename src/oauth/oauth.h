@@ -17,6 +17,7 @@
 #define OAUTH_ANSWER_MAX   ((size_t)64 * 1024) /* bytes */
 #define OAUTH_TOKEN_MAX    1900                /* bytes of one token */
 #define OAUTH_LIFETIME_MAX 315360000           /* seconds: ten years */
+#define OAUTH_RETRY_MAX    3600                /* seconds: an hour */
 #define OAUTH_CODE_TEXT    64                  /* of an error code */
 #define OAUTH_RANDOM_TEXT  44 /* 32 random bytes as base64url, and the NUL */
 
@@ -87,6 +88,11 @@ struct oauth_answer {
 void oauth_answer_read(struct arena *a, unsigned status, struct str type,
     struct str body, int64_t assumed, struct oauth_answer *out);
 
+/* Seconds that an endpoint wants to be left alone, as its Retry-After says, in
+ * either form (RFC 9110, 10.2.3; of dates the one that is still made, 5.6.7).
+ * 0: it does not say so, or it is over; more than OAUTH_RETRY_MAX is that. */
+int64_t oauth_retry_after(struct str header, struct wall now);
+
 struct oauth_device {
 	struct str device_code; /* the one that is secret */
 	struct str user_code;
@@ -109,6 +115,8 @@ struct oauth_told {
 	bool kept; /* its tokens went to the vault */
 	int64_t lifetime;
 	int64_t interval;
+	int64_t retry; /* of FAILED: seconds until it may be asked again; 0: it
+	                * did not say */
 	struct str scope;
 	struct str error;
 	struct str fault;

@@ -25,6 +25,7 @@ oauth_told_write(struct buf *out, const struct oauth_told *told)
 	json_out_bool(&o, "kept", told->kept);
 	json_out_i64(&o, "lifetime", told->lifetime);
 	json_out_i64(&o, "interval", told->interval);
+	json_out_i64(&o, "retry", told->retry);
 	json_out_str(&o, "scope", told->scope);
 	json_out_str(&o, "error", told->error);
 	json_out_str(&o, "fault", told->fault);
@@ -64,6 +65,8 @@ oauth_told_read(
 	if (!known || !json_bool(top, "kept", &read.kept) ||
 	    !take_seconds(top, "lifetime", &read.lifetime) ||
 	    !take_seconds(top, "interval", &read.interval) ||
+	    !take_seconds(top, "retry", &read.retry) ||
+	    read.retry > OAUTH_RETRY_MAX ||
 	    !json_text(top, "scope", &read.scope) ||
 	    !json_text(top, "error", &read.error) ||
 	    !json_text(top, "fault", &read.fault) ||

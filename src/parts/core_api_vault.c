@@ -386,6 +386,7 @@ core_credential_archive(
 	buf_fini(&k->row);
 	core_credential_record(c, k, BOOK_CREDENTIAL_ARCHIVED, who);
 	core_after(c, leave_no_copy, 0);
+	core_oauth_release(c, k->name);
 }
 
 void
@@ -404,13 +405,12 @@ core_credential_delete(
 	core_row_drop(c, "sealed", str_of(k->name));
 	(void)core_append(c, &event);
 	core_after(c, leave_no_copy, 0);
+	k->archived = true;
+	core_oauth_release(c, k->name); /* nobody else will */
 	while (*at != k) {
 		at = &(*at)->next;
 	}
 	*at = k->next;
-	if (k->settling) {
-		core_oauth_release(c, k->name); /* nobody else will */
-	}
 	core_credential_free(k);
 }
 

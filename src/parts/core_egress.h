@@ -116,6 +116,7 @@ struct core_refusal {
 	bool put;        /* it is asked for the first time: always written */
 	struct str rule;
 	struct str reason;
+	struct str told; /* a sandbox hears this in its stead; empty: it */
 	struct str next;
 };
 void core_intent_refuse(
@@ -137,6 +138,9 @@ core_effect_fn core_intent_committed;
 bool core_go_may(struct core *c, struct core_intent *i);
 int core_go_fill(struct core *c, struct core_intent *i, struct wire_go *go,
     int *ca, struct err *e) MUST_CHECK;
+/* Of core_go_fill: the file's name is for the book, and for no sandbox. */
+void core_go_lacks_ca(
+    struct core *c, struct core_intent *i, const struct err *e);
 /* A grant for it alone, whose answer lets it go; or it waits, or is refused. */
 void core_grant_send(struct core *c, struct core_intent *i);
 /* Its grant is lent no more, if it was not yet. */

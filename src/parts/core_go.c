@@ -66,11 +66,28 @@ core_go_fill(struct core *c, struct core_intent *i, struct wire_go *go, int *ca,
 
 		if (core_ca_put(
 		        c, arena_z(&i->arena, i->ca), cell, go, ca, e)) {
-			return err_wrap(
-			    e, "the CA of rule " STR_FMT, STR_ARG(i->rule));
+			return err_wrap(e,
+			    "the CA of rule " STR_FMT " (" CORE_CA_PLACE ")",
+			    STR_ARG(i->rule));
 		}
 	}
 	return 0;
+}
+
+void
+core_go_lacks_ca(struct core *c, struct core_intent *i, const struct err *e)
+{
+	struct core_refusal why = {
+		.status = 503,
+		.error = "unavailable",
+		.rule = i->rule,
+		.reason = str_of(e->text),
+		.told = STR("the CA of its rule cannot be read"),
+		.next = STR("tell whoever operates this house: the book says "
+		            "which file it is"),
+	};
+
+	core_intent_refuse(c, i, &why);
 }
 
 static void
@@ -131,7 +148,7 @@ send_go(struct core *c, struct core_intent *i)
 		return;
 	}
 	if (core_go_fill(c, i, &go.go, &ca, &e)) {
-		core_intent_unavailable(c, i, e.text);
+		core_go_lacks_ca(c, i, &e);
 		return;
 	}
 	wire_send(egress, WIRE_GO, &go, &ca, ca >= 0);

@@ -98,24 +98,57 @@ check_policy(struct core *c, const struct core_house *next,
 	return 0;
 }
 
-/* A CA that core may not read would fail at the first request only. */
+/* A CA that core may not read would fail at the first request only.  `kind` and
+ * `name`: the table that names it. */
+static int
+check_authority(struct core *c, const char *kind, struct str name,
+    struct str ca, struct err *e)
+{
+	auto_buf pem = { 0 };
+
+	if (!ca.len || file_read(arena_z(&c->house.arena, ca), CORE_CA_MAX,
+	                   &pem, e) == 0) {
+		return 0;
+	}
+	return err_wrap(e, "the ca of %s" STR_FMT " (" CORE_CA_PLACE ")", kind,
+	    STR_ARG(name));
+}
+
 static int
 check_authorities(struct core *c, const struct core_role *r, struct err *e)
 {
 	for (size_t i = 0; i < policy_egress_count(r->policy); i++) {
 		const struct policy_egress *x = policy_egress_at(r->policy, i);
-		auto_buf pem = { 0 };
 
-		if (x->ca.len && file_read(arena_z(&c->house.arena, x->ca),
-		                     CORE_CA_MAX, &pem, e)) {
-			return err_wrap(e,
-			    "the ca of egress." STR_FMT
-			    " (it must lie beside handrail.toml, readable to "
-			    "everybody)",
-			    STR_ARG(x->name));
+		if (check_authority(c, "egress.", x->name, x->ca, e)) {
+			return -1;
 		}
 	}
 	return 0;
+}
+
+static int
+check_own_authorities(struct core *c, const struct config *x, struct err *e)
+{
+	for (size_t i = 0; i < x->model_count; i++) {
+		if (check_authority(
+		        c, "model.", x->models[i].name, x->models[i].ca, e)) {
+			return -1;
+		}
+	}
+	for (size_t i = 0; i < x->issuer_count; i++) {
+		if (check_authority(c, "issuer.", x->issuers[i].name,
+		        x->issuers[i].ca, e)) {
+			return -1;
+		}
+	}
+	for (size_t i = 0; i < x->witness_count; i++) {
+		if (check_authority(c, "witness.", x->witnesses[i].name,
+		        x->witnesses[i].ca, e)) {
+			return -1;
+		}
+	}
+	return check_authority(c, "audit", STR(""), x->audit.ca, e);
 }
 
 static int
@@ -349,6 +382,7 @@ core_house_load(struct core *c, bool first, struct err *e)
 	if (roles_load_config(
 	        &c->house.arena, c->config_file, &next.config, e) ||
 	    load_home(&next, e) || core_witness_check(&next.config, e) ||
+	    (first && check_own_authorities(c, &next.config, e)) ||
 	    load_operators(c, &next, e) || load_roles(c, &next, first, e)) {
 		return -1;
 	}

@@ -302,8 +302,8 @@ refusal_of(struct core_intent *i, const struct core_refusal *why)
 	r->status = why->status;
 	core_text(r->error, sizeof(r->error), why->error);
 	core_text(r->rule, sizeof(r->rule), arena_z(&i->arena, why->rule));
-	core_text(
-	    r->reason, sizeof(r->reason), arena_z(&i->arena, why->reason));
+	core_text(r->reason, sizeof(r->reason),
+	    arena_z(&i->arena, why->told.len ? why->told : why->reason));
 	core_text(r->next, sizeof(r->next), arena_z(&i->arena, why->next));
 	return r;
 }
@@ -493,6 +493,20 @@ core_intent_allowed(struct core *c, struct core_intent *i)
 	core_intent_commit(c, i);
 }
 
+/* The reason of a policy that does not load names a file of the host, and may
+ * quote it: that is for the book. */
+static struct str
+told_of(struct core_intent *i)
+{
+	return policy_is_closed(i->role->policy)
+	           ? arena_printf(&i->arena,
+	                 "the policy of the role %s does not load, and nothing "
+	                 "leaves its sandbox until it does: whoever operates "
+	                 "this house sees why in `handrail role list`",
+	                 i->role->name)
+	           : STR("");
+}
+
 void
 core_intent_judge(
     struct core *c, struct core_intent *i, const struct policy_request *r)
@@ -520,6 +534,7 @@ core_intent_judge(
 			.error = "denied",
 			.rule = d.rule,
 			.reason = d.text,
+			.told = told_of(i),
 			.next = d.next,
 		};
 

@@ -298,10 +298,19 @@ login_done(struct core *c, uint64_t owner, const struct core_credential *k,
 	bool goes_on =
 	    told && (told->end == OAUTH_PENDING || told->end == OAUTH_SLOWER ||
 	                told->user_code.len);
+	auto_buf wait = { 0 };
 	struct err e = { 0 };
 
 	if (l && goes_on) {
 		wait_longer(l, told);
+	}
+	if (told && told->retry) {
+		buf_add_z(&wait, "; try again in ");
+		duration_add(&wait, told->retry * CLOCK_SECOND);
+	}
+	if (l && told && told->retry) {
+		l->next_ask =
+		    mono_after(mono_now(), told->retry * CLOCK_SECOND);
 	}
 	if (ask && told && (goes_on || told->end == OAUTH_TOKENS)) {
 		answer_login(c, ask, l, k, told);
@@ -309,10 +318,10 @@ login_done(struct core *c, uint64_t owner, const struct core_credential *k,
 		(void)err_set(&e,
 		    told && told->end == OAUTH_CLOSED ? ERR_DENIED
 		                                      : ERR_UNAVAILABLE,
-		    "the token endpoint gave no token: %.100s%.*s",
+		    "the token endpoint gave no token: %.100s%.*s%s",
 		    told && told->end == OAUTH_CLOSED ? "it said " : why,
-		    told ? (int)told->error.len : 0,
-		    told ? told->error.at : "");
+		    told ? (int)told->error.len : 0, told ? told->error.at : "",
+		    buf_z(&wait));
 		core_answer_err_after(c, ask, &e);
 	}
 	/* A device whose question got no answer may ask again. */

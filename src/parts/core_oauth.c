@@ -11,8 +11,11 @@
  *             waited goes on
  *
  * A no closes the credential until somebody logs in.  Anything else that is no
- * yes is tried again, with the same refresh token, after a pause that doubles;
- * if the endpoint has rotated it meanwhile, that question ends with its no.
+ * yes is tried again, with the same refresh token, after a pause that doubles,
+ * or the longer one that the endpoint wants; if the endpoint has rotated it
+ * meanwhile, that question ends with its no.  What is said of a row that is the
+ * credential's no more says nothing of the one that is: whoever waits asks
+ * anew.
  */
 #include "parts/core_oauth.h"
 
@@ -111,6 +114,18 @@ core_oauth_asking(const struct core *c, const char *name)
 	return q != NULL;
 }
 
+/* The credential, while its row is the one that was asked with. */
+static struct core_credential *
+asked_of(struct core *c, const struct core_asking *q)
+{
+	struct core_credential *k = core_oauth_find(c, str_of(q->name));
+
+	return k && !k->archived && k->version == q->version &&
+	               core_credential_version(c, k->name) == q->version
+	           ? k
+	           : NULL;
+}
+
 static void
 asking_free(struct core *c, struct core_asking *q)
 {
@@ -125,84 +140,8 @@ asking_free(struct core *c, struct core_asking *q)
 	free(q);
 }
 
-/* --- whoever waits for a token ----------------------------------------- */
-
-/* A rule names its credential by name or by id. */
-static bool
-waits_for(struct core *c, const struct core_intent *i, const char *name)
-{
-	const struct core_credential *k =
-	    i->parked ? core_oauth_find(c, i->credential) : NULL;
-
-	return k && !i->refusal && strcmp(k->name, name) == 0;
-}
-
-/* Their numbers: who is let go, or refused, may take others out of the list. */
-static uint64_t *
-waiting(struct core *c, const char *name, size_t *count)
-{
-	uint64_t *numbers = NULL;
-	size_t room = 0;
-
-	*count = 0;
-	for (const struct core_intent *i = c->intents; i; i = i->next) {
-		if (waits_for(c, i, name)) {
-			numbers = array_grow(
-			    numbers, *count, &room, sizeof(*numbers));
-			numbers[(*count)++] = i->number;
-		}
-	}
-	return numbers;
-}
-
-/* The new row is on the disk. */
-void
-core_oauth_release(struct core *c, const char *name)
-{
-	size_t count;
-	uint64_t *numbers = waiting(c, name, &count);
-
-	for (size_t n = 0; n < count; n++) {
-		struct core_intent *i = core_intent_find(c, numbers[n]);
-
-		if (!i || !waits_for(c, i, name)) {
-			continue;
-		}
-		i->parked = false;
-		if (i->committed) {
-			core_intent_committed(c, i->number);
-		} else {
-			core_intent_commit(c, i);
-		}
-	}
-	core_going_send(c);
-	free(numbers);
-}
-
-/* There will be none for now, or none at all. */
-static void
-refuse_waiting(struct core *c, const struct core_credential *k, const char *why)
-{
-	size_t count;
-	uint64_t *numbers = waiting(c, k->name, &count);
-
-	for (size_t n = 0; n < count; n++) {
-		struct core_intent *i = core_intent_find(c, numbers[n]);
-
-		if (!i || !waits_for(c, i, k->name)) {
-			continue;
-		}
-		i->parked = false;
-		if (k->closed[0]) {
-			core_intent_unfit(c, i, k, k->closed);
-		} else {
-			core_intent_unavailable(c, i, why);
-		}
-	}
-	free(numbers);
-}
-
-/* --- how it ends ------------------------------------------------------- */
+/* --- how it ends -----------------------------------------------------------
+ */
 
 static void
 tell(struct core *c, struct core_asking *q, const struct oauth_told *told,
@@ -239,12 +178,22 @@ over(struct core *c, struct core_asking *q)
 	    q->lost);
 }
 
+/* `retry`: the seconds that the endpoint wants. */
+static int64_t
+pause_before(const struct core_credential *k, int64_t retry)
+{
+	int64_t pause = PAUSE_US << (k->fails < 7 ? k->fails : 7);
+
+	pause = pause < PAUSE_MOST ? pause : PAUSE_MOST;
+	return retry * CLOCK_SECOND > pause ? retry * CLOCK_SECOND : pause;
+}
+
 /* Nobody knows whether the token that was sent still lives. */
 static void
 fail(struct core *c, struct core_asking *q, const struct oauth_told *told,
     const char *why)
 {
-	struct core_credential *k = core_oauth_find(c, str_of(q->name));
+	struct core_credential *k = asked_of(c, q);
 
 	if (q->sealed) { /* what came is kept, whatever happened behind it */
 		core_text(q->lost, sizeof(q->lost), why);
@@ -252,17 +201,16 @@ fail(struct core *c, struct core_asking *q, const struct oauth_told *told,
 		over(c, q);
 		return;
 	}
-	if (k && !k->archived && q->use <= WIRE_USE_CLIENT) {
-		int64_t pause = PAUSE_US << (k->fails < 7 ? k->fails : 7);
+	if (k && q->use <= WIRE_USE_CLIENT) {
 		char text[WIRE_TEXT_MAX];
 
-		k->fails++;
 		k->again = mono_after(
-		    mono_now(), pause < PAUSE_MOST ? pause : PAUSE_MOST);
+		    mono_now(), pause_before(k, told ? told->retry : 0));
+		k->fails++;
 		(void)snprintf(text, sizeof(text),
 		    "no new token for %s: %.160s", k->name, why);
 		log_line(LOG_WARN, "vault", "%s", text);
-		refuse_waiting(c, k, text);
+		core_oauth_refuse(c, k, text);
 	}
 	tell(c, q, told, why);
 }
@@ -272,9 +220,9 @@ static void
 close_credential(
     struct core *c, struct core_asking *q, const struct oauth_told *told)
 {
-	struct core_credential *k = core_oauth_find(c, str_of(q->name));
+	struct core_credential *k = asked_of(c, q);
 
-	if (k && !k->archived && q->use <= WIRE_USE_CLIENT) {
+	if (k && q->use <= WIRE_USE_CLIENT) {
 		(void)snprintf(k->closed, sizeof(k->closed),
 		    "no token for it any more: its token endpoint "
 		    "said " STR_FMT,
@@ -285,7 +233,7 @@ close_credential(
 		    "the credential %s is not used: its token endpoint "
 		    "said " STR_FMT "; `handrail vault login %s` mends it",
 		    k->name, STR_ARG(told->error), k->name);
-		refuse_waiting(c, k, k->closed);
+		core_oauth_refuse(c, k, k->closed);
 	}
 	tell(c, q, told, "");
 }
@@ -438,7 +386,6 @@ core_vault_kept(void *owner, struct wire_peer *peer, const void *record,
 	struct core *c = owner;
 	const struct wire_vault_kept *in = record;
 	struct core_asking *q = c->askings;
-	const struct core_credential *k;
 
 	(void)peer;
 	(void)fds;
@@ -449,13 +396,11 @@ core_vault_kept(void *owner, struct wire_peer *peer, const void *record,
 	if (!q || q->sealed) {
 		return;
 	}
-	k = core_oauth_find(c, str_of(q->name));
 	if (!in->ok || in->row_size > sizeof(in->row)) {
 		fail(c, q, NULL,
 		    wire_text_ok(in->text, sizeof(in->text)) ? in->text
 		                                             : "refused");
-	} else if (!k || k->archived || k->version != q->version ||
-	           core_credential_version(c, k->name) != q->version) {
+	} else if (!asked_of(c, q)) {
 		fail(c, q, NULL, "the credential was changed meanwhile");
 	} else {
 		keep(c, q, in);

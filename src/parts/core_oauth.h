@@ -40,6 +40,11 @@ struct str core_oauth_fact(
 /* Before an intent is written: true if it waits for a token that is made first,
  * or was refused because none can be made.  Starts what is due. */
 bool core_oauth_holds(struct core *c, struct core_intent *i);
+/* Its token cannot be had now, for what reason: it is refused with the time
+ * until the endpoint is asked again, of which the endpoint's own wish is kept
+ * to up to an hour (OAUTH_RETRY_MAX). */
+void core_oauth_later(struct core *c, struct core_intent *i,
+    const struct core_credential *k, const char *what);
 /* R04: a sandbox asks a token endpoint itself; the vault keeps what is
  * answered, for that sandbox alone, and core remembers that it does: of
  * CORE_TAKEN_MAX credentials, and of no more is asked. */
@@ -53,6 +58,9 @@ bool core_oauth_renews(struct core *c, const struct core_intent *i);
 void core_oauth_settle(struct core *c, struct core_credential *k);
 /* Whoever waits for its row goes on, or hears that there is none. */
 void core_oauth_release(struct core *c, const char *name);
+/* There is no token for now, or none any more: whoever waits hears so. */
+void core_oauth_refuse(
+    struct core *c, const struct core_credential *k, const char *why);
 /* The row that the vault sealed is the credential's from the commit on. */
 void core_oauth_row(struct core *c, struct core_credential *k, struct str row,
     const uint8_t mark[WIRE_MARK], uint32_t has, int64_t expires);

@@ -222,9 +222,8 @@ core_oauth_holds(struct core *c, struct core_intent *i)
 	i->parked = true;
 	if (!renew(c, k, use)) {
 		i->parked = false;
-		core_intent_unavailable(c, i,
-		    "its token has ended, and its token endpoint could not "
-		    "give another: it is asked again in a while");
+		core_oauth_later(
+		    c, i, k, "its token has ended, and there was no other");
 	}
 	return true;
 }

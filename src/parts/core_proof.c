@@ -6,6 +6,14 @@
 
 #define BLOCKS_A_TURN 8 /* some 10 ms */
 
+/* Leaves of one block, as far as it is on the disk: of a receipt each event is
+ * proven, and they lie side by side. */
+struct window {
+	uint64_t first;
+	size_t count;
+	struct digest at[BOOK_BLOCK];
+};
+
 struct core_blocks {
 	struct digest *root; /* of block n */
 	size_t count;
@@ -13,6 +21,8 @@ struct core_blocks {
 	struct loop_timer turn;
 	bool working;
 	core_blocks_fn *then;
+	struct window windows[2];
+	unsigned used; /* the last one */
 };
 
 struct core_sign {
@@ -34,6 +44,17 @@ blocks(struct core *c)
 		must(c->blocks);
 	}
 	return c->blocks;
+}
+
+void
+core_proof_end(struct core *c)
+{
+	if (c->blocks) {
+		loop_timer_cancel(&c->blocks->turn);
+		free(c->blocks->root);
+		free(c->blocks);
+		c->blocks = NULL;
+	}
 }
 
 static int
@@ -159,51 +180,74 @@ core_proof_then(struct core *c, core_blocks_fn *then)
 
 /* --- leaves, read a block at once --- */
 
-struct leaves {
-	struct core *core;
-	uint64_t first;
-	size_t count;
-	struct digest at[BOOK_BLOCK];
-};
-
 static int
 keep_leaf(void *context, const struct store_head *row, struct err *e)
 {
-	struct leaves *l = context;
+	struct window *w = context;
 
 	(void)e;
-	l->at[l->count++] = book_leaf(str_span(row->head, BOOK_HEAD_SIZE));
+	w->at[w->count++] = book_leaf(str_span(row->head, BOOK_HEAD_SIZE));
 	return 0;
+}
+
+/* Of the two that are kept the one that was used last stays, unless its block
+ * has grown: a proof goes between its event's block and the tree's last. */
+static int
+read_window(struct core *c, uint64_t first, struct err *e)
+{
+	struct core_blocks *b = blocks(c);
+	struct window *w = &b->windows[b->used];
+	uint64_t most = c->book.durable - first;
+
+	if (w->first != first) {
+		b->used ^= 1;
+		w = &b->windows[b->used];
+	}
+	w->first = first;
+	w->count = 0;
+	return store_heads_walk(c->book.store, first + 1,
+	    most < BOOK_BLOCK ? most : BOOK_BLOCK, keep_leaf, w, e);
+}
+
+static bool
+has_leaf(struct core_blocks *b, unsigned n, uint64_t index)
+{
+	const struct window *w = &b->windows[n];
+
+	if (index < w->first || index - w->first >= w->count) {
+		return false;
+	}
+	b->used = n;
+	return true;
 }
 
 static int
 read_leaf(void *context, uint64_t index, struct digest *leaf, struct err *e)
 {
-	struct leaves *l = context;
+	struct core *c = context;
+	struct core_blocks *b = blocks(c);
 
-	if (index < l->first || index >= l->first + l->count) {
-		l->first = index;
-		l->count = 0;
-		if (store_heads_walk(l->core->book.store, index + 1, BOOK_BLOCK,
-		        keep_leaf, l, e)) {
+	if (!has_leaf(b, 0, index) && !has_leaf(b, 1, index)) {
+		if (index < c->book.durable &&
+		    read_window(c, index - index % BOOK_BLOCK, e)) {
 			return -1;
 		}
-		if (!l->count) {
+		if (!has_leaf(b, b->used, index)) {
 			return err_set(e, ERR_MISSING,
 			    "event %llu is missing: run `handrail audit "
 			    "verify`",
 			    (unsigned long long)index + 1);
 		}
 	}
-	*leaf = l->at[index - l->first];
+	*leaf = b->windows[b->used].at[index - b->windows[b->used].first];
 	return 0;
 }
 
 static int
 read_block(void *context, uint64_t index, struct digest *root, struct err *e)
 {
-	const struct leaves *l = context;
-	const struct core_blocks *b = l->core->blocks;
+	const struct core *c = context;
+	const struct core_blocks *b = c->blocks;
 
 	if (!b || index / BOOK_BLOCK >= b->count) {
 		return err_set(
@@ -214,14 +258,12 @@ read_block(void *context, uint64_t index, struct digest *root, struct err *e)
 }
 
 static struct book_leaves
-leaves_of(struct core *c, struct leaves *l)
+leaves_of(struct core *c)
 {
-	l->core = c;
-	l->count = 0;
 	return (struct book_leaves){
 		.read = read_leaf,
 		.block = read_block,
-		.context = l,
+		.context = c,
 	};
 }
 
@@ -229,38 +271,32 @@ int
 core_prove_leaf(struct core *c, uint64_t seq, uint64_t size,
     struct book_proof *proof, struct err *e)
 {
-	static struct leaves l;
-
 	if (seq < 1 || seq > size) {
 		return err_set(e, ERR_MISSING,
 		    "a tree of %llu events has no event %llu",
 		    (unsigned long long)size, (unsigned long long)seq);
 	}
-	return book_prove_leaf(leaves_of(c, &l), seq - 1, size, proof, e);
+	return book_prove_leaf(leaves_of(c), seq - 1, size, proof, e);
 }
 
 int
 core_prove_growth(struct core *c, uint64_t from, uint64_t size,
     struct book_proof *proof, struct err *e)
 {
-	static struct leaves l;
-
-	return book_prove_growth(leaves_of(c, &l), from, size, proof, e);
+	return book_prove_growth(leaves_of(c), from, size, proof, e);
 }
 
 int
 core_root_at(struct core *c, uint64_t size, struct digest *root, struct err *e)
 {
-	static struct leaves l;
-	struct book_leaves leaves = leaves_of(c, &l);
 	struct book_tree tree = { 0 };
 
 	while (tree.size < size) {
 		bool whole = size - tree.size >= BOOK_BLOCK;
 		struct digest one;
 
-		if (whole ? read_block(&l, tree.size, &one, e)
-		          : leaves.read(&l, tree.size, &one, e)) {
+		if (whole ? read_block(c, tree.size, &one, e)
+		          : read_leaf(c, tree.size, &one, e)) {
 			return -1;
 		}
 		if (whole) {

@@ -8,7 +8,7 @@
  * A proof needs roots of parts of the tree.  Those of whole blocks are kept in
  * memory once they were computed (32 bytes for BOOK_BLOCK heads; heads never
  * change): the first proof after a start reads the whole log, in many turns,
- * every later one a few blocks.
+ * every later one a few blocks, and neighbours the same ones once.
  */
 
 #include "parts/core_api.h"
@@ -20,6 +20,7 @@ bool core_proof_ready(
  * time (must).  failed: why there are none. */
 typedef void core_blocks_fn(struct core *c, const struct err *failed);
 void core_proof_then(struct core *c, core_blocks_fn *then);
+void core_proof_end(struct core *c); /* what is kept is forgotten */
 /* Only when they are ready.  `size` is at most what is on the disk. */
 int core_prove_leaf(struct core *c, uint64_t seq, uint64_t size,
     struct book_proof *proof, struct err *e) MUST_CHECK;

@@ -30,12 +30,7 @@ core_web_record(struct core *c)
 static void
 cut(char *field, size_t size, struct str text)
 {
-	size_t len = text.len < size - 1 ? text.len : size - 1;
-
-	while (len && !str_is_utf8(str_sub(text, 0, len))) {
-		len--; /* not through a character */
-	}
-	(void)str_copy(field, size, str_sub(text, 0, len));
+	(void)str_copy(field, size, str_utf8_cut(text, size - 1));
 }
 
 /* An answer that is used up, or needed no more, was told when it was given. */

@@ -75,6 +75,10 @@ egress_capture(struct egress *g, const struct egress_fetch *f,
 	out = (struct oauth_told){ .end = got.end,
 		.lifetime = got.lifetime,
 		.interval = device.interval,
+		.retry =
+		    got.end == OAUTH_FAILED
+		        ? oauth_retry_after(answer->retry_after, wall_now())
+		        : 0,
 		.scope = got.scope,
 		.error = str_of(got.error),
 		.fault = str_of(got.fault),

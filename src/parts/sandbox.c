@@ -13,8 +13,6 @@
 
 #include "jail/jail.h"
 
-#define FILES_MAX 4096
-
 static struct sandbox sandbox;
 
 static const struct wire_handler from_core[] = {
@@ -94,7 +92,7 @@ narrow(struct err *e)
 		                (1ULL << CAP_SETGID) | (1ULL << CAP_CHOWN) |
 		                (1ULL << CAP_DAC_READ_SEARCH) |
 		                (1ULL << CAP_KILL) | (1ULL << CAP_SETPCAP),
-		.limits = { .nofile = FILES_MAX },
+		.limits = { .nofile = JAIL_SENDER_FILES },
 		.landlock = false,
 		.filter = JAIL_FILTER_SANDBOX,
 	};

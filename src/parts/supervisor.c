@@ -371,7 +371,8 @@ open_house(struct house *h, struct err *e)
 
 	if (refuse_provider_key(e) ||
 	    roles_load_config(&h->arena, h->config_file, &h->config, e) ||
-	    house_open_state(h, e) || house_buddy_open(h, e)) {
+	    house_trust_files(h, e) || house_open_state(h, e) ||
+	    house_buddy_open(h, e)) {
 		return -1;
 	}
 	for (size_t i = 0; i < COUNT(numbers); i++) {

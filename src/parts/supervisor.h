@@ -97,6 +97,10 @@ struct house {
 	struct house_part parts[HOUSE_PARTS];
 };
 
+/* trust.c: ERR_DENIED where another than root or an operator can write what
+ * root's house is told by; that another owns, or can write, a state folder. */
+int house_trust_files(struct house *h, struct err *e) MUST_CHECK;
+int house_trust_state(struct house *h, struct err *e) MUST_CHECK;
 /* state.c: the state folder, its lock, tokens and listeners. */
 int house_open_state(struct house *h, struct err *e) MUST_CHECK;
 /* ids.c: a user namespace for sandbox where there is a range for it.  The

@@ -136,7 +136,8 @@ need_vault_key(struct house *h, struct err *e)
 	if (access(book.at, F_OK) == 0) {
 		return err_set(e, ERR_INPUT,
 		    "there is no vault key in %s, and a book that was kept "
-		    "with one: put it back as %s",
+		    "with one: put it back as %s, or start the house by the "
+		    "unit whose systemd credential it is",
 		    h->state, own.at);
 	}
 	return err_set(e, ERR_INPUT,
@@ -250,8 +251,8 @@ house_open_state(struct house *h, struct err *e)
 	}
 	h->uid_base = geteuid() == 0 ? h->config.uid_base : 0;
 	house_find_ids(h);
-	if (file_mkdirs(h->state, 0711, e) || lock_state(h, e) ||
-	    need_vault_key(h, e) ||
+	if (file_mkdirs(h->state, 0711, e) || house_trust_state(h, e) ||
+	    lock_state(h, e) || need_vault_key(h, e) ||
 	    part_folder(h, "book", PART_CORE, 0700, e) ||
 	    part_folder(h, "runs", PART_CORE, 0711, e) ||
 	    part_folder(h, "permissions", PART_CORE, 0700, e) ||

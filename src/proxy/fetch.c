@@ -110,16 +110,24 @@ keep_challenge(struct fetch *f, const struct http_head *head)
 	}
 }
 
+/* A value that does not fit is none. */
+static void
+keep(char *field, size_t size, const struct str *value)
+{
+	if (!value || !str_copy(field, size, *value)) {
+		field[0] = '\0';
+	}
+}
+
 static int
 answer_head(struct fetch *f, const struct http_head *head, struct err *e)
 {
-	const struct str *type = http_find(head, "content-type");
 	f->status = head->status;
-	if (!type ||
-	    !str_copy(f->content_type, sizeof(f->content_type), *type)) {
-		f->content_type[0] = '\0';
-	}
+	keep(f->content_type, sizeof(f->content_type),
+	    http_find(head, "content-type"));
 	keep_challenge(f, head);
+	keep(f->retry_after, sizeof(f->retry_after),
+	    http_find(head, "retry-after"));
 	return proxy_up_scrub(f->up, head, true, e);
 }
 
@@ -162,6 +170,7 @@ answer_event(struct fetch *f)
 		struct proxy_answer answer = { .status = f->status,
 			.content_type = str_of(f->content_type),
 			.challenge = str_of(f->challenge),
+			.retry_after = str_of(f->retry_after),
 			.body = buf_str(&f->answer) };
 		if (f->body_done) {
 			proxy_up_keep(u);

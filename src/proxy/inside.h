@@ -146,8 +146,7 @@ struct fetch {
 	struct proxy_request request;
 	struct up *up;
 	unsigned status;
-	char content_type[128];
-	char challenge[512];
+	char content_type[128], challenge[512], retry_after[64];
 	struct buf answer;
 	struct loop_timer timer;
 };

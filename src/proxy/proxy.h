@@ -37,6 +37,7 @@ struct proxy_answer {
 	unsigned status;
 	struct str content_type;
 	struct str challenge; /* WWW-Authenticate of a 401, or empty */
+	struct str retry_after;
 	struct str body;
 };
 

@@ -13,20 +13,12 @@ text_of(const struct json *j, const char *key)
 	return text;
 }
 
-/* At most so many bytes, whole characters. */
 static struct str
 subject_of(struct arena *a, const char *what, struct str subject)
 {
-	struct str all =
-	    arena_printf(a, "%s: " STR_FMT, what, STR_ARG(subject));
-	size_t len = 0;
-	size_t n = 0;
-
-	while ((n = str_utf8(str_sub(all, len, all.len))) > 0 &&
-	       len + n <= SUBJECT_MAX) {
-		len += n;
-	}
-	return str_sub(all, 0, len);
+	return str_utf8_cut(
+	    arena_printf(a, "%s: " STR_FMT, what, STR_ARG(subject)),
+	    SUBJECT_MAX);
 }
 
 static struct json *

@@ -64,8 +64,7 @@ credential_path(struct buf *path)
 	       access(path_of(path, folder, "handrail-vault-key"), F_OK) == 0;
 }
 
-/* Two houses of one person do not share a key: a digest of the folder's name
- * stands for the house, in bytes that no quoting can break. */
+/* Of the folder's name: each house has a key, and nothing is to be quoted. */
 static void
 house_name(const char *state, char name[33])
 {
@@ -217,11 +216,12 @@ rootkey_read(const char *state, enum rootkey_source source,
 	case ROOTKEY_KEYCHAIN:
 		return read_service(state, source, key, e);
 	case ROOTKEY_SYSTEMD:
-		return credential_path(&path)
-		           ? read_file(buf_z(&path), true, state, key, e)
-		           : err_set(e, ERR_MISSING,
-		                 "systemd gave no credential "
-		                 "handrail-vault-key");
+		if (credential_path(&path)) {
+			return read_file(buf_z(&path), true, state, key, e);
+		}
+		return err_set(e, ERR_MISSING,
+		    "systemd gave no credential handrail-vault-key: run this "
+		    "in the unit that loads it (LoadCredentialEncrypted=)");
 	case ROOTKEY_FILE:
 	case ROOTKEY_PASSPHRASE:
 	case ROOTKEY_COUNT:

@@ -210,6 +210,43 @@ def what_core_may_not_read_is_named_with_the_command_that_mends_it():
 
 
 @test
+def roots_house_takes_the_word_of_nobody_but_root_and_its_operators():
+    if os.getuid():
+        raise Skipped('the house of an ordinary user asks nothing')
+    with House() as h:
+        h.ok('vault', 'init')
+        role = h.folder + '/roles/helper'
+
+        def refused(path, owner, mode, says):
+            was = os.stat(path)
+            os.chown(path, owner, was.st_gid)
+            os.chmod(path, mode)
+            a = h.cli('up')
+            os.chown(path, was.st_uid, was.st_gid)
+            os.chmod(path, was.st_mode & 0o7777)
+            need(a.code == 1, path, a)
+            [said] = [x for x in a.err.splitlines() if x.startswith('handrail: ')]
+            need(path in said and says in said, said)
+
+        for path in (h.config, h.folder, h.folder + '/roles', role,
+                     role + '/role.toml', role + '/gates.toml', role + '/mcp',
+                     role + '/mcp/server.toml'):
+            mode = 0o755 if os.path.isdir(path) else 0o644
+            refused(path, 12345, mode, '`chown root %s`' % path)
+            refused(path, 0, mode | 0o002, '`chmod go-w %s`' % path)
+        refused(h.state, 12345, 0o711, 'or give another --state')
+        refused(h.state, 0, 0o733, '`chmod go-w %s`' % h.state)
+        # An operator may own files of his, and never the state folder.
+        with open(h.config, 'a') as f:
+            f.write('[operator.other]\nuid = 12345\n')
+        refused(h.state, 12345, 0o711, 'belongs to user 12345')
+        for path in (h.config, role + '/gates.toml', h.folder):
+            os.chown(path, 12345, 0)
+        os.chmod(role, 0o775)  # and root's group is root
+        h.start()
+
+
+@test
 def a_book_that_core_may_not_open_is_named_with_the_command_that_mends_it():
     if os.getuid():
         raise Skipped('core has the user\'s own id')

@@ -456,6 +456,9 @@ def I14_a_device_that_no_operator_lists_decides_nothing():
         until(lambda: d.pump() and d.beats and d.beats[-1]['waiting'] == 1,
               10, 'it shows no waiting')
         need(not d.prompt() and not h.device()['decides'], h.device())
+        text = h.ok('buddy', 'status').out
+        need('operator none lists it, it decides nothing now: name it as '
+             '`buddy` of an operator' in text and '--dev' not in text, text)
         d.say(w['id'], 'once')
         d.pump(0.3)
         need(h.open(w['id']), h.wait(w['id']))

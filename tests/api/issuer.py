@@ -15,6 +15,7 @@ import urllib.parse
 
 from house import *  # noqa: F403
 from npm import FOLDER, packages
+from vault_help import caller
 
 
 class Issuer:
@@ -184,21 +185,11 @@ class Login:
         return out + self.said + err
 
 
-# What makes requests with a credential that the issuer gives tokens for.
-CALLER = {
-    'role.toml': ROLE,
-    'mcp/server.toml': SERVER,
-    'gates.toml': """\
-[defaults]
-unmatched = "allow"
-
-[egress.there]
-match    = {{ host = "api.test", method = "GET|POST", path = "/**" }}
-upstream = "127.0.0.1:{port}"
-ca       = "{cert}"
-inject   = {{ credential = "there", header = "Authorization", format = "Bearer {{{{secret}}}}" }}
-""",
-}
+# A credential that the issuer gives tokens for.
+RULE = """
+match    = { host = "api.test", method = "GET|POST", path = "/**" }
+inject   = { credential = "there", header = "Authorization", format = "Bearer {{secret}}" }
+"""
 
 
 class Both:
@@ -208,15 +199,13 @@ class Both:
         self.kind, self.more = kind, more
 
     def __enter__(self):
-        self.h = House(roles={'caller': CALLER}, **self.more)
+        self.h = House(roles={'caller': {}}, **self.more)
         try:
             self.i = Issuer.anew(self.h.folder, self.kind)
         except BaseException:
             self.h.__exit__()
             raise
-        for path, text in CALLER.items():
-            if path == 'gates.toml':
-                text = text.format(port=self.i.port, cert=self.i.cert)
+        for path, text in caller(RULE, self.i.port, self.i.cert).items():
             self.h.role_file('caller', path, text)
         with open(self.h.config, 'a') as f:
             f.write(self.i.config())

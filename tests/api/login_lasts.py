@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long a login lasts, how often a device asks, and what an answer that comes
 too late or is a no leaves as it was; with a real issuer."""
+import email.utils
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 import urllib.parse
@@ -103,14 +105,18 @@ def a_code_that_is_refused_ends_its_login_and_not_the_credential():
         need('the interface says yes' in call(h), i.log())
 
 
+def refreshes(h, i, refresh=b'canary-refresh-0000'):
+    a = h.post('/api/vault/credentials', {
+        'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+        'token_endpoint': i.url + '/token', 'client_id': 'anybody',
+        'box': box(h, tokens(b'', refresh))})
+    need(a.code == 200, a)
+
+
 @test
 def tokens_that_come_when_others_were_put_are_not_kept():
     with Both('mock') as (h, i):
-        a = h.post('/api/vault/credentials', {
-            'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
-            'token_endpoint': i.url + '/token', 'client_id': 'anybody',
-            'box': box(h, tokens(b'', b'canary-refresh-0000'))})
-        need(a.code == 200, a)
+        refreshes(h, i)
         i.set(hold=True)
         task = h.dispatch(CALL, queue='caller')
         until(lambda: i.log('held'))  # and not before: it is refused earlier
@@ -120,13 +126,86 @@ def tokens_that_come_when_others_were_put_are_not_kept():
         need(a.code == 200, a)
         i.set(hold=False)
         h.outcome(task)
-        need('was changed meanwhile' in answers(h, task), answers(h, task))
-        need(not heads(h, 'credential_renewed') and not i.log('api'), i.log())
-        need(h.get(AT).json['version'] == 2, h.get(AT))
-        # What was put is what is asked with next.
-        until(lambda: 'the interface says yes' in call(h), every=1)
-        used = hashlib.sha256(b'canary-refresh-0001').hexdigest()
-        need(i.log('grant')[-1]['used'] == used, i.log('grant'))
+        # What was put is what is asked with next, at once.
+        need('the interface says yes' in answers(h, task), answers(h, task))
+        need([e['used'] for e in i.log('grant')] == [
+            hashlib.sha256(b'canary-refresh-000%d' % n).hexdigest()
+            for n in (0, 1)], i.log('grant'))
+        need(len(heads(h, 'credential_renewed')) == 1 and
+             h.get(AT).json['version'] == 3, h.get(AT))
+
+
+@test
+def a_no_to_tokens_that_were_rotated_out_closes_nothing():
+    with Both('mock') as (h, i):
+        refreshes(h, i)
+        i.set(hold=True, fault='invalid_grant')
+        task = h.dispatch(CALL, queue='caller')
+        until(lambda: i.log('held'))
+        a = h.post(AT + '/rotate', {
+            'box': box(h, tokens(b'canary-access-0001',
+                                 expires=int(time.time()) + 3600))})
+        need(a.code == 200, a)
+        i.set(hold=False)
+        h.outcome(task)
+        need('the interface says yes' in answers(h, task), answers(h, task))
+        need('closed' not in h.get(AT).json, h.get(AT))
+        need(i.log('refused') and not heads(h, 'credential_closed'), i.log())
+
+
+@test
+def whoever_waits_for_a_token_hears_that_its_credential_is_gone():
+    with Both('mock') as (h, i):
+        for way, says in (('archive', 'the vault has archived it'),
+                          ('delete', 'the vault has none of that name')):
+            refreshes(h, i, b'canary-refresh-' + way.encode())
+            i.set(hold=True)
+            i.ask('/forget')
+            task = h.dispatch(CALL, queue='caller')
+            until(lambda: i.log('held'))
+            need(h.post('%s/%s' % (AT, way), {}).code == 200, way)
+            h.outcome(task)  # while nobody has answered
+            need(says in answers(h, task), answers(h, task))
+            i.set(hold=False)
+            need(not i.log('api'), i.log())
+
+
+@test
+def an_endpoint_that_wants_to_be_left_alone_is():
+    with Both('mock') as (h, i):
+        refreshes(h, i)
+        for retry, wait in (('1200', '(20m|19m[0-9]+s)'),
+                            (email.utils.formatdate(
+                                time.time() + 1200, usegmt=True),
+                             '(20m|19m[0-9]+s)'),
+                            ('86400', '(1h|59m[0-9]+s)'),
+                            ('soon', '[1-5]s')):
+            i.set(fault='429', retry=retry)
+            asks = len(heads(h, 'credential_asked'))
+            for _ in range(1 if retry == 'soon' else 2):
+                text = call(h)
+                need(re.search('its token endpoint is asked again in ' + wait,
+                               text), retry, text)
+            need(len(heads(h, 'credential_asked')) == asks + 1, retry)
+            a = h.post(AT + '/rotate', {
+                'box': box(h, tokens(b'', b'refresh-' + retry[:4].encode()))})
+            need(a.code == 200, a)
+        i.set(fault='')
+        need('the interface says yes' in call(h), i.log())
+
+
+@test
+def a_device_leaves_alone_whoever_wants_it():
+    with Both() as (h, i):
+        need(device(h, i)['interval'] == 5)
+        time.sleep(5.1)
+        i.set(fault='429', retry='300')
+        a = h.post(GO, {})
+        need(a.code == 503 and 'try again in 5m' in a.out, a)
+        i.set(fault='')
+        time.sleep(5.1)
+        need(h.post(GO, {}).json['state'] == 'pending')
+        need(asked(h) == ['device_authorization', 'device_code'], asked(h))
 
 
 if __name__ == '__main__':

@@ -461,7 +461,8 @@ def what_may_pass_is_tried_again_with_the_same_token():
         mocked(h, i)
         i.set(fault='500')
         said = call(h, CALL + ' || true; ' + CALL + ' || true')
-        need('no new token' in said and 'in a while' in said and asked(h) == 1, said)
+        need('no new token' in said and 'there was no other' in said and
+             asked(h) == 1, said)
         i.set(fault='')
         time.sleep(5)
         need(yes(call(h)), i.log())

@@ -3,10 +3,7 @@
 """What happens at an unlucky moment: two things in one turn of core, a part
 that stands still while another ends, bytes that are too many.  A part that is
 stopped (SIGSTOP) makes the moment last."""
-import base64
 import contextlib
-import ctypes
-import ctypes.util
 import http.server
 import os
 import signal
@@ -21,6 +18,7 @@ import uuid
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
 from model_server import ModelServer  # noqa: E402
+from vault_help import box  # noqa: E402
 
 LOUD = {
     'role.toml': """\
@@ -107,17 +105,6 @@ def idle(h):
 
 def finish(**args):
     return {'id': 'end', 'tool': 'finish', 'args': args}
-
-
-def box(h, value):
-    """A value sealed to the vault's key, as the command line does it."""
-    sodium = ctypes.CDLL(ctypes.util.find_library('sodium') or
-                         'libsodium.so.23')
-    key = base64.b64decode(h.get('/api/vault/key').json['box'])
-    out = ctypes.create_string_buffer(len(value) + 48)
-    need(sodium.crypto_box_seal(out, value, ctypes.c_ulonglong(len(value)),
-                                key) == 0, 'crypto_box_seal')
-    return base64.b64encode(out.raw).decode()
 
 
 # --- too much -------------------------------------------------------------------
@@ -383,6 +370,14 @@ def a_role_that_is_closed_at_reload_lets_nothing_out_of_its_sandbox():
             h.go()
             h.outcome(t)
             need(up.came == ['/one'], up.came)
+            # The book has the reason, the sandbox no path of the host.
+            heard = json.dumps([e for e in h.events(t)
+                                if e['kind'] == 'call_settled'])
+            need('the policy of the role caller does not load' in heard and
+                 '`handrail role list`' in heard and h.folder not in heard, heard)
+            said, = [e['body']['reason'] for e in h.events(t)
+                     if e['kind'] == 'request_denied']
+            need(os.path.join(h.folder, 'roles/caller/gates.toml') in said, said)
 
 
 @test

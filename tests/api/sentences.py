@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person reads of a command: what is, what is wrong, what to do next."""
 import base64
+import hashlib
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import (GATES, HELPER, PATIENCE, SOURCE, House,  # noqa: E402
@@ -693,6 +696,79 @@ def who_is_refused_for_his_page_hears_what_to_do():
     need(a.code == 403 and 'GET or HEAD' in a.json['message'], a)
     a = h.ask('GET', 'http://127.0.0.1:%d/healthz' % h.port)
     need(a.code == 400 and 'a path that begins with /' in a.json['message'], a)
+
+
+@test
+def a_ca_that_core_cannot_read_is_told_at_the_start():
+    with House() as h, tempfile.TemporaryDirectory() as elsewhere:
+        with open(h.config) as f:
+            config = f.read()
+        os.chmod(elsewhere, 0o755)
+        ca = os.path.join(elsewhere, 'ca.pem')
+        with open(ca, 'w') as f:
+            f.write('readable to everybody')
+        public = b'\4' + b'k' * 32
+        key = 'near+%s+%s' % (
+            hashlib.sha256(b'near\n' + public).hexdigest()[:8],
+            base64.b64encode(public).decode())
+        h.ok('vault', 'init')
+        for table, text in (
+                ('model.default', 'url = "https://m.test"\nmodel = "m"'),
+                ('issuer.here', 'host = "i.test"'),
+                ('witness.near', 'url = "https://w.test"\nkey = "%s"' % key),
+                ('audit', 'publish = "https://n.test/"')):
+            with open(h.config, 'w') as f:
+                f.write('%s\n[%s]\n%s\nca = "%s"\n' % (config, table, text, ca))
+            a = h.cli('up')
+            need(a.code == 1 and 'the ca of %s (it must lie beside handrail.toml' %
+                 table in a.err and ca in a.err, table, a)
+
+
+@test
+def a_ca_that_is_gone_is_named_in_the_book_and_to_no_sandbox():
+    rule = """
+[egress.there]
+match    = { host = "there.test" }
+upstream = "127.0.0.1:1"
+ca       = "%s"
+"""
+    with House() as h:
+        ca = os.path.join(h.folder, 'ca.pem')
+        shutil.copy(h.config, ca)
+        h.role_file('helper', 'gates.toml', GATES + rule % ca)
+        h.start()
+        os.unlink(ca)
+        t = h.run([shell('curl -sS https://there.test/'),
+                   {'id': 'end', 'tool': 'finish', 'args': {'result': {}}}])
+        heard = json.dumps([e for e in h.events(t['id'])
+                            if e['kind'] == 'call_settled'])
+        need('the CA of its rule cannot be read' in heard and
+             h.folder not in heard, heard)
+        said = [e['body']['reason'] for e in h.events(t['id'])
+                if e['kind'] == 'request_denied']
+        need(len(said) == 1 and ca in said[0] and
+             'beside handrail.toml' in said[0], said)
+
+
+@test
+def a_root_key_of_systemds_is_told_where_it_is_not_handed_over():
+    with House() as h:
+        h.start()
+        h.stop()
+        key, given = h.state + '/vault.key', h.folder + '/given'
+        os.mkdir(given, 0o700)
+        for env in ({}, {'CREDENTIALS_DIRECTORY': given}):
+            a = h.cli('vault', 'migrate', '--to', 'systemd', env=env)
+            need(a.code == 4 and 'LoadCredentialEncrypted=' in a.err, a)
+        shutil.copy(key, given + '/handrail-vault-key')
+        for args in (('--to', 'systemd'), ('--forget', 'file')):
+            h.ok('vault', 'migrate', *args, env=env)
+        need(not os.path.exists(key))
+        a = h.cli('up')
+        need(a.code == 1 and key in a.err and
+             'by the unit whose systemd credential it is' in a.err, a)
+        h.spawn(env=env)
+        until(h.ready)
 
 
 if __name__ == '__main__':

@@ -16,24 +16,12 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
 from vault_help import (  # noqa: E402
-    artefacts, box, encodings, finish, heads, tokens)
+    artefacts, box, caller, encodings, finish, heads, tokens)
 
 AT = '/api/vault/credentials'
 
-CALLER = {
-    'role.toml': ROLE,
-    'mcp/server.toml': SERVER,
-    'gates.toml': """\
-[defaults]
-unmatched = "allow"
-
-[egress.there]
-match    = {{ host = "there.test", method = "GET", path = "/**" }}
-upstream = "127.0.0.1:{port}"
-ca       = "{folder}/cert.pem"
-inject   = {{ credential = "there", header = "X-Token", format = "{{{{secret}}}}" }}
-""",
-}
+MATCH = 'match    = { host = "there.test", method = "GET", path = "/**" }\n'
+INJECT = 'inject   = { credential = "there", header = "X-Token", format = "{{secret}}" }\n'
 
 
 def put(h, name, value=None, code=200, **more):
@@ -98,10 +86,9 @@ class Upstream:
         self.server.shutdown()
         self.server.server_close()
 
-    def role(self, h):
-        for path, text in CALLER.items():
-            if path == 'gates.toml':
-                text = text.format(port=self.port, folder=self.folder)
+    def role(self, h, rule=MATCH + INJECT):
+        ca = os.path.join(self.folder, 'cert.pem')
+        for path, text in caller(rule, self.port, ca).items():
             h.role_file('caller', path, text)
 
 
@@ -760,10 +747,7 @@ def a_revoked_value_that_a_sandbox_sends_itself_is_recognised():
             'curl -sS -u me:%s https://there.test/')
     with House() as h:
         with Upstream(h.folder) as up:
-            up.role(h)
-            h.role_file('caller', 'gates.toml', CALLER['gates.toml'].format(
-                port=up.port, folder=up.folder).split('inject')[0] +
-                'own_credentials = true\n')
+            up.role(h, MATCH + 'own_credentials = true\n')
             h.start()
             put(h, 'there', b'leaked-one')
             post(h, 'there', 'rotate', box=box(h, b'leaked-two'))

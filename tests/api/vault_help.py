@@ -11,8 +11,7 @@ import os
 import struct
 import urllib.parse
 
-from house import SOURCE, descendants, need
-
+from house import ROLE, SERVER, SOURCE, descendants, need
 
 
 def box(h, value):
@@ -24,6 +23,20 @@ def box(h, value):
     need(sodium.crypto_box_seal(out, value, ctypes.c_ulonglong(len(value)),
                                 key) == 0, 'crypto_box_seal')
     return base64.b64encode(out.raw).decode()
+
+
+def caller(rule, port, ca):
+    """The files of a role that makes requests by one rule, and lends a
+    credential in them."""
+    return {'role.toml': ROLE, 'mcp/server.toml': SERVER, 'gates.toml': """\
+[defaults]
+unmatched = "allow"
+
+[egress.there]
+%s
+upstream = "127.0.0.1:%d"
+ca       = "%s"
+""" % (rule.strip(), port, ca)}
 
 
 def tokens(access, refresh=b'', client=b'', expires=0):

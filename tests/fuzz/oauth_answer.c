@@ -61,6 +61,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (oauth_challenged(body, &where, &scope)) {
 		must(where.len + scope.len <= body.len);
 	}
+	int64_t wait = oauth_retry_after(body, (struct wall){ 0 });
+
+	must(wait >= 0 && wait <= OAUTH_RETRY_MAX);
 	if (oauth_redirect_read(&a, body, &redirect, &e) == 0) {
 		must(!redirect.code.len != !redirect.error.len);
 	}

@@ -129,6 +129,11 @@ async function spoiled(request, response) {
       response.statusCode = 500;
       response.end('{"error":"invalid_grant"}');
       return true;
+    case '429':
+      response.statusCode = 429;
+      response.setHeader('Retry-After', state.retry);
+      response.end('{}');
+      return true;
     case 'redirect':
       response.statusCode = 307;
       response.setHeader('Location', 'https://evil.test/token');

@@ -178,6 +178,24 @@ a_byte_that_is_no_utf8_is_found_wherever_it_stands(void **state)
 	}
 }
 
+static void
+a_text_is_cut_between_characters(void **state)
+{
+	struct str text = STR("a\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80z");
+	static const size_t whole[] = { 0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11 };
+
+	(void)state;
+	for (size_t most = 0; most < COUNT(whole); most++) {
+		struct str cut = str_utf8_cut(text, most);
+
+		assert_ptr_equal(cut.at, text.at);
+		assert_int_equal(cut.len, whole[most]);
+	}
+	assert_int_equal(str_utf8_cut(text, SIZE_MAX).len, text.len);
+	assert_int_equal(str_utf8_cut(STR("\x80\x80\x80"), 2).len, 0);
+	assert_int_equal(str_utf8_cut(STR(""), 0).len, 0);
+}
+
 /* Every character comes back from its number as the one that str_utf8 reads. */
 static void
 every_number_is_written_as_the_character_that_is_read(void **state)
@@ -263,6 +281,7 @@ main(void)
 		cmocka_unit_test(utf8_refuses_overlong_surrogate_large_and_cut),
 		cmocka_unit_test(
 		    a_byte_that_is_no_utf8_is_found_wherever_it_stands),
+		cmocka_unit_test(a_text_is_cut_between_characters),
 		cmocka_unit_test(
 		    every_number_is_written_as_the_character_that_is_read),
 		cmocka_unit_test(a_star_is_any_run_and_the_rest_is_itself),

@@ -34,8 +34,24 @@ __wrap_core_node_name(void)
 	return "test";
 }
 
-/* NOLINTEND(bugprone-reserved-identifier) */
 #endif
+
+/* How many heads are asked for. */
+static uint64_t walked;
+
+int __real_store_heads_walk(struct store *store, uint64_t from, uint64_t limit,
+    store_head_fn *each, void *context, struct err *e);
+int __wrap_store_heads_walk(struct store *store, uint64_t from, uint64_t limit,
+    store_head_fn *each, void *context, struct err *e);
+int
+__wrap_store_heads_walk(struct store *store, uint64_t from, uint64_t limit,
+    store_head_fn *each, void *context, struct err *e)
+{
+	walked += limit;
+	return __real_store_heads_walk(store, from, limit, each, context, e);
+}
+
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 /* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
 
@@ -108,6 +124,7 @@ static void
 fall(void)
 {
 	core_sign_gone(&house.core);
+	core_proof_end(&house.core);
 	wire_peer_free(house.core.vault);
 	wire_peer_free(house.vault);
 	loop_io_close(&house.core.book.io);
@@ -183,7 +200,7 @@ landed(struct core *c, uint64_t last)
 }
 
 static void
-append(unsigned count)
+grow(unsigned count)
 {
 	struct core_event event = {
 		.kind = BOOK_OPERATOR_MADE,
@@ -194,6 +211,12 @@ append(unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		(void)core_append(&house.core, &event);
 	}
+}
+
+static void
+append(unsigned count)
+{
+	grow(count);
 	core_after(&house.core, landed, house.core.book.seq);
 }
 
@@ -304,6 +327,60 @@ a_late_word_of_the_store_is_heard_once(void **state)
 	expect_signed(2ULL * FIRST);
 }
 #endif
+
+static void
+expect_proofs(uint64_t first, uint64_t last)
+{
+	struct core *c = &house.core;
+	struct book_root root = { .size = c->book.durable };
+	struct err e = { 0 };
+
+	assert_int_equal(core_root_at(c, root.size, &root.root, &e), 0);
+	for (uint64_t seq = first; seq <= last; seq++) {
+		struct book_proof proof;
+		auto_buf head = { 0 };
+
+		assert_int_equal(
+		    core_prove_leaf(c, seq, root.size, &proof, &e), 0);
+		assert_int_equal(core_head_get(c, seq, &head, &e), 0);
+		assert_int_equal(book_check_leaf(book_leaf(buf_str(&head)),
+		                     seq - 1, &root, &proof, &e),
+		    0);
+	}
+}
+
+static bool filled;
+
+static void
+blocks_are_there(struct core *c, const struct err *failed)
+{
+	(void)c;
+	assert_null(failed);
+	filled = true;
+}
+
+/* Of a receipt each event is proven: no block is read again for each. */
+static void
+proofs_of_neighbours_read_each_head_once(void **state)
+{
+	const uint64_t size = BOOK_BLOCK + 200;
+
+	(void)state;
+	grow((unsigned)size);
+	land_all();
+	core_proof_then(&house.core, blocks_are_there);
+	while (!filled) {
+		turn();
+	}
+	walked = 0;
+	expect_proofs(1, size);
+	assert_int_equal(walked, size);
+	/* What is known of the last block grows with it. */
+	grow(3);
+	land_all();
+	expect_proofs(BOOK_BLOCK - 9, size + 3);
+	assert_true(walked <= 2 * size + 3);
+}
 
 /* The saved tree has none of the heads that were in flight with it, and the
  * oldest head to be read is behind them all. */
@@ -462,6 +539,7 @@ main(void)
 #ifndef STORE_ON_POSTGRES
 		TREE(a_late_word_of_the_store_is_heard_once),
 #endif
+		TREE(proofs_of_neighbours_read_each_head_once),
 		TREE(a_start_hashes_what_its_saved_tree_lacks),
 		TREE(a_saved_tree_may_have_every_head),
 		TREE(a_saved_tree_that_is_not_this_programs_is_refused),

@@ -40,22 +40,9 @@ struct attempt {
 static const struct attempt *trying;
 
 static int
-answer(long rc)
-{
-	return rc < 0 ? errno : 0;
-}
-
-static int
 try_it(void)
 {
-	const struct attempt *t = trying;
-	long rc = syscall(
-	    t->number, t->a[0], t->a[1], t->a[2], t->a[3], t->a[4], t->a[5]);
-
-	if (rc == 0 && t->number == SYS_clone) {
-		_exit(0); /* the child of a clone that should not be */
-	}
-	return answer(rc);
+	return call(trying->number, trying->a);
 }
 
 static const char text[] = "/no/such";

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,6 +61,24 @@ expect_killed(const struct jail_plan *plan, act_fn *act, int number)
 		fail_msg("it lived and exited with %d", WEXITSTATUS(status));
 	}
 	assert_int_equal(WTERMSIG(status), number);
+}
+
+/* What an act makes of a call's result. */
+static inline int
+answer(long rc)
+{
+	return rc < 0 ? errno : 0;
+}
+
+static inline int
+call(long number, const long a[6])
+{
+	long rc = syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+
+	if (rc == 0 && number == SYS_clone) {
+		_exit(0); /* the child of a clone that should not be */
+	}
+	return answer(rc);
 }
 
 static void

@@ -47,14 +47,7 @@ static const struct attempt *trying;
 static int
 try_it(void)
 {
-	const struct attempt *t = trying;
-	long rc = syscall(
-	    t->number, t->a[0], t->a[1], t->a[2], t->a[3], t->a[4], t->a[5]);
-
-	if (rc == 0 && t->number == SYS_clone) {
-		_exit(0); /* the child of a clone that should not be */
-	}
-	return rc < 0 ? errno : 0;
+	return call(trying->number, trying->a);
 }
 
 static void
@@ -383,12 +376,6 @@ the_parent_of_cells_makes_them_and_they_narrow_themselves(void **state)
 }
 
 /* --- options of sockets, for parts that have some --- */
-
-static int
-answer(int rc)
-{
-	return rc < 0 ? errno : 0;
-}
 
 /* Whoever closes such a socket last waits for its peer. */
 static int

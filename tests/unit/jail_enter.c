@@ -41,12 +41,6 @@ with(unsigned promises)
 	return plan;
 }
 
-static int
-answer(long rc)
-{
-	return rc < 0 ? errno : 0;
-}
-
 /* --- what every part does goes on working --- */
 
 static int

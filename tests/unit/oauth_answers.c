@@ -132,6 +132,44 @@ a_token_of_any_length_that_a_row_holds_is_taken(void **state)
 }
 
 static void
+a_wish_to_be_left_alone_is_read_in_both_forms(void **state)
+{
+	struct wall now;
+	static const struct {
+		const char *said;
+		int64_t seconds;
+	} rows[] = {
+		{ "0", 0 },
+		{ "1", 1 },
+		{ "120", 120 },
+		{ "3600", 3600 },
+		{ "3601", 3600 },
+		{ "99999999999", 3600 },
+		{ "Sun, 06 Nov 1994 08:50:37 GMT", 60 },
+		{ "Sun, 06 Nov 1994 08:49:38 GMT", 1 },
+		{ "Sun, 06 Nov 1994 08:49:37 GMT", 0 },
+		{ "Sat, 05 Nov 1994 08:50:37 GMT", 0 },
+		{ "Mon, 07 Nov 1994 08:49:37 GMT", 3600 },
+		{ "Sat, 31 Dec 9999 23:59:59 GMT", 3600 },
+		{ "Sun, 06 Nov 1994 08:50:37 UTC", 0 },
+		{ "Sun, 06 Nix 1994 08:50:37 GMT", 0 },
+		{ "Sun, 36 Nov 1994 08:50:37 GMT", 0 },
+		{ "Sunday, 06-Nov-94 08:50:37 GMT", 0 },
+		{ "-5", 0 },
+		{ "1.5", 0 },
+		{ "soon", 0 },
+		{ "", 0 },
+	};
+
+	(void)state;
+	assert_true(wall_parse(STR("1994-11-06T08:49:37Z"), &now));
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(oauth_retry_after(str_of(rows[i].said), now),
+		    rows[i].seconds);
+	}
+}
+
+static void
 a_huge_answer_is_not_read(void **state)
 {
 	auto_buf body = { 0 };
@@ -376,24 +414,28 @@ static void
 seconds_that_are_told_have_a_bound(void **state)
 {
 	static const struct {
-		int64_t lifetime, interval;
+		int64_t lifetime, interval, retry;
 		int read;
 	} cases[] = {
-		{ 0, 0, 0 },
-		{ OAUTH_LIFETIME_MAX, 5, 0 },
-		{ OAUTH_LIFETIME_MAX + 1LL, 5, -1 },
-		{ 5, OAUTH_LIFETIME_MAX, 0 },
-		{ 5, OAUTH_LIFETIME_MAX + 1LL, -1 },
-		{ -1, 5, -1 },
-		{ 5, -1, -1 },
+		{ 0, 0, 0, 0 },
+		{ OAUTH_LIFETIME_MAX, 5, 0, 0 },
+		{ OAUTH_LIFETIME_MAX + 1LL, 5, 0, -1 },
+		{ 5, OAUTH_LIFETIME_MAX, 0, 0 },
+		{ 5, OAUTH_LIFETIME_MAX + 1LL, 0, -1 },
+		{ 5, 5, OAUTH_RETRY_MAX, 0 },
+		{ 5, 5, OAUTH_RETRY_MAX + 1LL, -1 },
+		{ -1, 5, 0, -1 },
+		{ 5, -1, 0, -1 },
+		{ 5, 5, -1, -1 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct oauth_told told = { .end = OAUTH_PENDING,
 			.lifetime = cases[i].lifetime,
-			.interval = cases[i].interval };
-		struct oauth_told read;
+			.interval = cases[i].interval,
+			.retry = cases[i].retry };
+		struct oauth_told read = { 0 };
 		auto_buf text = { 0 };
 		struct err e = { 0 };
 
@@ -401,6 +443,8 @@ seconds_that_are_told_have_a_bound(void **state)
 		assert_int_equal(
 		    oauth_told_read(&memory, buf_str(&text), &read, &e),
 		    cases[i].read);
+		assert_int_equal(
+		    read.retry, cases[i].read ? 0 : cases[i].retry);
 	}
 }
 
@@ -463,6 +507,7 @@ main(void)
 		    a_missing_lifetime_is_assumed_only_where_it_was_written),
 		cmocka_unit_test(
 		    a_token_of_any_length_that_a_row_holds_is_taken),
+		cmocka_unit_test(a_wish_to_be_left_alone_is_read_in_both_forms),
 		cmocka_unit_test(a_huge_answer_is_not_read),
 		cmocka_unit_test(each_error_has_its_end),
 		cmocka_unit_test(an_answer_of_another_type_is_not_read),
