@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every form of a credential is found in a text, however it is cut. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "proxy/scrub.h"
+
+#define SECRET "s3cr3t-canary-0123456789"
+
+static void
+add_to(void *owner, struct str piece)
+{
+	buf_add(owner, piece);
+}
+
+/* Through a scrubber in pieces of `cut`. */
+static void
+wash(const struct needles *n, struct str text, size_t cut, struct buf *out)
+{
+	struct scrub s = { .needles = n };
+	struct err e;
+	for (size_t at = 0; at < text.len; at += cut) {
+		assert_int_equal(
+		    proxy_scrub(&s, str_sub(text, at, cut), add_to, out, &e),
+		    0);
+	}
+	assert_int_equal(proxy_scrub_end(&s, add_to, out, &e), 0);
+	proxy_scrub_fini(&s);
+}
+
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
+assert_gone(const struct needles *n, const char *form)
+{
+	auto_buf text = { 0 };
+	buf_addf(&text, "{\"before\":\"%s\",\"behind\":1}", form);
+	for (size_t cut = 1; cut <= text.len; cut++) {
+		auto_buf out = { 0 };
+		wash(n, buf_str(&text), cut, &out);
+		if (!str_eq_z(buf_str(&out),
+		        "{\"before\":\"" SCRUB_REMOVED "\",\"behind\":1}")) {
+			fail_msg(
+			    "%s in pieces of %zu: %s", form, cut, buf_z(&out));
+		}
+	}
+}
+
+static void
+every_form_is_found_in_every_cut_R01_R02_R03(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	assert_int_equal(proxy_needles_add(n, STR("ab/c+d\"e f=<9>"), &e), 0);
+	static const char *const forms[] = {
+		"ab/c+d\"e f=<9>",
+		"ab%2Fc%2Bd%22e%20f%3D%3C9%3E",
+		"ab%2fc%2bd%22e%20f%3d%3c9%3e",
+		"ab%2Fc%2Bd%22e+f%3D%3C9%3E",
+		"%61%62%2F%63%2B%64%22%65%20%66%3D%3C%39%3E",
+		"61622F632B64226520663D3C393E",
+		"61622f632b64226520663d3c393e",
+		"ab/c+d\\\"e f=<9>",
+		"ab\\/c+d\\\"e f=<9>",
+		"ab/c\\u002bd\\\"e f\\u003d\\u003c9\\u003e",
+		("\\u0061\\u0062\\u002f\\u0063\\u002b\\u0064\\u0022\\u0065"
+		 "\\u0020\\u0066\\u003d\\u003c\\u0039\\u003e"),
+	};
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		assert_gone(n, forms[i]);
+	}
+	proxy_needles_free(n);
+}
+
+/* Behind 0..5 and in front of 0..5 other bytes, both alphabets: what is left
+ * must not be enough to know the secret by. */
+static void
+base64_is_found_at_every_alignment_R02(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	assert_int_equal(proxy_needles_add(n, STR(SECRET), &e), 0);
+	for (size_t i = 0; i < 72; i++) {
+		auto_buf plain = { 0 };
+		auto_buf coded = { 0 };
+		auto_buf out = { 0 };
+		buf_add(&plain, str_sub(STR("user:"), 0, i % 6));
+		buf_add_z(&plain, SECRET);
+		buf_add(&plain, str_sub(STR("\xff\xfe\xfd?>"), 0, i / 6 % 6));
+		if (i < 36) {
+			base64_add(&coded, buf_str(&plain));
+		} else {
+			base64url_add(&coded, buf_str(&plain));
+		}
+		wash(n, buf_str(&coded), 7, &out);
+		assert_true(str_has_str(buf_str(&out), STR(SCRUB_REMOVED)));
+		assert_true(out.len <= sizeof(SCRUB_REMOVED) - 1 + 8 + 8 + 4);
+	}
+	proxy_needles_free(n);
+}
+
+static void
+what_is_none_passes_unchanged_in_every_cut(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	assert_int_equal(proxy_needles_add(n, STR("aaaaaaab"), &e), 0);
+	assert_int_equal(proxy_needles_add(n, STR(SECRET), &e), 0);
+	/* Beginnings, repeated beginnings, and one byte wrong. */
+	struct str text =
+	    STR("aaaaaaa aaaaaaac s3cr3t-canary-012345678 s3cr3t-"
+	        "s3cr3t-canary-s3cr3t-canary-0123456788 aaaaaaaa");
+	for (size_t cut = 1; cut <= text.len; cut++) {
+		auto_buf out = { 0 };
+		wash(n, text, cut, &out);
+		assert_true(str_eq(buf_str(&out), text));
+	}
+	proxy_needles_free(n);
+}
+
+/* The same answer for every cut, and the same as a search byte by byte. */
+static void
+scrub_plainly(struct str text, struct str secret, struct buf *out)
+{
+	for (size_t i = 0; i < text.len;) {
+		if (str_starts(str_sub(text, i, text.len), secret)) {
+			buf_add_z(out, SCRUB_REMOVED);
+			i += secret.len;
+		} else {
+			buf_add_byte(out, (uint8_t)text.at[i++]);
+		}
+	}
+}
+
+static void
+any_text_in_any_cut_gives_one_answer(void **state)
+{
+	(void)state;
+	uint64_t seed = (uint64_t)time(NULL);
+	const char *given = getenv("SEED");
+	seed = given ? strtoull(given, NULL, 10) : seed;
+	print_message("SEED=%llu\n", (unsigned long long)seed);
+	for (size_t round = 0; round < 300; round++) {
+		struct needles *n = proxy_needles_new();
+		struct err e;
+		auto_buf secret = { 0 };
+		auto_buf text = { 0 };
+		auto_buf expected = { 0 };
+		for (size_t i = 0; i < 8 + round % 5; i++) {
+			seed = seed * 6364136223846793005U + 1;
+			buf_add_byte(
+			    &secret, (uint8_t)('a' + (seed >> 60) % 2));
+		}
+		assert_int_equal(proxy_needles_add(n, buf_str(&secret), &e), 0);
+		for (size_t i = 0; i < 400; i++) {
+			seed = seed * 6364136223846793005U + 1;
+			buf_add_byte(&text, (uint8_t)('a' + (seed >> 60) % 2));
+		}
+		scrub_plainly(buf_str(&text), buf_str(&secret), &expected);
+		for (size_t cut = 1; cut < 60; cut += 1 + round % 7) {
+			auto_buf out = { 0 };
+			wash(n, buf_str(&text), cut, &out);
+			assert_true(str_eq(buf_str(&out), buf_str(&expected)));
+		}
+		proxy_needles_free(n);
+	}
+}
+
+static void
+the_set_is_bounded_and_short_ones_are_not_looked_for(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	assert_int_equal(proxy_needles_add(n, STR("short"), &e), 0);
+	assert_int_equal(proxy_needles_count(n), 0);
+	for (size_t i = 0; i < NEEDLE_SECRETS; i++) {
+		auto_buf secret = { 0 };
+		buf_addf(&secret, "secret number %03zu", i);
+		assert_int_equal(proxy_needles_add(n, buf_str(&secret), &e), 0);
+		assert_int_equal(proxy_needles_add(n, buf_str(&secret), &e), 0);
+	}
+	assert_int_equal(proxy_needles_add(n, STR("one too many"), &e), -1);
+	assert_int_equal(e.kind, ERR_LIMIT);
+	assert_gone(n, "secret number 063");
+	assert_gone(n, "secret%20number%20000");
+	proxy_needles_free(n);
+}
+
+/* What every form writes in its own way. */
+static void
+a_whole_set_may_have_every_form(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	for (size_t i = 0; i < NEEDLE_SECRETS; i++) {
+		auto_buf secret = { 0 };
+		buf_addf(
+		    &secret, "%02zu/\"?>* ~<\xfb\xff\xef\xbf\xfe\xff\xfe", i);
+		assert_int_equal(proxy_needles_add(n, buf_str(&secret), &e), 0);
+		assert_int_equal(proxy_needles_count(n), (i + 1) * 18);
+	}
+	proxy_needles_free(n);
+}
+
+static void
+of_a_renewed_credential_the_last_values_are_looked_for(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	assert_int_equal(proxy_needles_add(n, STR("another secret"), &e), 0);
+	for (size_t i = 0; i < 3UL * NEEDLE_SECRETS; i++) {
+		auto_buf secret = { 0 };
+		buf_addf(&secret, "version number %03zu", i);
+		for (size_t again = 0; again < 2; again++) {
+			assert_int_equal(proxy_needles_renew(
+			                     n, "minted", buf_str(&secret), &e),
+			    0);
+		}
+	}
+	for (size_t i = 3UL * NEEDLE_SECRETS - 1 - NEEDLE_VERSIONS;
+	     i < 3UL * NEEDLE_SECRETS; i++) {
+		auto_buf secret = { 0 };
+		buf_addf(&secret, "version number %03zu", i);
+		assert_gone(n, buf_z(&secret));
+	}
+	assert_gone(n, "another secret");
+	auto_buf out = { 0 };
+	wash(n, STR("version number 000"), 18, &out);
+	assert_string_equal(buf_z(&out), "version number 000");
+	proxy_needles_free(n);
+}
+
+static void
+rotate_out(struct needles *n, const char *name)
+{
+	struct err e;
+	for (size_t i = 0; i <= NEEDLE_VERSIONS; i++) {
+		auto_buf secret = { 0 };
+		buf_addf(&secret, "%s, version %03zu", name, i);
+		assert_int_equal(
+		    proxy_needles_renew(n, name, buf_str(&secret), &e), 0);
+	}
+}
+
+static void
+a_value_of_two_names_is_looked_for_while_one_has_it(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct str both = STR("the same value");
+	auto_buf out = { 0 };
+	struct err e;
+	assert_int_equal(proxy_needles_renew(n, "one", both, &e), 0);
+	size_t forms = proxy_needles_count(n);
+	assert_int_equal(proxy_needles_renew(n, "two", both, &e), 0);
+	assert_int_equal(proxy_needles_count(n), forms);
+	rotate_out(n, "one");
+	assert_gone(n, both.at);
+	rotate_out(n, "two");
+	wash(n, both, both.len, &out);
+	assert_string_equal(buf_z(&out), both.at);
+	proxy_needles_free(n);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_form_is_found_in_every_cut_R01_R02_R03),
+		cmocka_unit_test(base64_is_found_at_every_alignment_R02),
+		cmocka_unit_test(what_is_none_passes_unchanged_in_every_cut),
+		cmocka_unit_test(any_text_in_any_cut_gives_one_answer),
+		cmocka_unit_test(
+		    the_set_is_bounded_and_short_ones_are_not_looked_for),
+		cmocka_unit_test(a_whole_set_may_have_every_form),
+		cmocka_unit_test(
+		    a_value_of_two_names_is_looked_for_while_one_has_it),
+		cmocka_unit_test(
+		    of_a_renewed_credential_the_last_values_are_looked_for),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
