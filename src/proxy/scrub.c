@@ -128,26 +128,44 @@ pass(scrub_out *out, void *owner, struct str text)
 	}
 }
 
+/* Passes on what stands in front of each needle; needles that overlap are one.
+ * *from: what is in front of it has passed, or is gone since a shorter needle
+ * was found there. */
+static int
+sweep(struct scrub *s, struct str text, size_t *from, scrub_out *out,
+    void *owner, struct err *e)
+{
+	size_t at = 0;
+	size_t len = 0;
+	for (; proxy_needles_find(s->needles, text, &at, &len); at++) {
+		if (at >= *from) {
+			if (found_one(s, e)) {
+				return -1;
+			}
+			pass(out, owner, str_sub(text, *from, at - *from));
+			pass(out, owner, STR(SCRUB_REMOVED));
+		}
+		*from = at + len > *from ? at + len : *from;
+	}
+	return 0;
+}
+
 /* Passes on what cannot be part of a needle; the rest is *tail bytes. */
 static int
 scan(struct scrub *s, struct str text, size_t *tail, scrub_out *out,
     void *owner, struct err *e)
 {
-	size_t from = 0;
-	size_t at = 0;
-	size_t len = 0;
-	while (proxy_needles_find(s->needles, text, &at, &len)) {
-		if (found_one(s, e)) {
-			return -1;
-		}
-		pass(out, owner, str_sub(text, from, at - from));
-		pass(out, owner, STR(SCRUB_REMOVED));
-		at += len;
-		from = at;
+	size_t from = s->gone;
+	if (sweep(s, text, &from, out, owner, e)) {
+		return -1;
 	}
-	struct str rest = str_sub(text, from, text.len);
-	*tail = proxy_needles_tail(s->needles, rest);
-	pass(out, owner, str_sub(rest, 0, rest.len - *tail));
+	*tail = proxy_needles_tail(s->needles, text);
+	size_t kept = text.len - *tail;
+	if (from < kept) {
+		pass(out, owner, str_sub(text, from, kept - from));
+		from = kept;
+	}
+	s->gone = from - kept;
 	return 0;
 }
 
@@ -229,23 +247,25 @@ proxy_scrub_end(struct scrub *s, scrub_out *out, void *owner, struct err *e)
 	if (s->decoder && compress_decode_end(s->decoder, e)) {
 		return -1;
 	}
-	pass(out, owner, buf_str(&s->held));
+	pass(out, owner, str_sub(buf_str(&s->held), s->gone, s->held.len));
 	buf_clear(&s->held);
+	s->gone = 0;
 	return 0;
+}
+
+static void
+add_to(void *owner, struct str piece)
+{
+	buf_add(owner, piece);
 }
 
 bool
 proxy_scrub_text(const struct needles *n, struct str text, struct buf *b)
 {
+	struct scrub s = { .needles = n };
+	struct err never; /* only of what may not be rewritten */
 	size_t from = 0;
-	size_t at = 0;
-	size_t len = 0;
-	while (proxy_needles_find(n, text, &at, &len)) {
-		buf_add(b, str_sub(text, from, at - from));
-		buf_add(b, STR(SCRUB_REMOVED));
-		at += len;
-		from = at;
-	}
+	must(sweep(&s, text, &from, add_to, b, &never) == 0);
 	buf_add(b, str_sub(text, from, text.len));
-	return from > 0;
+	return s.found > 0;
 }

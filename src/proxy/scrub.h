@@ -22,9 +22,10 @@ struct scrub {
 	bool beside; /* it passes as it came, and what was opened is looked at:
 	              * of a coding that the cell was told of before there was a
 	              * credential */
-	const char *cut;   /* one that is found ends it, with this; or NULL */
-	uint64_t found;    /* credentials in it */
-	struct buf held;   /* the end so far that may be one's beginning */
+	const char *cut; /* one that is found ends it, with this; or NULL */
+	uint64_t found;  /* credentials in it; those that overlap are one */
+	struct buf held; /* the end so far that may be one's beginning */
+	size_t gone;     /* of held in front: a shorter one, replaced already */
 	struct buf opened; /* of the decoder, between two calls */
 };
 

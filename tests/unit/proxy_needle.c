@@ -12,6 +12,7 @@
 #include "proxy/scrub.h"
 
 #define SECRET "s3cr3t-canary-0123456789"
+#define MANY   4 /* secrets at once */
 
 static void
 add_to(void *owner, struct str piece)
@@ -19,8 +20,8 @@ add_to(void *owner, struct str piece)
 	buf_add(owner, piece);
 }
 
-/* Through a scrubber in pieces of `cut`. */
-static void
+/* Through a scrubber in pieces of `cut`: how many it found. */
+static uint64_t
 wash(const struct needles *n, struct str text, size_t cut, struct buf *out)
 {
 	struct scrub s = { .needles = n };
@@ -31,7 +32,9 @@ wash(const struct needles *n, struct str text, size_t cut, struct buf *out)
 		    0);
 	}
 	assert_int_equal(proxy_scrub_end(&s, add_to, out, &e), 0);
+	uint64_t found = s.found;
 	proxy_scrub_fini(&s);
+	return found;
 }
 
 static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
@@ -50,6 +53,7 @@ assert_gone(const struct needles *n, const char *form)
 	}
 }
 
+/* Also where another credential is its beginning, its end or its middle. */
 static void
 every_form_is_found_in_every_cut_R01_R02_R03(void **state)
 {
@@ -71,14 +75,44 @@ every_form_is_found_in_every_cut_R01_R02_R03(void **state)
 		("\\u0061\\u0062\\u002f\\u0063\\u002b\\u0064\\u0022\\u0065"
 		 "\\u0020\\u0066\\u003d\\u003c\\u0039\\u003e"),
 	};
-	for (size_t i = 0; i < COUNT(forms); i++) {
-		assert_gone(n, forms[i]);
+	static const char *const others[] = { "ab/c+d\"e", "+d\"e f=<9>",
+		"/c+d\"e f=" };
+	for (size_t others_in = 0; others_in <= COUNT(others); others_in++) {
+		for (size_t i = 0; i < COUNT(forms); i++) {
+			assert_gone(n, forms[i]);
+		}
+		if (others_in < COUNT(others)) {
+			assert_int_equal(
+			    proxy_needles_add(n, str_of(others[others_in]), &e),
+			    0);
+		}
 	}
 	proxy_needles_free(n);
 }
 
 /* Behind 0..5 and in front of 0..5 other bytes, both alphabets: what is left
  * must not be enough to know the secret by. */
+static void
+assert_base64_gone(const struct needles *n, size_t i)
+{
+	auto_buf plain = { 0 };
+	auto_buf coded = { 0 };
+	buf_add(&plain, str_sub(STR("user:"), 0, i % 6));
+	buf_add_z(&plain, SECRET);
+	buf_add(&plain, str_sub(STR("\xff\xfe\xfd?>"), 0, i / 6 % 6));
+	if (i < 36) {
+		base64_add(&coded, buf_str(&plain));
+	} else {
+		base64url_add(&coded, buf_str(&plain));
+	}
+	for (size_t cut = 1; cut <= coded.len; cut++) {
+		auto_buf out = { 0 };
+		assert_int_equal(wash(n, buf_str(&coded), cut, &out), 1);
+		assert_true(str_has_str(buf_str(&out), STR(SCRUB_REMOVED)));
+		assert_true(out.len <= sizeof(SCRUB_REMOVED) - 1 + 8 + 8 + 4);
+	}
+}
+
 static void
 base64_is_found_at_every_alignment_R02(void **state)
 {
@@ -87,20 +121,12 @@ base64_is_found_at_every_alignment_R02(void **state)
 	struct err e;
 	assert_int_equal(proxy_needles_add(n, STR(SECRET), &e), 0);
 	for (size_t i = 0; i < 72; i++) {
-		auto_buf plain = { 0 };
-		auto_buf coded = { 0 };
-		auto_buf out = { 0 };
-		buf_add(&plain, str_sub(STR("user:"), 0, i % 6));
-		buf_add_z(&plain, SECRET);
-		buf_add(&plain, str_sub(STR("\xff\xfe\xfd?>"), 0, i / 6 % 6));
-		if (i < 36) {
-			base64_add(&coded, buf_str(&plain));
-		} else {
-			base64url_add(&coded, buf_str(&plain));
-		}
-		wash(n, buf_str(&coded), 7, &out);
-		assert_true(str_has_str(buf_str(&out), STR(SCRUB_REMOVED)));
-		assert_true(out.len <= sizeof(SCRUB_REMOVED) - 1 + 8 + 8 + 4);
+		assert_base64_gone(n, i);
+	}
+	assert_int_equal(
+	    proxy_needles_add(n, str_sub(STR(SECRET), 0, 13), &e), 0);
+	for (size_t i = 0; i < 72; i++) {
+		assert_base64_gone(n, i);
 	}
 	proxy_needles_free(n);
 }
@@ -125,17 +151,137 @@ what_is_none_passes_unchanged_in_every_cut(void **state)
 	proxy_needles_free(n);
 }
 
-/* The same answer for every cut, and the same as a search byte by byte. */
+/* What overlaps a credential that is gone already goes as it comes; nothing
+ * waits for it. */
 static void
-scrub_plainly(struct str text, struct str secret, struct buf *out)
+what_goes_on_behind_a_credential_goes_as_well(void **state)
 {
-	for (size_t i = 0; i < text.len;) {
-		if (str_starts(str_sub(text, i, text.len), secret)) {
-			buf_add_z(out, SCRUB_REMOVED);
-			i += secret.len;
-		} else {
-			buf_add_byte(out, (uint8_t)text.at[i++]);
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct scrub s = { .needles = n };
+	struct err e;
+	static const struct {
+		const char *piece;
+		const char *out;
+	} steps[] = {
+		{ "data: s3cr3t-canary", "data: " SCRUB_REMOVED },
+		{ "\n\n", "\n\n" }, /* it was the shorter one */
+		{ "data: s3cr3t-canary", "data: " SCRUB_REMOVED },
+		{ "-0123", "" },
+		{ "456789", "" },
+		{ "\n\n", "\n\n" }, /* the longer one */
+		{ "s3cr3t-canary", SCRUB_REMOVED },
+		{ "-0123", "" },
+		{ "\n\n", "-0123\n\n" }, /* neither */
+		{ "s3cr3t-canary", SCRUB_REMOVED },
+		{ "s3cr3t-canary", SCRUB_REMOVED }, /* two of them */
+		{ "-0123456789", "" },
+		{ "-overlaps", "" }, /* the end of the longer begins one */
+		{ "-", "-" },
+	};
+	assert_int_equal(proxy_needles_add(n, STR("s3cr3t-canary"), &e), 0);
+	assert_int_equal(proxy_needles_add(n, STR(SECRET), &e), 0);
+	assert_int_equal(proxy_needles_add(n, STR("89-overlaps"), &e), 0);
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		auto_buf out = { 0 };
+		assert_int_equal(
+		    proxy_scrub(&s, str_of(steps[i].piece), add_to, &out, &e),
+		    0);
+		assert_string_equal(buf_z(&out), steps[i].out);
+	}
+	assert_int_equal(s.found, 5);
+	/* It ends behind the shorter one; what comes next is another text. */
+	for (size_t i = 0; i < 2; i++) {
+		auto_buf out = { 0 };
+		assert_int_equal(
+		    proxy_scrub(&s, STR("s3cr3t-canary"), add_to, &out, &e), 0);
+		assert_int_equal(proxy_scrub_end(&s, add_to, &out, &e), 0);
+		assert_string_equal(buf_z(&out), SCRUB_REMOVED);
+	}
+	proxy_scrub_fini(&s);
+	proxy_needles_free(n);
+}
+
+/* Where no byte may change nothing passes that is behind the shorter one. */
+static void
+of_a_bound_body_nothing_passes_behind_the_shorter_one(void **state)
+{
+	(void)state;
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	assert_int_equal(proxy_needles_add(n, STR("s3cr3t-canary"), &e), 0);
+	assert_int_equal(proxy_needles_add(n, STR(SECRET), &e), 0);
+	for (size_t cut = 1; cut <= sizeof(SECRET) - 1; cut++) {
+		struct scrub s = { .needles = n, .cut = "it held one" };
+		auto_buf out = { 0 };
+		int failed = 0;
+		for (size_t at = 0; !failed; at += cut) {
+			failed = proxy_scrub(&s, str_sub(STR(SECRET), at, cut),
+			    add_to, &out, &e);
 		}
+		assert_int_equal(e.kind, ERR_DENIED);
+		assert_int_equal(s.found, 1);
+		assert_int_equal(out.len, 0);
+		proxy_scrub_fini(&s);
+	}
+	proxy_needles_free(n);
+}
+
+/* A search byte by byte: what is within any secret goes, and what overlaps is
+ * one. */
+static uint64_t
+scrub_plainly(struct str text, struct buf *secrets, struct buf *out)
+{
+	uint64_t found = 0;
+	size_t gone = 0; /* to here */
+	for (size_t i = 0; i < text.len; i++) {
+		size_t to = gone;
+		for (size_t k = 0; k < MANY; k++) {
+			struct str one = buf_str(&secrets[k]);
+			if (str_starts(str_sub(text, i, text.len), one)) {
+				to = i + one.len > to ? i + one.len : to;
+			}
+		}
+		if (to > gone && i >= gone) {
+			buf_add_z(out, SCRUB_REMOVED);
+			found++;
+		}
+		gone = to;
+		if (i >= gone) {
+			buf_add_byte(out, (uint8_t)text.at[i]);
+		}
+	}
+	return found;
+}
+
+static void
+add_letters(uint64_t *seed, size_t count, struct buf *b)
+{
+	for (size_t i = 0; i < count; i++) {
+		*seed = *seed * 6364136223846793005U + 1;
+		buf_add_byte(b, (uint8_t)('a' + (*seed >> 60) % 2));
+	}
+}
+
+/* Some go on where the one before ends, some where it begins. */
+static void
+make_secrets(
+    uint64_t *seed, size_t round, struct buf *secrets, struct needles *n)
+{
+	struct err e;
+	for (size_t k = 0; k < MANY; k++) {
+		struct buf *before = &secrets[k > 0 ? k - 1 : 0];
+		if (k > 0 && (round + k) % 4 != 0) {
+			buf_add(
+			    &secrets[k], str_sub(buf_str(before),
+			                     round / 4 % 3 * 3, before->len));
+		}
+		add_letters(seed, 3, &secrets[k]);
+		while (secrets[k].len < 8 + round % 5) {
+			add_letters(seed, 1, &secrets[k]);
+		}
+		assert_int_equal(
+		    proxy_needles_add(n, buf_str(&secrets[k]), &e), 0);
 	}
 }
 
@@ -149,25 +295,27 @@ any_text_in_any_cut_gives_one_answer(void **state)
 	print_message("SEED=%llu\n", (unsigned long long)seed);
 	for (size_t round = 0; round < 300; round++) {
 		struct needles *n = proxy_needles_new();
-		struct err e;
-		auto_buf secret = { 0 };
+		struct buf secrets[MANY] = { 0 };
 		auto_buf text = { 0 };
 		auto_buf expected = { 0 };
-		for (size_t i = 0; i < 8 + round % 5; i++) {
-			seed = seed * 6364136223846793005U + 1;
-			buf_add_byte(
-			    &secret, (uint8_t)('a' + (seed >> 60) % 2));
+		make_secrets(&seed, round, secrets, n);
+		for (size_t k = 0; k < MANY; k++) {
+			add_letters(&seed, 100, &text);
+			buf_add(&text, buf_str(&secrets[k]));
 		}
-		assert_int_equal(proxy_needles_add(n, buf_str(&secret), &e), 0);
-		for (size_t i = 0; i < 400; i++) {
-			seed = seed * 6364136223846793005U + 1;
-			buf_add_byte(&text, (uint8_t)('a' + (seed >> 60) % 2));
-		}
-		scrub_plainly(buf_str(&text), buf_str(&secret), &expected);
+		uint64_t found =
+		    scrub_plainly(buf_str(&text), secrets, &expected);
 		for (size_t cut = 1; cut < 60; cut += 1 + round % 7) {
 			auto_buf out = { 0 };
-			wash(n, buf_str(&text), cut, &out);
+			assert_int_equal(
+			    wash(n, buf_str(&text), cut, &out), found);
 			assert_true(str_eq(buf_str(&out), buf_str(&expected)));
+		}
+		auto_buf whole = { 0 };
+		assert_true(proxy_scrub_text(n, buf_str(&text), &whole));
+		assert_true(str_eq(buf_str(&whole), buf_str(&expected)));
+		for (size_t k = 0; k < MANY; k++) {
+			buf_wipe(&secrets[k]);
 		}
 		proxy_needles_free(n);
 	}
@@ -279,6 +427,9 @@ main(void)
 		cmocka_unit_test(every_form_is_found_in_every_cut_R01_R02_R03),
 		cmocka_unit_test(base64_is_found_at_every_alignment_R02),
 		cmocka_unit_test(what_is_none_passes_unchanged_in_every_cut),
+		cmocka_unit_test(what_goes_on_behind_a_credential_goes_as_well),
+		cmocka_unit_test(
+		    of_a_bound_body_nothing_passes_behind_the_shorter_one),
 		cmocka_unit_test(any_text_in_any_cut_gives_one_answer),
 		cmocka_unit_test(
 		    the_set_is_bounded_and_short_ones_are_not_looked_for),

@@ -340,6 +340,8 @@ a_plain_answer_to_an_upgrade_is_an_answer(void **state)
 	rig_free(&r);
 }
 
+#define WASHED "a " SCRUB_REMOVED "|" SCRUB_REMOVED " b|ends in s3cr3t|"
+
 static void
 messages_are_washed_R01_W02(void **state)
 {
@@ -354,8 +356,17 @@ messages_are_washed_R01_W02(void **state)
 	rig_turns(&r, 20);
 	say_frame(o, HTTP_SOCKET_MORE_OF, true, "ary-0123456789 b");
 	say_frame(o, HTTP_SOCKET_TEXT, true, "ends in s3cr3t");
-	rig_until(&r, heard(&c, "a " SCRUB_REMOVED "|" SCRUB_REMOVED
-	                        " b|ends in s3cr3t|"));
+	rig_until(&r, heard(&c, WASHED));
+	/* A frame may end behind a shorter one, and so may a message. */
+	struct err e;
+	assert_int_equal(
+	    proxy_needles_add(r.proxy->needles, STR("s3cr3t-canary"), &e), 0);
+	say_frame(o, HTTP_SOCKET_TEXT, false, "s3cr3t-canary");
+	say_frame(o, HTTP_SOCKET_MORE_OF, true, "-0123456789");
+	say_frame(o, HTTP_SOCKET_TEXT, true, "s3cr3t-canary");
+	say_frame(o, HTTP_SOCKET_TEXT, true, "-0123 of another");
+	rig_until(&r, heard(&c, WASHED SCRUB_REMOVED "|" SCRUB_REMOVED
+	                                             "|-0123 of another|"));
 	/* What is not text must not change. */
 	say_frame(o, HTTP_SOCKET_BINARY, true, "x" SECRET);
 	rig_until(&r, r.outcomes == 1);
