@@ -289,6 +289,25 @@ wait_longer(struct core_login *l, const struct oauth_told *told)
 }
 
 static void
+answer_no_token(struct core *c, struct core_ask *ask,
+    const struct oauth_told *told, const char *why)
+{
+	bool no = told && told->end == OAUTH_CLOSED;
+	auto_buf wait = { 0 };
+	struct err e = { 0 };
+
+	if (told && told->retry) {
+		buf_add_z(&wait, "; try again in ");
+		duration_add(&wait, told->retry * CLOCK_SECOND);
+	}
+	(void)err_set(&e, no ? ERR_DENIED : ERR_UNAVAILABLE,
+	    "the token endpoint gave no token: %.100s%.*s%s",
+	    no ? "it said " : why, told ? (int)told->error.len : 0,
+	    told ? told->error.at : "", buf_z(&wait));
+	core_answer_err_after(c, ask, &e);
+}
+
+static void
 login_done(struct core *c, uint64_t owner, const struct core_credential *k,
     const struct oauth_told *told, const char *why)
 {
@@ -298,15 +317,9 @@ login_done(struct core *c, uint64_t owner, const struct core_credential *k,
 	bool goes_on =
 	    told && (told->end == OAUTH_PENDING || told->end == OAUTH_SLOWER ||
 	                told->user_code.len);
-	auto_buf wait = { 0 };
-	struct err e = { 0 };
 
 	if (l && goes_on) {
 		wait_longer(l, told);
-	}
-	if (told && told->retry) {
-		buf_add_z(&wait, "; try again in ");
-		duration_add(&wait, told->retry * CLOCK_SECOND);
 	}
 	if (l && told && told->retry) {
 		l->next_ask =
@@ -315,14 +328,7 @@ login_done(struct core *c, uint64_t owner, const struct core_credential *k,
 	if (ask && told && (goes_on || told->end == OAUTH_TOKENS)) {
 		answer_login(c, ask, l, k, told);
 	} else if (ask) {
-		(void)err_set(&e,
-		    told && told->end == OAUTH_CLOSED ? ERR_DENIED
-		                                      : ERR_UNAVAILABLE,
-		    "the token endpoint gave no token: %.100s%.*s%s",
-		    told && told->end == OAUTH_CLOSED ? "it said " : why,
-		    told ? (int)told->error.len : 0, told ? told->error.at : "",
-		    buf_z(&wait));
-		core_answer_err_after(c, ask, &e);
+		answer_no_token(c, ask, told, why);
 	}
 	/* A device whose question got no answer may ask again. */
 	if (!goes_on && (!l || l->flow != FLOW_DEVICE ||

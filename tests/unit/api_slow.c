@@ -16,16 +16,18 @@
 /* Seconds; the child reads it. */
 static _Atomic time_t *ahead;
 
+/* NOLINTBEGIN(*-reserved-identifier): the names that libc declares it with */
 int
-clock_gettime(clockid_t which, struct timespec *now)
+clock_gettime(clockid_t __clock_id, struct timespec *__tp)
 {
-	int failed = (int)syscall(SYS_clock_gettime, which, now);
+	int failed = (int)syscall(SYS_clock_gettime, __clock_id, __tp);
 
-	if (!failed && which == CLOCK_MONOTONIC && ahead) {
-		now->tv_sec += *ahead;
+	if (!failed && __clock_id == CLOCK_MONOTONIC && ahead) {
+		__tp->tv_sec += *ahead;
 	}
 	return failed;
 }
+/* NOLINTEND(*-reserved-identifier) */
 
 static int
 set_up_clocked(void **state)

@@ -57,8 +57,6 @@ TAKES(take_code, wire_vault_code)
 	assert_int_equal(in->box_size, 4);
 }
 
-/* NOLINTEND(readability-non-const-parameter) */
-
 static void
 take_do(void *owner, struct wire_peer *peer, const void *record, int *fds,
     size_t nfds)
@@ -71,6 +69,8 @@ take_do(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	assert_int_equal(nfds, 1); /* the form */
 	house.asked = in->go.id;
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 static void
 closed(void *owner, struct wire_peer *peer, const struct err *why)
@@ -599,13 +599,13 @@ a_no_closes_until_there_are_tokens(void **state)
 #define ALL_OF (WIRE_HAS_ACCESS | WIRE_HAS_REFRESH)
 
 struct age {
-	uint32_t has;
-	int64_t expires; /* seconds from now; 0: not known */
-	int64_t renew;   /* the same */
-	uint32_t stale;  /* of version 1 */
-	bool waits;
-	enum wire_use asks;
 	const char *more; /* facts */
+	int64_t expires;  /* seconds from now; 0: not known */
+	int64_t renew;    /* the same */
+	uint32_t has;
+	uint32_t stale; /* of version 1 */
+	enum wire_use asks;
+	bool waits;
 };
 
 static struct core_intent *
@@ -632,28 +632,28 @@ static void
 a_token_is_renewed_by_its_age(void **state)
 {
 	static const struct age ages[] = {
-		{ ALL_OF, 1000, 500, 0, false, NOBODY, NULL },
-		{ ALL_OF, 1000, -10, 0, false, WIRE_USE_REFRESH, NULL },
-		{ ALL_OF, -10, -500, 0, true, WIRE_USE_REFRESH, NULL },
-		{ WIRE_HAS_REFRESH, 0, 0, 0, true, WIRE_USE_REFRESH, NULL },
+		{ NULL, 1000, 500, ALL_OF, 0, NOBODY, false },
+		{ NULL, 1000, -10, ALL_OF, 0, WIRE_USE_REFRESH, false },
+		{ NULL, -10, -500, ALL_OF, 0, WIRE_USE_REFRESH, true },
+		{ NULL, 0, 0, WIRE_HAS_REFRESH, 0, WIRE_USE_REFRESH, true },
 		/* Five seconds before its end at the latest, or a fourth of
 		 * what is left of it when it is old. */
-		{ ALL_OF, 3, -100, 0, true, WIRE_USE_REFRESH, NULL },
-		{ ALL_OF, 60, -1000, 0, false, WIRE_USE_REFRESH, NULL },
+		{ NULL, 3, -100, ALL_OF, 0, WIRE_USE_REFRESH, true },
+		{ NULL, 60, -1000, ALL_OF, 0, WIRE_USE_REFRESH, false },
 		/* Of one whose lifetime is not known the last minute is old. */
-		{ ALL_OF, 30, 0, 0, false, WIRE_USE_REFRESH, NULL },
-		{ ALL_OF, 1000, 0, 0, false, NOBODY, NULL },
-		{ ALL_OF, 0, 0, 0, false, NOBODY, NULL },
+		{ NULL, 30, 0, ALL_OF, 0, WIRE_USE_REFRESH, false },
+		{ NULL, 1000, 0, ALL_OF, 0, NOBODY, false },
+		{ NULL, 0, 0, ALL_OF, 0, NOBODY, false },
 		/* What was answered 401, if it is what is here. */
-		{ ALL_OF, 1000, 500, 1, true, WIRE_USE_REFRESH, NULL },
-		{ ALL_OF, 1000, 500, 2, false, NOBODY, NULL },
+		{ NULL, 1000, 500, ALL_OF, 1, WIRE_USE_REFRESH, true },
+		{ NULL, 1000, 500, ALL_OF, 2, NOBODY, false },
 		/* Nothing else makes one. */
-		{ WIRE_HAS_ACCESS, -10, -500, 0, false, NOBODY, NULL },
-		{ WIRE_HAS_CLIENT, 0, 0, 0, false, NOBODY, NULL },
-		{ WIRE_HAS_CLIENT, 0, 0, 0, true, WIRE_USE_CLIENT,
-		    ",\"grant\":\"client_credentials\"" },
-		{ WIRE_HAS_ACCESS, -10, -500, 0, false, NOBODY,
-		    ",\"grant\":\"client_credentials\"" },
+		{ NULL, -10, -500, WIRE_HAS_ACCESS, 0, NOBODY, false },
+		{ NULL, 0, 0, WIRE_HAS_CLIENT, 0, NOBODY, false },
+		{ ",\"grant\":\"client_credentials\"", 0, 0, WIRE_HAS_CLIENT, 0,
+		    WIRE_USE_CLIENT, true },
+		{ ",\"grant\":\"client_credentials\"", -10, -500,
+		    WIRE_HAS_ACCESS, 0, NOBODY, false },
 	};
 
 	for (size_t n = 0; n < COUNT(ages); n++) {
@@ -684,8 +684,8 @@ what_no_token_helps_waits_for_none(void **state)
 		TAKEN,
 		ALL
 	};
-	static const struct age ended = { ALL_OF, -10, -500, 0, true,
-		WIRE_USE_REFRESH, NULL };
+	static const struct age ended = { NULL, -10, -500, ALL_OF, 0,
+		WIRE_USE_REFRESH, true };
 
 	for (int what = NO_ISSUER; what < ALL; what++) {
 		struct core_credential *k = &house.credential;
@@ -714,8 +714,8 @@ what_no_token_helps_waits_for_none(void **state)
 static void
 a_401_has_tokens_made_once_in_a_while(void **state)
 {
-	static const struct age refused = { ALL_OF, 1000, 500, 1, true,
-		WIRE_USE_REFRESH, NULL };
+	static const struct age refused = { NULL, 1000, 500, ALL_OF, 1,
+		WIRE_USE_REFRESH, true };
 	struct core_credential *k = &house.credential;
 	struct mono before = mono_now();
 
@@ -733,8 +733,8 @@ static void
 what_could_be_renewed_is_said(void **state)
 {
 	enum { ONCE, TWICE, REFRESHING, NONE_NAMED, NO_ISSUER, PLAIN, ALL };
-	static const struct age young = { ALL_OF, 1000, 500, 0, false, NOBODY,
-		NULL };
+	static const struct age young = { NULL, 1000, 500, ALL_OF, 0, NOBODY,
+		false };
 
 	(void)state;
 	for (int what = ONCE; what < ALL; what++) {
@@ -756,10 +756,10 @@ what_could_be_renewed_is_said(void **state)
 static void
 an_endpoint_is_asked_once_and_not_before_its_time(void **state)
 {
-	static const struct age old = { ALL_OF, 1000, -10, 0, false,
-		WIRE_USE_REFRESH, NULL };
-	static const struct age ended = { ALL_OF, -10, -500, 0, true,
-		WIRE_USE_REFRESH, NULL };
+	static const struct age old = { NULL, 1000, -10, ALL_OF, 0,
+		WIRE_USE_REFRESH, false };
+	static const struct age ended = { NULL, -10, -500, ALL_OF, 0,
+		WIRE_USE_REFRESH, true };
 	struct core *c = &house.core;
 	struct core_intent *i;
 

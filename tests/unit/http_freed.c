@@ -23,15 +23,15 @@ static const char *seen; /* the last that was given back */
 static size_t blocks;
 
 static void
-look(const void *at)
+look(void *at)
 {
 	if (!watching || !at) {
 		return;
 	}
 	blocks++;
 	for (size_t i = 0; i < COUNT(secrets); i++) {
-		if (memmem(at, malloc_usable_size((void *)(uintptr_t)at),
-		        secrets[i], strlen(secrets[i]))) {
+		if (memmem(at, malloc_usable_size(at), secrets[i],
+		        strlen(secrets[i]))) {
 			seen = secrets[i];
 		}
 	}

@@ -616,6 +616,16 @@ say_secrets(struct pair *p)
 }
 
 static void
+expect_none_left(void)
+{
+	for (size_t i = 0; i < COUNT(secrets); i++) {
+		if (heap_holds(secrets[i])) {
+			fail_msg("%s is left", secrets[i]);
+		}
+	}
+}
+
+static void
 no_text_of_a_secret_is_left_once_it_was_given(void **state)
 {
 	struct pair p;
@@ -629,11 +639,7 @@ no_text_of_a_secret_is_left_once_it_was_given(void **state)
 		assert_true(heap_holds(secrets[i])); /* it is searched */
 	}
 	buf_wipe(&p.server.text);
-	for (size_t i = 0; i < COUNT(secrets); i++) {
-		if (heap_holds(secrets[i])) {
-			fail_msg("%s is left", secrets[i]);
-		}
-	}
+	expect_none_left();
 	pair_free(&p);
 }
 

@@ -276,7 +276,8 @@ who_has_its_answer_is_told_to_say_no_more(void **state)
 		assert_true(stops(&p));
 		assert_int_equal(p.server.closed, 1);
 		size_t text = p.server.text.len;
-		for (size_t n = 0; n < 20 * HTTP_TWO_WINDOW; n += 16384) {
+		for (size_t n = 0; n < (size_t)20 * HTTP_TWO_WINDOW;
+		     n += 16384) {
 			assert_int_equal(say(&p, buf_str(&data)), 0);
 		}
 		assert_int_equal(p.server.text.len, text);

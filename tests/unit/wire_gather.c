@@ -262,6 +262,17 @@ say_some(struct channel *c, size_t asks, size_t gone)
 	wire_let_go(c->from.peer);
 }
 
+static void
+expect_packets_that_fit(struct channel *c)
+{
+	ssize_t size;
+
+	while ((size = packet_size(c)) > 0) {
+		assert_in_range(size, 1, PACKET_MAX);
+	}
+	assert_int_equal(wire_queued(c->from.peer), 0);
+}
+
 /* Whatever fills a packet, one behind the other, it is never longer than a
  * packet may be: the header of the last counts, too. */
 static void
@@ -272,13 +283,8 @@ no_packet_is_longer_than_one_may_be(void **state)
 	open_api(c);
 	for (size_t asks = 0; asks < 3; asks++) {
 		for (size_t n = 0; n <= PACKET_MAX / GONE_SPACE; n++) {
-			ssize_t size;
-
 			say_some(c, asks, n);
-			while ((size = packet_size(c)) > 0) {
-				assert_in_range(size, 1, PACKET_MAX);
-			}
-			assert_int_equal(wire_queued(c->from.peer), 0);
+			expect_packets_that_fit(c);
 		}
 	}
 }
