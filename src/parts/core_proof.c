@@ -181,11 +181,23 @@ core_proof_then(struct core *c, core_blocks_fn *then)
 /* --- leaves, read a block at once --- */
 
 static int
+lacks(uint64_t seq, struct err *e)
+{
+	return err_set(e, ERR_MISSING,
+	    "event %llu is missing: run `handrail audit verify`",
+	    (unsigned long long)seq);
+}
+
+static int
 keep_leaf(void *context, const struct store_head *row, struct err *e)
 {
 	struct window *w = context;
+	uint64_t next = w->first + w->count + 1;
 
-	(void)e;
+	/* A hole in the log makes no leaf of the one behind it. */
+	if (row->seq != next) {
+		return lacks(next, e);
+	}
 	w->at[w->count++] = book_leaf(str_span(row->head, BOOK_HEAD_SIZE));
 	return 0;
 }
@@ -233,10 +245,7 @@ read_leaf(void *context, uint64_t index, struct digest *leaf, struct err *e)
 			return -1;
 		}
 		if (!has_leaf(b, b->used, index)) {
-			return err_set(e, ERR_MISSING,
-			    "event %llu is missing: run `handrail audit "
-			    "verify`",
-			    (unsigned long long)index + 1);
+			return lacks(index + 1, e);
 		}
 	}
 	*leaf = b->windows[b->used].at[index - b->windows[b->used].first];

@@ -98,7 +98,8 @@ struct house {
 };
 
 /* trust.c: ERR_DENIED where another than root or an operator can write what
- * root's house is told by; that another owns, or can write, a state folder. */
+ * root's house is told by, or put another in its place; that another owns, or
+ * can write, a state folder. */
 int house_trust_files(struct house *h, struct err *e) MUST_CHECK;
 int house_trust_state(struct house *h, struct err *e) MUST_CHECK;
 /* state.c: the state folder, its lock, tokens and listeners. */

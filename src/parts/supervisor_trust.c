@@ -3,11 +3,14 @@
  * Whose words root's house takes.  Who can write handrail.toml or a role's
  * files says what sandboxes may do, and who owns the state folder can lead root
  * wherever he likes: of the former only root and the operators may be able to,
- * the latter is root's alone.  Looked at once, at the start.  A house of an
- * ordinary user does no more than its user could, and asks nothing.
+ * the latter is root's alone, and nobody else may put another in the place of
+ * either.  Looked at once, at the start.  A house of an ordinary user does no
+ * more than its user could, and asks nothing.
  */
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,13 +27,10 @@ is_trusted(const struct house *h, uid_t owner)
 	return owner == 0;
 }
 
-/* Root's group is root; in a sticky folder nobody moves what is another's. */
+/* Root's group is root. */
 static bool
 others_write(const struct stat *s)
 {
-	if (S_ISDIR(s->st_mode) && (s->st_mode & S_ISVTX)) {
-		return false;
-	}
 	return (s->st_mode & S_IWOTH) ||
 	       ((s->st_mode & S_IWGRP) && s->st_gid != 0);
 }
@@ -44,6 +44,59 @@ refuse_writers(const char *path, const struct stat *s, struct err *e)
 	                 "%04o), and root's house does as it says: `chmod go-w "
 	                 "%s`",
 	                 path, s->st_mode & 07777U, path)
+	           : 0;
+}
+
+/* In a sticky folder nobody moves what is another's: enough where only the way
+ * leads through it, and not where a new file would be read. */
+static int
+check_above(
+    const struct house *h, const char *folder, const char *path, struct err *e)
+{
+	struct stat s;
+
+	if (stat(folder, &s)) {
+		return 0;
+	}
+	bool trusted = is_trusted(h, s.st_uid);
+
+	if (trusted && ((s.st_mode & S_ISVTX) || !others_write(&s))) {
+		return 0;
+	}
+	return err_set(e, ERR_DENIED,
+	    "%s (user %u, mode %04o) can be written by one who is neither root "
+	    "nor an operator of %s and could put another %s there, which "
+	    "root's house would take: `%s %s`, or move it elsewhere",
+	    folder, s.st_uid, s.st_mode & 07777U, h->config_file, path,
+	    trusted ? "chmod go-w" : "chown root", folder);
+}
+
+/* Each folder that the path leads through, but the root of all. */
+static int
+check_folders(const struct house *h, const char *path, struct err *e)
+{
+	char folder[PATH_MAX];
+
+	for (size_t i = 1; path[i] && i < sizeof(folder); i++) {
+		if (path[i] != '/') {
+			continue;
+		}
+		must(str_copy(folder, sizeof(folder), str_span(path, i)));
+		if (check_above(h, folder, path, e)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* As it is written, and as it is behind its links. */
+static int
+check_way(const struct house *h, const char *path, struct err *e)
+{
+	auto_free char *real = realpath(path, NULL);
+
+	return check_folders(h, path, e) || (real && check_folders(h, real, e))
+	           ? -1
 	           : 0;
 }
 
@@ -63,7 +116,7 @@ check_written(const struct house *h, const char *path, struct err *e)
 		    "`chown root %s`, or run `handrail up` as that user",
 		    path, s.st_uid, h->config_file, path);
 	}
-	return refuse_writers(path, &s, e);
+	return refuse_writers(path, &s, e) || check_way(h, path, e) ? -1 : 0;
 }
 
 static int
@@ -151,5 +204,8 @@ house_trust_state(struct house *h, struct err *e)
 		    "its owner, or give another --state",
 		    h->state, s.st_uid, geteuid());
 	}
-	return refuse_writers(h->state, &s, e);
+	return refuse_writers(h->state, &s, e) ||
+	               (geteuid() == 0 && check_way(h, h->state, e))
+	           ? -1
+	           : 0;
 }

@@ -247,6 +247,44 @@ def roots_house_takes_the_word_of_nobody_but_root_and_its_operators():
 
 
 @test
+def roots_house_lies_where_nobody_else_can_put_another():
+    if os.getuid():
+        raise Skipped('the house of an ordinary user asks nothing')
+    with House() as h:
+        h.ok('vault', 'init')
+        role, way = h.folder + '/roles/helper', h.folder + '/way'
+        there = way + '/there'
+
+        def refused(path, owner, mode, *says):
+            was = os.stat(path)
+            os.chown(path, owner, 0)
+            os.chmod(path, mode)
+            a = h.cli('up')
+            os.chown(path, was.st_uid, was.st_gid)
+            os.chmod(path, was.st_mode & 0o7777)
+            need(a.code == 1, path, a)
+            [said] = [x for x in a.err.splitlines() if x.startswith('handrail: ')]
+            for text in says:
+                need(text in said, text, 'in', said)
+
+        # Nobody moves root's files from a sticky folder; new ones he may put.
+        for path in (h.folder, h.folder + '/roles', role, role + '/mcp', h.state):
+            refused(path, 0, 0o1777, '`chmod go-w %s`' % path)
+        os.mkdir(way)
+        for path in (role, h.state):
+            os.rename(path, there)
+            os.symlink(there, path)
+            refused(way, 12345, 0o755, there, '`chown root %s`' % way)
+            refused(way, 0, 0o757, there, '`chmod go-w %s`' % way)
+            os.remove(path)
+            os.rename(there, path)
+        os.rename(role, there)
+        os.symlink(there, role)
+        os.chmod(way, 0o1777)
+        h.start()
+
+
+@test
 def a_book_that_core_may_not_open_is_named_with_the_command_that_mends_it():
     if os.getuid():
         raise Skipped('core has the user\'s own id')

@@ -137,6 +137,87 @@ more_of_it_than_that_is_no_answer_H15(void **state)
 	}
 }
 
+/* What a cell sends goes on behind it. */
+static void
+an_upload_goes_on_behind_it(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	r.origin.answer = NULL;
+	cell_good(&r, &c);
+	end_say_z(&c, "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+	              "Content-Length: 5\r\n\r\nhel");
+	rig_until(
+	    &r, r.origin.count == 1 && end_got(&r.origin.at[0], "\r\n\r\nhel"));
+	end_say_z(&r.origin.at[0], BEFORE);
+	rig_until(&r, end_got(&c, WASHED));
+	end_say_z(&c, "lo");
+	rig_until(&r, end_got(&r.origin.at[0], "\r\n\r\nhello"));
+	end_say_z(&r.origin.at[0], HELLO);
+	rig_until(&r, r.outcomes == 1 && end_got(&c, HELLO));
+	assert_true(str_eq_z(buf_str(&c.got), WASHED HELLO));
+	assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+	end_close(&c);
+	rig_free(&r);
+}
+
+/* It is of no request: the next does not hear it, nor go that way. */
+static void
+what_comes_behind_the_answer_is_of_nobody_H15(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	r.origin.answer = HELLO BEFORE;
+	cell_good(&r, &c);
+	for (size_t n = 1; n <= 2; n++) {
+		buf_clear(&c.got);
+		end_say_z(&c, GET_GOOD);
+		rig_until(&r, r.outcomes == n && end_got(&c, "hello"));
+		assert_true(str_eq_z(buf_str(&c.got), HELLO));
+		assert_int_equal(r.origin.count, n);
+	}
+	end_close(&c);
+	rig_free(&r);
+}
+
+/* Both exchanges of it may say some, and it is asked about once more. */
+static void
+a_token_may_be_refused_behind_it(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	r.go.renews = true;
+	r.go.version = 4;
+	r.decide = HOLD;
+	r.origin.answer =
+	    BEFORE "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+	cell_good(&r, &c);
+	end_say_z(&c, GET_GOOD);
+	rig_until(&r, r.intents == 1);
+	proxy_go(r.proxy, r.id, &r.go);
+	rig_until(&r, r.intents == 2);
+	assert_int_equal(r.outcome.status, 401);
+	assert_int_equal(r.outcome.scrubbed, 1);
+	rig_until(&r, str_eq_z(buf_str(&c.got), WASHED));
+	r.origin.answer = BEFORE HELLO;
+	r.go.version = 5;
+	proxy_go(r.proxy, r.id, &r.go);
+	rig_until(&r, r.outcomes == 2 && end_got(&c, "hello"));
+	assert_true(str_eq_z(buf_str(&c.got), WASHED WASHED HELLO));
+	assert_int_equal(r.outcome.status, 200);
+	end_close(&c);
+	rig_free(&r);
+}
+
 /* --- HTTP/2 -----------------------------------------------------------------
  */
 
@@ -238,6 +319,9 @@ main(void)
 		cmocka_unit_test(what_was_found_in_it_is_counted_with_the_rest),
 		cmocka_unit_test(it_does_not_wait_for_the_answer),
 		cmocka_unit_test(more_of_it_than_that_is_no_answer_H15),
+		cmocka_unit_test(an_upload_goes_on_behind_it),
+		cmocka_unit_test(what_comes_behind_the_answer_is_of_nobody_H15),
+		cmocka_unit_test(a_token_may_be_refused_behind_it),
 		cmocka_unit_test(over_two_it_goes_on_likewise),
 		cmocka_unit_test(over_two_as_many_go_on_as_may_come),
 	};
