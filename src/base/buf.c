@@ -50,7 +50,7 @@ buf_room_wiped(struct buf *b, size_t more)
 	if (more > b->cap - b->len || !b->at) {
 		struct buf wide = { .cap = wider(b, more) };
 		wide.at = malloc(wide.cap);
-		must(wide.at != NULL);
+		must(wide.at != NULL && (b->at || b->len == 0));
 		buf_add(&wide, buf_str(b));
 		buf_wipe(b);
 		*b = wide;

@@ -172,6 +172,42 @@ proxy_up_body_end(struct up *u)
 	}
 }
 
+/* The upstream says nothing more, and no event is left. */
+static int
+read_end(struct up *u, struct http_event *ev, struct err *e)
+{
+	if (u->two) {
+		return err_set(e, ERR_UNAVAILABLE,
+		    u->untaken && http_reader_idle(&u->reader)
+		        ? "it did nothing with this request (REFUSED_STREAM, "
+		          "or GOAWAY before it): ask it once more"
+		        : "the upstream closed without a whole answer");
+	}
+	if (u->link->why) {
+		return err_set(
+		    e, ERR_UNAVAILABLE, "the answer: %s", u->link->why);
+	}
+	if (http_read_eof(&u->reader, ev, e)) {
+		return err_wrap(e, "the answer");
+	}
+	return ev->kind == HTTP_MORE
+	           ? err_set(e, ERR_UNAVAILABLE,
+	                 "the upstream closed without an answer")
+	           : 0;
+}
+
+static int
+count_down(struct up *u, size_t bytes, struct err *e)
+{
+	u->got += bytes;
+	if (u->go.down_max && u->got > u->go.down_max) {
+		return err_set(e, ERR_LIMIT,
+		    "it is longer than the %llu bytes that the rule allows",
+		    (unsigned long long)u->go.down_max);
+	}
+	return proxy_up_count(u, bytes, e);
+}
+
 int
 proxy_up_read(struct up *u, struct http_event *ev, struct err *e)
 {
@@ -184,44 +220,17 @@ proxy_up_read(struct up *u, struct http_event *ev, struct err *e)
 		return -1;
 	}
 	u->taken = had - in.len;
-	if (u->two && ev->kind == HTTP_MORE &&
-	    (u->text_end || u->text_closed)) {
+	bool over = u->two ? u->text_end || u->text_closed : u->link->ended;
+	if (ev->kind == HTTP_MORE && over) {
 		if (proxy_up_again(u)) {
 			return 0;
 		}
-		return err_set(e, ERR_UNAVAILABLE,
-		    u->untaken && http_reader_idle(&u->reader)
-		        ? "it did nothing with this request (REFUSED_STREAM, "
-		          "or GOAWAY before it): ask it once more"
-		        : "the upstream closed without a whole answer");
-	}
-	if (ev->kind == HTTP_MORE && u->link->ended && !u->two) {
-		if (proxy_up_again(u)) {
-			return 0;
-		}
-		if (u->link->why) {
-			return err_set(
-			    e, ERR_UNAVAILABLE, "the answer: %s", u->link->why);
-		}
-		if (http_read_eof(&u->reader, ev, e)) {
-			return err_wrap(e, "the answer");
-		}
-		if (ev->kind == HTTP_MORE) {
-			return err_set(e, ERR_UNAVAILABLE,
-			    "the upstream closed without an answer");
-		}
-	}
-	if (ev->kind == HTTP_DATA) {
-		u->got += ev->data.len;
-		if (u->go.down_max && u->got > u->go.down_max) {
-			return err_set(e, ERR_LIMIT,
-			    "it is longer than the %llu bytes that the rule "
-			    "allows",
-			    (unsigned long long)u->go.down_max);
-		}
-		if (proxy_up_count(u, ev->data.len, e)) {
+		if (read_end(u, ev, e)) {
 			return -1;
 		}
+	}
+	if (ev->kind == HTTP_DATA && count_down(u, ev->data.len, e)) {
+		return -1;
 	}
 	if (u->taken > 0) {
 		if (u->keeps) {

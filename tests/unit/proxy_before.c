@@ -92,6 +92,22 @@ it_does_not_wait_for_the_answer(void **state)
 	rig_free(&r);
 }
 
+/* Heads of 103 at the beginning, which go. */
+static size_t
+cut_hints(struct str *text)
+{
+	size_t seen = 0;
+	for (; str_starts(*text, STR("HTTP/1.1 103 ")); seen++) {
+		size_t end = 0;
+		while (!str_starts(
+		    str_sub(*text, end, text->len), STR("\r\n\r\n"))) {
+			end++;
+		}
+		*text = str_sub(*text, end + 4, text->len);
+	}
+	return seen;
+}
+
 static void
 more_of_it_than_that_is_no_answer_H15(void **state)
 {
@@ -120,17 +136,7 @@ more_of_it_than_that_is_no_answer_H15(void **state)
 		rig_until(&r, end_got(&c, "}\n"));
 		assert_int_equal(r.outcome.end, PROXY_FAILED);
 		struct str rest = buf_str(&c.got);
-		size_t seen = 0;
-		while (str_starts(rest, STR("HTTP/1.1 103 "))) {
-			size_t end = 0;
-			while (!str_starts(
-			    str_sub(rest, end, rest.len), STR("\r\n\r\n"))) {
-				end++;
-			}
-			rest = str_sub(rest, end + 4, rest.len);
-			seen++;
-		}
-		assert_int_equal(seen, passed[i]);
+		assert_int_equal(cut_hints(&rest), passed[i]);
 		assert_true(str_starts(rest, STR("HTTP/1.1 502 ")));
 		end_close(&c);
 		rig_free(&r);
@@ -268,6 +274,24 @@ heads_in(struct str frames)
 	return heads;
 }
 
+/* An answer, and before it all that may be said. */
+static void
+say_many(struct world *w, bool two)
+{
+	const char *more = "HTTP/1.1 102 Processing\r\n\r\n";
+	for (int i = 0; two && i < HTTP_INTERIM_MAX; i++) {
+		say_before(w, more);
+	}
+	for (int i = 0; !two && i < HTTP_INTERIM_MAX; i++) {
+		end_say_z(&w->r.origin.at[0], more);
+	}
+	if (two) {
+		answer(w, 1, "there");
+	} else {
+		end_say_z(&w->r.origin.at[0], HELLO);
+	}
+}
+
 /* As many as an upstream may say, of either version, behind the one that is
  * said from here. */
 static void
@@ -290,19 +314,7 @@ over_two_as_many_go_on_as_may_come(void **state)
 		/* That many are too many for a session of our own. */
 		http_two_free(w.cell.two);
 		w.cell.two = NULL;
-		for (int i = 0; i < HTTP_INTERIM_MAX; i++) {
-			const char *more = "HTTP/1.1 102 Processing\r\n\r\n";
-			if (two) {
-				say_before(&w, more);
-			} else {
-				end_say_z(&w.r.origin.at[0], more);
-			}
-		}
-		if (two) {
-			answer(&w, 1, "there");
-		} else {
-			end_say_z(&w.r.origin.at[0], HELLO);
-		}
+		say_many(&w, two);
 		world_until(&w, w.r.outcomes == 1);
 		assert_int_equal(w.r.outcome.end, PROXY_ANSWERED);
 		world_until(
