@@ -4,11 +4,13 @@
  * files says what sandboxes may do, and who owns the state folder can lead root
  * wherever he likes: of the former only root and the operators may be able to,
  * the latter is root's alone.  Looked at once, at the start.  A house of an
- * ordinary user does no more than its user could, and asks nothing.
+ * ordinary user does no more than its user could, and asks for the state folder
+ * alone.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "parts/supervisor.h"
@@ -24,27 +26,17 @@ is_trusted(const struct house *h, uid_t owner)
 	return owner == 0;
 }
 
-/* Root's group is root; in a sticky folder nobody moves what is another's. */
+/* Root's group is root; where there is a list of who may (acl(5)), the group's
+ * bits say what the list lets others do. */
 static bool
-others_write(const struct stat *s)
+others_write(const char *path, const struct stat *s)
 {
-	if (S_ISDIR(s->st_mode) && (s->st_mode & S_ISVTX)) {
-		return false;
-	}
-	return (s->st_mode & S_IWOTH) ||
-	       ((s->st_mode & S_IWGRP) && s->st_gid != 0);
-}
+	bool root_alone =
+	    s->st_gid == 0 &&
+	    getxattr(path, "system.posix_acl_access", NULL, 0) < 0;
 
-static int
-refuse_writers(const char *path, const struct stat *s, struct err *e)
-{
-	return others_write(s)
-	           ? err_set(e, ERR_DENIED,
-	                 "%s can be written by others than its owner (mode "
-	                 "%04o), and root's house does as it says: `chmod go-w "
-	                 "%s`",
-	                 path, s->st_mode & 07777U, path)
-	           : 0;
+	return (s->st_mode & S_IWOTH) ||
+	       ((s->st_mode & S_IWGRP) && !root_alone);
 }
 
 /* What is not there is missed by whoever reads it. */
@@ -63,7 +55,26 @@ check_written(const struct house *h, const char *path, struct err *e)
 		    "`chown root %s`, or run `handrail up` as that user",
 		    path, s.st_uid, h->config_file, path);
 	}
-	return refuse_writers(path, &s, e);
+	return others_write(path, &s)
+	           ? err_set(e, ERR_DENIED,
+	                 "%s can be written by others than its owner (mode "
+	                 "%04o), and root's house does as it says: `chmod go-w "
+	                 "%s`",
+	                 path, s.st_mode & 07777U, path)
+	           : 0;
+}
+
+/* In a sticky folder nobody moves what is another's, and nothing is looked for
+ * in this one but what handrail.toml names. */
+static int
+check_folder(const struct house *h, const char *path, struct err *e)
+{
+	struct stat s;
+
+	return stat(path, &s) == 0 && (s.st_mode & S_ISVTX) &&
+	               is_trusted(h, s.st_uid)
+	           ? 0
+	           : check_written(h, path, e);
 }
 
 static int
@@ -129,13 +140,14 @@ house_trust_files(struct house *h, struct err *e)
 		    STR_ARG(folder), STR_ARG(roles));
 	}
 	return check_written(h, h->config_file, e) ||
-	               check_written(h, folder.at, e) ||
+	               check_folder(h, folder.at, e) ||
 	               check_roles(h, arena_z(&h->arena, roles), e)
 	           ? -1
 	           : 0;
 }
 
-/* No chown is advised: what is in it already would then be believed. */
+/* Of every user's house.  No chown is advised, nor a chmod: what is in it
+ * already would then be believed. */
 int
 house_trust_state(struct house *h, struct err *e)
 {
@@ -151,5 +163,12 @@ house_trust_state(struct house *h, struct err *e)
 		    "its owner, or give another --state",
 		    h->state, s.st_uid, geteuid());
 	}
-	return refuse_writers(h->state, &s, e);
+	if (others_write(h->state, &s)) {
+		return err_set(e, ERR_DENIED,
+		    "others than user %u can write in the state folder %s "
+		    "(mode %04o), and could have put anything there: give "
+		    "another --state, which `handrail up` makes",
+		    geteuid(), h->state, s.st_mode & 07777U);
+	}
+	return 0;
 }
