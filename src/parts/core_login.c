@@ -307,10 +307,10 @@ login_done(struct core *c, uint64_t owner, const struct core_credential *k,
 	if (told && told->retry) {
 		buf_add_z(&wait, "; try again in ");
 		duration_add(&wait, told->retry * CLOCK_SECOND);
-	}
-	if (l && told && told->retry) {
-		l->next_ask =
-		    mono_after(mono_now(), told->retry * CLOCK_SECOND);
+		if (l) {
+			l->next_ask =
+			    mono_after(mono_now(), told->retry * CLOCK_SECOND);
+		}
 	}
 	if (ask && told && (goes_on || told->end == OAUTH_TOKENS)) {
 		answer_login(c, ask, l, k, told);
