@@ -127,6 +127,14 @@ file_refused(const char *path, struct err *e)
 			    path, user, folder, folder);
 		}
 	}
+	/* Landlock refuses what the bits allow. */
+	if (access(path, R_OK) == 0) {
+		return err_set(e, ERR_IO,
+		    "%s: user %u may read it, but the place that it leads to "
+		    "is closed to this program: put it beside handrail.toml "
+		    "itself, and no link to it",
+		    path, user);
+	}
 	struct stat found;
 
 	/* Of an owner no other bits are asked. */

@@ -18,10 +18,8 @@
 #include "http/socket.h"
 #include "http/two.h"
 
-#define HTTP_HEAD_MAX                                           \
-	65536 /* bytes of start line and headers, with those of \
-	       * the 1xx before it: 431 */
-#define HTTP_TARGET_MAX   8192 /* bytes of a request target: 414 */
+#define HTTP_HEAD_MAX     65536 /* bytes of a head and of 1xx before it: 431 */
+#define HTTP_TARGET_MAX   8192  /* bytes of a request target: 414 */
 #define HTTP_METHOD_MAX   32
 #define HTTP_HEADERS_MAX  100  /* header lines of one message: 431 */
 #define HTTP_INTERIM_MAX  8    /* 1xx answers before the real one */

@@ -193,14 +193,14 @@ static void
 fail(struct core *c, struct core_asking *q, const struct oauth_told *told,
     const char *why)
 {
-	struct core_credential *k = asked_of(c, q);
-
 	if (q->sealed) { /* what came is kept, whatever happened behind it */
 		core_text(q->lost, sizeof(q->lost), why);
 		q->answered = true;
 		over(c, q);
 		return;
 	}
+	struct core_credential *k = asked_of(c, q);
+
 	if (k && q->use <= WIRE_USE_CLIENT) {
 		char text[WIRE_TEXT_MAX];
 

@@ -5,13 +5,14 @@
  * wherever he likes: of the former only root and the operators may be able to,
  * the latter is root's alone, and nobody else may put another in the place of
  * either.  Looked at once, at the start.  A house of an ordinary user does no
- * more than its user could, and asks nothing.
+ * more than its user could, and asks for the state folder alone.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "parts/supervisor.h"
@@ -27,24 +28,17 @@ is_trusted(const struct house *h, uid_t owner)
 	return owner == 0;
 }
 
-/* Root's group is root. */
+/* Root's group is root; where there is a list of who may (acl(5)), the group's
+ * bits say what the list lets others do. */
 static bool
-others_write(const struct stat *s)
+others_write(const char *path, const struct stat *s)
 {
-	return (s->st_mode & S_IWOTH) ||
-	       ((s->st_mode & S_IWGRP) && s->st_gid != 0);
-}
+	bool root_alone =
+	    s->st_gid == 0 &&
+	    getxattr(path, "system.posix_acl_access", NULL, 0) < 0;
 
-static int
-refuse_writers(const char *path, const struct stat *s, struct err *e)
-{
-	return others_write(s)
-	           ? err_set(e, ERR_DENIED,
-	                 "%s can be written by others than its owner (mode "
-	                 "%04o), and root's house does as it says: `chmod go-w "
-	                 "%s`",
-	                 path, s->st_mode & 07777U, path)
-	           : 0;
+	return (s->st_mode & S_IWOTH) ||
+	       ((s->st_mode & S_IWGRP) && !root_alone);
 }
 
 /* In a sticky folder nobody moves what is another's: enough where only the way
@@ -60,7 +54,7 @@ check_above(
 	}
 	bool trusted = is_trusted(h, s.st_uid);
 
-	if (trusted && ((s.st_mode & S_ISVTX) || !others_write(&s))) {
+	if (trusted && ((s.st_mode & S_ISVTX) || !others_write(folder, &s))) {
 		return 0;
 	}
 	return err_set(e, ERR_DENIED,
@@ -116,7 +110,13 @@ check_written(const struct house *h, const char *path, struct err *e)
 		    "`chown root %s`, or run `handrail up` as that user",
 		    path, s.st_uid, h->config_file, path);
 	}
-	return refuse_writers(path, &s, e) || check_way(h, path, e) ? -1 : 0;
+	if (others_write(path, &s)) {
+		return err_set(e, ERR_DENIED,
+		    "%s can be written by others than its owner (mode %04o), "
+		    "and root's house does as it says: `chmod go-w %s`",
+		    path, s.st_mode & 07777U, path);
+	}
+	return check_way(h, path, e);
 }
 
 static int
@@ -188,7 +188,8 @@ house_trust_files(struct house *h, struct err *e)
 	           : 0;
 }
 
-/* No chown is advised: what is in it already would then be believed. */
+/* Of every user's house.  No chown is advised, nor a chmod: what is in it
+ * already would then be believed. */
 int
 house_trust_state(struct house *h, struct err *e)
 {
@@ -204,8 +205,12 @@ house_trust_state(struct house *h, struct err *e)
 		    "its owner, or give another --state",
 		    h->state, s.st_uid, geteuid());
 	}
-	return refuse_writers(h->state, &s, e) ||
-	               (geteuid() == 0 && check_way(h, h->state, e))
-	           ? -1
-	           : 0;
+	if (others_write(h->state, &s)) {
+		return err_set(e, ERR_DENIED,
+		    "others than user %u can write in the state folder %s "
+		    "(mode %04o), and could have put anything there: give "
+		    "another --state, which `handrail up` makes",
+		    geteuid(), h->state, s.st_mode & 07777U);
+	}
+	return geteuid() == 0 ? check_way(h, h->state, e) : 0;
 }

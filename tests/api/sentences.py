@@ -725,6 +725,26 @@ def a_ca_that_core_cannot_read_is_told_at_the_start():
 
 
 @test
+def a_role_that_is_a_link_out_of_the_house_is_told_so():
+    for name in ('', '/role.toml', '/gates.toml', '/mcp/server.toml'):
+        with House() as h, tempfile.TemporaryDirectory() as elsewhere:
+            os.chmod(elsewhere, 0o755)
+            h.ok('vault', 'init')
+            role = h.folder + '/roles/helper'
+            os.rename(role + name, elsewhere + '/it')
+            os.symlink(elsewhere + '/it', role + name)
+            a = h.cli('up')
+            need(a.code == 1 and role + name in a.err and
+                 'put it beside handrail.toml itself' in a.err and
+                 'chgrp' not in a.err and 'chmod' not in a.err, name, a)
+            # A link inside is as good as a file.
+            os.unlink(role + name)
+            os.rename(elsewhere + '/it', h.folder + '/it')
+            os.symlink(h.folder + '/it', role + name)
+            h.start()
+
+
+@test
 def a_ca_that_is_gone_is_named_in_the_book_and_to_no_sandbox():
     rule = """
 [egress.there]
