@@ -144,6 +144,17 @@ take_date(struct str text, struct wall *at)
 	return wall_parse(str_of(plain), at);
 }
 
+static bool
+is_number(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] < '0' || text.at[i] > '9') {
+			return false;
+		}
+	}
+	return text.len > 0;
+}
+
 int64_t
 oauth_retry_after(struct str header, struct wall now)
 {
@@ -151,9 +162,10 @@ oauth_retry_after(struct str header, struct wall now)
 	uint64_t seconds;
 	int64_t left;
 
-	if (str_u64(header, &seconds)) {
-		return seconds < OAUTH_RETRY_MAX ? (int64_t)seconds
-		                                 : OAUTH_RETRY_MAX;
+	if (is_number(header)) {
+		return str_u64(header, &seconds) && seconds < OAUTH_RETRY_MAX
+		           ? (int64_t)seconds
+		           : OAUTH_RETRY_MAX;
 	}
 	if (!take_date(header, &at) || at.us <= now.us) {
 		return 0;
