@@ -202,14 +202,17 @@ fail(struct core *c, struct core_asking *q, const struct oauth_told *told,
 	struct core_credential *k = asked_of(c, q);
 
 	if (k && q->use <= WIRE_USE_CLIENT) {
+		int64_t pause = pause_before(k, told ? told->retry : 0);
 		char text[WIRE_TEXT_MAX];
+		auto_buf wait = { 0 };
 
-		k->again = mono_after(
-		    mono_now(), pause_before(k, told ? told->retry : 0));
+		k->again = mono_after(mono_now(), pause);
 		k->fails++;
 		(void)snprintf(text, sizeof(text),
 		    "no new token for %s: %.160s", k->name, why);
-		log_line(LOG_WARN, "vault", "%s", text);
+		duration_add(&wait, pause);
+		log_line(LOG_WARN, "vault", "%s; asked again in %s", text,
+		    buf_z(&wait));
 		core_oauth_refuse(c, k, text);
 	}
 	tell(c, q, told, why);

@@ -190,6 +190,8 @@ def an_endpoint_that_wants_to_be_left_alone_is():
             a = h.post(AT + '/rotate', {
                 'box': box(h, tokens(b'', b'refresh-' + retry[:4].encode()))})
             need(a.code == 200, a)
+        need(re.search('no new token for .*; asked again in 20m$', h.log(), re.M),
+             h.log())
         i.set(fault='')
         need('the interface says yes' in call(h), i.log())
 
