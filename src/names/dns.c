@@ -137,8 +137,8 @@ add_reply(struct buf *b, struct str packet, enum rcode rcode,
 	}
 }
 
-static bool
-is_localhost(const char *name)
+bool
+names_localhost(const char *name)
 {
 	return strcmp(name, "localhost") == 0 ||
 	       str_ends(str_of(name), STR(".localhost"));
@@ -150,7 +150,7 @@ answer_address(struct names_pool *p, const char *name,
 {
 	struct err e = { 0 };
 
-	if (is_localhost(name)) {
+	if (names_localhost(name)) {
 		*answer = (struct names_addr){ 4, { 127, 0, 0, 1 } };
 	} else if (names_pool_add(p, name, answer, &e)) {
 		return REFUSED;

@@ -112,6 +112,9 @@ const char *names_pool_name(
 bool names_pool_range(const struct names_addr *a); /* 198.18.0.0/15 at all */
 size_t names_pool_count(const struct names_pool *p);
 
+/* localhost, and what ends in it (RFC 6761, 6.3). */
+bool names_localhost(const char *name);
+
 /* One UDP datagram of a cell.  *reply is empty where nothing must be answered
  * (no DNS query at all); else the datagram to send back, <= 512 bytes.  Nothing
  * is ever looked up.  `localhost` is 127.0.0.1 (RFC 6761); DESIGN lists the

@@ -125,14 +125,24 @@ bracketed(struct arena *a, const struct names_host *host)
 	           : str_of(host->text);
 }
 
+/* No lookup leads there: to an address of the inside, nor to localhost. */
+static bool
+wants_pin(const struct names_host *host)
+{
+	return host->is_addr ? names_class_opens(
+	                           names_addr_class(&host->addr)) != NAMES_OPEN
+	                     : names_localhost(host->text);
+}
+
 /* An address that only a pin opens is its own pin. */
 static void
 add_upstream(struct arena *a, struct buf *out, const struct policy_request *r)
 {
-	if (r->host->is_addr &&
-	    names_class_opens(names_addr_class(&r->host->addr)) != NAMES_OPEN) {
+	if (wants_pin(r->host)) {
 		buf_addf(out, "upstream = \"" STR_FMT ":%u\"\n",
-		    STR_ARG(bracketed(a, r->host)), r->port);
+		    STR_ARG(r->host->is_addr ? bracketed(a, r->host)
+		                             : STR("127.0.0.1")),
+		    r->port);
 		if (!r->tls && !r->tunnel) {
 			buf_add_z(out, "tls = false\n");
 		}
@@ -197,7 +207,7 @@ add_deed(struct buf *out, const struct policy_request *r)
 		    names_class_name(class), r->host->text);
 		return true;
 	}
-	if (!r->tls && !r->tunnel && names_class_opens(class) == NAMES_OPEN) {
+	if (!r->tls && !r->tunnel && !wants_pin(r->host)) {
 		buf_addf(out,
 		    "ask over https: without TLS only a rule with a pinned "
 		    "upstream and tls = false lets anything pass to %s",

@@ -506,6 +506,11 @@ next_names_no_rule_that_would_not_load_or_not_pass(void **state)
 	assert_next("",
 	    &(struct ask){ .host = "a.test", .port = 80, .plain = true },
 	    "ask over https");
+	/* This machine's own name is looked up by nobody. */
+	assert_next("", &(struct ask){ .host = "localhost" },
+	    "upstream = \"127.0.0.1:443\"\n");
+	assert_next("", &(struct ask){ .host = "a.localhost", .plain = true },
+	    "tls = false\n");
 	assert_next(API,
 	    &(struct ask){ .host = "api.good.test", .port = 80, .plain = true },
 	    "ask over https");
