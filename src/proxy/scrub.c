@@ -138,10 +138,11 @@ sweep(struct scrub *s, struct str text, size_t *from, scrub_out *out,
 	size_t at = 0;
 	size_t len = 0;
 	for (; proxy_needles_find(s->needles, text, &at, &len); at++) {
-		if (at >= *from) {
-			if (found_one(s, e)) {
-				return -1;
-			}
+		bool apart = at >= *from;
+		if (apart && found_one(s, e)) {
+			return -1;
+		}
+		if (apart) {
 			pass(out, owner, str_sub(text, *from, at - *from));
 			pass(out, owner, STR(SCRUB_REMOVED));
 		}

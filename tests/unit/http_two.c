@@ -618,10 +618,14 @@ say_secrets(struct pair *p)
 static void
 expect_none_left(void)
 {
+	const char *left = NULL;
 	for (size_t i = 0; i < COUNT(secrets); i++) {
 		if (heap_holds(secrets[i])) {
-			fail_msg("%s is left", secrets[i]);
+			left = secrets[i];
 		}
+	}
+	if (left) {
+		fail_msg("%s is left", left);
 	}
 }
 

@@ -227,6 +227,19 @@ of_a_bound_body_nothing_passes_behind_the_shorter_one(void **state)
 	proxy_needles_free(n);
 }
 
+/* Where the longest of the secrets ends that begins here; 0: none does. */
+static size_t
+end_at(struct str text, size_t here, struct buf *secrets)
+{
+	size_t end = 0;
+	for (size_t k = 0; k < MANY; k++) {
+		struct str one = buf_str(&secrets[k]);
+		bool is = str_starts(str_sub(text, here, text.len), one);
+		end = is && here + one.len > end ? here + one.len : end;
+	}
+	return end;
+}
+
 /* A search byte by byte: what is within any secret goes, and what overlaps is
  * one. */
 static uint64_t
@@ -235,18 +248,12 @@ scrub_plainly(struct str text, struct buf *secrets, struct buf *out)
 	uint64_t found = 0;
 	size_t gone = 0; /* to here */
 	for (size_t i = 0; i < text.len; i++) {
-		size_t to = gone;
-		for (size_t k = 0; k < MANY; k++) {
-			struct str one = buf_str(&secrets[k]);
-			if (str_starts(str_sub(text, i, text.len), one)) {
-				to = i + one.len > to ? i + one.len : to;
-			}
-		}
-		if (to > gone && i >= gone) {
+		size_t end = end_at(text, i, secrets);
+		if (end > gone && i >= gone) {
 			buf_add_z(out, SCRUB_REMOVED);
 			found++;
 		}
-		gone = to;
+		gone = end > gone ? end : gone;
 		if (i >= gone) {
 			buf_add_byte(out, (uint8_t)text.at[i]);
 		}
