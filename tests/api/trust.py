@@ -21,6 +21,20 @@ def acl(user):
             (0x10, 6, nobody), (0x20, 4, nobody)))
 
 
+def refused(h, path, owner, mode, *says):
+    """The house does not open while this path is that user's, of that mode."""
+    was = os.stat(path)
+    os.chown(path, owner, was.st_gid)
+    os.chmod(path, mode)
+    a = h.cli('up')
+    os.chown(path, was.st_uid, was.st_gid)
+    os.chmod(path, was.st_mode & 0o7777)
+    need(a.code == 1, path, a)
+    [said] = [x for x in a.err.splitlines() if x.startswith('handrail: ')]
+    for text in (path, *says):
+        need(text in said, text, 'in', said)
+
+
 @test
 def roots_house_takes_the_word_of_nobody_but_root_and_its_operators():
     if os.getuid():
@@ -29,36 +43,25 @@ def roots_house_takes_the_word_of_nobody_but_root_and_its_operators():
         h.ok('vault', 'init')
         role = h.folder + '/roles/helper'
 
-        def refused(path, owner, mode, says):
-            was = os.stat(path)
-            os.chown(path, owner, was.st_gid)
-            os.chmod(path, mode)
-            a = h.cli('up')
-            os.chown(path, was.st_uid, was.st_gid)
-            os.chmod(path, was.st_mode & 0o7777)
-            need(a.code == 1, path, a)
-            [said] = [x for x in a.err.splitlines() if x.startswith('handrail: ')]
-            need(path in said and says in said, said)
-
         for path in (h.config, h.folder, h.folder + '/roles', role,
                      role + '/role.toml', role + '/gates.toml', role + '/mcp',
                      role + '/mcp/server.toml'):
             mode = 0o755 if os.path.isdir(path) else 0o644
-            refused(path, 12345, mode, '`chown root %s`' % path)
-            refused(path, 0, mode | 0o002, '`chmod go-w %s`' % path)
+            refused(h, path, 12345, mode, '`chown root %s`' % path)
+            refused(h, path, 0, mode | 0o002, '`chmod go-w %s`' % path)
         # Of a file with a list of who may, the group's bits are the list's.
         role_toml = role + '/role.toml'
         os.setxattr(role_toml, ACL, acl(12345))
-        refused(role_toml, 0, 0o664, '`chmod go-w %s`' % role_toml)
+        refused(h, role_toml, 0, 0o664, '`chmod go-w %s`' % role_toml)
         os.removexattr(role_toml, ACL)
         os.chmod(role_toml, 0o644)
-        refused(h.state, 12345, 0o711, 'or give another --state')
+        refused(h, h.state, 12345, 0o711, 'or give another --state')
         for mode in (0o733, 0o1777):
-            refused(h.state, 0, mode, 'give another --state')
+            refused(h, h.state, 0, mode, 'give another --state')
         # An operator may own files of his, and never the state folder.
         with open(h.config, 'a') as f:
             f.write('[operator.other]\nuid = 12345\n')
-        refused(h.state, 12345, 0o711, 'belongs to user 12345')
+        refused(h, h.state, 12345, 0o711, 'belongs to user 12345')
         for path in (h.config, role + '/gates.toml', h.folder):
             os.chown(path, 12345, 0)
         os.chmod(role, 0o775)  # and root's group is root
@@ -87,27 +90,15 @@ def roots_house_lies_where_nobody_else_can_put_another():
         role, way = h.folder + '/roles/helper', h.folder + '/way'
         there = way + '/there'
 
-        def refused(path, owner, mode, *says):
-            was = os.stat(path)
-            os.chown(path, owner, 0)
-            os.chmod(path, mode)
-            a = h.cli('up')
-            os.chown(path, was.st_uid, was.st_gid)
-            os.chmod(path, was.st_mode & 0o7777)
-            need(a.code == 1, path, a)
-            [said] = [x for x in a.err.splitlines() if x.startswith('handrail: ')]
-            for text in says:
-                need(text in said, text, 'in', said)
-
         # Nobody moves root's files from a sticky folder; new ones he may put.
         for path in (h.folder, h.folder + '/roles', role, role + '/mcp'):
-            refused(path, 0, 0o1777, '`chmod go-w %s`' % path)
+            refused(h, path, 0, 0o1777, '`chmod go-w %s`' % path)
         os.mkdir(way)
         for path in (role, h.state):
             os.rename(path, there)
             os.symlink(there, path)
-            refused(way, 12345, 0o755, there, '`chown root %s`' % way)
-            refused(way, 0, 0o757, there, '`chmod go-w %s`' % way)
+            refused(h, way, 12345, 0o755, there, '`chown root %s`' % way)
+            refused(h, way, 0, 0o757, there, '`chmod go-w %s`' % way)
             os.remove(path)
             os.rename(there, path)
         os.rename(role, there)
