@@ -143,14 +143,19 @@ void
 proxy_stream_gone(struct conn *c)
 {
 	struct stream *s = c->stream;
+	struct http_two *two = s->front->two;
+	int32_t id = s->id;
 	c->stream = NULL;
 	s->conn = NULL;
-	bool whole = s->done && http_two_waiting(s->front->two, s->id) == 0;
+	bool whole = s->done && http_two_waiting(two, id) == 0;
 	if (!whole && !s->gone) {
-		http_two_reset(s->front->two, s->id);
+		http_two_reset(two, id);
 	}
 	turn_soon(s->front);
 	drop(s);
+	/* What came of its body and was not read goes with it: whoever filled
+	 * the window would wait for ever to be told that no more is wanted. */
+	http_two_taken(two, id);
 }
 
 /* Its question stays asked, and keeps its place among what is carried, until

@@ -167,4 +167,19 @@ answer(struct world *w, int32_t stream, const char *body)
 
 #define GET_OF(path) "GET " path " HTTP/1.1\r\nHost: good.test\r\n\r\n"
 
+/* What is left of a body when no more of it is let in. */
+static inline size_t
+until_stuck(struct world *w, int32_t stream)
+{
+	size_t left = SIZE_MAX;
+	for (int still = 0; still < 50; still++) {
+		world_until(w, true);
+		rig_wait(&w->r, mono_after(mono_now(), CLOCK_SECOND), "rest");
+		size_t now = http_two_waiting(w->cell.two, stream);
+		still = now < left ? 0 : still;
+		left = now;
+	}
+	return left;
+}
+
 #endif
