@@ -368,6 +368,7 @@ take_over(struct core *c, struct core_house *next)
 	c->house = *next;
 	core_ca_look_again(c);
 	core_witness_follow(c);
+	core_publish_follow(c);
 	follow(c);
 	for (size_t i = 0; i < c->house.role_count; i++) {
 		policy_in_force(c, &c->house.roles[i]);

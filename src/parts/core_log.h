@@ -145,6 +145,7 @@ void core_keep_begin(struct core *c);
 #define CORE_RESTORED_SEQ   "restored_seq" /* meta/…: that head's number */
 #define CORE_RESTORED_ROW   "restored"     /* meta/…: until it is a head */
 void core_publish_begin(struct core *c);
+void core_publish_follow(struct core *c); /* of a configuration in force */
 void core_publish_saw(struct core *c, const struct book_head *head);
 /* The file has the note of this tree, which is this book's. */
 void core_publish_knows(struct core *c, const struct book_root *there);

@@ -3,8 +3,9 @@
  * The tree is signed after `[audit] every` events, and at the latest `wait`
  * after the first that is not covered; then the note goes where `publish` says.
  * Where it was not taken it is tried again, after `wait` that doubles each
- * time. From the moment a note has left this machine, nobody on it can change
- * what is before it unseen.
+ * time, also if the tree is signed before: whoever is down is not asked after
+ * each few events.  From the moment a note has left this machine, nobody on it
+ * can change what is before it unseen.
  *
  *   idle → signing → committing → witnesses → sending → idle
  *
@@ -18,12 +19,12 @@
 #include <unistd.h>
 
 #include "parts/core.h"
+#include "parts/core_pause.h"
 #include "parts/core_proof.h"
 #include "parts/core_witness.h"
 
 #define RULE       "audit.publish"
 #define AGAIN_US   (30 * CLOCK_SECOND)
-#define LATEST_US  (3600 * CLOCK_SECOND) /* between two tries */
 #define TIMEOUT_US (10 * CLOCK_SECOND)
 
 struct core_publish {
@@ -32,8 +33,8 @@ struct core_publish {
 	uint64_t newest; /* the last of them: its number */
 	bool armed;
 	bool busy;
-	unsigned failures; /* since all who are to have a tree had one */
-	struct buf note;   /* that is under way */
+	struct core_pause pause; /* of the place */
+	struct buf note;         /* that is under way */
 	struct book_root root;
 	struct book_root there; /* of this book, what the file has as we know */
 	uint64_t out;           /* size of the newest tree that got out */
@@ -54,22 +55,24 @@ publish(struct core *c)
 static void due(void *owner);
 
 static void
-arm(struct core *c, int64_t us)
+arm_at(struct core *c, struct mono at)
 {
 	c->publish->armed = true;
-	loop_timer_arm(&c->publish->timer, c->part.loop,
-	    mono_after(loop_now(c->part.loop), us), due, c);
+	loop_timer_arm(&c->publish->timer, c->part.loop, at, due, c);
 }
 
-static int64_t
+static void
+arm(struct core *c, int64_t us)
+{
+	arm_at(c, mono_after(loop_now(c->part.loop), us));
+}
+
+/* Of who did not take a tree and is still to have one; NULL: there is nobody.
+ */
+static const struct core_pause *
 next_try(const struct core *c)
 {
-	int64_t us = c->house.config.audit.wait;
-
-	for (unsigned n = 1; n < c->publish->failures && us < LATEST_US; n++) {
-		us *= 2;
-	}
-	return us < LATEST_US ? us : LATEST_US;
+	return core_pause_sooner(&c->publish->pause, core_witness_pause(c));
 }
 
 /* What is not under a signed tree waits its own time. */
@@ -87,21 +90,25 @@ static void
 rest(struct core *c)
 {
 	struct core_publish *p = publish(c);
+	const struct core_pause *pause = next_try(c);
 
 	p->busy = false;
-	if (p->problem[0]) {
-		log_line(LOG_ERROR, "audit", "publish: %s", p->problem);
-	}
-	if (p->problem[0] || core_witness_owed(c)) {
-		p->failures++;
-	} else {
-		p->failures = 0;
-	}
 	if (p->told) {
 		arm_for_told(c);
-	} else if (p->failures) {
-		arm(c, next_try(c));
+	} else if (pause) {
+		arm_at(c, pause->until);
 	}
+}
+
+static void
+not_out(struct core *c, const char *why)
+{
+	struct core_publish *p = publish(c);
+
+	core_text(p->problem, sizeof(p->problem), why);
+	log_line(LOG_ERROR, "audit", "publish: %s", p->problem);
+	core_pause_longer(
+	    &p->pause, loop_now(c->part.loop), c->house.config.audit.wait);
 }
 
 static void
@@ -110,6 +117,7 @@ got_out(struct core *c)
 	struct core_publish *p = publish(c);
 
 	p->problem[0] = '\0';
+	p->pause = (struct core_pause){ 0 };
 	p->out = p->root.size;
 	p->out_at = wall_now();
 }
@@ -123,10 +131,8 @@ static void send_note(struct core *c, bool blocks);
 static void
 compare(struct core *c, const struct err *failed)
 {
-	struct core_publish *p = publish(c);
-
 	if (failed) {
-		core_text(p->problem, sizeof(p->problem), failed->text);
+		not_out(c, failed->text);
 		rest(c);
 	} else {
 		send_note(c, true);
@@ -143,7 +149,7 @@ write_file(struct core *c, const char *path)
 		(void)err_wrap(&e,
 		    "the folder must be writable for core's own id, %u",
 		    (unsigned)getuid());
-		core_text(p->problem, sizeof(p->problem), e.text);
+		not_out(c, e.text);
 		return;
 	}
 	p->there = p->root;
@@ -199,7 +205,6 @@ look_there(struct core *c, struct buf *path, bool blocks, struct err *e)
 static void
 to_file(struct core *c, bool blocks)
 {
-	struct core_publish *p = publish(c);
 	auto_buf path = { 0 };
 	struct err e = { 0 };
 	int look = look_there(c, &path, blocks, &e);
@@ -209,7 +214,7 @@ to_file(struct core *c, bool blocks)
 		return;
 	}
 	if (look < 0) {
-		core_text(p->problem, sizeof(p->problem), e.text);
+		not_out(c, e.text);
 	} else {
 		write_file(c, buf_z(&path));
 	}
@@ -234,17 +239,17 @@ static void
 url_answered(struct core *c, uint64_t number, const struct wire_http_done *done,
     struct str body)
 {
-	struct core_publish *p = publish(c);
+	auto_buf why = { 0 };
 
 	(void)number;
 	if (!done->ok) {
-		core_text(p->problem, sizeof(p->problem), done->text);
+		not_out(c, done->text);
 	} else if (done->status >= 200 && done->status < 300) {
 		got_out(c);
 		keep_cosigns(c, body);
 	} else {
-		(void)snprintf(p->problem, sizeof(p->problem),
-		    "it answered with status %u", done->status);
+		buf_addf(&why, "it answered with status %u", done->status);
+		not_out(c, buf_z(&why));
 	}
 	rest(c);
 }
@@ -274,13 +279,18 @@ send_note(struct core *c, bool blocks)
 {
 	const struct config_audit *a = &c->house.config.audit;
 
+	struct core_publish *p = publish(c);
+
 	if (str_starts(a->publish, STR("file:"))) {
-		to_file(c, blocks);
-	} else if (a->publish.len) {
-		to_url(c, a);
-	} else {
-		publish(c)->problem[0] = '\0'; /* a reload took the place out */
+		to_file(c, blocks); /* to look costs nobody anything */
+	} else if (!a->publish.len) {
+		p->problem[0] = '\0'; /* a reload took the place out */
+		p->pause = (struct core_pause){ 0 };
 		rest(c);
+	} else if (core_pause_stands(&p->pause, loop_now(c->part.loop))) {
+		rest(c);
+	} else {
+		to_url(c, a);
 	}
 }
 
@@ -341,7 +351,7 @@ due(void *owner)
 	struct err e = { 0 };
 
 	p->armed = false;
-	if ((!p->told && !p->failures) || c->draining) {
+	if ((!p->told && !next_try(c)) || c->draining) {
 		return;
 	}
 	if (core_stalled(c)[0] || core_sign_tree(c, is_signed, 0, &e)) {
@@ -375,6 +385,18 @@ core_publish_saw(struct core *c, const struct book_head *head)
 	}
 	if (p->told >= a->every || !p->armed || p->told == 1) {
 		arm_for_told(c);
+	}
+}
+
+/* Whatever was mended is seen at once, and not when a pause is over. */
+void
+core_publish_follow(struct core *c)
+{
+	struct core_publish *p = publish(c);
+
+	p->pause.until = loop_now(c->part.loop);
+	if (next_try(c) && !p->busy) {
+		arm(c, 0);
 	}
 }
 

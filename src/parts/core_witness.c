@@ -21,6 +21,7 @@ struct witness {
 	uint64_t cosigned; /* the size that it was about */
 	uint64_t seen;     /* the tree that it has, as far as is known */
 	unsigned tries;
+	struct core_pause pause;
 	char problem[300];
 };
 
@@ -131,6 +132,7 @@ core_witness_follow(struct core *c)
 		const struct witness *old = known(&was, from);
 
 		all->list[i] = old ? *old : met(c, from);
+		all->list[i].pause.until = loop_now(c->part.loop);
 	}
 }
 
@@ -154,6 +156,8 @@ fails(struct core *c, struct witness *w, const char *why)
 	core_text(w->problem, sizeof(w->problem), why);
 	log_line(LOG_ERROR, "audit", "witness " STR_FMT ": %s",
 	    STR_ARG(w->name), why);
+	core_pause_longer(
+	    &w->pause, loop_now(c->part.loop), c->house.config.audit.wait);
 	answered(c);
 }
 
@@ -169,6 +173,7 @@ add_line(struct witness *w, const struct book_root *root, struct str answer,
 	must(book_cosign_find(
 	         buf_str(note), &w->key, seal_verify, &w->at, &e) == 0);
 	w->cosigned = root->size;
+	w->pause = (struct core_pause){ 0 };
 	w->problem[0] = '\0';
 	return true;
 }
@@ -314,13 +319,16 @@ static void
 blocks_ready(struct core *c, const struct err *failed)
 {
 	struct core_witness *all = c->witness;
+	struct mono now = loop_now(c->part.loop);
 
 	/* One more, so that none that fails at once is the last. */
 	all->asked = all->count + 1;
 	for (size_t i = 0; i < all->count; i++) {
 		struct witness *w = &all->list[i];
 
-		if (failed) {
+		if (core_pause_stands(&w->pause, now)) {
+			answered(c);
+		} else if (failed) {
 			fails(c, w, failed->text);
 		} else {
 			w->tries = 0;
@@ -368,15 +376,15 @@ core_witness_add(struct core *c, const struct book_root *root,
 	return added;
 }
 
-bool
-core_witness_owed(const struct core *c)
+const struct core_pause *
+core_witness_pause(const struct core *c)
 {
+	const struct core_pause *first = NULL;
+
 	for (size_t i = 0; c->witness && i < c->witness->count; i++) {
-		if (c->witness->list[i].problem[0]) {
-			return true;
-		}
+		first = core_pause_sooner(first, &c->witness->list[i].pause);
 	}
-	return false;
+	return first;
 }
 
 void

@@ -11,13 +11,15 @@
  */
 
 #include "parts/core.h"
+#include "parts/core_pause.h"
 
 /* The keys of a configuration; ERR_INPUT names the one that is none. */
 int core_witness_check(const struct config *config, struct err *e) MUST_CHECK;
 /* The witnesses of the configuration in force, which was checked: one of a name
  * and a key that it had before is still the same. */
 void core_witness_follow(struct core *c);
-/* Asks them all about this note, whose head is on the disk.  done is called
+/* Asks all that are not left alone about this note, whose head is on the disk.
+ * done is called
  * once, with every line that came in time added to the note. */
 typedef void core_witnessed_fn(struct core *c, struct str note);
 void core_witness_ask(struct core *c, const struct book_root *root,
@@ -26,8 +28,9 @@ void core_witness_ask(struct core *c, const struct book_root *root,
  * cosignatures of witnesses in handrail.toml and not there yet; how many. */
 size_t core_witness_add(struct core *c, const struct book_root *root,
     struct str answer, struct buf *note);
-/* One of them did not take what it was asked last. */
-bool core_witness_owed(const struct core *c);
+/* Of those that did not take what they were asked last, and are left alone,
+ * the one that is asked next; NULL: there is none. */
+const struct core_pause *core_witness_pause(const struct core *c);
 /* Member "witnesses": what each saw last, and what is wrong. */
 void core_witness_write(const struct core *c, struct json_out *o);
 

@@ -329,6 +329,33 @@ def who_did_not_take_a_tree_is_asked_again_though_nothing_happens():
 
 
 @test
+def who_did_not_take_a_tree_is_left_alone_though_much_happens():
+    with Witness() as w:
+        config = w.config().replace(
+            'every = 5\nwait = "1s"', 'every = 5\nwait = "1h"\n'
+            'publish = "http://127.0.0.1:1/notes"')
+        with House(config=config) as h:
+            h.start()
+
+            def told():
+                events = h.events()
+                return sum(e['kind'] == 'checkpoint' for e in events), sum(
+                    e['kind'] == 'request_intent' and
+                    e['rule'] == 'audit.publish' for e in events)
+            for _ in range(5):
+                h.run([shell('true')])
+            until(lambda: told()[0] >= 3, text=told)
+            need(told()[1] == 1 and len(w.asked) == 1, told(), w.asked)
+            need('404' in said(h)['problem'], said(h))
+            # What an operator has mended is seen when he says so.
+            w.signer = signer(h)
+            with open(h.config) as f:
+                reload(h, f.read())
+            until(lambda: w.size and told()[1] == 2, text=told)
+            need(not said(h)['problem'], said(h))
+
+
+@test
 def a_book_that_was_changed_or_cut_is_told_by_its_witness():
     with Witness() as w, House(config=w.config()) as h:
         h.start()
