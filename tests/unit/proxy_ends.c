@@ -51,12 +51,40 @@ answers_that_nobody_reads_do_not_stop_the_last_one(void **state)
 	world_free(&w);
 }
 
+/* It comes in what another looks at before it is asked. */
+static void
+a_window_that_another_finds_open_wakes_whoever_waits_for_it(void **state)
+{
+	(void)state;
+	static const char body[6 * LONG];
+	struct world w;
+	world_new(&w, true);
+	int32_t s = ask(&w,
+	    "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+	    "Content-Length: 600000\r\n\r\n",
+	    true);
+	http_two_data(w.cell.two, s, str_span(body, sizeof(body)));
+	size_t stuck = until_stuck(&w, s);
+	assert_true(stuck > 0);
+	w.r.decide = HOLD;
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.r.intents == 2);
+	assert_int_equal(until_stuck(&w, s), stuck);
+	http_two_taken(w.origin.two, 1);
+	two_step(&w.origin);
+	proxy_go(w.r.proxy, w.r.id, &w.r.go);
+	assert_true(until_stuck(&w, s) < stuck);
+	world_free(&w);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    answers_that_nobody_reads_do_not_stop_the_last_one),
+		cmocka_unit_test(
+		    a_window_that_another_finds_open_wakes_whoever_waits_for_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
