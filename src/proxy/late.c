@@ -25,10 +25,12 @@ late(void *owner)
 		proxy_conn_shut(c);
 		break;
 	case CONN_HEAD:
-		if (!http_reader_idle(&c->reader) || !c->any) {
-			proxy_conn_outcome(
-			    c, PROXY_REFUSED, 408, "no request came in time");
+		if (http_reader_idle(&c->reader) && c->any) {
+			proxy_conn_end(c);
+			break;
 		}
+		proxy_conn_outcome(
+		    c, PROXY_REFUSED, 408, "no request came in time");
 		proxy_conn_shut(c);
 		break;
 	case CONN_PIPE:
@@ -40,12 +42,15 @@ late(void *owner)
 			proxy_conn_arm(c, c->proxy->setup.times.stall);
 			return;
 		}
-		proxy_conn_shut(c);
+		proxy_front_over(c);
 		break;
 	case CONN_CARRY:
 		return; /* the exchange has a time of its own */
-	case CONN_ANSWER:
 	case CONN_LINGER:
+		/* All was said; the kernel goes on with what is on its way. */
+		proxy_conn_leave(c);
+		break;
+	case CONN_ANSWER:
 	case CONN_CLOSED:
 		proxy_conn_shut(c);
 		break;

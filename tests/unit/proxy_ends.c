@@ -77,6 +77,114 @@ a_window_that_another_finds_open_wakes_whoever_waits_for_it(void **state)
 	world_free(&w);
 }
 
+/* --- the last words ---------------------------------------------------------
+ */
+
+/* Whoever says that nothing more is asked for still waits for the answers. */
+static void
+a_cell_that_says_goaway_gets_all_answers(void **state)
+{
+	(void)state;
+	enum { ASKED = 8 };
+	static char body[60001];
+	struct world w;
+	memset(body, 'b', sizeof(body) - 1);
+	world_new(&w, true);
+	for (int i = 0; i < ASKED; i++) {
+		(void)ask(&w, GET_TWO, false);
+	}
+	world_until(&w, w.origin.ended == ASKED);
+	end_say(&w.c, STR("\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+	w.c.stuck = true;
+	for (int32_t i = 0; i < ASKED; i++) {
+		answer(&w, 2 * i + 1, body);
+	}
+	(void)unsaid(&w, ASKED);
+	w.c.stuck = false;
+	end_turn(&w.c);
+	world_until(&w, w.cell.ended == ASKED && w.c.gone);
+	assert_int_equal(w.r.outcomes, ASKED);
+	assert_int_equal(w.r.outcome.end, PROXY_ANSWERED);
+	world_until(&w, proxy_carried(w.r.proxy) == 0);
+	world_free(&w);
+}
+
+/* A connection of the cell as it is: over TCP, where a reset takes along what
+ * is on its way.  Little of it lies at the cell, the rest here. */
+static void
+cell_dial_tcp(struct rig *r, struct end *x, uint16_t port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t size = sizeof(at);
+	int small = 4096;
+	int large = 1 << 20;
+	struct names_addr to;
+	struct err e;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int cell = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(listener, (struct sockaddr *)&at, size), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(
+	    getsockname(listener, (struct sockaddr *)&at, &size), 0);
+	assert_int_equal(
+	    setsockopt(cell, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	assert_int_equal(connect(cell, (struct sockaddr *)&at, size), 0);
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	assert_true(fd >= 0);
+	close(listener);
+	assert_int_equal(
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &large, sizeof(large)), 0);
+	assert_int_equal(names_pool_add(r->pool, GOOD, &to, &e), 0);
+	proxy_carry(r->proxy, fd, &to, port);
+	end_open(x, r->loop, cell, NULL);
+}
+
+/* It reads nothing until this end has let go. */
+static void
+assert_all_comes(struct rig *r, struct end *c, size_t size)
+{
+	rig_until(r, proxy_carried(r->proxy) == 0);
+	c->stuck = false;
+	end_turn(c);
+	rig_until(r, c->gone);
+	assert_null(c->link.why);
+	assert_true(c->got.len >= size);
+	assert_int_equal(c->got.at[c->got.len - 1], 'z');
+}
+
+static void
+an_answer_that_is_read_late_comes_whole(void **state)
+{
+	(void)state;
+	static const char *const asked[] = {
+		"GET /a HTTP/1.1\r\nHost: good.test\r\n\r\n",
+		"GET /a HTTP/1.1\r\nHost: good.test\r\n"
+		"Connection: close\r\n\r\n",
+	};
+	struct proxy_times times = { .idle = CLOCK_SECOND / 100 };
+	auto_buf said = { 0 };
+	buf_addf(&said, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%0*d",
+	    LONG, LONG - 1, 0);
+	buf_add_byte(&said, 'z');
+	for (size_t i = 0; i < COUNT(asked); i++) {
+		struct rig r;
+		struct end c;
+		rig_new(&r, &times);
+		rig_pin(&r);
+		r.go.tls = false;
+		r.origin.tls = false;
+		r.origin.answer = buf_z(&said);
+		cell_dial_tcp(&r, &c, 80);
+		end_say_z(&c, asked[i]);
+		c.stuck = true;
+		rig_until(&r, r.outcomes == 1);
+		assert_all_comes(&r, &c, LONG);
+		end_close(&c);
+		rig_free(&r);
+	}
+}
+
 int
 main(void)
 {
@@ -85,6 +193,8 @@ main(void)
 		    answers_that_nobody_reads_do_not_stop_the_last_one),
 		cmocka_unit_test(
 		    a_window_that_another_finds_open_wakes_whoever_waits_for_it),
+		cmocka_unit_test(a_cell_that_says_goaway_gets_all_answers),
+		cmocka_unit_test(an_answer_that_is_read_late_comes_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
