@@ -185,6 +185,40 @@ an_answer_that_is_read_late_comes_whole(void **state)
 	}
 }
 
+static void
+what_an_upstream_said_last_in_a_tunnel_comes_whole(void **state)
+{
+	(void)state;
+	struct proxy_tunnel t = { .port = 22 };
+	auto_buf said = { 0 };
+	struct err e;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	assert_int_equal(names_pattern_parse(STR(GOOD), &t.host, &e), 0);
+	proxy_tunnels(r.proxy, &t, 1);
+	rig_pin(&r);
+	r.go.tls = false;
+	r.origin.tls = false;
+	r.origin.answer = NULL;
+	buf_addf(&said, "%0*d", LONG - 1, 0);
+	buf_add_byte(&said, 'z');
+	cell_dial_tcp(&r, &c, 22);
+	rig_until(&r, r.origin.count == 1);
+	c.stuck = true;
+	assert_int_equal(shutdown(c.link.fd, SHUT_WR), 0);
+	rig_until(&r, r.origin.at[0].gone);
+	end_say(&r.origin.at[0], buf_str(&said));
+	rig_until(&r, proxy_link_flushed(&r.origin.at[0].link));
+	proxy_link_close(&r.origin.at[0].link);
+	rig_until(&r, r.outcomes == 1);
+	assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+	assert_int_equal(r.outcome.down, LONG);
+	assert_all_comes(&r, &c, LONG);
+	end_close(&c);
+	rig_free(&r);
+}
+
 int
 main(void)
 {
@@ -195,6 +229,8 @@ main(void)
 		    a_window_that_another_finds_open_wakes_whoever_waits_for_it),
 		cmocka_unit_test(a_cell_that_says_goaway_gets_all_answers),
 		cmocka_unit_test(an_answer_that_is_read_late_comes_whole),
+		cmocka_unit_test(
+		    what_an_upstream_said_last_in_a_tunnel_comes_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
