@@ -219,6 +219,36 @@ what_an_upstream_said_last_in_a_tunnel_comes_whole(void **state)
 	rig_free(&r);
 }
 
+/* Of a request that never becomes whole whoever began it is told. */
+static void
+a_request_that_stops_in_the_middle_is_answered(void **state)
+{
+	(void)state;
+	static const char *const begun[] = {
+		"GET /a HTTP/1.1\r\nHost: go",
+		"POST /a HTTP/1.1\r\nHost: good.test\r\n"
+		"Content-Length: 5\r\n\r\nab",
+	};
+	struct proxy_times times = { .head = CLOCK_SECOND / 100 };
+	for (size_t i = 0; i < COUNT(begun); i++) {
+		struct rig r;
+		struct end c;
+		rig_new(&r, &times);
+		r.spool = true;
+		cell_dial(&r, &c, GOOD, 80);
+		end_say_z(&c, begun[i]);
+		rig_until(&r, c.gone);
+		assert_true(end_got(&c, "HTTP/1.1 408 "));
+		assert_true(end_got(&c, "did not come whole in time"));
+		assert_int_equal(r.outcomes, 1);
+		assert_int_equal(r.outcome.end, PROXY_REFUSED);
+		assert_int_equal(r.outcome.status, 408);
+		rig_until(&r, proxy_carried(r.proxy) == 0);
+		end_close(&c);
+		rig_free(&r);
+	}
+}
+
 int
 main(void)
 {
@@ -231,6 +261,8 @@ main(void)
 		cmocka_unit_test(an_answer_that_is_read_late_comes_whole),
 		cmocka_unit_test(
 		    what_an_upstream_said_last_in_a_tunnel_comes_whole),
+		cmocka_unit_test(
+		    a_request_that_stops_in_the_middle_is_answered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
