@@ -6,7 +6,10 @@
 
 #include "http/two_inner.h"
 
-#define ALL_WINDOW   (16 * HTTP_TWO_WINDOW) /* of all streams */
+/* Of all streams.  It opens again when half of it was taken: what all of them
+ * may hold at once is no more than the other half, or nothing came for anybody.
+ */
+#define ALL_WINDOW   (2 * HTTP_TWO_STREAMS * HTTP_TWO_WINDOW)
 #define EMPTY_FRAMES 1000 /* of padding at most, in one session */
 #define LINE_BESIDES 32   /* what stands around a field, a chunk, at most */
 #define AROUND_MAX   4096 /* of chunks that wait in one window */

@@ -139,6 +139,16 @@ proxy_conn_answer(struct conn *c, const struct proxy_refusal *r)
 	proxy_conn_arm(c, c->proxy->setup.times.head);
 }
 
+/* Nothing more is said on it, but what was said may still be on its way: a
+ * reset would take that along. */
+void
+proxy_conn_end(struct conn *c)
+{
+	c->close = true;
+	c->state = CONN_ANSWER;
+	proxy_conn_arm(c, c->proxy->setup.times.stall);
+}
+
 /* Refused before there is an intent: one row, one typed answer. */
 static void
 refuse_next(

@@ -303,10 +303,11 @@ proxy_front_step(struct conn *c)
 	struct str in = buf_str(&c->link.in);
 	/* G03: what is said gets answers, and who takes none says no more. */
 	bool any = in.len > 0 && proxy_link_room(&c->link);
+	bool broken = any && http_two_feed(c->two, in, &e);
+	if (broken) {
+		proxy_conn_outcome(c, PROXY_REFUSED, 0, e.text);
+	}
 	if (any) {
-		if (http_two_feed(c->two, in, &e)) {
-			proxy_conn_outcome(c, PROXY_REFUSED, 0, e.text);
-		}
 		proxy_link_used(&c->link, in.len);
 		proxy_conn_arm(c, c->proxy->setup.times.stall);
 	}
@@ -318,8 +319,12 @@ proxy_front_step(struct conn *c)
 			turn_soon(s->conn);
 		}
 	}
-	if (c->link.ended || c->link.mute || http_two_over(c->two)) {
+	if (broken || c->link.ended || c->link.mute) {
 		proxy_conn_shut(c);
+		return true;
+	}
+	if (http_two_over(c->two)) {
+		proxy_front_over(c);
 		return true;
 	}
 	return any;
@@ -340,4 +345,11 @@ proxy_front_end(struct conn *c)
 	}
 	http_two_free(c->two);
 	c->two = NULL;
+}
+
+void
+proxy_front_over(struct conn *c)
+{
+	proxy_front_end(c);
+	proxy_conn_end(c);
 }

@@ -86,6 +86,7 @@ void proxy_conn_outcome(
     struct conn *c, enum proxy_end end, unsigned status, const char *text);
 void proxy_conn_arm(struct conn *c, int64_t us);
 void proxy_conn_shut(struct conn *c); /* CLOSED, without an orderly end */
+void proxy_conn_end(struct conn *c);  /* an orderly one, behind what was said */
 /* Refused before there is an intent: one row, one typed answer, and the end. */
 void proxy_conn_refuse_early(
     struct conn *c, unsigned status, const char *reason);
@@ -99,6 +100,7 @@ void proxy_conn_connect(struct conn *c, const struct http_head *head);
 void proxy_front_begin(struct conn *c);
 bool proxy_front_step(struct conn *c);
 void proxy_front_end(struct conn *c);   /* with its streams */
+void proxy_front_over(struct conn *c);  /* nothing more happens in it */
 void proxy_stream_gone(struct conn *c); /* the conn of a stream is freed */
 bool proxy_stream_waits(const struct conn *c); /* part of its answer is here */
 struct conn *proxy_conn_make(
@@ -111,8 +113,7 @@ int proxy_conn_switch(
 bool proxy_conn_pipe(struct conn *c); /* one step; true: something changed */
 bool proxy_is_tunnel(const struct proxy *p, const struct proxy_origin *origin);
 void proxy_conn_tunnel(struct conn *c); /* asks about one */
-/* The present request is asked about again: its token was refused. */
-void proxy_conn_again(struct conn *c);
+void proxy_conn_again(struct conn *c);  /* asks anew: its token was refused */
 void proxy_conn_ask(struct conn *c, uint32_t stale);
 void proxy_conn_begin(struct conn *c);    /* CARRY */
 void proxy_conn_continue(struct conn *c); /* 100, where it is waited for */

@@ -260,10 +260,17 @@ pass_end(struct link *from, struct link *to, bool *passed)
 }
 
 static void
-over(struct conn *c, enum proxy_end end, const char *text)
+say_over(struct conn *c, enum proxy_end end, const char *text)
 {
 	proxy_conn_outcome(c, end, c->request.websocket ? 101 : 0, text);
-	proxy_conn_shut(c);
+}
+
+/* Each has heard the other's end: no reset takes along what was said last. */
+static bool
+both_ended(const struct conn *c)
+{
+	return c->end_up && c->end_down && proxy_link_flushed(&c->link) &&
+	       proxy_link_flushed(c->up->link);
 }
 
 bool
@@ -282,14 +289,20 @@ proxy_conn_pipe(struct conn *c)
 	proxy_link_send(&c->link);
 	if (failed) {
 		proxy_clean(c->proxy, &e);
-		over(c, PROXY_FAILED, e.text);
+		say_over(c, PROXY_FAILED, e.text);
+		proxy_conn_shut(c);
 		return true;
 	}
 	pass_end(&c->link, u->link, &c->end_up);
 	pass_end(u->link, &c->link, &c->end_down);
-	bool cut = c->link.mute || u->link->mute;
-	if (cut || (c->end_up && c->end_down)) {
-		over(c, PROXY_ANSWERED, "");
+	if (c->link.mute || u->link->mute) {
+		say_over(c, PROXY_ANSWERED, "");
+		proxy_conn_shut(c);
+		return true;
+	}
+	if (both_ended(c)) {
+		say_over(c, PROXY_ANSWERED, "");
+		proxy_conn_leave(c);
 		return true;
 	}
 	if (any) {

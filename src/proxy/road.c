@@ -130,12 +130,13 @@ take_close(void *owner, int32_t stream, bool untaken)
 
 static const struct http_two_ops ops = { take_text, take_end, take_close };
 
-/* Bytes of the upstream go to whom they are for. */
-static void
+/* Bytes of the upstream go to whom they are for; false: there were none. */
+static bool
 road_feed(struct road *r)
 {
 	struct err e;
 	proxy_link_fill(r->link);
+	bool any = r->link->in.len > 0;
 	while (r->link->in.len > 0) {
 		struct str in = buf_str(&r->link->in);
 		/* A session that failed says so by being over. */
@@ -149,6 +150,7 @@ road_feed(struct road *r)
 			u->text_closed = true;
 		}
 	}
+	return any;
 }
 
 static struct up *
@@ -180,7 +182,7 @@ road_turn(void *owner)
 {
 	struct road *r = owner;
 	struct up *u;
-	road_feed(r);
+	(void)road_feed(r);
 	road_flush(r);
 	proxy_link_send(r->link);
 	wake_writers(r);
@@ -250,14 +252,15 @@ proxy_road_leave(struct up *u)
 	turn_soon(r);
 }
 
-/* What one of them reads may have been for others as well. */
+/* What one of them reads may have been for others as well: text, an end, or a
+ * window, of which nothing tells but a turn of the road. */
 void
 proxy_road_fill(struct up *u)
 {
 	struct road *r = u->road;
-	road_feed(r);
+	bool any = road_feed(r);
 	u->stirred = false;
-	if (next_stirred(r)) {
+	if (any || next_stirred(r)) {
 		turn_soon(r);
 	}
 }

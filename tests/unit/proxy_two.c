@@ -403,7 +403,7 @@ a_body_that_waits_does_not_stop_the_others(void **state)
 {
 	(void)state;
 	static const char body[200000];
-	enum { HELD = 3 };
+	enum { HELD = HTTP_TWO_STREAMS - 1 };
 	struct world w;
 	world_new(&w, true);
 	w.r.decide = HOLD;
