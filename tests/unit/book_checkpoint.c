@@ -228,6 +228,8 @@ a_signed_text_that_is_no_checkpoint_is_refused(void **state)
 		{ "0", root, "", true },
 		{ "18", root, "more\n", true },
 		{ "018", root, "", false },
+		{ "01", root, "", false },
+		{ "281474976710656", root, "", true },
 		{ "+18", root, "", false },
 		{ "-1", root, "", false },
 		{ "", root, "", false },

@@ -428,6 +428,29 @@ known_blocks_give_the_same_proofs_and_spare_reading(void **state)
 	}
 }
 
+/* A proof comes from outside: its count is not believed. */
+static void
+a_count_over_its_bound_is_refused(void **state)
+{
+	struct book_proof proof = { .count = BOOK_PROOF_MAX + 1 };
+	struct book_root old = { .size = 3 };
+	struct book_root root = { .size = BOOK_TREE_SIZE };
+	struct book_leaves none = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(book_check_leaf(old.root, 1, &root, &proof, &e), -1);
+	assert_string_equal(e.text, "no such leaf in this tree");
+	assert_int_equal(book_check_growth(&old, &root, &proof, &e), -1);
+	assert_string_equal(e.text, "the newer tree is smaller");
+	assert_int_equal(
+	    book_prove_leaf(none, 1, BOOK_TREE_SIZE + 1, &proof, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	assert_int_equal(
+	    book_prove_growth(none, 1, BOOK_TREE_SIZE + 1, &proof, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+}
+
 int
 main(void)
 {
@@ -444,6 +467,7 @@ main(void)
 		cmocka_unit_test(a_proof_of_what_is_not_there_is_refused),
 		cmocka_unit_test(
 		    known_blocks_give_the_same_proofs_and_spare_reading),
+		cmocka_unit_test(a_count_over_its_bound_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, plant, NULL);

@@ -349,6 +349,51 @@ what_next_says_would_allow_it(void **state)
 	arena_fini(&a);
 }
 
+static void
+a_place_and_a_bound_have_bounds_of_their_own(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ RULE("inject = { credential = \"c\", segment = 33 }"),
+		    "segment" },
+		{ RULE("inject = { credential = \"c\", segment = -1 }"),
+		    "segment" },
+		{ RULE("inject = { credential = \"c\", form = \"a b\" }"),
+		    "field" },
+		{ RULE("inject = { credential = \"c\", json = \"/a b\" }"),
+		    "pointer" },
+		{ RULE("inject = { credential = \"c\", query = \"\\u007f\" }"),
+		    "parameter" },
+		{ RULE("inject = { credential = \"c\", header = \"A.B\" }"),
+		    "header" },
+		{ RULE("inject = { credential = \"c|d\", header = \"A\" }"),
+		    "credential" },
+		{ RULE("inject = { credential = \"c\", header = \"A\", "
+		       "format = \"{{secret}}\u00e9\" }"),
+		    "printable" },
+		{ RULE("inject = { credential = \"c\", query = \"k\", "
+		       "placeholder = \"1A\" }"),
+		    "variable" },
+		{ RULE("inject = { credential = \"c\", query = \"k\", "
+		       "placeholder = \"A=B\" }"),
+		    "variable" },
+		{ RULE("body_max = \"1048576G\""), "number of bytes" },
+		{ RULE("body_max = \"0K\""), "number of bytes" },
+		{ RULE("body_max = \"K\""), "number of bytes" },
+		{ RULE("body_max = true"), "number of bytes" },
+		{ RULE("rate = \"1000001/1m\""), "a count and a time" },
+		{ RULE("rate = \"\""), "rate" },
+		{ "[egress.x]\nmatch = { host = \"a.test\", git = \"fetch\" }\n"
+		  "websocket = true\n",
+		    "git does not speak" },
+		{ "[egress.x]\nmatch = { host = \"a.test\", git = \"fetch\" }\n"
+		  "token_endpoint = \"c\"\n",
+		    "stands without" },
+	};
+
+	assert_bad(rows, COUNT(rows));
+}
+
 int
 main(void)
 {
@@ -365,6 +410,8 @@ main(void)
 		cmocka_unit_test(
 		    a_host_that_is_given_a_credential_is_known_R08),
 		cmocka_unit_test(what_next_says_would_allow_it),
+		cmocka_unit_test(a_place_and_a_bound_have_bounds_of_their_own),
 	};
+
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -231,6 +231,22 @@ every_other_body_is_refused(void **state)
 	assert_bad_line(STR("shallow abc"));
 }
 
+/* A repository has one kind of names, and a push one repository. */
+static void
+names_of_two_lengths_are_refused(void **state)
+{
+	auto_buf body = { 0 };
+
+	(void)state;
+	assert_bad_line(STR(A40 " " B40 O24 " refs/heads/a"));
+	assert_bad_line(STR(A40 O24 " " B40 " refs/heads/a"));
+	assert_bad_line(STR(A40 "a " B40 "b refs/heads/a"));
+	add_line(&body, STR(A40 " " B40 " refs/heads/a\0x"));
+	add_line(&body, STR(A40 O24 " " B40 O24 " refs/heads/b"));
+	buf_add_z(&body, "0000");
+	assert_bad(buf_str(&body));
+}
+
 static void
 a_signed_push_is_refused_by_name(void **state)
 {
@@ -325,6 +341,7 @@ main(void)
 		cmocka_unit_test(
 		    the_empty_push_that_tries_the_login_is_a_probe),
 		cmocka_unit_test(every_other_body_is_refused),
+		cmocka_unit_test(names_of_two_lengths_are_refused),
 		cmocka_unit_test(a_signed_push_is_refused_by_name),
 		cmocka_unit_test(a_bad_ref_is_refused),
 		cmocka_unit_test(a_second_command_cannot_hide),

@@ -390,6 +390,95 @@ a_file_on_disk_gives_its_digest_and_finds_its_ca(void **state)
 	assert_null(policy_egress_at(p, 1));
 }
 
+/* What a file may not exceed. */
+static void
+a_file_has_its_bounds(void **state)
+{
+	auto_buf text = { 0 };
+	auto_arena a = { 0 };
+	const struct policy *p = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	for (int i = 0; i < POLICY_RULES_MAX; i++) {
+		buf_addf(&text,
+		    "[egress.e%d]\nmatch = { host = \"h%d.example.com\" }\n", i,
+		    i);
+	}
+	assert_loads(buf_z(&text));
+	buf_add_z(&text, RULE);
+	assert_refused(buf_z(&text), "gates.toml:", "1000");
+	buf_clear(&text);
+	for (int i = 0; i < POLICY_TUNNELS_MAX; i++) {
+		buf_addf(&text,
+		    "[egress.e%d]\nmatch = { host = \"h%d.example.com\" }\n"
+		    "protocol = \"tcp\"\n",
+		    i, i);
+	}
+	assert_loads(buf_z(&text));
+	buf_add_z(&text, RULE "protocol = \"tcp\"\n");
+	assert_refused(buf_z(&text), "gates.toml:", "tcp");
+	buf_clear(&text);
+	while (text.len < POLICY_FILE_MAX) {
+		buf_add_byte(&text, '\n');
+	}
+	assert_loads(buf_z(&text));
+	buf_add_byte(&text, '\n');
+	assert_int_equal(
+	    policy_parse(&a, buf_str(&text), "gates.toml", &p, &e), -1);
+	assert_int_equal(e.kind, ERR_LIMIT);
+}
+
+static void
+what_has_another_type_is_refused(void **state)
+{
+	(void)state;
+	assert_refused("egress = 1\n", "gates.toml:1:", "egress");
+	assert_refused("[egress]\ne = 1\n", "gates.toml:2:", "table");
+	assert_refused(
+	    "[egress.e]\nmatch = { host = 1 }\n", "gates.toml:2:", "no host");
+	assert_refused("[egress.e]\nmatch = 1\n", "gates.toml:2:", "table");
+	assert_refused(RULE "inject = 1\n", "gates.toml:3:", "table");
+	assert_refused(RULE "ca = 1\n", "gates.toml:3:", "ca");
+	assert_refused(RULE "only_for = [1]\n", "gates.toml:3:", "names");
+	assert_refused(RULE "only_for = [\"a b\"]\n", "gates.toml:3:", "names");
+	assert_refused(GATE "match = 1\n", "gates.toml:3:", "table");
+	assert_refused(
+	    GATE "match = { args = 1 }\n", "gates.toml:3:", "args must");
+	assert_refused(
+	    GATE "tool = \"t\"\nsurface = [1]\n", "gates.toml:4:", "surface");
+	assert_refused(
+	    GATE "tool = \"t\"\nsurface = []\n", "gates.toml:4:", "surface");
+	assert_refused(
+	    GATE "tool = \"t\"\nsurface = 1\n", "gates.toml:4:", "surface");
+}
+
+/* Of equal rank, and no request is of both; or one is. */
+static void
+a_tie_needs_a_common_request_P10(void **state)
+{
+	(void)state;
+	assert_loads("[egress.a]\nmatch = { host = \"*.aa.example.com\" }\n"
+	             "[egress.b]\nmatch = { host = \"*.bb.example.com\" }\n");
+	assert_refused("[egress.a]\nmatch = { host = \"*.aa.example.com\" }\n"
+	               "[egress.b]\nmatch = { host = \"*.aa.example.com\" }\n",
+	    "gates.toml:3:1: ", "equally specific");
+	assert_loads("[egress.a]\nmatch = { " HOST ", path = \"/a/*\" }\n"
+	             "[egress.b]\nmatch = { " HOST ", path = \"/b/*\" }\n");
+	assert_refused("[egress.a]\nmatch = { " HOST " }\n"
+	               "only_for = [\"x\", \"z\"]\n"
+	               "[egress.b]\nmatch = { " HOST " }\n"
+	               "only_for = [\"y\", \"z\"]\n",
+	    "gates.toml:4:1: ", "equally specific");
+	assert_loads("[egress.a]\nmatch = { " HOST " }\nonly_for = [\"x\"]\n"
+	             "[egress.b]\nmatch = { " HOST " }\nonly_for = [\"y\"]\n"
+	             "protocol = \"tcp\"\n");
+	assert_refused("[egress.a]\nmatch = { " HOST " }\nonly_for = [\"x\"]\n"
+	               "[egress.b]\nmatch = { " HOST " }\n"
+	               "protocol = \"tcp\"\n",
+	    "gates.toml:", "one of them is a tunnel");
+}
+
 int
 main(void)
 {
@@ -406,6 +495,9 @@ main(void)
 		cmocka_unit_test(a_file_that_cannot_be_read_is_an_error),
 		cmocka_unit_test(
 		    a_file_on_disk_gives_its_digest_and_finds_its_ca),
+		cmocka_unit_test(a_file_has_its_bounds),
+		cmocka_unit_test(what_has_another_type_is_refused),
+		cmocka_unit_test(a_tie_needs_a_common_request_P10),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

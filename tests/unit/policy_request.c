@@ -594,6 +594,97 @@ explain_shows_credential_place_and_pin(void **state)
 	assert_true(str_has_str(buf_str(&out), STR("port = 80")));
 }
 
+/* Two rules that both let the request out; the first one by the first rank in
+ * which they differ, all later ranks of DESIGN speaking for the other. */
+static void
+each_rank_goes_before_those_behind_it(void **state)
+{
+	static const struct policy_commands push = {
+		.count = 1,
+		.at = { { .ref = STR("refs/heads/main") } },
+	};
+	static const struct {
+		const char *more;
+		const char *less;
+		struct ask ask;
+	} rows[] = {
+		{ "host = \"a.good.test\" }",
+		    "host = \"*.good.test\", path = \"/a\" }",
+		    { .host = "a.good.test", .path = "/a" } },
+		{ "host = \"*.x.good.test\" }",
+		    "host = \"*.good.test\", path = \"/a\" }",
+		    { .host = "a.x.good.test", .path = "/a" } },
+		{ "host = \"a.test\", git = \"push\" }",
+		    "host = \"a.test\", git = \"fetch|push\", path = \"/**\" "
+		    "}\n"
+		    "only_for = [\"t\"]",
+		    { .host = "a.test",
+		        .method = "POST",
+		        .path = "/r/git-receive-pack",
+		        .git = POLICY_GIT_PUSH,
+		        .commands = &push,
+		        .tool = "t" } },
+		{ "host = \"a.test\" }\nonly_for = [\"t\"]",
+		    "host = \"a.test\", path = \"/a\", method = \"GET\" }",
+		    { .host = "a.test", .path = "/a", .tool = "t" } },
+		{ "host = \"a.test\", path = \"/aa/**\" }",
+		    "host = \"a.test\", path = \"/*/b\", method = \"GET\" }",
+		    { .host = "a.test", .path = "/aa/b" } },
+		{ "host = \"a.test\", path = \"/a/*\" }",
+		    "host = \"a.test\", path = \"/a/**\", method = \"GET\" }",
+		    { .host = "a.test", .path = "/a/b" } },
+		{ "host = \"a.test\", path = \"/ab\" }",
+		    "host = \"a.test\", path = \"/a*b\", method = \"GET\" }",
+		    { .host = "a.test", .path = "/ab" } },
+		{ "host = \"a.test\", git = \"push\", "
+		  "ref = \"refs/heads/ma*\", delete = true }",
+		    "host = \"a.test\", git = \"push\", "
+		    "ref = \"refs/heads/*\" }",
+		    { .host = "a.test",
+		        .method = "POST",
+		        .path = "/r/git-receive-pack",
+		        .git = POLICY_GIT_PUSH,
+		        .commands = &push } },
+		{ "host = \"a.test\", git = \"push\", "
+		  "ref = \"refs/**\", delete = true }",
+		    "host = \"a.test\", git = \"push\" }",
+		    { .host = "a.test",
+		        .method = "POST",
+		        .path = "/r/git-receive-pack",
+		        .git = POLICY_GIT_PUSH,
+		        .commands = &push } },
+		{ "host = \"a.test\", method = \"GET|PUT\" }",
+		    "host = \"a.test\", method = \"GET|POST|HEAD\" }",
+		    { .host = "a.test" } },
+		{ "host = \"a.test\", method = \"GET|POST|HEAD\" }",
+		    "host = \"a.test\" }", { .host = "a.test" } },
+		{ "host = \"a.test\", git = \"push\" }",
+		    "host = \"a.test\", git = \"push\", delete = true }",
+		    { .host = "a.test",
+		        .method = "POST",
+		        .path = "/r/git-receive-pack",
+		        .git = POLICY_GIT_PUSH,
+		        .commands = &push } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char text[600];
+
+		/* Wherever they stand in the file. */
+		(void)snprintf(text, sizeof(text),
+		    "[egress.more]\nmatch = { %s\n[egress.less]\nmatch = { "
+		    "%s\n",
+		    rows[i].more, rows[i].less);
+		assert_asked(text, &rows[i].ask, "egress.more");
+		(void)snprintf(text, sizeof(text),
+		    "[egress.less]\nmatch = { %s\n[egress.more]\nmatch = { "
+		    "%s\n",
+		    rows[i].less, rows[i].more);
+		assert_asked(text, &rows[i].ask, "egress.more");
+	}
+}
+
 int
 main(void)
 {
@@ -620,6 +711,7 @@ main(void)
 		cmocka_unit_test(next_takes_a_name_that_no_rule_has),
 		cmocka_unit_test(next_is_bounded_and_quoted_whatever_the_path),
 		cmocka_unit_test(explain_shows_credential_place_and_pin),
+		cmocka_unit_test(each_rank_goes_before_those_behind_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

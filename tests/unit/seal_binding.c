@@ -207,6 +207,71 @@ a_binding_keeps_its_bounds(void **state)
 	assert_int_equal(try_seal(&binding), ERR_INPUT);
 }
 
+/* Of an id and of a host: letters, digits, and ".-_". */
+static void
+each_byte_of_a_name_is_looked_at(void **state)
+{
+	(void)state;
+	for (int byte = 0; byte < 256; byte++) {
+		char c = (char)byte;
+		bool lower = (byte >= 'a' && byte <= 'z') ||
+		             (byte >= '0' && byte <= '9') || byte == '.' ||
+		             byte == '-' || byte == '_';
+		bool upper = byte >= 'A' && byte <= 'Z';
+		struct seal_binding binding = binding_of();
+
+		binding.id = str_span(&c, 1);
+		assert_int_equal(
+		    try_seal(&binding), lower || upper ? ERR_NONE : ERR_INPUT);
+		binding = binding_of();
+		binding.hosts[0] = str_span(&c, 1);
+		assert_int_equal(
+		    try_seal(&binding), lower ? ERR_NONE : ERR_INPUT);
+	}
+}
+
+static void
+a_port_is_one_that_can_be_dialled(void **state)
+{
+	static const struct {
+		struct str host;
+		enum err_kind kind;
+	} rows[] = {
+		{ STR("a:1"), ERR_NONE },
+		{ STR("a:65535"), ERR_NONE },
+		{ STR("a:0"), ERR_INPUT },
+		{ STR("a:65536"), ERR_INPUT },
+		{ STR("a:01"), ERR_INPUT },
+		{ STR("a:"), ERR_INPUT },
+		{ STR(":1"), ERR_INPUT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct seal_binding binding = binding_of();
+
+		binding.hosts[0] = rows[i].host;
+		assert_int_equal(try_seal(&binding), rows[i].kind);
+	}
+}
+
+static void
+issuer_and_facts_read_back(void **state)
+{
+	struct seal_binding binding = binding_of();
+	struct seal_binding read = { 0 };
+	auto_buf row = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	binding.issuer = STR("id.example");
+	memset(binding.facts, 7, sizeof(binding.facts));
+	assert_int_equal(seal_row(key, &binding, VALUE, &row, &e), 0);
+	assert_int_equal(seal_row_read(buf_str(&row), &read, &e), 0);
+	assert_true(str_eq(read.issuer, binding.issuer));
+	assert_memory_equal(read.facts, binding.facts, SEAL_FACTS);
+}
+
 int
 main(void)
 {
@@ -215,6 +280,9 @@ main(void)
 		cmocka_unit_test(
 		    a_binding_that_no_seal_would_write_is_not_read),
 		cmocka_unit_test(a_binding_keeps_its_bounds),
+		cmocka_unit_test(each_byte_of_a_name_is_looked_at),
+		cmocka_unit_test(a_port_is_one_that_can_be_dialled),
+		cmocka_unit_test(issuer_and_facts_read_back),
 	};
 
 	return cmocka_run_group_tests(tests, make_key, free_key);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "must_help.h"
 #include "seal/seal.h"
 
 static const struct mono now = { 1000 * CLOCK_SECOND };
@@ -356,6 +357,43 @@ a_text_that_fills_its_field_is_refused(void **state)
 	}
 }
 
+static void
+the_first_grant_is_one(void **state)
+{
+	struct seal_grant grant = grant_of();
+	struct seal_grant back = { 0 };
+	uint8_t bytes[SEAL_GRANT_SIZE];
+	struct err e = { 0 };
+
+	(void)state;
+	grant.number = 1;
+	grant.version = 1;
+	grant.port = 1;
+	seal_grant_encode(&grant, bytes);
+	assert_int_equal(
+	    seal_grant_decode(str_span(bytes, sizeof(bytes)), &back, &e), 0);
+	assert_int_equal(back.number, 1);
+	assert_int_equal(back.version, 1);
+	assert_int_equal(back.port, 1);
+}
+
+static void
+encode_without_a_host(void)
+{
+	struct seal_grant grant = grant_of();
+	uint8_t bytes[SEAL_GRANT_SIZE];
+
+	grant.host[0] = 0;
+	seal_grant_encode(&grant, bytes);
+}
+
+static void
+a_grant_for_nowhere_is_our_own_bug(void **state)
+{
+	(void)state;
+	assert_true(breaks_a_promise(encode_without_a_host));
+}
+
 int
 main(void)
 {
@@ -377,6 +415,8 @@ main(void)
 		cmocka_unit_test(a_grant_that_breaks_a_rule_is_refused),
 		cmocka_unit_test(a_grant_has_its_size),
 		cmocka_unit_test(a_text_that_fills_its_field_is_refused),
+		cmocka_unit_test(the_first_grant_is_one),
+		cmocka_unit_test(a_grant_for_nowhere_is_our_own_bug),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

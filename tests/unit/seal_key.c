@@ -437,6 +437,42 @@ a_box_over_its_bounds_is_refused(void **state)
 	assert_int_equal(e.kind, ERR_INPUT);
 }
 
+static void
+no_two_key_files_share_a_salt_or_a_nonce(void **state)
+{
+	enum { AT_SALT = 16, SALT = 16, AT_NONCE = 40, NONCE = 24 };
+	auto_seal_key key = seal_key_make();
+	uint8_t file[SEAL_KEYFILE];
+	uint8_t other[SEAL_KEYFILE];
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(seal_key_wrap(key, PASSPHRASE, file, &e), 0);
+	assert_int_equal(seal_key_wrap(key, PASSPHRASE, other, &e), 0);
+	assert_memory_not_equal(file + AT_SALT, other + AT_SALT, SALT);
+	assert_memory_not_equal(file + AT_NONCE, other + AT_NONCE, NONCE);
+}
+
+static void
+the_longest_value_fits_a_box(void **state)
+{
+	static const char value[SEAL_VALUE_MAX] = "long";
+	auto_seal_key key = seal_key_make();
+	auto_secret opened = NULL;
+	auto_buf box = { 0 };
+	uint8_t public[SEAL_PUBLIC];
+	struct str bytes;
+	struct err e = { 0 };
+
+	(void)state;
+	seal_box_public(key, public);
+	assert_int_equal(
+	    seal_box(public, str_span(value, sizeof(value)), &box, &e), 0);
+	assert_int_equal(seal_box_open(key, buf_str(&box), &opened, &e), 0);
+	secret_open(opened, &bytes);
+	assert_true(str_eq(bytes, str_span(value, sizeof(value))));
+}
+
 int
 main(void)
 {
@@ -456,6 +492,8 @@ main(void)
 		cmocka_unit_test(a_box_opens_only_in_its_vault_and_unchanged),
 		cmocka_unit_test(a_box_of_nothing_is_refused),
 		cmocka_unit_test(a_box_over_its_bounds_is_refused),
+		cmocka_unit_test(no_two_key_files_share_a_salt_or_a_nonce),
+		cmocka_unit_test(the_longest_value_fits_a_box),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -600,6 +600,94 @@ every_kind_has_its_own_number_and_name(void **state)
 	assert_false(seal_kind_parse(STR(""), &kind));
 }
 
+/* The root key wraps the keys of all rows: not twice under one nonce, also
+ * where the same row is wrapped again. */
+static void
+no_nonce_is_used_twice(void **state)
+{
+	enum { FRONT = 16, NONCE = 24, WRAPPED = 48 };
+	struct buf rows[2] = { { 0 }, { 0 } };
+	struct buf again[2] = { { 0 }, { 0 } };
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		make_row(&rows[i]);
+		assert_int_equal(seal_row_rewrap(key, other_key,
+		                     buf_str(&rows[0]), &again[i], &e),
+		    0);
+	}
+	const size_t at = FRONT + (uint8_t)rows[0].at[6];
+	const size_t behind = at + NONCE + WRAPPED;
+
+	assert_memory_not_equal(rows[0].at + at, rows[1].at + at, NONCE);
+	assert_memory_not_equal(
+	    rows[0].at + behind, rows[1].at + behind, NONCE);
+	assert_memory_not_equal(again[0].at + at, again[1].at + at, NONCE);
+	for (size_t i = 0; i < 2; i++) {
+		buf_fini(&rows[i]);
+		buf_fini(&again[i]);
+	}
+}
+
+/* Made by this program when it wrote format 2, under the same root key. */
+static const char row_of_2[] =
+    "4852535202015c002fb379b010ff7d9606006769746875620300000001020013"
+    "006170692e6769746875622e636f6d3a383434330a006769746875622e636f6d"
+    "0a0069642e6578616d706c650707070707070707070707070707070707070707"
+    "07070707070707070707070755e175cf0e840929cd45e154b8e592befc228525"
+    "6c7fe6d9636343e878262f787e7fd0f29eaaeed87afdefa75547d9d64f3c9bb3"
+    "efd4ca91ac3c9e61be9c06da08bceffdd30e61e330c2a90c6ac841cc354a33ce"
+    "4c1095aeecfad8759ea5ac0c521e0683db7ae25df94d6e34b142c3f46bf8ce82"
+    "a7bbb28c131660fbcc63";
+static const char mark_of_value[] =
+    "4873d4a1c556600baef5aaaecb3aa79d0f733073d5318605e6affa49fad9ecfc";
+
+/* What was written once must open for ever: the words that keep one use of a
+ * key from another are a part of the format. */
+static void
+a_row_and_a_mark_stay_what_they_are(void **state)
+{
+	struct seal_binding binding = binding_of();
+	struct seal_key *old_key = NULL;
+	uint8_t root[SEAL_RAW_KEY];
+	uint8_t row[sizeof(row_of_2) / 2];
+	uint8_t right[SEAL_MAC];
+	uint8_t mark[SEAL_MAC];
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(root); i++) {
+		root[i] = (uint8_t)(i + 1);
+	}
+	assert_int_equal(
+	    seal_key_read(str_span(root, sizeof(root)), &old_key, &e), 0);
+	assert_true(hex_bytes(str_of(row_of_2), row, sizeof(row)));
+	binding.issuer = STR("id.example");
+	memset(binding.facts, 7, sizeof(binding.facts));
+	assert_int_equal(
+	    try_open(old_key, str_span(row, sizeof(row)), &binding), ERR_NONE);
+	assert_true(hex_bytes(str_of(mark_of_value), right, sizeof(right)));
+	seal_mark(old_key, VALUE, mark);
+	assert_memory_equal(mark, right, sizeof(mark));
+	seal_key_free(old_key);
+}
+
+static void
+the_clear_part_of_format_1_is_read(void **state)
+{
+	struct seal_binding read = { 0 };
+	uint8_t row[sizeof(old_row) / 2];
+	struct err e = { 0 };
+
+	(void)state;
+	assert_true(hex_bytes(str_of(old_row), row, sizeof(row)));
+	assert_int_equal(
+	    seal_row_read(str_span(row, sizeof(row)), &read, &e), 0);
+	assert_true(str_eq(read.id, STR("github")));
+	assert_int_equal(read.issuer.len, 0);
+}
+
 int
 main(void)
 {
@@ -626,6 +714,9 @@ main(void)
 		cmocka_unit_test(a_value_over_its_bounds_is_refused),
 		cmocka_unit_test(a_host_is_allowed_only_as_it_is_bound),
 		cmocka_unit_test(every_kind_has_its_own_number_and_name),
+		cmocka_unit_test(no_nonce_is_used_twice),
+		cmocka_unit_test(a_row_and_a_mark_stay_what_they_are),
+		cmocka_unit_test(the_clear_part_of_format_1_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, free_keys);

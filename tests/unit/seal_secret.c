@@ -300,6 +300,128 @@ memory_that_is_not_locked_is_told(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* What came out of a row and out of a box, and the key itself. */
+static void
+write_into_value(void (*open)(struct seal_key *key, struct secret **value))
+{
+	auto_seal_key key = seal_key_make();
+	auto_secret value = NULL;
+	struct str bytes;
+
+	open(key, &value);
+	secret_open(value, &bytes);
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	((volatile char *)(uintptr_t)bytes.at)[0] = 'x';
+}
+
+static void
+open_row(struct seal_key *key, struct secret **value)
+{
+	const struct seal_binding binding = { .id = STR("id"),
+		.version = 1,
+		.kind = SEAL_BASIC,
+		.host_count = 1,
+		.hosts = { STR("a") } };
+	auto_buf row = { 0 };
+	struct err e = { 0 };
+
+	must(seal_row(key, &binding, STR(NEEDLE), &row, &e) == 0);
+	must(seal_row_open(key, buf_str(&row), &binding, value, &e) == 0);
+}
+
+static void
+open_box(struct seal_key *key, struct secret **value)
+{
+	uint8_t public[SEAL_PUBLIC];
+	auto_buf box = { 0 };
+	struct err e = { 0 };
+
+	seal_box_public(key, public);
+	must(seal_box(public, STR(NEEDLE), &box, &e) == 0);
+	must(seal_box_open(key, buf_str(&box), value, &e) == 0);
+}
+
+static void
+write_into_row(void)
+{
+	write_into_value(open_row);
+}
+
+static void
+write_into_box(void)
+{
+	write_into_value(open_box);
+}
+
+static void
+write_into_key(void)
+{
+	auto_seal_key key = seal_key_make();
+
+	*(volatile char *)key = 'x';
+}
+
+static void
+what_was_opened_and_the_key_cannot_be_written(void **state)
+{
+	(void)state;
+	assert_int_equal(signal_of(write_into_row), SIGSEGV);
+	assert_int_equal(signal_of(write_into_box), SIGSEGV);
+	assert_int_equal(signal_of(write_into_key), SIGSEGV);
+}
+
+static void
+read_at(const volatile char *at)
+{
+	(void)*at;
+}
+
+/* Longer than a page that is used again. */
+static void
+read_freed_long(void)
+{
+	static const char text[5000] = NEEDLE;
+	struct secret *secret = secret_new(str_span(text, sizeof(text)));
+	struct str bytes;
+
+	secret_open(secret, &bytes);
+	secret_free(secret);
+	read_at(bytes.at);
+}
+
+static void
+read_freed_key(void)
+{
+	const volatile char *at;
+	{
+		auto_seal_key key = seal_key_make();
+
+		at = (const volatile char *)key;
+	}
+	read_at(at);
+}
+
+static void
+read_behind_its_scope(void)
+{
+	struct str bytes;
+	{
+		auto_secret secret = secret_new(STR(NEEDLE));
+
+		secret_open(secret, &bytes);
+	}
+	read_at(bytes.at);
+}
+
+static void
+what_is_over_cannot_be_read(void **state)
+{
+	(void)state;
+	assert_int_equal(signal_of(read_freed_long), SIGSEGV);
+	assert_int_equal(signal_of(read_freed_key), SIGSEGV);
+	assert_int_equal(signal_of(read_behind_its_scope), SIGSEGV);
+}
+
 int
 main(void)
 {
@@ -311,6 +433,8 @@ main(void)
 		cmocka_unit_test(a_secret_is_fenced),
 		cmocka_unit_test(a_freed_secret_is_wiped),
 		cmocka_unit_test(secrets_are_locked_and_not_dumped),
+		cmocka_unit_test(what_was_opened_and_the_key_cannot_be_written),
+		cmocka_unit_test(what_is_over_cannot_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

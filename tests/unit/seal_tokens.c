@@ -221,6 +221,37 @@ an_empty_set_and_a_time_without_a_date_are_refused(void **state)
 	assert_int_equal(seal_tokens_read(buf_str(&value), &other, &e), -1);
 }
 
+static void
+each_token_alone_is_a_set(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct seal_tokens tokens = { 0 };
+		struct seal_tokens read = { 0 };
+		struct str *const texts[] = { &tokens.access, &tokens.refresh,
+			&tokens.client, &tokens.pending };
+		struct str *const back[] = { &read.access, &read.refresh,
+			&read.client, &read.pending };
+		auto_buf out = { 0 };
+		struct err e = { 0 };
+
+		*texts[i] = STR("!~"); /* the first and the last that may be */
+		assert_int_equal(seal_tokens_write(&tokens, &out, &e), 0);
+		assert_int_equal(seal_tokens_read(buf_str(&out), &read, &e), 0);
+		assert_true(str_eq(*back[i], STR("!~")));
+	}
+}
+
+static void
+two_kinds_hold_tokens(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < 8; kind++) {
+		assert_int_equal(seal_kind_is_tokens((enum seal_kind)kind),
+		    kind == SEAL_MCP_OAUTH || kind == SEAL_OAUTH_REFRESH);
+	}
+}
+
 int
 main(void)
 {
@@ -235,6 +266,8 @@ main(void)
 		cmocka_unit_test(a_token_that_could_break_a_header_is_refused),
 		cmocka_unit_test(
 		    an_empty_set_and_a_time_without_a_date_are_refused),
+		cmocka_unit_test(each_token_alone_is_a_set),
+		cmocka_unit_test(two_kinds_hold_tokens),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
