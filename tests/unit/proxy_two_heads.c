@@ -315,10 +315,35 @@ a_body_in_frames_of_a_byte_passes_G03(void **state)
 	world_free(&w);
 }
 
+/* RFC 9113 8.1: that is no reason to throw an answer away. */
+static void
+an_upstream_that_wants_no_more_has_answered(void **state)
+{
+	(void)state;
+	struct world w;
+	static const char part[1000];
+	world_new(&w, true);
+	int32_t s = ask(&w,
+	    "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+	    "Content-Length: 200000\r\n\r\n",
+	    true);
+	http_two_data(w.cell.two, s, str_span(part, sizeof(part)));
+	world_until(&w, says(&w.origin, "POST /a"));
+	answer(&w, 1, "enough");
+	two_step(&w.origin);
+	end_say(w.origin.x, STR("\0\0\4\3\0\0\0\0\1\0\0\0\0"));
+	world_until(&w, w.cell.ended == 1);
+	assert_true(says(&w.cell, "HTTP/1.1 200 "));
+	assert_true(says(&w.cell, "enough"));
+	assert_int_equal(w.r.outcome.end, PROXY_ANSWERED);
+	world_free(&w);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_upstream_that_wants_no_more_has_answered),
 		cmocka_unit_test(heads_of_an_odd_form_ask_for_nothing_G01_G02),
 		cmocka_unit_test(
 		    a_scheme_that_is_not_the_connections_is_refused_G01_T02),
