@@ -278,7 +278,6 @@ static void
 send_note(struct core *c, bool blocks)
 {
 	const struct config_audit *a = &c->house.config.audit;
-
 	struct core_publish *p = publish(c);
 
 	if (str_starts(a->publish, STR("file:"))) {

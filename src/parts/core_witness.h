@@ -19,8 +19,7 @@ int core_witness_check(const struct config *config, struct err *e) MUST_CHECK;
  * and a key that it had before is still the same. */
 void core_witness_follow(struct core *c);
 /* Asks all that are not left alone about this note, whose head is on the disk.
- * done is called
- * once, with every line that came in time added to the note. */
+ * done is called once, with every line that came in time added to the note. */
 typedef void core_witnessed_fn(struct core *c, struct str note);
 void core_witness_ask(struct core *c, const struct book_root *root,
     struct str note, core_witnessed_fn *done);

@@ -5,7 +5,7 @@
 static const char half[] =
     "the request did not come whole in time: send it without a pause";
 
-/* At the end of an earlier request that is how most connections end. */
+/* Behind an earlier request that is how most connections end. */
 static void
 nothing_asked(struct conn *c)
 {

@@ -7,24 +7,6 @@
 /* --- windows ----------------------------------------------------------------
  */
 
-/* What the origin could not say yet, once that is all that can be said. */
-static size_t
-unsaid(struct world *w, int32_t streams)
-{
-	size_t left = SIZE_MAX;
-	for (int still = 0; still < 50; still++) {
-		size_t now = 0;
-		world_until(w, true);
-		rig_wait(&w->r, mono_after(mono_now(), CLOCK_SECOND), "rest");
-		for (int32_t i = 0; i < streams; i++) {
-			now += http_two_waiting(w->origin.two, 2 * i + 1);
-		}
-		still = now < left ? 0 : still;
-		left = now;
-	}
-	return left;
-}
-
 static void
 answers_that_nobody_reads_do_not_stop_the_last_one(void **state)
 {
@@ -41,7 +23,7 @@ answers_that_nobody_reads_do_not_stop_the_last_one(void **state)
 	for (int32_t i = 0; i < HELD; i++) {
 		answer(&w, 2 * i + 1, body);
 	}
-	assert_true(unsaid(&w, HELD) > HELD * LONG);
+	assert_true(until_stuck(&w, &w.origin, 1, HELD) > HELD * LONG);
 	(void)ask(&w, GET_TWO, false);
 	world_until(&w, w.origin.ended == HELD + 1);
 	answer(&w, w.origin.stream, "free");
@@ -64,16 +46,16 @@ a_window_that_another_finds_open_wakes_whoever_waits_for_it(void **state)
 	    "Content-Length: 600000\r\n\r\n",
 	    true);
 	http_two_data(w.cell.two, s, str_span(body, sizeof(body)));
-	size_t stuck = until_stuck(&w, s);
+	size_t stuck = until_stuck(&w, &w.cell, s, 1);
 	assert_true(stuck > 0);
 	w.r.decide = HOLD;
 	(void)ask(&w, GET_TWO, false);
 	world_until(&w, w.r.intents == 2);
-	assert_int_equal(until_stuck(&w, s), stuck);
+	assert_int_equal(until_stuck(&w, &w.cell, s, 1), stuck);
 	http_two_taken(w.origin.two, 1);
 	two_step(&w.origin);
 	proxy_go(w.r.proxy, w.r.id, &w.r.go);
-	assert_true(until_stuck(&w, s) < stuck);
+	assert_true(until_stuck(&w, &w.cell, s, 1) < stuck);
 	world_free(&w);
 }
 
@@ -99,7 +81,7 @@ a_cell_that_says_goaway_gets_all_answers(void **state)
 	for (int32_t i = 0; i < ASKED; i++) {
 		answer(&w, 2 * i + 1, body);
 	}
-	(void)unsaid(&w, ASKED);
+	(void)until_stuck(&w, &w.origin, 1, ASKED);
 	w.c.stuck = false;
 	end_turn(&w.c);
 	world_until(&w, w.cell.ended == ASKED && w.c.gone);

@@ -149,7 +149,7 @@ a_cell_whose_window_is_used_up_hears_that_it_may_stop(void **state)
 	    "Content-Length: 200000\r\n\r\n",
 	    true);
 	http_two_data(w.cell.two, s, str_span(body, sizeof(body)));
-	assert_true(until_stuck(&w, s) > HTTP_TWO_WINDOW);
+	assert_true(until_stuck(&w, &w.cell, s, 1) > HTTP_TWO_WINDOW);
 	proxy_refuse(w.r.proxy, w.r.id, &no);
 	world_until(&w, w.cell.closed == 1);
 	assert_true(says(&w.cell, "HTTP/1.1 403 "));
@@ -415,7 +415,7 @@ a_body_that_waits_does_not_stop_the_others(void **state)
 		http_two_data(w.cell.two, held, str_span(body, sizeof(body)));
 	}
 	for (int32_t i = 0; i < HELD; i++) {
-		assert_true(until_stuck(&w, 2 * i + 1) > 0);
+		assert_true(until_stuck(&w, &w.cell, 2 * i + 1, 1) > 0);
 	}
 	assert_int_equal(w.r.intents, HELD);
 	w.r.decide = GO;

@@ -167,15 +167,20 @@ answer(struct world *w, int32_t stream, const char *body)
 
 #define GET_OF(path) "GET " path " HTTP/1.1\r\nHost: good.test\r\n\r\n"
 
-/* What is left of a body when no more of it is let in. */
+/* What is left of so many bodies of one side, from that stream on, when no more
+ * of them is let in. */
 static inline size_t
-until_stuck(struct world *w, int32_t stream)
+until_stuck(
+    struct world *w, const struct two *side, int32_t stream, int32_t count)
 {
 	size_t left = SIZE_MAX;
 	for (int still = 0; still < 50; still++) {
+		size_t now = 0;
 		world_until(w, true);
 		rig_wait(&w->r, mono_after(mono_now(), CLOCK_SECOND), "rest");
-		size_t now = http_two_waiting(w->cell.two, stream);
+		for (int32_t i = 0; i < count; i++) {
+			now += http_two_waiting(side->two, stream + 2 * i);
+		}
 		still = now < left ? 0 : still;
 		left = now;
 	}
