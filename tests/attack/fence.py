@@ -257,8 +257,11 @@ def nothing_of_a_cell_is_left_when_it_has_ended_B14():
 
     def hidden():
         """Networks that nobody stands in: whatever others make and end meanwhile
-        counts on both sides.  None: the kernel does not tell."""
+        counts on both sides.  What the kernel keeps for the next to come counts
+        as well until it shrinks.  None: it does not tell."""
         try:
+            with open('/sys/kernel/slab/net_namespace/shrink', 'w') as f:
+                f.write('1')
             with open('/proc/slabinfo') as f:
                 found = re.search(r'^net_namespace\s+(\d+)', f.read(), re.M)
         except OSError:
