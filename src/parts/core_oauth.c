@@ -182,9 +182,8 @@ over(struct core *c, struct core_asking *q)
 static int64_t
 pause_before(const struct core_credential *k, int64_t retry)
 {
-	int64_t pause = PAUSE_US << (k->fails < 7 ? k->fails : 7);
+	int64_t pause = duration_doubled(PAUSE_US, k->fails, PAUSE_MOST);
 
-	pause = pause < PAUSE_MOST ? pause : PAUSE_MOST;
 	return retry * CLOCK_SECOND > pause ? retry * CLOCK_SECOND : pause;
 }
 
