@@ -57,9 +57,7 @@ core_memfd(struct str body)
 void
 core_text(char *field, size_t size, const char *text)
 {
-	struct str s = str_sub(str_of(text), 0, size - 1);
-
-	must(str_copy(field, size, s));
+	str_fit(field, size, str_of(text));
 }
 
 void
