@@ -407,7 +407,7 @@ give_up_power(struct core *c, struct err *e)
 		plan.net = JAIL_NET_PORTS;
 		plan.ports = ports.at;
 		plan.port_count = ports.count;
-		plan.promises |= JAIL_INET | JAIL_LOCAL;
+		plan.promises |= JAIL_INET | JAIL_LOCAL | JAIL_KEEPALIVE;
 	}
 	return jail_enter(&plan, e);
 }
