@@ -715,6 +715,7 @@ def a_ca_that_core_cannot_read_is_told_at_the_start():
         for table, text in (
                 ('model.default', 'url = "https://m.test"\nmodel = "m"'),
                 ('issuer.here', 'host = "i.test"'),
+                ('notify', 'url = "https://n.test/"'),
                 ('witness.near', 'url = "https://w.test"\nkey = "%s"' % key),
                 ('audit', 'publish = "https://n.test/"')):
             with open(h.config, 'w') as f:

@@ -128,6 +128,8 @@ static const struct attempt attempts[] = {
 	    KILLED },
 	{ "READ: rename", JAIL_FILES_READ, SYS_renameat2,
 	    { AT_FDCWD, NAME, AT_FDCWD, NAME }, KILLED },
+	{ "READ: who may, of acl(5)", JAIL_FILES_READ, SYS_getxattr,
+	    { NAME, NAME }, ENOSYS },
 	{ "READ: make a folder", JAIL_FILES_READ, SYS_mkdirat,
 	    { AT_FDCWD, NAME }, KILLED },
 #ifdef SYS_open
