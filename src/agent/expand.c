@@ -115,8 +115,8 @@ resolve(
 	if (!value) {
 		(void)err_set(e, ERR_MISSING,
 		    "${" STR_FMT "." STR_FMT "}: that step has no such result",
-		    STR_ARG(str_sub(r->id, 0, 64)),
-		    STR_ARG(str_sub(r->path, 0, 80)));
+		    STR_ARG(str_utf8_cut(r->id, 64)),
+		    STR_ARG(str_utf8_cut(r->path, 80)));
 	}
 	return value;
 }

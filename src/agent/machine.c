@@ -93,7 +93,7 @@ agent_explain(struct arena *a, const struct json *result)
 	} else {
 		json_write(&text, result);
 	}
-	return arena_str(a, str_sub(buf_str(&text), 0, EXPLAIN_MAX));
+	return arena_str(a, str_utf8_cut(buf_str(&text), EXPLAIN_MAX));
 }
 
 /* --- from outside

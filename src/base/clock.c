@@ -323,3 +323,10 @@ duration_add(struct buf *out, int64_t us)
 		}
 	}
 }
+
+int64_t
+duration_doubled(int64_t first, unsigned times, int64_t most)
+{
+	must(first > 0);
+	return times < 63 && first <= most >> times ? first << times : most;
+}

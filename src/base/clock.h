@@ -38,5 +38,8 @@ bool wall_parse(struct str s, struct wall *t);
 bool duration_parse(struct str s, int64_t *us);
 /* The same in writing; what is under a millisecond is dropped. */
 void duration_add(struct buf *out, int64_t us);
+/* A pause that grows: `first` doubled so many times, `most` where that would
+ * be more (us, first > 0); no number of times is too large. */
+int64_t duration_doubled(int64_t first, unsigned times, int64_t most);
 
 #endif

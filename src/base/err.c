@@ -30,6 +30,14 @@ static const struct {
 
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
 
+/* What did not fit is cut off by the byte; a person reads characters. */
+static void __attribute__((format(printf, 3, 0)))
+format_text(char *text, size_t size, const char *format, va_list list)
+{
+	must(vsnprintf(text, size, format, list) >= 0);
+	text[str_utf8_whole(str_of(text)).len] = 0;
+}
+
 int
 err_set(struct err *e, enum err_kind kind, const char *format, ...)
 {
@@ -38,7 +46,7 @@ err_set(struct err *e, enum err_kind kind, const char *format, ...)
 	va_list list;
 
 	va_start(list, format);
-	must(vsnprintf(text, sizeof(text), format, list) >= 0);
+	format_text(text, sizeof(text), format, list);
 	va_end(list);
 	memcpy(e->text, text, strlen(text) + 1);
 	e->kind = kind;
@@ -54,12 +62,13 @@ err_sys(struct err *e, const char *format, ...)
 	va_list list;
 
 	va_start(list, format);
-	must(vsnprintf(text, sizeof(text), format, list) >= 0);
+	format_text(text, sizeof(text), format, list);
 	va_end(list);
 	const char *why = strerror_r(number, reason, sizeof(reason));
 	/* A long context is cut, not the reason. */
 	size_t most = sizeof(e->text) - 3 - strlen(why);
-	err_set(e, ERR_IO, "%.*s: %s", (int)most, text, why);
+	text[str_utf8_cut(str_of(text), most).len] = 0;
+	err_set(e, ERR_IO, "%s: %s", text, why);
 	errno = number;
 	return -1;
 }
@@ -71,7 +80,7 @@ err_wrap(struct err *e, const char *format, ...)
 	va_list list;
 
 	va_start(list, format);
-	must(vsnprintf(context, sizeof(context), format, list) >= 0);
+	format_text(context, sizeof(context), format, list);
 	va_end(list);
 	return err_set(e, e->kind, "%s: %s", context, e->text);
 }

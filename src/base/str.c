@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/str.h"
 
+#include "base/must.h"
+
 #include <string.h>
 
 static char
@@ -164,6 +166,22 @@ str_utf8_cut(struct str s, size_t most)
 	return str_sub(s, 0, most);
 }
 
+struct str
+str_utf8_whole(struct str s)
+{
+	size_t at = s.len;
+
+	while (at > 0 && s.len - at < 3 &&
+	       ((uint8_t)s.at[at - 1] & 0xc0) == 0x80) {
+		at--;
+	}
+	if (at == 0 || (uint8_t)s.at[at - 1] < 0xc0) {
+		return s;
+	}
+	at--;
+	return str_utf8(str_sub(s, at, s.len)) ? s : str_sub(s, 0, at);
+}
+
 char *
 str_put_utf8(char *to, uint32_t point)
 {
@@ -265,4 +283,12 @@ str_copy(char *field, size_t size, struct str s)
 	}
 	field[s.len] = 0;
 	return true;
+}
+
+void
+str_fit(char *field, size_t size, struct str s)
+{
+	struct str text = str_sub(s, 0, s.len ? strnlen(s.at, s.len) : 0);
+
+	must(str_copy(field, size, str_utf8_cut(text, size - 1)));
 }

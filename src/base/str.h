@@ -87,6 +87,8 @@ size_t str_utf8(struct str s);
 bool str_is_utf8(struct str s);
 /* The beginning of a UTF-8 text, at most so many bytes and whole characters. */
 struct str str_utf8_cut(struct str s, size_t most);
+/* A text that was cut at a byte, without the character that it broke. */
+struct str str_utf8_whole(struct str s);
 /* The character of that number (a Unicode scalar value) to at most 4 bytes;
  * the place behind it. */
 char *str_put_utf8(char *to, uint32_t point);
@@ -103,5 +105,8 @@ bool str_i64(struct str s, int64_t *out); /* one leading '-' allowed */
 /* Copies into a fixed field and terminates it; false if s does not fit whole
  * or holds a NUL (the field is then the empty string). */
 bool str_copy(char *field, size_t size, struct str s);
+/* What fits of a text for people: whole UTF-8 characters, up to the first NUL,
+ * and terminated; size > 0. */
+void str_fit(char *field, size_t size, struct str s);
 
 #endif

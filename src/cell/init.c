@@ -26,10 +26,8 @@ inmate_fail(const struct inmate *me, const struct err *e)
 {
 	struct note note = { .kind = NOTE_FAILED, .code = (int)e->kind };
 	struct err ignored = { 0 };
-	struct str text = str_of(e->text);
 
-	text.len = text.len < CELL_TEXT_MAX ? text.len : CELL_TEXT_MAX - 1;
-	(void)str_copy(note.text, sizeof(note.text), text);
+	str_fit(note.text, sizeof(note.text), str_of(e->text));
 	if (control_send(me->control, str_span(&note, sizeof(note)), NULL, 0,
 	        &ignored)) {
 		_exit(2);

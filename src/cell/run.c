@@ -79,10 +79,8 @@ not_started(const struct run *run, uint64_t exec, const char *why)
 		.end = CELL_NOT_STARTED,
 		.exec = exec,
 	};
-	struct str text = str_of(why);
 
-	text.len = text.len < CELL_TEXT_MAX ? text.len : CELL_TEXT_MAX - 1;
-	(void)str_copy(note.text, sizeof(note.text), text);
+	str_fit(note.text, sizeof(note.text), str_of(why));
 	tell(run, &note);
 }
 

@@ -136,7 +136,8 @@ bool http_is_hop(const struct http_head *h, struct str name);
 bool http_method_ok(struct str method);
 
 /* http:// and https:// only; no userinfo, no fragment.  The host is still raw:
- * names_host_parse makes it canonical.  All parts borrow from text. */
+ * names_host_parse makes it canonical.  All parts borrow from text.  An error
+ * does not say the URL again: its caller names it. */
 struct http_url {
 	struct str scheme;
 	struct str authority; /* host[:port] */

@@ -192,13 +192,15 @@ http_url_parse(struct str text, struct http_url *out, struct err *e)
 		    e, ERR_LIMIT, "URL over %d bytes", HTTP_TARGET_MAX);
 	}
 	if (!split_absolute(text, &u.scheme, &u.authority, &rest)) {
-		return err_set(e, ERR_INPUT, "%s is no http:// or https:// URL",
-		    err_quote(text));
+		return err_set(e, ERR_INPUT, "expected http://… or https://…");
+	}
+	if (str_has(text, '#')) {
+		return err_set(e, ERR_INPUT,
+		    "a fragment goes to no server: leave out what begins at #");
 	}
 	if (!target_bytes(text)) {
-		return err_set(e, ERR_INPUT,
-		    "%s holds a fragment or a byte that no URL may hold",
-		    err_quote(text));
+		return err_set(
+		    e, ERR_INPUT, "it holds a byte that no URL may hold");
 	}
 	if (!syntax_authority(u.authority, &u.host, &port)) {
 		return err_set(e, ERR_INPUT, "%s is no host[:port]",

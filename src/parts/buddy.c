@@ -65,7 +65,7 @@ lose(struct desk *d, const char *why)
 {
 	struct wire_buddy_lost lost = { .carrier = d->carrier };
 
-	(void)str_copy(lost.text, sizeof(lost.text), str_of(why));
+	str_fit(lost.text, sizeof(lost.text), str_of(why));
 	if (d->alive) {
 		tell_state(d, false);
 	}
@@ -109,8 +109,7 @@ take_status(struct desk *d, const struct json *data)
 		    secure ? "encrypted" : "not encrypted");
 	}
 	if (!str_eq_z(buf_str(&text), d->text) || !d->alive) {
-		(void)str_copy(d->text, sizeof(d->text),
-		    str_sub(buf_str(&text), 0, sizeof(d->text) - 1));
+		str_fit(d->text, sizeof(d->text), buf_str(&text));
 		tell_state(d, true);
 	}
 	d->answered = true;

@@ -10,8 +10,7 @@ desk_end_order(struct desk *d, bool done, const char *text)
 
 	d->order = 0;
 	if (end.order) {
-		(void)str_copy(end.text, sizeof(end.text),
-		    str_sub(str_of(text), 0, sizeof(end.text) - 1));
+		str_fit(end.text, sizeof(end.text), str_of(text));
 		wire_send(d->part.core, WIRE_BUDDY_ORDERED, &end, NULL, 0);
 	}
 }

@@ -57,9 +57,7 @@ core_memfd(struct str body)
 void
 core_text(char *field, size_t size, const char *text)
 {
-	struct str s = str_sub(str_of(text), 0, size - 1);
-
-	must(str_copy(field, size, s));
+	str_fit(field, size, str_of(text));
 }
 
 void
@@ -409,7 +407,7 @@ give_up_power(struct core *c, struct err *e)
 		plan.net = JAIL_NET_PORTS;
 		plan.ports = ports.at;
 		plan.port_count = ports.count;
-		plan.promises |= JAIL_INET | JAIL_LOCAL;
+		plan.promises |= JAIL_INET | JAIL_LOCAL | JAIL_KEEPALIVE;
 	}
 	return jail_enter(&plan, e);
 }

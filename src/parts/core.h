@@ -42,9 +42,6 @@ enum core_limits {
 	CORE_LEASE_US = 30 * 1000000, /* egress closes everything after it */
 };
 
-/* Core reads no other (core.c, Landlock). */
-#define CORE_CA_PLACE "it must lie beside handrail.toml, readable to everybody"
-
 struct core;
 struct core_run;
 struct core_cell;

@@ -101,8 +101,7 @@ send_model_reply(struct core_run *r, struct str bytes)
 	reply.kind = (uint32_t)number;
 	(void)json_text(tree, "text", &text);
 	(void)json_text(tree, "reply", &body);
-	(void)str_copy(reply.text, sizeof(reply.text),
-	    str_sub(text, 0, sizeof(reply.text) - 1));
+	str_fit(reply.text, sizeof(reply.text), text);
 	int fd = ok ? core_memfd(body) : -1;
 
 	wire_send(r->agent_peer, WIRE_MODEL_REPLY, &reply, &fd, ok);
@@ -408,9 +407,9 @@ take_done(void *owner, struct wire_peer *peer, const void *record, int *fds,
 	}
 	(void)json_text(tree, "error_type", &type);
 	(void)json_text(tree, "message", &message);
-	core_run_fail(r->core, r, arena_z(&a, str_sub(type, 0, 64)),
+	core_run_fail(r->core, r, arena_z(&a, str_utf8_cut(type, 64)),
 	    done->end == WIRE_RUN_BLOCK ? "requires_escalation" : "resolvable",
-	    arena_z(&a, str_sub(message, 0, 4000)));
+	    arena_z(&a, str_utf8_cut(message, 4000)));
 }
 
 /* --- a model's reply --- */

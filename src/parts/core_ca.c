@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The CA files that rules name: looked at once a second, and after each
- * reload, and not for each request; read when they have changed, and given to
- * the egress of a cell once.  Both ends remember the latest in the order they
- * were given, the egress more of them (PROXY_CAS), so that what core takes for
- * given is there.
+ * The CA files that handrail.toml and rules name: looked at once a second, and
+ * after each reload, and not for each request; read when they have changed, and
+ * given to the egress of a cell once.  Both ends remember the latest in the
+ * order they were given, the egress more of them (PROXY_CAS), so that what core
+ * takes for given is there.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "parts/core_ca.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
+#include "parts/trust.h"
 
 #define FILES_MAX 64
 #define LOOK_US   CLOCK_SECOND
@@ -67,8 +69,29 @@ place(struct core *c, struct str path)
 	return ca;
 }
 
+int
+core_ca_read(const struct core *c, const struct config *config,
+    const char *path, struct buf *pem, struct err *e)
+{
+	bool root = part_number(&c->part, "uid", 0) != 0;
+
+	return (root && trust_written(config, path, e)) ||
+	               file_read(path, CORE_CA_MAX, pem, e)
+	           ? -1
+	           : 0;
+}
+
+/* Core reads no other (core.c, Landlock). */
+const char *
+core_ca_hint(const struct err *e)
+{
+	return e->kind == ERR_DENIED ? ""
+	                             : " (it must lie beside handrail.toml, "
+	                               "readable to everybody)";
+}
+
 static int
-look(struct core_ca *ca, const char *path, struct err *e)
+look(const struct core *c, struct core_ca *ca, const char *path, struct err *e)
 {
 	auto_buf pem = { 0 };
 	struct stat now;
@@ -77,7 +100,7 @@ look(struct core_ca *ca, const char *path, struct err *e)
 		return err_sys(e, "%s", path);
 	}
 	if (!same(&now, &ca->seen)) {
-		if (file_read(path, CORE_CA_MAX, &pem, e)) {
+		if (core_ca_read(c, &c->house.config, path, &pem, e)) {
 			return -1;
 		}
 		buf_clear(&ca->pem);
@@ -95,7 +118,7 @@ find(struct core *c, const char *path, struct core_ca **out, struct err *e)
 	struct mono now = loop_now(c->part.loop);
 
 	if (mono_passed(ca->fresh, now)) {
-		if (look(ca, path, e)) {
+		if (look(c, ca, path, e)) {
 			return -1;
 		}
 		ca->fresh = mono_after(now, LOOK_US);

@@ -160,7 +160,7 @@ core_call_refuse(struct core *c, struct core_call *k, const char *error,
 {
 	bool denied = strcmp(error, "denied") == 0;
 
-	core_call_decide(c, k, "deny", rule, str_sub(message, 0, 1000));
+	core_call_decide(c, k, "deny", rule, str_utf8_cut(message, 1000));
 	core_call_settle_error(
 	    c, k, denied ? "denied" : "failed", error, message);
 }

@@ -12,6 +12,7 @@
 
 #include "parts/core_batch.h"
 #include "parts/core_egress.h"
+#include "parts/core_proof.h"
 #include "parts/crash.h"
 
 #define RETRY_US CLOCK_SECOND
@@ -537,6 +538,7 @@ core_book_close(struct core *c)
 		step(c);
 		commit_turn(c);
 	}
+	core_proof_end(c);
 	loop_io_close(&c->book.io);
 	store_close(c->book.store);
 	c->book.store = NULL;

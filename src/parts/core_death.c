@@ -8,7 +8,9 @@
 #include "parts/core.h"
 #include "parts/core_run.h"
 
-#define REST_US (100 * 1000) /* and twice as long after each further death */
+/* Twice as long after each further death; they are counted. */
+#define REST_US   (100 * 1000)
+#define REST_MOST (10 * CLOCK_SECOND)
 
 static void
 rested(void *owner)
@@ -28,7 +30,8 @@ rest(struct core *c, struct core_run *r)
 	r->core = c;
 	r->resting = true;
 	loop_timer_arm(&r->rest, c->part.loop,
-	    mono_after(loop_now(c->part.loop), (int64_t)REST_US << r->deaths),
+	    mono_after(loop_now(c->part.loop),
+	        duration_doubled(REST_US, r->deaths, REST_MOST)),
 	    rested, r);
 }
 

@@ -168,12 +168,6 @@ void core_intent_unfit(struct core *c, struct core_intent *i,
 bool core_denial_said(struct core_cell *cell, struct buf *text);
 /* The cell is gone: one head for those that were counted and not told. */
 void core_denials_end(struct core *c, struct core_cell *cell);
-/* core_ca.c: fills has_ca and ca of a go; fd: to be sent along, where the cell
- * (NULL: always) has not been given it yet. */
-int core_ca_put(struct core *c, const char *path, struct core_cell *cell,
-    struct wire_go *go, int *fd, struct err *e) MUST_CHECK;
-void core_ca_look_again(struct core *c); /* at each, when it is used next */
-
 /* core_rate.c: what a cell has used of its rules' bounds. */
 /* NULL: this request may go; else what is used up.  Counts it. */
 const char *core_rate_take(struct core *c, const struct core_intent *i);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "parts/core_back.h"
+#include "parts/core_ca.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
 #include "parts/core_oauth.h"
@@ -66,9 +67,8 @@ core_go_fill(struct core *c, struct core_intent *i, struct wire_go *go, int *ca,
 
 		if (core_ca_put(
 		        c, arena_z(&i->arena, i->ca), cell, go, ca, e)) {
-			return err_wrap(e,
-			    "the CA of rule " STR_FMT " (" CORE_CA_PLACE ")",
-			    STR_ARG(i->rule));
+			return err_wrap(e, "the CA of rule " STR_FMT "%s",
+			    STR_ARG(i->rule), core_ca_hint(e));
 		}
 	}
 	return 0;

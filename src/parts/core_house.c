@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "parts/core.h"
+#include "parts/core_ca.h"
 #include "parts/core_egress.h"
 #include "parts/core_run.h"
 #include "parts/core_witness.h"
@@ -101,26 +102,27 @@ check_policy(struct core *c, const struct core_house *next,
 /* A CA that core may not read would fail at the first request only.  `kind` and
  * `name`: the table that names it. */
 static int
-check_authority(struct core *c, const char *kind, struct str name,
-    struct str ca, struct err *e)
+check_authority(struct core *c, const struct config *config, const char *kind,
+    struct str name, struct str ca, struct err *e)
 {
 	auto_buf pem = { 0 };
 
-	if (!ca.len || file_read(arena_z(&c->house.arena, ca), CORE_CA_MAX,
+	if (!ca.len || core_ca_read(c, config, arena_z(&c->house.arena, ca),
 	                   &pem, e) == 0) {
 		return 0;
 	}
-	return err_wrap(e, "the ca of %s" STR_FMT " (" CORE_CA_PLACE ")", kind,
-	    STR_ARG(name));
+	return err_wrap(e, "the ca of %s" STR_FMT "%s", kind, STR_ARG(name),
+	    core_ca_hint(e));
 }
 
 static int
-check_authorities(struct core *c, const struct core_role *r, struct err *e)
+check_authorities(struct core *c, const struct config *config,
+    const struct core_role *r, struct err *e)
 {
 	for (size_t i = 0; i < policy_egress_count(r->policy); i++) {
 		const struct policy_egress *x = policy_egress_at(r->policy, i);
 
-		if (check_authority(c, "egress.", x->name, x->ca, e)) {
+		if (check_authority(c, config, "egress.", x->name, x->ca, e)) {
 			return -1;
 		}
 	}
@@ -131,24 +133,27 @@ static int
 check_own_authorities(struct core *c, const struct config *x, struct err *e)
 {
 	for (size_t i = 0; i < x->model_count; i++) {
-		if (check_authority(
-		        c, "model.", x->models[i].name, x->models[i].ca, e)) {
+		if (check_authority(c, x, "model.", x->models[i].name,
+		        x->models[i].ca, e)) {
 			return -1;
 		}
 	}
 	for (size_t i = 0; i < x->issuer_count; i++) {
-		if (check_authority(c, "issuer.", x->issuers[i].name,
+		if (check_authority(c, x, "issuer.", x->issuers[i].name,
 		        x->issuers[i].ca, e)) {
 			return -1;
 		}
 	}
 	for (size_t i = 0; i < x->witness_count; i++) {
-		if (check_authority(c, "witness.", x->witnesses[i].name,
+		if (check_authority(c, x, "witness.", x->witnesses[i].name,
 		        x->witnesses[i].ca, e)) {
 			return -1;
 		}
 	}
-	return check_authority(c, "audit", STR(""), x->audit.ca, e);
+	return check_authority(c, x, "notify", STR(""), x->notify.ca, e) ||
+	               check_authority(c, x, "audit", STR(""), x->audit.ca, e)
+	           ? -1
+	           : 0;
 }
 
 static int
@@ -169,7 +174,8 @@ load_parts(struct core *c, const struct core_house *next, struct core_role *r,
 	    tools_load(a, dir.at, &r->catalogue, e) ||
 	    tools_check_role(&r->catalogue, r->role, e) ||
 	    roles_check_models(r->role, &next->config, e) ||
-	    check_policy(c, next, r, e) || check_authorities(c, r, e)) {
+	    check_policy(c, next, r, e) ||
+	    check_authorities(c, &next->config, r, e)) {
 		return -1;
 	}
 	r->seen = tools_for(a, &r->catalogue, &r->who, &credentials);

@@ -50,7 +50,7 @@ refuse(struct core *c, const struct taken *t, const struct err *why)
 	auto_buf shown = { 0 };
 	struct json_out o;
 
-	core_utf8(&shown, str_sub(t->record, 0, SHOWN_MAX));
+	core_utf8(&shown, str_utf8_cut(t->record, SHOWN_MAX));
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_i64(&o, "number", (int64_t)t->number);

@@ -301,9 +301,10 @@ answer_no_token(struct core *c, struct core_ask *ask,
 		duration_add(&wait, told->retry * CLOCK_SECOND);
 	}
 	(void)err_set(&e, no ? ERR_DENIED : ERR_UNAVAILABLE,
-	    "the token endpoint gave no token: %.100s%.*s%s",
-	    no ? "it said " : why, told ? (int)told->error.len : 0,
-	    told ? told->error.at : "", buf_z(&wait));
+	    "the token endpoint gave no token: " STR_FMT "%.*s%s",
+	    STR_ARG(no ? STR("it said ") : str_utf8_cut(str_of(why), 100)),
+	    told ? (int)told->error.len : 0, told ? told->error.at : "",
+	    buf_z(&wait));
 	core_answer_err_after(c, ask, &e);
 }
 

@@ -182,9 +182,8 @@ over(struct core *c, struct core_asking *q)
 static int64_t
 pause_before(const struct core_credential *k, int64_t retry)
 {
-	int64_t pause = PAUSE_US << (k->fails < 7 ? k->fails : 7);
+	int64_t pause = duration_doubled(PAUSE_US, k->fails, PAUSE_MOST);
 
-	pause = pause < PAUSE_MOST ? pause : PAUSE_MOST;
 	return retry * CLOCK_SECOND > pause ? retry * CLOCK_SECOND : pause;
 }
 
@@ -209,7 +208,8 @@ fail(struct core *c, struct core_asking *q, const struct oauth_told *told,
 		k->again = mono_after(mono_now(), pause);
 		k->fails++;
 		(void)snprintf(text, sizeof(text),
-		    "no new token for %s: %.160s", k->name, why);
+		    "no new token for %s: " STR_FMT, k->name,
+		    STR_ARG(str_utf8_cut(str_of(why), 160)));
 		duration_add(&wait, pause);
 		log_line(LOG_WARN, "vault", "%s; asked again in %s", text,
 		    buf_z(&wait));

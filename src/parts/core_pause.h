@@ -26,13 +26,8 @@ core_pause_stands(const struct core_pause *p, struct mono now)
 static inline void
 core_pause_longer(struct core_pause *p, struct mono now, int64_t first)
 {
-	int64_t us = first;
-
-	for (unsigned n = 0; n < p->failures && us < CORE_PAUSE_MOST; n++) {
-		us *= 2;
-	}
-	p->failures++;
-	p->until = mono_after(now, us < CORE_PAUSE_MOST ? us : CORE_PAUSE_MOST);
+	p->until = mono_after(
+	    now, duration_doubled(first, p->failures++, CORE_PAUSE_MOST));
 }
 
 /* Whichever ends first; NULL is none. */

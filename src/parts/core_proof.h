@@ -20,7 +20,8 @@ bool core_proof_ready(
  * time (must).  failed: why there are none. */
 typedef void core_blocks_fn(struct core *c, const struct err *failed);
 void core_proof_then(struct core *c, core_blocks_fn *then);
-void core_proof_end(struct core *c); /* what is kept is forgotten */
+/* With the book: what is kept is forgotten, and no more is read. */
+void core_proof_end(struct core *c);
 /* Only when they are ready.  `size` is at most what is on the disk. */
 int core_prove_leaf(struct core *c, uint64_t seq, uint64_t size,
     struct book_proof *proof, struct err *e) MUST_CHECK;

@@ -31,7 +31,8 @@ send(struct core *c, struct arena *a, const struct wait_item *w, struct str to,
 	out->subject = arena_printf(a,
 	    escalated ? "You may decide now: %s " STR_FMT
 	              : "Still waiting: %s " STR_FMT,
-	    w->code, STR_ARG(w->hint.len ? str_sub(w->hint, 0, 120) : w->tool));
+	    w->code,
+	    STR_ARG(w->hint.len ? str_utf8_cut(w->hint, 120) : w->tool));
 	out->payload = payload;
 	if (queue_mail_send(c->queue, a, out, &step, &e)) {
 		log_err("remind", &e);

@@ -532,9 +532,12 @@ core_vault_checked(void *owner, struct wire_peer *peer, const void *record,
 		k->has = in->has;
 		k->expires = in->expires;
 	} else if (k && !k->checked) {
+		const char *why =
+		    wire_text_ok(in->text, sizeof(in->text)) ? in->text : "";
+
 		(void)snprintf(k->refused, sizeof(k->refused),
-		    "a row of it that does not open: %.200s",
-		    wire_text_ok(in->text, sizeof(in->text)) ? in->text : "");
+		    "a row of it that does not open: " STR_FMT,
+		    STR_ARG(str_utf8_cut(str_of(why), 200)));
 		refuse_row(c, k);
 	}
 	core_vault_check(c);

@@ -27,12 +27,6 @@ core_web_record(struct core *c)
 	}
 }
 
-static void
-cut(char *field, size_t size, struct str text)
-{
-	(void)str_copy(field, size, str_utf8_cut(text, size - 1));
-}
-
 /* An answer that is used up, or needed no more, was told when it was given. */
 static bool
 is_told(const struct wait_item *w, enum book_kind kind, enum core_told *told)
@@ -70,13 +64,14 @@ core_web_saw(struct core *c, uint64_t seq, enum book_kind kind, struct str id)
 		web->since = at->seq; /* this one is told no more */
 	}
 	*at = (struct core_change){ .seq = seq, .told = told };
-	cut(at->id, sizeof(at->id), id);
-	cut(at->state, sizeof(at->state), str_of(wait_state_name(w->state)));
-	cut(at->by, sizeof(at->by),
+	str_fit(at->id, sizeof(at->id), id);
+	str_fit(
+	    at->state, sizeof(at->state), str_of(wait_state_name(w->state)));
+	str_fit(at->by, sizeof(at->by),
 	    told == CORE_YES && w->said_count ? w->said[w->said_count - 1].by
 	                                      : w->by);
-	cut(at->surface, sizeof(at->surface), w->surface);
-	cut(at->reason, sizeof(at->reason), w->reason);
+	str_fit(at->surface, sizeof(at->surface), w->surface);
+	str_fit(at->reason, sizeof(at->reason), w->reason);
 }
 
 /* --- one stream --- */

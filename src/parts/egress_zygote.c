@@ -166,8 +166,7 @@ on_fork(struct zygote *z)
 		(void)close(fds.at[i]);
 	}
 	if (failed) {
-		must(str_copy(done.text, sizeof(done.text),
-		    str_sub(str_of(e.text), 0, sizeof(done.text) - 1)));
+		str_fit(done.text, sizeof(done.text), str_of(e.text));
 		failed = wire_send_now(
 		    SANDBOX_FD, WIRE_EGRESS_FORKED, &done, NULL, 0, &e);
 	} else {

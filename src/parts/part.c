@@ -113,7 +113,7 @@ part_ready(struct part_self *p, enum wire_type ready, const char *text)
 {
 	struct wire_ready record = { .pid = getpid() };
 
-	(void)str_copy(record.text, sizeof(record.text), str_of(text));
+	str_fit(record.text, sizeof(record.text), str_of(text));
 	wire_send(p->supervisor, ready, &record, NULL, 0);
 }
 

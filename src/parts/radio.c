@@ -91,8 +91,7 @@ lose(struct radio *r, const char *why)
 {
 	struct wire_radio_lost lost = { .ask = r->ask };
 
-	(void)str_copy(lost.text, sizeof(lost.text),
-	    str_sub(str_of(why), 0, sizeof(lost.text) - 1));
+	str_fit(lost.text, sizeof(lost.text), str_of(why));
 	r->ask = 0;
 	if (lost.ask) {
 		wire_send(r->part.supervisor, WIRE_RADIO_LOST, &lost, NULL, 0);

@@ -43,9 +43,7 @@ answer(struct client *c, uint64_t id, const struct names_found *found,
 {
 	struct wire_resolved w = { .id = id };
 	if (!found) {
-		struct str text =
-		    str_sub(str_of(why->text), 0, sizeof(w.text) - 1);
-		must(str_copy(w.text, sizeof(w.text), text));
+		str_fit(w.text, sizeof(w.text), str_of(why->text));
 		wire_send(c->peer, WIRE_RESOLVED, &w, NULL, 0);
 		return;
 	}

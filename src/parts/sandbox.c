@@ -28,10 +28,7 @@ static const struct wire_handler from_core[] = {
 void
 sandbox_text(char field[WIRE_TEXT_MAX], const char *text)
 {
-	struct str s = str_of(text);
-
-	s.len = s.len < WIRE_TEXT_MAX ? s.len : WIRE_TEXT_MAX - 1;
-	must(str_copy(field, WIRE_TEXT_MAX, s));
+	str_fit(field, WIRE_TEXT_MAX, str_of(text));
 }
 
 /* Nothing of this house outlives its workshop: at every exit(3). */

@@ -77,8 +77,8 @@ next_wait(struct house_part *p)
 	if (!p->wait ||
 	    mono_passed(mono_after(p->started, HOUSE_STEADY_US), now)) {
 		p->wait = HOUSE_RESTART_FIRST_US;
-	} else if (p->wait < HOUSE_RESTART_MOST_US) {
-		p->wait *= 2;
+	} else {
+		p->wait = duration_doubled(p->wait, 1, HOUSE_RESTART_MOST_US);
 	}
 	return p->wait;
 }

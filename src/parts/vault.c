@@ -66,7 +66,7 @@ vault_binding(struct seal_binding *b, const struct wire_binding *in)
 void
 vault_say(char *text, size_t size, const struct err *e)
 {
-	(void)str_copy(text, size, str_sub(str_of(e->text), 0, size - 1));
+	str_fit(text, size, str_of(e->text));
 }
 
 /* --- seal --- */

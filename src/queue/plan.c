@@ -13,13 +13,9 @@ int64_t
 queue_retry_delay(
     const struct queue_retry_policy *p, uint32_t attempts, uint64_t random)
 {
-	int64_t bound = p->base_us ? p->base_us : BASE_US;
-	int64_t cap = p->cap_us ? p->cap_us : CAP_US;
+	int64_t bound = duration_doubled(p->base_us ? p->base_us : BASE_US,
+	    attempts > 0 ? attempts - 1 : 0, p->cap_us ? p->cap_us : CAP_US);
 
-	for (uint32_t i = 1; i < attempts && bound < cap; i++) {
-		bound = bound > cap / 2 ? cap : 2 * bound;
-	}
-	bound = bound < cap ? bound : cap;
 	return random ? (int64_t)(random % (uint64_t)(bound + 1)) : bound;
 }
 

@@ -5,6 +5,19 @@
 
 #define DAY_US (24LL * 60 * CLOCK_MINUTE)
 
+/* A file that is named here lies beside this one. */
+static void
+place(const struct loading *l, struct str *path)
+{
+	const char *slash = strrchr(l->reader.file, '/');
+
+	if (path->len && path->at[0] != '/' && slash) {
+		*path = arena_printf(l->reader.arena, STR_FMT STR_FMT,
+		    (int)(slash + 1 - l->reader.file), l->reader.file,
+		    STR_ARG(*path));
+	}
+}
+
 /* Exactly these three, with or without a port. */
 static bool
 is_loopback(struct str host)
@@ -91,6 +104,7 @@ roles_read_models(struct loading *l, const struct json *table)
 		    check_model(l, item, m) < 0) {
 			return -1;
 		}
+		place(l, &m->ca);
 	}
 	l->out->models = list;
 	l->out->model_count = n;
@@ -123,6 +137,7 @@ roles_read_witnesses(struct loading *l, const struct json *table)
 		if (str_ends(w->url, STR("/"))) {
 			w->url.len--;
 		}
+		place(l, &w->ca);
 	}
 	l->out->witnesses = list;
 	l->out->witness_count = n;
@@ -171,6 +186,7 @@ roles_read_issuers(struct loading *l, const struct json *table)
 			    "two issuers have the host %s",
 			    err_quote(is->host));
 		}
+		place(l, &is->ca);
 		n++;
 	}
 	l->out->issuers = list;
@@ -189,6 +205,7 @@ roles_read_audit(struct loading *l, const struct json *table)
 	if (table_read(&l->reader, "audit", "[audit]", table, a, l->e) < 0) {
 		return -1;
 	}
+	place(l, &a->ca);
 	file = str_starts(a->publish, STR("file:/")) &&
 	       !str_ends(a->publish, STR("/"));
 	tls = str_starts(a->publish, STR("https://"));
@@ -276,6 +293,7 @@ roles_read_notify(struct loading *l, const struct json *table)
 	if (table_read(&l->reader, "notify", "[notify]", table, n, l->e) < 0) {
 		return -1;
 	}
+	place(l, &n->ca);
 	if ((n->url.len && !is_web_url(n->url)) ||
 	    (n->link.len && !is_web_url(n->link))) {
 		return table_err(l->reader.file, roles_first_of(table), l->e,

@@ -246,7 +246,7 @@ check_text(const struct json *runbook, const struct json *step, size_t index,
 			return err_set(e, ERR_INPUT,
 			    "runbook[%zu].args: ${" STR_FMT
 			    ".…} names no earlier step",
-			    index, STR_ARG(str_sub(id, 0, 64)));
+			    index, STR_ARG(str_utf8_cut(id, 64)));
 		}
 	}
 	return 0;

@@ -48,11 +48,9 @@ line_lost(struct postgres *p, const char *why)
 	random_bytes(&jitter, sizeof(jitter));
 	line->retry_us = boot_us() + line->backoff_us / 2 +
 	                 line->backoff_us / 2 * jitter / UINT16_MAX;
-	line->backoff_us =
-	    line->backoff_us ? line->backoff_us * 2 : BACKOFF_MIN;
-	if (line->backoff_us > BACKOFF_MAX) {
-		line->backoff_us = BACKOFF_MAX;
-	}
+	line->backoff_us = line->backoff_us ? duration_doubled(line->backoff_us,
+	                                          1, BACKOFF_MAX)
+	                                    : BACKOFF_MIN;
 	line->state = LINE_WAITING;
 	line->tries++;
 }
@@ -234,10 +232,8 @@ lose_patience(struct postgres *p)
 	if (line->conn && (line->state != LINE_READY || line->round_count) &&
 	    boot_us() - line->heard_us > line->patience_us) {
 		line_lost(p, "no answer");
-		line->patience_us *= 2;
-		if (line->patience_us > PATIENCE_MAX) {
-			line->patience_us = PATIENCE_MAX;
-		}
+		line->patience_us =
+		    duration_doubled(line->patience_us, 1, PATIENCE_MAX);
 	}
 }
 

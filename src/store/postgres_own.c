@@ -40,8 +40,7 @@ look(struct postgres *p, struct holder *holder, struct err *e)
 	holder->epoch = column_i64(r, 0, 0);
 	holder->session = column_i64(r, 0, 1);
 	node = column_str(r, 0, 2);
-	(void)str_copy(holder->node, sizeof(holder->node),
-	    str_sub(node, 0, sizeof(holder->node) - 1));
+	str_fit(holder->node, sizeof(holder->node), node);
 	holder->alive = column_bool(r, 0, 3);
 	holder->rest_us = column_i64(r, 0, 4);
 	holder->here = column_bool(r, 0, 5);

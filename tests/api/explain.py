@@ -131,6 +131,15 @@ def a_url_is_explained_as_a_whole():
 
 
 @test
+def what_is_no_url_is_said_once():
+    for url, why in (('https://good.test/x#part', 'fragment'),
+                     ('https://good.test/x|part', 'byte'),
+                     ('gopher://good.test/part', 'https://')):
+        a = house().cli('explain', HELPER_ID, url)
+        need(a.code == 1 and a.err.count('part') == a.err.count(why) == 1, a)
+
+
+@test
 def a_program_reads_the_decision_and_the_next_step():
     a = explain('https://nobody.test/x', '--method', 'PUT')
     need(a['verdict'] == 'deny' and a['reason'] == 'no_rule' and 'rule' not in a and

@@ -419,6 +419,15 @@ class House:
         need(a.code == 0, 'handrail %s' % ' '.join(args), a)
         return a
 
+    def closed(self, *says, code=1):
+        """The sentence by which this house does not open, with these words."""
+        a = self.cli('up', timeout=PATIENCE)
+        need(a.code == code and 'ready' not in a.out + a.err, a)
+        [said] = [x for x in a.err.splitlines() if x.startswith('handrail: ')]
+        for text in says:
+            need(text in said, text, 'in', said)
+        return said
+
     def read(self, *args):
         return self.ok(*args, '--json').json
 

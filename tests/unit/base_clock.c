@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <limits.h>
+
 #include "base/base.h"
 
 static void
@@ -183,6 +185,21 @@ a_deadline_passes_once_and_never_wraps(void **state)
 	assert_true(wall_now().us > 1600000000 * CLOCK_SECOND);
 }
 
+static void
+a_pause_doubles_up_to_the_most_and_never_wraps(void **state)
+{
+	(void)state;
+	assert_int_equal(duration_doubled(5, 0, 300), 5);
+	assert_int_equal(duration_doubled(5, 5, 300), 160);
+	assert_int_equal(duration_doubled(5, 6, 320), 320);
+	assert_int_equal(duration_doubled(5, 6, 319), 319);
+	assert_int_equal(duration_doubled(5, 0, 3), 3);
+	assert_int_equal(duration_doubled(INT64_MAX, 1, INT64_MAX), INT64_MAX);
+	assert_int_equal(duration_doubled(1, 62, INT64_MAX), INT64_C(1) << 62);
+	assert_int_equal(duration_doubled(1, 63, INT64_MAX), INT64_MAX);
+	assert_int_equal(duration_doubled(1, UINT_MAX, INT64_MAX), INT64_MAX);
+}
+
 int
 main(void)
 {
@@ -198,6 +215,8 @@ main(void)
 		cmocka_unit_test(
 		    a_duration_is_written_as_an_operator_writes_it),
 		cmocka_unit_test(a_deadline_passes_once_and_never_wraps),
+		cmocka_unit_test(
+		    a_pause_doubles_up_to_the_most_and_never_wraps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

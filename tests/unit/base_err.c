@@ -119,6 +119,31 @@ eight_quotes_live_at_once(void **state)
 	}
 }
 
+/* Two bytes each, behind one and behind two others: one of them is cut. */
+static void
+a_sentence_that_is_cut_ends_with_a_whole_character(void **state)
+{
+	struct err e = { 0 };
+	char longer[601] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < 600; i++) {
+		longer[i] = i % 2 ? '\xbc' : '\xc3';
+	}
+	for (int before = 1; before <= 2; before++) {
+		(void)err_set(&e, ERR_IO, "%.*s%s", before, "ab", longer);
+		assert_true(strlen(e.text) >= sizeof(e.text) - 2);
+		assert_true(str_is_utf8(str_of(e.text)));
+		(void)err_wrap(&e, "%.*s", before, "cd");
+		assert_true(strlen(e.text) >= sizeof(e.text) - 2);
+		assert_true(str_is_utf8(str_of(e.text)));
+		errno = ENOENT;
+		(void)err_sys(&e, "%.*s%s", before, "ab", longer);
+		assert_true(str_ends(str_of(e.text), STR("or directory")));
+		assert_true(str_is_utf8(str_of(e.text)));
+	}
+}
+
 int
 main(void)
 {
@@ -127,6 +152,8 @@ main(void)
 		cmocka_unit_test(an_error_may_be_made_of_its_own_text),
 		cmocka_unit_test(
 		    sys_says_the_reason_even_behind_a_long_context),
+		cmocka_unit_test(
+		    a_sentence_that_is_cut_ends_with_a_whole_character),
 		cmocka_unit_test(every_kind_has_the_row_of_the_table),
 		cmocka_unit_test(quote_shows_hostile_bytes_as_escapes),
 		cmocka_unit_test(quote_never_gives_more_than_eighty_bytes),

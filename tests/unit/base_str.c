@@ -196,6 +196,46 @@ a_text_is_cut_between_characters(void **state)
 	assert_int_equal(str_utf8_cut(STR(""), 0).len, 0);
 }
 
+static void
+a_text_that_was_cut_loses_the_character_that_broke(void **state)
+{
+	struct str text = STR("a\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80z");
+
+	(void)state;
+	for (size_t len = 0; len <= text.len; len++) {
+		struct str whole = str_utf8_whole(str_sub(text, 0, len));
+
+		assert_ptr_equal(whole.at, text.at);
+		assert_int_equal(whole.len, str_utf8_cut(text, len).len);
+	}
+	/* What was never UTF-8 is no worse behind it. */
+	assert_int_equal(str_utf8_whole(STR("\x80\x80\x80\x80")).len, 4);
+	assert_int_equal(str_utf8_whole(STR("a\xff")).len, 1);
+	assert_int_equal(str_utf8_whole(STR("\xe2")).len, 0);
+}
+
+static void
+a_field_holds_what_fits_in_whole_characters(void **state)
+{
+	char field[6];
+
+	(void)state;
+	str_fit(field, sizeof(field), STR("short"));
+	assert_string_equal(field, "short");
+	str_fit(field, sizeof(field), STR("longer"));
+	assert_string_equal(field, "longe");
+	str_fit(field, sizeof(field), STR("long\xc3\xbc"));
+	assert_string_equal(field, "long");
+	str_fit(field, sizeof(field), STR("lon\xc3\xbc"));
+	assert_string_equal(field, "lon\xc3\xbc");
+	str_fit(field, sizeof(field), STR("a\0b"));
+	assert_string_equal(field, "a");
+	str_fit(field, sizeof(field), str_of(NULL));
+	assert_string_equal(field, "");
+	str_fit(field, 1, STR("a"));
+	assert_string_equal(field, "");
+}
+
 /* Every character comes back from its number as the one that str_utf8 reads. */
 static void
 every_number_is_written_as_the_character_that_is_read(void **state)
@@ -282,6 +322,9 @@ main(void)
 		cmocka_unit_test(
 		    a_byte_that_is_no_utf8_is_found_wherever_it_stands),
 		cmocka_unit_test(a_text_is_cut_between_characters),
+		cmocka_unit_test(
+		    a_text_that_was_cut_loses_the_character_that_broke),
+		cmocka_unit_test(a_field_holds_what_fits_in_whole_characters),
 		cmocka_unit_test(
 		    every_number_is_written_as_the_character_that_is_read),
 		cmocka_unit_test(a_star_is_any_run_and_the_rest_is_itself),

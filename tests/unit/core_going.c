@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "parts/core.h"
+#include "parts/core_ca.h"
 #include "parts/core_egress.h"
 #include "wire_meet.h"
 

@@ -401,6 +401,22 @@ proofs_of_neighbours_read_each_head_once(void **state)
 	assert_true(walked <= 2 * size + 3);
 }
 
+static void
+a_book_that_was_closed_is_read_no_more(void **state)
+{
+	(void)state;
+	grow(BOOK_BLOCK);
+	land_all();
+	filled = false;
+	core_proof_then(&house.core, blocks_are_there);
+	core_book_close(&house.core);
+	walked = 0;
+	turn();
+	turn();
+	assert_int_equal(walked, 0);
+	assert_false(filled);
+}
+
 /* No proof is made of what stands behind a hole as if there was none. */
 static void
 a_hole_in_the_log_is_told_and_not_proven_over(void **state)
@@ -581,6 +597,7 @@ main(void)
 		TREE(a_late_word_of_the_store_is_heard_once),
 #endif
 		TREE(proofs_of_neighbours_read_each_head_once),
+		TREE(a_book_that_was_closed_is_read_no_more),
 		TREE(a_hole_in_the_log_is_told_and_not_proven_over),
 		TREE(a_start_hashes_what_its_saved_tree_lacks),
 		TREE(a_saved_tree_may_have_every_head),

@@ -439,6 +439,47 @@ sizes_have_units_and_an_end(void **state)
 	assert_false(table_size(STR("99999999999G"), &n));
 }
 
+static void
+a_ca_lies_beside_the_file_that_names_it(void **state)
+{
+	static const struct {
+		const char *written;
+		const char *read;
+	} cases[] = {
+		{ "ca.pem", "/etc/house/ca.pem" },
+		{ "of/it.pem", "/etc/house/of/it.pem" },
+		{ "/ca.pem", "/ca.pem" },
+		{ "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		auto_arena a = { 0 };
+		struct config c;
+		struct err e = { 0 };
+		const char *w = cases[i].written;
+		const char *r = cases[i].read;
+		struct str text = arena_printf(&a,
+		    "[notify]\nurl = \"https://n.test/\"\nca = \"%s\"\n"
+		    "[audit]\nca = \"%s\"\n"
+		    "[model.default]\nurl = \"https://m.test\"\n"
+		    "model = \"m\"\nca = \"%s\"\n"
+		    "[issuer.here]\nhost = \"i.test\"\nca = \"%s\"\n"
+		    "[witness.near]\nurl = \"https://w.test\"\n"
+		    "key = \"k\"\nca = \"%s\"\n",
+		    w, w, w, w, w);
+
+		assert_int_equal(roles_parse_config(&a, text,
+		                     "/etc/house/handrail.toml", &c, &e),
+		    0);
+		assert_true(str_eq_z(c.notify.ca, r));
+		assert_true(str_eq_z(c.audit.ca, r));
+		assert_true(str_eq_z(c.models[0].ca, r));
+		assert_true(str_eq_z(c.issuers[0].ca, r));
+		assert_true(str_eq_z(c.witnesses[0].ca, r));
+	}
+}
+
 int
 main(void)
 {
@@ -446,6 +487,7 @@ main(void)
 		cmocka_unit_test(
 		    a_house_has_names_of_its_own_and_tells_where_it_is_asked),
 		cmocka_unit_test(an_empty_file_is_all_defaults),
+		cmocka_unit_test(a_ca_lies_beside_the_file_that_names_it),
 		cmocka_unit_test(everything_that_can_be_written_is_read),
 		cmocka_unit_test(
 		    an_unknown_key_names_its_place_and_the_known_ones),
