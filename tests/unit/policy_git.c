@@ -36,6 +36,9 @@ the_protocols_own_requests_are_recognised(void **state)
 	    service("POST", "/r.git/git-upload-pack", "", POST_FETCH), "fetch");
 	assert_string_equal(
 	    service("POST", "/r.git/git-receive-pack", "", POST_PUSH), "push");
+	assert_string_equal(
+	    service("POST", "/r.git;x/git-receive-pack", "", POST_PUSH),
+	    "push");
 	assert_string_equal(service("GET", "/r.git/info/refs", "", ""), "no");
 	assert_string_equal(
 	    service("GET", "/docs/git-receive-pack", "", ""), "no");
@@ -55,7 +58,12 @@ what_only_resembles_the_protocol_is_refused(void **state)
 		"/r.git/git-receive-pack;x=1", "/r.git/git-receive-pack%00",
 		"/r.git\\git-receive-pack", "/r.git//git-receive-pack.",
 		"/r.git/git-receive-pack%3Fx", "/r.git/git-receive-pack/%2e",
-		"/r.git/git-receive-pack%00.txt" };
+		"/r.git/git-receive-pack%00.txt",
+		/* A parameter of the path, or of a segment of it. */
+		"/r.git/git-receive-pack;x/y", "/r.git;x/git-receive-pack;y",
+		"/r.git;x/git-receive-pack/", "/r.git%3bx%2fgit-receive-pack",
+		"/r.git%253Bx/git-receive-pack/",
+		"/r.git/;x/git-receive-pack/" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(paths); i++) {

@@ -307,11 +307,19 @@ a_push_that_is_not_called_one_is_denied(void **state)
 		{ "POST", "/r.git%2fGIT-RECEIVE-PACK", POLICY_GIT_NO },
 		{ "PUT", "/r.git/git-receive-pack", POLICY_GIT_NO },
 		{ "POST", "/r.git/git-upload-pack", POLICY_GIT_NO },
+		{ "POST", "/r.git/git-upload-pack/", POLICY_GIT_NO },
+		{ "POST", "/r.git/git-receive-pack;x", POLICY_GIT_NO },
+		{ "POST", "/r.git;x/git-receive-pack", POLICY_GIT_NO },
+		{ "POST", "/r.git;x/git-receive-pack;y", POLICY_GIT_NO },
+		{ "POST", "/r.git%253Bx/git-receive-pack/", POLICY_GIT_NO },
+		{ "POST", "/r.git%3Fx/git-receive-pack/", POLICY_GIT_NO },
+		{ "POST", "/r.git;x/git-receive-pack%3Fy", POLICY_GIT_NO },
 		{ "POST", "/r.git/git-receive-pack", POLICY_GIT_FETCH },
 		{ "PUT", "/r.git/git-upload-pack", POLICY_GIT_FETCH },
 		{ "POST", "/r.git/other", POLICY_GIT_FETCH },
 		{ "GET", "/r.git/other", POLICY_GIT_FETCH },
 		{ "GET", "/r.git/info%2Frefs", POLICY_GIT_NO },
+		{ "GET", "/r.git;x/info/refs;y", POLICY_GIT_NO },
 	};
 	const char *policy =
 	    "[egress.web]\nmatch = { host = \"git.good.test\" }\n"
