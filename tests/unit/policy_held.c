@@ -50,6 +50,7 @@ static const struct {
 	{ A ", path = \"/p\"", A, BOTH },
 	{ A ", path = \"/p/*\"", A ", path = \"/p/*\"", BOTH },
 	{ A ", path = \"/p/a\"", A ", path = \"/p/**\"", BOTH },
+	{ A ", path = \"/p/\"", A ", path = \"/p/**\"", BOTH },
 	{ A ", path = \"/p/**\"", A ", path = \"/p/*\"", BESIDE },
 	{ A ", path = \"/p\"", A ", path = \"/p/**\"", BESIDE },
 	{ A ", path = \"/q/a\"", A ", path = \"/p/**\"", 0 },
