@@ -42,6 +42,9 @@ a_matching_gate_asks(void **state)
 	assert_false(d.ask.hint_cut);
 	assert_int_equal(d.ask.people, 1);
 	assert_int_equal(d.ask.surface_count, 3);
+	assert_int_equal(d.ask.surfaces[0], POLICY_BUDDY);
+	assert_int_equal(d.ask.surfaces[1], POLICY_WEB);
+	assert_int_equal(d.ask.surfaces[2], POLICY_CLI);
 	assert_int_equal(d.ask.expires_us, INT64_C(1440) * CLOCK_MINUTE);
 }
 
@@ -146,6 +149,7 @@ predicates_compare_arguments(void **state)
 		{ "args.n = \"< 100\"", "{\"n\":99}", true },
 		{ "args.n = \"< 100\"", "{\"n\":100}", false },
 		{ "args.n = \"<=100\"", "{\"n\":101}", false },
+		{ "args.n = \"<=100\"", "{\"n\":100}", true },
 		{ "args.n = \"!= 5\"", "{\"n\":5.0}", false },
 		{ "args.n = \"!= 5\"", "{\"n\":6}", true },
 		{ "args.n = \"== 5\"", "{\"n\":6}", false },
@@ -158,6 +162,8 @@ predicates_compare_arguments(void **state)
 		{ "args.b = \"main\"", "{\"b\":\"main2\"}", false },
 		{ "args.f = true", "{\"f\":true}", true },
 		{ "args.f = true", "{\"f\":false}", false },
+		{ "args.f = false", "{\"f\":false}", true },
+		{ "args.f = false", "{\"f\":true}", false },
 		{ "args.a.b = \"x\"", "{\"a\":{\"b\":\"x\"}}", true },
 		{ "args.a.b = \"x\"", "{\"a\":{\"b\":\"y\"}}", false },
 		{ "args = { n = \"> 1\", b = \"x\" }", "{\"n\":2,\"b\":\"x\"}",

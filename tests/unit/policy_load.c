@@ -9,6 +9,11 @@
 #define GATE "[gate.g]\nrequire = \"operator\"\n"
 #define RULE "[egress.e]\nmatch = { host = \"api.example.com\" }\n"
 #define HOST "host = \"api.example.com\""
+#define A16  "aaaaaaaaaaaaaaaa"
+#define A32  A16 A16
+#define A64  A32 A32
+#define U16  "AAAAAAAAAAAAAAAA"
+#define U64  U16 U16 U16 U16
 
 static void
 assert_refused(const char *text, const char *place, const char *words)
@@ -180,6 +185,90 @@ a_gate_says_what_it_is_for_and_who_decides(void **state)
 	    "[gate.\"a b\"]\ntool = \"t\"\n", "gates.toml:1:", "the name");
 }
 
+/* A gate on calls whose other lines, or whose match, are these. */
+static void
+lines_of_a_gate_are_taken_or_refused(void **state)
+{
+	static const struct {
+		const char *lines;
+		const char *words; /* NULL: taken */
+	} rows[] = {
+		{ "escalate_to = \"az09_-.\"", NULL },
+		{ "escalate_to = \"a!\"", "no operator's name" },
+		{ "escalate_to = \"a:\"", "no operator's name" },
+		{ "escalate_to = \"aB\"", "no operator's name" },
+		{ "escalate_to = \"a{\"", "no operator's name" },
+		{ "escalate_to = \"" A64 "\"", NULL },
+		{ "escalate_to = \"" A64 "a\"", "1 to 64 bytes" },
+		{ "surface = { a = \"web\" }", "surface must be" },
+		{ "expires = \"1s\"", NULL },
+		{ "expires = \"999ms\"", "at least 1s" },
+		{ "expires = \"1h\"\nremind = \"1h\"", "before the gate" },
+		{ "expires = \"1h\"\nremind = \"59m\"", NULL },
+		{ "match.tool = \"|\"", "empty alternative" },
+		{ "match.tool = \"a||b\"", "empty alternative" },
+		{ "match.action = \"a|\"", "empty alternative" },
+		{ "match.server = \"|a\"", "empty alternative" },
+		{ "match.identity = \"a||b\"", "empty alternative" },
+		{ "match.tool = \"a\\u0009b\"", "printable" },
+		{ "match.tool = \"a\\u001fb\"", "printable" },
+		{ "match.tool = \"a\\u007f\"", "printable" },
+		{ "match.tool = \"a b\"", NULL },
+		{ "match.args = [ 1 ]", "args must be a table" },
+		{ "match.args.a = \"a||b\"", "an argument's pattern" },
+		{ "match.args.a = \"\"", "an argument's pattern" },
+		{ "match.args.a.b.c.d = 1", NULL },
+		{ "match.args.a.b.c.d.e = 1", "at most 4 deep" },
+		{ "match.args.a = {}", "hold something" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_arena a = { 0 };
+		bool has_match =
+		    str_starts(str_of(rows[i].lines), STR("match"));
+		struct str text = arena_printf(&a, GATE "%s%s\n",
+		    has_match ? "" : "tool = \"t\"\n", rows[i].lines);
+
+		if (rows[i].words) {
+			assert_refused(
+			    arena_z(&a, text), "gates.toml:", rows[i].words);
+		} else {
+			assert_loads(arena_z(&a, text));
+		}
+	}
+	assert_loads(GATE "match = { host = \"h.example\" }\nhint = "
+	                  "\"{{host}} {{port}} {{path}}\"\n");
+}
+
+/* 512 bytes of a pattern and 32 predicates, and not one more. */
+static void
+a_gate_has_its_bounds(void **state)
+{
+	auto_buf text = { 0 };
+
+	(void)state;
+	buf_add_z(&text, GATE "match = { tool = \"");
+	for (int i = 0; i < POLICY_PATTERN_MAX; i++) {
+		buf_add_byte(&text, 'a');
+	}
+	size_t end = text.len;
+
+	buf_add_z(&text, "\" }\n");
+	assert_loads(buf_z(&text));
+	text.len = end;
+	buf_add_z(&text, "a\" }\n");
+	assert_refused(buf_z(&text), "gates.toml:3:", "at most 512");
+	buf_clear(&text);
+	buf_add_z(&text, GATE "match.args.a0 = 1\n");
+	for (int i = 1; i < 32; i++) {
+		buf_addf(&text, "match.args.a%d = 1\n", i);
+	}
+	assert_loads(buf_z(&text));
+	buf_add_z(&text, "match.args.a32 = 1\n");
+	assert_refused(buf_z(&text), "gates.toml:", "at most 32 predicates");
+}
+
 /* N07, A09 and the pins. */
 static void
 a_host_that_says_too_much_is_refused(void **state)
@@ -288,15 +377,76 @@ a_credential_has_one_allowed_place(void **state)
 		{ "credential = \"c\", basic = \"u\", format = \"{{secret}}\"",
 		    "format" },
 		{ "credential = \"c\", basic = \"u:v\"", "basic" },
+		{ "credential = \"c[\", basic = \"u\"", "credential" },
+		{ "credential = \"" A64 "a\", basic = \"u\"", "credential" },
+		{ "credential = \"c\", basic = \"" A64 "a\"", "user name" },
+		{ "credential = \"c\", header = \"" A64 "a\"", "a name like" },
+		{ "credential = \"c\", header = \"X.Y\"", "a name like" },
+		{ "credential = \"c\", header = \"A\", "
+		  "format = \"{{secret}}\\u007f\"",
+		    "printable" },
+		{ "credential = \"c\", header = \"A\", "
+		  "format = \"{{secret}}" A64 A64 A64 A32 A16 "aaaaaaa\"",
+		    "format" },
+		{ "credential = \"c\", query = \"a b\"", "a parameter" },
+		{ "credential = \"c\", query = \"" A64 "\"", "a parameter" },
+		{ "credential = \"c\", form = \"a\\u007f\"", "a field" },
+		{ "credential = \"c\", json = \"key\"", "a pointer" },
+		{ "credential = \"c\", segment = 0", "1 to 32" },
+		{ "credential = \"c\", segment = 33", "1 to 32" },
+		{ "credential = \"c\", header = \"A\", placeholder = \"1A\"",
+		    "of a variable" },
+		{ "credential = \"c\", header = \"A\", placeholder = \"A/\"",
+		    "of a variable" },
+		{ "credential = \"c\", header = \"A\", placeholder = \"A:\"",
+		    "of a variable" },
+		{ "credential = \"c\", header = \"A\", placeholder = \"Aa\"",
+		    "of a variable" },
+		{ "credential = \"c\", header = \"A\", "
+		  "placeholder = \"LD_PRELOAD\"",
+		    "cannot stand" },
+		{ "credential = \"c\", header = \"A\", placeholder = \"PATH\"",
+		    "cannot stand" },
+		{ "credential = \"c\", header = \"A\", placeholder = \"" U64
+		  "A\"",
+		    "cannot stand" },
+		{ "credential = \"c\", header = \"A\", placeholder = \"A\", "
+		  "format = \"{{secret}}\"",
+		    "writes the form" },
+	};
+	static const char *const good[] = {
+		"header = \"" A64 "\"",
+		"basic = \"AZaz09-_.\"",
+		"basic = \"" A64 "\"",
+		"query = \"!~\"",
+		"query = \"" A32 A16 "aaaaaaaaaaaaaaa\"",
+		"form = \"f\"",
+		"json = \"/k\"",
+		"segment = 1",
+		"segment = 32",
+		"header = \"A\", format = \" {{secret}}~\"",
+		"header = \"A\", placeholder = \"_AZ09\"",
+		"header = \"A\", placeholder = \"" U64 "\"",
+		"header = \"A\", format = \"{{secret}}" A64 A64 A64 A32 A16
+		"aaaaaa\"",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
-		char text[300] = { 0 };
+		auto_arena a = { 0 };
+		struct str text =
+		    arena_printf(&a, RULE "inject = { %s }\n", bad[i].inject);
 
-		(void)snprintf(text, sizeof(text), RULE "inject = { %s }\n",
-		    bad[i].inject);
-		assert_refused(text, "gates.toml:3:", bad[i].words);
+		assert_refused(
+		    arena_z(&a, text), "gates.toml:3:", bad[i].words);
+	}
+	for (size_t i = 0; i < COUNT(good); i++) {
+		auto_arena a = { 0 };
+
+		assert_loads(arena_z(
+		    &a, arena_printf(&a,
+		            RULE "inject = { credential = \"c\", %s }\n",
+		            good[i])));
 	}
 }
 
@@ -487,6 +637,8 @@ main(void)
 		cmocka_unit_test(an_unknown_key_is_refused_everywhere),
 		cmocka_unit_test(a_gate_stands_on_calls_or_on_requests),
 		cmocka_unit_test(a_gate_says_what_it_is_for_and_who_decides),
+		cmocka_unit_test(lines_of_a_gate_are_taken_or_refused),
+		cmocka_unit_test(a_gate_has_its_bounds),
 		cmocka_unit_test(a_host_that_says_too_much_is_refused),
 		cmocka_unit_test(every_other_bad_rule_is_refused),
 		cmocka_unit_test(a_credential_has_one_allowed_place),
