@@ -242,6 +242,44 @@ several_gates_ask_together(void **state)
 }
 
 /* Whichever of them stands first in the file. */
+/* One person named by two gates is one person, who can say yes to both. */
+static void
+a_person_named_twice_is_asked_once(void **state)
+{
+	auto_arena a = { 0 };
+	struct policy_call_decision d = decide(&a,
+	    "[gate.a]\ntool = \"t\"\nrequire = \"anna\"\n"
+	    "[gate.b]\ntool = \"*\"\nrequire = \"anna\"\n",
+	    "t", "w", "{}");
+
+	(void)state;
+	assert_int_equal(d.verdict, POLICY_ASK);
+	assert_int_equal(d.ask.named_count, 1);
+	assert_int_equal(d.ask.people, 1);
+}
+
+/* A pattern of one byte is a pattern. */
+static void
+one_byte_of_a_key_narrows_a_gate(void **state)
+{
+	static const char *const keys[] = { "tool = \"u\"", "action = \"u\"",
+		"identity = \"u\"", "server = \"u\"" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		auto_arena a = { 0 };
+		struct str text = arena_printf(&a,
+		    "[defaults]\nunmatched = \"allow\"\n[gate.g]\n"
+		    "match = { %s }\nrequire = \"operator\"\n",
+		    keys[i]);
+
+		assert_row(
+		    decide(&a, arena_z(&a, text), "t", "w", "{}").verdict ==
+		        POLICY_ALLOW,
+		    keys[i]);
+	}
+}
+
 static void
 of_gates_the_most_people_are_asked(void **state)
 {
@@ -661,6 +699,8 @@ main(void)
 		cmocka_unit_test(predicates_compare_arguments),
 		cmocka_unit_test(what_a_predicate_cannot_judge_matches),
 		cmocka_unit_test(several_gates_ask_together),
+		cmocka_unit_test(a_person_named_twice_is_asked_once),
+		cmocka_unit_test(one_byte_of_a_key_narrows_a_gate),
 		cmocka_unit_test(of_gates_the_most_people_are_asked),
 		cmocka_unit_test(gates_without_a_common_surface_deny),
 		cmocka_unit_test(a_hint_shows_only_printable_bounded_values),

@@ -183,6 +183,9 @@ bounds_are_sizes_and_rates_L03(void **state)
 		{ RULE("rate = \"10\""), "count and a time" },
 		{ RULE("rate = \"0/1m\""), "count and a time" },
 		{ RULE("rate = \"5/0s\""), "count and a time" },
+		{ RULE("rate = \"1000001/1s\""), "count and a time" },
+		{ RULE("body_max = \"K\""), "number of bytes" },
+		{ RULE("body_max = \"1048576K\""), "number of bytes" },
 	};
 	struct arena a = { 0 };
 	const struct policy *p = policy_of(&a,
@@ -196,6 +199,12 @@ bounds_are_sizes_and_rates_L03(void **state)
 	assert_int_equal(e->volume_max, 1 << 30);
 	assert_int_equal(e->rate, 60);
 	assert_int_equal(e->rate_us, 60 * CLOCK_SECOND);
+	p = policy_of(&a, RULE("body_max = \"3M\"\nanswer_max = \"1048575K\"\n"
+	                       "rate = \"1000000/1s\""));
+	e = policy_egress_at(p, 0);
+	assert_int_equal(e->body_max, 3 << 20);
+	assert_int_equal(e->answer_max, UINT64_C(1048575) << 10);
+	assert_int_equal(e->rate, 1000000);
 	arena_fini(&a);
 }
 

@@ -317,6 +317,25 @@ every_other_bad_rule_is_refused(void **state)
 		{ "ref = \"refs/heads/a\"", "ref" },
 		{ "git = \"push\", ref = \"main\"", "refs/" },
 		{ "git = \"push\", delete = 1", "delete" },
+		{ "git = \"push\", ref = \"refs/heads/**a\"", "segment" },
+		{ "git = \"push\", ref = \"refs/a|\"", "empty" },
+		{ "git = \"fetch\", delete = true", "only beside" },
+		{ "method = \"GET1\"", "method" },
+		{ "method = \"" U16 "A\"", "method" },
+		{ "method = \"A|A|A|A|A|A|A|A|A|A|A|A|A|A|A|A|A\"", "method" },
+		{ "path = \"/a/./b\"", "segment" },
+		{ "path = \"/a#b\"", "'#'" },
+		{ "path = \"/a\\u007f\"", "percent-encoded" },
+		{ "path = \"/ \"", "a space" },
+	};
+	static const char *const good[] = {
+		"port = 1",
+		"port = 65535",
+		"method = \"" U16 "\"",
+		"method = \"AZ|A|A|A|A|A|A|A|A|A|A|A|A|A|A|A\"",
+		"path = \"/!~\"",
+		"git = \"push|fetch\"",
+		"git = \"push\", delete = false",
 	};
 
 	(void)state;
@@ -326,6 +345,13 @@ every_other_bad_rule_is_refused(void **state)
 		(void)snprintf(text, sizeof(text),
 		    "[egress.e]\nmatch = { " HOST ", %s }\n", bad[i].match);
 		assert_refused(text, "gates.toml:2:", bad[i].words);
+	}
+	for (size_t i = 0; i < COUNT(good); i++) {
+		char text[300] = { 0 };
+
+		(void)snprintf(text, sizeof(text),
+		    "[egress.e]\nmatch = { " HOST ", %s }\n", good[i]);
+		assert_loads(text);
 	}
 	assert_refused(RULE "upstream = \"db.internal:1\"\n",
 	    "gates.toml:3:", "an address and a port");
@@ -342,9 +368,78 @@ every_other_bad_rule_is_refused(void **state)
 	assert_refused(RULE "upstream = \"10.0.0.1:80\"\ntls = false\n"
 	                    "inject = { credential = \"c\", basic = \"u\" }\n",
 	    "gates.toml:4:", "without TLS");
+	assert_refused(RULE
+	    "upstream = \"10.0.0.1:80\"\ntls = false\nca = \"x\"\n",
+	    "gates.toml:5:", "over TLS");
 	assert_refused(RULE "only_for = []\n", "gates.toml:3:", "only_for");
+	assert_refused(
+	    RULE "only_for = { a = \"t\" }\n", "gates.toml:3:", "only_for");
+	assert_refused(RULE "only_for = [ \"" A64 "a\" ]\n",
+	    "gates.toml:3:", "names of tools");
+	assert_loads(RULE "only_for = [ \"" A64 "\" ]\n");
 	assert_refused(RULE "only_for = \"t\"\n", "gates.toml:3:", "only_for");
 	assert_refused(RULE "own_credentials = 1\n", "gates.toml:3:", "own_");
+}
+
+static void
+a_name_is_of_few_bytes(void **state)
+{
+	static const struct {
+		const char *name;
+		bool taken;
+	} rows[] = { { "az-AZ_09", true }, { A16 A32, true },
+		{ A16 A32 "a", false }, { "a/", false }, { "a:", false },
+		{ "a@", false }, { "a[", false }, { "a`", false },
+		{ "a{", false }, { "", false } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_arena a = { 0 };
+		struct str text = arena_printf(&a,
+		    "[gate.\"%s\"]\ntool = \"t\"\nrequire = \"operator\"\n",
+		    rows[i].name);
+
+		if (rows[i].taken) {
+			assert_loads(arena_z(&a, text));
+		} else {
+			assert_refused(
+			    arena_z(&a, text), "gates.toml:1:", "the name");
+		}
+	}
+}
+
+/* 64 segments and 512 bytes of a path, 32 tools, and not one more. */
+static void
+a_rule_has_its_bounds(void **state)
+{
+	static const struct {
+		const char *first, *each, *last;
+		size_t count;
+		const char *words;
+	} rows[] = {
+		{ "[egress.e]\nmatch = { " HOST ", path = \"", "/a", "\" }\n",
+		    63, "64 segments" },
+		{ "[egress.e]\nmatch = { " HOST ", path = \"/", "a", "\" }\n",
+		    POLICY_PATTERN_MAX - 1, "512 bytes" },
+		{ RULE "only_for = [ ", "\"t\", ", "]\n", 32, "1 to 32" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_buf text = { 0 };
+
+		buf_add_z(&text, rows[i].first);
+		for (size_t n = 0; n < rows[i].count; n++) {
+			buf_add_z(&text, rows[i].each);
+		}
+		size_t end = text.len;
+
+		buf_add_z(&text, rows[i].last);
+		assert_loads(buf_z(&text));
+		text.len = end;
+		buf_addf(&text, "%s%s", rows[i].each, rows[i].last);
+		assert_refused(buf_z(&text), "gates.toml:", rows[i].words);
+	}
 }
 
 /* P11 and the places. */
@@ -511,6 +606,7 @@ a_file_that_cannot_be_read_is_an_error(void **state)
 	(void)state;
 	assert_int_equal(policy_load(&a, "/proc/self", &p, &e), -1);
 	assert_null(p);
+	assert_non_null(strstr(e.text, "/proc/self"));
 }
 
 static void
@@ -641,6 +737,8 @@ main(void)
 		cmocka_unit_test(a_gate_has_its_bounds),
 		cmocka_unit_test(a_host_that_says_too_much_is_refused),
 		cmocka_unit_test(every_other_bad_rule_is_refused),
+		cmocka_unit_test(a_name_is_of_few_bytes),
+		cmocka_unit_test(a_rule_has_its_bounds),
 		cmocka_unit_test(a_credential_has_one_allowed_place),
 		cmocka_unit_test(two_equally_specific_rules_are_refused_P10),
 		cmocka_unit_test(no_file_is_a_policy_that_denies_all_N12),

@@ -354,6 +354,20 @@ a_push_that_is_not_called_one_is_denied(void **state)
 	    "egress.clone");
 	assert_asked(policy,
 	    &(struct ask){ .host = "git.good.test",
+	        .method = "HEAD",
+	        .path = "/r.git/info/refs",
+	        .query = "service=git-upload-pack",
+	        .git = POLICY_GIT_FETCH },
+	    "egress.clone");
+	assert_asked("[egress.push]\nmatch = { host = \"git.good.test\", "
+	             "git = \"push\" }\n",
+	    &(struct ask){ .host = "git.good.test",
+	        .path = "/r.git/info/refs",
+	        .query = "service=git-receive-pack",
+	        .git = POLICY_GIT_PUSH },
+	    "egress.push");
+	assert_asked(policy,
+	    &(struct ask){ .host = "git.good.test",
 	        .method = "POST",
 	        .path = "/r.git/git-upload-pack",
 	        .git = POLICY_GIT_FETCH },
