@@ -487,6 +487,10 @@ a_grant_binds_what_the_gates_look_at_or_show(void **state)
 		    false },
 		{ PAY, "{\"amount\":\"500\",\"whom\":\"\"}",
 		    "{\"amount\":500,\"whom\":\"\"}", false },
+		{ "[gate.pay]\nmatch = { args = { n = 1 } }\nrequire = "
+		  "\"operator\"\nhint = \"{{whom}} {{iban}}\"\n",
+		    "{\"n\":1,\"whom\":\"anna\",\"iban\":\"a\"}",
+		    "{\"n\":1,\"whom\":\"anna\",\"iban\":\"b\"}", false },
 		/* It looks at none: all of them. */
 		{ "[gate.a]\ntool = \"pay\"\nrequire = \"operator\"\n",
 		    "{\"amount\":500,\"note\":\"a\"}",
@@ -533,6 +537,9 @@ gates_that_no_longer_ask_the_same_have_another_digest(void **state)
 		"{{amount}}\"\n",
 		"[gate.pay]\nmatch = { tool = \"pay\", args = { amount = \"> "
 		"100\" } }\nrequire = \"anna\"\nhint = \"{{whom}} "
+		"{{amount}}\"\n",
+		"[gate.paid]\nmatch = { tool = \"pay\", args = { amount = \"> "
+		"100\" } }\nrequire = \"operator\"\nhint = \"{{whom}} "
 		"{{amount}}\"\n",
 		PAY "surface = \"cli\"\n",
 		PAY "expires = \"5m\"\n",
@@ -649,13 +656,14 @@ reminders_and_escalations_are_joined(void **state)
 {
 	auto_arena a = { 0 };
 	const struct policy *p = policy_of(&a,
-	    "[gate.a]\ntool = \"t\"\nrequire = \"anna\"\nremind = \"30m\"\n"
+	    "[gate.a]\ntool = \"t|v\"\nrequire = \"anna\"\nremind = \"30m\"\n"
 	    "escalate_to = \"bert\"\nexpires = \"4h\"\n"
-	    "[gate.b]\ntool = \"t|u\"\nrequire = \"carl\"\nremind = \"10m\"\n"
+	    "[gate.b]\ntool = \"t|u|w\"\nrequire = \"carl\"\nremind = \"10m\"\n"
 	    "escalate_to = \"dora\"\nescalate_after = \"1h\"\n"
 	    "expires = \"3h\"\n"
-	    "[gate.c]\ntool = \"u\"\nrequire = \"operator\"\n"
-	    "expires = \"30m\"\n");
+	    "[gate.c]\ntool = \"u|v\"\nrequire = \"operator\"\n"
+	    "expires = \"30m\"\n"
+	    "[gate.d]\ntool = \"w\"\nrequire = \"e\"\nremind = \"20m\"\n");
 	struct policy_call call = { .identity = STR("linux__server__x"),
 		.tool = STR("t"),
 		.action = STR("pay") };
@@ -670,6 +678,13 @@ reminders_and_escalations_are_joined(void **state)
 	assert_true(str_eq_z(d.ask.escalate_to, "bert"));
 	assert_true(str_eq_z(d.ask.escalate_for, "anna"));
 	/* What would come after the end does not come. */
+	call.tool = STR("v");
+	policy_call(&a, p, &call, &d);
+	assert_int_equal(d.ask.expires_us, 30 * CLOCK_MINUTE);
+	assert_int_equal(d.ask.remind_us, 0);
+	call.tool = STR("w");
+	policy_call(&a, p, &call, &d);
+	assert_int_equal(d.ask.remind_us, 10 * CLOCK_MINUTE);
 	call.tool = STR("u");
 	policy_call(&a, p, &call, &d);
 	assert_int_equal(d.ask.expires_us, 30 * CLOCK_MINUTE);

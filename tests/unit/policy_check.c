@@ -9,7 +9,11 @@ static const struct policy_tool tools[] = {
 	    .host = { "pub.good.test", 13 },
 	    .port = 443,
 	    .method = { "POST", 4 } },
-	{ .name = { "look", 4 }, .action = { "read", 4 } },
+	{ .name = { "look", 4 },
+	    .action = { "read", 4 },
+	    .host = { "look.good.test", 14 },
+	    .port = 443,
+	    .method = { "POST", 4 } },
 };
 static const struct str operators[] = { { "alice", 5 } };
 
@@ -93,6 +97,15 @@ a_rule_of_every_path_goes_round_one_of_some(void **state)
 	    "[egress.any]\nmatch = { host = \"git.good.test\", git = "
 	    "\"push\" }\n",
 	    true, "gates.toml:9: [egress.any]", "[egress.push] of line 6");
+	assert_finding(GATED PUSH
+	    "[egress.team]\nmatch = { host = \"git.good.test\", git = "
+	    "\"push\", path = \"/team/**\" }\n",
+	    true, "gates.toml:9: [egress.team]", "[egress.push] of line 6");
+	assert_finding(GATED
+	    "[egress.post]\nmatch = { host = \"git.good.test\", method = "
+	    "\"POST\" }\nonly_for = [\"git_push\"]\n"
+	    "[egress.any]\nmatch = { host = \"git.good.test\" }\n",
+	    true, "gates.toml:9: [egress.any]", "[egress.post] of line 6");
 }
 
 /* Which tools a gate holds, and which rules do what the tool publish does. */
@@ -142,11 +155,27 @@ a_way_round_leads_where_a_gated_tool_leads(void **state)
 static void
 a_rule_apart_from_a_gated_one_is_no_way_round(void **state)
 {
+	static const char *const apart[] = {
+		"host = \"w.good.test\", git = \"push\"",
+		"host = \"git.good.test\"",
+		"host = \"git.good.test\", git = \"push\", port = 8443",
+	};
+
 	(void)state;
-	assert_finding(GATED PUSH
-	    "[egress.w]\nmatch = { host = \"w.good.test\", git = \"push\" "
-	    "}\n",
-	    false, "gates.toml:9: [egress.w]", "without a gate");
+	for (size_t i = 0; i < COUNT(apart); i++) {
+		auto_arena a = { 0 };
+
+		assert_finding(
+		    arena_z(&a, arena_printf(&a,
+		                    GATED PUSH "[egress.w]\nmatch = { %s }\n",
+		                    apart[i])),
+		    false, "gates.toml:9: [egress.w]", "without a gate");
+	}
+	/* What only reads is held by no gate. */
+	assert_finding(OPEN
+	    "[gate.l]\ntool = \"look\"\nrequire = \"operator\"\n"
+	    "[egress.w]\nmatch = { host = \"look.good.test\" }\n",
+	    false, "gates.toml:6: [egress.w]", "without a gate");
 }
 
 /* Only the default holds the second of the calls; reads it lets pass. */

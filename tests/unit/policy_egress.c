@@ -133,6 +133,10 @@ what_says_nothing_of_a_tunnel_is_an_error_S02(void **state)
 		{ RULE("protocol = \"tcp\"\n"
 		       "inject = { credential = \"c\", query = \"k\" }"),
 		    "says nothing of a tunnel" },
+		{ "[egress.x]\nmatch = { host = \"a.test\", method = \"GET\" "
+		  "}\n"
+		  "protocol = \"tcp\"\n",
+		    "says nothing of a tunnel" },
 		{ "[egress.x]\nmatch = { host = \"a.test\", path = \"/**\" }\n"
 		  "protocol = \"tcp\"\n",
 		    "says nothing of a tunnel" },
@@ -153,6 +157,9 @@ a_token_endpoint_stands_alone_R04(void **state)
 	(void)state;
 	static const struct bad rows[] = {
 		{ RULE("token_endpoint = \"a b\""), "names a credential" },
+		{ RULE("token_endpoint = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""),
+		    "names a credential" },
 		{ RULE("token_endpoint = \"c\"\n"
 		       "inject = { credential = \"c\", query = \"k\" }"),
 		    "without inject" },
@@ -194,6 +201,8 @@ bounds_are_sizes_and_rates_L03(void **state)
 	const struct policy_egress *e = policy_egress_at(p, 0);
 
 	assert_bad(rows, COUNT(rows));
+	assert_true(str_eq_z(e->match_host, "api.test"));
+	assert_int_equal(e->match_port, 443);
 	assert_int_equal(e->body_max, 100);
 	assert_int_equal(e->answer_max, 2048);
 	assert_int_equal(e->volume_max, 1 << 30);
@@ -258,12 +267,16 @@ a_tunnel_and_a_request_need_rules_of_their_own_W01(void **state)
 	const struct policy *p =
 	    policy_of(&a, "[egress.t]\nmatch = { host = \"tunnel.test\" }\n"
 	                  "protocol = \"tcp\"\n"
+	                  "[egress.o]\nmatch = { host = \"only.test\" }\n"
+	                  "protocol = \"tcp\"\nonly_for = [\"t\"]\n"
 	                  "[egress.w]\nmatch = { host = \"socket.test\" }\n"
 	                  "websocket = true\n"
 	                  "[egress.h]\nmatch = { host = \"plain.test\" }\n");
 
 	assert_int_equal(
 	    ask(p, "tunnel.test", true, false, &next), POLICY_NONE);
+	assert_int_equal(
+	    ask(p, "only.test", true, false, &next), POLICY_ONLY_FOR);
 	assert_int_equal(
 	    ask(p, "tunnel.test", false, false, &next), POLICY_PROTOCOL);
 	assert_int_equal(

@@ -11,7 +11,7 @@ service(const char *method, const char *path, const char *query,
     const char *content_type)
 {
 	static const char *const names[] = { "no", "fetch", "push" };
-	enum policy_git git = POLICY_GIT_NO;
+	enum policy_git git = POLICY_GIT_PUSH;
 	struct err e = { 0 };
 
 	if (policy_git_request(str_of(method), str_of(path), str_of(query),
@@ -71,7 +71,8 @@ what_only_resembles_the_protocol_is_refused(void **state)
 		"/r.git/git-receive-pack;x/y", "/r.git;x/git-receive-pack;y",
 		"/r.git;x/git-receive-pack/", "/r.git%3bx%2fgit-receive-pack",
 		"/r.git%253Bx/git-receive-pack/", "/r.git/;x/git-receive-pack/",
-		"/git-receive-pack/" };
+		"/git-receive-pack/", "/r.git%00x/git-receive-pack/",
+		"/r%3Fx;y/git-receive-pack/", "/r%253Bx/git-receive-pack;y/z" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(paths); i++) {
@@ -108,6 +109,11 @@ what_only_resembles_the_protocol_is_refused(void **state)
 	assert_string_equal(
 	    service("GET", "/r.git/info//refs", "service=git-receive-pack", ""),
 	    "refused");
+	assert_string_equal(
+	    service("GET", "/r.git/info//refs", "service=git-upload-pack", ""),
+	    "refused");
+	assert_string_equal(
+	    service("GET", "/r.git/info%2Frefs", "", ""), "refused");
 }
 
 /* What stands behind the path is none of it. */

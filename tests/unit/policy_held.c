@@ -33,8 +33,10 @@ static const struct {
 	{ DEEP, ALL, BOTH },
 	{ ALL, DEEP, MEETS },
 	{ ALL, "host = \"good.test\"", 0 },
+	{ "host = \"good.test\"", ALL, 0 },
 	{ ALL, "host = \"*.best.test\"", 0 },
 	{ A ", port = 80", A ", port = 443", BY_PORT },
+	{ A ", port = 80", B ", port = 443", 0 },
 	{ A ", port = 80", A ", port = 80", BOTH },
 	{ A ", port = 80", A, BOTH },
 	/* methods: those that change nothing need no gate */

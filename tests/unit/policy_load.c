@@ -87,6 +87,8 @@ an_unknown_key_is_refused_everywhere(void **state)
 	assert_refused(
 	    GATE "match = { tol = \"t\" }\n", "gates.toml:3:", "\"tol\"");
 	assert_refused(RULE "speed = 1\n", "gates.toml:3:", "\"speed\"");
+	assert_refused(GATE "match = { host = \"h.example\", sni = \"x\" }\n",
+	    "gates.toml:3:", "\"sni\"");
 	assert_refused("[egress.e]\nmatch = { " HOST ", sni = \"x\" }\n",
 	    "gates.toml:2:", "\"sni\"");
 	assert_refused(RULE "inject = { credential = \"c\", body = \"b\" }\n",
@@ -615,6 +617,7 @@ a_file_on_disk_gives_its_digest_and_finds_its_ca(void **state)
 	auto_arena a = { 0 };
 	auto_buf path = { 0 };
 	const struct policy *p = NULL;
+	const struct policy *other = NULL;
 	struct err e = { 0 };
 	char folder[] = "/tmp/handrail-policy-XXXXXX";
 	struct str text = STR(RULE "upstream = \"10.0.0.1:443\"\n"
@@ -633,6 +636,12 @@ a_file_on_disk_gives_its_digest_and_finds_its_ca(void **state)
 	assert_true(str_eq(policy_text(p), text));
 	assert_int_equal(policy_egress_count(p), 1);
 	assert_true(str_eq(policy_egress_at(p, 0)->ca, buf_str(&ca)));
+	assert_int_equal(
+	    policy_parse(&a,
+	        STR(RULE "upstream = \"10.0.0.1:443\"\nca = \"/c\"\n"),
+	        "/etc/x/gates.toml", &other, &e),
+	    0);
+	assert_true(str_eq_z(policy_egress_at(other, 0)->ca, "/c"));
 	assert_null(policy_egress_at(p, 1));
 }
 
@@ -689,6 +698,8 @@ what_has_another_type_is_refused(void **state)
 	assert_refused(RULE "only_for = [1]\n", "gates.toml:3:", "names");
 	assert_refused(RULE "only_for = [\"a b\"]\n", "gates.toml:3:", "names");
 	assert_refused(GATE "match = 1\n", "gates.toml:3:", "table");
+	assert_refused("[gate.g]\ntool = \"t\"\nrequire = 1\n",
+	    "gates.toml:3:", "must be a text");
 	assert_refused(
 	    GATE "match = { args = 1 }\n", "gates.toml:3:", "args must");
 	assert_refused(

@@ -105,6 +105,12 @@ a_request_needs_a_rule_that_fits_in_every_way(void **state)
 	    "own_credentials");
 	assert_asked(
 	    API, &(struct ask){ .host = "api.good.test", .path = "x" }, "path");
+	assert_asked(API,
+	    &(struct ask){
+	        .host = "api.good.test", .method = "PUT", .own = true },
+	    "method");
+	assert_asked(
+	    API, &(struct ask){ .host = "b.test", .own = true }, "no_rule");
 }
 
 /* Also where the rule has no path: such a request was not made canonical. */
@@ -359,6 +365,13 @@ a_push_that_is_not_called_one_is_denied(void **state)
 	        .query = "service=git-upload-pack",
 	        .git = POLICY_GIT_FETCH },
 	    "egress.clone");
+	assert_asked("[egress.both]\nmatch = { host = \"git.good.test\", "
+	             "git = \"push|fetch\" }\n",
+	    &(struct ask){ .host = "git.good.test",
+	        .path = "/r.git/info/refs",
+	        .query = "service=git-upload-pack",
+	        .git = POLICY_GIT_FETCH },
+	    "egress.both");
 	assert_asked("[egress.push]\nmatch = { host = \"git.good.test\", "
 	             "git = \"push\" }\n",
 	    &(struct ask){ .host = "git.good.test",
@@ -456,6 +469,8 @@ a_closed_policy_denies_every_request(void **state)
 
 	(void)state;
 	assert_int_equal(d.reason, POLICY_CLOSED);
+	assert_true(digest_eq(
+	    policy_digest(policy_closed(&a, STR(""))), digest_of(STR(""))));
 	assert_true(str_eq(d.text, STR("it did not load")));
 }
 
