@@ -332,6 +332,19 @@ a_hint_shows_only_printable_bounded_values(void **state)
 		  "\"0123456789012345678901234567890123456789012345678\"}",
 		    "<012345678901234567890123456789012345678901234567~> 1",
 		    true },
+		{ "{\"v\":\"0123456789012345678901234567890123456789"
+		  "01234567890123456789\"}",
+		    "<012345678901234567890123456789012345678901234567~> 1",
+		    true },
+		{ "{\"v\":\"~ \\u007f\"}", "<~ \\u{7f}> 1", true },
+		{ "{\"v\":\"\\u00c0\"}", "<\\u{c0}> 1", true },
+		{ "{\"v\":\"\\u0800\"}", "<\\u{800}> 1", true },
+		{ "{\"v\":\"\\ud800\\udc00\"}", "<\\u{10000}> 1", true },
+		{ "{\"v\":\"\\udbff\\udfff\"}", "<\\u{10ffff}> 1", true },
+		{ "{\"v\":\"~ !\"}", "<~ !> 1", false },
+		{ "{\"v\":12.50}", "<12.50> 1", false },
+		{ "{\"v\":true}", "<true> 1", false },
+		{ "{\"v\":null}", "<(none)> 1", false },
 		{ "{}", "<(none)> 1", false },
 		{ "{\"v\":[1,\"x\"]}", "<[1,\"x\"]> 1", false },
 		{ "{\"v\":{\"d\":1}}", "<{\"d\":1}> 1", false },
@@ -538,7 +551,7 @@ gates_that_no_longer_ask_the_same_have_another_digest(void **state)
 		"[gate.pay]\nmatch = { tool = \"pay\", args = { amount = \"> "
 		"100\" } }\nrequire = \"anna\"\nhint = \"{{whom}} "
 		"{{amount}}\"\n",
-		"[gate.paid]\nmatch = { tool = \"pay\", args = { amount = \"> "
+		"[gate.buy]\nmatch = { tool = \"pay\", args = { amount = \"> "
 		"100\" } }\nrequire = \"operator\"\nhint = \"{{whom}} "
 		"{{amount}}\"\n",
 		PAY "surface = \"cli\"\n",

@@ -12,6 +12,7 @@
 #define A16  "aaaaaaaaaaaaaaaa"
 #define A32  A16 A16
 #define A64  A32 A32
+#define V4   "{{a}}{{a}}{{a}}{{a}}"
 #define U16  "AAAAAAAAAAAAAAAA"
 #define U64  U16 U16 U16 U16
 
@@ -202,6 +203,21 @@ lines_of_a_gate_are_taken_or_refused(void **state)
 		{ "escalate_to = \"a{\"", "no operator's name" },
 		{ "escalate_to = \"" A64 "\"", NULL },
 		{ "escalate_to = \"" A64 "a\"", "1 to 64 bytes" },
+		{ "hint = \"{{az-AZ_09.b}} ~\"", NULL },
+		{ "hint = \"{{a/b}}\"", "a variable is" },
+		{ "hint = \"{{a:b}}\"", "a variable is" },
+		{ "hint = \"{{a,b}}\"", "a variable is" },
+		{ "hint = \"{{a@b}}\"", "a variable is" },
+		{ "hint = \"{{a[b}}\"", "a variable is" },
+		{ "hint = \"{{a`b}}\"", "a variable is" },
+		{ "hint = \"{{a|b}}\"", "a variable is" },
+		{ "hint = \"{{" A64 "}}\"", NULL },
+		{ "hint = \"{{" A64 "a}}\"", "a variable is" },
+		{ "hint = \"a\\u007f\"", "printable" },
+		{ "hint = \"" A64 A32 A16 "aaaaaaaa{{a}}\"", NULL },
+		{ "hint = \"" A64 A32 A16 "aaaaaaaa{{a}}a\"", "120 bytes" },
+		{ "hint = \"" V4 V4 "\"", NULL },
+		{ "hint = \"" V4 V4 "{{a}}\"", "8 variables" },
 		{ "surface = { a = \"web\" }", "surface must be" },
 		{ "expires = \"1s\"", NULL },
 		{ "expires = \"999ms\"", "at least 1s" },
