@@ -313,62 +313,64 @@ a_host_that_says_too_much_is_refused(void **state)
 	    "[egress.e]\nonly_for = [\"t\"]\n", "gates.toml:1:", "no match");
 }
 
+static const struct {
+	const char *match;
+	const char *words;
+} bad_matches[] = {
+	{ "port = 0", "port" },
+	{ "port = 65536", "port" },
+	{ "port = \"443\"", "port" },
+	{ "method = \"get\"", "method" },
+	{ "method = \"GET|\"", "method" },
+	{ "path = \"repos\"", "begin with '/'" },
+	{ "path = \"/a/../b\"", "segment" },
+	{ "path = \"/a?x\"", "'?'" },
+	{ "path = \"/a**\"", "inside a segment" },
+	{ "git = \"clone\"", "git must be" },
+	{ "git = \"push\", method = \"POST\"", "method" },
+	{ "git = \"fetch\", ref = \"refs/heads/a\"", "ref" },
+	{ "ref = \"refs/heads/a\"", "ref" },
+	{ "git = \"push\", ref = \"main\"", "refs/" },
+	{ "git = \"push\", delete = 1", "delete" },
+	{ "git = \"push\", ref = \"refs/heads/**a\"", "segment" },
+	{ "git = \"push\", ref = \"refs/a|\"", "empty" },
+	{ "git = \"fetch\", delete = true", "only beside" },
+	{ "method = \"GET1\"", "method" },
+	{ "method = \"" U16 "A\"", "method" },
+	{ "method = \"A|A|A|A|A|A|A|A|A|A|A|A|A|A|A|A|A\"", "method" },
+	{ "path = \"/a/./b\"", "segment" },
+	{ "path = \"/a#b\"", "'#'" },
+	{ "path = \"/a\\u007f\"", "percent-encoded" },
+	{ "path = \"/ \"", "a space" },
+};
+
+static const char *const good_matches[] = {
+	"port = 1",
+	"port = 65535",
+	("method = \"" U16 "\""),
+	"method = \"AZ|A|A|A|A|A|A|A|A|A|A|A|A|A|A|A\"",
+	"path = \"/!~\"",
+	"git = \"push|fetch\"",
+	"git = \"push\", delete = false",
+};
+
 static void
 every_other_bad_rule_is_refused(void **state)
 {
-	static const struct {
-		const char *match;
-		const char *words;
-	} bad[] = {
-		{ "port = 0", "port" },
-		{ "port = 65536", "port" },
-		{ "port = \"443\"", "port" },
-		{ "method = \"get\"", "method" },
-		{ "method = \"GET|\"", "method" },
-		{ "path = \"repos\"", "begin with '/'" },
-		{ "path = \"/a/../b\"", "segment" },
-		{ "path = \"/a?x\"", "'?'" },
-		{ "path = \"/a**\"", "inside a segment" },
-		{ "git = \"clone\"", "git must be" },
-		{ "git = \"push\", method = \"POST\"", "method" },
-		{ "git = \"fetch\", ref = \"refs/heads/a\"", "ref" },
-		{ "ref = \"refs/heads/a\"", "ref" },
-		{ "git = \"push\", ref = \"main\"", "refs/" },
-		{ "git = \"push\", delete = 1", "delete" },
-		{ "git = \"push\", ref = \"refs/heads/**a\"", "segment" },
-		{ "git = \"push\", ref = \"refs/a|\"", "empty" },
-		{ "git = \"fetch\", delete = true", "only beside" },
-		{ "method = \"GET1\"", "method" },
-		{ "method = \"" U16 "A\"", "method" },
-		{ "method = \"A|A|A|A|A|A|A|A|A|A|A|A|A|A|A|A|A\"", "method" },
-		{ "path = \"/a/./b\"", "segment" },
-		{ "path = \"/a#b\"", "'#'" },
-		{ "path = \"/a\\u007f\"", "percent-encoded" },
-		{ "path = \"/ \"", "a space" },
-	};
-	static const char *const good[] = {
-		"port = 1",
-		"port = 65535",
-		"method = \"" U16 "\"",
-		"method = \"AZ|A|A|A|A|A|A|A|A|A|A|A|A|A|A|A\"",
-		"path = \"/!~\"",
-		"git = \"push|fetch\"",
-		"git = \"push\", delete = false",
-	};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
+	for (size_t i = 0; i < COUNT(bad_matches); i++) {
 		char text[300] = { 0 };
 
 		(void)snprintf(text, sizeof(text),
-		    "[egress.e]\nmatch = { " HOST ", %s }\n", bad[i].match);
-		assert_refused(text, "gates.toml:2:", bad[i].words);
+		    "[egress.e]\nmatch = { " HOST ", %s }\n",
+		    bad_matches[i].match);
+		assert_refused(text, "gates.toml:2:", bad_matches[i].words);
 	}
-	for (size_t i = 0; i < COUNT(good); i++) {
+	for (size_t i = 0; i < COUNT(good_matches); i++) {
 		char text[300] = { 0 };
 
 		(void)snprintf(text, sizeof(text),
-		    "[egress.e]\nmatch = { " HOST ", %s }\n", good[i]);
+		    "[egress.e]\nmatch = { " HOST ", %s }\n", good_matches[i]);
 		assert_loads(text);
 	}
 	assert_refused(RULE "upstream = \"db.internal:1\"\n",
@@ -460,106 +462,102 @@ a_rule_has_its_bounds(void **state)
 	}
 }
 
+static const struct {
+	const char *inject;
+	const char *words;
+} bad_places[] = {
+	{ "header = \"X-Key\"", "credential" },
+	{ "credential = \"c\"", "one place" },
+	{ "credential = \"c\", header = \"A\", basic = \"u\"", "one place" },
+	{ "credential = \"c\", header = \"Host\"", "belongs" },
+	{ "credential = \"c\", header = \"content-length\"", "belongs" },
+	{ "credential = \"c\", header = \"Transfer-Encoding\"", "belongs" },
+	{ "credential = \"c\", header = \"Connection\"", "belongs" },
+	{ "credential = \"c\", header = \"A B\"", "header" },
+	{ "credential = \"c\", header = \"A\", format = \"x\"",
+	    "{{secret}} once" },
+	{ "credential = \"c\", header = \"A\", "
+	  "format = \"{{secret}}{{secret}}\"",
+	    "{{secret}} once" },
+	{ "credential = \"c\", header = \"A\", "
+	  "format = \"a\\r\\n{{secret}}\"",
+	    "printable" },
+	{ "credential = \"c\", basic = \"u\", format = \"{{secret}}\"",
+	    "format" },
+	{ "credential = \"c\", basic = \"u:v\"", "basic" },
+	{ "credential = \"c[\", basic = \"u\"", "credential" },
+	{ "credential = \"" A64 "a\", basic = \"u\"", "credential" },
+	{ "credential = \"c\", basic = \"" A64 "a\"", "user name" },
+	{ "credential = \"c\", header = \"" A64 "a\"", "a name like" },
+	{ "credential = \"c\", header = \"X.Y\"", "a name like" },
+	{ "credential = \"c\", header = \"A\", "
+	  "format = \"{{secret}}\\u007f\"",
+	    "printable" },
+	{ "credential = \"c\", header = \"A\", "
+	  "format = \"{{secret}}" A64 A64 A64 A32 A16 "aaaaaaa\"",
+	    "format" },
+	{ "credential = \"c\", query = \"a b\"", "a parameter" },
+	{ "credential = \"c\", query = \"" A64 "\"", "a parameter" },
+	{ "credential = \"c\", form = \"a\\u007f\"", "a field" },
+	{ "credential = \"c\", json = \"key\"", "a pointer" },
+	{ "credential = \"c\", segment = 0", "1 to 32" },
+	{ "credential = \"c\", segment = 33", "1 to 32" },
+	{ "credential = \"c\", header = \"A\", placeholder = \"1A\"",
+	    "of a variable" },
+	{ "credential = \"c\", header = \"A\", placeholder = \"A/\"",
+	    "of a variable" },
+	{ "credential = \"c\", header = \"A\", placeholder = \"A:\"",
+	    "of a variable" },
+	{ "credential = \"c\", header = \"A\", placeholder = \"Aa\"",
+	    "of a variable" },
+	{ "credential = \"c\", header = \"A\", "
+	  "placeholder = \"LD_PRELOAD\"",
+	    "cannot stand" },
+	{ "credential = \"c\", header = \"A\", placeholder = \"PATH\"",
+	    "cannot stand" },
+	{ "credential = \"c\", header = \"A\", placeholder = \"" U64 "A\"",
+	    "cannot stand" },
+	{ "credential = \"c\", header = \"A\", placeholder = \"A\", "
+	  "format = \"{{secret}}\"",
+	    "writes the form" },
+};
+
+static const char *const good_places[] = {
+	("header = \"" A64 "\""),
+	"basic = \"AZaz09-_.\"",
+	("basic = \"" A64 "\""),
+	"query = \"!~\"",
+	("query = \"" A32 A16 "aaaaaaaaaaaaaaa\""),
+	"form = \"f\"",
+	"json = \"/k\"",
+	"segment = 1",
+	"segment = 32",
+	"header = \"A\", format = \" {{secret}}~\"",
+	"header = \"A\", placeholder = \"_AZ09\"",
+	("header = \"A\", placeholder = \"" U64 "\""),
+	"header = \"A\", format = \"{{secret}}" A64 A64 A64 A32 A16 "aaaaaa\"",
+};
+
 /* P11 and the places. */
 static void
 a_credential_has_one_allowed_place(void **state)
 {
-	static const struct {
-		const char *inject;
-		const char *words;
-	} bad[] = {
-		{ "header = \"X-Key\"", "credential" },
-		{ "credential = \"c\"", "one place" },
-		{ "credential = \"c\", header = \"A\", basic = \"u\"",
-		    "one place" },
-		{ "credential = \"c\", header = \"Host\"", "belongs" },
-		{ "credential = \"c\", header = \"content-length\"",
-		    "belongs" },
-		{ "credential = \"c\", header = \"Transfer-Encoding\"",
-		    "belongs" },
-		{ "credential = \"c\", header = \"Connection\"", "belongs" },
-		{ "credential = \"c\", header = \"A B\"", "header" },
-		{ "credential = \"c\", header = \"A\", format = \"x\"",
-		    "{{secret}} once" },
-		{ "credential = \"c\", header = \"A\", "
-		  "format = \"{{secret}}{{secret}}\"",
-		    "{{secret}} once" },
-		{ "credential = \"c\", header = \"A\", "
-		  "format = \"a\\r\\n{{secret}}\"",
-		    "printable" },
-		{ "credential = \"c\", basic = \"u\", format = \"{{secret}}\"",
-		    "format" },
-		{ "credential = \"c\", basic = \"u:v\"", "basic" },
-		{ "credential = \"c[\", basic = \"u\"", "credential" },
-		{ "credential = \"" A64 "a\", basic = \"u\"", "credential" },
-		{ "credential = \"c\", basic = \"" A64 "a\"", "user name" },
-		{ "credential = \"c\", header = \"" A64 "a\"", "a name like" },
-		{ "credential = \"c\", header = \"X.Y\"", "a name like" },
-		{ "credential = \"c\", header = \"A\", "
-		  "format = \"{{secret}}\\u007f\"",
-		    "printable" },
-		{ "credential = \"c\", header = \"A\", "
-		  "format = \"{{secret}}" A64 A64 A64 A32 A16 "aaaaaaa\"",
-		    "format" },
-		{ "credential = \"c\", query = \"a b\"", "a parameter" },
-		{ "credential = \"c\", query = \"" A64 "\"", "a parameter" },
-		{ "credential = \"c\", form = \"a\\u007f\"", "a field" },
-		{ "credential = \"c\", json = \"key\"", "a pointer" },
-		{ "credential = \"c\", segment = 0", "1 to 32" },
-		{ "credential = \"c\", segment = 33", "1 to 32" },
-		{ "credential = \"c\", header = \"A\", placeholder = \"1A\"",
-		    "of a variable" },
-		{ "credential = \"c\", header = \"A\", placeholder = \"A/\"",
-		    "of a variable" },
-		{ "credential = \"c\", header = \"A\", placeholder = \"A:\"",
-		    "of a variable" },
-		{ "credential = \"c\", header = \"A\", placeholder = \"Aa\"",
-		    "of a variable" },
-		{ "credential = \"c\", header = \"A\", "
-		  "placeholder = \"LD_PRELOAD\"",
-		    "cannot stand" },
-		{ "credential = \"c\", header = \"A\", placeholder = \"PATH\"",
-		    "cannot stand" },
-		{ "credential = \"c\", header = \"A\", placeholder = \"" U64
-		  "A\"",
-		    "cannot stand" },
-		{ "credential = \"c\", header = \"A\", placeholder = \"A\", "
-		  "format = \"{{secret}}\"",
-		    "writes the form" },
-	};
-	static const char *const good[] = {
-		"header = \"" A64 "\"",
-		"basic = \"AZaz09-_.\"",
-		"basic = \"" A64 "\"",
-		"query = \"!~\"",
-		"query = \"" A32 A16 "aaaaaaaaaaaaaaa\"",
-		"form = \"f\"",
-		"json = \"/k\"",
-		"segment = 1",
-		"segment = 32",
-		"header = \"A\", format = \" {{secret}}~\"",
-		"header = \"A\", placeholder = \"_AZ09\"",
-		"header = \"A\", placeholder = \"" U64 "\"",
-		"header = \"A\", format = \"{{secret}}" A64 A64 A64 A32 A16
-		"aaaaaa\"",
-	};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
+	for (size_t i = 0; i < COUNT(bad_places); i++) {
 		auto_arena a = { 0 };
-		struct str text =
-		    arena_printf(&a, RULE "inject = { %s }\n", bad[i].inject);
+		struct str text = arena_printf(
+		    &a, RULE "inject = { %s }\n", bad_places[i].inject);
 
 		assert_refused(
-		    arena_z(&a, text), "gates.toml:3:", bad[i].words);
+		    arena_z(&a, text), "gates.toml:3:", bad_places[i].words);
 	}
-	for (size_t i = 0; i < COUNT(good); i++) {
+	for (size_t i = 0; i < COUNT(good_places); i++) {
 		auto_arena a = { 0 };
 
 		assert_loads(arena_z(
 		    &a, arena_printf(&a,
 		            RULE "inject = { credential = \"c\", %s }\n",
-		            good[i])));
+		            good_places[i])));
 	}
 }
 
