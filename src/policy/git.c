@@ -51,20 +51,28 @@ ends_in(struct str s, const char *set)
 	return s.len > 0 && s.at && strchr(set, s.at[s.len - 1]);
 }
 
+/* Servers differ in what ends a path: a ';' that does not ends its segment. */
+static const char *const endings[] = { "", ";", "?", ";?" };
+
 /* What a lax server may make of the path: decoded, lower case, without
- * parameters, empty segments or a NUL's tail. */
+ * parameters, empty segments or a tail; '?' among its ends means NUL, too. */
 static void
-loosen(struct str path, struct buf *out)
+loosen(struct str path, const char *ends, struct buf *out)
 {
+	bool parameter = false;
+
 	must(path.len == 0 || path.at);
 	for (size_t i = 0; i < path.len; i++) {
 		uint8_t b = decode(path, &i);
 
-		if (b == ';' || b == '\0' || b == '?') {
+		if (strchr(ends, b == '\0' ? '?' : b)) {
 			break;
 		}
 		if (b == '/' || b == '\\') {
 			add_slash(out);
+			parameter = false;
+		} else if (parameter || b == ';') {
+			parameter = true;
 		} else if (b >= 'A' && b <= 'Z') {
 			buf_add_byte(out, (uint8_t)(b - 'A' + 'a'));
 		} else {
@@ -81,13 +89,18 @@ loosen(struct str path, struct buf *out)
 static bool
 resembles(struct str path, const char *end)
 {
-	auto_buf once = { 0 };
-	auto_buf twice = { 0 };
+	bool found = false;
 
-	loosen(path, &once);
-	loosen(buf_str(&once), &twice);
-	return str_ends(buf_str(&once), str_of(end)) ||
-	       str_ends(buf_str(&twice), str_of(end));
+	for (size_t i = 0; i < COUNT(endings) && !found; i++) {
+		auto_buf once = { 0 };
+		auto_buf twice = { 0 };
+
+		loosen(path, endings[i], &once);
+		loosen(buf_str(&once), endings[i], &twice);
+		found = str_ends(buf_str(&once), str_of(end)) ||
+		        str_ends(buf_str(&twice), str_of(end));
+	}
+	return found;
 }
 
 static int

@@ -194,16 +194,16 @@ struct split {
 	size_t count;
 };
 
-static struct split
-split(struct str path)
+/* False: there are more than these. */
+static bool
+split(struct str path, struct split *s)
 {
-	struct split s = { 0 };
 	bool more = true;
 
-	while (more && s.count < SEGMENTS_MAX) {
-		more = str_cut(&path, '/', &s.at[s.count++]);
+	while (more && s->count < SEGMENTS_MAX) {
+		more = str_cut(&path, '/', &s->at[s->count++]);
 	}
-	return s;
+	return !more;
 }
 
 /* What place j of the walk reaches: itself and the next in its row (now) and
@@ -232,10 +232,13 @@ path_step(const struct str *x, const struct str *y, bool *now, bool *down)
 bool
 policy_path_overlap(struct str a, struct str b)
 {
-	struct split x = split(a);
-	struct split y = split(b);
+	struct split x = { 0 };
+	struct split y = { 0 };
 	bool reach[SEGMENTS_MAX + 2][SEGMENTS_MAX + 2] = { 0 };
 
+	if (!split(a, &x) || !split(b, &y)) {
+		return true;
+	}
 	reach[0][0] = true;
 	for (size_t i = 0; i <= x.count; i++) {
 		for (size_t j = 0; j <= y.count; j++) {

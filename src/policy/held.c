@@ -53,7 +53,7 @@ covers_methods(const struct rule *gate, const struct rule *r)
 	return true;
 }
 
-/* "X/" followed by "**" covers what begins with "X/" and has more. */
+/* "X/" followed by "**" covers what begins with "X/". */
 static bool
 covers_path(const struct rule *gate, const struct rule *r)
 {
@@ -66,8 +66,7 @@ covers_path(const struct rule *gate, const struct rule *r)
 		return false;
 	}
 	front = str_sub(front, 0, front.len - 2);
-	return !str_has(front, '*') && r->path.len > front.len &&
-	       str_starts(r->path, front);
+	return !str_has(front, '*') && str_starts(r->path, front);
 }
 
 static bool

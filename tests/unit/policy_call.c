@@ -42,6 +42,9 @@ a_matching_gate_asks(void **state)
 	assert_false(d.ask.hint_cut);
 	assert_int_equal(d.ask.people, 1);
 	assert_int_equal(d.ask.surface_count, 3);
+	assert_int_equal(d.ask.surfaces[0], POLICY_BUDDY);
+	assert_int_equal(d.ask.surfaces[1], POLICY_WEB);
+	assert_int_equal(d.ask.surfaces[2], POLICY_CLI);
 	assert_int_equal(d.ask.expires_us, INT64_C(1440) * CLOCK_MINUTE);
 }
 
@@ -146,6 +149,7 @@ predicates_compare_arguments(void **state)
 		{ "args.n = \"< 100\"", "{\"n\":99}", true },
 		{ "args.n = \"< 100\"", "{\"n\":100}", false },
 		{ "args.n = \"<=100\"", "{\"n\":101}", false },
+		{ "args.n = \"<=100\"", "{\"n\":100}", true },
 		{ "args.n = \"!= 5\"", "{\"n\":5.0}", false },
 		{ "args.n = \"!= 5\"", "{\"n\":6}", true },
 		{ "args.n = \"== 5\"", "{\"n\":6}", false },
@@ -158,6 +162,8 @@ predicates_compare_arguments(void **state)
 		{ "args.b = \"main\"", "{\"b\":\"main2\"}", false },
 		{ "args.f = true", "{\"f\":true}", true },
 		{ "args.f = true", "{\"f\":false}", false },
+		{ "args.f = false", "{\"f\":false}", true },
+		{ "args.f = false", "{\"f\":true}", false },
 		{ "args.a.b = \"x\"", "{\"a\":{\"b\":\"x\"}}", true },
 		{ "args.a.b = \"x\"", "{\"a\":{\"b\":\"y\"}}", false },
 		{ "args = { n = \"> 1\", b = \"x\" }", "{\"n\":2,\"b\":\"x\"}",
@@ -236,6 +242,44 @@ several_gates_ask_together(void **state)
 }
 
 /* Whichever of them stands first in the file. */
+/* One person named by two gates is one person, who can say yes to both. */
+static void
+a_person_named_twice_is_asked_once(void **state)
+{
+	auto_arena a = { 0 };
+	struct policy_call_decision d = decide(&a,
+	    "[gate.a]\ntool = \"t\"\nrequire = \"anna\"\n"
+	    "[gate.b]\ntool = \"*\"\nrequire = \"anna\"\n",
+	    "t", "w", "{}");
+
+	(void)state;
+	assert_int_equal(d.verdict, POLICY_ASK);
+	assert_int_equal(d.ask.named_count, 1);
+	assert_int_equal(d.ask.people, 1);
+}
+
+/* A pattern of one byte is a pattern. */
+static void
+one_byte_of_a_key_narrows_a_gate(void **state)
+{
+	static const char *const keys[] = { "tool = \"u\"", "action = \"u\"",
+		"identity = \"u\"", "server = \"u\"" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		auto_arena a = { 0 };
+		struct str text = arena_printf(&a,
+		    "[defaults]\nunmatched = \"allow\"\n[gate.g]\n"
+		    "match = { %s }\nrequire = \"operator\"\n",
+		    keys[i]);
+
+		assert_row(
+		    decide(&a, arena_z(&a, text), "t", "w", "{}").verdict ==
+		        POLICY_ALLOW,
+		    keys[i]);
+	}
+}
+
 static void
 of_gates_the_most_people_are_asked(void **state)
 {
@@ -288,6 +332,19 @@ a_hint_shows_only_printable_bounded_values(void **state)
 		  "\"0123456789012345678901234567890123456789012345678\"}",
 		    "<012345678901234567890123456789012345678901234567~> 1",
 		    true },
+		{ "{\"v\":\"0123456789012345678901234567890123456789"
+		  "01234567890123456789\"}",
+		    "<012345678901234567890123456789012345678901234567~> 1",
+		    true },
+		{ "{\"v\":\"~ \\u007f\"}", "<~ \\u{7f}> 1", true },
+		{ "{\"v\":\"\\u00c0\"}", "<\\u{c0}> 1", true },
+		{ "{\"v\":\"\\u0800\"}", "<\\u{800}> 1", true },
+		{ "{\"v\":\"\\ud800\\udc00\"}", "<\\u{10000}> 1", true },
+		{ "{\"v\":\"\\udbff\\udfff\"}", "<\\u{10ffff}> 1", true },
+		{ "{\"v\":\"~ !\"}", "<~ !> 1", false },
+		{ "{\"v\":12.50}", "<12.50> 1", false },
+		{ "{\"v\":true}", "<true> 1", false },
+		{ "{\"v\":null}", "<(none)> 1", false },
 		{ "{}", "<(none)> 1", false },
 		{ "{\"v\":[1,\"x\"]}", "<[1,\"x\"]> 1", false },
 		{ "{\"v\":{\"d\":1}}", "<{\"d\":1}> 1", false },
@@ -443,6 +500,10 @@ a_grant_binds_what_the_gates_look_at_or_show(void **state)
 		    false },
 		{ PAY, "{\"amount\":\"500\",\"whom\":\"\"}",
 		    "{\"amount\":500,\"whom\":\"\"}", false },
+		{ "[gate.pay]\nmatch = { args = { n = 1 } }\nrequire = "
+		  "\"operator\"\nhint = \"{{whom}} {{iban}}\"\n",
+		    "{\"n\":1,\"whom\":\"anna\",\"iban\":\"a\"}",
+		    "{\"n\":1,\"whom\":\"anna\",\"iban\":\"b\"}", false },
 		/* It looks at none: all of them. */
 		{ "[gate.a]\ntool = \"pay\"\nrequire = \"operator\"\n",
 		    "{\"amount\":500,\"note\":\"a\"}",
@@ -489,6 +550,9 @@ gates_that_no_longer_ask_the_same_have_another_digest(void **state)
 		"{{amount}}\"\n",
 		"[gate.pay]\nmatch = { tool = \"pay\", args = { amount = \"> "
 		"100\" } }\nrequire = \"anna\"\nhint = \"{{whom}} "
+		"{{amount}}\"\n",
+		"[gate.buy]\nmatch = { tool = \"pay\", args = { amount = \"> "
+		"100\" } }\nrequire = \"operator\"\nhint = \"{{whom}} "
 		"{{amount}}\"\n",
 		PAY "surface = \"cli\"\n",
 		PAY "expires = \"5m\"\n",
@@ -605,13 +669,14 @@ reminders_and_escalations_are_joined(void **state)
 {
 	auto_arena a = { 0 };
 	const struct policy *p = policy_of(&a,
-	    "[gate.a]\ntool = \"t\"\nrequire = \"anna\"\nremind = \"30m\"\n"
+	    "[gate.a]\ntool = \"t|v\"\nrequire = \"anna\"\nremind = \"30m\"\n"
 	    "escalate_to = \"bert\"\nexpires = \"4h\"\n"
-	    "[gate.b]\ntool = \"t|u\"\nrequire = \"carl\"\nremind = \"10m\"\n"
+	    "[gate.b]\ntool = \"t|u|w\"\nrequire = \"carl\"\nremind = \"10m\"\n"
 	    "escalate_to = \"dora\"\nescalate_after = \"1h\"\n"
 	    "expires = \"3h\"\n"
-	    "[gate.c]\ntool = \"u\"\nrequire = \"operator\"\n"
-	    "expires = \"30m\"\n");
+	    "[gate.c]\ntool = \"u|v\"\nrequire = \"operator\"\n"
+	    "expires = \"30m\"\n"
+	    "[gate.d]\ntool = \"w\"\nrequire = \"e\"\nremind = \"20m\"\n");
 	struct policy_call call = { .identity = STR("linux__server__x"),
 		.tool = STR("t"),
 		.action = STR("pay") };
@@ -626,6 +691,13 @@ reminders_and_escalations_are_joined(void **state)
 	assert_true(str_eq_z(d.ask.escalate_to, "bert"));
 	assert_true(str_eq_z(d.ask.escalate_for, "anna"));
 	/* What would come after the end does not come. */
+	call.tool = STR("v");
+	policy_call(&a, p, &call, &d);
+	assert_int_equal(d.ask.expires_us, 30 * CLOCK_MINUTE);
+	assert_int_equal(d.ask.remind_us, 0);
+	call.tool = STR("w");
+	policy_call(&a, p, &call, &d);
+	assert_int_equal(d.ask.remind_us, 10 * CLOCK_MINUTE);
 	call.tool = STR("u");
 	policy_call(&a, p, &call, &d);
 	assert_int_equal(d.ask.expires_us, 30 * CLOCK_MINUTE);
@@ -655,6 +727,8 @@ main(void)
 		cmocka_unit_test(predicates_compare_arguments),
 		cmocka_unit_test(what_a_predicate_cannot_judge_matches),
 		cmocka_unit_test(several_gates_ask_together),
+		cmocka_unit_test(a_person_named_twice_is_asked_once),
+		cmocka_unit_test(one_byte_of_a_key_narrows_a_gate),
 		cmocka_unit_test(of_gates_the_most_people_are_asked),
 		cmocka_unit_test(gates_without_a_common_surface_deny),
 		cmocka_unit_test(a_hint_shows_only_printable_bounded_values),

@@ -9,7 +9,11 @@ static const struct policy_tool tools[] = {
 	    .host = { "pub.good.test", 13 },
 	    .port = 443,
 	    .method = { "POST", 4 } },
-	{ .name = { "look", 4 }, .action = { "read", 4 } },
+	{ .name = { "look", 4 },
+	    .action = { "read", 4 },
+	    .host = { "look.good.test", 14 },
+	    .port = 443,
+	    .method = { "POST", 4 } },
 };
 static const struct str operators[] = { { "alice", 5 } };
 
@@ -93,6 +97,102 @@ a_rule_of_every_path_goes_round_one_of_some(void **state)
 	    "[egress.any]\nmatch = { host = \"git.good.test\", git = "
 	    "\"push\" }\n",
 	    true, "gates.toml:9: [egress.any]", "[egress.push] of line 6");
+	assert_finding(GATED PUSH
+	    "[egress.team]\nmatch = { host = \"git.good.test\", git = "
+	    "\"push\", path = \"/team/**\" }\n",
+	    true, "gates.toml:9: [egress.team]", "[egress.push] of line 6");
+	assert_finding(GATED
+	    "[egress.post]\nmatch = { host = \"git.good.test\", method = "
+	    "\"POST\" }\nonly_for = [\"git_push\"]\n"
+	    "[egress.any]\nmatch = { host = \"git.good.test\" }\n",
+	    true, "gates.toml:9: [egress.any]", "[egress.post] of line 6");
+}
+
+/* Which tools a gate holds, and which rules do what the tool publish does. */
+static void
+a_way_round_leads_where_a_gated_tool_leads(void **state)
+{
+	static const struct {
+		const char *gate, *rule;
+		bool error;
+	} rows[] = {
+		{ "action = \"publish\"", "", true },
+		{ "action = \"buy\"", "", false },
+		{ "tool = \"publish\", action = \"pub*\"", "", true },
+		{ "tool = \"publish\", action = \"buy\"", "", false },
+		{ "tool = \"look\"", "", false },
+		{ "tool = \"publish\"", ", port = 8443", false },
+		{ "tool = \"publish\"", ", method = \"PUT\"", false },
+		{ "tool = \"publish\"", ", method = \"GET|POST\"", true },
+		{ "tool = \"publish\"", ", path = \"/x\"", true },
+		{ "tool = \"publish\"", ", git = \"push\"", false },
+		{ "tool = \"publish\"", ", git = \"fetch|push\"", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_arena a = { 0 };
+		struct str text = arena_printf(&a,
+		    OPEN "[gate.g]\nmatch = { %s }\nrequire = \"operator\"\n"
+		         "[egress.e]\nmatch = { host = \"pub.good.test\"%s }\n",
+		    rows[i].gate, rows[i].rule);
+
+		assert_finding(arena_z(&a, text), rows[i].error,
+		    "gates.toml:6: [egress.e]",
+		    rows[i].error ? "the tool publish sends"
+		                  : "without a gate");
+	}
+	assert_finding(OPEN
+	    "[gate.p]\ntool = \"publish\"\nrequire = \"operator\"\n"
+	    "[egress.open]\nmatch = { host = \"*.good.test\" }\n",
+	    true, "[egress.open]", "the tool publish sends");
+	assert_finding(OPEN
+	    "[gate.p]\ntool = \"publish\"\nrequire = \"operator\"\n"
+	    "[egress.open]\nmatch = { host = \"a.good.test\" }\n",
+	    false, "[egress.open]", "without a gate");
+}
+
+static void
+a_rule_apart_from_a_gated_one_is_no_way_round(void **state)
+{
+	static const char *const apart[] = {
+		"host = \"w.good.test\", git = \"push\"",
+		"host = \"git.good.test\"",
+		"host = \"git.good.test\", git = \"push\", port = 8443",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(apart); i++) {
+		auto_arena a = { 0 };
+
+		assert_finding(
+		    arena_z(&a, arena_printf(&a,
+		                    GATED PUSH "[egress.w]\nmatch = { %s }\n",
+		                    apart[i])),
+		    false, "gates.toml:9: [egress.w]", "without a gate");
+	}
+	/* What only reads is held by no gate. */
+	assert_finding(OPEN
+	    "[gate.l]\ntool = \"look\"\nrequire = \"operator\"\n"
+	    "[egress.w]\nmatch = { host = \"look.good.test\" }\n",
+	    false, "gates.toml:6: [egress.w]", "without a gate");
+}
+
+/* Only the default holds the second of the calls; reads it lets pass. */
+static void
+what_only_the_default_holds_is_said_so(void **state)
+{
+	(void)state;
+	assert_finding(
+	    "[gate.push]\ntool = \"git_push\"\nrequire = \"operator\"\n"
+	    "[egress.push]\nmatch = { host = \"git.good.test\", git = "
+	    "\"push\" }\nonly_for = [\"git_push\", \"shell\"]\n"
+	    "[egress.any]\nmatch = { host = \"*.good.test\", git = \"push\" "
+	    "}\n",
+	    true, "gates.toml:7: [egress.any]", "[defaults] unmatched holds");
+	assert_finding("[egress.l]\nmatch = { host = \"l.good.test\" }\n"
+	               "only_for = [\"look\"]\n",
+	    false, "gates.toml:1: [egress.l]", "without a gate");
 }
 
 /* The cell of a call that nothing holds is no better than every cell. */
@@ -112,7 +212,9 @@ a_host_that_may_be_changed_without_a_gate_is_listed(void **state)
 	(void)state;
 	assert_finding(OPEN "[egress.w]\nmatch = { host = \"w.good.test\", "
 	                    "method = \"GET|PUT\" }\n",
-	    false, "gates.toml:3: [egress.w]", "without a gate");
+	    false, "gates.toml:3: [egress.w]", "requests to w.good.test that");
+	assert_finding(OPEN "[egress.w]\nmatch = { host = \"*.good.test\" }\n",
+	    false, "without a gate", "requests to *.good.test that");
 	assert_finding(
 	    OPEN PUSH, false, "gates.toml:3: [egress.push]", "without a gate");
 }
@@ -187,6 +289,11 @@ what_a_rule_lets_past_a_gate_on_requests_is_found(void **state)
 	                        "path = \"/secret\""),
 	    true, "gates.toml:3: [egress.w] lets past [gate.h]",
 	    "by a path beside the gate's");
+	assert_finding("[egress.f]\nmatch = { host = \"git.good.test\", git = "
+	               "\"fetch\" }\n" HOLD("git = \"fetch\", path = "
+	                                    "\"/secret/**\""),
+	    true, "gates.toml:1: [egress.f] lets past [gate.h]",
+	    "by a path beside the gate's");
 	/* Other methods are no way past, and are listed. */
 	assert_finding(WRITES("")
 	                   HOLD("host = \"w.good.test\", method = \"POST\""),
@@ -227,9 +334,56 @@ names_must_exist(void **state)
 	    "gates.toml:1: [gate.g]", "no [operator.bob]");
 	assert_finding("[gate.g]\ntool = \"t\"\nrequire = \"two_operators\"\n",
 	    true, "gates.toml:1: [gate.g]", "the house has 1");
+	assert_finding("[gate.g]\ntool = \"t\"\nrequire = \"operator\"\n"
+	               "escalate_to = \"bob\"\n",
+	    true, "gates.toml:1: [gate.g] escalates to \"bob\"",
+	    "no [operator.bob]");
 	assert_finding("[egress.r]\nmatch = { host = \"r.good.test\", method "
 	               "= \"GET\" }\nonly_for = [\"nothing\"]\n",
 	    true, "gates.toml:1: only_for", "no such tool");
+	assert_finding(OPEN "[egress.r]\nmatch = { host = \"r.good.test\" }\n"
+	                    "only_for = [\"nothing\"]\n",
+	    true, "gates.toml:3: only_for", "no such tool");
+}
+
+static void
+names_that_exist_are_no_finding(void **state)
+{
+	auto_arena a = { 0 };
+	const struct policy_finding *list = NULL;
+
+	(void)state;
+	assert_int_equal(check(&a,
+	                     "[gate.s]\ntool = \"shell\"\nrequire = \"alice\"\n"
+	                     "[gate.t]\ntool = \"t\"\nrequire = \"operator\"\n"
+	                     "escalate_to = \"alice\"\n"
+	                     "[egress.s]\nmatch = { host = \"s.good.test\" }\n"
+	                     "only_for = [\"shell\"]\n",
+	                     &list),
+	    0);
+}
+
+/* The list grows, and keeps what stands in it. */
+static void
+every_finding_is_told(void **state)
+{
+	auto_arena a = { 0 };
+	auto_buf text = { 0 };
+	const struct policy_finding *list = NULL;
+
+	(void)state;
+	for (int i = 10; i < 80; i++) {
+		buf_addf(
+		    &text, "[gate.g%d]\ntool = \"t\"\nrequire = \"bob\"\n", i);
+	}
+	assert_int_equal(check(&a, buf_z(&text), &list), 70);
+	for (int i = 10; i < 80; i++) {
+		struct str name = arena_printf(&a, "[gate.g%d]", i);
+
+		assert_row(
+		    str_has_str(list[i - 10].text, name) && list[i - 10].error,
+		    arena_z(&a, name));
+	}
 }
 
 static void
@@ -254,15 +408,14 @@ without_a_house_gates_are_not_held_against_operators(void **state)
 /* --- surfaces of this node --- */
 
 static size_t
-check_node(
-    struct arena *a, const char *surface, const struct policy_finding **list)
+check_node(struct arena *a, const char *surface,
+    const enum policy_surface *here, const struct policy_finding **list)
 {
-	static const enum policy_surface here[] = { POLICY_CLI, POLICY_BUDDY };
 	struct policy_house house = {
 		.operators = operators,
 		.operator_count = COUNT(operators),
 		.surfaces = here,
-		.surface_count = COUNT(here),
+		.surface_count = 2,
 	};
 	struct str text = arena_printf(
 	    a, "[gate.g]\ntool = \"t\"\nrequire = \"operator\"\n%s", surface);
@@ -275,30 +428,40 @@ check_node(
 static void
 a_surface_that_this_node_lacks_is_named(void **state)
 {
+	static const enum policy_surface desk[] = { POLICY_CLI, POLICY_BUDDY };
+	static const enum policy_surface none[] = { POLICY_FILE, POLICY_FILE };
 	static const struct {
 		const char *surface, *lacks;
 		bool error;
 	} rows[] = {
 		{ "", NULL, false },
 		{ "surface = \"any\"\n", NULL, false },
+		{ "surface = \"cli\"\n", NULL, false },
 		{ "surface = \"buddy | cli\"\n", NULL, false },
 		{ "surface = \"web | cli\"\n", "\"web\"", false },
 		{ "surface = \"web\"\n", "\"web\"", true },
-		{ "surface = [\"file\", \"web\"]\n", "nobody", true },
+		{ "surface = [\"file\", \"web\"]\n", "\"web\"", true },
 	};
+	auto_arena every = { 0 };
+	const struct policy_finding *any = NULL;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		auto_arena a = { 0 };
 		const struct policy_finding *list = NULL;
-		size_t count = check_node(&a, rows[i].surface, &list);
+		size_t count = check_node(&a, rows[i].surface, desk, &list);
 
 		assert_row(count == (rows[i].lacks != NULL), rows[i].surface);
-		assert_row(!count || (list[0].error == rows[i].error &&
-		                         str_has_str(list[0].text,
-		                             str_of(rows[i].lacks))),
+		assert_row(
+		    !count ||
+		        (list[0].error == rows[i].error &&
+		            str_has_str(list[0].text, str_of(rows[i].lacks)) &&
+		            str_has_str(list[0].text, STR("nobody could")) ==
+		                rows[i].error),
 		    rows[i].surface);
 	}
+	assert_int_equal(check_node(&every, "", none, &any), 1);
+	assert_true(any[0].error);
 }
 
 /* --- where a tool leads --- */
@@ -338,9 +501,11 @@ a_rule_for_another_path_of_the_same_host_is_no_way_round(void **state)
 	static const struct {
 		const char *path;
 		bool error;
-	} rows[] = { { "/send/**", true }, { "/send/*/now", true },
-		{ "/other/**", false }, { "/send/x/later", false },
-		{ "/**", true } };
+	} rows[] = { { ", path = \"/send/**\"", true },
+		{ ", path = \"/send/*/now\"", true },
+		{ ", path = \"/other/**\"", false },
+		{ ", path = \"/send/x/later\"", false },
+		{ ", path = \"/**\"", true }, { "", true } };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -354,7 +519,7 @@ a_rule_for_another_path_of_the_same_host_is_no_way_round(void **state)
 		    OPEN
 		    "[gate.s]\ntool = \"send\"\nrequire = \"operator\"\n"
 		    "[egress.e]\nmatch = { host = \"a.good.test\", method = "
-		    "\"POST\", path = \"%s\" }\n",
+		    "\"POST\"%s }\n",
 		    rows[i].path);
 
 		policy_tool_place(&a, &t, STR("POST"),
@@ -379,6 +544,9 @@ main(void)
 		cmocka_unit_test(a_way_round_a_gated_call_names_both_lines),
 		cmocka_unit_test(a_rule_of_every_path_goes_round_one_of_some),
 		cmocka_unit_test(a_way_round_by_an_ungated_call_is_one_too),
+		cmocka_unit_test(a_way_round_leads_where_a_gated_tool_leads),
+		cmocka_unit_test(a_rule_apart_from_a_gated_one_is_no_way_round),
+		cmocka_unit_test(what_only_the_default_holds_is_said_so),
 		cmocka_unit_test(
 		    a_host_that_may_be_changed_without_a_gate_is_listed),
 		cmocka_unit_test(
@@ -387,6 +555,8 @@ main(void)
 		    what_a_rule_lets_past_a_gate_on_requests_is_found),
 		cmocka_unit_test(a_gate_on_some_of_the_requests_holds_no_rule),
 		cmocka_unit_test(names_must_exist),
+		cmocka_unit_test(names_that_exist_are_no_finding),
+		cmocka_unit_test(every_finding_is_told),
 		cmocka_unit_test(
 		    without_a_house_gates_are_not_held_against_operators),
 	};

@@ -133,6 +133,10 @@ what_says_nothing_of_a_tunnel_is_an_error_S02(void **state)
 		{ RULE("protocol = \"tcp\"\n"
 		       "inject = { credential = \"c\", query = \"k\" }"),
 		    "says nothing of a tunnel" },
+		{ "[egress.x]\nmatch = { host = \"a.test\", method = \"GET\" "
+		  "}\n"
+		  "protocol = \"tcp\"\n",
+		    "says nothing of a tunnel" },
 		{ "[egress.x]\nmatch = { host = \"a.test\", path = \"/**\" }\n"
 		  "protocol = \"tcp\"\n",
 		    "says nothing of a tunnel" },
@@ -153,6 +157,9 @@ a_token_endpoint_stands_alone_R04(void **state)
 	(void)state;
 	static const struct bad rows[] = {
 		{ RULE("token_endpoint = \"a b\""), "names a credential" },
+		{ RULE("token_endpoint = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""),
+		    "names a credential" },
 		{ RULE("token_endpoint = \"c\"\n"
 		       "inject = { credential = \"c\", query = \"k\" }"),
 		    "without inject" },
@@ -183,6 +190,9 @@ bounds_are_sizes_and_rates_L03(void **state)
 		{ RULE("rate = \"10\""), "count and a time" },
 		{ RULE("rate = \"0/1m\""), "count and a time" },
 		{ RULE("rate = \"5/0s\""), "count and a time" },
+		{ RULE("rate = \"1000001/1s\""), "count and a time" },
+		{ RULE("body_max = \"K\""), "number of bytes" },
+		{ RULE("body_max = \"1048576K\""), "number of bytes" },
 	};
 	struct arena a = { 0 };
 	const struct policy *p = policy_of(&a,
@@ -191,11 +201,19 @@ bounds_are_sizes_and_rates_L03(void **state)
 	const struct policy_egress *e = policy_egress_at(p, 0);
 
 	assert_bad(rows, COUNT(rows));
+	assert_true(str_eq_z(e->match_host, "api.test"));
+	assert_int_equal(e->match_port, 443);
 	assert_int_equal(e->body_max, 100);
 	assert_int_equal(e->answer_max, 2048);
 	assert_int_equal(e->volume_max, 1 << 30);
 	assert_int_equal(e->rate, 60);
 	assert_int_equal(e->rate_us, 60 * CLOCK_SECOND);
+	p = policy_of(&a, RULE("body_max = \"3M\"\nanswer_max = \"1048575K\"\n"
+	                       "rate = \"1000000/1s\""));
+	e = policy_egress_at(p, 0);
+	assert_int_equal(e->body_max, 3 << 20);
+	assert_int_equal(e->answer_max, UINT64_C(1048575) << 10);
+	assert_int_equal(e->rate, 1000000);
 	arena_fini(&a);
 }
 
@@ -249,12 +267,16 @@ a_tunnel_and_a_request_need_rules_of_their_own_W01(void **state)
 	const struct policy *p =
 	    policy_of(&a, "[egress.t]\nmatch = { host = \"tunnel.test\" }\n"
 	                  "protocol = \"tcp\"\n"
+	                  "[egress.o]\nmatch = { host = \"only.test\" }\n"
+	                  "protocol = \"tcp\"\nonly_for = [\"t\"]\n"
 	                  "[egress.w]\nmatch = { host = \"socket.test\" }\n"
 	                  "websocket = true\n"
 	                  "[egress.h]\nmatch = { host = \"plain.test\" }\n");
 
 	assert_int_equal(
 	    ask(p, "tunnel.test", true, false, &next), POLICY_NONE);
+	assert_int_equal(
+	    ask(p, "only.test", true, false, &next), POLICY_ONLY_FOR);
 	assert_int_equal(
 	    ask(p, "tunnel.test", false, false, &next), POLICY_PROTOCOL);
 	assert_int_equal(

@@ -178,6 +178,68 @@ a_push_is_held_where_it_names_refs_by_any_of_them(void **state)
 	/* Nobody knows them, as when a person asks what would happen. */
 	r.commands = NULL;
 	assert_int_equal(verdict(main_, &r, &d), POLICY_ASK);
+	/* A gate on what reads holds no push, and nothing that is not git's. */
+	assert_int_equal(
+	    verdict(GATE("git = \"fetch\""), &r, &d), POLICY_ALLOW);
+	r = request("pay.good.test", "POST", "/");
+	assert_int_equal(
+	    verdict(GATE("git = \"fetch\""), &r, &d), POLICY_ALLOW);
+}
+
+/* Each of what a request is, and every ref, is shown and bound. */
+static void
+whatever_differs_is_another_question(void **state)
+{
+	const char *text =
+	    GATE("path = \"/**\"") "hint = \"{{method}} {{host}} "
+	                           "{{port}} {{path}} {{ref}}\"\n"
+	                           "[gate.call]\ntool = \"*\"\nrequire "
+	                           "= \"operator\"\n"
+	                           "[egress.pay2]\nmatch = { host = "
+	                           "\"pay2.good.test\" }\n";
+	static const struct {
+		const char *host, *method, *path, *hint;
+		uint16_t port;
+		uint32_t refs;
+	} asked[] = {
+		{ "pay.good.test", "POST", "/a", "POST pay.good.test 443 /a ",
+		    443, 0 },
+		{ "pay2.good.test", "POST", "/a", "POST pay2.good.test 443 /a ",
+		    443, 0 },
+		{ "pay.good.test", "PUT", "/a", "PUT pay.good.test 443 /a ",
+		    443, 0 },
+		{ "pay.good.test", "POST", "/b", "POST pay.good.test 443 /b ",
+		    443, 0 },
+		{ "pay.good.test", "POST", "/a", "POST pay.good.test 8443 /a ",
+		    8443, 0 },
+		{ "git.good.test", "POST", "/git-receive-pack",
+		    "POST git.good.test 443 /git-receive-pack refs/a", 443, 1 },
+		{ "git.good.test", "POST", "/git-receive-pack",
+		    "POST git.good.test 443 /git-receive-pack refs/a refs/b",
+		    443, 2 },
+	};
+	struct digest seen[COUNT(asked)];
+	struct policy_commands c = { 0 };
+
+	(void)state;
+	push(&c, "refs/a", false);
+	push(&c, "refs/b", false);
+	for (size_t i = 0; i < COUNT(asked); i++) {
+		struct policy_request r =
+		    request(asked[i].host, asked[i].method, asked[i].path);
+		struct policy_request_decision d;
+
+		c.count = asked[i].refs;
+		r.port = asked[i].port;
+		r.git = c.count ? POLICY_GIT_PUSH : POLICY_GIT_NO;
+		r.commands = c.count ? &c : NULL;
+		assert_int_equal(verdict(text, &r, &d), POLICY_ASK);
+		assert_row(str_eq_z(d.ask.hint, asked[i].hint), asked[i].hint);
+		seen[i] = d.ask.named_args;
+		for (size_t n = 0; n < i; n++) {
+			assert_row(!digest_eq(seen[n], seen[i]), asked[i].hint);
+		}
+	}
 }
 
 static void
@@ -233,6 +295,9 @@ several_gates_must_all_be_satisfied(void **state)
 	assert_int_equal(d.ask.surfaces[0], POLICY_WEB);
 	assert_int_equal(verdict(apart, &r, &d), POLICY_DENY);
 	assert_int_equal(d.reason, POLICY_SURFACE);
+	assert_true(str_eq_z(d.rule, "gate.g"));
+	assert_true(str_has_str(d.text, STR("no common surface")));
+	assert_true(str_has_str(d.next, STR("share a surface")));
 }
 
 /* One effect, one question; and only where somebody answered it. */
@@ -343,6 +408,7 @@ main(void)
 		cmocka_unit_test(what_cannot_be_looked_into_is_held),
 		cmocka_unit_test(
 		    a_push_is_held_where_it_names_refs_by_any_of_them),
+		cmocka_unit_test(whatever_differs_is_another_question),
 		cmocka_unit_test(what_a_request_asks_shows_what_it_is),
 		cmocka_unit_test(several_gates_must_all_be_satisfied),
 		cmocka_unit_test(

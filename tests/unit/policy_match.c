@@ -61,6 +61,7 @@ a_star_is_one_segment_and_two_are_any(void **state)
 	assert_true(fits("/a/**/z", "/a/z"));
 	assert_true(fits("/a/**/z", "/a/b/c/z"));
 	assert_true(fits("/a/**/m/**/z", "/a/m/m/q/z"));
+	assert_true(fits("/a/**/m/n", "/a/m/x/m/n"));
 	assert_true(fits("/v*/x", "/v/x"));
 	assert_true(fits("/*.git/info", "/a.git/info"));
 	assert_true(fits("/a", "/a"));
@@ -70,6 +71,7 @@ a_star_is_one_segment_and_two_are_any(void **state)
 	assert_false(fits("/repos/*/issues", "/repos/a/b/issues"));
 	assert_false(fits("/repos/*", "/repos/a/"));
 	assert_false(fits("/a/**/z", "/a/b/c"));
+	assert_false(fits("/a/**/m/n", "/a/m/x/n"));
 	assert_false(fits("/a", "/a/"));
 	assert_false(fits("/a", "/A"));
 	assert_false(fits("refs/heads/agent/*", "refs/heads/agent/a/b"));
@@ -102,6 +104,37 @@ overlap_never_misses_a_common_path(void **state)
 	assert_false(policy_path_overlap(STR("/a/b"), STR("/a/b/c")));
 	assert_false(policy_path_overlap(STR("/x*y"), STR("/x*z")));
 	assert_false(policy_path_overlap(STR("/a/**/z"), STR("/**/y")));
+	assert_false(policy_path_overlap(STR("/ax"), STR("/bx")));
+	assert_true(policy_path_overlap(STR("/a*"), STR("/a")));
+	assert_true(policy_path_overlap(STR("/a"), STR("/a*")));
+	/* What stands behind a text is none of it. */
+	assert_false(policy_path_overlap(str_span("/a*", 2), STR("/ab")));
+	assert_false(policy_path_overlap(STR("/ab"), str_span("/a*", 2)));
+}
+
+/* The path of a tool may be longer than a pattern: it may be of any rule. */
+static void
+what_is_too_long_to_compare_overlaps(void **state)
+{
+	auto_buf deep = { 0 };
+	auto_buf wide = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 64; i++) {
+		buf_add_z(&deep, "/a");
+	}
+	buf_add_z(&deep, "/z");
+	assert_true(policy_path_overlap(buf_str(&deep), STR("/**/z")));
+	assert_true(policy_path_overlap(STR("/**/z"), buf_str(&deep)));
+	buf_add_z(&wide, "/b");
+	while (wide.len < 2 + POLICY_PATTERN_MAX) {
+		buf_add_byte(&wide, 'a');
+	}
+	assert_true(policy_path_overlap(buf_str(&wide), STR("/c")));
+	assert_true(policy_path_overlap(STR("/c"), buf_str(&wide)));
+	wide.len--;
+	assert_false(policy_path_overlap(buf_str(&wide), STR("/c")));
+	assert_false(policy_path_overlap(STR("/c"), buf_str(&wide)));
 }
 
 int
@@ -111,6 +144,7 @@ main(void)
 		cmocka_unit_test(a_pattern_matches_whole_or_not_at_all),
 		cmocka_unit_test(a_star_is_one_segment_and_two_are_any),
 		cmocka_unit_test(overlap_never_misses_a_common_path),
+		cmocka_unit_test(what_is_too_long_to_compare_overlaps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

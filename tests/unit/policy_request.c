@@ -105,6 +105,12 @@ a_request_needs_a_rule_that_fits_in_every_way(void **state)
 	    "own_credentials");
 	assert_asked(
 	    API, &(struct ask){ .host = "api.good.test", .path = "x" }, "path");
+	assert_asked(API,
+	    &(struct ask){
+	        .host = "api.good.test", .method = "PUT", .own = true },
+	    "method");
+	assert_asked(
+	    API, &(struct ask){ .host = "b.test", .own = true }, "no_rule");
 }
 
 /* Also where the rule has no path: such a request was not made canonical. */
@@ -292,39 +298,48 @@ git_needs_a_rule_that_says_git(void **state)
 	    &push, "egress.h");
 }
 
+static const struct {
+	const char *method;
+	const char *path;
+	enum policy_git git;
+} not_called[] = {
+	{ "POST", "/r.git/git-receive-pack", POLICY_GIT_NO },
+	{ "POST", "/r.git/git-receive-pack/", POLICY_GIT_NO },
+	{ "POST", "/r.git%2Fgit-receive-pack", POLICY_GIT_NO },
+	{ "POST", "/r.git%2fGIT-RECEIVE-PACK", POLICY_GIT_NO },
+	{ "PUT", "/r.git/git-receive-pack", POLICY_GIT_NO },
+	{ "POST", "/r.git/git-upload-pack", POLICY_GIT_NO },
+	{ "POST", "/r.git/git-upload-pack/", POLICY_GIT_NO },
+	{ "POST", "/r.git/git-receive-pack;x", POLICY_GIT_NO },
+	{ "POST", "/r.git;x/git-receive-pack", POLICY_GIT_NO },
+	{ "POST", "/r.git;x/git-receive-pack;y", POLICY_GIT_NO },
+	{ "POST", "/r.git%253Bx/git-receive-pack/", POLICY_GIT_NO },
+	{ "POST", "/r.git%3Fx/git-receive-pack/", POLICY_GIT_NO },
+	{ "POST", "/r.git;x/git-receive-pack%3Fy", POLICY_GIT_NO },
+	{ "POST", "/r.git/git-receive-pack", POLICY_GIT_FETCH },
+	{ "PUT", "/r.git/git-upload-pack", POLICY_GIT_FETCH },
+	{ "POST", "/r.git/other", POLICY_GIT_FETCH },
+	{ "GET", "/r.git/other", POLICY_GIT_FETCH },
+	{ "GET", "/r.git/info%2Frefs", POLICY_GIT_NO },
+	{ "GET", "/r.git;x/info/refs;y", POLICY_GIT_NO },
+};
+
 /* Whoever tells what a request is to git may be mistaken or worse. */
 static void
 a_push_that_is_not_called_one_is_denied(void **state)
 {
-	static const struct {
-		const char *method;
-		const char *path;
-		enum policy_git git;
-	} rows[] = {
-		{ "POST", "/r.git/git-receive-pack", POLICY_GIT_NO },
-		{ "POST", "/r.git/git-receive-pack/", POLICY_GIT_NO },
-		{ "POST", "/r.git%2Fgit-receive-pack", POLICY_GIT_NO },
-		{ "POST", "/r.git%2fGIT-RECEIVE-PACK", POLICY_GIT_NO },
-		{ "PUT", "/r.git/git-receive-pack", POLICY_GIT_NO },
-		{ "POST", "/r.git/git-upload-pack", POLICY_GIT_NO },
-		{ "POST", "/r.git/git-receive-pack", POLICY_GIT_FETCH },
-		{ "PUT", "/r.git/git-upload-pack", POLICY_GIT_FETCH },
-		{ "POST", "/r.git/other", POLICY_GIT_FETCH },
-		{ "GET", "/r.git/other", POLICY_GIT_FETCH },
-		{ "GET", "/r.git/info%2Frefs", POLICY_GIT_NO },
-	};
 	const char *policy =
 	    "[egress.web]\nmatch = { host = \"git.good.test\" }\n"
 	    "[egress.clone]\nmatch = { host = \"git.good.test\", "
 	    "git = \"fetch\" }\n";
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT(not_called); i++) {
 		assert_asked(policy,
 		    &(struct ask){ .host = "git.good.test",
-		        .method = rows[i].method,
-		        .path = rows[i].path,
-		        .git = rows[i].git },
+		        .method = not_called[i].method,
+		        .path = not_called[i].path,
+		        .git = not_called[i].git },
 		    "git_form");
 	}
 	/* The parameter among others: a server reads it, we say exactly. */
@@ -344,6 +359,27 @@ a_push_that_is_not_called_one_is_denied(void **state)
 	        .query = "service=git-upload-pack",
 	        .git = POLICY_GIT_FETCH },
 	    "egress.clone");
+	assert_asked(policy,
+	    &(struct ask){ .host = "git.good.test",
+	        .method = "HEAD",
+	        .path = "/r.git/info/refs",
+	        .query = "service=git-upload-pack",
+	        .git = POLICY_GIT_FETCH },
+	    "egress.clone");
+	assert_asked("[egress.both]\nmatch = { host = \"git.good.test\", "
+	             "git = \"push|fetch\" }\n",
+	    &(struct ask){ .host = "git.good.test",
+	        .path = "/r.git/info/refs",
+	        .query = "service=git-upload-pack",
+	        .git = POLICY_GIT_FETCH },
+	    "egress.both");
+	assert_asked("[egress.push]\nmatch = { host = \"git.good.test\", "
+	             "git = \"push\" }\n",
+	    &(struct ask){ .host = "git.good.test",
+	        .path = "/r.git/info/refs",
+	        .query = "service=git-receive-pack",
+	        .git = POLICY_GIT_PUSH },
+	    "egress.push");
 	assert_asked(policy,
 	    &(struct ask){ .host = "git.good.test",
 	        .method = "POST",
@@ -434,6 +470,8 @@ a_closed_policy_denies_every_request(void **state)
 
 	(void)state;
 	assert_int_equal(d.reason, POLICY_CLOSED);
+	assert_true(digest_eq(
+	    policy_digest(policy_closed(&a, STR(""))), digest_of(STR(""))));
 	assert_true(str_eq(d.text, STR("it did not load")));
 }
 
@@ -594,94 +632,94 @@ explain_shows_credential_place_and_pin(void **state)
 	assert_true(str_has_str(buf_str(&out), STR("port = 80")));
 }
 
+static const struct policy_commands pushed = {
+	.count = 1,
+	.at = { { .ref = STR("refs/heads/main") } },
+};
+
 /* Two rules that both let the request out; the first one by the first rank in
  * which they differ, all later ranks of DESIGN speaking for the other. */
+static const struct {
+	const char *more;
+	const char *less;
+	struct ask ask;
+} ranked[] = {
+	{ "host = \"a.good.test\" }", "host = \"*.good.test\", path = \"/a\" }",
+	    { .host = "a.good.test", .path = "/a" } },
+	{ "host = \"*.x.good.test\" }",
+	    "host = \"*.good.test\", path = \"/a\" }",
+	    { .host = "a.x.good.test", .path = "/a" } },
+	{ "host = \"a.test\", git = \"push\" }",
+	    "host = \"a.test\", git = \"fetch|push\", path = \"/**\" "
+	    "}\n"
+	    "only_for = [\"t\"]",
+	    { .host = "a.test",
+	        .method = "POST",
+	        .path = "/r/git-receive-pack",
+	        .git = POLICY_GIT_PUSH,
+	        .commands = &pushed,
+	        .tool = "t" } },
+	{ "host = \"a.test\" }\nonly_for = [\"t\"]",
+	    "host = \"a.test\", path = \"/a\", method = \"GET\" }",
+	    { .host = "a.test", .path = "/a", .tool = "t" } },
+	{ "host = \"a.test\", path = \"/aa/**\" }",
+	    "host = \"a.test\", path = \"/*/b\", method = \"GET\" }",
+	    { .host = "a.test", .path = "/aa/b" } },
+	{ "host = \"a.test\", path = \"/a/*\" }",
+	    "host = \"a.test\", path = \"/a/**\", method = \"GET\" }",
+	    { .host = "a.test", .path = "/a/b" } },
+	{ "host = \"a.test\", path = \"/ab\" }",
+	    "host = \"a.test\", path = \"/a*b\", method = \"GET\" }",
+	    { .host = "a.test", .path = "/ab" } },
+	{ "host = \"a.test\", git = \"push\", "
+	  "ref = \"refs/heads/ma*\", delete = true }",
+	    "host = \"a.test\", git = \"push\", "
+	    "ref = \"refs/heads/*\" }",
+	    { .host = "a.test",
+	        .method = "POST",
+	        .path = "/r/git-receive-pack",
+	        .git = POLICY_GIT_PUSH,
+	        .commands = &pushed } },
+	{ "host = \"a.test\", git = \"push\", "
+	  "ref = \"refs/**\", delete = true }",
+	    "host = \"a.test\", git = \"push\" }",
+	    { .host = "a.test",
+	        .method = "POST",
+	        .path = "/r/git-receive-pack",
+	        .git = POLICY_GIT_PUSH,
+	        .commands = &pushed } },
+	{ "host = \"a.test\", method = \"GET|PUT\" }",
+	    "host = \"a.test\", method = \"GET|POST|HEAD\" }",
+	    { .host = "a.test" } },
+	{ "host = \"a.test\", method = \"GET|POST|HEAD\" }",
+	    "host = \"a.test\" }", { .host = "a.test" } },
+	{ "host = \"a.test\", git = \"push\" }",
+	    "host = \"a.test\", git = \"push\", delete = true }",
+	    { .host = "a.test",
+	        .method = "POST",
+	        .path = "/r/git-receive-pack",
+	        .git = POLICY_GIT_PUSH,
+	        .commands = &pushed } },
+};
+
 static void
 each_rank_goes_before_those_behind_it(void **state)
 {
-	static const struct policy_commands push = {
-		.count = 1,
-		.at = { { .ref = STR("refs/heads/main") } },
-	};
-	static const struct {
-		const char *more;
-		const char *less;
-		struct ask ask;
-	} rows[] = {
-		{ "host = \"a.good.test\" }",
-		    "host = \"*.good.test\", path = \"/a\" }",
-		    { .host = "a.good.test", .path = "/a" } },
-		{ "host = \"*.x.good.test\" }",
-		    "host = \"*.good.test\", path = \"/a\" }",
-		    { .host = "a.x.good.test", .path = "/a" } },
-		{ "host = \"a.test\", git = \"push\" }",
-		    "host = \"a.test\", git = \"fetch|push\", path = \"/**\" "
-		    "}\n"
-		    "only_for = [\"t\"]",
-		    { .host = "a.test",
-		        .method = "POST",
-		        .path = "/r/git-receive-pack",
-		        .git = POLICY_GIT_PUSH,
-		        .commands = &push,
-		        .tool = "t" } },
-		{ "host = \"a.test\" }\nonly_for = [\"t\"]",
-		    "host = \"a.test\", path = \"/a\", method = \"GET\" }",
-		    { .host = "a.test", .path = "/a", .tool = "t" } },
-		{ "host = \"a.test\", path = \"/aa/**\" }",
-		    "host = \"a.test\", path = \"/*/b\", method = \"GET\" }",
-		    { .host = "a.test", .path = "/aa/b" } },
-		{ "host = \"a.test\", path = \"/a/*\" }",
-		    "host = \"a.test\", path = \"/a/**\", method = \"GET\" }",
-		    { .host = "a.test", .path = "/a/b" } },
-		{ "host = \"a.test\", path = \"/ab\" }",
-		    "host = \"a.test\", path = \"/a*b\", method = \"GET\" }",
-		    { .host = "a.test", .path = "/ab" } },
-		{ "host = \"a.test\", git = \"push\", "
-		  "ref = \"refs/heads/ma*\", delete = true }",
-		    "host = \"a.test\", git = \"push\", "
-		    "ref = \"refs/heads/*\" }",
-		    { .host = "a.test",
-		        .method = "POST",
-		        .path = "/r/git-receive-pack",
-		        .git = POLICY_GIT_PUSH,
-		        .commands = &push } },
-		{ "host = \"a.test\", git = \"push\", "
-		  "ref = \"refs/**\", delete = true }",
-		    "host = \"a.test\", git = \"push\" }",
-		    { .host = "a.test",
-		        .method = "POST",
-		        .path = "/r/git-receive-pack",
-		        .git = POLICY_GIT_PUSH,
-		        .commands = &push } },
-		{ "host = \"a.test\", method = \"GET|PUT\" }",
-		    "host = \"a.test\", method = \"GET|POST|HEAD\" }",
-		    { .host = "a.test" } },
-		{ "host = \"a.test\", method = \"GET|POST|HEAD\" }",
-		    "host = \"a.test\" }", { .host = "a.test" } },
-		{ "host = \"a.test\", git = \"push\" }",
-		    "host = \"a.test\", git = \"push\", delete = true }",
-		    { .host = "a.test",
-		        .method = "POST",
-		        .path = "/r/git-receive-pack",
-		        .git = POLICY_GIT_PUSH,
-		        .commands = &push } },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT(ranked); i++) {
 		char text[600];
 
 		/* Wherever they stand in the file. */
 		(void)snprintf(text, sizeof(text),
 		    "[egress.more]\nmatch = { %s\n[egress.less]\nmatch = { "
 		    "%s\n",
-		    rows[i].more, rows[i].less);
-		assert_asked(text, &rows[i].ask, "egress.more");
+		    ranked[i].more, ranked[i].less);
+		assert_asked(text, &ranked[i].ask, "egress.more");
 		(void)snprintf(text, sizeof(text),
 		    "[egress.less]\nmatch = { %s\n[egress.more]\nmatch = { "
 		    "%s\n",
-		    rows[i].less, rows[i].more);
-		assert_asked(text, &rows[i].ask, "egress.more");
+		    ranked[i].less, ranked[i].more);
+		assert_asked(text, &ranked[i].ask, "egress.more");
 	}
 }
 

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_help.h"
+
+/* The rule that a denial offers lets out what was asked and nothing beside. */
+
+#define A16 "aaaaaaaaaaaaaaaa"
+#define A32 A16 A16
+#define REF "refs/heads/"
+
+static struct str
+next_of(struct arena *a, const char *policy, const char *name,
+    struct policy_request r)
+{
+	struct policy_request_decision d = { 0 };
+	struct names_host host = { 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(names_host_parse(str_of(name), &host, &e), 0);
+	r.host = &host;
+	r.port = r.port ? r.port : 443;
+	r.method = r.method.len ? r.method : STR("GET");
+	r.path = r.path.len ? r.path : STR("/");
+	policy_request(a, policy_of(a, policy), &r, &d);
+	assert_int_equal(d.verdict, POLICY_DENY);
+	return d.next;
+}
+
+static void
+assert_next(const char *policy, const char *host, struct policy_request r,
+    const char *text)
+{
+	auto_arena a = { 0 };
+	struct str next = next_of(&a, policy, host, r);
+
+	if (!str_eq_z(next, text)) {
+		fail_msg("%s\n  not %s", arena_z(&a, next), text);
+	}
+}
+
+static void
+next_is_the_smallest_rule(void **state)
+{
+	static const struct {
+		const char *host;
+		struct policy_request r;
+		const char *next;
+	} rows[] = {
+		{ "api.good.test", { .tls = true, .path = STR("/a/b") },
+		    "[egress.api_good_test]\nmatch = { host = "
+		    "\"api.good.test\", method = \"GET\", path = \"/a/b\" "
+		    "}\n" },
+		{ "z0.a9.test",
+		    { .tls = true, .port = 8443, .method = STR("PUT") },
+		    "[egress.z0_a9_test]\nmatch = { host = \"z0.a9.test\", "
+		    "port = 8443, method = \"PUT\", path = \"/\" }\n" },
+		/* no method that a rule may name */
+		{ "a.test", { .tls = true, .method = STR("get") },
+		    "[egress.a_test]\nmatch = { host = \"a.test\", path = "
+		    "\"/\" }\n" },
+		{ "a.test", { .tls = true, .websocket = true },
+		    "[egress.a_test]\nmatch = { host = \"a.test\", method = "
+		    "\"GET\", path = \"/\" }\nwebsocket = true\n" },
+		/* 40 bytes of a name */
+		{ A32 ".bbbbbbbbbb.test", { .tls = true },
+		    "[egress." A32 "_bbbbbbb]\nmatch = { host = \"" A32
+		    ".bbbbbbbbbb.test\", method = \"GET\", path = \"/\" }\n" },
+		{ "10.1.2.3", { .tls = true, .port = 8443 },
+		    "[egress.10_1_2_3]\nmatch = { host = \"10.1.2.3\", port = "
+		    "8443, method = \"GET\", path = \"/\" }\n"
+		    "upstream = \"10.1.2.3:8443\"\n" },
+		{ "10.1.2.3", { .port = 80 },
+		    "[egress.10_1_2_3]\nmatch = { host = \"10.1.2.3\", port = "
+		    "80, method = \"GET\", path = \"/\" }\n"
+		    "upstream = \"10.1.2.3:80\"\ntls = false\n" },
+		{ "[fd00::7]", { .tls = true },
+		    "[egress.fd00__7]\nmatch = { host = \"[fd00::7]\", method "
+		    "= \"GET\", path = \"/\" }\n"
+		    "upstream = \"[fd00::7]:443\"\n" },
+		{ "db.test", { .tunnel = true, .port = 5432 },
+		    "[egress.db_test]\nmatch = { host = \"db.test\", port = "
+		    "5432 }\nprotocol = \"tcp\"\n" },
+		{ "10.1.2.3", { .tunnel = true, .port = 22 },
+		    "[egress.10_1_2_3]\nmatch = { host = \"10.1.2.3\", port = "
+		    "22 }\nprotocol = \"tcp\"\n"
+		    "upstream = \"10.1.2.3:22\"\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_next("", rows[i].host, rows[i].r, rows[i].next);
+	}
+	/* The closest rule is of this host and has no pin. */
+	assert_next("[egress.a_test]\nmatch = { host = \"a.test\", path = "
+	            "\"/a\" }\n",
+	    "a.test", (struct policy_request){ .tls = true },
+	    "[egress.a_test_2]\nmatch = { host = \"a.test\", method = "
+	    "\"GET\", path = \"/\" }\n");
+}
+
+static void
+assert_git(enum policy_git git, const char *path,
+    const struct policy_commands *c, const char *text)
+{
+	auto_arena a = { 0 };
+	struct policy_request r = {
+		.tls = true,
+		.method = STR("POST"),
+		.path = str_of(path),
+		.git = git,
+		.commands = c,
+	};
+
+	assert_next("", "g.test", r,
+	    arena_z(&a, arena_printf(&a,
+	                    "[egress.g_test]\nmatch = { host = \"g.test\", "
+	                    "path = \"/r.git/**\", git = %s }\n",
+	                    text)));
+}
+
+static void
+next_names_a_repository_and_its_refs(void **state)
+{
+	static const struct {
+		const char *refs[2];
+		const char *ref;
+	} rows[] = {
+		{ { REF "a" }, REF "a" },
+		{ { REF "a", REF "b" }, REF "a|" REF "b" },
+		{ { REF "a", REF "a" }, REF "a" },
+		/* no pattern could name it alone */
+		{ { REF "a|b" }, "refs/**" },
+		{ { REF "a#1", REF "b" }, "refs/**" },
+		{ { REF "b", REF "a#1" }, "refs/**" },
+	};
+	struct policy_commands c = { 0 };
+
+	(void)state;
+	assert_git(
+	    POLICY_GIT_FETCH, "/r.git/git-upload-pack", NULL, "\"fetch\"");
+	assert_git(
+	    POLICY_GIT_PUSH, "/r.git/git-receive-pack", NULL, "\"push\"");
+	assert_git(POLICY_GIT_FETCH, "/r.git/info/refs", NULL, "\"fetch\"");
+	assert_git(POLICY_GIT_FETCH, "/r.git", NULL, "\"fetch\"");
+	assert_git(POLICY_GIT_PUSH, "/r.git/git-receive-pack", &c, "\"push\"");
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_arena a = { 0 };
+		struct str text =
+		    arena_printf(&a, "\"push\", ref = \"%s\"", rows[i].ref);
+
+		c = (struct policy_commands){ .count = 0 };
+		for (; c.count < 2 && rows[i].refs[c.count]; c.count++) {
+			c.at[c.count].ref = str_of(rows[i].refs[c.count]);
+		}
+		assert_git(POLICY_GIT_PUSH, "/r.git/git-receive-pack", &c,
+		    arena_z(&a, text));
+		assert_git(POLICY_GIT_FETCH, "/r.git/git-upload-pack", &c,
+		    "\"fetch\"");
+		c.at[0].deletes = true;
+		text =
+		    arena_printf(&a, STR_FMT ", delete = true", STR_ARG(text));
+		assert_git(POLICY_GIT_PUSH, "/r.git/git-receive-pack", &c,
+		    arena_z(&a, text));
+	}
+}
+
+/* 512 bytes of refs stand there, and one more does not. */
+static void
+next_widens_refs_that_are_too_long(void **state)
+{
+	auto_arena a = { 0 };
+	auto_buf ref = { 0 };
+	struct policy_commands c = { .count = 2 };
+
+	(void)state;
+	buf_add_z(&ref, REF);
+	while (ref.len < POLICY_PATTERN_MAX - 12 - 1) {
+		buf_add_byte(&ref, 'a');
+	}
+	c.at[0].ref = STR(REF "b");
+	c.at[1].ref = buf_str(&ref);
+	assert_git(POLICY_GIT_PUSH, "/r.git/git-receive-pack", &c,
+	    arena_z(
+	        &a, arena_printf(&a, "\"push\", ref = \"" REF "b|" STR_FMT "\"",
+	                STR_ARG(c.at[1].ref))));
+	c.at[0].ref = STR(REF "bb");
+	assert_git(POLICY_GIT_PUSH, "/r.git/git-receive-pack", &c,
+	    "\"push\", ref = \"refs/**\"");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(next_is_the_smallest_rule),
+		cmocka_unit_test(next_names_a_repository_and_its_refs),
+		cmocka_unit_test(next_widens_refs_that_are_too_long),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
