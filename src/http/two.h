@@ -56,6 +56,14 @@ size_t http_two_waiting(const struct http_two *t, int32_t stream);
 /* All text that was given is taken: the window opens again, and what had to
  * wait is given. */
 void http_two_taken(struct http_two *t, int32_t stream);
+/* A client's: nobody waits for the answer (CANCEL).  A server's: what was said
+ * of it is not all (INTERNAL_ERROR: there are clients that take CANCEL for the
+ * end of an answer). */
 void http_two_reset(struct http_two *t, int32_t stream);
+/* A server's: nothing of it was looked at, so it may be asked again. */
+void http_two_refuse(struct http_two *t, int32_t stream);
+/* A server's last word: what it has not begun may be asked again elsewhere
+ * (GOAWAY, RFC 9113 6.8). */
+void http_two_leave(struct http_two *t);
 
 #endif

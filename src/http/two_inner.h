@@ -45,5 +45,6 @@ struct stream *two_stream(const struct http_two *t, int32_t id);
 struct stream *two_stream_new(struct http_two *t);
 void two_stream_free(struct http_two *t, struct stream *s);
 void two_give_late(struct http_two *t, struct stream *s);
+void two_reset(struct http_two *t, int32_t stream, uint32_t code);
 
 #endif

@@ -216,8 +216,27 @@ http_two_taken(struct http_two *t, int32_t stream)
 }
 
 void
-http_two_reset(struct http_two *t, int32_t stream)
+two_reset(struct http_two *t, int32_t stream, uint32_t code)
 {
 	(void)nghttp2_submit_rst_stream(
-	    t->session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
+	    t->session, NGHTTP2_FLAG_NONE, stream, code);
+}
+
+void
+http_two_reset(struct http_two *t, int32_t stream)
+{
+	two_reset(
+	    t, stream, t->server ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL);
+}
+
+void
+http_two_refuse(struct http_two *t, int32_t stream)
+{
+	two_reset(t, stream, NGHTTP2_REFUSED_STREAM);
+}
+
+void
+http_two_leave(struct http_two *t)
+{
+	(void)nghttp2_session_terminate_session(t->session, NGHTTP2_NO_ERROR);
 }

@@ -189,7 +189,7 @@ begin(struct conn *front, int32_t id)
 {
 	struct proxy *p = front->proxy;
 	if (p->carried >= PROXY_CONNECTIONS) {
-		http_two_reset(front->two, id);
+		http_two_refuse(front->two, id);
 		return NULL;
 	}
 	struct stream *s = calloc(1, sizeof(*s));
@@ -350,6 +350,8 @@ proxy_front_end(struct conn *c)
 void
 proxy_front_over(struct conn *c)
 {
+	http_two_leave(c->two);
+	flush(c);
 	proxy_front_end(c);
 	proxy_conn_end(c);
 }

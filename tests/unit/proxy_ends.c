@@ -91,6 +91,134 @@ a_cell_that_says_goaway_gets_all_answers(void **state)
 	world_free(&w);
 }
 
+/* --- what an end says of what became of it ----------------------------------
+ */
+
+/* Of stream 1 of the cell, whose session is not read here. */
+#define RESET "\0\0\4\3\0\0\0\0\1\0\0\0"
+
+/* RFC 9113 8.1.4: nothing of it was looked at, so it may be asked again. */
+static void
+a_stream_that_finds_no_place_may_be_asked_again(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	w.r.proxy->carried += PROXY_CONNECTIONS;
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.cell.closed == 1);
+	assert_int_equal(w.cell.untaken, 1);
+	w.r.proxy->carried -= PROXY_CONNECTIONS;
+	assert_int_equal(w.r.intents, 0);
+	assert_int_equal(w.r.outcomes, 0);
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.r.intents == 1);
+	world_free(&w);
+}
+
+/* What came of an answer that is cut must not look whole: CANCEL and NO_ERROR
+ * are the end of one to some clients. */
+static void
+an_answer_that_is_cut_upstream_is_cut_below(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *frame;
+		size_t size;
+	} rows[] = {
+		{ RESET "\0", 13 }, /* NO_ERROR */
+		{ RESET "\x08", 13 }, { RESET "\7", 13 },
+		{ NULL, 0 }, /* it hangs up */
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct world w;
+		struct err e;
+		world_new(&w, true);
+		(void)ask(&w, GET_TWO, false);
+		world_until(&w, w.origin.ended == 1);
+		assert_int_equal(http_two_answer(w.origin.two, 1,
+		                     STR("HTTP/1.1 200 OK\r\n"
+		                         "Transfer-Encoding: chunked\r\n\r\n"),
+		                     true, &e),
+		    0);
+		http_two_data(w.origin.two, 1, STR("a part"));
+		world_until(&w, says(&w.cell, "a part"));
+		if (rows[i].frame) {
+			end_say(
+			    w.origin.x, str_span(rows[i].frame, rows[i].size));
+		} else {
+			proxy_link_close(&w.origin.x->link);
+		}
+		http_two_free(w.origin.two);
+		w.origin.two = NULL;
+		buf_clear(&w.c.got);
+		rig_until(
+		    &w.r, str_has_str(buf_str(&w.c.got), STR(RESET "\2")));
+		assert_int_equal(w.r.outcomes, 1);
+		assert_int_equal(w.r.outcome.end, PROXY_FAILED);
+		assert_non_null(strstr(w.r.outcome.text,
+		    "the upstream closed without a whole answer"));
+		world_until(&w, w.cell.closed == 1);
+		assert_int_equal(w.cell.ended, 0);
+		assert_int_equal(w.cell.untaken, 0);
+		assert_int_equal(w.r.origin.count, 1);
+		world_free(&w);
+	}
+}
+
+/* RFC 9113 8.1: no more is wanted of the body, and the answer is whole. */
+static void
+an_answer_that_ended_before_a_reset_is_whole(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	int32_t s = ask(&w,
+	    "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+	    "Content-Length: 9\r\n\r\n",
+	    true);
+	http_two_data(w.cell.two, s, STR("half"));
+	world_until(&w, says(&w.origin, "half"));
+	answer(&w, 1, "enough");
+	two_step(&w.origin);
+	end_say(w.origin.x, STR(RESET "\0"));
+	world_until(&w, w.cell.ended == 1);
+	assert_true(says(&w.cell, "HTTP/1.1 200 OK\r\n"));
+	assert_true(says(&w.cell, "enough"));
+	assert_int_equal(w.r.outcomes, 1);
+	assert_int_equal(w.r.outcome.end, PROXY_ANSWERED);
+	assert_int_equal(w.r.outcome.status, 200);
+	assert_int_equal(w.cell.closed, 0);
+	world_free(&w);
+}
+
+/* What the cell asks when this end has just left was not looked at. */
+static void
+a_session_that_is_idle_says_that_it_leaves(void **state)
+{
+	(void)state;
+	struct world w;
+	struct err e;
+	auto_buf late = { 0 };
+	world_new(&w, true);
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.origin.ended == 1);
+	answer(&w, 1, "first");
+	world_until(&w, w.cell.ended == 1 && !w.r.proxy->conns->next);
+	proxy_conn_arm(w.r.proxy->conns, 1);
+	rig_until(&w.r, w.r.proxy->conns->state != CONN_TWO);
+	int32_t s;
+	assert_int_equal(
+	    http_two_ask(w.cell.two, STR(GET_TWO), false, false, &s, &e), 0);
+	http_two_take(w.cell.two, &late);
+	end_say(&w.c, buf_str(&late));
+	world_until(&w, w.c.gone);
+	step(&w);
+	assert_int_equal(w.cell.untaken, 1);
+	assert_int_equal(w.r.intents, 1);
+	world_free(&w);
+}
+
 /* A connection of the cell as it is: over TCP, where a reset takes along what
  * is on its way.  Little of it lies at the cell, the rest here. */
 static void
@@ -240,6 +368,11 @@ main(void)
 		cmocka_unit_test(
 		    a_window_that_another_finds_open_wakes_whoever_waits_for_it),
 		cmocka_unit_test(a_cell_that_says_goaway_gets_all_answers),
+		cmocka_unit_test(
+		    a_stream_that_finds_no_place_may_be_asked_again),
+		cmocka_unit_test(an_answer_that_is_cut_upstream_is_cut_below),
+		cmocka_unit_test(an_answer_that_ended_before_a_reset_is_whole),
+		cmocka_unit_test(a_session_that_is_idle_says_that_it_leaves),
 		cmocka_unit_test(an_answer_that_is_read_late_comes_whole),
 		cmocka_unit_test(
 		    what_an_upstream_said_last_in_a_tunnel_comes_whole),
