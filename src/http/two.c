@@ -322,8 +322,7 @@ stop_rest(struct http_two *t, struct stream *s, size_t more)
 	}
 	s->rest += more;
 	if (s->rest > HTTP_TWO_WINDOW) {
-		must(nghttp2_submit_rst_stream(t->session, NGHTTP2_FLAG_NONE,
-		         s->id, NGHTTP2_NO_ERROR) == 0);
+		two_reset(t, s->id, NGHTTP2_NO_ERROR);
 	}
 }
 

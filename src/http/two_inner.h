@@ -18,6 +18,7 @@ struct stream {
 	struct buf trailers;
 	bool out_end;
 	bool said;       /* the last frame of it has left */
+	bool stop;       /* it had when that was last looked for */
 	size_t rest;     /* bytes that came behind it */
 	bool began;      /* its head was given out */
 	bool length;     /* its head alone says how long its body is */

@@ -235,6 +235,20 @@ http_two_refuse(struct http_two *t, int32_t stream)
 	two_reset(t, stream, NGHTTP2_REFUSED_STREAM);
 }
 
+bool
+http_two_stop(struct http_two *t)
+{
+	bool more = false;
+	for (struct stream *s = t->streams; s; s = s->next) {
+		if (s->stop) {
+			two_reset(t, s->id, NGHTTP2_NO_ERROR);
+		}
+		more = more || (s->out_end && !s->stop);
+		s->stop = s->said;
+	}
+	return more;
+}
+
 void
 http_two_leave(struct http_two *t)
 {

@@ -6,7 +6,6 @@
 
 #include "proxy/inside.h"
 
-#define LINGER_US    (2 * CLOCK_SECOND)
 #define LINGER_BYTES ((size_t)1024 * 1024)
 
 void
@@ -423,7 +422,7 @@ step_answer(struct conn *c)
 	request_over(c);
 	(void)shutdown(c->link.fd, SHUT_WR);
 	c->state = CONN_LINGER;
-	proxy_conn_arm(c, LINGER_US);
+	proxy_conn_arm(c, PROXY_LINGER);
 	return true;
 }
 

@@ -59,12 +59,12 @@ struct conn {
 	size_t thrown;          /* bytes, while lingering */
 	struct http_two *two;   /* of CONN_TWO, as are: */
 	struct stream *streams; /* those that live */
+	struct loop_timer stop; /* of bodies behind their answers */
 	int32_t newest;         /* stream that began in it */
 	struct stream *stream;  /* that this one serves; NULL: a socket */
 	/* of a pipe */
-	bool end_up; /* the cell's end was passed on */
-	bool end_down;
-	bool message_began; /* a fragment of it went to the cell */
+	bool end_up, end_down; /* the end of that side was passed on */
+	bool message_began;    /* a fragment of it went to the cell */
 	struct http_socket from_cell;
 	struct http_socket from_up;
 	struct buf control; /* of a control frame in pieces */

@@ -84,6 +84,51 @@ an_answer_that_is_none_is_said_to_be(void **state)
 	pair_free(&p);
 }
 
+/* RFC 9113 8.1: it is told so late, for it must have read its answer, and not
+ * before the answer has left. */
+static void
+whoever_does_not_end_behind_its_answer_is_stopped(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *head;
+		bool body;
+	} rows[] = {
+		{ "HTTP/1.1 413 \r\nContent-Length: 6\r\n\r\n", true },
+		{ "HTTP/1.1 204 \r\n\r\n", false },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct pair p;
+		struct err e;
+		auto_buf frames = { 0 };
+		add_headers(
+		    &frames, 1, false, STR("\x83\x87\x84\x41\x06x.test"));
+		pair_new(&p);
+		assert_int_equal(say(&p, STR(PREFACE)), 0);
+		assert_int_equal(say(&p, buf_str(&frames)), 0);
+		assert_false(http_two_stop(p.server.two));
+		assert_int_equal(http_two_answer(p.server.two, 1,
+		                     str_of(rows[i].head), rows[i].body, &e),
+		    0);
+		if (rows[i].body) {
+			http_two_data(p.server.two, 1, STR("enough"));
+			assert_false(http_two_stop(p.server.two));
+			assert_false(said(p.server.two, RST("\0")));
+		}
+		http_two_end(p.server.two, 1, STR(""));
+		assert_true(http_two_stop(p.server.two));
+		assert_true(http_two_stop(p.server.two));
+		assert_false(said(p.server.two, RST("\0"))); /* it leaves */
+		assert_true(http_two_stop(p.server.two));
+		assert_false(said(p.server.two, RST("\0")));
+		assert_false(http_two_stop(p.server.two));
+		assert_true(said(p.server.two, RST("\0")));
+		assert_int_equal(p.server.closed, 1);
+		assert_false(http_two_stop(p.server.two));
+		pair_free(&p);
+	}
+}
+
 /* What was on its way meanwhile. */
 static void
 a_server_that_leaves_says_what_it_has_not_begun(void **state)
@@ -119,6 +164,8 @@ main(void)
 		cmocka_unit_test(a_reset_says_what_became_of_the_request),
 		cmocka_unit_test(only_what_was_refused_was_not_taken),
 		cmocka_unit_test(an_answer_that_is_none_is_said_to_be),
+		cmocka_unit_test(
+		    whoever_does_not_end_behind_its_answer_is_stopped),
 		cmocka_unit_test(
 		    a_server_that_leaves_says_what_it_has_not_begun),
 	};

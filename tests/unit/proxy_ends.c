@@ -192,6 +192,32 @@ an_answer_that_ended_before_a_reset_is_whole(void **state)
 	world_free(&w);
 }
 
+/* Its window is open, and it says nothing more. */
+static void
+a_body_that_stops_behind_its_answer_is_over_in_time(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	int32_t s = ask(&w,
+	    "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+	    "Content-Length: 9\r\n\r\n",
+	    true);
+	http_two_data(w.cell.two, s, STR("half"));
+	world_until(&w, says(&w.origin, "half"));
+	answer(&w, 1, "enough");
+	world_until(&w, w.cell.closed == 1);
+	assert_int_equal(w.cell.ended, 1);
+	assert_true(says(&w.cell, "enough"));
+	assert_int_equal(w.r.outcomes, 1);
+	assert_int_equal(w.r.outcome.end, PROXY_ANSWERED);
+	assert_null(w.r.proxy->conns->stop.loop);
+	/* The session goes on. */
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.r.intents == 2);
+	world_free(&w);
+}
+
 /* What the cell asks when this end has just left was not looked at. */
 static void
 a_session_that_is_idle_says_that_it_leaves(void **state)
@@ -372,6 +398,8 @@ main(void)
 		    a_stream_that_finds_no_place_may_be_asked_again),
 		cmocka_unit_test(an_answer_that_is_cut_upstream_is_cut_below),
 		cmocka_unit_test(an_answer_that_ended_before_a_reset_is_whole),
+		cmocka_unit_test(
+		    a_body_that_stops_behind_its_answer_is_over_in_time),
 		cmocka_unit_test(a_session_that_is_idle_says_that_it_leaves),
 		cmocka_unit_test(an_answer_that_is_read_late_comes_whole),
 		cmocka_unit_test(
