@@ -502,6 +502,7 @@ proxy_conn_go(struct conn *c, const struct proxy_go *go)
 	c->up = proxy_up_new(c->proxy, c->id, &c->request, go);
 	bool changes = proxy_place_in_body(go);
 
+	proxy_body_look(c);
 	if (c->up->state != UP_FAILED &&
 	    (changes || proxy_own_gathers(c->proxy->needles, &c->request))) {
 		const struct proxy_times *t = &c->proxy->setup.times;

@@ -4,6 +4,7 @@
 
 /* What the files of this room share. */
 
+#include "proxy/fetch.h"
 #include "proxy/own.h"
 #include "proxy/road.h"
 
@@ -121,40 +122,13 @@ void proxy_conn_continue(struct conn *c); /* 100, where it is waited for */
 bool proxy_conn_gather(struct conn *c);
 bool proxy_conn_spooled(struct conn *c);
 void proxy_conn_spool(struct conn *c); /* ASKED becomes SPOOL */
+void proxy_body_look(struct conn *c); /* before it leaves */
 void proxy_body_known(const struct conn *c, struct proxy_intent *i);
 /* shown.c */
 void proxy_shown_make(
     struct arena *a, const struct conn *c, struct proxy_shown *out);
 /* carry.c: one step of CARRY; true: something changed. */
 bool proxy_conn_carry(struct conn *c);
-
-/* --- a request of the house --------------------------------------------- */
-
-struct fetch {
-	struct fetch *next, *previous;
-	struct proxy *proxy;
-	bool turning;
-	bool again;
-	bool over;     /* fetched was called */
-	bool too_long; /* the answer, for its limit */
-	bool body_done;
-	uint64_t id;
-	uint64_t limit;
-	struct buf bytes; /* the request as it would have come from a cell */
-	size_t at;        /* bytes of it read */
-	struct buf whole; /* its body, where the credential goes into it */
-	struct http_reader reader;
-	struct proxy_request request;
-	struct up *up;
-	unsigned status;
-	char content_type[128], challenge[512], retry_after[64];
-	struct buf answer;
-	struct loop_timer timer;
-};
-
-void proxy_fetch_turn(void *owner);
-void proxy_fetch_abort(struct fetch *f, const char *why);
-void proxy_fetch_free(struct fetch *f);
 
 #define PROXY_SPARES 64 /* exchanges; and two arenas for each */
 #define PROXY_ROWS   64
