@@ -35,16 +35,17 @@ struct conn {
 	bool tunnel;  /* behind a CONNECT */
 	bool any;     /* a whole head was read on it */
 	/* of the present request */
-	bool asked;     /* request holds one */
-	bool body_done; /* its body was read to the end */
-	bool continued; /* 100 was sent */
-	bool answered;  /* the head of an answer was sent */
-	bool chunked;   /* that answer's body is */
-	bool close;     /* nothing follows it */
-	bool renewed;   /* it was asked about again, after a 401 */
-	bool spooled;   /* held is its whole body, and has not left */
-	bool shown;     /* a person will look at it */
-	uint64_t id;    /* of its intent; 0: none yet; see proxy_conn_number */
+	bool asked;         /* request holds one */
+	bool body_done;     /* its body was read to the end */
+	bool continued;     /* 100 was sent */
+	bool answered;      /* the head of an answer was sent */
+	bool chunked;       /* that answer's body is */
+	bool close;         /* nothing follows it */
+	bool renewed;       /* it was asked about again, after a 401 */
+	bool spooled;       /* held is its whole body, and has not left */
+	bool shown;         /* a person will look at it */
+	struct mono missed; /* since it was dialled: who did nothing for it */
+	uint64_t id; /* of its intent; 0: none yet; see proxy_conn_number */
 	struct conn *beside; /* another of its row in proxy.numbered */
 	struct mono since;
 	struct proxy_origin origin;
@@ -115,6 +116,7 @@ bool proxy_conn_pipe(struct conn *c); /* one step; true: something changed */
 bool proxy_is_tunnel(const struct proxy *p, const struct proxy_origin *origin);
 void proxy_conn_tunnel(struct conn *c); /* asks about one */
 void proxy_conn_again(struct conn *c);  /* asks anew: its token was refused */
+void proxy_conn_anew(struct conn *c);   /* the same: nobody did anything */
 void proxy_conn_ask(struct conn *c, uint32_t stale);
 void proxy_conn_begin(struct conn *c);    /* CARRY */
 void proxy_conn_continue(struct conn *c); /* 100, where it is waited for */
@@ -122,7 +124,7 @@ void proxy_conn_continue(struct conn *c); /* 100, where it is waited for */
 bool proxy_conn_gather(struct conn *c);
 bool proxy_conn_spooled(struct conn *c);
 void proxy_conn_spool(struct conn *c); /* ASKED becomes SPOOL */
-void proxy_body_look(struct conn *c); /* before it leaves */
+void proxy_body_look(struct conn *c);  /* before it leaves */
 void proxy_body_known(const struct conn *c, struct proxy_intent *i);
 /* shown.c */
 void proxy_shown_make(
