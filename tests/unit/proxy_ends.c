@@ -355,30 +355,51 @@ what_an_upstream_said_last_in_a_tunnel_comes_whole(void **state)
 	rig_free(&r);
 }
 
-/* Of a request that never becomes whole whoever began it is told. */
+/* Of a request that never becomes whole whoever began it is told, wherever it
+ * stopped; nothing of it has left. */
 static void
 a_request_that_stops_in_the_middle_is_answered(void **state)
 {
 	(void)state;
-	static const char *const begun[] = {
-		"GET /a HTTP/1.1\r\nHost: go",
-		"POST /a HTTP/1.1\r\nHost: good.test\r\n"
-		"Content-Length: 5\r\n\r\nab",
+	static const struct {
+		enum conn_state at;
+		const char *begun;
+	} rows[] = {
+		{ CONN_HEAD, "GET /a HTTP/1.1\r\nHost: go" },
+		{ CONN_COMMANDS,
+		    "POST /r.git/git-receive-pack HTTP/1.1\r\n"
+		    "Host: good.test\r\nContent-Length: 500\r\n\r\n00a" },
+		{ CONN_SPOOL, "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+		              "Content-Length: 5\r\n\r\nab" },
+		{ CONN_GATHER, "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+		               "Content-Type: application/json\r\n"
+		               "Content-Length: 9\r\n\r\n{\"b\"" },
 	};
-	struct proxy_times times = { .head = CLOCK_SECOND / 100 };
-	for (size_t i = 0; i < COUNT(begun); i++) {
+	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct rig r;
 		struct end c;
-		rig_new(&r, &times);
-		r.spool = true;
-		cell_dial(&r, &c, GOOD, 80);
-		end_say_z(&c, begun[i]);
+		bool gone = rows[i].at == CONN_GATHER; /* it had its go */
+		rig_new(&r, NULL);
+		rig_inject(&r);
+		r.go.place = PROXY_PLACE_JSON;
+		assert_true(str_copy(r.go.name, 64, STR("/a")));
+		assert_true(str_copy(r.go.format, 256, STR("{{secret}}")));
+		r.spool = rows[i].at == CONN_SPOOL;
+		cell_good(&r, &c);
+		end_say_z(&c, rows[i].begun);
+		struct conn *conn = r.proxy->conns;
+		rig_until(&r, conn->state == rows[i].at &&
+		                  !http_reader_idle(&conn->reader));
+		proxy_conn_arm(conn, 1);
 		rig_until(&r, c.gone);
 		assert_true(end_got(&c, "HTTP/1.1 408 "));
 		assert_true(end_got(&c, "did not come whole in time"));
 		assert_int_equal(r.outcomes, 1);
+		assert_int_equal(r.outcome.id, gone ? r.id : 0);
 		assert_int_equal(r.outcome.end, PROXY_REFUSED);
 		assert_int_equal(r.outcome.status, 408);
+		assert_int_equal(r.intents, gone || r.spool);
+		assert_int_equal(r.redeems + r.origin.count, 0);
 		rig_until(&r, proxy_carried(r.proxy) == 0);
 		end_close(&c);
 		rig_free(&r);
