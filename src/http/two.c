@@ -300,7 +300,8 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 	}
 	bool head = frame->hd.type == NGHTTP2_HEADERS && !s->began;
 	if (head && head_came(t, s, end)) {
-		http_two_reset(t, s->id);
+		two_reset(
+		    t, s->id, NGHTTP2_PROTOCOL_ERROR); /* RFC 9113 8.1.1 */
 		return 0;
 	}
 	if (end) {
@@ -321,8 +322,7 @@ stop_rest(struct http_two *t, struct stream *s, size_t more)
 	}
 	s->rest += more;
 	if (s->rest > HTTP_TWO_WINDOW) {
-		must(nghttp2_submit_rst_stream(t->session, NGHTTP2_FLAG_NONE,
-		         s->id, NGHTTP2_NO_ERROR) == 0);
+		two_reset(t, s->id, NGHTTP2_NO_ERROR);
 	}
 }
 

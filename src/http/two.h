@@ -50,12 +50,25 @@ int http_two_ask(struct http_two *t, struct str head, bool body, bool secret,
 int http_two_answer(struct http_two *t, int32_t stream, struct str head,
     bool body, struct err *e) MUST_CHECK;
 void http_two_data(struct http_two *t, int32_t stream, struct str bytes);
-/* trailers: "name: value" lines, or empty. */
+/* Of any message, with a body or without.  trailers: "name: value" lines, or
+ * empty. */
 void http_two_end(struct http_two *t, int32_t stream, struct str trailers);
 size_t http_two_waiting(const struct http_two *t, int32_t stream);
 /* All text that was given is taken: the window opens again, and what had to
  * wait is given. */
 void http_two_taken(struct http_two *t, int32_t stream);
+/* A client's: nobody waits for the answer (CANCEL).  A server's: what was said
+ * of it is not all (INTERNAL_ERROR: there are clients that take CANCEL for the
+ * end of an answer). */
 void http_two_reset(struct http_two *t, int32_t stream);
+/* A server's: nothing of it was looked at, so it may be asked again. */
+void http_two_refuse(struct http_two *t, int32_t stream);
+/* A server's: of each stream whose answer had ended and left when this was last
+ * called, no more is read (NO_ERROR, RFC 9113 8.1).  true: the answers of
+ * others have ended since. */
+bool http_two_stop(struct http_two *t);
+/* A server's last word: what it has not begun may be asked again elsewhere
+ * (GOAWAY, RFC 9113 6.8). */
+void http_two_leave(struct http_two *t);
 
 #endif

@@ -18,6 +18,7 @@ struct stream {
 	struct buf trailers;
 	bool out_end;
 	bool said;       /* the last frame of it has left */
+	bool stop;       /* it had when that was last looked for */
 	size_t rest;     /* bytes that came behind it */
 	bool began;      /* its head was given out */
 	bool length;     /* its head alone says how long its body is */
@@ -45,5 +46,6 @@ struct stream *two_stream(const struct http_two *t, int32_t id);
 struct stream *two_stream_new(struct http_two *t);
 void two_stream_free(struct http_two *t, struct stream *s);
 void two_give_late(struct http_two *t, struct stream *s);
+void two_reset(struct http_two *t, int32_t stream, uint32_t code);
 
 #endif

@@ -216,8 +216,41 @@ http_two_taken(struct http_two *t, int32_t stream)
 }
 
 void
-http_two_reset(struct http_two *t, int32_t stream)
+two_reset(struct http_two *t, int32_t stream, uint32_t code)
 {
 	(void)nghttp2_submit_rst_stream(
-	    t->session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
+	    t->session, NGHTTP2_FLAG_NONE, stream, code);
+}
+
+void
+http_two_reset(struct http_two *t, int32_t stream)
+{
+	two_reset(
+	    t, stream, t->server ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL);
+}
+
+void
+http_two_refuse(struct http_two *t, int32_t stream)
+{
+	two_reset(t, stream, NGHTTP2_REFUSED_STREAM);
+}
+
+bool
+http_two_stop(struct http_two *t)
+{
+	bool more = false;
+	for (struct stream *s = t->streams; s; s = s->next) {
+		if (s->stop) {
+			two_reset(t, s->id, NGHTTP2_NO_ERROR);
+		}
+		more = more || (s->out_end && !s->stop);
+		s->stop = s->said;
+	}
+	return more;
+}
+
+void
+http_two_leave(struct http_two *t)
+{
+	(void)nghttp2_session_terminate_session(t->session, NGHTTP2_NO_ERROR);
 }

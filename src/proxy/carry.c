@@ -351,6 +351,10 @@ answer_event(struct conn *c)
 		proxy_conn_again(c);
 		return false;
 	}
+	if (broken && u->missed) {
+		proxy_conn_anew(c);
+		return false;
+	}
 	if (broken || answer_take(c, &ev, &e)) {
 		struct err why;
 		err_set(&why, ERR_UNAVAILABLE, "upstream: %s", e.text);

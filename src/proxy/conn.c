@@ -6,7 +6,6 @@
 
 #include "proxy/inside.h"
 
-#define LINGER_US    (2 * CLOCK_SECOND)
 #define LINGER_BYTES ((size_t)1024 * 1024)
 
 void
@@ -228,6 +227,27 @@ proxy_conn_again(struct conn *c)
 	proxy_conn_ask(c, version);
 }
 
+/* What has left of its body goes first once more. */
+void
+proxy_conn_anew(struct conn *c)
+{
+	struct up *u = c->up;
+	proxy_conn_outcome(c, PROXY_FAILED, 0,
+	    u->untaken ? "the upstream did nothing with it: it is asked about "
+	                 "once more"
+	               : "its connection was kept and had ended: it is asked "
+	                 "about once more");
+	must(c->held.len == 0);
+	c->held = u->left;
+	u->left = (struct buf){ 0 };
+	c->spooled = c->body_done && !c->commands &&
+	             c->request.head->framing != HTTP_EMPTY;
+	c->missed = u->way.born;
+	proxy_up_free(u);
+	c->up = NULL;
+	proxy_conn_ask(c, 0);
+}
+
 void
 proxy_conn_continue(struct conn *c)
 {
@@ -388,6 +408,7 @@ next_request(struct conn *c)
 	c->continued = false;
 	c->answered = false;
 	c->renewed = false;
+	c->missed = (struct mono){ 0 };
 	c->spooled = false;
 	c->shown = false;
 	c->chunked = false;
@@ -423,7 +444,7 @@ step_answer(struct conn *c)
 	request_over(c);
 	(void)shutdown(c->link.fd, SHUT_WR);
 	c->state = CONN_LINGER;
-	proxy_conn_arm(c, LINGER_US);
+	proxy_conn_arm(c, PROXY_LINGER);
 	return true;
 }
 
@@ -501,8 +522,12 @@ proxy_conn_go(struct conn *c, const struct proxy_go *go)
 {
 	must(c->state == CONN_ASKED);
 	c->up = proxy_up_new(c->proxy, c->id, &c->request, go);
+	c->up->asks = true;
+	c->up->again = c->missed.us > 0;
+	c->up->way.born = c->missed;
 	bool changes = proxy_place_in_body(go);
 
+	proxy_body_look(c);
 	if (c->up->state != UP_FAILED &&
 	    (changes || proxy_own_gathers(c->proxy->needles, &c->request))) {
 		const struct proxy_times *t = &c->proxy->setup.times;

@@ -19,7 +19,7 @@ struct stream {
 	bool stirred; /* text came for it */
 	bool gone;    /* the cell has closed it */
 	bool done;    /* its whole answer was given */
-	bool body;    /* that answer has one */
+	bool ended;   /* and so was the request */
 	struct http_reader reader;
 };
 
@@ -74,9 +74,8 @@ answer_event(struct stream *s)
 	int failed = http_read(&s->reader, &in, &ev, &e);
 	size_t took = text.len - in.len;
 	if (!failed && (ev.kind == HTTP_HEAD || ev.kind == HTTP_INTERIM)) {
-		s->body = ev.head->framing != HTTP_EMPTY;
-		failed = http_two_answer(
-		    two, s->id, str_sub(text, 0, took), s->body, &e);
+		failed = http_two_answer(two, s->id, str_sub(text, 0, took),
+		    ev.head->framing != HTTP_EMPTY, &e);
 	}
 	if (failed) {
 		http_two_reset(two, s->id);
@@ -94,9 +93,7 @@ answer_event(struct stream *s)
 	}
 	if (ev.kind == HTTP_END) {
 		s->done = true;
-		if (s->body) {
-			http_two_end(two, s->id, buf_str(&s->reader.trailer));
-		}
+		http_two_end(two, s->id, buf_str(&s->reader.trailer));
 	}
 	proxy_clear_drop(out, took);
 	return ev.kind != HTTP_MORE && ev.kind != HTTP_END;
@@ -139,6 +136,30 @@ pump(void *owner)
 	turn_soon(s->front);
 }
 
+static void stop_late(void *owner);
+
+static void
+stop_soon(struct conn *c)
+{
+	struct loop *loop = c->proxy->setup.loop;
+	if (!c->stop.loop) {
+		loop_timer_arm(&c->stop, loop,
+		    mono_after(loop_now(loop), PROXY_LINGER), stop_late, c);
+	}
+}
+
+/* There are clients that wait for their window, or for nothing at all, when
+ * their answer came before they had said all (curl 7.88, Node). */
+static void
+stop_late(void *owner)
+{
+	struct conn *c = owner;
+	if (http_two_stop(c->two)) {
+		stop_soon(c);
+	}
+	turn_soon(c);
+}
+
 void
 proxy_stream_gone(struct conn *c)
 {
@@ -150,6 +171,9 @@ proxy_stream_gone(struct conn *c)
 	bool whole = s->done && http_two_waiting(two, id) == 0;
 	if (!whole && !s->gone) {
 		http_two_reset(two, id);
+	}
+	if (whole && !s->gone && !s->ended) {
+		stop_soon(s->front);
 	}
 	turn_soon(s->front);
 	drop(s);
@@ -189,7 +213,7 @@ begin(struct conn *front, int32_t id)
 {
 	struct proxy *p = front->proxy;
 	if (p->carried >= PROXY_CONNECTIONS) {
-		http_two_reset(front->two, id);
+		http_two_refuse(front->two, id);
 		return NULL;
 	}
 	struct stream *s = calloc(1, sizeof(*s));
@@ -234,8 +258,10 @@ take_text(void *owner, int32_t id, struct str text)
 static void
 take_end(void *owner, int32_t id)
 {
-	(void)owner;
-	(void)id; /* the text says so itself */
+	struct stream *s = find(owner, id);
+	if (s) { /* to whoever serves it the text says so itself */
+		s->ended = true;
+	}
 }
 
 static void
@@ -343,6 +369,7 @@ proxy_front_end(struct conn *c)
 			proxy_conn_free(child);
 		}
 	}
+	loop_timer_cancel(&c->stop);
 	http_two_free(c->two);
 	c->two = NULL;
 }
@@ -350,6 +377,8 @@ proxy_front_end(struct conn *c)
 void
 proxy_front_over(struct conn *c)
 {
+	http_two_leave(c->two);
+	flush(c);
 	proxy_front_end(c);
 	proxy_conn_end(c);
 }

@@ -4,6 +4,7 @@
 
 /* What the files of this room share. */
 
+#include "proxy/fetch.h"
 #include "proxy/own.h"
 #include "proxy/road.h"
 
@@ -34,16 +35,17 @@ struct conn {
 	bool tunnel;  /* behind a CONNECT */
 	bool any;     /* a whole head was read on it */
 	/* of the present request */
-	bool asked;     /* request holds one */
-	bool body_done; /* its body was read to the end */
-	bool continued; /* 100 was sent */
-	bool answered;  /* the head of an answer was sent */
-	bool chunked;   /* that answer's body is */
-	bool close;     /* nothing follows it */
-	bool renewed;   /* it was asked about again, after a 401 */
-	bool spooled;   /* held is its whole body, and has not left */
-	bool shown;     /* a person will look at it */
-	uint64_t id;    /* of its intent; 0: none yet; see proxy_conn_number */
+	bool asked;         /* request holds one */
+	bool body_done;     /* its body was read to the end */
+	bool continued;     /* 100 was sent */
+	bool answered;      /* the head of an answer was sent */
+	bool chunked;       /* that answer's body is */
+	bool close;         /* nothing follows it */
+	bool renewed;       /* it was asked about again, after a 401 */
+	bool spooled;       /* held is its whole body, and has not left */
+	bool shown;         /* a person will look at it */
+	struct mono missed; /* since it was dialled: who did nothing for it */
+	uint64_t id; /* of its intent; 0: none yet; see proxy_conn_number */
 	struct conn *beside; /* another of its row in proxy.numbered */
 	struct mono since;
 	struct proxy_origin origin;
@@ -59,12 +61,12 @@ struct conn {
 	size_t thrown;          /* bytes, while lingering */
 	struct http_two *two;   /* of CONN_TWO, as are: */
 	struct stream *streams; /* those that live */
+	struct loop_timer stop; /* of bodies behind their answers */
 	int32_t newest;         /* stream that began in it */
 	struct stream *stream;  /* that this one serves; NULL: a socket */
 	/* of a pipe */
-	bool end_up; /* the cell's end was passed on */
-	bool end_down;
-	bool message_began; /* a fragment of it went to the cell */
+	bool end_up, end_down; /* the end of that side was passed on */
+	bool message_began;    /* a fragment of it went to the cell */
 	struct http_socket from_cell;
 	struct http_socket from_up;
 	struct buf control; /* of a control frame in pieces */
@@ -114,6 +116,7 @@ bool proxy_conn_pipe(struct conn *c); /* one step; true: something changed */
 bool proxy_is_tunnel(const struct proxy *p, const struct proxy_origin *origin);
 void proxy_conn_tunnel(struct conn *c); /* asks about one */
 void proxy_conn_again(struct conn *c);  /* asks anew: its token was refused */
+void proxy_conn_anew(struct conn *c);   /* the same: nobody did anything */
 void proxy_conn_ask(struct conn *c, uint32_t stale);
 void proxy_conn_begin(struct conn *c);    /* CARRY */
 void proxy_conn_continue(struct conn *c); /* 100, where it is waited for */
@@ -121,40 +124,13 @@ void proxy_conn_continue(struct conn *c); /* 100, where it is waited for */
 bool proxy_conn_gather(struct conn *c);
 bool proxy_conn_spooled(struct conn *c);
 void proxy_conn_spool(struct conn *c); /* ASKED becomes SPOOL */
+void proxy_body_look(struct conn *c);  /* before it leaves */
 void proxy_body_known(const struct conn *c, struct proxy_intent *i);
 /* shown.c */
 void proxy_shown_make(
     struct arena *a, const struct conn *c, struct proxy_shown *out);
 /* carry.c: one step of CARRY; true: something changed. */
 bool proxy_conn_carry(struct conn *c);
-
-/* --- a request of the house --------------------------------------------- */
-
-struct fetch {
-	struct fetch *next, *previous;
-	struct proxy *proxy;
-	bool turning;
-	bool again;
-	bool over;     /* fetched was called */
-	bool too_long; /* the answer, for its limit */
-	bool body_done;
-	uint64_t id;
-	uint64_t limit;
-	struct buf bytes; /* the request as it would have come from a cell */
-	size_t at;        /* bytes of it read */
-	struct buf whole; /* its body, where the credential goes into it */
-	struct http_reader reader;
-	struct proxy_request request;
-	struct up *up;
-	unsigned status;
-	char content_type[128], challenge[512], retry_after[64];
-	struct buf answer;
-	struct loop_timer timer;
-};
-
-void proxy_fetch_turn(void *owner);
-void proxy_fetch_abort(struct fetch *f, const char *why);
-void proxy_fetch_free(struct fetch *f);
 
 #define PROXY_SPARES 64 /* exchanges; and two arenas for each */
 #define PROXY_ROWS   64

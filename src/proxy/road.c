@@ -308,6 +308,7 @@ proxy_road_take(struct up *u, int64_t idle_max)
 	for (struct road *r = p->roads; r; r = r->next) {
 		struct err e;
 		if (r->closing ||
+		    (u->again && r->way.born.us <= u->way.born.us) ||
 		    (!r->users &&
 		        mono_passed(mono_after(r->since, idle_max), now)) ||
 		    !proxy_way_eq(&r->way, &u->way) ||

@@ -89,6 +89,23 @@ proxy_conn_spooled(struct conn *c)
 	return ev.kind != HTTP_MORE;
 }
 
+/* P08: since what is held of its body was read, another request of the cell may
+ * have been given its first credential; of a push it is looked through when it
+ * leaves. */
+void
+proxy_body_look(struct conn *c)
+{
+	struct err e;
+	if (c->held.len == 0) {
+		return;
+	}
+	proxy_scrub_fini(&c->search);
+	if (!c->commands && proxy_own_body(&c->search, c->proxy->needles,
+	                        &c->request, buf_str(&c->held), &e)) {
+		proxy_up_fail(c->up, true, &e);
+	}
+}
+
 void
 proxy_body_known(const struct conn *c, struct proxy_intent *i)
 {

@@ -52,6 +52,7 @@ proxy_up_fail(struct up *u, bool refused, const struct err *e)
 	proxy_clean(u->proxy, &u->err);
 	loop_timer_cancel(&u->timer);
 	proxy_up_forget(u);
+	buf_wipe(&u->secret);
 	disconnect(u);
 }
 
@@ -268,6 +269,7 @@ proxy_up_free(struct up *u)
 	proxy_spare_give(u->proxy, &u->reader.arena);
 	http_reader_fini(&u->reader);
 	proxy_up_forget(u);
+	buf_wipe(&u->secret);
 	proxy_scrub_fini(&u->scrub);
 	proxy_trust_give(u->trust);
 	proxy_spare_up_give(u->proxy, u);
@@ -280,6 +282,14 @@ may_dial(const struct up *u, const struct names_addr *a, struct err *e)
 	return names_addr_check(a, &u->proxy->setup.own, NULL, e) == 0;
 }
 
+/* A value is lent for one sending: by the next it may be another's turn, or its
+ * end.  With one a request goes once more if its owner asks about it anew. */
+static bool
+repeats(const struct up *u)
+{
+	return !u->go.once && (u->asks || u->go.place == PROXY_PLACE_NONE);
+}
+
 /* A safe request that got no answer can be asked again; any other must find
  * the connection fresh, since nobody could say what became of it.  What a
  * person allowed goes once, and is none. */
@@ -287,7 +297,7 @@ static bool
 safe(const struct up *u)
 {
 	struct str m = u->request->method;
-	return !u->go.once && u->request->head->framing == HTTP_EMPTY &&
+	return repeats(u) && u->request->head->framing == HTTP_EMPTY &&
 	       (str_eq_z(m, "GET") || str_eq_z(m, "HEAD") ||
 	           str_eq_z(m, "OPTIONS"));
 }
@@ -333,7 +343,7 @@ find_kept(struct up *u)
 		verified(u);
 		return;
 	}
-	u->link = proxy_pool_take(u->proxy, &u->way, idle);
+	u->link = u->again ? NULL : proxy_pool_take(u->proxy, &u->way, idle);
 	if (u->link) {
 		u->reused = true;
 		u->link->turn = u->turn;
@@ -368,7 +378,7 @@ may_go_again(const struct up *u)
 {
 	return !u->again &&
 	       ((u->reused && safe(u)) ||
-	           (u->two && !u->go.once && !proxy_place_in_body(&u->go)));
+	           (u->two && repeats(u) && !proxy_place_in_body(&u->go)));
 }
 
 void
@@ -376,19 +386,23 @@ proxy_up_forget(struct up *u)
 {
 	u->keeps = false;
 	buf_wipe(&u->left);
-	buf_wipe(&u->secret);
 }
 
 bool
 proxy_up_again(struct up *u)
 {
-	bool missed = u->untaken || (u->reused && safe(u));
-	if (!u->keeps || !missed || !http_reader_idle(&u->reader)) {
+	u->missed = u->keeps && http_reader_idle(&u->reader) &&
+	            (u->untaken || (u->reused && safe(u)));
+	if (!u->missed || u->go.place != PROXY_PLACE_NONE) {
 		return false;
 	}
+	u->missed = false;
 	u->again = true;
 	disconnect(u);
-	find_way(u);
+	/* Of all that were on that way one makes the next. */
+	u->state = UP_WAIT;
+	u->woken = !proxy_road_wait(u);
+	arm(u, times(u)->dial);
 	return true;
 }
 
@@ -424,7 +438,9 @@ open_with(struct up *u, struct str secret)
 {
 	struct err e;
 	u->keeps = may_go_again(u);
-	if (proxy_up_say(u, secret, &e)) {
+	int failed = proxy_up_say(u, secret, &e);
+	buf_wipe(&u->secret);
+	if (failed) {
 		proxy_up_fail(u, true, &e);
 		return;
 	}

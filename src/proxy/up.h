@@ -74,11 +74,13 @@ struct up {
 	bool reused;  /* link was kept from another request */
 	struct up_way way;
 	/* to go once more, until a byte of an answer has come */
+	bool asks; /* its owner can ask about it anew */
 	bool keeps;
-	bool again;         /* it did */
+	bool missed;        /* it may, and must be asked about anew for it */
+	bool again;         /* it does, on a connection that is younger */
 	bool ended;         /* its body has */
 	struct buf left;    /* its body, as far as it has left */
-	struct buf secret;  /* while it may still be needed */
+	struct buf secret;  /* until it leaves */
 	struct buf *whole;  /* the body, where the credential goes into it */
 	struct scrub scrub; /* of the answer's body */
 	struct http_reader reader;

@@ -383,6 +383,12 @@ def node_has_ten_streams_of_http2_at_once():
 
 
 @test
+def node_hears_that_an_answer_was_cut():
+    """It takes some codes of a reset for the end of a whole one."""
+    need(told('http2')['cut'] == 'ERR_HTTP2_STREAM_ERROR', told('http2')['cut'])
+
+
+@test
 def a_websocket_client_talks():
     row = told('socket')
     need(row['code'] == 1000 and row['heard'] == [

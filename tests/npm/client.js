@@ -30,8 +30,15 @@ async function http2() {
   });
   const begun = Date.now();
   const rows = await Promise.all([...Array(10).keys()].map(one));
+  const took = Date.now() - begun;
+  const cut = await new Promise((done) => {
+    const r = session.request({ ':path': '/cut' });
+    r.once('data', () => session.request({ ':path': '/cut-now' }).on('error', () => {}).resume());
+    r.on('end', () => done('whole'));
+    r.on('error', (e) => done(e.code));
+  });
   session.close();
-  say({ rows, took: Date.now() - begun });
+  say({ rows, took, cut });
 }
 
 function socket() {

@@ -24,11 +24,23 @@ function say(row) {
 
 // --- HTTP/1.1 and HTTP/2 on one port: what came, said back
 
+let cut; // the session of an answer that ends in the middle
+
 const web = http2.createSecureServer({ ...pair, allowHTTP1: true }, (q, a) => {
   if (q.url === '/early') {
     a.statusCode = 413;
     a.end(); // in one piece: curl stops at its head, short of its length
     q.resume();
+    return;
+  }
+  if (q.url === '/cut') {
+    cut = q.stream.session;
+    a.write('a part');
+    return;
+  }
+  if (q.url === '/cut-now') {
+    cut.destroy();
+    a.end();
     return;
   }
   if (q.url === '/hints') {

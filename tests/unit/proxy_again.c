@@ -40,24 +40,40 @@ say_last(struct world *w, struct str frame)
 	buf_clear(&w->origin.text);
 }
 
+#define ANEW "the upstream did nothing with it: it is asked about once more"
+
+/* A value is lent for one sending: with one it was asked about, and had its
+ * outcome, once more. */
 static void
 assert_whole(struct world *w, const char *body)
 {
+	size_t lent = w->r.go.place != PROXY_PLACE_NONE;
 	world_until(w, w->origin.ended == 1);
 	assert_true(says(&w->origin, "/once HTTP/1.1\r\n"));
-	assert_true(says(&w->origin, "authorization: Bearer " SECRET "\r\n"));
+	assert_int_equal(
+	    says(&w->origin, "authorization: Bearer " SECRET "\r\n"), lent);
 	assert_true(str_ends(buf_str(&w->origin.text), str_of(body)));
+	assert_int_equal(w->r.outcomes, lent);
+	assert_true(!lent || w->r.outcome.end == PROXY_FAILED);
+	assert_string_equal(w->r.outcome.text, lent ? ANEW : "");
 	answer(w, 1, "done");
 	world_until(w, w->cell.ended == 1);
 	assert_true(
 	    str_starts(buf_str(&w->cell.text), STR("HTTP/1.1 200 OK\r\n")));
-	world_until(w, w->r.outcomes == 1);
+	world_until(w, w->r.outcomes == 1 + lent);
 	assert_int_equal(w->r.outcome.end, PROXY_ANSWERED);
-	assert_true(w->r.outcome.injected);
-	/* It was asked about, and its credential lent, once. */
+	assert_int_equal(w->r.outcome.injected, lent);
 	assert_int_equal(w->r.origin.count, 2);
-	assert_int_equal(w->r.intents, 1);
-	assert_int_equal(w->r.redeems, 1);
+	assert_int_equal(w->r.intents, 1 + lent);
+	assert_int_equal(w->r.redeems, 2 * lent);
+}
+
+/* No credential goes into it. */
+static void
+bare(struct world *w)
+{
+	w->r.go.place = PROXY_PLACE_NONE;
+	w->r.go.grant = 0;
 }
 
 static void
@@ -71,17 +87,22 @@ what_was_not_taken_goes_once_more(void **state)
 		{ STR(REFUSED), POST, "abc", "\r\n\r\nabc" },
 		{ STR(GOAWAY), POST, "abc", "\r\n\r\nabc" },
 		{ STR(REFUSED), OPEN, "abc", "\r\n3\r\nabc\r\n0\r\n\r\n" },
+		{ STR(REFUSED), OPEN, "", "\r\n\r\n0\r\n\r\n" },
 		{ STR(REFUSED), ASKED("POST", "Content-Length: 0\r\n\r\n"), "",
 		    "\r\n\r\n" },
 		{ STR(REFUSED), ASKED("DELETE", "\r\n"), "", "\r\n\r\n" },
 	};
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < 2 * COUNT(rows); i++) {
 		struct world w;
 		world_new(&w, true);
-		(void)ask_first(&w, rows[i].head, rows[i].body, true);
-		say_last(&w, rows[i].frame);
-		assert_whole(&w, rows[i].arrives);
-		assert_int_equal(w.r.outcome.up, strlen(rows[i].body));
+		if (i >= COUNT(rows)) {
+			bare(&w);
+		}
+		size_t row = i % COUNT(rows);
+		(void)ask_first(&w, rows[row].head, rows[row].body, true);
+		say_last(&w, rows[row].frame);
+		assert_whole(&w, rows[row].arrives);
+		assert_int_equal(w.r.outcome.up, strlen(rows[row].body));
 		world_free(&w);
 	}
 }
@@ -91,16 +112,102 @@ static void
 what_had_not_ended_goes_on_behind_it(void **state)
 {
 	(void)state;
+	for (int lent = 0; lent < 2; lent++) {
+		struct world w;
+		world_new(&w, true);
+		if (!lent) {
+			bare(&w);
+		}
+		int32_t s = ask_first(&w, OPEN, "ab", false);
+		say_last(&w, STR(REFUSED));
+		world_until(&w, says(&w.origin, "\r\n\r\n2\r\nab\r\n"));
+		http_two_data(w.cell.two, s, STR("c"));
+		http_two_end(w.cell.two, s, STR(""));
+		assert_whole(&w, "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n");
+		assert_int_equal(w.r.outcome.up, 3);
+		world_free(&w);
+	}
+}
+
+/* Of a known length it is looked through whole, now that a value could be in
+ * it. */
+static void
+what_had_not_come_is_waited_for(void **state)
+{
+	(void)state;
 	struct world w;
 	world_new(&w, true);
 	int32_t s = ask_first(&w, POST, "ab", false);
 	say_last(&w, STR(REFUSED));
-	world_until(&w, says(&w.origin, "\r\n\r\nab"));
+	world_until(&w, w.r.intents == 2);
 	http_two_data(w.cell.two, s, STR("c"));
 	http_two_end(w.cell.two, s, STR(""));
 	assert_whole(&w, "\r\n\r\nabc");
 	assert_int_equal(w.r.outcome.up, 3);
 	world_free(&w);
+}
+
+/* "Rotation reaches the next request", and archived is over. */
+static void
+what_goes_once_more_bears_the_value_in_force(void **state)
+{
+	(void)state;
+	enum { ROTATED, ARCHIVED, DENIED, WAYS };
+	for (int way = ROTATED; way < WAYS; way++) {
+		struct world w;
+		world_new(&w, true);
+		w.r.go.version = 1;
+		(void)ask_first(&w, POST, "abc", true);
+		w.r.go.version = 2;
+		w.r.secret = way == ROTATED ? "another-value-0123" : NULL;
+		w.r.decide = way == DENIED ? REFUSE : GO;
+		say_last(&w, STR(REFUSED));
+		if (way == ROTATED) {
+			world_until(&w, w.origin.ended == 1);
+			assert_true(says(&w.origin,
+			    "authorization: Bearer another-value-0123\r\n"));
+			answer(&w, 1, "done");
+		}
+		world_until(&w, w.cell.ended == 1);
+		assert_true(says(&w.cell, way == ROTATED    ? " 200 "
+		                          : way == ARCHIVED ? " 502 "
+		                                            : " 403 "));
+		assert_false(says(&w.origin, SECRET));
+		assert_int_equal(w.r.intents, 2);
+		assert_int_equal(w.origin.text.len > 0, way == ROTATED);
+		world_free(&w);
+	}
+}
+
+static void
+all_that_were_not_taken_share_the_next_connection(void **state)
+{
+	(void)state;
+	enum { MANY = 5 };
+	for (int lent = 0; lent < 2; lent++) {
+		struct world w;
+		world_new(&w, true);
+		if (!lent) {
+			bare(&w);
+		}
+		for (int i = 0; i < MANY; i++) {
+			int32_t s = ask(&w, POST, true);
+			http_two_data(w.cell.two, s, STR("abc"));
+			http_two_end(w.cell.two, s, STR(""));
+		}
+		world_until(&w, w.origin.ended == MANY);
+		assert_int_equal(w.r.origin.count, 1);
+		say_last(&w, STR(GOAWAY));
+		world_until(&w, w.origin.ended == MANY);
+		assert_int_equal(w.r.origin.count, 2);
+		for (int32_t i = 0; i < MANY; i++) {
+			answer(&w, 2 * i + 1, "done");
+		}
+		world_until(&w, w.cell.ended == MANY);
+		assert_int_equal(w.r.redeems, lent ? 2 * MANY : 0);
+		assert_int_equal(w.r.outcome.end, PROXY_ANSWERED);
+		world_free(&w);
+	}
 }
 
 static void
@@ -140,7 +247,7 @@ assert_not_again(struct world *w, size_t origins, const char *why)
 	assert_true(says(&w->cell, why));
 	rig_turns(&w->r, 50);
 	assert_int_equal(w->r.origin.count, origins);
-	assert_int_equal(w->r.outcomes, 1);
+	assert_int_equal(w->r.outcomes, origins);
 	assert_int_equal(w->r.outcome.end, PROXY_FAILED);
 	assert_int_equal(w->r.outcome.status, 502);
 }
@@ -252,7 +359,7 @@ nothing_is_kept_once_an_answer_has_begun(void **state)
 	world_new(&w, true);
 	(void)ask_first(&w, POST, "abc", true);
 	const struct up *u = w.r.proxy->conns->up;
-	assert_int_equal(u->secret.len, strlen(SECRET));
+	assert_null(u->secret.at); /* it has left */
 	assert_true(str_eq_z(buf_str(&u->left), "abc"));
 	assert_int_equal(
 	    http_two_answer(w.origin.two, 1,
@@ -261,7 +368,6 @@ nothing_is_kept_once_an_answer_has_begun(void **state)
 	    0);
 	world_until(&w, says(&w.cell, "HTTP/1.1 200 OK\r\n"));
 	assert_ptr_equal(w.r.proxy->conns->up, u);
-	assert_null(u->secret.at);
 	assert_null(u->left.at);
 	world_free(&w);
 	/* Nor before, of what does not go again. */
@@ -279,6 +385,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_not_taken_goes_once_more),
 		cmocka_unit_test(what_had_not_ended_goes_on_behind_it),
+		cmocka_unit_test(what_had_not_come_is_waited_for),
+		cmocka_unit_test(what_goes_once_more_bears_the_value_in_force),
+		cmocka_unit_test(
+		    all_that_were_not_taken_share_the_next_connection),
 		cmocka_unit_test(
 		    an_upstream_of_the_old_version_gets_it_framed_anew),
 		cmocka_unit_test(it_does_not_go_a_third_time),

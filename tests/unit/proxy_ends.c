@@ -91,6 +91,160 @@ a_cell_that_says_goaway_gets_all_answers(void **state)
 	world_free(&w);
 }
 
+/* --- what an end says of what became of it ----------------------------------
+ */
+
+/* Of stream 1 of the cell, whose session is not read here. */
+#define RESET "\0\0\4\3\0\0\0\0\1\0\0\0"
+
+/* RFC 9113 8.1.4: nothing of it was looked at, so it may be asked again. */
+static void
+a_stream_that_finds_no_place_may_be_asked_again(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	w.r.proxy->carried += PROXY_CONNECTIONS;
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.cell.closed == 1);
+	assert_int_equal(w.cell.untaken, 1);
+	w.r.proxy->carried -= PROXY_CONNECTIONS;
+	assert_int_equal(w.r.intents, 0);
+	assert_int_equal(w.r.outcomes, 0);
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.r.intents == 1);
+	world_free(&w);
+}
+
+/* What came of an answer that is cut must not look whole: CANCEL and NO_ERROR
+ * are the end of one to some clients. */
+static void
+an_answer_that_is_cut_upstream_is_cut_below(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *frame;
+		size_t size;
+	} rows[] = {
+		{ RESET "\0", 13 }, /* NO_ERROR */
+		{ RESET "\x08", 13 }, { RESET "\7", 13 },
+		{ NULL, 0 }, /* it hangs up */
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct world w;
+		struct err e;
+		world_new(&w, true);
+		(void)ask(&w, GET_TWO, false);
+		world_until(&w, w.origin.ended == 1);
+		assert_int_equal(http_two_answer(w.origin.two, 1,
+		                     STR("HTTP/1.1 200 OK\r\n"
+		                         "Transfer-Encoding: chunked\r\n\r\n"),
+		                     true, &e),
+		    0);
+		http_two_data(w.origin.two, 1, STR("a part"));
+		world_until(&w, says(&w.cell, "a part"));
+		if (rows[i].frame) {
+			end_say(
+			    w.origin.x, str_span(rows[i].frame, rows[i].size));
+		} else {
+			proxy_link_close(&w.origin.x->link);
+		}
+		http_two_free(w.origin.two);
+		w.origin.two = NULL;
+		buf_clear(&w.c.got);
+		rig_until(
+		    &w.r, str_has_str(buf_str(&w.c.got), STR(RESET "\2")));
+		assert_int_equal(w.r.outcomes, 1);
+		assert_int_equal(w.r.outcome.end, PROXY_FAILED);
+		assert_non_null(strstr(w.r.outcome.text,
+		    "the upstream closed without a whole answer"));
+		world_until(&w, w.cell.closed == 1);
+		assert_int_equal(w.cell.ended, 0);
+		assert_int_equal(w.cell.untaken, 0);
+		assert_int_equal(w.r.origin.count, 1);
+		world_free(&w);
+	}
+}
+
+/* RFC 9113 8.1: no more is wanted of the body, and the answer is whole. */
+static void
+an_answer_that_ended_before_a_reset_is_whole(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	int32_t s = ask(&w,
+	    "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+	    "Content-Length: 9\r\n\r\n",
+	    true);
+	http_two_data(w.cell.two, s, STR("half"));
+	world_until(&w, says(&w.origin, "half"));
+	answer(&w, 1, "enough");
+	two_step(&w.origin);
+	end_say(w.origin.x, STR(RESET "\0"));
+	world_until(&w, w.cell.ended == 1);
+	assert_true(says(&w.cell, "HTTP/1.1 200 OK\r\n"));
+	assert_true(says(&w.cell, "enough"));
+	assert_int_equal(w.r.outcomes, 1);
+	assert_int_equal(w.r.outcome.end, PROXY_ANSWERED);
+	assert_int_equal(w.r.outcome.status, 200);
+	assert_int_equal(w.cell.closed, 0);
+	world_free(&w);
+}
+
+/* Its window is open, and it says nothing more. */
+static void
+a_body_that_stops_behind_its_answer_is_over_in_time(void **state)
+{
+	(void)state;
+	struct world w;
+	world_new(&w, true);
+	int32_t s = ask(&w,
+	    "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+	    "Content-Length: 9\r\n\r\n",
+	    true);
+	http_two_data(w.cell.two, s, STR("half"));
+	world_until(&w, says(&w.origin, "half"));
+	answer(&w, 1, "enough");
+	world_until(&w, w.cell.closed == 1);
+	assert_int_equal(w.cell.ended, 1);
+	assert_true(says(&w.cell, "enough"));
+	assert_int_equal(w.r.outcomes, 1);
+	assert_int_equal(w.r.outcome.end, PROXY_ANSWERED);
+	assert_null(w.r.proxy->conns->stop.loop);
+	/* The session goes on. */
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.r.intents == 2);
+	world_free(&w);
+}
+
+/* What the cell asks when this end has just left was not looked at. */
+static void
+a_session_that_is_idle_says_that_it_leaves(void **state)
+{
+	(void)state;
+	struct world w;
+	struct err e;
+	auto_buf late = { 0 };
+	world_new(&w, true);
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.origin.ended == 1);
+	answer(&w, 1, "first");
+	world_until(&w, w.cell.ended == 1 && !w.r.proxy->conns->next);
+	proxy_conn_arm(w.r.proxy->conns, 1);
+	rig_until(&w.r, w.r.proxy->conns->state != CONN_TWO);
+	int32_t s;
+	assert_int_equal(
+	    http_two_ask(w.cell.two, STR(GET_TWO), false, false, &s, &e), 0);
+	http_two_take(w.cell.two, &late);
+	end_say(&w.c, buf_str(&late));
+	world_until(&w, w.c.gone);
+	step(&w);
+	assert_int_equal(w.cell.untaken, 1);
+	assert_int_equal(w.r.intents, 1);
+	world_free(&w);
+}
+
 /* A connection of the cell as it is: over TCP, where a reset takes along what
  * is on its way.  Little of it lies at the cell, the rest here. */
 static void
@@ -201,30 +355,51 @@ what_an_upstream_said_last_in_a_tunnel_comes_whole(void **state)
 	rig_free(&r);
 }
 
-/* Of a request that never becomes whole whoever began it is told. */
+/* Of a request that never becomes whole whoever began it is told, wherever it
+ * stopped; nothing of it has left. */
 static void
 a_request_that_stops_in_the_middle_is_answered(void **state)
 {
 	(void)state;
-	static const char *const begun[] = {
-		"GET /a HTTP/1.1\r\nHost: go",
-		"POST /a HTTP/1.1\r\nHost: good.test\r\n"
-		"Content-Length: 5\r\n\r\nab",
+	static const struct {
+		enum conn_state at;
+		const char *begun;
+	} rows[] = {
+		{ CONN_HEAD, "GET /a HTTP/1.1\r\nHost: go" },
+		{ CONN_COMMANDS,
+		    "POST /r.git/git-receive-pack HTTP/1.1\r\n"
+		    "Host: good.test\r\nContent-Length: 500\r\n\r\n00a" },
+		{ CONN_SPOOL, "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+		              "Content-Length: 5\r\n\r\nab" },
+		{ CONN_GATHER, "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+		               "Content-Type: application/json\r\n"
+		               "Content-Length: 9\r\n\r\n{\"b\"" },
 	};
-	struct proxy_times times = { .head = CLOCK_SECOND / 100 };
-	for (size_t i = 0; i < COUNT(begun); i++) {
+	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct rig r;
 		struct end c;
-		rig_new(&r, &times);
-		r.spool = true;
-		cell_dial(&r, &c, GOOD, 80);
-		end_say_z(&c, begun[i]);
+		bool gone = rows[i].at == CONN_GATHER; /* it had its go */
+		rig_new(&r, NULL);
+		rig_inject(&r);
+		r.go.place = PROXY_PLACE_JSON;
+		assert_true(str_copy(r.go.name, 64, STR("/a")));
+		assert_true(str_copy(r.go.format, 256, STR("{{secret}}")));
+		r.spool = rows[i].at == CONN_SPOOL;
+		cell_good(&r, &c);
+		end_say_z(&c, rows[i].begun);
+		struct conn *conn = r.proxy->conns;
+		rig_until(&r, conn->state == rows[i].at &&
+		                  !http_reader_idle(&conn->reader));
+		proxy_conn_arm(conn, 1);
 		rig_until(&r, c.gone);
 		assert_true(end_got(&c, "HTTP/1.1 408 "));
 		assert_true(end_got(&c, "did not come whole in time"));
 		assert_int_equal(r.outcomes, 1);
+		assert_int_equal(r.outcome.id, gone ? r.id : 0);
 		assert_int_equal(r.outcome.end, PROXY_REFUSED);
 		assert_int_equal(r.outcome.status, 408);
+		assert_int_equal(r.intents, gone || r.spool);
+		assert_int_equal(r.redeems + r.origin.count, 0);
 		rig_until(&r, proxy_carried(r.proxy) == 0);
 		end_close(&c);
 		rig_free(&r);
@@ -240,6 +415,13 @@ main(void)
 		cmocka_unit_test(
 		    a_window_that_another_finds_open_wakes_whoever_waits_for_it),
 		cmocka_unit_test(a_cell_that_says_goaway_gets_all_answers),
+		cmocka_unit_test(
+		    a_stream_that_finds_no_place_may_be_asked_again),
+		cmocka_unit_test(an_answer_that_is_cut_upstream_is_cut_below),
+		cmocka_unit_test(an_answer_that_ended_before_a_reset_is_whole),
+		cmocka_unit_test(
+		    a_body_that_stops_behind_its_answer_is_over_in_time),
+		cmocka_unit_test(a_session_that_is_idle_says_that_it_leaves),
 		cmocka_unit_test(an_answer_that_is_read_late_comes_whole),
 		cmocka_unit_test(
 		    what_an_upstream_said_last_in_a_tunnel_comes_whole),

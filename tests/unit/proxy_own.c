@@ -331,6 +331,49 @@ P08_a_compressed_body_is_searched_for_what_is_used_meanwhile(void **state)
 	compressed_meanwhile(false);
 }
 
+/* A person decided about it while another request got the first one. */
+static void
+P08_a_body_that_was_held_is_searched_for_what_was_used_meanwhile(void **state)
+{
+	(void)state;
+	static const char *const held[] = {
+		"Content-Length: 29\r\n\r\nnote=" SECRET,
+		"Transfer-Encoding: chunked\r\n\r\n"
+		"18\r\n" SECRET "\r\n0\r\n\r\n",
+	};
+	for (size_t i = 0; i < COUNT(held); i++) {
+		struct rig r;
+		struct end c;
+		struct end d;
+		rig_new(&r, NULL);
+		r.spool = true;
+		cell_good(&r, &d);
+		end_say_z(&d, "POST /a HTTP/1.1\r\nHost: good.test\r\n");
+		end_say_z(&d, held[i]);
+		rig_until(&r, r.intents == 2);
+		uint64_t id = r.id;
+		assert_int_equal(r.intent.body, PROXY_BODY_READ);
+		rig_inject(&r);
+		ask(&r, &c, "GET /first", "");
+		rig_until(&r, r.outcomes == 1);
+		assert_true(end_got(&r.origin.at[0], SECRET));
+		size_t had = r.origin.at[0].got.len;
+		r.go.place = PROXY_PLACE_NONE;
+		r.go.grant = 0;
+		proxy_go(r.proxy, id, &r.go);
+		rig_until(&r, end_got(&d, BROUGHT));
+		assert_int_equal(r.outcomes, 2);
+		assert_int_equal(r.outcome.id, id);
+		assert_int_equal(r.outcome.end, PROXY_REFUSED);
+		rig_turns(&r, 20);
+		assert_int_equal(r.origin.count, 1);
+		assert_int_equal(r.origin.at[0].got.len, had);
+		end_close(&c);
+		end_close(&d);
+		rig_free(&r);
+	}
+}
+
 int
 main(void)
 {
@@ -343,6 +386,8 @@ main(void)
 		    P08_what_was_lent_to_it_is_not_in_a_body_of_it),
 		cmocka_unit_test(
 		    P08_a_compressed_body_is_searched_for_what_is_used_meanwhile),
+		cmocka_unit_test(
+		    P08_a_body_that_was_held_is_searched_for_what_was_used_meanwhile),
 	};
 
 	return cmocka_run_group_tests_name("proxy_own", tests, NULL, NULL);

@@ -495,11 +495,13 @@ only_a_safe_request_is_asked_again(void **state)
 			proxy_link_send(l);
 		}
 		proxy_link_close(&r.origin.at[0].link);
-		rig_until(&r, r.outcomes > outcomes);
+		rig_until(&r, r.outcomes > outcomes + again);
 		assert_int_equal(
 		    r.outcome.end, again ? PROXY_ANSWERED : PROXY_FAILED);
 		assert_int_equal(r.origin.count, again ? 2 : 1);
-		assert_int_equal(r.redeems, 2);
+		/* A value is lent for one sending. */
+		assert_int_equal(r.redeems, again ? 3 : 2);
+		assert_int_equal(r.intents, again ? 3 : 2);
 		if (again) {
 			assert_true(end_got(last(&r), "Bearer " SECRET));
 		}
@@ -709,6 +711,84 @@ requests_of_the_house_share_too(void **state)
 	rig_free(&r);
 }
 
+/* Others that are kept may have met their end as well. */
+static void
+what_goes_once_more_takes_a_fresh_connection(void **state)
+{
+	(void)state;
+	for (size_t lent = 0; lent < 2; lent++) {
+		struct rig r;
+		static struct end c[2];
+		struct end d;
+		struct end *at = r.origin.at;
+		rig_new(&r, NULL);
+		if (lent) {
+			rig_inject(&r);
+		}
+		ask_all(&r, c, COUNT(c));
+		assert_int_equal(proxy_kept(r.proxy), 2);
+		size_t had = at[0].got.len;
+		assert_int_equal(at[1].got.len, had);
+		size_t outcomes = r.outcomes;
+		r.origin.answer = NULL;
+		cell_good(&r, &d);
+		end_say_z(&d, GET_GOOD);
+		rig_until(&r, at[0].got.len + at[1].got.len > 2 * had);
+		r.origin.answer = HELLO;
+		at[0].seen = SIZE_MAX;
+		at[1].seen = SIZE_MAX;
+		proxy_link_close(&at[at[1].got.len > had].link);
+		rig_until(&r, r.outcomes == outcomes + 1 + lent);
+		assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+		assert_int_equal(r.origin.count, 3);
+		end_close(&d);
+		rig_free(&r);
+	}
+}
+
+/* Nobody can be asked about it anew: what was lent to it goes once. */
+static void
+one_of_the_house_with_a_credential_goes_once(void **state)
+{
+	(void)state;
+	for (int lent = 0; lent < 2; lent++) {
+		struct rig r;
+		struct err e;
+		uint64_t id;
+		rig_new(&r, NULL);
+		lent ? rig_inject(&r) : rig_pin(&r);
+		struct proxy_fetch f = { .method = "GET",
+			.host = GOOD,
+			.port = 443,
+			.target = "/v1",
+			.headers = "",
+			.timeout_us = 20 * CLOCK_SECOND,
+			.answer_limit = 100,
+			.go = r.go };
+		assert_int_equal(proxy_fetch(r.proxy, &f, &id, &e), 0);
+		rig_until(&r, r.fetched == 1);
+		/* So it takes none that may have been closed meanwhile. */
+		r.proxy->kept->since.us -= 2 * PROXY_KEPT_UNSAFE;
+		assert_int_equal(proxy_fetch(r.proxy, &f, &id, &e), 0);
+		rig_until(&r, r.fetched == 2);
+		assert_int_equal(r.origin.count, lent ? 2 : 1);
+		r.origin.answer = NULL;
+		struct end *of = last(&r);
+		size_t had = of->got.len;
+		r.proxy->kept->since = loop_now(r.loop);
+		assert_int_equal(proxy_fetch(r.proxy, &f, &id, &e), 0);
+		rig_until(&r, of->got.len > had);
+		r.origin.answer = HELLO;
+		of->seen = SIZE_MAX;
+		proxy_link_close(&of->link);
+		rig_until(&r, r.fetched == 3);
+		assert_int_equal(r.origin.count, 2);
+		assert_int_equal(r.redeems, lent ? 3 : 0);
+		assert_int_equal(r.fetched_kind, lent ? ERR_UNAVAILABLE : 0);
+		rig_free(&r);
+	}
+}
+
 int
 main(void)
 {
@@ -742,6 +822,8 @@ main(void)
 		cmocka_unit_test(no_more_are_kept_than_the_bound),
 		cmocka_unit_test(as_many_are_kept_as_asked_at_once),
 		cmocka_unit_test(requests_of_the_house_share_too),
+		cmocka_unit_test(what_goes_once_more_takes_a_fresh_connection),
+		cmocka_unit_test(one_of_the_house_with_a_credential_goes_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@ struct two {
 	struct http_two *two;
 	struct buf text;
 	int32_t stream; /* the last that said something */
-	size_t ended, closed;
+	size_t ended, closed, untaken;
 	size_t answered;
 };
 
@@ -37,8 +37,8 @@ take_close(void *owner, int32_t stream, bool untaken)
 {
 	struct two *t = owner;
 	(void)stream;
-	(void)untaken;
 	t->closed++;
+	t->untaken += untaken;
 }
 
 static const struct http_two_ops two_ops = { take_text, take_end, take_close };
