@@ -54,17 +54,14 @@ copy_intent(struct core_intent *i, const struct wire_intent *in)
 		return;
 	}
 	i->commands = arena_alloc(a, sizeof(*i->commands));
-	i->commands->complete = true;
 	for (size_t n = 0; n < in->refs; n++) {
 		struct policy_command *p = &i->commands->at[n];
 
 		p->ref = arena_str(a, str_of(in->ref[n].name));
 		p->new_id = arena_str(a, str_of(in->ref[n].to));
-		p->creates = in->ref[n].flags & WIRE_REF_CREATE;
 		p->deletes = in->ref[n].flags & WIRE_REF_DELETE;
 		i->commands->count++;
 	}
-	i->commands->probe = in->refs == 0;
 }
 
 /* An address outside the cell's pool comes as it is, without brackets. */

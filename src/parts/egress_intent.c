@@ -67,8 +67,7 @@ ask_alone(struct egress *g, const struct proxy_intent *i)
 		const struct proxy_ref *ref = &i->refs[n];
 		egress_text(w.ref[n].name, sizeof(w.ref[n].name), ref->name);
 		egress_text(w.ref[n].to, sizeof(w.ref[n].to), ref->to);
-		w.ref[n].flags = (uint8_t)((ref->create ? WIRE_REF_CREATE : 0) |
-		                           (ref->remove ? WIRE_REF_DELETE : 0));
+		w.ref[n].flags = ref->remove ? WIRE_REF_DELETE : 0;
 	}
 	struct wire_shown shown;
 	if (i->shown) {

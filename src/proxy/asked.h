@@ -19,7 +19,6 @@
 enum proxy_git { PROXY_GIT_NONE, PROXY_GIT_FETCH, PROXY_GIT_PUSH };
 
 struct proxy_ref {
-	bool create; /* it was not there before */
 	bool remove; /* it will not be there after */
 	char to[13]; /* the first 12 digits of what it will name */
 	char name[PROXY_REF_SIZE];

@@ -140,11 +140,10 @@ read_command(struct proxy_commands *c, struct str line, struct err *e)
 	struct str before;
 	struct str after;
 	struct str name = command;
-	bool zero_before;
-	bool zero_after;
+	bool zero;
+	bool gone;
 	if (!str_cut(&name, ' ', &before) || !str_cut(&name, ' ', &after) ||
-	    !object_name(c, before, &zero_before) ||
-	    !object_name(c, after, &zero_after)) {
+	    !object_name(c, before, &zero) || !object_name(c, after, &gone)) {
 		return err_set(e, ERR_INPUT, "push: not a command: %s",
 		    err_quote(command));
 	}
@@ -168,8 +167,7 @@ read_command(struct proxy_commands *c, struct str line, struct err *e)
 	}
 	(void)str_copy(
 	    ref->to, sizeof(ref->to), str_sub(after, 0, sizeof(ref->to) - 1));
-	ref->create = zero_before;
-	ref->remove = zero_after;
+	ref->remove = gone;
 	c->count++;
 	return 0;
 }

@@ -169,7 +169,6 @@ read_refs(const struct json *body, struct policy_commands *out)
 {
 	const struct json *deleted = json_get(body, "deletes");
 
-	out->complete = true;
 	JSON_EACH(ref, json_get(body, "refs"))
 	{
 		struct policy_command *command = &out->at[out->count];
@@ -186,7 +185,6 @@ read_refs(const struct json *body, struct policy_commands *out)
 		}
 		out->count++;
 	}
-	out->probe = out->count == 0;
 	return true;
 }
 

@@ -35,7 +35,7 @@ struct wire_egress_rules {
 #define WIRE_OWN_MAX  17 /* credentials of its own; one for all, if held */
 #define WIRE_WAIT_MAX 24 /* id of what waits for a person */
 
-enum wire_ref_flags { WIRE_REF_CREATE = 1, WIRE_REF_DELETE = 2 };
+enum wire_ref_flags { WIRE_REF_DELETE = 1 };
 
 struct wire_ref {
 	uint8_t flags;

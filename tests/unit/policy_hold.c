@@ -135,8 +135,6 @@ what_cannot_be_looked_into_is_held(void **state)
 static void
 push(struct policy_commands *c, const char *ref, bool deletes)
 {
-	c->complete = true;
-	c->probe = false;
 	c->at[c->count++] =
 	    (struct policy_command){ .ref = str_of(ref), .deletes = deletes };
 }
@@ -144,7 +142,7 @@ push(struct policy_commands *c, const char *ref, bool deletes)
 static void
 a_push_is_held_where_it_names_refs_by_any_of_them(void **state)
 {
-	struct policy_commands none = { .complete = true, .probe = true };
+	struct policy_commands none = { 0 };
 	struct policy_commands two = { 0 };
 	struct policy_request r =
 	    request("git.good.test", "POST", "/r.git/git-receive-pack");

@@ -395,7 +395,7 @@ a_push_that_is_not_called_one_is_denied(void **state)
 static struct policy_commands
 commands_of(const char *const *refs, size_t n, bool delete_last)
 {
-	struct policy_commands c = { .complete = true, .count = (uint32_t)n };
+	struct policy_commands c = { .count = (uint32_t)n };
 
 	for (size_t i = 0; i < n; i++) {
 		c.at[i].ref = str_of(refs[i]);

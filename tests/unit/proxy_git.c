@@ -63,10 +63,10 @@ the_commands_of_a_push_are_read(void **state)
 	assert_true(c.done);
 	assert_int_equal(c.count, 3);
 	assert_string_equal(c.refs[0].name, "refs/heads/agent/fix");
-	assert_false(c.refs[0].create || c.refs[0].remove);
+	assert_false(c.refs[0].remove);
 	assert_string_equal(c.refs[1].name, "refs/tags/v1");
-	assert_true(c.refs[1].create && !c.refs[1].remove);
-	assert_true(c.refs[2].remove && !c.refs[2].create);
+	assert_false(c.refs[1].remove);
+	assert_true(c.refs[2].remove);
 	assert_int_equal(b.len - c.at, 6);
 }
 
@@ -153,6 +153,14 @@ what_is_no_command_is_refused(void **state)
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		auto_buf b = { 0 };
 		add_text(&b, bad[i]);
+		assert_refused(&b, "push: not a");
+	}
+	static const char *const later[] = { "shallow " OLD,
+		OLD MORE " " NEW MORE " refs/heads/b" };
+	for (size_t i = 0; i < COUNT(later); i++) {
+		auto_buf b = { 0 };
+		add_text(&b, OLD " " NEW " refs/heads/a");
+		add_text(&b, later[i]);
 		assert_refused(&b, "push: not a");
 	}
 }
