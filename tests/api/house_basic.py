@@ -436,7 +436,7 @@ def explain_says_what_it_wants():
     a = h.cli('explain', WORKER_ID, 'publish', 'x')
     need(a.code == 1 and 'one JSON object' in a.err, a)
     a = h.cli('explain', WORKER_ID, 'ftp://x.test/')
-    need(a.code == 1 and '"ftp://x.test/" is no http' in a.err and
+    need(a.code == 1 and '"ftp://x.test/": expected http://' in a.err and
          "'" not in a.err, a)
     # A slip in its name would be another question, answered all the same.
     a = h.cli('explain', WORKER_ID, 'https://x.test/', '--from-tool', 'pubish')
