@@ -9,7 +9,7 @@
 #include "parts/core_run.h"
 
 /* Twice as long after each further death; they are counted. */
-#define REST_US   (100 * 1000)
+#define REST_US   (INT64_C(100) * 1000)
 #define REST_MOST (10 * CLOCK_SECOND)
 
 static void
