@@ -147,36 +147,40 @@ what_had_not_come_is_waited_for(void **state)
 	world_free(&w);
 }
 
+/* secret: what is lent by then; NULL: nothing. */
+static void
+goes_with(const char *secret, enum decide decide, const char *status)
+{
+	struct world w;
+	world_new(&w, true);
+	w.r.go.version = 1;
+	(void)ask_first(&w, POST, "abc", true);
+	w.r.go.version = 2;
+	w.r.secret = secret;
+	w.r.decide = decide;
+	say_last(&w, STR(REFUSED));
+	if (secret) {
+		world_until(&w, w.origin.ended == 1);
+		assert_true(says(&w.origin, "authorization: Bearer "));
+		assert_true(says(&w.origin, secret));
+		answer(&w, 1, "done");
+	}
+	world_until(&w, w.cell.ended == 1);
+	assert_true(says(&w.cell, status));
+	assert_false(says(&w.origin, SECRET));
+	assert_int_equal(w.r.intents, 2);
+	assert_int_equal(w.origin.text.len > 0, secret != NULL);
+	world_free(&w);
+}
+
 /* "Rotation reaches the next request", and archived is over. */
 static void
 what_goes_once_more_bears_the_value_in_force(void **state)
 {
 	(void)state;
-	enum { ROTATED, ARCHIVED, DENIED, WAYS };
-	for (int way = ROTATED; way < WAYS; way++) {
-		struct world w;
-		world_new(&w, true);
-		w.r.go.version = 1;
-		(void)ask_first(&w, POST, "abc", true);
-		w.r.go.version = 2;
-		w.r.secret = way == ROTATED ? "another-value-0123" : NULL;
-		w.r.decide = way == DENIED ? REFUSE : GO;
-		say_last(&w, STR(REFUSED));
-		if (way == ROTATED) {
-			world_until(&w, w.origin.ended == 1);
-			assert_true(says(&w.origin,
-			    "authorization: Bearer another-value-0123\r\n"));
-			answer(&w, 1, "done");
-		}
-		world_until(&w, w.cell.ended == 1);
-		assert_true(says(&w.cell, way == ROTATED    ? " 200 "
-		                          : way == ARCHIVED ? " 502 "
-		                                            : " 403 "));
-		assert_false(says(&w.origin, SECRET));
-		assert_int_equal(w.r.intents, 2);
-		assert_int_equal(w.origin.text.len > 0, way == ROTATED);
-		world_free(&w);
-	}
+	goes_with("another-value-0123", GO, " 200 ");
+	goes_with(NULL, GO, " 502 ");
+	goes_with(NULL, REFUSE, " 403 ");
 }
 
 static void

@@ -23,7 +23,7 @@ answers_that_nobody_reads_do_not_stop_the_last_one(void **state)
 	for (int32_t i = 0; i < HELD; i++) {
 		answer(&w, 2 * i + 1, body);
 	}
-	assert_true(until_stuck(&w, &w.origin, 1, HELD) > HELD * LONG);
+	assert_true(until_stuck(&w, &w.origin, 1, HELD) > (size_t)HELD * LONG);
 	(void)ask(&w, GET_TWO, false);
 	world_until(&w, w.origin.ended == HELD + 1);
 	answer(&w, w.origin.stream, "free");
