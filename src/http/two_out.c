@@ -218,8 +218,8 @@ http_two_taken(struct http_two *t, int32_t stream)
 void
 two_reset(struct http_two *t, int32_t stream, uint32_t code)
 {
-	(void)nghttp2_submit_rst_stream(
-	    t->session, NGHTTP2_FLAG_NONE, stream, code);
+	must(nghttp2_submit_rst_stream(
+	         t->session, NGHTTP2_FLAG_NONE, stream, code) == 0);
 }
 
 void
@@ -252,5 +252,6 @@ http_two_stop(struct http_two *t)
 void
 http_two_leave(struct http_two *t)
 {
-	(void)nghttp2_session_terminate_session(t->session, NGHTTP2_NO_ERROR);
+	must(nghttp2_session_terminate_session(t->session, NGHTTP2_NO_ERROR) ==
+	     0);
 }

@@ -241,7 +241,6 @@ several_gates_ask_together(void **state)
 	assert_true(str_eq(d.ask.hint, STR("A; B; C")));
 }
 
-/* Whichever of them stands first in the file. */
 /* One person named by two gates is one person, who can say yes to both. */
 static void
 a_person_named_twice_is_asked_once(void **state)

@@ -166,20 +166,27 @@ an_answer_that_is_cut_upstream_is_cut_below(void **state)
 	}
 }
 
+/* The cell's body has not ended, the answer to it has. */
+static void
+answer_half(struct world *w)
+{
+	world_new(w, true);
+	int32_t s = ask(w,
+	    "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+	    "Content-Length: 9\r\n\r\n",
+	    true);
+	http_two_data(w->cell.two, s, STR("half"));
+	world_until(w, says(&w->origin, "half"));
+	answer(w, 1, "enough");
+}
+
 /* RFC 9113 8.1: no more is wanted of the body, and the answer is whole. */
 static void
 an_answer_that_ended_before_a_reset_is_whole(void **state)
 {
 	(void)state;
 	struct world w;
-	world_new(&w, true);
-	int32_t s = ask(&w,
-	    "POST /a HTTP/1.1\r\nHost: good.test\r\n"
-	    "Content-Length: 9\r\n\r\n",
-	    true);
-	http_two_data(w.cell.two, s, STR("half"));
-	world_until(&w, says(&w.origin, "half"));
-	answer(&w, 1, "enough");
+	answer_half(&w);
 	two_step(&w.origin);
 	end_say(w.origin.x, STR(RESET "\0"));
 	world_until(&w, w.cell.ended == 1);
@@ -198,14 +205,7 @@ a_body_that_stops_behind_its_answer_is_over_in_time(void **state)
 {
 	(void)state;
 	struct world w;
-	world_new(&w, true);
-	int32_t s = ask(&w,
-	    "POST /a HTTP/1.1\r\nHost: good.test\r\n"
-	    "Content-Length: 9\r\n\r\n",
-	    true);
-	http_two_data(w.cell.two, s, STR("half"));
-	world_until(&w, says(&w.origin, "half"));
-	answer(&w, 1, "enough");
+	answer_half(&w);
 	world_until(&w, w.cell.closed == 1);
 	assert_int_equal(w.cell.ended, 1);
 	assert_true(says(&w.cell, "enough"));
