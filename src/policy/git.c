@@ -80,14 +80,30 @@ loosen(struct str path, const char *ends, struct buf *out)
 	}
 }
 
+/* Loosening leaves out whole ends of segments and joins no two letters that
+ * stood apart: where none is encoded, the last word of an end stands in what
+ * could become it. */
+static bool
+could_become(struct str path, const char *end)
+{
+	struct str word = str_of(strrchr(end, '/') + 1);
+	bool found = str_has(path, '%');
+
+	for (size_t i = 0; i + word.len <= path.len && !found; i++) {
+		found = str_like(path.at + i, word.at, word.len);
+	}
+	return found;
+}
+
 /* Decoding again and again until nothing changes would be one server more;
  * two levels are what proxies in a row do. */
 static bool
 resembles(struct str path, const char *end)
 {
 	bool found = false;
+	size_t tries = could_become(path, end) ? COUNT(endings) : 0;
 
-	for (size_t i = 0; i < COUNT(endings) && !found; i++) {
+	for (size_t i = 0; i < tries && !found; i++) {
 		auto_buf once = { 0 };
 		auto_buf twice = { 0 };
 
