@@ -84,6 +84,10 @@ item_key_fn queue_letter_key;
 item_key_fn queue_thread_key;
 struct thread *queue_thread_find(const struct queue *q, struct str id);
 
+/* mail.c: does a letter that came with the task ask for an ack and have none?
+ */
+bool queue_mail_waits(const struct queue *q, struct str task);
+
 /* step.c: building the answer of a command */
 struct queue_event *queue_step_yield(struct queue *q, struct queue_step *s,
     struct arena *a, const struct queue_change *c);

@@ -246,6 +246,20 @@ settle_task(struct queue *q, struct str id, uint64_t seq)
 	}
 }
 
+bool
+queue_mail_waits(const struct queue *q, struct str task)
+{
+	bool waits = false;
+
+	for (size_t i = 0; i < q->mail_count && !waits; i++) {
+		const struct letter *m = q->mail[i];
+
+		waits = m->shown.ack_required && m->reader_count == 0 &&
+		        str_eq(m->shown.task, task);
+	}
+	return waits;
+}
+
 int
 queue_apply_ack(
     struct queue *q, const struct queue_change *c, uint64_t seq, struct err *e)

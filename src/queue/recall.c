@@ -98,6 +98,8 @@ queue_apply_recall(
 		queue_said_drop(q, t->more);
 	}
 	adopt_all(q, t);
+	/* What was forgotten did not hear of the ack. */
+	t->mail_waits = t->mail_waits && queue_mail_waits(q, c->id);
 	t->shown.updated = c->at;
 	queue_place(q, t);
 	if (seq > 0) { /* else it goes on from the end of its own trail */

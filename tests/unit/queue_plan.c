@@ -137,13 +137,15 @@ a_task_that_unblocks_urgent_ones_goes_ahead(void **state)
 	world_fini(&w);
 }
 
+/* A poor task with a letter that asks for an ack, beside a good one. */
 static void
-mail_that_waits_for_an_ack_puts_its_task_first(void **state)
+put_with_letter(struct world *w, struct queue_ack *ack)
 {
-	struct world w;
 	struct queue_step s = { 0 };
 	struct e2m_task best = { .queue = STR("engineering"),
 		.ke_fit_score = 5 };
+	struct e2m_task poor = { .queue = STR("engineering"),
+		.ke_fit_score = 1 };
 	struct e2m_envelope m = {
 		.id = STR("letter"),
 		.envelope_type = E2M_TYPE_TASK,
@@ -154,28 +156,87 @@ mail_that_waits_for_an_ack_puts_its_task_first(void **state)
 		.state = E2M_MAIL_PENDING,
 		.ack_required = E2M_YES,
 	};
-	struct queue_ack ack = { .letter = m.id, .mailbox = m.to };
+
+	assert_int_equal(
+	    put_plan(w, 1, &(struct queue_put){ .task = &best }, &s), 0);
+	assert_int_equal(
+	    put_plan(
+	        w, 2, &(struct queue_put){ .task = &poor, .mail = &m }, &s),
+	    0);
+	*ack = (struct queue_ack){
+		.letter = m.id, .mailbox = m.to, .now = w->now
+	};
+}
+
+static void
+assert_next(struct world *w, unsigned number)
+{
+	assert_true(
+	    str_eq(queue_next(w->queue, STR("engineering"), STR(ME))->id,
+	        uuid(w, number)));
+}
+
+static void
+mail_that_waits_for_an_ack_puts_its_task_first(void **state)
+{
+	struct world w;
+	struct queue_step s = { 0 };
+	struct queue_ack ack;
 
 	(void)state;
 	world_init(&w);
-	ack.now = w.now;
-	struct e2m_task poor = { .queue = STR("engineering"),
-		.ke_fit_score = 1 };
-
-	assert_int_equal(
-	    put_plan(&w, 1, &(struct queue_put){ .task = &best }, &s), 0);
-	assert_int_equal(
-	    put_plan(
-	        &w, 2, &(struct queue_put){ .task = &poor, .mail = &m }, &s),
-	    0);
-	assert_true(str_eq(
-	    queue_next(w.queue, STR("engineering"), STR(ME))->id, uuid(&w, 2)));
+	put_with_letter(&w, &ack);
+	assert_next(&w, 2);
 	assert_int_equal(queue_mail_ack(w.queue, &w.arena, &ack, &s, &w.e), 0);
 	apply_step(&w, &s);
-	assert_true(str_eq(
-	    queue_next(w.queue, STR("engineering"), STR(ME))->id, uuid(&w, 1)));
+	assert_next(&w, 1);
 	assert_replays(&w);
 	world_fini(&w);
+}
+
+/* The second is finished and forgotten, and comes back. */
+static void
+forget_and_recall(struct world *w, const struct queue_ack *ack)
+{
+	struct queue_step s = { 0 };
+	auto_buf form = { 0 };
+
+	assert_int_equal(claim(w, ME, &s), 0);
+	assert_int_equal(finish(w, uuid(w, 2), 1, E2M_FAIL, &s), 0);
+	w->now.us += HOUR;
+	queue_task_save(w->queue, queue_find(w->queue, uuid(w, 2)), &form);
+	queue_saved(w->queue, uuid(w, 2));
+	assert_int_equal(
+	    queue_forget(w->queue, &w->arena, w->now, w->now, &s, &w->e), 0);
+	apply_step(w, &s);
+	assert_null(queue_find(w->queue, uuid(w, 2)));
+	if (ack) {
+		assert_int_equal(
+		    queue_mail_ack(w->queue, &w->arena, ack, &s, &w->e), 0);
+		apply_step(w, &s);
+	}
+	assert_int_equal(queue_recall(w->queue, &w->arena, buf_str(&form),
+	                     w->now, &s, &w->e),
+	    0);
+	apply_step(w, &s);
+	assert_int_equal(touch(w, queue_retry, uuid(w, 2), 0, &s), 0);
+}
+
+static void
+mail_that_is_acked_meanwhile_puts_no_recalled_task_first(void **state)
+{
+	(void)state;
+	for (int acked = 0; acked < 2; acked++) {
+		struct world w;
+		struct queue_ack ack;
+
+		world_init(&w);
+		put_with_letter(&w, &ack);
+		forget_and_recall(&w, acked ? &ack : NULL);
+		assert_next(&w, acked ? 1 : 2);
+		assert_replays(&w);
+		world_fini(&w);
+	}
 }
 
 /* A better task a minute, one claim a minute: without ageing never. */
@@ -747,6 +808,8 @@ main(void)
 		cmocka_unit_test(a_task_that_unblocks_urgent_ones_goes_ahead),
 		cmocka_unit_test(
 		    mail_that_waits_for_an_ack_puts_its_task_first),
+		cmocka_unit_test(
+		    mail_that_is_acked_meanwhile_puts_no_recalled_task_first),
 		cmocka_unit_test(nobody_starves),
 		cmocka_unit_test(a_resolvable_failure_is_tried_again_then_dead),
 		cmocka_unit_test(the_jitter_is_full_and_within_its_bound),
