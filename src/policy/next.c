@@ -73,7 +73,7 @@ add_path(struct arena *a, struct buf *out, const struct policy_request *r)
 		path = repository(path);
 		path = arena_printf(a, STR_FMT "/**", STR_ARG(path));
 	}
-	if (path.len > POLICY_PATTERN_MAX || policy_path_problem(path)) {
+	if (path.len > POLICY_PATTERN_MAX || policy_url_path_problem(path)) {
 		path = STR("/**");
 	}
 	add_member(out, "path", path);
