@@ -369,6 +369,15 @@ A07_the_hosts_own_addresses_are_refused(void **state)
 	struct names_addr mapped = addr("::ffff:1.1.1.1");
 	struct names_addr other = addr("1.1.1.2");
 	struct names_addr third = addr("1.1.1.3");
+	/* To 1.1.1.1 by NAT64, 6to4, as Teredo's server and its client. */
+	static const struct {
+		const char *own, *other;
+	} ways[] = {
+		{ "64:ff9b::101:101", "64:ff9b::101:102" },
+		{ "2002:101:101::9", "2002:101:102::9" },
+		{ "2001:0:101:101::f7f7:f7f7", "2001:0:101:102::f7f7:f7f7" },
+		{ "2001:0:808:808::fefe:fefe", "2001:0:808:808::fefe:fefd" },
+	};
 	struct err e = { 0 };
 
 	(void)state;
@@ -380,6 +389,14 @@ A07_the_hosts_own_addresses_are_refused(void **state)
 	assert_string_equal(
 	    e.text, "1.1.1.3 is an address of this host itself");
 	assert_int_equal(names_addr_check(&other, &own, NULL, &e), 0);
+	for (size_t i = 0; i < COUNT(ways); i++) {
+		struct names_addr way = addr(ways[i].own);
+
+		assert_int_equal(names_addr_check(&way, &own, NULL, &e), -1);
+		assert_int_equal(names_addr_check(&way, NULL, NULL, &e), 0);
+		way = addr(ways[i].other);
+		assert_int_equal(names_addr_check(&way, &own, NULL, &e), 0);
+	}
 }
 
 static void
