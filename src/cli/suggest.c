@@ -112,21 +112,22 @@ print_toml(struct str text)
 	printf(STR_FMT "%s", STR_ARG(text), ended ? "" : "\n");
 }
 
-/* Two rules of one host must not have one name. */
+/* Two rules of one host must not have one name: the later ones have the number
+ * of their event in it, which no rule of another time has. */
 static void
 print_rule(const struct advice *all, const struct advice *one)
 {
 	struct str name = table_name(one->text);
-	unsigned same = 1;
+	bool taken = false;
 
 	for (const struct advice *a = all; a != one; a = a->next) {
-		same += str_eq(table_name(a->text), name);
+		taken |= str_eq(table_name(a->text), name);
 	}
-	if (same == 1) {
+	if (!taken) {
 		print_toml(one->text);
 		return;
 	}
-	printf(STR_FMT "_%u", STR_ARG(name), same);
+	printf(STR_FMT "_e%lld", STR_ARG(name), (long long)one->seq);
 	print_toml(str_sub(one->text, name.len, one->text.len));
 }
 

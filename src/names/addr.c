@@ -187,34 +187,46 @@ class_plain(const struct names_addr *a)
 	return class_of_net(&one);
 }
 
+/* The IPv4 addresses that an IPv6 one leads to, other than as it is meant:
+ * through NAT64, 6to4, or Teredo (its server and its client). */
+static size_t
+leads_to(const struct names_addr *a, struct names_addr v4[2])
+{
+	static const uint8_t nat64[12] = { 0, 0x64, 0xff, 0x9b };
+
+	if (a->family == 4) {
+		return 0;
+	}
+	if (!memcmp(a->bytes, nat64, sizeof(nat64))) {
+		v4[0] = inner_v4(a, 12, 0);
+		return 1;
+	}
+	if (a->bytes[0] == 0x20 && a->bytes[1] == 0x02) {
+		v4[0] = inner_v4(a, 2, 0);
+		return 1;
+	}
+	if (!memcmp(a->bytes, "\x20\x01\x00\x00", 4)) {
+		v4[0] = inner_v4(a, 4, 0);
+		v4[1] = inner_v4(a, 12, 0xff);
+		return 2;
+	}
+	return 0;
+}
+
 enum names_class
 names_addr_class(const struct names_addr *a)
 {
-	static const uint8_t nat64[12] = { 0, 0x64, 0xff, 0x9b };
 	struct names_addr plain = unmapped(a);
-	struct names_addr inner;
+	struct names_addr v4[2];
+	size_t count = leads_to(&plain, v4);
+	enum names_class worst = class_plain(count ? &v4[0] : &plain);
 
-	if (plain.family == 4) {
-		return class_plain(&plain);
-	}
-	if (!memcmp(plain.bytes, nat64, sizeof(nat64))) {
-		inner = inner_v4(&plain, 12, 0);
-		return class_plain(&inner);
-	}
-	if (plain.bytes[0] == 0x20 && plain.bytes[1] == 0x02) {
-		inner = inner_v4(&plain, 2, 0);
-		return class_plain(&inner);
-	}
-	if (!memcmp(plain.bytes, "\x20\x01\x00\x00", 4)) {
-		inner = inner_v4(&plain, 4, 0);
-		enum names_class server = class_plain(&inner);
+	for (size_t i = 1; i < count; i++) {
+		enum names_class class = class_plain(&v4[i]);
 
-		inner = inner_v4(&plain, 12, 0xff);
-		enum names_class client = class_plain(&inner);
-
-		return server > client ? server : client;
+		worst = class > worst ? class : worst;
 	}
-	return class_plain(&plain);
+	return worst;
 }
 
 const char *
@@ -251,6 +263,24 @@ names_cidr_may_open(const struct names_cidr *c)
 	return true;
 }
 
+/* A07: one of own, or a way to one. */
+static bool
+is_own(const struct names_own *own, const struct names_addr *plain)
+{
+	struct names_addr v4[2];
+	size_t count = leads_to(plain, v4);
+	bool found = false;
+
+	for (size_t i = 0; own && i < own->count; i++) {
+		struct names_addr mine = unmapped(&own->at[i]);
+
+		found |= names_addr_eq(&mine, plain) ||
+		         (count > 0 && names_addr_eq(&mine, &v4[0])) ||
+		         (count > 1 && names_addr_eq(&mine, &v4[1]));
+	}
+	return found;
+}
+
 int
 names_addr_check(const struct names_addr *a, const struct names_own *own,
     const struct names_cidr *cidr, struct err *e)
@@ -261,13 +291,9 @@ names_addr_check(const struct names_addr *a, const struct names_own *own,
 	char text[NAMES_ADDR_TEXT];
 
 	names_addr_text(a, text);
-	for (size_t i = 0; own && i < own->count; i++) {
-		struct names_addr mine = unmapped(&own->at[i]);
-
-		if (names_addr_eq(&mine, &plain)) {
-			return err_set(e, ERR_DENIED,
-			    "%s is an address of this host itself", text);
-		}
+	if (is_own(own, &plain)) {
+		return err_set(e, ERR_DENIED,
+		    "%s is an address of this host itself", text);
 	}
 	if (opens == NAMES_OPEN ||
 	    (opens == NAMES_BY_CIDR && cidr && names_cidr_has(cidr, &plain))) {

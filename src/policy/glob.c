@@ -281,3 +281,55 @@ policy_path_problem(struct str pattern)
 	}
 	return n > SEGMENTS_MAX ? "has more than 64 segments" : NULL;
 }
+
+/* Letters, digits, '-', '.', '_', '~': RFC 3986 §2.3. */
+static bool
+is_unreserved(int byte)
+{
+	return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+	       (byte >= 'a' && byte <= 'z') || byte == '-' || byte == '.' ||
+	       byte == '_' || byte == '~';
+}
+
+/* "%2A", as a canonical path holds it: two digits in upper case, of no byte
+ * that stands as itself there or is refused. */
+static bool
+is_escape(struct str at)
+{
+	int high = at.len < 3 ? -1 : hex_digit(at.at[1]);
+	int low = at.len < 3 ? -1 : hex_digit(at.at[2]);
+	int byte = high * 16 + low;
+
+	return high >= 0 && low >= 0 && at.at[1] < 'a' && at.at[2] < 'a' &&
+	       byte >= ' ' && byte != 0x7f && byte != '/' && byte != '\\' &&
+	       !is_unreserved(byte);
+}
+
+const char *
+policy_url_path_problem(struct str pattern)
+{
+	const char *problem = policy_path_problem(pattern);
+
+	if (problem) {
+		return problem;
+	}
+	if (pattern.at[0] != '/') {
+		return "does not begin with '/'";
+	}
+	if (str_has_str(pattern, STR("//"))) {
+		return "holds an empty segment, which no request has";
+	}
+	for (size_t i = 0; i < pattern.len; i++) {
+		if (strchr("\"<>[\\]^`{|}", pattern.at[i])) {
+			return "holds a byte that must be percent-encoded, or "
+			       "'|': paths that differ are rules of their own";
+		}
+		if (pattern.at[i] == '%' &&
+		    !is_escape(str_sub(pattern, i, pattern.len))) {
+			return "holds an escape that no request has: after "
+			       "'%' stand two upper-case digits, of no byte "
+			       "that needs no escape, no '/' and no '\\'";
+		}
+	}
+	return NULL;
+}

@@ -108,10 +108,7 @@ compile_path(struct compile *c, const struct json *match, struct rule *r)
 	if (r->path.len == 0) {
 		return 0;
 	}
-	problem = policy_path_problem(r->path);
-	if (!problem && r->path.at[0] != '/') {
-		problem = "does not begin with '/'";
-	}
+	problem = policy_url_path_problem(r->path);
 	return problem ? policy_refuse(c, json_get(match, "path"), "path %s %s",
 	                     err_quote(r->path), problem)
 	               : 0;

@@ -73,7 +73,7 @@ add_path(struct arena *a, struct buf *out, const struct policy_request *r)
 		path = repository(path);
 		path = arena_printf(a, STR_FMT "/**", STR_ARG(path));
 	}
-	if (path.len > POLICY_PATTERN_MAX || policy_path_problem(path)) {
+	if (path.len > POLICY_PATTERN_MAX || policy_url_path_problem(path)) {
 		path = STR("/**");
 	}
 	add_member(out, "path", path);
@@ -90,26 +90,37 @@ ref_seen(const struct policy_commands *c, uint32_t n)
 	return false;
 }
 
-static void
-add_refs(struct buf *out, const struct policy_commands *c)
+/* Those of a push as one pattern. */
+static struct str
+refs_of(struct arena *a, const struct policy_commands *c)
 {
 	auto_buf refs = { 0 };
-	bool deletes = false;
 	bool fits = true;
 
 	for (uint32_t i = 0; i < c->count; i++) {
 		struct str ref = c->at[i].ref;
 
-		deletes |= c->at[i].deletes;
 		fits &= !policy_path_problem(ref) && !str_has(ref, '|');
 		if (!ref_seen(c, i)) {
 			buf_addf(&refs, "%s" STR_FMT, refs.len > 0 ? "|" : "",
 			    STR_ARG(ref));
 		}
 	}
+	return fits && refs.len <= POLICY_PATTERN_MAX
+	           ? arena_str(a, buf_str(&refs))
+	           : STR("refs/**");
+}
+
+static void
+add_refs(struct arena *a, struct buf *out, const struct policy_commands *c)
+{
+	bool deletes = false;
+
+	for (uint32_t i = 0; i < c->count; i++) {
+		deletes |= c->at[i].deletes;
+	}
 	if (c->count > 0) {
-		fits &= refs.len <= POLICY_PATTERN_MAX;
-		add_member(out, "ref", fits ? buf_str(&refs) : STR("refs/**"));
+		add_member(out, "ref", refs_of(a, c));
 	}
 	if (deletes) {
 		buf_add_z(out, ", delete = true");
@@ -186,7 +197,7 @@ add_rule(struct arena *a, struct buf *out, const struct policy *p,
 		    r->git == POLICY_GIT_PUSH ? STR("push") : STR("fetch"));
 	}
 	if (r->git == POLICY_GIT_PUSH && r->commands) {
-		add_refs(out, r->commands);
+		add_refs(a, out, r->commands);
 	}
 	buf_add_z(out, " }\n");
 	if (r->websocket) {
@@ -243,6 +254,14 @@ policy_request_next(struct arena *a, const struct policy *p,
 		buf_addf(&out, "websocket = true in [" STR_FMT "]",
 		    STR_ARG(d->rule));
 		break;
+	case POLICY_GIT_REF:
+		/* A rule beside it would be as specific, or take what begins
+		 * the pushes of this one. */
+		json_write_string(&out, arena_printf(a, "|" STR_FMT,
+		                            STR_ARG(refs_of(a, r->commands))));
+		buf_addf(&out, " at the end of ref in [" STR_FMT "]",
+		    STR_ARG(d->rule));
+		break;
 	case POLICY_GIT_FORM:
 		buf_add_z(&out, "git's smart HTTP protocol, exactly");
 		break;
@@ -262,7 +281,6 @@ policy_request_next(struct arena *a, const struct policy *p,
 	case POLICY_GIT:
 	case POLICY_METHOD:
 	case POLICY_PATH:
-	case POLICY_GIT_REF:
 	case POLICY_GIT_DELETE:
 		add_rule(a, &out, p, r);
 		add_pin(&out, d);

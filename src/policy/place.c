@@ -33,8 +33,9 @@ policy_tool_place(
 	size_t end = 0;
 	struct str host;
 	struct str path;
-	struct str port = { 0 };
-	uint64_t number = tls ? 443 : 80;
+	struct names_host parsed;
+	struct err ignored = { 0 };
+	uint16_t port = 0;
 
 	if (!tls && !str_starts(url, STR("http://"))) {
 		return;
@@ -46,19 +47,17 @@ policy_tool_place(
 	path = str_sub(rest, end, rest.len);
 	rest = path;
 	(void)str_cut(&rest, '?', &path);
-	if (str_has(host, '{') || str_has(host, '[')) {
+	if (names_hostport_parse(
+	        host, tls ? 443 : 80, &parsed, &port, &ignored)) {
 		return;
 	}
-	port = host;
-	if (str_cut(&port, ':', &host) &&
-	    (!str_u64(port, &number) || number > UINT16_MAX)) {
-		return;
-	}
-	t->host = host;
-	t->port = (uint16_t)number;
+	t->host = arena_printf(a,
+	    parsed.is_addr && parsed.addr.family == 6 ? "[%s]" : "%s",
+	    parsed.text);
+	t->port = port;
 	t->method = method;
 	path = pattern_of(a, path);
-	if (path.len > 0 && !policy_path_problem(path)) {
+	if (path.len > 0 && !policy_url_path_problem(path)) {
 		t->path = path;
 	}
 }

@@ -3,16 +3,42 @@
 
 #include <stdlib.h>
 
-/* Bytes that are not a '*': the more, the fewer texts match. */
+/* Bytes that every text it matches has: no '*', and no "**" with its '/' where
+ * it may be no segment at all.  What matches less never has fewer. */
 static uint32_t
 literals(struct str pattern)
 {
+	struct str one = { 0 };
 	uint32_t n = 0;
 
-	for (size_t i = 0; i < pattern.len; i++) {
-		n += pattern.at[i] != '*';
+	while (str_cut(&pattern, '/', &one)) {
+		if (str_eq_z(one, "**")) {
+			continue;
+		}
+		for (size_t i = 0; i < one.len; i++) {
+			n += one.at[i] != '*';
+		}
+		n++;
+	}
+	for (size_t i = 0; i < one.len; i++) {
+		n += one.at[i] != '*';
 	}
 	return n;
+}
+
+/* Of the alternatives the one that asks least. */
+static uint32_t
+ref_literals(struct str ref)
+{
+	struct str one = { 0 };
+	uint32_t least = UINT32_MAX;
+	bool more = true;
+
+	while (more) {
+		more = str_cut(&ref, '|', &one);
+		least = literals(one) < least ? literals(one) : least;
+	}
+	return least;
 }
 
 static uint32_t
@@ -51,7 +77,7 @@ policy_rule_rank(struct rule *r)
 	k[3] = r->out.only_for_count > 0;
 	k[4] = r->path.len == 0 ? 0 : 1 + literals(r->path);
 	k[5] = path_form(r->path);
-	k[6] = r->ref.len == 0 ? 0 : 1 + literals(r->ref);
+	k[6] = r->ref.len == 0 ? 0 : 1 + ref_literals(r->ref);
 	k[7] = r->method.len == 0 ? 0 : 100 - alternatives(r->method);
 	k[8] = r->may_delete ? 0 : 1;
 }

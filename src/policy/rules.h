@@ -24,10 +24,10 @@ bool policy_glob_overlap(
  * at least one.  Used for paths and refs. */
 bool policy_path_match(struct str pattern, struct str path);
 bool policy_path_overlap(struct str a, struct str b); /* never a false "no" */
-/* NULL, or what is wrong with it. */
+/* NULL, or what is wrong with it; of a URL's path also: no request has such. */
 const char *policy_path_problem(struct str pattern);
-bool policy_ref_match(
-    struct str pattern, struct str ref); /* '|' between paths */
+const char *policy_url_path_problem(struct str pattern);
+bool policy_ref_match(struct str pattern, struct str ref); /* '|' too */
 
 /* --- the compiled form --- */
 

@@ -279,7 +279,8 @@ proxy_up_free(struct up *u)
 static bool
 may_dial(const struct up *u, const struct names_addr *a, struct err *e)
 {
-	return names_addr_check(a, &u->proxy->setup.own, NULL, e) == 0;
+	return names_addr_check(a, &u->proxy->setup.own, NULL, e) == 0 &&
+	       names_addr_elsewhere(a, e) == 0;
 }
 
 /* A value is lent for one sending: by the next it may be another's turn, or its

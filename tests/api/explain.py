@@ -166,6 +166,26 @@ def a_refusal_that_no_rule_answers_is_told_too():
 
 
 @test
+def suggestions_of_two_policies_have_names_of_their_own():
+    """One of two was pasted before the third was refused."""
+    ask = 'curl -s -o /dev/null https://api.two.test/%s; '
+    with House() as h:
+        h.start()
+        t = h.dispatch([shell(ask % 'a' + ask % 'b' + UNTIL_GO + '; ' + ask % 'c')])
+        until(lambda: len([e for e in h.events() if e['kind'] == 'request_denied']) == 2, 60,
+              'two denials')
+        first = h.read('suggest', t)['suggestions'][0]['next']
+        h.role_file('helper', 'gates.toml', GATES + first)
+        h.reload()
+        h.go()
+        h.outcome(t)
+        rules = h.ok('suggest', t).out
+        need(rules.count('[egress.') == 3, rules)
+        h.role_file('helper', 'gates.toml', GATES + rules)
+        h.ok('role', 'check', os.path.join(h.folder, 'roles'))
+
+
+@test
 def who_stands_in_a_url_is_not_said_again():
     a = house().cli('explain', HELPER_ID, 'https://me:hunter22@good.test/')
     need(a.code == 1 and 'no user and no password' in a.err and 'hunter22' not in a.err, a)

@@ -177,6 +177,21 @@ def A07_a_name_of_the_host_itself():
 
 
 @test
+def A07_a_name_of_what_the_host_became_later():
+    """A lease, a privacy address, a range that is local: all after the start."""
+    later = ('ip addr %s 9.9.5.5/32 dev out', 'ip -6 addr %s 2a00:1::5/64 dev out nodad',
+             'ip route %s local 9.9.6.0/24 dev lo')
+    cell(out())
+    for line in later:
+        net.sh(line % 'add')
+    not_dialled('9.9.5.5', '2a00:1::5', '9.9.6.6', reason='of this host itself')
+    for line in later:
+        net.sh(line.replace(' nodad', '') % 'del')
+    world().names(['9.9.5.5'])
+    arrives(out())
+
+
+@test
 def A08_of_a_mixed_answer_only_what_may_be_dialled_is():
     for answer in ([net.GOOD, '10.0.0.7', '127.0.0.1', '9.9.1.1'],
                    ['127.0.0.1', '169.254.169.254', net.GOOD],

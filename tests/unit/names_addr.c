@@ -369,6 +369,15 @@ A07_the_hosts_own_addresses_are_refused(void **state)
 	struct names_addr mapped = addr("::ffff:1.1.1.1");
 	struct names_addr other = addr("1.1.1.2");
 	struct names_addr third = addr("1.1.1.3");
+	/* To 1.1.1.1 by NAT64, 6to4, as Teredo's server and its client. */
+	static const struct {
+		const char *own, *other;
+	} ways[] = {
+		{ "64:ff9b::101:101", "64:ff9b::101:102" },
+		{ "2002:101:101::9", "2002:101:102::9" },
+		{ "2001:0:101:101::f7f7:f7f7", "2001:0:101:102::f7f7:f7f7" },
+		{ "2001:0:808:808::fefe:fefe", "2001:0:808:808::fefe:fefd" },
+	};
 	struct err e = { 0 };
 
 	(void)state;
@@ -380,6 +389,37 @@ A07_the_hosts_own_addresses_are_refused(void **state)
 	assert_string_equal(
 	    e.text, "1.1.1.3 is an address of this host itself");
 	assert_int_equal(names_addr_check(&other, &own, NULL, &e), 0);
+	for (size_t i = 0; i < COUNT(ways); i++) {
+		struct names_addr way = addr(ways[i].own);
+
+		assert_int_equal(names_addr_check(&way, &own, NULL, &e), -1);
+		assert_int_equal(names_addr_check(&way, NULL, NULL, &e), 0);
+		way = addr(ways[i].other);
+		assert_int_equal(names_addr_check(&way, &own, NULL, &e), 0);
+	}
+}
+
+/* Nothing was told of them; the kernel knows. */
+static void
+A07_what_answers_here_is_known_by_its_source(void **state)
+{
+	static const char *const here[] = { "127.0.0.1", "127.9.9.9",
+		"::ffff:127.0.0.1", "::1" };
+	struct names_addr there = addr("192.0.2.1");
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(here); i++) {
+		struct names_addr a = addr(here[i]);
+
+		if (names_addr_elsewhere(&a, &e) == 0) {
+			assert_int_equal(a.family, 6); /* a host without it */
+			continue;
+		}
+		assert_int_equal(e.kind, ERR_DENIED);
+		assert_non_null(strstr(e.text, "of this host itself"));
+	}
+	assert_int_equal(names_addr_elsewhere(&there, &e), 0);
 }
 
 static void
@@ -447,6 +487,7 @@ main(void)
 		cmocka_unit_test(an_address_inside_an_address_is_judged),
 		cmocka_unit_test(a_network_holds_addresses_of_its_family_alone),
 		cmocka_unit_test(A07_the_hosts_own_addresses_are_refused),
+		cmocka_unit_test(A07_what_answers_here_is_known_by_its_source),
 		cmocka_unit_test(A09_a_rule_cannot_open_what_is_never_open),
 		cmocka_unit_test(malformed_networks_are_refused),
 	};

@@ -477,6 +477,14 @@ the_place_of_an_http_tool_is_read_from_its_url(void **state)
 		    443 },
 		{ "https://a.test", "a.test", "", 443 },
 		{ "http://a.test:8080/{{a}}-{{b}}", "a.test", "/*-*", 8080 },
+		{ "https://A.Test:8443?q=1", "a.test", "", 8443 },
+		{ "https://[FD00::7]/x", "[fd00::7]", "/x", 443 },
+		{ "http://[fd00::7]:81/x", "[fd00::7]", "/x", 81 },
+		/* judged as another text than this: any path */
+		{ "https://a.test/%61dmin", "a.test", "", 443 },
+		{ "https://a.test/a/../b", "a.test", "", 443 },
+		{ "https://a.test/{{a}}{{b}}", "a.test", "/**", 443 },
+		{ "https://a.test:/x", "", "", 0 },
 		{ "https://{{host}}/x", "", "", 0 },
 		{ "ftp://a.test/", "", "", 0 },
 		{ "https://a.test:99999/", "", "", 0 },
@@ -531,6 +539,30 @@ a_rule_for_another_path_of_the_same_host_is_no_way_round(void **state)
 	}
 }
 
+/* The rule's host as it is written there, and as the tool's URL has it. */
+static void
+a_rule_for_the_address_of_a_gated_tool_is_a_way_round(void **state)
+{
+	auto_arena a = { 0 };
+	struct policy_tool t = { .name = STR("send"), .action = STR("send") };
+	struct policy_house house = { .tools = &t, .tool_count = 1 };
+	const struct policy_finding *list = NULL;
+	size_t count = 0;
+
+	(void)state;
+	policy_tool_place(
+	    &a, &t, STR("POST"), STR("https://[fd00:0::7]:8443/%73end"));
+	policy_check(&a,
+	    policy_of(&a,
+	        OPEN "[gate.s]\ntool = \"send\"\nrequire = \"operator\"\n"
+	             "[egress.e]\nmatch = { host = \"[fd00::7]\", port = 8443,"
+	             " method = \"POST\", path = \"/send\" }\n"
+	             "upstream = \"[fd00::7]:8443\"\n"),
+	    &house, &list, &count);
+	assert_int_equal(count, 1);
+	assert_true(list[0].error);
+}
+
 int
 main(void)
 {
@@ -540,6 +572,8 @@ main(void)
 		    the_place_of_an_http_tool_is_read_from_its_url),
 		cmocka_unit_test(
 		    a_rule_for_another_path_of_the_same_host_is_no_way_round),
+		cmocka_unit_test(
+		    a_rule_for_the_address_of_a_gated_tool_is_a_way_round),
 		cmocka_unit_test(a_sound_policy_has_no_findings),
 		cmocka_unit_test(a_way_round_a_gated_call_names_both_lines),
 		cmocka_unit_test(a_rule_of_every_path_goes_round_one_of_some),

@@ -187,6 +187,34 @@ next_widens_refs_that_are_too_long(void **state)
 	    "\"push\", ref = \"refs/**\"");
 }
 
+/* Two rules for one repository that differ in refs alone would be equally
+ * specific, or the longer would take what begins the pushes of the other. */
+static void
+next_adds_a_ref_to_the_rule_that_lacks_it(void **state)
+{
+	static const char policy[] =
+	    "[egress.main]\nmatch = { host = \"g.test\", path = "
+	    "\"/r.git/**\", git = \"push\", ref = \"" REF "*\" }\n";
+	struct policy_commands c = { .count = 2 };
+	struct policy_request r = {
+		.tls = true,
+		.method = STR("POST"),
+		.path = STR("/r.git/git-receive-pack"),
+		.git = POLICY_GIT_PUSH,
+		.commands = &c,
+	};
+
+	(void)state;
+	c.at[0].ref = STR("refs/tags/t");
+	c.at[1].ref = STR("refs/notes/a\"b");
+	assert_next(policy, "g.test", r,
+	    "\"|refs/tags/t|refs/notes/a\\\"b\" at the end of ref in "
+	    "[egress.main]");
+	c.at[1].ref = STR("refs/notes/a|b");
+	assert_next(policy, "g.test", r,
+	    "\"|refs/**\" at the end of ref in [egress.main]");
+}
+
 int
 main(void)
 {
@@ -194,6 +222,7 @@ main(void)
 		cmocka_unit_test(next_is_the_smallest_rule),
 		cmocka_unit_test(next_names_a_repository_and_its_refs),
 		cmocka_unit_test(next_widens_refs_that_are_too_long),
+		cmocka_unit_test(next_adds_a_ref_to_the_rule_that_lacks_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

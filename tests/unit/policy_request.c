@@ -723,6 +723,60 @@ each_rank_goes_before_those_behind_it(void **state)
 	}
 }
 
+/* Each wider rule matches all that the narrower one does, and is written with
+ * more bytes. */
+static void
+what_is_wider_is_never_more_specific(void **state)
+{
+	static const struct {
+		const char *narrow;
+		const char *wide;
+		const char *path;
+	} rows[] = {
+		{ "/repos/archive", "/repos/**/archive", "/repos/archive" },
+		{ "/admin/*", "/**/admin/**", "/admin/x" },
+		{ "/a", "/**/**/**/**", "/a" },
+		{ "/a/", "/a/**", "/a/" },
+		{ "/*/b", "/**/*/**/b", "/a/b" },
+	};
+	static const char *const refs[][2] = {
+		{ "refs/heads/main", "refs/heads/main|refs/heads/m" },
+		{ "refs/heads/ma*", "refs/heads/*|refs/heads/main/more" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char text[400];
+
+		(void)snprintf(text, sizeof(text),
+		    "[egress.wide]\nmatch = { host = \"a.test\", path = "
+		    "\"%s\", method = \"GET\" }\n"
+		    "[egress.narrow]\nmatch = { host = \"a.test\", path = "
+		    "\"%s\" }\n",
+		    rows[i].wide, rows[i].narrow);
+		assert_asked(text,
+		    &(struct ask){ .host = "a.test", .path = rows[i].path },
+		    "egress.narrow");
+	}
+	for (size_t i = 0; i < COUNT(refs); i++) {
+		char text[400];
+
+		(void)snprintf(text, sizeof(text),
+		    "[egress.wide]\nmatch = { host = \"a.test\", git = "
+		    "\"push\", ref = \"%s\" }\n"
+		    "[egress.narrow]\nmatch = { host = \"a.test\", git = "
+		    "\"push\", ref = \"%s\", delete = true }\n",
+		    refs[i][1], refs[i][0]);
+		assert_asked(text,
+		    &(struct ask){ .host = "a.test",
+		        .method = "POST",
+		        .path = "/r/git-receive-pack",
+		        .git = POLICY_GIT_PUSH,
+		        .commands = &pushed },
+		    "egress.narrow");
+	}
+}
+
 int
 main(void)
 {
@@ -750,6 +804,7 @@ main(void)
 		cmocka_unit_test(next_is_bounded_and_quoted_whatever_the_path),
 		cmocka_unit_test(explain_shows_credential_place_and_pin),
 		cmocka_unit_test(each_rank_goes_before_those_behind_it),
+		cmocka_unit_test(what_is_wider_is_never_more_specific),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
