@@ -274,6 +274,11 @@ got_head(struct conn *c, const struct http_head *head)
 	}
 	c->asked = true;
 	c->request.two = c->stream != NULL;
+	/* P08: core would write it down, and show it to whoever decides. */
+	if (proxy_own_check(c->proxy->needles, &c->request, &e)) {
+		proxy_conn_refuse_early(c, proxy_status(e.kind), e.text);
+		return;
+	}
 	if (!c->request.commands) {
 		proxy_conn_ask(c, 0);
 		return;
@@ -377,6 +382,10 @@ step_commands(struct conn *c)
 	if (!failed && c->commands->done) {
 		failed = proxy_commands_tail(
 		    c->commands, buf_str(&c->held), c->body_done, &known, &e);
+	}
+	if (!failed && known) { /* P08: core is told them */
+		failed = proxy_own_body(&c->search, c->proxy->needles,
+		    &c->request, buf_str(&c->held), &e);
 	}
 	if (failed) {
 		refuse_next(c, proxy_status(e.kind), e.text, c->commands->next);

@@ -81,6 +81,9 @@ P08_more_than_can_be_asked_about_are_refused(void **state)
 	}
 }
 
+#define ZEROS "0000000000000000000000000000000000000000"
+
+/* Nor is core told of it, which writes down what it is asked. */
 static void
 P08_what_was_lent_to_it_is_not_sent_by_it(void **state)
 {
@@ -96,6 +99,10 @@ P08_what_was_lent_to_it_is_not_sent_by_it(void **state)
 		{ "GET /a", "X-Note: eHMzY3IzdC1jYW5hcnktMDEyMzQ1Njc4OQ==\r\n",
 		    true },
 		{ "GET /a", SECRET ": note\r\n", true },
+		{ "POST /r.git/git-receive-pack",
+		    "Content-Length: 125\r\n\r\n0079" ZEROS " " ZEROS
+		    " refs/heads/" SECRET "0000",
+		    true },
 		{ "GET /a", "X-Note: s3cr3t-canary-0123456788\r\n", false },
 	};
 	for (size_t i = 0; i < COUNT(asks); i++) {
@@ -112,6 +119,7 @@ P08_what_was_lent_to_it_is_not_sent_by_it(void **state)
 		rig_turns(&r, 20);
 		assert_int_equal(r.outcome.end,
 		    asks[i].refused ? PROXY_REFUSED : PROXY_ANSWERED);
+		assert_int_equal(r.intents, asks[i].refused ? 1 : 2);
 		assert_int_equal(r.redeems, asks[i].refused ? 1 : 2);
 		assert_int_equal(r.origin.count, 1);
 		assert_int_equal(
@@ -152,7 +160,7 @@ P08_what_was_lent_to_it_is_no_method_of_it(void **state)
 		rig_until(&r, r.outcomes == 2);
 		assert_int_equal(r.outcome.end,
 		    asks[i].refused ? PROXY_REFUSED : PROXY_ANSWERED);
-		assert_int_equal(r.redeems, asks[i].refused ? 1 : 2);
+		assert_int_equal(r.intents, asks[i].refused ? 1 : 2);
 		end_close(&c);
 		end_close(&d);
 		rig_free(&r);
