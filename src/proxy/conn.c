@@ -148,17 +148,21 @@ proxy_conn_end(struct conn *c)
 	proxy_conn_arm(c, c->proxy->setup.times.stall);
 }
 
-/* Refused before there is an intent: one row, one typed answer. */
+/* Refused before there is an intent: one row, one typed answer.  A reason may
+ * quote the request. */
 static void
 refuse_next(
     struct conn *c, unsigned status, const char *reason, const char *next)
 {
+	struct err said;
 	struct proxy_refusal r = { .status = status,
 		.error = "refused",
-		.reason = reason,
+		.reason = said.text,
 		.next = next };
+	err_set(&said, ERR_DENIED, "%s", reason);
+	proxy_clean(c->proxy, &said);
 	c->close = true; /* T11: whoever goes astray says no more */
-	proxy_conn_outcome(c, PROXY_REFUSED, status, reason);
+	proxy_conn_outcome(c, PROXY_REFUSED, status, said.text);
 	proxy_conn_answer(c, &r);
 }
 

@@ -167,6 +167,38 @@ P08_what_was_lent_to_it_is_no_method_of_it(void **state)
 	}
 }
 
+/* What is said of a request that cannot be read quotes it. */
+static void
+P08_what_was_lent_to_it_is_in_no_reason(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line, *more, *says;
+	} asks[] = {
+		{ SECRET " /a", "", "has a small letter" },
+		{ "POST /r.git/git-receive-pack",
+		    "Content-Length: 125\r\n\r\n0079" ZEROS " " ZEROS
+		    " refs//eads/" SECRET "0000",
+		    "not a ref name" },
+	};
+	for (size_t i = 0; i < COUNT(asks); i++) {
+		struct rig r;
+		struct end c;
+		struct end d;
+		rig_new(&r, NULL);
+		rig_inject(&r);
+		ask(&r, &c, "GET /first", "");
+		rig_until(&r, end_got(&c, "hello"));
+		ask(&r, &d, asks[i].line, asks[i].more);
+		rig_until(&r, r.outcomes == 2); /* it looks for it */
+		assert_int_equal(r.intents, 1);
+		assert_non_null(strstr(r.outcome.text, asks[i].says));
+		end_close(&c);
+		end_close(&d);
+		rig_free(&r);
+	}
+}
+
 /* --- in a body --- */
 
 #define BROUGHT "brings a credential"
@@ -390,6 +422,7 @@ main(void)
 		cmocka_unit_test(P08_more_than_can_be_asked_about_are_refused),
 		cmocka_unit_test(P08_what_was_lent_to_it_is_not_sent_by_it),
 		cmocka_unit_test(P08_what_was_lent_to_it_is_no_method_of_it),
+		cmocka_unit_test(P08_what_was_lent_to_it_is_in_no_reason),
 		cmocka_unit_test(
 		    P08_what_was_lent_to_it_is_not_in_a_body_of_it),
 		cmocka_unit_test(
