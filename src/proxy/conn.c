@@ -148,17 +148,21 @@ proxy_conn_end(struct conn *c)
 	proxy_conn_arm(c, c->proxy->setup.times.stall);
 }
 
-/* Refused before there is an intent: one row, one typed answer. */
+/* Refused before there is an intent: one row, one typed answer.  A reason may
+ * quote the request. */
 static void
 refuse_next(
     struct conn *c, unsigned status, const char *reason, const char *next)
 {
+	struct err said;
 	struct proxy_refusal r = { .status = status,
 		.error = "refused",
-		.reason = reason,
+		.reason = said.text,
 		.next = next };
+	err_set(&said, ERR_DENIED, "%s", reason);
+	proxy_clean(c->proxy, &said);
 	c->close = true; /* T11: whoever goes astray says no more */
-	proxy_conn_outcome(c, PROXY_REFUSED, status, reason);
+	proxy_conn_outcome(c, PROXY_REFUSED, status, said.text);
 	proxy_conn_answer(c, &r);
 }
 
@@ -274,6 +278,11 @@ got_head(struct conn *c, const struct http_head *head)
 	}
 	c->asked = true;
 	c->request.two = c->stream != NULL;
+	/* P08: core would write it down, and show it to whoever decides. */
+	if (proxy_own_check(c->proxy->needles, &c->request, &e)) {
+		proxy_conn_refuse_early(c, proxy_status(e.kind), e.text);
+		return;
+	}
 	if (!c->request.commands) {
 		proxy_conn_ask(c, 0);
 		return;
@@ -377,6 +386,10 @@ step_commands(struct conn *c)
 	if (!failed && c->commands->done) {
 		failed = proxy_commands_tail(
 		    c->commands, buf_str(&c->held), c->body_done, &known, &e);
+	}
+	if (!failed && known) { /* P08: core is told them */
+		failed = proxy_own_body(&c->search, c->proxy->needles,
+		    &c->request, buf_str(&c->held), &e);
 	}
 	if (failed) {
 		refuse_next(c, proxy_status(e.kind), e.text, c->commands->next);

@@ -94,27 +94,17 @@ answer_data(void *owner, struct str data)
 	}
 }
 
-/* One that is too long, or of several, says nothing. */
+/* R01: what it says goes further than the cell's would.  A value that does not
+ * fit is none. */
 static void
-keep_challenge(struct fetch *f, const struct http_head *head)
+keep(const struct fetch *f, char *field, size_t size, const struct str *value)
 {
-	const struct str *value = http_find(head, "www-authenticate");
 	auto_buf washed = { 0 };
-	f->challenge[0] = '\0';
-	if (head->status != 401 || http_count(head, "www-authenticate") != 1) {
-		return;
+	field[0] = '\0';
+	if (value) {
+		(void)proxy_scrub_text(f->proxy->needles, *value, &washed);
 	}
-	(void)proxy_scrub_text(f->proxy->needles, *value, &washed);
-	if (!str_copy(f->challenge, sizeof(f->challenge), buf_str(&washed))) {
-		f->challenge[0] = '\0';
-	}
-}
-
-/* A value that does not fit is none. */
-static void
-keep(char *field, size_t size, const struct str *value)
-{
-	if (!value || !str_copy(field, size, *value)) {
+	if (!str_copy(field, size, buf_str(&washed))) {
 		field[0] = '\0';
 	}
 }
@@ -122,11 +112,14 @@ keep(char *field, size_t size, const struct str *value)
 static int
 answer_head(struct fetch *f, const struct http_head *head, struct err *e)
 {
+	const char *challenge = "www-authenticate";
+	bool one = head->status == 401 && http_count(head, challenge) == 1;
 	f->status = head->status;
-	keep(f->content_type, sizeof(f->content_type),
+	keep(f, f->content_type, sizeof(f->content_type),
 	    http_find(head, "content-type"));
-	keep_challenge(f, head);
-	keep(f->retry_after, sizeof(f->retry_after),
+	keep(f, f->challenge, sizeof(f->challenge),
+	    one ? http_find(head, challenge) : NULL);
+	keep(f, f->retry_after, sizeof(f->retry_after),
 	    http_find(head, "retry-after"));
 	return proxy_up_scrub(f->up, head, true, e);
 }

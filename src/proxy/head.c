@@ -221,6 +221,17 @@ write_request_line(struct buf *b, const struct proxy_request *r,
 	              : 0;
 }
 
+/* RFC 9110 8.6: that there is no body is said where one is usual.  Servers
+ * answer 411 to a POST that says nothing of it, and HTTP/2 need not. */
+static bool
+states_nothing(const struct proxy_request *r)
+{
+	return r->head->framing == HTTP_EMPTY &&
+	       (http_find(r->head, "content-length") ||
+	           str_eq_z(r->method, "POST") || str_eq_z(r->method, "PUT") ||
+	           str_eq_z(r->method, "PATCH"));
+}
+
 static int
 write_head(struct buf *b, const struct proxy_request *r,
     const struct proxy_go *go, struct str secret, const struct buf *body,
@@ -251,7 +262,7 @@ write_head(struct buf *b, const struct proxy_request *r,
 	}
 	if (body) {
 		http_write_length(b, body->len);
-	} else if (r->head->framing == HTTP_LENGTH) {
+	} else if (r->head->framing == HTTP_LENGTH || states_nothing(r)) {
 		http_write_length(b, r->head->length);
 	} else if (r->head->framing == HTTP_CHUNKED) {
 		http_write_header_z(b, "Transfer-Encoding", "chunked");

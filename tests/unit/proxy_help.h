@@ -102,6 +102,7 @@ struct rig {
 	size_t redeems, resolves;
 	size_t fetched;
 	unsigned fetched_status;
+	char fetched_type[128];
 	enum err_kind fetched_kind;
 	struct buf fetched_body;
 	struct buf captured;
@@ -365,6 +366,8 @@ rig_fetched(void *context, uint64_t id, const struct proxy_answer *a,
 	r->fetched++;
 	if (a) {
 		r->fetched_status = a->status;
+		must(str_copy(
+		    r->fetched_type, sizeof(r->fetched_type), a->content_type));
 		buf_add(&r->fetched_body, a->body);
 	} else {
 		r->fetched_kind = e->kind;

@@ -81,6 +81,9 @@ P08_more_than_can_be_asked_about_are_refused(void **state)
 	}
 }
 
+#define ZEROS "0000000000000000000000000000000000000000"
+
+/* Nor is core told of it, which writes down what it is asked. */
 static void
 P08_what_was_lent_to_it_is_not_sent_by_it(void **state)
 {
@@ -96,6 +99,10 @@ P08_what_was_lent_to_it_is_not_sent_by_it(void **state)
 		{ "GET /a", "X-Note: eHMzY3IzdC1jYW5hcnktMDEyMzQ1Njc4OQ==\r\n",
 		    true },
 		{ "GET /a", SECRET ": note\r\n", true },
+		{ "POST /r.git/git-receive-pack",
+		    "Content-Length: 125\r\n\r\n0079" ZEROS " " ZEROS
+		    " refs/heads/" SECRET "0000",
+		    true },
 		{ "GET /a", "X-Note: s3cr3t-canary-0123456788\r\n", false },
 	};
 	for (size_t i = 0; i < COUNT(asks); i++) {
@@ -112,6 +119,7 @@ P08_what_was_lent_to_it_is_not_sent_by_it(void **state)
 		rig_turns(&r, 20);
 		assert_int_equal(r.outcome.end,
 		    asks[i].refused ? PROXY_REFUSED : PROXY_ANSWERED);
+		assert_int_equal(r.intents, asks[i].refused ? 1 : 2);
 		assert_int_equal(r.redeems, asks[i].refused ? 1 : 2);
 		assert_int_equal(r.origin.count, 1);
 		assert_int_equal(
@@ -152,7 +160,39 @@ P08_what_was_lent_to_it_is_no_method_of_it(void **state)
 		rig_until(&r, r.outcomes == 2);
 		assert_int_equal(r.outcome.end,
 		    asks[i].refused ? PROXY_REFUSED : PROXY_ANSWERED);
-		assert_int_equal(r.redeems, asks[i].refused ? 1 : 2);
+		assert_int_equal(r.intents, asks[i].refused ? 1 : 2);
+		end_close(&c);
+		end_close(&d);
+		rig_free(&r);
+	}
+}
+
+/* What is said of a request that cannot be read quotes it. */
+static void
+P08_what_was_lent_to_it_is_in_no_reason(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line, *more, *says;
+	} asks[] = {
+		{ SECRET " /a", "", "has a small letter" },
+		{ "POST /r.git/git-receive-pack",
+		    "Content-Length: 125\r\n\r\n0079" ZEROS " " ZEROS
+		    " refs//eads/" SECRET "0000",
+		    "not a ref name" },
+	};
+	for (size_t i = 0; i < COUNT(asks); i++) {
+		struct rig r;
+		struct end c;
+		struct end d;
+		rig_new(&r, NULL);
+		rig_inject(&r);
+		ask(&r, &c, "GET /first", "");
+		rig_until(&r, end_got(&c, "hello"));
+		ask(&r, &d, asks[i].line, asks[i].more);
+		rig_until(&r, r.outcomes == 2); /* it looks for it */
+		assert_int_equal(r.intents, 1);
+		assert_non_null(strstr(r.outcome.text, asks[i].says));
 		end_close(&c);
 		end_close(&d);
 		rig_free(&r);
@@ -382,6 +422,7 @@ main(void)
 		cmocka_unit_test(P08_more_than_can_be_asked_about_are_refused),
 		cmocka_unit_test(P08_what_was_lent_to_it_is_not_sent_by_it),
 		cmocka_unit_test(P08_what_was_lent_to_it_is_no_method_of_it),
+		cmocka_unit_test(P08_what_was_lent_to_it_is_in_no_reason),
 		cmocka_unit_test(
 		    P08_what_was_lent_to_it_is_not_in_a_body_of_it),
 		cmocka_unit_test(

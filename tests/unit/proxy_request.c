@@ -590,6 +590,25 @@ a_request_of_the_house_goes_the_same_way(void **state)
 	rig_free(&r);
 }
 
+/* A host that says back what it was asked with. */
+static void
+R01_a_head_tells_the_house_no_credential(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct err e;
+	uint64_t id;
+	rig_new(&r, NULL);
+	r.origin.answer = "HTTP/1.1 200 OK\r\n"
+	                  "Content-Type: text/plain; for=" SECRET "\r\n"
+	                  "Content-Length: 2\r\n\r\nok";
+	struct proxy_fetch f = fetch_of(&r);
+	assert_int_equal(proxy_fetch(r.proxy, &f, &id, &e), 0);
+	rig_until(&r, r.fetched == 1);
+	assert_string_equal(r.fetched_type, "text/plain; for=" SCRUB_REMOVED);
+	rig_free(&r);
+}
+
 /* A socket that takes all of it at once is no reason to stop. */
 static void
 a_long_body_of_the_house_goes_out_whole(void **state)
@@ -765,6 +784,7 @@ main(void)
 		cmocka_unit_test(A01_a_literal_that_lies_inside_is_refused),
 		cmocka_unit_test(D09_a_resolver_that_is_silent_is_no_yes),
 		cmocka_unit_test(a_request_of_the_house_goes_the_same_way),
+		cmocka_unit_test(R01_a_head_tells_the_house_no_credential),
 		cmocka_unit_test(a_long_body_of_the_house_goes_out_whole),
 		cmocka_unit_test(
 		    a_body_of_the_house_over_its_limit_is_a_failure),
