@@ -383,6 +383,16 @@ carry_down(struct conn *c)
 	return any || c->state != CONN_CARRY || c->up->state != UP_OPEN;
 }
 
+void
+proxy_conn_abort(struct conn *c, const char *why)
+{
+	if (c->state == CONN_CARRY || c->state == CONN_GATHER ||
+	    c->state == CONN_PIPE) {
+		proxy_conn_outcome(c, PROXY_FAILED, 0, why);
+	}
+	proxy_conn_shut(c);
+}
+
 /* Whoever asked is gone; TLS has no half-closed askers. */
 static bool
 hung_up(const struct conn *c)

@@ -98,16 +98,6 @@ proxy_conn_outcome(
 	s->ops->outcome(s->context, &o);
 }
 
-void
-proxy_conn_abort(struct conn *c, const char *why)
-{
-	if (c->state == CONN_CARRY || c->state == CONN_GATHER ||
-	    c->state == CONN_PIPE) {
-		proxy_conn_outcome(c, PROXY_FAILED, 0, why);
-	}
-	proxy_conn_shut(c);
-}
-
 /* Nothing of the body is left unread: another request may follow. */
 bool
 proxy_conn_body_over(struct conn *c)
