@@ -80,12 +80,21 @@ proxy_conn_outcome(
     struct conn *c, enum proxy_end end, unsigned status, const char *text)
 {
 	struct proxy_setup *s = &c->proxy->setup;
+	const char *host =
+	    c->asked ? c->request.origin.host.text : c->origin.host.text;
+	auto_buf washed = { 0 };
 	struct proxy_outcome o = { .id = c->id,
 		.end = end,
 		.status = status,
-		.host = c->asked ? c->request.origin.host.text
-		                 : c->origin.host.text,
 		.text = text ? text : "" };
+	/* P08: whom nobody decided about may be a name with a credential in it.
+	 */
+	if (end == PROXY_REFUSED) {
+		(void)proxy_scrub_text(
+		    c->proxy->needles, str_of(host), &washed);
+		host = buf_z(&washed);
+	}
+	o.host = host;
 	if (c->up) {
 		o.up = c->up->sent;
 		o.down = c->up->got;

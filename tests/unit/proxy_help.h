@@ -314,6 +314,7 @@ rig_outcome(void *context, const struct proxy_outcome *o)
 	r->outcome.injected = o->injected;
 	r->outcome.scrubbed = o->scrubbed;
 	assert_null(strstr(o->text, SECRET));
+	assert_null(strstr(o->host, SECRET));
 	assert_true(str_copy(
 	    r->outcome.text, sizeof(r->outcome.text), str_of(o->text)));
 }

@@ -199,6 +199,30 @@ P08_what_was_lent_to_it_is_in_no_reason(void **state)
 	}
 }
 
+/* Nor in the name of a host that nobody was asked about. */
+static void
+P08_what_was_lent_to_it_is_in_no_host(void **state)
+{
+	struct rig r;
+	struct end c;
+	struct end d;
+	(void)state;
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	ask(&r, &c, "GET /first", "");
+	rig_until(&r, end_got(&c, "hello"));
+	cell_dial(&r, &d, SECRET ".test", 443);
+	cell_secure(&r, &d, SECRET ".test");
+	rig_until(&r, d.open);
+	end_say(&d, STR("GET /a HTTP/1.1\r\nHost: " SECRET ".test\r\n\r\n"));
+	rig_until(&r, r.outcomes == 2); /* it looks for it */
+	assert_int_equal(r.outcome.end, PROXY_REFUSED);
+	assert_int_equal(r.intents, 1);
+	end_close(&c);
+	end_close(&d);
+	rig_free(&r);
+}
+
 /* --- in a body --- */
 
 #define BROUGHT "brings a credential"
@@ -423,6 +447,7 @@ main(void)
 		cmocka_unit_test(P08_what_was_lent_to_it_is_not_sent_by_it),
 		cmocka_unit_test(P08_what_was_lent_to_it_is_no_method_of_it),
 		cmocka_unit_test(P08_what_was_lent_to_it_is_in_no_reason),
+		cmocka_unit_test(P08_what_was_lent_to_it_is_in_no_host),
 		cmocka_unit_test(
 		    P08_what_was_lent_to_it_is_not_in_a_body_of_it),
 		cmocka_unit_test(
