@@ -293,6 +293,7 @@ answer_no_token(struct core *c, struct core_ask *ask,
     const struct oauth_told *told, const char *why)
 {
 	bool no = told && told->end == OAUTH_CLOSED;
+	bool named = told && told->error.len;
 	auto_buf wait = { 0 };
 	struct err e = { 0 };
 
@@ -301,9 +302,9 @@ answer_no_token(struct core *c, struct core_ask *ask,
 		duration_add(&wait, told->retry * CLOCK_SECOND);
 	}
 	(void)err_set(&e, no ? ERR_DENIED : ERR_UNAVAILABLE,
-	    "the token endpoint gave no token: " STR_FMT "%.*s%s",
-	    STR_ARG(no ? STR("it said ") : str_utf8_cut(str_of(why), 100)),
-	    told ? (int)told->error.len : 0, told ? told->error.at : "",
+	    "the token endpoint gave no token: %s" STR_FMT "%s",
+	    named ? "it said " : "",
+	    STR_ARG(named ? told->error : str_utf8_cut(str_of(why), 100)),
 	    buf_z(&wait));
 	core_answer_err_after(c, ask, &e);
 }

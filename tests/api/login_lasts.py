@@ -197,6 +197,29 @@ def an_endpoint_that_wants_to_be_left_alone_is():
 
 
 @test
+def words_for_a_device_give_nobody_else_a_token_and_no_question_after_the_other():
+    with Both('mock') as (h, i):
+        refreshes(h, i)
+        for n, word in enumerate(('slow_down', 'authorization_pending')):
+            i.set(fault=word)
+            text = call(h)
+            need('its token endpoint is asked again in' in text, text)
+            need(asked(h).count('refresh') == n + 1, asked(h))
+            a = h.post(AT + '/rotate', {
+                'box': box(h, tokens(b'', b'refresh-' + word.encode()))})
+            need(a.code == 200, a)
+            a = h.post(LOGIN, {
+                'name': 'service', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+                'token_endpoint': i.url + '/token', 'client_id': 'service',
+                'grant': 'client_credentials',
+                'box': box(h, tokens(b'', b'', b'client-' + word.encode()))})
+            need(a.code == 503 and 'gave no token: it said ' + word in a.out, a)
+            need(h.post('/api/vault/credentials/service/delete', {}).code == 200)
+        i.set(fault='')
+        need('the interface says yes' in call(h), i.log())
+
+
+@test
 def a_device_leaves_alone_whoever_wants_it():
     with Both() as (h, i):
         need(device(h, i)['interval'] == 5)
