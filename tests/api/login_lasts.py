@@ -220,6 +220,26 @@ def words_for_a_device_give_nobody_else_a_token_and_no_question_after_the_other(
 
 
 @test
+def new_tokens_beside_one_that_stays_are_kept():
+    with Both('mock') as (h, i):
+        refreshes(h, i)
+        i.set(fault='access_denied')
+        need('access_denied' in call(h), 'closed')
+        i.set(fault='')
+        a = h.post(AT + '/rotate', {'box': box(h, tokens(
+            b'', b'canary-refresh-0000', b'canary-client-0001'))})
+        need(a.code == 200 and a.json['version'] == 2 and
+             'closed' not in a.json, a)
+        need('the interface says yes' in call(h), i.log())
+        # What stayed was never over.
+        h.stop()
+        h.start()
+        a = h.post(AT + '/rotate', {
+            'box': box(h, tokens(b'', b'canary-refresh-0000'))})
+        need(a.code == 200, a)
+
+
+@test
 def a_device_leaves_alone_whoever_wants_it():
     with Both() as (h, i):
         need(device(h, i)['interval'] == 5)

@@ -651,6 +651,24 @@ def V11_a_row_of_before_is_found_at_the_start_and_not_used():
 
 
 @test
+def V06_a_row_that_does_not_open_is_mended_by_the_value_that_was_in_it():
+    with House() as h:
+        with Upstream(h.folder) as up:
+            up.role(h)
+            h.start()
+            put(h, 'there', b'token-one')
+            h.stop()
+            version, value = stored(h)
+            put_back(h, version, value.replace(b'"row":"S', b'"row":"T'))
+            h.start()
+            refused(h, up, 0)
+            a = post(h, 'there', 'rotate', box=box(h, b'token-one')).json
+            need(a['version'] == 2 and 'refused' not in a, a)
+            call(h)
+            need(up.shown == ['token-one'], up.shown)
+
+
+@test
 def I13_an_archived_credential_that_is_put_back_is_found():
     with House() as h:
         with Upstream(h.folder) as up:
