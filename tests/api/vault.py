@@ -197,6 +197,9 @@ def one_is_in_use_for_a_url_in_a_vault_and_twenty_in_all():
         need(h.post('/api/vaults', {'name': 'second'}).code == 409, 'twice')
         put(h, 'first', **url)
         put(h, 'again', code=409, **url)
+        for same in ('https://MCP.test/mcp', 'https://mcp.test:443/mcp',
+                     'https://mcp.test./%6dcp', 'https://mcp.test/mcp?'):
+            put(h, 'again', code=409, mcp_server_url=same)
         put(h, 'first', code=409, vault='second')
         put(h, 'again', vault='second', **url)
         post(h, 'first', 'archive')
