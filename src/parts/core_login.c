@@ -428,6 +428,11 @@ take_row(struct core *c, struct core_ask *ask,
 		    "written",
 		    ask->credential);
 	}
+	/* Its endpoint may have been asked while the vault made the row: what
+	 * it answers would be of tokens that are not these any more. */
+	if (!ask->putting && core_login_alone(c, k, e)) {
+		return -1;
+	}
 	if (ask->putting) {
 		k = core_draft_read(c, &ask->arena, ask->body, e);
 		if (!k) {
@@ -478,7 +483,8 @@ go_code(struct core *c, struct core_ask *ask, struct core_login *l,
 	};
 
 	if (oauth_redirect_check(&got, str_of(l->state),
-	        core_oauth_fact(a, k, "issuer"), named, e)) {
+	        core_oauth_fact(a, k, "issuer"), named, e) ||
+	    core_login_alone(c, k, e)) {
 		return -1;
 	}
 	login_drop(c, str_of(k->id)); /* one try: a code is used once */

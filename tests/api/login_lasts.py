@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import sys
 import time
 import urllib.parse
@@ -105,12 +106,51 @@ def a_code_that_is_refused_ends_its_login_and_not_the_credential():
         need('the interface says yes' in call(h), i.log())
 
 
-def refreshes(h, i, refresh=b'canary-refresh-0000'):
+def refreshes(h, i, refresh=b'canary-refresh-0000', **more):
     a = h.post('/api/vault/credentials', {
         'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
         'token_endpoint': i.url + '/token', 'client_id': 'anybody',
-        'box': box(h, tokens(b'', refresh))})
+        'box': box(h, tokens(b'', refresh)), **more})
     need(a.code == 200, a)
+
+
+@test
+def tokens_that_are_being_renewed_are_not_lost_to_a_login():
+    with Both('mock') as (h, i):
+        refreshes(h, i, authorization_endpoint=i.url + '/auth')
+        again = {'name': 'there', 'redirect_uri': BACK}
+        # The endpoint is asked while the vault makes the row of the login.
+        vault = h.pids()['vault']
+        late = Local(os.path.join(h.state, 'cli.sock'), PATIENCE)
+        end_process(vault, signal.SIGSTOP)
+        try:
+            late.request('POST', LOGIN, json.dumps(again),
+                         {'Authorization': 'Bearer ' + h.token()})
+            need(h.get('/api/status').code == 200, 'core has heard of it')
+            task = h.dispatch(CALL, queue='caller')
+            until(lambda: asked(h))
+        finally:
+            end_process(vault, signal.SIGCONT)
+        a = late.getresponse()
+        need(a.status == 409 and b'log in again in some seconds' in a.read(), a.status)
+        late.close()
+        h.outcome(task)
+        need('the interface says yes' in answers(h, task), answers(h, task))
+        # And what a browser brought back meanwhile is not used up by a no.
+        need(h.post(AT + '/delete', {}).code == 200)
+        refreshes(h, i, b'another', authorization_endpoint=i.url + '/auth')
+        login = h.post(LOGIN, again)
+        need(login.code == 200, login)
+        i.ask('/forget')
+        i.set(hold=True)
+        task = h.dispatch(CALL, queue='caller')
+        until(lambda: i.log('held'))
+        back = {'state': login.json['login'], 'code': box(h, b'code')}
+        need(h.post(GO, back).code == 409)
+        i.set(hold=False)
+        h.outcome(task)
+        a = h.post(GO, back)
+        need(a.code == 503 and 'the token endpoint gave no token' in a.out, a)
 
 
 @test
