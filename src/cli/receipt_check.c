@@ -118,19 +118,26 @@ is_true(const struct json *object, const char *key)
 
 /* --- one event --- */
 
+/* The one or the other, as `true`: in another value anything could be said. */
+static bool
+says_away(const struct json *event)
+{
+	const char *way = json_get(event, "expired") ? "expired" : "left_out";
+
+	return is_true(event, way) &&
+	       !(json_get(event, "expired") && json_get(event, "left_out"));
+}
+
 static int
 check_body(
     const struct json *event, const struct book_head *head, struct err *e)
 {
 	auto_buf body = { 0 };
-	bool expired = is_true(event, "expired");
-	bool left_out = is_true(event, "left_out");
 	bool said = json_get(event, "expired") || json_get(event, "left_out");
 	bool there = json_get(event, "body") || json_get(event, "body64");
 
 	if (said || !head->has_body) {
-		return there || (said &&
-		                    (!head->has_body || expired == left_out))
+		return there || (said && (!head->has_body || !says_away(event)))
 		           ? bad(e, "an event has a body that its head has not")
 		           : 0;
 	}

@@ -308,6 +308,9 @@ keep_row(struct core *c, struct core_ask *ask, struct core_credential *k,
 {
 	auto_buf body = { 0 };
 
+	if (!ask->putting && memcmp(k->mark, sealed->mark, WIRE_MARK) == 0) {
+		memset(k->mark, 0, WIRE_MARK); /* it goes on: it is not over */
+	}
 	if (!ask->putting) {
 		core_mark_over(c, k);
 	}
@@ -331,6 +334,16 @@ keep_row(struct core *c, struct core_ask *ask, struct core_credential *k,
 	write_answer(c, ask, k, &body);
 	core_answer_after(c, ask, 200, buf_str(&body));
 	core_after(c, ask->putting ? see_again : leave_no_copy, 0);
+}
+
+/* The same value again is nothing new, unless there is no row that opens. */
+static bool
+holds_already(const struct core *c, const struct core_credential *k,
+    const struct wire_vault_sealed *sealed)
+{
+	/* Of tokens the mark is that of one alone: others may be new. */
+	return !sealed->has && !core_credential_unfit(c, k) &&
+	       memcmp(k->mark, sealed->mark, WIRE_MARK) == 0;
 }
 
 void
@@ -360,8 +373,8 @@ core_vault_sealed(void *owner, struct wire_peer *peer, const void *record,
 	}
 	if (ask->putting) {
 		core_credential_add(c, k);
-	} else if (memcmp(k->mark, sealed->mark, WIRE_MARK) == 0) {
-		change(c, ask, k); /* the same value again */
+	} else if (holds_already(c, k, sealed)) {
+		change(c, ask, k);
 		return;
 	} else {
 		k->rotated = k->changed = wall_now();

@@ -25,7 +25,7 @@ struct core_cell {
 	struct wire_peer *egress;
 	bool asked; /* the sandbox knows of it */
 	bool lost;  /* its egress ended, and nobody had asked for it */
-	/* Of these the vault has tokens that only this cell may use. */
+	/* Of these, by id, the vault has tokens that only this cell may use. */
 	char taken[CORE_TAKEN_MAX][WIRE_CREDENTIAL_MAX];
 	struct core_exec *execs; /* waiting and running */
 	struct loop_timer lease;

@@ -235,11 +235,26 @@ fix_facts(struct arena *a, const struct json *body, struct core_credential *k)
 	json_canonical(&k->facts, facts);
 }
 
+/* However each was written. */
+static bool
+same_url(struct arena *a, const char *one, const char *other)
+{
+	struct core_place x;
+	struct core_place y;
+	struct err e = { 0 };
+
+	return core_place_parse(a, str_of(one), &x, &e) == 0 &&
+	       core_place_parse(a, str_of(other), &y, &e) == 0 &&
+	       strcmp(x.host.text, y.host.text) == 0 && x.port == y.port &&
+	       str_eq(x.path, y.path) && str_eq(x.query, y.query);
+}
+
 /* One in use for each (vault, url); twenty in a vault; a name is the house's.
  */
 static int
-check_room(const struct core *c, const struct core_credential *draft,
-    const struct core_vault *v, struct err *e)
+check_room(const struct core *c, struct arena *a,
+    const struct core_credential *draft, const struct core_vault *v,
+    struct err *e)
 {
 	size_t count = 0;
 
@@ -252,7 +267,7 @@ check_room(const struct core *c, const struct core_credential *draft,
 			    "%s` gives it a new value",
 			    k->name, k->name);
 		}
-		if (here && draft->url[0] && strcmp(k->url, draft->url) == 0) {
+		if (here && draft->url[0] && same_url(a, k->url, draft->url)) {
 			return err_set(e, ERR_CONFLICT,
 			    "the vault %s has the credential %s for that "
 			    "mcp_server_url: rotate or archive it",
@@ -301,7 +316,7 @@ read_draft(struct core *c, struct arena *a, const struct json *body,
 	k->made = k->changed = wall_now();
 	if (read_urls(a, body, k, e) || check_kind(c, a, body, k, e) ||
 	    core_draft_labels(body, k->label, &k->metadata, e) ||
-	    check_room(c, k, v, e)) {
+	    check_room(c, a, k, v, e)) {
 		return -1;
 	}
 	fix_facts(a, body, k);

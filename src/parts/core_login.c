@@ -26,7 +26,7 @@ static const char *const flows[] = {
 
 struct core_login {
 	struct core_login *next;
-	char name[WIRE_CREDENTIAL_MAX];
+	char id[CORE_VAULT_ID]; /* of its credential: a name may be put anew */
 	enum flow flow;
 	char state[OAUTH_RANDOM_TEXT];
 	char redirect[CORE_URL_MAX];
@@ -49,15 +49,14 @@ said(const struct json *body, const char *key)
  */
 
 static void
-login_drop(struct core *c, struct str name)
+login_drop(struct core *c, struct str id)
 {
 	struct core_login **at = &c->logins;
 
 	while (*at) {
 		struct core_login *l = *at;
 
-		if (str_eq_z(name, l->name) ||
-		    mono_passed(l->ends, mono_now())) {
+		if (str_eq_z(id, l->id) || mono_passed(l->ends, mono_now())) {
 			*at = l->next;
 			free(l);
 		} else {
@@ -67,24 +66,24 @@ login_drop(struct core *c, struct str name)
 }
 
 static struct core_login *
-login_find(struct core *c, struct str name)
+login_find(struct core *c, struct str id)
 {
 	struct core_login *l = c->logins;
 
-	while (l &&
-	       (!str_eq_z(name, l->name) || mono_passed(l->ends, mono_now()))) {
+	while (
+	    l && (!str_eq_z(id, l->id) || mono_passed(l->ends, mono_now()))) {
 		l = l->next;
 	}
 	return l;
 }
 
 static struct core_login *
-login_new(struct core *c, const char *name, enum flow flow)
+login_new(struct core *c, const char *id, enum flow flow)
 {
 	struct core_login *l;
 	size_t count = 0;
 
-	login_drop(c, str_of(name));
+	login_drop(c, str_of(id));
 	for (struct core_login **at = &c->logins; *at; at = &(*at)->next) {
 		if (++count == LOGINS_MAX) { /* the oldest goes */
 			free(*at);
@@ -94,7 +93,7 @@ login_new(struct core *c, const char *name, enum flow flow)
 	}
 	l = calloc(1, sizeof(*l));
 	must(l);
-	core_text(l->name, sizeof(l->name), name);
+	core_text(l->id, sizeof(l->id), id);
 	l->flow = flow;
 	l->ends = mono_after(mono_now(), LOGIN_US);
 	oauth_random(l->state);
@@ -293,6 +292,7 @@ answer_no_token(struct core *c, struct core_ask *ask,
     const struct oauth_told *told, const char *why)
 {
 	bool no = told && told->end == OAUTH_CLOSED;
+	bool named = told && told->error.len;
 	auto_buf wait = { 0 };
 	struct err e = { 0 };
 
@@ -301,9 +301,9 @@ answer_no_token(struct core *c, struct core_ask *ask,
 		duration_add(&wait, told->retry * CLOCK_SECOND);
 	}
 	(void)err_set(&e, no ? ERR_DENIED : ERR_UNAVAILABLE,
-	    "the token endpoint gave no token: " STR_FMT "%.*s%s",
-	    STR_ARG(no ? STR("it said ") : str_utf8_cut(str_of(why), 100)),
-	    told ? (int)told->error.len : 0, told ? told->error.at : "",
+	    "the token endpoint gave no token: %s" STR_FMT "%s",
+	    named ? "it said " : "",
+	    STR_ARG(named ? told->error : str_utf8_cut(str_of(why), 100)),
 	    buf_z(&wait));
 	core_answer_err_after(c, ask, &e);
 }
@@ -313,8 +313,8 @@ login_done(struct core *c, uint64_t owner, const struct core_credential *k,
     const struct oauth_told *told, const char *why)
 {
 	struct core_ask *ask = core_ask_find(c, owner);
-	struct str name = str_of(k ? k->name : "");
-	struct core_login *l = login_find(c, name);
+	struct str id = str_of(k ? k->id : "");
+	struct core_login *l = login_find(c, id);
 	bool goes_on =
 	    told && (told->end == OAUTH_PENDING || told->end == OAUTH_SLOWER ||
 	                told->user_code.len);
@@ -334,7 +334,7 @@ login_done(struct core *c, uint64_t owner, const struct core_credential *k,
 	/* A device whose question got no answer may ask again. */
 	if (!goes_on && (!l || l->flow != FLOW_DEVICE ||
 	                    (told && told->end != OAUTH_FAILED))) {
-		login_drop(c, name);
+		login_drop(c, id);
 	}
 }
 
@@ -394,7 +394,7 @@ go_on(struct core *c, struct core_ask *ask, struct core_credential *k,
     const struct wire_vault_sealed *sealed, struct err *e)
 {
 	enum flow flow = flow_of(&ask->arena, k);
-	struct core_login *l = login_new(c, k->name, flow);
+	struct core_login *l = login_new(c, k->id, flow);
 	struct core_oauth_ask how = {
 		.use = flow == FLOW_DEVICE ? WIRE_USE_BEGIN : WIRE_USE_CLIENT
 	};
@@ -427,6 +427,11 @@ take_row(struct core *c, struct core_ask *ask,
 		    "the credential %s was changed meanwhile: nothing was "
 		    "written",
 		    ask->credential);
+	}
+	/* Its endpoint may have been asked while the vault made the row: what
+	 * it answers would be of tokens that are not these any more. */
+	if (!ask->putting && core_login_alone(c, k, e)) {
+		return -1;
 	}
 	if (ask->putting) {
 		k = core_draft_read(c, &ask->arena, ask->body, e);
@@ -478,10 +483,11 @@ go_code(struct core *c, struct core_ask *ask, struct core_login *l,
 	};
 
 	if (oauth_redirect_check(&got, str_of(l->state),
-	        core_oauth_fact(a, k, "issuer"), named, e)) {
+	        core_oauth_fact(a, k, "issuer"), named, e) ||
+	    core_login_alone(c, k, e)) {
 		return -1;
 	}
-	login_drop(c, str_of(k->name)); /* one try: a code is used once */
+	login_drop(c, str_of(k->id)); /* one try: a code is used once */
 	if (got.error.len) {
 		return err_set(
 		    e, ERR_DENIED, "the issuer said %s", err_quote(got.error));
@@ -515,7 +521,7 @@ int
 route_login_go(struct core *c, struct core_ask *ask, struct err *e)
 {
 	struct core_credential *k = core_oauth_find(c, ask->part);
-	struct core_login *l = k ? login_find(c, str_of(k->name)) : NULL;
+	struct core_login *l = k ? login_find(c, str_of(k->id)) : NULL;
 
 	if (!l || k->archived) {
 		return err_set(e, ERR_MISSING,

@@ -250,12 +250,24 @@ out_of_patience(void *owner)
 	    "the vault did not seal the tokens that came: they are lost");
 }
 
+/* That somebody has not said yes yet, or that it was asked too often, is an
+ * answer to a device alone (RFC 8628, 3.5).  Whoever else hears it has no token
+ * and asks again after a pause, and not at once. */
+static enum oauth_end
+end_of(const struct core_asking *q, const struct oauth_told *told)
+{
+	bool later = told->end == OAUTH_PENDING || told->end == OAUTH_SLOWER;
+
+	return later && q->use != WIRE_USE_DEVICE ? OAUTH_FAILED : told->end;
+}
+
 static void
-answered(struct core *c, struct core_asking *q, const struct oauth_told *told,
+answered(struct core *c, struct core_asking *q, struct oauth_told *told,
     struct str body)
 {
 	char text[WIRE_TEXT_MAX];
 
+	told->end = end_of(q, told);
 	switch (told->end) {
 	case OAUTH_TOKENS:
 		q->answered = true;

@@ -50,8 +50,8 @@ void core_oauth_later(struct core *c, struct core_intent *i,
  * CORE_TAKEN_MAX credentials, and of no more is asked. */
 void core_oauth_take(
     struct core *c, struct core_intent *i, struct str credential);
-void core_oauth_taken(
-    struct core_cell *cell, const struct core_intent *i, bool captured);
+void core_oauth_taken(struct core *c, struct core_cell *cell,
+    const struct core_intent *i, bool captured);
 /* A 401 to this request could be mended by new tokens, once. */
 bool core_oauth_renews(struct core *c, const struct core_intent *i);
 /* Not lent before the batch of its new row is on the disk. */

@@ -92,18 +92,20 @@ core_oauth_take(struct core *c, struct core_intent *i, struct str credential)
 	}
 }
 
+/* By id: what has a name later may be another one's. */
 void
-core_oauth_taken(
-    struct core_cell *cell, const struct core_intent *i, bool captured)
+core_oauth_taken(struct core *c, struct core_cell *cell,
+    const struct core_intent *i, bool captured)
 {
-	if (!captured || i->use != WIRE_USE_TAKE) {
+	const struct core_credential *k = core_oauth_find(c, i->credential);
+
+	if (!captured || i->use != WIRE_USE_TAKE || !k) {
 		return;
 	}
 	for (size_t n = 0; n < COUNT(cell->taken); n++) {
-		if (!cell->taken[n][0] ||
-		    str_eq_z(i->credential, cell->taken[n])) {
-			(void)str_copy(cell->taken[n], sizeof(cell->taken[n]),
-			    i->credential);
+		if (!cell->taken[n][0] || strcmp(cell->taken[n], k->id) == 0) {
+			core_text(
+			    cell->taken[n], sizeof(cell->taken[n]), k->id);
 			return;
 		}
 	}
@@ -113,10 +115,10 @@ static bool
 has_taken(struct core *c, const struct core_intent *i)
 {
 	const struct core_cell *cell = core_cell_find(c, i->cell);
+	const struct core_credential *k = core_oauth_find(c, i->credential);
 
-	for (size_t n = 0; cell && n < COUNT(cell->taken); n++) {
-		if (cell->taken[n][0] &&
-		    str_eq_z(i->credential, cell->taken[n])) {
+	for (size_t n = 0; cell && k && n < COUNT(cell->taken); n++) {
+		if (cell->taken[n][0] && strcmp(cell->taken[n], k->id) == 0) {
 			return true;
 		}
 	}

@@ -156,6 +156,8 @@ struct secret *vault_code_take(struct vault *v, uint64_t number);
 int vault_taken_find(const struct vault *v, const struct lent *g,
     struct str *clear, struct err *e) MUST_CHECK;
 void vault_taken_gone(struct vault *v, uint64_t cell);
+/* Of this credential, in every cell: what they came of is over. */
+void vault_taken_over(struct vault *v, const char *credential);
 /* What stands behind "Basic " (maybe nothing), LF, pairs that end the form. */
 int vault_token_text(const struct lent *g, struct str clear, struct buf *out,
     struct err *e) MUST_CHECK;

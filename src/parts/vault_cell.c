@@ -50,10 +50,12 @@ is_old(const struct lent *g, struct mono now)
 	return mono_passed(g->spent ? g->until : g->grant.not_after, now);
 }
 
+/* What is spent waits for tokens; core knows of those that it asked for itself
+ * that they are of a row that is over. */
 static bool
 is_over(const struct lent *g, const struct wire_vault_revoke *over)
 {
-	return !g->spent &&
+	return (!g->spent || g->use == WIRE_USE_TAKE) &&
 	       strcmp(g->grant.credential, over->credential) == 0 &&
 	       g->grant.version <= over->version;
 }

@@ -348,6 +348,7 @@ vault_take_revoke(void *owner, struct wire_peer *peer, const void *record,
 	vault_hear_lends(owner);
 	if (wire_text_ok(in->credential, sizeof(in->credential))) {
 		vault_grants_over(owner, in);
+		vault_taken_over(owner, in->credential);
 	}
 }
 

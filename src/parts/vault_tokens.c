@@ -394,6 +394,18 @@ vault_taken_gone(struct vault *v, uint64_t cell)
 }
 
 void
+vault_taken_over(struct vault *v, const char *credential)
+{
+	for (struct vault_taken **at = &v->taken; *at;) {
+		if (strcmp((*at)->credential, credential) == 0) {
+			taken_drop(at);
+		} else {
+			at = &(*at)->next;
+		}
+	}
+}
+
+void
 vault_take_captured(void *owner, struct wire_peer *peer, const void *record,
     int *fds, size_t nfds)
 {

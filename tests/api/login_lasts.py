@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import sys
 import time
 import urllib.parse
@@ -105,12 +106,51 @@ def a_code_that_is_refused_ends_its_login_and_not_the_credential():
         need('the interface says yes' in call(h), i.log())
 
 
-def refreshes(h, i, refresh=b'canary-refresh-0000'):
+def refreshes(h, i, refresh=b'canary-refresh-0000', **more):
     a = h.post('/api/vault/credentials', {
         'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
         'token_endpoint': i.url + '/token', 'client_id': 'anybody',
-        'box': box(h, tokens(b'', refresh))})
+        'box': box(h, tokens(b'', refresh)), **more})
     need(a.code == 200, a)
+
+
+@test
+def tokens_that_are_being_renewed_are_not_lost_to_a_login():
+    with Both('mock') as (h, i):
+        refreshes(h, i, authorization_endpoint=i.url + '/auth')
+        again = {'name': 'there', 'redirect_uri': BACK}
+        # The endpoint is asked while the vault makes the row of the login.
+        vault = h.pids()['vault']
+        late = Local(os.path.join(h.state, 'cli.sock'), PATIENCE)
+        end_process(vault, signal.SIGSTOP)
+        try:
+            late.request('POST', LOGIN, json.dumps(again),
+                         {'Authorization': 'Bearer ' + h.token()})
+            need(h.get('/api/status').code == 200, 'core has heard of it')
+            task = h.dispatch(CALL, queue='caller')
+            until(lambda: asked(h))
+        finally:
+            end_process(vault, signal.SIGCONT)
+        a = late.getresponse()
+        need(a.status == 409 and b'log in again in some seconds' in a.read(), a.status)
+        late.close()
+        h.outcome(task)
+        need('the interface says yes' in answers(h, task), answers(h, task))
+        # And what a browser brought back meanwhile is not used up by a no.
+        need(h.post(AT + '/delete', {}).code == 200)
+        refreshes(h, i, b'another', authorization_endpoint=i.url + '/auth')
+        login = h.post(LOGIN, again)
+        need(login.code == 200, login)
+        i.ask('/forget')
+        i.set(hold=True)
+        task = h.dispatch(CALL, queue='caller')
+        until(lambda: i.log('held'))
+        back = {'state': login.json['login'], 'code': box(h, b'code')}
+        need(h.post(GO, back).code == 409)
+        i.set(hold=False)
+        h.outcome(task)
+        a = h.post(GO, back)
+        need(a.code == 503 and 'the token endpoint gave no token' in a.out, a)
 
 
 @test
@@ -194,6 +234,49 @@ def an_endpoint_that_wants_to_be_left_alone_is():
              h.log())
         i.set(fault='')
         need('the interface says yes' in call(h), i.log())
+
+
+@test
+def words_for_a_device_give_nobody_else_a_token_and_no_question_after_the_other():
+    with Both('mock') as (h, i):
+        refreshes(h, i)
+        for n, word in enumerate(('slow_down', 'authorization_pending')):
+            i.set(fault=word)
+            text = call(h)
+            need('its token endpoint is asked again in' in text, text)
+            need(asked(h).count('refresh') == n + 1, asked(h))
+            a = h.post(AT + '/rotate', {
+                'box': box(h, tokens(b'', b'refresh-' + word.encode()))})
+            need(a.code == 200, a)
+            a = h.post(LOGIN, {
+                'name': 'service', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+                'token_endpoint': i.url + '/token', 'client_id': 'service',
+                'grant': 'client_credentials',
+                'box': box(h, tokens(b'', b'', b'client-' + word.encode()))})
+            need(a.code == 503 and 'gave no token: it said ' + word in a.out, a)
+            need(h.post('/api/vault/credentials/service/delete', {}).code == 200)
+        i.set(fault='')
+        need('the interface says yes' in call(h), i.log())
+
+
+@test
+def new_tokens_beside_one_that_stays_are_kept():
+    with Both('mock') as (h, i):
+        refreshes(h, i)
+        i.set(fault='access_denied')
+        need('access_denied' in call(h), 'closed')
+        i.set(fault='')
+        a = h.post(AT + '/rotate', {'box': box(h, tokens(
+            b'', b'canary-refresh-0000', b'canary-client-0001'))})
+        need(a.code == 200 and a.json['version'] == 2 and
+             'closed' not in a.json, a)
+        need('the interface says yes' in call(h), i.log())
+        # What stayed was never over.
+        h.stop()
+        h.start()
+        a = h.post(AT + '/rotate', {
+            'box': box(h, tokens(b'', b'canary-refresh-0000'))})
+        need(a.code == 200, a)
 
 
 @test

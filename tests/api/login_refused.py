@@ -118,6 +118,12 @@ def a_login_is_of_its_credential_alone():
         refused(h.post(LOGIN + '/there',
                        {'state': one.json['login'], 'code': code}), 404,
                 'no login is under way')
+        # Nor has one that was put in its place.
+        h.ok('vault', 'delete', 'there')
+        need(h.post(AT, facts(box=box(h, tokens(b'', b'r')))).code == 200)
+        refused(h.post(LOGIN + '/there',
+                       {'state': one.json['login'], 'code': code}), 404,
+                'no login is under way')
         # A code is sealed to the vault's key, and of a code's length.
         for bad in ('', '!', box(h, b'c' * 5000)):
             again = h.post(LOGIN, {'name': 'other', 'redirect_uri': BACK})

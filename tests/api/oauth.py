@@ -708,6 +708,37 @@ def R04_of_another_endpoint_nothing_is_taken():
 
 
 @test
+def R04_what_a_sandbox_took_ends_with_its_credential():
+    """Another one of its name, bound to another server, is another one."""
+    wait = ('touch /work/took; until [ -e /work/go ]; do sleep .05; done; '
+            'curl -sS -H "Authorization: Bearer $token" https://api.test/api '
+            '|| true')
+    with Brokered('mock') as (h, i):
+        for way in ('delete', 'rotate'):
+            i.ask('/forget')
+            t = h.dispatch([shell(BROKER % ('', i.port) + wait), finish()],
+                           queue='caller')
+            until(lambda: h.task(t)['runs'] and 'took' in h.in_work(t, 'ls'))
+            if way == 'delete':
+                h.ok('vault', 'delete', 'there')
+                service(h, i, 'anybody', b'canary-client-secret-0010')
+            else:
+                a = h.post(AT + '/there/rotate', {'box': box(h, tokens(
+                    b'', b'', b'canary-client-secret-0011'))})
+                need(a.code == 200, a)
+            h.in_work(t, 'touch go')
+            h.outcome(t)
+            said = json.dumps([e for e in h.events(t)
+                               if e['kind'] == 'call_settled'])
+            shown = [e['token'] for e in i.log('api')]
+            if way == 'delete':  # the new one's own
+                need(len(shown) == 2 and shown[0] != shown[1], said, i.log())
+            else:
+                need(len(shown) == 1 and 'has no token of there: it asks its '
+                     'token endpoint for one' in said, said, i.log())
+
+
+@test
 def R04_a_sandbox_holds_tokens_of_so_many_credentials_and_no_more():
     """One more would have no place, and the house's own be lent for it."""
     ports, names = range(5001, 5018), ['there%d' % n for n in range(17)]

@@ -440,6 +440,41 @@ def a_receipt_lacks_no_text_but_what_its_house_never_had():
 
 
 @test
+def a_body_that_is_away_is_so_in_one_way_and_says_no_more():
+    with House() as h:
+        h.start()
+        task = h.run([shell('true')])['id']
+        h.stop()
+        with closing(sqlite3.connect(h.state + '/book/book.db')) as db, db:
+            db.execute('DELETE FROM body WHERE first = (SELECT first FROM body '
+                       'ORDER BY 1 LIMIT 1 OFFSET (SELECT count(*) / 2 FROM body))')
+        h.start()
+        path = h.folder + '/receipt'
+        h.ok('receipt', task, '-o', path)
+        with open(path) as f:
+            text = f.read()
+        away = [n for n, event in enumerate(json.loads(text)['events'])
+                if event.get('expired') is True]
+        need(away, text)
+
+        def check(**said):
+            bad = json.loads(text)
+            event = bad['events'][away[0]]
+            del event['expired']
+            event.update(said)
+            write(path, json.dumps(bad))
+            return h.cli('audit', 'verify', '--receipt', path)
+
+        need(check(expired=True).code == 0, 'the twin')
+        for said in ({'expired': True, 'left_out': 'it was approved'},
+                     {'expired': 'it was approved', 'left_out': True},
+                     {'expired': True, 'left_out': False},
+                     {'expired': 'it was approved'}, {'expired': False}):
+            a = check(**said)
+            need(a.code == 1 and 'not true' in a.err, said, a)
+
+
+@test
 def a_receipt_of_before_its_list_named_texts_lacks_none():
     """old_receipt.json is of such a program; nobody can make one today."""
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)),

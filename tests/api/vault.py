@@ -197,6 +197,9 @@ def one_is_in_use_for_a_url_in_a_vault_and_twenty_in_all():
         need(h.post('/api/vaults', {'name': 'second'}).code == 409, 'twice')
         put(h, 'first', **url)
         put(h, 'again', code=409, **url)
+        for same in ('https://MCP.test/mcp', 'https://mcp.test:443/mcp',
+                     'https://mcp.test./%6dcp', 'https://mcp.test/mcp?'):
+            put(h, 'again', code=409, mcp_server_url=same)
         put(h, 'first', code=409, vault='second')
         put(h, 'again', vault='second', **url)
         post(h, 'first', 'archive')
@@ -648,6 +651,24 @@ def V11_a_row_of_before_is_found_at_the_start_and_not_used():
                 post(h, 'there', 'rotate', box=box(h, b'token-three'))
                 call(h)
                 need(up.shown == ['token-two', 'token-three'], up.shown)
+
+
+@test
+def V06_a_row_that_does_not_open_is_mended_by_the_value_that_was_in_it():
+    with House() as h:
+        with Upstream(h.folder) as up:
+            up.role(h)
+            h.start()
+            put(h, 'there', b'token-one')
+            h.stop()
+            version, value = stored(h)
+            put_back(h, version, value.replace(b'"row":"S', b'"row":"T'))
+            h.start()
+            refused(h, up, 0)
+            a = post(h, 'there', 'rotate', box=box(h, b'token-one')).json
+            need(a['version'] == 2 and 'refused' not in a, a)
+            call(h)
+            need(up.shown == ['token-one'], up.shown)
 
 
 @test

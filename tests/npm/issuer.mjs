@@ -120,6 +120,7 @@ async function spoiled(request, response) {
   }
   switch (fault) {
     case 'access_denied':
+    case 'authorization_pending':
     case 'slow_down':
       response.statusCode = 400;
       response.setHeader('Content-Type', 'application/json');

@@ -698,8 +698,9 @@ what_no_token_helps_waits_for_none(void **state)
 		i->committed = what == COMMITTED;
 		k->has = what == PLAIN ? 0 : ALL_OF;
 		if (what == TAKEN) {
+			core_text(k->id, sizeof(k->id), "vcrd_there");
 			core_text(house.cell.taken[0],
-			    sizeof(house.cell.taken[0]), "there");
+			    sizeof(house.cell.taken[0]), k->id);
 		}
 		assert_false(core_oauth_holds(&house.core, i));
 		assert_int_equal(

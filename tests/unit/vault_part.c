@@ -210,6 +210,12 @@ a_value_that_is_over_was_granted_first(void **state)
 	assert_int_equal(granted.ok, 1);
 	assert_int_equal(redeem(5000, 7, ISSUER).ok, 0);
 	assert_int_equal(redeem(5001, 7, ISSUER).ok, 0);
+	/* What a cell took of it is over too, until it takes anew. */
+	assert_string_equal(taken(5002, 8), "");
+	grant(5003, 8, WIRE_USE_TAKE);
+	assert_int_equal(redeem(5003, 8, ISSUER).ok, 1);
+	captured(5003, 8, "of-the-other");
+	assert_string_equal(taken(5004, 8), "of-the-other");
 	(void)close(back[0]);
 }
 
