@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "names/own.h"
 
-#include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
 
 /*
@@ -12,45 +10,13 @@
  * sent.
  */
 
-static void
-read_addr(const struct sockaddr_storage *at, struct names_addr *out)
-{
-	const struct sockaddr_in *in = (const void *)at;
-	const struct sockaddr_in6 *in6 = (const void *)at;
-
-	*out =
-	    (struct names_addr){ .family = at->ss_family == AF_INET ? 4 : 6 };
-	if (out->family == 4) {
-		memcpy(out->bytes, &in->sin_addr, 4);
-	} else {
-		memcpy(out->bytes, &in6->sin6_addr, 16);
-	}
-}
-
-static socklen_t
-write_addr(const struct names_addr *a, struct sockaddr_storage *at)
-{
-	struct sockaddr_in *in = (void *)at;
-	struct sockaddr_in6 *in6 = (void *)at;
-
-	*at = (struct sockaddr_storage){ 0 };
-	if (a->family == 4) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(9); /* discard; none may be 0 */
-		memcpy(&in->sin_addr, a->bytes, 4);
-		return sizeof(*in);
-	}
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(9);
-	memcpy(&in6->sin6_addr, a->bytes, 16);
-	return sizeof(*in6);
-}
+#define DISCARD 9 /* a port; nothing is sent there, and none may be 0 */
 
 int
 names_addr_elsewhere(const struct names_addr *a, struct err *e)
 {
 	struct sockaddr_storage at;
-	socklen_t size = write_addr(a, &at);
+	socklen_t size = names_addr_write(a, DISCARD, &at);
 	socklen_t room = sizeof(at);
 	struct names_addr source;
 	char text[NAMES_ADDR_TEXT];
@@ -67,8 +33,8 @@ names_addr_elsewhere(const struct names_addr *a, struct err *e)
 	if (getsockname(fd, (struct sockaddr *)&at, &room)) {
 		return err_sys(e, "where %s leads", text);
 	}
-	read_addr(&at, &source);
-	if (names_addr_eq(&source, a) ||
+	if (!names_addr_read((const struct sockaddr *)&at, &source) ||
+	    names_addr_eq(&source, a) ||
 	    names_addr_class(&source) == NAMES_LOOPBACK) {
 		return err_set(e, ERR_DENIED,
 		    "%s is an address of this host itself", text);

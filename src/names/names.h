@@ -60,6 +60,14 @@ bool names_cidr_has(const struct names_cidr *c, const struct names_addr *a);
 /* A09: may a rule open it?  All of it must lie in BY_CIDR or OPEN classes. */
 bool names_cidr_may_open(const struct names_cidr *c);
 
+struct sockaddr;
+struct sockaddr_storage;
+/* Of a socket's address; false: it is of another family. */
+bool names_addr_read(const struct sockaddr *at, struct names_addr *out);
+/* As a socket takes it, with its family and port; gives its size in bytes. */
+uint32_t names_addr_write(
+    const struct names_addr *a, uint16_t port, struct sockaddr_storage *at);
+
 /* The host's own interface addresses, given by whoever may ask the kernel. */
 struct names_own {
 	const struct names_addr *at;

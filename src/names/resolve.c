@@ -2,7 +2,6 @@
 #include "names/own.h"
 
 #include <ares.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,19 +185,9 @@ deadline_passed(void *owner)
 static void
 keep_address(struct names_found *found, const struct sockaddr *sa)
 {
-	struct names_addr a = { 0 };
+	struct names_addr a;
 
-	if (sa->sa_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)sa;
-
-		a.family = 4;
-		memcpy(a.bytes, &in->sin_addr, 4);
-	} else if (sa->sa_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const void *)sa;
-
-		a.family = 6;
-		memcpy(a.bytes, &in6->sin6_addr, 16);
-	} else {
+	if (!names_addr_read(sa, &a)) {
 		return;
 	}
 	for (size_t i = 0; i < found->count; i++) {

@@ -3,7 +3,6 @@
 
 #include <ifaddrs.h>
 #include <linux/capability.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,20 +65,8 @@ own_addresses(struct egress_host *host, struct err *e)
 		if (!i->ifa_addr || host->own_count == EGRESS_OWN_MAX) {
 			continue;
 		}
-		struct names_addr *a = &host->own[host->own_count];
-		if (i->ifa_addr->sa_family == AF_INET) {
-			const struct sockaddr_in *in =
-			    (const void *)i->ifa_addr;
-			a->family = 4;
-			memcpy(a->bytes, &in->sin_addr, 4);
-			host->own_count++;
-		} else if (i->ifa_addr->sa_family == AF_INET6) {
-			const struct sockaddr_in6 *in6 =
-			    (const void *)i->ifa_addr;
-			a->family = 6;
-			memcpy(a->bytes, &in6->sin6_addr, 16);
-			host->own_count++;
-		}
+		host->own_count +=
+		    names_addr_read(i->ifa_addr, &host->own[host->own_count]);
 	}
 	freeifaddrs(all);
 	return 0;

@@ -74,36 +74,15 @@ arm(struct up *u, int64_t us)
 	loop_timer_arm(&u->timer, loop, mono_after(u->moved, us), late, u);
 }
 
-static int
-address_of(const struct names_addr *a, uint16_t port,
-    struct sockaddr_storage *at, socklen_t *size)
-{
-	*at = (struct sockaddr_storage){ 0 };
-	if (a->family == 4) {
-		struct sockaddr_in *in = (struct sockaddr_in *)at;
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		memcpy(&in->sin_addr, a->bytes, 4);
-		*size = sizeof(*in);
-		return AF_INET;
-	}
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)at;
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(port);
-	memcpy(&in6->sin6_addr, a->bytes, 16);
-	*size = sizeof(*in6);
-	return AF_INET6;
-}
-
 /* One address; false: it cannot even be tried. */
 static bool
 dial_one(struct up *u, const struct names_addr *a)
 {
 	struct sockaddr_storage at;
-	socklen_t size;
 	uint16_t port = u->go.pinned ? u->go.pin_port : u->request->origin.port;
-	int family = address_of(a, port, &at, &size);
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	socklen_t size = names_addr_write(a, port, &at);
+	int fd =
+	    socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
 		return false;
 	}
