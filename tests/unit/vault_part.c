@@ -195,6 +195,8 @@ a_value_that_is_over_was_granted_first(void **state)
 	assert_int_equal(wire_pair(back, &e), 0);
 	tell(house.core, WIRE_VAULT_BACK, &none, &back[1], 1);
 	grant(5001, 7, WIRE_USE_TAKE); /* it has that channel */
+	grant(5005, 8, WIRE_USE_TAKE); /* its tokens are under way */
+	assert_int_equal(redeem(5005, 8, ISSUER).ok, 1);
 	assert_int_equal(kill(house.pid, SIGSTOP), 0);
 	assert_int_equal(waitpid(house.pid, &status, WUNTRACED), house.pid);
 	for (int n = 0; n < WIRE_TURN_RECORDS + 1; n++) {
@@ -211,6 +213,7 @@ a_value_that_is_over_was_granted_first(void **state)
 	assert_int_equal(redeem(5000, 7, ISSUER).ok, 0);
 	assert_int_equal(redeem(5001, 7, ISSUER).ok, 0);
 	/* What a cell took of it is over too, until it takes anew. */
+	captured(5005, 8, "too-late");
 	assert_string_equal(taken(5002, 8), "");
 	grant(5003, 8, WIRE_USE_TAKE);
 	assert_int_equal(redeem(5003, 8, ISSUER).ok, 1);
