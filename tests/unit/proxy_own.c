@@ -83,6 +83,15 @@ P08_more_than_can_be_asked_about_are_refused(void **state)
 
 #define ZEROS "0000000000000000000000000000000000000000"
 
+/* Its first request has had the credential. */
+static void
+lend(struct rig *r, struct end *c)
+{
+	rig_inject(r);
+	ask(r, c, "GET /first", "");
+	rig_until(r, end_got(c, "hello"));
+}
+
 /* Nor is core told of it, which writes down what it is asked. */
 static void
 P08_what_was_lent_to_it_is_not_sent_by_it(void **state)
@@ -110,9 +119,7 @@ P08_what_was_lent_to_it_is_not_sent_by_it(void **state)
 		struct end c;
 		struct end d;
 		rig_new(&r, NULL);
-		rig_inject(&r);
-		ask(&r, &c, "GET /first", "");
-		rig_until(&r, end_got(&c, "hello"));
+		lend(&r, &c);
 		size_t had = r.origin.at[0].got.len;
 		ask(&r, &d, asks[i].line, asks[i].more);
 		rig_until(&r, r.outcomes == 2);
@@ -186,9 +193,7 @@ P08_what_was_lent_to_it_is_in_no_reason(void **state)
 		struct end c;
 		struct end d;
 		rig_new(&r, NULL);
-		rig_inject(&r);
-		ask(&r, &c, "GET /first", "");
-		rig_until(&r, end_got(&c, "hello"));
+		lend(&r, &c);
 		ask(&r, &d, asks[i].line, asks[i].more);
 		rig_until(&r, r.outcomes == 2); /* it looks for it */
 		assert_int_equal(r.intents, 1);
@@ -208,9 +213,7 @@ P08_what_was_lent_to_it_is_in_no_host(void **state)
 	struct end d;
 	(void)state;
 	rig_new(&r, NULL);
-	rig_inject(&r);
-	ask(&r, &c, "GET /first", "");
-	rig_until(&r, end_got(&c, "hello"));
+	lend(&r, &c);
 	cell_dial(&r, &d, SECRET ".test", 443);
 	cell_secure(&r, &d, SECRET ".test");
 	rig_until(&r, d.open);
@@ -253,9 +256,7 @@ brings(const struct body *b)
 	auto_buf head = { 0 };
 
 	rig_new(&r, NULL);
-	rig_inject(&r);
-	ask(&r, &c, "GET /first", "");
-	rig_until(&r, end_got(&c, "hello"));
+	lend(&r, &c);
 	size_t had = r.origin.at[0].got.len;
 
 	if (b->says) { /* it would answer before it has the body */
