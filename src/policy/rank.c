@@ -10,18 +10,17 @@ literals(struct str pattern)
 {
 	struct str one = { 0 };
 	uint32_t n = 0;
+	bool more = true;
 
-	while (str_cut(&pattern, '/', &one)) {
-		if (str_eq_z(one, "**")) {
+	while (more) {
+		more = str_cut(&pattern, '/', &one);
+		if (more && str_eq_z(one, "**")) {
 			continue;
 		}
 		for (size_t i = 0; i < one.len; i++) {
 			n += one.at[i] != '*';
 		}
-		n++;
-	}
-	for (size_t i = 0; i < one.len; i++) {
-		n += one.at[i] != '*';
+		n += more; /* its '/' */
 	}
 	return n;
 }
