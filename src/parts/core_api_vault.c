@@ -308,10 +308,10 @@ keep_row(struct core *c, struct core_ask *ask, struct core_credential *k,
 {
 	auto_buf body = { 0 };
 
-	if (!ask->putting && memcmp(k->mark, sealed->mark, WIRE_MARK) == 0) {
-		memset(k->mark, 0, WIRE_MARK); /* it goes on: it is not over */
-	}
 	if (!ask->putting) {
+		if (memcmp(k->mark, sealed->mark, WIRE_MARK) == 0) {
+			memset(k->mark, 0, WIRE_MARK); /* it goes on */
+		}
 		core_mark_over(c, k);
 	}
 	k->version = ask->version;

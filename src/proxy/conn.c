@@ -87,8 +87,7 @@ proxy_conn_outcome(
 		.end = end,
 		.status = status,
 		.text = text ? text : "" };
-	/* P08: whom nobody decided about may be a name with a credential in it.
-	 */
+	/* P08: a name that nobody decided about may hold a credential. */
 	if (end == PROXY_REFUSED) {
 		(void)proxy_scrub_text(
 		    c->proxy->needles, str_of(host), &washed);

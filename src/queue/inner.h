@@ -84,8 +84,7 @@ item_key_fn queue_letter_key;
 item_key_fn queue_thread_key;
 struct thread *queue_thread_find(const struct queue *q, struct str id);
 
-/* mail.c: does a letter that came with the task ask for an ack and have none?
- */
+/* mail.c: is an ack asked for that did not come, by a letter of the task? */
 bool queue_mail_waits(const struct queue *q, struct str task);
 
 /* step.c: building the answer of a command */
