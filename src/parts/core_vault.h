@@ -15,6 +15,8 @@
 #define CORE_URL_MAX       400
 #define CORE_LABEL_MAX     128
 #define CORE_META_MAX      2048 /* bytes of metadata as JSON */
+/* What is behind each row that cannot be read. */
+#define CORE_DAMAGED "; its row is damaged: restore the store from a backup"
 
 struct core_vault {
 	struct core_vault *next;
@@ -85,6 +87,7 @@ void core_mark_over(struct core *c, struct core_credential *k);
 const struct core_mark *core_mark_find(
     const struct core *c, const uint8_t mark[WIRE_MARK]);
 
+int core_mark_load(struct core *c, struct err *e) MUST_CHECK;
 /* P08: of which credential it is a value, as a sentence; NULL: of none. */
 const char *core_mark_says(
     const struct core *c, struct arena *a, const uint8_t mark[WIRE_MARK]);
