@@ -268,7 +268,7 @@ judge_sealed(struct core *c, struct core_ask *ask,
 		    "written",
 		    ask->credential);
 	}
-	over = core_mark_find(c, sealed->mark);
+	over = core_mark_find(c, &sealed->marks);
 	if (over) {
 		return err_set(e, ERR_CONFLICT,
 		    "this value was one of the credential %s and was rotated "
@@ -308,17 +308,15 @@ keep_row(struct core *c, struct core_ask *ask, struct core_credential *k,
 {
 	auto_buf body = { 0 };
 
-	if (!ask->putting) {
-		if (memcmp(k->mark, sealed->mark, WIRE_MARK) == 0) {
-			memset(k->mark, 0, WIRE_MARK); /* it goes on */
-		}
-		core_mark_over(c, k);
+	if (ask->putting) {
+		k->marks = sealed->marks;
+	} else {
+		core_mark_over(c, k, &sealed->marks);
 	}
 	k->version = ask->version;
 	core_oauth_settle(c, k);
 	k->checked = true;
 	k->refused[0] = 0;
-	memcpy(k->mark, sealed->mark, WIRE_MARK);
 	k->has = sealed->has;
 	k->expires = sealed->expires;
 	k->renew = 0;
@@ -341,9 +339,9 @@ static bool
 holds_already(const struct core *c, const struct core_credential *k,
     const struct wire_vault_sealed *sealed)
 {
-	/* Of tokens the mark is that of one alone: others may be new. */
+	/* Of tokens the end may be another one. */
 	return !sealed->has && !core_credential_unfit(c, k) &&
-	       memcmp(k->mark, sealed->mark, WIRE_MARK) == 0;
+	       memcmp(&k->marks, &sealed->marks, sizeof(k->marks)) == 0;
 }
 
 void
@@ -391,7 +389,7 @@ core_credential_archive(
 	if (k->archived) {
 		return;
 	}
-	core_mark_over(c, k);
+	core_mark_over(c, k, NULL);
 	k->archived = true;
 	k->changed = k->archived_at = wall_now();
 	k->version = core_credential_version(c, k->name) + 1;
@@ -414,7 +412,7 @@ core_credential_delete(
 		.call = core_credential_version(c, k->name) + 1,
 	};
 
-	core_mark_over(c, k);
+	core_mark_over(c, k, NULL);
 	core_row_drop(c, "sealed", str_of(k->name));
 	(void)core_append(c, &event);
 	core_after(c, leave_no_copy, 0);

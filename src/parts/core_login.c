@@ -444,7 +444,7 @@ take_row(struct core *c, struct core_ask *ask,
 		core_credential_seen_after(c);
 	}
 	core_oauth_row(c, k, str_span(sealed->row, sealed->row_size),
-	    sealed->mark, sealed->has, sealed->expires);
+	    &sealed->marks, sealed->has, sealed->expires);
 	core_credential_record(c, k, BOOK_LOGIN_BEGUN, ask->operator_);
 	*out = k;
 	return 0;

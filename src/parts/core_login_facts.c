@@ -166,7 +166,7 @@ core_login_row(
 		        ? sealed->text
 		        : "the vault refused");
 	}
-	return core_mark_find(c, sealed->mark)
+	return core_mark_find(c, &sealed->marks)
 	           ? err_set(e, ERR_CONFLICT,
 	                 "this client's secret was rotated out, archived or "
 	                 "deleted: it does not come back")

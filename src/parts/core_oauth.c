@@ -339,12 +339,13 @@ core_oauth_settle(struct core *c, struct core_credential *k)
 
 void
 core_oauth_row(struct core *c, struct core_credential *k, struct str row,
-    const uint8_t mark[WIRE_MARK], uint32_t has, int64_t expires)
+    const struct wire_marks *marks, uint32_t has, int64_t expires)
 {
 	uint8_t spread;
 	int64_t now = wall_now().us / CLOCK_SECOND;
 
 	random_bytes(&spread, 1);
+	core_mark_passed(c, k, marks);
 	k->version = core_credential_version(c, k->name) + 1;
 	k->checked = true;
 	k->refused[0] = '\0';
@@ -355,7 +356,6 @@ core_oauth_row(struct core *c, struct core_credential *k, struct str row,
 	               : expires;
 	k->expires = expires;
 	k->changed = wall_now();
-	memcpy(k->mark, mark, WIRE_MARK);
 	buf_clear(&k->row);
 	buf_add(&k->row, row);
 }
@@ -379,8 +379,8 @@ keep(struct core *c, struct core_asking *q, const struct wire_vault_kept *in)
 
 	q->sealed = true;
 	loop_timer_cancel(&q->patience);
-	core_oauth_row(c, k, str_span(in->row, in->row_size), in->mark, in->has,
-	    in->expires);
+	core_oauth_row(c, k, str_span(in->row, in->row_size), &in->marks,
+	    in->has, in->expires);
 	k->asked = false;
 	k->fails = 0;
 	k->again = (struct mono){ 0 };

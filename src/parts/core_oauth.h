@@ -63,7 +63,7 @@ void core_oauth_refuse(
     struct core *c, const struct core_credential *k, const char *why);
 /* The row that the vault sealed is the credential's from the commit on. */
 void core_oauth_row(struct core *c, struct core_credential *k, struct str row,
-    const uint8_t mark[WIRE_MARK], uint32_t has, int64_t expires);
+    const struct wire_marks *marks, uint32_t has, int64_t expires);
 struct core_credential *core_oauth_find(struct core *c, struct str name);
 
 wire_take_fn core_vault_kept;

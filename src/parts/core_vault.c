@@ -115,10 +115,12 @@ core_credential_save(struct core *c, const struct core_credential *k)
 	auto_buf value = { 0 };
 	auto_buf text = { 0 };
 	char mark[2 * WIRE_MARK + 1];
+	char beside[2 * (sizeof(k->marks) - WIRE_MARK) + 1];
 	struct json_out o;
 
 	base64_add(&text, buf_str(&k->row));
-	hex_text(k->mark, WIRE_MARK, mark);
+	hex_text(k->marks.of[0], WIRE_MARK, mark);
+	hex_text(k->marks.of[1], sizeof(k->marks) - WIRE_MARK, beside);
 	json_out_init(&o, &value);
 	json_out_object(&o, NULL);
 	json_out_z(&o, "id", k->id);
@@ -136,6 +138,7 @@ core_credential_save(struct core *c, const struct core_credential *k)
 	json_out_str(&o, "facts", buf_str(&k->facts));
 	json_out_str(&o, "metadata", buf_str(&k->metadata));
 	json_out_z(&o, "mark", mark);
+	json_out_z(&o, "marks_beside", beside);
 	json_out_i64(&o, "has", k->has);
 	json_out_i64(&o, "expires", k->expires);
 	json_out_i64(&o, "renew", k->renew);
@@ -220,8 +223,11 @@ read_credential(const struct json *tree, struct core_credential *k)
 	read_wall(tree, "archived_at", &k->archived_at);
 	read_buf(tree, "facts", &k->facts);
 	read_buf(tree, "metadata", &k->metadata);
-	if (json_text(tree, "mark", &text) &&
-	    !hex_bytes(text, k->mark, WIRE_MARK)) {
+	if ((json_text(tree, "mark", &text) &&
+	        !hex_bytes(text, k->marks.of[0], WIRE_MARK)) ||
+	    (json_text(tree, "marks_beside", &text) &&
+	        !hex_bytes(
+	            text, k->marks.of[1], sizeof(k->marks) - WIRE_MARK))) {
 		return false;
 	}
 	if (json_i64(tree, "has", &kind)) {
@@ -432,7 +438,7 @@ core_vault_checked(void *owner, struct wire_peer *peer, const void *record,
 	}
 	if (k && !k->checked && in->ok) {
 		k->checked = true;
-		memcpy(k->mark, in->mark, WIRE_MARK);
+		k->marks = in->marks;
 		k->has = in->has;
 		k->expires = in->expires;
 	} else if (k && !k->checked) {

@@ -46,7 +46,7 @@ struct core_credential {
 	struct buf facts; /* canonical JSON of what never changes, or empty */
 	struct buf metadata;
 	struct buf row;
-	uint8_t mark[WIRE_MARK]; /* of its value; zero: not known */
+	struct wire_marks marks; /* of its values; zero: not known */
 	/* of tokens (core_oauth.c) */
 	uint32_t has;    /* enum wire_has, as the vault said of this row */
 	int64_t expires; /* Unix seconds; 0: not known */
@@ -64,6 +64,9 @@ struct core_mark {
 	struct core_mark *next;
 	uint8_t mark[WIRE_MARK];
 	char name[WIRE_CREDENTIAL_MAX];
+	uint32_t version; /* of the row that held it */
+	bool past; /* its issuer has renewed it, or it stood beside what is over
+	            */
 };
 
 /* By name or by id. */
@@ -81,12 +84,20 @@ bool core_kind_parse(struct str name, uint32_t *kind);
 /* Rows of the store: written with the next batch. */
 void core_credential_save(struct core *c, const struct core_credential *k);
 void core_vault_save(struct core *c, const struct core_vault *v);
-/* Its value is over: whoever brings it again is recognised. */
-void core_mark_over(struct core *c, struct core_credential *k);
-/* NULL: it never was a credential's, or still is one. */
-const struct core_mark *core_mark_find(
-    const struct core *c, const uint8_t mark[WIRE_MARK]);
 
+/* core_mark.c: a value that its row does not hold any more is recognised when a
+ * sandbox brings it. */
+
+/* The row of `next` is its row now: what is not in it has passed. */
+void core_mark_passed(
+    struct core *c, struct core_credential *k, const struct wire_marks *next);
+/* By a person's word, who may have none in its stead (NULL): what was granted
+ * of it is taken back, and the value does not come back. */
+void core_mark_over(
+    struct core *c, struct core_credential *k, const struct wire_marks *next);
+/* A value that does not come back; NULL: it may be put in. */
+const struct core_mark *core_mark_find(
+    const struct core *c, const struct wire_marks *marks);
 int core_mark_load(struct core *c, struct err *e) MUST_CHECK;
 /* P08: of which credential it is a value, as a sentence; NULL: of none. */
 const char *core_mark_says(

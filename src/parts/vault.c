@@ -94,25 +94,30 @@ vault_check_value(enum seal_kind kind, struct str clear, struct err *e)
 	return 0;
 }
 
-/* Of tokens the one that lives longest: it is what must not come back. */
+/* Of tokens first the one that lives longest: it is what must not come back.
+ * Of a login that only began there may be none. */
 void
-vault_mark(const struct vault *v, enum seal_kind kind, struct str clear,
-    uint8_t mark[SEAL_MAC])
+vault_marks(const struct vault *v, enum seal_kind kind, struct str clear,
+    struct wire_marks *marks)
 {
+	struct str values[COUNT(marks->of)] = { clear };
 	struct seal_tokens tokens;
 	struct err e = { 0 };
+	size_t count = 0;
 
+	_Static_assert(WIRE_MARK == SEAL_MAC, "a mark");
 	if (seal_kind_is_tokens(kind) &&
 	    seal_tokens_read(clear, &tokens, &e) == 0) {
-		clear = tokens.refresh.len  ? tokens.refresh
-		        : tokens.access.len ? tokens.access
-		                            : tokens.client;
+		values[0] = tokens.refresh;
+		values[1] = tokens.access;
+		values[2] = tokens.client;
 	}
-	if (!clear.len) { /* of a login that only began */
-		memset(mark, 0, SEAL_MAC);
-		return;
+	memset(marks, 0, sizeof(*marks));
+	for (size_t n = 0; n < COUNT(values); n++) {
+		if (values[n].len) {
+			seal_mark(v->key, values[n], marks->of[count++]);
+		}
 	}
-	seal_mark(v->key, clear, mark);
 }
 
 uint32_t
@@ -162,7 +167,7 @@ seal_box_into_row(struct vault *v, const struct wire_vault_seal *in,
 	out->ok = 1;
 	out->row_size = (uint32_t)row.len;
 	memcpy(out->row, row.at, row.len);
-	vault_mark(v, binding.kind, clear, out->mark);
+	vault_marks(v, binding.kind, clear, &out->marks);
 	out->has = vault_has(binding.kind, clear, &out->expires);
 	return 0;
 }
@@ -201,7 +206,7 @@ check_stored(const struct vault *v, const struct wire_vault_check *in,
 		return -1;
 	}
 	secret_open(value, &clear);
-	vault_mark(v, binding.kind, clear, out->mark);
+	vault_marks(v, binding.kind, clear, &out->marks);
 	out->has = vault_has(binding.kind, clear, &out->expires);
 	out->ok = 1;
 	return 0;

@@ -95,8 +95,8 @@ void vault_say(char *text, size_t size, const struct err *e);
  * it is kept (P06). */
 int vault_check_value(
     enum seal_kind kind, struct str clear, struct err *e) MUST_CHECK;
-void vault_mark(const struct vault *v, enum seal_kind kind, struct str clear,
-    uint8_t mark[SEAL_MAC]);
+void vault_marks(const struct vault *v, enum seal_kind kind, struct str clear,
+    struct wire_marks *marks);
 /* Bits of enum wire_has, and when the access token ends; 0 of other kinds. */
 uint32_t vault_has(enum seal_kind kind, struct str clear, int64_t *expires);
 

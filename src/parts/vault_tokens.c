@@ -76,7 +76,7 @@ seal_tokens_row(struct vault *v, const struct wire_binding *wire,
 		out->ok = 1;
 		out->row_size = (uint32_t)row.len;
 		memcpy(out->row, row.at, row.len);
-		vault_mark(v, binding.kind, buf_str(&value), out->mark);
+		vault_marks(v, binding.kind, buf_str(&value), &out->marks);
 		out->has =
 		    vault_has(binding.kind, buf_str(&value), &out->expires);
 	}
@@ -110,7 +110,7 @@ begin_login(struct vault *v, const struct wire_vault_login *in,
 		out->ok = 1;
 		out->row_size = kept.row_size;
 		memcpy(out->row, kept.row, sizeof(out->row));
-		memcpy(out->mark, kept.mark, sizeof(out->mark));
+		out->marks = kept.marks;
 		out->has = kept.has;
 		out->expires = kept.expires;
 	}

@@ -43,7 +43,7 @@ struct wire_vault_kept {
 	int64_t expires;
 	uint32_t row_size;
 	uint8_t row[WIRE_ROW_MAX];
-	uint8_t mark[WIRE_MARK];
+	struct wire_marks marks;
 	char text[WIRE_TEXT_MAX];
 };
 

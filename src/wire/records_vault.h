@@ -7,6 +7,12 @@
 #define WIRE_MARK   32 /* bytes of a value's mark (seal_mark) */
 #define WIRE_RANDOM 44 /* a PKCE challenge as text */
 
+/* Of each value that a row holds; zero: none.  First the value's own, of tokens
+ * that of the one that lives longest, then those beside it. */
+struct wire_marks {
+	uint8_t of[3][WIRE_MARK];
+};
+
 /* What a set of tokens holds; said of the row that was sealed or checked. */
 enum wire_has {
 	WIRE_HAS_ACCESS = 1,
@@ -67,7 +73,7 @@ struct wire_vault_sealed {
 	uint32_t ok;
 	uint32_t row_size;
 	uint8_t row[WIRE_ROW_MAX];
-	uint8_t mark[WIRE_MARK];
+	struct wire_marks marks;
 	uint32_t has; /* of tokens: enum wire_has */
 	uint32_t spare;
 	int64_t expires;             /* of tokens: Unix seconds; 0: not known */
@@ -86,7 +92,7 @@ struct wire_vault_check {
 struct wire_vault_checked {
 	uint64_t id;
 	uint32_t ok;
-	uint8_t mark[WIRE_MARK];
+	struct wire_marks marks;
 	uint32_t has;
 	uint32_t spare;
 	int64_t expires;

@@ -8,14 +8,16 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import sys
 import time
 import urllib.parse
+from contextlib import closing
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
-from issuer import Both, Browser  # noqa: E402
-from vault_help import box, finish, heads, tokens  # noqa: E402
+from issuer import Both, Browser, RULE  # noqa: E402
+from vault_help import box, caller, finish, heads, tokens  # noqa: E402
 
 AT = '/api/vault/credentials/there'
 LOGIN = '/api/vault/login'
@@ -277,6 +279,67 @@ def new_tokens_beside_one_that_stays_are_kept():
         a = h.post(AT + '/rotate', {
             'box': box(h, tokens(b'', b'canary-refresh-0000'))})
         need(a.code == 200, a)
+
+
+@test
+def whichever_token_a_sandbox_sends_itself_is_recognised():
+    with Both('mock') as (h, i):
+        h.role_file('caller', 'gates.toml', caller(
+            RULE + 'own_credentials = true\n', i.port, i.cert)['gates.toml'])
+        h.reload()
+        refreshes(h, i)
+
+        def sends(*values):
+            """What a sandbox that used nothing hears to each of them."""
+            asks = ['curl -sS -H "X-Api-Key: %s" https://api.test/api' % v
+                    for v in values]
+            task = h.run([shell('; '.join(asks)), finish()], queue='caller',
+                         seconds=60)
+            said = answers(h, task['id'])
+            need(not any(v in json.dumps(heads(h, 'request_denied'))
+                         for v in values), 'the book has it')
+            return [said.count(w) for w in ('rotated out', 'itself', 'says yes')]
+
+        def renewed():
+            need('the interface says yes' in call(h), i.log())
+            i.set(revoked=[i.log('api')[-1]['token']])
+            return i.ask('/made')[-2:]
+        first = renewed()
+        # The one that was put in, and both that came for it.
+        need(sends('canary-refresh-0000', *first) == [1, 2, 0], first)
+        second = renewed()
+        for _ in range(2):
+            need(sends('canary-refresh-0000', *first, *second) == [3, 2, 0])
+            h.stop()
+            h.start()
+        # None that an issuer renewed is kept from coming back.
+        a = h.post(AT + '/rotate', {
+            'box': box(h, tokens(b'', b'canary-refresh-0000', b'client-77'))})
+        need(a.code == 200, a)
+        need(sends('canary-refresh-0000', 'client-77', *first, *second) ==
+             [4, 2, 0])
+        need(h.post(AT + '/delete', {}).code == 200)
+        refreshes(h, i, b'canary-refresh-0002')
+        need(sends('canary-refresh-0000', 'client-77', *first, *second) ==
+             [6, 0, 0])
+        need(sends('nobodys')[2] == 1, 'the neighbour')
+
+
+@test
+def of_what_an_issuer_renewed_the_newest_are_known():
+    """Else a house that renews each hour would keep marks without end."""
+    with Both('mock') as (h, i):
+        refreshes(h, i)
+        for n in range(1, 40):
+            a = h.post(AT + '/rotate', {'box': box(h, tokens(
+                b'access-%d' % n, b'canary-refresh-0000'))})
+            need(a.code == 200, a)
+        h.stop()
+        with closing(sqlite3.connect(h.state + '/book/book.db')) as db:
+            kept = [row[0] for row in db.execute(
+                "SELECT version FROM rows WHERE space = 'sealed_past' "
+                "ORDER BY version")]
+        need(kept == list(range(24, 40)), kept)
 
 
 @test

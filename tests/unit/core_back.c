@@ -187,7 +187,7 @@ a_value_that_is_over_is_named_by_its_version(void **state)
 	struct core_credential k = { .name = "alpha", .version = 3 };
 
 	(void)state;
-	core_mark_over(&house.core, &k);
+	core_mark_over(&house.core, &k, NULL);
 	wire_poll(house.vault);
 	assert_string_equal(house.over.credential, "alpha");
 	assert_int_equal(house.over.version, 3);

@@ -237,6 +237,45 @@ what_an_endpoint_answered_is_the_next_row(void **state)
 
 /* The latest are kept: whoever brings them asks at once. */
 static void
+assert_marks(const struct wire_marks *marks, const char *const text[3])
+{
+	static const uint8_t none[WIRE_MARK];
+
+	for (size_t n = 0; n < COUNT(marks->of); n++) {
+		struct wire_mark_ask ask = { .id = 1 };
+		struct wire_mark_told told;
+
+		if (!text[n]) {
+			assert_memory_equal(marks->of[n], none, sizeof(none));
+			continue;
+		}
+		ask.size = (uint32_t)strlen(text[n]);
+		memcpy(ask.value, text[n], ask.size);
+		tell(house.egress[0], WIRE_MARK_ASK, &ask, NULL, 0);
+		hear(house.egress[0], WIRE_MARK_TOLD, &told);
+		assert_memory_equal(marks->of[n], told.mark, WIRE_MARK);
+	}
+}
+
+/* P08: whichever of them a cell sends is known. */
+static void
+each_token_of_a_set_has_its_mark(void **state)
+{
+	struct wire_vault_kept out;
+
+	(void)state;
+	seal_tokens(&all);
+	out = kept(9300, WIRE_USE_REFRESH, "new", "next");
+	assert_marks(&out.marks, (const char *const[]){ "next", "new", "cs" });
+	out = kept(9301, WIRE_USE_REFRESH, "new", "");
+	assert_marks(&out.marks, (const char *const[]){ "r&t", "new", "cs" });
+	seal_there();
+	out = kept(9302, WIRE_USE_CLIENT, "new", "");
+	assert_marks(
+	    &out.marks, (const char *const[]){ "new", "client-secret", NULL });
+}
+
+static void
 of_many_codes_the_oldest_goes(void **state)
 {
 	struct wire_vault_grant ask = grant_of(9200, 7, WIRE_USE_CODE);
@@ -515,6 +554,7 @@ main(void)
 		cmocka_unit_test(an_access_token_is_lent_while_it_lives),
 		cmocka_unit_test(an_endpoint_is_asked_with_what_its_use_wants),
 		cmocka_unit_test(what_an_endpoint_answered_is_the_next_row),
+		cmocka_unit_test(each_token_of_a_set_has_its_mark),
 		cmocka_unit_test(of_many_codes_the_oldest_goes),
 		cmocka_unit_test(a_login_begins_on_the_row_before_it),
 		cmocka_unit_test(what_is_longer_than_its_record_is_not_read),
