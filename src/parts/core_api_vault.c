@@ -276,12 +276,20 @@ judge_sealed(struct core *c, struct core_ask *ask,
 		    "new one where it came from",
 		    over->name);
 	}
-	if (ask->putting) {
-		*k = core_draft_read(c, &ask->arena, ask->body, e);
-		return *k ? 0 : -1;
+	if (!ask->putting) {
+		*k = is;
+		return core_oauth_secret_told(is, sealed->has, e) ||
+		               core_draft_labels(
+		                   ask->body, is->label, &is->metadata, e)
+		           ? -1
+		           : 0;
 	}
-	*k = is;
-	return core_draft_labels(ask->body, is->label, &is->metadata, e);
+	*k = core_draft_read(c, &ask->arena, ask->body, e);
+	if (*k && core_oauth_secret_told(*k, sealed->has, e)) {
+		core_credential_free(*k);
+		*k = NULL;
+	}
+	return *k ? 0 : -1;
 }
 
 void

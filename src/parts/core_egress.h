@@ -66,7 +66,7 @@ struct core_intent {
 	struct str ca;
 	/* how its credential is used (core_oauth.c) */
 	enum wire_use use;
-	bool basic;
+	enum wire_client secret;
 	struct str client;
 	enum wire_capture capture;
 	uint32_t assumed;

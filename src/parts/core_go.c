@@ -212,7 +212,7 @@ core_grant_send(struct core *c, struct core_intent *i)
 		.claim_epoch = i->epoch,
 		.port = i->port,
 		.use = (uint8_t)i->use,
-		.basic = i->basic,
+		.secret = (uint8_t)i->secret,
 	};
 
 	const char *unfit = !k ? "none of that name"

@@ -80,7 +80,7 @@ fill_own(struct core_intent *i, const struct core_http *h,
 	i->format = arena_str(a, h->format);
 	i->ca = arena_str(a, h->ca);
 	i->use = h->use;
-	i->basic = h->basic;
+	i->secret = h->secret;
 	i->client = arena_str(a, h->client);
 	i->capture = h->capture;
 	i->assumed = h->assumed;

@@ -26,7 +26,7 @@ struct core_http {
 	uint32_t call;
 	/* of a token endpoint (core_oauth.c), else zero */
 	enum wire_use use;
-	bool basic;
+	enum wire_client secret;
 	struct str client;
 	enum wire_capture capture;
 	uint32_t assumed;

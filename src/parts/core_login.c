@@ -438,6 +438,10 @@ take_row(struct core *c, struct core_ask *ask,
 		if (!k) {
 			return -1;
 		}
+		if (core_oauth_secret_told(k, sealed->has, e)) {
+			core_credential_free(k);
+			return -1;
+		}
 		core_credential_add(c, k);
 		core_text(k->closed, sizeof(k->closed),
 		    "no token for it yet: nobody has logged in");

@@ -146,6 +146,21 @@ core_login_facts(struct core *c, struct arena *a, const struct json *body,
 }
 
 int
+core_oauth_secret_told(
+    const struct core_credential *k, uint32_t has, struct err *e)
+{
+	auto_arena a = { 0 };
+
+	return (has & WIRE_HAS_CLIENT) &&
+	               core_oauth_secret(&a, k) == WIRE_CLIENT_NONE
+	           ? err_set(e, ERR_INPUT,
+	                 "token_endpoint_auth is none, and a client's secret "
+	                 "is "
+	                 "given: leave one of the two out")
+	           : 0;
+}
+
+int
 core_login_alone(struct core *c, const struct core_credential *k, struct err *e)
 {
 	return core_oauth_asking(c, k->name)

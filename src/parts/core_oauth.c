@@ -92,6 +92,18 @@ core_oauth_fact(
 	return text;
 }
 
+enum wire_client
+core_oauth_secret(struct arena *a, const struct core_credential *k)
+{
+	struct str auth = core_oauth_fact(a, k, "token_endpoint_auth");
+
+	return str_eq_z(auth, "none") ? WIRE_CLIENT_NONE
+	       : (k->has & WIRE_HAS_CLIENT) &&
+	               !str_eq_z(auth, "client_secret_post")
+	           ? WIRE_CLIENT_BASIC
+	           : WIRE_CLIENT_FORM;
+}
+
 static struct core_asking *
 asking_find(struct core *c, uint64_t number)
 {
@@ -427,7 +439,8 @@ core_vault_kept(void *owner, struct wire_peer *peer, const void *record,
 /* What of the form is no secret. */
 static void
 write_form(struct arena *a, const struct core_credential *k,
-    const struct core_oauth_ask *asked, bool basic, struct buf *form)
+    const struct core_oauth_ask *asked, enum wire_client secret,
+    struct buf *form)
 {
 	static const char *const grants[] = {
 		[WIRE_USE_REFRESH] = "refresh_token",
@@ -441,7 +454,7 @@ write_form(struct arena *a, const struct core_credential *k,
 	    asked->use == WIRE_USE_CLIENT || asked->use == WIRE_USE_BEGIN;
 
 	oauth_form_add(form, "grant_type", str_of(grants[asked->use]));
-	if (!basic) {
+	if (secret != WIRE_CLIENT_BASIC) {
 		oauth_form_add(
 		    form, "client_id", core_oauth_fact(a, k, "client_id"));
 	}
@@ -484,16 +497,14 @@ send(struct core *c, struct core_credential *k,
 {
 	auto_arena a = { 0 };
 	auto_buf form = { 0 };
-	struct str auth = core_oauth_fact(&a, k, "token_endpoint_auth");
-	bool basic =
-	    (k->has & WIRE_HAS_CLIENT) && !str_eq_z(auth, "client_secret_post");
+	enum wire_client secret = core_oauth_secret(&a, k);
 	const struct config_issuer *how =
 	    roles_find_issuer(&c->house.config, str_of(k->issuer));
 	uint64_t assumed = 0;
 	uint64_t number = q->number;
 
 	(void)str_u64(core_oauth_fact(&a, k, "lifetime"), &assumed);
-	write_form(&a, k, asked, basic, &form);
+	write_form(&a, k, asked, secret, &form);
 	write_asked(c, k, asked);
 	struct core_http h = {
 		.rule = arena_printf(&a, "vault.%s", k->name),
@@ -513,7 +524,7 @@ send(struct core *c, struct core_credential *k,
 		.timeout = ASK_US,
 		.answer_limit = OAUTH_ANSWER_MAX,
 		.use = asked->use,
-		.basic = basic,
+		.secret = secret,
 		.client = core_oauth_fact(&a, k, "client_id"),
 		.capture = asked->use == WIRE_USE_BEGIN ? WIRE_CAPTURE_DEVICE
 		                                        : WIRE_CAPTURE_TOKENS,

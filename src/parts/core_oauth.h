@@ -37,6 +37,12 @@ bool core_oauth_asking(const struct core *c, const char *name);
 /* One of the facts of a credential; empty: it has none of that name. */
 struct str core_oauth_fact(
     struct arena *a, const struct core_credential *k, const char *name);
+/* Where its client's secret goes in what a token endpoint is asked. */
+enum wire_client core_oauth_secret(
+    struct arena *a, const struct core_credential *k);
+/* ERR_INPUT: it holds one, and its issuer is to be told none. */
+int core_oauth_secret_told(
+    const struct core_credential *k, uint32_t has, struct err *e) MUST_CHECK;
 /* Before an intent is written: true if it waits for a token that is made first,
  * or was refused because none can be made.  Starts what is due. */
 bool core_oauth_holds(struct core *c, struct core_intent *i);

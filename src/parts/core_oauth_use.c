@@ -84,10 +84,7 @@ core_oauth_take(struct core *c, struct core_intent *i, struct str credential)
 	i->use = WIRE_USE_TAKE;
 	i->place = WIRE_PLACE_TOKEN;
 	if (k) {
-		i->basic = (k->has & WIRE_HAS_CLIENT) &&
-		           !str_eq_z(core_oauth_fact(
-		                         &i->arena, k, "token_endpoint_auth"),
-		               "client_secret_post");
+		i->secret = core_oauth_secret(&i->arena, k);
 		i->client = core_oauth_fact(&i->arena, k, "client_id");
 	}
 }

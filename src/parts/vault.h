@@ -29,7 +29,7 @@ struct lent {
 	struct err *fault;     /* said when it is redeemed */
 	/* of what a token endpoint is asked with */
 	enum wire_use use;
-	bool basic;
+	enum wire_client secret;
 	bool spent; /* redeemed; what is answered may come until `until` */
 	struct mono until;
 	char client[WIRE_CLIENT_MAX];

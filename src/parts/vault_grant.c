@@ -146,7 +146,7 @@ keep_grant(
 	    str_of(in->binding.credential));
 	(void)str_copy(g->grant.host, sizeof(g->grant.host), str_of(in->host));
 	g->use = (enum wire_use)in->use;
-	g->basic = in->basic;
+	g->secret = (enum wire_client)in->secret;
 	g->code = code;
 	(void)str_copy(g->client, sizeof(g->client), str_of(in->client));
 	vault_grant_add(v, vault_cell_of(v, in->cell), g);

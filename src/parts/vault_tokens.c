@@ -264,9 +264,9 @@ vault_token_text(
 	buf_room(&form, (size_t)4 * WIRE_SECRET_MAX);
 	buf_room(out, (size_t)8 * WIRE_SECRET_MAX);
 	failed = add_grant(&form, g, &tokens, e);
-	if (g->basic) {
+	if (g->secret == WIRE_CLIENT_BASIC) {
 		oauth_basic(out, str_of(g->client), tokens.client);
-	} else {
+	} else if (g->secret == WIRE_CLIENT_FORM) {
 		oauth_form_add(&form, "client_secret", tokens.client);
 	}
 	buf_add_byte(out, '\n');

@@ -33,6 +33,12 @@ enum wire_use {
 	WIRE_USE_TAKE = 6,    /* as CLIENT; the answer is that cell's own */
 	WIRE_USE_TAKEN = 7,   /* the access token that this cell took so */
 };
+/* Where the client's secret goes. */
+enum wire_client {
+	WIRE_CLIENT_FORM = 0,
+	WIRE_CLIENT_BASIC = 1,
+	WIRE_CLIENT_NONE = 2, /* nowhere: its issuer knows it without one */
+};
 #define WIRE_MACS 8 /* people that decide one thing, at most */
 
 struct wire_vault_hello {
@@ -108,7 +114,7 @@ struct wire_vault_grant {
 	uint32_t claim_epoch;
 	uint16_t port;
 	uint8_t use;                  /* enum wire_use */
-	uint8_t basic;                /* the client's secret goes into Basic */
+	uint8_t secret;               /* enum wire_client */
 	char host[WIRE_HOST_MAX];     /* where it may be used now */
 	char client[WIRE_CLIENT_MAX]; /* its id, for Basic */
 	uint32_t row_size;

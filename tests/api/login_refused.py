@@ -72,6 +72,31 @@ def V04_endpoints_are_kept_only_as_they_may_be_asked():
 
 
 @test
+def V04_a_client_without_a_secret_keeps_none():
+    none = {'token_endpoint_auth': 'none'}
+    words = "token_endpoint_auth is none, and a client's secret is given"
+    with House() as h:
+        h.start()
+        secret = box(h, tokens(b'', b'', b'secret'))
+        both = box(h, tokens(b'', b'r', b'secret'))
+        alone = box(h, tokens(b'', b'r'))
+        refused(h.post(AT, facts(box=both, **none)), 400, words)
+        nothing_kept(h)
+        refused(h.post(LOGIN, person(box=secret, **none)), 400, words)
+        nothing_kept(h)
+        need(h.post(AT, {**facts(box=both), 'name': 'twin'}).code == 200, 'the twin')
+        need(h.post(AT, facts(box=alone, **none)).code == 200, 'the twin')
+        refused(h.post(AT + '/there/rotate', {'box': both}), 400, words)
+        need(h.get(AT + '/there').json['version'] == 1, h.get(AT + '/there'))
+        need(h.post(LOGIN, {**person(**none), 'name': 'other'}).code == 200, 'the twin')
+        a = h.cli('vault', 'login', 'third', '--host', 'api.test',
+                  '--token-endpoint', 'https://issuer.test/token', '--client-id', 'c',
+                  '--grant', 'client_credentials', '--token-auth', 'none',
+                  '--client-secret-file', '/dev/stdin', input='secret')
+        need(a.code != 0 and words in a.out + a.err, a)
+
+
+@test
 def an_address_is_an_endpoint_where_the_operator_says_so():
     with House(config="""
 [issuer.here]

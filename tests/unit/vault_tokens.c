@@ -82,12 +82,12 @@ static const struct seal_tokens all = {
 };
 
 static struct wire_credential
-asked_with(uint64_t number, enum wire_use use, bool basic)
+asked_with(uint64_t number, enum wire_use use, enum wire_client secret)
 {
 	struct wire_vault_grant ask = grant_of(number, 7, use);
 
 	(void)strcpy(ask.host, ISSUER);
-	ask.basic = basic;
+	ask.secret = (uint8_t)secret;
 	(void)strcpy(ask.client, "me");
 	if (use == WIRE_USE_CODE) {
 		bring_code(number, STR("c d"));
@@ -105,31 +105,35 @@ an_endpoint_is_asked_with_what_its_use_wants(void **state)
 {
 	static const struct {
 		enum wire_use use;
-		bool basic;
+		enum wire_client secret;
 		const char *text;
 	} asked[] = {
-		{ WIRE_USE_REFRESH, false,
+		{ WIRE_USE_REFRESH, WIRE_CLIENT_FORM,
 		    "\nrefresh_token=r%26t&client_secret=cs" },
-		{ WIRE_USE_REFRESH, true, "bWU6Y3M=\nrefresh_token=r%26t" },
-		{ WIRE_USE_CODE, false,
+		{ WIRE_USE_REFRESH, WIRE_CLIENT_BASIC,
+		    "bWU6Y3M=\nrefresh_token=r%26t" },
+		{ WIRE_USE_CODE, WIRE_CLIENT_FORM,
 		    "\ncode=c%20d&code_verifier=ver&client_secret=cs" },
-		{ WIRE_USE_DEVICE, false,
+		{ WIRE_USE_DEVICE, WIRE_CLIENT_FORM,
 		    "\ndevice_code=ver&client_secret=cs" },
-		{ WIRE_USE_CLIENT, false, "\nclient_secret=cs" },
-		{ WIRE_USE_BEGIN, true, "bWU6Y3M=\n" },
+		{ WIRE_USE_CLIENT, WIRE_CLIENT_FORM, "\nclient_secret=cs" },
+		{ WIRE_USE_BEGIN, WIRE_CLIENT_BASIC, "bWU6Y3M=\n" },
+		{ WIRE_USE_REFRESH, WIRE_CLIENT_NONE, "\nrefresh_token=r%26t" },
+		{ WIRE_USE_CLIENT, WIRE_CLIENT_NONE, "\n" },
+		{ WIRE_USE_CLIENT, (enum wire_client)3, "\n" },
 	};
 	struct wire_credential c;
 
 	(void)state;
 	seal_tokens(&all);
 	for (uint64_t i = 0; i < COUNT(asked); i++) {
-		c = asked_with(9100 + i, asked[i].use, asked[i].basic);
+		c = asked_with(9100 + i, asked[i].use, asked[i].secret);
 		assert_lent(&c, asked[i].text);
 	}
 	/* What is not there is not asked for. */
 	seal_there();
 	for (uint64_t i = 0; i < 4; i++) {
-		c = asked_with(9120 + i, asked[i].use, asked[i].basic);
+		c = asked_with(9120 + i, asked[i].use, asked[i].secret);
 		assert_int_equal(c.ok, 0);
 		assert_non_null(strstr(c.text, "holds no"));
 	}
@@ -147,7 +151,7 @@ kept(
 		.refresh_size = (uint32_t)strlen(refresh),
 	};
 
-	assert_true(asked_with(number, use, true).ok);
+	assert_true(asked_with(number, use, WIRE_CLIENT_BASIC).ok);
 	memcpy(told.secret, access, told.access_size);
 	memcpy(told.secret + told.access_size, refresh, told.refresh_size);
 	tell(house.egress[0], WIRE_CAPTURED, &told, NULL, 0);
@@ -229,7 +233,8 @@ what_an_endpoint_answered_is_the_next_row(void **state)
 	assert_string_not_equal(out.text, "");
 	assert_null(strstr(out.text, "a\n"));
 	/* Nothing more comes for any of them. */
-	assert_int_equal(asked_with(9311, WIRE_USE_CLIENT, true).ok, 1);
+	assert_int_equal(
+	    asked_with(9311, WIRE_USE_CLIENT, WIRE_CLIENT_BASIC).ok, 1);
 	tell(house.core, WIRE_VAULT_SIGN, &other, NULL, 0);
 	hear(house.core, WIRE_VAULT_SIGNED, &is_signed);
 	seal_there();
@@ -286,7 +291,7 @@ of_many_codes_the_oldest_goes(void **state)
 	for (uint64_t n = 0; n < 64; n++) {
 		bring_code(9200 + n, STR("code"));
 	}
-	c = asked_with(9264, WIRE_USE_CODE, true); /* one more */
+	c = asked_with(9264, WIRE_USE_CODE, WIRE_CLIENT_BASIC); /* one more */
 	assert_true(c.ok);
 	(void)strcpy(ask.host, ISSUER);
 	assert_non_null(strstr(say_grant(&ask).text, "did not come"));
@@ -448,7 +453,8 @@ a_value_keeps_its_bounds(void **state)
 	bind(NAME, SEAL_OAUTH_REFRESH);
 	t.client = str_span(text, 700);
 	seal_tokens(&t);
-	struct wire_credential c = asked_with(9403, WIRE_USE_CLIENT, false);
+	struct wire_credential c =
+	    asked_with(9403, WIRE_USE_CLIENT, WIRE_CLIENT_FORM);
 
 	assert_int_equal(c.ok, 0);
 	assert_non_null(strstr(c.text, "more than"));
@@ -509,7 +515,7 @@ an_answer_comes_though_its_value_is_over(void **state)
 
 	(void)state;
 	seal_tokens(&all);
-	assert_true(asked_with(9700, WIRE_USE_REFRESH, true).ok);
+	assert_true(asked_with(9700, WIRE_USE_REFRESH, WIRE_CLIENT_BASIC).ok);
 	tell(house.core, WIRE_VAULT_UNLEND, &back, NULL, 0);
 	tell(house.core, WIRE_VAULT_REVOKE, &over, NULL, 0);
 	grant(9701, 7, WIRE_USE_TAKE); /* it has heard both */
