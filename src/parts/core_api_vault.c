@@ -236,12 +236,7 @@ core_credential_seen_after(struct core *c)
 static void
 leave_no_copy(struct core *c, uint64_t number)
 {
-	struct err e = { 0 };
-
-	if (!store_in_transaction(c->book.store) &&
-	    store_scrub(c->book.store, &e)) {
-		log_err("the value that was dropped", &e);
-	}
+	core_vault_scrub(c);
 	see_again(c, number);
 }
 

@@ -341,6 +341,17 @@ default_vault(struct core *c)
 	*at = v;
 }
 
+void
+core_vault_scrub(struct core *c)
+{
+	struct err e = { 0 };
+
+	if (!store_in_transaction(c->book.store) &&
+	    store_scrub(c->book.store, &e)) {
+		log_err("the value that was dropped", &e);
+	}
+}
+
 /* The book's newest version of each name must be the row's. */
 int
 core_vault_load(struct core *c, struct err *e)
@@ -352,6 +363,8 @@ core_vault_load(struct core *c, struct err *e)
 	    core_mark_load(c, e)) {
 		return -1;
 	}
+	/* The one before may have ended between a drop and this. */
+	core_vault_scrub(c);
 	default_vault(c);
 	for (struct core_credential *k = c->credentials; k; k = k->next) {
 		uint32_t newest = core_credential_version(c, k->name);

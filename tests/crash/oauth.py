@@ -3,16 +3,22 @@
 """Refresh tokens that are rotated, and a house that dies at each step between
 asking for a new one and using it.  Whatever happened: no token of before is
 used after a newer one was seen in use, nothing is asked in a loop, and either
-the house goes on by itself or it says who must log in."""
+the house goes on by itself or it says who must log in.  And of a credential that
+is archived, deleted or rotated as the house dies, no sealed row is left behind."""
+import glob
+import http.client
+import json
 import os
+import sqlite3
 import sys
 import time
+from contextlib import closing
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'api'))
 from house import *  # noqa: E402,F403
 import oauth  # noqa: E402
-from oauth import AT, CALL, Both, asked, finish, heads, mocked, yes  # noqa: E402
+from oauth import AT, CALL, Both, asked, box, finish, heads, mocked, yes  # noqa: E402
 
 TESTS.clear()  # those of oauth.py run in their own suite
 
@@ -141,6 +147,49 @@ def at_any_moment():
             end_process(h.pids()['core'])
             settle(h, i)
             need(known(h, i), wait, i.log())
+
+
+# --- what is dropped ------------------------------------------------------------
+
+def files_with(h, text):
+    return [f for f in glob.glob(h.state + '/**', recursive=True)
+            if os.path.isfile(f) and text in open(f, 'rb').read()]
+
+
+def dropped(verb, passage):
+    """A house whose core ended at that commit; false: it was not that of `verb`,
+    whose value is gone and whose answer nobody got."""
+    with House() as h:
+        h.start()
+        body = {'name': 'there', 'hosts': 'api.test', 'box': box(h, b'value-one')}
+        need(h.post(AT, body).code == 200)
+        h.stop()
+        with closing(sqlite3.connect(h.state + '/book/book.db')) as db:
+            value, = db.execute("SELECT value FROM rows WHERE space = 'sealed'").fetchone()
+        row = json.loads(value)['row'].encode()[-100:]
+        need(files_with(h, row), 'the test is blind')
+        once = os.path.join(h.state, 'book', 'crash')
+        h.start(env={'HANDRAIL_CRASH': 'CORE_AFTER_COMMIT:%d' % passage,
+                     'HANDRAIL_CRASH_ONCE': once})
+        try:
+            h.post('%s/there/%s' % (AT, verb), {'box': box(h, b'value-two')}
+                   if verb == 'rotate' else {})
+            return False
+        except (OSError, http.client.HTTPException, ValueError):
+            until(lambda: os.path.exists(once), text='it did not die')
+        h.whole(30)
+        a = h.get(AT + '/there')
+        if (a.code == 200 and a.json['version'] == 1):
+            return False
+        need(not files_with(h, row), verb, files_with(h, row))
+        h.verified()
+        return True
+
+
+@test
+def what_is_dropped_as_the_house_dies_is_in_no_file_when_it_stands_again():
+    for verb in ('archive', 'delete', 'rotate'):
+        need(any(dropped(verb, n) for n in range(1, 8)), verb, 'was not hit')
 
 
 if __name__ == '__main__':
