@@ -10,8 +10,8 @@
 
 #include "parts/core_back.h"
 
-#define PAST_MAX 16 /* of one name that have passed: the oldest is forgotten \
-	             */
+/* Of one name that have passed: the oldest is forgotten. */
+#define PAST_MAX 16
 
 static const char *
 space(bool past)
