@@ -22,6 +22,7 @@
 #define HTTP_TARGET_MAX   8192  /* bytes of a request target: 414 */
 #define HTTP_METHOD_MAX   32
 #define HTTP_HEADERS_MAX  100  /* header lines of one message: 431 */
+#define HTTP_ADDED_MAX    8    /* lines more of one that is our own */
 #define HTTP_INTERIM_MAX  8    /* 1xx answers before the real one */
 #define HTTP_CHUNK_LINE   256  /* size, extensions; extensions are dropped */
 #define HTTP_EXTENSIONS   4096 /* bytes of them in one message */
@@ -76,7 +77,9 @@ struct http_reader {
 	bool take_upgrade;   /* response: the request asked to upgrade, so 101
 	                      * may come; then HTTP_END, then raw bytes */
 	bool answer_to_head; /* response: the request was HEAD: no body */
-	uint64_t body_max;   /* 413 over it; default UINT64_MAX */
+	bool ours; /* was read within these bounds and is written anew by us: a
+	            * few lines more, and three times the bytes */
+	uint64_t body_max; /* 413 over it; default UINT64_MAX */
 	/* ------------------------------------------------------------- */
 	uint16_t refusal; /* status to answer after -1 */
 	bool response;

@@ -65,6 +65,7 @@ http_reader_next(struct http_reader *r)
 	r->take_connect = false;
 	r->take_upgrade = false;
 	r->answer_to_head = false;
+	r->ours = false;
 	r->interims = 0;
 	r->before = 0;
 	r->total = 0;
@@ -142,12 +143,25 @@ line_piece(struct str in, size_t room, bool *whole)
 	return end ? (size_t)(end - in.at) + 1 : n;
 }
 
+/* What stands for a credential is longer than the shortest of them. */
+static size_t
+bytes_max(const struct http_reader *r, size_t of_strangers)
+{
+	return r->ours ? 3 * of_strangers : of_strangers;
+}
+
+static unsigned
+lines_max(const struct http_reader *r)
+{
+	return HTTP_HEADERS_MAX + (r->ours ? HTTP_ADDED_MAX : 0);
+}
+
 /* One line, or what there is of it. */
 static int
 read_head(
     struct http_reader *r, struct str *in, struct http_event *ev, struct err *e)
 {
-	size_t most = HTTP_HEAD_MAX - r->before;
+	size_t most = bytes_max(r, HTTP_HEAD_MAX) - r->before;
 	size_t max = r->lines || most < FIRST_LINE_MAX ? most : FIRST_LINE_MAX;
 	bool whole;
 	bool empty = false;
@@ -167,7 +181,7 @@ read_head(
 	}
 	r->line = r->bytes.len;
 	if (!empty) {
-		if (++r->lines > HTTP_HEADERS_MAX + 1) {
+		if (++r->lines > lines_max(r) + 1) {
 			return refuse(r, 431, e, "more than 100 headers");
 		}
 		return 0;
@@ -300,11 +314,11 @@ read_trailer(struct http_reader *r, struct str *in, struct err *e)
 	struct http_header field;
 	bool whole;
 	bool empty = false;
-	size_t n =
-	    line_piece(*in, HTTP_TRAILERS_MAX + 1 - r->trailer.len, &whole);
+	size_t max = bytes_max(r, HTTP_TRAILERS_MAX);
+	size_t n = line_piece(*in, max + 1 - r->trailer.len, &whole);
 
 	buf_add(&r->trailer, take(in, n));
-	if (r->trailer.len > HTTP_TRAILERS_MAX) {
+	if (r->trailer.len > max) {
 		return refuse(r, 431, e, "trailers over 8192 bytes");
 	}
 	if (!whole) {

@@ -7,7 +7,7 @@
  */
 
 struct fields {
-	nghttp2_nv at[HTTP_HEADERS_MAX + 8];
+	nghttp2_nv at[HTTP_HEADERS_MAX + HTTP_ADDED_MAX + 4]; /* :method … */
 	size_t count;
 	uint8_t flags;
 };
@@ -97,6 +97,7 @@ read_head(struct http_reader *r, struct str head, const struct http_head **out,
     struct err *e)
 {
 	struct http_event ev = { .kind = HTTP_MORE };
+	r->ours = true;
 	int failed = http_read(r, &head, &ev, e);
 	if (ev.kind != HTTP_HEAD && ev.kind != HTTP_INTERIM) {
 		return err_set(e, ERR_INPUT, "HTTP/2: not a whole head");

@@ -56,9 +56,8 @@ inner_v4(const struct names_addr *a, size_t at, uint8_t flip)
 	return v4;
 }
 
-/* The address as it is meant: ::ffff:a.b.c.d is a.b.c.d. */
-static struct names_addr
-unmapped(const struct names_addr *a)
+struct names_addr
+addr_unmapped(const struct names_addr *a)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
@@ -216,7 +215,7 @@ leads_to(const struct names_addr *a, struct names_addr v4[2])
 enum names_class
 names_addr_class(const struct names_addr *a)
 {
-	struct names_addr plain = unmapped(a);
+	struct names_addr plain = addr_unmapped(a);
 	struct names_addr v4[2];
 	size_t count = leads_to(&plain, v4);
 	enum names_class worst = class_plain(count ? &v4[0] : &plain);
@@ -272,7 +271,7 @@ is_own(const struct names_own *own, const struct names_addr *plain)
 	bool found = false;
 
 	for (size_t i = 0; own && i < own->count; i++) {
-		struct names_addr mine = unmapped(&own->at[i]);
+		struct names_addr mine = addr_unmapped(&own->at[i]);
 
 		found |= names_addr_eq(&mine, plain) ||
 		         (count > 0 && names_addr_eq(&mine, &v4[0])) ||
@@ -287,7 +286,7 @@ names_addr_check(const struct names_addr *a, const struct names_own *own,
 {
 	enum names_class class = names_addr_class(a);
 	enum names_opens opens = names_class_opens(class);
-	struct names_addr plain = unmapped(a);
+	struct names_addr plain = addr_unmapped(a);
 	char text[NAMES_ADDR_TEXT];
 
 	names_addr_text(a, text);

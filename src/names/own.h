@@ -12,4 +12,7 @@
 int name_canonical(
     struct str hostile, char out[NAMES_HOST_SIZE], struct err *e) MUST_CHECK;
 
+/* The address as it is meant: ::ffff:a.b.c.d is a.b.c.d. */
+struct names_addr addr_unmapped(const struct names_addr *a);
+
 #endif

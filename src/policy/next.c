@@ -4,8 +4,9 @@
 /*
  * The smallest rule that would allow a request, as text for gates.toml; it is
  * shown and collected, never applied.  The request is hostile: what goes into
- * the rule is canonical, quoted and bounded, and a path or ref that does not
- * fit a pattern is widened rather than cut.
+ * the rule is canonical, quoted and bounded.  What no pattern stands for alone
+ * (a path with '*' in it, a method with '-') is said to have no rule: one that
+ * lets more pass is nobody's to offer.
  */
 
 static bool
@@ -64,19 +65,12 @@ repository(struct str path)
 	return path;
 }
 
-static void
-add_path(struct arena *a, struct buf *out, const struct policy_request *r)
+static struct str
+path_of(struct arena *a, const struct policy_request *r)
 {
-	struct str path = r->path;
-
-	if (r->git != POLICY_GIT_NO) {
-		path = repository(path);
-		path = arena_printf(a, STR_FMT "/**", STR_ARG(path));
-	}
-	if (path.len > POLICY_PATTERN_MAX || policy_url_path_problem(path)) {
-		path = STR("/**");
-	}
-	add_member(out, "path", path);
+	return r->git == POLICY_GIT_NO ? r->path
+	                               : arena_printf(a, STR_FMT "/**",
+	                                     STR_ARG(repository(r->path)));
 }
 
 static bool
@@ -95,20 +89,81 @@ static struct str
 refs_of(struct arena *a, const struct policy_commands *c)
 {
 	auto_buf refs = { 0 };
-	bool fits = true;
 
 	for (uint32_t i = 0; i < c->count; i++) {
-		struct str ref = c->at[i].ref;
-
-		fits &= !policy_path_problem(ref) && !str_has(ref, '|');
 		if (!ref_seen(c, i)) {
 			buf_addf(&refs, "%s" STR_FMT, refs.len > 0 ? "|" : "",
-			    STR_ARG(ref));
+			    STR_ARG(c->at[i].ref));
 		}
 	}
-	return fits && refs.len <= POLICY_PATTERN_MAX
-	           ? arena_str(a, buf_str(&refs))
-	           : STR("refs/**");
+	return arena_str(a, buf_str(&refs));
+}
+
+#define STAR "holds '*', which in a rule is any run of bytes"
+
+static const char *
+path_problem(struct arena *a, const struct policy_request *r)
+{
+	return str_has(r->path, '*') ? STAR
+	                             : policy_url_path_problem(path_of(a, r));
+}
+
+static const char *
+ref_problem(struct str ref)
+{
+	return str_has(ref, '*')   ? STAR
+	       : str_has(ref, '|') ? "holds '|', which in a rule stands "
+	                             "between two of them"
+	                           : policy_path_problem(ref);
+}
+
+/* Of a push: no pattern names all that it names, and nothing else. */
+static bool
+add_no_refs(struct arena *a, struct buf *out, const struct policy_commands *c)
+{
+	for (uint32_t i = 0; i < c->count; i++) {
+		const char *problem = ref_problem(c->at[i].ref);
+
+		if (problem) {
+			buf_addf(out,
+			    "nothing: no rule names %s alone, for it %s",
+			    err_quote(c->at[i].ref), problem);
+			return true;
+		}
+	}
+	if (refs_of(a, c).len > POLICY_PATTERN_MAX) {
+		buf_addf(out,
+		    "a push of fewer refs: the names of these are longer than "
+		    "the %d bytes that a rule has for them",
+		    POLICY_PATTERN_MAX);
+		return true;
+	}
+	return false;
+}
+
+/* No rule lets it pass and nothing else: why. */
+static bool
+add_no_rule(struct arena *a, struct buf *out, const struct policy_request *r)
+{
+	bool git = r->git != POLICY_GIT_NO;
+	const char *problem = r->tunnel ? NULL : path_problem(a, r);
+
+	if (problem) {
+		buf_addf(out,
+		    "nothing: no rule names this path alone, for %s %s",
+		    git ? "what stands for its repository" : "it", problem);
+		return true;
+	}
+	if (!r->tunnel && !git && !policy_is_method(r->method)) {
+		buf_addf(out,
+		    "nothing: no rule names the method %s, for it is not 1 to "
+		    "16 capitals; one without a method lets all others pass as "
+		    "well",
+		    err_quote(r->method));
+		return true;
+	}
+	return r->git == POLICY_GIT_PUSH && r->commands &&
+	       add_no_refs(a, out, r->commands);
 }
 
 static void
@@ -187,12 +242,10 @@ add_rule(struct arena *a, struct buf *out, const struct policy *p,
 		return;
 	}
 	if (r->git == POLICY_GIT_NO) {
-		if (policy_is_method(r->method)) {
-			add_member(out, "method", r->method);
-		}
-		add_path(a, out, r);
+		add_member(out, "method", r->method);
+		add_member(out, "path", path_of(a, r));
 	} else {
-		add_path(a, out, r);
+		add_member(out, "path", path_of(a, r));
 		add_member(out, "git",
 		    r->git == POLICY_GIT_PUSH ? STR("push") : STR("fetch"));
 	}
@@ -257,10 +310,13 @@ policy_request_next(struct arena *a, const struct policy *p,
 	case POLICY_GIT_REF:
 		/* A rule beside it would be as specific, or take what begins
 		 * the pushes of this one. */
-		json_write_string(&out, arena_printf(a, "|" STR_FMT,
-		                            STR_ARG(refs_of(a, r->commands))));
-		buf_addf(&out, " at the end of ref in [" STR_FMT "]",
-		    STR_ARG(d->rule));
+		if (!add_no_refs(a, &out, r->commands)) {
+			json_write_string(
+			    &out, arena_printf(a, "|" STR_FMT,
+			              STR_ARG(refs_of(a, r->commands))));
+			buf_addf(&out, " at the end of ref in [" STR_FMT "]",
+			    STR_ARG(d->rule));
+		}
 		break;
 	case POLICY_GIT_FORM:
 		buf_add_z(&out, "git's smart HTTP protocol, exactly");
@@ -273,7 +329,7 @@ policy_request_next(struct arena *a, const struct policy *p,
 		break;
 	case POLICY_NO_RULE:
 	case POLICY_PORT:
-		if (!add_deed(&out, r)) {
+		if (!add_deed(&out, r) && !add_no_rule(a, &out, r)) {
 			add_rule(a, &out, p, r);
 			add_upstream(a, &out, r);
 		}
@@ -282,8 +338,10 @@ policy_request_next(struct arena *a, const struct policy *p,
 	case POLICY_METHOD:
 	case POLICY_PATH:
 	case POLICY_GIT_DELETE:
-		add_rule(a, &out, p, r);
-		add_pin(&out, d);
+		if (!add_no_rule(a, &out, r)) {
+			add_rule(a, &out, p, r);
+			add_pin(&out, d);
+		}
 		break;
 	case POLICY_NONE:
 	case POLICY_UNMATCHED:

@@ -83,15 +83,19 @@ proxy_conn_outcome(
 	const char *host =
 	    c->asked ? c->request.origin.host.text : c->origin.host.text;
 	auto_buf washed = { 0 };
+	auto_buf clean = { 0 };
 	struct proxy_outcome o = { .id = c->id,
 		.end = end,
 		.status = status,
 		.text = text ? text : "" };
-	/* P08: a name that nobody decided about may hold a credential. */
+	/* P08: a name that nobody decided about may hold a credential, and so
+	 * may what is said of a hello. */
 	if (end == PROXY_REFUSED) {
-		(void)proxy_scrub_text(
-		    c->proxy->needles, str_of(host), &washed);
+		struct needles *n = c->proxy->needles;
+		(void)proxy_scrub_text(n, str_of(host), &washed);
+		(void)proxy_scrub_text(n, str_of(o.text), &clean);
 		host = buf_z(&washed);
+		o.text = buf_z(&clean);
 	}
 	o.host = host;
 	if (c->up) {

@@ -87,6 +87,7 @@ answer_event(struct stream *s)
 		/* Those of an upstream were counted where they came from. */
 		http_reader_fini(&s->reader);
 		http_reader_response(&s->reader);
+		s->reader.ours = true;
 	}
 	if (ev.kind == HTTP_DATA) {
 		http_two_data(two, s->id, ev.data);
@@ -221,6 +222,7 @@ begin(struct conn *front, int32_t id)
 	struct conn *c = proxy_conn_make(p, &front->origin);
 	*s = (struct stream){ .front = front, .conn = c, .id = id };
 	http_reader_response(&s->reader);
+	s->reader.ours = true;
 	s->next = front->streams;
 	if (s->next) {
 		s->next->previous = s;

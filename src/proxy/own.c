@@ -185,10 +185,12 @@ int
 proxy_own_check(
     const struct needles *n, const struct proxy_request *r, struct err *e)
 {
-	bool found = false;
-	if (r->tunnel || proxy_needles_count(n) == 0) {
+	if (proxy_needles_count(n) == 0) {
 		return 0;
 	}
+	/* Of a tunnel there is no more; HTTP/1.0 need not say it in a header.
+	 */
+	bool found = holds(n, str_of(r->origin.host.text));
 	for (size_t i = 0; i < r->head->count && !found; i++) {
 		found = holds(n, r->head->headers[i].value) ||
 		        holds(n, r->head->headers[i].name);

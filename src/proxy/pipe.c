@@ -358,9 +358,15 @@ proxy_conn_tunnel(struct conn *c)
 		.path = "",
 		.query = "",
 		.tunnel = true };
+	struct err e;
 	c->asked = true;
 	c->close = true;
 	c->body_done = true;
+	/* P08: as of any request (conn.c); the name alone goes out as well. */
+	if (proxy_own_check(c->proxy->needles, &c->request, &e)) {
+		proxy_conn_refuse_early(c, proxy_status(e.kind), e.text);
+		return;
+	}
 	proxy_conn_number(c, i.id);
 	c->since = loop_now(s->loop);
 	c->state = CONN_ASKED;

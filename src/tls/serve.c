@@ -54,11 +54,14 @@ int
 serve_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     const unsigned char *in, unsigned in_len, void *unused)
 {
-	static const unsigned char known[] = "\x08http/1.1\x02h2\x08http/1.1";
+	static const unsigned char known[] =
+	    "\x08http/1.1\x02h2\x08http/1.1\x08http/1.0";
 	const struct tls_conn *c = SSL_get_app_data(ssl);
-	/* One list, of which each wish is a part. */
-	const unsigned char *from = known + (c->two_first ? 9 : 0);
-	unsigned size = c->two_first || c->take_two ? 12 : 9;
+	/* One list, of which each wish is the end. */
+	const unsigned char *from = known + (c->two_first     ? 9
+	                                        : c->take_two ? 0
+	                                                      : 12);
+	unsigned size = (unsigned)(known + sizeof(known) - 1 - from);
 	unsigned char *chosen;
 
 	(void)unused;

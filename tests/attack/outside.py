@@ -178,13 +178,16 @@ def A07_a_name_of_the_host_itself():
 
 @test
 def A07_a_name_of_what_the_host_became_later():
-    """A lease, a privacy address, a range that is local: all after the start."""
-    later = ('ip addr %s 9.9.5.5/32 dev out', 'ip -6 addr %s 2a00:1::5/64 dev out nodad',
-             'ip route %s local 9.9.6.0/24 dev lo')
+    """A lease, a second address, a privacy address, a range that is local: all
+    after the start."""
+    later = ('ip addr %s 9.9.5.5/32 dev out', 'ip addr %s 9.9.1.7/24 dev out',
+             'ip -6 addr %s 2a00:1::5/64 dev out nodad', 'ip route %s local 9.9.6.0/24 dev lo')
     cell(out())
     for line in later:
         net.sh(line % 'add')
-    not_dialled('9.9.5.5', '2a00:1::5', '9.9.6.6', reason='of this host itself')
+    not_dialled('9.9.5.5', '9.9.1.7', '::ffff:9.9.1.7', '2a00:1::5', '9.9.6.6',
+                reason='of this host itself')
+    reaches_good()
     for line in later:
         net.sh(line.replace(' nodad', '') % 'del')
     world().names(['9.9.5.5'])

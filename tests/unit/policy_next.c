@@ -3,8 +3,13 @@
 
 /* The rule that a denial offers lets out what was asked and nothing beside. */
 
-#define A16 "aaaaaaaaaaaaaaaa"
-#define A32 A16 A16
+#define A16  "aaaaaaaaaaaaaaaa"
+#define A32  A16 A16
+#define A64  "/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"
+#define A512 A32 A32 A32 A32 A32 A32 A32 A32 A32 A32 A32 A32 A32 A32 A32 A32
+#define A510                                                            \
+	"/" A32 A32 A32 A32 A32 A32 A32 A32 A32 A32 A32 A32 A32 A32 A32 \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define REF "refs/heads/"
 
 static struct str
@@ -53,10 +58,6 @@ next_is_the_smallest_rule(void **state)
 		    { .tls = true, .port = 8443, .method = STR("PUT") },
 		    "[egress.z0_a9_test]\nmatch = { host = \"z0.a9.test\", "
 		    "port = 8443, method = \"PUT\", path = \"/\" }\n" },
-		/* no method that a rule may name */
-		{ "a.test", { .tls = true, .method = STR("get") },
-		    "[egress.a_test]\nmatch = { host = \"a.test\", path = "
-		    "\"/\" }\n" },
 		{ "a.test", { .tls = true, .websocket = true },
 		    "[egress.a_test]\nmatch = { host = \"a.test\", method = "
 		    "\"GET\", path = \"/\" }\nwebsocket = true\n" },
@@ -97,6 +98,51 @@ next_is_the_smallest_rule(void **state)
 	    "\"GET\", path = \"/\" }\n");
 }
 
+/* One that would let more pass is not offered. */
+static void
+next_is_no_rule_where_none_names_it_alone(void **state)
+{
+	static const struct {
+		struct policy_request r;
+		const char *next;
+	} rows[] = {
+		{ { .method = STR("get") }, "the method \"get\", " },
+		{ { .method = STR("M-SEARCH") }, "the method \"M-SEARCH\", " },
+		{ { .method = STR("VERSIONCONTROLXXX") },
+		    "the method \"VERSIONCONTROLXXX\", " },
+		{ { .path = STR("/a*b") }, "it holds '*', " },
+		{ { .path = STR("/" A512) },
+		    "it is empty or longer than 512 " },
+		{ { .path = STR(A16) }, "it does not begin with '/'" },
+		{ { .path = STR(A64 A64) }, "it has more than 64 segments" },
+		{ { .git = POLICY_GIT_FETCH,
+		      .path = STR("/a*b.git/info/refs") },
+		    "its repository holds '*', " },
+		{ { .git = POLICY_GIT_FETCH,
+		      .path = STR("/" A510 "/info/refs") },
+		    "its repository is empty or longer" },
+	};
+	static const char here[] =
+	    "[egress.h]\nmatch = { host = \"a.test\", path = \"/h\" }\n"
+	    "[egress.g]\nmatch = { host = \"a.test\", path = \"/h/**\", git "
+	    "= \"fetch\" }\n";
+
+	(void)state;
+	for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+		auto_arena a = { 0 };
+		struct policy_request r = rows[i / 2].r;
+		struct str next;
+
+		r.tls = true;
+		next = next_of(&a, i % 2 ? here : "", "a.test", r);
+		if (!str_starts(next, STR("nothing: no rule names ")) ||
+		    !str_has_str(next, str_of(rows[i / 2].next))) {
+			fail_msg("%s\n  not %s", arena_z(&a, next),
+			    rows[i / 2].next);
+		}
+	}
+}
+
 static void
 assert_git(enum policy_git git, const char *path,
     const struct policy_commands *c, const char *text)
@@ -127,10 +173,6 @@ next_names_a_repository_and_its_refs(void **state)
 		{ { REF "a" }, REF "a" },
 		{ { REF "a", REF "b" }, REF "a|" REF "b" },
 		{ { REF "a", REF "a" }, REF "a" },
-		/* no pattern could name it alone */
-		{ { REF "a|b" }, "refs/**" },
-		{ { REF "a#1", REF "b" }, "refs/**" },
-		{ { REF "b", REF "a#1" }, "refs/**" },
 	};
 	struct policy_commands c = { 0 };
 
@@ -163,19 +205,60 @@ next_names_a_repository_and_its_refs(void **state)
 	}
 }
 
+static void
+assert_no_refs(const char *policy, struct policy_commands *c, const char *says)
+{
+	auto_arena a = { 0 };
+	struct str next = next_of(&a, policy, "g.test",
+	    (struct policy_request){ .tls = true,
+	        .method = STR("POST"),
+	        .path = STR("/r.git/git-receive-pack"),
+	        .git = POLICY_GIT_PUSH,
+	        .commands = c });
+
+	if (!str_starts(next, str_of(says)) || str_has_str(next, STR("**"))) {
+		fail_msg("%s\n  not %s", arena_z(&a, next), says);
+	}
+}
+
+#define MAIN                                                  \
+	"[egress.main]\nmatch = { host = \"g.test\", path = " \
+	"\"/r.git/**\", git = \"push\", ref = \"" REF "*\" }\n"
+
 /* 512 bytes of refs stand there, and one more does not. */
 static void
-next_widens_refs_that_are_too_long(void **state)
+next_is_no_rule_where_none_names_the_refs(void **state)
 {
+	static const struct {
+		const char *refs[2];
+		const char *next;
+	} rows[] = {
+		{ { REF "a|b" },
+		    "nothing: no rule names \"" REF "a|b\" alone, " },
+		{ { REF "a*" },
+		    "nothing: no rule names \"" REF "a*\" alone, " },
+		{ { REF "a#1", REF "b" },
+		    "nothing: no rule names \"" REF "a#1\" alone, " },
+		{ { REF "b", REF "a#1" },
+		    "nothing: no rule names \"" REF "a#1\" alone, " },
+	};
 	auto_arena a = { 0 };
 	auto_buf ref = { 0 };
 	struct policy_commands c = { .count = 2 };
 
 	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		c = (struct policy_commands){ .count = 0 };
+		for (; c.count < 2 && rows[i].refs[c.count]; c.count++) {
+			c.at[c.count].ref = str_of(rows[i].refs[c.count]);
+		}
+		assert_no_refs("", &c, rows[i].next);
+	}
 	buf_add_z(&ref, REF);
 	while (ref.len < POLICY_PATTERN_MAX - 12 - 1) {
 		buf_add_byte(&ref, 'a');
 	}
+	c = (struct policy_commands){ .count = 2 };
 	c.at[0].ref = STR(REF "b");
 	c.at[1].ref = buf_str(&ref);
 	assert_git(POLICY_GIT_PUSH, "/r.git/git-receive-pack", &c,
@@ -183,8 +266,10 @@ next_widens_refs_that_are_too_long(void **state)
 	        &a, arena_printf(&a, "\"push\", ref = \"" REF "b|" STR_FMT "\"",
 	                STR_ARG(c.at[1].ref))));
 	c.at[0].ref = STR(REF "bb");
-	assert_git(POLICY_GIT_PUSH, "/r.git/git-receive-pack", &c,
-	    "\"push\", ref = \"refs/**\"");
+	assert_no_refs("", &c, "a push of fewer refs: ");
+	c.at[0].ref = STR("refs/notes/a|b");
+	assert_no_refs(
+	    MAIN, &c, "nothing: no rule names \"refs/notes/a|b\" alone");
 }
 
 /* Two rules for one repository that differ in refs alone would be equally
@@ -192,9 +277,6 @@ next_widens_refs_that_are_too_long(void **state)
 static void
 next_adds_a_ref_to_the_rule_that_lacks_it(void **state)
 {
-	static const char policy[] =
-	    "[egress.main]\nmatch = { host = \"g.test\", path = "
-	    "\"/r.git/**\", git = \"push\", ref = \"" REF "*\" }\n";
 	struct policy_commands c = { .count = 2 };
 	struct policy_request r = {
 		.tls = true,
@@ -207,12 +289,9 @@ next_adds_a_ref_to_the_rule_that_lacks_it(void **state)
 	(void)state;
 	c.at[0].ref = STR("refs/tags/t");
 	c.at[1].ref = STR("refs/notes/a\"b");
-	assert_next(policy, "g.test", r,
+	assert_next(MAIN, "g.test", r,
 	    "\"|refs/tags/t|refs/notes/a\\\"b\" at the end of ref in "
 	    "[egress.main]");
-	c.at[1].ref = STR("refs/notes/a|b");
-	assert_next(policy, "g.test", r,
-	    "\"|refs/**\" at the end of ref in [egress.main]");
 }
 
 int
@@ -221,7 +300,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(next_is_the_smallest_rule),
 		cmocka_unit_test(next_names_a_repository_and_its_refs),
-		cmocka_unit_test(next_widens_refs_that_are_too_long),
+		cmocka_unit_test(next_is_no_rule_where_none_names_it_alone),
+		cmocka_unit_test(next_is_no_rule_where_none_names_the_refs),
 		cmocka_unit_test(next_adds_a_ref_to_the_rule_that_lacks_it),
 	};
 

@@ -204,26 +204,53 @@ P08_what_was_lent_to_it_is_in_no_reason(void **state)
 	}
 }
 
-/* Nor in the name of a host that nobody was asked about. */
+/* Nor in the name of a host that nobody was asked about: of a request, of a
+ * hello, of a proxy's absolute form, of a tunnel. */
 static void
 P08_what_was_lent_to_it_is_in_no_host(void **state)
 {
-	struct rig r;
-	struct end c;
-	struct end d;
+	static const struct {
+		const char *name, *sni, *say;
+		uint16_t port;
+	} asks[] = {
+		{ SECRET ".out.test", SECRET ".out.test",
+		    "GET /a HTTP/1.1\r\nHost: " SECRET ".out.test\r\n\r\n",
+		    443 },
+		{ GOOD, SECRET ".out.test", "", 443 },
+		{ SECRET ".out.test", GOOD, "", 443 },
+		{ "proxy.test", NULL,
+		    "GET http://" SECRET ".out.test/a HTTP/1.0\r\n\r\n", 80 },
+		{ SECRET ".out.test", NULL, "", 22 },
+		{ "proxy.test", NULL,
+		    "CONNECT " SECRET ".out.test:22 HTTP/1.1\r\n"
+		    "Host: " SECRET ".out.test:22\r\n\r\n",
+		    80 },
+	};
 	(void)state;
-	rig_new(&r, NULL);
-	lend(&r, &c);
-	cell_dial(&r, &d, SECRET ".test", 443);
-	cell_secure(&r, &d, SECRET ".test");
-	rig_until(&r, d.open);
-	end_say(&d, STR("GET /a HTTP/1.1\r\nHost: " SECRET ".test\r\n\r\n"));
-	rig_until(&r, r.outcomes == 2); /* it looks for it */
-	assert_int_equal(r.outcome.end, PROXY_REFUSED);
-	assert_int_equal(r.intents, 1);
-	end_close(&c);
-	end_close(&d);
-	rig_free(&r);
+	for (size_t i = 0; i < COUNT(asks); i++) {
+		struct proxy_tunnel tunnel = { .port = 22 };
+		struct rig r;
+		struct end c;
+		struct end d;
+		struct err e;
+		rig_new(&r, NULL);
+		assert_int_equal(
+		    names_pattern_parse(STR("*.out.test"), &tunnel.host, &e),
+		    0);
+		proxy_tunnels(r.proxy, &tunnel, 1);
+		lend(&r, &c);
+		cell_dial(&r, &d, asks[i].name, asks[i].port);
+		if (asks[i].sni) {
+			cell_secure(&r, &d, asks[i].sni);
+		}
+		end_say_z(&d, asks[i].say);
+		rig_until(&r, r.outcomes == 2); /* it looks for it */
+		assert_int_equal(r.outcome.end, PROXY_REFUSED);
+		assert_int_equal(r.intents, 1);
+		end_close(&c);
+		end_close(&d);
+		rig_free(&r);
+	}
 }
 
 /* --- in a body --- */

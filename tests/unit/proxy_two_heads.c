@@ -279,6 +279,74 @@ who_is_refused_is_not_told_to_go_on_H11(void **state)
 	world_free(&w);
 }
 
+/* --- heads as large as any ---------------------------------------------------
+ */
+
+/* So many lines of so many bytes each, with their ends. */
+static void
+add_lines(struct buf *b, size_t count, size_t size)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t end = b->len + size - 2;
+		buf_addf(b, "X-%zu: ", i);
+		while (b->len < end) {
+			buf_add_byte(b, 'v');
+		}
+		buf_add_z(b, "\r\n");
+	}
+}
+
+/* What is written anew has a few lines more than what was read: none of it is
+ * too much, for HTTP/2 as little as for HTTP/1.1. */
+static void
+an_answer_of_as_many_lines_as_are_read_passes_H16(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *first;
+		size_t lines, size;
+	} rows[] = {
+		{ "HTTP/1.1 200 OK\r\n", 100, 16 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", 99, 16 },
+		{ "HTTP/1.1 200 OK\r\n", 99, (HTTP_HEAD_MAX - 19) / 99 },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct world w;
+		auto_buf said = { 0 };
+		world_new(&w, false);
+		w.r.origin.answer = NULL;
+		(void)ask(&w, GET_TWO, false);
+		world_until(
+		    &w, w.r.origin.count == 1 && w.r.origin.at[0].got.len > 0);
+		buf_add_z(&said, rows[i].first);
+		add_lines(&said, rows[i].lines, rows[i].size);
+		buf_add_z(&said, "\r\nhello");
+		end_say(&w.r.origin.at[0], buf_str(&said));
+		world_until(&w, says(&w.cell, "hello") || w.cell.closed);
+		assert_true(says(&w.cell, "HTTP/1.1 200 OK\r\n"));
+		assert_true(says(&w.cell, "\r\nx-98: v"));
+		assert_true(says(&w.cell, "hello"));
+		world_free(&w);
+	}
+}
+
+static void
+a_request_of_as_many_lines_as_are_read_passes_H16(void **state)
+{
+	(void)state;
+	struct world w;
+	auto_buf head = { 0 };
+	world_new(&w, true);
+	buf_add_z(&head, "GET /a HTTP/1.1\r\nHost: good.test\r\n");
+	add_lines(&head, HTTP_HEADERS_MAX - 1, 16);
+	buf_add_z(&head, "\r\n");
+	(void)ask(&w, buf_z(&head), false);
+	world_until(&w, w.origin.ended + w.cell.closed > 0);
+	assert_true(says(&w.origin, "\r\nx-98: v"));
+	assert_true(says(&w.origin, "authorization: Bearer " SECRET "\r\n"));
+	world_free(&w);
+}
+
 /* --- bodies -----------------------------------------------------------------
  */
 
@@ -354,6 +422,10 @@ main(void)
 		    who_waits_for_a_hundred_can_be_shown_to_a_person),
 		cmocka_unit_test(who_is_refused_is_not_told_to_go_on_H11),
 		cmocka_unit_test(a_body_in_frames_of_a_byte_passes_G03),
+		cmocka_unit_test(
+		    an_answer_of_as_many_lines_as_are_read_passes_H16),
+		cmocka_unit_test(
+		    a_request_of_as_many_lines_as_are_read_passes_H16),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

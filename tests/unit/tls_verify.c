@@ -377,16 +377,19 @@ T05_an_old_client_is_refused(void **state)
 }
 
 static void
-only_http_1_1_is_spoken(void **state)
+only_http_1_is_spoken(void **state)
 {
 	static const unsigned char h2[] = "\2h2";
 	static const unsigned char both[] = "\2h2\x08http/1.1";
+	static const unsigned char old[] = "\x08http/1.0"; /* curl --http1.0 */
 	struct cell c = cell_new();
 
 	(void)state;
 	SSL_CTX_set_alpn_protos(c.client, h2, sizeof(h2) - 1);
 	assert_false(cell_opens(&c));
 	SSL_CTX_set_alpn_protos(c.client, both, sizeof(both) - 1);
+	assert_true(cell_opens(&c));
+	SSL_CTX_set_alpn_protos(c.client, old, sizeof(old) - 1);
 	assert_true(cell_opens(&c));
 	cell_free(&c);
 }
@@ -694,7 +697,7 @@ main(void)
 		cmocka_unit_test(
 		    T12_a_wish_for_a_client_certificate_is_refused),
 		cmocka_unit_test(T05_an_old_client_is_refused),
-		cmocka_unit_test(only_http_1_1_is_spoken),
+		cmocka_unit_test(only_http_1_is_spoken),
 		cmocka_unit_test(T13_nothing_is_resumed),
 		cmocka_unit_test(T05_renegotiation_is_refused),
 		cmocka_unit_test(T05_renegotiation_by_a_server_is_refused),
