@@ -454,7 +454,7 @@ session_new(bool server, const struct http_two_ops *ops, void *owner)
 	nghttp2_option_set_max_settings(option, 16);
 	/* What it thinks that all of it takes at most, of one of our own. */
 	nghttp2_option_set_max_send_header_block_length(
-	    option, 4 * HTTP_HEAD_MAX);
+	    option, (size_t)4 * HTTP_HEAD_MAX);
 	must((server ? nghttp2_session_server_new3(
 	                   &t->session, calls, t, option, &memory)
 	             : nghttp2_session_client_new3(

@@ -81,7 +81,8 @@ int names_addr_check(const struct names_addr *a, const struct names_own *own,
 /* Asks the kernel, for what has become the host's own since own was read: does
  * a packet from here leave this host?  ERR_DENIED: it does not; ERR_IO: no
  * socket to ask with. */
-int names_addr_elsewhere(const struct names_addr *a, struct err *e) MUST_CHECK;
+int names_addr_elsewhere(
+    const struct names_addr *given, struct err *e) MUST_CHECK;
 
 /* --- hosts -------------------------------------------------------------- */
 
