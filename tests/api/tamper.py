@@ -468,10 +468,66 @@ def a_body_that_is_away_is_so_in_one_way_and_says_no_more():
         need(check(expired=True).code == 0, 'the twin')
         for said in ({'expired': True, 'left_out': 'it was approved'},
                      {'expired': 'it was approved', 'left_out': True},
-                     {'expired': True, 'left_out': False},
+                     {'expired': True, 'left_out': False}, {'left_out': True},
                      {'expired': 'it was approved'}, {'expired': False}):
             a = check(**said)
             need(a.code == 1 and 'not true' in a.err, said, a)
+
+
+BIG = {**HELPER, 'role.toml': """\
+[task.default]
+tools  = ["big"]
+brain  = "runbook"
+budget = { turns = 60, calls = 60, wall = "10m" }
+""", 'mcp/server.toml': """\
+[tool.big]
+description  = "Say so many letters"
+action       = "read"
+output_limit = 1048576
+input = { type = "object", required = ["n"], properties.n.type = "integer" }
+run   = { exec = ["/bin/sh", "-c", "head -c $1 /dev/zero | tr '\\\\0' x", "big", "{{n}}"] }
+"""}
+
+
+@test
+def a_body_that_does_not_fit_is_left_out_and_the_list_never_is():
+    most = 24 << 20
+    with House({'helper': BIG}) as h:
+        def made_of(*sizes):
+            steps = [{'id': 's%d' % at, 'tool': 'big', 'args': {'n': n}}
+                     for at, n in enumerate([1000000] * 25 + list(sizes))]
+            task = h.run(steps + [{'id': 'end', 'tool': 'finish', 'args': {}}])
+            need(task['state'] == 'completed', json.dumps(task)[:2000])
+            path = h.folder + '/receipt-%d' % len(os.listdir(h.folder))
+            h.ok('receipt', task['id'], '-o', path)
+            with open(path) as f:
+                return json.load(f)
+
+        def check(made):
+            write(h.folder + '/receipt', json.dumps(made))
+            return h.cli('audit', 'verify', '--receipt', h.folder + '/receipt')
+
+        def bodies(made):
+            return sum(len(e.get('body', '').encode()) for e in made['events'])
+
+        h.start()
+        # All but the list fit, to a few bytes: it is longer than those.
+        made = made_of(1000)
+        rest = most - bodies(made) + len(made['events'][-1]['body'])
+        made = made_of(1000 + rest - 200)
+        need(all('left_out' not in e for e in made['events']) and
+             most < bodies(made) < most + 2000, bodies(made))
+        # One does not: so it is, and in no other way.
+        made = made_of(1000000)
+        text = json.dumps(made)
+        away = [n for n, e in enumerate(made['events']) if 'left_out' in e]
+        need(len(away) == 1 and check(made).code == 0, away)
+        made['events'][away[0]]['expired'] = made['events'][away[0]].pop('left_out')
+        a = check(made)
+        need(a.code == 1 and 'not as its head says' in a.err, a)
+        made = json.loads(text)
+        made['events'][away[0]]['expired'] = True
+        need(check(made).code == 1, 'both')
 
 
 @test
