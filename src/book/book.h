@@ -24,6 +24,7 @@
 #define BOOK_NOTE_MAX     8192 /* bytes of a checkpoint with its signatures */
 #define BOOK_KEY_SIZE     32   /* Ed25519 (RFC 8032) */
 #define BOOK_SIGN_SIZE    64
+#define BOOK_RECEIPT_MAX  (24U << 20) /* bytes of bodies in one receipt */
 
 enum book_kind {
 	BOOK_KIND_NONE,

@@ -74,6 +74,12 @@ read_kept(struct cli *c, const char *note, const char *given, struct kept *out,
 		return -1;
 	}
 	digest_text(out->root.root, hex);
+	if (!out->root.size) {
+		return err_set(e, ERR_INPUT,
+		    "the checkpoint %s is of a tree of no events: every book "
+		    "has had that one",
+		    note);
+	}
 	out->given = true;
 	out->hex = arena_z(&c->arena, str_of(hex));
 	out->size =
@@ -113,9 +119,21 @@ print_verified(struct cli *c, const struct json *t, const struct kept *kept)
 	    (long long)cli_number(t, "bodies"),
 	    (long long)cli_number(t, "expired"),
 	    (long long)cli_number(t, "checkpoints"), cli_text(c, t, "root"));
+	if (kept->signer && !cli_number(t, "checkpoints")) {
+		printf("no checkpoint in it was signed by the signer that you "
+		       "gave: nothing shows that it is his book\n");
+	}
+	if (json_get(t, "published")) {
+		printf("it has the tree of %lld events that it published\n",
+		    (long long)cli_number(t, "published"));
+	}
 	if (kept->given) {
 		printf(
 		    "it has the tree of %s events that was kept\n", kept->size);
+	} else if (!json_get(t, "published")) {
+		printf("no checkpoint from elsewhere was compared with it: a "
+		       "book that was replaced as a whole, or cut off, would "
+		       "pass as well (--against)\n");
 	}
 }
 
@@ -128,9 +146,11 @@ verify_house(struct cli *c, const struct kept *kept, bool again)
 	bool json = c->json;
 
 	c->json = false;
-	if (cli_get(c, &t, &e, "/api/audit/verify%s%s%s%s%s",
-	        kept->given ? "?size=" : "?", kept->given ? kept->size : "",
+	if (cli_get(c, &t, &e, "/api/audit/verify?%s%s%s%s%s%s%s",
+	        kept->given ? "&size=" : "", kept->given ? kept->size : "",
 	        kept->given ? "&root=" : "", kept->given ? kept->hex : "",
+	        kept->signer ? "&signer=" : "",
+	        kept->signer ? cli_encode(c, str_of(kept->signer)) : "",
 	        again ? "&decisions=1" : "")) {
 		return cli_fail(&e);
 	}

@@ -15,6 +15,7 @@ struct checking {
 	const struct json *events;
 	const struct json *texts;
 	struct receipt_facts *facts;
+	size_t bytes;          /* of the bodies that were met */
 	struct book_head list; /* the last event: receipt_made */
 	const struct json *listed;
 	const struct json *without;
@@ -118,26 +119,40 @@ is_true(const struct json *object, const char *key)
 
 /* --- one event --- */
 
-/* The one or the other, as `true`: in another value anything could be said. */
+/* One is left out where it does not fit, as the heads say; else it has expired.
+ * It is so as `true`: in another value anything could be said. */
 static bool
-says_away(const struct json *event)
+says_away(const struct json *event, bool fits)
 {
-	const char *way = json_get(event, "expired") ? "expired" : "left_out";
-
-	return is_true(event, way) &&
-	       !(json_get(event, "expired") && json_get(event, "left_out"));
+	return is_true(event, fits ? "expired" : "left_out") &&
+	       !json_get(event, fits ? "left_out" : "expired");
 }
 
 static int
-check_body(
-    const struct json *event, const struct book_head *head, struct err *e)
+check_away(const struct json *event, const struct book_head *head, bool fits,
+    struct err *e)
+{
+	if (json_get(event, "body") || json_get(event, "body64") ||
+	    !head->has_body) {
+		return bad(e, "an event has a body that its head has not");
+	}
+	return says_away(event, fits)
+	           ? 0
+	           : bad(e, "a body is away, and not as its head says");
+}
+
+static int
+check_body(struct checking *x, const struct json *event,
+    const struct book_head *head, struct err *e)
 {
 	auto_buf body = { 0 };
-	bool said = json_get(event, "expired") || json_get(event, "left_out");
-	bool there = json_get(event, "body") || json_get(event, "body64");
+	bool fits = x->bytes + head->body_size <= BOOK_RECEIPT_MAX;
 
-	if (said || !head->has_body) {
-		return there || (said && (!head->has_body || !says_away(event)))
+	if (json_get(event, "expired") || json_get(event, "left_out")) {
+		return check_away(event, head, fits, e);
+	}
+	if (!head->has_body) {
+		return json_get(event, "body") || json_get(event, "body64")
 		           ? bad(e, "an event has a body that its head has not")
 		           : 0;
 	}
@@ -151,6 +166,7 @@ check_body(
 		    "changed",
 		    (unsigned long long)head->seq);
 	}
+	x->bytes += body.len;
 	return 0;
 }
 
@@ -196,7 +212,7 @@ check_event(struct checking *x, const struct json *event, uint64_t after,
 		return err_wrap(e, "the receipt is not true: event %llu",
 		    (unsigned long long)head->seq);
 	}
-	return check_body(event, head, e);
+	return check_body(x, event, head, e);
 }
 
 /* --- the list, which names all of them --- */

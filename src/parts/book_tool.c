@@ -98,9 +98,18 @@ print_verified(const struct verify *v)
 	    (unsigned long long)v->tree.size, (unsigned long long)v->bodies,
 	    (unsigned long long)v->expired, (unsigned long long)v->checkpoints,
 	    root);
+	if (v->signer && !v->checkpoints) {
+		(void)printf("no checkpoint in it was signed by the signer "
+		             "that you gave: nothing shows that it is his "
+		             "book\n");
+	}
 	if (v->against.size) {
 		(void)printf("it has the tree of %llu events that was kept\n",
 		    (unsigned long long)v->against.size);
+	} else {
+		(void)printf("no checkpoint from elsewhere was compared with "
+		             "it: a book that was replaced as a whole, or "
+		             "cut off, would pass as well (--against)\n");
 	}
 	if (v->decisions) {
 		auto_buf text = { 0 };

@@ -12,6 +12,7 @@
 #include "parts/core_api.h"
 #include "parts/core_proof.h"
 #include "parts/verify.h"
+#include "seal/seal.h"
 
 /* --- verify: a long book in many turns --- */
 
@@ -20,7 +21,9 @@ struct verifying {
 	uint64_t ask;
 	struct book_tree tree; /* of the house, when it was asked */
 	struct verify verify;
-	char kept[300]; /* where the note is that it is held against */
+	char published_in[300];
+	char line[KEY_LINE_MAX]; /* of the signer, which borrows from it */
+	struct book_signer signer;
 	struct decisions decisions;
 };
 
@@ -50,8 +53,9 @@ verified(struct verifying *j, struct core_ask *ask)
 	json_out_i64(&o, "checkpoints", (int64_t)j->verify.checkpoints);
 	digest_text(root, text);
 	json_out_z(&o, "root", text);
-	if (j->verify.kept) {
-		json_out_i64(&o, "published", (int64_t)j->verify.against.size);
+	if (j->verify.published.size) {
+		json_out_i64(
+		    &o, "published", (int64_t)j->verify.published.size);
 	}
 	if (j->verify.decisions) {
 		decisions_write(j->verify.decisions, &o);
@@ -103,19 +107,51 @@ read_against(struct core_ask *ask, struct book_root *out, struct err *e)
 	return 0;
 }
 
+/* ?signer=: the checkpoints in the book are this one's. */
+static int
+read_signer(struct core_ask *ask, struct verifying *j, struct err *e)
+{
+	struct str line;
+
+	if (!core_ask_query(ask, "signer", &line)) {
+		return 0;
+	}
+	if (!str_copy(j->line, sizeof(j->line), line)) {
+		return err_set(e, ERR_INPUT, "?signer= is longer than %d bytes",
+		    KEY_LINE_MAX - 1);
+	}
+	j->verify.signer = &j->signer;
+	j->verify.verify = seal_verify;
+	return book_signer_parse(str_of(j->line), &j->signer, e);
+}
+
+/* What it is asked to be held against, and the note that it published. */
+static int
+read_wishes(
+    struct core *c, struct core_ask *ask, struct verifying *j, struct err *e)
+{
+	auto_buf path = { 0 };
+	struct str wish;
+
+	if (read_against(ask, &j->verify.against, e) ||
+	    read_signer(ask, j, e) ||
+	    core_published_read(c, &j->verify.published, &path, e)) {
+		return -1;
+	}
+	(void)snprintf(
+	    j->published_in, sizeof(j->published_in), "in %s", buf_z(&path));
+	j->verify.published_in = j->published_in;
+	if (core_ask_query(ask, "decisions", &wish)) {
+		j->verify.decisions = &j->decisions;
+	}
+	return 0;
+}
+
 int
 route_verify(struct core *c, struct core_ask *ask, struct err *e)
 {
-	struct book_root against = { 0 };
-	auto_buf published = { 0 };
 	struct verifying *j;
-	struct str wish;
 
-	if (read_against(ask, &against, e) ||
-	    (!against.size &&
-	        core_published_read(c, &against, &published, e))) {
-		return -1;
-	}
 	if (c->verifying) {
 		return err_set(e, ERR_CONFLICT,
 		    "the book is being verified already; ask again when that "
@@ -123,21 +159,16 @@ route_verify(struct core *c, struct core_ask *ask, struct err *e)
 	}
 	j = calloc(1, sizeof(*j));
 	must(j);
+	if (read_wishes(c, ask, j, e)) {
+		free(j);
+		return -1;
+	}
 	j->core = c;
 	j->ask = ask->number;
 	j->tree = *book_late_tree(&c->book.tree);
 	j->verify.store = c->book.store;
 	j->verify.last = c->book.durable;
-	j->verify.against = against;
-	if (against.size && published.len) {
-		(void)snprintf(
-		    j->kept, sizeof(j->kept), "in %s", buf_z(&published));
-		j->verify.kept = j->kept;
-	}
 	j->decisions.store = c->book.store;
-	if (core_ask_query(ask, "decisions", &wish)) {
-		j->verify.decisions = &j->decisions;
-	}
 	c->verifying = j;
 	verify_more(j);
 	return 0;

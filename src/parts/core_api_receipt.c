@@ -11,8 +11,6 @@
 #include "parts/core_api.h"
 #include "parts/core_proof.h"
 
-#define RECEIPT_MAX ((size_t)24 * 1024 * 1024) /* bytes of bodies in one */
-
 struct receipt {
 	struct core *core;
 	struct json_out out;
@@ -21,6 +19,7 @@ struct receipt {
 	size_t named_count;
 	size_t named_room;
 	size_t bytes;
+	uint64_t list; /* the event that names the others: its body is in it */
 };
 
 /* --- one event --- */
@@ -61,7 +60,8 @@ write_body(struct receipt *r, const struct book_head *head, struct err *e)
 	if (!head->has_body) {
 		return 0;
 	}
-	if (r->bytes + head->body_size > RECEIPT_MAX) {
+	if (head->seq != r->list &&
+	    r->bytes + head->body_size > BOOK_RECEIPT_MAX) {
 		json_out_bool(&r->out, "left_out", true);
 		return 0;
 	}
@@ -221,6 +221,7 @@ write_receipt(
 	    core_head_get(r->core, ask->after, &heads, e)) {
 		return -1;
 	}
+	r->list = ask->after;
 	core_signer(r->core, &line);
 	json_out_object(o, NULL);
 	json_out_z(o, "format", "handrail-receipt-1");
@@ -307,7 +308,7 @@ is_without(struct core *c, const struct book_head *head, size_t *bytes)
 	if (!head->has_body) {
 		return false;
 	}
-	if (*bytes + head->body_size > RECEIPT_MAX ||
+	if (*bytes + head->body_size > BOOK_RECEIPT_MAX ||
 	    core_body_get(c, head->seq, &body, &e)) {
 		return true;
 	}

@@ -8,6 +8,7 @@
 
 #define CHUNK 2048 /* heads, VERIFY_LEAVES is a multiple */
 #define TREES (VERIFY_LEAVES / CHUNK)
+#define GIVEN "that you gave"
 
 /* What the tree was at sizes that are behind: the tree at the last multiples of
  * CHUNK, and the leaves since the oldest of them.  A step stays between two
@@ -307,32 +308,37 @@ verify_body(struct verify *v, const struct book_head *head, struct buf *body,
 	           : 0;
 }
 
-static const char *
-kept(const struct verify *v)
+/* A tree from elsewhere that this book has had. */
+static int
+hold_against(struct verify *v, const struct book_root *tree, const char *where,
+    struct err *e)
 {
-	return v->kept ? v->kept : "that you gave";
+	struct digest root;
+
+	if (tree->size != v->read || tree->size == 0) {
+		return 0;
+	}
+	must(root_at(v, v->read, &root));
+	if (!digest_eq(root, tree->root)) {
+		return err_set(e, ERR_DENIED,
+		    "the first %llu events are not those of the checkpoint "
+		    "%s: one of %llu to %llu was changed, or the "
+		    "whole book was replaced",
+		    (unsigned long long)tree->size, where,
+		    (unsigned long long)v->good + 1,
+		    (unsigned long long)tree->size);
+	}
+	v->good = tree->size;
+	return 0;
 }
 
 static int
 verify_against(struct verify *v, struct err *e)
 {
-	struct digest root;
-
-	if (v->against.size != v->read || v->against.size == 0) {
-		return 0;
-	}
-	must(root_at(v, v->read, &root));
-	if (!digest_eq(root, v->against.root)) {
-		return err_set(e, ERR_DENIED,
-		    "the first %llu events are not those of the checkpoint "
-		    "%s: one of %llu to %llu was changed, or the "
-		    "whole book was replaced",
-		    (unsigned long long)v->against.size, kept(v),
-		    (unsigned long long)v->good + 1,
-		    (unsigned long long)v->against.size);
-	}
-	v->good = v->against.size;
-	return 0;
+	return hold_against(v, &v->against, GIVEN, e) ||
+	               hold_against(v, &v->published, v->published_in, e)
+	           ? -1
+	           : 0;
 }
 
 static int
@@ -360,6 +366,19 @@ verify_head(struct verify *v, struct str bytes, struct err *e)
 }
 
 static int
+reaches(const struct verify *v, const struct book_root *tree, const char *where,
+    struct err *e)
+{
+	return tree->size <= v->last
+	           ? 0
+	           : err_set(e, ERR_DENIED,
+	                 "the book was cut off: it ends with event %llu, and "
+	                 "the checkpoint %s has %llu",
+	                 (unsigned long long)v->last, where,
+	                 (unsigned long long)tree->size);
+}
+
+static int
 verify_length(const struct verify *v, struct err *e)
 {
 	if (v->in_force[0] && !v->known) {
@@ -368,13 +387,10 @@ verify_length(const struct verify *v, struct err *e)
 		    "this book: it is %s",
 		    v->in_force);
 	}
-	return v->against.size <= v->last
-	           ? 0
-	           : err_set(e, ERR_DENIED,
-	                 "the book was cut off: it ends with event %llu, and "
-	                 "the checkpoint %s has %llu",
-	                 (unsigned long long)v->last, kept(v),
-	                 (unsigned long long)v->against.size);
+	return reaches(v, &v->against, GIVEN, e) ||
+	               reaches(v, &v->published, v->published_in, e)
+	           ? -1
+	           : 0;
 }
 
 /* What the store itself finds broken stands in the heads from here on. */

@@ -32,11 +32,12 @@ struct verify {
 	uint64_t expired;
 	uint64_t oldest;    /* of the bodies that are there: of the first day */
 	int64_t oldest_day; /* where oldest is not 0 */
-	uint64_t checkpoints;     /* of the book that fitted */
-	uint64_t unchecked;       /* those that were too far behind */
-	struct book_root against; /* kept elsewhere; size 0: none */
-	const char *kept;         /* where; NULL: whoever asks gave it */
-	uint64_t good;            /* size of the newest tree that fitted */
+	uint64_t checkpoints;       /* of the book that fitted */
+	uint64_t unchecked;         /* those that were too far behind */
+	struct book_root against;   /* whoever asks gave it; size 0: none */
+	struct book_root published; /* by this house; size 0: none */
+	const char *published_in;   /* where that stands */
+	uint64_t good;              /* size of the newest tree that fitted */
 	/* NULL: what a checkpoint says is compared, its signature is not */
 	const struct book_signer *signer;
 	book_verify_fn *verify;

@@ -313,6 +313,76 @@ def U02_the_role_of_the_house_can_append_and_nothing_else():
     need(h.stop() == 0)
 
 
+# --- what it is held against ---
+
+ALONE = 'no checkpoint from elsewhere was compared with it'
+
+
+@test
+def verify_says_what_it_was_held_against():
+    with House() as h:
+        h.start()
+        h.run([shell('true')])
+        note, copy = h.folder + '/note', h.folder + '/copy'
+        write(note, h.ok('audit', 'checkpoint').out)
+        size = int(h.ok('audit', 'checkpoint').out.split('\n')[1])
+        h.ok('backup', copy)
+        for file in ((), ('--file', copy)):
+            need(ALONE in h.ok('audit', 'verify', *file).out, file)
+            need(ALONE not in h.ok('audit', 'verify', '--against', note, *file).out, file)
+        # A tree of no events is every book's.
+        lines = open(note).read().split('\n')
+        write(note, '\n'.join([lines[0], '0'] + lines[2:]))
+        for file in ((), ('--file', copy)):
+            a = h.cli('audit', 'verify', '--against', note, *file)
+            need(a.code == 1 and 'a tree of no events' in a.err, file, a)
+    with House() as h:
+        folder = h.folder + '/published'
+        os.mkdir(folder)
+        os.chmod(folder, 0o777)
+        path = folder + '/note'
+        with open(h.config, 'a') as f:
+            f.write('\n[audit]\npublish = "file:%s"\nwait = "1s"\n' % path)
+        h.start()
+        h.run([shell('true')])
+        until(lambda: os.path.exists(path))
+        out = h.ok('audit', 'verify').out
+        need(re.search(r'it has the tree of \d+ events that it published\n', out) and
+             ALONE not in out, out)
+        # A note that somebody kept is one more, not one in its place.
+        write(h.folder + '/note', h.ok('audit', 'checkpoint').out)
+        lines = open(path).read().split('\n')
+        forged = '\n'.join([lines[0], '1000000'] + lines[2:])
+
+        def beside():
+            write(path, forged, 0o666)
+            return h.cli('audit', 'verify', '--against', h.folder + '/note')
+        until(lambda: beside().code == 1, text='it passes beside ' + forged)
+        need('cut off' in beside().err and path in beside().err, beside())
+
+
+@test
+def a_house_is_held_against_the_signer_that_is_given():
+    with House() as h, House() as other:
+        h.start()
+        h.run([shell('true')])
+        copy = h.folder + '/copy'
+        nobody = 'no checkpoint in it was signed by the signer that you gave'
+        until(lambda: h.cli('backup', copy).code == 0)
+        line = h.read('audit', 'checkpoint')['signer']
+        need(nobody in h.ok('audit', 'verify', '--file', copy, '--signer', line).out)
+        need(nobody not in h.ok('audit', 'verify', '--signer', line).out)
+        other.start()
+        wrong = other.read('audit', 'checkpoint')['signer']
+        h.ok('backup', h.folder + '/signed')
+        for file in ((), ('--file', h.folder + '/signed')):
+            need(nobody not in h.ok('audit', 'verify', '--signer', line, *file).out)
+            a = h.cli('audit', 'verify', '--signer', wrong, *file)
+            need(a.code == 1 and 'never was in force' in a.err, file, a)
+        a = h.get('/api/audit/verify?signer=x')
+        need(a.code == 400 and 'reads name+8 hex digits' in a.out, a)
+
+
 # --- notes and proofs ---------------------------------------------------------------
 
 def verify_note(m, text, signer=None):
@@ -468,10 +538,66 @@ def a_body_that_is_away_is_so_in_one_way_and_says_no_more():
         need(check(expired=True).code == 0, 'the twin')
         for said in ({'expired': True, 'left_out': 'it was approved'},
                      {'expired': 'it was approved', 'left_out': True},
-                     {'expired': True, 'left_out': False},
+                     {'expired': True, 'left_out': False}, {'left_out': True},
                      {'expired': 'it was approved'}, {'expired': False}):
             a = check(**said)
             need(a.code == 1 and 'not true' in a.err, said, a)
+
+
+BIG = {**HELPER, 'role.toml': """\
+[task.default]
+tools  = ["big"]
+brain  = "runbook"
+budget = { turns = 60, calls = 60, wall = "10m" }
+""", 'mcp/server.toml': """\
+[tool.big]
+description  = "Say so many letters"
+action       = "read"
+output_limit = 1048576
+input = { type = "object", required = ["n"], properties.n.type = "integer" }
+run   = { exec = ["/bin/sh", "-c", "head -c $1 /dev/zero | tr '\\\\0' x", "big", "{{n}}"] }
+"""}
+
+
+@test
+def a_body_that_does_not_fit_is_left_out_and_the_list_never_is():
+    most = 24 << 20
+    with House({'helper': BIG}) as h:
+        def made_of(*sizes):
+            steps = [{'id': 's%d' % at, 'tool': 'big', 'args': {'n': n}}
+                     for at, n in enumerate([1000000] * 25 + list(sizes))]
+            task = h.run(steps + [{'id': 'end', 'tool': 'finish', 'args': {}}])
+            need(task['state'] == 'completed', json.dumps(task)[:2000])
+            path = h.folder + '/receipt-%d' % len(os.listdir(h.folder))
+            h.ok('receipt', task['id'], '-o', path)
+            with open(path) as f:
+                return json.load(f)
+
+        def check(made):
+            write(h.folder + '/receipt', json.dumps(made))
+            return h.cli('audit', 'verify', '--receipt', h.folder + '/receipt')
+
+        def bodies(made):
+            return sum(len(e.get('body', '').encode()) for e in made['events'])
+
+        h.start()
+        # All but the list fit, to a few bytes: it is longer than those.
+        made = made_of(1000)
+        rest = most - bodies(made) + len(made['events'][-1]['body'])
+        made = made_of(1000 + rest - 200)
+        need(all('left_out' not in e for e in made['events']) and
+             most < bodies(made) < most + 2000, bodies(made))
+        # One does not: so it is, and in no other way.
+        made = made_of(1000000)
+        text = json.dumps(made)
+        away = [n for n, e in enumerate(made['events']) if 'left_out' in e]
+        need(len(away) == 1 and check(made).code == 0, away)
+        made['events'][away[0]]['expired'] = made['events'][away[0]].pop('left_out')
+        a = check(made)
+        need(a.code == 1 and 'not as its head says' in a.err, a)
+        made = json.loads(text)
+        made['events'][away[0]]['expired'] = True
+        need(check(made).code == 1, 'both')
 
 
 @test
