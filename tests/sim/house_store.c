@@ -639,6 +639,7 @@ static const struct store_ops ram_ops = {
 	.lease_left_us = ram_lease_left,
 	.rollback = ram_rollback,
 	.checkpoint = ram_fine,
+	.scrub = ram_fine,
 	.check = ram_fine,
 	.head_add = ram_head_add,
 	.body_add = ram_body_add,
