@@ -299,6 +299,10 @@ cli_audit_export(struct cli *c, int argc, char **argv)
 	do {
 		before = after;
 		if (next_page(c, ocsf, &after, &e)) {
+			(void)err_wrap(&e,
+			    "the export ends after event %lld, `--after %lld` "
+			    "goes on from there",
+			    after, after);
 			return cli_fail(&e);
 		}
 	} while (after > before);
