@@ -124,6 +124,21 @@ def a_body_that_cannot_be_read_has_not_expired():
 
 
 @test
+def a_receipt_does_not_say_that_what_cannot_be_read_is_away():
+    def look(h, first):
+        seen = []
+        for task in {t['id'] for t in h.get('/api/tasks').json['tasks']}:
+            before = h.read('status')['events']
+            a = h.post('/api/tasks/%s/receipt' % task, {})
+            made = [e for e in h.get('/api/events?after=%d' % before).json['events']
+                    if e['kind'] == 'receipt_made']
+            need(len(made) == (a.code == 200), a.code, made)
+            seen.append(a.code)
+        need(200 in seen and 400 in seen, seen)
+    with_a_hole(Postgres, 'body', half, look)
+
+
+@test
 def a_head_that_is_none_ends_an_answer_and_not_core():
     with House() as h:
         store = Postgres(h)
