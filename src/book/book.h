@@ -184,9 +184,11 @@ void book_witness_ask(uint64_t old, const struct book_proof *growth,
     struct str note, struct buf *out);
 /* What a witness signs: at that time, this text of a checkpoint. */
 void book_cosign_text(struct wall at, struct str text, struct buf *out);
-/* Adds the lines of an answer that are this witness's and good to the note,
- * each once; how many.  A note that is none is our own bug (must). */
-size_t book_cosign_take(struct buf *note, struct str answer,
+/* Adds to the note the first line of an answer that is this witness's, good and
+ * not there yet, where the note can still be read with it: one, so that no
+ * witness takes the room of another.  false: there is none.  A note that is
+ * none is our own bug (must). */
+bool book_cosign_take(struct buf *note, struct str answer,
     const struct book_signer *witness, book_verify_fn *verify);
 /* When this witness signed the note; ERR_DENIED: it did not, or not this. */
 int book_cosign_find(struct str note, const struct book_signer *witness,

@@ -7,7 +7,6 @@
 
 #define ORIGIN_MAX   255
 #define NAME_MAX_LEN 128
-#define SIGNS_MAX    16
 #define KEY_ID       BOOK_KEY_ID
 #define DASH         "\xe2\x80\x94 "
 
@@ -179,11 +178,12 @@ judge_signs(struct str text, struct str lines, const struct book_signer *signer,
 		enum verdict verdict = VERDICT_OTHER;
 
 		if (!str_cut(&rest, '\n', &line) ||
-		    !book_sign_cut(line, &name, &sign) || ++count > SIGNS_MAX) {
+		    !book_sign_cut(line, &name, &sign) ||
+		    ++count > BOOK_SIGNS_MAX) {
 			return err_set(e, ERR_INPUT,
 			    "the checkpoint has a signature line that is none, "
 			    "or more than %d",
-			    SIGNS_MAX);
+			    BOOK_SIGNS_MAX);
 		}
 		if (str_eq(name, signer->name)) {
 			verdict = judge_sign(text, sign, signer, verify);

@@ -103,33 +103,43 @@ has_line(struct str note, struct str line)
 	return false;
 }
 
-size_t
+/* Would the note with this line still be read? */
+static bool
+has_room(struct str note, struct str signs, struct str line)
+{
+	size_t count = 0;
+	struct str one;
+
+	while (str_cut(&signs, '\n', &one)) {
+		count++;
+	}
+	return note.len + line.len < BOOK_NOTE_MAX && count < BOOK_SIGNS_MAX;
+}
+
+bool
 book_cosign_take(struct buf *note, struct str answer,
     const struct book_signer *witness, book_verify_fn *verify)
 {
-	auto_buf copy = { 0 };
 	struct str text;
-	struct str lines;
+	struct str signs;
 	struct str rest = answer;
 	struct err e = { 0 };
-	size_t taken = 0;
 
-	buf_add(&copy, buf_str(note));
-	must(book_note_cut(buf_str(&copy), &text, &lines, &e) == 0);
+	must(book_note_cut(buf_str(note), &text, &signs, &e) == 0);
 	for (int n = 0; n < LINES_MAX && rest.len > 0; n++) {
 		struct str line;
 		struct wall at;
 
 		if (str_cut(&rest, '\n', &line) &&
-		    note->len + line.len < BOOK_NOTE_MAX &&
-		    !has_line(buf_str(note), line) &&
+		    has_room(buf_str(note), signs, line) &&
+		    !has_line(signs, line) &&
 		    is_good(line, text, witness, verify, &at)) {
 			buf_add(note, line);
 			buf_add_byte(note, '\n');
-			taken++;
+			return true;
 		}
 	}
-	return taken;
+	return false;
 }
 
 int

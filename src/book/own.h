@@ -17,6 +17,7 @@ void head_name_body(uint8_t bytes[BOOK_HEAD_SIZE], struct digest body);
 #define BOOK_KEY_ID      4
 #define BOOK_SIGNER_KIND 1
 #define BOOK_COSIGN_KIND 4
+#define BOOK_SIGNS_MAX   16 /* signature lines of one note */
 void book_key_id(
     const struct book_signer *signer, uint8_t kind, uint8_t id[BOOK_KEY_ID]);
 void book_key_text(

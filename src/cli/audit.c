@@ -8,11 +8,65 @@
 #include "cli/proof.h"
 #include "seal/seal.h"
 
+static void
+print_events(struct cli *c, const struct json *events)
+{
+	JSON_EACH(event, events)
+	{
+		printf("%6lld  %s  %-19s %-20s %s\n",
+		    (long long)cli_number(event, "seq"),
+		    cli_text(c, event, "at"), cli_text(c, event, "kind"),
+		    cli_text(c, event, "rule"), cli_text(c, event, "identity"));
+	}
+}
+
+/* Page after page up to the last; as one answer, where JSON is wanted. */
+static int
+tail_after(struct cli *c, uint64_t after, uint64_t last, struct err *e)
+{
+	struct json *all = json_new(&c->arena, JSON_OBJECT);
+	struct json *events =
+	    json_set(&c->arena, all, "events", json_new(&c->arena, JSON_ARRAY));
+	bool json = c->json;
+
+	c->json = false; /* of the pages */
+	while (after < last) {
+		uint64_t before = after;
+		const struct json *t;
+
+		if (cli_get(c, &t, e, "/api/events?after=%llu",
+		        (unsigned long long)after)) {
+			return err_wrap(e, "the events after %llu",
+			    (unsigned long long)after);
+		}
+		after = (uint64_t)cli_number(t, "next");
+		if (after <= before) {
+			break; /* the last are not on the disk yet */
+		}
+		if (!json) {
+			print_events(c, json_get(t, "events"));
+			continue;
+		}
+		JSON_EACH(event, json_get(t, "events"))
+		{
+			(void)json_push(events, json_copy(&c->arena, event));
+		}
+	}
+	if (json) {
+		auto_buf text = { 0 };
+
+		(void)json_set(&c->arena, all, "next",
+		    json_new_i64(&c->arena, (int64_t)after));
+		json_write_pretty(&text, all);
+		printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
+	}
+	return 0;
+}
+
 static int
 tail(struct cli *c, int argc, char **argv)
 {
 	const char *count = cli_option(&argc, argv, "n");
-	const struct json *t;
 	const struct json *status;
 	struct err e = { 0 };
 	uint64_t last;
@@ -29,18 +83,8 @@ tail(struct cli *c, int argc, char **argv)
 	}
 	c->json = json;
 	last = (uint64_t)cli_number(status, "events");
-	if (cli_get(c, &t, &e, "/api/events?after=%llu",
-	        (unsigned long long)(last > n ? last - n : 0))) {
-		return cli_fail(&e);
-	}
-	JSON_EACH(event, json_get(t, "events"))
-	{
-		printf("%6lld  %s  %-19s %-20s %s\n",
-		    (long long)cli_number(event, "seq"),
-		    cli_text(c, event, "at"), cli_text(c, event, "kind"),
-		    cli_text(c, event, "rule"), cli_text(c, event, "identity"));
-	}
-	return 0;
+	return tail_after(c, last > n ? last - n : 0, last, &e) ? cli_fail(&e)
+	                                                        : 0;
 }
 
 /* What was kept elsewhere, as the house and libexec/handrail/book take it. */

@@ -185,13 +185,16 @@ activity_of(struct cli *c, struct ocsf class_, const struct json *event)
 	return class_.activity;
 }
 
-/* Denied is a failure of somebody's attempt; all else is what happened. */
+/* Denied or refused is a failure of somebody's attempt; all else is what
+ * happened. */
 static bool
 is_denied(struct cli *c, const struct json *event)
 {
 	const struct json *body = json_get(event, "body");
+	struct str kind = str_of(cli_text(c, event, "kind"));
 
-	return strcmp(cli_text(c, event, "kind"), "request_denied") == 0 ||
+	return str_eq_z(kind, "request_denied") ||
+	       str_ends(kind, STR("_refused")) ||
 	       strcmp(cli_text(c, body, "verdict"), "deny") == 0;
 }
 
@@ -296,6 +299,10 @@ cli_audit_export(struct cli *c, int argc, char **argv)
 	do {
 		before = after;
 		if (next_page(c, ocsf, &after, &e)) {
+			(void)err_wrap(&e,
+			    "the export ends after event %lld, `--after %lld` "
+			    "goes on from there",
+			    after, after);
 			return cli_fail(&e);
 		}
 	} while (after > before);

@@ -76,6 +76,35 @@ check_proof(const struct json *t, struct book_head *head,
 	           : 0;
 }
 
+/* What was proven, not what the file says besides. */
+static void
+write_event(const struct book_head *head, const struct book_root *root)
+{
+	auto_buf text = { 0 };
+	struct json_out o;
+	char at[WALL_TEXT_MAX];
+	char hex[DIGEST_TEXT];
+
+	wall_text(head->time, at);
+	json_out_init(&o, &text);
+	json_out_object(&o, NULL);
+	json_out_bool(&o, "ok", true);
+	json_out_i64(&o, "seq", (int64_t)head->seq);
+	json_out_z(&o, "kind", book_kind_name(head->kind));
+	json_out_z(&o, "at", at);
+	json_out_z(&o, "identity", head->identity);
+	json_out_z(&o, "rule", head->rule);
+	json_out_i64(&o, "call", head->call);
+	json_out_i64(&o, "epoch", head->epoch);
+	digest_text(head->body, hex);
+	json_out_z(&o, "digest", head->has_body ? hex : "");
+	json_out_i64(&o, "events", (int64_t)root->size);
+	digest_text(root->root, hex);
+	json_out_z(&o, "root", hex);
+	json_out_end(&o, '}');
+	printf("%s\n", buf_z(&text));
+}
+
 static void
 tell_event(
     struct cli *c, const struct book_head *head, const struct book_root *root)
@@ -84,6 +113,10 @@ tell_event(
 	char body[DIGEST_TEXT];
 	char text[DIGEST_TEXT];
 
+	if (c->json) {
+		write_event(head, root);
+		return;
+	}
 	wall_text(head->time, at);
 	digest_text(head->body, body);
 	digest_text(root->root, text);
@@ -225,6 +258,12 @@ check_growth_file(struct cli *c, const struct json *t,
 	if (cli_read_proof(json_get(t, "proof"), &proof, e) ||
 	    book_check_growth(old, now, &proof, e)) {
 		return -1;
+	}
+	if (c->json) {
+		printf("{\"ok\":true,\"events\":%llu,\"from\":%llu}\n",
+		    (unsigned long long)now->size,
+		    (unsigned long long)old->size);
+		return 0;
 	}
 	printf("%s  the tree of %llu events holds all %llu of the older one, "
 	       "unchanged\n",

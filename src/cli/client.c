@@ -20,6 +20,11 @@
 
 #define PIECE 65536
 
+/* Whatever the house may say: what it answers of the book holds bodies as deep
+ * as it took them, and one answer is bounded by the house. */
+static const struct json_limits answer_limits = { (size_t)64 * 1024 * 1024,
+	JSON_DEPTH_MAX, UINT32_MAX };
+
 /* --- who we are --- */
 
 /* One that we can read and that is open to others is ours as well: e says so,
@@ -348,8 +353,8 @@ cli_send(struct cli *c, const struct cli_ask *ask, struct cli_answer *answer,
 	if (result) {
 		return -1;
 	}
-	if (json_parse(&c->arena, buf_str(&answer->body), NULL, &answer->tree,
-	        &ignored)) {
+	if (json_parse(&c->arena, buf_str(&answer->body), &answer_limits,
+	        &answer->tree, &ignored)) {
 		answer->tree = NULL;
 	}
 	return answer->status >= 400 ? error_answer(answer, e) : 0;

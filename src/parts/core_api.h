@@ -137,9 +137,10 @@ void core_web_events(struct core_ask *ask);
 /* core_api_runs.c: "runs": all of this task, with their calls. */
 void core_runs_json(struct core *c, struct json_out *o, struct str task);
 
-/* One head of the book as JSON, with its body when that is small JSON. */
-void core_event_json(struct core *c, struct json_out *o,
-    const struct book_head *head, bool with_body);
+/* One head of the book as JSON, with its body when that is small JSON and has
+ * not expired. */
+int core_event_json(struct core *c, struct json_out *o,
+    const struct book_head *head, bool with_body, struct err *e) MUST_CHECK;
 
 /* core_api_wait.c, for every surface that is asked over HTTP.  How long the
  * same need not be asked again; 0: not said. */

@@ -9,6 +9,7 @@
 
 #define EVENTS_MAX  500
 #define BODY_MAX    65536 /* bytes of a body shown inside an event */
+#define PAGE_MAX    ((size_t)1024 * 1024) /* bytes of one page, at least one */
 #define PATIENCE_US (60 * CLOCK_SECOND)
 
 static void
@@ -43,14 +44,37 @@ write_digest(struct json_out *o, const char *key, struct digest d)
 	}
 }
 
-void
-core_event_json(struct core *c, struct json_out *o,
-    const struct book_head *head, bool with_body)
+/* One that expired is not there; one that cannot be read is no such. */
+static int
+write_body(struct core *c, struct json_out *o, const struct book_head *head,
+    struct err *e)
 {
 	auto_buf body = { 0 };
 	auto_arena a = { 0 };
 	struct json *tree;
-	struct err e = { 0 };
+	struct err none = { 0 };
+
+	if (!head->has_body || head->body_size > BODY_MAX) {
+		return 0;
+	}
+	if (core_body_get(c, head->seq, &body, e)) {
+		if (e->kind != ERR_MISSING) {
+			return err_wrap(e, "the body of event %llu",
+			    (unsigned long long)head->seq);
+		}
+		*e = (struct err){ 0 };
+		return 0;
+	}
+	if (json_parse(&a, buf_str(&body), NULL, &tree, &none) == 0) {
+		json_out_value(o, "body", tree);
+	}
+	return 0;
+}
+
+int
+core_event_json(struct core *c, struct json_out *o,
+    const struct book_head *head, bool with_body, struct err *e)
+{
 	char text[DIGEST_TEXT];
 
 	json_out_object(o, NULL);
@@ -68,12 +92,11 @@ core_event_json(struct core *c, struct json_out *o,
 	if (head->has_body) {
 		write_digest(o, "digest", head->body);
 	}
-	if (with_body && head->has_body && head->body_size <= BODY_MAX &&
-	    core_body_get(c, head->seq, &body, &e) == 0 &&
-	    json_parse(&a, buf_str(&body), NULL, &tree, &e) == 0) {
-		json_out_value(o, "body", tree);
+	if (with_body && write_body(c, o, head, e)) {
+		return -1;
 	}
 	json_out_end(o, '}');
+	return 0;
 }
 
 /* --- follow --- */
@@ -113,45 +136,67 @@ read_events(
 	return 0;
 }
 
-/* Appends what there is after ask->after; how many. */
-static size_t
-write_events(struct core *c, struct core_ask *ask, struct buf *body)
+/* Appends what there is after ask->after.  What cannot be read is no end of the
+ * book: a page is whole, or an error. */
+static int
+write_events(struct core *c, struct core_ask *ask, struct buf *body,
+    size_t *count, struct err *e)
 {
 	auto_buf heads = { 0 };
 	struct json_out o;
-	struct err e = { 0 };
 	uint64_t next = ask->after;
 
-	if (read_events(c, ask, &heads, &e)) {
-		log_err("events", &e);
+	*count = 0;
+	if (read_events(c, ask, &heads, e)) {
+		return -1;
 	}
 	json_out_init(&o, body);
 	json_out_object(&o, NULL);
 	json_out_array(&o, "events");
-	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
+	for (size_t at = 0; at < heads.len && body->len < PAGE_MAX;
+	     at += BOOK_HEAD_SIZE) {
 		struct book_head head;
 
-		must(book_head_decode(str_span(heads.at + at, BOOK_HEAD_SIZE),
-		         &head, &e) == 0);
-		core_event_json(c, &o, &head, true);
+		if (book_head_decode(
+		        str_span(heads.at + at, BOOK_HEAD_SIZE), &head, e) ||
+		    core_event_json(c, &o, &head, true, e)) {
+			return -1;
+		}
 		next = head.seq;
+		++*count;
 	}
 	json_out_end(&o, ']');
 	json_out_i64(&o, "next", (int64_t)next);
 	json_out_end(&o, '}');
-	return heads.len / BOOK_HEAD_SIZE;
+	return 0;
+}
+
+/* Where there is something, or why it cannot be read; or the time is over. */
+static void
+answer_events(struct core *c, struct core_ask *ask, bool over)
+{
+	auto_buf body = { 0 };
+	size_t count = 0;
+	struct err e = { 0 };
+	int failed = write_events(c, ask, &body, &count, &e);
+
+	if (!failed && !count && !over) {
+		return;
+	}
+	ask->polling = false;
+	if (failed) {
+		core_answer_err(c, ask, &e);
+	} else {
+		core_answer(c, ask, 200, buf_str(&body));
+	}
 }
 
 static void
 patience_over(void *owner)
 {
 	struct core_ask *ask = owner;
-	struct core *c = ask->core;
-	auto_buf body = { 0 };
 
-	ask->polling = false;
-	(void)write_events(c, ask, &body);
-	core_answer(c, ask, 200, buf_str(&body));
+	answer_events(ask->core, ask, true);
 }
 
 int
@@ -159,6 +204,7 @@ route_events(struct core *c, struct core_ask *ask, struct err *e)
 {
 	struct str text;
 	uint64_t seconds = 0;
+	size_t count = 0;
 	auto_buf body = { 0 };
 
 	if (core_ask_query(ask, "after", &text) &&
@@ -180,7 +226,10 @@ route_events(struct core *c, struct core_ask *ask, struct err *e)
 	if (core_ask_query(ask, "wait", &text) && !str_u64(text, &seconds)) {
 		return err_set(e, ERR_INPUT, "?wait= must be seconds");
 	}
-	if (write_events(c, ask, &body) || !seconds) {
+	if (write_events(c, ask, &body, &count, e)) {
+		return -1;
+	}
+	if (count || !seconds) {
 		core_answer(c, ask, 200, buf_str(&body));
 		return 0;
 	}
@@ -201,16 +250,13 @@ core_api_events(struct core *c)
 	struct core_ask *next;
 
 	for (struct core_ask *ask = c->asks; ask; ask = next) {
-		auto_buf body = { 0 };
-
 		next = ask->next;
 		if (ask->watching) {
 			core_web_events(ask);
 		} else if (ask->polling && (ask->session || ask->following)) {
 			core_session_events(c, ask);
-		} else if (ask->polling && write_events(c, ask, &body)) {
-			ask->polling = false;
-			core_answer(c, ask, 200, buf_str(&body));
+		} else if (ask->polling) {
+			answer_events(c, ask, false);
 		}
 	}
 }

@@ -247,7 +247,9 @@ route_prove(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_str(&o, "head", buf_str(&hex));
 	write_proof(&o, &proof);
 	json_out_array(&o, "event");
-	core_event_json(c, &o, &head, true);
+	if (core_event_json(c, &o, &head, true, e)) {
+		return -1;
+	}
 	json_out_end(&o, ']');
 	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));

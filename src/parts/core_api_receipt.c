@@ -117,14 +117,12 @@ is_named(struct receipt *r, struct digest d)
 }
 
 /* Of what a head names, each text once. */
-typedef void each_text(struct receipt *r, struct digest d);
+typedef int each_text(struct receipt *r, struct digest d, struct err *e);
 
-static void
-take_once(struct receipt *r, struct digest d, each_text *each)
+static int
+take_once(struct receipt *r, struct digest d, each_text *each, struct err *e)
 {
-	if (!digest_is_zero(d) && !is_named(r, d)) {
-		each(r, d);
-	}
+	return digest_is_zero(d) || is_named(r, d) ? 0 : each(r, d, e);
 }
 
 static int
@@ -141,44 +139,70 @@ for_texts(
 		const struct digest named[] = { head.policy, head.contract,
 			head.role };
 
-		for (size_t i = 0; i < COUNT(named); i++) {
-			take_once(r, named[i], each);
+		int failed = 0;
+
+		for (size_t i = 0; i < COUNT(named) && !failed; i++) {
+			failed = take_once(r, named[i], each, e);
+		}
+		if (failed) {
+			return -1;
 		}
 	}
 	return 0;
 }
 
-/* One that this house never had (a book of an older program) is not there. */
-static void
-write_text(struct receipt *r, struct digest d)
+/* One that this house never had (a book of an older program) is not there: that
+ * is no failure, and one that cannot be read is no such. */
+static int
+read_text(struct receipt *r, struct digest d, struct buf *text, bool *has,
+    struct err *e)
+{
+	*has = core_text_get(r->core, d, text, e) == 0;
+	if (!*has && e->kind != ERR_MISSING) {
+		return -1;
+	}
+	*e = (struct err){ 0 };
+	return 0;
+}
+
+static int
+write_text(struct receipt *r, struct digest d, struct err *e)
 {
 	auto_buf text = { 0 };
-	struct err e = { 0 };
 	char hex[DIGEST_TEXT];
+	bool has;
 
+	if (read_text(r, d, &text, &has, e)) {
+		return -1;
+	}
 	digest_text(d, hex);
 	json_out_object(&r->out, NULL);
 	json_out_z(&r->out, "digest", hex);
-	if (core_text_get(r->core, d, &text, &e)) {
-		json_out_bool(&r->out, "missing", true);
-	} else {
+	if (has) {
 		write_bytes(&r->out, "text", "text64", buf_str(&text));
+	} else {
+		json_out_bool(&r->out, "missing", true);
 	}
 	json_out_end(&r->out, '}');
+	return 0;
 }
 
 /* The list says which: nobody can take another one out later. */
-static void
-list_lacking(struct receipt *r, struct digest d)
+static int
+list_lacking(struct receipt *r, struct digest d, struct err *e)
 {
 	auto_buf text = { 0 };
-	struct err e = { 0 };
 	char hex[DIGEST_TEXT];
+	bool has;
 
-	if (core_text_get(r->core, d, &text, &e)) {
+	if (read_text(r, d, &text, &has, e)) {
+		return -1;
+	}
+	if (!has) {
 		digest_text(d, hex);
 		json_out_z(&r->out, NULL, hex);
 	}
+	return 0;
 }
 
 /* --- all of it --- */
@@ -299,21 +323,30 @@ listed(struct core *c, uint64_t number)
 }
 
 /* Bodies that the receipt will not have: nobody can take one out later. */
-static bool
-is_without(struct core *c, const struct book_head *head, size_t *bytes)
+static int
+is_without(struct core *c, const struct book_head *head, size_t *bytes,
+    bool *without, struct err *e)
 {
 	auto_buf body = { 0 };
-	struct err e = { 0 };
 
+	*without = false;
 	if (!head->has_body) {
-		return false;
+		return 0;
 	}
-	if (*bytes + head->body_size > BOOK_RECEIPT_MAX ||
-	    core_body_get(c, head->seq, &body, &e)) {
-		return true;
+	if (*bytes + head->body_size > BOOK_RECEIPT_MAX) {
+		*without = true;
+		return 0;
 	}
-	*bytes += body.len;
-	return false;
+	if (core_body_get(c, head->seq, &body, e) == 0) {
+		*bytes += body.len;
+		return 0;
+	}
+	if (e->kind != ERR_MISSING) {
+		return -1;
+	}
+	*e = (struct err){ 0 };
+	*without = true; /* it expired */
+	return 0;
 }
 
 static int
@@ -330,7 +363,12 @@ list_events(struct receipt *r, const struct buf *heads, bool without,
 		        str_span(heads->at + at, BOOK_HEAD_SIZE), &head, e)) {
 			return -1;
 		}
-		if (!without || is_without(r->core, &head, &bytes)) {
+		bool listed = true;
+
+		if (without && is_without(r->core, &head, &bytes, &listed, e)) {
+			return -1;
+		}
+		if (listed) {
 			json_out_i64(&r->out, NULL, (int64_t)head.seq);
 		}
 	}

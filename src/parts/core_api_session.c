@@ -202,8 +202,9 @@ struct page {
 	bool ended; /* nothing will come after it */
 };
 
-static void
-write_sse(struct core *c, struct buf *body, const struct book_head *head)
+static int
+write_sse(struct core *c, struct buf *body, const struct book_head *head,
+    struct err *e)
 {
 	struct json_out o;
 
@@ -211,8 +212,11 @@ write_sse(struct core *c, struct buf *body, const struct book_head *head)
 	    "id: %llu\nevent: %s\ndata: ", (unsigned long long)head->seq,
 	    book_kind_name(head->kind));
 	json_out_init(&o, body); /* one line: JSON escapes every newline */
-	core_event_json(c, &o, head, true);
+	if (core_event_json(c, &o, head, true, e)) {
+		return -1;
+	}
 	buf_add_z(body, "\n\n");
+	return 0;
 }
 
 /* What there is after ask->after, which moves along. */
@@ -233,10 +237,10 @@ write_page(struct core *c, struct core_ask *ask, struct page *p, struct err *e)
 		}
 		must(book_head_decode(str_span(heads.at + at, BOOK_HEAD_SIZE),
 		         &head, e) == 0);
-		if (ask->following) {
-			write_sse(c, p->body, &head);
-		} else {
-			core_event_json(c, &p->out, &head, true);
+		if (ask->following
+		        ? write_sse(c, p->body, &head, e)
+		        : core_event_json(c, &p->out, &head, true, e)) {
+			return -1;
 		}
 		ask->after = head.seq;
 		ask->over = ask->over || head.kind == BOOK_RUN_ENDED;
@@ -456,7 +460,7 @@ route_session(struct core *c, struct core_ask *ask, struct err *e)
 	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
 		must(book_head_decode(str_span(heads.at + at, BOOK_HEAD_SIZE),
 		         &head, e) == 0);
-		core_event_json(c, &o, &head, false);
+		must(core_event_json(c, &o, &head, false, e) == 0);
 		if (head.kind == BOOK_RUN_STARTED && !first.len &&
 		    core_body_get(c, head.seq, &first, e)) {
 			*e = (struct err){ 0 };

@@ -698,6 +698,10 @@ def a_link_a_pipe_and_a_second_name_are_no_permission():
                   'number %d is not refused' % n)
             until(lambda: not os.path.lexists(path), 5, 'it is still there')
         need(open(aside).read() == good)  # links are not followed
+        refused = [e for e in map(json.loads, h.ok('audit', 'export', '--format', 'ocsf')
+                                  .out.splitlines()) if e['message'] == 'permission_refused']
+        need(len(refused) == len(makes) and
+             all((e['status_id'], e['severity_id']) == (2, 3) for e in refused), refused)
         need(asked(h, task)['id'] == wait['id'])
 
 

@@ -558,6 +558,17 @@ def what_checkpoint_prints_is_kept_and_checked_as_it_is():
     a = json.loads(verify('--checkpoint', path, '--json').out)
     need(a == {'ok': True, 'events': int(size),
                'root': base64.b64decode(note.split('\n')[2]).hex()}, a)
+    root = a['root']
+    a = json.loads(verify('--proof', proof, '--against', path, '--json').out)
+    head = h.read('audit', 'prove', '3')['event'][0]
+    need(a == {'ok': True, 'events': int(size), 'root': root, 'call': 0, 'epoch': 0,
+               'digest': head.get('digest', ''),
+               **{k: head[k] for k in ('seq', 'kind', 'identity', 'rule', 'at')}}, a)
+    growth = os.path.join(h.folder, 'growth')
+    write(growth, h.ok('audit', 'prove', '--from', path, '--to', path, '--json').out)
+    a = json.loads(verify('--proof', growth, '--against', path, '--from', path,
+                          '--json').out)
+    need(a == {'ok': True, 'events': int(size), 'from': int(size)}, a)
     kept = 'it has the tree of %s events that was kept\n' % size
     copy = os.path.join(h.folder, 'copy')
     h.ok('backup', copy)
