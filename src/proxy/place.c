@@ -262,6 +262,13 @@ formatted(struct buf *out, const struct proxy_go *go, struct str secret)
 	buf_add(out, str_sub(format, at + mark.len, format.len));
 }
 
+static int
+not_there(struct err *e)
+{
+	return err_set(e, ERR_DENIED,
+	    "the rule's placeholder does not stand at its place");
+}
+
 /* The text that stands at the place: format and secret, or the secret where
  * the placeholder stood. */
 static int
@@ -275,8 +282,7 @@ place_text(struct buf *out, struct str was, const struct proxy_go *go,
 		return 0;
 	}
 	if (!cut_out(was, str_of(go->placeholder), &front, &behind)) {
-		return err_set(e, ERR_DENIED,
-		    "the rule's placeholder does not stand at its place");
+		return not_there(e);
 	}
 	buf_room(out, was.len + secret.len);
 	buf_add(out, front);
@@ -285,7 +291,30 @@ place_text(struct buf *out, struct str was, const struct proxy_go *go,
 	return 0;
 }
 
-static int /* NOLINTNEXTLINE(*-function-size): a segment is either of two */
+/* A segment, which is canonical: what stands beside a placeholder stays. */
+static int
+segment_add(struct buf *target, struct str segment, const struct proxy_go *go,
+    struct str secret, struct err *e)
+{
+	struct buf text = { 0 };
+	struct str front;
+	struct str behind;
+	if (!go->placeholder[0]) {
+		formatted(&text, go, secret);
+		percent_add(target, buf_str(&text));
+		buf_wipe(&text);
+		return 0;
+	}
+	if (!cut_out(segment, str_of(go->placeholder), &front, &behind)) {
+		return not_there(e);
+	}
+	buf_add(target, front);
+	percent_add(target, secret);
+	buf_add(target, behind);
+	return 0;
+}
+
+static int
 path_add(struct buf *target, const struct proxy_request *r,
     const struct proxy_go *go, struct str secret, struct err *e)
 {
@@ -306,11 +335,7 @@ path_add(struct buf *target, const struct proxy_request *r,
 			buf_add(target, segment);
 			continue;
 		}
-		struct buf text = { 0 };
-		int failed = place_text(&text, segment, go, secret, e);
-		percent_add(target, buf_str(&text));
-		buf_wipe(&text);
-		if (failed) {
+		if (segment_add(target, segment, go, secret, e)) {
 			return -1;
 		}
 		done = true;

@@ -138,6 +138,10 @@ each_place_takes_it_for_its_placeholder(void **state)
 		{ PROXY_PLACE_PATH, "1", "{{secret}}", MARK,
 		    HEAD("GET /bot" MARK "/send") "\r\n",
 		    "GET /bot" SECRET "/send ", NULL },
+		/* What stands beside it goes on as it was written. */
+		{ PROXY_PLACE_PATH, "1", "{{secret}}", MARK,
+		    HEAD("GET /bot:%20@" MARK ";v=%25,1/send") "\r\n",
+		    "GET /bot:%20@" SECRET ";v=%25,1/send ", NULL },
 		{ PROXY_PLACE_JSON, "/k", "{{secret}}", MARK,
 		    HEAD("POST /a") JSON_TYPE
 		    "Content-Length: 62\r\n\r\n"
@@ -166,6 +170,9 @@ a_secret_is_encoded_for_its_place_P06(void **state)
 		{ PROXY_PLACE_PATH, "2", "{{secret}}", "",
 		    HEAD("GET /a/x/b") "\r\n",
 		    "GET /a/a%26b%2Fc%22d%20e%2Bf%3D%2541%3F%23/b ", odd },
+		{ PROXY_PLACE_PATH, "2", "{{secret}}", MARK,
+		    HEAD("GET /a/x=" MARK "/b") "\r\n",
+		    "GET /a/x=a%26b%2Fc%22d%20e%2Bf%3D%2541%3F%23/b ", odd },
 		{ PROXY_PLACE_JSON, "/k", "{{secret}}", "",
 		    HEAD("POST /a") JSON_TYPE "Content-Length: 2\r\n\r\n{}",
 		    "{\"k\":\"a&b/c\\\"d e+f=%41?#\"}", odd },
