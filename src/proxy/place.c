@@ -346,6 +346,25 @@ path_add(struct buf *target, const struct proxy_request *r,
 	                  go->name);
 }
 
+/* Is the pair one of this name, or, as some servers take ';' for '&', part of
+ * it? */
+static bool
+has_name(struct str pair, const char *wanted)
+{
+	bool found = false;
+	bool more = true;
+	while (more && !found) {
+		auto_buf opened = { 0 };
+		struct str part;
+		struct str name;
+		more = str_cut(&pair, ';', &part);
+		(void)str_cut(&part, '=', &name);
+		proxy_percent_open(&opened, name);
+		found = str_eq_z(buf_str(&opened), wanted);
+	}
+	return found;
+}
+
 /* name=value pairs of a query or a form: ours is replaced or put behind. */
 static int
 pairs_add(struct buf *out, struct str pairs, const struct proxy_go *go,
@@ -360,10 +379,8 @@ pairs_add(struct buf *out, struct str pairs, const struct proxy_go *go,
 		more = str_cut(&rest, '&', &pair);
 		struct str value = pair;
 		struct str name;
-		auto_buf opened = { 0 };
 		(void)str_cut(&value, '=', &name);
-		proxy_percent_open(&opened, name);
-		bool ours = str_eq_z(buf_str(&opened), go->name);
+		bool ours = has_name(pair, go->name);
 		if (!ours && proxy_place_marked(pair)) {
 			return misplaced(e, "query or form");
 		}
@@ -445,6 +462,18 @@ proxy_place_in_body(const struct proxy_go *go)
 	       go->place == PROXY_PLACE_TOKEN;
 }
 
+/* Headers that some server takes for this one. */
+static size_t
+count_like(const struct http_head *head, const char *name)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < head->count; i++) {
+		n += http_name_like(head->headers[i].name, str_of(name));
+	}
+	return n;
+}
+
+/* Its type to every server: said once, and by its own name. */
 static bool
 type_is(const struct proxy_request *r, const char *wanted)
 {
@@ -452,7 +481,8 @@ type_is(const struct proxy_request *r, const char *wanted)
 	struct str kind = { 0 };
 	struct str rest = type ? *type : kind;
 	(void)str_cut(&rest, ';', &kind);
-	return str_eq_nocase(str_trim(kind), str_of(wanted));
+	return count_like(r->head, "content-type") == 1 &&
+	       str_eq_nocase(str_trim(kind), str_of(wanted));
 }
 
 /* The object that holds the last key of the pointer. */
@@ -514,7 +544,7 @@ proxy_place_body(struct buf *out, const struct proxy_request *r,
     struct err *e)
 {
 	bool json = go->place == PROXY_PLACE_JSON;
-	if (http_find(r->head, "content-encoding")) {
+	if (count_like(r->head, "content-encoding") > 0) {
 		return err_set(e, ERR_DENIED,
 		    "a credential cannot go into a body with a "
 		    "Content-Encoding");
