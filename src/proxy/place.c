@@ -314,7 +314,7 @@ segment_add(struct buf *target, struct str segment, const struct proxy_go *go,
 	return 0;
 }
 
-static int
+static int /* NOLINTNEXTLINE(*-function-size): a segment is either of two */
 path_add(struct buf *target, const struct proxy_request *r,
     const struct proxy_go *go, struct str secret, struct err *e)
 {
