@@ -166,6 +166,15 @@ int http_path_canonical(struct arena *a, struct str path, bool keep_slash,
 int http_query_canonical(struct arena *a, struct str query, struct str *out,
     struct err *e) MUST_CHECK;
 
+/* Bytes of what is asked about at most, and one more each. */
+#define HTTP_ASKED_METHOD HTTP_METHOD_MAX
+#define HTTP_ASKED_PATH   1024
+#define HTTP_ASKED_QUERY  640
+/* What a request is judged by and sent with: path and query in their one form,
+ * none too long (ERR_LIMIT), no small letter in its method. */
+int http_asked_form(struct arena *a, struct str method, struct str *path,
+    struct str *query, struct err *e) MUST_CHECK;
+
 /* Writers: they add to b.  Names and values with CR, LF, NUL or a wrong byte
  * are ERR_INPUT and add nothing. */
 int http_write_request(struct buf *b, struct str method, struct str target,

@@ -214,3 +214,39 @@ http_query_canonical(
 	*out = (struct str){ p.canonical, p.canonical_len };
 	return 0;
 }
+
+/* Methods are told apart by case (RFC 9110), not by every server: "post" would
+ * pass a gate on POST and be one there. */
+static bool
+lower_case(struct str method)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < method.len; i++) {
+		found = found || (method.at[i] >= 'a' && method.at[i] <= 'z');
+	}
+	return found;
+}
+
+int
+http_asked_form(struct arena *a, struct str method, struct str *path,
+    struct str *query, struct err *e)
+{
+	if (http_path_canonical(a, *path, false, path, e) ||
+	    http_query_canonical(a, *query, query, e)) {
+		return -1;
+	}
+	if (lower_case(method)) {
+		return err_set(e, ERR_INPUT,
+		    "the method %s has a small letter; methods are written in "
+		    "capitals",
+		    err_quote(method));
+	}
+	return path->len >= HTTP_ASKED_PATH || query->len >= HTTP_ASKED_QUERY ||
+	               method.len >= HTTP_ASKED_METHOD
+	           ? err_set(e, ERR_LIMIT,
+	                 "path over %d, query over %d or method over %d bytes",
+	                 HTTP_ASKED_PATH - 1, HTTP_ASKED_QUERY - 1,
+	                 HTTP_ASKED_METHOD - 1)
+	           : 0;
+}

@@ -97,8 +97,10 @@ explain_call(struct core *c, struct core_ask *ask, struct core_role *r,
 
 /* What no egress would ever judge has no verdict. */
 static int
-check_method(struct str method, struct err *e)
+check_method(const struct policy_request *r, struct err *e)
 {
+	struct str method = r->method;
+
 	if (!http_method_ok(method)) {
 		return err_set(e, ERR_USAGE, "%s is no method of a request",
 		    err_quote(method));
@@ -107,6 +109,11 @@ check_method(struct str method, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "CONNECT only reaches the proxy: explain the request that "
 		    "is made through it");
+	}
+	if (r->websocket && !str_eq_z(method, "GET")) {
+		return err_set(e, ERR_USAGE,
+		    "a WebSocket is asked for by GET, not by %s",
+		    err_quote(method));
 	}
 	return str_eq_z(method, "TRACE")
 	           ? err_set(e, ERR_USAGE, "TRACE is refused before any rule")
@@ -236,15 +243,20 @@ explain_url(const struct core *c, struct core_ask *ask, struct core_role *r,
 		return -1;
 	}
 	if (core_ask_query(ask, "method", &request.method) &&
-	    check_method(request.method, e)) {
+	    check_method(&request, e)) {
 		return -1;
+	}
+	if (http_asked_form(&ask->arena, request.method, &request.path,
+	        &request.query, e)) {
+		return err_wrap(
+		    e, "%s is refused before any rule", err_quote(url));
 	}
 	if (core_ask_query(ask, "from_tool", &request.from_tool) &&
 	    find_seen(r, request.from_tool, &t, e)) {
 		return -1;
 	}
-	if (policy_git_request(request.method, at.path, at.query, STR(""),
-	        &request.git, &why)) {
+	if (policy_git_request(request.method, request.path, request.query,
+	        STR(""), &request.git, &why)) {
 		return err_set(e, why.kind,
 		    "%s; of a fetch or a push explain what it begins with: GET "
 		    "REPOSITORY/info/refs?service=git-upload-pack or "

@@ -80,28 +80,6 @@ only_gated(const struct check *k, const struct rule *r, uint32_t *line)
 	return r->out.only_for_count > 0;
 }
 
-static bool
-is_mutating(const struct rule *r)
-{
-	struct str rest = r->method;
-	struct str one = { 0 };
-	bool more = true;
-
-	if (r->git_fetch || r->git_push) {
-		return r->git_push;
-	}
-	if (rest.len == 0) {
-		return true;
-	}
-	while (more) {
-		more = str_cut(&rest, '|', &one);
-		if (policy_changes(one)) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* The place of the gate for a sentence; the default has none. */
 static struct str
 gate_place(const struct check *k, uint32_t line)
@@ -183,14 +161,6 @@ is_held(const struct check *k, const struct rule *r)
 	return false;
 }
 
-/* A gate that says nothing of methods is about changes; reading beside it is
- * no way round. */
-static bool
-names_reads(const struct rule *gate)
-{
-	return gate->method.len > 0 || gate->git_fetch;
-}
-
 /* A rule that reaches on both sides of a gate: what is beside the gate's path
  * may mean the same to the origin ("/pay", "/pay/"), and leaves ungated. */
 static bool
@@ -202,7 +172,7 @@ check_past(struct check *k, const struct rule *r)
 		const struct gate *g = &k->policy->gates[i];
 		const char *how = policy_gate_passed(g, r);
 
-		if (!how || (!is_mutating(r) && !names_reads(g->request))) {
+		if (!how) {
 			continue;
 		}
 		add(k, true,
@@ -251,7 +221,7 @@ check_rule(struct check *k, const struct rule *r)
 		}
 	}
 	/* Held by one gate, it may still pass another, which asks for more. */
-	if (check_past(k, r) || !is_mutating(r) || is_held(k, r) ||
+	if (check_past(k, r) || !policy_rule_changes(r) || is_held(k, r) ||
 	    only_gated(k, r, &line)) {
 		return;
 	}

@@ -14,6 +14,28 @@ policy_changes(struct str method)
 	       !str_eq_z(method, "OPTIONS");
 }
 
+bool
+policy_rule_changes(const struct rule *r)
+{
+	struct str rest = r->method;
+	struct str one = { 0 };
+	bool more = true;
+
+	if (r->git_fetch || r->git_push) {
+		return r->git_push;
+	}
+	if (rest.len == 0) {
+		return true;
+	}
+	while (more) {
+		more = str_cut(&rest, '|', &one);
+		if (policy_changes(one)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool
 covers_host(const struct rule *gate, const struct rule *r)
 {
@@ -53,7 +75,8 @@ covers_methods(const struct rule *gate, const struct rule *r)
 	return true;
 }
 
-/* "X/" followed by "**" covers what begins with "X/". */
+/* "X/" followed by "**" covers what begins with "X/"; a path without '*' is one
+ * path, and the gate holds it or not. */
 static bool
 covers_path(const struct rule *gate, const struct rule *r)
 {
@@ -61,6 +84,9 @@ covers_path(const struct rule *gate, const struct rule *r)
 
 	if (gate->path.len == 0 || str_eq(gate->path, r->path)) {
 		return true;
+	}
+	if (r->path.len > 0 && !str_has(r->path, '*')) {
+		return policy_path_match(gate->path, r->path);
 	}
 	if (!str_ends(front, STR("/**"))) {
 		return false;
@@ -128,12 +154,21 @@ policy_gate_meets(const struct gate *g, const struct rule *r)
 	       (!gate->port || gate->port == r->port) && shares_path(gate, r);
 }
 
+/* A gate that says nothing of methods is about changes; reading beside it is
+ * no way round. */
+static bool
+names_reads(const struct rule *gate)
+{
+	return gate->method.len > 0 || gate->git_fetch;
+}
+
 const char *
 policy_gate_passed(const struct gate *g, const struct rule *r)
 {
 	const struct rule *gate = g->request;
 
-	if (!gate || !shares(gate, r) || !shares_path(gate, r)) {
+	if (!gate || !shares(gate, r) || !shares_path(gate, r) ||
+	    (!policy_rule_changes(r) && !names_reads(gate))) {
 		return NULL;
 	}
 	if (gate->port && gate->port != r->port) {

@@ -22,9 +22,11 @@ bool policy_gate_covers(const struct gate *g, const struct rule *r);
 /* Does any request of the rule meet the gate? */
 bool policy_gate_meets(const struct gate *g, const struct rule *r);
 /* How a request to the gate's host by the gate's methods gets past it by this
- * rule, as the end of a sentence; NULL: not. */
+ * rule, as the end of a sentence; NULL: not, or it only reads, which is no way
+ * round a gate on changes. */
 const char *policy_gate_passed(const struct gate *g, const struct rule *r);
-bool policy_changes(struct str method); /* not GET, HEAD, OPTIONS */
+bool policy_changes(struct str method);         /* not GET, HEAD, OPTIONS */
+bool policy_rule_changes(const struct rule *r); /* may it let such pass? */
 /* rank.c */
 bool policy_methods_overlap(struct str a, struct str b);
 bool policy_hosts_overlap(

@@ -141,12 +141,90 @@ add_no_refs(struct arena *a, struct buf *out, const struct policy_commands *c)
 	return false;
 }
 
+static bool
+deletes(const struct policy_commands *c)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i < c->count; i++) {
+		found |= c->at[i].deletes;
+	}
+	return found;
+}
+
+/* As the file would have it: what the rule that is offered lets pass. */
+static void
+make_rule(struct arena *a, const struct policy_request *r, struct rule *out)
+{
+	const struct policy_commands *c =
+	    r->git == POLICY_GIT_PUSH ? r->commands : NULL;
+
+	*out = (struct rule){ .host = { .host = *r->host }, .port = r->port };
+	out->out.tunnel = r->tunnel;
+	if (!r->tunnel) {
+		out->method = r->git == POLICY_GIT_NO ? r->method : STR("");
+		out->path = path_of(a, r);
+		out->git_fetch = r->git == POLICY_GIT_FETCH;
+		out->git_push = r->git == POLICY_GIT_PUSH;
+	}
+	if (c) {
+		out->ref = refs_of(a, c);
+		out->may_delete = deletes(c);
+	}
+	policy_rule_rank(out);
+}
+
+/* A file with the rule in it would not load, or its role would not run. */
+static bool
+add_no_room(struct buf *out, const struct policy *p, const struct rule *rule)
+{
+	for (uint32_t i = 0; i < p->gate_count; i++) {
+		const char *how = policy_gate_passed(&p->gates[i], rule);
+
+		if (how) {
+			buf_addf(out,
+			    "nothing: a rule for it would let past "
+			    "[gate." STR_FMT
+			    "] %s what that holds at this host; widen the gate "
+			    "first",
+			    STR_ARG(p->gates[i].name), how);
+			return true;
+		}
+	}
+	for (uint32_t i = 0; i < p->rule_count; i++) {
+		const struct rule *other = &p->rules[i];
+
+		if (policy_rule_compare(rule, other) == 0 &&
+		    policy_rule_overlaps(rule, other)) {
+			buf_addf(out,
+			    "nothing: a rule for it would be as specific as "
+			    "[" STR_FMT "] for the same requests; change that",
+			    STR_ARG(other->out.label));
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+add_no_websocket(struct buf *out, const struct policy_request *r)
+{
+	bool none = r->websocket && r->git != POLICY_GIT_NO;
+
+	if (none) {
+		buf_add_z(out, "nothing: git does not speak WebSocket");
+	}
+	return none;
+}
+
 /* No rule lets it pass and nothing else: why. */
 static bool
-add_no_rule(struct arena *a, struct buf *out, const struct policy_request *r)
+add_no_rule(struct arena *a, struct buf *out, const struct policy *p,
+    const struct policy_request *r)
 {
 	bool git = r->git != POLICY_GIT_NO;
 	const char *problem = r->tunnel ? NULL : path_problem(a, r);
+	struct rule rule;
 
 	if (problem) {
 		buf_addf(out,
@@ -162,22 +240,22 @@ add_no_rule(struct arena *a, struct buf *out, const struct policy_request *r)
 		    err_quote(r->method));
 		return true;
 	}
-	return r->git == POLICY_GIT_PUSH && r->commands &&
-	       add_no_refs(a, out, r->commands);
+	if (add_no_websocket(out, r) ||
+	    (r->git == POLICY_GIT_PUSH && r->commands &&
+	        add_no_refs(a, out, r->commands))) {
+		return true;
+	}
+	make_rule(a, r, &rule);
+	return add_no_room(out, p, &rule);
 }
 
 static void
 add_refs(struct arena *a, struct buf *out, const struct policy_commands *c)
 {
-	bool deletes = false;
-
-	for (uint32_t i = 0; i < c->count; i++) {
-		deletes |= c->at[i].deletes;
-	}
 	if (c->count > 0) {
 		add_member(out, "ref", refs_of(a, c));
 	}
-	if (deletes) {
+	if (deletes(c)) {
 		buf_add_z(out, ", delete = true");
 	}
 }
@@ -281,13 +359,41 @@ add_deed(struct buf *out, const struct policy_request *r)
 	return false;
 }
 
+static void
+add_socket(struct buf *out, const struct policy_request *r,
+    const struct policy_request_decision *d)
+{
+	if (add_no_websocket(out, r)) {
+		return;
+	}
+	if (d->egress->token_endpoint.len) {
+		buf_add_z(out, "nothing: a token endpoint does not speak "
+		               "WebSocket");
+		return;
+	}
+	buf_addf(out, "websocket = true in [" STR_FMT "]", STR_ARG(d->rule));
+}
+
+/* Where both its ref and a deletion fail, one more ref would not help. */
+static enum policy_reason
+reason_of(const struct policy *p, const struct policy_request *r,
+    const struct policy_request_decision *d)
+{
+	bool may = d->reason != POLICY_GIT_REF || !deletes(r->commands);
+
+	for (uint32_t i = 0; !may && i < p->rule_count; i++) {
+		may = &p->rules[i].out == d->egress && p->rules[i].may_delete;
+	}
+	return may ? d->reason : POLICY_GIT_DELETE;
+}
+
 void
 policy_request_next(struct arena *a, const struct policy *p,
     const struct policy_request *r, struct policy_request_decision *d)
 {
 	auto_buf out = { 0 };
 
-	switch (d->reason) {
+	switch (reason_of(p, r, d)) {
 	case POLICY_CLOSED:
 		buf_add_z(
 		    &out, "a gates.toml that loads, in the role's folder");
@@ -304,8 +410,7 @@ policy_request_next(struct arena *a, const struct policy *p,
 		    STR_ARG(d->rule));
 		break;
 	case POLICY_WEBSOCKET:
-		buf_addf(&out, "websocket = true in [" STR_FMT "]",
-		    STR_ARG(d->rule));
+		add_socket(&out, r, d);
 		break;
 	case POLICY_GIT_REF:
 		/* A rule beside it would be as specific, or take what begins
@@ -329,7 +434,7 @@ policy_request_next(struct arena *a, const struct policy *p,
 		break;
 	case POLICY_NO_RULE:
 	case POLICY_PORT:
-		if (!add_deed(&out, r) && !add_no_rule(a, &out, r)) {
+		if (!add_deed(&out, r) && !add_no_rule(a, &out, p, r)) {
 			add_rule(a, &out, p, r);
 			add_upstream(a, &out, r);
 		}
@@ -338,7 +443,7 @@ policy_request_next(struct arena *a, const struct policy *p,
 	case POLICY_METHOD:
 	case POLICY_PATH:
 	case POLICY_GIT_DELETE:
-		if (!add_no_rule(a, &out, r)) {
+		if (!add_no_rule(a, &out, p, r)) {
 			add_rule(a, &out, p, r);
 			add_pin(&out, d);
 		}

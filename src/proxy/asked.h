@@ -9,9 +9,9 @@
 #include "http/http.h"
 #include "names/names.h"
 
-#define PROXY_METHOD_SIZE HTTP_METHOD_MAX
-#define PROXY_PATH_SIZE   1024
-#define PROXY_QUERY_SIZE  640
+#define PROXY_METHOD_SIZE HTTP_ASKED_METHOD
+#define PROXY_PATH_SIZE   HTTP_ASKED_PATH
+#define PROXY_QUERY_SIZE  HTTP_ASKED_QUERY
 #define PROXY_REFS        8
 #define PROXY_REF_SIZE    128
 #define PROXY_OWN_MAX     16 /* credentials of its own in one request */

@@ -262,6 +262,13 @@ formatted(struct buf *out, const struct proxy_go *go, struct str secret)
 	buf_add(out, str_sub(format, at + mark.len, format.len));
 }
 
+static int
+not_there(struct err *e)
+{
+	return err_set(e, ERR_DENIED,
+	    "the rule's placeholder does not stand at its place");
+}
+
 /* The text that stands at the place: format and secret, or the secret where
  * the placeholder stood. */
 static int
@@ -275,13 +282,35 @@ place_text(struct buf *out, struct str was, const struct proxy_go *go,
 		return 0;
 	}
 	if (!cut_out(was, str_of(go->placeholder), &front, &behind)) {
-		return err_set(e, ERR_DENIED,
-		    "the rule's placeholder does not stand at its place");
+		return not_there(e);
 	}
 	buf_room(out, was.len + secret.len);
 	buf_add(out, front);
 	buf_add(out, secret);
 	buf_add(out, behind);
+	return 0;
+}
+
+/* A segment, which is canonical: what stands beside a placeholder stays. */
+static int
+segment_add(struct buf *target, struct str segment, const struct proxy_go *go,
+    struct str secret, struct err *e)
+{
+	struct buf text = { 0 };
+	struct str front;
+	struct str behind;
+	if (!go->placeholder[0]) {
+		formatted(&text, go, secret);
+		percent_add(target, buf_str(&text));
+		buf_wipe(&text);
+		return 0;
+	}
+	if (!cut_out(segment, str_of(go->placeholder), &front, &behind)) {
+		return not_there(e);
+	}
+	buf_add(target, front);
+	percent_add(target, secret);
+	buf_add(target, behind);
 	return 0;
 }
 
@@ -306,11 +335,7 @@ path_add(struct buf *target, const struct proxy_request *r,
 			buf_add(target, segment);
 			continue;
 		}
-		struct buf text = { 0 };
-		int failed = place_text(&text, segment, go, secret, e);
-		percent_add(target, buf_str(&text));
-		buf_wipe(&text);
-		if (failed) {
+		if (segment_add(target, segment, go, secret, e)) {
 			return -1;
 		}
 		done = true;
@@ -319,6 +344,25 @@ path_add(struct buf *target, const struct proxy_request *r,
 	            : err_set(e, ERR_DENIED,
 	                  "the path has no segment %s for the credential",
 	                  go->name);
+}
+
+/* Is the pair one of this name, or, as some servers take ';' for '&', part of
+ * it? */
+static bool
+has_name(struct str pair, const char *wanted)
+{
+	bool found = false;
+	bool more = true;
+	while (more && !found) {
+		auto_buf opened = { 0 };
+		struct str part;
+		struct str name;
+		more = str_cut(&pair, ';', &part);
+		(void)str_cut(&part, '=', &name);
+		proxy_percent_open(&opened, name);
+		found = str_eq_z(buf_str(&opened), wanted);
+	}
+	return found;
 }
 
 /* name=value pairs of a query or a form: ours is replaced or put behind. */
@@ -335,10 +379,8 @@ pairs_add(struct buf *out, struct str pairs, const struct proxy_go *go,
 		more = str_cut(&rest, '&', &pair);
 		struct str value = pair;
 		struct str name;
-		auto_buf opened = { 0 };
 		(void)str_cut(&value, '=', &name);
-		proxy_percent_open(&opened, name);
-		bool ours = str_eq_z(buf_str(&opened), go->name);
+		bool ours = has_name(pair, go->name);
 		if (!ours && proxy_place_marked(pair)) {
 			return misplaced(e, "query or form");
 		}
@@ -420,6 +462,18 @@ proxy_place_in_body(const struct proxy_go *go)
 	       go->place == PROXY_PLACE_TOKEN;
 }
 
+/* Headers that some server takes for this one. */
+static size_t
+count_like(const struct http_head *head, const char *name)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < head->count; i++) {
+		n += http_name_like(head->headers[i].name, str_of(name));
+	}
+	return n;
+}
+
+/* Its type to every server: said once, and by its own name. */
 static bool
 type_is(const struct proxy_request *r, const char *wanted)
 {
@@ -427,7 +481,8 @@ type_is(const struct proxy_request *r, const char *wanted)
 	struct str kind = { 0 };
 	struct str rest = type ? *type : kind;
 	(void)str_cut(&rest, ';', &kind);
-	return str_eq_nocase(str_trim(kind), str_of(wanted));
+	return count_like(r->head, "content-type") == 1 &&
+	       str_eq_nocase(str_trim(kind), str_of(wanted));
 }
 
 /* The object that holds the last key of the pointer. */
@@ -489,7 +544,7 @@ proxy_place_body(struct buf *out, const struct proxy_request *r,
     struct err *e)
 {
 	bool json = go->place == PROXY_PLACE_JSON;
-	if (http_find(r->head, "content-encoding")) {
+	if (count_like(r->head, "content-encoding") > 0) {
 		return err_set(e, ERR_DENIED,
 		    "a credential cannot go into a body with a "
 		    "Content-Encoding");

@@ -160,18 +160,6 @@ authority_is_origin(const struct proxy_origin *origin,
 	return 0;
 }
 
-/* Methods are told apart by case (RFC 9110), not by every server: "post" would
- * pass a gate on POST and be one there. */
-static bool
-lower_case(struct str method)
-{
-	bool found = false;
-	for (size_t i = 0; i < method.len; i++) {
-		found = found || (method.at[i] >= 'a' && method.at[i] <= 'z');
-	}
-	return found;
-}
-
 static int
 request_target(struct proxy_request *r, struct err *e)
 {
@@ -180,25 +168,12 @@ request_target(struct proxy_request *r, struct err *e)
 		return err_set(e, ERR_DENIED,
 		    "a target of this form is not accepted here");
 	}
-	if (http_path_canonical(&r->arena, h->path, false, &r->path, e) ||
-	    http_query_canonical(&r->arena, h->query, &r->query, e)) {
+	r->path = h->path;
+	r->query = h->query;
+	if (http_asked_form(&r->arena, h->method, &r->path, &r->query, e)) {
 		return -1;
 	}
-	if (lower_case(h->method)) {
-		return err_set(e, ERR_INPUT,
-		    "the method %s has a small letter; methods are written in "
-		    "capitals",
-		    err_quote(h->method));
-	}
 	r->has_query = h->has_query;
-	if (r->path.len >= PROXY_PATH_SIZE ||
-	    r->query.len >= PROXY_QUERY_SIZE ||
-	    h->method.len >= PROXY_METHOD_SIZE) {
-		return err_set(e, ERR_LIMIT,
-		    "path over %d, query over %d or method over %d bytes",
-		    PROXY_PATH_SIZE - 1, PROXY_QUERY_SIZE - 1,
-		    PROXY_METHOD_SIZE - 1);
-	}
 	r->path = arena_str(&r->arena, r->path);
 	r->query = arena_str(&r->arena, r->query);
 	r->method = arena_str(&r->arena, h->method);

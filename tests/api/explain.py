@@ -140,6 +140,26 @@ def what_is_no_url_is_said_once():
 
 
 @test
+def what_no_egress_judges_has_no_verdict():
+    at = 'https://good.test'
+    for url, method, why in ((at, 'get', 'small letter'), (at, 'PoST', 'small letter'),
+                             ('wss://talk.test/', 'POST', 'by GET'),
+                             (at + '/?q=%zz', 'GET', 'percent escape'),
+                             (at + '/' + 'a' * 1023, 'GET', 'path over 1023'),
+                             (at + '/?' + 'a' * 640, 'GET', 'query over 639'),
+                             (at, 'A' * 32, 'method over 31'),
+                             (at, 'TRACE', 'TRACE')):
+        a = house().cli('explain', HELPER_ID, url, '--method', method)
+        need(a.code and why in a.err and 'verdict' not in a.out, url[:80], method, a)
+    for url, method in ((at + '/' + 'a' * 1022, 'GET'), (at + '/?' + 'a' * 639, 'GET'),
+                        (at, 'A' * 31), ('wss://talk.test/', 'GET')):
+        need(explain(url, '--method', method)['verdict'] == 'allow', url[:80], method)
+    # What stands for a letter is read as the letter: so is git's own question.
+    a = explain('https://git.test/a.git/info/refs?%73ervice=git-upload-pack')
+    need(a['verdict'] == 'allow' and a['rule'] == 'egress.push', a)
+
+
+@test
 def a_program_reads_the_decision_and_the_next_step():
     a = explain('https://nobody.test/x', '--method', 'PUT')
     need(a['verdict'] == 'deny' and a['reason'] == 'no_rule' and 'rule' not in a and

@@ -56,7 +56,14 @@ static const struct {
 	{ A ", path = \"/p/**\"", A ", path = \"/p/*\"", BESIDE },
 	{ A ", path = \"/p\"", A ", path = \"/p/**\"", BESIDE },
 	{ A ", path = \"/q/a\"", A ", path = \"/p/**\"", 0 },
-	{ A ", path = \"/p/a\"", A ", path = \"/*/**\"", BESIDE },
+	{ A ", path = \"/p/*\"", A ", path = \"/*/**\"", BESIDE },
+	/* one path is held or not, whatever form the gate's has */
+	{ A ", path = \"/p/a\"", A ", path = \"/*/**\"", BOTH },
+	{ A ", path = \"/p/a\"", A ", path = \"/**/a\"", BOTH },
+	{ A ", path = \"/p/a\"", A ", path = \"/p/*\"", BOTH },
+	{ A ", path = \"/p/\"", A ", path = \"/p/*\"", BESIDE },
+	{ A ", method = \"GET\", path = \"/p\"", A ", path = \"/p/**\"",
+	    MEETS },
 	/* git */
 	{ A ", git = \"push\"", A, BOTH },
 	{ A ", git = \"push\"", A ", git = \"push\"", BOTH },

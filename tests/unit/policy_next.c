@@ -143,6 +143,70 @@ next_is_no_rule_where_none_names_it_alone(void **state)
 	}
 }
 
+#define HOLDS \
+	"[gate.pay]\nrequire = \"operator\"\nmatch = { host = \"a.test\", "
+
+/* A file with it would not load, or its role would not run. */
+static void
+next_is_no_rule_where_the_file_has_no_room_for_it(void **state)
+{
+	static const struct {
+		const char *policy;
+		struct policy_request r;
+		const char *next;
+	} rows[] = {
+		{ HOLDS "path = \"/x/**\" }\n",
+		    { .method = STR("POST"), .path = STR("/x") },
+		    "nothing: a rule for it would let past [gate.pay] by a "
+		    "path " },
+		{ HOLDS "port = 443 }\n",
+		    { .method = STR("POST"), .port = 8443 },
+		    "nothing: a rule for it would let past [gate.pay] by "
+		    "another port " },
+		{ HOLDS "path = \"/**/y\" }\n",
+		    { .method = STR("POST"), .path = STR("/x/y") },
+		    "[egress.a_test]\n" },
+		{ HOLDS "path = \"/x/**\" }\n", { .path = STR("/x") },
+		    "[egress.a_test]\n" },
+		{ "[egress.f]\nmatch = { host = \"a.test\", path = "
+		  "\"/**/git-upload-pack\", git = \"fetch\" }\n",
+		    { .git = POLICY_GIT_FETCH,
+		        .path = STR("/aaaaaaaaaaaaaa/info/refs") },
+		    "nothing: a rule for it would be as specific as "
+		    "[egress.f] " },
+		{ "[egress.f]\nmatch = { host = \"a.test\", path = "
+		  "\"/**/git-upload-pack\", git = \"fetch\" }\n",
+		    { .git = POLICY_GIT_FETCH,
+		        .path = STR("/aaaaaaaaaaaaa/info/refs") },
+		    "[egress.a_test]\n" },
+		{ "",
+		    { .git = POLICY_GIT_FETCH,
+		        .websocket = true,
+		        .path = STR("/r/info/refs") },
+		    "nothing: git does not speak WebSocket" },
+		{ "[egress.f]\nmatch = { host = \"a.test\", git = \"fetch\" "
+		  "}\n",
+		    { .git = POLICY_GIT_FETCH,
+		        .websocket = true,
+		        .path = STR("/r/info/refs") },
+		    "nothing: git does not speak WebSocket" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_arena a = { 0 };
+		struct policy_request r = rows[i].r;
+		struct str next;
+
+		r.tls = true;
+		next = next_of(&a, rows[i].policy, "a.test", r);
+		if (!str_starts(next, str_of(rows[i].next))) {
+			fail_msg(
+			    "%s\n  not %s", arena_z(&a, next), rows[i].next);
+		}
+	}
+}
+
 static void
 assert_git(enum policy_git git, const char *path,
     const struct policy_commands *c, const char *text)
@@ -292,6 +356,16 @@ next_adds_a_ref_to_the_rule_that_lacks_it(void **state)
 	assert_next(MAIN, "g.test", r,
 	    "\"|refs/tags/t|refs/notes/a\\\"b\" at the end of ref in "
 	    "[egress.main]");
+	/* One ref more would not let it delete. */
+	c.count = 1;
+	c.at[0].deletes = true;
+	assert_next(MAIN, "g.test", r,
+	    "[egress.g_test]\nmatch = { host = \"g.test\", path = "
+	    "\"/r.git/**\", git = \"push\", ref = \"refs/tags/t\", delete = "
+	    "true }\n");
+	assert_next("[egress.main]\nmatch = { host = \"g.test\", git = "
+	            "\"push\", ref = \"refs/heads/*\", delete = true }\n",
+	    "g.test", r, "\"|refs/tags/t\" at the end of ref in [egress.main]");
 }
 
 int
@@ -302,6 +376,8 @@ main(void)
 		cmocka_unit_test(next_names_a_repository_and_its_refs),
 		cmocka_unit_test(next_is_no_rule_where_none_names_it_alone),
 		cmocka_unit_test(next_is_no_rule_where_none_names_the_refs),
+		cmocka_unit_test(
+		    next_is_no_rule_where_the_file_has_no_room_for_it),
 		cmocka_unit_test(next_adds_a_ref_to_the_rule_that_lacks_it),
 	};
 

@@ -108,6 +108,10 @@ each_place_takes_a_credential(void **state)
 		    "\r\n\r\na=b&token=" SECRET, NULL },
 		{ PROXY_PLACE_FORM, "token", "{{secret}}", "",
 		    HEAD("POST /a") FORM_TYPE
+		    "Content-Length: 12\r\n\r\na=b;tokens=c",
+		    "\r\n\r\na=b;tokens=c&token=" SECRET, NULL },
+		{ PROXY_PLACE_FORM, "token", "{{secret}}", "",
+		    HEAD("POST /a") FORM_TYPE
 		    "Transfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n0\r\n\r\n",
 		    "Content-Length: 34\r\n\r\na=b&token=" SECRET, NULL },
 	};
@@ -138,6 +142,10 @@ each_place_takes_it_for_its_placeholder(void **state)
 		{ PROXY_PLACE_PATH, "1", "{{secret}}", MARK,
 		    HEAD("GET /bot" MARK "/send") "\r\n",
 		    "GET /bot" SECRET "/send ", NULL },
+		/* What stands beside it goes on as it was written. */
+		{ PROXY_PLACE_PATH, "1", "{{secret}}", MARK,
+		    HEAD("GET /bot:%20@" MARK ";v=%25,1/send") "\r\n",
+		    "GET /bot:%20@" SECRET ";v=%25,1/send ", NULL },
 		{ PROXY_PLACE_JSON, "/k", "{{secret}}", MARK,
 		    HEAD("POST /a") JSON_TYPE
 		    "Content-Length: 62\r\n\r\n"
@@ -166,6 +174,9 @@ a_secret_is_encoded_for_its_place_P06(void **state)
 		{ PROXY_PLACE_PATH, "2", "{{secret}}", "",
 		    HEAD("GET /a/x/b") "\r\n",
 		    "GET /a/a%26b%2Fc%22d%20e%2Bf%3D%2541%3F%23/b ", odd },
+		{ PROXY_PLACE_PATH, "2", "{{secret}}", MARK,
+		    HEAD("GET /a/x=" MARK "/b") "\r\n",
+		    "GET /a/x=a%26b%2Fc%22d%20e%2Bf%3D%2541%3F%23/b ", odd },
 		{ PROXY_PLACE_JSON, "/k", "{{secret}}", "",
 		    HEAD("POST /a") JSON_TYPE "Content-Length: 2\r\n\r\n{}",
 		    "{\"k\":\"a&b/c\\\"d e+f=%41?#\"}", odd },
@@ -353,6 +364,30 @@ what_has_no_place_for_it_is_refused_P07(void **state)
 		{ PROXY_PLACE_FORM, "k", "{{secret}}", "",
 		    HEAD("POST /a") FORM_TYPE
 		    "Content-Length: 7\r\n\r\n%6B=own",
+		    "", NULL },
+		/* Some servers take ';' for '&'. */
+		{ PROXY_PLACE_FORM, "k", "{{secret}}", "",
+		    HEAD("POST /a") FORM_TYPE
+		    "Content-Length: 9\r\n\r\na=b;k=own",
+		    "", NULL },
+		{ PROXY_PLACE_FORM, "k", "{{secret}}", MARK,
+		    HEAD("POST /a") FORM_TYPE
+		    "Content-Length: 57\r\n\r\na=b;k=own&k=" MARK,
+		    "", NULL },
+		{ PROXY_PLACE_QUERY, "k", "{{secret}}", "",
+		    HEAD("GET /a?b;%6B=own") "\r\n", "", NULL },
+		/* And '_' for '-', or the second type for the first. */
+		{ PROXY_PLACE_FORM, "k", "{{secret}}", "",
+		    HEAD("POST /a") FORM_TYPE "Content_Type: text/plain\r\n"
+		                              "Content-Length: 3\r\n\r\na=b",
+		    "", NULL },
+		{ PROXY_PLACE_JSON, "/k", "{{secret}}", "",
+		    HEAD("POST /a") JSON_TYPE JSON_TYPE
+		    "Content-Length: 2\r\n\r\n{}",
+		    "", NULL },
+		{ PROXY_PLACE_JSON, "/k", "{{secret}}", "",
+		    HEAD("POST /a") JSON_TYPE "content_encoding: gzip\r\n"
+		                              "Content-Length: 2\r\n\r\n{}",
 		    "", NULL },
 		{ PROXY_PLACE_BASIC, "me:x", "", "", HEAD("GET /a") "\r\n", "",
 		    NULL },
