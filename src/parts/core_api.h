@@ -135,7 +135,8 @@ void core_session_events(struct core *c, struct core_ask *ask);
 void core_web_events(struct core_ask *ask);
 
 /* core_api_runs.c: "runs": all of this task, with their calls. */
-void core_runs_json(struct core *c, struct json_out *o, struct str task);
+int core_runs_json(struct core *c, struct json_out *o, struct str task,
+    struct err *e) MUST_CHECK;
 
 /* One head of the book as JSON, with its body when that is small JSON and has
  * not expired. */

@@ -216,11 +216,8 @@ route_events(struct core *c, struct core_ask *ask, struct err *e)
 			return -1;
 		}
 		must(book_id_parse(text, &ask->task));
-		if (!core_task_known(c, text)) {
-			return err_set(e, ERR_MISSING,
-			    "there is no task %s; `handrail task list` names "
-			    "them",
-			    err_quote(text));
+		if (core_task_known(c, text, e)) {
+			return -1;
 		}
 	}
 	if (core_ask_query(ask, "wait", &text) && !str_u64(text, &seconds)) {

@@ -51,23 +51,26 @@ write_session(
 }
 
 /* Of one task all, also those whose views are gone: its heads name them. */
-static void
-write_runs_of(struct core *c, struct json_out *o, struct str task)
+static int
+write_runs_of(
+    struct core *c, struct json_out *o, struct str task, struct err *e)
 {
 	auto_buf heads = { 0 };
 	struct book_id last = { 0 };
-	struct err e = { 0 };
 
-	if (core_task_heads(c, task, 0, &heads, &e)) {
-		return; /* there is no such task */
+	if (core_task_heads(c, task, 0, &heads, e) && e->kind != ERR_MISSING) {
+		return -1;
 	}
+	*e = (struct err){ 0 }; /* of no such task there are none */
 	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
 		const struct session_run *view;
 		struct session_run gone = { .ended = true };
 		struct book_head head;
 
-		must(book_head_decode(str_span(heads.at + at, BOOK_HEAD_SIZE),
-		         &head, &e) == 0);
+		if (book_head_decode(
+		        str_span(heads.at + at, BOOK_HEAD_SIZE), &head, e)) {
+			return -1;
+		}
 		if (head.kind != BOOK_RUN_STARTED ||
 		    book_id_eq(head.run, last)) {
 			continue;
@@ -80,6 +83,7 @@ write_runs_of(struct core *c, struct json_out *o, struct str task)
 		write_session(c, o, view ? view : &gone);
 		json_out_end(o, '}');
 	}
+	return 0;
 }
 
 /* Those that go on, and those that ended lately. */
@@ -180,10 +184,10 @@ route_sessions(struct core *c, struct core_ask *ask, struct err *e)
 			return -1;
 		}
 	} else {
-		if (task.len) {
-			write_runs_of(c, &o, task);
-		} else {
+		if (!task.len) {
 			write_views(c, &o);
+		} else if (write_runs_of(c, &o, task, e)) {
+			return -1;
 		}
 		json_out_end(&o, ']');
 	}
@@ -357,14 +361,17 @@ core_session_events(struct core *c, struct core_ask *ask)
 static int
 find_run(struct core *c, struct core_ask *ask, struct buf *heads, struct err *e)
 {
-	if (!book_id_parse(ask->part, &ask->run) ||
-	    core_run_heads(c, ask->run, 0, heads, e)) {
-		return err_set(e, ERR_MISSING,
-		    "there is no session %s; `handrail session list` names "
-		    "them",
-		    err_quote(ask->part));
+	if (book_id_parse(ask->part, &ask->run)) {
+		if (core_run_heads(c, ask->run, 0, heads, e) == 0) {
+			return 0;
+		}
+		if (e->kind != ERR_MISSING) {
+			return -1;
+		}
 	}
-	return 0;
+	return err_set(e, ERR_MISSING,
+	    "there is no session %s; `handrail session list` names them",
+	    err_quote(ask->part));
 }
 
 /* What it has already; is there nothing else? */
@@ -463,7 +470,10 @@ route_session(struct core *c, struct core_ask *ask, struct err *e)
 		must(core_event_json(c, &o, &head, false, e) == 0);
 		if (head.kind == BOOK_RUN_STARTED && !first.len &&
 		    core_body_get(c, head.seq, &first, e)) {
-			*e = (struct err){ 0 };
+			if (e->kind != ERR_MISSING) {
+				return -1;
+			}
+			*e = (struct err){ 0 }; /* it has expired */
 		}
 	}
 	json_out_end(&o, ']');

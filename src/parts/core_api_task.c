@@ -204,8 +204,7 @@ int
 route_cancel(struct core *c, struct core_ask *ask, struct err *e)
 {
 	if (!queue_find(c->queue, ask->part)) {
-		return err_set(e, ERR_MISSING, "there is no task %s",
-		    err_quote(ask->part));
+		return core_task_missing(ask->part, e);
 	}
 	if (core_run_cancel(c, ask->part, ask->operator_, e)) {
 		return -1;
@@ -251,9 +250,7 @@ task_named(struct core *c, struct str id, struct err *e)
 	core_dispatch_recall(c, id);
 	t = queue_find(c->queue, id);
 	if (!t) {
-		(void)err_set(e, ERR_MISSING,
-		    "there is no task %s; `handrail task list` names them",
-		    err_quote(id));
+		(void)core_task_missing(id, e);
 	}
 	return t;
 }
@@ -432,35 +429,36 @@ keep_task(void *context, const struct store_task *row, struct err *e)
 
 /* The queue forgets what ended long ago; its saved form stays. */
 static const struct queue_task *
-find_task(struct core *c, struct core_ask *ask)
+find_task(struct core *c, struct core_ask *ask, struct err *e)
 {
 	const struct queue_task *t = queue_find(c->queue, ask->part);
 	struct found *f;
-	struct err e = { 0 };
 
 	if (t) {
 		return t;
 	}
 	f = arena_alloc(&ask->arena, sizeof(*f));
 	f->arena = &ask->arena;
-	return store_task_get(c->book.store, ask->part, keep_task, f, &e)
-	           ? NULL
-	           : &f->task;
+	if (store_task_get(c->book.store, ask->part, keep_task, f, e) == 0) {
+		return &f->task;
+	}
+	if (e->kind == ERR_MISSING) {
+		(void)core_task_missing(ask->part, e);
+	}
+	return NULL;
 }
 
 int
 route_task(struct core *c, struct core_ask *ask, struct err *e)
 {
-	const struct queue_task *t = find_task(c, ask);
+	const struct queue_task *t = find_task(c, ask, e);
 	auto_buf body = { 0 };
 	auto_buf record = { 0 };
 	struct json *tree;
 	struct json_out o;
 
 	if (!t) {
-		return err_set(e, ERR_MISSING,
-		    "there is no task %s; `handrail task list` names them",
-		    err_quote(ask->part));
+		return -1;
 	}
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
@@ -472,7 +470,9 @@ route_task(struct core *c, struct core_ask *ask, struct err *e)
 		json_out_value(&o, "record", tree);
 	}
 	*e = (struct err){ 0 };
-	core_runs_json(c, &o, t->id);
+	if (core_runs_json(c, &o, t->id, e)) {
+		return -1;
+	}
 	json_out_end(&o, '}');
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;

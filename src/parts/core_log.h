@@ -92,8 +92,10 @@ int core_run_heads(struct core *c, struct book_id run, uint64_t after,
  * what was kept aside for a task that lives. */
 int core_body_get(
     struct core *c, uint64_t seq, struct buf *out, struct err *e) MUST_CHECK;
-/* In the memory, or forgotten and in its row. */
-bool core_task_known(struct core *c, struct str task);
+/* In the memory, or forgotten and in its row; else ERR_MISSING. */
+int core_task_known(struct core *c, struct str task, struct err *e) MUST_CHECK;
+/* Sets ERR_MISSING: there is no such task. */
+int core_task_missing(struct str task, struct err *e);
 /* The DurableTask as it was put. */
 int core_task_record(
     struct core *c, struct str task, struct buf *out, struct err *e) MUST_CHECK;

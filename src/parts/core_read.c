@@ -16,14 +16,24 @@ keep_seq(void *context, const struct store_task *t, struct err *e)
 	return 0;
 }
 
-bool
-core_task_known(struct core *c, struct str task)
+int
+core_task_known(struct core *c, struct str task, struct err *e)
 {
 	uint64_t seq;
-	struct err e = { 0 };
 
-	return queue_find(c->queue, task) ||
-	       store_task_get(c->book.store, task, keep_seq, &seq, &e) == 0;
+	if (queue_find(c->queue, task) ||
+	    store_task_get(c->book.store, task, keep_seq, &seq, e) == 0) {
+		return 0;
+	}
+	return e->kind == ERR_MISSING ? core_task_missing(task, e) : -1;
+}
+
+int
+core_task_missing(struct str task, struct err *e)
+{
+	return err_set(e, ERR_MISSING,
+	    "there is no task %s; `handrail task list` names them",
+	    err_quote(task));
 }
 
 /* The first head of this task in the batch; NULL: none. */
