@@ -126,6 +126,8 @@ struct core {
 	struct core_permissions *permissions; /* core_permission.c */
 	uint64_t checking; /* the number of the row that the vault looks at */
 	char checking_name[WIRE_CREDENTIAL_MAX];
+	bool scrub_failed; /* and is tried again */
+	struct loop_timer scrub_again;
 	struct core_rate *rates; /* core_rate.c */
 	struct core_ca *cas;     /* core_ca.c */
 	struct core_run *runs;

@@ -13,6 +13,8 @@
 #include "parts/core_back.h"
 #include "seal/seal.h"
 
+#define SCRUB_AGAIN_US CLOCK_SECOND
+
 static const struct {
 	uint32_t kind;
 	const char *name;
@@ -341,15 +343,32 @@ default_vault(struct core *c)
 	*at = v;
 }
 
+static void
+scrub_again(void *owner)
+{
+	core_vault_scrub(owner);
+}
+
+/* On a full disk the drop may find room in the log, which what is in front of
+ * it finds in no file. */
 void
 core_vault_scrub(struct core *c)
 {
 	struct err e = { 0 };
+	bool before = c->scrub_failed;
 
-	if (!store_in_transaction(c->book.store) &&
-	    store_scrub(c->book.store, &e)) {
-		log_err("the value that was dropped", &e);
+	c->scrub_failed = store_scrub(c->book.store, &e) != 0;
+	if (!c->scrub_failed) {
+		return;
 	}
+	if (!before) {
+		log_line(LOG_ERROR, "vault",
+		    "a value that was dropped is still in the log of the "
+		    "store, which is cut as soon as it can be: %s",
+		    e.text);
+	}
+	loop_timer_arm(&c->scrub_again, c->part.loop,
+	    mono_after(mono_now(), SCRUB_AGAIN_US), scrub_again, c);
 }
 
 /* The book's newest version of each name must be the row's. */

@@ -104,7 +104,8 @@ const char *core_mark_says(
     const struct core *c, struct arena *a, const uint8_t mark[WIRE_MARK]);
 
 int core_vault_load(struct core *c, struct err *e) MUST_CHECK;
-/* What was dropped of rows leaves the log in front of the store's file, too. */
+/* What was dropped of rows leaves the log in front of the store's file, too:
+ * at once, or, where that fails, when it can. */
 void core_vault_scrub(struct core *c);
 /* Asks the vault, one row after the other, whether it opens. */
 void core_vault_check(struct core *c);

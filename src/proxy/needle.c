@@ -12,7 +12,7 @@
  * looked at.
  */
 
-#define FORMS_MAX ((size_t)NEEDLE_SECRETS * 18) /* add_all */
+#define FORMS_MAX ((size_t)NEEDLE_SECRETS * 24) /* add_all */
 #define SHIFTS    16384
 #define CHAINS    256
 #define BLOCK     sizeof(uint32_t)
@@ -218,24 +218,26 @@ add_form_encoded(struct needles *n, struct str secret)
 	buf_wipe(&b);
 }
 
-/* JSON's short escapes; with `more` also those that cautious writers make of
- * what HTML or a script would read. */
+/* JSON's short escapes, and what cautious writers make of what HTML or a script
+ * would read. */
 static void
-add_json(struct needles *n, struct str secret, bool slash, bool more)
+add_json(struct needles *n, struct str secret, bool slash, const char *coded,
+    const char *digits)
 {
 	struct buf b = { 0 };
 	buf_room(&b, secret.len * 6);
 	for (size_t i = 0; i < secret.len; i++) {
-		char c = secret.at[i];
+		uint8_t c = (uint8_t)secret.at[i];
+		if (c != 0 && strchr(coded, c)) {
+			buf_add_z(&b, "\\u00");
+			buf_add_byte(&b, (uint8_t)digits[c >> 4]);
+			buf_add_byte(&b, (uint8_t)digits[c & 15]);
+			continue;
+		}
 		if (c == '"' || c == '\\' || (slash && c == '/')) {
 			buf_add_byte(&b, '\\');
-			buf_add_byte(&b, (uint8_t)c);
-		} else if (more && (c == '<' || c == '>' || c == '&' ||
-		                       c == '\'' || c == '+' || c == '=')) {
-			buf_addf(&b, "\\u%04x", (uint8_t)c);
-		} else {
-			buf_add_byte(&b, (uint8_t)c);
 		}
+		buf_add_byte(&b, c);
 	}
 	add_form(n, buf_str(&b));
 	buf_wipe(&b);
@@ -257,10 +259,16 @@ add_all(struct needles *n, struct str secret)
 	add_form_encoded(n, secret);
 	add_escaped(n, secret, "", true, upper);
 	add_escaped(n, secret, "", true, lower);
-	add_json(n, secret, false, false);
-	add_json(n, secret, true, false);
-	add_json(n, secret, false, true);
+	add_json(n, secret, false, "", lower);
+	add_json(n, secret, true, "", lower);
+	add_json(n, secret, false, "<>&'+=", lower);
+	add_json(n, secret, false, "<>&", lower);          /* Go, Rails */
+	add_json(n, secret, false, "<>&'=", lower);        /* Gson */
+	add_json(n, secret, false, "<>&", upper);          /* Django */
+	add_json(n, secret, true, "<>&'\"", upper);        /* PHP, JSON_HEX_* */
+	add_json(n, secret, false, "<>&'\"+`\x7f", upper); /* .NET */
 	add_escaped(n, secret, "\\u00", true, lower);
+	add_escaped(n, secret, "\\u00", true, upper);
 }
 
 static void

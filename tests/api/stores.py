@@ -5,6 +5,7 @@ and restore, and two houses on one PostgreSQL."""
 import glob
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -354,6 +355,46 @@ def on_a_full_disk_what_was_begun_ends_and_nothing_new_begins():
         h.free_disk()
         until(lambda: h.post('/api/tasks', put).code == 201, 15,
               'it must go on')
+        h.verified()
+
+
+@test
+def what_was_deleted_on_a_full_disk_is_in_no_file_once_there_is_room():
+    with House(ROLES) as h:
+        os.makedirs(os.path.join(h.state, 'book'), exist_ok=True)
+        h.start(wrap=tiny_book('48m'), env={'STATE': h.state})
+        at = '/api/vault/credentials'
+        folder = os.path.dirname(h.filler())
+        log = os.path.join(folder, 'book.db-wal')
+        for name in ('stays', 'goes'):
+            h.ok('vault', 'put', name, '--host', 'there.test', input='value')
+
+        def found():
+            """The files with a row that has its id and its key."""
+            row = re.compile(b'"id":"%s".{1,3000}"row":"[A-Za-z0-9+/]' %
+                             goes.encode(), re.DOTALL)
+            return [f for f in (log, os.path.join(folder, 'book.db'))
+                    if row.search(open(f, 'rb').read())]
+
+        def change():
+            """Whether the log found room where it is."""
+            before = os.stat(log).st_size
+            a = h.post(at + '/stays/rotate', {'metadata': {
+                'k%d' % n: os.urandom(100).hex() for n in range(8)}})
+            need(a.code == 200, a)
+            return os.stat(log).st_size == before > 1 << 20
+        goes = h.get(at + '/goes').json['id']
+        while not change():
+            pass
+        h.fill_disk()
+        for _ in range(150):
+            need(change(), 'what the log holds must need a larger file')
+        a = h.post(at + '/goes/delete', {})
+        need(a.code == 200, a)
+        until(lambda: 'cutting the log' in h.log(), text='it was cut')
+        need(found(), 'the test is blind')
+        h.free_disk()
+        until(lambda: not found(), text='it is still there')
         h.verified()
 
 

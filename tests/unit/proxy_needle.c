@@ -74,6 +74,13 @@ every_form_is_found_in_every_cut_R01_R02_R03(void **state)
 		"ab/c\\u002bd\\\"e f\\u003d\\u003c9\\u003e",
 		("\\u0061\\u0062\\u002f\\u0063\\u002b\\u0064\\u0022\\u0065"
 		 "\\u0020\\u0066\\u003d\\u003c\\u0039\\u003e"),
+		"ab/c+d\\\"e f=\\u003c9\\u003e",
+		"ab/c+d\\\"e f\\u003d\\u003c9\\u003e",
+		"ab/c+d\\\"e f=\\u003C9\\u003E",
+		"ab\\/c+d\\u0022e f=\\u003C9\\u003E",
+		"ab/c\\u002Bd\\u0022e f=\\u003C9\\u003E",
+		("\\u0061\\u0062\\u002F\\u0063\\u002B\\u0064\\u0022\\u0065"
+		 "\\u0020\\u0066\\u003D\\u003C\\u0039\\u003E"),
 	};
 	static const char *const others[] = { "ab/c+d\"e", "+d\"e f=<9>",
 		"/c+d\"e f=" };
@@ -358,10 +365,10 @@ a_whole_set_may_have_every_form(void **state)
 	struct err e;
 	for (size_t i = 0; i < NEEDLE_SECRETS; i++) {
 		auto_buf secret = { 0 };
-		buf_addf(
-		    &secret, "%02zu/\"?>* ~<\xfb\xff\xef\xbf\xfe\xff\xfe", i);
+		buf_addf(&secret,
+		    "%02zu/\"?>* ~+='<\xfb\xff\xef\xbf\xfe\xff\xfe", i);
 		assert_int_equal(proxy_needles_add(n, buf_str(&secret), &e), 0);
-		assert_int_equal(proxy_needles_count(n), (i + 1) * 18);
+		assert_int_equal(proxy_needles_count(n), (i + 1) * 24);
 	}
 	proxy_needles_free(n);
 }
