@@ -440,6 +440,41 @@ route_session_events(struct core *c, struct core_ask *ask, struct err *e)
 
 /* --- show --- */
 
+/* What it was started with; once that has expired, nothing. */
+static int
+read_start(struct core *c, const struct book_head *head, struct buf *first,
+    struct err *e)
+{
+	if (head->kind != BOOK_RUN_STARTED || first->len ||
+	    core_body_get(c, head->seq, first, e) == 0) {
+		return 0;
+	}
+	if (e->kind != ERR_MISSING) {
+		return -1;
+	}
+	*e = (struct err){ 0 };
+	return 0;
+}
+
+static int
+write_heads(struct core *c, struct json_out *o, struct str heads,
+    struct buf *first, struct err *e)
+{
+	struct book_head head = { 0 };
+
+	json_out_array(o, "events");
+	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
+		must(book_head_decode(
+		         str_sub(heads, at, BOOK_HEAD_SIZE), &head, e) == 0);
+		must(core_event_json(c, o, &head, false, e) == 0);
+		if (read_start(c, &head, first, e)) {
+			return -1;
+		}
+	}
+	json_out_end(o, ']');
+	return 0;
+}
+
 int
 route_session(struct core *c, struct core_ask *ask, struct err *e)
 {
@@ -448,7 +483,6 @@ route_session(struct core *c, struct core_ask *ask, struct err *e)
 	auto_buf first = { 0 };
 	struct json_out o;
 	struct json *tree = NULL;
-	struct book_head head = { 0 };
 	const struct session_run *view;
 
 	if (find_run(c, ask, &heads, e)) {
@@ -463,20 +497,9 @@ route_session(struct core *c, struct core_ask *ask, struct err *e)
 		json_out_str(&o, "session", ask->part);
 		json_out_z(&o, "state", "ended");
 	}
-	json_out_array(&o, "events");
-	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
-		must(book_head_decode(str_span(heads.at + at, BOOK_HEAD_SIZE),
-		         &head, e) == 0);
-		must(core_event_json(c, &o, &head, false, e) == 0);
-		if (head.kind == BOOK_RUN_STARTED && !first.len &&
-		    core_body_get(c, head.seq, &first, e)) {
-			if (e->kind != ERR_MISSING) {
-				return -1;
-			}
-			*e = (struct err){ 0 }; /* it has expired */
-		}
+	if (write_heads(c, &o, buf_str(&heads), &first, e)) {
+		return -1;
 	}
-	json_out_end(&o, ']');
 	if (first.len &&
 	    json_parse(&ask->arena, buf_str(&first), NULL, &tree, e) == 0) {
 		json_out_value(&o, "origin", tree);
