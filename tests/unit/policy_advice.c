@@ -285,7 +285,7 @@ follow(struct buf *text, struct arena *a, const struct drawn *d,
 }
 
 /* What stands right beside the request is decided as before. */
-static void
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
 assert_beside(struct arena *a, const struct policy *was,
     const struct policy *is, const struct asked *q, const char *text)
 {

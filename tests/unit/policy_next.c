@@ -99,7 +99,7 @@ next_is_the_smallest_rule(void **state)
 }
 
 /* One that would let more pass is not offered. */
-static void
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
 next_is_no_rule_where_none_names_it_alone(void **state)
 {
 	static const struct {
@@ -147,7 +147,7 @@ next_is_no_rule_where_none_names_it_alone(void **state)
 	"[gate.pay]\nrequire = \"operator\"\nmatch = { host = \"a.test\", "
 
 /* A file with it would not load, or its role would not run. */
-static void
+static void /* NOLINTNEXTLINE(*-function-size): fail_msg is a loop */
 next_is_no_rule_where_the_file_has_no_room_for_it(void **state)
 {
 	static const struct {
