@@ -12,7 +12,7 @@
  * looked at.
  */
 
-#define FORMS_MAX ((size_t)NEEDLE_SECRETS * 24) /* add_all */
+#define FORMS_MAX ((size_t)NEEDLE_SECRETS * 64) /* add_all */
 #define SHIFTS    16384
 #define CHAINS    256
 #define BLOCK     sizeof(uint32_t)
@@ -169,27 +169,15 @@ add_base64(struct needles *n, struct str secret, size_t front)
 	buf_wipe(&coded);
 }
 
-static bool
-unreserved(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
-	       c == '~';
-}
-
-/* Every byte, or those that are not unreserved; hex in both cases. */
+/* Every byte; mark and hex. */
 static void
-add_escaped(struct needles *n, struct str secret, const char *mark, bool all,
-    const char *digits)
+add_escaped(
+    struct needles *n, struct str secret, const char *mark, const char *digits)
 {
 	struct buf b = { 0 };
 	buf_room(&b, secret.len * 6);
 	for (size_t i = 0; i < secret.len; i++) {
 		uint8_t c = (uint8_t)secret.at[i];
-		if (!all && unreserved((char)c)) {
-			buf_add_byte(&b, c);
-			continue;
-		}
 		buf_add_z(&b, mark);
 		buf_add_byte(&b, (uint8_t)digits[c >> 4]);
 		buf_add_byte(&b, (uint8_t)digits[c & 15]);
@@ -198,20 +186,59 @@ add_escaped(struct needles *n, struct str secret, const char *mark, bool all,
 	buf_wipe(&b);
 }
 
-/* As a form writes it: a blank is '+', and '*' stands as it is. */
+/* What those who write URLs and forms leave as it is beside letters, digits,
+ * '-', '_' and '.'.  plus: a blank becomes '+'. */
+static const struct writer {
+	const char *kept;
+	bool plus;
+} writers[] = {
+	{ "~", false },                    /* RFC 3986: all but unreserved */
+	{ "~!$&'()*+,;=:@", false },       /* RFC 3986, a segment */
+	{ "~!$&'()*+,;=:@/", false },      /* a path */
+	{ "~!$&'()*+,;=:@/?", false },     /* a query, a fragment */
+	{ "~!'()*", false },               /* encodeURIComponent */
+	{ "~!'()*;,/?:@&=+$#", false },    /* encodeURI */
+	{ "~!'()*;,/?:@&=+$#[]%", false }, /* Python requests */
+	{ "~!'()*;,/?:@&=+$#[]", false },  /* where '%' begins no escape */
+	{ "@*+/", false },                 /* escape */
+	{ "~/", false },                   /* Python quote */
+	{ "~$&+:=@", false },              /* Go PathEscape */
+	{ "~$&+:=@,/;", false },           /* Go, a path */
+	/* URL Standard: userinfo, path, query of http, of others, fragment */
+	{ "~!$%&'()*+,", false }, { "~!$%&'()*+,/:;=@[\\]^|", false },
+	{ "~!$%&()*+,/:;=?@[\\]^`{|}", false },
+	{ "~!$%&'()*+,/:;=?@[\\]^`{|}", false },
+	{ "~!#$%&'()*+,/:;=?@[\\]^{|}", false },
+	{ "~", true },    /* Python quote_plus, Go QueryEscape, Ruby */
+	{ "*", true },    /* forms of the URL Standard, Java */
+	{ "", true },     /* PHP urlencode */
+	{ "!()*", true }, /* .NET UrlEncode */
+};
+
+static bool
+keeps(const struct writer *w, char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
+	       (c != 0 && strchr(w->kept, c));
+}
+
 static void
-add_form_encoded(struct needles *n, struct str secret)
+add_percent(struct needles *n, struct str secret, const struct writer *w,
+    const char *digits)
 {
 	struct buf b = { 0 };
 	buf_room(&b, secret.len * 3);
 	for (size_t i = 0; i < secret.len; i++) {
-		char c = secret.at[i];
-		if (c == ' ') {
+		uint8_t c = (uint8_t)secret.at[i];
+		if (keeps(w, (char)c)) {
+			buf_add_byte(&b, c);
+		} else if (c == ' ' && w->plus) {
 			buf_add_byte(&b, '+');
-		} else if ((unreserved(c) && c != '~') || c == '*') {
-			buf_add_byte(&b, (uint8_t)c);
 		} else {
-			buf_addf(&b, "%%%02X", (uint8_t)c);
+			buf_add_byte(&b, '%');
+			buf_add_byte(&b, (uint8_t)digits[c >> 4]);
+			buf_add_byte(&b, (uint8_t)digits[c & 15]);
 		}
 	}
 	add_form(n, buf_str(&b));
@@ -252,13 +279,14 @@ add_all(struct needles *n, struct str secret)
 	for (size_t front = 0; front < 3; front++) {
 		add_base64(n, secret, front);
 	}
-	add_escaped(n, secret, "%", false, upper);
-	add_escaped(n, secret, "%", false, lower);
-	add_escaped(n, secret, "%", true, upper);
-	add_escaped(n, secret, "%", true, lower);
-	add_form_encoded(n, secret);
-	add_escaped(n, secret, "", true, upper);
-	add_escaped(n, secret, "", true, lower);
+	for (size_t i = 0; i < COUNT(writers); i++) {
+		add_percent(n, secret, &writers[i], upper);
+		add_percent(n, secret, &writers[i], lower);
+	}
+	add_escaped(n, secret, "%", upper);
+	add_escaped(n, secret, "%", lower);
+	add_escaped(n, secret, "", upper);
+	add_escaped(n, secret, "", lower);
 	add_json(n, secret, false, "", lower);
 	add_json(n, secret, true, "", lower);
 	add_json(n, secret, false, "<>&'+=", lower);
@@ -267,8 +295,8 @@ add_all(struct needles *n, struct str secret)
 	add_json(n, secret, false, "<>&", upper);          /* Django */
 	add_json(n, secret, true, "<>&'\"", upper);        /* PHP, JSON_HEX_* */
 	add_json(n, secret, false, "<>&'\"+`\x7f", upper); /* .NET */
-	add_escaped(n, secret, "\\u00", true, lower);
-	add_escaped(n, secret, "\\u00", true, upper);
+	add_escaped(n, secret, "\\u00", lower);
+	add_escaped(n, secret, "\\u00", upper);
 }
 
 static void

@@ -97,6 +97,96 @@ every_form_is_found_in_every_cut_R01_R02_R03(void **state)
 	proxy_needles_free(n);
 }
 
+static void
+assert_whole(const struct needles *n, struct str form)
+{
+	auto_buf out = { 0 };
+	wash(n, form, form.len, &out);
+	if (!str_eq_z(buf_str(&out), SCRUB_REMOVED)) {
+		fail_msg("%.*s: %s", (int)form.len, form.at, buf_z(&out));
+	}
+}
+
+/* Its escapes with their hex in the other case. */
+static void
+other_hex(struct str form, struct buf *other)
+{
+	size_t escape = 0; /* digits to come */
+	for (size_t i = 0; i < form.len; i++) {
+		uint8_t c = (uint8_t)form.at[i];
+		bool letter = (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
+		buf_add_byte(other, escape > 0 && letter ? c ^ 32 : c);
+		bool begins = c == '%' && hex_digit(form.at[i + 1]) >= 0;
+		escape = begins ? 2 : escape - (escape > 0);
+	}
+}
+
+/* What Node 20, Python 3 and curl make of one value, and what it becomes where
+ * the hex is written in the other case. */
+static void
+percent_escapes_of_each_writer_are_found_R02(void **state)
+{
+	(void)state;
+	static const char *const forms[] = {
+		/* encodeURIComponent */
+		("it's%2Fa~b(c)*d!e%2Cf%3Bg%3Ah%40i%26j%3Dk%2B"
+		 "l%24m%3Fn%23o%5Bp%5Dq%7Bs%7Dt%7Cu%25v%20w%22x"),
+		/* encodeURI */
+		("it's/a~b(c)*d!e,f;g:h@i&j=k+l$m?n"
+		 "#o%5Bp%5Dq%7Bs%7Dt%7Cu%25v%20w%22x"),
+		/* escape */
+		("it%27s/a%7Eb%28c%29*d%21e%2Cf%3Bg%3Ah@i%26j%3D"
+		 "k+l%24m%3Fn%23o%5Bp%5Dq%7Bs%7Dt%7Cu%25v%20w%22x"),
+		/* URLSearchParams */
+		("it%27s%2Fa%7Eb%28c%29*d%21e%2Cf%3Bg%3Ah%40i%26j%3D"
+		 "k%2Bl%24m%3Fn%23o%5Bp%5Dq%7Bs%7Dt%7Cu%25v+w%22x"),
+		/* URL, search of http */
+		("it%27s/a~b(c)*d!e,f;g:h@i&j=k"
+		 "+l$m?n%23o[p]q{s}t|u%v%20w%22x"),
+		/* URL, search of another scheme */
+		("it's/a~b(c)*d!e,f;g:h@i&j=k+"
+		 "l$m?n%23o[p]q{s}t|u%v%20w%22x"),
+		/* URL, hash */
+		("it's/a~b(c)*d!e,f;g:h@i&j=k"
+		 "+l$m?n#o[p]q{s}t|u%v%20w%22x"),
+		/* URL, pathname */
+		("it's/a~b(c)*d!e,f;g:h@i&j=k+l$m"
+		 "%3Fn%23o[p]q%7Bs%7Dt|u%v%20w%22x"),
+		/* URL, username */
+		("it's%2Fa~b(c)*d!e,f%3Bg%3Ah%40i&j%3Dk+l"
+		 "$m%3Fn%23o%5Bp%5Dq%7Bs%7Dt%7Cu%v%20w%22x"),
+		/* urllib.parse.quote */
+		("it%27s/a~b%28c%29%2Ad%21e%2Cf%3Bg%3Ah%40i%26j%3D"
+		 "k%2Bl%24m%3Fn%23o%5Bp%5Dq%7Bs%7Dt%7Cu%25v%20w%22x"),
+		/* quote, safe='' */
+		("it%27s%2Fa~b%28c%29%2Ad%21e%2Cf%3Bg%3Ah%40i%26j%3D"
+		 "k%2Bl%24m%3Fn%23o%5Bp%5Dq%7Bs%7Dt%7Cu%25v%20w%22x"),
+		/* quote_plus */
+		("it%27s%2Fa~b%28c%29%2Ad%21e%2Cf%3Bg%3Ah%40i%26j%3D"
+		 "k%2Bl%24m%3Fn%23o%5Bp%5Dq%7Bs%7Dt%7Cu%25v+w%22x"),
+		/* requests, a query */
+		("it's/a~b(c)*d!e,f;g:h@i&j=k+l$"
+		 "m?n#o[p]q%7Bs%7Dt%7Cu%v%20w%22x"),
+		/* curl --data-urlencode */
+		("it%27s%2fa~b%28c%29%2ad%21e%2cf%3bg%3ah%40i%26j%3d"
+		 "k%2bl%24m%3fn%23o%5bp%5dq%7bs%7dt%7cu%25v+w%22x"),
+	};
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	assert_int_equal(
+	    proxy_needles_add(n,
+	        STR("it's/a~b(c)*d!e,f;g:h@i&j=k+l$m?n#o[p]q{s}t|u%v w\"x"),
+	        &e),
+	    0);
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		auto_buf other = { 0 };
+		other_hex(str_of(forms[i]), &other);
+		assert_whole(n, str_of(forms[i]));
+		assert_whole(n, buf_str(&other));
+	}
+	proxy_needles_free(n);
+}
+
 /* Behind 0..5 and in front of 0..5 other bytes, both alphabets: what is left
  * must not be enough to know the secret by. */
 static void
@@ -366,9 +456,11 @@ a_whole_set_may_have_every_form(void **state)
 	for (size_t i = 0; i < NEEDLE_SECRETS; i++) {
 		auto_buf secret = { 0 };
 		buf_addf(&secret,
-		    "%02zu/\"?>* ~+='<\xfb\xff\xef\xbf\xfe\xff\xfe", i);
+		    "%02zu/\"?>* "
+		    "~+='<!(&%%^`#[{;,:@$|\xfb\xff\xef\xbf\xfe\xff\xfe",
+		    i);
 		assert_int_equal(proxy_needles_add(n, buf_str(&secret), &e), 0);
-		assert_int_equal(proxy_needles_count(n), (i + 1) * 24);
+		assert_int_equal(proxy_needles_count(n), (i + 1) * 63);
 	}
 	proxy_needles_free(n);
 }
@@ -439,6 +531,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_form_is_found_in_every_cut_R01_R02_R03),
+		cmocka_unit_test(percent_escapes_of_each_writer_are_found_R02),
 		cmocka_unit_test(base64_is_found_at_every_alignment_R02),
 		cmocka_unit_test(what_is_none_passes_unchanged_in_every_cut),
 		cmocka_unit_test(what_goes_on_behind_a_credential_goes_as_well),
