@@ -229,11 +229,14 @@ write_ocsf(struct cli *c, struct buf *line, const struct json *event)
 	json_out_end(&o, '}');
 }
 
-/* A page of events; the number of the last one. */
+/* A page of events, and the number of the last one once all of them are out:
+ * what still stands in a buffer is not. */
 static int
-write_page(struct cli *c, struct json *t, bool ocsf, long long *after)
+write_page(
+    struct cli *c, struct json *t, bool ocsf, long long *after, struct err *e)
 {
 	auto_buf line = { 0 };
+	bool taken = true;
 
 	JSON_EACH(event, json_get(t, "events"))
 	{
@@ -244,9 +247,13 @@ write_page(struct cli *c, struct json *t, bool ocsf, long long *after)
 			json_write(&line, event);
 		}
 		buf_add_byte(&line, '\n');
-		if (fwrite(line.at, 1, line.len, stdout) != line.len) {
-			return -1;
-		}
+		taken =
+		    taken && fwrite(line.at, 1, line.len, stdout) == line.len;
+	}
+	if (!taken || fflush(stdout)) {
+		return err_set(e, ERR_IO,
+		    "standard output takes no more; what stands there of later "
+		    "events is to be dropped first");
 	}
 	*after = cli_number(t, "next");
 	return 0;
@@ -270,8 +277,8 @@ next_page(struct cli *c, bool ocsf, long long *after, struct err *e)
 		    "the events after %lld are too long for one answer",
 		    *after);
 	}
-	if (!result && write_page(&page, answer.tree, ocsf, after)) {
-		result = err_set(e, ERR_IO, "cannot write the lines");
+	if (!result) {
+		result = write_page(&page, answer.tree, ocsf, after, e);
 	}
 	buf_fini(&answer.body);
 	arena_fini(&page.arena);

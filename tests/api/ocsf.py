@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The book as OCSF 1.3.0: each line has what its class requires there."""
+import json
 import os
+import resource
+import signal
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -103,6 +107,46 @@ def what_was_no_request_yet_has_a_host_and_nothing_made_up():
         h.run([shell('exec 3<>/dev/tcp/no.test/5432; printf "\\\\001\\\\001" >&3; cat <&3; true')])
         e = exported(h)['request_denied']
         need(e['http_request'] == {'url': {'hostname': 'no.test'}}, e)
+
+
+@test
+def an_export_that_found_no_room_goes_on_where_it_says():
+    with House() as h:
+        h.start()
+        letter = {'envelope_type': 'notify', 'from': 'tester', 'to': 'tester',
+                  'subject': 'one of many', 'payload': {}}
+        for _ in range(600):
+            need(h.post('/api/mail', letter).code == 201)
+        for format in 'jsonl', 'ocsf':
+            def number(line):
+                event = json.loads(line)
+                return event.get('seq') or int(event['metadata']['uid'])
+            whole = h.ok('audit', 'export', '--format', format).out
+            # All of the first page but for its last byte.
+            room = len(''.join(whole.splitlines(True)[:500]).encode()) - 1
+
+            def little_room():
+                with_parent()
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+            path = os.path.join(h.folder, format)
+            with open(path, 'wb') as f:
+                a = subprocess.run(
+                    [h.handrail, 'audit', '--state', h.state, 'export',
+                     '--format', format], env=h.env, stdout=f,
+                    stderr=subprocess.PIPE, text=True, preexec_fn=little_room)
+            need(a.returncode == 1, a)
+            after = re.search('ends after event ([0-9]+), `--after \\1` goes on',
+                              a.stderr)
+            need(after and 'dropped' in a.stderr, a.stderr)
+            with open(path) as f:
+                there = [x for x in f.read().split('\n')[:-1]
+                         if number(x) <= int(after[1])]
+            rest = h.ok('audit', 'export', '--format', format, '--after',
+                        after[1]).out.splitlines()
+            lines = whole.splitlines()
+            need((there + rest)[:len(lines)] == lines, after[0], len(there),
+                 len(rest))
 
 
 if __name__ == '__main__':
