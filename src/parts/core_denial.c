@@ -48,6 +48,16 @@ core_denial_said(struct core_cell *cell, struct buf *text)
 	return true;
 }
 
+struct str
+core_denial_next(struct str next, size_t size)
+{
+	return next.len < size
+	           ? next
+	           : STR("more than fits into this answer: whoever operates "
+	                 "this house has it whole in the book's denial, and "
+	                 "from `handrail explain`");
+}
+
 void
 core_denials_end(struct core *c, struct core_cell *cell)
 {

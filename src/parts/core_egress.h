@@ -166,6 +166,10 @@ void core_intent_unfit(struct core *c, struct core_intent *i,
 /* core_denial.c (L07): may this refusal of the cell have a head of its own?
  * Adds to `text` how many before it were only counted.  A cell of NULL: yes. */
 bool core_denial_said(struct core_cell *cell, struct buf *text);
+/* What a refusal offers, if it fits into a field of `size` bytes with its NUL;
+ * or else who has it: a rule that is cut may load, and would be another rule.
+ */
+struct str core_denial_next(struct str next, size_t size);
 /* The cell is gone: one head for those that were counted and not told. */
 void core_denials_end(struct core *c, struct core_cell *cell);
 /* core_rate.c: what a cell has used of its rules' bounds. */

@@ -304,7 +304,8 @@ refusal_of(struct core_intent *i, const struct core_refusal *why)
 	core_text(r->rule, sizeof(r->rule), arena_z(&i->arena, why->rule));
 	core_text(r->reason, sizeof(r->reason),
 	    arena_z(&i->arena, why->told.len ? why->told : why->reason));
-	core_text(r->next, sizeof(r->next), arena_z(&i->arena, why->next));
+	core_text(r->next, sizeof(r->next),
+	    arena_z(&i->arena, core_denial_next(why->next, sizeof(r->next))));
 	return r;
 }
 

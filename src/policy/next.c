@@ -174,10 +174,39 @@ make_rule(struct arena *a, const struct policy_request *r, struct rule *out)
 	policy_rule_rank(out);
 }
 
+/* A file has room for so many of them. */
+static bool
+add_full(struct buf *out, const struct policy *p, const struct rule *rule)
+{
+	uint32_t tunnels = 0;
+
+	for (uint32_t i = 0; i < p->rule_count; i++) {
+		tunnels += p->rules[i].out.tunnel;
+	}
+	if (rule->out.tunnel && tunnels >= POLICY_TUNNELS_MAX) {
+		buf_addf(out,
+		    "nothing: %d rules with protocol = \"tcp\" are the most "
+		    "that load; take one out first, or widen one",
+		    POLICY_TUNNELS_MAX);
+		return true;
+	}
+	if (p->rule_count >= POLICY_RULES_MAX) {
+		buf_addf(out,
+		    "nothing: %d egress rules are the most that load; take "
+		    "one out first, or widen one",
+		    POLICY_RULES_MAX);
+		return true;
+	}
+	return false;
+}
+
 /* A file with the rule in it would not load, or its role would not run. */
 static bool
 add_no_room(struct buf *out, const struct policy *p, const struct rule *rule)
 {
+	if (add_full(out, p, rule)) {
+		return true;
+	}
 	for (uint32_t i = 0; i < p->gate_count; i++) {
 		const char *how = policy_gate_passed(&p->gates[i], rule);
 

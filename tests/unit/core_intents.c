@@ -291,6 +291,38 @@ what_is_refused_is_not_counted_until_it_is_written(void **state)
 	assert_int_equal(house.cell.intents, 0);
 }
 
+/* What would be left of it may be a rule that lets more pass. */
+static void
+what_a_refusal_offers_is_whole_or_said_to_be_elsewhere(void **state)
+{
+	struct core *c = &house.core;
+	char offered[sizeof(((struct wire_refuse *)NULL)->next) + 1];
+
+	(void)state;
+	memset(offered, 'a', sizeof(offered));
+	for (size_t len = sizeof(offered) - 2; len < sizeof(offered); len++) {
+		bool fits = len == sizeof(offered) - 2;
+		struct core_intent *i = core_intent_new(c, 7, len);
+		struct core_refusal why = {
+			.status = 403,
+			.error = "denied",
+			.rule = STR("r"),
+			.reason = STR("no rule"),
+			.next = { offered, len },
+		};
+		struct str next;
+
+		core_intent_refuse(c, i, &why);
+		next = str_of(i->refusal->next);
+		assert_true(str_eq(next, why.next) == fits);
+		assert_true(
+		    str_has_str(next, STR("`handrail explain`")) == !fits);
+	}
+	while (c->intents) {
+		core_intent_free(c, c->intents);
+	}
+}
+
 /* Two cells' egresses name theirs alike, and one names two alike. */
 static void
 an_outcome_is_of_the_latest_of_its_own_cell(void **state)
@@ -641,6 +673,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_record_that_is_not_of_its_form_ends_its_egress, set_up,
 		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    what_a_refusal_offers_is_whole_or_said_to_be_elsewhere,
+		    set_up, take_down),
 		cmocka_unit_test_setup_teardown(
 		    an_outcome_is_of_the_latest_of_its_own_cell, set_up,
 		    take_down),

@@ -207,6 +207,49 @@ next_is_no_rule_where_the_file_has_no_room_for_it(void **state)
 	}
 }
 
+/* While one more loads it is offered; then it is said why none is. */
+static void
+assert_last(uint32_t most, const char *protocol, struct policy_request r,
+    const char *full)
+{
+	auto_arena a = { 0 };
+	auto_buf text = { 0 };
+
+	for (uint32_t i = 1; i < most; i++) {
+		buf_addf(&text,
+		    "[egress.r%u]\nmatch = { host = \"h%u.test\" }\n%s", i, i,
+		    protocol);
+	}
+	for (int full_now = 0; full_now < 2; full_now++) {
+		struct str next =
+		    next_of(&a, arena_z(&a, buf_str(&text)), "a.test", r);
+
+		if (!str_starts(next,
+		        full_now ? str_of(full) : STR("[egress.a_test]\n"))) {
+			fail_msg("%d: %s", full_now, arena_z(&a, next));
+		}
+		buf_addf(&text,
+		    "[egress.last]\nmatch = { host = \"last.test\" }\n%s",
+		    protocol);
+	}
+}
+
+static void
+next_is_no_rule_more_than_a_file_may_have(void **state)
+{
+	struct policy_request r = { .tls = true };
+
+	(void)state;
+	assert_last(POLICY_RULES_MAX, "", r, "nothing: 1000 egress rules ");
+	r.tunnel = true;
+	assert_last(POLICY_TUNNELS_MAX, "protocol = \"tcp\"\n", r,
+	    "nothing: 12 rules with protocol = \"tcp\" ");
+	/* A file full of tunnels has room for what is none. */
+	r.tunnel = false;
+	assert_last(
+	    POLICY_TUNNELS_MAX, "protocol = \"tcp\"\n", r, "[egress.a_test]\n");
+}
+
 static void
 assert_git(enum policy_git git, const char *path,
     const struct policy_commands *c, const char *text)
@@ -378,6 +421,7 @@ main(void)
 		cmocka_unit_test(next_is_no_rule_where_none_names_the_refs),
 		cmocka_unit_test(
 		    next_is_no_rule_where_the_file_has_no_room_for_it),
+		cmocka_unit_test(next_is_no_rule_more_than_a_file_may_have),
 		cmocka_unit_test(next_adds_a_ref_to_the_rule_that_lacks_it),
 	};
 

@@ -407,6 +407,50 @@ an_upstream_that_wants_no_more_has_answered(void **state)
 	world_free(&w);
 }
 
+/* One in the middle of its answer, one in the middle of its body, and one whose
+ * credential the vault has not given yet. */
+static void
+another_policy_cuts_each_stream_of_the_old_one_W03(void **state)
+{
+	(void)state;
+	struct world w;
+	struct digest other = { { 7 } };
+	struct err e;
+	world_new(&w, true);
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.origin.ended == 1);
+	assert_int_equal(
+	    http_two_answer(w.origin.two, w.origin.stream,
+	        STR("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+	            "Transfer-Encoding: chunked\r\n\r\n"),
+	        true, &e),
+	    0);
+	http_two_data(w.origin.two, w.origin.stream, STR("begun"));
+	world_until(&w, says(&w.cell, "begun"));
+	int32_t up = ask(&w,
+	    "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n",
+	    true);
+	http_two_data(w.cell.two, up, STR("half"));
+	world_until(&w, says(&w.origin, "half"));
+	w.r.vault_waits = true;
+	(void)ask(&w, GET_OF("/late"), false);
+	world_until(&w, w.r.redeems == 3);
+	proxy_policy(w.r.proxy, &w.r.go.policy);
+	assert_int_equal(w.r.outcomes, 0);
+	proxy_policy(w.r.proxy, &other);
+	world_until(&w, w.r.outcomes == 3 && w.cell.closed == 3);
+	assert_int_equal(w.r.outcome.end, PROXY_FAILED);
+	assert_int_equal(w.cell.ended, 0);
+	assert_false(says(&w.origin, "/late"));
+	world_until(&w, w.r.origin.at[0].gone);
+	/* What the new one allows goes at once, over one of its own. */
+	w.r.go.policy = other;
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.r.origin.count == 2 && w.r.redeems == 4);
+	world_free(&w);
+}
+
 int
 main(void)
 {
@@ -426,6 +470,8 @@ main(void)
 		    an_answer_of_as_many_lines_as_are_read_passes_H16),
 		cmocka_unit_test(
 		    a_request_of_as_many_lines_as_are_read_passes_H16),
+		cmocka_unit_test(
+		    another_policy_cuts_each_stream_of_the_old_one_W03),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
