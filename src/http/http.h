@@ -166,7 +166,7 @@ int http_path_canonical(struct arena *a, struct str path, bool keep_slash,
 int http_query_canonical(struct arena *a, struct str query, struct str *out,
     struct err *e) MUST_CHECK;
 
-/* Bytes of what is asked about at most, and one more each. */
+/* Of what a request is judged by, in bytes: each is shorter, a NUL fits. */
 #define HTTP_ASKED_METHOD HTTP_METHOD_MAX
 #define HTTP_ASKED_PATH   1024
 #define HTTP_ASKED_QUERY  640

@@ -44,7 +44,6 @@ write_digest(struct json_out *o, const char *key, struct digest d)
 	}
 }
 
-/* One that expired is not there; one that cannot be read is no such. */
 static int
 write_body(struct core *c, struct json_out *o, const struct book_head *head,
     struct err *e)
@@ -53,19 +52,15 @@ write_body(struct core *c, struct json_out *o, const struct book_head *head,
 	auto_arena a = { 0 };
 	struct json *tree;
 	struct err none = { 0 };
+	bool there;
 
 	if (!head->has_body || head->body_size > BODY_MAX) {
 		return 0;
 	}
-	if (core_body_get(c, head->seq, &body, e)) {
-		if (e->kind != ERR_MISSING) {
-			return err_wrap(e, "the body of event %llu",
-			    (unsigned long long)head->seq);
-		}
-		*e = (struct err){ 0 };
-		return 0;
+	if (core_body_look(c, head->seq, &body, &there, e)) {
+		return -1;
 	}
-	if (json_parse(&a, buf_str(&body), NULL, &tree, &none) == 0) {
+	if (there && json_parse(&a, buf_str(&body), NULL, &tree, &none) == 0) {
 		json_out_value(o, "body", tree);
 	}
 	return 0;

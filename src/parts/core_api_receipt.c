@@ -56,6 +56,7 @@ static int
 write_body(struct receipt *r, const struct book_head *head, struct err *e)
 {
 	auto_buf body = { 0 };
+	bool there;
 
 	if (!head->has_body) {
 		return 0;
@@ -65,11 +66,10 @@ write_body(struct receipt *r, const struct book_head *head, struct err *e)
 		json_out_bool(&r->out, "left_out", true);
 		return 0;
 	}
-	if (core_body_get(r->core, head->seq, &body, e)) {
-		if (e->kind != ERR_MISSING) {
-			return -1;
-		}
-		*e = (struct err){ 0 };
+	if (core_body_look(r->core, head->seq, &body, &there, e)) {
+		return -1;
+	}
+	if (!there) {
 		json_out_bool(&r->out, "expired", true);
 		return 0;
 	}
@@ -328,24 +328,17 @@ is_without(struct core *c, const struct book_head *head, size_t *bytes,
     bool *without, struct err *e)
 {
 	auto_buf body = { 0 };
+	bool there = false;
 
-	*without = false;
-	if (!head->has_body) {
+	*without = head->has_body;
+	if (!head->has_body || *bytes + head->body_size > BOOK_RECEIPT_MAX) {
 		return 0;
 	}
-	if (*bytes + head->body_size > BOOK_RECEIPT_MAX) {
-		*without = true;
-		return 0;
-	}
-	if (core_body_get(c, head->seq, &body, e) == 0) {
-		*bytes += body.len;
-		return 0;
-	}
-	if (e->kind != ERR_MISSING) {
+	if (core_body_look(c, head->seq, &body, &there, e)) {
 		return -1;
 	}
-	*e = (struct err){ 0 };
-	*without = true; /* it expired */
+	*bytes += body.len;
+	*without = !there; /* it expired */
 	return 0;
 }
 

@@ -7,20 +7,6 @@
 #include "parts/core.h"
 #include "parts/core_api.h"
 
-/* What expired is not there; what cannot be read is no such. */
-static int
-read_body(
-    struct core *c, uint64_t seq, struct buf *body, bool *there, struct err *e)
-{
-	*there = core_body_get(c, seq, body, e) == 0;
-	if (!*there && e->kind != ERR_MISSING) {
-		return err_wrap(
-		    e, "the body of event %llu", (unsigned long long)seq);
-	}
-	*e = (struct err){ 0 };
-	return 0;
-}
-
 static int
 write_end(struct core *c, struct json_out *o, uint64_t settled, struct err *e)
 {
@@ -30,7 +16,7 @@ write_end(struct core *c, struct json_out *o, uint64_t settled, struct err *e)
 	struct err none = { 0 };
 	bool there;
 
-	if (read_body(c, settled, &body, &there, e)) {
+	if (core_body_look(c, settled, &body, &there, e)) {
 		return -1;
 	}
 	if (there && json_parse(&a, buf_str(&body), NULL, &tree, &none) == 0) {
@@ -110,7 +96,8 @@ rebuild(struct core *c, struct session_index *runs,
 	if (book_id_eq(head->run, (struct book_id){ 0 })) {
 		return 0;
 	}
-	if (is_body_needed(head) && read_body(c, head->seq, &body, &there, e)) {
+	if (is_body_needed(head) &&
+	    core_body_look(c, head->seq, &body, &there, e)) {
 		return -1;
 	}
 	if (there && session_index_apply(runs, head, buf_str(&body), &odd)) {

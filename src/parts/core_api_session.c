@@ -445,15 +445,11 @@ static int
 read_start(struct core *c, const struct book_head *head, struct buf *first,
     struct err *e)
 {
-	if (head->kind != BOOK_RUN_STARTED || first->len ||
-	    core_body_get(c, head->seq, first, e) == 0) {
-		return 0;
-	}
-	if (e->kind != ERR_MISSING) {
-		return -1;
-	}
-	*e = (struct err){ 0 };
-	return 0;
+	bool there;
+
+	return head->kind == BOOK_RUN_STARTED && !first->len
+	           ? core_body_look(c, head->seq, first, &there, e)
+	           : 0;
 }
 
 static int

@@ -92,6 +92,9 @@ int core_run_heads(struct core *c, struct book_id run, uint64_t after,
  * what was kept aside for a task that lives. */
 int core_body_get(
     struct core *c, uint64_t seq, struct buf *out, struct err *e) MUST_CHECK;
+/* The same, where one that expired is no failure: `there` says which. */
+int core_body_look(struct core *c, uint64_t seq, struct buf *out, bool *there,
+    struct err *e) MUST_CHECK;
 /* In the memory, or forgotten and in its row; else ERR_MISSING. */
 int core_task_known(struct core *c, struct str task, struct err *e) MUST_CHECK;
 /* Sets ERR_MISSING: there is no such task. */

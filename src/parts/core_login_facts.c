@@ -151,13 +151,13 @@ core_oauth_secret_told(
 {
 	auto_arena a = { 0 };
 
-	return (has & WIRE_HAS_CLIENT) &&
-	               core_oauth_secret(&a, k) == WIRE_CLIENT_NONE
-	           ? err_set(e, ERR_INPUT,
-	                 "token_endpoint_auth is none, and a client's secret "
-	                 "is "
-	                 "given: leave one of the two out")
-	           : 0;
+	if (!(has & WIRE_HAS_CLIENT) ||
+	    core_oauth_secret(&a, k) != WIRE_CLIENT_NONE) {
+		return 0;
+	}
+	return err_set(e, ERR_INPUT,
+	    "token_endpoint_auth is none, and a client's secret is given: "
+	    "leave one of the two out");
 }
 
 int

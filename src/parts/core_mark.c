@@ -93,6 +93,7 @@ static void
 drop(struct core *c, const struct core_mark *m)
 {
 	struct core_mark **at = &c->marks;
+	struct core_mark *gone;
 	char key[2 * WIRE_MARK + 1];
 
 	hex_text(m->mark, WIRE_MARK, key);
@@ -100,8 +101,9 @@ drop(struct core *c, const struct core_mark *m)
 	while (*at != m) {
 		at = &(*at)->next;
 	}
-	*at = m->next;
-	free((void *)m);
+	gone = *at;
+	*at = gone->next;
+	free(gone);
 }
 
 static void

@@ -228,6 +228,19 @@ core_body_get(struct core *c, uint64_t seq, struct buf *out, struct err *e)
 	return -1;
 }
 
+int
+core_body_look(
+    struct core *c, uint64_t seq, struct buf *out, bool *there, struct err *e)
+{
+	*there = core_body_get(c, seq, out, e) == 0;
+	if (!*there && e->kind != ERR_MISSING) {
+		return err_wrap(
+		    e, "the body of event %llu", (unsigned long long)seq);
+	}
+	*e = (struct err){ 0 };
+	return 0;
+}
+
 static int
 keep_record(void *context, const struct store_task *t, struct err *e)
 {
