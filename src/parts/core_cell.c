@@ -335,6 +335,7 @@ ended(struct core *c, struct core_cell *cell, const char *text, bool full)
 
 	cell->phase = CELL_ENDING;
 	if (cell->egress) {
+		wire_poll(cell->egress); /* it told more than we have read */
 		core_egress_gone(c, cell);
 	}
 	cell_event(c, cell, BOOK_CELL_ENDED, text);

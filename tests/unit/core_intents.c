@@ -371,6 +371,42 @@ cores_own_requests_are_not_among_those_of_an_egress(void **state)
 	core_intent_free(c, another);
 }
 
+/* Two channels are read in any order: the sandbox's word that a cell has ended
+ * takes nothing away from what its egress had told before. */
+static void
+what_an_egress_told_before_its_cell_ended_is_on_record(void **state)
+{
+	struct core *c = &house.core;
+	struct core_intent *i = core_intent_new(c, 7, 31);
+	struct wire_outcome told = {
+		.id = 31, .end = WIRE_OUTCOME_ANSWERED, .status = 200
+	};
+	struct wire_cell_ended done = { .cell = 7 };
+	struct core_cell *cell = malloc(sizeof(*cell));
+	auto_buf body = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	i->on_record = true;
+	i->gone = true;
+	house.cell.run = 9; /* of no run: none is told of it */
+	must(cell);
+	*cell = house.cell;
+	house.cell.egress = NULL;
+	c->cells = cell;
+	wire_send(house.egress, WIRE_OUTCOME, &told, NULL, 0);
+	core_cell_ended(c, NULL, &done, NULL, 0);
+	assert_null(c->intents);
+	assert_null(c->cells);
+	while (core_unwritten(c)) {
+		loop_turn(c->part.loop, CLOCK_SECOND / 100);
+	}
+	assert_int_equal(store_body_get(house.core.book.store,
+	                     house.core.book.seq - 1, &body, &e),
+	    0);
+	assert_true(str_has_str(buf_str(&body), STR("\"end\":\"answered\"")));
+}
+
 static void
 append_one(void *owner)
 {
@@ -682,6 +718,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    cores_own_requests_are_not_among_those_of_an_egress, set_up,
 		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    what_an_egress_told_before_its_cell_ended_is_on_record,
+		    set_up, take_down),
 		cmocka_unit_test_setup_teardown(
 		    a_commit_gives_way_once_to_several_requests, set_up,
 		    take_down),
