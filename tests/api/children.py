@@ -79,7 +79,7 @@ def child_of(h, task):
 
 
 def curl(host, id):
-    return shell('curl -sk -m 5 https://%s.good.test/' % host, id=id,
+    return shell('curl -sk -m 60 https://%s.good.test/' % host, id=id,
                  on_error='continue')
 
 
@@ -193,9 +193,9 @@ def a_stop_of_a_task_stops_what_it_made():
 
     def hands():
         return [n for n in h.left().values() if n in ('agent', 'sleep')]
-    grand = hire('worker', [shell('sleep 31'), FINISH])
-    task = h.dispatch([hire('worker', [grand, shell('sleep 32'), FINISH]),
-                       shell('sleep 33'), FINISH], queue='boss')
+    grand = hire('worker', [shell('sleep 310'), FINISH])
+    task = h.dispatch([hire('worker', [grand, shell('sleep 320'), FINISH]),
+                       shell('sleep 330'), FINISH], queue='boss')
     other = h.dispatch([shell('sleep 3'), FINISH], queue='worker')
 
     def made(task):
@@ -236,8 +236,8 @@ def a_stop_of_a_task_ends_with_the_last_of_its_line():
     need(h.outcome(task)['state'] == 'completed')
     a = h.cli('stop', task)
     need(a.code and 'has ended' in a.err, a)
-    late = h.dispatch([hire('worker', [shell('sleep 35'), FINISH]),
-                       shell('sleep 36'), FINISH], queue='boss')
+    late = h.dispatch([hire('worker', [shell('sleep 350'), FINISH]),
+                       shell('sleep 360'), FINISH], queue='boss')
     until(lambda: [c for r in h.task(late)['runs'] for c in r['calls']
                    if c['tool'] == 'shell'], 15, 'no second call')
     child = [c['result']['task'] for r in h.task(late)['runs']

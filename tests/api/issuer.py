@@ -56,7 +56,7 @@ class Issuer:
              key], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             preexec_fn=with_parent)
         COMPANIONS.append(self.process)
-        ready, _, _ = select.select([self.process.stdout], [], [], 30)
+        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         line = self.process.stdout.readline() if ready else ''
         if not line:
             self.__exit__()
@@ -73,7 +73,8 @@ class Issuer:
         COMPANIONS.remove(self.process)
 
     def ask(self, path, body=None):
-        at = http.client.HTTPConnection('127.0.0.1', self.control, timeout=10)
+        at = http.client.HTTPConnection('127.0.0.1', self.control,
+                                        timeout=PATIENCE)
         at.request('POST', path, json.dumps(body or {}))
         answer = json.loads(at.getresponse().read())
         at.close()
@@ -108,9 +109,10 @@ class Browser:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.load_verify_locations(self.issuer.cert)
-        to = http.client.HTTPConnection('127.0.0.1', at.port, timeout=20) \
+        to = http.client.HTTPConnection('127.0.0.1', at.port, timeout=PATIENCE) \
             if plain else http.client.HTTPSConnection(
-                '127.0.0.1', self.issuer.port, timeout=20, context=context)
+                '127.0.0.1', self.issuer.port, timeout=PATIENCE,
+                context=context)
         headers = {'Host': at.netloc}
         if not plain:
             headers['Cookie'] = '; '.join(

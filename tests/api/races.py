@@ -403,7 +403,7 @@ def model(m):
 [model.default]
 url     = "%s"
 model   = "scripted"
-timeout = "20s"
+timeout = "60s"
 """ % m.url
 
 
@@ -420,7 +420,7 @@ House.dispatch_to = dispatch_to
 @test
 def an_agent_that_ends_while_a_model_thinks_begins_again():
     end = {'call': 'finish', 'arguments': {}}
-    with ModelServer([{**end, 'delay': 15}, end, end]) as m, \
+    with ModelServer([{**end, 'delay': 50}, end, end]) as m, \
             House({'thinker': THINKER}, model(m)) as h:
         h.start()
         t = h.dispatch_to('thinker')

@@ -76,7 +76,7 @@ class Stream:
     """Server-sent events, read until the end or for `count` events."""
 
     def __init__(self, h, session, last=0):
-        self.http = Local(os.path.join(h.state, 'cli.sock'), 20)
+        self.http = Local(os.path.join(h.state, 'cli.sock'), PATIENCE)
         head = {'Accept': 'text/event-stream',
                 'Authorization': 'Bearer ' + h.token()}
         if last:
@@ -180,7 +180,7 @@ def a_stream_ends_with_its_run_and_goes_on_from_any_event():
     again = Stream(h, session, last=seqs[3]).read()
     need([int(e['id']) for e in again] == seqs[4:], again)
     need(Stream(h, session, last=seqs[-1]).answer.status == 204)
-    bad = Local(os.path.join(h.state, 'cli.sock'), 20)
+    bad = Local(os.path.join(h.state, 'cli.sock'), PATIENCE)
     bad.request('GET', '/api/sessions/%s/events' % session, headers={
         'Authorization': 'Bearer ' + h.token(), 'Last-Event-ID': 'x'})
     need(bad.getresponse().status == 400)

@@ -55,7 +55,7 @@ class Kept(World):
 
         def hold(s):
             self.waiting.set()
-            self.go.wait(20)
+            self.go.wait(PATIENCE)
             self.slow.one(s)
 
         def run():
@@ -330,8 +330,8 @@ def P09_what_is_over_when_it_would_be_written_is_not_lent():
         had, before = len(sent('slow')), len(grants())
         with held('over', 'request_outcome', seconds=20) as seen:
             ask = begin_cell('python3', '-c', CLIENT, json.dumps([to(
-                'slow.test', head(host='slow.test'), wait=25)]))
-            need(w.waiting.wait(20), 'nobody came')
+                'slow.test', head(host='slow.test'), wait=2 * PATIENCE)]))
+            need(w.waiting.wait(PATIENCE), 'nobody came')
             need(len(grants()) == before + 1, 'it was granted')
             vault(*change, **more)
             w.go.set()
@@ -418,9 +418,9 @@ def R03_neither_in_pieces_nor_held_back():
         need(b'removed-by-handrail' in washed(path), path)
     # Events go on while the next one is not there: the first is seen at once.
     with held('', 'request_outcome', arrives=True):
-        heard, = cell(to('good.test', head('GET /events'), until='data: one', wait=4))
+        heard, = cell(to('good.test', head('GET /events'), until='data: one'))
     need(b'data: one' in heard and b'data: two' not in heard, heard)
-    arrives(to('good.test', head('GET /events'), wait=8), b'data: two')
+    arrives(to('good.test', head('GET /events')), b'data: two')
 
 
 @test

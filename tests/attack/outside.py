@@ -106,7 +106,7 @@ class Outside(World):
 rig.MAKE = Outside
 
 
-def out(host='a.out.test', line='GET /a', more='', wait=5):
+def out(host='a.out.test', line='GET /a', more='', wait=60):
     return to(host, head(line, host, more), wait=wait)
 
 
@@ -296,7 +296,7 @@ def D04_no_datagram_and_no_other_resolver_is_reached():
 import socket, struct
 q = b"\x12\x34\x01\0\0\1\0\0\0\0\0\0\1a\3out\4test\0\0\1\0\1"
 for address, port in (("9.9.1.2", 53), ("127.0.0.1", 53), ("9.9.1.2", 5353)):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(2)
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(20)
     try:
         s.connect((address, port)); s.send(q); said = s.recv(512)
         print(port, socket.inet_ntoa(said[-4:]))
@@ -308,7 +308,7 @@ for address, port in (("9.9.1.2", 53), ("127.0.0.1", 53), ("9.9.1.2", 5353)):
     need(lines[0].startswith('53 198.1') and lines[2] == '5353 ConnectionRefusedError', a)
     need(not w.dns.asked, 'a question left', w.dns.asked)
     for port in (53, 853):
-        refused(to('9.9.1.2', b'\0\x21' + b'q' * 33, tls=False, port=port, wait=3),
+        refused(to('9.9.1.2', b'\0\x21' + b'q' * 33, tls=False, port=port),
                 dialled=False)
     refused(to('9.9.1.2', head('GET /dns-query?dns=AAAA', '9.9.1.2'), sni=''), dialled=False)
     reaches_good()
@@ -352,7 +352,7 @@ import socket, struct
 def q(kind, name=b"\1a\3out\4test\0", count=1):
     return b"\x12\x34\x01\0" + struct.pack(">4H", count, 0, 0, 0) + name + \
         struct.pack(">2H", kind, 1)
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(1)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(20)
 s.connect(("127.0.0.53", 53))
 for what in (q(1), q(16), q(10), q(255), q(5), b"GET / HTTP/1.1\r\n\r\n", q(1, count=2),
              q(1, b"\xc0\x0c")):
@@ -369,7 +369,7 @@ for what in (q(1), q(16), q(10), q(255), q(5), b"GET / HTTP/1.1\r\n\r\n", q(1, c
         need(line.endswith(' 0'), 'no other record', lines)
     need(all(not x.endswith(' 1') for x in lines[5:8]), lines)
     need(not w.dns.asked, 'a question left')
-    refused(to('a.out.test', b'\0\x21' + b'q' * 33, tls=False, port=53, wait=3),
+    refused(to('a.out.test', b'\0\x21' + b'q' * 33, tls=False, port=53),
             dialled=False)
     reaches_good()
 
@@ -380,11 +380,11 @@ def D08_the_hosts_file_of_the_cell_steers_nobody():
     w.names([net.GOOD])
     before = w.elsewhere()
     with held('TLS hello', dialled=False):
-        run_cell('curl', '-sS', '-m', '8', '--resolve', 'a.out.test:443:9.9.9.9',
+        run_cell('curl', '-sS', '-m', '60', '--resolve', 'a.out.test:443:9.9.9.9',
                  'https://a.out.test/b')
     had = len(w.far.got)
     a = run_cell('/bin/sh', '-c', 'echo "9.9.9.9 a.out.test" >>/etc/hosts; '
-                 'curl -sS -m 8 https://a.out.test/a')
+                 'curl -sS -m 60 https://a.out.test/a')
     need(a.out.startswith('ok') and len(w.far.got) > had, a)
     need(w.elsewhere() == before, 'what the file says was dialled')
     reaches_good()

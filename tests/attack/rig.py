@@ -53,7 +53,7 @@ def over(t, heard):
 def talk(t):
     heard, pinged = b'', False
     try:
-        s = socket.create_connection((t['host'], t['port']), 10)
+        s = socket.create_connection((t['host'], t['port']), 60)
         s.settimeout(t['wait'])
         if t['via']:
             s.sendall(t['via'].encode('latin1'))
@@ -222,7 +222,7 @@ def world():
 
 # --- the cell ----------------------------------------------------------------------
 
-def to(host, *say, tls=True, port=None, sni=None, via='', wait=5, until='', alpn='', gap=0,
+def to(host, *say, tls=True, port=None, sni=None, via='', wait=60, until='', alpn='', gap=0,
        poll=False, streams=()):
     """One connection: what is said is text (latin-1) or bytes, or (bytes, times).  It is
     listened to for `wait` seconds of silence at most, or until a text has come or these
