@@ -40,6 +40,7 @@ def each_class_has_what_it_requires():
         h.start()
         h.ok('vault', 'put', 'key', '--host', 'nowhere.test', input='a-value-of-a-key')
         h.run([shell('curl -sS -X PUT https://denied.test/x; curl -sS https://nowhere.test/y; true')])
+        until(lambda: 'request_outcome' in exported(h))  # told of when all is said
         events = [json.loads(x) for x in
                   h.ok('audit', 'export', '--format', 'ocsf').out.split('\n') if x]
         by = {e['message']: e for e in events}
@@ -105,7 +106,7 @@ def what_was_no_request_yet_has_a_host_and_nothing_made_up():
     with House() as h:
         h.start()
         h.run([shell('exec 3<>/dev/tcp/no.test/5432; printf "\\\\001\\\\001" >&3; cat <&3; true')])
-        e = exported(h)['request_denied']
+        e = until(lambda: exported(h).get('request_denied'))
         need(e['http_request'] == {'url': {'hostname': 'no.test'}}, e)
 
 
