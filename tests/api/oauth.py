@@ -536,7 +536,7 @@ run         = { http = { method = "GET", url = "https://api.test/api" } }
             h.role_file('caller', 'gates.toml', gates.replace('/**', '/other/**'))
             h.reload()
         service(h, i)
-        i.set(hold=True, ttl=1)
+        i.set(hold=True)
         end, text = asks(narrows)
         need(end == 'failed' and 'policy that allowed it was changed' in text,
              end, text)
@@ -546,6 +546,8 @@ run         = { http = { method = "GET", url = "https://api.test/api" } }
         # Its neighbour: nobody reads anything anew meanwhile.
         h.role_file('caller', 'gates.toml', gates)
         h.reload()
+        need(h.post(AT + '/there/delete', {}).code == 200)
+        service(h, i)
         i.set(hold=True)
         end, text = asks()
         need(end == 'ok' and 'says yes' in text and len(i.log('api')) == 1, text)
