@@ -588,6 +588,7 @@ def a_request_that_is_refused_goes_once_more_with_a_new_token():
              used[1][1] != used[2][1], used)
         need(len(i.log('grant')) == 2, i.log('grant'))
         # Each going has its intent, its grant and its outcome.
+        until(lambda: len(heads(h, 'request_outcome')) == 5)
         kinds = [e['kind'] for e in h.events()]
         for kind in ('request_outcome', 'request_intent', 'grant_made'):
             need(kinds.count(kind) == 5, kind, kinds.count(kind))
