@@ -92,7 +92,7 @@ def the_new_tokens_are_lent_and_the_request_has_not_left():
 def the_endpoint_has_rotated_and_its_answer_is_on_the_way():
     with Both('mock') as (h, i):
         mocked(h, i)
-        i.set(late=5000)
+        i.set(late=60000)
         begin(h, i)
         until(lambda: i.log('grant'), 20, 'it was rotated')
         end_process(h.pids()['core'])
@@ -106,15 +106,15 @@ def the_endpoint_has_rotated_and_its_answer_is_on_the_way():
 def the_tokens_came_and_the_vault_died_before_it_sealed_them():
     with Both('mock') as (h, i):
         mocked(h, i)
-        i.set(late=3000)
+        i.set(late=True)
         begin(h, i)
         until(lambda: i.log('grant'), 20, 'it was rotated')
         vault = h.pids()['vault']
         os.kill(vault, 19)
+        i.set(late=0)
         until(lambda: i.log('answered'), text='it was answered')
         time.sleep(1)  # the answer is there, and nobody takes it
         end_process(vault)
-        i.set(late=0)
         time.sleep(11)  # what core waits for the row
         need(not settle(h, i), 'the tokens were lost', i.log())
 
@@ -123,7 +123,7 @@ def the_tokens_came_and_the_vault_died_before_it_sealed_them():
 def the_egress_of_core_dies_while_it_waits():
     with Both('mock') as (h, i):
         mocked(h, i)
-        i.set(late=5000)
+        i.set(late=60000)
         begin(h, i)
         until(lambda: i.log('grant'), 20, 'it was rotated')
         table = processes()

@@ -111,12 +111,16 @@ async function spoiled(request, response) {
   while (state.hold) {
     await sleep(10);
   }
-  if (state.late) { // all is done, and the answer is on its way
-    const end = response.end;
-    response.end = (...rest) => setTimeout(() => {
+  if (state.late) { // all is done, and the answer is on its way: so long, or
+    const end = response.end; // where it is `true` until that is taken back
+    const told = async (...rest) => {
+      while (state.late === true) {
+        await sleep(10);
+      }
       end.apply(response, rest);
       note({ answered: request.url });
-    }, state.late);
+    };
+    response.end = (...rest) => setTimeout(told, Number(state.late), ...rest);
   }
   switch (fault) {
     case 'access_denied':
