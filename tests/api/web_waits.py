@@ -94,14 +94,19 @@ def an_open_page_is_told_that_it_waits_on_and_that_another_may_decide():
     h = house()
     p, anna = Page(h).login(), Page(h).login(token_of(h, 'anna'))
     s, hers = (Stream(x, x.inbox()['seq']) for x in (p, anna))
-    task = put(h, 'pay', whom='bert', amount=3)
-    w = s.wait('asked', 60, task=task)
+    for _ in range(20):
+        task = put(h, 'pay', whom='bert', amount=3)
+        w = s.wait('asked', 60, task=task)
+        again = s.wait('changed', 60, id=w['id'], reminded=True)
+        if not w['reminded'] and not again['escalated']:
+            break
+        # The machine stood still until both were due: once more.
+        h.ok('task', 'cancel', task)
     need(not w['reminded'] and not w['escalated'] and
          w['escalate_to'] == 'tester' and w['escalate_for'] == 'anna' and
          w['escalate'] > w['asked'], w)
     need(not w['may'] and 'requires the yes of' in w['why'], w)
     need(hers.wait('asked', 60, task=task)['may'])
-    again = s.wait('changed', 60, id=w['id'], reminded=True, escalated=False)
     need(again['seq'] > w['seq'] and not again['may'], again)
     mine = s.wait('changed', 60, id=w['id'], escalated=True)
     need(mine['seq'] > again['seq'] and mine['may'] and not mine['why'], mine)
@@ -112,8 +117,8 @@ def an_open_page_is_told_that_it_waits_on_and_that_another_may_decide():
     s.wait('over', 60, id=w['id'], by='tester')
     need(h.outcome(task)['state'] == 'completed')
     hers.wait('over', 60, id=w['id'])  # what came before it was heard as well
-    need(len([e for e in hers.events if e['event'] == 'changed']) == 2,
-         hers.events)
+    need(len([e for e in hers.events if e['event'] == 'changed' and
+              json.loads(e['data'])['id'] == w['id']]) == 2, hers.events)
     s.close()
     hers.close()
 
