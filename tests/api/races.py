@@ -323,7 +323,7 @@ def a_request_whose_vault_has_gone_ends_once():
             time.sleep(0.3)  # its go is heard, or not: both end it
             end_process(pids['vault'], signal.SIGKILL)
             h.outcome(t)
-        need('vault was ended by signal 9' in h.log())
+        until(lambda: 'vault was ended by signal 9' in h.log())
         until(lambda: 'vault: there again' in h.log())
         need(up.came == ['/one'], up.came)
         ends = [e for e in h.events(t)
