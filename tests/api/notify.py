@@ -194,9 +194,10 @@ def who_may_decide_later_is_told_by_the_same_link():
         until(lambda: told(h)['told'] == 3, 60)
         need([n['link'] for _, n in hook.got()] ==
              3 * ['http://127.0.0.1:%d/#%s' % (h.port, w['id'])], hook.got())
-        need([e['kind'] for e in h.events() if e['kind'] in (
-            'wait_put', 'wait_reminded', 'wait_escalated')] ==
-             ['wait_put', 'wait_reminded', 'wait_escalated'])
+        # Where the machine stood still, both are due at once: in any order.
+        need(sorted(e['kind'] for e in h.events() if e['kind'] in (
+            'wait_put', 'wait_reminded', 'wait_escalated')) ==
+             ['wait_escalated', 'wait_put', 'wait_reminded'])
         need(h.waiting()['state'] == 'open', 'told is not decided')
 
 
