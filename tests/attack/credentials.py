@@ -419,8 +419,10 @@ def R03_neither_in_pieces_nor_held_back():
     for path in ('/drip', '/drip?chunks'):
         need(b'removed-by-handrail' in washed(path), path)
     # Events go on while the next one is not there: the first is seen at once.
+    EVENTS.clear()
     with held('', 'request_outcome', arrives=True):
         heard, = cell(to('good.test', head('GET /events'), until='data: one'))
+    EVENTS.set()
     need(b'data: one' in heard and b'data: two' not in heard, heard)
     arrives(to('good.test', head('GET /events')), b'data: two')
 

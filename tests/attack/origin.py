@@ -76,7 +76,9 @@ def slowly(s, head):
     if path.startswith(b'/events'):
         s.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n'
                   b'Connection: close\r\n\r\ndata: one\n\n')
-        time.sleep(2)
+        if EVENTS.is_set():
+            time.sleep(2)
+        EVENTS.wait(60)
         s.sendall(b'data: two\n\n')
         return True
     return False
@@ -149,6 +151,8 @@ def answer(head, body):
     return b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', True
 
 
+EVENTS = threading.Event()  # taken away: the second one stays away
+EVENTS.set()
 HUNG = []  # of each request that was never answered: it was given up
 STORE = {}  # what somebody left at one origin and anybody fetches at another
 

@@ -16,7 +16,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'api'))
 import house as base  # noqa: E402
 from house import *  # noqa: E402,F403
-from origin import HUNG, STORE, Origin, authority, certificate, certificates, \
+from origin import EVENTS, HUNG, STORE, Origin, authority, certificate, certificates, \
     server_context  # noqa: E402,F401
 import net  # noqa: E402
 
