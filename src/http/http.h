@@ -14,7 +14,7 @@
  * r.refusal is the status to answer (a server) and the connection ends.
  */
 
-#include "base/base.h"
+#include "http/credential.h"
 #include "http/socket.h"
 #include "http/two.h"
 

@@ -161,9 +161,10 @@ decide(struct arena *a, const struct policy *p, struct policy_request *r,
 	struct policy_request tunnel = *r;
 
 	tunnel.tunnel = true;
+	tunnel.has_own_credentials = false;
 	policy_request(a, p, &tunnel, d);
 	if (d->reason == POLICY_NONE || d->reason == POLICY_ONLY_FOR) {
-		r->tunnel = true;
+		*r = tunnel;
 	}
 	policy_request(a, p, r, d);
 }
@@ -226,6 +227,15 @@ parse_url(struct core_ask *ask, struct str url, struct core_place *at,
 	return 0;
 }
 
+/* What a cell was given a placeholder for is the house's. */
+static void
+note_own(void *context, struct str value)
+{
+	bool *own = context;
+
+	*own = *own || !str_starts(value, STR(CORE_PLACEHOLDER_MARK));
+}
+
 static int
 explain_url(const struct core *c, struct core_ask *ask, struct core_role *r,
     struct str url, struct explained *x, struct err *e)
@@ -263,6 +273,8 @@ explain_url(const struct core *c, struct core_ask *ask, struct core_role *r,
 		    "=git-receive-pack",
 		    why.text);
 	}
+	http_credential_params(
+	    request.query, note_own, &request.has_own_credentials);
 	decide(&ask->arena, r->policy, &request, &d);
 	x->verdict = d.verdict;
 	x->reason = d.reason;

@@ -424,7 +424,7 @@ core_placeholder(
 	digest_add(&run, str_span(&cell, sizeof(cell)));
 	digest_add(&run, credential);
 	struct digest d = digest_end(&run);
-	static const char mark[] = "hr_placeholder_";
+	static const char mark[] = CORE_PLACEHOLDER_MARK;
 
 	memcpy(text, mark, sizeof(mark));
 	hex_text(d.bytes, 16, text + sizeof(mark) - 1);

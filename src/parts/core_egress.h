@@ -183,7 +183,8 @@ void core_egress_rules(struct core *c, struct core_cell *cell);
 void core_egress_rules_all(struct core *c);
 bool core_cell_tunnels(const struct core_cell *cell); /* they have one */
 /* Of a cell and a credential: 47 characters. */
-#define CORE_PLACEHOLDER 48
+#define CORE_PLACEHOLDER_MARK "hr_placeholder_"
+#define CORE_PLACEHOLDER      48
 void core_placeholder(
     uint64_t cell, struct str credential, char text[CORE_PLACEHOLDER]);
 /* Adds "VARIABLE=placeholder\0" for each rule of the cell that has one. */

@@ -171,7 +171,7 @@ passes(
 	    http_name_like(name, injected_name(go))) {
 		return false;
 	}
-	return go->keep_credentials || !proxy_own_header(name);
+	return go->keep_credentials || !http_credential_header(name);
 }
 
 static size_t

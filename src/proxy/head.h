@@ -39,13 +39,8 @@ void proxy_request_fini(struct proxy_request *r);
 int proxy_request_make(struct proxy_request *r, const struct http_head *head,
     const struct proxy_origin *origin, struct err *e) MUST_CHECK;
 
-/* Does a head of this kind carry a credential of the cell's own? */
-bool proxy_own_header(struct str name);
-bool proxy_own_param(struct str name);
+/* Does it carry a credential of the cell's own? */
 bool proxy_own_credentials(const struct http_head *head, struct str query);
-/* Each parameter of the query that may hold one, as it is written there. */
-void proxy_own_params(struct str query,
-    void (*each)(void *context, struct str value), void *context);
 
 /* May this go be executed for that request?  ERR_DENIED says what forbids. */
 int proxy_go_check(const struct proxy_request *r, const struct proxy_go *go,

@@ -79,6 +79,9 @@ static void
 add_parameter(void *context, struct str value)
 {
 	struct buf clear = { 0 };
+	if (proxy_place_marked(value)) {
+		return;
+	}
 	buf_room(&clear, value.len);
 	proxy_percent_open(&clear, value);
 	add(context, buf_str(&clear));
@@ -90,12 +93,12 @@ proxy_own_take(struct proxy_own *own, const struct proxy_request *r)
 {
 	for (size_t i = 0; i < r->head->count; i++) {
 		const struct http_header *h = &r->head->headers[i];
-		if (proxy_own_header(h->name) &&
+		if (http_credential_header(h->name) &&
 		    !proxy_place_marked_value(h->value)) {
 			add_header(own, h);
 		}
 	}
-	proxy_own_params(r->query, add_parameter, own);
+	http_credential_params(r->query, add_parameter, own);
 }
 
 /* A placeholder is another one in each cell; its rule says where it stands. */
@@ -106,7 +109,7 @@ proxy_own_whole(struct proxy_own *own, const struct proxy_request *r)
 	buf_room(&all, HTTP_HEAD_MAX);
 	for (size_t i = 0; i < r->head->count; i++) {
 		const struct http_header *h = &r->head->headers[i];
-		if (proxy_own_header(h->name) &&
+		if (http_credential_header(h->name) &&
 		    !http_is_hop(r->head, h->name) &&
 		    !proxy_place_marked_value(h->value)) {
 			proxy_name_add(&all, h->name);

@@ -3,24 +3,6 @@
 
 #include "proxy/inside.h"
 
-#define NAME(name) { name, sizeof(name) - 1 },
-
-static const struct str own_headers[] = {
-#define HEADER(name) NAME(name)
-#define PARAM(name)
-#include "proxy/credentials.def"
-#undef HEADER
-#undef PARAM
-};
-
-static const struct str own_params[] = {
-#define HEADER(name)
-#define PARAM(name) NAME(name)
-#include "proxy/credentials.def"
-#undef HEADER
-#undef PARAM
-};
-
 void
 proxy_request_fini(struct proxy_request *r)
 {
@@ -28,74 +10,24 @@ proxy_request_fini(struct proxy_request *r)
 	*r = (struct proxy_request){ 0 };
 }
 
-bool
-proxy_own_header(struct str name)
-{
-	for (size_t i = 0; i < COUNT(own_headers); i++) {
-		if (http_name_like(name, own_headers[i])) {
-			return true;
-		}
-	}
-	return false;
-}
-
-bool
-proxy_own_param(struct str name)
-{
-	for (size_t i = 0; i < COUNT(own_params); i++) {
-		if (str_eq_nocase(name, own_params[i])) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Some servers take ';' for '&': both cut. */
-void
-proxy_own_params(struct str query,
-    void (*each)(void *context, struct str value), void *context)
-{
-	for (size_t i = 0, from = 0; i <= query.len; i++) {
-		if (i < query.len && query.at[i] != '&' && query.at[i] != ';') {
-			continue;
-		}
-		struct str key;
-		struct str pair = str_sub(query, from, i - from);
-		(void)str_cut(&pair, '=', &key);
-		if (proxy_own_param(key) && !proxy_place_marked(pair)) {
-			each(context, pair);
-		}
-		from = i + 1;
-	}
-}
-
 static void
-note_one(void *context, struct str value)
+note_own(void *context, struct str value)
 {
 	bool *found = context;
-	(void)value;
-	*found = true;
+	*found = *found || !proxy_place_marked(value);
 }
 
-static bool
-own_in_query(struct str query)
-{
-	bool found = false;
-	proxy_own_params(query, note_one, &found);
-	return found;
-}
-
+/* A placeholder is judged by itself: proxy_place_check. */
 bool
 proxy_own_credentials(const struct http_head *head, struct str query)
 {
-	for (size_t i = 0; i < head->count; i++) {
-		/* A placeholder is judged by itself: proxy_place_check. */
-		if (proxy_own_header(head->headers[i].name) &&
-		    !proxy_place_marked_value(head->headers[i].value)) {
-			return true;
-		}
+	bool found = false;
+	for (size_t i = 0; i < head->count && !found; i++) {
+		found = http_credential_header(head->headers[i].name) &&
+		        !proxy_place_marked_value(head->headers[i].value);
 	}
-	return own_in_query(query);
+	http_credential_params(query, note_own, &found);
+	return found;
 }
 
 static uint16_t

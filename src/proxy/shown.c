@@ -28,7 +28,7 @@ is_bound(const struct http_head *head, struct str name)
 			return false;
 		}
 	}
-	return !http_is_hop(head, name) && !proxy_own_header(name);
+	return !http_is_hop(head, name) && !http_credential_header(name);
 }
 
 static uint8_t
@@ -117,7 +117,7 @@ add_query(struct buf *out, struct str query)
 			continue;
 		}
 		(void)str_cut(&rest, '=', &key);
-		if (rest.len && proxy_own_param(key)) {
+		if (rest.len && http_credential_param(key)) {
 			buf_add(out, key);
 			buf_add_byte(out, '=');
 			buf_add(out, str_sub(STR(DOTS), 0, rest.len));

@@ -20,6 +20,10 @@ match = { host = "b\u00fccher.test" }
 match     = { host = "talk.test" }
 websocket = true
 
+[egress.kept]
+match           = { host = "kept.test" }
+own_credentials = true
+
 [egress.push]
 match = { host = "git.test", git = "fetch|push", path = "/a.git/**" }
 
@@ -128,6 +132,20 @@ def a_url_is_explained_as_a_whole():
         need(house().get(at).code == 200, url)
         a = house().get(at + '%00x')
         need(a.code == 400, url, a)
+
+
+@test
+def a_credential_in_the_query_is_one_that_the_sandbox_brings():
+    for query in ('token=hunter22', 'a=b&TOKEN=hunter22', 'a=b;sig=hunter22',
+                  '%74oken=hunter22', 'token='):
+        a = explain('https://good.test/?' + query)
+        need(a['verdict'] == 'deny' and a['reason'] == 'own_credentials' and
+             a['next'] == 'own_credentials = true in [egress.good]' and
+             'hunter22' not in str(a), query, a)
+    for url in ('https://good.test/?tokens=x', 'https://good.test/?a=token',
+                'https://kept.test/?token=x', 'https://db.test:5432/?token=x',
+                'https://good.test/?token=hr_placeholder_' + 'a' * 32):
+        need(explain(url)['verdict'] == 'allow', url)
 
 
 @test
