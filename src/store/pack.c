@@ -396,7 +396,7 @@ take_head(struct unpacker *u, struct pack_head *head)
 static int
 damaged(uint64_t first, struct err *e)
 {
-	return err_set(e, ERR_INPUT,
+	return err_set(e, ERR_IO,
 	    "the packed heads from %llu on are damaged; restore the store from "
 	    "a backup",
 	    (unsigned long long)first);

@@ -21,7 +21,7 @@ struct pack_words; /* number ↔ bytes; grows, is never reordered */
 struct pack_words *pack_words_new(void);
 void pack_words_free(struct pack_words *w); /* NULL is nothing */
 /* The next row of the table `word`, when it is read at the open: its number is
- * the count so far, its bytes are not there yet, else ERR_INPUT. */
+ * the count so far, its bytes are not there yet, else ERR_IO. */
 int pack_words_add(struct pack_words *w, uint32_t number, struct str bytes,
     struct err *e) MUST_CHECK;
 /* Words from `number` on: what this batch has added and must be written with
@@ -43,7 +43,7 @@ void pack_heads(struct pack_words *w, uint64_t first,
 /* Each in order with its seq; -1 ends it. */
 typedef int pack_head_fn(
     void *context, uint64_t seq, const struct pack_head *head, struct err *e);
-/* ERR_INPUT for what pack_heads would not write; heads before the fault were
+/* ERR_IO for what pack_heads would not write; heads before the fault were
  * given by then. */
 int unpack_heads(const struct pack_words *w, uint64_t first, struct str blob,
     pack_head_fn *each, void *context, struct err *e) MUST_CHECK;
@@ -61,7 +61,7 @@ int unpack_bodies(
 /* The one body of this seq, borrowed from content; ERR_MISSING. */
 int unpack_body(uint64_t first, struct str content, uint64_t seq,
     struct str *bytes, struct err *e) MUST_CHECK;
-/* Bodies in it and the last seq; ERR_INPUT if anything does not add up. */
+/* Bodies in it and the last seq; ERR_IO if anything does not add up. */
 int unpack_body_check(uint64_t first, struct str content, uint64_t *count,
     uint64_t *last, struct err *e) MUST_CHECK;
 

@@ -59,7 +59,7 @@ pack_bodies(uint64_t first, const struct pack_body *bodies, size_t count,
 static int
 damaged(struct err *e)
 {
-	return err_set(e, ERR_INPUT,
+	return err_set(e, ERR_IO,
 	    "packed bodies are damaged; restore the store from a backup");
 }
 

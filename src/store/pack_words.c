@@ -68,7 +68,7 @@ pack_words_add(
 {
 	if (number != w->count || number >= STORE_WORDS_MAX || bytes.len < 1 ||
 	    bytes.len > STORE_WORD_MAX || map_get(&w->by_bytes, bytes)) {
-		return err_set(e, ERR_INPUT,
+		return err_set(e, ERR_IO,
 		    "word %u of the packed log is not the one that follows "
 		    "%zu others",
 		    number, w->count);

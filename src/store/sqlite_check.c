@@ -120,9 +120,5 @@ sqlite_check(struct store *store, struct err *e)
 		return err_set(e, ERR_IO, "%s is damaged: %s", store->where.at,
 		    err_quote(buf_str(&answer)));
 	}
-	if (check_log(s, e) || check_bodies(s, e)) {
-		e->kind = ERR_IO;
-		return -1;
-	}
-	return 0;
+	return check_log(s, e) || check_bodies(s, e) ? -1 : 0;
 }

@@ -50,7 +50,7 @@ heads(struct str blob)
 		must(memcmp(kept.heads, again.heads,
 		         kept.count * sizeof(kept.heads[0])) == 0);
 	} else {
-		must(e.kind == ERR_INPUT || e.kind == ERR_LIMIT);
+		must(e.kind == ERR_IO || e.kind == ERR_LIMIT);
 	}
 	pack_words_free(w);
 }
@@ -65,7 +65,7 @@ bodies(struct str blob)
 	struct err e = { 0 };
 
 	if (unpack_bodies(blob, &content, &e)) {
-		must(e.kind == ERR_INPUT);
+		must(e.kind == ERR_IO);
 		return;
 	}
 	if (unpack_body_check(7, buf_str(&content), &count, &last, &e) == 0) {

@@ -188,7 +188,7 @@ words_that_are_forgotten_get_their_numbers_again(void **state)
 		struct expected x = { .heads = &head, .first = 1, .count = 1 };
 		assert_int_equal(
 		    unpack_heads(w, 1, buf_str(&blob), expect, &x, &e), -1);
-		assert_int_equal(e.kind, ERR_INPUT);
+		assert_int_equal(e.kind, ERR_IO);
 	}
 	assert_true(str_eq(pack_words_at(w, 0), STR("first")));
 	pack_words_free(w);
@@ -209,7 +209,7 @@ a_word_out_of_its_order_is_refused(void **state)
 	    pack_words_add(w, 0, str_span(great, sizeof(great)), &e), -1);
 	assert_int_equal(pack_words_add(w, 0, STR("a"), &e), 0);
 	assert_int_equal(pack_words_add(w, 1, STR("a"), &e), -1);
-	assert_int_equal(e.kind, ERR_INPUT);
+	assert_int_equal(e.kind, ERR_IO);
 	pack_words_free(w);
 }
 
@@ -265,7 +265,7 @@ refused_of(struct pack_words *w, struct buf *blob)
 		    unpack_heads(w, 1, str_sub(buf_str(blob), 0, len), take_any,
 		        &left, &e),
 		    -1);
-		assert_int_equal(e.kind, ERR_INPUT);
+		assert_int_equal(e.kind, ERR_IO);
 	}
 	for (size_t i = 0; i < 1000; i++) {
 		uint8_t *at = (uint8_t *)&blob->at[next(blob->len)];
@@ -275,7 +275,7 @@ refused_of(struct pack_words *w, struct buf *blob)
 		*at = (uint8_t)next(256);
 		if (unpack_heads(
 		        w, 1 + next(50), buf_str(blob), take_any, &left, &e)) {
-			assert_int_equal(e.kind, ERR_INPUT);
+			assert_int_equal(e.kind, ERR_IO);
 			refused++;
 		}
 		*at = old;
@@ -461,7 +461,7 @@ bodies_that_were_not_packed_are_an_error(void **state)
 		    unpack_body(
 		        5, str_sub(buf_str(&content), 0, len), 9, &found, &e),
 		    -1);
-		assert_int_equal(e.kind, ERR_INPUT);
+		assert_int_equal(e.kind, ERR_IO);
 	}
 	buf_add(&made, STR("\x02"));
 	buf_add(&made, str_sub(buf_str(&blob), 1, blob.len));
@@ -469,7 +469,7 @@ bodies_that_were_not_packed_are_an_error(void **state)
 	made.at[0] = 1;
 	made.at[1] = 9;
 	assert_int_equal(unpack_bodies(buf_str(&made), &content, &e), -1);
-	assert_int_equal(e.kind, ERR_INPUT);
+	assert_int_equal(e.kind, ERR_IO);
 }
 
 /* Bodies as a queue writes them when it claims and finishes. */
