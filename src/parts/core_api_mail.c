@@ -16,16 +16,21 @@
 
 /* --- looking --- */
 
-/* The envelope as it was sent, and what became of it. */
-static void
-write_letter(
-    struct core *c, struct json_out *o, const struct queue_letter *letter)
+/* The envelope as it was sent, until that expires, and what became of it. */
+static int
+write_letter(struct core *c, struct json_out *o,
+    const struct queue_letter *letter, struct err *e)
 {
 	auto_arena a = { 0 };
 	auto_buf body = { 0 };
 	struct json *tree;
-	struct err e = { 0 };
+	bool there = false;
 
+	if (letter->seq &&
+	    (core_body_look(c, letter->seq, &body, &there, e) ||
+	        (there && json_parse(&a, buf_str(&body), NULL, &tree, e)))) {
+		return err_wrap(e, "letter " STR_FMT, STR_ARG(letter->id));
+	}
 	json_out_object(o, NULL);
 	json_out_str(o, "id", letter->id);
 	json_out_str(o, "to", letter->to);
@@ -39,17 +44,16 @@ write_letter(
 	json_out_bool(o, "requires_decision", letter->requires_decision);
 	json_out_str(o, "decision", letter->decision);
 	json_out_bool(o, "done", letter->done);
-	if (letter->seq && core_body_get(c, letter->seq, &body, &e) == 0 &&
-	    json_parse(&a, buf_str(&body), NULL, &tree, &e) == 0 &&
-	    json_get(tree, "mail")) {
+	if (there && json_get(tree, "mail")) {
 		json_out_value(o, "letter", json_get(tree, "mail"));
 	}
 	json_out_end(o, '}');
+	return 0;
 }
 
 static int
 answer_letters(struct core *c, struct core_ask *ask,
-    const struct queue_letter *const *letters, size_t count)
+    const struct queue_letter *const *letters, size_t count, struct err *e)
 {
 	auto_buf body = { 0 };
 	struct json_out o;
@@ -58,7 +62,9 @@ answer_letters(struct core *c, struct core_ask *ask,
 	json_out_object(&o, NULL);
 	json_out_array(&o, "letters");
 	for (size_t i = 0; i < count && i < LIST_MAX; i++) {
-		write_letter(c, &o, letters[i]);
+		if (write_letter(c, &o, letters[i], e)) {
+			return -1;
+		}
 	}
 	json_out_end(&o, ']');
 	json_out_bool(&o, "more", count > LIST_MAX);
@@ -95,7 +101,7 @@ route_mail(struct core *c, struct core_ask *ask, struct err *e)
 	}
 	count = queue_mail_receive(
 	    c->queue, mailbox, wall_now(), letters, SEEN_MAX);
-	return answer_letters(c, ask, letters, count);
+	return answer_letters(c, ask, letters, count, e);
 }
 
 int
@@ -109,7 +115,7 @@ route_thread(struct core *c, struct core_ask *ask, struct err *e)
 		return err_set(e, ERR_MISSING, "there is no thread %s",
 		    err_quote(ask->part));
 	}
-	return answer_letters(c, ask, letters, count);
+	return answer_letters(c, ask, letters, count, e);
 }
 
 int
@@ -125,7 +131,9 @@ route_letter(struct core *c, struct core_ask *ask, struct err *e)
 		    err_quote(ask->part));
 	}
 	json_out_init(&o, &body);
-	write_letter(c, &o, letter);
+	if (write_letter(c, &o, letter, e)) {
+		return -1;
+	}
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;
 }

@@ -377,17 +377,23 @@ route_tasks(struct core *c, struct core_ask *ask, struct err *e)
 }
 
 /* The last transition of the task carries its result or its error. */
-static void
-write_outcome(struct core *c, struct json_out *o, const struct queue_task *t)
+static int
+write_outcome(struct core *c, struct json_out *o, const struct queue_task *t,
+    struct err *e)
 {
 	auto_buf body = { 0 };
 	auto_arena a = { 0 };
 	struct json *tree;
-	struct err e = { 0 };
+	bool there = false;
 
 	if ((e2m_is_final(t->state) || t->state == E2M_BLOCKED) &&
-	    core_body_get(c, core_task_end(c, t->id), &body, &e) == 0 &&
-	    json_parse(&a, buf_str(&body), NULL, &tree, &e) == 0) {
+	    core_body_look(c, core_task_end(c, t->id), &body, &there, e)) {
+		return -1;
+	}
+	if (there && json_parse(&a, buf_str(&body), NULL, &tree, e)) {
+		return err_wrap(e, "the end of task " STR_FMT, STR_ARG(t->id));
+	}
+	if (there) {
 		const struct json *result = json_get(tree, "result");
 		const struct json *error = json_get(tree, "error");
 
@@ -398,6 +404,30 @@ write_outcome(struct core *c, struct json_out *o, const struct queue_task *t)
 			json_out_value(o, "error", error);
 		}
 	}
+	return 0;
+}
+
+/* As it was put; of a task that is forgotten it may be away. */
+static int
+write_record(struct core *c, struct json_out *o, const struct queue_task *t,
+    struct err *e)
+{
+	auto_buf record = { 0 };
+	auto_arena a = { 0 };
+	struct json *tree;
+
+	if (core_task_record(c, t->id, &record, e)) {
+		return e->kind == ERR_MISSING
+		           ? 0
+		           : err_wrap(e, "the record of task " STR_FMT,
+		                 STR_ARG(t->id));
+	}
+	if (json_parse(&a, buf_str(&record), NULL, &tree, e)) {
+		return err_wrap(
+		    e, "the record of task " STR_FMT, STR_ARG(t->id));
+	}
+	json_out_value(o, "record", tree);
+	return 0;
 }
 
 struct found {
@@ -453,8 +483,6 @@ route_task(struct core *c, struct core_ask *ask, struct err *e)
 {
 	const struct queue_task *t = find_task(c, ask, e);
 	auto_buf body = { 0 };
-	auto_buf record = { 0 };
-	struct json *tree;
 	struct json_out o;
 
 	if (!t) {
@@ -464,13 +492,8 @@ route_task(struct core *c, struct core_ask *ask, struct err *e)
 	json_out_object(&o, NULL);
 	write_task(&o, t);
 	core_stop_write_task(c, &o, t);
-	write_outcome(c, &o, t);
-	if (core_task_record(c, t->id, &record, e) == 0 &&
-	    json_parse(&ask->arena, buf_str(&record), NULL, &tree, e) == 0) {
-		json_out_value(&o, "record", tree);
-	}
-	*e = (struct err){ 0 };
-	if (core_runs_json(c, &o, t->id, e)) {
+	if (write_outcome(c, &o, t, e) || write_record(c, &o, t, e) ||
+	    core_runs_json(c, &o, t->id, e)) {
 		return -1;
 	}
 	json_out_end(&o, '}');

@@ -218,14 +218,19 @@ core_body_get(struct core *c, uint64_t seq, struct buf *out, struct err *e)
 	if (store_body_get(c->book.store, seq, out, e) == 0) {
 		return 0;
 	}
-	core_kept_key(seq, &key);
-	if (e->kind == ERR_MISSING &&
-	    store_row_get(c->book.store, STR("kept"), buf_str(&key), out, NULL,
-	        &kept) == 0) {
-		*e = (struct err){ 0 };
-		return 0;
+	if (e->kind != ERR_MISSING) {
+		return -1;
 	}
-	return -1;
+	core_kept_key(seq, &key);
+	if (store_row_get(
+	        c->book.store, STR("kept"), buf_str(&key), out, NULL, &kept)) {
+		if (kept.kind != ERR_MISSING) {
+			*e = kept;
+		}
+		return -1;
+	}
+	*e = (struct err){ 0 };
+	return 0;
 }
 
 int

@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'postgres'))
 import cluster  # noqa: E402
+import workers_help  # noqa: E402
 from house import *  # noqa: E402,F403
 
 
@@ -23,6 +24,10 @@ def numbers(text):
     return [e['seq'] for e in lines(text)]
 
 
+def row_of(rows, seq):
+    return [r for r in rows if r[0] <= seq][-1] if seq else rows[len(rows) // 2]
+
+
 class Sqlite:
     """Its house has the file for itself: it is changed while that is down."""
     args = ()
@@ -30,15 +35,15 @@ class Sqlite:
     def __init__(self, h):
         self.house, self.path = h, h.state + '/book/book.db'
 
-    def change(self, table, change):
-        """A row in the middle: what its first event is."""
+    def change(self, table, change, seq=0):
+        """The row of this event, or one in the middle: what its first event is."""
         need(self.house.stop() == 0)
         with closing(sqlite3.connect(self.path)) as db:
             db.execute('DROP TRIGGER log_stays')
             column = {'log': 'heads', 'body': 'bodies'}[table]
             rows = db.execute('SELECT first, %s FROM %s ORDER BY first' % (
                 column, table)).fetchall()
-            first, blob = rows[len(rows) // 2]
+            first, blob = row_of(rows, seq)
             db.execute('UPDATE %s SET %s = ? WHERE first = ?' % (table, column),
                        (change(blob), first))
             db.commit()
@@ -58,17 +63,17 @@ class Postgres:
         self.schema = 'h' + uuid.uuid4().hex[:8]
         self.args = ('--store', self.server.url(self.schema))
 
-    def change(self, table, change):
+    def change(self, table, change, seq=0):
         at = '%s.%s' % (self.schema, table)
         column = {'log': 'heads', 'body': 'bytes'}[table]
-        rows = [x.split('|') for x in self.server.sql(
+        rows = [(int(x), blob) for x, blob in (y.split('|') for y in self.server.sql(
             "SELECT first, encode(%s, 'hex') FROM %s ORDER BY first" % (
-                column, at)).split('\n')]
-        first, blob = rows[len(rows) // 2]
+                column, at)).split('\n'))]
+        first, blob = row_of(rows, seq)
         self.server.sql('DROP TRIGGER IF EXISTS log_stays ON %s.log' % self.schema)
         self.server.sql("UPDATE %s SET %s = decode('%s', 'hex') WHERE first = %s" % (
             at, column, change(bytes.fromhex(blob)).hex(), first))
-        return int(first)
+        return first
 
     def remove(self):
         self.server.remove()
@@ -78,14 +83,17 @@ def half(blob):
     return blob[:len(blob) // 2]
 
 
-def with_a_hole(kind, table, change, look):
-    with House() as h:
+def tasks(h):
+    for n in range(8):
+        h.run([shell('echo %d' % n), {'id': 'end', 'tool': 'finish', 'args': {}}])
+
+
+def with_a_hole(kind, table, change, look, fill=tasks, made=House):
+    with made() as h:
         store = kind(h)
         try:
             h.start(args=store.args)
-            for n in range(8):
-                h.run([shell('echo %d' % n)])
-            first = store.change(table, change)
+            first = store.change(table, change, fill(h) or 0)
             look(h, first)
         finally:
             h.__exit__()
@@ -135,6 +143,47 @@ def what_a_task_ran_is_no_less_where_it_cannot_be_read():
             need(200 in told and 500 in told, path, told)
         need(set(h.pids()) == set(PARTS), h.log()[h.mark:])
     with_a_hole(Postgres, 'log', half, look)
+
+
+@test
+def nothing_is_told_without_what_cannot_be_read():
+    """A task has its result, a letter what was sent."""
+    def last(h, kind):
+        end = h.read('status')['events']
+        return [e['seq'] for e in
+                h.get('/api/events?after=%d' % max(0, end - 20)).json['events']
+                if e['kind'] == kind][-1]
+
+    def ends(h):
+        seqs = []
+        workers_help.put(h, 2)
+        for task in workers_help.claim(h, 'a', 2):
+            workers_help.say(h, 'finish', 'a', **workers_help.end(task))
+            seqs.append(last(h, 'task_transition'))
+        return seqs[0]  # what was read last is remembered
+
+    def letter(h):
+        need(h.post('/api/mail', {'to': 'operator', 'subject': 'n',
+                                  'payload': {'n': 1}}).code == 201)
+        seq = last(h, 'mail_put')
+        tasks(h)
+        return seq
+
+    def of_tasks(h, first):
+        told = []
+        for task in {t['id'] for t in h.get('/api/tasks').json['tasks']}:
+            a = h.get('/api/tasks/' + task)
+            need(a.code == 200 and {'record', 'result'} <= set(a.json) or
+                 a.code == 500 and 'damaged' in a.json['message'], a)
+            told.append(a.code)
+        need(sorted(told) == [200, 500], told)
+
+    def of_letters(h, first):
+        a = h.get('/api/mail?mailbox=operator')
+        need(a.code == 500 and 'damaged' in a.json['message'], a)
+
+    with_a_hole(Postgres, 'body', half, of_tasks, ends, workers_help.house)
+    with_a_hole(Postgres, 'body', half, of_letters, letter)
 
 
 @test
