@@ -91,9 +91,8 @@ proxy_conn_outcome(
 	/* P08: a name that nobody decided about may hold a credential, and so
 	 * may what is said of a hello. */
 	if (end == PROXY_REFUSED) {
-		struct needles *n = c->proxy->needles;
-		(void)proxy_scrub_text(n, str_of(host), &washed);
-		(void)proxy_scrub_text(n, str_of(o.text), &clean);
+		proxy_own_wash(c->proxy->needles, str_of(host), &washed);
+		proxy_own_wash(c->proxy->needles, str_of(o.text), &clean);
 		host = buf_z(&washed);
 		o.text = buf_z(&clean);
 	}

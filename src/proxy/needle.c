@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/needle.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -434,6 +435,46 @@ proxy_needles_find(
 			jump = 1;
 		}
 		end = leap(n, text, end + jump);
+	}
+	return false;
+}
+
+/* From this byte of name on stands form, whatever its dots and its case. */
+static bool
+spells(struct str name, struct str form)
+{
+	size_t at = 0;
+	size_t letters = 0;
+	for (size_t i = 0; i < form.len; i++) {
+		if (form.at[i] == '.') {
+			continue;
+		}
+		while (at < name.len && name.at[at] == '.') {
+			at++;
+		}
+		if (at == name.len || tolower((uint8_t)name.at[at]) !=
+		                          tolower((uint8_t)form.at[i])) {
+			return false;
+		}
+		at++;
+		letters++;
+	}
+	return letters >= PROXY_NEEDLE_MIN;
+}
+
+bool
+proxy_needles_in_name(const struct needles *n, struct str host)
+{
+	for (size_t i = 0; i < n->count; i++) {
+		struct str form = buf_str(&n->forms[i]);
+		if (form.len > host.len && !str_has(form, '.')) {
+			continue;
+		}
+		for (size_t from = 0; from < host.len; from++) {
+			if (spells(str_sub(host, from, host.len), form)) {
+				return true;
+			}
+		}
 	}
 	return false;
 }

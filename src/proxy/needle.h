@@ -32,6 +32,9 @@ size_t proxy_needles_count(const struct needles *n); /* of forms */
  * there is none. */
 bool proxy_needles_find(
     const struct needles *n, struct str text, size_t *at, size_t *len);
+/* Is one in the name of a host?  That has no case any more, and a dot behind at
+ * most 63 bytes: both are looked past. */
+bool proxy_needles_in_name(const struct needles *n, struct str host);
 /* How long the end of text is that may be the beginning of one. */
 size_t proxy_needles_tail(const struct needles *n, struct str text);
 

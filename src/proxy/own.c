@@ -184,6 +184,16 @@ proxy_own_body(struct scrub *s, const struct needles *n,
 	return 0;
 }
 
+void
+proxy_own_wash(const struct needles *n, struct str text, struct buf *out)
+{
+	(void)proxy_scrub_text(n, text, out);
+	if (proxy_needles_in_name(n, buf_str(out))) {
+		buf_wipe(out);
+		buf_add(out, STR(SCRUB_REMOVED));
+	}
+}
+
 int
 proxy_own_check(
     const struct needles *n, const struct proxy_request *r, struct err *e)
@@ -193,7 +203,7 @@ proxy_own_check(
 	}
 	/* Of a tunnel there is no more; HTTP/1.0 need not say it in a header.
 	 */
-	bool found = holds(n, str_of(r->origin.host.text));
+	bool found = proxy_needles_in_name(n, str_of(r->origin.host.text));
 	for (size_t i = 0; i < r->head->count && !found; i++) {
 		found = holds(n, r->head->headers[i].value) ||
 		        holds(n, r->head->headers[i].name);

@@ -95,6 +95,7 @@ struct rig {
 		enum proxy_end end;
 		unsigned status;
 		uint64_t up, down;
+		bool washed; /* its host */
 		bool injected;
 		uint64_t scrubbed;
 		char text[400];
@@ -315,6 +316,7 @@ rig_outcome(void *context, const struct proxy_outcome *o)
 	r->outcome.scrubbed = o->scrubbed;
 	assert_null(strstr(o->text, SECRET));
 	assert_null(strstr(o->host, SECRET));
+	r->outcome.washed = strcmp(o->host, SCRUB_REMOVED) == 0;
 	assert_true(str_copy(
 	    r->outcome.text, sizeof(r->outcome.text), str_of(o->text)));
 }

@@ -253,6 +253,49 @@ P08_what_was_lent_to_it_is_in_no_host(void **state)
 	}
 }
 
+/* A name is read in small letters, and cut by dots. */
+static void
+P08_what_was_lent_is_found_in_a_name_in_its_form(void **state)
+{
+	static const struct {
+		const char *secret, *name;
+		bool refused;
+	} asks[] = {
+		{ "Mixed-CASE-Canary-77", "mixed-case-canary-77", true },
+		{ "Mixed-CASE-Canary-77", "a-mixed-case-canary-77b", true },
+		{ "Mixed-CASE-Canary-77", "mixed-case-canary-7", false },
+		{ "Mixed-CASE-Canary-77", "mixed-ca.se-can.ary-77", true },
+		{ "aaaa.BBBB.cccc.0123", "aaaa.bbbb.cccc.0123", true },
+		{ "aaaa.BBBB.cccc.0123", "aaaabbbbc.ccc0123", true },
+		{ "aaaa.BBBB.cccc.0123", "aaaabbbbccc.0123", false },
+		{ "short-secret", "c2hvcnqtc2vjcmv0", true }, /* base64 */
+		{ "..........a", "a", false },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(asks); i++) {
+		struct rig r;
+		struct end c;
+		struct end d;
+		auto_buf say = { 0 };
+		rig_new(&r, NULL);
+		rig_inject(&r);
+		r.secret = asks[i].secret;
+		ask(&r, &c, "GET /first", "");
+		rig_until(&r, end_got(&c, "hello"));
+		buf_addf(&say, "GET http://%s.out.test/a HTTP/1.0\r\n\r\n",
+		    asks[i].name);
+		cell_dial(&r, &d, "proxy.test", 80);
+		end_say_z(&d, buf_z(&say));
+		rig_until(
+		    &r, asks[i].refused ? r.outcomes == 2 : r.intents == 2);
+		assert_int_equal(r.intents, asks[i].refused ? 1 : 2);
+		assert_int_equal(r.outcome.washed, asks[i].refused);
+		end_close(&c);
+		end_close(&d);
+		rig_free(&r);
+	}
+}
+
 /* --- in a body --- */
 
 #define BROUGHT "brings a credential"
@@ -476,6 +519,8 @@ main(void)
 		cmocka_unit_test(P08_what_was_lent_to_it_is_no_method_of_it),
 		cmocka_unit_test(P08_what_was_lent_to_it_is_in_no_reason),
 		cmocka_unit_test(P08_what_was_lent_to_it_is_in_no_host),
+		cmocka_unit_test(
+		    P08_what_was_lent_is_found_in_a_name_in_its_form),
 		cmocka_unit_test(
 		    P08_what_was_lent_to_it_is_not_in_a_body_of_it),
 		cmocka_unit_test(
