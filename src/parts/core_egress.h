@@ -96,6 +96,9 @@ struct core_intent *core_intent_find(struct core *c, uint64_t number);
 struct core_intent *core_intent_asked(
     struct core *c, uint64_t cell, uint64_t id);
 void core_intent_free(struct core *c, struct core_intent *i);
+/* It has its outcome and goes once more: under a number of its own, as an
+ * intent that is not written yet. */
+void core_intent_again(struct core *c, struct core_intent *i);
 /* By the egress rules of its role: refused, or core_intent_commit. */
 void core_intent_judge(
     struct core *c, struct core_intent *i, const struct policy_request *r);

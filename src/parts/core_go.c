@@ -246,6 +246,20 @@ core_grant_send(struct core *c, struct core_intent *i)
 	wire_send(c->vault, WIRE_VAULT_GRANT, &grant, NULL, 0);
 }
 
+bool
+core_intent_in_force(struct core *c, const struct core_intent *i)
+{
+	const struct core_cell *cell = core_cell_find(c, i->cell);
+	const struct core_run *r = core_run_find(c, i->run);
+
+	if (c->draining || core_stalled(c)[0] ||
+	    (i->cell && (!cell || cell->phase == CELL_ENDING))) {
+		return false;
+	}
+	return !i->run || (r && r->epoch == i->epoch && !r->settled &&
+	                      r->phase == RUN_ACTING);
+}
+
 /* It may have waited for a token while the role was read anew. */
 static bool
 policy_stands(struct core *c, const struct core_intent *i)

@@ -196,6 +196,18 @@ core_http_tool(struct core *c, struct core_call *k, core_http_done_fn *done)
 	core_intent_judge(c, i, &request);
 }
 
+void
+core_intent_answer(
+    struct core *c, struct core_intent *i, enum err_kind kind, const char *text)
+{
+	struct wire_http_done done = { .id = i->number,
+		.kind = (uint32_t)kind };
+
+	core_text(done.text, sizeof(done.text), text);
+	i->done(c, i->owner, &done, STR(""));
+	core_intent_free(c, i);
+}
+
 /* Core's own request is at hand whole: after a 401 it goes once more, as an
  * intent of its own. */
 static bool
@@ -207,9 +219,7 @@ goes_again(
 		return false;
 	}
 	i->stale = i->version;
-	i->number = core_number(c);
-	i->gone = false;
-	i->committed = false;
+	core_intent_again(c, i);
 	core_intent_commit(c, i);
 	return true;
 }

@@ -58,16 +58,47 @@ core_intent_asked(struct core *c, uint64_t cell, uint64_t id)
 }
 
 static void
+number_intent(struct core *c, struct core_intent *i)
+{
+	struct core_intent **slot;
+
+	i->number = core_number(c);
+	slot = slot_of(c, i->number);
+	i->next_alike = *slot;
+	*slot = i;
+}
+
+static void
+unnumber_intent(struct core *c, struct core_intent *i)
+{
+	struct core_intent **alike = slot_of(c, i->number);
+
+	while (*alike != i) {
+		alike = &(*alike)->next_alike;
+	}
+	*alike = i->next_alike;
+}
+
+void
+core_intent_again(struct core *c, struct core_intent *i)
+{
+	unnumber_intent(c, i);
+	number_intent(c, i);
+	i->on_record = false;
+	i->committed = false;
+	i->gone = false;
+	i->taken_back = false;
+}
+
+static void
 add_intent(struct core *c, struct core_intent *i)
 {
-	struct core_intent **slot = slot_of(c, i->number);
 	struct core_cell *cell = core_cell_find(c, i->cell);
 
 	if (cell) {
 		cell->intents++;
 	}
-	i->next_alike = *slot;
-	*slot = i;
+	number_intent(c, i);
 	if (i->cell) {
 		struct core_intent **asked = asked_slot_of(c, i->cell, i->id);
 
@@ -95,7 +126,6 @@ core_intent_new(struct core *c, uint64_t cell, uint64_t id)
 		i = calloc(1, sizeof(*i));
 		must(i);
 	}
-	i->number = core_number(c);
 	i->cell = cell;
 	i->id = id;
 	add_intent(c, i);
@@ -117,13 +147,8 @@ count_out(struct core *c, const struct core_intent *i)
 void
 core_intent_free(struct core *c, struct core_intent *i)
 {
-	struct core_intent **alike = slot_of(c, i->number);
-
 	count_out(c, i);
-	while (*alike != i) {
-		alike = &(*alike)->next_alike;
-	}
-	*alike = i->next_alike;
+	unnumber_intent(c, i);
 	if (i->cell) {
 		struct core_intent **asked = asked_slot_of(c, i->cell, i->id);
 
@@ -147,20 +172,6 @@ core_intent_free(struct core *c, struct core_intent *i)
 	i->next = c->intents_free;
 	c->intents_free = i;
 	c->intents_free_count++;
-}
-
-bool
-core_intent_in_force(struct core *c, const struct core_intent *i)
-{
-	const struct core_cell *cell = core_cell_find(c, i->cell);
-	const struct core_run *r = core_run_find(c, i->run);
-
-	if (c->draining || core_stalled(c)[0] ||
-	    (i->cell && (!cell || cell->phase == CELL_ENDING))) {
-		return false;
-	}
-	return !i->run || (r && r->epoch == i->epoch && !r->settled &&
-	                      r->phase == RUN_ACTING);
 }
 
 /* --- the book's rows --- */
@@ -257,18 +268,6 @@ core_intent_egress(struct core *c, const struct core_intent *i)
 	struct core_cell *cell = core_cell_find(c, i->cell);
 
 	return i->cell ? (cell ? cell->egress : NULL) : c->egress;
-}
-
-void
-core_intent_answer(
-    struct core *c, struct core_intent *i, enum err_kind kind, const char *text)
-{
-	struct wire_http_done done = { .id = i->number,
-		.kind = (uint32_t)kind };
-
-	core_text(done.text, sizeof(done.text), text);
-	i->done(c, i->owner, &done, STR(""));
-	core_intent_free(c, i);
 }
 
 static void

@@ -345,6 +345,43 @@ def of_what_an_issuer_renewed_the_newest_are_known():
         need(kept == list(range(24, 40)), kept)
 
 
+ASK = """
+[tool.ask]
+description = "Ask the interface"
+action      = "read"
+run         = { http = { method = "GET", url = "https://api.test/api" } }
+"""
+
+
+@test
+def a_tool_of_the_house_that_is_refused_goes_once_more_with_a_new_token():
+    with Both() as (h, i):
+        h.role_file('caller', 'mcp/server.toml', SERVER + ASK)
+        h.role_file('caller', 'role.toml', ROLE.replace('["shell"]', '["shell", "ask"]'))
+        h.reload()
+        a = h.post('/api/vault/credentials', {
+            'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'token_endpoint': i.url + '/token', 'client_id': 'service',
+            'grant': 'client_credentials',
+            'box': box(h, tokens(b'', b'', b'canary-client-secret-0001'))})
+        need(a.code == 200, a)
+        ask = {'id': 'a', 'tool': 'ask', 'args': {}, 'on_error': 'continue'}
+        for times in (1, 2):
+            task = h.run([ask, finish()], queue='caller')
+            need('the interface says yes' in json.dumps(h.events(task['id'])), task)
+            need(len(i.log('grant')) == times, i.log('grant'))
+            i.set(revoked=[i.log('api')[-1]['token']])
+        need([e['good'] for e in i.log('api')] == [True, False, True], i.log('api'))
+        # Each going has its intent, its grant and its outcome.
+        rows = [e for e in h.events() if e.get('body', {}).get('host') == 'api.test']
+        for kind in ('request_intent', 'grant_made'):
+            need(len([e for e in rows if e['kind'] == kind]) == 3, kind, rows)
+        went = {e['body']['request'] for e in rows if e['kind'] == 'request_intent'}
+        ended = [e['body']['request'] for e in h.events() if e['kind'] == 'request_outcome']
+        need(len(went) == 3 and sorted(n for n in ended if n in went) == sorted(went), rows)
+        h.verified()
+
+
 @test
 def a_device_leaves_alone_whoever_wants_it():
     with Both() as (h, i):

@@ -407,6 +407,31 @@ what_an_egress_told_before_its_cell_ended_is_on_record(void **state)
 	assert_true(str_has_str(buf_str(&body), STR("\"end\":\"answered\"")));
 }
 
+/* After a 401: its grant and its outcome are of the new number alone. */
+static void
+what_goes_once_more_is_found_by_its_new_number(void **state)
+{
+	struct core *c = &house.core;
+	struct core_intent *first = core_intent_new(c, 0, 0);
+	struct core_intent *i = core_intent_new(c, 0, 0);
+	uint64_t old = i->number;
+
+	(void)state;
+	i->on_record = true;
+	i->committed = true;
+	i->gone = true;
+	i->taken_back = true;
+	core_intent_again(c, i);
+	assert_null(core_intent_find(c, old));
+	assert_ptr_equal(core_intent_find(c, i->number), i);
+	assert_ptr_equal(core_intent_find(c, first->number), first);
+	assert_false(i->on_record || i->committed || i->gone || i->taken_back);
+	core_intent_free(c, i);
+	assert_null(core_intent_find(c, old + 1));
+	core_intent_free(c, first);
+	assert_null(c->intents);
+}
+
 static void
 append_one(void *owner)
 {
@@ -721,6 +746,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    what_an_egress_told_before_its_cell_ended_is_on_record,
 		    set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    what_goes_once_more_is_found_by_its_new_number, set_up,
+		    take_down),
 		cmocka_unit_test_setup_teardown(
 		    a_commit_gives_way_once_to_several_requests, set_up,
 		    take_down),
