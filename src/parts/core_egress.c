@@ -453,8 +453,8 @@ core_placeholders(const struct core_cell *cell, struct buf *env)
 	return count;
 }
 
-/* What had left when its egress ended: the book says that nobody saw the end.
- */
+/* Of what had left when its egress ended the book says that nobody saw the
+ * end; of what was about to, that it did not. */
 void
 core_egress_gone(struct core *c, struct core_cell *cell)
 {
@@ -468,11 +468,13 @@ core_egress_gone(struct core *c, struct core_cell *cell)
 		if (i->done || i->cell != cell->number) {
 			continue;
 		}
-		if (i->gone) {
+		if (i->on_record && !i->refusal) {
 			struct wire_outcome o = { .end = WIRE_OUTCOME_FAILED };
 
 			core_text(o.text, sizeof(o.text),
-			    "its egress ended first: the outcome is unknown");
+			    i->gone ? "its egress ended first: the outcome is "
+			              "unknown"
+			            : "its egress ended before it left");
 			core_intent_outcome(c, i, &o);
 		}
 		core_intent_free(c, i);

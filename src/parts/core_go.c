@@ -91,6 +91,17 @@ core_go_lacks_ca(struct core *c, struct core_intent *i, const struct err *e)
 }
 
 static void
+answer_unsent(
+    struct core *c, struct core_intent *i, enum err_kind kind, const char *why)
+{
+	struct wire_outcome o = { .end = WIRE_OUTCOME_FAILED };
+
+	core_text(o.text, sizeof(o.text), why);
+	core_intent_outcome(c, i, &o);
+	core_intent_answer(c, i, kind, why);
+}
+
+static void
 send_own(struct core *c, struct core_intent *i)
 {
 	struct wire_http_do http = {
@@ -107,7 +118,7 @@ send_own(struct core *c, struct core_intent *i)
 	int ca;
 
 	if (core_go_fill(c, i, &http.go, &ca, &e)) {
-		core_intent_answer(c, i, e.kind, e.text);
+		answer_unsent(c, i, e.kind, e.text);
 		return;
 	}
 	core_text(
@@ -137,7 +148,7 @@ send_go(struct core *c, struct core_intent *i)
 	crash_point(CRASH_CORE_GO);
 	if (!egress) {
 		if (i->done) {
-			core_intent_answer(c, i, ERR_UNAVAILABLE,
+			answer_unsent(c, i, ERR_UNAVAILABLE,
 			    "the egress of core is away");
 		}
 		return;

@@ -300,11 +300,13 @@ core_run_requests_gone(struct core *c, const struct core_run *r)
 		if (!i->done || i->run != r->number) {
 			continue;
 		}
-		if (i->gone) {
+		if (i->on_record && !i->refusal) {
 			struct wire_outcome o = { .end = WIRE_OUTCOME_FAILED };
 
 			core_text(o.text, sizeof(o.text),
-			    "its run ended first: the outcome is unknown");
+			    i->gone ? "its run ended first: the outcome is "
+			              "unknown"
+			            : "its run ended before it left");
 			core_intent_outcome(c, i, &o);
 		}
 		core_intent_free(c, i);

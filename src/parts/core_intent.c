@@ -315,8 +315,10 @@ core_intent_refuse(
 	auto_buf body = { 0 };
 	auto_buf reason = { 0 };
 	struct json_out o;
-	bool said =
-	    core_denial_said(core_cell_find(c, i->cell), &reason) || why->put;
+	/* Of one that the book has it says as well that it did not leave. */
+	bool said = i->on_record ||
+	            core_denial_said(core_cell_find(c, i->cell), &reason) ||
+	            why->put;
 
 	if (said) {
 		buf_add(&reason, why->reason);

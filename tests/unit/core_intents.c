@@ -27,7 +27,19 @@ static struct {
 	size_t refused_count;
 	size_t went;
 	bool closed; /* core hung up */
+	bool told;   /* whoever asked for one of core's own */
 } house;
+
+static void
+told(struct core *c, uint64_t number, const struct wire_http_done *head,
+    struct str body)
+{
+	(void)c;
+	(void)number;
+	(void)head;
+	(void)body;
+	house.told = true;
+}
 
 /* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
 
@@ -371,6 +383,20 @@ cores_own_requests_are_not_among_those_of_an_egress(void **state)
 	core_intent_free(c, another);
 }
 
+static void
+ends_with(uint64_t seq, const char *text)
+{
+	auto_buf body = { 0 };
+	struct err e = { 0 };
+
+	while (core_unwritten(&house.core)) {
+		loop_turn(house.core.part.loop, CLOCK_SECOND / 100);
+	}
+	assert_int_equal(
+	    store_body_get(house.core.book.store, seq, &body, &e), 0);
+	assert_true(str_has_str(buf_str(&body), str_of(text)));
+}
+
 /* Two channels are read in any order: the sandbox's word that a cell has ended
  * takes nothing away from what its egress had told before. */
 static void
@@ -378,13 +404,11 @@ what_an_egress_told_before_its_cell_ended_is_on_record(void **state)
 {
 	struct core *c = &house.core;
 	struct core_intent *i = core_intent_new(c, 7, 31);
-	struct wire_outcome told = {
+	struct wire_outcome said = {
 		.id = 31, .end = WIRE_OUTCOME_ANSWERED, .status = 200
 	};
 	struct wire_cell_ended done = { .cell = 7 };
 	struct core_cell *cell = malloc(sizeof(*cell));
-	auto_buf body = { 0 };
-	struct err e = { 0 };
 
 	(void)state;
 	i->on_record = true;
@@ -394,17 +418,11 @@ what_an_egress_told_before_its_cell_ended_is_on_record(void **state)
 	*cell = house.cell;
 	house.cell.egress = NULL;
 	c->cells = cell;
-	wire_send(house.egress, WIRE_OUTCOME, &told, NULL, 0);
+	wire_send(house.egress, WIRE_OUTCOME, &said, NULL, 0);
 	core_cell_ended(c, NULL, &done, NULL, 0);
 	assert_null(c->intents);
 	assert_null(c->cells);
-	while (core_unwritten(c)) {
-		loop_turn(c->part.loop, CLOCK_SECOND / 100);
-	}
-	assert_int_equal(store_body_get(house.core.book.store,
-	                     house.core.book.seq - 1, &body, &e),
-	    0);
-	assert_true(str_has_str(buf_str(&body), STR("\"end\":\"answered\"")));
+	ends_with(c->book.seq - 1, "\"end\":\"answered\"");
 }
 
 /* After a 401: its grant and its outcome are of the new number alone. */
@@ -430,6 +448,90 @@ what_goes_once_more_is_found_by_its_new_number(void **state)
 	assert_null(core_intent_find(c, old + 1));
 	core_intent_free(c, first);
 	assert_null(c->intents);
+}
+
+/* A sandbox's budget of refusals bounds what it asks for in vain. */
+static void
+what_is_on_record_and_does_not_leave_is_always_told(void **state)
+{
+	struct core *c = &house.core;
+	struct core_intent *i = core_intent_new(c, 7, 1);
+	uint64_t had = c->book.seq;
+
+	(void)state;
+	house.cell.denials = 0;
+	house.cell.denials_at = mono_now();
+	i->on_record = true;
+	core_intent_unavailable(c, i, "the policy was changed");
+	assert_int_equal(c->book.seq, had + 1);
+	assert_int_equal(house.cell.unsaid, 0);
+	core_intent_free(c, i);
+}
+
+/* One went, the next is about to, nobody has decided about the last. */
+static void
+ask_three(uint64_t cell, uint64_t run)
+{
+	for (uint64_t n = 0; n < 3; n++) {
+		struct core_intent *i = core_intent_new(&house.core, cell, n);
+
+		i->run = run;
+		i->done = run ? told : NULL;
+		i->on_record = n < 2;
+		i->gone = n < 1;
+	}
+}
+
+static void
+each_intent_on_record_has_one_end_when_its_egress_ends(void **state)
+{
+	struct core *c = &house.core;
+	struct core_intent *refused = core_intent_new(c, 7, 9);
+
+	(void)state;
+	refused->on_record = true;
+	core_intent_unavailable(c, refused, "it says so itself");
+	ask_three(7, 0);
+	core_egress_gone(c, &house.cell);
+	assert_null(c->intents);
+	ends_with(c->book.seq - 2, "it says so itself");
+	ends_with(c->book.seq - 1, "its egress ended before it left");
+	ends_with(c->book.seq, "the outcome is unknown");
+}
+
+static void
+each_of_the_houses_has_one_end_when_its_run_ends(void **state)
+{
+	struct core *c = &house.core;
+	struct core_run run = { .number = 5 };
+	uint64_t had = c->book.seq;
+
+	(void)state;
+	ask_three(0, run.number);
+	core_run_requests_gone(c, &run);
+	assert_null(c->intents);
+	assert_int_equal(c->book.seq, had + 2);
+	ends_with(had + 1, "its run ended before it left");
+	ends_with(had + 2, "the outcome is unknown");
+}
+
+/* The egress of core has ended between its commit and its go. */
+static void
+cores_own_that_cannot_leave_has_one_end(void **state)
+{
+	struct core *c = &house.core;
+	struct core_intent *i = core_intent_new(c, 0, 0);
+	uint64_t had = c->book.seq;
+
+	(void)state;
+	c->draining = false;
+	i->on_record = true;
+	i->done = told;
+	core_intent_committed(c, i->number);
+	assert_null(c->intents);
+	assert_true(house.told);
+	assert_int_equal(c->book.seq, had + 1);
+	ends_with(had + 1, "the egress of core is away");
 }
 
 static void
@@ -568,16 +670,6 @@ an_intent_is_in_force_while_all_of_its_claim_is(void **state)
 	c->runs = NULL;
 }
 
-static void
-nobody_waits(struct core *c, uint64_t number, const struct wire_http_done *done,
-    struct str body)
-{
-	(void)c;
-	(void)number;
-	(void)done;
-	(void)body;
-}
-
 /* A grant of core's own is taken back when its run is over: then alone. */
 static void
 cores_own_stands_until_its_run_is_over(void **state)
@@ -589,7 +681,7 @@ cores_own_stands_until_its_run_is_over(void **state)
 	for (int what = STANDS; what < ALL; what++) {
 		struct core_intent *i = of_the_run(0);
 
-		i->done = nobody_waits;
+		i->done = told;
 		i->gone = true;
 		i->credential = STR("alpha");
 		c->draining = what == DRAINS;
@@ -717,62 +809,38 @@ an_approval_binds_the_whole_of_a_query(void **state)
 	assert_false(digest_eq(bound[0], bound[1]));
 }
 
+#define IN_HOUSE(test) cmocka_unit_test_setup_teardown(test, set_up, take_down)
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-		    each_of_a_record_is_an_intent, set_up, take_down),
-		cmocka_unit_test_setup_teardown(
-		    a_host_that_is_none_is_said_of_each, set_up, take_down),
-		cmocka_unit_test_setup_teardown(
-		    an_egress_that_asks_on_without_an_end_is_hung_up, set_up,
-		    take_down),
-		cmocka_unit_test_setup_teardown(
-		    what_is_refused_is_not_counted_until_it_is_written, set_up,
-		    take_down),
-		cmocka_unit_test_setup_teardown(
-		    a_record_that_is_not_of_its_form_ends_its_egress, set_up,
-		    take_down),
-		cmocka_unit_test_setup_teardown(
-		    what_a_refusal_offers_is_whole_or_said_to_be_elsewhere,
-		    set_up, take_down),
-		cmocka_unit_test_setup_teardown(
-		    an_outcome_is_of_the_latest_of_its_own_cell, set_up,
-		    take_down),
-		cmocka_unit_test_setup_teardown(
-		    cores_own_requests_are_not_among_those_of_an_egress, set_up,
-		    take_down),
-		cmocka_unit_test_setup_teardown(
-		    what_an_egress_told_before_its_cell_ended_is_on_record,
-		    set_up, take_down),
-		cmocka_unit_test_setup_teardown(
-		    what_goes_once_more_is_found_by_its_new_number, set_up,
-		    take_down),
-		cmocka_unit_test_setup_teardown(
-		    a_commit_gives_way_once_to_several_requests, set_up,
-		    take_down),
-		cmocka_unit_test_setup_teardown(
-		    who_burns_the_processor_is_not_given_it_again, set_up,
-		    take_down),
-		cmocka_unit_test_setup_teardown(
-		    a_house_that_closes_gives_way_to_nobody, set_up, take_down),
-		cmocka_unit_test_setup_teardown(
-		    an_intent_is_in_force_while_all_of_its_claim_is, set_up,
-		    take_down),
-		cmocka_unit_test_setup_teardown(
-		    cores_own_stands_until_its_run_is_over, set_up, take_down),
-		cmocka_unit_test_setup_teardown(
-		    what_went_or_was_refused_does_not_go_again, set_up,
-		    take_down),
-		cmocka_unit_test_setup_teardown(
-		    no_claim_no_yes_of_the_vaults_and_nothing_goes, set_up,
-		    take_down),
-		cmocka_unit_test_setup_teardown(
-		    what_was_shown_is_of_the_request_that_it_names, set_up,
-		    take_down),
-		cmocka_unit_test_setup_teardown(
-		    an_approval_binds_the_whole_of_a_query, set_up, take_down),
+		IN_HOUSE(each_of_a_record_is_an_intent),
+		IN_HOUSE(a_host_that_is_none_is_said_of_each),
+		IN_HOUSE(an_egress_that_asks_on_without_an_end_is_hung_up),
+		IN_HOUSE(what_is_refused_is_not_counted_until_it_is_written),
+		IN_HOUSE(a_record_that_is_not_of_its_form_ends_its_egress),
+		IN_HOUSE(
+		    what_a_refusal_offers_is_whole_or_said_to_be_elsewhere),
+		IN_HOUSE(an_outcome_is_of_the_latest_of_its_own_cell),
+		IN_HOUSE(cores_own_requests_are_not_among_those_of_an_egress),
+		IN_HOUSE(
+		    what_an_egress_told_before_its_cell_ended_is_on_record),
+		IN_HOUSE(what_goes_once_more_is_found_by_its_new_number),
+		IN_HOUSE(what_is_on_record_and_does_not_leave_is_always_told),
+		IN_HOUSE(
+		    each_intent_on_record_has_one_end_when_its_egress_ends),
+		IN_HOUSE(each_of_the_houses_has_one_end_when_its_run_ends),
+		IN_HOUSE(cores_own_that_cannot_leave_has_one_end),
+		IN_HOUSE(a_commit_gives_way_once_to_several_requests),
+		IN_HOUSE(who_burns_the_processor_is_not_given_it_again),
+		IN_HOUSE(a_house_that_closes_gives_way_to_nobody),
+		IN_HOUSE(an_intent_is_in_force_while_all_of_its_claim_is),
+		IN_HOUSE(cores_own_stands_until_its_run_is_over),
+		IN_HOUSE(what_went_or_was_refused_does_not_go_again),
+		IN_HOUSE(no_claim_no_yes_of_the_vaults_and_nothing_goes),
+		IN_HOUSE(what_was_shown_is_of_the_request_that_it_names),
+		IN_HOUSE(an_approval_binds_the_whole_of_a_query),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
