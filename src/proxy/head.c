@@ -159,7 +159,9 @@ passes(
 	    http_is_hop(r->head, name)) {
 		return false;
 	}
-	if (wants_plain(go) && str_eq_nocase(name, STR("accept-encoding"))) {
+	if (wants_plain(go) &&
+	    (str_eq_nocase(name, STR("accept-encoding")) ||
+	        str_eq_nocase(name, STR("grpc-accept-encoding")))) {
 		return false;
 	}
 	/* R08: a Range could show a credential half by half. */

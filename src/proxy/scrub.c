@@ -32,18 +32,38 @@ is_text(const struct http_head *answer)
 
 /* NULL: none.  More than one is none that is known. */
 static const struct str *
+coding_in(const struct http_head *answer, const char *field)
+{
+	const struct str *coding = http_find(answer, field);
+	bool plain = coding && str_eq_nocase(*coding, STR("identity")) &&
+	             http_count(answer, field) == 1;
+	return plain ? NULL : coding;
+}
+
+static const struct str *
 coding_of(const struct http_head *answer)
 {
-	const struct str *coding = http_find(answer, "content-encoding");
-	bool plain = coding && str_eq_nocase(*coding, STR("identity")) &&
-	             http_count(answer, "content-encoding") == 1;
-	return plain ? NULL : coding;
+	return coding_in(answer, "content-encoding");
+}
+
+/* Of messages in the body, each by itself: they are not opened. */
+static const struct str *
+messages_coding(const struct http_head *answer)
+{
+	return coding_in(answer, "grpc-encoding");
 }
 
 static int
 find_decoder(struct scrub *s, const struct http_head *answer, struct err *e)
 {
-	const struct str *coding = coding_of(answer);
+	const struct str *coding = messages_coding(answer);
+	if (coding) {
+		return err_set(e, ERR_DENIED,
+		    "the answer has the grpc-encoding %s, which cannot be read "
+		    "for credentials",
+		    err_quote(*coding));
+	}
+	coding = coding_of(answer);
 	if (!coding) {
 		return 0;
 	}
@@ -68,7 +88,8 @@ proxy_scrub_begin(struct scrub *s, const struct needles *n,
 		return 0;
 	}
 	/* Another connection may use the first credential meanwhile. */
-	if (proxy_needles_count(n) == 0 && coding_of(answer)) {
+	if (proxy_needles_count(n) == 0 &&
+	    (coding_of(answer) || messages_coding(answer))) {
 		proxy_scrub_brought(s, n, answer, HELD);
 		s->beside = true;
 		return 0;
@@ -220,7 +241,7 @@ beside(struct scrub *s, struct str bytes, scrub_out *out, void *owner,
 	}
 	if (!s->decoder && proxy_needles_count(s->needles) > 0) {
 		return err_set(e, ERR_DENIED,
-		    "the answer has a Content-Encoding that cannot be read for "
+		    "the answer has an encoding that cannot be read for "
 		    "credentials, of which there is one by now");
 	}
 	pass(out, owner, bytes);

@@ -97,7 +97,8 @@ a_header_credential_is_put_in_once(void **state)
 	rig_inject(&r);
 	cell_good(&r, &c);
 	end_say_z(&c, "GET /a HTTP/1.1\r\nHost: good.test\r\n"
-	              "Accept-Encoding: gzip\r\n\r\n");
+	              "Accept-Encoding: gzip\r\n"
+	              "grpc-accept-encoding: identity,gzip\r\n\r\n");
 	rig_until(&r, end_got(&c, "hello"));
 	struct end *o = &r.origin.at[0];
 	assert_true(end_got(o, "\r\nAuthorization: Bearer " SECRET "\r\n"));

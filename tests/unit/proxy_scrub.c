@@ -139,6 +139,16 @@ compressed_answers_are_opened_or_refused_R02_R05_R07(void **state)
 	end_close(&c);
 	rig_free(&r);
 
+	/* Of gRPC each message has one, behind its five bytes. */
+	rig_coded(&r, &c, buf_str(&packed), "identity\r\ngrpc-encoding: zstd");
+	assert_true(end_got(&c, "HTTP/1.1 502 "));
+	end_close(&c);
+	rig_free(&r);
+	rig_coded(&r, &c, STR("plain"), "identity\r\ngrpc-encoding: identity");
+	assert_true(end_got(&c, "plain"));
+	end_close(&c);
+	rig_free(&r);
+
 	/* Else the first is opened, and what is in it goes by unread. */
 	rig_coded(&r, &c, buf_str(&packed), "zstd\r\nContent-Encoding: gzip");
 	assert_true(end_got(&c, "HTTP/1.1 502 "));
@@ -379,6 +389,8 @@ a_coded_answer_that_has_begun_is_read_beside_R09(void **state)
 		{ "nothing of that kind", "zstd", NULL },
 		{ "nothing of that kind", "lzma", "cannot be read" },
 		{ "nothing of that kind", "gzip", "cannot be read" },
+		{ "nothing of that kind", "identity\r\ngrpc-encoding: zstd",
+		    "cannot be read" },
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct rig r;
