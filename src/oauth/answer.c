@@ -52,14 +52,16 @@ static const struct {
 	{ "server_error", OAUTH_FAILED },
 };
 
+/* It goes into the book, logs and answers, and an endpoint may say there what
+ * it was asked with: that has digits or capitals in it, and no known code has.
+ */
 static bool
 code_valid(struct str code)
 {
 	for (size_t i = 0; i < code.len; i++) {
 		char c = code.at[i];
 
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
-		    c != '_') {
+		if (!(c >= 'a' && c <= 'z') && c != '_') {
 			return false;
 		}
 	}
@@ -226,7 +228,6 @@ token_fault(const struct json *top, int64_t assumed, struct oauth_answer *out)
 		       "`lifetime` of the credential is assumed where it is "
 		       "missing";
 	}
-	(void)json_text(top, "scope", &out->scope);
 	return NULL;
 }
 
@@ -249,6 +250,23 @@ oauth_answer_read(struct arena *a, unsigned status, struct str type,
 	*out = read;
 }
 
+/* What a person is shown goes through core, and the code is for the vault. */
+static bool
+shows_its_code(const struct oauth_device *d)
+{
+	const struct str shown[] = { d->user_code, d->uri, d->uri_complete };
+	auto_buf escaped = { 0 };
+	bool found = false;
+
+	oauth_escape(&escaped, d->device_code);
+	for (size_t i = 0; i < COUNT(shown) && !found; i++) {
+		found = str_has_str(shown[i], d->device_code) ||
+		        str_has_str(shown[i], buf_str(&escaped));
+	}
+	buf_wipe(&escaped);
+	return found;
+}
+
 static const char *
 device_fault(const struct json *top, struct oauth_device *d)
 {
@@ -268,6 +286,9 @@ device_fault(const struct json *top, struct oauth_device *d)
 	if (json_text(top, "verification_uri_complete", &d->uri_complete) &&
 	    (!oauth_https(d->uri_complete) || d->uri_complete.len > 512)) {
 		return "its verification_uri_complete is no https URL";
+	}
+	if (shows_its_code(d)) {
+		return "what it shows to a person holds its device_code";
 	}
 	d->lifetime = seconds(top, "expires_in");
 	d->interval = seconds(top, "interval");

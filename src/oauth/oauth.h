@@ -77,9 +77,8 @@ enum oauth_end {
 struct oauth_answer {
 	enum oauth_end end;
 	struct str access;
-	struct str refresh; /* empty: the old one stays */
-	int64_t lifetime;   /* seconds, from 1; 0: only in a failure */
-	struct str scope;
+	struct str refresh;          /* empty: the old one stays */
+	int64_t lifetime;            /* seconds, from 1; 0: only in a failure */
 	char error[OAUTH_CODE_TEXT]; /* of CLOSED, PENDING, SLOWER */
 	const char *fault;           /* of FAILED and CLOSED: a sentence */
 };
@@ -117,7 +116,6 @@ struct oauth_told {
 	int64_t interval;
 	int64_t retry; /* of FAILED: seconds until it may be asked again; 0: it
 	                * did not say */
-	struct str scope;
 	struct str error;
 	struct str fault;
 	struct str user_code;

@@ -26,7 +26,6 @@ oauth_told_write(struct buf *out, const struct oauth_told *told)
 	json_out_i64(&o, "lifetime", told->lifetime);
 	json_out_i64(&o, "interval", told->interval);
 	json_out_i64(&o, "retry", told->retry);
-	json_out_str(&o, "scope", told->scope);
 	json_out_str(&o, "error", told->error);
 	json_out_str(&o, "fault", told->fault);
 	json_out_str(&o, "user_code", told->user_code);
@@ -67,7 +66,6 @@ oauth_told_read(
 	    !take_seconds(top, "interval", &read.interval) ||
 	    !take_seconds(top, "retry", &read.retry) ||
 	    read.retry > OAUTH_RETRY_MAX ||
-	    !json_text(top, "scope", &read.scope) ||
 	    !json_text(top, "error", &read.error) ||
 	    !json_text(top, "fault", &read.fault) ||
 	    !json_text(top, "user_code", &read.user_code) ||

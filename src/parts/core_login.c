@@ -268,9 +268,6 @@ answer_login(struct core *c, struct core_ask *ask, const struct core_login *l,
 		    &o, "verification_uri_complete", told->uri_complete);
 		json_out_i64(&o, "expires_in", told->lifetime);
 	}
-	if (told->scope.len) {
-		json_out_str(&o, "scope", told->scope);
-	}
 	json_out_end(&o, '}');
 	core_answer_after(c, ask, 200, buf_str(&body));
 }

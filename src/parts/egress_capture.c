@@ -79,7 +79,6 @@ egress_capture(struct egress *g, const struct egress_fetch *f,
 		    got.end == OAUTH_FAILED
 		        ? oauth_retry_after(answer->retry_after, wall_now())
 		        : 0,
-		.scope = got.scope,
 		.error = str_of(got.error),
 		.fault = str_of(got.fault),
 		.user_code = device.user_code,

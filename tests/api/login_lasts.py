@@ -17,7 +17,8 @@ from contextlib import closing
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from house import *  # noqa: E402,F403
 from issuer import Both, Browser, RULE  # noqa: E402
-from vault_help import box, caller, finish, heads, tokens  # noqa: E402
+from vault_help import (  # noqa: E402
+    artefacts, box, caller, encodings, finish, heads, tokens)
 
 AT = '/api/vault/credentials/there'
 LOGIN = '/api/vault/login'
@@ -153,6 +154,38 @@ def tokens_that_are_being_renewed_are_not_lost_to_a_login():
         h.outcome(task)
         a = h.post(GO, back)
         need(a.code == 503 and 'the token endpoint gave no token' in a.out, a)
+
+
+@test
+def what_an_issuer_says_again_of_what_it_was_asked_with_goes_nowhere():
+    refresh, secret, code = (b'canary_%s_0077' % x for x in
+                             (b'refresh', b'secret', b'code'))
+    again = {'name': 'there', 'redirect_uri': BACK}
+
+    def login():
+        a = h.post(LOGIN, again)
+        need(a.code == 200, a)
+        return h.post(GO, {'state': a.json['login'], 'code': box(h, code)})
+    with Both('mock') as (h, i):
+        a = h.post('/api/vault/credentials', {
+            'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+            'token_endpoint': i.url + '/token', 'client_id': 'anybody',
+            'authorization_endpoint': i.url + '/auth',
+            'box': box(h, tokens(b'', refresh, secret))})
+        need(a.code == 200, a)
+        i.set(fault='echo')
+        said = [call(h)]
+        need('its token endpoint said an_unreadable_error' in said[0], said)
+        said.append(login().out)
+        need('an_unreadable_error' in said[1], said)
+        i.set(fault='scope')
+        said.append(login().out)
+        need(json.loads(said[2]).get('state') == 'done', said[2])
+        said.append(call(h))
+        need('the interface says yes' in said[3], said)
+        for name, text in [*artefacts(h), ('an answer', json.dumps(said).encode())]:
+            for value in (refresh, secret, code):
+                need(not any(c in text for c in encodings(value)), value, name)
 
 
 @test

@@ -150,6 +150,24 @@ async function spoiled(request, response) {
       return true;
     case 'hang':
       return true;
+    case 'echo': // it says again what it was asked with, wherever it can
+    case 'scope': { // and in a yes
+      const form = new URLSearchParams(await body(request));
+      const heard = form.get('refresh_token') ?? form.get('code');
+      response.setHeader('Content-Type', 'application/json');
+      if (fault === 'scope') {
+        response.end(JSON.stringify({ access_token: 'canary-access-0001',
+          token_type: 'Bearer', expires_in: 600, scope: heard }));
+        return true;
+      }
+      response.statusCode = 400;
+      response.setHeader('Location', `https://evil.test/${heard}`);
+      response.setHeader('WWW-Authenticate', `Bearer realm="${heard}"`);
+      response.end(JSON.stringify({ error: heard,
+        error_description: `${heard} ${request.headers.authorization}`,
+        error_uri: `https://issuer.test/${heard}`, [heard]: heard }));
+      return true;
+    }
     default:
       return false;
   }

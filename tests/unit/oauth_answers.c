@@ -36,14 +36,13 @@ tokens_are_taken_with_what_belongs_to_them(void **state)
 {
 	struct oauth_answer a = answer_of(200,
 	    "{\"access_token\":\"at-1\",\"token_type\":\"bearer\","
-	    "\"expires_in\":3600,\"refresh_token\":\"rt-1\",\"scope\":\"a b\"}",
+	    "\"expires_in\":3600,\"refresh_token\":\"rt-1\"}",
 	    0);
 
 	(void)state;
 	assert_int_equal(a.end, OAUTH_TOKENS);
 	assert_true(str_eq(a.access, STR("at-1")));
 	assert_true(str_eq(a.refresh, STR("rt-1")));
-	assert_true(str_eq(a.scope, STR("a b")));
 	assert_int_equal(a.lifetime, 3600);
 }
 
@@ -222,6 +221,8 @@ each_error_has_its_end(void **state)
 		{ 400, "{\"error\":\"" A63 "\"}", OAUTH_CLOSED, A63 },
 		{ 400, "{\"error\":\"" A63 "a\"}", OAUTH_CLOSED,
 		    "an_unreadable_error" },
+		{ 400, "{\"error\":\"canary_refresh_0\"}", OAUTH_CLOSED,
+		    "an_unreadable_error" },
 		{ 302, "{\"error\":\"invalid_grant\"}", OAUTH_FAILED, "" },
 		{ 400, "{}", OAUTH_FAILED, "" },
 		{ 201,
@@ -340,7 +341,11 @@ each_member_of_a_devices_answer_is_looked_at(void **state)
 	static const char *const wrong[][2] = {
 		{ "device_code", "\"d c\"" },
 		{ "device_code", "7" },
+		{ "device_code", "\"AB-12\"" },
 		{ "user_code", "\"AB 12\"" },
+		{ "user_code", "\"x-dc\"" },
+		{ "verification_uri", "\"https://a.test/dc\"" },
+		{ "verification_uri_complete", "\"https://a.test/?c=dc\"" },
 		{ "user_code", "\"\\u001b[2J\"" },
 		{ "user_code", "\"" A63 "aa\"" },
 		{ "verification_uri", "\"http://a.test/device\"" },
@@ -379,6 +384,22 @@ each_member_of_a_devices_answer_is_looked_at(void **state)
 		assert_int_equal(
 		    device_with(uris[i], buf_z(&uri)), OAUTH_FAILED);
 	}
+}
+
+static void
+a_device_code_is_shown_in_no_form(void **state)
+{
+	struct oauth_device d = { 0 };
+	struct oauth_answer a;
+
+	(void)state;
+	oauth_device_read(&memory, 200, JSON,
+	    STR("{\"device_code\":\"d/c\",\"user_code\":\"AB-12\","
+	        "\"verification_uri\":\"https://a.test/?c=d%2Fc\","
+	        "\"expires_in\":600}"),
+	    &d, &a);
+	assert_int_equal(a.end, OAUTH_FAILED);
+	assert_int_equal(d.device_code.len, 0);
 }
 
 static void
@@ -515,6 +536,7 @@ main(void)
 		cmocka_unit_test(a_device_hears_where_a_person_goes),
 		cmocka_unit_test(a_device_is_sent_to_https_alone),
 		cmocka_unit_test(each_member_of_a_devices_answer_is_looked_at),
+		cmocka_unit_test(a_device_code_is_shown_in_no_form),
 		cmocka_unit_test(what_is_told_of_an_answer_is_read_again),
 		cmocka_unit_test(seconds_that_are_told_have_a_bound),
 		cmocka_unit_test(a_masked_answer_has_no_token),
