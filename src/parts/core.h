@@ -154,10 +154,11 @@ struct core {
 	uint32_t slot_count;
 	uint64_t number; /* the last one given out */
 	struct loop_timer expiry;
-	struct loop_timer due;        /* of tasks */
-	struct core_blocks *blocks;   /* core_proof.c */
-	struct core_sign *signs;      /* the same */
-	struct core_publish *publish; /* core_publish.c */
+	struct loop_timer due;         /* of tasks */
+	struct loop_timer claim_again; /* of one that could not be read */
+	struct core_blocks *blocks;    /* core_proof.c */
+	struct core_sign *signs;       /* the same */
+	struct core_publish *publish;  /* core_publish.c */
 	struct core_witness *witness;
 	struct core_web *web;        /* core_web.c; NULL: no login yet */
 	struct core_notify *notify;  /* core_notify.c; NULL: nothing was told */

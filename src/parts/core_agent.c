@@ -153,24 +153,29 @@ unpack(const struct book_head *head, struct buf *body)
 	return kind;
 }
 
-static void
-replay_one(struct core *c, struct core_run *r, const struct book_head *head)
+static int
+replay_one(struct core *c, struct core_run *r, const struct book_head *head,
+    struct err *e)
 {
 	auto_buf body = { 0 };
-	struct err e = { 0 };
 	enum book_kind kind;
+	bool there;
 
 	if (head->kind != BOOK_MODEL_REPLY && head->kind != BOOK_CALL_SETTLED &&
 	    head->kind != BOOK_SESSION_EVENT) {
-		return;
+		return 0;
 	}
-	if (core_body_get(c, head->seq, &body, &e)) {
-		log_err("replay", &e);
-		return;
+	if (core_body_look(c, head->seq, &body, &there, e)) {
+		return -1;
+	}
+	if (!there) {
+		log_line(LOG_ERROR, "replay", "the body of event %llu is gone",
+		    (unsigned long long)head->seq);
+		return 0;
 	}
 	kind = unpack(head, &body);
 	if (kind == BOOK_KIND_NONE) {
-		return;
+		return 0;
 	}
 	if (kind == BOOK_MODEL_REPLY) {
 		r->model_replied = head->call;
@@ -178,24 +183,28 @@ replay_one(struct core *c, struct core_run *r, const struct book_head *head)
 	} else {
 		core_agent_send_result(r, head->call, buf_str(&body));
 	}
+	return 0;
 }
 
-static void
-replay(struct core *c, struct core_run *r)
+/* An agent that has heard only some of it would do the rest once more. */
+static int
+replay(struct core *c, struct core_run *r, struct err *e)
 {
 	auto_buf heads = { 0 };
-	struct err e = { 0 };
 
-	if (core_run_heads(c, r->run, 0, &heads, &e)) {
-		log_err("replay", &e);
+	if (core_run_heads(c, r->run, 0, &heads, e)) {
+		return err_wrap(e, "the history of run %s", r->run_text);
 	}
 	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
 		struct book_head head;
 
 		must(book_head_decode(str_span(heads.at + at, BOOK_HEAD_SIZE),
-		         &head, &e) == 0);
-		replay_one(c, r, &head);
+		         &head, e) == 0);
+		if (replay_one(c, r, &head, e)) {
+			return -1;
+		}
 	}
+	return 0;
 }
 
 static void
@@ -257,7 +266,11 @@ core_agent_started(void *owner, struct wire_peer *peer, const void *record,
 	int fd = core_memfd(buf_str(&body));
 
 	wire_send(r->agent_peer, WIRE_RUN_BEGIN, &begin, &fd, 1);
-	replay(c, r);
+	if (replay(c, r, &e)) {
+		log_err("replay", &e);
+		core_run_died(c, r, e.text);
+		return;
+	}
 	core_agent_go(r);
 }
 

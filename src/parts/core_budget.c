@@ -57,22 +57,21 @@ wall_passed(void *owner)
 	    "the task's wall-clock budget is spent");
 }
 
-void
-core_run_budget(struct core *c, struct core_run *r)
+int
+core_run_budget(struct core *c, struct core_run *r, struct err *e)
 {
 	int64_t wall = r->type->wall;
 	struct spent s = { 0 };
 	auto_buf heads = { 0 };
-	struct err e = { 0 };
 
-	if (core_run_heads(c, r->run, 0, &heads, &e)) {
-		log_err("budget", &e);
+	if (core_run_heads(c, r->run, 0, &heads, e)) {
+		return err_wrap(e, "the budget of run %s", r->run_text);
 	}
 	for (size_t at = 0; at < heads.len; at += BOOK_HEAD_SIZE) {
 		struct book_head head;
 
 		must(book_head_decode(str_span(heads.at + at, BOOK_HEAD_SIZE),
-		         &head, &e) == 0);
+		         &head, e) == 0);
 		count_head(&s, &head);
 	}
 	r->bad_results = s.bad_results;
@@ -85,4 +84,5 @@ core_run_budget(struct core *c, struct core_run *r)
 		loop_timer_arm(&r->wall, c->part.loop,
 		    mono_after(loop_now(c->part.loop), left), wall_passed, r);
 	}
+	return 0;
 }

@@ -20,6 +20,8 @@
 #include "parts/core_egress.h"
 #include "parts/crash.h"
 
+#define READ_AGAIN_US CLOCK_SECOND
+
 struct core_run *
 core_run_find(struct core *c, uint64_t number)
 {
@@ -79,15 +81,15 @@ core_run_free(struct core *c, struct core_run *r)
 /* --- making a run of a task --- */
 
 static int
-load_record(struct core *c, struct core_run *r, struct err *e)
+load_record(
+    struct core *c, struct core_run *r, struct str record, struct err *e)
 {
-	auto_buf bytes = { 0 };
 	struct json *tree;
 	struct str type = STR("default");
 
-	if (core_task_record(c, str_of(r->task_text), &bytes, e) ||
-	    json_parse(&r->arena, arena_str(&r->arena, buf_str(&bytes)), NULL,
-	        &tree, e)) {
+	if (e->kind != ERR_NONE ||
+	    json_parse(
+	        &r->arena, arena_str(&r->arena, record), NULL, &tree, e)) {
 		return err_wrap(e, "the record of task %s", r->task_text);
 	}
 	r->record = tree;
@@ -203,6 +205,32 @@ owns_workspace(const struct core_run *r)
 	return r->owner == r->slot + 1;
 }
 
+static void
+claim_again(void *owner)
+{
+	core_claim(owner);
+}
+
+/* False: the store cannot be asked now.  Nothing is known of the task, which is
+ * claimed once it is.  Whatever else is wrong with it stands in *e. */
+static bool
+read_record(struct core *c, struct str task, struct buf *out, struct err *e)
+{
+	if (core_task_record(c, task, out, e) == 0) {
+		*e = (struct err){ 0 };
+		return true;
+	}
+	if (e->kind != ERR_UNAVAILABLE) {
+		return true;
+	}
+	log_line(LOG_WARN, "claim",
+	    "the task " STR_FMT " waits, its record cannot be read: %s",
+	    STR_ARG(task), e->text);
+	loop_timer_arm(&c->claim_again, c->part.loop,
+	    mono_after(loop_now(c->part.loop), READ_AGAIN_US), claim_again, c);
+	return false;
+}
+
 /* One claim; false: there is nothing (more) to claim in this role. */
 static bool
 claim_one(struct core *c, struct core_role *role)
@@ -217,13 +245,16 @@ claim_one(struct core *c, struct core_role *role)
 	const struct queue_task *t =
 	    queue_next(c->queue, claim.queue, claim.owner);
 	struct queue_step step = { 0 };
+	auto_buf record = { 0 };
+	struct err unread = { 0 };
 	struct err e = { 0 };
 	uint32_t slot;
 
 	if (!t || is_leaving(c, t) || take_slot(c, t, &slot)) {
 		return false;
 	}
-	if (queue_claim(c->queue, &a, &claim, &step, &e)) {
+	if (!read_record(c, t->id, &record, &unread) ||
+	    queue_claim(c->queue, &a, &claim, &step, &e)) {
 		core_slot_give(c, slot);
 		return false;
 	}
@@ -243,7 +274,7 @@ claim_one(struct core *c, struct core_role *role)
 
 	r->cell_was_lost = earlier;
 	r->role = role; /* as it is in force now */
-	int unloaded = load_record(c, r, &e);
+	int unloaded = load_record(c, r, buf_str(&record), &unread);
 
 	core_queue_step(c, &step, r);
 	if (!earlier) {
@@ -254,8 +285,8 @@ claim_one(struct core *c, struct core_role *role)
 		return true;
 	}
 	if (unloaded) {
-		core_run_fail(
-		    c, r, "schema_validation", "requires_escalation", e.text);
+		core_run_fail(c, r, "schema_validation", "requires_escalation",
+		    unread.text);
 		return true;
 	}
 	r->claim = core_number(c);
@@ -375,7 +406,11 @@ begin(struct core *c, uint64_t claim)
 		core_run_fail(c, r, "workspace", "resolvable", e.text);
 		return;
 	}
-	core_run_budget(c, r);
+	if (core_run_budget(c, r, &e)) {
+		log_err("budget", &e);
+		core_run_died(c, r, e.text);
+		return;
+	}
 	if (owns_workspace(r)) {
 		start(c, r);
 	} else {

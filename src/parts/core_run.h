@@ -41,7 +41,8 @@ void core_grant_request(struct core *c, const struct core_run *r,
 
 /* core_budget.c: what earlier claims of this run used up, from the book, and
  * the timer over what is left of its wall-clock budget. */
-void core_run_budget(struct core *c, struct core_run *r);
+int core_run_budget(
+    struct core *c, struct core_run *r, struct err *e) MUST_CHECK;
 
 /* core_fork.c: what a run's first head says besides: what it may, so that a
  * fork has no more, and of a fork its origin.  Then the history that it begins

@@ -651,6 +651,92 @@ def a_server_that_restarts_is_waited_for():
         s.remove()
 
 
+class Unread:
+    """While it stands, the house writes its book on PostgreSQL, and nothing of
+    it is read: who reads has a connection of his own."""
+
+    def __init__(self, s, name):
+        self.s, self.name = s, name
+
+    def sql(self, text):
+        self.s.run('psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-h',
+                   self.s.folder, '-p', str(self.s.port), '-U', 'handrail',
+                   '-d', 'template1', '-c', text)
+
+    def __enter__(self):
+        writes = self.s.sql('SELECT backend FROM %s.owner' % self.name)
+        self.sql('ALTER DATABASE postgres ALLOW_CONNECTIONS false')
+        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                 "application_name = 'handrail' AND pid <> " + writes)
+
+    def __exit__(self, *_):
+        self.sql('ALTER DATABASE postgres ALLOW_CONNECTIONS true')
+
+
+def approved(h, wait):
+    a = h.say(wait, 'approve')
+    need(a.code == 200, a)
+
+
+def went_on(h, id):
+    t = h.outcome(id)
+    need(t['state'] == 'completed', t, h.log()[-3000:])
+    need([c['starts'] for c in t['runs'][-1]['calls']] == [1] * 4, t)
+    need(h.outcomes(id) == ['complete'], id)
+
+
+@test
+def a_task_that_cannot_be_read_for_a_moment_is_none_the_worse():
+    server()
+    s, name = cluster.Cluster.new(), schema()
+    COMPANIONS.append(s.server)
+    try:
+        with House(ROLES) as h:
+            h.start(args=on_server(s, name))
+            ids, waits = two_waiting(h)
+            with Unread(s, name):
+                ids.append(h.dispatch(
+                    [*[shell('true', id='s%d' % n) for n in range(3)], finish()],
+                    queue='worker'))
+                approved(h, waits[0])
+                until(lambda: 'its record cannot be read' in h.log() or
+                      'schema_validation' in h.log(), text='it was read')
+            approved(h, waits[1])
+            for id in ids:
+                went_on(h, id)
+            h.verified()
+    finally:
+        s.remove()
+
+
+@test
+def an_agent_whose_history_cannot_be_read_does_nothing_twice():
+    server()
+    s, name = cluster.Cluster.new(), schema()
+    COMPANIONS.append(s.server)
+    try:
+        with House(ROLES) as h:
+            h.start(args=on_server(s, name))
+            ids, waits = two_waiting(h)
+            approved(h, waits[1])  # the twin
+            sandbox = h.pids()['sandbox']
+            end_process(sandbox, signal.SIGSTOP)  # who starts agents
+            try:
+                approved(h, waits[0])
+                task = waits[0]['task']
+                until(lambda: h.kinds(task).count('task_claimed') == 2)
+                with Unread(s, name):
+                    end_process(sandbox, signal.SIGCONT)
+                    until(lambda: ' replay ' in h.log(), text='it was read')
+            finally:
+                end_process(sandbox, signal.SIGCONT)
+            for id in ids:
+                went_on(h, id)
+            h.verified()
+    finally:
+        s.remove()
+
+
 @test
 def another_program_enqueues_by_an_insert():
     s = server()
