@@ -315,7 +315,9 @@ step(struct core *c)
 		watch(c);
 		if (mono_passed(mono_after(c->book.flights[0].sent, SLOW_US),
 		        loop_now(c->part.loop))) {
-			stall(c, store_why(c->book.store));
+			const char *why = store_why(c->book.store);
+
+			stall(c, *why ? why : "its server does not answer");
 		}
 		return;
 	}

@@ -99,7 +99,7 @@ asked(struct core_cell *cell, const struct wire_intent *in,
 	i->epoch = cell->epoch;
 	i->call = r ? r->busy : 0;
 	if (!core_intent_in_force(c, i)) {
-		core_intent_unavailable(c, i, "this sandbox's claim is over");
+		core_intent_unavailable(c, i, core_intent_over(c));
 		return;
 	}
 	if (!host) {

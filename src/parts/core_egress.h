@@ -110,6 +110,7 @@ const char *core_place_problem(const struct core *c, struct arena *a,
 void core_intent_allowed(struct core *c, struct core_intent *i);
 /* What asked still stands: its cell, its run, under the same claim. */
 bool core_intent_in_force(struct core *c, const struct core_intent *i);
+const char *core_intent_over(const struct core *c); /* why it does not */
 /* Written down; goes on when that is on the disk. */
 void core_intent_commit(struct core *c, struct core_intent *i);
 struct core_refusal {
@@ -169,14 +170,12 @@ void core_intent_unfit(struct core *c, struct core_intent *i,
 /* core_denial.c (L07): may this refusal of the cell have a head of its own?
  * Adds to `text` how many before it were only counted.  A cell of NULL: yes. */
 bool core_denial_said(struct core_cell *cell, struct buf *text);
-/* What a refusal offers, if it fits into a field of `size` bytes with its NUL;
- * or else who has it: a rule that is cut may load, and would be another rule.
- */
+/* What a refusal offers, if it fits into `size` bytes with its NUL, or else who
+ * has it: a rule that is cut may load, and would be another one. */
 struct str core_denial_next(struct str next, size_t size);
 /* The cell is gone: one head for those that were counted and not told. */
 void core_denials_end(struct core *c, struct core_cell *cell);
-/* core_rate.c: what a cell has used of its rules' bounds. */
-/* NULL: this request may go; else what is used up.  Counts it. */
+/* core_rate.c.  NULL: this may go; else which bound of its rule is used up. */
 const char *core_rate_take(struct core *c, const struct core_intent *i);
 void core_rate_add(struct core *c, const struct core_intent *i, uint64_t bytes);
 void core_rates_drop(struct core *c, uint64_t cell);

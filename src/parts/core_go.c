@@ -271,6 +271,14 @@ core_intent_in_force(struct core *c, const struct core_intent *i)
 	                      r->phase == RUN_ACTING);
 }
 
+const char *
+core_intent_over(const struct core *c)
+{
+	return core_stalled(c)[0] ? core_stalled(c)
+	       : c->draining      ? "the house closes"
+	                          : "this claim is over";
+}
+
 /* It may have waited for a token while the role was read anew. */
 static bool
 policy_stands(struct core *c, const struct core_intent *i)
@@ -342,6 +350,14 @@ core_grants_over(struct core *c)
 	send_back(c, &back);
 }
 
+const char *
+core_intent_over(const struct core *c)
+{
+	return core_stalled(c)[0] ? core_stalled(c)
+	       : c->draining      ? "the house closes"
+	                          : "this claim is over";
+}
+
 /* Between its commit, its grant and its go the claim may have ended. */
 bool
 core_go_may(struct core *c, struct core_intent *i)
@@ -350,7 +366,7 @@ core_go_may(struct core *c, struct core_intent *i)
 		return false;
 	}
 	if (!core_intent_in_force(c, i)) {
-		core_intent_unavailable(c, i, "this claim is over");
+		core_intent_unavailable(c, i, core_intent_over(c));
 		return false;
 	}
 	if (!policy_stands(c, i)) {

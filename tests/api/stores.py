@@ -634,9 +634,13 @@ def a_server_that_restarts_is_waited_for():
         with House(ROLES) as h:
             h.start(args=where)
             h.run([shell('true'), finish()], queue='worker')
-            s.stop()
             steps = {'queue': 'worker', 'subject': 'meanwhile',
                      'payload': {'runbook': [shell('true'), finish()]}}
+            s.signal_all(signal.SIGSTOP)
+            a = h.post('/api/tasks', steps, timeout=30)
+            s.signal_all(signal.SIGCONT)
+            need(a.code == 503 and '(its server does not answer)' in str(a), a)
+            s.stop()
             a = h.post('/api/tasks', steps, timeout=30)
             need(a.code == 503 and 'book cannot be written' in str(a), a)
             s.start()

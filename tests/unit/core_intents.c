@@ -24,8 +24,7 @@ static struct {
 	struct core_cell cell;
 	struct wire_peer *egress; /* the far end */
 	uint64_t refused[WIRE_TOGETHER];
-	size_t refused_count;
-	size_t went;
+	size_t refused_count, went;
 	bool closed; /* core hung up */
 	bool told;   /* whoever asked for one of core's own */
 } house;
@@ -664,6 +663,10 @@ an_intent_is_in_force_while_all_of_its_claim_is(void **state)
 		run.settled = what == SETTLED;
 		run.phase = what == PHASE ? RUN_PARKED : RUN_ACTING;
 		assert_int_equal(core_intent_in_force(c, i), what == ALL_IS);
+		assert_string_equal(core_intent_over(c),
+		    what == STALLED    ? "the disk is full"
+		    : what == DRAINING ? "the house closes"
+		                       : "this claim is over");
 		house.cell.number = 7;
 		core_intent_free(c, i);
 	}
