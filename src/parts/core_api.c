@@ -365,7 +365,9 @@ handle(struct core *c, struct core_ask *ask)
 		    c, ask, route->who == WEB ? 401 : err_http(e.kind), &e);
 		return;
 	}
-	if (core_stalled(c)[0] && strcmp(route->method, "POST") == 0) {
+	/* A beat writes nothing: its worker still works on what it holds. */
+	if (core_stalled(c)[0] && strcmp(route->method, "POST") == 0 &&
+	    route->handler != route_beat) {
 		(void)err_set(&e, ERR_UNAVAILABLE, "%s", core_stalled(c));
 		core_answer_err(c, ask, &e);
 		return;

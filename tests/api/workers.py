@@ -61,6 +61,24 @@ def heads_of_a_worker_say_under_which_epoch_and_as_whom():
 
 
 @test
+def a_worker_keeps_its_task_while_the_book_cannot_be_written():
+    with house() as h:
+        h.on_tiny_disk()
+        [task] = put(h)
+        [got] = claim(h, 'a')
+        h.fill_disk()
+        until(lambda: h.ask('POST', '/api/tasks', {
+            'queue': 'mill', 'subject': 's', 'payload': {}}).code == 503)
+        held = say(h, 'beat', 'a')['held']
+        need([x['task'] for x in held] == [task], held)
+        say(h, 'finish', 'a', code=503, **end(got))
+        h.free_disk()
+        until(lambda: h.get('/healthz', token=False).code == 200)
+        say(h, 'finish', 'a', **end(got))
+        h.verified()
+
+
+@test
 def heads_of_a_task_without_a_run_say_what_was_in_force_and_who_ended_it():
     with house() as h:
         h.start()
