@@ -149,6 +149,7 @@ static void
 write_claimed(struct core *c, struct core_ask *ask, struct json_out *o,
     const struct core_claimed *got)
 {
+	static struct buf record; /* most are as long as the last */
 	struct core_lease *lease = core_lease_find(c, str_of(got->task));
 	const struct queue_task *t = queue_find(c->queue, str_of(got->task));
 	struct err e = { 0 };
@@ -156,24 +157,24 @@ write_claimed(struct core *c, struct core_ask *ask, struct json_out *o,
 	if (!lease || !t || lease->epoch != got->epoch) {
 		return; /* cancelled between its commit and now */
 	}
+	buf_clear(&record);
+	if (core_task_record(c, t->id, &record, &e)) {
+		log_err("worker", &e);
+		if (e.kind == ERR_UNAVAILABLE) {
+			core_lease_unread(c, lease);
+			return;
+		}
+	}
 	core_lease_heard(lease, ask->claim->lease_us);
 	json_out_object(o, NULL);
 	json_out_z(o, "task", got->task);
 	json_out_i64(o, "epoch", (int64_t)got->epoch);
 	json_out_str(o, "queue", t->queue);
 	json_out_i64(o, "attempts", (int64_t)t->attempts);
-	size_t before = o->to->len;
-
-	/* As it was written, which was by us. */
-	buf_add(o->to, STR(",\"record\":"));
-	size_t start = o->to->len;
-
-	if (core_task_record(c, t->id, o->to, &e) == 0) {
-		learn_type(ask, lease,
-		    str_span(o->to->at + start, o->to->len - start));
-	} else {
-		o->to->len = before;
-		log_err("worker", &e);
+	if (record.len) { /* as it was written, which was by us */
+		buf_add(o->to, STR(",\"record\":"));
+		buf_add(o->to, buf_str(&record));
+		learn_type(ask, lease, buf_str(&record));
 	}
 	json_out_end(o, '}');
 }

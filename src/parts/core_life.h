@@ -64,6 +64,9 @@ struct core_run {
 void core_claim(struct core *c); /* takes what can be taken */
 /* core_wait.c: one timer for whatever becomes due in the queue. */
 void core_due_arm(struct core *c);
+/* A record could not be read: claims a second from now, and so do workers, who
+ * do not before that. */
+void core_claim_later(struct core *c);
 struct core_run *core_run_find(struct core *c, uint64_t number);
 struct core_run *core_run_of_task(struct core *c, struct str task);
 struct core_run *core_run_by_id(struct core *c, struct book_id run);

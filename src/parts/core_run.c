@@ -20,8 +20,6 @@
 #include "parts/core_egress.h"
 #include "parts/crash.h"
 
-#define READ_AGAIN_US CLOCK_SECOND
-
 struct core_run *
 core_run_find(struct core *c, uint64_t number)
 {
@@ -205,12 +203,6 @@ owns_workspace(const struct core_run *r)
 	return r->owner == r->slot + 1;
 }
 
-static void
-claim_again(void *owner)
-{
-	core_claim(owner);
-}
-
 /* False: the store cannot be asked now.  Nothing is known of the task, which is
  * claimed once it is.  Whatever else is wrong with it stands in *e. */
 static bool
@@ -226,8 +218,7 @@ read_record(struct core *c, struct str task, struct buf *out, struct err *e)
 	log_line(LOG_WARN, "claim",
 	    "the task " STR_FMT " waits, its record cannot be read: %s",
 	    STR_ARG(task), e->text);
-	loop_timer_arm(&c->claim_again, c->part.loop,
-	    mono_after(loop_now(c->part.loop), READ_AGAIN_US), claim_again, c);
+	core_claim_later(c);
 	return false;
 }
 

@@ -9,8 +9,10 @@
 #include "parts/core_call.h"
 #include "parts/core_dispatch.h"
 #include "parts/core_run.h"
+#include "parts/core_worker.h"
 
-#define LOOK_US CLOCK_MINUTE
+#define LOOK_US       CLOCK_MINUTE
+#define READ_AGAIN_US CLOCK_SECOND
 
 /* Of the call that it waits for; what is of no call (two phases, a request)
  * nobody waits for, and the run may be parked for another. */
@@ -227,6 +229,20 @@ core_due_arm(struct core *c)
 	if (at.us) {
 		arm_at(c, &c->due, at, due);
 	}
+}
+
+static void
+claim_again(void *owner)
+{
+	core_claim(owner);
+	core_worker_offer(owner);
+}
+
+void
+core_claim_later(struct core *c)
+{
+	loop_timer_arm(&c->claim_again, c->part.loop,
+	    mono_after(loop_now(c->part.loop), READ_AGAIN_US), claim_again, c);
 }
 
 void

@@ -144,6 +144,13 @@ lose_unheard(struct core *c, struct core_worker *w, uint64_t ask)
 }
 
 void
+core_lease_unread(struct core *c, struct core_lease *lease)
+{
+	core_claim_later(c);
+	lose(c, lease, "its record cannot be read", true);
+}
+
+void
 core_worker_unheard(struct core *c, uint64_t ask)
 {
 	for (struct core_worker *w = workers_of(c)->all; w; w = w->next) {
@@ -401,7 +408,8 @@ core_worker_claim(struct core *c, struct core_claim *claim)
 {
 	size_t idle = 0;
 
-	if (!c->ready || c->draining || core_stalled(c)[0]) {
+	if (!c->ready || c->draining || core_stalled(c)[0] ||
+	    c->claim_again.loop) {
 		return;
 	}
 	for (size_t i = 0;

@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'postgres'))
 import cluster  # noqa: E402
+import workers_help  # noqa: E402
 from house import *  # noqa: E402,F403
 
 SLOW = {
@@ -708,6 +709,27 @@ def a_task_that_cannot_be_read_for_a_moment_is_none_the_worse():
             approved(h, waits[1])
             for id in ids:
                 went_on(h, id)
+            h.verified()
+    finally:
+        s.remove()
+
+
+@test
+def a_worker_is_given_no_task_without_its_record():
+    server()
+    s, name = cluster.Cluster.new(), schema()
+    COMPANIONS.append(s.server)
+    try:
+        with workers_help.house() as h:
+            h.start(args=on_server(s, name))
+            [task] = workers_help.put(h)
+            with Unread(s, name):
+                need(workers_help.claim(h, 'a') == [])
+            until(lambda: 'task_lease_lost' in h.get('/api/events?task=' + task).out)
+            [got] = workers_help.claim(h, 'a', wait_ms=60000)
+            need(got['task'] == task and got['attempts'] == 1 and
+                 got['record']['subject'] == 'grind 0', got)
+            workers_help.say(h, 'finish', 'a', **workers_help.end(got))
             h.verified()
     finally:
         s.remove()
