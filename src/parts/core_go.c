@@ -350,14 +350,6 @@ core_grants_over(struct core *c)
 	send_back(c, &back);
 }
 
-const char *
-core_intent_over(const struct core *c)
-{
-	return core_stalled(c)[0] ? core_stalled(c)
-	       : c->draining      ? "the house closes"
-	                          : "this claim is over";
-}
-
 /* Between its commit, its grant and its go the claim may have ended. */
 bool
 core_go_may(struct core *c, struct core_intent *i)

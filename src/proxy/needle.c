@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/needle.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -439,41 +438,52 @@ proxy_needles_find(
 	return false;
 }
 
-/* From this byte of name on stands form, whatever its dots and its case. */
+static size_t
+past_dots(struct str text, size_t at)
+{
+	while (at < text.len && text.at[at] == '.') {
+		at++;
+	}
+	return at;
+}
+
+/* Does name begin with form, whatever their dots and their case? */
 static bool
 spells(struct str name, struct str form)
 {
-	size_t at = 0;
+	size_t at = past_dots(name, 0);
 	size_t letters = 0;
-	for (size_t i = 0; i < form.len; i++) {
-		if (form.at[i] == '.') {
-			continue;
-		}
-		while (at < name.len && name.at[at] == '.') {
-			at++;
-		}
-		if (at == name.len || tolower((uint8_t)name.at[at]) !=
-		                          tolower((uint8_t)form.at[i])) {
+	for (size_t i = past_dots(form, 0); i < form.len;
+	     i = past_dots(form, i + 1)) {
+		if (!str_eq_nocase(str_sub(name, at, 1), str_sub(form, i, 1))) {
 			return false;
 		}
-		at++;
+		at = past_dots(name, at + 1);
 		letters++;
 	}
 	return letters >= PROXY_NEEDLE_MIN;
+}
+
+static bool
+in_name(struct str name, struct str form)
+{
+	if (form.len > name.len && !str_has(form, '.')) {
+		return false;
+	}
+	for (size_t from = 0; from < name.len; from++) {
+		if (spells(str_sub(name, from, name.len), form)) {
+			return true;
+		}
+	}
+	return false;
 }
 
 bool
 proxy_needles_in_name(const struct needles *n, struct str host)
 {
 	for (size_t i = 0; i < n->count; i++) {
-		struct str form = buf_str(&n->forms[i]);
-		if (form.len > host.len && !str_has(form, '.')) {
-			continue;
-		}
-		for (size_t from = 0; from < host.len; from++) {
-			if (spells(str_sub(host, from, host.len), form)) {
-				return true;
-			}
+		if (in_name(host, buf_str(&n->forms[i]))) {
+			return true;
 		}
 	}
 	return false;

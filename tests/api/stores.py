@@ -12,50 +12,15 @@ import sqlite3
 import stat
 import sys
 import time
-import uuid
 from contextlib import closing, suppress
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'postgres'))
 import cluster  # noqa: E402
-import workers_help  # noqa: E402
 from house import *  # noqa: E402,F403
-
-SLOW = {
-    'role.toml': """\
-[task.default]
-tools  = ["shell", "publish"]
-brain  = "runbook"
-budget = { calls = 20, wall = "5m" }
-""",
-    'gates.toml': """\
-[defaults]
-unmatched = "allow"
-
-[gate.publish]
-match   = { tool = "publish" }
-require = "operator"
-surface = "cli"
-expires = "90d"
-""",
-    'mcp/server.toml': """\
-[tool.shell]
-description = "Run a shell command"
-action      = "execute"
-run         = { builtin = "shell" }
-
-[tool.publish]
-description = "Show it to everybody"
-action      = "publish"
-run         = { exec = ["sh", "-c", "echo $1 >>/work/out; cat /work/out", "sh", "{{what}}"] }
-[tool.publish.input]
-type = "object"
-required = ["what"]
-properties.what = { type = "string", pattern = "^[a-z]+$" }
-""",
-}
-ROLES = {'worker': SLOW}
+from stores_help import (  # noqa: E402
+    ROLES, finish, on_server, publish, schema, two_waiting)
 
 SERVER = None
 
@@ -69,27 +34,6 @@ def server():
         SERVER = cluster.Cluster.new()
         COMPANIONS.append(SERVER.server)
     return SERVER
-
-
-def schema():
-    return 'h' + uuid.uuid4().hex[:8]
-
-
-def publish(what='a', id='published'):
-    return {'id': id, 'tool': 'publish', 'args': {'what': what}}
-
-
-def finish(**args):
-    return {'id': 'end', 'tool': 'finish', 'args': args}
-
-
-def two_waiting(h):
-    """Two tasks that wait for a yes, and what they wait for."""
-    ids = [h.dispatch([shell('echo before >/work/f', id='first'), publish(),
-                       shell('cat /work/f', id='last'), finish()],
-                      queue='worker') for _ in range(2)]
-    until(lambda: len(h.waits()) == 2, 30, 'two must wait')
-    return ids, h.waits()
 
 
 def said_yes(h, ids, waits):
@@ -491,10 +435,6 @@ def a_backup_that_was_changed_is_refused():
 # --- one PostgreSQL
 
 
-def on_server(s, name):
-    return ['--store', s.url(name)]
-
-
 @test
 def a_house_works_on_postgresql_and_says_no_password():
     s = server()
@@ -651,113 +591,6 @@ def a_server_that_restarts_is_waited_for():
                  'book is written again' in h.log(), h.log())
             t = h.run([shell('true'), finish()], queue='worker')
             need(t['state'] == 'completed', t)
-            h.verified()
-    finally:
-        s.remove()
-
-
-class Unread:
-    """While it stands, the house writes its book on PostgreSQL, and nothing of
-    it is read: who reads has a connection of his own."""
-
-    def __init__(self, s, name):
-        self.s, self.name = s, name
-
-    def sql(self, text):
-        self.s.run('psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-h',
-                   self.s.folder, '-p', str(self.s.port), '-U', 'handrail',
-                   '-d', 'template1', '-c', text)
-
-    def __enter__(self):
-        writes = self.s.sql('SELECT backend FROM %s.owner' % self.name)
-        self.sql('ALTER DATABASE postgres ALLOW_CONNECTIONS false')
-        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                 "application_name = 'handrail' AND pid <> " + writes)
-
-    def __exit__(self, *_):
-        self.sql('ALTER DATABASE postgres ALLOW_CONNECTIONS true')
-
-
-def approved(h, wait):
-    a = h.say(wait, 'approve')
-    need(a.code == 200, a)
-
-
-def went_on(h, id):
-    t = h.outcome(id)
-    need(t['state'] == 'completed', t, h.log()[-3000:])
-    need([c['starts'] for c in t['runs'][-1]['calls']] == [1] * 4, t)
-    need(h.outcomes(id) == ['complete'], id)
-
-
-@test
-def a_task_that_cannot_be_read_for_a_moment_is_none_the_worse():
-    server()
-    s, name = cluster.Cluster.new(), schema()
-    COMPANIONS.append(s.server)
-    try:
-        with House(ROLES) as h:
-            h.start(args=on_server(s, name))
-            ids, waits = two_waiting(h)
-            with Unread(s, name):
-                ids.append(h.dispatch(
-                    [*[shell('true', id='s%d' % n) for n in range(3)], finish()],
-                    queue='worker'))
-                approved(h, waits[0])
-                until(lambda: 'its record cannot be read' in h.log() or
-                      'schema_validation' in h.log(), text='it was read')
-            approved(h, waits[1])
-            for id in ids:
-                went_on(h, id)
-            h.verified()
-    finally:
-        s.remove()
-
-
-@test
-def a_worker_is_given_no_task_without_its_record():
-    server()
-    s, name = cluster.Cluster.new(), schema()
-    COMPANIONS.append(s.server)
-    try:
-        with workers_help.house() as h:
-            h.start(args=on_server(s, name))
-            [task] = workers_help.put(h)
-            with Unread(s, name):
-                need(workers_help.claim(h, 'a') == [])
-            until(lambda: 'task_lease_lost' in h.get('/api/events?task=' + task).out)
-            [got] = workers_help.claim(h, 'a', wait_ms=60000)
-            need(got['task'] == task and got['attempts'] == 1 and
-                 got['record']['subject'] == 'grind 0', got)
-            workers_help.say(h, 'finish', 'a', **workers_help.end(got))
-            h.verified()
-    finally:
-        s.remove()
-
-
-@test
-def an_agent_whose_history_cannot_be_read_does_nothing_twice():
-    server()
-    s, name = cluster.Cluster.new(), schema()
-    COMPANIONS.append(s.server)
-    try:
-        with House(ROLES) as h:
-            h.start(args=on_server(s, name))
-            ids, waits = two_waiting(h)
-            approved(h, waits[1])  # the twin
-            sandbox = h.pids()['sandbox']
-            end_process(sandbox, signal.SIGSTOP)  # who starts agents
-            try:
-                approved(h, waits[0])
-                task = waits[0]['task']
-                until(lambda: h.kinds(task).count('task_claimed') == 2)
-                with Unread(s, name):
-                    end_process(sandbox, signal.SIGCONT)
-                    until(lambda: ' replay ' in h.log(), text='it was read')
-            finally:
-                end_process(sandbox, signal.SIGCONT)
-            for id in ids:
-                went_on(h, id)
             h.verified()
     finally:
         s.remove()

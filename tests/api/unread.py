@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A house on PostgreSQL that can write its book and read nothing of it."""
+import os
+import signal
+import sys
+from contextlib import contextmanager
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                '..', 'postgres'))
+import cluster  # noqa: E402
+import workers_help  # noqa: E402
+from house import *  # noqa: E402,F403
+from stores_help import (  # noqa: E402
+    ROLES, finish, on_server, schema, two_waiting)
+
+
+class Unread:
+    """While it stands, the house writes its book on PostgreSQL, and nothing of
+    it is read: who reads has a connection of his own."""
+
+    def __init__(self, s, name):
+        self.s, self.name = s, name
+
+    def sql(self, text):
+        self.s.run('psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-h',
+                   self.s.folder, '-p', str(self.s.port), '-U', 'handrail',
+                   '-d', 'template1', '-c', text)
+
+    def __enter__(self):
+        writes = self.s.sql('SELECT backend FROM %s.owner' % self.name)
+        self.sql('ALTER DATABASE postgres ALLOW_CONNECTIONS false')
+        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                 "application_name = 'handrail' AND pid <> " + writes)
+
+    def __exit__(self, *_):
+        self.sql('ALTER DATABASE postgres ALLOW_CONNECTIONS true')
+
+
+@contextmanager
+def on_postgres(house):
+    """It, started on a server of its own, and what keeps it from reading."""
+    if not cluster.programs():
+        raise Skipped('there is no PostgreSQL: apt-get install postgresql')
+    s, name = cluster.Cluster.new(), schema()
+    COMPANIONS.append(s.server)
+    try:
+        with house as h:
+            h.start(args=on_server(s, name))
+            yield h, Unread(s, name)
+    finally:
+        s.remove()
+
+
+def approved(h, wait):
+    a = h.say(wait, 'approve')
+    need(a.code == 200, a)
+
+
+def went_on(h, id):
+    t = h.outcome(id)
+    need(t['state'] == 'completed', t, h.log()[-3000:])
+    need([c['starts'] for c in t['runs'][-1]['calls']] == [1] * 4, t)
+    need(h.outcomes(id) == ['complete'], id)
+
+
+@test
+def a_task_that_cannot_be_read_for_a_moment_is_none_the_worse():
+    with on_postgres(House(ROLES)) as (h, unread):
+        ids, waits = two_waiting(h)
+        with unread:
+            ids.append(h.dispatch(
+                [*[shell('true', id='s%d' % n) for n in range(3)], finish()],
+                queue='worker'))
+            approved(h, waits[0])
+            until(lambda: 'its record cannot be read' in h.log() or
+                  'schema_validation' in h.log(), text='it was read')
+        approved(h, waits[1])
+        for id in ids:
+            went_on(h, id)
+        h.verified()
+
+
+@test
+def a_worker_is_given_no_task_without_its_record():
+    with on_postgres(workers_help.house()) as (h, unread):
+        [task] = workers_help.put(h)
+        with unread:
+            need(workers_help.claim(h, 'a') == [])
+        until(lambda: 'task_lease_lost' in h.get('/api/events?task=' + task).out)
+        [got] = workers_help.claim(h, 'a', wait_ms=60000)
+        need(got['task'] == task and got['attempts'] == 1 and
+             got['record']['subject'] == 'grind 0', got)
+        workers_help.say(h, 'finish', 'a', **workers_help.end(got))
+        h.verified()
+
+
+@test
+def an_agent_whose_history_cannot_be_read_does_nothing_twice():
+    with on_postgres(House(ROLES)) as (h, unread):
+        ids, waits = two_waiting(h)
+        approved(h, waits[1])  # the twin
+        sandbox = h.pids()['sandbox']
+        end_process(sandbox, signal.SIGSTOP)  # who starts agents
+        try:
+            approved(h, waits[0])
+            task = waits[0]['task']
+            until(lambda: h.kinds(task).count('task_claimed') == 2)
+            with unread:
+                end_process(sandbox, signal.SIGCONT)
+                until(lambda: ' replay ' in h.log(), text='it was read')
+        finally:
+            end_process(sandbox, signal.SIGCONT)
+        for id in ids:
+            went_on(h, id)
+        h.verified()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
