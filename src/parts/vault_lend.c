@@ -23,9 +23,8 @@ take_access(struct str *clear, struct err *e)
 	    (tokens.expires &&
 	        tokens.expires * CLOCK_SECOND <= wall_now().us)) {
 		return err_set(e, ERR_DENIED,
-		    "the access token has ended: `handrail vault login` or "
-		    "`rotate` "
-		    "puts a new one in");
+		    "the access token ended before it was lent: ask again; "
+		    "`handrail vault login` or `rotate` puts a new one in");
 	}
 	*clear = tokens.access;
 	return 0;
