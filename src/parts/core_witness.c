@@ -53,22 +53,22 @@ config_of(const struct core *c, const struct witness *w)
 /* --- what it saw last --- */
 
 static struct str
-row_of(struct core *c, const struct witness *w)
+row_of(struct arena *a, const struct witness *w)
 {
-	return arena_printf(
-	    &c->house.arena, "witness/" STR_FMT, STR_ARG(w->name));
+	return arena_printf(a, "witness/" STR_FMT, STR_ARG(w->name));
 }
 
 static void
 remember(struct core *c, struct witness *w, uint64_t size)
 {
+	auto_arena a = { 0 };
 	auto_buf text = { 0 };
 
 	w->seen = size;
 	buf_add_u64(&text, size);
 	/* A witness that begins anew has seen less than before: the version is
 	 * how far this book is, which never falls. */
-	core_row(c, "meta", row_of(c, w), buf_str(&text), c->book.seq);
+	core_row(c, "meta", row_of(&a, w), buf_str(&text), c->book.seq);
 }
 
 /* --- who they are --- */
@@ -96,11 +96,12 @@ met(struct core *c, const struct config_witness *from)
 		.name = from->name,
 		.line = from->key,
 	};
+	auto_arena a = { 0 };
 	auto_buf size = { 0 };
 	struct err e = { 0 };
 
 	must(book_witness_parse(from->key, &w.key, &e) == 0);
-	if (store_row_get(c->book.store, STR("meta"), row_of(c, &w), &size,
+	if (store_row_get(c->book.store, STR("meta"), row_of(&a, &w), &size,
 	        NULL, &e) == 0) {
 		(void)str_u64(buf_str(&size), &w.seen);
 	}
@@ -284,6 +285,7 @@ ask_one(struct core *c, struct witness *w)
 	struct core_witness *all = c->witness;
 	const struct config_witness *to = config_of(c, w);
 	struct book_proof growth = { 0 };
+	auto_arena a = { 0 };
 	auto_buf body = { 0 };
 	struct err e = { 0 };
 
@@ -300,8 +302,8 @@ ask_one(struct core *c, struct witness *w)
 	struct core_http h = {
 		.rule = STR(RULE),
 		.method = STR("POST"),
-		.url = arena_printf(&c->house.arena, STR_FMT "/add-checkpoint",
-		    STR_ARG(to->url)),
+		.url = arena_printf(
+		    &a, STR_FMT "/add-checkpoint", STR_ARG(to->url)),
 		.headers = STR("Content-Type: text/plain; charset=utf-8\r\n"),
 		.body = buf_str(&body),
 		.upstream = to->upstream,
