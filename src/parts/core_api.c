@@ -217,6 +217,10 @@ core_api_stalled(struct core *c)
 			        : "it was refused for what is not written "
 			          "yet: ask again");
 			core_answer_err(c, ask, &e);
+		} else if (ask->outside) {
+			(void)err_set(&e, ERR_UNAVAILABLE, "%s; %s",
+			    core_stalled(c), ask->outside);
+			core_answer_err(c, ask, &e);
 		} else if (ask->reading) {
 			handle_committed(c, ask->number);
 		}

@@ -58,7 +58,10 @@ struct core_ask {
 	/* learning where a login is had (core_login_learn.c) */
 	unsigned place;
 	char last_word[100]; /* of the place before */
-	bool claiming;       /* waits for a task */
+	/* Waits for somebody outside, who is asked when that is on the disk:
+	 * what becomes of it while the book cannot be written.  Or NULL. */
+	const char *outside;
+	bool claiming; /* waits for a task */
 	/* waiting for the blocks of proofs */
 	int (*again)(struct core *c, struct core_ask *ask, struct err *e);
 	/* a worker's, waiting for a task or for the commit of its claim */

@@ -343,6 +343,8 @@ ask_endpoint(struct core *c, struct core_ask *ask, struct core_credential *k,
 
 	asked.owner = ask->number;
 	asked.done = login_done;
+	ask->outside = "the login goes on then: look at the credential before "
+	               "you begin it anew";
 	core_text(ask->credential, sizeof(ask->credential), k->name);
 	return core_oauth_ask(c, k, &asked, e);
 }

@@ -87,6 +87,7 @@ fetch(struct core *c, struct core_ask *ask, struct str url, struct err *e)
 		.done = heard,
 	};
 
+	ask->outside = "no login was begun: ask again";
 	(void)core_http_do(c, &h);
 	return 0;
 }

@@ -195,10 +195,10 @@ inject   = { credential = "there", header = "Authorization", format = "Bearer {{
 
 
 class Both:
-    """A house and an issuer that it knows."""
+    """A house and an issuer that it knows; tiny: on a disk that can be filled."""
 
-    def __init__(self, kind='oidc', **more):
-        self.kind, self.more = kind, more
+    def __init__(self, kind='oidc', tiny=False, **more):
+        self.kind, self.tiny, self.more = kind, tiny, more
 
     def __enter__(self):
         self.h = House(roles={'caller': {}}, **self.more)
@@ -211,7 +211,7 @@ class Both:
             self.h.role_file('caller', path, text)
         with open(self.h.config, 'a') as f:
             f.write(self.i.config())
-        return self.h.start(), self.i
+        return self.h.on_tiny_disk() if self.tiny else self.h.start(), self.i
 
     def __exit__(self, *_):
         self.h.__exit__()

@@ -109,6 +109,55 @@ def a_code_that_is_refused_ends_its_login_and_not_the_credential():
         need('the interface says yes' in call(h), i.log())
 
 
+def tokens_come_on_a_full_disk(h, i):
+    """What whoever logs in is told: its code is at the issuer when the disk is
+    full."""
+    login = h.post(LOGIN, {
+        'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+        'token_endpoint': i.url + '/token', 'client_id': 'person',
+        'authorization_endpoint': i.url + '/auth', 'issuer': i.url,
+        'scope': 'openid offline_access', 'redirect_uri': BACK})
+    need(login.code == 200, login)
+    end, _ = Browser(i).walk(login.json['url'], stop='http://127.0.0.1')
+    got = {k: v[0] for k, v in urllib.parse.parse_qs(
+        urllib.parse.urlsplit(end).query).items()}
+    back = {'state': got['state'], 'iss': got['iss'],
+            'code': box(h, got['code'].encode())}
+    i.set(hold=True)
+    late = Local(os.path.join(h.state, 'cli.sock'), PATIENCE)
+    late.request('POST', GO, json.dumps(back),
+                 {'Authorization': 'Bearer ' + h.token()})
+    until(lambda: i.log('held'))
+    h.fill_disk()
+    i.set(hold=False)
+    until(lambda: h.get(AT).json['version'] == 2)
+    a = late.getresponse()
+    return Answer(a.status, a.read().decode())
+
+
+@test
+def who_logs_in_on_a_full_disk_is_told_and_the_tokens_that_come_are_kept():
+    with Both(tiny=True) as (h, i):
+        a = tokens_come_on_a_full_disk(h, i)
+        need(a.code == 503 and 'the login goes on then' in a.out and
+             'no room left' in a.out, a)
+        h.free_disk()
+        until(lambda: h.get('/healthz', token=False).code == 200)
+        need('the interface says yes' in call(h), i.log())
+        need(asked(h) == ['authorization_code'] and not i.log('refused'), i.log())
+    # Its first question finds the disk full; nobody is asked.
+    with Both(tiny=True) as (h, i):
+        h.fill_disk()
+        a = h.post(LOGIN, {'name': 'there', 'mcp_server_url': i.url + '/mcp/v1',
+                           'client_id': 'person', 'redirect_uri': BACK})
+        need(a.code == 503 and 'no login was begun' in a.out and
+             not i.log('server'), a, i.log())
+        h.free_disk()
+        until(lambda: h.get('/healthz', token=False).code == 200)
+        need(h.get(AT).code == 404)
+        need(device(h, i))
+
+
 def refreshes(h, i, refresh=b'canary-refresh-0000', **more):
     a = h.post('/api/vault/credentials', {
         'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
