@@ -532,6 +532,10 @@ core_book_close(struct core *c)
 		drop_effects(&c->book.forming);
 	}
 	c->book.closing = true;
+	/* After a failure the next try is a moment away, and there is none. */
+	if (!c->book.given) {
+		loop_timer_cancel(&c->book.again);
+	}
 	commit_turn(c);
 	while (c->book.given && !mono_passed(last, mono_now())) {
 		struct pollfd p = { .fd = c->book.io_fd, .events = POLLIN };
@@ -539,6 +543,11 @@ core_book_close(struct core *c)
 		(void)poll(&p, p.fd >= 0, 100);
 		step(c);
 		commit_turn(c);
+	}
+	if (core_unwritten(c)) {
+		log_line(LOG_ERROR, "book",
+		    "the house ends, and what it did since the book could not "
+		    "be written is not in it");
 	}
 	core_proof_end(c);
 	loop_io_close(&c->book.io);

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import sys
@@ -156,6 +157,26 @@ def who_logs_in_on_a_full_disk_is_told_and_the_tokens_that_come_are_kept():
         until(lambda: h.get('/healthz', token=False).code == 200)
         need(h.get(AT).code == 404)
         need(device(h, i))
+
+
+@test
+def a_house_that_ends_once_there_is_room_keeps_the_tokens_that_came():
+    with Both(tiny=True) as (h, i):
+        tokens_come_on_a_full_disk(h, i)
+        # The disk would be gone with the house.
+        disk = os.open(os.path.dirname(h.filler()), os.O_RDONLY)
+        h.free_disk()
+        need(h.stop() == 0, h.log())
+        book = os.path.join(h.state, 'book')
+        for name in os.listdir(disk):
+            at = os.stat(name, dir_fd=disk)
+            shutil.copy('/proc/self/fd/%d/%s' % (disk, name), book)
+            os.chown(os.path.join(book, name), at.st_uid, at.st_gid)
+        os.chown(book, os.fstat(disk).st_uid, os.fstat(disk).st_gid)
+        os.close(disk)
+        h.start()
+        need('the interface says yes' in call(h), i.log())
+        need(asked(h) == ['authorization_code'], asked(h))
 
 
 def refreshes(h, i, refresh=b'canary-refresh-0000', **more):
