@@ -267,13 +267,11 @@ end_intent(struct core_cell *cell, const struct wire_outcome *o)
 	struct core *c = cell->core;
 	struct core_intent *i = core_intent_asked(c, cell->number, o->id);
 
-	if (!i) {
-		return;
+	if (!i || i->refusal) {
+		return; /* its end is written, and it goes with that commit */
 	}
 	if (!i->on_record) { /* it waits for no decision more */
-		if (!i->refusal) {
-			core_intent_unavailable(c, i, o->text);
-		}
+		core_intent_unavailable(c, i, o->text);
 		return;
 	}
 	/* Before the go: who asked has left, none is sent. */

@@ -163,17 +163,13 @@ until_answered(void)
 static struct wire_intents
 two(void)
 {
-	struct wire_intents w = { .count = 2,
+	return (struct wire_intents){ .count = 2,
 		.port = 443,
 		.tls = 1,
 		.named = 1,
 		.host = "good.test",
+		.one = { { .id = 31 }, { .id = 32, .body = WIRE_BODY_UNREAD } },
 		.text = "GET\0/a\0b=c\0POST\0/post\0" };
-
-	w.one[0].id = 31;
-	w.one[1].id = 32;
-	w.one[1].body = WIRE_BODY_UNREAD;
-	return w;
 }
 
 static void
@@ -455,6 +451,7 @@ what_is_on_record_and_does_not_leave_is_always_told(void **state)
 {
 	struct core *c = &house.core;
 	struct core_intent *i = core_intent_new(c, 7, 1);
+	const struct wire_outcome left = { .id = 1 };
 	uint64_t had = c->book.seq;
 
 	(void)state;
@@ -462,6 +459,8 @@ what_is_on_record_and_does_not_leave_is_always_told(void **state)
 	house.cell.denials_at = mono_now();
 	i->on_record = true;
 	core_intent_unavailable(c, i, "the policy was changed");
+	wire_send(house.egress, WIRE_OUTCOME, &left, NULL, 0);
+	wire_poll(house.cell.egress); /* who asked has not waited for it */
 	assert_int_equal(c->book.seq, had + 1);
 	assert_int_equal(house.cell.unsaid, 0);
 	core_intent_free(c, i);
