@@ -478,6 +478,28 @@ in_name(struct str name, struct str form)
 	return false;
 }
 
+static bool
+in_field(struct str name, struct str form)
+{
+	for (size_t from = 0; from + form.len <= name.len; from++) {
+		if (str_eq_nocase(str_sub(name, from, form.len), form)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+proxy_needles_in_field(const struct needles *n, struct str name)
+{
+	for (size_t i = 0; i < n->count && name.len >= n->shortest; i++) {
+		if (in_field(name, buf_str(&n->forms[i]))) {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool
 proxy_needles_in_name(const struct needles *n, struct str host)
 {

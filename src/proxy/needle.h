@@ -35,6 +35,9 @@ bool proxy_needles_find(
 /* Is one in the name of a host?  That has no case any more, and a dot behind at
  * most 63 bytes: both are looked past. */
 bool proxy_needles_in_name(const struct needles *n, struct str host);
+/* Is one in the name of a field?  That has no case: in HTTP/2 it is written in
+ * small letters. */
+bool proxy_needles_in_field(const struct needles *n, struct str name);
 /* How long the end of text is that may be the beginning of one. */
 size_t proxy_needles_tail(const struct needles *n, struct str text);
 

@@ -206,7 +206,7 @@ proxy_own_check(
 	bool found = proxy_needles_in_name(n, str_of(r->origin.host.text));
 	for (size_t i = 0; i < r->head->count && !found; i++) {
 		found = holds(n, r->head->headers[i].value) ||
-		        holds(n, r->head->headers[i].name);
+		        proxy_needles_in_field(n, r->head->headers[i].name);
 	}
 	return found || holds(n, r->method) || holds(n, r->path) ||
 	               holds(n, r->query)

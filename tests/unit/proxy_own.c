@@ -174,6 +174,43 @@ P08_what_was_lent_to_it_is_no_method_of_it(void **state)
 	}
 }
 
+/* In HTTP/2 the name of a field is written in small letters. */
+static void
+P08_what_was_lent_to_it_is_no_field_of_it(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *secret, *field;
+		bool refused;
+	} asks[] = {
+		{ "Mixed-CASE-Canary-77", "mixed-case-canary-77: 1\r\n", true },
+		{ "Mixed-CASE-Canary-77", "X-Mixed-case-CANARY-77b: 1\r\n",
+		    true },
+		{ "Mixed-CASE-Canary-77", "mixed-case-canary-7: 1\r\n", false },
+		{ "short-secret", "c2hvcnqtc2vjcmv0: 1\r\n",
+		    true }, /* base64 */
+		{ "short-secret", "x-short.secret: 1\r\n", false },
+	};
+	for (size_t i = 0; i < COUNT(asks); i++) {
+		struct rig r;
+		struct end c;
+		struct end d;
+		rig_new(&r, NULL);
+		rig_inject(&r);
+		r.secret = asks[i].secret;
+		ask(&r, &c, "GET /first", "");
+		rig_until(&r, end_got(&c, "hello"));
+		ask(&r, &d, "GET /a", asks[i].field);
+		rig_until(&r, r.outcomes == 2);
+		assert_int_equal(r.outcome.end,
+		    asks[i].refused ? PROXY_REFUSED : PROXY_ANSWERED);
+		assert_int_equal(r.intents, asks[i].refused ? 1 : 2);
+		end_close(&c);
+		end_close(&d);
+		rig_free(&r);
+	}
+}
+
 /* What is said of a request that cannot be read quotes it. */
 static void
 P08_what_was_lent_to_it_is_in_no_reason(void **state)
@@ -517,6 +554,7 @@ main(void)
 		cmocka_unit_test(P08_more_than_can_be_asked_about_are_refused),
 		cmocka_unit_test(P08_what_was_lent_to_it_is_not_sent_by_it),
 		cmocka_unit_test(P08_what_was_lent_to_it_is_no_method_of_it),
+		cmocka_unit_test(P08_what_was_lent_to_it_is_no_field_of_it),
 		cmocka_unit_test(P08_what_was_lent_to_it_is_in_no_reason),
 		cmocka_unit_test(P08_what_was_lent_to_it_is_in_no_host),
 		cmocka_unit_test(
