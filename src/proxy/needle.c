@@ -500,9 +500,14 @@ proxy_needles_in_field(const struct needles *n, struct str name)
 	return false;
 }
 
+/* One of few letters stands as it is or not at all: its letters alone are in
+ * many a name. */
 bool
 proxy_needles_in_name(const struct needles *n, struct str host)
 {
+	if (proxy_needles_in_field(n, host)) {
+		return true;
+	}
 	for (size_t i = 0; i < n->count; i++) {
 		if (in_name(host, buf_str(&n->forms[i]))) {
 			return true;

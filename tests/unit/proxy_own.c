@@ -307,6 +307,8 @@ P08_what_was_lent_is_found_in_a_name_in_its_form(void **state)
 		{ "aaaa.BBBB.cccc.0123", "aaaabbbbccc.0123", false },
 		{ "short-secret", "c2hvcnqtc2vjcmv0", true }, /* base64 */
 		{ "..........a", "a", false },
+		{ "Ab.Cd.Ef", "x.ab.cd.ef", true }, /* six letters */
+		{ "Ab.Cd.Ef", "x.abcd.ef", false },
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(asks); i++) {
