@@ -273,8 +273,11 @@ explain_url(const struct core *c, struct core_ask *ask, struct core_role *r,
 		    "=git-receive-pack",
 		    why.text);
 	}
-	http_credential_params(
-	    request.query, note_own, &request.has_own_credentials);
+	/* What core asks itself says what the contract of its tool does. */
+	if (!t || t->kind != TOOL_HTTP) {
+		http_credential_params(
+		    request.query, note_own, &request.has_own_credentials);
+	}
 	decide(&ask->arena, r->policy, &request, &d);
 	x->verdict = d.verdict;
 	x->reason = d.reason;

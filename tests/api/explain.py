@@ -36,6 +36,12 @@ INJECTS = """
 match  = { host = "%s.test" }
 inject = { credential = "%s", %s }
 """
+FETCH = """
+[tool.fetch]
+description = "Ask a host"
+action      = "read"
+run         = { http = { method = "GET", url = "https://good.test/?token=x" } }
+"""
 PLACES = {
     'good': 'header = "Authorization"',
     'none': 'header = "Authorization"',
@@ -51,6 +57,9 @@ def house():
         HOUSE = House()
         HOUSE.role_file('helper', 'gates.toml', RULES + ''.join(
             INJECTS % (name, name, name, place) for name, place in PLACES.items()))
+        HOUSE.role_file('helper', 'mcp/server.toml', SERVER + FETCH)
+        HOUSE.role_file('helper', 'role.toml',
+                        ROLE.replace('["shell"]', '["shell", "fetch"]'))
         HOUSE.start()
         for name, host, more in (('good', 'good.test', ()), ('gone', 'gone.test', ()),
                                  ('elsewhere', 'other.test', ()),
@@ -146,6 +155,10 @@ def a_credential_in_the_query_is_one_that_the_sandbox_brings():
                 'https://kept.test/?token=x', 'https://db.test:5432/?token=x',
                 'https://good.test/?token=hr_placeholder_' + 'a' * 32):
         need(explain(url)['verdict'] == 'allow', url)
+    # What the contract of a tool of the house says is no sandbox's.
+    url = 'https://good.test/?token=x'
+    need(explain(url, '--from-tool', 'fetch')['verdict'] == 'allow', 'of the house')
+    need(explain(url, '--from-tool', 'shell')['reason'] == 'own_credentials', 'a command')
 
 
 @test
