@@ -51,7 +51,7 @@ an_access_token_is_lent_while_it_lives(void **state)
 			continue;
 		}
 		assert_int_equal(c.ok, 0);
-		assert_non_null(strstr(c.text, "has ended"));
+		assert_non_null(strstr(c.text, "ended before it was lent"));
 	}
 	/* Nor is what stands beside one that is not there. */
 	t = (struct seal_tokens){ .refresh = STR("rt") };
