@@ -13,12 +13,19 @@
 
 /* --- the house --- */
 
+/* As it says itself: ready once its vault has been there, and not stalled. */
+static bool
+is_well(const struct core *c)
+{
+	return c->announced && !core_stalled(c)[0];
+}
+
 int
 route_health(struct core *c, struct core_ask *ask, struct err *e)
 {
 	auto_buf body = { 0 };
 	struct json_out o;
-	bool well = c->ready && !core_stalled(c)[0];
+	bool well = is_well(c);
 
 	(void)e;
 	json_out_init(&o, &body);
@@ -101,7 +108,7 @@ route_status(struct core *c, struct core_ask *ask, struct err *e)
 	}
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
-	json_out_bool(&o, "ok", c->ready && !core_stalled(c)[0]);
+	json_out_bool(&o, "ok", is_well(c));
 	json_out_z(&o, "stalled", core_stalled(c));
 	json_out_i64(&o, "incarnation", c->book.incarnation);
 	json_out_i64(&o, "events", (int64_t)c->book.seq);

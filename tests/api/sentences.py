@@ -538,6 +538,25 @@ def a_house_finds_its_passphrase_before_the_key_is_put_under_it():
 
 
 @test
+def a_house_that_says_that_it_is_well_takes_a_value():
+    """Its vault has a passphrase to stretch, and is there later than core."""
+    with House() as h:
+        word = os.path.join(h.folder, 'pass')
+        for path in (word, h.state + '/vault.pass'):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            write(path, 'a passphrase of it', 0o600)
+        h.ok('vault', 'init', '--passphrase-file', word)
+        h.spawn()
+
+        def well():
+            a = h.get('/healthz', quiet=True, token=False)
+            return a and a.code == 200
+        until(well)
+        h.ok('vault', 'put', 'key', '--host', 'there.test', input='a-value-of-it')
+        need(h.read('status')['ok'])
+
+
+@test
 def what_checkpoint_prints_is_kept_and_checked_as_it_is():
     h = house()
     line = h.read('audit', 'checkpoint')['signer']
