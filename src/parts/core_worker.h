@@ -98,8 +98,8 @@ void core_worker_offer_later(struct core *c);
 
 struct core_lease *core_lease_find(const struct core *c, struct str task);
 void core_lease_drop(struct core *c, struct core_lease *lease); /* settled */
-/* Its record cannot be read now, and is not its holder's to guess: it goes
- * back, until core_claim_later no worker claims. */
+/* Its record cannot be read now: the task goes back, its attempt not counted,
+ * and no worker claims before core_claim_later does. */
 void core_lease_unread(struct core *c, struct core_lease *lease);
 /* The answer that says so leaves: it holds for lease_us from now. */
 void core_lease_heard(struct core_lease *lease, int64_t lease_us);

@@ -86,20 +86,25 @@ def call(h):
     return answers(h, h.run(CALL, queue='caller', seconds=60)['id'])
 
 
+def comes_back(h, i):
+    """A login is begun, a browser walks it: what is brought back from there."""
+    login = h.post(LOGIN, {
+        'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
+        'token_endpoint': i.url + '/token', 'client_id': 'person',
+        'authorization_endpoint': i.url + '/auth', 'issuer': i.url,
+        'scope': 'openid offline_access', 'redirect_uri': BACK})
+    need(login.code == 200, login)
+    end, _ = Browser(i).walk(login.json['url'], stop='http://127.0.0.1')
+    got = {k: v[0] for k, v in urllib.parse.parse_qs(
+        urllib.parse.urlsplit(end).query).items()}
+    return {'state': got['state'], 'iss': got['iss'],
+            'code': box(h, got['code'].encode())}
+
+
 @test
 def a_code_that_is_refused_ends_its_login_and_not_the_credential():
     with Both() as (h, i):
-        login = h.post(LOGIN, {
-            'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
-            'token_endpoint': i.url + '/token', 'client_id': 'person',
-            'authorization_endpoint': i.url + '/auth', 'issuer': i.url,
-            'scope': 'openid offline_access', 'redirect_uri': BACK})
-        need(login.code == 200, login)
-        end, _ = Browser(i).walk(login.json['url'], stop='http://127.0.0.1')
-        got = {k: v[0] for k, v in urllib.parse.parse_qs(
-            urllib.parse.urlsplit(end).query).items()}
-        a = h.post(GO, {'state': got['state'], 'iss': got['iss'],
-                        'code': box(h, got['code'].encode())})
+        a = h.post(GO, comes_back(h, i))
         need(a.code == 200, a)
         again = h.post(LOGIN, {'name': 'there', 'redirect_uri': BACK})
         need(again.code == 200, again)
@@ -113,17 +118,7 @@ def a_code_that_is_refused_ends_its_login_and_not_the_credential():
 def tokens_come_on_a_full_disk(h, i):
     """What whoever logs in is told: its code is at the issuer when the disk is
     full."""
-    login = h.post(LOGIN, {
-        'name': 'there', 'kind': 'oauth_refresh', 'hosts': 'api.test',
-        'token_endpoint': i.url + '/token', 'client_id': 'person',
-        'authorization_endpoint': i.url + '/auth', 'issuer': i.url,
-        'scope': 'openid offline_access', 'redirect_uri': BACK})
-    need(login.code == 200, login)
-    end, _ = Browser(i).walk(login.json['url'], stop='http://127.0.0.1')
-    got = {k: v[0] for k, v in urllib.parse.parse_qs(
-        urllib.parse.urlsplit(end).query).items()}
-    back = {'state': got['state'], 'iss': got['iss'],
-            'code': box(h, got['code'].encode())}
+    back = comes_back(h, i)
     i.set(hold=True)
     late = Local(os.path.join(h.state, 'cli.sock'), PATIENCE)
     late.request('POST', GO, json.dumps(back),
