@@ -29,8 +29,11 @@ static bool
 put(const char *folder, const char *file, const char *text)
 {
 	char path[GROUP_PATH];
+	int whole = snprintf(path, sizeof(path), "%s/%s", folder, file);
 
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, file);
+	if (whole >= (int)sizeof(path)) {
+		return false;
+	}
 	auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
 	ssize_t len = (ssize_t)strlen(text);
 

@@ -286,7 +286,7 @@ postgres_bodies_expire(
     struct store *s, int64_t before_day, uint64_t *count, struct err *e)
 {
 	struct postgres *p = (struct postgres *)s;
-	uint64_t dropped;
+	uint64_t dropped = 0;
 
 	buf_clear(&p->unpacked.content);
 	if (ask_before(p, READ_BODY_COUNT, before_day, &dropped, e) ||
