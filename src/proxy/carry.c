@@ -188,17 +188,21 @@ answer_data(void *owner, struct str data)
 }
 
 /* gRPC says in them how it went; without credentials, as all else. */
-static void
-write_trailers(struct conn *c)
+static int
+write_trailers(struct conn *c, struct err *e)
 {
 	auto_buf last = { 0 };
 	struct str lines = buf_str(&c->up->reader.trailer);
 	buf_add_z(&last, "0\r\n");
-	c->up->scrub.found += proxy_scrub_text(c->proxy->needles, lines, &last);
+	if (proxy_head_trailers(
+	        c->proxy->needles, lines, &last, &c->up->scrub.found, e)) {
+		return -1;
+	}
 	if (lines.len == 0) {
 		buf_add_z(&last, "\r\n");
 	}
 	proxy_link_write(&c->link, buf_str(&last));
+	return 0;
 }
 
 static int
@@ -208,7 +212,9 @@ answer_end(struct conn *c, struct err *e)
 		return -1;
 	}
 	if (c->chunked && c->up->two) {
-		write_trailers(c);
+		if (write_trailers(c, e)) {
+			return -1;
+		}
 	} else if (c->chunked) {
 		auto_buf last = { 0 };
 		http_write_last_chunk(&last);

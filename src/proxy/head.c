@@ -324,6 +324,16 @@ holds(const struct needles *n, struct str text)
 	return n && proxy_needles_find(n, text, &at, &len);
 }
 
+/* R01: in whatever case, of which a name has none. */
+static int
+check_name(const struct needles *n, struct str name, struct err *e)
+{
+	return n && proxy_needles_in_field(n, name)
+	           ? err_set(e, ERR_DENIED,
+	                 "the answer has a credential in the name of a header")
+	           : 0;
+}
+
 /* R01: no credential in a value; a name cannot be mended. */
 static int
 write_answer_header(struct buf *b, const struct http_header *h,
@@ -331,9 +341,8 @@ write_answer_header(struct buf *b, const struct http_header *h,
 {
 	struct http_header washed = *h;
 	auto_buf value = { 0 };
-	if (holds(form->needles, h->name)) {
-		return err_set(e, ERR_DENIED,
-		    "the answer has a credential in the name of a header");
+	if (check_name(form->needles, h->name, e)) {
+		return -1;
 	}
 	if (holds(form->needles, h->value)) {
 		form->found +=
@@ -370,6 +379,23 @@ proxy_head_answer(struct buf *b, const struct http_head *answer,
 		http_write_header_z(b, "Connection", "close");
 	}
 	http_write_end(b);
+	return 0;
+}
+
+int
+proxy_head_trailers(const struct needles *n, struct str lines, struct buf *b,
+    uint64_t *found, struct err *e)
+{
+	struct str rest = lines;
+	struct str line;
+	struct str name;
+	for (bool more = true; more;) {
+		more = str_cut(&rest, '\n', &line);
+		if (str_cut(&line, ':', &name) && check_name(n, name, e)) {
+			return -1;
+		}
+	}
+	*found += proxy_scrub_text(n, lines, b);
 	return 0;
 }
 

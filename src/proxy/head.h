@@ -67,6 +67,10 @@ int proxy_head_answer(struct buf *b, const struct http_head *answer,
     const struct http_head *asked, struct proxy_answer_form *form,
     struct err *e) MUST_CHECK;
 
+/* The same of its trailers: "name: value" lines and the empty one. */
+int proxy_head_trailers(const struct needles *n, struct str lines,
+    struct buf *b, uint64_t *found, struct err *e) MUST_CHECK;
+
 /* A typed answer of our own: {error, id, rule, reason, next}; an id only of
  * what waits for a person.  bare: to HEAD, so its head alone. */
 void proxy_answer_write(

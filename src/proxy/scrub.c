@@ -53,15 +53,24 @@ messages_coding(const struct http_head *answer)
 	return coding_in(answer, "grpc-encoding");
 }
 
+/* R05: a quotation is cut, and half a credential is not found any more. */
+static const char *
+quote(const struct needles *n, struct str coding)
+{
+	return err_quote(
+	    proxy_needles_in_field(n, coding) ? STR(SCRUB_REMOVED) : coding);
+}
+
 static int
-find_decoder(struct scrub *s, const struct http_head *answer, struct err *e)
+find_decoder(struct scrub *s, const struct needles *n,
+    const struct http_head *answer, struct err *e)
 {
 	const struct str *coding = messages_coding(answer);
 	if (coding) {
 		return err_set(e, ERR_DENIED,
 		    "the answer has the grpc-encoding %s, which cannot be read "
 		    "for credentials",
-		    err_quote(*coding));
+		    quote(n, *coding));
 	}
 	coding = coding_of(answer);
 	if (!coding) {
@@ -76,7 +85,7 @@ find_decoder(struct scrub *s, const struct http_head *answer, struct err *e)
 	return err_set(e, ERR_DENIED,
 	    "the answer has the Content-Encoding %s, which cannot be read for "
 	    "credentials",
-	    err_quote(*coding));
+	    quote(n, *coding));
 }
 
 int
@@ -94,7 +103,7 @@ proxy_scrub_begin(struct scrub *s, const struct needles *n,
 		s->beside = true;
 		return 0;
 	}
-	if (find_decoder(s, answer, e)) {
+	if (find_decoder(s, n, answer, e)) {
 		return -1;
 	}
 	bool bound = answer->framing == HTTP_LENGTH && !s->decoder;

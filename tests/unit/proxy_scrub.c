@@ -39,6 +39,79 @@ headers_and_reason_are_scrubbed_R01(void **state)
 	rig_free(&r);
 }
 
+/* A name has no case: in HTTP/2 it is written in small letters. */
+static void
+no_name_of_a_field_is_a_credential_R01(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *secret, *name;
+		bool passes;
+	} rows[] = {
+		{ "Mixed-CASE-Canary-77", "mixed-case-canary-77", false },
+		{ "Mixed-CASE-Canary-77", "X-mixed-CASE-canary-77b", false },
+		{ "short-secret", "c2hvcnqtc2vjcmv0", false }, /* base64 */
+		{ "Mixed-CASE-Canary-77", "mixed-case-canary-7", true },
+	};
+	for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+		const char *before = i % 2 ? "HTTP/1.1 103 Early Hints\r\n"
+		                           : "HTTP/1.1 200 OK\r\n";
+		auto_buf said = { 0 };
+		struct rig r;
+		struct end c;
+		rig_new(&r, NULL);
+		rig_inject(&r);
+		r.secret = rows[i / 2].secret;
+		buf_addf(&said, "%s%s: 1\r\n", before, rows[i / 2].name);
+		buf_add_z(&said, i % 2 ? "\r\nHTTP/1.1 200 OK\r\n" : "");
+		buf_add_z(&said, "Content-Length: 2\r\n\r\nok");
+		r.origin.answer = buf_z(&said);
+		cell_good(&r, &c);
+		end_say_z(&c, GET_GOOD);
+		rig_until(&r, r.outcomes == 1 && end_got(&c, "\r\n\r\n"));
+		assert_int_equal(
+		    end_got(&c, rows[i / 2].name), rows[i / 2].passes);
+		assert_int_equal(r.outcome.end,
+		    rows[i / 2].passes ? PROXY_ANSWERED : PROXY_FAILED);
+		end_close(&c);
+		rig_free(&r);
+	}
+}
+
+#define LONG_SECRET                                                    \
+	"Long-Canary-0123456789-0123456789-0123456789-0123456789-0123" \
+	"456789-0123456789-0123456789-0123456789"
+
+/* What is said of a failure quotes at most 80 characters. */
+static void
+no_half_of_a_credential_is_quoted_R05(void **state)
+{
+	(void)state;
+	static const char *const answers[] = {
+		"HTTP/1.1 200 OK\r\nContent-Encoding: " LONG_SECRET
+		"\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\nGrpc-Encoding: x-" LONG_SECRET
+		"\r\nContent-Length: 2\r\n\r\nok",
+	};
+	for (size_t i = 0; i < COUNT(answers); i++) {
+		struct rig r;
+		struct end c;
+		rig_new(&r, NULL);
+		rig_inject(&r);
+		r.secret = LONG_SECRET;
+		r.origin.answer = answers[i];
+		cell_good(&r, &c);
+		end_say_z(&c, GET_GOOD);
+		rig_until(&r, r.outcomes == 1 && end_got(&c, "\r\n\r\n"));
+		assert_true(end_got(&c, "HTTP/1.1 502 "));
+		assert_true(end_got(&c, SCRUB_REMOVED));
+		assert_false(end_got(&c, "Long-Canary"));
+		assert_null(strstr(r.outcome.text, "Long-Canary"));
+		end_close(&c);
+		rig_free(&r);
+	}
+}
+
 static void
 text_of_open_length_is_rewritten_R01(void **state)
 {
@@ -477,6 +550,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headers_and_reason_are_scrubbed_R01),
+		cmocka_unit_test(no_name_of_a_field_is_a_credential_R01),
+		cmocka_unit_test(no_half_of_a_credential_is_quoted_R05),
 		cmocka_unit_test(text_of_open_length_is_rewritten_R01),
 		cmocka_unit_test(what_may_not_change_is_cut_R01),
 		cmocka_unit_test(

@@ -407,6 +407,53 @@ an_upstream_that_wants_no_more_has_answered(void **state)
 	world_free(&w);
 }
 
+/* The answer to the last request: with that field in its head, or behind its
+ * body; what the upstream speaks writes both in small letters. */
+static void
+answer_with(struct world *w, const char *field, bool behind)
+{
+	struct err e;
+	auto_buf head = { 0 };
+	buf_addf(&head,
+	    "HTTP/1.1 200 OK\r\n%sTransfer-Encoding: chunked\r\n\r\n",
+	    behind ? "" : field);
+	assert_int_equal(http_two_answer(w->origin.two, w->origin.stream,
+	                     buf_str(&head), true, &e),
+	    0);
+	http_two_data(w->origin.two, w->origin.stream, STR("body"));
+	http_two_end(
+	    w->origin.two, w->origin.stream, behind ? str_of(field) : STR(""));
+}
+
+static void
+no_name_of_a_field_is_a_credential_R01(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *field;
+		bool passes;
+	} rows[] = {
+		{ "X-Mixed-CASE-Canary-77: 1\r\n", false },
+		{ "Mixed-CASE-Canary-7: 1\r\n", true },
+	};
+	for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+		bool passes = rows[i / 2].passes;
+		struct world w;
+		world_new(&w, true);
+		w.r.secret = "Mixed-CASE-Canary-77";
+		(void)ask(&w, GET_TWO, false);
+		world_until(&w, w.origin.ended == 1);
+		answer_with(&w, rows[i / 2].field, i % 2);
+		world_until(&w, w.r.outcomes == 1 && w.cell.closed == 1);
+		assert_int_equal(says(&w.cell, "mixed-case-canary"), passes);
+		assert_int_equal(
+		    w.r.outcome.end, passes ? PROXY_ANSWERED : PROXY_FAILED);
+		/* Of an answer that has begun nobody takes it for whole. */
+		assert_int_equal(w.cell.ended, passes || !(i % 2));
+		world_free(&w);
+	}
+}
+
 /* One in the middle of its answer, one in the middle of its body, and one whose
  * credential the vault has not given yet. */
 static void
@@ -470,6 +517,7 @@ main(void)
 		    an_answer_of_as_many_lines_as_are_read_passes_H16),
 		cmocka_unit_test(
 		    a_request_of_as_many_lines_as_are_read_passes_H16),
+		cmocka_unit_test(no_name_of_a_field_is_a_credential_R01),
 		cmocka_unit_test(
 		    another_policy_cuts_each_stream_of_the_old_one_W03),
 	};
