@@ -277,7 +277,7 @@ end_intent(struct core_cell *cell, const struct wire_outcome *o)
 	/* Before the go: who asked has left, none is sent. */
 	core_oauth_taken(c, cell, i, o->captured);
 	core_intent_outcome(c, i, o);
-	if (i->gone && !o->injected) {
+	if (!o->injected) {
 		core_grant_back(c, i); /* nobody comes for it */
 	}
 	core_intent_free(c, i);

@@ -87,6 +87,7 @@ core_go_lacks_ca(struct core *c, struct core_intent *i, const struct err *e)
 		            "which file it is"),
 	};
 
+	core_grant_back(c, i);
 	core_intent_refuse(c, i, &why);
 }
 
@@ -97,6 +98,7 @@ answer_unsent(
 	struct wire_outcome o = { .end = WIRE_OUTCOME_FAILED };
 
 	core_text(o.text, sizeof(o.text), why);
+	core_grant_back(c, i);
 	core_intent_outcome(c, i, &o);
 	core_intent_answer(c, i, kind, why);
 }
@@ -402,6 +404,9 @@ core_vault_granted(void *owner, struct wire_peer *peer, const void *record,
 	(void)fds;
 	(void)nfds;
 	if (!core_go_may(c, i)) {
+		if (i && granted->ok) {
+			core_grant_back(c, i);
+		}
 		return;
 	}
 	if (!granted->ok) {

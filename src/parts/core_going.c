@@ -201,7 +201,6 @@ go(struct core *c, struct core_intent *const *all, size_t count)
 	}
 	if (core_go_fill(c, all[0], &going.go, &ca, &e)) {
 		for (size_t n = 0; n < count; n++) {
-			core_grant_back(c, all[n]);
 			core_go_lacks_ca(c, all[n], &e);
 		}
 		return;

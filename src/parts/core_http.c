@@ -307,6 +307,7 @@ core_run_requests_gone(struct core *c, const struct core_run *r)
 			    i->gone ? "its run ended first: the outcome is "
 			              "unknown"
 			            : "its run ended before it left");
+			core_grant_back(c, i);
 			core_intent_outcome(c, i, &o);
 		}
 		core_intent_free(c, i);

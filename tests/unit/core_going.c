@@ -13,7 +13,9 @@
 
 #include "parts/core.h"
 #include "parts/core_ca.h"
+#include "parts/core_cell.h"
 #include "parts/core_egress.h"
+#include "parts/core_http.h"
 #include "wire_meet.h"
 
 static struct house {
@@ -30,6 +32,9 @@ static struct house {
 	size_t lent;
 	uint64_t last_lent;
 	size_t lent_before_row;
+	size_t unlent;
+	uint64_t last_unlent;
+	size_t told; /* whoever asked for one of core's own */
 	size_t gone;
 	struct wire_go_also each[2 * WIRE_TOGETHER]; /* that has gone */
 } house;
@@ -40,6 +45,12 @@ TAKES(take_grant, wire_vault_grant)
 {
 	(void)in;
 	house.grants++;
+}
+
+TAKES(take_unlend, wire_vault_unlend)
+{
+	house.unlent += in->count;
+	house.last_unlent = in->number[0];
 }
 
 TAKES(take_row, wire_vault_row)
@@ -84,6 +95,7 @@ static wire_take_fn take_lends;
 static const struct wire_handler of_vault[] = {
 	{ WIRE_VAULT_LENDS, take_lends },
 	{ WIRE_VAULT_GRANT, take_grant },
+	{ WIRE_VAULT_UNLEND, take_unlend },
 };
 static const struct wire_handler of_lends[] = {
 	{ WIRE_VAULT_ROW, take_row },
@@ -101,6 +113,7 @@ meet(enum part self, enum part other, int fd,
 		.other = other,
 		.handlers = handlers,
 		.count = count,
+		.owner = &house.cell,
 		.closed = closed };
 
 	return wire_meet(house.core.part.loop, fd, &end);
@@ -138,7 +151,8 @@ begin(void **state)
 	house.vault =
 	    meet(PART_VAULT, PART_CORE, vault[1], of_vault, COUNT(of_vault));
 	house.cell = (struct core_cell){ .core = c, .number = 7 };
-	house.cell.egress = meet(PART_CORE, PART_EGRESS, egress[0], NULL, 0);
+	house.cell.egress = meet(PART_CORE, PART_EGRESS, egress[0],
+	    core_egress_handlers, core_egress_handler_count);
 	house.egress = meet(
 	    PART_EGRESS, PART_CORE, egress[1], of_egress, COUNT(of_egress));
 	house.beside = (struct core_cell){ .core = c, .number = 8 };
@@ -566,6 +580,102 @@ a_ca_that_changes_is_given_a_second_later_or_at_a_reload(void **state)
 	loop_free(c.part.loop);
 }
 
+/* --- what was granted and does not go ------------------------------------- */
+
+static void
+told(struct core *c, uint64_t number, const struct wire_http_done *head,
+    struct str body)
+{
+	(void)c;
+	(void)number;
+	(void)head;
+	(void)body;
+	house.told++;
+}
+
+/* One whose grant the vault was asked for by itself. */
+static struct core_intent *
+granted_alone(uint64_t cell)
+{
+	struct core *c = &house.core;
+	struct core_intent *i = core_intent_new(c, cell, 1 + c->number);
+
+	i->bounds = &house.rule;
+	i->tunnel = cell > 0;
+	i->done = cell > 0 ? NULL : told;
+	i->credential = STR("alpha");
+	i->rule = STR("egress.good");
+	i->run = house.run.number;
+	i->on_record = true;
+	i->port = 443;
+	core_text(i->host, sizeof(i->host), "good.test");
+	core_intent_committed(c, i->number);
+	return i;
+}
+
+static void
+say_granted(const struct core_intent *i, bool ok)
+{
+	struct wire_vault_granted granted = { .number = i->number, .ok = ok };
+
+	core_vault_granted(&house.core, NULL, &granted, NULL, 0);
+}
+
+/* Every way that ends a request between its grant and its go. */
+static void
+a_grant_of_what_does_not_go_is_taken_back_at_once(void **state)
+{
+	enum { OVER, NO_CA, NO_CA_TOGETHER, GIVEN_UP, NO_EGRESS, NO_RUN, ALL };
+	struct core *c = &house.core;
+
+	(void)state;
+	for (int what = OVER; what < ALL; what++) {
+		struct core_intent *i =
+		    granted_alone(what >= NO_EGRESS ? 0 : 7);
+		struct wire_outcome left = { .id = i->id,
+			.end = WIRE_OUTCOME_REFUSED };
+		uint64_t number = i->number;
+
+		read_all();
+		house.run.settled = what == OVER;
+		i->ca = what == NO_CA ? STR("/nowhere/ca.pem") : STR("");
+		if (what == NO_CA_TOGETHER) {
+			i->tunnel = false;
+			i->ca = STR("/nowhere/ca.pem");
+			core_intent_committed(c, number);
+			core_going_send(c);
+		} else if (what == GIVEN_UP) {
+			wire_send(house.egress, WIRE_OUTCOME, &left, NULL, 0);
+			wire_poll(house.cell.egress);
+		} else if (what == NO_RUN) {
+			core_run_requests_gone(c, &house.run);
+		} else {
+			say_granted(i, true);
+		}
+		house.run.settled = false;
+		read_all();
+		assert_int_equal(house.gone, 0);
+		assert_int_equal(house.last_unlent, number);
+		assert_int_equal(house.unlent, what + 1);
+	}
+	assert_int_equal(house.told, 1);
+}
+
+static void
+what_goes_or_was_not_granted_is_not_taken_back(void **state)
+{
+	struct core_intent *i = granted_alone(7);
+
+	(void)state;
+	say_granted(i, true);
+	i = granted_alone(7);
+	house.run.settled = true;
+	say_granted(i, false);
+	read_all();
+	assert_int_equal(house.gone, 1);
+	assert_int_equal(house.unlent, 0);
+}
+
 #define GOING(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -584,6 +694,8 @@ main(void)
 		GOING(another_policy_lets_nothing_go),
 		GOING(what_finds_no_room_is_granted_alone),
 		GOING(a_row_that_found_no_room_is_given_again),
+		GOING(a_grant_of_what_does_not_go_is_taken_back_at_once),
+		GOING(what_goes_or_was_not_granted_is_not_taken_back),
 		cmocka_unit_test(
 		    a_ca_that_changes_is_given_a_second_later_or_at_a_reload),
 	};
