@@ -300,28 +300,34 @@ proxy_road_begin(struct up *u)
 
 /* As a kept connection: of equal way, open, young, its address still allowed.
  */
+static bool
+road_fits(const struct road *r, const struct up *u)
+{
+	const struct proxy *p = u->proxy;
+	struct mono now = loop_now(p->setup.loop);
+	struct err e;
+	return !r->closing && !road_dead(r) &&
+	       !(u->again && r->way.born.us <= u->way.born.us) &&
+	       proxy_way_eq(&r->way, &u->way) &&
+	       !mono_passed(mono_after(r->way.born, PROXY_KEPT_LIFE), now) &&
+	       (u->way.pinned ||
+	           names_addr_check(&r->way.at, &p->setup.own, NULL, &e) == 0);
+}
+
 bool
 proxy_road_take(struct up *u, int64_t idle_max)
 {
 	struct proxy *p = u->proxy;
 	struct mono now = loop_now(p->setup.loop);
 	for (struct road *r = p->roads; r; r = r->next) {
-		struct err e;
-		if (r->closing ||
-		    (u->again && r->way.born.us <= u->way.born.us) ||
-		    (!r->users &&
-		        mono_passed(mono_after(r->since, idle_max), now)) ||
-		    !proxy_way_eq(&r->way, &u->way) ||
-		    !http_two_takes(r->two, r->count) || road_dead(r) ||
-		    mono_passed(
-		        mono_after(r->way.born, PROXY_KEPT_LIFE), now) ||
-		    (!u->way.pinned && names_addr_check(&r->way.at,
-		                           &p->setup.own, NULL, &e))) {
-			continue;
+		bool rested = !r->users &&
+		              mono_passed(mono_after(r->since, idle_max), now);
+		if (!rested && http_two_takes(r->two, r->count) &&
+		    road_fits(r, u)) {
+			u->way = r->way;
+			road_join(r, u);
+			return true;
 		}
-		u->way = r->way;
-		road_join(r, u);
-		return true;
 	}
 	return false;
 }
@@ -342,18 +348,47 @@ making(const struct up *u)
 	       u->state == UP_SHAKE;
 }
 
+/* How many a road takes whose upstream has shown that it speaks HTTP/2, for
+ * there is one, full; 0: none. */
+static size_t
+shown(const struct up *u)
+{
+	for (const struct road *r = u->proxy->roads; r; r = r->next) {
+		if (http_two_takes(r->two, 0) &&
+		    !http_two_takes(r->two, r->count) && road_fits(r, u)) {
+			return r->count;
+		}
+	}
+	return 0;
+}
+
+/* No more wait than those that are being made will take: the rest makes some
+ * beside them. */
 bool
 proxy_road_wait(struct up *u)
 {
+	size_t takes = shown(u);
+	size_t places = 0;
+	size_t waiting = 0;
+	if (u->woken && !takes) {
+		return false;
+	}
 	for (struct conn *c = u->proxy->conns; c; c = c->next) {
 		const struct up *other = up_at(c);
-		if (other && other != u && making(other) &&
-		    other->request->two && proxy_way_eq(&other->way, &u->way)) {
-			u->state = UP_WAIT;
-			return true;
+		if (other && other != u && other->request->two &&
+		    proxy_way_eq(&other->way, &u->way)) {
+			waiting += other->state == UP_WAIT && !other->woken;
+			places += making(other)
+			              ? (takes ? takes : HTTP_TWO_STREAMS) - 1
+			              : 0;
 		}
 	}
-	return false;
+	if (waiting >= places) {
+		return false;
+	}
+	u->state = UP_WAIT;
+	u->woken = false;
+	return true;
 }
 
 /* This one is made, or will not be: whoever waited looks again. */

@@ -25,7 +25,9 @@ void proxy_road_begin(struct up *u); /* on the link that it has made */
 bool proxy_road_take(struct up *u, int64_t idle_max);
 bool proxy_road_open(struct up *u); /* it may still begin its stream */
 void proxy_road_leave(struct up *u);
-bool proxy_road_wait(struct up *u); /* false: nobody makes one */
+/* False: nobody makes one that has a place for it, or that it was woken for
+ * spoke HTTP/1.1. */
+bool proxy_road_wait(struct up *u);
 void proxy_road_wake(struct up *u); /* who waits for this one */
 void proxy_road_fill(struct up *u);
 void proxy_road_flush(struct up *u);

@@ -313,6 +313,20 @@ find_way(struct up *u)
 
 static void verified(struct up *u);
 
+/* However often it is woken, for so long in all. */
+static bool
+waits(struct up *u)
+{
+	bool first = !u->woken;
+	if ((!first && !u->timer.loop) || !proxy_road_wait(u)) {
+		return false;
+	}
+	if (first) {
+		arm(u, times(u)->dial);
+	}
+	return true;
+}
+
 static void
 find_kept(struct up *u)
 {
@@ -329,9 +343,7 @@ find_kept(struct up *u)
 		u->link->turn = u->turn;
 		u->link->owner = u->owner;
 		verified(u);
-	} else if (two && !u->woken && proxy_road_wait(u)) {
-		arm(u, times(u)->dial);
-	} else {
+	} else if (!two || !waits(u)) {
 		find_way(u);
 	}
 }
@@ -381,6 +393,7 @@ proxy_up_again(struct up *u)
 	disconnect(u);
 	/* Of all that were on that way one makes the next. */
 	u->state = UP_WAIT;
+	u->woken = false;
 	u->woken = !proxy_road_wait(u);
 	arm(u, times(u)->dial);
 	return true;

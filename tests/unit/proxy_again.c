@@ -214,6 +214,98 @@ all_that_were_not_taken_share_the_next_connection(void **state)
 	}
 }
 
+/* Three sessions of the cell, each as full as it may be. */
+#define SESSIONS 3
+#define BURST    (SESSIONS * HTTP_TWO_STREAMS)
+
+struct burst {
+	struct world w;
+	struct end c[SESSIONS - 1];
+	struct two cell[SESSIONS - 1];
+};
+
+static bool
+burst_step(struct burst *b)
+{
+	(void)step(&b->w);
+	for (size_t i = 0; i < SESSIONS - 1; i++) {
+		two_step(&b->cell[i]);
+	}
+	return true;
+}
+
+#define burst_until(b, condition) \
+	rig_until(&(b)->w.r, burst_step(b) && (condition))
+
+static void
+burst_session(struct burst *b, size_t i)
+{
+	struct world *w = &b->w;
+	struct end *x = &b->c[i];
+	cell_dial(&w->r, x, GOOD, 443);
+	proxy_link_secure(
+	    &x->link, tls_connect_two(w->r.cell_trust, GOOD, true));
+	end_turn(x);
+	rig_until(&w->r, x->open);
+	b->cell[i].x = x;
+	b->cell[i].two = http_two_client(&two_ops, &b->cell[i]);
+}
+
+/* All are allowed in one turn, before a connection is made for any; the vault
+ * does not lend yet. */
+static void
+burst_begin(struct burst *b, bool origin_two, size_t count)
+{
+	struct world *w = &b->w;
+	struct err e;
+	int32_t stream;
+	*b = (struct burst){ 0 };
+	world_new(w, origin_two);
+	w->r.decide = HOLD;
+	w->r.vault_waits = true;
+	for (size_t i = 0; i < SESSIONS - 1; i++) {
+		burst_session(b, i);
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct http_two *two =
+		    i % SESSIONS ? b->cell[i % SESSIONS - 1].two : w->cell.two;
+		assert_int_equal(
+		    http_two_ask(two, STR(GET_TWO), false, false, &stream, &e),
+		    0);
+	}
+	burst_until(b, w->r.intents == count);
+	for (uint64_t id = w->r.id + 1 - count; id <= w->r.id; id++) {
+		proxy_go(w->r.proxy, id, &w->r.go);
+	}
+	burst_until(b, w->r.redeems == count);
+}
+
+static void
+burst_end(struct burst *b)
+{
+	for (size_t i = 0; i < SESSIONS - 1; i++) {
+		http_two_free(b->cell[i].two);
+		buf_fini(&b->cell[i].text);
+		end_close(&b->c[i]);
+	}
+	world_free(&b->w);
+}
+
+/* More at once than one connection takes: as many as they need are made. */
+static void
+a_burst_makes_no_more_connections_than_it_needs(void **state)
+{
+	(void)state;
+	static struct burst b;
+	burst_begin(&b, true, BURST);
+	assert_int_equal(b.w.r.origin.count, SESSIONS);
+	burst_end(&b);
+	/* Of one that speaks HTTP/1.1 each takes one. */
+	burst_begin(&b, false, 40);
+	assert_int_equal(b.w.r.origin.count, 40);
+	burst_end(&b);
+}
+
 static void
 an_upstream_of_the_old_version_gets_it_framed_anew(void **state)
 {
@@ -393,6 +485,8 @@ main(void)
 		cmocka_unit_test(what_goes_once_more_bears_the_value_in_force),
 		cmocka_unit_test(
 		    all_that_were_not_taken_share_the_next_connection),
+		cmocka_unit_test(
+		    a_burst_makes_no_more_connections_than_it_needs),
 		cmocka_unit_test(
 		    an_upstream_of_the_old_version_gets_it_framed_anew),
 		cmocka_unit_test(it_does_not_go_a_third_time),
