@@ -27,6 +27,10 @@ function say(row) {
 let cut; // the session of an answer that ends in the middle
 
 const web = http2.createSecureServer({ ...pair, allowHTTP1: true }, (q, a) => {
+  // Of one that is reset before its end there is no session any more, and
+  // nobody to answer.
+  const session = q.stream ? q.stream.session.socket.remotePort : 0;
+  q.on('error', () => {});
   if (q.url === '/early') {
     a.statusCode = 413;
     a.end(); // in one piece: curl stops at its head, short of its length
@@ -55,10 +59,13 @@ const web = http2.createSecureServer({ ...pair, allowHTTP1: true }, (q, a) => {
     sum.update(piece);
   });
   q.on('end', () => {
+    if (!q.complete || q.aborted) {
+      return;
+    }
     const row = {
       server: 'web', version: q.httpVersion, method: q.method, path: q.url,
       authorization: q.headers.authorization, bytes, sum: sum.digest('hex'),
-      session: q.stream ? q.stream.session.socket.remotePort : 0,
+      session,
     };
     say(row);
     if (q.url === '/clients.tar') {
