@@ -184,10 +184,38 @@ proxy_own_body(struct scrub *s, const struct needles *n,
 	return 0;
 }
 
+/* Without what quotations say that were cut (err_quote): they may end within
+ * one, which is not found there any more. */
+static void
+add_whole(struct str text, struct buf *out)
+{
+	size_t from = 0;
+	size_t began = 0;
+	for (size_t at = 0; at < text.len; at++) {
+		if (text.at[at] != '"' || (at > 0 && text.at[at - 1] == '\\')) {
+			continue;
+		}
+		if (began > 0 && at >= began + 3 &&
+		    str_eq(str_sub(text, at - 3, 3), STR("..."))) {
+			buf_add(out, str_sub(text, from, began - from));
+			from = at - 3;
+		}
+		began = at + 1;
+	}
+	buf_add(out, str_sub(text, from, text.len));
+}
+
 void
 proxy_own_wash(const struct needles *n, struct str text, struct buf *out)
 {
+	struct buf whole = { 0 };
+	buf_room(&whole, text.len);
+	if (proxy_needles_count(n) > 0) {
+		add_whole(text, &whole);
+		text = buf_str(&whole);
+	}
 	(void)proxy_scrub_text(n, text, out);
+	buf_wipe(&whole);
 	if (proxy_needles_in_name(n, buf_str(out))) {
 		buf_wipe(out);
 		buf_add(out, STR(SCRUB_REMOVED));

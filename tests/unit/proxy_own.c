@@ -224,6 +224,13 @@ P08_what_was_lent_to_it_is_in_no_reason(void **state)
 		    "Content-Length: 125\r\n\r\n0079" ZEROS " " ZEROS
 		    " refs//eads/" SECRET "0000",
 		    "not a ref name" },
+		/* A quotation is cut: here before the last of its letters. */
+		{ "POST /r.git/git-receive-pack",
+		    "Content-Length: 169\r\n\r\n00a5" ZEROS " " ZEROS
+		    " refs//eads/"
+		    "01234567890123456789012345678901234567890123" SECRET
+		    "0000",
+		    "not a ref name: \"...\"" },
 	};
 	for (size_t i = 0; i < COUNT(asks); i++) {
 		struct rig r;
@@ -235,6 +242,7 @@ P08_what_was_lent_to_it_is_in_no_reason(void **state)
 		rig_until(&r, r.outcomes == 2); /* it looks for it */
 		assert_int_equal(r.intents, 1);
 		assert_non_null(strstr(r.outcome.text, asks[i].says));
+		assert_null(strstr(r.outcome.text, "s3cr3t"));
 		end_close(&c);
 		end_close(&d);
 		rig_free(&r);
