@@ -32,7 +32,8 @@ int proxy_own_check(const struct needles *n, const struct proxy_request *r,
 int proxy_own_body(struct scrub *s, const struct needles *n,
     const struct proxy_request *r, struct str piece, struct err *e) MUST_CHECK;
 /* What is said of a request that nobody decided about, without what was lent:
- * it quotes names, in their form.  `out` is empty before. */
+ * it quotes names, in their form, and what it quotes may be cut within one.
+ * `out` is empty before. */
 void proxy_own_wash(const struct needles *n, struct str text, struct buf *out);
 /* Such a body is read whole, so that nothing of its request leaves either. */
 bool proxy_own_gathers(const struct needles *n, const struct proxy_request *r);
