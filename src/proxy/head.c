@@ -160,7 +160,8 @@ passes(
 		return false;
 	}
 	if (wants_plain(go) &&
-	    (str_eq_nocase(name, STR("accept-encoding")) ||
+	    (http_name_like(name, STR("accept-encoding")) ||
+	        http_name_like(name, STR("accept-charset")) ||
 	        str_eq_nocase(name, STR("grpc-accept-encoding")))) {
 		return false;
 	}

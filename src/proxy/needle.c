@@ -12,7 +12,7 @@
  * looked at.
  */
 
-#define FORMS_MAX ((size_t)NEEDLE_SECRETS * 64) /* add_all */
+#define FORMS_MAX ((size_t)NEEDLE_SECRETS * 66) /* add_all */
 #define SHIFTS    16384
 #define CHAINS    256
 #define BLOCK     sizeof(uint32_t)
@@ -270,6 +270,23 @@ add_json(struct needles *n, struct str secret, bool slash, const char *coded,
 	buf_wipe(&b);
 }
 
+/* UTF-16 and UTF-32, whichever byte of a character comes first: what stands
+ * between its first and its last byte that is not zero. */
+static void
+add_wide(struct needles *n, struct str secret, size_t zeros)
+{
+	struct buf b = { 0 };
+	buf_room(&b, secret.len * (1 + zeros));
+	for (size_t i = 0; i < secret.len; i++) {
+		for (size_t z = 0; i > 0 && z < zeros; z++) {
+			buf_add_byte(&b, 0);
+		}
+		buf_add_byte(&b, (uint8_t)secret.at[i]);
+	}
+	add_form(n, buf_str(&b));
+	buf_wipe(&b);
+}
+
 static void
 add_all(struct needles *n, struct str secret)
 {
@@ -297,6 +314,8 @@ add_all(struct needles *n, struct str secret)
 	add_json(n, secret, false, "<>&'\"+`\x7f", upper); /* .NET */
 	add_escaped(n, secret, "\\u00", lower);
 	add_escaped(n, secret, "\\u00", upper);
+	add_wide(n, secret, 1);
+	add_wide(n, secret, 3);
 }
 
 static void

@@ -242,6 +242,62 @@ compressed_answers_are_opened_or_refused_R02_R05_R07(void **state)
 	rig_free(&r);
 }
 
+/* In characters of so many bytes, of which the last, or the first, is one of
+ * ASCII. */
+static void
+add_wide(struct buf *out, const char *text, size_t bytes, bool last)
+{
+	for (; *text; text++) {
+		for (size_t i = 0; i < bytes; i++) {
+			bool here = i == (last ? bytes - 1 : 0);
+			buf_add_byte(out, here ? (uint8_t)*text : 0);
+		}
+	}
+}
+
+/* A host that writes what it was asked for in the charset that it is asked
+ * for. */
+static void
+no_charset_hides_a_credential_R02(void **state)
+{
+	(void)state;
+	static const char *const whole = "{\"k\":\"" SECRET "\"}";
+	for (size_t i = 0; i < 4; i++) {
+		size_t bytes = i < 2 ? 2 : 4;
+		auto_buf body = { 0 };
+		auto_buf secret = { 0 };
+		auto_buf said = { 0 };
+		struct rig r;
+		struct end c;
+		rig_new(&r, NULL);
+		rig_inject(&r);
+		r.origin.answer = NULL;
+		add_wide(&body, whole, bytes, i % 2);
+		add_wide(&secret, SECRET, bytes, i % 2);
+		buf_addf(&said,
+		    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+		    "Transfer-Encoding: chunked\r\n\r\n");
+		http_write_chunk(&said, buf_str(&body));
+		http_write_last_chunk(&said);
+		cell_good(&r, &c);
+		end_say_z(&c,
+		    "GET /a HTTP/1.1\r\nHost: good.test\r\n"
+		    "Accept-Charset: utf-16\r\nAccept_Charset: utf-16\r\n"
+		    "Accept_Encoding: gzip\r\n\r\n");
+		rig_until(&r, r.origin.count == 1 &&
+		                  end_got(&r.origin.at[0], "\r\n\r\n"));
+		assert_false(end_got(&r.origin.at[0], "utf-16"));
+		assert_false(end_got(&r.origin.at[0], "gzip"));
+		end_say(&r.origin.at[0], buf_str(&said));
+		rig_until(&r, r.outcomes == 1 && end_got(&c, "0\r\n\r\n"));
+		assert_false(str_has_str(buf_str(&c.got),
+		    str_sub(buf_str(&secret), 3, secret.len - 6)));
+		assert_int_equal(r.outcome.scrubbed, 1);
+		end_close(&c);
+		rig_free(&r);
+	}
+}
+
 static void
 parts_of_a_credentialed_answer_are_not_asked_for_R08(void **state)
 {
@@ -556,6 +612,7 @@ main(void)
 		cmocka_unit_test(what_may_not_change_is_cut_R01),
 		cmocka_unit_test(
 		    compressed_answers_are_opened_or_refused_R02_R05_R07),
+		cmocka_unit_test(no_charset_hides_a_credential_R02),
 		cmocka_unit_test(
 		    parts_of_a_credentialed_answer_are_not_asked_for_R08),
 		cmocka_unit_test(
