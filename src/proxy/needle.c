@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxy/page.h"
 #include "proxy/proxy.h"
 
 /*
@@ -12,7 +13,7 @@
  * looked at.
  */
 
-#define FORMS_MAX ((size_t)NEEDLE_SECRETS * 66) /* add_all */
+#define FORMS_MAX ((size_t)NEEDLE_SECRETS * 77) /* add_all */
 #define SHIFTS    16384
 #define CHAINS    256
 #define BLOCK     sizeof(uint32_t)
@@ -288,6 +289,12 @@ add_wide(struct needles *n, struct str secret, size_t zeros)
 }
 
 static void
+take_form(void *owner, struct str form)
+{
+	add_form(owner, form);
+}
+
+static void
 add_all(struct needles *n, struct str secret)
 {
 	static const char upper[] = "0123456789ABCDEF";
@@ -316,6 +323,7 @@ add_all(struct needles *n, struct str secret)
 	add_escaped(n, secret, "\\u00", upper);
 	add_wide(n, secret, 1);
 	add_wide(n, secret, 3);
+	proxy_page_forms(secret, take_form, n);
 }
 
 static void

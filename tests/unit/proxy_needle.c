@@ -187,6 +187,37 @@ percent_escapes_of_each_writer_are_found_R02(void **state)
 	proxy_needles_free(n);
 }
 
+/* Where a page shows what it was asked with: base64 ends in "=", and has "/"
+ * and "+" within. */
+static void
+escapes_of_pages_are_found_R02(void **state)
+{
+	(void)state;
+	static const char *const forms[] = {
+		"a/b+c\"d'e`f&lt;g&gt;h&amp;ij==", /* XML */
+		"a/b+c&quot;d'e`f&lt;g&gt;h&amp;ij==",
+		"a/b+c&quot;d&apos;e`f&lt;g&gt;h&amp;ij==",
+		"a/b+c&quot;d&#39;e`f&lt;g&gt;h&amp;ij==",  /* Rails */
+		"a/b+c&quot;d&#x27;e`f&lt;g&gt;h&amp;ij==", /* Python */
+		"a/b+c&quot;d&#039;e`f&lt;g&gt;h&amp;ij==", /* PHP */
+		"a/b+c&#34;d&#39;e`f&lt;g&gt;h&amp;ij==",   /* Go */
+		"a/b&#43;c&#34;d&#39;e`f&lt;g&gt;h&amp;ij==",
+		"a&#x2F;b+c&quot;d&#x27;e`f&lt;g&gt;h&amp;ij==", /* OWASP */
+		("a&#x2F;b+c&quot;d&#39;e&#x60;f&lt;g&gt;h&amp;ij"
+		 "&#x3D;&#x3D;"), /* Mustache */
+		("a/b+c&quot;d&#x27;e&#x60;f&lt;g&gt;h&amp;ij"
+		 "&#x3D;&#x3D;"), /* Handlebars */
+	};
+	struct needles *n = proxy_needles_new();
+	struct err e;
+	assert_int_equal(
+	    proxy_needles_add(n, STR("a/b+c\"d'e`f<g>h&ij=="), &e), 0);
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		assert_gone(n, forms[i]);
+	}
+	proxy_needles_free(n);
+}
+
 /* Behind 0..5 and in front of 0..5 other bytes, both alphabets: what is left
  * must not be enough to know the secret by. */
 static void
@@ -460,7 +491,7 @@ a_whole_set_may_have_every_form(void **state)
 		    "~+='<!(&%%^`#[{;,:@$|\xfb\xff\xef\xbf\xfe\xff\xfe",
 		    i);
 		assert_int_equal(proxy_needles_add(n, buf_str(&secret), &e), 0);
-		assert_int_equal(proxy_needles_count(n), (i + 1) * 65);
+		assert_int_equal(proxy_needles_count(n), (i + 1) * 76);
 	}
 	proxy_needles_free(n);
 }
@@ -532,6 +563,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_form_is_found_in_every_cut_R01_R02_R03),
 		cmocka_unit_test(percent_escapes_of_each_writer_are_found_R02),
+		cmocka_unit_test(escapes_of_pages_are_found_R02),
 		cmocka_unit_test(base64_is_found_at_every_alignment_R02),
 		cmocka_unit_test(what_is_none_passes_unchanged_in_every_cut),
 		cmocka_unit_test(what_goes_on_behind_a_credential_goes_as_well),
