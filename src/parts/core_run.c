@@ -78,42 +78,6 @@ core_run_free(struct core *c, struct core_run *r)
 
 /* --- making a run of a task --- */
 
-static int
-load_record(
-    struct core *c, struct core_run *r, struct str record, struct err *e)
-{
-	struct json *tree;
-	struct str type = STR("default");
-
-	if (e->kind != ERR_NONE ||
-	    json_parse(
-	        &r->arena, arena_str(&r->arena, record), NULL, &tree, e)) {
-		return err_wrap(e, "the record of task %s", r->task_text);
-	}
-	r->record = tree;
-	(void)json_text(json_get(tree, "payload"), "type", &type);
-	r->type = core_task_type(r->role, type);
-	if (!r->type) {
-		return err_set(e, ERR_INPUT,
-		    "role %s has no [task." STR_FMT "] (any more)",
-		    r->role->name, STR_ARG(type));
-	}
-	r->finish = tools_finish(&r->arena, r->type);
-	return core_grant_load(c, r, e);
-}
-
-/* The type a payload names, or the only one, or [task.default]. */
-const struct task_type *
-core_task_type(const struct core_role *role, struct str name)
-{
-	const struct task_type *t = roles_find_type(role->role, name);
-
-	if (!t && str_eq_z(name, "default") && role->role->type_count == 1) {
-		t = &role->role->types[0];
-	}
-	return t;
-}
-
 static struct core_run *
 new_run(struct core *c, struct core_role *role, struct str task)
 {
@@ -128,28 +92,6 @@ new_run(struct core *c, struct core_role *role, struct str task)
 	r->next = c->runs;
 	c->runs = r;
 	return r;
-}
-
-/* The run that the book knows for this task and has not ended; else a new id.
- */
-static bool
-find_earlier(struct core *c, struct core_run *r)
-{
-	const struct session_run *s;
-
-	for (size_t i = 0; (s = session_index_at(c->sessions, i)); i++) {
-		if (book_id_eq(s->task, r->task) && !s->ended &&
-		    !book_id_eq(s->run, (struct book_id){ 0 })) {
-			r->run = s->run;
-			book_id_text(r->run, r->run_text);
-			return true;
-		}
-	}
-	struct id fresh = id_new();
-
-	must(book_id_parse(str_of(fresh.text), &r->run));
-	memcpy(r->run_text, fresh.text, sizeof(r->run_text));
-	return false;
 }
 
 static void begin(struct core *c, uint64_t claim);
@@ -203,25 +145,6 @@ owns_workspace(const struct core_run *r)
 	return r->owner == r->slot + 1;
 }
 
-/* False: the store cannot be asked now.  Nothing is known of the task, which is
- * claimed once it is.  Whatever else is wrong with it stands in *e. */
-static bool
-read_record(struct core *c, struct str task, struct buf *out, struct err *e)
-{
-	if (core_task_record(c, task, out, e) == 0) {
-		*e = (struct err){ 0 };
-		return true;
-	}
-	if (e->kind != ERR_UNAVAILABLE) {
-		return true;
-	}
-	log_line(LOG_WARN, "claim",
-	    "the task " STR_FMT " waits, its record cannot be read: %s",
-	    STR_ARG(task), e->text);
-	core_claim_later(c);
-	return false;
-}
-
 /* One claim; false: there is nothing (more) to claim in this role. */
 static bool
 claim_one(struct core *c, struct core_role *role)
@@ -244,7 +167,7 @@ claim_one(struct core *c, struct core_role *role)
 	if (!t || is_leaving(c, t) || take_slot(c, t, &slot)) {
 		return false;
 	}
-	if (!read_record(c, t->id, &record, &unread) ||
+	if (!core_claim_read(c, t->id, &record, &unread) ||
 	    queue_claim(c->queue, &a, &claim, &step, &e)) {
 		core_slot_give(c, slot);
 		return false;
@@ -261,11 +184,11 @@ claim_one(struct core *c, struct core_role *role)
 	r->epoch = step.epoch;
 	r->phase = RUN_OPENING;
 	r->begun = loop_now(c->part.loop);
-	bool earlier = r->run_text[0] ? true : find_earlier(c, r);
+	bool earlier = r->run_text[0] ? true : core_claim_earlier(c, r);
 
 	r->cell_was_lost = earlier;
 	r->role = role; /* as it is in force now */
-	int unloaded = load_record(c, r, buf_str(&record), &unread);
+	int unloaded = core_claim_load(c, r, buf_str(&record), &unread);
 
 	core_queue_step(c, &step, r);
 	if (!earlier) {

@@ -6,6 +6,16 @@
 
 #include "parts/core.h"
 
+/* core_claim.c.  False: the store cannot be asked now.  Nothing is known of the
+ * task, which is claimed once it is.  Whatever else is wrong with it stands in
+ * *e, and is given to the load. */
+bool core_claim_read(
+    struct core *c, struct str task, struct buf *out, struct err *e);
+int core_claim_load(struct core *c, struct core_run *r, struct str record,
+    struct err *e) MUST_CHECK;
+/* The run that the book knows for this task and has not ended; else a new id.
+ */
+bool core_claim_earlier(struct core *c, struct core_run *r);
 const struct task_type *core_task_type(
     const struct core_role *role, struct str name);
 struct core_cell *core_run_cell(
