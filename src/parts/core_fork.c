@@ -54,9 +54,18 @@ core_run_origin(struct core *c, struct core_run *r, struct json_out *o)
 
 /* --- the history --- */
 
+/* What an event of the origin said, to be said once more. */
+struct core_carried_event {
+	struct core_carried_event *next;
+	enum book_kind kind;
+	uint64_t seq;
+	uint32_t call;
+	struct str event;
+};
+
 static void
-carry(struct core *c, struct core_run *r, const struct book_head *head,
-    struct str origin, struct str event)
+carry(struct core *c, struct core_run *r, const struct core_carried_event *told,
+    struct str origin)
 {
 	auto_arena a = { 0 };
 	auto_buf body = { 0 };
@@ -65,16 +74,16 @@ carry(struct core *c, struct core_run *r, const struct book_head *head,
 	struct str tool = STR("");
 	struct err e = { 0 };
 
-	must(json_parse(&a, event, &own_body, &tree, &e) == 0);
+	must(json_parse(&a, told->event, &own_body, &tree, &e) == 0);
 	json_out_init(&o, &body);
 	json_out_object(&o, NULL);
 	json_out_z(&o, "event", "carried");
-	json_out_z(&o, "kind", book_kind_name(head->kind));
+	json_out_z(&o, "kind", book_kind_name(told->kind));
 	json_out_str(&o, "run", origin);
-	json_out_i64(&o, "seq", (int64_t)head->seq);
+	json_out_i64(&o, "seq", (int64_t)told->seq);
 	json_out_value(&o, "body", tree);
 	json_out_end(&o, '}');
-	if (head->kind == BOOK_CALL_SETTLED) {
+	if (told->kind == BOOK_CALL_SETTLED) {
 		(void)json_text(tree, "tool", &tool);
 		tool = roles_name_valid(tool) ? tool : STR("unknown");
 	}
@@ -82,7 +91,7 @@ carry(struct core *c, struct core_run *r, const struct book_head *head,
 		.kind = BOOK_SESSION_EVENT,
 		.run = r,
 		.rule = tool,
-		.call = head->call,
+		.call = told->call,
 		.body = buf_str(&body),
 	};
 
@@ -114,9 +123,25 @@ is_told(enum book_kind kind)
 	       kind == BOOK_SESSION_EVENT;
 }
 
+static void
+add_told(struct core_history *h, struct core_carried_event ***last,
+    const struct book_head *head, struct str event)
+{
+	struct core_carried_event *told = arena_alloc(&h->arena, sizeof(*told));
+
+	*told = (struct core_carried_event){
+		.kind = head->kind,
+		.seq = head->seq,
+		.call = head->call,
+		.event = arena_str(&h->arena, event),
+	};
+	**last = told;
+	*last = &told->next;
+}
+
 static int
-carry_head(struct core *c, struct core_run *r, struct book_head *head,
-    struct str origin, size_t *bytes, struct err *e)
+read_head(struct core *c, struct core_history *h,
+    struct core_carried_event ***last, struct book_head *head, size_t *bytes)
 {
 	auto_arena a = { 0 };
 	auto_buf body = { 0 };
@@ -126,61 +151,82 @@ carry_head(struct core *c, struct core_run *r, struct book_head *head,
 	if (!is_told(head->kind)) {
 		return 0;
 	}
-	if (core_body_get(c, head->seq, &body, e)) {
-		return err_wrap(e, "event %llu, which the fork begins with",
+	if (core_body_get(c, head->seq, &body, &h->lost)) {
+		return err_wrap(&h->lost,
+		    "event %llu, which the fork begins with",
 		    (unsigned long long)head->seq);
 	}
 	*bytes += body.len;
 	if (*bytes > HISTORY_MAX) {
-		return err_set(e, ERR_LIMIT,
+		return err_set(&h->lost, ERR_LIMIT,
 		    "the history is over %zu MiB: fork at an earlier event",
 		    HISTORY_MAX >> 20);
 	}
 	if (head->kind != BOOK_SESSION_EVENT) {
-		carry(c, r, head, origin, buf_str(&body));
+		add_told(h, last, head, buf_str(&body));
 		return 0;
 	}
 	head->kind = core_carried(&a, buf_str(&body), &event);
 	if (head->kind != BOOK_KIND_NONE) {
 		json_write(&inner, event);
-		carry(c, r, head, origin, buf_str(&inner));
+		add_told(h, last, head, buf_str(&inner));
 	}
 	return 0;
 }
 
 void
-core_run_history(struct core *c, struct core_run *r)
+core_history_read(struct core *c, struct str record, struct core_history *h)
 {
-	const struct json *fork = r->record ? fork_of(r->record) : NULL;
 	auto_buf heads = { 0 };
-	struct str origin = STR("");
+	struct json *tree = NULL;
+	const struct json *fork;
+	struct core_carried_event **last = &h->first;
 	struct book_id run = { 0 };
-	int64_t last = 0;
+	int64_t end = 0;
 	size_t bytes = 0;
 	struct err e = { 0 };
 	int failed;
 
-	if (!fork || !r->type) {
+	fork = json_parse(&h->arena, record, NULL, &tree, &e) ? NULL
+	                                                      : fork_of(tree);
+	if (!fork) {
 		return;
 	}
-	(void)json_text(fork, "run", &origin);
-	(void)json_i64(fork, "at", &last);
-	failed = !book_id_parse(origin, &run) ||
-	         core_run_heads(c, run, 0, &heads, &e);
+	h->is_fork = true;
+	(void)json_text(fork, "run", &h->origin);
+	(void)json_i64(fork, "at", &end);
+	(void)err_set(&h->lost, ERR_INPUT, "it names no session");
+	failed = !book_id_parse(h->origin, &run) ||
+	         core_run_heads(c, run, 0, &heads, &h->lost);
 	for (size_t at = 0; at < heads.len && !failed; at += BOOK_HEAD_SIZE) {
 		struct book_head head;
 
 		must(book_head_decode(str_span(heads.at + at, BOOK_HEAD_SIZE),
 		         &head, &e) == 0);
-		if (head.seq > (uint64_t)last) {
+		if (head.seq > (uint64_t)end) {
 			break;
 		}
-		failed = carry_head(c, r, &head, origin, &bytes, &e);
+		failed = read_head(c, h, &last, &head, &bytes);
 	}
-	if (failed) {
-		core_run_fail(
-		    c, r, "history_lost", "requires_escalation", e.text);
+	if (!failed) {
+		h->lost = (struct err){ 0 };
+	}
+}
+
+void
+core_run_history(
+    struct core *c, struct core_run *r, const struct core_history *h)
+{
+	if (!h->is_fork || !r->type) {
 		return;
+	}
+	if (h->lost.kind != ERR_NONE) {
+		core_run_fail(
+		    c, r, "history_lost", "requires_escalation", h->lost.text);
+		return;
+	}
+	for (const struct core_carried_event *t = h->first; t; t = t->next) {
+		carry(c, r, t, h->origin);
 	}
 	r->cell_was_lost = true;
 	r->forked = true;
@@ -219,12 +265,15 @@ find_origin(struct core *c, struct str run, struct origin *o, struct err *e)
 {
 	struct book_id id;
 	auto_buf heads = { 0 };
+	bool named = book_id_parse(run, &id);
 
-	if (!book_id_parse(run, &id) || core_run_heads(c, id, 0, &heads, e)) {
-		return err_set(e, ERR_MISSING,
-		    "there is no session %s; `handrail session list` names "
-		    "them",
-		    err_quote(run));
+	if (!named || core_run_heads(c, id, 0, &heads, e)) {
+		return named && e->kind != ERR_MISSING
+		           ? -1
+		           : err_set(e, ERR_MISSING,
+		                 "there is no session %s; `handrail session "
+		                 "list` names them",
+		                 err_quote(run));
 	}
 	for (size_t at = 0; at < heads.len && !o->found; at += BOOK_HEAD_SIZE) {
 		struct book_head head;

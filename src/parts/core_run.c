@@ -159,15 +159,14 @@ claim_one(struct core *c, struct core_role *role)
 	const struct queue_task *t =
 	    queue_next(c->queue, claim.queue, claim.owner);
 	struct queue_step step = { 0 };
-	auto_buf record = { 0 };
-	struct err unread = { 0 };
+	auto_needed needed = { 0 };
 	struct err e = { 0 };
 	uint32_t slot;
 
 	if (!t || is_leaving(c, t) || take_slot(c, t, &slot)) {
 		return false;
 	}
-	if (!core_claim_read(c, t->id, &record, &unread) ||
+	if (!core_claim_read(c, t->id, &needed) ||
 	    queue_claim(c->queue, &a, &claim, &step, &e)) {
 		core_slot_give(c, slot);
 		return false;
@@ -188,19 +187,19 @@ claim_one(struct core *c, struct core_role *role)
 
 	r->cell_was_lost = earlier;
 	r->role = role; /* as it is in force now */
-	int unloaded = core_claim_load(c, r, buf_str(&record), &unread);
+	int unloaded = core_claim_load(c, r, &needed, &e);
 
 	core_queue_step(c, &step, r);
 	if (!earlier) {
 		run_started(c, r);
-		core_run_history(c, r);
+		core_run_history(c, r, &needed.history);
 	}
 	if (r->settled) {
 		return true;
 	}
 	if (unloaded) {
-		core_run_fail(c, r, "schema_validation", "requires_escalation",
-		    unread.text);
+		core_run_fail(
+		    c, r, "schema_validation", "requires_escalation", e.text);
 		return true;
 	}
 	r->claim = core_number(c);

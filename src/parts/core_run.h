@@ -6,16 +6,6 @@
 
 #include "parts/core.h"
 
-/* core_claim.c.  False: the store cannot be asked now.  Nothing is known of the
- * task, which is claimed once it is.  Whatever else is wrong with it stands in
- * *e, and is given to the load. */
-bool core_claim_read(
-    struct core *c, struct str task, struct buf *out, struct err *e);
-int core_claim_load(struct core *c, struct core_run *r, struct str record,
-    struct err *e) MUST_CHECK;
-/* The run that the book knows for this task and has not ended; else a new id.
- */
-bool core_claim_earlier(struct core *c, struct core_run *r);
 const struct task_type *core_task_type(
     const struct core_role *role, struct str name);
 struct core_cell *core_run_cell(
@@ -57,11 +47,39 @@ int core_run_budget(
 /* core_fork.c: what a run's first head says besides: what it may, so that a
  * fork has no more, and of a fork its origin.  Then the history that it begins
  * with, in the same batch; a run that cannot have it fails. */
+struct core_history {
+	struct arena arena;
+	bool is_fork; /* else: nothing besides */
+	struct str origin;
+	struct core_carried_event *first;
+	struct err lost; /* why it cannot be had */
+};
+void core_history_read(
+    struct core *c, struct str record, struct core_history *h);
 void core_run_origin(struct core *c, struct core_run *r, struct json_out *o);
-void core_run_history(struct core *c, struct core_run *r);
+void core_run_history(
+    struct core *c, struct core_run *r, const struct core_history *h);
 /* The event that a carried head holds; its kind, or BOOK_KIND_NONE. */
 enum book_kind core_carried(
     struct arena *a, struct str body, const struct json **event);
+
+/* core_claim.c: what a claim needs of the store, read before anything of it is
+ * written.  False: the store cannot be asked now.  Nothing is known of the
+ * task, which is claimed once it is. */
+struct core_needed {
+	struct buf record;
+	struct err unread; /* else why there is no record */
+	struct core_history history;
+};
+bool core_claim_read(struct core *c, struct str task, struct core_needed *out);
+void core_needed_fini(struct core_needed *n);
+#define auto_needed \
+	__attribute__((cleanup(core_needed_fini))) struct core_needed
+int core_claim_load(struct core *c, struct core_run *r,
+    const struct core_needed *needed, struct err *e) MUST_CHECK;
+/* The run that the book knows for this task and has not ended; else a new id.
+ */
+bool core_claim_earlier(struct core *c, struct core_run *r);
 
 /* core_agent.c */
 wire_take_fn core_agent_started;

@@ -38,6 +38,36 @@ class Unread:
         self.sql('ALTER DATABASE postgres ALLOW_CONNECTIONS true')
 
 
+class Unsaid:
+    """While it stands, the server gives no row of a table of which `when` holds,
+    for a reason that has this SQLSTATE.  What is written arrives: a view by whose
+    name rows are put is read as it is made."""
+
+    def __init__(self, unread, table, when, code):
+        self.s, self.at = unread.s, unread.name + '.'
+        self.table, self.when, self.code = table, when, code
+
+    def __enter__(self):
+        self.s.sql("""BEGIN;
+            SET LOCAL search_path = {at};
+            CREATE FUNCTION unsaid(now boolean) RETURNS boolean
+                LANGUAGE plpgsql AS $$ BEGIN
+                    IF now THEN RAISE 'not now' USING ERRCODE = '{code}'; END IF;
+                    RETURN true; END $$;
+            ALTER TABLE {table} RENAME TO said;
+            CREATE VIEW {table} AS SELECT * FROM said WHERE unsaid({when});
+            COMMIT""".format(at=self.at[:-1], table=self.table, when=self.when,
+                             code=self.code))
+
+    def __exit__(self, *_):
+        self.s.sql("""BEGIN;
+            SET LOCAL search_path = {at};
+            DROP VIEW {table};
+            ALTER TABLE said RENAME TO {table};
+            DROP FUNCTION unsaid;
+            COMMIT""".format(at=self.at[:-1], table=self.table))
+
+
 @contextmanager
 def on_postgres(house):
     """It, started on a server of its own, and what keeps it from reading."""
@@ -114,6 +144,34 @@ def an_agent_whose_history_cannot_be_read_does_nothing_twice():
             end_process(sandbox, signal.SIGCONT)
         for id in ids:
             went_on(h, id)
+        h.verified()
+
+
+@test
+def a_fork_begins_once_its_history_can_be_read():
+    """Its record can be, and so the first event of its origin."""
+    with on_postgres(House(ROLES)) as (h, unread):
+        task = h.run([shell('echo one'), shell('echo two', id='b'), finish()],
+                     queue='worker')
+        run = task['runs'][-1]['run']
+        events = h.get('/api/sessions/%s/events' % run).json['events']
+        first = [e['seq'] for e in events if e['kind'] == 'run_started'][0]
+        at = [e['seq'] for e in events if e['kind'] == 'call_settled'][0]
+        ask = lambda: h.post('/api/sessions/%s/fork' % run, {'at': at})
+        with Unsaid(unread, 'body', 'first > %d' % first, '57P03'):
+            a = ask()
+            need(a.code == 201, a)
+            fork = a.json['task']
+            until(lambda: fork + ' waits, its history cannot be read' in h.log()
+                  or h.task(fork)['state'] == 'failed', text='it was read')
+        t = h.outcome(fork)
+        need(t['state'] == 'completed', t, h.log()[-3000:])
+        need([c['starts'] for c in t['runs'][-1]['calls']][1:] == [1, 1], t)
+        need(h.kinds(fork).count('run_started') == 1, h.kinds(fork))
+        with unread:
+            a = ask()
+            need(a.code == 503, a)
+        until(lambda: h.get('/api/sessions/%s/events' % run).code == 200)
         h.verified()
 
 
