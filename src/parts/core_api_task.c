@@ -254,7 +254,9 @@ task_named(struct core *c, struct str id, struct err *e)
 {
 	const struct queue_task *t;
 
-	core_dispatch_recall(c, id);
+	if (core_dispatch_recall(c, id, e)) {
+		return NULL;
+	}
 	t = queue_find(c->queue, id);
 	if (!t) {
 		(void)core_task_missing(id, e);

@@ -358,35 +358,45 @@ keep_saved(void *context, const struct store_task *row, struct err *e)
 	return 0;
 }
 
-void
-core_dispatch_recall(struct core *c, struct str id)
+int
+core_dispatch_recall(struct core *c, struct str id, struct err *e)
 {
 	auto_arena a = { 0 };
 	auto_buf saved = { 0 };
 	struct queue_step step = { 0 };
-	struct err e = { 0 };
 
-	if (queue_find(c->queue, id) ||
-	    store_task_get(c->book.store, id, keep_saved, &saved, &e) ||
-	    !saved.len) {
-		return;
+	if (queue_find(c->queue, id)) {
+		return 0;
 	}
-	if (queue_recall(
-	        c->queue, &a, buf_str(&saved), wall_now(), &step, &e)) {
-		log_err("queue", &e);
-		return;
+	if (store_task_get(c->book.store, id, keep_saved, &saved, e)) {
+		return e->kind == ERR_MISSING
+		           ? 0
+		           : err_wrap(e,
+		                 "task %s cannot be read, ask again later",
+		                 err_quote(id));
+	}
+	if (!saved.len) {
+		return 0;
+	}
+	if (queue_recall(c->queue, &a, buf_str(&saved), wall_now(), &step, e)) {
+		log_err("queue", e);
+		return 0;
 	}
 	core_queue_step(c, &step, NULL);
 	core_task_row(c, queue_find(c->queue, id));
+	return 0;
 }
 
-void
-core_dispatch_links(struct core *c, const struct e2m_task *task)
+int
+core_dispatch_links(struct core *c, const struct e2m_task *task, struct err *e)
 {
 	JSON_EACH(id, task->depends_on)
 	{
-		core_dispatch_recall(c, id->text);
+		if (core_dispatch_recall(c, id->text, e)) {
+			return err_wrap(e, "depends_on");
+		}
 	}
+	return 0;
 }
 
 static void
@@ -404,11 +414,9 @@ core_dispatch(struct core *c, struct arena *a, const struct core_dispatch *d,
 	struct queue_step step = { 0 };
 	auto_buf record = { 0 };
 
-	if (core_may_begin(c, e) || core_dispatch_judge(c, a, d, &p, e)) {
-		return -1;
-	}
-	core_dispatch_links(c, &p.task.as.task);
-	if (queue_put(c->queue, a, &p.put, &step, e)) {
+	if (core_may_begin(c, e) || core_dispatch_judge(c, a, d, &p, e) ||
+	    core_dispatch_links(c, &p.task.as.task, e) ||
+	    queue_put(c->queue, a, &p.put, &step, e)) {
 		return -1;
 	}
 	core_queue_step(c, &step, NULL);

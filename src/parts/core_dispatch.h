@@ -56,10 +56,13 @@ int core_zone_use(
 void core_zones_recover(struct core *c);
 
 /* A task that ended long ago, back into the memory, to be depended upon or to
- * go on; nothing if it is there, or was never. */
-void core_dispatch_recall(struct core *c, struct str id);
+ * go on; nothing if it is there, or was never.  -1: the store does not say
+ * which. */
+int core_dispatch_recall(
+    struct core *c, struct str id, struct err *e) MUST_CHECK;
 /* The same of all that it names as depends_on. */
-void core_dispatch_links(struct core *c, const struct e2m_task *task);
+int core_dispatch_links(
+    struct core *c, const struct e2m_task *task, struct err *e) MUST_CHECK;
 
 /* The records and rows of every task that a step puts (of a finish, the next
  * of a series), in the step's batch. */

@@ -53,11 +53,10 @@ judge_one(struct core *c, struct arena *a, const struct maker *m,
 		.ceiling = &m->childs,
 	};
 
-	if (core_dispatch_judge(c, a, &d, out, e)) {
-		return -1;
-	}
-	core_dispatch_links(c, &out->task.as.task);
-	return 0;
+	return core_dispatch_judge(c, a, &d, out, e) ||
+	               core_dispatch_links(c, &out->task.as.task, e)
+	           ? -1
+	           : 0;
 }
 
 static int

@@ -175,5 +175,32 @@ def a_fork_begins_once_its_history_can_be_read():
         h.verified()
 
 
+@test
+def a_dependency_that_cannot_be_read_is_not_one_that_never_was():
+    """They left the memory: the store alone knows them."""
+    with on_postgres(House(ROLES, config='\n[book]\nkeep_ended = "1s"\n')) as (
+            h, unread):
+        good, bad = (h.run([shell(x), finish()], queue='worker')['id']
+                     for x in ('true', 'false'))
+        last = h.task(bad)['updated_at']
+        until(lambda: [e for e in h.events() if e['kind'] == 'queue_forgot' and
+                       e['body']['before'] > last], text='they are forgotten')
+        after = {'queue': 'worker', 'subject': 'after it', 'depends_on': [good],
+                 'payload': {'runbook': [finish()]}}
+        with unread:
+            for a in (h.post('/api/tasks', after),
+                      h.post('/api/tasks/%s/retry' % bad, {})):
+                need(a.code == 503 and 'cannot be read, ask again' in
+                     a.json['message'], a)
+        put = until(lambda: [a for a in [h.post('/api/tasks', after)]
+                             if a.code == 201])[0].json['id']
+        need(h.outcome(put)['state'] == 'completed', h.task(put))
+        need(h.post('/api/tasks/%s/retry' % bad, {}).code == 200)
+        h.outcome(bad)
+        a = h.post('/api/tasks', {**after, 'depends_on': [put[:-4] + 'ffff']})
+        need(a.code == 400, a)
+        h.verified()
+
+
 if __name__ == '__main__':
     sys.exit(main())
