@@ -96,6 +96,10 @@ int postgres_start_reading(
     struct postgres *p, int64_t deadline_us, struct err *e) MUST_CHECK;
 PGconn *postgres_connect(
     struct postgres *p, int64_t deadline_us, struct err *e);
+/* Of a SQLSTATE: what another try may mend.  The connection is lost (""), the
+ * server goes down, is crowded or full, there is a deadlock or a lock, or the
+ * primary became a standby.  Anything else is damage. */
+bool postgres_passes(const char *code);
 int postgres_exchange(PGconn *conn, int64_t deadline_us, PGresult **result,
     struct err *e) MUST_CHECK;
 int postgres_run(struct postgres *p, PGconn *conn, const char *sql,

@@ -123,15 +123,12 @@ receive(PGconn *conn, int64_t deadline_us)
 	return 0;
 }
 
-/* SQLSTATE of a refused statement; "" when the connection itself failed. */
 static int
 refused(const PGresult *r, struct err *e)
 {
 	const char *code = pq.resultErrorField(r, PG_DIAG_SQLSTATE);
 	const char *text = pq.resultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-	/* Class 57: shut down, cancelled by the deadline; 55: a lock. */
-	bool away =
-	    !code || strncmp(code, "57", 2) == 0 || strncmp(code, "55", 2) == 0;
+	bool away = postgres_passes(code ? code : "");
 
 	return err_set(e, away ? ERR_UNAVAILABLE : ERR_IO,
 	    "PostgreSQL said: %s (%s)",

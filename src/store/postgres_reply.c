@@ -74,25 +74,28 @@ line_replies(struct postgres *p)
 	return 0;
 }
 
-/* What another try may mend: the server goes down or is crowded, a deadlock, a
- * primary that became a standby, another connection of ours that wrote the same
- * batch first. */
-static bool
-passing(const struct line *line)
+bool
+postgres_passes(const char *code)
 {
 	static const char *const codes[] = { "57", "53", "40", "08", "55P03",
 		"25006" };
+	bool found = code[0] == 0;
 
-	if (line->code[0] == 0 || (line->failed_at == WRITE_LOG &&
-	                              strcmp(line->code, "23505") == 0)) {
-		return true;
+	for (size_t i = 0; i < COUNT(codes) && !found; i++) {
+		found = strncmp(code, codes[i], strlen(codes[i])) == 0;
 	}
-	for (size_t i = 0; i < COUNT(codes); i++) {
-		if (strncmp(line->code, codes[i], strlen(codes[i])) == 0) {
-			return strcmp(line->code, "53100") != 0;
-		}
-	}
-	return false;
+	return found;
+}
+
+/* Another connection of ours may have written the same batch first.  A full
+ * disk is told of. */
+static bool
+passing(const struct line *line)
+{
+	return (line->failed_at == WRITE_LOG &&
+	           strcmp(line->code, "23505") == 0) ||
+	       (postgres_passes(line->code) &&
+	           strcmp(line->code, "53100") != 0);
 }
 
 /* A row of a task that was put, or has ended, before. */

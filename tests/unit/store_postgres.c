@@ -414,6 +414,57 @@ a_body_beyond_the_end_of_the_log_ends_the_house(void **state)
 	assert_string_equal(sql("SELECT count(*) FROM log"), "1");
 }
 
+/* A server that is crowded says nothing of what it has. */
+static void
+a_read_that_may_pass_later_is_no_damage(void **state)
+{
+	static const struct {
+		const char *code;
+		enum err_kind kind;
+	} cases[] = {
+		{ "08006", ERR_UNAVAILABLE },
+		{ "25006", ERR_UNAVAILABLE },
+		{ "40001", ERR_UNAVAILABLE },
+		{ "40P01", ERR_UNAVAILABLE },
+		{ "53000", ERR_UNAVAILABLE },
+		{ "53100", ERR_UNAVAILABLE },
+		{ "53200", ERR_UNAVAILABLE },
+		{ "53300", ERR_UNAVAILABLE },
+		{ "55P03", ERR_UNAVAILABLE },
+		{ "57014", ERR_UNAVAILABLE },
+		{ "57P01", ERR_UNAVAILABLE },
+		{ "57P03", ERR_UNAVAILABLE },
+		{ "58030", ERR_IO },
+		{ "XX001", ERR_IO },
+		{ "42501", ERR_IO },
+		{ "22021", ERR_IO },
+	};
+	auto_store s = open_only();
+
+	(void)state;
+	(void)sql("CREATE FUNCTION unsaid() RETURNS boolean LANGUAGE plpgsql "
+	          "AS $$ BEGIN RAISE 'not now' USING ERRCODE = (SELECT why "
+	          "FROM said_why); END $$;"
+	          "CREATE TABLE said_why (why text);"
+	          "ALTER TABLE rows RENAME TO said;"
+	          "INSERT INTO said VALUES ('a', 'b', 1, 'c');"
+	          "CREATE VIEW rows AS SELECT * FROM said WHERE unsaid()");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char change[128];
+		auto_buf value = { 0 };
+		struct err e = { 0 };
+
+		(void)snprintf(change, sizeof(change),
+		    "DELETE FROM said_why; INSERT INTO said_why VALUES ('%s')",
+		    cases[i].code);
+		(void)sql(change);
+		assert_int_equal(
+		    store_row_get(s, STR("a"), STR("b"), &value, NULL, &e), -1);
+		assert_int_equal(e.kind, cases[i].kind);
+		assert_non_null(strstr(e.text, cases[i].code));
+	}
+}
+
 int
 main(void)
 {
@@ -422,6 +473,7 @@ main(void)
 		TEST(each_incarnation_has_the_next_number),
 		TEST(nobody_writes_who_does_not_own),
 		TEST(a_second_node_is_refused_while_the_first_lives),
+		TEST(a_read_that_may_pass_later_is_no_damage),
 		TEST(a_dead_nodes_log_is_taken_over_when_its_lease_has_ended),
 		TEST(a_node_that_starts_again_need_not_wait),
 		TEST(a_node_that_ends_well_leaves_no_lease),
