@@ -149,6 +149,10 @@ print_letters(struct cli *c, const struct json *tree, const char *how)
 			json_write(&text, options);
 			printf("    one of %s\n", cli_plain(c, buf_str(&text)));
 		}
+		if (cli_text(c, l, "damaged")[0]) {
+			printf("    what was sent cannot be read: %s\n",
+			    cli_plain(c, str_of(cli_text(c, l, "damaged"))));
+		}
 		if (cli_text(c, l, "decision")[0]) {
 			printf("    decided: %s\n", cli_text(c, l, "decision"));
 		}

@@ -16,21 +16,31 @@
 
 /* --- looking --- */
 
-/* The envelope as it was sent, until that expires, and what became of it. */
+/* The envelope as it was sent; NULL: that has expired. */
 static int
-write_letter(struct core *c, struct json_out *o,
-    const struct queue_letter *letter, struct err *e)
+read_sent(struct core *c, const struct queue_letter *letter, struct arena *a,
+    const struct json **sent, struct err *e)
 {
-	auto_arena a = { 0 };
 	auto_buf body = { 0 };
-	struct json *tree;
+	struct json *tree = NULL;
 	bool there = false;
 
 	if (letter->seq &&
 	    (core_body_look(c, letter->seq, &body, &there, e) ||
-	        (there && json_parse(&a, buf_str(&body), NULL, &tree, e)))) {
+	        (there && json_parse(a, arena_str(a, buf_str(&body)), NULL,
+	                      &tree, e)))) {
 		return err_wrap(e, "letter " STR_FMT, STR_ARG(letter->id));
 	}
+	*sent = json_get(tree, "mail");
+	return 0;
+}
+
+/* What was sent, and what became of it; damaged: why nobody can say what was
+ * sent, or NULL. */
+static void
+write_letter(struct json_out *o, const struct queue_letter *letter,
+    const struct json *sent, const char *damaged)
+{
 	json_out_object(o, NULL);
 	json_out_str(o, "id", letter->id);
 	json_out_str(o, "to", letter->to);
@@ -44,10 +54,29 @@ write_letter(struct core *c, struct json_out *o,
 	json_out_bool(o, "requires_decision", letter->requires_decision);
 	json_out_str(o, "decision", letter->decision);
 	json_out_bool(o, "done", letter->done);
-	if (there && json_get(tree, "mail")) {
-		json_out_value(o, "letter", json_get(tree, "mail"));
+	if (sent) {
+		json_out_value(o, "letter", sent);
+	}
+	if (damaged) {
+		json_out_z(o, "damaged", damaged);
 	}
 	json_out_end(o, '}');
+}
+
+/* One that is damaged hides none of the others.  What cannot be read now is
+ * asked for again. */
+static int
+list_letter(struct core *c, struct json_out *o,
+    const struct queue_letter *letter, struct err *e)
+{
+	auto_arena a = { 0 };
+	const struct json *sent = NULL;
+	bool failed = read_sent(c, letter, &a, &sent, e) != 0;
+
+	if (failed && e->kind == ERR_UNAVAILABLE) {
+		return -1;
+	}
+	write_letter(o, letter, sent, failed ? e->text : NULL);
 	return 0;
 }
 
@@ -62,7 +91,7 @@ answer_letters(struct core *c, struct core_ask *ask,
 	json_out_object(&o, NULL);
 	json_out_array(&o, "letters");
 	for (size_t i = 0; i < count && i < LIST_MAX; i++) {
-		if (write_letter(c, &o, letters[i], e)) {
+		if (list_letter(c, &o, letters[i], e)) {
 			return -1;
 		}
 	}
@@ -123,6 +152,7 @@ route_letter(struct core *c, struct core_ask *ask, struct err *e)
 {
 	const struct queue_letter *letter =
 	    queue_letter_find(c->queue, ask->part);
+	const struct json *sent = NULL;
 	auto_buf body = { 0 };
 	struct json_out o;
 
@@ -130,10 +160,11 @@ route_letter(struct core *c, struct core_ask *ask, struct err *e)
 		return err_set(e, ERR_MISSING, "there is no letter %s",
 		    err_quote(ask->part));
 	}
-	json_out_init(&o, &body);
-	if (write_letter(c, &o, letter, e)) {
+	if (read_sent(c, letter, &ask->arena, &sent, e)) {
 		return -1;
 	}
+	json_out_init(&o, &body);
+	write_letter(&o, letter, sent, NULL);
 	core_answer(c, ask, 200, buf_str(&body));
 	return 0;
 }

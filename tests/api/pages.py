@@ -162,11 +162,15 @@ def nothing_is_told_without_what_cannot_be_read():
             seqs.append(last(h, 'task_transition'))
         return seqs[0]  # what was read last is remembered
 
+    sent = []
+
     def letter(h):
-        need(h.post('/api/mail', {'to': 'operator', 'subject': 'n',
-                                  'payload': {'n': 1}}).code == 201)
-        seq = last(h, 'mail_put')
-        tasks(h)
+        seq = 0
+        for n in range(3):
+            sent.append(h.post('/api/mail', {
+                'to': 'operator', 'subject': 'n', 'payload': {'n': n}}).json['id'])
+            seq = n == 1 and last(h, 'mail_put') or seq
+            tasks(h)
         return seq
 
     def of_tasks(h, first):
@@ -179,8 +183,18 @@ def nothing_is_told_without_what_cannot_be_read():
         need(sorted(told) == [200, 500], told)
 
     def of_letters(h, first):
+        """The damaged one says so, the others say what was sent."""
         a = h.get('/api/mail?mailbox=operator')
+        told = [m for m in a.json['letters'] if m['id'] in sent]
+        need([m['id'] for m in told] == sent, a)
+        need([m.get('letter', {}).get('payload') for m in told] ==
+             [{'n': 0}, None, {'n': 2}], told)
+        need([m['id'] for m in a.json['letters'] if 'damaged' in
+              m.get('damaged', '')] == sent[1:2], told)
+        a = h.get('/api/mail/' + sent[1])
         need(a.code == 500 and 'damaged' in a.json['message'], a)
+        told = h.ok('mail', 'recv', 'operator').out
+        need(told.count('what was sent cannot be read') == 1, told)
 
     with_a_hole(Postgres, 'body', half, of_tasks, ends, workers_help.house)
     with_a_hole(Postgres, 'body', half, of_letters, letter)
