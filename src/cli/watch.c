@@ -3,6 +3,7 @@
  * One event, one line: what a person wants to see of the book as it happens.
  */
 #include <string.h>
+#include <time.h>
 
 #include "cli/cli.h"
 
@@ -265,25 +266,100 @@ cli_print_end(struct cli *c, const struct json *t)
 	    cli_text(c, t, "id"));
 }
 
-static void
-print_end_of(struct cli *c, const char *task)
-{
-	const struct json *t;
-	struct err e = { 0 };
-	auto_buf text = { 0 };
-	bool json = c->json;
+/* --- following --- */
 
-	c->json = false;
-	if (cli_get(c, &t, &e, "/api/tasks/%s", task) == 0) {
-		if (json) {
-			json_write_pretty(&text, t);
-			printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
-		} else {
-			printf("%s\n", cli_text(c, t, "state"));
-			cli_print_end(c, t);
+#define PATIENCE_US CLOCK_MINUTE
+
+struct watching {
+	struct cli *c;
+	const char *task;
+	struct mono until;  /* a person's patience; 0: no end */
+	struct mono silent; /* since when the house cannot say; 0: it can */
+	uint64_t after;
+	int64_t begun;
+};
+
+static bool
+is_over(const struct watching *w)
+{
+	return w->until.us && mono_passed(w->until, mono_now());
+}
+
+/* The task goes on, whatever the house can read: what it cannot say now is
+ * asked for again. */
+static bool
+asks_again(struct watching *w, const struct err *why)
+{
+	struct timespec pause = { .tv_sec = 1 };
+
+	if (!w->silent.us) {
+		(void)fprintf(stderr,
+		    "handrail: task %s cannot be seen now, it is asked for "
+		    "again: %s\n",
+		    w->task, why->text);
+		w->silent = mono_now();
+	}
+	if (is_over(w) ||
+	    mono_passed(mono_after(w->silent, PATIENCE_US), mono_now())) {
+		return false;
+	}
+	(void)nanosleep(&pause, NULL);
+	return true;
+}
+
+static int
+ask_on(struct watching *w, struct str target, struct cli_answer *answer,
+    struct err *e)
+{
+	struct cli_ask ask = { .method = "GET", .target = target };
+
+	while (cli_send(w->c, &ask, answer, e)) {
+		bool away = answer->status == 503;
+
+		buf_fini(&answer->body);
+		*answer = (struct cli_answer){ 0 };
+		if (!away) {
+			return -1;
+		}
+		if (!asks_again(w, e)) {
+			return err_wrap(e,
+			    "task %s cannot be seen, it goes on meanwhile: "
+			    "`handrail task watch %s`",
+			    w->task, w->task);
 		}
 	}
-	c->json = json;
+	w->silent.us = 0;
+	return 0;
+}
+
+static int
+ask_task(struct watching *w, struct cli_answer *answer, struct err *e)
+{
+	return ask_on(w,
+	    arena_printf(&w->c->arena, "/api/tasks/%s",
+	        cli_encode(w->c, str_of(w->task))),
+	    answer, e);
+}
+
+static int
+print_end_of(struct watching *w)
+{
+	struct cli_answer answer = { 0 };
+	struct err e = { 0 };
+	auto_buf text = { 0 };
+
+	if (ask_task(w, &answer, &e)) {
+		return cli_fail(&e);
+	}
+	if (w->c->json) {
+		json_write_pretty(&text, answer.tree);
+		printf(STR_FMT "\n", STR_ARG(buf_str(&text)));
+	} else {
+		printf("%s\n", cli_text(w->c, answer.tree, "state"));
+		cli_print_end(w->c, answer.tree);
+	}
+	buf_fini(&answer.body);
+	return 0;
 }
 
 /* Out of patience: a task that is parked waits for a person. */
@@ -328,60 +404,72 @@ cli_timeout(int *argc, char **argv)
 
 /* One page of events; 0 while the task goes on, else how it ended. */
 static int
-watch_page(struct cli *c, const char *task, uint64_t *after, int64_t *begun,
-    struct err *e)
+watch_page(struct watching *w, struct err *e)
 {
+	struct cli *c = w->c;
 	struct cli_answer answer = { 0 };
-	struct cli_ask ask = { .method = "GET" };
 	int end = 0;
 
-	ask.target =
-	    arena_printf(&c->arena, "/api/events?task=%s&wait=1&after=%llu",
-	        task, (unsigned long long)*after);
-	if (cli_send(c, &ask, &answer, e)) {
+	if (ask_on(w,
+	        arena_printf(&c->arena, "/api/events?task=%s&wait=1&after=%llu",
+	            cli_encode(c, str_of(w->task)),
+	            (unsigned long long)w->after),
+	        &answer, e)) {
 		return -1;
 	}
 	JSON_EACH(event, json_get(answer.tree, "events"))
 	{
-		*begun = *begun ? *begun : cli_number(event, "at_us");
+		w->begun = w->begun ? w->begun : cli_number(event, "at_us");
 		if (!c->json) {
-			cli_print_event(c, event, *begun);
+			cli_print_event(c, event, w->begun);
 		}
 		end = end ? end : ended(c, event);
 	}
-	*after = (uint64_t)cli_number(answer.tree, "next");
+	w->after = (uint64_t)cli_number(answer.tree, "next");
 	buf_fini(&answer.body);
 	return end;
+}
+
+/* It may not go on by itself. */
+static int
+print_start(struct watching *w, struct err *e)
+{
+	struct cli_answer answer = { 0 };
+
+	printf("task %s\n", w->task);
+	(void)fflush(stdout);
+	if (ask_task(w, &answer, e)) {
+		return -1;
+	}
+	cli_print_stops(w->c, answer.tree);
+	buf_fini(&answer.body);
+	return 0;
 }
 
 int
 cli_watch(struct cli *c, const char *task, uint64_t seconds)
 {
-	struct mono until =
-	    mono_after(mono_now(), (int64_t)seconds * CLOCK_SECOND);
+	struct watching w = { .c = c, .task = task };
 	struct err e = { 0 };
-	uint64_t after = 0;
-	int64_t begun = 0;
 	int end = 0;
+	int unsaid;
 
-	if (!c->json) {
-		const struct json *t;
-
-		printf("task %s\n", task);
-		if (cli_get(c, &t, &e, "/api/tasks/%s", task)) {
-			return cli_fail(&e);
-		}
-		cli_print_stops(c, t); /* it may not go on by itself */
+	if (seconds) {
+		w.until =
+		    mono_after(mono_now(), (int64_t)seconds * CLOCK_SECOND);
+	}
+	if (!c->json && print_start(&w, &e)) {
+		return cli_fail(&e);
 	}
 	while (!end) {
-		end = watch_page(c, task, &after, &begun, &e);
-		if (!end && seconds && mono_passed(until, mono_now())) {
+		end = watch_page(&w, &e);
+		if (!end && is_over(&w)) {
 			return gave_up(c, task);
 		}
 	}
 	if (end < 0) {
 		return cli_fail(&e);
 	}
-	print_end_of(c, task);
-	return end == 1 ? 0 : 1;
+	unsaid = print_end_of(&w);
+	return unsaid ? unsaid : end == 1 ? 0 : 1;
 }

@@ -3,6 +3,7 @@
 """A house on PostgreSQL that can write its book and read nothing of it."""
 import os
 import signal
+import subprocess
 import sys
 from contextlib import contextmanager
 
@@ -199,6 +200,35 @@ def a_dependency_that_cannot_be_read_is_not_one_that_never_was():
         h.outcome(bad)
         a = h.post('/api/tasks', {**after, 'depends_on': [put[:-4] + 'ffff']})
         need(a.code == 400, a)
+        h.verified()
+
+
+def watched(h, away):
+    """A task that ends while this stands, as who watches it is told."""
+    task = h.dispatch([shell(UNTIL_GO), finish()], queue='worker')
+    out, err = (os.path.join(h.folder, task + x) for x in ('.out', '.err'))
+    said = lambda path: open(path).read()
+    with open(out, 'w') as o, open(err, 'w') as e:
+        watch = subprocess.Popen(
+            [h.handrail, 'task', '--state', h.state, 'watch', task], env=h.env,
+            stdin=subprocess.DEVNULL, stdout=o, stderr=e)
+    COMPANIONS.append(watch)
+    until(lambda: 'call 1 shell' in said(out))
+    with away:
+        h.go()
+        until(lambda: 'cannot be seen now' in said(err) or
+              watch.poll() is not None)
+    need(watch.wait(PATIENCE) == 0 and said(out).splitlines()[-2:] ==
+         ['completed', 'result  {}'], said(out), said(err))
+    need(said(err).count('cannot be seen now') == 1, said(err))
+
+
+@test
+def who_watches_a_task_hears_that_it_cannot_be_seen_and_sees_its_end():
+    with on_postgres(House(ROLES)) as (h, unread):
+        watched(h, unread)
+        until(lambda: h.get('/api/tasks').code == 200)
+        watched(h, Unsaid(unread, 'tasks', 'true', '53300'))  # its end is seen
         h.verified()
 
 
