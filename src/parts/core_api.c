@@ -221,6 +221,10 @@ core_api_stalled(struct core *c)
 			(void)err_set(&e, ERR_UNAVAILABLE, "%s; %s",
 			    core_stalled(c), ask->outside);
 			core_answer_err(c, ask, &e);
+		} else if (core_api_sandbox_unmade(c, ask)) {
+			(void)err_set(&e, ERR_UNAVAILABLE,
+			    "%s; nothing was run: ask again", core_stalled(c));
+			core_answer_err(c, ask, &e);
 		} else if (ask->reading) {
 			handle_committed(c, ask->number);
 		}

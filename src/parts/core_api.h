@@ -127,6 +127,9 @@ int core_ask_role(struct core *c, struct core_ask *ask, struct core_role **role,
     struct err *e) MUST_CHECK;
 
 void core_api_gone(struct core *c);
+/* core_api_sandbox.c: what is asked for is a sandbox of which nothing is on the
+ * disk: none will be made. */
+bool core_api_sandbox_unmade(struct core *c, const struct core_ask *ask);
 void core_api_vault_gone(struct core *c); /* who waits for it hears so */
 wire_take_fn core_vault_sealed;
 wire_take_fn core_vault_signed;

@@ -84,6 +84,18 @@ core_api_sandbox_ended(struct core *c, uint64_t api, const char *why)
 	core_answer_piece(c, ask, buf_str(&ask->answer), false);
 }
 
+bool
+core_api_sandbox_unmade(struct core *c, const struct core_ask *ask)
+{
+	struct core_cell *cell = core_cell_find(c, ask->cell);
+
+	if (!cell || cell->asked || cell->phase != CELL_MAKING) {
+		return false;
+	}
+	core_cell_end(c, cell);
+	return true;
+}
+
 static int
 read_argv(struct core_ask *ask, struct str argv[ARGV_MAX], size_t *argc,
     struct err *e)

@@ -145,6 +145,23 @@ def a_call_starts_only_after_the_book_says_so():
 
 
 @test
+def a_sandbox_whose_start_finds_the_disk_full_is_refused_and_not_made():
+    run = ('sandbox', 'run', '--identity', HELPER_ID, '--', 'echo', 'it ran')
+    with House(cells=1) as h:
+        h.on_tiny_disk()
+        h.fill_disk()
+        for said in ('nothing was run: ask again', 'space'):  # then all hear it
+            a = h.cli(*run)
+            need(a.code == 3 and not a.out and said in a.err and
+                 h.state in a.err, a)
+        h.free_disk()
+        until(lambda: h.get('/healthz', token=False).code == 200)
+        until(lambda: h.cli(*run).out == 'it ran\n', text='its slot is lost')
+        need([e['kind'] for e in h.events()].count('cell_started') == 2)
+        h.verified()
+
+
+@test
 def a_credential_goes_where_its_sealed_row_says():
     with GitServer() as g, House({'engineering': g.role(False)}) as h:
         h.start()
