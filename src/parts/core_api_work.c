@@ -162,8 +162,10 @@ write_claimed(struct core *c, struct core_ask *ask, struct json_out *o,
 		log_err("worker", &e);
 		if (e.kind == ERR_UNAVAILABLE) {
 			core_lease_unread(c, lease);
-			return;
+		} else {
+			core_lease_damaged(c, lease, &e);
 		}
+		return;
 	}
 	core_lease_heard(lease, ask->claim->lease_us);
 	json_out_object(o, NULL);

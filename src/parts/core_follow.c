@@ -147,3 +147,45 @@ core_follow(struct core *c, struct arena *a, const struct core_lease *lease,
 	}
 	return 0;
 }
+
+/* Nobody does what nobody can read. */
+void
+core_lease_damaged(
+    struct core *c, struct core_lease *lease, const struct err *why)
+{
+	auto_arena a = { 0 };
+	struct core_maker by = { .role = lease->role,
+		.task = str_of(lease->task) };
+	struct json *failure = json_new(&a, JSON_OBJECT);
+	struct core_repair repair = { 0 };
+	struct queue_finish f = {
+		.task = by.task,
+		.epoch = lease->epoch,
+		.outcome = E2M_FAIL,
+		.failure = failure,
+		.mail = &repair.letter,
+		.mail_count = 1,
+		.now = wall_now(),
+		.random = random_u64(),
+	};
+	struct queue_step step = { 0 };
+	struct err e = { 0 };
+
+	(void)json_set_str(&a, failure, "error_type", STR("schema_validation"));
+	(void)json_set_str(&a, failure, "class", STR("requires_escalation"));
+	(void)json_set(&a, failure, "resolvable", json_new_bool(&a, false));
+	(void)json_set_str(&a, failure, "suggested_skill", STR(""));
+	(void)json_set_str(&a, failure, "message",
+	    arena_printf(
+	        &a, "the record of task %s: %s", lease->task, why->text));
+	core_repair_make(c, &by, &a, failure, &repair);
+	if (queue_finish(c->queue, &a, &f, &step, &e)) {
+		log_err("worker", &e); /* somebody ended it meanwhile */
+	} else {
+		core_queue_step(c, &step, NULL);
+		core_task_ended(c, queue_find(c->queue, step.id));
+		core_due_arm(c);
+		core_worker_offer_later(c);
+	}
+	core_lease_drop(c, lease);
+}

@@ -117,6 +117,10 @@ void core_worker_unheard(struct core *c, uint64_t ask);
 int core_follow(struct core *c, struct arena *a, const struct core_lease *lease,
     const struct json *list, struct queue_finish *f, struct err *e) MUST_CHECK;
 
+/* Its record is damaged: the task fails, as one of a run does. */
+void core_lease_damaged(
+    struct core *c, struct core_lease *lease, const struct err *why);
+
 /* core_api_work.c: the tasks of this question are claimed. */
 void core_work_claimed(struct core *c, uint64_t number);
 

@@ -128,6 +128,28 @@ def a_worker_is_given_no_task_without_its_record():
 
 
 @test
+def a_worker_is_given_no_task_whose_record_is_damaged():
+    """It fails, and the others are had."""
+    with on_postgres(workers_help.house()) as (h, unread):
+        bad, good = workers_help.put(h, 2)
+        with Unsaid(unread, 'tasks', "id = '%s'" % bad, 'XX001'):
+            got = []
+            while not got:
+                got = workers_help.claim(h, 'a')
+            need([t['task'] for t in got] == [good], got)
+        until(lambda: h.get('/api/tasks/' + bad).code == 200)
+        t = h.task(bad)
+        need(t['state'] == 'failed' and 'XX001' in t['error']['message'], t)
+        need([m['type'] for m in h.get('/api/mail?mailbox=operator').json['letters']
+              if bad in json.dumps(m)] == ['escalate'], t)
+        workers_help.say(h, 'finish', 'a', **workers_help.end(got[0]))
+        h.ok('task', 'retry', bad)
+        [got] = workers_help.claim(h, 'a', wait_ms=60000)
+        need(got['task'] == bad and got['record']['subject'] == 'grind 0', got)
+        h.verified()
+
+
+@test
 def an_agent_whose_history_cannot_be_read_does_nothing_twice():
     with on_postgres(House(ROLES)) as (h, unread):
         ids, waits = two_waiting(h)
