@@ -204,6 +204,17 @@ arguments_that_are_not_of_their_digest_are_told(void **state)
 	    again_with(gates, BOOK_CALL_DECIDED, "gate.pay", text, &r),
 	    REVIEW_BROKEN);
 	assert_true(r.text.len > 0);
+	/* Nor is a digest that is none, or is not there. */
+	assert_int_equal(
+	    again(BOOK_CALL_DECIDED, "gate.pay",
+	        "{\"verdict\":\"ask\",\"tool\":\"pay\",\"args\":\"no digest\","
+	        "\"action\":\"write\",\"arguments\":{\"amount\":7}}"),
+	    REVIEW_BROKEN);
+	assert_int_equal(
+	    again(BOOK_CALL_DECIDED, "gate.pay",
+	        "{\"verdict\":\"ask\",\"tool\":\"pay\",\"action\":\"write\","
+	        "\"arguments\":{\"amount\":7}}"),
+	    REVIEW_BROKEN);
 }
 
 static void
@@ -251,6 +262,15 @@ a_request_is_decided_as_it_was(void **state)
 	assert_int_equal(again(BOOK_REQUEST_INTENT, "egress.api",
 	                     REQUEST("allow", "GET", "", "443", "/a") "}"),
 	    REVIEW_BROKEN);
+	/* What it brought itself, or asked for, is part of it. */
+	assert_int_equal(again(BOOK_REQUEST_INTENT, "egress.api",
+	                     REQUEST("allow", "GET", "api.good.test", "443",
+	                         "/a") ",\"own_credentials\":true}"),
+	    REVIEW_DIFFERS);
+	assert_int_equal(again(BOOK_REQUEST_INTENT, "egress.api",
+	                     REQUEST("allow", "GET", "api.good.test", "443",
+	                         "/a") ",\"protocol\":\"websocket\"}"),
+	    REVIEW_DIFFERS);
 	/* What the policy refused was let go. */
 	assert_int_equal(
 	    again(BOOK_REQUEST_INTENT, "egress.api",
@@ -280,6 +300,25 @@ a_push_is_decided_by_every_ref_and_by_what_it_deletes(void **state)
 	                     PUSH ",\"refs\":[\"refs/heads/agent/a\"],"
 	                          "\"deletes\":[\"refs/heads/agent/a\"]}"),
 	    REVIEW_DIFFERS);
+}
+
+/* A book is read by whoever doubts it. */
+static void
+more_refs_than_a_push_may_have_are_none(void **state)
+{
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		auto_buf body = { 0 };
+
+		buf_add_z(&body, PUSH ",\"refs\":[\"refs/heads/agent/a\"");
+		for (int n = 1; n < POLICY_COMMANDS_MAX + more; n++) {
+			buf_addf(&body, ",\"refs/heads/agent/%d\"", n);
+		}
+		buf_add_z(&body, "]}");
+		assert_int_equal(
+		    again(BOOK_REQUEST_INTENT, "egress.forge", buf_z(&body)),
+		    more ? REVIEW_BROKEN : REVIEW_SAME);
+	}
 }
 
 static const char held[] =
@@ -376,6 +415,7 @@ main(void)
 		cmocka_unit_test(a_request_is_decided_as_it_was),
 		cmocka_unit_test(
 		    a_push_is_decided_by_every_ref_and_by_what_it_deletes),
+		cmocka_unit_test(more_refs_than_a_push_may_have_are_none),
 		cmocka_unit_test(a_request_that_a_gate_held_is_decided_again),
 		cmocka_unit_test(a_tunnel_is_decided_by_the_tool_that_asked),
 		cmocka_unit_test(a_closed_role_denies_by_a_text_that_is_empty),
