@@ -354,6 +354,10 @@ D06_malformed_queries_are_refused(void **state)
 	buf_add_z(&long_name, "a");
 	ask(&q, buf_z(&long_name), A);
 	reply_is(buf_str(&q), FORMERR, 0);
+	/* A byte behind the question. */
+	ask(&q, "good.test", A);
+	buf_add_byte(&q, 0);
+	reply_is(buf_str(&q), FORMERR, 0);
 	/* Oversized. */
 	ask(&q, "good.test", A);
 	while (q.len <= NAMES_QUERY_MAX) {

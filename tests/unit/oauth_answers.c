@@ -167,6 +167,9 @@ a_wish_to_be_left_alone_is_read_in_both_forms(void **state)
 		assert_int_equal(oauth_retry_after(str_of(rows[i].said), now),
 		    rows[i].seconds);
 	}
+	now.us += CLOCK_SECOND / 2; /* never too early */
+	assert_int_equal(
+	    oauth_retry_after(STR("Sun, 06 Nov 1994 08:49:39 GMT"), now), 2);
 }
 
 static void
@@ -389,17 +392,25 @@ each_member_of_a_devices_answer_is_looked_at(void **state)
 static void
 a_device_code_is_shown_in_no_form(void **state)
 {
-	struct oauth_device d = { 0 };
-	struct oauth_answer a;
+	static const char *const shown[] = { "\"https://a.test/?c=d%2Fc\"",
+		"\"https://a.test/d/c\"",
+		"\"https://a.test/\",\"verification_uri_complete\":"
+		"\"https://a.test/?c=d%2Fc\"" };
 
 	(void)state;
-	oauth_device_read(&memory, 200, JSON,
-	    STR("{\"device_code\":\"d/c\",\"user_code\":\"AB-12\","
-	        "\"verification_uri\":\"https://a.test/?c=d%2Fc\","
-	        "\"expires_in\":600}"),
-	    &d, &a);
-	assert_int_equal(a.end, OAUTH_FAILED);
-	assert_int_equal(d.device_code.len, 0);
+	for (size_t i = 0; i < COUNT(shown); i++) {
+		struct oauth_device d = { 0 };
+		struct oauth_answer a;
+		auto_buf body = { 0 };
+
+		buf_addf(&body,
+		    "{\"device_code\":\"d/c\",\"user_code\":\"AB-12\","
+		    "\"verification_uri\":%s,\"expires_in\":600}",
+		    shown[i]);
+		oauth_device_read(&memory, 200, JSON, buf_str(&body), &d, &a);
+		assert_int_equal(a.end, OAUTH_FAILED);
+		assert_int_equal(d.device_code.len, 0);
+	}
 }
 
 static void

@@ -53,6 +53,8 @@ a_whole_url_or_its_query_is_read(void **state)
 	assert_true(str_eq(r.code, STR("a/b c")));
 	assert_true(str_eq(r.state, STR("s")));
 	assert_true(str_eq(r.iss, ISSUER));
+	assert_int_equal(read_it("state=s&code=a#b", &r), 0);
+	assert_true(str_eq(r.code, STR("a")));
 	assert_int_equal(read_it("error=access_denied&state=s", &r), 0);
 	assert_true(str_eq(r.error, STR("access_denied")));
 }
