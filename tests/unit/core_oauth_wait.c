@@ -136,6 +136,27 @@ what_is_written_down_goes_on_and_is_not_written_again(void **state)
 	}
 }
 
+/* Two rows of two batches: that the first is on the disk says nothing of the
+ * other. */
+static void
+a_row_is_lent_when_it_is_on_the_disk_itself(void **state)
+{
+	struct core *c = &house.core;
+	struct core_credential *one = &house.credentials[0];
+	struct core_credential *other = &house.credentials[1];
+
+	(void)state;
+	core_oauth_settle(c, one);
+	core_oauth_settle(c, other);
+	const struct core_pending *first = c->book.forming.pending;
+
+	first->fn(c, first->number);
+	assert_int_equal(one->settling, 0);
+	assert_int_not_equal(other->settling, 0);
+	first->next->fn(c, first->next->number);
+	assert_int_equal(other->settling, 0);
+}
+
 static void
 a_closed_credential_is_no_matter_of_time(void **state)
 {
@@ -223,6 +244,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, take_down)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_written_down_goes_on_and_is_not_written_again),
+		TEST(a_row_is_lent_when_it_is_on_the_disk_itself),
 		TEST(a_closed_credential_is_no_matter_of_time),
 		TEST(tokens_that_came_are_remembered_once),
 		TEST(the_last_place_is_for_whoever_needs_one),
