@@ -133,25 +133,30 @@ operator_event(struct core *c, enum book_kind kind, struct str name,
 	(void)core_append(c, &event);
 }
 
-static void
-know_operator(struct core *c, const struct core_operator *o)
+/* A row that cannot be read is not none: its token would count anew. */
+static int
+know_operator(struct core *c, const struct core_operator *o, struct err *e)
 {
 	auto_buf row = { 0 };
 	auto_buf old = { 0 };
 	uint64_t version = 0;
 	struct str name = str_of(o->name);
-	struct err e = { 0 };
 
 	write_operator(o, &row);
 	if (store_row_get(
-	        c->book.store, STR("operator"), name, &old, &version, &e)) {
+	        c->book.store, STR("operator"), name, &old, &version, e)) {
+		if (e->kind != ERR_MISSING) {
+			return err_wrap(e, "the operator %s", o->name);
+		}
+		*e = (struct err){ 0 };
 		version = 0;
 	}
-	if (str_eq(buf_str(&old), buf_str(&row))) {
-		return;
+	if (!str_eq(buf_str(&old), buf_str(&row))) {
+		core_row(c, "operator", name, buf_str(&row), version + 1);
+		operator_event(
+		    c, BOOK_OPERATOR_MADE, name, version + 1, o->uid);
 	}
-	core_row(c, "operator", name, buf_str(&row), version + 1);
-	operator_event(c, BOOK_OPERATOR_MADE, name, version + 1, o->uid);
+	return 0;
 }
 
 static int
@@ -182,7 +187,9 @@ core_operators_know(struct core *c, struct err *e)
 		return -1;
 	}
 	for (size_t i = 0; i < c->house.operator_count; i++) {
-		know_operator(c, &c->house.operators[i]);
+		if (know_operator(c, &c->house.operators[i], e)) {
+			return -1;
+		}
 	}
 	return 0;
 }
