@@ -154,6 +154,17 @@ def who_logs_in_on_a_full_disk_is_told_and_the_tokens_that_come_are_kept():
         need(device(h, i))
 
 
+UNWRITTEN = 'what it did since the book could not be written is not in it'
+
+
+@test
+def a_house_that_ends_on_a_full_disk_says_what_it_does_not_keep():
+    with Both(tiny=True) as (h, i):
+        tokens_come_on_a_full_disk(h, i)
+        h.stop()
+        need(UNWRITTEN in h.log(), h.log())
+
+
 @test
 def a_house_that_ends_once_there_is_room_keeps_the_tokens_that_came():
     with Both(tiny=True) as (h, i):
@@ -161,7 +172,7 @@ def a_house_that_ends_once_there_is_room_keeps_the_tokens_that_came():
         # The disk would be gone with the house.
         disk = os.open(os.path.dirname(h.filler()), os.O_RDONLY)
         h.free_disk()
-        need(h.stop() == 0, h.log())
+        need(h.stop() == 0 and UNWRITTEN not in h.log(), h.log())
         book = os.path.join(h.state, 'book')
         for name in os.listdir(disk):
             at = os.stat(name, dir_fd=disk)
