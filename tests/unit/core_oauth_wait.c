@@ -157,6 +157,22 @@ a_row_is_lent_when_it_is_on_the_disk_itself(void **state)
 	assert_int_equal(other->settling, 0);
 }
 
+/* What was sealed for a version that the name had before would not open. */
+static void
+a_row_is_the_next_of_its_name_whoever_had_that_before(void **state)
+{
+	static const struct wire_marks marks;
+	struct core *c = &house.core;
+	struct core_credential *k = &house.credentials[0];
+
+	(void)state;
+	k->version = 5;
+	core_credential_record(c, k, BOOK_CREDENTIAL_PUT, NULL);
+	k->version = 0; /* put anew under that name */
+	core_oauth_row(c, k, STR("row"), &marks, k->has, 0);
+	assert_int_equal(k->version, 6);
+}
+
 static void
 a_closed_credential_is_no_matter_of_time(void **state)
 {
@@ -245,6 +261,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_written_down_goes_on_and_is_not_written_again),
 		TEST(a_row_is_lent_when_it_is_on_the_disk_itself),
+		TEST(a_row_is_the_next_of_its_name_whoever_had_that_before),
 		TEST(a_closed_credential_is_no_matter_of_time),
 		TEST(tokens_that_came_are_remembered_once),
 		TEST(the_last_place_is_for_whoever_needs_one),
