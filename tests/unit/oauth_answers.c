@@ -392,10 +392,13 @@ each_member_of_a_devices_answer_is_looked_at(void **state)
 static void
 a_device_code_is_shown_in_no_form(void **state)
 {
-	static const char *const shown[] = { "\"https://a.test/?c=d%2Fc\"",
-		"\"https://a.test/d/c\"",
-		"\"https://a.test/\",\"verification_uri_complete\":"
-		"\"https://a.test/?c=d%2Fc\"" };
+	static const struct {
+		const char *uri, *complete;
+	} shown[] = {
+		{ "https://a.test/?c=d%2Fc", "https://a.test/" },
+		{ "https://a.test/d/c", "https://a.test/" },
+		{ "https://a.test/", "https://a.test/?c=d%2Fc" },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(shown); i++) {
@@ -405,8 +408,10 @@ a_device_code_is_shown_in_no_form(void **state)
 
 		buf_addf(&body,
 		    "{\"device_code\":\"d/c\",\"user_code\":\"AB-12\","
-		    "\"verification_uri\":%s,\"expires_in\":600}",
-		    shown[i]);
+		    "\"verification_uri\":\"%s\","
+		    "\"verification_uri_complete\":\"%s\","
+		    "\"expires_in\":600}",
+		    shown[i].uri, shown[i].complete);
 		oauth_device_read(&memory, 200, JSON, buf_str(&body), &d, &a);
 		assert_int_equal(a.end, OAUTH_FAILED);
 		assert_int_equal(d.device_code.len, 0);
