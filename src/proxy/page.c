@@ -37,6 +37,15 @@ escape(char c, const char *const *writer)
 	}
 }
 
+static void
+write_as(const char *const *writer, struct str value, struct buf *out)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		const char *escaped = escape(value.at[i], writer);
+		buf_add(out, escaped ? str_of(escaped) : str_sub(value, i, 1));
+	}
+}
+
 void
 proxy_page_forms(
     struct str value, void (*take)(void *owner, struct str form), void *owner)
@@ -44,14 +53,7 @@ proxy_page_forms(
 	struct buf form = { 0 };
 	buf_room(&form, value.len * 6); /* the longest of an escape */
 	for (size_t w = 0; w < COUNT(writers); w++) {
-		for (size_t i = 0; i < value.len; i++) {
-			const char *escaped = escape(value.at[i], writers[w]);
-			if (escaped) {
-				buf_add_z(&form, escaped);
-			} else {
-				buf_add_byte(&form, (uint8_t)value.at[i]);
-			}
-		}
+		write_as(writers[w], value, &form);
 		take(owner, buf_str(&form));
 		buf_clear(&form);
 	}

@@ -216,7 +216,7 @@ all_that_were_not_taken_share_the_next_connection(void **state)
 
 /* Three sessions of the cell, each as full as it may be. */
 #define SESSIONS 3
-#define BURST    (SESSIONS * HTTP_TWO_STREAMS)
+#define BURST    ((size_t)SESSIONS * HTTP_TWO_STREAMS)
 
 struct burst {
 	struct world w;
