@@ -37,8 +37,7 @@ struct core_intent {
 	bool own_credentials;             /* it brought some */
 	struct str from_tool;
 	bool call_approved; /* a person allowed the call of from_tool */
-	const char *said;   /* by the policy alone: allow, ask, deny; NULL:
-	                     * unasked */
+	const char *said;   /* by the policy: allow, ask, deny; NULL: unasked */
 	/* a gate's question (core_gate.c) */
 	struct str gate;
 	const struct policy_ask *ask; /* NULL: no gate holds it */
@@ -84,6 +83,7 @@ struct core_intent {
 	struct buf body;
 	int64_t timeout;
 	uint64_t answer_limit;
+	struct mono went; /* when its go was sent */
 	uint64_t owner;
 	void (*done)(struct core *c, uint64_t number,
 	    const struct wire_http_done *head, struct str body);

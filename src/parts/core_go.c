@@ -156,6 +156,7 @@ send_go(struct core *c, struct core_intent *i)
 		return;
 	}
 	i->gone = true;
+	i->went = loop_now(c->part.loop);
 	if (i->done) {
 		send_own(c, i);
 		return;

@@ -252,6 +252,7 @@ take_http_done(void *owner, struct wire_peer *peer, const void *record,
 		.status = copy.status,
 		.up = i->body.len,
 		.down = body.len,
+		.took = (uint64_t)(loop_now(c->part.loop).us - i->went.us),
 		.injected = i->credential.len > 0,
 	};
 

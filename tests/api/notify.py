@@ -229,6 +229,7 @@ def a_failure_that_may_pass_is_tried_three_times_and_then_said():
         sent = [e for e in h.events() if e['kind'] == 'request_intent']
         done = [e for e in h.events() if e['kind'] == 'request_outcome']
         need(len(sent) == len(done) == 7, len(sent), len(done))
+        need(all(e['body']['took_us'] > 0 for e in done), done)
         h.verified()
 
 
