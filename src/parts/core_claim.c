@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a run is made of: the record of its task, and of a fork the history
- * that it begins with; read before the claim. */
+/* What a run is made of: the record of its task and the type that it names, and
+ * of a fork the history that it begins with; read before the claim. */
 #include <string.h>
 
 #include "parts/core.h"
@@ -67,7 +67,6 @@ core_claim_load(struct core *c, struct core_run *r,
     const struct core_needed *needed, struct err *e)
 {
 	struct str record = buf_str(&needed->record);
-
 	struct json *tree;
 	struct str type = STR("default");
 

@@ -156,7 +156,10 @@ core_lease_damaged(
 	auto_arena a = { 0 };
 	struct core_maker by = { .role = lease->role,
 		.task = str_of(lease->task) };
-	struct json *failure = json_new(&a, JSON_OBJECT);
+	struct core_failure said = { "schema_validation", "requires_escalation",
+		arena_z(&a, arena_printf(&a, "the record of task %s: %s",
+		                lease->task, why->text)) };
+	struct json *failure = core_failure_json(&a, &said, STR(""));
 	struct core_repair repair = { 0 };
 	struct queue_finish f = {
 		.task = by.task,
@@ -171,13 +174,6 @@ core_lease_damaged(
 	struct queue_step step = { 0 };
 	struct err e = { 0 };
 
-	(void)json_set_str(&a, failure, "error_type", STR("schema_validation"));
-	(void)json_set_str(&a, failure, "class", STR("requires_escalation"));
-	(void)json_set(&a, failure, "resolvable", json_new_bool(&a, false));
-	(void)json_set_str(&a, failure, "suggested_skill", STR(""));
-	(void)json_set_str(&a, failure, "message",
-	    arena_printf(
-	        &a, "the record of task %s: %s", lease->task, why->text));
 	core_repair_make(c, &by, &a, failure, &repair);
 	if (queue_finish(c->queue, &a, &f, &step, &e)) {
 		log_err("worker", &e); /* somebody ended it meanwhile */

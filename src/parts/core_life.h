@@ -83,6 +83,9 @@ struct core_failure {
 	const char *class; /* resolvable, unresolvable, requires_escalation */
 	const char *message;
 };
+/* As a result says it; skill: what may mend it, or "". */
+struct json *core_failure_json(
+    struct arena *a, const struct core_failure *f, struct str skill);
 void core_run_close(
     struct core *c, struct core_run *r, enum core_run_then then);
 void core_run_cell_ended(

@@ -120,26 +120,34 @@ core_run_complete(struct core *c, struct core_run *r, const struct json *result)
 	}
 }
 
+struct json *
+core_failure_json(
+    struct arena *a, const struct core_failure *f, struct str skill)
+{
+	struct json *body = json_new(a, JSON_OBJECT);
+
+	(void)json_set_str(a, body, "error_type", str_of(f->error_type));
+	(void)json_set_str(a, body, "class", str_of(f->class));
+	(void)json_set(a, body, "resolvable",
+	    json_new_bool(a, strcmp(f->class, "resolvable") == 0));
+	(void)json_set_str(a, body, "suggested_skill", skill);
+	(void)json_set_str(a, body, "message", str_of(f->message));
+	return body;
+}
+
 static void
 failure(struct core *c, struct core_run *r, enum e2m_event how,
     const struct core_failure *f)
 {
 	auto_arena a = { 0 };
-	struct json *body = json_new(&a, JSON_OBJECT);
 
 	if (r->settled) {
 		return;
 	}
-	(void)json_set_str(&a, body, "error_type", str_of(f->error_type));
-	(void)json_set_str(&a, body, "class", str_of(f->class));
-	(void)json_set(&a, body, "resolvable",
-	    json_new_bool(&a, strcmp(f->class, "resolvable") == 0));
-	(void)json_set_str(
-	    &a, body, "suggested_skill", r->type ? r->type->skill : STR(""));
-	(void)json_set_str(&a, body, "message", str_of(f->message));
 	log_line(LOG_INFO, "run", "%s fails: %s: %s", r->run_text,
 	    f->error_type, f->message);
-	outcome(c, r, how, body);
+	outcome(c, r, how,
+	    core_failure_json(&a, f, r->type ? r->type->skill : STR("")));
 }
 
 void

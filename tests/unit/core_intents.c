@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,13 +12,14 @@
 
 #include <cmocka.h>
 
+#include "core_book_help.h"
 #include "parts/core.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
 #include "wire_meet.h"
 
 static struct {
-	char folder[64];
+	char folder[BOOK_FOLDER];
 	struct core core;
 	struct core_cell cell;
 	struct wire_peer *egress; /* the far end */
@@ -104,23 +104,14 @@ set_up(void **state)
 		{ WIRE_GO, take_go },
 	};
 	struct core *c = &house.core;
-	auto_buf path = { 0 };
 	struct err e = { 0 };
 	int fds[2];
 
 	(void)state;
 	memset(&house, 0, sizeof(house));
 	memset(&waiter, 0, sizeof(waiter));
-	(void)snprintf(
-	    house.folder, sizeof(house.folder), "/tmp/core-intents-XXXXXX");
-	assert_non_null(mkdtemp(house.folder));
-	buf_addf(&path, "%s/book.db", house.folder);
 	c->part.loop = loop_new();
-	c->state = house.folder;
-	c->where = arena_z(&c->house.arena, buf_str(&path));
-	if (core_book_open(c, c->where, &e) || core_book_recover(c, &e)) {
-		fail_msg("%s", e.text);
-	}
+	book_make(c, house.folder);
 	core_commit_begin(c);
 	c->draining = true;
 	assert_int_equal(wire_pair(fds, &e), 0);
@@ -136,15 +127,10 @@ set_up(void **state)
 static int
 take_down(void **state)
 {
-	auto_buf command = { 0 };
-
 	(void)state;
 	wire_peer_free(house.egress);
 	wire_peer_free(house.cell.egress);
-	store_close(house.core.book.store);
-	buf_addf(&command, "rm -rf '%s'", house.folder);
-	/* NOLINTNEXTLINE(cert-env33-c): a command of ours */
-	assert_int_equal(system(buf_z(&command)), 0);
+	book_remove(&house.core, house.folder);
 	return 0;
 }
 

@@ -5,13 +5,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 #include <unistd.h>
 
+#include "core_book_help.h"
 #include "parts/core.h"
 #include "parts/core_cell.h"
 #include "parts/core_draft.h"
@@ -26,7 +26,7 @@
 #define SECONDS(n) ((n)*CLOCK_SECOND)
 
 static struct {
-	char folder[64];
+	char folder[BOOK_FOLDER];
 	struct core core;
 	struct core_cell cell;
 	struct core_credential credential;
@@ -153,21 +153,11 @@ set_up(void **state)
 {
 	struct core *c = &house.core;
 	struct core_credential *k = &house.credential;
-	auto_buf path = { 0 };
-	struct err e = { 0 };
 
 	(void)state;
 	memset(&house, 0, sizeof(house));
-	(void)snprintf(
-	    house.folder, sizeof(house.folder), "/tmp/core-oauth-XXXXXX");
-	assert_non_null(mkdtemp(house.folder));
-	buf_addf(&path, "%s/book.db", house.folder);
 	c->part.loop = loop_new_virtual();
-	c->state = house.folder;
-	c->where = arena_z(&c->house.arena, buf_str(&path));
-	if (core_book_open(c, c->where, &e) || core_book_recover(c, &e)) {
-		fail_msg("%s", e.text);
-	}
+	book_make(c, house.folder);
 	core_commit_begin(c);
 	meet_parts(c);
 	house.cell = (struct core_cell){ .core = c, .number = 7 };
@@ -189,7 +179,6 @@ static int
 take_down(void **state)
 {
 	struct core *c = &house.core;
-	auto_buf command = { 0 };
 
 	(void)state;
 	while (c->intents) {
@@ -199,13 +188,10 @@ take_down(void **state)
 	wire_peer_free(house.egress);
 	wire_peer_free(c->vault);
 	wire_peer_free(c->egress);
-	store_close(c->book.store);
 	buf_fini(&house.credential.facts);
 	buf_fini(&house.credential.row);
 	free(c->going);
-	buf_addf(&command, "rm -rf '%s'", house.folder);
-	/* NOLINTNEXTLINE(cert-env33-c): a command of ours */
-	assert_int_equal(system(buf_z(&command)), 0);
+	book_remove(c, house.folder);
 	return 0;
 }
 

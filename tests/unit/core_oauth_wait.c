@@ -6,11 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "core_book_help.h"
 #include "parts/core.h"
 #include "parts/core_batch.h"
 #include "parts/core_cell.h"
@@ -19,7 +19,7 @@
 #include "parts/core_oauth.h"
 
 static struct {
-	char folder[64];
+	char folder[BOOK_FOLDER];
 	struct core core;
 	struct core_cell cell;
 	struct core_credential credentials[CORE_TAKEN_MAX + 1];
@@ -30,21 +30,11 @@ static int
 set_up(void **state)
 {
 	struct core *c = &house.core;
-	auto_buf path = { 0 };
-	struct err e = { 0 };
 
 	(void)state;
 	memset(&house, 0, sizeof(house));
-	(void)snprintf(
-	    house.folder, sizeof(house.folder), "/tmp/core-wait-XXXXXX");
-	assert_non_null(mkdtemp(house.folder));
-	buf_addf(&path, "%s/book.db", house.folder);
 	c->part.loop = loop_new_virtual();
-	c->state = house.folder;
-	c->where = arena_z(&c->house.arena, buf_str(&path));
-	if (core_book_open(c, c->where, &e) || core_book_recover(c, &e)) {
-		fail_msg("%s", e.text);
-	}
+	book_make(c, house.folder);
 	core_commit_begin(c);
 	house.cell = (struct core_cell){ .core = c, .number = 7 };
 	c->cells = &house.cell;
@@ -66,16 +56,12 @@ static int
 take_down(void **state)
 {
 	struct core *c = &house.core;
-	auto_buf command = { 0 };
 
 	(void)state;
 	while (c->intents) {
 		core_intent_free(c, c->intents);
 	}
-	store_close(c->book.store);
-	buf_addf(&command, "rm -rf '%s'", house.folder);
-	/* NOLINTNEXTLINE(cert-env33-c): a command of ours */
-	assert_int_equal(system(buf_z(&command)), 0);
+	book_remove(c, house.folder);
 	return 0;
 }
 

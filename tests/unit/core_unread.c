@@ -4,18 +4,16 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-#include <unistd.h>
 
+#include "core_book_help.h"
 #include "parts/core.h"
 #include "parts/core_batch.h"
 
 static struct {
-	char folder[64];
+	char folder[BOOK_FOLDER];
 	struct core core;
 } house;
 
@@ -43,34 +41,20 @@ static int
 set_up(void **state)
 {
 	struct core *c = &house.core;
-	auto_buf path = { 0 };
-	struct err e = { 0 };
 
 	(void)state;
 	unread = NULL;
 	memset(&house, 0, sizeof(house));
-	(void)snprintf(
-	    house.folder, sizeof(house.folder), "/tmp/core-unread-XXXXXX");
-	assert_non_null(mkdtemp(house.folder));
-	buf_addf(&path, "%s/book.db", house.folder);
 	c->part.loop = loop_new();
-	c->where = arena_z(&c->house.arena, buf_str(&path));
-	if (core_book_open(c, c->where, &e) || core_book_recover(c, &e)) {
-		fail_msg("%s", e.text);
-	}
+	book_make(c, house.folder);
 	return 0;
 }
 
 static int
 take_down(void **state)
 {
-	auto_buf command = { 0 };
-
 	(void)state;
-	store_close(house.core.book.store);
-	buf_addf(&command, "rm -rf '%s'", house.folder);
-	/* NOLINTNEXTLINE(cert-env33-c): a command of ours */
-	assert_int_equal(system(buf_z(&command)), 0);
+	book_remove(&house.core, house.folder);
 	return 0;
 }
 
