@@ -501,7 +501,12 @@ class House:
     def on_tiny_disk(self):
         """Starts it with a book that can be filled."""
         os.makedirs(os.path.join(self.state, 'book'), exist_ok=True)
-        return self.start(wrap=tiny_book(), env={'STATE': self.state})
+        self.start(wrap=tiny_book(), env={'STATE': self.state})
+        # The last of a start, and written behind the word that it is ready: else
+        # that would be what finds the disk full.
+        until(lambda: 'key_in_force' in [e['kind'] for e in self.events()],
+              text='its start is not in the book')
+        return self
 
     def filler(self):
         return '/proc/%d/root%s/book/filler' % (self.process.pid, self.state)
