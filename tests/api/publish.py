@@ -223,7 +223,8 @@ def a_permission_file_answers_a_request():
 
     def gate():
         for name in os.listdir(folder):
-            if name.startswith('gate-'):
+            # Before it has its name it is written under a longer one.
+            if name.startswith('gate-') and name.endswith('.json'):
                 with open(os.path.join(folder, name)) as f:
                     return json.load(f)
     seen = until(gate, 5)
