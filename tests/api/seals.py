@@ -450,26 +450,35 @@ def letters(h, mailbox):
 
 @test
 def who_is_named_is_reminded_and_then_another_may_decide():
-    with house() as h:
-        task = put(h, pay(tool='pay_slow'))
-        wait = asked(h, task)
-        need(wait['named'] == ['anna'] and not wait['escalated'], wait)
-        need(h.say(wait, 'approve').code == 403)
-        until(lambda: kinds(h, 'wait_reminded'), 10, 'nobody is told again')
-        mine = until(lambda: letters(h, 'anna'), 5)
-        need(wait['code'] in mine[0]['subject'], mine)
-        early = letters(h, 'tester')
-        need(not early or kinds(h, 'wait_escalated'), early)
-        until(lambda: kinds(h, 'wait_escalated'), 10, 'it is not escalated')
-        mine = until(lambda: letters(h, 'tester'), 5)
-        need('may decide' in mine[0]['subject'], mine)
-        crash(h)
-        h.start()
-        need(asked(h, task)['escalated'])
-        need('may decide' in h.ok('inbox').out)
-        need(len(kinds(h, 'wait_reminded')) == 1)
-        need(h.say(wait, 'approve').code == 200)
-        need(h.outcome(task)['state'] == 'completed')
+    for _ in range(10):
+        with house() as h:
+            task = put(h, pay(tool='pay_slow'))
+            wait = asked(h, task)
+            a = h.say(wait, 'approve')
+            if wait['escalated'] or a.code == 200 and kinds(h, 'wait_escalated'):
+                continue  # the machine stood still until the other might
+            need(wait['named'] == ['anna'] and a.code == 403, wait, a)
+            told_to_another(h, task, wait)
+            return
+    raise Failed('10 times the machine stood still')
+
+
+def told_to_another(h, task, wait):
+    until(lambda: kinds(h, 'wait_reminded'), 10, 'nobody is told again')
+    mine = until(lambda: letters(h, 'anna'), 5)
+    need(wait['code'] in mine[0]['subject'], mine)
+    early = letters(h, 'tester')
+    need(not early or kinds(h, 'wait_escalated'), early)
+    until(lambda: kinds(h, 'wait_escalated'), 10, 'it is not escalated')
+    mine = until(lambda: letters(h, 'tester'), 5)
+    need('may decide' in mine[0]['subject'], mine)
+    crash(h)
+    h.start()
+    need(asked(h, task)['escalated'])
+    need('may decide' in h.ok('inbox').out)
+    need(len(kinds(h, 'wait_reminded')) == 1)
+    need(h.say(wait, 'approve').code == 200)
+    need(h.outcome(task)['state'] == 'completed')
 
 
 @test
