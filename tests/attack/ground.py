@@ -62,7 +62,7 @@ def memory_of(pid):
 
 HANGS = """
 import socket
-s = socket.create_connection(("ssh.test", 22), 10)
+s = socket.create_connection(("ssh.test", 22), 50)
 print(s.recv(100), flush=True)
 s.settimeout(600)
 try:
@@ -122,7 +122,7 @@ def N17_every_port_of_both_families_meets_one_refusal():
     stopped('no' in a.out, a)
     a = python('import socket,threading\ns=socket.create_server(("127.0.0.1",8443))\n'
                'threading.Thread(target=lambda:s.accept()[0].sendall(b"mine"),daemon=True)'
-               '.start()\nprint(socket.create_connection(("127.0.0.1",8443),3).recv(9))')
+               '.start()\nprint(socket.create_connection(("127.0.0.1",8443),50).recv(9))')
     works("b'mine'" in a.out, 'its loopback is its own', a)
     arrives(allowed())
 
@@ -362,7 +362,7 @@ import socket, threading
 def one():
     for _ in range(%d):
         try:
-            s = socket.create_connection(("denied.test", 80), 5)
+            s = socket.create_connection(("denied.test", 80), 50)
             s.sendall(b"GET /a HTTP/1.1\\r\\nHost: denied.test\\r\\nConnection: close\\r\\n\\r\\n")
             while s.recv(4096):
                 pass
@@ -439,7 +439,7 @@ def T07_T13_no_cell_trusts_another_and_no_session_is_resumed():
 import socket, ssl
 context = ssl.create_default_context()
 def one(session=None):
-    s = context.wrap_socket(socket.create_connection(("good.test", 443), 10),
+    s = context.wrap_socket(socket.create_connection(("good.test", 443), 50),
                             server_hostname="good.test", session=session)
     s.sendall(b"GET /a HTTP/1.1\\r\\nHost: good.test\\r\\nConnection: close\\r\\n\\r\\n")
     while s.recv(4096):
@@ -456,7 +456,7 @@ print(open("/etc/ssl/certs/ca-certificates.crt").read()[-900:])
     mine = a.out.split('\n', 1)[1]
     other = python("import socket,ssl\nc=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n"
                    "c.load_verify_locations(cadata=%r)\ntry:\n c.wrap_socket("
-                   "socket.create_connection(('good.test',443),10),server_hostname='good.test')\n"
+                   "socket.create_connection(('good.test',443),50),server_hostname='good.test')\n"
                    " print('trusted')\nexcept ssl.SSLError as e: print(e.reason)" %
                    mine[mine.rindex('-----BEGIN'):])
     need('CERTIFICATE_VERIFY_FAILED' in other.out, other)
