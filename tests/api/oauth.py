@@ -457,17 +457,22 @@ def V03_a_no_closes_the_credential_until_somebody_logs_in():
 
 @test
 def what_may_pass_is_tried_again_with_the_same_token():
-    with Both('mock') as (h, i):
-        mocked(h, i)
-        i.set(fault='500')
-        said = call(h, CALL + ' || true; ' + CALL + ' || true')
-        need('no new token' in said and 'there was no other' in said and
-             asked(h) == 1, said)
-        i.set(fault='')
-        time.sleep(5)
-        need(yes(call(h)), i.log())
-        again = heads(h, 'credential_asked')[1]['body']
-        need(again.get('again') is True, again)
+    for _ in range(10):
+        with Both('mock') as (h, i):
+            mocked(h, i)
+            i.set(fault='500')
+            said = call(h, CALL + ' || true; ' + CALL + ' || true')
+            at = [e['at_us'] for e in heads(h, 'credential_asked')]
+            if len(at) == 2 and at[1] - at[0] >= 5000000:
+                continue  # the pause was over: the machine stood still
+            need('no new token' in said and 'there was no other' in said and
+                 len(at) == 1, said, at)
+            i.set(fault='')
+            time.sleep(5)
+            need(yes(call(h)), i.log())
+            again = heads(h, 'credential_asked')[1]['body']
+            return need(again.get('again') is True, again)
+    raise Failed('10 times the machine stood still')
 
 
 @test
