@@ -12,8 +12,11 @@ enum form { GZIP, ZLIB, BROTLI, ZSTD };
 
 struct compress_decoder {
 	enum form form;
-	bool ended; /* a stream ended, and no other has begun */
+	struct compress_memory *memory;
+	size_t zstd_held; /* of it */
+	bool ended;       /* a stream ended, and no other has begun */
 	bool begun;
+	bool lacks; /* it has no memory: nothing is opened */
 	uint64_t in, out;
 	z_stream z;
 	BrotliDecoderState *brotli;
@@ -49,8 +52,84 @@ form_of(struct str name, enum form *form)
 	return false;
 }
 
+/* Each piece is counted, and its size stands before it. */
+
+struct counted {
+	_Alignas(max_align_t) size_t size;
+};
+
+static void *
+take(void *owner, size_t size)
+{
+	struct compress_memory *m = owner;
+	if (size > m->most || m->held > m->most - size) {
+		m->refused = true;
+		return NULL;
+	}
+	struct counted *c = malloc(sizeof(*c) + size);
+	must(c);
+	c->size = size;
+	m->held += size;
+	return c + 1;
+}
+
+static void
+give(void *owner, void *at)
+{
+	struct compress_memory *m = owner;
+	if (at) {
+		struct counted *c = (struct counted *)at - 1;
+		m->held -= c->size;
+		free(c);
+	}
+}
+
+static void *
+take_items(void *owner, unsigned items, unsigned size)
+{
+	return take(owner, (size_t)items * size);
+}
+
+/* It says what it has when it has it: one may be over the bound by its own
+ * window, for one piece. */
+static void
+count_zstd(struct compress_decoder *d)
+{
+	size_t now = ZSTD_sizeof_DStream(d->zstd);
+	d->memory->held += now - d->zstd_held;
+	d->zstd_held = now;
+	if (d->memory->held > d->memory->most) {
+		d->memory->refused = true;
+	}
+}
+
+static bool
+begin(struct compress_decoder *d)
+{
+	d->z.zalloc = take_items;
+	d->z.zfree = give;
+	d->z.opaque = d->memory;
+	switch (d->form) {
+	case GZIP:
+		return inflateInit2(&d->z, MAX_WBITS + 16) == Z_OK;
+	case ZLIB:
+		return inflateInit2(&d->z, MAX_WBITS) == Z_OK;
+	case BROTLI:
+		d->brotli = BrotliDecoderCreateInstance(take, give, d->memory);
+		return d->brotli != NULL;
+	case ZSTD:
+		d->zstd = ZSTD_createDStream();
+		must(d->zstd);
+		must(!ZSTD_isError(ZSTD_DCtx_setParameter(
+		    d->zstd, ZSTD_d_windowLogMax, WINDOW_LOG)));
+		count_zstd(d);
+		return true;
+	}
+	return false;
+}
+
 struct compress_decoder *
-compress_decoder_new(struct str name)
+compress_decoder_new(struct str name, struct compress_memory *memory)
 {
 	enum form form;
 	if (!form_of(name, &form)) {
@@ -59,25 +138,21 @@ compress_decoder_new(struct str name)
 	struct compress_decoder *d = calloc(1, sizeof(*d));
 	must(d);
 	d->form = form;
-	switch (form) {
-	case GZIP:
-		must(inflateInit2(&d->z, MAX_WBITS + 16) == Z_OK);
-		break;
-	case ZLIB:
-		must(inflateInit2(&d->z, MAX_WBITS) == Z_OK);
-		break;
-	case BROTLI:
-		d->brotli = BrotliDecoderCreateInstance(NULL, NULL, NULL);
-		must(d->brotli);
-		break;
-	case ZSTD:
-		d->zstd = ZSTD_createDStream();
-		must(d->zstd);
-		must(!ZSTD_isError(ZSTD_DCtx_setParameter(
-		    d->zstd, ZSTD_d_windowLogMax, WINDOW_LOG)));
-		break;
-	}
+	d->memory = memory;
+	d->lacks = !begin(d);
 	return d;
+}
+
+bool
+compress_fits(struct str name, const struct compress_memory *memory)
+{
+	static const size_t most[] = { [GZIP] = (size_t)64 << 10,
+		[ZLIB] = (size_t)64 << 10,
+		[BROTLI] = (size_t)17 << 20,
+		[ZSTD] = (size_t)9 << 20 };
+	enum form form;
+	return form_of(name, &form) && most[form] <= memory->most &&
+	       memory->held <= memory->most - most[form];
 }
 
 void
@@ -86,13 +161,14 @@ compress_decoder_free(struct compress_decoder *d)
 	if (!d) {
 		return;
 	}
-	if (d->form == GZIP || d->form == ZLIB) {
+	if ((d->form == GZIP || d->form == ZLIB) && !d->lacks) {
 		(void)inflateEnd(&d->z);
 	}
 	if (d->brotli) {
 		BrotliDecoderDestroyInstance(d->brotli);
 	}
 	(void)ZSTD_freeDStream(d->zstd);
+	d->memory->held -= d->zstd_held;
 	free(d);
 }
 
@@ -139,12 +215,28 @@ step_zstd(struct compress_decoder *d, struct piece *p)
 	ZSTD_inBuffer in = { p->in, p->in_left, 0 };
 	ZSTD_outBuffer out = { p->out, p->out_left, 0 };
 	size_t answer = ZSTD_decompressStream(d->zstd, &out, &in);
+	count_zstd(d);
 	if (in.pos > 0 || out.pos > 0) {
 		d->ended = answer == 0;
 	}
 	p->in_left -= in.pos;
 	p->out_left -= out.pos;
 	return !ZSTD_isError(answer);
+}
+
+static bool
+step(struct compress_decoder *d, struct piece *p)
+{
+	switch (d->form) {
+	case GZIP:
+	case ZLIB:
+		return step_zlib(d, p);
+	case BROTLI:
+		return step_brotli(d, p);
+	case ZSTD:
+		return step_zstd(d, p);
+	}
+	return false;
 }
 
 int
@@ -155,19 +247,15 @@ compress_decode(struct compress_decoder *d, struct str *in, size_t room,
 		.in_left = in->len,
 		.out = (uint8_t *)buf_room(out, room),
 		.out_left = room };
-	bool fine = false;
 	d->begun = d->begun || in->len > 0;
-	switch (d->form) {
-	case GZIP:
-	case ZLIB:
-		fine = step_zlib(d, &p);
-		break;
-	case BROTLI:
-		fine = step_brotli(d, &p);
-		break;
-	case ZSTD:
-		fine = step_zstd(d, &p);
-		break;
+	d->memory->refused = false;
+	bool fine = !d->lacks && step(d, &p);
+	d->lacks = d->lacks || d->memory->refused;
+	if (d->lacks) {
+		return err_set(e, ERR_LIMIT,
+		    "bodies that are being opened hold the %zu MiB that they "
+		    "may hold together: ask again when others have ended",
+		    d->memory->most >> 20);
 	}
 	if (!fine) {
 		return err_set(e, ERR_INPUT,

@@ -14,14 +14,26 @@
 #define COMPRESS_RATIO 100
 #define COMPRESS_SLACK ((uint64_t)1024 * 1024)
 
+/* What several decoders hold together: the stranger says how large a window
+ * is, 16 MiB in brotli.  Zero but for `most`; it outlives its decoders. */
+struct compress_memory {
+	size_t most; /* bytes */
+	size_t held;
+	bool refused; /* one did not get what it asked for */
+};
+
 struct compress_decoder;
 
 /* name: of Content-Encoding, in any case.  NULL: none of the four. */
-struct compress_decoder *compress_decoder_new(struct str name);
+struct compress_decoder *compress_decoder_new(
+    struct str name, struct compress_memory *memory);
+/* Would one of that form find room, whatever window it is told?  Of those that
+ * were begun before, each may still be refused what it needs. */
+bool compress_fits(struct str name, const struct compress_memory *memory);
 void compress_decoder_free(struct compress_decoder *d); /* NULL is nothing */
 /* Takes bytes from the front of *in and adds what they become to out, at most
  * about `room` bytes in one call: call again while *in is not empty or *more.
- * ERR_INPUT: not of that form; ERR_LIMIT: a bomb. */
+ * ERR_INPUT: not of that form; ERR_LIMIT: a bomb, or no memory is left. */
 int compress_decode(struct compress_decoder *d, struct str *in, size_t room,
     struct buf *out, bool *more, struct err *e) MUST_CHECK;
 /* Nothing more comes: ERR_INPUT where the stream has not ended. */

@@ -62,7 +62,7 @@ static int
 body_data(struct conn *c, struct str data, bool looked, struct err *e)
 {
 	return !looked && proxy_own_body(&c->search, c->proxy->needles,
-	                      &c->request, data, e)
+	                      &c->proxy->opening, &c->request, data, e)
 	           ? -1
 	           : proxy_up_body(c->up, data, e);
 }
@@ -315,7 +315,7 @@ answer_take(struct conn *c, const struct http_event *ev, struct err *e)
 		return answer_head(c, ev->head, e);
 	case HTTP_DATA:
 		if (proxy_scrub_on(&u->scrub)) {
-			return proxy_scrub(
+			return proxy_scrub_take(
 			    &u->scrub, ev->data, answer_data, c, e);
 		}
 		answer_data(c, ev->data);
@@ -345,6 +345,28 @@ stale(const struct conn *c, const struct http_event *ev)
 	       !c->request.websocket;
 }
 
+static void
+answer_broken(struct up *u, const struct err *e)
+{
+	struct err why;
+	err_set(&why, ERR_UNAVAILABLE, "upstream: %s", e->text);
+	proxy_up_fail(u, false, &why);
+}
+
+/* R07: what opens to a hundred times its size does so as the cell reads it. */
+static bool
+answer_open(struct conn *c)
+{
+	struct up *u = c->up;
+	struct err e;
+	u->moved = loop_now(c->proxy->setup.loop);
+	if (proxy_scrub_go_on(&u->scrub, answer_data, c, &e)) {
+		answer_broken(u, &e);
+		return false;
+	}
+	return true;
+}
+
 /* One event of the answer; true: go on. */
 static bool
 answer_event(struct conn *c)
@@ -352,6 +374,9 @@ answer_event(struct conn *c)
 	struct up *u = c->up;
 	struct http_event ev;
 	struct err e;
+	if (u->scrub.waits) {
+		return answer_open(c);
+	}
 	int broken = proxy_up_read(u, &ev, &e);
 	if (!broken && stale(c, &ev)) {
 		proxy_conn_again(c);
@@ -362,9 +387,7 @@ answer_event(struct conn *c)
 		return false;
 	}
 	if (broken || answer_take(c, &ev, &e)) {
-		struct err why;
-		err_set(&why, ERR_UNAVAILABLE, "upstream: %s", e.text);
-		proxy_up_fail(u, false, &why);
+		answer_broken(u, &e);
 		return false;
 	}
 	proxy_up_used(u);

@@ -390,7 +390,7 @@ step_commands(struct conn *c)
 	}
 	if (!failed && known) { /* P08: core is told them */
 		failed = proxy_own_body(&c->search, c->proxy->needles,
-		    &c->request, buf_str(&c->held), &e);
+		    &c->proxy->opening, &c->request, buf_str(&c->held), &e);
 	}
 	if (failed) {
 		refuse_next(c, proxy_status(e.kind), e.text, c->commands->next);

@@ -300,6 +300,8 @@ proxy_fetch(struct proxy *p, const struct proxy_fetch *asked, uint64_t *id,
 	loop_timer_arm(&f->timer, p->setup.loop,
 	    mono_after(loop_now(p->setup.loop), asked->timeout_us), late, f);
 	f->up = proxy_up_new(p, f->id, &f->request, &asked->go);
+	f->opening.most = PROXY_OPENING;
+	f->up->opening = &f->opening;
 	if (proxy_place_in_body(&asked->go)) {
 		buf_add(&f->whole, asked->body);
 		f->up->whole = &f->whole;

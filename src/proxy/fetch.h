@@ -22,6 +22,8 @@ struct fetch {
 	struct http_reader reader;
 	struct proxy_request request;
 	struct up *up;
+	struct compress_memory
+	    opening; /* its own: no other is refused for it */
 	unsigned status;
 	char content_type[128], challenge[512], retry_after[64];
 	struct buf answer;

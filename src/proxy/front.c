@@ -110,11 +110,11 @@ move(struct stream *s)
 	/* With nothing left it may be at its end, which must be seen before the
 	 * connection goes. */
 	while (!s->done &&
-	       (c->link.out.len == 0 ||
-	           http_two_waiting(s->front->two, s->id) < PROXY_BUFFER) &&
+	       (c->link.out.len == 0 || http_two_waiting(s->front->two, s->id) <
+	                                    proxy_link_most()) &&
 	       answer_event(s)) {
 	}
-	if (c->link.in.len < LINK_IN) {
+	if (c->link.in.len < proxy_link_most()) {
 		http_two_taken(s->front->two, s->id);
 	}
 	if (c->link.out.len < had) {

@@ -141,8 +141,9 @@ struct proxy {
 	struct conn *conns;
 	struct conn *numbered[PROXY_ROWS]; /* with an id, by its remainder */
 	struct fetch *fetches;
-	struct buf tunnels;      /* struct proxy_tunnel, some */
-	struct needles *needles; /* what this cell has used */
+	struct compress_memory opening; /* of bodies of all connections */
+	struct buf tunnels;             /* struct proxy_tunnel, some */
+	struct needles *needles;        /* what this cell has used */
 	struct buf given;        /* and where: hosts, each with a NUL behind */
 	struct trusted *trusted; /* the latest first */
 	struct road *roads;      /* HTTP/2 upstream */

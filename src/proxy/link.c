@@ -10,6 +10,22 @@
 
 #define HELD_MAX 8192 /* bytes in clear that wait for more of their record */
 
+static size_t held_by_all; /* of this process, as clear.c has it */
+
+size_t
+proxy_link_most(void)
+{
+	return held_by_all > LINK_ALL ? LINK_SCARCE : LINK_IN;
+}
+
+static void
+count(struct link *l)
+{
+	size_t now = l->in.cap + l->out.cap + l->held.cap;
+	held_by_all += now - l->counted;
+	l->counted = now;
+}
+
 static void
 take_tls(struct link *l)
 {
@@ -66,7 +82,7 @@ end_of(struct link *l, const char *why)
 static size_t
 read_some(struct link *l)
 {
-	size_t most = LINK_IN - l->in.len;
+	size_t most = proxy_link_most() - l->in.len;
 	if (!tls_readable(l->tls)) {
 		return 0;
 	}
@@ -106,7 +122,7 @@ proxy_link_fill(struct link *l)
 		return false;
 	}
 	bool drained = false;
-	while (!drained && l->in.len < LINK_IN) {
+	while (!drained && l->in.len < proxy_link_most()) {
 		size_t n = read_some(l);
 		drained = n == 0;
 		any = any || n > 0;
@@ -128,7 +144,14 @@ static void
 receive(struct link *l)
 {
 	static char piece[LINK_IN];
-	ssize_t n = recv(l->fd, piece, LINK_IN - l->in.len, 0);
+	/* Of what came while less was taken some may be there. */
+	if (l->tls && tls_readable(l->tls)) {
+		proxy_link_fill(l);
+	}
+	if (l->in.len >= proxy_link_most()) {
+		return;
+	}
+	ssize_t n = recv(l->fd, piece, proxy_link_most() - l->in.len, 0);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR) {
 			end_of(l, strerrordesc_np(errno));
@@ -209,7 +232,8 @@ ready(void *owner, unsigned events)
 		l->blocked = false;
 		proxy_link_send(l);
 	}
-	if ((events & LOOP_READ) && !l->ended && l->in.len < LINK_IN) {
+	if ((events & LOOP_READ) && !l->ended &&
+	    l->in.len < proxy_link_most()) {
 		receive(l);
 	}
 	l->turn(l->owner);
@@ -242,6 +266,7 @@ proxy_link_close(struct link *l)
 	proxy_clear_give(&l->in);
 	buf_wipe(&l->out);
 	proxy_clear_give(&l->held);
+	count(l);
 	l->ended = true;
 	l->mute = true;
 	l->why = NULL;
@@ -290,7 +315,7 @@ proxy_link_write(struct link *l, struct str bytes)
 bool
 proxy_link_room(const struct link *l)
 {
-	return l->out.len + l->held.len < PROXY_BUFFER;
+	return l->out.len + l->held.len < proxy_link_most();
 }
 
 bool
@@ -311,6 +336,7 @@ proxy_link_settle(struct link *l)
 {
 	if (l->memory) {
 		give_empty(l);
+		count(l);
 		l->turn(l->owner);
 		return;
 	}
@@ -319,6 +345,7 @@ proxy_link_settle(struct link *l)
 	}
 	proxy_link_send(l);
 	give_empty(l);
+	count(l);
 	unsigned events = 0;
 	/* Who found the socket full did not go on: the next event, which says
 	 * that it is not, is the reason to do so, and to try again at all.
@@ -326,7 +353,7 @@ proxy_link_settle(struct link *l)
 	if (l->dialing || (l->out.len > 0 && !l->mute)) {
 		events |= LOOP_WRITE;
 	}
-	if (!l->dialing && !l->ended && l->in.len < LINK_IN) {
+	if (!l->dialing && !l->ended && l->in.len < proxy_link_most()) {
 		events |= LOOP_READ;
 	}
 	loop_io_want(&l->io, events);
@@ -335,7 +362,7 @@ proxy_link_settle(struct link *l)
 void
 proxy_link_poll(struct link *l)
 {
-	if (!l->ended && !l->dialing && l->in.len < LINK_IN) {
+	if (!l->ended && !l->dialing && l->in.len < proxy_link_most()) {
 		receive(l);
 	}
 	proxy_link_fill(l);
@@ -364,4 +391,5 @@ proxy_link_rest(struct link *l)
 	if (l->out.len == 0) {
 		buf_wipe(&l->out);
 	}
+	count(l);
 }

@@ -10,7 +10,9 @@
 
 #include "proxy/proxy.h"
 
-#define LINK_IN 65536 /* bytes read ahead; of TLS one record more */
+#define LINK_IN     65536 /* bytes read ahead; of TLS one record more */
+#define LINK_SCARCE 16384 /* while all links of a process hold more than */
+#define LINK_ALL    ((size_t)16 * 1024 * 1024)
 
 struct link {
 	struct loop_io io;
@@ -26,6 +28,7 @@ struct link {
 	bool
 	    blocked; /* the socket was full: its owner is told when it is not */
 	bool secret; /* `out` holds a credential in clear */
+	size_t counted;  /* bytes of its buffers, among all */
 	const char *why; /* of an end that was not orderly; NULL */
 	loop_fn *turn;
 	void *owner;
@@ -46,6 +49,9 @@ void proxy_link_came(struct link *l, struct str bytes);
  * before. */
 void proxy_link_write(struct link *l, struct str bytes);
 bool proxy_link_room(const struct link *l);
+/* Bytes that each may hold each way: LINK_IN or LINK_SCARCE.  A cell that holds
+ * much is read in smaller pieces, and all of it still goes on. */
+size_t proxy_link_most(void);
 void proxy_link_send(struct link *l); /* what the socket takes now */
 bool proxy_link_flushed(const struct link *l);
 /* Takes n bytes off the front of `in`. */

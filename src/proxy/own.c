@@ -157,7 +157,8 @@ proxy_own_gathers(const struct needles *n, const struct proxy_request *r)
 
 int
 proxy_own_body(struct scrub *s, const struct needles *n,
-    const struct proxy_request *r, struct str piece, struct err *e)
+    struct compress_memory *memory, const struct proxy_request *r,
+    struct str piece, struct err *e)
 {
 	/* What is compressed is opened from its beginning or not at all, and
 	 * another connection may use the first credential meanwhile. */
@@ -166,7 +167,7 @@ proxy_own_body(struct scrub *s, const struct needles *n,
 		return 0;
 	}
 	if (!proxy_scrub_on(s)) {
-		proxy_scrub_brought(s, n, r->head, BROUGHT);
+		proxy_scrub_brought(s, n, memory, r->head, BROUGHT);
 	}
 	if (proxy_scrub(s, piece, NULL, NULL, e)) {
 		if (proxy_needles_count(n) == 0) {

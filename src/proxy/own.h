@@ -30,7 +30,8 @@ int proxy_own_check(const struct needles *n, const struct proxy_request *r,
 /* The same of a piece of its body, opened where it is compressed: before the
  * piece is passed on.  Of one that is found at least the end does not leave. */
 int proxy_own_body(struct scrub *s, const struct needles *n,
-    const struct proxy_request *r, struct str piece, struct err *e) MUST_CHECK;
+    struct compress_memory *memory, const struct proxy_request *r,
+    struct str piece, struct err *e) MUST_CHECK;
 /* What is said of a request that nobody decided about, without what was lent:
  * it quotes names, in their form, and what it quotes may be cut within one.
  * `out` is empty before. */

@@ -17,6 +17,7 @@ proxy_new(const struct proxy_setup *setup)
 	must(p);
 	p->setup = *setup;
 	p->needles = proxy_needles_new();
+	p->opening.most = PROXY_OPENING;
 	struct proxy_times *t = &p->setup.times;
 	t->head = or_default(t->head, 10 * CLOCK_SECOND);
 	t->idle = or_default(t->idle, 60 * CLOCK_SECOND);

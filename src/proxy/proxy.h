@@ -29,6 +29,8 @@
 #define PROXY_NEEDLE_MIN  8 /* bytes: a shorter credential is not looked for */
 #define PROXY_BUFFER      65536 /* bytes held in each direction */
 #define PROXY_SPOOL       ((size_t)256 * 1024) /* of a body read before its go */
+#define PROXY_WHOLE       ((size_t)16 * 1024 * 1024) /* for all such bodies */
+#define PROXY_OPENING     ((size_t)32 * 1024 * 1024) /* for bodies in codings */
 #define PROXY_LINGER      (2 * CLOCK_SECOND) /* of a body, behind its answer */
 #define PROXY_KEPT        PROXY_CONNECTIONS /* to upstreams, that wait for use */
 

@@ -63,7 +63,8 @@ quote(const struct needles *n, struct str coding)
 
 static int
 find_decoder(struct scrub *s, const struct needles *n,
-    const struct http_head *answer, struct err *e)
+    struct compress_memory *memory, const struct http_head *answer,
+    struct err *e)
 {
 	const struct str *coding = messages_coding(answer);
 	if (coding) {
@@ -77,10 +78,17 @@ find_decoder(struct scrub *s, const struct needles *n,
 		return 0;
 	}
 	if (http_count(answer, "content-encoding") == 1) {
-		s->decoder = compress_decoder_new(*coding);
+		s->decoder = compress_decoder_new(*coding, memory);
+	}
+	if (s->decoder && compress_fits(*coding, memory)) {
+		return 0;
 	}
 	if (s->decoder) {
-		return 0;
+		return err_set(e, ERR_LIMIT,
+		    "the answer is compressed, and bodies that are being "
+		    "opened hold %zu of the %zu MiB that they may hold "
+		    "together: ask again when others have ended",
+		    memory->held >> 20, memory->most >> 20);
 	}
 	return err_set(e, ERR_DENIED,
 	    "the answer has the Content-Encoding %s, which cannot be read for "
@@ -90,7 +98,8 @@ find_decoder(struct scrub *s, const struct needles *n,
 
 int
 proxy_scrub_begin(struct scrub *s, const struct needles *n,
-    const struct http_head *answer, bool rewrite, struct err *e)
+    struct compress_memory *memory, const struct http_head *answer,
+    bool rewrite, struct err *e)
 {
 	*s = (struct scrub){ 0 };
 	if (answer->framing == HTTP_EMPTY) {
@@ -99,11 +108,11 @@ proxy_scrub_begin(struct scrub *s, const struct needles *n,
 	/* Another connection may use the first credential meanwhile. */
 	if (proxy_needles_count(n) == 0 &&
 	    (coding_of(answer) || messages_coding(answer))) {
-		proxy_scrub_brought(s, n, answer, HELD);
+		proxy_scrub_brought(s, n, memory, answer, HELD);
 		s->beside = true;
 		return 0;
 	}
-	if (find_decoder(s, n, answer, e)) {
+	if (find_decoder(s, n, memory, answer, e)) {
 		return -1;
 	}
 	bool bound = answer->framing == HTTP_LENGTH && !s->decoder;
@@ -114,14 +123,15 @@ proxy_scrub_begin(struct scrub *s, const struct needles *n,
 
 void
 proxy_scrub_brought(struct scrub *s, const struct needles *n,
-    const struct http_head *request, const char *cut)
+    struct compress_memory *memory, const struct http_head *request,
+    const char *cut)
 {
 	const struct str *coding = http_find(request, "content-encoding");
 
 	*s = (struct scrub){ .needles = n, .cut = cut };
 	if (coding && http_count(request, "content-encoding") == 1 &&
 	    !str_eq_nocase(*coding, STR("identity"))) {
-		s->decoder = compress_decoder_new(*coding);
+		s->decoder = compress_decoder_new(*coding, memory);
 	}
 }
 
@@ -131,6 +141,7 @@ proxy_scrub_fini(struct scrub *s)
 	compress_decoder_free(s->decoder);
 	buf_wipe(&s->held);
 	buf_wipe(&s->opened);
+	buf_wipe(&s->waiting);
 	*s = (struct scrub){ 0 };
 }
 
@@ -221,19 +232,57 @@ plain(struct scrub *s, struct str bytes, scrub_out *out, void *owner,
 }
 
 static int
+open_one(struct scrub *s, struct str *bytes, bool *more, scrub_out *out,
+    void *owner, struct err *e)
+{
+	buf_clear(&s->opened);
+	return compress_decode(s->decoder, bytes, PIECE, &s->opened, more, e) ||
+	               plain(s, buf_str(&s->opened), out, owner, e)
+	           ? -1
+	           : 0;
+}
+
+static int
 opened(struct scrub *s, struct str bytes, scrub_out *out, void *owner,
     struct err *e)
 {
 	bool more = true;
 	while (bytes.len > 0 || more) {
-		buf_clear(&s->opened);
-		if (compress_decode(
-		        s->decoder, &bytes, PIECE, &s->opened, &more, e) ||
-		    plain(s, buf_str(&s->opened), out, owner, e)) {
+		if (open_one(s, &bytes, &more, out, owner, e)) {
 			return -1;
 		}
 	}
 	return 0;
+}
+
+int
+proxy_scrub_go_on(struct scrub *s, scrub_out *out, void *owner, struct err *e)
+{
+	struct str bytes = buf_str(&s->waiting);
+	bool more = false;
+	must(s->waits);
+	if (open_one(s, &bytes, &more, out, owner, e)) {
+		return -1;
+	}
+	buf_drop(&s->waiting, s->waiting.len - bytes.len);
+	s->waits = more || bytes.len > 0;
+	if (!s->waits) {
+		buf_wipe(&s->waiting);
+	}
+	return 0;
+}
+
+int
+proxy_scrub_take(struct scrub *s, struct str bytes, scrub_out *out, void *owner,
+    struct err *e)
+{
+	if (!s->decoder || s->beside) {
+		return proxy_scrub(s, bytes, out, owner, e);
+	}
+	must(!s->waits);
+	buf_add(&s->waiting, bytes);
+	s->waits = true;
+	return proxy_scrub_go_on(s, out, owner, e);
 }
 
 /* What cannot be read passes while there is nothing to look for. */

@@ -1,8 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
 #include "proxy/clear.h"
 #include "proxy/inside.h"
 
 /* What is said to an upstream and heard of it, once the way is open. */
+
+struct volume *
+proxy_volume_of(struct proxy *p, const struct proxy_go *go)
+{
+	const char *rule = go->rule;
+	struct volume *v = p->volumes;
+	if (!go->volume_max) {
+		return NULL;
+	}
+	while (v && strcmp(v->rule, rule) != 0) {
+		v = v->next;
+	}
+	if (!v) {
+		v = calloc(1, sizeof(*v));
+		must(v && str_copy(v->rule, sizeof(v->rule), str_of(rule)));
+		v->next = p->volumes;
+		p->volumes = v;
+	}
+	return v;
+}
+
+int
+proxy_up_count(struct up *u, size_t bytes, struct err *e)
+{
+	if (!u->volume) {
+		return 0;
+	}
+	u->volume->used += bytes;
+	return u->volume->used > u->go.volume_max
+	           ? err_set(e, ERR_LIMIT,
+	                 "this sandbox has used up the volume of the rule")
+	           : 0;
+}
 
 static int
 count_up(struct up *u, size_t bytes, struct err *e)
@@ -138,9 +174,9 @@ proxy_up_say(struct up *u, struct str secret, struct err *e)
 bool
 proxy_up_room(struct up *u)
 {
-	bool room =
-	    proxy_link_room(u->link) &&
-	    (!u->two || http_two_waiting(u->two, u->stream) < PROXY_BUFFER);
+	bool room = proxy_link_room(u->link) &&
+	            (!u->two || http_two_waiting(u->two, u->stream) <
+	                            proxy_link_most());
 	u->full = !room;
 	return room;
 }
@@ -253,8 +289,8 @@ proxy_up_scrub(
 		return 0;
 	}
 	uint64_t before = u->scrub.found; /* of 1xx */
-	int failed =
-	    proxy_scrub_begin(&u->scrub, u->proxy->needles, answer, rewrite, e);
+	int failed = proxy_scrub_begin(
+	    &u->scrub, u->proxy->needles, u->opening, answer, rewrite, e);
 	u->scrub.found += before;
 	return failed;
 }

@@ -38,7 +38,7 @@ void
 proxy_two_fill(struct up *u)
 {
 	proxy_road_fill(u);
-	if (u->text.len < LINK_IN) {
+	if (u->text.len < proxy_link_most()) {
 		http_two_taken(u->two, u->stream);
 	}
 	proxy_road_flush(u);

@@ -6,6 +6,20 @@
  */
 #include "proxy/inside.h"
 
+/* Fewer than so many never are. */
+static bool
+crowded(const struct proxy *p)
+{
+	size_t all = 0;
+	if (p->carried <= PROXY_WHOLE / PROXY_SPOOL) {
+		return false;
+	}
+	for (const struct conn *c = p->conns; c; c = c->next) {
+		all += c->held.len;
+	}
+	return all > PROXY_WHOLE;
+}
+
 /* One event of the body, kept; its end when all of it was read. */
 static int
 read_some(struct conn *c, size_t max, const char *why, struct http_event *ev,
@@ -18,12 +32,19 @@ read_some(struct conn *c, size_t max, const char *why, struct http_event *ev,
 		failed = err_set(e, ERR_INPUT, "the body was cut");
 	}
 	if (!failed && ev->kind == HTTP_DATA) {
-		failed = proxy_own_body(
-		    &c->search, c->proxy->needles, &c->request, ev->data, e);
+		failed = proxy_own_body(&c->search, c->proxy->needles,
+		    &c->proxy->opening, &c->request, ev->data, e);
 		buf_add(&c->held, ev->data);
 		if (!failed && c->held.len > max) {
 			failed = err_set(e, ERR_LIMIT,
 			    "a body over %zu bytes cannot %s", max, why);
+		}
+		if (!failed && crowded(c->proxy)) {
+			failed = err_set(e, ERR_UNAVAILABLE,
+			    "bodies of this sandbox that are read whole hold "
+			    "the %zu MiB that they may hold together: ask "
+			    "again when some of them have gone",
+			    PROXY_WHOLE >> 20);
 		}
 	}
 	if (!failed) {
@@ -31,6 +52,14 @@ read_some(struct conn *c, size_t max, const char *why, struct http_event *ev,
 		c->body_done = ev->kind == HTTP_END;
 	}
 	return failed;
+}
+
+static void
+refuse(struct conn *c, const struct err *e)
+{
+	bool later = e->kind == ERR_UNAVAILABLE;
+	proxy_conn_refuse_early(
+	    c, later ? 503 : proxy_status(e->kind), e->text);
 }
 
 /* P07: the length of a body that is changed must be known before its head; P08:
@@ -41,7 +70,7 @@ proxy_conn_gather(struct conn *c)
 	struct http_event ev = { .kind = HTTP_END };
 	struct err e;
 	if (read_some(c, PLACE_BODY_MAX, "take a credential", &ev, &e)) {
-		proxy_conn_refuse_early(c, proxy_status(e.kind), e.text);
+		refuse(c, &e);
 		return true;
 	}
 	if (c->body_done) {
@@ -78,7 +107,7 @@ proxy_conn_spooled(struct conn *c)
 	struct err e;
 	if (read_some(
 	        c, PROXY_SPOOL, "be shown to a person who decides", &ev, &e)) {
-		proxy_conn_refuse_early(c, proxy_status(e.kind), e.text);
+		refuse(c, &e);
 		return true;
 	}
 	if (c->body_done) {
@@ -100,8 +129,9 @@ proxy_body_look(struct conn *c)
 		return;
 	}
 	proxy_scrub_fini(&c->search);
-	if (!c->commands && proxy_own_body(&c->search, c->proxy->needles,
-	                        &c->request, buf_str(&c->held), &e)) {
+	if (!c->commands &&
+	    proxy_own_body(&c->search, c->proxy->needles, &c->proxy->opening,
+	        &c->request, buf_str(&c->held), &e)) {
 		proxy_up_fail(c->up, true, &e);
 	}
 }

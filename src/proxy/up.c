@@ -179,47 +179,19 @@ way_of(struct up *u, const struct proxy_go *go)
 	}
 }
 
-static struct volume *
-volume_of(struct proxy *p, const char *rule)
-{
-	struct volume *v = p->volumes;
-	while (v && strcmp(v->rule, rule) != 0) {
-		v = v->next;
-	}
-	if (!v) {
-		v = calloc(1, sizeof(*v));
-		must(v && str_copy(v->rule, sizeof(v->rule), str_of(rule)));
-		v->next = p->volumes;
-		p->volumes = v;
-	}
-	return v;
-}
-
-int
-proxy_up_count(struct up *u, size_t bytes, struct err *e)
-{
-	if (!u->volume) {
-		return 0;
-	}
-	u->volume->used += bytes;
-	return u->volume->used > u->go.volume_max
-	           ? err_set(e, ERR_LIMIT,
-	                 "this sandbox has used up the volume of the rule")
-	           : 0;
-}
-
 struct up *
 proxy_up_new(struct proxy *p, uint64_t id, const struct proxy_request *request,
     const struct proxy_go *go)
 {
 	struct up *u = proxy_spare_up(p);
 	u->proxy = p;
+	u->opening = &p->opening;
 	u->id = id;
 	u->request = request;
 	u->go = *go;
 	u->go.ca = (struct str){ 0 };
 	way_of(u, go);
-	u->volume = go->volume_max ? volume_of(p, go->rule) : NULL;
+	u->volume = proxy_volume_of(p, go);
 	http_reader_response(&u->reader);
 	proxy_spare_take(p, &u->reader.arena);
 	struct err e;

@@ -83,6 +83,7 @@ struct up {
 	struct buf secret;  /* until it leaves */
 	struct buf *whole;  /* the body, where the credential goes into it */
 	struct scrub scrub; /* of the answer's body */
+	struct compress_memory *opening;
 	struct http_reader reader;
 	struct loop_timer timer;
 	size_t taken;      /* bytes of link.in behind the last event */
@@ -106,6 +107,8 @@ void proxy_up_resolved(
 void proxy_up_credential(struct up *u, struct str secret, const struct err *e);
 void proxy_up_fail(struct up *u, bool refused, const struct err *e);
 bool proxy_up_room(struct up *u);
+/* NULL: its rule does not bound it. */
+struct volume *proxy_volume_of(struct proxy *p, const struct proxy_go *go);
 /* Before they move, either way: ERR_LIMIT: all of the rule is used up. */
 int proxy_up_count(struct up *u, size_t bytes, struct err *e) MUST_CHECK;
 /* Framed as the head said; ERR_LIMIT: over the rule's bound. */

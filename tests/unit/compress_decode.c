@@ -60,7 +60,9 @@ static int
 open_all(const char *form, struct str packed, size_t cut, struct buf *out,
     struct err *e)
 {
-	struct compress_decoder *d = compress_decoder_new(str_of(form));
+	struct compress_memory memory = { .most = (size_t)32 << 20 };
+	struct compress_decoder *d =
+	    compress_decoder_new(str_of(form), &memory);
 	int failed = 0;
 	assert_non_null(d);
 	for (size_t at = 0; !failed && at < packed.len; at += cut) {
@@ -147,6 +149,55 @@ a_bomb_is_cut_early_R07(void **state)
 	}
 }
 
+/* As far as it goes; it keeps what it has. */
+static int
+open_some(struct compress_decoder *d, struct str in, struct err *e)
+{
+	int failed = 0;
+	bool more = true;
+	while (!failed && (in.len > 0 || more)) {
+		auto_buf out = { 0 };
+		failed = compress_decode(d, &in, 16384, &out, &more, e);
+	}
+	return failed;
+}
+
+static void
+windows_of_all_are_held_within_one_bound_R07(void **state)
+{
+	(void)state;
+	auto_buf plain = { 0 };
+	text(&plain, 300000);
+	for (size_t i = 2; i < COUNT(forms); i++) {
+		struct compress_memory memory = { .most = (size_t)9 << 20 };
+		struct compress_decoder *d[4];
+		auto_buf packed = { 0 };
+		struct err e;
+		size_t whole = 0;
+		pack(forms[i], buf_str(&plain), &packed);
+		assert_true(compress_fits(str_of(forms[i]), &memory) ==
+		            (strcmp(forms[i], "zstd") == 0));
+		for (size_t n = 0; n < COUNT(d); n++) {
+			d[n] = compress_decoder_new(str_of(forms[i]), &memory);
+			if (!open_some(d[n], buf_str(&packed), &e)) {
+				whole++;
+				continue;
+			}
+			assert_int_equal(e.kind, ERR_LIMIT);
+			assert_non_null(strstr(e.text, "9 MiB"));
+			assert_false(compress_fits(str_of(forms[i]), &memory));
+		}
+		assert_in_range(whole, 1, COUNT(d) - 1);
+		for (size_t n = 0; n < COUNT(d); n++) {
+			compress_decoder_free(d[n]);
+		}
+		assert_int_equal(memory.held, 0);
+		d[0] = compress_decoder_new(str_of(forms[i]), &memory);
+		assert_int_equal(open_some(d[0], buf_str(&packed), &e), 0);
+		compress_decoder_free(d[0]);
+	}
+}
+
 static void
 several_gzip_members_are_one_body(void **state)
 {
@@ -164,9 +215,9 @@ static void
 an_unknown_form_has_no_decoder(void **state)
 {
 	(void)state;
-	assert_null(compress_decoder_new(STR("compress")));
-	assert_null(compress_decoder_new(STR("gzip, br")));
-	assert_null(compress_decoder_new(STR("")));
+	assert_null(compress_decoder_new(STR("compress"), NULL));
+	assert_null(compress_decoder_new(STR("gzip, br"), NULL));
+	assert_null(compress_decoder_new(STR(""), NULL));
 }
 
 int
@@ -176,6 +227,7 @@ main(void)
 		cmocka_unit_test(every_form_opens_whole_in_any_cut),
 		cmocka_unit_test(what_is_cut_or_damaged_is_refused),
 		cmocka_unit_test(a_bomb_is_cut_early_R07),
+		cmocka_unit_test(windows_of_all_are_held_within_one_bound_R07),
 		cmocka_unit_test(several_gzip_members_are_one_body),
 		cmocka_unit_test(an_unknown_form_has_no_decoder),
 	};

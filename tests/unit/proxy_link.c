@@ -171,12 +171,79 @@ records_of_any_length_leave_nothing(void **state)
 	pair_free(&p);
 }
 
+#define HOLDERS (LINK_ALL / PROXY_BUFFER + 1)
+
+static void
+no_turn(void *owner)
+{
+	(void)owner;
+}
+
+/* One that takes nothing: what is said to it is held. */
+static void
+hold(struct loop *loop, struct link *l, int *other, size_t count)
+{
+	int fd[2];
+	assert_int_equal(socketpair(AF_UNIX,
+	                     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd),
+	    0);
+	assert_int_equal(proxy_link_open(l, loop, fd[0], no_turn, NULL), 0);
+	*other = fd[1];
+	l->blocked = count > 0;
+	auto_buf b = { 0 };
+	memset(buf_room(&b, count), 'h', count);
+	buf_grew(&b, count);
+	proxy_link_write(l, buf_str(&b));
+	proxy_link_settle(l);
+}
+
+/* Where all hold much, each takes little at a time, and loses nothing. */
+static void
+links_that_hold_much_are_read_in_small_pieces(void **state)
+{
+	(void)state;
+	static struct link all[HOLDERS];
+	static int other[HOLDERS];
+	static char said[LINK_IN];
+	struct link one;
+	int far;
+	size_t got = 0;
+	struct loop *loop = loop_new();
+	for (size_t i = 0; i < HOLDERS; i++) {
+		assert_int_equal(proxy_link_most(), LINK_IN);
+		hold(loop, &all[i], &other[i], PROXY_BUFFER);
+		assert_false(proxy_link_room(&all[i]));
+	}
+	assert_int_equal(proxy_link_most(), LINK_SCARCE);
+	hold(loop, &one, &far, 0);
+	assert_int_equal(write(far, said, LINK_IN), LINK_IN);
+	while (got < LINK_IN) {
+		loop_turn(loop, 0);
+		assert_true(one.in.len <= LINK_SCARCE);
+		got += one.in.len;
+		proxy_link_used(&one, one.in.len);
+		proxy_link_settle(&one);
+	}
+	proxy_link_write(&one, str_span(said, LINK_SCARCE));
+	assert_false(proxy_link_room(&one));
+	for (size_t i = 0; i < HOLDERS; i++) {
+		proxy_link_close(&all[i]);
+		close(other[i]);
+	}
+	assert_int_equal(proxy_link_most(), LINK_IN);
+	assert_true(proxy_link_room(&one));
+	proxy_link_close(&one);
+	close(far);
+	loop_free(loop);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_in_one_is_not_found_in_it_again),
 		cmocka_unit_test(records_of_any_length_leave_nothing),
+		cmocka_unit_test(links_that_hold_much_are_read_in_small_pieces),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -359,6 +359,51 @@ what_has_no_body_is_shown_too(void **state)
 	close_rig(&r, &c);
 }
 
+#define MANY (PROXY_WHOLE / PROXY_SPOOL + 8)
+
+/* Each says all but the last byte of the longest that is shown. */
+static void
+bodies_that_are_read_whole_are_bounded_together(void **state)
+{
+	struct rig r;
+	static struct end c[MANY];
+	size_t refused = 0;
+	auto_buf asked = { 0 };
+
+	(void)state;
+	buf_addf(
+	    &asked, HEAD("POST /a") "Content-Length: %zu\r\n\r\n", PROXY_SPOOL);
+	memset(buf_room(&asked, PROXY_SPOOL - 1), 'b', PROXY_SPOOL - 1);
+	buf_grew(&asked, PROXY_SPOOL - 1);
+	rig_new(&r, NULL);
+	rig_pin(&r);
+	r.spool = true;
+	for (size_t i = 0; i < MANY; i++) {
+		cell_good(&r, &c[i]);
+		end_say(&c[i], buf_str(&asked));
+		rig_until(&r, end_got(&c[i], "\r\n\r\n") ||
+		                  r.proxy->conns->held.len == PROXY_SPOOL - 1);
+		refused += end_got(&c[i], "HTTP/1.1 503 ") &&
+		           end_got(&c[i], "ask again when some of them");
+	}
+	assert_in_range(refused, 7, 9);
+	assert_int_equal(r.outcomes, refused);
+	/* Who was there before is served, and makes room. */
+	for (size_t i = 0; i < MANY - 9; i++) {
+		end_say_z(&c[i], "b");
+		rig_until(&r, end_got(&c[i], "HTTP/1.1 200 "));
+	}
+	end_close(&c[MANY - 1]);
+	cell_good(&r, &c[MANY - 1]);
+	end_say(&c[MANY - 1], buf_str(&asked));
+	end_say_z(&c[MANY - 1], "b");
+	rig_until(&r, end_got(&c[MANY - 1], "HTTP/1.1 200 "));
+	for (size_t i = 0; i < MANY; i++) {
+		end_close(&c[i]);
+	}
+	rig_free(&r);
+}
+
 int
 main(void)
 {
@@ -379,6 +424,8 @@ main(void)
 		cmocka_unit_test(what_it_brings_is_bound_as_it_stands_there),
 		cmocka_unit_test(all_that_may_be_brought_is_bound),
 		cmocka_unit_test(what_has_no_body_is_shown_too),
+		cmocka_unit_test(
+		    bodies_that_are_read_whole_are_bounded_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* R07: what answers become when they are opened is bounded for all of a cell's
+ * connections, whoever reads slowly. */
+#include "proxy_help.h"
+
+#define PIECES 40
+#define RANDOM 1400 /* of each: it does not grow a hundred times */
+#define ZEROS  100000
+
+static void
+rig_packed(struct rig *r, const char *coding, struct str body)
+{
+	auto_buf answer = { 0 };
+	rig_until(r, r->origin.count > 0 &&
+	                 end_got(&r->origin.at[r->origin.count - 1], GOOD));
+	buf_addf(&answer,
+	    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+	    "Content-Encoding: %s\r\nContent-Length: %zu\r\n\r\n",
+	    coding, body.len);
+	buf_add(&answer, body);
+	end_say(&r->origin.at[r->origin.count - 1], buf_str(&answer));
+}
+
+static void
+pack_pieces(struct buf *packed)
+{
+	auto_buf plain = { 0 };
+	uint64_t number = 1;
+	for (size_t i = 0; i < PIECES; i++) {
+		for (size_t n = 0; n < RANDOM; n++) {
+			number = number * 6364136223846793005U + 1;
+			buf_add_byte(&plain, (uint8_t)(number >> 56));
+		}
+		memset(buf_room(&plain, ZEROS), 0, ZEROS);
+		buf_grew(&plain, ZEROS);
+	}
+	compress_zstd(buf_str(&plain), packed);
+	assert_true(packed->len < 2 * PROXY_BUFFER);
+}
+
+static void
+it_grows_as_it_is_read(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	auto_buf packed = { 0 };
+	pack_pieces(&packed);
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	r.origin.answer = NULL;
+	cell_good(&r, &c);
+	end_say_z(&c, GET_GOOD);
+	c.stuck = true;
+	rig_packed(&r, "zstd", buf_str(&packed));
+	const struct link *down = &r.proxy->conns->link;
+	rig_until(&r, down->out.len >= PROXY_BUFFER);
+	rig_turns(&r, 100);
+	assert_in_range(down->out.len, PROXY_BUFFER, 2 * PROXY_BUFFER);
+	assert_int_equal(r.outcomes, 0);
+	c.stuck = false;
+	end_turn(&c);
+	rig_until(&r, r.outcomes == 1 && end_got(&c, "\r\n0\r\n\r\n"));
+	assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+	assert_true(c.got.len > (size_t)PIECES * (RANDOM + ZEROS));
+	assert_int_equal(r.proxy->opening.held, 0);
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
+what_finds_no_memory_is_refused_and_said_when_to_ask(void **state)
+{
+	(void)state;
+	static const char *const codings[] = { "zstd", "br" };
+	auto_buf packed = { 0 };
+	compress_zstd(STR("hello"), &packed);
+	for (size_t i = 0; i < COUNT(codings); i++) {
+		struct rig r;
+		struct end c;
+		rig_new(&r, NULL);
+		rig_inject(&r);
+		r.origin.answer = NULL;
+		r.proxy->opening.held = PROXY_OPENING - 1;
+		cell_good(&r, &c);
+		end_say_z(&c, GET_GOOD);
+		rig_packed(&r, codings[i], buf_str(&packed));
+		rig_until(&r, r.outcomes == 1 && end_got(&c, "\r\n\r\n"));
+		assert_true(end_got(&c, "HTTP/1.1 502 "));
+		assert_true(end_got(&c, "ask again when others have ended"));
+		assert_int_equal(r.outcome.end, PROXY_FAILED);
+		/* Without a credential it passes unopened. */
+		end_close(&c);
+		rig_free(&r);
+		rig_new(&r, NULL);
+		rig_pin(&r);
+		r.origin.answer = NULL;
+		r.proxy->opening.held = PROXY_OPENING - 1;
+		cell_good(&r, &c);
+		end_say_z(&c, GET_GOOD);
+		rig_packed(&r, codings[i], buf_str(&packed));
+		rig_until(&r, r.outcomes == 1);
+		assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+		r.proxy->opening.held = 0;
+		end_close(&c);
+		rig_free(&r);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_grows_as_it_is_read),
+		cmocka_unit_test(
+		    what_finds_no_memory_is_refused_and_said_when_to_ask),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
