@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,7 +10,8 @@
 #include "proxy/clear.h"
 #include "proxy/link.h"
 
-#define HELD_MAX 8192 /* bytes in clear that wait for more of their record */
+#define LOST_AFTER 6    /* times in a row */
+#define HELD_MAX   8192 /* bytes in clear that wait for more of their record */
 
 static size_t held_by_all; /* of this process, as clear.c has it */
 
@@ -366,6 +369,22 @@ proxy_link_poll(struct link *l)
 		receive(l);
 	}
 	proxy_link_fill(l);
+}
+
+bool
+proxy_link_lost(struct link *l)
+{
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof(info);
+	if (l->fd < 0 ||
+	    getsockopt(l->fd, IPPROTO_TCP, TCP_INFO, &info, &size) ||
+	    info.tcpi_retransmits < LOST_AFTER) {
+		return false;
+	}
+	l->why = "its other end does not acknowledge what is sent";
+	l->ended = true;
+	l->mute = true;
+	return true;
 }
 
 bool

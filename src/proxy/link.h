@@ -59,6 +59,11 @@ void proxy_link_used(struct link *l, size_t n);
 void proxy_link_settle(struct link *l); /* says to the loop what is wanted */
 /* Takes what has come, without telling the owner. */
 void proxy_link_poll(struct link *l);
+/* Whoever was there is gone without a word, as when a NAT forgets one: TCP has
+ * said the same again six times, each time after twice as long (12 s or more in
+ * all), and nobody acknowledged it.  Who acknowledges and reads nothing is not
+ * lost.  true: it has ended by that, and says why. */
+bool proxy_link_lost(struct link *l);
 /* Open both ways and nothing unread. */
 bool proxy_link_silent(const struct link *l);
 bool proxy_link_quiet(const struct link *l); /* and nothing unsent */

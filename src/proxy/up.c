@@ -9,6 +9,8 @@
 
 #include "proxy/inside.h"
 
+#define LOOK (5 * CLOCK_SECOND) /* at an open one, whether it is lost */
+
 static const struct proxy_times *
 times(const struct up *u)
 {
@@ -122,6 +124,24 @@ dial_next(struct up *u, const char *why)
 	fail(u, ERR_UNAVAILABLE, "connecting upstream", why);
 }
 
+/* Now and then it is looked at whether it is lost. */
+static void
+look_after(struct up *u)
+{
+	struct loop *loop = u->proxy->setup.loop;
+	int64_t us = times(u)->stall - (loop_now(loop).us - u->moved.us);
+	loop_timer_arm(&u->timer, loop,
+	    mono_after(loop_now(loop), us < LOOK ? us : LOOK), late, u);
+}
+
+static void
+opened(struct up *u)
+{
+	u->state = UP_OPEN;
+	u->moved = loop_now(u->proxy->setup.loop);
+	look_after(u);
+}
+
 static void
 late(void *owner)
 {
@@ -143,13 +163,16 @@ late(void *owner)
 	case UP_REDEEM:
 		fail(u, ERR_TIMEOUT, "credential", "the vault did not answer");
 		break;
-	case UP_OPEN:;
-		struct mono due = mono_after(u->moved, times(u)->stall);
-		if (!mono_passed(due, loop_now(loop))) {
-			loop_timer_arm(&u->timer, loop, due, late, u);
+	case UP_OPEN:
+		if (loop_now(loop).us - u->moved.us >= times(u)->stall) {
+			fail(u, ERR_TIMEOUT, "upstream",
+			    "nothing moved in time");
+			break;
+		}
+		look_after(u);
+		if (!proxy_link_lost(u->link)) {
 			return;
 		}
-		fail(u, ERR_TIMEOUT, "upstream", "nothing moved in time");
 		break;
 	case UP_FAILED:
 	case UP_DONE:
@@ -413,8 +436,7 @@ open_with(struct up *u, struct str secret)
 		proxy_up_forget(u);
 	}
 	proxy_link_settle(u->link);
-	u->state = UP_OPEN;
-	arm(u, times(u)->stall);
+	opened(u);
 }
 
 /* It must not have spoken before it was asked: H15. */
@@ -422,8 +444,7 @@ static void
 ready_to_ask(struct up *u)
 {
 	if (u->request->tunnel) {
-		u->state = UP_OPEN;
-		arm(u, times(u)->stall);
+		opened(u);
 		return;
 	}
 	proxy_link_poll(u->link);

@@ -407,5 +407,52 @@ def T04_T05_T12_an_upstream_that_cannot_show_itself_gets_no_byte():
     reaches_good()
 
 
+# --- an upstream that is gone without a word ---------------------------------------------
+
+TWICE = r"""
+import http.client, time
+def ask(c, path):
+    c.request('GET', path)
+    r = c.getresponse()
+    return r.status, r.read()
+c = http.client.HTTPSConnection('a.out.test', timeout=120)
+print('one', *ask(c, '/a'), flush=True)
+go = b''
+while b'go now' not in go:
+    time.sleep(0.05)
+    go = ask(http.client.HTTPSConnection('evil.test', timeout=60), '/fetch/go')[1]
+try:
+    print('two', *ask(c, '/b'), flush=True)
+except OSError as e:
+    print('two', type(e).__name__, flush=True)
+"""
+
+
+def there(text):
+    net.sh('nsenter --preserve-credentials -t %d -n /bin/sh -ec "%s"' % (world().pid, text))
+
+
+@test
+def a_kept_connection_that_a_router_forgot_is_left_for_a_fresh_one():
+    w = world()
+    w.names([net.GOOD])
+    STORE.pop(b'/go', None)
+    w.fresh()
+    ask = begin_cell('python3', '-u', '-c', TWICE)
+    need(ask.stdout.readline().startswith('one 200'), 'the first was answered')
+    lost, lines = w.far.open[-1].getpeername()[1], w.far.connections
+    there('ip rule add pref 1 lookup local; ip rule del pref 0; '
+          'ip rule add blackhole sport %d ipproto tcp pref 0' % lost)
+    try:
+        STORE[b'/go'] = b'go now'
+        a = end_cell(ask, 180)
+    finally:
+        there('ip rule del pref 0; ip rule add pref 0 lookup local; ip rule del pref 1')
+    need(a.out.startswith('two 200') and w.far.connections == lines + 1, a, w.far.connections)
+    ends = [e['body']['text'] for e in w.fresh() if e['kind'] == 'request_outcome' and
+            e['body'].get('host') != 'evil.test' and e['body'].get('text')]
+    need(len(ends) == 1 and 'asked about once more' in ends[0], ends)
+
+
 if __name__ == '__main__':
     sys.exit(main())
