@@ -20,6 +20,7 @@ proxy_fetch_free(struct fetch *f)
 	buf_wipe(&f->bytes);
 	buf_wipe(&f->whole);
 	buf_wipe(&f->answer);
+	proxy_scrub_fini(&f->search);
 	if (f->previous) {
 		f->previous->next = f->next;
 	} else if (f->proxy->fetches == f) {
@@ -61,6 +62,16 @@ late(void *owner)
 	proxy_fetch_turn(f);
 }
 
+/* P08: what was put into a request of the house is not what a task may send on
+ * in the body of another.  A token endpoint is asked by the house alone. */
+static int
+look(struct fetch *f, struct str piece, struct err *e)
+{
+	return f->up->go.raw ? 0
+	                     : proxy_own_body(&f->search, f->proxy->needles,
+	                           &f->opening, &f->request, piece, e);
+}
+
 /* True: some of it went. */
 static bool
 body_up(struct fetch *f)
@@ -73,7 +84,9 @@ body_up(struct fetch *f)
 		size_t had = in.len;
 		must(http_read(&f->reader, &in, &ev, &e) == 0);
 		f->at += had - in.len;
-		if (ev.kind == HTTP_DATA && proxy_up_body(f->up, ev.data, &e)) {
+		if (ev.kind == HTTP_DATA &&
+		    (look(f, ev.data, &e) ||
+		        proxy_up_body(f->up, ev.data, &e))) {
 			proxy_up_fail(f->up, true, &e);
 			return true;
 		}
@@ -225,7 +238,13 @@ static void
 begin(void *owner)
 {
 	struct fetch *f = owner;
+	struct err e;
 	f->turning = true; /* it may fail at once: f must outlive the call */
+	if (look(f, str_sub(buf_str(&f->bytes), f->at, f->bytes.len), &e)) {
+		proxy_up_fail(f->up, true, &e);
+	}
+	/* Another request may be given its first credential until it leaves. */
+	proxy_scrub_fini(&f->search);
 	proxy_up_begin(f->up, proxy_fetch_turn, f);
 	f->turning = false;
 	proxy_fetch_turn(f);

@@ -16,14 +16,15 @@ struct fetch {
 	bool body_done;
 	uint64_t id;
 	uint64_t limit;
-	struct buf bytes; /* the request as it would have come from a cell */
-	size_t at;        /* bytes of it read */
-	struct buf whole; /* its body, where the credential goes into it */
+	struct buf bytes;    /* the request as it would have come from a cell */
+	size_t at;           /* bytes of it read */
+	struct scrub search; /* of its body, for what it must not bring */
+	struct buf whole;    /* its body, where the credential goes into it */
 	struct http_reader reader;
 	struct proxy_request request;
-	struct up *up;
 	struct compress_memory
 	    opening; /* its own: no other is refused for it */
+	struct up *up;
 	unsigned status;
 	char content_type[128], challenge[512], retry_after[64];
 	struct buf answer;

@@ -643,6 +643,47 @@ a_long_body_of_the_house_goes_out_whole(void **state)
 	}
 }
 
+/* A task names the body of a tool that asks another host. */
+static void
+P08_no_body_of_the_house_brings_what_was_lent(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *body, *more;
+		enum err_kind kind;
+	} rows[] = {
+		{ "{\"note\":\"" SECRET "\"}", "", ERR_DENIED },
+		{ "{\"note\":\"czNjcjN0LWNhbmFyeS0wMTIzNDU2Nzg5\"}", "",
+		    ERR_DENIED },
+		{ SECRET, "Content-Encoding: gzip\r\n", ERR_INPUT },
+		{ "{\"note\":\"s3cr3t-canary\"}", "", 0 },
+		{ "", "", 0 },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct rig r;
+		struct err e;
+		uint64_t id;
+		rig_new(&r, NULL);
+		struct proxy_fetch f = fetch_of(&r);
+		assert_int_equal(proxy_fetch(r.proxy, &f, &id, &e), 0);
+		rig_until(&r, r.fetched == 1);
+		size_t got = r.origin.at[0].got.len;
+		rig_pin(&r);
+		r.go.grant = 0;
+		r.go.place = PROXY_PLACE_NONE;
+		f.go = r.go;
+		f.body = str_of(rows[i].body);
+		f.headers = rows[i].more;
+		assert_int_equal(proxy_fetch(r.proxy, &f, &id, &e), 0);
+		rig_until(&r, r.fetched == 2);
+		assert_int_equal(r.fetched_kind, rows[i].kind);
+		assert_true(
+		    !rows[i].kind ||
+		    (r.origin.count == 1 && r.origin.at[0].got.len == got));
+		rig_free(&r);
+	}
+}
+
 static void
 a_body_of_the_house_over_its_limit_is_a_failure(void **state)
 {
@@ -786,6 +827,7 @@ main(void)
 		cmocka_unit_test(a_request_of_the_house_goes_the_same_way),
 		cmocka_unit_test(R01_a_head_tells_the_house_no_credential),
 		cmocka_unit_test(a_long_body_of_the_house_goes_out_whole),
+		cmocka_unit_test(P08_no_body_of_the_house_brings_what_was_lent),
 		cmocka_unit_test(
 		    a_body_of_the_house_over_its_limit_is_a_failure),
 		cmocka_unit_test(an_answer_over_its_limit_or_time_is_a_failure),
