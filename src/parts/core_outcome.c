@@ -144,8 +144,10 @@ failure(struct core *c, struct core_run *r, enum e2m_event how,
 	if (r->settled) {
 		return;
 	}
-	log_line(LOG_INFO, "run", "%s fails: %s: %s", r->run_text,
-	    f->error_type, f->message);
+	/* O01: type and message may be the agent's, and quote what a tool
+	 * printed.  The book has them; a log goes further. */
+	log_line(LOG_INFO, "run", "%s fails (%s): its task says why",
+	    r->run_text, f->class);
 	outcome(c, r, how,
 	    core_failure_json(&a, f, r->type ? r->type->skill : STR("")));
 }

@@ -504,6 +504,19 @@ def O01_O04_no_credential_no_query_and_no_field_of_the_cells_is_written_down():
 
 
 @test
+def O01_what_a_task_that_fails_says_is_in_no_log():
+    h = world().house
+    had = len(h.log())
+    for text, command in (('printed-by-a-step-77', 'echo printed-by-a-step-77; exit 1'),
+                          ('complained-of-88', 'echo complained-of-88 >&2; exit 1')):
+        done = h.run([shell(command)])
+        need(done['state'] != 'completed' and text in json.dumps(h.events()),
+             text, done)
+        stopped(text not in h.log()[had:], 'it is in the log', text)
+    works('fails (' in h.log()[had:], 'that it fails is told', h.log()[had:])
+
+
+@test
 def O02_no_file_of_the_cell_holds_a_request():
     w = world()
     with held('', 'request_outcome', arrives=True):
