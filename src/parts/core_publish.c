@@ -31,7 +31,6 @@ struct core_publish {
 	struct loop_timer timer;
 	uint64_t told;   /* events since the tree that was signed last */
 	uint64_t newest; /* the last of them: its number */
-	bool armed;
 	bool busy;
 	struct core_pause pause; /* of the place */
 	struct buf note;         /* that is under way */
@@ -57,7 +56,6 @@ static void due(void *owner);
 static void
 arm_at(struct core *c, struct mono at)
 {
-	c->publish->armed = true;
 	loop_timer_arm(&c->publish->timer, c->part.loop, at, due, c);
 }
 
@@ -349,7 +347,6 @@ due(void *owner)
 	struct core_publish *p = publish(c);
 	struct err e = { 0 };
 
-	p->armed = false;
 	if ((!p->told && !next_try(c)) || c->draining) {
 		return;
 	}
@@ -382,7 +379,8 @@ core_publish_saw(struct core *c, const struct book_head *head)
 	if (p->busy || !a->every) {
 		return;
 	}
-	if (p->told >= a->every || !p->armed || p->told == 1) {
+	/* What is behind the first waits with it. */
+	if (p->told >= a->every || p->told == 1) {
 		arm_for_told(c);
 	}
 }
