@@ -18,7 +18,7 @@
 
 static struct {
 	char folder[64];
-	char note[80];
+	char note[320];
 	char option[sizeof("--publish")];
 	char *argv[3];
 	struct core core;
@@ -217,6 +217,43 @@ a_note_that_a_restore_overruled_is_kept_and_named(void **state)
 	    buf_str(&row), STR("\"overruled\":{\"events\":9000,\"root\":\"")));
 }
 
+/* Whether that note is of before, only people can tell. */
+static void
+a_restore_that_a_node_took_up_overrules_no_note(void **state)
+{
+	(void)state;
+	publish(EVENTS, EVENTS, true);
+	leave(CORE_RESTORED_SEQ, "8");
+	refused(ERR_CONFLICT, "restored from a backup by event 8");
+	assert_int_equal(access(house.note, F_OK), 0);
+}
+
+static void
+a_note_that_cannot_be_read_starts_no_house(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(
+	    file_write_atomic(house.note, STR("no note\n"), 0600, &e), 0);
+	refused(ERR_CONFLICT, "cannot compare its book with");
+}
+
+/* Its name has no room for what is written behind it. */
+static void
+a_note_that_cannot_be_kept_starts_no_house(void **state)
+{
+	size_t at = strlen(house.folder) + 1;
+
+	(void)state;
+	memset(house.note + at, 'n', 235);
+	house.note[at + 235] = '\0';
+	publish(EVENTS, EVENTS, true);
+	leave(CORE_RESTORED_ROW, "{\"from\":\"backup\"}");
+	refused(ERR_IO, "cannot keep");
+	assert_int_equal(access(house.note, F_OK), 0);
+}
+
 int
 main(void)
 {
@@ -227,6 +264,9 @@ main(void)
 		TEST(an_event_that_is_missing_is_named),
 		TEST(a_restore_that_cannot_be_read_overrules_nothing),
 		TEST(a_note_that_a_restore_overruled_is_kept_and_named),
+		TEST(a_restore_that_a_node_took_up_overrules_no_note),
+		TEST(a_note_that_cannot_be_read_starts_no_house),
+		TEST(a_note_that_cannot_be_kept_starts_no_house),
 	};
 #undef TEST
 
