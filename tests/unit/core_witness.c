@@ -20,6 +20,8 @@ static struct {
 	struct config_witness witness;
 	struct wire_peer *egress; /* the far end */
 	size_t asked, done;
+	const char *knows; /* its tree, by its own word */
+	uint64_t size;     /* of the tree that it is asked about */
 } house;
 
 /* NOLINTBEGIN(readability-non-const-parameter): handlers of one type */
@@ -32,7 +34,7 @@ TAKES(take_do, wire_http_do)
 		.ok = 1,
 		.status = 409,
 	};
-	int fd = core_memfd(STR("0\n"));
+	int fd = core_memfd(str_of(house.knows));
 
 	house.asked++;
 	wire_send(house.egress, WIRE_HTTP_DONE, &said, &fd, 1);
@@ -85,6 +87,8 @@ set_up(void **state)
 
 	(void)state;
 	memset(&house, 0, sizeof(house));
+	house.knows = "0\n";
+	house.size = 1;
 	c->part.loop = loop_new();
 	book_make(c, house.folder);
 	core_commit_begin(c);
@@ -135,7 +139,7 @@ nothing(void *owner)
 static void
 ask(void)
 {
-	const struct book_root root = { .size = 1 };
+	const struct book_root root = { .size = house.size };
 	struct mono last = mono_after(mono_now(), 60 * CLOCK_SECOND);
 	size_t done = house.done;
 
@@ -169,6 +173,44 @@ a_question_leaves_nothing_in_the_memory_of_the_house(void **state)
 	assert_int_equal(memory->used, used);
 }
 
+/* What status says of it holds this. */
+static void
+tells(const char *text)
+{
+	auto_buf out = { 0 };
+	struct json_out o;
+
+	json_out_init(&o, &out);
+	json_out_object(&o, NULL);
+	core_witness_write(&house.core, &o);
+	json_out_end(&o, '}');
+	if (!strstr(buf_z(&out), text)) {
+		fail_msg("%s", buf_z(&out));
+	}
+}
+
+/* Of a tree that this book has no events of. */
+static void
+a_growth_that_cannot_be_shown_is_not_claimed(void **state)
+{
+	(void)state;
+	house.knows = "1\n";
+	house.size = 2;
+	ask();
+	assert_int_equal(house.asked, 1);
+	tells("event 2 is missing");
+}
+
+static void
+a_book_that_lacks_events_is_shown_to_nobody(void **state)
+{
+	(void)state;
+	house.core.book.durable = BOOK_BLOCK;
+	ask();
+	assert_int_equal(house.asked, 0);
+	tells("events are missing");
+}
+
 int
 main(void)
 {
@@ -176,6 +218,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_question_leaves_nothing_in_the_memory_of_the_house,
 		    set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    a_growth_that_cannot_be_shown_is_not_claimed, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    a_book_that_lacks_events_is_shown_to_nobody, set_up,
+		    take_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
