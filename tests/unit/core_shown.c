@@ -10,7 +10,9 @@
 
 #include <cmocka.h>
 
+#include "core_book_help.h"
 #include "parts/core.h"
+#include "parts/core_call.h"
 #include "parts/core_cell.h"
 #include "parts/core_egress.h"
 #include "wire_meet.h"
@@ -175,6 +177,32 @@ a_yes_to_a_tool_is_bound_to_all_that_it_sends(void **state)
 	}
 }
 
+/* A store that was changed shows nobody other arguments than those that his yes
+ * is to. */
+static void
+arguments_that_are_not_what_is_asked_about_are_not_shown(void **state)
+{
+	static const struct core_event request = {
+		.kind = BOOK_REQUEST_DENIED,
+		.body = { "{\"arguments\":{\"to\":\"a\"}}", 24 },
+	};
+	struct wait_item w = { .kind = WAIT_APPROVAL, .seq = 2 };
+	struct core *c = &house.core;
+	char folder[BOOK_FOLDER];
+	auto_arena a = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	book_make(c, folder);
+	assert_int_equal(core_append(c, &request), w.seq - 1);
+	assert_int_equal(core_commit_now(c, &e), 0);
+	w.args = digest_of(STR("{\"to\":\"a\"}"));
+	assert_non_null(core_wait_args(c, &a, &w));
+	w.args = digest_of(STR("{\"to\":\"b\"}"));
+	assert_null(core_wait_args(c, &a, &w));
+	book_remove(c, folder);
+}
+
 int
 main(void)
 {
@@ -183,6 +211,7 @@ main(void)
 		TEST(what_is_longer_than_its_room_ends_its_egress),
 		TEST(a_yes_is_bound_to_what_is_not_shown_as_well),
 		TEST(a_yes_to_a_tool_is_bound_to_all_that_it_sends),
+		TEST(arguments_that_are_not_what_is_asked_about_are_not_shown),
 	};
 #undef TEST
 
