@@ -177,7 +177,8 @@ core_login_row(
 {
 	if (!sealed->ok || sealed->row_size > sizeof(sealed->row)) {
 		return err_set(e, ERR_INPUT, "%s",
-		    wire_text_ok(sealed->text, sizeof(sealed->text))
+		    !sealed->ok &&
+		            wire_text_ok(sealed->text, sizeof(sealed->text))
 		        ? sealed->text
 		        : "the vault refused");
 	}
