@@ -404,6 +404,50 @@ bind_widely(enum seal_kind kind)
 	*at = '\0';
 }
 
+/* Behind a text without an end stands what is not of it. */
+static void
+a_binding_is_of_texts_that_end(void **state)
+{
+	struct wire_vault_seal ask = { .id = 3 };
+	struct wire_vault_check check = { .id = 4 };
+	struct wire_vault_sealed out;
+	struct wire_vault_checked checked;
+
+	(void)state;
+	bind(NAME, SEAL_STATIC_BEARER);
+	ask.binding = check.binding = house.binding;
+	memset(ask.binding.hosts, 'a', sizeof(ask.binding.hosts));
+	memset(check.binding.hosts, 'a', sizeof(check.binding.hosts));
+	tell(house.core, WIRE_VAULT_SEAL, &ask, NULL, 0);
+	hear(house.core, WIRE_VAULT_SEALED, &out);
+	assert_int_equal(out.ok, 0);
+	assert_non_null(strstr(out.text, "wrong form"));
+	tell(house.core, WIRE_VAULT_CHECK, &check, NULL, 0);
+	hear(house.core, WIRE_VAULT_CHECKED, &checked);
+	assert_int_equal(checked.ok, 0);
+	assert_non_null(strstr(checked.text, "wrong form"));
+}
+
+/* Nothing stands behind the last host that a row has room for. */
+static void
+of_more_hosts_than_a_row_names_the_first_are_bound(void **state)
+{
+	const char *why = "";
+	auto_buf hosts = { 0 };
+
+	(void)state;
+	bind(NAME, SEAL_STATIC_BEARER);
+	for (int n = 0; n <= SEAL_HOSTS_MAX; n++) {
+		buf_addf(&hosts, "h%d.test ", n);
+	}
+	assert_true(str_copy(
+	    house.binding.hosts, sizeof(house.binding.hosts), buf_str(&hosts)));
+	if (!seal_value(STR("value"), &why)) {
+		fail_msg("%s", why);
+	}
+	seal_there();
+}
+
 /* What could not be lent, or not be kept, is refused when it comes. */
 static void
 a_value_keeps_its_bounds(void **state)
@@ -564,6 +608,9 @@ main(void)
 		cmocka_unit_test(of_many_codes_the_oldest_goes),
 		cmocka_unit_test(a_login_begins_on_the_row_before_it),
 		cmocka_unit_test(what_is_longer_than_its_record_is_not_read),
+		cmocka_unit_test(a_binding_is_of_texts_that_end),
+		cmocka_unit_test(
+		    of_more_hosts_than_a_row_names_the_first_are_bound),
 		cmocka_unit_test(a_value_keeps_its_bounds),
 		cmocka_unit_test(a_plain_value_is_lent_as_one),
 		cmocka_unit_test(a_token_that_a_cell_took_is_of_one_credential),
