@@ -63,6 +63,7 @@ enum fault {
 	OTHER_HOST,
 	OPEN_HOST,
 	OPEN_CLIENT,
+	OPEN_BINDING,
 	TO_ITS_ISSUER,
 	OTHER_VERSION,
 	OTHER_BINDING,
@@ -96,6 +97,8 @@ spoil(struct wire_vault_grant *ask, enum fault fault)
 		memset(ask->host, 'a', sizeof(ask->host));
 	} else if (fault == OPEN_CLIENT) {
 		memset(ask->client, 'a', sizeof(ask->client));
+	} else if (fault == OPEN_BINDING) {
+		memset(ask->binding.issuer, 'a', sizeof(ask->binding.issuer));
 	} else if (fault == TO_ITS_ISSUER || fault == NO_USE) {
 		/* where what is no value itself may go */
 		(void)strcpy(ask->host, ISSUER);
@@ -103,6 +106,15 @@ spoil(struct wire_vault_grant *ask, enum fault fault)
 		(void)strcpy(ask->binding.hosts, "evil.test");
 		(void)strcpy(ask->host, "evil.test");
 	}
+}
+
+/* What is longer than its record is told before it is read. */
+static bool
+is_form(enum fault fault)
+{
+	return fault == NO_NUMBER || fault == OPEN_HOST ||
+	       fault == OPEN_CLIENT || fault == OPEN_BINDING ||
+	       fault == LONG_ROW || fault == NO_USE;
 }
 
 /* What core says is looked at like any word of another part. */
@@ -119,6 +131,9 @@ a_grant_with_a_fault_is_refused(void **state)
 
 		if (out.ok || !out.text[0]) {
 			fail_msg("fault %d is granted", fault);
+		}
+		if (is_form(fault) != !!strstr(out.text, "wrong form")) {
+			fail_msg("fault %d: %s", fault, out.text);
 		}
 	}
 	struct wire_vault_grant good = grant_of(3100, 7, WIRE_USE_ACCESS);

@@ -414,18 +414,29 @@ a_binding_is_of_texts_that_end(void **state)
 	struct wire_vault_checked checked;
 
 	(void)state;
-	bind(NAME, SEAL_STATIC_BEARER);
-	ask.binding = check.binding = house.binding;
-	memset(ask.binding.hosts, 'a', sizeof(ask.binding.hosts));
-	memset(check.binding.hosts, 'a', sizeof(check.binding.hosts));
-	tell(house.core, WIRE_VAULT_SEAL, &ask, NULL, 0);
-	hear(house.core, WIRE_VAULT_SEALED, &out);
-	assert_int_equal(out.ok, 0);
-	assert_non_null(strstr(out.text, "wrong form"));
-	tell(house.core, WIRE_VAULT_CHECK, &check, NULL, 0);
-	hear(house.core, WIRE_VAULT_CHECKED, &checked);
-	assert_int_equal(checked.ok, 0);
-	assert_non_null(strstr(checked.text, "wrong form"));
+	for (int n = 0; n < 3; n++) {
+		struct wire_binding *b = &ask.binding;
+
+		bind(NAME, SEAL_STATIC_BEARER);
+		*b = house.binding;
+		memset(n == 0   ? b->credential
+		       : n == 1 ? b->hosts
+		                : b->issuer,
+		    'a',
+		    n == 0   ? sizeof(b->credential)
+		    : n == 1 ? sizeof(b->hosts)
+		             : sizeof(b->issuer));
+		check.binding = *b;
+		tell(house.core, WIRE_VAULT_SEAL, &ask, NULL, 0);
+		hear(house.core, WIRE_VAULT_SEALED, &out);
+		assert_int_equal(out.ok, 0);
+		assert_non_null(strstr(out.text, "wrong form"));
+		tell(house.core, WIRE_VAULT_CHECK, &check, NULL, 0);
+		hear(house.core, WIRE_VAULT_CHECKED, &checked);
+		assert_int_equal(checked.ok, 0);
+		assert_non_null(strstr(checked.text, "wrong form"));
+	}
+	seal_there();
 }
 
 /* Nothing stands behind the last host that a row has room for. */
@@ -505,6 +516,33 @@ a_value_keeps_its_bounds(void **state)
 	seal_there();
 }
 
+/* To the last byte that its record holds. */
+static void
+a_form_is_as_long_as_its_record(void **state)
+{
+	char text[WIRE_SECRET_MAX];
+	struct seal_tokens t = { 0 };
+	bool full = false;
+	bool over = false;
+
+	(void)state;
+	bind(NAME, SEAL_OAUTH_REFRESH);
+	memset(text, 'a', sizeof(text));
+	memset(text, '&', 20); /* three bytes each, in a form */
+	for (uint64_t n = 0; n < 40; n++) {
+		t.client = str_span(text, WIRE_SECRET_MAX - 80 + n);
+		seal_tokens(&t);
+		struct wire_credential c =
+		    asked_with(9410 + n, WIRE_USE_CLIENT, WIRE_CLIENT_FORM);
+
+		full |= c.ok && c.size == WIRE_SECRET_MAX;
+		over |= !c.ok;
+		assert_true(c.ok || strstr(c.text, "more than"));
+	}
+	assert_true(full && over);
+	seal_there();
+}
+
 /* What is no set of tokens has none for an issuer, and no cell took any. */
 static void
 a_plain_value_is_lent_as_one(void **state)
@@ -570,6 +608,105 @@ an_answer_comes_though_its_value_is_over(void **state)
 	seal_there();
 }
 
+/* A grant ends in seconds, and an endpoint may take longer to answer. */
+static void
+an_answer_comes_though_its_grant_has_ended(void **state)
+{
+	struct mono end = { 0 };
+	uint64_t number = 9710;
+	bool lent = false;
+
+	(void)state;
+	for (int64_t us = CLOCK_SECOND / 10; !lent; us *= 2) {
+		struct wire_vault_grant ask =
+		    grant_of(++number, 7, WIRE_USE_TAKE);
+
+		end = mono_after(mono_now(), us);
+		ask.not_after = (uint64_t)end.us;
+		assert_true(us < 16 * CLOCK_SECOND);
+		lent = say_grant(&ask).ok && redeem(number, 7, ISSUER).ok;
+	}
+	while (!mono_passed(end, mono_now())) {
+		(void)usleep(1000);
+	}
+	grant(9730, 7, WIRE_USE_TAKE); /* what is old goes */
+	captured(number, 7, "late");
+	assert_string_equal(taken(9731, 7), "late");
+}
+
+/* Core asks endpoints for everybody: it waits for as many as there are. */
+static void
+the_house_waits_for_more_answers_than_a_cell(void **state)
+{
+	struct wire_captured told = {
+		.expires = wall_now().us / CLOCK_SECOND + 3600,
+		.access_size = 1,
+		.secret = { 'a' },
+	};
+	struct wire_vault_kept kept;
+	struct wire_credential c;
+	int own = attach(0);
+
+	(void)state;
+	for (uint64_t n = 0; n <= SPENT; n++) {
+		struct wire_redeem ask = {
+			.count = 1, .port = 443, .number = { 9740 + n }
+		};
+		struct wire_vault_grant g =
+		    grant_of(9740 + n, 0, WIRE_USE_CLIENT);
+
+		(void)strcpy(g.host, ISSUER);
+		(void)strcpy(ask.host, ISSUER);
+		assert_true(say_grant(&g).ok);
+		tell(own, WIRE_REDEEM, &ask, NULL, 0);
+		hear(own, WIRE_CREDENTIAL, &c);
+		assert_int_equal(c.ok, 1);
+	}
+	for (uint64_t n = 0; n <= SPENT; n++) {
+		told.number = 9740 + n;
+		tell(own, WIRE_CAPTURED, &told, NULL, 0);
+	}
+	for (uint64_t n = 0; n <= SPENT; n++) {
+		hear(house.core, WIRE_VAULT_KEPT, &kept);
+		assert_int_equal(kept.number, 9740 + n);
+	}
+	auto_close_fd(&own);
+}
+
+/* One egress of a cell ends, and the next is there already. */
+static void
+a_cell_keeps_its_grants_while_an_egress_of_it_is_there(void **state)
+{
+	int more = attach(7);
+
+	(void)state;
+	grant(9790, 7, WIRE_USE_TAKE);
+	auto_close_fd(&more);
+	for (uint64_t n = 1; n <= 4; n++) { /* its end is heard */
+		grant(9790 + n, 7, WIRE_USE_TAKE);
+		assert_int_equal(redeem(9790 + n, 7, ISSUER).ok, 1);
+	}
+	assert_int_equal(redeem(9790, 7, ISSUER).ok, 1);
+}
+
+/* Else the room of all would be full of what nobody can have. */
+static void
+grants_of_cells_that_are_gone_take_no_room(void **state)
+{
+	uint64_t number = 20000;
+
+	(void)state;
+	for (uint64_t cell = 100; cell < 120; cell++) {
+		int egress = attach(cell);
+
+		for (int n = 0; n < 256; n++) {
+			grant(++number, cell, WIRE_USE_TAKE);
+		}
+		auto_close_fd(&egress);
+	}
+	grant(++number, 7, WIRE_USE_TAKE);
+}
+
 /* More numbers than its record holds, and a host without an end. */
 static void
 a_redemption_keeps_its_form(void **state)
@@ -612,9 +749,15 @@ main(void)
 		cmocka_unit_test(
 		    of_more_hosts_than_a_row_names_the_first_are_bound),
 		cmocka_unit_test(a_value_keeps_its_bounds),
+		cmocka_unit_test(a_form_is_as_long_as_its_record),
 		cmocka_unit_test(a_plain_value_is_lent_as_one),
 		cmocka_unit_test(a_token_that_a_cell_took_is_of_one_credential),
 		cmocka_unit_test(an_answer_comes_though_its_value_is_over),
+		cmocka_unit_test(an_answer_comes_though_its_grant_has_ended),
+		cmocka_unit_test(the_house_waits_for_more_answers_than_a_cell),
+		cmocka_unit_test(
+		    a_cell_keeps_its_grants_while_an_egress_of_it_is_there),
+		cmocka_unit_test(grants_of_cells_that_are_gone_take_no_room),
 		cmocka_unit_test(a_redemption_keeps_its_form),
 	};
 
