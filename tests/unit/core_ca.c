@@ -138,6 +138,26 @@ of_more_files_than_are_remembered_each_is_its_own(void **state)
 	assert_int_equal(kept, KEPT);
 }
 
+/* Who is asked for by half a bundle would be refused without a reason. */
+static void
+what_is_longer_than_a_bundle_is_no_ca(void **state)
+{
+	struct wire_go go = { 0 };
+	struct err e = { 0 };
+	auto_buf text = { 0 };
+	int fd = -1;
+
+	(void)state;
+	memset(buf_room(&text, CORE_CA_MAX + 1), 'a', CORE_CA_MAX + 1);
+	buf_grew(&text, CORE_CA_MAX + 1);
+	assert_int_equal(
+	    file_write_atomic(path_of(0), buf_str(&text), 0600, &e), 0);
+	assert_int_equal(
+	    core_ca_put(&house.core, path_of(0), NULL, &go, &fd, &e), -1);
+	assert_int_equal(fd, -1);
+	assert_non_null(strstr(e.text, path_of(0)));
+}
+
 int
 main(void)
 {
@@ -145,6 +165,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_cell_is_given_its_bytes_once),
 		TEST(of_many_a_cell_is_given_the_oldest_again),
+		TEST(what_is_longer_than_a_bundle_is_no_ca),
 		TEST(of_more_files_than_are_remembered_each_is_its_own),
 	};
 #undef TEST
