@@ -139,6 +139,8 @@ what_an_issuer_renewed_is_known_and_may_come_back(void **state)
 		assert_non_null(strstr(said_of(2), "of the credential there "
 		                                   "itself"));
 		assert_non_null(strstr(said_of(3), "itself"));
+		assert_non_null(house.core.marks);
+		assert_null(house.core.marks->next); /* the one that passed */
 		start_again();
 	}
 }
@@ -166,6 +168,27 @@ of_one_name_the_newest_are_known(void **state)
 			assert_string_not_equal(said_of(m), "");
 		}
 		assert_string_not_equal(said_of(200), ""); /* another's */
+		start_again();
+	}
+}
+
+/* However much of its name passes. */
+static void
+what_is_over_is_known_for_ever(void **state)
+{
+	(void)state;
+	for (uint8_t n = 1; n <= 2 * PAST; n++) {
+		holds(n, 0);
+		core_mark_over(&house.core, &house.credential, NULL);
+	}
+	for (uint8_t n = 100; n <= 100 + PAST; n++) {
+		holds(n, 0);
+		core_mark_passed(&house.core, &house.credential, NULL);
+	}
+	for (int n = 0; n < 2; n++) {
+		for (uint8_t m = 1; m <= 2 * PAST; m++) {
+			assert_true(comes_back(m, 0));
+		}
 		start_again();
 	}
 }
@@ -235,6 +258,7 @@ main(void)
 		TEST(what_a_person_ended_does_not_come_back),
 		TEST(what_an_issuer_renewed_is_known_and_may_come_back),
 		TEST(of_one_name_the_newest_are_known),
+		TEST(what_is_over_is_known_for_ever),
 		TEST(what_is_over_stays_so),
 		TEST(a_mark_that_cannot_be_read_starts_no_house),
 	};
