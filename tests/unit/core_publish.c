@@ -598,7 +598,7 @@ an_older_note_of_this_book_is_replaced(void **state)
 	put_back("note", &old);
 	happens(EVERY);
 	tells(NO_PROBLEM);
-	assert_true(noted("note") > 2 * EVERY);
+	assert_true(noted("note") > UINT64_C(2) * EVERY);
 }
 
 static void
