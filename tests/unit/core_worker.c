@@ -117,6 +117,28 @@ so_many_workers_have_a_session_and_keep_it(void **state)
 	assert_int_equal(joins(&c, "w0"), 0);
 }
 
+/* Else a worker that says it is quicker holds what it has as long as before. */
+static void
+a_session_is_looked_at_when_its_lease_ends(void **state)
+{
+	static const int64_t leases_us[] = { CLOCK_MINUTE, CLOCK_SECOND,
+		CLOCK_MINUTE };
+	static const struct core_operator who = { .name = "one" };
+	static struct core c;
+	struct core_worker *w;
+	struct err e = { 0 };
+
+	(void)state;
+	c.part.loop = loop_new_virtual();
+	for (size_t n = 0; n < COUNT(leases_us); n++) {
+		assert_int_equal(
+		    core_worker_join(&c, &who, STR("w"), leases_us[n], &w, &e),
+		    0);
+		assert_non_null(w->timer.loop);
+		assert_true(w->timer.deadline.us <= w->deadline.us);
+	}
+}
+
 /* --- who is given a task ----------------------------------------------- */
 
 static struct {
@@ -265,6 +287,7 @@ main(void)
 		LEASES(what_was_named_once_is_not_looked_for_again),
 		cmocka_unit_test(a_worker_has_a_name_that_a_log_can_say),
 		cmocka_unit_test(so_many_workers_have_a_session_and_keep_it),
+		cmocka_unit_test(a_session_is_looked_at_when_its_lease_ends),
 		cmocka_unit_test_setup_teardown(
 		    a_worker_is_given_a_task_by_a_house_that_may_begin_one,
 		    open_house, close_house),
