@@ -189,6 +189,16 @@ tells(const char *text)
 	}
 }
 
+static void
+a_size_that_is_none_is_told_and_not_taken_for_nothing(void **state)
+{
+	(void)state;
+	house.knows = "many\n";
+	ask();
+	assert_int_equal(house.asked, 1);
+	tells("it said 409 and no size");
+}
+
 /* Of a tree that this book has no events of. */
 static void
 a_growth_that_cannot_be_shown_is_not_claimed(void **state)
@@ -217,6 +227,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    a_question_leaves_nothing_in_the_memory_of_the_house,
+		    set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    a_size_that_is_none_is_told_and_not_taken_for_nothing,
 		    set_up, take_down),
 		cmocka_unit_test_setup_teardown(
 		    a_growth_that_cannot_be_shown_is_not_claimed, set_up,
