@@ -267,6 +267,8 @@ a_name_over_the_lengths_is_refused(void **state)
 	host_is(STR("-a.test"), NULL);
 	host_is(STR("a-.test"), NULL);
 	host_is(STR("a.-"), NULL);
+	host_is(STR("a.0"), NULL);
+	host_is(STR("a.9"), NULL); /* a number, to whoever reads from behind */
 }
 
 static void
