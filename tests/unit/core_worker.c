@@ -209,6 +209,8 @@ close_house(void **state)
 	return 0;
 }
 
+static const struct core_operator one = { .name = "one" };
+
 /* How many of at most two. */
 static size_t
 claims(void)
@@ -224,10 +226,9 @@ claims(void)
 		.max = 2,
 		.taken = room,
 	};
-	static const struct core_operator who = { .name = "one" };
 	struct err e = { 0 };
 
-	assert_int_equal(core_worker_join(&house.core, &who, STR("w"),
+	assert_int_equal(core_worker_join(&house.core, &one, STR("w"),
 	                     CLOCK_MINUTE, &claim.worker, &e),
 	    0);
 	core_worker_claim(&house.core, &claim);
@@ -276,6 +277,90 @@ what_nobody_took_is_claimed_again(void **state)
 	assert_int_equal(claims(), 2);
 }
 
+/* As a start finds it. */
+static void
+stopped(const char *scope)
+{
+	struct core *c = &house.core;
+	auto_buf row = { 0 };
+	struct err e = { 0 };
+
+	buf_addf(&row,
+	    "{\"scope\":\"%s\",\"by\":\"one\",\"reason\":\"\",\"at\":\"\"}",
+	    scope);
+	core_row(c, "stop", str_of(scope), buf_str(&row), c->book.seq);
+	assert_int_equal(core_commit_now(c, &e), 0);
+	c->stops = NULL;
+	if (core_stop_load(c, &e)) {
+		fail_msg("%s", e.text);
+	}
+	core_row_drop(c, "stop", str_of(scope));
+}
+
+static void
+a_stopped_queue_gives_no_worker_a_task(void **state)
+{
+	(void)state;
+	stopped("all");
+	assert_int_equal(claims(), 0);
+	stopped("role:payer");
+	assert_int_equal(claims(), 0);
+	stopped("role:other");
+	assert_int_equal(claims(), 2);
+}
+
+/* --- who is silent ------------------------------------------------------- */
+
+/* Its timer was armed for an end that has moved since: it looks now. */
+static struct core_worker *
+looks(bool silent)
+{
+	struct loop *loop = house.core.part.loop;
+	struct core_worker *w = core_worker_find(&house.core, &one, STR("w"));
+	struct loop_timer *t = &w->timer;
+
+	w->deadline.us = silent ? 0 : INT64_MAX;
+	loop_timer_arm(t, loop, loop_now(loop), t->fire, t->owner);
+	loop_advance(loop, 0);
+	return core_worker_find(&house.core, &one, STR("w"));
+}
+
+/* Its disk may be slow: what it is about to hear of has no end yet. */
+static void
+a_lease_whose_answer_has_not_left_does_not_end(void **state)
+{
+	struct core_worker *w;
+
+	(void)state;
+	assert_int_equal(claims(), 2);
+	w = looks(false);
+	assert_int_equal(w->held, 2);
+	/* Nor is it what is waited for. */
+	assert_true(w->timer.deadline.us == w->deadline.us);
+	core_lease_heard(w->leases, CLOCK_MINUTE);
+	w->leases->until = (struct mono){ 0 };
+	assert_int_equal(looks(false)->held, 1);
+}
+
+static void
+who_waits_for_a_task_keeps_its_session(void **state)
+{
+	static struct core_claim claim = { .ask = 1 };
+	struct core *c = &house.core;
+	struct core_worker *w;
+
+	(void)state;
+	assert_int_equal(joins(c, "w"), 0);
+	claim.worker = core_worker_find(c, &one, STR("w"));
+	core_worker_wait(c, &claim);
+	w = looks(true);
+	assert_ptr_equal(w, claim.worker);
+	assert_true(w->deadline.us > 0);
+	assert_true(w->timer.deadline.us == w->deadline.us);
+	core_worker_wait_end(c, 1);
+	assert_null(looks(true));
+}
+
 #define LEASES(test) cmocka_unit_test_setup(test, set_up)
 
 int
@@ -293,6 +378,15 @@ main(void)
 		    open_house, close_house),
 		cmocka_unit_test_setup_teardown(
 		    what_nobody_took_is_claimed_again, open_house, close_house),
+		cmocka_unit_test_setup_teardown(
+		    a_stopped_queue_gives_no_worker_a_task, open_house,
+		    close_house),
+		cmocka_unit_test_setup_teardown(
+		    a_lease_whose_answer_has_not_left_does_not_end, open_house,
+		    close_house),
+		cmocka_unit_test_setup_teardown(
+		    who_waits_for_a_task_keeps_its_session, open_house,
+		    close_house),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
