@@ -238,6 +238,32 @@ a_book_is_held_against_what_can_be_read(void **state)
 	asked(route_verify, buf_z(&longer), "", "?signer= is longer than");
 }
 
+/* With the sentence of whoever read it: where it differs. */
+static void
+a_book_that_is_not_what_it_is_held_against_is_told(void **state)
+{
+	static const struct {
+		const char *query;
+		const char *says;
+	} cases[] = {
+		{ "size=6&root=" ROOT "00", "it ends with event 5" },
+		{ "size=3&root=" ROOT "00", "the first 3 events are not" },
+	};
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(cases); n++) {
+		struct core_ask *ask = core_ask_new(&house.core);
+		struct err e = { 0 };
+
+		ask->query = str_of(cases[n].query);
+		assert_int_equal(route_verify(&house.core, ask, &e), 0);
+		settle();
+		assert_int_equal(house.status, 403);
+		assert_non_null(strstr(house.text, cases[n].says));
+		assert_null(house.core.verifying);
+	}
+}
+
 /* One at a time: it is the whole book. */
 static void
 a_book_is_verified_once_at_a_time(void **state)
@@ -369,6 +395,52 @@ of_no_task_there_is_no_receipt(void **state)
 	assert_int_equal(house.core.book.seq, EVENTS);
 }
 
+/* One that has ended, and has one event; id: of its own. */
+static void
+put_task(const struct id *id)
+{
+	struct core *c = &house.core;
+	struct core_event event = { .kind = BOOK_TASK_PUT };
+	struct store_task row = {
+		.number = 1,
+		.id = str_of(id->text),
+		.queue = STR("helper"),
+		.subject = STR("one"),
+		.state = STR("completed"),
+		.record = STR("{}"),
+	};
+	struct err e = { 0 };
+
+	assert_true(book_id_parse(row.id, &event.task));
+	row.last_seq = core_append(c, &event);
+	assert_int_equal(core_commit_now(c, &e), 0);
+	assert_int_equal(store_begin(c->book.store, &e), 0);
+	assert_int_equal(store_task_put(c->book.store, &row, &e), 0);
+	assert_int_equal(store_commit(c->book.store, &e), 0);
+}
+
+/* Its proofs are of whole blocks, which nobody has read yet. */
+static void
+a_receipt_of_a_long_book_waits_for_its_blocks(void **state)
+{
+	struct core *c = &house.core;
+	struct core_ask *ask = core_ask_new(c);
+	struct id id = id_new();
+	struct err e = { 0 };
+
+	(void)state;
+	put_task(&id);
+	append(BOOK_BLOCK);
+	ask->part = str_of(id.text);
+	assert_int_equal(route_receipt(c, ask, &e), 0);
+	assert_int_equal(core_commit_now(c, &e), 0);
+	settle();
+	core_vault_signed(c, NULL, &house.unsaid, NULL, 0);
+	assert_int_equal(core_commit_now(c, &e), 0);
+	settle();
+	assert_int_equal(house.status, 200);
+}
+
 int
 main(void)
 {
@@ -377,6 +449,7 @@ main(void)
 		TEST(a_proof_is_of_an_event_in_a_tree_that_was),
 		TEST(a_growth_is_from_an_older_tree_to_one_that_was),
 		TEST(a_book_is_held_against_what_can_be_read),
+		TEST(a_book_that_is_not_what_it_is_held_against_is_told),
 		TEST(a_book_is_verified_once_at_a_time),
 		TEST(what_is_not_on_the_disk_is_not_verified),
 		TEST(a_book_that_is_not_what_the_house_wrote_is_told),
@@ -385,6 +458,7 @@ main(void)
 		TEST(who_asked_for_a_note_has_his_own),
 		TEST(what_was_never_signed_is_not_there),
 		TEST(of_no_task_there_is_no_receipt),
+		TEST(a_receipt_of_a_long_book_waits_for_its_blocks),
 	};
 #undef TEST
 
