@@ -293,8 +293,7 @@ ask_one(struct core *c, struct witness *w)
 	if (w->seen > all->root.size) {
 		w->seen = 0; /* a restored book: the witness will say */
 	}
-	if (w->seen &&
-	    core_prove_growth(c, w->seen, all->root.size, &growth, &e)) {
+	if (core_prove_growth(c, w->seen, all->root.size, &growth, &e)) {
 		fails(c, w, e.text);
 		return;
 	}

@@ -11,14 +11,17 @@
 #include "core_book_help.h"
 #include "parts/core.h"
 #include "parts/core_egress.h"
+#include "parts/core_log.h"
 #include "parts/core_witness.h"
+#include "seal/seal.h"
 #include "wire_meet.h"
 
 static struct {
 	char folder[BOOK_FOLDER];
 	struct core core;
-	struct config_witness witness;
+	struct config_witness witness[2];
 	struct wire_peer *egress; /* the far end */
+	const char *away;         /* why the egress has no answer, or NULL */
 	size_t asked, done;
 	const char *knows; /* its tree, by its own word */
 	uint64_t size;     /* of the tree that it is asked about */
@@ -31,11 +34,14 @@ TAKES(take_do, wire_http_do)
 {
 	struct wire_http_done said = {
 		.id = in->go.id,
-		.ok = 1,
+		.ok = !house.away,
 		.status = 409,
 	};
 	int fd = core_memfd(str_of(house.knows));
 
+	if (house.away) {
+		core_text(said.text, sizeof(said.text), house.away);
+	}
 	house.asked++;
 	wire_send(house.egress, WIRE_HTTP_DONE, &said, &fd, 1);
 }
@@ -97,12 +103,14 @@ set_up(void **state)
 	    core_own_egress_handlers, core_own_egress_handler_count);
 	house.egress =
 	    meet(PART_EGRESS, PART_CORE, fds[1], of_egress, COUNT(of_egress));
-	house.witness = (struct config_witness){
+	house.witness[0] = (struct config_witness){
 		.name = STR("one"),
 		.url = STR("http://127.0.0.1:1/in"),
 		.key = key_line(&c->house.arena),
 	};
-	c->house.config.witnesses = &house.witness;
+	house.witness[1] = house.witness[0];
+	house.witness[1].name = STR("two");
+	c->house.config.witnesses = house.witness;
 	c->house.config.witness_count = 1;
 	c->house.config.audit.wait = CLOCK_SECOND;
 	if (core_witness_check(&c->house.config, &e)) {
@@ -137,19 +145,25 @@ nothing(void *owner)
 }
 
 static void
-ask(void)
+ask_whoever_is_not_left_alone(void)
 {
 	const struct book_root root = { .size = house.size };
 	struct mono last = mono_after(mono_now(), 60 * CLOCK_SECOND);
 	size_t done = house.done;
 
-	core_witness_follow(&house.core); /* its pause is over */
 	core_witness_ask(&house.core, &root, STR("a note\n"), is_done);
 	loop_later(house.core.part.loop, nothing, NULL);
 	while (house.done == done && !mono_passed(last, mono_now())) {
 		loop_turn(house.core.part.loop, CLOCK_SECOND / 100);
 	}
 	assert_int_equal(house.done, done + 1);
+}
+
+static void
+ask(void)
+{
+	core_witness_follow(&house.core); /* its pause is over */
+	ask_whoever_is_not_left_alone();
 }
 
 /* What is asked each minute for years must not stand in memory that is a
@@ -221,6 +235,154 @@ a_book_that_lacks_events_is_shown_to_nobody(void **state)
 	tells("events are missing");
 }
 
+/* It need not have been asked for what it says to be wrong. */
+static void
+a_witness_that_cannot_be_reached_is_told_as_such(void **state)
+{
+	(void)state;
+	house.away = "nobody is there";
+	ask();
+	assert_int_equal(house.asked, 1);
+	tells("\"nobody is there\"");
+}
+
+static void
+a_witness_that_has_seen_as_much_has_another_tree(void **state)
+{
+	(void)state;
+	house.knows = "1\n";
+	ask();
+	assert_int_equal(house.asked, 2);
+	tells("it has another tree of 1 events than this book");
+	house.knows = "2\n";
+	ask();
+	assert_int_equal(house.asked, 3);
+	tells("this book has 1: it was cut off or restored");
+}
+
+/* What the row of "one" says; with: that first, as a start finds it. */
+static struct str
+row(const char *with)
+{
+	static struct buf value;
+	struct core *c = &house.core;
+	struct err e = { 0 };
+
+	if (with) {
+		core_row(c, "meta", STR("witness/one"), str_of(with), 1);
+	}
+	assert_int_equal(core_commit_now(c, &e), 0);
+	buf_clear(&value);
+	if (store_row_get(c->book.store, STR("meta"), STR("witness/one"),
+	        &value, NULL, &e)) {
+		fail_msg("%s", e.text);
+	}
+	return buf_str(&value);
+}
+
+/* A book that was restored has less than its witness: that one says so. */
+static void
+who_has_seen_more_than_there_is_is_asked_from_nothing(void **state)
+{
+	(void)state;
+	(void)row("9");
+	house.core.house.config.witness_count = 0;
+	core_witness_follow(&house.core);
+	house.core.house.config.witness_count = 1;
+	ask();
+	assert_int_equal(house.asked, 2);
+	tells("it has another tree of 0 events than this book");
+	assert_true(str_eq_z(row(NULL), "0"));
+}
+
+/* Else a witness that begins anew could not be written down. */
+static void
+what_a_witness_saw_may_be_less_than_before(void **state)
+{
+	(void)state;
+	house.knows = "1\n";
+	ask();
+	assert_true(str_eq_z(row(NULL), "1"));
+	house.knows = "0\n";
+	ask();
+	assert_true(str_eq_z(row(NULL), "0"));
+}
+
+static void
+who_did_not_take_a_tree_is_left_alone(void **state)
+{
+	const struct core_pause *pause;
+
+	(void)state;
+	assert_null(core_witness_pause(&house.core));
+	ask();
+	assert_int_equal(house.asked, 2);
+	pause = core_witness_pause(&house.core);
+	assert_non_null(pause);
+	assert_int_equal(pause->failures, 1);
+	assert_true(core_pause_stands(pause, loop_now(house.core.part.loop)));
+	ask_whoever_is_not_left_alone();
+	assert_int_equal(house.asked, 2);
+	/* Who failed once less is asked sooner. */
+	house.core.house.config.witness_count = 2;
+	ask();
+	assert_int_equal(house.asked, 6);
+	assert_int_equal(core_witness_pause(&house.core)->failures, 1);
+}
+
+/* --- what others say that a witness signed ----------------------------- */
+
+/* As the format says it, by hand: id, seconds, signature. */
+static void
+add_cosign(const struct seal_key *key, const struct book_signer *signer,
+    uint8_t seconds, struct str text, struct buf *out)
+{
+	uint8_t bytes[4 + 8 + BOOK_SIGN_SIZE] = { 0 };
+	struct wall at = { seconds * CLOCK_SECOND };
+	auto_buf named = { 0 };
+	auto_buf message = { 0 };
+
+	buf_addf(&named, STR_FMT "\n\x04", STR_ARG(signer->name));
+	buf_add(&named, str_span(signer->key, BOOK_KEY_SIZE));
+	memcpy(bytes, digest_of(buf_str(&named)).bytes, 4);
+	bytes[11] = seconds;
+	book_cosign_text(at, text, &message);
+	seal_sign(key, buf_str(&message), bytes + 12);
+	buf_addf(out, "\xe2\x80\x94 " STR_FMT " ", STR_ARG(signer->name));
+	base64_add(out, str_span(bytes, sizeof(bytes)));
+	buf_add_byte(out, '\n');
+}
+
+/* Each line of one witness takes the room of another. */
+static void
+a_witness_has_one_line_in_a_note(void **state)
+{
+	auto_seal_key key = seal_key_make();
+	struct book_signer signer = { .name = STR("witness.test/w") };
+	const struct book_root root = { .size = 1 };
+	const uint8_t sign[BOOK_SIGN_SIZE] = { 0 };
+	auto_buf line = { 0 };
+	auto_buf text = { 0 };
+	auto_buf note = { 0 };
+	auto_buf answer = { 0 };
+
+	(void)state;
+	seal_sign_public(key, signer.key);
+	book_witness_text(&signer, &line);
+	house.witness[0].key = buf_str(&line);
+	core_witness_follow(&house.core);
+	book_note_text(STR("a book"), &root, &text);
+	book_note_seal(buf_str(&text), &signer, sign, &note);
+	for (uint8_t seconds = 1; seconds <= 2; seconds++) {
+		buf_clear(&answer);
+		add_cosign(key, &signer, seconds, buf_str(&text), &answer);
+		assert_int_equal(core_witness_add(&house.core, &root,
+		                     buf_str(&answer), &note),
+		    seconds == 1);
+	}
+	tells("\"at\":\"1970-01-01T00:00:01");
+}
+
 int
 main(void)
 {
@@ -237,6 +399,22 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_book_that_lacks_events_is_shown_to_nobody, set_up,
 		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    a_witness_that_cannot_be_reached_is_told_as_such, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    a_witness_that_has_seen_as_much_has_another_tree, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    who_has_seen_more_than_there_is_is_asked_from_nothing,
+		    set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    what_a_witness_saw_may_be_less_than_before, set_up,
+		    take_down),
+		cmocka_unit_test_setup_teardown(
+		    who_did_not_take_a_tree_is_left_alone, set_up, take_down),
+		cmocka_unit_test_setup_teardown(
+		    a_witness_has_one_line_in_a_note, set_up, take_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
