@@ -73,6 +73,7 @@ struct egress {
 	struct wire_answered answered; /* as `asking` */
 	struct egress_fetch *fetches;
 	struct loop_timer lease;
+	struct loop_signal ends; /* SIGTERM */
 	bool lease_over;
 	bool core_works; /* it was asked and has not spoken since */
 	struct egress_marking *markings; /* egress_mark.c */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -214,6 +215,16 @@ core_closed(void *owner, struct wire_peer *peer, const struct err *why)
 	_exit(why->kind == ERR_UNAVAILABLE ? 0 : 1);
 }
 
+/* The cell is over.  What it was answered is said first: the book would have to
+ * call that unknown. */
+_Noreturn static void
+last_word(void *owner, int number)
+{
+	(void)number;
+	egress_answered_send(owner);
+	_exit(0);
+}
+
 static void
 fence_up(struct egress *g)
 {
@@ -247,7 +258,8 @@ begin(struct egress *g, const struct egress_host *host,
 	g->pool = names_pool_new();
 	egress_proxy(g, host);
 	g->core = wire_peer_new(g->loop, fds[EGRESS_LISTENERS], &end, e);
-	if (!g->core) {
+	if (!g->core ||
+	    loop_signal_open(&g->ends, g->loop, SIGTERM, last_word, g, e)) {
 		return -1;
 	}
 	for (size_t i = 0; i < EGRESS_LISTENERS; i++) {

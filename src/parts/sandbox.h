@@ -19,6 +19,7 @@
 
 #define SANDBOX_MAKE_US  (10 * CLOCK_SECOND) /* until CELL_MADE */
 #define SANDBOX_START_US (60 * CLOCK_SECOND) /* a big workspace is checked */
+#define SANDBOX_LAST_US  (2 * CLOCK_SECOND)  /* for an egress, to end */
 #define SANDBOX_REAP_US  (5 * 1000LL)
 #define SANDBOX_REAPS    400
 #define SANDBOX_CHECKS   5 /* of /usr, where the helper was ended */
@@ -111,6 +112,8 @@ int sandbox_zygote_join(
 void sandbox_egress_ask(
     struct sandbox_cell *c, const struct cell_event *fenced);
 void sandbox_egress_kill(struct sandbox_cell *c);
+/* It says what it has answered and goes; who does not in time is killed. */
+void sandbox_egress_end(struct sandbox_cell *c);
 
 /* sandbox_agent.c: agents and workspace helpers */
 wire_take_fn sandbox_agent_start;

@@ -5,8 +5,8 @@
  *   MAKING ─ fenced, egress forked → MADE ─ CELL_START → STARTING → READY
  *      any of them ─ asked, died, failed, too slow → ENDING → gone
  *
- * ENDING kills both the cell and its egress and waits for both, because a
- * network namespace lives as long as a socket of it does.
+ * ENDING kills the cell, lets its egress say its last word, and waits for both,
+ * because a network namespace lives as long as a socket of it does.
  */
 #include "parts/sandbox.h"
 
@@ -114,10 +114,9 @@ sandbox_cell_stop(struct sandbox_cell *c, const char *why)
 		if (c->watcher) {
 			cell_kill(c->watcher);
 		}
-		sandbox_egress_kill(c);
+		sandbox_egress_end(c);
 		loop_io_close(&c->notes);
 		loop_io_close(&c->watching);
-		loop_timer_cancel(&c->limit);
 		auto_close_fd(&c->core_end);
 	}
 	if (before == PHASE_MAKING) {

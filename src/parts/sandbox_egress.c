@@ -125,13 +125,33 @@ sandbox_egress_ask(struct sandbox_cell *c, const struct cell_event *fenced)
 	wire_send(c->sandbox->zygote, WIRE_EGRESS_FORK, &ask, fds, COUNT(fds));
 }
 
-void
-sandbox_egress_kill(struct sandbox_cell *c)
+static void
+send_signal(struct sandbox_cell *c, int number)
 {
 	if (c->egress >= 0 && !c->egress_gone) {
 		(void)syscall(
-		    SYS_pidfd_send_signal, c->egress, SIGKILL, NULL, 0);
+		    SYS_pidfd_send_signal, c->egress, number, NULL, 0);
 	}
+}
+
+void
+sandbox_egress_kill(struct sandbox_cell *c)
+{
+	send_signal(c, SIGKILL);
+}
+
+static void
+too_late(void *owner)
+{
+	sandbox_egress_kill(owner);
+}
+
+void
+sandbox_egress_end(struct sandbox_cell *c)
+{
+	send_signal(c, SIGTERM);
+	loop_timer_arm(&c->limit, c->sandbox->part.loop,
+	    mono_after(mono_now(), SANDBOX_LAST_US), too_late, c);
 }
 
 static void

@@ -4,7 +4,6 @@
  * zygote forks the egress, real clients run in the cell.  This program plays
  * supervisor, core, vault, resolver and the origin.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,6 +15,8 @@
 #include "ids_help.h"
 #include "proxy_help.h"
 #include "wire/wire.h"
+
+#include "egress_pid_help.h"
 
 #define SLOTS 8
 
@@ -454,9 +455,9 @@ read_more(int fd, struct buf *text)
 	}
 }
 
-/* Runs a shell script in the cell; its output goes to text. */
+/* Starts a shell script in the cell; its output comes from what is returned. */
 static int
-run(uint64_t cell, const char *script, struct buf *text)
+start(uint64_t cell, const char *script)
 {
 	struct wire_cell_exec x = { .cell = cell,
 		.exec = 5,
@@ -467,7 +468,6 @@ run(uint64_t cell, const char *script, struct buf *text)
 	auto_buf plan = { 0 };
 	int in[2];
 	int out[2];
-	buf_clear(text);
 	buf_add(&plan, str_span("sh\0-c", 6));
 	buf_add(&plan, str_span(script, strlen(script) + 1));
 	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
@@ -478,15 +478,23 @@ run(uint64_t cell, const char *script, struct buf *text)
 	(void)close(in[1]);
 	house.executed = false;
 	wire_send(house.sandbox, WIRE_CELL_EXEC, &x, fds, 4);
+	return out[0];
+}
+
+/* Until its end; its output goes to text. */
+static int
+run(uint64_t cell, const char *script, struct buf *text)
+{
+	auto_close int out = start(cell, script);
 	struct mono limit = mono_after(mono_now(), 60 * CLOCK_SECOND);
+	buf_clear(text);
 	while (!house.executed && !mono_passed(limit, mono_now())) {
 		(void)usleep(house.slow ? 300000 : 200);
 		loop_turn(house.loop, 0);
 		origin_step(&house.origin);
-		read_more(out[0], text);
+		read_more(out, text);
 	}
-	read_more(out[0], text);
-	(void)close(out[0]);
+	read_more(out, text);
 	assert_true(house.executed);
 	return house.done.code;
 }
@@ -497,58 +505,6 @@ assert_said(struct buf *text, const char *needle)
 	if (!str_has_str(buf_str(text), str_of(needle))) {
 		fail_msg("no '%s' in: %s", needle, buf_z(text));
 	}
-}
-
-/* The child of that name of that process, which lives; 0: none. */
-static int
-child_of(int parent)
-{
-	DIR *all = opendir("/proc");
-	struct dirent *one;
-	int found = 0;
-	assert_non_null(all);
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((one = readdir(all))) {
-		uint64_t pid;
-		char path[64];
-		char want[32];
-		auto_buf text = { 0 };
-		struct err e;
-		if (!str_u64(str_of(one->d_name), &pid)) {
-			continue;
-		}
-		(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-		(void)snprintf(want, sizeof(want), "\nPPid:\t%d\n", parent);
-		if (!file_read(path, 65536, &text, &e) &&
-		    str_has_str(buf_str(&text), STR("Name:\tegress\n")) &&
-		    !str_has_str(buf_str(&text), STR("State:\tZ")) &&
-		    str_has_str(buf_str(&text), str_of(want))) {
-			found = (int)pid;
-		}
-	}
-	(void)closedir(all);
-	return found;
-}
-
-/* sandbox, its zygote, the zygote's child. */
-static int
-egress_pid(void)
-{
-	int zygote = child_of((int)house.pid);
-	assert_true(zygote > 1);
-	int pid = child_of(zygote);
-	assert_true(pid > 1);
-	return pid;
-}
-
-static void
-status_of(int pid, const char *file, struct buf *text)
-{
-	char path[64];
-	struct err e;
-	(void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
-	buf_clear(text);
-	assert_int_equal(file_read(path, 1 << 20, text, &e), 0);
 }
 
 /* --- tests ---------------------------------------------------------------- */
@@ -739,10 +695,44 @@ I08_the_cell_ends_with_its_egress(void **state)
 {
 	(void)state;
 	cell_up(6);
-	assert_int_equal(kill(egress_pid(), SIGKILL), 0);
+	assert_int_equal(kill(egress_pid(house.pid), SIGKILL), 0);
 	until(house.ended && house.egress_gone);
 	assert_string_not_equal(house.text, "");
 	neighbours_down();
+}
+
+/* It was stopped with an answer before it, which it can say when it goes on. */
+static void
+a_cell_that_ends_lets_its_egress_say_its_last_word(void **state)
+{
+	(void)state;
+	struct wire_cell_end w = { .cell = 12 };
+	const char *answer = house.origin.answer;
+	cell_up(12);
+	house.origin.answer = NULL;
+	int out = start(12, "curl -sS https://good.test/");
+	until(house.origin.count && end_got(&house.origin.at[0], "\r\n\r\n"));
+	int pid = egress_pid(house.pid);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	wait_status(pid, "\nState:\tT ");
+	end_say_z(&house.origin.at[0], answer);
+	wire_send(house.sandbox, WIRE_CELL_END, &w, NULL, 0);
+	wait_status(pid, "\nShdPnd:\t0000000000004000\n"); /* SIGTERM */
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	until(house.ended && house.egress_gone);
+	assert_int_equal(house.outcomes, 1);
+	(void)close(out);
+	house.origin.answer = answer;
+	neighbours_down();
+}
+
+static void
+one_that_does_not_end_is_killed(void **state)
+{
+	(void)state;
+	cell_up(13);
+	assert_int_equal(kill(egress_pid(house.pid), SIGSTOP), 0);
+	cell_down(13);
 }
 
 static void
@@ -751,7 +741,7 @@ an_egress_ends_when_core_hangs_up(void **state)
 	(void)state;
 	cell_up(7);
 	struct pollfd gone = { .events = POLLIN };
-	gone.fd = pidfd_open(egress_pid(), 0);
+	gone.fd = pidfd_open(egress_pid(house.pid), 0);
 	assert_true(gone.fd >= 0);
 	wire_peer_free(house.egress);
 	house.egress = NULL;
@@ -787,7 +777,7 @@ an_egress_is_narrow_and_small(void **state)
 	auto_buf text = { 0 };
 	cell_up(8);
 	assert_int_equal(run(8, "curl -sS https://good.test/", &text), 0);
-	int pid = egress_pid();
+	int pid = egress_pid(house.pid);
 	status_of(pid, "status", &text);
 	assert_said(&text, "Seccomp:\t2");
 	assert_said(&text, "NoNewPrivs:\t1");
@@ -819,6 +809,9 @@ main(void)
 		cmocka_unit_test(
 		    L07_a_flood_of_refusals_is_counted_and_harms_nobody),
 		cmocka_unit_test(I08_the_cell_ends_with_its_egress),
+		cmocka_unit_test(
+		    a_cell_that_ends_lets_its_egress_say_its_last_word),
+		cmocka_unit_test(one_that_does_not_end_is_killed),
 		cmocka_unit_test(an_egress_ends_when_core_hangs_up),
 		cmocka_unit_test(an_egress_is_narrow_and_small),
 	};
