@@ -91,16 +91,31 @@ take_items(void *owner, unsigned items, unsigned size)
 }
 
 /* It says what it has when it has it: one may be over the bound by its own
- * window, for one piece. */
-static void
+ * window, and is forgotten within the same call, before another is asked. */
+static bool
 count_zstd(struct compress_decoder *d)
 {
+	struct compress_memory *m = d->memory;
 	size_t now = ZSTD_sizeof_DStream(d->zstd);
-	d->memory->held += now - d->zstd_held;
+	m->held += now - d->zstd_held;
 	d->zstd_held = now;
-	if (d->memory->held > d->memory->most) {
-		d->memory->refused = true;
+	m->refused = m->held > m->most;
+	return !m->refused;
+}
+
+/* What it held is for others; each of these takes nothing twice. */
+static void
+forget(struct compress_decoder *d)
+{
+	(void)inflateEnd(&d->z);
+	if (d->brotli) {
+		BrotliDecoderDestroyInstance(d->brotli);
+		d->brotli = NULL;
 	}
+	(void)ZSTD_freeDStream(d->zstd);
+	d->zstd = NULL;
+	d->memory->held -= d->zstd_held;
+	d->zstd_held = 0;
 }
 
 static bool
@@ -122,8 +137,7 @@ begin(struct compress_decoder *d)
 		must(d->zstd);
 		must(!ZSTD_isError(ZSTD_DCtx_setParameter(
 		    d->zstd, ZSTD_d_windowLogMax, WINDOW_LOG)));
-		count_zstd(d);
-		return true;
+		return count_zstd(d);
 	}
 	return false;
 }
@@ -140,6 +154,9 @@ compress_decoder_new(struct str name, struct compress_memory *memory)
 	d->form = form;
 	d->memory = memory;
 	d->lacks = !begin(d);
+	if (d->lacks) {
+		forget(d);
+	}
 	return d;
 }
 
@@ -158,18 +175,10 @@ compress_fits(struct str name, const struct compress_memory *memory)
 void
 compress_decoder_free(struct compress_decoder *d)
 {
-	if (!d) {
-		return;
+	if (d) {
+		forget(d);
+		free(d);
 	}
-	if ((d->form == GZIP || d->form == ZLIB) && !d->lacks) {
-		(void)inflateEnd(&d->z);
-	}
-	if (d->brotli) {
-		BrotliDecoderDestroyInstance(d->brotli);
-	}
-	(void)ZSTD_freeDStream(d->zstd);
-	d->memory->held -= d->zstd_held;
-	free(d);
 }
 
 /* Each answers false for bytes that are not of its form, and sets ended. */
@@ -215,7 +224,9 @@ step_zstd(struct compress_decoder *d, struct piece *p)
 	ZSTD_inBuffer in = { p->in, p->in_left, 0 };
 	ZSTD_outBuffer out = { p->out, p->out_left, 0 };
 	size_t answer = ZSTD_decompressStream(d->zstd, &out, &in);
-	count_zstd(d);
+	if (!count_zstd(d)) {
+		return false;
+	}
 	if (in.pos > 0 || out.pos > 0) {
 		d->ended = answer == 0;
 	}
@@ -252,6 +263,7 @@ compress_decode(struct compress_decoder *d, struct str *in, size_t room,
 	bool fine = !d->lacks && step(d, &p);
 	d->lacks = d->lacks || d->memory->refused;
 	if (d->lacks) {
+		forget(d);
 		return err_set(e, ERR_LIMIT,
 		    "bodies that are being opened hold the %zu MiB that they "
 		    "may hold together: ask again when others have ended",

@@ -17,8 +17,8 @@
 /* What several decoders hold together: the stranger says how large a window
  * is, 16 MiB in brotli.  Zero but for `most`; it outlives its decoders. */
 struct compress_memory {
-	size_t most; /* bytes */
-	size_t held;
+	size_t most;  /* bytes */
+	size_t held;  /* at most that, between two calls */
 	bool refused; /* one did not get what it asked for */
 };
 
@@ -28,7 +28,8 @@ struct compress_decoder;
 struct compress_decoder *compress_decoder_new(
     struct str name, struct compress_memory *memory);
 /* Would one of that form find room, whatever window it is told?  Of those that
- * were begun before, each may still be refused what it needs. */
+ * were begun before, each may still be refused what it needs; it holds nothing
+ * from then on. */
 bool compress_fits(struct str name, const struct compress_memory *memory);
 void compress_decoder_free(struct compress_decoder *d); /* NULL is nothing */
 /* Takes bytes from the front of *in and adds what they become to out, at most

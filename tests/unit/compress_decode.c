@@ -198,6 +198,76 @@ windows_of_all_are_held_within_one_bound_R07(void **state)
 	}
 }
 
+/* Their windows are the largest that each form may ask for. */
+static void
+pack_widest(const char *form, struct buf *out)
+{
+	auto_buf plain = { 0 };
+	text(&plain, 20000);
+	if (strcmp(form, "zstd") == 0) {
+		ZSTD_CStream *z = ZSTD_createCStream();
+		ZSTD_inBuffer in = { plain.at, plain.len, 0 };
+		size_t most = ZSTD_compressBound(plain.len);
+		ZSTD_outBuffer to = { buf_room(out, most), most, 0 };
+		assert_false(ZSTD_isError(
+		    ZSTD_CCtx_setParameter(z, ZSTD_c_windowLog, 23)));
+		/* In two, so that it does not tell how small it is. */
+		assert_false(ZSTD_isError(
+		    ZSTD_compressStream2(z, &to, &in, ZSTD_e_flush)));
+		assert_int_equal(
+		    ZSTD_compressStream2(z, &to, &in, ZSTD_e_end), 0);
+		buf_grew(out, to.pos);
+		ZSTD_freeCStream(z);
+		return;
+	}
+	pack(form, buf_str(&plain), out);
+}
+
+static void
+what_is_refused_memory_holds_none_and_others_go_on_R07(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		struct compress_memory memory = { .most = 0 };
+		struct compress_decoder *d[5];
+		bool fine[5];
+		auto_buf packed = { 0 };
+		struct err e;
+		pack_widest(forms[i], &packed);
+		struct str half = str_sub(buf_str(&packed), 0, packed.len / 2);
+		struct str rest =
+		    str_sub(buf_str(&packed), half.len, packed.len);
+		/* What one takes that is half through: room for three. */
+		memory.most = SIZE_MAX;
+		d[0] = compress_decoder_new(str_of(forms[i]), &memory);
+		assert_int_equal(open_some(d[0], half, &e), 0);
+		memory.most = memory.held * 3 + memory.held / 2;
+		compress_decoder_free(d[0]);
+		for (size_t n = 0; n < COUNT(d); n++) {
+			d[n] = compress_decoder_new(str_of(forms[i]), &memory);
+			assert_in_range(memory.held, 0, memory.most);
+		}
+		for (size_t n = 0; n < COUNT(d); n++) {
+			fine[n] = open_some(d[n], half, &e) == 0;
+			assert_in_range(memory.held, 0, memory.most);
+		}
+		for (size_t n = 0; n < COUNT(d); n++) {
+			assert_int_equal(fine[n], n < 3);
+			assert_int_equal(open_some(d[n], rest, &e) == 0, n < 3);
+			assert_in_range(memory.held, 0, memory.most);
+		}
+		for (size_t n = 0; n < COUNT(d); n++) {
+			compress_decoder_free(d[n]);
+		}
+		assert_int_equal(memory.held, 0);
+		memory.most = 1; /* not even to begin */
+		d[0] = compress_decoder_new(str_of(forms[i]), &memory);
+		assert_int_equal(memory.held, 0);
+		assert_int_equal(open_some(d[0], half, &e), -1);
+		compress_decoder_free(d[0]);
+	}
+}
+
 static void
 several_gzip_members_are_one_body(void **state)
 {
@@ -228,6 +298,8 @@ main(void)
 		cmocka_unit_test(what_is_cut_or_damaged_is_refused),
 		cmocka_unit_test(a_bomb_is_cut_early_R07),
 		cmocka_unit_test(windows_of_all_are_held_within_one_bound_R07),
+		cmocka_unit_test(
+		    what_is_refused_memory_holds_none_and_others_go_on_R07),
 		cmocka_unit_test(several_gzip_members_are_one_body),
 		cmocka_unit_test(an_unknown_form_has_no_decoder),
 	};
