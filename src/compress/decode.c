@@ -264,7 +264,7 @@ compress_decode(struct compress_decoder *d, struct str *in, size_t room,
 	d->lacks = d->lacks || d->memory->refused;
 	if (d->lacks) {
 		forget(d);
-		return err_set(e, ERR_LIMIT,
+		return err_set(e, ERR_UNAVAILABLE,
 		    "bodies that are being opened hold the %zu MiB that they "
 		    "may hold together: ask again when others have ended",
 		    d->memory->most >> 20);

@@ -34,7 +34,8 @@ bool compress_fits(struct str name, const struct compress_memory *memory);
 void compress_decoder_free(struct compress_decoder *d); /* NULL is nothing */
 /* Takes bytes from the front of *in and adds what they become to out, at most
  * about `room` bytes in one call: call again while *in is not empty or *more.
- * ERR_INPUT: not of that form; ERR_LIMIT: a bomb, or no memory is left. */
+ * ERR_INPUT: not of that form; ERR_LIMIT: a bomb; ERR_UNAVAILABLE: no memory is
+ * left, by now. */
 int compress_decode(struct compress_decoder *d, struct str *in, size_t room,
     struct buf *out, bool *more, struct err *e) MUST_CHECK;
 /* Nothing more comes: ERR_INPUT where the stream has not ended. */

@@ -84,7 +84,7 @@ find_decoder(struct scrub *s, const struct needles *n,
 		return 0;
 	}
 	if (s->decoder) {
-		return err_set(e, ERR_LIMIT,
+		return err_set(e, ERR_UNAVAILABLE,
 		    "the answer is compressed, and bodies that are being "
 		    "opened hold %zu of the %zu MiB that they may hold "
 		    "together: ask again when others have ended",

@@ -68,6 +68,23 @@ it_grows_as_it_is_read(void **state)
 	rig_free(&r);
 }
 
+/* Of a cell's exchange it is told as a failure, whatever it is. */
+static void
+assert_head_unavailable(struct rig *r, const char *coding)
+{
+	struct http_header field = { STR("Content-Encoding"), str_of(coding) };
+	struct http_head head = {
+		.framing = HTTP_UNTIL_CLOSE, .headers = &field, .count = 1
+	};
+	struct scrub s;
+	struct err e;
+	assert_int_equal(proxy_scrub_begin(&s, r->proxy->needles,
+	                     &r->proxy->opening, &head, false, &e),
+	    -1);
+	assert_int_equal(e.kind, ERR_UNAVAILABLE);
+	proxy_scrub_fini(&s);
+}
+
 static void
 what_finds_no_memory_is_refused_and_said_when_to_ask(void **state)
 {
@@ -89,6 +106,7 @@ what_finds_no_memory_is_refused_and_said_when_to_ask(void **state)
 		assert_true(end_got(&c, "HTTP/1.1 502 "));
 		assert_true(end_got(&c, "ask again when others have ended"));
 		assert_int_equal(r.outcome.end, PROXY_FAILED);
+		assert_head_unavailable(&r, codings[i]);
 		/* Without a credential it passes unopened. */
 		end_close(&c);
 		rig_free(&r);
@@ -107,6 +125,33 @@ what_finds_no_memory_is_refused_and_said_when_to_ask(void **state)
 	}
 }
 
+/* Clients that ask again do so of a 503, and never of a 413. */
+static void
+a_body_that_finds_no_memory_may_be_sent_again(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	cell_good(&r, &c);
+	end_say_z(&c, GET_GOOD);
+	rig_until(&r, r.outcomes == 1 && end_got(&c, "hello"));
+	r.proxy->opening.held = PROXY_OPENING - 1;
+	end_say_z(&c, "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+	              "Content-Encoding: gzip\r\nContent-Length: 10\r\n\r\n"
+	              "0123456789");
+	rig_until(&r, r.outcomes == 2 && end_got(&c, "when others have ended"));
+	assert_true(end_got(&c, "HTTP/1.1 503 "));
+	assert_int_equal(r.outcome.status, 503);
+	/* Nothing of it has left. */
+	assert_false(end_got(&r.origin.at[0], "POST"));
+	assert_int_equal(r.proxy->opening.held, PROXY_OPENING - 1);
+	r.proxy->opening.held = 0;
+	end_close(&c);
+	rig_free(&r);
+}
+
 int
 main(void)
 {
@@ -114,6 +159,7 @@ main(void)
 		cmocka_unit_test(it_grows_as_it_is_read),
 		cmocka_unit_test(
 		    what_finds_no_memory_is_refused_and_said_when_to_ask),
+		cmocka_unit_test(a_body_that_finds_no_memory_may_be_sent_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
