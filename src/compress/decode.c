@@ -73,6 +73,8 @@ take(void *owner, size_t size)
 	return c + 1;
 }
 
+/* A window holds what was opened, also a credential in it.  zstd's are not
+ * overwritten: its stable interface has no hook for that. */
 static void
 give(void *owner, void *at)
 {
@@ -80,6 +82,7 @@ give(void *owner, void *at)
 	if (at) {
 		struct counted *c = (struct counted *)at - 1;
 		m->held -= c->size;
+		wipe(at, c->size);
 		free(c);
 	}
 }

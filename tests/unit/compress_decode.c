@@ -13,6 +13,7 @@
 #include <zstd.h>
 
 #include "compress/decode.h"
+#include "unit/heap_help.h"
 
 static const char *const forms[] = { "gzip", "deflate", "br", "zstd" };
 
@@ -269,6 +270,53 @@ what_is_refused_memory_holds_none_and_others_go_on_R07(void **state)
 }
 
 static void
+a_window_is_wiped_when_it_is_given_back(void **state)
+{
+	(void)state;
+	static const char said[] = "c4nary-of-a-window";
+	/* Packed elsewhere: what packs leaves it on the heap. */
+	static const uint8_t gzip[] = { 0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00,
+		0x00, 0x00, 0x02, 0x03, 0x4b, 0xcc, 0x53, 0xc8, 0x2f, 0x48,
+		0xcd, 0x4b, 0x4d, 0x51, 0x48, 0xcc, 0x2b, 0x2e, 0x4f, 0x2d,
+		0x52, 0x48, 0x4d, 0xce, 0xc8, 0x4f, 0x2d, 0x56, 0x48, 0x36,
+		0xc9, 0x4b, 0x2c, 0xaa, 0xd4, 0xcd, 0x4f, 0xd3, 0x4d, 0xd4,
+		0x2d, 0xcf, 0xcc, 0x4b, 0xc9, 0x2f, 0xd7, 0x01, 0xaa, 0x48,
+		0xc1, 0x2d, 0xad, 0x90, 0x98, 0x9e, 0x98, 0x99, 0x07, 0x00,
+		0x96, 0x8c, 0xdc, 0xcb, 0x4f, 0x00, 0x00, 0x00 };
+	static const uint8_t br[] = { 0x1b, 0x4e, 0x00, 0x88, 0x44, 0x37, 0x97,
+		0xea, 0x42, 0x59, 0x33, 0x96, 0xa1, 0xca, 0xd3, 0x84, 0x3f,
+		0x1d, 0x36, 0xe0, 0xc0, 0x25, 0x4b, 0x73, 0x5c, 0xf1, 0xf6,
+		0xa4, 0x78, 0x46, 0xc9, 0x05, 0x81, 0xfd, 0x42, 0xe7, 0xd9,
+		0x7e, 0xc8, 0xb0, 0xee, 0xe7, 0x0e, 0xc5, 0x6f, 0x70, 0x94,
+		0x8b, 0x85, 0x00 };
+	static const struct {
+		const char *form;
+		const uint8_t *packed;
+		size_t size;
+	} rows[] = {
+		/* Without its end: zlib keeps a window for what follows. */
+		{ "gzip", gzip, sizeof(gzip) - 9 }, { "br", br, sizeof(br) }
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct compress_memory memory = { .most = (size_t)1 << 20 };
+		struct compress_decoder *d =
+		    compress_decoder_new(str_of(rows[i].form), &memory);
+		struct str in =
+		    str_span((const char *)rows[i].packed, rows[i].size);
+		struct buf out = { 0 };
+		bool more = false;
+		struct err e;
+		assert_int_equal(
+		    compress_decode(d, &in, 1000, &out, &more, &e), 0);
+		assert_true(str_has_str(buf_str(&out), STR("-of-a-window,")));
+		buf_wipe(&out);
+		assert_true(heap_holds(said)); /* in its window */
+		compress_decoder_free(d);
+		assert_false(heap_holds(said));
+	}
+}
+
+static void
 several_gzip_members_are_one_body(void **state)
 {
 	(void)state;
@@ -294,6 +342,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* While the heap is small: heap_holds. */
+		cmocka_unit_test(a_window_is_wiped_when_it_is_given_back),
 		cmocka_unit_test(every_form_opens_whole_in_any_cut),
 		cmocka_unit_test(what_is_cut_or_damaged_is_refused),
 		cmocka_unit_test(a_bomb_is_cut_early_R07),
