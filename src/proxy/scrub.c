@@ -85,10 +85,11 @@ find_decoder(struct scrub *s, const struct needles *n,
 	}
 	if (s->decoder) {
 		return err_set(e, ERR_UNAVAILABLE,
-		    "the answer is compressed, and bodies that are being "
-		    "opened hold %zu of the %zu MiB that they may hold "
-		    "together: ask again when others have ended",
-		    memory->held >> 20, memory->most >> 20);
+		    "the upstream has done what was asked, but its answer is "
+		    "compressed and may need more than is left of the %zu MiB "
+		    "that bodies which are being opened may hold together: the "
+		    "answer may be asked for again when others have ended",
+		    memory->most >> 20);
 	}
 	return err_set(e, ERR_DENIED,
 	    "the answer has the Content-Encoding %s, which cannot be read for "
