@@ -67,6 +67,15 @@ body_data(struct conn *c, struct str data, bool looked, struct err *e)
 	           : proxy_up_body(c->up, data, e);
 }
 
+/* All of it was looked through: what opened it is for others, however long the
+ * answer takes. */
+static void
+body_ends(struct conn *c)
+{
+	proxy_scrub_fini(&c->search);
+	proxy_up_body_end(c->up);
+}
+
 /* One event of the cell's body; true: go on. */
 static bool
 body_event(struct conn *c)
@@ -88,7 +97,7 @@ body_event(struct conn *c)
 		return false;
 	}
 	if (ev.kind == HTTP_END) {
-		proxy_up_body_end(c->up);
+		body_ends(c);
 		c->body_done = true;
 	}
 	proxy_link_used(&c->link, had - in.len);
@@ -114,7 +123,7 @@ carry_up(struct conn *c)
 		buf_wipe(&c->held);
 		c->spooled = false;
 		if (c->body_done) {
-			proxy_up_body_end(u);
+			body_ends(c);
 		}
 		any = true;
 	}

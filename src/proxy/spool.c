@@ -51,6 +51,9 @@ read_some(struct conn *c, size_t max, const char *why, struct http_event *ev,
 		proxy_link_used(&c->link, had - in.len);
 		c->body_done = ev->kind == HTTP_END;
 	}
+	if (c->body_done) { /* a person may take long */
+		proxy_scrub_fini(&c->search);
+	}
 	return failed;
 }
 

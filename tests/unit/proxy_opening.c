@@ -157,6 +157,69 @@ a_body_that_finds_no_memory_may_be_sent_again(void **state)
 	rig_free(&r);
 }
 
+/* Whoever decides about it, and its answer, may take as long as they like. */
+static void
+a_body_that_was_looked_through_holds_nothing(void **state)
+{
+	(void)state;
+	enum { UNDER_WAY, GATHERED, SHOWN };
+	/* zlib, without a NUL: what is shown of it is kept as a text here. */
+	struct str packed =
+	    STR("\x78\xda\xcb\x48\xcd\xc9\xc9\x57\xc8\x40\x27\x01\x68\x03"
+	        "\x08\xb1");
+	auto_buf post = { 0 };
+	for (int way = UNDER_WAY; way <= SHOWN; way++) {
+		struct rig r;
+		struct end c;
+		rig_new(&r, NULL);
+		rig_inject(&r);
+		cell_good(&r, &c);
+		end_say_z(&c, GET_GOOD);
+		rig_until(&r, r.outcomes == 1 && end_got(&c, "hello"));
+		r.origin.answer = NULL;
+		r.spool = way == SHOWN;
+		r.decide = r.spool ? HOLD : GO;
+		buf_clear(&post);
+		buf_addf(&post, "POST /a HTTP/1.1\r\nHost: good.test\r\n"
+		                "Content-Encoding: deflate\r\n");
+		if (way == UNDER_WAY) {
+			buf_add_z(&post, "Transfer-Encoding: chunked\r\n\r\n");
+			http_write_chunk(&post, packed);
+		} else {
+			http_write_length(&post, packed.len);
+			http_write_end(&post);
+			buf_add(&post, str_sub(packed, 0, 8));
+		}
+		end_say(&c, buf_str(&post));
+		rig_until(&r, r.proxy->opening.held > 0);
+		buf_clear(&post);
+		if (way == UNDER_WAY) {
+			http_write_last_chunk(&post);
+		} else {
+			buf_add(&post, str_sub(packed, 8, SIZE_MAX));
+		}
+		end_say(&c, buf_str(&post));
+		if (way == SHOWN) {
+			rig_until(&r, r.intents == 3);
+			assert_int_equal(r.proxy->opening.held, 0);
+			proxy_go(r.proxy, r.id, &r.go);
+		}
+		struct end *origin = &r.origin.at[r.origin.count - 1];
+		rig_until(&r, str_has_str(buf_str(&origin->got),
+		                  STR("Content-Encoding: deflate")));
+		rig_until(&r, r.proxy->conns->body_done &&
+		                  r.proxy->conns->state == CONN_CARRY &&
+		                  r.proxy->conns->held.len == 0);
+		assert_int_equal(r.proxy->opening.held, 0);
+		end_say_z(origin, "HTTP/1.1 200 OK\r\nContent-Length: 2"
+		                  "\r\n\r\nok");
+		rig_until(&r, r.outcomes == 2 && end_got(&c, "\r\n\r\nok"));
+		assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+		end_close(&c);
+		rig_free(&r);
+	}
+}
+
 int
 main(void)
 {
@@ -165,6 +228,7 @@ main(void)
 		cmocka_unit_test(
 		    an_answer_that_finds_no_memory_is_refused_and_said_to_be_done),
 		cmocka_unit_test(a_body_that_finds_no_memory_may_be_sent_again),
+		cmocka_unit_test(a_body_that_was_looked_through_holds_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
