@@ -212,12 +212,16 @@ proxy_up_body_end(struct up *u)
 static int
 read_end(struct up *u, struct http_event *ev, struct err *e)
 {
-	if (u->two) {
+	if (u->two && u->untaken && http_reader_idle(&u->reader)) {
 		return err_set(e, ERR_UNAVAILABLE,
-		    u->untaken && http_reader_idle(&u->reader)
-		        ? "it did nothing with this request (REFUSED_STREAM, "
-		          "or GOAWAY before it): ask it once more"
-		        : "the upstream closed without a whole answer");
+		    "it did nothing with this request (REFUSED_STREAM, or "
+		    "GOAWAY before it): ask it once more");
+	}
+	if (u->two) {
+		const char *why = u->link->why;
+		return err_set(e, ERR_UNAVAILABLE,
+		    "the upstream closed without a whole answer%s%s",
+		    why ? ": " : "", why ? why : "");
 	}
 	if (u->link->why) {
 		return err_set(

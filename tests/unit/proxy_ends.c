@@ -166,6 +166,29 @@ an_answer_that_is_cut_upstream_is_cut_below(void **state)
 	}
 }
 
+/* As when it is found to be lost: what the connection ended by is said. */
+static void
+why_a_connection_ended_is_said(void **state)
+{
+	(void)state;
+	struct world w;
+	struct linger none = { .l_onoff = 1 };
+	world_new(&w, true);
+	(void)ask(&w, GET_TWO, false);
+	world_until(&w, w.origin.ended == 1);
+	struct link *link = &w.origin.x->link;
+	assert_int_equal(
+	    setsockopt(link->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)),
+	    0);
+	proxy_link_close(link); /* a reset */
+	http_two_free(w.origin.two);
+	w.origin.two = NULL;
+	rig_until(&w.r, w.r.outcomes == 1);
+	assert_non_null(
+	    strstr(w.r.outcome.text, "whole answer: Connection reset by peer"));
+	world_free(&w);
+}
+
 /* The cell's body has not ended, the answer to it has. */
 static void
 answer_half(struct world *w)
@@ -418,6 +441,7 @@ main(void)
 		cmocka_unit_test(
 		    a_stream_that_finds_no_place_may_be_asked_again),
 		cmocka_unit_test(an_answer_that_is_cut_upstream_is_cut_below),
+		cmocka_unit_test(why_a_connection_ended_is_said),
 		cmocka_unit_test(an_answer_that_ended_before_a_reset_is_whole),
 		cmocka_unit_test(
 		    a_body_that_stops_behind_its_answer_is_over_in_time),
