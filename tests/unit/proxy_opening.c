@@ -35,7 +35,7 @@ pack_pieces(struct buf *packed)
 		buf_grew(&plain, ZEROS);
 	}
 	compress_zstd(buf_str(&plain), packed);
-	assert_true(packed->len < 2 * PROXY_BUFFER);
+	assert_true(packed->len / 2 < PROXY_BUFFER);
 }
 
 static void
@@ -188,38 +188,44 @@ post_packed(struct rig *r, struct end *c, enum way way)
 
 /* Whoever decides about it, and its answer, may take as long as they like. */
 static void
+holds_nothing_behind(enum way way)
+{
+	struct rig r;
+	struct end c;
+	rig_new(&r, NULL);
+	rig_inject(&r);
+	cell_good(&r, &c);
+	end_say_z(&c, GET_GOOD);
+	rig_until(&r, r.outcomes == 1 && end_got(&c, "hello"));
+	r.origin.answer = NULL;
+	r.spool = way == SHOWN;
+	r.decide = r.spool ? HOLD : GO;
+	post_packed(&r, &c, way);
+	if (way == SHOWN) {
+		rig_until(&r, r.intents == 3);
+		assert_int_equal(r.proxy->opening.held, 0);
+		proxy_go(r.proxy, r.id, &r.go);
+	}
+	const struct conn *conn = r.proxy->conns;
+	struct end *origin = &r.origin.at[r.origin.count - 1];
+	rig_until(&r, end_got(origin, "Content-Encoding: deflate"));
+	rig_until(&r, conn->state == CONN_CARRY && conn->body_done &&
+	                  conn->held.len == 0);
+	assert_int_equal(r.proxy->opening.held, 0);
+	end_say_z(origin, "HTTP/1.1 200 OK\r\nContent-Length: 2"
+	                  "\r\n\r\nok");
+	rig_until(&r, r.outcomes == 2 && end_got(&c, "\r\n\r\nok"));
+	assert_int_equal(r.outcome.end, PROXY_ANSWERED);
+	end_close(&c);
+	rig_free(&r);
+}
+
+static void
 a_body_that_was_looked_through_holds_nothing(void **state)
 {
 	(void)state;
 	for (enum way way = UNDER_WAY; way <= SHOWN; way++) {
-		struct rig r;
-		struct end c;
-		rig_new(&r, NULL);
-		rig_inject(&r);
-		cell_good(&r, &c);
-		end_say_z(&c, GET_GOOD);
-		rig_until(&r, r.outcomes == 1 && end_got(&c, "hello"));
-		r.origin.answer = NULL;
-		r.spool = way == SHOWN;
-		r.decide = r.spool ? HOLD : GO;
-		post_packed(&r, &c, way);
-		if (way == SHOWN) {
-			rig_until(&r, r.intents == 3);
-			assert_int_equal(r.proxy->opening.held, 0);
-			proxy_go(r.proxy, r.id, &r.go);
-		}
-		const struct conn *conn = r.proxy->conns;
-		struct end *origin = &r.origin.at[r.origin.count - 1];
-		rig_until(&r, end_got(origin, "Content-Encoding: deflate"));
-		rig_until(&r, conn->state == CONN_CARRY && conn->body_done &&
-		                  conn->held.len == 0);
-		assert_int_equal(r.proxy->opening.held, 0);
-		end_say_z(origin, "HTTP/1.1 200 OK\r\nContent-Length: 2"
-		                  "\r\n\r\nok");
-		rig_until(&r, r.outcomes == 2 && end_got(&c, "\r\n\r\nok"));
-		assert_int_equal(r.outcome.end, PROXY_ANSWERED);
-		end_close(&c);
-		rig_free(&r);
+		holds_nothing_behind(way);
 	}
 }
 
