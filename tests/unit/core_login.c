@@ -11,12 +11,12 @@
 #include <cmocka.h>
 
 #include "core_book_help.h"
+#include "core_meet_help.h"
 #include "parts/core.h"
 #include "parts/core_api.h"
 #include "parts/core_draft.h"
 #include "parts/core_egress.h"
 #include "parts/core_oauth.h"
-#include "wire_meet.h"
 
 #define FACTS                                                    \
 	"{\"authorization_endpoint\":\"https://issuer.test/a\"," \
@@ -46,45 +46,18 @@ TAKES(take_answer, wire_api_answer)
 /* NOLINTEND(readability-non-const-parameter) */
 
 static void
-closed(void *owner, struct wire_peer *peer, const struct err *why)
-{
-	(void)owner;
-	(void)peer;
-	fail_msg("%s", why->text);
-}
-
-/* The far end of it; core's own hears nothing. */
-static struct wire_peer *
-meet(enum part other, struct wire_peer **near,
-    const struct wire_handler *handlers, size_t count)
-{
-	struct wire_end end = { .self = PART_CORE,
-		.other = other,
-		.owner = &house.core,
-		.closed = closed };
-	struct loop *loop = house.core.part.loop;
-	struct err e = { 0 };
-	int fds[2];
-
-	assert_int_equal(wire_pair(fds, &e), 0);
-	*near = wire_meet(loop, fds[0], &end);
-	end.self = other;
-	end.other = PART_CORE;
-	end.handlers = handlers;
-	end.count = count;
-	return wire_meet(loop, fds[1], &end);
-}
-
-static void
 meet_parts(struct core *c)
 {
 	static const struct wire_handler of_api[] = {
 		{ WIRE_API_ANSWER, take_answer },
 	};
 
-	house.api = meet(PART_API, &c->api, of_api, COUNT(of_api));
-	house.vault = meet(PART_VAULT, &c->vault, NULL, 0);
-	house.egress = meet(PART_EGRESS, &c->egress, NULL, 0);
+	house.api = core_meet_far(
+	    &house.core, PART_API, &c->api, of_api, COUNT(of_api));
+	house.vault =
+	    core_meet_far(&house.core, PART_VAULT, &c->vault, NULL, 0);
+	house.egress =
+	    core_meet_far(&house.core, PART_EGRESS, &c->egress, NULL, 0);
 	c->vault_ready = true;
 }
 

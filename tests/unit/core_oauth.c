@@ -12,12 +12,12 @@
 #include <unistd.h>
 
 #include "core_book_help.h"
+#include "core_meet_help.h"
 #include "parts/core.h"
 #include "parts/core_cell.h"
 #include "parts/core_draft.h"
 #include "parts/core_egress.h"
 #include "parts/core_oauth.h"
-#include "wire_meet.h"
 
 #define FACTS                                                          \
 	"{\"token_endpoint\":\"https://issuer.test/t\","               \
@@ -73,28 +73,6 @@ take_do(void *owner, struct wire_peer *peer, const void *record, int *fds,
 /* NOLINTEND(readability-non-const-parameter) */
 
 static void
-closed(void *owner, struct wire_peer *peer, const struct err *why)
-{
-	(void)owner;
-	(void)peer;
-	fail_msg("%s", why->text);
-}
-
-static struct wire_peer *
-meet(enum part self, enum part other, int fd,
-    const struct wire_handler *handlers, size_t count)
-{
-	struct wire_end end = { .self = self,
-		.other = other,
-		.handlers = handlers,
-		.count = count,
-		.owner = &house.core,
-		.closed = closed };
-
-	return wire_meet(house.core.part.loop, fd, &end);
-}
-
-static void
 meet_parts(struct core *c)
 {
 	static const struct wire_handler from_vault[] = {
@@ -114,14 +92,14 @@ meet_parts(struct core *c)
 
 	assert_int_equal(wire_pair(vault, &e), 0);
 	assert_int_equal(wire_pair(egress, &e), 0);
-	c->vault = meet(
-	    PART_CORE, PART_VAULT, vault[0], from_vault, COUNT(from_vault));
-	house.vault =
-	    meet(PART_VAULT, PART_CORE, vault[1], of_vault, COUNT(of_vault));
-	c->egress = meet(PART_CORE, PART_EGRESS, egress[0],
+	c->vault = core_meet(&house.core, PART_CORE, PART_VAULT, vault[0],
+	    from_vault, COUNT(from_vault));
+	house.vault = core_meet(&house.core, PART_VAULT, PART_CORE, vault[1],
+	    of_vault, COUNT(of_vault));
+	c->egress = core_meet(&house.core, PART_CORE, PART_EGRESS, egress[0],
 	    core_own_egress_handlers, core_own_egress_handler_count);
-	house.egress = meet(
-	    PART_EGRESS, PART_CORE, egress[1], of_egress, COUNT(of_egress));
+	house.egress = core_meet(&house.core, PART_EGRESS, PART_CORE, egress[1],
+	    of_egress, COUNT(of_egress));
 	c->vault_ready = true;
 }
 

@@ -10,12 +10,12 @@
 #include <cmocka.h>
 
 #include "core_book_help.h"
+#include "core_meet_help.h"
 #include "parts/core.h"
 #include "parts/core_api.h"
 #include "parts/core_log.h"
 #include "parts/core_proof.h"
 #include "parts/key_change.h"
-#include "wire_meet.h"
 
 #define EVENTS 5
 #define ROOT   "00000000000000000000000000000000000000000000000000000000000000"
@@ -54,36 +54,6 @@ TAKES(take_sign, wire_vault_sign)
 /* NOLINTEND(readability-non-const-parameter) */
 
 static void
-closed(void *owner, struct wire_peer *peer, const struct err *why)
-{
-	(void)owner;
-	(void)peer;
-	fail_msg("%s", why->text);
-}
-
-/* The far end of it; core's own hears nothing. */
-static struct wire_peer *
-meet(enum part other, struct wire_peer **near,
-    const struct wire_handler *handlers, size_t count)
-{
-	struct wire_end end = { .self = PART_CORE,
-		.other = other,
-		.owner = &house.core,
-		.closed = closed };
-	struct loop *loop = house.core.part.loop;
-	struct err e = { 0 };
-	int fds[2];
-
-	assert_int_equal(wire_pair(fds, &e), 0);
-	*near = wire_meet(loop, fds[0], &end);
-	end.self = other;
-	end.other = PART_CORE;
-	end.handlers = handlers;
-	end.count = count;
-	return wire_meet(loop, fds[1], &end);
-}
-
-static void
 append(unsigned count)
 {
 	static const struct core_event event = { .kind = BOOK_REQUEST_DENIED };
@@ -111,8 +81,10 @@ set_up(void **state)
 	memset(&house, 0, sizeof(house));
 	c->part.loop = loop_new_virtual();
 	book_make(c, house.folder);
-	house.api = meet(PART_API, &c->api, of_api, COUNT(of_api));
-	house.vault = meet(PART_VAULT, &c->vault, of_vault, COUNT(of_vault));
+	house.api = core_meet_far(
+	    &house.core, PART_API, &c->api, of_api, COUNT(of_api));
+	house.vault = core_meet_far(
+	    &house.core, PART_VAULT, &c->vault, of_vault, COUNT(of_vault));
 	c->vault_ready = true;
 	append(EVENTS);
 	return 0;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core_book_help.h"
+#include "core_meet_help.h"
 #include "parts/core.h"
 #include "parts/core_api.h"
 #include "parts/core_batch.h"
@@ -20,7 +21,6 @@
 #include "parts/core_log.h"
 #include "parts/core_proof.h"
 #include "parts/core_witness.h"
-#include "wire_meet.h"
 
 #define EVERY 5
 #define WAIT  (10 * CLOCK_MINUTE)
@@ -73,28 +73,6 @@ TAKES(take_do, wire_http_do)
 /* NOLINTEND(readability-non-const-parameter) */
 
 static void
-closed(void *owner, struct wire_peer *peer, const struct err *why)
-{
-	(void)owner;
-	(void)peer;
-	fail_msg("%s", why->text);
-}
-
-static struct wire_peer *
-meet(enum part self, enum part other, int fd,
-    const struct wire_handler *handlers, size_t count)
-{
-	struct wire_end end = { .self = self,
-		.other = other,
-		.handlers = handlers,
-		.count = count,
-		.owner = &house.core,
-		.closed = closed };
-
-	return wire_meet(house.core.part.loop, fd, &end);
-}
-
-static void
 meet_parts(struct core *c)
 {
 	static const struct wire_handler from_vault[] = {
@@ -112,14 +90,14 @@ meet_parts(struct core *c)
 
 	assert_int_equal(wire_pair(vault, &e), 0);
 	assert_int_equal(wire_pair(egress, &e), 0);
-	c->vault = meet(
-	    PART_CORE, PART_VAULT, vault[0], from_vault, COUNT(from_vault));
-	house.vault =
-	    meet(PART_VAULT, PART_CORE, vault[1], of_vault, COUNT(of_vault));
-	c->egress = meet(PART_CORE, PART_EGRESS, egress[0],
+	c->vault = core_meet(&house.core, PART_CORE, PART_VAULT, vault[0],
+	    from_vault, COUNT(from_vault));
+	house.vault = core_meet(&house.core, PART_VAULT, PART_CORE, vault[1],
+	    of_vault, COUNT(of_vault));
+	c->egress = core_meet(&house.core, PART_CORE, PART_EGRESS, egress[0],
 	    core_own_egress_handlers, core_own_egress_handler_count);
-	house.egress = meet(
-	    PART_EGRESS, PART_CORE, egress[1], of_egress, COUNT(of_egress));
+	house.egress = core_meet(&house.core, PART_EGRESS, PART_CORE, egress[1],
+	    of_egress, COUNT(of_egress));
 	c->vault_ready = true;
 }
 

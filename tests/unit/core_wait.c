@@ -10,10 +10,10 @@
 #include <cmocka.h>
 
 #include "core_book_help.h"
+#include "core_meet_help.h"
 #include "parts/core.h"
 #include "parts/core_call.h"
 #include "parts/core_run.h"
-#include "wire_meet.h"
 
 static struct {
 	char folder[BOOK_FOLDER];
@@ -41,33 +41,14 @@ TAKES(take_mac, wire_vault_mac)
 /* NOLINTEND(readability-non-const-parameter) */
 
 static void
-closed(void *owner, struct wire_peer *peer, const struct err *why)
-{
-	(void)owner;
-	(void)peer;
-	fail_msg("%s", why->text);
-}
-
-static void
 meet_vault(struct core *c)
 {
 	static const struct wire_handler of_vault[] = {
 		{ WIRE_VAULT_MAC, take_mac },
 	};
-	struct wire_end end = { .self = PART_CORE,
-		.other = PART_VAULT,
-		.owner = c,
-		.closed = closed };
-	struct err e = { 0 };
-	int fds[2];
 
-	assert_int_equal(wire_pair(fds, &e), 0);
-	c->vault = wire_meet(c->part.loop, fds[0], &end);
-	end.self = PART_VAULT;
-	end.other = PART_CORE;
-	end.handlers = of_vault;
-	end.count = COUNT(of_vault);
-	house.vault = wire_meet(c->part.loop, fds[1], &end);
+	house.vault =
+	    core_meet_far(c, PART_VAULT, &c->vault, of_vault, COUNT(of_vault));
 	c->vault_ready = true;
 }
 

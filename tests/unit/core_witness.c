@@ -9,12 +9,12 @@
 #include <cmocka.h>
 
 #include "core_book_help.h"
+#include "core_meet_help.h"
 #include "parts/core.h"
 #include "parts/core_egress.h"
 #include "parts/core_log.h"
 #include "parts/core_witness.h"
 #include "seal/seal.h"
-#include "wire_meet.h"
 
 static struct {
 	char folder[BOOK_FOLDER];
@@ -48,28 +48,6 @@ TAKES(take_do, wire_http_do)
 
 /* NOLINTEND(readability-non-const-parameter) */
 
-static void
-closed(void *owner, struct wire_peer *peer, const struct err *why)
-{
-	(void)owner;
-	(void)peer;
-	fail_msg("%s", why->text);
-}
-
-static struct wire_peer *
-meet(enum part self, enum part other, int fd,
-    const struct wire_handler *handlers, size_t count)
-{
-	struct wire_end end = { .self = self,
-		.other = other,
-		.handlers = handlers,
-		.count = count,
-		.owner = &house.core,
-		.closed = closed };
-
-	return wire_meet(house.core.part.loop, fd, &end);
-}
-
 /* Any key: nothing that this witness says is signed. */
 static struct str
 key_line(struct arena *a)
@@ -99,10 +77,10 @@ set_up(void **state)
 	book_make(c, house.folder);
 	core_commit_begin(c);
 	assert_int_equal(wire_pair(fds, &e), 0);
-	c->egress = meet(PART_CORE, PART_EGRESS, fds[0],
+	c->egress = core_meet(&house.core, PART_CORE, PART_EGRESS, fds[0],
 	    core_own_egress_handlers, core_own_egress_handler_count);
-	house.egress =
-	    meet(PART_EGRESS, PART_CORE, fds[1], of_egress, COUNT(of_egress));
+	house.egress = core_meet(&house.core, PART_EGRESS, PART_CORE, fds[1],
+	    of_egress, COUNT(of_egress));
 	house.witness[0] = (struct config_witness){
 		.name = STR("one"),
 		.url = STR("http://127.0.0.1:1/in"),

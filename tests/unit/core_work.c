@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "core_book_help.h"
+#include "core_meet_help.h"
 #include "parts/core.h"
 #include "parts/core_run.h"
-#include "wire_meet.h"
 
 static struct {
 	char folder[BOOK_FOLDER];
@@ -42,28 +42,6 @@ TAKES(take_ask, wire_work_ask)
 }
 
 /* NOLINTEND(readability-non-const-parameter) */
-
-static void
-closed(void *owner, struct wire_peer *peer, const struct err *why)
-{
-	(void)owner;
-	(void)peer;
-	fail_msg("%s", why->text);
-}
-
-static struct wire_peer *
-meet(enum part self, enum part other, int fd,
-    const struct wire_handler *handlers, size_t count)
-{
-	struct wire_end end = { .self = self,
-		.other = other,
-		.handlers = handlers,
-		.count = count,
-		.owner = &house.core,
-		.closed = closed };
-
-	return wire_meet(house.core.part.loop, fd, &end);
-}
 
 static void
 make_folder(const char *name)
@@ -105,10 +83,10 @@ set_up(void **state)
 	book_make(c, house.folder);
 	c->runs_fd = open(house.folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(wire_pair(fds, &e), 0);
-	c->sandbox = meet(
-	    PART_CORE, PART_SANDBOX, fds[0], from_sandbox, COUNT(from_sandbox));
-	house.sandbox = meet(
-	    PART_SANDBOX, PART_CORE, fds[1], of_sandbox, COUNT(of_sandbox));
+	c->sandbox = core_meet(&house.core, PART_CORE, PART_SANDBOX, fds[0],
+	    from_sandbox, COUNT(from_sandbox));
+	house.sandbox = core_meet(&house.core, PART_SANDBOX, PART_CORE, fds[1],
+	    of_sandbox, COUNT(of_sandbox));
 	core_text(house.name, sizeof(house.name), run.text);
 	assert_true(book_id_parse(str_of(run.text), &house.run));
 	make_folder(house.name);
